@@ -1,0 +1,200 @@
+//! What is wrong with an allowlist file: a code, a place, and how to mend it.
+
+use std::fmt;
+use std::ops::Range;
+
+use annotate_snippets::renderer::DecorStyle;
+use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+
+macro_rules! codes {
+    ($($(#[doc = $doc:literal])+ $variant:ident = $id:literal,)+) => {
+        /// What kind of problem a diagnostic reports.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Code {
+            $($(#[doc = $doc])+ $variant,)+
+        }
+
+        impl Code {
+            /// Every code there is.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
+
+            /// The code as it is printed.
+            #[must_use]
+            pub const fn id(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $id,)+
+                }
+            }
+        }
+    };
+}
+
+codes! {
+    /// The file cannot be opened or read.
+    UnreadableFile = "unreadable-file",
+    /// The file is not UTF-8.
+    NotUtf8 = "not-utf8",
+    /// The file is no YAML.
+    Syntax = "syntax",
+    /// The file, or a part of it, is empty.
+    EmptyFile = "empty-file",
+    /// A key that the format does not know.
+    UnknownKey = "unknown-key",
+    /// A key that stands twice.
+    DuplicateKey = "duplicate-key",
+    /// A required key that is not there.
+    MissingKey = "missing-key",
+    /// A value of another type than its key takes.
+    WrongType = "wrong-type",
+    /// A version of the format that this program does not read.
+    UnsupportedVersion = "unsupported-version",
+    /// A number beyond what makes sense.
+    NumberOutOfRange = "number-out-of-range",
+    /// A list without entries, where none would mean something else.
+    EmptyList = "empty-list",
+    /// A reason, an owner or a tag key of nothing but white space.
+    EmptyText = "empty-text",
+    /// No rule has this name.
+    UnknownRule = "unknown-rule",
+    /// No level has this name.
+    UnknownLevel = "unknown-level",
+    /// `expired-user` without the tag that it reads.
+    ExpiryTagMissing = "expiry-tag-missing",
+    /// Both `user` and `pattern`.
+    UserAndPattern = "user-and-pattern",
+    /// Neither `user` nor `pattern`.
+    NoUser = "no-user",
+    /// A text that cannot be an IAM user name.
+    InvalidUserName = "invalid-user-name",
+    /// A pattern with characters that no user name has.
+    InvalidPattern = "invalid-pattern",
+    /// A pattern with fewer than three literal characters.
+    PatternTooBroad = "pattern-too-broad",
+    /// A text that is no account id.
+    InvalidAccount = "invalid-account",
+    /// A text that is no user id.
+    InvalidUserId = "invalid-user-id",
+    /// An access key id written out.
+    FullAccessKeyId = "full-access-key-id",
+    /// A text that names no credential.
+    UnknownCredential = "unknown-credential",
+    /// A text that is no date.
+    InvalidDate = "invalid-date",
+    /// An exemption that reaches too far ahead.
+    ExpiresTooFar = "expires-too-far",
+    /// An exemption that has run out.
+    ExemptionExpired = "exemption-expired",
+    /// An exemption that runs out soon.
+    ExemptionExpiresSoon = "exemption-expires-soon",
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.id())
+    }
+}
+
+/// How much a diagnostic weighs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// The file is refused.
+    Error,
+    /// The file is good; somebody should know.
+    Notice,
+}
+
+/// One thing that is wrong with a file, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Diagnostic {
+    /// What kind of problem it is.
+    pub code: Code,
+    /// Whether the file is refused for it.
+    pub severity: Severity,
+    /// What is wrong.
+    pub message: String,
+    /// The bytes of the file that are meant.
+    pub span: Range<usize>,
+    /// What stands beside the marked place.
+    pub label: String,
+    /// A second place that belongs to it.
+    pub related: Option<(Range<usize>, String)>,
+    /// How to mend it.
+    pub help: String,
+}
+
+impl Diagnostic {
+    pub(super) fn error(code: Code, span: Range<usize>, message: impl Into<String>) -> Self {
+        Self {
+            code,
+            severity: Severity::Error,
+            message: message.into(),
+            span,
+            label: String::new(),
+            related: None,
+            help: String::new(),
+        }
+    }
+
+    pub(super) fn notice(code: Code, span: Range<usize>, message: impl Into<String>) -> Self {
+        Self { severity: Severity::Notice, ..Self::error(code, span, message) }
+    }
+
+    pub(super) fn label(mut self, label: impl Into<String>) -> Self {
+        self.label = label.into();
+        self
+    }
+
+    pub(super) fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = help.into();
+        self
+    }
+
+    pub(super) fn related(mut self, span: Range<usize>, label: impl Into<String>) -> Self {
+        self.related = Some((span, label.into()));
+        self
+    }
+}
+
+/// Renders a diagnostic the way rustc does: `source` is the file's text, `path` its name.
+///
+/// Ends with a line feed. With `color`, ANSI colours are used.
+#[must_use]
+pub fn render(diagnostic: &Diagnostic, path: &str, source: &str, color: bool) -> String {
+    let level = match diagnostic.severity {
+        Severity::Error => Level::ERROR,
+        Severity::Notice => Level::WARNING.with_name("notice"),
+    };
+    let mut group: Group<'_> = Group::with_title(
+        level.primary_title(diagnostic.message.as_str()).id(diagnostic.code.id()),
+    );
+    // A file that could not be read has no line to show.
+    if source.is_empty() {
+        group = group.element(annotate_snippets::Origin::path(path));
+    } else {
+        let mut snippet = Snippet::source(source).path(path).annotation(
+            AnnotationKind::Primary
+                .span(within(source, &diagnostic.span))
+                .label(diagnostic.label.as_str()),
+        );
+        if let Some((span, label)) = &diagnostic.related {
+            snippet = snippet.annotation(
+                AnnotationKind::Context.span(within(source, span)).label(label.as_str()),
+            );
+        }
+        group = group.element(snippet);
+    }
+    if !diagnostic.help.is_empty() {
+        group = group.element(Level::HELP.message(diagnostic.help.as_str()));
+    }
+    let renderer = if color { Renderer::styled() } else { Renderer::plain() };
+    let mut text = renderer.decor_style(DecorStyle::Ascii).render(&[group]);
+    text.push('\n');
+    text
+}
+
+/// The span, cut to the source and to whole characters, so that rendering cannot fail.
+fn within(source: &str, span: &Range<usize>) -> Range<usize> {
+    let start = source.floor_char_boundary(span.start.min(source.len()));
+    let end = source.ceil_char_boundary(span.end.clamp(start, source.len()));
+    start..end
+}

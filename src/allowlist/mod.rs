@@ -1,0 +1,196 @@
+//! The YAML allowlist → [`Allowlist`], with problems that point at line and column.
+//!
+//! The file is read into a tree ([`mod@self`] calls `node`), from there into raw types that mirror
+//! what is written (`raw`), and those are checked (`check`). Every stage notes what is wrong and
+//! goes on, so that all problems of a file are reported together.
+
+mod check;
+mod diagnostic;
+mod node;
+mod pattern;
+mod raw;
+mod suggestion;
+
+use std::fmt;
+use std::ops::Range;
+
+use chrono::NaiveDate;
+
+pub use check::{EXPIRES_SOON_DAYS, lapsing, parse_day};
+pub use diagnostic::{Code, Diagnostic, Severity, render};
+pub use pattern::{Pattern, is_user_name_char};
+pub use suggestion::Suggestion;
+
+use crate::inventory::AccountId;
+use crate::policy::{PolicyOverrides, Rule};
+
+/// Where the allowlist is looked for unless told otherwise.
+pub const DEFAULT_PATH: &str = ".github/iam-allowlist.yml";
+
+/// A checked allowlist.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Allowlist {
+    /// What the file says about the policy.
+    pub policy: PolicyOverrides,
+    /// The exemptions, in the file's order.
+    pub exemptions: Vec<Exemption>,
+}
+
+/// Who may keep which credential, why, and until when.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Exemption {
+    /// Whom it is about.
+    pub user: UserSelector,
+    /// The account; every audited one if `None`.
+    pub account: Option<AccountId>,
+    /// The user's unique id; any user of the name if `None`.
+    pub user_id: Option<String>,
+    /// The credentials; all if empty.
+    pub credentials: Vec<CredentialSelector>,
+    /// The rules whose findings it exempts.
+    pub rules: Vec<Rule>,
+    /// Why.
+    pub reason: String,
+    /// Who answers for it.
+    pub owner: String,
+    /// The last day (UTC) on which it holds.
+    pub expires: NaiveDate,
+    /// The bytes of the file at which it begins.
+    pub span: Range<usize>,
+    /// The same place for people.
+    pub place: Place,
+}
+
+/// Whom an exemption is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum UserSelector {
+    /// One user; names are compared without case.
+    Name(String),
+    /// All users whose names match.
+    Pattern(Pattern),
+}
+
+impl UserSelector {
+    /// The name or the pattern, as it was written.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Name(name) => name,
+            Self::Pattern(pattern) => pattern.as_str(),
+        }
+    }
+}
+
+impl fmt::Display for UserSelector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Which of a user's credentials an exemption is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CredentialSelector {
+    /// The console password.
+    Password,
+    /// Every access key.
+    AccessKey,
+    /// The access key whose id ends in these four characters.
+    AccessKeyEnding(String),
+}
+
+impl fmt::Display for CredentialSelector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Password => f.write_str("password"),
+            Self::AccessKey => f.write_str("access-key"),
+            Self::AccessKeyEnding(last4) => write!(f, "access-key:{last4}"),
+        }
+    }
+}
+
+/// A place in the file; both count from 1, the column in characters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// The line.
+    pub line: usize,
+    /// The column.
+    pub column: usize,
+}
+
+impl Place {
+    /// The place of a byte offset.
+    #[must_use]
+    pub fn of(source: &str, offset: usize) -> Self {
+        let before = source.get(..offset).unwrap_or(source);
+        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+        Self {
+            line: 1 + before.matches('\n').count(),
+            column: 1 + before.get(line_start..).unwrap_or_default().chars().count(),
+        }
+    }
+}
+
+/// Where an exemption stands in time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Term {
+    /// It holds.
+    InForce,
+    /// It holds for at most [`EXPIRES_SOON_DAYS`] more days.
+    ExpiresSoon,
+    /// Its last day has passed.
+    Expired,
+}
+
+impl Exemption {
+    /// Where the exemption stands on `today` (UTC).
+    #[must_use]
+    pub fn term(&self, today: NaiveDate) -> Term {
+        match (self.expires - today).num_days() {
+            ..0 => Term::Expired,
+            0..=EXPIRES_SOON_DAYS => Term::ExpiresSoon,
+            _ => Term::InForce,
+        }
+    }
+}
+
+/// Reads an allowlist as seen on `today` (UTC), since an exemption may not reach too far from it.
+///
+/// # Errors
+/// Everything that is wrong with the file, in the file's order.
+pub fn parse(bytes: &[u8], today: NaiveDate) -> Result<Allowlist, Vec<Diagnostic>> {
+    let source = std::str::from_utf8(bytes).map_err(|error| {
+        let at = error.valid_up_to();
+        let message = format!("the file is not UTF-8: byte {at} cannot be read");
+        let help = "save the file as UTF-8";
+        vec![Diagnostic::error(Code::NotUtf8, at..at, message).help(help)]
+    })?;
+    let root = node::parse(source).map_err(|error| {
+        let message = format!("the file is no YAML: {}", error.message);
+        vec![Diagnostic::error(Code::Syntax, error.span, message).label("here")]
+    })?;
+    if matches!(root.value, node::Node::Null) {
+        let help = "an allowlist without exemptions is `version: 1`";
+        return Err(vec![Diagnostic::error(Code::EmptyFile, 0..0, "the file is empty").help(help)]);
+    }
+    let mut problems = Vec::new();
+    let raw = raw::read(root, source, &mut problems);
+    let allowlist = check::check(raw, source, today, &mut problems);
+    if problems.is_empty() {
+        return Ok(allowlist);
+    }
+    problems.sort_by_key(|problem| (problem.span.start, problem.code));
+    Err(problems)
+}
+
+/// The diagnostic for a file that cannot be opened or read.
+#[must_use]
+pub fn unreadable(error: &std::io::Error, help: &str) -> Diagnostic {
+    let message = format!("the allowlist cannot be read: {error}");
+    Diagnostic::error(Code::UnreadableFile, 0..0, message).help(help)
+}
+
+/// The JSON Schema of the file, for editors.
+#[must_use]
+pub fn schema() -> serde_json::Value {
+    raw::schema().to_value()
+}

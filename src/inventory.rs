@@ -1,0 +1,240 @@
+//! What observation yields: accounts, their users and their credentials, as plain values.
+//!
+//! Nothing here judges. A field that could not be read keeps its column and its text, so that the
+//! judge can call the verdict unknown instead of guessing.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+
+use chrono::{DateTime, Utc};
+
+/// The name under which the credential report lists the root user.
+pub const ROOT_USER: &str = "<root_account>";
+
+/// A twelve-digit AWS account id.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AccountId([u8; 12]);
+
+/// A text that is no AWS account id.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("an AWS account id has twelve digits")]
+pub struct InvalidAccountId;
+
+impl FromStr for AccountId {
+    type Err = InvalidAccountId;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let digits: [u8; 12] = text.as_bytes().try_into().map_err(|_| InvalidAccountId)?;
+        if digits.iter().all(u8::is_ascii_digit) { Ok(Self(digits)) } else { Err(InvalidAccountId) }
+    }
+}
+
+impl AccountId {
+    /// The twelve digits as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
+impl fmt::Display for AccountId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Debug for AccountId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// One audited account with everything that was observed of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    /// The account's id, from the ARNs of its users.
+    pub id: AccountId,
+    /// The ARN partition: `aws`, `aws-cn`, `aws-us-gov`, …
+    pub partition: String,
+    /// The account's alias, where it was asked for.
+    pub alias: Option<String>,
+    /// What the account's evidence is made of.
+    pub form: Form,
+    /// When IAM generated the credential report; `None` when an exported file does not say.
+    pub report_generated_at: Option<DateTime<Utc>>,
+    /// The root user, unless the report has no row for it.
+    pub root: Option<User>,
+    /// The IAM users, in the order in which they were observed.
+    pub users: Vec<User>,
+}
+
+/// What the evidence of an account is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Form {
+    /// An exported credential report: what it does not show was not looked for.
+    ExportedReport,
+    /// A credential report and live looks: what is missing could not be had.
+    Live,
+}
+
+/// How a user's credentials were seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Evidence {
+    /// A row of a credential report, which may be hours old.
+    CredentialReport,
+    /// A live look at the user that replaced the report's row.
+    ReChecked,
+    /// The report's row, because the live look failed.
+    NotReChecked,
+}
+
+/// One IAM user, or the root user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct User {
+    /// The user's name; IAM compares it without case.
+    pub name: String,
+    /// The user's ARN, as it was written.
+    pub arn: String,
+    /// The unique id (`AIDA…`); only the live API shows it.
+    pub id: Option<String>,
+    /// When the user was created.
+    pub created: Stamp,
+    /// How the credentials below were seen.
+    pub evidence: Evidence,
+    /// Whether the user has an MFA device, where that was shown.
+    pub mfa: Option<bool>,
+    /// The console password; `None` when there is none or it is disabled.
+    pub password: Option<Password>,
+    /// The access keys, active or not.
+    pub access_keys: Vec<AccessKey>,
+    /// Signing certificates and, where the live API was asked, SSH keys and service-specific
+    /// credentials.
+    pub other_credentials: Vec<OtherCredential>,
+    /// Whether `other_credentials` holds all kinds. A credential report shows signing
+    /// certificates alone.
+    pub other_credentials_complete: bool,
+    /// The report names credentials that its columns do not show (`additional_credentials_info`).
+    pub hidden_credentials: bool,
+    /// The user's tags, where the live API was asked.
+    pub tags: Option<BTreeMap<String, String>>,
+}
+
+/// A console password (a login profile).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Password {
+    /// Whether it can be used to sign in.
+    pub enabled: Flag,
+    /// The last sign-in with it.
+    pub last_used: Stamp,
+    /// When it was set or last changed.
+    pub last_changed: Stamp,
+}
+
+/// An access key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccessKey {
+    /// Where it stands in the report, or what the live API calls it.
+    pub handle: Handle,
+    /// Whether requests signed with it are accepted.
+    pub active: Flag,
+    /// When it was created (`last_rotated` in the credential report).
+    pub created: Stamp,
+    /// The last request signed with it.
+    pub last_used: Stamp,
+    /// The service of that request (`s3`, `ec2`, …).
+    pub last_used_service: Option<String>,
+}
+
+/// A credential that bears no last-used date.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OtherCredential {
+    /// What kind it is.
+    pub kind: CredentialKind,
+    /// Where it stands in the report, or what the live API calls it.
+    pub handle: Handle,
+    /// Whether it is accepted.
+    pub active: Flag,
+    /// When it was created or uploaded.
+    pub created: Stamp,
+}
+
+/// The kinds of credential that a finding can be about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum CredentialKind {
+    /// The console password.
+    Password,
+    /// An access key.
+    AccessKey,
+    /// An X.509 signing certificate.
+    SigningCertificate,
+    /// An SSH public key (CodeCommit).
+    SshKey,
+    /// A user name and password, or an API key, for one service (CodeCommit, Keyspaces, Bedrock, …).
+    ServiceSpecificCredential,
+}
+
+impl CredentialKind {
+    /// The kind's name in reports, fingerprints and the allowlist.
+    #[must_use]
+    pub const fn id(self) -> &'static str {
+        match self {
+            Self::Password => "password",
+            Self::AccessKey => "access-key",
+            Self::SigningCertificate => "signing-certificate",
+            Self::SshKey => "ssh-key",
+            Self::ServiceSpecificCredential => "service-specific-credential",
+        }
+    }
+}
+
+/// What tells a credential from its siblings of the same kind.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Handle {
+    /// The slot of a credential report: 1 or 2. Slot 1 is not the older one.
+    Slot(u8),
+    /// The id of the live API (`AKIA…` for an access key).
+    Id(String),
+}
+
+/// A date that may be absent or unreadable.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stamp {
+    /// Explicitly none: `N/A`, `no_information`, `not_supported`.
+    Absent,
+    /// A moment, to the second.
+    At(DateTime<Utc>),
+    /// There is a text, and it is no date.
+    Unreadable(Box<Unreadable>),
+}
+
+impl Stamp {
+    /// The moment, if there is a readable one.
+    #[must_use]
+    pub const fn at(&self) -> Option<DateTime<Utc>> {
+        match self {
+            Self::At(moment) => Some(*moment),
+            Self::Absent | Self::Unreadable(_) => None,
+        }
+    }
+}
+
+/// A yes or no that may be unreadable.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Flag {
+    /// `true`.
+    Yes,
+    /// `false`, or a value that says the thing does not exist.
+    No,
+    /// There is a text, and it is neither.
+    Unreadable(Box<Unreadable>),
+}
+
+/// A field that could not be read.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Unreadable {
+    /// The column of the credential report, or the field of the API's answer.
+    pub column: String,
+    /// What stood there.
+    pub text: String,
+}

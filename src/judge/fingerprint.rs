@@ -1,0 +1,84 @@
+//! The identity of a finding: the same in every run, from a report or from the live API.
+
+use std::fmt;
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use sha2::{Digest as _, Sha256};
+
+use crate::inventory::{AccountId, CredentialKind, Stamp};
+use crate::policy::Rule;
+
+/// Sixteen hex digits.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Fingerprint([u8; 8]);
+
+impl fmt::Display for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+/// What a fingerprint is made of. Slots and key ids are no part of it: a report does not show the
+/// one, the live API not the other.
+pub(super) struct Identity<'a> {
+    pub(super) account: AccountId,
+    pub(super) user: &'a str,
+    pub(super) user_created: &'a Stamp,
+    pub(super) rule: Rule,
+    pub(super) kind: Option<CredentialKind>,
+    /// The creation of the credential; for a password and for a user there is none.
+    pub(super) created: Option<&'a Stamp>,
+    /// The how-manieth it is, from 0, of the user's credentials of that kind and second.
+    pub(super) ordinal: usize,
+}
+
+impl Identity<'_> {
+    /// The first eight bytes of SHA-256 over
+    /// `v1|account|lower-case user|user creation time|rule|kind|credential creation time`, times
+    /// as RFC 3339 in UTC to the second, the kind of a verdict on the user being `user`. A twin of
+    /// the same second has `|1`, `|2`, … behind that.
+    pub(super) fn fingerprint(&self) -> Fingerprint {
+        let mut text = String::with_capacity(160);
+        for part in ["v1|", self.account.as_str(), "|"] {
+            text.push_str(part);
+        }
+        text.extend(self.user.chars().map(|c| c.to_ascii_lowercase()));
+        text.push('|');
+        push_stamp(&mut text, self.user_created);
+        for part in ["|", self.rule.id(), "|", self.kind.map_or("user", CredentialKind::id), "|"] {
+            text.push_str(part);
+        }
+        if let Some(created) = self.created {
+            push_stamp(&mut text, created);
+        }
+        if self.ordinal > 0 {
+            text.push('|');
+            text.push_str(&self.ordinal.to_string());
+        }
+        let digest = Sha256::digest(text.as_bytes());
+        let mut first = [0; 8];
+        for (to, from) in first.iter_mut().zip(digest.iter()) {
+            *to = *from;
+        }
+        Fingerprint(first)
+    }
+}
+
+fn push_stamp(text: &mut String, stamp: &Stamp) {
+    match stamp {
+        Stamp::At(moment) => text.push_str(&seconds(*moment)),
+        Stamp::Absent => {}
+        Stamp::Unreadable(field) => text.push_str(&field.text),
+    }
+}
+
+/// `2026-06-30T12:00:00Z`
+fn seconds(moment: DateTime<Utc>) -> String {
+    moment.to_rfc3339_opts(SecondsFormat::Secs, true)
+}

@@ -1,0 +1,192 @@
+//! Inventory × allowlist × policy × now → [`Audit`]. Pure: the same input gives the same audit.
+
+mod coverage;
+mod exemption;
+mod finding;
+mod fingerprint;
+mod rules;
+mod staleness;
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+
+pub use finding::{
+    AllowlistOrigin, Audit, AuditedAccount, Coverage, Credential, Finding, Matched, Note, Outcome,
+    Reference, ReviewedExemption, Status, Subject,
+};
+pub use fingerprint::Fingerprint;
+
+use crate::allowlist::Allowlist;
+use crate::inventory::{Account, AccountId, Form, User};
+use crate::policy::{Policy, Rule};
+use exemption::{Exemptions, Match};
+use fingerprint::Identity;
+use rules::{Criteria, Draft};
+
+/// Judges the accounts by the policy and weighs the allowlist's exemptions. `now` is the moment by
+/// which days are counted.
+#[must_use]
+pub fn judge(
+    accounts: &[Account],
+    allowlist: &Allowlist,
+    origin: AllowlistOrigin,
+    policy: &Policy,
+    now: DateTime<Utc>,
+) -> Audit {
+    let mut exemptions = Exemptions::new(allowlist, now.date_naive());
+    let criteria = Criteria { policy, now };
+    let mut findings = Vec::new();
+    let mut audited: Vec<AuditedAccount> = accounts
+        .iter()
+        .map(|account| judge_account(account, criteria, &mut exemptions, &mut findings))
+        .collect();
+    audited.sort_by_key(|account| account.id);
+    findings.sort_by(Finding::compare);
+    Audit {
+        now,
+        policy: policy.clone(),
+        allowlist: origin,
+        accounts: audited,
+        findings,
+        exemptions: exemptions.review(),
+    }
+}
+
+/// The users whom a sweep cannot clear, so that a second look is due: those with a stale or
+/// unknown password or key, and those with credentials that the report does not show.
+pub fn candidates<'a>(
+    account: &'a Account,
+    policy: &'a Policy,
+    now: DateTime<Utc>,
+) -> impl Iterator<Item = &'a User> {
+    let criteria = Criteria { policy, now };
+    account.users.iter().filter(move |user| rules::is_candidate(user, criteria))
+}
+
+fn judge_account(
+    account: &Account,
+    criteria: Criteria<'_>,
+    exemptions: &mut Exemptions<'_>,
+    findings: &mut Vec<Finding>,
+) -> AuditedAccount {
+    exemptions.enter(account.id);
+    let first = findings.len();
+    let (mut drafts, mut matches) = (Vec::new(), Vec::new());
+    for user in account.users.iter().chain(&account.root) {
+        exemptions.speaking_of(user, account.id, &mut matches);
+        let is_root = account.root.as_ref().is_some_and(|root| std::ptr::eq(root, user));
+        if is_root {
+            rules::judge_root(user, criteria, &mut drafts);
+        } else {
+            rules::judge_user(user, criteria, &mut drafts);
+        }
+        if exemptions.name_in_force(&matches) {
+            drafts.retain(|draft| draft.rule != Rule::UnlistedUser);
+        }
+        if !drafts.is_empty() {
+            let clerk = Clerk { account: account.id, user, criteria };
+            clerk.file(&mut drafts, &matches, exemptions, findings);
+        }
+    }
+    let unseen = |user: &&User| {
+        !user.other_credentials_complete
+            && !user.hidden_credentials
+            && rules::shows_no_credential(user)
+    };
+    AuditedAccount {
+        id: account.id,
+        partition: account.partition.clone(),
+        alias: account.alias.clone(),
+        report_generated_at: account.report_generated_at,
+        users: account.users.len(),
+        candidates: candidates(account, criteria.policy, criteria.now).count(),
+        users_without_shown_credentials: match account.form {
+            Form::ExportedReport => account.users.iter().filter(unseen).count(),
+            Form::Live => 0,
+        },
+        coverage: coverage::of(account, criteria.policy, findings.get(first..).unwrap_or_default()),
+    }
+}
+
+/// Makes findings of one user's drafts.
+struct Clerk<'a> {
+    account: AccountId,
+    user: &'a User,
+    criteria: Criteria<'a>,
+}
+
+impl Clerk<'_> {
+    fn file(
+        &self,
+        drafts: &mut Vec<Draft<'_>>,
+        matches: &[Match],
+        exemptions: &mut Exemptions<'_>,
+        findings: &mut Vec<Finding>,
+    ) {
+        let user = self.user;
+        let subject = Arc::new(Subject {
+            account: self.account,
+            name: user.name.clone(),
+            arn: user.arn.clone(),
+            user_id: user.id.clone(),
+            created: user.created.at(),
+            mfa: user.mfa,
+            evidence: user.evidence,
+            in_use: rules::in_use(user, self.criteria),
+            all_kinds_seen: user.other_credentials_complete,
+        });
+        for draft in drafts.drain(..) {
+            let (exemption, exemption_notes) = exemptions.weigh(&draft, matches);
+            findings.push(self.finding(draft, Arc::clone(&subject), exemption, exemption_notes));
+        }
+    }
+
+    fn finding(
+        &self,
+        draft: Draft<'_>,
+        subject: Arc<Subject>,
+        exemption: Option<usize>,
+        exemption_notes: Vec<Note>,
+    ) -> Finding {
+        let Criteria { policy, now } = self.criteria;
+        let (created, ordinal) = draft.identity;
+        let identity = Identity {
+            account: self.account,
+            user: &self.user.name,
+            user_created: &self.user.created,
+            rule: draft.rule,
+            kind: draft.credential.as_ref().map(|it| it.kind),
+            created,
+            ordinal,
+        };
+        let mut notes = draft.notes;
+        let (known, reference) = match draft.verdict {
+            Ok(since) => (true, since),
+            Err(field) => {
+                // Where credentials are hidden, there is no field to blame.
+                if !notes.contains(&Note::HiddenCredentials) {
+                    notes.push(Note::Unreadable(field));
+                }
+                (false, None)
+            }
+        };
+        notes.extend(exemption_notes);
+        Finding {
+            id: identity.fingerprint(),
+            rule: draft.rule,
+            level: policy.level(draft.rule),
+            status: match (exemption, known) {
+                (Some(_), _) => Status::Exempted,
+                (None, true) => Status::Open,
+                (None, false) => Status::Unknown,
+            },
+            subject,
+            credential: draft.credential,
+            days: reference.map(|(_, moment)| staleness::days(now, moment)),
+            reference,
+            notes,
+            exemption,
+        }
+    }
+}

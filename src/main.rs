@@ -1,0 +1,3 @@
+//! The process's edge.
+
+fn main() {}

@@ -1,0 +1,156 @@
+//! The forms in which people hold an exported credential report: the CSV itself, its base64 as the
+//! API hands it over, and what the AWS CLI prints around it.
+
+use base64::Engine as _;
+use base64::alphabet;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use chrono::{DateTime, Utc};
+use serde::Deserialize;
+
+use crate::inventory::ROOT_USER;
+
+/// A credential report's text, and its date where the form bears one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Export {
+    /// The CSV.
+    pub csv: String,
+    /// When IAM generated it: the CLI's JSON and text output say so, a CSV does not.
+    pub generated_at: Option<DateTime<Utc>>,
+}
+
+/// Why a file holds no credential report.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ExportError {
+    /// Nothing but white space.
+    #[error("the file is empty")]
+    Empty,
+    /// Recognisably something else.
+    #[error("the file holds {0}, not a credential report")]
+    SomethingElse(&'static str),
+    /// Bytes that are no text.
+    #[error("the file is not UTF-8 text: byte {offset} on line {line} cannot be read")]
+    NotText {
+        /// Offset of the first bad byte, from 0.
+        offset: usize,
+        /// Its line, from 1.
+        line: usize,
+    },
+    /// JSON that is not what `aws iam get-credential-report` prints.
+    #[error("the file is JSON, but not what `aws iam get-credential-report` prints: {0}")]
+    Json(String),
+    /// Base64 that does not decode: most often a copy that was cut.
+    #[error("the file looks like base64, but does not decode ({0}): was it cut?")]
+    Base64(String),
+    /// The date beside the report is none.
+    #[error("the report's `GeneratedTime` is no date: `{0}`")]
+    GeneratedTime(String),
+}
+
+/// Padding is optional: copies lose it, and it carries nothing.
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
+/// Recognises the form of `bytes` and takes the CSV out of it.
+///
+/// # Errors
+/// [`ExportError`] when the bytes hold no credential report in any known form.
+pub fn recognise(bytes: Vec<u8>) -> Result<Export, ExportError> {
+    let text = decode_text(bytes)?;
+    let trimmed = text.trim_ascii();
+    match trimmed.as_bytes() {
+        [] => Err(ExportError::Empty),
+        [b'{' | b'[', ..] => from_json(trimmed),
+        [b'<', ..] if !trimmed.starts_with(ROOT_USER) => {
+            Err(ExportError::SomethingElse("HTML or XML"))
+        }
+        // A CSV's header has commas; base64 and the CLI's text output have none.
+        _ if first_line(trimmed).contains(',') => Ok(Export { csv: text, generated_at: None }),
+        _ => from_base64_words(trimmed),
+    }
+}
+
+/// UTF-8, or the UTF-16 that a shell's redirection makes on Windows.
+fn decode_text(mut bytes: Vec<u8>) -> Result<String, ExportError> {
+    match bytes.as_slice() {
+        [0xFF, 0xFE, rest @ ..] => return decode_utf16(rest, u16::from_le_bytes),
+        [0xFE, 0xFF, rest @ ..] => return decode_utf16(rest, u16::from_be_bytes),
+        [0xEF, 0xBB, 0xBF, ..] => drop(bytes.drain(..3)),
+        [b'%', b'P', b'D', b'F', ..] => return Err(ExportError::SomethingElse("a PDF")),
+        [b'P', b'K', 3 | 5, ..] => {
+            return Err(ExportError::SomethingElse("a zip archive or a spreadsheet"));
+        }
+        [0x1F, 0x8B, ..] => return Err(ExportError::SomethingElse("gzip-compressed data")),
+        _ => {}
+    }
+    String::from_utf8(bytes).map_err(|error| {
+        let offset = error.utf8_error().valid_up_to();
+        let before = error.as_bytes().get(..offset).unwrap_or_default();
+        let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
+        ExportError::NotText { offset, line }
+    })
+}
+
+fn decode_utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Result<String, ExportError> {
+    let (pairs, _) = bytes.as_chunks::<2>();
+    let units = pairs.iter().map(|pair| unit(*pair));
+    let text: Result<String, _> = char::decode_utf16(units).collect();
+    text.map_err(|_| ExportError::SomethingElse("damaged UTF-16 text"))
+}
+
+fn first_line(text: &str) -> &str {
+    text.lines().next().unwrap_or_default()
+}
+
+/// The members of `aws iam get-credential-report --output json`.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct CliAnswer {
+    content: String,
+    generated_time: Option<serde_json::Value>,
+}
+
+fn from_json(text: &str) -> Result<Export, ExportError> {
+    let answer: CliAnswer =
+        serde_json::from_str(text).map_err(|error| ExportError::Json(error.to_string()))?;
+    let generated_at = match answer.generated_time {
+        None | Some(serde_json::Value::Null) => None,
+        Some(serde_json::Value::String(date)) => Some(parse_generated_time(&date)?),
+        // The first AWS CLI printed seconds since 1970.
+        Some(other) => Some(
+            other
+                .as_f64()
+                .and_then(|seconds| DateTime::from_timestamp(seconds as i64, 0))
+                .ok_or_else(|| ExportError::GeneratedTime(other.to_string()))?,
+        ),
+    };
+    Ok(Export { csv: decode_base64(&answer.content)?, generated_at })
+}
+
+/// Bare base64, wrapped or not, or `--output text`: the base64, the date and `text/csv` between
+/// tabs.
+fn from_base64_words(text: &str) -> Result<Export, ExportError> {
+    let (content, generated_at) = match text.split_whitespace().collect::<Vec<_>>().as_slice() {
+        [content, date, "text/csv"] => ((*content).to_owned(), Some(parse_generated_time(date)?)),
+        words => (words.concat(), None),
+    };
+    Ok(Export { csv: decode_base64(&content)?, generated_at })
+}
+
+fn decode_base64(content: &str) -> Result<String, ExportError> {
+    let packed: String = content.split_ascii_whitespace().collect();
+    if !packed.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+/=".contains(&byte)) {
+        return Err(ExportError::SomethingElse("text that is neither CSV nor base64"));
+    }
+    let bytes = BASE64.decode(packed).map_err(|error| ExportError::Base64(error.to_string()))?;
+    let csv = decode_text(bytes)
+        .map_err(|_| ExportError::SomethingElse("base64 of something else than a CSV"))?;
+    if csv.trim_ascii().is_empty() { Err(ExportError::Empty) } else { Ok(csv) }
+}
+
+fn parse_generated_time(text: &str) -> Result<DateTime<Utc>, ExportError> {
+    DateTime::parse_from_rfc3339(text)
+        .map(|date| date.to_utc())
+        .map_err(|_| ExportError::GeneratedTime(text.to_owned()))
+}

@@ -1,0 +1,254 @@
+//! The rules, their levels, and the thresholds that a run judges by.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+
+use sha2::{Digest as _, Sha256};
+
+/// Days without use after which a credential is stale: Security Hub control IAM.8.
+pub const DEFAULT_STALE_AFTER_DAYS: u32 = 90;
+/// How far ahead an exemption may reach, in days.
+pub const DEFAULT_MAX_EXEMPTION_DAYS: u32 = 365;
+/// The largest threshold that is taken for meant, in days.
+pub const MAX_DAYS: u32 = 3_650;
+/// An access key older than this is unrotated: Security Hub control IAM.3.
+pub const UNROTATED_AFTER_DAYS: i64 = 90;
+
+/// What is looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Rule {
+    /// An enabled password unused for N days.
+    StalePassword,
+    /// An active access key unused for N days.
+    StaleAccessKey,
+    /// A user whose expiry tag has passed.
+    ExpiredUser,
+    /// The root user has an active access key.
+    RootAccessKey,
+    /// An active SSH key, service-specific credential or signing certificate older than N days.
+    OldServiceCredential,
+    /// An inactive key, N days after its last use or creation.
+    InactiveAccessKey,
+    /// A user with no credential of any kind.
+    UserWithoutCredentials,
+    /// An active access key created more than 90 days ago.
+    UnrotatedAccessKey,
+    /// A user with a password or key whom no exemption in force names.
+    UnlistedUser,
+}
+
+impl Rule {
+    /// All rules, the ones that matter most first.
+    pub const ALL: [Self; 9] = [
+        Self::StalePassword,
+        Self::StaleAccessKey,
+        Self::ExpiredUser,
+        Self::RootAccessKey,
+        Self::OldServiceCredential,
+        Self::InactiveAccessKey,
+        Self::UserWithoutCredentials,
+        Self::UnrotatedAccessKey,
+        Self::UnlistedUser,
+    ];
+
+    /// The rules that an exemption covers when it names none.
+    pub const STALE: [Self; 2] = [Self::StalePassword, Self::StaleAccessKey];
+
+    /// The rule's id in reports, fingerprints and the allowlist.
+    #[must_use]
+    pub const fn id(self) -> &'static str {
+        match self {
+            Self::StalePassword => "stale-password",
+            Self::StaleAccessKey => "stale-access-key",
+            Self::ExpiredUser => "expired-user",
+            Self::RootAccessKey => "root-access-key",
+            Self::OldServiceCredential => "old-service-credential",
+            Self::InactiveAccessKey => "inactive-access-key",
+            Self::UserWithoutCredentials => "user-without-credentials",
+            Self::UnrotatedAccessKey => "unrotated-access-key",
+            Self::UnlistedUser => "unlisted-user",
+        }
+    }
+
+    /// The controls that ask for it, by their names in Security Hub and the CIS benchmark.
+    #[must_use]
+    pub const fn controls(self) -> &'static [&'static str] {
+        match self {
+            Self::StalePassword | Self::StaleAccessKey => &["IAM.8", "IAM.22", "CIS 1.12"],
+            Self::RootAccessKey => &["IAM.4"],
+            Self::UnrotatedAccessKey => &["IAM.3"],
+            _ => &[],
+        }
+    }
+
+    /// The level where the allowlist file sets none. `expired-user` becomes an error once an expiry
+    /// tag is named.
+    #[must_use]
+    pub const fn default_level(self) -> Level {
+        match self {
+            Self::StalePassword | Self::StaleAccessKey => Level::Error,
+            Self::RootAccessKey | Self::OldServiceCredential => Level::Warning,
+            Self::InactiveAccessKey | Self::UserWithoutCredentials => Level::Notice,
+            Self::ExpiredUser | Self::UnrotatedAccessKey | Self::UnlistedUser => Level::Off,
+        }
+    }
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.id())
+    }
+}
+
+/// A text that names no rule or no level.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("unknown name")]
+pub struct UnknownName;
+
+impl FromStr for Rule {
+    type Err = UnknownName;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::ALL.into_iter().find(|rule| rule.id() == text).ok_or(UnknownName)
+    }
+}
+
+/// How much a finding of a rule weighs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Level {
+    /// The rule is not judged.
+    Off,
+    /// Stands in the report alone.
+    Notice,
+    /// Enters the queue.
+    Warning,
+    /// Enters the queue and counts for the gate.
+    Error,
+}
+
+impl Level {
+    /// All levels, the lightest first.
+    pub const ALL: [Self; 4] = [Self::Off, Self::Notice, Self::Warning, Self::Error];
+
+    /// The level's name.
+    #[must_use]
+    pub const fn id(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Notice => "notice",
+            Self::Warning => "warning",
+            Self::Error => "error",
+        }
+    }
+}
+
+impl fmt::Display for Level {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.id())
+    }
+}
+
+impl FromStr for Level {
+    type Err = UnknownName;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::ALL.into_iter().find(|level| level.id() == text).ok_or(UnknownName)
+    }
+}
+
+/// What the allowlist file's `policy` says; a flag or input wins over it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PolicyOverrides {
+    /// `stale_after_days`
+    pub stale_after_days: Option<u32>,
+    /// `max_exemption_days`
+    pub max_exemption_days: Option<u32>,
+    /// `expiry_tag`
+    pub expiry_tag: Option<String>,
+    /// `rules`
+    pub levels: BTreeMap<Rule, Level>,
+}
+
+/// What a run judges by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Policy {
+    /// Days without use after which a credential is stale.
+    pub stale_after_days: u32,
+    /// How far ahead an exemption may reach, in days.
+    pub max_exemption_days: u32,
+    /// The key of the tag that says until when a user is wanted.
+    pub expiry_tag: Option<String>,
+    levels: BTreeMap<Rule, Level>,
+}
+
+impl Policy {
+    /// Joins the file's policy with the built-in defaults; `stale_after_days` is the flag's.
+    #[must_use]
+    pub fn new(file: &PolicyOverrides, stale_after_days: Option<u32>) -> Self {
+        let level = |rule: Rule| match (rule, &file.expiry_tag) {
+            (Rule::ExpiredUser, Some(_)) => Level::Error,
+            _ => rule.default_level(),
+        };
+        Self {
+            stale_after_days: stale_after_days
+                .or(file.stale_after_days)
+                .unwrap_or(DEFAULT_STALE_AFTER_DAYS),
+            max_exemption_days: file.max_exemption_days.unwrap_or(DEFAULT_MAX_EXEMPTION_DAYS),
+            expiry_tag: file.expiry_tag.clone(),
+            levels: Rule::ALL
+                .into_iter()
+                .map(|rule| (rule, file.levels.get(&rule).copied().unwrap_or_else(|| level(rule))))
+                .collect(),
+        }
+    }
+
+    /// The level of a rule.
+    #[must_use]
+    pub fn level(&self, rule: Rule) -> Level {
+        self.levels.get(&rule).copied().unwrap_or(Level::Off)
+    }
+
+    /// Whether a rule is judged at all.
+    #[must_use]
+    pub fn is_on(&self, rule: Rule) -> bool {
+        self.level(rule) != Level::Off
+    }
+
+    /// The rules that are judged, in the order of [`Rule::ALL`].
+    pub fn rules_on(&self) -> impl Iterator<Item = Rule> + '_ {
+        Rule::ALL.into_iter().filter(|rule| self.is_on(*rule))
+    }
+
+    /// Sixteen hex digits that change whenever the policy does.
+    #[must_use]
+    pub fn hash(&self) -> String {
+        let mut canonical = format!(
+            "v1|{}|{}|{}",
+            self.stale_after_days,
+            self.max_exemption_days,
+            self.expiry_tag.as_deref().unwrap_or_default()
+        );
+        for (rule, level) in &self.levels {
+            canonical.push_str(&format!("|{rule}={level}"));
+        }
+        hex16(&Sha256::digest(canonical.as_bytes()))
+    }
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self::new(&PolicyOverrides::default(), None)
+    }
+}
+
+/// The first sixteen hex digits of a digest.
+#[must_use]
+pub fn hex16(digest: &[u8]) -> String {
+    use fmt::Write as _;
+    digest.iter().take(8).fold(String::with_capacity(16), |mut text, byte| {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
