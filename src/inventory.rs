@@ -89,6 +89,18 @@ pub enum Evidence {
     NotReChecked,
 }
 
+impl Evidence {
+    /// The evidence's name.
+    #[must_use]
+    pub const fn id(self) -> &'static str {
+        match self {
+            Self::CredentialReport => "credential-report",
+            Self::ReChecked => "re-checked",
+            Self::NotReChecked => "not-re-checked",
+        }
+    }
+}
+
 /// One IAM user, or the root user.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct User {

@@ -1,7 +1,16 @@
 //! Takes stock of the IAM users of AWS accounts.
+//!
+//! Data flows one way: [`observe`] makes an [`inventory`] of a credential report, [`allowlist`]
+//! reads the committed exemptions, [`judge`] weighs both into an audit, and [`report`] writes the
+//! audit down. [`app`] wires the stages for the commands of [`cli`]. Between the stages stand
+//! plain values; `judge` and `report` are pure: no clock, no environment, no file.
 
 pub mod allowlist;
+pub mod app;
+pub mod cli;
 pub mod inventory;
 pub mod judge;
 pub mod observe;
 pub mod policy;
+pub mod report;
+pub mod settings;

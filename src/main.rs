@@ -1,3 +1,47 @@
-//! The process's edge.
+//! The process's edge: arguments, clock, terminal and exit code.
 
-fn main() {}
+use std::io::{self, IsTerminal};
+use std::process::ExitCode;
+
+use iam_stocktake::app::{self, Exit, Streams, Style};
+use iam_stocktake::cli::{self, Parsed};
+
+fn main() -> ExitCode {
+    #[expect(clippy::disallowed_methods, reason = "this is where the clock is read")]
+    let now = chrono::Utc::now();
+    let (mut stdin, mut stdout, mut stderr) =
+        (io::stdin().lock(), io::stdout().lock(), io::stderr().lock());
+    let mut streams = Streams {
+        stdout_style: style(stdout.is_terminal()),
+        stderr_style: style(stderr.is_terminal()),
+        stdin: &mut stdin,
+        stdout: &mut stdout,
+        stderr: &mut stderr,
+    };
+    let (color_stdout, color_stderr) = (streams.stdout_style.color, streams.stderr_style.color);
+    let exit = match cli::parse(std::env::args_os(), now, color_stdout, color_stderr) {
+        Parsed::Command(command) => app::run(&command, &mut streams),
+        Parsed::Text(text) => streams.print(&text),
+        Parsed::Refused(text) => {
+            streams.tell(&text);
+            Exit::Usage
+        }
+    };
+    ExitCode::from(exit as u8)
+}
+
+/// Colours where a terminal shows them, unless `NO_COLOR` is set; `CLICOLOR_FORCE` wants them
+/// everywhere. The width is the terminal's, or what `COLUMNS` says.
+#[expect(clippy::disallowed_methods, reason = "the environment is read at the edge")]
+fn style(is_terminal: bool) -> Style {
+    let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    let forced =
+        set("CLICOLOR_FORCE") && std::env::var_os("CLICOLOR_FORCE").is_none_or(|it| it != "0");
+    let dumb = std::env::var_os("TERM").is_some_and(|it| it == "dumb");
+    let columns = std::env::var("COLUMNS").ok().and_then(|it| it.parse().ok());
+    let measured = || terminal_size::terminal_size().map(|(width, _)| width.0);
+    Style {
+        color: !set("NO_COLOR") && (forced || (is_terminal && !dumb)),
+        width: columns.or_else(|| is_terminal.then(measured).flatten()),
+    }
+}

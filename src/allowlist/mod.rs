@@ -19,7 +19,7 @@ use chrono::NaiveDate;
 pub use check::{EXPIRES_SOON_DAYS, lapsing, parse_day};
 pub use diagnostic::{Code, Diagnostic, Severity, render};
 pub use pattern::{Pattern, is_user_name_char};
-pub use suggestion::Suggestion;
+pub use suggestion::{Excused, Suggestion};
 
 use crate::inventory::AccountId;
 use crate::policy::{PolicyOverrides, Rule};
@@ -139,6 +139,18 @@ pub enum Term {
     ExpiresSoon,
     /// Its last day has passed.
     Expired,
+}
+
+impl Term {
+    /// The term's name.
+    #[must_use]
+    pub const fn id(self) -> &'static str {
+        match self {
+            Self::InForce => "in-force",
+            Self::ExpiresSoon => "expires-soon",
+            Self::Expired => "expired",
+        }
+    }
 }
 
 impl Exemption {

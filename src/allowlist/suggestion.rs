@@ -4,6 +4,7 @@ use std::fmt;
 
 use chrono::NaiveDate;
 
+use crate::inventory::CredentialKind;
 use crate::policy::Rule;
 
 /// An exemption with reason and owner left to fill in: a check refuses it until they are.
@@ -23,13 +24,91 @@ pub struct Suggestion {
     pub expires: NaiveDate,
 }
 
+/// A finding that somebody wants to excuse.
+#[derive(Debug, Clone, Copy)]
+pub struct Excused<'a> {
+    /// The user's name.
+    pub user: &'a str,
+    /// The account's id.
+    pub account: &'a str,
+    /// The user's unique id, where it is known.
+    pub user_id: Option<&'a str>,
+    /// The rule.
+    pub rule: Rule,
+    /// The credential's kind, and the last four characters of its id where that is known; `None`
+    /// for a verdict on the user as such.
+    pub credential: Option<(&'a str, Option<&'a str>)>,
+}
+
+impl Excused<'_> {
+    fn is_stale(&self) -> bool {
+        Rule::STALE.contains(&self.rule)
+    }
+
+    /// The credential in the allowlist's words, which know passwords and access keys alone.
+    fn credential_words(&self) -> Option<String> {
+        let key = CredentialKind::AccessKey.id();
+        match self.credential {
+            Some((kind, Some(ending))) if kind == key => Some(format!("{key}:{ending}")),
+            Some((kind, _)) if kind == key || kind == CredentialKind::Password.id() => {
+                Some(kind.to_owned())
+            }
+            // Keys that the report does not show.
+            None if self.is_stale() => Some(key.to_owned()),
+            _ => None,
+        }
+    }
+}
+
+impl Suggestion {
+    /// Makes one exemption of a user's stale credentials, and one for each other rule.
+    #[must_use]
+    pub fn gather<'a>(
+        findings: impl Iterator<Item = Excused<'a>>,
+        expires: NaiveDate,
+    ) -> Vec<Self> {
+        let mut suggestions: Vec<Self> = Vec::new();
+        for finding in findings {
+            let same = suggestions.iter_mut().find(|it| {
+                it.user == finding.user
+                    && it.account == finding.account
+                    && match it.rules.first() {
+                        Some(first) if Rule::STALE.contains(first) => finding.is_stale(),
+                        first => first == Some(&finding.rule),
+                    }
+            });
+            let credential = finding.credential_words();
+            if let Some(suggestion) = same {
+                suggestion.credentials.extend(credential);
+                suggestion.rules.push(finding.rule);
+            } else {
+                suggestions.push(Self {
+                    user: finding.user.to_owned(),
+                    account: finding.account.to_owned(),
+                    user_id: finding.user_id.map(str::to_owned),
+                    credentials: credential.into_iter().collect(),
+                    rules: vec![finding.rule],
+                    expires,
+                });
+            }
+        }
+        for suggestion in &mut suggestions {
+            suggestion.credentials.sort();
+            suggestion.credentials.dedup();
+            suggestion.rules.sort();
+            suggestion.rules.dedup();
+        }
+        suggestions
+    }
+}
+
 /// Writes the entry of the `exemptions` list, indented as such, ending with a line feed.
 impl fmt::Display for Suggestion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "  - user: {}", quoted(&self.user))?;
         writeln!(f, "    account: {}", quoted(&self.account))?;
         if let Some(id) = &self.user_id {
-            writeln!(f, "    user_id: {id}")?;
+            writeln!(f, "    user_id: {}", quoted(id))?;
         }
         if !self.credentials.is_empty() {
             let quoted: Vec<_> = self.credentials.iter().map(|it| quoted(it)).collect();

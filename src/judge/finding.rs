@@ -324,6 +324,19 @@ pub enum Matched {
     Users(usize),
 }
 
+impl Matched {
+    /// The name of what was matched.
+    #[must_use]
+    pub const fn id(self) -> &'static str {
+        match self {
+            Self::NotAudited => "not-audited",
+            Self::Nobody => "nobody",
+            Self::ByCaseOnly => "by-case-only",
+            Self::Users(_) => "users",
+        }
+    }
+}
+
 impl Audit {
     /// The outcome in one word. Missing evidence comes before everything else.
     #[must_use]

@@ -197,7 +197,7 @@ fn access_key<'a>(
         match staleness::access_key_since(key) {
             Ok(since) if !stale(&since) => {}
             verdict => {
-                drafts.push(Draft::of_key(Rule::InactiveAccessKey, user, key, verdict.map(Some)))
+                drafts.push(Draft::of_key(Rule::InactiveAccessKey, user, key, verdict.map(Some)));
             }
         }
     }

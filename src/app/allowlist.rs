@@ -1,0 +1,174 @@
+//! `iam-stocktake allowlist`: check the file, print its schema, suggest exemptions.
+
+use std::io;
+
+use chrono::{Days, NaiveDate};
+
+use super::{Exit, Streams, files};
+use crate::allowlist::{self, Allowlist, Diagnostic, Suggestion, lapsing, render};
+use crate::policy::{DEFAULT_MAX_EXEMPTION_DAYS, Level, Rule};
+use crate::report::json::v1;
+use crate::report::visible;
+use crate::settings::{Input, SuggestSettings};
+
+/// A file that passed.
+pub(super) struct Read {
+    pub(super) allowlist: Allowlist,
+    source: String,
+}
+
+/// A file that did not.
+pub(super) enum Unread {
+    /// There is no such file.
+    Missing,
+    /// It cannot be opened or read.
+    Unreadable(io::Error),
+    /// There is something wrong with what it says.
+    Broken { source: String, problems: Vec<Diagnostic> },
+}
+
+/// Reads an allowlist as seen on `today` (UTC).
+pub(super) fn read(
+    input: &Input,
+    today: NaiveDate,
+    streams: &mut Streams<'_>,
+) -> Result<Read, Unread> {
+    let bytes = files::read(input, streams.stdin).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => Unread::Missing,
+        _ => Unread::Unreadable(error),
+    })?;
+    let source = String::from_utf8_lossy(&bytes).into_owned();
+    match allowlist::parse(&bytes, today) {
+        Ok(allowlist) => Ok(Read { allowlist, source }),
+        Err(problems) => Err(Unread::Broken { source, problems }),
+    }
+}
+
+impl Unread {
+    /// Tells the user all that is wrong. `hint` is what to do about a file that is not there.
+    pub(super) fn tell(&self, name: &str, hint: &str, streams: &mut Streams<'_>) {
+        match self {
+            Self::Missing => {
+                let error = io::Error::from(io::ErrorKind::NotFound);
+                show(&allowlist::unreadable(&error, hint), name, "", streams);
+            }
+            Self::Unreadable(error) => {
+                show(&allowlist::unreadable(error, "check the path"), name, "", streams);
+            }
+            Self::Broken { source, problems } => {
+                for problem in problems {
+                    show(problem, name, source, streams);
+                }
+            }
+        }
+    }
+}
+
+fn show(diagnostic: &Diagnostic, name: &str, source: &str, streams: &mut Streams<'_>) {
+    let color = streams.stderr_style.color;
+    streams.say(&render(diagnostic, &visible(name), source, color));
+}
+
+/// Checks files: exit code 2 if one is wrong. Exemptions that have lapsed or soon will are told of.
+pub(super) fn check(inputs: &[Input], today: NaiveDate, streams: &mut Streams<'_>) -> Exit {
+    let mut exit = Exit::Done;
+    for input in inputs {
+        let name = input.to_string();
+        match read(input, today, streams) {
+            Err(unread) => {
+                unread.tell(&name, "check the path", streams);
+                let problems = match &unread {
+                    Unread::Broken { problems, .. } => problems.len(),
+                    Unread::Missing | Unread::Unreadable(_) => 1,
+                };
+                let noun = if problems == 1 { "problem" } else { "problems" };
+                streams.error(&format!("{}: {problems} {noun}", visible(&name)));
+                exit = Exit::Usage;
+            }
+            Ok(Read { allowlist, source }) => {
+                for notice in lapsing(&allowlist, today) {
+                    show(&notice, &name, &source, streams);
+                }
+                let exemptions = allowlist.exemptions.len();
+                let noun = if exemptions == 1 { "exemption" } else { "exemptions" };
+                let line = format!("{}: ok, {exemptions} {noun}\n", visible(&name));
+                exit = exit.max(streams.print(&line));
+            }
+        }
+    }
+    exit
+}
+
+/// Prints the JSON Schema of the file.
+pub(super) fn schema(streams: &mut Streams<'_>) -> Exit {
+    // A schema is made of maps with text keys, which always can be written.
+    let text = serde_json::to_string_pretty(&allowlist::schema()).unwrap_or_default();
+    streams.print(&format!("{text}\n"))
+}
+
+/// How long a suggested exemption holds unless told otherwise.
+const SUGGESTED_DAYS: u64 = 90;
+
+/// Prints the exemptions to paste for the findings of an audit.
+pub(super) fn suggest(settings: &SuggestSettings, streams: &mut Streams<'_>) -> Exit {
+    match run_suggest(settings, streams) {
+        Ok(text) => streams.print(&text),
+        Err((message, hint)) => {
+            streams.error(&visible(&format!("{}: {message}", settings.audit)));
+            streams.hint(&hint);
+            Exit::Usage
+        }
+    }
+}
+
+fn run_suggest(
+    settings: &SuggestSettings,
+    streams: &mut Streams<'_>,
+) -> Result<String, (String, String)> {
+    let make_one = "make one with: iam-stocktake audit … --output audit.json";
+    let bytes = files::read(&settings.audit, streams.stdin)
+        .map_err(|error| (format!("cannot be read: {error}"), make_one.to_owned()))?;
+    let audit: v1::Audit = serde_json::from_slice(&bytes)
+        .map_err(|error| (format!("is no audit JSON: {error}"), make_one.to_owned()))?;
+    if audit.schema != v1::SCHEMA {
+        let message = format!("has the schema `{}`, not `{}`", audit.schema, v1::SCHEMA);
+        return Err((message, "use the iam-stocktake that made it".to_owned()));
+    }
+    let reach = u64::from(audit.policy.max_exemption_days.min(DEFAULT_MAX_EXEMPTION_DAYS));
+    let default = settings.today + Days::new(SUGGESTED_DAYS.min(reach));
+    let expires = settings.expires.unwrap_or(default);
+    let suggestions = suggestions(&audit, settings, expires);
+    if suggestions.is_empty() {
+        let message = "has no open finding that this asks for".to_owned();
+        return Err((message, "the ids and users stand in its `findings`".to_owned()));
+    }
+    let mut text = String::from("exemptions:\n");
+    for suggestion in suggestions {
+        text.push_str(&suggestion.to_string());
+    }
+    Ok(text)
+}
+
+fn suggestions(
+    audit: &v1::Audit,
+    settings: &SuggestSettings,
+    expires: NaiveDate,
+) -> Vec<Suggestion> {
+    let asked = |finding: &&v1::Finding| {
+        finding.status != "exempted"
+            && finding.level != Level::Notice.id()
+            && settings.id.as_ref().is_none_or(|id| *id == finding.id)
+            && settings.user.as_ref().is_none_or(|user| user.eq_ignore_ascii_case(&finding.user))
+    };
+    let items = audit.findings.iter().filter(asked).filter_map(|finding| {
+        let rule: Rule = finding.rule.parse().ok()?;
+        Some(allowlist::Excused {
+            user: &finding.user,
+            account: &finding.account,
+            user_id: finding.user_id.as_deref(),
+            rule,
+            credential: finding.credential.as_ref().map(|it| (it.kind.as_str(), it.id.as_deref())),
+        })
+    });
+    Suggestion::gather(items, expires)
+}

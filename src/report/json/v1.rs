@@ -1,0 +1,406 @@
+//! Version 1 of the audit JSON: structs of their own, frozen. A change that breaks a reader needs
+//! a version 2 beside this one; new fields are optional.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, NaiveDate, Utc};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::allowlist::UserSelector;
+use crate::inventory::Handle;
+use crate::judge;
+use crate::judge::{Matched, Note, Status};
+use crate::policy::Level;
+use crate::report::id_ending;
+
+/// The value of the member `schema`.
+pub const SCHEMA: &str = "iam-stocktake/audit/v1";
+
+/// An audit of the IAM users of one or more AWS accounts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(title = "iam-stocktake audit, version 1")]
+pub struct Audit {
+    /// `iam-stocktake/audit/v1`
+    #[schemars(extend("const" = SCHEMA))]
+    pub schema: String,
+    /// The moment by which days of disuse were counted.
+    pub generated_at: DateTime<Utc>,
+    /// The workflow run that made it; absent outside of one.
+    pub run: Option<Run>,
+    /// `clean`, `stale` or `incomplete`: evidence that a rule needed could not be had.
+    pub result: String,
+    /// What was judged by.
+    pub policy: Policy,
+    /// The allowlist's path; absent where there was none.
+    pub allowlist: Option<String>,
+    /// How many findings there are.
+    pub counts: Counts,
+    /// The audited accounts, by id.
+    pub accounts: Vec<Account>,
+    /// The findings: by account, then what cannot be judged, then the longest disuse first.
+    pub findings: Vec<Finding>,
+    /// The allowlist's exemptions, in its order.
+    pub exemptions: Vec<Exemption>,
+}
+
+/// The workflow run that made an audit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Run {
+    /// The event that started it.
+    pub event: String,
+    /// The git ref that it ran on.
+    pub r#ref: String,
+    /// `owner/name`
+    pub repository: String,
+    /// The run's id.
+    pub id: String,
+}
+
+/// What was judged by.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Policy {
+    /// Changes whenever the policy does.
+    pub hash: String,
+    /// Days without use after which a credential is stale.
+    pub stale_after_days: u32,
+    /// How many days ahead an exemption may reach.
+    pub max_exemption_days: u32,
+    /// The key of the tag that says until when a user is wanted.
+    pub expiry_tag: Option<String>,
+    /// The level of every rule: `off`, `notice`, `warning` or `error`.
+    pub rules: BTreeMap<String, String>,
+}
+
+/// How many findings there are.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Counts {
+    /// Open, of level error.
+    pub errors: usize,
+    /// Open, of level warning.
+    pub warnings: usize,
+    /// Open, of level notice.
+    pub notices: usize,
+    /// Exempted.
+    pub exempted: usize,
+    /// Whose evidence cannot be read.
+    pub unknown: usize,
+    /// IAM users that were audited.
+    pub users: usize,
+}
+
+/// One audited account.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Account {
+    /// Twelve digits.
+    pub id: String,
+    /// The account's alias.
+    pub alias: Option<String>,
+    /// The ARN partition: `aws`, `aws-cn`, `aws-us-gov`, …
+    pub partition: String,
+    /// When IAM generated the credential report; absent where an exported file does not say.
+    pub report_generated_at: Option<DateTime<Utc>>,
+    /// IAM users, the root user not counted.
+    pub users: usize,
+    /// Users that a live audit looks at again.
+    pub candidates: usize,
+    /// How complete the evidence of each rule was, rules that are off left out: `complete` (a
+    /// finding that is gone is cleared), `snapshot` (an exported or unchecked report: adds
+    /// findings, clears none), `not-shown` (the report does not show all that the rule needs),
+    /// `incomplete` (evidence could not be had).
+    pub complete: BTreeMap<String, String>,
+    /// Why rules are incomplete.
+    pub errors: Vec<AccountError>,
+}
+
+/// Why a rule is incomplete.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct AccountError {
+    /// The rule.
+    pub rule: String,
+    /// `evidence-unreadable`
+    pub code: String,
+    /// How many findings of the rule have the status `unknown` for it.
+    pub findings: usize,
+}
+
+/// One rule's verdict on one credential or user.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Finding {
+    /// Sixteen hex digits, the same for the same credential in every run.
+    pub id: String,
+    /// The rule.
+    pub rule: String,
+    /// `notice`, `warning` or `error`.
+    pub level: String,
+    /// `open`, `exempted` or `unknown`.
+    pub status: String,
+    /// The account's id.
+    pub account: String,
+    /// The user's name.
+    pub user: String,
+    /// The user's ARN.
+    pub arn: String,
+    /// The user's unique id; absent in exported reports.
+    pub user_id: Option<String>,
+    /// The credential; absent in a verdict on the user as such.
+    pub credential: Option<Credential>,
+    /// The date from which days are counted.
+    pub reference_date: Option<DateTime<Utc>>,
+    /// What that date is: `last-used`, `never-used-since`, `created`, `expired`.
+    pub reference: Option<String>,
+    /// Whole days since then.
+    pub days: Option<i64>,
+    /// `credential-report`, `re-checked` or `not-re-checked`.
+    pub evidence: String,
+    /// What else is to be said.
+    pub notes: Vec<FindingNote>,
+    /// Index into `exemptions` of the exemption that covers it.
+    pub exemption: Option<usize>,
+    /// Who owns the user, by the user's tags.
+    pub owner: Option<String>,
+    /// The last service that the credential was used for.
+    pub last_service: Option<String>,
+}
+
+/// Which credential a finding is about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Credential {
+    /// `password`, `access-key`, `signing-certificate`, `ssh-key`, `service-specific-credential`.
+    pub kind: String,
+    /// The slot of the credential report, 1 or 2.
+    pub slot: Option<u8>,
+    /// The last four characters of its id; absent in exported reports.
+    pub id: Option<String>,
+    /// When it was created; for a password when it was last changed.
+    pub created: Option<DateTime<Utc>>,
+}
+
+/// What else is to be said about a finding.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct FindingNote {
+    /// `recently-reset`, `unreadable`, `hidden-credentials`, `exemption-expired` or
+    /// `exemption-needs-live-evidence`.
+    pub code: String,
+    /// The field that cannot be read.
+    pub column: Option<String>,
+    /// What stands in that field.
+    pub text: Option<String>,
+    /// When the password was last changed.
+    pub changed: Option<DateTime<Utc>>,
+    /// Index into `exemptions`.
+    pub exemption: Option<usize>,
+}
+
+/// One exemption of the allowlist and what it did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Exemption {
+    /// The user's name, unless it is a pattern.
+    pub user: Option<String>,
+    /// The pattern.
+    pub pattern: Option<String>,
+    /// The account; every one if absent.
+    pub account: Option<String>,
+    /// The user's unique id; any user of the name if absent.
+    pub user_id: Option<String>,
+    /// The credentials; all if empty.
+    pub credentials: Vec<String>,
+    /// The rules that it exempts from.
+    pub rules: Vec<String>,
+    /// Why.
+    pub reason: String,
+    /// Who answers for it.
+    pub owner: String,
+    /// The last day, UTC.
+    pub expires: NaiveDate,
+    /// `in-force`, `expires-soon` or `expired`.
+    pub state: String,
+    /// `users`, `nobody`, `by-case-only` or `not-audited`.
+    pub matched: String,
+    /// How many users it matched.
+    pub users: usize,
+    /// How many findings it exempts.
+    pub exempts: usize,
+    /// Where it stands in the file, from 1.
+    pub line: usize,
+    /// The column, from 1.
+    pub column: usize,
+}
+
+impl From<&judge::Audit> for Audit {
+    fn from(audit: &judge::Audit) -> Self {
+        Self {
+            schema: SCHEMA.to_owned(),
+            generated_at: audit.now,
+            run: None,
+            result: audit.outcome().id().to_owned(),
+            policy: (&audit.policy).into(),
+            allowlist: match &audit.allowlist {
+                judge::AllowlistOrigin::File(path) => Some(path.clone()),
+                judge::AllowlistOrigin::Missing(_) | judge::AllowlistOrigin::None => None,
+            },
+            counts: counts(audit),
+            accounts: audit.accounts.iter().map(|it| account(it, &audit.findings)).collect(),
+            findings: audit.findings.iter().map(Into::into).collect(),
+            exemptions: audit.exemptions.iter().map(Into::into).collect(),
+        }
+    }
+}
+
+impl From<&crate::policy::Policy> for Policy {
+    fn from(policy: &crate::policy::Policy) -> Self {
+        let level =
+            |rule: crate::policy::Rule| (rule.id().to_owned(), policy.level(rule).id().to_owned());
+        Self {
+            hash: policy.hash(),
+            stale_after_days: policy.stale_after_days,
+            max_exemption_days: policy.max_exemption_days,
+            expiry_tag: policy.expiry_tag.clone(),
+            rules: crate::policy::Rule::ALL.into_iter().map(level).collect(),
+        }
+    }
+}
+
+fn counts(audit: &judge::Audit) -> Counts {
+    let mut counts = Counts {
+        users: audit.accounts.iter().map(|account| account.users).sum(),
+        ..Counts::default()
+    };
+    for finding in &audit.findings {
+        let count = match (finding.status, finding.level) {
+            (Status::Exempted, _) => &mut counts.exempted,
+            (Status::Unknown, _) => &mut counts.unknown,
+            (Status::Open, Level::Error) => &mut counts.errors,
+            (Status::Open, Level::Warning) => &mut counts.warnings,
+            (Status::Open, _) => &mut counts.notices,
+        };
+        *count += 1;
+    }
+    counts
+}
+
+fn account(account: &judge::AuditedAccount, findings: &[judge::Finding]) -> Account {
+    let unknown = |rule| {
+        let of_rule = |finding: &&judge::Finding| {
+            finding.subject.account == account.id
+                && finding.rule == rule
+                && finding.status == Status::Unknown
+        };
+        findings.iter().filter(of_rule).count()
+    };
+    Account {
+        id: account.id.to_string(),
+        alias: account.alias.clone(),
+        partition: account.partition.clone(),
+        report_generated_at: account.report_generated_at,
+        users: account.users,
+        candidates: account.candidates,
+        complete: account
+            .coverage
+            .iter()
+            .map(|(rule, coverage)| (rule.id().to_owned(), coverage.id().to_owned()))
+            .collect(),
+        errors: account
+            .incomplete_rules()
+            .map(|rule| AccountError {
+                rule: rule.id().to_owned(),
+                code: "evidence-unreadable".to_owned(),
+                findings: unknown(rule),
+            })
+            .collect(),
+    }
+}
+
+impl From<&judge::Finding> for Finding {
+    fn from(finding: &judge::Finding) -> Self {
+        let subject = &finding.subject;
+        Self {
+            id: finding.id.to_string(),
+            rule: finding.rule.id().to_owned(),
+            level: finding.level.id().to_owned(),
+            status: finding.status.id().to_owned(),
+            account: subject.account.to_string(),
+            user: subject.name.clone(),
+            arn: subject.arn.clone(),
+            user_id: subject.user_id.clone(),
+            credential: finding.credential.as_ref().map(Into::into),
+            reference_date: finding.reference.map(|(_, moment)| moment),
+            reference: finding.reference.map(|(reference, _)| reference.id().to_owned()),
+            days: finding.days,
+            evidence: subject.evidence.id().to_owned(),
+            notes: finding.notes.iter().map(Into::into).collect(),
+            exemption: finding.exemption,
+            owner: None,
+            last_service: finding
+                .credential
+                .as_ref()
+                .and_then(|credential| credential.last_used_service.clone()),
+        }
+    }
+}
+
+impl From<&judge::Credential> for Credential {
+    fn from(credential: &judge::Credential) -> Self {
+        let (slot, id) = match &credential.handle {
+            Some(Handle::Slot(slot)) => (Some(*slot), None),
+            Some(Handle::Id(id)) => (None, Some(id_ending(id))),
+            None => (None, None),
+        };
+        Self { kind: credential.kind.id().to_owned(), slot, id, created: credential.created }
+    }
+}
+
+impl From<&Note> for FindingNote {
+    fn from(note: &Note) -> Self {
+        let mut written = Self {
+            code: note.id().to_owned(),
+            column: None,
+            text: None,
+            changed: None,
+            exemption: None,
+        };
+        match note {
+            Note::RecentlyReset(changed) => written.changed = Some(*changed),
+            Note::Unreadable(field) => {
+                written.column = Some(field.column.clone());
+                written.text = Some(field.text.clone());
+            }
+            Note::HiddenCredentials => {}
+            Note::ExemptionExpired(index) | Note::ExemptionNeedsLiveEvidence(index) => {
+                written.exemption = Some(*index);
+            }
+        }
+        written
+    }
+}
+
+impl From<&judge::ReviewedExemption> for Exemption {
+    fn from(reviewed: &judge::ReviewedExemption) -> Self {
+        let exemption = &reviewed.exemption;
+        let (user, pattern) = match &exemption.user {
+            UserSelector::Name(name) => (Some(name.clone()), None),
+            UserSelector::Pattern(pattern) => (None, Some(pattern.as_str().to_owned())),
+        };
+        Self {
+            user,
+            pattern,
+            account: exemption.account.map(|account| account.to_string()),
+            user_id: exemption.user_id.clone(),
+            credentials: exemption.credentials.iter().map(ToString::to_string).collect(),
+            rules: exemption.rules.iter().map(ToString::to_string).collect(),
+            reason: exemption.reason.clone(),
+            owner: exemption.owner.clone(),
+            expires: exemption.expires,
+            state: reviewed.term.id().to_owned(),
+            matched: reviewed.matched.id().to_owned(),
+            users: match reviewed.matched {
+                Matched::Users(users) => users,
+                Matched::ByCaseOnly => 1,
+                Matched::Nobody | Matched::NotAudited => 0,
+            },
+            exempts: reviewed.exempts,
+            line: exemption.place.line,
+            column: exemption.place.column,
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! What to do about one user's findings, as values for the templates.
+
+use minijinja::Value;
+use serde::Serialize;
+
+use super::id_ending;
+use super::view::{cli_moment, console_url, harmless};
+use crate::allowlist::{Excused, Suggestion};
+use crate::inventory::{CredentialKind, Handle, ROOT_USER};
+use crate::judge::{Audit, AuditedAccount, Credential, Finding, Status};
+use crate::policy::{Level, Rule};
+
+/// An exemption suggested by a report holds for so many days.
+const SUGGESTED_DAYS: u64 = 90;
+
+/// What to do about one user.
+#[derive(Serialize)]
+pub(super) struct Remedy {
+    /// The account that a script must find itself in.
+    account: Value,
+    partition: String,
+    /// The console's page of the user's credentials.
+    console_url: Value,
+    /// The root user's keys are removed by the root user alone.
+    is_root: bool,
+    /// Whether the password is to go.
+    password: bool,
+    /// Keys and other credentials to deactivate.
+    deactivate: Vec<Selection>,
+    /// Keys and other credentials to delete.
+    delete: Vec<Selection>,
+    /// Nothing of the user's is in use and nothing is exempted: the user can go.
+    whole_user: bool,
+    /// A key is in use, but old.
+    rotate: bool,
+    /// The user's expiry tag has passed.
+    expired: bool,
+    /// The exemptions to paste.
+    keep: String,
+}
+
+/// How a script finds a credential: by the end of its id, or by its creation where the evidence
+/// shows no id.
+#[derive(Clone, Serialize)]
+struct Selection {
+    kind: &'static str,
+    /// Picks the ids out of what `list` prints, in the AWS CLI's query language.
+    query: String,
+    /// How many ids that must give: more, and one of them may be in use.
+    count: usize,
+    #[serde(flatten)]
+    words: CliWords,
+}
+
+/// The AWS CLI's words for a kind of credential.
+#[derive(Clone, Serialize)]
+struct CliWords {
+    list: &'static str,
+    #[serde(skip)]
+    items: &'static str,
+    #[serde(skip)]
+    id_field: &'static str,
+    #[serde(skip)]
+    created_field: &'static str,
+    id_flag: &'static str,
+    update: &'static str,
+    remove: &'static str,
+}
+
+const ACCESS_KEY: CliWords = CliWords {
+    list: "list-access-keys",
+    items: "AccessKeyMetadata",
+    id_field: "AccessKeyId",
+    created_field: "CreateDate",
+    id_flag: "--access-key-id",
+    update: "update-access-key",
+    remove: "delete-access-key",
+};
+
+const SIGNING_CERTIFICATE: CliWords = CliWords {
+    list: "list-signing-certificates",
+    items: "Certificates",
+    id_field: "CertificateId",
+    created_field: "UploadDate",
+    id_flag: "--certificate-id",
+    update: "update-signing-certificate",
+    remove: "delete-signing-certificate",
+};
+
+const SSH_KEY: CliWords = CliWords {
+    list: "list-ssh-public-keys",
+    items: "SSHPublicKeys",
+    id_field: "SSHPublicKeyId",
+    created_field: "UploadDate",
+    id_flag: "--ssh-public-key-id",
+    update: "update-ssh-public-key",
+    remove: "delete-ssh-public-key",
+};
+
+const SERVICE_SPECIFIC_CREDENTIAL: CliWords = CliWords {
+    list: "list-service-specific-credentials",
+    items: "ServiceSpecificCredentials",
+    id_field: "ServiceSpecificCredentialId",
+    created_field: "CreateDate",
+    id_flag: "--service-specific-credential-id",
+    update: "update-service-specific-credential",
+    remove: "delete-service-specific-credential",
+};
+
+/// `standing` are the user's findings that are not exempted; `exempted` says whether there are
+/// others that are.
+pub(super) fn remedy(
+    audit: &Audit,
+    account: &AuditedAccount,
+    standing: &[&Finding],
+    exempted: bool,
+) -> Remedy {
+    let open = || standing.iter().filter(|finding| finding.status == Status::Open);
+    let of_rules = |rules: &[Rule]| {
+        let of = open().filter(|finding| rules.contains(&finding.rule));
+        let mut selections: Vec<Selection> = Vec::new();
+        for selection in of.filter_map(|finding| finding.credential.as_ref().and_then(selection)) {
+            match selections.iter_mut().find(|other| other.query == selection.query) {
+                Some(twin) => twin.count += 1,
+                None => selections.push(selection),
+            }
+        }
+        selections
+    };
+    let has = |rule| open().any(|finding| finding.rule == rule);
+    let subject = standing.first().map(|finding| finding.subject.as_ref());
+    let name = subject.map_or("", |it| it.name.as_str());
+    let all_known = standing.iter().all(|finding| finding.status == Status::Open);
+    let speaks_of_user = [
+        Rule::StalePassword,
+        Rule::StaleAccessKey,
+        Rule::ExpiredUser,
+        Rule::UserWithoutCredentials,
+    ];
+    let deactivate = of_rules(&[Rule::StaleAccessKey, Rule::OldServiceCredential]);
+    Remedy {
+        account: harmless(account.id),
+        partition: account.partition.clone(),
+        console_url: console_url(&account.partition, name),
+        is_root: name == ROOT_USER,
+        password: has(Rule::StalePassword),
+        delete: of_rules(&[
+            Rule::StaleAccessKey,
+            Rule::OldServiceCredential,
+            Rule::InactiveAccessKey,
+        ]),
+        whole_user: subject.is_some_and(|it| !it.in_use)
+            && name != ROOT_USER
+            && !exempted
+            && all_known
+            && speaks_of_user.into_iter().any(has),
+        rotate: !of_rules(&[Rule::UnrotatedAccessKey])
+            .iter()
+            .all(|old| deactivate.iter().any(|stale| stale.query == old.query)),
+        deactivate,
+        expired: has(Rule::ExpiredUser),
+        keep: keep(audit, standing),
+    }
+}
+
+/// A password is no selection: a user has one.
+fn selection(credential: &Credential) -> Option<Selection> {
+    let words = match credential.kind {
+        CredentialKind::Password => return None,
+        CredentialKind::AccessKey => ACCESS_KEY,
+        CredentialKind::SigningCertificate => SIGNING_CERTIFICATE,
+        CredentialKind::SshKey => SSH_KEY,
+        CredentialKind::ServiceSpecificCredential => SERVICE_SPECIFIC_CREDENTIAL,
+    };
+    let CliWords { items, id_field, created_field, .. } = words;
+    let condition = match (&credential.handle, credential.created) {
+        (Some(Handle::Id(id)), _) => {
+            format!("ends_with({id_field}, '{}')", alphanumeric(&id_ending(id)))
+        }
+        (Some(Handle::Slot(_)), Some(created)) => {
+            format!("starts_with({created_field}, '{}')", cli_moment(created))
+        }
+        // Nothing tells which of the user's credentials it is.
+        _ => return None,
+    };
+    let query = format!("{items}[?{condition}].[{id_field}]");
+    Some(Selection { kind: credential.kind.id(), query, count: 1, words })
+}
+
+/// Ids come from AWS, but a query is no place to find out that one did not.
+fn alphanumeric(text: &str) -> String {
+    text.chars().filter(char::is_ascii_alphanumeric).collect()
+}
+
+/// The exemptions to paste.
+fn keep(audit: &Audit, standing: &[&Finding]) -> String {
+    let days = SUGGESTED_DAYS.min(u64::from(audit.policy.max_exemption_days));
+    let expires = audit.now.date_naive() + chrono::Days::new(days);
+    let argued = standing.iter().filter(|finding| finding.level >= Level::Warning);
+    let accounts: Vec<_> = argued
+        .map(|finding| {
+            let ending = finding.credential.as_ref().and_then(|it| match &it.handle {
+                Some(Handle::Id(id)) => Some(id_ending(id)),
+                _ => None,
+            });
+            (finding, finding.subject.account.to_string(), ending)
+        })
+        .collect();
+    let excused = accounts.iter().map(|(finding, account, ending)| Excused {
+        user: &finding.subject.name,
+        account,
+        user_id: finding.subject.user_id.as_deref(),
+        rule: finding.rule,
+        credential: finding.credential.as_ref().map(|it| (it.kind.id(), ending.as_deref())),
+    });
+    Suggestion::gather(excused, expires).iter().map(ToString::to_string).collect()
+}

@@ -1,0 +1,224 @@
+//! The audit as a table for people at a terminal.
+
+use std::fmt::Write as _;
+
+use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, Table, presets};
+
+use super::{by_account, id_ending, visible};
+use crate::allowlist::Term;
+use crate::inventory::{CredentialKind, Handle};
+use crate::judge::{
+    AllowlistOrigin, Audit, AuditedAccount, Coverage, Finding, Matched, Note, Reference, Status,
+};
+use crate::policy::{Level, Rule};
+
+/// How the table is drawn.
+#[derive(Debug, Clone, Copy)]
+pub struct TableOptions {
+    /// Whether ANSI colours are used.
+    pub color: bool,
+    /// The terminal's width in columns; `None` for as wide as it takes.
+    pub width: Option<u16>,
+    /// The most rows that an account's table shows; 0 for all.
+    pub max_rows: usize,
+}
+
+/// Draws the audit, ending with a line feed.
+#[must_use]
+pub fn table(audit: &Audit, options: TableOptions) -> String {
+    let mut text = String::new();
+    for account in &audit.accounts {
+        let findings = by_account(&audit.findings)
+            .find(|findings| findings.iter().all(|it| it.subject.account == account.id))
+            .unwrap_or_default();
+        // Writing to a String cannot fail, here and below.
+        let _ = writeln!(text, "{}", heading(audit, account));
+        account_table(audit, findings, options, &mut text);
+        text.push('\n');
+    }
+    exemptions(audit, &mut text);
+    for account in &audit.accounts {
+        incomplete(account, &mut text);
+    }
+    let _ = writeln!(text, "{}", summary(audit));
+    text
+}
+
+fn heading(audit: &Audit, account: &AuditedAccount) -> String {
+    let alias = account.alias.as_deref().map(|it| format!(" ({})", visible(it)));
+    let evidence = match account.report_generated_at {
+        Some(at) => {
+            let hours = (audit.now - at).num_hours();
+            format!("credential report of {}, {hours} h old", at.format("%Y-%m-%d %H:%M UTC"))
+        }
+        None => "exported credential report of unknown age".to_owned(),
+    };
+    let users = count(account.users, "user");
+    format!("Account {}{}: {users}, {evidence}", account.id, alias.unwrap_or_default())
+}
+
+fn account_table(audit: &Audit, findings: &[Finding], options: TableOptions, text: &mut String) {
+    let mut shown: Vec<_> = findings.iter().filter(|it| it.status != Status::Exempted).collect();
+    // What can wait stands last.
+    shown.sort_by_key(|it| it.level == Level::Notice && it.status == Status::Open);
+    if shown.is_empty() {
+        text.push_str("  nothing to remedy\n");
+        return;
+    }
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+    table.set_truncation_indicator("…");
+    if let Some(width) = options.width {
+        table.set_width(width);
+    }
+    if options.color {
+        table.enforce_styling();
+    } else {
+        table.force_no_tty();
+    }
+    let bold = |title: &str| Cell::new(title).add_attribute(Attribute::Bold);
+    table.set_header(["user", "credential", "days", "since", "rule", "note"].map(bold));
+    let limit = if options.max_rows == 0 { usize::MAX } else { options.max_rows };
+    for finding in shown.iter().take(limit) {
+        table.add_row(row(audit, finding));
+    }
+    let _ = writeln!(text, "{}", table.trim_fmt());
+    if shown.len() > limit {
+        let _ = writeln!(
+            text,
+            "  … and {} (--max-rows 0 shows all)",
+            count(shown.len() - limit, "more row")
+        );
+    }
+}
+
+fn row(audit: &Audit, finding: &Finding) -> Vec<Cell> {
+    let color = match (finding.status, finding.level) {
+        (Status::Unknown, _) => Color::Magenta,
+        (_, Level::Error) => Color::Red,
+        (_, Level::Warning) => Color::Yellow,
+        _ => Color::Reset,
+    };
+    let days = finding.days.map_or_else(|| "?".to_owned(), |days| days.to_string());
+    let notes: Vec<String> = finding.notes.iter().map(|it| note(audit, it)).collect();
+    vec![
+        Cell::new(visible(&finding.subject.name)),
+        Cell::new(credential(finding)),
+        Cell::new(days).fg(color).set_alignment(CellAlignment::Right),
+        Cell::new(since(finding)),
+        Cell::new(finding.rule.id()).fg(color),
+        Cell::new(notes.join("; ")),
+    ]
+}
+
+fn credential(finding: &Finding) -> String {
+    let Some(credential) = &finding.credential else { return "the user".to_owned() };
+    let kind = match credential.kind {
+        CredentialKind::Password => "password",
+        CredentialKind::AccessKey => "access key",
+        CredentialKind::SigningCertificate => "certificate",
+        CredentialKind::SshKey => "SSH key",
+        CredentialKind::ServiceSpecificCredential => "service credential",
+    };
+    match &credential.handle {
+        None => kind.to_owned(),
+        Some(Handle::Slot(slot)) => format!("{kind} {slot}"),
+        Some(Handle::Id(id)) => format!("{kind} …{}", visible(&id_ending(id))),
+    }
+}
+
+fn since(finding: &Finding) -> String {
+    let Some((reference, moment)) = finding.reference else { return "–".to_owned() };
+    let words = match reference {
+        Reference::LastUsed => "last used",
+        Reference::NeverUsedSince => "never used, made",
+        Reference::Created => "made",
+        Reference::Expired => "expired",
+    };
+    format!("{words} {}", moment.date_naive())
+}
+
+fn note(audit: &Audit, note: &Note) -> String {
+    let exemption = |index: &usize| audit.exemptions.get(*index).map(|it| &it.exemption);
+    match note {
+        Note::RecentlyReset(changed) => format!("password changed {}", changed.date_naive()),
+        Note::Unreadable(field) => {
+            format!("{} is `{}`", visible(&field.column), visible(&field.text))
+        }
+        Note::HiddenCredentials => "has more credentials than the report shows".to_owned(),
+        Note::ExemptionExpired(index) => match exemption(index) {
+            Some(it) => format!("exemption expired {} (line {})", it.expires, it.place.line),
+            None => String::new(),
+        },
+        Note::ExemptionNeedsLiveEvidence(index) => match exemption(index) {
+            Some(it) => format!("exemption needs live evidence (line {})", it.place.line),
+            None => String::new(),
+        },
+    }
+}
+
+fn exemptions(audit: &Audit, text: &mut String) {
+    if let AllowlistOrigin::Missing(path) = &audit.allowlist {
+        let _ = writeln!(text, "No allowlist at {}: nothing is exempted.\n", visible(path));
+    }
+    let mut any = false;
+    for reviewed in &audit.exemptions {
+        let it = &reviewed.exemption;
+        let remark = match (reviewed.term, reviewed.matched) {
+            (Term::Expired, _) => format!("expired on {}: its findings are back", it.expires),
+            (_, Matched::Nobody) => "matches no user: remove it".to_owned(),
+            (_, Matched::ByCaseOnly) => "matches by case only: correct the name".to_owned(),
+            (Term::ExpiresSoon, _) => format!("expires on {}", it.expires),
+            (Term::InForce, _) => continue,
+        };
+        any = true;
+        let _ = writeln!(text, "Exemption on line {} for `{}`: {remark}", it.place.line, it.user);
+    }
+    if any {
+        text.push('\n');
+    }
+}
+
+fn incomplete(account: &AuditedAccount, text: &mut String) {
+    let rules: Vec<_> = account.incomplete_rules().map(Rule::id).collect();
+    if !rules.is_empty() {
+        let rules = rules.join(", ");
+        let _ = writeln!(
+            text,
+            "Account {} is incomplete for {rules}: see the rows with `?`.",
+            account.id
+        );
+    }
+    let hidden = |coverage: Option<&Coverage>| coverage == Some(&Coverage::NotShown);
+    let rules: Vec<_> = Rule::ALL
+        .into_iter()
+        .filter(|rule| hidden(account.coverage.get(rule)))
+        .map(Rule::id)
+        .collect();
+    if !rules.is_empty() {
+        let rules = rules.join(", ");
+        let _ = writeln!(
+            text,
+            "Account {}: an exported report cannot show all that these rules need: {rules}.",
+            account.id
+        );
+    }
+}
+
+fn summary(audit: &Audit) -> String {
+    let count_of =
+        |keep: &dyn Fn(&Finding) -> bool| audit.findings.iter().filter(|it| keep(it)).count();
+    let to_remedy = count_of(&Finding::needs_remedy);
+    let exempted = count_of(&|it| it.status == Status::Exempted);
+    let unknown = count_of(&|it| it.status == Status::Unknown);
+    let notices = count_of(&|it| it.status == Status::Open && it.level == Level::Notice);
+    format!(
+        "{}: {to_remedy} to remedy, {unknown} cannot be judged, {exempted} exempted, {}",
+        audit.outcome().id(),
+        count(notices, "notice")
+    )
+}
+
+fn count(number: usize, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
+}

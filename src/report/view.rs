@@ -1,0 +1,424 @@
+//! The audit as the Markdown templates see it. `docs/template.md` describes it for people who
+//! bring a template of their own: keep the two together.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use minijinja::Value;
+use serde::Serialize;
+
+use super::remedy::{Remedy, remedy};
+use super::{by_account, escape, id_ending};
+use crate::allowlist::{Term, UserSelector};
+use crate::inventory::Handle;
+use crate::judge::{
+    AllowlistOrigin, Audit, AuditedAccount, Coverage, Finding, Matched, Note, Reference,
+    ReviewedExemption, Status,
+};
+use crate::policy::{Level, Rule};
+
+/// Everything a template can name.
+#[derive(Serialize)]
+pub(super) struct View {
+    /// `clean`, `stale` or `incomplete`.
+    outcome: &'static str,
+    /// The day of the audit and the moment to the minute.
+    today: Value,
+    now: Value,
+    stale_after_days: u32,
+    /// The allowlist's path; none where the user asked for no allowlist.
+    allowlist_path: Option<String>,
+    /// Whether the allowlist's file was there.
+    allowlist_found: bool,
+    counts: Counts,
+    rules: Vec<RuleView>,
+    accounts: Vec<AccountView>,
+    exemptions: Vec<ExemptionView>,
+    /// How many exemptions ask for attention.
+    exemption_notices: usize,
+}
+
+/// Findings counted by what is to be done with them.
+#[derive(Default, Serialize)]
+struct Counts {
+    accounts: usize,
+    users: usize,
+    /// Open findings of level error and warning.
+    to_remedy: usize,
+    users_to_remedy: usize,
+    errors: usize,
+    warnings: usize,
+    notices: usize,
+    exempted: usize,
+    unknown: usize,
+}
+
+#[derive(Serialize)]
+struct RuleView {
+    id: &'static str,
+    level: &'static str,
+    controls: Vec<&'static str>,
+    open: usize,
+    exempted: usize,
+    unknown: usize,
+    /// The worst coverage over all accounts.
+    coverage: &'static str,
+}
+
+#[derive(Serialize)]
+struct AccountView {
+    id: Value,
+    alias: Option<String>,
+    users: usize,
+    candidates: usize,
+    users_without_shown_credentials: usize,
+    /// When IAM generated the report, and how old it was; none where that is unknown.
+    generated_at: Option<Value>,
+    age_hours: Option<i64>,
+    /// What needs remedy or cannot be judged.
+    rows: Vec<Row>,
+    rows_left_out: usize,
+    notices: Vec<Row>,
+    notices_left_out: usize,
+    people: Vec<Person>,
+    people_left_out: usize,
+    /// Rules by the coverage that they had.
+    incomplete: Vec<&'static str>,
+    not_shown: Vec<&'static str>,
+}
+
+/// One finding as a table shows it.
+#[derive(Clone, Serialize)]
+struct Row {
+    user: String,
+    /// The credential's kind; none for a verdict on the user.
+    kind: Option<&'static str>,
+    slot: Option<u8>,
+    /// The last four characters of the credential's id.
+    id_ending: Option<String>,
+    created: Option<Value>,
+    last_service: Option<String>,
+    rule: &'static str,
+    level: &'static str,
+    status: &'static str,
+    days: Option<i64>,
+    reference: Option<&'static str>,
+    reference_date: Option<Value>,
+    notes: Vec<NoteView>,
+    id: Value,
+}
+
+#[derive(Clone, Serialize)]
+struct NoteView {
+    code: &'static str,
+    /// The field that could not be read.
+    column: Option<String>,
+    text: Option<String>,
+    /// The day of a password's last change, or an exemption's last day.
+    day: Option<Value>,
+    /// The line of the exemption in the allowlist.
+    line: Option<usize>,
+}
+
+/// A user with findings that are not exempted, and what to do about them.
+#[derive(Serialize)]
+struct Person {
+    name: String,
+    arn: String,
+    user_id: Option<String>,
+    created: Option<Value>,
+    mfa: Option<bool>,
+    evidence: &'static str,
+    in_use: bool,
+    all_kinds_seen: bool,
+    findings: Vec<Row>,
+    /// The findings that name the user's trouble: without notices, unless there is nothing else.
+    headline: Vec<Row>,
+    remedy: Remedy,
+}
+
+#[derive(Serialize)]
+struct ExemptionView {
+    user: Option<String>,
+    pattern: Option<String>,
+    account: Option<Value>,
+    credentials: Vec<String>,
+    rules: Vec<&'static str>,
+    /// Whether those are the rules that are exempted where none are named.
+    default_rules: bool,
+    reason: String,
+    owner: String,
+    expires: Value,
+    term: &'static str,
+    matched: &'static str,
+    users: usize,
+    exempts: usize,
+    line: usize,
+}
+
+/// A text that is known to be harmless in Markdown: a number, a date, an account id.
+pub(super) fn harmless(text: impl fmt::Display) -> Value {
+    Value::from_safe_string(format!("{text}"))
+}
+
+fn day(moment: DateTime<Utc>) -> Value {
+    harmless(moment.date_naive())
+}
+
+fn minute(moment: DateTime<Utc>) -> Value {
+    harmless(moment.format("%Y-%m-%d %H:%M UTC"))
+}
+
+/// Builds the view. A table has at most `max_rows` rows, 0 meaning all.
+pub(super) fn view(audit: &Audit, max_rows: usize) -> View {
+    let limit = if max_rows == 0 { usize::MAX } else { max_rows };
+    let no_findings: &[Finding] = &[];
+    let found: BTreeMap<_, _> = by_account(&audit.findings)
+        .filter_map(|findings| Some((findings.first()?.subject.account, findings)))
+        .collect();
+    let (allowlist_path, allowlist_found) = match &audit.allowlist {
+        AllowlistOrigin::File(path) => (Some(path.clone()), true),
+        AllowlistOrigin::Missing(path) => (Some(path.clone()), false),
+        AllowlistOrigin::None => (None, false),
+    };
+    View {
+        outcome: audit.outcome().id(),
+        today: day(audit.now),
+        now: minute(audit.now),
+        stale_after_days: audit.policy.stale_after_days,
+        allowlist_path,
+        allowlist_found,
+        counts: counts(audit),
+        rules: audit.policy.rules_on().map(|rule| rule_view(audit, rule)).collect(),
+        accounts: audit
+            .accounts
+            .iter()
+            .map(|account| {
+                let findings = found.get(&account.id).copied().unwrap_or(no_findings);
+                account_view(audit, account, findings, limit)
+            })
+            .collect(),
+        exemptions: audit.exemptions.iter().map(exemption_view).collect(),
+        exemption_notices: audit.exemptions.iter().filter(|it| asks_for_attention(it)).count(),
+    }
+}
+
+fn counts(audit: &Audit) -> Counts {
+    let mut counts = Counts {
+        accounts: audit.accounts.len(),
+        users: audit.accounts.iter().map(|account| account.users).sum(),
+        ..Counts::default()
+    };
+    let mut users = std::collections::BTreeSet::new();
+    for finding in &audit.findings {
+        match (finding.status, finding.level) {
+            (Status::Exempted, _) => counts.exempted += 1,
+            (Status::Unknown, _) => counts.unknown += 1,
+            (Status::Open, Level::Error) => counts.errors += 1,
+            (Status::Open, Level::Warning) => counts.warnings += 1,
+            (Status::Open, _) => counts.notices += 1,
+        }
+        if finding.needs_remedy() {
+            users.insert((finding.subject.account, finding.subject.name.as_str()));
+        }
+    }
+    counts.to_remedy = counts.errors + counts.warnings;
+    counts.users_to_remedy = users.len();
+    counts
+}
+
+fn rule_view(audit: &Audit, rule: Rule) -> RuleView {
+    let count = |status| {
+        let of_rule = |finding: &&Finding| finding.rule == rule && finding.status == status;
+        audit.findings.iter().filter(of_rule).count()
+    };
+    let coverage = audit.accounts.iter().filter_map(|account| account.coverage.get(&rule)).max();
+    RuleView {
+        id: rule.id(),
+        level: audit.policy.level(rule).id(),
+        controls: rule.controls().to_vec(),
+        open: count(Status::Open),
+        exempted: count(Status::Exempted),
+        unknown: count(Status::Unknown),
+        coverage: coverage.copied().unwrap_or(Coverage::Complete).id(),
+    }
+}
+
+fn account_view(
+    audit: &Audit,
+    account: &AuditedAccount,
+    findings: &[Finding],
+    limit: usize,
+) -> AccountView {
+    let standing = || findings.iter().filter(|finding| finding.status != Status::Exempted);
+    let is_notice =
+        |finding: &&Finding| finding.level == Level::Notice && finding.status == Status::Open;
+    let notices: Vec<_> = standing().filter(is_notice).collect();
+    let rows: Vec<_> = standing().filter(|finding| !is_notice(finding)).collect();
+    let people = people(rows.iter().chain(&notices).copied());
+    let row = |finding: &&Finding| row(audit, finding);
+    let with = |coverage: Coverage| {
+        let rules = account.coverage.iter().filter(move |(_, it)| **it == coverage);
+        rules.map(|(rule, _)| rule.id()).collect()
+    };
+    AccountView {
+        id: harmless(account.id),
+        alias: account.alias.clone(),
+        users: account.users,
+        candidates: account.candidates,
+        users_without_shown_credentials: account.users_without_shown_credentials,
+        generated_at: account.report_generated_at.map(minute),
+        age_hours: account.report_generated_at.map(|at| (audit.now - at).num_hours()),
+        rows: rows.iter().take(limit).map(row).collect(),
+        rows_left_out: rows.len().saturating_sub(limit),
+        notices: notices.iter().take(limit).map(row).collect(),
+        notices_left_out: notices.len().saturating_sub(limit),
+        people_left_out: people.len().saturating_sub(limit),
+        people: people
+            .into_iter()
+            .take(limit)
+            .map(|standing| person(audit, account, &standing, findings))
+            .collect(),
+        incomplete: with(Coverage::Incomplete),
+        not_shown: with(Coverage::NotShown),
+    }
+}
+
+/// The findings gathered by user, in the order in which the users first appear.
+fn people<'a>(findings: impl Iterator<Item = &'a Finding>) -> Vec<Vec<&'a Finding>> {
+    let mut places = BTreeMap::new();
+    let mut people: Vec<Vec<&Finding>> = Vec::new();
+    for finding in findings {
+        let place = *places.entry(finding.subject.name.as_str()).or_insert(people.len());
+        match people.get_mut(place) {
+            Some(of_user) => of_user.push(finding),
+            None => people.push(vec![finding]),
+        }
+    }
+    people
+}
+
+fn person(
+    audit: &Audit,
+    account: &AuditedAccount,
+    standing: &[&Finding],
+    of_account: &[Finding],
+) -> Person {
+    // `people` makes no empty groups; an empty one would be nobody.
+    let subject = standing.first().map(|finding| finding.subject.as_ref());
+    let name = subject.map(|it| it.name.clone()).unwrap_or_default();
+    let exempted = of_account
+        .iter()
+        .any(|finding| finding.status == Status::Exempted && finding.subject.name == name);
+    let findings: Vec<Row> = standing.iter().map(|finding| row(audit, finding)).collect();
+    let only_notices = findings.iter().all(|row| row.level == Level::Notice.id());
+    Person {
+        remedy: remedy(audit, account, standing, exempted),
+        name,
+        arn: subject.map(|it| it.arn.clone()).unwrap_or_default(),
+        user_id: subject.and_then(|it| it.user_id.clone()),
+        created: subject.and_then(|it| it.created).map(day),
+        mfa: subject.and_then(|it| it.mfa),
+        evidence: subject.map_or("", |it| it.evidence.id()),
+        in_use: subject.is_some_and(|it| it.in_use),
+        all_kinds_seen: subject.is_some_and(|it| it.all_kinds_seen),
+        headline: findings
+            .iter()
+            .filter(|row| only_notices || row.level != Level::Notice.id())
+            .cloned()
+            .collect(),
+        findings,
+    }
+}
+
+fn row(audit: &Audit, finding: &Finding) -> Row {
+    let credential = finding.credential.as_ref();
+    let (slot, id) = match credential.and_then(|it| it.handle.as_ref()) {
+        Some(Handle::Slot(slot)) => (Some(*slot), None),
+        Some(Handle::Id(id)) => (None, Some(id_ending(id))),
+        None => (None, None),
+    };
+    Row {
+        user: finding.subject.name.clone(),
+        kind: credential.map(|it| it.kind.id()),
+        slot,
+        id_ending: id,
+        created: credential.and_then(|it| it.created).map(day),
+        last_service: credential.and_then(|it| it.last_used_service.clone()),
+        rule: finding.rule.id(),
+        level: finding.level.id(),
+        status: finding.status.id(),
+        days: finding.days,
+        reference: finding.reference.map(|(reference, _)| Reference::id(reference)),
+        reference_date: finding.reference.map(|(_, moment)| day(moment)),
+        notes: finding.notes.iter().map(|note| note_view(audit, note)).collect(),
+        id: harmless(finding.id),
+    }
+}
+
+fn note_view(audit: &Audit, note: &Note) -> NoteView {
+    let mut view = NoteView { code: note.id(), column: None, text: None, day: None, line: None };
+    match note {
+        Note::RecentlyReset(changed) => view.day = Some(day(*changed)),
+        Note::Unreadable(field) => {
+            view.column = Some(field.column.clone());
+            view.text = Some(field.text.clone());
+        }
+        Note::HiddenCredentials => {}
+        Note::ExemptionExpired(index) | Note::ExemptionNeedsLiveEvidence(index) => {
+            let exemption = audit.exemptions.get(*index).map(|it| &it.exemption);
+            view.day = exemption.map(|it| harmless(it.expires));
+            view.line = exemption.map(|it| it.place.line);
+        }
+    }
+    view
+}
+
+fn asks_for_attention(reviewed: &ReviewedExemption) -> bool {
+    reviewed.term != Term::InForce
+        || matches!(reviewed.matched, Matched::Nobody | Matched::ByCaseOnly)
+}
+
+fn exemption_view(reviewed: &ReviewedExemption) -> ExemptionView {
+    let exemption = &reviewed.exemption;
+    let (user, pattern) = match &exemption.user {
+        UserSelector::Name(name) => (Some(name.clone()), None),
+        UserSelector::Pattern(pattern) => (None, Some(pattern.as_str().to_owned())),
+    };
+    ExemptionView {
+        user,
+        pattern,
+        account: exemption.account.map(harmless),
+        credentials: exemption.credentials.iter().map(ToString::to_string).collect(),
+        rules: exemption.rules.iter().map(|rule| rule.id()).collect(),
+        default_rules: exemption.rules == Rule::STALE,
+        reason: exemption.reason.clone(),
+        owner: exemption.owner.clone(),
+        expires: harmless(exemption.expires),
+        term: reviewed.term.id(),
+        matched: reviewed.matched.id(),
+        users: match reviewed.matched {
+            Matched::Users(users) => users,
+            _ => 0,
+        },
+        exempts: reviewed.exempts,
+        line: exemption.place.line,
+    }
+}
+
+/// The console's page of a user's credentials.
+pub(super) fn console_url(partition: &str, user: &str) -> Value {
+    let host = match partition {
+        "aws-cn" => "console.amazonaws.cn",
+        "aws-us-gov" => "console.amazonaws-us-gov.com",
+        _ => "console.aws.amazon.com",
+    };
+    let user = escape::url_component(user);
+    harmless(format!("https://{host}/iam/home#/users/details/{user}?section=security_credentials"))
+}
+
+/// A moment as it begins in the AWS CLI's output, whatever zone suffix the CLI gives it.
+pub(super) fn cli_moment(moment: DateTime<Utc>) -> String {
+    moment.to_rfc3339_opts(SecondsFormat::Secs, true).trim_end_matches('Z').to_owned()
+}

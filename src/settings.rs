@@ -1,0 +1,231 @@
+//! The settings of the program: one table with every name, default and description, from which
+//! `--help` and the README's table are made; and the validated values.
+
+use std::path::PathBuf;
+
+use chrono::{DateTime, NaiveDate, Utc};
+
+use crate::report::Language;
+
+/// One setting: a flag of the command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Setting {
+    /// The flag without its dashes.
+    pub name: &'static str,
+    /// What its value looks like.
+    pub value: &'static str,
+    /// What holds when nothing sets it, for people.
+    pub default: &'static str,
+    /// What it is for, as one sentence.
+    pub description: &'static str,
+}
+
+macro_rules! settings {
+    ($($constant:ident: $name:literal $value:literal, default $default:literal, $description:literal;)+) => {
+        $(
+            #[doc = $description]
+            pub const $constant: Setting = Setting {
+                name: $name,
+                value: $value,
+                default: $default,
+                description: $description,
+            };
+        )+
+
+        /// Every setting, in the order in which people meet them.
+        pub const SETTINGS: &[Setting] = &[$($constant),+];
+    };
+}
+
+settings! {
+    CREDENTIAL_REPORT: "credential-report" "FILE...", default "",
+        "Exported credential reports to judge, one file an account: CSV, its base64, or what `aws iam get-credential-report` prints; `-` is standard input";
+    REPORT_GENERATED_AT: "report-generated-at" "RFC3339", default "",
+        "When IAM generated the reports that bear no date themselves";
+    ALLOWLIST: "allowlist" "FILE|none", default ".github/iam-allowlist.yml, if it is there",
+        "The allowlist with the exemptions and the policy; `none` for no allowlist";
+    STALE_AFTER_DAYS: "stale-after-days" "N", default "the allowlist's, else 90",
+        "Days without use after which a credential is stale";
+    FORMAT: "format" "FORMAT", default "table, unless --output is given",
+        "What is written to standard output: table, markdown or json";
+    OUTPUT: "output" "FILE", default "",
+        "Also write a report to this file, in the format of its ending (.md, .json or .txt); may be given several times";
+    LANGUAGE: "language" "en|ja", default "en",
+        "The language of the Markdown report";
+    FAIL_ON: "fail-on" "any|none", default "any",
+        "Which open findings of level error make the exit code 1";
+    MAX_ROWS: "max-rows" "N", default "200",
+        "The most rows that a table of the report shows; 0 shows all";
+    TEMPLATE: "template" "FILE", default "",
+        "A template of your own for the Markdown report (docs/template.md)";
+    NOW: "now" "RFC3339", default "the clock",
+        "The moment by which days are counted, for reproducible output";
+}
+
+/// The most rows of a table, unless told otherwise.
+pub const DEFAULT_MAX_ROWS: usize = 200;
+
+/// What the user asked for.
+#[derive(Debug, Clone)]
+pub enum Command {
+    /// `audit`
+    Audit(Box<AuditSettings>),
+    /// `allowlist check`: the files, as seen on a day (UTC).
+    CheckAllowlists {
+        /// The files.
+        files: Vec<Input>,
+        /// The day from which an exemption's reach is counted.
+        today: NaiveDate,
+    },
+    /// `allowlist schema`
+    AllowlistSchema,
+    /// `allowlist suggest`
+    SuggestExemptions(SuggestSettings),
+}
+
+/// The settings of `allowlist suggest`, validated.
+#[derive(Debug, Clone)]
+pub struct SuggestSettings {
+    /// The audit JSON.
+    pub audit: Input,
+    /// Only the findings of this user.
+    pub user: Option<String>,
+    /// Only the finding with this id.
+    pub id: Option<String>,
+    /// The last day of the suggested exemptions.
+    pub expires: Option<NaiveDate>,
+    /// The day from which an exemption's reach is counted.
+    pub today: NaiveDate,
+}
+
+/// The settings of `audit`, validated.
+#[derive(Debug, Clone)]
+pub struct AuditSettings {
+    /// The exported reports.
+    pub credential_reports: Vec<Input>,
+    /// The date of reports that bear none.
+    pub report_generated_at: Option<DateTime<Utc>>,
+    /// Where the exemptions come from.
+    pub allowlist: AllowlistSetting,
+    /// Wins over the allowlist's.
+    pub stale_after_days: Option<u32>,
+    /// What goes to standard output.
+    pub stdout: Option<Format>,
+    /// What goes to files.
+    pub outputs: Vec<OutputFile>,
+    /// The language of the Markdown report.
+    pub language: Language,
+    /// Which findings fail the run.
+    pub fail_on: FailOn,
+    /// The most rows of a table; 0 for all.
+    pub max_rows: usize,
+    /// A template of the user's own.
+    pub template: Option<PathBuf>,
+    /// The moment by which days are counted.
+    pub now: DateTime<Utc>,
+}
+
+/// A file to read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Input {
+    /// Standard input.
+    Stdin,
+    /// A file.
+    File(PathBuf),
+}
+
+impl From<PathBuf> for Input {
+    fn from(path: PathBuf) -> Self {
+        if path.as_os_str() == "-" { Self::Stdin } else { Self::File(path) }
+    }
+}
+
+impl std::fmt::Display for Input {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Stdin => f.write_str("standard input"),
+            Self::File(path) => write!(f, "{}", path.display()),
+        }
+    }
+}
+
+/// Where the exemptions come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AllowlistSetting {
+    /// The default file, which need not be there.
+    Default,
+    /// A file, which must be there.
+    File(PathBuf),
+    /// Explicitly none.
+    None,
+}
+
+impl From<&str> for AllowlistSetting {
+    fn from(text: &str) -> Self {
+        if text == "none" { Self::None } else { Self::File(PathBuf::from(text)) }
+    }
+}
+
+/// The forms of a report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// A table for a terminal.
+    Table,
+    /// Markdown.
+    Markdown,
+    /// JSON, version 1.
+    Json,
+}
+
+impl Format {
+    /// All formats.
+    pub const ALL: [Self; 3] = [Self::Table, Self::Markdown, Self::Json];
+
+    /// The format's name.
+    #[must_use]
+    pub const fn id(self) -> &'static str {
+        match self {
+            Self::Table => "table",
+            Self::Markdown => "markdown",
+            Self::Json => "json",
+        }
+    }
+}
+
+/// A file to write, and in which form.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutputFile {
+    /// The file.
+    pub path: PathBuf,
+    /// The form, by the file's ending.
+    pub format: Format,
+}
+
+/// A path whose ending says nothing about the form of a report.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the format is known by the file's ending: use .md, .json or .txt")]
+pub struct UnknownEnding;
+
+impl TryFrom<PathBuf> for OutputFile {
+    type Error = UnknownEnding;
+
+    fn try_from(path: PathBuf) -> Result<Self, Self::Error> {
+        let ending = path.extension().and_then(|it| it.to_str()).map(str::to_ascii_lowercase);
+        let format = match ending.as_deref() {
+            Some("md" | "markdown") => Format::Markdown,
+            Some("json") => Format::Json,
+            Some("txt") => Format::Table,
+            _ => return Err(UnknownEnding),
+        };
+        Ok(Self { path, format })
+    }
+}
+
+/// Which findings fail the run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FailOn {
+    /// Every open finding of level error.
+    Any,
+    /// None.
+    None,
+}
