@@ -21,7 +21,7 @@ pub struct Audit {
     pub allowlist: AllowlistOrigin,
     /// The audited accounts, by id.
     pub accounts: Vec<AuditedAccount>,
-    /// The findings, by account and [`Finding::order`].
+    /// The findings, in the order of [`Finding::compare`].
     pub findings: Vec<Finding>,
     /// The exemptions, in the file's order.
     pub exemptions: Vec<ReviewedExemption>,

@@ -73,7 +73,7 @@ pub(super) fn code_cell(text: &str) -> String {
 pub(super) fn html(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len() + 16);
     for character in visible(text).chars() {
-        if character.is_ascii_punctuation() && !matches!(character, '-' | '_' | '.' | '/') {
+        if character.is_ascii_punctuation() {
             let _ = write!(escaped, "&#{};", u32::from(character));
         } else {
             escaped.push(character);
@@ -170,7 +170,7 @@ mod tests {
 
     #[test]
     fn html_is_no_markup_and_no_mention() {
-        assert_eq!(html("<b>@a #1 -->"), "&#60;b&#62;&#64;a &#35;1 --&#62;");
+        assert_eq!(html("<b>@a #1 -->"), "&#60;b&#62;&#64;a &#35;1 &#45;&#45;&#62;");
     }
 
     #[test]

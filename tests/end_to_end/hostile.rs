@@ -1,0 +1,179 @@
+//! Names, paths, reasons and owners that would like to be more than text in a Markdown report.
+
+use comrak::nodes::{AstNode, NodeValue};
+use comrak::{Arena, Options, parse_document};
+
+use crate::sandbox::{NOW, Sandbox, report};
+
+/// Texts that mean something to GitHub, to Markdown, to HTML, to a shell or to a template engine.
+pub(crate) const HOSTILE: &[&str] = &[
+    "@octocat",
+    "#1",
+    "octocat/hello#12",
+    "GH-12",
+    "a|b",
+    "a\\|b",
+    "`a`",
+    "``` a",
+    "a`` b `c",
+    " a ",
+    "<!-- a",
+    "a -->",
+    "</code></summary></details>",
+    "</details><img src=x onerror=alert(1)>",
+    "<b>bold</b>",
+    "https://github.com/octocat",
+    "www.github.com/octocat",
+    "[a](https://github.com/octocat)",
+    "![a](https://github.com/octocat.png)",
+    "**a** _b_ ~~c~~",
+    "a\nb\n\n# c",
+    "a\r\nb",
+    "a\u{202e}b\u{200b}c",
+    "$(touch pwned)",
+    "`touch pwned`",
+    "'; touch pwned; '",
+    "\"; touch pwned; \"",
+    "a'b\"c\\d",
+    "a ${HOME} $HOME !! ~",
+    "{{ 7 * 7 }}{% raw %}",
+    "${{ github.token }}",
+    "::add-mask::a",
+    "a@example.com",
+    ":+1: &copy; &#64;octocat",
+];
+
+/// Lengthens the disuse with the place in the list, so that the order is known.
+pub(crate) fn hostile_report() -> String {
+    let date = "2025-01-01T00:00:00Z";
+    let rows: Vec<_> = HOSTILE.iter().map(|name| (*name, date, date)).collect();
+    report("111122223333", &rows)
+}
+
+fn allowlist() -> String {
+    let mut text = String::from("version: 1\nexemptions:\n");
+    for hostile in HOSTILE {
+        let quoted = serde_json::to_string(hostile).unwrap();
+        text.push_str(&format!(
+            "  - {{ user: nobody, reason: {quoted}, owner: {quoted}, expires: 2026-12-31 }}\n"
+        ));
+    }
+    text
+}
+
+/// The text of a document that stands outside code, its links, and its raw HTML.
+#[derive(Default)]
+struct Exposed {
+    text: String,
+    links: Vec<String>,
+    html: String,
+    code: Vec<String>,
+}
+
+fn exposed<'a>(node: &'a AstNode<'a>, found: &mut Exposed) {
+    match &node.data.borrow().value {
+        NodeValue::Text(text) => {
+            found.text.push_str(text);
+            found.text.push('\n');
+        }
+        NodeValue::Code(code) => found.code.push(code.literal.clone()),
+        NodeValue::Link(link) => found.links.push(link.url.clone()),
+        NodeValue::Image(_) => panic!("a picture came out of the data"),
+        NodeValue::HtmlBlock(html) => found.html.push_str(&html.literal),
+        NodeValue::HtmlInline(html) => found.html.push_str(html),
+        _ => {}
+    }
+    for child in node.children() {
+        exposed(child, found);
+    }
+}
+
+fn read_as_github(markdown: &str) -> Exposed {
+    let mut options = Options::default();
+    options.extension.table = true;
+    options.extension.autolink = true;
+    options.extension.strikethrough = true;
+    options.extension.tasklist = true;
+    let arena = Arena::new();
+    let mut found = Exposed::default();
+    exposed(parse_document(&arena, markdown, &options), &mut found);
+    found
+}
+
+fn render(language: &str) -> String {
+    let sandbox = Sandbox::new();
+    sandbox.file("report.csv", hostile_report()).file("allow.yml", allowlist());
+    let ran = sandbox.run(&[
+        "audit",
+        "--credential-report",
+        "report.csv",
+        "--allowlist",
+        "allow.yml",
+        "--now",
+        NOW,
+        "--format",
+        "markdown",
+        "--language",
+        language,
+    ]);
+    assert_eq!(ran.code, 1, "{}", ran.stderr);
+    ran.stdout
+}
+
+#[test]
+fn no_foreign_text_mentions_links_or_opens_markup() {
+    for language in ["en", "ja"] {
+        let found = read_as_github(&render(language));
+        let issue = |text: &str| {
+            text.match_indices('#')
+                .any(|(at, _)| text[at + 1..].starts_with(|next: char| next.is_ascii_digit()))
+        };
+        for (place, text) in [("text", &found.text), ("html", &found.html)] {
+            // A character reference is no `#n`: the HTML is read without them.
+            let text = text.replace("&#", "&");
+            assert!(!text.contains('@'), "{place}: {text}");
+            assert!(!issue(&text), "{place}: {text}");
+            assert!(!text.contains("github.com"), "{place}: {text}");
+            assert!(!text.contains("GH-1"), "{place}: {text}");
+        }
+        let tags: std::collections::BTreeSet<_> =
+            found.html.split('<').skip(1).map(|rest| rest.split('>').next().unwrap()).collect();
+        let ours = ["/code", "/details", "/summary", "code", "details", "summary"];
+        assert_eq!(tags.into_iter().collect::<Vec<_>>(), ours, "{language}");
+        assert!(!found.links.is_empty());
+        for link in &found.links {
+            let ours = "https://console.aws.amazon.com/iam/home#/users/details/";
+            assert!(link.starts_with(ours) || link.starts_with('#'), "{link}");
+        }
+    }
+}
+
+#[test]
+fn every_name_stands_whole_in_a_code_span_of_a_table_whose_rows_all_have_the_same_cells() {
+    let markdown = render("en");
+    let found = read_as_github(&markdown);
+    for name in HOSTILE {
+        let shown = iam_stocktake::report::visible(name).replace("\\|", "\\\\u{7c}");
+        assert!(
+            found.code.iter().any(|code| code.trim() == shown.trim()),
+            "{name:?} as {shown:?} in {:#?}",
+            found.code
+        );
+    }
+    let mut options = Options::default();
+    options.extension.table = true;
+    let arena = Arena::new();
+    let root = parse_document(&arena, &markdown, &options);
+    let mut rows = 0;
+    for table in root.descendants() {
+        let NodeValue::Table(shape) = &table.data.borrow().value else { continue };
+        for row in table.children() {
+            rows += 1;
+            assert_eq!(row.children().count(), shape.num_columns);
+            // GFM fills a short row with empty cells: none of ours begins empty.
+            let first = row.children().next().unwrap();
+            assert!(first.children().next().is_some());
+        }
+    }
+    assert!(rows > 2 * HOSTILE.len(), "{rows}");
+}
