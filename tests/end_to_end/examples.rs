@@ -4,7 +4,7 @@
 use crate::sandbox::{NOW, Sandbox, repository};
 
 /// Compares with a committed file, or writes it.
-fn assert_current(name: &str, content: &str) {
+pub(crate) fn assert_current(name: &str, content: &str) {
     let path = repository(name);
     if std::env::var_os("UPDATE_EXPECT").is_some() {
         let mut file = std::fs::File::create(&path).unwrap();
@@ -14,7 +14,8 @@ fn assert_current(name: &str, content: &str) {
     assert!(committed == content, "{name} is not current: UPDATE_EXPECT=1 cargo test writes it");
 }
 
-fn audit(more: &[&str]) -> String {
+/// Audits the example data.
+pub(crate) fn audit(more: &[&str]) -> String {
     let sandbox = Sandbox::new();
     let arguments = [
         &[

@@ -1,11 +1,13 @@
 //! What users see, through the real binary.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(clippy::disallowed_methods, reason = "the test process is at the edge itself")]
 
 mod allowlist;
 mod audit;
 mod determinism;
 mod examples;
 mod hostile;
+mod readme;
 mod remedies;
 mod sandbox;
 mod templates;

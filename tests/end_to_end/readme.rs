@@ -1,0 +1,67 @@
+//! The README tells the truth.
+
+use crate::examples::{assert_current, audit};
+use crate::sandbox::repository;
+
+fn readme() -> String {
+    std::fs::read_to_string(repository("README.md")).unwrap()
+}
+
+#[test]
+fn the_settings_table_is_that_of_the_program() {
+    let (begin, end) =
+        ("<!-- settings: written by the test `readme` -->\n", "<!-- end of settings -->");
+    let text = readme();
+    let (before, rest) = text.split_once(begin).unwrap();
+    let (_, after) = rest.split_once(end).unwrap();
+    let mut table = String::from("| flag | default | |\n| --- | --- | --- |\n");
+    for setting in iam_stocktake::settings::SETTINGS {
+        let flag = format!("--{} {}", setting.name, setting.value).replace('|', "\\|");
+        let description = setting.description;
+        table.push_str(&format!("| `{flag}` | {} | {description} |\n", setting.default));
+    }
+    assert_current("README.md", &format!("{before}{begin}{table}{end}{after}"));
+}
+
+#[test]
+fn the_first_command_prints_what_the_readme_says() {
+    let command = "cargo run --release -- audit --credential-report examples/credential-report.csv \
+                   --allowlist examples/iam-allowlist.yml --now 2026-06-30T12:00:00Z\n";
+    assert!(readme().contains(command));
+    let committed = std::fs::read_to_string(repository("examples/report.txt")).unwrap();
+    assert_eq!(audit(&[]), committed);
+}
+
+#[test]
+fn the_allowlist_of_the_readme_passes_and_its_diagnostic_is_real() {
+    let text = readme();
+    let block = |kind: &str| {
+        let (_, rest) = text.split_once(&format!("```{kind}\n")).unwrap();
+        rest.split_once("```").unwrap().0
+    };
+    let sandbox = crate::sandbox::Sandbox::new();
+    sandbox.file("good.yml", block("yaml"));
+    let now = ["--now", crate::sandbox::NOW];
+    let ran = sandbox.run(&[&["allowlist", "check", "good.yml"], &now[..]].concat());
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+
+    let bad = "version: 1\nexemptions:\n  - user: ci-deploy\n    reson: Legacy Jenkins agent\n    \
+               owner: o\n    expires: 2026-12-31\n";
+    sandbox.file(".github/iam-allowlist.yml", bad);
+    let ran =
+        sandbox.run(&[&["allowlist", "check", ".github/iam-allowlist.yml"], &now[..]].concat());
+    assert!(ran.stderr.contains(block("text")), "{}", ran.stderr);
+}
+
+#[test]
+fn the_template_of_the_documentation_renders() {
+    let text = std::fs::read_to_string(repository("docs/template.md")).unwrap();
+    let (_, rest) = text.split_once("```jinja\n").unwrap();
+    let sandbox = crate::sandbox::Sandbox::new();
+    sandbox.file("mine.md", rest.split_once("```").unwrap().0);
+    let template = sandbox.path("mine.md");
+    let report = audit(&["--format", "markdown", "--template", template.to_str().unwrap()]);
+    assert!(
+        report.starts_with("# 19 to remedy on 2026-06-30\n\n## 111122223333\n\n- `soap-gateway`")
+    );
+}
