@@ -38,6 +38,31 @@ pub enum AllowlistOrigin {
     None,
 }
 
+/// How many findings there are, by what is to be done with them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Open, of level error.
+    pub errors: usize,
+    /// Open, of level warning.
+    pub warnings: usize,
+    /// Open, of level notice.
+    pub notices: usize,
+    /// Exempted.
+    pub exempted: usize,
+    /// Whose evidence cannot be read.
+    pub unknown: usize,
+    /// IAM users that were audited.
+    pub users: usize,
+}
+
+impl Counts {
+    /// Open findings of a level that needs remedy.
+    #[must_use]
+    pub const fn to_remedy(&self) -> usize {
+        self.errors + self.warnings
+    }
+}
+
 /// The outcome of a run in one word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
@@ -338,6 +363,24 @@ impl Matched {
 }
 
 impl Audit {
+    /// Counts the findings.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        let users = self.accounts.iter().map(|account| account.users).sum();
+        let mut counts = Counts { users, ..Counts::default() };
+        for finding in &self.findings {
+            let count = match (finding.status, finding.level) {
+                (Status::Exempted, _) => &mut counts.exempted,
+                (Status::Unknown, _) => &mut counts.unknown,
+                (Status::Open, Level::Error) => &mut counts.errors,
+                (Status::Open, Level::Warning) => &mut counts.warnings,
+                (Status::Open, _) => &mut counts.notices,
+            };
+            *count += 1;
+        }
+        counts
+    }
+
     /// The outcome in one word. Missing evidence comes before everything else.
     #[must_use]
     pub fn outcome(&self) -> Outcome {

@@ -4,7 +4,9 @@
 //! person, link, open a comment or run in a script.
 
 use std::borrow::Cow;
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
+
+use minijinja::Value;
 
 /// Makes characters visible that would otherwise move or hide what stands beside them: control
 /// characters, line breaks, bidirectional marks and zero-width characters, as `\u{202e}`.
@@ -126,6 +128,11 @@ fn longest_run(text: &str, of: char) -> usize {
         (longest.max(run), run)
     });
     longest
+}
+
+/// A text that is known to be harmless in Markdown: a number, a date, an account id.
+pub(super) fn harmless(text: impl fmt::Display) -> Value {
+    Value::from_safe_string(format!("{text}"))
 }
 
 #[cfg(test)]

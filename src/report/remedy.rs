@@ -1,10 +1,11 @@
 //! What to do about one user's findings, as values for the templates.
 
+use chrono::{DateTime, SecondsFormat, Utc};
 use minijinja::Value;
 use serde::Serialize;
 
-use super::id_ending;
-use super::view::{cli_moment, console_url, harmless};
+use super::escape::harmless;
+use super::{escape, id_ending};
 use crate::allowlist::{Excused, Suggestion};
 use crate::inventory::{CredentialKind, Handle, ROOT_USER};
 use crate::judge::{Audit, AuditedAccount, Credential, Finding, Status};
@@ -214,4 +215,20 @@ fn keep(audit: &Audit, standing: &[&Finding]) -> String {
         credential: finding.credential.as_ref().map(|it| (it.kind.id(), ending.as_deref())),
     });
     Suggestion::gather(excused, expires).iter().map(ToString::to_string).collect()
+}
+
+/// The console's page of a user's credentials.
+fn console_url(partition: &str, user: &str) -> Value {
+    let host = match partition {
+        "aws-cn" => "console.amazonaws.cn",
+        "aws-us-gov" => "console.amazonaws-us-gov.com",
+        _ => "console.aws.amazon.com",
+    };
+    let user = escape::url_component(user);
+    harmless(format!("https://{host}/iam/home#/users/details/{user}?section=security_credentials"))
+}
+
+/// A moment as it begins in the AWS CLI's output, whatever zone suffix the CLI gives it.
+fn cli_moment(moment: DateTime<Utc>) -> String {
+    moment.to_rfc3339_opts(SecondsFormat::Secs, true).trim_end_matches('Z').to_owned()
 }

@@ -206,16 +206,14 @@ fn incomplete(account: &AuditedAccount, text: &mut String) {
 }
 
 fn summary(audit: &Audit) -> String {
-    let count_of =
-        |keep: &dyn Fn(&Finding) -> bool| audit.findings.iter().filter(|it| keep(it)).count();
-    let to_remedy = count_of(&Finding::needs_remedy);
-    let exempted = count_of(&|it| it.status == Status::Exempted);
-    let unknown = count_of(&|it| it.status == Status::Unknown);
-    let notices = count_of(&|it| it.status == Status::Open && it.level == Level::Notice);
+    let counts = audit.counts();
     format!(
-        "{}: {to_remedy} to remedy, {unknown} cannot be judged, {exempted} exempted, {}",
+        "{}: {} to remedy, {} cannot be judged, {} exempted, {}",
         audit.outcome().id(),
-        count(notices, "notice")
+        counts.to_remedy(),
+        counts.unknown,
+        counts.exempted,
+        count(counts.notices, "notice")
     )
 }
 

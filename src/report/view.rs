@@ -1,15 +1,15 @@
 //! The audit as the Markdown templates see it. `docs/template.md` describes it for people who
 //! bring a template of their own: keep the two together.
 
-use std::collections::BTreeMap;
-use std::fmt;
+use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Utc};
 use minijinja::Value;
 use serde::Serialize;
 
+use super::escape::harmless;
 use super::remedy::{Remedy, remedy};
-use super::{by_account, escape, id_ending};
+use super::{by_account, id_ending};
 use crate::allowlist::{Term, UserSelector};
 use crate::inventory::Handle;
 use crate::judge::{
@@ -31,7 +31,7 @@ pub(super) struct View {
     allowlist_path: Option<String>,
     /// Whether the allowlist's file was there.
     allowlist_found: bool,
-    counts: Counts,
+    counts: CountsView,
     rules: Vec<RuleView>,
     accounts: Vec<AccountView>,
     exemptions: Vec<ExemptionView>,
@@ -40,8 +40,8 @@ pub(super) struct View {
 }
 
 /// Findings counted by what is to be done with them.
-#[derive(Default, Serialize)]
-struct Counts {
+#[derive(Serialize)]
+struct CountsView {
     accounts: usize,
     users: usize,
     /// Open findings of level error and warning.
@@ -157,11 +157,6 @@ struct ExemptionView {
     line: usize,
 }
 
-/// A text that is known to be harmless in Markdown: a number, a date, an account id.
-pub(super) fn harmless(text: impl fmt::Display) -> Value {
-    Value::from_safe_string(format!("{text}"))
-}
-
 fn day(moment: DateTime<Utc>) -> Value {
     harmless(moment.date_naive())
 }
@@ -204,28 +199,25 @@ pub(super) fn view(audit: &Audit, max_rows: usize) -> View {
     }
 }
 
-fn counts(audit: &Audit) -> Counts {
-    let mut counts = Counts {
+fn counts(audit: &Audit) -> CountsView {
+    let counts = audit.counts();
+    let users: BTreeSet<_> = audit
+        .findings
+        .iter()
+        .filter(|finding| finding.needs_remedy())
+        .map(|finding| (finding.subject.account, finding.subject.name.as_str()))
+        .collect();
+    CountsView {
         accounts: audit.accounts.len(),
-        users: audit.accounts.iter().map(|account| account.users).sum(),
-        ..Counts::default()
-    };
-    let mut users = std::collections::BTreeSet::new();
-    for finding in &audit.findings {
-        match (finding.status, finding.level) {
-            (Status::Exempted, _) => counts.exempted += 1,
-            (Status::Unknown, _) => counts.unknown += 1,
-            (Status::Open, Level::Error) => counts.errors += 1,
-            (Status::Open, Level::Warning) => counts.warnings += 1,
-            (Status::Open, _) => counts.notices += 1,
-        }
-        if finding.needs_remedy() {
-            users.insert((finding.subject.account, finding.subject.name.as_str()));
-        }
+        users: counts.users,
+        to_remedy: counts.to_remedy(),
+        users_to_remedy: users.len(),
+        errors: counts.errors,
+        warnings: counts.warnings,
+        notices: counts.notices,
+        exempted: counts.exempted,
+        unknown: counts.unknown,
     }
-    counts.to_remedy = counts.errors + counts.warnings;
-    counts.users_to_remedy = users.len();
-    counts
 }
 
 fn rule_view(audit: &Audit, rule: Rule) -> RuleView {
@@ -405,20 +397,4 @@ fn exemption_view(reviewed: &ReviewedExemption) -> ExemptionView {
         exempts: reviewed.exempts,
         line: exemption.place.line,
     }
-}
-
-/// The console's page of a user's credentials.
-pub(super) fn console_url(partition: &str, user: &str) -> Value {
-    let host = match partition {
-        "aws-cn" => "console.amazonaws.cn",
-        "aws-us-gov" => "console.amazonaws-us-gov.com",
-        _ => "console.aws.amazon.com",
-    };
-    let user = escape::url_component(user);
-    harmless(format!("https://{host}/iam/home#/users/details/{user}?section=security_credentials"))
-}
-
-/// A moment as it begins in the AWS CLI's output, whatever zone suffix the CLI gives it.
-pub(super) fn cli_moment(moment: DateTime<Utc>) -> String {
-    moment.to_rfc3339_opts(SecondsFormat::Secs, true).trim_end_matches('Z').to_owned()
 }

@@ -3,7 +3,7 @@
 use comrak::nodes::{AstNode, NodeValue};
 use comrak::{Arena, Options, parse_document};
 
-use crate::sandbox::{NOW, Sandbox, report};
+use crate::sandbox::{markdown, report};
 
 /// Texts that mean something to GitHub, to Markdown, to HTML, to a shell or to a template engine.
 pub(crate) const HOSTILE: &[&str] = &[
@@ -88,7 +88,7 @@ fn exposed<'a>(node: &'a AstNode<'a>, found: &mut Exposed) {
     }
 }
 
-fn read_as_github(markdown: &str) -> Exposed {
+fn read_as_github(report: &str) -> Exposed {
     let mut options = Options::default();
     options.extension.table = true;
     options.extension.autolink = true;
@@ -96,26 +96,12 @@ fn read_as_github(markdown: &str) -> Exposed {
     options.extension.tasklist = true;
     let arena = Arena::new();
     let mut found = Exposed::default();
-    exposed(parse_document(&arena, markdown, &options), &mut found);
+    exposed(parse_document(&arena, report, &options), &mut found);
     found
 }
 
 fn render(language: &str) -> String {
-    let sandbox = Sandbox::new();
-    sandbox.file("report.csv", hostile_report()).file("allow.yml", allowlist());
-    let ran = sandbox.run(&[
-        "audit",
-        "--credential-report",
-        "report.csv",
-        "--allowlist",
-        "allow.yml",
-        "--now",
-        NOW,
-        "--format",
-        "markdown",
-        "--language",
-        language,
-    ]);
+    let ran = markdown(&hostile_report(), Some(&allowlist()), &["--language", language]);
     assert_eq!(ran.code, 1, "{}", ran.stderr);
     ran.stdout
 }
@@ -150,8 +136,8 @@ fn no_foreign_text_mentions_links_or_opens_markup() {
 
 #[test]
 fn every_name_stands_whole_in_a_code_span_of_a_table_whose_rows_all_have_the_same_cells() {
-    let markdown = render("en");
-    let found = read_as_github(&markdown);
+    let report = render("en");
+    let found = read_as_github(&report);
     for name in HOSTILE {
         let shown = iam_stocktake::report::visible(name).replace("\\|", "\\\\u{7c}");
         assert!(
@@ -163,7 +149,7 @@ fn every_name_stands_whole_in_a_code_span_of_a_table_whose_rows_all_have_the_sam
     let mut options = Options::default();
     options.extension.table = true;
     let arena = Arena::new();
-    let root = parse_document(&arena, &markdown, &options);
+    let root = parse_document(&arena, &report, &options);
     let mut rows = 0;
     for table in root.descendants() {
         let NodeValue::Table(shape) = &table.data.borrow().value else { continue };

@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use crate::hostile::{HOSTILE, hostile_report};
-use crate::sandbox::{NOW, Sandbox, report};
+use crate::sandbox::{Sandbox, markdown, report};
 
 /// Records its arguments, one file a call and one line an argument, and answers what is asked.
 const AWS: &str = r#"#!/usr/bin/env bash
@@ -76,27 +76,14 @@ impl Shell {
     }
 }
 
-fn markdown(report: &str) -> String {
-    let sandbox = Sandbox::new();
-    sandbox.file("report.csv", report);
-    let ran = sandbox.run(&[
-        "audit",
-        "--credential-report",
-        "report.csv",
-        "--allowlist",
-        "none",
-        "--now",
-        NOW,
-        "--format",
-        "markdown",
-    ]);
-    ran.stdout
+fn rendered(report: &str) -> String {
+    markdown(report, None, &[]).stdout
 }
 
 /// The fenced blocks of one kind, in order.
-fn blocks(markdown: &str, kind: &str) -> Vec<String> {
+fn blocks(report: &str, kind: &str) -> Vec<String> {
     let mut blocks = Vec::new();
-    let mut lines = markdown.lines();
+    let mut lines = report.lines();
     while let Some(line) = lines.next() {
         let ticks = line.chars().take_while(|c| *c == '`').count();
         if ticks < 3 || &line[ticks..] != kind {
@@ -116,7 +103,7 @@ fn pasted(name: &str) -> String {
 
 #[test]
 fn every_script_parses_and_passes_the_name_as_one_argument() {
-    let scripts = blocks(&markdown(&hostile_report()), "sh");
+    let scripts = blocks(&rendered(&hostile_report()), "sh");
     assert_eq!(scripts.len(), 2 * HOSTILE.len());
     let shell = Shell::new();
     let mut names = std::collections::BTreeSet::new();
@@ -144,7 +131,7 @@ fn every_script_parses_and_passes_the_name_as_one_argument() {
 #[test]
 fn a_script_stops_before_it_does_anything_in_another_account() {
     let shell = Shell::new();
-    for script in blocks(&markdown(&hostile_report()), "sh") {
+    for script in blocks(&rendered(&hostile_report()), "sh") {
         let outcome = shell.run(&script, &[("ACCOUNT", "999999999999")]);
         assert_eq!(outcome.code, 1);
         assert_eq!(outcome.names(), ["get-caller-identity"]);
@@ -159,7 +146,7 @@ const NEW: &str = "2026-06-20T00:00:00Z";
 fn deactivation_touches_what_is_stale_and_nothing_else() {
     let shell = Shell::new();
     // The key is stale, the password beside it is in use.
-    let report = markdown(&report("111122223333", &[("mixed", NEW, OLD)]));
+    let report = rendered(&report("111122223333", &[("mixed", NEW, OLD)]));
     let scripts = blocks(&report, "sh");
     let outcome = shell.run(&scripts[0], &[]);
     assert_eq!(outcome.names(), ["get-caller-identity", "list-access-keys", "update-access-key"]);
@@ -192,7 +179,7 @@ fn deactivation_touches_what_is_stale_and_nothing_else() {
 #[test]
 fn a_script_that_finds_other_keys_than_the_report_had_does_nothing() {
     let shell = Shell::new();
-    let scripts = blocks(&markdown(&report("111122223333", &[("mixed", NEW, OLD)])), "sh");
+    let scripts = blocks(&rendered(&report("111122223333", &[("mixed", NEW, OLD)])), "sh");
     for keys in ["", "AKIAIOSFODNN7EXAMPLE\nAKIAI44QH8DHBEXAMPLE"] {
         for script in &scripts {
             let outcome = shell.run(script, &[("KEYS", keys)]);
@@ -205,7 +192,7 @@ fn a_script_that_finds_other_keys_than_the_report_had_does_nothing() {
 #[test]
 fn a_whole_user_is_deleted_in_the_order_that_iam_asks_for() {
     let shell = Shell::new();
-    let report = markdown(&report("111122223333", &[("leaver", OLD, OLD)]));
+    let report = rendered(&report("111122223333", &[("leaver", OLD, OLD)]));
     let scripts = blocks(&report, "sh");
     let outcome = shell.run(&scripts[1], &[]);
     assert_eq!(outcome.code, 0, "{}", outcome.stderr);
@@ -242,7 +229,7 @@ fn a_whole_user_is_deleted_in_the_order_that_iam_asks_for() {
 #[test]
 fn a_deletion_stops_at_the_first_call_that_fails() {
     let shell = Shell::new();
-    let scripts = blocks(&markdown(&report("111122223333", &[("leaver", OLD, OLD)])), "sh");
+    let scripts = blocks(&rendered(&report("111122223333", &[("leaver", OLD, OLD)])), "sh");
     for fails in
         ["list-access-keys", "list-mfa-devices", "delete-ssh-public-key", "list-groups-for-user"]
     {
@@ -255,20 +242,8 @@ fn a_deletion_stops_at_the_first_call_that_fails() {
 #[test]
 fn a_user_with_something_in_use_exempted_or_unknown_is_never_to_be_deleted_whole() {
     let deletes_user = |report: &str, allowlist: &str| {
-        let sandbox = Sandbox::new();
-        sandbox.file("report.csv", report).file("allow.yml", allowlist);
-        let ran = sandbox.run(&[
-            "audit",
-            "--credential-report",
-            "report.csv",
-            "--allowlist",
-            "allow.yml",
-            "--now",
-            NOW,
-            "--format",
-            "markdown",
-        ]);
-        blocks(&ran.stdout, "sh").iter().any(|script| script.contains("delete-user "))
+        let rendered = markdown(report, Some(allowlist), &[]).stdout;
+        blocks(&rendered, "sh").iter().any(|script| script.contains("delete-user "))
     };
     let none = "version: 1\n";
     let user = |password, key| report("111122223333", &[("someone", password, key)]);

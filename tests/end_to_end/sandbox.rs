@@ -93,6 +93,25 @@ pub(crate) fn repository(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
 }
 
+/// Renders the Markdown of a report and an allowlist (`None` for none), with more arguments.
+pub(crate) fn markdown(report: &str, allowlist: Option<&str>, more: &[&str]) -> Ran {
+    let sandbox = Sandbox::new();
+    sandbox.file("report.csv", report).file("allow.yml", allowlist.unwrap_or_default());
+    let allowlist = if allowlist.is_some() { "allow.yml" } else { "none" };
+    let arguments = [
+        "audit",
+        "--credential-report",
+        "report.csv",
+        "--allowlist",
+        allowlist,
+        "--now",
+        NOW,
+        "--format",
+        "markdown",
+    ];
+    sandbox.run(&[&arguments, more].concat())
+}
+
 /// A credential report of one account from `(user, password last used, key 1 last used)` rows,
 /// `-` standing for no such credential.
 pub(crate) fn report(account: &str, rows: &[(&str, &str, &str)]) -> String {

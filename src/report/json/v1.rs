@@ -11,7 +11,6 @@ use crate::allowlist::UserSelector;
 use crate::inventory::Handle;
 use crate::judge;
 use crate::judge::{Matched, Note, Status};
-use crate::policy::Level;
 use crate::report::id_ending;
 
 /// The value of the member `schema`.
@@ -239,7 +238,7 @@ impl From<&judge::Audit> for Audit {
                 judge::AllowlistOrigin::File(path) => Some(path.clone()),
                 judge::AllowlistOrigin::Missing(_) | judge::AllowlistOrigin::None => None,
             },
-            counts: counts(audit),
+            counts: audit.counts().into(),
             accounts: audit.accounts.iter().map(|it| account(it, &audit.findings)).collect(),
             findings: audit.findings.iter().map(Into::into).collect(),
             exemptions: audit.exemptions.iter().map(Into::into).collect(),
@@ -261,22 +260,11 @@ impl From<&crate::policy::Policy> for Policy {
     }
 }
 
-fn counts(audit: &judge::Audit) -> Counts {
-    let mut counts = Counts {
-        users: audit.accounts.iter().map(|account| account.users).sum(),
-        ..Counts::default()
-    };
-    for finding in &audit.findings {
-        let count = match (finding.status, finding.level) {
-            (Status::Exempted, _) => &mut counts.exempted,
-            (Status::Unknown, _) => &mut counts.unknown,
-            (Status::Open, Level::Error) => &mut counts.errors,
-            (Status::Open, Level::Warning) => &mut counts.warnings,
-            (Status::Open, _) => &mut counts.notices,
-        };
-        *count += 1;
+impl From<judge::Counts> for Counts {
+    fn from(counts: judge::Counts) -> Self {
+        let judge::Counts { errors, warnings, notices, exempted, unknown, users } = counts;
+        Self { errors, warnings, notices, exempted, unknown, users }
     }
-    counts
 }
 
 fn account(account: &judge::AuditedAccount, findings: &[judge::Finding]) -> Account {
