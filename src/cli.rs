@@ -46,7 +46,8 @@ Examples:
 const SUGGEST_EXAMPLES: &str = "\
 Examples:
   iam-stocktake audit --credential-report report.json --output audit.json
-  iam-stocktake allowlist suggest audit.json --user ci-deploy >> .github/iam-allowlist.yml";
+  iam-stocktake allowlist suggest audit.json --user ci-deploy
+  iam-stocktake allowlist suggest audit.json --id 2eb8f13c01278b52 --expires 2026-12-31";
 
 const COMPLETIONS_EXAMPLES: &str = "\
 Examples:

@@ -112,7 +112,11 @@ const SUGGESTED_DAYS: u64 = 90;
 /// Prints the exemptions to paste for the findings of an audit.
 pub(super) fn suggest(settings: &SuggestSettings, streams: &mut Streams<'_>) -> Exit {
     match run_suggest(settings, streams) {
-        Ok(text) => streams.print(&text),
+        Ok(text) => {
+            let exit = streams.print(&text);
+            streams.hint("paste this under `exemptions:` and fill in the reason and the owner");
+            exit
+        }
         Err((message, hint)) => {
             streams.error(&visible(&format!("{}: {message}", settings.audit)));
             streams.hint(&hint);
@@ -142,11 +146,7 @@ fn run_suggest(
         let message = "has no open finding that this asks for".to_owned();
         return Err((message, "the ids and users stand in its `findings`".to_owned()));
     }
-    let mut text = String::from("exemptions:\n");
-    for suggestion in suggestions {
-        text.push_str(&suggestion.to_string());
-    }
-    Ok(text)
+    Ok(suggestions.iter().map(ToString::to_string).collect())
 }
 
 fn suggestions(

@@ -94,9 +94,8 @@ pub(super) fn judge_user<'a>(user: &'a User, criteria: Criteria<'_>, drafts: &mu
     {
         drafts.push(Draft::of_user(Rule::UserWithoutCredentials, Ok(None)).certain(created(user)));
     }
-    if criteria.policy.is_on(Rule::UnlistedUser)
-        && (user.password.is_some() || !user.access_keys.is_empty())
-    {
+    let has_login = user.password.is_some() || !user.access_keys.is_empty();
+    if criteria.policy.is_on(Rule::UnlistedUser) && (has_login || user.hidden_credentials) {
         drafts.push(Draft::of_user(Rule::UnlistedUser, Ok(None)).certain(created(user)));
     }
 }

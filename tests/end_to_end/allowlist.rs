@@ -94,11 +94,11 @@ fn a_suggestion_is_refused_until_it_is_filled_in_and_then_exempts() {
     let ran = sandbox.run(&suggest);
     assert_eq!(
         ran.stdout,
-        "exemptions:\n  - user: \"smith,john\"\n    account: \"111122223333\"\n    \
+        "  - user: \"smith,john\"\n    account: \"111122223333\"\n    \
          credentials: [\"access-key\", \"password\"]\n    reason: \"\"\n    owner: \"\"\n    \
          expires: 2026-09-28\n"
     );
-    sandbox.file("allow.yml", format!("version: 1\n{}", ran.stdout));
+    sandbox.file("allow.yml", format!("version: 1\nexemptions:\n{}", ran.stdout));
     let refused = check(&sandbox, &["allow.yml"]);
     assert_eq!((refused.code, refused.stderr.matches("error[empty-text]").count()), (2, 2));
     assert_eq!(audit("allow.yml").code, 2);

@@ -65,3 +65,32 @@ fn the_template_of_the_documentation_renders() {
         report.starts_with("# 19 to remedy on 2026-06-30\n\n## 111122223333\n\n- `soap-gateway`")
     );
 }
+
+#[test]
+fn every_diagnostic_is_documented() {
+    let text = std::fs::read_to_string(repository("docs/allowlist.md")).unwrap();
+    let documented: Vec<&str> = text
+        .split_once("## Diagnostics")
+        .unwrap()
+        .1
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `")?.split('`').next())
+        .collect();
+    let codes: Vec<_> = iam_stocktake::allowlist::Code::ALL.iter().map(|code| code.id()).collect();
+    assert_eq!(documented, codes);
+}
+
+#[test]
+fn the_rules_table_is_that_of_the_program() {
+    use iam_stocktake::policy::Rule;
+    let text = readme();
+    for rule in Rule::ALL {
+        let row = text.lines().find(|line| line.starts_with(&format!("| `{rule}` |"))).unwrap();
+        let level = match rule {
+            Rule::ExpiredUser => "error once `expiry_tag` is set",
+            _ => rule.default_level().id(),
+        };
+        let end = format!("| {level} | {} |", rule.controls().join(", ")).replace("|  |", "| |");
+        assert!(row.ends_with(&end), "{row} does not end with {end}");
+    }
+}
