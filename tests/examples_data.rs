@@ -16,7 +16,7 @@ use std::process::Command;
 use chrono::{DateTime, Utc};
 use iam_stocktake::allowlist::{self, Allowlist, Term};
 use iam_stocktake::inventory::Account;
-use iam_stocktake::judge::{AllowlistOrigin, Audit, Matched, Outcome, Status, judge};
+use iam_stocktake::judge::{AllowlistOrigin, Audit, Matched, Note, Outcome, Status, judge};
 use iam_stocktake::observe::{credential_report, export};
 use iam_stocktake::policy::{Level, Policy, PolicyOverrides, Rule};
 
@@ -98,8 +98,7 @@ fn the_example_has_every_finding_that_a_report_can_show() {
         (account.users, account.candidates, account.users_without_shown_credentials),
         (46, 20, 1)
     );
-    let notes: BTreeSet<_> =
-        audit.findings.iter().flat_map(|it| &it.notes).map(|note| note.id()).collect();
+    let notes: BTreeSet<_> = audit.findings.iter().flat_map(|it| &it.notes).map(Note::id).collect();
     assert_eq!(notes, BTreeSet::from(["recently-reset", "exemption-expired"]));
 }
 
@@ -130,8 +129,7 @@ fn the_incomplete_example_is_incomplete_for_both_reasons() {
     assert_eq!(audit.outcome(), Outcome::Incomplete);
     let incomplete: Vec<_> = audit.accounts[0].incomplete_rules().collect();
     assert_eq!(incomplete, [Rule::StalePassword, Rule::StaleAccessKey]);
-    let notes: BTreeSet<_> =
-        audit.findings.iter().flat_map(|it| &it.notes).map(|note| note.id()).collect();
+    let notes: BTreeSet<_> = audit.findings.iter().flat_map(|it| &it.notes).map(Note::id).collect();
     assert_eq!(notes, BTreeSet::from(["hidden-credentials", "unreadable"]));
 }
 
