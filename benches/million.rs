@@ -1,0 +1,144 @@
+//! A million users in 200 accounts, read from disk: the time and the memory that parsing and
+//! judging take, beside those of a plain read of the same files.
+//!
+//! `cargo bench --bench million` prints the medians. Each measurement is a process of its own, so
+//! that none finds memory that another left behind, and the two kinds take turns, so that both see
+//! the same machine.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    missing_docs
+)]
+
+mod organisation;
+
+use std::fs;
+use std::hint::black_box;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Instant;
+
+use csv::ByteRecord;
+use iam_stocktake::judge::{AllowlistOrigin, judge};
+use iam_stocktake::observe::{credential_report, export};
+use iam_stocktake::policy::Policy;
+
+const ACCOUNTS: u32 = 200;
+const ROUNDS: usize = 5;
+/// What is aimed at: the time and the memory, as multiples of the plain read's time and of the
+/// files' size.
+const TIME_TARGET: f64 = 2.0;
+const MEMORY_TARGET: f64 = 12.0;
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        // Writes the files and leaves them, for a profiler to be set on the two below.
+        ["write", directory] => println!("{} bytes", write_files(Path::new(directory))),
+        ["plain", directory] => measured(|| plain_read(Path::new(directory))),
+        ["judge", directory] => measured(|| parse_and_judge(Path::new(directory))),
+        arguments if arguments.contains(&"--bench") => compare(),
+        // `cargo test --all-targets` runs benches without that flag, and wants no measurement.
+        _ => {}
+    }
+}
+
+/// Runs the work and prints its seconds and the peak of this process's memory in bytes.
+fn measured(work: impl FnOnce()) {
+    let start = Instant::now();
+    work();
+    let seconds = start.elapsed().as_secs_f64();
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    let kibibytes: u64 = peak.trim().trim_end_matches(" kB").parse().unwrap();
+    println!("{seconds} {}", kibibytes * 1024);
+}
+
+fn files(directory: &Path) -> Vec<PathBuf> {
+    let mut files: Vec<_> =
+        fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    files
+}
+
+fn plain_read(directory: &Path) {
+    let mut record = ByteRecord::new();
+    for file in files(directory) {
+        let bytes = fs::read(file).unwrap();
+        let mut reader = csv::ReaderBuilder::new()
+            .has_headers(false)
+            .flexible(true)
+            .from_reader(bytes.as_slice());
+        while reader.read_byte_record(&mut record).unwrap() {
+            black_box(record.len());
+        }
+    }
+}
+
+fn parse_and_judge(directory: &Path) {
+    let read = |file: PathBuf| {
+        let export = export::recognise(fs::read(file).unwrap()).unwrap();
+        credential_report::parse(&export.csv, export.generated_at).unwrap()
+    };
+    let accounts: Vec<_> = files(directory).into_iter().map(read).collect();
+    let allowlist = organisation::allowlist();
+    let policy = Policy::new(&allowlist.policy, None);
+    let now = organisation::now();
+    black_box(judge(&accounts, &allowlist, AllowlistOrigin::None, &policy, now));
+}
+
+#[allow(clippy::disallowed_methods, reason = "a scratch file that nobody reads half written")]
+fn write_files(directory: &Path) -> usize {
+    let write = |account| {
+        let csv = organisation::report(account, organisation::USERS_PER_ACCOUNT);
+        fs::write(directory.join(format!("{account:03}.csv")), &csv).unwrap();
+        csv.len()
+    };
+    (0..ACCOUNTS).map(write).sum()
+}
+
+struct Measurement {
+    seconds: f64,
+    peak: f64,
+}
+
+fn measure(what: &str, directory: &Path) -> Measurement {
+    let itself = std::env::current_exe().unwrap();
+    let output = Command::new(itself).arg(what).arg(directory).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8(output.stdout).unwrap();
+    let (seconds, peak) = text.trim().split_once(' ').unwrap();
+    Measurement { seconds: seconds.parse().unwrap(), peak: peak.parse().unwrap() }
+}
+
+fn median(mut numbers: Vec<f64>) -> f64 {
+    numbers.sort_by(f64::total_cmp);
+    numbers[numbers.len() / 2]
+}
+
+fn compare() {
+    let directory = tempfile::tempdir().unwrap();
+    let size = write_files(directory.path()) as f64;
+    let users = f64::from(ACCOUNTS) * organisation::USERS_PER_ACCOUNT as f64;
+    println!("{users} users, {:.0} MB, {:.0} bytes a user", size / 1e6, size / users);
+    let (mut ratios, mut times, mut peaks) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        let plain = measure("plain", directory.path());
+        let judged = measure("judge", directory.path());
+        let ratio = judged.seconds / plain.seconds;
+        println!(
+            "plain read {:.2} s, parse and judge {:.2} s: {ratio:.2} x",
+            plain.seconds, judged.seconds
+        );
+        ratios.push(ratio);
+        times.push(judged.seconds);
+        peaks.push(judged.peak);
+    }
+    let (ratio, memory) = (median(ratios), median(peaks) / size);
+    println!("median: {:.2} s, {ratio:.2} x the plain read (target {TIME_TARGET})", median(times));
+    println!("peak memory: {memory:.2} x the files (target {MEMORY_TARGET})");
+    assert!(ratio <= TIME_TARGET && memory <= MEMORY_TARGET, "a target is missed");
+}
