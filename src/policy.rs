@@ -39,7 +39,7 @@ pub enum Rule {
 }
 
 impl Rule {
-    /// All rules, the ones that matter most first.
+    /// All rules, the ones that matter most first: in the order of their declaration.
     pub const ALL: [Self; 9] = [
         Self::StalePassword,
         Self::StaleAccessKey,
@@ -179,7 +179,8 @@ pub struct Policy {
     pub max_exemption_days: u32,
     /// The key of the tag that says until when a user is wanted.
     pub expiry_tag: Option<String>,
-    levels: BTreeMap<Rule, Level>,
+    /// The level of each rule, in the order of [`Rule::ALL`]: asked for many times a user.
+    levels: [Level; Rule::ALL.len()],
 }
 
 impl Policy {
@@ -197,16 +198,14 @@ impl Policy {
             max_exemption_days: file.max_exemption_days.unwrap_or(DEFAULT_MAX_EXEMPTION_DAYS),
             expiry_tag: file.expiry_tag.clone(),
             levels: Rule::ALL
-                .into_iter()
-                .map(|rule| (rule, file.levels.get(&rule).copied().unwrap_or_else(|| level(rule))))
-                .collect(),
+                .map(|rule| file.levels.get(&rule).copied().unwrap_or_else(|| level(rule))),
         }
     }
 
     /// The level of a rule.
     #[must_use]
     pub fn level(&self, rule: Rule) -> Level {
-        self.levels.get(&rule).copied().unwrap_or(Level::Off)
+        self.levels.get(rule as usize).copied().unwrap_or(Level::Off)
     }
 
     /// Whether a rule is judged at all.
@@ -229,7 +228,7 @@ impl Policy {
             self.max_exemption_days,
             self.expiry_tag.as_deref().unwrap_or_default()
         );
-        for (rule, level) in &self.levels {
+        for (rule, level) in Rule::ALL.into_iter().zip(self.levels) {
             canonical.push_str(&format!("|{rule}={level}"));
         }
         hex16(&Sha256::digest(canonical.as_bytes()))

@@ -42,6 +42,7 @@ pub fn judge(
         .map(|account| judge_account(account, criteria, &mut exemptions, &mut findings))
         .collect();
     audited.sort_by_key(|account| account.id);
+    // Those of each account are in order already, so that this finds long runs.
     findings.sort_by(Finding::compare);
     Audit {
         now,
@@ -73,6 +74,7 @@ fn judge_account(
     exemptions.enter(account.id);
     let first = findings.len();
     let (mut drafts, mut matches) = (Vec::new(), Vec::new());
+    let (mut candidates, mut without_shown_credentials) = (0, 0);
     for user in account.users.iter().chain(&account.root) {
         exemptions.speaking_of(user, account.id, &mut matches);
         let is_root = account.root.as_ref().is_some_and(|root| std::ptr::eq(root, user));
@@ -80,6 +82,8 @@ fn judge_account(
             rules::judge_root(user, criteria, &mut drafts);
         } else {
             rules::judge_user(user, criteria, &mut drafts);
+            candidates += usize::from(rules::is_candidate(user, criteria));
+            without_shown_credentials += usize::from(is_without_shown_credentials(user));
         }
         if exemptions.name_in_force(&matches) {
             drafts.retain(|draft| draft.rule != Rule::UnlistedUser);
@@ -89,24 +93,28 @@ fn judge_account(
             clerk.file(&mut drafts, &matches, exemptions, findings);
         }
     }
-    let unseen = |user: &&User| {
-        !user.other_credentials_complete
-            && !user.hidden_credentials
-            && rules::shows_no_credential(user)
-    };
+    // An account's findings are few enough to be sorted while they are at hand.
+    if let Some(of_account) = findings.get_mut(first..) {
+        of_account.sort_by(Finding::compare);
+    }
     AuditedAccount {
         id: account.id,
         partition: account.partition.clone(),
         alias: account.alias.clone(),
         report_generated_at: account.report_generated_at,
         users: account.users.len(),
-        candidates: candidates(account, criteria.policy, criteria.now).count(),
+        candidates,
         users_without_shown_credentials: match account.form {
-            Form::ExportedReport => account.users.iter().filter(unseen).count(),
+            Form::ExportedReport => without_shown_credentials,
             Form::Live => 0,
         },
         coverage: coverage::of(account, criteria.policy, findings.get(first..).unwrap_or_default()),
     }
+}
+
+/// Whether no credential was seen where not all kinds were looked for.
+fn is_without_shown_credentials(user: &User) -> bool {
+    !user.other_credentials_complete && !user.hidden_credentials && rules::shows_no_credential(user)
 }
 
 /// Makes findings of one user's drafts.

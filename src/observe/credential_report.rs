@@ -5,6 +5,7 @@
 //! cannot be read is kept as [`Unreadable`] and stops nothing.
 
 use std::collections::HashSet;
+use std::hash::{BuildHasher as _, RandomState};
 
 use chrono::{DateTime, NaiveDate, Utc};
 use csv::ByteRecord;
@@ -105,10 +106,12 @@ pub fn parse(csv: &str, generated_at: Option<DateTime<Utc>>) -> Result<Account, 
     let columns = Columns::find(&record)?;
     let width = record.len();
     let mut owner = Owner::default();
-    let mut names = HashSet::new();
-    let mut root = None;
-    // A row of a real report takes about 300 bytes.
-    let mut users = Vec::with_capacity(csv.len() / 300);
+    let mut names = Names::default();
+    let mut root: Option<User> = None;
+    // Counting the rows costs far less than moving the users whenever they outgrow their place; a
+    // row of a real report takes more than 100 bytes.
+    let rows = csv.bytes().filter(|byte| *byte == b'\n').count();
+    let mut users: Vec<User> = Vec::with_capacity(rows.min(csv.len() / 100));
     while read(&mut reader, &mut record)? {
         let line = record.position().map_or(0, csv::Position::line);
         if record.len() != width {
@@ -122,7 +125,8 @@ pub fn parse(csv: &str, generated_at: Option<DateTime<Utc>>) -> Result<Account, 
             return Err(ReportError::RepeatedHeader { line });
         }
         owner.check(&user.arn, line)?;
-        if !names.insert(user.name.to_ascii_lowercase()) {
+        let seen = || users.iter().chain(&root).map(|user| user.name.as_str());
+        if names.repeats(&user.name, seen) {
             return Err(ReportError::DuplicateUser { line, name: user.name });
         }
         if user.name == ROOT_USER {
@@ -145,6 +149,31 @@ pub fn parse(csv: &str, generated_at: Option<DateTime<Utc>>) -> Result<Account, 
 
 fn read(reader: &mut csv::Reader<&[u8]>, record: &mut ByteRecord) -> Result<bool, ReportError> {
     reader.read_byte_record(record).map_err(|error| ReportError::Csv(error.to_string()))
+}
+
+/// The hashes of the names that occurred: keeping the names themselves in lower case would cost an
+/// allocation a user.
+#[derive(Default)]
+struct Names {
+    hasher: RandomState,
+    hashes: HashSet<u64>,
+    lower_case: String,
+}
+
+impl Names {
+    /// Whether the name occurred before, compared without case. `seen` are the names that did:
+    /// they are asked only where hashes are equal, which need not mean that the names are.
+    fn repeats<'a, I: Iterator<Item = &'a str>>(
+        &mut self,
+        name: &str,
+        seen: impl FnOnce() -> I,
+    ) -> bool {
+        self.lower_case.clear();
+        self.lower_case.push_str(name);
+        self.lower_case.make_ascii_lowercase();
+        !self.hashes.insert(self.hasher.hash_one(&self.lower_case))
+            && seen().any(|other| other.eq_ignore_ascii_case(name))
+    }
 }
 
 /// The account whose rows these are.
@@ -308,7 +337,7 @@ impl Columns {
                 Flag::Unreadable(_) => None,
             }),
             password: self.password(row),
-            access_keys: self.keys.iter().filter_map(|key| key.read(row)).collect(),
+            access_keys: self.access_keys(row),
             other_credentials: self.certificates.iter().filter_map(|cert| cert.read(row)).collect(),
             other_credentials_complete: false,
             hidden_credentials: self
@@ -316,6 +345,14 @@ impl Columns {
                 .is_some_and(|column| !means_none(field(row, column))),
             tags: None,
         }
+    }
+
+    /// Most users have one key or none: room for exactly those is half the inventory's size.
+    fn access_keys(&self, row: &ByteRecord) -> Vec<AccessKey> {
+        let slots = self.keys.each_ref().map(|key| key.read(row));
+        let mut keys = Vec::with_capacity(slots.iter().flatten().count());
+        keys.extend(slots.into_iter().flatten());
+        keys
     }
 
     fn password(&self, row: &ByteRecord) -> Option<Password> {
