@@ -22,7 +22,7 @@ use std::process::Command;
 use std::time::Instant;
 
 use csv::ByteRecord;
-use iam_stocktake::judge::{AllowlistOrigin, judge};
+use iam_stocktake::judge::{AllowlistOrigin, Judge};
 use iam_stocktake::observe::{credential_report, export};
 use iam_stocktake::policy::Policy;
 
@@ -79,15 +79,14 @@ fn plain_read(directory: &Path) {
 }
 
 fn parse_and_judge(directory: &Path) {
-    let read = |file: PathBuf| {
-        let export = export::recognise(fs::read(file).unwrap()).unwrap();
-        credential_report::parse(&export.csv, export.generated_at).unwrap()
-    };
-    let accounts: Vec<_> = files(directory).into_iter().map(read).collect();
     let allowlist = organisation::allowlist();
     let policy = Policy::new(&allowlist.policy, None);
-    let now = organisation::now();
-    black_box(judge(&accounts, &allowlist, AllowlistOrigin::None, &policy, now));
+    let mut judge = Judge::new(&allowlist, &policy, organisation::now());
+    for file in files(directory) {
+        let export = export::recognise(fs::read(file).unwrap()).unwrap();
+        judge.hear(&credential_report::parse(&export.csv, export.generated_at).unwrap());
+    }
+    black_box(judge.verdict(AllowlistOrigin::None));
 }
 
 #[allow(clippy::disallowed_methods, reason = "a scratch file that nobody reads half written")]

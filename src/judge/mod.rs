@@ -34,23 +34,58 @@ pub fn judge(
     policy: &Policy,
     now: DateTime<Utc>,
 ) -> Audit {
-    let mut exemptions = Exemptions::new(allowlist, now.date_naive());
-    let criteria = Criteria { policy, now };
-    let mut findings = Vec::new();
-    let mut audited: Vec<AuditedAccount> = accounts
-        .iter()
-        .map(|account| judge_account(account, criteria, &mut exemptions, &mut findings))
-        .collect();
-    audited.sort_by_key(|account| account.id);
-    // Those of each account are in order already, so that this finds long runs.
-    findings.sort_by(Finding::compare);
-    Audit {
-        now,
-        policy: policy.clone(),
-        allowlist: origin,
-        accounts: audited,
-        findings,
-        exemptions: exemptions.review(),
+    let mut judge = Judge::new(allowlist, policy, now);
+    for account in accounts {
+        judge.hear(account);
+    }
+    judge.verdict(origin)
+}
+
+/// Judges one account after the other, so that nobody need keep more than one at a time. The order
+/// in which they are heard makes no difference.
+pub struct Judge<'a> {
+    criteria: Criteria<'a>,
+    exemptions: Exemptions<'a>,
+    heard: Vec<(AuditedAccount, Vec<Finding>)>,
+}
+
+impl<'a> Judge<'a> {
+    /// `now` is the moment by which days are counted.
+    #[must_use]
+    pub fn new(allowlist: &'a Allowlist, policy: &'a Policy, now: DateTime<Utc>) -> Self {
+        let exemptions = Exemptions::new(allowlist, now.date_naive());
+        Self { criteria: Criteria { policy, now }, exemptions, heard: Vec::new() }
+    }
+
+    /// Judges an account.
+    pub fn hear(&mut self, account: &Account) {
+        self.heard.push(judge_account(account, self.criteria, &mut self.exemptions));
+    }
+
+    /// The verdict on all accounts that were heard. `origin` is the allowlist's.
+    #[must_use]
+    pub fn verdict(mut self, origin: AllowlistOrigin) -> Audit {
+        self.heard.sort_by_key(|(account, _)| account.id);
+        let each_once = self.heard.is_sorted_by(|(a, _), (b, _)| a.id < b.id);
+        let mut accounts = Vec::with_capacity(self.heard.len());
+        let mut findings =
+            Vec::with_capacity(self.heard.iter().map(|(_, findings)| findings.len()).sum());
+        for (account, of_account) in self.heard {
+            accounts.push(account);
+            findings.extend(of_account);
+        }
+        // Those of each account are in order already.
+        if !each_once {
+            findings.sort_by(Finding::compare);
+        }
+        Audit {
+            now: self.criteria.now,
+            policy: self.criteria.policy.clone(),
+            allowlist: origin,
+            accounts,
+            findings,
+            exemptions: self.exemptions.review(),
+        }
     }
 }
 
@@ -69,10 +104,9 @@ fn judge_account(
     account: &Account,
     criteria: Criteria<'_>,
     exemptions: &mut Exemptions<'_>,
-    findings: &mut Vec<Finding>,
-) -> AuditedAccount {
+) -> (AuditedAccount, Vec<Finding>) {
     exemptions.enter(account.id);
-    let first = findings.len();
+    let mut findings = Vec::new();
     let (mut drafts, mut matches) = (Vec::new(), Vec::new());
     let (mut candidates, mut without_shown_credentials) = (0, 0);
     for user in account.users.iter().chain(&account.root) {
@@ -90,14 +124,11 @@ fn judge_account(
         }
         if !drafts.is_empty() {
             let clerk = Clerk { account: account.id, user, criteria };
-            clerk.file(&mut drafts, &matches, exemptions, findings);
+            clerk.file(&mut drafts, &matches, exemptions, &mut findings);
         }
     }
-    // An account's findings are few enough to be sorted while they are at hand.
-    if let Some(of_account) = findings.get_mut(first..) {
-        of_account.sort_by(Finding::compare);
-    }
-    AuditedAccount {
+    findings.sort_by(Finding::compare);
+    let audited = AuditedAccount {
         id: account.id,
         partition: account.partition.clone(),
         alias: account.alias.clone(),
@@ -108,8 +139,9 @@ fn judge_account(
             Form::ExportedReport => without_shown_credentials,
             Form::Live => 0,
         },
-        coverage: coverage::of(account, criteria.policy, findings.get(first..).unwrap_or_default()),
-    }
+        coverage: coverage::of(account, criteria.policy, &findings),
+    };
+    (audited, findings)
 }
 
 /// Whether no credential was seen where not all kinds were looked for.
