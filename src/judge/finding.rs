@@ -189,7 +189,7 @@ impl Finding {
 
     /// The order of findings within an account: what nobody knows first, then the longest disuse,
     /// what was reset recently last. The rest makes the order total.
-    fn order(&self) -> impl Ord + use<'_> {
+    pub(super) fn order(&self) -> impl Ord + use<'_> {
         (
             self.status != Status::Unknown,
             self.recently_reset(),

@@ -54,7 +54,7 @@ impl<'a> Judge<'a> {
     #[must_use]
     pub fn new(allowlist: &'a Allowlist, policy: &'a Policy, now: DateTime<Utc>) -> Self {
         let exemptions = Exemptions::new(allowlist, now.date_naive());
-        Self { criteria: Criteria { policy, now }, exemptions, heard: Vec::new() }
+        Self { criteria: Criteria::new(policy, now), exemptions, heard: Vec::new() }
     }
 
     /// Judges an account.
@@ -96,7 +96,7 @@ pub fn candidates<'a>(
     policy: &'a Policy,
     now: DateTime<Utc>,
 ) -> impl Iterator<Item = &'a User> {
-    let criteria = Criteria { policy, now };
+    let criteria = Criteria::new(policy, now);
     account.users.iter().filter(move |user| rules::is_candidate(user, criteria))
 }
 
@@ -127,7 +127,7 @@ fn judge_account(
             clerk.file(&mut drafts, &matches, exemptions, &mut findings);
         }
     }
-    findings.sort_by(Finding::compare);
+    findings.sort_by(|a, b| a.order().cmp(&b.order()));
     let audited = AuditedAccount {
         id: account.id,
         partition: account.partition.clone(),
@@ -189,7 +189,7 @@ impl Clerk<'_> {
         exemption: Option<usize>,
         exemption_notes: Vec<Note>,
     ) -> Finding {
-        let Criteria { policy, now } = self.criteria;
+        let Criteria { policy, now, .. } = self.criteria;
         let (created, ordinal) = draft.identity;
         let identity = Identity {
             account: self.account,

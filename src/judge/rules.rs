@@ -15,6 +15,22 @@ use crate::policy::{Policy, Rule, UNROTATED_AFTER_DAYS};
 pub(super) struct Criteria<'a> {
     pub(super) policy: &'a Policy,
     pub(super) now: DateTime<Utc>,
+    /// The moment that lies as many days before `now` as make a credential stale.
+    threshold: DateTime<Utc>,
+}
+
+impl<'a> Criteria<'a> {
+    pub(super) fn new(policy: &'a Policy, now: DateTime<Utc>) -> Self {
+        let days = TimeDelta::days(i64::from(policy.stale_after_days));
+        let threshold = now.checked_sub_signed(days).unwrap_or(DateTime::<Utc>::MIN_UTC);
+        Self { policy, now, threshold }
+    }
+
+    /// Whether at least as many whole days have passed as make a credential stale. It is asked
+    /// several times a credential: comparing two dates is far cheaper than subtracting them.
+    fn has_passed(&self, reference: DateTime<Utc>) -> bool {
+        reference <= self.threshold
+    }
 }
 
 /// What is against a credential or a user, or the field without which nobody can say.
@@ -119,7 +135,7 @@ pub(super) fn judge_root<'a>(root: &'a User, criteria: Criteria<'_>, drafts: &mu
 }
 
 fn stale_password<'a>(user: &'a User, criteria: Criteria<'_>, drafts: &mut Vec<Draft<'a>>) {
-    let Criteria { policy, now } = criteria;
+    let policy = criteria.policy;
     let Some(password) = &user.password else { return };
     if !policy.is_on(Rule::StalePassword) {
         return;
@@ -128,16 +144,12 @@ fn stale_password<'a>(user: &'a User, criteria: Criteria<'_>, drafts: &mut Vec<D
     let verdict = match staleness::password(password, &user.created) {
         Disuse::Disabled => return,
         Disuse::Unknown(field) => Err(field),
-        Disuse::Since((_, moment))
-            if !staleness::has_passed(now, moment, policy.stale_after_days) =>
-        {
+        Disuse::Since((_, moment)) if !criteria.has_passed(moment) => {
             return;
         }
         Disuse::Since(since) => {
             match &password.last_changed {
-                Stamp::At(changed)
-                    if !staleness::has_passed(now, *changed, policy.stale_after_days) =>
-                {
+                Stamp::At(changed) if !criteria.has_passed(*changed) => {
                     notes.push(Note::RecentlyReset(*changed));
                 }
                 Stamp::Unreadable(field) => notes.push(Note::Unreadable((**field).clone())),
@@ -167,8 +179,8 @@ fn access_key<'a>(
     criteria: Criteria<'_>,
     drafts: &mut Vec<Draft<'a>>,
 ) {
-    let Criteria { policy, now } = criteria;
-    let stale = |since: &Since| staleness::has_passed(now, since.1, policy.stale_after_days);
+    let Criteria { policy, now, .. } = criteria;
+    let stale = |since: &Since| criteria.has_passed(since.1);
     if policy.is_on(Rule::StaleAccessKey) {
         match staleness::access_key(key) {
             Disuse::Since(since) if stale(&since) => {
@@ -208,16 +220,14 @@ fn old_service_credential<'a>(
     criteria: Criteria<'_>,
     drafts: &mut Vec<Draft<'a>>,
 ) {
-    let Criteria { policy, now } = criteria;
+    let policy = criteria.policy;
     if !policy.is_on(Rule::OldServiceCredential) {
         return;
     }
     let verdict = match staleness::other_age(credential) {
         Disuse::Disabled => return,
         Disuse::Unknown(field) => Err(field),
-        Disuse::Since(since) if staleness::has_passed(now, since.1, policy.stale_after_days) => {
-            Ok(Some(since))
-        }
+        Disuse::Since(since) if criteria.has_passed(since.1) => Ok(Some(since)),
         Disuse::Since(_) => return,
     };
     let twins = user
@@ -255,7 +265,7 @@ fn hidden_credentials<'a>() -> Draft<'a> {
 
 /// The expiry tag is in force through its day, UTC.
 fn expired_user<'a>(user: &'a User, criteria: Criteria<'_>, drafts: &mut Vec<Draft<'a>>) {
-    let Criteria { policy, now } = criteria;
+    let Criteria { policy, now, .. } = criteria;
     let (Some(key), Some(tags)) = (&policy.expiry_tag, &user.tags) else { return };
     if !policy.is_on(Rule::ExpiredUser) {
         return;
@@ -287,15 +297,13 @@ pub(super) fn shows_no_credential(user: &User) -> bool {
 
 /// Whether a credential of the user is in use, or may be: what is not known to be unused counts.
 pub(super) fn in_use(user: &User, criteria: Criteria<'_>) -> bool {
-    let Criteria { policy, now } = criteria;
     let unused = |disuse: Disuse| match disuse {
         Disuse::Disabled => true,
-        Disuse::Since((_, moment)) => staleness::has_passed(now, moment, policy.stale_after_days),
+        Disuse::Since((_, moment)) => criteria.has_passed(moment),
         Disuse::Unknown(_) => false,
     };
-    let recently_reset = |changed: Option<DateTime<Utc>>| {
-        changed.is_some_and(|it| !staleness::has_passed(now, it, policy.stale_after_days))
-    };
+    let recently_reset =
+        |changed: Option<DateTime<Utc>>| changed.is_some_and(|it| !criteria.has_passed(it));
     user.hidden_credentials
         || user.password.as_ref().is_some_and(|password| {
             recently_reset(password.last_changed.at())
@@ -309,10 +317,9 @@ pub(super) fn in_use(user: &User, criteria: Criteria<'_>) -> bool {
 /// Whether the sweep cannot clear the user, so that a second look is due.
 #[must_use]
 pub(super) fn is_candidate(user: &User, criteria: Criteria<'_>) -> bool {
-    let Criteria { policy, now } = criteria;
     let doubtful = |disuse: Disuse| match disuse {
         Disuse::Disabled => false,
-        Disuse::Since((_, moment)) => staleness::has_passed(now, moment, policy.stale_after_days),
+        Disuse::Since((_, moment)) => criteria.has_passed(moment),
         Disuse::Unknown(_) => true,
     };
     user.hidden_credentials

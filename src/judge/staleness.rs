@@ -2,7 +2,7 @@
 //!
 //! Every credential is judged alone; no use of one hides the disuse of another.
 
-use chrono::{DateTime, Duration, Utc};
+use chrono::{DateTime, Utc};
 
 use super::finding::Reference;
 use crate::inventory::{AccessKey, Flag, OtherCredential, Password, Stamp, Unreadable};
@@ -24,11 +24,6 @@ pub(super) enum Disuse {
 /// `floor((now - reference) / 86 400 s)`, never below 0.
 pub(super) fn days(now: DateTime<Utc>, reference: DateTime<Utc>) -> i64 {
     (now - reference).num_days().max(0)
-}
-
-/// Whether `now` is at least `threshold` whole days after the reference date.
-pub(super) fn has_passed(now: DateTime<Utc>, reference: DateTime<Utc>, threshold: u32) -> bool {
-    now - reference >= Duration::days(i64::from(threshold))
 }
 
 /// The password's disuse: from the last use; if never used from its last change; if that is not
