@@ -121,7 +121,7 @@ pub fn parse(csv: &str, generated_at: Option<DateTime<Utc>>) -> Result<Account, 
         if user.name.is_empty() {
             return Err(ReportError::NoUserName { line });
         }
-        if user.name == "user" && user.arn == "arn" {
+        if is_header(&user) {
             return Err(ReportError::RepeatedHeader { line });
         }
         owner.check(&user.arn, line)?;
@@ -148,7 +148,22 @@ pub fn parse(csv: &str, generated_at: Option<DateTime<Utc>>) -> Result<Account, 
 }
 
 fn read(reader: &mut csv::Reader<&[u8]>, record: &mut ByteRecord) -> Result<bool, ReportError> {
-    reader.read_byte_record(record).map_err(|error| ReportError::Csv(error.to_string()))
+    let found =
+        reader.read_byte_record(record).map_err(|error| ReportError::Csv(error.to_string()))?;
+    // No value of IAM's has a line break: a quote that is not closed has swallowed other rows.
+    if record.as_slice().contains(&b'\n') || record.as_slice().contains(&b'\r') {
+        let line = record.position().map_or(0, csv::Position::line);
+        return Err(ReportError::Csv(format!(
+            "a field of line {line} runs over the line's end: is a quote not closed?"
+        )));
+    }
+    Ok(found)
+}
+
+/// Whether the row is a header. A file that was appended may begin with a byte order mark.
+fn is_header(user: &User) -> bool {
+    let names = |field: &str, column| field.trim().eq_ignore_ascii_case(column);
+    names(user.name.trim_start_matches('\u{feff}'), "user") && names(&user.arn, "arn")
 }
 
 /// The hashes of the names that occurred: keeping the names themselves in lower case would cost an
