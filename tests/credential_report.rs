@@ -1,0 +1,553 @@
+//! What is taken for a credential report, in which wrapping, and what is refused with which words.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs
+)]
+
+mod support;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
+use chrono::{DateTime, Utc};
+use iam_stocktake::inventory::{Account, Evidence, Flag, Form, Handle, Stamp};
+use iam_stocktake::observe::credential_report::{ReportError, parse};
+use iam_stocktake::observe::export::{Export, ExportError, recognise};
+use support::{ACCOUNT, COLUMNS, Row, at, csv, csv_of, days_ago, exported};
+
+/// The columns without which nothing can be judged.
+const REQUIRED: [&str; 12] = [
+    "user",
+    "arn",
+    "user_creation_time",
+    "password_enabled",
+    "password_last_used",
+    "password_last_changed",
+    "access_key_1_active",
+    "access_key_1_last_rotated",
+    "access_key_1_last_used_date",
+    "access_key_2_active",
+    "access_key_2_last_rotated",
+    "access_key_2_last_used_date",
+];
+
+/// A report with a root user and two users with credentials.
+fn rows() -> Vec<Row> {
+    vec![
+        Row::of("<root_account>").with("arn", "arn:aws:iam::111122223333:root"),
+        Row::of("alice").password_used(100).with("mfa_active", "true"),
+        Row::of("smith,john").key_used(2, 5).with("access_key_2_last_used_service", "s3"),
+    ]
+}
+
+fn parsed(csv: &str) -> Account {
+    parse(csv, None).unwrap()
+}
+
+fn refused(csv: &str) -> ReportError {
+    parse(csv, None).unwrap_err()
+}
+
+fn recognised(bytes: impl AsRef<[u8]>) -> Export {
+    recognise(bytes.as_ref().to_vec()).unwrap()
+}
+
+fn not_recognised(bytes: impl AsRef<[u8]>) -> ExportError {
+    recognise(bytes.as_ref().to_vec()).unwrap_err()
+}
+
+fn undated(csv: String) -> Export {
+    Export { csv, generated_at: None }
+}
+
+fn dated(csv: String, generated_at: DateTime<Utc>) -> Export {
+    Export { csv, generated_at: Some(generated_at) }
+}
+
+// What a row becomes
+
+#[test]
+fn a_row_becomes_a_user_with_the_credentials_that_it_shows() {
+    let account = exported(&rows());
+    assert_eq!(account.id.as_str(), ACCOUNT);
+    assert_eq!(account.partition, "aws");
+    assert_eq!(account.form, Form::ExportedReport);
+    assert_eq!((account.alias, account.report_generated_at), (None, None));
+    let [alice, john] = account.users.as_slice() else { panic!("two users") };
+    assert_eq!(alice.name, "alice");
+    assert_eq!(alice.arn, "arn:aws:iam::111122223333:user/alice");
+    assert_eq!(alice.created, Stamp::At(days_ago(400)));
+    assert_eq!((alice.evidence, alice.mfa), (Evidence::CredentialReport, Some(true)));
+    assert_eq!((&alice.id, &alice.tags), (&None, &None));
+    assert!(!alice.hidden_credentials && !alice.other_credentials_complete);
+    let password = alice.password.as_ref().unwrap();
+    assert_eq!(password.enabled, Flag::Yes);
+    assert_eq!(password.last_used, Stamp::At(days_ago(100)));
+    assert_eq!(password.last_changed, Stamp::At(days_ago(400)));
+    assert_eq!((&alice.access_keys, &alice.other_credentials), (&vec![], &vec![]));
+    assert_eq!((&john.name[..], john.mfa, &john.password), ("smith,john", Some(false), &None));
+    let [key] = john.access_keys.as_slice() else { panic!("one key") };
+    assert_eq!((&key.handle, &key.active), (&Handle::Slot(2), &Flag::Yes));
+    assert_eq!(key.created, Stamp::At(days_ago(300)));
+    assert_eq!(key.last_used, Stamp::At(days_ago(5)));
+    assert_eq!(key.last_used_service.as_deref(), Some("s3"));
+}
+
+#[test]
+fn the_root_user_is_kept_apart_from_the_users_wherever_its_row_stands() {
+    let mut rows = rows();
+    rows.rotate_left(1);
+    let account = exported(&rows);
+    assert_eq!(account.root.unwrap().name, "<root_account>");
+    assert_eq!(account.users.len(), 2);
+    assert_eq!(exported(&rows[..2]).root, None);
+}
+
+#[test]
+fn the_moment_of_generation_is_the_one_that_was_given() {
+    let account = parse(&csv(&rows()), Some(days_ago(1))).unwrap();
+    assert_eq!(account.report_generated_at, Some(days_ago(1)));
+}
+
+// Columns
+
+#[test]
+fn columns_are_found_by_name_in_any_order() {
+    let expected = exported(&rows());
+    let mut columns = COLUMNS;
+    for _ in 0..columns.len() {
+        columns.rotate_left(1);
+        assert_eq!(parsed(&csv_of(&columns, &rows())), expected, "{columns:?}");
+    }
+    columns.reverse();
+    assert_eq!(parsed(&csv_of(&columns, &rows())), expected);
+}
+
+#[test]
+fn column_names_are_read_without_case_and_surrounding_space() {
+    let (header, body) =
+        csv(&rows()).split_once('\n').map(|(h, b)| (h.to_owned(), b.to_owned())).unwrap();
+    let header = header.to_uppercase().replace(',', " , ");
+    assert_eq!(parsed(&format!("{header}\n{body}")), exported(&rows()));
+}
+
+#[test]
+fn the_required_columns_alone_are_enough() {
+    let account = parsed(&csv_of(&REQUIRED, &rows()));
+    assert_eq!(account.users.len(), 2);
+    assert_eq!(account.users[0].mfa, None);
+    assert_eq!(account.users[1].access_keys[0].last_used_service, None);
+}
+
+#[test]
+fn columns_that_nobody_knows_are_ignored() {
+    let rows: Vec<Row> =
+        rows().into_iter().map(|row| row.with("zodiac_sign", "N/A, \"or\" not")).collect();
+    assert_eq!(exported(&rows), exported(&self::rows()));
+}
+
+#[test]
+fn a_twenty_third_column_tells_of_credentials_that_the_others_do_not_show() {
+    let of = |info| Row::of("u").with("additional_credentials_info", info);
+    for (info, hidden) in [("3 access keys", true), ("false", true), ("", false), ("N/A", false)] {
+        let account = exported(&[of(info)]);
+        assert_eq!(account.users[0].hidden_credentials, hidden, "{info:?}");
+    }
+    assert_eq!(csv(&[of("")]).lines().next().unwrap().split(',').count(), 23);
+}
+
+#[test]
+fn all_missing_columns_are_named_at_once() {
+    let header = |columns: &[&str]| columns.join(",");
+    assert_eq!(
+        refused("name,age\nalice,7\n").to_string(),
+        format!("this is no credential report: the header has no column {}", REQUIRED.join(", "))
+    );
+    let without: Vec<&str> = COLUMNS
+        .into_iter()
+        .filter(|it| !["arn", "access_key_2_last_used_date"].contains(it))
+        .collect();
+    let error = refused(&header(&without));
+    assert_eq!(
+        error.to_string(),
+        "this is no credential report: the header has no column arn, access_key_2_last_used_date"
+    );
+    assert_eq!(
+        error.hint(),
+        "export it anew: aws iam generate-credential-report, then aws iam get-credential-report > report.json"
+    );
+}
+
+#[test]
+fn each_required_column_is_missed_by_its_name() {
+    for column in REQUIRED {
+        let others: Vec<&str> = COLUMNS.into_iter().filter(|it| *it != column).collect();
+        let error = refused(&csv_of(&others, &rows()));
+        assert_eq!(error, ReportError::MissingColumns(vec![column.to_owned()]));
+    }
+}
+
+#[test]
+fn a_column_that_stands_twice_is_refused() {
+    let twice = format!("{},MFA_Active\n", COLUMNS.join(","));
+    assert_eq!(refused(&twice).to_string(), "the header names the column mfa_active twice");
+}
+
+// Lines and fields
+
+#[test]
+fn line_ends_and_the_end_of_the_file_make_no_difference() {
+    let lf = csv(&rows());
+    let expected = parsed(&lf);
+    for (name, text) in [
+        ("CRLF", lf.replace('\n', "\r\n")),
+        ("CR", lf.replace('\n', "\r")),
+        ("no last line end", lf.trim_end().to_owned()),
+        ("CRLF, no last line end", lf.trim_end().replace('\n', "\r\n")),
+        ("empty lines at the end", format!("{lf}\n\r\n\n")),
+        ("empty lines between", lf.replace('\n', "\n\n")),
+    ] {
+        assert_eq!(parsed(&text), expected, "{name}");
+    }
+}
+
+#[test]
+fn quoted_fields_are_read_as_what_they_hold() {
+    let plain = csv(&[Row::of("alice").password_used(1)]);
+    let quoted: String = plain
+        .lines()
+        .map(|line| {
+            let fields: Vec<String> = line.split(',').map(|it| format!("\"{it}\"")).collect();
+            fields.join(",") + "\n"
+        })
+        .collect();
+    assert_eq!(parsed(&quoted), parsed(&plain));
+}
+
+#[test]
+fn hostile_paths_arrive_as_they_are_written() {
+    for path in [
+        "/`id`/",
+        "/|/",
+        "/<script>/",
+        "/\"quoted\"/",
+        "/a,b/",
+        "/'/",
+        "/::x::/",
+        "/%0A/",
+        "/a:b:c/",
+    ] {
+        let arn = format!("arn:aws:iam::{ACCOUNT}:user{path}alice");
+        let report = csv(&[Row::of("alice").with("arn", &arn)]);
+        let account = parsed(&report);
+        assert_eq!((account.users[0].arn.as_str(), account.id.as_str()), (arn.as_str(), ACCOUNT));
+    }
+    let doubled = csv(&[Row::of("alice").with("arn", "arn:aws:iam::111122223333:user/\"/alice")]);
+    assert!(doubled.contains("\"arn:aws:iam::111122223333:user/\"\"/alice\""), "{doubled}");
+}
+
+#[test]
+fn every_name_that_iam_takes_is_taken() {
+    for name in ["smith,john", "@octocat", "a+b=c", "first.last@example.com", "-", "_", "User"] {
+        assert_eq!(exported(&[Row::of(name)]).users[0].name, name);
+    }
+}
+
+#[test]
+fn the_partition_is_the_arns() {
+    for partition in ["aws", "aws-cn", "aws-us-gov", "aws-iso", "aws-iso-b", "aws-eusc"] {
+        let arn = format!("arn:{partition}:iam::{ACCOUNT}:user/u");
+        let account = exported(&[Row::of("u").with("arn", &arn)]);
+        assert_eq!((account.partition.as_str(), account.id.as_str()), (partition, ACCOUNT));
+    }
+}
+
+#[test]
+fn one_bad_field_keeps_its_column_and_text_and_stops_nothing() {
+    for column in COLUMNS.into_iter().filter(|column| *column != "user") {
+        let account = exported(&[
+            Row::of("before"),
+            Row::of("bad").password_used(1).key_used(1, 1).key_used(2, 1).with(column, "\u{0}?é"),
+            Row::of("after").password_used(1),
+        ]);
+        let names: Vec<&str> = account.users.iter().map(|user| user.name.as_str()).collect();
+        assert_eq!(names, ["before", "bad", "after"], "{column}");
+    }
+    let account = exported(&[Row::of("u").with("user_creation_time", "once")]);
+    let Stamp::Unreadable(field) = &account.users[0].created else { panic!("not readable") };
+    assert_eq!((field.column.as_str(), field.text.as_str()), ("user_creation_time", "once"));
+}
+
+#[test]
+fn an_arn_that_cannot_be_read_passes_if_another_names_the_account() {
+    for arn in [
+        "",
+        "N/A",
+        "arn:aws:iam::1234:user/u",
+        "arn:aws:s3:::bucket",
+        "arn:aws:iam:x:111122223333:user/u",
+    ] {
+        let account = exported(&[Row::of("u").with("arn", arn), Row::of("v")]);
+        assert_eq!((account.users.len(), account.id.as_str()), (2, ACCOUNT), "{arn}");
+    }
+}
+
+// Files that are no report of one account
+
+#[test]
+fn a_row_with_too_few_or_too_many_fields_is_refused_with_its_line() {
+    let report = csv(&rows());
+    let cut = &report[..report.rfind(",N/A").unwrap()];
+    assert_eq!(refused(cut).to_string(), "line 4 has 21 fields where the header has 22");
+    let shifted = report.replace("\"smith,john\"", "smith,john");
+    assert_eq!(refused(&shifted).to_string(), "line 4 has 23 fields where the header has 22");
+}
+
+#[test]
+fn a_quote_that_is_never_closed_does_not_swallow_the_users_behind_it() {
+    let report = csv(&[Row::of("alice"), Row::of("bob").password_used(400)]);
+    let lines: Vec<&str> = report.lines().collect();
+    let (all_but_last, _) = lines[1].rsplit_once(',').unwrap();
+    for unclosed in [format!("{all_but_last},\"N/A"), format!("\"{}", lines[1])] {
+        for line_end in ["\n", "\r\n"] {
+            assert_eq!(
+                refused(&[lines[0], &unclosed, lines[2]].join(line_end)).to_string(),
+                "the CSV cannot be read: a field of line 2 runs over the line's end: is a quote not closed?"
+            );
+        }
+    }
+}
+
+#[test]
+fn joined_files_are_refused() {
+    let one = csv(&[Row::of("alice")]);
+    let joined = format!("{one}{one}");
+    let error = refused(&joined);
+    assert_eq!(error.to_string(), "line 3 is a second header");
+    assert_eq!(error.hint(), "give each account's report as a file of its own, unchanged");
+}
+
+#[test]
+fn a_second_header_is_known_whatever_its_case_or_mark() {
+    let one = csv(&[Row::of("alice")]);
+    for second in [one.to_uppercase(), format!("\u{feff}{one}")] {
+        assert_eq!(refused(&format!("{one}{second}")), ReportError::RepeatedHeader { line: 3 });
+    }
+}
+
+#[test]
+fn rows_of_two_accounts_are_refused() {
+    let error = refused(&csv(&[Row::of("alice"), Row::of("bob").in_account("444455556666")]));
+    assert_eq!(
+        error.to_string(),
+        "line 3 belongs to account 444455556666, the rows before it to 111122223333"
+    );
+    assert_eq!(error.hint(), "give each account's report as a file of its own, unchanged");
+}
+
+#[test]
+fn a_user_who_is_listed_twice_is_refused_whatever_the_case() {
+    let error = refused(&csv(&[Row::of("alice"), Row::of("bob"), Row::of("Alice")]));
+    assert_eq!(error.to_string(), "line 4 lists the user `Alice` for the second time");
+    assert_eq!(error.hint(), "give each account's report as a file of its own, unchanged");
+}
+
+#[test]
+fn a_row_without_a_user_name_is_refused() {
+    let error = refused(&csv(&[Row::of("alice"), Row::of("")]));
+    assert_eq!(error.to_string(), "line 3 names no user");
+}
+
+#[test]
+fn a_report_that_names_no_account_is_refused() {
+    let header = csv(&[]);
+    for text in ["", "\n", &header, header.trim_end(), &csv(&[Row::of("u").with("arn", "N/A")])] {
+        assert_eq!(refused(text).to_string(), "no row has an ARN with an account id", "{text:?}");
+    }
+}
+
+// Wrappings
+
+#[test]
+fn a_csv_is_taken_as_it_is() {
+    let report = csv(&rows());
+    assert_eq!(recognised(&report), undated(report));
+}
+
+#[test]
+fn byte_order_marks_and_utf_16_are_taken_off() {
+    let report = csv(&rows());
+    assert_eq!(recognised(format!("\u{feff}{report}")), undated(report.clone()));
+    let little: Vec<u8> =
+        format!("\u{feff}{report}").encode_utf16().flat_map(u16::to_le_bytes).collect();
+    assert_eq!(recognised(little), undated(report.clone()));
+    let big: Vec<u8> =
+        format!("\u{feff}{report}").encode_utf16().flat_map(u16::to_be_bytes).collect();
+    assert_eq!(recognised(big), undated(report));
+}
+
+/// Base64 broken into lines of 76 characters.
+fn wrapped(text: &str, line_end: &str) -> String {
+    let base64 = STANDARD.encode(text);
+    let lines: Vec<&str> =
+        base64.as_bytes().chunks(76).map(|it| std::str::from_utf8(it).unwrap()).collect();
+    lines.join(line_end) + line_end
+}
+
+#[test]
+fn base64_is_decoded_wrapped_or_not_and_with_or_without_padding() {
+    // All three lengths of padding.
+    for extra in ["", "\n", "\n\n"] {
+        let report = csv(&rows()) + extra;
+        for base64 in [
+            STANDARD.encode(&report),
+            STANDARD_NO_PAD.encode(&report),
+            wrapped(&report, "\n"),
+            wrapped(&report, "\r\n"),
+            format!("\n  {}\n", STANDARD.encode(&report)),
+            STANDARD.encode(format!("\u{feff}{report}")),
+        ] {
+            assert_eq!(recognised(&base64), undated(report.clone()), "{base64}");
+        }
+    }
+}
+
+#[test]
+fn what_the_aws_cli_prints_bears_the_date_of_the_report() {
+    let report = csv(&rows());
+    let content = STANDARD.encode(&report);
+    let date = at("2026-06-30T11:22:33Z");
+    for printed in [
+        format!(
+            r#"{{"Content": "{content}", "ReportFormat": "text/csv", "GeneratedTime": "2026-06-30T11:22:33+00:00"}}"#
+        ),
+        format!(r#"{{"GeneratedTime": "2026-06-30T20:22:33+09:00", "Content": "{content}"}}"#),
+        format!("\n{{\n  \"GeneratedTime\": 1782818553.0,\n  \"Content\": \"{content}\"\n}}\n"),
+        format!(r#"{{"Content": "{content}", "GeneratedTime": 1782818553}}"#),
+        format!("{content}\t2026-06-30T11:22:33+00:00\ttext/csv\n"),
+    ] {
+        assert_eq!(recognised(&printed), dated(report.clone(), date), "{printed}");
+    }
+    let mut shell = vec![0xFF, 0xFE];
+    let json = format!(r#"{{"Content": "{content}", "GeneratedTime": "2026-06-30T11:22:33Z"}}"#);
+    shell.extend(json.encode_utf16().flat_map(u16::to_le_bytes));
+    assert_eq!(recognised(shell), dated(report, date));
+}
+
+#[test]
+fn a_cli_answer_without_a_date_is_taken_without_one() {
+    let report = csv(&rows());
+    let content = STANDARD.encode(&report);
+    for printed in [
+        format!(r#"{{"Content": "{content}"}}"#),
+        format!(r#"{{"Content": "{content}", "GeneratedTime": null}}"#),
+    ] {
+        assert_eq!(recognised(&printed), undated(report.clone()));
+    }
+}
+
+// What is recognisably something else
+
+#[test]
+fn an_empty_file_is_called_empty() {
+    let bytes: [&[u8]; 7] = [
+        b"",
+        b" ",
+        b"\r\n\t\n",
+        b"\xEF\xBB\xBF\n",
+        b"\xFF\xFE",
+        b"\xFF\xFE\n\0",
+        b"{\"Content\":\"\"}",
+    ];
+    for bytes in bytes {
+        assert_eq!(not_recognised(bytes).to_string(), "the file is empty", "{bytes:?}");
+    }
+    let blank = STANDARD.encode("\n \n");
+    assert_eq!(not_recognised(blank).to_string(), "the file is empty");
+}
+
+#[test]
+fn what_is_something_else_is_named() {
+    let images = STANDARD.encode(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR, the rest of an image");
+    let unpaired: &[u8] = b"\xFF\xFE\x00\xD8u\0";
+    let cases: [(&[u8], &str); 12] = [
+        (b"<!DOCTYPE html>\n<html>, sign in</html>", "HTML or XML"),
+        (b"\n <?xml version=\"1.0\"?>", "HTML or XML"),
+        (b"%PDF-1.7\n", "a PDF"),
+        (b"PK\x03\x04\x14\0", "a zip archive or a spreadsheet"),
+        (b"PK\x05\x06\0\0", "a zip archive or a spreadsheet"),
+        (b"\x1F\x8B\x08\0", "gzip-compressed data"),
+        (unpaired, "damaged UTF-16 text"),
+        (b"user;arn;user_creation_time\n", "text that is neither CSV nor base64"),
+        (b"user\tarn\tuser_creation_time\n", "text that is neither CSV nor base64"),
+        ("Zugang gesperrt für alle".as_bytes(), "text that is neither CSV nor base64"),
+        (images.as_bytes(), "base64 of something else than a CSV"),
+        (b"Unable to locate credentials.", "text that is neither CSV nor base64"),
+    ];
+    for (bytes, what) in cases {
+        assert_eq!(
+            not_recognised(bytes).to_string(),
+            format!("the file holds {what}, not a credential report"),
+            "{}",
+            String::from_utf8_lossy(bytes)
+        );
+    }
+}
+
+#[test]
+fn bytes_that_are_no_text_are_named_with_their_place() {
+    assert_eq!(
+        not_recognised(b"user,arn\nal\xE9ce,arn\n").to_string(),
+        "the file is not UTF-8 text: byte 11 on line 2 cannot be read"
+    );
+}
+
+#[test]
+fn json_that_is_something_else_is_refused() {
+    let json = |why: &str| {
+        format!("the file is JSON, but not what `aws iam get-credential-report` prints: {why}")
+    };
+    for (text, why) in [
+        (r#"{"State": "STARTED"}"#, "missing field `Content` at line 1 column 20"),
+        (r#"{"Content": 7}"#, "invalid type: integer `7`, expected a string at line 1 column 13"),
+        (r#"{"Content": "dXNlcg"#, "EOF while parsing a string at line 1 column 19"),
+    ] {
+        assert_eq!(not_recognised(text).to_string(), json(why), "{text}");
+    }
+}
+
+#[test]
+fn base64_that_was_cut_is_not_taken_for_a_shorter_report() {
+    let base64 = STANDARD.encode(csv(&rows()));
+    let cut = &base64[..base64.len() / 4 * 4 - 7];
+    let length = cut.len();
+    assert_eq!(
+        not_recognised(cut).to_string(),
+        format!(
+            "the file looks like base64, but does not decode (Invalid input length: {length}): was it cut?"
+        )
+    );
+    let in_the_middle_of_a_row = recognised(&base64[..base64.len() / 8 * 4]);
+    assert_eq!(
+        refused(&in_the_middle_of_a_row.csv).to_string(),
+        "line 2 has 2 fields where the header has 22"
+    );
+}
+
+#[test]
+fn a_report_whose_date_is_none_is_refused() {
+    let content = STANDARD.encode(csv(&rows()));
+    for (printed, date) in [
+        (format!(r#"{{"Content": "{content}", "GeneratedTime": "yesterday"}}"#), "yesterday"),
+        (format!(r#"{{"Content": "{content}", "GeneratedTime": [2026]}}"#), "[2026]"),
+        (format!(r#"{{"Content": "{content}", "GeneratedTime": 1e300}}"#), "1e+300"),
+        (format!("{content}\tyesterday\ttext/csv"), "yesterday"),
+    ] {
+        assert_eq!(
+            not_recognised(&printed).to_string(),
+            format!("the report's `GeneratedTime` is no date: `{date}`")
+        );
+    }
+}
