@@ -100,7 +100,7 @@ pub fn parse(csv: &str, generated_at: Option<DateTime<Utc>>) -> Result<Account, 
     let mut reader =
         csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(csv.as_bytes());
     let mut record = ByteRecord::new();
-    if !read(&mut reader, &mut record)? {
+    if !read(&mut reader, &mut record, csv)? {
         return Err(ReportError::NoAccount);
     }
     let columns = Columns::find(&record)?;
@@ -112,22 +112,26 @@ pub fn parse(csv: &str, generated_at: Option<DateTime<Utc>>) -> Result<Account, 
     // row of a real report takes more than 100 bytes.
     let rows = csv.bytes().filter(|byte| *byte == b'\n').count();
     let mut users: Vec<User> = Vec::with_capacity(rows.min(csv.len() / 100));
-    while read(&mut reader, &mut record)? {
-        let line = record.position().map_or(0, csv::Position::line);
+    while read(&mut reader, &mut record, csv)? {
+        let line = || line_of(csv, &record);
         if record.len() != width {
-            return Err(ReportError::FieldCount { line, expected: width, found: record.len() });
+            return Err(ReportError::FieldCount {
+                line: line(),
+                expected: width,
+                found: record.len(),
+            });
         }
         let user = columns.user(&record);
         if user.name.is_empty() {
-            return Err(ReportError::NoUserName { line });
+            return Err(ReportError::NoUserName { line: line() });
         }
         if is_header(&user) {
-            return Err(ReportError::RepeatedHeader { line });
+            return Err(ReportError::RepeatedHeader { line: line() });
         }
         owner.check(&user.arn, line)?;
         let seen = || users.iter().chain(&root).map(|user| user.name.as_str());
         if names.repeats(&user.name, seen) {
-            return Err(ReportError::DuplicateUser { line, name: user.name });
+            return Err(ReportError::DuplicateUser { line: line(), name: user.name });
         }
         if user.name == ROOT_USER {
             root = Some(user);
@@ -147,17 +151,39 @@ pub fn parse(csv: &str, generated_at: Option<DateTime<Utc>>) -> Result<Account, 
     })
 }
 
-fn read(reader: &mut csv::Reader<&[u8]>, record: &mut ByteRecord) -> Result<bool, ReportError> {
+fn read(
+    reader: &mut csv::Reader<&[u8]>,
+    record: &mut ByteRecord,
+    csv: &str,
+) -> Result<bool, ReportError> {
     let found =
         reader.read_byte_record(record).map_err(|error| ReportError::Csv(error.to_string()))?;
     // No value of IAM's has a line break: a quote that is not closed has swallowed other rows.
     if record.as_slice().contains(&b'\n') || record.as_slice().contains(&b'\r') {
-        let line = record.position().map_or(0, csv::Position::line);
+        let line = line_of(csv, record);
         return Err(ReportError::Csv(format!(
             "a field of line {line} runs over the line's end: is a quote not closed?"
         )));
     }
     Ok(found)
+}
+
+/// The line on which the record begins, from 1. The reader's own count is taken before the rest of
+/// a CRLF and the empty lines that it skips, and knows no lone CR.
+fn line_of(csv: &str, record: &ByteRecord) -> u64 {
+    let end_of_last = record.position().map_or(0, csv::Position::byte);
+    let (before, rest) = usize::try_from(end_of_last)
+        .ok()
+        .and_then(|at| csv.as_bytes().split_at_checked(at))
+        .unwrap_or_default();
+    let skipped = rest.iter().take_while(|byte| matches!(byte, b'\r' | b'\n'));
+    let (mut lines, mut last) = (1, b' ');
+    for &byte in before.iter().chain(skipped) {
+        let ends_line = byte == b'\r' || (byte == b'\n' && last != b'\r');
+        lines += u64::from(ends_line);
+        last = byte;
+    }
+    lines
 }
 
 /// Whether the row is a header. A file that was appended may begin with a byte order mark.
@@ -201,7 +227,7 @@ struct Owner {
 
 impl Owner {
     /// An ARN that cannot be read says nothing about the account and passes.
-    fn check(&mut self, arn: &str, line: u64) -> Result<(), ReportError> {
+    fn check(&mut self, arn: &str, line: impl FnOnce() -> u64) -> Result<(), ReportError> {
         if !self.prefix.is_empty() && arn.starts_with(&self.prefix) {
             return Ok(());
         }
@@ -214,7 +240,8 @@ impl Owner {
         let Ok(account) = account.parse() else { return Ok(()) };
         match &self.found {
             Some((expected, _)) if *expected != account => {
-                Err(ReportError::ForeignAccount { line, expected: *expected, found: account })
+                let (line, expected) = (line(), *expected);
+                Err(ReportError::ForeignAccount { line, expected, found: account })
             }
             Some(_) => Ok(()),
             None => {
