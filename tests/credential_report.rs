@@ -306,12 +306,27 @@ fn a_row_with_too_few_or_too_many_fields_is_refused_with_its_line() {
 }
 
 #[test]
+fn a_line_is_counted_as_an_editor_counts_it() {
+    let report = csv(&[Row::of("alice"), Row::of("Alice")]);
+    for (text, line) in [
+        (report.clone(), 3),
+        (report.replace('\n', "\r\n"), 3),
+        (report.replace('\n', "\r"), 3),
+        (report.replace('\n', "\n\n"), 5),
+        (report.replace('\n', "\r\n\r\n"), 5),
+    ] {
+        let name = "Alice".to_owned();
+        assert_eq!(refused(&text), ReportError::DuplicateUser { line, name }, "{text:?}");
+    }
+}
+
+#[test]
 fn a_quote_that_is_never_closed_does_not_swallow_the_users_behind_it() {
     let report = csv(&[Row::of("alice"), Row::of("bob").password_used(400)]);
     let lines: Vec<&str> = report.lines().collect();
     let (all_but_last, _) = lines[1].rsplit_once(',').unwrap();
     for unclosed in [format!("{all_but_last},\"N/A"), format!("\"{}", lines[1])] {
-        for line_end in ["\n", "\r\n"] {
+        for line_end in ["\n", "\r\n", "\r"] {
             assert_eq!(
                 refused(&[lines[0], &unclosed, lines[2]].join(line_end)).to_string(),
                 "the CSV cannot be read: a field of line 2 runs over the line's end: is a quote not closed?"
