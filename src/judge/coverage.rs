@@ -28,11 +28,10 @@ fn of_rule(rule: Rule, account: &Account) -> Coverage {
             account.users.iter().all(|user| user.other_credentials_complete)
         }
         Rule::ExpiredUser => account.users.iter().all(|user| user.tags.is_some()),
-        Rule::InactiveAccessKey | Rule::UnrotatedAccessKey => {
-            !account.users.iter().any(|user| user.hidden_credentials)
+        Rule::StaleAccessKey | Rule::InactiveAccessKey | Rule::UnrotatedAccessKey => {
+            account.users.iter().all(|user| !user.hidden_credentials)
         }
-        // Hidden keys are findings of their own: unknown.
-        Rule::StaleAccessKey | Rule::StalePassword | Rule::UnlistedUser => true,
+        Rule::StalePassword | Rule::UnlistedUser => true,
     };
     let look_failed = |user: &User| user.evidence == Evidence::NotReChecked;
     match (account.form, shown) {
