@@ -73,8 +73,25 @@ impl Identity<'_> {
 fn push_stamp(text: &mut String, stamp: &Stamp) {
     match stamp {
         Stamp::At(moment) => text.push_str(&seconds(*moment)),
-        Stamp::Absent => {}
-        Stamp::Unreadable(field) => text.push_str(&field.text),
+        Stamp::Absent | Stamp::Unreadable(_) => text.push_str(unread(stamp)),
+    }
+}
+
+/// Whether two creations are written alike in a fingerprint, so that an ordinal must tell their
+/// credentials apart.
+pub(super) fn same_creation(one: &Stamp, other: &Stamp) -> bool {
+    match (one, other) {
+        (Stamp::At(one), Stamp::At(other)) => one.timestamp() == other.timestamp(),
+        (Stamp::At(_), _) | (_, Stamp::At(_)) => false,
+        (one, other) => unread(one) == unread(other),
+    }
+}
+
+/// What a fingerprint holds in the place of a date that is not there.
+fn unread(stamp: &Stamp) -> &str {
+    match stamp {
+        Stamp::Unreadable(field) => &field.text,
+        Stamp::Absent | Stamp::At(_) => "",
     }
 }
 

@@ -3,6 +3,7 @@
 use chrono::{DateTime, NaiveTime, TimeDelta, Utc};
 
 use super::finding::{Credential, Note, Reference};
+use super::fingerprint::same_creation;
 use super::staleness::{self, Disuse, Since};
 use crate::allowlist::parse_day;
 use crate::inventory::{
@@ -87,7 +88,7 @@ fn ordinal<'a>(
     created: &Stamp,
     handle: &Handle,
 ) -> usize {
-    twins.filter(|(other, twin)| *other == created && *twin < handle).count()
+    twins.filter(|(other, twin)| same_creation(other, created) && *twin < handle).count()
 }
 
 /// All that the rules which are on have against an IAM user.
