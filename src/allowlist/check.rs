@@ -5,7 +5,8 @@ use std::str::FromStr;
 
 use chrono::{Days, NaiveDate};
 
-use super::diagnostic::{Code, Diagnostic};
+use super::advice;
+use super::diagnostic::{Code, Diagnostic, shown};
 use super::node::Placed;
 use super::pattern::{MIN_LITERALS, Pattern, PatternError, is_user_name_char};
 use super::raw::{RawAllowlist, RawExemption, RawPolicy};
@@ -62,16 +63,20 @@ impl Checker<'_> {
                 Code::UnsupportedVersion,
                 &version.span,
                 format!("version {} of the allowlist format is not supported", version.value),
-                "unknown version",
-                "write `version: 1`, or use a newer iam-stocktake",
+                "this program reads version 1",
+                "write `version: 1`, or update iam-stocktake",
             );
         }
     }
 
     fn policy(&mut self, raw: RawPolicy) -> PolicyOverrides {
         let mut policy = PolicyOverrides {
-            stale_after_days: raw.stale_after_days.and_then(|it| self.days(&it)),
-            max_exemption_days: raw.max_exemption_days.and_then(|it| self.days(&it)),
+            stale_after_days: raw
+                .stale_after_days
+                .and_then(|it| self.days(&it, "stale_after_days")),
+            max_exemption_days: raw
+                .max_exemption_days
+                .and_then(|it| self.days(&it, "max_exemption_days")),
             ..PolicyOverrides::default()
         };
         let names_expiry_tag = raw.expiry_tag.is_some();
@@ -83,9 +88,10 @@ impl Checker<'_> {
                 self.error(
                     Code::ExpiryTagMissing,
                     &name.span,
-                    "the rule `expired-user` reads a tag that nothing names",
-                    "turned on here",
-                    "add `expiry_tag: expires-on` (or your tag's key) under `policy`",
+                    "the rule `expired-user` is turned on, but `policy` has no `expiry_tag`",
+                    "which tag is it to read?",
+                    "add `expiry_tag: KEY` under `policy`, with the key of the tag that holds the \
+                     last day",
                 );
             }
             if let (Some(rule), Some(level)) = (rule, level) {
@@ -95,28 +101,35 @@ impl Checker<'_> {
         policy
     }
 
-    fn days(&mut self, number: &Placed<i64>) -> Option<u32> {
+    fn days(&mut self, number: &Placed<i64>, key: &str) -> Option<u32> {
         let days = u32::try_from(number.value).ok().filter(|days| (1..=MAX_DAYS).contains(days));
         if days.is_none() {
             self.error(
                 Code::NumberOutOfRange,
                 &number.span,
-                format!("{} is not between 1 and {MAX_DAYS} days", number.value),
+                format!("`{key}` must be between 1 and {MAX_DAYS} days"),
                 "out of range",
-                "write a number of days, such as 90",
+                advice::written(key),
             );
         }
         days
     }
 
     fn rule(&mut self, name: &Placed<String>) -> Option<Rule> {
-        let ids = Rule::ALL.map(Rule::id);
-        self.named(name, Code::UnknownRule, "rule", &ids)
+        let by_control = Rule::ALL.into_iter().find(|rule| {
+            rule.controls().iter().any(|control| control.eq_ignore_ascii_case(&name.value))
+        });
+        self.named(
+            name,
+            Code::UnknownRule,
+            "rule",
+            &Rule::ALL.map(Rule::id),
+            by_control.map(Rule::id),
+        )
     }
 
     fn level(&mut self, name: &Placed<String>) -> Option<Level> {
-        let ids = Level::ALL.map(Level::id);
-        self.named(name, Code::UnknownLevel, "level", &ids)
+        self.named(name, Code::UnknownLevel, "level", &Level::ALL.map(Level::id), None)
     }
 
     fn named<T: FromStr>(
@@ -125,16 +138,18 @@ impl Checker<'_> {
         code: Code,
         what: &str,
         ids: &[&str],
+        meant: Option<&str>,
     ) -> Option<T> {
+        let all = || format!("the {what}s are {}", ids.join(", "));
+        if !self.is_filled(name, &format!("a {what}"), &all()) {
+            return None;
+        }
         let found = name.value.parse().ok();
         if found.is_none() {
-            self.error(
-                code,
-                &name.span,
-                format!("there is no {what} `{}`", name.value),
-                format!("unknown {what}"),
-                format!("one of {}", ids.join(", ")),
-            );
+            let nearest = meant.or_else(|| advice::nearest(&name.value, ids.iter().copied()));
+            let help = nearest.map_or_else(all, |id| format!("did you mean `{id}`?"));
+            let message = format!("there is no {what} {}", shown(&name.value));
+            self.error(code, &name.span, message, format!("unknown {what}"), help);
         }
         found
     }
@@ -177,20 +192,22 @@ impl Checker<'_> {
                 let problem = Diagnostic::error(
                     Code::UserAndPattern,
                     pattern.span.clone(),
-                    "an exemption names a user or a pattern, not both",
+                    "an exemption has either `user` or `pattern`, not both",
                 )
-                .label("and a pattern here")
+                .label("a pattern here")
                 .related(user.span.clone(), "a user here")
-                .help("make two exemptions of it");
+                .help("remove one of them, or make two exemptions of it");
                 self.problems.push(problem);
                 None
             }
+            // What is there was reported when it was read.
+            (None, None) if raw.is_named => None,
             (None, None) => {
                 self.error(
                     Code::NoUser,
                     &raw.span,
-                    "an exemption names neither a user nor a pattern",
-                    "this exemption",
+                    "an exemption has neither `user` nor `pattern`",
+                    "whom is this for?",
                     "add `user: NAME`, or `pattern: \"PREFIX-*\"`",
                 );
                 None
@@ -205,28 +222,28 @@ impl Checker<'_> {
         if valid || name == ROOT_USER {
             return Some(UserSelector::Name(name.clone()));
         }
-        let help = if name.contains('*') {
-            format!("for several users write `pattern: \"{name}\"` instead of `user`")
-        } else if name.contains('/') {
-            "write the name alone, without the path or the ARN".to_owned()
-        } else {
-            "IAM user names have 1 to 64 letters, digits and _ + = , . @ -".to_owned()
-        };
-        let message = format!("`{name}` is no IAM user name");
-        self.error(Code::InvalidUserName, &user.span, message, "no user can have this name", help);
+        if self.is_filled(user, "`user`", &advice::written("user")) {
+            let (label, help) = advice::user_name(name, MAX_USER_NAME);
+            let message = format!("{} cannot be an IAM user name", shown(name));
+            self.error(Code::InvalidUserName, &user.span, message, label, help);
+        }
         None
     }
 
     fn pattern(&mut self, pattern: &Placed<String>) -> Option<UserSelector> {
+        if !self.is_filled(pattern, "`pattern`", &advice::written("pattern")) {
+            return None;
+        }
         match Pattern::new(&pattern.value) {
             Ok(pattern) => Some(UserSelector::Pattern(pattern)),
             Err(PatternError::Character(character)) => {
                 self.error(
                     Code::InvalidPattern,
                     &pattern.span,
-                    format!("the pattern has a character that no user name has: `{character}`"),
-                    "would match nobody",
-                    "only `*` is special: it stands for any run of characters",
+                    format!("the pattern {} can match no user", shown(&pattern.value)),
+                    format!("no user name has {}", shown(&character.to_string())),
+                    "only `*` is special, it stands for any run of characters; the whole name must \
+                     match, without path",
                 );
                 None
             }
@@ -234,9 +251,12 @@ impl Checker<'_> {
                 self.error(
                     Code::PatternTooBroad,
                     &pattern.span,
-                    format!("the pattern has fewer than {MIN_LITERALS} literal characters"),
-                    "matches too many users",
-                    "write a longer prefix, or name the users",
+                    format!("the pattern {} may match everybody", shown(&pattern.value)),
+                    format!("fewer than {MIN_LITERALS} characters besides `*`"),
+                    format!(
+                        "write at least {MIN_LITERALS} characters besides `*`, such as \
+                         \"ses-smtp-*\", or name the users one by one"
+                    ),
                 );
                 None
             }
@@ -244,15 +264,28 @@ impl Checker<'_> {
     }
 
     fn account(&mut self, account: &Placed<String>) -> Option<AccountId> {
+        if !self.is_filled(account, "`account`", &advice::written("account")) {
+            return None;
+        }
         let id = account.value.parse().ok();
         if id.is_none() {
-            self.error(
-                Code::InvalidAccount,
-                &account.span,
-                format!("`{}` is no AWS account id", account.value),
-                "not twelve digits",
-                "write the twelve digits in quotes: \"111122223333\"",
-            );
+            let digits: String = account.value.chars().filter(char::is_ascii_digit).collect();
+            let others = account.value.chars().any(|c| !c.is_ascii_digit() && !"- ".contains(c));
+            let (label, help) = match digits.len() {
+                12 if !others => {
+                    ("not the digits alone".to_owned(), format!("write `account: \"{digits}\"`"))
+                }
+                count if !others => {
+                    (format!("{count} digits"), "an account id has twelve digits".to_owned())
+                }
+                _ => (
+                    "not twelve digits".to_owned(),
+                    "write the twelve digits of the id; names and aliases are not looked up"
+                        .to_owned(),
+                ),
+            };
+            let message = format!("{} is no AWS account id", shown(&account.value));
+            self.error(Code::InvalidAccount, &account.span, message, label, help);
         }
         id
     }
@@ -265,81 +298,117 @@ impl Checker<'_> {
         {
             return Some(id.value);
         }
-        self.error(
-            Code::InvalidUserId,
-            &id.span,
-            format!("`{}` is no user id", id.value),
-            "not of the form AIDA…",
-            "aws iam get-user --user-name NAME --query User.UserId prints it",
-        );
+        if self.is_filled(&id, "`user_id`", &advice::written("user_id")) && self.has_no_key_id(&id)
+        {
+            self.error(
+                Code::InvalidUserId,
+                &id.span,
+                format!("{} is no unique id of an IAM user", shown(&id.value)),
+                "not of the form AIDA…",
+                "`aws iam get-user --user-name NAME --query User.UserId` prints it",
+            );
+        }
         None
     }
 
     fn credential(&mut self, credential: &Placed<String>) -> Option<CredentialSelector> {
         let upper = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit();
         let text = credential.value.as_str();
-        let pin = text.strip_prefix("access-key:");
-        let id = pin.unwrap_or(text);
-        match (text, pin) {
+        match (text, text.strip_prefix("access-key:")) {
             ("password", _) => return Some(CredentialSelector::Password),
             ("access-key", _) => return Some(CredentialSelector::AccessKey),
             (_, Some(last4)) if last4.len() == 4 && last4.chars().all(upper) => {
                 return Some(CredentialSelector::AccessKeyEnding(last4.to_owned()));
             }
-            _ if id.len() >= 16 && (id.starts_with("AKIA") || id.starts_with("ASIA")) => {
-                let ending = id.get(id.len() - 4..).unwrap_or("WXYZ");
-                self.error(
-                    Code::FullAccessKeyId,
-                    &credential.span,
-                    "an access key id does not belong into a repository",
-                    "the whole id",
-                    format!("write its last four characters: \"access-key:{ending}\""),
-                );
-            }
-            _ => self.error(
+            _ => {}
+        }
+        if self.is_filled(credential, "an entry of `credentials`", advice::CREDENTIALS)
+            && self.has_no_key_id(credential)
+        {
+            self.error(
                 Code::UnknownCredential,
                 &credential.span,
-                format!("`{text}` names no credential"),
+                format!("{} names no credential", shown(text)),
                 "unknown credential",
-                "one of password, access-key, \"access-key:WXYZ\" (the last four of the key's id)",
-            ),
+                advice::credential(text),
+            );
         }
         None
     }
 
+    /// Refuses an access key id that is written out: the file is for many eyes.
+    fn has_no_key_id(&mut self, text: &Placed<String>) -> bool {
+        let Some(id) = advice::key_id(&text.value) else { return true };
+        let ending = id.get(id.len() - 4..).unwrap_or("WXYZ").to_ascii_uppercase();
+        self.error(
+            Code::FullAccessKeyId,
+            &text.span,
+            "a whole access key id has no place in a repository",
+            "has an access key id",
+            format!(
+                "write the last four characters alone; in `credentials` that is \
+                 \"access-key:{ending}\""
+            ),
+        );
+        false
+    }
+
+    /// A text that people read, such as the reason.
     fn filled(&mut self, text: Placed<String>, key: &str) -> Option<String> {
-        if !text.value.trim().is_empty() {
-            return Some(text.value);
-        }
         let help = match key {
             "reason" => "say why the credential must stay, and where that is tracked",
             "owner" => "name who answers for it, such as \"@acme/platform\"",
             _ => "write it out, or leave the key out",
         };
-        self.error(Code::EmptyText, &text.span, format!("`{key}` is empty"), "nothing here", help);
-        None
+        let good = self.is_filled(&text, &format!("`{key}`"), help) && self.has_no_key_id(&text);
+        good.then_some(text.value)
+    }
+
+    fn is_filled(&mut self, text: &Placed<String>, what: &str, help: &str) -> bool {
+        let filled = !text.value.trim().is_empty();
+        if !filled {
+            self.error(
+                Code::EmptyText,
+                &text.span,
+                format!("{what} is empty"),
+                "nothing here",
+                help,
+            );
+        }
+        filled
     }
 
     fn expires(&mut self, date: &Placed<String>) -> Option<NaiveDate> {
-        let day = parse_day(&date.value);
-        let Some(day) = day else {
-            self.error(
-                Code::InvalidDate,
-                &date.span,
-                format!("`{}` is no date", date.value),
-                "not a day",
-                "write the last day as YYYY-MM-DD",
-            );
+        let last = self.today.checked_add_days(Days::new(u64::from(self.max_days)));
+        let last = last.unwrap_or(NaiveDate::MAX);
+        let far = format!("the last day may be {last} at most, {} days from today", self.max_days);
+        if !self.is_filled(date, "`expires`", &format!("write it as YYYY-MM-DD; {far}")) {
+            return None;
+        }
+        let Some(day) = parse_day(&date.value) else {
+            let help = match advice::day(&date.value) {
+                Some(day) => format!("did you mean {day}?"),
+                None => format!("write the last day as YYYY-MM-DD; {far}"),
+            };
+            let message = format!("{} is no date", shown(&date.value));
+            let label = if is_day_shaped(&date.value) {
+                "there is no such day"
+            } else {
+                "not of the form YYYY-MM-DD"
+            };
+            self.error(Code::InvalidDate, &date.span, message, label, help);
             return None;
         };
-        let last = self.today.checked_add_days(Days::new(u64::from(self.max_days)))?;
         if day > last {
             self.error(
                 Code::ExpiresTooFar,
                 &date.span,
-                format!("the exemption reaches further than {} days", self.max_days),
-                format!("after {last}"),
-                format!("write {last} or earlier, or raise `policy.max_exemption_days`"),
+                format!("the exemption reaches further than {} days from today", self.max_days),
+                match (day - last).num_days() {
+                    1 => "one day too far".to_owned(),
+                    days => format!("{days} days too far"),
+                },
+                format!("write {last} or earlier, or raise `max_exemption_days` under `policy`"),
             );
             return None;
         }
@@ -350,8 +419,14 @@ impl Checker<'_> {
 /// A day written as `YYYY-MM-DD`, and in no other way.
 #[must_use]
 pub fn parse_day(text: &str) -> Option<NaiveDate> {
-    let shape = text.len() == 10 && text.bytes().all(|b| b.is_ascii_digit() || b == b'-');
-    shape.then(|| NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()).flatten()
+    let date = is_day_shaped(text).then(|| NaiveDate::parse_from_str(text, "%Y-%m-%d").ok());
+    date.flatten()
+}
+
+fn is_day_shaped(text: &str) -> bool {
+    let fits =
+        |(at, b): (usize, u8)| if at == 4 || at == 7 { b == b'-' } else { b.is_ascii_digit() };
+    text.len() == 10 && text.bytes().enumerate().all(fits)
 }
 
 /// The notices about exemptions that have run out or soon will, as seen on `today` (UTC).
@@ -363,12 +438,13 @@ pub fn lapsing(allowlist: &Allowlist, today: NaiveDate) -> Vec<Diagnostic> {
             super::Term::ExpiresSoon => (
                 Code::ExemptionExpiresSoon,
                 format!("the exemption for `{}` expires on {}", exemption.user, exemption.expires),
-                "remedy the finding by then, or argue the exemption anew",
+                "remedy its findings by then, or renew it with a reason that still holds",
             ),
             super::Term::Expired => (
                 Code::ExemptionExpired,
                 format!("the exemption for `{}` expired on {}", exemption.user, exemption.expires),
-                "its findings are back: remedy them and remove the exemption, or argue it anew",
+                "its findings count again: remedy them and remove it, or renew it with a reason that still \
+                 holds",
             ),
         };
         let diagnostic = Diagnostic::notice(code, exemption.span.clone(), message);

@@ -6,6 +6,8 @@ use std::ops::Range;
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
+use super::BYTE_ORDER_MARK;
+
 macro_rules! codes {
     ($($(#[doc = $doc:literal])+ $variant:ident = $id:literal,)+) => {
         /// What kind of problem a diagnostic reports.
@@ -127,7 +129,7 @@ impl Diagnostic {
         Self {
             code,
             severity: Severity::Error,
-            message: message.into(),
+            message: harmless(&message.into()),
             span,
             label: String::new(),
             related: None,
@@ -140,19 +142,48 @@ impl Diagnostic {
     }
 
     pub(super) fn label(mut self, label: impl Into<String>) -> Self {
-        self.label = label.into();
+        self.label = harmless(&label.into());
         self
     }
 
     pub(super) fn help(mut self, help: impl Into<String>) -> Self {
-        self.help = help.into();
+        self.help = harmless(&help.into());
         self
     }
 
     pub(super) fn related(mut self, span: Range<usize>, label: impl Into<String>) -> Self {
-        self.related = Some((span, label.into()));
+        self.related = Some((span, harmless(&label.into())));
         self
     }
+}
+
+/// The longest text of the file that a message repeats, in characters.
+const MAX_SHOWN: usize = 72;
+
+/// A text of the file as a message repeats it: not too long.
+pub(super) fn excerpt(text: &str) -> String {
+    match text.char_indices().nth(MAX_SHOWN) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text.to_owned(),
+    }
+}
+
+/// An excerpt in backticks.
+pub(super) fn shown(text: &str) -> String {
+    format!("`{}`", excerpt(text))
+}
+
+/// A sentence on one line, with nothing in it that a terminal or the runner's log would obey: it
+/// may repeat what stands in the file.
+fn harmless(sentence: &str) -> String {
+    let mut harmless = String::with_capacity(sentence.len());
+    for c in sentence.chars() {
+        match c {
+            '"' | '\'' | '\\' => harmless.push(c),
+            _ => harmless.extend(c.escape_debug()),
+        }
+    }
+    harmless
 }
 
 /// Renders a diagnostic the way rustc does: `source` is the file's text, `path` its name.
@@ -167,19 +198,21 @@ pub fn render(diagnostic: &Diagnostic, path: &str, source: &str, color: bool) ->
     let mut group: Group<'_> = Group::with_title(
         level.primary_title(diagnostic.message.as_str()).id(diagnostic.code.id()),
     );
+    let text = source.strip_prefix(BYTE_ORDER_MARK).unwrap_or(source);
+    let place = |span: &Range<usize>| {
+        let mark = source.len() - text.len();
+        within(text, &(span.start.saturating_sub(mark)..span.end.saturating_sub(mark)))
+    };
     // A file that could not be read has no line to show.
-    if source.is_empty() {
+    if text.is_empty() {
         group = group.element(annotate_snippets::Origin::path(path));
     } else {
-        let mut snippet = Snippet::source(source).path(path).annotation(
-            AnnotationKind::Primary
-                .span(within(source, &diagnostic.span))
-                .label(diagnostic.label.as_str()),
+        let mut snippet = Snippet::source(text).path(path).annotation(
+            AnnotationKind::Primary.span(place(&diagnostic.span)).label(diagnostic.label.as_str()),
         );
         if let Some((span, label)) = &diagnostic.related {
-            snippet = snippet.annotation(
-                AnnotationKind::Context.span(within(source, span)).label(label.as_str()),
-            );
+            snippet =
+                snippet.annotation(AnnotationKind::Context.span(place(span)).label(label.as_str()));
         }
         group = group.element(snippet);
     }

@@ -1,15 +1,19 @@
 //! The YAML allowlist → [`Allowlist`], with problems that point at line and column.
 //!
-//! The file is read into a tree ([`mod@self`] calls `node`), from there into raw types that mirror
-//! what is written (`raw`), and those are checked (`check`). Every stage notes what is wrong and
+//! The file is parsed into a tree (`node`), from there read into raw types that mirror what is
+//! written (`reader`, `raw`), and those are checked (`check`). Every stage notes what is wrong and
 //! goes on, so that all problems of a file are reported together.
 
+mod advice;
 mod check;
 mod diagnostic;
+mod extent;
 mod node;
 mod pattern;
 mod raw;
+mod reader;
 mod suggestion;
+mod syntax;
 
 use std::fmt;
 use std::ops::Range;
@@ -26,6 +30,9 @@ use crate::policy::{PolicyOverrides, Rule};
 
 /// Where the allowlist is looked for unless told otherwise.
 pub const DEFAULT_PATH: &str = ".github/iam-allowlist.yml";
+
+/// What some editors put before a file's first character; no column counts it.
+const BYTE_ORDER_MARK: char = '\u{feff}';
 
 /// A checked allowlist.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -122,6 +129,7 @@ impl Place {
     #[must_use]
     pub fn of(source: &str, offset: usize) -> Self {
         let before = source.get(..offset).unwrap_or(source);
+        let before = before.strip_prefix(BYTE_ORDER_MARK).unwrap_or(before);
         let line_start = before.rfind('\n').map_or(0, |at| at + 1);
         Self {
             line: 1 + before.matches('\n').count(),
@@ -170,28 +178,51 @@ impl Exemption {
 /// # Errors
 /// Everything that is wrong with the file, in the file's order.
 pub fn parse(bytes: &[u8], today: NaiveDate) -> Result<Allowlist, Vec<Diagnostic>> {
-    let source = std::str::from_utf8(bytes).map_err(|error| {
-        let at = error.valid_up_to();
-        let message = format!("the file is not UTF-8: byte {at} cannot be read");
-        let help = "save the file as UTF-8";
-        vec![Diagnostic::error(Code::NotUtf8, at..at, message).help(help)]
-    })?;
-    let root = node::parse(source).map_err(|error| {
-        let message = format!("the file is no YAML: {}", error.message);
-        vec![Diagnostic::error(Code::Syntax, error.span, message).label("here")]
-    })?;
+    let source = std::str::from_utf8(bytes).map_err(|error| vec![not_utf8(bytes, &error)])?;
+    if let Some(at) = source.find('\0') {
+        return Err(vec![null_byte(at)]);
+    }
+    let root = node::parse(source).map_err(|problem| vec![*problem])?;
     if matches!(root.value, node::Node::Null) {
-        let help = "an allowlist without exemptions is `version: 1`";
-        return Err(vec![Diagnostic::error(Code::EmptyFile, 0..0, "the file is empty").help(help)]);
+        return Err(vec![empty(source)]);
     }
     let mut problems = Vec::new();
-    let raw = raw::read(root, source, &mut problems);
+    let raw = reader::read(root, source, &mut problems);
     let allowlist = check::check(raw, source, today, &mut problems);
     if problems.is_empty() {
         return Ok(allowlist);
     }
     problems.sort_by_key(|problem| (problem.span.start, problem.code));
     Err(problems)
+}
+
+fn not_utf8(bytes: &[u8], error: &std::str::Utf8Error) -> Diagnostic {
+    let at = error.valid_up_to();
+    let (message, help) = match bytes {
+        [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..] => ("the file is UTF-16", "save it as UTF-8"),
+        _ => ("the file is not UTF-8", "save it as UTF-8, or remove the character"),
+    };
+    let byte = bytes.get(at).copied().unwrap_or_default();
+    let label = format!("the byte 0x{byte:02X} is no character in UTF-8");
+    Diagnostic::error(Code::NotUtf8, at..at + 1, message).label(label).help(help)
+}
+
+fn null_byte(at: usize) -> Diagnostic {
+    Diagnostic::error(Code::NotUtf8, at..at + 1, "the file is no text, or UTF-16")
+        .label("a null byte")
+        .help("save it as UTF-8")
+}
+
+fn empty(source: &str) -> Diagnostic {
+    let help = "an allowlist without exemptions is written `version: 1`";
+    let comments = source.lines().any(|line| line.starts_with('#'));
+    let problem = if comments {
+        Diagnostic::error(Code::EmptyFile, 0..1, "the file holds nothing but comments")
+            .label("no key follows")
+    } else {
+        Diagnostic::error(Code::EmptyFile, 0..0, "the file is empty").label("nothing here")
+    };
+    problem.help(help)
 }
 
 /// The diagnostic for a file that cannot be opened or read.

@@ -7,8 +7,11 @@ use std::fmt;
 use std::ops::Range;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
-use serde_saphyr::options::{DuplicateKeyPolicy, NonFiniteFloatPolicy};
+use serde_saphyr::options::{DuplicateKeyPolicy, MergeKeyPolicy, NonFiniteFloatPolicy};
 use serde_saphyr::{Location, Spanned};
+
+use super::diagnostic::Diagnostic;
+use super::{extent, syntax};
 
 /// A value of the file.
 #[derive(Debug, Clone)]
@@ -17,8 +20,14 @@ pub(super) enum Node {
     Null,
     /// Text, quoted or plain.
     Text(String),
-    /// A number or a boolean, which plain text turned into.
-    Other,
+    /// A whole number, cut to what fits.
+    Integer(i64),
+    /// Any other number.
+    Fraction,
+    /// What plain `true`, `no` and the like turn into.
+    Boolean,
+    /// What `!!binary` marks.
+    Binary,
     /// A list.
     List(Vec<Placed<Node>>),
     /// A mapping, repeated keys included.
@@ -31,59 +40,54 @@ impl Node {
         match self {
             Self::Null => "nothing",
             Self::Text(_) => "text",
-            Self::Other => "a number or a boolean",
+            Self::Integer(_) => "a number",
+            Self::Fraction => "a fraction",
+            Self::Boolean => "a boolean",
+            Self::Binary => "binary data",
             Self::List(_) => "a list",
             Self::Mapping(_) => "a mapping",
         }
     }
 }
 
-/// Something and its place: a byte range of the file.
+/// Something and its place.
 #[derive(Debug, Clone)]
 pub(super) struct Placed<T> {
     pub(super) value: T,
+    /// The bytes of the file that are shown for it; for an alias, where it is used.
     pub(super) span: Range<usize>,
+    /// The bytes of the file that it was made of; for an alias, those at its anchor.
+    pub(super) origin: Range<usize>,
 }
 
-/// Why the text is no YAML document, and where.
-pub(super) struct SyntaxError {
-    pub(super) message: String,
-    pub(super) span: Range<usize>,
+impl<T> Placed<T> {
+    /// Something else at the same place.
+    pub(super) fn with<U>(&self, value: U) -> Placed<U> {
+        Placed { value, span: self.span.clone(), origin: self.origin.clone() }
+    }
 }
+
+/// The format nests four deep. The parser recurses, so a file of nothing but brackets would
+/// exhaust the stack long before the parser's own limit.
+pub(super) const MAX_DEPTH: usize = 16;
 
 /// Parses one YAML document.
-pub(super) fn parse(text: &str) -> Result<Placed<Node>, SyntaxError> {
+pub(super) fn parse(text: &str) -> Result<Placed<Node>, Box<Diagnostic>> {
     let options = serde_saphyr::options! {
+        budget: serde_saphyr::budget! { max_depth: MAX_DEPTH },
         duplicate_keys: DuplicateKeyPolicy::PassThrough,
+        // The parser's own merging would hide a key that is repeated in what is merged.
+        merge_keys: MergeKeyPolicy::AsOrdinary,
         non_finite_float_policy: NonFiniteFloatPolicy::AsString,
         with_snippet: false,
     };
     serde_saphyr::from_str_with_options(text, options)
-        .map(|node: Spanned<Node>| node.into())
-        .map_err(|error| syntax_error(text, &error))
-}
-
-fn syntax_error(text: &str, error: &serde_saphyr::Error) -> SyntaxError {
-    let message = error.without_snippet().render();
-    let Some(location) = error.location() else { return SyntaxError { message, span: 0..0 } };
-    // The place is shown by the snippet; the sentence need not repeat it.
-    let place = format!(" at line {}, column {}", location.line(), location.column());
-    let message = message.strip_suffix(&place).unwrap_or(&message).to_owned();
-    SyntaxError { message, span: byte_at(text, location.line(), location.column()) }
-}
-
-/// The byte range of the character at a line and column, both from 1. The scanner's own errors
-/// bear no byte offset.
-fn byte_at(text: &str, line: u64, column: u64) -> Range<usize> {
-    let before = |number: u64| usize::try_from(number.saturating_sub(1)).unwrap_or(usize::MAX);
-    let line_start: usize = text.split_inclusive('\n').take(before(line)).map(str::len).sum();
-    let rest = text.get(line_start..).unwrap_or_default();
-    let start = rest
-        .char_indices()
-        .nth(before(column))
-        .map_or(text.len(), |(offset, _)| line_start + offset);
-    let width = text.get(start..).and_then(|tail| tail.chars().next()).map_or(0, char::len_utf8);
-    start..start + width
+        .map(|node: Spanned<Node>| {
+            let mut root = node.into();
+            extent::measure(&mut root, text);
+            root
+        })
+        .map_err(|error| Box::new(syntax::problem(text, &error)))
 }
 
 fn span(location: Location) -> Range<usize> {
@@ -94,7 +98,8 @@ fn span(location: Location) -> Range<usize> {
 
 impl<T> From<Spanned<T>> for Placed<T> {
     fn from(spanned: Spanned<T>) -> Self {
-        Self { span: span(spanned.referenced), value: spanned.value }
+        let (span, origin) = (span(spanned.referenced), span(spanned.defined));
+        Self { value: spanned.value, span, origin }
     }
 }
 
@@ -130,31 +135,33 @@ impl<'de> Visitor<'de> for NodeVisitor {
     }
 
     fn visit_bool<E>(self, _: bool) -> Result<Node, E> {
-        Ok(Node::Other)
+        Ok(Node::Boolean)
     }
 
-    fn visit_i64<E>(self, _: i64) -> Result<Node, E> {
-        Ok(Node::Other)
+    fn visit_i64<E>(self, number: i64) -> Result<Node, E> {
+        Ok(Node::Integer(number))
     }
 
-    fn visit_u64<E>(self, _: u64) -> Result<Node, E> {
-        Ok(Node::Other)
+    fn visit_u64<E>(self, number: u64) -> Result<Node, E> {
+        Ok(Node::Integer(number.try_into().unwrap_or(i64::MAX)))
     }
 
-    fn visit_i128<E>(self, _: i128) -> Result<Node, E> {
-        Ok(Node::Other)
+    fn visit_i128<E>(self, number: i128) -> Result<Node, E> {
+        let limit = if number < 0 { i64::MIN } else { i64::MAX };
+        Ok(Node::Integer(number.try_into().unwrap_or(limit)))
     }
 
-    fn visit_u128<E>(self, _: u128) -> Result<Node, E> {
-        Ok(Node::Other)
+    fn visit_u128<E>(self, number: u128) -> Result<Node, E> {
+        Ok(Node::Integer(number.try_into().unwrap_or(i64::MAX)))
     }
 
-    fn visit_f64<E>(self, _: f64) -> Result<Node, E> {
-        Ok(Node::Other)
+    fn visit_f64<E>(self, number: f64) -> Result<Node, E> {
+        // JSON Schema counts 90.0 among the integers. The cast cuts to what fits.
+        Ok(if number.fract() == 0.0 { Node::Integer(number as i64) } else { Node::Fraction })
     }
 
     fn visit_bytes<E>(self, _: &[u8]) -> Result<Node, E> {
-        Ok(Node::Other)
+        Ok(Node::Binary)
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Node, A::Error> {
