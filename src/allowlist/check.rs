@@ -365,7 +365,8 @@ impl Checker<'_> {
     }
 
     fn is_filled(&mut self, text: &Placed<String>, what: &str, help: &str) -> bool {
-        let filled = !text.value.trim().is_empty();
+        // A byte order mark within a file is white space to editors.
+        let filled = text.value.chars().any(|c| !c.is_whitespace() && c != '\u{feff}');
         if !filled {
             self.error(
                 Code::EmptyText,

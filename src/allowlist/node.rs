@@ -24,7 +24,7 @@ pub(super) enum Node {
     Integer(i64),
     /// Any other number.
     Fraction,
-    /// What plain `true`, `no` and the like turn into.
+    /// Plain `true` or `false`.
     Boolean,
     /// What `!!binary` marks.
     Binary,
@@ -78,6 +78,8 @@ pub(super) fn parse(text: &str) -> Result<Placed<Node>, Box<Diagnostic>> {
         duplicate_keys: DuplicateKeyPolicy::PassThrough,
         // The parser's own merging would hide a key that is repeated in what is merged.
         merge_keys: MergeKeyPolicy::AsOrdinary,
+        // As in YAML 1.2 and in editors: `off` is the level that it says, `no` a user's name.
+        strict_booleans: true,
         non_finite_float_policy: NonFiniteFloatPolicy::AsString,
         with_snippet: false,
     };

@@ -7,9 +7,19 @@ use schemars::transform::{Transform, transform_subschemas};
 
 use super::node::Placed;
 
+/// A character that is no white space. JSON Schema's `\s` leaves U+0085 out, Unicode does not.
+const FILLED: &str = r"[^\s\u0085]";
+/// Where the schema is published.
+const SCHEMA_ID: &str =
+    concat!(env!("CARGO_PKG_REPOSITORY"), "/raw/main/schemas/allowlist.schema.json");
+
 /// The exemptions from the audit of IAM users, and the policy of the audit.
 #[derive(Debug, Default, JsonSchema)]
-#[schemars(title = "iam-stocktake allowlist", deny_unknown_fields)]
+#[schemars(
+    title = "iam-stocktake allowlist",
+    deny_unknown_fields,
+    extend("$id" = SCHEMA_ID)
+)]
 pub(super) struct RawAllowlist {
     /// The version of this format: 1.
     #[schemars(with = "u64", extend("const" = 1))]
@@ -24,7 +34,20 @@ pub(super) struct RawAllowlist {
 
 /// What the audit judges by.
 #[derive(Debug, Default, JsonSchema)]
-#[schemars(deny_unknown_fields)]
+#[schemars(
+    rename = "Policy",
+    deny_unknown_fields,
+    extend("if" = {
+        "required": ["rules"],
+        "properties": {
+            "rules": {
+                "required": ["expired-user"],
+                "properties": { "expired-user": { "not": { "const": "off" } } },
+            },
+        },
+    }),
+    extend("then" = { "required": ["expiry_tag"] })
+)]
 pub(super) struct RawPolicy {
     /// Days without use after which a credential is stale (default 90).
     #[schemars(with = "Option<u32>", range(min = 1, max = 3650))]
@@ -34,7 +57,7 @@ pub(super) struct RawPolicy {
     pub(super) max_exemption_days: Option<Placed<i64>>,
     /// The key of the tag that says until when (YYYY-MM-DD) a user is wanted; naming it turns the
     /// rule expired-user on.
-    #[schemars(with = "Option<String>", length(min = 1, max = 128))]
+    #[schemars(with = "Option<String>", regex(pattern = FILLED))]
     pub(super) expiry_tag: Option<Placed<String>>,
     /// The level of each rule: off, notice, warning or error.
     #[schemars(with = "Option<RuleLevels>")]
@@ -44,6 +67,7 @@ pub(super) struct RawPolicy {
 /// One exemption: a user or a pattern, with a reason, an owner and a last day.
 #[derive(Debug, JsonSchema)]
 #[schemars(
+    rename = "Exemption",
     deny_unknown_fields,
     extend("oneOf" = [{ "required": ["user"] }, { "required": ["pattern"] }])
 )]
@@ -56,7 +80,7 @@ pub(super) struct RawExemption {
     pub(super) user: Option<Placed<String>>,
     /// Instead of user: a pattern in which * alone is special and which matches the whole name;
     /// three literal characters at least.
-    #[schemars(with = "Option<String>", regex(pattern = r"^[A-Za-z0-9_+=,.@*-]{3,}$"))]
+    #[schemars(with = "Option<String>", regex(pattern = r"^\**([A-Za-z0-9_+=,.@-]\**){3,}$"))]
     pub(super) pattern: Option<Placed<String>>,
     /// The twelve-digit account id, in quotes; every audited account if absent.
     #[schemars(with = "Option<String>", regex(pattern = r"^[0-9]{12}$"))]
@@ -76,10 +100,10 @@ pub(super) struct RawExemption {
     #[schemars(with = "Option<Vec<RuleName>>", length(min = 1))]
     pub(super) rules: Option<Placed<Vec<Placed<String>>>>,
     /// Why the credential must stay.
-    #[schemars(with = "String", regex(pattern = r"\S"))]
+    #[schemars(with = "String", regex(pattern = FILLED))]
     pub(super) reason: Option<Placed<String>>,
     /// Who answers for it.
-    #[schemars(with = "String", regex(pattern = r"\S"))]
+    #[schemars(with = "String", regex(pattern = FILLED))]
     pub(super) owner: Option<Placed<String>>,
     /// The last day (UTC) on which the exemption holds: YYYY-MM-DD.
     #[schemars(with = "String", regex(pattern = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"), extend("format" = "date"))]
@@ -128,6 +152,7 @@ impl JsonSchema for RuleLevels {
 pub(super) fn schema() -> schemars::Schema {
     let mut schema = schemars::schema_for!(RawAllowlist);
     NoNull.transform(&mut schema);
+    Plain.transform(&mut schema);
     schema
 }
 
@@ -152,6 +177,24 @@ impl Transform for NoNull {
                     object.remove("anyOf");
                     object.extend(only);
                 }
+            }
+        }
+        transform_subschemas(self, schema);
+    }
+}
+
+/// Without what is Rust's alone: formats that editors do not know, and line ends of comments.
+#[derive(Clone)]
+struct Plain;
+
+impl Transform for Plain {
+    fn transform(&mut self, schema: &mut schemars::Schema) {
+        if let Some(object) = schema.as_object_mut() {
+            if object.get("format").is_some_and(|format| format != "date") {
+                object.remove("format");
+            }
+            if let Some(serde_json::Value::String(text)) = object.get_mut("description") {
+                *text = text.replace('\n', " ");
             }
         }
         transform_subschemas(self, schema);

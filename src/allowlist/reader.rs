@@ -124,7 +124,7 @@ impl Reader<'_> {
         };
         let entries = self.merged(entries);
         let level = |(rule, level): Entry| {
-            // To YAML 1.1 a plain `off` is a boolean; here it is the level that it says.
+            // A level is unknown rather than of the wrong type.
             let level = self.as_written(level);
             let help = format!("write `{}: error`, or another level", excerpt(&rule.value));
             let what = format!("the level of {}", shown(&rule.value));

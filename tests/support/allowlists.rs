@@ -7,12 +7,17 @@ use chrono::NaiveDate;
 
 /// One allowlist file.
 pub(crate) struct Fixture {
-    /// The directory's name.
-    pub(crate) name: String,
     /// The directory.
     pub(crate) directory: PathBuf,
     /// The file.
     pub(crate) bytes: Vec<u8>,
+}
+
+impl Fixture {
+    /// The directory's name.
+    pub(crate) fn name(&self) -> &str {
+        self.directory.file_name().and_then(|name| name.to_str()).expect("a name")
+    }
 }
 
 /// The day on which the files are read.
@@ -29,10 +34,9 @@ pub(crate) fn fixtures() -> Vec<Fixture> {
         .filter(|path| path.is_dir())
         .map(|directory| {
             let bytes = fs::read(directory.join("allowlist.yml")).expect("an allowlist");
-            let name = directory.file_name().expect("a name").to_string_lossy().into_owned();
-            Fixture { name, directory, bytes }
+            Fixture { directory, bytes }
         })
         .collect();
-    fixtures.sort_by(|a, b| a.name.cmp(&b.name));
+    fixtures.sort_by(|a, b| a.directory.cmp(&b.directory));
     fixtures
 }
