@@ -124,7 +124,22 @@ impl fmt::Display for Suggestion {
     }
 }
 
-/// A YAML double-quoted scalar; every JSON string is one.
+/// A YAML double-quoted scalar on one line. What cannot be seen is escaped: YAML forbids some of
+/// it, takes some for a line end, and none of it should be pasted unseen.
 fn quoted(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
+    use fmt::Write as _;
+    let mut quoted = String::from("\"");
+    for c in text.chars() {
+        // Writing to a String cannot fail.
+        let _ = match (c, u32::from(c)) {
+            ('"' | '\\', _) => write!(quoted, "\\{c}"),
+            ('\'', _) => write!(quoted, "{c}"),
+            _ if c.escape_debug().len() == 1 => write!(quoted, "{c}"),
+            (_, code @ ..=0xFF) => write!(quoted, "\\x{code:02x}"),
+            (_, code @ ..=0xFFFF) => write!(quoted, "\\u{code:04x}"),
+            (_, code) => write!(quoted, "\\U{code:08x}"),
+        };
+    }
+    quoted.push('"');
+    quoted
 }
