@@ -60,7 +60,7 @@ fn a_suggestion_is_written_as_the_documentation_writes_exemptions() {
         suggestion().to_string(),
         "  - user: \"ci-deploy\"\n    \
              account: \"111122223333\"\n    \
-             user_id: AIDACKCEVSQ6C2EXAMPLE\n    \
+             user_id: \"AIDACKCEVSQ6C2EXAMPLE\"\n    \
              credentials: [\"access-key:WXYZ\"]\n    \
              reason: \"\"\n    \
              owner: \"\"\n    \

@@ -29,7 +29,7 @@ fn check_accepts_good_files_and_tells_all_problems_of_bad_ones() {
         "did you mean `reason`?",
         "error[invalid-date]",
         "error[missing-key]",
-        "error: bad.yml: 4 problems",
+        "error: bad.yml: 3 problems",
         "error[unreadable-file]",
         "error: gone.yml: 1 problem",
     ] {
