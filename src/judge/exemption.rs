@@ -68,6 +68,16 @@ impl<'a> Exemptions<'a> {
         }
     }
 
+    /// Adds the tally of the same exemptions that was kept elsewhere.
+    pub(super) fn join(&mut self, other: &Self) {
+        for (tally, more) in self.tallies.iter_mut().zip(&other.tallies) {
+            tally.account_audited |= more.account_audited;
+            tally.users += more.users;
+            tally.by_case_only += more.by_case_only;
+            tally.exempts += more.exempts;
+        }
+    }
+
     /// The exemptions that speak of the user, in the file's order.
     pub(super) fn speaking_of(&mut self, user: &User, account: AccountId, into: &mut Vec<Match>) {
         into.clear();

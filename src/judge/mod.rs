@@ -62,6 +62,13 @@ impl<'a> Judge<'a> {
         self.heard.push(judge_account(account, self.criteria, &mut self.exemptions));
     }
 
+    /// Takes over what another heard by the same allowlist, policy and moment, so that accounts can
+    /// be judged side by side.
+    pub fn join(&mut self, other: Self) {
+        self.heard.extend(other.heard);
+        self.exemptions.join(&other.exemptions);
+    }
+
     /// The verdict on all accounts that were heard. `origin` is the allowlist's.
     #[must_use]
     pub fn verdict(mut self, origin: AllowlistOrigin) -> Audit {
