@@ -507,6 +507,18 @@ fn an_unlisted_user_is_one_whom_no_exemption_in_force_names() {
     }
 }
 
+#[test]
+fn an_exemption_that_the_evidence_cannot_test_lists_nobody() {
+    let account = exported(&[Row::of("alice").key_used(1, 1)]);
+    let policy = policy(&[(Rule::UnlistedUser, Level::Warning)]);
+    let pinned = exemption("user: alice, user_id: AIDACKCEVSQ6C2EXAMPLE");
+    assert_eq!(
+        lines(&weighed(&account, &pinned, &policy)),
+        ["alice: unlisted-user of user is open"]
+    );
+    assert_eq!(lines(&weighed(&account, &exemption("user: alice"), &policy)), NONE);
+}
+
 // Notes and order
 
 #[test]
@@ -604,6 +616,16 @@ fn the_default_levels_are_the_documented_ones() {
         ]
     );
     assert_eq!(levels(&expiry_policy())[2], ("expired-user", "error"));
+}
+
+#[test]
+fn a_threshold_that_is_given_wins_over_the_files_and_that_over_the_default() {
+    let file = |days| PolicyOverrides { stale_after_days: days, ..PolicyOverrides::default() };
+    for (in_file, given, expected) in
+        [(None, None, 90), (Some(45), None, 45), (Some(45), Some(30), 30), (None, Some(30), 30)]
+    {
+        assert_eq!(Policy::new(&file(in_file), given).stale_after_days, expected);
+    }
 }
 
 #[test]
