@@ -124,15 +124,15 @@ impl fmt::Display for Suggestion {
     }
 }
 
-/// A YAML double-quoted scalar on one line. What cannot be seen is escaped: YAML forbids some of
-/// it, takes some for a line end, and none of it should be pasted unseen.
+/// A YAML double-quoted scalar on one line. Quotes and backslashes are escaped, and so is what
+/// cannot be seen: YAML forbids some of it, takes some for a line end, and none of it should be
+/// pasted unseen.
 fn quoted(text: &str) -> String {
     use fmt::Write as _;
     let mut quoted = String::from("\"");
     for c in text.chars() {
         // Writing to a String cannot fail.
         let _ = match (c, u32::from(c)) {
-            ('"' | '\\', _) => write!(quoted, "\\{c}"),
             ('\'', _) => write!(quoted, "{c}"),
             _ if c.escape_debug().len() == 1 => write!(quoted, "{c}"),
             (_, code @ ..=0xFF) => write!(quoted, "\\x{code:02x}"),
