@@ -5,7 +5,7 @@
 //! cannot be read is kept as [`Unreadable`] and stops nothing.
 
 use std::collections::HashSet;
-use std::hash::{BuildHasher as _, RandomState};
+use std::hash::{BuildHasher as _, BuildHasherDefault, Hasher, RandomState};
 
 use chrono::{DateTime, NaiveDate, Utc};
 use csv::ByteRecord;
@@ -196,7 +196,7 @@ fn is_header(user: &User) -> bool {
 #[derive(Default)]
 struct Names {
     hasher: RandomState,
-    hashes: HashSet<u64>,
+    hashes: HashSet<u64, BuildHasherDefault<AsItIs>>,
     lower_case: String,
 }
 
@@ -213,6 +213,26 @@ impl Names {
         self.lower_case.make_ascii_lowercase();
         !self.hashes.insert(self.hasher.hash_one(&self.lower_case))
             && seen().any(|other| other.eq_ignore_ascii_case(name))
+    }
+}
+
+/// Hashes a hash: it is random enough as it is.
+#[derive(Default)]
+struct AsItIs(u64);
+
+impl Hasher for AsItIs {
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
     }
 }
 
@@ -465,22 +485,25 @@ fn means_none(value: &[u8]) -> bool {
 }
 
 fn flag(row: &ByteRecord, column: Column) -> Flag {
-    let value = field(row, column);
-    if value.eq_ignore_ascii_case(b"true") {
-        Flag::Yes
-    } else if value.eq_ignore_ascii_case(b"false") || (!value.is_empty() && means_none(value)) {
-        Flag::No
-    } else {
-        Flag::Unreadable(unreadable(column, value))
+    match field(row, column) {
+        b"true" => Flag::Yes,
+        b"false" => Flag::No,
+        value if value.eq_ignore_ascii_case(b"true") => Flag::Yes,
+        value if value.eq_ignore_ascii_case(b"false") => Flag::No,
+        value if !value.is_empty() && means_none(value) => Flag::No,
+        value => Flag::Unreadable(unreadable(column, value)),
     }
 }
 
 fn stamp(row: &ByteRecord, column: Column) -> Stamp {
     let value = field(row, column);
-    match date(value) {
-        Some(moment) => Stamp::At(moment),
-        None if !value.is_empty() && means_none(value) => Stamp::Absent,
-        None => Stamp::Unreadable(unreadable(column, value)),
+    match value {
+        b"N/A" => Stamp::Absent,
+        _ => match date(value) {
+            Some(moment) => Stamp::At(moment),
+            None if !value.is_empty() && means_none(value) => Stamp::Absent,
+            None => Stamp::Unreadable(unreadable(column, value)),
+        },
     }
 }
 
@@ -504,22 +527,18 @@ fn date(value: &[u8]) -> Option<DateTime<Utc>> {
 /// The form that IAM writes, read without the general parser: a report of a large account is
 /// mostly dates.
 fn utc_date(value: &[u8]) -> Option<DateTime<Utc>> {
-    let (stamp, zone) = value.split_at_checked(19)?;
-    if zone != b"Z" && zone != b"+00:00" {
-        return None;
-    }
+    let stamp = value.strip_suffix(b"Z").or_else(|| value.strip_suffix(b"+00:00"))?;
     let [y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2, b'T', h1, h2, b':', n1, n2, b':', s1, s2] =
         *stamp
     else {
         return None;
     };
-    let number = |digits: &[u8]| {
-        digits.iter().try_fold(0_u32, |sum, digit| {
-            digit.is_ascii_digit().then(|| sum * 10 + u32::from(digit - b'0'))
-        })
+    let two = |tens: u8, ones: u8| {
+        let (tens, ones) = (tens.wrapping_sub(b'0'), ones.wrapping_sub(b'0'));
+        (tens < 10 && ones < 10).then(|| u32::from(tens * 10 + ones))
     };
-    let year = i32::try_from(number(&[y1, y2, y3, y4])?).ok()?;
-    NaiveDate::from_ymd_opt(year, number(&[m1, m2])?, number(&[d1, d2])?)?
-        .and_hms_opt(number(&[h1, h2])?, number(&[n1, n2])?, number(&[s1, s2])?)
+    let year = i32::try_from(two(y1, y2)? * 100 + two(y3, y4)?).ok()?;
+    NaiveDate::from_ymd_opt(year, two(m1, m2)?, two(d1, d2)?)?
+        .and_hms_opt(two(h1, h2)?, two(n1, n2)?, two(s1, s2)?)
         .map(|moment| moment.and_utc())
 }
