@@ -3,11 +3,13 @@
 //! Nothing here judges. A field that could not be read keeps its column and its text, so that the
 //! judge can call the verdict unknown instead of guessing.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
 use chrono::{DateTime, Utc};
+use smallvec::SmallVec;
 
 /// The name under which the credential report lists the root user.
 pub const ROOT_USER: &str = "<root_account>";
@@ -50,9 +52,10 @@ impl fmt::Debug for AccountId {
     }
 }
 
-/// One audited account with everything that was observed of it.
+/// One audited account with everything that was observed of it. Texts of a credential report are
+/// borrowed from it: most users are healthy, and nothing of theirs is ever copied.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Account {
+pub struct Account<'a> {
     /// The account's id, from the ARNs of its users.
     pub id: AccountId,
     /// The ARN partition: `aws`, `aws-cn`, `aws-us-gov`, …
@@ -64,9 +67,9 @@ pub struct Account {
     /// When IAM generated the credential report; `None` when an exported file does not say.
     pub report_generated_at: Option<DateTime<Utc>>,
     /// The root user, unless the report has no row for it.
-    pub root: Option<User>,
+    pub root: Option<User<'a>>,
     /// The IAM users, in the order in which they were observed.
-    pub users: Vec<User>,
+    pub users: Vec<User<'a>>,
 }
 
 /// What the evidence of an account is made of.
@@ -103,11 +106,11 @@ impl Evidence {
 
 /// One IAM user, or the root user.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct User {
+pub struct User<'a> {
     /// The user's name; IAM compares it without case.
-    pub name: String,
+    pub name: Cow<'a, str>,
     /// The user's ARN, as it was written.
-    pub arn: String,
+    pub arn: Cow<'a, str>,
     /// The unique id (`AIDA…`); only the live API shows it.
     pub id: Option<String>,
     /// When the user was created.
@@ -119,7 +122,7 @@ pub struct User {
     /// The console password; `None` when there is none or it is disabled.
     pub password: Option<Password>,
     /// The access keys, active or not.
-    pub access_keys: Vec<AccessKey>,
+    pub access_keys: AccessKeys<'a>,
     /// Signing certificates and, where the live API was asked, SSH keys and service-specific
     /// credentials.
     pub other_credentials: Vec<OtherCredential>,
@@ -143,9 +146,12 @@ pub struct Password {
     pub last_changed: Stamp,
 }
 
+/// A user's access keys: two at most, but for the third that AWS sometimes lets through.
+pub type AccessKeys<'a> = SmallVec<[AccessKey<'a>; 2]>;
+
 /// An access key.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AccessKey {
+pub struct AccessKey<'a> {
     /// Where it stands in the report, or what the live API calls it.
     pub handle: Handle,
     /// Whether requests signed with it are accepted.
@@ -155,7 +161,7 @@ pub struct AccessKey {
     /// The last request signed with it.
     pub last_used: Stamp,
     /// The service of that request (`s3`, `ec2`, …).
-    pub last_used_service: Option<String>,
+    pub last_used_service: Option<Cow<'a, str>>,
 }
 
 /// A credential that bears no last-used date.

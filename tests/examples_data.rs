@@ -31,9 +31,9 @@ fn now() -> DateTime<Utc> {
     "2026-06-30T12:00:00Z".parse().unwrap()
 }
 
-fn account(name: &str) -> Account {
+fn account(name: &str) -> Account<'static> {
     let export = export::recognise(fs::read(example(name)).unwrap()).unwrap();
-    credential_report::parse(&export.csv, None).unwrap()
+    credential_report::parse(String::leak(export.csv), None).unwrap()
 }
 
 fn example_allowlist() -> Allowlist {

@@ -16,13 +16,14 @@ use iam_stocktake::inventory::{
     AccessKey, Account, CredentialKind, Flag, Handle, Password, Stamp, User,
 };
 use iam_stocktake::policy::{Level, Policy, PolicyOverrides, Rule};
+use smallvec::smallvec;
 use support::{
     Row, about, at, days_ago, exported, judged, judged_by, key, live, live_user, other, password,
     written,
 };
 
 /// Every finding's id, by its rule and what it is about.
-fn ids_by(account: &Account, policy: &Policy) -> BTreeMap<String, String> {
+fn ids_by(account: &Account<'_>, policy: &Policy) -> BTreeMap<String, String> {
     let audit = judged_by(account, policy);
     let entry = |it: &iam_stocktake::judge::Finding| {
         (format!("{} of {}", it.rule, about(it)), it.id.to_string())
@@ -31,12 +32,12 @@ fn ids_by(account: &Account, policy: &Policy) -> BTreeMap<String, String> {
 }
 
 /// The ids of all findings by the default policy.
-fn ids(account: &Account) -> BTreeSet<String> {
+fn ids(account: &Account<'_>) -> BTreeSet<String> {
     judged(account).findings.iter().map(|finding| finding.id.to_string()).collect()
 }
 
 /// The one id of an account with one finding.
-fn id(account: &Account) -> String {
+fn id(account: &Account<'_>) -> String {
     let ids = ids(account);
     assert_eq!(ids.len(), 1, "{:?}", support::lines(&judged(account)));
     ids.into_iter().next().unwrap()
@@ -46,8 +47,8 @@ fn id_of(row: Row) -> String {
     id(&exported(&[row]))
 }
 
-fn live_with_keys(access_keys: Vec<AccessKey>) -> Account {
-    live(vec![User { access_keys, ..live_user("alice") }])
+fn live_with_keys(access_keys: Vec<AccessKey<'static>>) -> Account<'static> {
+    live(vec![User { access_keys: access_keys.into(), ..live_user("alice") }])
 }
 
 fn stale_key() -> Row {
@@ -72,10 +73,10 @@ fn the_ids_are_pinned() {
     let inactive =
         AccessKey { active: Flag::No, created: Stamp::At(days_ago(299)), ..key("AKIAC", 100) };
     let account = Account {
-        root: Some(User { access_keys: vec![key("AKIAR", 1)], ..live_user("<root_account>") }),
+        root: Some(User { access_keys: smallvec![key("AKIAR", 1)], ..live_user("<root_account>") }),
         ..live(vec![User {
             password: Some(password(100)),
-            access_keys: vec![twin("AKIAA"), twin("AKIAB"), inactive],
+            access_keys: smallvec![twin("AKIAA"), twin("AKIAB"), inactive],
             other_credentials: vec![
                 other(CredentialKind::SshKey, "APKA", 300),
                 other(CredentialKind::SigningCertificate, "CERT", 300),
@@ -119,7 +120,7 @@ fn a_report_and_a_live_look_give_the_same_ids() {
     };
     let user = User {
         password: Some(password(100)),
-        access_keys: vec![inactive, key("AKIAB", 100)],
+        access_keys: smallvec![inactive, key("AKIAB", 100)],
         ..live_user("alice")
     };
     assert_eq!(ids(&report), ids(&live(vec![user])));

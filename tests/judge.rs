@@ -19,6 +19,7 @@ use iam_stocktake::judge::{
     self, AllowlistOrigin, Audit, Coverage, Matched, Note, Outcome, Reference, Status,
 };
 use iam_stocktake::policy::{Level, Policy, PolicyOverrides, Rule};
+use smallvec::smallvec;
 use support::{
     Row, allowlist, at, days_ago, exported, judged, judged_by, key, line, lines, live, live_user,
     now, other, password, policy, weighed, written,
@@ -32,24 +33,24 @@ fn exemption(keys: &str) -> Allowlist {
 }
 
 /// A report with a stale password and two stale keys.
-fn stale_alice() -> Account {
+fn stale_alice() -> Account<'static> {
     exported(&[Row::of("alice").password_used(100).key_used(1, 100).key_used(2, 100)])
 }
 
 /// Live evidence of the same.
-fn live_stale_alice() -> Account {
+fn live_stale_alice() -> Account<'static> {
     live(vec![User {
         password: Some(password(100)),
-        access_keys: vec![key("AKIAXXXXXXXXXXXXAAAA", 100), key("AKIAXXXXXXXXXXXXBBBB", 100)],
+        access_keys: smallvec![key("AKIAXXXXXXXXXXXXAAAA", 100), key("AKIAXXXXXXXXXXXXBBBB", 100)],
         ..live_user("alice")
     }])
 }
 
-fn weigh(account: &Account, allowlist: &Allowlist) -> Audit {
+fn weigh(account: &Account<'_>, allowlist: &Allowlist) -> Audit {
     weighed(account, allowlist, &Policy::default())
 }
 
-fn judged_at(account: &Account, allowlist: &Allowlist, now: &str) -> Audit {
+fn judged_at(account: &Account<'_>, allowlist: &Allowlist, now: &str) -> Audit {
     let accounts = std::slice::from_ref(account);
     judge::judge(accounts, allowlist, AllowlistOrigin::None, &Policy::default(), at(now))
 }
@@ -364,7 +365,7 @@ fn of_two_exemptions_that_cover_a_finding_the_one_that_lasts_longer_counts() {
 // Rules that need live evidence
 
 /// Live evidence of one user with these credentials that bear no last-used date.
-fn with_others(others: &[(CredentialKind, &str, i64)]) -> Account {
+fn with_others(others: &[(CredentialKind, &str, i64)]) -> Account<'static> {
     let other_credentials = others.iter().map(|(kind, id, age)| other(*kind, id, *age)).collect();
     live(vec![User { other_credentials, ..live_user("alice") }])
 }
@@ -401,14 +402,14 @@ fn an_inactive_credential_without_a_last_used_date_is_no_finding() {
     assert_eq!(lines(&judged(&account)), NONE);
 }
 
-fn expiring(value: &str) -> Account {
+fn expiring(value: &str) -> Account<'static> {
     let tags = BTreeMap::from([("expires-on".to_owned(), value.to_owned())]);
     live(vec![User { tags: Some(tags), other_credentials: Vec::new(), ..with_key("alice") }])
 }
 
 /// A user with an active key that is in use.
-fn with_key(name: &str) -> User {
-    User { access_keys: vec![key("AKIAXXXXXXXXXXXXAAAA", 1)], ..live_user(name) }
+fn with_key(name: &str) -> User<'static> {
+    User { access_keys: smallvec![key("AKIAXXXXXXXXXXXXAAAA", 1)], ..live_user(name) }
 }
 
 fn expiry_policy() -> Policy {
@@ -707,7 +708,7 @@ fn a_live_look_that_failed_leaves_every_rule_incomplete() {
 }
 
 /// The rules that live evidence of this user (and a root user, if there is one) leaves incomplete.
-fn incomplete(account: &Account) -> Vec<&'static str> {
+fn incomplete(account: &Account<'_>) -> Vec<&'static str> {
     let audit = judged_by(account, &everything());
     audit.accounts[0].incomplete_rules().map(Rule::id).collect()
 }
@@ -758,9 +759,9 @@ fn an_account_without_users_is_judged_like_any_other() {
 
 // Candidates
 
-fn candidates(account: &Account) -> Vec<String> {
+fn candidates(account: &Account<'_>) -> Vec<String> {
     let policy = Policy::default();
-    judge::candidates(account, &policy, now()).map(|user| user.name.clone()).collect()
+    judge::candidates(account, &policy, now()).map(|user| user.name.to_string()).collect()
 }
 
 #[test]
@@ -804,7 +805,8 @@ fn a_disabled_password_of_a_live_user_is_no_finding() {
 #[test]
 fn an_inactive_live_key_is_a_leftover_of_its_last_use() {
     let inactive = AccessKey { active: Flag::No, ..key("AKIAXXXXXXXXXXXXAAAA", 90) };
-    let audit = judged(&live(vec![User { access_keys: vec![inactive], ..live_user("alice") }]));
+    let audit =
+        judged(&live(vec![User { access_keys: smallvec![inactive], ..live_user("alice") }]));
     assert_eq!(
         lines(&audit),
         ["alice: inactive-access-key of access-key AKIAXXXXXXXXXXXXAAAA is open"]

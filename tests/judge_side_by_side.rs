@@ -15,7 +15,7 @@ use iam_stocktake::judge::{AllowlistOrigin, Judge, judge};
 use iam_stocktake::observe::credential_report;
 use iam_stocktake::policy::Policy;
 
-fn accounts() -> [Account; 2] {
+fn accounts() -> [Account<'static>; 2] {
     [
         include_str!("../examples/credential-report.csv"),
         include_str!("../examples/credential-report-incomplete.csv"),

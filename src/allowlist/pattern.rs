@@ -44,6 +44,11 @@ impl Pattern {
         let [first, middle @ .., last] = self.parts.as_slice() else {
             return self.parts.first().is_some_and(|only| only == lower_case_name);
         };
+        // Most names differ in the first character already; every user meets every pattern.
+        if first.bytes().next().is_some_and(|byte| !lower_case_name.as_bytes().starts_with(&[byte]))
+        {
+            return false;
+        }
         let Some(rest) = lower_case_name.strip_prefix(first.as_str()) else { return false };
         let Some(mut rest) = rest.strip_suffix(last.as_str()) else { return false };
         for part in middle {

@@ -1,12 +1,15 @@
 //! `iam-stocktake audit`: observe, judge, report.
 
+use std::collections::BTreeMap;
 use std::io;
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::{Exit, Streams, files};
 use crate::allowlist::{self, Allowlist};
-use crate::inventory::Account;
-use crate::judge::{AllowlistOrigin, Audit, Finding, Outcome, judge};
+use crate::inventory::AccountId;
+use crate::judge::{AllowlistOrigin, Audit, Finding, Judge, Outcome};
 use crate::observe::{credential_report, export};
 use crate::policy::Policy;
 use crate::report::{self, MarkdownOptions, TableOptions, UserTemplate, visible};
@@ -22,13 +25,16 @@ pub(super) fn audit(settings: &AuditSettings, streams: &mut Streams<'_>) -> Exit
 /// An `Err` has been told to the user.
 fn run(settings: &AuditSettings, streams: &mut Streams<'_>) -> Result<Exit, Exit> {
     // All inputs are read before anything stops, so that one run tells all that is wrong.
-    let allowlist = read_allowlist(settings, streams);
-    let accounts = observe(settings, streams);
+    let read = read_allowlist(settings, streams);
     let template = read_template(settings.template.as_deref(), streams);
-    let ((allowlist, origin), accounts, template) = (allowlist?, accounts?, template?);
+    let none = Allowlist::default();
+    let allowlist = read.as_ref().map_or(&none, |(allowlist, _)| allowlist);
     let policy = Policy::new(&allowlist.policy, settings.stale_after_days);
-    let audit = judge(&accounts, &allowlist, origin, &policy, settings.now);
-    drop(accounts);
+    let heard = hear(settings, allowlist, &policy, streams);
+    let (Ok((_, origin)), judge, template) = (&read, heard?, template?) else {
+        return Err(Exit::Usage);
+    };
+    let audit = judge.verdict(origin.clone());
     let writer = Writer { audit: &audit, settings, template };
     let written = writer.write(streams)?;
     Ok(written.max(exit_of(&audit, settings.fail_on)))
@@ -72,55 +78,112 @@ fn read_allowlist(
     }
 }
 
-/// Reads every report, so that all broken ones are told of.
-fn observe(settings: &AuditSettings, streams: &mut Streams<'_>) -> Result<Vec<Account>, Exit> {
-    let mut accounts: Vec<(Account, &Input)> = Vec::new();
-    let mut failed = false;
-    for input in &settings.credential_reports {
-        match observe_one(input, settings, streams) {
-            Err((message, hint)) => {
-                failed = true;
-                streams.error(&format!("{}: {}", visible(&input.to_string()), visible(&message)));
-                streams.hint(&hint);
-            }
-            Ok(account) => {
-                if let Some((_, first)) = accounts.iter().find(|(other, _)| other.id == account.id)
-                {
-                    failed = true;
-                    let message = format!("{input}: account {} was already in {first}", account.id);
-                    streams.error(&visible(&message));
-                    streams.hint("give one report an account");
-                } else {
-                    accounts.push((account, input));
-                }
-            }
-        }
-    }
-    if failed {
-        return Err(Exit::Usage);
-    }
-    Ok(accounts.into_iter().map(|(account, _)| account).collect())
+/// What is wrong with a report's file, and what to do about it.
+struct Refused {
+    message: String,
+    hint: String,
 }
 
-/// The account of one report, or what is wrong with the file and what to do.
-fn observe_one(
-    input: &Input,
+impl Refused {
+    fn new(message: impl ToString, hint: &str) -> Self {
+        Self { message: message.to_string(), hint: hint.to_owned() }
+    }
+}
+
+/// Reads and judges every report, side by side on all processors, and tells of all that are broken.
+fn hear<'a>(
     settings: &AuditSettings,
+    allowlist: &'a Allowlist,
+    policy: &'a Policy,
     streams: &mut Streams<'_>,
-) -> Result<Account, (String, String)> {
-    let export_hint = "export it with: aws iam generate-credential-report; \
-                       aws iam get-credential-report > report.json";
-    let bytes = files::read(input, streams.stdin)
-        .map_err(|error| (format!("cannot be read: {error}"), "check the path".to_owned()))?;
-    let export =
-        export::recognise(bytes).map_err(|error| (error.to_string(), export_hint.to_owned()))?;
+) -> Result<Judge<'a>, Exit> {
+    let inputs = &settings.credential_reports;
+    let piped = inputs.contains(&Input::Stdin).then(|| files::read(&Input::Stdin, streams.stdin));
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mut judge = Judge::new(allowlist, policy, settings.now);
+        let mut outcomes = Vec::new();
+        loop {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            let Some(input) = inputs.get(index) else { break };
+            let outcome = hear_one(input, piped.as_ref(), settings, &mut judge);
+            outcomes.push((index, outcome));
+        }
+        (judge, outcomes)
+    };
+    let threads = std::thread::available_parallelism().map_or(1, NonZero::get).min(inputs.len());
+    let (judge, mut outcomes) = std::thread::scope(|scope| {
+        let helpers: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
+        let (mut judge, mut outcomes) = work();
+        for helper in helpers {
+            match helper.join() {
+                Ok((other, more)) => {
+                    judge.join(other);
+                    outcomes.extend(more);
+                }
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+        (judge, outcomes)
+    });
+    outcomes.sort_by_key(|(index, _)| *index);
+    tell_refused(inputs, outcomes, streams).map(|()| judge)
+}
+
+/// Tells of the reports that were refused, and of accounts that were given twice.
+fn tell_refused(
+    inputs: &[Input],
+    outcomes: Vec<(usize, Result<AccountId, Refused>)>,
+    streams: &mut Streams<'_>,
+) -> Result<(), Exit> {
+    let mut seen: BTreeMap<AccountId, &Input> = BTreeMap::new();
+    let mut all_good = true;
+    for (input, (_, outcome)) in inputs.iter().zip(outcomes) {
+        let outcome = outcome.and_then(|account| match seen.insert(account, input) {
+            None => Ok(()),
+            Some(first) => {
+                let message = format!("account {account} was already in {first}");
+                Err(Refused::new(message, "give one report an account"))
+            }
+        });
+        if let Err(refused) = outcome {
+            all_good = false;
+            streams.error(&visible(&format!("{input}: {}", refused.message)));
+            streams.hint(&refused.hint);
+        }
+    }
+    if all_good { Ok(()) } else { Err(Exit::Usage) }
+}
+
+/// Judges the account of one report. `piped` is what standard input held.
+fn hear_one(
+    input: &Input,
+    piped: Option<&io::Result<Vec<u8>>>,
+    settings: &AuditSettings,
+    judge: &mut Judge<'_>,
+) -> Result<AccountId, Refused> {
+    let unreadable =
+        |error: &io::Error| Refused::new(format!("cannot be read: {error}"), "check the path");
+    let bytes = match (input, piped) {
+        (Input::File(path), _) => std::fs::read(path).map_err(|error| unreadable(&error))?,
+        (Input::Stdin, Some(Ok(bytes))) => bytes.clone(),
+        (Input::Stdin, Some(Err(error))) => return Err(unreadable(error)),
+        (Input::Stdin, None) => Vec::new(),
+    };
+    let export = export::recognise(bytes).map_err(|error| {
+        let hint = "export it with: aws iam generate-credential-report; \
+                    aws iam get-credential-report > report.json";
+        Refused::new(error, hint)
+    })?;
     let generated_at = export.generated_at.or(settings.report_generated_at);
     if generated_at.is_some_and(|at| at > settings.now) {
-        let message = "the report was generated after the moment of the audit".to_owned();
-        return Err((message, "check --report-generated-at, --now and the clock".to_owned()));
+        let message = "the report was generated after the moment of the audit";
+        return Err(Refused::new(message, "check --report-generated-at, --now and the clock"));
     }
-    credential_report::parse(&export.csv, generated_at)
-        .map_err(|error| (error.to_string(), error.hint().to_owned()))
+    let account = credential_report::parse(&export.csv, generated_at)
+        .map_err(|error| Refused::new(&error, error.hint()))?;
+    judge.hear(&account);
+    Ok(account.id)
 }
 
 fn read_template(

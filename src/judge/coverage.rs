@@ -9,7 +9,7 @@ use crate::policy::{Policy, Rule};
 
 /// The coverage of every rule that is on. `findings` are the account's.
 pub(super) fn of(
-    account: &Account,
+    account: &Account<'_>,
     policy: &Policy,
     findings: &[Finding],
 ) -> BTreeMap<Rule, Coverage> {
@@ -21,7 +21,7 @@ pub(super) fn of(
     coverage
 }
 
-fn of_rule(rule: Rule, account: &Account) -> Coverage {
+fn of_rule(rule: Rule, account: &Account<'_>) -> Coverage {
     let shown = match rule {
         Rule::RootAccessKey => account.root.is_some(),
         Rule::OldServiceCredential | Rule::UserWithoutCredentials => {
@@ -33,7 +33,7 @@ fn of_rule(rule: Rule, account: &Account) -> Coverage {
         }
         Rule::StalePassword | Rule::UnlistedUser => true,
     };
-    let look_failed = |user: &User| user.evidence == Evidence::NotReChecked;
+    let look_failed = |user: &User<'_>| user.evidence == Evidence::NotReChecked;
     match (account.form, shown) {
         (Form::ExportedReport, true) => Coverage::Snapshot,
         (Form::ExportedReport, false) => Coverage::NotShown,

@@ -79,7 +79,12 @@ impl<'a> Exemptions<'a> {
     }
 
     /// The exemptions that speak of the user, in the file's order.
-    pub(super) fn speaking_of(&mut self, user: &User, account: AccountId, into: &mut Vec<Match>) {
+    pub(super) fn speaking_of(
+        &mut self,
+        user: &User<'_>,
+        account: AccountId,
+        into: &mut Vec<Match>,
+    ) {
         into.clear();
         if self.list.is_empty() {
             return;

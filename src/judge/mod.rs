@@ -28,7 +28,7 @@ use rules::{Criteria, Draft};
 /// which days are counted.
 #[must_use]
 pub fn judge(
-    accounts: &[Account],
+    accounts: &[Account<'_>],
     allowlist: &Allowlist,
     origin: AllowlistOrigin,
     policy: &Policy,
@@ -58,7 +58,7 @@ impl<'a> Judge<'a> {
     }
 
     /// Judges an account.
-    pub fn hear(&mut self, account: &Account) {
+    pub fn hear(&mut self, account: &Account<'_>) {
         self.heard.push(judge_account(account, self.criteria, &mut self.exemptions));
     }
 
@@ -98,17 +98,17 @@ impl<'a> Judge<'a> {
 
 /// The users whom a sweep cannot clear, so that a second look is due: those with a stale or
 /// unknown password or key, and those with credentials that the report does not show.
-pub fn candidates<'a>(
-    account: &'a Account,
+pub fn candidates<'a, 'd>(
+    account: &'a Account<'d>,
     policy: &'a Policy,
     now: DateTime<Utc>,
-) -> impl Iterator<Item = &'a User> {
+) -> impl Iterator<Item = &'a User<'d>> {
     let criteria = Criteria::new(policy, now);
     account.users.iter().filter(move |user| rules::is_candidate(user, criteria))
 }
 
 fn judge_account(
-    account: &Account,
+    account: &Account<'_>,
     criteria: Criteria<'_>,
     exemptions: &mut Exemptions<'_>,
 ) -> (AuditedAccount, Vec<Finding>) {
@@ -118,7 +118,7 @@ fn judge_account(
     let (mut candidates, mut without_shown_credentials) = (0, 0);
     for user in account.users.iter().chain(&account.root) {
         exemptions.speaking_of(user, account.id, &mut matches);
-        let is_root = account.root.as_ref().is_some_and(|root| std::ptr::eq(root, user));
+        let is_root = account.root.as_ref().is_some_and(|root| std::ptr::addr_eq(root, user));
         if is_root {
             rules::judge_root(user, criteria, &mut drafts);
         } else {
@@ -152,18 +152,18 @@ fn judge_account(
 }
 
 /// Whether no credential was seen where not all kinds were looked for.
-fn is_without_shown_credentials(user: &User) -> bool {
+fn is_without_shown_credentials(user: &User<'_>) -> bool {
     !user.other_credentials_complete && !user.hidden_credentials && rules::shows_no_credential(user)
 }
 
 /// Makes findings of one user's drafts.
-struct Clerk<'a> {
+struct Clerk<'a, 'd> {
     account: AccountId,
-    user: &'a User,
+    user: &'a User<'d>,
     criteria: Criteria<'a>,
 }
 
-impl Clerk<'_> {
+impl Clerk<'_, '_> {
     fn file(
         &self,
         drafts: &mut Vec<Draft<'_>>,
@@ -174,8 +174,8 @@ impl Clerk<'_> {
         let user = self.user;
         let subject = Arc::new(Subject {
             account: self.account,
-            name: user.name.clone(),
-            arn: user.arn.clone(),
+            name: user.name.clone().into_owned(),
+            arn: user.arn.clone().into_owned(),
             user_id: user.id.clone(),
             created: user.created.at(),
             mfa: user.mfa,

@@ -65,7 +65,7 @@ impl<'a> Draft<'a> {
         self
     }
 
-    fn of_key(rule: Rule, user: &'a User, key: &'a AccessKey, verdict: Verdict) -> Self {
+    fn of_key(rule: Rule, user: &'a User<'_>, key: &'a AccessKey<'_>, verdict: Verdict) -> Self {
         let twins = user.access_keys.iter().map(|twin| (&twin.created, &twin.handle));
         Self {
             rule,
@@ -73,7 +73,7 @@ impl<'a> Draft<'a> {
                 kind: CredentialKind::AccessKey,
                 handle: Some(key.handle.clone()),
                 created: key.created.at(),
-                last_used_service: key.last_used_service.clone(),
+                last_used_service: key.last_used_service.as_deref().map(str::to_owned),
             }),
             identity: (Some(&key.created), ordinal(twins, &key.created, &key.handle)),
             verdict,
@@ -92,7 +92,11 @@ fn ordinal<'a>(
 }
 
 /// All that the rules which are on have against an IAM user.
-pub(super) fn judge_user<'a>(user: &'a User, criteria: Criteria<'_>, drafts: &mut Vec<Draft<'a>>) {
+pub(super) fn judge_user<'a>(
+    user: &'a User<'_>,
+    criteria: Criteria<'_>,
+    drafts: &mut Vec<Draft<'a>>,
+) {
     stale_password(user, criteria, drafts);
     for key in &user.access_keys {
         access_key(user, key, criteria, drafts);
@@ -118,7 +122,11 @@ pub(super) fn judge_user<'a>(user: &'a User, criteria: Criteria<'_>, drafts: &mu
 }
 
 /// All that the rules which are on have against the root user, who is never stale.
-pub(super) fn judge_root<'a>(root: &'a User, criteria: Criteria<'_>, drafts: &mut Vec<Draft<'a>>) {
+pub(super) fn judge_root<'a>(
+    root: &'a User<'_>,
+    criteria: Criteria<'_>,
+    drafts: &mut Vec<Draft<'a>>,
+) {
     if !criteria.policy.is_on(Rule::RootAccessKey) {
         return;
     }
@@ -135,7 +143,7 @@ pub(super) fn judge_root<'a>(root: &'a User, criteria: Criteria<'_>, drafts: &mu
     }
 }
 
-fn stale_password<'a>(user: &'a User, criteria: Criteria<'_>, drafts: &mut Vec<Draft<'a>>) {
+fn stale_password<'a>(user: &'a User<'_>, criteria: Criteria<'_>, drafts: &mut Vec<Draft<'a>>) {
     let policy = criteria.policy;
     let Some(password) = &user.password else { return };
     if !policy.is_on(Rule::StalePassword) {
@@ -175,8 +183,8 @@ fn stale_password<'a>(user: &'a User, criteria: Criteria<'_>, drafts: &mut Vec<D
 
 /// The rules about one access key: stale, unrotated, or inactive and left over.
 fn access_key<'a>(
-    user: &'a User,
-    key: &'a AccessKey,
+    user: &'a User<'_>,
+    key: &'a AccessKey<'_>,
     criteria: Criteria<'_>,
     drafts: &mut Vec<Draft<'a>>,
 ) {
@@ -216,7 +224,7 @@ fn access_key<'a>(
 }
 
 fn old_service_credential<'a>(
-    user: &'a User,
+    user: &'a User<'_>,
     credential: &'a OtherCredential,
     criteria: Criteria<'_>,
     drafts: &mut Vec<Draft<'a>>,
@@ -265,7 +273,7 @@ fn hidden_credentials<'a>() -> Draft<'a> {
 }
 
 /// The expiry tag is in force through its day, UTC.
-fn expired_user<'a>(user: &'a User, criteria: Criteria<'_>, drafts: &mut Vec<Draft<'a>>) {
+fn expired_user<'a>(user: &'a User<'_>, criteria: Criteria<'_>, drafts: &mut Vec<Draft<'a>>) {
     let Criteria { policy, now, .. } = criteria;
     let (Some(key), Some(tags)) = (&policy.expiry_tag, &user.tags) else { return };
     if !policy.is_on(Rule::ExpiredUser) {
@@ -281,7 +289,7 @@ fn expired_user<'a>(user: &'a User, criteria: Criteria<'_>, drafts: &mut Vec<Dra
 }
 
 /// When the user was created, for verdicts on the user as such.
-fn created(user: &User) -> Result<Since, Unreadable> {
+fn created(user: &User<'_>) -> Result<Since, Unreadable> {
     match &user.created {
         Stamp::At(moment) => Ok((Reference::Created, *moment)),
         Stamp::Unreadable(field) => Err((**field).clone()),
@@ -292,12 +300,12 @@ fn created(user: &User) -> Result<Since, Unreadable> {
 }
 
 /// Whether neither a password nor a key nor another credential was seen.
-pub(super) fn shows_no_credential(user: &User) -> bool {
+pub(super) fn shows_no_credential(user: &User<'_>) -> bool {
     user.password.is_none() && user.access_keys.is_empty() && user.other_credentials.is_empty()
 }
 
 /// Whether a credential of the user is in use, or may be: what is not known to be unused counts.
-pub(super) fn in_use(user: &User, criteria: Criteria<'_>) -> bool {
+pub(super) fn in_use(user: &User<'_>, criteria: Criteria<'_>) -> bool {
     let unused = |disuse: Disuse| match disuse {
         Disuse::Disabled => true,
         Disuse::Since((_, moment)) => criteria.has_passed(moment),
@@ -317,7 +325,7 @@ pub(super) fn in_use(user: &User, criteria: Criteria<'_>) -> bool {
 
 /// Whether the sweep cannot clear the user, so that a second look is due.
 #[must_use]
-pub(super) fn is_candidate(user: &User, criteria: Criteria<'_>) -> bool {
+pub(super) fn is_candidate(user: &User<'_>, criteria: Criteria<'_>) -> bool {
     let doubtful = |disuse: Disuse| match disuse {
         Disuse::Disabled => false,
         Disuse::Since((_, moment)) => criteria.has_passed(moment),

@@ -36,17 +36,17 @@ pub(super) fn password(password: &Password, user_created: &Stamp) -> Disuse {
 
 /// The key's disuse, whether it is active or not: from the last use; if never used from its
 /// creation.
-pub(super) fn access_key_since(key: &AccessKey) -> Result<Since, Unreadable> {
+pub(super) fn access_key_since(key: &AccessKey<'_>) -> Result<Since, Unreadable> {
     since(&key.last_used, &[&key.created], "access key creation")
 }
 
 /// The key's disuse if it is active.
-pub(super) fn access_key(key: &AccessKey) -> Disuse {
+pub(super) fn access_key(key: &AccessKey<'_>) -> Disuse {
     enabled(&key.active, || access_key_since(key))
 }
 
 /// The age of an active key.
-pub(super) fn access_key_age(key: &AccessKey) -> Disuse {
+pub(super) fn access_key_age(key: &AccessKey<'_>) -> Disuse {
     enabled(&key.active, || created(&key.created, "access key creation"))
 }
 

@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use iam_stocktake::allowlist::{self, Allowlist};
 use iam_stocktake::inventory::{
-    AccessKey, Account, CredentialKind, Evidence, Flag, Form, Handle, OtherCredential, Password,
-    Stamp, User,
+    AccessKey, AccessKeys, Account, CredentialKind, Evidence, Flag, Form, Handle, OtherCredential,
+    Password, Stamp, User,
 };
 use iam_stocktake::judge::{self, AllowlistOrigin, Audit, Finding, Note};
 use iam_stocktake::observe::credential_report;
@@ -130,21 +130,21 @@ pub(crate) fn csv_of(columns: &[&str], rows: &[Row]) -> String {
 }
 
 /// The account that a report of these rows shows.
-pub(crate) fn exported(rows: &[Row]) -> Account {
-    credential_report::parse(&csv(rows), None).unwrap()
+pub(crate) fn exported(rows: &[Row]) -> Account<'static> {
+    credential_report::parse(String::leak(csv(rows)), None).unwrap()
 }
 
 /// A user as a live look shows them: 400 days old, with everything looked for and nothing found.
-pub(crate) fn live_user(name: &str) -> User {
+pub(crate) fn live_user(name: &str) -> User<'static> {
     User {
-        name: name.to_owned(),
-        arn: format!("arn:aws:iam::{ACCOUNT}:user/{name}"),
+        name: name.to_owned().into(),
+        arn: format!("arn:aws:iam::{ACCOUNT}:user/{name}").into(),
         id: Some(format!("AIDA{:X>16}", name.to_ascii_uppercase())),
         created: Stamp::At(days_ago(400)),
         evidence: Evidence::ReChecked,
         mfa: None,
         password: None,
-        access_keys: Vec::new(),
+        access_keys: AccessKeys::new(),
         other_credentials: Vec::new(),
         other_credentials_complete: true,
         hidden_credentials: false,
@@ -153,7 +153,7 @@ pub(crate) fn live_user(name: &str) -> User {
 }
 
 /// An account of live evidence, with a root user who has no key.
-pub(crate) fn live(users: Vec<User>) -> Account {
+pub(crate) fn live(users: Vec<User<'static>>) -> Account<'static> {
     Account {
         id: ACCOUNT.parse().unwrap(),
         partition: "aws".to_owned(),
@@ -175,7 +175,7 @@ pub(crate) fn password(used: i64) -> Password {
 }
 
 /// An active key, created 300 days ago and used so many days ago.
-pub(crate) fn key(id: &str, used: i64) -> AccessKey {
+pub(crate) fn key(id: &str, used: i64) -> AccessKey<'static> {
     AccessKey {
         handle: Handle::Id(id.to_owned()),
         active: Flag::Yes,
@@ -210,17 +210,17 @@ pub(crate) fn allowlist(entries: &[&str]) -> Allowlist {
 }
 
 /// The verdict by the default policy, without exemptions.
-pub(crate) fn judged(account: &Account) -> Audit {
+pub(crate) fn judged(account: &Account<'_>) -> Audit {
     judged_by(account, &Policy::default())
 }
 
 /// The verdict by a policy, without exemptions.
-pub(crate) fn judged_by(account: &Account, policy: &Policy) -> Audit {
+pub(crate) fn judged_by(account: &Account<'_>, policy: &Policy) -> Audit {
     weighed(account, &Allowlist::default(), policy)
 }
 
 /// The verdict on an account.
-pub(crate) fn weighed(account: &Account, allowlist: &Allowlist, policy: &Policy) -> Audit {
+pub(crate) fn weighed(account: &Account<'_>, allowlist: &Allowlist, policy: &Policy) -> Audit {
     let accounts = std::slice::from_ref(account);
     judge::judge(accounts, allowlist, AllowlistOrigin::None, policy, now())
 }

@@ -1,0 +1,124 @@
+//! One row of a credential report: its fields as texts, flags and dates.
+
+use std::borrow::Cow;
+
+use chrono::{DateTime, NaiveDate, Utc};
+use csv::ByteRecord;
+
+use crate::inventory::{Flag, Stamp, Unreadable};
+
+/// Where a column stands, and its name for messages.
+#[derive(Clone, Copy)]
+pub(super) struct Column {
+    pub(super) index: usize,
+    pub(super) name: &'static str,
+}
+
+/// A row, and the file that it was read from.
+#[derive(Clone, Copy)]
+pub(super) struct Row<'a, 'r> {
+    csv: &'a str,
+    record: &'r ByteRecord,
+    /// The byte at which the row begins, if it is the row that it looks like.
+    start: usize,
+}
+
+impl<'a, 'r> Row<'a, 'r> {
+    pub(super) fn new(csv: &'a str, record: &'r ByteRecord) -> Self {
+        // The reader's position lies before the line breaks that it skipped.
+        let end_of_last = record.position().map_or(0, csv::Position::byte);
+        let end_of_last = usize::try_from(end_of_last).unwrap_or(usize::MAX);
+        let rest = csv.as_bytes().get(end_of_last..).unwrap_or_default();
+        let breaks = rest.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+        Self { csv, record, start: end_of_last + breaks }
+    }
+
+    fn field(&self, column: Column) -> &'r [u8] {
+        self.record.get(column.index).unwrap_or_default().trim_ascii()
+    }
+
+    /// The field as text: borrowed from the file where it stands there as it is, which all fields
+    /// do that have no quotes before them in their row.
+    pub(super) fn text(&self, column: Column) -> Cow<'a, str> {
+        let Some(field) = self.record.get(column.index) else { return Cow::Borrowed("") };
+        // The row's fields one behind the other, with a comma between each two.
+        let in_row = self.record.range(column.index).map_or(0, |range| range.start);
+        let start = self.start + in_row + column.index;
+        match self.csv.get(start..start + field.len()) {
+            Some(text) if text.as_bytes() == field => Cow::Borrowed(text),
+            _ => Cow::Owned(String::from_utf8_lossy(field).into_owned()),
+        }
+    }
+
+    /// Whether the field says anything else than that there is nothing.
+    pub(super) fn says_something(&self, column: Column) -> bool {
+        let value = self.field(column);
+        !value.is_empty() && !means_none(value)
+    }
+
+    pub(super) fn flag(&self, column: Column) -> Flag {
+        match self.field(column) {
+            b"true" => Flag::Yes,
+            b"false" => Flag::No,
+            value if value.eq_ignore_ascii_case(b"true") => Flag::Yes,
+            value if value.eq_ignore_ascii_case(b"false") || means_none(value) => Flag::No,
+            value => Flag::Unreadable(unreadable(column, value)),
+        }
+    }
+
+    pub(super) fn stamp(&self, column: Column) -> Stamp {
+        let value = self.field(column);
+        if means_none(value) {
+            return Stamp::Absent;
+        }
+        match date(value) {
+            Some(moment) => Stamp::At(moment),
+            None => Stamp::Unreadable(unreadable(column, value)),
+        }
+    }
+}
+
+/// Whether the report says by this value that there is nothing. An empty field says nothing.
+fn means_none(value: &[u8]) -> bool {
+    // Dates, and most of the rest, end here.
+    matches!(value.first(), Some(b'N' | b'n'))
+        && [b"N/A".as_slice(), b"no_information", b"not_supported"]
+            .iter()
+            .any(|none| value.eq_ignore_ascii_case(none))
+}
+
+fn unreadable(column: Column, value: &[u8]) -> Box<Unreadable> {
+    Box::new(Unreadable {
+        column: column.name.to_owned(),
+        text: String::from_utf8_lossy(value).into_owned(),
+    })
+}
+
+/// A date of the report, to the second: `2026-06-30T12:00:00Z`, `…+00:00`, or any RFC 3339.
+fn date(value: &[u8]) -> Option<DateTime<Utc>> {
+    utc_date(value).or_else(|| {
+        // RFC 3339 begins with a digit; most other values end here.
+        value.first().filter(|byte| byte.is_ascii_digit())?;
+        let parsed = DateTime::parse_from_rfc3339(std::str::from_utf8(value).ok()?).ok()?;
+        DateTime::from_timestamp(parsed.timestamp(), 0)
+    })
+}
+
+/// The form that IAM writes, read without the general parser: a report of a large account is
+/// mostly dates.
+fn utc_date(value: &[u8]) -> Option<DateTime<Utc>> {
+    let stamp = value.strip_suffix(b"Z").or_else(|| value.strip_suffix(b"+00:00"))?;
+    let [y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2, b'T', h1, h2, b':', n1, n2, b':', s1, s2] =
+        *stamp
+    else {
+        return None;
+    };
+    let two = |tens: u8, ones: u8| {
+        let (tens, ones) = (tens.wrapping_sub(b'0'), ones.wrapping_sub(b'0'));
+        (tens < 10 && ones < 10).then(|| u32::from(tens * 10 + ones))
+    };
+    let year = i32::try_from(two(y1, y2)? * 100 + two(y3, y4)?).ok()?;
+    NaiveDate::from_ymd_opt(year, two(m1, m2)?, two(d1, d2)?)?
+        .and_hms_opt(two(h1, h2)?, two(n1, n2)?, two(s1, s2)?)
+        .map(|moment| moment.and_utc())
+}
