@@ -7,7 +7,7 @@ pub(super) const MIN_LITERALS: usize = 3;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pattern {
     text: String,
-    /// The literal parts between the stars, in lower case.
+    /// The literal parts between the stars.
     parts: Vec<String>,
 }
 
@@ -28,7 +28,7 @@ impl Pattern {
         if text.chars().filter(|c| *c != '*').count() < MIN_LITERALS {
             return Err(PatternError::TooBroad);
         }
-        let parts = text.split('*').map(str::to_ascii_lowercase).collect();
+        let parts = text.split('*').map(str::to_owned).collect();
         Ok(Self { text: text.to_owned(), parts })
     }
 
@@ -38,26 +38,35 @@ impl Pattern {
         &self.text
     }
 
-    /// Whether the whole of `lower_case_name` matches.
+    /// Whether the whole of the name matches, compared without case.
     #[must_use]
-    pub fn matches(&self, lower_case_name: &str) -> bool {
+    pub fn matches(&self, name: &str) -> bool {
         let [first, middle @ .., last] = self.parts.as_slice() else {
-            return self.parts.first().is_some_and(|only| only == lower_case_name);
+            return self.parts.first().is_some_and(|only| only.eq_ignore_ascii_case(name));
         };
-        // Most names differ in the first character already; every user meets every pattern.
-        if first.bytes().next().is_some_and(|byte| !lower_case_name.as_bytes().starts_with(&[byte]))
-        {
-            return false;
-        }
-        let Some(rest) = lower_case_name.strip_prefix(first.as_str()) else { return false };
-        let Some(mut rest) = rest.strip_suffix(last.as_str()) else { return false };
-        for part in middle {
+        let Some(rest) = without_start(name.as_bytes(), first.as_bytes()) else { return false };
+        let Some(mut rest) = without_end(rest, last.as_bytes()) else { return false };
+        for part in middle.iter().filter(|part| !part.is_empty()) {
             // The leftmost place leaves most room for the parts behind it.
-            let Some(at) = rest.find(part.as_str()) else { return false };
-            rest = rest.get(at + part.len()..).unwrap_or_default();
+            let part = part.as_bytes();
+            let at = (0..rest.len()).find(|at| {
+                rest.get(*at..*at + part.len()).is_some_and(|it| it.eq_ignore_ascii_case(part))
+            });
+            let Some(behind) = at.and_then(|at| rest.get(at + part.len()..)) else { return false };
+            rest = behind;
         }
         true
     }
+}
+
+fn without_start<'a>(text: &'a [u8], start: &[u8]) -> Option<&'a [u8]> {
+    let (head, rest) = text.split_at_checked(start.len())?;
+    head.eq_ignore_ascii_case(start).then_some(rest)
+}
+
+fn without_end<'a>(text: &'a [u8], end: &[u8]) -> Option<&'a [u8]> {
+    let (rest, tail) = text.split_at_checked(text.len().checked_sub(end.len())?)?;
+    tail.eq_ignore_ascii_case(end).then_some(rest)
 }
 
 /// Whether IAM takes the character in a user name: `[\w+=,.@-]`.
@@ -81,6 +90,9 @@ mod tests {
             ("*-bot", "deploy-bot2", false),
             ("a*b*c", "abbc", true),
             ("a*b*c", "acb", false),
+            ("a*b*c", "ABxbC", true),
+            ("ab**c", "abc", true),
+            ("ab**c", "ab", false),
             // The first and the last part may not share characters.
             ("aba*aba", "aba", false),
             ("aba*aba", "ababa", false),

@@ -1,6 +1,6 @@
 //! Which exemptions speak of a user, which of them cover a finding, and what became of each.
 
-use std::collections::HashMap;
+use std::cmp::Ordering;
 
 use chrono::NaiveDate;
 
@@ -14,10 +14,10 @@ use crate::policy::Rule;
 pub(super) struct Exemptions<'a> {
     list: &'a [Exemption],
     today: NaiveDate,
-    by_name: HashMap<String, Vec<usize>>,
+    /// The exemptions of one user each, by name without case.
+    by_name: Vec<(&'a str, usize)>,
     patterns: Vec<usize>,
     tallies: Vec<Tally>,
-    lower_case_name: String,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -47,18 +47,16 @@ enum Cover {
 impl<'a> Exemptions<'a> {
     pub(super) fn new(allowlist: &'a Allowlist, today: NaiveDate) -> Self {
         let list = allowlist.exemptions.as_slice();
-        let mut by_name: HashMap<String, Vec<usize>> = HashMap::new();
-        let mut patterns = Vec::new();
+        let (mut by_name, mut patterns) = (Vec::new(), Vec::new());
         for (index, exemption) in list.iter().enumerate() {
             match &exemption.user {
-                UserSelector::Name(name) => {
-                    by_name.entry(name.to_ascii_lowercase()).or_default().push(index);
-                }
+                UserSelector::Name(name) => by_name.push((name.as_str(), index)),
                 UserSelector::Pattern(_) => patterns.push(index),
             }
         }
+        by_name.sort_by(|(a, _), (b, _)| compare_without_case(a, b));
         let tallies = vec![Tally::default(); list.len()];
-        Self { list, today, by_name, patterns, tallies, lower_case_name: String::new() }
+        Self { list, today, by_name, patterns, tallies }
     }
 
     /// Notes that an account is audited, so that its exemptions can be called unused.
@@ -86,14 +84,15 @@ impl<'a> Exemptions<'a> {
         into: &mut Vec<Match>,
     ) {
         into.clear();
-        if self.list.is_empty() {
-            return;
-        }
-        self.lower_case_name.clear();
-        self.lower_case_name.push_str(&user.name);
-        self.lower_case_name.make_ascii_lowercase();
-        let named = self.by_name.get(&self.lower_case_name).map_or(&[][..], Vec::as_slice);
-        for &index in named.iter().chain(&self.patterns) {
+        // Searched and matched in place: a copy in lower case would cost more than all the rest.
+        let below = |(name, _): &(&str, usize)| compare_without_case(name, &user.name).is_lt();
+        let first = self.by_name.partition_point(below);
+        let named = self
+            .by_name
+            .iter()
+            .skip(first)
+            .map_while(|(name, index)| name.eq_ignore_ascii_case(&user.name).then_some(index));
+        for &index in named.chain(&self.patterns) {
             let (Some(exemption), Some(tally)) =
                 (self.list.get(index), self.tallies.get_mut(index))
             else {
@@ -104,7 +103,7 @@ impl<'a> Exemptions<'a> {
             }
             let by_case_only = match &exemption.user {
                 UserSelector::Name(name) => *name != user.name,
-                UserSelector::Pattern(pattern) if pattern.matches(&self.lower_case_name) => false,
+                UserSelector::Pattern(pattern) if pattern.matches(&user.name) => false,
                 UserSelector::Pattern(_) => continue,
             };
             let untested_user_id = exemption.user_id.is_some() && user.id.is_none();
@@ -177,6 +176,11 @@ impl<'a> Exemptions<'a> {
         };
         self.list.iter().zip(&self.tallies).map(review).collect()
     }
+}
+
+fn compare_without_case(a: &str, b: &str) -> Ordering {
+    let lower_case = |byte: u8| byte.to_ascii_lowercase();
+    a.bytes().map(lower_case).cmp(b.bytes().map(lower_case))
 }
 
 fn covers(exemption: &Exemption, draft: &Draft<'_>) -> Cover {
