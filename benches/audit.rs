@@ -14,13 +14,17 @@ use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use csv::ByteRecord;
-use iam_stocktake::judge::{AllowlistOrigin, judge};
+use iam_stocktake::allowlist;
+use iam_stocktake::judge::{AllowlistOrigin, Audit, judge};
 use iam_stocktake::observe::credential_report::parse;
 use iam_stocktake::policy::Policy;
+use iam_stocktake::report::{self, MarkdownOptions, TableOptions};
 
 fn audit(criterion: &mut Criterion) {
     let csv = organisation::report(0, organisation::USERS_PER_ACCOUNT);
-    let allowlist = organisation::allowlist();
+    let yaml = organisation::allowlist();
+    let today = organisation::now().date_naive();
+    let allowlist = allowlist::parse(yaml.as_bytes(), today).unwrap();
     let policy = Policy::new(&allowlist.policy, None);
     let now = organisation::now();
     let mut group = criterion.benchmark_group("audit");
@@ -45,6 +49,25 @@ fn audit(criterion: &mut Criterion) {
             let accounts = [parse(black_box(&csv), None).unwrap()];
             judge(&accounts, &allowlist, AllowlistOrigin::None, &policy, now)
         });
+    });
+    group.finish();
+    let accounts = [parse(&csv, None).unwrap()];
+    reports(criterion, &judge(&accounts, &allowlist, AllowlistOrigin::None, &policy, now));
+}
+
+/// Writing the verdict down, apart from reaching it.
+fn reports(criterion: &mut Criterion, audit: &Audit) {
+    let mut group = criterion.benchmark_group("report");
+    group.bench_function("json", |bencher| bencher.iter(|| report::json::json(audit)));
+    let markdown = |max_rows| {
+        let options = MarkdownOptions { max_rows, ..MarkdownOptions::default() };
+        report::markdown(audit, &options).unwrap()
+    };
+    group.bench_function("markdown, 200 rows", |bencher| bencher.iter(|| markdown(200)));
+    group.bench_function("markdown, all rows", |bencher| bencher.iter(|| markdown(0)));
+    let options = TableOptions { color: false, width: None, max_rows: 200 };
+    group.bench_function("table, 200 rows", |bencher| {
+        bencher.iter(|| report::table(audit, options));
     });
     group.finish();
 }

@@ -24,6 +24,7 @@ use std::thread;
 use std::time::Instant;
 
 use csv::ByteRecord;
+use iam_stocktake::allowlist;
 use iam_stocktake::judge::{AllowlistOrigin, Judge};
 use iam_stocktake::observe::{credential_report, export};
 use iam_stocktake::policy::Policy;
@@ -86,7 +87,9 @@ fn plain_read(directory: &Path) {
 
 /// Each of the threads takes the next file until none is left.
 fn parse_and_judge(directory: &Path, threads: usize) {
-    let allowlist = organisation::allowlist();
+    let yaml = organisation::allowlist();
+    let today = organisation::now().date_naive();
+    let allowlist = allowlist::parse(yaml.as_bytes(), today).unwrap();
     let policy = Policy::new(&allowlist.policy, None);
     let (files, next) = (files(directory), AtomicUsize::new(0));
     let work = || {

@@ -11,6 +11,7 @@ mod support;
 
 use std::collections::BTreeMap;
 
+use chrono::TimeDelta;
 use iam_stocktake::allowlist::{Allowlist, Term};
 use iam_stocktake::inventory::{
     AccessKey, Account, CredentialKind, Evidence, Flag, Password, Stamp, Unreadable, User,
@@ -705,6 +706,31 @@ fn a_live_look_that_failed_leaves_every_rule_incomplete() {
     let audit = judged_by(&live(vec![failed]), &everything());
     assert_eq!(coverage(&audit), Rule::ALL.map(|rule| (rule.id(), "incomplete")));
     assert_eq!(audit.outcome(), Outcome::Incomplete);
+}
+
+#[test]
+fn live_evidence_older_than_a_day_is_incomplete() {
+    let audited = |hours| {
+        let report_generated_at = Some(now() - TimeDelta::hours(hours));
+        judged(&Account { report_generated_at, ..live(vec![with_key("alice")]) })
+    };
+    assert_eq!(audited(24).outcome(), Outcome::Clean);
+    assert_eq!(audited(25).outcome(), Outcome::Incomplete);
+    let undated = Account { report_generated_at: None, ..live(vec![with_key("alice")]) };
+    assert_eq!(judged(&undated).outcome(), Outcome::Incomplete);
+}
+
+#[test]
+fn a_candidate_whom_nobody_looked_at_again_lets_nothing_be_cleared() {
+    let unchecked = |used| User {
+        evidence: Evidence::CredentialReport,
+        access_keys: smallvec![key("AKIAXXXXXXXXXXXXAAAA", used)],
+        ..live_user("alice")
+    };
+    let of_keys =
+        |used| judged(&live(vec![unchecked(used)])).accounts[0].coverage[&Rule::StaleAccessKey];
+    assert_eq!(of_keys(1), Coverage::Complete, "the sweep clears the healthy");
+    assert_eq!(of_keys(100), Coverage::Snapshot);
 }
 
 /// The rules that live evidence of this user (and a root user, if there is one) leaves incomplete.

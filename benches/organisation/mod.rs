@@ -3,7 +3,6 @@
 use std::fmt::Write as _;
 
 use chrono::{DateTime, Duration, Utc};
-use iam_stocktake::allowlist::{self, Allowlist};
 
 /// IAM's limit, and so the largest report that there is.
 pub(crate) const USERS_PER_ACCOUNT: usize = 5_000;
@@ -104,7 +103,7 @@ fn row(csv: &mut String, dice: &mut Dice, account: u64, number: usize) {
 }
 
 /// Fifty exemptions, five of them patterns; a third of them names users that there are.
-pub(crate) fn allowlist() -> Allowlist {
+pub(crate) fn allowlist() -> String {
     let mut yaml = "version: 1\nexemptions:\n".to_owned();
     let end = "reason: A reason\n    owner: \"@acme/platform\"\n    expires: 2027-01-31\n";
     for number in 1..=15 {
@@ -117,7 +116,7 @@ pub(crate) fn allowlist() -> Allowlist {
         write!(yaml, "  - pattern: \"{pattern}\"\n    credentials: [access-key]\n    {end}")
             .unwrap();
     }
-    allowlist::parse(yaml.as_bytes(), now().date_naive()).unwrap()
+    yaml
 }
 
 /// Numbers that look like chance and are the same in every run (SplitMix64).

@@ -17,7 +17,7 @@ fuzz_target!(|bytes: &[u8]| {
     };
     for diagnostic in &diagnostics {
         for color in [false, true] {
-            allowlist::render(diagnostic, "iam-allowlist.yml", &source, color);
+            let _ = allowlist::render(diagnostic, "iam-allowlist.yml", &source, color);
         }
     }
 });

@@ -85,8 +85,8 @@ struct Refused {
 }
 
 impl Refused {
-    fn new(message: impl ToString, hint: &str) -> Self {
-        Self { message: message.to_string(), hint: hint.to_owned() }
+    fn new(message: impl Into<String>, hint: &str) -> Self {
+        Self { message: message.into(), hint: hint.to_owned() }
     }
 }
 
@@ -173,7 +173,7 @@ fn hear_one(
     let export = export::recognise(bytes).map_err(|error| {
         let hint = "export it with: aws iam generate-credential-report; \
                     aws iam get-credential-report > report.json";
-        Refused::new(error, hint)
+        Refused::new(error.to_string(), hint)
     })?;
     let generated_at = export.generated_at.or(settings.report_generated_at);
     if generated_at.is_some_and(|at| at > settings.now) {
@@ -181,7 +181,7 @@ fn hear_one(
         return Err(Refused::new(message, "check --report-generated-at, --now and the clock"));
     }
     let account = credential_report::parse(&export.csv, generated_at)
-        .map_err(|error| Refused::new(&error, error.hint()))?;
+        .map_err(|error| Refused::new(error.to_string(), error.hint()))?;
     judge.hear(&account);
     Ok(account.id)
 }

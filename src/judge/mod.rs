@@ -146,7 +146,7 @@ fn judge_account(
             Form::ExportedReport => without_shown_credentials,
             Form::Live => 0,
         },
-        coverage: coverage::of(account, criteria.policy, &findings),
+        coverage: coverage::of(account, criteria, &findings),
     };
     (audited, findings)
 }

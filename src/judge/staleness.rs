@@ -5,7 +5,7 @@
 use chrono::{DateTime, Utc};
 
 use super::finding::Reference;
-use crate::inventory::{AccessKey, Flag, OtherCredential, Password, Stamp, Unreadable};
+use crate::inventory::{AccessKey, Flag, Handle, OtherCredential, Password, Stamp, Unreadable};
 
 /// The date from which disuse is counted.
 pub(super) type Since = (Reference, DateTime<Utc>);
@@ -30,14 +30,15 @@ pub(super) fn days(now: DateTime<Utc>, reference: DateTime<Utc>) -> i64 {
 /// known either from the user's creation.
 pub(super) fn password(password: &Password, user_created: &Stamp) -> Disuse {
     enabled(&password.enabled, || {
-        since(&password.last_used, &[&password.last_changed, user_created], "password_last_changed")
+        let column = || "password_last_changed".to_owned();
+        since(&password.last_used, &[&password.last_changed, user_created], column)
     })
 }
 
 /// The key's disuse, whether it is active or not: from the last use; if never used from its
 /// creation.
 pub(super) fn access_key_since(key: &AccessKey<'_>) -> Result<Since, Unreadable> {
-    since(&key.last_used, &[&key.created], "access key creation")
+    since(&key.last_used, &[&key.created], || created_column("access_key", &key.handle))
 }
 
 /// The key's disuse if it is active.
@@ -47,12 +48,14 @@ pub(super) fn access_key(key: &AccessKey<'_>) -> Disuse {
 
 /// The age of an active key.
 pub(super) fn access_key_age(key: &AccessKey<'_>) -> Disuse {
-    enabled(&key.active, || created(&key.created, "access key creation"))
+    enabled(&key.active, || created(&key.created, || created_column("access_key", &key.handle)))
 }
 
 /// The age of an active credential that bears no last-used date.
 pub(super) fn other_age(credential: &OtherCredential) -> Disuse {
-    enabled(&credential.active, || created(&credential.created, "creation"))
+    enabled(&credential.active, || {
+        created(&credential.created, || created_column("cert", &credential.handle))
+    })
 }
 
 fn enabled(flag: &Flag, since: impl FnOnce() -> Result<Since, Unreadable>) -> Disuse {
@@ -65,7 +68,11 @@ fn enabled(flag: &Flag, since: impl FnOnce() -> Result<Since, Unreadable>) -> Di
 
 /// The last use, or the first of `fallbacks` that is there. An unreadable date before that is the
 /// end: the dates behind it would only make a guess.
-fn since(last_used: &Stamp, fallbacks: &[&Stamp], column: &str) -> Result<Since, Unreadable> {
+fn since(
+    last_used: &Stamp,
+    fallbacks: &[&Stamp],
+    column: impl FnOnce() -> String,
+) -> Result<Since, Unreadable> {
     match last_used {
         Stamp::At(moment) => return Ok((Reference::LastUsed, *moment)),
         Stamp::Unreadable(field) => return Err((**field).clone()),
@@ -78,18 +85,26 @@ fn since(last_used: &Stamp, fallbacks: &[&Stamp], column: &str) -> Result<Since,
             Stamp::Absent => {}
         }
     }
-    Err(no_date(column))
+    Err(no_date(column()))
 }
 
-fn created(stamp: &Stamp, column: &str) -> Result<Since, Unreadable> {
+fn created(stamp: &Stamp, column: impl FnOnce() -> String) -> Result<Since, Unreadable> {
     match stamp {
         Stamp::At(moment) => Ok((Reference::Created, *moment)),
         Stamp::Unreadable(field) => Err((**field).clone()),
-        Stamp::Absent => Err(no_date(column)),
+        Stamp::Absent => Err(no_date(column())),
+    }
+}
+
+/// Where the creation of a credential would stand: the report's column, or the API's field.
+fn created_column(kind: &str, handle: &Handle) -> String {
+    match handle {
+        Handle::Slot(slot) => format!("{kind}_{slot}_last_rotated"),
+        Handle::Id(_) => "CreateDate".to_owned(),
     }
 }
 
 /// An enabled credential that nothing dates.
-fn no_date(column: &str) -> Unreadable {
-    Unreadable { column: column.to_owned(), text: "N/A".to_owned() }
+fn no_date(column: String) -> Unreadable {
+    Unreadable { column, text: "N/A".to_owned() }
 }
