@@ -115,10 +115,14 @@ fn push_seconds(text: &mut String, moment: DateTime<Utc>) {
         (moment.minute(), Some(':')),
         (moment.second(), Some('Z')),
     ];
+    // None of the numbers has more than two digits.
+    let digit = |number: u32| char::from_digit(number, 10).unwrap_or('?');
     for (number, behind) in parts {
-        text.extend(char::from_digit(number / 10, 10));
-        text.extend(char::from_digit(number % 10, 10));
-        text.extend(behind);
+        text.push(digit(number / 10));
+        text.push(digit(number % 10));
+        if let Some(behind) = behind {
+            text.push(behind);
+        }
     }
 }
 
