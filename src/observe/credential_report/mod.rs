@@ -2,7 +2,7 @@
 //!
 //! Source: "Get credential reports for your AWS account", IAM User Guide. Columns are found by
 //! their header names. What is wrong with the file as a whole is an error; a single field that
-//! cannot be read is kept as [`Unreadable`] and stops nothing.
+//! cannot be read is kept as [`Unreadable`](crate::inventory::Unreadable) and stops nothing.
 
 mod columns;
 mod row;
