@@ -301,9 +301,15 @@ fn an_arn_that_cannot_be_read_passes_if_another_names_the_account() {
 fn a_row_with_too_few_or_too_many_fields_is_refused_with_its_line() {
     let report = csv(&rows());
     let cut = &report[..report.rfind(",N/A").unwrap()];
-    assert_eq!(refused(cut).to_string(), "line 4 has 21 fields where the header has 22");
+    assert_eq!(
+        refused(cut).to_string(),
+        "line 4 has 21 fields where the header has 22: was the file cut or edited?"
+    );
     let shifted = report.replace("\"smith,john\"", "smith,john");
-    assert_eq!(refused(&shifted).to_string(), "line 4 has 23 fields where the header has 22");
+    assert_eq!(
+        refused(&shifted).to_string(),
+        "line 4 has 23 fields where the header has 22: was the file cut or edited?"
+    );
 }
 
 #[test]
@@ -496,8 +502,14 @@ fn what_is_something_else_is_named() {
         (b"PK\x05\x06\0\0", "a zip archive or a spreadsheet"),
         (b"\x1F\x8B\x08\0", "gzip-compressed data"),
         (unpaired, "damaged UTF-16 text"),
-        (b"user;arn;user_creation_time\n", "text that is neither CSV nor base64"),
-        (b"user\tarn\tuser_creation_time\n", "text that is neither CSV nor base64"),
+        (
+            b"user;arn;user_creation_time\n",
+            "a table that something has written anew without commas",
+        ),
+        (
+            b"user\tarn\tuser_creation_time\n",
+            "a table that something has written anew without commas",
+        ),
         ("Zugang gesperrt für alle".as_bytes(), "text that is neither CSV nor base64"),
         (images.as_bytes(), "base64 of something else than a CSV"),
         (b"Unable to locate credentials.", "text that is neither CSV nor base64"),
@@ -548,7 +560,7 @@ fn base64_that_was_cut_is_not_taken_for_a_shorter_report() {
     let in_the_middle_of_a_row = recognised(&base64[..base64.len() / 8 * 4]);
     assert_eq!(
         refused(&in_the_middle_of_a_row.csv).to_string(),
-        "line 2 has 2 fields where the header has 22"
+        "line 2 has 2 fields where the header has 22: was the file cut or edited?"
     );
 }
 

@@ -769,11 +769,48 @@ fn credentials_that_nobody_saw_leave_every_rule_about_keys_incomplete() {
         ["stale-access-key", "inactive-access-key", "unrotated-access-key"]
     );
     let row = Row::of("alice").key_used(1, 1).with("additional_credentials_info", "3 keys");
-    let audit = judged_by(&exported(&[row]), &everything());
+    let account = exported(&[row]);
+    let audit = judged_by(&account, &everything());
     let coverage = &audit.accounts[0].coverage;
     assert_eq!(coverage[&Rule::StaleAccessKey], Coverage::Incomplete);
-    assert_eq!(coverage[&Rule::InactiveAccessKey], Coverage::NotShown);
-    assert_eq!(coverage[&Rule::UnrotatedAccessKey], Coverage::NotShown);
+    assert_eq!(coverage[&Rule::InactiveAccessKey], Coverage::Incomplete);
+    assert_eq!(coverage[&Rule::UnrotatedAccessKey], Coverage::Incomplete);
+    // With the stale rule off, the others must not pass for clean.
+    let others =
+        policy(&[(Rule::StaleAccessKey, Level::Off), (Rule::UnrotatedAccessKey, Level::Error)]);
+    assert_eq!(judged_by(&account, &others).outcome(), Outcome::Incomplete);
+    // A rule of notices does not stop a run.
+    assert_eq!(judged(&account).accounts[0].coverage[&Rule::InactiveAccessKey], Coverage::NotShown);
+}
+
+#[test]
+fn hidden_credentials_of_the_root_user_are_not_taken_for_none() {
+    let row = Row::of("<root_account>").with("additional_credentials_info", "3 access keys");
+    let audit = judged(&exported(&[row]));
+    assert_eq!(audit.accounts[0].incomplete_rules().collect::<Vec<_>>(), [Rule::RootAccessKey]);
+}
+
+#[test]
+fn an_exemption_of_the_root_user_is_not_unused_where_no_root_user_was_seen() {
+    let list = allowlist(&[
+        "{user: <root_account>, rules: [root-access-key], reason: r, owner: o, expires: 2026-12-31}",
+    ]);
+    let matched =
+        |rows: &[Row]| weighed(&exported(rows), &list, &Policy::default()).exemptions[0].matched;
+    assert_eq!(matched(&[Row::of("alice")]), Matched::NotAudited);
+    assert_eq!(matched(&[Row::of("alice"), Row::of("<root_account>")]), Matched::Users(1));
+}
+
+#[test]
+fn an_unlisted_user_whose_exemption_cannot_be_tested_says_so() {
+    let list = allowlist(&[
+        "{user: alice, user_id: AIDACKCEVSQ6C2EXAMPLE, reason: r, owner: o, expires: 2026-12-31}",
+    ]);
+    let unlisted = policy(&[(Rule::UnlistedUser, Level::Error)]);
+    let account = exported(&[Row::of("alice").key_used(1, 1)]);
+    let audit = weighed(&account, &list, &unlisted);
+    assert_eq!(audit.findings[0].rule, Rule::UnlistedUser);
+    assert_eq!(audit.findings[0].notes, [Note::ExemptionNeedsLiveEvidence(0)]);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use chrono::NaiveDate;
+use chrono::{Days, NaiveDate};
 
 use crate::inventory::CredentialKind;
 use crate::policy::Rule;
@@ -60,7 +60,17 @@ impl Excused<'_> {
     }
 }
 
+/// How long a suggested exemption holds.
+const SUGGESTED_DAYS: u32 = 90;
+
 impl Suggestion {
+    /// The last day of an exemption that is suggested `today`, where exemptions may reach
+    /// `max_days` ahead.
+    #[must_use]
+    pub fn last_day(today: NaiveDate, max_days: u32) -> NaiveDate {
+        today + Days::new(SUGGESTED_DAYS.min(max_days).into())
+    }
+
     /// Makes one exemption of a user's stale credentials, and one for each other rule.
     #[must_use]
     pub fn gather<'a>(

@@ -6,7 +6,8 @@ use chrono::{Days, NaiveDate};
 
 use super::{Exit, Streams, files};
 use crate::allowlist::{self, Allowlist, Diagnostic, Suggestion, lapsing, render};
-use crate::policy::{DEFAULT_MAX_EXEMPTION_DAYS, Level, Rule};
+use crate::judge::Status;
+use crate::policy::{Level, Rule};
 use crate::report::json::v1;
 use crate::report::visible;
 use crate::settings::{Input, SuggestSettings};
@@ -106,9 +107,6 @@ pub(super) fn schema(streams: &mut Streams<'_>) -> Exit {
     streams.print(&format!("{text}\n"))
 }
 
-/// How long a suggested exemption holds unless told otherwise.
-const SUGGESTED_DAYS: u64 = 90;
-
 /// Prints the exemptions to paste for the findings of an audit.
 pub(super) fn suggest(settings: &SuggestSettings, streams: &mut Streams<'_>) -> Exit {
     match run_suggest(settings, streams) {
@@ -138,9 +136,12 @@ fn run_suggest(
         let message = format!("has the schema `{}`, not `{}`", audit.schema, v1::SCHEMA);
         return Err((message, "use the iam-stocktake that made it".to_owned()));
     }
-    let reach = u64::from(audit.policy.max_exemption_days.min(DEFAULT_MAX_EXEMPTION_DAYS));
-    let default = settings.today + Days::new(SUGGESTED_DAYS.min(reach));
-    let expires = settings.expires.unwrap_or(default);
+    let reach = audit.policy.max_exemption_days;
+    let expires = settings.expires.unwrap_or_else(|| Suggestion::last_day(settings.today, reach));
+    if expires > settings.today + Days::new(reach.into()) {
+        let message = format!("its policy lets an exemption reach {reach} days, not to {expires}");
+        return Err((message, "give an earlier day to --expires".to_owned()));
+    }
     let suggestions = suggestions(&audit, settings, expires);
     if suggestions.is_empty() {
         let message = "has no open finding that this asks for".to_owned();
@@ -155,7 +156,8 @@ fn suggestions(
     expires: NaiveDate,
 ) -> Vec<Suggestion> {
     let asked = |finding: &&v1::Finding| {
-        finding.status != "exempted"
+        // What nobody can judge is to be found out, not to be excused.
+        finding.status == Status::Open.id()
             && finding.level != Level::Notice.id()
             && settings.id.as_ref().is_none_or(|id| *id == finding.id)
             && settings.user.as_ref().is_none_or(|user| user.eq_ignore_ascii_case(&finding.user))

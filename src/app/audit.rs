@@ -1,10 +1,12 @@
 //! `iam-stocktake audit`: observe, judge, report.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
+
+use chrono::TimeDelta;
 
 use super::{Exit, Streams, files};
 use crate::allowlist::{self, Allowlist};
@@ -24,6 +26,7 @@ pub(super) fn audit(settings: &AuditSettings, streams: &mut Streams<'_>) -> Exit
 
 /// An `Err` has been told to the user.
 fn run(settings: &AuditSettings, streams: &mut Streams<'_>) -> Result<Exit, Exit> {
+    check_outputs(settings, streams)?;
     // All inputs are read before anything stops, so that one run tells all that is wrong.
     let read = read_allowlist(settings, streams);
     let template = read_template(settings.template.as_deref(), streams);
@@ -38,6 +41,26 @@ fn run(settings: &AuditSettings, streams: &mut Streams<'_>) -> Result<Exit, Exit
     let writer = Writer { audit: &audit, settings, template };
     let written = writer.write(streams)?;
     Ok(written.max(exit_of(&audit, settings.fail_on)))
+}
+
+/// Refuses outputs that would undo each other, and a template that nothing would use.
+fn check_outputs(settings: &AuditSettings, streams: &mut Streams<'_>) -> Result<(), Exit> {
+    let mut seen = BTreeSet::new();
+    for output in &settings.outputs {
+        let path = std::path::absolute(&output.path).unwrap_or_else(|_| output.path.clone());
+        if !seen.insert(path) {
+            let name = output.path.display().to_string();
+            streams.error(&format!("--output {}: the file is named twice", visible(&name)));
+            return Err(Exit::Usage);
+        }
+    }
+    let mut formats = settings.outputs.iter().map(|output| output.format).chain(settings.stdout);
+    if settings.template.is_some() && !formats.any(|format| format == Format::Markdown) {
+        streams.error("--template is for the Markdown report, and none was asked for");
+        streams.hint("add --format markdown, or --output FILE.md");
+        return Err(Exit::Usage);
+    }
+    Ok(())
 }
 
 fn exit_of(audit: &Audit, fail_on: FailOn) -> Exit {
@@ -155,6 +178,9 @@ fn tell_refused(
     if all_good { Ok(()) } else { Err(Exit::Usage) }
 }
 
+/// How far IAM's clock may be ahead of ours.
+const CLOCK_SKEW: TimeDelta = TimeDelta::minutes(5);
+
 /// Judges the account of one report. `piped` is what standard input held.
 fn hear_one(
     input: &Input,
@@ -175,8 +201,14 @@ fn hear_one(
                     aws iam get-credential-report > report.json";
         Refused::new(error.to_string(), hint)
     })?;
-    let generated_at = export.generated_at.or(settings.report_generated_at);
-    if generated_at.is_some_and(|at| at > settings.now) {
+    let generated_at = match (export.generated_at, settings.report_generated_at) {
+        (Some(own), Some(given)) if own != given => {
+            let message = format!("the file says itself when it was generated: {own}");
+            return Err(Refused::new(message, "leave out --report-generated-at"));
+        }
+        (own, given) => own.or(given),
+    };
+    if generated_at.is_some_and(|at| at - settings.now > CLOCK_SKEW) {
         let message = "the report was generated after the moment of the audit";
         return Err(Refused::new(message, "check --report-generated-at, --now and the clock"));
     }
@@ -272,6 +304,8 @@ impl Writer<'_> {
 }
 
 fn unwritten(name: &str, error: &io::Error, streams: &mut Streams<'_>) -> Exit {
-    streams.error(&format!("{} cannot be written: {error}", visible(name)));
+    // The error itself may name the file beside the target that was being written.
+    let reason = error.kind();
+    streams.error(&format!("{} cannot be written: {reason}", visible(name)));
     Exit::WriteFailed
 }

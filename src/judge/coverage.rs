@@ -8,7 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::finding::{Coverage, Finding, Status};
 use super::rules::{self, Criteria};
 use crate::inventory::{Account, Evidence, Form, User};
-use crate::policy::Rule;
+use crate::policy::{Level, Rule};
 
 /// Live evidence that is older says nothing about today.
 const LIVE_HOURS: i64 = 24;
@@ -22,6 +22,13 @@ pub(super) fn of(
     let whole = of_account(account, criteria);
     let of_rule = |rule| match (account.form, is_shown(rule, account)) {
         (_, true) => whole,
+        // A user whose keys are hidden is an exception, not what the user chose to do without.
+        (Form::ExportedReport, false)
+            if [Rule::UnrotatedAccessKey, Rule::InactiveAccessKey].contains(&rule)
+                && criteria.policy.level(rule) >= Level::Warning =>
+        {
+            Coverage::Incomplete
+        }
         (Form::ExportedReport, false) => Coverage::NotShown,
         (Form::Live, false) => Coverage::Incomplete,
     };

@@ -7,7 +7,7 @@ use chrono::NaiveDate;
 use super::finding::{Matched, Note, ReviewedExemption};
 use super::rules::Draft;
 use crate::allowlist::{Allowlist, CredentialSelector, Exemption, Term, UserSelector};
-use crate::inventory::{AccountId, CredentialKind, Handle, User};
+use crate::inventory::{Account, AccountId, CredentialKind, Handle, ROOT_USER, User};
 use crate::policy::Rule;
 
 /// The exemptions, ready to be asked about many users, with a tally of whom they matched.
@@ -59,10 +59,13 @@ impl<'a> Exemptions<'a> {
         Self { list, today, by_name, patterns, tallies }
     }
 
-    /// Notes that an account is audited, so that its exemptions can be called unused.
-    pub(super) fn enter(&mut self, account: AccountId) {
+    /// Notes that an account is audited, so that its exemptions can be called unused. Without a
+    /// root user in the evidence, nothing is known of the root user's exemptions.
+    pub(super) fn enter(&mut self, account: &Account<'_>) {
         for (exemption, tally) in self.list.iter().zip(&mut self.tallies) {
-            tally.account_audited |= exemption.account.is_none_or(|it| it == account);
+            let is_shown = exemption.user.as_str() != ROOT_USER || account.root.is_some();
+            let is_meant = exemption.account.is_none_or(|it| it == account.id);
+            tally.account_audited |= is_shown && is_meant;
         }
     }
 
@@ -135,6 +138,10 @@ impl<'a> Exemptions<'a> {
             let Some(exemption) = self.list.get(found.index) else { continue };
             let cover = match covers(exemption, draft) {
                 Cover::Yes if found.untested_user_id => Cover::Untested,
+                // Being named is all that this rule asks of an exemption.
+                Cover::No if draft.rule == Rule::UnlistedUser && found.untested_user_id => {
+                    Cover::Untested
+                }
                 cover => cover,
             };
             match (cover, self.is_in_force(found.index)) {

@@ -112,7 +112,7 @@ fn judge_account(
     criteria: Criteria<'_>,
     exemptions: &mut Exemptions<'_>,
 ) -> (AuditedAccount, Vec<Finding>) {
-    exemptions.enter(account.id);
+    exemptions.enter(account);
     let mut findings = Vec::new();
     let (mut drafts, mut matches) = (Vec::new(), Vec::new());
     let (mut candidates, mut without_shown_credentials) = (0, 0);

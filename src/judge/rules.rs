@@ -105,7 +105,7 @@ pub(super) fn judge_user<'a>(
         old_service_credential(user, credential, criteria, drafts);
     }
     if user.hidden_credentials && criteria.policy.is_on(Rule::StaleAccessKey) {
-        drafts.push(hidden_credentials());
+        drafts.push(hidden_credentials(Rule::StaleAccessKey));
     }
     expired_user(user, criteria, drafts);
     if criteria.policy.is_on(Rule::UserWithoutCredentials)
@@ -129,6 +129,9 @@ pub(super) fn judge_root<'a>(
 ) {
     if !criteria.policy.is_on(Rule::RootAccessKey) {
         return;
+    }
+    if root.hidden_credentials {
+        drafts.push(hidden_credentials(Rule::RootAccessKey));
     }
     for key in &root.access_keys {
         let draft = match &key.active {
@@ -262,12 +265,12 @@ fn old_service_credential<'a>(
 }
 
 /// A user with keys that the report does not show cannot be called clean.
-fn hidden_credentials<'a>() -> Draft<'a> {
+fn hidden_credentials<'a>(rule: Rule) -> Draft<'a> {
     let field = Unreadable {
         column: "additional_credentials_info".to_owned(),
         text: "more credentials than the report shows".to_owned(),
     };
-    let mut draft = Draft::of_user(Rule::StaleAccessKey, Err(field));
+    let mut draft = Draft::of_user(rule, Err(field));
     draft.notes.push(Note::HiddenCredentials);
     draft
 }
@@ -311,11 +314,15 @@ pub(super) fn in_use(user: &User<'_>, criteria: Criteria<'_>) -> bool {
         Disuse::Since((_, moment)) => criteria.has_passed(moment),
         Disuse::Unknown(_) => false,
     };
-    let recently_reset =
-        |changed: Option<DateTime<Utc>>| changed.is_some_and(|it| !criteria.has_passed(it));
+    // A change that cannot be read may have been yesterday's.
+    let may_be_reset = |changed: &Stamp| match changed {
+        Stamp::At(changed) => !criteria.has_passed(*changed),
+        Stamp::Unreadable(_) => true,
+        Stamp::Absent => false,
+    };
     user.hidden_credentials
         || user.password.as_ref().is_some_and(|password| {
-            recently_reset(password.last_changed.at())
+            may_be_reset(&password.last_changed)
                 || !unused(staleness::password(password, &user.created))
         })
         || user.access_keys.iter().any(|key| !unused(staleness::access_key(key)))

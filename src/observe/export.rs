@@ -67,6 +67,11 @@ pub fn recognise(bytes: Vec<u8>) -> Result<Export, ExportError> {
         }
         // A CSV's header has commas; base64 and the CLI's text output have none.
         _ if first_line(trimmed).contains(',') => Ok(Export { csv: text, generated_at: None }),
+        _ if first_line(trimmed).contains([';', '\t']) && first_line(trimmed).contains("user") => {
+            Err(ExportError::SomethingElse(
+                "a table that something has written anew without commas",
+            ))
+        }
         _ => from_base64_words(trimmed),
     }
 }

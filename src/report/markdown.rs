@@ -79,6 +79,11 @@ pub struct TemplateError {
 pub fn markdown(audit: &Audit, options: &MarkdownOptions) -> Result<String, TemplateError> {
     let shown_name = options.template.as_ref().map_or("the built-in template", |it| &it.name);
     render(audit, options).map(|text| tidy(&text)).map_err(|error| {
+        // An error in an included template is wrapped by where it was included.
+        let mut error = &error;
+        while let Some(inner) = std::error::Error::source(error).and_then(|it| it.downcast_ref()) {
+            error = inner;
+        }
         let reason = match error.kind() {
             ErrorKind::OutOfFuel => "the template takes too long".to_owned(),
             kind => error.detail().map_or_else(|| kind.to_string(), ToOwned::to_owned),
@@ -130,11 +135,6 @@ fn environment() -> Result<Environment<'static>, Error> {
         Value::from_safe_string(escape::fenced(&text, &language))
     });
     environment.add_filter("word", word);
-    environment.add_filter("capitalize_first", |text: String| {
-        let mut rest = text.chars();
-        let first = rest.next().map(|c| c.to_uppercase().to_string()).unwrap_or_default();
-        Value::from_safe_string(first + rest.as_str())
-    });
     for (name, text) in TEMPLATES {
         environment.add_template(name, text)?;
     }
@@ -144,8 +144,9 @@ fn environment() -> Result<Environment<'static>, Error> {
 /// Words of the templates' own, which stand outside code. Anything that could be markup or a
 /// mention is refused, so that foreign text cannot take this way.
 fn word(text: String) -> Result<Value, Error> {
-    let harmless = |c: char| c.is_alphanumeric() || " _-,.:/()".contains(c);
-    if text.chars().all(harmless) {
+    // No colon and no slash: nothing that becomes a link, and `www.` becomes one by itself.
+    let harmless = |c: char| c.is_alphanumeric() || " -,.()".contains(c);
+    if text.chars().all(harmless) && !text.to_lowercase().contains("www.") {
         Ok(Value::from_safe_string(text))
     } else {
         let message = "the filter `word` takes letters, digits and plain punctuation alone";

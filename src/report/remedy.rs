@@ -1,6 +1,6 @@
 //! What to do about one user's findings, as values for the templates.
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use minijinja::Value;
 use serde::Serialize;
 
@@ -8,11 +8,8 @@ use super::escape::harmless;
 use super::{escape, id_ending};
 use crate::allowlist::{Excused, Suggestion};
 use crate::inventory::{CredentialKind, Handle, ROOT_USER};
-use crate::judge::{Audit, AuditedAccount, Credential, Finding, Status};
-use crate::policy::{Level, Rule};
-
-/// An exemption suggested by a report holds for so many days.
-const SUGGESTED_DAYS: u64 = 90;
+use crate::judge::{Audit, AuditedAccount, Finding, Note, Status};
+use crate::policy::Rule;
 
 /// What to do about one user.
 #[derive(Serialize)]
@@ -26,6 +23,12 @@ pub(super) struct Remedy {
     is_root: bool,
     /// Whether the password is to go.
     password: bool,
+    /// A moment as the AWS CLI writes it: what was used or made since is not unused.
+    threshold: String,
+    /// When the user was created, likewise; another creation is another user.
+    user_created: Option<String>,
+    /// Something stands open that nobody may act on without asking or looking first.
+    look_first: bool,
     /// Keys and other credentials to deactivate.
     deactivate: Vec<Selection>,
     /// Keys and other credentials to delete.
@@ -49,6 +52,8 @@ struct Selection {
     query: String,
     /// How many ids that must give: more, and one of them may be in use.
     count: usize,
+    /// The credential has a last use, which is looked at again before anything is done.
+    has_last_use: bool,
     #[serde(flatten)]
     words: CliWords,
 }
@@ -116,11 +121,11 @@ pub(super) fn remedy(
     standing: &[&Finding],
     exempted: bool,
 ) -> Remedy {
-    let open = || standing.iter().filter(|finding| finding.status == Status::Open);
+    let open = || standing.iter().filter(|finding| is_actionable(finding));
     let of_rules = |rules: &[Rule]| {
         let of = open().filter(|finding| rules.contains(&finding.rule));
         let mut selections: Vec<Selection> = Vec::new();
-        for selection in of.filter_map(|finding| finding.credential.as_ref().and_then(selection)) {
+        for selection in of.filter_map(|finding| selection(finding)) {
             match selections.iter_mut().find(|other| other.query == selection.query) {
                 Some(twin) => twin.count += 1,
                 None => selections.push(selection),
@@ -131,7 +136,7 @@ pub(super) fn remedy(
     let has = |rule| open().any(|finding| finding.rule == rule);
     let subject = standing.first().map(|finding| finding.subject.as_ref());
     let name = subject.map_or("", |it| it.name.as_str());
-    let all_known = standing.iter().all(|finding| finding.status == Status::Open);
+    let all_actionable = standing.iter().all(|finding| is_actionable(finding));
     let speaks_of_user = [
         Rule::StalePassword,
         Rule::StaleAccessKey,
@@ -150,22 +155,42 @@ pub(super) fn remedy(
             Rule::OldServiceCredential,
             Rule::InactiveAccessKey,
         ]),
-        whole_user: subject.is_some_and(|it| !it.in_use)
+        // Without the date of creation a script could not tell the user from a later namesake.
+        whole_user: subject.is_some_and(|it| !it.in_use && it.created.is_some())
             && name != ROOT_USER
             && !exempted
-            && all_known
+            && all_actionable
             && speaks_of_user.into_iter().any(has),
         rotate: !of_rules(&[Rule::UnrotatedAccessKey])
             .iter()
             .all(|old| deactivate.iter().any(|stale| stale.query == old.query)),
         deactivate,
+        threshold: cli_moment(audit.now - TimeDelta::days(audit.policy.stale_after_days.into())),
+        user_created: subject.and_then(|it| it.created).map(cli_moment),
+        look_first: standing
+            .iter()
+            .any(|finding| finding.status == Status::Open && !is_actionable(finding)),
         expired: has(Rule::ExpiredUser),
         keep: keep(audit, standing),
     }
 }
 
+/// Whether a script may act on the finding: not on what nobody knows, not on a password that
+/// somebody has just reset, and not where an exemption may speak of the credential.
+fn is_actionable(finding: &Finding) -> bool {
+    let in_the_way = |note: &Note| match note {
+        Note::RecentlyReset(_)
+        | Note::Unreadable(_)
+        | Note::HiddenCredentials
+        | Note::ExemptionNeedsLiveEvidence(_) => true,
+        Note::ExemptionExpired(_) => false,
+    };
+    finding.status == Status::Open && !finding.notes.iter().any(in_the_way)
+}
+
 /// A password is no selection: a user has one.
-fn selection(credential: &Credential) -> Option<Selection> {
+fn selection(finding: &Finding) -> Option<Selection> {
+    let credential = finding.credential.as_ref()?;
     let words = match credential.kind {
         CredentialKind::Password => return None,
         CredentialKind::AccessKey => ACCESS_KEY,
@@ -184,8 +209,12 @@ fn selection(credential: &Credential) -> Option<Selection> {
         // Nothing tells which of the user's credentials it is.
         _ => return None,
     };
-    let query = format!("{items}[?{condition}].[{id_field}]");
-    Some(Selection { kind: credential.kind.id(), query, count: 1, words })
+    // A leftover that somebody has activated again is none.
+    let inactive =
+        if finding.rule == Rule::InactiveAccessKey { " && Status=='Inactive'" } else { "" };
+    let query = format!("{items}[?{condition}{inactive}].[{id_field}]");
+    let has_last_use = finding.rule == Rule::StaleAccessKey;
+    Some(Selection { kind: credential.kind.id(), query, count: 1, has_last_use, words })
 }
 
 /// Ids come from AWS, but a query is no place to find out that one did not.
@@ -195,9 +224,9 @@ fn alphanumeric(text: &str) -> String {
 
 /// The exemptions to paste.
 fn keep(audit: &Audit, standing: &[&Finding]) -> String {
-    let days = SUGGESTED_DAYS.min(u64::from(audit.policy.max_exemption_days));
-    let expires = audit.now.date_naive() + chrono::Days::new(days);
-    let argued = standing.iter().filter(|finding| finding.level >= Level::Warning);
+    let expires = Suggestion::last_day(audit.now.date_naive(), audit.policy.max_exemption_days);
+    // What nobody can judge is to be found out, not to be excused.
+    let argued = standing.iter().filter(|finding| finding.needs_remedy());
     let accounts: Vec<_> = argued
         .map(|finding| {
             let ending = finding.credential.as_ref().and_then(|it| match &it.handle {

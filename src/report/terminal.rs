@@ -48,7 +48,7 @@ fn heading(audit: &Audit, account: &AuditedAccount) -> String {
     let alias = account.alias.as_deref().map(|it| format!(" ({})", visible(it)));
     let evidence = match account.report_generated_at {
         Some(at) => {
-            let hours = (audit.now - at).num_hours();
+            let hours = (audit.now - at).num_hours().max(0);
             format!("credential report of {}, {hours} h old", at.format("%Y-%m-%d %H:%M UTC"))
         }
         None => "exported credential report of unknown age".to_owned(),
@@ -165,8 +165,9 @@ fn exemptions(audit: &Audit, text: &mut String) {
     for reviewed in &audit.exemptions {
         let it = &reviewed.exemption;
         let remark = match (reviewed.term, reviewed.matched) {
-            (Term::Expired, _) => format!("expired on {}: its findings are back", it.expires),
             (_, Matched::Nobody) => "matches no user: remove it".to_owned(),
+            (Term::Expired, Matched::NotAudited) => format!("expired on {}", it.expires),
+            (Term::Expired, _) => format!("expired on {}: its findings are back", it.expires),
             (_, Matched::ByCaseOnly) => "matches by case only: correct the name".to_owned(),
             (Term::ExpiresSoon, _) => format!("expires on {}", it.expires),
             (Term::InForce, _) => continue,

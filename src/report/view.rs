@@ -37,6 +37,8 @@ pub(super) struct View {
     exemptions: Vec<ExemptionView>,
     /// How many exemptions ask for attention.
     exemption_notices: usize,
+    /// Both stale rules are on and have nothing against anybody that is not exempted.
+    nothing_stale: bool,
 }
 
 /// Findings counted by what is to be done with them.
@@ -185,7 +187,7 @@ pub(super) fn view(audit: &Audit, max_rows: usize) -> View {
         allowlist_path,
         allowlist_found,
         counts: counts(audit),
-        rules: audit.policy.rules_on().map(|rule| rule_view(audit, rule)).collect(),
+        rules: Rule::ALL.into_iter().map(|rule| rule_view(audit, rule)).collect(),
         accounts: audit
             .accounts
             .iter()
@@ -196,6 +198,10 @@ pub(super) fn view(audit: &Audit, max_rows: usize) -> View {
             .collect(),
         exemptions: audit.exemptions.iter().map(exemption_view).collect(),
         exemption_notices: audit.exemptions.iter().filter(|it| asks_for_attention(it)).count(),
+        nothing_stale: Rule::STALE.into_iter().all(|rule| {
+            let against = |it: &Finding| it.rule == rule && it.status != Status::Exempted;
+            audit.policy.is_on(rule) && !audit.findings.iter().any(against)
+        }),
     }
 }
 
@@ -261,7 +267,7 @@ fn account_view(
         candidates: account.candidates,
         users_without_shown_credentials: account.users_without_shown_credentials,
         generated_at: account.report_generated_at.map(minute),
-        age_hours: account.report_generated_at.map(|at| (audit.now - at).num_hours()),
+        age_hours: account.report_generated_at.map(|at| (audit.now - at).num_hours().max(0)),
         rows: rows.iter().take(limit).map(row).collect(),
         rows_left_out: rows.len().saturating_sub(limit),
         notices: notices.iter().take(limit).map(row).collect(),

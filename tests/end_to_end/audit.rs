@@ -47,7 +47,9 @@ fn usage_errors_exit_with_2_and_write_nothing() {
         (&["--fail-on", "sometimes"], "possible values: any, none"),
         (&["--report-generated-at", "yesterday"], "write it like 2026-06-30T12:00:00Z"),
         (&["--report-generated-at", "2026-07-01T00:00:00Z"], "after the moment of the audit"),
-        (&["--template", "missing.md"], "the template cannot be read"),
+        (&["--template", "missing.md", "--format", "markdown"], "the template cannot be read"),
+        (&["--template", "missing.md"], "none was asked for"),
+        (&["--output", "./audit.json"], "the file is named twice"),
         (&["--frobnicate"], "unexpected argument '--frobnicate'"),
     ] {
         let sandbox = sandbox(&[STALE]);
@@ -97,6 +99,8 @@ fn all_broken_inputs_are_told_of_in_one_run() {
         "allow.yml",
         "--template",
         "gone.md",
+        "--format",
+        "markdown",
         "--now",
         NOW,
     ]);
@@ -142,6 +146,26 @@ fn base64(bytes: &[u8]) -> String {
         }
     }
     text
+}
+
+#[test]
+fn a_report_that_bears_its_date_is_not_given_another_and_a_skewed_clock_does_not_matter() {
+    let csv = report("111122223333", &[HEALTHY]);
+    let json = |date: &str| {
+        format!(r#"{{"Content": "{}", "GeneratedTime": "{date}"}}"#, base64(csv.as_bytes()))
+    };
+    let run = |date: &str, more: &[&str]| {
+        let sandbox = Sandbox::new();
+        sandbox.file("report.csv", json(date));
+        sandbox.run(&audit(more))
+    };
+    let ran = run("2026-06-30T09:00:00Z", &["--report-generated-at", "2026-06-29T00:00:00Z"]);
+    assert_eq!(ran.code, 2);
+    assert!(ran.stderr.contains("says itself when it was generated"), "{}", ran.stderr);
+    let ahead = run("2026-06-30T12:04:00Z", &[]);
+    assert_eq!(ahead.code, 0, "{}", ahead.stderr);
+    assert!(ahead.stdout.contains(" 0 h old"), "{}", ahead.stdout);
+    assert_eq!(run("2026-06-30T12:06:00Z", &[]).code, 2);
 }
 
 #[test]

@@ -9,17 +9,24 @@ use crate::sandbox::{Sandbox, markdown, report};
 const AWS: &str = r#"#!/usr/bin/env bash
 call=$(printf '%s/calls/%03d' "$STAND_IN" "$(ls "$STAND_IN/calls" | wc -l)")
 printf '%s\0' "$@" > "$call"
-[ "$2" != "${FAIL:-}" ] || exit 254
-case "$1 $2" in
-  "sts get-caller-identity") echo "${ACCOUNT:-111122223333}" ;;
-  "iam list-access-keys") echo "${KEYS-AKIAIOSFODNN7EXAMPLE}" ;;
-  "iam list-signing-certificates") echo CERT1 ;;
-  "iam list-ssh-public-keys") echo SSH1 ;;
-  "iam list-service-specific-credentials") printf 'SVC1\nSVC2\n' ;;
-  "iam list-mfa-devices") printf 'arn:aws:iam::111122223333:mfa/phone\nGAHT12345678\n' ;;
-  "iam list-user-policies") echo inline ;;
-  "iam list-attached-user-policies") echo 'arn:aws:iam::aws:policy/*' ;;
-  "iam list-groups-for-user") echo staff ;;
+[ "$2" != "${FAIL:-}" ] || { echo "An error occurred (${CODE:-AccessDenied})" >&2; exit 254; }
+case "$*" in
+  "sts get-caller-identity"*) echo "${ACCOUNT:-111122223333}" ;;
+  *User.CreateDate*) echo "${CREATED-2024-01-01T00:00:00+00:00}" ;;
+  *PasswordLastUsed*) echo "${PASSWORD_USED-None}" ;;
+  *get-access-key-last-used*) echo "${KEY_USED-2025-01-01T00:00:00+00:00}" ;;
+  *list-access-keys*"[AccessKeyId,CreateDate]"*)
+    printf 'AKIAIOSFODNN7EXAMPLE\t%s\n' "${KEY_MADE-2024-01-01T00:00:00+00:00}" ;;
+  "iam list-access-keys"*) echo "${KEYS-AKIAIOSFODNN7EXAMPLE}" ;;
+  "iam list-signing-certificates"*) echo CERT1 ;;
+  "iam list-ssh-public-keys"*Active*) printf '%s' "${ACTIVE_SSH-}" ;;
+  "iam list-service-specific-credentials"*Active*) printf '%s' "${ACTIVE_SERVICE-}" ;;
+  "iam list-ssh-public-keys"*) echo SSH1 ;;
+  "iam list-service-specific-credentials"*) printf 'SVC1\nSVC2\n' ;;
+  "iam list-mfa-devices"*) printf 'arn:aws:iam::111122223333:mfa/phone\nGAHT12345678\n' ;;
+  "iam list-user-policies"*) echo inline ;;
+  "iam list-attached-user-policies"*) echo 'arn:aws:iam::aws:policy/*' ;;
+  "iam list-groups-for-user"*) echo staff ;;
 esac
 "#;
 
@@ -37,6 +44,12 @@ struct Outcome {
 impl Outcome {
     fn names(&self) -> Vec<&str> {
         self.calls.iter().map(|call| call[1].as_str()).collect()
+    }
+
+    /// The calls that change something.
+    fn changes(&self) -> Vec<&Vec<String>> {
+        let reads = |name: &str| name.starts_with("list-") || name.starts_with("get-");
+        self.calls.iter().filter(|call| !reads(&call[1])).collect()
     }
 }
 
@@ -118,7 +131,8 @@ fn every_script_parses_and_passes_the_name_as_one_argument() {
             if let Some(at) = call.iter().position(|argument| argument == "--user-name") {
                 names.insert(call[at + 1].clone());
             } else {
-                assert_eq!(call[1], "delete-virtual-mfa-device");
+                let nameless = ["delete-virtual-mfa-device", "get-access-key-last-used"];
+                assert!(nameless.contains(&call[1].as_str()), "{call:?}");
             }
         }
         let expected = ["bin", "calls", "script.sh"];
@@ -149,13 +163,14 @@ fn deactivation_touches_what_is_stale_and_nothing_else() {
     let report = rendered(&report("111122223333", &[("mixed", NEW, OLD)]));
     let scripts = blocks(&report, "sh");
     let outcome = shell.run(&scripts[0], &[]);
-    assert_eq!(outcome.names(), ["get-caller-identity", "list-access-keys", "update-access-key"]);
+    let looks = ["get-caller-identity", "list-access-keys", "get-access-key-last-used"];
+    assert_eq!(outcome.names(), [&looks[..], &["update-access-key"]].concat());
     assert_eq!(
         outcome.calls[1][5],
         "AccessKeyMetadata[?starts_with(CreateDate, '2024-01-01T00:00:00')].[AccessKeyId]"
     );
     assert_eq!(
-        outcome.calls[2],
+        outcome.calls[3],
         [
             "iam",
             "update-access-key",
@@ -169,11 +184,8 @@ fn deactivation_touches_what_is_stale_and_nothing_else() {
     );
     // The user stays: the second script deletes that key alone.
     let outcome = shell.run(&scripts[1], &[]);
-    assert_eq!(
-        outcome.names(),
-        ["get-caller-identity", "list-access-keys", "update-access-key", "delete-access-key"]
-    );
-    assert!(report.contains("The user is in use"), "{report}");
+    assert_eq!(outcome.names(), [&looks[..], &["update-access-key", "delete-access-key"]].concat());
+    assert!(report.contains("other credentials in use"), "{report}");
 }
 
 #[test]
@@ -197,9 +209,8 @@ fn a_whole_user_is_deleted_in_the_order_that_iam_asks_for() {
     let outcome = shell.run(&scripts[1], &[]);
     assert_eq!(outcome.code, 0, "{}", outcome.stderr);
     let changes: Vec<_> = outcome
-        .calls
-        .iter()
-        .filter(|call| !call[1].starts_with("list-") && !call[1].starts_with("get-"))
+        .changes()
+        .into_iter()
         .map(|call| {
             let id = call.iter().skip(4).find(|argument| !argument.starts_with("--"));
             format!("{} {}", call[1], id.map_or("", String::as_str))
@@ -253,4 +264,63 @@ fn a_user_with_something_in_use_exempted_or_unknown_is_never_to_be_deleted_whole
     let exempt = "version: 1\nexemptions:\n  - {user: someone, credentials: [password], \
                   reason: r, owner: o, expires: 2026-12-31}\n";
     assert!(!deletes_user(&user(OLD, OLD), exempt));
+}
+
+#[test]
+fn what_was_used_or_made_since_the_report_stops_every_script() {
+    let shell = Shell::new();
+    let of_user = blocks(&rendered(&report("111122223333", &[("leaver", OLD, OLD)])), "sh");
+    let of_key = blocks(&rendered(&report("111122223333", &[("mixed", NEW, OLD)])), "sh");
+    let [deactivate, delete_user] = of_user.as_slice() else { panic!("two scripts") };
+    let [_, delete_key] = of_key.as_slice() else { panic!("two scripts") };
+    let later = "2026-06-29T00:00:00+00:00";
+    for (script, variable, value) in [
+        (deactivate, "KEY_USED", later),
+        (delete_key, "KEY_USED", later),
+        (delete_user, "KEY_USED", later),
+        (delete_user, "KEY_MADE", later),
+        (delete_user, "PASSWORD_USED", later),
+        (delete_user, "CREATED", "2025-05-05T00:00:00+00:00"),
+        (delete_user, "ACTIVE_SSH", "APKAIOSFODNN7EXAMPLE"),
+        (delete_user, "ACTIVE_SERVICE", "ACCAIOSFODNN7EXAMPLE"),
+    ] {
+        let outcome = shell.run(script, &[(variable, value)]);
+        assert_eq!(outcome.code, 1, "{variable}: {}", outcome.stderr);
+        assert_eq!(outcome.changes(), Vec::<&Vec<String>>::new(), "{variable}");
+    }
+    // The password is looked at just before it goes; the key before it is inactive by then.
+    let outcome = shell.run(deactivate, &[("PASSWORD_USED", later)]);
+    assert_eq!(outcome.code, 1);
+    assert!(!outcome.names().contains(&"delete-login-profile"));
+}
+
+#[test]
+fn a_login_profile_that_cannot_be_looked_at_is_not_one_that_is_not_there() {
+    let shell = Shell::new();
+    let scripts = blocks(&rendered(&report("111122223333", &[("leaver", OLD, OLD)])), "sh");
+    let fails = |code| shell.run(&scripts[1], &[("FAIL", "get-login-profile"), ("CODE", code)]);
+    let denied = fails("AccessDenied");
+    assert_eq!((denied.code, denied.names().last()), (1, Some(&"get-login-profile")));
+    assert!(denied.stderr.contains("AccessDenied"), "{}", denied.stderr);
+    assert_eq!(fails("NoSuchEntity").names().last(), Some(&"delete-user"));
+}
+
+#[test]
+fn no_script_acts_on_what_somebody_should_be_asked_about_first() {
+    let scripts = |report: &str, allowlist: &str| {
+        let rendered = markdown(report, Some(allowlist), &[]).stdout;
+        assert!(rendered.contains("**Ask or look first.**"), "{rendered}");
+        blocks(&rendered, "sh").len()
+    };
+    let none = "version: 1\n";
+    let user = report("111122223333", &[("someone", OLD, "-")]);
+    let reset = user
+        .replace(",true,2025-01-01T00:00:00Z,2024-01-01T00:00:00Z", &format!(",true,{OLD},{NEW}"));
+    assert_ne!(reset, user);
+    assert_eq!(scripts(&reset, none), 0, "a password that was just changed");
+    let unreadable = reset.replace(NEW, "last week");
+    assert_eq!(scripts(&unreadable, none), 0, "nobody knows when it was changed");
+    let pinned = "version: 1\nexemptions:\n  - {user: someone, user_id: AIDACKCEVSQ6C2EXAMPLE, \
+                  reason: r, owner: o, expires: 2026-12-31}\n";
+    assert_eq!(scripts(&user, pinned), 0, "an exemption may mean it");
 }

@@ -27,6 +27,14 @@ fn it_may_use_the_built_in_parts() {
 }
 
 #[test]
+fn its_own_words_cannot_be_a_link() {
+    for user in ["https://evil.example/x", "www.evil.example", "_a_"] {
+        let ran = render(&format!("{{{{ \"{user}\" | word }}}}"));
+        assert_eq!(ran.code, 2, "{user}: {}", ran.stdout);
+    }
+}
+
+#[test]
 fn what_is_wrong_with_it_is_told_with_its_line() {
     for (template, expected) in [
         ("a\n{% for %}", "mine.md:2: "),

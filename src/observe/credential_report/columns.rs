@@ -140,13 +140,11 @@ impl Columns {
     }
 
     fn password(&self, row: Row<'_, '_>) -> Option<Password> {
-        match row.flag(self.password_enabled) {
+        let last_used = row.stamp(self.password_last_used);
+        let last_changed = row.stamp(self.password_last_changed);
+        match row.flag_beside(self.password_enabled, &[&last_used, &last_changed]) {
             Flag::No => None,
-            enabled => Some(Password {
-                enabled,
-                last_used: row.stamp(self.password_last_used),
-                last_changed: row.stamp(self.password_last_changed),
-            }),
+            enabled => Some(Password { enabled, last_used, last_changed }),
         }
     }
 }
@@ -154,9 +152,9 @@ impl Columns {
 impl KeyColumns {
     /// The key in this slot. An inactive key keeps its creation date; an empty slot has none.
     fn read<'a>(&self, row: Row<'a, '_>) -> Option<AccessKey<'a>> {
-        let active = row.flag(self.active);
         let created = row.stamp(self.last_rotated);
         let last_used = row.stamp(self.last_used_date);
+        let active = row.flag_beside(self.active, &[&created, &last_used]);
         if (&active, &created, &last_used) == (&Flag::No, &Stamp::Absent, &Stamp::Absent) {
             return None;
         }
@@ -176,8 +174,8 @@ impl KeyColumns {
 
 impl CertificateColumns {
     fn read(&self, row: Row<'_, '_>) -> Option<OtherCredential> {
-        let active = row.flag(self.active);
         let created = row.stamp(self.last_rotated);
+        let active = row.flag_beside(self.active, &[&created]);
         if (&active, &created) == (&Flag::No, &Stamp::Absent) {
             return None;
         }

@@ -28,7 +28,9 @@ pub enum ReportError {
     #[error("the header names the column {0} twice")]
     DuplicateColumn(String),
     /// A row that is cut, or that a comma without quotes has shifted.
-    #[error("line {line} has {found} fields where the header has {expected}")]
+    #[error(
+        "line {line} has {found} fields where the header has {expected}: was the file cut or edited?"
+    )]
     FieldCount {
         /// The row's line.
         line: u64,

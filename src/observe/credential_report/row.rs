@@ -61,9 +61,15 @@ impl<'a, 'r> Row<'a, 'r> {
             b"true" => Flag::Yes,
             b"false" => Flag::No,
             value if value.eq_ignore_ascii_case(b"true") => Flag::Yes,
-            value if value.eq_ignore_ascii_case(b"false") || means_none(value) => Flag::No,
+            value if value.eq_ignore_ascii_case(b"false") => Flag::No,
             value => Flag::Unreadable(unreadable(column, value)),
         }
+    }
+
+    /// A flag that may say that there is nothing to be enabled; beside `dates` that is no answer.
+    pub(super) fn flag_beside(&self, column: Column, dates: &[&Stamp]) -> Flag {
+        let no_dates = dates.iter().all(|date| **date == Stamp::Absent);
+        if no_dates && means_none(self.field(column)) { Flag::No } else { self.flag(column) }
     }
 
     pub(super) fn stamp(&self, column: Column) -> Stamp {
