@@ -2,8 +2,8 @@
 
 use chrono::NaiveDate;
 
-use super::check::parse_day;
 use super::diagnostic::{excerpt, shown};
+use super::parse_day;
 use super::pattern::is_user_name_char;
 
 pub(super) const FILE_IS_A_MAPPING: &str =

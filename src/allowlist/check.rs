@@ -386,7 +386,7 @@ impl Checker<'_> {
         if !self.is_filled(date, "`expires`", &format!("write it as YYYY-MM-DD; {far}")) {
             return None;
         }
-        let Some(day) = parse_day(&date.value) else {
+        let Some(day) = super::parse_day(&date.value) else {
             let help = match advice::day(&date.value) {
                 Some(day) => format!("did you mean {day}?"),
                 None => format!("write the last day as YYYY-MM-DD; {far}"),
@@ -417,14 +417,8 @@ impl Checker<'_> {
     }
 }
 
-/// A day written as `YYYY-MM-DD`, and in no other way.
-#[must_use]
-pub fn parse_day(text: &str) -> Option<NaiveDate> {
-    let date = is_day_shaped(text).then(|| NaiveDate::parse_from_str(text, "%Y-%m-%d").ok());
-    date.flatten()
-}
-
-fn is_day_shaped(text: &str) -> bool {
+/// Whether the text has the shape of a day, if not the value of one.
+pub(super) fn is_day_shaped(text: &str) -> bool {
     let fits =
         |(at, b): (usize, u8)| if at == 4 || at == 7 { b == b'-' } else { b.is_ascii_digit() };
     text.len() == 10 && text.bytes().enumerate().all(fits)

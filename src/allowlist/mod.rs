@@ -20,7 +20,7 @@ use std::ops::Range;
 
 use chrono::NaiveDate;
 
-pub use check::{EXPIRES_SOON_DAYS, lapsing, parse_day};
+pub use check::{EXPIRES_SOON_DAYS, lapsing};
 pub use diagnostic::{Code, Diagnostic, Severity, render};
 pub use pattern::{Pattern, is_user_name_char};
 pub use suggestion::{Excused, Suggestion};
@@ -223,6 +223,13 @@ fn empty(source: &str) -> Diagnostic {
         Diagnostic::error(Code::EmptyFile, 0..0, "the file is empty").label("nothing here")
     };
     problem.help(help)
+}
+
+/// A day written as `YYYY-MM-DD`, and in no other way.
+#[must_use]
+pub fn parse_day(text: &str) -> Option<NaiveDate> {
+    let date = check::is_day_shaped(text).then(|| NaiveDate::parse_from_str(text, "%Y-%m-%d").ok());
+    date.flatten()
 }
 
 /// The diagnostic for a file that cannot be opened or read.
