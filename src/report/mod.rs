@@ -7,13 +7,15 @@ mod remedy;
 mod terminal;
 mod view;
 
+use std::collections::BTreeMap;
 use std::str::FromStr;
 
 pub use escape::visible;
 pub use markdown::{MarkdownOptions, TemplateError, UserTemplate, markdown};
 pub use terminal::{TableOptions, table};
 
-use crate::judge::Finding;
+use crate::inventory::AccountId;
+use crate::judge::{Audit, Finding};
 
 /// The languages that the Markdown report is written in. Each is a folder of templates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -58,7 +60,9 @@ fn id_ending(id: &str) -> String {
     id.chars().skip(length.saturating_sub(4)).collect()
 }
 
-/// The findings cut into runs of one account each; they are ordered by account.
-fn by_account(findings: &[Finding]) -> impl Iterator<Item = &[Finding]> {
-    findings.chunk_by(|a, b| a.subject.account == b.subject.account)
+/// The findings of each account that has any.
+fn by_account(audit: &Audit) -> BTreeMap<AccountId, &[Finding]> {
+    // They are ordered by account.
+    let runs = audit.findings.chunk_by(|a, b| a.subject.account == b.subject.account);
+    runs.filter_map(|run| Some((run.first()?.subject.account, run))).collect()
 }

@@ -27,10 +27,9 @@ pub struct TableOptions {
 #[must_use]
 pub fn table(audit: &Audit, options: TableOptions) -> String {
     let mut text = String::new();
+    let found = by_account(audit);
     for account in &audit.accounts {
-        let findings = by_account(&audit.findings)
-            .find(|findings| findings.iter().all(|it| it.subject.account == account.id))
-            .unwrap_or_default();
+        let findings = found.get(&account.id).copied().unwrap_or_default();
         // Writing to a String cannot fail, here and below.
         let _ = writeln!(text, "{}", heading(audit, account));
         account_table(audit, findings, options, &mut text);

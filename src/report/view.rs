@@ -170,10 +170,7 @@ fn minute(moment: DateTime<Utc>) -> Value {
 /// Builds the view. A table has at most `max_rows` rows, 0 meaning all.
 pub(super) fn view(audit: &Audit, max_rows: usize) -> View {
     let limit = if max_rows == 0 { usize::MAX } else { max_rows };
-    let no_findings: &[Finding] = &[];
-    let found: BTreeMap<_, _> = by_account(&audit.findings)
-        .filter_map(|findings| Some((findings.first()?.subject.account, findings)))
-        .collect();
+    let found = by_account(audit);
     let (allowlist_path, allowlist_found) = match &audit.allowlist {
         AllowlistOrigin::File(path) => (Some(path.clone()), true),
         AllowlistOrigin::Missing(path) => (Some(path.clone()), false),
@@ -192,7 +189,7 @@ pub(super) fn view(audit: &Audit, max_rows: usize) -> View {
             .accounts
             .iter()
             .map(|account| {
-                let findings = found.get(&account.id).copied().unwrap_or(no_findings);
+                let findings = found.get(&account.id).copied().unwrap_or_default();
                 account_view(audit, account, findings, limit)
             })
             .collect(),
