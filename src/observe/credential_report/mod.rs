@@ -163,7 +163,7 @@ fn read(
     let found =
         reader.read_byte_record(record).map_err(|error| ReportError::Csv(error.to_string()))?;
     // No value of IAM's has a line break: a quote that is not closed has swallowed other rows.
-    if record.as_slice().contains(&b'\n') || record.as_slice().contains(&b'\r') {
+    if memchr::memchr2(b'\n', b'\r', record.as_slice()).is_some() {
         let line = line_of(csv, record);
         return Err(ReportError::Csv(format!(
             "a field of line {line} runs over the line's end: is a quote not closed?"
