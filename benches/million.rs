@@ -42,6 +42,7 @@ fn main() {
         // Writes the files and leaves them, for a profiler to be set on the two below.
         ["write", directory] => println!("{} bytes", write_files(Path::new(directory))),
         ["plain", directory] => measured(|| plain_read(Path::new(directory))),
+        ["records", directory] => measured(|| read_records(Path::new(directory))),
         ["judge", directory] => measured(|| parse_and_judge(Path::new(directory), 1)),
         ["judge-side-by-side", directory] => {
             let threads = thread::available_parallelism().unwrap().get();
@@ -71,6 +72,7 @@ fn files(directory: &Path) -> Vec<PathBuf> {
     files
 }
 
+/// The leanest plain read: the whole file in memory, and one record for all rows.
 fn plain_read(directory: &Path) {
     let mut record = ByteRecord::new();
     for file in files(directory) {
@@ -81,6 +83,16 @@ fn plain_read(directory: &Path) {
             .from_reader(bytes.as_slice());
         while reader.read_byte_record(&mut record).unwrap() {
             black_box(record.len());
+        }
+    }
+}
+
+/// The plain read as most programs write it: from the path, a record of its own for every row.
+fn read_records(directory: &Path) {
+    for file in files(directory) {
+        let mut reader = csv::ReaderBuilder::new().from_path(file).unwrap();
+        for record in reader.byte_records() {
+            black_box(record.unwrap());
         }
     }
 }
@@ -122,8 +134,9 @@ fn write_files(directory: &Path) -> usize {
     (0..ACCOUNTS).map(write).sum()
 }
 
-/// The ways of judging that are measured, by their argument: on one thread, and on all processors.
-const WAYS: [&str; 2] = ["judge", "judge-side-by-side"];
+/// What is measured beside the leanest plain read, by its argument: another plain read, and judging
+/// on one thread and on all processors.
+const WAYS: [&str; 3] = ["records", "judge", "judge-side-by-side"];
 
 struct Measurement {
     seconds: f64,
@@ -159,11 +172,19 @@ fn compare() {
     }
     let seconds = |list: &[Measurement]| median(list.iter().map(|it| it.seconds).collect());
     println!("plain: {:.2} s", seconds(&plain));
+    let [records, ..] = &judged;
     for (way, list) in WAYS.iter().zip(&judged) {
-        let ratio = |(it, plain): (&Measurement, &Measurement)| it.seconds / plain.seconds;
-        let ratio = median(list.iter().zip(&plain).map(ratio).collect());
+        let ratio_to = |reads: &[Measurement]| {
+            let ratios = list.iter().zip(reads).map(|(it, read)| it.seconds / read.seconds);
+            median(ratios.collect())
+        };
         let memory = median(list.iter().map(|it| it.peak / size).collect());
-        println!("{way}: {:.2} s, {ratio:.2} x plain (target {TIME_TARGET}),", seconds(list));
+        println!(
+            "{way}: {:.2} s, {:.2} x plain, {:.2} x records (target {TIME_TARGET}),",
+            seconds(list),
+            ratio_to(&plain),
+            ratio_to(records),
+        );
         println!("    peak memory {memory:.2} x the files (target {MEMORY_TARGET})");
     }
 }
