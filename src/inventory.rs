@@ -53,7 +53,7 @@ impl fmt::Debug for AccountId {
 }
 
 /// One audited account with everything that was observed of it. Texts of a credential report are
-/// borrowed from it: most users are healthy, and nothing of theirs is ever copied.
+/// borrowed from it: most users are healthy, and no text of theirs need be copied.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Account<'a> {
     /// The account's id, from the ARNs of its users.

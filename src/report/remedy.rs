@@ -16,7 +16,6 @@ use crate::policy::Rule;
 pub(super) struct Remedy {
     /// The account that a script must find itself in.
     account: Value,
-    partition: String,
     /// The console's page of the user's credentials.
     console_url: Value,
     /// The root user's keys are removed by the root user alone.
@@ -146,7 +145,6 @@ pub(super) fn remedy(
     let deactivate = of_rules(&[Rule::StaleAccessKey, Rule::OldServiceCredential]);
     Remedy {
         account: harmless(account.id),
-        partition: account.partition.clone(),
         console_url: console_url(&account.partition, name),
         is_root: name == ROOT_USER,
         password: has(Rule::StalePassword),

@@ -64,8 +64,8 @@ struct RuleView {
     open: usize,
     exempted: usize,
     unknown: usize,
-    /// The worst coverage over all accounts.
-    coverage: &'static str,
+    /// The worst coverage over all accounts; none where the rule is off.
+    coverage: Option<&'static str>,
 }
 
 #[derive(Serialize)]
@@ -236,7 +236,7 @@ fn rule_view(audit: &Audit, rule: Rule) -> RuleView {
         open: count(Status::Open),
         exempted: count(Status::Exempted),
         unknown: count(Status::Unknown),
-        coverage: coverage.copied().unwrap_or(Coverage::Complete).id(),
+        coverage: coverage.map(|it| it.id()),
     }
 }
 

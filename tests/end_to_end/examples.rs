@@ -1,17 +1,15 @@
 //! The example reports in `examples/` are what the binary makes of the example data today, and the
 //! committed schemas are those of today's types. `UPDATE_EXPECT=1` writes them anew.
 
+use crate::expect::Expectations;
 use crate::sandbox::{NOW, Sandbox, repository};
 
 /// Compares with a committed file, or writes it.
+#[track_caller]
 pub(crate) fn assert_current(name: &str, content: &str) {
-    let path = repository(name);
-    if std::env::var_os("UPDATE_EXPECT").is_some() {
-        let mut file = std::fs::File::create(&path).unwrap();
-        std::io::Write::write_all(&mut file, content.as_bytes()).unwrap();
-    }
-    let committed = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(committed == content, "{name} is not current: UPDATE_EXPECT=1 cargo test writes it");
+    let mut expectations = Expectations::default();
+    expectations.check(&repository(name), content);
+    expectations.finish();
 }
 
 /// Audits the example data.

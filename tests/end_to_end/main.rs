@@ -6,6 +6,8 @@ mod allowlist;
 mod audit;
 mod determinism;
 mod examples;
+#[path = "../support/expect.rs"]
+mod expect;
 mod hostile;
 mod readme;
 mod remedies;

@@ -1,0 +1,193 @@
+//! The forms in which people hold a report, and what is recognisably something else.
+
+use super::*;
+
+// Wrappings
+
+#[test]
+fn a_csv_is_taken_as_it_is() {
+    let report = csv(&rows());
+    assert_eq!(recognised(&report), undated(report));
+}
+
+#[test]
+fn byte_order_marks_and_utf_16_are_taken_off() {
+    let report = csv(&rows());
+    assert_eq!(recognised(format!("\u{feff}{report}")), undated(report.clone()));
+    let little: Vec<u8> =
+        format!("\u{feff}{report}").encode_utf16().flat_map(u16::to_le_bytes).collect();
+    assert_eq!(recognised(little), undated(report.clone()));
+    let big: Vec<u8> =
+        format!("\u{feff}{report}").encode_utf16().flat_map(u16::to_be_bytes).collect();
+    assert_eq!(recognised(big), undated(report));
+}
+
+/// Base64 broken into lines of 76 characters.
+fn wrapped(text: &str, line_end: &str) -> String {
+    let base64 = STANDARD.encode(text);
+    let lines: Vec<&str> =
+        base64.as_bytes().chunks(76).map(|it| std::str::from_utf8(it).unwrap()).collect();
+    lines.join(line_end) + line_end
+}
+
+#[test]
+fn base64_is_decoded_wrapped_or_not_and_with_or_without_padding() {
+    // All three lengths of padding.
+    for extra in ["", "\n", "\n\n"] {
+        let report = csv(&rows()) + extra;
+        for base64 in [
+            STANDARD.encode(&report),
+            STANDARD_NO_PAD.encode(&report),
+            wrapped(&report, "\n"),
+            wrapped(&report, "\r\n"),
+            format!("\n  {}\n", STANDARD.encode(&report)),
+            STANDARD.encode(format!("\u{feff}{report}")),
+        ] {
+            assert_eq!(recognised(&base64), undated(report.clone()), "{base64}");
+        }
+    }
+}
+
+#[test]
+fn what_the_aws_cli_prints_bears_the_date_of_the_report() {
+    let report = csv(&rows());
+    let content = STANDARD.encode(&report);
+    let date = at("2026-06-30T11:22:33Z");
+    for printed in [
+        format!(
+            r#"{{"Content": "{content}", "ReportFormat": "text/csv", "GeneratedTime": "2026-06-30T11:22:33+00:00"}}"#
+        ),
+        format!(r#"{{"GeneratedTime": "2026-06-30T20:22:33+09:00", "Content": "{content}"}}"#),
+        format!("\n{{\n  \"GeneratedTime\": 1782818553.0,\n  \"Content\": \"{content}\"\n}}\n"),
+        format!(r#"{{"Content": "{content}", "GeneratedTime": 1782818553}}"#),
+        format!("{content}\t2026-06-30T11:22:33+00:00\ttext/csv\n"),
+    ] {
+        assert_eq!(recognised(&printed), dated(report.clone(), date), "{printed}");
+    }
+    let mut shell = vec![0xFF, 0xFE];
+    let json = format!(r#"{{"Content": "{content}", "GeneratedTime": "2026-06-30T11:22:33Z"}}"#);
+    shell.extend(json.encode_utf16().flat_map(u16::to_le_bytes));
+    assert_eq!(recognised(shell), dated(report, date));
+}
+
+#[test]
+fn a_cli_answer_without_a_date_is_taken_without_one() {
+    let report = csv(&rows());
+    let content = STANDARD.encode(&report);
+    for printed in [
+        format!(r#"{{"Content": "{content}"}}"#),
+        format!(r#"{{"Content": "{content}", "GeneratedTime": null}}"#),
+    ] {
+        assert_eq!(recognised(&printed), undated(report.clone()));
+    }
+}
+
+// What is recognisably something else
+
+#[test]
+fn an_empty_file_is_called_empty() {
+    let bytes: [&[u8]; 7] = [
+        b"",
+        b" ",
+        b"\r\n\t\n",
+        b"\xEF\xBB\xBF\n",
+        b"\xFF\xFE",
+        b"\xFF\xFE\n\0",
+        b"{\"Content\":\"\"}",
+    ];
+    for bytes in bytes {
+        assert_eq!(not_recognised(bytes).to_string(), "the file is empty", "{bytes:?}");
+    }
+    let blank = STANDARD.encode("\n \n");
+    assert_eq!(not_recognised(blank).to_string(), "the file is empty");
+}
+
+#[test]
+fn what_is_something_else_is_named() {
+    let images = STANDARD.encode(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR, the rest of an image");
+    let unpaired: &[u8] = b"\xFF\xFE\x00\xD8u\0";
+    let cases: [(&[u8], &str); 12] = [
+        (b"<!DOCTYPE html>\n<html>, sign in</html>", "HTML or XML"),
+        (b"\n <?xml version=\"1.0\"?>", "HTML or XML"),
+        (b"%PDF-1.7\n", "a PDF"),
+        (b"PK\x03\x04\x14\0", "a zip archive or a spreadsheet"),
+        (b"PK\x05\x06\0\0", "a zip archive or a spreadsheet"),
+        (b"\x1F\x8B\x08\0", "gzip-compressed data"),
+        (unpaired, "damaged UTF-16 text"),
+        (
+            b"user;arn;user_creation_time\n",
+            "a table that something has written anew without commas",
+        ),
+        (
+            b"user\tarn\tuser_creation_time\n",
+            "a table that something has written anew without commas",
+        ),
+        ("Zugang gesperrt für alle".as_bytes(), "text that is neither CSV nor base64"),
+        (images.as_bytes(), "base64 of something else than a CSV"),
+        (b"Unable to locate credentials.", "text that is neither CSV nor base64"),
+    ];
+    for (bytes, what) in cases {
+        assert_eq!(
+            not_recognised(bytes).to_string(),
+            format!("the file holds {what}, not a credential report"),
+            "{}",
+            String::from_utf8_lossy(bytes)
+        );
+    }
+}
+
+#[test]
+fn bytes_that_are_no_text_are_named_with_their_place() {
+    assert_eq!(
+        not_recognised(b"user,arn\nal\xE9ce,arn\n").to_string(),
+        "the file is not UTF-8 text: byte 11 on line 2 cannot be read"
+    );
+}
+
+#[test]
+fn json_that_is_something_else_is_refused() {
+    let json = |why: &str| {
+        format!("the file is JSON, but not what `aws iam get-credential-report` prints: {why}")
+    };
+    for (text, why) in [
+        (r#"{"State": "STARTED"}"#, "missing field `Content` at line 1 column 20"),
+        (r#"{"Content": 7}"#, "invalid type: integer `7`, expected a string at line 1 column 13"),
+        (r#"{"Content": "dXNlcg"#, "EOF while parsing a string at line 1 column 19"),
+    ] {
+        assert_eq!(not_recognised(text).to_string(), json(why), "{text}");
+    }
+}
+
+#[test]
+fn base64_that_was_cut_is_not_taken_for_a_shorter_report() {
+    let base64 = STANDARD.encode(csv(&rows()));
+    let cut = &base64[..base64.len() / 4 * 4 - 7];
+    let length = cut.len();
+    assert_eq!(
+        not_recognised(cut).to_string(),
+        format!(
+            "the file looks like base64, but does not decode (Invalid input length: {length}): was it cut?"
+        )
+    );
+    let in_the_middle_of_a_row = recognised(&base64[..base64.len() / 8 * 4]);
+    assert_eq!(
+        refused(&in_the_middle_of_a_row.csv).to_string(),
+        "line 2 has 2 fields where the header has 22: was the file cut or edited?"
+    );
+}
+
+#[test]
+fn a_report_whose_date_is_none_is_refused() {
+    let content = STANDARD.encode(csv(&rows()));
+    for (printed, date) in [
+        (format!(r#"{{"Content": "{content}", "GeneratedTime": "yesterday"}}"#), "yesterday"),
+        (format!(r#"{{"Content": "{content}", "GeneratedTime": [2026]}}"#), "[2026]"),
+        (format!(r#"{{"Content": "{content}", "GeneratedTime": 1e300}}"#), "1e+300"),
+        (format!("{content}\tyesterday\ttext/csv"), "yesterday"),
+    ] {
+        assert_eq!(
+            not_recognised(&printed).to_string(),
+            format!("the report's `GeneratedTime` is no date: `{date}`")
+        );
+    }
+}
