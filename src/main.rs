@@ -42,6 +42,7 @@ fn style(is_terminal: bool) -> Style {
     let measured = || terminal_size::terminal_size().map(|(width, _)| width.0);
     Style {
         color: !set("NO_COLOR") && (forced || (is_terminal && !dumb)),
-        width: columns.or_else(|| is_terminal.then(measured).flatten()),
+        // A terminal that does not know its width says 0.
+        width: columns.or_else(|| is_terminal.then(measured).flatten()).filter(|width| *width > 0),
     }
 }

@@ -65,10 +65,16 @@ fn account_table(audit: &Audit, findings: &[Finding], options: TableOptions, tex
         return;
     }
     let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+    table.load_style(presets::NOTHING);
     table.set_truncation_indicator("…");
-    if let Some(width) = options.width {
-        table.set_width(width);
+    match options.width {
+        Some(width) => {
+            table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
+        }
+        // Without a width of ours the table would ask the terminal itself.
+        None => {
+            table.set_content_arrangement(ContentArrangement::Disabled);
+        }
     }
     if options.color {
         table.enforce_styling();

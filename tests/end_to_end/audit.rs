@@ -310,6 +310,8 @@ fn the_table_fits_the_width_counts_wide_characters_and_has_no_colour_unasked() {
     let narrow = run(&[("COLUMNS", "60")]);
     let table = narrow.lines().filter(|line| line.starts_with(' '));
     assert!(table.clone().all(|line| line.chars().count() <= 60), "{narrow}");
+    // A terminal that does not know its width says 0: that is as wide as it takes.
+    assert_eq!(run(&[("COLUMNS", "0")]), wide);
     assert!(!wide.contains('\u{1b}'));
     assert!(run(&[("CLICOLOR_FORCE", "1")]).contains("\u{1b}["));
     assert!(!run(&[("CLICOLOR_FORCE", "1"), ("NO_COLOR", "1")]).contains('\u{1b}'));
