@@ -70,6 +70,10 @@ pub struct Account<'a> {
     pub root: Option<User<'a>>,
     /// The IAM users, in the order in which they were observed.
     pub users: Vec<User<'a>>,
+    /// The report's rows of users whom a live look has replaced or found gone.
+    pub replaced: Vec<User<'a>>,
+    /// What was asked for and could not be had.
+    pub gaps: Vec<Gap>,
 }
 
 /// What the evidence of an account is made of.
@@ -77,17 +81,98 @@ pub struct Account<'a> {
 pub enum Form {
     /// An exported credential report: what it does not show was not looked for.
     ExportedReport,
+    /// A credential report that was fetched, without a second look, by the user's choice.
+    FetchedReport,
     /// A credential report and live looks: what is missing could not be had.
     Live,
 }
 
-/// How a user's credentials were seen.
+/// A piece of evidence that rules hang on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Piece {
+    /// The credential report, and with it the account.
+    CredentialReport,
+    /// Which users there are now, and when their passwords were last used.
+    Users,
+    /// Whether a user has a password now.
+    LoginProfile,
+    /// Which access keys a user has now.
+    AccessKeys,
+    /// When an access key was last used.
+    AccessKeyUse,
+    /// The signing certificates of a user whose row cannot show them.
+    SigningCertificates,
+    /// The SSH keys of a user.
+    SshKeys,
+    /// The service-specific credentials of the account.
+    ServiceSpecificCredentials,
+    /// The tags of all users.
+    Tags,
+    /// The tags that name a user's owner: an ornament.
+    Owners,
+    /// The account's alias: an ornament.
+    Alias,
+    /// The services that a user was last seen with: an ornament.
+    LastAccessed,
+}
+
+/// Evidence that was asked for and could not be had.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Gap {
+    /// What is missing.
+    pub piece: Piece,
+    /// Why, as a word for programs.
+    pub cause: Cause,
+    /// The action that failed, as a policy names it: `iam:ListUsers`, `sts:AssumeRole`.
+    pub action: &'static str,
+    /// What was answered, in one line for people.
+    pub message: String,
+    /// How many users the evidence is missing for; 0 where it is missing for the account.
+    pub users: usize,
+}
+
+/// Why evidence could not be had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Cause {
+    /// A permission is missing.
+    Denied,
+    /// The credentials ran out or were refused.
+    Credentials,
+    /// AWS asked to go slower, until time was up.
+    Throttled,
+    /// AWS could not answer, until time was up.
+    Unavailable,
+    /// Nothing could be reached, or nothing came back.
+    Unreachable,
+    /// Time was up before it was asked for or answered.
+    TimedOut,
+    /// The answer was none that can be worked with.
+    Unexpected,
+}
+
+impl Cause {
+    /// The cause's name.
+    #[must_use]
+    pub const fn id(self) -> &'static str {
+        match self {
+            Self::Denied => "denied",
+            Self::Credentials => "credentials",
+            Self::Throttled => "throttled",
+            Self::Unavailable => "unavailable",
+            Self::Unreachable => "unreachable",
+            Self::TimedOut => "timed-out",
+            Self::Unexpected => "unexpected",
+        }
+    }
+}
+
+/// How a credential was seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Evidence {
-    /// A row of a credential report, which may be hours old.
-    CredentialReport,
     /// A live look at the user that replaced the report's row.
     ReChecked,
+    /// A row of a credential report, which may be hours old.
+    CredentialReport,
     /// The report's row, because the live look failed.
     NotReChecked,
 }
@@ -115,8 +200,10 @@ pub struct User<'a> {
     pub id: Option<String>,
     /// When the user was created.
     pub created: Stamp,
-    /// How the credentials below were seen.
-    pub evidence: Evidence,
+    /// How the password was seen.
+    pub password_evidence: Evidence,
+    /// How the access keys were seen.
+    pub access_key_evidence: Evidence,
     /// Whether the user has an MFA device, where that was shown.
     pub mfa: Option<bool>,
     /// The console password; `None` when there is none or it is disabled.
@@ -133,6 +220,72 @@ pub struct User<'a> {
     pub hidden_credentials: bool,
     /// The user's tags, where the live API was asked.
     pub tags: Option<BTreeMap<String, String>>,
+    /// Who owns the user, by the tags that name owners.
+    pub owner: Option<String>,
+    /// The groups and policies, where the live API was asked.
+    pub permissions: Option<Permissions>,
+    /// The service that the user was last seen with, where Access Advisor was asked. It speaks of
+    /// the user, and of no credential.
+    pub last_accessed: Option<LastAccessed>,
+}
+
+impl User<'_> {
+    /// The same user, free of the report that its texts were borrowed from.
+    #[must_use]
+    pub fn into_owned(self) -> User<'static> {
+        let owned = |text: Cow<'_, str>| Cow::Owned(text.into_owned());
+        let key = |key: AccessKey<'_>| AccessKey {
+            last_used_service: key.last_used_service.map(owned),
+            handle: key.handle,
+            active: key.active,
+            created: key.created,
+            last_used: key.last_used,
+        };
+        User {
+            name: owned(self.name),
+            arn: owned(self.arn),
+            access_keys: self.access_keys.into_iter().map(key).collect(),
+            id: self.id,
+            created: self.created,
+            password_evidence: self.password_evidence,
+            access_key_evidence: self.access_key_evidence,
+            mfa: self.mfa,
+            password: self.password,
+            other_credentials: self.other_credentials,
+            other_credentials_complete: self.other_credentials_complete,
+            hidden_credentials: self.hidden_credentials,
+            tags: self.tags,
+            owner: self.owner,
+            permissions: self.permissions,
+            last_accessed: self.last_accessed,
+        }
+    }
+
+    /// How the user was seen, by the weakest of the evidence.
+    #[must_use]
+    pub fn evidence(&self) -> Evidence {
+        self.password_evidence.max(self.access_key_evidence)
+    }
+}
+
+/// Where a user's rights come from, by name.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Permissions {
+    /// Groups.
+    pub groups: Vec<String>,
+    /// Managed policies, attached to the user.
+    pub attached_policies: Vec<String>,
+    /// Policies written into the user.
+    pub inline_policies: Vec<String>,
+}
+
+/// What Access Advisor last saw a user do: denied attempts count too.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct LastAccessed {
+    /// The service's namespace: `s3`, `ec2`, …
+    pub service: String,
+    /// When.
+    pub at: DateTime<Utc>,
 }
 
 /// A console password (a login profile).

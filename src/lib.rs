@@ -13,4 +13,5 @@ pub mod judge;
 pub mod observe;
 pub mod policy;
 pub mod report;
+pub mod role;
 pub mod settings;

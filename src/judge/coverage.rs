@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::finding::{Coverage, Finding, Status};
 use super::rules::{self, Criteria};
-use crate::inventory::{Account, Evidence, Form, User};
+use crate::inventory::{Account, Evidence, Form, Piece, User};
 use crate::policy::{Level, Rule};
 
 /// Live evidence that is older says nothing about today.
@@ -19,18 +19,13 @@ pub(super) fn of(
     criteria: Criteria<'_>,
     findings: &[Finding],
 ) -> BTreeMap<Rule, Coverage> {
-    let whole = of_account(account, criteria);
-    let of_rule = |rule| match (account.form, is_shown(rule, account)) {
-        (_, true) => whole,
-        // A user whose keys are hidden is an exception, not what the user chose to do without.
-        (Form::ExportedReport, false)
-            if [Rule::UnrotatedAccessKey, Rule::InactiveAccessKey].contains(&rule)
-                && criteria.policy.level(rule) >= Level::Warning =>
-        {
-            Coverage::Incomplete
+    let of_rule = |rule| {
+        let lacks = |piece: Piece| rules_of(piece).contains(&rule);
+        if account.gaps.iter().any(|gap| lacks(gap.piece)) {
+            return Coverage::Incomplete;
         }
-        (Form::ExportedReport, false) => Coverage::NotShown,
-        (Form::Live, false) => Coverage::Incomplete,
+        let of_evidence = of_evidence(rule, account, criteria);
+        of_evidence.max(of_form(rule, account, criteria))
     };
     let mut coverage: BTreeMap<Rule, Coverage> =
         criteria.policy.rules_on().map(|rule| (rule, of_rule(rule))).collect();
@@ -40,27 +35,116 @@ pub(super) fn of(
     coverage
 }
 
-/// The coverage of a rule that needs nothing beyond the credentials that every evidence shows.
-fn of_account(account: &Account<'_>, criteria: Criteria<'_>) -> Coverage {
-    let too_old = |at: DateTime<Utc>| criteria.now - at > TimeDelta::hours(LIVE_HOURS);
-    let look_failed = |user: &User<'_>| user.evidence == Evidence::NotReChecked;
-    let look_left_out = |user: &User<'_>| {
-        user.evidence == Evidence::CredentialReport && rules::is_candidate(user, criteria)
-    };
-    match account.form {
-        Form::ExportedReport => Coverage::Snapshot,
-        Form::Live if account.report_generated_at.is_none_or(too_old) => Coverage::Incomplete,
-        Form::Live if account.users.iter().any(look_failed) => Coverage::Incomplete,
-        Form::Live if account.users.iter().any(look_left_out) => Coverage::Snapshot,
-        Form::Live => Coverage::Complete,
+/// The rules that need a piece of evidence, and are incomplete without it.
+#[must_use]
+pub(super) const fn rules_of(piece: Piece) -> &'static [Rule] {
+    match piece {
+        Piece::CredentialReport => &Rule::ALL,
+        // Who is there now is asked by every rule about users.
+        Piece::Users => &[
+            Rule::StalePassword,
+            Rule::StaleAccessKey,
+            Rule::ExpiredUser,
+            Rule::OldServiceCredential,
+            Rule::InactiveAccessKey,
+            Rule::UserWithoutCredentials,
+            Rule::UnrotatedAccessKey,
+            Rule::UnlistedUser,
+        ],
+        Piece::LoginProfile => {
+            &[Rule::StalePassword, Rule::UserWithoutCredentials, Rule::UnlistedUser]
+        }
+        Piece::AccessKeys => &[
+            Rule::StaleAccessKey,
+            Rule::InactiveAccessKey,
+            Rule::UserWithoutCredentials,
+            Rule::UnrotatedAccessKey,
+            Rule::UnlistedUser,
+        ],
+        // Without it the report's keys stand, so that their age and state are the report's too.
+        Piece::AccessKeyUse => {
+            &[Rule::StaleAccessKey, Rule::InactiveAccessKey, Rule::UnrotatedAccessKey]
+        }
+        Piece::SigningCertificates | Piece::SshKeys | Piece::ServiceSpecificCredentials => {
+            &[Rule::OldServiceCredential, Rule::UserWithoutCredentials]
+        }
+        Piece::Tags => &[Rule::ExpiredUser],
+        Piece::Owners | Piece::Alias | Piece::LastAccessed => &[],
     }
+}
+
+/// What the form of the evidence lets a rule say, were there nothing amiss with any user.
+fn of_form(rule: Rule, account: &Account<'_>, criteria: Criteria<'_>) -> Coverage {
+    let too_old = |at: DateTime<Utc>| criteria.now - at > TimeDelta::hours(LIVE_HOURS);
+    match account.form {
+        Form::FetchedReport | Form::Live if account.report_generated_at.is_none_or(too_old) => {
+            Coverage::Incomplete
+        }
+        Form::ExportedReport | Form::FetchedReport => {
+            if is_shown(rule, account) {
+                Coverage::Snapshot
+            } else if is_about_listed_keys(rule) && criteria.policy.level(rule) >= Level::Warning {
+                // A user whose keys are hidden is an exception, not what was chosen to do without.
+                Coverage::Incomplete
+            } else {
+                Coverage::NotShown
+            }
+        }
+        Form::Live if is_shown(rule, account) => Coverage::Complete,
+        // Listing everybody's SSH keys costs a call a user, and is the user's choice.
+        Form::Live
+            if rule == Rule::OldServiceCredential
+                && account.users.iter().all(|user| {
+                    user.other_credentials_complete || user.evidence() != Evidence::ReChecked
+                }) =>
+        {
+            Coverage::NotShown
+        }
+        Form::Live => Coverage::Incomplete,
+    }
+}
+
+const fn is_about_listed_keys(rule: Rule) -> bool {
+    matches!(rule, Rule::UnrotatedAccessKey | Rule::InactiveAccessKey)
+}
+
+/// What the users' own evidence lets a rule say in a live account.
+fn of_evidence(rule: Rule, account: &Account<'_>, criteria: Criteria<'_>) -> Coverage {
+    if account.form != Form::Live {
+        return Coverage::Complete;
+    }
+    let needs = |piece: Piece| rules_of(piece).contains(&rule);
+    let of_user = |user: &User<'_>| {
+        let mut weakest = Evidence::ReChecked;
+        if needs(Piece::LoginProfile) {
+            weakest = weakest.max(user.password_evidence);
+        }
+        if needs(Piece::AccessKeys) || needs(Piece::AccessKeyUse) {
+            weakest = weakest.max(user.access_key_evidence);
+        }
+        match weakest {
+            Evidence::ReChecked => Coverage::Complete,
+            Evidence::NotReChecked => Coverage::Incomplete,
+            // The sweep clears the healthy; whoever it cannot clear was to be looked at.
+            Evidence::CredentialReport if rules::is_candidate(user, criteria) => Coverage::Snapshot,
+            Evidence::CredentialReport => Coverage::Complete,
+        }
+    };
+    account.users.iter().map(of_user).max().unwrap_or(Coverage::Complete)
 }
 
 /// Whether the evidence shows all that the rule needs.
 fn is_shown(rule: Rule, account: &Account<'_>) -> bool {
     match rule {
         Rule::RootAccessKey => account.root.is_some(),
-        Rule::OldServiceCredential | Rule::UserWithoutCredentials => {
+        Rule::OldServiceCredential => {
+            account.users.iter().all(|user| user.other_credentials_complete)
+        }
+        Rule::UserWithoutCredentials if account.form == Form::Live => account
+            .users
+            .iter()
+            .all(|user| user.other_credentials_complete || !rules::shows_no_credential(user)),
+        Rule::UserWithoutCredentials => {
             account.users.iter().all(|user| user.other_credentials_complete)
         }
         Rule::ExpiredUser => account.users.iter().all(|user| user.tags.is_some()),

@@ -7,7 +7,9 @@ use chrono::{DateTime, Utc};
 
 use super::fingerprint::Fingerprint;
 use crate::allowlist::{Exemption, Term};
-use crate::inventory::{AccountId, CredentialKind, Evidence, Handle, Unreadable};
+use crate::inventory::{
+    AccountId, CredentialKind, Evidence, Form, Gap, Handle, LastAccessed, Permissions, Unreadable,
+};
 use crate::policy::{Level, Policy, Rule};
 
 /// The whole verdict of a run.
@@ -103,8 +105,62 @@ pub struct AuditedAccount {
     pub candidates: usize,
     /// How many of them show no credential in a report that cannot show all kinds.
     pub users_without_shown_credentials: usize,
+    /// What the evidence is made of.
+    pub form: Form,
+    /// How many users were looked at live.
+    pub rechecked: usize,
     /// How complete each rule's evidence was; rules that are off are not listed.
     pub coverage: BTreeMap<Rule, Coverage>,
+    /// What was asked for and could not be had.
+    pub gaps: Vec<Gap>,
+    /// What the report alone would have called stale, and the second look cleared.
+    pub cleared: Vec<Cleared>,
+}
+
+/// A finding that the report alone would have made, and that a live look cleared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cleared {
+    /// The finding's identity.
+    pub id: Fingerprint,
+    /// The rule.
+    pub rule: Rule,
+    /// The user's name.
+    pub user: String,
+    /// What kind of credential it is about.
+    pub kind: CredentialKind,
+    /// When the credential was created; for a password when it was last changed.
+    pub created: Option<DateTime<Utc>>,
+    /// What has happened to it since the report.
+    pub clearing: Clearing,
+}
+
+/// What has happened to a credential since the report was generated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Clearing {
+    /// The user is gone.
+    UserGone,
+    /// The credential is gone.
+    Removed,
+    /// The key was deactivated.
+    Deactivated,
+    /// It was used.
+    Used(DateTime<Utc>),
+    /// It was changed.
+    Changed,
+}
+
+impl Clearing {
+    /// The name of what has happened.
+    #[must_use]
+    pub const fn id(self) -> &'static str {
+        match self {
+            Self::UserGone => "user-gone",
+            Self::Removed => "removed",
+            Self::Deactivated => "deactivated",
+            Self::Used(_) => "used",
+            Self::Changed => "changed",
+        }
+    }
 }
 
 impl AuditedAccount {
@@ -156,6 +212,8 @@ pub struct Finding {
     pub status: Status,
     /// Whose it is.
     pub subject: Arc<Subject>,
+    /// How the credential was seen.
+    pub evidence: Evidence,
     /// Which credential it is about; `None` for a verdict on the user.
     pub credential: Option<Credential>,
     /// The date from which the days are counted, and what it is; `None` when it is unknown.
@@ -224,8 +282,14 @@ pub struct Subject {
     pub created: Option<DateTime<Utc>>,
     /// Whether the user has an MFA device, where that was shown.
     pub mfa: Option<bool>,
-    /// How the user's credentials were seen.
+    /// How the user's credentials were seen, by the weakest of the evidence.
     pub evidence: Evidence,
+    /// Who owns the user, where tags say so.
+    pub owner: Option<String>,
+    /// The groups and policies, where they were observed.
+    pub permissions: Option<Permissions>,
+    /// The service that the user was last seen with, where that was asked.
+    pub last_accessed: Option<LastAccessed>,
     /// Whether some credential of the user is in use, or may be: then the user must stay.
     pub in_use: bool,
     /// Whether credentials of every kind were looked for.

@@ -1,5 +1,6 @@
 //! Inventory × allowlist × policy × now → [`Audit`]. Pure: the same input gives the same audit.
 
+mod cleared;
 mod coverage;
 mod exemption;
 mod finding;
@@ -12,16 +13,15 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 pub use finding::{
-    AllowlistOrigin, Audit, AuditedAccount, Counts, Coverage, Credential, Finding, Matched, Note,
+    AllowlistOrigin, Audit, AuditedAccount, Cleared, Clearing, Counts, Coverage, Credential, Finding, Matched, Note,
     Outcome, Reference, ReviewedExemption, Status, Subject,
 };
 pub use fingerprint::Fingerprint;
 
 use crate::allowlist::Allowlist;
-use crate::inventory::{Account, AccountId, Form, User};
+use crate::inventory::{Account, AccountId, CredentialKind, Evidence, Form, Handle, Piece, User};
 use crate::policy::{Policy, Rule};
 use exemption::{Exemptions, Match};
-use fingerprint::Identity;
 use rules::{Criteria, Draft};
 
 /// Judges the accounts by the policy and weighs the allowlist's exemptions. `now` is the moment by
@@ -107,6 +107,34 @@ pub fn candidates<'a, 'd>(
     account.users.iter().filter(move |user| rules::is_candidate(user, criteria))
 }
 
+/// Whether the sweep cannot clear the user, so that a second look is due.
+#[must_use]
+pub fn is_candidate(user: &User<'_>, policy: &Policy, now: DateTime<Utc>) -> bool {
+    rules::is_candidate(user, Criteria::new(policy, now))
+}
+
+/// Whether neither a password nor a key nor another credential of the user was seen.
+#[must_use]
+pub fn shows_no_credential(user: &User<'_>) -> bool {
+    rules::shows_no_credential(user)
+}
+
+/// The date from which the longest disuse among the user's stale credentials is counted; `None`
+/// for a user whom the sweep clears.
+#[must_use]
+pub fn stale_since(user: &User<'_>, policy: &Policy, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    let mut drafts = Vec::new();
+    rules::judge_user(user, Criteria::new(policy, now), &mut drafts);
+    let stale = drafts.iter().filter(|draft| Rule::STALE.contains(&draft.rule));
+    stale.filter_map(|draft| draft.verdict.as_ref().ok()?.map(|(_, moment)| moment)).min()
+}
+
+/// The rules that are incomplete where a piece of evidence could not be had.
+#[must_use]
+pub const fn rules_of(piece: Piece) -> &'static [Rule] {
+    coverage::rules_of(piece)
+}
+
 fn judge_account(
     account: &Account<'_>,
     criteria: Criteria<'_>,
@@ -143,10 +171,14 @@ fn judge_account(
         users: account.users.len(),
         candidates,
         users_without_shown_credentials: match account.form {
-            Form::ExportedReport => without_shown_credentials,
+            Form::ExportedReport | Form::FetchedReport => without_shown_credentials,
             Form::Live => 0,
         },
+        form: account.form,
+        rechecked: account.users.iter().filter(|it| it.evidence() == Evidence::ReChecked).count(),
         coverage: coverage::of(account, criteria, &findings),
+        gaps: account.gaps.clone(),
+        cleared: cleared::of(account, criteria, &findings),
     };
     (audited, findings)
 }
@@ -179,7 +211,10 @@ impl Clerk<'_, '_> {
             user_id: user.id.clone(),
             created: user.created.at(),
             mfa: user.mfa,
-            evidence: user.evidence,
+            evidence: user.evidence(),
+            owner: user.owner.clone(),
+            permissions: user.permissions.clone(),
+            last_accessed: user.last_accessed.clone(),
             in_use: rules::in_use(user, self.criteria),
             all_kinds_seen: user.other_credentials_complete,
         });
@@ -197,16 +232,7 @@ impl Clerk<'_, '_> {
         exemption_notes: Vec<Note>,
     ) -> Finding {
         let Criteria { policy, now, .. } = self.criteria;
-        let (created, ordinal) = draft.identity;
-        let identity = Identity {
-            account: self.account,
-            user: &self.user.name,
-            user_created: &self.user.created,
-            rule: draft.rule,
-            kind: draft.credential.as_ref().map(|it| it.kind),
-            created,
-            ordinal,
-        };
+        let id = draft.fingerprint(self.account, self.user);
         let mut notes = draft.notes;
         let (known, reference) = match draft.verdict {
             Ok(since) => (true, since),
@@ -220,7 +246,7 @@ impl Clerk<'_, '_> {
         };
         notes.extend(exemption_notes);
         Finding {
-            id: identity.fingerprint(),
+            id,
             rule: draft.rule,
             level: policy.level(draft.rule),
             status: match (exemption, known) {
@@ -228,6 +254,7 @@ impl Clerk<'_, '_> {
                 (None, true) => Status::Open,
                 (None, false) => Status::Unknown,
             },
+            evidence: evidence(self.user, draft.credential.as_ref()),
             subject,
             credential: draft.credential,
             days: reference.map(|(_, moment)| staleness::days(now, moment)),
@@ -235,5 +262,17 @@ impl Clerk<'_, '_> {
             notes,
             exemption,
         }
+    }
+}
+
+/// How a credential of the user was seen; `None` for a verdict on the user.
+fn evidence(user: &User<'_>, credential: Option<&Credential>) -> Evidence {
+    match credential {
+        None => user.evidence(),
+        Some(Credential { kind: CredentialKind::Password, .. }) => user.password_evidence,
+        Some(Credential { kind: CredentialKind::AccessKey, .. }) => user.access_key_evidence,
+        // A report names these by slots, the live API by ids.
+        Some(Credential { handle: Some(Handle::Id(_)), .. }) => Evidence::ReChecked,
+        Some(_) => Evidence::CredentialReport,
     }
 }

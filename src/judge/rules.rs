@@ -3,11 +3,11 @@
 use chrono::{DateTime, NaiveTime, TimeDelta, Utc};
 
 use super::finding::{Credential, Note, Reference};
-use super::fingerprint::same_creation;
+use super::fingerprint::{Fingerprint, Identity, same_creation};
 use super::staleness::{self, Disuse, Since};
 use crate::allowlist::parse_day;
 use crate::inventory::{
-    AccessKey, CredentialKind, Flag, Handle, OtherCredential, Stamp, Unreadable, User,
+    AccessKey, AccountId, CredentialKind, Flag, Handle, OtherCredential, Stamp, Unreadable, User,
 };
 use crate::policy::{Policy, Rule, UNROTATED_AFTER_DAYS};
 
@@ -63,6 +63,21 @@ impl<'a> Draft<'a> {
             }
         }
         self
+    }
+
+    /// The identity of the finding that the draft about `user` comes to.
+    pub(super) fn fingerprint(&self, account: AccountId, user: &User<'_>) -> Fingerprint {
+        let (created, ordinal) = self.identity;
+        let identity = Identity {
+            account,
+            user: &user.name,
+            user_created: &user.created,
+            rule: self.rule,
+            kind: self.credential.as_ref().map(|it| it.kind),
+            created,
+            ordinal,
+        };
+        identity.fingerprint()
     }
 
     fn of_key(rule: Rule, user: &'a User<'_>, key: &'a AccessKey<'_>, verdict: Verdict) -> Self {

@@ -141,7 +141,8 @@ pub(crate) fn live_user(name: &str) -> User<'static> {
         arn: format!("arn:aws:iam::{ACCOUNT}:user/{name}").into(),
         id: Some(format!("AIDA{:X>16}", name.to_ascii_uppercase())),
         created: Stamp::At(days_ago(400)),
-        evidence: Evidence::ReChecked,
+        password_evidence: Evidence::ReChecked,
+        access_key_evidence: Evidence::ReChecked,
         mfa: None,
         password: None,
         access_keys: AccessKeys::new(),
@@ -149,6 +150,9 @@ pub(crate) fn live_user(name: &str) -> User<'static> {
         other_credentials_complete: true,
         hidden_credentials: false,
         tags: Some(BTreeMap::new()),
+        owner: None,
+        permissions: None,
+        last_accessed: None,
     }
 }
 
@@ -162,6 +166,8 @@ pub(crate) fn live(users: Vec<User<'static>>) -> Account<'static> {
         report_generated_at: Some(now()),
         root: Some(live_user("<root_account>")),
         users,
+        replaced: Vec::new(),
+        gaps: Vec::new(),
     }
 }
 

@@ -122,7 +122,8 @@ impl Columns {
             arn: row.text(self.arn),
             id: None,
             created: row.stamp(self.user_creation_time),
-            evidence: Evidence::CredentialReport,
+            password_evidence: Evidence::CredentialReport,
+            access_key_evidence: Evidence::CredentialReport,
             mfa: self.mfa_active.and_then(|column| match row.flag(column) {
                 Flag::Yes => Some(true),
                 Flag::No => Some(false),
@@ -136,6 +137,9 @@ impl Columns {
                 .additional_credentials_info
                 .is_some_and(|column| row.says_something(column)),
             tags: None,
+            owner: None,
+            permissions: None,
+            last_accessed: None,
         }
     }
 

@@ -152,6 +152,8 @@ pub fn parse(csv: &str, generated_at: Option<DateTime<Utc>>) -> Result<Account<'
         report_generated_at: generated_at,
         root,
         users,
+        replaced: Vec::new(),
+        gaps: Vec::new(),
     })
 }
 

@@ -315,7 +315,7 @@ impl From<&judge::Finding> for Finding {
             reference_date: finding.reference.map(|(_, moment)| moment),
             reference: finding.reference.map(|(reference, _)| reference.id().to_owned()),
             days: finding.days,
-            evidence: subject.evidence.id().to_owned(),
+            evidence: finding.evidence.id().to_owned(),
             notes: finding.notes.iter().map(Into::into).collect(),
             exemption: finding.exemption,
             owner: None,

@@ -1,0 +1,92 @@
+//! Several accounts side by side, each on its own: one that fails takes no other with it.
+
+use futures_util::{StreamExt as _, stream};
+
+use super::account::{self, Brief};
+use super::call::{Failure, Pace};
+use super::session::{Hub, Refusal};
+use crate::inventory::{Account, AccountId, Form, Piece};
+use crate::role::Member;
+
+/// How far the observation of an account has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// Its observation has begun.
+    Begun,
+    /// The credential report is there: so many users.
+    Swept(usize),
+    /// So many candidates are to be looked at.
+    Looking(usize),
+    /// One more of them was looked at.
+    Looked,
+    /// Everything was observed that could be; so many gaps are left.
+    Done(usize),
+}
+
+/// News of an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Event {
+    /// The account.
+    pub account: AccountId,
+    /// How many accounts there are.
+    pub of: usize,
+    /// What has happened.
+    pub step: Step,
+}
+
+/// Whoever wants to know how far the observation has come.
+pub type Progress<'a> = &'a dyn Fn(Event);
+
+/// Observes the accounts, in their order. What could not be had of an account is a gap in it.
+///
+/// # Errors
+/// [`Refusal`] when the first session cannot be had, so that there is no account to speak of.
+pub async fn observe(
+    brief: &Brief,
+    progress: Progress<'_>,
+) -> Result<Vec<Account<'static>>, Refusal> {
+    let opening = Pace::new(brief.timeout, 1);
+    let hub = Hub::open(brief.access.clone(), &opening).await?;
+    let members = hub.members();
+    let of = members.len();
+    let each = stream::iter(members).map(async |member| {
+        let account = member.account();
+        let tell = |step| progress(Event { account, of, step });
+        one(&hub, &member, brief, &tell).await
+    });
+    Ok(each.buffered(brief.account_concurrency).collect().await)
+}
+
+async fn one(
+    hub: &Hub,
+    member: &Member,
+    brief: &Brief,
+    tell: &dyn Fn(Step),
+) -> Account<'static> {
+    tell(Step::Begun);
+    let pace = Pace::new(brief.timeout, brief.concurrency);
+    let account = match hub.enter(member, &pace).await {
+        Ok(session) => account::observe(&session, &pace, brief, tell).await,
+        Err(refusal) => {
+            let partition = hub.partition().to_owned();
+            unseen(member.account(), partition, refusal.into())
+        }
+    };
+    tell(Step::Done(account.gaps.len()));
+    account
+}
+
+/// An account of which nothing was had.
+pub(super) fn unseen(id: AccountId, partition: String, why: Failure) -> Account<'static> {
+    Account {
+        id,
+        partition,
+        alias: None,
+        form: Form::Live,
+        report_generated_at: None,
+        root: None,
+        users: Vec::new(),
+        replaced: Vec::new(),
+        gaps: vec![why.gap(Piece::CredentialReport, 0)],
+    }
+}

@@ -1,0 +1,258 @@
+//! One way to call AWS: retried with growing pauses until it is answered, refused, or out of time.
+//!
+//! The SDK's own retries end by a count and by a quota that all calls share, and forget what went
+//! wrong. An audit has a deadline instead, and has to say why evidence is missing.
+
+use std::future::Future;
+use std::time::Duration;
+
+use aws_sdk_iam::config::http::HttpResponse;
+use aws_sdk_iam::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, sleep, timeout_at};
+
+use super::session::Refusal;
+use crate::inventory::{Cause, Gap, Piece};
+
+/// The first pause before a call is made again; each further one is twice as long.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+/// The longest pause.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// The longest time in which one attempt is answered in full.
+const LONGEST_ATTEMPT: Duration = Duration::from_secs(15);
+/// How often a host that cannot be reached is tried: longer than a resolver or a route takes to
+/// recover, shorter than anybody waits for a misspelt endpoint.
+const UNREACHABLE_ATTEMPTS: u32 = 7;
+/// How much of an error's text is kept, in characters.
+const LONGEST_MESSAGE: usize = 300;
+
+/// How long, and how many at a time, calls may take.
+#[derive(Debug)]
+pub(super) struct Pace {
+    deadline: Instant,
+    attempt: Duration,
+    permits: Semaphore,
+}
+
+/// A call that was not answered as hoped.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Failure {
+    /// As a policy names it.
+    pub(super) action: &'static str,
+    pub(super) cause: Cause,
+    /// AWS's code for the error, where AWS answered.
+    pub(super) code: Option<String>,
+    pub(super) message: String,
+}
+
+impl Pace {
+    /// `timeout` from now, `concurrency` calls at a time.
+    pub(super) fn new(timeout: Duration, concurrency: usize) -> Self {
+        Self {
+            deadline: Instant::now() + timeout,
+            // Time for a few attempts must remain.
+            attempt: LONGEST_ATTEMPT.min(timeout / 4),
+            permits: Semaphore::new(concurrency),
+        }
+    }
+
+    /// The moment at which everything ends.
+    pub(super) const fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
+    /// Makes a call until it is answered, refused, or out of time.
+    pub(super) async fn call<T, E, F>(
+        &self,
+        action: &'static str,
+        request: impl Fn() -> F,
+    ) -> Result<T, Failure>
+    where
+        F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+        E: ProvideErrorMetadata + std::error::Error + 'static,
+    {
+        // A permit is held through the pauses: whoever is throttled makes room for nobody.
+        let Ok(permit) = timeout_at(self.deadline, self.permits.acquire()).await else {
+            return Err(Failure::out_of_time(action));
+        };
+        let _permit = permit;
+        let mut attempt = 0;
+        loop {
+            attempt += 1;
+            let started = Instant::now();
+            let end = self.deadline.min(started + self.attempt);
+            let failure = match timeout_at(end, request()).await {
+                Ok(Ok(answer)) => {
+                    let milliseconds = started.elapsed().as_millis();
+                    tracing::debug!(action, attempt, milliseconds, "answered");
+                    return Ok(answer);
+                }
+                Ok(Err(error)) => Failure::of(action, &error),
+                Err(_) => Failure::slow(action, started.elapsed()),
+            };
+            let Failure { cause, code, message, .. } = &failure;
+            tracing::debug!(action, attempt, cause = cause.id(), code, message, "failed");
+            let pause = pause_after(attempt);
+            if !failure.may_pass(attempt) || Instant::now() + pause >= self.deadline {
+                return Err(failure);
+            }
+            sleep(pause).await;
+        }
+    }
+}
+
+/// Doubles with every attempt; half of it is chance, so that calls that failed together do not
+/// come back together.
+pub(super) fn pause_after(attempt: u32) -> Duration {
+    let whole = FIRST_PAUSE.saturating_mul(1 << attempt.saturating_sub(1).min(16));
+    whole.min(LONGEST_PAUSE).mul_f64(0.5 + fastrand::f64() / 2.0)
+}
+
+impl Failure {
+    /// What an error of the SDK comes to.
+    pub(super) fn of<E>(action: &'static str, error: &SdkError<E, HttpResponse>) -> Self
+    where
+        E: ProvideErrorMetadata + std::error::Error + 'static,
+    {
+        let failed = |cause, message: String| Self { action, cause, code: None, message };
+        match error {
+            SdkError::ServiceError(answer) => {
+                let code = answer.err().code();
+                let status = answer.raw().status().as_u16();
+                let cause = cause_of(code.unwrap_or_default(), status);
+                let message = answer.err().message().unwrap_or("without a message");
+                Self {
+                    action,
+                    cause,
+                    code: code.map(str::to_owned),
+                    message: service_message(code, status, message),
+                }
+            }
+            SdkError::TimeoutError(_) => failed(Cause::Unreachable, "no answer in time".to_owned()),
+            SdkError::DispatchFailure(failure) => match refusal_within(error) {
+                Some(refusal) => failed(Cause::Credentials, refusal.to_string()),
+                None if failure.is_io() || failure.is_timeout() => {
+                    failed(Cause::Unreachable, innermost(error))
+                }
+                None => failed(Cause::Credentials, innermost(error)),
+            },
+            SdkError::ResponseError(_) => failed(Cause::Unreachable, innermost(error)),
+            _ => failed(Cause::Unexpected, innermost(error)),
+        }
+    }
+
+    /// An answer that makes no sense.
+    pub(super) fn unexpected(action: &'static str, message: impl Into<String>) -> Self {
+        Self { action, cause: Cause::Unexpected, code: None, message: message.into() }
+    }
+
+    /// Time was up before the call was made or answered.
+    pub(super) fn out_of_time(action: &'static str) -> Self {
+        let message = "time was up (--timeout)".to_owned();
+        Self { action, cause: Cause::TimedOut, code: None, message }
+    }
+
+    fn slow(action: &'static str, waited: Duration) -> Self {
+        let message = format!("no answer within {} s", waited.as_secs());
+        Self { action, cause: Cause::TimedOut, code: None, message }
+    }
+
+    /// Whether AWS answered with this code.
+    pub(super) fn is(&self, code: &str) -> bool {
+        self.code.as_deref() == Some(code)
+    }
+
+    /// Whether the user or credential that was asked for does not exist.
+    pub(super) fn is_absence(&self) -> bool {
+        self.is("NoSuchEntity")
+    }
+
+    /// Whether another attempt may be answered.
+    fn may_pass(&self, attempt: u32) -> bool {
+        match self.cause {
+            Cause::Throttled | Cause::Unavailable | Cause::TimedOut => true,
+            Cause::Unreachable => attempt < UNREACHABLE_ATTEMPTS,
+            Cause::Denied | Cause::Credentials | Cause::Unexpected => false,
+        }
+    }
+
+    /// The gap that the failure leaves in an account's evidence; `users` is 0 where it concerns
+    /// the account.
+    pub(super) fn gap(self, piece: Piece, users: usize) -> Gap {
+        Gap { piece, cause: self.cause, action: self.action, message: self.message, users }
+    }
+}
+
+/// Source: "Common errors" of the IAM and STS API references, and "Error retries" of the SDKs.
+fn cause_of(code: &str, status: u16) -> Cause {
+    match code {
+        "AccessDenied" | "AccessDeniedException" | "UnauthorizedOperation" => Cause::Denied,
+        "ExpiredToken"
+        | "ExpiredTokenException"
+        | "RequestExpired"
+        | "InvalidClientTokenId"
+        | "UnrecognizedClientException"
+        | "SignatureDoesNotMatch"
+        | "IncompleteSignature"
+        | "InvalidIdentityToken" => Cause::Credentials,
+        "Throttling"
+        | "ThrottlingException"
+        | "ThrottledException"
+        | "RequestThrottled"
+        | "RequestThrottledException"
+        | "RequestLimitExceeded"
+        | "TooManyRequestsException"
+        | "BandwidthLimitExceeded"
+        | "SlowDown"
+        | "PriorRequestNotComplete"
+        | "LimitExceeded" => Cause::Throttled,
+        "IDPCommunicationError" => Cause::Unavailable,
+        _ if status == 429 => Cause::Throttled,
+        _ if status >= 500 => Cause::Unavailable,
+        _ => Cause::Unexpected,
+    }
+}
+
+/// AWS's message in one line. The one about a wrong signature repeats the signed headers, the
+/// session token among them, and is left out.
+fn service_message(code: Option<&str>, status: u16, message: &str) -> String {
+    let code = code.map_or_else(|| format!("HTTP status {status}"), str::to_owned);
+    if matches!(code.as_str(), "SignatureDoesNotMatch" | "IncompleteSignature") {
+        return format!("{code}: the secret key does not fit the access key id, or the clock is off");
+    }
+    format!("{code}: {}", one_line(message))
+}
+
+fn one_line(text: &str) -> String {
+    let line = text.lines().next().unwrap_or_default();
+    match line.char_indices().nth(LONGEST_MESSAGE) {
+        Some((end, _)) => format!("{}…", line.get(..end).unwrap_or_default()),
+        None => line.to_owned(),
+    }
+}
+
+/// Our own refusal, where a session could not be renewed on the way.
+fn refusal_within<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a Refusal> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(refusal) = error.downcast_ref::<Refusal>() {
+            return Some(refusal);
+        }
+        next = error.source();
+    }
+    None
+}
+
+/// The last of an error's causes, which says what happened; the outer ones say where.
+pub(super) fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut last = error;
+    while let Some(source) = last.source() {
+        last = source;
+    }
+    one_line(&last.to_string())
+}
+
+/// The whole chain of causes, for the log.
+pub(super) fn chain(error: impl std::error::Error) -> String {
+    one_line(&DisplayErrorContext(error).to_string())
+}

@@ -1,0 +1,77 @@
+//! Access Advisor: the service that a user was last seen with.
+//!
+//! Source: "Refine permissions using last accessed information", IAM User Guide. It speaks of the
+//! user and not of a credential, counts denied attempts, and a job can be read only by the session
+//! that began it. Its limits are not published, so that few jobs run at a time.
+
+use std::time::Duration;
+
+use aws_sdk_iam::operation::get_service_last_accessed_details::GetServiceLastAccessedDetailsOutput;
+use aws_sdk_iam::types::JobStatusType;
+use tokio::time::{Instant, sleep};
+
+use super::call::{Failure, Pace};
+use super::moment;
+use super::pages::{PAGE, Page, gather};
+use super::session::Session;
+use crate::inventory::LastAccessed;
+
+const GENERATE: &str = "iam:GenerateServiceLastAccessedDetails";
+const GET: &str = "iam:GetServiceLastAccessedDetails";
+/// The most users of an account that are asked about.
+pub(super) const MOST_USERS: usize = 100;
+/// How many are asked about at a time.
+pub(super) const AT_A_TIME: usize = 3;
+/// The first pause while the job runs, and the longest.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(3));
+
+/// What a user was last seen with; `None` if with nothing in the tracking period.
+pub(super) async fn of_user(
+    session: &Session,
+    pace: &Pace,
+    arn: &str,
+) -> Result<Option<LastAccessed>, Failure> {
+    let begin = || session.iam.generate_service_last_accessed_details().arn(arn).send();
+    let answer = pace.call(GENERATE, begin).await?;
+    let job = answer.job_id().unwrap_or_default().to_owned();
+    let services = gather(GET, async |marker| {
+        let answer = completed(session, pace, &job, marker).await?;
+        let seen = answer.services_last_accessed().iter().filter_map(|service| {
+            let at = service.last_authenticated().and_then(moment)?;
+            Some(LastAccessed { service: service.service_namespace().to_owned(), at })
+        });
+        Ok(Page::new(seen.collect(), answer.is_truncated(), answer.marker()))
+    })
+    .await?;
+    // Of services of one second, the first by name, so that every run says the same.
+    Ok(services.into_iter().max_by(|a, b| (a.at, &b.service).cmp(&(b.at, &a.service))))
+}
+
+/// A page of the job's result, once there is one.
+async fn completed(
+    session: &Session,
+    pace: &Pace,
+    job: &str,
+    marker: Option<String>,
+) -> Result<GetServiceLastAccessedDetailsOutput, Failure> {
+    let (mut pause, longest) = PAUSES;
+    loop {
+        let request = || {
+            let get = session.iam.get_service_last_accessed_details().job_id(job);
+            get.max_items(PAGE).set_marker(marker.clone()).send()
+        };
+        let answer = pace.call(GET, request).await?;
+        match answer.job_status() {
+            JobStatusType::Completed => return Ok(answer),
+            JobStatusType::InProgress if Instant::now() + pause < pace.deadline() => {
+                sleep(pause).await;
+                pause = pause.mul_f64(1.5).min(longest);
+            }
+            JobStatusType::InProgress => return Err(Failure::out_of_time(GET)),
+            other => {
+                let why = answer.error().map(|it| it.message().to_owned()).unwrap_or_default();
+                return Err(Failure::unexpected(GET, format!("the job is {other}: {why}")));
+            }
+        }
+    }
+}

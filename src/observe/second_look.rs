@@ -1,0 +1,199 @@
+//! The second look: what a candidate's credentials are now, in place of the report's row.
+
+use chrono::{DateTime, Utc};
+use futures_util::future::{join_all, join3};
+
+use super::call::{Failure, Pace};
+use super::pages::{Page, gather};
+use super::service_credentials::{signing_certificates, status};
+use super::session::Session;
+use super::users::ListedUser;
+use super::{moment, stamp};
+use crate::inventory::{
+    AccessKey, AccessKeys, Evidence, Flag, Handle, OtherCredential, Password, Piece, Stamp,
+    Unreadable, User,
+};
+
+const LIST_KEYS: &str = "iam:ListAccessKeys";
+const LAST_USED: &str = "iam:GetAccessKeyLastUsed";
+const LOGIN_PROFILE: &str = "iam:GetLoginProfile";
+
+/// What a look at a user came to.
+pub(super) enum Look {
+    /// The user went away meanwhile.
+    Gone,
+    /// The user now, and what could not be seen.
+    Seen(Box<User<'static>>, Vec<(Piece, Failure)>),
+}
+
+/// Looks at one user; `row` is the report's, if it has one. What cannot be seen stays as the row
+/// has it, marked as not re-checked; where there is no row, it is unknown.
+pub(super) async fn look(
+    session: &Session,
+    pace: &Pace,
+    listed: &ListedUser,
+    row: Option<&User<'static>>,
+) -> Look {
+    let name = &listed.name;
+    // A row with credentials of its own beside its columns, or none at all, says nothing of these.
+    let wants_certificates = row.is_none_or(|row| row.hidden_credentials);
+    let certificates = async {
+        if wants_certificates { Some(signing_certificates(session, pace, name).await) } else { None }
+    };
+    let keys = access_keys(session, pace, name);
+    let profile = login_profile(session, pace, name);
+    let (keys, profile, certificates) = join3(keys, profile, certificates).await;
+    let mut failures = Vec::new();
+    let keys = match keys {
+        Err((_, failure)) if failure.is_absence() => return Look::Gone,
+        Err((piece, failure)) => {
+            failures.push((piece, failure));
+            None
+        }
+        Ok(keys) => Some(keys),
+    };
+    let profile = profile.map_err(|failure| failures.push((Piece::LoginProfile, failure))).ok();
+    let certificates = certificates.and_then(|outcome| {
+        outcome.map_err(|failure| failures.push((Piece::SigningCertificates, failure))).ok()
+    });
+    let user = merge(listed, row, keys, profile, certificates);
+    Look::Seen(Box::new(user), failures)
+}
+
+fn merge(
+    listed: &ListedUser,
+    row: Option<&User<'static>>,
+    keys: Option<AccessKeys<'static>>,
+    profile: Option<Option<DateTime<Utc>>>,
+    certificates: Option<Vec<OtherCredential>>,
+) -> User<'static> {
+    let seen = |is_seen| if is_seen { Evidence::ReChecked } else { Evidence::NotReChecked };
+    User {
+        name: listed.name.clone().into(),
+        arn: listed.arn.clone().into(),
+        id: Some(listed.id.clone()),
+        created: listed.created.map_or(Stamp::Absent, Stamp::At),
+        password_evidence: seen(profile.is_some()),
+        access_key_evidence: seen(keys.is_some()),
+        mfa: row.and_then(|row| row.mfa),
+        password: match (profile, row) {
+            (Some(None), _) => None,
+            (Some(Some(created)), row) => Some(password(created, listed, row)),
+            (None, Some(row)) => row.password.clone(),
+            (None, None) => Some(unknown_password(listed)),
+        },
+        // Keys that nobody saw are hidden ones, which no verdict calls clean.
+        hidden_credentials: keys.is_none() && row.is_none_or(|row| row.hidden_credentials),
+        access_keys: keys
+            .or_else(|| row.map(|row| row.access_keys.clone()))
+            .unwrap_or_default(),
+        other_credentials: certificates
+            .or_else(|| row.map(|row| row.other_credentials.clone()))
+            .unwrap_or_default(),
+        other_credentials_complete: false,
+        tags: None,
+        owner: None,
+        permissions: None,
+        last_accessed: None,
+    }
+}
+
+/// A password that there is. The login profile's date does not move when the password is changed,
+/// so that the row's may be the later one; and a use that the row has seen has taken place.
+fn password(
+    created: DateTime<Utc>,
+    listed: &ListedUser,
+    row: Option<&User<'static>>,
+) -> Password {
+    let of_row = row.and_then(|row| row.password.as_ref());
+    let last_used = of_row.and_then(|it| it.last_used.at()).max(listed.password_last_used);
+    let last_changed = of_row.and_then(|it| it.last_changed.at()).max(Some(created));
+    Password {
+        enabled: Flag::Yes,
+        last_used: last_used.map_or(Stamp::Absent, Stamp::At),
+        last_changed: last_changed.map_or(Stamp::Absent, Stamp::At),
+    }
+}
+
+/// A password that there may be.
+fn unknown_password(listed: &ListedUser) -> Password {
+    Password {
+        enabled: Flag::Unreadable(Box::new(Unreadable {
+            column: "GetLoginProfile".to_owned(),
+            text: "no answer".to_owned(),
+        })),
+        last_used: listed.password_last_used.map_or(Stamp::Absent, Stamp::At),
+        last_changed: Stamp::Absent,
+    }
+}
+
+/// When the login profile was made; `None` where there is none.
+async fn login_profile(
+    session: &Session,
+    pace: &Pace,
+    user: &str,
+) -> Result<Option<DateTime<Utc>>, Failure> {
+    let request = || session.iam.get_login_profile().user_name(user).send();
+    match pace.call(LOGIN_PROFILE, request).await {
+        Ok(answer) => {
+            let created = answer.login_profile().and_then(|it| moment(it.create_date()));
+            let undated = || Failure::unexpected(LOGIN_PROFILE, "the login profile has no date");
+            created.map(Some).ok_or_else(undated)
+        }
+        Err(failure) if failure.is_absence() => Ok(None),
+        Err(failure) => Err(failure),
+    }
+}
+
+/// All keys of a user with their last use, or which piece is missing. Keys are known by their ids.
+async fn access_keys(
+    session: &Session,
+    pace: &Pace,
+    user: &str,
+) -> Result<AccessKeys<'static>, (Piece, Failure)> {
+    let listed = gather(LIST_KEYS, async |marker| {
+        let list = || {
+            session.iam.list_access_keys().user_name(user).set_marker(marker.clone()).send()
+        };
+        let answer = pace.call(LIST_KEYS, list).await?;
+        let keys = answer.access_key_metadata().to_vec();
+        Ok(Page::new(keys, answer.is_truncated(), answer.marker()))
+    })
+    .await
+    .map_err(|failure| (Piece::AccessKeys, failure))?;
+    let with_use = listed.iter().map(async |key| {
+        let id = key.access_key_id().unwrap_or_default();
+        let (last_used, last_used_service) = match last_use(session, pace, id).await {
+            // The key was deleted meanwhile.
+            Err(failure) if failure.is_absence() => return Ok(None),
+            outcome => outcome?,
+        };
+        Ok(Some(AccessKey {
+            handle: Handle::Id(id.to_owned()),
+            active: key.status().map_or_else(|| status(&"".into()), status),
+            created: key.create_date().map_or(Stamp::Absent, |date| stamp("CreateDate", date)),
+            last_used,
+            last_used_service: last_used_service.map(Into::into),
+        }))
+    });
+    let keys: Result<Vec<_>, Failure> = join_all(with_use).await.into_iter().collect();
+    let keys = keys.map_err(|failure| (Piece::AccessKeyUse, failure))?;
+    Ok(keys.into_iter().flatten().collect())
+}
+
+async fn last_use(
+    session: &Session,
+    pace: &Pace,
+    id: &str,
+) -> Result<(Stamp, Option<String>), Failure> {
+    let request = || session.iam.get_access_key_last_used().access_key_id(id).send();
+    let answer = pace.call(LAST_USED, request).await?;
+    let Some(used) = answer.access_key_last_used() else {
+        return Err(Failure::unexpected(LAST_USED, "the answer says nothing about the key's use"));
+    };
+    let service = used.service_name();
+    Ok((
+        used.last_used_date().map_or(Stamp::Absent, |date| stamp("LastUsedDate", date)),
+        (!service.is_empty() && service != "N/A").then(|| service.to_owned()),
+    ))
+}

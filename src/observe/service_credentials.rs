@@ -1,0 +1,108 @@
+//! Credentials that the report does not show and that bear no last-used date: service-specific
+//! credentials, SSH keys, and the signing certificates of users without a row.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_iam::types::StatusType;
+use chrono::{DateTime, Utc};
+
+use super::call::{Failure, Pace};
+use super::pages::{PAGE, Page, gather};
+use super::session::Session;
+use super::{moment, stamp};
+use crate::inventory::{CredentialKind, Flag, Handle, OtherCredential, Stamp, Unreadable};
+
+const LIST_SPECIFIC: &str = "iam:ListServiceSpecificCredentials";
+const LIST_SSH: &str = "iam:ListSSHPublicKeys";
+const LIST_CERTIFICATES: &str = "iam:ListSigningCertificates";
+
+/// The service-specific credentials of all users, by the user's name in lower case.
+pub(super) async fn service_specific(
+    session: &Session,
+    pace: &Pace,
+    now: DateTime<Utc>,
+) -> Result<BTreeMap<String, Vec<OtherCredential>>, Failure> {
+    let found = gather(LIST_SPECIFIC, async |marker| {
+        let request = || {
+            let list = session.iam.list_service_specific_credentials().all_users(true);
+            list.max_items(PAGE).set_marker(marker.clone()).send()
+        };
+        let answer = pace.call(LIST_SPECIFIC, request).await?;
+        let credentials = answer.service_specific_credentials().iter().map(|it| {
+            // An API key that has run out is accepted no more, whatever its status.
+            let expired = it.expiration_date().and_then(moment).is_some_and(|at| at <= now);
+            let credential = OtherCredential {
+                kind: CredentialKind::ServiceSpecificCredential,
+                handle: Handle::Id(it.service_specific_credential_id().to_owned()),
+                active: if expired { Flag::No } else { status(it.status()) },
+                created: stamp("CreateDate", it.create_date()),
+            };
+            (it.user_name().to_ascii_lowercase(), credential)
+        });
+        Ok(Page::new(credentials.collect(), answer.is_truncated(), answer.marker()))
+    })
+    .await?;
+    let mut by_user: BTreeMap<String, Vec<OtherCredential>> = BTreeMap::new();
+    for (user, credential) in found {
+        by_user.entry(user).or_default().push(credential);
+    }
+    Ok(by_user)
+}
+
+/// The SSH keys of a user.
+pub(super) async fn ssh_keys(
+    session: &Session,
+    pace: &Pace,
+    user: &str,
+) -> Result<Vec<OtherCredential>, Failure> {
+    gather(LIST_SSH, async |marker| {
+        let request = || {
+            let list = session.iam.list_ssh_public_keys().user_name(user);
+            list.set_marker(marker.clone()).send()
+        };
+        let answer = pace.call(LIST_SSH, request).await?;
+        let keys = answer.ssh_public_keys().iter().map(|key| OtherCredential {
+            kind: CredentialKind::SshKey,
+            handle: Handle::Id(key.ssh_public_key_id().to_owned()),
+            active: status(key.status()),
+            created: stamp("UploadDate", key.upload_date()),
+        });
+        Ok(Page::new(keys.collect(), answer.is_truncated(), answer.marker()))
+    })
+    .await
+}
+
+/// The signing certificates of a user.
+pub(super) async fn signing_certificates(
+    session: &Session,
+    pace: &Pace,
+    user: &str,
+) -> Result<Vec<OtherCredential>, Failure> {
+    gather(LIST_CERTIFICATES, async |marker| {
+        let request = || {
+            let list = session.iam.list_signing_certificates().user_name(user);
+            list.set_marker(marker.clone()).send()
+        };
+        let answer = pace.call(LIST_CERTIFICATES, request).await?;
+        let certificates = answer.certificates().iter().map(|it| OtherCredential {
+            kind: CredentialKind::SigningCertificate,
+            handle: Handle::Id(it.certificate_id().to_owned()),
+            active: status(it.status()),
+            created: it.upload_date().map_or(Stamp::Absent, |date| stamp("UploadDate", date)),
+        });
+        Ok(Page::new(certificates.collect(), answer.is_truncated(), answer.marker()))
+    })
+    .await
+}
+
+/// Whether a status means that the credential is accepted. One that is not known is neither.
+pub(super) fn status(status: &StatusType) -> Flag {
+    match status {
+        StatusType::Active => Flag::Yes,
+        StatusType::Inactive | StatusType::Expired => Flag::No,
+        other => Flag::Unreadable(Box::new(Unreadable {
+            column: "Status".to_owned(),
+            text: other.as_str().to_owned(),
+        })),
+    }
+}

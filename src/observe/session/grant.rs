@@ -1,0 +1,173 @@
+//! Credentials that are granted for a role, and granted anew when they run out.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::error::CredentialsError;
+use aws_credential_types::provider::{ProvideCredentials, future};
+use aws_sdk_sts::Client;
+use secrecy::ExposeSecret as _;
+
+use super::refusal::Refusal;
+use super::token::{Claims, TokenSource};
+use crate::inventory::AccountId;
+use crate::observe::call::Pace;
+use crate::role::RoleArn;
+
+/// The name under which the SDK's log knows our credentials.
+const PROVIDER: &str = "iam-stocktake";
+
+/// Credentials, and whose they are.
+#[derive(Clone)]
+pub(super) struct Grant {
+    pub(super) credentials: Credentials,
+    pub(super) account: AccountId,
+    pub(super) partition: String,
+}
+
+pub(super) type Granting<'a> = Pin<Box<dyn Future<Output = Result<Grant, Refusal>> + Send + 'a>>;
+
+/// What can be asked for credentials, again and again.
+pub(super) trait Grantor: fmt::Debug + Send + Sync {
+    fn grant<'a>(&'a self, pace: &'a Pace) -> Granting<'a>;
+}
+
+/// A role that an OIDC token opens.
+#[derive(Debug)]
+pub(super) struct WebIdentity {
+    pub(super) sts: Client,
+    pub(super) tokens: Arc<dyn TokenSource>,
+    pub(super) audience: String,
+    pub(super) role: RoleArn,
+    pub(super) session_name: String,
+    /// Seconds.
+    pub(super) duration: i32,
+}
+
+impl Grantor for WebIdentity {
+    fn grant<'a>(&'a self, pace: &'a Pace) -> Granting<'a> {
+        Box::pin(async move {
+            let token = self.tokens.token(&self.audience).await.map_err(Refusal::NoToken)?;
+            let request = || {
+                self.sts
+                    .assume_role_with_web_identity()
+                    .role_arn(self.role.as_str())
+                    .role_session_name(&self.session_name)
+                    .web_identity_token(token.expose_secret())
+                    .duration_seconds(self.duration)
+                    .send()
+            };
+            let action = "sts:AssumeRoleWithWebIdentity";
+            let answer = pace.call(action, request).await.map_err(|failure| {
+                let claims = Claims::read(token.expose_secret());
+                Refusal::of_web_identity(failure, &self.role, claims)
+            })?;
+            grant(action, answer.credentials(), answer.assumed_role_user().map(|user| user.arn()))
+        })
+    }
+}
+
+/// A role that is assumed from another.
+#[derive(Debug)]
+pub(super) struct ChainedRole {
+    pub(super) sts: Client,
+    pub(super) role: RoleArn,
+    pub(super) external_id: Option<String>,
+    pub(super) session_name: String,
+    /// Seconds; an hour at most, since the role is chained.
+    pub(super) duration: i32,
+}
+
+impl Grantor for ChainedRole {
+    fn grant<'a>(&'a self, pace: &'a Pace) -> Granting<'a> {
+        Box::pin(async move {
+            let request = || {
+                self.sts
+                    .assume_role()
+                    .role_arn(self.role.as_str())
+                    .role_session_name(&self.session_name)
+                    .set_external_id(self.external_id.clone())
+                    .duration_seconds(self.duration)
+                    .send()
+            };
+            let action = "sts:AssumeRole";
+            let answer = pace
+                .call(action, request)
+                .await
+                .map_err(|failure| Refusal::of_assume_role(failure, &self.role))?;
+            grant(action, answer.credentials(), answer.assumed_role_user().map(|user| user.arn()))
+        })
+    }
+}
+
+fn grant(
+    action: &'static str,
+    credentials: Option<&aws_sdk_sts::types::Credentials>,
+    arn: Option<&str>,
+) -> Result<Grant, Refusal> {
+    let (account, partition) = arn.and_then(owner_of).ok_or(Refusal::NoAccount(action))?;
+    let given = credentials.ok_or(Refusal::NoAccount(action))?;
+    let credentials = Credentials::new(
+        given.access_key_id(),
+        given.secret_access_key(),
+        Some(given.session_token().to_owned()),
+        SystemTime::try_from(*given.expiration()).ok(),
+        PROVIDER,
+    );
+    Ok(Grant { credentials, account, partition })
+}
+
+/// The account and the partition of an ARN.
+pub(super) fn owner_of(arn: &str) -> Option<(AccountId, String)> {
+    let mut parts = arn.split(':').skip(1);
+    let partition = parts.next()?;
+    Some((parts.nth(2)?.parse().ok()?, partition.to_owned()))
+}
+
+/// Hands the first grant to the SDK, and asks for another when the SDK finds it running out.
+#[derive(Debug)]
+pub(super) struct Renewing {
+    grantor: Arc<dyn Grantor>,
+    first: Mutex<Option<Credentials>>,
+    account: AccountId,
+}
+
+/// How long a renewal may take.
+const RENEWAL_TIMEOUT: Duration = Duration::from_secs(60);
+
+impl Renewing {
+    pub(super) fn new(grantor: Arc<dyn Grantor>, first: Grant) -> Self {
+        let Grant { credentials, account, .. } = first;
+        Self { grantor, first: Mutex::new(Some(credentials)), account }
+    }
+
+    async fn renew(&self) -> Result<Credentials, Refusal> {
+        let first = self.first.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(credentials) = first {
+            return Ok(credentials);
+        }
+        tracing::debug!(account = %self.account, "the session runs out: renewing it");
+        // A pace of its own: the calls that wait for the renewal may hold all permits of theirs.
+        let grant = self.grantor.grant(&Pace::new(RENEWAL_TIMEOUT, 1)).await?;
+        if grant.account == self.account {
+            Ok(grant.credentials)
+        } else {
+            Err(Refusal::AccountNotAllowed(grant.account))
+        }
+    }
+}
+
+impl ProvideCredentials for Renewing {
+    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        future::ProvideCredentials::new(async {
+            self.renew().await.map_err(CredentialsError::provider_error)
+        })
+    }
+}

@@ -1,0 +1,286 @@
+//! Who we are in which account: from the runner's OIDC token or the SDK's default chain to a
+//! session in each account.
+
+mod grant;
+mod refusal;
+mod token;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_config::default_provider::credentials::DefaultCredentialsChain;
+use aws_config::environment::EnvironmentVariableRegionProvider;
+use aws_config::meta::region::ProvideRegion as _;
+use aws_config::profile::ProfileFileRegionProvider;
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::provider::{ProvideCredentials as _, SharedCredentialsProvider};
+
+pub use refusal::Refusal;
+pub use token::{Claims, TokenSource};
+
+use super::call::{Failure, Pace, chain};
+use crate::inventory::{AccountId, Cause};
+use crate::role::{Member, RoleArn};
+use grant::{ChainedRole, Grant, Grantor, Renewing, WebIdentity, owner_of};
+
+/// How long a connection may take to come about.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// The longest session of a role that is assumed from another role.
+const CHAINED_SECONDS: i32 = 3_600;
+
+/// How to come by a session in each account.
+#[derive(Debug, Clone)]
+pub struct Access {
+    /// The role that comes first.
+    pub role: Option<RoleArn>,
+    /// Where OIDC tokens come from; `None` outside of a workflow.
+    pub tokens: Option<Arc<dyn TokenSource>>,
+    /// For whom tokens are asked; by the partition if `None`.
+    pub audience: Option<String>,
+    /// The region; by the environment, the profile and the partition if `None`.
+    pub region: Option<String>,
+    /// What the sessions are called in CloudTrail.
+    pub session_name: String,
+    /// How long the first role's session lasts, in seconds.
+    pub duration: i32,
+    /// The accounts to audit; empty for the one that we are in.
+    pub members: Vec<Member>,
+    /// The name of the members' role, where only their ids are given.
+    pub member_role_name: Option<String>,
+    /// What the members' roles ask for.
+    pub external_id: Option<String>,
+    /// The accounts that may be audited; empty for all.
+    pub allowed: Vec<AccountId>,
+}
+
+/// A session in one account.
+#[derive(Debug, Clone)]
+pub struct Session {
+    /// The account.
+    pub account: AccountId,
+    /// The account's partition.
+    pub partition: String,
+    pub(super) iam: aws_sdk_iam::Client,
+}
+
+/// Where all sessions start from.
+#[derive(Debug)]
+pub(super) struct Hub {
+    access: Access,
+    config: SdkConfig,
+    account: AccountId,
+    partition: String,
+}
+
+/// The partition of a region, by the beginning of its name.
+fn partition_of(region: &str) -> &'static str {
+    match region.split_once('-').unwrap_or_default() {
+        ("cn", _) => "aws-cn",
+        ("us", rest) if rest.starts_with("gov-") => "aws-us-gov",
+        ("us", rest) if rest.starts_with("isob-") => "aws-iso-b",
+        ("us", rest) if rest.starts_with("iso-") => "aws-iso",
+        ("eusc", _) => "aws-eusc",
+        _ => "aws",
+    }
+}
+
+/// A region that IAM answers in, where nothing names one.
+fn region_in(partition: &str) -> &'static str {
+    match partition {
+        "aws-cn" => "cn-north-1",
+        "aws-us-gov" => "us-gov-west-1",
+        "aws-iso" => "us-iso-east-1",
+        "aws-iso-b" => "us-isob-east-1",
+        "aws-eusc" => "eusc-de-east-1",
+        _ => "us-east-1",
+    }
+}
+
+/// The audience that the OIDC providers of a partition are made with.
+fn audience_in(partition: &str) -> &'static str {
+    if partition == "aws-cn" { "sts.amazonaws.com.cn" } else { "sts.amazonaws.com" }
+}
+
+impl Hub {
+    /// Opens the first session.
+    pub(super) async fn open(access: Access, pace: &Pace) -> Result<Self, Refusal> {
+        let config = load(&access).await?;
+        let (config, account, partition) = match (&access.role, &access.tokens) {
+            (Some(role), Some(tokens)) => {
+                let audience = || audience_in(role.partition()).to_owned();
+                let grantor = WebIdentity {
+                    sts: aws_sdk_sts::Client::new(&config),
+                    tokens: Arc::clone(tokens),
+                    audience: access.audience.clone().unwrap_or_else(audience),
+                    role: role.clone(),
+                    session_name: access.session_name.clone(),
+                    duration: access.duration,
+                };
+                adopt(config, Arc::new(grantor), pace).await?
+            }
+            (role, _) => {
+                let config = with_default_chain(config).await?;
+                match role {
+                    Some(role) => {
+                        let grantor = chained(&config, &access, role, None);
+                        adopt(config, Arc::new(grantor), pace).await?
+                    }
+                    None => {
+                        let (account, partition) = caller(&config, pace).await?;
+                        (config, account, partition)
+                    }
+                }
+            }
+        };
+        Ok(Self { access, config, account, partition })
+    }
+
+    /// The accounts to audit: those listed, or the one that we are in.
+    pub(super) fn members(&self) -> Vec<Member> {
+        if self.access.members.is_empty() {
+            vec![Member::Account(self.account)]
+        } else {
+            self.access.members.clone()
+        }
+    }
+
+    /// The partition, which the accounts share.
+    pub(super) fn partition(&self) -> &str {
+        &self.partition
+    }
+
+    /// A session in an account: the one that we have if it is ours, else by its role.
+    pub(super) async fn enter(&self, member: &Member, pace: &Pace) -> Result<Session, Refusal> {
+        let allowed = &self.access.allowed;
+        if !allowed.is_empty() && !allowed.contains(&member.account()) {
+            return Err(Refusal::AccountNotAllowed(member.account()));
+        }
+        let role = match member {
+            Member::Account(account) if *account == self.account => {
+                return Ok(self.session(&self.config, self.account, &self.partition));
+            }
+            Member::Account(account) => {
+                RoleArn::new(&self.partition, *account, &self.member_role_name())
+            }
+            Member::Role(role) if self.access.role.as_ref() == Some(role) => {
+                return Ok(self.session(&self.config, self.account, &self.partition));
+            }
+            Member::Role(role) => role.clone(),
+        };
+        let external_id = self.access.external_id.clone();
+        let grantor = chained(&self.config, &self.access, &role, external_id);
+        let (config, account, partition) =
+            adopt(self.config.clone(), Arc::new(grantor), pace).await?;
+        if account != role.account() {
+            return Err(Refusal::AccountNotAllowed(account));
+        }
+        Ok(self.session(&config, account, &partition))
+    }
+
+    /// The first role's own name unless another is given: the same stack made them all.
+    fn member_role_name(&self) -> String {
+        let own = || self.access.role.as_ref().map(|role| role.path_and_name().to_owned());
+        let name = self.access.member_role_name.clone().or_else(own);
+        name.unwrap_or_else(|| DEFAULT_ROLE_NAME.to_owned())
+    }
+
+    #[expect(clippy::unused_self, reason = "sessions come from the hub alone")]
+    fn session(&self, config: &SdkConfig, account: AccountId, partition: &str) -> Session {
+        let iam = aws_sdk_iam::Client::new(config);
+        Session { account, partition: partition.to_owned(), iam }
+    }
+}
+
+/// The name of the audit role that `iam-policy` prints.
+pub const DEFAULT_ROLE_NAME: &str = "iam-stocktake-audit";
+
+/// The configuration without credentials.
+async fn load(access: &Access) -> Result<SdkConfig, Refusal> {
+    let partition = access.role.as_ref().map(RoleArn::partition);
+    let named = match &access.region {
+        Some(region) => Some(Region::new(region.clone())),
+        None => match EnvironmentVariableRegionProvider::new().region().await {
+            Some(region) => Some(region),
+            None => ProfileFileRegionProvider::new().region().await,
+        },
+    };
+    if let (Some(region), Some(of_role)) = (&named, partition)
+        && partition_of(region.as_ref()) != of_role
+    {
+        return Err(Refusal::Partition {
+            region: region.to_string(),
+            of_region: partition_of(region.as_ref()),
+            of_role: of_role.to_owned(),
+        });
+    }
+    let fallback = || Region::new(region_in(partition.unwrap_or("aws")));
+    let timeouts = TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).build();
+    Ok(aws_config::defaults(BehaviorVersion::latest())
+        .region(named.unwrap_or_else(fallback))
+        .no_credentials()
+        .retry_config(RetryConfig::disabled())
+        .timeout_config(timeouts)
+        .load()
+        .await)
+}
+
+/// The configuration with what the SDK finds: environment, profile, single sign-on, container,
+/// instance.
+async fn with_default_chain(config: SdkConfig) -> Result<SdkConfig, Refusal> {
+    let mut chain_of = DefaultCredentialsChain::builder();
+    if let Some(region) = config.region() {
+        chain_of = chain_of.region(region.clone());
+    }
+    let provider = SharedCredentialsProvider::new(chain_of.build().await);
+    // Asked for here, so that their absence is told as such and not as a failed call.
+    provider.provide_credentials().await.map_err(|error| Refusal::NoCredentials(chain(error)))?;
+    Ok(config.into_builder().credentials_provider(provider).build())
+}
+
+fn chained(
+    config: &SdkConfig,
+    access: &Access,
+    role: &RoleArn,
+    external_id: Option<String>,
+) -> ChainedRole {
+    ChainedRole {
+        sts: aws_sdk_sts::Client::new(config),
+        role: role.clone(),
+        external_id,
+        session_name: access.session_name.clone(),
+        duration: access.duration.min(CHAINED_SECONDS),
+    }
+}
+
+/// The configuration with a grantor's credentials, which has granted once.
+async fn adopt(
+    config: SdkConfig,
+    grantor: Arc<dyn Grantor>,
+    pace: &Pace,
+) -> Result<(SdkConfig, AccountId, String), Refusal> {
+    let grant = grantor.grant(pace).await?;
+    let Grant { account, partition, .. } = grant.clone();
+    let provider = SharedCredentialsProvider::new(Renewing::new(grantor, grant));
+    Ok((config.into_builder().credentials_provider(provider).build(), account, partition))
+}
+
+/// The account that credentials of the default chain belong to.
+async fn caller(config: &SdkConfig, pace: &Pace) -> Result<(AccountId, String), Refusal> {
+    let sts = aws_sdk_sts::Client::new(config);
+    let action = "sts:GetCallerIdentity";
+    let answer = pace.call(action, || sts.get_caller_identity().send()).await?;
+    answer.arn().and_then(owner_of).ok_or(Refusal::NoAccount(action))
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        let action = match &refusal {
+            Refusal::Failed { action, .. } => action,
+            _ => "sts:AssumeRole",
+        };
+        let cause: Cause = refusal.cause();
+        Self { action, cause, code: None, message: refusal.to_string() }
+    }
+}

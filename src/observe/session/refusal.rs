@@ -1,0 +1,188 @@
+//! Why there is no session in an account, and what to do about it.
+
+use crate::inventory::{AccountId, Cause};
+use crate::observe::call::Failure;
+use crate::role::RoleArn;
+
+use super::token::Claims;
+
+/// Why no session was had.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// The default chain found no credentials.
+    #[error("there are no AWS credentials: {0}")]
+    NoCredentials(String),
+    /// The OIDC token could not be had.
+    #[error("the OIDC token could not be had: {0}")]
+    NoToken(String),
+    /// The role's trust policy does not let the token in.
+    #[error("{role} does not trust this workflow: {message}{}", shown(.claims.as_ref()))]
+    NotTrusted {
+        /// The role.
+        role: RoleArn,
+        /// AWS's words.
+        message: String,
+        /// What the trust policy was compared with.
+        claims: Option<Claims>,
+    },
+    /// The account has no OIDC provider for GitHub.
+    #[error("account {account} has no OIDC provider for the token's issuer: {message}")]
+    NoProvider {
+        /// The role's account.
+        account: AccountId,
+        /// AWS's words.
+        message: String,
+    },
+    /// The token was made for another audience than the provider expects.
+    #[error("the OIDC provider of account {account} refuses the audience: {message}{}", shown(.claims.as_ref()))]
+    Audience {
+        /// The role's account.
+        account: AccountId,
+        /// AWS's words.
+        message: String,
+        /// What the token says.
+        claims: Option<Claims>,
+    },
+    /// A role may not be assumed from the first one.
+    #[error("{role} cannot be assumed: {message}")]
+    NotAssumable {
+        /// The role.
+        role: RoleArn,
+        /// AWS's words.
+        message: String,
+    },
+    /// The credentials are refused, or something could not be reached.
+    #[error("{action} failed: {message}")]
+    Failed {
+        /// As a policy names it.
+        action: &'static str,
+        /// Why.
+        cause: Cause,
+        /// AWS's words, or the client's.
+        message: String,
+    },
+    /// The session is in an account that was not asked for.
+    #[error("the credentials are of account {0}, which --allowed-account-ids does not name")]
+    AccountNotAllowed(AccountId),
+    /// The answer names no account.
+    #[error("{0} names no account")]
+    NoAccount(&'static str),
+    /// Region and role are in different partitions.
+    #[error("the region {region} is in the partition {of_region}, the role in {of_role}")]
+    Partition {
+        /// The region.
+        region: String,
+        /// The region's partition.
+        of_region: &'static str,
+        /// The role's partition.
+        of_role: String,
+    },
+}
+
+impl Refusal {
+    /// What a failed `AssumeRoleWithWebIdentity` comes to.
+    pub(super) fn of_web_identity(
+        failure: Failure,
+        role: &RoleArn,
+        claims: Option<Claims>,
+    ) -> Self {
+        let (role, account) = (role.clone(), role.account());
+        let Failure { cause, message, .. } = failure;
+        let says = |words: &str| message.to_ascii_lowercase().contains(words);
+        if cause == Cause::Denied {
+            Self::NotTrusted { role, message, claims }
+        } else if says("no openidconnect provider") {
+            Self::NoProvider { account, message }
+        } else if says("audience") {
+            Self::Audience { account, message, claims }
+        } else {
+            Self::Failed { action: "sts:AssumeRoleWithWebIdentity", cause, message }
+        }
+    }
+
+    /// What a failed `AssumeRole` comes to.
+    pub(super) fn of_assume_role(failure: Failure, role: &RoleArn) -> Self {
+        match failure {
+            Failure { cause: Cause::Denied, message, .. } => {
+                Self::NotAssumable { role: role.clone(), message }
+            }
+            other => Self::from(other),
+        }
+    }
+
+    /// Whether the settings or the role are to blame, and not the moment.
+    #[must_use]
+    pub const fn is_setup(&self) -> bool {
+        match self {
+            Self::Failed { cause, .. } => {
+                matches!(cause, Cause::Denied | Cause::Credentials | Cause::Unexpected)
+            }
+            _ => true,
+        }
+    }
+
+    /// Why evidence is missing, where the session was one of several.
+    #[must_use]
+    pub const fn cause(&self) -> Cause {
+        match self {
+            Self::NotTrusted { .. } | Self::NotAssumable { .. } => Cause::Denied,
+            Self::Failed { cause, .. } => *cause,
+            _ => Cause::Credentials,
+        }
+    }
+
+    /// What to do about it.
+    #[must_use]
+    pub fn hint(&self) -> String {
+        match self {
+            Self::NoCredentials(_) => "sign in (aws sso login), set AWS_PROFILE, or give \
+                 --role-to-assume in a workflow with `permissions: id-token: write`"
+                .to_owned(),
+            Self::NoToken(_) => "the job needs `permissions: id-token: write`; a job's \
+                 permissions replace the workflow's, and a fork's pull request gets none"
+                .to_owned(),
+            Self::NotTrusted { .. } => "the role's trust policy must name this `sub` exactly; \
+                 `iam-stocktake iam-policy --format trust` prints one with both of its forms"
+                .to_owned(),
+            Self::NoProvider { account, .. } => format!(
+                "create the provider token.actions.githubusercontent.com in account {account}; \
+                 `iam-stocktake iam-policy --format terraform` prints it"
+            ),
+            Self::Audience { .. } => {
+                "give --audience as the provider's client id list has it".to_owned()
+            }
+            Self::NotAssumable { role, .. } => format!(
+                "the first role needs sts:AssumeRole on {role}, and that role must trust it \
+                 (and its external id, if it asks for one)"
+            ),
+            Self::Failed { cause: Cause::Credentials, .. } => {
+                "the credentials ran out or are wrong: sign in again".to_owned()
+            }
+            Self::Failed { cause: Cause::Unreachable, .. } => {
+                "check the network, HTTPS_PROXY, NO_PROXY, SSL_CERT_FILE and AWS_ENDPOINT_URL"
+                    .to_owned()
+            }
+            Self::Failed { action, .. } => format!("{action} could not be done: try again"),
+            Self::AccountNotAllowed(_) => {
+                "check which account the credentials belong to before anything else".to_owned()
+            }
+            Self::NoAccount(_) => "is AWS_ENDPOINT_URL an AWS endpoint?".to_owned(),
+            Self::Partition { of_role, .. } => {
+                format!("give --aws-region a region of the partition {of_role}")
+            }
+        }
+    }
+}
+
+impl From<Failure> for Refusal {
+    fn from(failure: Failure) -> Self {
+        Self::Failed { action: failure.action, cause: failure.cause, message: failure.message }
+    }
+}
+
+/// The token's own words for the trust policy.
+fn shown(claims: Option<&Claims>) -> String {
+    claims.map_or_else(String::new, |Claims { sub, aud }| {
+        format!("; the token says sub `{sub}`, aud `{aud}`")
+    })
+}
