@@ -1,10 +1,13 @@
 //! The command line: flags and arguments → validated settings.
 
+mod live;
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
+use clap::error::ErrorKind;
 use clap::{CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
 
@@ -13,7 +16,7 @@ use crate::policy::MAX_DAYS;
 use crate::report::Language;
 use crate::settings::{
     self, AllowlistSetting, AuditSettings, Command, DEFAULT_MAX_ROWS, FailOn, Format, OutputFile,
-    SuggestSettings,
+    Source, SuggestSettings,
 };
 
 const EXIT_CODES: &str = "\
@@ -80,14 +83,17 @@ enum Arguments {
 
 #[derive(clap::Args)]
 struct AuditArgs {
-    #[arg(long, num_args = 1.., required = true,
+    #[arg(long, num_args = 1..,
         value_name = "FILE", help = settings::CREDENTIAL_REPORT.description)]
     credential_report: Vec<PathBuf>,
 
-    #[arg(long, value_parser = moment,
+    #[arg(long, value_parser = moment, requires = "credential_report",
         value_name = settings::REPORT_GENERATED_AT.value,
         help = settings::REPORT_GENERATED_AT.description)]
     report_generated_at: Option<DateTime<Utc>>,
+
+    #[command(flatten)]
+    live: live::LiveArgs,
 
     #[arg(long, value_name = settings::ALLOWLIST.value, help = help(settings::ALLOWLIST))]
     allowlist: Option<String>,
@@ -118,6 +124,12 @@ struct AuditArgs {
 
     #[arg(long, value_name = settings::TEMPLATE.value, help = settings::TEMPLATE.description)]
     template: Option<PathBuf>,
+
+    #[arg(long, short, help = settings::QUIET.description)]
+    quiet: bool,
+
+    #[arg(long, short, help = settings::VERBOSE.description)]
+    verbose: bool,
 
     #[command(flatten)]
     clock: Clock,
@@ -200,10 +212,15 @@ fn fail_on_parser() -> impl clap::builder::TypedValueParser<Value = FailOn> {
 }
 
 impl AuditArgs {
-    fn settings(self, now: DateTime<Utc>) -> AuditSettings {
-        AuditSettings {
-            credential_reports: self.credential_report.into_iter().map(Into::into).collect(),
-            report_generated_at: self.report_generated_at,
+    fn settings(self, now: DateTime<Utc>) -> Result<AuditSettings, String> {
+        let reports: Vec<_> = self.credential_report.into_iter().map(Into::into).collect();
+        let source = if reports.is_empty() {
+            Source::Live(Box::new(self.live.settings()?))
+        } else {
+            Source::Exported { reports, generated_at: self.report_generated_at }
+        };
+        Ok(AuditSettings {
+            source,
             allowlist: self
                 .allowlist
                 .map_or(AllowlistSetting::Default, |text| text.as_str().into()),
@@ -215,8 +232,10 @@ impl AuditArgs {
             fail_on: self.fail_on,
             max_rows: self.max_rows,
             template: self.template,
+            quiet: self.quiet,
+            verbose: self.verbose,
             now: self.clock.now.unwrap_or(now),
-        }
+        })
     }
 }
 
@@ -253,9 +272,10 @@ pub fn parse(
         }
     };
     match command {
-        Arguments::Audit(arguments) => {
-            Parsed::Command(Command::Audit(Box::new(arguments.settings(now))))
-        }
+        Arguments::Audit(arguments) => match arguments.settings(now) {
+            Ok(settings) => Parsed::Command(Command::Audit(Box::new(settings))),
+            Err(why) => refused("audit", why, color_stderr),
+        },
         Arguments::Allowlist(arguments) => Parsed::Command(arguments.command(now)),
         Arguments::Completions { shell } => {
             let mut script = Vec::new();
@@ -263,6 +283,18 @@ pub fn parse(
             Parsed::Text(String::from_utf8_lossy(&script).into_owned())
         }
     }
+}
+
+/// A refusal that only several arguments together give rise to.
+fn refused(command: &str, why: String, color: bool) -> Parsed {
+    let mut cli = Cli::command();
+    cli.build();
+    let error = match cli.find_subcommand_mut(command) {
+        Some(command) => command.error(ErrorKind::ValueValidation, why),
+        None => cli.error(ErrorKind::ValueValidation, why),
+    };
+    let text = error.render();
+    Parsed::Refused(if color { text.ansi().to_string() } else { text.to_string() })
 }
 
 impl AllowlistArguments {

@@ -14,4 +14,5 @@ pub mod observe;
 pub mod policy;
 pub mod report;
 pub mod role;
+pub mod runner;
 pub mod settings;

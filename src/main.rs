@@ -3,14 +3,18 @@
 use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::prelude::*;
+
 use iam_stocktake::app::{self, Exit, Streams, Style};
 use iam_stocktake::cli::{self, Parsed};
 
 fn main() -> ExitCode {
     #[expect(clippy::disallowed_methods, reason = "this is where the clock is read")]
     let now = chrono::Utc::now();
+    // Standard error is not locked: a progress bar draws on it from a thread of its own.
     let (mut stdin, mut stdout, mut stderr) =
-        (io::stdin().lock(), io::stdout().lock(), io::stderr().lock());
+        (io::stdin().lock(), io::stdout().lock(), io::stderr());
     let mut streams = Streams {
         stdout_style: style(stdout.is_terminal()),
         stderr_style: style(stderr.is_terminal()),
@@ -20,7 +24,12 @@ fn main() -> ExitCode {
     };
     let (color_stdout, color_stderr) = (streams.stdout_style.color, streams.stderr_style.color);
     let exit = match cli::parse(std::env::args_os(), now, color_stdout, color_stderr) {
-        Parsed::Command(command) => app::run(&command, &mut streams),
+        Parsed::Command(command) => {
+            if command.is_verbose() {
+                log();
+            }
+            app::run(&command, &mut streams)
+        }
         Parsed::Text(text) => streams.print(&text),
         Parsed::Refused(text) => {
             streams.tell(&text);
@@ -28,6 +37,14 @@ fn main() -> ExitCode {
         }
     };
     ExitCode::from(exit as u8)
+}
+
+/// Logs this program's own events to standard error, and nobody else's: what the AWS SDK and its HTTP
+/// client trace holds signed headers, the session's token among them.
+fn log() {
+    let own = Targets::new().with_target("iam_stocktake", tracing::Level::DEBUG);
+    let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr).with_ansi(false);
+    tracing_subscriber::registry().with(lines.with_filter(own)).init();
 }
 
 /// Colours where a terminal shows them, unless `NO_COLOR` is set; `CLICOLOR_FORCE` wants them

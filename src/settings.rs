@@ -3,10 +3,13 @@
 
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::time::Duration;
 
 use chrono::{DateTime, NaiveDate, Utc};
 
+use crate::inventory::AccountId;
 use crate::report::Language;
+use crate::role::{Member, RoleArn};
 
 /// One setting: a flag of the command line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,6 +46,40 @@ settings! {
         "Exported credential reports to judge, one file an account: CSV, its base64, or what `aws iam get-credential-report` prints; `-` is standard input";
     REPORT_GENERATED_AT: "report-generated-at" "RFC3339", default "",
         "When IAM generated the reports that bear no date themselves";
+    ROLE_TO_ASSUME: "role-to-assume" "ARN", default "",
+        "The role to take: through the runner's OIDC token in a workflow, else from the AWS credentials that the environment has";
+    ACCOUNTS: "accounts" "IDS", default "the account of the credentials",
+        "The accounts to audit, separated by commas or line ends: twelve digits, or the ARN of a role to assume from the first one; exactly those";
+    MEMBER_ROLE_NAME: "member-role-name" "NAME", default "the first role's name, else iam-stocktake-audit",
+        "The role to assume in accounts that are given by their id";
+    EXTERNAL_ID: "external-id" "TEXT", default "",
+        "The external id that the accounts' roles ask for";
+    ALLOWED_ACCOUNT_IDS: "allowed-account-ids" "IDS", default "all",
+        "The only accounts that may be audited; any other is refused before anything is read";
+    AWS_REGION: "aws-region" "REGION", default "AWS_REGION, the profile's, or one of the role's partition",
+        "The region whose endpoints are asked";
+    AUDIENCE: "audience" "TEXT", default "sts.amazonaws.com, or sts.amazonaws.com.cn in China",
+        "For whom the OIDC token is asked";
+    ROLE_SESSION_NAME: "role-session-name" "NAME", default "iam-stocktake",
+        "What the sessions are called in CloudTrail";
+    ROLE_DURATION_SECONDS: "role-duration-seconds" "N", default "3600",
+        "How long the first role's session lasts; it is renewed in a longer run";
+    NO_RECHECK: "no-recheck" "", default "",
+        "Fetch the credential report and nothing else: two calls; findings are not looked at again, and nothing counts as cleared";
+    SSH_KEYS: "ssh-keys" "candidates|all", default "candidates",
+        "Whose SSH keys are listed: of users whom the report cannot clear, or of all at one call a user";
+    OWNERS: "owners" "candidates|all|none", default "candidates",
+        "Whose tags are read to name an owner";
+    OWNER_TAGS: "owner-tags" "KEYS", default "owner,Owner",
+        "The tag keys that name a user's owner; the first that is there counts";
+    LAST_ACCESSED: "last-accessed" "candidates|none", default "candidates",
+        "Of whom Access Advisor is asked for the last service used: at most 100 an account, the oldest disuse first";
+    TIMEOUT: "timeout" "SECONDS", default "600",
+        "How long the audit of an account may take; what is missing then is reported as incomplete";
+    CONCURRENCY: "concurrency" "N", default "8",
+        "How many calls are made at a time in an account";
+    ACCOUNT_CONCURRENCY: "account-concurrency" "N", default "8",
+        "How many accounts are audited at a time";
     ALLOWLIST: "allowlist" "FILE|none", default ".github/iam-allowlist.yml, if it is there",
         "The allowlist with the exemptions and the policy; `none` for no allowlist";
     STALE_AFTER_DAYS: "stale-after-days" "N", default "the allowlist's, else 90",
@@ -59,6 +96,10 @@ settings! {
         "The most rows that a table of the report shows; 0 shows all";
     TEMPLATE: "template" "FILE", default "",
         "A template of your own for the Markdown report (docs/template.md)";
+    QUIET: "quiet" "", default "",
+        "Show no progress";
+    VERBOSE: "verbose" "", default "",
+        "Log every call to standard error, with its outcome and time";
     NOW: "now" "RFC3339", default "the clock",
         "The moment by which days are counted, for reproducible output";
 }
@@ -84,6 +125,14 @@ pub enum Command {
     SuggestExemptions(SuggestSettings),
 }
 
+impl Command {
+    /// Whether every call is to be logged.
+    #[must_use]
+    pub fn is_verbose(&self) -> bool {
+        matches!(self, Self::Audit(settings) if settings.verbose)
+    }
+}
+
 /// The settings of `allowlist suggest`, validated.
 #[derive(Debug, Clone)]
 pub struct SuggestSettings {
@@ -102,10 +151,8 @@ pub struct SuggestSettings {
 /// The settings of `audit`, validated.
 #[derive(Debug, Clone)]
 pub struct AuditSettings {
-    /// The exported reports.
-    pub credential_reports: Vec<Input>,
-    /// The date of reports that bear none.
-    pub report_generated_at: Option<DateTime<Utc>>,
+    /// What is observed.
+    pub source: Source,
     /// Where the exemptions come from.
     pub allowlist: AllowlistSetting,
     /// Wins over the allowlist's.
@@ -122,8 +169,65 @@ pub struct AuditSettings {
     pub max_rows: usize,
     /// A template of the user's own.
     pub template: Option<PathBuf>,
+    /// Whether progress is left out.
+    pub quiet: bool,
+    /// Whether every call is logged.
+    pub verbose: bool,
     /// The moment by which days are counted.
     pub now: DateTime<Utc>,
+}
+
+/// What an audit observes.
+#[derive(Debug, Clone)]
+pub enum Source {
+    /// Exported reports.
+    Exported {
+        /// The files, one an account.
+        reports: Vec<Input>,
+        /// The date of reports that bear none.
+        generated_at: Option<DateTime<Utc>>,
+    },
+    /// Accounts.
+    Live(Box<LiveSettings>),
+}
+
+/// How accounts are observed, validated.
+#[derive(Debug, Clone)]
+pub struct LiveSettings {
+    /// The role that comes first.
+    pub role_to_assume: Option<RoleArn>,
+    /// The accounts to audit, each once; empty for the one of the credentials.
+    pub accounts: Vec<Member>,
+    /// The role's name in accounts that are given by their id.
+    pub member_role_name: Option<String>,
+    /// What the members' roles ask for.
+    pub external_id: Option<String>,
+    /// The accounts that may be audited; empty for all.
+    pub allowed_account_ids: Vec<AccountId>,
+    /// The region.
+    pub aws_region: Option<String>,
+    /// For whom the OIDC token is asked.
+    pub audience: Option<String>,
+    /// What the sessions are called.
+    pub role_session_name: String,
+    /// How long the first role's session lasts, in seconds.
+    pub role_duration_seconds: u16,
+    /// Whether candidates are looked at again.
+    pub recheck: bool,
+    /// Whose SSH keys are listed.
+    pub ssh_keys: SshKeys,
+    /// Whose tags are read.
+    pub owners: Owners,
+    /// The tags that name an owner.
+    pub owner_tags: Vec<String>,
+    /// Of whom Access Advisor is asked.
+    pub last_accessed: LastAccessed,
+    /// How long an account may take.
+    pub timeout: Duration,
+    /// Calls at a time in an account.
+    pub concurrency: usize,
+    /// Accounts at a time.
+    pub account_concurrency: usize,
 }
 
 /// A file to read.

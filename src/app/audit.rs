@@ -1,21 +1,15 @@
 //! `iam-stocktake audit`: observe, judge, report.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::io;
-use std::num::NonZero;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
 
-use chrono::TimeDelta;
-
-use super::{Exit, Streams, files};
+use super::{Exit, Streams, exported, files, live};
 use crate::allowlist::{self, Allowlist};
-use crate::inventory::AccountId;
-use crate::judge::{AllowlistOrigin, Audit, Finding, Judge, Outcome};
-use crate::observe::{credential_report, export};
+use crate::judge::{AllowlistOrigin, Audit, Finding, Outcome};
 use crate::policy::Policy;
 use crate::report::{self, MarkdownOptions, TableOptions, UserTemplate, visible};
-use crate::settings::{AllowlistSetting, AuditSettings, FailOn, Format, Input};
+use crate::settings::{AllowlistSetting, AuditSettings, FailOn, Format, Input, Source};
 
 /// Runs the command.
 pub(super) fn audit(settings: &AuditSettings, streams: &mut Streams<'_>) -> Exit {
@@ -33,8 +27,16 @@ fn run(settings: &AuditSettings, streams: &mut Streams<'_>) -> Result<Exit, Exit
     let none = Allowlist::default();
     let allowlist = read.as_ref().map_or(&none, |(allowlist, _)| allowlist);
     let policy = Policy::new(&allowlist.policy, settings.stale_after_days);
-    let heard = hear(settings, allowlist, &policy, streams);
-    let (Ok((_, origin)), judge, template) = (&read, heard?, template?) else {
+    let judge = match &settings.source {
+        Source::Exported { reports, generated_at } => {
+            let brief = exported::Brief { reports, generated_at: *generated_at, now: settings.now };
+            exported::hear(&brief, allowlist, &policy, streams)
+        }
+        // Nobody is asked for anything before the settings are known to be right.
+        Source::Live(_) if read.is_err() || template.is_err() => Err(Exit::Usage),
+        Source::Live(live) => live::hear(live, settings, allowlist, &policy, streams),
+    };
+    let (Ok((_, origin)), judge, template) = (&read, judge?, template?) else {
         return Err(Exit::Usage);
     };
     let audit = judge.verdict(origin.clone());
@@ -99,123 +101,6 @@ fn read_allowlist(
             Err(Exit::Usage)
         }
     }
-}
-
-/// What is wrong with a report's file, and what to do about it.
-struct Refused {
-    message: String,
-    hint: String,
-}
-
-impl Refused {
-    fn new(message: impl Into<String>, hint: &str) -> Self {
-        Self { message: message.into(), hint: hint.to_owned() }
-    }
-}
-
-/// Reads and judges every report, side by side on all processors, and tells of all that are broken.
-fn hear<'a>(
-    settings: &AuditSettings,
-    allowlist: &'a Allowlist,
-    policy: &'a Policy,
-    streams: &mut Streams<'_>,
-) -> Result<Judge<'a>, Exit> {
-    let inputs = &settings.credential_reports;
-    let piped = inputs.contains(&Input::Stdin).then(|| files::read(&Input::Stdin, streams.stdin));
-    let next = AtomicUsize::new(0);
-    let work = || {
-        let mut judge = Judge::new(allowlist, policy, settings.now);
-        let mut outcomes = Vec::new();
-        loop {
-            let index = next.fetch_add(1, Ordering::Relaxed);
-            let Some(input) = inputs.get(index) else { break };
-            let outcome = hear_one(input, piped.as_ref(), settings, &mut judge);
-            outcomes.push((index, outcome));
-        }
-        (judge, outcomes)
-    };
-    let threads = std::thread::available_parallelism().map_or(1, NonZero::get).min(inputs.len());
-    let (judge, mut outcomes) = std::thread::scope(|scope| {
-        let helpers: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
-        let (mut judge, mut outcomes) = work();
-        for helper in helpers {
-            match helper.join() {
-                Ok((other, more)) => {
-                    judge.join(other);
-                    outcomes.extend(more);
-                }
-                Err(panic) => std::panic::resume_unwind(panic),
-            }
-        }
-        (judge, outcomes)
-    });
-    outcomes.sort_by_key(|(index, _)| *index);
-    tell_refused(inputs, outcomes, streams).map(|()| judge)
-}
-
-/// Tells of the reports that were refused, and of accounts that were given twice.
-fn tell_refused(
-    inputs: &[Input],
-    outcomes: Vec<(usize, Result<AccountId, Refused>)>,
-    streams: &mut Streams<'_>,
-) -> Result<(), Exit> {
-    let mut seen: BTreeMap<AccountId, &Input> = BTreeMap::new();
-    let mut all_good = true;
-    for (input, (_, outcome)) in inputs.iter().zip(outcomes) {
-        let outcome = outcome.and_then(|account| match seen.insert(account, input) {
-            None => Ok(()),
-            Some(first) => {
-                let message = format!("account {account} was already in {first}");
-                Err(Refused::new(message, "give one report an account"))
-            }
-        });
-        if let Err(refused) = outcome {
-            all_good = false;
-            streams.error(&visible(&format!("{input}: {}", refused.message)));
-            streams.hint(&refused.hint);
-        }
-    }
-    if all_good { Ok(()) } else { Err(Exit::Usage) }
-}
-
-/// How far IAM's clock may be ahead of ours.
-const CLOCK_SKEW: TimeDelta = TimeDelta::minutes(5);
-
-/// Judges the account of one report. `piped` is what standard input held.
-fn hear_one(
-    input: &Input,
-    piped: Option<&io::Result<Vec<u8>>>,
-    settings: &AuditSettings,
-    judge: &mut Judge<'_>,
-) -> Result<AccountId, Refused> {
-    let unreadable =
-        |error: &io::Error| Refused::new(format!("cannot be read: {error}"), "check the path");
-    let bytes = match (input, piped) {
-        (Input::File(path), _) => std::fs::read(path).map_err(|error| unreadable(&error))?,
-        (Input::Stdin, Some(Ok(bytes))) => bytes.clone(),
-        (Input::Stdin, Some(Err(error))) => return Err(unreadable(error)),
-        (Input::Stdin, None) => Vec::new(),
-    };
-    let export = export::recognise(bytes).map_err(|error| {
-        let hint = "export it with: aws iam generate-credential-report; \
-                    aws iam get-credential-report > report.json";
-        Refused::new(error.to_string(), hint)
-    })?;
-    let generated_at = match (export.generated_at, settings.report_generated_at) {
-        (Some(own), Some(given)) if own != given => {
-            let message = format!("the file says itself when it was generated: {own}");
-            return Err(Refused::new(message, "leave out --report-generated-at"));
-        }
-        (own, given) => own.or(given),
-    };
-    if generated_at.is_some_and(|at| at - settings.now > CLOCK_SKEW) {
-        let message = "the report was generated after the moment of the audit";
-        return Err(Refused::new(message, "check --report-generated-at, --now and the clock"));
-    }
-    let account = credential_report::parse(&export.csv, generated_at)
-        .map_err(|error| Refused::new(error.to_string(), error.hint()))?;
-    judge.hear(&account);
-    Ok(account.id)
 }
 
 fn read_template(

@@ -2,7 +2,10 @@
 
 mod allowlist;
 mod audit;
+mod exported;
 mod files;
+mod live;
+mod progress;
 
 use std::io::{self, Read, Write};
 

@@ -42,11 +42,75 @@ fn live_evidence_of_everything_is_complete() {
 }
 
 #[test]
-fn a_live_look_that_failed_leaves_every_rule_incomplete() {
-    let failed = User { evidence: Evidence::NotReChecked, ..with_key("alice") };
-    let audit = judged_by(&live(vec![failed]), &everything());
-    assert_eq!(coverage(&audit), Rule::ALL.map(|rule| (rule.id(), "incomplete")));
-    assert_eq!(audit.outcome(), Outcome::Incomplete);
+fn a_live_look_that_failed_leaves_the_rules_incomplete_that_needed_it() {
+    let failed = User { password_evidence: Evidence::NotReChecked, ..with_key("alice") };
+    assert_eq!(
+        incomplete(&live(vec![failed])),
+        ["stale-password", "user-without-credentials", "unlisted-user"]
+    );
+    let failed = User { access_key_evidence: Evidence::NotReChecked, ..with_key("alice") };
+    let account = live(vec![failed]);
+    assert_eq!(
+        incomplete(&account),
+        [
+            "stale-access-key",
+            "inactive-access-key",
+            "user-without-credentials",
+            "unrotated-access-key",
+            "unlisted-user"
+        ]
+    );
+    assert_eq!(judged(&account).outcome(), Outcome::Incomplete);
+}
+
+/// The rules that are incomplete in an account of healthy users with this gap.
+fn incomplete_for(piece: Piece) -> Vec<&'static str> {
+    let gap = Gap {
+        piece,
+        cause: Cause::Denied,
+        action: "iam:Something",
+        message: "AccessDenied".to_owned(),
+        users: 0,
+    };
+    incomplete(&Account { gaps: vec![gap], ..live(vec![with_key("alice")]) })
+}
+
+#[test]
+fn a_gap_leaves_exactly_the_rules_incomplete_that_needed_the_evidence() {
+    assert_eq!(incomplete_for(Piece::CredentialReport), Rule::ALL.map(Rule::id));
+    let all_but_root: Vec<_> =
+        Rule::ALL.map(Rule::id).into_iter().filter(|id| *id != "root-access-key").collect();
+    assert_eq!(incomplete_for(Piece::Users), all_but_root);
+    assert_eq!(
+        incomplete_for(Piece::LoginProfile),
+        ["stale-password", "user-without-credentials", "unlisted-user"]
+    );
+    assert_eq!(
+        incomplete_for(Piece::AccessKeyUse),
+        ["stale-access-key", "inactive-access-key", "unrotated-access-key"]
+    );
+    for piece in [Piece::SigningCertificates, Piece::SshKeys, Piece::ServiceSpecificCredentials] {
+        let rules = ["old-service-credential", "user-without-credentials"];
+        assert_eq!(incomplete_for(piece), rules, "{piece:?}");
+    }
+    assert_eq!(incomplete_for(Piece::Tags), ["expired-user"]);
+    for ornament in [Piece::Owners, Piece::Alias, Piece::LastAccessed] {
+        assert_eq!(incomplete_for(ornament), [""; 0], "{ornament:?}");
+    }
+}
+
+#[test]
+fn a_fetched_report_without_a_second_look_lets_nothing_be_cleared() {
+    let fetched = |hours| {
+        let report_generated_at = Some(now() - TimeDelta::hours(hours));
+        let account = exported(&[Row::of("alice").key_used(1, 1)]);
+        judged(&Account { form: Form::FetchedReport, report_generated_at, ..account })
+    };
+    let audit = fetched(4);
+    assert_eq!(audit.accounts[0].coverage[&Rule::StaleAccessKey], Coverage::Snapshot);
+    assert_eq!(audit.accounts[0].coverage[&Rule::OldServiceCredential], Coverage::NotShown);
+    assert_eq!(audit.outcome(), Outcome::Clean);
+    assert_eq!(fetched(25).outcome(), Outcome::Incomplete);
 }
 
 #[test]
@@ -64,7 +128,8 @@ fn live_evidence_older_than_a_day_is_incomplete() {
 #[test]
 fn a_candidate_whom_nobody_looked_at_again_lets_nothing_be_cleared() {
     let unchecked = |used| User {
-        evidence: Evidence::CredentialReport,
+        password_evidence: Evidence::CredentialReport,
+        access_key_evidence: Evidence::CredentialReport,
         access_keys: smallvec![key("AKIAXXXXXXXXXXXXAAAA", used)],
         ..live_user("alice")
     };
@@ -86,10 +151,24 @@ fn what_live_evidence_lacks_makes_the_rules_incomplete_that_need_it() {
     let without_tags = User { tags: None, ..alice() };
     assert_eq!(incomplete(&live(vec![without_tags])), ["expired-user"]);
     let without_others = User { other_credentials_complete: false, ..alice() };
+    assert_eq!(incomplete(&live(vec![without_others])), ["old-service-credential"]);
+    // Only who shows no credential at all can turn out to have none.
+    let bare = User { other_credentials_complete: false, ..live_user("alice") };
     assert_eq!(
-        incomplete(&live(vec![without_others])),
+        incomplete(&live(vec![bare])),
         ["old-service-credential", "user-without-credentials"]
     );
+    // Whom the sweep clears, nobody asks for SSH keys unless told to.
+    let cleared = User {
+        password_evidence: Evidence::CredentialReport,
+        access_key_evidence: Evidence::CredentialReport,
+        other_credentials_complete: false,
+        ..alice()
+    };
+    let account = live(vec![cleared]);
+    assert_eq!(incomplete(&account), [""; 0]);
+    let audit = judged(&account);
+    assert_eq!(audit.accounts[0].coverage[&Rule::OldServiceCredential], Coverage::NotShown);
     let without_root = Account { root: None, ..live(vec![alice()]) };
     assert_eq!(incomplete(&without_root), ["root-access-key"]);
 }

@@ -15,7 +15,7 @@ fn a_row_becomes_a_user_with_the_credentials_that_it_shows() {
     assert_eq!(alice.name, "alice");
     assert_eq!(alice.arn, "arn:aws:iam::111122223333:user/alice");
     assert_eq!(alice.created, Stamp::At(days_ago(400)));
-    assert_eq!((alice.evidence, alice.mfa), (Evidence::CredentialReport, Some(true)));
+    assert_eq!((alice.evidence(), alice.mfa), (Evidence::CredentialReport, Some(true)));
     assert_eq!((&alice.id, &alice.tags), (&None, &None));
     assert!(!alice.hidden_credentials && !alice.other_credentials_complete);
     let password = alice.password.as_ref().unwrap();

@@ -1,0 +1,116 @@
+//! Live accounts: observed side by side, then judged.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use secrecy::SecretString;
+
+use super::progress::Display;
+use super::{Exit, Streams};
+use crate::allowlist::Allowlist;
+use crate::judge::Judge;
+use crate::observe::session::{Access, Refusal, TokenSource};
+use crate::observe::{self, Brief};
+use crate::policy::Policy;
+use crate::report::visible;
+use crate::runner;
+use crate::runner::oidc::TokenEndpoint;
+use crate::settings::{AuditSettings, LiveSettings};
+
+/// The runner's tokens, for the session.
+#[derive(Debug)]
+struct RunnerTokens(TokenEndpoint);
+
+impl TokenSource for RunnerTokens {
+    fn token<'a>(
+        &'a self,
+        audience: &'a str,
+    ) -> Pin<Box<dyn Future<Output = Result<SecretString, String>> + Send + 'a>> {
+        Box::pin(async move { self.0.token(audience).await.map_err(|error| error.to_string()) })
+    }
+}
+
+/// Observes and judges the accounts.
+pub(super) fn hear<'a>(
+    live: &LiveSettings,
+    settings: &AuditSettings,
+    allowlist: &'a Allowlist,
+    policy: &'a Policy,
+    streams: &mut Streams<'_>,
+) -> Result<Judge<'a>, Exit> {
+    let tokens = tokens(live, streams)?;
+    let brief = brief(live, settings, policy, tokens);
+    // One thread: the calls wait for AWS, and what is done between them is little.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| {
+        streams.error(&format!("the network cannot be used: {error}"));
+        Exit::Incomplete
+    })?;
+    let display = Display::new(settings.quiet || settings.verbose, streams);
+    let observed = runtime.block_on(observe::observe(&brief, &|event| display.show(event)));
+    drop(display);
+    let accounts = observed.map_err(|refusal| tell(&refusal, streams))?;
+    let mut judge = Judge::new(allowlist, policy, settings.now);
+    for account in &accounts {
+        judge.hear(account);
+    }
+    Ok(judge)
+}
+
+/// The runner's OIDC tokens, if a role is to be taken in a workflow.
+fn tokens(
+    live: &LiveSettings,
+    streams: &mut Streams<'_>,
+) -> Result<Option<Arc<dyn TokenSource>>, Exit> {
+    if live.role_to_assume.is_none() {
+        return Ok(None);
+    }
+    let missing = || "the runner offers no OIDC token".to_owned();
+    match TokenEndpoint::from_environment() {
+        Ok(Some(endpoint)) => Ok(Some(Arc::new(RunnerTokens(endpoint)))),
+        // On the command line the role is taken from the credentials that are there.
+        Ok(None) if !runner::is_present() => Ok(None),
+        Ok(None) => Err(tell(&Refusal::NoToken(missing()), streams)),
+        Err(error) => Err(tell(&Refusal::NoToken(error.to_string()), streams)),
+    }
+}
+
+fn brief(
+    live: &LiveSettings,
+    settings: &AuditSettings,
+    policy: &Policy,
+    tokens: Option<Arc<dyn TokenSource>>,
+) -> Brief {
+    Brief {
+        access: Access {
+            role: live.role_to_assume.clone(),
+            tokens,
+            audience: live.audience.clone(),
+            region: live.aws_region.clone(),
+            session_name: live.role_session_name.clone(),
+            duration: live.role_duration_seconds.into(),
+            members: live.accounts.clone(),
+            member_role_name: live.member_role_name.clone(),
+            external_id: live.external_id.clone(),
+            allowed: live.allowed_account_ids.clone(),
+        },
+        policy: policy.clone(),
+        now: settings.now,
+        recheck: live.recheck,
+        ssh_keys: live.ssh_keys,
+        owners: live.owners,
+        owner_tags: live.owner_tags.clone(),
+        last_accessed: live.last_accessed,
+        timeout: live.timeout,
+        concurrency: live.concurrency,
+        account_concurrency: live.account_concurrency,
+    }
+}
+
+/// Says why there is no session. Settings that cannot work are one thing, a bad moment another.
+fn tell(refusal: &Refusal, streams: &mut Streams<'_>) -> Exit {
+    streams.error(&visible(&refusal.to_string()));
+    streams.hint(&visible(&refusal.hint()));
+    if refusal.is_setup() { Exit::Usage } else { Exit::Incomplete }
+}

@@ -1,0 +1,91 @@
+//! How far an observation has come, for people: a bar on a terminal, plain lines elsewhere.
+
+use std::cell::{Cell, RefCell};
+use std::io::Write;
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::Streams;
+use crate::observe::{Event, Step};
+
+/// How often the bar is drawn anew while nothing happens, so that it looks alive.
+const TICK: Duration = Duration::from_millis(120);
+
+/// Shows events on standard error.
+pub(super) enum Display<'a> {
+    /// Nobody wants to see them.
+    Silent,
+    /// One line for each step of an account.
+    Lines(RefCell<&'a mut dyn Write>),
+    /// One bar for all accounts.
+    Bar {
+        bar: ProgressBar,
+        done: Cell<usize>,
+    },
+}
+
+impl<'a> Display<'a> {
+    /// Silent if `quiet`, a bar if standard error is a terminal, lines otherwise.
+    pub(super) fn new(quiet: bool, streams: &'a mut Streams<'_>) -> Self {
+        if quiet {
+            return Self::Silent;
+        }
+        // A width is known of terminals alone.
+        if streams.stderr_style.width.is_none() {
+            return Self::Lines(RefCell::new(&mut *streams.stderr));
+        }
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+        if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} {wide_bar} {pos}/{len}") {
+            bar.set_style(style);
+        }
+        bar.enable_steady_tick(TICK);
+        Self::Bar { bar, done: Cell::new(0) }
+    }
+
+    /// Shows what has happened.
+    pub(super) fn show(&self, event: Event) {
+        match self {
+            Self::Silent => {}
+            Self::Lines(stream) => {
+                if let Some(line) = line(event) {
+                    // Where standard error is gone, nobody is left to tell.
+                    let _ = writeln!(stream.borrow_mut(), "{line}");
+                }
+            }
+            Self::Bar { bar, done } => {
+                match event.step {
+                    Step::Looking(users) => bar.inc_length(users as u64),
+                    Step::Looked => bar.inc(1),
+                    Step::Done(_) => done.set(done.get() + 1),
+                    Step::Begun | Step::Swept(_) => {}
+                }
+                bar.set_message(format!("{} of {}, users looked at", done.get(), accounts(event.of)));
+            }
+        }
+    }
+}
+
+impl Drop for Display<'_> {
+    fn drop(&mut self) {
+        if let Self::Bar { bar, .. } = self {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+fn accounts(number: usize) -> String {
+    if number == 1 { "1 account".to_owned() } else { format!("{number} accounts") }
+}
+
+/// An event in a line; single looks are too many for lines.
+fn line(event: Event) -> Option<String> {
+    let account = event.account;
+    match event.step {
+        Step::Begun => Some(format!("{account}: fetching the credential report")),
+        Step::Swept(users) => Some(format!("{account}: the report lists {users} users")),
+        Step::Looking(0) | Step::Looked | Step::Done(0) => None,
+        Step::Looking(users) => Some(format!("{account}: looking at {users} of them live")),
+        Step::Done(_) => Some(format!("{account}: some evidence could not be had")),
+    }
+}

@@ -1,0 +1,196 @@
+//! The flags about live accounts.
+
+use std::time::Duration;
+
+use clap::builder::{PossibleValuesParser, TypedValueParser as _};
+
+use super::help;
+use crate::inventory::AccountId;
+use crate::role::{Member, RoleArn, is_role_name};
+use crate::settings::{self, LastAccessed, LiveSettings, Owners, SshKeys};
+
+/// Flags that make no sense beside exported reports.
+#[derive(clap::Args)]
+pub(super) struct LiveArgs {
+    #[arg(long, conflicts_with = "credential_report",
+        value_name = settings::ROLE_TO_ASSUME.value, help = settings::ROLE_TO_ASSUME.description)]
+    role_to_assume: Option<RoleArn>,
+
+    #[arg(long, conflicts_with = "credential_report",
+        value_name = settings::ACCOUNTS.value, help = help(settings::ACCOUNTS))]
+    accounts: Vec<String>,
+
+    #[arg(long, conflicts_with = "credential_report", value_parser = role_name,
+        value_name = settings::MEMBER_ROLE_NAME.value, help = help(settings::MEMBER_ROLE_NAME))]
+    member_role_name: Option<String>,
+
+    #[arg(long, conflicts_with = "credential_report", value_parser = external_id,
+        value_name = settings::EXTERNAL_ID.value, help = settings::EXTERNAL_ID.description)]
+    external_id: Option<String>,
+
+    #[arg(long, conflicts_with = "credential_report",
+        value_name = settings::ALLOWED_ACCOUNT_IDS.value, help = help(settings::ALLOWED_ACCOUNT_IDS))]
+    allowed_account_ids: Vec<String>,
+
+    #[arg(long, conflicts_with = "credential_report", value_parser = region,
+        value_name = settings::AWS_REGION.value, help = help(settings::AWS_REGION))]
+    aws_region: Option<String>,
+
+    #[arg(long, conflicts_with = "credential_report",
+        value_name = settings::AUDIENCE.value, help = help(settings::AUDIENCE))]
+    audience: Option<String>,
+
+    #[arg(long, conflicts_with = "credential_report", value_parser = session_name,
+        default_value = settings::ROLE_SESSION_NAME.default,
+        value_name = settings::ROLE_SESSION_NAME.value,
+        help = settings::ROLE_SESSION_NAME.description)]
+    role_session_name: String,
+
+    #[arg(long, conflicts_with = "credential_report",
+        value_parser = clap::value_parser!(u16).range(900..=43_200),
+        default_value = settings::ROLE_DURATION_SECONDS.default,
+        value_name = settings::ROLE_DURATION_SECONDS.value,
+        help = settings::ROLE_DURATION_SECONDS.description)]
+    role_duration_seconds: u16,
+
+    #[arg(long, conflicts_with = "credential_report", help = settings::NO_RECHECK.description)]
+    no_recheck: bool,
+
+    #[arg(long, conflicts_with = "credential_report", value_parser = choice::<SshKeys, _>(SshKeys::ALL.map(SshKeys::id)),
+        default_value = settings::SSH_KEYS.default,
+        value_name = settings::SSH_KEYS.value, help = settings::SSH_KEYS.description)]
+    ssh_keys: SshKeys,
+
+    #[arg(long, conflicts_with = "credential_report", value_parser = choice::<Owners, _>(Owners::ALL.map(Owners::id)),
+        default_value = settings::OWNERS.default,
+        value_name = settings::OWNERS.value, help = settings::OWNERS.description)]
+    owners: Owners,
+
+    #[arg(long, conflicts_with = "credential_report",
+        default_value = settings::OWNER_TAGS.default,
+        value_name = settings::OWNER_TAGS.value, help = settings::OWNER_TAGS.description)]
+    owner_tags: Vec<String>,
+
+    #[arg(long, conflicts_with = "credential_report",
+        value_parser = choice::<LastAccessed, _>(LastAccessed::ALL.map(LastAccessed::id)),
+        default_value = settings::LAST_ACCESSED.default,
+        value_name = settings::LAST_ACCESSED.value, help = settings::LAST_ACCESSED.description)]
+    last_accessed: LastAccessed,
+
+    #[arg(long, conflicts_with = "credential_report",
+        value_parser = clap::value_parser!(u32).range(1..=21_600),
+        default_value = settings::TIMEOUT.default,
+        value_name = settings::TIMEOUT.value, help = settings::TIMEOUT.description)]
+    timeout: u32,
+
+    #[arg(long, conflicts_with = "credential_report",
+        value_parser = clap::value_parser!(u8).range(1..=64),
+        default_value = settings::CONCURRENCY.default,
+        value_name = settings::CONCURRENCY.value, help = settings::CONCURRENCY.description)]
+    concurrency: u8,
+
+    #[arg(long, conflicts_with = "credential_report",
+        value_parser = clap::value_parser!(u8).range(1..=64),
+        default_value = settings::ACCOUNT_CONCURRENCY.default,
+        value_name = settings::ACCOUNT_CONCURRENCY.value,
+        help = settings::ACCOUNT_CONCURRENCY.description)]
+    account_concurrency: u8,
+}
+
+/// One of the names of a setting.
+fn choice<T, const N: usize>(
+    names: [&'static str; N],
+) -> impl clap::builder::TypedValueParser<Value = T>
+where
+    T: std::str::FromStr<Err = settings::UnknownChoice> + Clone + Send + Sync + 'static,
+{
+    PossibleValuesParser::new(names).try_map(|name| name.parse::<T>())
+}
+
+fn role_name(text: &str) -> Result<String, &'static str> {
+    // A path may stand before the name.
+    let is_good = text.rsplit('/').next().is_some_and(is_role_name) && !text.starts_with('/');
+    if is_good { Ok(text.to_owned()) } else { Err("this is no role's name; an ARN goes into --accounts") }
+}
+
+fn session_name(text: &str) -> Result<String, &'static str> {
+    if text.len() >= 2 && is_role_name(text) {
+        Ok(text.to_owned())
+    } else {
+        Err("use 2 to 64 letters, digits and `+=,.@_-`")
+    }
+}
+
+/// Source: `AssumeRole`, AWS STS API Reference.
+fn external_id(text: &str) -> Result<String, &'static str> {
+    let is_good = |byte: u8| byte.is_ascii_alphanumeric() || b"_+=,.@:/-".contains(&byte);
+    if (2..=1_224).contains(&text.len()) && text.bytes().all(is_good) {
+        Ok(text.to_owned())
+    } else {
+        Err("use 2 to 1224 letters, digits and `_+=,.@:/-`")
+    }
+}
+
+fn region(text: &str) -> Result<String, &'static str> {
+    let is_good = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    if text.contains('-') && text.bytes().all(is_good) {
+        Ok(text.to_owned())
+    } else {
+        Err("write it like eu-central-1")
+    }
+}
+
+/// The items of lists that are given in one or several flags, separated by commas or white space.
+pub(super) fn items<T: std::str::FromStr<Err: std::fmt::Display>>(
+    flag: &str,
+    lists: &[String],
+) -> Result<Vec<T>, String> {
+    let words = lists.iter().flat_map(|list| list.split(|c: char| c == ',' || c.is_whitespace()));
+    let parse = |word: &str| {
+        word.parse().map_err(|error| format!("invalid value '{word}' for '--{flag}': {error}"))
+    };
+    words.filter(|word| !word.is_empty()).map(parse).collect()
+}
+
+/// The accounts to audit, each once.
+pub(super) fn members(lists: &[String]) -> Result<Vec<Member>, String> {
+    let members: Vec<Member> = items(settings::ACCOUNTS.name, lists)?;
+    for (place, member) in members.iter().enumerate() {
+        if members.iter().skip(place + 1).any(|other| other.account() == member.account()) {
+            return Err(format!("'--accounts' names account {} twice", member.account()));
+        }
+    }
+    Ok(members)
+}
+
+impl LiveArgs {
+    pub(super) fn settings(self) -> Result<LiveSettings, String> {
+        let accounts = members(&self.accounts)?;
+        let allowed: Vec<AccountId> =
+            items(settings::ALLOWED_ACCOUNT_IDS.name, &self.allowed_account_ids)?;
+        let is_refused = |member: &&Member| !allowed.is_empty() && !allowed.contains(&member.account());
+        if let Some(refused) = accounts.iter().find(is_refused) {
+            let account = refused.account();
+            return Err(format!("'--accounts' names {account}, '--allowed-account-ids' does not"));
+        }
+        Ok(LiveSettings {
+            role_to_assume: self.role_to_assume,
+            accounts,
+            member_role_name: self.member_role_name,
+            external_id: self.external_id,
+            allowed_account_ids: allowed,
+            aws_region: self.aws_region,
+            audience: self.audience,
+            role_session_name: self.role_session_name,
+            role_duration_seconds: self.role_duration_seconds,
+            recheck: !self.no_recheck,
+            ssh_keys: self.ssh_keys,
+            owners: self.owners,
+            owner_tags: items(settings::OWNER_TAGS.name, &self.owner_tags)?,
+            last_accessed: self.last_accessed,
+            timeout: Duration::from_secs(self.timeout.into()),
+            concurrency: self.concurrency.into(),
+            account_concurrency: self.account_concurrency.into(),
+        })
+    }
+}
