@@ -87,6 +87,18 @@ pub enum Form {
     Live,
 }
 
+impl Form {
+    /// The form's name.
+    #[must_use]
+    pub const fn id(self) -> &'static str {
+        match self {
+            Self::ExportedReport => "exported-report",
+            Self::FetchedReport => "fetched-report",
+            Self::Live => "live",
+        }
+    }
+}
+
 /// A piece of evidence that rules hang on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Piece {
@@ -114,6 +126,27 @@ pub enum Piece {
     Alias,
     /// The services that a user was last seen with: an ornament.
     LastAccessed,
+}
+
+impl Piece {
+    /// The piece's name.
+    #[must_use]
+    pub const fn id(self) -> &'static str {
+        match self {
+            Self::CredentialReport => "credential-report",
+            Self::Users => "users",
+            Self::LoginProfile => "login-profile",
+            Self::AccessKeys => "access-keys",
+            Self::AccessKeyUse => "access-key-use",
+            Self::SigningCertificates => "signing-certificates",
+            Self::SshKeys => "ssh-keys",
+            Self::ServiceSpecificCredentials => "service-specific-credentials",
+            Self::Tags => "tags",
+            Self::Owners => "owners",
+            Self::Alias => "alias",
+            Self::LastAccessed => "last-accessed",
+        }
+    }
 }
 
 /// Evidence that was asked for and could not be had.

@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use super::fingerprint::Fingerprint;
 use crate::allowlist::{Exemption, Term};
 use crate::inventory::{
-    AccountId, CredentialKind, Evidence, Form, Gap, Handle, LastAccessed, Permissions, Unreadable,
+    AccountId, CredentialKind, Evidence, Form, Gap, Handle, LastAccessed, Permissions, Piece, Unreadable,
 };
 use crate::policy::{Level, Policy, Rule};
 
@@ -164,6 +164,12 @@ impl Clearing {
 }
 
 impl AuditedAccount {
+    /// Whether the credential report could not be had, so that nothing is known of the account.
+    #[must_use]
+    pub fn is_unseen(&self) -> bool {
+        self.gaps.iter().any(|gap| gap.piece == Piece::CredentialReport)
+    }
+
     /// The rules whose evidence could not be had.
     pub fn incomplete_rules(&self) -> impl Iterator<Item = Rule> + '_ {
         let incomplete = |(rule, coverage): (&Rule, &Coverage)| {

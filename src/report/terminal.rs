@@ -1,14 +1,15 @@
 //! The audit as a table for people at a terminal.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, Table, presets};
 
 use super::{by_account, id_ending, visible};
 use crate::allowlist::Term;
-use crate::inventory::{CredentialKind, Handle};
+use crate::inventory::{AccountId, CredentialKind, Form, Handle};
 use crate::judge::{
-    AllowlistOrigin, Audit, AuditedAccount, Coverage, Finding, Matched, Note, Reference, Status,
+    self, AllowlistOrigin, Audit, AuditedAccount, Coverage, Finding, Matched, Note, Reference, Status,
 };
 use crate::policy::{Level, Rule};
 
@@ -32,12 +33,13 @@ pub fn table(audit: &Audit, options: TableOptions) -> String {
         let findings = found.get(&account.id).copied().unwrap_or_default();
         // Writing to a String cannot fail, here and below.
         let _ = writeln!(text, "{}", heading(audit, account));
-        account_table(audit, findings, options, &mut text);
+        account_table(audit, account, findings, options, &mut text);
         text.push('\n');
     }
     exemptions(audit, &mut text);
     for account in &audit.accounts {
-        incomplete(account, &mut text);
+        incomplete(account, findings_of(&found, account), &mut text);
+        not_shown(account, &mut text);
     }
     let _ = writeln!(text, "{}", summary(audit));
     text
@@ -48,7 +50,14 @@ fn heading(audit: &Audit, account: &AuditedAccount) -> String {
     let evidence = match account.report_generated_at {
         Some(at) => {
             let hours = (audit.now - at).num_hours().max(0);
-            format!("credential report of {}, {hours} h old", at.format("%Y-%m-%d %H:%M UTC"))
+            let live = match account.form {
+                Form::Live => format!(", {} looked at live", account.rechecked),
+                Form::ExportedReport | Form::FetchedReport => String::new(),
+            };
+            format!("credential report of {}, {hours} h old{live}", at.format("%Y-%m-%d %H:%M UTC"))
+        }
+        None if account.is_unseen() => {
+            return format!("Account {}: the credential report could not be had", account.id);
         }
         None => "exported credential report of unknown age".to_owned(),
     };
@@ -56,12 +65,22 @@ fn heading(audit: &Audit, account: &AuditedAccount) -> String {
     format!("Account {}{}: {users}, {evidence}", account.id, alias.unwrap_or_default())
 }
 
-fn account_table(audit: &Audit, findings: &[Finding], options: TableOptions, text: &mut String) {
+fn account_table(
+    audit: &Audit,
+    account: &AuditedAccount,
+    findings: &[Finding],
+    options: TableOptions,
+    text: &mut String,
+) {
     let mut shown: Vec<_> = findings.iter().filter(|it| it.status != Status::Exempted).collect();
     // What can wait stands last.
     shown.sort_by_key(|it| it.level == Level::Notice && it.status == Status::Open);
     if shown.is_empty() {
-        text.push_str("  nothing to remedy\n");
+        text.push_str(match account.incomplete_rules().next() {
+            _ if account.is_unseen() => "  nothing is known of it\n",
+            Some(_) => "  nothing found, but not everything was seen\n",
+            None => "  nothing to remedy\n",
+        });
         return;
     }
     let mut table = Table::new();
@@ -185,30 +204,47 @@ fn exemptions(audit: &Audit, text: &mut String) {
     }
 }
 
-fn incomplete(account: &AuditedAccount, text: &mut String) {
+fn findings_of<'a>(
+    found: &BTreeMap<AccountId, &'a [Finding]>,
+    account: &AuditedAccount,
+) -> &'a [Finding] {
+    found.get(&account.id).copied().unwrap_or_default()
+}
+
+/// What is incomplete, and why.
+fn incomplete(account: &AuditedAccount, findings: &[Finding], text: &mut String) {
     let rules: Vec<_> = account.incomplete_rules().map(Rule::id).collect();
     if !rules.is_empty() {
-        let rules = rules.join(", ");
-        let _ = writeln!(
-            text,
-            "Account {} is incomplete for {rules}: see the rows with `?`.",
-            account.id
-        );
+        let rules = if account.is_unseen() { "every rule".to_owned() } else { rules.join(", ") };
+        let unknown = findings.iter().any(|finding| finding.status == Status::Unknown);
+        let rows = if unknown { ": see the rows with `?`" } else { "" };
+        let _ = writeln!(text, "Account {} is incomplete for {rules}{rows}.", account.id);
     }
+    for gap in &account.gaps {
+        let users = if gap.users == 0 {
+            String::new()
+        } else {
+            format!(" for {}", count(gap.users, "user"))
+        };
+        let weight = if judge::rules_of(gap.piece).is_empty() { " (an ornament)" } else { "" };
+        let message = visible(&gap.message);
+        let _ = writeln!(text, "  {} failed{users}{weight}: {message}", gap.action);
+    }
+}
+
+fn not_shown(account: &AuditedAccount, text: &mut String) {
     let hidden = |coverage: Option<&Coverage>| coverage == Some(&Coverage::NotShown);
-    let rules: Vec<_> = Rule::ALL
-        .into_iter()
-        .filter(|rule| hidden(account.coverage.get(rule)))
-        .map(Rule::id)
-        .collect();
-    if !rules.is_empty() {
-        let rules = rules.join(", ");
-        let _ = writeln!(
-            text,
-            "Account {}: an exported report cannot show all that these rules need: {rules}.",
-            account.id
-        );
+    let rules = Rule::ALL.into_iter().filter(|rule| hidden(account.coverage.get(rule)));
+    let rules: Vec<_> = rules.map(Rule::id).collect();
+    if rules.is_empty() {
+        return;
     }
+    let why = match account.form {
+        Form::ExportedReport => "an exported report cannot show all that these rules need",
+        Form::FetchedReport => "without a second look, not all is seen that these rules need",
+        Form::Live => "SSH keys were listed of some users only (--ssh-keys all lists them all)",
+    };
+    let _ = writeln!(text, "Account {}: {why}: {}.", account.id, rules.join(", "));
 }
 
 fn summary(audit: &Audit) -> String {

@@ -11,9 +11,9 @@ use super::escape::harmless;
 use super::remedy::{Remedy, remedy};
 use super::{by_account, id_ending};
 use crate::allowlist::{Term, UserSelector};
-use crate::inventory::Handle;
+use crate::inventory::{Gap, Handle};
 use crate::judge::{
-    AllowlistOrigin, Audit, AuditedAccount, Coverage, Finding, Matched, Note, Reference,
+    self, AllowlistOrigin, Audit, AuditedAccount, Cleared, Clearing, Coverage, Finding, Matched, Note, Reference,
     ReviewedExemption, Status,
 };
 use crate::policy::{Level, Rule};
@@ -88,6 +88,36 @@ struct AccountView {
     /// Rules by the coverage that they had.
     incomplete: Vec<&'static str>,
     not_shown: Vec<&'static str>,
+    /// `exported-report`, `fetched-report` or `live`.
+    evidence: &'static str,
+    /// How many users were looked at live.
+    rechecked: usize,
+    /// The credential report could not be had.
+    unseen: bool,
+    gaps: Vec<GapView>,
+    cleared: Vec<ClearedView>,
+}
+
+/// Evidence that could not be had.
+#[derive(Serialize)]
+struct GapView {
+    piece: &'static str,
+    cause: &'static str,
+    action: &'static str,
+    message: String,
+    users: usize,
+    /// Whether no rule hangs on it.
+    ornament: bool,
+}
+
+/// A finding of the report that a live look cleared.
+#[derive(Serialize)]
+struct ClearedView {
+    user: String,
+    kind: &'static str,
+    created: Option<Value>,
+    clearing: &'static str,
+    used: Option<Value>,
 }
 
 /// One finding as a table shows it.
@@ -132,6 +162,12 @@ struct Person {
     created: Option<Value>,
     mfa: Option<bool>,
     evidence: &'static str,
+    owner: Option<String>,
+    groups: Vec<String>,
+    policies: Vec<String>,
+    /// The service that the user was last seen with, and the day.
+    last_service: Option<String>,
+    last_seen: Option<Value>,
     in_use: bool,
     all_kinds_seen: bool,
     findings: Vec<Row>,
@@ -277,6 +313,35 @@ fn account_view(
             .collect(),
         incomplete: with(Coverage::Incomplete),
         not_shown: with(Coverage::NotShown),
+        evidence: account.form.id(),
+        rechecked: account.rechecked,
+        unseen: account.is_unseen(),
+        gaps: account.gaps.iter().map(gap_view).collect(),
+        cleared: account.cleared.iter().take(limit).map(cleared_view).collect(),
+    }
+}
+
+fn gap_view(gap: &Gap) -> GapView {
+    GapView {
+        piece: gap.piece.id(),
+        cause: gap.cause.id(),
+        action: gap.action,
+        message: gap.message.clone(),
+        users: gap.users,
+        ornament: judge::rules_of(gap.piece).is_empty(),
+    }
+}
+
+fn cleared_view(cleared: &Cleared) -> ClearedView {
+    ClearedView {
+        user: cleared.user.clone(),
+        kind: cleared.kind.id(),
+        created: cleared.created.map(day),
+        clearing: cleared.clearing.id(),
+        used: match cleared.clearing {
+            Clearing::Used(moment) => Some(day(moment)),
+            _ => None,
+        },
     }
 }
 
@@ -302,6 +367,8 @@ fn person(
 ) -> Person {
     // `people` makes no empty groups; an empty one would be nobody.
     let subject = standing.first().map(|finding| finding.subject.as_ref());
+    let permissions = subject.and_then(|it| it.permissions.as_ref());
+    let last_accessed = subject.and_then(|it| it.last_accessed.as_ref());
     let name = subject.map(|it| it.name.clone()).unwrap_or_default();
     let exempted = of_account
         .iter()
@@ -316,6 +383,13 @@ fn person(
         created: subject.and_then(|it| it.created).map(day),
         mfa: subject.and_then(|it| it.mfa),
         evidence: subject.map_or("", |it| it.evidence.id()),
+        owner: subject.and_then(|it| it.owner.clone()),
+        groups: permissions.map(|it| it.groups.clone()).unwrap_or_default(),
+        policies: permissions
+            .map(|it| [it.attached_policies.as_slice(), &it.inline_policies].concat())
+            .unwrap_or_default(),
+        last_service: last_accessed.map(|it| it.service.clone()),
+        last_seen: last_accessed.map(|it| day(it.at)),
         in_use: subject.is_some_and(|it| it.in_use),
         all_kinds_seen: subject.is_some_and(|it| it.all_kinds_seen),
         headline: findings

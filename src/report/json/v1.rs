@@ -101,8 +101,15 @@ pub struct Account {
     pub report_generated_at: Option<DateTime<Utc>>,
     /// IAM users, the root user not counted.
     pub users: usize,
-    /// Users that a live audit looks at again.
+    /// What the evidence is made of: `exported-report`, `fetched-report` (no second look was
+    /// asked for) or `live`.
+    #[serde(default)]
+    pub evidence: String,
+    /// Users that a live audit looks at again; those that remain stale or unknown, if it did.
     pub candidates: usize,
+    /// Users that were looked at live.
+    #[serde(default)]
+    pub rechecked: usize,
     /// How complete the evidence of each rule was, rules that are off left out: `complete` (a
     /// finding that is gone is cleared), `snapshot` (an exported or unchecked report: adds
     /// findings, clears none), `not-shown` (the report does not show all that the rule needs),
@@ -110,6 +117,52 @@ pub struct Account {
     pub complete: BTreeMap<String, String>,
     /// Why rules are incomplete.
     pub errors: Vec<AccountError>,
+    /// What was asked for and could not be had, ornaments included.
+    #[serde(default)]
+    pub gaps: Vec<Gap>,
+    /// What the credential report alone would have called stale, and a live look cleared.
+    #[serde(default)]
+    pub cleared: Vec<Cleared>,
+}
+
+/// Evidence that was asked for and could not be had.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Gap {
+    /// What is missing: `credential-report`, `users`, `login-profile`, `access-keys`,
+    /// `access-key-use`, `signing-certificates`, `ssh-keys`, `service-specific-credentials`,
+    /// `tags`, `owners`, `alias` or `last-accessed`.
+    pub piece: String,
+    /// Why: `denied`, `credentials`, `throttled`, `unavailable`, `unreachable`, `timed-out` or
+    /// `unexpected`.
+    pub cause: String,
+    /// The action that failed, as a policy names it.
+    pub action: String,
+    /// What was answered.
+    pub message: String,
+    /// How many users it is missing for; 0 where it is missing for the account.
+    pub users: usize,
+    /// The rules that are incomplete for it; none for an ornament.
+    pub rules: Vec<String>,
+}
+
+/// A finding that the credential report alone would have made, and that a live look cleared.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Cleared {
+    /// The finding's id.
+    pub id: String,
+    /// The rule.
+    pub rule: String,
+    /// The user's name.
+    pub user: String,
+    /// The credential's kind.
+    pub kind: String,
+    /// When the credential was created; for a password when it was last changed.
+    pub created: Option<DateTime<Utc>>,
+    /// What has happened since the report: `user-gone`, `removed`, `deactivated`, `used` or
+    /// `changed`.
+    pub clearing: String,
+    /// When it was used.
+    pub used: Option<DateTime<Utc>>,
 }
 
 /// Why a rule is incomplete.
@@ -117,7 +170,7 @@ pub struct Account {
 pub struct AccountError {
     /// The rule.
     pub rule: String,
-    /// `evidence-unreadable`
+    /// A gap's cause, `evidence-unreadable` or `evidence-too-old`.
     pub code: String,
     /// How many findings of the rule have the status `unknown` for it.
     pub findings: usize,
@@ -160,6 +213,18 @@ pub struct Finding {
     pub owner: Option<String>,
     /// The last service that the credential was used for.
     pub last_service: Option<String>,
+    /// What Access Advisor last saw the user do; it speaks of no credential.
+    #[serde(default)]
+    pub last_accessed: Option<LastAccessed>,
+}
+
+/// What a user was last seen with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct LastAccessed {
+    /// The service's namespace: `s3`, `ec2`, …
+    pub service: String,
+    /// When.
+    pub at: DateTime<Utc>,
 }
 
 /// Which credential a finding is about.
@@ -282,7 +347,9 @@ fn account(account: &judge::AuditedAccount, findings: &[judge::Finding]) -> Acco
         partition: account.partition.clone(),
         report_generated_at: account.report_generated_at,
         users: account.users,
+        evidence: account.form.id().to_owned(),
         candidates: account.candidates,
+        rechecked: account.rechecked,
         complete: account
             .coverage
             .iter()
@@ -292,10 +359,56 @@ fn account(account: &judge::AuditedAccount, findings: &[judge::Finding]) -> Acco
             .incomplete_rules()
             .map(|rule| AccountError {
                 rule: rule.id().to_owned(),
-                code: "evidence-unreadable".to_owned(),
+                code: why_incomplete(account, rule, unknown(rule)).to_owned(),
                 findings: unknown(rule),
             })
             .collect(),
+        gaps: account.gaps.iter().map(Into::into).collect(),
+        cleared: account.cleared.iter().map(Into::into).collect(),
+    }
+}
+
+/// In a word why a rule is incomplete, `unknown` of its findings having no verdict.
+fn why_incomplete(
+    account: &judge::AuditedAccount,
+    rule: crate::policy::Rule,
+    unknown: usize,
+) -> &'static str {
+    let gap = account.gaps.iter().find(|gap| judge::rules_of(gap.piece).contains(&rule));
+    match (gap, unknown) {
+        (Some(gap), _) => gap.cause.id(),
+        (None, 0) => "evidence-too-old",
+        (None, _) => "evidence-unreadable",
+    }
+}
+
+impl From<&crate::inventory::Gap> for Gap {
+    fn from(gap: &crate::inventory::Gap) -> Self {
+        Self {
+            piece: gap.piece.id().to_owned(),
+            cause: gap.cause.id().to_owned(),
+            action: gap.action.to_owned(),
+            message: gap.message.clone(),
+            users: gap.users,
+            rules: judge::rules_of(gap.piece).iter().map(ToString::to_string).collect(),
+        }
+    }
+}
+
+impl From<&judge::Cleared> for Cleared {
+    fn from(cleared: &judge::Cleared) -> Self {
+        Self {
+            id: cleared.id.to_string(),
+            rule: cleared.rule.id().to_owned(),
+            user: cleared.user.clone(),
+            kind: cleared.kind.id().to_owned(),
+            created: cleared.created,
+            clearing: cleared.clearing.id().to_owned(),
+            used: match cleared.clearing {
+                judge::Clearing::Used(moment) => Some(moment),
+                _ => None,
+            },
+        }
     }
 }
 
@@ -318,11 +431,15 @@ impl From<&judge::Finding> for Finding {
             evidence: finding.evidence.id().to_owned(),
             notes: finding.notes.iter().map(Into::into).collect(),
             exemption: finding.exemption,
-            owner: None,
+            owner: subject.owner.clone(),
             last_service: finding
                 .credential
                 .as_ref()
                 .and_then(|credential| credential.last_used_service.clone()),
+            last_accessed: subject.last_accessed.as_ref().map(|seen| LastAccessed {
+                service: seen.service.clone(),
+                at: seen.at,
+            }),
         }
     }
 }
