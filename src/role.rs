@@ -9,9 +9,7 @@ use crate::inventory::AccountId;
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct RoleArn {
     text: String,
-    partition: String,
     account: AccountId,
-    path_and_name: String,
 }
 
 /// A text that is no role's ARN.
@@ -34,16 +32,13 @@ impl FromStr for RoleArn {
         let name = path_and_name.rsplit('/').next().unwrap_or_default();
         let is_partition = partition.starts_with("aws")
             && partition.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-');
-        if !is_partition || !is_role_name(name) || !path_and_name.bytes().all(|b| b.is_ascii_graphic())
+        if !is_partition
+            || !is_role_name(name)
+            || !path_and_name.bytes().all(|b| b.is_ascii_graphic())
         {
             return Err(InvalidRole);
         }
-        Ok(Self {
-            text: text.to_owned(),
-            partition: partition.to_owned(),
-            account,
-            path_and_name: path_and_name.to_owned(),
-        })
+        Ok(Self { text: text.to_owned(), account })
     }
 }
 
@@ -58,12 +53,7 @@ impl RoleArn {
     /// The role of this path and name in an account.
     #[must_use]
     pub fn new(partition: &str, account: AccountId, path_and_name: &str) -> Self {
-        Self {
-            text: format!("arn:{partition}:iam::{account}:role/{path_and_name}"),
-            partition: partition.to_owned(),
-            account,
-            path_and_name: path_and_name.to_owned(),
-        }
+        Self { text: format!("arn:{partition}:iam::{account}:role/{path_and_name}"), account }
     }
 
     /// The ARN as text.
@@ -75,7 +65,7 @@ impl RoleArn {
     /// The partition: `aws`, `aws-cn`, `aws-us-gov`, …
     #[must_use]
     pub fn partition(&self) -> &str {
-        &self.partition
+        self.text.split(':').nth(1).unwrap_or_default()
     }
 
     /// The account that the role is in.
@@ -87,7 +77,7 @@ impl RoleArn {
     /// The role's path without its first slash, and its name.
     #[must_use]
     pub fn path_and_name(&self) -> &str {
-        &self.path_and_name
+        self.text.split_once(":role/").map_or("", |(_, path_and_name)| path_and_name)
     }
 }
 

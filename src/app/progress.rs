@@ -19,10 +19,7 @@ pub(super) enum Display<'a> {
     /// One line for each step of an account.
     Lines(RefCell<&'a mut dyn Write>),
     /// One bar for all accounts.
-    Bar {
-        bar: ProgressBar,
-        done: Cell<usize>,
-    },
+    Bar { bar: ProgressBar, done: Cell<usize> },
 }
 
 impl<'a> Display<'a> {
@@ -60,7 +57,11 @@ impl<'a> Display<'a> {
                     Step::Done(_) => done.set(done.get() + 1),
                     Step::Begun | Step::Swept(_) => {}
                 }
-                bar.set_message(format!("{} of {}, users looked at", done.get(), accounts(event.of)));
+                bar.set_message(format!(
+                    "{} of {}, users looked at",
+                    done.get(),
+                    accounts(event.of)
+                ));
             }
         }
     }

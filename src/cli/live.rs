@@ -110,7 +110,11 @@ where
 fn role_name(text: &str) -> Result<String, &'static str> {
     // A path may stand before the name.
     let is_good = text.rsplit('/').next().is_some_and(is_role_name) && !text.starts_with('/');
-    if is_good { Ok(text.to_owned()) } else { Err("this is no role's name; an ARN goes into --accounts") }
+    if is_good {
+        Ok(text.to_owned())
+    } else {
+        Err("this is no role's name; an ARN goes into --accounts")
+    }
 }
 
 fn session_name(text: &str) -> Result<String, &'static str> {
@@ -168,7 +172,8 @@ impl LiveArgs {
         let accounts = members(&self.accounts)?;
         let allowed: Vec<AccountId> =
             items(settings::ALLOWED_ACCOUNT_IDS.name, &self.allowed_account_ids)?;
-        let is_refused = |member: &&Member| !allowed.is_empty() && !allowed.contains(&member.account());
+        let is_refused =
+            |member: &&Member| !allowed.is_empty() && !allowed.contains(&member.account());
         if let Some(refused) = accounts.iter().find(is_refused) {
             let account = refused.account();
             return Err(format!("'--accounts' names {account}, '--allowed-account-ids' does not"));

@@ -8,7 +8,8 @@ use chrono::{DateTime, Utc};
 use super::fingerprint::Fingerprint;
 use crate::allowlist::{Exemption, Term};
 use crate::inventory::{
-    AccountId, CredentialKind, Evidence, Form, Gap, Handle, LastAccessed, Permissions, Piece, Unreadable,
+    AccountId, CredentialKind, Evidence, Form, Gap, Handle, LastAccessed, Permissions, Piece,
+    Unreadable,
 };
 use crate::policy::{Level, Policy, Rule};
 

@@ -13,8 +13,8 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 pub use finding::{
-    AllowlistOrigin, Audit, AuditedAccount, Cleared, Clearing, Counts, Coverage, Credential, Finding, Matched, Note,
-    Outcome, Reference, ReviewedExemption, Status, Subject,
+    AllowlistOrigin, Audit, AuditedAccount, Cleared, Clearing, Counts, Coverage, Credential,
+    Finding, Matched, Note, Outcome, Reference, ReviewedExemption, Status, Subject,
 };
 pub use fingerprint::Fingerprint;
 

@@ -14,9 +14,7 @@ use super::second_look::{Look, look};
 use super::session::{Access, Session};
 use super::users::{self, ListedUser};
 use super::{last_accessed, service_credentials, sweep};
-use crate::inventory::{
-    Account, Cause, Evidence, Form, Gap, OtherCredential, Piece, Stamp, User,
-};
+use crate::inventory::{Account, Cause, Evidence, Form, Gap, OtherCredential, Piece, Stamp, User};
 use crate::judge;
 use crate::policy::{Policy, Rule};
 use crate::settings::{LastAccessed, Owners, SshKeys};
@@ -266,9 +264,10 @@ impl Observer<'_> {
             None if self.brief.owners == Owners::None => {}
             None => {
                 let places = self.standing(account);
-                let tags = stream::iter(names(account, &places)).map(|(place, name, _)| async move {
-                    (place, owners::of_user(self.session, self.pace, &name).await)
-                });
+                let tags =
+                    stream::iter(names(account, &places)).map(|(place, name, _)| async move {
+                        (place, owners::of_user(self.session, self.pace, &name).await)
+                    });
                 let mut tags = tags.buffered(self.brief.concurrency);
                 while let Some((place, outcome)) = tags.next().await {
                     match (account.users.get_mut(place), outcome) {

@@ -57,12 +57,7 @@ pub async fn observe(
     Ok(each.buffered(brief.account_concurrency).collect().await)
 }
 
-async fn one(
-    hub: &Hub,
-    member: &Member,
-    brief: &Brief,
-    tell: &dyn Fn(Step),
-) -> Account<'static> {
+async fn one(hub: &Hub, member: &Member, brief: &Brief, tell: &dyn Fn(Step)) -> Account<'static> {
     tell(Step::Begun);
     let pace = Pace::new(brief.timeout, brief.concurrency);
     let account = match hub.enter(member, &pace).await {

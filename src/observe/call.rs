@@ -218,7 +218,9 @@ fn cause_of(code: &str, status: u16) -> Cause {
 fn service_message(code: Option<&str>, status: u16, message: &str) -> String {
     let code = code.map_or_else(|| format!("HTTP status {status}"), str::to_owned);
     if matches!(code.as_str(), "SignatureDoesNotMatch" | "IncompleteSignature") {
-        return format!("{code}: the secret key does not fit the access key id, or the clock is off");
+        return format!(
+            "{code}: the secret key does not fit the access key id, or the clock is off"
+        );
     }
     format!("{code}: {}", one_line(message))
 }

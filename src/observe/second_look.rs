@@ -38,7 +38,11 @@ pub(super) async fn look(
     // A row with credentials of its own beside its columns, or none at all, says nothing of these.
     let wants_certificates = row.is_none_or(|row| row.hidden_credentials);
     let certificates = async {
-        if wants_certificates { Some(signing_certificates(session, pace, name).await) } else { None }
+        if wants_certificates {
+            Some(signing_certificates(session, pace, name).await)
+        } else {
+            None
+        }
     };
     let keys = access_keys(session, pace, name);
     let profile = login_profile(session, pace, name);
@@ -84,9 +88,7 @@ fn merge(
         },
         // Keys that nobody saw are hidden ones, which no verdict calls clean.
         hidden_credentials: keys.is_none() && row.is_none_or(|row| row.hidden_credentials),
-        access_keys: keys
-            .or_else(|| row.map(|row| row.access_keys.clone()))
-            .unwrap_or_default(),
+        access_keys: keys.or_else(|| row.map(|row| row.access_keys.clone())).unwrap_or_default(),
         other_credentials: certificates
             .or_else(|| row.map(|row| row.other_credentials.clone()))
             .unwrap_or_default(),
@@ -100,11 +102,7 @@ fn merge(
 
 /// A password that there is. The login profile's date does not move when the password is changed,
 /// so that the row's may be the later one; and a use that the row has seen has taken place.
-fn password(
-    created: DateTime<Utc>,
-    listed: &ListedUser,
-    row: Option<&User<'static>>,
-) -> Password {
+fn password(created: DateTime<Utc>, listed: &ListedUser, row: Option<&User<'static>>) -> Password {
     let of_row = row.and_then(|row| row.password.as_ref());
     let last_used = of_row.and_then(|it| it.last_used.at()).max(listed.password_last_used);
     let last_changed = of_row.and_then(|it| it.last_changed.at()).max(Some(created));
@@ -152,9 +150,8 @@ async fn access_keys(
     user: &str,
 ) -> Result<AccessKeys<'static>, (Piece, Failure)> {
     let listed = gather(LIST_KEYS, async |marker| {
-        let list = || {
-            session.iam.list_access_keys().user_name(user).set_marker(marker.clone()).send()
-        };
+        let list =
+            || session.iam.list_access_keys().user_name(user).set_marker(marker.clone()).send();
         let answer = pace.call(LIST_KEYS, list).await?;
         let keys = answer.access_key_metadata().to_vec();
         Ok(Page::new(keys, answer.is_truncated(), answer.marker()))

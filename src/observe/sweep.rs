@@ -53,8 +53,7 @@ pub(super) async fn sweep(session: &Session, pace: &Pace) -> Result<Account<'sta
 }
 
 async fn generate(session: &Session, pace: &Pace) -> Result<ReportStateType, Failure> {
-    let answer =
-        pace.call(GENERATE, || session.iam.generate_credential_report().send()).await?;
+    let answer = pace.call(GENERATE, || session.iam.generate_credential_report().send()).await?;
     Ok(answer.state().cloned().unwrap_or(ReportStateType::Started))
 }
 

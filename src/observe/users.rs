@@ -23,8 +23,7 @@ pub(super) struct ListedUser {
 /// Lists all users of the account: a thousand in a call, password use included.
 pub(super) async fn list(session: &Session, pace: &Pace) -> Result<Vec<ListedUser>, Failure> {
     gather(LIST, async |marker| {
-        let request =
-            || session.iam.list_users().max_items(PAGE).set_marker(marker.clone()).send();
+        let request = || session.iam.list_users().max_items(PAGE).set_marker(marker.clone()).send();
         let answer = pace.call(LIST, request).await?;
         let users = answer.users().iter().map(|user| ListedUser {
             name: user.user_name().to_owned(),

@@ -9,7 +9,8 @@ use super::{by_account, id_ending, visible};
 use crate::allowlist::Term;
 use crate::inventory::{AccountId, CredentialKind, Form, Handle};
 use crate::judge::{
-    self, AllowlistOrigin, Audit, AuditedAccount, Coverage, Finding, Matched, Note, Reference, Status,
+    self, AllowlistOrigin, Audit, AuditedAccount, Coverage, Finding, Matched, Note, Reference,
+    Status,
 };
 use crate::policy::{Level, Rule};
 

@@ -13,8 +13,8 @@ use super::{by_account, id_ending};
 use crate::allowlist::{Term, UserSelector};
 use crate::inventory::{Gap, Handle};
 use crate::judge::{
-    self, AllowlistOrigin, Audit, AuditedAccount, Cleared, Clearing, Coverage, Finding, Matched, Note, Reference,
-    ReviewedExemption, Status,
+    self, AllowlistOrigin, Audit, AuditedAccount, Cleared, Clearing, Coverage, Finding, Matched,
+    Note, Reference, ReviewedExemption, Status,
 };
 use crate::policy::{Level, Rule};
 

@@ -16,7 +16,8 @@ fn the_settings_table_is_that_of_the_program() {
     let (_, after) = rest.split_once(end).unwrap();
     let mut table = String::from("| flag | default | |\n| --- | --- | --- |\n");
     for setting in iam_stocktake::settings::SETTINGS {
-        let flag = format!("--{} {}", setting.name, setting.value).replace('|', "\\|");
+        let flag = format!("--{} {}", setting.name, setting.value);
+        let flag = flag.trim_end().replace('|', "\\|");
         let description = setting.description;
         table.push_str(&format!("| `{flag}` | {} | {description} |\n", setting.default));
     }

@@ -17,7 +17,10 @@ use std::collections::BTreeMap;
 
 use chrono::TimeDelta;
 use iam_stocktake::allowlist::{Allowlist, Term};
-use iam_stocktake::inventory::{AccessKey, Account, Cause, CredentialKind, Evidence, Flag, Form, Gap, Password, Piece, Stamp, Unreadable, User};
+use iam_stocktake::inventory::{
+    AccessKey, Account, Cause, CredentialKind, Evidence, Flag, Form, Gap, Password, Piece, Stamp,
+    Unreadable, User,
+};
 use iam_stocktake::judge::{
     self, AllowlistOrigin, Audit, Coverage, Matched, Note, Outcome, Reference, Status,
 };

@@ -10,6 +10,7 @@ use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, future};
 use aws_sdk_sts::Client;
+use aws_sdk_sts::types::AssumedRoleUser;
 use secrecy::ExposeSecret as _;
 
 use super::refusal::Refusal;
@@ -66,7 +67,11 @@ impl Grantor for WebIdentity {
                 let claims = Claims::read(token.expose_secret());
                 Refusal::of_web_identity(failure, &self.role, claims)
             })?;
-            grant(action, answer.credentials(), answer.assumed_role_user().map(|user| user.arn()))
+            grant(
+                action,
+                answer.credentials(),
+                answer.assumed_role_user().map(AssumedRoleUser::arn),
+            )
         })
     }
 }
@@ -99,7 +104,11 @@ impl Grantor for ChainedRole {
                 .call(action, request)
                 .await
                 .map_err(|failure| Refusal::of_assume_role(failure, &self.role))?;
-            grant(action, answer.credentials(), answer.assumed_role_user().map(|user| user.arn()))
+            grant(
+                action,
+                answer.credentials(),
+                answer.assumed_role_user().map(AssumedRoleUser::arn),
+            )
         })
     }
 }

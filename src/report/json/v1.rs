@@ -436,10 +436,10 @@ impl From<&judge::Finding> for Finding {
                 .credential
                 .as_ref()
                 .and_then(|credential| credential.last_used_service.clone()),
-            last_accessed: subject.last_accessed.as_ref().map(|seen| LastAccessed {
-                service: seen.service.clone(),
-                at: seen.at,
-            }),
+            last_accessed: subject
+                .last_accessed
+                .as_ref()
+                .map(|seen| LastAccessed { service: seen.service.clone(), at: seen.at }),
         }
     }
 }
