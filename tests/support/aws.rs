@@ -1,0 +1,394 @@
+//! Starts the AWS stand-in (IAM, STS and the runner's OIDC endpoint, in `support/aws/`) and speaks
+//! with it: each test has an account of its own there, with faults, a policy and a log of its own.
+//!
+//! The server listens on loopback alone, on a port that the system gives. It ends with the process
+//! that started it, however that ends: it reads the pipe that this process holds open.
+#![allow(dead_code, reason = "every test binary has its own copy and uses a part of it")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(clippy::needless_pass_by_value, reason = "`json!` stands in the call without a `&`")]
+#![allow(clippy::disallowed_methods, reason = "a test process is at the edge itself")]
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+/// What is installed for the stand-in, from the Python package index.
+const REQUIREMENT: &str = "moto==5.2.5";
+
+/// Who the workflow is, in the tokens of the OIDC endpoint.
+pub(crate) const OIDC_SUBJECT: &str = "repo:acme/iam:ref:refs/heads/main";
+
+/// A running server; dropping it ends the server.
+pub(crate) struct StandIn {
+    child: Child,
+    port: u16,
+}
+
+impl StandIn {
+    /// The server of this test process, started by whoever asks first.
+    pub(crate) fn shared() -> &'static Self {
+        static SHARED: OnceLock<StandIn> = OnceLock::new();
+        SHARED.get_or_init(Self::start)
+    }
+
+    /// A server of one's own: for a benchmark, or to watch it end.
+    pub(crate) fn start() -> Self {
+        let support = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support");
+        let mut child = Command::new(python())
+            .args(["-m", "aws"])
+            .env("PYTHONPATH", support)
+            .env("PYTHONPYCACHEPREFIX", services().join("bytecode"))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the stand-in starts");
+        let mut line = String::new();
+        let mut stdout = BufReader::new(child.stdout.take().expect("a pipe was asked for"));
+        stdout.read_line(&mut line).expect("the stand-in tells its port");
+        let port = line.trim().parse().expect("the stand-in's first line is its port");
+        Self { child, port }
+    }
+
+    /// The port that it listens on.
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The process of the server.
+    pub(crate) fn process_id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// A fresh account with the users of the seed.
+    pub(crate) fn account(&self, seed: Seed) -> Account {
+        let told = command(self.port, "account", &seed.0).unwrap_or_else(|error| panic!("{error}"));
+        let told = serde_json::from_value(told).expect("the stand-in tells of the account");
+        Account { port: self.port, told }
+    }
+
+    /// Every secret that the server gave out or takes: tokens, secret keys, session tokens.
+    pub(crate) fn secrets(&self) -> Vec<String> {
+        let secrets = command(self.port, "secrets", &json!({})).unwrap();
+        serde_json::from_value(secrets).unwrap()
+    }
+}
+
+impl Drop for StandIn {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+/// What an account holds at first.
+#[derive(Debug, Clone)]
+pub(crate) struct Seed(Value);
+
+impl Seed {
+    /// No users at all.
+    pub(crate) fn empty() -> Self {
+        Self::users(0, 0)
+    }
+
+    /// So many users of all kinds; the same for the same seed.
+    pub(crate) fn users(count: usize, seed: u64) -> Self {
+        Self(json!({ "users": count, "seed": seed }))
+    }
+
+    fn with(mut self, name: &str, value: Value) -> Self {
+        self.0.as_object_mut().unwrap().insert(name.to_owned(), value);
+        self
+    }
+
+    /// The seconds that IAM takes to make a credential report; none unless told.
+    pub(crate) fn report_delay(self, seconds: f64) -> Self {
+        self.with("report_delay", json!(seconds))
+    }
+
+    /// The days of disuse around which the users are made, and by which the truth judges; 90
+    /// unless told.
+    pub(crate) fn stale_after_days(self, days: u32) -> Self {
+        self.with("days", json!(days))
+    }
+
+    /// The partition: `aws` unless told, else `aws-cn` or `aws-us-gov`.
+    pub(crate) fn partition(self, partition: &str) -> Self {
+        self.with("partition", json!(partition))
+    }
+
+    /// The id of the account, where a fresh one will not do.
+    pub(crate) fn id(self, id: &str) -> Self {
+        self.with("id", json!(id))
+    }
+}
+
+/// What the stand-in tells of an account that it made.
+#[derive(Deserialize)]
+struct Told {
+    id: String,
+    region: String,
+    role_arn: String,
+    access_key_id: String,
+    secret_access_key: String,
+    session_token: String,
+    request_path: String,
+    request_token: String,
+}
+
+/// An account of the stand-in.
+pub(crate) struct Account {
+    port: u16,
+    told: Told,
+}
+
+impl Account {
+    /// The account's twelve digits.
+    pub(crate) fn id(&self) -> &str {
+        &self.told.id
+    }
+
+    /// The ARN of the auditor's role, `audit`, which the OIDC provider and other accounts may
+    /// assume.
+    pub(crate) fn role_arn(&self) -> &str {
+        &self.told.role_arn
+    }
+
+    /// The region that the account's partition is spoken to in.
+    pub(crate) fn region(&self) -> &str {
+        &self.told.region
+    }
+
+    /// The access key id of the auditor's credentials.
+    pub(crate) fn access_key_id(&self) -> &str {
+        &self.told.access_key_id
+    }
+
+    /// Where the stand-in is, as the AWS SDK reads it from the environment.
+    pub(crate) fn endpoint(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// The environment of an auditor who has credentials of the role already.
+    pub(crate) fn environment(&self) -> Vec<(String, String)> {
+        pairs([
+            ("AWS_ACCESS_KEY_ID", self.told.access_key_id.clone()),
+            ("AWS_SECRET_ACCESS_KEY", self.told.secret_access_key.clone()),
+            ("AWS_SESSION_TOKEN", self.told.session_token.clone()),
+            ("AWS_REGION", self.told.region.clone()),
+            ("AWS_ENDPOINT_URL", self.endpoint()),
+            ("AWS_EC2_METADATA_DISABLED", "true".to_owned()),
+        ])
+    }
+
+    /// The environment of a workflow with `id-token: write`: the runner's variables, and where the
+    /// stand-in is.
+    pub(crate) fn oidc_environment(&self) -> Vec<(String, String)> {
+        let url = format!("{}{}", self.endpoint(), self.told.request_path);
+        pairs([
+            ("ACTIONS_ID_TOKEN_REQUEST_URL", url),
+            ("ACTIONS_ID_TOKEN_REQUEST_TOKEN", self.told.request_token.clone()),
+            ("AWS_ENDPOINT_URL", self.endpoint()),
+        ])
+    }
+
+    fn ask(&self, name: &str, value: Value) -> Value {
+        let wanted = json!({ "account": self.id(), "value": value });
+        command(self.port, name, &wanted).unwrap_or_else(|error| panic!("{name}: {error}"))
+    }
+
+    /// The calls so far, in the order in which they came in. A call stands here before it is
+    /// answered.
+    pub(crate) fn log(&self) -> Vec<Call> {
+        serde_json::from_value(self.ask("log", Value::Null)).unwrap()
+    }
+
+    /// How often each action was called, as `iam:ListUsers` or `sts:AssumeRole`.
+    pub(crate) fn counts(&self) -> BTreeMap<String, usize> {
+        let mut counts = BTreeMap::new();
+        for call in self.log() {
+            *counts.entry(call.name()).or_default() += 1;
+        }
+        counts
+    }
+
+    /// The requests for OIDC tokens so far.
+    pub(crate) fn token_requests(&self) -> Vec<TokenRequest> {
+        serde_json::from_value(self.ask("oidc-log", Value::Null)).unwrap()
+    }
+
+    /// Forgets the calls and the token requests so far.
+    pub(crate) fn reset_log(&self) {
+        self.ask("reset-log", Value::Null);
+    }
+
+    /// Replaces the faults: `support/aws/faults.py` says which there are. An empty object ends
+    /// them.
+    pub(crate) fn faults(&self, faults: Value) {
+        self.ask("faults", faults);
+    }
+
+    /// Replaces the policy by which the auditor's calls are allowed: an IAM policy document, or
+    /// null to allow all.
+    pub(crate) fn policy(&self, document: Value) {
+        self.ask("policy", document);
+    }
+
+    /// What an audit must find: `support/aws/truth.py` gives the shape.
+    pub(crate) fn truth(&self) -> Value {
+        self.ask("truth", Value::Null)
+    }
+
+    /// Changes users and credentials: `support/aws/changes.py` says how. Gives a list with the
+    /// result of each operation.
+    pub(crate) fn change(&self, operations: Value) -> Value {
+        self.ask("change", operations)
+    }
+
+    /// Has the account keep a credential report of the users as they are now, finished so many
+    /// hours ago. Changes from here on are visible live alone.
+    pub(crate) fn make_report(&self, hours_ago: f64) {
+        self.ask("make-report", json!(hours_ago));
+    }
+
+    /// Lets the account keep no credential report, so that the next one is made anew.
+    pub(crate) fn expire_report(&self) {
+        self.ask("expire-report", Value::Null);
+    }
+
+    /// The seconds that IAM takes to make the next credential report.
+    pub(crate) fn report_delay(&self, seconds: f64) {
+        self.ask("report-delay", json!(seconds));
+    }
+
+    /// Lets the trust of the auditor's role ask for an external id.
+    pub(crate) fn require_external_id(&self, id: &str) {
+        self.ask("require-external-id", json!(id));
+    }
+
+    /// How many seconds credentials of the account's roles are good from now on, whatever was
+    /// asked for.
+    pub(crate) fn session_seconds(&self, seconds: f64) {
+        self.ask("session-seconds", json!(seconds));
+    }
+}
+
+/// One call, as the stand-in took it.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Call {
+    /// `iam` or `sts`.
+    pub(crate) service: String,
+    /// The action's name.
+    pub(crate) action: String,
+    /// What it acts on, as a policy names it: an ARN, or `*`.
+    pub(crate) resource: String,
+    /// The fields of the form that was sent.
+    pub(crate) parameters: BTreeMap<String, String>,
+    /// The HTTP status of the answer; 0 while there is none.
+    pub(crate) status: u16,
+    /// Who signed the call; empty if nobody did.
+    pub(crate) access_key_id: String,
+    /// When it came in, in seconds since the server began.
+    pub(crate) at: f64,
+    /// When its answer went out, on the same clock.
+    pub(crate) until: Option<f64>,
+}
+
+impl Call {
+    /// The action as a policy names it.
+    pub(crate) fn name(&self) -> String {
+        format!("{}:{}", self.service, self.action)
+    }
+}
+
+/// A request for an OIDC token.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct TokenRequest {
+    /// The audience that was asked for.
+    pub(crate) audience: String,
+    /// Whether the runner's request token came with it.
+    pub(crate) authorized: bool,
+    /// The HTTP status of the answer.
+    pub(crate) status: u16,
+    /// When it came in, in seconds since the server began.
+    pub(crate) at: f64,
+}
+
+fn pairs<const N: usize>(pairs: [(&str, String); N]) -> Vec<(String, String)> {
+    pairs.map(|(name, value)| (name.to_owned(), value)).into()
+}
+
+/// Sends a command to the stand-in; its complaint is the error.
+fn command(port: u16, name: &str, wanted: &Value) -> Result<Value, String> {
+    let (status, body) =
+        request(port, &format!("POST /_control/{name}"), &[], wanted.to_string().as_bytes());
+    let told: Value = serde_json::from_slice(&body).expect("the stand-in answers in JSON");
+    if status == 200 { Ok(told) } else { Err(told["error"].to_string()) }
+}
+
+/// Sends one request over a connection of its own, and gives the status and the body.
+///
+/// `line` is the method and the target.
+pub(crate) fn request(
+    port: u16,
+    line: &str,
+    headers: &[(&str, &str)],
+    body: &[u8],
+) -> (u16, Vec<u8>) {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).expect("the stand-in listens");
+    let mut head = format!("{line} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n");
+    for (name, value) in headers {
+        head.push_str(&format!("{name}: {value}\r\n"));
+    }
+    head.push_str(&format!("Content-Length: {}\r\n\r\n", body.len()));
+    stream.write_all(&[head.as_bytes(), body].concat()).unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).expect("the stand-in answers");
+    let end = answer.windows(4).position(|it| it == b"\r\n\r\n").expect("a head has an end");
+    let head = std::str::from_utf8(&answer[..end]).unwrap();
+    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+    (status, answer.split_off(end + 4))
+}
+
+/// Where the services of the tests are kept.
+fn services() -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("test-services")
+}
+
+/// The Python of a virtual environment that has what the stand-in needs, made on first use.
+///
+/// Other test processes wait meanwhile. A file written last tells a whole environment from one
+/// whose making was cut short.
+fn python() -> PathBuf {
+    let (home, name) = (services(), REQUIREMENT.replace("==", "-"));
+    fs::create_dir_all(&home).unwrap();
+    let lock = File::create(home.join(format!("{name}.lock"))).unwrap();
+    lock.lock().unwrap();
+    let environment = home.join(name);
+    let python = environment.join("bin/python");
+    if !environment.join("complete").exists() {
+        drop(fs::remove_dir_all(&environment));
+        let fit = Command::new("python3")
+            .args(["-c", "import sys; sys.exit(sys.version_info < (3, 11))"])
+            .status();
+        let fit = fit.expect("these tests need Python 3.11 or newer as `python3`");
+        assert!(fit.success(), "these tests need Python 3.11 or newer; `python3` is older");
+        run(Command::new("python3").args(["-m", "venv"]).arg(&environment));
+        let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", REQUIREMENT];
+        run(Command::new(&python).args(pip));
+        fs::write(environment.join("complete"), REQUIREMENT).unwrap();
+    }
+    python
+}
+
+fn run(command: &mut Command) {
+    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command:?}: {}\n{said}", output.status);
+}

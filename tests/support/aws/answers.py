@@ -1,0 +1,86 @@
+"""Answers in the XML of AWS's query protocol, and the errors that are answered instead."""
+
+from datetime import datetime
+from uuid import uuid4
+from xml.sax.saxutils import escape
+
+NAMESPACES = {
+    "iam": "https://iam.amazonaws.com/doc/2010-05-08/",
+    "sts": "https://sts.amazonaws.com/doc/2011-06-15/",
+}
+
+
+class AwsError(Exception):
+    """An answer that refuses the call: its code, its message (None leaves it out), its status."""
+
+    def __init__(self, code, message, status=400):
+        super().__init__(f"{code}: {message}")
+        self.code, self.message, self.status = code, message, status
+
+
+class Answer:
+    """What goes back over the connection, and how it goes.
+
+    `delivery` is `whole`, `reset` (half of the body, then a reset of the connection) or `stall`
+    (half of the body, then nothing); `delay` is the seconds to wait before the first byte.
+    """
+
+    def __init__(self, status, body, content_type="text/xml"):
+        self.status, self.body, self.content_type = status, body, content_type
+        self.headers = []
+        self.delivery, self.delay = "whole", 0.0
+
+
+def written(moment):
+    """A moment (UTC, without a zone) as AWS writes it, to the second."""
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def element(name, value):
+    """The value as an XML element: a dict nests, a list has members, None is left out."""
+    if value is None:
+        return ""
+    if value is True or value is False:
+        text = "true" if value else "false"
+    elif isinstance(value, dict):
+        text = "".join([element(key, inner) for key, inner in value.items()])
+    elif isinstance(value, (list, tuple)):
+        text = "".join([element("member", inner) for inner in value])
+    elif isinstance(value, datetime):
+        text = written(value)
+    else:
+        text = escape(str(value))
+    return f"<{name}>{text}</{name}>"
+
+
+def success(service, action, result):
+    """The answer of a call that was carried out; `result` is a dict, or None for no result."""
+    inner = "" if result is None else element(f"{action}Result", result)
+    request_id = str(uuid4())
+    body = (
+        f'<{action}Response xmlns="{NAMESPACES[service]}">{inner}'
+        f"<ResponseMetadata><RequestId>{request_id}</RequestId></ResponseMetadata>"
+        f"</{action}Response>"
+    )
+    return with_request_id(Answer(200, body.encode()), request_id)
+
+
+def failure(service, error):
+    """The answer of a call that was refused."""
+    request_id = str(uuid4())
+    details = {
+        "Type": "Sender" if error.status < 500 else "Receiver",
+        "Code": error.code,
+        "Message": error.message,
+    }
+    body = (
+        f'<ErrorResponse xmlns="{NAMESPACES.get(service, NAMESPACES["iam"])}">'
+        f"{element('Error', details)}<RequestId>{request_id}</RequestId></ErrorResponse>"
+    )
+    return with_request_id(Answer(error.status, body.encode()), request_id)
+
+
+def with_request_id(answer, request_id):
+    """The answer with the header by which AWS's support finds a call."""
+    answer.headers.append(("x-amzn-RequestId", request_id))
+    return answer

@@ -1,0 +1,44 @@
+"""GetAccountAuthorizationDetails: every user with tags, groups and policies, page by page."""
+
+from urllib.parse import quote
+
+from .calls import handles
+from .paging import page
+from .users import shown, tags_of
+
+
+@handles("iam", "GetAccountAuthorizationDetails")
+def get_account_authorization_details(call):
+    """The account's users with what they may do; other entities are not shown here."""
+    wanted = call.list_of("Filter")
+    users = list(call.account.backend.users.values()) if not wanted or "User" in wanted else []
+    result = page(call, users, "UserDetailList", lambda it: it.name.lower())
+    groups = groups_by_user(call.account)
+    details = [detail(call.account, it, groups) for it in result["UserDetailList"]]
+    others = {"GroupDetailList": [], "RoleDetailList": [], "Policies": []}
+    return {**result, "UserDetailList": details, **others}
+
+
+def groups_by_user(account):
+    """The names of the groups of each user, by the user's id."""
+    found = {}
+    for group in account.backend.groups.values():
+        for user in group.users:
+            found.setdefault(user.id, []).append(group.name)
+    return found
+
+
+def detail(account, user, groups):
+    """One user as the details show it: without the password's last use."""
+    inline = [
+        {"PolicyName": name, "PolicyDocument": quote(document, safe="")}
+        for name, document in user.policies.items()
+    ]
+    return {
+        **shown(user),
+        "PasswordLastUsed": None,
+        "UserPolicyList": inline,
+        "GroupList": groups.get(user.id, []),
+        "AttachedManagedPolicies": user.attached_managed_policies,
+        "Tags": tags_of(account, user),
+    }

@@ -1,0 +1,195 @@
+"""The way of an AWS call: whose it is, what may befall it, who answers it, and its log entry."""
+
+import threading
+import time
+from urllib.parse import parse_qsl
+
+from . import moto_model
+from .accounts import Session, since_start
+from .answers import AwsError, failure, success
+
+# The handlers by service and action; each takes a Call and gives the result as a dict.
+HANDLERS = {}
+
+# Actions that everybody may call, whatever the policy says.
+FREE = {("sts", "GetCallerIdentity"), ("sts", "AssumeRoleWithWebIdentity")}
+
+
+def handles(service, action):
+    """Makes a function the handler of an action."""
+
+    def register(function):
+        HANDLERS[service, action] = function
+        return function
+
+    return register
+
+
+class Call:
+    """One call of an account's API: the action, the form's fields, and who calls."""
+
+    def __init__(self, registry, service, parameters, session):
+        self.registry, self.service, self.parameters = registry, service, parameters
+        self.action = parameters.get("Action", "")
+        self.session = session
+        self.account = session.account if session else None
+        self.resource = "*"
+
+    @property
+    def caller(self):
+        """The ARN of who calls."""
+        return self.session.arn if self.session else "anonymous"
+
+    def needed(self, name):
+        """A field that the action cannot do without."""
+        value = self.parameters.get(name)
+        if not value:
+            raise AwsError(
+                "ValidationError",
+                f"1 validation error detected: Value null at '{name[0].lower()}{name[1:]}' failed "
+                "to satisfy constraint: Member must not be null",
+            )
+        return value
+
+    def user(self):
+        """The user that the call names."""
+        name = self.parameters.get("UserName")
+        if not name:
+            raise AwsError(
+                "ValidationError", "Must specify userName when calling with non-User credentials"
+            )
+        return moto_model.user_named(self.account, name)
+
+    def list_of(self, name):
+        """The members of a list among the fields."""
+        found = []
+        while (value := self.parameters.get(f"{name}.member.{len(found) + 1}")) is not None:
+            found.append(value)
+        return found
+
+
+def resource_of(call):
+    """What the call acts on, as a policy names it: a user's or role's ARN, or `*`."""
+    account, parameters = call.account, call.parameters
+    users = f"arn:{account.partition}:iam::{account.id}:user/"
+    if call.service == "sts":
+        return parameters.get("RoleArn", "*")
+    if call.action == "GetAccessKeyLastUsed":
+        key = account.backend.access_keys.get(parameters.get("AccessKeyId", ""))
+        name = key.user_name if key else None
+    else:
+        name = parameters.get("UserName")
+    if name:
+        user = account.backend.users.get(name)
+        return user.arn if user else users + name
+    if parameters.get("AllUsers", "").lower() == "true":
+        return users + "*"
+    return parameters.get("Arn", "*")
+
+
+class Service:
+    """Answers AWS calls of all accounts."""
+
+    def __init__(self, registry):
+        self.registry = registry
+        # Calls whose account is not known, as those with an unknown access key.
+        self.strays = []
+        self.lock = threading.Lock()
+
+    def answer(self, request):
+        """The answer to a call, which stands in its account's log before it is sent."""
+        text = request.body.decode("utf-8", "replace") or request.query
+        parameters = dict(parse_qsl(text, keep_blank_values=True))
+        scope = scope_of(request.headers.get("authorization", ""))
+        entry = {
+            "service": scope[1],
+            "action": parameters.get("Action", ""),
+            "resource": "*",
+            "parameters": parameters,
+            "status": 0,
+            "access_key_id": scope[0],
+            "at": since_start(),
+        }
+        call = Call(self.registry, scope[1], parameters, self.registry.sessions.get(scope[0]))
+        if call.action == "AssumeRoleWithWebIdentity":
+            call.service = entry["service"] = "sts"
+            call.account = self.registry.account_of(parameters.get("RoleArn", ""))
+        log = self.strays if call.account is None else call.account.log
+        if call.account is not None:
+            call.resource = entry["resource"] = resource_of(call)
+        log.append(entry)
+        answer = self.decide(call, request)
+        if call.account is not None:
+            with call.account.lock:
+                call.account.faults.bend(call, answer)
+        entry["status"] = answer.status
+        entry["until"] = round(since_start() + answer.delay, 6)
+        return answer
+
+    def decide(self, call, request):
+        """The answer, before the faults bend it."""
+        try:
+            if call.account is None:
+                raise stranger(call)
+            with call.account.lock:
+                call.account.faults.refuse(call)
+                if (call.service, call.action) != ("sts", "AssumeRoleWithWebIdentity"):
+                    authenticate(call.session, request.headers.get("x-amz-security-token", ""))
+                    call.account.faults.expire(call.session)
+                authorize(call)
+                return carry_out(call, request.body)
+        except AwsError as error:
+            return failure(call.service, error)
+
+
+def scope_of(authorization):
+    """The access key id and the service of a signature; empty where there is none."""
+    _, found, rest = authorization.partition("Credential=")
+    parts = rest.split(",")[0].split("/")
+    return (parts[0], parts[3]) if found and len(parts) == 5 else ("", "")
+
+
+def stranger(call):
+    """The refusal of a call that belongs to no account."""
+    if call.action == "AssumeRoleWithWebIdentity":
+        return AwsError(
+            "AccessDenied", "Not authorized to perform sts:AssumeRoleWithWebIdentity", 403
+        )
+    if not call.service:
+        return AwsError("MissingAuthenticationToken", "Request is missing Authentication Token", 403)
+    return AwsError(
+        "InvalidClientTokenId", "The security token included in the request is invalid.", 403
+    )
+
+
+def authenticate(session: Session, token):
+    """Raises unless the credentials are whole and have not run out."""
+    if token != session.token:
+        raise AwsError(
+            "InvalidClientTokenId", "The security token included in the request is invalid", 403
+        )
+    if time.time() >= session.expires:
+        raise AwsError(
+            "ExpiredToken", "The security token included in the request is expired", 403
+        )
+
+
+def authorize(call):
+    """Raises AccessDenied unless the account's policy and faults let the call through."""
+    if (call.service, call.action) in FREE:
+        return
+    call.account.faults.deny(call)
+    if call.account.policy is not None:
+        call.account.policy.check(call.caller, f"{call.service}:{call.action}", call.resource)
+
+
+def carry_out(call, body):
+    """The answer of a call that is allowed."""
+    handler = HANDLERS.get((call.service, call.action))
+    if handler is not None:
+        return success(call.service, call.action, handler(call))
+    if call.service != "iam":
+        raise AwsError("InvalidAction", f"Could not find operation {call.action}")
+    return moto_model.pass_on(call.account, body)
+
+

@@ -1,0 +1,208 @@
+"""Changes to an account that a test makes: each an operation's name with its seed.
+
+    {"create_user": {…}}                    a user's seed, as in seeds.py
+    {"delete_user": {"user": "alice"}}      with all that the user has
+    {"rename_user": {"user": "alice", "to": "bob", "path": "/people/"}}
+    {"use_password": {"user": "alice", "at": 0}}
+    {"set_password": {"user": "alice", "changed": 0, "last_used": null}}
+    {"delete_password": {"user": "alice"}}
+    {"add_key": {"user": "alice", "created": 0, …}}        also a third one
+    {"use_key": {"user": "alice", "key": 1, "at": 0, "service": "s3"}}
+    {"set_key_status": {"user": "alice", "key": 1, "status": "Inactive"}}
+    {"delete_key": {"user": "alice", "key": 1}}
+    {"add_ssh_key": {"user": "alice", "created": 0}}
+    {"add_service_credential": {"user": "alice", "service": "bedrock.amazonaws.com"}}
+    {"add_certificate": {"user": "alice", "created": 0}}
+    {"tag_user": {"user": "alice", "tags": {"owner": "x"}}}
+    {"access_service": {"user": "alice", "service": "lambda", "at": 3}}
+    {"root": {"keys": [{"created": 900, "last_used": 10}]}}
+    {"alias": {"name": "acme-production"}}
+    {"create_role": {"name": "auditor", "path": "/audit/"}}
+
+A key is named by its place among the user's keys, from 1 (the default), or by its id.
+"""
+
+import json
+from types import SimpleNamespace
+
+from . import seeds
+from .moto_model import remove, rename, user_named
+from .seeds import known, moment
+
+OPERATIONS = {}
+
+TRUST = json.dumps(
+    {
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}],
+    }
+)
+
+
+def operation(*fields):
+    """Makes a function an operation, of its own name, that takes these fields."""
+
+    def register(function):
+        OPERATIONS[function.__name__] = (function, set(fields))
+        return function
+
+    return register
+
+
+def change(account, operations):
+    """Carries out the operations in order; the result of each, None where there is none."""
+    results = []
+    for it in operations:
+        ((name, seed),) = it.items()
+        if name not in OPERATIONS:
+            raise ValueError(f"no such operation: {name}")
+        function, fields = OPERATIONS[name]
+        results.append(function(account, known(seed, fields, name)))
+    return results
+
+
+def key_of(user, seed):
+    """The key that the seed names."""
+    name = seed.get("key", 1)
+    return user.get_access_key_by_id(name) if isinstance(name, str) else user.access_keys[name - 1]
+
+
+@operation(*seeds.USER_FIELDS)
+def create_user(account, seed):
+    """Adds a user; gives the user's ids."""
+    user = seeds.add_user(account, seed)
+    keys = [it.access_key_id for it in user.access_keys]
+    return {"user_id": user.id, "arn": user.arn, "keys": keys}
+
+
+@operation("user")
+def delete_user(account, seed):
+    """Deletes a user."""
+    remove(account.backend, user_named(account, seed["user"]).name)
+
+
+@operation("user", "to", "path")
+def rename_user(account, seed):
+    """Gives a user another name or path."""
+    user = user_named(account, seed["user"])
+    rename(account.backend, user.name, seed.get("to"), seed.get("path"))
+
+
+@operation("user", "at")
+def use_password(account, seed):
+    """Lets a user sign in."""
+    user_named(account, seed["user"]).password_last_used = moment(seed.get("at", 0))
+
+
+@operation("user", "changed", "last_used")
+def set_password(account, seed):
+    """Sets a password, whether the user had one or not."""
+    told = {key: value for key, value in seed.items() if key != "user"}
+    seeds.set_password(user_named(account, seed["user"]), {"changed": 0, **told})
+
+
+@operation("user")
+def delete_password(account, seed):
+    """Deletes the login profile; IAM keeps showing when the password was last used."""
+    user_named(account, seed["user"]).password = None
+
+
+@operation("user", "created", "last_used", "status", "service", "region")
+def add_key(account, seed):
+    """Adds an access key; gives its id."""
+    told = {key: value for key, value in seed.items() if key != "user"}
+    key = seeds.add_key(account, user_named(account, seed["user"]), {"created": 0, **told})
+    return {"key": key.access_key_id}
+
+
+@operation("user", "key", "at", "service", "region")
+def use_key(account, seed):
+    """Lets a key be used."""
+    key = key_of(user_named(account, seed["user"]), seed)
+    seeds.use_key(account, key, {"last_used": seed.get("at", 0), **seed})
+
+
+@operation("user", "key", "status")
+def set_key_status(account, seed):
+    """Activates or deactivates a key."""
+    key_of(user_named(account, seed["user"]), seed).status = seed["status"]
+
+
+@operation("user", "key")
+def delete_key(account, seed):
+    """Deletes a key."""
+    key = key_of(user_named(account, seed["user"]), seed)
+    account.backend.delete_access_key_by_name(key.access_key_id)
+
+
+@operation("user", "created", "status")
+def add_ssh_key(account, seed):
+    """Adds an SSH public key; gives its id."""
+    told = {key: value for key, value in seed.items() if key != "user"}
+    key = seeds.add_ssh_key(user_named(account, seed["user"]), {"created": 0, **told})
+    return {"id": key.ssh_public_key_id}
+
+
+@operation("user", "service", "created", "status", "expires")
+def add_service_credential(account, seed):
+    """Adds a service-specific credential; gives its id."""
+    told = {key: value for key, value in seed.items() if key != "user"}
+    user = user_named(account, seed["user"])
+    credential = seeds.add_service_credential(account, user, {"created": 0, **told})
+    return {"id": credential["ServiceSpecificCredentialId"]}
+
+
+@operation("user", "created", "status")
+def add_certificate(account, seed):
+    """Adds a signing certificate; gives its id."""
+    told = {key: value for key, value in seed.items() if key != "user"}
+    certificate = seeds.add_certificate(user_named(account, seed["user"]), {"created": 0, **told})
+    return {"id": certificate.id}
+
+
+@operation("user", "tags")
+def tag_user(account, seed):
+    """Sets tags, over those of the same keys."""
+    tags = [{"Key": key, "Value": value} for key, value in seed["tags"].items()]
+    account.backend.tagger.tag_resource(user_named(account, seed["user"]).arn, tags)
+
+
+@operation("user", "service", "at")
+def access_service(account, seed):
+    """Lets Access Advisor see a user's use of a service."""
+    user_named(account, seed["user"]).accessed[seed["service"]] = moment(seed.get("at", 0))
+
+
+@operation("keys")
+def root(account, seed):
+    """Gives the root user access keys."""
+    keys = []
+    for it in seed["keys"]:
+        key = SimpleNamespace(
+            status=it.get("status", "Active"), create_date=moment(it["created"]), last_used=None
+        )
+        seeds.use_key(account, key, it)
+        keys.append(key)
+    account.root = {"keys": keys}
+
+
+@operation("name")
+def alias(account, seed):
+    """Gives the account an alias, or takes it away."""
+    account.backend.account_aliases = [seed["name"]] if seed["name"] else []
+
+
+@operation("name", "path")
+def create_role(account, seed):
+    """Adds a role that whoever may call sts:AssumeRole on it can assume; gives its ARN."""
+    role = account.backend.create_role(
+        role_name=seed["name"],
+        assume_role_policy_document=TRUST,
+        path=seed.get("path", "/"),
+        permissions_boundary=None,
+        description="",
+        tags=[],
+        # The most that a role can have, so that the limit on chaining shows by itself.
+        max_session_duration="43200",
+    )
+    return {"arn": role.arn}

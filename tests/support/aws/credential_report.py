@@ -1,0 +1,160 @@
+"""The credential report: how IAM makes it, keeps it, and hands it over."""
+
+import base64
+import csv
+import io
+import time
+from datetime import timedelta
+
+from moto.core.utils import utcnow
+
+from .answers import AwsError, written
+from .calls import handles
+from .users import region_shown
+
+# How long IAM keeps a report before it makes another.
+KEPT = timedelta(hours=4)
+
+KEY_COLUMNS = ["active", "last_rotated", "last_used_date", "last_used_region", "last_used_service"]
+HEADER = [
+    *("user", "arn", "user_creation_time", "password_enabled", "password_last_used"),
+    *("password_last_changed", "password_next_rotation", "mfa_active"),
+    *(f"access_key_{slot}_{column}" for slot in (1, 2) for column in KEY_COLUMNS),
+    *(f"cert_{slot}_{column}" for slot in (1, 2) for column in ("active", "last_rotated")),
+]
+NO_KEY = ["false", "N/A", "N/A", "N/A", "N/A"]
+NO_CERTIFICATE = ["false", "N/A"]
+
+
+class Report:
+    """A report that IAM keeps: the users as they were at its making, and when it is ready."""
+
+    def __init__(self, account, delay, made_at):
+        self.made_at = made_at
+        self.ready = time.monotonic() + delay
+        self.content = base64.b64encode(as_csv(account).encode()).decode()
+
+    @property
+    def in_progress(self):
+        """Whether IAM is still at it."""
+        return time.monotonic() < self.ready
+
+    @property
+    def expired(self):
+        """Whether the report is older than IAM keeps one."""
+        return utcnow() - self.made_at >= KEPT
+
+
+@handles("iam", "GenerateCredentialReport")
+def generate_credential_report(call):
+    """Begins a report, unless there is one or one is being made."""
+    account = call.account
+    if account.faults.once("limit_exceeded"):
+        raise AwsError(
+            "LimitExceeded", "Cannot exceed quota for CredentialReports: too many requests", 409
+        )
+    begins = account.report is None or (account.report.expired and not account.report.in_progress)
+    if begins:
+        account.report = Report(account, account.report_delay, utcnow())
+        account.faults.report_pending(generate=True)
+        return {
+            "State": "STARTED",
+            "Description": "No report exists. Starting a new report generation task",
+        }
+    if account.faults.report_pending(generate=True) or account.report.in_progress:
+        return {"State": "INPROGRESS"}
+    return {"State": "COMPLETE"}
+
+
+@handles("iam", "GetCredentialReport")
+def get_credential_report(call):
+    """The report that IAM keeps; its refusals bear no message."""
+    account = call.account
+    in_progress = account.report is not None and account.report.in_progress
+    if in_progress or account.faults.report_pending(generate=False):
+        raise AwsError("ReportInProgress", None, 404)
+    if account.faults.once("report_expired"):
+        account.report = None
+        raise AwsError("ReportExpired", None, 410)
+    if account.report is None:
+        raise AwsError("ReportNotPresent", None, 410)
+    if account.report.expired:
+        raise AwsError("ReportExpired", None, 410)
+    return {
+        "Content": account.report.content,
+        "ReportFormat": "text/csv",
+        "GeneratedTime": account.report.made_at,
+    }
+
+
+def as_csv(account):
+    """The report's text: a header, the root user, the users; no line break at its end.
+
+    A 23rd column stands there only when some user has more keys or certificates than the report
+    has columns for.
+    """
+    users = list(account.backend.users.values())
+    rows = [root_row(account)] + [row(it) for it in users]
+    extra = [""] + [additional(it) for it in users]
+    header = HEADER
+    if any(extra):
+        header = [*HEADER, "additional_credentials_info"]
+        rows = [[*row, info] for row, info in zip(rows, extra)]
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)
+    return text.getvalue().rstrip("\n")
+
+
+def root_row(account):
+    """The row of the account's root user."""
+    created = "2019-01-01T00:00:00Z"
+    fields = ["<root_account>", f"arn:{account.partition}:iam::{account.id}:root", created]
+    fields += ["true", "2026-01-01T00:00:00Z", created, "not_supported", "true"]
+    for slot in (0, 1):
+        keys = account.root.get("keys", [])
+        fields += key_fields(keys[slot]) if slot < len(keys) else NO_KEY
+    return fields + NO_CERTIFICATE * 2
+
+
+def row(user):
+    """The row of a user."""
+    fields = [user.name, user.arn, written(user.create_date)]
+    if user.password:
+        used, changed = user.password_last_used, getattr(user, "password_created", user.create_date)
+        fields += ["true", written(used) if used else "no_information", written(changed), "N/A"]
+    else:
+        fields += ["false", "N/A", "N/A", "N/A"]
+    fields.append("true" if user.mfa_devices else "false")
+    for slot in (0, 1):
+        fields += key_fields(user.access_keys[slot]) if slot < len(user.access_keys) else NO_KEY
+    certificates = list(user.signing_certificates.values())
+    for slot in (0, 1):
+        if slot < len(certificates):
+            it = certificates[slot]
+            fields += ["true" if it.status == "Active" else "false", written(it.upload_date)]
+        else:
+            fields += NO_CERTIFICATE
+    return fields
+
+
+def key_fields(key):
+    """The five fields of an access key; `last_rotated` is its creation, whatever its status."""
+    fields = ["true" if key.status == "Active" else "false", written(key.create_date)]
+    used = key.last_used
+    if used is None:
+        return fields + ["N/A"] * 3
+    return fields + [written(used.timestamp), region_shown(used), used.service]
+
+
+def additional(user):
+    """What the report says of credentials that it has no columns for."""
+    told = []
+    for count, noun, action in (
+        (len(user.access_keys) - 2, "access key", "ListAccessKeys"),
+        (len(user.signing_certificates) - 2, "signing certificate", "ListSigningCertificates"),
+    ):
+        if count > 0:
+            told.append(f"{count} additional {noun}{'s' * (count > 1)}: use {action}")
+    return "; ".join(told)

@@ -1,0 +1,208 @@
+"""What goes wrong on purpose: the faults of an account, as a test asked for them."""
+
+import time
+
+from .answers import AwsError
+from .policy import denied
+
+# Every fault, and what may be said of it; None for a plain value.
+KNOWN = {
+    "throttle": {"every", "max", "actions", "code", "status"},
+    "burst": {"rate", "burst", "actions"},
+    "error": {"every", "max", "actions", "code", "status"},
+    "reset": {"every", "max", "actions"},
+    "stall": {"every", "max", "actions"},
+    "slow": {"every", "max", "actions", "seconds"},
+    "latency": {"milliseconds", "actions"},
+    "short_pages": {"items", "actions"},
+    "expired": {"after"},
+    "deny": None,
+    "deny_account": None,
+    "refuse_role": None,
+    "report_in_progress": None,
+    "report_expired": None,
+    "limit_exceeded": None,
+    "oidc": None,
+    "oidc_errors": None,
+}
+
+OIDC = {
+    "no-provider": AwsError(
+        "InvalidIdentityToken",
+        "No OpenIDConnect provider found in your account for "
+        "https://token.actions.githubusercontent.com",
+    ),
+    "not-authorized": AwsError(
+        "AccessDenied", "Not authorized to perform sts:AssumeRoleWithWebIdentity", 403
+    ),
+    "expired-token": AwsError("ExpiredTokenException", "Token expired"),
+}
+
+
+class Counted:
+    """A fault that befalls every n-th call of some actions, a number of times at most."""
+
+    def __init__(self, wanted):
+        self.wanted = wanted
+        self.actions = wanted.get("actions")
+        self.every, self.left = wanted.get("every", 1), wanted.get("max", float("inf"))
+        self.seen = 0
+
+    def concerns(self, call):
+        """Whether the fault is about this action."""
+        return not self.actions or call.action in self.actions
+
+    def befalls(self, call):
+        """Whether this call is to go wrong; counts it."""
+        if not self.concerns(call):
+            return False
+        self.seen += 1
+        if self.seen % self.every or self.left <= 0:
+            return False
+        self.left -= 1
+        return True
+
+
+class Bucket(Counted):
+    """A limit of so many calls a second, with a reserve for bursts."""
+
+    def __init__(self, wanted):
+        super().__init__(wanted)
+        self.tokens, self.at = wanted["burst"], time.monotonic()
+
+    def befalls(self, call):
+        """Whether the call exceeds the limit."""
+        if not self.concerns(call):
+            return False
+        now = time.monotonic()
+        self.tokens += (now - self.at) * self.wanted["rate"]
+        self.tokens, self.at = min(self.tokens, self.wanted["burst"]), now
+        if self.tokens < 1:
+            return True
+        self.tokens -= 1
+        return False
+
+
+class Faults:
+    """The faults of one account; asked for each call under the account's lock."""
+
+    def __init__(self, wanted):
+        for name, value in wanted.items():
+            check(name, value)
+        self.wanted = wanted
+        several = {name: every(wanted.get(name)) for name in KNOWN}
+        self.throttles = [Counted(it) for it in several["throttle"]]
+        self.bursts = [Bucket(it) for it in several["burst"]]
+        self.errors = [Counted(it) for it in several["error"]]
+        self.ways = {name: [Counted(it) for it in several[name]] for name in ("reset", "stall")}
+        self.slow = [Counted(it) for it in several["slow"]]
+        self.latency = [Counted(it) for it in several["latency"]]
+        self.short_pages = [Counted(it) for it in several["short_pages"]]
+        self.report_expired = wanted.get("report_expired", 0)
+        self.limit_exceeded = wanted.get("limit_exceeded", 0)
+        self.oidc_errors = wanted.get("oidc_errors", 0)
+        self.report_asked_at = None
+        self.let_through, self.expired_at = 0, None
+
+    def refuse(self, call):
+        """Raises what AWS would answer before it looks at the call itself."""
+        for fault in self.throttles:
+            if fault.befalls(call):
+                raise throttling(fault.wanted)
+        for fault in self.bursts:
+            if fault.befalls(call):
+                raise throttling({})
+        for fault in self.errors:
+            if fault.befalls(call):
+                status = fault.wanted.get("status", 500)
+                usual = "ServiceFailure" if status == 500 else "ServiceUnavailable"
+                code = fault.wanted.get("code", usual)
+                raise AwsError(code, "The request processing has failed.", status)
+
+    def expire(self, session):
+        """Raises ExpiredToken once so many calls were let through.
+
+        Credentials that are given out after that moment work.
+        """
+        if "expired" not in self.wanted:
+            return
+        if self.expired_at is None and self.let_through >= self.wanted["expired"].get("after", 0):
+            self.expired_at = time.monotonic()
+        if self.expired_at is not None and session.issued <= self.expired_at:
+            raise AwsError(
+                "ExpiredToken", "The security token included in the request is expired", 403
+            )
+        self.let_through += 1
+
+    def deny(self, call):
+        """Raises AccessDenied for the actions that were named, or for all of IAM."""
+        if call.action in self.wanted.get("deny", []) or (
+            self.wanted.get("deny_account") and call.service == "iam"
+        ):
+            raise denied(call.caller, f"{call.service}:{call.action}", call.resource)
+
+    def bend(self, call, answer):
+        """Lets the answer come late, break off, or stop."""
+        for fault in self.latency:
+            if fault.concerns(call):
+                answer.delay += fault.wanted["milliseconds"] / 1000
+        for fault in self.slow:
+            if fault.befalls(call):
+                answer.delay += fault.wanted["seconds"]
+        for way, faults in self.ways.items():
+            for fault in faults:
+                if fault.befalls(call):
+                    answer.delivery = way
+
+    def most_items(self, call):
+        """The most items that a page of this action may hold."""
+        return min(
+            [it.wanted["items"] for it in self.short_pages if it.concerns(call)],
+            default=float("inf"),
+        )
+
+    def role_with_web_identity(self):
+        """Raises what the account's OIDC provider or trust policy is made to answer."""
+        if "oidc" in self.wanted:
+            raise OIDC[self.wanted["oidc"]]
+
+    def report_pending(self, generate):
+        """Whether the credential report is made to look as if it were in progress."""
+        seconds = self.wanted.get("report_in_progress")
+        if seconds is None:
+            return False
+        if self.report_asked_at is None:
+            if not generate:
+                return False
+            self.report_asked_at = time.monotonic()
+        return time.monotonic() - self.report_asked_at < seconds
+
+    def once(self, name):
+        """Whether a fault that is given as a number of times befalls now; counts it down."""
+        left = getattr(self, name)
+        setattr(self, name, max(left - 1, 0))
+        return left > 0
+
+
+def check(name, value):
+    """Raises ValueError for a fault that is not known, so that a typo tests nothing silently."""
+    if name not in KNOWN:
+        raise ValueError(f"no such fault: {name}")
+    if name == "oidc" and value not in OIDC:
+        raise ValueError(f"no such fault of oidc: {value}")
+    for it in every(value) if KNOWN[name] is not None else []:
+        unknown = it.keys() - KNOWN[name]
+        if unknown:
+            raise ValueError(f"{name} knows no {', '.join(sorted(unknown))}")
+
+
+def every(value):
+    """A fault's settings as a list, where a test may give one alone."""
+    if value is None:
+        return []
+    return value if isinstance(value, list) else [value]
+
+
+def throttling(wanted):
+    """The answer to a caller who calls too often."""
+    return AwsError(wanted.get("code", "Throttling"), "Rate exceeded", wanted.get("status", 400))

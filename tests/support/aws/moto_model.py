@@ -1,0 +1,141 @@
+"""moto's model of an account, mended where it departs from IAM in what an audit reads."""
+
+import xml.etree.ElementTree as ET
+
+from moto.core.request import Request as MotoRequest
+from moto.core.utils import utcnow
+from moto.iam.models import IAMBackend, iam_backends
+from moto.iam.responses import IamResponse
+from moto.moto_api._internal import mock_random
+
+from .answers import Answer, AwsError
+
+CHARACTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
+
+
+class NamesWithoutCase(dict):
+    """Users by name, where IAM tells names apart without case."""
+
+    def __getitem__(self, name):
+        return super().__getitem__(name.lower())
+
+    def __setitem__(self, name, user):
+        super().__setitem__(name.lower(), user)
+
+    def __delitem__(self, name):
+        super().__delitem__(name.lower())
+
+    def __contains__(self, name):
+        return super().__contains__(name.lower())
+
+    def get(self, name, default=None):
+        """The user, or the default."""
+        return super().get(name.lower(), default)
+
+    def pop(self, name, *default):
+        """Takes the user out."""
+        return super().pop(name.lower(), *default)
+
+
+def backend_of(account_id, partition):
+    """moto's backend of a new account."""
+    backend = iam_backends[account_id][partition]
+    backend.users = NamesWithoutCase()
+    return backend
+
+
+def user_named(account, name):
+    """The account's user, or NoSuchEntity."""
+    user = account.backend.users.get(name)
+    if user is None:
+        raise no_user(name)
+    return user
+
+
+def no_user(name):
+    """NoSuchEntity for a user, in IAM's words."""
+    return AwsError("NoSuchEntity", f"The user with name {name} cannot be found.", 404)
+
+
+def service_credentials_of(user):
+    """The user's service-specific credentials, which moto does not know."""
+    return user.__dict__.setdefault("service_credentials", [])
+
+
+def rename(backend, name, new_name, new_path=None):
+    """Gives a user another name or path; keys, tags and certificates go with the user."""
+    user = backend.users[name]
+    tags = backend.tagger.list_tags_for_resource(user.arn)["Tags"]
+    backend.tagger.delete_all_tags_for_resource(user.arn)
+    del backend.users[name]
+    user.name, user.path = new_name or user.name, new_path or user.path
+    backend.users[user.name] = user
+    backend.tagger.tag_resource(user.arn, tags)
+    owned = [*user.access_keys, *user.ssh_public_keys, *user.signing_certificates.values()]
+    for it in owned:
+        it.user_name = user.name
+
+
+def remove(backend, name):
+    """Deletes a user with all that the user has."""
+    user = backend.users.pop(name)
+    backend.tagger.delete_all_tags_for_resource(user.arn)
+    for key in user.access_keys:
+        backend.access_keys.pop(key.access_key_id, None)
+    for group in backend.groups.values():
+        group.users = [it for it in group.users if it is not user]
+
+
+def ids_of_users(backend_class):
+    """Gives users ids as IAM has them, and refuses a name that another user has."""
+    original = backend_class.create_user
+
+    def create_user(self, region_name, user_name, path="/", tags=None):
+        if user_name in self.users:
+            message = f"User with name {user_name} already exists."
+            raise AwsError("EntityAlreadyExists", message, 409)
+        user = original(self, region_name, user_name, path, tags)
+        user.id = "AIDA" + "".join(mock_random.choices(CHARACTERS, k=17))
+        return user
+
+    backend_class.create_user = create_user
+
+
+def dates_of_passwords(backend_class):
+    """Lets moto remember when a password was set."""
+    for method in ("create_login_profile", "update_login_profile"):
+        original = getattr(backend_class, method)
+
+        def dated(self, *arguments, _original=original, **named):
+            user = _original(self, *arguments, **named)
+            user.password_created = utcnow()
+            return user
+
+        setattr(backend_class, method, dated)
+
+
+def pass_on(account, body):
+    """Lets moto answer an IAM call that this stand-in has no answer of its own for."""
+    headers = {
+        "Content-Type": "application/x-www-form-urlencoded; charset=utf-8",
+        "X-Moto-Account-Id": account.id,
+        # moto takes the partition from the region of the signature.
+        "Authorization": f"AWS4-HMAC-SHA256 Credential=STANDIN/20200101/{account.region}/iam/aws4_request",
+    }
+    request = MotoRequest.from_primitives("POST", "http://iam.amazonaws.com/", headers, body)
+    try:
+        status, _, text = IamResponse.dispatch(request)
+    except NotImplementedError as error:
+        raise AwsError("InvalidAction", str(error)) from error
+    text = text.encode() if isinstance(text, str) else text
+    if status >= 400:
+        error = ET.fromstring(text).find(".//{*}Error")
+        raise AwsError(error.findtext("{*}Code"), error.findtext("{*}Message"), status)
+    return Answer(status, text)
+
+
+ids_of_users(IAMBackend)
+dates_of_passwords(IAMBackend)
+IAMBackend.update_user = lambda self, user_name, new_path=None, new_user_name=None: rename(
+    self, user_name, new_user_name, new_path
+)

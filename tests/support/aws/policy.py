@@ -1,0 +1,68 @@
+"""IAM policy documents: which calls the auditor may make."""
+
+import re
+
+from .answers import AwsError
+
+
+class Policy:
+    """A policy document of Allow and Deny statements; a Deny wins.
+
+    A statement that asks for more than actions and resources raises ValueError: what would be
+    ignored must not look as if it had been tested.
+    """
+
+    def __init__(self, document):
+        statements = document["Statement"]
+        if isinstance(statements, dict):
+            statements = [statements]
+        self.statements = [Statement(it) for it in statements]
+
+    def check(self, caller, action, resource):
+        """Raises AccessDenied, in AWS's words, unless the policy allows the action."""
+        effects = {it.effect for it in self.statements if it.matches(action, resource)}
+        if "Deny" in effects:
+            raise denied(caller, action, resource, "with an explicit deny in an identity-based policy")
+        if "Allow" not in effects:
+            raise denied(caller, action, resource)
+
+
+class Statement:
+    """One statement of a policy document."""
+
+    def __init__(self, statement):
+        unknown = statement.keys() - {"Sid", "Effect", "Action", "Resource"}
+        if unknown:
+            raise ValueError(f"a policy's {', '.join(sorted(unknown))} is not understood here")
+        if statement["Effect"] not in ("Allow", "Deny"):
+            raise ValueError(f"no such effect: {statement['Effect']}")
+        self.effect = statement["Effect"]
+        self.actions = [pattern(it, re.IGNORECASE) for it in listed(statement["Action"])]
+        self.resources = [pattern(it, 0) for it in listed(statement["Resource"])]
+
+    def matches(self, action, resource):
+        """Whether the statement speaks of this action on this resource."""
+        return any(it.fullmatch(action) for it in self.actions) and any(
+            it.fullmatch(resource) for it in self.resources
+        )
+
+
+def listed(value):
+    """A list, where a policy may have one text instead."""
+    return [value] if isinstance(value, str) else value
+
+
+def pattern(text, flags):
+    """A policy's pattern (`*` for any text, `?` for any character) as a regular expression."""
+    wild = {"*": ".*", "?": "."}
+    return re.compile("".join(wild.get(it) or re.escape(it) for it in text), flags | re.DOTALL)
+
+
+def denied(caller, action, resource, why=None):
+    """AccessDenied in AWS's words; `why` is the reason, if it is not the lack of an Allow."""
+    why = why or f"because no identity-based policy allows the {action} action"
+    return AwsError(
+        "AccessDenied",
+        f"User: {caller} is not authorized to perform: {action} on resource: {resource} {why}",
+        403,
+    )

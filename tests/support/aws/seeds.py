@@ -1,0 +1,172 @@
+"""Users and credentials from a few words: what a test says of them, with dates in days ago.
+
+A user's seed, everything but the name optional:
+
+    {"name": "alice", "path": "/people/", "created": 400, "tags": {"owner": "team@example.com"},
+     "password": {"changed": 300, "last_used": 100},
+     "keys": [{"created": 300, "last_used": 10, "service": "s3", "status": "Inactive"}],
+     "ssh_keys": [{"created": 20, "status": "Active"}],
+     "service_credentials": [{"service": "bedrock.amazonaws.com", "created": 20}],
+     "certificates": [{"created": 20}],
+     "mfa": true, "groups": ["admins"], "inline_policies": ["inline"],
+     "attached_policies": ["team-web"], "accessed": {"lambda": 12}}
+
+A date is a number of days ago (fractions allowed), an RFC 3339 text, or null for never.
+"""
+
+import json
+from datetime import datetime, timedelta, timezone
+
+from moto.core.utils import utcnow
+from moto.iam.models import AccessKeyLastUsed, SigningCertificate
+from moto.moto_api._internal import mock_random
+
+from .moto_model import service_credentials_of
+
+ALLOWED = {
+    "Version": "2012-10-17",
+    "Statement": [{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}],
+}
+DOCUMENT = json.dumps(ALLOWED)
+
+# The days ago of what a seed says nothing of.
+USER_CREATED, CREDENTIAL_CREATED = 1000, 500
+
+USER_FIELDS = {
+    *("name", "path", "created", "tags", "password", "keys", "ssh_keys", "service_credentials"),
+    *("certificates", "mfa", "groups", "inline_policies", "attached_policies", "accessed"),
+    *("kind", "note"),
+}
+
+
+def moment(value):
+    """A date of a seed as a moment in UTC without a zone, to the second; None for never."""
+    if value is None:
+        return None
+    if isinstance(value, str):
+        told = datetime.fromisoformat(value).astimezone(timezone.utc).replace(tzinfo=None)
+    else:
+        told = utcnow() - timedelta(days=value)
+    return told.replace(microsecond=0)
+
+
+def known(seed, fields, what):
+    """The seed; ValueError for a field that would be ignored."""
+    unknown = seed.keys() - fields
+    if unknown:
+        raise ValueError(f"{what} knows no {', '.join(sorted(unknown))}")
+    return seed
+
+
+def add_user(account, seed):
+    """Makes the user of a seed."""
+    known(seed, USER_FIELDS, "a user")
+    backend, name = account.backend, seed["name"]
+    tags = [{"Key": key, "Value": value} for key, value in seed.get("tags", {}).items()]
+    user = backend.create_user(account.region, name, seed.get("path", "/"), tags)
+    user.create_date = moment(seed.get("created", USER_CREATED))
+    user.kind, user.note = seed.get("kind", ""), seed.get("note", "")
+    user.accessed = {it: moment(at) for it, at in seed.get("accessed", {}).items()}
+    if seed.get("password") is not None:
+        set_password(user, seed["password"])
+    for key in seed.get("keys", []):
+        add_key(account, user, key)
+    for key in seed.get("ssh_keys", []):
+        add_ssh_key(user, key)
+    for credential in seed.get("service_credentials", []):
+        add_service_credential(account, user, credential)
+    for certificate in seed.get("certificates", []):
+        add_certificate(user, certificate)
+    if seed.get("mfa"):
+        serial = f"arn:{account.partition}:iam::{account.id}:mfa/{name}"
+        backend.enable_mfa_device(name, serial, "123456", "234567")
+    for group in seed.get("groups", []):
+        if group not in backend.groups:
+            backend.create_group(group)
+        backend.groups[group].users.append(user)
+    for policy in seed.get("inline_policies", []):
+        user.put_policy(policy, DOCUMENT)
+    for policy in seed.get("attached_policies", []):
+        attach(account, user, policy)
+    return user
+
+
+def attach(account, user, name):
+    """Attaches a managed policy of the account, made on its first use."""
+    arn = f"arn:{account.partition}:iam::{account.id}:policy/{name}"
+    if arn not in account.backend.managed_policies:
+        account.backend.create_policy("", "/", DOCUMENT, name, [])
+    account.backend.managed_policies[arn].attach_to(user)
+
+
+def set_password(user, seed):
+    """Sets a password; `last_used` is left as it is unless told."""
+    known(seed, {"changed", "last_used"}, "a password")
+    user.password = "not-a-real-password"
+    user.password_created = moment(seed.get("changed", CREDENTIAL_CREATED))
+    if "last_used" in seed:
+        user.password_last_used = moment(seed["last_used"])
+
+
+def add_key(account, user, seed):
+    """Adds an access key, beyond IAM's limit of two if told so."""
+    known(seed, {"created", "last_used", "status", "service", "region"}, "an access key")
+    key = user.create_access_key("AKIA", seed.get("status", "Active"))
+    account.backend.access_keys[key.access_key_id] = key
+    key.create_date = moment(seed.get("created", CREDENTIAL_CREATED))
+    use_key(account, key, seed)
+    return key
+
+
+def use_key(account, key, seed):
+    """Lets a key be used at `last_used`, if that is a date."""
+    at = moment(seed.get("last_used"))
+    if at is not None:
+        service = seed.get("service", "ec2")
+        key.last_used = AccessKeyLastUsed(at, service, seed.get("region", account.region))
+
+
+def add_ssh_key(user, seed):
+    """Adds an SSH public key."""
+    known(seed, {"created", "status"}, "an SSH key")
+    body = f"ssh-rsa AAAAB3NzaC1yc2E{mock_random.get_random_hex(40)} {user.name}"
+    key = user.upload_ssh_public_key(body)
+    key.upload_date = moment(seed.get("created", CREDENTIAL_CREATED))
+    key.status = seed.get("status", "Active")
+    return key
+
+
+def add_certificate(user, seed):
+    """Adds a signing certificate."""
+    known(seed, {"created", "status"}, "a certificate")
+    name = mock_random.get_random_string(24).upper()
+    certificate = SigningCertificate(name, user.name, "-----BEGIN CERTIFICATE-----")
+    certificate.upload_date = moment(seed.get("created", CREDENTIAL_CREATED))
+    certificate.status = seed.get("status", "Active")
+    user.signing_certificates[name] = certificate
+    return certificate
+
+
+def add_service_credential(account, user, seed):
+    """Adds a service-specific credential.
+
+    Those of Bedrock and CloudWatch Logs are API keys: they have an alias where others have a
+    generated user name.
+    """
+    known(seed, {"service", "created", "status", "expires"}, "a service-specific credential")
+    service = seed.get("service", "codecommit.amazonaws.com")
+    created = moment(seed.get("created", CREDENTIAL_CREATED))
+    ordinal = len(service_credentials_of(user))
+    is_api_key = service.split(".")[0] in ("bedrock", "logs")
+    suffix = f"+{ordinal}" if ordinal else ""
+    credential = {
+        "Status": seed.get("status", "Active"),
+        "ServiceUserName": None if is_api_key else f"{user.name}{suffix}-at-{account.id}",
+        "ServiceCredentialAlias": f"{user.name}+{ordinal + 1}-at-{account.id}" if is_api_key else None,
+        "CreateDate": created,
+        "ExpirationDate": moment(seed.get("expires")),
+        "ServiceSpecificCredentialId": "ACCA" + mock_random.get_random_string(17).upper(),
+        "ServiceName": service,
+    }
+    service_credentials_of(user).append(credential)
+    return credential
