@@ -1,0 +1,158 @@
+//! The arguments of `iam-policy`. Those that choose features are spelt as in `audit`.
+
+use chrono::{DateTime, Utc};
+use clap::builder::{PossibleValuesParser, TypedValueParser as _};
+
+use super::{Clock, help};
+use crate::identity::{
+    AccountList, Audience, ExternalId, GithubId, Partition, Repository, RoleName, SubjectContext,
+};
+use crate::inventory::AccountId;
+use crate::settings::{
+    self, AllowlistSetting, DEFAULT_ROLE_NAME, IamPolicySettings, LastAccessed, Owners,
+    PolicyFormat,
+};
+
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  What the role of an audit with the same flags must be allowed:
+    iam-stocktake iam-policy --owners all
+
+  Who may assume it:
+    iam-stocktake iam-policy --format trust --account 111122223333 --repository acme/infra \\
+      --repository-owner-id 583231 --repository-id 1296269
+
+  All of it as Terraform, for this account and another:
+    iam-stocktake iam-policy --format terraform --account 111122223333 \\
+      --accounts 111122223333,444455556666 --repository acme/infra";
+
+#[derive(clap::Args)]
+pub(super) struct IamPolicyArgs {
+    /// What is printed: the permissions policy, the trust policy of the role, that of the roles in
+    /// other accounts, or everything as Terraform
+    #[arg(long, value_parser = format_parser(), default_value = PolicyFormat::Json.id(),
+        value_name = "FORMAT")]
+    format: PolicyFormat,
+
+    /// The audit takes no second look: it asks for the credential report alone
+    #[arg(long)]
+    no_recheck: bool,
+
+    /// Whose tags the audit reads to name an owner
+    #[arg(long, value_parser = owners_parser(), default_value = Owners::Candidates.id(),
+        value_name = "candidates|all|none")]
+    owners: Owners,
+
+    /// Of whom the audit asks which service was used last
+    #[arg(long, value_parser = last_accessed_parser(),
+        default_value = LastAccessed::Candidates.id(), value_name = "candidates|none")]
+    last_accessed: LastAccessed,
+
+    #[arg(long, value_name = settings::ALLOWLIST.value, help = help(settings::ALLOWLIST))]
+    allowlist: Option<String>,
+
+    /// The accounts to audit, by their ids or by the ARNs of roles, between commas or on lines of
+    /// their own; may be given several times
+    #[arg(long, value_name = "ACCOUNTS")]
+    accounts: Vec<AccountList>,
+
+    /// The role in an account that is named by its id [default: the first role's name]
+    #[arg(long, value_name = "NAME")]
+    member_role_name: Option<RoleName>,
+
+    /// What the roles of the other accounts ask for
+    #[arg(long, value_name = "ID")]
+    external_id: Option<ExternalId>,
+
+    /// The name of the first role, which workflows assume
+    #[arg(long, value_name = "NAME", default_value = DEFAULT_ROLE_NAME)]
+    role_name: RoleName,
+
+    /// The account of the first role: narrows the resources to it
+    #[arg(long, value_name = "ID")]
+    account: Option<AccountId>,
+
+    /// The partition of the accounts
+    #[arg(long, value_parser = partition_parser(), default_value = Partition::Aws.id(),
+        value_name = "PARTITION")]
+    partition: Partition,
+
+    /// Whom GitHub's tokens are for [default: STS of the partition]
+    #[arg(long, value_name = "TEXT")]
+    audience: Option<Audience>,
+
+    /// The repository whose workflows assume the role, spelt as GitHub spells it
+    #[arg(long, value_name = "OWNER/NAME")]
+    repository: Option<Repository>,
+
+    /// The id of the repository's owner: `gh api repos/OWNER/NAME --jq .owner.id`
+    #[arg(long, value_name = "N")]
+    repository_owner_id: Option<GithubId>,
+
+    /// The id of the repository: `gh api repos/OWNER/NAME --jq .id`
+    #[arg(long, value_name = "N")]
+    repository_id: Option<GithubId>,
+
+    /// Which workflow runs may assume the role, such as environment:prod; may be given several
+    /// times [default: ref:refs/heads/main and pull_request]
+    #[arg(long, value_name = "CONTEXT")]
+    subject: Vec<SubjectContext>,
+
+    #[command(flatten)]
+    clock: Clock,
+}
+
+fn format_parser() -> impl clap::builder::TypedValueParser<Value = PolicyFormat> {
+    PossibleValuesParser::new(PolicyFormat::ALL.map(PolicyFormat::id))
+        .map(|name| name.parse().unwrap_or_default())
+}
+
+fn owners_parser() -> impl clap::builder::TypedValueParser<Value = Owners> {
+    PossibleValuesParser::new(Owners::ALL.map(Owners::id))
+        .map(|name| name.parse().unwrap_or_default())
+}
+
+fn last_accessed_parser() -> impl clap::builder::TypedValueParser<Value = LastAccessed> {
+    PossibleValuesParser::new(LastAccessed::ALL.map(LastAccessed::id))
+        .map(|name| name.parse().unwrap_or_default())
+}
+
+fn partition_parser() -> impl clap::builder::TypedValueParser<Value = Partition> {
+    PossibleValuesParser::new(Partition::ALL.map(Partition::id))
+        .map(|name| name.parse().unwrap_or_default())
+}
+
+impl IamPolicyArgs {
+    pub(super) fn settings(self, now: DateTime<Utc>) -> IamPolicySettings {
+        let mut subjects: Vec<SubjectContext> = Vec::new();
+        for subject in self.subject {
+            if !subjects.contains(&subject) {
+                subjects.push(subject);
+            }
+        }
+        if subjects.is_empty() {
+            subjects = SubjectContext::defaults();
+        }
+        IamPolicySettings {
+            format: self.format,
+            recheck: !self.no_recheck,
+            owners: self.owners,
+            last_accessed: self.last_accessed,
+            allowlist: self
+                .allowlist
+                .map_or(AllowlistSetting::Default, |text| text.as_str().into()),
+            accounts: self.accounts.into_iter().flat_map(|list| list.0).collect(),
+            member_role_name: self.member_role_name,
+            external_id: self.external_id,
+            role_name: self.role_name,
+            account: self.account,
+            audience: self.audience.unwrap_or_else(|| self.partition.into()),
+            partition: self.partition,
+            repository: self.repository,
+            repository_owner_id: self.repository_owner_id,
+            repository_id: self.repository_id,
+            subjects,
+            now: self.clock.now.unwrap_or(now),
+        }
+    }
+}

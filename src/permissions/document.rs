@@ -1,0 +1,173 @@
+//! The policies as documents: what a role may do, and who may assume it.
+
+use serde::ser::{Serialize, SerializeMap, Serializer};
+
+use super::{Feature, Features, PERMISSIONS, Resource};
+use crate::identity::{
+    Audience, ExternalId, GithubId, Partition, Repository, RoleArn, SubjectContext,
+};
+use crate::inventory::AccountId;
+
+/// The issuer of GitHub's tokens, without its scheme: the OIDC provider's name in an account.
+pub(super) const ISSUER: &str = "token.actions.githubusercontent.com";
+
+/// A part of a document. Keys keep their order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Node {
+    /// A text, as it is.
+    Text(String),
+    /// An expression of Terraform. JSON knows none.
+    Expression(String),
+    /// A list.
+    List(Vec<Self>),
+    /// Keys with their values.
+    Object(Vec<(String, Self)>),
+}
+
+impl Node {
+    pub(super) fn text(text: &(impl ToString + ?Sized)) -> Self {
+        Self::Text(text.to_string())
+    }
+
+    pub(super) fn texts<T: ToString>(texts: impl IntoIterator<Item = T>) -> Self {
+        Self::List(texts.into_iter().map(|text| Self::text(&text)).collect())
+    }
+
+    pub(super) fn object<const N: usize>(entries: [(&str, Self); N]) -> Self {
+        Self::Object(entries.into_iter().map(|(key, value)| (key.to_owned(), value)).collect())
+    }
+}
+
+impl Serialize for Node {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Text(text) => serializer.serialize_str(text),
+            // So does Terraform's own JSON syntax.
+            Self::Expression(expression) => {
+                serializer.collect_str(&format_args!("${{{expression}}}"))
+            }
+            Self::List(items) => serializer.collect_seq(items),
+            Self::Object(entries) => {
+                let mut map = serializer.serialize_map(Some(entries.len()))?;
+                for (key, value) in entries {
+                    map.serialize_entry(key, value)?;
+                }
+                map.end()
+            }
+        }
+    }
+}
+
+/// What one role is to be allowed.
+#[derive(Debug, Clone, Copy)]
+pub struct Grant<'a> {
+    /// What it audits in its own account; `None` where it only assumes other roles.
+    pub features: Option<Features>,
+    /// The partition of the account.
+    pub partition: Partition,
+    /// The account, which narrows the resources; any if `None`.
+    pub account: Option<AccountId>,
+    /// The roles that it assumes, each one named.
+    pub members: &'a [RoleArn],
+}
+
+impl Grant<'_> {
+    /// The permissions policy of the role: one statement a resource, actions in order.
+    #[must_use]
+    pub fn policy(&self) -> Node {
+        let account = self.account.as_ref().map_or("*", AccountId::as_str);
+        let users = format!("arn:{}:iam::{account}:user/*", self.partition);
+        let statements = [
+            ("ReadAccount", Resource::Any, Node::text("*")),
+            ("ReadUsers", Resource::Users, Node::text(&users)),
+            ("AssumeMemberRoles", Resource::MemberRoles, Node::texts(self.members)),
+        ];
+        let statements = statements.into_iter().filter_map(|(sid, resource, arns)| {
+            let actions = self.actions(resource);
+            let statement = [
+                ("Sid", Node::text(sid)),
+                ("Effect", Node::text("Allow")),
+                ("Action", Node::texts(&actions)),
+                ("Resource", arns),
+            ];
+            (!actions.is_empty()).then(|| Node::object(statement))
+        });
+        document(statements.collect())
+    }
+
+    fn actions(&self, resource: Resource) -> Vec<&'static str> {
+        let is_granted = |feature| match feature {
+            Feature::Accounts => !self.members.is_empty(),
+            _ => self.features.is_some_and(|features| features.has(feature)),
+        };
+        let granted = PERMISSIONS.iter().filter(|it| it.resource == resource);
+        let mut actions: Vec<_> =
+            granted.filter(|it| is_granted(it.feature)).map(|it| it.action).collect();
+        actions.sort_unstable();
+        actions
+    }
+}
+
+fn document(statements: Vec<Node>) -> Node {
+    Node::object([("Version", Node::text("2012-10-17")), ("Statement", Node::List(statements))])
+}
+
+/// The ARN of GitHub's OIDC provider in an account.
+#[must_use]
+pub fn oidc_provider(partition: Partition, account: AccountId) -> String {
+    format!("arn:{partition}:iam::{account}:oidc-provider/{ISSUER}")
+}
+
+/// The subjects that GitHub gives the tokens of a repository, both forms of each context: by names
+/// alone, and, for repositories created or renamed since July 2026, with the ids of owner and
+/// repository (GitHub's "OpenID Connect", "Immutable subject claims").
+#[must_use]
+pub fn subjects(
+    repository: &Repository,
+    owner_id: GithubId,
+    repository_id: GithubId,
+    contexts: &[SubjectContext],
+) -> Vec<String> {
+    let Repository { owner, name } = repository;
+    let forms = |context| {
+        [
+            format!("repo:{owner}/{name}:{context}"),
+            format!("repo:{owner}@{owner_id}/{name}@{repository_id}:{context}"),
+        ]
+    };
+    contexts.iter().flat_map(forms).collect()
+}
+
+/// The trust policy of a role that workflows assume with their tokens. Audience and subject are
+/// compared whole: a wildcard in place of an id would let another repository in.
+#[must_use]
+pub fn web_identity_trust(provider: Node, audience: &Audience, subjects: Node) -> Node {
+    let (aud, sub) = (format!("{ISSUER}:aud"), format!("{ISSUER}:sub"));
+    let equals = Node::object([(&*aud, Node::text(audience)), (&*sub, subjects)]);
+    trust(
+        "GitHubActions",
+        Node::object([("Federated", provider)]),
+        "sts:AssumeRoleWithWebIdentity",
+        Some(equals),
+    )
+}
+
+/// The trust policy of a role that the first role, `hub`, assumes.
+#[must_use]
+pub fn member_trust(hub: Node, external_id: Option<&ExternalId>) -> Node {
+    let equals = external_id.map(|id| Node::object([("sts:ExternalId", Node::text(id))]));
+    trust("AuditRole", Node::object([("AWS", hub)]), "sts:AssumeRole", equals)
+}
+
+fn trust(sid: &str, principal: Node, action: &str, equals: Option<Node>) -> Node {
+    let mut statement = vec![
+        ("Sid".to_owned(), Node::text(sid)),
+        ("Effect".to_owned(), Node::text("Allow")),
+        ("Principal".to_owned(), principal),
+        ("Action".to_owned(), Node::text(action)),
+    ];
+    if let Some(equals) = equals {
+        statement.push(("Condition".to_owned(), Node::object([("StringEquals", equals)])));
+    }
+    document(vec![Node::Object(statement)])
+}
