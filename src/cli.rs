@@ -1,5 +1,6 @@
 //! The command line: flags and arguments → validated settings.
 
+mod iam_policy;
 mod live;
 
 use std::ffi::OsString;
@@ -73,6 +74,9 @@ enum Arguments {
     /// Check the allowlist, print its schema, or suggest an exemption
     #[command(subcommand)]
     Allowlist(AllowlistArguments),
+    /// Print the least IAM policy for the chosen features, and who may assume the role
+    #[command(after_help = iam_policy::EXAMPLES, after_long_help = iam_policy::EXAMPLES)]
+    IamPolicy(Box<iam_policy::IamPolicyArgs>),
     /// Print a completion script for a shell
     #[command(after_help = COMPLETIONS_EXAMPLES)]
     Completions {
@@ -277,6 +281,9 @@ pub fn parse(
             Err(why) => refused("audit", why, color_stderr),
         },
         Arguments::Allowlist(arguments) => Parsed::Command(arguments.command(now)),
+        Arguments::IamPolicy(arguments) => {
+            Parsed::Command(Command::IamPolicy(Box::new(arguments.settings(now))))
+        }
         Arguments::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "iam-stocktake", &mut script);

@@ -3,14 +3,17 @@
 //! Data flows one way: [`observe`] makes an [`inventory`] of a credential report, [`allowlist`]
 //! reads the committed exemptions, [`judge`] weighs both into an audit, and [`report`] writes the
 //! audit down. [`app`] wires the stages for the commands of [`cli`]. Between the stages stand
-//! plain values; `judge` and `report` are pure: no clock, no environment, no file.
+//! plain values; `judge` and `report` are pure: no clock, no environment, no file. [`permissions`]
+//! knows what AWS must allow for it.
 
 pub mod allowlist;
 pub mod app;
 pub mod cli;
+pub mod identity;
 pub mod inventory;
 pub mod judge;
 pub mod observe;
+pub mod permissions;
 pub mod policy;
 pub mod report;
 pub mod role;

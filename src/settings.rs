@@ -1,11 +1,15 @@
 //! The settings of the program: one table with every name, default and description, from which
 //! `--help` and the README's table are made; and the validated values.
 
+mod iam_policy;
+
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
 use chrono::{DateTime, NaiveDate, Utc};
+
+pub use iam_policy::{DEFAULT_ROLE_NAME, IamPolicySettings, PolicyFormat};
 
 use crate::inventory::AccountId;
 use crate::report::Language;
@@ -123,6 +127,8 @@ pub enum Command {
     AllowlistSchema,
     /// `allowlist suggest`
     SuggestExemptions(SuggestSettings),
+    /// `iam-policy`
+    IamPolicy(Box<IamPolicySettings>),
 }
 
 impl Command {

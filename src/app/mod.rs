@@ -4,6 +4,7 @@ mod allowlist;
 mod audit;
 mod exported;
 mod files;
+mod iam_policy;
 mod live;
 mod progress;
 
@@ -18,6 +19,7 @@ pub fn run(command: &Command, streams: &mut Streams<'_>) -> Exit {
         Command::CheckAllowlists { files, today } => allowlist::check(files, *today, streams),
         Command::AllowlistSchema => allowlist::schema(streams),
         Command::SuggestExemptions(settings) => allowlist::suggest(settings, streams),
+        Command::IamPolicy(settings) => iam_policy::iam_policy(settings, streams),
     }
 }
 
