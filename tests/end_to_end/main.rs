@@ -9,6 +9,7 @@ mod examples;
 #[path = "../support/expect.rs"]
 mod expect;
 mod hostile;
+mod iam_policy;
 mod readme;
 mod remedies;
 mod sandbox;

@@ -1,0 +1,297 @@
+//! What the audit must be allowed: each feature adds exactly its actions, `docs/aws-role.md` lists
+//! them, and no name can mean more than one thing.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs
+)]
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use iam_stocktake::identity::{
+    AccountEntry, AccountList, Audience, ExternalId, GithubId, Partition, Repository, RoleArn,
+    RoleName, SubjectContext,
+};
+use iam_stocktake::permissions::{Features, Grant, PERMISSIONS, Resource};
+use iam_stocktake::policy::{Level, Policy, PolicyOverrides, Rule};
+use iam_stocktake::settings::{LastAccessed, Owners};
+
+/// The credential report and the second look, and nothing that can be turned on.
+const BARE: Features = Features {
+    recheck: true,
+    service_credentials: false,
+    owners: Owners::None,
+    last_accessed: false,
+    expiry_tag: false,
+};
+
+fn actions(features: Features) -> BTreeSet<&'static str> {
+    features.permissions().map(|permission| permission.action).collect()
+}
+
+#[track_caller]
+fn assert_adds(features: Features, expected: &[&str]) {
+    let bare = actions(BARE);
+    let all = actions(features);
+    assert!(all.is_superset(&bare));
+    let added: BTreeSet<&str> = all.difference(&bare).copied().collect();
+    assert_eq!(added, expected.iter().copied().collect());
+}
+
+#[test]
+fn without_a_second_look_nothing_but_the_report_is_asked_for() {
+    let report = ["iam:GenerateCredentialReport", "iam:GetCredentialReport"];
+    for owners in Owners::ALL {
+        let features = Features {
+            recheck: false,
+            service_credentials: true,
+            owners,
+            last_accessed: true,
+            expiry_tag: true,
+        };
+        assert_eq!(actions(features), BTreeSet::from(report));
+    }
+}
+
+#[test]
+fn each_feature_adds_exactly_its_actions() {
+    assert_eq!(
+        actions(BARE),
+        BTreeSet::from([
+            "iam:GenerateCredentialReport",
+            "iam:GetCredentialReport",
+            "iam:ListUsers",
+            "iam:ListAccessKeys",
+            "iam:GetAccessKeyLastUsed",
+            "iam:GetLoginProfile",
+            "iam:ListSigningCertificates",
+            "iam:ListAccountAliases",
+        ])
+    );
+    assert_adds(
+        Features { service_credentials: true, ..BARE },
+        &["iam:ListServiceSpecificCredentials", "iam:ListSSHPublicKeys"],
+    );
+    assert_adds(Features { owners: Owners::Candidates, ..BARE }, &["iam:ListUserTags"]);
+    let details = ["iam:GetAccountAuthorizationDetails"];
+    assert_adds(Features { owners: Owners::All, ..BARE }, &details);
+    for owners in Owners::ALL {
+        assert_adds(Features { owners, expiry_tag: true, ..BARE }, &details);
+    }
+    assert_adds(
+        Features { last_accessed: true, ..BARE },
+        &["iam:GenerateServiceLastAccessedDetails", "iam:GetServiceLastAccessedDetails"],
+    );
+}
+
+#[test]
+fn the_policy_of_the_allowlist_turns_features_on_and_off() {
+    let features = |overrides: &PolicyOverrides| {
+        let policy = Policy::new(overrides, None);
+        Features::new(&policy, true, Owners::Candidates, LastAccessed::Candidates)
+    };
+    let off = |rules: &[Rule]| PolicyOverrides {
+        levels: rules.iter().map(|rule| (*rule, Level::Off)).collect(),
+        ..PolicyOverrides::default()
+    };
+    let (old, without) = (Rule::OldServiceCredential, Rule::UserWithoutCredentials);
+    assert!(features(&PolicyOverrides::default()).service_credentials);
+    assert!(features(&off(&[old])).service_credentials);
+    assert!(features(&off(&[without])).service_credentials);
+    assert!(!features(&off(&[old, without])).service_credentials);
+
+    assert!(!features(&PolicyOverrides::default()).expiry_tag);
+    let tag = Some("expires-on".to_owned());
+    assert!(features(&PolicyOverrides { expiry_tag: tag.clone(), ..off(&[]) }).expiry_tag);
+    assert!(
+        !features(&PolicyOverrides { expiry_tag: tag, ..off(&[Rule::ExpiredUser]) }).expiry_tag
+    );
+}
+
+#[test]
+fn every_action_is_granted_once_and_only_reads() {
+    let all =
+        Features { service_credentials: true, owners: Owners::All, last_accessed: true, ..BARE };
+    let members = ["arn:aws:iam::444455556666:role/audit".parse().unwrap()];
+    let grant =
+        Grant { features: Some(all), partition: Partition::Aws, account: None, members: &members };
+    let policy = serde_json::to_value(grant.policy()).unwrap();
+    let mut granted: Vec<&str> = policy["Statement"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .flat_map(|statement| statement["Action"].as_array().unwrap())
+        .map(|action| action.as_str().unwrap())
+        .collect();
+    granted.sort_unstable();
+    let mut known: Vec<&str> = PERMISSIONS.iter().map(|permission| permission.action).collect();
+    known.retain(|action| *action != "iam:ListUserTags");
+    known.sort_unstable();
+    assert_eq!(granted, known);
+    // `Generate…` begins a report of IAM's own and changes nothing.
+    for action in granted.iter().filter(|action| **action != "sts:AssumeRole") {
+        let verb = action.strip_prefix("iam:").unwrap();
+        assert!(["List", "Get", "Generate"].iter().any(|it| verb.starts_with(it)), "{action}");
+        assert!(!verb.contains('*'), "{action}");
+    }
+}
+
+#[test]
+fn the_documentation_lists_every_action() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/aws-role.md");
+    let text = std::fs::read_to_string(path).unwrap();
+    let rows: Vec<Vec<&str>> = text
+        .lines()
+        .filter(|line| line.starts_with("| `iam:") || line.starts_with("| `sts:"))
+        .map(|line| line.trim_matches('|').split('|').map(str::trim).collect())
+        .collect();
+    let expected: Vec<_> = PERMISSIONS
+        .iter()
+        .map(|permission| {
+            let resource = match permission.resource {
+                Resource::Any => "`*`",
+                Resource::Users => "`user/*`",
+                Resource::MemberRoles => "each role, by its ARN",
+            };
+            (format!("`{}`", permission.action), resource, permission.feature.condition())
+        })
+        .collect();
+    let documented: Vec<_> = rows.iter().map(|row| (row[0].to_owned(), row[1], row[3])).collect();
+    assert_eq!(documented, expected);
+    for row in &rows {
+        assert_eq!(row.len(), 4, "{row:?}");
+        assert!(!row[2].is_empty(), "{row:?}");
+    }
+}
+
+/// Checks what a type takes, and that it writes it as it was.
+#[track_caller]
+fn assert_takes<T>(good: &[&str], bad: &[&str])
+where
+    T: std::str::FromStr<Err: std::fmt::Debug> + std::fmt::Display,
+{
+    for text in good {
+        assert_eq!(text.parse::<T>().unwrap().to_string(), *text);
+    }
+    for text in bad {
+        assert!(text.parse::<T>().is_err(), "{text:?} is taken");
+    }
+}
+
+#[test]
+fn names_are_exact() {
+    let (role_64, role_65) = ("r".repeat(64), "r".repeat(65));
+    assert_takes::<RoleName>(
+        &["iam-stocktake-audit", "a", "x+=,.@-_9", &role_64],
+        &["", "a b", "a/b", "a*", "a?", "${aws:username}", "a\"b", "a\nb", "ä", &role_65],
+    );
+    assert_takes::<RoleArn>(
+        &[
+            "arn:aws:iam::111122223333:role/audit",
+            "arn:aws-cn:iam::111122223333:role/a/b!c/audit",
+            "arn:aws-us-gov:iam::111122223333:role/audit",
+        ],
+        &[
+            "",
+            "audit",
+            "arn:aws:iam::111122223333:role/*",
+            "arn:aws:iam::111122223333:role/a*/audit",
+            "arn:aws:iam::111122223333:role/a?/audit",
+            "arn:aws:iam::111122223333:role/${x}/audit",
+            "arn:aws:iam::111122223333:role/a b/audit",
+            "arn:aws:iam::111122223333:role/audit\n",
+            "arn:aws:iam::111122223333:role/",
+            "arn:aws:iam::111122223333:role",
+            "arn:aws:iam::111122223333:roleX/audit",
+            "arn:aws:iam::111122223333:user/audit",
+            "arn:aws:iam::*:role/audit",
+            "arn:aws:iam::11112222333:role/audit",
+            "arn:*:iam::111122223333:role/audit",
+            "arn:aws:sts::111122223333:assumed-role/audit/x",
+            "arn:aws:iam:us-east-1:111122223333:role/audit",
+        ],
+    );
+    assert_takes::<ExternalId>(
+        &["ab", "a:b/c+=,.@-_9"],
+        &["", "a", "a b", "a*", "${aws:userid}", "a\"b", "a\\b", "é1"],
+    );
+    assert_takes::<Audience>(
+        &["sts.amazonaws.com", "https://github.com/acme"],
+        &["", "*", "sts.*", "a b", "${x}", "a?"],
+    );
+}
+
+#[test]
+fn repositories_and_subjects_let_no_other_in() {
+    assert_takes::<Repository>(
+        &["acme/infra", "Acme-1/in.fra_2", "user_corp/.github"],
+        &[
+            "",
+            "acme",
+            "acme/",
+            "/infra",
+            "acme/infra/x",
+            "acme/*",
+            "*/infra",
+            "acme@1/infra@2",
+            "acme/infra:x",
+            "acme/in fra",
+            "acme/${x}",
+            "acme/\"",
+            "acme/..",
+            "acme/.",
+            "https://github.com/acme/infra",
+        ],
+    );
+    assert_takes::<GithubId>(
+        &["1", "583231", "18446744073709551615"],
+        &["", "0", "007", "-1", "+1", "1.5", "*", "1 ", "18446744073709551616", "٣"],
+    );
+    assert_takes::<SubjectContext>(
+        &[
+            "ref:refs/heads/main",
+            "pull_request",
+            "environment:prod",
+            "environment:Prod EU",
+            "ref:refs/heads/a\"b\\%{x}$",
+        ],
+        &[
+            "",
+            " ",
+            "*",
+            "ref:refs/heads/*",
+            "environment:p?od",
+            "environment:${x}",
+            "repo:acme/infra:pull_request",
+            "pull_request ",
+            "a\nb",
+            "environment:本番",
+        ],
+    );
+}
+
+#[test]
+fn accounts_are_read_from_commas_lines_and_spaces() {
+    let list: AccountList =
+        " 111122223333, arn:aws:iam::444455556666:role/x/audit\r\n\n777788889999,".parse().unwrap();
+    let name: RoleName = "member".parse().unwrap();
+    let roles: Vec<String> =
+        list.0.iter().map(|entry| entry.role(Partition::AwsCn, &name).to_string()).collect();
+    assert_eq!(
+        roles,
+        [
+            "arn:aws-cn:iam::111122223333:role/member",
+            "arn:aws:iam::444455556666:role/x/audit",
+            "arn:aws-cn:iam::777788889999:role/member",
+        ]
+    );
+    let by_account: BTreeMap<_, _> =
+        list.0.iter().map(|it| (it.account().to_string(), it)).collect();
+    assert!(matches!(by_account["444455556666"], AccountEntry::Role(_)));
+    assert!("".parse::<AccountList>().unwrap().0.is_empty());
+    for bad in ["111122223333 444455556666", "11112222333", "acme", "arn:aws:iam::1:role/x", "*"] {
+        assert!(bad.parse::<AccountList>().is_err(), "{bad}");
+    }
+}
