@@ -16,6 +16,5 @@ pub mod observe;
 pub mod permissions;
 pub mod policy;
 pub mod report;
-pub mod role;
 pub mod runner;
 pub mod settings;

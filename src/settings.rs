@@ -11,9 +11,9 @@ use chrono::{DateTime, NaiveDate, Utc};
 
 pub use iam_policy::{DEFAULT_ROLE_NAME, IamPolicySettings, PolicyFormat};
 
+use crate::identity::{AccountEntry, Audience, ExternalId, RoleArn, RoleName};
 use crate::inventory::AccountId;
 use crate::report::Language;
-use crate::role::{Member, RoleArn};
 
 /// One setting: a flag of the command line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,7 +54,7 @@ settings! {
         "The role to take: through the runner's OIDC token in a workflow, else from the AWS credentials that the environment has";
     ACCOUNTS: "accounts" "IDS", default "the account of the credentials",
         "The accounts to audit, separated by commas or line ends: twelve digits, or the ARN of a role to assume from the first one; exactly those";
-    MEMBER_ROLE_NAME: "member-role-name" "NAME", default "the first role's name, else iam-stocktake-audit",
+    MEMBER_ROLE_NAME: "member-role-name" "NAME", default "the first role's name",
         "The role to assume in accounts that are given by their id";
     EXTERNAL_ID: "external-id" "TEXT", default "",
         "The external id that the accounts' roles ask for";
@@ -203,19 +203,19 @@ pub struct LiveSettings {
     /// The role that comes first.
     pub role_to_assume: Option<RoleArn>,
     /// The accounts to audit, each once; empty for the one of the credentials.
-    pub accounts: Vec<Member>,
+    pub accounts: Vec<AccountEntry>,
     /// The role's name in accounts that are given by their id.
-    pub member_role_name: Option<String>,
+    pub member_role_name: Option<RoleName>,
     /// What the members' roles ask for.
-    pub external_id: Option<String>,
+    pub external_id: Option<ExternalId>,
     /// The accounts that may be audited; empty for all.
     pub allowed_account_ids: Vec<AccountId>,
     /// The region.
     pub aws_region: Option<String>,
     /// For whom the OIDC token is asked.
-    pub audience: Option<String>,
+    pub audience: Option<Audience>,
     /// What the sessions are called.
-    pub role_session_name: String,
+    pub role_session_name: RoleName,
     /// How long the first role's session lasts, in seconds.
     pub role_duration_seconds: u16,
     /// Whether candidates are looked at again.

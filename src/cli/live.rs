@@ -5,8 +5,8 @@ use std::time::Duration;
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 
 use super::help;
+use crate::identity::{AccountEntry, AccountList, Audience, ExternalId, RoleArn, RoleName};
 use crate::inventory::AccountId;
-use crate::role::{Member, RoleArn, is_role_name};
 use crate::settings::{self, LastAccessed, LiveSettings, Owners, SshKeys};
 
 /// Flags that make no sense beside exported reports.
@@ -18,15 +18,15 @@ pub(super) struct LiveArgs {
 
     #[arg(long, conflicts_with = "credential_report",
         value_name = settings::ACCOUNTS.value, help = help(settings::ACCOUNTS))]
-    accounts: Vec<String>,
+    accounts: Vec<AccountList>,
 
-    #[arg(long, conflicts_with = "credential_report", value_parser = role_name,
+    #[arg(long, conflicts_with = "credential_report",
         value_name = settings::MEMBER_ROLE_NAME.value, help = help(settings::MEMBER_ROLE_NAME))]
-    member_role_name: Option<String>,
+    member_role_name: Option<RoleName>,
 
-    #[arg(long, conflicts_with = "credential_report", value_parser = external_id,
+    #[arg(long, conflicts_with = "credential_report",
         value_name = settings::EXTERNAL_ID.value, help = settings::EXTERNAL_ID.description)]
-    external_id: Option<String>,
+    external_id: Option<ExternalId>,
 
     #[arg(long, conflicts_with = "credential_report",
         value_name = settings::ALLOWED_ACCOUNT_IDS.value, help = help(settings::ALLOWED_ACCOUNT_IDS))]
@@ -38,13 +38,13 @@ pub(super) struct LiveArgs {
 
     #[arg(long, conflicts_with = "credential_report",
         value_name = settings::AUDIENCE.value, help = help(settings::AUDIENCE))]
-    audience: Option<String>,
+    audience: Option<Audience>,
 
     #[arg(long, conflicts_with = "credential_report", value_parser = session_name,
         default_value = settings::ROLE_SESSION_NAME.default,
         value_name = settings::ROLE_SESSION_NAME.value,
         help = settings::ROLE_SESSION_NAME.description)]
-    role_session_name: String,
+    role_session_name: RoleName,
 
     #[arg(long, conflicts_with = "credential_report",
         value_parser = clap::value_parser!(u16).range(900..=43_200),
@@ -107,32 +107,10 @@ where
     PossibleValuesParser::new(names).try_map(|name| name.parse::<T>())
 }
 
-fn role_name(text: &str) -> Result<String, &'static str> {
-    // A path may stand before the name.
-    let is_good = text.rsplit('/').next().is_some_and(is_role_name) && !text.starts_with('/');
-    if is_good {
-        Ok(text.to_owned())
-    } else {
-        Err("this is no role's name; an ARN goes into --accounts")
-    }
-}
-
-fn session_name(text: &str) -> Result<String, &'static str> {
-    if text.len() >= 2 && is_role_name(text) {
-        Ok(text.to_owned())
-    } else {
-        Err("use 2 to 64 letters, digits and `+=,.@_-`")
-    }
-}
-
-/// Source: `AssumeRole`, AWS STS API Reference.
-fn external_id(text: &str) -> Result<String, &'static str> {
-    let is_good = |byte: u8| byte.is_ascii_alphanumeric() || b"_+=,.@:/-".contains(&byte);
-    if (2..=1_224).contains(&text.len()) && text.bytes().all(is_good) {
-        Ok(text.to_owned())
-    } else {
-        Err("use 2 to 1224 letters, digits and `_+=,.@:/-`")
-    }
+/// A session's name is spelt like a role's, and has two characters at least.
+fn session_name(text: &str) -> Result<RoleName, &'static str> {
+    let name = text.parse().ok().filter(|_| text.len() >= 2);
+    name.ok_or("a session's name has 2 to 64 letters, digits and any of _+=,.@-")
 }
 
 fn region(text: &str) -> Result<String, &'static str> {
@@ -145,7 +123,7 @@ fn region(text: &str) -> Result<String, &'static str> {
 }
 
 /// The items of lists that are given in one or several flags, separated by commas or white space.
-pub(super) fn items<T: std::str::FromStr<Err: std::fmt::Display>>(
+fn items<T: std::str::FromStr<Err: std::fmt::Display>>(
     flag: &str,
     lists: &[String],
 ) -> Result<Vec<T>, String> {
@@ -157,23 +135,23 @@ pub(super) fn items<T: std::str::FromStr<Err: std::fmt::Display>>(
 }
 
 /// The accounts to audit, each once.
-pub(super) fn members(lists: &[String]) -> Result<Vec<Member>, String> {
-    let members: Vec<Member> = items(settings::ACCOUNTS.name, lists)?;
-    for (place, member) in members.iter().enumerate() {
-        if members.iter().skip(place + 1).any(|other| other.account() == member.account()) {
-            return Err(format!("'--accounts' names account {} twice", member.account()));
+fn accounts(lists: Vec<AccountList>) -> Result<Vec<AccountEntry>, String> {
+    let accounts: Vec<_> = lists.into_iter().flat_map(|list| list.0).collect();
+    for (place, entry) in accounts.iter().enumerate() {
+        if accounts.iter().skip(place + 1).any(|other| other.account() == entry.account()) {
+            return Err(format!("'--accounts' names account {} twice", entry.account()));
         }
     }
-    Ok(members)
+    Ok(accounts)
 }
 
 impl LiveArgs {
     pub(super) fn settings(self) -> Result<LiveSettings, String> {
-        let accounts = members(&self.accounts)?;
+        let accounts = accounts(self.accounts)?;
         let allowed: Vec<AccountId> =
             items(settings::ALLOWED_ACCOUNT_IDS.name, &self.allowed_account_ids)?;
         let is_refused =
-            |member: &&Member| !allowed.is_empty() && !allowed.contains(&member.account());
+            |entry: &&AccountEntry| !allowed.is_empty() && !allowed.contains(&entry.account());
         if let Some(refused) = accounts.iter().find(is_refused) {
             let account = refused.account();
             return Err(format!("'--accounts' names {account}, '--allowed-account-ids' does not"));

@@ -52,8 +52,12 @@ impl Brief {
             || self.policy.is_on(Rule::UserWithoutCredentials)
     }
 
+    fn wants_expiry_tags(&self) -> bool {
+        self.policy.expiry_tag.is_some() && self.policy.is_on(Rule::ExpiredUser)
+    }
+
     fn wants_everybodys_tags(&self) -> bool {
-        self.owners == Owners::All || self.policy.is_on(Rule::ExpiredUser)
+        self.owners == Owners::All || self.wants_expiry_tags()
     }
 
     fn is_candidate(&self, user: &User<'_>) -> bool {
@@ -250,8 +254,7 @@ impl Observer<'_> {
         details: Option<Result<BTreeMap<String, Details>, Failure>>,
         gaps: &mut Gaps,
     ) {
-        let piece =
-            if self.brief.policy.is_on(Rule::ExpiredUser) { Piece::Tags } else { Piece::Owners };
+        let piece = if self.brief.wants_expiry_tags() { Piece::Tags } else { Piece::Owners };
         match details {
             Some(Ok(mut by_user)) => {
                 for user in &mut account.users {

@@ -15,9 +15,9 @@ use secrecy::ExposeSecret as _;
 
 use super::refusal::Refusal;
 use super::token::{Claims, TokenSource};
+use crate::identity::RoleArn;
 use crate::inventory::AccountId;
 use crate::observe::call::Pace;
-use crate::role::RoleArn;
 
 /// The name under which the SDK's log knows our credentials.
 const PROVIDER: &str = "iam-stocktake";
@@ -56,7 +56,7 @@ impl Grantor for WebIdentity {
             let request = || {
                 self.sts
                     .assume_role_with_web_identity()
-                    .role_arn(self.role.as_str())
+                    .role_arn(self.role.to_string())
                     .role_session_name(&self.session_name)
                     .web_identity_token(token.expose_secret())
                     .duration_seconds(self.duration)
@@ -93,7 +93,7 @@ impl Grantor for ChainedRole {
             let request = || {
                 self.sts
                     .assume_role()
-                    .role_arn(self.role.as_str())
+                    .role_arn(self.role.to_string())
                     .role_session_name(&self.session_name)
                     .set_external_id(self.external_id.clone())
                     .duration_seconds(self.duration)

@@ -21,8 +21,8 @@ pub use refusal::Refusal;
 pub use token::{Claims, TokenSource};
 
 use super::call::{Failure, Pace, chain};
+use crate::identity::{AccountEntry, Audience, ExternalId, Partition, RoleArn, RoleName};
 use crate::inventory::{AccountId, Cause};
-use crate::role::{Member, RoleArn};
 use grant::{ChainedRole, Grant, Grantor, Renewing, WebIdentity, owner_of};
 
 /// How long a connection may take to come about.
@@ -38,19 +38,19 @@ pub struct Access {
     /// Where OIDC tokens come from; `None` outside of a workflow.
     pub tokens: Option<Arc<dyn TokenSource>>,
     /// For whom tokens are asked; by the partition if `None`.
-    pub audience: Option<String>,
+    pub audience: Option<Audience>,
     /// The region; by the environment, the profile and the partition if `None`.
     pub region: Option<String>,
     /// What the sessions are called in CloudTrail.
-    pub session_name: String,
+    pub session_name: RoleName,
     /// How long the first role's session lasts, in seconds.
     pub duration: i32,
     /// The accounts to audit; empty for the one that we are in.
-    pub members: Vec<Member>,
+    pub members: Vec<AccountEntry>,
     /// The name of the members' role, where only their ids are given.
-    pub member_role_name: Option<String>,
+    pub member_role_name: Option<RoleName>,
     /// What the members' roles ask for.
-    pub external_id: Option<String>,
+    pub external_id: Option<ExternalId>,
     /// The accounts that may be audited; empty for all.
     pub allowed: Vec<AccountId>,
 }
@@ -75,32 +75,14 @@ pub(super) struct Hub {
 }
 
 /// The partition of a region, by the beginning of its name.
-fn partition_of(region: &str) -> &'static str {
-    match region.split_once('-').unwrap_or_default() {
-        ("cn", _) => "aws-cn",
-        ("us", rest) if rest.starts_with("gov-") => "aws-us-gov",
-        ("us", rest) if rest.starts_with("isob-") => "aws-iso-b",
-        ("us", rest) if rest.starts_with("iso-") => "aws-iso",
-        ("eusc", _) => "aws-eusc",
-        _ => "aws",
+fn partition_of(region: &str) -> Partition {
+    if region.starts_with("cn-") {
+        Partition::AwsCn
+    } else if region.starts_with("us-gov-") {
+        Partition::AwsUsGov
+    } else {
+        Partition::Aws
     }
-}
-
-/// A region that IAM answers in, where nothing names one.
-fn region_in(partition: &str) -> &'static str {
-    match partition {
-        "aws-cn" => "cn-north-1",
-        "aws-us-gov" => "us-gov-west-1",
-        "aws-iso" => "us-iso-east-1",
-        "aws-iso-b" => "us-isob-east-1",
-        "aws-eusc" => "eusc-de-east-1",
-        _ => "us-east-1",
-    }
-}
-
-/// The audience that the OIDC providers of a partition are made with.
-fn audience_in(partition: &str) -> &'static str {
-    if partition == "aws-cn" { "sts.amazonaws.com.cn" } else { "sts.amazonaws.com" }
 }
 
 impl Hub {
@@ -109,13 +91,13 @@ impl Hub {
         let config = load(&access).await?;
         let (config, account, partition) = match (&access.role, &access.tokens) {
             (Some(role), Some(tokens)) => {
-                let audience = || audience_in(role.partition()).to_owned();
+                let audience = || Audience::from(role.partition);
                 let grantor = WebIdentity {
                     sts: aws_sdk_sts::Client::new(&config),
                     tokens: Arc::clone(tokens),
-                    audience: access.audience.clone().unwrap_or_else(audience),
+                    audience: access.audience.clone().unwrap_or_else(audience).to_string(),
                     role: role.clone(),
-                    session_name: access.session_name.clone(),
+                    session_name: access.session_name.to_string(),
                     duration: access.duration,
                 };
                 adopt(config, Arc::new(grantor), pace).await?
@@ -138,9 +120,9 @@ impl Hub {
     }
 
     /// The accounts to audit: those listed, or the one that we are in.
-    pub(super) fn members(&self) -> Vec<Member> {
+    pub(super) fn members(&self) -> Vec<AccountEntry> {
         if self.access.members.is_empty() {
-            vec![Member::Account(self.account)]
+            vec![AccountEntry::Account(self.account)]
         } else {
             self.access.members.clone()
         }
@@ -152,53 +134,49 @@ impl Hub {
     }
 
     /// A session in an account: the one that we have if it is ours, else by its role.
-    pub(super) async fn enter(&self, member: &Member, pace: &Pace) -> Result<Session, Refusal> {
+    pub(super) async fn enter(&self, member: &AccountEntry, pace: &Pace) -> Result<Session, Refusal> {
         let allowed = &self.access.allowed;
         if !allowed.is_empty() && !allowed.contains(&member.account()) {
             return Err(Refusal::AccountNotAllowed(member.account()));
         }
         let role = match member {
-            Member::Account(account) if *account == self.account => {
-                return Ok(self.session(&self.config, self.account, &self.partition));
+            AccountEntry::Account(account) if *account == self.account => {
+                return Ok(session(&self.config, self.account, &self.partition));
             }
-            Member::Account(account) => {
-                RoleArn::new(&self.partition, *account, &self.member_role_name())
+            AccountEntry::Role(role) if self.access.role.as_ref() == Some(role) => {
+                return Ok(session(&self.config, self.account, &self.partition));
             }
-            Member::Role(role) if self.access.role.as_ref() == Some(role) => {
-                return Ok(self.session(&self.config, self.account, &self.partition));
+            entry => {
+                let partition = self.partition.parse().unwrap_or_default();
+                entry.role(partition, &self.member_role_name()?)
             }
-            Member::Role(role) => role.clone(),
         };
-        let external_id = self.access.external_id.clone();
+        let external_id = self.access.external_id.as_ref().map(ToString::to_string);
         let grantor = chained(&self.config, &self.access, &role, external_id);
         let (config, account, partition) =
             adopt(self.config.clone(), Arc::new(grantor), pace).await?;
-        if account != role.account() {
+        if account != role.account {
             return Err(Refusal::AccountNotAllowed(account));
         }
-        Ok(self.session(&config, account, &partition))
+        Ok(session(&config, account, &partition))
     }
 
     /// The first role's own name unless another is given: the same stack made them all.
-    fn member_role_name(&self) -> String {
-        let own = || self.access.role.as_ref().map(|role| role.path_and_name().to_owned());
+    fn member_role_name(&self) -> Result<RoleName, Refusal> {
+        let own = || self.access.role.as_ref().map(|role| role.name.clone());
         let name = self.access.member_role_name.clone().or_else(own);
-        name.unwrap_or_else(|| DEFAULT_ROLE_NAME.to_owned())
-    }
-
-    #[expect(clippy::unused_self, reason = "sessions come from the hub alone")]
-    fn session(&self, config: &SdkConfig, account: AccountId, partition: &str) -> Session {
-        let iam = aws_sdk_iam::Client::new(config);
-        Session { account, partition: partition.to_owned(), iam }
+        name.ok_or(Refusal::NoMemberRole)
     }
 }
 
-/// The name of the audit role that `iam-policy` prints.
-pub const DEFAULT_ROLE_NAME: &str = "iam-stocktake-audit";
+fn session(config: &SdkConfig, account: AccountId, partition: &str) -> Session {
+    let iam = aws_sdk_iam::Client::new(config);
+    Session { account, partition: partition.to_owned(), iam }
+}
 
 /// The configuration without credentials.
 async fn load(access: &Access) -> Result<SdkConfig, Refusal> {
-    let partition = access.role.as_ref().map(RoleArn::partition);
+    let partition = access.role.as_ref().map(|role| role.partition);
     let named = match &access.region {
         Some(region) => Some(Region::new(region.clone())),
         None => match EnvironmentVariableRegionProvider::new().region().await {
@@ -212,10 +190,10 @@ async fn load(access: &Access) -> Result<SdkConfig, Refusal> {
         return Err(Refusal::Partition {
             region: region.to_string(),
             of_region: partition_of(region.as_ref()),
-            of_role: of_role.to_owned(),
+            of_role,
         });
     }
-    let fallback = || Region::new(region_in(partition.unwrap_or("aws")));
+    let fallback = || Region::new(partition.unwrap_or_default().region());
     let timeouts = TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).build();
     Ok(aws_config::defaults(BehaviorVersion::latest())
         .region(named.unwrap_or_else(fallback))
@@ -249,7 +227,7 @@ fn chained(
         sts: aws_sdk_sts::Client::new(config),
         role: role.clone(),
         external_id,
-        session_name: access.session_name.clone(),
+        session_name: access.session_name.to_string(),
         duration: access.duration.min(CHAINED_SECONDS),
     }
 }

@@ -1,8 +1,8 @@
 //! Why there is no session in an account, and what to do about it.
 
+use crate::identity::{Partition, RoleArn};
 use crate::inventory::{AccountId, Cause};
 use crate::observe::call::Failure;
-use crate::role::RoleArn;
 
 use super::token::Claims;
 
@@ -19,7 +19,7 @@ pub enum Refusal {
     #[error("{role} does not trust this workflow: {message}{}", shown(.claims.as_ref()))]
     NotTrusted {
         /// The role.
-        role: RoleArn,
+        role: Box<RoleArn>,
         /// AWS's words.
         message: String,
         /// What the trust policy was compared with.
@@ -47,7 +47,7 @@ pub enum Refusal {
     #[error("{role} cannot be assumed: {message}")]
     NotAssumable {
         /// The role.
-        role: RoleArn,
+        role: Box<RoleArn>,
         /// AWS's words.
         message: String,
     },
@@ -67,15 +67,18 @@ pub enum Refusal {
     /// The answer names no account.
     #[error("{0} names no account")]
     NoAccount(&'static str),
+    /// Accounts are given by their ids, and nothing says which role they have.
+    #[error("the accounts are given by their ids, and nothing names the role to assume in them")]
+    NoMemberRole,
     /// Region and role are in different partitions.
     #[error("the region {region} is in the partition {of_region}, the role in {of_role}")]
     Partition {
         /// The region.
         region: String,
         /// The region's partition.
-        of_region: &'static str,
+        of_region: Partition,
         /// The role's partition.
-        of_role: String,
+        of_role: Partition,
     },
 }
 
@@ -86,7 +89,7 @@ impl Refusal {
         role: &RoleArn,
         claims: Option<Claims>,
     ) -> Self {
-        let (role, account) = (role.clone(), role.account());
+        let (role, account) = (Box::new(role.clone()), role.account);
         let Failure { cause, message, .. } = failure;
         let says = |words: &str| message.to_ascii_lowercase().contains(words);
         if cause == Cause::Denied {
@@ -104,7 +107,7 @@ impl Refusal {
     pub(super) fn of_assume_role(failure: Failure, role: &RoleArn) -> Self {
         match failure {
             Failure { cause: Cause::Denied, message, .. } => {
-                Self::NotAssumable { role: role.clone(), message }
+                Self::NotAssumable { role: Box::new(role.clone()), message }
             }
             other => Self::from(other),
         }
@@ -166,6 +169,7 @@ impl Refusal {
             Self::AccountNotAllowed(_) => {
                 "check which account the credentials belong to before anything else".to_owned()
             }
+            Self::NoMemberRole => "give --member-role-name".to_owned(),
             Self::NoAccount(_) => "is AWS_ENDPOINT_URL an AWS endpoint?".to_owned(),
             Self::Partition { of_role, .. } => {
                 format!("give --aws-region a region of the partition {of_role}")
