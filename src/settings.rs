@@ -52,11 +52,11 @@ settings! {
         "When IAM generated the reports that bear no date themselves";
     ROLE_TO_ASSUME: "role-to-assume" "ARN", default "",
         "The role to take: through the runner's OIDC token in a workflow, else from the AWS credentials that the environment has";
-    ACCOUNTS: "accounts" "IDS", default "the account of the credentials",
+    ACCOUNTS: "accounts" "ACCOUNTS", default "the account of the credentials",
         "The accounts to audit, separated by commas or line ends: twelve digits, or the ARN of a role to assume from the first one; exactly those";
     MEMBER_ROLE_NAME: "member-role-name" "NAME", default "the first role's name",
         "The role to assume in accounts that are given by their id";
-    EXTERNAL_ID: "external-id" "TEXT", default "",
+    EXTERNAL_ID: "external-id" "ID", default "",
         "The external id that the accounts' roles ask for";
     ALLOWED_ACCOUNT_IDS: "allowed-account-ids" "IDS", default "all",
         "The only accounts that may be audited; any other is refused before anything is read";

@@ -12,6 +12,7 @@ use crate::allowlist::Allowlist;
 use crate::judge::Judge;
 use crate::observe::session::{Access, Refusal, TokenSource};
 use crate::observe::{self, Brief};
+use crate::permissions::Features;
 use crate::policy::Policy;
 use crate::report::visible;
 use crate::runner;
@@ -97,11 +98,9 @@ fn brief(
         },
         policy: policy.clone(),
         now: settings.now,
-        recheck: live.recheck,
+        features: Features::new(policy, live.recheck, live.owners, live.last_accessed),
         ssh_keys: live.ssh_keys,
-        owners: live.owners,
         owner_tags: live.owner_tags.clone(),
-        last_accessed: live.last_accessed,
         timeout: live.timeout,
         concurrency: live.concurrency,
         account_concurrency: live.account_concurrency,

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 
+use super::live::choice;
 use super::{Clock, help};
 use crate::identity::{
     AccountList, Audience, ExternalId, GithubId, Partition, Repository, RoleName, SubjectContext,
@@ -34,34 +35,31 @@ pub(super) struct IamPolicyArgs {
         value_name = "FORMAT")]
     format: PolicyFormat,
 
-    /// The audit takes no second look: it asks for the credential report alone
-    #[arg(long)]
+    #[arg(long, help = settings::NO_RECHECK.description)]
     no_recheck: bool,
 
-    /// Whose tags the audit reads to name an owner
-    #[arg(long, value_parser = owners_parser(), default_value = Owners::Candidates.id(),
-        value_name = "candidates|all|none")]
+    #[arg(long, value_parser = choice::<Owners, _>(Owners::ALL.map(Owners::id)),
+        default_value = settings::OWNERS.default,
+        value_name = settings::OWNERS.value, help = settings::OWNERS.description)]
     owners: Owners,
 
-    /// Of whom the audit asks which service was used last
-    #[arg(long, value_parser = last_accessed_parser(),
-        default_value = LastAccessed::Candidates.id(), value_name = "candidates|none")]
+    #[arg(long, value_parser = choice::<LastAccessed, _>(LastAccessed::ALL.map(LastAccessed::id)),
+        default_value = settings::LAST_ACCESSED.default,
+        value_name = settings::LAST_ACCESSED.value, help = settings::LAST_ACCESSED.description)]
     last_accessed: LastAccessed,
 
     #[arg(long, value_name = settings::ALLOWLIST.value, help = help(settings::ALLOWLIST))]
     allowlist: Option<String>,
 
-    /// The accounts to audit, by their ids or by the ARNs of roles, between commas or on lines of
-    /// their own; may be given several times
-    #[arg(long, value_name = "ACCOUNTS")]
+    #[arg(long, value_name = settings::ACCOUNTS.value, help = settings::ACCOUNTS.description)]
     accounts: Vec<AccountList>,
 
-    /// The role in an account that is named by its id [default: the first role's name]
-    #[arg(long, value_name = "NAME")]
+    #[arg(long,
+        value_name = settings::MEMBER_ROLE_NAME.value, help = help(settings::MEMBER_ROLE_NAME))]
     member_role_name: Option<RoleName>,
 
-    /// What the roles of the other accounts ask for
-    #[arg(long, value_name = "ID")]
+    #[arg(long,
+        value_name = settings::EXTERNAL_ID.value, help = settings::EXTERNAL_ID.description)]
     external_id: Option<ExternalId>,
 
     /// The name of the first role, which workflows assume
@@ -77,8 +75,7 @@ pub(super) struct IamPolicyArgs {
         value_name = "PARTITION")]
     partition: Partition,
 
-    /// Whom GitHub's tokens are for [default: STS of the partition]
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = settings::AUDIENCE.value, help = help(settings::AUDIENCE))]
     audience: Option<Audience>,
 
     /// The repository whose workflows assume the role, spelt as GitHub spells it
@@ -104,16 +101,6 @@ pub(super) struct IamPolicyArgs {
 
 fn format_parser() -> impl clap::builder::TypedValueParser<Value = PolicyFormat> {
     PossibleValuesParser::new(PolicyFormat::ALL.map(PolicyFormat::id))
-        .map(|name| name.parse().unwrap_or_default())
-}
-
-fn owners_parser() -> impl clap::builder::TypedValueParser<Value = Owners> {
-    PossibleValuesParser::new(Owners::ALL.map(Owners::id))
-        .map(|name| name.parse().unwrap_or_default())
-}
-
-fn last_accessed_parser() -> impl clap::builder::TypedValueParser<Value = LastAccessed> {
-    PossibleValuesParser::new(LastAccessed::ALL.map(LastAccessed::id))
         .map(|name| name.parse().unwrap_or_default())
 }
 

@@ -98,7 +98,7 @@ pub(super) struct LiveArgs {
 }
 
 /// One of the names of a setting.
-fn choice<T, const N: usize>(
+pub(super) fn choice<T, const N: usize>(
     names: [&'static str; N],
 ) -> impl clap::builder::TypedValueParser<Value = T>
 where

@@ -81,7 +81,7 @@ fn of_form(rule: Rule, account: &Account<'_>, criteria: Criteria<'_>) -> Coverag
             Coverage::Incomplete
         }
         Form::ExportedReport | Form::FetchedReport => {
-            if is_shown(rule, account) {
+            if is_shown(rule, account, criteria) {
                 Coverage::Snapshot
             } else if is_about_listed_keys(rule) && criteria.policy.level(rule) >= Level::Warning {
                 // A user whose keys are hidden is an exception, not what was chosen to do without.
@@ -90,7 +90,7 @@ fn of_form(rule: Rule, account: &Account<'_>, criteria: Criteria<'_>) -> Coverag
                 Coverage::NotShown
             }
         }
-        Form::Live if is_shown(rule, account) => Coverage::Complete,
+        Form::Live if is_shown(rule, account, criteria) => Coverage::Complete,
         // Listing everybody's SSH keys costs a call a user, and is the user's choice.
         Form::Live
             if rule == Rule::OldServiceCredential
@@ -134,7 +134,7 @@ fn of_evidence(rule: Rule, account: &Account<'_>, criteria: Criteria<'_>) -> Cov
 }
 
 /// Whether the evidence shows all that the rule needs.
-fn is_shown(rule: Rule, account: &Account<'_>) -> bool {
+fn is_shown(rule: Rule, account: &Account<'_>, criteria: Criteria<'_>) -> bool {
     match rule {
         Rule::RootAccessKey => account.root.is_some(),
         Rule::OldServiceCredential => {
@@ -147,7 +147,10 @@ fn is_shown(rule: Rule, account: &Account<'_>) -> bool {
         Rule::UserWithoutCredentials => {
             account.users.iter().all(|user| user.other_credentials_complete)
         }
-        Rule::ExpiredUser => account.users.iter().all(|user| user.tags.is_some()),
+        Rule::ExpiredUser => {
+            criteria.policy.expiry_tag.is_none()
+                || account.users.iter().all(|user| user.tags.is_some())
+        }
         Rule::StaleAccessKey | Rule::InactiveAccessKey | Rule::UnrotatedAccessKey => {
             account.users.iter().all(|user| !user.hidden_credentials)
         }

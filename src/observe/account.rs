@@ -16,8 +16,9 @@ use super::users::{self, ListedUser};
 use super::{last_accessed, service_credentials, sweep};
 use crate::inventory::{Account, Cause, Evidence, Form, Gap, OtherCredential, Piece, Stamp, User};
 use crate::judge;
-use crate::policy::{Policy, Rule};
-use crate::settings::{LastAccessed, Owners, SshKeys};
+use crate::permissions::{Feature, Features};
+use crate::policy::Policy;
+use crate::settings::SshKeys;
 
 /// What is to be observed, and how.
 #[derive(Debug, Clone)]
@@ -28,16 +29,12 @@ pub struct Brief {
     pub policy: Policy,
     /// The moment by which days will be counted.
     pub now: DateTime<Utc>,
-    /// Whether candidates are looked at live. Without it nothing but the report is fetched.
-    pub recheck: bool,
+    /// What is looked for; `permissions` says which calls each feature takes.
+    pub features: Features,
     /// Whose SSH keys are listed.
     pub ssh_keys: SshKeys,
-    /// Whose tags are read.
-    pub owners: Owners,
     /// The tags that name an owner, the first that a user has counts.
     pub owner_tags: Vec<String>,
-    /// Of whom the last service used is asked for.
-    pub last_accessed: LastAccessed,
     /// How long an account may take.
     pub timeout: Duration,
     /// How many calls are made at a time in an account.
@@ -47,19 +44,6 @@ pub struct Brief {
 }
 
 impl Brief {
-    fn wants_service_credentials(&self) -> bool {
-        self.policy.is_on(Rule::OldServiceCredential)
-            || self.policy.is_on(Rule::UserWithoutCredentials)
-    }
-
-    fn wants_expiry_tags(&self) -> bool {
-        self.policy.expiry_tag.is_some() && self.policy.is_on(Rule::ExpiredUser)
-    }
-
-    fn wants_everybodys_tags(&self) -> bool {
-        self.owners == Owners::All || self.wants_expiry_tags()
-    }
-
     fn is_candidate(&self, user: &User<'_>) -> bool {
         judge::is_candidate(user, &self.policy, self.now)
     }
@@ -99,8 +83,9 @@ pub(super) async fn observe(
         Err(failure) => return unseen(session.account, session.partition.clone(), failure),
     };
     tell(Step::Swept(account.users.len()));
-    account.form = if brief.recheck { Form::Live } else { Form::FetchedReport };
-    if brief.recheck {
+    account.form =
+        if brief.features.has(Feature::Recheck) { Form::Live } else { Form::FetchedReport };
+    if account.form == Form::Live {
         let observer = Observer { session, pace, brief, tell };
         observer.look_again(&mut account).await;
     }
@@ -120,13 +105,13 @@ impl Observer<'_> {
         let mut gaps = Gaps::default();
         let (session, pace, brief) = (self.session, self.pace, self.brief);
         let service_specific = async {
-            if !brief.wants_service_credentials() {
+            if !brief.features.has(Feature::ServiceCredentials) {
                 return None;
             }
             Some(service_credentials::service_specific(session, pace, brief.now).await)
         };
         let details = async {
-            if brief.wants_everybodys_tags() {
+            if brief.features.has(Feature::AllTags) {
                 Some(owners::of_all(session, pace).await)
             } else {
                 None
@@ -254,7 +239,7 @@ impl Observer<'_> {
         details: Option<Result<BTreeMap<String, Details>, Failure>>,
         gaps: &mut Gaps,
     ) {
-        let piece = if self.brief.wants_expiry_tags() { Piece::Tags } else { Piece::Owners };
+        let piece = if self.brief.features.expiry_tag { Piece::Tags } else { Piece::Owners };
         match details {
             Some(Ok(mut by_user)) => {
                 for user in &mut account.users {
@@ -264,7 +249,7 @@ impl Observer<'_> {
                 }
             }
             Some(Err(failure)) => gaps.of_account(piece, failure),
-            None if self.brief.owners == Owners::None => {}
+            None if !self.brief.features.has(Feature::CandidateTags) => {}
             None => {
                 let places = self.standing(account);
                 let tags =
@@ -293,7 +278,7 @@ impl Observer<'_> {
 
     /// Asks Access Advisor about those who are stale still, the oldest disuse first.
     async fn last_accessed(&self, account: &mut Account<'static>, gaps: &mut Gaps) {
-        if self.brief.last_accessed == LastAccessed::None {
+        if !self.brief.features.has(Feature::LastAccessed) {
             return;
         }
         let mut places = self.standing(account);

@@ -5,8 +5,8 @@ use futures_util::{StreamExt as _, stream};
 use super::account::{self, Brief};
 use super::call::{Failure, Pace};
 use super::session::{Hub, Refusal};
-use crate::inventory::{Account, AccountId, Form, Piece};
 use crate::identity::AccountEntry;
+use crate::inventory::{Account, AccountId, Form, Piece};
 
 /// How far the observation of an account has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,7 +57,12 @@ pub async fn observe(
     Ok(each.buffered(brief.account_concurrency).collect().await)
 }
 
-async fn one(hub: &Hub, member: &AccountEntry, brief: &Brief, tell: &dyn Fn(Step)) -> Account<'static> {
+async fn one(
+    hub: &Hub,
+    member: &AccountEntry,
+    brief: &Brief,
+    tell: &dyn Fn(Step),
+) -> Account<'static> {
     tell(Step::Begun);
     let pace = Pace::new(brief.timeout, brief.concurrency);
     let account = match hub.enter(member, &pace).await {

@@ -134,7 +134,11 @@ impl Hub {
     }
 
     /// A session in an account: the one that we have if it is ours, else by its role.
-    pub(super) async fn enter(&self, member: &AccountEntry, pace: &Pace) -> Result<Session, Refusal> {
+    pub(super) async fn enter(
+        &self,
+        member: &AccountEntry,
+        pace: &Pace,
+    ) -> Result<Session, Refusal> {
         let allowed = &self.access.allowed;
         if !allowed.is_empty() && !allowed.contains(&member.account()) {
             return Err(Refusal::AccountNotAllowed(member.account()));
