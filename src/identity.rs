@@ -201,7 +201,7 @@ impl FromStr for AccountEntry {
     }
 }
 
-/// Accounts as they are written on the command line: between commas or on lines of their own.
+/// Accounts as they are written on the command line: between commas or white space.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct AccountList(pub Vec<AccountEntry>);
 
@@ -209,7 +209,8 @@ impl FromStr for AccountList {
     type Err = InvalidName;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let entries = text.split([',', '\n']).map(str::trim).filter(|entry| !entry.is_empty());
+        let entries = text.split(|it: char| it == ',' || it.is_whitespace());
+        let entries = entries.filter(|entry| !entry.is_empty());
         entries.map(str::parse).collect::<Result<_, _>>().map(Self)
     }
 }

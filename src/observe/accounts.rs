@@ -47,7 +47,7 @@ pub async fn observe(
 ) -> Result<Vec<Account<'static>>, Refusal> {
     let opening = Pace::new(brief.timeout, 1);
     let hub = Hub::open(brief.access.clone(), &opening).await?;
-    let members = hub.members();
+    let members = hub.members()?;
     let of = members.len();
     let each = stream::iter(members).map(async |member| {
         let account = member.account();

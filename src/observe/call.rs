@@ -258,3 +258,74 @@ pub(super) fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
 pub(super) fn chain(error: impl std::error::Error) -> String {
     one_line(&DisplayErrorContext(error).to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_about_a_wrong_signature_repeats_no_header() {
+        let told = "The request signature we calculated does not match. The Canonical String was\n\
+                    'POST\n/\nx-amz-security-token:FwoGZXIvYXdzEJr'";
+        let message = service_message(Some("SignatureDoesNotMatch"), 403, told);
+        assert!(message.starts_with("SignatureDoesNotMatch: "), "{message}");
+        assert!(!message.contains("Canonical") && !message.contains("FwoG"), "{message}");
+    }
+
+    #[test]
+    fn a_message_is_one_line_of_bounded_length() {
+        let message =
+            service_message(None, 502, &format!("é{}\nx-amz-security-token", "é".repeat(500)));
+        assert!(message.starts_with("HTTP status 502: é"), "{message}");
+        assert!(message.ends_with("é…") && message.chars().count() < LONGEST_MESSAGE + 40);
+    }
+
+    #[test]
+    fn pauses_double_up_to_the_longest_and_differ_by_chance() {
+        for attempt in 1..40 {
+            let whole = FIRST_PAUSE.saturating_mul(1 << (attempt - 1).min(16)).min(LONGEST_PAUSE);
+            let pause = pause_after(attempt);
+            assert!(whole / 2 <= pause && pause <= whole, "{attempt}: {pause:?}");
+        }
+        assert!(
+            (0..20).map(|_| pause_after(6)).collect::<std::collections::BTreeSet<_>>().len() > 1
+        );
+    }
+
+    #[test]
+    fn what_may_pass_is_tried_again_and_what_will_not_is_not() {
+        let after = |code: &str, status| {
+            let cause = cause_of(code, status);
+            Failure { action: "", cause, code: None, message: String::new() }.may_pass(1)
+        };
+        for (code, status) in [
+            ("Throttling", 400),
+            ("RequestLimitExceeded", 503),
+            ("LimitExceeded", 409),
+            ("ServiceFailure", 500),
+            ("", 502),
+            ("", 429),
+        ] {
+            assert!(after(code, status), "{code} {status}");
+        }
+        for (code, status) in [
+            ("AccessDenied", 403),
+            ("ExpiredToken", 403),
+            ("InvalidClientTokenId", 403),
+            ("ReportInProgress", 404),
+            ("NoSuchEntity", 404),
+            ("ValidationError", 400),
+        ] {
+            assert!(!after(code, status), "{code} {status}");
+        }
+    }
+
+    #[test]
+    fn a_host_that_cannot_be_reached_is_given_up_after_some_attempts() {
+        let failure =
+            Failure { action: "", cause: Cause::Unreachable, code: None, message: String::new() };
+        assert!(
+            failure.may_pass(UNREACHABLE_ATTEMPTS - 1) && !failure.may_pass(UNREACHABLE_ATTEMPTS)
+        );
+    }
+}

@@ -8,9 +8,13 @@
     missing_docs
 )]
 
+mod accounts;
 #[path = "../support/aws.rs"]
 mod aws;
 mod calls;
+mod faults;
+mod network;
+mod permissions;
 mod population;
 #[path = "../end_to_end/sandbox.rs"]
 #[allow(dead_code, reason = "every test binary has its own copy and uses a part of it")]
@@ -32,10 +36,16 @@ struct Audited {
     json: Value,
 }
 
-/// Runs `audit` in this environment, with these arguments more.
+/// Runs `audit` in this environment without an allowlist, with these arguments more.
 fn audit_in(environment: &[(String, String)], arguments: &[&str]) -> Audited {
+    audit_by("version: 1\n", environment, arguments)
+}
+
+/// Runs `audit` by an allowlist's text.
+fn audit_by(allowlist: &str, environment: &[(String, String)], arguments: &[&str]) -> Audited {
     let sandbox = Sandbox::new();
-    let fixed = ["audit", "--allowlist", "none", "--output", "audit.json"];
+    sandbox.file("allow.yml", allowlist);
+    let fixed = ["audit", "--allowlist", "allow.yml", "--output", "audit.json"];
     let mut command = sandbox.command(&[&fixed, arguments].concat());
     command.env("HOME", sandbox.path("home")).envs(environment.iter().cloned());
     let Ran { code, stderr, .. } = Ran::from(command.output().unwrap());

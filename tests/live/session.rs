@@ -237,10 +237,10 @@ fn accounts_that_contradict_each_other_are_refused() {
     let twice = format!("{0} arn:aws:iam::{0}:role/audit", account.id());
     for (arguments, says) in [
         (["--accounts", twice.as_str()], "twice"),
-        (["--accounts", "12345"], "twelve digits"),
-        (["--role-to-assume", "arn:aws:iam::1:role/x"], "write a role as"),
+        (["--accounts", "12345"], "its twelve digits"),
+        (["--role-to-assume", "arn:aws:iam::1:role/x"], "looks like arn:aws:iam::"),
         (["--aws-region", "Frankfurt"], "eu-central-1"),
-        (["--external-id", "a b"], "letters"),
+        (["--external-id", "a b"], "letters, digits"),
         (["--timeout", "0"], "0 is not in"),
     ] {
         let audited = audit_in(&account.environment(), &arguments);

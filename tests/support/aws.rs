@@ -365,7 +365,7 @@ fn services() -> PathBuf {
 ///
 /// Other test processes wait meanwhile. A file written last tells a whole environment from one
 /// whose making was cut short.
-fn python() -> PathBuf {
+pub(crate) fn python() -> PathBuf {
     let (home, name) = (services(), REQUIREMENT.replace("==", "-"));
     fs::create_dir_all(&home).unwrap();
     let lock = File::create(home.join(format!("{name}.lock"))).unwrap();

@@ -55,6 +55,17 @@ pub struct Access {
     pub allowed: Vec<AccountId>,
 }
 
+impl Access {
+    /// Refuses an account that is not to be audited.
+    fn allows(&self, account: AccountId) -> Result<(), Refusal> {
+        if self.allowed.is_empty() || self.allowed.contains(&account) {
+            Ok(())
+        } else {
+            Err(Refusal::AccountNotAllowed(account))
+        }
+    }
+}
+
 /// A session in one account.
 #[derive(Debug, Clone)]
 pub struct Session {
@@ -119,13 +130,13 @@ impl Hub {
         Ok(Self { access, config, account, partition })
     }
 
-    /// The accounts to audit: those listed, or the one that we are in.
-    pub(super) fn members(&self) -> Vec<AccountEntry> {
-        if self.access.members.is_empty() {
-            vec![AccountEntry::Account(self.account)]
-        } else {
-            self.access.members.clone()
+    /// The accounts to audit: those listed, or the one that we are in, if that is allowed.
+    pub(super) fn members(&self) -> Result<Vec<AccountEntry>, Refusal> {
+        if !self.access.members.is_empty() {
+            return Ok(self.access.members.clone());
         }
+        self.access.allows(self.account)?;
+        Ok(vec![AccountEntry::Account(self.account)])
     }
 
     /// The partition, which the accounts share.
@@ -139,10 +150,7 @@ impl Hub {
         member: &AccountEntry,
         pace: &Pace,
     ) -> Result<Session, Refusal> {
-        let allowed = &self.access.allowed;
-        if !allowed.is_empty() && !allowed.contains(&member.account()) {
-            return Err(Refusal::AccountNotAllowed(member.account()));
-        }
+        self.access.allows(member.account())?;
         let role = match member {
             AccountEntry::Account(account) if *account == self.account => {
                 return Ok(session(&self.config, self.account, &self.partition));

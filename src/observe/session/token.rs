@@ -36,3 +36,23 @@ impl Claims {
         serde_json::from_slice(&bytes).ok()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn claims_are_read_from_a_token_and_from_nothing_else() {
+        let payload = |json: &str| format!("h.{}.s", URL_SAFE_NO_PAD.encode(json));
+        let token =
+            payload(r#"{"sub":"repo:acme/iam:pull_request","aud":"sts.amazonaws.com","x":1}"#);
+        let claims = Claims::read(&token).unwrap();
+        assert_eq!(
+            (claims.sub.as_str(), claims.aud.as_str()),
+            ("repo:acme/iam:pull_request", "sts.amazonaws.com")
+        );
+        for other in ["", "a.b", "a.!.c", &payload("[]"), &payload(r#"{"sub":7,"aud":"x"}"#)] {
+            assert_eq!(Claims::read(other), None, "{other}");
+        }
+    }
+}

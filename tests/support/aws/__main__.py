@@ -1,17 +1,29 @@
 """Starts the stand-in: prints its port, serves until standard input ends, and ends with it."""
 
+import importlib
 import os
 import sys
 
-from . import authorization_details, credential_report, last_accessed, other_credentials  # noqa: F401
-from . import control, oidc, sts, users  # noqa: F401
+from . import control, oidc
 from .accounts import Registry
 from .calls import Service
 from .wire import Listener
 
+# What answers the calls; each registers its actions when it is imported.
+HANDLERS = [
+    "authorization_details",
+    "credential_report",
+    "last_accessed",
+    "other_credentials",
+    "sts",
+    "users",
+]
+
 
 def main():
     """Serves on a port that the system gives, for as long as whoever started this lives."""
+    for name in HANDLERS:
+        importlib.import_module(f".{name}", __package__)
     registry = Registry()
     service = Service(registry)
 

@@ -2,6 +2,7 @@
 
 import threading
 import time
+import traceback
 from urllib.parse import parse_qsl
 
 from . import moto_model
@@ -140,6 +141,9 @@ class Service:
                 return carry_out(call, request.body)
         except AwsError as error:
             return failure(call.service, error)
+        except Exception:  # noqa: BLE001: a fault of the stand-in itself is shown and answered
+            traceback.print_exc()
+            return failure(call.service, AwsError("InternalFailure", "see standard error", 500))
 
 
 def scope_of(authorization):
@@ -156,7 +160,9 @@ def stranger(call):
             "AccessDenied", "Not authorized to perform sts:AssumeRoleWithWebIdentity", 403
         )
     if not call.service:
-        return AwsError("MissingAuthenticationToken", "Request is missing Authentication Token", 403)
+        return AwsError(
+            "MissingAuthenticationToken", "Request is missing Authentication Token", 403
+        )
     return AwsError(
         "InvalidClientTokenId", "The security token included in the request is invalid.", 403
     )

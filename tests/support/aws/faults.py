@@ -44,7 +44,7 @@ class Counted:
 
     def __init__(self, wanted):
         self.wanted = wanted
-        self.actions = wanted.get("actions")
+        self.actions = bare(wanted.get("actions", []))
         self.every, self.left = wanted.get("every", 1), wanted.get("max", float("inf"))
         self.seen = 0
 
@@ -90,6 +90,7 @@ class Faults:
         for name, value in wanted.items():
             check(name, value)
         self.wanted = wanted
+        self.denied = bare(wanted.get("deny", []))
         several = {name: every(wanted.get(name)) for name in KNOWN}
         self.throttles = [Counted(it) for it in several["throttle"]]
         self.bursts = [Bucket(it) for it in several["burst"]]
@@ -136,7 +137,7 @@ class Faults:
 
     def deny(self, call):
         """Raises AccessDenied for the actions that were named, or for all of IAM."""
-        if call.action in self.wanted.get("deny", []) or (
+        if call.action in self.denied or (
             self.wanted.get("deny_account") and call.service == "iam"
         ):
             raise denied(call.caller, f"{call.service}:{call.action}", call.resource)
@@ -201,6 +202,11 @@ def every(value):
     if value is None:
         return []
     return value if isinstance(value, list) else [value]
+
+
+def bare(actions):
+    """The actions' names without their service."""
+    return {it.rpartition(":")[2] for it in actions}
 
 
 def throttling(wanted):

@@ -2,6 +2,7 @@
 
 import xml.etree.ElementTree as ET
 
+from botocore.model import OperationNotFoundError
 from moto.core.request import Request as MotoRequest
 from moto.core.utils import utcnow
 from moto.iam.models import IAMBackend, iam_backends
@@ -116,16 +117,17 @@ def dates_of_passwords(backend_class):
 
 def pass_on(account, body):
     """Lets moto answer an IAM call that this stand-in has no answer of its own for."""
+    scope = f"STANDIN/20200101/{account.region}/iam/aws4_request"
     headers = {
         "Content-Type": "application/x-www-form-urlencoded; charset=utf-8",
         "X-Moto-Account-Id": account.id,
         # moto takes the partition from the region of the signature.
-        "Authorization": f"AWS4-HMAC-SHA256 Credential=STANDIN/20200101/{account.region}/iam/aws4_request",
+        "Authorization": f"AWS4-HMAC-SHA256 Credential={scope}",
     }
     request = MotoRequest.from_primitives("POST", "http://iam.amazonaws.com/", headers, body)
     try:
         status, _, text = IamResponse.dispatch(request)
-    except NotImplementedError as error:
+    except (NotImplementedError, OperationNotFoundError) as error:
         raise AwsError("InvalidAction", str(error)) from error
     text = text.encode() if isinstance(text, str) else text
     if status >= 400:

@@ -22,7 +22,8 @@ class Policy:
         """Raises AccessDenied, in AWS's words, unless the policy allows the action."""
         effects = {it.effect for it in self.statements if it.matches(action, resource)}
         if "Deny" in effects:
-            raise denied(caller, action, resource, "with an explicit deny in an identity-based policy")
+            why = "with an explicit deny in an identity-based policy"
+            raise denied(caller, action, resource, why)
         if "Allow" not in effects:
             raise denied(caller, action, resource)
 

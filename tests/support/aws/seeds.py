@@ -100,10 +100,15 @@ def attach(account, user, name):
 
 
 def set_password(user, seed):
-    """Sets a password; `last_used` is left as it is unless told."""
-    known(seed, {"changed", "last_used"}, "a password")
+    """Sets a password; `last_used` is left as it is unless told.
+
+    The login profile is as old as the password unless `profile_created` tells otherwise: its date
+    stays when an administrator changes the password.
+    """
+    known(seed, {"changed", "last_used", "profile_created"}, "a password")
     user.password = "not-a-real-password"
     user.password_created = moment(seed.get("changed", CREDENTIAL_CREATED))
+    user.profile_created = moment(seed.get("profile_created", seed.get("changed", CREDENTIAL_CREATED)))
     if "last_used" in seed:
         user.password_last_used = moment(seed["last_used"])
 
@@ -158,11 +163,11 @@ def add_service_credential(account, user, seed):
     created = moment(seed.get("created", CREDENTIAL_CREATED))
     ordinal = len(service_credentials_of(user))
     is_api_key = service.split(".")[0] in ("bedrock", "logs")
-    suffix = f"+{ordinal}" if ordinal else ""
+    name = f"{user.name}{f'+{ordinal}' if ordinal else ''}-at-{account.id}"
     credential = {
         "Status": seed.get("status", "Active"),
-        "ServiceUserName": None if is_api_key else f"{user.name}{suffix}-at-{account.id}",
-        "ServiceCredentialAlias": f"{user.name}+{ordinal + 1}-at-{account.id}" if is_api_key else None,
+        "ServiceUserName": None if is_api_key else name,
+        "ServiceCredentialAlias": name if is_api_key else None,
         "CreateDate": created,
         "ExpirationDate": moment(seed.get("expires")),
         "ServiceSpecificCredentialId": "ACCA" + mock_random.get_random_string(17).upper(),

@@ -24,6 +24,12 @@ def tags_of(account, user):
     return account.backend.tagger.list_tags_for_resource(user.arn)["Tags"]
 
 
+def profile_created(user):
+    """When the login profile was made; a password that was changed may be younger."""
+    set_at = getattr(user, "password_created", user.create_date)
+    return getattr(user, "profile_created", set_at)
+
+
 @handles("iam", "ListUsers")
 def list_users(call):
     """The account's users, ordered by name."""
@@ -55,7 +61,7 @@ def get_login_profile(call):
     return {
         "LoginProfile": {
             "UserName": user.name,
-            "CreateDate": getattr(user, "password_created", user.create_date),
+            "CreateDate": profile_created(user),
             "PasswordResetRequired": bool(user.password_reset_required),
         }
     }
