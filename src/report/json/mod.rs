@@ -1,5 +1,6 @@
 //! The audit as JSON, for programs. Versioned: what reads v1 reads every later v1.
 
+mod of_audit;
 pub mod v1;
 
 use crate::judge::Audit;

@@ -1,0 +1,229 @@
+//! An audit → the structs of version 1.
+
+use super::v1::{
+    Account, AccountError, Audit, Cleared, Counts, Credential, Exemption, Finding, FindingNote,
+    Gap, LastAccessed, Policy, SCHEMA,
+};
+use crate::allowlist::UserSelector;
+use crate::inventory::{self, Handle};
+use crate::judge::{self, Matched, Note, Status};
+use crate::policy;
+use crate::report::id_ending;
+
+impl From<&judge::Audit> for Audit {
+    fn from(audit: &judge::Audit) -> Self {
+        Self {
+            schema: SCHEMA.to_owned(),
+            generated_at: audit.now,
+            run: None,
+            result: audit.outcome().id().to_owned(),
+            policy: (&audit.policy).into(),
+            allowlist: match &audit.allowlist {
+                judge::AllowlistOrigin::File(path) => Some(path.clone()),
+                judge::AllowlistOrigin::Missing(_) | judge::AllowlistOrigin::None => None,
+            },
+            counts: audit.counts().into(),
+            accounts: audit.accounts.iter().map(|it| account(it, &audit.findings)).collect(),
+            findings: audit.findings.iter().map(Into::into).collect(),
+            exemptions: audit.exemptions.iter().map(Into::into).collect(),
+        }
+    }
+}
+
+impl From<&policy::Policy> for Policy {
+    fn from(policy: &policy::Policy) -> Self {
+        let level = |rule: policy::Rule| (rule.id().to_owned(), policy.level(rule).id().to_owned());
+        Self {
+            hash: policy.hash(),
+            stale_after_days: policy.stale_after_days,
+            max_exemption_days: policy.max_exemption_days,
+            expiry_tag: policy.expiry_tag.clone(),
+            rules: policy::Rule::ALL.into_iter().map(level).collect(),
+        }
+    }
+}
+
+impl From<judge::Counts> for Counts {
+    fn from(counts: judge::Counts) -> Self {
+        let judge::Counts { errors, warnings, notices, exempted, unknown, users } = counts;
+        Self { errors, warnings, notices, exempted, unknown, users }
+    }
+}
+
+fn account(account: &judge::AuditedAccount, findings: &[judge::Finding]) -> Account {
+    let unknown = |rule| {
+        let of_rule = |finding: &&judge::Finding| {
+            finding.subject.account == account.id
+                && finding.rule == rule
+                && finding.status == Status::Unknown
+        };
+        findings.iter().filter(of_rule).count()
+    };
+    Account {
+        id: account.id.to_string(),
+        alias: account.alias.clone(),
+        partition: account.partition.clone(),
+        report_generated_at: account.report_generated_at,
+        users: account.users,
+        evidence: account.form.id().to_owned(),
+        candidates: account.candidates,
+        rechecked: account.rechecked,
+        complete: account
+            .coverage
+            .iter()
+            .map(|(rule, coverage)| (rule.id().to_owned(), coverage.id().to_owned()))
+            .collect(),
+        errors: account
+            .incomplete_rules()
+            .map(|rule| AccountError {
+                rule: rule.id().to_owned(),
+                code: why_incomplete(account, rule, unknown(rule)).to_owned(),
+                findings: unknown(rule),
+            })
+            .collect(),
+        gaps: account.gaps.iter().map(Into::into).collect(),
+        cleared: account.cleared.iter().map(Into::into).collect(),
+    }
+}
+
+/// In a word why a rule is incomplete, `unknown` of its findings having no verdict.
+fn why_incomplete(
+    account: &judge::AuditedAccount,
+    rule: policy::Rule,
+    unknown: usize,
+) -> &'static str {
+    let gap = account.gaps.iter().find(|gap| judge::rules_of(gap.piece).contains(&rule));
+    match (gap, unknown) {
+        (Some(gap), _) => gap.cause.id(),
+        (None, 0) => "evidence-too-old",
+        (None, _) => "evidence-unreadable",
+    }
+}
+
+impl From<&inventory::Gap> for Gap {
+    fn from(gap: &inventory::Gap) -> Self {
+        Self {
+            piece: gap.piece.id().to_owned(),
+            cause: gap.cause.id().to_owned(),
+            action: gap.action.to_owned(),
+            message: gap.message.clone(),
+            users: gap.users,
+            rules: judge::rules_of(gap.piece).iter().map(ToString::to_string).collect(),
+        }
+    }
+}
+
+impl From<&judge::Cleared> for Cleared {
+    fn from(cleared: &judge::Cleared) -> Self {
+        Self {
+            id: cleared.id.to_string(),
+            rule: cleared.rule.id().to_owned(),
+            user: cleared.user.clone(),
+            kind: cleared.kind.id().to_owned(),
+            created: cleared.created,
+            clearing: cleared.clearing.id().to_owned(),
+            used: match cleared.clearing {
+                judge::Clearing::Used(moment) => Some(moment),
+                _ => None,
+            },
+        }
+    }
+}
+
+impl From<&judge::Finding> for Finding {
+    fn from(finding: &judge::Finding) -> Self {
+        let subject = &finding.subject;
+        Self {
+            id: finding.id.to_string(),
+            rule: finding.rule.id().to_owned(),
+            level: finding.level.id().to_owned(),
+            status: finding.status.id().to_owned(),
+            account: subject.account.to_string(),
+            user: subject.name.clone(),
+            arn: subject.arn.clone(),
+            user_id: subject.user_id.clone(),
+            credential: finding.credential.as_ref().map(Into::into),
+            reference_date: finding.reference.map(|(_, moment)| moment),
+            reference: finding.reference.map(|(reference, _)| reference.id().to_owned()),
+            days: finding.days,
+            evidence: finding.evidence.id().to_owned(),
+            notes: finding.notes.iter().map(Into::into).collect(),
+            exemption: finding.exemption,
+            owner: subject.owner.clone(),
+            last_service: finding
+                .credential
+                .as_ref()
+                .and_then(|credential| credential.last_used_service.clone()),
+            last_accessed: subject
+                .last_accessed
+                .as_ref()
+                .map(|seen| LastAccessed { service: seen.service.clone(), at: seen.at }),
+        }
+    }
+}
+
+impl From<&judge::Credential> for Credential {
+    fn from(credential: &judge::Credential) -> Self {
+        let (slot, id) = match &credential.handle {
+            Some(Handle::Slot(slot)) => (Some(*slot), None),
+            Some(Handle::Id(id)) => (None, Some(id_ending(id))),
+            None => (None, None),
+        };
+        Self { kind: credential.kind.id().to_owned(), slot, id, created: credential.created }
+    }
+}
+
+impl From<&Note> for FindingNote {
+    fn from(note: &Note) -> Self {
+        let mut written = Self {
+            code: note.id().to_owned(),
+            column: None,
+            text: None,
+            changed: None,
+            exemption: None,
+        };
+        match note {
+            Note::RecentlyReset(changed) => written.changed = Some(*changed),
+            Note::Unreadable(field) => {
+                written.column = Some(field.column.clone());
+                written.text = Some(field.text.clone());
+            }
+            Note::HiddenCredentials => {}
+            Note::ExemptionExpired(index) | Note::ExemptionNeedsLiveEvidence(index) => {
+                written.exemption = Some(*index);
+            }
+        }
+        written
+    }
+}
+
+impl From<&judge::ReviewedExemption> for Exemption {
+    fn from(reviewed: &judge::ReviewedExemption) -> Self {
+        let exemption = &reviewed.exemption;
+        let (user, pattern) = match &exemption.user {
+            UserSelector::Name(name) => (Some(name.clone()), None),
+            UserSelector::Pattern(pattern) => (None, Some(pattern.as_str().to_owned())),
+        };
+        Self {
+            user,
+            pattern,
+            account: exemption.account.map(|account| account.to_string()),
+            user_id: exemption.user_id.clone(),
+            credentials: exemption.credentials.iter().map(ToString::to_string).collect(),
+            rules: exemption.rules.iter().map(ToString::to_string).collect(),
+            reason: exemption.reason.clone(),
+            owner: exemption.owner.clone(),
+            expires: exemption.expires,
+            state: reviewed.term.id().to_owned(),
+            matched: reviewed.matched.id().to_owned(),
+            users: match reviewed.matched {
+                Matched::Users(users) => users,
+                Matched::ByCaseOnly => 1,
+                Matched::Nobody | Matched::NotAudited => 0,
+            },
+            exempts: reviewed.exempts,
+            line: exemption.place.line,
+            column: exemption.place.column,
+        }
+    }
+}
