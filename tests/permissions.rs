@@ -275,7 +275,7 @@ fn repositories_and_subjects_let_no_other_in() {
 #[test]
 fn accounts_are_read_from_commas_lines_and_spaces() {
     let list: AccountList =
-        " 111122223333, arn:aws:iam::444455556666:role/x/audit\r\n\n777788889999,".parse().unwrap();
+        " 111122223333, arn:aws:iam::444455556666:role/x/audit\r\n\n777788889999 ,".parse().unwrap();
     let name: RoleName = "member".parse().unwrap();
     let roles: Vec<String> =
         list.0.iter().map(|entry| entry.role(Partition::AwsCn, &name).to_string()).collect();
@@ -291,7 +291,7 @@ fn accounts_are_read_from_commas_lines_and_spaces() {
         list.0.iter().map(|it| (it.account().to_string(), it)).collect();
     assert!(matches!(by_account["444455556666"], AccountEntry::Role(_)));
     assert!("".parse::<AccountList>().unwrap().0.is_empty());
-    for bad in ["111122223333 444455556666", "11112222333", "acme", "arn:aws:iam::1:role/x", "*"] {
+    for bad in ["111122223333;444455556666", "11112222333", "acme", "arn:aws:iam::1:role/x", "*"] {
         assert!(bad.parse::<AccountList>().is_err(), "{bad}");
     }
 }

@@ -1,0 +1,270 @@
+//! Live audits against the AWS stand-in: what the sweep adds to its two calls, how soon a report is
+//! seen, how many candidates a second gets through, and what accounts side by side gain.
+//!
+//! `cargo bench --bench live` prints medians of interleaved rounds. The stand-in is a Python process
+//! on the same machine: without latency it is what the second look waits for.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    missing_docs
+)]
+
+#[path = "../tests/support/aws.rs"]
+mod aws;
+
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use aws::{Account, Seed, StandIn};
+use chrono::Utc;
+use iam_stocktake::observe::session::Access;
+use iam_stocktake::observe::{Brief, observe};
+use iam_stocktake::permissions::Features;
+use iam_stocktake::policy::Policy;
+use iam_stocktake::settings::{LastAccessed, Owners, SshKeys};
+use serde_json::json;
+
+const ROUNDS: usize = 15;
+/// No ornaments: the second look and nothing else.
+const PLAIN: [&str; 4] = ["--owners", "none", "--last-accessed", "none"];
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if arguments == ["sweep"] {
+        sweep_in_process();
+    } else if arguments.iter().any(|it| it == "--bench") {
+        let stand_in = StandIn::start();
+        sweeps(&stand_in);
+        reports_not_ready(&stand_in);
+        second_looks(&stand_in);
+        accounts_side_by_side(&stand_in);
+    }
+    // `cargo test --all-targets` runs benches without that flag, and wants no measurement.
+}
+
+fn median(mut numbers: Vec<f64>) -> f64 {
+    numbers.sort_by(f64::total_cmp);
+    numbers[numbers.len() / 2]
+}
+
+fn milliseconds(since: Instant) -> f64 {
+    since.elapsed().as_secs_f64() * 1e3
+}
+
+/// The bare two calls, the same with the question whose the credentials are, and our sweep, which
+/// asks that too, by turns; runs in the environment of an account.
+fn sweep_in_process() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let brief = sweep_alone();
+    let (mut bare, mut with_caller, mut ours) = (Vec::new(), Vec::new(), Vec::new());
+    // The first round finds cold caches and does not count.
+    for round in 0..=ROUNDS {
+        for (kind, list) in [&mut bare, &mut with_caller].into_iter().enumerate() {
+            let start = Instant::now();
+            runtime.block_on(bare_calls(kind == 1));
+            if round > 0 {
+                list.push(milliseconds(start));
+            }
+        }
+        let start = Instant::now();
+        let accounts = runtime.block_on(observe(&brief, &|_| {})).unwrap();
+        if round > 0 {
+            ours.push(milliseconds(start));
+        }
+        assert!(accounts[0].gaps.is_empty() && !accounts[0].users.is_empty());
+    }
+    println!("{} {} {}", median(bare), median(with_caller), median(ours));
+}
+
+async fn bare_calls(with_caller: bool) {
+    let config = aws_config::defaults(aws_config::BehaviorVersion::latest()).load().await;
+    if with_caller {
+        aws_sdk_sts::Client::new(&config).get_caller_identity().send().await.unwrap();
+    }
+    let iam = aws_sdk_iam::Client::new(&config);
+    iam.generate_credential_report().send().await.unwrap();
+    let report = iam.get_credential_report().send().await.unwrap();
+    assert!(!report.content().unwrap().as_ref().is_empty());
+}
+
+fn sweep_alone() -> Brief {
+    let policy = Policy::default();
+    Brief {
+        access: Access {
+            role: None,
+            tokens: None,
+            audience: None,
+            region: None,
+            session_name: "bench".parse().unwrap(),
+            duration: 3_600,
+            members: Vec::new(),
+            member_role_name: None,
+            external_id: None,
+            allowed: Vec::new(),
+        },
+        features: Features::new(&policy, false, Owners::None, LastAccessed::None),
+        policy,
+        now: Utc::now(),
+        ssh_keys: SshKeys::Candidates,
+        owner_tags: Vec::new(),
+        timeout: Duration::from_secs(600),
+        concurrency: 8,
+        account_concurrency: 8,
+    }
+}
+
+fn sweeps(stand_in: &StandIn) {
+    println!("sweep, report ready; medians of {ROUNDS}, ms");
+    println!("| users | bare two calls | and whose credentials | our sweep | added | allowed |");
+    println!("| ---: | ---: | ---: | ---: | ---: | ---: |");
+    for users in [1_000, 5_000] {
+        let account = stand_in.account(Seed::users(users, 1));
+        account.make_report(1.0);
+        let mut child = Command::new(std::env::current_exe().unwrap());
+        let output = child.arg("sweep").envs(account.environment()).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let told = String::from_utf8(output.stdout).unwrap();
+        let told: Vec<f64> = told.split_whitespace().map(|it| it.parse().unwrap()).collect();
+        let [bare, with_caller, ours] = told.try_into().unwrap();
+        let (added, allowed) = (ours - bare, bare * 0.1 + 25.0);
+        println!(
+            "| {users} | {bare:.1} | {with_caller:.1} | {ours:.1} | {added:.1} | {allowed:.1} |"
+        );
+    }
+}
+
+/// A run of `audit`.
+struct Run {
+    seconds: f64,
+    /// Of the audit's process, user and system.
+    cpu: f64,
+    /// Of the stand-in meanwhile.
+    stand_in: f64,
+}
+
+fn audit(stand_in: &StandIn, environment: &[(String, String)], arguments: &[&str]) -> Run {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_iam-stocktake"));
+    command.args(["audit", "--allowlist", "none", "--quiet", "--format", "json"]).args(arguments);
+    command.envs(environment.iter().cloned()).stdout(Stdio::null()).stderr(Stdio::null());
+    let (own, theirs) = (cpu_of_children(), cpu_of(stand_in.process_id()));
+    let start = Instant::now();
+    let code = command.status().unwrap().code();
+    let seconds = start.elapsed().as_secs_f64();
+    assert_eq!(code, Some(1), "the audit finds something and is whole");
+    Run { seconds, cpu: cpu_of_children() - own, stand_in: cpu_of(stand_in.process_id()) - theirs }
+}
+
+/// Numbers of /proc/PID/stat behind the command's name, in clock ticks of 10 ms.
+fn ticks(process: &str) -> Vec<f64> {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
+    let behind = stat.rsplit_once(')').unwrap().1;
+    behind.split_whitespace().skip(1).map(|it| it.parse().unwrap_or_default()).collect()
+}
+
+/// CPU seconds of the children that were waited for.
+fn cpu_of_children() -> f64 {
+    let ticks = ticks("self");
+    (ticks[12] + ticks[13]) / 100.0
+}
+
+fn cpu_of(process: u32) -> f64 {
+    let ticks = ticks(&process.to_string());
+    (ticks[10] + ticks[11]) / 100.0
+}
+
+fn reports_not_ready(stand_in: &StandIn) {
+    println!("\nreport ready after T; medians of 5, seconds");
+    println!("| T | seen | late by | allowed |");
+    println!("| ---: | ---: | ---: | ---: |");
+    let account = stand_in.account(Seed::users(100, 2));
+    for delay in [0.5, 1.0, 2.0, 5.0] {
+        let seen = (0..5).map(|_| {
+            account.expire_report();
+            account.report_delay(delay);
+            account.reset_log();
+            audit(stand_in, &account.environment(), &["--no-recheck"]);
+            let log = account.log();
+            let begun = log.iter().find(|it| it.action == "GenerateCredentialReport").unwrap().at;
+            let got = log.iter().rfind(|it| it.action == "GetCredentialReport").unwrap().at;
+            got - begun
+        });
+        let seen = median(seen.collect());
+        println!("| {delay} | {seen:.2} | {:.2} | {:.2} |", seen - delay, 0.3 * delay);
+    }
+}
+
+fn second_looks(stand_in: &StandIn) {
+    println!("\nthe whole run with the second look; medians of {ROUNDS}, by turns");
+    println!(
+        "| users | latency | what | candidates | calls | wall, s | candidates/s | CPU, s | stand-in's CPU, s |"
+    );
+    println!("| ---: | ---: | --- | ---: | ---: | ---: | ---: | ---: | ---: |");
+    for users in [1_000, 5_000] {
+        let account = stand_in.account(Seed::users(users, 3));
+        account.make_report(1.0);
+        for latency in [0, 50] {
+            account.faults(json!({"latency": {"milliseconds": latency}}));
+            let mut runs =
+                [("look alone", &PLAIN[..], vec![], 0, 0), ("all", &[][..], vec![], 0, 0)];
+            // With latency and ornaments a run takes long, and varies little.
+            let rounds = if latency > 0 && users > 1_000 { 5 } else { ROUNDS };
+            for _ in 0..rounds {
+                for (_, arguments, runs, calls, candidates) in &mut runs {
+                    account.reset_log();
+                    runs.push(audit(stand_in, &account.environment(), arguments));
+                    let counts = account.counts();
+                    *calls = counts.values().sum();
+                    *candidates = counts["iam:ListAccessKeys"];
+                }
+            }
+            for (what, _, runs, calls, candidates) in runs {
+                let of = |figure: fn(&Run) -> f64| median(runs.iter().map(figure).collect());
+                let wall = of(|run| run.seconds);
+                println!(
+                    "| {users} | {latency} ms | {what} | {candidates} | {calls} | {wall:.2} | {:.0} | {:.2} | {:.2} |",
+                    candidates as f64 / wall,
+                    of(|run| run.cpu),
+                    of(|run| run.stand_in),
+                );
+            }
+        }
+    }
+}
+
+fn accounts_side_by_side(stand_in: &StandIn) {
+    println!("\n20 accounts of 500 users; medians of 3, seconds of wall time");
+    println!("| latency | one at a time | 8 at a time | ratio |");
+    println!("| ---: | ---: | ---: | ---: |");
+    let hub = stand_in.account(Seed::empty());
+    let accounts: Vec<Account> =
+        (0..20).map(|seed| stand_in.account(Seed::users(500, 100 + seed))).collect();
+    let ids: Vec<&str> = accounts.iter().map(Account::id).collect();
+    let ids = ids.join(",");
+    for latency in [0, 50] {
+        for account in &accounts {
+            account.make_report(1.0);
+            account.faults(json!({"latency": {"milliseconds": latency}}));
+        }
+        let (mut one, mut eight) = (Vec::new(), Vec::new());
+        for _ in 0..3 {
+            for (at_a_time, list) in [("1", &mut one), ("8", &mut eight)] {
+                let own = [
+                    "--role-to-assume",
+                    hub.role_arn(),
+                    "--accounts",
+                    &ids,
+                    "--account-concurrency",
+                    at_a_time,
+                ];
+                let arguments = [&own[..], &PLAIN[..]].concat();
+                list.push(audit(stand_in, &hub.oidc_environment(), &arguments).seconds);
+            }
+        }
+        let (one, eight) = (median(one), median(eight));
+        println!("| {latency} ms | {one:.2} | {eight:.2} | {:.1} |", one / eight);
+    }
+}
