@@ -275,7 +275,9 @@ fn repositories_and_subjects_let_no_other_in() {
 #[test]
 fn accounts_are_read_from_commas_lines_and_spaces() {
     let list: AccountList =
-        " 111122223333, arn:aws:iam::444455556666:role/x/audit\r\n\n777788889999 ,".parse().unwrap();
+        " 111122223333, arn:aws:iam::444455556666:role/x/audit\r\n\n777788889999 ,"
+            .parse()
+            .unwrap();
     let name: RoleName = "member".parse().unwrap();
     let roles: Vec<String> =
         list.0.iter().map(|entry| entry.role(Partition::AwsCn, &name).to_string()).collect();

@@ -22,9 +22,15 @@ policy:
 /// No ornaments: a fault that befalls every n-th call would befall mostly those.
 const PLAIN: [&str; 4] = ["--owners", "none", "--last-accessed", "none"];
 
-/// An account with a report of now, of users of all kinds and one whose certificates do not fit
-/// into the report.
+/// An account with a report of now, of users of all kinds.
 fn with_users(users: usize) -> Account {
+    let account = StandIn::shared().account(Seed::users(users, 31));
+    account.make_report(0.5);
+    account
+}
+
+/// The same, and a user whose certificates do not fit into the report.
+fn with_signer(users: usize) -> Account {
     let account = StandIn::shared().account(Seed::users(users, 31));
     account.change(json!([
         {"create_user": {"name": "signer", "created": 400, "keys": [{"created": 3}]}},
@@ -194,10 +200,12 @@ const DENIALS: [(&str, &[&str]); 14] = {
 
 #[test]
 fn each_single_action_denied_in_turn() {
-    let account = with_users(30);
+    let (plain, with_signer) = (with_users(30), with_signer(30));
     for (action, rules) in DENIALS {
+        // What the report hides of a user would make rules incomplete by itself.
+        let account = if action == "ListSigningCertificates" { &with_signer } else { &plain };
         let deny = json!({"deny": [action]});
-        let hindered = ends_incomplete(&account, &deny, RULES, &["--ssh-keys", "all"], rules);
+        let hindered = ends_incomplete(account, &deny, RULES, &["--ssh-keys", "all"], rules);
         let named: Vec<_> =
             hindered.gaps().iter().map(|gap| gap.rsplit(' ').next().unwrap().to_owned()).collect();
         if action != "GetAccountAuthorizationDetails" {
@@ -228,10 +236,14 @@ fn an_account_denied() {
 fn throttled_to_the_deadline() {
     let account = with_users(20);
     let throttle = json!({"throttle": {"every": 1, "actions": ["GetLoginProfile"]}});
-    let rules = ["stale-password", "unlisted-user", "user-without-credentials"];
-    let more =
-        [&PLAIN[..], &["--ssh-keys", "all", "--timeout", "12", "--concurrency", "32"]].concat();
-    let audited = ends_incomplete(&account, &throttle, RULES, &more, &rules);
+    // Nothing is looked for behind the second look, which takes all the time there is.
+    let allowlist = "version: 1
+policy:
+  rules: { unlisted-user: notice, old-service-credential: off, user-without-credentials: off }
+";
+    let more = [&PLAIN[..], &["--timeout", "30", "--concurrency", "32"]].concat();
+    let rules = ["stale-password", "unlisted-user"];
+    let audited = ends_incomplete(&account, &throttle, allowlist, &more, &rules);
     assert!(
         audited.gaps().iter().any(|it| it == "login-profile throttled iam:GetLoginProfile"),
         "{:?}",

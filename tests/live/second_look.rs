@@ -101,6 +101,20 @@ fn a_user_made_anew_under_the_name_is_another_user() {
 }
 
 #[test]
+fn a_user_made_anew_under_the_name_of_a_healthy_one_is_looked_at() {
+    let account = StandIn::shared().account(Seed::empty());
+    account.change(json!([
+        {"create_user": {"name": "bob", "created": 400, "keys": [{"created": 300, "last_used": 1}]}},
+    ]));
+    account.make_report(1.0);
+    account.change(json!([
+        {"delete_user": {"user": "bob"}},
+        {"create_user": {"name": "bob", "created": 0}},
+    ]));
+    assert_eq!(audit(&account, &[]).lines(), ["bob user-without-credentials user open re-checked"]);
+}
+
+#[test]
 fn a_password_reset_since_stays_with_a_note() {
     let (account, _) = with_alice();
     account.change(json!([{"set_password": {"user": "alice", "changed": 0, "last_used": 200}}]));
