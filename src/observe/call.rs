@@ -76,6 +76,10 @@ impl Pace {
             return Err(Failure::out_of_time(action));
         };
         let _permit = permit;
+        // Polled even once, a request is sent: nothing is asked for when its answer is late already.
+        if Instant::now() >= self.deadline {
+            return Err(Failure::out_of_time(action));
+        }
         let mut attempt = 0;
         loop {
             attempt += 1;
@@ -290,6 +294,20 @@ mod tests {
         assert!(
             (0..20).map(|_| pause_after(6)).collect::<std::collections::BTreeSet<_>>().len() > 1
         );
+    }
+
+    #[test]
+    fn nothing_is_asked_for_when_time_is_up() {
+        let asked = std::cell::Cell::new(false);
+        let request = async || {
+            asked.set(true);
+            Ok::<_, SdkError<aws_sdk_iam::operation::list_users::ListUsersError, HttpResponse>>(())
+        };
+        let pace = Pace::new(Duration::ZERO, 1);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let failure = runtime.block_on(pace.call("iam:ListUsers", request)).unwrap_err();
+        assert_eq!(failure, Failure::out_of_time("iam:ListUsers"));
+        assert!(!asked.get());
     }
 
     #[test]
