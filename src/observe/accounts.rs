@@ -1,6 +1,7 @@
 //! Several accounts side by side, each on its own: one that fails takes no other with it.
 
 use futures_util::{StreamExt as _, stream};
+use tokio::time::timeout_at;
 
 use super::account::{self, Brief};
 use super::call::{Failure, Pace};
@@ -46,15 +47,21 @@ pub async fn observe(
     progress: Progress<'_>,
 ) -> Result<Vec<Account<'static>>, Refusal> {
     let opening = Pace::new(brief.timeout, 1);
-    let hub = Hub::open(brief.access.clone(), &opening).await?;
+    // Not all that opens a session is a call of ours: a token is fetched, a process is asked.
+    let open = timeout_at(opening.deadline(), Hub::open(brief.access.clone(), &opening));
+    let hub = open.await.map_err(|_| Refusal::OutOfTime)??;
     let members = hub.members()?;
     let of = members.len();
-    let each = stream::iter(members).map(async |member| {
+    let each = stream::iter(members.iter().enumerate()).map(async |(place, member)| {
         let account = member.account();
         let tell = |step| progress(Event { account, of, step });
-        one(&hub, &member, brief, &tell).await
+        (place, one(&hub, member, brief, &tell).await)
     });
-    Ok(each.buffered(brief.account_concurrency).collect().await)
+    // In the order in which they are done: in their own, a slow one would keep the next ones from
+    // being begun.
+    let mut seen: Vec<_> = each.buffer_unordered(brief.account_concurrency).collect().await;
+    seen.sort_unstable_by_key(|(place, _)| *place);
+    Ok(seen.into_iter().map(|(_, account)| account).collect())
 }
 
 async fn one(

@@ -70,6 +70,20 @@ fn one_denied_and_one_throttled_leave_eighteen_whole() {
 }
 
 #[test]
+fn a_slow_account_keeps_no_other_from_being_begun() {
+    let hub = StandIn::shared().account(Seed::empty());
+    let accounts: Vec<_> = (0..4).map(|_| StandIn::shared().account(Seed::empty())).collect();
+    accounts[0].faults(json!({"throttle": {"every": 1}}));
+    let more = ["--timeout", "8", "--account-concurrency", "2", "--no-recheck"];
+    let audited = from_a_hub(&hub, &accounts, &more);
+    let ids: Vec<_> = audited.json["accounts"].as_array().unwrap().iter().collect();
+    assert_eq!(ids.len(), 4, "{}", audited.stderr);
+    let last_try = accounts[0].log().last().unwrap().at;
+    let begun = accounts[3].log().first().unwrap().at;
+    assert!(begun < last_try, "{begun} comes after the last try of the slow one, {last_try}");
+}
+
+#[test]
 fn progress_is_told_in_lines_and_not_at_all_when_quiet() {
     let account = StandIn::shared().account(Seed::users(20, 51));
     let told = audit_in(&account.environment(), &[]);

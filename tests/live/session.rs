@@ -72,6 +72,20 @@ fn a_token_endpoint_that_fails_for_a_moment_is_asked_again() {
     assert_eq!(account.token_requests().len(), 3);
 }
 
+#[test]
+fn a_token_endpoint_that_never_answers_is_given_up_when_time_is_up() {
+    let account = with_users();
+    // Connections are taken by the system, and nobody reads them.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut environment = account.oidc_environment();
+    environment[0].1 = format!("http://{}/token?", silent.local_addr().unwrap());
+    let role = ["--role-to-assume", account.role_arn(), "--timeout", "1"];
+    let audited = audit_in(&environment, &role);
+    assert_eq!(audited.code, 3, "{}", audited.stderr);
+    assert!(audited.stderr.contains("--timeout"), "{}", audited.stderr);
+    assert!(account.log().is_empty() && audited.json.is_null());
+}
+
 /// A refused session: the exit code, and what standard error must say.
 fn refused(audited: &Audited, says: &[&str]) {
     assert_eq!(audited.code, 2, "{}", audited.stderr);

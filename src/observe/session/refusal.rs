@@ -12,6 +12,9 @@ pub enum Refusal {
     /// The default chain found no credentials.
     #[error("there are no AWS credentials: {0}")]
     NoCredentials(String),
+    /// Time was up before there was a session.
+    #[error("there was no session yet when time was up (--timeout)")]
+    OutOfTime,
     /// The OIDC token could not be had.
     #[error("the OIDC token could not be had: {0}")]
     NoToken(String),
@@ -120,6 +123,7 @@ impl Refusal {
             Self::Failed { cause, .. } => {
                 matches!(cause, Cause::Denied | Cause::Credentials | Cause::Unexpected)
             }
+            Self::OutOfTime => false,
             _ => true,
         }
     }
@@ -130,6 +134,7 @@ impl Refusal {
         match self {
             Self::NotTrusted { .. } | Self::NotAssumable { .. } => Cause::Denied,
             Self::Failed { cause, .. } => *cause,
+            Self::OutOfTime => Cause::TimedOut,
             _ => Cause::Credentials,
         }
     }
@@ -140,6 +145,9 @@ impl Refusal {
         match self {
             Self::NoCredentials(_) => "sign in (aws sso login), set AWS_PROFILE, or give \
                  --role-to-assume in a workflow with `permissions: id-token: write`"
+                .to_owned(),
+            Self::OutOfTime => "check what the credentials come from: the runner's token endpoint, \
+                 single sign-on, a credential_process; or give a longer --timeout"
                 .to_owned(),
             Self::NoToken(_) => "the job needs `permissions: id-token: write`; a job's \
                  permissions replace the workflow's, and a fork's pull request gets none"
