@@ -112,6 +112,53 @@ fn an_answer_after_half_a_minute() {
     ends_in_the_whole_result(slow, 10, &["--timeout", "40"]);
 }
 
+#[test]
+fn the_markdown_report_tells_what_was_denied() {
+    let account = with_users(5);
+    for (language, permission, unseen) in [
+        ("en", "Give the role that permission.", "Nothing is known of this account"),
+        ("ja", "この権限をロールに付けてください。", "認証情報レポートを取得できませんでした。"),
+    ] {
+        account.faults(json!({"deny": ["ListUsers", "ListAccountAliases"]}));
+        let report = markdown(&account, language);
+        for says in ["`iam:ListUsers`", "`iam:ListAccountAliases`", permission] {
+            assert!(report.contains(says), "`{says}` is not in:\n{report}");
+        }
+        account.faults(json!({"deny_account": true}));
+        let report = markdown(&account, language);
+        for says in ["`iam:GenerateCredentialReport`", permission, unseen] {
+            assert!(report.contains(says), "`{says}` is not in:\n{report}");
+        }
+    }
+}
+
+#[test]
+fn what_a_user_wrote_into_a_message_of_iam_stays_in_its_code_span() {
+    let account = StandIn::shared().account(Seed::empty());
+    // A path may hold nearly everything, and the message about a denied call repeats it.
+    account.change(json!([{"create_user": {"name": "eve", "path": "/`@octocat`<b>/",
+        "created": 400, "keys": [{"created": 300}]}}]));
+    account.make_report(0.5);
+    account.faults(json!({"deny": ["ListAccessKeys"]}));
+    let report = markdown(&account, "en");
+    let line = report.lines().find(|line| line.contains("`iam:ListAccessKeys` failed")).unwrap();
+    assert!(line.contains("failed for 1 user: ``AccessDenied: "), "{line}");
+    assert!(line.contains("`@octocat`<b>/eve "), "{line}");
+    assert!(line.ends_with("action``. Give the role that permission."), "{line}");
+}
+
+/// The Markdown report of an audit that is incomplete.
+fn markdown(account: &Account, language: &str) -> String {
+    let sandbox = super::Sandbox::new();
+    let arguments =
+        ["audit", "--allowlist", "none", "--format", "markdown", "--language", language];
+    let mut command = sandbox.command(&[&arguments[..], &PLAIN].concat());
+    command.envs(account.environment());
+    let ran = super::Ran::from(command.output().unwrap());
+    assert_eq!(ran.code, 3, "{}", ran.stderr);
+    ran.stdout
+}
+
 /// Audits under a fault that stays: these rules are incomplete, and no finding is lost.
 fn ends_incomplete(
     account: &Account,
