@@ -146,9 +146,11 @@ impl Refusal {
             Self::NoCredentials(_) => "sign in (aws sso login), set AWS_PROFILE, or give \
                  --role-to-assume in a workflow with `permissions: id-token: write`"
                 .to_owned(),
-            Self::OutOfTime => "check what the credentials come from: the runner's token endpoint, \
+            Self::OutOfTime => {
+                "check what the credentials come from: the runner's token endpoint, \
                  single sign-on, a credential_process; or give a longer --timeout"
-                .to_owned(),
+                    .to_owned()
+            }
             Self::NoToken(_) => "the job needs `permissions: id-token: write`; a job's \
                  permissions replace the workflow's, and a fork's pull request gets none"
                 .to_owned(),
