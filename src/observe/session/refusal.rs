@@ -175,7 +175,15 @@ impl Refusal {
                 "check the network, HTTPS_PROXY, NO_PROXY, SSL_CERT_FILE and AWS_ENDPOINT_URL"
                     .to_owned()
             }
-            Self::Failed { action, .. } => format!("{action} could not be done: try again"),
+            Self::Failed { cause: Cause::Unexpected, .. } => {
+                "correct what the message speaks of; --role-duration-seconds may not exceed what \
+                 the role itself allows"
+                    .to_owned()
+            }
+            Self::Failed { cause: Cause::Denied, action, .. } => {
+                format!("the credentials need {action}")
+            }
+            Self::Failed { .. } => "AWS could not answer now: try again later".to_owned(),
             Self::AccountNotAllowed(_) => {
                 "check which account the credentials belong to before anything else".to_owned()
             }
