@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::aws::{Account, Seed, StandIn};
-use super::{audit, ending};
+use super::{audit, audit_in, ending};
 
 /// An account with a report of now, in which `alice` has a password and a key, both unused for
 /// 200 days; what happens to them afterwards is visible live alone.
@@ -200,12 +200,18 @@ fn the_same_findings_have_the_same_ids_however_they_were_seen() {
     let account = StandIn::shared().account(Seed::users(120, 11));
     let checked = audit(&account, &[]);
     let unchecked = audit(&account, &["--no-recheck"]);
+    let mut export = tempfile::NamedTempFile::new().unwrap();
+    std::io::Write::write_all(&mut export, account.exported_report().as_bytes()).unwrap();
+    let file = export.path().to_str().unwrap();
+    let exported = audit_in(&[], &["--credential-report", file]);
     account.faults(json!({"deny": ["ListUsers", "ListAccessKeys", "GetLoginProfile"]}));
     let failed = audit(&account, &[]);
     assert!(checked.stale_ids().len() > 20, "{}", checked.stale_ids().len());
+    assert_eq!(checked.stale_ids(), exported.stale_ids());
     assert_eq!(checked.stale_ids(), unchecked.stale_ids());
     assert_eq!(checked.stale_ids(), failed.stale_ids());
-    assert_eq!((checked.code, unchecked.code, failed.code), (1, 1, 3));
+    let codes = [&checked, &exported, &unchecked, &failed].map(|it| it.code);
+    assert_eq!(codes, [1, 1, 1, 3], "{}", exported.stderr);
     let evidence = |audited: &super::Audited| {
         let lines = audited.lines();
         let stale = lines.iter().find(|line| line.contains("stale-")).unwrap();
