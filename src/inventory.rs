@@ -379,6 +379,21 @@ pub enum CredentialKind {
 }
 
 impl CredentialKind {
+    /// All kinds.
+    pub const ALL: [Self; 5] = [
+        Self::Password,
+        Self::AccessKey,
+        Self::SigningCertificate,
+        Self::SshKey,
+        Self::ServiceSpecificCredential,
+    ];
+
+    /// The kind of this name.
+    #[must_use]
+    pub fn from_id(id: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|it| it.id() == id)
+    }
+
     /// The kind's name in reports, fingerprints and the allowlist.
     #[must_use]
     pub const fn id(self) -> &'static str {

@@ -15,6 +15,7 @@ pub mod judge;
 pub mod observe;
 pub mod permissions;
 pub mod policy;
+pub mod publish;
 pub mod report;
 pub mod runner;
 pub mod settings;

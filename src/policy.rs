@@ -202,6 +202,18 @@ impl Policy {
         }
     }
 
+    /// The stricter of two in everything, as a pull request is judged that changes the policy. An
+    /// expiry tag that this one names stays.
+    #[must_use]
+    pub fn stricter(&self, other: &Self) -> Self {
+        Self {
+            stale_after_days: self.stale_after_days.min(other.stale_after_days),
+            max_exemption_days: self.max_exemption_days.min(other.max_exemption_days),
+            expiry_tag: self.expiry_tag.clone().or_else(|| other.expiry_tag.clone()),
+            levels: Rule::ALL.map(|rule| self.level(rule).max(other.level(rule))),
+        }
+    }
+
     /// The level of a rule.
     #[must_use]
     pub fn level(&self, rule: Rule) -> Level {

@@ -194,6 +194,21 @@ pub enum Coverage {
 }
 
 impl Coverage {
+    /// All of them, the best first.
+    pub const ALL: [Self; 4] = [Self::Complete, Self::Snapshot, Self::NotShown, Self::Incomplete];
+
+    /// The coverage of this name.
+    #[must_use]
+    pub fn from_id(id: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|it| it.id() == id)
+    }
+
+    /// Whether all evidence that the rule needs was had, so that what it did not find was not there.
+    #[must_use]
+    pub const fn is_whole(self) -> bool {
+        matches!(self, Self::Complete | Self::Snapshot)
+    }
+
     /// The coverage's name.
     #[must_use]
     pub const fn id(self) -> &'static str {
@@ -328,6 +343,15 @@ pub enum Status {
 }
 
 impl Status {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Open, Self::Exempted, Self::Unknown];
+
+    /// The status of this name.
+    #[must_use]
+    pub fn from_id(id: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|it| it.id() == id)
+    }
+
     /// The status's name.
     #[must_use]
     pub const fn id(self) -> &'static str {
@@ -353,6 +377,15 @@ pub enum Reference {
 }
 
 impl Reference {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::LastUsed, Self::NeverUsedSince, Self::Created, Self::Expired];
+
+    /// The reference of this name.
+    #[must_use]
+    pub fn from_id(id: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|it| it.id() == id)
+    }
+
     /// The reference's name.
     #[must_use]
     pub const fn id(self) -> &'static str {

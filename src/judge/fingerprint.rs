@@ -1,6 +1,7 @@
 //! The identity of a finding: the same in every run, from a report or from the live API.
 
 use std::fmt;
+use std::str::FromStr;
 
 use chrono::{DateTime, Datelike as _, SecondsFormat, Timelike as _, Utc};
 use sha2::{Digest as _, Sha256};
@@ -15,6 +16,25 @@ pub struct Fingerprint([u8; 8]);
 impl fmt::Display for Fingerprint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+/// A text that is no fingerprint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a finding's id has sixteen hex digits")]
+pub struct InvalidFingerprint;
+
+impl FromStr for Fingerprint {
+    type Err = InvalidFingerprint;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        // Written in one way alone: a parser of numbers would take signs and capitals as well.
+        let digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+        if text.len() != 16 || !text.bytes().all(digit) {
+            return Err(InvalidFingerprint);
+        }
+        let number = u64::from_str_radix(text, 16).map_err(|_| InvalidFingerprint)?;
+        Ok(Self(number.to_be_bytes()))
     }
 }
 
@@ -129,6 +149,17 @@ fn push_seconds(text: &mut String, moment: DateTime<Utc>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_fingerprint_is_read_as_it_is_written_and_in_no_other_way() {
+        let one = Fingerprint([0, 1, 0x2a, 0xff, 4, 5, 6, 7]);
+        assert_eq!(one.to_string().parse(), Ok(one));
+        for other in
+            ["", "00012aff0405060", "00012AFF04050607", "+0012aff04050607", "00012aff040506 7"]
+        {
+            assert_eq!(other.parse::<Fingerprint>(), Err(InvalidFingerprint), "{other}");
+        }
+    }
 
     #[test]
     fn moments_are_written_as_the_general_formatter_writes_them() {

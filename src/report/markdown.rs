@@ -4,7 +4,9 @@ use minijinja::value::{Serde, ValueKind};
 use minijinja::{
     AutoEscape, Environment, Error, ErrorKind, Output, State, UndefinedBehavior, Value,
 };
+use serde::Serialize;
 
+use super::page::Page;
 use super::view::view;
 use super::{Language, escape};
 use crate::judge::Audit;
@@ -21,7 +23,25 @@ macro_rules! templates {
 }
 
 /// A language's texts are in its folder; scripts are the same in all languages.
-const TEMPLATES: [(&str, &str); 16] = templates![
+const TEMPLATES: [(&str, &str); 34] = templates![
+    "en/queue.md.j2",
+    "en/queue_words.md.j2",
+    "en/queue_person.md.j2",
+    "en/queue_news.md.j2",
+    "en/queue_still_open.md.j2",
+    "en/queue_twin.md.j2",
+    "en/queue_memory_part.md.j2",
+    "en/pull_request.md.j2",
+    "en/summary.md.j2",
+    "ja/queue.md.j2",
+    "ja/queue_words.md.j2",
+    "ja/queue_person.md.j2",
+    "ja/queue_news.md.j2",
+    "ja/queue_still_open.md.j2",
+    "ja/queue_twin.md.j2",
+    "ja/queue_memory_part.md.j2",
+    "ja/pull_request.md.j2",
+    "ja/summary.md.j2",
     "en/report.md.j2",
     "en/person.md.j2",
     "en/why.md.j2",
@@ -78,22 +98,35 @@ pub struct TemplateError {
 /// [`TemplateError`] when the user's own template is wrong or costs too much.
 pub fn markdown(audit: &Audit, options: &MarkdownOptions) -> Result<String, TemplateError> {
     let shown_name = options.template.as_ref().map_or("the built-in template", |it| &it.name);
-    render(audit, options).map(|text| tidy(&text)).map_err(|error| {
-        // An error in an included template is wrapped by where it was included.
-        let mut error = &error;
-        while let Some(inner) = std::error::Error::source(error).and_then(|it| it.downcast_ref()) {
-            error = inner;
-        }
-        let reason = match error.kind() {
-            ErrorKind::OutOfFuel => "the template takes too long".to_owned(),
-            kind => error.detail().map_or_else(|| kind.to_string(), ToOwned::to_owned),
-        };
-        let name = match error.name() {
-            Some(name) if name != USER_TEMPLATE => name.to_owned(),
-            _ => shown_name.to_owned(),
-        };
-        TemplateError { name, line: error.line(), reason }
-    })
+    render(audit, options).map(|text| tidy(&text)).map_err(|error| told(&error, shown_name))
+}
+
+/// Renders another page than the report.
+pub(super) fn render_page<T: Serialize>(
+    page: Page,
+    language: Language,
+    context: T,
+) -> Result<String, TemplateError> {
+    let name = format!("{}/{}", language.id(), page.template());
+    let render = || environment()?.get_template(&name)?.render(Value::from(Serde(context)));
+    render().map(|text| tidy(&text)).map_err(|error| told(&error, &name))
+}
+
+/// The innermost error, since one in an included template is wrapped by where it was included.
+fn told(error: &Error, shown_name: &str) -> TemplateError {
+    let mut error = error;
+    while let Some(inner) = std::error::Error::source(error).and_then(|it| it.downcast_ref()) {
+        error = inner;
+    }
+    let reason = match error.kind() {
+        ErrorKind::OutOfFuel => "the template takes too long".to_owned(),
+        kind => error.detail().map_or_else(|| kind.to_string(), ToOwned::to_owned),
+    };
+    let name = match error.name() {
+        Some(name) if name != USER_TEMPLATE => name.to_owned(),
+        _ => shown_name.to_owned(),
+    };
+    TemplateError { name, line: error.line(), reason }
 }
 
 fn render(audit: &Audit, options: &MarkdownOptions) -> Result<String, Error> {

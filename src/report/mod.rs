@@ -3,6 +3,7 @@
 mod escape;
 pub mod json;
 mod markdown;
+mod page;
 mod remedy;
 mod terminal;
 mod view;
@@ -12,6 +13,7 @@ use std::str::FromStr;
 
 pub use escape::visible;
 pub use markdown::{MarkdownOptions, TemplateError, UserTemplate, markdown};
+pub use page::{Page, Plain, page};
 pub use terminal::{TableOptions, table};
 
 use crate::inventory::AccountId;

@@ -1,0 +1,118 @@
+//! What GitHub shows of a queue: its issues, the comments that hold its memory, and twins.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, Utc};
+
+use super::ledger::{Closures, person_of};
+use super::markers::{self, MemoryBlock};
+use super::memory::{Damage, Memory, QueueName};
+
+/// An issue or a comment by one of those who are trusted with a queue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shown {
+    /// The issue's number.
+    pub number: u64,
+    /// The issue's page.
+    pub url: String,
+    /// The body, its line ends `\n`.
+    pub body: String,
+    /// Whether it is open.
+    pub is_open: bool,
+    /// Why it is closed, in GitHub's words.
+    pub closed_as: Option<String>,
+    /// When it was closed.
+    pub closed_at: Option<DateTime<Utc>>,
+    /// Its labels.
+    pub labels: Vec<String>,
+}
+
+impl Shown {
+    /// When a person closed it as not planned.
+    fn set_aside(&self) -> Option<DateTime<Utc>> {
+        let not_planned = self.closed_as.as_deref() == Some("not_planned");
+        self.closed_at.filter(|_| !self.is_open && not_planned)
+    }
+}
+
+/// An issue that a parallel run has made as well.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Twin {
+    /// The one to close.
+    pub number: u64,
+    /// The one that stays.
+    pub of: u64,
+}
+
+/// A queue as GitHub shows it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Board {
+    /// The index.
+    pub index: Option<Shown>,
+    /// Issues of single users, by the key of their markers.
+    pub people: BTreeMap<String, Shown>,
+    /// Open issues that stand for what a lower number stands for.
+    pub twins: Vec<Twin>,
+    /// The comments on the index by those who are trusted, by their ids.
+    pub comments: BTreeMap<u64, String>,
+    /// The highest number among the issues that were listed.
+    pub highest_issue: u64,
+}
+
+impl Board {
+    /// Sorts issues by their markers. Of several that bear the same, the lowest number counts.
+    #[must_use]
+    pub fn of(mut issues: Vec<Shown>, queue: &QueueName) -> Self {
+        issues.sort_by_key(|issue| issue.number);
+        let mut board = Self::default();
+        let marker = markers::index(queue);
+        for issue in issues {
+            board.highest_issue = board.highest_issue.max(issue.number);
+            let person = markers::key_of_person(&issue.body, queue).map(str::to_owned);
+            let first = if markers::begins_with(&issue.body, &marker) {
+                board.index.as_ref()
+            } else if let Some(key) = &person {
+                board.people.get(key)
+            } else {
+                continue;
+            };
+            match (first, person) {
+                (Some(first), _) if issue.is_open => {
+                    board.twins.push(Twin { number: issue.number, of: first.number });
+                }
+                (Some(_), _) => {}
+                (None, Some(key)) => {
+                    board.people.insert(key, issue);
+                }
+                (None, None) => board.index = Some(issue),
+            }
+        }
+        board
+    }
+
+    /// The queue's memory; `None` where there is no queue yet.
+    ///
+    /// # Errors
+    /// [`Damage`] when there is a queue, and its memory does not check.
+    pub fn memory(&self) -> Result<Option<Memory>, Damage> {
+        let Some(index) = &self.index else { return Ok(None) };
+        let block = MemoryBlock::of(&index.body)?;
+        let packed = block.packed(|id| self.comments.get(&id).map(String::as_str))?;
+        Memory::unpack(&packed).map(Some)
+    }
+
+    /// What people have set aside, of those whom the memory knows.
+    #[must_use]
+    pub fn closures(&self, memory: Option<&Memory>) -> Closures {
+        let entries = memory.iter().flat_map(|memory| memory.entries.values());
+        let people: BTreeSet<_> = entries.map(|entry| person_of(&entry.matter)).collect();
+        let set_aside = people.into_iter().filter_map(|person| {
+            let issue = self.people.get(&markers::person_key(&person))?;
+            Some((person, issue.set_aside()?))
+        });
+        Closures {
+            index: self.index.as_ref().and_then(Shown::set_aside),
+            people: set_aside.collect(),
+        }
+    }
+}

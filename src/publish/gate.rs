@@ -1,0 +1,112 @@
+//! The gate: whether this run fails the job.
+
+use super::memory::Memory;
+use super::observation::Observation;
+use crate::judge::Fingerprint;
+use crate::policy::Level;
+use chrono::NaiveDate;
+use std::collections::BTreeSet;
+
+/// Which open findings fail a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct FailOn {
+    /// Those of level error that the queue does not hold.
+    pub new: bool,
+    /// Those that stand for longer than they may.
+    pub overdue: bool,
+    /// All of level error.
+    pub any: bool,
+}
+
+impl FailOn {
+    /// Nothing fails.
+    pub const NONE: Self = Self { new: false, overdue: false, any: false };
+    /// What is new.
+    pub const NEW: Self = Self { new: true, ..Self::NONE };
+
+    /// Whether the queue must be known to tell.
+    #[must_use]
+    pub const fn needs_queue(self) -> bool {
+        self.new || self.overdue
+    }
+}
+
+/// What the gate says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Gate {
+    /// Nothing of what was to fail the run is there.
+    Passed,
+    /// Something is.
+    Failed,
+    /// Nothing was to fail the run, or nobody can tell what is new.
+    NotEvaluated,
+}
+
+impl Gate {
+    /// The word of the output `gate`.
+    #[must_use]
+    pub const fn id(self) -> &'static str {
+        match self {
+            Self::Passed => "passed",
+            Self::Failed => "failed",
+            Self::NotEvaluated => "not-evaluated",
+        }
+    }
+}
+
+/// Findings of a run, counted and named by what the queue knows of them.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Standing {
+    /// Open, of level error or warning.
+    pub open: Vec<Fingerprint>,
+    /// Open, of level error.
+    pub errors: usize,
+    /// Open, of level error, and not held by the queue.
+    pub new: Vec<Fingerprint>,
+    /// Open for longer than they may, as the queue counts.
+    pub overdue: usize,
+}
+
+impl Standing {
+    /// `memory` is the queue's before this run, `None` where there is no queue. `uncovered` are
+    /// findings that are open because this pull request takes their exemption away: they are known.
+    #[must_use]
+    pub fn of(
+        observation: &Observation,
+        memory: Option<&Memory>,
+        uncovered: &BTreeSet<Fingerprint>,
+        today: NaiveDate,
+        remedy_within_days: u32,
+    ) -> Self {
+        let mut standing = Self::default();
+        for (id, seen) in observation.findings.iter().filter(|(_, seen)| seen.needs_remedy()) {
+            standing.open.push(*id);
+            let entry = memory.and_then(|memory| memory.entries.get(id));
+            if seen.level == Level::Error {
+                standing.errors += 1;
+                let known = entry.is_some() || uncovered.contains(id);
+                if !known && memory.is_some() {
+                    standing.new.push(*id);
+                }
+            }
+            let due = entry.and_then(|entry| entry.due(remedy_within_days));
+            standing.overdue += usize::from(due.is_some_and(|due| due < today));
+        }
+        standing
+    }
+
+    /// What the gate says. Without a queue nobody knows what is new, unless a queue is required.
+    #[must_use]
+    pub fn gate(&self, fail_on: FailOn, has_queue: bool, require_queue: bool) -> Gate {
+        let fails = (fail_on.any && self.errors > 0)
+            || (fail_on.new && !self.new.is_empty())
+            || (fail_on.overdue && self.overdue > 0);
+        if fails || (require_queue && fail_on.needs_queue() && !has_queue) {
+            Gate::Failed
+        } else if fail_on == FailOn::NONE || (fail_on.needs_queue() && !has_queue) {
+            Gate::NotEvaluated
+        } else {
+            Gate::Passed
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! Audits × what GitHub shows → a plan → the remediation queue, the pull request's comment, the gate.
+//!
+//! Everything here is pure but `read` and `apply`, which ask GitHub and carry a plan out.
+
+pub mod board;
+pub mod gate;
+pub mod ledger;
+pub mod markers;
+pub mod memory;
+pub mod observation;
+pub mod plan;
+pub mod pull_request;
+mod view;

@@ -1,0 +1,219 @@
+//! Audit JSON of one or more runs → what the queue needs to know of it.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::inventory::{AccountId, CredentialKind, Form};
+use crate::judge::{Coverage, Fingerprint, Reference, Status};
+use crate::policy::{Level, Rule};
+use crate::report::json::v1;
+
+/// Evidence that is older may add findings and clears none.
+const LONGEST_AGE: TimeDelta = TimeDelta::hours(24);
+
+/// What was seen, of whichever accounts.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Observation {
+    /// The audited accounts.
+    pub accounts: BTreeMap<AccountId, Audited>,
+    /// What was found in them.
+    pub findings: BTreeMap<Fingerprint, Seen>,
+}
+
+/// One audited account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Audited {
+    /// The account's alias, where it is known.
+    pub alias: Option<String>,
+    /// When it was judged.
+    pub at: DateTime<Utc>,
+    /// The days after which a credential counted as stale.
+    pub stale_after_days: u32,
+    /// The tag that says until when a user is wanted.
+    pub expiry_tag: Option<String>,
+    /// How complete the evidence of each rule was; a rule that is not here was off.
+    pub coverage: BTreeMap<Rule, Coverage>,
+    /// Whether it was looked at live, not too long ago.
+    pub is_live: bool,
+}
+
+/// One finding.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seen {
+    /// What it is about.
+    pub matter: Matter,
+    /// The rule's level in that run.
+    pub level: Level,
+    /// Whether it stands.
+    pub status: Status,
+}
+
+/// What a finding is about, as people are shown it. It holds dates and no ages.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Matter {
+    /// The account.
+    pub account: AccountId,
+    /// The user's name.
+    pub user: String,
+    /// The rule.
+    pub rule: Rule,
+    /// The credential's kind; `None` for a verdict on the user.
+    pub kind: Option<CredentialKind>,
+    /// The slot of a key or certificate that the evidence shows no id of.
+    pub slot: Option<u8>,
+    /// The last four characters of the credential's id.
+    pub id_ending: Option<String>,
+    /// The date from which its days are counted, and what that is.
+    pub reference: Option<(Reference, DateTime<Utc>)>,
+    /// Who owns the user, by the user's tags.
+    pub owner: Option<String>,
+}
+
+/// An audit JSON that the queue cannot be fed with.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unusable {
+    /// A newer version made it, or it was tampered with.
+    #[error("its {member} `{text}` is not known to this version")]
+    Unknown {
+        /// The member of the JSON.
+        member: &'static str,
+        /// What it holds.
+        text: String,
+    },
+    /// Two audits of one account say different things.
+    #[error("account {0} is in another of the audits too: give one audit an account")]
+    Twice(AccountId),
+}
+
+impl Observation {
+    /// Joins audits of different accounts; `now` tells which of them are too old to clear anything.
+    ///
+    /// # Errors
+    /// [`Unusable`], with the index of the audit.
+    pub fn of(audits: &[v1::Audit], now: DateTime<Utc>) -> Result<Self, (usize, Unusable)> {
+        let mut joined = Self::default();
+        for (index, audit) in audits.iter().enumerate() {
+            joined.add(audit, now).map_err(|unusable| (index, unusable))?;
+        }
+        Ok(joined)
+    }
+
+    fn add(&mut self, audit: &v1::Audit, now: DateTime<Utc>) -> Result<(), Unusable> {
+        for account in &audit.accounts {
+            let id = known("account", &account.id, |text| text.parse().ok())?;
+            let audited = Audited::of(account, audit, now)?;
+            if self.accounts.insert(id, audited).is_some() {
+                return Err(Unusable::Twice(id));
+            }
+        }
+        for finding in &audit.findings {
+            let id = known("finding's id", &finding.id, |text| text.parse().ok())?;
+            self.findings.insert(id, Seen::of(finding)?);
+        }
+        Ok(())
+    }
+
+    /// Whether some rule's evidence was incomplete in some account.
+    #[must_use]
+    pub fn is_incomplete(&self) -> bool {
+        let coverage = self.accounts.values().flat_map(|it| it.coverage.values());
+        coverage.into_iter().any(|it| *it == Coverage::Incomplete)
+    }
+}
+
+impl Audited {
+    fn of(account: &v1::Account, audit: &v1::Audit, now: DateTime<Utc>) -> Result<Self, Unusable> {
+        let too_old = now - audit.generated_at > LONGEST_AGE;
+        let coverage = account.complete.iter().map(|(rule, coverage)| {
+            let rule = known("rule", rule, |text| text.parse().ok())?;
+            let coverage = known("coverage", coverage, Coverage::from_id)?;
+            let weakened = if too_old { coverage.max(Coverage::Snapshot) } else { coverage };
+            Ok((rule, weakened))
+        });
+        Ok(Self {
+            alias: account.alias.clone(),
+            at: audit.generated_at,
+            stale_after_days: audit.policy.stale_after_days,
+            expiry_tag: audit.policy.expiry_tag.clone(),
+            coverage: coverage.collect::<Result<_, _>>()?,
+            is_live: account.evidence == Form::Live.id() && !too_old,
+        })
+    }
+
+    /// Whether the evidence was such that a finding of this matter that is gone is cleared.
+    #[must_use]
+    pub fn may_clear(&self, matter: &Matter) -> bool {
+        match self.coverage.get(&matter.rule) {
+            Some(Coverage::Complete) => true,
+            // What a live audit leaves out of this rule are SSH keys of some users.
+            Some(Coverage::NotShown) => {
+                self.is_live
+                    && matter.rule == Rule::OldServiceCredential
+                    && matter.kind != Some(CredentialKind::SshKey)
+            }
+            _ => false,
+        }
+    }
+
+    /// What of the policy decides about a rule, as the memory keeps it.
+    #[must_use]
+    pub fn terms_of(&self, rule: Rule) -> String {
+        match rule {
+            Rule::ExpiredUser => self.expiry_tag.clone().unwrap_or_default(),
+            Rule::RootAccessKey
+            | Rule::UserWithoutCredentials
+            | Rule::UnrotatedAccessKey
+            | Rule::UnlistedUser => String::new(),
+            _ => self.stale_after_days.to_string(),
+        }
+    }
+}
+
+impl Seen {
+    fn of(finding: &v1::Finding) -> Result<Self, Unusable> {
+        let credential = finding.credential.as_ref();
+        let kind = credential
+            .map(|it| known("credential's kind", &it.kind, CredentialKind::from_id))
+            .transpose()?;
+        let reference = finding
+            .reference
+            .as_deref()
+            .map(|text| known("reference", text, Reference::from_id))
+            .transpose()?;
+        Ok(Self {
+            matter: Matter {
+                account: known("account", &finding.account, |text| text.parse().ok())?,
+                user: finding.user.clone(),
+                rule: known("rule", &finding.rule, |text| text.parse().ok())?,
+                kind,
+                slot: credential.and_then(|it| it.slot),
+                id_ending: credential.and_then(|it| it.id.clone()),
+                reference: reference.zip(finding.reference_date),
+                owner: finding.owner.clone(),
+            },
+            level: known("level", &finding.level, |text| text.parse().ok())?,
+            status: known("status", &finding.status, Status::from_id)?,
+        })
+    }
+
+    /// Whether it belongs into the queue.
+    #[must_use]
+    pub fn needs_remedy(&self) -> bool {
+        self.status == Status::Open && self.level >= Level::Warning
+    }
+
+    /// Whether the gate counts it.
+    #[must_use]
+    pub fn counts_for_gate(&self) -> bool {
+        self.status == Status::Open && self.level == Level::Error
+    }
+}
+
+fn known<T>(
+    member: &'static str,
+    text: &str,
+    parse: impl Fn(&str) -> Option<T>,
+) -> Result<T, Unusable> {
+    parse(text).ok_or_else(|| Unusable::Unknown { member, text: text.to_owned() })
+}

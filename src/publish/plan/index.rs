@@ -1,0 +1,231 @@
+//! The index: the queue's face and its memory.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use super::super::board::{Board, Shown};
+use super::super::ledger::{Ledger, Person, person_of};
+use super::super::markers::{self, MemoryBlock};
+use super::super::memory::{Entry, Memory, Packed};
+use super::super::view::{QueuePage, Rows};
+use super::{Change, LONGEST_BODY, Turn, Wanted, news, write_edit};
+use crate::judge::Fingerprint;
+use crate::report::{Page, TemplateError, page};
+
+/// The longest memory that stands in the index itself, in characters.
+pub const MOST_INLINE: usize = 20_000;
+/// The longest part of a memory that stands in a comment.
+pub const PART: usize = 55_000;
+/// The title of an index, unless another is given.
+const TITLE: &str = "IAM credentials to remedy";
+/// After how many days the line "last checked" is written anew, though nothing else has changed.
+const CHECKED_DAYS: i64 = 7;
+
+/// The index as it is to be. Its body is complete only once the numbers of the issues and comments
+/// that it names are known.
+#[derive(Debug, Clone)]
+pub struct IndexDraft {
+    /// The index that is there.
+    pub existing: Option<Shown>,
+    /// Whether the body is written; otherwise the state alone changes.
+    pub writes_body: bool,
+    /// The state, if it changes.
+    pub turn: Option<Turn>,
+    /// What is said.
+    pub comment: Option<String>,
+    /// The title of a new one.
+    pub title: String,
+    /// The labels of a new one.
+    pub labels: Vec<String>,
+    /// Who is assigned to a new one.
+    pub assignees: Vec<String>,
+    wanted: Wanted,
+    memory: Memory,
+    ticked: BTreeSet<Fingerprint>,
+    issues: BTreeMap<Person, u64>,
+}
+
+/// What is to be done about the index, behind the changes of users' issues; `None` if nothing.
+pub(super) fn plan(
+    board: &Board,
+    previous: Option<&Memory>,
+    ledger: &Ledger,
+    wanted: &Wanted,
+    changes: &[Change],
+) -> Result<Option<IndexDraft>, TemplateError> {
+    let mut draft = IndexDraft::new(board, ledger, wanted);
+    let entries = || draft.memory.entries.values();
+    let stands = entries().any(|entry| entry.open_since().is_some());
+    let calls = entries().any(Entry::calls_for_action);
+    let is_open = draft.existing.as_ref().is_none_or(|shown| shown.is_open);
+    draft.turn = match (is_open, stands, calls) {
+        (false, _, true) => Some(Turn::Reopen),
+        (true, false, _) => Some(Turn::Complete),
+        (true, true, false) => Some(Turn::SetAside),
+        _ => None,
+    };
+    let makes_issues = changes.iter().any(|it| matches!(it, Change::CreatePerson { .. }));
+    draft.writes_body = makes_issues || draft.differs(previous)?;
+    if draft.writes_body {
+        draft.memory.checked = wanted.today;
+        draft.memory.generation += 1;
+        draft.memory.forget(wanted.today);
+    }
+    // Whoever is told of a new issue needs no comment on it.
+    if draft.existing.is_some() {
+        draft.comment = news(ledger, &draft.rows(), wanted)?;
+        if draft.comment.is_none() && draft.turn == Some(Turn::Reopen) {
+            draft.comment = Some(page(Page::StillOpen, wanted.language, ())?);
+        }
+    }
+    let acts = draft.writes_body || draft.turn.is_some() || draft.comment.is_some();
+    Ok(acts.then_some(draft))
+}
+
+impl IndexDraft {
+    fn new(board: &Board, ledger: &Ledger, wanted: &Wanted) -> Self {
+        let people = ledger.memory.entries.values().map(|entry| person_of(&entry.matter));
+        let people: BTreeSet<_> = people.collect();
+        let number = |person: Person| {
+            let shown = board.people.get(&markers::person_key(&person))?;
+            Some((person, shown.number))
+        };
+        let issues = if wanted.per_user {
+            people.into_iter().filter_map(number).collect()
+        } else {
+            BTreeMap::new()
+        };
+        Self {
+            existing: board.index.clone(),
+            writes_body: false,
+            turn: None,
+            comment: None,
+            title: wanted.title.clone().unwrap_or_else(|| TITLE.to_owned()),
+            labels: wanted.all_labels(),
+            assignees: wanted.assignees.clone(),
+            wanted: wanted.clone(),
+            memory: ledger.memory.clone(),
+            ticked: board.index.as_ref().map_or_else(BTreeSet::new, |it| markers::ticked(&it.body)),
+            issues,
+        }
+    }
+
+    /// Whether the index must be written: it says something else, or said it too long ago.
+    fn differs(&self, previous: Option<&Memory>) -> Result<bool, TemplateError> {
+        let (Some(previous), Some(existing)) = (previous, &self.existing) else { return Ok(true) };
+        let age = (self.wanted.today - previous.checked).num_days();
+        if age > CHECKED_DAYS || !previous.says_the_same(&self.memory) {
+            return Ok(true);
+        }
+        // The same page, with the same room beside it for the memory.
+        let block = MemoryBlock::of(&existing.body).ok();
+        let room = block.map_or(0, |block| block.written().len());
+        let shown = markers::visible_part(&existing.body);
+        Ok(self.visible(&self.issues, room)? != shown)
+    }
+
+    /// The memory as it will stand, and whether it needs comments of its own.
+    #[must_use]
+    pub fn packed(&self) -> Packed {
+        self.memory.pack()
+    }
+
+    /// An empty memory: what an index starts with whose memory needs comments that are not there
+    /// yet. A run that ends before they are leaves a queue that knows nothing, and no damage.
+    #[must_use]
+    pub fn packed_empty(&self) -> Packed {
+        Memory::new(self.wanted.today).pack()
+    }
+
+    /// A comment that holds a part of the memory.
+    ///
+    /// # Errors
+    /// [`TemplateError`] when its page cannot be rendered.
+    pub fn part(&self, text: &str) -> Result<String, TemplateError> {
+        let page = page(Page::MemoryPart, self.wanted.language, ())?;
+        Ok(markers::part(page.trim_end(), text))
+    }
+
+    /// The whole body. `more_issues` are those that were made since this was planned.
+    ///
+    /// # Errors
+    /// [`TemplateError`] when the page cannot be rendered.
+    pub fn body(
+        &self,
+        more_issues: &BTreeMap<Person, u64>,
+        block: &MemoryBlock,
+    ) -> Result<String, TemplateError> {
+        let mut issues = self.issues.clone();
+        issues.extend(more_issues.iter().map(|(person, number)| (person.clone(), *number)));
+        let block = block.written();
+        Ok(format!("{}\n\n{block}", self.visible(&issues, block.len())?))
+    }
+
+    /// What people are shown, beside a memory of so many bytes: as many rows as there is room for.
+    fn visible(
+        &self,
+        issues: &BTreeMap<Person, u64>,
+        room: usize,
+    ) -> Result<String, TemplateError> {
+        let queue_page = QueuePage {
+            rows: Rows { issues, ..self.rows() },
+            observed_now: &self.wanted.observed_now,
+            per_user: self.wanted.per_user,
+        };
+        let marker = markers::index(&self.wanted.queue);
+        let render = |rows: usize| {
+            let text = page(Page::Queue, self.wanted.language, queue_page.view(rows))?;
+            Ok(format!("{marker}\n{}", text.trim_end()))
+        };
+        let longest = LONGEST_BODY.saturating_sub(room + 2);
+        fitting(queue_page.most_rows(), longest, render)
+    }
+
+    fn rows(&self) -> Rows<'_> {
+        Rows {
+            memory: &self.memory,
+            remedy_within_days: self.wanted.remedy_within_days,
+            ticked: &self.ticked,
+            issues: &self.issues,
+        }
+    }
+}
+
+/// The page with the most rows that is not longer than `longest` bytes.
+fn fitting(
+    rows: usize,
+    longest: usize,
+    render: impl Fn(usize) -> Result<String, TemplateError>,
+) -> Result<String, TemplateError> {
+    let whole = render(rows)?;
+    if whole.len() <= longest {
+        return Ok(whole);
+    }
+    let (mut fits, mut too_many, mut best) = (0, rows, render(0)?);
+    while too_many - fits > 1 {
+        let middle = usize::midpoint(fits, too_many);
+        let text = render(middle)?;
+        if text.len() <= longest {
+            (fits, best) = (middle, text);
+        } else {
+            too_many = middle;
+        }
+    }
+    Ok(best)
+}
+
+impl fmt::Display for IndexDraft {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let open = self.memory.open().count();
+        match &self.existing {
+            None => {
+                write!(f, "create issue {:?}, the index: {open} open", self.title)?;
+                if self.turn == Some(Turn::Complete) { write!(f, "; and close it") } else { Ok(()) }
+            }
+            Some(shown) => {
+                let what = format!("issue #{}, the index: {open} open", shown.number);
+                write_edit(f, &what, self.writes_body, self.turn, self.comment.is_some())
+            }
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! Pages of Markdown other than the report: what the queue and pull requests show.
+
+use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
+use minijinja::Value;
+use serde::Serialize;
+
+use super::Language;
+use super::escape::harmless;
+use super::markdown::{TemplateError, render_page};
+use crate::identity::Repository;
+use crate::inventory::AccountId;
+use crate::judge::Fingerprint;
+use crate::policy::Rule;
+
+/// A page, by its template.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Page {
+    /// The index of the queue.
+    Queue,
+    /// The issue of one user.
+    Person,
+    /// The comment that tells what has happened.
+    News,
+    /// The comment on a pull request.
+    PullRequest,
+    /// What stands in a job's summary beside the report.
+    Summary,
+    /// The comment on an issue that was closed although something stands.
+    StillOpen,
+    /// The comment on an issue that a parallel run made as well.
+    Twin,
+    /// A comment that holds a part of the memory.
+    MemoryPart,
+}
+
+impl Page {
+    pub(super) const fn template(self) -> &'static str {
+        match self {
+            Self::Queue => "queue.md.j2",
+            Self::Person => "queue_person.md.j2",
+            Self::News => "queue_news.md.j2",
+            Self::PullRequest => "pull_request.md.j2",
+            Self::Summary => "summary.md.j2",
+            Self::StillOpen => "queue_still_open.md.j2",
+            Self::Twin => "queue_twin.md.j2",
+            Self::MemoryPart => "queue_memory_part.md.j2",
+        }
+    }
+}
+
+/// Renders a page, ending with one line feed. The context's texts are printed as code spans; what is
+/// to stand as it is must be [`Plain`].
+///
+/// # Errors
+/// [`TemplateError`] when template and context do not fit each other.
+pub fn page(
+    page: Page,
+    language: Language,
+    context: impl Serialize,
+) -> Result<String, TemplateError> {
+    render_page(page, language, context)
+}
+
+/// A text that is harmless in Markdown as it is: a date, a number, the name of a rule.
+#[derive(Debug, Clone, Serialize)]
+pub struct Plain(Value);
+
+impl Plain {
+    /// A day.
+    #[must_use]
+    pub fn day(day: NaiveDate) -> Self {
+        Self(harmless(day))
+    }
+
+    /// A moment, to the minute.
+    #[must_use]
+    pub fn moment(moment: DateTime<Utc>) -> Self {
+        Self(harmless(moment.format("%Y-%m-%d %H:%M UTC")))
+    }
+
+    /// A moment, to the second, as RFC 3339 has it.
+    #[must_use]
+    pub fn instant(moment: DateTime<Utc>) -> Self {
+        Self(harmless(moment.to_rfc3339_opts(SecondsFormat::Secs, true)))
+    }
+
+    /// An account.
+    #[must_use]
+    pub fn account(account: AccountId) -> Self {
+        Self(harmless(account))
+    }
+
+    /// A rule.
+    #[must_use]
+    pub fn rule(rule: Rule) -> Self {
+        Self(harmless(rule))
+    }
+
+    /// A finding's id.
+    #[must_use]
+    pub fn id(id: Fingerprint) -> Self {
+        Self(harmless(id))
+    }
+
+    /// What stands behind a finding's row in an issue, where people do not see it.
+    #[must_use]
+    pub fn row_marker(id: Fingerprint) -> Self {
+        Self(harmless(format_args!("<!-- f:{id} -->")))
+    }
+
+    /// An issue, as GitHub links it: with its repository where that is another.
+    #[must_use]
+    pub fn issue(repository: Option<&Repository>, number: u64) -> Self {
+        Self(match repository {
+            Some(repository) => harmless(format_args!("{repository}#{number}")),
+            None => harmless(format_args!("#{number}")),
+        })
+    }
+
+    /// The page of a workflow run.
+    #[must_use]
+    pub fn run(server_url: &str, repository: &Repository, id: u64) -> Self {
+        Self(harmless(format_args!("{server_url}/{repository}/actions/runs/{id}")))
+    }
+}
