@@ -1,10 +1,15 @@
-//! The GitHub Actions runner's contract.
+//! The GitHub Actions runner's contract: what it hands over, and what it takes back.
 
+pub mod files;
 pub mod oidc;
 
 /// Whether we run in a job of GitHub Actions.
 #[must_use]
 pub fn is_present() -> bool {
+    is_set_by_the_runner(&variable)
+}
+
+fn is_set_by_the_runner(variable: &dyn Fn(&str) -> Option<String>) -> bool {
     variable("GITHUB_ACTIONS").is_some_and(|value| value == "true")
 }
 
@@ -12,4 +17,9 @@ pub fn is_present() -> bool {
 #[expect(clippy::disallowed_methods, reason = "the runner speaks through the environment")]
 fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// 128 bits of chance in hexadecimal digits, which a text that was written before cannot foresee.
+fn token() -> String {
+    format!("{:032x}", fastrand::u128(..))
 }
