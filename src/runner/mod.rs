@@ -1,6 +1,9 @@
 //! The GitHub Actions runner's contract: what it hands over, and what it takes back.
 
+pub mod command;
 pub mod files;
+mod inert;
+pub mod log;
 pub mod oidc;
 
 /// Whether we run in a job of GitHub Actions.
