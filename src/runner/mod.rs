@@ -3,6 +3,7 @@
 pub mod command;
 pub mod files;
 mod inert;
+pub mod inputs;
 pub mod log;
 pub mod oidc;
 
