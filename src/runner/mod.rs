@@ -1,9 +1,18 @@
 //! The GitHub Actions runner's contract: what it hands over, and what it takes back.
+//!
+//! It hands over [`inputs`], the [`job`] with its [`event`], and [`oidc`] tokens. It takes back
+//! outputs and a summary through [`files`], and [`command`]s through the [`log`]. The environment is
+//! read in small functions named `from_environment`; what they make of it takes values.
+//!
+//! Sources: "Workflow commands for GitHub Actions", "Metadata syntax for GitHub Actions" and
+//! "Variables reference", GitHub documentation.
 
 pub mod command;
+pub mod event;
 pub mod files;
 mod inert;
 pub mod inputs;
+pub mod job;
 pub mod log;
 pub mod oidc;
 
