@@ -1,10 +1,28 @@
-//! The GitHub Actions runner's contract.
+//! The GitHub Actions runner's contract: what it hands over, and what it takes back.
+//!
+//! It hands over [`inputs`], the [`job`] with its [`event`], and [`oidc`] tokens. It takes back
+//! outputs and a summary through [`files`], and [`command`]s through the [`log`]. The environment is
+//! read in small functions named `from_environment`; what they make of it takes values.
+//!
+//! Sources: "Workflow commands for GitHub Actions", "Metadata syntax for GitHub Actions" and
+//! "Variables reference", GitHub documentation.
 
+pub mod command;
+pub mod event;
+pub mod files;
+mod inert;
+pub mod inputs;
+pub mod job;
+pub mod log;
 pub mod oidc;
 
 /// Whether we run in a job of GitHub Actions.
 #[must_use]
 pub fn is_present() -> bool {
+    is_set_by_the_runner(&variable)
+}
+
+fn is_set_by_the_runner(variable: &dyn Fn(&str) -> Option<String>) -> bool {
     variable("GITHUB_ACTIONS").is_some_and(|value| value == "true")
 }
 
@@ -12,4 +30,9 @@ pub fn is_present() -> bool {
 #[expect(clippy::disallowed_methods, reason = "the runner speaks through the environment")]
 fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// 128 bits of chance in hexadecimal digits, which a text that was written before cannot foresee.
+fn token() -> String {
+    format!("{:032x}", fastrand::u128(..))
 }

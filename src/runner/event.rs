@@ -1,0 +1,293 @@
+//! What happened: the webhook payload of the event that started the job.
+//!
+//! Source: "Webhook events and payloads" and "Events that trigger workflows", GitHub
+//! documentation. Only what is needed is read, and what is missing or odd is `None`: a `schedule`
+//! event has hardly anything.
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
+
+/// The parts of an event that a run depends on.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Payload {
+    /// The branch that schedules run on.
+    pub default_branch: Option<String>,
+    /// Who sees the repository; `None` is not known, and no reason to take it for private.
+    pub visibility: Option<Visibility>,
+    /// The pull request that the event is about.
+    pub pull_request: Option<PullRequest>,
+}
+
+/// Who sees a repository.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Visibility {
+    /// Everybody.
+    Public,
+    /// The members of the enterprise.
+    Internal,
+    /// Those who were given access.
+    Private,
+}
+
+/// A pull request, as it was when the event happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PullRequest {
+    /// Its number in the base repository.
+    pub number: u64,
+    /// The newest commit that it wants to merge.
+    pub head_sha: String,
+    /// The newest commit of the branch into which it wants to merge; not the merge base.
+    pub base_sha: String,
+    /// The name of that branch.
+    pub base_ref: String,
+    /// `owner/name` of the repository it comes from; `None` where a fork was deleted.
+    pub head_repository: Option<String>,
+    /// `owner/name` of the repository it goes to.
+    pub base_repository: String,
+    /// The login of whoever opened it; `None` where the account was deleted.
+    pub author: Option<String>,
+    /// Whether it is not ready for review.
+    pub draft: bool,
+}
+
+impl Payload {
+    /// Reads the event file.
+    ///
+    /// # Errors
+    /// When it is no JSON; the error names the line and repeats nothing.
+    pub fn read(json: &[u8]) -> Result<Self, serde_json::Error> {
+        let event: Value = serde_json::from_slice(json)?;
+        let event = Event::deserialize(event).unwrap_or_default();
+        let repository = event.repository.unwrap_or_default();
+        Ok(Self {
+            visibility: repository.seen_by(),
+            default_branch: repository.default_branch,
+            pull_request: event.pull_request.map(PullRequest::from),
+        })
+    }
+}
+
+impl PullRequest {
+    /// Whether it comes from another repository, or from one that is not known. Such a run has no
+    /// OIDC token and no token that writes.
+    #[must_use]
+    pub fn is_fork(&self) -> bool {
+        let is_base = |head: &String| head.eq_ignore_ascii_case(&self.base_repository);
+        !self.head_repository.as_ref().is_some_and(is_base)
+    }
+
+    /// Whether Dependabot opened it. Such a run may have no secrets and no token that writes.
+    #[must_use]
+    pub fn is_dependabot(&self) -> bool {
+        self.author.as_deref() == Some("dependabot[bot]")
+    }
+}
+
+/// The payload as it stands in the file.
+#[derive(Deserialize, Default)]
+struct Event {
+    #[serde(default, deserialize_with = "if_readable")]
+    repository: Option<Repository>,
+    #[serde(default, deserialize_with = "if_readable")]
+    pull_request: Option<RawPullRequest>,
+}
+
+#[derive(Deserialize, Default)]
+struct Repository {
+    #[serde(default, deserialize_with = "if_readable")]
+    default_branch: Option<String>,
+    #[serde(default, deserialize_with = "if_readable")]
+    visibility: Option<String>,
+    #[serde(default, deserialize_with = "if_readable")]
+    private: Option<bool>,
+}
+
+#[derive(Deserialize)]
+struct RawPullRequest {
+    number: u64,
+    head: Head,
+    base: Base,
+    #[serde(default, deserialize_with = "if_readable")]
+    user: Option<User>,
+    #[serde(default, deserialize_with = "if_readable")]
+    draft: Option<bool>,
+}
+
+#[derive(Deserialize)]
+struct Head {
+    sha: String,
+    #[serde(default, deserialize_with = "if_readable")]
+    repo: Option<Named>,
+}
+
+#[derive(Deserialize)]
+struct Base {
+    sha: String,
+    #[serde(rename = "ref")]
+    branch: String,
+    repo: Named,
+}
+
+#[derive(Deserialize)]
+struct Named {
+    full_name: String,
+}
+
+#[derive(Deserialize)]
+struct User {
+    login: String,
+}
+
+/// The value, or `None` where it is another kind of thing.
+fn if_readable<'de, T, D>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    T: DeserializeOwned,
+    D: Deserializer<'de>,
+{
+    Ok(T::deserialize(Value::deserialize(deserializer)?).ok())
+}
+
+impl Repository {
+    /// Older servers say only whether it is private, which there includes internal ones.
+    fn seen_by(&self) -> Option<Visibility> {
+        match (self.visibility.as_deref(), self.private) {
+            (Some("public"), _) | (_, Some(false)) => Some(Visibility::Public),
+            (Some("internal"), _) => Some(Visibility::Internal),
+            (Some("private"), _) | (_, Some(true)) => Some(Visibility::Private),
+            (_, None) => None,
+        }
+    }
+}
+
+impl From<RawPullRequest> for PullRequest {
+    fn from(raw: RawPullRequest) -> Self {
+        Self {
+            number: raw.number,
+            head_sha: raw.head.sha,
+            base_sha: raw.base.sha,
+            base_ref: raw.base.branch,
+            head_repository: raw.head.repo.map(|repository| repository.full_name),
+            base_repository: raw.base.repo.full_name,
+            author: raw.user.map(|user| user.login),
+            draft: raw.draft.unwrap_or_default(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn payload(event: &Value) -> Payload {
+        Payload::read(event.to_string().as_bytes()).unwrap()
+    }
+
+    /// An event of a pull request within the repository.
+    fn opened() -> Value {
+        json!({
+            "action": "opened",
+            "repository": { "full_name": "acme/infra", "default_branch": "trunk", "private": true },
+            "pull_request": {
+                "number": 12,
+                "draft": true,
+                "user": { "login": "alice", "id": 1 },
+                "head": { "sha": "aaaa", "ref": "feature", "repo": { "full_name": "acme/infra" } },
+                "base": { "sha": "bbbb", "ref": "trunk", "repo": { "full_name": "acme/infra" } },
+            },
+        })
+    }
+
+    #[test]
+    fn a_pull_request_is_read() {
+        let expected = PullRequest {
+            number: 12,
+            head_sha: "aaaa".to_owned(),
+            base_sha: "bbbb".to_owned(),
+            base_ref: "trunk".to_owned(),
+            head_repository: Some("acme/infra".to_owned()),
+            base_repository: "acme/infra".to_owned(),
+            author: Some("alice".to_owned()),
+            draft: true,
+        };
+        let payload = payload(&opened());
+        assert_eq!(payload.default_branch.as_deref(), Some("trunk"));
+        assert!(!expected.is_fork() && !expected.is_dependabot());
+        assert_eq!(payload.pull_request, Some(expected));
+    }
+
+    #[test]
+    fn a_pull_request_of_another_or_a_deleted_repository_is_a_forks() {
+        for (head, is_fork) in [
+            (json!({ "full_name": "mallory/infra" }), true),
+            (json!({ "full_name": "acme/infra-2" }), true),
+            (json!(null), true),
+            (json!({}), true),
+            (json!({ "full_name": "Acme/Infra" }), false),
+        ] {
+            let mut event = opened();
+            event["pull_request"]["head"]["repo"] = head.clone();
+            assert_eq!(payload(&event).pull_request.unwrap().is_fork(), is_fork, "{head}");
+        }
+    }
+
+    #[test]
+    fn dependabot_is_known_by_its_name() {
+        for (user, is_dependabot) in [
+            (json!({ "login": "dependabot[bot]" }), true),
+            (json!({ "login": "dependabot" }), false),
+            (json!(null), false),
+        ] {
+            let mut event = opened();
+            event["pull_request"]["user"] = user.clone();
+            let pull_request = payload(&event).pull_request.unwrap();
+            assert_eq!(pull_request.is_dependabot(), is_dependabot, "{user}");
+        }
+    }
+
+    #[test]
+    fn who_sees_the_repository_is_known_or_not_guessed() {
+        use Visibility::{Internal, Private, Public};
+        for (repository, visibility) in [
+            (json!({ "visibility": "public", "private": false }), Some(Public)),
+            (json!({ "visibility": "internal", "private": true }), Some(Internal)),
+            (json!({ "visibility": "private", "private": true }), Some(Private)),
+            (json!({ "private": true }), Some(Private)),
+            (json!({ "private": false }), Some(Public)),
+            (json!({ "visibility": "secret", "private": true }), Some(Private)),
+            // Of two answers that differ, the one that publishes less.
+            (json!({ "visibility": "private", "private": false }), Some(Public)),
+            (json!({ "visibility": "secret" }), None),
+            (json!({ "visibility": 1, "private": "true" }), None),
+            (json!({}), None),
+            (json!(null), None),
+        ] {
+            let event = json!({ "repository": repository });
+            assert_eq!(payload(&event).visibility, visibility, "{repository}");
+        }
+    }
+
+    #[test]
+    fn what_is_missing_or_odd_is_none_and_hides_nothing_else() {
+        let schedule = json!({ "schedule": "0 6 * * 1" });
+        assert_eq!(payload(&schedule), Payload::default());
+        assert_eq!(payload(&json!([])), Payload::default());
+        for (part, value) in
+            [("number", json!("12")), ("head", json!(null)), ("base", json!({ "sha": "bbbb" }))]
+        {
+            let mut event = opened();
+            event["pull_request"][part] = value;
+            let payload = payload(&event);
+            assert_eq!(payload.pull_request, None, "{part}");
+            assert_eq!(payload.default_branch.as_deref(), Some("trunk"), "{part}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_no_json_is_an_error() {
+        assert!(Payload::read(b"").is_err());
+        assert!(Payload::read(b"{\"repository\":").is_err());
+    }
+}

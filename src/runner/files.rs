@@ -1,0 +1,273 @@
+//! The files through which a step hands over its outputs and its summary, and whose files are.
+//!
+//! Source: "Workflow commands for GitHub Actions", GitHub documentation. The runner makes the files
+//! and names them in the environment; outside of Actions there are none, and nothing is written.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+/// The longest summary of a step, in bytes. A longer one the runner drops whole.
+pub const LONGEST_SUMMARY: usize = 1_048_576;
+
+const OUTPUTS: &str = "GITHUB_OUTPUT";
+const SUMMARY: &str = "GITHUB_STEP_SUMMARY";
+
+/// The step's outputs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outputs {
+    path: PathBuf,
+}
+
+/// The step's summary, in Markdown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Summary {
+    path: PathBuf,
+}
+
+/// Why a file of the runner was not written.
+#[derive(Debug, thiserror::Error)]
+pub enum FileError {
+    /// It cannot be appended to.
+    #[error("{} ({variable}) cannot be written: {reason}{}", path.display(), hint(reason))]
+    Unwritable {
+        /// The file.
+        path: PathBuf,
+        /// The variable that names it.
+        variable: &'static str,
+        /// What came of it.
+        reason: io::Error,
+    },
+    /// The summary would become too long.
+    #[error(
+        "the summary in {} ({SUMMARY}) would be {bytes} bytes long, and the runner drops one of \
+         more than {LONGEST_SUMMARY}; write less of it",
+        path.display()
+    )]
+    TooLong {
+        /// The file.
+        path: PathBuf,
+        /// How long the summary would be.
+        bytes: usize,
+    },
+}
+
+impl Outputs {
+    /// The file that the environment names; `None` where it names none.
+    #[must_use]
+    pub fn from_environment() -> Option<Self> {
+        super::variable(OUTPUTS).map(|path| Self { path: path.into() })
+    }
+
+    /// Appends outputs, each a name and its value. The value may be anybody's text: it stands
+    /// between lines of chance that it does not hold.
+    ///
+    /// # Errors
+    /// [`FileError`] when the file cannot be written.
+    pub fn append(&self, outputs: &[(&'static str, &str)]) -> Result<(), FileError> {
+        let text: String = outputs.iter().map(|(name, value)| output(name, value)).collect();
+        let appended = opened(&self.path).and_then(|mut file| file.write_all(text.as_bytes()));
+        appended.map_err(|reason| unwritable(OUTPUTS, &self.path, reason))
+    }
+}
+
+impl Summary {
+    /// The file that the environment names; `None` where it names none.
+    #[must_use]
+    pub fn from_environment() -> Option<Self> {
+        super::variable(SUMMARY).map(|path| Self { path: path.into() })
+    }
+
+    /// How many bytes may still be appended.
+    ///
+    /// # Errors
+    /// [`FileError`] when the file cannot be written, which is found out early here.
+    pub fn room(&self) -> Result<usize, FileError> {
+        let held = opened(&self.path).and_then(|file| length(&file));
+        let held = held.map_err(|reason| unwritable(SUMMARY, &self.path, reason))?;
+        Ok(LONGEST_SUMMARY.saturating_sub(held))
+    }
+
+    /// Appends Markdown, all of it or nothing.
+    ///
+    /// # Errors
+    /// [`FileError`] when there is no room for it or the file cannot be written.
+    pub fn append(&self, markdown: &str) -> Result<(), FileError> {
+        let unwritable = |reason| unwritable(SUMMARY, &self.path, reason);
+        let mut file = opened(&self.path).map_err(unwritable)?;
+        let bytes = length(&file).map_err(unwritable)?.saturating_add(markdown.len());
+        if bytes > LONGEST_SUMMARY {
+            return Err(FileError::TooLong { path: self.path.clone(), bytes });
+        }
+        file.write_all(markdown.as_bytes()).map_err(unwritable)
+    }
+}
+
+/// Gives files and folders that were made in a folder to whom the folder belongs. A container
+/// makes them as root, and the steps behind it could not touch them. A link itself is given, never
+/// what it leads to.
+///
+/// # Errors
+/// When a file is not there or must not be given away.
+#[cfg(unix)]
+pub fn give_to_owner_of(folder: &Path, files: &[&Path]) -> io::Result<()> {
+    use std::os::unix::fs::{MetadataExt as _, lchown};
+    let owner = folder.metadata()?;
+    for file in files {
+        let made = file.symlink_metadata()?;
+        if (made.uid(), made.gid()) != (owner.uid(), owner.gid()) {
+            lchown(file, Some(owner.uid()), Some(owner.gid()))?;
+        }
+    }
+    Ok(())
+}
+
+/// Files have no owner of this kind here.
+///
+/// # Errors
+/// None.
+#[cfg(not(unix))]
+pub fn give_to_owner_of(_folder: &Path, _files: &[&Path]) -> io::Result<()> {
+    Ok(())
+}
+
+fn output(name: &str, value: &str) -> String {
+    let mut delimiter = super::token();
+    while value.contains(&delimiter) {
+        delimiter = super::token();
+    }
+    format!("{name}<<{delimiter}\n{value}\n{delimiter}\n")
+}
+
+fn opened(path: &Path) -> io::Result<File> {
+    OpenOptions::new().append(true).create(true).open(path)
+}
+
+fn length(file: &File) -> io::Result<usize> {
+    // What is longer than can be said is too long anyway.
+    Ok(usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX))
+}
+
+fn unwritable(variable: &'static str, path: &Path, reason: io::Error) -> FileError {
+    FileError::Unwritable { path: path.to_path_buf(), variable, reason }
+}
+
+fn hint(reason: &io::Error) -> &'static str {
+    match reason.kind() {
+        io::ErrorKind::PermissionDenied => {
+            "; the runner's files belong to another user, so the container has to run as root"
+        }
+        io::ErrorKind::NotFound => {
+            "; where a container runs outside of the runner's hands, mount the file's folder there"
+        }
+        _ => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use tempfile::NamedTempFile;
+
+    use super::*;
+
+    /// Reads a file of outputs as the runner does: `name<<DELIMITER`, lines, the delimiter alone.
+    fn read_back(text: &str) -> Vec<(String, String)> {
+        let (mut lines, mut outputs) = (text.split('\n'), Vec::new());
+        while let Some((name, delimiter)) = lines.next().and_then(|line| line.split_once("<<")) {
+            let value: Vec<_> = lines.by_ref().take_while(|line| *line != delimiter).collect();
+            outputs.push((name.to_owned(), value.join("\n")));
+        }
+        outputs
+    }
+
+    fn summary(held: usize) -> (NamedTempFile, Summary) {
+        let mut file = NamedTempFile::new().unwrap();
+        file.write_all(&vec![b'x'; held]).unwrap();
+        let path = file.path().to_path_buf();
+        (file, Summary { path })
+    }
+
+    #[test]
+    fn outputs_are_read_back_as_they_were_whatever_is_in_them() {
+        let file = NamedTempFile::new().unwrap();
+        let outputs = Outputs { path: file.path().to_path_buf() };
+        let values = [
+            ("result", "stale"),
+            ("empty", ""),
+            ("report", "a\n\nb\n"),
+            ("hostile", "x\nEOF\nresult=clean\nresult<<EOF\nclean\nEOF\n"),
+        ];
+        outputs.append(&values[..1]).unwrap();
+        outputs.append(&values[1..]).unwrap();
+        let expected = values.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        assert_eq!(read_back(&fs::read_to_string(file.path()).unwrap()), expected);
+    }
+
+    #[test]
+    fn every_output_has_a_delimiter_of_its_own() {
+        let (one, other) = (output("a", "x"), output("a", "x"));
+        assert_ne!(one, other);
+        assert_eq!(one.len(), "a<<\nx\n\n".len() + 2 * 32);
+    }
+
+    #[test]
+    fn a_summary_is_appended_to_what_is_there() {
+        let (file, summary) = summary(3);
+        summary.append("# Report\n").unwrap();
+        summary.append("more\n").unwrap();
+        assert_eq!(fs::read_to_string(file.path()).unwrap(), "xxx# Report\nmore\n");
+        assert_eq!(summary.room().unwrap(), LONGEST_SUMMARY - 17);
+    }
+
+    #[test]
+    fn a_summary_that_the_runner_would_drop_is_refused_whole() {
+        let (file, summary) = summary(LONGEST_SUMMARY - 2);
+        let error = summary.append("abc").unwrap_err().to_string();
+        assert!(error.contains("would be 1048577 bytes long"), "{error}");
+        assert_eq!(file.path().metadata().unwrap().len(), 1_048_574);
+        summary.append("ab").unwrap();
+        assert_eq!(summary.room().unwrap(), 0);
+        assert!(summary.append("a").is_err());
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_written_is_named_with_its_variable_and_what_to_do() {
+        let path: PathBuf = "/nowhere/at/all".into();
+        let error = Outputs { path: path.clone() }.append(&[("a", "b")]).unwrap_err().to_string();
+        assert!(error.starts_with("/nowhere/at/all (GITHUB_OUTPUT) cannot be written: "));
+        assert!(error.ends_with("mount the file's folder there"), "{error}");
+        for error in [
+            Summary { path: path.clone() }.append("a").unwrap_err(),
+            Summary { path: path.clone() }.room().unwrap_err(),
+        ] {
+            assert!(error.to_string().starts_with("/nowhere/at/all (GITHUB_STEP_SUMMARY) cannot"));
+        }
+        let denied = unwritable(OUTPUTS, &path, io::ErrorKind::PermissionDenied.into());
+        assert!(denied.to_string().ends_with("so the container has to run as root"), "{denied}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_was_made_in_a_folder_belongs_to_the_folders_owner() {
+        use std::os::unix::fs::{MetadataExt as _, chown, symlink};
+        let folder = tempfile::tempdir().unwrap();
+        let (made, link) = (folder.path().join("report.md"), folder.path().join("link"));
+        let foreign = NamedTempFile::new().unwrap();
+        File::create(&made).unwrap();
+        symlink(foreign.path(), &link).unwrap();
+        // Only root gives away; everybody else's files are the folder's owner's already.
+        let is_given = chown(folder.path(), Some(4_711), Some(4_712)).is_ok();
+        give_to_owner_of(folder.path(), &[&made, &link]).unwrap();
+        let owner = |path: &Path| {
+            let metadata = path.symlink_metadata().unwrap();
+            (metadata.uid(), metadata.gid())
+        };
+        let expected = owner(folder.path());
+        assert_eq!((owner(&made), owner(&link)), (expected, expected));
+        assert_eq!(is_given, expected == (4_711, 4_712));
+        assert_ne!(owner(foreign.path()), (4_711, 4_712));
+        assert!(give_to_owner_of(folder.path(), &[&folder.path().join("none")]).is_err());
+    }
+}

@@ -1,0 +1,149 @@
+//! Text in which the runner finds no workflow command.
+//!
+//! The runner takes a line for a command that begins with `::` behind white space, or that holds
+//! `##[` anywhere (`ActionCommand` of actions/runner). It compares by the rules of a culture, which
+//! pass over zero-width characters, so that `:\u{200b}:` may count as `::`. Here only ASCII parts
+//! what would be a command: other characters neither end a line's start nor part the signs.
+//!
+//! A command is broken by a backslash before its last sign, `:\:` and `##\[`, which people see and
+//! can take away again. It needs no look ahead, so the text may come in pieces of any size.
+
+use std::fmt::Write as _;
+
+/// Breaks commands in a text that comes character by character.
+#[derive(Debug, Default)]
+pub(super) struct Breaker {
+    start: Start,
+    /// How many `#` stand in a row just here.
+    hashes: usize,
+    /// A carriage return was pushed and not shown yet: with a line feed it is the end of a line.
+    carriage_return: bool,
+    is_within_line: bool,
+}
+
+/// How much of `::` a line has begun with.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Start {
+    /// White space at most.
+    #[default]
+    Blank,
+    /// One colon.
+    Colon,
+    /// The line begins otherwise.
+    Past,
+}
+
+impl Breaker {
+    /// Appends the character to what is shown. Control characters become visible: they move the
+    /// cursor, and a carriage return begins a line for the runner.
+    pub(super) fn push(&mut self, character: char, shown: &mut String) {
+        if character == '\n' {
+            *self = Self::default();
+            shown.push('\n');
+            return;
+        }
+        self.settle(shown);
+        self.is_within_line = true;
+        match character {
+            '\r' => self.carriage_return = true,
+            '\t' => self.put(character, shown),
+            _ if character.is_control() => self.put_code_point(character, shown),
+            _ => self.put(character, shown),
+        }
+    }
+
+    /// Shows a carriage return that no line feed followed.
+    pub(super) fn settle(&mut self, shown: &mut String) {
+        if std::mem::take(&mut self.carriage_return) {
+            self.put_code_point('\r', shown);
+        }
+    }
+
+    /// Whether the line that was begun has no end yet.
+    pub(super) const fn is_within_line(&self) -> bool {
+        self.is_within_line
+    }
+
+    fn put(&mut self, character: char, shown: &mut String) {
+        let is_colons = character == ':' && self.start == Start::Colon;
+        let is_bracket = character == '[' && self.hashes >= 2;
+        if is_colons || is_bracket {
+            shown.push('\\');
+        }
+        shown.push(character);
+        if !character.is_ascii() {
+            return;
+        }
+        self.hashes = if character == '#' { self.hashes + 1 } else { 0 };
+        self.start = match (self.start, character) {
+            (Start::Blank, ' ' | '\t') => Start::Blank,
+            (Start::Blank, ':') => Start::Colon,
+            _ => Start::Past,
+        };
+    }
+
+    fn put_code_point(&mut self, character: char, shown: &mut String) {
+        (self.start, self.hashes) = (Start::Past, 0);
+        // Writing to a String cannot fail.
+        let _ = write!(shown, "\\u{{{:x}}}", u32::from(character));
+    }
+}
+
+/// The whole text, with every command in it broken.
+pub(super) fn inert(text: &str) -> String {
+    let mut breaker = Breaker::default();
+    let mut shown = String::with_capacity(text.len() + 8);
+    for character in text.chars() {
+        breaker.push(character, &mut shown);
+    }
+    breaker.settle(&mut shown);
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::inert;
+
+    #[test]
+    fn a_command_is_broken_where_the_runner_would_read_one() {
+        for (text, shown) in [
+            ("::error::x", r":\:error::x"),
+            (" \t ::error::x", " \t :\\:error::x"),
+            ("a\n::error::x", "a\n:\\:error::x"),
+            ("a\r\n::error::x", "a\n:\\:error::x"),
+            (":::", r":\::"),
+            ("\u{a0}::error::x", "\u{a0}:\\:error::x"),
+            ("\u{feff}:\u{200b}:error::x", "\u{feff}:\u{200b}\\:error::x"),
+            ("a ##[add-mask]x", r"a ##\[add-mask]x"),
+            ("###[x]##[y]", r"###\[x]##\[y]"),
+            ("#\u{ad}#\u{ad}[x]", "#\u{ad}#\u{ad}\\[x]"),
+        ] {
+            assert_eq!(inert(text), shown, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_text_that_is_no_command_stays_as_it_is() {
+        for text in [
+            "arn:aws:iam::111122223333:user/alice",
+            ": one colon: and another",
+            "対象: 3 :: 4",
+            "# #[a] #[b]",
+            "## heading [link](x)",
+            "##\n[x]",
+            "\ttabs\tand\n\n  spaces\n",
+            r"C:\::",
+            "",
+        ] {
+            assert_eq!(inert(text), text);
+        }
+    }
+
+    #[test]
+    fn control_characters_are_shown() {
+        assert_eq!(inert("\u{1b}[2K\u{9b}1A\u{8}"), r"\u{1b}[2K\u{9b}1A\u{8}");
+        assert_eq!(inert("10 %\r::error::x\r"), r"10 %\u{d}::error::x\u{d}");
+        assert_eq!(inert("##\u{0}[x]"), r"##\u{0}[x]");
+        assert_eq!(inert("\r\r\n\n"), "\\u{d}\n\n");
+    }
+}

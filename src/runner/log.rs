@@ -1,0 +1,225 @@
+//! The log: the one stream through which everything goes that the runner reads.
+//!
+//! The runner reads workflow commands from standard output and standard error alike, and names of
+//! users, reasons and answers of servers are written there by whoever made them. Two belts keep
+//! them from giving commands: every command in a text is broken on its way, and all text stands
+//! between `::stop-commands::TOKEN` and `::TOKEN::`, where the runner heeds none.
+
+use std::io::{self, Write};
+
+use super::command::Command;
+use super::inert::Breaker;
+
+/// A log that the runner reads. Text is written to it as to any stream, in pieces of any size and
+/// in UTF-8; commands by [`Log::command`]. Colours are control characters too, and become visible.
+pub struct Log<W: Write> {
+    out: W,
+    /// What ends the time in which commands are not heeded.
+    token: String,
+    breaker: Breaker,
+    /// The first bytes of a character whose others are still to come.
+    begun: Vec<u8>,
+    is_finished: bool,
+}
+
+impl<W: Write> Log<W> {
+    /// Begins the log: from here on the runner heeds no command but those of [`Log::command`].
+    ///
+    /// # Errors
+    /// When the stream cannot be written.
+    pub fn start(mut out: W) -> io::Result<Self> {
+        let token = super::token();
+        out.write_all(stop(&token).as_bytes())?;
+        let (breaker, begun) = (Breaker::default(), Vec::new());
+        Ok(Self { out, token, breaker, begun, is_finished: false })
+    }
+
+    /// Gives the runner a command.
+    ///
+    /// # Errors
+    /// When the stream cannot be written.
+    pub fn command(&mut self, command: &Command) -> io::Result<()> {
+        self.commands([command])
+    }
+
+    /// Gives the runner several commands, in one go: what surrounds them stands in the log too.
+    ///
+    /// # Errors
+    /// When the stream cannot be written.
+    pub fn commands<'a>(
+        &mut self,
+        commands: impl IntoIterator<Item = &'a Command>,
+    ) -> io::Result<()> {
+        let lines: String = commands.into_iter().map(Command::lines).collect();
+        if lines.is_empty() {
+            return Ok(());
+        }
+        let mut text = self.end_of_line();
+        text.push_str(&resume(&self.token));
+        text.push_str(&lines);
+        text.push_str(&stop(&self.token));
+        // A mask has to be known before anything is written that it hides.
+        self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush())
+    }
+
+    /// Ends the log: from here on the runner heeds commands again. Dropping does so as well, but
+    /// tells of no error.
+    ///
+    /// # Errors
+    /// When the stream cannot be written.
+    pub fn finish(mut self) -> io::Result<()> {
+        self.end()
+    }
+
+    fn end(&mut self) -> io::Result<()> {
+        if std::mem::replace(&mut self.is_finished, true) {
+            return Ok(());
+        }
+        let mut text = self.end_of_line();
+        text.push_str(&resume(&self.token));
+        self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush())
+    }
+
+    /// What is missing to the end of the line, if one was begun.
+    fn end_of_line(&mut self) -> String {
+        let mut shown = String::new();
+        if !std::mem::take(&mut self.begun).is_empty() {
+            self.breaker.push(char::REPLACEMENT_CHARACTER, &mut shown);
+        }
+        self.breaker.settle(&mut shown);
+        if self.breaker.is_within_line() {
+            self.breaker.push('\n', &mut shown);
+        }
+        shown
+    }
+
+    /// What the bytes are shown as, behind those that were begun.
+    fn shown(&mut self, bytes: &[u8]) -> String {
+        let mut text = std::mem::take(&mut self.begun);
+        text.extend_from_slice(bytes);
+        let mut shown = String::with_capacity(text.len() + 8);
+        let mut chunks = text.utf8_chunks().peekable();
+        while let Some(chunk) = chunks.next() {
+            for character in chunk.valid().chars() {
+                self.breaker.push(character, &mut shown);
+            }
+            if chunks.peek().is_none() && is_begun(chunk.invalid()) {
+                self.begun = chunk.invalid().to_vec();
+            } else if !chunk.invalid().is_empty() {
+                self.breaker.push(char::REPLACEMENT_CHARACTER, &mut shown);
+            }
+        }
+        shown
+    }
+}
+
+impl<W: Write> Write for Log<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let shown = self.shown(bytes);
+        self.out.write_all(shown.as_bytes())?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
+impl<W: Write> Drop for Log<W> {
+    fn drop(&mut self) {
+        let _ = self.end();
+    }
+}
+
+/// Whether a character begins with these bytes and lacks others.
+fn is_begun(bytes: &[u8]) -> bool {
+    std::str::from_utf8(bytes).is_err_and(|error| error.error_len().is_none())
+}
+
+fn stop(token: &str) -> String {
+    format!("::stop-commands::{token}\n")
+}
+
+fn resume(token: &str) -> String {
+    format!("::{token}::\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use secrecy::SecretString;
+
+    use super::*;
+
+    /// What the log holds when `write` has written to it, with the token as `TOKEN`.
+    fn logged(write: impl FnOnce(&mut Log<&mut Vec<u8>>)) -> String {
+        let mut out = Vec::new();
+        let mut log = Log::start(&mut out).unwrap();
+        let token = log.token.clone();
+        write(&mut log);
+        log.finish().unwrap();
+        String::from_utf8(out).unwrap().replace(&token, "TOKEN")
+    }
+
+    #[test]
+    fn commands_are_heeded_between_texts_that_give_none() {
+        let log = logged(|log| {
+            log.write_all(b"Two accounts\n::error::forged").unwrap();
+            log.commands(&[Command::Group("Report".to_owned()), Command::EndGroup]).unwrap();
+            log.write_all(b"done\n").unwrap();
+        });
+        let expected = "::stop-commands::TOKEN\n\
+                        Two accounts\n\
+                        :\\:error::forged\n\
+                        ::TOKEN::\n\
+                        ::group::Report\n\
+                        ::endgroup::\n\
+                        ::stop-commands::TOKEN\n\
+                        done\n\
+                        ::TOKEN::\n";
+        assert_eq!(log, expected);
+    }
+
+    #[test]
+    fn a_text_in_pieces_is_shown_as_in_one() {
+        let text = "é ##[x]\r\n::error::日本\n\u{1b}[0m\r:".as_bytes();
+        let whole = logged(|log| log.write_all(text).unwrap());
+        for at in 0..text.len() {
+            let (first, second) = text.split_at(at);
+            let pieces = logged(|log| {
+                log.write_all(first).unwrap();
+                log.write_all(second).unwrap();
+            });
+            assert_eq!(pieces, whole, "cut at {at}");
+        }
+        let bytes = logged(|log| text.iter().for_each(|byte| log.write_all(&[*byte]).unwrap()));
+        assert_eq!(bytes, whole);
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_are_shown_as_such() {
+        let log = logged(|log| log.write_all(b"a\xff\xe2\x82b\n\xe2\x82").unwrap());
+        assert_eq!(log, "::stop-commands::TOKEN\na\u{fffd}\u{fffd}b\n\u{fffd}\n::TOKEN::\n");
+    }
+
+    #[test]
+    fn a_command_without_content_leaves_the_log_alone() {
+        let log = logged(|log| log.command(&Command::Mask(SecretString::from(" \n"))).unwrap());
+        assert_eq!(log, "::stop-commands::TOKEN\n::TOKEN::\n");
+    }
+
+    #[test]
+    fn a_dropped_log_lets_the_runner_heed_commands_again() {
+        let mut out = Vec::new();
+        let log = Log::start(&mut out).unwrap();
+        let end = format!("::{}::\n", log.token);
+        drop(log);
+        assert!(String::from_utf8(out).unwrap().ends_with(&end));
+    }
+
+    #[test]
+    fn no_two_logs_share_a_token() {
+        let tokens = [Log::start(Vec::new()).unwrap(), Log::start(Vec::new()).unwrap()];
+        assert_eq!(tokens[0].token.len(), 32);
+        assert_ne!(tokens[0].token, tokens[1].token);
+    }
+}

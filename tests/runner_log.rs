@@ -1,0 +1,280 @@
+//! The log as the runner reads it: our commands are in it, and no text gives another, whether the
+//! runner heeds `stop-commands` or not.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs
+)]
+
+use std::collections::BTreeMap;
+use std::io::Write as _;
+
+use iam_stocktake::runner::command::{Annotation, Command, Level};
+use iam_stocktake::runner::log::Log;
+use proptest::prelude::*;
+use secrecy::SecretString;
+
+/// A command, as the runner understands it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Read {
+    name: String,
+    properties: BTreeMap<String, String>,
+    data: String,
+}
+
+/// What is read with `stop-commands` heeded, and without.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stops {
+    Heeded,
+    Ignored,
+}
+
+/// All commands that the runner finds in a log. It takes any name for a command's, which is
+/// stricter than the runner.
+fn read(log: &str, stops: Stops) -> Vec<Read> {
+    let (mut found, mut token) = (Vec::new(), None);
+    let lines = log.split(['\n', '\r']).filter_map(command_in);
+    for command in lines {
+        let is_resume = token.as_ref() == Some(&command.name);
+        let is_stop = command.name == "stop-commands";
+        if is_stop && token.is_none() {
+            token = Some(command.data);
+        } else if is_resume && stops == Stops::Heeded {
+            token = None;
+        } else if stops == Stops::Ignored && !is_resume && !is_stop
+            || stops == Stops::Heeded && token.is_none()
+        {
+            found.push(command);
+        }
+    }
+    found
+}
+
+/// The command in a line: `::name key=value,…::data` at its start, else `##[name …]data` anywhere.
+/// Zero-width characters count for nothing when the runner compares.
+fn command_in(line: &str) -> Option<Read> {
+    let line = without_width(line);
+    let (info, data, separator) = match line.trim_start().strip_prefix("::") {
+        Some(rest) => {
+            let (info, data) = rest.split_once("::")?;
+            (info, data, ',')
+        }
+        None => {
+            let (_, rest) = line.split_once("##[")?;
+            let (info, data) = rest.split_once(']')?;
+            (info, data, ';')
+        }
+    };
+    let (name, properties) = info.split_once(' ').unwrap_or((info, ""));
+    let properties = properties.split(separator).filter_map(|it| it.split_once('='));
+    Some(Read {
+        name: name.to_lowercase(),
+        properties: properties.map(|(key, value)| (key.to_owned(), unescaped(value))).collect(),
+        data: unescaped(data),
+    })
+}
+
+fn without_width(text: &str) -> String {
+    text.replace(['\u{ad}', '\u{200b}', '\u{200c}', '\u{200d}', '\u{2060}', '\u{feff}'], "")
+}
+
+fn unescaped(text: &str) -> String {
+    let text = text.replace("%0D", "\r").replace("%0A", "\n").replace("%3A", ":");
+    text.replace("%2C", ",").replace("%25", "%")
+}
+
+/// What is written to a log, one after another.
+#[derive(Debug, Clone)]
+enum Piece {
+    Text(Vec<u8>),
+    Given(Given),
+}
+
+/// A command of ours.
+#[derive(Debug, Clone)]
+enum Given {
+    Annotation(Annotation),
+    Mask(String),
+    Group(String),
+    EndGroup,
+    Debug(String),
+}
+
+impl Given {
+    fn command(&self) -> Command {
+        match self.clone() {
+            Self::Annotation(annotation) => annotation.into(),
+            Self::Mask(secret) => Command::Mask(SecretString::from(secret)),
+            Self::Group(title) => Command::Group(title),
+            Self::EndGroup => Command::EndGroup,
+            Self::Debug(message) => Command::Debug(message),
+        }
+    }
+
+    /// Holds what was read against what was given.
+    fn assert_read(&self, read: &Read) {
+        let keys: Vec<&str> = read.properties.keys().map(String::as_str).collect();
+        let name = match self {
+            Self::Annotation(annotation) => {
+                assert_eq!(keys, ["file", "line", "title"], "{read:?}");
+                assert_eq!(read.properties["line"], "7");
+                assert!(read.data.encode_utf16().count() <= 4_096);
+                return assert_eq!(read.name, annotation.level.to_string());
+            }
+            // A secret has to arrive to the letter.
+            Self::Mask(secret) => {
+                assert_eq!(read.data, *secret);
+                "add-mask"
+            }
+            Self::Group(_) => "group",
+            Self::EndGroup => "endgroup",
+            Self::Debug(_) => "debug",
+        };
+        assert_eq!((read.name.as_str(), keys), (name, vec![]));
+    }
+}
+
+/// The log of these pieces.
+fn logged(pieces: &[Piece]) -> String {
+    let mut out = Vec::new();
+    let mut log = Log::start(&mut out).unwrap();
+    for piece in pieces {
+        match piece {
+            Piece::Text(text) => log.write_all(text).unwrap(),
+            Piece::Given(given) => log.command(&given.command()).unwrap(),
+        }
+    }
+    log.finish().unwrap();
+    String::from_utf8(out).unwrap()
+}
+
+/// What a text is put together from, so that every other one is close to a command.
+fn fragment() -> impl Strategy<Value = String> {
+    let signs = prop::sample::select(vec![
+        "::",
+        ":",
+        "#",
+        "##[",
+        "[",
+        "]",
+        "\n",
+        "\r",
+        "\r\n",
+        " ",
+        "\t",
+        "\u{a0}",
+        "\u{200b}",
+        "\u{feff}",
+        "\u{ad}",
+        "\u{1b}[2K",
+        "\u{1b}[1G",
+        "\u{8}",
+        "\0",
+        "\u{85}",
+        "\u{2028}",
+        "%0A",
+        "\\",
+        "é",
+        "日本",
+    ]);
+    let commands = prop::sample::select(vec![
+        "::set-output name=x::y",
+        "##[add-mask]x",
+        " ::error::",
+        "::stop-commands::x",
+        "::x::",
+        "::add-mask::x",
+        "arn:aws:iam::111122223333:user/alice",
+    ]);
+    prop_oneof![3 => signs.prop_map(str::to_owned), 2 => commands.prop_map(str::to_owned), 1 => r"\PC{0,4}"]
+}
+
+fn text() -> impl Strategy<Value = String> {
+    prop::collection::vec(fragment(), 0..8).prop_map(|fragments| fragments.concat())
+}
+
+fn given() -> impl Strategy<Value = Given> {
+    let level = prop::sample::select(vec![Level::Error, Level::Warning, Level::Notice]);
+    let annotation = (level, text(), text()).prop_map(|(level, message, place)| {
+        Given::Annotation(Annotation {
+            title: Some(format!("t{place}")),
+            file: Some(format!("f{place}")),
+            line: Some(7),
+            ..Annotation::new(level, message)
+        })
+    });
+    prop_oneof![
+        annotation,
+        "[a-z:#%,\\[\\]]{0,8}[a-z]".prop_map(Given::Mask),
+        text().prop_map(Given::Group),
+        Just(Given::EndGroup),
+        text().prop_map(Given::Debug),
+    ]
+}
+
+/// Texts cut anywhere, even within a character, some bytes that are no text, and commands of ours.
+fn pieces() -> impl Strategy<Value = Vec<Piece>> {
+    let cut = (text(), 1_usize..6).prop_map(|(text, size)| {
+        text.as_bytes().chunks(size).map(|chunk| Piece::Text(chunk.to_vec())).collect()
+    });
+    let bytes = prop::collection::vec(any::<u8>(), 0..6);
+    let some = prop_oneof![
+        4 => cut,
+        1 => bytes.prop_map(|bytes| vec![Piece::Text(bytes)]),
+        2 => given().prop_map(|given| vec![Piece::Given(given)]),
+    ];
+    prop::collection::vec(some, 0..8).prop_map(|pieces| pieces.concat())
+}
+
+fn config() -> ProptestConfig {
+    ProptestConfig { cases: 1_024, failure_persistence: None, ..ProptestConfig::default() }
+}
+
+proptest! {
+    #![proptest_config(config())]
+
+    #[test]
+    fn the_runner_reads_our_commands_and_no_others(pieces in pieces()) {
+        let given: Vec<_> = pieces.iter().filter_map(|piece| match piece {
+            Piece::Given(given) => Some(given),
+            Piece::Text(_) => None,
+        }).collect();
+        let log = logged(&pieces);
+        for stops in [Stops::Heeded, Stops::Ignored] {
+            // Behind the end of our log the runner heeds commands again.
+            let mut found = read(&format!("{log}::notice::after"), stops);
+            let last = found.pop().map(|command| command.data);
+            prop_assert_eq!(last, Some("after".to_owned()), "{:?}: {:?}", stops, log);
+            prop_assert_eq!(found.len(), given.len(), "{:?}: {:?}", stops, log);
+            for (given, found) in given.iter().zip(&found) {
+                given.assert_read(found);
+            }
+        }
+    }
+
+    #[test]
+    fn a_text_loses_nothing_on_its_way(text in text()) {
+        let plain = text.replace(|c: char| c == '\\' || (c.is_control() && c != '\n'), "");
+        let log = logged(&[Piece::Text(plain.clone().into_bytes())]);
+        let lines: Vec<_> = log.lines().collect();
+        let shown = lines[1..lines.len() - 1].join("\n").replace('\\', "");
+        prop_assert_eq!(shown, plain.strip_suffix('\n').unwrap_or(&plain));
+    }
+}
+
+#[test]
+fn without_the_log_the_same_texts_are_commands() {
+    for (text, name) in [
+        ("::set-output name=x::y", "set-output"),
+        ("a ##[add-mask]x", "add-mask"),
+        ("a\r \u{feff}:\u{200b}:error::x", "error"),
+        ("a\n\u{a0}::stop-commands::x\n::x::\n::debug::b", "debug"),
+    ] {
+        let read = read(text, Stops::Heeded);
+        assert_eq!(read.len(), 1, "{text:?}");
+        assert_eq!(read[0].name, name, "{text:?}");
+    }
+    assert_eq!(read("::stop-commands::x\n::error::y\n::y::\n", Stops::Heeded), []);
+}
