@@ -2,6 +2,7 @@
 
 mod iam_policy;
 mod live;
+mod publish;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -77,6 +78,11 @@ enum Arguments {
     /// Print the least IAM policy for the chosen features, and who may assume the role
     #[command(after_help = iam_policy::EXAMPLES, after_long_help = iam_policy::EXAMPLES)]
     IamPolicy(Box<iam_policy::IamPolicyArgs>),
+    /// Publish the audits of earlier jobs: the queue in the issue tracker, or the pull request's comment
+    #[command(after_help = publish::EXAMPLES, after_long_help = publish::EXAMPLES)]
+    Publish(Box<publish::PublishAuditsArgs>),
+    /// What the GitHub action runs: audit and publish, by the event and the inputs of the job
+    Action(Box<publish::ActionArgs>),
     /// Print a completion script for a shell
     #[command(after_help = COMPLETIONS_EXAMPLES)]
     Completions {
@@ -87,7 +93,7 @@ enum Arguments {
 
 #[derive(clap::Args)]
 struct AuditArgs {
-    #[arg(long, num_args = 1..,
+    #[arg(long, num_args = 1.., conflicts_with = "LiveArgs",
         value_name = "FILE", help = settings::CREDENTIAL_REPORT.description)]
     credential_report: Vec<PathBuf>,
 
@@ -261,9 +267,17 @@ pub fn parse(
     color_stdout: bool,
     color_stderr: bool,
 ) -> Parsed {
-    let command = match Cli::try_parse_from(arguments) {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let given = match publish::inputs(&arguments) {
+        Ok(given) => given,
+        Err(why) => return refused("action", why, color_stderr),
+    };
+    let command = match Cli::try_parse_from(given.as_arguments(arguments)) {
         Ok(cli) => cli.command,
         Err(answer) => {
+            if let Some(why) = given.why_refused(&answer) {
+                return refused("action", why, color_stderr);
+            }
             let text = |color| match (color, answer.render()) {
                 (true, text) => text.ansi().to_string(),
                 (false, text) => text.to_string(),
@@ -284,6 +298,13 @@ pub fn parse(
         Arguments::IamPolicy(arguments) => {
             Parsed::Command(Command::IamPolicy(Box::new(arguments.settings(now))))
         }
+        Arguments::Publish(arguments) => {
+            Parsed::Command(Command::Publish(Box::new(arguments.settings(now))))
+        }
+        Arguments::Action(arguments) => match arguments.settings(now) {
+            Ok(settings) => Parsed::Command(Command::Action(Box::new(settings))),
+            Err(why) => refused("action", why, color_stderr),
+        },
         Arguments::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "iam-stocktake", &mut script);

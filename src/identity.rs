@@ -271,6 +271,17 @@ impl fmt::Display for Repository {
     }
 }
 
+/// Who can see a repository.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Visibility {
+    /// Everybody.
+    Public,
+    /// The members of the enterprise.
+    Internal,
+    /// Those who were given access.
+    Private,
+}
+
 /// The number that GitHub gave an owner or a repository, and gives no other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct GithubId(u64);

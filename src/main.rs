@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::prelude::*;
 
-use iam_stocktake::app::{self, Exit, Streams, Style};
+use iam_stocktake::app::{self, Streams, Style};
 use iam_stocktake::cli::{self, Parsed};
 
 fn main() -> ExitCode {
@@ -31,10 +31,7 @@ fn main() -> ExitCode {
             app::run(&command, &mut streams)
         }
         Parsed::Text(text) => streams.print(&text),
-        Parsed::Refused(text) => {
-            streams.tell(&text);
-            Exit::Usage
-        }
+        Parsed::Refused(text) => app::refuse(&text, &mut streams),
     };
     ExitCode::from(exit as u8)
 }

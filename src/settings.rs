@@ -1,21 +1,24 @@
 //! The settings of the program: one table with every name, default and description, from which
 //! `--help` and the README's table are made; and the validated values.
 
+mod choices;
 mod iam_policy;
+mod publish;
 
 use std::path::PathBuf;
-use std::str::FromStr;
 use std::time::Duration;
 
 use chrono::{DateTime, NaiveDate, Utc};
 
+pub use choices::{CommentOn, LastAccessed, Owners, PublishMode, SshKeys, UnknownChoice};
 pub use iam_policy::{DEFAULT_ROLE_NAME, IamPolicySettings, PolicyFormat};
+pub use publish::{ActionSettings, PublishAuditsSettings, PublishSettings};
 
 use crate::identity::{AccountEntry, Audience, ExternalId, RoleArn, RoleName};
 use crate::inventory::AccountId;
 use crate::report::Language;
 
-/// One setting: a flag of the command line.
+/// One setting: a flag of the command line, an input of the action, or both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Setting {
     /// The flag without its dashes.
@@ -24,51 +27,55 @@ pub struct Setting {
     pub value: &'static str,
     /// What holds when nothing sets it, for people.
     pub default: &'static str,
+    /// Whether the default is a value that could be given: others say where the value comes from.
+    pub default_is_value: bool,
     /// What it is for, as one sentence.
     pub description: &'static str,
 }
 
 macro_rules! settings {
-    ($($constant:ident: $name:literal $value:literal, default $default:literal, $description:literal;)+) => {
+    ($($constant:ident: $name:literal $value:literal, $kind:ident $default:literal, $description:literal;)+) => {
         $(
             #[doc = $description]
             pub const $constant: Setting = Setting {
                 name: $name,
                 value: $value,
                 default: $default,
+                default_is_value: settings!(@is_value $kind),
                 description: $description,
             };
         )+
-
-        /// Every setting, in the order in which people meet them.
-        pub const SETTINGS: &[Setting] = &[$($constant),+];
     };
+    // A value that could be given.
+    (@is_value default) => { true };
+    // Words about where the value comes from.
+    (@is_value otherwise) => { false };
 }
 
 settings! {
-    CREDENTIAL_REPORT: "credential-report" "FILE...", default "",
+    CREDENTIAL_REPORT: "credential-report" "FILE...", otherwise "",
         "Exported credential reports to judge, one file an account: CSV, its base64, or what `aws iam get-credential-report` prints; `-` is standard input";
-    REPORT_GENERATED_AT: "report-generated-at" "RFC3339", default "",
+    REPORT_GENERATED_AT: "report-generated-at" "RFC3339", otherwise "",
         "When IAM generated the reports that bear no date themselves";
-    ROLE_TO_ASSUME: "role-to-assume" "ARN", default "",
+    ROLE_TO_ASSUME: "role-to-assume" "ARN", otherwise "",
         "The role to take: through the runner's OIDC token in a workflow, else from the AWS credentials that the environment has";
-    ACCOUNTS: "accounts" "ACCOUNTS", default "the account of the credentials",
+    ACCOUNTS: "accounts" "ACCOUNTS", otherwise "the account of the credentials",
         "The accounts to audit, separated by commas or line ends: twelve digits, or the ARN of a role to assume from the first one; exactly those";
-    MEMBER_ROLE_NAME: "member-role-name" "NAME", default "the first role's name",
+    MEMBER_ROLE_NAME: "member-role-name" "NAME", otherwise "the first role's name",
         "The role to assume in accounts that are given by their id";
-    EXTERNAL_ID: "external-id" "ID", default "",
+    EXTERNAL_ID: "external-id" "ID", otherwise "",
         "The external id that the accounts' roles ask for";
-    ALLOWED_ACCOUNT_IDS: "allowed-account-ids" "IDS", default "all",
+    ALLOWED_ACCOUNT_IDS: "allowed-account-ids" "IDS", otherwise "all",
         "The only accounts that may be audited; any other is refused before anything is read";
-    AWS_REGION: "aws-region" "REGION", default "AWS_REGION, the profile's, or one of the role's partition",
+    AWS_REGION: "aws-region" "REGION", otherwise "AWS_REGION, the profile's, or one of the role's partition",
         "The region whose endpoints are asked";
-    AUDIENCE: "audience" "TEXT", default "sts.amazonaws.com, or sts.amazonaws.com.cn in China",
+    AUDIENCE: "audience" "TEXT", otherwise "sts.amazonaws.com, or sts.amazonaws.com.cn in China",
         "For whom the OIDC token is asked";
     ROLE_SESSION_NAME: "role-session-name" "NAME", default "iam-stocktake",
         "What the sessions are called in CloudTrail";
     ROLE_DURATION_SECONDS: "role-duration-seconds" "N", default "3600",
         "How long the first role's session lasts; it is renewed in a longer run";
-    NO_RECHECK: "no-recheck" "", default "",
+    NO_RECHECK: "no-recheck" "", otherwise "",
         "Fetch the credential report and nothing else: two calls; findings are not looked at again, and nothing counts as cleared";
     SSH_KEYS: "ssh-keys" "candidates|all", default "candidates",
         "Whose SSH keys are listed: of users whom the report cannot clear, or of all at one call a user";
@@ -84,13 +91,13 @@ settings! {
         "How many calls are made at a time in an account";
     ACCOUNT_CONCURRENCY: "account-concurrency" "N", default "8",
         "How many accounts are audited at a time";
-    ALLOWLIST: "allowlist" "FILE|none", default ".github/iam-allowlist.yml, if it is there",
+    ALLOWLIST: "allowlist" "FILE|none", otherwise ".github/iam-allowlist.yml, if it is there",
         "The allowlist with the exemptions and the policy; `none` for no allowlist";
-    STALE_AFTER_DAYS: "stale-after-days" "N", default "the allowlist's, else 90",
+    STALE_AFTER_DAYS: "stale-after-days" "N", otherwise "the allowlist's, else 90",
         "Days without use after which a credential is stale";
-    FORMAT: "format" "FORMAT", default "table, unless --output is given",
+    FORMAT: "format" "FORMAT", otherwise "table, unless --output is given",
         "What is written to standard output: table, markdown or json";
-    OUTPUT: "output" "FILE", default "",
+    OUTPUT: "output" "FILE", otherwise "",
         "Also write a report to this file, in the format of its ending (.md, .json or .txt); may be given several times";
     LANGUAGE: "language" "en|ja", default "en",
         "The language of the Markdown report";
@@ -98,15 +105,153 @@ settings! {
         "Which open findings of level error make the exit code 1";
     MAX_ROWS: "max-rows" "N", default "200",
         "The most rows that a table of the report shows; 0 shows all";
-    TEMPLATE: "template" "FILE", default "",
+    TEMPLATE: "template" "FILE", otherwise "",
         "A template of your own for the Markdown report (docs/template.md)";
-    QUIET: "quiet" "", default "",
+    QUIET: "quiet" "", otherwise "",
         "Show no progress";
-    VERBOSE: "verbose" "", default "",
+    VERBOSE: "verbose" "", otherwise "",
         "Log every call to standard error, with its outcome and time";
-    NOW: "now" "RFC3339", default "the clock",
+    NOW: "now" "RFC3339", otherwise "the clock",
         "The moment by which days are counted, for reproducible output";
+
+    REQUIRED_ALLOWLIST: "allowlist" "FILE|none", otherwise ".github/iam-allowlist.yml",
+        "The allowlist with the exemptions and the policy, which must be there; `none` for no allowlist";
+    PUBLISH: "publish" "auto|issue|issue-per-user|pull-request|none", default "auto",
+        "Where the findings go: `auto` keeps the queue's issue on the default branch and comments on pull requests; `issue-per-user` adds an issue for each user";
+    ACTION_FAIL_ON: "fail-on" "LIST", otherwise "auto: new in pull requests and merge queues, else none",
+        "Which open findings fail the job: `new` to the queue, `overdue`, `any` of level error, or `none`";
+    REMEDY_WITHIN_DAYS: "remedy-within-days" "N", default "30",
+        "How long a finding may stand before it is overdue";
+    REQUIRE_QUEUE: "require-queue" "", otherwise "false",
+        "Fail the gate where there is no queue yet that says what is new";
+    QUEUE: "queue" "NAME", default "default",
+        "The queue's name: several may share a repository";
+    QUEUE_REPOSITORY: "queue-repository" "OWNER/NAME", otherwise "this repository",
+        "The repository whose issues hold the queue";
+    GITHUB_TOKEN: "github-token" "TOKEN", otherwise "the job's token",
+        "The token with which issues and comments are read and written: `issues: write`, `pull-requests: write`, `contents: read`";
+    ISSUE_TITLE: "issue-title" "TEXT", otherwise "IAM credentials to remedy",
+        "The title of the queue's issue when it is made; a title that people change stays";
+    LABELS: "labels" "LIST", otherwise "",
+        "Labels of the issues that are made, besides `iam-stocktake`";
+    ASSIGNEES: "assignees" "LIST", otherwise "",
+        "Who is assigned to the issues that are made";
+    ASSIGN_OWNERS: "assign-owners" "", otherwise "false",
+        "Assign the owner that a user's tags name to the user's issue";
+    COMMENT_ON: "comment-on" "always|findings", default "always",
+        "On which pull requests a comment is made; one that is there is always kept up to date";
+    REPORT_DIR: "report-dir" "FOLDER", default "iam-stocktake-report",
+        "The folder in the workspace into which the reports are written";
+    PUBLISH_IN_PUBLIC: "publish-in-public" "", otherwise "false",
+        "Name users and findings although the repository is public: everybody can read them then";
+    DRY_RUN: "dry-run" "", otherwise "false",
+        "Print what would be changed in the issue tracker, and change nothing";
 }
+
+/// The flags of `audit`, in the order in which people meet them.
+pub const AUDIT_SETTINGS: [Setting; 30] = [
+    CREDENTIAL_REPORT,
+    REPORT_GENERATED_AT,
+    ROLE_TO_ASSUME,
+    ACCOUNTS,
+    MEMBER_ROLE_NAME,
+    EXTERNAL_ID,
+    ALLOWED_ACCOUNT_IDS,
+    AWS_REGION,
+    AUDIENCE,
+    ROLE_SESSION_NAME,
+    ROLE_DURATION_SECONDS,
+    NO_RECHECK,
+    SSH_KEYS,
+    OWNERS,
+    OWNER_TAGS,
+    LAST_ACCESSED,
+    TIMEOUT,
+    CONCURRENCY,
+    ACCOUNT_CONCURRENCY,
+    ALLOWLIST,
+    STALE_AFTER_DAYS,
+    FORMAT,
+    OUTPUT,
+    LANGUAGE,
+    FAIL_ON,
+    MAX_ROWS,
+    TEMPLATE,
+    QUIET,
+    VERBOSE,
+    NOW,
+];
+
+/// The inputs of the action, which are flags of the command `action` as well.
+pub const INPUTS: [Setting; 37] = [
+    ROLE_TO_ASSUME,
+    ACCOUNTS,
+    MEMBER_ROLE_NAME,
+    EXTERNAL_ID,
+    ALLOWED_ACCOUNT_IDS,
+    AWS_REGION,
+    AUDIENCE,
+    ROLE_SESSION_NAME,
+    ROLE_DURATION_SECONDS,
+    NO_RECHECK,
+    SSH_KEYS,
+    OWNERS,
+    OWNER_TAGS,
+    LAST_ACCESSED,
+    TIMEOUT,
+    CONCURRENCY,
+    ACCOUNT_CONCURRENCY,
+    REQUIRED_ALLOWLIST,
+    STALE_AFTER_DAYS,
+    PUBLISH,
+    ACTION_FAIL_ON,
+    REMEDY_WITHIN_DAYS,
+    REQUIRE_QUEUE,
+    QUEUE,
+    QUEUE_REPOSITORY,
+    GITHUB_TOKEN,
+    ISSUE_TITLE,
+    LABELS,
+    ASSIGNEES,
+    ASSIGN_OWNERS,
+    COMMENT_ON,
+    REPORT_DIR,
+    TEMPLATE,
+    LANGUAGE,
+    MAX_ROWS,
+    PUBLISH_IN_PUBLIC,
+    DRY_RUN,
+];
+
+/// One output of the action.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Output {
+    /// Its name.
+    pub name: &'static str,
+    /// What it holds, as one sentence.
+    pub description: &'static str,
+}
+
+/// The outputs of the action.
+pub const OUTPUTS: [Output; 12] = {
+    const fn output(name: &'static str, description: &'static str) -> Output {
+        Output { name, description }
+    }
+    [
+        output("result", "`clean`, `stale`, `incomplete` or `error`"),
+        output("gate", "`passed`, `failed` or `not-evaluated`"),
+        output("stale-count", "Open findings of level error or warning"),
+        output("new-count", "Open findings of level error that the queue did not hold"),
+        output("overdue-count", "Findings that have stood for longer than `remedy-within-days`"),
+        output("exempted-count", "Findings that an exemption covers"),
+        output("expired-exemption-count", "Findings whose exemption has expired"),
+        output("issue-number", "The number of the queue's issue"),
+        output("issue-url", "The page of the queue's issue"),
+        output("comment-url", "The comment on the pull request"),
+        output("report-markdown", "The Markdown report, relative to the workspace"),
+        output("report-json", "The audit JSON, relative to the workspace"),
+    ]
+};
 
 /// The most rows of a table, unless told otherwise.
 pub const DEFAULT_MAX_ROWS: usize = 200;
@@ -129,13 +274,21 @@ pub enum Command {
     SuggestExemptions(SuggestSettings),
     /// `iam-policy`
     IamPolicy(Box<IamPolicySettings>),
+    /// `publish`
+    Publish(Box<PublishAuditsSettings>),
+    /// `action`
+    Action(Box<ActionSettings>),
 }
 
 impl Command {
     /// Whether every call is to be logged.
     #[must_use]
     pub fn is_verbose(&self) -> bool {
-        matches!(self, Self::Audit(settings) if settings.verbose)
+        match self {
+            Self::Audit(settings) => settings.verbose,
+            Self::Publish(settings) => settings.verbose,
+            _ => false,
+        }
     }
 }
 
@@ -339,108 +492,4 @@ pub enum FailOn {
     Any,
     /// None.
     None,
-}
-
-/// Whose tags are read, so that a finding can name its owner.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Owners {
-    /// Those of the users that the sweep cannot clear.
-    #[default]
-    Candidates,
-    /// Those of every user.
-    All,
-    /// Nobody's.
-    None,
-}
-
-impl Owners {
-    /// All of them.
-    pub const ALL: [Self; 3] = [Self::Candidates, Self::All, Self::None];
-
-    /// The name on the command line.
-    #[must_use]
-    pub const fn id(self) -> &'static str {
-        match self {
-            Self::Candidates => "candidates",
-            Self::All => "all",
-            Self::None => "none",
-        }
-    }
-}
-
-/// Of whom the last service used is asked for (Access Advisor).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum LastAccessed {
-    /// The users that the sweep cannot clear.
-    #[default]
-    Candidates,
-    /// Nobody.
-    None,
-}
-
-impl LastAccessed {
-    /// All of them.
-    pub const ALL: [Self; 2] = [Self::Candidates, Self::None];
-
-    /// The name on the command line.
-    #[must_use]
-    pub const fn id(self) -> &'static str {
-        match self {
-            Self::Candidates => "candidates",
-            Self::None => "none",
-        }
-    }
-}
-
-/// Whose SSH keys are listed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum SshKeys {
-    /// Those of the users that the sweep cannot clear, and of users who show no credential.
-    #[default]
-    Candidates,
-    /// Those of every user: a call a user.
-    All,
-}
-
-impl SshKeys {
-    /// All of them.
-    pub const ALL: [Self; 2] = [Self::Candidates, Self::All];
-
-    /// The name on the command line.
-    #[must_use]
-    pub const fn id(self) -> &'static str {
-        match self {
-            Self::Candidates => "candidates",
-            Self::All => "all",
-        }
-    }
-}
-
-impl FromStr for SshKeys {
-    type Err = UnknownChoice;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::ALL.into_iter().find(|choice| choice.id() == text).ok_or(UnknownChoice)
-    }
-}
-
-/// A text that names no choice of a setting.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("unknown choice")]
-pub struct UnknownChoice;
-
-impl FromStr for Owners {
-    type Err = UnknownChoice;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::ALL.into_iter().find(|choice| choice.id() == text).ok_or(UnknownChoice)
-    }
-}
-
-impl FromStr for LastAccessed {
-    type Err = UnknownChoice;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::ALL.into_iter().find(|choice| choice.id() == text).ok_or(UnknownChoice)
-    }
 }

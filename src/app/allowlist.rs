@@ -1,16 +1,17 @@
 //! `iam-stocktake allowlist`: check the file, print its schema, suggest exemptions.
 
 use std::io;
+use std::path::PathBuf;
 
 use chrono::{Days, NaiveDate};
 
 use super::{Exit, Streams, files};
 use crate::allowlist::{self, Allowlist, Diagnostic, Suggestion, lapsing, render};
-use crate::judge::Status;
+use crate::judge::{AllowlistOrigin, Status};
 use crate::policy::{Level, Rule};
 use crate::report::json::v1;
 use crate::report::visible;
-use crate::settings::{Input, SuggestSettings};
+use crate::settings::{AllowlistSetting, Input, SuggestSettings};
 
 /// A file that passed.
 pub(super) struct Read {
@@ -61,6 +62,60 @@ impl Unread {
                     show(problem, name, source, streams);
                 }
             }
+        }
+    }
+}
+
+/// The allowlist that a run goes by.
+pub(super) struct Chosen {
+    pub(super) allowlist: Allowlist,
+    pub(super) origin: AllowlistOrigin,
+    /// The file's text, for the places in it.
+    pub(super) source: String,
+}
+
+/// What to do where the default file is missing.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum IfMissing {
+    /// Go on without exemptions, and say so.
+    GoWithout,
+    /// Stop: a checkout that was forgotten looks like an allowlist without exemptions.
+    Stop,
+}
+
+/// Reads the allowlist that the settings choose. What is wrong was told when it fails.
+pub(super) fn chosen(
+    setting: &AllowlistSetting,
+    if_missing: IfMissing,
+    today: NaiveDate,
+    streams: &mut Streams<'_>,
+) -> Result<Chosen, Unread> {
+    let without =
+        |origin| Chosen { allowlist: Allowlist::default(), origin, source: String::new() };
+    let (path, is_default) = match setting {
+        AllowlistSetting::None => return Ok(without(AllowlistOrigin::None)),
+        AllowlistSetting::Default => (PathBuf::from(allowlist::DEFAULT_PATH), true),
+        AllowlistSetting::File(path) => (path.clone(), false),
+    };
+    let name = path.display().to_string();
+    match read(&Input::File(path), today, streams) {
+        Ok(Read { allowlist, source }) => {
+            Ok(Chosen { allowlist, origin: AllowlistOrigin::File(name), source })
+        }
+        Err(Unread::Missing) if is_default && if_missing == IfMissing::GoWithout => {
+            streams.say(&format!("note: there is no allowlist at {name}: nothing is exempted"));
+            Ok(without(AllowlistOrigin::Missing(name)))
+        }
+        Err(unread) => {
+            let hint = match if_missing {
+                IfMissing::Stop if is_default => {
+                    "check the repository out first (actions/checkout), add the file, or set \
+                     `allowlist: none` for no exemptions"
+                }
+                _ => "name another file, or `--allowlist none` for no exemptions",
+            };
+            unread.tell(&name, hint, streams);
+            Err(unread)
         }
     }
 }
@@ -127,15 +182,7 @@ fn run_suggest(
     settings: &SuggestSettings,
     streams: &mut Streams<'_>,
 ) -> Result<String, (String, String)> {
-    let make_one = "make one with: iam-stocktake audit … --output audit.json";
-    let bytes = files::read(&settings.audit, streams.stdin)
-        .map_err(|error| (format!("cannot be read: {error}"), make_one.to_owned()))?;
-    let audit: v1::Audit = serde_json::from_slice(&bytes)
-        .map_err(|error| (format!("is no audit JSON: {error}"), make_one.to_owned()))?;
-    if audit.schema != v1::SCHEMA {
-        let message = format!("has the schema `{}`, not `{}`", audit.schema, v1::SCHEMA);
-        return Err((message, "use the iam-stocktake that made it".to_owned()));
-    }
+    let audit = files::read_audit(&settings.audit, streams.stdin)?;
     let reach = audit.policy.max_exemption_days;
     let expires = settings.expires.unwrap_or_else(|| Suggestion::last_day(settings.today, reach));
     if expires > settings.today + Days::new(reach.into()) {

@@ -2,14 +2,15 @@
 
 use std::collections::BTreeSet;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use super::allowlist::{IfMissing, chosen};
 use super::{Exit, Streams, exported, files, live};
-use crate::allowlist::{self, Allowlist};
-use crate::judge::{AllowlistOrigin, Audit, Finding, Outcome};
+use crate::allowlist::Allowlist;
+use crate::judge::{Audit, Finding, Judge, Outcome};
 use crate::policy::Policy;
 use crate::report::{self, MarkdownOptions, TableOptions, UserTemplate, visible};
-use crate::settings::{AllowlistSetting, AuditSettings, FailOn, Format, Input, Source};
+use crate::settings::{AuditSettings, FailOn, Format, Source};
 
 /// Runs the command.
 pub(super) fn audit(settings: &AuditSettings, streams: &mut Streams<'_>) -> Exit {
@@ -22,10 +23,11 @@ pub(super) fn audit(settings: &AuditSettings, streams: &mut Streams<'_>) -> Exit
 fn run(settings: &AuditSettings, streams: &mut Streams<'_>) -> Result<Exit, Exit> {
     check_outputs(settings, streams)?;
     // All inputs are read before anything stops, so that one run tells all that is wrong.
-    let read = read_allowlist(settings, streams);
+    let today = settings.now.date_naive();
+    let read = chosen(&settings.allowlist, IfMissing::GoWithout, today, streams);
     let template = read_template(settings.template.as_deref(), streams);
     let none = Allowlist::default();
-    let allowlist = read.as_ref().map_or(&none, |(allowlist, _)| allowlist);
+    let allowlist = read.as_ref().map_or(&none, |chosen| &chosen.allowlist);
     let policy = Policy::new(&allowlist.policy, settings.stale_after_days);
     let judge = match &settings.source {
         Source::Exported { reports, generated_at } => {
@@ -34,12 +36,19 @@ fn run(settings: &AuditSettings, streams: &mut Streams<'_>) -> Result<Exit, Exit
         }
         // Nobody is asked for anything before the settings are known to be right.
         Source::Live(_) if read.is_err() || template.is_err() => Err(Exit::Usage),
-        Source::Live(live) => live::hear(live, settings, allowlist, &policy, streams),
+        Source::Live(live) => {
+            let how = live::How { now: settings.now, quiet: settings.quiet || settings.verbose };
+            live::observe(live, how, &policy, streams).map(|accounts| {
+                let mut judge = Judge::new(allowlist, &policy, settings.now);
+                accounts.iter().for_each(|account| judge.hear(account));
+                judge
+            })
+        }
     };
-    let (Ok((_, origin)), judge, template) = (&read, judge?, template?) else {
+    let (Ok(chosen), judge, template) = (&read, judge?, template?) else {
         return Err(Exit::Usage);
     };
-    let audit = judge.verdict(origin.clone());
+    let audit = judge.verdict(chosen.origin.clone());
     let writer = Writer { audit: &audit, settings, template };
     let written = writer.write(streams)?;
     Ok(written.max(exit_of(&audit, settings.fail_on)))
@@ -75,35 +84,7 @@ fn exit_of(audit: &Audit, fail_on: FailOn) -> Exit {
     }
 }
 
-fn read_allowlist(
-    settings: &AuditSettings,
-    streams: &mut Streams<'_>,
-) -> Result<(Allowlist, AllowlistOrigin), Exit> {
-    let default = PathBuf::from(allowlist::DEFAULT_PATH);
-    let (path, required) = match &settings.allowlist {
-        AllowlistSetting::None => return Ok((Allowlist::default(), AllowlistOrigin::None)),
-        AllowlistSetting::Default => (&default, false),
-        AllowlistSetting::File(path) => (path, true),
-    };
-    let name = path.display().to_string();
-    match super::allowlist::read(&Input::File(path.clone()), settings.now.date_naive(), streams) {
-        Ok(read) => Ok((read.allowlist, AllowlistOrigin::File(name))),
-        Err(super::allowlist::Unread::Missing) if !required => {
-            streams.say(&format!("note: there is no allowlist at {name}: nothing is exempted"));
-            Ok((Allowlist::default(), AllowlistOrigin::Missing(name)))
-        }
-        Err(unread) => {
-            unread.tell(
-                &name,
-                "name another file, or `--allowlist none` for no exemptions",
-                streams,
-            );
-            Err(Exit::Usage)
-        }
-    }
-}
-
-fn read_template(
+pub(super) fn read_template(
     path: Option<&Path>,
     streams: &mut Streams<'_>,
 ) -> Result<Option<UserTemplate>, Exit> {

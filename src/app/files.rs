@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
+use crate::report::json::v1;
 use crate::settings::Input;
 
 /// Reads all of an input.
@@ -16,6 +17,24 @@ pub(super) fn read(input: &Input, stdin: &mut dyn Read) -> io::Result<Vec<u8>> {
             stdin.read_to_end(&mut bytes)?;
             Ok(bytes)
         }
+    }
+}
+
+/// Reads an audit JSON; the error is what is wrong, and what to do.
+pub(super) fn read_audit(
+    input: &Input,
+    stdin: &mut dyn Read,
+) -> Result<v1::Audit, (String, String)> {
+    let make_one = || "make one with: iam-stocktake audit … --output audit.json".to_owned();
+    let bytes =
+        read(input, stdin).map_err(|error| (format!("cannot be read: {error}"), make_one()))?;
+    let audit: v1::Audit = serde_json::from_slice(&bytes)
+        .map_err(|error| (format!("is no audit JSON: {error}"), make_one()))?;
+    if audit.schema == v1::SCHEMA {
+        Ok(audit)
+    } else {
+        let message = format!("has the schema `{}`, not `{}`", audit.schema, v1::SCHEMA);
+        Err((message, "use the iam-stocktake that made it".to_owned()))
     }
 }
 

@@ -1,15 +1,15 @@
-//! Live accounts: observed side by side, then judged.
+//! Live accounts, observed side by side.
 
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 
 use super::progress::Display;
 use super::{Exit, Streams};
-use crate::allowlist::Allowlist;
-use crate::judge::Judge;
+use crate::inventory::Account;
 use crate::observe::session::{Access, Refusal, TokenSource};
 use crate::observe::{self, Brief};
 use crate::permissions::Features;
@@ -17,7 +17,7 @@ use crate::policy::Policy;
 use crate::report::visible;
 use crate::runner;
 use crate::runner::oidc::TokenEndpoint;
-use crate::settings::{AuditSettings, LiveSettings};
+use crate::settings::LiveSettings;
 
 /// The runner's tokens, for the session.
 #[derive(Debug)]
@@ -32,31 +32,34 @@ impl TokenSource for RunnerTokens {
     }
 }
 
-/// Observes and judges the accounts.
-pub(super) fn hear<'a>(
+/// How an observation goes.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct How {
+    /// The moment by which days are counted.
+    pub(super) now: DateTime<Utc>,
+    /// Whether no progress is shown.
+    pub(super) quiet: bool,
+}
+
+/// Observes the accounts.
+pub(super) fn observe(
     live: &LiveSettings,
-    settings: &AuditSettings,
-    allowlist: &'a Allowlist,
-    policy: &'a Policy,
+    how: How,
+    policy: &Policy,
     streams: &mut Streams<'_>,
-) -> Result<Judge<'a>, Exit> {
+) -> Result<Vec<Account<'static>>, Exit> {
     let tokens = tokens(live, streams)?;
-    let brief = brief(live, settings, policy, tokens);
+    let brief = brief(live, how.now, policy, tokens);
     // One thread: the calls wait for AWS, and what is done between them is little.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| {
         streams.error(&format!("the network cannot be used: {error}"));
         Exit::Incomplete
     })?;
-    let display = Display::new(settings.quiet || settings.verbose, streams);
+    let display = Display::new(how.quiet, streams);
     let observed = runtime.block_on(observe::observe(&brief, &|event| display.show(event)));
     drop(display);
-    let accounts = observed.map_err(|refusal| tell(&refusal, streams))?;
-    let mut judge = Judge::new(allowlist, policy, settings.now);
-    for account in &accounts {
-        judge.hear(account);
-    }
-    Ok(judge)
+    observed.map_err(|refusal| tell(&refusal, streams))
 }
 
 /// The runner's OIDC tokens, if a role is to be taken in a workflow.
@@ -79,7 +82,7 @@ fn tokens(
 
 fn brief(
     live: &LiveSettings,
-    settings: &AuditSettings,
+    now: DateTime<Utc>,
     policy: &Policy,
     tokens: Option<Arc<dyn TokenSource>>,
 ) -> Brief {
@@ -97,7 +100,7 @@ fn brief(
             allowed: live.allowed_account_ids.clone(),
         },
         policy: policy.clone(),
-        now: settings.now,
+        now,
         features: Features::new(policy, live.recheck, live.owners, live.last_accessed),
         ssh_keys: live.ssh_keys,
         owner_tags: live.owner_tags.clone(),

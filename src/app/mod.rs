@@ -1,12 +1,20 @@
 //! The commands, one file each: they wire the stages and hold no rules.
 
+mod action;
 mod allowlist;
 mod audit;
 mod exported;
 mod files;
 mod iam_policy;
+mod job;
 mod live;
 mod progress;
+mod proposal;
+mod publish;
+mod publishing;
+mod reports;
+mod scene;
+mod tracker;
 
 use std::io::{self, Read, Write};
 
@@ -20,7 +28,14 @@ pub fn run(command: &Command, streams: &mut Streams<'_>) -> Exit {
         Command::AllowlistSchema => allowlist::schema(streams),
         Command::SuggestExemptions(settings) => allowlist::suggest(settings, streams),
         Command::IamPolicy(settings) => iam_policy::iam_policy(settings, streams),
+        Command::Publish(settings) => publish::publish(settings, streams),
+        Command::Action(settings) => action::action(settings, streams),
     }
+}
+
+/// Tells why the arguments were refused.
+pub fn refuse(text: &str, streams: &mut Streams<'_>) -> Exit {
+    job::refuse(text, streams)
 }
 
 /// The streams of the process, so that commands can be run without one.

@@ -1,4 +1,4 @@
-//! The flags about live accounts.
+//! The flags about live accounts, which `audit` and `action` share.
 
 use std::time::Duration;
 
@@ -12,84 +12,84 @@ use crate::settings::{self, LastAccessed, LiveSettings, Owners, SshKeys};
 /// Flags that make no sense beside exported reports.
 #[derive(clap::Args)]
 pub(super) struct LiveArgs {
-    #[arg(long, conflicts_with = "credential_report",
+    #[arg(long,
         value_name = settings::ROLE_TO_ASSUME.value, help = settings::ROLE_TO_ASSUME.description)]
     role_to_assume: Option<RoleArn>,
 
-    #[arg(long, conflicts_with = "credential_report",
+    #[arg(long,
         value_name = settings::ACCOUNTS.value, help = help(settings::ACCOUNTS))]
     accounts: Vec<AccountList>,
 
-    #[arg(long, conflicts_with = "credential_report",
+    #[arg(long,
         value_name = settings::MEMBER_ROLE_NAME.value, help = help(settings::MEMBER_ROLE_NAME))]
     member_role_name: Option<RoleName>,
 
-    #[arg(long, conflicts_with = "credential_report",
+    #[arg(long,
         value_name = settings::EXTERNAL_ID.value, help = settings::EXTERNAL_ID.description)]
     external_id: Option<ExternalId>,
 
-    #[arg(long, conflicts_with = "credential_report",
+    #[arg(long,
         value_name = settings::ALLOWED_ACCOUNT_IDS.value, help = help(settings::ALLOWED_ACCOUNT_IDS))]
     allowed_account_ids: Vec<String>,
 
-    #[arg(long, conflicts_with = "credential_report", value_parser = region,
+    #[arg(long, value_parser = region,
         value_name = settings::AWS_REGION.value, help = help(settings::AWS_REGION))]
     aws_region: Option<String>,
 
-    #[arg(long, conflicts_with = "credential_report",
+    #[arg(long,
         value_name = settings::AUDIENCE.value, help = help(settings::AUDIENCE))]
     audience: Option<Audience>,
 
-    #[arg(long, conflicts_with = "credential_report", value_parser = session_name,
+    #[arg(long, value_parser = session_name,
         default_value = settings::ROLE_SESSION_NAME.default,
         value_name = settings::ROLE_SESSION_NAME.value,
         help = settings::ROLE_SESSION_NAME.description)]
     role_session_name: RoleName,
 
-    #[arg(long, conflicts_with = "credential_report",
+    #[arg(long,
         value_parser = clap::value_parser!(u16).range(900..=43_200),
         default_value = settings::ROLE_DURATION_SECONDS.default,
         value_name = settings::ROLE_DURATION_SECONDS.value,
         help = settings::ROLE_DURATION_SECONDS.description)]
     role_duration_seconds: u16,
 
-    #[arg(long, conflicts_with = "credential_report", help = settings::NO_RECHECK.description)]
+    #[arg(long, help = settings::NO_RECHECK.description)]
     no_recheck: bool,
 
-    #[arg(long, conflicts_with = "credential_report", value_parser = choice::<SshKeys, _>(SshKeys::ALL.map(SshKeys::id)),
+    #[arg(long, value_parser = choice::<SshKeys, _>(SshKeys::ALL.map(SshKeys::id)),
         default_value = settings::SSH_KEYS.default,
         value_name = settings::SSH_KEYS.value, help = settings::SSH_KEYS.description)]
     ssh_keys: SshKeys,
 
-    #[arg(long, conflicts_with = "credential_report", value_parser = choice::<Owners, _>(Owners::ALL.map(Owners::id)),
+    #[arg(long, value_parser = choice::<Owners, _>(Owners::ALL.map(Owners::id)),
         default_value = settings::OWNERS.default,
         value_name = settings::OWNERS.value, help = settings::OWNERS.description)]
     owners: Owners,
 
-    #[arg(long, conflicts_with = "credential_report",
+    #[arg(long,
         default_value = settings::OWNER_TAGS.default,
         value_name = settings::OWNER_TAGS.value, help = settings::OWNER_TAGS.description)]
     owner_tags: Vec<String>,
 
-    #[arg(long, conflicts_with = "credential_report",
+    #[arg(long,
         value_parser = choice::<LastAccessed, _>(LastAccessed::ALL.map(LastAccessed::id)),
         default_value = settings::LAST_ACCESSED.default,
         value_name = settings::LAST_ACCESSED.value, help = settings::LAST_ACCESSED.description)]
     last_accessed: LastAccessed,
 
-    #[arg(long, conflicts_with = "credential_report",
+    #[arg(long,
         value_parser = clap::value_parser!(u32).range(1..=21_600),
         default_value = settings::TIMEOUT.default,
         value_name = settings::TIMEOUT.value, help = settings::TIMEOUT.description)]
     timeout: u32,
 
-    #[arg(long, conflicts_with = "credential_report",
+    #[arg(long,
         value_parser = clap::value_parser!(u8).range(1..=64),
         default_value = settings::CONCURRENCY.default,
         value_name = settings::CONCURRENCY.value, help = settings::CONCURRENCY.description)]
     concurrency: u8,
 
-    #[arg(long, conflicts_with = "credential_report",
+    #[arg(long,
         value_parser = clap::value_parser!(u8).range(1..=64),
         default_value = settings::ACCOUNT_CONCURRENCY.default,
         value_name = settings::ACCOUNT_CONCURRENCY.value,

@@ -2,12 +2,15 @@
 //!
 //! Everything here is pure but `read` and `apply`, which ask GitHub and carry a plan out.
 
+pub mod apply;
 pub mod board;
 pub mod gate;
 pub mod ledger;
 pub mod markers;
 pub mod memory;
 pub mod observation;
+pub mod occasion;
 pub mod plan;
 pub mod pull_request;
+pub mod read;
 mod view;

@@ -1,6 +1,6 @@
 //! Audit JSON of one or more runs → what the queue needs to know of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -216,4 +216,22 @@ fn known<T>(
     parse: impl Fn(&str) -> Option<T>,
 ) -> Result<T, Unusable> {
     parse(text).ok_or_else(|| Unusable::Unknown { member, text: text.to_owned() })
+}
+
+impl Observation {
+    /// What was observed completely.
+    #[must_use]
+    pub fn complete(&self) -> BTreeSet<(AccountId, Rule)> {
+        let of_account = |(account, audited): (&AccountId, &Audited)| {
+            let whole = audited.coverage.iter().filter(|(_, coverage)| coverage.is_whole());
+            whole.map(|(rule, _)| (*account, *rule)).collect::<Vec<_>>()
+        };
+        self.accounts.iter().flat_map(of_account).collect()
+    }
+
+    /// How many findings have this status.
+    #[must_use]
+    pub fn count(&self, status: Status) -> usize {
+        self.findings.values().filter(|seen| seen.status == status).count()
+    }
 }

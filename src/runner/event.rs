@@ -8,6 +8,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
+use crate::identity::Visibility;
+
 /// The parts of an event that a run depends on.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Payload {
@@ -17,17 +19,6 @@ pub struct Payload {
     pub visibility: Option<Visibility>,
     /// The pull request that the event is about.
     pub pull_request: Option<PullRequest>,
-}
-
-/// Who sees a repository.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Visibility {
-    /// Everybody.
-    Public,
-    /// The members of the enterprise.
-    Internal,
-    /// Those who were given access.
-    Private,
 }
 
 /// A pull request, as it was when the event happened.

@@ -36,3 +36,11 @@ fn variable(name: &str) -> Option<String> {
 fn token() -> String {
     format!("{:032x}", fastrand::u128(..))
 }
+
+/// The repository and the API that the environment names, outside of a job too: `owner/name`, and
+/// GitHub's own API where it names none.
+#[must_use]
+pub fn surroundings() -> (Option<String>, String) {
+    let api = variable("GITHUB_API_URL").unwrap_or_else(|| "https://api.github.com".to_owned());
+    (variable("GITHUB_REPOSITORY"), api)
+}

@@ -352,7 +352,7 @@ fn help_and_completions_go_to_standard_output() {
     let help = sandbox.run(&["audit", "--help"]);
     assert_eq!(help.code, 0);
     assert!(help.stdout.contains("Examples:\n"), "{}", help.stdout);
-    for setting in iam_stocktake::settings::SETTINGS {
+    for setting in iam_stocktake::settings::AUDIT_SETTINGS {
         assert!(help.stdout.contains(&format!("--{}", setting.name)), "{}", setting.name);
     }
     assert!(sandbox.run(&["--help"]).stdout.contains("Exit codes:"));

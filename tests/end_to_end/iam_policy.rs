@@ -387,7 +387,7 @@ fn what_cannot_be_meant_is_refused() {
 fn flags_that_audit_has_too_are_spelt_as_there() {
     let help = print(&["--help"]);
     let mut shared = 0;
-    for setting in iam_stocktake::settings::SETTINGS {
+    for setting in iam_stocktake::settings::AUDIT_SETTINGS {
         let flag = format!("--{}", setting.name);
         let Some(line) =
             help.lines().find(|line| line.trim_start().split(' ').next() == Some(&flag))

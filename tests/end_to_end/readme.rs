@@ -15,7 +15,7 @@ fn the_settings_table_is_that_of_the_program() {
     let (before, rest) = text.split_once(begin).unwrap();
     let (_, after) = rest.split_once(end).unwrap();
     let mut table = String::from("| flag | default | |\n| --- | --- | --- |\n");
-    for setting in iam_stocktake::settings::SETTINGS {
+    for setting in iam_stocktake::settings::AUDIT_SETTINGS {
         let flag = format!("--{} {}", setting.name, setting.value);
         let flag = flag.trim_end().replace('|', "\\|");
         let description = setting.description;

@@ -8,7 +8,13 @@ use crate::judge::Audit;
 /// The audit as JSON v1, indented, ending with a line feed.
 #[must_use]
 pub fn json(audit: &Audit) -> String {
-    let mut text = serde_json::to_string_pretty(&v1::Audit::from(audit))
+    written(&v1::Audit::from(audit))
+}
+
+/// JSON v1, indented, ending with a line feed.
+#[must_use]
+pub fn written(audit: &v1::Audit) -> String {
+    let mut text = serde_json::to_string_pretty(audit)
         // Strings, numbers, lists and maps with text keys: none of them can fail.
         .unwrap_or_default();
     text.push('\n');

@@ -1,0 +1,205 @@
+//! `iam-stocktake action`: what the GitHub action runs, audit and publish in one go.
+
+use super::allowlist::{Chosen, IfMissing, Unread, chosen};
+use super::job::{self, Left};
+use super::publishing::{NO_PROPOSAL, Publishing};
+use super::scene::Scene;
+use super::{Exit, Streams, audit, live, proposal, reports};
+use crate::allowlist::{Diagnostic, Place, Severity, lapsing};
+use crate::inventory::Account;
+use crate::judge::{self, Audit, Matched};
+use crate::policy::Policy;
+use crate::publish::observation::Observation;
+use crate::publish::occasion::Target;
+use crate::publish::pull_request::Proposal;
+use crate::report::json::v1;
+use crate::report::visible;
+use crate::runner::command::{Annotation, Level};
+use crate::runner::job::Job;
+use crate::runner::oidc::TokenEndpoint;
+use crate::settings::{ActionSettings, AllowlistSetting};
+
+/// Runs the command.
+pub(super) fn action(settings: &ActionSettings, streams: &mut Streams<'_>) -> Exit {
+    let token = settings.publish.token.as_ref();
+    job::run(token, streams, |job, left, streams| match run(settings, job, left, streams) {
+        Ok(exit) | Err(exit) => exit,
+    })
+}
+
+/// An `Err` has been told to the user.
+fn run(
+    settings: &ActionSettings,
+    job: Option<&Job>,
+    left: &mut Left,
+    streams: &mut Streams<'_>,
+) -> Result<Exit, Exit> {
+    refuse_odd_pull_request(job, streams)?;
+    let scene = Scene::of(&settings.publish, job, streams)?;
+    let today = settings.now.date_naive();
+    let template = audit::read_template(settings.template.as_deref(), streams);
+    let head = chosen(&settings.allowlist, IfMissing::Stop, today, streams).map_err(|unread| {
+        left.annotations.extend(problems(&unread, &settings.allowlist));
+        Exit::Usage
+    })?;
+    let template = template?;
+    if is_without_access(settings, job) {
+        return Ok(without_access(left, streams));
+    }
+    let judged = match (scene.target, job) {
+        (Target::PullRequest, Some(job)) => {
+            proposal::judge_by(&scene, settings, job, head, streams)
+        }
+        _ => proposal::Basis::of(head, settings),
+    };
+    let how = live::How { now: settings.now, quiet: !scene.names };
+    let accounts = live::observe(&settings.live, how, &judged.policy, streams)?;
+    let audit = verdict(&accounts, &judged.head, &judged.policy, settings);
+    let json = v1::Audit { run: job.map(run_of), ..v1::Audit::from(&audit) };
+    let observation = observed(&json, settings, streams)?;
+    let proposal = match &judged.base {
+        None => Proposal { loosens: judged.loosens.clone(), ..NO_PROPOSAL },
+        Some(base) => {
+            let before = verdict(&accounts, base, &judged.policy, settings);
+            let before = observed(&v1::Audit::from(&before), settings, streams)?;
+            Proposal::of(&before, &observation, judged.loosens.clone())
+        }
+    };
+    let publishing = Publishing {
+        scene: &scene,
+        settings: &settings.publish,
+        job,
+        observation: &observation,
+        proposal: &proposal,
+        allowlist: json.allowlist.as_deref(),
+        now: settings.now,
+    };
+    let mut exit = judged.exit.max(publishing.publish(left, streams));
+    let expired =
+        json.findings.iter().filter(|it| it.notes.iter().any(|n| n.code == "exemption-expired"));
+    left.outputs.push(("expired-exemption-count", expired.count().to_string()));
+    if scene.names {
+        let template = template.as_ref();
+        exit = exit.max(reports::write(&audit, &json, settings, template, job, left, streams));
+        left.summary.push_str(&reports::for_summary(&audit, settings, left.summary.len()));
+        left.annotations.extend(notices(&audit, &judged.head));
+    }
+    Ok(exit)
+}
+
+/// A pull request of which nothing is known cannot be told from a fork's.
+fn refuse_odd_pull_request(job: Option<&Job>, streams: &mut Streams<'_>) -> Result<(), Exit> {
+    match job {
+        Some(job) if job.event == "pull_request" && job.payload.pull_request.is_none() => {
+            streams.error("the event is `pull_request`, and the event file tells of none");
+            Err(Exit::Usage)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Whether the pull request is one that GitHub gives no OIDC token: a fork's, or Dependabot's.
+fn is_without_access(settings: &ActionSettings, job: Option<&Job>) -> bool {
+    let pull_request = job.and_then(|job| job.payload.pull_request.as_ref());
+    pull_request.is_some_and(|it| it.is_fork() || it.is_dependabot())
+        && settings.live.role_to_assume.is_some()
+        && matches!(TokenEndpoint::from_environment(), Ok(None))
+}
+
+fn without_access(left: &mut Left, streams: &mut Streams<'_>) -> Exit {
+    let says = "This pull request comes from a fork or from Dependabot: GitHub gives it no OIDC token, so \
+                that no account can be audited. The allowlist was checked, and nothing else.";
+    streams.say(says);
+    left.summary.push_str(says);
+    left.summary.push('\n');
+    left.outputs
+        .extend([("result", "incomplete".to_owned()), ("gate", "not-evaluated".to_owned())]);
+    Exit::Done
+}
+
+fn verdict(
+    accounts: &[Account<'_>],
+    by: &Chosen,
+    policy: &Policy,
+    settings: &ActionSettings,
+) -> Audit {
+    judge::judge(accounts, &by.allowlist, by.origin.clone(), policy, settings.now)
+}
+
+fn observed(
+    json: &v1::Audit,
+    settings: &ActionSettings,
+    streams: &mut Streams<'_>,
+) -> Result<Observation, Exit> {
+    Observation::of(std::slice::from_ref(json), settings.now).map_err(|(_, unusable)| {
+        streams.error(&visible(&unusable.to_string()));
+        Exit::Incomplete
+    })
+}
+
+fn run_of(job: &Job) -> v1::Run {
+    v1::Run {
+        event: job.event.clone(),
+        r#ref: job.git_ref.clone(),
+        repository: job.repository.clone(),
+        id: job.run_id.clone(),
+    }
+}
+
+/// What is wrong with an allowlist, beside its lines.
+fn problems(unread: &Unread, setting: &AllowlistSetting) -> Vec<Annotation> {
+    let file = match setting {
+        AllowlistSetting::File(path) => path.display().to_string(),
+        _ => crate::allowlist::DEFAULT_PATH.to_owned(),
+    };
+    match unread {
+        Unread::Broken { source, problems } => {
+            problems.iter().map(|problem| beside(problem, &file, source)).collect()
+        }
+        Unread::Missing | Unread::Unreadable(_) => {
+            vec![Annotation::new(Level::Error, format!("the allowlist {file} cannot be read"))]
+        }
+    }
+}
+
+fn beside(problem: &Diagnostic, file: &str, source: &str) -> Annotation {
+    let place = Place::of(source, problem.span.start);
+    let level = match problem.severity {
+        Severity::Error => Level::Error,
+        Severity::Notice => Level::Notice,
+    };
+    Annotation {
+        title: Some(problem.code.id().to_owned()),
+        file: Some(file.to_owned()),
+        line: Some(place.line),
+        column: Some(place.column),
+        ..Annotation::new(level, format!("{}. {}", problem.message, problem.help))
+    }
+}
+
+/// Exemptions that ask for attention, beside their lines.
+fn notices(audit: &Audit, head: &Chosen) -> Vec<Annotation> {
+    let judge::AllowlistOrigin::File(file) = &head.origin else { return Vec::new() };
+    let mut notices: Vec<_> = lapsing(&head.allowlist, audit.now.date_naive())
+        .iter()
+        .map(|notice| beside(notice, file, &head.source))
+        .collect();
+    for reviewed in &audit.exemptions {
+        let name = &reviewed.exemption.user;
+        let message = match reviewed.matched {
+            Matched::Nobody => format!("the exemption for `{name}` matches no user: remove it"),
+            Matched::ByCaseOnly => {
+                format!("the exemption for `{name}` matches by case only: correct the name")
+            }
+            Matched::NotAudited | Matched::Users(_) => continue,
+        };
+        let place = reviewed.exemption.place;
+        notices.push(Annotation {
+            file: Some(file.clone()),
+            line: Some(place.line),
+            column: Some(place.column),
+            ..Annotation::new(Level::Notice, message)
+        });
+    }
+    notices
+}

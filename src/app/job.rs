@@ -1,0 +1,114 @@
+//! A command in a job of GitHub Actions: one log that gives no commands but ours, then annotations,
+//! the summary and the outputs.
+
+use std::io;
+
+use secrecy::SecretString;
+
+use super::{Exit, Streams, Style};
+use crate::report::visible;
+use crate::runner::command::{Annotation, Command, Level, at_most_ten_of_a_kind};
+use crate::runner::files::{FileError, Outputs, Summary};
+use crate::runner::job::Job;
+use crate::runner::log::Log;
+
+/// What a command leaves behind in a job.
+#[derive(Default)]
+pub(super) struct Left {
+    /// The action's outputs.
+    pub(super) outputs: Vec<(&'static str, String)>,
+    /// What is shown beside lines of files, the worst first.
+    pub(super) annotations: Vec<Annotation>,
+    /// Markdown for the job's summary.
+    pub(super) summary: String,
+}
+
+/// The most that a summary may still hold; outside of a job nothing limits it.
+pub(super) fn room_in_summary() -> usize {
+    Summary::from_environment().map_or(usize::MAX, |summary| summary.room().unwrap_or_default())
+}
+
+/// Runs a command, in a job or outside of one. `mask` is hidden in the log wherever it turns up.
+pub(super) fn run(
+    mask: Option<&SecretString>,
+    streams: &mut Streams<'_>,
+    command: impl FnOnce(Option<&Job>, &mut Left, &mut Streams<'_>) -> Exit,
+) -> Exit {
+    let job = match Job::from_environment() {
+        Ok(job) => job,
+        Err(error) => {
+            streams.error(&visible(&error.to_string()));
+            return Exit::Usage;
+        }
+    };
+    let mut left = Left::default();
+    let Some(job) = job else { return command(None, &mut left, streams) };
+    let Ok(mut log) = Log::start(&mut *streams.stdout) else { return Exit::WriteFailed };
+    if let Some(mask) = mask {
+        // Where the log cannot be written, nothing can be read in it either.
+        let _ = log.command(&Command::Mask(mask.clone()));
+    }
+    let exit = {
+        // One stream: two would be shown in whatever order they arrive in.
+        let mut streams = Streams {
+            stdin: &mut *streams.stdin,
+            stdout: &mut io::sink(),
+            stderr: &mut log,
+            stdout_style: Style::default(),
+            stderr_style: Style::default(),
+        };
+        let exit = command(Some(&job), &mut left, &mut streams);
+        exit.max(write(&mut left, exit, &mut streams))
+    };
+    let annotations = at_most_ten_of_a_kind(left.annotations).into_iter();
+    let commands: Vec<_> = annotations.map(Command::from).collect();
+    let _ = log.commands(&commands);
+    let _ = log.finish();
+    exit
+}
+
+/// Writes the summary and the outputs.
+fn write(left: &mut Left, exit: Exit, streams: &mut Streams<'_>) -> Exit {
+    let mut written = Exit::Done;
+    let mut tell = |error: &FileError, streams: &mut Streams<'_>| {
+        streams.error(&visible(&error.to_string()));
+        written = Exit::WriteFailed;
+    };
+    if let Some(summary) = Summary::from_environment()
+        && let Err(error) = summary.append(&left.summary)
+    {
+        tell(&error, streams);
+    }
+    if !left.outputs.iter().any(|(name, _)| *name == "result") {
+        left.outputs.push(("result", "error".to_owned()));
+    }
+    // A result that cannot be relied on is not called by its name.
+    if matches!(exit, Exit::Usage | Exit::WriteFailed) {
+        for (name, value) in &mut left.outputs {
+            if *name == "result" {
+                "error".clone_into(value);
+            }
+        }
+    }
+    let outputs: Vec<_> =
+        left.outputs.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    if let Some(file) = Outputs::from_environment()
+        && let Err(error) = file.append(&outputs)
+    {
+        tell(&error, streams);
+    }
+    written
+}
+
+/// Tells why the arguments or the inputs were refused, in a job so that it is seen.
+pub(super) fn refuse(text: &str, streams: &mut Streams<'_>) -> Exit {
+    run(None, streams, |job, left, streams| {
+        streams.tell(text);
+        if job.is_some() {
+            let line = text.lines().next().unwrap_or_default();
+            let line = line.strip_prefix("error: ").unwrap_or(line);
+            left.annotations.push(Annotation::new(Level::Error, line));
+        }
+        Exit::Usage
+    })
+}

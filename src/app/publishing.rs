@@ -1,0 +1,320 @@
+//! What `action` and `publish` share: the queue or the comment, the gate, and what is told of both.
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+
+use super::job::Left;
+use super::scene::{Scene, unread};
+use super::tracker::{Queue, Written};
+use super::{Exit, Streams};
+use crate::judge::{Outcome, Status};
+use crate::publish::gate::{Gate, Standing};
+use crate::publish::memory::Memory;
+use crate::publish::observation::Observation;
+use crate::publish::occasion::Target;
+use crate::publish::plan::Wanted;
+use crate::publish::pull_request::{Comment, Proposal};
+use crate::report::{Page, Plain, page, visible};
+use crate::runner::job::Job;
+use crate::settings::PublishSettings;
+
+/// What is published, and by whom.
+pub(super) struct Publishing<'a> {
+    pub(super) scene: &'a Scene,
+    pub(super) settings: &'a PublishSettings,
+    pub(super) job: Option<&'a Job>,
+    pub(super) observation: &'a Observation,
+    /// What a pull request changes.
+    pub(super) proposal: &'a Proposal,
+    /// The allowlist's path.
+    pub(super) allowlist: Option<&'a str>,
+    pub(super) now: DateTime<Utc>,
+}
+
+/// How it went.
+struct Published {
+    exit: Exit,
+    /// The queue's memory; `None` where there is no queue, or it was not asked for.
+    memory: Option<Memory>,
+    /// The memory before this run.
+    before: Option<Memory>,
+    index: Option<(u64, String)>,
+    /// The changes, in a dry run.
+    plan: Option<String>,
+}
+
+/// What stands in the summary before the report.
+#[derive(Serialize)]
+struct SummaryView {
+    result: &'static str,
+    gate: &'static str,
+    target: &'static str,
+    why: Option<&'static str>,
+    open: usize,
+    new: usize,
+    overdue: usize,
+    exempted: usize,
+    unknown: usize,
+    has_queue: bool,
+    index: Option<Plain>,
+    /// Changes that a dry run has not made.
+    plan: Option<String>,
+    failed: bool,
+    names: bool,
+}
+
+impl Publishing<'_> {
+    /// Publishes, evaluates the gate, and leaves outputs and the beginning of the summary behind.
+    pub(super) fn publish(&self, left: &mut Left, streams: &mut Streams<'_>) -> Exit {
+        let published = match self.scene.target {
+            Target::Queue { per_user } => self.keep_queue(per_user, streams),
+            Target::PullRequest | Target::Nothing(_) => self.read_queue(streams),
+        };
+        let today = self.now.date_naive();
+        let days = self.settings.remedy_within_days;
+        let uncovers = &self.proposal.uncovers;
+        let known = published.before.as_ref();
+        let mut standing = Standing::of(self.observation, known, uncovers, today, days);
+        if let Some(memory) = &published.memory {
+            standing.overdue = memory.overdue(days, today).count();
+        }
+        let gate = if published.exit == Exit::Incomplete && self.scene.fail_on.needs_queue() {
+            // Nobody knows what the queue holds.
+            Gate::NotEvaluated
+        } else {
+            standing.gate(self.scene.fail_on, known.is_some(), self.settings.require_queue)
+        };
+        let mut exit = published.exit;
+        if gate == Gate::Failed {
+            exit = exit.max(Exit::GateFailed);
+        }
+        if self.observation.is_incomplete() {
+            exit = exit.max(Exit::Incomplete);
+        }
+        self.tell(&published, &standing, gate, streams);
+        self.leave(&published, &standing, gate, left, streams);
+        exit
+    }
+
+    fn keep_queue(&self, per_user: bool, streams: &mut Streams<'_>) -> Published {
+        let settings = self.settings;
+        let wanted = Wanted {
+            queue: settings.queue.clone(),
+            per_user,
+            title: settings.issue_title.clone(),
+            labels: settings.labels.clone(),
+            assignees: settings.assignees.clone(),
+            assign_owners: settings.assign_owners,
+            language: settings.language,
+            remedy_within_days: settings.remedy_within_days,
+            today: self.now.date_naive(),
+            run: self.scene.run.clone(),
+            observed_now: self.observation.complete(),
+        };
+        let (Some(tracker), Some(repository)) = (&self.scene.tracker, &self.scene.queue_repository)
+        else {
+            return Published::nothing(Exit::Usage);
+        };
+        match tracker.keep_queue(repository, self.observation, &wanted, settings.dry_run) {
+            Err(trouble) => Published::nothing(trouble.tell(streams)),
+            Ok(Written { index, memory, before, plan, warnings }) => {
+                for warning in warnings {
+                    streams.say(&format!("warning: {}", visible(&warning)));
+                }
+                let told = plan.to_string();
+                if self.scene.names {
+                    let verb = if settings.dry_run { "would " } else { "" };
+                    for line in told.lines() {
+                        streams.say(&format!("{repository}: {verb}{}", visible(line)));
+                    }
+                }
+                Published {
+                    exit: Exit::Done,
+                    // A queue that is made now holds nothing before.
+                    before: Some(before.unwrap_or_else(|| Memory::new(self.now.date_naive()))),
+                    memory: Some(memory),
+                    index,
+                    plan: settings.dry_run.then_some(told),
+                }
+            }
+        }
+    }
+
+    /// Reads the queue where the gate or the comment needs it.
+    fn read_queue(&self, streams: &mut Streams<'_>) -> Published {
+        let is_pull_request = self.scene.target == Target::PullRequest;
+        if !is_pull_request && !self.scene.fail_on.needs_queue() {
+            return Published::nothing(Exit::Done);
+        }
+        let (Some(tracker), Some(repository)) = (&self.scene.tracker, &self.scene.queue_repository)
+        else {
+            streams.error("there is no token for GitHub, so that the queue cannot be read");
+            streams.hint("give `github-token`, or set GITHUB_TOKEN");
+            return Published::nothing(Exit::Usage);
+        };
+        match tracker.queue(repository, &self.settings.queue) {
+            Err(trouble) => Published::nothing(trouble.tell(streams)),
+            Ok(Queue { board, memory }) => Published {
+                exit: Exit::Done,
+                before: memory.clone(),
+                memory,
+                index: board.index.map(|index| (index.number, index.url)),
+                plan: None,
+            },
+        }
+    }
+
+    fn tell(
+        &self,
+        published: &Published,
+        standing: &Standing,
+        gate: Gate,
+        streams: &mut Streams<'_>,
+    ) {
+        let (open, new, overdue) = (standing.open.len(), standing.new.len(), standing.overdue);
+        streams
+            .say(&format!("{open} to remedy, {new} new, {overdue} overdue; gate: {}", gate.id()));
+        if let Some((_, url)) = &published.index {
+            streams.say(&format!("the queue is {}", visible(url)));
+        }
+    }
+
+    /// Leaves outputs, the comment and the beginning of the summary.
+    fn leave(
+        &self,
+        published: &Published,
+        standing: &Standing,
+        gate: Gate,
+        left: &mut Left,
+        streams: &mut Streams<'_>,
+    ) {
+        let index = published.index.as_ref();
+        let link = index.map(|(number, _)| self.scene.index_link(*number));
+        let mut comment_url = None;
+        if self.scene.target == Target::PullRequest && published.exit == Exit::Done {
+            let comment = Comment {
+                queue: &self.settings.queue,
+                observation: self.observation,
+                memory: published.memory.as_ref(),
+                index: link.clone(),
+                proposal: self.proposal,
+                standing,
+                gate,
+                today: self.now.date_naive(),
+                allowlist: self.allowlist,
+                run: self.scene.run.clone(),
+                names: self.scene.names,
+            };
+            comment_url = self.comment(&comment, left, streams);
+        }
+        let view = self.view(published, standing, gate, link);
+        let result = view.result;
+        if self.scene.target != Target::PullRequest || published.exit != Exit::Done {
+            match page(Page::Summary, self.settings.language, view) {
+                Ok(text) => left.summary.push_str(&text),
+                Err(error) => streams.error(&visible(&error.to_string())),
+            }
+        }
+        let count = |number: usize| number.to_string();
+        left.outputs.extend([
+            ("result", result.to_owned()),
+            ("gate", gate.id().to_owned()),
+            ("stale-count", count(standing.open.len())),
+            ("new-count", count(standing.new.len())),
+            ("overdue-count", count(standing.overdue)),
+            ("exempted-count", count(self.observation.count(Status::Exempted))),
+            ("issue-number", index.map(|(number, _)| number.to_string()).unwrap_or_default()),
+            ("issue-url", index.map(|(_, url)| url.clone()).unwrap_or_default()),
+            ("comment-url", comment_url.unwrap_or_default()),
+        ]);
+    }
+
+    /// Comments on the pull request. That is a service: what fails here fails nothing else.
+    fn comment(
+        &self,
+        comment: &Comment<'_>,
+        left: &mut Left,
+        streams: &mut Streams<'_>,
+    ) -> Option<String> {
+        let body = match comment.body(self.settings.language) {
+            Ok(body) => body,
+            Err(error) => {
+                streams.error(&visible(&error.to_string()));
+                return None;
+            }
+        };
+        // The summary says the same, without the marker.
+        left.summary.push_str(body.split_once('\n').map_or("", |(_, text)| text));
+        left.summary.push_str("\n\n");
+        let pull_request = self.job?.payload.pull_request.as_ref()?;
+        if self.settings.dry_run {
+            streams.say(&format!("would comment on #{}", pull_request.number));
+            return None;
+        }
+        let says_something = comment.has_something_to_say();
+        let written = self.scene.tracker.as_ref()?.comment(
+            self.scene.repository.as_ref()?,
+            pull_request.number,
+            &body,
+            self.settings.comment_on,
+            says_something,
+        );
+        written.unwrap_or_else(|error| {
+            unread(&error, streams);
+            streams.say(
+                "warning: the comment on the pull request was not written; the summary has it",
+            );
+            left.summary.push_str("\n> [!WARNING]\n> This could not be written as a comment.\n\n");
+            None
+        })
+    }
+
+    fn view(
+        &self,
+        published: &Published,
+        standing: &Standing,
+        gate: Gate,
+        index: Option<Plain>,
+    ) -> SummaryView {
+        let result = if self.observation.is_incomplete() {
+            Outcome::Incomplete
+        } else if standing.open.is_empty() {
+            Outcome::Clean
+        } else {
+            Outcome::Stale
+        };
+        let (target, why) = match self.scene.target {
+            Target::Queue { .. } => ("queue", None),
+            Target::PullRequest => ("pull-request", None),
+            Target::Nothing(why) => ("nothing", Some(why.id())),
+        };
+        SummaryView {
+            result: result.id(),
+            gate: gate.id(),
+            target,
+            why,
+            open: standing.open.len(),
+            new: standing.new.len(),
+            overdue: standing.overdue,
+            exempted: self.observation.count(Status::Exempted),
+            unknown: self.observation.count(Status::Unknown),
+            has_queue: published.before.is_some(),
+            index,
+            plan: published.plan.clone().filter(|_| self.scene.names),
+            failed: published.exit != Exit::Done,
+            names: self.scene.names,
+        }
+    }
+}
+
+impl Published {
+    const fn nothing(exit: Exit) -> Self {
+        Self { exit, memory: None, before: None, index: None, plan: None }
+    }
+}
+
+/// No change of a pull request.
+pub(super) const NO_PROPOSAL: Proposal =
+    Proposal { exempts: BTreeSet::new(), uncovers: BTreeSet::new(), loosens: Vec::new() };

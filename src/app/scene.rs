@@ -1,0 +1,160 @@
+//! Where a run publishes, and what may be named there.
+
+use super::tracker::{Tracker, is_discreet};
+use super::{Exit, Streams};
+use crate::github::{About, Error};
+use crate::identity::{Repository, Visibility};
+use crate::publish::gate::FailOn;
+use crate::publish::occasion::{Target, Why, target};
+use crate::report::{Plain, visible};
+use crate::runner;
+use crate::runner::job::Job;
+use crate::settings::PublishSettings;
+
+/// Where a run publishes.
+pub(super) struct Scene {
+    /// GitHub; `None` without a token.
+    pub(super) tracker: Option<Tracker>,
+    /// The workflow's repository.
+    pub(super) repository: Option<Repository>,
+    /// The queue's.
+    pub(super) queue_repository: Option<Repository>,
+    pub(super) target: Target,
+    pub(super) fail_on: FailOn,
+    /// Whether users and findings may be named in the log, the summary, files and comments.
+    pub(super) names: bool,
+    /// The page of the run.
+    pub(super) run: Option<Plain>,
+}
+
+impl Scene {
+    /// Finds out where the run is. What is wrong was told when it fails.
+    pub(super) fn of(
+        settings: &PublishSettings,
+        job: Option<&Job>,
+        streams: &mut Streams<'_>,
+    ) -> Result<Self, Exit> {
+        let (named, api_url) = match job {
+            Some(job) => (Some(job.repository.clone()), job.api_url.clone()),
+            None => runner::surroundings(),
+        };
+        let repository = named.map(|name| parsed(&name, streams)).transpose()?;
+        let tracker = match &settings.token {
+            Some(token) => Some(Tracker::new(&api_url, token).map_err(|e| unread(&e, streams))?),
+            None => None,
+        };
+        let about = ask(job, tracker.as_ref(), repository.as_ref(), streams);
+        let on_default_branch = job.is_none_or(|job| {
+            let of_event = job.payload.default_branch.as_ref();
+            let branch = of_event.or(about.as_ref().map(|about| &about.default_branch));
+            branch.is_some_and(|branch| job.git_ref == format!("refs/heads/{branch}"))
+        });
+        let event = job.map(|job| job.event.as_str());
+        let (target, fail_on) =
+            target(event, on_default_branch, settings.mode).map_err(|refused| {
+                streams.error(&visible(&refused.to_string()));
+                streams.hint(refused.hint());
+                Exit::Usage
+            })?;
+        let visibility = visibility(job, about.as_ref());
+        let queue_repository = settings.queue_repository.clone().or_else(|| repository.clone());
+        let scene = Self {
+            names: job.is_none() || settings.publish_in_public || is_discreet(visibility),
+            run: job.zip(repository.as_ref()).and_then(|(job, name)| run_page(job, name)),
+            fail_on: settings.fail_on.unwrap_or(fail_on),
+            tracker,
+            repository,
+            queue_repository,
+            target,
+        };
+        scene.with_discretion(settings, visibility, streams)
+    }
+
+    /// A queue that everybody could read is not kept.
+    fn with_discretion(
+        mut self,
+        settings: &PublishSettings,
+        visibility: Option<Visibility>,
+        streams: &mut Streams<'_>,
+    ) -> Result<Self, Exit> {
+        if !matches!(self.target, Target::Queue { .. }) {
+            return Ok(self);
+        }
+        let (Some(tracker), Some(queue)) = (&self.tracker, &self.queue_repository) else {
+            let missing = if self.tracker.is_none() {
+                ("there is no token for GitHub", "give `github-token`, or set GITHUB_TOKEN")
+            } else {
+                (
+                    "nothing says which repository holds the queue",
+                    "give --queue-repository OWNER/NAME",
+                )
+            };
+            streams.error(missing.0);
+            streams.hint(missing.1);
+            return Err(Exit::Usage);
+        };
+        let is_own = self.repository.as_ref() == Some(queue);
+        let visibility = if is_own && visibility.is_some() {
+            visibility
+        } else {
+            tracker.about(queue).map_err(|error| unread(&error, streams))?.visibility
+        };
+        if !settings.publish_in_public && !is_discreet(visibility) {
+            streams.say(&format!(
+                "note: {queue} is public, or nobody can tell that it is not: no queue is kept there"
+            ));
+            streams.hint("name a private repository with `queue-repository`");
+            self.target = Target::Nothing(Why::Public);
+        }
+        Ok(self)
+    }
+
+    /// How the index is linked from the workflow's repository.
+    pub(super) fn index_link(&self, number: u64) -> Plain {
+        let other =
+            self.queue_repository.as_ref().filter(|it| Some(*it) != self.repository.as_ref());
+        Plain::issue(other, number)
+    }
+}
+
+fn parsed(name: &str, streams: &mut Streams<'_>) -> Result<Repository, Exit> {
+    name.parse().map_err(|error| {
+        streams.error(&visible(&format!("GITHUB_REPOSITORY is `{name}`: {error}")));
+        Exit::Usage
+    })
+}
+
+pub(super) fn unread(error: &Error, streams: &mut Streams<'_>) -> Exit {
+    streams.error(&visible(&error.to_string()));
+    streams.hint(&visible(&error.hint()));
+    Exit::Incomplete
+}
+
+/// What the repository says of itself, where the event does not tell.
+fn ask(
+    job: Option<&Job>,
+    tracker: Option<&Tracker>,
+    repository: Option<&Repository>,
+    streams: &mut Streams<'_>,
+) -> Option<About> {
+    let payload = &job?.payload;
+    if payload.visibility.is_some() && payload.default_branch.is_some() {
+        return None;
+    }
+    match tracker?.about(repository?) {
+        Ok(about) => Some(about),
+        Err(error) => {
+            streams.say(&format!("note: {}; it counts as public", visible(&error.to_string())));
+            None
+        }
+    }
+}
+
+fn visibility(job: Option<&Job>, about: Option<&About>) -> Option<Visibility> {
+    let of_event = job.and_then(|job| job.payload.visibility);
+    of_event.or_else(|| about.and_then(|about| about.visibility))
+}
+
+fn run_page(job: &Job, repository: &Repository) -> Option<Plain> {
+    Some(Plain::run(&job.server_url, repository, job.run_id.parse().ok()?))
+}

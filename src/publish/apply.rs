@@ -1,0 +1,287 @@
+//! Carries a plan out.
+//!
+//! Everything is looked at again just before it is written: whatever somebody has changed meanwhile
+//! calls for another plan. The memory is written last, so that a run that ends half-way leaves a
+//! queue that knows less, and never more, than what was done.
+
+use std::collections::BTreeMap;
+
+use super::board::{Board, Twin};
+use super::ledger::Person;
+use super::markers::MemoryBlock;
+use super::memory::QueueName;
+use super::plan::{Change, Edit, IndexDraft, MOST_INLINE, PART, Plan, Turn};
+use super::read::labelled;
+use crate::github::{
+    Error, Issue, IssueChange, Kind, NewIssue, NewLabel, Repository, State, StateReason,
+};
+use crate::report::{Language, Page, Plain, TemplateError, page};
+
+/// Why a plan was not carried out.
+#[derive(Debug, thiserror::Error)]
+pub enum Failed {
+    /// GitHub said no.
+    #[error(transparent)]
+    GitHub(#[from] Error),
+    /// A page cannot be rendered.
+    #[error(transparent)]
+    Template(#[from] TemplateError),
+}
+
+/// What came of a plan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Applied {
+    /// It was carried out.
+    Done {
+        /// The index, if it was made or written.
+        index: Option<(u64, String)>,
+        /// What did not go as planned, and does no harm.
+        warnings: Vec<String>,
+    },
+    /// Somebody has changed what it was planned on: plan anew.
+    Moved,
+}
+
+/// Carries plans out in a repository.
+pub struct Applier<'a> {
+    /// Where.
+    pub repository: &'a Repository<'a>,
+    /// Our login.
+    pub login: &'a str,
+    /// Which queue.
+    pub queue: &'a QueueName,
+    /// The language of what people are shown.
+    pub language: Language,
+    /// What the plan was computed from.
+    pub board: &'a Board,
+}
+
+/// How far a plan was carried out.
+#[derive(Default)]
+struct Progress {
+    /// The users' issues that were made.
+    people: BTreeMap<Person, u64>,
+    index: Option<(u64, String)>,
+    warnings: Vec<String>,
+}
+
+impl Applier<'_> {
+    /// Carries the plan out, in its order.
+    ///
+    /// # Errors
+    /// [`Failed`] at the first change that GitHub refuses.
+    pub async fn apply(&self, plan: &Plan) -> Result<Applied, Failed> {
+        let mut progress = Progress::default();
+        for change in &plan.changes {
+            if !self.carry_out(change, &mut progress).await? {
+                return Ok(Applied::Moved);
+            }
+        }
+        let Progress { index, warnings, .. } = progress;
+        Ok(Applied::Done { index, warnings })
+    }
+
+    /// Carries one change out; `false` where somebody has changed what it was planned on.
+    async fn carry_out(&self, change: &Change, progress: &mut Progress) -> Result<bool, Failed> {
+        match change {
+            Change::CreateLabel(label) => self.make_sure_of(label).await?,
+            Change::CloseTwin { twin, comment } => self.close_twin(*twin, comment).await?,
+            Change::AddLabels { number, labels } => {
+                self.repository.add_labels(*number, labels).await?;
+            }
+            Change::CreatePerson { person, title, body, labels, assignees } => {
+                let new = new_issue(title, body, labels, assignees);
+                let issue = self.create(new, progress).await?;
+                progress.people.insert(person.clone(), issue.number);
+            }
+            Change::EditPerson { number, body, turn, comment } => {
+                if let Some(Edit { instead_of, .. }) = body
+                    && self.repository.issue(*number).await?.body != *instead_of
+                {
+                    return Ok(false);
+                }
+                if let Some(comment) = comment {
+                    self.comment(*number, comment).await?;
+                }
+                let body = body.as_ref().map(|edit| edit.body.clone());
+                self.update(*number, body, *turn).await?;
+            }
+            Change::Index(draft) => return self.index(draft, progress).await,
+        }
+        Ok(true)
+    }
+
+    async fn make_sure_of(&self, label: &str) -> Result<(), Error> {
+        if self.repository.has_label(label).await? {
+            return Ok(());
+        }
+        let label = NewLabel {
+            name: label.to_owned(),
+            color: "b60205".to_owned(),
+            description: "IAM credentials that nobody uses".to_owned(),
+        };
+        self.repository.create_label(&label).await
+    }
+
+    /// Creates an issue. GitHub refuses the whole of it for one login that cannot be assigned.
+    async fn create(&self, new: NewIssue, progress: &mut Progress) -> Result<Issue, Error> {
+        let after = self.board.highest_issue;
+        match self.repository.create_issue(&new, after).await {
+            Err(error) if error.kind == Kind::Unprocessable && !new.assignees.is_empty() => {
+                let refused = new.assignees.join(", ");
+                progress.warnings.push(format!("nobody was assigned, of {refused}: {error}"));
+                let without = NewIssue { assignees: Vec::new(), ..new };
+                self.repository.create_issue(&without, after).await
+            }
+            outcome => outcome,
+        }
+    }
+
+    async fn close_twin(&self, twin: Twin, comment: &str) -> Result<(), Error> {
+        self.comment(twin.number, comment).await?;
+        self.update(twin.number, None, Some(Turn::SetAside)).await
+    }
+
+    async fn comment(&self, number: u64, body: &str) -> Result<(), Error> {
+        let comments = self.repository.comments(number).await?;
+        let newest = comments.iter().map(|comment| comment.id).max().unwrap_or_default();
+        self.repository.create_comment(number, body, newest).await.map(drop)
+    }
+
+    async fn update(
+        &self,
+        number: u64,
+        body: Option<String>,
+        turn: Option<Turn>,
+    ) -> Result<(), Error> {
+        let state = turn.map(|turn| match turn {
+            Turn::Reopen => (State::Open, Some(StateReason::Reopened)),
+            Turn::Complete => (State::Closed, Some(StateReason::Completed)),
+            Turn::SetAside => (State::Closed, Some(StateReason::NotPlanned)),
+        });
+        let change = IssueChange { body, state, ..IssueChange::default() };
+        self.repository.update_issue(number, &change).await.map(drop)
+    }
+
+    async fn index(&self, draft: &IndexDraft, progress: &mut Progress) -> Result<bool, Failed> {
+        match &draft.existing {
+            None => self.create_index(draft, progress).await,
+            Some(existing) => {
+                if self.repository.issue(existing.number).await?.body != existing.body {
+                    return Ok(false);
+                }
+                let body = if draft.writes_body {
+                    let block = MemoryBlock::of(&existing.body).ok();
+                    Some(self.body(draft, existing.number, block, progress).await?)
+                } else {
+                    None
+                };
+                // Told twice is better than never, should the run end between the two.
+                if let Some(comment) = &draft.comment {
+                    self.comment(existing.number, comment).await?;
+                }
+                if body.is_some() || draft.turn.is_some() {
+                    self.update(existing.number, body, draft.turn).await?;
+                }
+                progress.index = Some((existing.number, existing.url.clone()));
+                Ok(true)
+            }
+        }
+    }
+
+    async fn create_index(
+        &self,
+        draft: &IndexDraft,
+        progress: &mut Progress,
+    ) -> Result<bool, Failed> {
+        let packed = draft.packed();
+        let fits = packed.text.len() <= MOST_INLINE;
+        let memory = if fits { packed } else { draft.packed_empty() };
+        let block = MemoryBlock::new(&memory, Vec::new(), Vec::new());
+        let body = draft.body(&progress.people, &block)?;
+        let new = new_issue(&draft.title, &body, &draft.labels, &draft.assignees);
+        let issue = self.create(new, progress).await?;
+        // A parallel run may have made one as well.
+        let board = Board::of(labelled(self.repository, self.login).await?, self.queue);
+        for twin in &board.twins {
+            let of = BTreeMap::from([("of", Plain::issue(None, twin.of))]);
+            self.close_twin(*twin, &page(Page::Twin, self.language, of)?).await?;
+        }
+        if board.index.is_some_and(|index| index.number != issue.number) {
+            return Ok(false);
+        }
+        let body = if fits {
+            None
+        } else {
+            Some(self.body(draft, issue.number, Some(block), progress).await?)
+        };
+        if body.is_some() || draft.turn.is_some() {
+            self.update(issue.number, body, draft.turn).await?;
+        }
+        progress.index = Some((issue.number, issue.url));
+        Ok(true)
+    }
+
+    /// The index's body, once the memory's parts are written into comments that the present memory
+    /// does not need.
+    async fn body(
+        &self,
+        draft: &IndexDraft,
+        number: u64,
+        present: Option<MemoryBlock>,
+        progress: &Progress,
+    ) -> Result<String, Failed> {
+        let packed = draft.packed();
+        let (in_use, mut free) = present.map_or_else(Default::default, |it| (it.parts, it.spare));
+        let mut parts = Vec::new();
+        if packed.text.len() > MOST_INLINE {
+            free.reverse();
+            for text in chunks(&packed.text) {
+                let body = draft.part(text)?;
+                parts.push(match free.pop() {
+                    Some(id) => self.rewrite_part(number, id, &body).await?,
+                    None => self.new_part(number, &body).await?,
+                });
+            }
+            free.reverse();
+        }
+        let spare = in_use.into_iter().chain(free).collect();
+        Ok(draft.body(&progress.people, &MemoryBlock::new(&packed, parts, spare))?)
+    }
+
+    async fn rewrite_part(&self, number: u64, id: u64, body: &str) -> Result<u64, Error> {
+        match self.repository.update_comment(id, body).await {
+            // Somebody has deleted it.
+            Err(error) if error.kind == Kind::NotFound => self.new_part(number, body).await,
+            outcome => outcome.map(|comment| comment.id),
+        }
+    }
+
+    async fn new_part(&self, number: u64, body: &str) -> Result<u64, Error> {
+        let comments = self.repository.comments(number).await?;
+        let newest = comments.iter().map(|comment| comment.id).max().unwrap_or_default();
+        self.repository.create_comment(number, body, newest).await.map(|comment| comment.id)
+    }
+}
+
+fn new_issue(title: &str, body: &str, labels: &[String], assignees: &[String]) -> NewIssue {
+    NewIssue {
+        title: title.to_owned(),
+        body: body.to_owned(),
+        labels: labels.to_vec(),
+        assignees: assignees.to_vec(),
+    }
+}
+
+/// The text in parts of at most [`PART`] characters; it is of one-byte characters alone.
+fn chunks(text: &str) -> impl Iterator<Item = &str> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        let (part, behind) = rest.split_at_checked(PART).unwrap_or((rest, ""));
+        rest = behind;
+        Some(part)
+    })
+}
