@@ -8,11 +8,14 @@
 #![allow(clippy::needless_pass_by_value, reason = "`json!` stands in the call without a `&`")]
 #![allow(clippy::disallowed_methods, reason = "a test process is at the edge itself")]
 
+#[path = "http.rs"]
+mod http;
+#[path = "services.rs"]
+mod services;
+
 use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::TcpStream;
-use std::path::{Path, PathBuf};
+use std::io::{BufRead as _, BufReader};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 
@@ -40,11 +43,10 @@ impl StandIn {
 
     /// A server of one's own: for a benchmark, or to watch it end.
     pub(crate) fn start() -> Self {
-        let support = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support");
         let mut child = Command::new(python())
             .args(["-m", "aws"])
-            .env("PYTHONPATH", support)
-            .env("PYTHONPYCACHEPREFIX", services().join("bytecode"))
+            .env("PYTHONPATH", services::sources())
+            .env("PYTHONPYCACHEPREFIX", services::folder().join("bytecode"))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -358,54 +360,11 @@ pub(crate) fn request(
     headers: &[(&str, &str)],
     body: &[u8],
 ) -> (u16, Vec<u8>) {
-    let mut stream = TcpStream::connect(("127.0.0.1", port)).expect("the stand-in listens");
-    let mut head = format!("{line} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n");
-    for (name, value) in headers {
-        head.push_str(&format!("{name}: {value}\r\n"));
-    }
-    head.push_str(&format!("Content-Length: {}\r\n\r\n", body.len()));
-    stream.write_all(&[head.as_bytes(), body].concat()).unwrap();
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).expect("the stand-in answers");
-    let end = answer.windows(4).position(|it| it == b"\r\n\r\n").expect("a head has an end");
-    let head = std::str::from_utf8(&answer[..end]).unwrap();
-    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-    (status, answer.split_off(end + 4))
-}
-
-/// Where the services of the tests are kept.
-fn services() -> PathBuf {
-    Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("test-services")
+    let answer = http::send(port, line, headers, body).expect("the stand-in answers");
+    (answer.status, answer.body)
 }
 
 /// The Python of a virtual environment that has what the stand-in needs, made on first use.
-///
-/// Other test processes wait meanwhile. A file written last tells a whole environment from one
-/// whose making was cut short.
 pub(crate) fn python() -> PathBuf {
-    let (home, name) = (services(), REQUIREMENT.replace("==", "-"));
-    fs::create_dir_all(&home).unwrap();
-    let lock = File::create(home.join(format!("{name}.lock"))).unwrap();
-    lock.lock().unwrap();
-    let environment = home.join(name);
-    let python = environment.join("bin/python");
-    if !environment.join("complete").exists() {
-        drop(fs::remove_dir_all(&environment));
-        let fit = Command::new("python3")
-            .args(["-c", "import sys; sys.exit(sys.version_info < (3, 11))"])
-            .status();
-        let fit = fit.expect("these tests need Python 3.11 or newer as `python3`");
-        assert!(fit.success(), "these tests need Python 3.11 or newer; `python3` is older");
-        run(Command::new("python3").args(["-m", "venv"]).arg(&environment));
-        let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", REQUIREMENT];
-        run(Command::new(&python).args(pip));
-        fs::write(environment.join("complete"), REQUIREMENT).unwrap();
-    }
-    python
-}
-
-fn run(command: &mut Command) {
-    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{command:?}: {}\n{said}", output.status);
+    services::python(REQUIREMENT)
 }

@@ -4,10 +4,11 @@ import importlib
 import os
 import sys
 
+from wire import Listener
+
 from . import control, oidc
 from .accounts import Registry
 from .calls import Service
-from .wire import Listener
 
 # What answers the calls; each registers its actions when it is imported.
 HANDLERS = [

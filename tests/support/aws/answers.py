@@ -4,6 +4,8 @@ from datetime import datetime
 from uuid import uuid4
 from xml.sax.saxutils import escape
 
+from wire import Answer
+
 NAMESPACES = {
     "iam": "https://iam.amazonaws.com/doc/2010-05-08/",
     "sts": "https://sts.amazonaws.com/doc/2011-06-15/",
@@ -16,19 +18,6 @@ class AwsError(Exception):
     def __init__(self, code, message, status=400):
         super().__init__(f"{code}: {message}")
         self.code, self.message, self.status = code, message, status
-
-
-class Answer:
-    """What goes back over the connection, and how it goes.
-
-    `delivery` is `whole`, `reset` (half of the body, then a reset of the connection) or `stall`
-    (half of the body, then nothing); `delay` is the seconds to wait before the first byte.
-    """
-
-    def __init__(self, status, body, content_type="text/xml"):
-        self.status, self.body, self.content_type = status, body, content_type
-        self.headers = []
-        self.delivery, self.delay = "whole", 0.0
 
 
 def written(moment):
@@ -62,7 +51,7 @@ def success(service, action, result):
         f"<ResponseMetadata><RequestId>{request_id}</RequestId></ResponseMetadata>"
         f"</{action}Response>"
     )
-    return with_request_id(Answer(200, body.encode()), request_id)
+    return with_request_id(Answer(200, body.encode(), "text/xml"), request_id)
 
 
 def failure(service, error):
@@ -77,7 +66,7 @@ def failure(service, error):
         f'<ErrorResponse xmlns="{NAMESPACES.get(service, NAMESPACES["iam"])}">'
         f"{element('Error', details)}<RequestId>{request_id}</RequestId></ErrorResponse>"
     )
-    return with_request_id(Answer(error.status, body.encode()), request_id)
+    return with_request_id(Answer(error.status, body.encode(), "text/xml"), request_id)
 
 
 def with_request_id(answer, request_id):

@@ -133,7 +133,7 @@ def pass_on(account, body):
     if status >= 400:
         error = ET.fromstring(text).find(".//{*}Error")
         raise AwsError(error.findtext("{*}Code"), error.findtext("{*}Message"), status)
-    return Answer(status, text)
+    return Answer(status, text, "text/xml")
 
 
 ids_of_users(IAMBackend)

@@ -18,6 +18,20 @@ class Request:
         self.path, _, self.query = target.partition("?")
 
 
+class Answer:
+    """What goes back over the connection, and how it goes.
+
+    `delivery` is `whole`, `reset` (half of the body, then a reset of the connection), `drop` (the
+    reset alone), `stall` (half of the body, then nothing) or `silence` (nothing at all); `delay` is
+    the seconds to wait before the first byte.
+    """
+
+    def __init__(self, status, body, content_type):
+        self.status, self.body, self.content_type = status, body, content_type
+        self.headers = []
+        self.delivery, self.delay = "whole", 0.0
+
+
 class Gone(Exception):
     """The client has closed the connection."""
 
@@ -79,8 +93,9 @@ class Connection(socketserver.BaseRequestHandler):
         if answer.delivery == "whole":
             self.request.sendall(head + answer.body)
             return True
-        self.request.sendall(head + answer.body[: len(answer.body) // 2])
-        if answer.delivery == "stall":
+        if answer.delivery in ("reset", "stall"):
+            self.request.sendall(head + answer.body[: len(answer.body) // 2])
+        if answer.delivery in ("stall", "silence"):
             self.wait(None)
         else:
             # Lingering for no time at all makes the close a reset.
