@@ -4,7 +4,7 @@
 //! reads the committed exemptions, [`judge`] weighs both into an audit, and [`report`] writes the
 //! audit down. [`app`] wires the stages for the commands of [`cli`]. Between the stages stand
 //! plain values; `judge` and `report` are pure: no clock, no environment, no file. [`permissions`]
-//! knows what AWS must allow for it.
+//! knows what AWS must allow for it, and [`github`] speaks to GitHub.
 
 pub mod allowlist;
 pub mod app;

@@ -1,0 +1,317 @@
+//! One way to call GitHub: retried with growing pauses until it is answered, refused, or out of
+//! time.
+//!
+//! octocrab's own retries end by a count, send a create again without looking, and know no
+//! `retry-after`. Redirects are followed here as well, with the method and body that were sent,
+//! and never to another origin: the token goes with them.
+
+use std::time::Duration;
+
+use http::header::{ACCEPT, AUTHORIZATION, LINK, LOCATION, USER_AGENT};
+use http::{HeaderMap, Method, StatusCode};
+use http_body_util::{BodyExt as _, Limited};
+use reqwest::Url;
+use secrecy::ExposeSecret as _;
+use serde::de::{DeserializeOwned, IgnoredAny};
+use serde_json::Value;
+use tokio::time::{Instant, sleep, timeout_at};
+
+use super::GitHub;
+use super::error::Error;
+use super::refusal::Failure;
+
+/// The first pause before a call is made again; each further one is twice as long.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+/// The longest pause that GitHub did not ask for.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// The longest time in which one attempt is answered in full.
+const LONGEST_ATTEMPT: Duration = Duration::from_secs(15);
+/// How many redirects are followed behind each other.
+const MOST_REDIRECTS: usize = 5;
+/// The largest answer that is read, in bytes: a page of 100 issues whose bodies are all full, each
+/// character escaped, is half of it.
+const LARGEST_ANSWER: usize = 80 * 1024 * 1024;
+
+const AGENT: &str = concat!("iam-stocktake/", env!("CARGO_PKG_VERSION"));
+/// The media type of GitHub's JSON.
+pub(super) const JSON: &str = "application/vnd.github+json";
+
+/// How long calls may take, all together and each attempt alone.
+#[derive(Debug)]
+pub(super) struct Pace {
+    deadline: Instant,
+    attempt: Duration,
+}
+
+/// A request, for as often as it is sent.
+#[derive(Debug)]
+pub(super) struct Request {
+    /// What it is for, as in `listing the issues of acme/infra`.
+    pub(super) what: String,
+    pub(super) method: Method,
+    pub(super) url: Url,
+    pub(super) body: Option<Value>,
+    pub(super) accept: &'static str,
+}
+
+/// What GitHub answered with a status of success.
+pub(super) struct Answer {
+    status: StatusCode,
+    /// The header that names the next page, where there is one.
+    pub(super) link: Option<String>,
+    /// The body.
+    pub(super) bytes: Vec<u8>,
+}
+
+impl Pace {
+    /// `timeout` from now.
+    pub(super) fn new(timeout: Duration) -> Self {
+        Self { deadline: Instant::now() + timeout, attempt: Self::attempt(timeout) }
+    }
+
+    /// How long one attempt may take: time for a few must remain.
+    pub(super) fn attempt(timeout: Duration) -> Duration {
+        LONGEST_ATTEMPT.min(timeout / 4)
+    }
+
+    /// Waits until another attempt makes sense; false if none does, or none in time.
+    async fn rest(&self, attempt: u32, failure: &Failure) -> bool {
+        // What GitHub asks for is waited for in full; chance comes on top.
+        let pause = failure.wait.unwrap_or_default() + pause_after(attempt);
+        if !failure.may_pass(attempt) || Instant::now() + pause >= self.deadline {
+            return false;
+        }
+        sleep(pause).await;
+        true
+    }
+}
+
+/// Doubles with every attempt; half of it is chance, so that calls that failed together do not
+/// come back together.
+fn pause_after(attempt: u32) -> Duration {
+    let whole = FIRST_PAUSE.saturating_mul(1 << attempt.saturating_sub(1).min(16));
+    whole.min(LONGEST_PAUSE).mul_f64(0.5 + fastrand::f64() / 2.0)
+}
+
+impl Request {
+    pub(super) fn get(what: impl Into<String>, url: Url) -> Self {
+        Self { what: what.into(), method: Method::GET, url, body: None, accept: JSON }
+    }
+
+    pub(super) fn delete(what: impl Into<String>, url: Url) -> Self {
+        Self { method: Method::DELETE, ..Self::get(what, url) }
+    }
+
+    pub(super) fn post(what: impl Into<String>, url: Url, body: Value) -> Self {
+        Self { method: Method::POST, body: Some(body), ..Self::get(what, url) }
+    }
+
+    pub(super) fn patch(what: impl Into<String>, url: Url, body: Value) -> Self {
+        Self { method: Method::PATCH, ..Self::post(what, url, body) }
+    }
+}
+
+impl Answer {
+    /// Reads the body as JSON.
+    pub(super) fn json<T: DeserializeOwned>(self) -> Result<T, Failure> {
+        serde_json::from_slice(&self.bytes).map_err(|error| {
+            // Something between may have answered, and may be gone at the next attempt; JSON of
+            // another shape will not pass.
+            if error.is_data() { Failure::misshapen(&error) } else { Failure::no_json(self.status) }
+        })
+    }
+
+    /// Reads nothing but that GitHub answered: with JSON, or with nothing.
+    pub(super) fn nothing(self) -> Result<(), Failure> {
+        if self.bytes.is_empty() { Ok(()) } else { self.json::<IgnoredAny>().map(drop) }
+    }
+
+    /// The body as it is.
+    #[expect(clippy::unnecessary_wraps, reason = "one reader of many")]
+    pub(super) fn whole(self) -> Result<Vec<u8>, Failure> {
+        Ok(self.bytes)
+    }
+}
+
+impl GitHub {
+    /// Makes a call that may be made twice, until it is answered, refused, or out of time.
+    pub(super) async fn call<T>(
+        &self,
+        request: &Request,
+        read: impl Fn(Answer) -> Result<T, Failure>,
+    ) -> Result<T, Error> {
+        let (mut attempt, mut earlier) = (1, None);
+        loop {
+            let failure = match self.attempt(request, attempt, &read).await {
+                Ok(answer) => return Ok(answer),
+                Err(failure) => failure,
+            };
+            if !self.pace.rest(attempt, &failure).await {
+                return Err(self.error(request, attempt, failure.or(earlier)));
+            }
+            earlier = Some(failure.or(earlier));
+            attempt += 1;
+        }
+    }
+
+    /// Makes a call that creates something. Where it is left open whether that happened, it is
+    /// looked for with `find`, and the call is made again only if it is not there.
+    pub(super) async fn create<T>(
+        &self,
+        request: &Request,
+        read: impl Fn(Answer) -> Result<T, Failure>,
+        find: impl AsyncFn() -> Result<Option<T>, Error>,
+    ) -> Result<T, Error> {
+        let (mut attempt, mut earlier) = (1, None);
+        loop {
+            let failure = match self.attempt(request, attempt, &read).await {
+                Ok(created) => return Ok(created),
+                Err(failure) => failure,
+            };
+            // The pause comes first: GitHub may still be at what it gave up answering.
+            let again = self.pace.rest(attempt, &failure).await;
+            if failure.leaves_open() {
+                match find().await {
+                    Ok(Some(created)) => return Ok(created),
+                    Ok(None) => {}
+                    Err(error) => {
+                        tracing::debug!(%error, "it is not known whether the create happened");
+                        return Err(self.error(request, attempt, failure.or(earlier).unsettled()));
+                    }
+                }
+            }
+            if !again {
+                return Err(self.error(request, attempt, failure.or(earlier)));
+            }
+            earlier = Some(failure.or(earlier));
+            attempt += 1;
+        }
+    }
+
+    async fn attempt<T>(
+        &self,
+        request: &Request,
+        attempt: u32,
+        read: impl Fn(Answer) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let started = Instant::now();
+        // Polled even once, a request is sent: nothing is asked for when its answer is late
+        // already.
+        if started >= self.pace.deadline {
+            return Err(Failure::out_of_time());
+        }
+        let end = self.pace.deadline.min(started + self.pace.attempt);
+        let outcome = match timeout_at(end, self.exchange(request)).await {
+            Ok(Ok(answer)) => {
+                let status = answer.status.as_u16();
+                read(answer).map(|read| (status, read))
+            }
+            Ok(Err(failure)) => Err(failure),
+            Err(_) => Err(Failure::slow(started.elapsed())),
+        };
+        let (method, route) = (&request.method, request.url.path());
+        let milliseconds = started.elapsed().as_millis();
+        match outcome {
+            Ok((status, read)) => {
+                tracing::debug!(%method, route, status, attempt, milliseconds, "answered");
+                Ok(read)
+            }
+            Err(failure) => {
+                let (status, kind) = (failure.status, failure.kind);
+                tracing::debug!(%method, route, status, %kind, attempt, milliseconds, "failed");
+                Err(failure)
+            }
+        }
+    }
+
+    /// Sends the request once, and wherever it is redirected to within the same origin.
+    async fn exchange(&self, request: &Request) -> Result<Answer, Failure> {
+        let mut url = request.url.clone();
+        for _ in 0..=MOST_REDIRECTS {
+            match self.send(request, &url).await? {
+                Sent::Answered(answer) => return Ok(answer),
+                Sent::Redirected(target) => url = target,
+            }
+        }
+        Err(Failure::unexpected(format!("more than {MOST_REDIRECTS} redirects")))
+    }
+
+    async fn send(&self, request: &Request, url: &Url) -> Result<Sent, Failure> {
+        let builder = http::Request::builder()
+            .method(request.method.clone())
+            .uri(url.as_str())
+            .header(ACCEPT, request.accept)
+            .header(USER_AGENT, AGENT)
+            .header(AUTHORIZATION, self.authorization.clone());
+        // Puts the version of the API in, and the type of the body.
+        let built = self.octocrab.build_request(builder, request.body.as_ref());
+        let response = self.octocrab.execute(built.map_err(Failure::of)?).await;
+        let response = response.map_err(Failure::of)?;
+        if let Some(target) = redirected(response.status(), response.headers(), url) {
+            let target = target?;
+            return match self.is_ours(&target) {
+                true => Ok(Sent::Redirected(target)),
+                false => Err(Failure::redirected_away(&target)),
+            };
+        }
+        let response = octocrab::map_github_error(response).await.map_err(Failure::of)?;
+        let (parts, body) = response.into_parts();
+        let bytes = Limited::new(body, LARGEST_ANSWER).collect().await;
+        let bytes = bytes.map_err(|error| Failure::unreadable(&*error))?.to_bytes().to_vec();
+        let link = parts.headers.get(LINK).and_then(|link| link.to_str().ok()).map(str::to_owned);
+        Ok(Sent::Answered(Answer { status: parts.status, link, bytes }))
+    }
+
+    /// Whether the token may go there.
+    pub(super) fn is_ours(&self, url: &Url) -> bool {
+        url.origin() == self.api.origin()
+    }
+
+    fn error(&self, request: &Request, attempt: u32, failure: Failure) -> Error {
+        let Failure { kind, message, details, .. } = failure;
+        // A server or a proxy may repeat what it was sent.
+        let message = message.replace(self.token.expose_secret().trim(), "***");
+        Error { details, attempts: attempt, ..Error::new(request.what.as_str(), kind, message) }
+    }
+}
+
+/// What came of sending a request once.
+enum Sent {
+    Answered(Answer),
+    Redirected(Url),
+}
+
+/// Where the answer sends the request on to, if it does. A repository that was renamed or moved
+/// answers so.
+///
+/// Source: "Best practices for using the REST API", GitHub documentation: the request is to be
+/// repeated as it was, whatever the status.
+fn redirected(status: StatusCode, headers: &HeaderMap, url: &Url) -> Option<Result<Url, Failure>> {
+    if !matches!(status.as_u16(), 301 | 302 | 307 | 308) {
+        return None;
+    }
+    let location = headers.get(LOCATION)?.to_str().ok()?;
+    Some(url.join(location).map_err(|_| Failure::unexpected("a redirect to what is no URL")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_double_up_to_the_longest_and_differ_by_chance() {
+        for attempt in 1..40 {
+            let whole = FIRST_PAUSE.saturating_mul(1 << (attempt - 1).min(16)).min(LONGEST_PAUSE);
+            let pause = pause_after(attempt);
+            assert!(whole / 2 <= pause && pause <= whole, "{attempt}: {pause:?}");
+        }
+        let pauses: std::collections::BTreeSet<_> = (0..20).map(|_| pause_after(6)).collect();
+        assert!(pauses.len() > 1);
+    }
+
+    #[test]
+    fn one_attempt_leaves_time_for_others() {
+        assert_eq!(Pace::attempt(Duration::from_secs(8)), Duration::from_secs(2));
+        assert_eq!(Pace::attempt(Duration::from_secs(600)), LONGEST_ATTEMPT);
+    }
+}

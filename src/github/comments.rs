@@ -1,0 +1,143 @@
+//! Comments on issues and pull requests.
+
+use chrono::{DateTime, Utc};
+use serde::Deserialize;
+use serde_json::json;
+
+use super::call::{Answer, Request};
+use super::error::{Error, Kind};
+use super::refusal::Failure;
+use super::repository::Repository;
+use super::{RawUser, is_kept, with_our_line_ends};
+
+/// A comment, as GitHub shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Comment {
+    /// Its id, which grows with every comment of all of GitHub.
+    pub id: u64,
+    /// Its place on the page for people.
+    pub url: String,
+    /// Its body, with LF; empty where it has none.
+    pub body: String,
+    /// The author's login; `None` where the account is gone.
+    pub author: Option<String>,
+    /// When it was written.
+    pub created_at: DateTime<Utc>,
+}
+
+#[derive(Deserialize)]
+struct RawComment {
+    id: u64,
+    #[serde(default)]
+    html_url: String,
+    body: Option<String>,
+    user: Option<RawUser>,
+    created_at: DateTime<Utc>,
+}
+
+impl Repository<'_> {
+    /// All comments on an issue or a pull request, the oldest first.
+    ///
+    /// # Errors
+    /// [`Error`] when one of the pages cannot be had.
+    pub async fn comments(&self, issue: u64) -> Result<Vec<Comment>, Error> {
+        let what = format!("listing the comments on #{issue} of {}", self.name);
+        let url = self.url(&["issues", &issue.to_string(), "comments"]);
+        let raw: Vec<RawComment> = self.github.list(&what, &url).await?;
+        let mut comments: Vec<_> = raw.into_iter().map(Comment::from).collect();
+        comments.sort_by_key(|comment| comment.id);
+        comments.dedup_by_key(|comment| comment.id);
+        Ok(comments)
+    }
+
+    /// Comments on an issue or a pull request. `after` is the highest id known before: where it is
+    /// left open whether the comment was made, it is looked for among those that came later.
+    ///
+    /// # Errors
+    /// [`Error`] when it was not made, or not with this body ([`Kind::NotTaken`]).
+    pub async fn create_comment(
+        &self,
+        issue: u64,
+        body: &str,
+        after: u64,
+    ) -> Result<Comment, Error> {
+        let what = format!("commenting on #{issue} of {}", self.name);
+        let url = self.url(&["issues", &issue.to_string(), "comments"]);
+        let request = Request::post(what, url, json!({ "body": body }));
+        let find = async || self.comment_like(issue, body, after).await;
+        let comment = self.github.create(&request, read_comment, find).await?;
+        taken(&request.what, comment, body)
+    }
+
+    /// Changes a comment.
+    ///
+    /// # Errors
+    /// [`Error`] when it was not changed, or not to this body ([`Kind::NotTaken`]).
+    pub async fn update_comment(&self, id: u64, body: &str) -> Result<Comment, Error> {
+        let what = format!("updating comment {id} of {}", self.name);
+        let request = Request::patch(what, self.comment_url(id), json!({ "body": body }));
+        let comment = self.github.call(&request, read_comment).await?;
+        taken(&request.what, comment, body)
+    }
+
+    /// Deletes a comment.
+    ///
+    /// # Errors
+    /// [`Error`] when it was not deleted.
+    pub async fn delete_comment(&self, id: u64) -> Result<(), Error> {
+        let what = format!("deleting comment {id} of {}", self.name);
+        let request = Request::delete(what, self.comment_url(id));
+        match self.github.call(&request, Answer::nothing).await {
+            // An earlier attempt was carried out, and its answer was lost.
+            Err(error) if error.kind == Kind::NotFound && error.attempts > 1 => Ok(()),
+            outcome => outcome,
+        }
+    }
+
+    fn comment_url(&self, id: u64) -> reqwest::Url {
+        self.url(&["issues", "comments", &id.to_string()])
+    }
+
+    /// The comment that a create may have made: newer, by us, and with the same text.
+    async fn comment_like(
+        &self,
+        issue: u64,
+        body: &str,
+        after: u64,
+    ) -> Result<Option<Comment>, Error> {
+        for comment in self.comments(issue).await? {
+            if comment.id > after
+                && is_kept(body, &comment.body)
+                && self.github.is_by_us(comment.author.as_deref()).await?
+            {
+                return Ok(Some(comment));
+            }
+        }
+        Ok(None)
+    }
+}
+
+impl From<RawComment> for Comment {
+    fn from(raw: RawComment) -> Self {
+        Self {
+            id: raw.id,
+            url: raw.html_url,
+            body: with_our_line_ends(&raw.body.unwrap_or_default()),
+            author: raw.user.map(|user| user.login),
+            created_at: raw.created_at,
+        }
+    }
+}
+
+fn read_comment(answer: Answer) -> Result<Comment, Failure> {
+    answer.json::<RawComment>().map(Comment::from)
+}
+
+/// Holds what GitHub shows now against what it was sent.
+fn taken(what: &str, comment: Comment, body: &str) -> Result<Comment, Error> {
+    if is_kept(body, &comment.body) {
+        return Ok(comment);
+    }
+    let message = format!("GitHub said yes, and comment {} has another body", comment.id);
+    Err(Error::new(what, Kind::NotTaken, message))
+}

@@ -1,0 +1,127 @@
+//! Commits and the files in them.
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
+use super::call::{Answer, Request};
+use super::error::{Error, Kind};
+use super::repository::Repository;
+
+/// The media type of a file as it is.
+const RAW: &str = "application/vnd.github.raw+json";
+
+#[derive(Deserialize)]
+struct Comparison {
+    merge_base_commit: Commit,
+}
+
+#[derive(Deserialize)]
+struct Commit {
+    sha: String,
+}
+
+/// What stands at a path: an object, or for a folder a list of them.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Content {
+    File(RawFile),
+    Folder(#[expect(dead_code, reason = "tells a list by its shape")] Vec<IgnoredAny>),
+}
+
+#[derive(Deserialize)]
+struct RawFile {
+    r#type: String,
+    encoding: Option<String>,
+    content: Option<String>,
+    /// Some servers call a submodule a file.
+    submodule_git_url: Option<String>,
+}
+
+/// What is to be made of a path.
+enum Found {
+    Bytes(Vec<u8>),
+    /// A file too large to stand in the answer.
+    TooLarge,
+    /// Something else, as GitHub calls it.
+    Other(String),
+}
+
+impl Repository<'_> {
+    /// The commit from which `head` parted from `base`; both are commits or branches, of another
+    /// fork as `OWNER:BRANCH`.
+    ///
+    /// # Errors
+    /// [`Error`] when it cannot be had, or they have no commit in common.
+    pub async fn merge_base(&self, base: &str, head: &str) -> Result<String, Error> {
+        let mut url = self.url(&["compare", &format!("{base}...{head}")]);
+        // The commits themselves are of no use.
+        url.query_pairs_mut().append_pair("per_page", "1");
+        let what = format!("comparing {base} with {head} in {}", self.name);
+        let request = Request::get(what, url);
+        let comparison = self.github.call(&request, Answer::json::<Comparison>).await?;
+        Ok(comparison.merge_base_commit.sha)
+    }
+
+    /// The bytes of a file at a commit; `None` where there is none. A symbolic link within the
+    /// repository is followed.
+    ///
+    /// # Errors
+    /// [`Error`] when it cannot be had, or stands for a folder or a submodule.
+    pub async fn file_at(&self, path: &str, commit: &str) -> Result<Option<Vec<u8>>, Error> {
+        let what = format!("reading {path} at {commit} of {}", self.name);
+        let segments: Vec<_> = path.split('/').filter(|it| !matches!(*it, "" | ".")).collect();
+        if segments.is_empty() || segments.contains(&"..") {
+            let message = "the path leads out of the repository";
+            return Err(Error::new(what, Kind::Unexpected, message));
+        }
+        let mut url = self.url(&[&["contents"], segments.as_slice()].concat());
+        url.query_pairs_mut().append_pair("ref", commit);
+        let request = Request::get(what, url);
+        let found = match self.github.call(&request, Answer::json::<Content>).await {
+            Ok(content) => content.found(),
+            Err(error) if error.kind == Kind::NotFound => return Ok(None),
+            // As servers before the limit of 100 MB say it.
+            Err(error) if error.has_code("too_large") => Found::TooLarge,
+            Err(error) => return Err(error),
+        };
+        match found {
+            Found::Bytes(bytes) => Ok(Some(bytes)),
+            Found::TooLarge => {
+                let raw = Request { accept: RAW, ..request };
+                self.github.call(&raw, Answer::whole).await.map(Some)
+            }
+            Found::Other(other) => {
+                let message = format!("there is no file, but {other}");
+                Err(Error::new(request.what, Kind::Unexpected, message))
+            }
+        }
+    }
+}
+
+impl Content {
+    fn found(self) -> Found {
+        let file = match self {
+            Self::File(file) => file,
+            Self::Folder(_) => return Found::Other("a folder".to_owned()),
+        };
+        if file.submodule_git_url.is_some() {
+            return Found::Other("a submodule".to_owned());
+        }
+        if file.r#type != "file" {
+            return Found::Other(format!("a {}", file.r#type));
+        }
+        match (file.encoding.as_deref(), file.content) {
+            (Some("base64"), Some(text)) => {
+                // GitHub breaks it into lines.
+                let one: Vec<u8> = text.bytes().filter(|it| !it.is_ascii_whitespace()).collect();
+                match BASE64_STANDARD.decode(one) {
+                    Ok(bytes) => Found::Bytes(bytes),
+                    Err(error) => Found::Other(format!("what is no base64: {error}")),
+                }
+            }
+            _ => Found::TooLarge,
+        }
+    }
+}

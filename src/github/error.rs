@@ -1,0 +1,240 @@
+//! Why a call to GitHub failed, and what to do about it.
+
+use std::fmt;
+
+use chrono::{DateTime, Utc};
+
+/// How much of GitHub's words is kept, in characters.
+const LONGEST_MESSAGE: usize = 300;
+
+/// A call to GitHub that came to nothing.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{what}: {message}")]
+pub struct Error {
+    /// What was tried, and where, as in `listing the issues of acme/infra`.
+    pub what: String,
+    /// What kind of failure it was.
+    pub kind: Kind,
+    /// GitHub's own words, or the network's, in one line.
+    pub message: String,
+    pub(super) details: Option<Box<Details>>,
+    /// How often the request was sent.
+    pub(super) attempts: u32,
+}
+
+/// What kind of failure a call ended in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// The token is none that GitHub knows (401).
+    Unauthorized,
+    /// The token may not do this (403).
+    Forbidden,
+    /// Too many requests, and no end of it in time (403 or 429).
+    RateLimited,
+    /// It does not exist, or the token cannot see it (404).
+    NotFound,
+    /// It is no more, or issues are turned off (410).
+    Gone,
+    /// GitHub takes the request's fields for wrong (422).
+    Unprocessable,
+    /// GitHub said yes, and kept something else than it was sent.
+    NotTaken,
+    /// GitHub is in trouble (5xx).
+    Unavailable,
+    /// No connection, or one that broke.
+    Unreachable,
+    /// An answer that makes no sense.
+    Unexpected,
+    /// Time was up, or an answer took too long.
+    OutOfTime,
+}
+
+/// What GitHub tells beside its words.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Details {
+    /// The permissions that would have done, as the header `X-Accepted-GitHub-Permissions` has
+    /// them: `issues=write; pull_requests=write`.
+    pub(super) permissions: Option<String>,
+    /// When the rate limit is reset.
+    pub(super) resets_at: Option<DateTime<Utc>>,
+    /// The fields that are wrong.
+    pub(super) fields: Vec<String>,
+    /// The codes of what is wrong with them, as `already_exists`.
+    pub(super) codes: Vec<String>,
+}
+
+impl Error {
+    pub(super) fn new(what: impl Into<String>, kind: Kind, message: impl AsRef<str>) -> Self {
+        let message = one_line(message.as_ref());
+        Self { what: what.into(), kind, message, details: None, attempts: 0 }
+    }
+
+    /// The system lets nothing out.
+    #[must_use]
+    pub fn without_network(error: &std::io::Error) -> Self {
+        Self::new("preparing calls to GitHub", Kind::Unreachable, error.to_string())
+    }
+
+    /// What to do about it.
+    #[must_use]
+    pub fn hint(&self) -> String {
+        let hint = match self.kind {
+            Kind::Unauthorized => {
+                "the token (`github-token`) is wrong, revoked or out of date; a job's own token \
+                 ends with its job"
+            }
+            Kind::Forbidden => return self.hint_of_forbidden(),
+            Kind::RateLimited => return self.hint_of_rate_limit(),
+            Kind::NotFound => {
+                "the name is wrong, or the token cannot see it: a job's own token sees its own \
+                 repository alone, and only with `contents: read` and `issues: read` at least"
+            }
+            Kind::Gone if self.says("deleted") => "it was deleted: run again to have another made",
+            Kind::Gone => {
+                "issues are turned off in this repository: turn them on in its settings, or name \
+                 another repository with `queue-repository`"
+            }
+            Kind::Unprocessable => return self.hint_of_fields(),
+            Kind::NotTaken => {
+                "GitHub keeps at most 65 536 characters of an issue or a comment; if the text is \
+                 shorter, somebody else wrote at the same time: run again"
+            }
+            Kind::Unavailable => {
+                "GitHub is in trouble, or something on the way to it: look at \
+                 https://www.githubstatus.com and run again"
+            }
+            Kind::Unreachable => {
+                "look at the way there: HTTPS_PROXY, NO_PROXY, SSL_CERT_FILE (the root \
+                 certificates), GITHUB_API_URL (GitHub Enterprise Server: https://HOST/api/v3)"
+            }
+            Kind::Unexpected => {
+                "something else than GitHub's API seems to answer: look at GITHUB_API_URL (GitHub \
+                 Enterprise Server: https://HOST/api/v3) and at HTTPS_PROXY"
+            }
+            Kind::OutOfTime => "give it more time (`timeout`), or run again when GitHub is quicker",
+        };
+        hint.to_owned()
+    }
+
+    /// Whether GitHub gave the code for one of the fields.
+    pub(super) fn has_code(&self, code: &str) -> bool {
+        let codes = self.details.iter().flat_map(|details| &details.codes);
+        codes.into_iter().any(|it| it == code)
+    }
+
+    /// Whether GitHub's words hold this one, in whatever case.
+    fn says(&self, word: &str) -> bool {
+        self.message.to_lowercase().contains(word)
+    }
+
+    /// Source: "Permissions required for fine-grained personal access tokens" and "Controlling
+    /// permissions for GITHUB_TOKEN", GitHub documentation.
+    fn hint_of_forbidden(&self) -> String {
+        if self.says("locked") {
+            return "the conversation is locked: unlock it, or close the issue so that another is \
+                    made"
+                .to_owned();
+        }
+        if self.says("archived") {
+            return "the repository is archived: name another with `queue-repository`".to_owned();
+        }
+        if self.says("saml") {
+            return "authorize the token for the organization's single sign-on".to_owned();
+        }
+        let told = self.details.as_ref().and_then(|details| details.permissions.as_deref());
+        let named = told.map_or_else(
+            || "`issues: write`, or for a pull request `pull-requests: write`".to_owned(),
+            as_in_a_workflow,
+        );
+        format!(
+            "give the job `permissions:` {named}; a job's permissions replace the workflow's, and \
+             a run for a fork or by Dependabot may only read"
+        )
+    }
+
+    fn hint_of_rate_limit(&self) -> String {
+        match self.details.as_ref().and_then(|details| details.resets_at) {
+            Some(at) => {
+                format!("the limit is reset at {}: run again then", at.format("%Y-%m-%d %H:%M UTC"))
+            }
+            None => "run again in some minutes, or with a token that others do not use".to_owned(),
+        }
+    }
+
+    fn hint_of_fields(&self) -> String {
+        let fields = self.details.as_ref().map(|details| details.fields.as_slice());
+        match fields {
+            Some(fields) if !fields.is_empty() => {
+                let named: Vec<_> = fields.iter().map(|field| format!("`{field}`")).collect();
+                format!("set {} to something that GitHub takes", named.join(", "))
+            }
+            _ => "GitHub's words say what it does not take: look at `issue-title`, `labels` and \
+                  `assignees`"
+                .to_owned(),
+        }
+    }
+}
+
+/// The permissions of the header as a workflow grants them: what is parted by `;` does alone, what
+/// is parted by `,` does together.
+fn as_in_a_workflow(permissions: &str) -> String {
+    let granted = |pair: &str| {
+        let (name, level) = pair.trim().split_once('=').unwrap_or((pair.trim(), "write"));
+        format!("`{}: {level}`", name.replace('_', "-"))
+    };
+    let together = |set: &str| set.split(',').map(granted).collect::<Vec<_>>().join(" and ");
+    permissions.split(';').map(together).collect::<Vec<_>>().join(" or ")
+}
+
+/// The text in one line of bounded length; whoever wrote it, it begins no line of its own.
+pub(super) fn one_line(text: &str) -> String {
+    let blank = |c: char| c.is_whitespace() || c.is_control();
+    let words: Vec<_> = text.split(blank).filter(|word| !word.is_empty()).collect();
+    let line = words.join(" ");
+    match line.char_indices().nth(LONGEST_MESSAGE) {
+        Some((end, _)) => format!("{}…", line.get(..end).unwrap_or_default()),
+        None => line,
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Unauthorized => "unauthorized",
+            Self::Forbidden => "forbidden",
+            Self::RateLimited => "rate-limited",
+            Self::NotFound => "not-found",
+            Self::Gone => "gone",
+            Self::Unprocessable => "unprocessable",
+            Self::NotTaken => "not-taken",
+            Self::Unavailable => "unavailable",
+            Self::Unreachable => "unreachable",
+            Self::Unexpected => "unexpected",
+            Self::OutOfTime => "out-of-time",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn permissions_are_named_as_a_workflow_grants_them() {
+        for (header, named) in [
+            ("issues=write", "`issues: write`"),
+            ("issues=write; pull_requests=write", "`issues: write` or `pull-requests: write`"),
+            ("contents=read,issues=write", "`contents: read` and `issues: write`"),
+        ] {
+            assert_eq!(as_in_a_workflow(header), named);
+        }
+    }
+
+    #[test]
+    fn a_message_is_one_line_of_bounded_length() {
+        let told = format!("first\r\n::error::second\u{7}\u{85}{}", "é".repeat(500));
+        let error = Error::new("trying", Kind::Unexpected, told);
+        assert!(error.message.starts_with("first ::error::second é"), "{error}");
+        assert!(error.message.ends_with("é…") && error.message.chars().count() == 301);
+    }
+}

@@ -1,0 +1,69 @@
+//! Labels.
+
+use serde_json::json;
+
+use super::call::{Answer, Request};
+use super::error::{Error, Kind};
+use super::repository::Repository;
+
+/// The code of GitHub's complaint over a label that is there.
+const ALREADY_EXISTS: &str = "already_exists";
+
+/// A label to be made.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct NewLabel {
+    /// Its name.
+    pub name: String,
+    /// Its colour: six hex digits without `#`.
+    pub color: String,
+    /// What it says, in 100 characters at most.
+    pub description: String,
+}
+
+impl Repository<'_> {
+    /// Whether the repository has the label.
+    ///
+    /// # Errors
+    /// [`Error`] when GitHub cannot be asked.
+    pub async fn has_label(&self, name: &str) -> Result<bool, Error> {
+        // No path can name these; making it tells whether it is there.
+        if matches!(name, "" | "." | "..") {
+            return Ok(false);
+        }
+        let what = format!("looking for the label `{name}` in {}", self.name);
+        let request = Request::get(what, self.url(&["labels", name]));
+        match self.github.call(&request, Answer::nothing).await {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind == Kind::NotFound => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Makes a label. That it is there already is as good.
+    ///
+    /// # Errors
+    /// [`Error`] when there is no such label afterwards.
+    pub async fn create_label(&self, label: &NewLabel) -> Result<(), Error> {
+        let NewLabel { name, color, description } = label;
+        let what = format!("creating the label `{name}` in {}", self.name);
+        let body = json!({ "name": name, "color": color, "description": description });
+        let request = Request::post(what, self.url(&["labels"]), body);
+        // Sent twice it is made once: a name can be taken only once.
+        match self.github.call(&request, Answer::nothing).await {
+            Err(error) if error.has_code(ALREADY_EXISTS) => Ok(()),
+            outcome => outcome,
+        }
+    }
+
+    /// Puts labels on an issue, beside those that it has.
+    ///
+    /// # Errors
+    /// [`Error`] when they were not put on it.
+    pub async fn add_labels(&self, issue: u64, labels: &[String]) -> Result<(), Error> {
+        let what = format!("labelling #{issue} of {}", self.name);
+        let url = self.url(&["issues", &issue.to_string(), "labels"]);
+        // Sent twice it does the same.
+        let request = Request::post(what, url, json!({ "labels": labels }));
+        self.github.call(&request, Answer::nothing).await
+    }
+}

@@ -1,0 +1,237 @@
+//! The GitHub adapter: issues, comments, labels and files, through octocrab.
+//!
+//! Every call is made through one way, which knows what may be sent twice. What GitHub
+//! shows is read into slim types of our own: a page holds what people and other programs made of
+//! it, and one odd entry must not hide the others.
+
+mod call;
+mod comments;
+mod contents;
+mod error;
+mod issues;
+mod labels;
+mod pages;
+mod refusal;
+mod repository;
+
+use std::convert::Infallible;
+use std::fmt;
+use std::time::Duration;
+
+use http::HeaderValue;
+use octocrab::service::middleware::reqwest_connector::ReqwestConnector;
+use octocrab::{AuthState, Octocrab, OctocrabBuilder};
+use reqwest::{Client, Url};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::Deserialize;
+use tokio::sync::OnceCell;
+
+use call::{Answer, Pace, Request};
+
+use crate::identity::Repository as RepositoryName;
+
+pub use comments::Comment;
+pub use error::{Error, Kind};
+pub use issues::{Issue, IssueChange, IssueFilter, NewIssue, State, StateReason};
+pub use labels::NewLabel;
+pub use repository::{About, Repository};
+
+/// The author of what a workflow's own token makes.
+const WORKFLOW_LOGIN: &str = "github-actions[bot]";
+/// The longest time in which a connection is made.
+const LONGEST_CONNECT: Duration = Duration::from_secs(5);
+
+/// GitHub, seen with one token. All calls together have one deadline.
+pub struct GitHub {
+    octocrab: Octocrab,
+    api: Url,
+    /// The header that bears the token; it prints as `Sensitive`.
+    authorization: HeaderValue,
+    /// The token again, to keep it out of messages.
+    token: SecretString,
+    pace: Pace,
+    login: OnceCell<Login>,
+}
+
+/// Who the token speaks for.
+#[derive(Debug, Clone)]
+struct Login {
+    name: String,
+    /// Whether GitHub told it; else it is the workflow's.
+    is_told: bool,
+}
+
+/// A user or app, as far as it is of use.
+#[derive(Deserialize)]
+pub(super) struct RawUser {
+    pub(super) login: String,
+}
+
+impl GitHub {
+    /// Makes a client, within a tokio runtime and for it alone.
+    ///
+    /// `api_url` is `https://api.github.com`, or `https://HOST/api/v3` of a GitHub Enterprise
+    /// Server. `timeout` is how long everything together may take, from now.
+    ///
+    /// # Errors
+    /// [`Error`] when the URL or the token can be none, or the HTTP client cannot be made.
+    pub fn new(api_url: &str, token: SecretString, timeout: Duration) -> Result<Self, Error> {
+        let failed = |kind, message: String| Error::new("preparing calls to GitHub", kind, message);
+        let api = api_address(api_url).map_err(|message| failed(Kind::Unreachable, message))?;
+        let authorization = bearer(&token)
+            .ok_or_else(|| failed(Kind::Unauthorized, "the token can be none".to_owned()))?;
+        let client = client(Pace::attempt(timeout)).map_err(|error| {
+            failed(Kind::Unreachable, format!("the HTTP client cannot be made: {error}"))
+        })?;
+        // octocrab leaves a task to the runtime, and panics without one.
+        if tokio::runtime::Handle::try_current().is_err() {
+            return Err(failed(Kind::Unexpected, "there is no tokio runtime".to_owned()));
+        }
+        // Not through `build_with_reqwest`: it adds a second User-Agent, panics over an odd token,
+        // and does not mark the token's header as sensitive.
+        let built: Result<_, Infallible> = OctocrabBuilder::new_empty()
+            .with_service(ReqwestConnector::new(client))
+            .with_auth(AuthState::None)
+            .build();
+        let Ok(octocrab) = built;
+        let (pace, login) = (Pace::new(timeout), OnceCell::new());
+        Ok(Self { octocrab, api, authorization, token, pace, login })
+    }
+
+    /// The login behind the token: the author of what is made with it.
+    ///
+    /// A workflow's own token may not ask, and speaks for `github-actions[bot]`.
+    ///
+    /// # Errors
+    /// [`Error`] when it cannot be told.
+    pub async fn login(&self) -> Result<String, Error> {
+        Ok(self.who().await?.name.clone())
+    }
+
+    /// A repository.
+    #[must_use]
+    pub const fn repository(&self, name: RepositoryName) -> Repository<'_> {
+        Repository::new(self, name)
+    }
+
+    async fn who(&self) -> Result<&Login, Error> {
+        self.login.get_or_try_init(|| self.ask_who()).await
+    }
+
+    async fn ask_who(&self) -> Result<Login, Error> {
+        let request = Request::get("asking for the token's login", self.url(&["user"]));
+        match self.call(&request, Answer::json::<RawUser>).await {
+            Ok(user) => Ok(Login { name: user.login, is_told: true }),
+            Err(error) if error.kind == Kind::Forbidden => {
+                Ok(Login { name: WORKFLOW_LOGIN.to_owned(), is_told: false })
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Whether the author is who the token speaks for.
+    async fn is_by_us(&self, author: Option<&str>) -> Result<bool, Error> {
+        let Some(author) = author else { return Ok(false) };
+        let us = self.who().await?;
+        // Another app's token may not ask either, and bears the app's name.
+        Ok(author.eq_ignore_ascii_case(&us.name) || (!us.is_told && author.ends_with("[bot]")))
+    }
+
+    /// A route's address. Segments are encoded; `.` and `..` cannot be, and are left out.
+    fn url(&self, segments: &[&str]) -> Url {
+        let mut url = self.api.clone();
+        if let Ok(mut path) = url.path_segments_mut() {
+            path.pop_if_empty().extend(segments);
+        }
+        url
+    }
+}
+
+impl fmt::Debug for GitHub {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GitHub").field("api", &self.api.as_str()).finish_non_exhaustive()
+    }
+}
+
+/// The address of the API, or why it is none.
+fn api_address(text: &str) -> Result<Url, String> {
+    let url = Url::parse(text.trim()).map_err(|error| format!("`{text}` is no URL: {error}"))?;
+    if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
+        return Err(format!("`{text}` is no address of an API: it begins with https://"));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("the API's address holds a user name or password".to_owned());
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err(format!("`{text}` is no address of an API: it has no `?` and no `#`"));
+    }
+    Ok(url)
+}
+
+/// The header's value; `None` where the token can be none.
+fn bearer(token: &SecretString) -> Option<HeaderValue> {
+    // A secret is often stored with the line's end.
+    let token = token.expose_secret().trim();
+    if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return None;
+    }
+    let mut value = HeaderValue::from_str(&format!("Bearer {token}")).ok()?;
+    value.set_sensitive(true);
+    Some(value)
+}
+
+/// A client of our own: it takes proxies from the environment and roots from the system, and
+/// leaves redirects, retries and the time of a whole attempt to the calls.
+fn client(attempt: Duration) -> Result<Client, reqwest::Error> {
+    // The provider may be there already: the AWS SDK brings its own.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    Client::builder()
+        .connect_timeout(LONGEST_CONNECT.min(attempt))
+        .redirect(reqwest::redirect::Policy::none())
+        .retry(reqwest::retry::never())
+        .referer(false)
+        .build()
+}
+
+/// The text with the line ends that we write: GitHub's forms send CR LF.
+fn with_our_line_ends(text: &str) -> String {
+    text.replace("\r\n", "\n")
+}
+
+/// Whether GitHub keeps what it was sent: line ends and the white space at the end are its own.
+fn is_kept(sent: &str, kept: &str) -> bool {
+    with_our_line_ends(sent).trim_end() == with_our_line_ends(kept).trim_end()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_github_keeps_is_compared_without_line_ends_and_the_white_space_at_the_end() {
+        assert!(is_kept("a\n\nb\n", "a\r\n\r\nb"));
+        assert!(!is_kept("a\n\nb", "a\n\nc") && !is_kept(" a", "a"));
+    }
+
+    #[test]
+    fn an_address_that_can_be_none_is_refused_with_what_is_wrong() {
+        for text in ["", "github", "ftp://a.example", "https://a.example?x", "file:///etc/passwd"] {
+            assert!(api_address(text).is_err(), "{text}");
+        }
+        let told = api_address("https://me:geheim@a.example").unwrap_err();
+        assert!(!told.contains("geheim"), "{told}");
+        for text in ["https://api.github.com", "https://a.example/api/v3/", "http://127.0.0.1:8080"]
+        {
+            assert!(api_address(text).is_ok(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_token_is_one_word_of_ascii() {
+        for text in ["", " \n", "a b", "a\nb", "tökén"] {
+            assert!(bearer(&SecretString::from(text)).is_none(), "{text}");
+        }
+        let header = bearer(&SecretString::from("ghs_abc\n")).unwrap();
+        assert!(!format!("{header:?}").contains("abc"));
+    }
+}

@@ -1,0 +1,267 @@
+//! Refusals that are final, and failures that pass.
+
+use std::net::TcpListener;
+use std::time::Duration;
+
+use iam_stocktake::github::{Error, IssueChange, Kind, NewLabel};
+use serde_json::{Value, json};
+
+use super::server::{Reply, Server, html, json as answer};
+use super::{at, infra, issue, within};
+
+const NOW: &str = "Tue, 24 Nov 2026 12:00:00 GMT";
+/// The seconds of the epoch at `NOW`.
+const EPOCH: u64 = 1_795_521_600;
+
+fn refusal(status: u16, message: &str) -> Reply {
+    answer(status, &json!({ "message": message, "documentation_url": "https://docs.github.com/" }))
+}
+
+fn invalid(errors: &Value) -> Reply {
+    answer(422, &json!({ "message": "Validation Failed", "errors": errors }))
+}
+
+fn fine() -> Reply {
+    answer(200, &issue(7, "title", "body", "octocat"))
+}
+
+/// The failure of a look at an issue, where the server always replies so; and how often it was
+/// asked.
+fn failing(reply: Reply) -> (Error, usize) {
+    let server = Server::replying([reply]);
+    let error = at(&server.url(), async |github| infra(github).issue(7).await).unwrap_err();
+    (error, server.asked().len())
+}
+
+/// A refusal, and what is to be made of it: its kind, what the error says, and what its hint says.
+type Case = (Reply, Kind, &'static str, &'static str);
+
+/// Holds that each refusal is final and told as it should be.
+fn hold(table: impl IntoIterator<Item = Case>) {
+    for (reply, kind, says, hint) in table {
+        let shown = format!("{reply:?}");
+        let (error, asked) = failing(reply);
+        assert_eq!((error.kind, asked), (kind, 1), "{shown}: {error}");
+        assert!(error.message.contains(says), "{shown}: {error}");
+        assert!(error.hint().contains(hint), "{shown}: {}", error.hint());
+        assert!(error.to_string().starts_with("looking at issue #7 of acme/infra: "), "{error}");
+    }
+}
+
+#[test]
+fn a_refusal_is_final_and_says_what_to_do() {
+    let errors = json!([
+        { "resource": "Issue", "code": "missing_field", "field": "title" },
+        { "resource": "Issue", "code": "invalid", "field": "assignees", "message": "nobody" },
+        "and more",
+    ]);
+    hold([
+        (
+            refusal(401, "Bad credentials"),
+            Kind::Unauthorized,
+            "HTTP status 401: Bad credentials",
+            "`github-token`",
+        ),
+        (refusal(404, "Not Found"), Kind::NotFound, "Not Found", "the token cannot see it"),
+        (
+            refusal(410, "Issues are disabled for this repo"),
+            Kind::Gone,
+            "disabled",
+            "turn them on in its settings, or name another repository with `queue-repository`",
+        ),
+        (refusal(410, "This issue was deleted"), Kind::Gone, "deleted", "run again"),
+        (
+            invalid(&errors),
+            Kind::Unprocessable,
+            "Validation Failed: `title` missing_field; `assignees` invalid, nobody; and more",
+            "set `title`, `assignees` to something that GitHub takes",
+        ),
+        (refusal(400, "Problems parsing JSON"), Kind::Unexpected, "parsing", "GITHUB_API_URL"),
+        (
+            answer(200, &json!({ "hello": "world" })),
+            Kind::Unexpected,
+            "missing field `number`",
+            "GITHUB_API_URL",
+        ),
+    ]);
+}
+
+#[test]
+fn a_permission_that_is_missing_is_named() {
+    let unnamed = "`issues: write`, or for a pull request `pull-requests: write`";
+    hold([
+        (
+            refusal(403, "Resource not accessible by integration")
+                .with("X-Accepted-GitHub-Permissions", "issues=read; pull_requests=read"),
+            Kind::Forbidden,
+            "Resource not accessible by integration",
+            "`issues: read` or `pull-requests: read`; a job's permissions replace the workflow's",
+        ),
+        (refusal(403, "Must have admin rights."), Kind::Forbidden, "admin rights", unnamed),
+        (
+            refusal(403, "Unable to create comment because issue is locked."),
+            Kind::Forbidden,
+            "is locked",
+            "unlock it",
+        ),
+        (
+            refusal(403, "Repository was archived so is read-only."),
+            Kind::Forbidden,
+            "archived",
+            "`queue-repository`",
+        ),
+        (
+            refusal(403, "Resource protected by organization SAML enforcement."),
+            Kind::Forbidden,
+            "SAML",
+            "single sign-on",
+        ),
+    ]);
+}
+
+#[test]
+fn a_limit_that_lasts_is_given_up_and_says_when_it_ends() {
+    hold([
+        (
+            refusal(403, "API rate limit exceeded")
+                .with("Date", NOW)
+                .with("X-RateLimit-Remaining", "0")
+                .with("X-RateLimit-Reset", (EPOCH + 3000).to_string()),
+            Kind::RateLimited,
+            "rate limit",
+            "reset at 2026-11-24 12:50 UTC",
+        ),
+        (
+            refusal(429, "Slow down").with("Date", NOW).with("Retry-After", "600"),
+            Kind::RateLimited,
+            "Slow down",
+            "reset at 2026-11-24 12:10 UTC",
+        ),
+        (
+            invalid(&json!([{ "message": "was submitted too quickly" }]))
+                .with("Retry-After", "600"),
+            Kind::RateLimited,
+            "too quickly",
+            "in some minutes",
+        ),
+    ]);
+}
+
+#[test]
+fn a_failure_that_passes_is_outlasted() {
+    let reset = (EPOCH - 1).to_string();
+    let table = [
+        refusal(403, "API rate limit exceeded")
+            .with("Date", NOW)
+            .with("X-RateLimit-Remaining", "0")
+            .with("X-RateLimit-Reset", reset),
+        refusal(403, "You have exceeded a secondary rate limit").with("Retry-After", "0"),
+        refusal(403, "Wait").with("Retry-After", "0"),
+        refusal(429, "Too many requests").with("Retry-After", "1"),
+        refusal(500, "Server Error"),
+        refusal(503, "Maintenance").with("Retry-After", "0"),
+        html(502),
+        html(200),
+        Reply::Answer(200, vec![], String::new()),
+        Reply::Closed,
+    ];
+    for reply in table {
+        let shown = format!("{reply:?}");
+        let server = Server::replying([reply.clone(), reply, fine()]);
+        let got = at(&server.url(), async |github| infra(github).issue(7).await);
+        assert_eq!(got.unwrap().number, 7, "{shown}");
+        assert_eq!(server.asked().len(), 3, "{shown}");
+    }
+}
+
+/// How a look at an issue fails that ends soon.
+fn lasting(url: &str) -> Error {
+    let soon = Duration::from_secs(3);
+    within(soon, url, async |github| infra(github).issue(7).await).unwrap_err()
+}
+
+#[test]
+fn trouble_that_lasts_is_named_when_time_is_up() {
+    let table = [
+        (html(502), Kind::Unavailable, "HTTP status 502 Bad Gateway", "www.githubstatus.com"),
+        (html(200), Kind::Unexpected, "no JSON", "GITHUB_API_URL"),
+        (Reply::Closed, Kind::Unreachable, "closed", "HTTPS_PROXY, NO_PROXY, SSL_CERT_FILE"),
+        (Reply::Silence, Kind::OutOfTime, "no answer within", "`timeout`"),
+    ];
+    // Side by side, as each takes its whole time.
+    std::thread::scope(|threads| {
+        for (reply, kind, says, hint) in table {
+            threads.spawn(move || {
+                let server = Server::replying([reply]);
+                let error = lasting(&server.url());
+                assert_eq!(error.kind, kind, "{error}");
+                assert!(error.message.contains(says) && error.hint().contains(hint), "{error}");
+                assert!(!error.message.contains("Unicorn"), "{error}");
+            });
+        }
+        threads.spawn(|| {
+            let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+            let error = lasting(&format!("http://{free}"));
+            assert_eq!(error.kind, Kind::Unreachable, "{error}");
+            assert!(error.message.contains("refused"), "{error}");
+        });
+    });
+}
+
+#[test]
+fn what_went_wrong_before_time_was_up_is_what_is_told() {
+    let server = Server::replying([html(502), Reply::Silence]);
+    let error = lasting(&server.url());
+    assert_eq!(error.kind, Kind::Unavailable, "{error}");
+    assert!(server.asked().len() > 1);
+}
+
+#[test]
+fn nothing_is_asked_for_when_time_is_up() {
+    let server = Server::replying([fine()]);
+    let ask = async |github: &_| infra(github).issue(7).await;
+    let error = within(Duration::ZERO, &server.url(), ask).unwrap_err();
+    assert_eq!(error.kind, Kind::OutOfTime, "{error}");
+    assert_eq!(server.lines(), [""; 0]);
+}
+
+#[test]
+fn what_may_be_sent_twice_is_sent_again() {
+    let change = IssueChange { title: Some("title".to_owned()), ..IssueChange::default() };
+    let server = Server::replying([html(502), fine()]);
+    let updated = at(&server.url(), async |github| infra(github).update_issue(7, &change).await);
+    assert_eq!(updated.unwrap().number, 7);
+    assert_eq!(server.lines(), ["PATCH /repos/acme/infra/issues/7"; 2]);
+
+    let server = Server::replying([Reply::Closed, html(200), answer(200, &json!([]))]);
+    let labels = ["one".to_owned()];
+    at(&server.url(), async |github| infra(github).add_labels(7, &labels).await).unwrap();
+    assert_eq!(server.lines(), ["POST /repos/acme/infra/issues/7/labels"; 3]);
+    assert_eq!(server.asked()[2].json(), json!({ "labels": ["one"] }));
+}
+
+#[test]
+fn a_label_that_is_there_already_is_as_good_as_made() {
+    let label = NewLabel { name: "iam-stocktake".to_owned(), ..NewLabel::default() };
+    let make = |replies: &[Reply]| {
+        let server = Server::replying(replies);
+        (at(&server.url(), async |github| infra(github).create_label(&label).await), server)
+    };
+    let exists = |code| invalid(&json!([{ "resource": "Label", "code": code, "field": "name" }]));
+    let (made, server) = make(&[html(502), exists("already_exists")]);
+    made.unwrap();
+    assert_eq!(server.lines(), ["POST /repos/acme/infra/labels"; 2]);
+    assert_eq!(make(&[exists("invalid")]).0.unwrap_err().kind, Kind::Unprocessable);
+}
+
+#[test]
+fn a_comment_that_an_earlier_attempt_deleted_is_deleted() {
+    let delete = |replies: &[Reply]| {
+        let server = Server::replying(replies);
+        at(&server.url(), async |github| infra(github).delete_comment(5).await)
+    };
+    let done = Reply::Answer(204, vec![], String::new());
+    delete(&[done]).unwrap();
+    delete(&[Reply::Closed, refusal(404, "Not Found")]).unwrap();
+    assert_eq!(delete(&[refusal(404, "Not Found")]).unwrap_err().kind, Kind::NotFound);
+}

@@ -1,0 +1,98 @@
+//! What GitHub shows after a change, held against what it was sent.
+
+use iam_stocktake::github::{Error, GitHub, IssueChange, Kind, NewIssue, State, StateReason};
+use serde_json::{Value, json};
+
+use super::server::{Server, json as answer};
+use super::{at, comment, infra, issue};
+
+const SENT: &str = "- alice\n- bob\n";
+
+/// Each way of sending a body, and what the answer then shows.
+async fn send(way: usize, github: &GitHub) -> Result<String, Error> {
+    let (infra, body) = (infra(github), SENT.to_owned());
+    match way {
+        0 => {
+            let new = NewIssue { title: "t".to_owned(), body, ..NewIssue::default() };
+            infra.create_issue(&new, 0).await.map(|issue| issue.body)
+        }
+        1 => {
+            let change = IssueChange { body: Some(body), ..IssueChange::default() };
+            infra.update_issue(7, &change).await.map(|issue| issue.body)
+        }
+        2 => infra.create_comment(7, &body, 0).await.map(|comment| comment.body),
+        _ => infra.update_comment(7, &body).await.map(|comment| comment.body),
+    }
+}
+
+/// An answer that serves for an issue and for a comment.
+fn shown(body: &str) -> Value {
+    let (mut one, other) = (issue(7, "t", body, "octocat"), comment(7, body, "octocat"));
+    one.as_object_mut().unwrap().extend(other.as_object().unwrap().clone());
+    one
+}
+
+#[test]
+fn a_body_that_github_did_not_take_is_an_error() {
+    for way in 0..4 {
+        let server = Server::replying([answer(200, &shown("- alice"))]);
+        let error = at(&server.url(), async |github| send(way, github).await).unwrap_err();
+        assert_eq!(error.kind, Kind::NotTaken, "{way}: {error}");
+        assert!(error.message.contains("another body"), "{way}: {error}");
+        assert!(error.hint().contains("65 536"), "{way}: {}", error.hint());
+        assert_eq!(server.asked().len(), 1, "{way}");
+    }
+}
+
+#[test]
+fn line_ends_and_the_white_space_at_the_end_are_githubs_own() {
+    for way in 0..4 {
+        let server = Server::replying([answer(200, &shown("- alice\r\n- bob"))]);
+        let body = at(&server.url(), async |github| send(way, github).await).unwrap();
+        assert_eq!(body, "- alice\n- bob", "{way}");
+    }
+}
+
+#[test]
+fn a_state_that_github_did_not_take_is_an_error() {
+    let server = Server::replying([answer(200, &issue(7, "t", "b", "octocat"))]);
+    let state = |state| IssueChange { state: Some((state, None)), ..IssueChange::default() };
+    at(&server.url(), async |github| {
+        let error = infra(github).update_issue(7, &state(State::Closed)).await.unwrap_err();
+        assert_eq!(error.kind, Kind::NotTaken, "{error}");
+        infra(github).update_issue(7, &state(State::Open)).await.unwrap();
+    });
+}
+
+#[test]
+fn only_what_changes_is_sent() {
+    let mut closed = issue(7, "t", "b", "octocat");
+    closed["state"] = json!("closed");
+    let server = Server::replying([answer(200, &closed)]);
+    let changes = [
+        IssueChange { title: Some("t".to_owned()), ..IssueChange::default() },
+        IssueChange {
+            state: Some((State::Closed, Some(StateReason::NotPlanned))),
+            labels: Some(vec![]),
+            ..IssueChange::default()
+        },
+        IssueChange { assignees: Some(vec!["octocat".to_owned()]), ..IssueChange::default() },
+    ];
+    at(&server.url(), async |github| {
+        for change in &changes {
+            infra(github).update_issue(7, change).await.unwrap();
+        }
+        infra(github).update_comment(9, "b").await.unwrap_err();
+    });
+    let sent: Vec<_> = server.asked().iter().map(|asked| asked.json().to_string()).collect();
+    assert_eq!(
+        sent,
+        [
+            r#"{"title":"t"}"#,
+            r#"{"labels":[],"state":"closed","state_reason":"not_planned"}"#,
+            r#"{"assignees":["octocat"]}"#,
+            r#"{"body":"b"}"#,
+        ]
+    );
+    assert_eq!(server.lines()[3], "PATCH /repos/acme/infra/issues/comments/9");
+}

@@ -1,0 +1,203 @@
+//! What goes over the wire, and where to: headers, addresses, redirects, and the token.
+
+use std::io::Write;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use iam_stocktake::github::{GitHub, IssueChange, IssueFilter, Kind, NewIssue, NewLabel};
+use serde_json::json;
+
+use super::server::{Reply, Server, json as answer};
+use super::{PATIENCE, TOKEN, at, infra, issue, within};
+
+#[test]
+fn every_request_bears_the_headers_that_github_wants_and_each_once() {
+    let server = Server::replying([answer(404, &json!({ "message": "Not Found" }))]);
+    at(&server.url(), async |github| {
+        let infra = infra(github);
+        let new = NewIssue { title: "t".to_owned(), ..NewIssue::default() };
+        drop(github.login().await);
+        drop(infra.about().await);
+        drop(infra.issues(&IssueFilter::default()).await);
+        drop(infra.create_issue(&new, 0).await);
+        drop(infra.update_issue(7, &IssueChange::default()).await);
+        drop(infra.comments(7).await);
+        drop(infra.create_comment(7, "b", 0).await);
+        drop(infra.update_comment(7, "b").await);
+        drop(infra.delete_comment(7).await);
+        drop(infra.has_label("l").await);
+        drop(infra.create_label(&NewLabel::default()).await);
+        drop(infra.add_labels(7, &[]).await);
+        drop(infra.merge_base("a", "b").await);
+        drop(infra.file_at("f", "a").await);
+    });
+    assert_eq!(server.asked().len(), 14);
+    for asked in server.asked() {
+        let version = concat!("iam-stocktake/", env!("CARGO_PKG_VERSION"));
+        for (name, value) in [
+            ("authorization", format!("Bearer {TOKEN}").as_str()),
+            ("accept", "application/vnd.github+json"),
+            ("x-github-api-version", "2022-11-28"),
+            ("user-agent", version),
+        ] {
+            assert_eq!(asked.header(name), [value], "{}", asked.line());
+        }
+        let is_json = asked.header("content-type") == ["application/json"];
+        assert_eq!(is_json, !asked.body.is_empty(), "{}", asked.line());
+    }
+}
+
+#[test]
+fn the_path_of_an_enterprise_server_is_kept() {
+    for base in ["/api/v3", "/api/v3/"] {
+        let server = Server::replying([answer(200, &json!({ "login": "octocat" }))]);
+        let login = at(&format!("{}{base}", server.url()), async |github| github.login().await);
+        assert_eq!(login.unwrap(), "octocat");
+        assert_eq!(server.lines(), ["GET /api/v3/user"]);
+    }
+}
+
+#[test]
+fn the_login_is_asked_for_once_and_the_workflows_token_may_not_ask() {
+    for (reply, login) in [
+        (answer(200, &json!({ "login": "octocat" })), "octocat"),
+        (
+            answer(403, &json!({ "message": "Resource not accessible by integration" })),
+            "github-actions[bot]",
+        ),
+    ] {
+        let server = Server::replying([reply]);
+        at(&server.url(), async |github| {
+            assert_eq!(github.login().await.unwrap(), login);
+            assert_eq!(github.login().await.unwrap(), login);
+        });
+        assert_eq!(server.lines(), ["GET /user"]);
+    }
+    let limit = answer(403, &json!({ "message": "API rate limit exceeded" }));
+    let server = Server::replying([limit.with("Retry-After", "600")]);
+    let error = at(&server.url(), async |github| github.login().await).unwrap_err();
+    assert_eq!(error.kind, Kind::RateLimited, "a limit says nothing of who we are: {error}");
+}
+
+#[test]
+fn a_redirect_within_the_origin_is_followed_with_what_was_sent() {
+    for status in [301, 302, 307, 308] {
+        let server = Server::start(move |asked| {
+            if asked.target.starts_with("/repos/acme/") {
+                let target = asked.target.replace("/repos/acme/infra", "/repositories/42");
+                return Reply::Answer(status, vec![("Location", target)], String::new());
+            }
+            answer(200, &issue(7, "t", "b", "octocat"))
+        });
+        let new = NewIssue { title: "t".to_owned(), body: "b".to_owned(), ..NewIssue::default() };
+        at(&server.url(), async |github| {
+            infra(github).issue(7).await.unwrap();
+            infra(github).create_issue(&new, 0).await.unwrap();
+        });
+        assert_eq!(
+            server.lines(),
+            [
+                "GET /repos/acme/infra/issues/7",
+                "GET /repositories/42/issues/7",
+                "POST /repos/acme/infra/issues",
+                "POST /repositories/42/issues",
+            ]
+        );
+        let asked = server.asked();
+        assert_eq!(asked[2].body, asked[3].body);
+        assert_eq!(asked[3].header("authorization"), [format!("Bearer {TOKEN}")]);
+    }
+}
+
+#[test]
+fn a_redirect_to_another_origin_is_not_followed() {
+    let elsewhere = Server::replying([answer(200, &issue(7, "t", "b", "octocat"))]);
+    for target in [format!("{}/steal", elsewhere.url()), elsewhere.url().replace("http:", "")] {
+        let to = vec![("Location", target)];
+        let server = Server::replying([Reply::Answer(301, to, String::new())]);
+        let error = at(&server.url(), async |github| infra(github).issue(7).await).unwrap_err();
+        assert_eq!(error.kind, Kind::Unexpected, "{error}");
+        assert!(error.message.contains(&elsewhere.url()), "{error}");
+        assert_eq!(server.asked().len(), 1);
+    }
+    assert_eq!(elsewhere.lines(), [""; 0]);
+}
+
+#[test]
+fn redirects_without_end_are_given_up() {
+    let to = vec![("Location", "/repos/acme/infra".to_owned())];
+    let server = Server::replying([Reply::Answer(302, to, String::new())]);
+    let error = at(&server.url(), async |github| infra(github).about().await).unwrap_err();
+    assert_eq!(error.kind, Kind::Unexpected, "{error}");
+    assert!(error.message.contains("redirects"), "{error}");
+}
+
+/// What is logged, by everybody and at every level.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn the_token_is_in_no_log_error_or_debug_print_even_if_a_server_repeats_it() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::TRACE)
+        .with_ansi(false)
+        .with_writer(move || writer.clone())
+        .finish();
+    let server = Server::replying([
+        answer(200, &json!([issue(7, "t", "the body", "octocat")])),
+        answer(400, &json!({ "message": format!("no such token: Bearer {TOKEN}") })),
+    ]);
+    let shown = tracing::subscriber::with_default(subscriber, || {
+        at(&server.url(), async |github| {
+            let listed = infra(github).issues(&IssueFilter::default()).await.unwrap();
+            assert_eq!(listed.len(), 1);
+            let error = infra(github).issue(7).await.unwrap_err();
+            assert!(error.message.contains("no such token: Bearer ***"), "{error}");
+            format!("{github:?} {:?} {error:?} {error} {}", infra(github), error.hint())
+        })
+    });
+    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    assert!(!shown.contains(TOKEN), "{shown}");
+    assert!(!log.contains(TOKEN), "{log}");
+    for line in [
+        r#"answered method=GET route="/repos/acme/infra/issues" status=200 attempt=1 milliseconds="#,
+        r#"failed method=GET route="/repos/acme/infra/issues/7" status=400 kind=unexpected attempt=1"#,
+    ] {
+        assert!(log.contains(line), "{line}\n{log}");
+    }
+    assert!(!log.contains("the body"), "{log}");
+}
+
+#[test]
+fn a_client_that_can_be_none_is_refused_with_what_to_do() {
+    let make = |url: &str, token: &str| GitHub::new(url, token.into(), PATIENCE).unwrap_err();
+    let error = make("https://api.github.com", "two words");
+    assert_eq!(error.kind, Kind::Unauthorized);
+    assert!(!error.to_string().contains("two words"), "{error}");
+    let error = make("api.github.com", TOKEN);
+    assert_eq!(error.kind, Kind::Unreachable);
+    assert!(error.hint().contains("GITHUB_API_URL"), "{}", error.hint());
+    // Outside of a runtime.
+    assert_eq!(make("https://api.github.com", TOKEN).kind, Kind::Unexpected);
+}
+
+#[test]
+fn a_slow_answer_does_not_outlive_its_attempt() {
+    // The first connection is never answered; a later one is.
+    let server = Server::replying([Reply::Silence, answer(200, &json!({ "login": "octocat" }))]);
+    let login = within(Duration::from_secs(8), &server.url(), async |github| github.login().await);
+    assert_eq!(login.unwrap(), "octocat");
+    assert_eq!(server.asked().len(), 2);
+}
