@@ -1,6 +1,6 @@
 //! The life of a queue over a moving clock.
 
-use super::world::{EMPTY, How, World, visible};
+use super::world::{EMPTY, World, visible};
 
 #[test]
 fn a_queue_lives_from_the_first_finding_to_the_last() {
@@ -9,7 +9,6 @@ fn a_queue_lives_from_the_first_finding_to_the_last() {
     world.user("bob", 150);
 
     let first = world.day(0, EMPTY);
-    println!("{}\n{}\n{:?}\n{}", first.log, first.summary, first.outputs, world.index().body);
     assert_eq!(first.code, 0, "{}", first.log);
     assert_eq!(first.acts(), ["POST labels", "POST issues"]);
     assert_eq!((first.output("new-count"), first.output("stale-count")), ("2", "2"));
@@ -29,5 +28,4 @@ fn a_queue_lives_from_the_first_finding_to_the_last() {
     let one_more = world.day(10, EMPTY);
     assert_eq!(one_more.acts(), ["POST issues/1/comments", "PATCH issues/1"]);
     assert!(world.repo.comments(1)[0].body.contains("`carol`"));
-    let _ = How::default();
 }
