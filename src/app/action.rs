@@ -1,14 +1,17 @@
 //! `iam-stocktake action`: what the GitHub action runs, audit and publish in one go.
 
+use std::collections::BTreeSet;
+
 use super::allowlist::{Chosen, IfMissing, Unread, chosen};
 use super::job::{self, Left};
 use super::publishing::{NO_PROPOSAL, Publishing};
 use super::scene::Scene;
 use super::{Exit, Streams, audit, live, proposal, reports};
 use crate::allowlist::{Diagnostic, Place, Severity, lapsing};
-use crate::inventory::Account;
+use crate::inventory::{Account, CredentialKind};
 use crate::judge::{self, Audit, Matched};
 use crate::policy::Policy;
+use crate::publish::ledger::{Person, person_of};
 use crate::publish::observation::Observation;
 use crate::publish::occasion::Target;
 use crate::publish::pull_request::Proposal;
@@ -52,7 +55,11 @@ fn run(
         }
         _ => proposal::Basis::of(head, settings),
     };
-    let how = live::How { now: settings.now, quiet: !scene.names };
+    let how = live::How {
+        now: settings.now,
+        quiet: !scene.names,
+        asked_after: known_ssh_keys(&scene, settings),
+    };
     let accounts = live::observe(&settings.live, how, &judged.policy, streams)?;
     let audit = verdict(&accounts, &judged.head, &judged.policy, settings);
     let json = v1::Audit { run: job.map(run_of), ..v1::Audit::from(&audit) };
@@ -115,6 +122,21 @@ fn without_access(left: &mut Left, streams: &mut Streams<'_>) -> Exit {
     left.outputs
         .extend([("result", "incomplete".to_owned()), ("gate", "not-evaluated".to_owned())]);
     Exit::Done
+}
+
+/// The users of whom the queue holds an SSH key: only listing their keys can clear it. What cannot be
+/// read here is read again, and told of, when the queue is written.
+fn known_ssh_keys(scene: &Scene, settings: &ActionSettings) -> BTreeSet<Person> {
+    let (Target::Queue { .. }, Some(tracker), Some(repository)) =
+        (scene.target, &scene.tracker, &scene.queue_repository)
+    else {
+        return BTreeSet::new();
+    };
+    let queue = tracker.queue(repository, &settings.publish.queue).ok();
+    let memory = queue.and_then(|queue| queue.memory);
+    let open = memory.iter().flat_map(|memory| memory.open());
+    let of_ssh_keys = open.filter(|(_, entry)| entry.matter.kind == Some(CredentialKind::SshKey));
+    of_ssh_keys.map(|(_, entry)| person_of(&entry.matter)).collect()
 }
 
 fn verdict(

@@ -37,7 +37,11 @@ fn run(settings: &AuditSettings, streams: &mut Streams<'_>) -> Result<Exit, Exit
         // Nobody is asked for anything before the settings are known to be right.
         Source::Live(_) if read.is_err() || template.is_err() => Err(Exit::Usage),
         Source::Live(live) => {
-            let how = live::How { now: settings.now, quiet: settings.quiet || settings.verbose };
+            let how = live::How {
+                now: settings.now,
+                quiet: settings.quiet || settings.verbose,
+                asked_after: BTreeSet::new(),
+            };
             live::observe(live, how, &policy, streams).map(|accounts| {
                 let mut judge = Judge::new(allowlist, &policy, settings.now);
                 accounts.iter().for_each(|account| judge.hear(account));

@@ -1,5 +1,6 @@
 //! Live accounts, observed side by side.
 
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -9,7 +10,7 @@ use secrecy::SecretString;
 
 use super::progress::Display;
 use super::{Exit, Streams};
-use crate::inventory::Account;
+use crate::inventory::{Account, AccountId};
 use crate::observe::session::{Access, Refusal, TokenSource};
 use crate::observe::{self, Brief};
 use crate::permissions::Features;
@@ -33,12 +34,14 @@ impl TokenSource for RunnerTokens {
 }
 
 /// How an observation goes.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct How {
     /// The moment by which days are counted.
     pub(super) now: DateTime<Utc>,
     /// Whether no progress is shown.
     pub(super) quiet: bool,
+    /// Users whose SSH keys are listed in any case.
+    pub(super) asked_after: BTreeSet<(AccountId, String)>,
 }
 
 /// Observes the accounts.
@@ -49,14 +52,15 @@ pub(super) fn observe(
     streams: &mut Streams<'_>,
 ) -> Result<Vec<Account<'static>>, Exit> {
     let tokens = tokens(live, streams)?;
-    let brief = brief(live, how.now, policy, tokens);
+    let quiet = how.quiet;
+    let brief = brief(live, how, policy, tokens);
     // One thread: the calls wait for AWS, and what is done between them is little.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| {
         streams.error(&format!("the network cannot be used: {error}"));
         Exit::Incomplete
     })?;
-    let display = Display::new(how.quiet, streams);
+    let display = Display::new(quiet, streams);
     let observed = runtime.block_on(observe::observe(&brief, &|event| display.show(event)));
     drop(display);
     observed.map_err(|refusal| tell(&refusal, streams))
@@ -82,7 +86,7 @@ fn tokens(
 
 fn brief(
     live: &LiveSettings,
-    now: DateTime<Utc>,
+    how: How,
     policy: &Policy,
     tokens: Option<Arc<dyn TokenSource>>,
 ) -> Brief {
@@ -100,9 +104,10 @@ fn brief(
             allowed: live.allowed_account_ids.clone(),
         },
         policy: policy.clone(),
-        now,
+        now: how.now,
         features: Features::new(policy, live.recheck, live.owners, live.last_accessed),
         ssh_keys: live.ssh_keys,
+        asked_after: how.asked_after,
         owner_tags: live.owner_tags.clone(),
         timeout: live.timeout,
         concurrency: live.concurrency,

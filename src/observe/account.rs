@@ -14,7 +14,9 @@ use super::second_look::{Look, look};
 use super::session::{Access, Session};
 use super::users::{self, ListedUser};
 use super::{last_accessed, service_credentials, sweep};
-use crate::inventory::{Account, Cause, Evidence, Form, Gap, OtherCredential, Piece, Stamp, User};
+use crate::inventory::{
+    Account, AccountId, Cause, Evidence, Form, Gap, OtherCredential, Piece, Stamp, User,
+};
 use crate::judge;
 use crate::permissions::{Feature, Features};
 use crate::policy::Policy;
@@ -33,6 +35,9 @@ pub struct Brief {
     pub features: Features,
     /// Whose SSH keys are listed.
     pub ssh_keys: SshKeys,
+    /// Users, in lower case, whose SSH keys are listed in any case: something is known of theirs
+    /// that only this can clear.
+    pub asked_after: BTreeSet<(AccountId, String)>,
     /// The tags that name an owner, the first that a user has counts.
     pub owner_tags: Vec<String>,
     /// How long an account may take.
@@ -205,8 +210,13 @@ impl Observer<'_> {
             let found = by_user.remove(&user.name.to_ascii_lowercase());
             user.other_credentials.extend(found.unwrap_or_default());
         }
+        let id = account.id;
+        let is_asked_after = |user: &User<'_>| {
+            self.brief.asked_after.contains(&(id, user.name.to_ascii_lowercase()))
+        };
         let listed = |user: &User<'_>| {
             self.brief.ssh_keys == SshKeys::All
+                || is_asked_after(user)
                 || user.evidence() != Evidence::CredentialReport
                 || judge::shows_no_credential(user)
         };
@@ -230,6 +240,15 @@ impl Observer<'_> {
                 Err(failure) => gaps.of_user(Piece::SshKeys, failure),
             }
         }
+        let is_unclear = |name: &str| {
+            let mut users = account.users.iter();
+            users.any(|user| {
+                user.name.eq_ignore_ascii_case(name) && !user.other_credentials_complete
+            })
+        };
+        let asked_after = self.brief.asked_after.iter().filter(|(account, _)| *account == id);
+        let answered = asked_after.map(|(_, name)| name).filter(|name| !is_unclear(name));
+        account.asked_after = answered.cloned().collect();
     }
 
     /// Adds tags and owners: of all users where that was asked for, else of the candidates.

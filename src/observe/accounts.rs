@@ -94,6 +94,7 @@ pub(super) fn unseen(id: AccountId, partition: String, why: Failure) -> Account<
         root: None,
         users: Vec::new(),
         replaced: Vec::new(),
+        asked_after: Vec::new(),
         gaps: vec![why.gap(Piece::CredentialReport, 0)],
     }
 }

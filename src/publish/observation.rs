@@ -36,6 +36,8 @@ pub struct Audited {
     pub coverage: BTreeMap<Rule, Coverage>,
     /// Whether it was looked at live, not too long ago.
     pub is_live: bool,
+    /// Users, in lower case, whose other credentials were all seen, or who are gone.
+    pub asked_after: BTreeSet<String>,
 }
 
 /// One finding.
@@ -138,6 +140,7 @@ impl Audited {
             expiry_tag: audit.policy.expiry_tag.clone(),
             coverage: coverage.collect::<Result<_, _>>()?,
             is_live: account.evidence == Form::Live.id() && !too_old,
+            asked_after: account.asked_after.iter().cloned().collect(),
         })
     }
 
@@ -146,11 +149,12 @@ impl Audited {
     pub fn may_clear(&self, matter: &Matter) -> bool {
         match self.coverage.get(&matter.rule) {
             Some(Coverage::Complete) => true,
-            // What a live audit leaves out of this rule are SSH keys of some users.
+            // What a live audit leaves out of this rule are SSH keys of users it did not ask after.
             Some(Coverage::NotShown) => {
                 self.is_live
                     && matter.rule == Rule::OldServiceCredential
-                    && matter.kind != Some(CredentialKind::SshKey)
+                    && (matter.kind != Some(CredentialKind::SshKey)
+                        || self.asked_after.contains(&matter.user.to_ascii_lowercase()))
             }
             _ => false,
         }
