@@ -13,9 +13,12 @@
 
 #[path = "../support/aws.rs"]
 mod aws;
+#[path = "../support/network.rs"]
+mod company;
 #[path = "../support/github.rs"]
 mod github;
 mod life;
+mod network;
 #[path = "../end_to_end/sandbox.rs"]
 #[allow(dead_code, reason = "every test binary has its own copy and uses a part of it")]
 mod sandbox;
