@@ -1,0 +1,70 @@
+"""Holds a version against all places that name it, and prints its notes from the changelog.
+
+    python3 release/version.py 0.1.0 [FOLDER]
+
+FOLDER is the repository. A release begins with this: what is said to be released is what is there.
+"""
+
+import re
+import sys
+import tomllib
+from pathlib import Path
+
+VERSION = re.compile(r"\d+\.\d+\.\d+(-[0-9A-Za-z.]+)?")
+ACTION = re.compile(r"uses: iam-stocktake/iam-stocktake@(\S+)")
+IMAGE = re.compile(r"uses: docker://ghcr\.io/iam-stocktake/iam-stocktake:(\S+)")
+LABEL = re.compile(r"^ARG VERSION=(\S+)$", re.MULTILINE)
+
+
+def problems(version, folder):
+    """What does not fit the version, a line each."""
+    if not VERSION.fullmatch(version):
+        yield f"`{version}` is no version: write MAJOR.MINOR.PATCH, without a `v`"
+        return
+    manifest = tomllib.loads(text(folder / "Cargo.toml"))
+    found = [("Cargo.toml", manifest["package"]["version"])]
+    lock = tomllib.loads(text(folder / "Cargo.lock"))
+    own = [it["version"] for it in lock["package"] if it["name"] == manifest["package"]["name"]]
+    found += [("Cargo.lock", it) for it in own]
+    found += [("Dockerfile", it) for it in LABEL.findall(text(folder / "Dockerfile"))]
+    for example in sorted((folder / "examples/workflows").glob("*.yml")):
+        name = f"examples/workflows/{example.name}"
+        content = text(example)
+        found += [(name, it.removeprefix("v")) for it in ACTION.findall(content)]
+        found += [(name, it) for it in IMAGE.findall(content)]
+    for name, other in found:
+        if other != version:
+            yield f"{name} says {other}, not {version}"
+    if not notes(version, folder):
+        yield f"CHANGELOG.md has no section `## {version}` with text"
+
+
+def notes(version, folder):
+    """The version's section in the changelog; empty if there is none."""
+    sections = re.split(r"^## ", text(folder / "CHANGELOG.md"), flags=re.MULTILINE)
+    for section in sections[1:]:
+        heading, _, body = section.partition("\n")
+        if re.fullmatch(rf"\[?{re.escape(version)}\]?( .*)?", heading):
+            return body.strip()
+    return ""
+
+
+def text(path):
+    """A file's text."""
+    return path.read_text(encoding="utf-8")
+
+
+def main():
+    """Prints the notes, or what is wrong."""
+    if len(sys.argv) not in (2, 3):
+        sys.exit("error: give the version")
+    version = sys.argv[1]
+    folder = Path(sys.argv[2] if len(sys.argv) == 3 else ".")
+    wrong = list(problems(version, folder))
+    if wrong:
+        sys.exit("\n".join(f"error: {it}" for it in wrong))
+    print(notes(version, folder))
+
+
+if __name__ == "__main__":
+    main()
