@@ -6,7 +6,7 @@ use super::allowlist::{Chosen, IfMissing, Unread, chosen};
 use super::job::{self, Left};
 use super::publishing::{NO_PROPOSAL, Publishing};
 use super::scene::Scene;
-use super::{Exit, Streams, audit, live, proposal, reports};
+use super::{Exit, Streams, audit, live, proposal, publish, reports};
 use crate::allowlist::{Diagnostic, Place, Severity, lapsing};
 use crate::inventory::{Account, CredentialKind};
 use crate::judge::{self, Audit, Matched};
@@ -38,6 +38,10 @@ fn run(
     streams: &mut Streams<'_>,
 ) -> Result<Exit, Exit> {
     refuse_odd_pull_request(job, streams)?;
+    if !settings.audits.is_empty() {
+        let (audits, now) = (&settings.audits, settings.now);
+        return publish::run(audits, &settings.publish, now, job, left, streams);
+    }
     let scene = Scene::of(&settings.publish, job, streams)?;
     let today = settings.now.date_naive();
     let template = audit::read_template(settings.template.as_deref(), streams);

@@ -225,6 +225,7 @@ impl Publishing<'_> {
             ("new-count", count(standing.new.len())),
             ("overdue-count", count(standing.overdue)),
             ("exempted-count", count(self.observation.count(Status::Exempted))),
+            ("expired-exemption-count", count(self.observation.expired_exemptions)),
             ("issue-number", index.map(|(number, _)| number.to_string()).unwrap_or_default()),
             ("issue-url", index.map(|(_, url)| url.clone()).unwrap_or_default()),
             ("comment-url", comment_url.unwrap_or_default()),

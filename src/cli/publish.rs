@@ -96,7 +96,7 @@ struct PublishArgs {
 /// The arguments of `publish`.
 #[derive(clap::Args)]
 pub(super) struct PublishAuditsArgs {
-    /// The audit JSON files, of different accounts; `-` is standard input
+    /// The audit JSON files, of different accounts, or folders that hold them; `-` is standard input
     #[arg(required = true, value_name = "AUDIT.json")]
     audits: Vec<PathBuf>,
 
@@ -123,6 +123,9 @@ pub(super) struct ActionArgs {
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_DAYS)),
         value_name = settings::STALE_AFTER_DAYS.value, help = help(settings::STALE_AFTER_DAYS))]
     stale_after_days: Option<u32>,
+
+    #[arg(long, value_name = settings::AUDITS.value, help = settings::AUDITS.description)]
+    audits: Vec<String>,
 
     #[command(flatten)]
     publish: PublishArgs,
@@ -228,6 +231,12 @@ impl ActionArgs {
                 .allowlist
                 .map_or(AllowlistSetting::Default, |text| text.as_str().into()),
             stale_after_days: self.stale_after_days,
+            audits: self
+                .audits
+                .iter()
+                .flat_map(|text| list(text))
+                .map(|path| PathBuf::from(path).into())
+                .collect(),
             publish: self.publish.settings(),
             report_dir: self.report_dir,
             template: self.template,

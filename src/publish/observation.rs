@@ -12,6 +12,9 @@ use crate::report::json::v1;
 /// Evidence that is older may add findings and clears none.
 const LONGEST_AGE: TimeDelta = TimeDelta::hours(24);
 
+/// The note of a finding whose exemption has expired.
+const EXPIRED: &str = "exemption-expired";
+
 /// What was seen, of whichever accounts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Observation {
@@ -19,6 +22,8 @@ pub struct Observation {
     pub accounts: BTreeMap<AccountId, Audited>,
     /// What was found in them.
     pub findings: BTreeMap<Fingerprint, Seen>,
+    /// How many findings have an exemption that has expired.
+    pub expired_exemptions: usize,
 }
 
 /// One audited account.
@@ -112,6 +117,8 @@ impl Observation {
         for finding in &audit.findings {
             let id = known("finding's id", &finding.id, |text| text.parse().ok())?;
             self.findings.insert(id, Seen::of(finding)?);
+            let expired = finding.notes.iter().any(|note| note.code == EXPIRED);
+            self.expired_exemptions += usize::from(expired);
         }
         Ok(())
     }

@@ -68,6 +68,8 @@ pub struct ActionSettings {
     pub allowlist: AllowlistSetting,
     /// Wins over the allowlist's.
     pub stale_after_days: Option<u32>,
+    /// Audit JSON to publish instead of auditing: files and folders.
+    pub audits: Vec<Input>,
     /// How findings are published.
     pub publish: PublishSettings,
     /// Where the reports are written, relative to the workspace.
