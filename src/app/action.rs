@@ -12,6 +12,7 @@ use crate::inventory::{Account, CredentialKind};
 use crate::judge::{self, Audit, Matched};
 use crate::policy::Policy;
 use crate::publish::ledger::{Person, person_of};
+use crate::publish::memory::Memory;
 use crate::publish::observation::Observation;
 use crate::publish::occasion::Target;
 use crate::publish::pull_request::Proposal;
@@ -86,9 +87,6 @@ fn run(
         now: settings.now,
     };
     let mut exit = judged.exit.max(publishing.publish(left, streams));
-    let expired =
-        json.findings.iter().filter(|it| it.notes.iter().any(|n| n.code == "exemption-expired"));
-    left.outputs.push(("expired-exemption-count", expired.count().to_string()));
     if scene.names {
         let template = template.as_ref();
         exit = exit.max(reports::write(&audit, &json, settings, template, job, left, streams));
@@ -138,7 +136,7 @@ fn known_ssh_keys(scene: &Scene, settings: &ActionSettings) -> BTreeSet<Person> 
     };
     let queue = tracker.queue(repository, &settings.publish.queue).ok();
     let memory = queue.and_then(|queue| queue.memory);
-    let open = memory.iter().flat_map(|memory| memory.open());
+    let open = memory.iter().flat_map(Memory::open);
     let of_ssh_keys = open.filter(|(_, entry)| entry.matter.kind == Some(CredentialKind::SshKey));
     of_ssh_keys.map(|(_, entry)| person_of(&entry.matter)).collect()
 }
