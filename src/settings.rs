@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, NaiveDate, Utc};
 
-pub use choices::{CommentOn, LastAccessed, Owners, PublishMode, SshKeys, UnknownChoice};
+pub use choices::{CommentOn, LastAccessed, Owners, SshKeys, UnknownChoice};
 pub use iam_policy::{DEFAULT_ROLE_NAME, IamPolicySettings, PolicyFormat};
 pub use publish::{ActionSettings, PublishAuditsSettings, PublishSettings};
 

@@ -7,6 +7,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use chrono::{DateTime, Utc};
+use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use clap::error::{ContextKind, ContextValue};
 use secrecy::SecretString;
 
@@ -16,11 +17,12 @@ use crate::identity::Repository;
 use crate::policy::MAX_DAYS;
 use crate::publish::gate::FailOn;
 use crate::publish::memory::QueueName;
+use crate::publish::occasion::PublishMode;
 use crate::report::Language;
 use crate::runner::inputs::{boolean, list, read};
 use crate::settings::{
     self, ActionSettings, AllowlistSetting, CommentOn, DEFAULT_MAX_ROWS, INPUTS,
-    PublishAuditsSettings, PublishMode, PublishSettings,
+    PublishAuditsSettings, PublishSettings,
 };
 
 pub(super) const EXAMPLES: &str = "\
@@ -34,8 +36,7 @@ Examples:
 /// How findings are published.
 #[derive(clap::Args)]
 struct PublishArgs {
-    #[arg(long, value_parser = choice::<PublishMode, _>(PublishMode::ALL.map(PublishMode::id)),
-        default_value = settings::PUBLISH.default,
+    #[arg(long, value_parser = mode_parser(), default_value = settings::PUBLISH.default,
         value_name = settings::PUBLISH.value, help = settings::PUBLISH.description)]
     publish: PublishMode,
 
@@ -166,6 +167,11 @@ fn fail_on(text: &str) -> Result<FailOnWords, String> {
     }
     let auto = words.is_empty() || words == ["auto"];
     Ok(FailOnWords((!auto).then_some(wanted)))
+}
+
+fn mode_parser() -> impl clap::builder::TypedValueParser<Value = PublishMode> {
+    PossibleValuesParser::new(PublishMode::ALL.map(PublishMode::id))
+        .map(|name| PublishMode::from_id(&name).unwrap_or_default())
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "the shape of a value parser")]

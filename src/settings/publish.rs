@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 
-use super::{AllowlistSetting, CommentOn, Input, LiveSettings, PublishMode};
+use super::{AllowlistSetting, CommentOn, Input, LiveSettings};
 use crate::identity::Repository;
 use crate::publish::gate::FailOn;
 use crate::publish::memory::QueueName;
+use crate::publish::occasion::PublishMode;
 use crate::report::Language;
 
 /// How findings are published, validated.
