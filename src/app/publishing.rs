@@ -279,7 +279,9 @@ impl Publishing<'_> {
         gate: Gate,
         index: Option<Plain>,
     ) -> SummaryView {
-        let result = if self.observation.is_incomplete() {
+        // A queue that could not be read is missing as evidence is.
+        let unread = published.exit == Exit::Incomplete;
+        let result = if unread || self.observation.is_incomplete() {
             Outcome::Incomplete
         } else if standing.open.is_empty() {
             Outcome::Clean
