@@ -15,8 +15,13 @@ mod aws;
 #[path = "../support/github.rs"]
 #[allow(dead_code, reason = "every test binary has its own copy and uses a part of it")]
 mod github;
+mod keeps;
 mod life;
+mod many;
+mod page;
+mod people;
 #[path = "../end_to_end/sandbox.rs"]
 #[allow(dead_code, reason = "every test binary has its own copy and uses a part of it")]
 mod sandbox;
+mod twins;
 mod world;
