@@ -16,6 +16,7 @@ use crate::publish::memory::Memory;
 use crate::publish::observation::Observation;
 use crate::publish::occasion::Target;
 use crate::publish::pull_request::Proposal;
+use crate::publish::read::Search;
 use crate::report::json::v1;
 use crate::report::visible;
 use crate::runner::command::{Annotation, Level};
@@ -134,7 +135,7 @@ fn known_ssh_keys(scene: &Scene, settings: &ActionSettings) -> BTreeSet<Person> 
     else {
         return BTreeSet::new();
     };
-    let queue = tracker.queue(repository, &settings.publish.queue).ok();
+    let queue = tracker.queue(repository, &settings.publish.queue, Search::ByLabel).ok();
     let memory = queue.and_then(|queue| queue.memory);
     let open = memory.iter().flat_map(Memory::open);
     let of_ssh_keys = open.filter(|(_, entry)| entry.matter.kind == Some(CredentialKind::SshKey));

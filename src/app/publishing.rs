@@ -16,6 +16,7 @@ use crate::publish::observation::Observation;
 use crate::publish::occasion::Target;
 use crate::publish::plan::Wanted;
 use crate::publish::pull_request::{Comment, Proposal};
+use crate::publish::read::Search;
 use crate::report::{Page, Plain, page, visible};
 use crate::runner::job::Job;
 use crate::settings::PublishSettings;
@@ -154,7 +155,7 @@ impl Publishing<'_> {
             streams.hint("give `github-token`, or set GITHUB_TOKEN");
             return Published::nothing(Exit::Usage);
         };
-        match tracker.queue(repository, &self.settings.queue) {
+        match tracker.queue(repository, &self.settings.queue, Search::ByLabel) {
             Err(trouble) => Published::nothing(trouble.tell(streams)),
             Ok(Queue { board, memory }) => Published {
                 exit: Exit::Done,
@@ -279,7 +280,9 @@ impl Publishing<'_> {
         gate: Gate,
         index: Option<Plain>,
     ) -> SummaryView {
-        let result = if self.observation.is_incomplete() {
+        // A queue that could not be read is missing as evidence is.
+        let unread = published.exit == Exit::Incomplete;
+        let result = if unread || self.observation.is_incomplete() {
             Outcome::Incomplete
         } else if standing.open.is_empty() {
             Outcome::Clean
