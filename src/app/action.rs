@@ -10,7 +10,6 @@ use crate::inventory::Account;
 use crate::judge::{self, Audit, Matched};
 use crate::policy::Policy;
 use crate::publish::observation::Observation;
-use crate::publish::occasion::Target;
 use crate::publish::pull_request::Proposal;
 use crate::report::json::v1;
 use crate::report::visible;
@@ -46,11 +45,10 @@ fn run(
     if is_without_access(settings, job) {
         return Ok(without_access(left, streams));
     }
-    let judged = match (scene.target, job) {
-        (Target::PullRequest, Some(job)) => {
-            proposal::judge_by(&scene, settings, job, head, streams)
-        }
-        _ => proposal::Basis::of(head, settings),
+    // Whether it is commented on or not: what is proposed does not set its own measure.
+    let judged = match job.and_then(|job| proposal::parting(&job.payload)) {
+        Some(parting) => proposal::judge_by(&scene, settings, parting, head, streams),
+        None => proposal::Basis::of(head, settings),
     };
     let how = live::How { now: settings.now, quiet: !scene.names };
     let accounts = live::observe(&settings.live, how, &judged.policy, streams)?;
