@@ -19,4 +19,5 @@ mod life;
 #[path = "../end_to_end/sandbox.rs"]
 #[allow(dead_code, reason = "every test binary has its own copy and uses a part of it")]
 mod sandbox;
+#[allow(dead_code, reason = "every test binary has its own copy and uses a part of it")]
 mod world;

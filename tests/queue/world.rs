@@ -11,6 +11,12 @@ use super::sandbox::{Ran, Sandbox};
 /// An allowlist without exemptions.
 pub(crate) const EMPTY: &str = "version: 1\n";
 
+/// Where the allowlist is.
+pub(crate) const ALLOWLIST: &str = ".github/iam-allowlist.yml";
+
+/// The inputs of a run that asks for no ornaments.
+pub(crate) const QUICK: [(&str, &str); 2] = [("last-accessed", "none"), ("owners", "none")];
+
 pub(crate) struct World {
     pub(crate) account: Account,
     pub(crate) repo: Repo,
@@ -27,10 +33,14 @@ pub(crate) struct Run {
     pub(crate) summary: String,
     /// The requests that changed something.
     pub(crate) writes: Vec<Exchange>,
+    /// All requests.
+    pub(crate) requests: Vec<Exchange>,
 }
 
 /// How the action is run.
 pub(crate) struct How<'a> {
+    /// The command and its arguments.
+    pub(crate) command: &'a [&'a str],
     /// Days since the world began.
     pub(crate) day: i64,
     pub(crate) event: &'a str,
@@ -43,8 +53,15 @@ pub(crate) struct How<'a> {
 
 impl Default for How<'_> {
     fn default() -> Self {
-        let inputs = &[("last-accessed", "none"), ("owners", "none")];
-        Self { day: 0, event: "schedule", pull: None, allowlist: EMPTY, inputs, environment: &[] }
+        Self {
+            command: &["action"],
+            day: 0,
+            event: "schedule",
+            pull: None,
+            allowlist: EMPTY,
+            inputs: &QUICK,
+            environment: &[],
+        }
     }
 }
 
@@ -84,13 +101,14 @@ impl World {
     pub(crate) fn run(&self, how: How<'_>) -> Run {
         // IAM makes a report on that day.
         self.account.make_report(1.0 - 24.0 * how.day as f64);
-        self.sandbox.file(".github/iam-allowlist.yml", how.allowlist);
+        self.sandbox.file(ALLOWLIST, how.allowlist);
         let folder = tempfile::tempdir().unwrap();
         let job = self.repo.job(folder.path(), how.event, how.pull);
         let file = |name: &str| {
             job.iter().find(|(variable, _)| variable == name).map(|(_, path)| path.clone()).unwrap()
         };
-        let mut command = self.sandbox.command(&["action", "--now", &self.moment(how.day)]);
+        let mut command = self.sandbox.command(how.command);
+        command.args(["--now", &self.moment(how.day)]);
         command.envs(job.iter().cloned()).envs(self.account.oidc_environment());
         command.env("INPUT_ROLE-TO-ASSUME", self.account.role_arn());
         command.env("GITHUB_WORKSPACE", self.sandbox.path("."));
@@ -114,7 +132,29 @@ impl World {
             outputs: outputs(&read(file("GITHUB_OUTPUT"))),
             summary: read(file("GITHUB_STEP_SUMMARY")),
             writes: self.repo.writes(),
+            requests: self.repo.log(),
         }
+    }
+
+    /// A pull request from an allowlist to another; the base has none where it is empty.
+    pub(crate) fn pull(&self, base: &str, head: &str) -> Pull {
+        self.pull_from("head", base, head)
+    }
+
+    /// The same, from a branch of this name.
+    pub(crate) fn pull_from(&self, branch: &str, base: &str, head: &str) -> Pull {
+        if !base.is_empty() {
+            self.repo.commit("main", ALLOWLIST, base);
+        }
+        self.repo.branch(branch, "main");
+        self.repo.commit(branch, ALLOWLIST, head);
+        self.repo.commit(branch, "main.tf", "# another user\n");
+        self.repo.pull("Change users", branch, "main")
+    }
+
+    /// Runs the check of a pull request, on a day.
+    pub(crate) fn check(&self, pull: &Pull, allowlist: &str, day: i64) -> Run {
+        self.run(How { event: "pull_request", pull: Some(pull), allowlist, day, ..How::default() })
     }
 
     /// A scheduled run on a day.
