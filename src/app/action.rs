@@ -1,6 +1,6 @@
 //! `iam-stocktake action`: what the GitHub action runs, audit and publish in one go.
 
-use super::allowlist::{Chosen, IfMissing, Unread, chosen};
+use super::allowlist::{Chosen, IfMissing, MORE, Told, Unread, chosen};
 use super::job::{self, Left};
 use super::publishing::{NO_PROPOSAL, Publishing};
 use super::scene::Scene;
@@ -37,8 +37,10 @@ fn run(
     let scene = Scene::of(&settings.publish, job, streams)?;
     let today = settings.now.date_naive();
     let template = audit::read_template(settings.template.as_deref(), streams);
-    let head = chosen(&settings.allowlist, IfMissing::Stop, today, streams).map_err(|unread| {
-        left.annotations.extend(problems(&unread, &settings.allowlist));
+    let told = if scene.names { Told::Lines } else { Told::Places };
+    let head = chosen(&settings.allowlist, IfMissing::Stop, told, today, streams);
+    let head = head.map_err(|unread| {
+        left.annotations.extend(problems(&unread, &settings.allowlist, told));
         Exit::Usage
     })?;
     let template = template?;
@@ -50,8 +52,15 @@ fn run(
         Some(parting) => proposal::judge_by(&scene, settings, parting, head, streams),
         None => proposal::Basis::of(head, settings),
     };
-    let how = live::How { now: settings.now, quiet: !scene.names };
-    let accounts = live::observe(&settings.live, how, &judged.policy, streams)?;
+    let how = live::How { now: settings.now, quiet: !scene.names, names: scene.names };
+    let accounts = match live::observe(&settings.live, how, &judged.policy, streams) {
+        Ok(accounts) => accounts,
+        // Where even the role is named by a secret, nothing says that there was to be a token.
+        Err(unobserved) if is_from_outside(job) && unobserved.is_without_credentials() => {
+            return Ok(without_access(left, streams));
+        }
+        Err(unobserved) => return Err(unobserved.tell(streams)),
+    };
     let audit = verdict(&accounts, &judged.head, &judged.policy, settings);
     let json = v1::Audit { run: job.map(run_of), ..v1::Audit::from(&audit) };
     let observation = observed(&json, settings, streams)?;
@@ -96,10 +105,16 @@ fn refuse_odd_pull_request(job: Option<&Job>, streams: &mut Streams<'_>) -> Resu
     }
 }
 
-/// Whether the pull request is one that GitHub gives no OIDC token: a fork's, or Dependabot's.
-fn is_without_access(settings: &ActionSettings, job: Option<&Job>) -> bool {
+/// Whether the pull request is a fork's, or Dependabot's: GitHub gives those no secrets, and no OIDC
+/// token.
+fn is_from_outside(job: Option<&Job>) -> bool {
     let pull_request = job.and_then(|job| job.payload.pull_request.as_ref());
     pull_request.is_some_and(|it| it.is_fork() || it.is_dependabot())
+}
+
+/// Whether it is clear from the beginning that no account can be audited.
+fn is_without_access(settings: &ActionSettings, job: Option<&Job>) -> bool {
+    is_from_outside(job)
         && settings.live.role_to_assume.is_some()
         && matches!(TokenEndpoint::from_environment(), Ok(None))
 }
@@ -145,14 +160,19 @@ fn run_of(job: &Job) -> v1::Run {
 }
 
 /// What is wrong with an allowlist, beside its lines.
-fn problems(unread: &Unread, setting: &AllowlistSetting) -> Vec<Annotation> {
+fn problems(unread: &Unread, setting: &AllowlistSetting, told: Told) -> Vec<Annotation> {
     let file = match setting {
         AllowlistSetting::File(path) => path.display().to_string(),
         _ => crate::allowlist::DEFAULT_PATH.to_owned(),
     };
     match unread {
         Unread::Broken { source, problems } => {
-            problems.iter().map(|problem| beside(problem, &file, source)).collect()
+            let mut annotations: Vec<_> =
+                problems.iter().map(|problem| beside(problem, &file, source)).collect();
+            if told == Told::Places {
+                annotations.iter_mut().for_each(|it| MORE.clone_into(&mut it.message));
+            }
+            annotations
         }
         Unread::Missing | Unread::Unreadable(_) => {
             vec![Annotation::new(Level::Error, format!("the allowlist {file} cannot be read"))]

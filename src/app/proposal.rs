@@ -66,7 +66,11 @@ pub(super) fn judge_by(
         head.allowlist.exemptions.into_iter().partition(|it| it.expires <= last);
     head.allowlist.exemptions = within;
     loosens.extend(beyond.iter().map(|exemption| Loosening {
-        what: format!("exemption of {}", exemption.user),
+        what: if scene.names {
+            format!("exemption of {}", exemption.user)
+        } else {
+            "exemption".to_owned()
+        },
         from: last.to_string(),
         to: exemption.expires.to_string(),
     }));
