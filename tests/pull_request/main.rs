@@ -16,6 +16,7 @@ mod allowlist;
 #[path = "../support/aws.rs"]
 mod aws;
 mod comment;
+mod discretion;
 mod gate;
 #[path = "../support/github.rs"]
 #[allow(dead_code, reason = "every test binary has its own copy and uses a part of it")]
