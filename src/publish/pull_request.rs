@@ -130,6 +130,8 @@ struct View {
     index: Option<Plain>,
     /// The day on which the queue was last checked, if that is too long ago.
     dead_since: Option<Plain>,
+    is_incomplete: bool,
+    /// What is incomplete, where it may be named.
     incomplete: Vec<Incomplete>,
     allowlist: Option<String>,
     run: Option<Plain>,
@@ -187,6 +189,7 @@ impl Comment<'_> {
             has_queue: self.memory.is_some(),
             index: self.index.clone(),
             dead_since: dead.map(Plain::day),
+            is_incomplete: self.observation.is_incomplete(),
             incomplete: if self.names { self.incomplete() } else { Vec::new() },
             allowlist: self.allowlist.map(str::to_owned),
             run: self.run.clone(),
