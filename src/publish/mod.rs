@@ -10,4 +10,5 @@ pub mod memory;
 pub mod observation;
 pub mod plan;
 pub mod pull_request;
+mod room;
 mod view;

@@ -1,5 +1,7 @@
 //! The Markdown report. All of its text is in the templates; this module escapes what they print.
 
+use std::sync::LazyLock;
+
 use minijinja::value::{Serde, ValueKind};
 use minijinja::{
     AutoEscape, Environment, Error, ErrorKind, Output, State, UndefinedBehavior, Value,
@@ -107,8 +109,11 @@ pub(super) fn render_page<T: Serialize>(
     language: Language,
     context: T,
 ) -> Result<String, TemplateError> {
+    // Compiled once: a queue has a page for every user.
+    static BUILT_IN: LazyLock<Result<Environment<'static>, Error>> = LazyLock::new(environment);
     let name = format!("{}/{}", language.id(), page.template());
-    let render = || environment()?.get_template(&name)?.render(Value::from(Serde(context)));
+    let environment = BUILT_IN.as_ref().map_err(|error| told(error, &name))?;
+    let render = || environment.get_template(&name)?.render(Value::from(Serde(context)));
     render().map(|text| tidy(&text)).map_err(|error| told(&error, &name))
 }
 
