@@ -188,7 +188,7 @@ impl Tracker {
         let mut search = Search::ByLabel;
         for _ in 0..PLANS {
             let Queue { board, memory } = self.queue(repository, &wanted.queue, search)?;
-            let closures = board.closures(memory.as_ref());
+            let closures = board.closures(memory.as_ref(), wanted.per_user);
             let ledger = ledger::advance(
                 memory.as_ref(),
                 observation,

@@ -1,5 +1,7 @@
 //! The Markdown report. All of its text is in the templates; this module escapes what they print.
 
+use std::sync::LazyLock;
+
 use minijinja::value::{Serde, ValueKind};
 use minijinja::{
     AutoEscape, Environment, Error, ErrorKind, Output, State, UndefinedBehavior, Value,
@@ -102,7 +104,10 @@ pub fn markdown(audit: &Audit, options: &MarkdownOptions) -> Result<String, Temp
 
 /// Renders another page than the report, by its template's name.
 pub(super) fn render_page<T: Serialize>(name: &str, context: T) -> Result<String, TemplateError> {
-    let render = || environment()?.get_template(name)?.render(Value::from(Serde(context)));
+    // Compiled once: a queue has a page for every user.
+    static BUILT_IN: LazyLock<Result<Environment<'static>, Error>> = LazyLock::new(environment);
+    let environment = BUILT_IN.as_ref().map_err(|error| told(error, name))?;
+    let render = || environment.get_template(name)?.render(Value::from(Serde(context)));
     render().map(|text| tidy(&text)).map_err(|error| told(&error, name))
 }
 
