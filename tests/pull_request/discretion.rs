@@ -4,7 +4,7 @@
 use serde_json::json;
 
 use crate::world::{ALLOWLIST, EMPTY, How, QUICK, Run, World};
-use crate::{allowlist_of, exemption};
+use crate::{allowlist_of, exemption, left_behind};
 
 const NAME: &str = "zaphod.beeblebrox";
 const PATH: &str = "/betelgeuse/";
@@ -42,34 +42,6 @@ impl Traces {
         }
         found
     }
-}
-
-/// Everything that left a run in its own repository: the log, the outputs, the summary, files, and
-/// what was sent.
-fn left_behind(world: &World, run: &Run) -> Vec<(String, String)> {
-    let mut left = vec![
-        ("the log".to_owned(), run.log.clone()),
-        ("the outputs".to_owned(), format!("{:?}", run.outputs)),
-        ("the summary".to_owned(), run.summary.clone()),
-    ];
-    for request in &run.requests {
-        let sent = format!("{}?{} {}", request.path, request.query, request.body);
-        left.push((format!("a {}", request.method), sent));
-    }
-    let mut folders = vec![world.sandbox.path(".")];
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if !path.ends_with(ALLOWLIST) {
-                let text = std::fs::read(&path).unwrap();
-                let text = String::from_utf8_lossy(&text).into_owned();
-                left.push((path.display().to_string(), text));
-            }
-        }
-    }
-    left
 }
 
 /// An allowlist that names the user, and more that are wrong about it.
