@@ -270,3 +270,24 @@ fn what_is_odd_in_an_audit_gives_no_commands() {
         }
     }
 }
+
+#[test]
+fn words_of_github_give_no_commands_at_any_level_of_the_log() {
+    let world = World::new();
+    let audit = hostile_audit(&world, 2);
+    let body = json!({ "message": "a ##[error]x\n::error::y\r::set-output name=x::z" });
+    let create =
+        |status| json!({ "method": "POST", "path": "/issues$", "status": status, "body": body });
+    // Behind a create of which nobody knows: the look whether it happened.
+    let look =
+        json!({ "method": "GET", "path": "/issues$", "status": 403, "body": body, "skip": 2 });
+    for faults in [json!([create(403)]), json!([create(422)]), json!([create(502), look])] {
+        world.repo.faults(faults);
+        world.sandbox.file("audit.json", &audit);
+        let environment = [("GITHUB_TOKEN", world.repo.token())];
+        let command = &["publish", "audit.json", "--verbose"];
+        let run = world.run(How { command, environment: &environment, ..How::default() });
+        assert!(run.log.contains("error]x"), "{}", run.log);
+        assert_eq!(annotations(&world, &run), []);
+    }
+}
