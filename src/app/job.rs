@@ -80,7 +80,8 @@ fn write(left: &mut Left, exit: Exit, streams: &mut Streams<'_>) -> Exit {
         tell(&error, streams);
     }
     if !left.outputs.iter().any(|(name, _)| *name == "result") {
-        left.outputs.push(("result", "error".to_owned()));
+        let result = if exit == Exit::Incomplete { "incomplete" } else { "error" };
+        left.outputs.push(("result", result.to_owned()));
     }
     // A result that cannot be relied on is not called by its name.
     if matches!(exit, Exit::Usage | Exit::WriteFailed) {

@@ -1,5 +1,6 @@
 //! What `action` and `publish` share: the queue or the comment, the gate, and what is told of both.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
@@ -16,6 +17,7 @@ use crate::publish::observation::Observation;
 use crate::publish::occasion::Target;
 use crate::publish::plan::Wanted;
 use crate::publish::pull_request::{Comment, Proposal};
+use crate::publish::read::Search;
 use crate::report::{Page, Plain, page, visible};
 use crate::runner::job::Job;
 use crate::settings::PublishSettings;
@@ -111,7 +113,7 @@ impl Publishing<'_> {
             remedy_within_days: settings.remedy_within_days,
             today: self.now.date_naive(),
             run: self.scene.run.clone(),
-            observed_now: self.observation.complete(),
+            observed_now: self.observation.observed_completely(),
         };
         let (Some(tracker), Some(repository)) = (&self.scene.tracker, &self.scene.queue_repository)
         else {
@@ -121,7 +123,8 @@ impl Publishing<'_> {
             Err(trouble) => Published::nothing(trouble.tell(streams)),
             Ok(Written { index, memory, before, plan, warnings }) => {
                 for warning in warnings {
-                    streams.say(&format!("warning: {}", visible(&warning)));
+                    let warning = if self.scene.names { visible(&warning) } else { DISCREET };
+                    streams.say(&format!("warning: {warning}"));
                 }
                 let told = plan.to_string();
                 if self.scene.names {
@@ -154,7 +157,7 @@ impl Publishing<'_> {
             streams.hint("give `github-token`, or set GITHUB_TOKEN");
             return Published::nothing(Exit::Usage);
         };
-        match tracker.queue(repository, &self.settings.queue) {
+        match tracker.queue(repository, &self.settings.queue, Search::ByLabel) {
             Err(trouble) => Published::nothing(trouble.tell(streams)),
             Ok(Queue { board, memory }) => Published {
                 exit: Exit::Done,
@@ -225,6 +228,7 @@ impl Publishing<'_> {
             ("new-count", count(standing.new.len())),
             ("overdue-count", count(standing.overdue)),
             ("exempted-count", count(self.observation.count(Status::Exempted))),
+            ("expired-exemption-count", count(self.observation.expired_exemptions)),
             ("issue-number", index.map(|(number, _)| number.to_string()).unwrap_or_default()),
             ("issue-url", index.map(|(_, url)| url.clone()).unwrap_or_default()),
             ("comment-url", comment_url.unwrap_or_default()),
@@ -278,7 +282,9 @@ impl Publishing<'_> {
         gate: Gate,
         index: Option<Plain>,
     ) -> SummaryView {
-        let result = if self.observation.is_incomplete() {
+        // A queue that could not be read is missing as evidence is.
+        let unread = published.exit == Exit::Incomplete;
+        let result = if unread || self.observation.is_incomplete() {
             Outcome::Incomplete
         } else if standing.open.is_empty() {
             Outcome::Clean
@@ -314,6 +320,12 @@ impl Published {
         Self { exit, memory: None, before: None, index: None, plan: None }
     }
 }
+
+/// What is said of a warning that everybody could read.
+const DISCREET: Cow<'_, str> = Cow::Borrowed(
+    "something of the queue did not go as planned, such as who is assigned: it is not told where \
+     everybody can read it",
+);
 
 /// No change of a pull request.
 pub(super) const NO_PROPOSAL: Proposal =

@@ -11,10 +11,10 @@ use crate::publish::apply::{Applied, Applier, Failed};
 use crate::publish::board::Board;
 use crate::publish::ledger::{self, OlderThanMemory};
 use crate::publish::markers;
-use crate::publish::memory::{Damage, Memory};
+use crate::publish::memory::{Damage, Memory, QueueName};
 use crate::publish::observation::Observation;
-use crate::publish::plan::{Plan, Wanted, plan};
-use crate::publish::read::{self, is_trusted};
+use crate::publish::plan::{Change, Plan, Wanted, plan};
+use crate::publish::read::{self, Search, is_trusted};
 use crate::report::{TemplateError, visible};
 use crate::settings::CommentOn;
 
@@ -92,6 +92,15 @@ impl Trouble {
     }
 }
 
+/// Where a proposal parts from the base.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Parting<'a> {
+    /// At this commit.
+    At(&'a str),
+    /// Where these two branches have their last commit in common.
+    Of { base: &'a str, head: &'a str },
+}
+
 /// A queue as it is, and what it knows.
 pub(super) struct Queue {
     pub(super) board: Board,
@@ -129,18 +138,22 @@ impl Tracker {
         self.runtime.block_on(self.github.repository(repository.clone()).about())
     }
 
-    /// A file at the commit from which `head` parted from `base`; `None` where there is none.
-    pub(super) fn file_at_merge_base(
+    /// A file where a proposal parts from the base; `None` where there is none.
+    pub(super) fn file_at_base(
         &self,
         repository: &Name,
-        base: &str,
-        head: &str,
+        parting: Parting<'_>,
         path: &str,
     ) -> Result<Option<Vec<u8>>, Error> {
         let repository = self.github.repository(repository.clone());
         self.runtime.block_on(async {
-            let commit = repository.merge_base(base, head).await?;
-            repository.file_at(path, &commit).await
+            match parting {
+                Parting::At(commit) => repository.file_at(path, commit).await,
+                Parting::Of { base, head } => {
+                    let commit = repository.merge_base(base, head).await?;
+                    repository.file_at(path, &commit).await
+                }
+            }
         })
     }
 
@@ -148,12 +161,13 @@ impl Tracker {
     pub(super) fn queue(
         &self,
         repository: &Name,
-        queue: &crate::publish::memory::QueueName,
+        queue: &QueueName,
+        search: Search,
     ) -> Result<Queue, Trouble> {
         let handle = self.github.repository(repository.clone());
         let board = self.runtime.block_on(async {
             let login = self.github.login().await?;
-            read::board(&handle, &login, queue).await
+            read::board(&handle, &login, queue, search).await
         });
         let board = board.map_err(Trouble::Unread)?;
         let memory = board.memory().map_err(|damage| {
@@ -171,9 +185,10 @@ impl Tracker {
         wanted: &Wanted,
         dry_run: bool,
     ) -> Result<Written, Trouble> {
+        let mut search = Search::ByLabel;
         for _ in 0..PLANS {
-            let Queue { board, memory } = self.queue(repository, &wanted.queue)?;
-            let closures = board.closures(memory.as_ref());
+            let Queue { board, memory } = self.queue(repository, &wanted.queue, search)?;
+            let closures = board.closures(memory.as_ref(), wanted.per_user);
             let ledger = ledger::advance(
                 memory.as_ref(),
                 observation,
@@ -182,6 +197,10 @@ impl Tracker {
                 wanted.remedy_within_days,
             )?;
             let plan = plan(&board, memory.as_ref(), &ledger, wanted)?;
+            if search == Search::ByLabel && board.index.is_some() && makes_issues(&plan) {
+                search = Search::ByAuthor;
+                continue;
+            }
             let index = board.index.as_ref().map(|index| (index.number, index.url.clone()));
             let written = |index, warnings| Written {
                 index,
@@ -258,6 +277,10 @@ impl Tracker {
             }
         })
     }
+}
+
+fn makes_issues(plan: &Plan) -> bool {
+    plan.changes.iter().any(|change| matches!(change, Change::CreatePerson { .. }))
 }
 
 /// Whether names may be named where everybody can read who can see the repository.

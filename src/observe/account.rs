@@ -7,7 +7,6 @@ use chrono::{DateTime, Utc};
 use futures_util::future::join4;
 use futures_util::{StreamExt as _, stream};
 
-use super::accounts::{Step, unseen};
 use super::call::{Failure, Pace};
 use super::owners::{self, Details};
 use super::second_look::{Look, look};
@@ -54,6 +53,21 @@ impl Brief {
     }
 }
 
+/// How far the observation of an account has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// Its observation has begun.
+    Begun,
+    /// The credential report is there: so many users.
+    Swept(usize),
+    /// So many candidates are to be looked at.
+    Looking(usize),
+    /// One more of them was looked at.
+    Looked,
+    /// Everything was observed that could be; so many gaps are left.
+    Done(usize),
+}
+
 /// The evidence that could not be had, gathered.
 #[derive(Default)]
 struct Gaps(BTreeMap<(Piece, Cause, &'static str), Gap>);
@@ -95,6 +109,22 @@ pub(super) async fn observe(
         observer.look_again(&mut account).await;
     }
     account
+}
+
+/// An account of which nothing was had.
+pub(super) fn unseen(id: AccountId, partition: String, why: Failure) -> Account<'static> {
+    Account {
+        id,
+        partition,
+        alias: None,
+        form: Form::Live,
+        report_generated_at: None,
+        root: None,
+        users: Vec::new(),
+        replaced: Vec::new(),
+        asked_after: Vec::new(),
+        gaps: vec![why.gap(Piece::CredentialReport, 0)],
+    }
 }
 
 /// What the calls of one account share.

@@ -5,6 +5,7 @@
 //! queue that knows less, and never more, than what was done.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use super::board::{Board, Twin};
 use super::ledger::Person;
@@ -16,6 +17,11 @@ use crate::github::{
     Error, Issue, IssueChange, Kind, NewIssue, NewLabel, Repository, State, StateReason,
 };
 use crate::report::{Language, Page, Plain, TemplateError, page};
+
+/// How often it is looked whether a new issue is listed, and the first pause between; each further
+/// one is twice as long.
+const LOOKS: usize = 5;
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
 
 /// Why a plan was not carried out.
 #[derive(Debug, thiserror::Error)]
@@ -201,13 +207,12 @@ impl Applier<'_> {
         let body = draft.body(&progress.people, &block)?;
         let new = new_issue(&draft.title, &body, &draft.labels, &draft.assignees);
         let issue = self.create(new, progress).await?;
-        // A parallel run may have made one as well.
-        let board = Board::of(labelled(self.repository, self.login).await?, self.queue);
-        for twin in &board.twins {
-            let of = BTreeMap::from([("of", Plain::issue(None, twin.of))]);
-            self.close_twin(*twin, &page(Page::Twin, self.language, of)?).await?;
-        }
-        if board.index.is_some_and(|index| index.number != issue.number) {
+        // A parallel run may have made one as well, and sets its own aside if it is the later one.
+        let board = self.board_with(issue.number).await?;
+        if let Some(index) = board.index.filter(|index| index.number != issue.number) {
+            let of = BTreeMap::from([("of", Plain::issue(None, index.number))]);
+            let twin = Twin { number: issue.number, of: index.number };
+            self.close_twin(twin, &page(Page::Twin, self.language, of)?).await?;
             return Ok(false);
         }
         let body = if fits {
@@ -220,6 +225,21 @@ impl Applier<'_> {
         }
         progress.index = Some((issue.number, issue.url));
         Ok(true)
+    }
+
+    /// What is there, once it shows the issue that was just made: a list lags behind, and one that
+    /// does not show our own does not show another's.
+    async fn board_with(&self, number: u64) -> Result<Board, Error> {
+        let mut pause = FIRST_PAUSE;
+        for _ in 1..LOOKS {
+            let issues = labelled(self.repository, self.login).await?;
+            if issues.iter().any(|issue| issue.number == number) {
+                return Ok(Board::of(issues, self.queue));
+            }
+            tokio::time::sleep(pause).await;
+            pause *= 2;
+        }
+        Ok(Board::of(labelled(self.repository, self.login).await?, self.queue))
     }
 
     /// The index's body, once the memory's parts are written into comments that the present memory

@@ -38,6 +38,16 @@ pub async fn labelled(repository: &Repository<'_>, login: &str) -> Result<Vec<Sh
     Ok(issues.filter(|it| is_trusted(it.author.as_deref(), login)).map(Shown::from).collect())
 }
 
+/// How a queue's issues are looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Search {
+    /// By the fixed label, and by their authors only if the index is not among them.
+    ByLabel,
+    /// By their authors too: somebody may have taken the label away, from an issue or from the
+    /// repository. Before an issue is made, nothing else tells that it is not there.
+    ByAuthor,
+}
+
 /// A queue as GitHub shows it; `login` is ours.
 ///
 /// # Errors
@@ -46,11 +56,11 @@ pub async fn board(
     repository: &Repository<'_>,
     login: &str,
     queue: &QueueName,
+    search: Search,
 ) -> Result<Board, Error> {
     let mut issues = labelled(repository, login).await?;
     let mut board = Board::of(issues.clone(), queue);
-    if board.index.is_none() {
-        // Somebody may have taken the label away, from the issue or from the repository.
+    if search == Search::ByAuthor || board.index.is_none() {
         for creator in [login, WORKFLOW].into_iter().take(if login == WORKFLOW { 1 } else { 2 }) {
             let filter = IssueFilter { label: None, creator: Some(creator.to_owned()) };
             issues.extend(repository.issues(&filter).await?.into_iter().map(Shown::from));

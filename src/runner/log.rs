@@ -8,7 +8,7 @@
 use std::io::{self, Write};
 
 use super::command::Command;
-use super::inert::Breaker;
+use super::inert::{Breaker, inert};
 
 /// A log that the runner reads. Text is written to it as to any stream, in pieces of any size and
 /// in UTF-8; commands by [`Log::command`]. Colours are control characters too, and become visible.
@@ -128,6 +128,21 @@ impl<W: Write> Write for Log<W> {
 impl<W: Write> Drop for Log<W> {
     fn drop(&mut self) {
         let _ = self.end();
+    }
+}
+
+/// A stream beside the log, which the runner reads as well: what is written in one go gives no
+/// commands. It holds nothing back, so that it can be written from anywhere.
+pub struct Beside<W: Write>(pub W);
+
+impl<W: Write> Write for Beside<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write_all(inert(&String::from_utf8_lossy(bytes)).as_bytes())?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
     }
 }
 

@@ -17,10 +17,16 @@ mod aws;
 mod company;
 #[path = "../support/github.rs"]
 mod github;
+mod keeps;
 mod life;
+mod many;
 mod network;
+mod page;
+mod people;
 #[path = "../end_to_end/sandbox.rs"]
 #[allow(dead_code, reason = "every test binary has its own copy and uses a part of it")]
 mod sandbox;
 mod ssh_keys;
+mod twins;
+#[allow(dead_code, reason = "every test binary has its own copy and uses a part of it")]
 mod world;

@@ -1,6 +1,7 @@
 //! An account, a repository and a clock: a run of the action in them.
 
 use std::collections::BTreeMap;
+use std::process::{Child, Command, Stdio};
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 
@@ -10,6 +11,12 @@ use super::sandbox::{Ran, Sandbox};
 
 /// An allowlist without exemptions.
 pub(crate) const EMPTY: &str = "version: 1\n";
+
+/// Where the allowlist is.
+pub(crate) const ALLOWLIST: &str = ".github/iam-allowlist.yml";
+
+/// The inputs of a run that asks for no ornaments.
+pub(crate) const QUICK: [(&str, &str); 2] = [("last-accessed", "none"), ("owners", "none")];
 
 pub(crate) struct World {
     pub(crate) account: Account,
@@ -27,10 +34,14 @@ pub(crate) struct Run {
     pub(crate) summary: String,
     /// The requests that changed something.
     pub(crate) writes: Vec<Exchange>,
+    /// All requests.
+    pub(crate) requests: Vec<Exchange>,
 }
 
 /// How the action is run.
 pub(crate) struct How<'a> {
+    /// The command and its arguments.
+    pub(crate) command: &'a [&'a str],
     /// Days since the world began.
     pub(crate) day: i64,
     pub(crate) event: &'a str,
@@ -43,8 +54,15 @@ pub(crate) struct How<'a> {
 
 impl Default for How<'_> {
     fn default() -> Self {
-        let inputs = &[("last-accessed", "none"), ("owners", "none")];
-        Self { day: 0, event: "schedule", pull: None, allowlist: EMPTY, inputs, environment: &[] }
+        Self {
+            command: &["action"],
+            day: 0,
+            event: "schedule",
+            pull: None,
+            allowlist: EMPTY,
+            inputs: &[],
+            environment: &[],
+        }
     }
 }
 
@@ -82,44 +100,120 @@ impl World {
 
     /// Runs the action's entry point as the runner would.
     pub(crate) fn run(&self, how: How<'_>) -> Run {
+        self.repo.reset_log();
+        self.start(how).finish(&self.repo)
+    }
+
+    /// Begins a run, beside which others may go on.
+    pub(crate) fn start(&self, how: How<'_>) -> Started {
         // IAM makes a report on that day.
         self.account.make_report(1.0 - 24.0 * how.day as f64);
-        self.sandbox.file(".github/iam-allowlist.yml", how.allowlist);
+        let allowlist = self.sandbox.path(ALLOWLIST);
+        // Another run may be reading it.
+        if std::fs::read_to_string(allowlist).ok().as_deref() != Some(how.allowlist) {
+            self.sandbox.file(ALLOWLIST, how.allowlist);
+        }
+        let mut command = self.sandbox.command(how.command);
+        command.args(["--now", &self.moment(how.day)]);
+        command.envs(self.account.oidc_environment());
+        command.env("INPUT_ROLE-TO-ASSUME", self.account.role_arn());
+        for (name, value) in QUICK.iter().chain(how.inputs) {
+            command.env(format!("INPUT_{}", name.to_uppercase()), value);
+        }
+        self.start_in_job(command, how.event, how.pull, how.environment)
+    }
+
+    /// Runs `publish` on a day, in a job that an event started.
+    pub(crate) fn publish_in_job(&self, event: &str, day: i64, arguments: &[&str]) -> Run {
+        self.repo.reset_log();
+        let command = self.publish_command(day, arguments);
+        self.start_in_job(command, event, None, &[]).finish(&self.repo)
+    }
+
+    /// Runs `publish` on a day, outside of GitHub Actions.
+    pub(crate) fn publish(&self, day: i64, arguments: &[&str]) -> Run {
+        self.repo.reset_log();
+        let mut command = self.publish_command(day, arguments);
+        command.env("GITHUB_API_URL", self.repo.api_url());
+        command.env("GITHUB_REPOSITORY", self.repo.full_name());
+        Started::new(command, tempfile::tempdir().unwrap(), None).finish(&self.repo)
+    }
+
+    fn publish_command(&self, day: i64, arguments: &[&str]) -> Command {
+        let now = self.moment(day);
+        let mut command = self.sandbox.command(&[&["publish", "--now", &now], arguments].concat());
+        command.env("GITHUB_TOKEN", self.repo.token());
+        command
+    }
+
+    fn start_in_job(
+        &self,
+        mut command: Command,
+        event: &str,
+        pull: Option<&Pull>,
+        environment: &[(&str, &str)],
+    ) -> Started {
         let folder = tempfile::tempdir().unwrap();
-        let job = self.repo.job(folder.path(), how.event, how.pull);
+        let job = self.repo.job(folder.path(), event, pull);
         let file = |name: &str| {
             job.iter().find(|(variable, _)| variable == name).map(|(_, path)| path.clone()).unwrap()
         };
-        let mut command = self.sandbox.command(&["action", "--now", &self.moment(how.day)]);
-        command.envs(job.iter().cloned()).envs(self.account.oidc_environment());
-        command.env("INPUT_ROLE-TO-ASSUME", self.account.role_arn());
-        command.env("GITHUB_WORKSPACE", self.sandbox.path("."));
-        for (name, value) in how.inputs {
-            command.env(format!("INPUT_{}", name.to_uppercase()), value);
-        }
-        for (name, value) in how.environment {
+        let files = Files { outputs: file("GITHUB_OUTPUT"), summary: file("GITHUB_STEP_SUMMARY") };
+        // What the test has set counts more than what every job has.
+        let set = |name: &str| command.get_envs().any(|(it, value)| it == name && value.is_some());
+        let unset: Vec<_> = job.iter().filter(|(name, _)| !set(name)).cloned().collect();
+        command.envs(unset).env("GITHUB_WORKSPACE", self.sandbox.path("."));
+        for (name, value) in environment {
             if value.is_empty() {
                 command.env_remove(name)
             } else {
                 command.env(name, value)
             };
         }
-        self.repo.reset_log();
-        let Ran { code, stdout, stderr } = Ran::from(command.output().unwrap());
-        assert_eq!(self.repo.violations(), [""; 0], "GitHub's contract is kept");
-        let read = |path: String| std::fs::read_to_string(path).unwrap();
-        Run {
-            code,
-            log: stdout + &stderr,
-            outputs: outputs(&read(file("GITHUB_OUTPUT"))),
-            summary: read(file("GITHUB_STEP_SUMMARY")),
-            writes: self.repo.writes(),
+        Started::new(command, folder, Some(files))
+    }
+
+    /// A pull request from an allowlist to another; the base has none where it is empty.
+    pub(crate) fn pull(&self, base: &str, head: &str) -> Pull {
+        self.pull_from("head", base, head)
+    }
+
+    /// The same, from a branch of this name.
+    pub(crate) fn pull_from(&self, branch: &str, base: &str, head: &str) -> Pull {
+        if !base.is_empty() {
+            self.repo.commit("main", ALLOWLIST, base);
         }
+        self.repo.branch(branch, "main");
+        self.repo.commit(branch, ALLOWLIST, head);
+        self.repo.commit(branch, "main.tf", "# another user\n");
+        self.repo.pull("Change users", branch, "main")
+    }
+
+    /// Runs the check of a pull request, on a day.
+    pub(crate) fn check(&self, pull: &Pull, allowlist: &str, day: i64) -> Run {
+        self.run(How { event: "pull_request", pull: Some(pull), allowlist, day, ..How::default() })
     }
 
     /// A scheduled run on a day.
     pub(crate) fn day(&self, day: i64, allowlist: &str) -> Run {
         self.run(How { day, allowlist, ..How::default() })
+    }
+
+    /// A scheduled run on a day, with inputs.
+    pub(crate) fn day_with(&self, day: i64, inputs: &[(&str, &str)]) -> Run {
+        self.run(How { day, inputs, ..How::default() })
+    }
+
+    /// A text with names in the place of what differs from run to run.
+    pub(crate) fn normalised(&self, text: &str) -> String {
+        let mut text = text
+            .replace(self.account.id(), "ACCOUNT")
+            .replace(&self.repo.api_url(), "GITHUB")
+            .replace(self.repo.full_name(), "REPOSITORY");
+        for day in -800..100 {
+            text = text.replace(&self.date(day), &format!("(day {day})"));
+        }
+        masked(&masked(&text, "<!-- f:", 16), "…`", 4)
     }
 
     /// The issues that are a queue's or a user's.
@@ -134,6 +228,42 @@ impl World {
         issues.retain(|issue| issue.body.starts_with("<!-- iam-stocktake:queue "));
         assert_eq!(issues.len(), 1, "one index");
         issues.remove(0)
+    }
+}
+
+/// The files that the runner reads behind a step.
+struct Files {
+    outputs: String,
+    summary: String,
+}
+
+/// A run that has begun.
+pub(crate) struct Started {
+    child: Child,
+    files: Option<Files>,
+    _folder: tempfile::TempDir,
+}
+
+impl Started {
+    fn new(mut command: Command, folder: tempfile::TempDir, files: Option<Files>) -> Self {
+        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        Self { child, files, _folder: folder }
+    }
+
+    /// Waits for its end.
+    pub(crate) fn finish(self, repo: &Repo) -> Run {
+        let Ran { code, stdout, stderr } = Ran::from(self.child.wait_with_output().unwrap());
+        assert_eq!(repo.violations(), [""; 0], "GitHub's contract is kept");
+        let read = |path: &String| std::fs::read_to_string(path).unwrap_or_default();
+        let (files, log) = (self.files, stdout + &stderr);
+        Run {
+            code,
+            log,
+            outputs: files.as_ref().map(|it| outputs(&read(&it.outputs))).unwrap_or_default(),
+            summary: files.as_ref().map(|it| read(&it.summary)).unwrap_or_default(),
+            writes: repo.writes(),
+            requests: repo.log(),
+        }
     }
 }
 
@@ -162,6 +292,17 @@ fn outputs(text: &str) -> BTreeMap<String, String> {
         outputs.insert(name.to_owned(), value.join("\n"));
     }
     outputs
+}
+
+/// The text without the characters that stand behind each of these beginnings.
+fn masked(text: &str, beginning: &str, characters: usize) -> String {
+    let mut pieces = text.split(beginning);
+    let mut masked = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        let rest: String = piece.chars().skip(characters).collect();
+        masked.push_str(&format!("{beginning}{}{rest}", "#".repeat(characters)));
+    }
+    masked
 }
 
 /// What people see of a body.
