@@ -1,8 +1,13 @@
 //! The action in the runner's hands.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
+use std::time::Instant;
 
+use serde_json::Value;
+
+use super::aws::Seed;
 use super::runner::{Job, run};
 use super::world::{EMPTY, World, exempting};
 
@@ -80,4 +85,32 @@ fn inputs_with_dashes_reach_the_binary() {
     let misspelt = run(&world, Job { with: &[("stale-after-day", "45")], ..Job::default() });
     assert_eq!(misspelt.code, 2, "{}", misspelt.log);
     assert!(misspelt.log.contains("did you mean `stale-after-days`?"), "{}", misspelt.log);
+}
+
+#[test]
+#[ignore = "needs a container engine: tests/container/run.sh"]
+fn an_account_of_a_thousand_users_is_audited_and_published_whole() {
+    let world = World::with(Seed::users(1_000, 7));
+    let truth = world.account.truth();
+    let is_stale = |user: &&Value| user["stale"] == true;
+    let stale: Vec<_> = truth["users"].as_array().unwrap().iter().filter(is_stale).collect();
+    assert!(stale.len() > 100, "the population is too healthy: {}", stale.len());
+
+    let began = Instant::now();
+    let done = run(&world, Job::default());
+    println!("1 000 users, {} of them stale: {:.1?} in all", stale.len(), began.elapsed());
+    assert_eq!((done.code, done.output("result")), (0, "stale"), "{}", done.log);
+    assert_eq!(&done.acts[..2], ["POST labels", "POST issues"]);
+    let report = fs::read_to_string(world.workspace().join(done.output("report-json"))).unwrap();
+    let report: Value = serde_json::from_str(&report).unwrap();
+    let found: BTreeSet<_> = report["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|it| it["rule"].as_str().unwrap().starts_with("stale-"))
+        .map(|it| &it["user"])
+        .map(Value::to_string)
+        .collect();
+    let expected: BTreeSet<_> = stale.iter().map(|it| it["user"].to_string()).collect();
+    assert_eq!(found, expected);
 }
