@@ -8,6 +8,7 @@ use tracing_subscriber::prelude::*;
 
 use iam_stocktake::app::{self, Streams, Style};
 use iam_stocktake::cli::{self, Parsed};
+use iam_stocktake::runner;
 use iam_stocktake::runner::log::Beside;
 
 fn main() -> ExitCode {
@@ -16,12 +17,15 @@ fn main() -> ExitCode {
     // Standard error is not locked: a progress bar draws on it from a thread of its own.
     let (mut stdin, mut stdout, mut stderr) =
         (io::stdin().lock(), io::stdout().lock(), io::stderr());
+    // The runner takes commands from standard error too, whichever command of ours writes there.
+    let mut beside = Beside(io::stderr());
+    let in_job = runner::is_present();
     let mut streams = Streams {
-        stdout_style: style(stdout.is_terminal()),
-        stderr_style: style(stderr.is_terminal()),
+        stdout_style: if in_job { Style::default() } else { style(stdout.is_terminal()) },
+        stderr_style: if in_job { Style::default() } else { style(stderr.is_terminal()) },
         stdin: &mut stdin,
         stdout: &mut stdout,
-        stderr: &mut stderr,
+        stderr: if in_job { &mut beside } else { &mut stderr },
     };
     let (color_stdout, color_stderr) = (streams.stdout_style.color, streams.stderr_style.color);
     let exit = match cli::parse(std::env::args_os(), now, color_stdout, color_stderr) {

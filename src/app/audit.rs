@@ -10,6 +10,7 @@ use crate::allowlist::Allowlist;
 use crate::judge::{Audit, Finding, Judge, Outcome};
 use crate::policy::Policy;
 use crate::report::{self, MarkdownOptions, TableOptions, UserTemplate, visible};
+use crate::runner;
 use crate::settings::{AuditSettings, FailOn, Format, Source};
 
 /// Runs the command.
@@ -127,7 +128,12 @@ impl Writer<'_> {
             }
         }
         let stdout = match self.settings.stdout {
-            Some(format) => Some(self.render(format, Some(streams.stdout_style), streams)?),
+            Some(format) => {
+                let text = self.render(format, Some(streams.stdout_style), streams)?;
+                // A table is for the log, where the runner looks for commands; the others are data.
+                let in_log = format == Format::Table && runner::is_present();
+                Some(if in_log { runner::log::inert(&text) } else { text })
+            }
             None => None,
         };
         if let Some(exit) = failed {

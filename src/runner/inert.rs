@@ -90,7 +90,8 @@ impl Breaker {
 }
 
 /// The whole text, with every command in it broken.
-pub(super) fn inert(text: &str) -> String {
+#[must_use]
+pub fn inert(text: &str) -> String {
     let mut breaker = Breaker::default();
     let mut shown = String::with_capacity(text.len() + 8);
     for character in text.chars() {

@@ -8,7 +8,8 @@
 use std::io::{self, Write};
 
 use super::command::Command;
-use super::inert::{Breaker, inert};
+use super::inert::Breaker;
+pub use super::inert::inert;
 
 /// A log that the runner reads. Text is written to it as to any stream, in pieces of any size and
 /// in UTF-8; commands by [`Log::command`]. Colours are control characters too, and become visible.

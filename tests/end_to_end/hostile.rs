@@ -4,7 +4,8 @@ use comrak::nodes::NodeValue;
 use comrak::{Arena, Options, parse_document};
 
 use crate::gfm::exposed;
-use crate::sandbox::{markdown, report};
+use crate::sandbox::{Ran, Sandbox, markdown, report};
+use crate::workflow_commands::{Stops, read};
 
 /// Texts that mean something to GitHub, to Markdown, to HTML, to a shell or to a template engine.
 pub(crate) const HOSTILE: &[&str] = &[
@@ -126,4 +127,24 @@ fn every_name_stands_whole_in_a_code_span_of_a_table_whose_rows_all_have_the_sam
         }
     }
     assert!(rows > 2 * HOSTILE.len(), "{rows}");
+}
+
+#[test]
+fn an_audit_in_a_job_gives_the_runner_no_command() {
+    let sandbox = Sandbox::new();
+    let name = "::set-output name=x::y ##[add-mask]z";
+    sandbox.file("report.csv", report("111122223333", &[(name, "2025-01-01T00:00:00Z", "-")]));
+    sandbox.file("broken.yml", "version: 1\n::error::one: two ##[group]three\n");
+    for (arguments, code) in [
+        (&["audit", "--credential-report", "report.csv", "--allowlist", "none"][..], 1),
+        (&["audit", "--credential-report", "report.csv", "--allowlist", "broken.yml"], 2),
+        (&["allowlist", "check", "broken.yml"], 2),
+    ] {
+        let mut command = sandbox.command(arguments);
+        let ran = Ran::from(command.env("GITHUB_ACTIONS", "true").output().unwrap());
+        assert_eq!(ran.code, code, "{}", ran.stderr);
+        let log = ran.stdout + &ran.stderr;
+        assert!(log.contains("set-output") || log.contains("error"), "{log}");
+        assert_eq!(read(&log, Stops::Ignored), [], "{log}");
+    }
 }

@@ -18,3 +18,5 @@ mod readme;
 mod remedies;
 mod sandbox;
 mod templates;
+#[path = "../support/workflow_commands.rs"]
+mod workflow_commands;
