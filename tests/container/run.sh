@@ -25,9 +25,10 @@ engine() {
   if docker info >/dev/null 2>&1; then return; fi
   as_root sh -c 'nohup dockerd >"$1" 2>&1 </dev/null & echo $! >"$2"' sh \
     "$PWD/target/dockerd.log" "$PWD/target/dockerd.pid"
-  trap 'as_root kill "$(cat target/dockerd.pid)"' EXIT
-  for _ in $(seq 120); do
+  trap 'as_root kill "$(cat target/dockerd.pid)" 2>/dev/null || true' EXIT
+  for _ in $(seq 240); do
     if docker info >/dev/null 2>&1; then return; fi
+    as_root kill -0 "$(cat target/dockerd.pid)" 2>/dev/null || break
     sleep 0.5
   done
   echo "error: no container engine runs here, and none can be started:" >&2
