@@ -1,5 +1,7 @@
 //! The example workflows, run by act.
 
+use serde_json::json;
+
 use super::act::{act, example, with_role};
 use super::aws::{Seed, StandIn};
 use super::world::{EMPTY, World, exempting, user};
@@ -63,6 +65,16 @@ fn the_matrix_publishes_the_accounts_of_all_its_jobs_in_one_queue() {
     for expected in ["111122223333", "`alice`", "444455556666", "`bob`"] {
         assert!(body.contains(expected), "{expected}: {body}");
     }
+
+    // An account that cannot be audited fails its job, and the others are published all the same.
+    user(&world.account, "carol", 300);
+    other.faults(json!({ "deny": ["GetCredentialReport"] }));
+    let done = act(&world, &workflow, "schedule", None);
+    assert_eq!(done.code, 1, "{}", done.log());
+    assert_eq!(world.acts(), ["POST issues/1/comments", "PATCH issues/1"], "{}", done.log());
+    let body = world.index().body;
+    assert!(body.contains("`carol`") && body.contains("`bob`"), "{body}");
+    assert!(body.contains("Not observed completely"), "{body}");
 }
 
 #[test]
