@@ -89,6 +89,7 @@ fn inputs_with_dashes_reach_the_binary() {
 
 #[test]
 #[ignore = "needs a container engine: tests/container/run.sh"]
+#[allow(clippy::print_stdout, reason = "the time is to be read, and nothing hangs on it")]
 fn an_account_of_a_thousand_users_is_audited_and_published_whole() {
     let world = World::with(Seed::users(1_000, 7));
     let truth = world.account.truth();
