@@ -8,7 +8,7 @@
 use std::io::{self, Write};
 
 use super::command::Command;
-use super::inert::Breaker;
+use super::inert::{Breaker, inert};
 
 /// A log that the runner reads. Text is written to it as to any stream, in pieces of any size and
 /// in UTF-8; commands by [`Log::command`]. Colours are control characters too, and become visible.
@@ -131,6 +131,22 @@ impl<W: Write> Drop for Log<W> {
     }
 }
 
+/// A stream beside the [`Log`], for lines that are each written in one piece: whatever is in them,
+/// the runner finds no command there.
+pub struct Aside<W: Write>(pub W);
+
+impl<W: Write> Write for Aside<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let text = inert(&String::from_utf8_lossy(bytes));
+        self.0.write_all(text.as_bytes())?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
 /// Whether a character begins with these bytes and lacks others.
 fn is_begun(bytes: &[u8]) -> bool {
     std::str::from_utf8(bytes).is_err_and(|error| error.error_len().is_none())
@@ -214,6 +230,13 @@ mod tests {
         let end = format!("::{}::\n", log.token);
         drop(log);
         assert!(String::from_utf8(out).unwrap().ends_with(&end));
+    }
+
+    #[test]
+    fn lines_aside_give_no_commands() {
+        let mut out = Vec::new();
+        Aside(&mut out).write_all("::error::x\n##[error]é\n".as_bytes()).unwrap();
+        assert_eq!(String::from_utf8(out).unwrap(), ":\\:error::x\n##\\[error]é\n");
     }
 
     #[test]
