@@ -10,8 +10,11 @@
     missing_docs
 )]
 
+mod audits;
 #[path = "../support/aws.rs"]
 mod aws;
+mod dry_run;
+mod faults;
 #[path = "../support/github.rs"]
 #[allow(dead_code, reason = "every test binary has its own copy and uses a part of it")]
 mod github;
@@ -20,8 +23,10 @@ mod life;
 mod many;
 mod page;
 mod people;
+mod runner;
 #[path = "../end_to_end/sandbox.rs"]
 #[allow(dead_code, reason = "every test binary has its own copy and uses a part of it")]
 mod sandbox;
+mod settings;
 mod twins;
 mod world;
