@@ -110,6 +110,7 @@ fn sweep_alone() -> Brief {
         policy,
         now: Utc::now(),
         ssh_keys: SshKeys::Candidates,
+        asked_after: std::collections::BTreeSet::new(),
         owner_tags: Vec::new(),
         timeout: Duration::from_secs(600),
         concurrency: 8,

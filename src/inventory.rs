@@ -74,6 +74,9 @@ pub struct Account<'a> {
     pub replaced: Vec<User<'a>>,
     /// What was asked for and could not be had.
     pub gaps: Vec<Gap>,
+    /// Users who were asked after by name, in lower case: all their other credentials were seen, or
+    /// they are gone.
+    pub asked_after: Vec<String>,
 }
 
 /// What the evidence of an account is made of.

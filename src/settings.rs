@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, NaiveDate, Utc};
 
-pub use choices::{CommentOn, LastAccessed, Owners, PublishMode, SshKeys, UnknownChoice};
+pub use choices::{CommentOn, LastAccessed, Owners, SshKeys, UnknownChoice};
 pub use iam_policy::{DEFAULT_ROLE_NAME, IamPolicySettings, PolicyFormat};
 pub use publish::{ActionSettings, PublishAuditsSettings, PublishSettings};
 
@@ -116,6 +116,8 @@ settings! {
 
     REQUIRED_ALLOWLIST: "allowlist" "FILE|none", otherwise ".github/iam-allowlist.yml",
         "The allowlist with the exemptions and the policy, which must be there; `none` for no allowlist";
+    AUDITS: "audits" "FILES", otherwise "",
+        "Publish the audit JSON of earlier jobs instead of auditing: files, or folders that hold them";
     PUBLISH: "publish" "auto|issue|issue-per-user|pull-request|none", default "auto",
         "Where the findings go: `auto` keeps the queue's issue on the default branch and comments on pull requests; `issue-per-user` adds an issue for each user";
     ACTION_FAIL_ON: "fail-on" "LIST", otherwise "auto: new in pull requests and merge queues, else none",
@@ -183,7 +185,7 @@ pub const AUDIT_SETTINGS: [Setting; 30] = [
 ];
 
 /// The inputs of the action, which are flags of the command `action` as well.
-pub const INPUTS: [Setting; 37] = [
+pub const INPUTS: [Setting; 38] = [
     ROLE_TO_ASSUME,
     ACCOUNTS,
     MEMBER_ROLE_NAME,
@@ -203,6 +205,7 @@ pub const INPUTS: [Setting; 37] = [
     ACCOUNT_CONCURRENCY,
     REQUIRED_ALLOWLIST,
     STALE_AFTER_DAYS,
+    AUDITS,
     PUBLISH,
     ACTION_FAIL_ON,
     REMEDY_WITHIN_DAYS,

@@ -1,19 +1,25 @@
 //! `iam-stocktake action`: what the GitHub action runs, audit and publish in one go.
 
-use super::allowlist::{Chosen, IfMissing, Unread, chosen};
+use std::collections::BTreeSet;
+
+use super::allowlist::{Chosen, IfMissing, MORE, Told, Unread, chosen};
 use super::job::{self, Left};
+use super::proposal::Basis;
 use super::publishing::{NO_PROPOSAL, Publishing};
 use super::scene::Scene;
-use super::{Exit, Streams, audit, live, proposal, reports};
+use super::{Exit, Streams, audit, live, proposal, publish, reports};
 use crate::allowlist::{Diagnostic, Place, Severity, lapsing};
-use crate::inventory::Account;
+use crate::inventory::{Account, CredentialKind};
 use crate::judge::{self, Audit, Matched};
 use crate::policy::Policy;
+use crate::publish::ledger::{Person, person_of};
+use crate::publish::memory::Memory;
 use crate::publish::observation::Observation;
 use crate::publish::occasion::Target;
 use crate::publish::pull_request::Proposal;
+use crate::publish::read::Search;
 use crate::report::json::v1;
-use crate::report::visible;
+use crate::report::{UserTemplate, visible};
 use crate::runner::command::{Annotation, Level};
 use crate::runner::job::Job;
 use crate::runner::oidc::TokenEndpoint;
@@ -35,56 +41,94 @@ fn run(
     streams: &mut Streams<'_>,
 ) -> Result<Exit, Exit> {
     refuse_odd_pull_request(job, streams)?;
+    if !settings.audits.is_empty() {
+        let (audits, now) = (&settings.audits, settings.now);
+        return publish::run(audits, &settings.publish, now, job, left, streams);
+    }
     let scene = Scene::of(&settings.publish, job, streams)?;
     let today = settings.now.date_naive();
     let template = audit::read_template(settings.template.as_deref(), streams);
-    let head = chosen(&settings.allowlist, IfMissing::Stop, today, streams).map_err(|unread| {
-        left.annotations.extend(problems(&unread, &settings.allowlist));
+    let told = if scene.names { Told::Lines } else { Told::Places };
+    let head = chosen(&settings.allowlist, IfMissing::Stop, told, today, streams);
+    let head = head.map_err(|unread| {
+        left.annotations.extend(problems(&unread, &settings.allowlist, told));
         Exit::Usage
     })?;
     let template = template?;
     if is_without_access(settings, job) {
         return Ok(without_access(left, streams));
     }
-    let judged = match (scene.target, job) {
-        (Target::PullRequest, Some(job)) => {
-            proposal::judge_by(&scene, settings, job, head, streams)
-        }
-        _ => proposal::Basis::of(head, settings),
+    // Whether it is commented on or not: what is proposed does not set its own measure.
+    let judged = match job.and_then(|job| proposal::parting(&job.payload)) {
+        Some(parting) => proposal::judge_by(&scene, settings, parting, head, streams),
+        None => Basis::of(head, settings),
     };
-    let how = live::How { now: settings.now, quiet: !scene.names };
-    let accounts = live::observe(&settings.live, how, &judged.policy, streams)?;
-    let audit = verdict(&accounts, &judged.head, &judged.policy, settings);
-    let json = v1::Audit { run: job.map(run_of), ..v1::Audit::from(&audit) };
-    let observation = observed(&json, settings, streams)?;
-    let proposal = match &judged.base {
-        None => Proposal { loosens: judged.loosens.clone(), ..NO_PROPOSAL },
-        Some(base) => {
-            let before = verdict(&accounts, base, &judged.policy, settings);
-            let before = observed(&v1::Audit::from(&before), settings, streams)?;
-            Proposal::of(&before, &observation, judged.loosens.clone())
-        }
-    };
-    let publishing = Publishing {
-        scene: &scene,
-        settings: &settings.publish,
-        job,
-        observation: &observation,
-        proposal: &proposal,
-        allowlist: json.allowlist.as_deref(),
+    let how = live::How {
         now: settings.now,
+        quiet: !scene.names,
+        names: scene.names,
+        asked_after: known_ssh_keys(&scene, settings),
     };
-    let mut exit = judged.exit.max(publishing.publish(left, streams));
-    let expired =
-        json.findings.iter().filter(|it| it.notes.iter().any(|n| n.code == "exemption-expired"));
-    left.outputs.push(("expired-exemption-count", expired.count().to_string()));
-    if scene.names {
-        let template = template.as_ref();
-        exit = exit.max(reports::write(&audit, &json, settings, template, job, left, streams));
-        left.summary.push_str(&reports::for_summary(&audit, settings, left.summary.len()));
-        left.annotations.extend(notices(&audit, &judged.head));
+    let accounts = match live::observe(&settings.live, how, &judged.policy, streams) {
+        Ok(accounts) => accounts,
+        // Where even the role is named by a secret, nothing says that there was to be a token.
+        Err(unobserved) if is_from_outside(job) && unobserved.is_without_credentials() => {
+            return Ok(without_access(left, streams));
+        }
+        Err(unobserved) => return Err(unobserved.tell(streams)),
+    };
+    let action = Action { settings, job, scene: &scene, template };
+    action.conclude(&judged, &accounts, left, streams)
+}
+
+/// What a run goes by once it knows where it is.
+struct Action<'a> {
+    settings: &'a ActionSettings,
+    job: Option<&'a Job>,
+    scene: &'a Scene,
+    template: Option<UserTemplate>,
+}
+
+impl Action<'_> {
+    /// Judges the accounts, publishes what comes of it, and leaves the reports behind.
+    fn conclude(
+        &self,
+        basis: &Basis,
+        accounts: &[Account<'_>],
+        left: &mut Left,
+        streams: &mut Streams<'_>,
+    ) -> Result<Exit, Exit> {
+        let Self { settings, job, scene, template } = self;
+        let audit = verdict(accounts, &basis.head, &basis.policy, settings);
+        let json = v1::Audit { run: job.map(run_of), ..v1::Audit::from(&audit) };
+        let observation = observed(&json, settings, streams)?;
+        let loosens = basis.loosens.clone();
+        let proposal = match &basis.base {
+            None => Proposal { loosens, ..NO_PROPOSAL },
+            Some(base) => {
+                let before = verdict(accounts, base, &basis.policy, settings);
+                let before = observed(&v1::Audit::from(&before), settings, streams)?;
+                Proposal::of(&before, &observation, loosens)
+            }
+        };
+        let publishing = Publishing {
+            scene,
+            settings: &settings.publish,
+            job: *job,
+            observation: &observation,
+            proposal: &proposal,
+            allowlist: json.allowlist.as_deref(),
+            now: settings.now,
+        };
+        let mut exit = basis.exit.max(publishing.publish(left, streams));
+        if scene.names {
+            let template = template.as_ref();
+            exit = exit.max(reports::write(&audit, &json, settings, template, *job, left, streams));
+            left.summary.push_str(&reports::for_summary(&audit, settings, left.summary.len()));
+            left.annotations.extend(notices(&audit, &basis.head));
+        }
+        Ok(exit)
     }
-    Ok(exit)
 }
 
 /// A pull request of which nothing is known cannot be told from a fork's.
@@ -98,10 +142,16 @@ fn refuse_odd_pull_request(job: Option<&Job>, streams: &mut Streams<'_>) -> Resu
     }
 }
 
-/// Whether the pull request is one that GitHub gives no OIDC token: a fork's, or Dependabot's.
-fn is_without_access(settings: &ActionSettings, job: Option<&Job>) -> bool {
+/// Whether the pull request is a fork's, or Dependabot's: GitHub gives those no secrets, and no OIDC
+/// token.
+fn is_from_outside(job: Option<&Job>) -> bool {
     let pull_request = job.and_then(|job| job.payload.pull_request.as_ref());
     pull_request.is_some_and(|it| it.is_fork() || it.is_dependabot())
+}
+
+/// Whether it is clear from the beginning that no account can be audited.
+fn is_without_access(settings: &ActionSettings, job: Option<&Job>) -> bool {
+    is_from_outside(job)
         && settings.live.role_to_assume.is_some()
         && matches!(TokenEndpoint::from_environment(), Ok(None))
 }
@@ -115,6 +165,21 @@ fn without_access(left: &mut Left, streams: &mut Streams<'_>) -> Exit {
     left.outputs
         .extend([("result", "incomplete".to_owned()), ("gate", "not-evaluated".to_owned())]);
     Exit::Done
+}
+
+/// The users of whom the queue holds an SSH key: only listing their keys can clear it. What cannot be
+/// read here is read again, and told of, when the queue is written.
+fn known_ssh_keys(scene: &Scene, settings: &ActionSettings) -> BTreeSet<Person> {
+    let (Target::Queue { .. }, Some(tracker), Some(repository)) =
+        (scene.target, &scene.tracker, &scene.queue_repository)
+    else {
+        return BTreeSet::new();
+    };
+    let queue = tracker.queue(repository, &settings.publish.queue, Search::ByLabel).ok();
+    let memory = queue.and_then(|queue| queue.memory);
+    let open = memory.iter().flat_map(Memory::open);
+    let of_ssh_keys = open.filter(|(_, entry)| entry.matter.kind == Some(CredentialKind::SshKey));
+    of_ssh_keys.map(|(_, entry)| person_of(&entry.matter)).collect()
 }
 
 fn verdict(
@@ -147,14 +212,19 @@ fn run_of(job: &Job) -> v1::Run {
 }
 
 /// What is wrong with an allowlist, beside its lines.
-fn problems(unread: &Unread, setting: &AllowlistSetting) -> Vec<Annotation> {
+fn problems(unread: &Unread, setting: &AllowlistSetting, told: Told) -> Vec<Annotation> {
     let file = match setting {
         AllowlistSetting::File(path) => path.display().to_string(),
         _ => crate::allowlist::DEFAULT_PATH.to_owned(),
     };
     match unread {
         Unread::Broken { source, problems } => {
-            problems.iter().map(|problem| beside(problem, &file, source)).collect()
+            let mut annotations: Vec<_> =
+                problems.iter().map(|problem| beside(problem, &file, source)).collect();
+            if told == Told::Places {
+                annotations.iter_mut().for_each(|it| MORE.clone_into(&mut it.message));
+            }
+            annotations
         }
         Unread::Missing | Unread::Unreadable(_) => {
             vec![Annotation::new(Level::Error, format!("the allowlist {file} cannot be read"))]

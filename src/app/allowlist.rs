@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use chrono::{Days, NaiveDate};
 
 use super::{Exit, Streams, files};
-use crate::allowlist::{self, Allowlist, Diagnostic, Suggestion, lapsing, render};
+use crate::allowlist::{self, Allowlist, Diagnostic, Place, Suggestion, lapsing, render};
 use crate::judge::{AllowlistOrigin, Status};
 use crate::policy::{Level, Rule};
 use crate::report::json::v1;
@@ -46,10 +46,31 @@ pub(super) fn read(
     }
 }
 
+/// What is told of a broken file.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Told {
+    /// Its lines, which name users.
+    Lines,
+    /// Where something is wrong, and of what kind it is: everybody can read it.
+    Places,
+}
+
+/// Where more is told of a broken file than everybody may read.
+pub(super) const MORE: &str = "users are not named here, since everybody can read this: \
+                               `iam-stocktake allowlist check` says more on a machine of yours";
+
 impl Unread {
     /// Tells the user all that is wrong. `hint` is what to do about a file that is not there.
-    pub(super) fn tell(&self, name: &str, hint: &str, streams: &mut Streams<'_>) {
+    pub(super) fn tell(&self, name: &str, hint: &str, told: Told, streams: &mut Streams<'_>) {
         match self {
+            Self::Broken { source, problems } if told == Told::Places => {
+                for Diagnostic { code, span, .. } in problems {
+                    let place = Place::of(source, span.start);
+                    let (line, column) = (place.line, place.column);
+                    streams.say(&format!("error[{code}]: {}:{line}:{column}", visible(name)));
+                }
+                streams.hint(MORE);
+            }
             Self::Missing => {
                 let error = io::Error::from(io::ErrorKind::NotFound);
                 show(&allowlist::unreadable(&error, hint), name, "", streams);
@@ -87,6 +108,7 @@ pub(super) enum IfMissing {
 pub(super) fn chosen(
     setting: &AllowlistSetting,
     if_missing: IfMissing,
+    told: Told,
     today: NaiveDate,
     streams: &mut Streams<'_>,
 ) -> Result<Chosen, Unread> {
@@ -114,7 +136,7 @@ pub(super) fn chosen(
                 }
                 _ => "name another file, or `--allowlist none` for no exemptions",
             };
-            unread.tell(&name, hint, streams);
+            unread.tell(&name, hint, told, streams);
             Err(unread)
         }
     }
@@ -132,7 +154,7 @@ pub(super) fn check(inputs: &[Input], today: NaiveDate, streams: &mut Streams<'_
         let name = input.to_string();
         match read(input, today, streams) {
             Err(unread) => {
-                unread.tell(&name, "check the path", streams);
+                unread.tell(&name, "check the path", Told::Lines, streams);
                 let problems = match &unread {
                     Unread::Broken { problems, .. } => problems.len(),
                     Unread::Missing | Unread::Unreadable(_) => 1,

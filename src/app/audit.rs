@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
 
-use super::allowlist::{IfMissing, chosen};
+use super::allowlist::{IfMissing, Told, chosen};
 use super::{Exit, Streams, exported, files, live};
 use crate::allowlist::Allowlist;
 use crate::judge::{Audit, Finding, Judge, Outcome};
@@ -24,7 +24,7 @@ fn run(settings: &AuditSettings, streams: &mut Streams<'_>) -> Result<Exit, Exit
     check_outputs(settings, streams)?;
     // All inputs are read before anything stops, so that one run tells all that is wrong.
     let today = settings.now.date_naive();
-    let read = chosen(&settings.allowlist, IfMissing::GoWithout, today, streams);
+    let read = chosen(&settings.allowlist, IfMissing::GoWithout, Told::Lines, today, streams);
     let template = read_template(settings.template.as_deref(), streams);
     let none = Allowlist::default();
     let allowlist = read.as_ref().map_or(&none, |chosen| &chosen.allowlist);
@@ -37,8 +37,14 @@ fn run(settings: &AuditSettings, streams: &mut Streams<'_>) -> Result<Exit, Exit
         // Nobody is asked for anything before the settings are known to be right.
         Source::Live(_) if read.is_err() || template.is_err() => Err(Exit::Usage),
         Source::Live(live) => {
-            let how = live::How { now: settings.now, quiet: settings.quiet || settings.verbose };
-            live::observe(live, how, &policy, streams).map(|accounts| {
+            let how = live::How {
+                now: settings.now,
+                quiet: settings.quiet || settings.verbose,
+                names: true,
+                asked_after: BTreeSet::new(),
+            };
+            let observed = live::observe(live, how, &policy, streams);
+            observed.map_err(|refusal| refusal.tell(streams)).map(|accounts| {
                 let mut judge = Judge::new(allowlist, &policy, settings.now);
                 accounts.iter().for_each(|account| judge.hear(account));
                 judge

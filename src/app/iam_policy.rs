@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use super::allowlist::{self, Unread};
+use super::allowlist::{self, Told, Unread};
 use super::{Exit, Streams};
 use crate::allowlist::DEFAULT_PATH;
 use crate::identity::{AccountEntry, GithubId, Repository, RoleArn};
@@ -171,7 +171,7 @@ fn read_policy(settings: &IamPolicySettings, streams: &mut Streams<'_>) -> Resul
         Err(Unread::Missing) if !required => Ok(Policy::default()),
         Err(unread) => {
             let hint = "name another file, or `--allowlist none` for the default rules";
-            unread.tell(&path.display().to_string(), hint, streams);
+            unread.tell(&path.display().to_string(), hint, Told::Lines, streams);
             Err(Exit::Usage)
         }
     }

@@ -1,6 +1,8 @@
 //! Live accounts, observed side by side.
 
+use std::collections::BTreeSet;
 use std::future::Future;
+use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -9,7 +11,7 @@ use secrecy::SecretString;
 
 use super::progress::Display;
 use super::{Exit, Streams};
-use crate::inventory::Account;
+use crate::inventory::{Account, AccountId};
 use crate::observe::session::{Access, Refusal, TokenSource};
 use crate::observe::{self, Brief};
 use crate::permissions::Features;
@@ -33,12 +35,24 @@ impl TokenSource for RunnerTokens {
 }
 
 /// How an observation goes.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct How {
     /// The moment by which days are counted.
     pub(super) now: DateTime<Utc>,
     /// Whether no progress is shown.
     pub(super) quiet: bool,
+    /// Users whose SSH keys are listed in any case.
+    pub(super) asked_after: BTreeSet<(AccountId, String)>,
+    /// Whether users may be named.
+    pub(super) names: bool,
+}
+
+/// Why nothing was observed.
+pub(super) enum Unobserved {
+    /// There is no session.
+    Refused(Refusal),
+    /// The system lets nothing out.
+    Network(io::Error),
 }
 
 /// Observes the accounts.
@@ -47,26 +61,23 @@ pub(super) fn observe(
     how: How,
     policy: &Policy,
     streams: &mut Streams<'_>,
-) -> Result<Vec<Account<'static>>, Exit> {
-    let tokens = tokens(live, streams)?;
-    let brief = brief(live, how.now, policy, tokens);
+) -> Result<Vec<Account<'static>>, Unobserved> {
+    let tokens = tokens(live).map_err(Unobserved::Refused)?;
+    let (quiet, names) = (how.quiet, how.names);
+    let brief = brief(live, how, policy, tokens);
     // One thread: the calls wait for AWS, and what is done between them is little.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| {
-        streams.error(&format!("the network cannot be used: {error}"));
-        Exit::Incomplete
-    })?;
-    let display = Display::new(how.quiet, streams);
+    let runtime = runtime.map_err(Unobserved::Network)?;
+    let display = Display::new(quiet, streams);
     let observed = runtime.block_on(observe::observe(&brief, &|event| display.show(event)));
     drop(display);
-    observed.map_err(|refusal| tell(&refusal, streams))
+    observed.map_err(|refusal| {
+        Unobserved::Refused(if names { refusal } else { refusal.without_users() })
+    })
 }
 
 /// The runner's OIDC tokens, if a role is to be taken in a workflow.
-fn tokens(
-    live: &LiveSettings,
-    streams: &mut Streams<'_>,
-) -> Result<Option<Arc<dyn TokenSource>>, Exit> {
+fn tokens(live: &LiveSettings) -> Result<Option<Arc<dyn TokenSource>>, Refusal> {
     if live.role_to_assume.is_none() {
         return Ok(None);
     }
@@ -75,14 +86,14 @@ fn tokens(
         Ok(Some(endpoint)) => Ok(Some(Arc::new(RunnerTokens(endpoint)))),
         // On the command line the role is taken from the credentials that are there.
         Ok(None) if !runner::is_present() => Ok(None),
-        Ok(None) => Err(tell(&Refusal::NoToken(missing()), streams)),
-        Err(error) => Err(tell(&Refusal::NoToken(error.to_string()), streams)),
+        Ok(None) => Err(Refusal::NoToken(missing())),
+        Err(error) => Err(Refusal::NoToken(error.to_string())),
     }
 }
 
 fn brief(
     live: &LiveSettings,
-    now: DateTime<Utc>,
+    how: How,
     policy: &Policy,
     tokens: Option<Arc<dyn TokenSource>>,
 ) -> Brief {
@@ -100,9 +111,10 @@ fn brief(
             allowed: live.allowed_account_ids.clone(),
         },
         policy: policy.clone(),
-        now,
+        now: how.now,
         features: Features::new(policy, live.recheck, live.owners, live.last_accessed),
         ssh_keys: live.ssh_keys,
+        asked_after: how.asked_after,
         owner_tags: live.owner_tags.clone(),
         timeout: live.timeout,
         concurrency: live.concurrency,
@@ -110,9 +122,24 @@ fn brief(
     }
 }
 
-/// Says why there is no session. Settings that cannot work are one thing, a bad moment another.
-fn tell(refusal: &Refusal, streams: &mut Streams<'_>) -> Exit {
-    streams.error(&visible(&refusal.to_string()));
-    streams.hint(&visible(&refusal.hint()));
-    if refusal.is_setup() { Exit::Usage } else { Exit::Incomplete }
+impl Unobserved {
+    /// Says why. Settings that cannot work are one thing, a bad moment another.
+    pub(super) fn tell(&self, streams: &mut Streams<'_>) -> Exit {
+        match self {
+            Self::Network(error) => {
+                streams.error(&format!("the network cannot be used: {error}"));
+                Exit::Incomplete
+            }
+            Self::Refused(refusal) => {
+                streams.error(&visible(&refusal.to_string()));
+                streams.hint(&visible(&refusal.hint()));
+                if refusal.is_setup() { Exit::Usage } else { Exit::Incomplete }
+            }
+        }
+    }
+
+    /// Whether there are no credentials to begin with.
+    pub(super) const fn is_without_credentials(&self) -> bool {
+        matches!(self, Self::Refused(Refusal::NoCredentials(_)))
+    }
 }

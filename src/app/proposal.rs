@@ -1,16 +1,18 @@
-//! What a pull request is judged by: the head's exemptions, and the stricter policy of base and head.
+//! What a proposal, a pull request or a merge group of several, is judged by: the head's exemptions,
+//! and the stricter policy of base and head.
 
 use std::path::Path;
 
 use super::allowlist::Chosen;
 use super::scene::{Scene, unread};
+use super::tracker::Parting;
 use super::{Exit, Streams};
 use crate::allowlist::{self, Allowlist, Exemption};
 use crate::judge::AllowlistOrigin;
 use crate::policy::Policy;
 use crate::publish::pull_request::{Loosening, stricter};
 use crate::report::visible;
-use crate::runner::job::Job;
+use crate::runner::event::Payload;
 use crate::settings::{ActionSettings, AllowlistSetting};
 
 /// What a run is judged by.
@@ -18,10 +20,10 @@ pub(super) struct Basis {
     pub(super) policy: Policy,
     /// The allowlist that counts.
     pub(super) head: Chosen,
-    /// The allowlist without the pull request, for comparison.
+    /// The allowlist without the proposal, for comparison.
     pub(super) base: Option<Chosen>,
     pub(super) loosens: Vec<Loosening>,
-    /// Whether something could not be had that a pull request is judged by.
+    /// Whether something could not be had that a proposal is judged by.
     pub(super) exit: Exit,
 }
 
@@ -33,16 +35,26 @@ impl Basis {
     }
 }
 
-/// Compares the allowlist of a pull request with the one that it parted from.
+/// Where the event's proposal parts from the base; `None` where the event proposes nothing.
+pub(super) fn parting(payload: &Payload) -> Option<Parting<'_>> {
+    let of_pull_request = payload
+        .pull_request
+        .as_ref()
+        .map(|it| Parting::Of { base: &it.base_sha, head: &it.head_sha });
+    // A merge group is built upon the newest commit.
+    of_pull_request.or(payload.merge_group_base.as_deref().map(Parting::At))
+}
+
+/// Compares the allowlist of a proposal with the one that it parted from.
 pub(super) fn judge_by(
     scene: &Scene,
     settings: &ActionSettings,
-    job: &Job,
+    parting: Parting<'_>,
     head: Chosen,
     streams: &mut Streams<'_>,
 ) -> Basis {
     let head_policy = Policy::new(&head.allowlist.policy, settings.stale_after_days);
-    let (base, exit) = match base(scene, settings, job, streams) {
+    let (base, exit) = match base(scene, settings, parting, streams) {
         Ok(base) => (base, Exit::Done),
         Err(exit) => (Allowlist::default(), exit),
     };
@@ -54,7 +66,11 @@ pub(super) fn judge_by(
         head.allowlist.exemptions.into_iter().partition(|it| it.expires <= last);
     head.allowlist.exemptions = within;
     loosens.extend(beyond.iter().map(|exemption| Loosening {
-        what: format!("exemption of {}", exemption.user),
+        what: if scene.names {
+            format!("exemption of {}", exemption.user)
+        } else {
+            "exemption".to_owned()
+        },
         from: last.to_string(),
         to: exemption.expires.to_string(),
     }));
@@ -62,11 +78,11 @@ pub(super) fn judge_by(
     Basis { policy, head, base: Some(base), loosens, exit }
 }
 
-/// The allowlist at the merge base. One that is not there or broken exempts nobody.
+/// The allowlist of the base. One that is not there or broken exempts nobody.
 fn base(
     scene: &Scene,
     settings: &ActionSettings,
-    job: &Job,
+    parting: Parting<'_>,
     streams: &mut Streams<'_>,
 ) -> Result<Allowlist, Exit> {
     let path = match &settings.allowlist {
@@ -74,16 +90,14 @@ fn base(
         AllowlistSetting::Default => Path::new(allowlist::DEFAULT_PATH),
         AllowlistSetting::File(path) => path,
     };
-    let (Some(tracker), Some(repository), Some(pull_request)) =
-        (&scene.tracker, &scene.repository, &job.payload.pull_request)
-    else {
+    let (Some(tracker), Some(repository)) = (&scene.tracker, &scene.repository) else {
         streams.error("without a token for GitHub, the allowlist of the base cannot be read");
         streams.hint("give `github-token`, and the job `permissions: contents: read`");
         return Err(Exit::Incomplete);
     };
     let name = path.to_string_lossy();
     let file = tracker
-        .file_at_merge_base(repository, &pull_request.base_sha, &pull_request.head_sha, &name)
+        .file_at_base(repository, parting, &name)
         .map_err(|error| unread(&error, streams))?;
     let today = settings.now.date_naive();
     match file.map(|bytes| allowlist::parse(&bytes, today)) {

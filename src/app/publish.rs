@@ -1,5 +1,10 @@
 //! `iam-stocktake publish`: audits of earlier jobs, published.
 
+use std::io;
+use std::path::{Path, PathBuf};
+
+use chrono::{DateTime, Utc};
+
 use super::job::{self, Left};
 use super::publishing::{NO_PROPOSAL, Publishing};
 use super::scene::Scene;
@@ -9,43 +14,90 @@ use crate::publish::occasion::Target;
 use crate::report::json::v1;
 use crate::report::visible;
 use crate::runner::job::Job;
-use crate::settings::{Input, PublishAuditsSettings};
+use crate::settings::{Input, PublishAuditsSettings, PublishSettings};
 
 /// Runs the command.
 pub(super) fn publish(settings: &PublishAuditsSettings, streams: &mut Streams<'_>) -> Exit {
-    let token = settings.publish.token.as_ref();
-    job::run(token, streams, |job, left, streams| match run(settings, job, left, streams) {
-        Ok(exit) | Err(exit) => exit,
+    let PublishAuditsSettings { audits, publish, now, .. } = settings;
+    job::run(publish.token.as_ref(), streams, |job, left, streams| {
+        match run(audits, publish, *now, job, left, streams) {
+            Ok(exit) | Err(exit) => exit,
+        }
     })
 }
 
-/// An `Err` has been told to the user.
-fn run(
-    settings: &PublishAuditsSettings,
+/// Publishes what is in the files and folders. An `Err` has been told to the user.
+pub(super) fn run(
+    audits: &[Input],
+    publish: &PublishSettings,
+    now: DateTime<Utc>,
     job: Option<&Job>,
     left: &mut Left,
     streams: &mut Streams<'_>,
 ) -> Result<Exit, Exit> {
-    let audits = read(&settings.audits, streams)?;
-    let scene = Scene::of(&settings.publish, job, streams)?;
+    let inputs = within_folders(audits, streams)?;
+    let audits = read(&inputs, streams)?;
+    let scene = Scene::of(publish, job, streams)?;
     if matches!(scene.target, Target::Queue { .. }) {
-        refuse_proposals(&settings.audits, &audits, streams)?;
+        refuse_proposals(&inputs, &audits, streams)?;
     }
-    let observation = Observation::of(&audits, settings.now).map_err(|(index, unusable)| {
-        let name = settings.audits.get(index).map(ToString::to_string).unwrap_or_default();
+    let observation = Observation::of(&audits, now).map_err(|(index, unusable)| {
+        let name = inputs.get(index).map(ToString::to_string).unwrap_or_default();
         streams.error(&visible(&format!("{name}: {unusable}")));
         Exit::Usage
     })?;
     let publishing = Publishing {
         scene: &scene,
-        settings: &settings.publish,
+        settings: publish,
         job,
         observation: &observation,
         proposal: &NO_PROPOSAL,
         allowlist: audits.first().and_then(|audit| audit.allowlist.as_deref()),
-        now: settings.now,
+        now,
     };
     Ok(publishing.publish(left, streams))
+}
+
+/// The files, and in the place of each folder the JSON files anywhere below it, by name.
+fn within_folders(inputs: &[Input], streams: &mut Streams<'_>) -> Result<Vec<Input>, Exit> {
+    let mut files = Vec::new();
+    for input in inputs {
+        match input {
+            Input::File(path) if path.is_dir() => {
+                let mut found = Vec::new();
+                if let Err(error) = find_json(path, &mut found) {
+                    streams.error(&visible(&format!("{input}: cannot be read: {error}")));
+                    return Err(Exit::Usage);
+                }
+                if found.is_empty() {
+                    streams
+                        .error(&visible(&format!("{input}: there is no JSON file in this folder")));
+                    streams.hint("download the audits of the earlier jobs into it");
+                    return Err(Exit::Usage);
+                }
+                found.sort();
+                files.extend(found.into_iter().map(Input::File));
+            }
+            file => files.push(file.clone()),
+        }
+    }
+    Ok(files)
+}
+
+fn find_json(folder: &Path, found: &mut Vec<PathBuf>) -> io::Result<()> {
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        // A link may lead out of the folder, or round in it.
+        if path.is_symlink() {
+            continue;
+        }
+        if path.is_dir() {
+            find_json(&path, found)?;
+        } else if path.extension().is_some_and(|it| it.eq_ignore_ascii_case("json")) {
+            found.push(path);
+        }
+    }
+    Ok(())
 }
 
 /// Reads the audits, and tells of all that are none.

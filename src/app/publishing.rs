@@ -1,5 +1,6 @@
 //! What `action` and `publish` share: the queue or the comment, the gate, and what is told of both.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
@@ -112,7 +113,7 @@ impl Publishing<'_> {
             remedy_within_days: settings.remedy_within_days,
             today: self.now.date_naive(),
             run: self.scene.run.clone(),
-            observed_now: self.observation.complete(),
+            observed_now: self.observation.observed_completely(),
         };
         let (Some(tracker), Some(repository)) = (&self.scene.tracker, &self.scene.queue_repository)
         else {
@@ -122,7 +123,8 @@ impl Publishing<'_> {
             Err(trouble) => Published::nothing(trouble.tell(streams)),
             Ok(Written { index, memory, before, plan, warnings }) => {
                 for warning in warnings {
-                    streams.say(&format!("warning: {}", visible(&warning)));
+                    let warning = if self.scene.names { visible(&warning) } else { DISCREET };
+                    streams.say(&format!("warning: {warning}"));
                 }
                 let told = plan.to_string();
                 if self.scene.names {
@@ -226,6 +228,7 @@ impl Publishing<'_> {
             ("new-count", count(standing.new.len())),
             ("overdue-count", count(standing.overdue)),
             ("exempted-count", count(self.observation.count(Status::Exempted))),
+            ("expired-exemption-count", count(self.observation.expired_exemptions)),
             ("issue-number", index.map(|(number, _)| number.to_string()).unwrap_or_default()),
             ("issue-url", index.map(|(_, url)| url.clone()).unwrap_or_default()),
             ("comment-url", comment_url.unwrap_or_default()),
@@ -317,6 +320,12 @@ impl Published {
         Self { exit, memory: None, before: None, index: None, plan: None }
     }
 }
+
+/// What is said of a warning that everybody could read.
+const DISCREET: Cow<'_, str> = Cow::Borrowed(
+    "something of the queue did not go as planned, such as who is assigned: it is not told where \
+     everybody can read it",
+);
 
 /// No change of a pull request.
 pub(super) const NO_PROPOSAL: Proposal =

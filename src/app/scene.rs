@@ -11,6 +11,9 @@ use crate::runner;
 use crate::runner::job::Job;
 use crate::settings::PublishSettings;
 
+/// What to do where there is no token.
+const NO_TOKEN: &str = "give `github-token`, or set GITHUB_TOKEN";
+
 /// Where a run publishes.
 pub(super) struct Scene {
     /// GitHub; `None` without a token.
@@ -43,7 +46,7 @@ impl Scene {
             Some(token) => Some(Tracker::new(&api_url, token).map_err(|e| unread(&e, streams))?),
             None => None,
         };
-        let about = ask(job, tracker.as_ref(), repository.as_ref(), streams);
+        let about = ask(job, tracker.as_ref(), repository.as_ref(), streams)?;
         let on_default_branch = job.is_none_or(|job| {
             let of_event = job.payload.default_branch.as_ref();
             let branch = of_event.or(about.as_ref().map(|about| &about.default_branch));
@@ -82,7 +85,7 @@ impl Scene {
         }
         let (Some(tracker), Some(queue)) = (&self.tracker, &self.queue_repository) else {
             let missing = if self.tracker.is_none() {
-                ("there is no token for GitHub", "give `github-token`, or set GITHUB_TOKEN")
+                ("there is no token for GitHub", NO_TOKEN)
             } else {
                 (
                     "nothing says which repository holds the queue",
@@ -130,22 +133,34 @@ pub(super) fn unread(error: &Error, streams: &mut Streams<'_>) -> Exit {
     Exit::Incomplete
 }
 
-/// What the repository says of itself, where the event does not tell.
+/// What the repository says of itself, where the event does not tell. Who can see it may stay unknown;
+/// which branch is the default one may not: nobody could tell whether there is a queue to keep.
 fn ask(
     job: Option<&Job>,
     tracker: Option<&Tracker>,
     repository: Option<&Repository>,
     streams: &mut Streams<'_>,
-) -> Option<About> {
-    let payload = &job?.payload;
-    if payload.visibility.is_some() && payload.default_branch.is_some() {
-        return None;
+) -> Result<Option<About>, Exit> {
+    let Some(job) = job else { return Ok(None) };
+    let needs_branch = job.payload.default_branch.is_none()
+        && !matches!(job.event.as_str(), "pull_request" | "merge_group");
+    if job.payload.visibility.is_some() && !needs_branch {
+        return Ok(None);
     }
-    match tracker?.about(repository?) {
-        Ok(about) => Some(about),
+    let (Some(tracker), Some(repository)) = (tracker, repository) else {
+        if needs_branch {
+            streams.error("there is no token for GitHub to ask which branch is the default one");
+            streams.hint(NO_TOKEN);
+            return Err(Exit::Usage);
+        }
+        return Ok(None);
+    };
+    match tracker.about(repository) {
+        Ok(about) => Ok(Some(about)),
+        Err(error) if needs_branch => Err(unread(&error, streams)),
         Err(error) => {
             streams.say(&format!("note: {}; it counts as public", visible(&error.to_string())));
-            None
+            Ok(None)
         }
     }
 }

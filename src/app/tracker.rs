@@ -92,6 +92,15 @@ impl Trouble {
     }
 }
 
+/// Where a proposal parts from the base.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Parting<'a> {
+    /// At this commit.
+    At(&'a str),
+    /// Where these two branches have their last commit in common.
+    Of { base: &'a str, head: &'a str },
+}
+
 /// A queue as it is, and what it knows.
 pub(super) struct Queue {
     pub(super) board: Board,
@@ -129,18 +138,22 @@ impl Tracker {
         self.runtime.block_on(self.github.repository(repository.clone()).about())
     }
 
-    /// A file at the commit from which `head` parted from `base`; `None` where there is none.
-    pub(super) fn file_at_merge_base(
+    /// A file where a proposal parts from the base; `None` where there is none.
+    pub(super) fn file_at_base(
         &self,
         repository: &Name,
-        base: &str,
-        head: &str,
+        parting: Parting<'_>,
         path: &str,
     ) -> Result<Option<Vec<u8>>, Error> {
         let repository = self.github.repository(repository.clone());
         self.runtime.block_on(async {
-            let commit = repository.merge_base(base, head).await?;
-            repository.file_at(path, &commit).await
+            match parting {
+                Parting::At(commit) => repository.file_at(path, commit).await,
+                Parting::Of { base, head } => {
+                    let commit = repository.merge_base(base, head).await?;
+                    repository.file_at(path, &commit).await
+                }
+            }
         })
     }
 
@@ -175,7 +188,7 @@ impl Tracker {
         let mut search = Search::ByLabel;
         for _ in 0..PLANS {
             let Queue { board, memory } = self.queue(repository, &wanted.queue, search)?;
-            let closures = board.closures(memory.as_ref());
+            let closures = board.closures(memory.as_ref(), wanted.per_user);
             let ledger = ledger::advance(
                 memory.as_ref(),
                 observation,

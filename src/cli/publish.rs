@@ -7,6 +7,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use chrono::{DateTime, Utc};
+use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use clap::error::{ContextKind, ContextValue};
 use secrecy::SecretString;
 
@@ -16,11 +17,12 @@ use crate::identity::Repository;
 use crate::policy::MAX_DAYS;
 use crate::publish::gate::FailOn;
 use crate::publish::memory::QueueName;
+use crate::publish::occasion::PublishMode;
 use crate::report::Language;
 use crate::runner::inputs::{boolean, list, read};
 use crate::settings::{
     self, ActionSettings, AllowlistSetting, CommentOn, DEFAULT_MAX_ROWS, INPUTS,
-    PublishAuditsSettings, PublishMode, PublishSettings,
+    PublishAuditsSettings, PublishSettings,
 };
 
 pub(super) const EXAMPLES: &str = "\
@@ -34,8 +36,7 @@ Examples:
 /// How findings are published.
 #[derive(clap::Args)]
 struct PublishArgs {
-    #[arg(long, value_parser = choice::<PublishMode, _>(PublishMode::ALL.map(PublishMode::id)),
-        default_value = settings::PUBLISH.default,
+    #[arg(long, value_parser = mode_parser(), default_value = settings::PUBLISH.default,
         value_name = settings::PUBLISH.value, help = settings::PUBLISH.description)]
     publish: PublishMode,
 
@@ -96,7 +97,7 @@ struct PublishArgs {
 /// The arguments of `publish`.
 #[derive(clap::Args)]
 pub(super) struct PublishAuditsArgs {
-    /// The audit JSON files, of different accounts; `-` is standard input
+    /// The audit JSON files, of different accounts, or folders that hold them; `-` is standard input
     #[arg(required = true, value_name = "AUDIT.json")]
     audits: Vec<PathBuf>,
 
@@ -123,6 +124,9 @@ pub(super) struct ActionArgs {
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_DAYS)),
         value_name = settings::STALE_AFTER_DAYS.value, help = help(settings::STALE_AFTER_DAYS))]
     stale_after_days: Option<u32>,
+
+    #[arg(long, value_name = settings::AUDITS.value, help = settings::AUDITS.description)]
+    audits: Vec<String>,
 
     #[command(flatten)]
     publish: PublishArgs,
@@ -163,6 +167,11 @@ fn fail_on(text: &str) -> Result<FailOnWords, String> {
     }
     let auto = words.is_empty() || words == ["auto"];
     Ok(FailOnWords((!auto).then_some(wanted)))
+}
+
+fn mode_parser() -> impl clap::builder::TypedValueParser<Value = PublishMode> {
+    PossibleValuesParser::new(PublishMode::ALL.map(PublishMode::id))
+        .map(|name| PublishMode::from_id(&name).unwrap_or_default())
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "the shape of a value parser")]
@@ -228,6 +237,12 @@ impl ActionArgs {
                 .allowlist
                 .map_or(AllowlistSetting::Default, |text| text.as_str().into()),
             stale_after_days: self.stale_after_days,
+            audits: self
+                .audits
+                .iter()
+                .flat_map(|text| list(text))
+                .map(|path| PathBuf::from(path).into())
+                .collect(),
             publish: self.publish.settings(),
             report_dir: self.report_dir,
             template: self.template,

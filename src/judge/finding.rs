@@ -116,6 +116,8 @@ pub struct AuditedAccount {
     pub gaps: Vec<Gap>,
     /// What the report alone would have called stale, and the second look cleared.
     pub cleared: Vec<Cleared>,
+    /// Users who were asked after by name: all their other credentials were seen, or they are gone.
+    pub asked_after: Vec<String>,
 }
 
 /// A finding that the report alone would have made, and that a live look cleared.

@@ -178,6 +178,7 @@ fn judge_account(
         rechecked: account.users.iter().filter(|it| it.evidence() == Evidence::ReChecked).count(),
         coverage: coverage::of(account, criteria, &findings),
         gaps: account.gaps.clone(),
+        asked_after: account.asked_after.clone(),
         cleared: cleared::of(account, criteria, &findings),
     };
     (audited, findings)

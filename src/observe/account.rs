@@ -7,14 +7,15 @@ use chrono::{DateTime, Utc};
 use futures_util::future::join4;
 use futures_util::{StreamExt as _, stream};
 
-use super::accounts::{Step, unseen};
 use super::call::{Failure, Pace};
 use super::owners::{self, Details};
 use super::second_look::{Look, look};
 use super::session::{Access, Session};
 use super::users::{self, ListedUser};
 use super::{last_accessed, service_credentials, sweep};
-use crate::inventory::{Account, Cause, Evidence, Form, Gap, OtherCredential, Piece, Stamp, User};
+use crate::inventory::{
+    Account, AccountId, Cause, Evidence, Form, Gap, OtherCredential, Piece, Stamp, User,
+};
 use crate::judge;
 use crate::permissions::{Feature, Features};
 use crate::policy::Policy;
@@ -33,6 +34,9 @@ pub struct Brief {
     pub features: Features,
     /// Whose SSH keys are listed.
     pub ssh_keys: SshKeys,
+    /// Users, in lower case, whose SSH keys are listed in any case: something is known of theirs
+    /// that only this can clear.
+    pub asked_after: BTreeSet<(AccountId, String)>,
     /// The tags that name an owner, the first that a user has counts.
     pub owner_tags: Vec<String>,
     /// How long an account may take.
@@ -47,6 +51,21 @@ impl Brief {
     fn is_candidate(&self, user: &User<'_>) -> bool {
         judge::is_candidate(user, &self.policy, self.now)
     }
+}
+
+/// How far the observation of an account has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// Its observation has begun.
+    Begun,
+    /// The credential report is there: so many users.
+    Swept(usize),
+    /// So many candidates are to be looked at.
+    Looking(usize),
+    /// One more of them was looked at.
+    Looked,
+    /// Everything was observed that could be; so many gaps are left.
+    Done(usize),
 }
 
 /// The evidence that could not be had, gathered.
@@ -90,6 +109,22 @@ pub(super) async fn observe(
         observer.look_again(&mut account).await;
     }
     account
+}
+
+/// An account of which nothing was had.
+pub(super) fn unseen(id: AccountId, partition: String, why: Failure) -> Account<'static> {
+    Account {
+        id,
+        partition,
+        alias: None,
+        form: Form::Live,
+        report_generated_at: None,
+        root: None,
+        users: Vec::new(),
+        replaced: Vec::new(),
+        asked_after: Vec::new(),
+        gaps: vec![why.gap(Piece::CredentialReport, 0)],
+    }
 }
 
 /// What the calls of one account share.
@@ -205,8 +240,13 @@ impl Observer<'_> {
             let found = by_user.remove(&user.name.to_ascii_lowercase());
             user.other_credentials.extend(found.unwrap_or_default());
         }
+        let id = account.id;
+        let is_asked_after = |user: &User<'_>| {
+            self.brief.asked_after.contains(&(id, user.name.to_ascii_lowercase()))
+        };
         let listed = |user: &User<'_>| {
             self.brief.ssh_keys == SshKeys::All
+                || is_asked_after(user)
                 || user.evidence() != Evidence::CredentialReport
                 || judge::shows_no_credential(user)
         };
@@ -230,6 +270,15 @@ impl Observer<'_> {
                 Err(failure) => gaps.of_user(Piece::SshKeys, failure),
             }
         }
+        let is_unclear = |name: &str| {
+            let mut users = account.users.iter();
+            users.any(|user| {
+                user.name.eq_ignore_ascii_case(name) && !user.other_credentials_complete
+            })
+        };
+        let asked_after = self.brief.asked_after.iter().filter(|(account, _)| *account == id);
+        let answered = asked_after.map(|(_, name)| name).filter(|name| !is_unclear(name));
+        account.asked_after = answered.cloned().collect();
     }
 
     /// Adds tags and owners: of all users where that was asked for, else of the candidates.

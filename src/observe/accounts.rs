@@ -3,26 +3,11 @@
 use futures_util::{StreamExt as _, stream};
 use tokio::time::timeout_at;
 
-use super::account::{self, Brief};
-use super::call::{Failure, Pace};
+use super::account::{self, Brief, Step, unseen};
+use super::call::Pace;
 use super::session::{Hub, Refusal};
 use crate::identity::AccountEntry;
-use crate::inventory::{Account, AccountId, Form, Piece};
-
-/// How far the observation of an account has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Step {
-    /// Its observation has begun.
-    Begun,
-    /// The credential report is there: so many users.
-    Swept(usize),
-    /// So many candidates are to be looked at.
-    Looking(usize),
-    /// One more of them was looked at.
-    Looked,
-    /// Everything was observed that could be; so many gaps are left.
-    Done(usize),
-}
+use crate::inventory::{Account, AccountId};
 
 /// News of an account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,19 +66,4 @@ async fn one(
     };
     tell(Step::Done(account.gaps.len()));
     account
-}
-
-/// An account of which nothing was had.
-pub(super) fn unseen(id: AccountId, partition: String, why: Failure) -> Account<'static> {
-    Account {
-        id,
-        partition,
-        alias: None,
-        form: Form::Live,
-        report_generated_at: None,
-        root: None,
-        users: Vec::new(),
-        replaced: Vec::new(),
-        gaps: vec![why.gap(Piece::CredentialReport, 0)],
-    }
 }

@@ -11,7 +11,6 @@ use aws_sdk_iam::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, timeout_at};
 
-use super::session::Refusal;
 use crate::inventory::{Cause, Gap, Piece};
 
 /// The first pause before a call is made again; each further one is twice as long.
@@ -135,8 +134,8 @@ impl Failure {
                 }
             }
             SdkError::TimeoutError(_) => failed(Cause::Unreachable, "no answer in time".to_owned()),
-            SdkError::DispatchFailure(failure) => match refusal_within(error) {
-                Some(refusal) => failed(Cause::Credentials, refusal.to_string()),
+            SdkError::DispatchFailure(failure) => match renewal_within(error) {
+                Some(NotRenewed(why)) => failed(Cause::Credentials, why.clone()),
                 None if failure.is_io() || failure.is_timeout() => {
                     failed(Cause::Unreachable, innermost(error))
                 }
@@ -239,12 +238,17 @@ fn one_line(text: &str) -> String {
     }
 }
 
-/// Our own refusal, where a session could not be renewed on the way.
-fn refusal_within<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a Refusal> {
+/// A session could not be renewed on the way to a call.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct NotRenewed(pub(super) String);
+
+/// Why the session could not be renewed, if that is what an error comes from.
+fn renewal_within<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a NotRenewed> {
     let mut next = Some(error);
     while let Some(error) = next {
-        if let Some(refusal) = error.downcast_ref::<Refusal>() {
-            return Some(refusal);
+        if let Some(not_renewed) = error.downcast_ref::<NotRenewed>() {
+            return Some(not_renewed);
         }
         next = error.source();
     }

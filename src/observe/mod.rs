@@ -17,8 +17,8 @@ mod users;
 use aws_sdk_iam::primitives::DateTime as AwsDateTime;
 use chrono::{DateTime, Utc};
 
-pub use account::Brief;
-pub use accounts::{Event, Progress, Step, observe};
+pub use account::{Brief, Step};
+pub use accounts::{Event, Progress, observe};
 
 use crate::inventory::{Stamp, Unreadable};
 

@@ -79,6 +79,7 @@ async fn get(session: &Session, pace: &Pace) -> Result<Account<'static>, Failure
         root: account.root.map(User::into_owned),
         users: account.users.into_iter().map(User::into_owned).collect(),
         replaced: Vec::new(),
+        asked_after: Vec::new(),
         gaps: Vec::new(),
     })
 }

@@ -1,10 +1,10 @@
 //! What GitHub shows of a queue: its issues, the comments that hold its memory, and twins.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 
-use super::ledger::{Closures, person_of};
+use super::ledger::{Closures, Person, person_of};
 use super::markers::{self, MemoryBlock};
 use super::memory::{Damage, Memory, QueueName};
 
@@ -90,7 +90,8 @@ impl Board {
         board
     }
 
-    /// The queue's memory; `None` where there is no queue yet.
+    /// The queue's memory; `None` where there is no queue yet, or an index that a run could not
+    /// fill, since it ended before.
     ///
     /// # Errors
     /// [`Damage`] when there is a queue, and its memory does not check.
@@ -98,21 +99,36 @@ impl Board {
         let Some(index) = &self.index else { return Ok(None) };
         let block = MemoryBlock::of(&index.body)?;
         let packed = block.packed(|id| self.comments.get(&id).map(String::as_str))?;
-        Memory::unpack(&packed).map(Some)
+        let memory = Memory::unpack(&packed)?;
+        // A queue that has never known anything cannot tell what is new.
+        Ok(Some(memory).filter(|memory| memory.generation > 0))
     }
 
-    /// What people have set aside, of those whom the memory knows.
+    /// What people have set aside, of those whom the memory knows. `per_user` tells whether the
+    /// users' issues are kept up.
     #[must_use]
-    pub fn closures(&self, memory: Option<&Memory>) -> Closures {
-        let entries = memory.iter().flat_map(|memory| memory.entries.values());
-        let people: BTreeSet<_> = entries.map(|entry| person_of(&entry.matter)).collect();
-        let set_aside = people.into_iter().filter_map(|person| {
-            let issue = self.people.get(&markers::person_key(&person))?;
-            Some((person, issue.set_aside()?))
-        });
-        Closures {
-            index: self.index.as_ref().and_then(Shown::set_aside),
-            people: set_aside.collect(),
+    pub fn closures(&self, memory: Option<&Memory>, per_user: bool) -> Closures {
+        let index = self.index.as_ref();
+        let mut closures = Closures {
+            index: index.and_then(Shown::set_aside),
+            index_reopened: index.is_some_and(|it| it.is_open)
+                && memory.is_some_and(Memory::is_set_aside),
+            ..Closures::default()
+        };
+        // For each user, whether something stands that calls for action.
+        let mut people: BTreeMap<Person, bool> = BTreeMap::new();
+        let open = memory.iter().filter(|_| per_user).flat_map(|memory| memory.open());
+        for (_, entry) in open {
+            *people.entry(person_of(&entry.matter)).or_default() |= entry.calls_for_action();
         }
+        for (person, calls_for_action) in people {
+            let Some(issue) = self.people.get(&markers::person_key(&person)) else { continue };
+            if let Some(at) = issue.set_aside() {
+                closures.people.insert(person, at);
+            } else if issue.is_open && !calls_for_action {
+                closures.people_reopened.insert(person);
+            }
+        }
+        closures
     }
 }

@@ -1,18 +1,19 @@
 //! The gate: whether this run fails the job.
 
+use std::collections::BTreeSet;
+
+use chrono::NaiveDate;
+
 use super::memory::Memory;
 use super::observation::Observation;
 use crate::judge::Fingerprint;
-use crate::policy::Level;
-use chrono::NaiveDate;
-use std::collections::BTreeSet;
 
 /// Which open findings fail a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct FailOn {
     /// Those of level error that the queue does not hold.
     pub new: bool,
-    /// Those that stand for longer than they may.
+    /// Those of level error that stand for longer than they may.
     pub overdue: bool,
     /// All of level error.
     pub any: bool,
@@ -65,6 +66,8 @@ pub struct Standing {
     pub new: Vec<Fingerprint>,
     /// Open for longer than they may, as the queue counts.
     pub overdue: usize,
+    /// Those of them of level error.
+    pub overdue_errors: usize,
 }
 
 impl Standing {
@@ -82,15 +85,16 @@ impl Standing {
         for (id, seen) in observation.findings.iter().filter(|(_, seen)| seen.needs_remedy()) {
             standing.open.push(*id);
             let entry = memory.and_then(|memory| memory.entries.get(id));
-            if seen.level == Level::Error {
-                standing.errors += 1;
-                let known = entry.is_some() || uncovered.contains(id);
-                if !known && memory.is_some() {
-                    standing.new.push(*id);
-                }
+            let counts = seen.counts_for_gate();
+            let known = entry.is_some() || uncovered.contains(id);
+            if counts && !known && memory.is_some() {
+                standing.new.push(*id);
             }
             let due = entry.and_then(|entry| entry.due(remedy_within_days));
-            standing.overdue += usize::from(due.is_some_and(|due| due < today));
+            let is_overdue = due.is_some_and(|due| due < today);
+            standing.errors += usize::from(counts);
+            standing.overdue += usize::from(is_overdue);
+            standing.overdue_errors += usize::from(is_overdue && counts);
         }
         standing
     }
@@ -100,7 +104,7 @@ impl Standing {
     pub fn gate(&self, fail_on: FailOn, has_queue: bool, require_queue: bool) -> Gate {
         let fails = (fail_on.any && self.errors > 0)
             || (fail_on.new && !self.new.is_empty())
-            || (fail_on.overdue && self.overdue > 0);
+            || (fail_on.overdue && self.overdue_errors > 0);
         if fails || (require_queue && fail_on.needs_queue() && !has_queue) {
             Gate::Failed
         } else if fail_on == FailOn::NONE || (fail_on.needs_queue() && !has_queue) {

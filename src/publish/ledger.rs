@@ -3,14 +3,14 @@
 //! A finding that is gone is not remedied by that alone: cleared is what a newer observation, in
 //! which its rule was complete, did not find although it would have.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, NaiveDate, Utc};
 
 use super::memory::{Entry, Memory, Observed, State};
 use super::observation::{Audited, Matter, Observation, Seen};
 use crate::inventory::AccountId;
-use crate::judge::{Fingerprint, Reference, Status};
+use crate::judge::{Coverage, Fingerprint, Reference, Status};
 use crate::policy::{Level, Rule};
 
 /// The user whom an issue of their own is about: the account, and the name in lower case.
@@ -22,14 +22,18 @@ pub fn person_of(matter: &Matter) -> Person {
     (matter.account, matter.user.to_ascii_lowercase())
 }
 
-/// The days on which people closed issues as not planned, so that what was listed then is
-/// acknowledged.
+/// When people closed issues as not planned, so that what was listed then is acknowledged, and
+/// which of those they have opened again.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Closures {
     /// The index.
     pub index: Option<DateTime<Utc>>,
     /// Issues of single users.
     pub people: BTreeMap<Person, DateTime<Utc>>,
+    /// The index is open again, though nothing but what is acknowledged stands.
+    pub index_reopened: bool,
+    /// So are the issues of these users.
+    pub people_reopened: BTreeSet<Person>,
 }
 
 /// The memory as it is to be, and what has happened since it was written last.
@@ -49,6 +53,8 @@ pub struct Ledger {
     pub cleared: Vec<Fingerprint>,
     /// Findings that an exemption has come to cover, or that the policy asks for no longer.
     pub excused: Vec<Fingerprint>,
+    /// The rules whose evidence could not be had this time: nothing is closed on the strength of it.
+    pub incomplete: BTreeSet<(AccountId, Rule)>,
 }
 
 /// The audits are older than what the queue knows already.
@@ -88,6 +94,7 @@ pub fn advance(
         overdue: Vec::new(),
         cleared: Vec::new(),
         excused: Vec::new(),
+        incomplete: incomplete(observation),
     };
     ledger.acknowledge(closures);
     ledger.take_in(observation, today);
@@ -107,6 +114,14 @@ pub fn advance(
     Ok(ledger)
 }
 
+fn incomplete(observation: &Observation) -> BTreeSet<(AccountId, Rule)> {
+    let of_account = |(account, audited): (&AccountId, &Audited)| {
+        let incomplete = audited.coverage.iter().filter(|(_, it)| **it == Coverage::Incomplete);
+        incomplete.map(|(rule, _)| (*account, *rule)).collect::<Vec<_>>()
+    };
+    observation.accounts.iter().flat_map(of_account).collect()
+}
+
 /// The longest disuse first; the rest makes the order total.
 fn order<'a>(entries: &'a BTreeMap<Fingerprint, Entry>, id: &'a Fingerprint) -> impl Ord + use<'a> {
     let date = entries.get(id).and_then(|entry| entry.matter.reference).map(|(_, date)| date);
@@ -115,10 +130,9 @@ fn order<'a>(entries: &'a BTreeMap<Fingerprint, Entry>, id: &'a Fingerprint) -> 
 
 fn refuse_older(memory: &Memory, observation: &Observation) -> Result<(), OlderThanMemory> {
     for (account, audited) in &observation.accounts {
-        match memory.newest_of([account]) {
-            // The memory knows seconds.
-            Some(newest) if newest.timestamp() > audited.at.timestamp() => {
-                return Err(OlderThanMemory { account: *account, at: audited.at, newest });
+        match memory.audited.get(account) {
+            Some(newest) if *newest > audited.at => {
+                return Err(OlderThanMemory { account: *account, at: audited.at, newest: *newest });
             }
             _ => {}
         }
@@ -127,13 +141,17 @@ fn refuse_older(memory: &Memory, observation: &Observation) -> Result<(), OlderT
 }
 
 impl Ledger {
-    /// What was listed when a person closed the issue as not planned is acknowledged.
+    /// What was listed when a person closed the issue as not planned is acknowledged, until a person
+    /// opens the issue again.
     fn acknowledge(&mut self, closures: &Closures) {
         for entry in self.memory.entries.values_mut() {
-            let person = closures.people.get(&person_of(&entry.matter));
+            let person = person_of(&entry.matter);
             let State::Open { since, acknowledged, .. } = &mut entry.state else { continue };
             let listed = |closed: &DateTime<Utc>| *since <= closed.date_naive();
-            *acknowledged |= closures.index.iter().chain(person).any(listed);
+            let by_person = closures.people.get(&person).is_some_and(listed);
+            let by_index = closures.index.as_ref().is_some_and(listed);
+            let reopened = closures.index_reopened || closures.people_reopened.contains(&person);
+            *acknowledged = by_person || (!reopened && (*acknowledged || by_index));
         }
     }
 
@@ -175,6 +193,9 @@ impl Ledger {
                 (Absence::Remedied, State::Cleared { .. })
                 | (Absence::Policy, State::Cleared { .. } | State::NotCounted { .. })
                 | (Absence::Unexplained, _) => {}
+                // By which terms it was found is forgotten, and other terms may not show it.
+                (Absence::Remedied, State::NotCounted { .. })
+                    if !counts_days(entry.matter.rule) => {}
                 (Absence::Remedied, _) => {
                     entry.state = State::Cleared { on: today };
                     if was_open {
@@ -193,18 +214,14 @@ impl Ledger {
 
     fn note_observed(&mut self, observation: &Observation) {
         for (account, audited) in &observation.accounts {
+            self.memory.audited.insert(*account, audited.at);
             if let Some(alias) = &audited.alias {
                 self.memory.aliases.insert(*account, alias.clone());
             }
             for rule in Rule::ALL {
                 let complete = audited.coverage.get(&rule).is_some_and(|it| it.is_whole());
                 if complete {
-                    let observed = Observed {
-                        // As the memory keeps it.
-                        at: DateTime::from_timestamp(audited.at.timestamp(), 0)
-                            .unwrap_or(audited.at),
-                        terms: audited.terms_of(rule),
-                    };
+                    let observed = Observed { at: audited.at, terms: audited.terms_of(rule) };
                     self.memory.observed.insert((*account, rule), observed);
                 } else if !audited.coverage.contains_key(&rule) {
                     // A rule that is off is not waited for.
@@ -217,13 +234,13 @@ impl Ledger {
     fn tell_overdue(&mut self, today: NaiveDate, remedy_within_days: u32) {
         for (id, entry) in &mut self.memory.entries {
             let is_overdue = entry.due(remedy_within_days).is_some_and(|due| due < today);
-            if let State::Open { acknowledged: false, overdue_told, .. } = &mut entry.state
-                && is_overdue
-                && !*overdue_told
-            {
-                *overdue_told = true;
+            let State::Open { acknowledged, overdue_told, .. } = &mut entry.state else { continue };
+            // What is acknowledged is overdue too, and nobody wants to hear of it.
+            if is_overdue && !*overdue_told && !*acknowledged {
                 self.overdue.push(*id);
             }
+            // It may have got more time since it was told.
+            *overdue_told = is_overdue;
         }
     }
 
@@ -241,19 +258,21 @@ const fn opened(today: NaiveDate) -> State {
 impl Entry {
     /// Takes in how the finding was seen; the state, if it is another now.
     fn take_in(&mut self, seen: &Seen, today: NaiveDate) -> Option<State> {
+        // Nobody knows: it stays what it was, and as it was seen when it could be judged.
+        if seen.status == Status::Unknown {
+            return None;
+        }
         self.matter = seen.matter.clone();
         if seen.level >= Level::Warning {
             self.level = seen.level;
         }
         let state = match (seen.status, self.state) {
-            // Nobody knows: it stays what it was.
-            (Status::Unknown, _) => return None,
             (Status::Exempted, State::Exempted { .. }) => return None,
             (Status::Exempted, _) => State::Exempted { since: today },
-            (Status::Open, State::Open { .. }) if seen.needs_remedy() => return None,
-            (Status::Open, _) if seen.needs_remedy() => opened(today),
-            (Status::Open, State::NotCounted { .. }) => return None,
-            (Status::Open, _) => State::NotCounted { since: today },
+            (_, State::Open { .. }) if seen.needs_remedy() => return None,
+            _ if seen.needs_remedy() => opened(today),
+            (_, State::NotCounted { .. }) => return None,
+            _ => State::NotCounted { since: today },
         };
         self.state = state;
         Some(state)

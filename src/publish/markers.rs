@@ -78,7 +78,8 @@ pub struct MemoryBlock {
     pub text: String,
 }
 
-const MEMORY: &str = "<!-- iam-stocktake:memory v1 ";
+/// How the block begins, on a line of its own: a name of a user that reads so stands in a row.
+const MEMORY: &str = "\n<!-- iam-stocktake:memory v1 ";
 
 impl MemoryBlock {
     /// The block for a memory whose parts are in these comments, or in the body if there are none.
@@ -92,14 +93,16 @@ impl MemoryBlock {
     #[must_use]
     pub fn written(&self) -> String {
         let ids = |ids: &[u64]| ids.iter().map(u64::to_string).collect::<Vec<_>>().join(",");
-        format!(
-            "{MEMORY}generation={} sum={} parts={} spare={}\n{}\n-->",
+        let head = format!(
+            "generation={} sum={} parts={} spare={}",
             self.generation,
             self.sum,
             ids(&self.parts),
             ids(&self.spare),
-            self.text
-        )
+        );
+        // Which comments will be written is none of the memory's text, and must check as well.
+        let check = hex16(&Sha256::digest(head.as_bytes()));
+        format!("{}{head} check={check}\n{}\n-->", MEMORY.trim_start(), self.text)
     }
 
     /// Reads the block of a body.
@@ -108,7 +111,7 @@ impl MemoryBlock {
     /// [`Damage`] when there is none, or none that can be read.
     pub fn of(body: &str) -> Result<Self, Damage> {
         let (_, block) = body.rsplit_once(MEMORY).ok_or(Damage::Missing)?;
-        let (block, _) = block.split_once("-->").ok_or(Damage::Header)?;
+        let (block, _) = block.split_once("\n-->").ok_or(Damage::Header)?;
         let (head, text) = block.split_once('\n').ok_or(Damage::Header)?;
         let mut words = head.split(' ');
         let mut word = |name: &str| words.next()?.strip_prefix(name)?.strip_prefix('=');
@@ -121,10 +124,15 @@ impl MemoryBlock {
                 sum: word("sum")?.to_owned(),
                 parts: ids(word("parts")?)?,
                 spare: ids(word("spare")?)?,
-                text: text.trim().to_owned(),
+                text: text.to_owned(),
             })
         };
-        read().ok_or(Damage::Header)
+        let read = read().ok_or(Damage::Header)?;
+        // There is one way to write it, the check of its first line included.
+        let written = read.written();
+        let as_read =
+            written.strip_prefix(MEMORY.trim_start()).and_then(|it| it.strip_suffix("\n-->"));
+        if as_read == Some(block) { Ok(read) } else { Err(Damage::Header) }
     }
 
     /// The memory as text; `part` gives the body of a comment, if it is ours.

@@ -31,6 +31,8 @@ pub struct Memory {
     pub checked: NaiveDate,
     /// The accounts' aliases, where they are known.
     pub aliases: BTreeMap<AccountId, String>,
+    /// When the newest audit of each account was made.
+    pub audited: BTreeMap<AccountId, DateTime<Utc>>,
     /// When each rule was last observed completely in each account.
     pub observed: BTreeMap<(AccountId, Rule), Observed>,
     /// Every finding that the queue has held.
@@ -68,7 +70,7 @@ pub enum State {
         since: NaiveDate,
         /// A person closed the issue over it as not planned.
         acknowledged: bool,
-        /// That it is overdue was told.
+        /// It is overdue, and that was told.
         overdue_told: bool,
     },
     /// An exemption covers it.
@@ -114,7 +116,8 @@ impl Entry {
         match self.state {
             State::Open { .. } | State::Exempted { .. } => false,
             State::Cleared { on: day } | State::NotCounted { since: day } => {
-                day + Days::new(KEPT_DAYS) < today
+                // Whoever edits the issue may have written any year.
+                day.checked_add_days(Days::new(KEPT_DAYS)).is_some_and(|last| last < today)
             }
         }
     }
@@ -128,6 +131,7 @@ impl Memory {
             generation: 0,
             checked: today,
             aliases: BTreeMap::new(),
+            audited: BTreeMap::new(),
             observed: BTreeMap::new(),
             entries: BTreeMap::new(),
         }
@@ -149,14 +153,11 @@ impl Memory {
             .filter(move |(_, entry)| entry.due(remedy_within_days).is_some_and(|due| due < today))
     }
 
-    /// When the newest observation was made that it knows of, of these accounts.
-    pub fn newest_of<'a>(
-        &self,
-        accounts: impl IntoIterator<Item = &'a AccountId>,
-    ) -> Option<DateTime<Utc>> {
-        let accounts: Vec<_> = accounts.into_iter().collect();
-        let of_these = self.observed.iter().filter(|((account, _), _)| accounts.contains(&account));
-        of_these.map(|(_, observed)| observed.at).max()
+    /// Whether something stands, and a person has closed the issue over all of it as not planned.
+    #[must_use]
+    pub fn is_set_aside(&self) -> bool {
+        let mut open = self.open().peekable();
+        open.peek().is_some() && open.all(|(_, entry)| !entry.calls_for_action())
     }
 
     /// Whether it says the same as another, but for the moments of observations that go on as
@@ -261,6 +262,7 @@ struct Written {
     generation: u64,
     checked: NaiveDate,
     aliases: BTreeMap<String, String>,
+    audited: BTreeMap<String, i64>,
     observed: Vec<WrittenObserved>,
     entries: Vec<WrittenEntry>,
 }
@@ -322,6 +324,11 @@ impl From<&Memory> for Written {
             generation: memory.generation,
             checked: memory.checked,
             aliases: memory.aliases.iter().map(alias).collect(),
+            audited: memory
+                .audited
+                .iter()
+                .map(|(account, at)| (account.to_string(), at.timestamp()))
+                .collect(),
             observed: observed.collect(),
             entries: memory.entries.iter().map(|(id, entry)| written_entry(*id, entry)).collect(),
         }
@@ -364,12 +371,17 @@ impl Written {
             Some(((it.a.parse().ok()?, it.r.parse().ok()?), Observed { at, terms: it.t }))
         });
         let aliases = self.aliases.into_iter();
+        let audited = self
+            .audited
+            .into_iter()
+            .map(|(account, at)| Some((account.parse().ok()?, DateTime::from_timestamp(at, 0)?)));
         Some(Memory {
             generation: self.generation,
             checked: self.checked,
             aliases: aliases
                 .map(|(account, alias)| Some((account.parse().ok()?, alias)))
                 .collect::<Option<_>>()?,
+            audited: audited.collect::<Option<_>>()?,
             observed: observed.collect::<Option<_>>()?,
             entries: self.entries.into_iter().map(WrittenEntry::read).collect::<Option<_>>()?,
         })

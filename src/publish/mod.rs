@@ -13,4 +13,5 @@ pub mod occasion;
 pub mod plan;
 pub mod pull_request;
 pub mod read;
+mod room;
 mod view;

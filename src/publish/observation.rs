@@ -11,6 +11,13 @@ use crate::report::json::v1;
 
 /// Evidence that is older may add findings and clears none.
 const LONGEST_AGE: TimeDelta = TimeDelta::hours(24);
+/// How far ahead of ours the clock of an audit may be.
+const MOST_AHEAD: TimeDelta = TimeDelta::hours(1);
+/// What is published of a credential's id.
+const ID_ENDING: usize = 4;
+
+/// The note of a finding whose exemption has expired.
+const EXPIRED: &str = "exemption-expired";
 
 /// What was seen, of whichever accounts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -19,6 +26,8 @@ pub struct Observation {
     pub accounts: BTreeMap<AccountId, Audited>,
     /// What was found in them.
     pub findings: BTreeMap<Fingerprint, Seen>,
+    /// How many findings have an exemption that has expired.
+    pub expired_exemptions: usize,
 }
 
 /// One audited account.
@@ -36,6 +45,8 @@ pub struct Audited {
     pub coverage: BTreeMap<Rule, Coverage>,
     /// Whether it was looked at live, not too long ago.
     pub is_live: bool,
+    /// Users, in lower case, whose other credentials were all seen, or who are gone.
+    pub asked_after: BTreeSet<String>,
 }
 
 /// One finding.
@@ -84,6 +95,9 @@ pub enum Unusable {
     /// Two audits of one account say different things.
     #[error("account {0} is in another of the audits too: give one audit an account")]
     Twice(AccountId),
+    /// The queue would take every later audit for an older one.
+    #[error("it was made at {0}, which is still to come: make it without --now")]
+    StillToCome(DateTime<Utc>),
 }
 
 impl Observation {
@@ -100,6 +114,9 @@ impl Observation {
     }
 
     fn add(&mut self, audit: &v1::Audit, now: DateTime<Utc>) -> Result<(), Unusable> {
+        if audit.generated_at - now > MOST_AHEAD {
+            return Err(Unusable::StillToCome(audit.generated_at));
+        }
         for account in &audit.accounts {
             let id = known("account", &account.id, |text| text.parse().ok())?;
             let audited = Audited::of(account, audit, now)?;
@@ -110,8 +127,20 @@ impl Observation {
         for finding in &audit.findings {
             let id = known("finding's id", &finding.id, |text| text.parse().ok())?;
             self.findings.insert(id, Seen::of(finding)?);
+            let expired = finding.notes.iter().any(|note| note.code == EXPIRED);
+            self.expired_exemptions += usize::from(expired);
         }
         Ok(())
+    }
+
+    /// The rules whose evidence was whole, in which accounts.
+    #[must_use]
+    pub fn observed_completely(&self) -> BTreeSet<(AccountId, Rule)> {
+        let of_account = |(account, audited): (&AccountId, &Audited)| {
+            let whole = audited.coverage.iter().filter(|(_, coverage)| coverage.is_whole());
+            whole.map(|(rule, _)| (*account, *rule)).collect::<Vec<_>>()
+        };
+        self.accounts.iter().flat_map(of_account).collect()
     }
 
     /// Whether some rule's evidence was incomplete in some account.
@@ -133,11 +162,12 @@ impl Audited {
         });
         Ok(Self {
             alias: account.alias.clone(),
-            at: audit.generated_at,
+            at: to_the_second(audit.generated_at),
             stale_after_days: audit.policy.stale_after_days,
             expiry_tag: audit.policy.expiry_tag.clone(),
             coverage: coverage.collect::<Result<_, _>>()?,
             is_live: account.evidence == Form::Live.id() && !too_old,
+            asked_after: account.asked_after.iter().cloned().collect(),
         })
     }
 
@@ -146,11 +176,12 @@ impl Audited {
     pub fn may_clear(&self, matter: &Matter) -> bool {
         match self.coverage.get(&matter.rule) {
             Some(Coverage::Complete) => true,
-            // What a live audit leaves out of this rule are SSH keys of some users.
+            // What a live audit leaves out of this rule are SSH keys of users it did not ask after.
             Some(Coverage::NotShown) => {
                 self.is_live
                     && matter.rule == Rule::OldServiceCredential
-                    && matter.kind != Some(CredentialKind::SshKey)
+                    && (matter.kind != Some(CredentialKind::SshKey)
+                        || self.asked_after.contains(&matter.user.to_ascii_lowercase()))
             }
             _ => false,
         }
@@ -176,20 +207,16 @@ impl Seen {
         let kind = credential
             .map(|it| known("credential's kind", &it.kind, CredentialKind::from_id))
             .transpose()?;
-        let reference = finding
-            .reference
-            .as_deref()
-            .map(|text| known("reference", text, Reference::from_id))
-            .transpose()?;
+        let rule = known("rule", &finding.rule, |text| text.parse().ok())?;
         Ok(Self {
             matter: Matter {
                 account: known("account", &finding.account, |text| text.parse().ok())?,
                 user: finding.user.clone(),
-                rule: known("rule", &finding.rule, |text| text.parse().ok())?,
+                rule,
                 kind,
                 slot: credential.and_then(|it| it.slot),
-                id_ending: credential.and_then(|it| it.id.clone()),
-                reference: reference.zip(finding.reference_date),
+                id_ending: credential.and_then(|it| it.id.as_deref()).map(id_ending),
+                reference: reference(rule, finding)?,
                 owner: finding.owner.clone(),
             },
             level: known("level", &finding.level, |text| text.parse().ok())?,
@@ -210,6 +237,35 @@ impl Seen {
     }
 }
 
+/// The date that people are shown.
+fn reference(
+    rule: Rule,
+    finding: &v1::Finding,
+) -> Result<Option<(Reference, DateTime<Utc>)>, Unusable> {
+    // A root key is wrong by being there. Its last use moves from day to day, and is no news.
+    let created = finding.credential.as_ref().and_then(|it| it.created);
+    let (what, at) = match (rule, created) {
+        (Rule::RootAccessKey, Some(created)) => (Some(Reference::Created), Some(created)),
+        _ => {
+            let what = finding.reference.as_deref();
+            let what = what.map(|text| known("reference", text, Reference::from_id)).transpose()?;
+            (what, finding.reference_date)
+        }
+    };
+    Ok(what.zip(at.map(to_the_second)))
+}
+
+/// A moment as the memory keeps it, so that what was seen and what is remembered can be compared.
+fn to_the_second(moment: DateTime<Utc>) -> DateTime<Utc> {
+    DateTime::from_timestamp(moment.timestamp(), 0).unwrap_or(moment)
+}
+
+/// The end of an id. An audit holds no more of it, but anybody can write an audit.
+fn id_ending(id: &str) -> String {
+    let length = id.chars().count();
+    id.chars().skip(length.saturating_sub(ID_ENDING)).collect()
+}
+
 fn known<T>(
     member: &'static str,
     text: &str,
@@ -219,16 +275,6 @@ fn known<T>(
 }
 
 impl Observation {
-    /// What was observed completely.
-    #[must_use]
-    pub fn complete(&self) -> BTreeSet<(AccountId, Rule)> {
-        let of_account = |(account, audited): (&AccountId, &Audited)| {
-            let whole = audited.coverage.iter().filter(|(_, coverage)| coverage.is_whole());
-            whole.map(|(rule, _)| (*account, *rule)).collect::<Vec<_>>()
-        };
-        self.accounts.iter().flat_map(of_account).collect()
-    }
-
     /// How many findings have this status.
     #[must_use]
     pub fn count(&self, status: Status) -> usize {

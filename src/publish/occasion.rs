@@ -1,7 +1,46 @@
 //! Which event may publish what.
 
 use super::gate::FailOn;
-use crate::settings::PublishMode;
+
+/// Where the findings go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum PublishMode {
+    /// By the event: into the queue, or onto the pull request.
+    #[default]
+    Auto,
+    /// Into the queue's issue.
+    Issue,
+    /// Into the queue's issue, and an issue for each user.
+    IssuePerUser,
+    /// Onto the pull request.
+    PullRequest,
+    /// Nowhere.
+    None,
+}
+
+impl PublishMode {
+    /// All of them.
+    pub const ALL: [Self; 5] =
+        [Self::Auto, Self::Issue, Self::IssuePerUser, Self::PullRequest, Self::None];
+
+    /// The name on the command line.
+    #[must_use]
+    pub const fn id(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Issue => "issue",
+            Self::IssuePerUser => "issue-per-user",
+            Self::PullRequest => "pull-request",
+            Self::None => "none",
+        }
+    }
+
+    /// The mode of this name.
+    #[must_use]
+    pub fn from_id(id: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|mode| mode.id() == id)
+    }
+}
 
 /// Where a run publishes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

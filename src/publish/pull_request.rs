@@ -8,11 +8,13 @@ use serde::Serialize;
 use super::gate::{Gate, Standing};
 use super::markers;
 use super::memory::{Memory, QueueName};
-use super::observation::Observation;
+use super::observation::{Observation, Seen};
+use super::plan::LONGEST_BODY;
+use super::room::fitting;
 use super::view::Row;
 use crate::inventory::AccountId;
 use crate::judge::{Coverage, Fingerprint, Status};
-use crate::policy::{Policy, Rule};
+use crate::policy::{Level, Policy, Rule};
 use crate::report::{Language, Page, Plain, TemplateError, page};
 
 /// The most rows of each list.
@@ -43,17 +45,18 @@ pub struct Loosening {
 }
 
 impl Proposal {
-    /// Compares the same evidence judged by the base's exemptions and by the head's.
+    /// Compares the same evidence judged by the base's exemptions and by the head's. What the queue
+    /// would not hold anyway is left out.
     #[must_use]
     pub fn of(base: &Observation, head: &Observation, loosens: Vec<Loosening>) -> Self {
-        let status =
-            |observation: &Observation, id| observation.findings.get(id).map(|seen| seen.status);
+        let status = |observation: &Observation, id: &Fingerprint| {
+            let seen = observation.findings.get(id);
+            seen.filter(|seen| seen.level >= Level::Warning).map(|seen| seen.status)
+        };
         let turned = |from: Status, to: Status| {
-            let ids = head
-                .findings
-                .keys()
-                .filter(|id| status(base, id) == Some(from) && status(head, id) == Some(to));
-            ids.copied().collect()
+            let is_turned =
+                |id: &&Fingerprint| status(base, id) == Some(from) && status(head, id) == Some(to);
+            head.findings.keys().filter(is_turned).copied().collect()
         };
         Self {
             exempts: turned(Status::Open, Status::Exempted),
@@ -120,26 +123,40 @@ pub struct Comment<'a> {
 #[derive(Debug, Serialize)]
 struct View {
     gate: &'static str,
+    /// Of level error, and not held by the queue.
     new: List,
+    /// The others that the queue does not hold.
+    warnings: List,
     known: List,
     uncovers: List,
     exempts: List,
     loosens: Vec<Loosening>,
+    /// Findings that stand.
+    open: usize,
+    errors: usize,
     overdue: usize,
+    overdue_errors: usize,
     has_queue: bool,
     index: Option<Plain>,
     /// The day on which the queue was last checked, if that is too long ago.
     dead_since: Option<Plain>,
-    incomplete: Vec<Incomplete>,
+    incomplete: IncompleteList,
     allowlist: Option<String>,
     run: Option<Plain>,
-    names: bool,
 }
 
 #[derive(Debug, Serialize)]
 struct List {
     count: usize,
     rows: Vec<Row>,
+    left_out: usize,
+}
+
+#[derive(Debug, Serialize)]
+struct IncompleteList {
+    /// How many accounts.
+    count: usize,
+    rows: Vec<Incomplete>,
     left_out: usize,
 }
 
@@ -156,6 +173,7 @@ impl Comment<'_> {
         !self.standing.new.is_empty()
             || self.gate == Gate::Failed
             || self.memory.is_none()
+            || self.dead_since().is_some()
             || self.observation.is_incomplete()
             || *self.proposal != Proposal::default()
     }
@@ -165,53 +183,77 @@ impl Comment<'_> {
     /// # Errors
     /// [`TemplateError`] when the page cannot be rendered.
     pub fn body(&self, language: Language) -> Result<String, TemplateError> {
-        let text = page(Page::PullRequest, language, self.view())?;
-        Ok(format!("{}\n{}", markers::pull_request(self.queue), text.trim_end()))
+        let marker = markers::pull_request(self.queue);
+        let most_rows = if self.names { MOST_ROWS } else { 0 };
+        fitting(most_rows, LONGEST_BODY, |most_rows| {
+            let text = page(Page::PullRequest, language, self.view(most_rows))?;
+            Ok(format!("{marker}\n{}", text.trim_end()))
+        })
     }
 
-    fn view(&self) -> View {
-        let new: BTreeSet<_> = self.standing.new.iter().copied().collect();
-        let open = self.standing.open.iter().copied();
-        let known: Vec<_> =
-            open.filter(|id| !new.contains(id) && !self.proposal.uncovers.contains(id)).collect();
+    /// The day on which the queue was last checked, if that is too long ago.
+    fn dead_since(&self) -> Option<NaiveDate> {
         let checked = self.memory.map(|memory| memory.checked);
-        let dead = checked.filter(|day| (self.today - *day).num_days() > DEAD_DAYS);
+        checked.filter(|day| (self.today - *day).num_days() > DEAD_DAYS)
+    }
+
+    /// Each list with at most so many rows.
+    fn view(&self, most_rows: usize) -> View {
+        let Self { standing, proposal, .. } = self;
+        let is_new = |id: &Fingerprint| !self.is_held(*id) && !proposal.uncovers.contains(id);
+        let of_warning = |id: &Fingerprint| !standing.new.contains(id);
+        let open = || standing.open.iter().copied();
         View {
             gate: self.gate.id(),
-            new: self.list(new),
-            known: self.list(known),
-            uncovers: self.list(self.proposal.uncovers.iter().copied()),
-            exempts: self.list(self.proposal.exempts.iter().copied()),
-            loosens: self.proposal.loosens.clone(),
-            overdue: self.standing.overdue,
+            new: self.list(standing.new.iter().copied(), most_rows),
+            // Without a queue nobody can tell.
+            warnings: self.list(
+                open().filter(|id| self.memory.is_some() && is_new(id) && of_warning(id)),
+                most_rows,
+            ),
+            known: self.list(open().filter(|id| self.is_held(*id)), most_rows),
+            uncovers: self.list(proposal.uncovers.iter().copied(), most_rows),
+            exempts: self.list(proposal.exempts.iter().copied(), most_rows),
+            loosens: proposal.loosens.clone(),
+            open: standing.open.len(),
+            errors: standing.errors,
+            overdue: standing.overdue,
+            overdue_errors: standing.overdue_errors,
             has_queue: self.memory.is_some(),
             index: self.index.clone(),
-            dead_since: dead.map(Plain::day),
-            incomplete: if self.names { self.incomplete() } else { Vec::new() },
+            dead_since: self.dead_since().map(Plain::day),
+            incomplete: self.incomplete(most_rows),
             allowlist: self.allowlist.map(str::to_owned),
             run: self.run.clone(),
-            names: self.names,
         }
     }
 
+    /// Whether the queue holds the finding, and this pull request does not bring it back.
+    fn is_held(&self, id: Fingerprint) -> bool {
+        let held = self.memory.is_some_and(|memory| memory.entries.contains_key(&id));
+        held && !self.proposal.uncovers.contains(&id)
+    }
+
     /// The longest disuse first.
-    fn list(&self, ids: impl IntoIterator<Item = Fingerprint>) -> List {
+    fn list(&self, ids: impl IntoIterator<Item = Fingerprint>, most_rows: usize) -> List {
         let seen = |id| Some((id, self.observation.findings.get(&id)?));
         let mut found: Vec<_> = ids.into_iter().filter_map(seen).collect();
         found.sort_by_key(|(id, seen)| {
             let date = seen.matter.reference.map(|(_, at)| at);
             (date.is_none(), date, *id)
         });
-        let count = found.len();
-        let most = if self.names { MOST_ROWS } else { 0 };
-        let row = |(id, seen): &(Fingerprint, &super::observation::Seen)| {
-            Row::of(*id, &seen.matter, seen.level)
+        let row = |(id, seen): &(Fingerprint, &Seen)| match self
+            .memory
+            .and_then(|memory| memory.entries.get(id))
+        {
+            Some(entry) => Row::known(*id, seen, entry),
+            None => Row::of(*id, &seen.matter, seen.level),
         };
-        let rows: Vec<_> = found.iter().take(most).map(row).collect();
-        List { count, left_out: count - rows.len(), rows }
+        let rows: Vec<_> = found.iter().take(most_rows).map(row).collect();
+        List { count: found.len(), left_out: found.len() - rows.len(), rows }
     }
 
-    fn incomplete(&self) -> Vec<Incomplete> {
+    fn incomplete(&self, most_rows: usize) -> IncompleteList {
         let mut incomplete: BTreeMap<AccountId, Vec<Plain>> = BTreeMap::new();
         for (account, audited) in &self.observation.accounts {
             for (rule, coverage) in &audited.coverage {
@@ -220,7 +262,9 @@ impl Comment<'_> {
                 }
             }
         }
+        let count = incomplete.len();
         let view = |(account, rules)| Incomplete { account: Plain::account(account), rules };
-        incomplete.into_iter().map(view).collect()
+        let rows: Vec<_> = incomplete.into_iter().take(most_rows).map(view).collect();
+        IncompleteList { count, left_out: count - rows.len(), rows }
     }
 }

@@ -7,14 +7,19 @@ use serde::Serialize;
 
 use super::ledger::{Person, person_of};
 use super::memory::{Entry, Memory, State};
-use super::observation::Matter;
+use super::observation::{Matter, Seen};
 use crate::inventory::{AccountId, CredentialKind};
 use crate::judge::Fingerprint;
 use crate::policy::{Level, Rule};
-use crate::report::Plain;
+use crate::report::{Plain, visible};
 
 /// How many days what was settled is shown.
 const SETTLED_DAYS: i64 = 30;
+/// The most characters of a name that are shown; IAM's are shorter, but audits hold anything.
+const LONGEST_NAME: usize = 128;
+/// The most warnings about what was not observed, and the most accounts that each of them names.
+const MOST_UNOBSERVED: usize = 10;
+const MOST_ACCOUNTS: usize = 50;
 
 /// One finding.
 #[derive(Debug, Clone, Serialize)]
@@ -52,7 +57,7 @@ impl Row {
             ticked: false,
             id: Plain::id(id),
             account: Plain::account(matter.account),
-            user: matter.user.clone(),
+            user: shortened(&matter.user),
             kind: matter.kind.map(CredentialKind::id),
             slot: matter.slot,
             id_ending: matter.id_ending.clone(),
@@ -60,13 +65,22 @@ impl Row {
             level: level.id(),
             reference: matter.reference.map(|(what, _)| what.id()),
             reference_date: matter.reference.map(|(_, at)| Plain::day(at.date_naive())),
-            owner: matter.owner.clone(),
+            owner: matter.owner.as_deref().map(shortened),
             state: "open",
             since: None,
             due: None,
             overdue: false,
             acknowledged: false,
             issue: None,
+        }
+    }
+
+    /// A finding that the queue holds, as it is seen now.
+    pub(super) fn known(id: Fingerprint, seen: &Seen, entry: &Entry) -> Self {
+        Self {
+            since: entry.open_since().map(Plain::day),
+            overdue: matches!(entry.state, State::Open { overdue_told: true, .. }),
+            ..Self::of(id, &seen.matter, seen.level)
         }
     }
 }
@@ -110,53 +124,51 @@ impl Rows<'_> {
         let entries = &self.memory.entries;
         ids.iter().filter_map(|id| Some(self.row(*id, entries.get(id)?))).collect()
     }
+}
 
-    /// What stands, by account and then the longest disuse first.
-    pub(super) fn open(&self, of: impl Fn(&Entry) -> bool) -> Vec<(Fingerprint, &Entry)> {
-        let mut open: Vec<_> = self
-            .memory
-            .open()
-            .filter(|(_, entry)| of(entry))
-            .map(|(id, entry)| (*id, entry))
-            .collect();
-        open.sort_by(|one, other| order(one).cmp(&order(other)));
-        open
-    }
-
-    /// What was settled lately, the latest first. `today` is the day that the queue was last written,
-    /// so that the passing of days alone changes nothing.
-    pub(super) fn settled(
-        &self,
-        today: NaiveDate,
-        of: impl Fn(&Entry) -> bool,
-    ) -> Vec<(Fingerprint, &Entry)> {
-        let day = |entry: &Entry| match entry.state {
-            State::Open { .. } => None,
-            State::Cleared { on: day }
-            | State::Exempted { since: day }
-            | State::NotCounted { since: day } => Some(day),
-        };
-        let is_late =
-            |entry: &Entry| day(entry).is_some_and(|day| (today - day).num_days() <= SETTLED_DAYS);
-        let mut settled: Vec<_> = self
-            .memory
-            .entries
-            .iter()
-            .filter(|(_, entry)| is_late(entry) && of(entry))
-            .map(|(id, entry)| (*id, entry))
-            .collect();
-        settled.sort_by(|one, other| {
-            (std::cmp::Reverse(day(one.1)), order(one))
-                .cmp(&(std::cmp::Reverse(day(other.1)), order(other)))
-        });
-        settled
+/// A text as people are shown it: what is invisible made visible, and what is too long cut.
+fn shortened(text: &str) -> String {
+    let text = visible(text);
+    match text.char_indices().nth(LONGEST_NAME) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text.into_owned(),
     }
 }
 
-fn order<'a>((id, entry): &'a (Fingerprint, &Entry)) -> impl Ord + use<'a> {
+/// What stands, the longest disuse first.
+fn open_of<'a>(
+    entries: impl Iterator<Item = (Fingerprint, &'a Entry)>,
+) -> Vec<(Fingerprint, &'a Entry)> {
+    let mut open: Vec<_> = entries.filter(|(_, entry)| entry.open_since().is_some()).collect();
+    open.sort_by(|one, other| order(*one).cmp(&order(*other)));
+    open
+}
+
+/// What was settled lately, the latest first. `today` is the day that the queue was last written, so
+/// that the passing of days alone changes nothing.
+fn settled_of<'a>(
+    entries: impl Iterator<Item = (Fingerprint, &'a Entry)>,
+    today: NaiveDate,
+) -> Vec<(Fingerprint, &'a Entry)> {
+    let day = |entry: &Entry| match entry.state {
+        State::Open { .. } => None,
+        State::Cleared { on: day }
+        | State::Exempted { since: day }
+        | State::NotCounted { since: day } => Some(day),
+    };
+    let is_late =
+        |entry: &Entry| day(entry).is_some_and(|day| (today - day).num_days() <= SETTLED_DAYS);
+    let mut settled: Vec<_> = entries.filter(|(_, entry)| is_late(entry)).collect();
+    settled.sort_by(|one, other| {
+        day(other.1).cmp(&day(one.1)).then_with(|| order(*one).cmp(&order(*other)))
+    });
+    settled
+}
+
+fn order((id, entry): (Fingerprint, &Entry)) -> impl Ord + use<'_> {
     let matter = &entry.matter;
     let date = matter.reference.map(|(_, at)| at);
-    (matter.account, date.is_none(), date, matter.user.clone(), *id)
+    (date.is_none(), date, matter.account, matter.user.as_str(), id)
 }
 
 /// An account of the index.
@@ -165,15 +177,23 @@ pub(super) struct AccountView {
     id: Plain,
     alias: Option<String>,
     rows: Vec<Row>,
-    /// Rules that were not completely observed in the newest audits, by the day they last were.
-    unobserved: Vec<Unobserved>,
 }
 
-/// Rules that nobody knows about now.
+/// Rules that nobody knows about now, in some accounts.
 #[derive(Debug, Serialize)]
 pub(super) struct Unobserved {
-    since: Plain,
+    /// The day on which they were last observed completely; none if that never was.
+    since: Option<Plain>,
     rules: Vec<Plain>,
+    accounts: Vec<AccountName>,
+    /// How many accounts more.
+    more: usize,
+}
+
+#[derive(Debug, Serialize)]
+struct AccountName {
+    id: Plain,
+    alias: Option<String>,
 }
 
 /// The index.
@@ -184,6 +204,9 @@ pub(super) struct QueueView {
     overdue: usize,
     acknowledged: usize,
     users: usize,
+    unobserved: Vec<Unobserved>,
+    /// Whether there are warnings of that kind that are not shown.
+    more_unobserved: bool,
     accounts: Vec<AccountView>,
     rows_left_out: usize,
     settled: Vec<Row>,
@@ -200,6 +223,8 @@ pub(super) struct QueuePage<'a> {
     pub(super) rows: Rows<'a>,
     /// The pairs that this run has observed completely.
     pub(super) observed_now: &'a BTreeSet<(AccountId, Rule)>,
+    /// The pairs whose evidence this run could not have.
+    pub(super) incomplete_now: &'a BTreeSet<(AccountId, Rule)>,
     pub(super) per_user: bool,
 }
 
@@ -212,14 +237,20 @@ impl QueuePage<'_> {
     /// The index with at most so many rows: what stands first, then what was settled.
     pub(super) fn view(&self, most_rows: usize) -> QueueView {
         let memory = self.rows.memory;
-        let open = self.rows.open(|_| true);
-        let settled = self.rows.settled(memory.checked, |_| true);
+        let entries = || memory.entries.iter().map(|(id, entry)| (*id, entry));
+        let open = open_of(entries());
+        let settled = settled_of(entries(), memory.checked);
         let users: BTreeSet<_> = open.iter().map(|(_, entry)| person_of(&entry.matter)).collect();
         let without_issue = users.iter().filter(|it| !self.rows.issues.contains_key(*it)).count();
         let shown = most_rows.min(open.len());
         let settled_shown = (most_rows - shown).min(settled.len());
         let count = |of: fn(&Entry) -> bool| open.iter().filter(|(_, entry)| of(entry)).count();
+        let mut unobserved = self.unobserved();
+        let more_unobserved = unobserved.len() > MOST_UNOBSERVED;
+        unobserved.truncate(MOST_UNOBSERVED);
         QueueView {
+            unobserved,
+            more_unobserved,
             open: open.len(),
             errors: count(|entry| entry.level == Level::Error),
             overdue: count(|entry| matches!(entry.state, State::Open { overdue_told: true, .. })),
@@ -241,37 +272,43 @@ impl QueuePage<'_> {
     }
 
     fn accounts(&self, open: &[(Fingerprint, &Entry)]) -> Vec<AccountView> {
-        let memory = self.rows.memory;
         let mut rows: BTreeMap<AccountId, Vec<Row>> = BTreeMap::new();
         for (id, entry) in open {
             rows.entry(entry.matter.account).or_default().push(self.rows.row(*id, entry));
         }
-        let mut unobserved = self.unobserved();
-        let accounts: BTreeSet<_> = rows.keys().chain(unobserved.keys()).copied().collect();
-        let view = |id: AccountId| AccountView {
-            id: Plain::account(id),
-            alias: memory.aliases.get(&id).cloned(),
-            rows: rows.remove(&id).unwrap_or_default(),
-            unobserved: unobserved.remove(&id).unwrap_or_default(),
-        };
-        accounts.into_iter().map(view).collect()
+        let view = |(id, rows)| AccountView { id: Plain::account(id), alias: self.alias(id), rows };
+        rows.into_iter().map(view).collect()
     }
 
-    /// What this run has not observed completely, and some run before it had.
-    fn unobserved(&self) -> BTreeMap<AccountId, Vec<Unobserved>> {
-        let mut days: BTreeMap<(AccountId, NaiveDate), Vec<Plain>> = BTreeMap::new();
-        for ((account, rule), observed) in &self.rows.memory.observed {
-            if !self.observed_now.contains(&(*account, *rule)) {
-                let day = observed.at.date_naive();
-                days.entry((*account, day)).or_default().push(Plain::rule(*rule));
-            }
+    fn alias(&self, account: AccountId) -> Option<String> {
+        self.rows.memory.aliases.get(&account).map(|alias| shortened(alias))
+    }
+
+    /// What this run has not observed completely, although it tried or some run before it had. What
+    /// is alike in several accounts is said once.
+    fn unobserved(&self) -> Vec<Unobserved> {
+        let observed = &self.rows.memory.observed;
+        let before = observed.iter().filter(|(pair, _)| !self.observed_now.contains(pair));
+        let before = before.map(|(pair, observed)| (*pair, Some(observed.at.date_naive())));
+        let never = self.incomplete_now.iter().filter(|pair| !observed.contains_key(*pair));
+        let mut rules: BTreeMap<(Option<NaiveDate>, AccountId), BTreeSet<Rule>> = BTreeMap::new();
+        for ((account, rule), day) in before.chain(never.map(|pair| (*pair, None))) {
+            rules.entry((day, account)).or_default().insert(rule);
         }
-        let mut views: BTreeMap<AccountId, Vec<Unobserved>> = BTreeMap::new();
-        for ((account, day), rules) in days {
-            let unobserved = Unobserved { since: Plain::day(day), rules };
-            views.entry(account).or_default().push(unobserved);
+        let mut alike: BTreeMap<(Option<NaiveDate>, BTreeSet<Rule>), Vec<AccountId>> =
+            BTreeMap::new();
+        for ((day, account), rules) in rules {
+            alike.entry((day, rules)).or_default().push(account);
         }
-        views
+        let name = |id: &AccountId| AccountName { id: Plain::account(*id), alias: self.alias(*id) };
+        let view =
+            |((day, rules), accounts): ((Option<NaiveDate>, BTreeSet<Rule>), Vec<_>)| Unobserved {
+                since: day.map(Plain::day),
+                rules: rules.into_iter().map(Plain::rule).collect(),
+                more: accounts.len().saturating_sub(MOST_ACCOUNTS),
+                accounts: accounts.iter().take(MOST_ACCOUNTS).map(name).collect(),
+            };
+        alike.into_iter().map(view).collect()
     }
 }
 
@@ -282,26 +319,39 @@ pub(super) struct PersonView {
     alias: Option<String>,
     user: String,
     owner: Option<String>,
+    open: usize,
     rows: Vec<Row>,
     settled: Vec<Row>,
+    rows_left_out: usize,
     remedy_within_days: u32,
 }
 
-/// The issue of a user: all that stands against them, and what was settled lately.
-pub(super) fn person_view(rows: &Rows<'_>, person: &Person) -> Option<PersonView> {
-    let of = |entry: &Entry| person_of(&entry.matter) == *person;
-    let (open, settled) = (rows.open(of), rows.settled(rows.memory.checked, of));
-    let (_, first) = open.first().or_else(|| settled.first())?;
+/// The issue of a user: what stands against them, and what was settled lately, in at most so many
+/// rows. `entries` are theirs.
+pub(super) fn person_view(
+    rows: &Rows<'_>,
+    (account, name): &Person,
+    entries: &[(Fingerprint, &Entry)],
+    most_rows: usize,
+) -> PersonView {
+    let open = open_of(entries.iter().copied());
+    let settled = settled_of(entries.iter().copied(), rows.memory.checked);
+    // The name as the evidence spells it.
+    let matter = open.iter().chain(&settled).map(|(_, entry)| &entry.matter).next();
+    let shown = most_rows.min(open.len());
+    let settled_shown = (most_rows - shown).min(settled.len());
     let row = |(id, entry): &(Fingerprint, &Entry)| rows.row(*id, entry);
-    Some(PersonView {
-        account: Plain::account(person.0),
-        alias: rows.memory.aliases.get(&person.0).cloned(),
-        user: first.matter.user.clone(),
-        owner: first.matter.owner.clone(),
-        rows: open.iter().map(row).collect(),
-        settled: settled.iter().map(row).collect(),
+    PersonView {
+        account: Plain::account(*account),
+        alias: rows.memory.aliases.get(account).map(|alias| shortened(alias)),
+        user: shortened(matter.map_or(name, |it| &it.user)),
+        owner: matter.and_then(|it| it.owner.as_deref()).map(shortened),
+        rows: open.iter().take(shown).map(row).collect(),
+        settled: settled.iter().take(settled_shown).map(row).collect(),
+        rows_left_out: open.len() - shown + settled.len() - settled_shown,
+        open: open.len(),
         remedy_within_days: rows.remedy_within_days,
-    })
+    }
 }
 
 /// The comment about what has happened.
@@ -318,13 +368,13 @@ pub(super) struct NewsView {
 #[derive(Debug, Serialize)]
 pub(super) struct Named {
     rows: Vec<Row>,
-    more: usize,
+    left_out: usize,
 }
 
 impl Named {
     /// The first so many of these.
     pub(super) fn first(most: usize, rows: &Rows<'_>, ids: &[Fingerprint]) -> Self {
         let named = ids.get(..most).unwrap_or(ids);
-        Self { rows: rows.of(named), more: ids.len() - named.len() }
+        Self { rows: rows.of(named), left_out: ids.len() - named.len() }
     }
 }

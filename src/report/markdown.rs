@@ -1,12 +1,13 @@
 //! The Markdown report. All of its text is in the templates; this module escapes what they print.
 
+use std::sync::LazyLock;
+
 use minijinja::value::{Serde, ValueKind};
 use minijinja::{
     AutoEscape, Environment, Error, ErrorKind, Output, State, UndefinedBehavior, Value,
 };
 use serde::Serialize;
 
-use super::page::Page;
 use super::view::view;
 use super::{Language, escape};
 use crate::judge::Audit;
@@ -101,15 +102,13 @@ pub fn markdown(audit: &Audit, options: &MarkdownOptions) -> Result<String, Temp
     render(audit, options).map(|text| tidy(&text)).map_err(|error| told(&error, shown_name))
 }
 
-/// Renders another page than the report.
-pub(super) fn render_page<T: Serialize>(
-    page: Page,
-    language: Language,
-    context: T,
-) -> Result<String, TemplateError> {
-    let name = format!("{}/{}", language.id(), page.template());
-    let render = || environment()?.get_template(&name)?.render(Value::from(Serde(context)));
-    render().map(|text| tidy(&text)).map_err(|error| told(&error, &name))
+/// Renders another page than the report, by its template's name.
+pub(super) fn render_page<T: Serialize>(name: &str, context: T) -> Result<String, TemplateError> {
+    // Compiled once: a queue has a page for every user.
+    static BUILT_IN: LazyLock<Result<Environment<'static>, Error>> = LazyLock::new(environment);
+    let environment = BUILT_IN.as_ref().map_err(|error| told(error, name))?;
+    let render = || environment.get_template(name)?.render(Value::from(Serde(context)));
+    render().map(|text| tidy(&text)).map_err(|error| told(&error, name))
 }
 
 /// The innermost error, since one in an included template is wrapped by where it was included.

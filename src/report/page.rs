@@ -34,7 +34,7 @@ pub enum Page {
 }
 
 impl Page {
-    pub(super) const fn template(self) -> &'static str {
+    const fn template(self) -> &'static str {
         match self {
             Self::Queue => "queue.md.j2",
             Self::Person => "queue_person.md.j2",
@@ -58,7 +58,7 @@ pub fn page(
     language: Language,
     context: impl Serialize,
 ) -> Result<String, TemplateError> {
-    render_page(page, language, context)
+    render_page(&format!("{}/{}", language.id(), page.template()), context)
 }
 
 /// A text that is harmless in Markdown as it is: a date, a number, the name of a rule.

@@ -19,6 +19,8 @@ pub struct Payload {
     pub visibility: Option<Visibility>,
     /// The pull request that the event is about.
     pub pull_request: Option<PullRequest>,
+    /// The newest commit of the branch that a merge group is built upon.
+    pub merge_group_base: Option<String>,
 }
 
 /// A pull request, as it was when the event happened.
@@ -55,6 +57,7 @@ impl Payload {
             visibility: repository.seen_by(),
             default_branch: repository.default_branch,
             pull_request: event.pull_request.map(PullRequest::from),
+            merge_group_base: event.merge_group.map(|group| group.base_sha),
         })
     }
 }
@@ -82,6 +85,8 @@ struct Event {
     repository: Option<Repository>,
     #[serde(default, deserialize_with = "if_readable")]
     pull_request: Option<RawPullRequest>,
+    #[serde(default, deserialize_with = "if_readable")]
+    merge_group: Option<MergeGroup>,
 }
 
 #[derive(Deserialize, Default)]
@@ -92,6 +97,11 @@ struct Repository {
     visibility: Option<String>,
     #[serde(default, deserialize_with = "if_readable")]
     private: Option<bool>,
+}
+
+#[derive(Deserialize)]
+struct MergeGroup {
+    base_sha: String,
 }
 
 #[derive(Deserialize)]
@@ -207,6 +217,14 @@ mod tests {
         assert_eq!(payload.default_branch.as_deref(), Some("trunk"));
         assert!(!expected.is_fork() && !expected.is_dependabot());
         assert_eq!(payload.pull_request, Some(expected));
+    }
+
+    #[test]
+    fn a_merge_group_is_known_by_what_it_is_built_upon() {
+        let base = json!("bbbb");
+        let event = json!({ "merge_group": { "base_sha": base, "head_sha": "cccc" } });
+        assert_eq!(payload(&event).merge_group_base.as_deref(), base.as_str());
+        assert_eq!(payload(&json!({ "merge_group": { "base_sha": 1 } })), Payload::default());
     }
 
     #[test]

@@ -106,48 +106,6 @@ impl FromStr for LastAccessed {
     }
 }
 
-/// Where the findings go.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum PublishMode {
-    /// By the event: into the queue, or onto the pull request.
-    #[default]
-    Auto,
-    /// Into the queue's issue.
-    Issue,
-    /// Into the queue's issue, and an issue for each user.
-    IssuePerUser,
-    /// Onto the pull request.
-    PullRequest,
-    /// Nowhere.
-    None,
-}
-
-impl PublishMode {
-    /// All of them.
-    pub const ALL: [Self; 5] =
-        [Self::Auto, Self::Issue, Self::IssuePerUser, Self::PullRequest, Self::None];
-
-    /// The name on the command line.
-    #[must_use]
-    pub const fn id(self) -> &'static str {
-        match self {
-            Self::Auto => "auto",
-            Self::Issue => "issue",
-            Self::IssuePerUser => "issue-per-user",
-            Self::PullRequest => "pull-request",
-            Self::None => "none",
-        }
-    }
-}
-
-impl FromStr for PublishMode {
-    type Err = UnknownChoice;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::ALL.into_iter().find(|choice| choice.id() == text).ok_or(UnknownChoice)
-    }
-}
-
 /// On which pull requests a comment is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum CommentOn {

@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 
-use super::{AllowlistSetting, CommentOn, Input, LiveSettings, PublishMode};
+use super::{AllowlistSetting, CommentOn, Input, LiveSettings};
 use crate::identity::Repository;
 use crate::publish::gate::FailOn;
 use crate::publish::memory::QueueName;
+use crate::publish::occasion::PublishMode;
 use crate::report::Language;
 
 /// How findings are published, validated.
@@ -68,6 +69,8 @@ pub struct ActionSettings {
     pub allowlist: AllowlistSetting,
     /// Wins over the allowlist's.
     pub stale_after_days: Option<u32>,
+    /// Audit JSON to publish instead of auditing: files and folders.
+    pub audits: Vec<Input>,
     /// How findings are published.
     pub publish: PublishSettings,
     /// Where the reports are written, relative to the workspace.

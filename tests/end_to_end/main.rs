@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 #![allow(clippy::disallowed_methods, reason = "the test process is at the edge itself")]
 
+mod action;
 mod allowlist;
 mod audit;
 mod determinism;

@@ -37,11 +37,11 @@ fn the_first_command_prints_what_the_readme_says() {
 fn the_allowlist_of_the_readme_passes_and_its_diagnostic_is_real() {
     let text = readme();
     let block = |kind: &str| {
-        let (_, rest) = text.split_once(&format!("```{kind}\n")).unwrap();
-        rest.split_once("```").unwrap().0
+        let (_, rest) = text.split_once(&format!("```{kind}")).unwrap();
+        rest.split_once("```").unwrap().0.trim_start_matches('\n')
     };
     let sandbox = crate::sandbox::Sandbox::new();
-    sandbox.file("good.yml", block("yaml"));
+    sandbox.file("good.yml", format!("version: 1\n{}", block("yaml\nversion: 1")));
     let now = ["--now", crate::sandbox::NOW];
     let ran = sandbox.run(&[&["allowlist", "check", "good.yml"], &now[..]].concat());
     assert_eq!(ran.code, 0, "{}", ran.stderr);

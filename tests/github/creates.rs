@@ -155,6 +155,16 @@ fn what_others_wrote_or_what_was_there_before_is_not_taken_for_it() {
     let made = create(What::Issue, tracker, PATIENCE);
     assert_eq!((made.outcome.unwrap(), made.issues), (AFTER + 4, 1));
     assert_eq!(made.server.count("POST"), 2);
+
+    let mut tracker = Tracker::failing(html(502), false);
+    tracker.comments = vec![
+        comment(AFTER, text, US),
+        comment(AFTER + 1, text, "mallory"),
+        comment(AFTER + 2, "- alice", US),
+    ];
+    let made = create(What::Comment, tracker, PATIENCE);
+    assert_eq!((made.outcome.unwrap(), made.comments), (AFTER + 3, 1));
+    assert_eq!(made.server.count("POST"), 2);
 }
 
 #[test]

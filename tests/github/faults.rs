@@ -151,7 +151,7 @@ fn a_limit_that_lasts_is_given_up_and_says_when_it_ends() {
 fn a_failure_that_passes_is_outlasted() {
     let reset = (EPOCH - 1).to_string();
     let table = [
-        refusal(403, "API rate limit exceeded")
+        refusal(403, "Forbidden")
             .with("Date", NOW)
             .with("X-RateLimit-Remaining", "0")
             .with("X-RateLimit-Reset", reset),

@@ -16,6 +16,8 @@ mod network;
 mod repository;
 mod server;
 
+use std::io::Write;
+use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
 use iam_stocktake::github::{GitHub, Repository};
@@ -26,8 +28,43 @@ const TOKEN: &str = "ghs_0123456789secret";
 /// Longer than any test takes on the slowest machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// What all tests log, by whatever crate and at every level. It is one log, since whether an event
+/// is logged at all is settled once in a process.
+static LOG: LazyLock<Log> = LazyLock::new(|| {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::TRACE)
+        .with_ansi(false)
+        .with_writer(move || writer.clone())
+        .finish();
+    tracing::subscriber::set_global_default(subscriber).unwrap();
+    log
+});
+
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    /// What was logged so far.
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
 /// Does something with the API at an address, which all together may take so long.
 fn within<T>(timeout: Duration, url: &str, act: impl AsyncFnOnce(&GitHub) -> T) -> T {
+    LazyLock::force(&LOG);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let github = GitHub::new(url, TOKEN.into(), timeout).unwrap();

@@ -1,14 +1,12 @@
 //! What goes over the wire, and where to: headers, addresses, redirects, and the token.
 
-use std::io::Write;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use iam_stocktake::github::{GitHub, IssueChange, IssueFilter, Kind, NewIssue, NewLabel};
 use serde_json::json;
 
 use super::server::{Reply, Server, json as answer};
-use super::{PATIENCE, TOKEN, at, infra, issue, within};
+use super::{LOG, PATIENCE, TOKEN, at, infra, issue, within};
 
 #[test]
 fn every_request_bears_the_headers_that_github_wants_and_each_once() {
@@ -132,43 +130,20 @@ fn redirects_without_end_are_given_up() {
     assert!(error.message.contains("redirects"), "{error}");
 }
 
-/// What is logged, by everybody and at every level.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
 #[test]
 fn the_token_is_in_no_log_error_or_debug_print_even_if_a_server_repeats_it() {
-    let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::TRACE)
-        .with_ansi(false)
-        .with_writer(move || writer.clone())
-        .finish();
     let server = Server::replying([
         answer(200, &json!([issue(7, "t", "the body", "octocat")])),
         answer(400, &json!({ "message": format!("no such token: Bearer {TOKEN}") })),
     ]);
-    let shown = tracing::subscriber::with_default(subscriber, || {
-        at(&server.url(), async |github| {
-            let listed = infra(github).issues(&IssueFilter::default()).await.unwrap();
-            assert_eq!(listed.len(), 1);
-            let error = infra(github).issue(7).await.unwrap_err();
-            assert!(error.message.contains("no such token: Bearer ***"), "{error}");
-            format!("{github:?} {:?} {error:?} {error} {}", infra(github), error.hint())
-        })
+    let shown = at(&server.url(), async |github| {
+        let listed = infra(github).issues(&IssueFilter::default()).await.unwrap();
+        assert_eq!(listed.len(), 1);
+        let error = infra(github).issue(7).await.unwrap_err();
+        assert!(error.message.contains("no such token: Bearer ***"), "{error}");
+        format!("{github:?} {:?} {error:?} {error} {}", infra(github), error.hint())
     });
-    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let log = LOG.text();
     assert!(!shown.contains(TOKEN), "{shown}");
     assert!(!log.contains(TOKEN), "{log}");
     for line in [

@@ -14,6 +14,8 @@ mod accounts;
 #[path = "../support/aws.rs"]
 mod aws;
 mod calls;
+#[path = "../support/network.rs"]
+mod company;
 mod faults;
 mod network;
 mod permissions;

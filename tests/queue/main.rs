@@ -9,18 +9,21 @@
     clippy::needless_pass_by_value,
     missing_docs
 )]
+#![allow(clippy::duplicate_mod, reason = "each stand-in brings along what it is made of")]
 
 mod audits;
 #[path = "../support/aws.rs"]
 mod aws;
+#[path = "../support/network.rs"]
+mod company;
 mod dry_run;
 mod faults;
 #[path = "../support/github.rs"]
-#[allow(dead_code, reason = "every test binary has its own copy and uses a part of it")]
 mod github;
 mod keeps;
 mod life;
 mod many;
+mod network;
 mod page;
 mod people;
 mod runner;
@@ -28,5 +31,7 @@ mod runner;
 #[allow(dead_code, reason = "every test binary has its own copy and uses a part of it")]
 mod sandbox;
 mod settings;
+mod ssh_keys;
 mod twins;
+#[allow(dead_code, reason = "every test binary has its own copy and uses a part of it")]
 mod world;

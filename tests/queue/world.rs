@@ -12,6 +12,12 @@ use super::sandbox::{Ran, Sandbox};
 /// An allowlist without exemptions.
 pub(crate) const EMPTY: &str = "version: 1\n";
 
+/// Where the allowlist is.
+pub(crate) const ALLOWLIST: &str = ".github/iam-allowlist.yml";
+
+/// The inputs of a run that asks for no ornaments.
+pub(crate) const QUICK: [(&str, &str); 2] = [("last-accessed", "none"), ("owners", "none")];
+
 pub(crate) struct World {
     pub(crate) account: Account,
     pub(crate) repo: Repo,
@@ -28,10 +34,14 @@ pub(crate) struct Run {
     pub(crate) summary: String,
     /// The requests that changed something.
     pub(crate) writes: Vec<Exchange>,
+    /// All requests.
+    pub(crate) requests: Vec<Exchange>,
 }
 
 /// How the action is run.
 pub(crate) struct How<'a> {
+    /// The command and its arguments.
+    pub(crate) command: &'a [&'a str],
     /// Days since the world began.
     pub(crate) day: i64,
     pub(crate) event: &'a str,
@@ -45,8 +55,15 @@ pub(crate) struct How<'a> {
 
 impl Default for How<'_> {
     fn default() -> Self {
-        let event = "schedule";
-        Self { day: 0, event, pull: None, allowlist: EMPTY, inputs: &[], environment: &[] }
+        Self {
+            command: &["action"],
+            day: 0,
+            event: "schedule",
+            pull: None,
+            allowlist: EMPTY,
+            inputs: &[],
+            environment: &[],
+        }
     }
 }
 
@@ -92,19 +109,18 @@ impl World {
     pub(crate) fn start(&self, how: How<'_>) -> Started {
         // IAM makes a report on that day.
         self.account.make_report(1.0 - 24.0 * how.day as f64);
-        let allowlist = self.sandbox.path(".github/iam-allowlist.yml");
+        let allowlist = self.sandbox.path(ALLOWLIST);
         if how.allowlist.is_empty() {
             drop(std::fs::remove_file(&allowlist));
         // Another run may be reading it.
         } else if std::fs::read_to_string(allowlist).ok().as_deref() != Some(how.allowlist) {
-            self.sandbox.file(".github/iam-allowlist.yml", how.allowlist);
+            self.sandbox.file(ALLOWLIST, how.allowlist);
         }
-        let mut command = self.sandbox.command(&["action", "--now", &self.moment(how.day)]);
+        let mut command = self.sandbox.command(how.command);
+        command.args(["--now", &self.moment(how.day)]);
         command.envs(self.account.oidc_environment());
         command.env("INPUT_ROLE-TO-ASSUME", self.account.role_arn());
-        // Two that cost calls and are another test's subject, and then what this one is about.
-        let quick = [("last-accessed", "none"), ("owners", "none")];
-        for (name, value) in quick.iter().chain(how.inputs) {
+        for (name, value) in QUICK.iter().chain(how.inputs) {
             command.env(format!("INPUT_{}", name.to_uppercase()), value);
         }
         self.start_in_job(command, how.event, how.pull, how.environment)
@@ -169,6 +185,27 @@ impl World {
             };
         }
         Started::new(command, folder, Some(files))
+    }
+
+    /// A pull request from an allowlist to another; the base has none where it is empty.
+    pub(crate) fn pull(&self, base: &str, head: &str) -> Pull {
+        self.pull_from("head", base, head)
+    }
+
+    /// The same, from a branch of this name.
+    pub(crate) fn pull_from(&self, branch: &str, base: &str, head: &str) -> Pull {
+        if !base.is_empty() {
+            self.repo.commit("main", ALLOWLIST, base);
+        }
+        self.repo.branch(branch, "main");
+        self.repo.commit(branch, ALLOWLIST, head);
+        self.repo.commit(branch, "main.tf", "# another user\n");
+        self.repo.pull("Change users", branch, "main")
+    }
+
+    /// Runs the check of a pull request, on a day.
+    pub(crate) fn check(&self, pull: &Pull, allowlist: &str, day: i64) -> Run {
+        self.run(How { event: "pull_request", pull: Some(pull), allowlist, day, ..How::default() })
     }
 
     /// A scheduled run on a day.
@@ -239,6 +276,7 @@ impl Started {
             outputs: files.as_ref().map(|it| outputs(&read(&it.outputs))).unwrap_or_default(),
             summary: files.as_ref().map(|it| read(&it.summary)).unwrap_or_default(),
             writes: repo.writes(),
+            requests: repo.log(),
         }
     }
 }

@@ -167,6 +167,7 @@ pub(crate) fn live(users: Vec<User<'static>>) -> Account<'static> {
         root: Some(live_user("<root_account>")),
         users,
         replaced: Vec::new(),
+        asked_after: Vec::new(),
         gaps: Vec::new(),
     }
 }

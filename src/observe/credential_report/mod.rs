@@ -153,6 +153,7 @@ pub fn parse(csv: &str, generated_at: Option<DateTime<Utc>>) -> Result<Account<'
         root,
         users,
         replaced: Vec::new(),
+        asked_after: Vec::new(),
         gaps: Vec::new(),
     })
 }

@@ -17,7 +17,7 @@ use super::refusal::Refusal;
 use super::token::{Claims, TokenSource};
 use crate::identity::RoleArn;
 use crate::inventory::AccountId;
-use crate::observe::call::Pace;
+use crate::observe::call::{NotRenewed, Pace};
 
 /// The name under which the SDK's log knows our credentials.
 const PROVIDER: &str = "iam-stocktake";
@@ -176,7 +176,8 @@ impl ProvideCredentials for Renewing {
         Self: 'a,
     {
         future::ProvideCredentials::new(async {
-            self.renew().await.map_err(CredentialsError::provider_error)
+            let renewed = self.renew().await;
+            renewed.map_err(|why| CredentialsError::provider_error(NotRenewed(why.to_string())))
         })
     }
 }

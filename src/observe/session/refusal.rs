@@ -116,6 +116,25 @@ impl Refusal {
         }
     }
 
+    /// The same without words of AWS that name a user: for where everybody can read it.
+    #[must_use]
+    pub fn without_users(mut self) -> Self {
+        if let Self::NotTrusted { message, .. }
+        | Self::NoProvider { message, .. }
+        | Self::Audience { message, .. }
+        | Self::NotAssumable { message, .. }
+        | Self::Failed { message, .. } = &mut self
+        {
+            let lower = message.to_ascii_lowercase();
+            // An ARN, and how IAM speaks of a resource.
+            if lower.contains("user/") || lower.contains("resource: user") {
+                "AWS's words are withheld: they name a user, and everybody can read this"
+                    .clone_into(message);
+            }
+        }
+        self
+    }
+
     /// Whether the settings or the role are to blame, and not the moment.
     #[must_use]
     pub const fn is_setup(&self) -> bool {

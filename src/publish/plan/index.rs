@@ -7,9 +7,12 @@ use super::super::board::{Board, Shown};
 use super::super::ledger::{Ledger, Person, person_of};
 use super::super::markers::{self, MemoryBlock};
 use super::super::memory::{Entry, Memory, Packed};
+use super::super::room::fitting;
 use super::super::view::{QueuePage, Rows};
-use super::{Change, LONGEST_BODY, Turn, Wanted, news, write_edit};
+use super::{LONGEST_BODY, Turn, Wanted, news, write_edit};
+use crate::inventory::AccountId;
 use crate::judge::Fingerprint;
+use crate::policy::Rule;
 use crate::report::{Page, TemplateError, page};
 
 /// The longest memory that stands in the index itself, in characters.
@@ -43,15 +46,17 @@ pub struct IndexDraft {
     memory: Memory,
     ticked: BTreeSet<Fingerprint>,
     issues: BTreeMap<Person, u64>,
+    incomplete_now: BTreeSet<(AccountId, Rule)>,
 }
 
-/// What is to be done about the index, behind the changes of users' issues; `None` if nothing.
+/// What is to be done about the index; `None` if nothing. `makes_issues` tells whether users get
+/// issues, which it will name.
 pub(super) fn plan(
     board: &Board,
     previous: Option<&Memory>,
     ledger: &Ledger,
     wanted: &Wanted,
-    changes: &[Change],
+    makes_issues: bool,
 ) -> Result<Option<IndexDraft>, TemplateError> {
     let mut draft = IndexDraft::new(board, ledger, wanted);
     let entries = || draft.memory.entries.values();
@@ -60,11 +65,11 @@ pub(super) fn plan(
     let is_open = draft.existing.as_ref().is_none_or(|shown| shown.is_open);
     draft.turn = match (is_open, stands, calls) {
         (false, _, true) => Some(Turn::Reopen),
-        (true, false, _) => Some(Turn::Complete),
+        // Where evidence is missing, nobody can say that all is done.
+        (true, false, _) if ledger.incomplete.is_empty() => Some(Turn::Complete),
         (true, true, false) => Some(Turn::SetAside),
         _ => None,
     };
-    let makes_issues = changes.iter().any(|it| matches!(it, Change::CreatePerson { .. }));
     draft.writes_body = makes_issues || draft.differs(previous)?;
     if draft.writes_body {
         draft.memory.checked = wanted.today;
@@ -107,6 +112,7 @@ impl IndexDraft {
             memory: ledger.memory.clone(),
             ticked: board.index.as_ref().map_or_else(BTreeSet::new, |it| markers::ticked(&it.body)),
             issues,
+            incomplete_now: ledger.incomplete.clone(),
         }
     }
 
@@ -117,14 +123,17 @@ impl IndexDraft {
         if age > CHECKED_DAYS || !previous.says_the_same(&self.memory) {
             return Ok(true);
         }
-        // The same page, with the same room beside it for the memory.
-        let block = MemoryBlock::of(&existing.body).ok();
-        let room = block.map_or(0, |block| block.written().len());
-        let shown = markers::visible_part(&existing.body);
-        Ok(self.visible(&self.issues, room)? != shown)
+        // The same body, with the memory as it is.
+        let Ok(block) = MemoryBlock::of(&existing.body) else { return Ok(true) };
+        Ok(self.body(&BTreeMap::new(), &block)? != existing.body.trim_end())
     }
 
-    /// The memory as it will stand, and whether it needs comments of its own.
+    /// The memory that will stand when this is carried out.
+    pub(super) const fn memory(&self) -> &Memory {
+        &self.memory
+    }
+
+    /// The memory as it will stand. If its text is longer than [`MOST_INLINE`], it needs comments.
     #[must_use]
     pub fn packed(&self) -> Packed {
         self.memory.pack()
@@ -170,6 +179,7 @@ impl IndexDraft {
         let queue_page = QueuePage {
             rows: Rows { issues, ..self.rows() },
             observed_now: &self.wanted.observed_now,
+            incomplete_now: &self.incomplete_now,
             per_user: self.wanted.per_user,
         };
         let marker = markers::index(&self.wanted.queue);
@@ -189,29 +199,6 @@ impl IndexDraft {
             issues: &self.issues,
         }
     }
-}
-
-/// The page with the most rows that is not longer than `longest` bytes.
-fn fitting(
-    rows: usize,
-    longest: usize,
-    render: impl Fn(usize) -> Result<String, TemplateError>,
-) -> Result<String, TemplateError> {
-    let whole = render(rows)?;
-    if whole.len() <= longest {
-        return Ok(whole);
-    }
-    let (mut fits, mut too_many, mut best) = (0, rows, render(0)?);
-    while too_many - fits > 1 {
-        let middle = usize::midpoint(fits, too_many);
-        let text = render(middle)?;
-        if text.len() <= longest {
-            (fits, best) = (middle, text);
-        } else {
-            too_many = middle;
-        }
-    }
-    Ok(best)
 }
 
 impl fmt::Display for IndexDraft {

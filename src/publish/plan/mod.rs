@@ -165,26 +165,33 @@ pub fn plan(
             page(Page::Twin, wanted.language, std::collections::BTreeMap::from([("of", of)]))?;
         changes.push(Change::CloseTwin { twin: *twin, comment });
     }
+    let makes_issues = wanted.per_user && people::lacks_issue(board, &ledger.memory);
+    let index = index::plan(board, previous, ledger, wanted, makes_issues)?;
     if wanted.per_user {
-        changes.extend(people::plan(board, ledger, wanted)?);
+        // They show the memory that the index will hold, so that the next run finds them as they are
+        // to be.
+        let memory = index.as_ref().map_or(&ledger.memory, IndexDraft::memory);
+        changes.extend(people::plan(board, memory, ledger, wanted)?);
     }
-    let index = index::plan(board, previous, ledger, wanted, &changes)?;
-    let creates = changes.iter().any(|it| matches!(it, Change::CreatePerson { .. }))
-        || index.as_ref().is_some_and(|draft| draft.existing.is_none());
-    let missing = board.index.as_ref().map_or_else(Vec::new, |shown| {
-        let has = |label: &String| shown.labels.iter().any(|it| it.eq_ignore_ascii_case(label));
-        wanted.all_labels().into_iter().filter(|label| *label == LABEL && !has(label)).collect()
-    });
+    let unlabelled = unlabelled(board);
+    let makes_index = index.as_ref().is_some_and(|draft| draft.existing.is_none());
     let mut ordered = Vec::new();
-    if creates || !missing.is_empty() {
+    if makes_issues || makes_index || !unlabelled.is_empty() {
         ordered.extend(wanted.all_labels().into_iter().map(Change::CreateLabel));
     }
-    if let (Some(shown), false) = (&board.index, missing.is_empty()) {
-        ordered.push(Change::AddLabels { number: shown.number, labels: missing });
-    }
+    let label = |number| Change::AddLabels { number, labels: vec![LABEL.to_owned()] };
+    ordered.extend(unlabelled.into_iter().map(label));
     ordered.extend(changes);
     ordered.extend(index.map(|draft| Change::Index(Box::new(draft))));
     Ok(Plan { changes: ordered })
+}
+
+/// The issues from which somebody has taken the fixed label. The others are people's to choose.
+fn unlabelled(board: &Board) -> Vec<u64> {
+    let is_label = |label: &String| label.eq_ignore_ascii_case(LABEL);
+    let issues = board.index.iter().chain(board.people.values());
+    let unlabelled = issues.filter(|issue| !issue.labels.iter().any(is_label));
+    unlabelled.map(|issue| issue.number).collect()
 }
 
 /// The comment about what has happened, if anything has that people are to be told of.
@@ -255,9 +262,8 @@ fn write_edit(
 }
 
 /// The users against whom something stands, the longest disuse first.
-fn people_by_disuse(ledger: &Ledger) -> Vec<Person> {
-    let mut open: Vec<_> = ledger
-        .memory
+fn people_by_disuse(memory: &Memory) -> Vec<Person> {
+    let mut open: Vec<_> = memory
         .open()
         .map(|(id, entry)| {
             (entry.matter.reference.map(|(_, at)| at), person_of(&entry.matter), *id)

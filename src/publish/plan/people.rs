@@ -1,41 +1,60 @@
 //! An issue for each user against whom something stands.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::board::{Board, Shown};
 use super::super::ledger::{Ledger, Person, person_of};
 use super::super::markers;
-use super::super::memory::Entry;
+use super::super::memory::{Entry, Memory};
+use super::super::room::fitting;
 use super::super::view::{Rows, person_view};
-use super::{Change, Edit, Turn, Wanted, people_by_disuse};
+use super::{Change, Edit, LONGEST_BODY, Turn, Wanted, people_by_disuse};
+use crate::judge::Fingerprint;
 use crate::report::{Page, TemplateError, page, visible};
 
 /// How many issues a run makes: GitHub limits them, and so do the people who are notified.
 const MOST_CREATED: usize = 20;
-/// The longest title; GitHub takes 256 characters.
-const LONGEST_TITLE: usize = 200;
+/// How many GitHub takes.
+const MOST_ASSIGNEES: usize = 10;
+/// The longest name in a title, of which GitHub takes 256 characters.
+const LONGEST_NAME: usize = 150;
 
-/// What is to be done about the users' issues.
+/// What is known of one user.
+type Entries<'a> = Vec<(Fingerprint, &'a Entry)>;
+
+/// Whether somebody is to have an issue who has none.
+pub(super) fn lacks_issue(board: &Board, memory: &Memory) -> bool {
+    memory.entries.values().any(|entry| {
+        let key = || markers::person_key(&person_of(&entry.matter));
+        entry.calls_for_action() && !board.people.contains_key(&key())
+    })
+}
+
+/// What is to be done about the users' issues. `memory` is what will be known when it is done.
 pub(super) fn plan(
     board: &Board,
+    memory: &Memory,
     ledger: &Ledger,
     wanted: &Wanted,
 ) -> Result<Vec<Change>, TemplateError> {
-    let mut changes = Vec::new();
-    let mut created = 0;
-    let mut by_person: BTreeMap<Person, Vec<&Entry>> = BTreeMap::new();
-    for entry in ledger.memory.entries.values() {
-        by_person.entry(person_of(&entry.matter)).or_default().push(entry);
+    let mut by_person: BTreeMap<Person, Entries<'_>> = BTreeMap::new();
+    for (id, entry) in &memory.entries {
+        by_person.entry(person_of(&entry.matter)).or_default().push((*id, entry));
     }
     // Those against whom something stands come first, the longest disuse before the others.
-    let open = people_by_disuse(ledger);
-    let settled = by_person.keys().filter(|person| !open.contains(person)).cloned();
-    for person in open.iter().cloned().chain(settled) {
-        let entries = by_person.get(&person).map(Vec::as_slice).unwrap_or_default();
-        match board.people.get(&markers::person_key(&person)) {
-            Some(shown) => changes.extend(edit(shown, &person, entries, ledger, wanted)?),
-            None if created < MOST_CREATED && entries.iter().any(|it| it.calls_for_action()) => {
-                changes.extend(create(&person, entries, ledger, wanted)?);
+    let open = people_by_disuse(memory);
+    let stands: BTreeSet<_> = open.iter().collect();
+    let settled = by_person.keys().filter(|person| !stands.contains(person));
+    let mut changes = Vec::new();
+    let mut created = 0;
+    let news: BTreeSet<_> = ledger.new.iter().chain(&ledger.returned).copied().collect();
+    for person in open.iter().chain(settled) {
+        let entries = by_person.get(person).map(Vec::as_slice).unwrap_or_default();
+        let user = User { person, entries, memory, wanted };
+        match board.people.get(&markers::person_key(person)) {
+            Some(shown) => changes.extend(user.edit(shown, &news)?),
+            None if created < MOST_CREATED && user.calls_for_action() => {
+                changes.extend(user.create()?);
                 created += 1;
             }
             None => {}
@@ -44,49 +63,108 @@ pub(super) fn plan(
     Ok(changes)
 }
 
-/// The body of a user's issue; `before` is what it was, for the boxes that people ticked.
-fn body(
-    person: &Person,
-    before: &str,
-    ledger: &Ledger,
-    wanted: &Wanted,
-) -> Result<Option<String>, TemplateError> {
-    let ticked = markers::ticked(before);
-    let rows = Rows {
-        memory: &ledger.memory,
-        remedy_within_days: wanted.remedy_within_days,
-        ticked: &ticked,
-        issues: &BTreeMap::new(),
-    };
-    let Some(view) = person_view(&rows, person) else { return Ok(None) };
-    let text = page(Page::Person, wanted.language, view)?;
-    Ok(Some(format!("{}\n{}", markers::person(&wanted.queue, person), text.trim_end())))
+/// A user, and what is known of them.
+struct User<'a> {
+    person: &'a Person,
+    entries: &'a [(Fingerprint, &'a Entry)],
+    memory: &'a Memory,
+    wanted: &'a Wanted,
 }
 
-fn create(
-    person: &Person,
-    entries: &[&Entry],
-    ledger: &Ledger,
-    wanted: &Wanted,
-) -> Result<Option<Change>, TemplateError> {
-    let Some(body) = body(person, "", ledger, wanted)? else { return Ok(None) };
-    let Some(matter) = entries.first().map(|entry| &entry.matter) else { return Ok(None) };
-    let mut assignees = wanted.assignees.clone();
-    if wanted.assign_owners {
-        assignees.extend(matter.owner.as_deref().and_then(login));
+impl User<'_> {
+    fn calls_for_action(&self) -> bool {
+        self.entries.iter().any(|(_, entry)| entry.calls_for_action())
     }
-    assignees.dedup();
-    let title =
-        format!("IAM user {} of account {}: unused credentials", inert(&matter.user), person.0);
-    let title = title.chars().take(LONGEST_TITLE).collect();
-    let labels = wanted.all_labels();
-    Ok(Some(Change::CreatePerson { person: person.clone(), title, body, labels, assignees }))
+
+    /// The body of the issue; `before` is what it was, for the boxes that people ticked.
+    fn body(&self, before: &str) -> Result<String, TemplateError> {
+        let ticked = markers::ticked(before);
+        let rows = Rows {
+            memory: self.memory,
+            remedy_within_days: self.wanted.remedy_within_days,
+            ticked: &ticked,
+            issues: &BTreeMap::new(),
+        };
+        let marker = markers::person(&self.wanted.queue, self.person);
+        let render = |most_rows| {
+            let view = person_view(&rows, self.person, self.entries, most_rows);
+            let text = page(Page::Person, self.wanted.language, view)?;
+            Ok(format!("{marker}\n{}", text.trim_end()))
+        };
+        fitting(self.entries.len(), LONGEST_BODY, render)
+    }
+
+    fn create(&self) -> Result<Option<Change>, TemplateError> {
+        let Some((_, entry)) = self.entries.first() else { return Ok(None) };
+        let (account, _) = self.person;
+        let name = inert(&entry.matter.user);
+        Ok(Some(Change::CreatePerson {
+            person: self.person.clone(),
+            title: format!("IAM user {name} of account {account}: credentials to remedy"),
+            body: self.body("")?,
+            labels: self.wanted.all_labels(),
+            assignees: self.assignees(),
+        }))
+    }
+
+    /// Each of them once: GitHub compares logins without case.
+    fn assignees(&self) -> Vec<String> {
+        let owners = self.entries.iter().filter_map(|(_, entry)| entry.matter.owner.as_deref());
+        let owners = owners.filter(|_| self.wanted.assign_owners).filter_map(login);
+        let mut assignees: Vec<String> = Vec::new();
+        for login in self.wanted.assignees.iter().cloned().chain(owners) {
+            if !assignees.iter().any(|other| other.eq_ignore_ascii_case(&login)) {
+                assignees.push(login);
+            }
+        }
+        assignees.truncate(MOST_ASSIGNEES);
+        assignees
+    }
+
+    /// `news` are the findings that the index tells of in this run.
+    fn edit(
+        &self,
+        shown: &Shown,
+        news: &BTreeSet<Fingerprint>,
+    ) -> Result<Option<Change>, TemplateError> {
+        let stands = self.entries.iter().any(|(_, entry)| entry.open_since().is_some());
+        let turn = match (shown.is_open, stands, self.calls_for_action()) {
+            (false, _, true) => Some(Turn::Reopen),
+            (true, false, _) => Some(Turn::Complete),
+            (true, true, false) => Some(Turn::SetAside),
+            _ => None,
+        };
+        // What is closed and stays closed is left as it is.
+        if !shown.is_open && turn.is_none() {
+            return Ok(None);
+        }
+        let body = self.body(&shown.body)?;
+        let edit =
+            (body != shown.body.trim_end()).then(|| Edit { body, instead_of: shown.body.clone() });
+        let told = self.entries.iter().any(|(id, _)| news.contains(id));
+        let comment = if turn == Some(Turn::Reopen) && !told {
+            Some(page(Page::StillOpen, self.wanted.language, ())?)
+        } else {
+            None
+        };
+        let changes = edit.is_some() || turn.is_some();
+        Ok(changes.then_some(Change::EditPerson {
+            number: shown.number,
+            body: edit,
+            turn,
+            comment,
+        }))
+    }
 }
 
 /// A user's name in a title, which knows no code span: an `@` or a `#` before a letter would mention
-/// or link somebody.
+/// or link somebody, and a backtick would open one.
 fn inert(name: &str) -> String {
-    visible(name).replace('@', "(at)").replace('#', "(number)")
+    let name = visible(name).replace('@', "(at)").replace('#', "(number)").replace('`', "'");
+    match name.char_indices().nth(LONGEST_NAME) {
+        Some((end, _)) => format!("{}…", name.get(..end).unwrap_or_default()),
+        None => name,
+    }
 }
 
 /// The login that an owner's tag names, if it is one.
@@ -96,40 +174,4 @@ fn login(owner: &str) -> Option<String> {
         && login.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
         && !login.starts_with('-');
     is_login.then(|| login.to_owned())
-}
-
-fn edit(
-    shown: &Shown,
-    person: &Person,
-    entries: &[&Entry],
-    ledger: &Ledger,
-    wanted: &Wanted,
-) -> Result<Option<Change>, TemplateError> {
-    let stands = entries.iter().any(|entry| entry.open_since().is_some());
-    let calls = entries.iter().any(|entry| entry.calls_for_action());
-    let turn = match (shown.is_open, stands, calls) {
-        (false, _, true) => Some(Turn::Reopen),
-        (true, false, _) => Some(Turn::Complete),
-        (true, true, false) => Some(Turn::SetAside),
-        _ => None,
-    };
-    // What is closed and stays closed is left as it is.
-    if !shown.is_open && turn.is_none() {
-        return Ok(None);
-    }
-    let body = body(person, &shown.body, ledger, wanted)?
-        .filter(|body| body.trim_end() != shown.body.trim_end())
-        .map(|body| Edit { body, instead_of: shown.body.clone() });
-    let of_person =
-        |id| ledger.memory.entries.get(id).is_some_and(|entry| person_of(&entry.matter) == *person);
-    let told = ledger.new.iter().chain(&ledger.returned).any(of_person);
-    let comment = if turn == Some(Turn::Reopen) && !told {
-        Some(page(Page::StillOpen, wanted.language, ())?)
-    } else {
-        None
-    };
-    if body.is_none() && turn.is_none() {
-        return Ok(None);
-    }
-    Ok(Some(Change::EditPerson { number: shown.number, body, turn, comment }))
 }

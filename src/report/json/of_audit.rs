@@ -83,6 +83,7 @@ fn account(account: &judge::AuditedAccount, findings: &[judge::Finding]) -> Acco
             .collect(),
         gaps: account.gaps.iter().map(Into::into).collect(),
         cleared: account.cleared.iter().map(Into::into).collect(),
+        asked_after: account.asked_after.clone(),
     }
 }
 

@@ -117,6 +117,10 @@ pub struct Account {
     /// What the credential report alone would have called stale, and a live look cleared.
     #[serde(default)]
     pub cleared: Vec<Cleared>,
+    /// Users, in lower case, who were asked after by name since a queue knows of an SSH key of
+    /// theirs: all their other credentials were seen, or they are gone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub asked_after: Vec<String>,
 }
 
 /// Evidence that was asked for and could not be had.

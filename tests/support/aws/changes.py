@@ -11,6 +11,7 @@
     {"set_key_status": {"user": "alice", "key": 1, "status": "Inactive"}}
     {"delete_key": {"user": "alice", "key": 1}}
     {"add_ssh_key": {"user": "alice", "created": 0}}
+    {"delete_ssh_keys": {"user": "alice"}}
     {"add_service_credential": {"user": "alice", "service": "bedrock.amazonaws.com"}}
     {"add_certificate": {"user": "alice", "created": 0}}
     {"tag_user": {"user": "alice", "tags": {"owner": "x"}}}
@@ -141,6 +142,12 @@ def add_ssh_key(account, seed):
     told = {key: value for key, value in seed.items() if key != "user"}
     key = seeds.add_ssh_key(user_named(account, seed["user"]), {"created": 0, **told})
     return {"id": key.ssh_public_key_id}
+
+
+@operation("user")
+def delete_ssh_keys(account, seed):
+    """Deletes all SSH public keys."""
+    user_named(account, seed["user"]).ssh_public_keys.clear()
 
 
 @operation("user", "service", "created", "status", "expires")

@@ -9,7 +9,7 @@ from .policy import denied
 KNOWN = {
     "throttle": {"every", "max", "actions", "code", "status"},
     "burst": {"rate", "burst", "actions"},
-    "error": {"every", "max", "actions", "code", "status"},
+    "error": {"every", "max", "actions", "code", "status", "message"},
     "reset": {"every", "max", "actions"},
     "stall": {"every", "max", "actions"},
     "slow": {"every", "max", "actions", "seconds"},
@@ -118,7 +118,8 @@ class Faults:
                 status = fault.wanted.get("status", 500)
                 usual = "ServiceFailure" if status == 500 else "ServiceUnavailable"
                 code = fault.wanted.get("code", usual)
-                raise AwsError(code, "The request processing has failed.", status)
+                message = fault.wanted.get("message", "The request processing has failed.")
+                raise AwsError(code, message, status)
 
     def expire(self, session):
         """Raises ExpiredToken once so many calls were let through.

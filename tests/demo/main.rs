@@ -1,0 +1,151 @@
+//! The whole loop without an AWS account: `cargo test --test demo -- show` starts stand-ins for AWS,
+//! GitHub and the runner's OIDC endpoint, runs the real binary as the action would be run, and tells
+//! what comes of it. Without `show` it is a test like others, and silent.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    clippy::needless_pass_by_value,
+    clippy::print_stdout,
+    missing_docs
+)]
+#![allow(clippy::duplicate_mod, reason = "each stand-in brings along what it is made of")]
+
+#[path = "../support/aws.rs"]
+mod aws;
+#[path = "../support/github.rs"]
+mod github;
+#[path = "../end_to_end/sandbox.rs"]
+#[allow(dead_code, reason = "every test binary has its own copy and uses a part of it")]
+mod sandbox;
+#[path = "../queue/world.rs"]
+#[allow(dead_code, reason = "every test binary has its own copy and uses a part of it")]
+mod world;
+
+use serde_json::json;
+use world::{EMPTY, How, Run, World, visible};
+
+/// An allowlist that lets the agent stay until a day.
+fn exemption(until: &str) -> String {
+    format!(
+        "version: 1
+exemptions:
+  - user: ci-deploy
+    reason: Legacy Jenkins agent, moves to OIDC in Q1 (PLAT-123)
+    owner: \"@acme/platform\"
+    expires: {until}
+"
+    )
+}
+
+/// Tells the story, or keeps silent.
+struct Stage {
+    shows: bool,
+}
+
+impl Stage {
+    fn scene(&self, title: &str) {
+        self.say(&format!("\n\u{2501}\u{2501} {title}\n"));
+    }
+
+    fn say(&self, text: &str) {
+        if self.shows {
+            println!("{text}");
+        }
+    }
+
+    /// What a person would read in the log: without what is for the runner.
+    fn run(&self, run: &Run) {
+        for line in run.log.lines().filter(|line| !line.starts_with("::")) {
+            self.say(&format!("    {line}"));
+        }
+        self.say(&format!("    exit {}; gate: {}", run.code, run.output("gate")));
+    }
+
+    fn issue(&self, world: &World) {
+        let index = world.index();
+        self.say(&format!("\nissue #{}, {}: {}\n", index.number, index.state, index.title));
+        let body: Vec<_> =
+            visible(&index.body).lines().filter(|it| !it.starts_with("<!--")).collect();
+        for line in body {
+            let shown = line.split(" <!-- f:").next().unwrap_or_default();
+            self.say(&format!("    {}", shown.replace("&nbsp;", " ")));
+        }
+    }
+}
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    // What nextest asks of a test binary.
+    if arguments.iter().any(|it| it == "--list") {
+        if !arguments.iter().any(|it| it == "--ignored") {
+            println!("the_loop_is_closed: test");
+        }
+        return;
+    }
+    let stage = Stage { shows: arguments.iter().any(|it| it == "show") };
+    tell(&stage);
+    println!("1 passed, 0 failed");
+}
+
+fn tell(stage: &Stage) {
+    stage.scene(
+        "An account: a leaver, an agent that nobody needs, a password never used, a healthy user",
+    );
+    let world = World::new();
+    world.account.change(json!([
+        {"alias": {"name": "acme-production"}},
+        {"create_user": {"name": "alice", "created": 700,
+            "password": {"changed": 600, "last_used": 210}, "keys": [{"created": 600, "last_used": 205}]}},
+        {"create_user": {"name": "ci-deploy", "created": 500, "keys": [{"created": 500, "last_used": 130}]}},
+        {"create_user": {"name": "newcomer", "created": 120,
+            "password": {"changed": 120, "last_used": null}}},
+        {"create_user": {"name": "healthy", "created": 300, "keys": [{"created": 60, "last_used": 1}]}},
+    ]));
+
+    stage.scene("Monday: the scheduled workflow runs for the first time");
+    let first = world.day(0, EMPTY);
+    stage.run(&first);
+    stage.issue(&world);
+    assert_eq!((first.code, first.output("stale-count")), (0, "4"), "{}", first.log);
+
+    stage.scene("Tuesday: nothing has changed, and nothing is written");
+    let second = world.day(1, EMPTY);
+    stage.run(&second);
+    assert!(second.writes.is_empty());
+
+    let exemption = exemption(&world.date(60));
+    stage.scene("Alice's key and password are deleted; the agent gets an exemption. Wednesday:");
+    world.account.change(json!([
+        {"delete_key": {"user": "alice"}},
+        {"delete_password": {"user": "alice"}},
+    ]));
+    let third = world.day(2, &exemption);
+    stage.run(&third);
+    stage.issue(&world);
+    assert_eq!(third.output("stale-count"), "1", "{}", third.log);
+
+    stage.scene("Somebody opens a pull request, and a key nobody uses has turned up meanwhile");
+    world.user("contractor", 95);
+    world.repo.commit("main", ".github/iam-allowlist.yml", &exemption);
+    world.repo.branch("feature", "main");
+    world.repo.commit("feature", "README.md", "hello\n");
+    let pull = world.repo.pull("A feature", "feature", "main");
+    let on_pull_request = How {
+        day: 3,
+        event: "pull_request",
+        pull: Some(&pull),
+        allowlist: &exemption,
+        ..How::default()
+    };
+    let fourth = world.run(on_pull_request);
+    stage.run(&fourth);
+    let comments = world.repo.comments(pull.number);
+    stage.say("\nthe comment on the pull request:\n");
+    for line in comments[0].body.lines().filter(|line| !line.starts_with("<!--")) {
+        stage.say(&format!("    {}", line.replace("&nbsp;", " ")));
+    }
+    assert_eq!((fourth.code, fourth.output("gate")), (1, "failed"), "{}", fourth.log);
+}

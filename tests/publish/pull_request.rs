@@ -1,0 +1,308 @@
+//! What is said on a pull request.
+
+use super::*;
+use std::collections::BTreeSet;
+
+use chrono::NaiveDate;
+use iam_stocktake::policy::{Level, Policy, PolicyOverrides, Rule};
+use iam_stocktake::publish::gate::{FailOn, Gate, Standing};
+use iam_stocktake::publish::memory::{Memory, QueueName};
+use iam_stocktake::publish::observation::Observation;
+use iam_stocktake::publish::plan::LONGEST_BODY;
+use iam_stocktake::publish::pull_request::{Comment, Proposal, stricter};
+use iam_stocktake::report::Plain;
+
+use crate::markdown::rendered;
+
+/// A pull request of the fifth of July, to a queue that was written on the first.
+struct Case {
+    memory: Option<Memory>,
+    /// The audit by the base's exemptions.
+    base: Audit,
+    /// The audit by the head's.
+    head: Audit,
+    today: &'static str,
+    fail_on: FailOn,
+    require_queue: bool,
+    names: bool,
+}
+
+fn case(known: &[Found], head: &[Found]) -> Case {
+    let mut desk = desk();
+    desk.run("2026-07-01", &[Audit::on("2026-07-01", known)]);
+    let head = Audit::on("2026-07-05", head);
+    Case {
+        memory: Some(desk.memory()),
+        base: head.clone(),
+        head,
+        today: "2026-07-05",
+        fail_on: FailOn::NEW,
+        require_queue: false,
+        names: true,
+    }
+}
+
+/// What is said, the gate, and whether it is more than that all is well.
+struct Said {
+    body: String,
+    gate: Gate,
+    is_something: bool,
+}
+
+fn observed(audit: &Audit) -> Observation {
+    Observation::of(std::slice::from_ref(&audit.0), audit.0.generated_at).unwrap()
+}
+
+fn say(case: &Case, policies: [&Policy; 2], language: Language) -> Said {
+    let (base, head) = (observed(&case.base), observed(&case.head));
+    let (_, loosens) = stricter(policies[0], policies[1]);
+    let proposal = Proposal::of(&base, &head, loosens);
+    let today: NaiveDate = case.today.parse().unwrap();
+    let memory = case.memory.as_ref();
+    let standing = Standing::of(&head, memory, &proposal.uncovers, today, 30);
+    let gate = standing.gate(case.fail_on, memory.is_some(), case.require_queue);
+    let queue: QueueName = "default".parse().unwrap();
+    let comment = Comment {
+        queue: &queue,
+        observation: &head,
+        memory,
+        index: memory.map(|_| Plain::issue(None, 7)),
+        proposal: &proposal,
+        standing: &standing,
+        gate,
+        today,
+        allowlist: Some(".github/iam-allowlist.yml"),
+        run: None,
+        names: case.names,
+    };
+    Said {
+        body: comment.body(language).unwrap(),
+        gate,
+        is_something: comment.has_something_to_say(),
+    }
+}
+
+fn english(case: &Case) -> Said {
+    say(case, [&Policy::default(); 2], Language::English)
+}
+
+#[test]
+fn a_new_finding_blocks_and_what_is_known_does_not() {
+    let (alice, bob) = (password("alice"), access_key("bob"));
+    let case = case(std::slice::from_ref(&alice), &[alice.clone(), bob]);
+    let said = english(&case);
+    assert_eq!((said.gate, said.is_something), (Gate::Failed, true));
+    insta::assert_snapshot!("new", said.body);
+    let japanese = say(&case, [&Policy::default(); 2], Language::Japanese);
+    insta::assert_snapshot!("ja_new", japanese.body);
+}
+
+#[test]
+fn a_known_finding_is_no_reason_to_speak() {
+    let alice = password("alice");
+    let said = english(&case(std::slice::from_ref(&alice), std::slice::from_ref(&alice)));
+    assert_eq!((said.gate, said.is_something), (Gate::Passed, false));
+    insta::assert_snapshot!("known", said.body);
+}
+
+#[test]
+fn where_all_is_well_little_is_said() {
+    let said = english(&case(&[], &[]));
+    assert_eq!((said.gate, said.is_something), (Gate::Passed, false));
+    insta::assert_snapshot!("calm", said.body);
+}
+
+#[test]
+fn what_an_allowlist_change_does_is_told_and_does_not_block() {
+    let (alice, bob, carol) =
+        (password("alice"), password("bob"), password("carol").level("notice"));
+    let known = [alice.clone()];
+    let mut case = case(&known, &[]);
+    // The head exempts alice, and takes the exemptions of bob and carol away.
+    case.base =
+        Audit::on("2026-07-05", &[alice.clone(), bob.clone().exempted(), carol.clone().exempted()]);
+    case.head = Audit::on("2026-07-05", &[alice.exempted(), bob, carol]);
+    let said = english(&case);
+    assert_eq!((said.gate, said.is_something), (Gate::Passed, true));
+    insta::assert_snapshot!("exempts_and_uncovers", said.body);
+}
+
+#[test]
+fn a_warning_that_is_new_is_told_and_does_not_block() {
+    let alice = password("alice").level("warning");
+    let said = english(&case(&[], &[alice]));
+    assert_eq!(said.gate, Gate::Passed);
+    assert!(said.body.contains("**1 finding of level warning is new too.**"), "{}", said.body);
+    assert!(!said.body.contains("known already"), "{}", said.body);
+}
+
+#[test]
+fn without_a_queue_it_says_loudly_what_to_do() {
+    let mut case = case(&[], &[password("alice"), access_key("bob")]);
+    case.memory = None;
+    let said = english(&case);
+    assert_eq!((said.gate, said.is_something), (Gate::NotEvaluated, true));
+    insta::assert_snapshot!("no_queue", said.body);
+    case.require_queue = true;
+    let said = english(&case);
+    assert_eq!(said.gate, Gate::Failed);
+    assert!(
+        said.body.contains("### This blocks the merge\n\nA queue is required"),
+        "{}",
+        said.body
+    );
+}
+
+#[test]
+fn a_queue_whose_schedule_died_does_not_look_clean() {
+    let mut case = case(&[], &[]);
+    case.today = "2026-07-09";
+    assert!(!english(&case).is_something, "eight days are not too many");
+    case.today = "2026-07-10";
+    let said = english(&case);
+    assert_eq!((said.gate, said.is_something), (Gate::Passed, true));
+    insta::assert_snapshot!("dead_schedule", said.body);
+}
+
+#[test]
+fn missing_evidence_does_not_look_clean() {
+    let mut case = case(&[], &[]);
+    case.head = case
+        .head
+        .coverage("stale-password", "incomplete")
+        .coverage("stale-access-key", "incomplete");
+    let said = english(&case);
+    assert!(said.is_something);
+    insta::assert_snapshot!("incomplete", said.body);
+    let warning = rendered(&said.body);
+    assert_eq!((warning.items, warning.headings), (1, 1));
+}
+
+#[test]
+fn overdue_findings_block_where_they_are_to() {
+    let alice = password("alice");
+    let mut case = case(std::slice::from_ref(&alice), std::slice::from_ref(&alice));
+    (case.today, case.fail_on) = ("2026-08-05", FailOn { overdue: true, ..FailOn::NONE });
+    let said = english(&case);
+    assert_eq!(said.gate, Gate::Failed);
+    assert!(
+        said.body.contains("### This blocks the merge\n\n1 finding is overdue: see #7.\n"),
+        "{}",
+        said.body
+    );
+    case.fail_on = FailOn { any: true, ..FailOn::NONE };
+    case.today = "2026-07-05";
+    let said = english(&case);
+    assert!(said.body.contains("1 finding is to be remedied: see #7.\n"), "{}", said.body);
+}
+
+#[test]
+fn where_names_may_not_be_named_only_counts_go_out() {
+    let (alice, bob, carol) = (password("alice"), access_key("bob"), access_key("carol"));
+    for (language, memory) in Language::ALL.into_iter().flat_map(|it| [(it, true), (it, false)]) {
+        let mut case =
+            case(std::slice::from_ref(&alice), &[alice.clone(), bob.clone(), carol.clone()]);
+        case.base = Audit::on("2026-07-05", &[alice.clone().exempted(), carol.clone().exempted()]);
+        case.head = case.head.coverage("stale-password", "incomplete");
+        case.names = false;
+        case.memory = case.memory.filter(|_| memory);
+        let said = say(&case, [&Policy::default(); 2], language);
+        for name in ["alice", "bob", "carol", ACCOUNT, "WXYZ"] {
+            assert!(!said.body.contains(name), "{}", said.body);
+        }
+        assert_eq!(rendered(&said.body).html.len(), 1, "{}", said.body);
+        if memory && language == Language::English {
+            insta::assert_snapshot!("counts_alone", said.body);
+        }
+    }
+}
+
+#[test]
+fn a_comment_fits_however_much_is_to_be_said() {
+    let long = |n: usize| format!("{n:03}{}", "\u{1f600}".repeat(500));
+    let found: Vec<_> = (0..300).map(|n| password(&long(n))).collect();
+    let known = &found[..100];
+    let mut case = case(known, &found);
+    let exempted = found.iter().take(200).skip(100).map(|it| it.clone().exempted());
+    case.base = Audit::on("2026-07-05", &exempted.collect::<Vec<_>>());
+    let said = english(&case);
+    assert!(said.body.len() <= LONGEST_BODY && said.body.len() > LONGEST_BODY / 2);
+    assert!(said.body.contains("### 100 new findings block the merge"), "{}", said.body);
+    let page = rendered(&said.body);
+    assert_eq!(page.html.len(), 3, "{:?}", page.html);
+}
+
+#[test]
+fn hostile_names_are_inert() {
+    let names = ["@octocat", "a\n\n# b", "`", "<!-- -->", "</details>", "#1", "~~a~~", "[a](b)"];
+    let found: Vec<_> = names.iter().map(|name| password(name).owner(name)).collect();
+    let said = english(&case(&found[..4], &found));
+    let page = rendered(&said.body);
+    assert!(!page.text.contains('@') && !page.text.contains("#1"), "{}", page.text);
+    assert_eq!((page.headings, page.struck, page.links.len()), (1, 0, 0));
+    // The first line, and the block of what is known.
+    assert_eq!(page.html.len(), 3, "{:?}", page.html);
+}
+
+// The allowlist's policy
+
+fn overrides(days: u32, tag: Option<&str>, levels: &[(Rule, Level)]) -> Policy {
+    let overrides = PolicyOverrides {
+        stale_after_days: Some(days),
+        max_exemption_days: Some(days * 2),
+        expiry_tag: tag.map(str::to_owned),
+        levels: levels.iter().copied().collect(),
+    };
+    Policy::new(&overrides, None)
+}
+
+#[test]
+fn a_pull_request_is_judged_by_the_stricter_of_two_policies_and_what_it_loosens_is_listed() {
+    let strict = overrides(45, Some("expires-on"), &[(Rule::UnlistedUser, Level::Error)]);
+    let loose = overrides(90, None, &[(Rule::StalePassword, Level::Notice)]);
+    let (judged, loosens) = stricter(&strict, &loose);
+    assert_eq!(judged, strict);
+    let loosens: Vec<_> =
+        loosens.iter().map(|it| format!("{}: {} → {}", it.what, it.from, it.to)).collect();
+    assert_eq!(
+        loosens,
+        [
+            "stale_after_days: 45 → 90",
+            "max_exemption_days: 90 → 180",
+            "expiry_tag: expires-on → ",
+            "stale-password: error → notice",
+            "expired-user: error → off",
+            "unlisted-user: error → off",
+        ]
+    );
+    let said = say(&case(&[], &[]), [&strict, &loose], Language::English);
+    assert!(said.is_something);
+    insta::assert_snapshot!("loosens", said.body);
+}
+
+#[test]
+fn what_a_pull_request_tightens_is_heeded_and_not_listed() {
+    let strict = overrides(45, Some("expires-on"), &[(Rule::UnlistedUser, Level::Error)]);
+    let (judged, loosens) = stricter(&Policy::default(), &strict);
+    assert_eq!((judged.stale_after_days, judged.level(Rule::UnlistedUser)), (45, Level::Error));
+    assert_eq!(judged.expiry_tag.as_deref(), Some("expires-on"));
+    assert!(loosens.is_empty());
+}
+
+#[test]
+fn what_a_proposal_turns_is_compared_finding_by_finding() {
+    let (alice, bob, carol, dave) =
+        (password("alice"), password("bob"), password("carol"), password("dave"));
+    let base = observed(&Audit::on(
+        "2026-07-05",
+        &[alice.clone(), bob.clone().exempted(), carol.clone(), dave.clone().unknown()],
+    ));
+    let head = observed(&Audit::on(
+        "2026-07-05",
+        &[alice.clone().exempted(), bob.clone(), carol, dave.exempted()],
+    ));
+    let proposal = Proposal::of(&base, &head, Vec::new());
+    assert_eq!(proposal.exempts, BTreeSet::from([alice.id()]));
+    assert_eq!(proposal.uncovers, BTreeSet::from([bob.id()]));
+    assert_eq!(Proposal::of(&head, &head, Vec::new()), Proposal::default());
+}

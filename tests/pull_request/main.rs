@@ -1,0 +1,52 @@
+//! The check of a pull request, with the real binary as the action: what blocks, what is said of it,
+//! what is named where everybody can read it, and what foreign text and secrets come to. Every
+//! request of every test must keep GitHub's contract.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    clippy::needless_pass_by_value,
+    missing_docs
+)]
+#![allow(clippy::duplicate_mod, reason = "each stand-in brings along what it is made of")]
+
+mod access;
+mod allowlist;
+#[path = "../support/aws.rs"]
+mod aws;
+mod comment;
+mod discretion;
+mod gate;
+#[path = "../support/github.rs"]
+mod github;
+#[path = "../end_to_end/sandbox.rs"]
+#[allow(dead_code, reason = "every test binary has its own copy and uses a part of it")]
+mod sandbox;
+#[path = "../queue/world.rs"]
+#[allow(dead_code, reason = "every test binary has its own copy and uses a part of it")]
+mod world;
+
+use github::Pull;
+use world::{EMPTY, World};
+
+/// A private repository whose queue knows `alice`, and a pull request in it that leaves the
+/// allowlist alone.
+fn with_alice_known() -> (World, Pull) {
+    let world = World::new();
+    world.user("alice", 200);
+    assert_eq!(world.day(0, EMPTY).code, 0);
+    let pull = world.pull(EMPTY, EMPTY);
+    (world, pull)
+}
+
+/// An exemption of a user, up to a day, as an entry of an allowlist.
+fn exemption(user: &str, expires: &str) -> String {
+    format!("  - {{ user: {user}, reason: Moves to OIDC, owner: Platform, expires: {expires} }}\n")
+}
+
+/// An allowlist with these entries.
+fn allowlist_of(entries: &[String]) -> String {
+    format!("{EMPTY}exemptions:\n{}", entries.concat())
+}
