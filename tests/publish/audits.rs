@@ -164,6 +164,7 @@ impl Audit {
             errors: Vec::new(),
             gaps: Vec::new(),
             cleared: Vec::new(),
+            asked_after: Vec::new(),
         };
         Self(v1::Audit {
             schema: v1::SCHEMA.to_owned(),
