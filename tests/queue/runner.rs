@@ -141,10 +141,9 @@ fn the_debug_log_holds_every_call_when_the_run_is_asked_for_it() {
         assert!(run.log.contains(call), "{call}: {}", run.log);
     }
     assert!(calls(&run) >= 5, "{}", run.log);
-    for secret in [world.repo.token()] {
-        let masked = format!("::add-mask::{secret}");
-        assert_eq!(run.log.matches(secret).count(), run.log.matches(&masked).count());
-    }
+    let secret = world.repo.token();
+    let masked = format!("::add-mask::{secret}");
+    assert_eq!(run.log.matches(secret).count(), run.log.matches(&masked).count());
     for value in ["", "0"] {
         assert_eq!(calls(&debugging(value)), 0);
     }
