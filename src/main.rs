@@ -11,7 +11,7 @@ use tracing_subscriber::prelude::*;
 use iam_stocktake::app::{self, Streams, Style};
 use iam_stocktake::cli::{self, Parsed};
 use iam_stocktake::runner;
-use iam_stocktake::runner::log::Aside;
+use iam_stocktake::runner::log::Beside;
 
 fn main() -> ExitCode {
     #[expect(clippy::disallowed_methods, reason = "this is where the clock is read")]
@@ -43,9 +43,11 @@ fn main() -> ExitCode {
 }
 
 /// Logs this program's own events to standard error, and nobody else's: what the AWS SDK and its HTTP
-/// client trace holds signed headers, the session's token among them.
+/// client trace holds signed headers, the session's token among them. Our own events repeat words of
+/// AWS and GitHub, and a runner reads this stream too.
 fn log() {
-    let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr).with_ansi(false);
+    let lines =
+        tracing_subscriber::fmt::layer().with_writer(|| Beside(io::stderr())).with_ansi(false);
     tracing_subscriber::registry().with(lines.with_filter(own_events())).init();
 }
 
@@ -70,7 +72,7 @@ fn log_for_job() {
     });
     let lines = tracing_subscriber::fmt::layer()
         .fmt_fields(fields.delimited(" "))
-        .with_writer(|| Aside(io::stderr()))
+        .with_writer(|| Beside(io::stderr()))
         .with_ansi(false);
     tracing_subscriber::registry().with(lines.with_filter(own_events())).init();
 }

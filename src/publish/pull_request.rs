@@ -143,6 +143,8 @@ struct View {
     incomplete: IncompleteList,
     allowlist: Option<String>,
     run: Option<Plain>,
+    /// Whether names may be named.
+    names: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -225,6 +227,7 @@ impl Comment<'_> {
             incomplete: self.incomplete(most_rows),
             allowlist: self.allowlist.map(str::to_owned),
             run: self.run.clone(),
+            names: self.names,
         }
     }
 

@@ -131,14 +131,13 @@ impl<W: Write> Drop for Log<W> {
     }
 }
 
-/// A stream beside the [`Log`], for lines that are each written in one piece: whatever is in them,
-/// the runner finds no command there.
-pub struct Aside<W: Write>(pub W);
+/// A stream beside the log, which the runner reads as well: what is written in one go gives no
+/// commands. It holds nothing back, so that it can be written from anywhere.
+pub struct Beside<W: Write>(pub W);
 
-impl<W: Write> Write for Aside<W> {
+impl<W: Write> Write for Beside<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let text = inert(&String::from_utf8_lossy(bytes));
-        self.0.write_all(text.as_bytes())?;
+        self.0.write_all(inert(&String::from_utf8_lossy(bytes)).as_bytes())?;
         Ok(bytes.len())
     }
 
@@ -235,7 +234,7 @@ mod tests {
     #[test]
     fn lines_aside_give_no_commands() {
         let mut out = Vec::new();
-        Aside(&mut out).write_all("::error::x\n##[error]é\n".as_bytes()).unwrap();
+        Beside(&mut out).write_all("::error::x\n##[error]é\n".as_bytes()).unwrap();
         assert_eq!(String::from_utf8(out).unwrap(), ":\\:error::x\n##\\[error]é\n");
     }
 

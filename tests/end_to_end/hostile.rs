@@ -1,8 +1,9 @@
 //! Names, paths, reasons and owners that would like to be more than text in a Markdown report.
 
-use comrak::nodes::{AstNode, NodeValue};
+use comrak::nodes::NodeValue;
 use comrak::{Arena, Options, parse_document};
 
+use crate::gfm::exposed;
 use crate::sandbox::{markdown, report};
 
 /// Texts that mean something to GitHub, to Markdown, to HTML, to a shell or to a template engine.
@@ -63,45 +64,6 @@ fn allowlist() -> String {
     text
 }
 
-/// The text of a document that stands outside code, its links, and its raw HTML.
-#[derive(Default)]
-struct Exposed {
-    text: String,
-    links: Vec<String>,
-    html: String,
-    code: Vec<String>,
-}
-
-fn exposed<'a>(node: &'a AstNode<'a>, found: &mut Exposed) {
-    match &node.data.borrow().value {
-        NodeValue::Text(text) => {
-            found.text.push_str(text);
-            found.text.push('\n');
-        }
-        NodeValue::Code(code) => found.code.push(code.literal.clone()),
-        NodeValue::Link(link) => found.links.push(link.url.clone()),
-        NodeValue::Image(_) => panic!("a picture came out of the data"),
-        NodeValue::HtmlBlock(html) => found.html.push_str(&html.literal),
-        NodeValue::HtmlInline(html) => found.html.push_str(html),
-        _ => {}
-    }
-    for child in node.children() {
-        exposed(child, found);
-    }
-}
-
-fn read_as_github(report: &str) -> Exposed {
-    let mut options = Options::default();
-    options.extension.table = true;
-    options.extension.autolink = true;
-    options.extension.strikethrough = true;
-    options.extension.tasklist = true;
-    let arena = Arena::new();
-    let mut found = Exposed::default();
-    exposed(parse_document(&arena, report, &options), &mut found);
-    found
-}
-
 fn render(language: &str) -> String {
     let ran = markdown(&hostile_report(), Some(&allowlist()), &["--language", language]);
     assert_eq!(ran.code, 1, "{}", ran.stderr);
@@ -111,7 +73,7 @@ fn render(language: &str) -> String {
 #[test]
 fn no_foreign_text_mentions_links_or_opens_markup() {
     for language in ["en", "ja"] {
-        let found = read_as_github(&render(language));
+        let found = exposed(&render(language));
         let issue = |text: &str| {
             text.match_indices('#')
                 .any(|(at, _)| text[at + 1..].starts_with(|next: char| next.is_ascii_digit()))
@@ -139,7 +101,7 @@ fn no_foreign_text_mentions_links_or_opens_markup() {
 #[test]
 fn every_name_stands_whole_in_a_code_span_of_a_table_whose_rows_all_have_the_same_cells() {
     let report = render("en");
-    let found = read_as_github(&report);
+    let found = exposed(&report);
     for name in HOSTILE {
         let shown = iam_stocktake::report::visible(name).replace("\\|", "\\\\u{7c}");
         assert!(

@@ -9,6 +9,9 @@ mod determinism;
 mod examples;
 #[path = "../support/expect.rs"]
 mod expect;
+#[path = "../support/gfm.rs"]
+#[allow(dead_code, reason = "every test binary has its own copy and uses a part of it")]
+mod gfm;
 mod hostile;
 mod iam_policy;
 mod readme;

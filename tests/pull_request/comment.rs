@@ -83,6 +83,24 @@ fn queues_in_one_repository_have_a_comment_each() {
     assert_eq!(run.output("gate"), "not-evaluated", "that queue is not there yet");
 }
 
+#[test]
+fn a_dry_run_says_what_it_would_do_and_does_nothing() {
+    let (world, pull) = with_alice_known();
+    world.user("bob", 150);
+    let inputs = [QUICK[0], QUICK[1], ("dry-run", "true")];
+
+    let run = world.run(How {
+        event: "pull_request",
+        pull: Some(&pull),
+        inputs: &inputs,
+        ..How::default()
+    });
+
+    assert_eq!((run.code, run.acts()), (1, vec![]), "{}", run.log);
+    assert!(run.log.contains("would comment on #2"), "{}", run.log);
+    assert!(run.summary.contains("1 unused credential is new"), "{}", run.summary);
+}
+
 /// Checks with `comment-on: findings`.
 fn on_findings(world: &World, pull: &crate::Pull) -> Run {
     let inputs = [QUICK[0], QUICK[1], ("comment-on", "findings")];

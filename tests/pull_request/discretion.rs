@@ -4,7 +4,7 @@
 use serde_json::json;
 
 use crate::world::{ALLOWLIST, EMPTY, How, QUICK, Run, World};
-use crate::{allowlist_of, exemption};
+use crate::{allowlist_of, exemption, left_behind};
 
 const NAME: &str = "zaphod.beeblebrox";
 const PATH: &str = "/betelgeuse/";
@@ -22,7 +22,9 @@ fn world(visibility: &str) -> (World, Traces) {
         "password": { "changed": 600, "last_used": 300 }, "keys": [key, key],
     }}]));
     let keys = made[0]["keys"].as_array().unwrap().iter();
-    let endings = keys.map(|key| key.as_str().unwrap().chars().skip(16).collect());
+    let endings = keys.map(|key| key.as_str().unwrap().chars().skip(16).collect::<String>());
+    // One of digits alone may be a year.
+    let endings = endings.filter(|ending| ending.contains(char::is_alphabetic));
     let words = [NAME, PATH.trim_matches('/'), OWNER, ":user/"].map(str::to_owned);
     (world, Traces(words.into_iter().chain(endings).collect()))
 }
@@ -42,34 +44,6 @@ impl Traces {
         }
         found
     }
-}
-
-/// Everything that left a run in its own repository: the log, the outputs, the summary, files, and
-/// what was sent.
-fn left_behind(world: &World, run: &Run) -> Vec<(String, String)> {
-    let mut left = vec![
-        ("the log".to_owned(), run.log.clone()),
-        ("the outputs".to_owned(), format!("{:?}", run.outputs)),
-        ("the summary".to_owned(), run.summary.clone()),
-    ];
-    for request in &run.requests {
-        let sent = format!("{}?{} {}", request.path, request.query, request.body);
-        left.push((format!("a {}", request.method), sent));
-    }
-    let mut folders = vec![world.sandbox.path(".")];
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if !path.ends_with(ALLOWLIST) {
-                let text = std::fs::read(&path).unwrap();
-                let text = String::from_utf8_lossy(&text).into_owned();
-                left.push((path.display().to_string(), text));
-            }
-        }
-    }
-    left
 }
 
 /// An allowlist that names the user, and more that are wrong about it.
@@ -244,13 +218,48 @@ fn a_public_repository_may_keep_its_queue_in_a_private_one() {
     assert_eq!(elsewhere.repo.violations(), [""; 0]);
     assert!(run.output("issue-url").contains(queue), "{:?}", run.outputs);
 
-    // A pull request is compared with that queue, and says nothing more.
-    let pull = world.pull(EMPTY, EMPTY);
+    // Pull requests are compared with that queue, whatever they do.
+    let other = format!("{NAME}.2");
+    world.user(&other, 150);
+    let exempting = allowlist_of(&[NAME, &other].map(|name| exemption(name, &world.date(90))));
     let inputs = [QUICK[0], QUICK[1], inputs[2], inputs[3]];
-    let how = How { event: "pull_request", pull: Some(&pull), inputs: &inputs, ..How::default() };
-    let run = world.run(how);
-    assert_eq!((run.code, run.output("gate"), run.output("new-count")), (0, "passed", "0"));
-    assert_eq!(traces.found_in(&world, &run), [""; 0]);
+    for (branch, base, head, gate, said) in [
+        ("new", EMPTY, EMPTY, "failed", "### 1 unused credential is new: this blocks the merge"),
+        ("exempting", EMPTY, &exempting, "passed", "**This pull request exempts 4 findings:**"),
+        ("uncovering", &exempting, EMPTY, "passed", "takes the exemption from 4 findings"),
+    ] {
+        let pull = world.pull_from(branch, base, head);
+        let how = How { event: "pull_request", pull: Some(&pull), ..How::default() };
+        let run = world.run(How { inputs: &inputs, allowlist: head, ..how });
+        assert_eq!(run.output("gate"), gate, "{branch}: {}", run.log);
+        assert_eq!(traces.found_in(&world, &run), [""; 0]);
+        let body = &world.repo.comments(pull.number)[0].body;
+        assert!(body.contains(said), "{body}");
+        // No report of a public run says what to do for each user.
+        assert!(!body.contains("run's report"), "{body}");
+    }
+}
+
+#[test]
+fn in_public_an_audit_that_names_users_is_published_as_counts() {
+    let (world, traces) = world("public");
+    let named = [QUICK[0], ("owners", "all"), ("publish", "none"), ("publish-in-public", "true")];
+    assert_eq!(world.run(How { inputs: &named, ..How::default() }).code, 0);
+    let audit = world.sandbox.read("iam-stocktake-report/iam-stocktake.json");
+    std::fs::remove_dir_all(world.sandbox.path("iam-stocktake-report")).unwrap();
+    let elsewhere = World::new();
+    elsewhere.sandbox.file("audit.json", audit);
+    let file = elsewhere.sandbox.path("audit.json").to_str().unwrap().to_owned();
+    let pull = world.pull(EMPTY, EMPTY);
+    let environment = [("GITHUB_TOKEN", world.repo.token()), ("RUNNER_DEBUG", "1")];
+    for (event, pull) in [("schedule", None), ("pull_request", Some(&pull))] {
+        let command = &["publish", &file, "--verbose"];
+        let how = How { command, event, pull, environment: &environment, ..How::default() };
+        let run = world.run(how);
+        assert_eq!((run.code, run.output("stale-count")), (0, "3"), "{}", run.log);
+        assert_eq!(traces.found_in(&world, &run), [""; 0]);
+    }
+    assert_eq!(world.repo.comments(pull.number).len(), 1);
 }
 
 #[test]

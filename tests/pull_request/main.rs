@@ -14,22 +14,30 @@
 
 mod access;
 mod allowlist;
+mod annotations;
 #[path = "../support/aws.rs"]
 mod aws;
 mod comment;
 mod discretion;
 mod gate;
+#[path = "../support/gfm.rs"]
+#[allow(dead_code, reason = "every test binary has its own copy and uses a part of it")]
+mod gfm;
 #[path = "../support/github.rs"]
 mod github;
+mod hostile;
 #[path = "../end_to_end/sandbox.rs"]
 #[allow(dead_code, reason = "every test binary has its own copy and uses a part of it")]
 mod sandbox;
+mod secrets;
+#[path = "../support/workflow_commands.rs"]
+mod workflow_commands;
 #[path = "../queue/world.rs"]
 #[allow(dead_code, reason = "every test binary has its own copy and uses a part of it")]
 mod world;
 
 use github::Pull;
-use world::{EMPTY, World};
+use world::{ALLOWLIST, EMPTY, Run, World};
 
 /// A private repository whose queue knows `alice`, and a pull request in it that leaves the
 /// allowlist alone.
@@ -49,4 +57,32 @@ fn exemption(user: &str, expires: &str) -> String {
 /// An allowlist with these entries.
 fn allowlist_of(entries: &[String]) -> String {
     format!("{EMPTY}exemptions:\n{}", entries.concat())
+}
+
+/// Everything that left a run in its own repository: the log, the outputs, the summary, files, and
+/// what was sent.
+fn left_behind(world: &World, run: &Run) -> Vec<(String, String)> {
+    let mut left = vec![
+        ("the log".to_owned(), run.log.clone()),
+        ("the outputs".to_owned(), format!("{:?}", run.outputs)),
+        ("the summary".to_owned(), run.summary.clone()),
+    ];
+    for request in &run.requests {
+        let sent = format!("{}?{} {}", request.path, request.query, request.body);
+        left.push((format!("a {}", request.method), sent));
+    }
+    let mut folders = vec![world.sandbox.path(".")];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if !path.ends_with(ALLOWLIST) {
+                let text = std::fs::read(&path).unwrap();
+                let text = String::from_utf8_lossy(&text).into_owned();
+                left.push((path.display().to_string(), text));
+            }
+        }
+    }
+    left
 }

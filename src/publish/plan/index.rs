@@ -21,7 +21,8 @@ pub const MOST_INLINE: usize = 20_000;
 pub const PART: usize = 55_000;
 /// The title of an index, unless another is given.
 const TITLE: &str = "IAM credentials to remedy";
-/// After how many days the line "last checked" is written anew, though nothing else has changed.
+/// After how many days the line "last checked" is written anew, though nothing else has changed: a
+/// weekly schedule is to show that it lives.
 const CHECKED_DAYS: i64 = 7;
 
 /// The index as it is to be. Its body is complete only once the numbers of the issues and comments
@@ -120,7 +121,7 @@ impl IndexDraft {
     fn differs(&self, previous: Option<&Memory>) -> Result<bool, TemplateError> {
         let (Some(previous), Some(existing)) = (previous, &self.existing) else { return Ok(true) };
         let age = (self.wanted.today - previous.checked).num_days();
-        if age > CHECKED_DAYS || !previous.says_the_same(&self.memory) {
+        if age >= CHECKED_DAYS || !previous.says_the_same(&self.memory) {
             return Ok(true);
         }
         // The same body, with the memory as it is.
