@@ -227,7 +227,11 @@ impl World {
         for day in -800..100 {
             text = text.replace(&self.date(day), &format!("(day {day})"));
         }
-        masked(&masked(&text, "<!-- f:", 16), "…`", 4)
+        // Each hangs on the account: a finding's id, a user's key, the ending of an id.
+        for (beginning, characters) in [("<!-- f:", 16), (" user=", 16), ("…`", 4)] {
+            text = masked(&text, beginning, characters);
+        }
+        text
     }
 
     /// The issues that are a queue's or a user's.
