@@ -36,8 +36,7 @@ fn an_exemption_that_is_taken_uncovers_and_does_not_block() {
         assert_eq!(run.output("stale-count"), "1", "{event}");
     }
     let body = &world.repo.comments(pull.number)[0].body;
-    let said =
-        "**This pull request takes the exemption from 1 finding,** which will enter the queue:";
+    let said = "**This pull request takes the exemption from 1 finding.** That does not block";
     assert!(body.contains(said) && body.contains("`bob`: access key"), "{body}");
 }
 
@@ -51,7 +50,7 @@ fn with_bob_blocked_by(base: &str, head: &str) -> String {
     let run = world.check(&pull, head, 0);
     assert_eq!((run.code, run.output("gate")), (1, "failed"), "{head}{}", run.log);
     let body = world.repo.comments(pull.number)[0].body.clone();
-    assert!(body.contains("1 unused credential is new") && body.contains("`bob`"), "{body}");
+    assert!(body.contains("1 new finding blocks the merge") && body.contains("`bob`"), "{body}");
     assert!(body.contains("**This pull request loosens the policy.**"), "{body}");
     body
 }

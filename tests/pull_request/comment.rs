@@ -24,8 +24,8 @@ fn a_comment_that_cannot_be_written_is_a_warning_and_stands_in_the_summary() {
         assert!(run.log.contains("`pull-requests: write`"), "{}", run.log);
         assert!(run.summary.contains("This could not be written as a comment."));
     }
-    assert!(known.summary.contains("### No new unused credentials"), "{}", known.summary);
-    assert!(new.summary.contains("1 unused credential is new: this blocks"), "{}", new.summary);
+    assert!(known.summary.contains("### No new findings"), "{}", known.summary);
+    assert!(new.summary.contains("1 new finding blocks the merge"), "{}", new.summary);
 }
 
 #[test]
@@ -45,7 +45,7 @@ fn a_comment_is_updated_in_place_and_left_alone_when_nothing_has_changed() {
     assert_eq!(passed.acts(), [format!("PATCH issues/comments/{}", comment.id)]);
     let comments = world.repo.comments(2);
     assert_eq!((comments.len(), comments[0].id), (1, comment.id));
-    assert!(comments[0].body.contains("### No new unused credentials"), "{}", comments[0].body);
+    assert!(comments[0].body.contains("### No new findings"), "{}", comments[0].body);
     assert_eq!(world.check(&pull, EMPTY, 1).acts(), [""; 0]);
     let urls = [&blocked, &again, &passed].map(|run| run.output("comment-url"));
     assert!(urls.iter().all(|url| url.ends_with(&format!("-{}", comment.id))), "{urls:?}");
@@ -98,7 +98,7 @@ fn a_dry_run_says_what_it_would_do_and_does_nothing() {
 
     assert_eq!((run.code, run.acts()), (1, vec![]), "{}", run.log);
     assert!(run.log.contains("would comment on #2"), "{}", run.log);
-    assert!(run.summary.contains("1 unused credential is new"), "{}", run.summary);
+    assert!(run.summary.contains("1 new finding blocks the merge"), "{}", run.summary);
 }
 
 /// Checks with `comment-on: findings`.
@@ -113,7 +113,7 @@ fn with_comment_on_findings_a_comment_is_made_for_news_alone() {
     let (world, pull) = with_alice_known();
     let quiet = on_findings(&world, &pull);
     assert_eq!((quiet.acts(), quiet.output("comment-url")), (vec![], ""), "{}", quiet.log);
-    assert!(quiet.summary.contains("### No new unused credentials"), "{}", quiet.summary);
+    assert!(quiet.summary.contains("### No new findings"), "{}", quiet.summary);
 
     world.user("bob", 150);
     assert_eq!(on_findings(&world, &pull).acts(), ["POST issues/2/comments"]);
