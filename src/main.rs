@@ -3,7 +3,9 @@
 use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 
+use tracing_subscriber::field::MakeExt as _;
 use tracing_subscriber::filter::Targets;
+use tracing_subscriber::fmt::format::debug_fn;
 use tracing_subscriber::prelude::*;
 
 use iam_stocktake::app::{self, Streams, Style};
@@ -32,6 +34,8 @@ fn main() -> ExitCode {
         Parsed::Command(command) => {
             if command.is_verbose() {
                 log();
+            } else if runner::is_debugging() {
+                log_for_job();
             }
             app::run(&command, &mut streams)
         }
@@ -45,10 +49,39 @@ fn main() -> ExitCode {
 /// client trace holds signed headers, the session's token among them. Our own events repeat words of
 /// AWS and GitHub, and a runner reads this stream too.
 fn log() {
-    let own = Targets::new().with_target("iam_stocktake", tracing::Level::DEBUG);
     let lines =
         tracing_subscriber::fmt::layer().with_writer(|| Beside(io::stderr())).with_ansi(false);
-    tracing_subscriber::registry().with(lines.with_filter(own)).init();
+    tracing_subscriber::registry().with(lines.with_filter(own_events())).init();
+}
+
+/// The debug log of a job, which everybody may read: what was called and what came of it, in words of
+/// ours alone. What others say repeats names.
+fn log_for_job() {
+    const OURS: [&str; 9] = [
+        "message",
+        "action",
+        "attempt",
+        "milliseconds",
+        "cause",
+        "method",
+        "route",
+        "status",
+        "kind",
+    ];
+    let fields = debug_fn(|writer, field, value| match field.name() {
+        "message" => write!(writer, "{value:?}"),
+        name if OURS.contains(&name) => write!(writer, "{name}={value:?}"),
+        _ => Ok(()),
+    });
+    let lines = tracing_subscriber::fmt::layer()
+        .fmt_fields(fields.delimited(" "))
+        .with_writer(|| Beside(io::stderr()))
+        .with_ansi(false);
+    tracing_subscriber::registry().with(lines.with_filter(own_events())).init();
+}
+
+fn own_events() -> Targets {
+    Targets::new().with_target("iam_stocktake", tracing::Level::DEBUG)
 }
 
 /// Colours where a terminal shows them, unless `NO_COLOR` is set; `CLICOLOR_FORCE` wants them

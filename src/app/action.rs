@@ -45,7 +45,7 @@ fn run(
         let (audits, now) = (&settings.audits, settings.now);
         return publish::run(audits, &settings.publish, now, job, left, streams);
     }
-    let scene = Scene::of(&settings.publish, job, streams)?;
+    let mut scene = Scene::of(&settings.publish, job, streams)?;
     let today = settings.now.date_naive();
     let template = audit::read_template(settings.template.as_deref(), streams);
     let told = if scene.names { Told::Lines } else { Told::Places };
@@ -77,6 +77,9 @@ fn run(
         }
         Err(unobserved) => return Err(unobserved.tell(streams)),
     };
+    if let Some(tracker) = &mut scene.tracker {
+        tracker.begin_anew();
+    }
     let action = Action { settings, job, scene: &scene, template };
     action.conclude(&judged, &accounts, left, streams)
 }

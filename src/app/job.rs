@@ -70,15 +70,16 @@ pub(super) fn run(
 /// Writes the summary and the outputs.
 fn write(left: &mut Left, exit: Exit, streams: &mut Streams<'_>) -> Exit {
     let mut written = Exit::Done;
-    let mut tell = |error: &FileError, streams: &mut Streams<'_>| {
+    let tell = |error: &FileError, streams: &mut Streams<'_>| {
         streams.error(&visible(&error.to_string()));
-        written = Exit::WriteFailed;
+        Exit::WriteFailed
     };
     if let Some(summary) = Summary::from_environment()
         && let Err(error) = summary.append(&left.summary)
     {
-        tell(&error, streams);
+        written = tell(&error, streams);
     }
+    let exit = exit.max(written);
     if !left.outputs.iter().any(|(name, _)| *name == "result") {
         let result = if exit == Exit::Incomplete { "incomplete" } else { "error" };
         left.outputs.push(("result", result.to_owned()));
@@ -96,7 +97,7 @@ fn write(left: &mut Left, exit: Exit, streams: &mut Streams<'_>) -> Exit {
     if let Some(file) = Outputs::from_environment()
         && let Err(error) = file.append(&outputs)
     {
-        tell(&error, streams);
+        written = tell(&error, streams);
     }
     written
 }

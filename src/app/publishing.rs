@@ -113,7 +113,7 @@ impl Publishing<'_> {
             remedy_within_days: settings.remedy_within_days,
             today: self.now.date_naive(),
             run: self.scene.run.clone(),
-            observed_now: self.observation.observed_completely(),
+            observed_now: self.observation.observed_as_asked(),
         };
         let (Some(tracker), Some(repository)) = (&self.scene.tracker, &self.scene.queue_repository)
         else {

@@ -18,7 +18,8 @@ use crate::publish::read::{self, Search, is_trusted};
 use crate::report::{TemplateError, visible};
 use crate::settings::CommentOn;
 
-/// How long everything that is asked of GitHub may take together.
+/// How long everything that is asked of GitHub before the audit may take together, and what is
+/// published behind it.
 const TIMEOUT: Duration = Duration::from_secs(600);
 /// How often a plan is made anew because somebody changed what it was made for.
 const PLANS: usize = 5;
@@ -131,6 +132,12 @@ impl Tracker {
             GitHub::new(api_url, token.clone(), TIMEOUT)?
         };
         Ok(Self { runtime, github })
+    }
+
+    /// Begins the time anew that calls may take. An audit comes between what is asked before it and
+    /// what is published, and takes as long as it takes.
+    pub(super) fn begin_anew(&mut self) {
+        self.github.begin_anew(TIMEOUT);
     }
 
     /// What a repository says of itself.

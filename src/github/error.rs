@@ -111,7 +111,7 @@ impl Error {
                 "something else than GitHub's API seems to answer: look at GITHUB_API_URL (GitHub \
                  Enterprise Server: https://HOST/api/v3) and at HTTPS_PROXY"
             }
-            Kind::OutOfTime => "give it more time (`timeout`), or run again when GitHub is quicker",
+            Kind::OutOfTime => "run again when GitHub is quicker",
         };
         hint.to_owned()
     }

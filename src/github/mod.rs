@@ -98,6 +98,11 @@ impl GitHub {
         Ok(Self { octocrab, api, authorization, token, pace, login })
     }
 
+    /// Begins the time anew: from now on everything together may take `timeout`.
+    pub fn begin_anew(&mut self, timeout: Duration) {
+        self.pace = Pace::new(timeout);
+    }
+
     /// The login behind the token: the author of what is made with it.
     ///
     /// A workflow's own token may not ask, and speaks for `github-actions[bot]`.

@@ -94,7 +94,9 @@ impl Pace {
                 Err(_) => Failure::slow(action, started.elapsed()),
             };
             let Failure { cause, code, message, .. } = &failure;
-            tracing::debug!(action, attempt, cause = cause.id(), code, message, "failed");
+            // AWS repeats names in its words, so that they have a name of their own to be left out by.
+            let said = message;
+            tracing::debug!(action, attempt, cause = cause.id(), code, said, "failed");
             let pause = pause_after(attempt);
             if !failure.may_pass(attempt) || Instant::now() + pause >= self.deadline {
                 return Err(failure);

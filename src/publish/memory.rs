@@ -106,6 +106,12 @@ impl Entry {
         matches!(self.state, State::Open { acknowledged: false, .. })
     }
 
+    /// Whether the policy asks for it no longer, and nobody knows what has become of it.
+    #[must_use]
+    pub const fn is_not_counted(&self) -> bool {
+        matches!(self.state, State::NotCounted { .. })
+    }
+
     /// The last day on which it is not overdue.
     #[must_use]
     pub fn due(&self, remedy_within_days: u32) -> Option<NaiveDate> {

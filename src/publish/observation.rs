@@ -133,12 +133,14 @@ impl Observation {
         Ok(())
     }
 
-    /// The rules whose evidence was whole, in which accounts.
+    /// The rules of which all evidence was had that was asked for, in which accounts. What is left
+    /// out by choice, as the SSH keys of healthy users, is not missing.
     #[must_use]
-    pub fn observed_completely(&self) -> BTreeSet<(AccountId, Rule)> {
+    pub fn observed_as_asked(&self) -> BTreeSet<(AccountId, Rule)> {
         let of_account = |(account, audited): (&AccountId, &Audited)| {
-            let whole = audited.coverage.iter().filter(|(_, coverage)| coverage.is_whole());
-            whole.map(|(rule, _)| (*account, *rule)).collect::<Vec<_>>()
+            let had =
+                audited.coverage.iter().filter(|(_, coverage)| **coverage != Coverage::Incomplete);
+            had.map(|(rule, _)| (*account, *rule)).collect::<Vec<_>>()
         };
         self.accounts.iter().flat_map(of_account).collect()
     }

@@ -233,6 +233,13 @@ mod tests {
     }
 
     #[test]
+    fn lines_aside_give_no_commands() {
+        let mut out = Vec::new();
+        Beside(&mut out).write_all("::error::x\n##[error]é\n".as_bytes()).unwrap();
+        assert_eq!(String::from_utf8(out).unwrap(), ":\\:error::x\n##\\[error]é\n");
+    }
+
+    #[test]
     fn no_two_logs_share_a_token() {
         let tokens = [Log::start(Vec::new()).unwrap(), Log::start(Vec::new()).unwrap()];
         assert_eq!(tokens[0].token.len(), 32);

@@ -22,6 +22,14 @@ pub fn is_present() -> bool {
     is_set_by_the_runner(&variable)
 }
 
+/// Whether the run was asked for its debug log.
+///
+/// Source: "Enabling debug logging", GitHub documentation.
+#[must_use]
+pub fn is_debugging() -> bool {
+    is_present() && variable("RUNNER_DEBUG").is_some_and(|value| value == "1")
+}
+
 fn is_set_by_the_runner(variable: &dyn Fn(&str) -> Option<String>) -> bool {
     variable("GITHUB_ACTIONS").is_some_and(|value| value == "true")
 }

@@ -7,7 +7,7 @@ use iam_stocktake::github::{Error, IssueChange, Kind, NewLabel};
 use serde_json::{Value, json};
 
 use super::server::{Reply, Server, html, json as answer};
-use super::{at, infra, issue, within};
+use super::{at, infra, issue, within, within_mut};
 
 const NOW: &str = "Tue, 24 Nov 2026 12:00:00 GMT";
 /// The seconds of the epoch at `NOW`.
@@ -223,6 +223,18 @@ fn nothing_is_asked_for_when_time_is_up() {
     let error = within(Duration::ZERO, &server.url(), ask).unwrap_err();
     assert_eq!(error.kind, Kind::OutOfTime, "{error}");
     assert_eq!(server.lines(), [""; 0]);
+}
+
+#[test]
+fn time_begins_anew_where_something_else_has_taken_it() {
+    let server = Server::replying([fine()]);
+    within_mut(Duration::from_secs(1), &server.url(), async |github| {
+        // Until time is up, whatever takes it.
+        while infra(github).issue(7).await.is_ok() {}
+        assert!(infra(github).issue(7).await.is_err());
+        github.begin_anew(Duration::from_secs(60));
+        assert_eq!(infra(github).issue(7).await.unwrap().number, 7);
+    });
 }
 
 #[test]

@@ -64,11 +64,16 @@ impl Write for Log {
 
 /// Does something with the API at an address, which all together may take so long.
 fn within<T>(timeout: Duration, url: &str, act: impl AsyncFnOnce(&GitHub) -> T) -> T {
+    within_mut(timeout, url, async |github| act(github).await)
+}
+
+/// The same, where the time is to begin anew.
+fn within_mut<T>(timeout: Duration, url: &str, act: impl AsyncFnOnce(&mut GitHub) -> T) -> T {
     LazyLock::force(&LOG);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let github = GitHub::new(url, TOKEN.into(), timeout).unwrap();
-        act(&github).await
+        let mut github = GitHub::new(url, TOKEN.into(), timeout).unwrap();
+        act(&mut github).await
     })
 }
 

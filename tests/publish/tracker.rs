@@ -262,7 +262,7 @@ impl Desk {
         let memory = board.memory().unwrap();
         let closures = board.closures(memory.as_ref(), self.wanted.per_user);
         self.wanted.today = on(day).date_naive();
-        self.wanted.observed_now = observation.observed_completely();
+        self.wanted.observed_now = observation.observed_as_asked();
         let Wanted { today, remedy_within_days, .. } = self.wanted;
         let memory = memory.as_ref();
         let ledger = ledger::advance(memory, &observation, &closures, today, remedy_within_days)?;

@@ -226,7 +226,9 @@ fn what_the_policy_asks_for_no_longer_is_not_called_remedied() {
     let world = kept();
     let off = "version: 1\npolicy: { rules: { stale-access-key: off } }\n";
     assert_eq!(world.day(1, off).code, 0);
-    let body = world.index().body;
+    let index = world.index();
+    assert_eq!(index.state, "open", "looking away is no remedy");
+    let body = index.body;
     assert_eq!(rendered(&body).struck, [""; 0], "{body}");
     assert_eq!(body.matches("No longer counted").count(), 2, "{body}");
 }

@@ -11,10 +11,13 @@
 )]
 #![allow(clippy::duplicate_mod, reason = "each stand-in brings along what it is made of")]
 
+mod audits;
 #[path = "../support/aws.rs"]
 mod aws;
 #[path = "../support/network.rs"]
 mod company;
+mod dry_run;
+mod faults;
 #[path = "../support/github.rs"]
 mod github;
 mod keeps;
@@ -23,9 +26,11 @@ mod many;
 mod network;
 mod page;
 mod people;
+mod runner;
 #[path = "../end_to_end/sandbox.rs"]
 #[allow(dead_code, reason = "every test binary has its own copy and uses a part of it")]
 mod sandbox;
+mod settings;
 mod ssh_keys;
 mod twins;
 #[allow(dead_code, reason = "every test binary has its own copy and uses a part of it")]

@@ -46,7 +46,11 @@ fn a_run_to_which_the_queue_is_shown_only_at_the_second_list_goes_on_in_it() {
     world.user("alice", 200);
     world.day(0, EMPTY);
     world.user("bob", 150);
-    world.repo.faults(json!([{ "hide": [1], "path": "/issues$", "max": 2 }]));
+    // It is shown once a run has made its plan: so many lists are read until then.
+    world.repo.faults(json!([{ "hide": [1], "path": "/issues$" }]));
+    assert!(world.day_with(1, &[("dry-run", "true")]).log.contains("would create issue"));
+    let lists = world.repo.log().iter().filter(|it| it.path.ends_with("/issues")).count();
+    world.repo.faults(json!([{ "hide": [1], "path": "/issues$", "max": lists }]));
     let run = world.day(1, EMPTY);
     let acts = [
         "POST issues",

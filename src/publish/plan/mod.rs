@@ -48,7 +48,7 @@ pub struct Wanted {
     pub today: NaiveDate,
     /// The page of the run that tells more.
     pub run: Option<Plain>,
-    /// What this run has observed completely.
+    /// What this run has observed as completely as it was asked to.
     pub observed_now: BTreeSet<(AccountId, Rule)>,
 }
 

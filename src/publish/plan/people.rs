@@ -128,9 +128,10 @@ impl User<'_> {
         news: &BTreeSet<Fingerprint>,
     ) -> Result<Option<Change>, TemplateError> {
         let stands = self.entries.iter().any(|(_, entry)| entry.open_since().is_some());
+        let all_done = !self.entries.iter().any(|(_, entry)| entry.is_not_counted());
         let turn = match (shown.is_open, stands, self.calls_for_action()) {
             (false, _, true) => Some(Turn::Reopen),
-            (true, false, _) => Some(Turn::Complete),
+            (true, false, _) if all_done => Some(Turn::Complete),
             (true, true, false) => Some(Turn::SetAside),
             _ => None,
         };
