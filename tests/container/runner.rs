@@ -1,7 +1,7 @@
 //! GitHub's runner as a container sees it: the arguments of `docker run`, the mounts, whose files
 //! they are, and the environment.
 //!
-//! Source: `ContainerActionHandler` and `DockerCommandManager` of the runner, version 2.335.
+//! Source: `ContainerActionHandler` and `DockerCommandManager` of the runner, version 2.336.0.
 
 use std::collections::BTreeMap;
 use std::fs;
