@@ -84,6 +84,7 @@ fn line(event: Event) -> Option<String> {
     let account = event.account;
     match event.step {
         Step::Begun => Some(format!("{account}: fetching the credential report")),
+        Step::Swept(1) => Some(format!("{account}: the report lists 1 user")),
         Step::Swept(users) => Some(format!("{account}: the report lists {users} users")),
         Step::Looking(0) | Step::Looked | Step::Done(0) => None,
         Step::Looking(users) => Some(format!("{account}: looking at {users} of them live")),
