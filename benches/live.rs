@@ -1,7 +1,8 @@
 //! Live audits against the AWS stand-in: what the sweep adds to its two calls, how soon a report is
 //! seen, how many candidates a second gets through, and what accounts side by side gain.
 //!
-//! `cargo bench --bench live` prints medians of interleaved rounds. The stand-in is a Python process
+//! `cargo bench --bench live` prints medians of interleaved rounds; behind `--`, `sweeps`, `waits`,
+//! `looks` and `accounts` name parts of it. The stand-in is a Python process
 //! on the same machine: without latency it is what the second look waits for.
 #![allow(
     clippy::unwrap_used,
@@ -38,10 +39,19 @@ fn main() {
         sweep_in_process();
     } else if arguments.iter().any(|it| it == "--bench") {
         let stand_in = StandIn::start();
-        sweeps(&stand_in);
-        reports_not_ready(&stand_in);
-        second_looks(&stand_in);
-        accounts_side_by_side(&stand_in);
+        let parts: [(&str, fn(&StandIn)); 4] = [
+            ("sweeps", sweeps),
+            ("waits", reports_not_ready),
+            ("looks", second_looks),
+            ("accounts", accounts_side_by_side),
+        ];
+        let is_named = |name: &str| arguments.iter().any(|it| it == name);
+        let all = !parts.iter().any(|(name, _)| is_named(name));
+        for (name, measure) in parts {
+            if all || is_named(name) {
+                measure(&stand_in);
+            }
+        }
     }
     // `cargo test --all-targets` runs benches without that flag, and wants no measurement.
 }

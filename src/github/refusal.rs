@@ -126,7 +126,7 @@ impl Failure {
 
     /// Time was up before the call was made.
     pub(super) fn out_of_time() -> Self {
-        Self::new(Kind::OutOfTime, Outlook::Hopeless, "time was up (`timeout`)")
+        Self::new(Kind::OutOfTime, Outlook::Hopeless, "time was up")
     }
 
     /// There was no answer in the time of one attempt.

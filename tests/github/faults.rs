@@ -186,7 +186,7 @@ fn trouble_that_lasts_is_named_when_time_is_up() {
         (html(502), Kind::Unavailable, "HTTP status 502 Bad Gateway", "www.githubstatus.com"),
         (html(200), Kind::Unexpected, "no JSON", "GITHUB_API_URL"),
         (Reply::Closed, Kind::Unreachable, "closed", "HTTPS_PROXY, NO_PROXY, SSL_CERT_FILE"),
-        (Reply::Silence, Kind::OutOfTime, "no answer within", "`timeout`"),
+        (Reply::Silence, Kind::OutOfTime, "no answer within", "when GitHub is quicker"),
     ];
     // Side by side, as each takes its whole time.
     std::thread::scope(|threads| {
