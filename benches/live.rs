@@ -39,18 +39,20 @@ fn main() {
         sweep_in_process();
     } else if arguments.iter().any(|it| it == "--bench") {
         let stand_in = StandIn::start();
-        let parts: [(&str, fn(&StandIn)); 4] = [
-            ("sweeps", sweeps),
-            ("waits", reports_not_ready),
-            ("looks", second_looks),
-            ("accounts", accounts_side_by_side),
-        ];
         let is_named = |name: &str| arguments.iter().any(|it| it == name);
-        let all = !parts.iter().any(|(name, _)| is_named(name));
-        for (name, measure) in parts {
-            if all || is_named(name) {
-                measure(&stand_in);
-            }
+        let all = !["sweeps", "waits", "looks", "accounts"].into_iter().any(is_named);
+        let measured = |name| all || is_named(name);
+        if measured("sweeps") {
+            sweeps(&stand_in);
+        }
+        if measured("waits") {
+            reports_not_ready(&stand_in);
+        }
+        if measured("looks") {
+            second_looks(&stand_in);
+        }
+        if measured("accounts") {
+            accounts_side_by_side(&stand_in);
         }
     }
     // `cargo test --all-targets` runs benches without that flag, and wants no measurement.
