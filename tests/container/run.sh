@@ -23,8 +23,10 @@ engine() {
   install docker docker.io
   # Where services are started when they are installed, this one runs by now.
   if docker info >/dev/null 2>&1; then return; fi
-  as_root sh -c 'nohup dockerd >"$1" 2>&1 </dev/null & echo $! >"$2"' sh \
-    "$PWD/target/dockerd.log" "$PWD/target/dockerd.pid"
+  # In a folder of its own: what an engine that was killed has left where it ran keeps another from
+  # starting there.
+  as_root sh -c 'nohup dockerd --pidfile "$3/docker.pid" --exec-root "$3" >"$1" 2>&1 </dev/null &
+    echo $! >"$2"' sh "$PWD/target/dockerd.log" "$PWD/target/dockerd.pid" "$(mktemp -d)"
   trap 'as_root kill "$(cat target/dockerd.pid)" 2>/dev/null || true' EXIT
   for _ in $(seq 240); do
     if docker info >/dev/null 2>&1; then return; fi
