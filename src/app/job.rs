@@ -104,6 +104,10 @@ fn write(left: &mut Left, exit: Exit, streams: &mut Streams<'_>) -> Exit {
 
 /// Tells why the arguments or the inputs were refused, in a job so that it is seen.
 pub(super) fn refuse(text: &str, streams: &mut Streams<'_>) -> Exit {
+    if Job::from_environment().is_err() {
+        // What is wrong with the job is told below, and hides nothing.
+        streams.tell(text);
+    }
     run(None, streams, |job, left, streams| {
         streams.tell(text);
         if job.is_some() {
