@@ -26,7 +26,7 @@ Exit codes:
   0  done, the gate holds
   1  the gate fails: there are open findings (--fail-on)
   2  usage, settings or the allowlist are wrong
-  3  incomplete: evidence could not be had or read
+  3  incomplete: evidence, or the queue's memory, could not be had or read
   4  a result could not be written
 When several hold, the highest wins.";
 

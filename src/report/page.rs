@@ -1,6 +1,6 @@
 //! Pages of Markdown other than the report: what the queue and pull requests show.
 
-use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
+use chrono::NaiveDate;
 use minijinja::Value;
 use serde::Serialize;
 
@@ -70,18 +70,6 @@ impl Plain {
     #[must_use]
     pub fn day(day: NaiveDate) -> Self {
         Self(harmless(day))
-    }
-
-    /// A moment, to the minute.
-    #[must_use]
-    pub fn moment(moment: DateTime<Utc>) -> Self {
-        Self(harmless(moment.format("%Y-%m-%d %H:%M UTC")))
-    }
-
-    /// A moment, to the second, as RFC 3339 has it.
-    #[must_use]
-    pub fn instant(moment: DateTime<Utc>) -> Self {
-        Self(harmless(moment.to_rfc3339_opts(SecondsFormat::Secs, true)))
     }
 
     /// An account.
