@@ -9,6 +9,7 @@
 pub mod allowlist;
 pub mod app;
 pub mod cli;
+pub mod clock;
 pub mod github;
 pub mod identity;
 pub mod inventory;

@@ -1,5 +1,7 @@
 //! The rules, their levels, and the thresholds that a run judges by.
 
+pub mod remediation;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;

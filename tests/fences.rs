@@ -39,7 +39,7 @@ impl<'a> Place<'a> {
 
     /// Whether it computes alone: no clock, no environment, no file, no network.
     fn is_pure(&self) -> bool {
-        self.is_in(&["inventory", "identity", "policy", "permissions", "judge", "report"])
+        self.is_in(&["inventory", "identity", "clock", "policy", "permissions", "judge", "report"])
             || (self.is_in(&["publish"]) && !matches!(self.module.get(1), Some(&"read" | &"apply")))
             || (self.is_in(&["remediate"]) && self.module.get(1) == Some(&"plan"))
     }

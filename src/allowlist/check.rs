@@ -34,7 +34,7 @@ pub(super) fn check(
     checker.max_days = policy.max_exemption_days.unwrap_or(DEFAULT_MAX_EXEMPTION_DAYS);
     let exemptions =
         raw.exemptions.into_iter().filter_map(|exemption| checker.exemption(exemption)).collect();
-    Allowlist { policy, exemptions }
+    Allowlist { policy, exemptions, remediation: None }
 }
 
 struct Checker<'a> {

@@ -26,6 +26,7 @@ pub use pattern::{Pattern, is_user_name_char};
 pub use suggestion::{Excused, Suggestion};
 
 use crate::inventory::AccountId;
+use crate::policy::remediation::RemediationPolicy;
 use crate::policy::{PolicyOverrides, Rule};
 
 /// Where the allowlist is looked for unless told otherwise.
@@ -41,6 +42,8 @@ pub struct Allowlist {
     pub policy: PolicyOverrides,
     /// The exemptions, in the file's order.
     pub exemptions: Vec<Exemption>,
+    /// What the file says about the remedy; `None` where it says nothing.
+    pub remediation: Option<RemediationPolicy>,
 }
 
 /// Who may keep which credential, why, and until when.

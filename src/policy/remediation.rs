@@ -1,0 +1,168 @@
+//! How far, and how fast, stale credentials are remedied: `remediation` in the allowlist file.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::inventory::CredentialKind;
+
+/// Days from the notice to the deactivation.
+pub const DEFAULT_DEACTIVATE_AFTER_DAYS: u32 = 14;
+/// Changes in one run beyond which nothing at all is done.
+pub const DEFAULT_MAX_CHANGES: u32 = 5;
+/// The share of an account's users, in percent, beyond which nothing at all is done.
+pub const DEFAULT_MAX_SHARE: u32 = 10;
+/// Days without a run after which the clocks start anew.
+pub const DEFAULT_MAX_GAP_DAYS: u32 = 14;
+/// The most changes that can be meant for one run.
+pub const MOST_CHANGES: u32 = 1_000;
+
+/// What the allowlist file says about the remedy. The stages follow each other: a notice, the
+/// deactivation, the deletion.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RemediationPolicy {
+    /// Days from the notice to the deactivation.
+    pub deactivate_after_days: u32,
+    /// Days from the deactivation to the deletion; `None` for never.
+    pub delete_after_days: Option<u32>,
+    /// Whether passwords are deleted when keys are deactivated. Nothing brings one back.
+    pub delete_passwords: bool,
+    /// Whether users are deleted of whom nothing is in use.
+    pub delete_users: bool,
+    /// How much may be changed in a run. Beyond that nothing at all is done.
+    pub max_changes: u32,
+    /// How many of an account's users may be touched in a run, in percent. Beyond that nothing at
+    /// all is done.
+    pub max_share: u32,
+    /// Days without a run after which the clocks start anew: nobody was reminded meanwhile.
+    pub max_gap_days: u32,
+    /// Whose users are remedied, by the tag that names an owner, besides those of nobody; `*` for
+    /// everybody's.
+    pub owners: Vec<String>,
+    /// Under which paths users are remedied.
+    pub paths: Vec<UserPath>,
+}
+
+impl Default for RemediationPolicy {
+    fn default() -> Self {
+        Self {
+            deactivate_after_days: DEFAULT_DEACTIVATE_AFTER_DAYS,
+            delete_after_days: None,
+            delete_passwords: false,
+            delete_users: false,
+            max_changes: DEFAULT_MAX_CHANGES,
+            max_share: DEFAULT_MAX_SHARE,
+            max_gap_days: DEFAULT_MAX_GAP_DAYS,
+            owners: Vec::new(),
+            paths: vec![UserPath::default()],
+        }
+    }
+}
+
+impl RemediationPolicy {
+    /// The furthest stage that the policy asks for.
+    #[must_use]
+    pub const fn furthest(&self) -> Stage {
+        if self.delete_after_days.is_some() { Stage::Delete } else { Stage::Deactivate }
+    }
+
+    /// Whether users of this owner are remedied; `None` is nobody.
+    #[must_use]
+    pub fn takes_owner(&self, owner: Option<&str>) -> bool {
+        owner.is_none_or(|owner| self.owners.iter().any(|known| known == "*" || known == owner))
+    }
+
+    /// Whether users under this path are remedied.
+    #[must_use]
+    pub fn takes_path(&self, path: &str) -> bool {
+        self.paths.iter().any(|known| known.covers(path))
+    }
+}
+
+/// A stage of the remedy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Stage {
+    /// The user bears a notice: a tag.
+    Notify,
+    /// Keys and other credentials are inactive, which can be undone.
+    Deactivate,
+    /// They are gone.
+    Delete,
+}
+
+impl Stage {
+    /// All stages, in their order.
+    pub const ALL: [Self; 3] = [Self::Notify, Self::Deactivate, Self::Delete];
+
+    /// The stage's name.
+    #[must_use]
+    pub const fn id(self) -> &'static str {
+        match self {
+            Self::Notify => "notify",
+            Self::Deactivate => "deactivate",
+            Self::Delete => "delete",
+        }
+    }
+}
+
+impl fmt::Display for Stage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.id())
+    }
+}
+
+impl FromStr for Stage {
+    type Err = super::UnknownName;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::ALL.into_iter().find(|stage| stage.id() == text).ok_or(super::UnknownName)
+    }
+}
+
+/// Paths of users: one, or with `*` at its end all that begin so.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UserPath(String);
+
+/// A text that is no path of users.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a path begins and ends with `/`, or ends with `/*` for all below it")]
+pub struct InvalidUserPath;
+
+impl Default for UserPath {
+    fn default() -> Self {
+        Self("/".to_owned())
+    }
+}
+
+impl UserPath {
+    /// Whether users of this path are meant.
+    #[must_use]
+    pub fn covers(&self, path: &str) -> bool {
+        match self.0.strip_suffix('*') {
+            Some(beginning) => path.starts_with(beginning),
+            None => self.0 == path,
+        }
+    }
+}
+
+impl FromStr for UserPath {
+    type Err = InvalidUserPath;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let bare = text.strip_suffix('*').unwrap_or(text);
+        let is_whole = bare.starts_with('/') && bare.ends_with('/');
+        let is_printable = bare.bytes().all(|byte| (0x21..=0x7e).contains(&byte) && byte != b'*');
+        if is_whole && is_printable { Ok(Self(text.to_owned())) } else { Err(InvalidUserPath) }
+    }
+}
+
+impl fmt::Display for UserPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What can be deactivated, and activated again. A password cannot.
+#[must_use]
+pub const fn can_be_deactivated(kind: CredentialKind) -> bool {
+    !matches!(kind, CredentialKind::Password)
+}
