@@ -93,7 +93,7 @@ enum Arguments {
 
 #[derive(clap::Args)]
 struct AuditArgs {
-    #[arg(long, num_args = 1.., conflicts_with = "LiveArgs",
+    #[arg(long, num_args = 1.., conflicts_with_all = ["AccessArgs", "LookArgs"],
         value_name = "FILE", help = settings::CREDENTIAL_REPORT.description)]
     credential_report: Vec<PathBuf>,
 

@@ -19,7 +19,10 @@ const LONGEST_KEY: usize = 128;
 const USER: &str = "user";
 
 /// What has a clock: a credential, or the user as a whole.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
+#[serde(rename_all = "kebab-case")]
 pub enum Subject {
     /// A credential; a password has no id.
     Credential(CredentialKind, Option<String>),
@@ -28,6 +31,9 @@ pub enum Subject {
 }
 
 impl Subject {
+    /// The password.
+    pub const PASSWORD: Self = Self::Credential(CredentialKind::Password, None);
+
     /// The key of its tag.
     #[must_use]
     pub fn key(&self) -> String {
@@ -47,7 +53,10 @@ impl Subject {
 }
 
 /// How far a credential, or a user, has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
+#[serde(rename_all = "kebab-case")]
 pub enum Reached {
     /// The user bears a notice.
     Notified,

@@ -3,6 +3,8 @@
 //! Nothing here judges. A field that could not be read keeps its column and its text, so that the
 //! judge can call the verdict unknown instead of guessing.
 
+mod dossier;
+
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,6 +12,8 @@ use std::str::FromStr;
 
 use chrono::{DateTime, Utc};
 use smallvec::SmallVec;
+
+pub use dossier::{Dossier, Holdings, InlinePolicy};
 
 /// The name under which the credential report lists the root user.
 pub const ROOT_USER: &str = "<root_account>";
@@ -43,6 +47,19 @@ impl AccountId {
 impl fmt::Display for AccountId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
+    }
+}
+
+impl serde::Serialize for AccountId {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for AccountId {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = <Cow<'de, str>>::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
     }
 }
 
@@ -129,6 +146,8 @@ pub enum Piece {
     Alias,
     /// The services that a user was last seen with: an ornament.
     LastAccessed,
+    /// The groups, policies and MFA devices of a user: the remedy alone asks for them.
+    Holdings,
 }
 
 impl Piece {
@@ -148,6 +167,7 @@ impl Piece {
             Self::Owners => "owners",
             Self::Alias => "alias",
             Self::LastAccessed => "last-accessed",
+            Self::Holdings => "holdings",
         }
     }
 }
@@ -367,7 +387,10 @@ pub struct OtherCredential {
 }
 
 /// The kinds of credential that a finding can be about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
+#[serde(rename_all = "kebab-case")]
 pub enum CredentialKind {
     /// The console password.
     Password,

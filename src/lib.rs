@@ -18,6 +18,7 @@ pub mod observe;
 pub mod permissions;
 pub mod policy;
 pub mod publish;
+pub mod remediate;
 pub mod report;
 pub mod runner;
 pub mod settings;

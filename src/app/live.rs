@@ -62,18 +62,30 @@ pub(super) fn observe(
     policy: &Policy,
     streams: &mut Streams<'_>,
 ) -> Result<Vec<Account<'static>>, Unobserved> {
-    let tokens = tokens(live).map_err(Unobserved::Refused)?;
     let (quiet, names) = (how.quiet, how.names);
+    let (brief, runtime) = prepare(live, how, policy)?;
+    let display = Display::new(quiet, streams);
+    let observed = runtime.block_on(async {
+        let hub = observe::open(&brief).await?;
+        Ok(observe::observe(&hub, &brief, &|event| display.show(event)).await)
+    });
+    drop(display);
+    observed.map_err(|refusal: Refusal| {
+        Unobserved::Refused(if names { refusal } else { refusal.without_users() })
+    })
+}
+
+/// What an observation goes by, and what it runs on.
+pub(super) fn prepare(
+    live: &LiveSettings,
+    how: How,
+    policy: &Policy,
+) -> Result<(Brief, tokio::runtime::Runtime), Unobserved> {
+    let tokens = tokens(live).map_err(Unobserved::Refused)?;
     let brief = brief(live, how, policy, tokens);
     // One thread: the calls wait for AWS, and what is done between them is little.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(Unobserved::Network)?;
-    let display = Display::new(quiet, streams);
-    let observed = runtime.block_on(observe::observe(&brief, &|event| display.show(event)));
-    drop(display);
-    observed.map_err(|refusal| {
-        Unobserved::Refused(if names { refusal } else { refusal.without_users() })
-    })
+    Ok((brief, runtime.map_err(Unobserved::Network)?))
 }
 
 /// The runner's OIDC tokens, if a role is to be taken in a workflow.

@@ -12,6 +12,15 @@ use crate::settings::{self, LastAccessed, LiveSettings, Owners, SshKeys};
 /// Flags that make no sense beside exported reports.
 #[derive(clap::Args)]
 pub(super) struct LiveArgs {
+    #[command(flatten)]
+    access: AccessArgs,
+    #[command(flatten)]
+    look: LookArgs,
+}
+
+/// How to come into the accounts, and how long that may take.
+#[derive(clap::Args)]
+pub(super) struct AccessArgs {
     #[arg(long,
         value_name = settings::ROLE_TO_ASSUME.value, help = settings::ROLE_TO_ASSUME.description)]
     role_to_assume: Option<RoleArn>,
@@ -53,29 +62,10 @@ pub(super) struct LiveArgs {
         help = settings::ROLE_DURATION_SECONDS.description)]
     role_duration_seconds: u16,
 
-    #[arg(long, help = settings::NO_RECHECK.description)]
-    no_recheck: bool,
-
-    #[arg(long, value_parser = choice::<SshKeys, _>(SshKeys::ALL.map(SshKeys::id)),
-        default_value = settings::SSH_KEYS.default,
-        value_name = settings::SSH_KEYS.value, help = settings::SSH_KEYS.description)]
-    ssh_keys: SshKeys,
-
-    #[arg(long, value_parser = choice::<Owners, _>(Owners::ALL.map(Owners::id)),
-        default_value = settings::OWNERS.default,
-        value_name = settings::OWNERS.value, help = settings::OWNERS.description)]
-    owners: Owners,
-
     #[arg(long,
         default_value = settings::OWNER_TAGS.default,
         value_name = settings::OWNER_TAGS.value, help = settings::OWNER_TAGS.description)]
     owner_tags: Vec<String>,
-
-    #[arg(long,
-        value_parser = choice::<LastAccessed, _>(LastAccessed::ALL.map(LastAccessed::id)),
-        default_value = settings::LAST_ACCESSED.default,
-        value_name = settings::LAST_ACCESSED.value, help = settings::LAST_ACCESSED.description)]
-    last_accessed: LastAccessed,
 
     #[arg(long,
         value_parser = clap::value_parser!(u32).range(1..=21_600),
@@ -95,6 +85,29 @@ pub(super) struct LiveArgs {
         value_name = settings::ACCOUNT_CONCURRENCY.value,
         help = settings::ACCOUNT_CONCURRENCY.description)]
     account_concurrency: u8,
+}
+
+/// What is looked at.
+#[derive(clap::Args)]
+struct LookArgs {
+    #[arg(long, help = settings::NO_RECHECK.description)]
+    no_recheck: bool,
+
+    #[arg(long, value_parser = choice::<SshKeys, _>(SshKeys::ALL.map(SshKeys::id)),
+        default_value = settings::SSH_KEYS.default,
+        value_name = settings::SSH_KEYS.value, help = settings::SSH_KEYS.description)]
+    ssh_keys: SshKeys,
+
+    #[arg(long, value_parser = choice::<Owners, _>(Owners::ALL.map(Owners::id)),
+        default_value = settings::OWNERS.default,
+        value_name = settings::OWNERS.value, help = settings::OWNERS.description)]
+    owners: Owners,
+
+    #[arg(long,
+        value_parser = choice::<LastAccessed, _>(LastAccessed::ALL.map(LastAccessed::id)),
+        default_value = settings::LAST_ACCESSED.default,
+        value_name = settings::LAST_ACCESSED.value, help = settings::LAST_ACCESSED.description)]
+    last_accessed: LastAccessed,
 }
 
 /// One of the names of a setting.
@@ -147,6 +160,20 @@ fn accounts(lists: Vec<AccountList>) -> Result<Vec<AccountEntry>, String> {
 
 impl LiveArgs {
     pub(super) fn settings(self) -> Result<LiveSettings, String> {
+        let Self { access, look } = self;
+        Ok(LiveSettings {
+            recheck: !look.no_recheck,
+            ssh_keys: look.ssh_keys,
+            owners: look.owners,
+            last_accessed: look.last_accessed,
+            ..access.settings()?
+        })
+    }
+}
+
+impl AccessArgs {
+    /// The settings of a look at everything that a remedy hangs on.
+    pub(super) fn settings(self) -> Result<LiveSettings, String> {
         let accounts = accounts(self.accounts)?;
         let allowed: Vec<AccountId> =
             items(settings::ALLOWED_ACCOUNT_IDS.name, &self.allowed_account_ids)?;
@@ -166,11 +193,11 @@ impl LiveArgs {
             audience: self.audience,
             role_session_name: self.role_session_name,
             role_duration_seconds: self.role_duration_seconds,
-            recheck: !self.no_recheck,
-            ssh_keys: self.ssh_keys,
-            owners: self.owners,
+            recheck: true,
+            ssh_keys: SshKeys::Candidates,
+            owners: Owners::All,
             owner_tags: items(settings::OWNER_TAGS.name, &self.owner_tags)?,
-            last_accessed: self.last_accessed,
+            last_accessed: LastAccessed::None,
             timeout: Duration::from_secs(self.timeout.into()),
             concurrency: self.concurrency.into(),
             account_concurrency: self.account_concurrency.into(),

@@ -69,7 +69,7 @@ pub(super) const fn rules_of(piece: Piece) -> &'static [Rule] {
             &[Rule::OldServiceCredential, Rule::UserWithoutCredentials]
         }
         Piece::Tags => &[Rule::ExpiredUser],
-        Piece::Owners | Piece::Alias | Piece::LastAccessed => &[],
+        Piece::Owners | Piece::Alias | Piece::LastAccessed | Piece::Holdings => &[],
     }
 }
 

@@ -23,30 +23,31 @@ pub struct Event {
 /// Whoever wants to know how far the observation has come.
 pub type Progress<'a> = &'a dyn Fn(Event);
 
-/// Observes the accounts, in their order. What could not be had of an account is a gap in it.
+/// Opens the first session, and finds out which accounts are to be observed.
 ///
 /// # Errors
-/// [`Refusal`] when the first session cannot be had, so that there is no account to speak of.
-pub async fn observe(
-    brief: &Brief,
-    progress: Progress<'_>,
-) -> Result<Vec<Account<'static>>, Refusal> {
+/// [`Refusal`] when it cannot be had, so that there is no account to speak of.
+pub async fn open(brief: &Brief) -> Result<Hub, Refusal> {
     let opening = Pace::new(brief.timeout, 1);
     // Not all that opens a session is a call of ours: a token is fetched, a process is asked.
     let open = timeout_at(opening.deadline(), Hub::open(brief.access.clone(), &opening));
-    let hub = open.await.map_err(|_| Refusal::OutOfTime)??;
-    let members = hub.members()?;
+    open.await.map_err(|_| Refusal::OutOfTime)?
+}
+
+/// Observes the accounts, in their order. What could not be had of an account is a gap in it.
+pub async fn observe(hub: &Hub, brief: &Brief, progress: Progress<'_>) -> Vec<Account<'static>> {
+    let members = hub.members();
     let of = members.len();
     let each = stream::iter(members.iter().enumerate()).map(async |(place, member)| {
         let account = member.account();
         let tell = |step| progress(Event { account, of, step });
-        (place, one(&hub, member, brief, &tell).await)
+        (place, one(hub, member, brief, &tell).await)
     });
     // In the order in which they are done: in their own, a slow one would keep the next ones from
     // being begun.
     let mut seen: Vec<_> = each.buffer_unordered(brief.account_concurrency).collect().await;
     seen.sort_unstable_by_key(|(place, _)| *place);
-    Ok(seen.into_iter().map(|(_, account)| account).collect())
+    seen.into_iter().map(|(_, account)| account).collect()
 }
 
 async fn one(

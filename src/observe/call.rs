@@ -27,7 +27,7 @@ const LONGEST_MESSAGE: usize = 300;
 
 /// How long, and how many at a time, calls may take.
 #[derive(Debug)]
-pub(super) struct Pace {
+pub(crate) struct Pace {
     deadline: Instant,
     attempt: Duration,
     permits: Semaphore,
@@ -35,18 +35,18 @@ pub(super) struct Pace {
 
 /// A call that was not answered as hoped.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Failure {
+pub(crate) struct Failure {
     /// As a policy names it.
-    pub(super) action: &'static str,
-    pub(super) cause: Cause,
+    pub(crate) action: &'static str,
+    pub(crate) cause: Cause,
     /// AWS's code for the error, where AWS answered.
-    pub(super) code: Option<String>,
-    pub(super) message: String,
+    pub(crate) code: Option<String>,
+    pub(crate) message: String,
 }
 
 impl Pace {
     /// `timeout` from now, `concurrency` calls at a time.
-    pub(super) fn new(timeout: Duration, concurrency: usize) -> Self {
+    pub(crate) fn new(timeout: Duration, concurrency: usize) -> Self {
         Self {
             deadline: Instant::now() + timeout,
             // Time for a few attempts must remain.
@@ -56,12 +56,12 @@ impl Pace {
     }
 
     /// The moment at which everything ends.
-    pub(super) const fn deadline(&self) -> Instant {
+    pub(crate) const fn deadline(&self) -> Instant {
         self.deadline
     }
 
     /// Makes a call until it is answered, refused, or out of time.
-    pub(super) async fn call<T, E, F>(
+    pub(crate) async fn call<T, E, F>(
         &self,
         action: &'static str,
         request: impl Fn() -> F,
@@ -108,14 +108,14 @@ impl Pace {
 
 /// Doubles with every attempt; half of it is chance, so that calls that failed together do not
 /// come back together.
-pub(super) fn pause_after(attempt: u32) -> Duration {
+pub(crate) fn pause_after(attempt: u32) -> Duration {
     let whole = FIRST_PAUSE.saturating_mul(1 << attempt.saturating_sub(1).min(16));
     whole.min(LONGEST_PAUSE).mul_f64(0.5 + fastrand::f64() / 2.0)
 }
 
 impl Failure {
     /// What an error of the SDK comes to.
-    pub(super) fn of<E>(action: &'static str, error: &SdkError<E, HttpResponse>) -> Self
+    pub(crate) fn of<E>(action: &'static str, error: &SdkError<E, HttpResponse>) -> Self
     where
         E: ProvideErrorMetadata + std::error::Error + 'static,
     {
@@ -124,7 +124,7 @@ impl Failure {
             SdkError::ServiceError(answer) => {
                 let code = answer.err().code();
                 let status = answer.raw().status().as_u16();
-                let cause = cause_of(code.unwrap_or_default(), status);
+                let cause = cause_of(action, code.unwrap_or_default(), status);
                 let message = answer.err().message().unwrap_or("without a message");
                 Self {
                     action,
@@ -147,12 +147,12 @@ impl Failure {
     }
 
     /// An answer that makes no sense.
-    pub(super) fn unexpected(action: &'static str, message: impl Into<String>) -> Self {
+    pub(crate) fn unexpected(action: &'static str, message: impl Into<String>) -> Self {
         Self { action, cause: Cause::Unexpected, code: None, message: message.into() }
     }
 
     /// Time was up before the call was made or answered.
-    pub(super) fn out_of_time(action: &'static str) -> Self {
+    pub(crate) fn out_of_time(action: &'static str) -> Self {
         let message = "time was up (--timeout)".to_owned();
         Self { action, cause: Cause::TimedOut, code: None, message }
     }
@@ -163,12 +163,12 @@ impl Failure {
     }
 
     /// Whether AWS answered with this code.
-    pub(super) fn is(&self, code: &str) -> bool {
+    pub(crate) fn is(&self, code: &str) -> bool {
         self.code.as_deref() == Some(code)
     }
 
     /// Whether the user or credential that was asked for does not exist.
-    pub(super) fn is_absence(&self) -> bool {
+    pub(crate) fn is_absence(&self) -> bool {
         self.is("NoSuchEntity")
     }
 
@@ -183,14 +183,16 @@ impl Failure {
 
     /// The gap that the failure leaves in an account's evidence; `users` is 0 where it concerns
     /// the account.
-    pub(super) fn gap(self, piece: Piece, users: usize) -> Gap {
+    pub(crate) fn gap(self, piece: Piece, users: usize) -> Gap {
         Gap { piece, cause: self.cause, action: self.action, message: self.message, users }
     }
 }
 
 /// Source: "Common errors" of the IAM and STS API references, and "Error retries" of the SDKs.
-fn cause_of(code: &str, status: u16) -> Cause {
+fn cause_of(action: &str, code: &str, status: u16) -> Cause {
     match code {
+        // A report is asked for too often; anything else is too many already.
+        "LimitExceeded" if !action.starts_with("iam:Generate") => Cause::Unexpected,
         "AccessDenied" | "AccessDeniedException" | "UnauthorizedOperation" => Cause::Denied,
         "ExpiredToken"
         | "ExpiredTokenException"
@@ -211,7 +213,9 @@ fn cause_of(code: &str, status: u16) -> Cause {
         | "SlowDown"
         | "PriorRequestNotComplete"
         | "LimitExceeded" => Cause::Throttled,
-        "IDPCommunicationError" => Cause::Unavailable,
+        "IDPCommunicationError" | "EntityTemporarilyUnmodifiable" | "ConcurrentModification" => {
+            Cause::Unavailable
+        }
         _ if status == 429 => Cause::Throttled,
         _ if status >= 500 => Cause::Unavailable,
         _ => Cause::Unexpected,
@@ -241,7 +245,7 @@ fn one_line(text: &str) -> String {
 /// A session could not be renewed on the way to a call.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-pub(super) struct NotRenewed(pub(super) String);
+pub(crate) struct NotRenewed(pub(super) String);
 
 /// Why the session could not be renewed, if that is what an error comes from.
 fn renewal_within<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a NotRenewed> {
@@ -256,7 +260,7 @@ fn renewal_within<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'
 }
 
 /// The last of an error's causes, which says what happened; the outer ones say where.
-pub(super) fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
+pub(crate) fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
     let mut last = error;
     while let Some(source) = last.source() {
         last = source;
@@ -265,7 +269,7 @@ pub(super) fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
 }
 
 /// The whole chain of causes, for the log.
-pub(super) fn chain(error: impl std::error::Error) -> String {
+pub(crate) fn chain(error: impl std::error::Error) -> String {
     one_line(&DisplayErrorContext(error).to_string())
 }
 
@@ -319,7 +323,7 @@ mod tests {
     #[test]
     fn what_may_pass_is_tried_again_and_what_will_not_is_not() {
         let after = |code: &str, status| {
-            let cause = cause_of(code, status);
+            let cause = cause_of("iam:GenerateCredentialReport", code, status);
             Failure { action: "", cause, code: None, message: String::new() }.may_pass(1)
         };
         for (code, status) in [

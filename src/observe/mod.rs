@@ -2,12 +2,13 @@
 
 mod account;
 mod accounts;
-mod call;
+pub(crate) mod call;
+mod closely;
 pub mod credential_report;
 pub mod export;
 mod last_accessed;
 mod owners;
-mod pages;
+pub(crate) mod pages;
 mod second_look;
 mod service_credentials;
 pub mod session;
@@ -18,7 +19,8 @@ use aws_sdk_iam::primitives::DateTime as AwsDateTime;
 use chrono::{DateTime, Utc};
 
 pub use account::{Brief, Step};
-pub use accounts::{Event, Progress, observe};
+pub use accounts::{Event, Progress, observe, open};
+pub(crate) use closely::{Closeness, Glance, look_closely};
 
 use crate::inventory::{Stamp, Unreadable};
 

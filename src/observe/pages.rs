@@ -3,18 +3,18 @@
 use super::call::Failure;
 
 /// The largest page that IAM gives.
-pub(super) const PAGE: i32 = 1_000;
+pub(crate) const PAGE: i32 = 1_000;
 
 /// One page of an answer.
-pub(super) struct Page<T> {
-    pub(super) items: Vec<T>,
+pub(crate) struct Page<T> {
+    pub(crate) items: Vec<T>,
     /// Where the next page begins; `None` on the last.
-    pub(super) next: Option<String>,
+    pub(crate) next: Option<String>,
 }
 
 impl<T> Page<T> {
     /// A page as IAM marks it: a truncated one names where the next begins.
-    pub(super) fn new(items: Vec<T>, is_truncated: bool, marker: Option<&str>) -> Self {
+    pub(crate) fn new(items: Vec<T>, is_truncated: bool, marker: Option<&str>) -> Self {
         // A truncated page without a marker is told from the last one by an empty marker.
         let next = is_truncated.then(|| marker.unwrap_or_default().to_owned());
         Self { items, next }
@@ -23,7 +23,7 @@ impl<T> Page<T> {
 
 /// Gathers all pages. A page that cannot be had fails the whole: half a list would look like all
 /// there is. So does a marker that leads nowhere new.
-pub(super) async fn gather<T>(
+pub(crate) async fn gather<T>(
     action: &'static str,
     mut page_at: impl AsyncFnMut(Option<String>) -> Result<Page<T>, Failure>,
 ) -> Result<Vec<T>, Failure> {

@@ -22,9 +22,39 @@ pub(super) async fn service_specific(
     pace: &Pace,
     now: DateTime<Utc>,
 ) -> Result<BTreeMap<String, Vec<OtherCredential>>, Failure> {
-    let found = gather(LIST_SPECIFIC, async |marker| {
+    let found = list_service_specific(session, pace, None, now).await?;
+    let mut by_user: BTreeMap<String, Vec<OtherCredential>> = BTreeMap::new();
+    for (user, credential) in found {
+        by_user.entry(user).or_default().push(credential);
+    }
+    Ok(by_user)
+}
+
+/// The service-specific credentials of one user, of all services.
+pub(super) async fn service_specific_of(
+    session: &Session,
+    pace: &Pace,
+    user: &str,
+    now: DateTime<Utc>,
+) -> Result<Vec<OtherCredential>, Failure> {
+    let found = list_service_specific(session, pace, Some(user), now).await?;
+    Ok(found.into_iter().map(|(_, credential)| credential).collect())
+}
+
+/// The service-specific credentials of a user, or of all, each with its user's name in lower case.
+async fn list_service_specific(
+    session: &Session,
+    pace: &Pace,
+    user: Option<&str>,
+    now: DateTime<Utc>,
+) -> Result<Vec<(String, OtherCredential)>, Failure> {
+    gather(LIST_SPECIFIC, async |marker| {
         let request = || {
-            let list = session.iam.list_service_specific_credentials().all_users(true);
+            let list = session.iam.list_service_specific_credentials();
+            let list = match user {
+                Some(user) => list.user_name(user),
+                None => list.all_users(true),
+            };
             list.max_items(PAGE).set_marker(marker.clone()).send()
         };
         let answer = pace.call(LIST_SPECIFIC, request).await?;
@@ -41,12 +71,7 @@ pub(super) async fn service_specific(
         });
         Ok(Page::new(credentials.collect(), answer.is_truncated(), answer.marker()))
     })
-    .await?;
-    let mut by_user: BTreeMap<String, Vec<OtherCredential>> = BTreeMap::new();
-    for (user, credential) in found {
-        by_user.entry(user).or_default().push(credential);
-    }
-    Ok(by_user)
+    .await
 }
 
 /// The SSH keys of a user.

@@ -79,7 +79,10 @@ impl RemediationPolicy {
 }
 
 /// A stage of the remedy.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
+#[serde(rename_all = "kebab-case")]
 pub enum Stage {
     /// The user bears a notice: a tag.
     Notify,

@@ -25,6 +25,7 @@ use crate::identity::{AccountEntry, Audience, ExternalId, Partition, RoleArn, Ro
 use crate::inventory::{AccountId, Cause};
 use grant::{ChainedRole, Grant, Grantor, Renewing, WebIdentity, owner_of};
 
+const CALLER: &str = "sts:GetCallerIdentity";
 /// How long a connection may take to come about.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// The longest session of a role that is assumed from another role.
@@ -73,16 +74,19 @@ pub struct Session {
     pub account: AccountId,
     /// The account's partition.
     pub partition: String,
-    pub(super) iam: aws_sdk_iam::Client,
+    pub(crate) iam: aws_sdk_iam::Client,
 }
 
 /// Where all sessions start from.
 #[derive(Debug)]
-pub(super) struct Hub {
+pub struct Hub {
     access: Access,
     config: SdkConfig,
     account: AccountId,
     partition: String,
+    members: Vec<AccountEntry>,
+    /// The credentials that were there to begin with; `None` where a token was.
+    own: Option<SdkConfig>,
 }
 
 /// The partition of a region, by the beginning of its name.
@@ -100,6 +104,7 @@ impl Hub {
     /// Opens the first session.
     pub(super) async fn open(access: Access, pace: &Pace) -> Result<Self, Refusal> {
         let config = load(&access).await?;
+        let mut own = None;
         let (config, account, partition) = match (&access.role, &access.tokens) {
             (Some(role), Some(tokens)) => {
                 let audience = || Audience::from(role.partition);
@@ -115,6 +120,7 @@ impl Hub {
             }
             (role, _) => {
                 let config = with_default_chain(config).await?;
+                own = Some(config.clone());
                 match role {
                     Some(role) => {
                         let grantor = chained(&config, &access, role, None);
@@ -127,16 +133,36 @@ impl Hub {
                 }
             }
         };
-        Ok(Self { access, config, account, partition })
+        let mut members = access.members.clone();
+        if members.is_empty() {
+            access.allows(account)?;
+            members.push(AccountEntry::Account(account));
+        }
+        Ok(Self { access, config, account, partition, members, own })
     }
 
-    /// The accounts to audit: those listed, or the one that we are in, if that is allowed.
-    pub(super) fn members(&self) -> Result<Vec<AccountEntry>, Refusal> {
-        if !self.access.members.is_empty() {
-            return Ok(self.access.members.clone());
-        }
-        self.access.allows(self.account)?;
-        Ok(vec![AccountEntry::Account(self.account)])
+    /// The accounts to audit: those listed, or the one that we are in.
+    #[must_use]
+    pub fn members(&self) -> &[AccountEntry] {
+        &self.members
+    }
+
+    /// The IAM user whose credentials we began with, if it was one: nothing may be taken from that
+    /// user while we run.
+    pub(crate) async fn user_behind(
+        &self,
+        pace: &Pace,
+    ) -> Result<Option<(AccountId, String)>, Failure> {
+        let Some(own) = &self.own else { return Ok(None) };
+        let sts = aws_sdk_sts::Client::new(own);
+        let answer = pace.call(CALLER, || sts.get_caller_identity().send()).await?;
+        let arn = answer.arn().unwrap_or_default();
+        let (account, _) = owner_of(arn)
+            .ok_or_else(|| Failure::unexpected(CALLER, "the answer names no account"))?;
+        // Names have no slash, paths may have many.
+        let is_user = arn.split(':').nth(5).is_some_and(|it| it.starts_with("user/"));
+        let name = arn.rsplit('/').next().filter(|_| is_user);
+        Ok(name.map(|name| (account, name.to_owned())))
     }
 
     /// The partition, which the accounts share.
@@ -145,7 +171,7 @@ impl Hub {
     }
 
     /// A session in an account: the one that we have if it is ours, else by its role.
-    pub(super) async fn enter(
+    pub(crate) async fn enter(
         &self,
         member: &AccountEntry,
         pace: &Pace,
@@ -259,9 +285,8 @@ async fn adopt(
 /// The account that credentials of the default chain belong to.
 async fn caller(config: &SdkConfig, pace: &Pace) -> Result<(AccountId, String), Refusal> {
     let sts = aws_sdk_sts::Client::new(config);
-    let action = "sts:GetCallerIdentity";
-    let answer = pace.call(action, || sts.get_caller_identity().send()).await?;
-    answer.arn().and_then(owner_of).ok_or(Refusal::NoAccount(action))
+    let answer = pace.call(CALLER, || sts.get_caller_identity().send()).await?;
+    answer.arn().and_then(owner_of).ok_or(Refusal::NoAccount(CALLER))
 }
 
 impl From<Refusal> for Failure {

@@ -1,0 +1,19 @@
+//! Stale credentials, and what they leave behind, removed in stages that can be undone: a notice,
+//! the deactivation, the deletion.
+//!
+//! [`plan`] says what is to be changed, and is pure. What is planned is carried out step by step by
+//! `apply`, which looks again just before each change; every step stands in the [`journal`] before
+//! and after it is done, so that a run that was cut off can be finished and deactivations undone.
+
+mod apply;
+mod delete;
+pub mod history;
+pub mod journal;
+pub mod plan;
+mod scene;
+mod undo;
+mod write;
+
+pub use apply::{Applied, Hand, Settling, wants_holdings};
+pub use scene::{Field, Person, Unanswered, is_complete, people};
+pub use undo::{Needless, Undo, Undone, plan_undo};

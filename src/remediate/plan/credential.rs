@@ -1,0 +1,377 @@
+//! What is to be done about one credential: its verdict and its clock → a decision.
+
+use chrono::{DateTime, NaiveTime, TimeDelta, Utc};
+
+use super::facts::{Credential, credentials, subject};
+use super::{
+    AccountFacts, Act, Basis, Clearing, Guard, Start, after, guard, stopped, wants_renewal,
+};
+use crate::clock::{self, Clock, Reached, Subject};
+use crate::inventory::{Account, CredentialKind, Dossier, Flag, Form, User};
+use crate::judge::{self, AllowlistOrigin, Audit, Finding, Note, Status};
+use crate::policy::remediation::Stage;
+use crate::policy::{Level, Rule};
+
+/// What is to be done about a credential or a user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Decision {
+    /// Nothing is held against it.
+    Nothing,
+    /// A change.
+    Change(Act),
+    /// A change that comes later.
+    Wait {
+        /// What comes.
+        stage: Stage,
+        /// From when on.
+        due: DateTime<Utc>,
+        /// Whether the tag is to be written again.
+        renew: bool,
+    },
+    /// A person has to do it.
+    ByHand {
+        /// Whether the tag is to be written again.
+        renew: bool,
+    },
+    /// A guard keeps it as it is; a clock that ran is taken away.
+    LeaveAlone(Guard, Option<Clearing>),
+}
+
+/// What our tag says of something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Tag {
+    /// There is none.
+    Absent,
+    /// Nothing that can be read.
+    Unreadable,
+    /// This.
+    Says(Clock),
+}
+
+impl Tag {
+    pub(super) fn of(subject: &Subject, user: &User<'_>) -> Self {
+        let tags = user.tags.as_ref();
+        match tags.and_then(|tags| tags.get(&subject.key())) {
+            None => Self::Absent,
+            Some(text) => text.parse().map_or(Self::Unreadable, Self::Says),
+        }
+    }
+
+    pub(super) fn is_there(self) -> bool {
+        self != Self::Absent
+    }
+}
+
+/// The verdicts on one user.
+pub(super) struct Judged {
+    /// The user's credentials judged as they are.
+    real: Audit,
+    /// Judged as if all of them were accepted: what was deactivated would be stale still, or
+    /// exempted by now.
+    as_if_accepted: Audit,
+}
+
+/// What is held against a credential.
+pub(super) enum Verdict<'a> {
+    /// Nothing that is to be remedied.
+    Nothing,
+    /// An exemption is in force.
+    Exempted(Guard),
+    /// Nobody can say.
+    Unknown(String),
+    /// This.
+    Open(&'a Finding),
+}
+
+impl Judged {
+    pub(super) fn of(dossier: &Dossier, basis: Basis<'_>) -> Self {
+        let real = dossier.user.clone();
+        let mut accepted = real.clone();
+        accepted.access_keys.iter_mut().for_each(|key| key.active = Flag::Yes);
+        accepted.other_credentials.iter_mut().for_each(|other| other.active = Flag::Yes);
+        let judge = |user| {
+            let account = alone(dossier, user, basis.now);
+            let origin = AllowlistOrigin::None;
+            judge::judge(&[account], basis.allowlist, origin, basis.policy, basis.now)
+        };
+        Self { real: judge(real), as_if_accepted: judge(accepted) }
+    }
+
+    /// Everything that the rules have against the user.
+    fn findings(&self) -> impl Iterator<Item = &Finding> {
+        self.real.findings.iter().chain(&self.as_if_accepted.findings)
+    }
+
+    /// Whether the rules have anything against the user that a remedy is for.
+    pub(super) fn is_something(&self) -> bool {
+        self.findings().any(|finding| is_remedied(finding.rule))
+    }
+
+    /// The guard of an exemption in force on anything of the user's.
+    pub(super) fn exempted(&self) -> Option<Guard> {
+        self.findings().find_map(|finding| self.exemption(finding))
+    }
+
+    fn exemption(&self, finding: &Finding) -> Option<Guard> {
+        let reviewed = self.real.exemptions.get(finding.exemption?)?;
+        let exemption = &reviewed.exemption;
+        (finding.status == Status::Exempted)
+            .then(|| Guard::Exempted { line: exemption.place.line, expires: exemption.expires })
+    }
+
+    pub(super) fn verdict(&self, on: &Subject) -> Verdict<'_> {
+        let of_it = || self.findings().filter(|finding| about(finding).as_ref() == Some(on));
+        let remedied = || of_it().filter(|finding| is_remedied(finding.rule));
+        if let Some(guard) = remedied().find_map(|finding| self.exemption(finding)) {
+            return Verdict::Exempted(guard);
+        }
+        // An inactive key's own rule says nothing about using it again.
+        let mut stale = remedied().filter(|finding| finding.rule != Rule::InactiveAccessKey);
+        match stale.next() {
+            None => Verdict::Nothing,
+            Some(finding) if finding.status == Status::Unknown => Verdict::Unknown(unread(finding)),
+            Some(finding) if finding.level < Level::Warning => Verdict::Nothing,
+            Some(finding) => Verdict::Open(finding),
+        }
+    }
+
+    /// Whether the rule about inactive keys has something against this one.
+    fn is_left_over(&self, on: &Subject) -> bool {
+        self.real.findings.iter().any(|finding| {
+            finding.rule == Rule::InactiveAccessKey
+                && finding.status == Status::Open
+                && about(finding).as_ref() == Some(on)
+        })
+    }
+
+    /// The moment at which the last exemption ran out that would cover the finding.
+    pub(super) fn lapsed(&self, finding: &Finding) -> Option<DateTime<Utc>> {
+        let expired = finding.notes.iter().filter_map(|note| match note {
+            Note::ExemptionExpired(index) => self.real.exemptions.get(*index),
+            _ => None,
+        });
+        let last = expired.map(|reviewed| reviewed.exemption.expires).max()?;
+        Some(after(last.and_time(NaiveTime::MIN).and_utc(), 1))
+    }
+
+    /// The same, for anything of the user's.
+    pub(super) fn anything_lapsed(&self) -> Option<DateTime<Utc>> {
+        self.findings().filter_map(|finding| self.lapsed(finding)).max()
+    }
+}
+
+/// The rules whose findings the remedy is for.
+const fn is_remedied(rule: Rule) -> bool {
+    matches!(
+        rule,
+        Rule::StalePassword
+            | Rule::StaleAccessKey
+            | Rule::OldServiceCredential
+            | Rule::InactiveAccessKey
+            | Rule::UserWithoutCredentials
+    )
+}
+
+/// An account with this user alone, whose evidence is new and whole.
+fn alone(dossier: &Dossier, user: User<'static>, now: DateTime<Utc>) -> Account<'static> {
+    Account {
+        id: dossier.account,
+        partition: dossier.partition.clone(),
+        alias: None,
+        form: Form::Live,
+        report_generated_at: Some(now),
+        root: None,
+        users: vec![user],
+        replaced: Vec::new(),
+        gaps: Vec::new(),
+        asked_after: Vec::new(),
+    }
+}
+
+/// The credential that a finding is about.
+fn about(finding: &Finding) -> Option<Subject> {
+    let credential = finding.credential.as_ref()?;
+    Some(match &credential.handle {
+        Some(handle) => subject(credential.kind, handle),
+        None => Subject::Credential(credential.kind, None),
+    })
+}
+
+fn unread(finding: &Finding) -> String {
+    let field = finding.notes.iter().find_map(|note| match note {
+        Note::Unreadable(field) => Some(format!("{} cannot be read: {}", field.column, field.text)),
+        _ => None,
+    });
+    field.unwrap_or_else(|| "its evidence cannot be read".to_owned())
+}
+
+/// One credential with everything that the decision hangs on.
+pub(super) struct Case<'a> {
+    pub(super) dossier: &'a Dossier,
+    pub(super) account: &'a AccountFacts,
+    pub(super) judged: &'a Judged,
+    pub(super) basis: Basis<'a>,
+    /// Whether an earlier run has set a clock that nobody has taken away.
+    pub(super) is_remembered: bool,
+}
+
+impl Case<'_> {
+    /// Decides about one credential.
+    pub(super) fn decide(&self, credential: &Credential<'_>) -> Decision {
+        let subject = &credential.subject;
+        let tag = Tag::of(subject, &self.dossier.user);
+        let clearing = |why| tag.is_there().then_some(why);
+        let finding = match self.judged.verdict(subject) {
+            Verdict::Nothing => return self.clear(credential, tag),
+            Verdict::Unknown(message) => {
+                return Decision::LeaveAlone(Guard::Incomplete(message), None);
+            }
+            Verdict::Exempted(guard) => {
+                return Decision::LeaveAlone(guard, clearing(Clearing::Exempted));
+            }
+            Verdict::Open(finding) => finding,
+        };
+        if let Some(guard) = guard::of_rule(finding.rule, self.account) {
+            return Decision::LeaveAlone(guard, None);
+        }
+        if let Some(guard) = recently_reset(finding) {
+            return Decision::LeaveAlone(guard, clearing(Clearing::RecentlyReset));
+        }
+        match credential.active {
+            Flag::Unreadable(field) => {
+                let message = format!("{} cannot be read: {}", field.column, field.text);
+                Decision::LeaveAlone(Guard::Incomplete(message), None)
+            }
+            Flag::Yes => self.accepted(credential, tag, finding),
+            Flag::No => self.inactive(credential, tag, finding),
+        }
+    }
+
+    /// Nothing is held against the credential: a clock that ran stops.
+    fn clear(&self, credential: &Credential<'_>, tag: Tag) -> Decision {
+        if !tag.is_there() {
+            return Decision::Nothing;
+        }
+        let recent = TimeDelta::days(i64::from(self.basis.policy.stale_after_days));
+        let used = credential.last_used.and_then(|it| it.at());
+        match used.filter(|at| self.basis.now - *at < recent) {
+            Some(at) => Decision::LeaveAlone(Guard::Used(at), Some(Clearing::Used(at))),
+            None => Decision::Change(Act::Clear(Clearing::NotStale)),
+        }
+    }
+
+    /// A stale credential that is accepted: notice, then deactivation.
+    fn accepted(&self, credential: &Credential<'_>, tag: Tag, finding: &Finding) -> Decision {
+        let notify = |why| Decision::Change(Act::Notify(why));
+        let clock = match tag {
+            Tag::Absent if self.is_remembered => return notify(Start::Vanished),
+            Tag::Absent => return notify(Start::First),
+            Tag::Unreadable => return notify(Start::Unreadable),
+            Tag::Says(Clock { reached: Reached::Deactivated, .. }) => {
+                return notify(Start::Reactivated);
+            }
+            Tag::Says(clock) => clock,
+        };
+        let is_password = credential.subject == Subject::PASSWORD;
+        let changed = credential.created.at().is_some_and(|changed| changed >= clock.since);
+        let stopped = stopped(clock, self.basis)
+            .or((is_password && changed).then_some(Start::PasswordChanged))
+            .or_else(|| self.lapsed_since(clock, finding));
+        if let Some(why) = stopped {
+            return notify(why);
+        }
+        let Basis { policy, remediation, stage, now, .. } = self.basis;
+        // What IAM tells of the last use lags behind: one day more than makes it stale.
+        let longer = after(reference(finding), policy.stale_after_days.saturating_add(1));
+        let due = after(clock.since, remediation.deactivate_after_days).max(longer);
+        let renew = wants_renewal(clock, self.basis);
+        if now < due || stage < Stage::Deactivate {
+            return Decision::Wait { stage: Stage::Deactivate, due, renew };
+        }
+        match (is_password, remediation.delete_passwords) {
+            (true, false) => Decision::ByHand { renew },
+            (true, true) => Decision::Change(Act::DeletePassword),
+            (false, _) => Decision::Change(Act::Deactivate),
+        }
+    }
+
+    /// A credential that is inactive, and would be stale if it were not: deletion, where the policy
+    /// asks for it.
+    fn inactive(&self, credential: &Credential<'_>, tag: Tag, finding: &Finding) -> Decision {
+        let Basis { remediation, stage, now, .. } = self.basis;
+        let settle = |why| Decision::Change(Act::Settle(why));
+        let Some(days) = remediation.delete_after_days else {
+            return match tag {
+                Tag::Says(Clock { reached: Reached::Notified, .. }) | Tag::Unreadable => {
+                    Decision::Change(Act::Clear(Clearing::Inactive))
+                }
+                Tag::Says(_) | Tag::Absent => Decision::Nothing,
+            };
+        };
+        let clock = match tag {
+            Tag::Absent if self.is_remembered => return settle(Start::Vanished),
+            // Somebody else made it inactive: a key that is left over is a finding of its own.
+            Tag::Absent if self.judged.is_left_over(&credential.subject) => {
+                return settle(Start::First);
+            }
+            Tag::Absent => return Decision::Nothing,
+            Tag::Unreadable => return settle(Start::Unreadable),
+            Tag::Says(Clock { reached: Reached::Notified, .. }) => return settle(Start::First),
+            Tag::Says(clock) => clock,
+        };
+        if let Some(why) = stopped(clock, self.basis).or_else(|| self.lapsed_since(clock, finding))
+        {
+            return settle(why);
+        }
+        let due = after(clock.since, days);
+        if now < due || stage < Stage::Delete {
+            let renew = wants_renewal(clock, self.basis);
+            return Decision::Wait { stage: Stage::Delete, due, renew };
+        }
+        Decision::Change(Act::DeleteCredential)
+    }
+
+    fn lapsed_since(&self, clock: Clock, finding: &Finding) -> Option<Start> {
+        let lapsed = self.judged.lapsed(finding)?;
+        (clock.since < lapsed).then_some(Start::ExemptionLapsed)
+    }
+}
+
+/// The guard of a password that was reset lately, or may have been.
+pub(super) fn recently_reset(finding: &Finding) -> Option<Guard> {
+    finding.notes.iter().find_map(|note| match note {
+        Note::RecentlyReset(changed) => Some(Guard::RecentlyReset(*changed)),
+        Note::Unreadable(_) => Some(Guard::Incomplete(unread(finding))),
+        _ => None,
+    })
+}
+
+/// The date from which the disuse is counted. An open finding of these rules always has one.
+fn reference(finding: &Finding) -> DateTime<Utc> {
+    finding.reference.map_or(DateTime::<Utc>::MAX_UTC, |(_, moment)| moment)
+}
+
+/// Our tags of credentials that the user has no more.
+pub(super) fn left_behind(dossier: &Dossier) -> Vec<Subject> {
+    let user = &dossier.user;
+    let there: Vec<String> = credentials(user).iter().map(|it| it.subject.key()).collect();
+    let tags = user.tags.iter().flat_map(clock::ours);
+    let gone = tags
+        .map(|(key, _)| key)
+        .filter(|key| *key != Subject::User.key() && !there.iter().any(|known| known == key));
+    // A tag that is written in another way than ours is none of ours.
+    gone.map(|key| (subject_of(key), key))
+        .filter(|(subject, key)| subject.key() == *key)
+        .map(|(it, _)| it)
+        .collect()
+}
+
+/// What a tag of ours is about, by its key.
+fn subject_of(key: &str) -> Subject {
+    let name = key.strip_prefix(clock::PREFIX).unwrap_or(key);
+    let (kind, id) = name.split_once(':').map_or((name, None), |(kind, id)| (kind, Some(id)));
+    match CredentialKind::from_id(kind) {
+        Some(kind) => Subject::Credential(kind, id.map(str::to_owned)),
+        None => Subject::User,
+    }
+}

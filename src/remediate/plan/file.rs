@@ -1,0 +1,124 @@
+//! The plan as a file, with a digest: what one job shows is what another carries out.
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use super::{Change, Plan};
+use crate::inventory::AccountId;
+use crate::policy::remediation::Stage;
+
+/// The name of the file's form.
+pub const SCHEMA: &str = "iam-stocktake/remediation-plan/v1";
+
+/// A saved plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SavedPlan {
+    /// [`SCHEMA`].
+    pub schema: String,
+    /// SHA-256 of everything else, in hex digits.
+    pub digest: String,
+    /// When the plan was made.
+    pub made_at: DateTime<Utc>,
+    /// The furthest stage.
+    pub stage: Stage,
+    /// The accounts that were looked at.
+    pub accounts: Vec<AccountId>,
+    /// What is to be changed, and what is not.
+    pub plan: Plan,
+}
+
+/// Why a file is no plan that can be carried out.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum UnusablePlan {
+    /// It is not what this program writes.
+    #[error("is no plan: {0}")]
+    Unreadable(String),
+    /// It is of another version.
+    #[error("has the schema `{0}`, not `{SCHEMA}`")]
+    Schema(String),
+    /// Something in it was changed after it was made.
+    #[error("was changed after it was made: its digest is {made}, and it says {says}")]
+    Changed {
+        /// What its content comes to.
+        made: String,
+        /// What stands in it.
+        says: String,
+    },
+    /// It is another plan than the one that was asked for.
+    #[error("is another plan: its digest is {is}, and {wanted} was asked for")]
+    Other {
+        /// Its digest.
+        is: String,
+        /// The one that was asked for.
+        wanted: String,
+    },
+}
+
+impl SavedPlan {
+    /// A plan to save.
+    #[must_use]
+    pub fn new(plan: Plan, stage: Stage, accounts: Vec<AccountId>, made_at: DateTime<Utc>) -> Self {
+        let schema = SCHEMA.to_owned();
+        let saved = Self { schema, digest: String::new(), made_at, stage, accounts, plan };
+        Self { digest: saved.made_digest(), ..saved }
+    }
+
+    /// The digest of everything but the digest.
+    fn made_digest(&self) -> String {
+        let bare = Self { digest: String::new(), ..self.clone() };
+        // Texts, numbers and lists always can be written.
+        let text = serde_json::to_vec(&bare).unwrap_or_default();
+        Sha256::digest(&text).iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// The file's text.
+    #[must_use]
+    pub fn written(&self) -> String {
+        let text = serde_json::to_string_pretty(self).unwrap_or_default();
+        format!("{text}\n")
+    }
+
+    /// Reads a plan. `wanted` is the digest of the plan that was approved, if it is known.
+    ///
+    /// # Errors
+    /// [`UnusablePlan`] where it is none, was changed, or is another.
+    pub fn read(bytes: &[u8], wanted: Option<&str>) -> Result<Self, UnusablePlan> {
+        #[derive(Deserialize)]
+        struct Named {
+            schema: String,
+        }
+        let unreadable = |error: serde_json::Error| UnusablePlan::Unreadable(error.to_string());
+        let named: Named = serde_json::from_slice(bytes).map_err(unreadable)?;
+        if named.schema != SCHEMA {
+            return Err(UnusablePlan::Schema(named.schema));
+        }
+        let saved: Self = serde_json::from_slice(bytes).map_err(unreadable)?;
+        let made = saved.made_digest();
+        if made != saved.digest {
+            return Err(UnusablePlan::Changed { made, says: saved.digest });
+        }
+        match wanted {
+            Some(wanted) if !wanted.eq_ignore_ascii_case(&made) => {
+                Err(UnusablePlan::Other { is: made, wanted: wanted.to_owned() })
+            }
+            _ => Ok(saved),
+        }
+    }
+
+    /// The users whom the changes are about, in lower case.
+    #[must_use]
+    pub fn people(&self) -> BTreeSet<(AccountId, String)> {
+        let places = self.plan.changes.iter().map(|change| &change.place);
+        places.map(|place| (place.account, place.user.to_ascii_lowercase())).collect()
+    }
+}
+
+/// The changes of a plan that a newer one does not hold just so: their facts have moved.
+#[must_use]
+pub fn moved<'a>(saved: &'a [Change], now: &[Change]) -> Vec<&'a Change> {
+    saved.iter().filter(|change| !now.contains(change)).collect()
+}

@@ -1,0 +1,165 @@
+//! The steps that a change is carried out in, each one call that writes. They stand in the journal
+//! before and after they are done.
+
+use serde::{Deserialize, Serialize};
+
+use crate::clock::Subject;
+use crate::inventory::{AccountId, CredentialKind, Dossier};
+
+/// One call that writes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Step {
+    /// The account.
+    pub account: AccountId,
+    /// The user's name.
+    pub user: String,
+    /// The user's unique id.
+    pub user_id: String,
+    /// What the call does.
+    #[serde(flatten)]
+    pub write: Write,
+}
+
+/// What a call does.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(tag = "step", rename_all = "kebab-case")]
+pub enum Write {
+    /// Sets a tag of ours.
+    Tag {
+        /// What it is about.
+        subject: Subject,
+        /// What it says.
+        value: String,
+    },
+    /// Takes a tag of ours away.
+    Untag {
+        /// What it is about.
+        subject: Subject,
+    },
+    /// Makes a credential inactive.
+    Deactivate {
+        /// Its kind.
+        kind: CredentialKind,
+        /// Its id.
+        id: String,
+    },
+    /// Makes a credential active again.
+    Activate {
+        /// Its kind.
+        kind: CredentialKind,
+        /// Its id.
+        id: String,
+    },
+    /// Deletes the login profile.
+    DeletePassword,
+    /// Deletes a credential.
+    DeleteCredential {
+        /// Its kind.
+        kind: CredentialKind,
+        /// Its id.
+        id: String,
+    },
+    /// Takes an MFA device from the user.
+    DeactivateMfaDevice {
+        /// Its serial number.
+        serial: String,
+    },
+    /// Deletes a virtual MFA device.
+    DeleteVirtualMfaDevice {
+        /// Its serial number, which is an ARN.
+        serial: String,
+    },
+    /// Deletes a policy that is written into the user.
+    DeleteInlinePolicy {
+        /// Its name.
+        name: String,
+    },
+    /// Detaches a managed policy.
+    DetachPolicy {
+        /// Its ARN.
+        arn: String,
+    },
+    /// Takes the user out of a group.
+    RemoveFromGroup {
+        /// The group's name.
+        group: String,
+    },
+    /// Deletes the user.
+    DeleteUser,
+}
+
+impl Write {
+    /// The action, as a policy names it.
+    #[must_use]
+    pub const fn action(&self) -> &'static str {
+        use CredentialKind::{
+            AccessKey, Password, ServiceSpecificCredential, SigningCertificate, SshKey,
+        };
+        match self {
+            Self::Tag { .. } => "iam:TagUser",
+            Self::Untag { .. } => "iam:UntagUser",
+            Self::Deactivate { kind, .. } | Self::Activate { kind, .. } => match kind {
+                AccessKey => "iam:UpdateAccessKey",
+                SshKey => "iam:UpdateSSHPublicKey",
+                ServiceSpecificCredential => "iam:UpdateServiceSpecificCredential",
+                SigningCertificate => "iam:UpdateSigningCertificate",
+                Password => "iam:UpdateLoginProfile",
+            },
+            Self::DeleteCredential { kind, .. } => match kind {
+                AccessKey => "iam:DeleteAccessKey",
+                SshKey => "iam:DeleteSSHPublicKey",
+                ServiceSpecificCredential => "iam:DeleteServiceSpecificCredential",
+                SigningCertificate => "iam:DeleteSigningCertificate",
+                Password => "iam:DeleteLoginProfile",
+            },
+            Self::DeletePassword => "iam:DeleteLoginProfile",
+            Self::DeactivateMfaDevice { .. } => "iam:DeactivateMFADevice",
+            Self::DeleteVirtualMfaDevice { .. } => "iam:DeleteVirtualMFADevice",
+            Self::DeleteInlinePolicy { .. } => "iam:DeleteUserPolicy",
+            Self::DetachPolicy { .. } => "iam:DetachUserPolicy",
+            Self::RemoveFromGroup { .. } => "iam:RemoveUserFromGroup",
+            Self::DeleteUser => "iam:DeleteUser",
+        }
+    }
+
+    /// Whether something that is gone is what the step is for: then there is nothing to be done.
+    #[must_use]
+    pub const fn takes_away(&self) -> bool {
+        !matches!(self, Self::Tag { .. } | Self::Deactivate { .. } | Self::Activate { .. })
+    }
+
+    /// Whether what the step is for holds of the user as seen; `None` is a user who is gone.
+    #[must_use]
+    pub fn holds(&self, seen: Option<&Dossier>) -> bool {
+        let Some(dossier) = seen else { return self.takes_away() };
+        let user = &dossier.user;
+        let tag = |subject: &Subject| user.tags.as_ref().and_then(|it| it.get(&subject.key()));
+        let active = |kind: CredentialKind, id: &str| {
+            let subject = Subject::Credential(kind, Some(id.to_owned()));
+            super::Facts::of(&subject, user).active
+        };
+        let holdings = dossier.holdings.as_ref();
+        match self {
+            Self::Tag { subject, value } => tag(subject) == Some(value),
+            Self::Untag { subject } => tag(subject).is_none(),
+            Self::Deactivate { kind, id } => active(*kind, id) == Some(false),
+            Self::Activate { kind, id } => active(*kind, id) == Some(true),
+            Self::DeletePassword => user.password.is_none(),
+            Self::DeleteCredential { kind, id } => active(*kind, id).is_none(),
+            Self::DeactivateMfaDevice { serial } => {
+                holdings.is_some_and(|it| !it.mfa_devices.contains(serial))
+            }
+            // Nothing that is seen of the user tells: it is done again, which does no harm.
+            Self::DeleteVirtualMfaDevice { .. } | Self::DeleteUser => false,
+            Self::DeleteInlinePolicy { name } => {
+                holdings.is_some_and(|it| it.inline_policies.iter().all(|it| it.name != *name))
+            }
+            Self::DetachPolicy { arn } => {
+                holdings.is_some_and(|it| !it.attached_policies.contains(arn))
+            }
+            Self::RemoveFromGroup { group } => {
+                holdings.is_some_and(|it| !it.groups.contains(group))
+            }
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! What is to be done about one user: a decision for each credential, then for the user as a whole.
+
+use super::credential::{Case, Decision, Judged, Tag, left_behind};
+use super::facts::{Credential, credentials, is_accepted};
+use super::{
+    AccountFacts, Act, Basis, Change, Clearing, Facts, Guard, LeftAlone, Place, Plan, Remembered,
+    Scene, Start, Waiting, after, guard, stopped, wants_renewal,
+};
+use crate::clock::{Reached, Subject};
+use crate::inventory::{Dossier, Stamp};
+use crate::policy::remediation::Stage;
+
+/// Adds to the plan what is to be done about a user.
+pub(super) fn plan(
+    dossier: &Dossier,
+    account: &AccountFacts,
+    scene: &Scene,
+    basis: Basis<'_>,
+    plan: &mut Plan,
+) {
+    let judged = Judged::of(dossier, basis);
+    if let Some(guard) = guard::of_user(dossier, account, basis) {
+        if judged.is_something() || guard::is_marked(dossier) || !dossier.gaps.is_empty() {
+            let place = place(dossier, Subject::User);
+            plan.left_alone.push(LeftAlone { place, guard });
+        }
+        return;
+    }
+    let is_remembered = |subject: &Subject| {
+        let user_id = dossier.user.id.clone().unwrap_or_default();
+        let subject = subject.clone();
+        scene.remembered.contains(&Remembered { account: dossier.account, user_id, subject })
+    };
+    let case = |subject: &Subject| Case {
+        dossier,
+        account,
+        judged: &judged,
+        basis,
+        is_remembered: is_remembered(subject),
+    };
+    let mut decisions: Vec<(Subject, Decision)> = Vec::new();
+    for subject in left_behind(dossier) {
+        decisions.push((subject, Decision::Change(Act::Clear(Clearing::Gone))));
+    }
+    for credential in credentials(&dossier.user) {
+        let decision = case(&credential.subject).decide(&credential);
+        decisions.push((credential.subject, decision));
+    }
+    let is_half_deleted =
+        dossier.user.id.as_ref().is_some_and(|id| scene.half_deleted.contains(id));
+    let whole = whole_user(&case(&Subject::User), &decisions, is_half_deleted);
+    if whole == Decision::Change(Act::DeleteUser) {
+        // The user goes with everything that is left.
+        decisions.retain(|(_, decision)| matches!(decision, Decision::LeaveAlone(_, None)));
+    }
+    decisions.push((Subject::User, whole));
+    refuse_too_many_tags(dossier, &mut decisions);
+    for (subject, decision) in decisions {
+        Entry { dossier, subject }.enter(decision, plan);
+    }
+}
+
+/// Decides about the user as a whole: deleted some time after the last credential went out of use.
+fn whole_user(
+    case: &Case<'_>,
+    decisions: &[(Subject, Decision)],
+    is_half_deleted: bool,
+) -> Decision {
+    let Basis { remediation, stage, now, .. } = case.basis;
+    let user = &case.dossier.user;
+    let tag = Tag::of(&Subject::User, user);
+    let stop = |why| match tag.is_there() {
+        true => Decision::Change(Act::Clear(why)),
+        false => Decision::Nothing,
+    };
+    let Some(days) = remediation.delete_after_days.filter(|_| remediation.delete_users) else {
+        return stop(Clearing::NotStale);
+    };
+    if let Some(guard) = case.judged.exempted() {
+        let clearing = tag.is_there().then_some(Clearing::Exempted);
+        return Decision::LeaveAlone(guard, clearing);
+    }
+    if !is_idle(case, decisions) {
+        return stop(Clearing::InUse);
+    }
+    if let Some(rule) = case.account.incomplete.first() {
+        let message = format!("the rule {rule} is incomplete in this account");
+        return Decision::LeaveAlone(Guard::Incomplete(message), None);
+    }
+    // Where the clock was taken away meanwhile, it starts anew as any other.
+    if is_half_deleted && stage >= Stage::Delete && matches!(tag, Tag::Says(_)) {
+        return Decision::Change(Act::DeleteUser);
+    }
+    let clock = match tag {
+        Tag::Absent if case.is_remembered => {
+            return Decision::Change(Act::Notify(Start::Vanished));
+        }
+        Tag::Absent => return Decision::Change(Act::Notify(Start::First)),
+        Tag::Says(clock) if clock.reached == Reached::Notified => clock,
+        Tag::Says(_) | Tag::Unreadable => {
+            return Decision::Change(Act::Notify(Start::Unreadable));
+        }
+    };
+    let lapsed = case.judged.anything_lapsed().is_some_and(|lapsed| clock.since < lapsed);
+    if let Some(why) = stopped(clock, case.basis).or(lapsed.then_some(Start::ExemptionLapsed)) {
+        return Decision::Change(Act::Notify(why));
+    }
+    let due = after(clock.since, days);
+    if now < due || stage < Stage::Delete {
+        let renew = wants_renewal(clock, case.basis);
+        return Decision::Wait { stage: Stage::Delete, due, renew };
+    }
+    Decision::Change(Act::DeleteUser)
+}
+
+/// Whether nothing of the user's is in use: what could be deactivated is inactive, and the password
+/// has had its notice.
+fn is_idle(case: &Case<'_>, decisions: &[(Subject, Decision)]) -> bool {
+    let policy = case.basis.policy;
+    let long_there = match &case.dossier.user.created {
+        // Somebody may be setting the user up.
+        Stamp::At(created) => {
+            after(*created, policy.stale_after_days.saturating_add(1)) <= case.basis.now
+        }
+        Stamp::Absent | Stamp::Unreadable(_) => false,
+    };
+    let decision_on = |subject: &Subject| decisions.iter().find(|(it, _)| it == subject);
+    let out_of_use = |credential: &Credential<'_>| {
+        if credential.subject != Subject::PASSWORD {
+            return !is_accepted(credential.active);
+        }
+        let has_had_notice = matches!(
+            decision_on(&Subject::PASSWORD),
+            Some((_, Decision::ByHand { .. } | Decision::Change(Act::DeletePassword)))
+        );
+        // Beyond the last stage that is asked for nothing is due, which a waiting tells.
+        let is_due = matches!(
+            decision_on(&Subject::PASSWORD),
+            Some((_, Decision::Wait { due, .. })) if *due <= case.basis.now
+        );
+        has_had_notice || is_due
+    };
+    long_there && credentials(&case.dossier.user).iter().all(out_of_use)
+}
+
+/// Leaves alone what would need more tags than a user may have.
+fn refuse_too_many_tags(dossier: &Dossier, decisions: &mut [(Subject, Decision)]) {
+    let is_new = |(subject, decision): &&mut (Subject, Decision)| {
+        matches!(decision, Decision::Change(Act::Notify(_) | Act::Settle(_)))
+            && Tag::of(subject, &dossier.user) == Tag::Absent
+    };
+    let more = decisions.iter_mut().filter(is_new).count();
+    if let Some(guard) = guard::of_tags(dossier, more) {
+        for (_, decision) in decisions.iter_mut().filter(is_new) {
+            *decision = Decision::LeaveAlone(guard.clone(), None);
+        }
+    }
+}
+
+fn place(dossier: &Dossier, subject: Subject) -> Place {
+    Place { account: dossier.account, user: dossier.user.name.clone().into_owned(), subject }
+}
+
+/// A decision's entry in the plan.
+struct Entry<'a> {
+    dossier: &'a Dossier,
+    subject: Subject,
+}
+
+impl Entry<'_> {
+    fn enter(self, decision: Decision, plan: &mut Plan) {
+        let place = place(self.dossier, self.subject.clone());
+        match decision {
+            Decision::Nothing => {}
+            Decision::Change(act) => plan.changes.push(self.change(act)),
+            Decision::Wait { stage, due, renew } => {
+                plan.waiting.push(Waiting { place, stage, due });
+                plan.changes.extend(renew.then(|| self.change(Act::Renew)));
+            }
+            Decision::ByHand { renew } => {
+                plan.by_hand.push(place);
+                plan.changes.extend(renew.then(|| self.change(Act::Renew)));
+            }
+            Decision::LeaveAlone(guard, clearing) => {
+                plan.left_alone.push(LeftAlone { place, guard });
+                plan.changes.extend(clearing.map(|why| self.change(Act::Clear(why))));
+            }
+        }
+    }
+
+    fn change(&self, act: Act) -> Change {
+        let user = &self.dossier.user;
+        let mut facts = Facts::of(&self.subject, user);
+        if act == Act::DeleteUser {
+            let all = credentials(user).into_iter();
+            facts.credentials = all.map(|it| (it.subject, is_accepted(it.active))).collect();
+        }
+        Change {
+            place: place(self.dossier, self.subject.clone()),
+            user_id: user.id.clone().unwrap_or_default(),
+            act,
+            facts,
+        }
+    }
+}

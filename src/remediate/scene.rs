@@ -1,0 +1,191 @@
+//! The accounts and the users in question, looked at: what a plan is made from.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures_util::{StreamExt as _, stream};
+
+use super::history::History;
+use super::plan::{AccountFacts, Scene};
+use crate::clock;
+use crate::inventory::{Account, AccountId, User};
+use crate::judge::{Audit, AuditedAccount, Coverage, Finding, Status};
+use crate::observe::call::{Failure, Pace};
+use crate::observe::session::{Hub, Session};
+use crate::observe::{Brief, Closeness, Glance, look_closely};
+use crate::policy::Rule;
+
+/// A user: the account and the name in lower case.
+pub type Person = (AccountId, String);
+
+/// The rules whose findings bring a user into question.
+const RULES: [Rule; 5] = [
+    Rule::StalePassword,
+    Rule::StaleAccessKey,
+    Rule::OldServiceCredential,
+    Rule::InactiveAccessKey,
+    Rule::UserWithoutCredentials,
+];
+
+/// A call without whose answer nothing can be done.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{action} failed: {message}")]
+pub struct Unanswered {
+    /// The action, as a policy names it.
+    pub action: &'static str,
+    /// What was answered.
+    pub message: String,
+}
+
+impl From<Failure> for Unanswered {
+    fn from(failure: Failure) -> Self {
+        Self { action: failure.action, message: failure.message }
+    }
+}
+
+/// One account, ready to be looked at and written to.
+#[derive(Debug)]
+pub(super) struct Visit {
+    /// The session in it.
+    pub(super) session: Session,
+    /// What the credential report has of its users, by their names in lower case.
+    rows: BTreeMap<String, User<'static>>,
+}
+
+/// Where a remedy is at work.
+#[derive(Debug)]
+pub struct Field {
+    brief: Brief,
+    visits: BTreeMap<AccountId, Visit>,
+}
+
+impl Field {
+    /// Opens a session in each account. One that cannot be had is an account that was not observed
+    /// either, in which nothing is done.
+    pub async fn enter(hub: &Hub, brief: &Brief, accounts: Vec<Account<'static>>) -> Self {
+        let pace = Pace::new(brief.timeout, 1);
+        let mut rows: BTreeMap<AccountId, Vec<User<'static>>> =
+            accounts.into_iter().map(|account| (account.id, account.users)).collect();
+        let mut visits = BTreeMap::new();
+        for member in hub.members() {
+            let Ok(session) = hub.enter(member, &pace).await else { continue };
+            let of_account = rows.remove(&session.account).unwrap_or_default().into_iter();
+            let rows = of_account.map(|user| (user.name.to_ascii_lowercase(), user)).collect();
+            visits.insert(session.account, Visit { session, rows });
+        }
+        Self { brief: brief.clone(), visits }
+    }
+
+    /// How long, and how many at a time, the calls of what follows may take.
+    pub(super) fn pace(&self) -> Pace {
+        Pace::new(self.brief.timeout, self.brief.concurrency)
+    }
+
+    pub(super) fn visit(&self, account: AccountId) -> Option<&Visit> {
+        self.visits.get(&account)
+    }
+
+    /// Looks at one user. An account that was not entered has nobody to be seen.
+    pub(super) async fn look(
+        &self,
+        pace: &Pace,
+        account: AccountId,
+        name: &str,
+        with_holdings: bool,
+    ) -> Result<Glance, Failure> {
+        let Some(visit) = self.visits.get(&account) else {
+            let message = format!("account {account} is none of those that were asked for");
+            return Err(Failure::unexpected("iam:GetUser", message));
+        };
+        let row = visit.rows.get(&name.to_ascii_lowercase());
+        let closeness = Closeness { now: self.brief.now, with_holdings };
+        look_closely(&visit.session, pace, name, row, closeness).await
+    }
+
+    /// Looks at the people in question, and gathers what is known of their accounts.
+    ///
+    /// # Errors
+    /// [`Unanswered`] where it cannot be told as whom we run.
+    pub async fn survey(
+        &self,
+        hub: &Hub,
+        audit: &Audit,
+        people: &BTreeSet<Person>,
+        with_holdings: bool,
+    ) -> Result<Scene, Unanswered> {
+        let pace = self.pace();
+        let accounts = audit.accounts.iter().map(|account| (account.id, facts(audit, account)));
+        let mut accounts: BTreeMap<AccountId, AccountFacts> = accounts.collect();
+        if let Some((account, name)) = hub.user_behind(&pace).await? {
+            let facts = accounts.entry(account).or_default();
+            facts.ourselves.insert(name.to_ascii_lowercase());
+        }
+        let mut scene = Scene { accounts, ..Scene::default() };
+        let looks = stream::iter(people).map(async |(account, name)| {
+            (*account, name, self.look(&pace, *account, name, with_holdings).await)
+        });
+        let mut looks = looks.buffered(self.brief.concurrency);
+        while let Some((account, name, outcome)) = looks.next().await {
+            match outcome {
+                Ok(Glance::Seen(dossier)) => scene.dossiers.push(*dossier),
+                // Nobody is left to be remedied.
+                Ok(Glance::Gone) => {}
+                Err(failure) => {
+                    let message = format!("{}: {}", failure.action, failure.message);
+                    scene.unseen.push((account, name.clone(), message));
+                }
+            }
+        }
+        Ok(scene)
+    }
+}
+
+fn facts(audit: &Audit, account: &AuditedAccount) -> AccountFacts {
+    let is_roots = |finding: &&Finding| {
+        finding.rule == Rule::RootAccessKey && finding.subject.account == account.id
+    };
+    let mut of_root = audit.findings.iter().filter(is_roots);
+    AccountFacts {
+        users: account.users,
+        incomplete: account.incomplete_rules().collect(),
+        ourselves: BTreeSet::new(),
+        root_finding: of_root.any(|finding| finding.status != Status::Exempted),
+    }
+}
+
+/// The people in question: those against whom something stands, those who bear our tags, and those
+/// of whom an earlier run left something open.
+///
+/// Where `among` names users, findings of others are not meant.
+#[must_use]
+pub fn people(
+    audit: &Audit,
+    accounts: &[Account<'_>],
+    history: &History,
+    among: Option<&BTreeSet<Person>>,
+) -> BTreeSet<Person> {
+    let findings = audit.findings.iter().filter(|finding| RULES.contains(&finding.rule));
+    let found = findings
+        .map(|finding| (finding.subject.account, finding.subject.name.to_ascii_lowercase()))
+        .filter(|person| among.is_none_or(|among| among.contains(person)));
+    let marked = accounts.iter().flat_map(|account| {
+        let is_marked = |user: &&User<'_>| {
+            user.tags.as_ref().is_some_and(|it| clock::ours(it).next().is_some())
+        };
+        let users = account.users.iter().filter(is_marked);
+        users.map(|user| (account.id, user.name.to_ascii_lowercase()))
+    });
+    let heard: BTreeSet<AccountId> = accounts.iter().map(|account| account.id).collect();
+    let open = history.people().into_iter().filter(|(account, _)| heard.contains(account));
+    found.chain(marked).chain(open).collect()
+}
+
+/// Whether everything that a remedy needs to know of the accounts was had.
+#[must_use]
+pub fn is_complete(audit: &Audit) -> bool {
+    audit.accounts.iter().all(|account| {
+        !account
+            .coverage
+            .iter()
+            .any(|(rule, coverage)| RULES.contains(rule) && *coverage == Coverage::Incomplete)
+    })
+}
