@@ -3,6 +3,7 @@
 mod iam_policy;
 mod live;
 mod publish;
+mod remediate;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -27,7 +28,7 @@ Exit codes:
   1  the gate fails: there are open findings (--fail-on)
   2  usage, settings or the allowlist are wrong
   3  incomplete: evidence, or the queue's memory, could not be had or read
-  4  a result could not be written
+  4  a result could not be written, or a plan not be carried out
 When several hold, the highest wins.";
 
 const AUDIT_EXAMPLES: &str = "\
@@ -81,6 +82,9 @@ enum Arguments {
     /// Publish the audits of earlier jobs: the queue in the issue tracker, or the pull request's comment
     #[command(after_help = publish::EXAMPLES, after_long_help = publish::EXAMPLES)]
     Publish(Box<publish::PublishAuditsArgs>),
+    /// Plan the staged remedy of what is stale, carry the plan out, or undo it
+    #[command(after_help = remediate::EXAMPLES, after_long_help = remediate::EXAMPLES)]
+    Remediate(Box<remediate::RemediateArgs>),
     /// What the GitHub action runs: audit and publish, by the event and the inputs of the job
     Action(Box<publish::ActionArgs>),
     /// Print a completion script for a shell
@@ -301,6 +305,10 @@ pub fn parse(
         Arguments::Publish(arguments) => {
             Parsed::Command(Command::Publish(Box::new(arguments.settings(now))))
         }
+        Arguments::Remediate(arguments) => match arguments.settings(now) {
+            Ok(settings) => Parsed::Command(Command::Remediate(Box::new(settings))),
+            Err(why) => refused("remediate", why, color_stderr),
+        },
         Arguments::Action(arguments) => match arguments.settings(now) {
             Ok(settings) => Parsed::Command(Command::Action(Box::new(settings))),
             Err(why) => refused("action", why, color_stderr),

@@ -52,6 +52,20 @@ impl Subject {
     }
 }
 
+impl fmt::Display for Subject {
+    /// As people are shown it: of an id the last four characters.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::User => f.write_str(USER),
+            Self::Credential(kind, None) => f.write_str(kind.id()),
+            Self::Credential(kind, Some(id)) => {
+                let ending = id.len().saturating_sub(4);
+                write!(f, "{} …{}", kind.id(), id.get(ending..).unwrap_or_default())
+            }
+        }
+    }
+}
+
 /// How far a credential, or a user, has come.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,

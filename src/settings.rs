@@ -4,6 +4,7 @@
 mod choices;
 mod iam_policy;
 mod publish;
+mod remediate;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -13,6 +14,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 pub use choices::{CommentOn, LastAccessed, Owners, SshKeys, UnknownChoice};
 pub use iam_policy::{DEFAULT_ROLE_NAME, IamPolicySettings, PolicyFormat};
 pub use publish::{ActionSettings, PublishAuditsSettings, PublishSettings};
+pub use remediate::{RemediateSettings, RemedyMode, SavedPlanFile, Task};
 
 use crate::identity::{AccountEntry, Audience, ExternalId, RoleArn, RoleName};
 use crate::inventory::AccountId;
@@ -148,6 +150,27 @@ settings! {
         "Name users and findings although the repository is public: everybody can read them then";
     DRY_RUN: "dry-run" "", otherwise "false",
         "Print what would be changed in the issue tracker, and change nothing";
+
+    AUDIT: "audit" "AUDIT.json", otherwise "everybody is meant",
+        "Remedy the users alone who have findings in this audit JSON; they are looked at again";
+    STAGE: "stage" "notify|deactivate|delete", otherwise "as far as the allowlist's `remediation` goes",
+        "The furthest stage to be planned and carried out";
+    APPLY: "apply" "", otherwise "",
+        "Carry the plan out; without it nothing is changed";
+    PLAN: "plan" "PLAN.json", otherwise "a plan is made and carried out at once",
+        "The saved plan to carry out, refused when it was changed or its facts have moved";
+    PLAN_DIGEST: "plan-digest" "HEX", otherwise "",
+        "The digest of the plan that was approved: another is refused";
+    JOURNAL: "journal" "FILE", default "iam-stocktake-journal.jsonl",
+        "The file that every step is written to before and after it is done; it is added to, and tells the next run what is left to do";
+    UNDO: "undo" "JOURNAL", otherwise "",
+        "Activate again what was deactivated by this journal; without --apply, say what that would be";
+    UNDO_USER: "user" "NAME", otherwise "everybody",
+        "With --undo, these users alone; may be given several times";
+    REMEDY_OUTPUT: "output" "FILE", otherwise "",
+        "Also write the plan to this file, in the format of its ending: .json can be carried out, .md and .txt can be read; may be given several times";
+    REMEDIATE: "remediate" "none|plan|apply", default "none",
+        "Instead of the audit: `plan` the remedy, or `apply` a plan";
 }
 
 /// The flags of `audit`, in the order in which people meet them.
@@ -185,7 +208,7 @@ pub const AUDIT_SETTINGS: [Setting; 30] = [
 ];
 
 /// The inputs of the action, which are flags of the command `action` as well.
-pub const INPUTS: [Setting; 38] = [
+pub const INPUTS: [Setting; 43] = [
     ROLE_TO_ASSUME,
     ACCOUNTS,
     MEMBER_ROLE_NAME,
@@ -224,6 +247,45 @@ pub const INPUTS: [Setting; 38] = [
     MAX_ROWS,
     PUBLISH_IN_PUBLIC,
     DRY_RUN,
+    REMEDIATE,
+    STAGE,
+    PLAN,
+    PLAN_DIGEST,
+    JOURNAL,
+];
+
+/// The flags of `remediate`, in the order in which people meet them.
+pub const REMEDIATE_SETTINGS: [Setting; 30] = [
+    STAGE,
+    APPLY,
+    PLAN,
+    PLAN_DIGEST,
+    JOURNAL,
+    UNDO,
+    UNDO_USER,
+    AUDIT,
+    ROLE_TO_ASSUME,
+    ACCOUNTS,
+    MEMBER_ROLE_NAME,
+    EXTERNAL_ID,
+    ALLOWED_ACCOUNT_IDS,
+    AWS_REGION,
+    AUDIENCE,
+    ROLE_SESSION_NAME,
+    ROLE_DURATION_SECONDS,
+    OWNER_TAGS,
+    TIMEOUT,
+    CONCURRENCY,
+    ACCOUNT_CONCURRENCY,
+    REQUIRED_ALLOWLIST,
+    STALE_AFTER_DAYS,
+    FORMAT,
+    REMEDY_OUTPUT,
+    LANGUAGE,
+    MAX_ROWS,
+    QUIET,
+    VERBOSE,
+    NOW,
 ];
 
 /// One output of the action.
@@ -236,7 +298,7 @@ pub struct Output {
 }
 
 /// The outputs of the action.
-pub const OUTPUTS: [Output; 12] = {
+pub const OUTPUTS: [Output; 16] = {
     const fn output(name: &'static str, description: &'static str) -> Output {
         Output { name, description }
     }
@@ -253,6 +315,10 @@ pub const OUTPUTS: [Output; 12] = {
         output("comment-url", "The comment on the pull request"),
         output("report-markdown", "The Markdown report, relative to the workspace"),
         output("report-json", "The audit JSON, relative to the workspace"),
+        output("plan", "The plan of a remedy, relative to the workspace"),
+        output("plan-digest", "The digest of the plan, for `plan-digest`"),
+        output("change-count", "How many changes the plan holds"),
+        output("journal", "The journal of a remedy, relative to the workspace"),
     ]
 };
 
@@ -279,6 +345,8 @@ pub enum Command {
     IamPolicy(Box<IamPolicySettings>),
     /// `publish`
     Publish(Box<PublishAuditsSettings>),
+    /// `remediate`
+    Remediate(Box<RemediateSettings>),
     /// `action`
     Action(Box<ActionSettings>),
 }
@@ -290,6 +358,7 @@ impl Command {
         match self {
             Self::Audit(settings) => settings.verbose,
             Self::Publish(settings) => settings.verbose,
+            Self::Remediate(settings) => settings.verbose,
             _ => false,
         }
     }

@@ -12,6 +12,8 @@ mod progress;
 mod proposal;
 mod publish;
 mod publishing;
+mod remediate;
+mod remedies;
 mod reports;
 mod scene;
 mod tracker;
@@ -29,6 +31,7 @@ pub fn run(command: &Command, streams: &mut Streams<'_>) -> Exit {
         Command::SuggestExemptions(settings) => allowlist::suggest(settings, streams),
         Command::IamPolicy(settings) => iam_policy::iam_policy(settings, streams),
         Command::Publish(settings) => publish::publish(settings, streams),
+        Command::Remediate(settings) => remedies::remediate(settings, streams),
         Command::Action(settings) => action::action(settings, streams),
     }
 }

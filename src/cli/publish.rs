@@ -12,6 +12,7 @@ use clap::error::{ContextKind, ContextValue};
 use secrecy::SecretString;
 
 use super::live::{LiveArgs, choice};
+use super::remediate::{Beside, RemedyArgs};
 use super::{Clock, help, language_parser};
 use crate::identity::Repository;
 use crate::policy::MAX_DAYS;
@@ -21,7 +22,7 @@ use crate::publish::occasion::PublishMode;
 use crate::report::Language;
 use crate::runner::inputs::{boolean, list, read};
 use crate::settings::{
-    self, ActionSettings, AllowlistSetting, CommentOn, DEFAULT_MAX_ROWS, INPUTS,
+    self, ActionSettings, AllowlistSetting, CommentOn, DEFAULT_MAX_ROWS, INPUTS, Input,
     PublishAuditsSettings, PublishSettings,
 };
 
@@ -143,6 +144,9 @@ pub(super) struct ActionArgs {
     template: Option<PathBuf>,
 
     #[command(flatten)]
+    remedy: RemedyArgs,
+
+    #[command(flatten)]
     clock: Clock,
 }
 
@@ -231,23 +235,31 @@ impl PublishAuditsArgs {
 
 impl ActionArgs {
     pub(super) fn settings(self, now: DateTime<Utc>) -> Result<ActionSettings, String> {
-        Ok(ActionSettings {
-            live: self.live.settings()?,
-            allowlist: self
-                .allowlist
-                .map_or(AllowlistSetting::Default, |text| text.as_str().into()),
+        let live = self.live.settings()?;
+        let allowlist =
+            self.allowlist.map_or(AllowlistSetting::Default, |text| text.as_str().into());
+        let words = self.audits.iter().flat_map(|text| list(text));
+        let audits: Vec<Input> = words.map(|path| PathBuf::from(path).into()).collect();
+        let remedy = self.remedy.settings(Beside {
+            live: live.clone(),
+            allowlist: allowlist.clone(),
             stale_after_days: self.stale_after_days,
-            audits: self
-                .audits
-                .iter()
-                .flat_map(|text| list(text))
-                .map(|path| PathBuf::from(path).into())
-                .collect(),
+            audits: audits.clone(),
+            language: self.publish.language,
+            max_rows: self.max_rows,
+            clock: (self.clock.now, now),
+        })?;
+        Ok(ActionSettings {
+            live,
+            allowlist,
+            stale_after_days: self.stale_after_days,
+            audits,
             publish: self.publish.settings(),
             report_dir: self.report_dir,
             template: self.template,
             max_rows: self.max_rows,
             now: self.clock.now.unwrap_or(now),
+            remedy: remedy.map(Box::new),
         })
     }
 }

@@ -86,6 +86,14 @@ impl<'a> Hand<'a> {
         self.journal.write(now, entry)
     }
 
+    /// Writes down that the run has come to its end.
+    ///
+    /// # Errors
+    /// [`JournalError`] where it could not be written down.
+    pub fn end(&mut self) -> Result<(), JournalError> {
+        self.note(Entry::End)
+    }
+
     /// Carries out a plan. What goes wrong with one user keeps no other from being remedied.
     ///
     /// # Errors

@@ -133,8 +133,8 @@ pub async fn plan_undo(field: &Field, history: &History, users: &BTreeSet<String
                 continue;
             }
         };
-        let same = |dossier: &Box<Dossier>| dossier.user.id.as_deref() == Some(&step.user_id);
-        match undoing(&step, seen.filter(same).as_deref()) {
+        let is_same = |dossier: &Dossier| dossier.user.id.as_deref() == Some(step.user_id.as_str());
+        match undoing(&step, seen.as_deref().filter(|it| is_same(it))) {
             Ok(steps) => undo.steps.extend(steps),
             // What was deleted later is told as lost.
             Err(Needless::Gone | Needless::UserGone) if is_deleted_later(&step, &lost) => {}

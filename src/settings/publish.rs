@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 
-use super::{AllowlistSetting, CommentOn, Input, LiveSettings};
+use super::{AllowlistSetting, CommentOn, Input, LiveSettings, RemediateSettings};
 use crate::identity::Repository;
 use crate::publish::gate::FailOn;
 use crate::publish::memory::QueueName;
@@ -81,4 +81,6 @@ pub struct ActionSettings {
     pub max_rows: usize,
     /// The moment by which days are counted.
     pub now: DateTime<Utc>,
+    /// What is remedied instead, if anything.
+    pub remedy: Option<Box<RemediateSettings>>,
 }

@@ -116,7 +116,7 @@ impl Judged {
         let reviewed = self.real.exemptions.get(finding.exemption?)?;
         let exemption = &reviewed.exemption;
         (finding.status == Status::Exempted)
-            .then(|| Guard::Exempted { line: exemption.place.line, expires: exemption.expires })
+            .then_some(Guard::Exempted { line: exemption.place.line, expires: exemption.expires })
     }
 
     pub(super) fn verdict(&self, on: &Subject) -> Verdict<'_> {
@@ -253,7 +253,7 @@ impl Case<'_> {
             return Decision::Nothing;
         }
         let recent = TimeDelta::days(i64::from(self.basis.policy.stale_after_days));
-        let used = credential.last_used.and_then(|it| it.at());
+        let used = credential.last_used.and_then(crate::inventory::Stamp::at);
         match used.filter(|at| self.basis.now - *at < recent) {
             Some(at) => Decision::LeaveAlone(Guard::Used(at), Some(Clearing::Used(at))),
             None => Decision::Change(Act::Clear(Clearing::NotStale)),

@@ -98,7 +98,7 @@ pub(super) fn of_rule(rule: Rule, account: &AccountFacts) -> Option<Guard> {
 
 /// Whether so many more tags of ours would be too many.
 pub(super) fn of_tags(dossier: &Dossier, more: usize) -> Option<Guard> {
-    let tags = dossier.user.tags.as_ref().map_or(0, |tags| tags.len());
+    let tags = dossier.user.tags.as_ref().map_or(0, std::collections::BTreeMap::len);
     (more > 0 && tags + more > MOST_TAGS).then_some(Guard::Tags)
 }
 

@@ -1,0 +1,419 @@
+//! `iam-stocktake remediate`: plan, apply, undo.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::path::Path;
+
+use super::allowlist::{Chosen, IfMissing, Told, chosen};
+use super::progress::Display;
+use super::{Exit, Streams, files, live};
+use crate::inventory::Account;
+use crate::judge::{Audit, Judge};
+use crate::observe::session::Hub;
+use crate::observe::{self, Brief};
+use crate::policy::Policy;
+use crate::policy::remediation::{RemediationPolicy, Stage};
+use crate::remediate::history::History;
+use crate::remediate::journal::{self, Entry, Journal, JournalError, run_name};
+use crate::remediate::plan::file::{SavedPlan, moved};
+use crate::remediate::plan::{Basis, Plan, Scene, plan};
+use crate::remediate::{self as remedy, Applied, Field, Hand, Person};
+use crate::report::visible;
+use crate::settings::{RemediateSettings, SavedPlanFile, Task};
+
+/// What a remedy came to.
+pub(super) struct Outcome {
+    /// The plan, whether it was carried out or not.
+    pub(super) saved: SavedPlan,
+    /// What the policy says.
+    pub(super) policy: RemediationPolicy,
+    /// What became of it, where it was carried out.
+    pub(super) applied: Option<Applied>,
+    /// How the command ends.
+    pub(super) exit: Exit,
+}
+
+/// Plans, and carries out where that is asked for. An `Err` has been told to the user.
+pub(super) fn run(
+    settings: &RemediateSettings,
+    told: Told,
+    streams: &mut Streams<'_>,
+) -> Result<Outcome, Exit> {
+    let today = settings.now.date_naive();
+    let read = chosen(&settings.allowlist, IfMissing::Stop, told, today, streams);
+    let chosen = read.map_err(|_| Exit::Usage)?;
+    let policy = remediation(&chosen, settings, streams)?;
+    let saved = match &settings.task {
+        Task::Apply(Some(file)) => Some(read_plan(file, streams)?),
+        _ => None,
+    };
+    let among = match &settings.audit {
+        Some(input) => Some(people_of(input, streams)?),
+        None => None,
+    };
+    let run = Run {
+        settings,
+        policy: Policy::new(&chosen.allowlist.policy, settings.stale_after_days),
+        stage: saved
+            .as_ref()
+            .map(|saved| saved.stage)
+            .or(settings.stage)
+            .unwrap_or_else(|| policy.furthest()),
+        remediation: policy,
+        chosen,
+        saved,
+        among,
+        names: told == Told::Lines,
+    };
+    run.run(streams)
+}
+
+/// What the allowlist file says about the remedy. Without a word of it there nothing is changed.
+fn remediation(
+    chosen: &Chosen,
+    settings: &RemediateSettings,
+    streams: &mut Streams<'_>,
+) -> Result<RemediationPolicy, Exit> {
+    const HINT: &str = "add `remediation: {}` to the allowlist file for the defaults, or more \
+                        (docs/allowlist.md)";
+    match &chosen.allowlist.remediation {
+        Some(policy) => Ok(policy.clone()),
+        None if settings.task.changes() => {
+            streams.error("the allowlist says nothing of a remedy: nothing is changed without it");
+            streams.hint(HINT);
+            Err(Exit::Usage)
+        }
+        None => {
+            streams.say("note: the allowlist says nothing of a remedy: this is by the defaults");
+            streams.hint(HINT);
+            Ok(RemediationPolicy::default())
+        }
+    }
+}
+
+fn read_plan(file: &SavedPlanFile, streams: &mut Streams<'_>) -> Result<SavedPlan, Exit> {
+    let name = file.file.to_string();
+    let told = match files::read(&file.file, streams.stdin) {
+        Err(error) => format!("cannot be read: {error}"),
+        Ok(bytes) => match SavedPlan::read(&bytes, file.digest.as_deref()) {
+            Ok(saved) => return Ok(saved),
+            Err(error) => error.to_string(),
+        },
+    };
+    streams.error(&visible(&format!("{name}: the plan {told}")));
+    streams.hint("make one with: iam-stocktake remediate --output plan.json");
+    Err(Exit::Usage)
+}
+
+/// The users who have findings in an audit JSON.
+fn people_of(
+    input: &crate::settings::Input,
+    streams: &mut Streams<'_>,
+) -> Result<BTreeSet<Person>, Exit> {
+    let audit = files::read_audit(input, streams.stdin).map_err(|(message, hint)| {
+        streams.error(&visible(&format!("{input}: {message}")));
+        streams.hint(&hint);
+        Exit::Usage
+    })?;
+    let person = |account: &str, user: &str| {
+        account.parse().ok().map(|account| (account, user.to_ascii_lowercase()))
+    };
+    Ok(audit.findings.iter().filter_map(|it| person(&it.account, &it.user)).collect())
+}
+
+/// One run, with everything that was read.
+struct Run<'a> {
+    settings: &'a RemediateSettings,
+    chosen: Chosen,
+    policy: Policy,
+    remediation: RemediationPolicy,
+    stage: Stage,
+    /// The plan to carry out, where it was made before.
+    saved: Option<SavedPlan>,
+    /// Whose findings are meant; everybody's if `None`.
+    among: Option<BTreeSet<Person>>,
+    /// Whether users may be named.
+    names: bool,
+}
+
+/// What was seen, and by what it is to be remedied.
+struct Seen {
+    field: Field,
+    scene: Scene,
+    is_complete: bool,
+}
+
+impl Run<'_> {
+    fn basis(&self) -> Basis<'_> {
+        Basis {
+            allowlist: &self.chosen.allowlist,
+            policy: &self.policy,
+            remediation: &self.remediation,
+            stage: self.stage,
+            owner_tags: &self.settings.live.owner_tags,
+            now: self.settings.now,
+        }
+    }
+
+    fn run(self, streams: &mut Streams<'_>) -> Result<Outcome, Exit> {
+        let applies = self.settings.task.changes();
+        let run = run_name(self.settings.now);
+        // Opened before anything is looked at: two runs of one journal do not come between each
+        // other.
+        let (journal, history) = if applies {
+            let opened = Journal::open(&self.settings.journal, run);
+            let (journal, lines) = opened.map_err(|error| tell(&error, streams))?;
+            (Some(journal), History::of(&lines))
+        } else {
+            (None, read_history(&self.settings.journal, streams)?)
+        };
+        let (brief, runtime) = prepare(self.settings, &self.policy, self.names, streams)?;
+        let display = Display::new(self.settings.quiet || self.settings.verbose, streams);
+        let seen = runtime.block_on(async {
+            let hub = observe::open(&brief).await.map_err(live::Unobserved::Refused)?;
+            let accounts = observe::observe(&hub, &brief, &|event| display.show(event)).await;
+            Ok(self.look(&hub, &brief, accounts, &history).await)
+        });
+        drop(display);
+        let seen = seen.map_err(|unobserved: live::Unobserved| unobserved.tell(streams))?;
+        let seen = seen.map_err(|unanswered| {
+            streams.error(&visible(&format!("it cannot be told as whom this runs: {unanswered}")));
+            Exit::Incomplete
+        })?;
+        let mut exit = if seen.is_complete { Exit::Done } else { Exit::Incomplete };
+        let saved = self.planned(&seen, streams)?;
+        if !saved.plan.held.is_empty() {
+            exit = exit.max(if applies { Exit::WriteFailed } else { Exit::GateFailed });
+        }
+        let mut applied = None;
+        if let Some(mut journal) = journal
+            && saved.plan.held.is_empty()
+        {
+            let work = self.apply(&seen, &history, &mut journal, &saved);
+            match runtime.block_on(work) {
+                Ok(done) => {
+                    let whole = done.failed.is_empty() && done.skipped.is_empty();
+                    exit = exit.max(if whole { Exit::Done } else { Exit::WriteFailed });
+                    applied = Some(done);
+                }
+                Err(unfinished) => return Err(unfinished.tell(streams)),
+            }
+        }
+        Ok(Outcome { saved, policy: self.remediation, applied, exit })
+    }
+
+    /// Judges the accounts, and looks closely at the people in question.
+    async fn look(
+        &self,
+        hub: &Hub,
+        brief: &Brief,
+        accounts: Vec<Account<'static>>,
+        history: &History,
+    ) -> Result<Seen, remedy::Unanswered> {
+        let audit = self.judged(&accounts);
+        let people = match &self.saved {
+            Some(saved) => saved.people(),
+            None => remedy::people(&audit, &accounts, history, self.among.as_ref()),
+        };
+        let field = Field::enter(hub, brief, accounts).await;
+        let with_holdings = remedy::wants_holdings(self.basis());
+        let mut scene = field.survey(hub, &audit, &people, with_holdings).await?;
+        scene.remembered = history.remembered();
+        scene.half_deleted = history.half_deleted().map(|it| it.user_id.clone()).collect();
+        let is_complete = remedy::is_complete(&audit) && scene.unseen.is_empty();
+        Ok(Seen { field, scene, is_complete })
+    }
+
+    fn judged(&self, accounts: &[Account<'_>]) -> Audit {
+        let mut judge = Judge::new(&self.chosen.allowlist, &self.policy, self.settings.now);
+        accounts.iter().for_each(|account| judge.hear(account));
+        judge.verdict(self.chosen.origin.clone())
+    }
+
+    /// The plan to carry out: the one that was made before, if its facts still are what they were,
+    /// or a new one.
+    fn planned(&self, seen: &Seen, streams: &mut Streams<'_>) -> Result<SavedPlan, Exit> {
+        let made: Plan = plan(&seen.scene, self.basis());
+        let Some(saved) = &self.saved else {
+            let accounts = seen.scene.accounts.keys().copied().collect();
+            return Ok(SavedPlan::new(made, self.stage, accounts, self.settings.now));
+        };
+        let moved = moved(&saved.plan.changes, &made.changes);
+        let moved: Vec<_> = moved.into_iter().filter(|it| it.act.takes_something()).collect();
+        if moved.is_empty() {
+            let held = remedy::plan::held(&saved.plan.changes, &seen.scene, &self.remediation);
+            let plan = Plan { held, ..saved.plan.clone() };
+            return Ok(SavedPlan { plan, ..saved.clone() });
+        }
+        for change in moved {
+            let place = &change.place;
+            let who = if self.names { place.user.as_str() } else { "a user" };
+            let account = place.account;
+            streams.error(&visible(&format!(
+                "the facts of the plan have moved: account {account}, {who}: {}",
+                place.subject
+            )));
+        }
+        streams.hint("nothing was changed: make a new plan, and have that approved");
+        Err(Exit::WriteFailed)
+    }
+
+    async fn apply(
+        &self,
+        seen: &Seen,
+        history: &History,
+        journal: &mut Journal,
+        saved: &SavedPlan,
+    ) -> Result<Applied, Unfinished> {
+        let now = self.settings.now;
+        begin(journal, now, &saved.digest)?;
+        let mut hand = Hand::new(&seen.field, history, journal, now);
+        hand.settle().await?;
+        let applied = hand.apply(&saved.plan, &seen.scene, self.basis()).await?;
+        hand.end()?;
+        Ok(applied)
+    }
+}
+
+fn begin(
+    journal: &mut Journal,
+    now: chrono::DateTime<chrono::Utc>,
+    plan: &str,
+) -> Result<(), JournalError> {
+    let version = env!("CARGO_PKG_VERSION").to_owned();
+    journal.write(now, Entry::Run { version, plan: plan.to_owned() })
+}
+
+/// Why a run could not go on.
+enum Unfinished {
+    Journal(JournalError),
+    Settling(remedy::Settling),
+}
+
+impl From<JournalError> for Unfinished {
+    fn from(error: JournalError) -> Self {
+        Self::Journal(error)
+    }
+}
+
+impl From<remedy::Settling> for Unfinished {
+    fn from(error: remedy::Settling) -> Self {
+        Self::Settling(error)
+    }
+}
+
+impl Unfinished {
+    fn tell(&self, streams: &mut Streams<'_>) -> Exit {
+        match self {
+            Self::Journal(error) => {
+                streams.error(&visible(&error.to_string()));
+                streams
+                    .hint("nothing is done that cannot be written down: run again when it can be");
+            }
+            Self::Settling(error) => {
+                streams.error(&visible(&format!(
+                    "it cannot be told what became of an earlier run's last step: {error}"
+                )));
+                streams.hint("nothing was changed: run again");
+            }
+        }
+        Exit::WriteFailed
+    }
+}
+
+fn tell(error: &JournalError, streams: &mut Streams<'_>) -> Exit {
+    streams.error(&visible(&error.to_string()));
+    match error {
+        JournalError::InUse { .. } => streams.hint("wait for the other run, or name another file"),
+        JournalError::File { .. } => streams.hint("name a file that can be written with --journal"),
+        JournalError::Line { .. } => {
+            streams.hint("a journal is never edited: keep this file, and name a new one");
+        }
+    }
+    Exit::Usage
+}
+
+/// What earlier runs did, where their journal is at hand.
+fn read_history(path: &Path, streams: &mut Streams<'_>) -> Result<History, Exit> {
+    match journal::read(path) {
+        Ok(lines) => Ok(History::of(&lines)),
+        Err(JournalError::File { error, .. }) if error.kind() == io::ErrorKind::NotFound => {
+            Ok(History::default())
+        }
+        Err(error) => Err(tell(&error, streams)),
+    }
+}
+
+/// What the looks go by, and what they run on.
+fn prepare(
+    settings: &RemediateSettings,
+    policy: &Policy,
+    names: bool,
+    streams: &mut Streams<'_>,
+) -> Result<(Brief, tokio::runtime::Runtime), Exit> {
+    let how = live::How {
+        now: settings.now,
+        quiet: settings.quiet || settings.verbose,
+        names,
+        asked_after: BTreeSet::new(),
+    };
+    live::prepare(&settings.live, how, policy).map_err(|unobserved| unobserved.tell(streams))
+}
+
+/// What an undoing came to.
+pub(super) struct UndoOutcome {
+    /// What was, or is, to be undone.
+    pub(super) undo: remedy::Undo,
+    /// What became of it, where it was done.
+    pub(super) undone: Option<remedy::Undone>,
+    /// How the command ends.
+    pub(super) exit: Exit,
+}
+
+/// Undoes by a journal, or says what that would be. An `Err` has been told to the user.
+pub(super) fn undo(
+    settings: &RemediateSettings,
+    path: &Path,
+    users: &BTreeSet<String>,
+    streams: &mut Streams<'_>,
+) -> Result<UndoOutcome, Exit> {
+    let applies = settings.task.changes();
+    let lines = journal::read(path).map_err(|error| tell(&error, streams))?;
+    let (brief, runtime) = prepare(settings, &Policy::default(), true, streams)?;
+    let open = async {
+        let hub = observe::open(&brief).await.map_err(live::Unobserved::Refused)?;
+        Ok(Field::enter(&hub, &brief, Vec::new()).await)
+    };
+    let field =
+        runtime.block_on(open).map_err(|unobserved: live::Unobserved| unobserved.tell(streams))?;
+    let plan = |history: &History| runtime.block_on(remedy::plan_undo(&field, history, users));
+    if !applies {
+        let undo = plan(&History::of(&lines));
+        let exit = if undo.unseen.is_empty() { Exit::Done } else { Exit::Incomplete };
+        return Ok(UndoOutcome { undo, undone: None, exit });
+    }
+    let opened = Journal::open(path, run_name(settings.now));
+    let (mut journal, lines) = opened.map_err(|error| tell(&error, streams))?;
+    let before = History::of(&lines);
+    let settled = runtime.block_on(async {
+        begin(&mut journal, settings.now, "undo")?;
+        Hand::new(&field, &before, &mut journal, settings.now).settle().await?;
+        Ok(())
+    });
+    settled.map_err(|unfinished: Unfinished| unfinished.tell(streams))?;
+    let lines = journal::read(path).map_err(|error| tell(&error, streams))?;
+    let history = History::of(&lines);
+    let undo = plan(&history);
+    let undone = runtime.block_on(async {
+        let mut hand = Hand::new(&field, &history, &mut journal, settings.now);
+        let undone = hand.undo(&undo).await?;
+        hand.end()?;
+        Ok(undone)
+    });
+    let undone = undone.map_err(|unfinished: Unfinished| unfinished.tell(streams))?;
+    let mut exit = if undo.unseen.is_empty() { Exit::Done } else { Exit::Incomplete };
+    if !undone.failed.is_empty() {
+        exit = Exit::WriteFailed;
+    }
+    Ok(UndoOutcome { undo, undone: Some(undone), exit })
+}
