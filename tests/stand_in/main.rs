@@ -6,10 +6,14 @@
 mod aws;
 mod call;
 mod changes;
+mod clock;
 mod credential_report;
+mod deletion;
 mod faults;
 mod life;
 mod paging;
 mod policy;
 mod sts;
+mod tags;
 mod users;
+mod writes;

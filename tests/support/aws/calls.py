@@ -61,6 +61,25 @@ class Call:
             )
         return moto_model.user_named(self.account, name)
 
+    def status(self):
+        """The status that a credential is to have."""
+        status = self.needed("Status")
+        if status not in ("Active", "Inactive"):
+            raise AwsError(
+                "ValidationError",
+                f"1 validation error detected: Value '{status}' at 'status' failed to satisfy "
+                "constraint: Member must satisfy enum value set: [Active, Inactive]",
+            )
+        return status
+
+    def tags(self):
+        """The keys and values of the tags among the fields."""
+        found, member = [], "Tags.member.1"
+        while (key := self.parameters.get(f"{member}.Key")) is not None:
+            found.append((key, self.parameters.get(f"{member}.Value", "")))
+            member = f"Tags.member.{len(found) + 1}"
+        return found
+
     def list_of(self, name):
         """The members of a list among the fields."""
         found = []
@@ -70,11 +89,19 @@ class Call:
 
 
 def resource_of(call):
-    """What the call acts on, as a policy names it: a user's or role's ARN, or `*`."""
+    """What the call acts on, as a policy names it: the ARN of a user, role, group or virtual MFA
+    device, or `*`.
+    """
     account, parameters = call.account, call.parameters
     users = f"arn:{account.partition}:iam::{account.id}:user/"
     if call.service == "sts":
         return parameters.get("RoleArn", "*")
+    if call.action in ("AddUserToGroup", "RemoveUserFromGroup"):
+        name = parameters.get("GroupName", "")
+        group = account.backend.groups.get(name)
+        return group.arn if group else f"arn:{account.partition}:iam::{account.id}:group/{name}"
+    if call.action == "DeleteVirtualMFADevice":
+        return parameters.get("SerialNumber", "*")
     if call.action == "GetAccessKeyLastUsed":
         key = account.backend.access_keys.get(parameters.get("AccessKeyId", ""))
         name = key.user_name if key else None
@@ -132,7 +159,7 @@ class Service:
         try:
             if call.account is None:
                 raise stranger(call)
-            with call.account.lock:
+            with call.account.turn():
                 call.account.faults.refuse(call)
                 if (call.service, call.action) != ("sts", "AssumeRoleWithWebIdentity"):
                     authenticate(call.session, request.headers.get("x-amz-security-token", ""))
