@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl
 from . import moto_model
 from .accounts import Session, since_start
 from .answers import AwsError, failure, success
+from .conditions import context_of
 
 # The handlers by service and action; each takes a Call and gives the result as a dict.
 HANDLERS = {}
@@ -213,7 +214,8 @@ def authorize(call):
         return
     call.account.faults.deny(call)
     if call.account.policy is not None:
-        call.account.policy.check(call.caller, f"{call.service}:{call.action}", call.resource)
+        action, context = f"{call.service}:{call.action}", context_of(call)
+        call.account.policy.check(call.caller, action, call.resource, context)
 
 
 def carry_out(call, body):
