@@ -10,6 +10,7 @@ mod clock;
 mod credential_report;
 mod deletion;
 mod faults;
+mod holds;
 mod life;
 mod paging;
 mod policy;

@@ -265,6 +265,11 @@ impl Account {
         serde_json::from_value(self.ask("virtual-mfa-devices", Value::Null)).unwrap()
     }
 
+    /// Whether a call is being held, as the fault `hold` asks for.
+    pub(crate) fn held(&self) -> bool {
+        self.ask("held", Value::Null) == json!(true)
+    }
+
     /// Sets the account's clock so many days ahead of the machine's. All that IAM dates from here
     /// on goes by it; the sessions of STS do not.
     pub(crate) fn clock(&self, days: f64) {
@@ -332,7 +337,7 @@ pub(crate) struct Call {
     pub(crate) resource: String,
     /// The fields of the form that was sent.
     pub(crate) parameters: BTreeMap<String, String>,
-    /// The HTTP status of the answer; 0 while there is none.
+    /// The HTTP status of the answer, also of one that got lost; 0 while there is none.
     pub(crate) status: u16,
     /// Who signed the call; empty if nobody did.
     pub(crate) access_key_id: String,

@@ -151,8 +151,9 @@ class Service:
         if call.account is not None:
             with call.account.lock:
                 call.account.faults.bend(call, answer)
-        entry["status"] = answer.status
-        entry["until"] = round(since_start() + answer.delay, 6)
+        if answer.hold is None:
+            entry["status"] = answer.status
+            entry["until"] = round(since_start() + answer.delay, 6)
         return answer
 
     def decide(self, call, request):
@@ -166,7 +167,12 @@ class Service:
                     authenticate(call.session, request.headers.get("x-amz-security-token", ""))
                     call.account.faults.expire(call.session)
                 authorize(call)
-                return carry_out(call, request.body)
+                held = call.account.faults.hold_before(call)
+                if held is not None:
+                    return held
+                answer = carry_out(call, request.body)
+                call.account.faults.hold_after(call, answer)
+                return answer
         except AwsError as error:
             return failure(call.service, error)
         except Exception:  # noqa: BLE001: a fault of the stand-in itself is shown and answered

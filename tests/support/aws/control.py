@@ -69,8 +69,10 @@ def with_account(function):
 
 
 def set_faults(account, value):
-    """Replaces the account's faults."""
-    account.faults = Faults(value)
+    """Replaces the account's faults; what they held is let go, and not carried out any more."""
+    faults = Faults(value)
+    account.faults.release()
+    account.faults = faults
 
 
 def set_policy(account, value):
@@ -131,4 +133,5 @@ COMMANDS = {
     "clock": with_account(set_clock),
     "user": with_account(holdings),
     "virtual-mfa-devices": with_account(lambda it, _: list(it.backend.virtual_mfa_devices)),
+    "held": with_account(lambda account, _: account.faults.is_holding()),
 }
