@@ -59,6 +59,41 @@ fn errors_have_the_status_and_code_of_the_service() {
 }
 
 #[test]
+fn the_nth_call_of_an_action_alone_goes_wrong() {
+    let account = account();
+    account.faults(json!({ "error": {
+        "nth": 2, "actions": ["ListUsers"], "code": "DeleteConflict", "status": 409,
+    } }));
+    let expected = ["200", "409 DeleteConflict", "200", "200"];
+    assert_eq!(answers(&account, "iam:ListUsers", 4), expected);
+}
+
+#[test]
+fn nothing_is_carried_out_of_a_call_that_is_refused() {
+    let account = account();
+    account.change(json!([{ "create_user": { "name": "anna", "keys": [{}] } }]));
+    let before = account.user("anna");
+    let key = before["keys"][0]["id"].as_str().unwrap().to_owned();
+    let delete = || {
+        let fields = [("UserName", "anna"), ("AccessKeyId", key.as_str())];
+        call(&account, "iam:DeleteAccessKey", &fields).status
+    };
+    for (fault, status) in [
+        (json!({ "throttle": { "max": 1 } }), 400),
+        (json!({ "error": { "max": 1, "status": 503 } }), 503),
+        (json!({ "deny": ["iam:DeleteAccessKey"] }), 403),
+        (json!({ "expired": { "after": 0 } }), 403),
+    ] {
+        account.faults(fault);
+        assert_eq!(delete(), status);
+        assert_eq!(account.user("anna"), before);
+    }
+    account.faults(json!({}));
+    assert_eq!(delete(), 200);
+    assert_eq!(account.user("anna")["keys"], json!([]));
+}
+
+#[test]
 fn single_actions_and_whole_accounts_are_denied() {
     let account = account();
     account.faults(json!({ "deny": ["iam:ListUsers", "AssumeRole"] }));
@@ -180,6 +215,7 @@ fn a_fault_that_is_not_known_is_refused() {
         (json!({ "thottle": {} }), "no such fault: thottle"),
         (json!({ "throttle": { "evry": 3 } }), "throttle knows no evry"),
         (json!({ "oidc": "no-idea" }), "no such fault of oidc: no-idea"),
+        (json!({ "hold": { "action": "GetUser", "when": "later" } }), "hold is before or after"),
     ] {
         let refused = std::panic::catch_unwind(|| account().faults(faults)).unwrap_err();
         let message = refused.downcast_ref::<String>().unwrap();

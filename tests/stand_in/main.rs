@@ -6,10 +6,15 @@
 mod aws;
 mod call;
 mod changes;
+mod clock;
 mod credential_report;
+mod deletion;
 mod faults;
+mod holds;
 mod life;
 mod paging;
 mod policy;
 mod sts;
+mod tags;
 mod users;
+mod writes;

@@ -42,8 +42,8 @@ fn user_names_are_told_apart_without_case() {
         assert_eq!(name, "Anna", "{action}");
     }
     // moto's own answers follow.
-    let mfa = call(&account, "iam:ListMFADevices", &[("UserName", "aNNa")]);
-    assert_eq!(mfa.status, 200, "{}", mfa.body);
+    let updated = call(&account, "iam:UpdateUser", &[("UserName", "aNNa"), ("NewPath", "/a/")]);
+    assert_eq!(updated.status, 200, "{}", updated.body);
     let twin = call(&account, "iam:CreateUser", &[("UserName", "ANNA")]);
     assert_eq!(twin.error(), (409, "EntityAlreadyExists".to_owned()));
 }
@@ -60,6 +60,11 @@ fn a_user_who_is_not_there_is_so_in_every_answer() {
         "iam:ListServiceSpecificCredentials",
         "iam:ListUserTags",
         "iam:ListMFADevices",
+        "iam:ListGroupsForUser",
+        "iam:ListUserPolicies",
+        "iam:ListAttachedUserPolicies",
+        "iam:DeleteLoginProfile",
+        "iam:DeleteUser",
     ] {
         no_entity(&account, action, "The user with name Anna cannot be found.");
     }
@@ -139,6 +144,108 @@ fn the_details_show_tags_groups_and_policies() {
 }
 
 #[test]
+fn a_user_is_shown_with_path_boundary_and_tags() {
+    let account = account(json!([{ "create_user": {
+        "name": "anna", "path": "/people/", "boundary": "team-boundary", "tags": { "owner": "web" },
+    } }]));
+    let boundary = format!("arn:aws:iam::{}:policy/team-boundary", account.id());
+    let user = [("UserName", "anna")];
+    let filter = [("Filter.member.1", "User")];
+    for (action, fields) in [("iam:GetUser", user), ("iam:GetAccountAuthorizationDetails", filter)]
+    {
+        let shown = call(&account, action, &fields);
+        assert_eq!(shown.text("Path"), "/people/", "{action}");
+        assert_eq!(shown.text("PermissionsBoundaryArn"), boundary, "{action}");
+        assert_eq!(shown.text("Key"), "owner", "{action}");
+    }
+}
+
+#[test]
+fn a_test_sees_all_that_a_user_has() {
+    let account = account(json!([{ "create_user": {
+        "name": "Anna", "path": "/people/", "tags": { "owner": "web" }, "password": {},
+        "keys": [{ "status": "Inactive" }], "ssh_keys": [{}],
+        "certificates": [{ "status": "Inactive" }],
+        "service_credentials": [{ "service": "bedrock.amazonaws.com", "status": "Inactive" }],
+        "mfa": ["GAHT12345678", "mfa/phone"], "groups": ["/teams/web", "admins"],
+        "inline_policies": ["own"], "attached_policies": ["shared"], "boundary": "team-boundary",
+    } }]));
+    let mut user = account.user("anna");
+    for kind in ["keys", "ssh_keys", "certificates", "service_credentials"] {
+        let credential = user[kind][0].as_object_mut().unwrap();
+        assert!(credential.remove("id").unwrap().is_string(), "{kind}");
+    }
+    let arn = |rest: &str| format!("arn:aws:iam::{}:{rest}", account.id());
+    let expected = json!({
+        "name": "Anna", "path": "/people/", "tags": { "owner": "web" }, "password": true,
+        "keys": [{ "status": "Inactive" }], "ssh_keys": [{ "status": "Active" }],
+        "certificates": [{ "status": "Inactive" }],
+        "service_credentials": [{ "service": "bedrock.amazonaws.com", "status": "Inactive" }],
+        "mfa": ["GAHT12345678", arn("mfa/phone")], "groups": ["web", "admins"],
+        "inline": ["own"], "attached": [arn("policy/shared")],
+        "boundary": arn("policy/team-boundary"),
+    });
+    assert_eq!(user, expected);
+    assert!(account.user("bert").is_null());
+}
+
+#[test]
+fn groups_and_policies_are_listed_page_by_page() {
+    let account = account(json!([{ "create_user": {
+        "name": "anna", "groups": ["/teams/web/dev", "admins"], "attached_policies": ["b", "a"],
+        "inline_policies": { "own": { "Statement": [] }, "also": { "Version": "2012-10-17" } },
+    } }]));
+    let list = |action, more: &[(&str, &str)]| {
+        call(&account, action, &[&[("UserName", "anna"), ("MaxItems", "1")], more].concat())
+    };
+    for (action, element, names) in [
+        ("iam:ListGroupsForUser", "GroupName", ["admins", "dev"]),
+        ("iam:ListAttachedUserPolicies", "PolicyName", ["a", "b"]),
+        ("iam:ListUserPolicies", "member", ["also", "own"]),
+    ] {
+        let first = list(action, &[]);
+        let second = list(action, &[("Marker", &first.text("Marker"))]);
+        assert_eq!([first.text("IsTruncated"), second.text("IsTruncated")], ["true", "false"]);
+        // Members that have fields of their own are told by the name among them.
+        let of = |page: &crate::call::Answer| page.texts(element).pop().unwrap();
+        assert_eq!([of(&first), of(&second)], names, "{action}");
+    }
+    let groups = call(&account, "iam:ListGroupsForUser", &[("UserName", "anna")]);
+    let dev = format!("arn:aws:iam::{}:group/teams/web/dev", account.id());
+    assert_eq!(groups.texts("Arn")[1], dev);
+    let fields = [("UserName", "anna"), ("PolicyName", "own")];
+    let policy = call(&account, "iam:GetUserPolicy", &fields);
+    assert_eq!(policy.text("PolicyDocument"), "%7B%22Statement%22%3A%20%5B%5D%7D");
+}
+
+#[test]
+fn service_credentials_of_a_user_are_listed_page_by_page() {
+    let services = ["codecommit.amazonaws.com", "cassandra.amazonaws.com", "bedrock.amazonaws.com"];
+    let credentials = services.map(|service| json!({ "service": service }));
+    let account = account(json!([
+        { "create_user": { "name": "anna", "service_credentials": credentials } },
+        { "create_user": { "name": "bert", "service_credentials": [{}] } },
+    ]));
+    let (mut found, mut marker) = (Vec::new(), String::new());
+    loop {
+        let mut fields = vec![("UserName", "anna"), ("MaxItems", "2")];
+        if !marker.is_empty() {
+            fields.push(("Marker", &marker));
+        }
+        let page = call(&account, "iam:ListServiceSpecificCredentials", &fields);
+        found.extend(page.texts("ServiceName"));
+        if page.text("IsTruncated") == "false" {
+            break;
+        }
+        marker = page.text("Marker");
+    }
+    found.sort_unstable();
+    let mut expected = services.map(str::to_owned);
+    expected.sort_unstable();
+    assert_eq!(found, expected);
+}
+
+#[test]
 fn access_advisor_tells_the_session_that_asked() {
     let account = account(json!([
         { "create_user": { "name": "anna", "inline_policies": ["own"],
@@ -185,15 +292,12 @@ fn access_advisor_tells_the_session_that_asked() {
 #[test]
 fn what_has_no_answer_of_its_own_is_answered_by_moto() {
     let account = account(json!([
-        { "create_user": { "name": "anna", "groups": ["admins"], "inline_policies": ["own"] } },
-        { "alias": { "name": "acme-production" } },
+        { "create_user": { "name": "anna", "groups": ["admins"] } },
     ]));
-    let groups = call(&account, "iam:ListGroupsForUser", &[("UserName", "anna")]);
+    let groups = call(&account, "iam:ListGroups", &[]);
     assert_eq!(groups.text("GroupName"), "admins");
-    let policies = call(&account, "iam:ListUserPolicies", &[("UserName", "anna")]);
-    assert!(policies.body.contains("<member>own</member>"), "{}", policies.body);
-    let aliases = call(&account, "iam:ListAccountAliases", &[]);
-    assert!(aliases.body.contains("<member>acme-production</member>"), "{}", aliases.body);
+    let members = call(&account, "iam:GetGroup", &[("GroupName", "admins")]);
+    assert_eq!(members.text("UserName"), "anna");
     let unknown = call(&account, "iam:MakeCoffee", &[]);
     assert_eq!(unknown.status, 400, "{}", unknown.body);
 }

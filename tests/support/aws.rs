@@ -253,6 +253,34 @@ impl Account {
         self.ask("change", operations)
     }
 
+    /// All that a user has: `support/aws/holdings.py` gives the shape. Null if there is no such
+    /// user.
+    pub(crate) fn user(&self, name: &str) -> Value {
+        self.ask("user", json!(name))
+    }
+
+    /// The serial numbers of the account's virtual MFA devices, whether they are a user's or
+    /// nobody's.
+    pub(crate) fn virtual_mfa_devices(&self) -> Vec<String> {
+        serde_json::from_value(self.ask("virtual-mfa-devices", Value::Null)).unwrap()
+    }
+
+    /// Whether a call is being held, as the fault `hold` asks for.
+    pub(crate) fn held(&self) -> bool {
+        self.ask("held", Value::Null) == json!(true)
+    }
+
+    /// Sets the account's clock so many days ahead of the machine's. All that IAM dates from here
+    /// on goes by it; the sessions of STS do not.
+    pub(crate) fn clock(&self, days: f64) {
+        self.ask("clock", json!(days));
+    }
+
+    /// Lets the account's clock stand still at a moment, in RFC 3339.
+    pub(crate) fn stop_clock(&self, at: &str) {
+        self.ask("clock", json!(at));
+    }
+
     /// Has the account keep a credential report of the users as they are now, finished so many
     /// hours ago. Changes from here on are visible live alone.
     pub(crate) fn make_report(&self, hours_ago: f64) {
@@ -309,7 +337,7 @@ pub(crate) struct Call {
     pub(crate) resource: String,
     /// The fields of the form that was sent.
     pub(crate) parameters: BTreeMap<String, String>,
-    /// The HTTP status of the answer; 0 while there is none.
+    /// The HTTP status of the answer, also of one that got lost; 0 while there is none.
     pub(crate) status: u16,
     /// Who signed the call; empty if nobody did.
     pub(crate) access_key_id: String,

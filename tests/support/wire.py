@@ -23,13 +23,15 @@ class Answer:
 
     `delivery` is `whole`, `reset` (half of the body, then a reset of the connection), `drop` (the
     reset alone), `stall` (half of the body, then nothing) or `silence` (nothing at all); `delay` is
-    the seconds to wait before the first byte.
+    the seconds to wait before the first byte. An answer with a `hold` never goes out: the client
+    waits, until the hold (a context that `select` can watch) ends with a reset.
     """
 
     def __init__(self, status, body, content_type):
         self.status, self.body, self.content_type = status, body, content_type
         self.headers = []
         self.delivery, self.delay = "whole", 0.0
+        self.hold = None
 
 
 class Gone(Exception):
@@ -82,6 +84,10 @@ class Connection(socketserver.BaseRequestHandler):
 
     def send(self, answer, keep):
         """Sends the answer as it wants to be delivered; whether the connection goes on."""
+        if answer.hold is not None:
+            self.outlast(answer.hold)
+            self.reset()
+            return False
         if answer.delay > 0:
             self.wait(answer.delay)
         reason = HTTPStatus(answer.status).phrase
@@ -98,10 +104,19 @@ class Connection(socketserver.BaseRequestHandler):
         if answer.delivery in ("stall", "silence"):
             self.wait(None)
         else:
-            # Lingering for no time at all makes the close a reset.
-            self.request.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            self.request.close()
+            self.reset()
         return False
+
+    def reset(self):
+        """Breaks the connection off: lingering for no time at all makes the close a reset."""
+        self.request.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.request.close()
+
+    def outlast(self, hold):
+        """Waits until the hold ends, but no longer than the client does."""
+        with hold:
+            while self.request in select.select([self.request, hold], [], [])[0]:
+                self.receive()
 
     def wait(self, seconds):
         """Waits so many seconds, or without end (None), but no longer than the client does."""

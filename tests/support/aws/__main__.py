@@ -14,9 +14,13 @@ from .calls import Service
 HANDLERS = [
     "authorization_details",
     "credential_report",
+    "deletion",
+    "groups_and_policies",
     "last_accessed",
+    "mfa",
     "other_credentials",
     "sts",
+    "tags",
     "users",
 ]
 

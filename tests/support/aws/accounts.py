@@ -5,8 +5,10 @@ import secrets
 import string
 import threading
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from .clock import CURRENT, Clock
 from .faults import Faults
 from .moto_model import backend_of
 
@@ -52,7 +54,7 @@ class Account:
         self.days = days
         # Seconds that IAM takes to make a credential report.
         self.report_delay = report_delay
-        self.lock = threading.RLock()
+        self.lock, self.clock = threading.RLock(), Clock()
         self.backend = backend_of(account_id, partition)
         # The root user, in the words of a user's seed.
         self.root = {}
@@ -67,6 +69,16 @@ class Account:
         # Access Advisor's jobs, by their id.
         self.jobs = {}
         self.request_token = secrets.token_urlsafe(48)
+
+    @contextmanager
+    def turn(self):
+        """Keeps others from the account meanwhile, and lets its clock count."""
+        with self.lock:
+            token = CURRENT.set(self.clock)
+            try:
+                yield
+            finally:
+                CURRENT.reset(token)
 
     def role(self, arn):
         """The role with this ARN, or None."""

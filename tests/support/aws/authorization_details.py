@@ -4,7 +4,8 @@ from urllib.parse import quote
 
 from .calls import handles
 from .paging import page
-from .users import shown, tags_of
+from .tags import tags_of
+from .users import boundary_of, shown
 
 
 @handles("iam", "GetAccountAuthorizationDetails")
@@ -40,5 +41,6 @@ def detail(account, user, groups):
         "UserPolicyList": inline,
         "GroupList": groups.get(user.id, []),
         "AttachedManagedPolicies": user.attached_managed_policies,
+        "PermissionsBoundary": boundary_of(user),
         "Tags": tags_of(account, user),
     }

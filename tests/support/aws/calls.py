@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl
 from . import moto_model
 from .accounts import Session, since_start
 from .answers import AwsError, failure, success
+from .conditions import context_of
 
 # The handlers by service and action; each takes a Call and gives the result as a dict.
 HANDLERS = {}
@@ -61,6 +62,25 @@ class Call:
             )
         return moto_model.user_named(self.account, name)
 
+    def status(self):
+        """The status that a credential is to have."""
+        status = self.needed("Status")
+        if status not in ("Active", "Inactive"):
+            raise AwsError(
+                "ValidationError",
+                f"1 validation error detected: Value '{status}' at 'status' failed to satisfy "
+                "constraint: Member must satisfy enum value set: [Active, Inactive]",
+            )
+        return status
+
+    def tags(self):
+        """The keys and values of the tags among the fields."""
+        found, member = [], "Tags.member.1"
+        while (key := self.parameters.get(f"{member}.Key")) is not None:
+            found.append((key, self.parameters.get(f"{member}.Value", "")))
+            member = f"Tags.member.{len(found) + 1}"
+        return found
+
     def list_of(self, name):
         """The members of a list among the fields."""
         found = []
@@ -70,11 +90,19 @@ class Call:
 
 
 def resource_of(call):
-    """What the call acts on, as a policy names it: a user's or role's ARN, or `*`."""
+    """What the call acts on, as a policy names it: the ARN of a user, role, group or virtual MFA
+    device, or `*`.
+    """
     account, parameters = call.account, call.parameters
     users = f"arn:{account.partition}:iam::{account.id}:user/"
     if call.service == "sts":
         return parameters.get("RoleArn", "*")
+    if call.action in ("AddUserToGroup", "RemoveUserFromGroup"):
+        name = parameters.get("GroupName", "")
+        group = account.backend.groups.get(name)
+        return group.arn if group else f"arn:{account.partition}:iam::{account.id}:group/{name}"
+    if call.action == "DeleteVirtualMFADevice":
+        return parameters.get("SerialNumber", "*")
     if call.action == "GetAccessKeyLastUsed":
         key = account.backend.access_keys.get(parameters.get("AccessKeyId", ""))
         name = key.user_name if key else None
@@ -123,8 +151,9 @@ class Service:
         if call.account is not None:
             with call.account.lock:
                 call.account.faults.bend(call, answer)
-        entry["status"] = answer.status
-        entry["until"] = round(since_start() + answer.delay, 6)
+        if answer.hold is None:
+            entry["status"] = answer.status
+            entry["until"] = round(since_start() + answer.delay, 6)
         return answer
 
     def decide(self, call, request):
@@ -132,13 +161,18 @@ class Service:
         try:
             if call.account is None:
                 raise stranger(call)
-            with call.account.lock:
+            with call.account.turn():
                 call.account.faults.refuse(call)
                 if (call.service, call.action) != ("sts", "AssumeRoleWithWebIdentity"):
                     authenticate(call.session, request.headers.get("x-amz-security-token", ""))
                     call.account.faults.expire(call.session)
                 authorize(call)
-                return carry_out(call, request.body)
+                held = call.account.faults.hold_before(call)
+                if held is not None:
+                    return held
+                answer = carry_out(call, request.body)
+                call.account.faults.hold_after(call, answer)
+                return answer
         except AwsError as error:
             return failure(call.service, error)
         except Exception:  # noqa: BLE001: a fault of the stand-in itself is shown and answered
@@ -186,7 +220,8 @@ def authorize(call):
         return
     call.account.faults.deny(call)
     if call.account.policy is not None:
-        call.account.policy.check(call.caller, f"{call.service}:{call.action}", call.resource)
+        action, context = f"{call.service}:{call.action}", context_of(call)
+        call.account.policy.check(call.caller, action, call.resource, context)
 
 
 def carry_out(call, body):

@@ -11,24 +11,34 @@
     {"set_key_status": {"user": "alice", "key": 1, "status": "Inactive"}}
     {"delete_key": {"user": "alice", "key": 1}}
     {"add_ssh_key": {"user": "alice", "created": 0}}
+    {"set_ssh_key_status": {"user": "alice", "key": 1, "status": "Inactive"}}
     {"delete_ssh_keys": {"user": "alice"}}
     {"add_service_credential": {"user": "alice", "service": "bedrock.amazonaws.com"}}
+    {"set_service_credential_status": {"user": "alice", "credential": 1, "status": "Inactive"}}
     {"add_certificate": {"user": "alice", "created": 0}}
+    {"set_certificate_status": {"user": "alice", "certificate": 1, "status": "Inactive"}}
     {"tag_user": {"user": "alice", "tags": {"owner": "x"}}}
+    {"untag_user": {"user": "alice", "keys": ["owner"]}}
+    {"add_mfa": {"user": "alice", "device": "mfa/phone"}}
+    {"add_to_group": {"user": "alice", "group": "/teams/web"}}
+    {"put_policies": {"user": "alice", "policies": ["inline"]}}
+    {"attach_policy": {"user": "alice", "policy": "team-web"}}
     {"access_service": {"user": "alice", "service": "lambda", "at": 3}}
     {"root": {"keys": [{"created": 900, "last_used": 10}]}}
     {"alias": {"name": "acme-production"}}
     {"create_role": {"name": "auditor", "path": "/audit/"}}
 
-A key is named by its place among the user's keys, from 1 (the default), or by its id.
+A key, credential or certificate is named by its place among the user's own of its kind, from 1 (the
+default), or by its id. Dates, devices, groups and policies are as in seeds.py.
 """
 
 import json
 from types import SimpleNamespace
 
 from . import seeds
-from .moto_model import remove, rename, user_named
+from .moto_model import remove, rename, service_credentials_of, user_named
 from .seeds import known, moment
+from .tags import untag
 
 OPERATIONS = {}
 
@@ -64,8 +74,14 @@ def change(account, operations):
 
 def key_of(user, seed):
     """The key that the seed names."""
-    name = seed.get("key", 1)
-    return user.get_access_key_by_id(name) if isinstance(name, str) else user.access_keys[name - 1]
+    return chosen(user.access_keys, seed.get("key", 1), lambda it: it.access_key_id)
+
+
+def chosen(owned, name, id_of):
+    """That of this place, from 1, or of this id."""
+    if isinstance(name, str):
+        return next(it for it in owned if id_of(it) == name)
+    return list(owned)[name - 1]
 
 
 @operation(*seeds.USER_FIELDS)
@@ -144,6 +160,14 @@ def add_ssh_key(account, seed):
     return {"id": key.ssh_public_key_id}
 
 
+@operation("user", "key", "status")
+def set_ssh_key_status(account, seed):
+    """Activates or deactivates an SSH public key."""
+    owned = user_named(account, seed["user"]).ssh_public_keys
+    key = chosen(owned, seed.get("key", 1), lambda it: it.ssh_public_key_id)
+    key.status = seed["status"]
+
+
 @operation("user")
 def delete_ssh_keys(account, seed):
     """Deletes all SSH public keys."""
@@ -159,6 +183,14 @@ def add_service_credential(account, seed):
     return {"id": credential["ServiceSpecificCredentialId"]}
 
 
+@operation("user", "credential", "status")
+def set_service_credential_status(account, seed):
+    """Activates or deactivates a service-specific credential."""
+    owned = service_credentials_of(user_named(account, seed["user"]))
+    name = seed.get("credential", 1)
+    chosen(owned, name, lambda it: it["ServiceSpecificCredentialId"])["Status"] = seed["status"]
+
+
 @operation("user", "created", "status")
 def add_certificate(account, seed):
     """Adds a signing certificate; gives its id."""
@@ -167,11 +199,49 @@ def add_certificate(account, seed):
     return {"id": certificate.id}
 
 
+@operation("user", "certificate", "status")
+def set_certificate_status(account, seed):
+    """Activates or deactivates a signing certificate."""
+    owned = user_named(account, seed["user"]).signing_certificates.values()
+    chosen(owned, seed.get("certificate", 1), lambda it: it.id).status = seed["status"]
+
+
 @operation("user", "tags")
 def tag_user(account, seed):
     """Sets tags, over those of the same keys."""
     tags = [{"Key": key, "Value": value} for key, value in seed["tags"].items()]
     account.backend.tagger.tag_resource(user_named(account, seed["user"]).arn, tags)
+
+
+@operation("user", "keys")
+def untag_user(account, seed):
+    """Takes tags away."""
+    untag(account, user_named(account, seed["user"]), seed["keys"])
+
+
+@operation("user", "device")
+def add_mfa(account, seed):
+    """Gives a user an MFA device; gives its serial number."""
+    user = user_named(account, seed["user"])
+    return {"serial": seeds.add_mfa(account, user, seed["device"])}
+
+
+@operation("user", "group")
+def add_to_group(account, seed):
+    """Puts a user into a group."""
+    seeds.join(account, user_named(account, seed["user"]), seed["group"])
+
+
+@operation("user", "policies")
+def put_policies(account, seed):
+    """Gives a user inline policies."""
+    seeds.put_policies(user_named(account, seed["user"]), seed["policies"])
+
+
+@operation("user", "policy")
+def attach_policy(account, seed):
+    """Attaches a managed policy to a user."""
+    seeds.attach(account, user_named(account, seed["user"]), seed["policy"])
 
 
 @operation("user", "service", "at")

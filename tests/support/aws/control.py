@@ -3,12 +3,12 @@
 import json
 from datetime import timedelta
 
-from moto.core.utils import utcnow
-
 from .answers import Answer, AwsError
 from .changes import change
+from .clock import Clock, now
 from .credential_report import Report
 from .faults import Faults
+from .holdings import holdings
 from .policy import Policy
 from .population import populate
 from .truth import truth
@@ -58,19 +58,21 @@ def make_account(registry, wanted):
 
 
 def with_account(function):
-    """A command about one account, carried out under its lock."""
+    """A command about one account, carried out in its turn."""
 
     def command(registry, wanted):
         account = registry.accounts[wanted["account"]]
-        with account.lock:
+        with account.turn():
             return function(account, wanted.get("value"))
 
     return command
 
 
 def set_faults(account, value):
-    """Replaces the account's faults."""
-    account.faults = Faults(value)
+    """Replaces the account's faults; what they held is let go, and not carried out any more."""
+    faults = Faults(value)
+    account.faults.release()
+    account.faults = faults
 
 
 def set_policy(account, value):
@@ -85,7 +87,12 @@ def reset_log(account, _):
 
 def make_report(account, value):
     """Has the account keep a report that was finished so many hours ago, of the users now."""
-    account.report = Report(account, 0.0, utcnow() - timedelta(hours=value))
+    account.report = Report(account, 0.0, now() - timedelta(hours=value))
+
+
+def set_clock(account, value):
+    """Sets the account's clock: days ahead of the machine's, or the moment at which it stands."""
+    account.clock = Clock(value)
 
 
 def expire_report(account, _):
@@ -123,4 +130,8 @@ COMMANDS = {
     "report-delay": with_account(set_report_delay),
     "require-external-id": with_account(require_external_id),
     "session-seconds": with_account(set_session_seconds),
+    "clock": with_account(set_clock),
+    "user": with_account(holdings),
+    "virtual-mfa-devices": with_account(lambda it, _: list(it.backend.virtual_mfa_devices)),
+    "held": with_account(lambda account, _: account.faults.is_holding()),
 }

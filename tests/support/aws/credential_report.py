@@ -6,10 +6,9 @@ import io
 import time
 from datetime import timedelta
 
-from moto.core.utils import utcnow
-
 from .answers import AwsError, written
 from .calls import handles
+from .clock import now
 from .users import region_shown
 
 # How long IAM keeps a report before it makes another.
@@ -42,7 +41,7 @@ class Report:
     @property
     def expired(self):
         """Whether the report is older than IAM keeps one."""
-        return utcnow() - self.made_at >= KEPT
+        return now() - self.made_at >= KEPT
 
 
 @handles("iam", "GenerateCredentialReport")
@@ -55,7 +54,7 @@ def generate_credential_report(call):
         )
     begins = account.report is None or (account.report.expired and not account.report.in_progress)
     if begins:
-        account.report = Report(account, account.report_delay, utcnow())
+        account.report = Report(account, account.report_delay, now())
         account.faults.report_pending(generate=True)
         return {
             "State": "STARTED",

@@ -1,18 +1,45 @@
-"""What goes wrong on purpose: the faults of an account, as a test asked for them."""
+"""What goes wrong on purpose: the faults of an account, as a test asked for them.
 
+    {"throttle": {"every": 3, "max": 2, "actions": ["ListUsers"]}}
+                            refuses calls, which are not carried out; also `code` and `status`
+    {"error": {"nth": 2, "actions": ["DeleteUser"], "code": "DeleteConflict", "status": 409}}
+                            answers an error instead; also `message`
+    {"burst": {"rate": 5, "burst": 3}}                  throttles beyond so many calls a second
+    {"reset": {…}}, {"stall": {…}}                      breaks off half-way through an answer
+    {"lost": {"actions": ["UpdateAccessKey"], "max": 1}}
+                            carries the call out, and resets the connection instead of answering;
+                            counts the calls that were carried out
+    {"hold": {"action": "DeleteAccessKey", "nth": 1, "when": "before"}}
+                            stops at a call, `before` it is carried out (and then it never is) or
+                            `after`: no answer until the client goes away, or until the faults are
+                            replaced, which resets the connection; counts the calls that are allowed
+    {"slow": {"seconds": 5}}, {"latency": {"milliseconds": 20}}, {"short_pages": {"items": 2}}
+    {"expired": {"after": 3}}, {"deny": ["ListUsers"]}, {"deny_account": true},
+    {"refuse_role": true}
+    {"report_in_progress": 2.5}, {"report_expired": 1}, {"limit_exceeded": 1}
+    {"oidc": "no-provider"}, {"oidc_errors": 1}
+
+A fault with `actions` is about these alone. It befalls each of their calls, or every so many
+(`every`), or the n-th alone (`nth`), and at most so many (`max`). Several of a kind are a list.
+"""
+
+import socket
+import threading
 import time
 
-from .answers import AwsError
+from .answers import Answer, AwsError
 from .policy import denied
 
 # Every fault, and what may be said of it; None for a plain value.
 KNOWN = {
-    "throttle": {"every", "max", "actions", "code", "status"},
+    "throttle": {"every", "nth", "max", "actions", "code", "status"},
     "burst": {"rate", "burst", "actions"},
-    "error": {"every", "max", "actions", "code", "status", "message"},
-    "reset": {"every", "max", "actions"},
-    "stall": {"every", "max", "actions"},
-    "slow": {"every", "max", "actions", "seconds"},
+    "error": {"every", "nth", "max", "actions", "code", "status", "message"},
+    "reset": {"every", "nth", "max", "actions"},
+    "stall": {"every", "nth", "max", "actions"},
+    "lost": {"every", "nth", "max", "actions"},
+    "hold": {"action", "nth", "when"},
+    "slow": {"every", "nth", "max", "actions", "seconds"},
     "latency": {"milliseconds", "actions"},
     "short_pages": {"items", "actions"},
     "expired": {"after"},
@@ -40,12 +67,13 @@ OIDC = {
 
 
 class Counted:
-    """A fault that befalls every n-th call of some actions, a number of times at most."""
+    """A fault that befalls every so many calls of some actions, or one of them alone."""
 
     def __init__(self, wanted):
         self.wanted = wanted
         self.actions = bare(wanted.get("actions", []))
         self.every, self.left = wanted.get("every", 1), wanted.get("max", float("inf"))
+        self.nth = wanted.get("nth")
         self.seen = 0
 
     def concerns(self, call):
@@ -57,7 +85,7 @@ class Counted:
         if not self.concerns(call):
             return False
         self.seen += 1
-        if self.seen % self.every or self.left <= 0:
+        if self.nth not in (None, self.seen) or self.seen % self.every or self.left <= 0:
             return False
         self.left -= 1
         return True
@@ -83,6 +111,43 @@ class Bucket(Counted):
         return False
 
 
+class Hold(Counted):
+    """A call at which the stand-in stops; used as a context by whoever keeps its client waiting.
+
+    A held call has nothing more to do here: what is to happen has happened already, so that no
+    lock is kept, and a call held before it was carried out never is.
+    """
+
+    def __init__(self, wanted):
+        super().__init__({"actions": [wanted["action"]], "nth": wanted.get("nth", 1)})
+        self.before = wanted["when"] == "before"
+        self.waiting, self.lock = 0, threading.Lock()
+        # Readable for all who wait once the other end is closed.
+        self.ending, self.ended = socket.socketpair()
+
+    def take(self, answer):
+        """Holds the answer back."""
+        with self.lock:
+            self.waiting += 1
+        answer.hold = self
+        return answer
+
+    def release(self):
+        """Lets go of everything that is held."""
+        self.ending.close()
+
+    def fileno(self):
+        """What `select` watches for the end."""
+        return self.ended.fileno()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        with self.lock:
+            self.waiting -= 1
+
+
 class Faults:
     """The faults of one account; asked for each call under the account's lock."""
 
@@ -96,6 +161,8 @@ class Faults:
         self.bursts = [Bucket(it) for it in several["burst"]]
         self.errors = [Counted(it) for it in several["error"]]
         self.ways = {name: [Counted(it) for it in several[name]] for name in ("reset", "stall")}
+        self.lost = [Counted(it) for it in several["lost"]]
+        self.holds = [Hold(it) for it in several["hold"]]
         self.slow = [Counted(it) for it in several["slow"]]
         self.latency = [Counted(it) for it in several["latency"]]
         self.short_pages = [Counted(it) for it in several["short_pages"]]
@@ -143,8 +210,33 @@ class Faults:
         ):
             raise denied(call.caller, f"{call.service}:{call.action}", call.resource)
 
+    def hold_before(self, call):
+        """What stands for the answer of a call that is never carried out, if this is one."""
+        for hold in self.holds:
+            if hold.before and hold.befalls(call):
+                return hold.take(Answer(0, b"", "text/xml"))
+        return None
+
+    def hold_after(self, call, answer):
+        """Holds the answer of a call that was carried out, if this is one."""
+        for hold in self.holds:
+            if not hold.before and answer.hold is None and hold.befalls(call):
+                hold.take(answer)
+
+    def is_holding(self):
+        """Whether a call is being held."""
+        return any(it.waiting for it in self.holds)
+
+    def release(self):
+        """Lets go of the calls that are held."""
+        for hold in self.holds:
+            hold.release()
+
     def bend(self, call, answer):
-        """Lets the answer come late, break off, or stop."""
+        """Lets the answer come late, break off, stop, or get lost."""
+        for fault in self.lost:
+            if answer.status == 200 and fault.befalls(call):
+                answer.delivery = "drop"
         for fault in self.latency:
             if fault.concerns(call):
                 answer.delay += fault.wanted["milliseconds"] / 1000
@@ -192,6 +284,8 @@ def check(name, value):
         raise ValueError(f"no such fault: {name}")
     if name == "oidc" and value not in OIDC:
         raise ValueError(f"no such fault of oidc: {value}")
+    if name == "hold" and not all(it["when"] in ("before", "after") for it in every(value)):
+        raise ValueError("hold is before or after")
     for it in every(value) if KNOWN[name] is not None else []:
         unknown = it.keys() - KNOWN[name]
         if unknown:

@@ -2,11 +2,10 @@
 
 from uuid import uuid4
 
-from moto.core.utils import utcnow
-
 from .answers import AwsError
-from .authorization_details import groups_by_user
 from .calls import handles
+from .clock import now
+from .moto_model import groups_of
 from .paging import page
 
 # The services that the seeded policies allow, by the namespace that access keys report.
@@ -31,7 +30,7 @@ def generate_service_last_accessed_details(call):
     job = str(uuid4())
     call.account.jobs[job] = {
         "access_key": call.session.access_key,
-        "created": utcnow(),
+        "created": now(),
         "asked": 0,
         "services": services_of(call.account, user),
     }
@@ -50,12 +49,12 @@ def get_service_last_accessed_details(call):
         return {"JobStatus": "IN_PROGRESS", **common}
     services = job["services"]
     result = page(call, services, "ServicesLastAccessed", lambda it: it["ServiceNamespace"])
-    return {"JobStatus": "COMPLETED", **common, "JobCompletionDate": utcnow(), **result}
+    return {"JobStatus": "COMPLETED", **common, "JobCompletionDate": now(), **result}
 
 
 def services_of(account, user):
     """What Access Advisor tells of a user: nothing of one without policies."""
-    has_policy = user.policies or user.managed_policies or groups_by_user(account).get(user.id)
+    has_policy = user.policies or user.managed_policies or groups_of(account.backend, user)
     if not has_policy:
         return []
     used = {}

@@ -4,24 +4,24 @@ import xml.etree.ElementTree as ET
 
 from botocore.model import OperationNotFoundError
 from moto.core.request import Request as MotoRequest
-from moto.core.utils import utcnow
 from moto.iam.models import IAMBackend, iam_backends
 from moto.iam.responses import IamResponse
 from moto.moto_api._internal import mock_random
 
 from .answers import Answer, AwsError
+from .clock import now
 
 CHARACTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 
 
 class NamesWithoutCase(dict):
-    """Users by name, where IAM tells names apart without case."""
+    """Users or groups by name, where IAM tells names apart without case."""
 
     def __getitem__(self, name):
         return super().__getitem__(name.lower())
 
-    def __setitem__(self, name, user):
-        super().__setitem__(name.lower(), user)
+    def __setitem__(self, name, it):
+        super().__setitem__(name.lower(), it)
 
     def __delitem__(self, name):
         super().__delitem__(name.lower())
@@ -30,18 +30,18 @@ class NamesWithoutCase(dict):
         return super().__contains__(name.lower())
 
     def get(self, name, default=None):
-        """The user, or the default."""
+        """What has the name, or the default."""
         return super().get(name.lower(), default)
 
     def pop(self, name, *default):
-        """Takes the user out."""
+        """Takes out what has the name."""
         return super().pop(name.lower(), *default)
 
 
 def backend_of(account_id, partition):
     """moto's backend of a new account."""
     backend = iam_backends[account_id][partition]
-    backend.users = NamesWithoutCase()
+    backend.users, backend.groups = NamesWithoutCase(), NamesWithoutCase()
     return backend
 
 
@@ -56,6 +56,19 @@ def user_named(account, name):
 def no_user(name):
     """NoSuchEntity for a user, in IAM's words."""
     return AwsError("NoSuchEntity", f"The user with name {name} cannot be found.", 404)
+
+
+def group_named(account, name):
+    """The account's group, or NoSuchEntity."""
+    group = account.backend.groups.get(name)
+    if group is None:
+        raise AwsError("NoSuchEntity", f"The group with name {name} cannot be found.", 404)
+    return group
+
+
+def groups_of(backend, user):
+    """The groups that a user is in."""
+    return [it for it in backend.groups.values() if user in it.users]
 
 
 def service_credentials_of(user):
@@ -83,8 +96,12 @@ def remove(backend, name):
     backend.tagger.delete_all_tags_for_resource(user.arn)
     for key in user.access_keys:
         backend.access_keys.pop(key.access_key_id, None)
-    for group in backend.groups.values():
-        group.users = [it for it in group.users if it is not user]
+    for group in groups_of(backend, user):
+        group.users.remove(user)
+    for policy in user.managed_policies.values():
+        policy.attachment_count -= 1
+    for serial in user.mfa_devices:
+        backend.virtual_mfa_devices.pop(serial, None)
 
 
 def ids_of_users(backend_class):
@@ -109,7 +126,7 @@ def dates_of_passwords(backend_class):
 
         def dated(self, *arguments, _original=original, **named):
             user = _original(self, *arguments, **named)
-            user.password_created = utcnow()
+            user.password_created = now()
             return user
 
         setattr(backend_class, method, dated)

@@ -1,4 +1,4 @@
-"""SSH public keys, signing certificates and service-specific credentials, as IAM shows them."""
+"""SSH public keys, signing certificates and service-specific credentials, in IAM's hands."""
 
 from .answers import AwsError
 from .calls import handles
@@ -23,6 +23,28 @@ def list_ssh_public_keys(call):
     return {**result, "SSHPublicKeys": shown}
 
 
+@handles("iam", "UpdateSSHPublicKey")
+def update_ssh_public_key(call):
+    """Activates or deactivates a key."""
+    key = ssh_public_key(call)
+    key.status = call.status()
+
+
+@handles("iam", "DeleteSSHPublicKey")
+def delete_ssh_public_key(call):
+    """Deletes a key, active or not."""
+    call.user().ssh_public_keys.remove(ssh_public_key(call))
+
+
+def ssh_public_key(call):
+    """The user's key that the call names, or NoSuchEntity."""
+    name = call.needed("SSHPublicKeyId")
+    key = next((it for it in call.user().ssh_public_keys if it.ssh_public_key_id == name), None)
+    if key is None:
+        raise AwsError("NoSuchEntity", f"The SSH Public Key with id {name} cannot be found.", 404)
+    return key
+
+
 @handles("iam", "ListSigningCertificates")
 def list_signing_certificates(call):
     """A user's signing certificates."""
@@ -39,6 +61,51 @@ def list_signing_certificates(call):
         for it in result["Certificates"]
     ]
     return {**result, "Certificates": shown}
+
+
+@handles("iam", "UpdateSigningCertificate")
+def update_signing_certificate(call):
+    """Activates or deactivates a certificate."""
+    certificate = signing_certificate(call)
+    certificate.status = call.status()
+
+
+@handles("iam", "DeleteSigningCertificate")
+def delete_signing_certificate(call):
+    """Deletes a certificate, active or not."""
+    del call.user().signing_certificates[signing_certificate(call).id]
+
+
+def signing_certificate(call):
+    """The user's certificate that the call names, or NoSuchEntity."""
+    name = call.needed("CertificateId")
+    certificate = call.user().signing_certificates.get(name)
+    if certificate is None:
+        raise AwsError("NoSuchEntity", f"The Certificate with id {name} cannot be found.", 404)
+    return certificate
+
+
+@handles("iam", "UpdateServiceSpecificCredential")
+def update_service_specific_credential(call):
+    """Activates or deactivates a credential."""
+    credential = service_specific_credential(call)
+    credential["Status"] = call.status()
+
+
+@handles("iam", "DeleteServiceSpecificCredential")
+def delete_service_specific_credential(call):
+    """Deletes a credential, active or not."""
+    service_credentials_of(call.user()).remove(service_specific_credential(call))
+
+
+def service_specific_credential(call):
+    """The user's credential that the call names, or NoSuchEntity."""
+    name = call.needed("ServiceSpecificCredentialId")
+    owned = service_credentials_of(call.user())
+    found = next((it for it in owned if it["ServiceSpecificCredentialId"] == name), None)
+    if found is None:
+        raise AwsError("NoSuchEntity", f"No such credential {name} exists", 404)
+    return found
 
 
 @handles("iam", "ListServiceSpecificCredentials")

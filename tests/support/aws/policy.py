@@ -3,13 +3,14 @@
 import re
 
 from .answers import AwsError
+from .conditions import conditions, listed, pattern
 
 
 class Policy:
     """A policy document of Allow and Deny statements; a Deny wins.
 
-    A statement that asks for more than actions and resources raises ValueError: what would be
-    ignored must not look as if it had been tested.
+    A statement that asks for more than actions, resources and the conditions that are known raises
+    ValueError: what would be ignored must not look as if it had been tested.
     """
 
     def __init__(self, document):
@@ -18,9 +19,9 @@ class Policy:
             statements = [statements]
         self.statements = [Statement(it) for it in statements]
 
-    def check(self, caller, action, resource):
+    def check(self, caller, action, resource, context):
         """Raises AccessDenied, in AWS's words, unless the policy allows the action."""
-        effects = {it.effect for it in self.statements if it.matches(action, resource)}
+        effects = {it.effect for it in self.statements if it.matches(action, resource, context)}
         if "Deny" in effects:
             why = "with an explicit deny in an identity-based policy"
             raise denied(caller, action, resource, why)
@@ -32,7 +33,7 @@ class Statement:
     """One statement of a policy document."""
 
     def __init__(self, statement):
-        unknown = statement.keys() - {"Sid", "Effect", "Action", "Resource"}
+        unknown = statement.keys() - {"Sid", "Effect", "Action", "Resource", "Condition"}
         if unknown:
             raise ValueError(f"a policy's {', '.join(sorted(unknown))} is not understood here")
         if statement["Effect"] not in ("Allow", "Deny"):
@@ -40,23 +41,15 @@ class Statement:
         self.effect = statement["Effect"]
         self.actions = [pattern(it, re.IGNORECASE) for it in listed(statement["Action"])]
         self.resources = [pattern(it, 0) for it in listed(statement["Resource"])]
+        self.conditions = conditions(statement.get("Condition", {}))
 
-    def matches(self, action, resource):
-        """Whether the statement speaks of this action on this resource."""
-        return any(it.fullmatch(action) for it in self.actions) and any(
-            it.fullmatch(resource) for it in self.resources
+    def matches(self, action, resource, context):
+        """Whether the statement speaks of this action on this resource, asked for like this."""
+        return (
+            any(it.fullmatch(action) for it in self.actions)
+            and any(it.fullmatch(resource) for it in self.resources)
+            and all(it.holds(context) for it in self.conditions)
         )
-
-
-def listed(value):
-    """A list, where a policy may have one text instead."""
-    return [value] if isinstance(value, str) else value
-
-
-def pattern(text, flags):
-    """A policy's pattern (`*` for any text, `?` for any character) as a regular expression."""
-    wild = {"*": ".*", "?": "."}
-    return re.compile("".join(wild.get(it) or re.escape(it) for it in text), flags | re.DOTALL)
 
 
 def denied(caller, action, resource, why=None):

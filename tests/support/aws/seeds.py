@@ -5,22 +5,29 @@ A user's seed, everything but the name optional:
     {"name": "alice", "path": "/people/", "created": 400, "tags": {"owner": "team@example.com"},
      "password": {"changed": 300, "last_used": 100},
      "keys": [{"created": 300, "last_used": 10, "service": "s3", "status": "Inactive"}],
-     "ssh_keys": [{"created": 20, "status": "Active"}],
+     "ssh_keys": [{"created": 20, "status": "Inactive"}],
      "service_credentials": [{"service": "bedrock.amazonaws.com", "created": 20}],
-     "certificates": [{"created": 20}],
-     "mfa": true, "groups": ["admins"], "inline_policies": ["inline"],
-     "attached_policies": ["team-web"], "accessed": {"lambda": 12}}
+     "certificates": [{"created": 20, "status": "Inactive"}],
+     "mfa": ["GAHT12345678", "mfa/phone"], "groups": ["admins", "/teams/web"],
+     "inline_policies": ["inline"], "attached_policies": ["team-web"],
+     "boundary": "team-boundary", "accessed": {"lambda": 12}}
 
-A date is a number of days ago (fractions allowed), an RFC 3339 text, or null for never.
+A date is a number of days ago by the account's clock (fractions allowed), an RFC 3339 text, or null
+for never.
+
+An MFA device is hardware, by its serial number; or it has an ARN, which begins here behind the
+account: `mfa/phone` is a virtual device, `u2f/user/alice/key` a security key. `true` is a virtual
+one of the user's name. A group may have a path before its name. Inline policies may be an object,
+with the document of each. A policy is the account's own, by its name; a boundary may be an ARN.
 """
 
 import json
 from datetime import datetime, timedelta, timezone
 
-from moto.core.utils import utcnow
 from moto.iam.models import AccessKeyLastUsed, SigningCertificate
 from moto.moto_api._internal import mock_random
 
+from .clock import now
 from .moto_model import service_credentials_of
 
 ALLOWED = {
@@ -34,8 +41,8 @@ USER_CREATED, CREDENTIAL_CREATED = 1000, 500
 
 USER_FIELDS = {
     *("name", "path", "created", "tags", "password", "keys", "ssh_keys", "service_credentials"),
-    *("certificates", "mfa", "groups", "inline_policies", "attached_policies", "accessed"),
-    *("kind", "note"),
+    *("certificates", "mfa", "groups", "inline_policies", "attached_policies", "boundary"),
+    *("accessed", "kind", "note"),
 }
 
 
@@ -46,7 +53,7 @@ def moment(value):
     if isinstance(value, str):
         told = datetime.fromisoformat(value).astimezone(timezone.utc).replace(tzinfo=None)
     else:
-        told = utcnow() - timedelta(days=value)
+        told = now() - timedelta(days=value)
     return told.replace(microsecond=0)
 
 
@@ -77,18 +84,47 @@ def add_user(account, seed):
         add_service_credential(account, user, credential)
     for certificate in seed.get("certificates", []):
         add_certificate(user, certificate)
-    if seed.get("mfa"):
-        serial = f"arn:{account.partition}:iam::{account.id}:mfa/{name}"
-        backend.enable_mfa_device(name, serial, "123456", "234567")
+    mfa = seed.get("mfa") or []
+    for device in [f"mfa/{name}"] if mfa is True else mfa:
+        add_mfa(account, user, device)
     for group in seed.get("groups", []):
-        if group not in backend.groups:
-            backend.create_group(group)
-        backend.groups[group].users.append(user)
-    for policy in seed.get("inline_policies", []):
-        user.put_policy(policy, DOCUMENT)
+        join(account, user, group)
+    put_policies(user, seed.get("inline_policies", []))
     for policy in seed.get("attached_policies", []):
         attach(account, user, policy)
+    boundary = seed.get("boundary")
+    if boundary is not None and not boundary.startswith("arn:"):
+        boundary = f"arn:{account.partition}:iam::{account.id}:policy/{boundary}"
+    user.boundary = boundary
     return user
+
+
+def add_mfa(account, user, device):
+    """Gives a user an MFA device, and gives its serial number."""
+    serial = device
+    if "/" in device:
+        serial = f"arn:{account.partition}:iam::{account.id}:{device}"
+    if device.startswith("mfa/"):
+        path, _, name = device.removeprefix("mfa").rpartition("/")
+        account.backend.create_virtual_mfa_device(name, f"{path}/")
+    account.backend.enable_mfa_device(user.name, serial, "123456", "234567")
+    return serial
+
+
+def join(account, user, group):
+    """Puts a user into a group, made on its first use."""
+    path, _, name = group.rpartition("/")
+    if name not in account.backend.groups:
+        account.backend.create_group(name, f"{path}/")
+    if user not in (members := account.backend.groups[name].users):
+        members.append(user)
+
+
+def put_policies(user, policies):
+    """Gives a user inline policies: their names, or an object with the document of each."""
+    documents = policies if isinstance(policies, dict) else dict.fromkeys(policies, ALLOWED)
+    for name, document in documents.items():
+        user.put_policy(name, json.dumps(document))
 
 
 def attach(account, user, name):

@@ -2,16 +2,15 @@
 
 from datetime import timedelta
 
-from moto.core.utils import utcnow
-
 from .answers import written
+from .clock import now as by_the_clock
 from .moto_model import service_credentials_of
-from .users import tags_of
+from .tags import tags_of
 
 
 def truth(account):
     """The account's users as they are now, and which of their credentials are stale."""
-    now = utcnow()
+    now = by_the_clock()
     users = list(account.backend.users.values())
     return {
         "account": account.id,

@@ -1,10 +1,11 @@
-"""Users, their login profiles, access keys and tags, as IAM shows them."""
+"""Users, their login profiles and access keys, as IAM shows and changes them."""
 
 from .answers import AwsError
 from .calls import handles
 from .moto_model import user_named
 from .paging import page
 from .policy import denied
+from .tags import tags_of
 
 
 def shown(user):
@@ -19,9 +20,11 @@ def shown(user):
     }
 
 
-def tags_of(account, user):
-    """The user's tags."""
-    return account.backend.tagger.list_tags_for_resource(user.arn)["Tags"]
+def boundary_of(user):
+    """The user's permissions boundary, if there is one."""
+    arn = getattr(user, "boundary", None)
+    kind = "PermissionsBoundaryPolicy"
+    return arn and {"PermissionsBoundaryType": kind, "PermissionsBoundaryArn": arn}
 
 
 def profile_created(user):
@@ -41,23 +44,16 @@ def list_users(call):
 
 @handles("iam", "GetUser")
 def get_user(call):
-    """One user, with tags."""
+    """One user, with tags and boundary."""
     user = call.user()
-    return {"User": {**shown(user), "Tags": tags_of(call.account, user) or None}}
-
-
-@handles("iam", "ListUserTags")
-def list_user_tags(call):
-    """A user's tags."""
-    return page(call, tags_of(call.account, call.user()), "Tags", lambda it: it["Key"])
+    more = {"PermissionsBoundary": boundary_of(user), "Tags": tags_of(call.account, user) or None}
+    return {"User": {**shown(user), **more}}
 
 
 @handles("iam", "GetLoginProfile")
 def get_login_profile(call):
     """The login profile of a user who has a password."""
-    user = call.user()
-    if not user.password:
-        raise AwsError("NoSuchEntity", f"Login Profile for User {user.name} cannot be found.", 404)
+    user = with_password(call)
     return {
         "LoginProfile": {
             "UserName": user.name,
@@ -65,6 +61,20 @@ def get_login_profile(call):
             "PasswordResetRequired": bool(user.password_reset_required),
         }
     }
+
+
+@handles("iam", "DeleteLoginProfile")
+def delete_login_profile(call):
+    """Deletes the password; when it was last used is shown on."""
+    with_password(call).password = None
+
+
+def with_password(call):
+    """The user that the call names, or NoSuchEntity if the user has no password."""
+    user = call.user()
+    if not user.password:
+        raise AwsError("NoSuchEntity", f"Login Profile for User {user.name} cannot be found.", 404)
+    return user
 
 
 @handles("iam", "ListAccessKeys")
@@ -81,6 +91,30 @@ def list_access_keys(call):
         for it in result["AccessKeyMetadata"]
     ]
     return {**result, "AccessKeyMetadata": keys}
+
+
+@handles("iam", "UpdateAccessKey")
+def update_access_key(call):
+    """Activates or deactivates a key; its creation and last use stay as they are."""
+    key = key_of(call)
+    key.status = call.status()
+
+
+@handles("iam", "DeleteAccessKey")
+def delete_access_key(call):
+    """Deletes a key, active or not."""
+    key = key_of(call)
+    call.user().access_keys.remove(key)
+    del call.account.backend.access_keys[key.access_key_id]
+
+
+def key_of(call):
+    """The key of the user that the call names, or NoSuchEntity."""
+    name = call.needed("AccessKeyId")
+    key = next((it for it in call.user().access_keys if it.access_key_id == name), None)
+    if key is None:
+        raise AwsError("NoSuchEntity", f"The Access Key with id {name} cannot be found.", 404)
+    return key
 
 
 @handles("iam", "GetAccessKeyLastUsed")
