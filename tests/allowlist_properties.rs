@@ -53,6 +53,12 @@ fn nothing_is_lost(allowlist: &Allowlist, source: &str) -> Result<(), TestCaseEr
     let file: Value = serde_saphyr::from_str(source).expect("an accepted file is YAML");
     let exemptions = file.get("exemptions").and_then(Value::as_array).map_or(0, Vec::len);
     prop_assert_eq!(allowlist.exemptions.len(), exemptions);
+    let remediation = file.get("remediation");
+    prop_assert_eq!(allowlist.remediation.is_some(), remediation.is_some());
+    if let Some(remedy) = &allowlist.remediation {
+        prop_assert!(remedy.delete_after_days.is_some() || !remedy.delete_users);
+        prop_assert!(!remedy.paths.is_empty() && remedy.max_changes > 0);
+    }
     for exemption in &allowlist.exemptions {
         prop_assert!(!exemption.rules.is_empty() && !exemption.reason.trim().is_empty());
         prop_assert_eq!(exemption.place, Place::of(source, exemption.span.start));
@@ -135,6 +141,8 @@ fn change() -> impl Strategy<Value = Change> {
         "\u{1b}[31m",
         "user: ",
         "exemptions: ",
+        "remediation: ",
+        "delete_users: true",
         "99999999999999999999",
         "1e400",
         "-.inf",

@@ -20,6 +20,7 @@ use std::path::Path;
 use allowlists::{Fixture, fixtures, today};
 use expect::Expectations;
 use iam_stocktake::allowlist::{self, Code, CredentialSelector};
+use iam_stocktake::policy::remediation::RemediationPolicy;
 use iam_stocktake::policy::{Level, Rule};
 use jsonschema::Validator;
 use proptest::prelude::*;
@@ -90,16 +91,18 @@ fn the_schema_accepts_what_the_check_accepts_and_refuses_what_a_schema_can() {
 }
 
 #[test]
-fn the_schema_refuses_every_broken_exemption_for_itself() {
+fn the_schema_refuses_every_broken_exemption_and_every_broken_key_for_itself() {
     let schema = validator();
     for file in fixtures().iter().filter_map(as_json) {
         let exemptions = file.get("exemptions").and_then(Value::as_array);
         for exemption in exemptions.into_iter().flatten() {
             assert_agreement(&schema, &json!({ "version": 1, "exemptions": [exemption] }));
         }
-        let policy = file.get("policy").and_then(Value::as_object);
-        for (key, value) in policy.into_iter().flatten() {
-            assert_agreement(&schema, &json!({ "version": 1, "policy": { key: value } }));
+        for part in ["policy", "remediation"] {
+            let entries = file.get(part).and_then(Value::as_object);
+            for (key, value) in entries.into_iter().flatten() {
+                assert_agreement(&schema, &json!({ "version": 1, part: { key: value } }));
+            }
         }
     }
 }
@@ -152,6 +155,54 @@ proptest! {
             policy["expiry_tag"] = Value::from(tag);
         }
         assert_agreement(&schema, &json!({ "version": 1, "policy": policy }));
+    }
+
+    #[test]
+    fn schema_and_check_agree_on_any_remedy(
+        days in prop_oneof![-1_i64..3, 3_649_i64..3_652],
+        changes in prop_oneof![-1_i64..3, 999_i64..1_002],
+        share in prop_oneof![-1_i64..3, 99_i64..102],
+        boolean in prop::sample::select(vec![
+            json!(true), json!(false), json!("true"), json!("yes"), json!(1), Value::Null,
+        ]),
+        is_deletion_dated in any::<bool>(),
+        owner in prop_oneof![r"[\s\u{85}\u{feff}]{0,2}", r"\PC{0,6}"],
+        path in prop_oneof!["[/a*]{0,6}", "/[ -~]{0,3}/", r"/\PC{0,3}/[*]{0,2}"],
+    ) {
+        let schema = validator();
+        let entries = [
+            ("deactivate_after_days", json!(days)),
+            ("max_gap_days", json!(days)),
+            ("max_changes", json!(changes)),
+            ("max_share", json!(share)),
+            ("delete_passwords", boolean.clone()),
+            ("delete_users", boolean),
+            ("owners", json!(["*", owner])),
+            ("paths", json!(["/", path])),
+        ];
+        for (key, value) in entries {
+            let mut remediation = json!({ key: value });
+            if is_deletion_dated {
+                remediation["delete_after_days"] = Value::from(90);
+            }
+            assert_agreement(&schema, &json!({ "version": 1, "remediation": remediation }));
+        }
+    }
+}
+
+#[test]
+fn deleting_users_takes_a_number_of_days_in_the_schema_as_in_the_check() {
+    let schema = validator();
+    let with = |remediation: Value| json!({ "version": 1, "remediation": remediation });
+    for (remediation, is_valid) in [
+        (json!({ "delete_users": true }), false),
+        (json!({ "delete_users": true, "delete_after_days": 90 }), true),
+        (json!({ "delete_users": false }), true),
+        (json!({ "delete_after_days": 90 }), true),
+    ] {
+        let file = with(remediation);
+        assert_eq!(schema.is_valid(&file), is_valid, "{file:#}");
+        assert_agreement(&schema, &file);
     }
 }
 
@@ -231,4 +282,29 @@ fn every_key_that_the_schema_knows_is_read() {
     assert_eq!(pattern.rules, Rule::STALE);
     assert_eq!(pattern.owner, "@acme/mail");
     assert_eq!(pattern.expires.to_string(), "2027-06-30");
+
+    let remedy = RemediationPolicy {
+        deactivate_after_days: 30,
+        delete_after_days: Some(60),
+        delete_passwords: true,
+        delete_users: true,
+        max_changes: 20,
+        max_share: 25,
+        max_gap_days: 10,
+        owners: vec!["team-platform".to_owned(), "@acme/mail".to_owned()],
+        paths: vec!["/".parse().unwrap(), "/ci/*".parse().unwrap()],
+    };
+    assert_eq!(allowlist.remediation, Some(remedy));
+}
+
+#[test]
+fn a_remedy_without_keys_is_the_careful_one_and_none_at_all_is_none() {
+    let remedy = |file: &str| allowlist::parse(file.as_bytes(), today()).unwrap().remediation;
+    assert_eq!(remedy("version: 1\n"), None);
+    let careful = RemediationPolicy::default();
+    assert_eq!(remedy("version: 1\nremediation: {}\n"), Some(careful.clone()));
+    assert_eq!(
+        remedy("version: 1\nremediation: { delete_after_days: 90, max_share: 20 }\n"),
+        Some(RemediationPolicy { delete_after_days: Some(90), max_share: 20, ..careful })
+    );
 }

@@ -5,11 +5,13 @@ use chrono::NaiveDate;
 use super::diagnostic::{excerpt, shown};
 use super::parse_day;
 use super::pattern::is_user_name_char;
+use crate::policy::remediation::UserPath;
 
 pub(super) const FILE_IS_A_MAPPING: &str =
     "begin the file with `version: 1`, and put the list of exemptions under `exemptions:`";
 pub(super) const POLICY_IS_A_MAPPING: &str =
     "write keys below it, such as `stale_after_days: 90`, or leave `policy` out";
+pub(super) const REMEDIATION_IS_A_MAPPING: &str = "write `remediation: {}` for the defaults, or keys below it, such as `deactivate_after_days: 14`";
 pub(super) const LEVELS: &str = "write `rules: { stale-password: error }`, or leave `rules` out";
 pub(super) const MERGE_NAMES_AN_ANCHOR: &str =
     "name the anchor of a mapping, such as `<<: *name` where another entry begins with `&name`";
@@ -33,6 +35,13 @@ pub(super) fn example(key: &str) -> &'static str {
         "reason" => "why the credential must stay",
         "owner" => "\"@acme/platform\"",
         "expires" => "YYYY-MM-DD",
+        "deactivate_after_days" | "max_gap_days" => "14",
+        "delete_after_days" => "90",
+        "delete_passwords" | "delete_users" => "false",
+        "max_changes" => "5",
+        "max_share" => "10",
+        "owners" => "[\"team-platform\"]",
+        "paths" => "[\"/ci/*\"]",
         _ => "…",
     }
 }
@@ -94,6 +103,45 @@ pub(super) fn user_name(name: &str, max: usize) -> (String, String) {
         return (format!("no user name has {other}"), alphabet.to_owned());
     }
     (format!("{} characters", name.len()), format!("user names have at most {max} characters"))
+}
+
+/// Why no user has such a path, and what to write instead.
+pub(super) fn path(text: &str) -> (&'static str, String) {
+    let bare = text.strip_suffix('*').unwrap_or(text);
+    let meant = format!("/{}/", bare.trim_matches('/')).replace("//", "/");
+    let meant = if bare == text { meant } else { format!("{meant}*") };
+    let label = if !text.starts_with('/') {
+        "does not begin with `/`"
+    } else if bare.contains('*') {
+        "one `*` may stand, at the end"
+    } else if !bare.ends_with('/') {
+        "does not end with `/` or `/*`"
+    } else {
+        "has a character that no path has"
+    };
+    let help = match meant.parse::<UserPath>() {
+        Ok(meant) => format!("did you mean \"{}\"?", excerpt(&meant.to_string())),
+        Err(_) => {
+            "write it like \"/ci/\", or \"/ci/*\" for all below it; \"/*\" is every path".to_owned()
+        }
+    };
+    (label, help)
+}
+
+/// `true` or `false`, where something else was written for it.
+pub(super) fn boolean(key: &str, text: &str) -> String {
+    let (meant, quoted) = match text.to_ascii_lowercase().as_str() {
+        "true" => (true, true),
+        "false" => (false, true),
+        "yes" | "y" | "on" => (true, false),
+        "no" | "n" | "off" => (false, false),
+        _ => return written(key),
+    };
+    if quoted {
+        format!("write it without quotes: `{key}: {meant}`")
+    } else {
+        format!("write `{key}: {meant}`")
+    }
 }
 
 /// What to write instead of a text that names no credential.

@@ -34,10 +34,12 @@ pub(super) fn check(
     checker.max_days = policy.max_exemption_days.unwrap_or(DEFAULT_MAX_EXEMPTION_DAYS);
     let exemptions =
         raw.exemptions.into_iter().filter_map(|exemption| checker.exemption(exemption)).collect();
-    Allowlist { policy, exemptions, remediation: None }
+    let remediation = raw.remediation.map(|raw| checker.remediation(raw));
+    Allowlist { policy, exemptions, remediation }
 }
 
-struct Checker<'a> {
+/// Makes values of what was read, and notes what is wrong with it.
+pub(super) struct Checker<'a> {
     source: &'a str,
     today: NaiveDate,
     max_days: u32,
@@ -45,7 +47,7 @@ struct Checker<'a> {
 }
 
 impl Checker<'_> {
-    fn error(
+    pub(super) fn error(
         &mut self,
         code: Code,
         span: &Range<usize>,
@@ -101,18 +103,29 @@ impl Checker<'_> {
         policy
     }
 
-    fn days(&mut self, number: &Placed<i64>, key: &str) -> Option<u32> {
-        let days = u32::try_from(number.value).ok().filter(|days| (1..=MAX_DAYS).contains(days));
-        if days.is_none() {
+    pub(super) fn days(&mut self, number: &Placed<i64>, key: &str) -> Option<u32> {
+        self.number(number, key, MAX_DAYS, " days")
+    }
+
+    /// A number from 1 to `max`, which are of this `unit`.
+    pub(super) fn number(
+        &mut self,
+        number: &Placed<i64>,
+        key: &str,
+        max: u32,
+        unit: &str,
+    ) -> Option<u32> {
+        let found = u32::try_from(number.value).ok().filter(|found| (1..=max).contains(found));
+        if found.is_none() {
             self.error(
                 Code::NumberOutOfRange,
                 &number.span,
-                format!("`{key}` must be between 1 and {MAX_DAYS} days"),
+                format!("`{key}` must be between 1 and {max}{unit}"),
                 "out of range",
                 advice::written(key),
             );
         }
-        days
+        found
     }
 
     fn rule(&mut self, name: &Placed<String>) -> Option<Rule> {
@@ -337,7 +350,7 @@ impl Checker<'_> {
     }
 
     /// Refuses an access key id that is written out: the file is for many eyes.
-    fn has_no_key_id(&mut self, text: &Placed<String>) -> bool {
+    pub(super) fn has_no_key_id(&mut self, text: &Placed<String>) -> bool {
         let Some(id) = advice::key_id(&text.value) else { return true };
         let ending = id.get(id.len() - 4..).unwrap_or("WXYZ").to_ascii_uppercase();
         self.error(
@@ -364,7 +377,7 @@ impl Checker<'_> {
         good.then_some(text.value)
     }
 
-    fn is_filled(&mut self, text: &Placed<String>, what: &str, help: &str) -> bool {
+    pub(super) fn is_filled(&mut self, text: &Placed<String>, what: &str, help: &str) -> bool {
         // A byte order mark within a file is white space to editors.
         let filled = text.value.chars().any(|c| !c.is_whitespace() && c != '\u{feff}');
         if !filled {

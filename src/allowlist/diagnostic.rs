@@ -54,7 +54,7 @@ codes! {
     NumberOutOfRange = "number-out-of-range",
     /// A list without entries, where none would mean something else.
     EmptyList = "empty-list",
-    /// A reason, an owner or a tag key of nothing but white space.
+    /// A reason, an owner, a path or a tag key of nothing but white space.
     EmptyText = "empty-text",
     /// No rule has this name.
     UnknownRule = "unknown-rule",
@@ -62,6 +62,10 @@ codes! {
     UnknownLevel = "unknown-level",
     /// `expired-user` without the tag that it reads.
     ExpiryTagMissing = "expiry-tag-missing",
+    /// Users are to be deleted, but no number of days says when.
+    DeletionWithoutDays = "deletion-without-days",
+    /// A text that cannot be a path of IAM users.
+    InvalidPath = "invalid-path",
     /// Both `user` and `pattern`.
     UserAndPattern = "user-and-pattern",
     /// Neither `user` nor `pattern`.

@@ -12,6 +12,7 @@ mod node;
 mod pattern;
 mod raw;
 mod reader;
+mod remediation;
 mod suggestion;
 mod syntax;
 

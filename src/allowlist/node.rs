@@ -25,7 +25,7 @@ pub(super) enum Node {
     /// Any other number.
     Fraction,
     /// Plain `true` or `false`.
-    Boolean,
+    Boolean(bool),
     /// What `!!binary` marks.
     Binary,
     /// A list.
@@ -42,7 +42,7 @@ impl Node {
             Self::Text(_) => "text",
             Self::Integer(_) => "a number",
             Self::Fraction => "a fraction",
-            Self::Boolean => "a boolean",
+            Self::Boolean(_) => "a boolean",
             Self::Binary => "binary data",
             Self::List(_) => "a list",
             Self::Mapping(_) => "a mapping",
@@ -136,8 +136,8 @@ impl<'de> Visitor<'de> for NodeVisitor {
         Ok(Node::Text(text.to_owned()))
     }
 
-    fn visit_bool<E>(self, _: bool) -> Result<Node, E> {
-        Ok(Node::Boolean)
+    fn visit_bool<E>(self, value: bool) -> Result<Node, E> {
+        Ok(Node::Boolean(value))
     }
 
     fn visit_i64<E>(self, number: i64) -> Result<Node, E> {

@@ -30,6 +30,9 @@ pub(super) struct RawAllowlist {
     /// Who may keep which credential, why, and until when.
     #[schemars(with = "Option<Vec<RawExemption>>")]
     pub(super) exemptions: Vec<RawExemption>,
+    /// How far, and how fast, `iam-stocktake remediate` goes.
+    #[schemars(with = "Option<RawRemediation>")]
+    pub(super) remediation: Option<RawRemediation>,
 }
 
 /// What the audit judges by.
@@ -114,6 +117,58 @@ pub(super) struct RawExemption {
     /// Where the entry stands.
     #[schemars(skip)]
     pub(super) span: std::ops::Range<usize>,
+}
+
+/// How far, and how fast, stale credentials are remedied: notice, deactivation, deletion.
+#[derive(Debug, Default, JsonSchema)]
+#[schemars(
+    rename = "Remediation",
+    deny_unknown_fields,
+    extend("if" = {
+        "required": ["delete_users"],
+        "properties": { "delete_users": { "const": true } },
+    }),
+    extend("then" = { "required": ["delete_after_days"] })
+)]
+pub(super) struct RawRemediation {
+    /// Days from the notice to the deactivation (default 14).
+    #[schemars(with = "Option<u32>", range(min = 1, max = 3650))]
+    pub(super) deactivate_after_days: Option<Placed<i64>>,
+    /// Days from the deactivation to the deletion; nothing is deleted if absent.
+    #[schemars(with = "Option<u32>", range(min = 1, max = 3650))]
+    pub(super) delete_after_days: Option<Placed<i64>>,
+    /// Whether passwords are deleted when keys are deactivated, which cannot be undone (default
+    /// false).
+    #[schemars(with = "Option<bool>")]
+    pub(super) delete_passwords: Option<Placed<bool>>,
+    /// Whether users are deleted of whom nothing is in use (default false); true needs
+    /// delete_after_days.
+    #[schemars(with = "Option<bool>")]
+    pub(super) delete_users: Option<Placed<bool>>,
+    /// The most changes in a run; beyond that nothing at all is done (default 5).
+    #[schemars(with = "Option<u32>", range(min = 1, max = 1000))]
+    pub(super) max_changes: Option<Placed<i64>>,
+    /// The largest share of an account's users that is touched in a run, in percent; beyond that
+    /// nothing at all is done (default 10).
+    #[schemars(with = "Option<u32>", range(min = 1, max = 100))]
+    pub(super) max_share: Option<Placed<i64>>,
+    /// Days without a run after which the clocks start anew (default 14).
+    #[schemars(with = "Option<u32>", range(min = 1, max = 3650))]
+    pub(super) max_gap_days: Option<Placed<i64>>,
+    /// Whose users are remedied besides those of nobody, as the tag that names an owner has it; *
+    /// for everybody's.
+    #[schemars(with = "Option<Vec<String>>", length(min = 1), inner(regex(pattern = FILLED)))]
+    pub(super) owners: Option<Placed<Vec<Placed<String>>>>,
+    /// Under which paths users are remedied, with * at the end for all below it (default / alone).
+    #[schemars(
+        with = "Option<Vec<String>>",
+        length(min = 1),
+        inner(regex(pattern = r"^/([!-)+-~]*/)?\*?$"))
+    )]
+    pub(super) paths: Option<Placed<Vec<Placed<String>>>>,
+    /// Whether `delete_after_days` was meant to be there, readable or not.
+    #[schemars(skip)]
+    pub(super) is_deletion_dated: bool,
 }
 
 /// A rule's id, as the schema lists them.

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::advice;
 use super::diagnostic::{Code, Diagnostic, excerpt, shown};
 use super::node::{Node, Placed};
-use super::raw::{RawAllowlist, RawExemption, RawPolicy};
+use super::raw::{RawAllowlist, RawExemption, RawPolicy, RawRemediation};
 
 /// Reads the file's tree, noting what is wrong with it. What could be read is returned all the
 /// same, so that the rest is checked in the same run.
@@ -21,6 +21,7 @@ pub(super) fn read(
         file: Shape::of::<RawAllowlist>("the file"),
         policy: Shape::of::<RawPolicy>("`policy`"),
         exemption: Shape::of::<RawExemption>("an exemption"),
+        remediation: Shape::of::<RawRemediation>("`remediation`"),
     };
     Reader { source, shapes: &shapes, problems }.allowlist(root)
 }
@@ -35,6 +36,7 @@ struct Shapes {
     file: Shape,
     policy: Shape,
     exemption: Shape,
+    remediation: Shape,
 }
 
 /// What a mapping may hold.
@@ -81,6 +83,11 @@ impl Entries {
         self.entries.iter().any(|(name, _)| name.value == key)
     }
 
+    /// Whether the key is there, be it misspelt.
+    fn means(&self, key: &str) -> bool {
+        self.has(key) || self.meant.iter().any(|meant| meant == key)
+    }
+
     fn take(&mut self, key: &str) -> Option<Placed<Node>> {
         let index = self.entries.iter().position(|(name, _)| name.value == key)?;
         Some(self.entries.swap_remove(index).1)
@@ -99,7 +106,8 @@ impl Reader<'_> {
         let exemptions = exemptions.map_or_else(Vec::new, |list| {
             list.value.into_iter().filter_map(|node| self.exemption(node)).collect()
         });
-        RawAllowlist { version, policy, exemptions }
+        let remediation = entries.take("remediation").and_then(|node| self.remediation(node));
+        RawAllowlist { version, policy, exemptions, remediation }
     }
 
     fn policy(&mut self, node: Placed<Node>) -> RawPolicy {
@@ -144,9 +152,7 @@ impl Reader<'_> {
             _ => "begin it with `- user: NAME`, and put the other keys below `user`".to_owned(),
         };
         let mut entries = self.mapping(node, &shapes.exemption, &help)?;
-        let is_named = ["user", "pattern"]
-            .into_iter()
-            .any(|key| entries.has(key) || entries.meant.iter().any(|meant| meant == key));
+        let is_named = ["user", "pattern"].into_iter().any(|key| entries.means(key));
         let expires = entries.take("expires").map(|node| self.as_written(node));
         let expires = expires.and_then(|node| self.text(node, "expires"));
         let mut text = |key| entries.take(key).and_then(|node| self.text(node, key));
@@ -166,6 +172,34 @@ impl Reader<'_> {
             expires,
             is_named,
             span,
+        })
+    }
+
+    fn remediation(&mut self, node: Placed<Node>) -> Option<RawRemediation> {
+        let shapes = self.shapes;
+        let help = advice::REMEDIATION_IS_A_MAPPING;
+        let mut entries = self.mapping(node, &shapes.remediation, help)?;
+        let is_deletion_dated = entries.means("delete_after_days");
+        let mut number = |key| entries.take(key).and_then(|node| self.integer(&node, key));
+        let deactivate_after_days = number("deactivate_after_days");
+        let delete_after_days = number("delete_after_days");
+        let (max_changes, max_share) = (number("max_changes"), number("max_share"));
+        let max_gap_days = number("max_gap_days");
+        let mut boolean = |key| entries.take(key).and_then(|node| self.boolean(&node, key));
+        let (delete_passwords, delete_users) =
+            (boolean("delete_passwords"), boolean("delete_users"));
+        let mut texts = |key| entries.take(key).and_then(|node| self.texts(node, key));
+        Some(RawRemediation {
+            deactivate_after_days,
+            delete_after_days,
+            delete_passwords,
+            delete_users,
+            max_changes,
+            max_share,
+            max_gap_days,
+            owners: texts("owners"),
+            paths: texts("paths"),
+            is_deletion_dated,
         })
     }
 
@@ -271,6 +305,10 @@ impl Reader<'_> {
                         "begin every exemption with `- `".to_owned()
                     }
                     (Node::Null, "exemptions") => "write `exemptions: []` for none".to_owned(),
+                    // Plain, a `*` is YAML's own.
+                    (Node::Text(text), "owners" | "paths") => {
+                        format!("write `{key}: [\"{}\"]`", excerpt(text))
+                    }
                     (Node::Text(text), _) => format!("write `{key}: [{}]`", excerpt(text)),
                     _ => advice::written(key),
                 };
@@ -306,7 +344,7 @@ impl Reader<'_> {
             (Node::List(_), "user" | "pattern") => {
                 "make an exemption of its own for each user".to_owned()
             }
-            (Node::Integer(_) | Node::Fraction | Node::Boolean, _) => {
+            (Node::Integer(_) | Node::Fraction | Node::Boolean(_), _) => {
                 format!("put it in quotes: \"{}\"", excerpt(self.origin(&node)))
             }
             _ => advice::written(key),
@@ -340,10 +378,22 @@ impl Reader<'_> {
         None
     }
 
+    fn boolean(&mut self, node: &Placed<Node>, key: &str) -> Option<Placed<bool>> {
+        if let Node::Boolean(value) = node.value {
+            return Some(node.with(value));
+        }
+        let help = match &node.value {
+            Node::Text(text) => advice::boolean(key, text),
+            _ => advice::written(key),
+        };
+        self.wrong_type(node, &format!("`{key}`"), "`true` or `false`", &help);
+        None
+    }
+
     /// What plain text turned into a number or a boolean, as text again.
     fn as_written(&self, node: Placed<Node>) -> Placed<Node> {
         match node.value {
-            Node::Integer(_) | Node::Fraction | Node::Boolean => {
+            Node::Integer(_) | Node::Fraction | Node::Boolean(_) => {
                 node.with(Node::Text(self.origin(&node).to_owned()))
             }
             _ => node,

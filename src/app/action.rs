@@ -111,7 +111,7 @@ impl Action<'_> {
             Some(base) => {
                 let before = verdict(accounts, base, &basis.policy, settings);
                 let before = observed(&v1::Audit::from(&before), settings, streams)?;
-                Proposal::of(&before, &observation, loosens)
+                Proposal::of(&before, &observation, loosens).with_remedy(basis.remedy.clone())
             }
         };
         let publishing = Publishing {

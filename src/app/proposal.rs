@@ -10,7 +10,7 @@ use super::{Exit, Streams};
 use crate::allowlist::{self, Allowlist, Exemption};
 use crate::judge::AllowlistOrigin;
 use crate::policy::Policy;
-use crate::publish::pull_request::{Loosening, stricter};
+use crate::publish::pull_request::{PolicyChange, remedy_changes, stricter};
 use crate::report::visible;
 use crate::runner::event::Payload;
 use crate::settings::{ActionSettings, AllowlistSetting};
@@ -22,7 +22,9 @@ pub(super) struct Basis {
     pub(super) head: Chosen,
     /// The allowlist without the proposal, for comparison.
     pub(super) base: Option<Chosen>,
-    pub(super) loosens: Vec<Loosening>,
+    pub(super) loosens: Vec<PolicyChange>,
+    /// What the proposal changes about the remedy.
+    pub(super) remedy: Vec<PolicyChange>,
     /// Whether something could not be had that a proposal is judged by.
     pub(super) exit: Exit,
 }
@@ -31,7 +33,7 @@ impl Basis {
     /// An allowlist on its own.
     pub(super) fn of(head: Chosen, settings: &ActionSettings) -> Self {
         let policy = Policy::new(&head.allowlist.policy, settings.stale_after_days);
-        Self { policy, head, base: None, loosens: Vec::new(), exit: Exit::Done }
+        Self { policy, head, base: None, loosens: Vec::new(), remedy: Vec::new(), exit: Exit::Done }
     }
 }
 
@@ -58,6 +60,14 @@ pub(super) fn judge_by(
         Ok(base) => (base, Exit::Done),
         Err(exit) => (Allowlist::default(), exit),
     };
+    let remedy = match exit {
+        Exit::Done => {
+            let (base, head) = (&base.remediation, &head.allowlist.remediation);
+            remedy_changes(base.as_ref(), head.as_ref(), scene.names)
+        }
+        // A base that could not be had is not one that says nothing.
+        _ => Vec::new(),
+    };
     let base_policy = Policy::new(&base.policy, settings.stale_after_days);
     let (policy, mut loosens) = stricter(&base_policy, &head_policy);
     let mut head = head;
@@ -65,7 +75,7 @@ pub(super) fn judge_by(
     let (within, beyond): (Vec<Exemption>, Vec<Exemption>) =
         head.allowlist.exemptions.into_iter().partition(|it| it.expires <= last);
     head.allowlist.exemptions = within;
-    loosens.extend(beyond.iter().map(|exemption| Loosening {
+    loosens.extend(beyond.iter().map(|exemption| PolicyChange {
         what: if scene.names {
             format!("exemption of {}", exemption.user)
         } else {
@@ -75,7 +85,7 @@ pub(super) fn judge_by(
         to: exemption.expires.to_string(),
     }));
     let base = Chosen { allowlist: base, origin: AllowlistOrigin::None, source: String::new() };
-    Basis { policy, head, base: Some(base), loosens, exit }
+    Basis { policy, head, base: Some(base), loosens, remedy, exit }
 }
 
 /// The allowlist of the base. One that is not there or broken exempts nobody.

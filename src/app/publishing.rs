@@ -328,5 +328,9 @@ const DISCREET: Cow<'_, str> = Cow::Borrowed(
 );
 
 /// No change of a pull request.
-pub(super) const NO_PROPOSAL: Proposal =
-    Proposal { exempts: BTreeSet::new(), uncovers: BTreeSet::new(), loosens: Vec::new() };
+pub(super) const NO_PROPOSAL: Proposal = Proposal {
+    exempts: BTreeSet::new(),
+    uncovers: BTreeSet::new(),
+    loosens: Vec::new(),
+    remedy: Vec::new(),
+};

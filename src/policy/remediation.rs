@@ -169,3 +169,113 @@ impl fmt::Display for UserPath {
 pub const fn can_be_deactivated(kind: CredentialKind) -> bool {
     !matches!(kind, CredentialKind::Password)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn path(text: &str) -> UserPath {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn a_path_means_itself_alone_and_with_a_star_all_below_it() {
+        for (known, of_user, covers) in [
+            ("/", "/", true),
+            ("/", "/ci/", false),
+            ("/*", "/", true),
+            ("/*", "/ci/deploy/", true),
+            ("/ci/", "/ci/", true),
+            ("/ci/", "/ci/deploy/", false),
+            ("/ci/", "/", false),
+            ("/ci/*", "/ci/", true),
+            ("/ci/*", "/ci/deploy/", true),
+            ("/ci/*", "/ci-legacy/", false),
+            ("/ci/*", "/CI/deploy/", false),
+            ("/ci/*", "/team/ci/", false),
+        ] {
+            assert_eq!(path(known).covers(of_user), covers, "{known} covers {of_user}");
+        }
+    }
+
+    #[test]
+    fn a_path_is_written_as_it_was_read() {
+        for text in ["/", "/*", "/ci/", "/ci/*", "/~!#$/`|<\"/"] {
+            assert_eq!(path(text).to_string(), text);
+        }
+    }
+
+    #[test]
+    fn what_no_user_can_be_under_is_no_path() {
+        for text in [
+            "",
+            "*",
+            "ci",
+            "ci/",
+            "/ci",
+            "/ci*",
+            "ci/*",
+            "/ci/**",
+            "/*/",
+            "/*/ci/",
+            "/ci/*/deploy/",
+            "/c i/",
+            " /ci/",
+            "/ci/ ",
+            "/ci/\n",
+            "/c\u{7f}/",
+            "/caf\u{e9}/",
+        ] {
+            assert_eq!(text.parse::<UserPath>(), Err(InvalidUserPath), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn users_under_the_root_path_are_taken_unless_told_otherwise() {
+        let policy = RemediationPolicy::default();
+        assert!(policy.takes_path("/"));
+        assert!(!policy.takes_path("/ci/"));
+        let policy = RemediationPolicy { paths: vec![path("/ci/*"), path("/app/")], ..policy };
+        for (of_user, is_taken) in [
+            ("/ci/", true),
+            ("/ci/deploy/", true),
+            ("/app/", true),
+            ("/app/x/", false),
+            ("/", false),
+        ] {
+            assert_eq!(policy.takes_path(of_user), is_taken, "{of_user}");
+        }
+    }
+
+    #[test]
+    fn users_of_nobody_are_taken_and_those_of_an_owner_only_if_told() {
+        let nobody_else = RemediationPolicy::default();
+        let with = |owners: &[&str]| RemediationPolicy {
+            owners: owners.iter().map(|&owner| owner.to_owned()).collect(),
+            ..nobody_else.clone()
+        };
+        for (owners, owner, is_taken) in [
+            (&[][..], None, true),
+            (&[], Some("team-platform"), false),
+            (&["team-platform"], None, true),
+            (&["team-platform"], Some("team-platform"), true),
+            (&["team-platform"], Some("team-mail"), false),
+            (&["team-platform"], Some("Team-Platform"), false),
+            (&["team-platform"], Some(""), false),
+            (&["team-*"], Some("team-mail"), false),
+            (&["team-platform", "*"], Some("team-mail"), true),
+            (&["*"], None, true),
+        ] {
+            assert_eq!(with(owners).takes_owner(owner), is_taken, "{owners:?} take {owner:?}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_deleted_unless_a_number_of_days_says_when() {
+        let careful = RemediationPolicy::default();
+        assert_eq!(careful.furthest(), Stage::Deactivate);
+        assert!(!careful.delete_passwords && !careful.delete_users);
+        let deleting = RemediationPolicy { delete_after_days: Some(90), ..careful };
+        assert_eq!(deleting.furthest(), Stage::Delete);
+    }
+}

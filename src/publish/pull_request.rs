@@ -14,6 +14,7 @@ use super::room::fitting;
 use super::view::Row;
 use crate::inventory::AccountId;
 use crate::judge::{Coverage, Fingerprint, Status};
+use crate::policy::remediation::RemediationPolicy;
 use crate::policy::{Level, Policy, Rule};
 use crate::report::{Language, Page, Plain, TemplateError, page};
 
@@ -21,6 +22,8 @@ use crate::report::{Language, Page, Plain, TemplateError, page};
 const MOST_ROWS: usize = 50;
 /// After how many days without a sign of life the queue's schedule counts as dead.
 const DEAD_DAYS: i64 = 8;
+/// The most characters of a list of owners or paths: the file may name any number of them.
+const MOST_OF_A_LIST: usize = 400;
 
 /// What a pull request changes about the findings.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -30,17 +33,19 @@ pub struct Proposal {
     /// Exempted without it, open with it.
     pub uncovers: BTreeSet<Fingerprint>,
     /// Where it would have the policy ask for less: not heeded in this run.
-    pub loosens: Vec<Loosening>,
+    pub loosens: Vec<PolicyChange>,
+    /// What it changes about the remedy, to the looser or the stricter: this run remedies nothing.
+    pub remedy: Vec<PolicyChange>,
 }
 
-/// A place in which the head's policy asks for less than the base's.
+/// A place in which the head's policy is another than the base's.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Loosening {
+pub struct PolicyChange {
     /// What is changed: the key of the allowlist's policy, or the rule.
     pub what: String,
-    /// As the base has it.
+    /// As the base has it; empty where it has none.
     pub from: String,
-    /// As the head has it.
+    /// As the head has it; empty where it has none.
     pub to: String,
 }
 
@@ -48,7 +53,7 @@ impl Proposal {
     /// Compares the same evidence judged by the base's exemptions and by the head's. What the queue
     /// would not hold anyway is left out.
     #[must_use]
-    pub fn of(base: &Observation, head: &Observation, loosens: Vec<Loosening>) -> Self {
+    pub fn of(base: &Observation, head: &Observation, loosens: Vec<PolicyChange>) -> Self {
         let status = |observation: &Observation, id: &Fingerprint| {
             let seen = observation.findings.get(id);
             seen.filter(|seen| seen.level >= Level::Warning).map(|seen| seen.status)
@@ -62,16 +67,23 @@ impl Proposal {
             exempts: turned(Status::Open, Status::Exempted),
             uncovers: turned(Status::Exempted, Status::Open),
             loosens,
+            remedy: Vec::new(),
         }
+    }
+
+    /// With what it changes about the remedy.
+    #[must_use]
+    pub fn with_remedy(self, remedy: Vec<PolicyChange>) -> Self {
+        Self { remedy, ..self }
     }
 }
 
 /// The stricter of two policies, and where the head's is the looser one.
 #[must_use]
-pub fn stricter(base: &Policy, head: &Policy) -> (Policy, Vec<Loosening>) {
+pub fn stricter(base: &Policy, head: &Policy) -> (Policy, Vec<PolicyChange>) {
     let mut loosens = Vec::new();
     let mut note = |what: &str, from: String, to: String| {
-        loosens.push(Loosening { what: what.to_owned(), from, to });
+        loosens.push(PolicyChange { what: what.to_owned(), from, to });
     };
     for (what, from, to) in [
         ("stale_after_days", base.stale_after_days, head.stale_after_days),
@@ -91,6 +103,65 @@ pub fn stricter(base: &Policy, head: &Policy) -> (Policy, Vec<Loosening>) {
         }
     }
     (base.stricter(head), loosens)
+}
+
+/// What a head changes about the remedy, key by key; where the file says nothing of it, no key has a
+/// value. Whose users are remedied is named only if `names` may be.
+#[must_use]
+pub fn remedy_changes(
+    base: Option<&RemediationPolicy>,
+    head: Option<&RemediationPolicy>,
+    names: bool,
+) -> Vec<PolicyChange> {
+    let written = |policy: Option<&RemediationPolicy>| policy.map(written).unwrap_or_default();
+    let (base, head) = (written(base), written(head));
+    let keys: BTreeSet<&str> = base.keys().chain(head.keys()).copied().collect();
+    let text = |policy: &BTreeMap<&str, String>, key| {
+        let text = policy.get(key).cloned().unwrap_or_default();
+        let is_name = ["owners", "paths"].contains(&key) && !text.is_empty();
+        let most = if is_name && !names { 0 } else { MOST_OF_A_LIST };
+        match text.char_indices().nth(most) {
+            Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+            None => text,
+        }
+    };
+    keys.into_iter()
+        .filter(|key| base.get(key) != head.get(key))
+        .map(|key| PolicyChange {
+            what: key.to_owned(),
+            from: text(&base, key),
+            to: text(&head, key),
+        })
+        .collect()
+}
+
+/// The keys of the remedy that have a value, as the allowlist file has them.
+fn written(policy: &RemediationPolicy) -> BTreeMap<&'static str, String> {
+    // Every field is named, so that a new one cannot be changed unsaid.
+    let RemediationPolicy {
+        deactivate_after_days,
+        delete_after_days,
+        delete_passwords,
+        delete_users,
+        max_changes,
+        max_share,
+        max_gap_days,
+        owners,
+        paths,
+    } = policy;
+    let paths: Vec<_> = paths.iter().map(ToString::to_string).collect();
+    let values = [
+        ("deactivate_after_days", deactivate_after_days.to_string()),
+        ("delete_after_days", delete_after_days.map(|it| it.to_string()).unwrap_or_default()),
+        ("delete_passwords", delete_passwords.to_string()),
+        ("delete_users", delete_users.to_string()),
+        ("max_changes", max_changes.to_string()),
+        ("max_share", max_share.to_string()),
+        ("max_gap_days", max_gap_days.to_string()),
+        ("owners", owners.join(", ")),
+        ("paths", paths.join(", ")),
+    ];
+    values.into_iter().filter(|(_, text)| !text.is_empty()).collect()
 }
 
 /// What the comment is made of.
@@ -130,7 +201,8 @@ struct View {
     known: List,
     uncovers: List,
     exempts: List,
-    loosens: Vec<Loosening>,
+    loosens: Vec<PolicyChange>,
+    remedy: Vec<PolicyChange>,
     /// Findings that stand.
     open: usize,
     errors: usize,
@@ -217,6 +289,7 @@ impl Comment<'_> {
             uncovers: self.list(proposal.uncovers.iter().copied(), most_rows),
             exempts: self.list(proposal.exempts.iter().copied(), most_rows),
             loosens: proposal.loosens.clone(),
+            remedy: proposal.remedy.clone(),
             open: standing.open.len(),
             errors: standing.errors,
             overdue: standing.overdue,

@@ -4,12 +4,15 @@ use super::*;
 use std::collections::BTreeSet;
 
 use chrono::NaiveDate;
+use iam_stocktake::policy::remediation::RemediationPolicy;
 use iam_stocktake::policy::{Level, Policy, PolicyOverrides, Rule};
 use iam_stocktake::publish::gate::{FailOn, Gate, Standing};
 use iam_stocktake::publish::memory::{Memory, QueueName};
 use iam_stocktake::publish::observation::Observation;
 use iam_stocktake::publish::plan::LONGEST_BODY;
-use iam_stocktake::publish::pull_request::{Comment, Proposal, stricter};
+use iam_stocktake::publish::pull_request::{
+    Comment, PolicyChange, Proposal, remedy_changes, stricter,
+};
 use iam_stocktake::report::Plain;
 
 use crate::markdown::rendered;
@@ -25,6 +28,7 @@ struct Case {
     fail_on: FailOn,
     require_queue: bool,
     names: bool,
+    remedy: Vec<PolicyChange>,
 }
 
 fn case(known: &[Found], head: &[Found]) -> Case {
@@ -39,6 +43,7 @@ fn case(known: &[Found], head: &[Found]) -> Case {
         fail_on: FailOn::NEW,
         require_queue: false,
         names: true,
+        remedy: Vec::new(),
     }
 }
 
@@ -56,7 +61,7 @@ fn observed(audit: &Audit) -> Observation {
 fn say(case: &Case, policies: [&Policy; 2], language: Language) -> Said {
     let (base, head) = (observed(&case.base), observed(&case.head));
     let (_, loosens) = stricter(policies[0], policies[1]);
-    let proposal = Proposal::of(&base, &head, loosens);
+    let proposal = Proposal::of(&base, &head, loosens).with_remedy(case.remedy.clone());
     let today: NaiveDate = case.today.parse().unwrap();
     let memory = case.memory.as_ref();
     let standing = Standing::of(&head, memory, &proposal.uncovers, today, 30);
@@ -287,6 +292,97 @@ fn what_a_pull_request_tightens_is_heeded_and_not_listed() {
     assert_eq!((judged.stale_after_days, judged.level(Rule::UnlistedUser)), (45, Level::Error));
     assert_eq!(judged.expiry_tag.as_deref(), Some("expires-on"));
     assert!(loosens.is_empty());
+}
+
+/// Changes in the form "key: from → to".
+fn lines(changes: &[PolicyChange]) -> Vec<String> {
+    changes.iter().map(|it| format!("{}: {} → {}", it.what, it.from, it.to)).collect()
+}
+
+#[test]
+fn what_a_pull_request_changes_about_the_remedy_is_listed_key_by_key() {
+    let careful = RemediationPolicy::default();
+    let bold = RemediationPolicy {
+        deactivate_after_days: 7,
+        delete_after_days: Some(30),
+        delete_passwords: true,
+        delete_users: true,
+        max_changes: 50,
+        max_share: 100,
+        max_gap_days: 30,
+        owners: vec!["team-platform".to_owned(), "*".to_owned()],
+        paths: vec!["/".parse().unwrap(), "/ci/*".parse().unwrap()],
+    };
+    let changes = remedy_changes(Some(&careful), Some(&bold), true);
+    assert_eq!(
+        lines(&changes),
+        [
+            "deactivate_after_days: 14 → 7",
+            "delete_after_days:  → 30",
+            "delete_passwords: false → true",
+            "delete_users: false → true",
+            "max_changes: 5 → 50",
+            "max_gap_days: 14 → 30",
+            "max_share: 10 → 100",
+            "owners:  → team-platform, *",
+            "paths: / → /, /ci/*",
+        ]
+    );
+    let case = Case { remedy: changes, ..case(&[], &[]) };
+    let said = english(&case);
+    assert!(said.is_something, "a change of the remedy is worth a word");
+    insta::assert_snapshot!("remedy", said.body);
+    let japanese = say(&case, [&Policy::default(); 2], Language::Japanese);
+    insta::assert_snapshot!("ja_remedy", japanese.body);
+    // What becomes more careful is told as well.
+    let back = remedy_changes(Some(&bold), Some(&careful), true);
+    assert_eq!(back.len(), 9);
+    assert_eq!(lines(&back)[1], "delete_after_days: 30 → ");
+}
+
+#[test]
+fn a_remedy_that_comes_or_goes_is_listed_whole_and_one_that_stays_not_at_all() {
+    let careful = RemediationPolicy::default();
+    let comes = [
+        "deactivate_after_days:  → 14",
+        "delete_passwords:  → false",
+        "delete_users:  → false",
+        "max_changes:  → 5",
+        "max_gap_days:  → 14",
+        "max_share:  → 10",
+        "paths:  → /",
+    ];
+    assert_eq!(lines(&remedy_changes(None, Some(&careful), true)), comes);
+    assert_eq!(remedy_changes(Some(&careful), None, true).len(), comes.len());
+    for same in [None, Some(&careful)] {
+        assert_eq!(remedy_changes(same, same, true), []);
+    }
+}
+
+#[test]
+fn whose_users_are_remedied_is_not_named_where_nobody_may_be() {
+    let base = RemediationPolicy { owners: vec!["trillian".to_owned()], ..Default::default() };
+    let head = RemediationPolicy {
+        owners: vec!["zaphod".to_owned()],
+        paths: vec!["/betelgeuse/*".parse().unwrap()],
+        max_changes: 6,
+        ..base.clone()
+    };
+    let changes = remedy_changes(Some(&base), Some(&head), false);
+    assert_eq!(lines(&changes), ["max_changes: 5 → 6", "owners: … → …", "paths: … → …"]);
+}
+
+#[test]
+fn a_remedy_of_ever_so_many_owners_is_cut_so_that_the_comment_can_be_posted() {
+    let head = RemediationPolicy {
+        owners: (0..20_000).map(|number| format!("team-é-{number}")).collect(),
+        ..RemediationPolicy::default()
+    };
+    let remedy = remedy_changes(Some(&RemediationPolicy::default()), Some(&head), true);
+    let [owners] = remedy.as_slice() else { panic!("{remedy:?}") };
+    assert!(owners.to.starts_with("team-é-0, team-é-1, ") && owners.to.ends_with('…'));
+    let said = english(&Case { remedy, ..case(&[], &[]) });
+    assert!(said.body.len() < LONGEST_BODY, "{}", said.body.len());
 }
 
 #[test]

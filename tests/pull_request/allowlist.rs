@@ -71,6 +71,36 @@ fn a_policy_that_is_loosened_is_not_heeded_and_is_listed() {
 }
 
 #[test]
+fn a_change_of_the_remedy_is_told_and_blocks_nothing() {
+    let (world, _) = with_alice_known();
+    let head = "version: 1\nremediation: { delete_after_days: 30, owners: [\"*\"] }\n";
+    let careful = "version: 1\nremediation: {}\n";
+    for (branch, base, first) in [
+        ("bolder", careful, "- `delete_after_days`: none → `30`"),
+        (
+            "anew",
+            EMPTY,
+            "- `deactivate_after_days`: none → `14`\n- `delete_after_days`: none → `30`",
+        ),
+    ] {
+        let pull = world.pull_from(branch, base, head);
+
+        let run = world.check(&pull, head, 0);
+
+        assert_eq!((run.code, run.output("gate")), (0, "passed"), "{branch}: {}", run.log);
+        let body = &world.repo.comments(pull.number)[0].body;
+        let list = body.split_once("**This pull request changes the remedy**").expect(body).1;
+        let list = list.split_once("\n\n").unwrap().1;
+        assert!(list.starts_with(first), "{branch}: {body}");
+        assert!(list.contains("\n- `owners`: none → `*`\n"), "{branch}: {body}");
+    }
+    let pull = world.pull_from("as-careful", careful, careful);
+    assert_eq!(world.check(&pull, careful, 0).code, 0);
+    let said = world.repo.comments(pull.number);
+    assert!(said.iter().all(|it| !it.body.contains("remedy")), "{said:?}");
+}
+
+#[test]
 fn an_exemption_beyond_the_reach_of_the_base_does_not_exempt() {
     let world = World::new();
     let far = world.date(3000);
@@ -182,10 +212,12 @@ fn a_base_that_cannot_be_read_is_incomplete() {
     let (world, pull) = with_alice_known();
     world.repo.permissions(serde_json::json!({ "contents": "none" }));
 
-    let run = world.check(&pull, EMPTY, 0);
+    let run = world.check(&pull, "version: 1\nremediation: {}\n", 0);
 
     assert_eq!(run.code, 3, "{}", run.log);
     assert!(run.log.contains("`contents: read`"), "{}", run.log);
+    // Nobody knows whether the remedy is new.
+    assert!(!run.summary.contains("remedy**"), "{}", run.summary);
 }
 
 #[test]
