@@ -274,6 +274,10 @@ fn no_day_is_promised_where_the_remedy_will_not_act_on_it() {
     assert_eq!(next(&by(elsewhere.clone(), user())), None);
     let arn = "arn:aws:iam::111122223333:user/people/leaver";
     assert!(next(&by(elsewhere, User { arn: arn.into(), ..user() })).is_some());
+    let exempt =
+        support::allowlist(&["{ user: leaver, reason: needed, owner: ops, expires: 2026-12-31 }"]);
+    let exempted = Allowlist { remediation: Some(default()), ..exempt };
+    assert_eq!(next(&weighed(&live(vec![user()]), &exempted, &Policy::default())), None);
     let unseen = Clock { seen: days_ago(15), ..notified() };
     let lapsed = tagged(with_stale_key(), &the_key(), unseen);
     assert_eq!(next(&by(default(), lapsed)), None);
