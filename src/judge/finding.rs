@@ -7,10 +7,12 @@ use chrono::{DateTime, Utc};
 
 use super::fingerprint::Fingerprint;
 use crate::allowlist::{Exemption, Term};
+use crate::clock::Clock;
 use crate::inventory::{
     AccountId, CredentialKind, Evidence, Form, Gap, Handle, LastAccessed, Permissions, Piece,
     Unreadable,
 };
+use crate::policy::remediation::RemediationPolicy;
 use crate::policy::{Level, Policy, Rule};
 
 /// The whole verdict of a run.
@@ -20,6 +22,8 @@ pub struct Audit {
     pub now: DateTime<Utc>,
     /// What was judged by.
     pub policy: Policy,
+    /// What the allowlist says about the remedy; `None` where it says nothing.
+    pub remediation: Option<RemediationPolicy>,
     /// Where the exemptions came from.
     pub allowlist: AllowlistOrigin,
     /// The audited accounts, by id.
@@ -248,6 +252,9 @@ pub struct Finding {
     pub notes: Vec<Note>,
     /// Index of the exemption that covers it.
     pub exemption: Option<usize>,
+    /// How far the remedy has come with the credential, where the tag on the user says so and the
+    /// credential was seen in that state.
+    pub clock: Option<Clock>,
 }
 
 impl Finding {
@@ -312,6 +319,8 @@ pub struct Subject {
     pub owner: Option<String>,
     /// The groups and policies, where they were observed.
     pub permissions: Option<Permissions>,
+    /// The user's credentials, as far as they were seen: they go with the user.
+    pub credentials: Vec<Held>,
     /// The service that the user was last seen with, where that was asked.
     pub last_accessed: Option<LastAccessed>,
     /// Whether some credential of the user is in use, or may be: then the user must stay.
@@ -331,6 +340,15 @@ pub struct Credential {
     pub created: Option<DateTime<Utc>>,
     /// The last service it was used for, where that was shown.
     pub last_used_service: Option<String>,
+}
+
+/// A credential that a user has, whatever is to be said of it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Held {
+    /// What kind it is.
+    pub kind: CredentialKind,
+    /// Its slot or id; a password has neither.
+    pub handle: Option<Handle>,
 }
 
 /// Whether a finding is open.

@@ -5,6 +5,7 @@ mod coverage;
 mod exemption;
 mod finding;
 mod fingerprint;
+mod next;
 mod rules;
 mod staleness;
 
@@ -14,12 +15,14 @@ use chrono::{DateTime, Utc};
 
 pub use finding::{
     AllowlistOrigin, Audit, AuditedAccount, Cleared, Clearing, Counts, Coverage, Credential,
-    Finding, Matched, Note, Outcome, Reference, ReviewedExemption, Status, Subject,
+    Finding, Held, Matched, Note, Outcome, Reference, ReviewedExemption, Status, Subject,
 };
 pub use fingerprint::Fingerprint;
+pub use next::Next;
 
 use crate::allowlist::Allowlist;
 use crate::inventory::{Account, AccountId, CredentialKind, Evidence, Form, Handle, Piece, User};
+use crate::policy::remediation::RemediationPolicy;
 use crate::policy::{Policy, Rule};
 use exemption::{Exemptions, Match};
 use rules::{Criteria, Draft};
@@ -46,6 +49,7 @@ pub fn judge(
 pub struct Judge<'a> {
     criteria: Criteria<'a>,
     exemptions: Exemptions<'a>,
+    remediation: Option<&'a RemediationPolicy>,
     heard: Vec<(AuditedAccount, Vec<Finding>)>,
 }
 
@@ -54,7 +58,8 @@ impl<'a> Judge<'a> {
     #[must_use]
     pub fn new(allowlist: &'a Allowlist, policy: &'a Policy, now: DateTime<Utc>) -> Self {
         let exemptions = Exemptions::new(allowlist, now.date_naive());
-        Self { criteria: Criteria::new(policy, now), exemptions, heard: Vec::new() }
+        let remediation = allowlist.remediation.as_ref();
+        Self { criteria: Criteria::new(policy, now), exemptions, remediation, heard: Vec::new() }
     }
 
     /// Judges an account.
@@ -88,6 +93,7 @@ impl<'a> Judge<'a> {
         Audit {
             now: self.criteria.now,
             policy: self.criteria.policy.clone(),
+            remediation: self.remediation.cloned(),
             allowlist: origin,
             accounts,
             findings,
@@ -215,6 +221,7 @@ impl Clerk<'_, '_> {
             evidence: user.evidence(),
             owner: user.owner.clone(),
             permissions: user.permissions.clone(),
+            credentials: held(user),
             last_accessed: user.last_accessed.clone(),
             in_use: rules::in_use(user, self.criteria),
             all_kinds_seen: user.other_credentials_complete,
@@ -256,6 +263,7 @@ impl Clerk<'_, '_> {
                 (None, false) => Status::Unknown,
             },
             evidence: evidence(self.user, draft.credential.as_ref()),
+            clock: next::clock(draft.rule, draft.credential.as_ref(), self.user),
             subject,
             credential: draft.credential,
             days: reference.map(|(_, moment)| staleness::days(now, moment)),
@@ -264,6 +272,23 @@ impl Clerk<'_, '_> {
             exemption,
         }
     }
+}
+
+/// The user's credentials, in a fixed order.
+fn held(user: &User<'_>) -> Vec<Held> {
+    let password =
+        user.password.as_ref().map(|_| Held { kind: CredentialKind::Password, handle: None });
+    let keys = user
+        .access_keys
+        .iter()
+        .map(|it| Held { kind: CredentialKind::AccessKey, handle: Some(it.handle.clone()) });
+    let others = user
+        .other_credentials
+        .iter()
+        .map(|it| Held { kind: it.kind, handle: Some(it.handle.clone()) });
+    let mut held: Vec<_> = password.into_iter().chain(keys).chain(others).collect();
+    held.sort();
+    held
 }
 
 /// How a credential of the user was seen; `None` for a verdict on the user.

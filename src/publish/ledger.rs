@@ -99,6 +99,7 @@ pub fn advance(
     ledger.acknowledge(closures);
     ledger.take_in(observation, today);
     ledger.settle_absent(observation, today);
+    ledger.note_belongings(observation);
     ledger.note_observed(observation);
     ledger.tell_overdue(today, remedy_within_days);
     let entries = &ledger.memory.entries;
@@ -210,6 +211,21 @@ impl Ledger {
                 }
             }
         }
+    }
+
+    /// What a user has is known as it was seen last, and of interest while something stands.
+    fn note_belongings(&mut self, observation: &Observation) {
+        let belongings = &mut self.memory.belongings;
+        for seen in observation.findings.values() {
+            let person = person_of(&seen.matter);
+            match &seen.belongings {
+                Some(has) => belongings.insert(person, has.clone()),
+                None => belongings.remove(&person),
+            };
+        }
+        let open: BTreeSet<_> =
+            self.memory.open().map(|(_, entry)| person_of(&entry.matter)).collect();
+        self.memory.belongings.retain(|person, _| open.contains(person));
     }
 
     fn note_observed(&mut self, observation: &Observation) {

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::observation::Matter;
+use super::progress::{self, Belongings, Progress};
 use crate::inventory::{AccountId, CredentialKind};
 use crate::judge::{Fingerprint, Reference};
 use crate::policy::{Level, Rule, hex16};
@@ -37,6 +38,9 @@ pub struct Memory {
     pub observed: BTreeMap<(AccountId, Rule), Observed>,
     /// Every finding that the queue has held.
     pub entries: BTreeMap<Fingerprint, Entry>,
+    /// What the users have against whom something stands, where it was looked at: by account, and
+    /// name in lower case.
+    pub belongings: BTreeMap<(AccountId, String), Belongings>,
 }
 
 /// A complete observation of a rule.
@@ -140,6 +144,7 @@ impl Memory {
             audited: BTreeMap::new(),
             observed: BTreeMap::new(),
             entries: BTreeMap::new(),
+            belongings: BTreeMap::new(),
         }
     }
 
@@ -175,6 +180,7 @@ impl Memory {
         };
         self.entries == other.entries
             && self.aliases == other.aliases
+            && self.belongings == other.belongings
             && terms(self) == terms(other)
     }
 
@@ -271,6 +277,16 @@ struct Written {
     audited: BTreeMap<String, i64>,
     observed: Vec<WrittenObserved>,
     entries: Vec<WrittenEntry>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    users: Vec<WrittenUser>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenUser {
+    a: String,
+    u: String,
+    h: Belongings,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -300,6 +316,10 @@ struct WrittenEntry {
     reference: Option<(String, i64)>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     o: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    c: Option<(String, NaiveDate)>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    n: Option<(String, NaiveDate)>,
     first: NaiveDate,
     s: WrittenState,
 }
@@ -337,8 +357,13 @@ impl From<&Memory> for Written {
                 .collect(),
             observed: observed.collect(),
             entries: memory.entries.iter().map(|(id, entry)| written_entry(*id, entry)).collect(),
+            users: memory.belongings.iter().map(written_user).collect(),
         }
     }
+}
+
+fn written_user(((account, user), has): (&(AccountId, String), &Belongings)) -> WrittenUser {
+    WrittenUser { a: account.to_string(), u: user.clone(), h: has.clone() }
 }
 
 fn written_entry(id: Fingerprint, entry: &Entry) -> WrittenEntry {
@@ -354,6 +379,8 @@ fn written_entry(id: Fingerprint, entry: &Entry) -> WrittenEntry {
         end: matter.id_ending.clone(),
         reference: matter.reference.map(|(what, at)| (what.id().to_owned(), at.timestamp())),
         o: matter.owner.clone(),
+        c: matter.progress.map(|it| (it.reached.id().to_owned(), it.since)),
+        n: matter.progress.and_then(|it| it.next).map(|(stage, from)| (stage.to_string(), from)),
         first: entry.first_seen,
         s: match entry.state {
             State::Open { since, acknowledged, overdue_told } => match (acknowledged, overdue_told)
@@ -390,6 +417,11 @@ impl Written {
             audited: audited.collect::<Option<_>>()?,
             observed: observed.collect::<Option<_>>()?,
             entries: self.entries.into_iter().map(WrittenEntry::read).collect::<Option<_>>()?,
+            belongings: self
+                .users
+                .into_iter()
+                .map(|it| Some(((it.a.parse().ok()?, it.u), it.h)))
+                .collect::<Option<_>>()?,
         })
     }
 }
@@ -408,6 +440,16 @@ impl WrittenEntry {
             }
             None => None,
         };
+        let next = match self.n {
+            Some((stage, from)) => Some((stage.parse().ok()?, from)),
+            None => None,
+        };
+        let progress = match self.c {
+            Some((what, since)) => {
+                Some(Progress { reached: progress::reached(&what)?, since, next })
+            }
+            None => None,
+        };
         let matter = Matter {
             account: self.a.parse().ok()?,
             user: self.u,
@@ -417,6 +459,7 @@ impl WrittenEntry {
             id_ending: self.end,
             reference,
             owner: self.o,
+            progress,
         };
         let state = match self.s {
             WrittenState::Open(since) => open(since, false, false),

@@ -11,6 +11,7 @@ pub mod memory;
 pub mod observation;
 pub mod occasion;
 pub mod plan;
+pub mod progress;
 pub mod pull_request;
 pub mod read;
 mod room;

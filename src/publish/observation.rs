@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::progress::{self, Belongings, Progress};
 use crate::inventory::{AccountId, CredentialKind, Form};
 use crate::judge::{Coverage, Fingerprint, Reference, Status};
 use crate::policy::{Level, Rule};
@@ -58,6 +59,8 @@ pub struct Seen {
     pub level: Level,
     /// Whether it stands.
     pub status: Status,
+    /// What the user has besides credentials, where it was looked at.
+    pub belongings: Option<Belongings>,
 }
 
 /// What a finding is about, as people are shown it. It holds dates and no ages.
@@ -79,6 +82,8 @@ pub struct Matter {
     pub reference: Option<(Reference, DateTime<Utc>)>,
     /// Who owns the user, by the user's tags.
     pub owner: Option<String>,
+    /// How far the remedy has come with the credential, where a tag on the user says so.
+    pub progress: Option<Progress>,
 }
 
 /// An audit JSON that the queue cannot be fed with.
@@ -220,9 +225,11 @@ impl Seen {
                 id_ending: credential.and_then(|it| it.id.as_deref()).map(id_ending),
                 reference: reference(rule, finding)?,
                 owner: finding.owner.clone(),
+                progress: finding.remedy.as_ref().map(progress).transpose()?,
             },
             level: known("level", &finding.level, |text| text.parse().ok())?,
             status: known("status", &finding.status, Status::from_id)?,
+            belongings: finding.belongings.as_ref().map(Into::into),
         })
     }
 
@@ -255,6 +262,16 @@ fn reference(
         }
     };
     Ok(what.zip(at.map(to_the_second)))
+}
+
+/// How far the remedy has come.
+fn progress(written: &v1::Remedy) -> Result<Progress, Unusable> {
+    let stage = |text| known("stage", text, |it| it.parse().ok());
+    Ok(Progress {
+        reached: known("remedy", &written.reached, progress::reached)?,
+        since: written.since.date_naive(),
+        next: written.next.as_deref().map(stage).transpose()?.zip(written.next_from),
+    })
 }
 
 /// A moment as the memory keeps it, so that what was seen and what is remembered can be compared.

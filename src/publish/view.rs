@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::ledger::{Person, person_of};
 use super::memory::{Entry, Memory, State};
 use super::observation::{Matter, Seen};
+use super::progress::{Belongings, Names, Progress};
 use crate::inventory::{AccountId, CredentialKind};
 use crate::judge::Fingerprint;
 use crate::policy::{Level, Rule};
@@ -38,6 +39,7 @@ pub(super) struct Row {
     reference: Option<&'static str>,
     reference_date: Option<Plain>,
     owner: Option<String>,
+    clock: Option<ClockView>,
     /// `open`, `exempted`, `cleared` or `not-counted`.
     state: &'static str,
     /// Since when it is in that state; none where the queue does not hold it.
@@ -47,6 +49,28 @@ pub(super) struct Row {
     acknowledged: bool,
     /// The issue of the user, where each has one.
     issue: Option<Plain>,
+}
+
+/// How far the remedy has come with a credential.
+#[derive(Debug, Clone, Serialize)]
+struct ClockView {
+    /// `notified` or `deactivated`.
+    reached: &'static str,
+    since: Plain,
+    /// `deactivate` or `delete`, and the first day of it; none where nobody can say.
+    next: Option<&'static str>,
+    next_from: Option<Plain>,
+}
+
+impl From<Progress> for ClockView {
+    fn from(progress: Progress) -> Self {
+        Self {
+            reached: progress.reached.id(),
+            since: Plain::day(progress.since),
+            next: progress.next.map(|(stage, _)| stage.id()),
+            next_from: progress.next.map(|(_, from)| Plain::day(from)),
+        }
+    }
 }
 
 impl Row {
@@ -66,6 +90,7 @@ impl Row {
             reference: matter.reference.map(|(what, _)| what.id()),
             reference_date: matter.reference.map(|(_, at)| Plain::day(at.date_naive())),
             owner: matter.owner.as_deref().map(shortened),
+            clock: matter.progress.map(Into::into),
             state: "open",
             since: None,
             due: None,
@@ -324,16 +349,53 @@ pub(super) struct PersonView {
     settled: Vec<Row>,
     rows_left_out: usize,
     remedy_within_days: u32,
+    /// The day by which something is due first.
+    due: Option<Plain>,
+    /// What goes with the user; none where it was not looked at.
+    belongings: Option<BelongingsView>,
+}
+
+/// What a user has besides credentials.
+#[derive(Debug, Serialize)]
+struct BelongingsView {
+    mfa: Option<bool>,
+    groups: NamesView,
+    attached_policies: NamesView,
+    inline_policies: NamesView,
+}
+
+#[derive(Debug, Serialize)]
+struct NamesView {
+    names: Vec<String>,
+    more: usize,
+}
+
+impl From<&Names> for NamesView {
+    fn from(names: &Names) -> Self {
+        Self { names: names.names.iter().map(|it| shortened(it)).collect(), more: names.more }
+    }
+}
+
+impl From<&Belongings> for BelongingsView {
+    fn from(has: &Belongings) -> Self {
+        Self {
+            mfa: has.mfa,
+            groups: (&has.groups).into(),
+            attached_policies: (&has.attached_policies).into(),
+            inline_policies: (&has.inline_policies).into(),
+        }
+    }
 }
 
 /// The issue of a user: what stands against them, and what was settled lately, in at most so many
 /// rows. `entries` are theirs.
 pub(super) fn person_view(
     rows: &Rows<'_>,
-    (account, name): &Person,
+    person: &Person,
     entries: &[(Fingerprint, &Entry)],
     most_rows: usize,
 ) -> PersonView {
+    let (account, name) = person;
     let open = open_of(entries.iter().copied());
     let settled = settled_of(entries.iter().copied(), rows.memory.checked);
     // The name as the evidence spells it.
@@ -341,6 +403,7 @@ pub(super) fn person_view(
     let shown = most_rows.min(open.len());
     let settled_shown = (most_rows - shown).min(settled.len());
     let row = |(id, entry): &(Fingerprint, &Entry)| rows.row(*id, entry);
+    let calling = open.iter().map(|(_, entry)| *entry).filter(|entry| entry.calls_for_action());
     PersonView {
         account: Plain::account(*account),
         alias: rows.memory.aliases.get(account).map(|alias| shortened(alias)),
@@ -351,6 +414,8 @@ pub(super) fn person_view(
         rows_left_out: open.len() - shown + settled.len() - settled_shown,
         open: open.len(),
         remedy_within_days: rows.remedy_within_days,
+        due: calling.filter_map(|entry| entry.due(rows.remedy_within_days)).min().map(Plain::day),
+        belongings: rows.memory.belongings.get(person).map(Into::into),
     }
 }
 

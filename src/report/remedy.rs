@@ -7,8 +7,8 @@ use serde::Serialize;
 use super::escape::harmless;
 use super::{escape, id_ending};
 use crate::allowlist::{Excused, Suggestion};
-use crate::inventory::{CredentialKind, Handle, ROOT_USER};
-use crate::judge::{Audit, AuditedAccount, Finding, Note, Status};
+use crate::inventory::{CredentialKind, Handle, Permissions, ROOT_USER};
+use crate::judge::{Audit, AuditedAccount, Finding, Held, Note, Status, Subject};
 use crate::policy::Rule;
 
 /// What to do about one user.
@@ -34,12 +34,36 @@ pub(super) struct Remedy {
     delete: Vec<Selection>,
     /// Nothing of the user's is in use and nothing is exempted: the user can go.
     whole_user: bool,
+    /// What goes with the user; none where nothing was seen or looked at.
+    belongings: Option<Belongings>,
     /// A key is in use, but old.
     rotate: bool,
     /// The user's expiry tag has passed.
     expired: bool,
     /// The exemptions to paste.
     keep: String,
+}
+
+/// What the user has and would lose, as far as it was observed.
+#[derive(Serialize)]
+struct Belongings {
+    /// The credentials, whatever is to be said of them.
+    credentials: Vec<HeldView>,
+    /// Whether there is an MFA device; not that there is none.
+    mfa: bool,
+    /// Whether groups and policies were looked at: only then is an empty list no group.
+    permissions_seen: bool,
+    groups: Vec<String>,
+    attached_policies: Vec<String>,
+    inline_policies: Vec<String>,
+}
+
+/// A credential as the templates name it.
+#[derive(Serialize)]
+struct HeldView {
+    kind: &'static str,
+    slot: Option<u8>,
+    id_ending: Option<String>,
 }
 
 /// How a script finds a credential: by the end of its id, or by its creation where the evidence
@@ -163,6 +187,7 @@ pub(super) fn remedy(
             .iter()
             .all(|old| deactivate.iter().any(|stale| stale.query == old.query)),
         deactivate,
+        belongings: subject.and_then(belongings),
         threshold: cli_moment(audit.now - TimeDelta::days(audit.policy.stale_after_days.into())),
         user_created: subject.and_then(|it| it.created).map(cli_moment),
         look_first: standing
@@ -171,6 +196,33 @@ pub(super) fn remedy(
         expired: has(Rule::ExpiredUser),
         keep: keep(audit, standing),
     }
+}
+
+fn belongings(subject: &Subject) -> Option<Belongings> {
+    let held = |held: &Held| HeldView {
+        kind: held.kind.id(),
+        slot: match held.handle {
+            Some(Handle::Slot(slot)) => Some(slot),
+            _ => None,
+        },
+        id_ending: match &held.handle {
+            Some(Handle::Id(id)) => Some(id_ending(id)),
+            _ => None,
+        },
+    };
+    let permissions = subject.permissions.clone();
+    let permissions_seen = permissions.is_some();
+    let Permissions { groups, attached_policies, inline_policies } =
+        permissions.unwrap_or_default();
+    let mfa = subject.mfa == Some(true);
+    (mfa || permissions_seen || !subject.credentials.is_empty()).then(|| Belongings {
+        credentials: subject.credentials.iter().map(held).collect(),
+        mfa,
+        permissions_seen,
+        groups,
+        attached_policies,
+        inline_policies,
+    })
 }
 
 /// Whether a script may act on the finding: not on what nobody knows, not on a password that

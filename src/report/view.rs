@@ -138,7 +138,19 @@ struct Row {
     reference: Option<&'static str>,
     reference_date: Option<Value>,
     notes: Vec<NoteView>,
+    clock: Option<ClockView>,
     id: Value,
+}
+
+/// How far the remedy has come with a credential.
+#[derive(Clone, Serialize)]
+struct ClockView {
+    /// `notified` or `deactivated`.
+    reached: &'static str,
+    since: Value,
+    /// `deactivate` or `delete`, and the first day of it; none where nobody can say.
+    next: Option<&'static str>,
+    next_from: Option<Value>,
 }
 
 #[derive(Clone, Serialize)]
@@ -422,8 +434,19 @@ fn row(audit: &Audit, finding: &Finding) -> Row {
         reference: finding.reference.map(|(reference, _)| Reference::id(reference)),
         reference_date: finding.reference.map(|(_, moment)| day(moment)),
         notes: finding.notes.iter().map(|note| note_view(audit, note)).collect(),
+        clock: clock_view(audit, finding),
         id: harmless(finding.id),
     }
+}
+
+fn clock_view(audit: &Audit, finding: &Finding) -> Option<ClockView> {
+    let next = audit.next_stage(finding);
+    finding.clock.map(|clock| ClockView {
+        reached: clock.reached.id(),
+        since: day(clock.since),
+        next: next.map(|it| it.stage.id()),
+        next_from: next.map(|it| harmless(it.from)),
+    })
 }
 
 fn note_view(audit: &Audit, note: &Note) -> NoteView {

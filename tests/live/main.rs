@@ -20,6 +20,7 @@ mod faults;
 mod network;
 mod permissions;
 mod population;
+mod remedy;
 #[path = "../end_to_end/sandbox.rs"]
 #[allow(dead_code, reason = "every test binary has its own copy and uses a part of it")]
 mod sandbox;

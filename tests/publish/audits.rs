@@ -62,6 +62,8 @@ fn found(user: &str, rule: &str, kind: &str) -> Found {
         owner: None,
         last_service: None,
         last_accessed: None,
+        remedy: None,
+        belongings: None,
     };
     Found(finding).identified()
 }
@@ -118,6 +120,28 @@ impl Found {
 
     pub(crate) fn owner(mut self, owner: &str) -> Self {
         self.0.owner = Some(owner.to_owned());
+        self
+    }
+
+    /// How far the remedy has come, and what it does next from which day on.
+    pub(crate) fn remedy(mut self, reached: &str, day: &str, next: Option<(&str, &str)>) -> Self {
+        self.0.remedy = Some(v1::Remedy {
+            reached: reached.to_owned(),
+            since: on(day),
+            next: next.map(|(stage, _)| stage.to_owned()),
+            next_from: next.map(|(_, day)| day.parse().unwrap()),
+        });
+        self
+    }
+
+    /// The user is in these groups, has an MFA device and a policy.
+    pub(crate) fn in_groups(mut self, groups: &[&str]) -> Self {
+        self.0.belongings = Some(v1::Belongings {
+            mfa: Some(true),
+            groups: groups.iter().map(|name| (*name).to_owned()).collect(),
+            attached_policies: vec!["ReadOnlyAccess".to_owned()],
+            inline_policies: Vec::new(),
+        });
         self
     }
 

@@ -18,6 +18,7 @@ mod markdown;
 mod memory;
 mod people;
 mod pull_request;
+mod remedy;
 mod tracker;
 
 use audits::{ACCOUNT, Audit, Found, OTHER_ACCOUNT, access_key, on, password};

@@ -6,14 +6,17 @@ use std::collections::BTreeMap;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, Datelike as _, NaiveDate};
+use iam_stocktake::clock::Reached;
 use iam_stocktake::inventory::CredentialKind;
 use iam_stocktake::judge::Reference;
+use iam_stocktake::policy::remediation::Stage;
 use iam_stocktake::policy::{Level, Rule, hex16};
 use iam_stocktake::publish::board::Board;
 use iam_stocktake::publish::markers::MemoryBlock;
 use iam_stocktake::publish::memory::{Damage, Entry, Memory, Observed, Packed, State};
 use iam_stocktake::publish::observation::Matter;
 use iam_stocktake::publish::plan::{Change, IndexDraft};
+use iam_stocktake::publish::progress::{Belongings, Names, Progress};
 use proptest::collection::btree_map;
 use proptest::prelude::*;
 use sha2::{Digest as _, Sha256};
@@ -51,6 +54,28 @@ fn any_rule() -> impl Strategy<Value = Rule> {
     proptest::sample::select(Rule::ALL.to_vec())
 }
 
+fn any_progress() -> impl Strategy<Value = Progress> {
+    let reached = proptest::sample::select(Reached::ALL.to_vec());
+    let stage = proptest::sample::select(Stage::ALL.to_vec());
+    (reached, any_day(), proptest::option::of((stage, any_day())))
+        .prop_map(|(reached, since, next)| Progress { reached, since, next })
+}
+
+fn any_belongings() -> impl Strategy<Value = Belongings> {
+    let names = || {
+        (proptest::collection::vec(any::<String>(), 0..3), any::<usize>())
+            .prop_map(|(names, more)| Names { names, more })
+    };
+    (any::<Option<bool>>(), names(), names(), names()).prop_map(
+        |(mfa, groups, attached_policies, inline_policies)| Belongings {
+            mfa,
+            groups,
+            attached_policies,
+            inline_policies,
+        },
+    )
+}
+
 fn any_entry() -> impl Strategy<Value = Entry> {
     let kinds =
         ["password", "access-key", "ssh-key"].map(|id| CredentialKind::from_id(id).unwrap());
@@ -60,10 +85,10 @@ fn any_entry() -> impl Strategy<Value = Entry> {
         (any::<Option<u8>>(), any::<Option<String>>(), any::<Option<String>>()),
         proptest::option::of((proptest::sample::select(Reference::ALL.to_vec()), any_moment())),
     );
-    let matter =
-        matter.prop_map(|((account, user, rule), kind, (slot, id_ending, owner), reference)| {
-            Matter { account, user, rule, kind, slot, id_ending, reference, owner }
-        });
+    let matter = (matter, proptest::option::of(any_progress())).prop_map(|(matter, progress)| {
+        let ((account, user, rule), kind, (slot, id_ending, owner), reference) = matter;
+        Matter { account, user, rule, kind, slot, id_ending, reference, owner, progress }
+    });
     let level = proptest::sample::select(Level::ALL.to_vec());
     (matter, level, any_day(), any_state()).prop_map(|(matter, level, first_seen, state)| Entry {
         matter,
@@ -82,15 +107,19 @@ fn any_memory() -> impl Strategy<Value = Memory> {
         btree_map(any_account(), any_moment(), 0..3),
         btree_map((any_account(), any_rule()), observed, 0..5),
         btree_map(id, any_entry(), 0..20),
+        btree_map((any_account(), any::<String>()), any_belongings(), 0..5),
     )
-        .prop_map(|((generation, checked), aliases, audited, observed, entries)| Memory {
-            generation,
-            checked,
-            aliases,
-            audited,
-            observed,
-            entries,
-        })
+        .prop_map(
+            |((generation, checked), aliases, audited, observed, entries, belongings)| Memory {
+                generation,
+                checked,
+                aliases,
+                audited,
+                observed,
+                entries,
+                belongings,
+            },
+        )
 }
 
 proptest! {

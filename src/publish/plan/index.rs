@@ -102,6 +102,11 @@ impl IndexDraft {
         } else {
             BTreeMap::new()
         };
+        let mut memory = ledger.memory.clone();
+        if !wanted.per_user {
+            // Only the users' own issues show them: nothing else is to be written for their sake.
+            memory.belongings.clear();
+        }
         Self {
             existing: board.index.clone(),
             writes_body: false,
@@ -111,7 +116,7 @@ impl IndexDraft {
             labels: wanted.all_labels(),
             assignees: wanted.assignees.clone(),
             wanted: wanted.clone(),
-            memory: ledger.memory.clone(),
+            memory,
             ticked: board.index.as_ref().map_or_else(BTreeSet::new, |it| markers::ticked(&it.body)),
             issues,
             incomplete_now: ledger.incomplete.clone(),

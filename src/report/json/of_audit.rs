@@ -1,8 +1,8 @@
 //! An audit → the structs of version 1.
 
 use super::v1::{
-    Account, AccountError, Audit, Cleared, Counts, Credential, Exemption, Finding, FindingNote,
-    Gap, LastAccessed, Policy, SCHEMA,
+    Account, AccountError, Audit, Belongings, Cleared, Counts, Credential, Exemption, Finding,
+    FindingNote, Gap, LastAccessed, Policy, Remedy, SCHEMA,
 };
 use crate::allowlist::UserSelector;
 use crate::inventory::{self, Handle};
@@ -24,7 +24,7 @@ impl From<&judge::Audit> for Audit {
             },
             counts: audit.counts().into(),
             accounts: audit.accounts.iter().map(|it| account(it, &audit.findings)).collect(),
-            findings: audit.findings.iter().map(Into::into).collect(),
+            findings: audit.findings.iter().map(|it| finding(it, audit.next_stage(it))).collect(),
             exemptions: audit.exemptions.iter().map(Into::into).collect(),
         }
     }
@@ -131,35 +131,45 @@ impl From<&judge::Cleared> for Cleared {
     }
 }
 
-impl From<&judge::Finding> for Finding {
-    fn from(finding: &judge::Finding) -> Self {
-        let subject = &finding.subject;
-        Self {
-            id: finding.id.to_string(),
-            rule: finding.rule.id().to_owned(),
-            level: finding.level.id().to_owned(),
-            status: finding.status.id().to_owned(),
-            account: subject.account.to_string(),
-            user: subject.name.clone(),
-            arn: subject.arn.clone(),
-            user_id: subject.user_id.clone(),
-            credential: finding.credential.as_ref().map(Into::into),
-            reference_date: finding.reference.map(|(_, moment)| moment),
-            reference: finding.reference.map(|(reference, _)| reference.id().to_owned()),
-            days: finding.days,
-            evidence: finding.evidence.id().to_owned(),
-            notes: finding.notes.iter().map(Into::into).collect(),
-            exemption: finding.exemption,
-            owner: subject.owner.clone(),
-            last_service: finding
-                .credential
-                .as_ref()
-                .and_then(|credential| credential.last_used_service.clone()),
-            last_accessed: subject
-                .last_accessed
-                .as_ref()
-                .map(|seen| LastAccessed { service: seen.service.clone(), at: seen.at }),
-        }
+fn finding(finding: &judge::Finding, next: Option<judge::Next>) -> Finding {
+    let subject = &finding.subject;
+    Finding {
+        id: finding.id.to_string(),
+        rule: finding.rule.id().to_owned(),
+        level: finding.level.id().to_owned(),
+        status: finding.status.id().to_owned(),
+        account: subject.account.to_string(),
+        user: subject.name.clone(),
+        arn: subject.arn.clone(),
+        user_id: subject.user_id.clone(),
+        credential: finding.credential.as_ref().map(Into::into),
+        reference_date: finding.reference.map(|(_, moment)| moment),
+        reference: finding.reference.map(|(reference, _)| reference.id().to_owned()),
+        days: finding.days,
+        evidence: finding.evidence.id().to_owned(),
+        notes: finding.notes.iter().map(Into::into).collect(),
+        exemption: finding.exemption,
+        owner: subject.owner.clone(),
+        last_service: finding
+            .credential
+            .as_ref()
+            .and_then(|credential| credential.last_used_service.clone()),
+        last_accessed: subject
+            .last_accessed
+            .as_ref()
+            .map(|seen| LastAccessed { service: seen.service.clone(), at: seen.at }),
+        remedy: finding.clock.map(|clock| Remedy {
+            reached: clock.reached.id().to_owned(),
+            since: clock.since,
+            next: next.map(|it| it.stage.id().to_owned()),
+            next_from: next.map(|it| it.from),
+        }),
+        belongings: subject.permissions.as_ref().map(|it| Belongings {
+            mfa: subject.mfa,
+            groups: it.groups.clone(),
+            attached_policies: it.attached_policies.clone(),
+            inline_policies: it.inline_policies.clone(),
+        }),
     }
 }
 

@@ -214,6 +214,42 @@ pub struct Finding {
     /// What Access Advisor last saw the user do; it speaks of no credential.
     #[serde(default)]
     pub last_accessed: Option<LastAccessed>,
+    /// How far the remedy has come with the credential; absent where no tag on the user says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remedy: Option<Remedy>,
+    /// What goes with the user besides credentials; absent where it was not looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub belongings: Option<Belongings>,
+}
+
+/// How far the remedy has come with a credential.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Remedy {
+    /// `notified` or `deactivated`.
+    pub reached: String,
+    /// Since when.
+    pub since: DateTime<Utc>,
+    /// What is done next, unless the credential is used or exempted: `deactivate` or `delete`;
+    /// absent where nothing is to be done, or nobody can say when.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+    /// The first day on which that is done, UTC.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_from: Option<NaiveDate>,
+}
+
+/// What a user has besides credentials, by name.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Belongings {
+    /// Whether the user has an MFA device; absent where that was not shown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mfa: Option<bool>,
+    /// The groups that the user is in.
+    pub groups: Vec<String>,
+    /// Managed policies, attached to the user.
+    pub attached_policies: Vec<String>,
+    /// Policies written into the user.
+    pub inline_policies: Vec<String>,
 }
 
 /// What a user was last seen with.

@@ -1,0 +1,78 @@
+//! How far the remedy has come with a credential, and what it does next, from which day on.
+
+use chrono::{Days, NaiveDate, TimeDelta};
+
+use super::finding::{Audit, Credential, Finding, Status};
+use crate::clock::{self, Clock, Reached};
+use crate::inventory::{CredentialKind, Handle, User};
+use crate::policy::Rule;
+use crate::policy::remediation::Stage;
+
+/// What the remedy does next with a credential, unless it is used or exempted meanwhile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Next {
+    /// What it does.
+    pub stage: Stage,
+    /// The first day on which it does.
+    pub from: NaiveDate,
+}
+
+impl Audit {
+    /// What the remedy does next with the credential of a finding; `None` where that is not known:
+    /// without a policy for it, without a notice, or where the clock will start anew.
+    #[must_use]
+    pub fn next_stage(&self, finding: &Finding) -> Option<Next> {
+        let policy = self.remediation.as_ref()?;
+        let clock = finding.clock?;
+        let kind = finding.credential.as_ref()?.kind;
+        let subject = &finding.subject;
+        let lapsed = self.now - clock.seen > TimeDelta::days(policy.max_gap_days.into());
+        if finding.status != Status::Open
+            || finding.recently_reset()
+            || lapsed
+            || !policy.takes_owner(subject.owner.as_deref())
+            || !path(&subject.arn).is_some_and(|path| policy.takes_path(path))
+        {
+            return None;
+        }
+        let (stage, days) = match (clock.reached, kind) {
+            // A password has no other way of being deactivated.
+            (Reached::Notified, CredentialKind::Password) if policy.delete_passwords => {
+                (Stage::Delete, policy.deactivate_after_days)
+            }
+            (Reached::Notified, CredentialKind::Password) => return None,
+            (Reached::Notified, _) => (Stage::Deactivate, policy.deactivate_after_days),
+            (Reached::Deactivated, _) => (Stage::Delete, policy.delete_after_days?),
+        };
+        let from = clock.since.date_naive().checked_add_days(Days::new(days.into()))?;
+        Some(Next { stage, from })
+    }
+}
+
+/// What the tag of a finding's credential says, if the credential was seen in that state: whatever
+/// was made active again is no longer deactivated.
+pub(super) fn clock(rule: Rule, credential: Option<&Credential>, user: &User<'_>) -> Option<Clock> {
+    let credential = credential?;
+    let reached = match rule {
+        Rule::StalePassword | Rule::StaleAccessKey | Rule::OldServiceCredential => {
+            Reached::Notified
+        }
+        Rule::InactiveAccessKey => Reached::Deactivated,
+        _ => return None,
+    };
+    let id = match &credential.handle {
+        Some(Handle::Id(id)) => Some(id.clone()),
+        None => None,
+        // A slot may hold another key by now.
+        Some(Handle::Slot(_)) => return None,
+    };
+    let subject = clock::Subject::Credential(credential.kind, id);
+    let clock = clock::of(&subject, user.tags.as_ref()?)?;
+    (clock.reached == reached).then_some(clock)
+}
+
+/// The path in the ARN of a user, with the slashes around it.
+fn path(arn: &str) -> Option<&str> {
+    let (_, resource) = arn.split_once(":user")?;
+    resource.get(..=resource.rfind('/')?)
+}
