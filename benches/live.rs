@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 use aws::{Account, Seed, StandIn};
 use chrono::Utc;
 use iam_stocktake::observe::session::Access;
-use iam_stocktake::observe::{Brief, observe};
+use iam_stocktake::observe::{Brief, observe, open};
 use iam_stocktake::permissions::Features;
 use iam_stocktake::policy::Policy;
 use iam_stocktake::settings::{LastAccessed, Owners, SshKeys};
@@ -83,7 +83,10 @@ fn sweep_in_process() {
             }
         }
         let start = Instant::now();
-        let accounts = runtime.block_on(observe(&brief, &|_| {})).unwrap();
+        let accounts = runtime.block_on(async {
+            let hub = open(&brief).await.unwrap();
+            observe(&hub, &brief, &|_| {}).await
+        });
         if round > 0 {
             ours.push(milliseconds(start));
         }
