@@ -193,7 +193,8 @@ impl<'a> Hand<'a> {
     /// The calls that a change is made of.
     fn writes(&self, change: &Change, dossier: &Dossier) -> Vec<Write> {
         let subject = change.place.subject.clone();
-        let now = self.now();
+        // One moment for all clocks of a run.
+        let now = self.now;
         let tag = |reached, since| {
             let value = Clock { reached, since, seen: now }.to_string();
             Write::Tag { subject: subject.clone(), value }
