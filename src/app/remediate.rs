@@ -220,7 +220,8 @@ impl Run<'_> {
         let mut scene = field.survey(hub, &audit, &people, with_holdings).await?;
         scene.remembered = history.remembered();
         scene.half_deleted = history.half_deleted().map(|it| it.user_id.clone()).collect();
-        let is_complete = remedy::is_complete(&audit) && scene.unseen.is_empty();
+        let is_whole = scene.dossiers.iter().all(|dossier| dossier.gaps.is_empty());
+        let is_complete = remedy::is_complete(&audit) && scene.unseen.is_empty() && is_whole;
         Ok(Seen { field, scene, is_complete })
     }
 

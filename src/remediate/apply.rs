@@ -275,7 +275,9 @@ impl<'a> Hand<'a> {
         let open: Vec<_> = self.history.open().filter(is_here).cloned().collect();
         for taken in &open {
             let step = &taken.step;
-            let look = self.field.look(&self.pace, step.account, &step.user, true).await;
+            // The role of an earlier stage may not see more.
+            let closely = step.write.shows_in_holdings();
+            let look = self.field.look(&self.pace, step.account, &step.user, closely).await;
             let seen = match look.map_err(|failure| Settling::Look(failure.into()))? {
                 Glance::Seen(dossier) if dossier.user.id.as_deref() == Some(&step.user_id) => {
                     Some(dossier)

@@ -128,6 +128,18 @@ impl Write {
         !matches!(self, Self::Tag { .. } | Self::Deactivate { .. } | Self::Activate { .. })
     }
 
+    /// Whether it shows only in what the user has besides credentials and tags that it was done.
+    #[must_use]
+    pub const fn shows_in_holdings(&self) -> bool {
+        matches!(
+            self,
+            Self::DeactivateMfaDevice { .. }
+                | Self::DeleteInlinePolicy { .. }
+                | Self::DetachPolicy { .. }
+                | Self::RemoveFromGroup { .. }
+        )
+    }
+
     /// Whether what the step is for holds of the user as seen; `None` is a user who is gone.
     #[must_use]
     pub fn holds(&self, seen: Option<&Dossier>) -> bool {
