@@ -302,6 +302,9 @@ impl fmt::Display for GithubId {
     }
 }
 
+/// Runs of the main branch, as [`SubjectContext`].
+const MAIN: &str = "ref:refs/heads/main";
+
 /// What stands behind the repository in the subject of a token: `ref:refs/heads/main`,
 /// `pull_request`, `environment:NAME` (GitHub's "OpenID Connect reference").
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -311,7 +314,20 @@ impl SubjectContext {
     /// The contexts of a scheduled run and of a pull request.
     #[must_use]
     pub fn defaults() -> Vec<Self> {
-        ["ref:refs/heads/main", "pull_request"].map(|it| Self(it.to_owned())).to_vec()
+        [MAIN, "pull_request"].map(|it| Self(it.to_owned())).to_vec()
+    }
+
+    /// The context of runs that may do nothing that takes something away.
+    #[must_use]
+    pub fn unattended() -> Vec<Self> {
+        vec![Self(MAIN.to_owned())]
+    }
+
+    /// The context of a job that somebody approves: of the environment in which the remedy is
+    /// carried out.
+    #[must_use]
+    pub fn approved() -> Vec<Self> {
+        vec![Self("environment:iam-remediation".to_owned())]
     }
 }
 

@@ -12,7 +12,7 @@ use std::time::Duration;
 use chrono::{DateTime, NaiveDate, Utc};
 
 pub use choices::{CommentOn, LastAccessed, Owners, SshKeys, UnknownChoice};
-pub use iam_policy::{DEFAULT_ROLE_NAME, IamPolicySettings, PolicyFormat};
+pub use iam_policy::{DEFAULT_ROLE_NAME, IamPolicySettings, PolicyFormat, RemedyRole};
 pub use publish::{ActionSettings, PublishAuditsSettings, PublishSettings};
 pub use remediate::{RemediateSettings, RemedyMode, SavedPlanFile, Task};
 

@@ -1,5 +1,5 @@
-//! What the audit must be allowed: each feature adds exactly its actions, `docs/aws-role.md` lists
-//! them, and no name can mean more than one thing.
+//! What the audit and the remedy must be allowed: each feature and each stage adds exactly its
+//! actions, `docs/aws-role.md` lists them, and no name can mean more than one thing.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -14,9 +14,11 @@ use iam_stocktake::identity::{
     AccountEntry, AccountList, Audience, ExternalId, GithubId, Partition, Repository, RoleArn,
     RoleName, SubjectContext,
 };
-use iam_stocktake::permissions::{Features, Grant, PERMISSIONS, Resource};
+use iam_stocktake::permissions::{Access, Features, Grant, PERMISSIONS, Remedy, Resource};
+use iam_stocktake::policy::remediation::{RemediationPolicy, Stage};
 use iam_stocktake::policy::{Level, Policy, PolicyOverrides, Rule};
-use iam_stocktake::settings::{LastAccessed, Owners};
+use iam_stocktake::settings::{LastAccessed, Owners, RemedyRole};
+use serde_json::{Value, json};
 
 /// The credential report and the second look, and nothing that can be turned on.
 const BARE: Features = Features {
@@ -25,6 +27,7 @@ const BARE: Features = Features {
     owners: Owners::None,
     last_accessed: false,
     expiry_tag: false,
+    remedy: None,
 };
 
 fn actions(features: Features) -> BTreeSet<&'static str> {
@@ -50,6 +53,7 @@ fn without_a_second_look_nothing_but_the_report_is_asked_for() {
             owners,
             last_accessed: true,
             expiry_tag: true,
+            remedy: None,
         };
         assert_eq!(actions(features), BTreeSet::from(report));
     }
@@ -110,31 +114,191 @@ fn the_policy_of_the_allowlist_turns_features_on_and_off() {
     );
 }
 
-#[test]
-fn every_action_is_granted_once_and_only_reads() {
-    let all =
-        Features { service_credentials: true, owners: Owners::All, last_accessed: true, ..BARE };
+/// The statements of the policy with these features, and of a role that assumes another.
+fn statements(features: Features) -> Vec<Value> {
     let members = ["arn:aws:iam::444455556666:role/audit".parse().unwrap()];
-    let grant =
-        Grant { features: Some(all), partition: Partition::Aws, account: None, members: &members };
+    let grant = Grant {
+        features: Some(features),
+        partition: Partition::Aws,
+        account: None,
+        members: &members,
+    };
     let policy = serde_json::to_value(grant.policy()).unwrap();
-    let mut granted: Vec<&str> = policy["Statement"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .flat_map(|statement| statement["Action"].as_array().unwrap())
-        .map(|action| action.as_str().unwrap())
-        .collect();
-    granted.sort_unstable();
-    let mut known: Vec<&str> = PERMISSIONS.iter().map(|permission| permission.action).collect();
-    known.retain(|action| *action != "iam:ListUserTags");
-    known.sort_unstable();
-    assert_eq!(granted, known);
+    policy["Statement"].as_array().unwrap().clone()
+}
+
+/// The actions of statements, sorted, each as often as it is granted.
+fn granted(statements: &[Value]) -> Vec<&str> {
+    let actions = statements.iter().flat_map(|it| it["Action"].as_array().unwrap());
+    let mut actions: Vec<_> = actions.map(|action| action.as_str().unwrap()).collect();
+    actions.sort_unstable();
+    actions
+}
+
+/// All features of an audit.
+const WHOLE_AUDIT: Features =
+    Features { service_credentials: true, owners: Owners::All, last_accessed: true, ..BARE };
+
+#[test]
+fn every_action_of_an_audit_is_granted_once_and_only_reads() {
+    let statements = statements(WHOLE_AUDIT);
+    let granted = granted(&statements);
+    let known: BTreeSet<_> = actions(WHOLE_AUDIT).into_iter().chain(["sts:AssumeRole"]).collect();
+    assert_eq!(granted, known.into_iter().collect::<Vec<_>>());
     // `Generate…` begins a report of IAM's own and changes nothing.
     for action in granted.iter().filter(|action| **action != "sts:AssumeRole") {
         let verb = action.strip_prefix("iam:").unwrap();
         assert!(["List", "Get", "Generate"].iter().any(|it| verb.starts_with(it)), "{action}");
         assert!(!verb.contains('*'), "{action}");
+    }
+}
+
+/// The policy of an allowlist that asks for everything.
+fn asking_for_everything() -> RemediationPolicy {
+    RemediationPolicy {
+        delete_after_days: Some(30),
+        delete_passwords: true,
+        delete_users: true,
+        ..RemediationPolicy::default()
+    }
+}
+
+fn of_remedy(role: RemedyRole, policy: &RemediationPolicy) -> Features {
+    Features::of_remedy(Remedy::new(role, policy))
+}
+
+/// What one role of the remedy may do that another may not.
+fn more(than: Features, features: Features) -> BTreeSet<&'static str> {
+    let (fewer, all) = (actions(than), actions(features));
+    assert!(all.is_superset(&fewer), "{:?}", fewer.difference(&all));
+    all.difference(&fewer).copied().collect()
+}
+
+const PLAN: RemedyRole = RemedyRole::Plan;
+const NOTIFY: RemedyRole = RemedyRole::Reach(Stage::Notify);
+const DEACTIVATE: RemedyRole = RemedyRole::Reach(Stage::Deactivate);
+const DELETE: RemedyRole = RemedyRole::Reach(Stage::Delete);
+
+const HOLDINGS: [&str; 5] = [
+    "iam:GetUserPolicy",
+    "iam:ListAttachedUserPolicies",
+    "iam:ListGroupsForUser",
+    "iam:ListMFADevices",
+    "iam:ListUserPolicies",
+];
+
+#[test]
+fn each_stage_of_the_remedy_adds_exactly_its_actions() {
+    let careful = RemediationPolicy::default();
+    let of = |role| of_remedy(role, &careful);
+    let audit = Features { service_credentials: true, owners: Owners::All, ..BARE };
+    assert_eq!(more(audit, of(PLAN)), ["iam:GetUser"].into());
+    assert_eq!(more(of(PLAN), of(NOTIFY)), ["iam:TagUser", "iam:UntagUser"].into());
+    let updates = [
+        "iam:UpdateAccessKey",
+        "iam:UpdateSSHPublicKey",
+        "iam:UpdateServiceSpecificCredential",
+        "iam:UpdateSigningCertificate",
+    ];
+    assert_eq!(more(of(NOTIFY), of(DEACTIVATE)), updates.into());
+    assert_eq!(more(of(DEACTIVATE), of(DELETE)), [].into(), "never is anything deleted");
+
+    let deleting = RemediationPolicy { delete_after_days: Some(30), ..careful };
+    let of = |role| of_remedy(role, &deleting);
+    let deletions = [
+        "iam:DeleteAccessKey",
+        "iam:DeleteSSHPublicKey",
+        "iam:DeleteServiceSpecificCredential",
+        "iam:DeleteSigningCertificate",
+    ];
+    assert_eq!(more(of(DEACTIVATE), of(DELETE)), deletions.into());
+}
+
+#[test]
+fn each_option_of_the_remedy_adds_exactly_its_actions_from_its_stage_on() {
+    let careful = RemediationPolicy { delete_after_days: Some(30), ..RemediationPolicy::default() };
+    let passwords = RemediationPolicy { delete_passwords: true, ..careful.clone() };
+    let users = RemediationPolicy { delete_users: true, ..careful.clone() };
+    let added = |role, policy| more(of_remedy(role, &careful), of_remedy(role, policy));
+    let password = BTreeSet::from(["iam:DeleteLoginProfile"]);
+    for (role, expected) in [(PLAN, false), (NOTIFY, false), (DEACTIVATE, true), (DELETE, true)] {
+        let expected = if expected { password.clone() } else { BTreeSet::new() };
+        assert_eq!(added(role, &passwords), expected, "{role:?}");
+    }
+    for role in [PLAN, NOTIFY, DEACTIVATE] {
+        assert_eq!(added(role, &users), HOLDINGS.into(), "{role:?}");
+    }
+    let whole = [
+        "iam:DeactivateMFADevice",
+        "iam:DeleteLoginProfile",
+        "iam:DeleteUser",
+        "iam:DeleteUserPolicy",
+        "iam:DeleteVirtualMFADevice",
+        "iam:DetachUserPolicy",
+        "iam:RemoveUserFromGroup",
+    ];
+    assert_eq!(added(DELETE, &users), whole.into_iter().chain(HOLDINGS).collect());
+    let never = RemediationPolicy { delete_after_days: None, ..users };
+    assert_eq!(
+        actions(of_remedy(DELETE, &never)),
+        actions(of_remedy(DEACTIVATE, &RemediationPolicy::default()))
+    );
+}
+
+#[test]
+fn audit_and_remedy_together_are_all_that_is_known() {
+    let remedy = of_remedy(DELETE, &asking_for_everything());
+    let tags = actions(Features { owners: Owners::Candidates, ..BARE });
+    let all: BTreeSet<_> = actions(WHOLE_AUDIT)
+        .into_iter()
+        .chain(actions(remedy))
+        .chain(tags)
+        .chain(["sts:AssumeRole"])
+        .collect();
+    assert_eq!(all, PERMISSIONS.iter().map(|permission| permission.action).collect());
+    assert_eq!(all.len(), PERMISSIONS.len(), "an action stands twice");
+}
+
+#[test]
+fn the_remedy_writes_to_what_is_of_users_alone_and_no_tags_but_its_own() {
+    let statements = statements(of_remedy(DELETE, &asking_for_everything()));
+    let known = actions(of_remedy(DELETE, &asking_for_everything()));
+    let once: Vec<_> = known.into_iter().chain(["sts:AssumeRole"]).collect();
+    assert_eq!(granted(&statements), once);
+    let of = |access: Access| -> BTreeSet<&str> {
+        let of = PERMISSIONS.iter().filter(|it| it.feature.access() == access);
+        of.map(|it| it.action).collect()
+    };
+    let (tagging, changing) = (of(Access::Tag), of(Access::Change));
+    let on = |kind: &str| json!(format!("arn:aws:iam::*:{kind}/*"));
+    for statement in &statements {
+        assert_eq!(statement["Effect"], "Allow");
+        for action in granted(std::slice::from_ref(statement)) {
+            assert!(!action.contains('*'), "{action}");
+            let expected = match action {
+                "iam:RemoveUserFromGroup" => on("group"),
+                "iam:DeleteVirtualMFADevice" => on("mfa"),
+                _ if changing.contains(action) || tagging.contains(action) => on("user"),
+                _ => statement["Resource"].clone(),
+            };
+            assert_eq!(statement["Resource"], expected, "{action}");
+            let condition = if tagging.contains(action) {
+                json!({
+                    "ForAllValues:StringLike": {"aws:TagKeys": "iam-stocktake:*"},
+                    "Null": {"aws:TagKeys": "false"},
+                })
+            } else {
+                Value::Null
+            };
+            assert_eq!(statement["Condition"], condition, "{action}");
+        }
+    }
+    // Nothing that gives anybody more than before.
+    for action in tagging.iter().chain(&changing) {
+        let verb = action.strip_prefix("iam:").unwrap();
+        let takes = ["Delete", "Deactivate", "Detach", "Remove", "Tag", "Untag"];
+        let is_status = verb.starts_with("Update") && verb != "UpdateLoginProfile";
+        assert!(is_status || takes.iter().any(|it| verb.starts_with(it)), "{action}");
     }
 }
 
@@ -152,7 +316,12 @@ fn the_documentation_lists_every_action() {
         .map(|permission| {
             let resource = match permission.resource {
                 Resource::Any => "`*`",
+                Resource::Users if permission.feature.access() == Access::Tag => {
+                    "`user/*`, tags `iam-stocktake:*` alone"
+                }
                 Resource::Users => "`user/*`",
+                Resource::Groups => "`group/*`",
+                Resource::MfaDevices => "`mfa/*`",
                 Resource::MemberRoles => "each role, by its ARN",
             };
             (format!("`{}`", permission.action), resource, permission.feature.condition())

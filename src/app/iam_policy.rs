@@ -1,4 +1,5 @@
-//! `iam-stocktake iam-policy`: what the roles of an audit must be allowed, and who may assume them.
+//! `iam-stocktake iam-policy`: what the roles of an audit or a remedy must be allowed, and who may
+//! assume them.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -9,11 +10,12 @@ use crate::allowlist::DEFAULT_PATH;
 use crate::identity::{AccountEntry, GithubId, Repository, RoleArn};
 use crate::inventory::AccountId;
 use crate::permissions::{
-    Features, Grant, Node, Stack, member_trust, oidc_provider, subjects, web_identity_trust,
+    Features, Grant, Node, Remedy, Stack, member_trust, oidc_provider, subjects, web_identity_trust,
 };
 use crate::policy::Policy;
+use crate::policy::remediation::{RemediationPolicy, Stage};
 use crate::report::visible;
-use crate::settings::{AllowlistSetting, IamPolicySettings, Input, PolicyFormat};
+use crate::settings::{AllowlistSetting, IamPolicySettings, Input, PolicyFormat, RemedyRole};
 
 /// Runs the command.
 pub(super) fn iam_policy(settings: &IamPolicySettings, streams: &mut Streams<'_>) -> Exit {
@@ -22,13 +24,36 @@ pub(super) fn iam_policy(settings: &IamPolicySettings, streams: &mut Streams<'_>
         streams.error(&visible(message));
         streams.hint(&visible(hint));
     }
-    match read_policy(settings, streams) {
-        Ok(policy) if problems.is_empty() => {
-            let text = document(settings, &policy);
+    match read_policies(settings, streams) {
+        Ok(policies) if problems.is_empty() => {
+            tell_of_no_deletion(settings, &policies, streams);
+            let text = document(settings, &policies);
             // Nothing is missing where there was no problem.
             text.map_or(Exit::Usage, |text| streams.print(&text))
         }
         _ => Exit::Usage,
+    }
+}
+
+/// What the allowlist file says besides its exemptions.
+#[derive(Default)]
+struct Policies {
+    audit: Policy,
+    remedy: RemediationPolicy,
+}
+
+/// Tells that a role that is named after the last stage may delete nothing.
+fn tell_of_no_deletion(
+    settings: &IamPolicySettings,
+    policies: &Policies,
+    streams: &mut Streams<'_>,
+) {
+    let is_last = settings.remedy == Some(RemedyRole::Reach(Stage::Delete));
+    if is_last && policies.remedy.delete_after_days.is_none() {
+        streams.say(
+            "note: the allowlist has no `remediation.delete_after_days`: nothing is ever deleted, \
+             and the role may delete nothing",
+        );
     }
 }
 
@@ -52,8 +77,8 @@ impl<'a> Named<'a> {
 }
 
 /// The text to print; `None` where something is missing, which [`problems`] names.
-fn document(settings: &IamPolicySettings, policy: &Policy) -> Option<String> {
-    let features = Features::new(policy, settings.recheck, settings.owners, settings.last_accessed);
+fn document(settings: &IamPolicySettings, policies: &Policies) -> Option<String> {
+    let features = features(settings, policies);
     let (audits, members) = roles(settings);
     let grant = Grant {
         features: audits.then_some(features),
@@ -73,12 +98,14 @@ fn document(settings: &IamPolicySettings, policy: &Policy) -> Option<String> {
         PolicyFormat::MemberTrust => {
             let hub =
                 RoleArn::new(settings.partition, settings.account?, settings.role_name.clone());
-            Some(json(&member_trust(Node::Text(hub.to_string()), settings.external_id.as_ref())))
+            let hub = Node::Text(hub.to_string());
+            Some(json(&member_trust(features, hub, settings.external_id.as_ref())))
         }
         PolicyFormat::Terraform => {
             let stack = Stack {
                 grant,
                 features,
+                remedy: settings.remedy,
                 role_name: &settings.role_name,
                 repository: settings.repository.as_ref(),
                 owner_id: settings.repository_owner_id,
@@ -92,7 +119,15 @@ fn document(settings: &IamPolicySettings, policy: &Policy) -> Option<String> {
     }
 }
 
-/// Whether the first role audits its own account, and the roles that it assumes.
+fn features(settings: &IamPolicySettings, policies: &Policies) -> Features {
+    let IamPolicySettings { recheck, owners, last_accessed, .. } = *settings;
+    match settings.remedy {
+        Some(role) => Features::of_remedy(Remedy::new(role, &policies.remedy)),
+        None => Features::new(&policies.audit, recheck, owners, last_accessed),
+    }
+}
+
+/// Whether the first role works in its own account, and the roles that it assumes.
 fn roles(settings: &IamPolicySettings) -> (bool, Vec<RoleArn>) {
     let name = settings.member_role_name.as_ref().unwrap_or(&settings.role_name);
     let is_hub = |entry: &&AccountEntry| Some(entry.account()) == settings.account;
@@ -159,16 +194,23 @@ fn missing(settings: &IamPolicySettings) -> Vec<(String, String)> {
     missing
 }
 
-/// The policy by which `audit` would judge. An `Err` has been told to the user.
-fn read_policy(settings: &IamPolicySettings, streams: &mut Streams<'_>) -> Result<Policy, Exit> {
+/// The policies by which `audit` would judge and `remediate` would plan. An `Err` has been told to
+/// the user.
+fn read_policies(
+    settings: &IamPolicySettings,
+    streams: &mut Streams<'_>,
+) -> Result<Policies, Exit> {
     let (path, required) = match &settings.allowlist {
-        AllowlistSetting::None => return Ok(Policy::default()),
+        AllowlistSetting::None => return Ok(Policies::default()),
         AllowlistSetting::Default => (Path::new(DEFAULT_PATH), false),
         AllowlistSetting::File(path) => (path.as_path(), true),
     };
     match allowlist::read(&Input::File(path.to_owned()), settings.now.date_naive(), streams) {
-        Ok(read) => Ok(Policy::new(&read.allowlist.policy, None)),
-        Err(Unread::Missing) if !required => Ok(Policy::default()),
+        Ok(read) => Ok(Policies {
+            audit: Policy::new(&read.allowlist.policy, None),
+            remedy: read.allowlist.remediation.unwrap_or_default(),
+        }),
+        Err(Unread::Missing) if !required => Ok(Policies::default()),
         Err(unread) => {
             let hint = "name another file, or `--allowlist none` for the default rules";
             unread.tell(&path.display().to_string(), hint, Told::Lines, streams);

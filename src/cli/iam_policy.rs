@@ -11,7 +11,7 @@ use crate::identity::{
 use crate::inventory::AccountId;
 use crate::settings::{
     self, AllowlistSetting, DEFAULT_ROLE_NAME, IamPolicySettings, LastAccessed, Owners,
-    PolicyFormat,
+    PolicyFormat, RemedyRole,
 };
 
 pub(super) const EXAMPLES: &str = "\
@@ -25,7 +25,10 @@ Examples:
 
   All of it as Terraform, for this account and another:
     iam-stocktake iam-policy --format terraform --account 111122223333 \\
-      --accounts 111122223333,444455556666 --repository acme/infra";
+      --accounts 111122223333,444455556666 --repository acme/infra
+
+  A second role, which carries out the remedy up to a stage, in an environment:
+    iam-stocktake iam-policy --remediate deactivate";
 
 #[derive(clap::Args)]
 pub(super) struct IamPolicyArgs {
@@ -34,6 +37,12 @@ pub(super) struct IamPolicyArgs {
     #[arg(long, value_parser = format_parser(), default_value = PolicyFormat::Json.id(),
         value_name = "FORMAT")]
     format: PolicyFormat,
+
+    /// Not the audit's role, but one of `remediate`: it may only `plan`, or carry out this stage and
+    /// those before it, as far as the allowlist's `remediation` goes
+    #[arg(long, value_parser = choice::<RemedyRole, _>(RemedyRole::ALL.map(RemedyRole::id)),
+        conflicts_with_all = ["no_recheck", "owners", "last_accessed"], value_name = "STAGE")]
+    remediate: Option<RemedyRole>,
 
     #[arg(long, help = settings::NO_RECHECK.description)]
     no_recheck: bool,
@@ -62,8 +71,10 @@ pub(super) struct IamPolicyArgs {
         value_name = settings::EXTERNAL_ID.value, help = settings::EXTERNAL_ID.description)]
     external_id: Option<ExternalId>,
 
-    /// The name of the first role, which workflows assume
-    #[arg(long, value_name = "NAME", default_value = DEFAULT_ROLE_NAME)]
+    /// The name of the first role, which workflows assume; with --remediate it is
+    /// iam-stocktake-plan, -notify or -remediate
+    #[arg(long, value_name = "NAME", default_value = DEFAULT_ROLE_NAME,
+        default_value_ifs = RemedyRole::ALL.map(|it| ("remediate", it.id(), it.default_name())))]
     role_name: RoleName,
 
     /// The account of the first role: narrows the resources to it
@@ -91,7 +102,8 @@ pub(super) struct IamPolicyArgs {
     repository_id: Option<GithubId>,
 
     /// Which workflow runs may assume the role, such as environment:prod; may be given several
-    /// times [default: ref:refs/heads/main and pull_request]
+    /// times [default: ref:refs/heads/main and pull_request; with --remediate plan or notify
+    /// ref:refs/heads/main alone, beyond environment:iam-remediation]
     #[arg(long, value_name = "CONTEXT")]
     subject: Vec<SubjectContext>,
 
@@ -118,10 +130,15 @@ impl IamPolicyArgs {
             }
         }
         if subjects.is_empty() {
-            subjects = SubjectContext::defaults();
+            subjects = match self.remediate {
+                None => SubjectContext::defaults(),
+                Some(role) if role.needs_approval() => SubjectContext::approved(),
+                Some(_) => SubjectContext::unattended(),
+            };
         }
         IamPolicySettings {
             format: self.format,
+            remedy: self.remediate,
             recheck: !self.no_recheck,
             owners: self.owners,
             last_accessed: self.last_accessed,

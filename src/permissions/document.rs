@@ -2,7 +2,8 @@
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
-use super::{Feature, Features, PERMISSIONS, Resource};
+use super::{Access, Feature, Features, PERMISSIONS, Resource};
+use crate::clock;
 use crate::identity::{
     Audience, ExternalId, GithubId, Partition, Repository, RoleArn, SubjectContext,
 };
@@ -61,7 +62,7 @@ impl Serialize for Node {
 /// What one role is to be allowed.
 #[derive(Debug, Clone, Copy)]
 pub struct Grant<'a> {
-    /// What it audits in its own account; `None` where it only assumes other roles.
+    /// What it does in its own account; `None` where it only assumes other roles.
     pub features: Option<Features>,
     /// The partition of the account.
     pub partition: Partition,
@@ -72,40 +73,74 @@ pub struct Grant<'a> {
 }
 
 impl Grant<'_> {
-    /// The permissions policy of the role: one statement a resource, actions in order.
+    /// The permissions policy of the role: one statement for each resource and what is done to it,
+    /// actions in order.
     #[must_use]
     pub fn policy(&self) -> Node {
-        let account = self.account.as_ref().map_or("*", AccountId::as_str);
-        let users = format!("arn:{}:iam::{account}:user/*", self.partition);
+        use Access::{Change, Read, Tag};
+        use Resource::{Any, Groups, MemberRoles, MfaDevices, Users};
         let statements = [
-            ("ReadAccount", Resource::Any, Node::text("*")),
-            ("ReadUsers", Resource::Users, Node::text(&users)),
-            ("AssumeMemberRoles", Resource::MemberRoles, Node::texts(self.members)),
+            ("ReadAccount", Any, Read),
+            ("ReadUsers", Users, Read),
+            ("TagUsers", Users, Tag),
+            ("ChangeUsers", Users, Change),
+            ("LeaveGroups", Groups, Change),
+            ("DeleteMfaDevices", MfaDevices, Change),
+            ("AssumeMemberRoles", MemberRoles, Read),
         ];
-        let statements = statements.into_iter().filter_map(|(sid, resource, arns)| {
-            let actions = self.actions(resource);
-            let statement = [
-                ("Sid", Node::text(sid)),
-                ("Effect", Node::text("Allow")),
-                ("Action", Node::texts(&actions)),
-                ("Resource", arns),
+        let statements = statements.into_iter().filter_map(|(sid, resource, access)| {
+            let actions = self.actions(resource, access);
+            let mut statement = vec![
+                ("Sid".to_owned(), Node::text(sid)),
+                ("Effect".to_owned(), Node::text("Allow")),
+                ("Action".to_owned(), Node::texts(&actions)),
+                ("Resource".to_owned(), self.arns(resource)),
             ];
-            (!actions.is_empty()).then(|| Node::object(statement))
+            if access == Tag {
+                statement.push(("Condition".to_owned(), our_tags_alone()));
+            }
+            (!actions.is_empty()).then_some(Node::Object(statement))
         });
         document(statements.collect())
     }
 
-    fn actions(&self, resource: Resource) -> Vec<&'static str> {
+    fn arns(&self, resource: Resource) -> Node {
+        let account = self.account.as_ref().map_or("*", AccountId::as_str);
+        let all = |kind| Node::text(&format!("arn:{}:iam::{account}:{kind}/*", self.partition));
+        match resource {
+            Resource::Any => Node::text("*"),
+            Resource::Users => all("user"),
+            Resource::Groups => all("group"),
+            Resource::MfaDevices => all("mfa"),
+            Resource::MemberRoles => Node::texts(self.members),
+        }
+    }
+
+    fn actions(&self, resource: Resource, access: Access) -> Vec<&'static str> {
         let is_granted = |feature| match feature {
             Feature::Accounts => !self.members.is_empty(),
             _ => self.features.is_some_and(|features| features.has(feature)),
         };
-        let granted = PERMISSIONS.iter().filter(|it| it.resource == resource);
-        let mut actions: Vec<_> =
-            granted.filter(|it| is_granted(it.feature)).map(|it| it.action).collect();
-        actions.sort_unstable();
-        actions
+        let mut granted: Vec<_> = PERMISSIONS
+            .iter()
+            .filter(|it| it.resource == resource && it.feature.access() == access)
+            .filter(|it| is_granted(it.feature))
+            .map(|it| it.action)
+            .collect();
+        granted.sort_unstable();
+        granted
     }
+}
+
+/// The condition under which tags may be set and taken away: all of them are ours. Of no tags at
+/// all that is true as well, so that there must be some (IAM User Guide, "Set operators for
+/// multivalued context keys").
+fn our_tags_alone() -> Node {
+    let ours = format!("{}*", clock::PREFIX);
+    Node::object([
+        ("ForAllValues:StringLike", Node::object([("aws:TagKeys", Node::text(&ours))])),
+        ("Null", Node::object([("aws:TagKeys", Node::text("false"))])),
+    ])
 }
 
 fn document(statements: Vec<Node>) -> Node {
@@ -152,11 +187,12 @@ pub fn web_identity_trust(provider: Node, audience: &Audience, subjects: Node) -
     )
 }
 
-/// The trust policy of a role that the first role, `hub`, assumes.
+/// The trust policy of a role with these features that the first role, `hub`, assumes.
 #[must_use]
-pub fn member_trust(hub: Node, external_id: Option<&ExternalId>) -> Node {
+pub fn member_trust(features: Features, hub: Node, external_id: Option<&ExternalId>) -> Node {
+    let sid = if features.remedy.is_some() { "RemedyRole" } else { "AuditRole" };
     let equals = external_id.map(|id| Node::object([("sts:ExternalId", Node::text(id))]));
-    trust("AuditRole", Node::object([("AWS", hub)]), "sts:AssumeRole", equals)
+    trust(sid, Node::object([("AWS", hub)]), "sts:AssumeRole", equals)
 }
 
 fn trust(sid: &str, principal: Node, action: &str, equals: Option<Node>) -> Node {

@@ -1,5 +1,6 @@
-//! What the audit role must be allowed: each action, the resource that it is evaluated on, and the
-//! feature that needs it; and the policies that say so, as JSON and as Terraform.
+//! What the roles of the audit and of the remedy must be allowed: each action, the resource that it
+//! is evaluated on, and the feature that needs it; and the policies that say so, as JSON and as
+//! Terraform.
 
 mod document;
 mod hcl;
@@ -8,8 +9,9 @@ mod terraform;
 pub use document::{Grant, Node, member_trust, oidc_provider, subjects, web_identity_trust};
 pub use terraform::Stack;
 
+use crate::policy::remediation::{RemediationPolicy, Stage};
 use crate::policy::{Policy, Rule};
-use crate::settings::{LastAccessed, Owners};
+use crate::settings::{LastAccessed, Owners, RemedyRole};
 
 /// What an action is evaluated on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -18,6 +20,10 @@ pub enum Resource {
     Any,
     /// The users of the account.
     Users,
+    /// The groups of the account.
+    Groups,
+    /// The virtual MFA devices of the account.
+    MfaDevices,
     /// The roles of the other accounts.
     MemberRoles,
 }
@@ -37,8 +43,33 @@ pub enum Feature {
     AllTags,
     /// The last service used (Access Advisor).
     LastAccessed,
+    /// The close look at a user whom a remedy is about.
+    CloseLook,
+    /// The groups, policies and MFA devices of a user who may be deleted.
+    Holdings,
+    /// The tags that are the remedy's clock.
+    Notice,
+    /// Credentials made inactive, and active again to undo that.
+    Deactivation,
+    /// The deletion of passwords.
+    PasswordDeletion,
+    /// The deletion of other credentials.
+    CredentialDeletion,
+    /// The deletion of whole users.
+    UserDeletion,
     /// The roles of other accounts.
     Accounts,
+}
+
+/// What is done to a resource.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Access {
+    /// It is looked at, or assumed.
+    Read,
+    /// Tags of ours are set and taken away, and no others.
+    Tag,
+    /// It is changed.
+    Change,
 }
 
 impl Feature {
@@ -49,17 +80,40 @@ impl Feature {
             Self::Sweep => "always",
             Self::Recheck => "unless `--no-recheck`",
             Self::ServiceCredentials => {
-                "`old-service-credential` or `user-without-credentials` is on"
+                "`old-service-credential` or `user-without-credentials` is on, or `--remediate`"
             }
             Self::CandidateTags => "`--owners candidates` without `expiry_tag`",
-            Self::AllTags => "`--owners all` or `expiry_tag`",
+            Self::AllTags => "`--owners all`, `expiry_tag` or `--remediate`",
             Self::LastAccessed => "`--last-accessed candidates`",
+            Self::CloseLook => "`--remediate`",
+            Self::Holdings => "`--remediate` with `delete_users`",
+            Self::Notice => "`--remediate notify` and beyond",
+            Self::Deactivation => "`--remediate deactivate` and beyond",
+            Self::PasswordDeletion => {
+                "`--remediate deactivate` and beyond with `delete_passwords`, or \
+                 `--remediate delete` with `delete_users`"
+            }
+            Self::CredentialDeletion => "`--remediate delete` with `delete_after_days`",
+            Self::UserDeletion => "`--remediate delete` with `delete_users`",
             Self::Accounts => "`--accounts`",
+        }
+    }
+
+    /// What the feature does to what it is about.
+    #[must_use]
+    pub const fn access(self) -> Access {
+        match self {
+            Self::Notice => Access::Tag,
+            Self::Deactivation
+            | Self::PasswordDeletion
+            | Self::CredentialDeletion
+            | Self::UserDeletion => Access::Change,
+            _ => Access::Read,
         }
     }
 }
 
-/// One action of the audit.
+/// One action of the audit or of the remedy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Permission {
     /// The action, with its service.
@@ -74,18 +128,20 @@ const fn needs(action: &'static str, resource: Resource, feature: Feature) -> Pe
     Permission { action, resource, feature }
 }
 
-/// Every action that an audit can make. The resources are those of the Service Authorization
-/// Reference, "Actions, resources, and condition keys for AWS Identity and Access Management
-/// (IAM)" and "… AWS Security Token Service".
+/// Every action that an audit or a remedy can make. The resources are those of the Service
+/// Authorization Reference, "Actions, resources, and condition keys for AWS Identity and Access
+/// Management (IAM)" and "… AWS Security Token Service".
 ///
 /// There `ListServiceSpecificCredentials` has the user as its resource; but the call that lists
 /// those of all users names none, so that no user's ARN can be relied upon to match it.
 /// `GenerateServiceLastAccessedDetails` is evaluated on what its `Arn` names: here, a user.
-pub const PERMISSIONS: [Permission; 15] = {
+/// `RemoveUserFromGroup` is evaluated on the group alone, whoever the user is.
+pub const PERMISSIONS: [Permission; 38] = {
     use Feature::{
-        Accounts, AllTags, CandidateTags, LastAccessed, Recheck, ServiceCredentials, Sweep,
+        Accounts, AllTags, CandidateTags, CloseLook, CredentialDeletion, Deactivation, Holdings,
+        LastAccessed, Notice, PasswordDeletion, Recheck, ServiceCredentials, Sweep, UserDeletion,
     };
-    use Resource::{Any, MemberRoles, Users};
+    use Resource::{Any, Groups, MemberRoles, MfaDevices, Users};
     [
         needs("iam:GenerateCredentialReport", Any, Sweep),
         needs("iam:GetCredentialReport", Any, Sweep),
@@ -101,11 +157,84 @@ pub const PERMISSIONS: [Permission; 15] = {
         needs("iam:GetAccountAuthorizationDetails", Any, AllTags),
         needs("iam:GenerateServiceLastAccessedDetails", Users, LastAccessed),
         needs("iam:GetServiceLastAccessedDetails", Any, LastAccessed),
+        needs("iam:GetUser", Users, CloseLook),
+        needs("iam:ListMFADevices", Users, Holdings),
+        needs("iam:ListGroupsForUser", Users, Holdings),
+        needs("iam:ListAttachedUserPolicies", Users, Holdings),
+        needs("iam:ListUserPolicies", Users, Holdings),
+        needs("iam:GetUserPolicy", Users, Holdings),
+        needs("iam:TagUser", Users, Notice),
+        needs("iam:UntagUser", Users, Notice),
+        needs("iam:UpdateAccessKey", Users, Deactivation),
+        needs("iam:UpdateSSHPublicKey", Users, Deactivation),
+        needs("iam:UpdateServiceSpecificCredential", Users, Deactivation),
+        needs("iam:UpdateSigningCertificate", Users, Deactivation),
+        needs("iam:DeleteLoginProfile", Users, PasswordDeletion),
+        needs("iam:DeleteAccessKey", Users, CredentialDeletion),
+        needs("iam:DeleteSSHPublicKey", Users, CredentialDeletion),
+        needs("iam:DeleteServiceSpecificCredential", Users, CredentialDeletion),
+        needs("iam:DeleteSigningCertificate", Users, CredentialDeletion),
+        needs("iam:DeactivateMFADevice", Users, UserDeletion),
+        needs("iam:DeleteVirtualMFADevice", MfaDevices, UserDeletion),
+        needs("iam:DeleteUserPolicy", Users, UserDeletion),
+        needs("iam:DetachUserPolicy", Users, UserDeletion),
+        needs("iam:RemoveUserFromGroup", Groups, UserDeletion),
+        needs("iam:DeleteUser", Users, UserDeletion),
         needs("sts:AssumeRole", MemberRoles, Accounts),
     ]
 };
 
-/// The features of an audit of one account.
+/// What a role of the remedy is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Remedy {
+    /// How far it goes; `None` where it plans and changes nothing.
+    pub stage: Option<Stage>,
+    /// Whether passwords are deleted when other credentials are deactivated.
+    pub delete_passwords: bool,
+    /// Whether credentials are deleted at all, at the last stage.
+    pub delete_credentials: bool,
+    /// Whether whole users are, at the last stage.
+    pub delete_users: bool,
+}
+
+impl Remedy {
+    /// What the role has to do by the policy.
+    #[must_use]
+    pub const fn new(role: RemedyRole, policy: &RemediationPolicy) -> Self {
+        let deletes = policy.delete_after_days.is_some();
+        Self {
+            stage: role.stage(),
+            delete_passwords: policy.delete_passwords,
+            delete_credentials: deletes,
+            delete_users: deletes && policy.delete_users,
+        }
+    }
+
+    fn has(&self, feature: Feature) -> bool {
+        let reaches = |stage| self.stage >= Some(stage);
+        let deletes_users = reaches(Stage::Delete) && self.delete_users;
+        match feature {
+            // It looks at everything that a remedy hangs on.
+            Feature::Sweep
+            | Feature::Recheck
+            | Feature::ServiceCredentials
+            | Feature::AllTags
+            | Feature::CloseLook => true,
+            Feature::CandidateTags | Feature::LastAccessed | Feature::Accounts => false,
+            // Whatever the role may do, it can show the whole plan.
+            Feature::Holdings => self.delete_users,
+            Feature::Notice => reaches(Stage::Notify),
+            Feature::Deactivation => reaches(Stage::Deactivate),
+            Feature::PasswordDeletion => {
+                (reaches(Stage::Deactivate) && self.delete_passwords) || deletes_users
+            }
+            Feature::CredentialDeletion => reaches(Stage::Delete) && self.delete_credentials,
+            Feature::UserDeletion => deletes_users,
+        }
+    }
+}
+
+/// The features of an audit, or of a remedy, of one account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Features {
     /// The second look. Without it nothing but the credential report is asked for, whatever else
@@ -119,6 +248,8 @@ pub struct Features {
     pub last_accessed: bool,
     /// The tag that says until when a user is wanted.
     pub expiry_tag: bool,
+    /// The remedy, which looks at everything that it hangs on, whatever else is on.
+    pub remedy: Option<Remedy>,
 }
 
 impl Features {
@@ -137,12 +268,29 @@ impl Features {
             owners,
             last_accessed: last_accessed == LastAccessed::Candidates,
             expiry_tag: policy.expiry_tag.is_some() && policy.is_on(Rule::ExpiredUser),
+            remedy: None,
+        }
+    }
+
+    /// What a role of the remedy is for.
+    #[must_use]
+    pub const fn of_remedy(remedy: Remedy) -> Self {
+        Self {
+            recheck: true,
+            service_credentials: true,
+            owners: Owners::All,
+            last_accessed: false,
+            expiry_tag: false,
+            remedy: Some(remedy),
         }
     }
 
     /// Whether a feature is on.
     #[must_use]
     pub fn has(&self, feature: Feature) -> bool {
+        if let Some(remedy) = &self.remedy {
+            return remedy.has(feature);
+        }
         let all_tags = self.owners == Owners::All || self.expiry_tag;
         let asked = match feature {
             Feature::Sweep => return true,
@@ -153,11 +301,18 @@ impl Features {
             Feature::CandidateTags => self.owners == Owners::Candidates && !all_tags,
             Feature::AllTags => all_tags,
             Feature::LastAccessed => self.last_accessed,
+            Feature::CloseLook
+            | Feature::Holdings
+            | Feature::Notice
+            | Feature::Deactivation
+            | Feature::PasswordDeletion
+            | Feature::CredentialDeletion
+            | Feature::UserDeletion => false,
         };
         self.recheck && asked
     }
 
-    /// What an audit with these features is to be allowed in the account.
+    /// What a role with these features is to be allowed in the account.
     pub fn permissions(&self) -> impl Iterator<Item = Permission> + '_ {
         PERMISSIONS.into_iter().filter(|permission| self.has(permission.feature))
     }

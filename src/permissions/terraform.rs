@@ -1,5 +1,5 @@
-//! The Terraform of the audit's roles: GitHub's OIDC provider, the first role, and a role in each
-//! other account.
+//! The Terraform of the roles of the audit or the remedy: GitHub's OIDC provider, the first role, and
+//! a role in each other account.
 
 use super::document::ISSUER;
 use super::hcl::{self, Item, Value, quoted};
@@ -7,14 +7,17 @@ use super::{Features, Grant, Node, member_trust, web_identity_trust};
 use crate::identity::{
     Audience, ExternalId, GithubId, Repository, RoleArn, RoleName, SubjectContext,
 };
+use crate::settings::RemedyRole;
 
 /// What the first role, and the roles that it assumes, are made of.
 #[derive(Debug, Clone, Copy)]
 pub struct Stack<'a> {
     /// What the first role is allowed.
     pub grant: Grant<'a>,
-    /// What is audited in each account.
+    /// What is done in each account.
     pub features: Features,
+    /// Which role of the remedy it is; the audit's if `None`.
+    pub remedy: Option<RemedyRole>,
     /// The first role's name.
     pub role_name: &'a RoleName,
     /// Whose workflows assume the first role; a variable without a default if `None`, as the ids.
@@ -31,13 +34,13 @@ pub struct Stack<'a> {
     pub external_id: Option<&'a ExternalId>,
 }
 
-const HEADER: &str = "\
-What `iam-stocktake audit` needs in AWS, and nothing else. Written by `iam-stocktake iam-policy`:
-write it anew when the features of the audit change.";
-
 const EXISTING_PROVIDER: &str = "\
 An account has one OIDC provider for GitHub. Where it is there already, it must have the audience
 below among its client ids; then set create_oidc_provider to false.";
+
+const PROVIDER_OF_THE_AUDIT: &str = "\
+An account has one OIDC provider for GitHub: the audit's Terraform makes it, or somebody else has. It
+must have the audience below among its client ids. Where there is none, set create_oidc_provider.";
 
 const SUBJECTS: &str = "\
 Both forms of the subject: by names alone, and with the ids that a repository created or renamed
@@ -51,19 +54,58 @@ const REPOSITORY: &str = "The repository whose workflows assume the role, as Git
 const OWNER_ID: &str = "The id of the repository's owner: gh api repos/OWNER/NAME --jq .owner.id";
 const REPOSITORY_ID: &str = "The id of the repository: gh api repos/OWNER/NAME --jq .id";
 const CREATE: &str = "Whether to create GitHub's OIDC provider, or to use the one that is there.";
-const ADMIN: &str = "The role of each other account with which Terraform makes the audit role.";
+const ADMIN: &str = "The role of each other account with which Terraform makes the one below.";
+
+/// What is called differently in the audit's file and in those of the remedy.
+struct Words {
+    header: String,
+    provider: &'static str,
+    creates_provider: &'static str,
+    /// The name of the first role within the file.
+    label: &'static str,
+    description: &'static str,
+}
+
+impl Words {
+    fn of(remedy: Option<RemedyRole>) -> Self {
+        let header = match remedy {
+            None => "What `iam-stocktake audit` needs in AWS, and nothing else. Written by \
+                     `iam-stocktake iam-policy`:\nwrite it anew when the features of the audit change."
+                .to_owned(),
+            Some(role) => format!(
+                "What `iam-stocktake remediate` needs in AWS to {}, and nothing else. Written by\n\
+                 `iam-stocktake iam-policy --remediate {}`: write it anew when `remediation` changes.",
+                role.id(),
+                role.id()
+            ),
+        };
+        let is_audit = remedy.is_none();
+        Self {
+            header,
+            provider: if is_audit { EXISTING_PROVIDER } else { PROVIDER_OF_THE_AUDIT },
+            creates_provider: if is_audit { "true" } else { "false" },
+            label: if is_audit { "audit" } else { "remedy" },
+            description: match remedy {
+                None => "Reads IAM for iam-stocktake",
+                Some(RemedyRole::Plan) => "Plans the remedy of IAM for iam-stocktake",
+                Some(_) => "Remedies IAM for iam-stocktake",
+            },
+        }
+    }
+}
 
 impl Stack<'_> {
     /// The text of the file, as `terraform fmt` leaves it.
     #[must_use]
     pub fn file(&self) -> String {
-        let mut sections = vec![Item::Comment(HEADER.to_owned()), requirements()];
-        sections.extend(self.variables());
+        let words = Words::of(self.remedy);
+        let mut sections = vec![Item::Comment(words.header.clone()), requirements()];
+        sections.extend(self.variables(&words));
         sections.extend(self.locals());
-        sections.extend(self.provider());
-        sections.extend(self.role());
+        sections.extend(self.provider(&words));
+        sections.extend(self.role(&words));
         if !self.grant.members.is_empty() {
-            sections.extend(self.members());
+            sections.extend(self.members(&words));
         }
         let mut items: Vec<Item> = Vec::new();
         for section in sections {
@@ -76,7 +118,7 @@ impl Stack<'_> {
         hcl::body(&items)
     }
 
-    fn variables(&self) -> [Item; 4] {
+    fn variables(&self, words: &Words) -> [Item; 4] {
         let id = |text: &str| format!("can(regex(\"^[1-9][0-9]*$\", {text}))");
         let number = "The id is a number, such as 583231.";
         [
@@ -106,7 +148,7 @@ impl Stack<'_> {
                 [
                     attribute("description", Node::text(CREATE)),
                     attribute("type", expression("bool")),
-                    attribute("default", expression("true")),
+                    attribute("default", expression(words.creates_provider)),
                 ],
             ),
         ]
@@ -126,14 +168,14 @@ impl Stack<'_> {
         [Item::Comment(SUBJECTS.to_owned()), block("locals", items)]
     }
 
-    fn provider(&self) -> [Item; 4] {
+    fn provider(&self, words: &Words) -> [Item; 4] {
         let url = || attribute("url", Node::text(&format!("https://{ISSUER}")));
         let count = |expression_: &str| attribute("count", expression(expression_));
         let clients = Node::List(vec![Node::text(self.audience)]);
         let arn = "var.create_oidc_provider ? aws_iam_openid_connect_provider.github[0].arn \
                    : data.aws_iam_openid_connect_provider.github[0].arn";
         [
-            Item::Comment(EXISTING_PROVIDER.to_owned()),
+            Item::Comment(words.provider.to_owned()),
             block(
                 "resource \"aws_iam_openid_connect_provider\" \"github\"",
                 [
@@ -151,26 +193,27 @@ impl Stack<'_> {
         ]
     }
 
-    fn role(&self) -> [Item; 3] {
+    fn role(&self, words: &Words) -> [Item; 3] {
         let trust = web_identity_trust(
             expression("local.oidc_provider_arn"),
             self.audience,
             expression("local.subjects"),
         );
+        let label = words.label;
         [
             block(
-                "resource \"aws_iam_role\" \"audit\"",
+                format!("resource \"aws_iam_role\" \"{label}\""),
                 [
                     attribute("name", Node::text(self.role_name)),
-                    attribute("description", Node::text("Reads IAM for iam-stocktake")),
+                    attribute("description", Node::text(words.description)),
                     Item::Attribute("assume_role_policy", Value::Json(trust)),
                 ],
             ),
             block(
-                "resource \"aws_iam_role_policy\" \"audit\"",
+                format!("resource \"aws_iam_role_policy\" \"{label}\""),
                 [
                     attribute("name", Node::text(self.role_name)),
-                    attribute("role", expression("aws_iam_role.audit.id")),
+                    attribute("role", expression(format!("aws_iam_role.{label}.id"))),
                     Item::Attribute("policy", Value::Json(self.grant.policy())),
                 ],
             ),
@@ -178,18 +221,19 @@ impl Stack<'_> {
                 "output \"role_to_assume\"",
                 [
                     attribute("description", Node::text("For --role-to-assume.")),
-                    attribute("value", expression("aws_iam_role.audit.arn")),
+                    attribute("value", expression(format!("aws_iam_role.{label}.arn"))),
                 ],
             ),
         ]
     }
 
-    fn members(&self) -> Vec<Item> {
+    fn members(&self, words: &Words) -> Vec<Item> {
         let partition = self.grant.partition;
         let features = Some(self.features);
         // One for all: in each account it reaches the users of that account.
         let policy = Grant { features, partition, account: None, members: &[] }.policy();
-        let trust = member_trust(expression("aws_iam_role.audit.arn"), self.external_id);
+        let hub = expression(format!("aws_iam_role.{}.arn", words.label));
+        let trust = member_trust(self.features, hub, self.external_id);
         let mut items = vec![
             Item::Comment(MEMBERS.to_owned()),
             block(
@@ -209,13 +253,13 @@ impl Stack<'_> {
                 ],
             ),
         ];
-        items.extend(self.grant.members.iter().flat_map(member));
+        items.extend(self.grant.members.iter().flat_map(|role| member(role, words)));
         items
     }
 }
 
 /// The provider, the role and the policy of one other account.
-fn member(role: &RoleArn) -> [Item; 3] {
+fn member(role: &RoleArn, words: &Words) -> [Item; 3] {
     let (partition, account) = (role.partition, role.account);
     let name = format!("account_{account}");
     let admin = format!("\"arn:{partition}:iam::{account}:role/${{var.member_admin_role_name}}\"");
@@ -238,7 +282,7 @@ fn member(role: &RoleArn) -> [Item; 3] {
                 Item::Blank,
                 attribute("name", Node::text(&role.name)),
                 attribute("path", Node::text(role.path())),
-                attribute("description", Node::text("Reads IAM for iam-stocktake")),
+                attribute("description", Node::text(words.description)),
                 attribute("assume_role_policy", expression("local.member_trust")),
             ],
         ),

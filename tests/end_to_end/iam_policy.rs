@@ -21,6 +21,8 @@ const ACCOUNTS: [&str; 6] = [
     "acme-audit",
 ];
 
+const DEACTIVATE: [&str; 2] = ["--remediate", "deactivate"];
+
 fn run(arguments: &[&str]) -> Ran {
     Sandbox::new().run(&[&["iam-policy"], arguments].concat())
 }
@@ -61,6 +63,9 @@ fn the_examples_are_current() {
         ("accounts/policy.json", accounts.to_vec()),
         ("accounts/member-trust.json", [&["--format", "member-trust"], accounts].concat()),
         ("accounts/main.tf", [&terraform, accounts, &REPOSITORY].concat()),
+        ("remediate/policy.json", [&DEACTIVATE, hub].concat()),
+        ("remediate/trust.json", [&DEACTIVATE, &["--format", "trust"], hub, &REPOSITORY].concat()),
+        ("remediate/main.tf", [&DEACTIVATE, &terraform, hub, &REPOSITORY].concat()),
     ] {
         assert_current(&format!("examples/iam/{file}"), &print(&arguments));
     }
@@ -114,7 +119,10 @@ impl Terraform {
         );
         context.declare_var(
             "aws_iam_role",
-            hcl::value!({ audit = { arn = "arn:aws:iam::111122223333:role/iam-stocktake-audit" } }),
+            hcl::value!({
+                audit = { arn = "arn:aws:iam::111122223333:role/iam-stocktake-audit" },
+                remedy = { arn = "arn:aws:iam::111122223333:role/iam-stocktake-remediate" },
+            }),
         );
         let any = || FuncDef::builder().param(ParamType::Any);
         context.declare_func("jsonencode", any().build(|arguments| jsonencode(&arguments)));
@@ -189,6 +197,103 @@ fn the_terraform_of_other_accounts_comes_to_the_printed_policies() {
         file.evaluate(attribute(provider, "allowed_account_ids").unwrap()),
         hcl::value!(["444455556666"])
     );
+}
+
+#[test]
+fn the_terraform_of_the_remedy_comes_to_the_printed_policies() {
+    let common = [&DEACTIVATE, &ACCOUNTS[..], &REPOSITORY].concat();
+    let text = print(&[&["--format", "terraform"], &common[..]].concat());
+    let file = Terraform::read(&text, &[]);
+    assert_eq!(file.policy("aws_iam_role_policy", "remedy", "policy"), json_of(&common));
+    let mut trust = json_of(&[&["--format", "trust"], &common[..]].concat());
+    trust["Statement"][0]["Principal"]["Federated"] = json!("existing");
+    assert_eq!(file.policy("aws_iam_role", "remedy", "assume_role_policy"), trust);
+    let member = "account_444455556666";
+    assert_eq!(file.policy("aws_iam_role_policy", member, "policy"), json_of(&DEACTIVATE));
+    let trust = json_of(&[&["--format", "member-trust"], &common[..]].concat());
+    assert_eq!(file.policy("aws_iam_role", member, "assume_role_policy"), trust);
+    assert_eq!(
+        trust["Statement"][0]["Principal"]["AWS"],
+        "arn:aws:iam::111122223333:role/iam-stocktake-remediate"
+    );
+    // The audit's own file is another, which makes the provider.
+    let count =
+        attribute(file.block(&["resource", "aws_iam_openid_connect_provider", "github"]), "count");
+    assert_eq!(file.evaluate(count.unwrap()), hcl::Value::from(0));
+    assert!(!text.contains("\"audit\""), "{text}");
+}
+
+#[test]
+fn a_role_that_takes_something_away_trusts_the_environment_alone() {
+    let subjects = |arguments: &[&str]| {
+        let fixed = ["--format", "trust", "--account", "111122223333"];
+        let trust = json_of(&[&fixed, &REPOSITORY[..], arguments].concat());
+        let equals = &trust["Statement"][0]["Condition"]["StringEquals"];
+        equals["token.actions.githubusercontent.com:sub"].clone()
+    };
+    let both = |context: &str| {
+        json!([
+            format!("repo:acme/infra:{context}"),
+            format!("repo:acme@583231/infra@1296269:{context}")
+        ])
+    };
+    for (role, context) in [
+        ("plan", "ref:refs/heads/main"),
+        ("notify", "ref:refs/heads/main"),
+        ("deactivate", "environment:iam-remediation"),
+    ] {
+        assert_eq!(subjects(&["--remediate", role]), both(context), "{role}");
+        let other = ["--remediate", role, "--subject", "environment:prod"];
+        assert_eq!(subjects(&other), both("environment:prod"), "{role}");
+    }
+    assert_eq!(subjects(&[]).as_array().unwrap().len(), 4);
+}
+
+#[test]
+fn each_role_of_the_remedy_has_a_name_of_its_own() {
+    let hub = ["--format", "member-trust", "--account", "111122223333"];
+    let name = |arguments: &[&str]| {
+        let statement = json_of(&[&hub, arguments].concat())["Statement"][0].clone();
+        let arn = statement["Principal"]["AWS"].as_str().unwrap().to_owned();
+        (statement["Sid"].clone(), arn.rsplit('/').next().unwrap().to_owned())
+    };
+    let named = |sid: &str, name: &str| (json!(sid), name.to_owned());
+    assert_eq!(name(&[]), named("AuditRole", "iam-stocktake-audit"));
+    for (role, expected) in [
+        ("plan", "iam-stocktake-plan"),
+        ("notify", "iam-stocktake-notify"),
+        ("deactivate", "iam-stocktake-remediate"),
+    ] {
+        assert_eq!(name(&["--remediate", role]), named("RemedyRole", expected));
+    }
+    let own = name(&["--remediate", "notify", "--role-name", "mine"]);
+    assert_eq!(own, named("RemedyRole", "mine"));
+}
+
+#[test]
+fn the_allowlist_says_how_far_the_last_stage_goes() {
+    let sandbox = Sandbox::new();
+    let print = |arguments: &[&str]| {
+        let ran = sandbox.run(&[&["iam-policy", "--now", NOW, "--remediate"], arguments].concat());
+        assert_eq!(ran.code, 0, "{}", ran.stderr);
+        (actions(&serde_json::from_str(&ran.stdout).unwrap()), ran.stderr)
+    };
+    let (deactivate, told) = print(&["deactivate"]);
+    assert_eq!(told, "");
+    let (delete, told) = print(&["delete"]);
+    assert_eq!(delete, deactivate);
+    assert!(told.contains("no `remediation.delete_after_days`"), "{told}");
+
+    let deleting = "version: 1\nremediation:\n  delete_after_days: 30\n  delete_users: true\n";
+    sandbox.file("allow.yml", deleting);
+    let (delete, told) = print(&["delete", "--allowlist", "allow.yml", "--partition", "aws-cn"]);
+    assert_eq!(told, "");
+    assert_eq!(delete["iam:DeleteUser"], "arn:aws-cn:iam::*:user/*");
+    assert_eq!(delete["iam:RemoveUserFromGroup"], "arn:aws-cn:iam::*:group/*");
+    assert_eq!(delete["iam:DeleteVirtualMFADevice"], "arn:aws-cn:iam::*:mfa/*");
+    let account = ["delete", "--allowlist", "allow.yml", "--account", "111122223333"];
+    let (delete, _) = print(&account);
+    assert_eq!(delete["iam:DeleteVirtualMFADevice"], "arn:aws:iam::111122223333:mfa/*");
 }
 
 #[test]
@@ -376,6 +481,10 @@ fn what_cannot_be_meant_is_refused() {
         (vec!["--owners", "everybody"], "candidates"),
         (vec!["--last-accessed", "all"], "candidates"),
         (vec!["--format", "yaml"], "member-trust"),
+        (vec!["--remediate", "undo"], "deactivate"),
+        (vec!["--remediate", "notify", "--no-recheck"], "cannot be used with"),
+        (vec!["--remediate", "notify", "--owners", "none"], "cannot be used with"),
+        (vec!["--remediate", "notify", "--last-accessed", "none"], "cannot be used with"),
     ] {
         let ran = run(&arguments);
         assert_eq!((ran.code, ran.stdout.as_str()), (2, ""), "{arguments:?}");
@@ -415,5 +524,5 @@ fn the_commands_of_the_documentation_work() {
             commands += 1;
         }
     }
-    assert_eq!(commands, 5);
+    assert_eq!(commands, 8);
 }

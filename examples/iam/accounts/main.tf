@@ -160,7 +160,7 @@ output "role_to_assume" {
 # The other accounts: a role in each that only the role above may assume. Terraform makes it with an
 # administrator's role of that account; change the providers to what your organisation has.
 variable "member_admin_role_name" {
-  description = "The role of each other account with which Terraform makes the audit role."
+  description = "The role of each other account with which Terraform makes the one below."
   type        = string
   default     = "OrganizationAccountAccessRole"
 }
