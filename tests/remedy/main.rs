@@ -13,6 +13,7 @@
 #[path = "../support/aws.rs"]
 mod aws;
 mod life;
+mod permissions;
 #[path = "../end_to_end/sandbox.rs"]
 #[allow(dead_code, reason = "every test binary has its own copy and uses a part of it")]
 mod sandbox;
