@@ -10,21 +10,21 @@ use super::workflow_commands::{Stops, read};
 use super::world::{ALLOWLIST, World};
 
 /// An account, and the repository in whose jobs it is remedied.
-struct Jobs {
-    world: World,
+pub(crate) struct Jobs {
+    pub(crate) world: World,
     repo: Repo,
 }
 
 /// What a job came to.
-struct Job {
-    code: i32,
-    log: String,
+pub(crate) struct Job {
+    pub(crate) code: i32,
+    pub(crate) log: String,
     outputs: BTreeMap<String, String>,
     summary: String,
 }
 
-/// The day on which the key of [`Jobs::with_a_key_that_is_due`] is due.
-const DUE: f64 = 14.0;
+/// The day on which a key is due that had its notice on the first.
+pub(crate) const DUE: f64 = 14.0;
 
 impl Jobs {
     fn new(visibility: &str, users: Value) -> Self {
@@ -32,15 +32,20 @@ impl Jobs {
         Self { world, repo: GitHub::shared().repository(visibility) }
     }
 
-    /// A stale key whose user has had notice, on the day on which it is to be deactivated.
-    fn with_a_key_that_is_due(visibility: &str) -> Self {
-        let jobs = Self::new(
+    /// A user with a stale key, and another whose key is in use.
+    pub(crate) fn with_a_stale_key(visibility: &str) -> Self {
+        Self::new(
             visibility,
             json!([
                 {"name": "ci-deploy", "created": 400, "keys": [{"created": 300, "last_used": 200}]},
                 {"name": "alice", "created": 400, "keys": [{"created": 300, "last_used": 1}]},
             ]),
-        );
+        )
+    }
+
+    /// The same, with a notice of the first day.
+    fn with_a_key_that_is_due(visibility: &str) -> Self {
+        let jobs = Self::with_a_stale_key(visibility);
         jobs.world.apply(0.0);
         std::fs::remove_file(jobs.world.sandbox.path("iam-stocktake-journal.jsonl")).unwrap();
         jobs.world.account.reset_log();
@@ -48,7 +53,7 @@ impl Jobs {
     }
 
     /// Runs the action in a job of an event, with these inputs.
-    fn action(&self, day: f64, event: &str, inputs: &[(&str, &str)]) -> Job {
+    pub(crate) fn action(&self, day: f64, event: &str, inputs: &[(&str, &str)]) -> Job {
         self.of_pull(day, event, None, inputs)
     }
 
@@ -109,13 +114,13 @@ impl Jobs {
         )
     }
 
-    fn key_statuses(&self) -> Vec<String> {
+    pub(crate) fn key_statuses(&self) -> Vec<String> {
         self.world.key_statuses("ci-deploy")
     }
 }
 
 impl Job {
-    fn output(&self, name: &str) -> &str {
+    pub(crate) fn output(&self, name: &str) -> &str {
         self.outputs.get(name).map_or("", String::as_str)
     }
 

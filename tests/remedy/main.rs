@@ -25,6 +25,7 @@ mod life;
 #[allow(dead_code, reason = "every test binary has its own copy and uses a part of it")]
 mod sandbox;
 mod shown;
+mod workflow;
 #[path = "../support/workflow_commands.rs"]
 mod workflow_commands;
 mod world;
