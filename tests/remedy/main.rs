@@ -17,7 +17,6 @@ mod aws;
 #[allow(dead_code, reason = "every test binary has its own copy and uses a part of it")]
 mod gfm;
 #[path = "../support/github.rs"]
-#[allow(dead_code, reason = "every test binary has its own copy and uses a part of it")]
 mod github;
 mod job;
 mod life;

@@ -30,13 +30,14 @@ impl Lists {
         if rows.is_empty() {
             return;
         }
+        let left_out = rows.len().saturating_sub(self.limit);
         // Writing to a String cannot fail.
         let _ = writeln!(self.text, "{title}");
-        for row in rows.iter().take(self.limit) {
-            let _ = writeln!(self.text, "  {}", visible(row));
+        for row in rows.into_iter().take(self.limit) {
+            let _ = writeln!(self.text, "  {}", visible(&row));
         }
-        if rows.len() > self.limit {
-            let _ = writeln!(self.text, "  … and {} more", rows.len() - self.limit);
+        if left_out > 0 {
+            let _ = writeln!(self.text, "  … and {left_out} more");
         }
         self.text.push('\n');
     }
