@@ -22,7 +22,7 @@ const ELSEWHERE: &str = "plan and apply on `schedule`, `workflow_dispatch` or `p
 const IN_PUBLIC: &str = "remedy from a private repository, or set `publish-in-public`";
 /// What to do where nobody can be asked who reads of a remedy.
 const UNKNOWN: &str =
-    "remedy from a private repository by the action's `remediate`, whose token can ask";
+    "remedy by the action's `remediate`, whose `github-token` can ask, in a private repository";
 
 /// Where a run publishes.
 pub(super) struct Scene {
@@ -157,6 +157,15 @@ pub(super) fn admit_remedy(
         Some(token) => Some(Tracker::new(&job.api_url, token).map_err(|e| unread(&e, streams))?),
         None => None,
     };
+    if tracker.is_none() && job.payload.default_branch.is_none() {
+        streams.error(&format!(
+            "the event `{}` does not say which branch of {repository} is the default one, nor who \
+             sees it, and there is no token to ask with",
+            visible(event)
+        ));
+        streams.hint(UNKNOWN);
+        return Err(Exit::Usage);
+    }
     let about = ask(Some(job), tracker.as_ref(), Some(&repository), streams)?;
     if !may(is_on_default_branch(Some(job), about.as_ref())) {
         return refuse(streams);

@@ -280,7 +280,7 @@ fn the_command_in_a_job_is_held_to_the_same() {
     let public = Jobs::with_a_key_that_is_due("public");
     public.command(DUE, "push", &[]).is_refused(&public, "is public");
     let jobs = Jobs::with_a_key_that_is_due("private");
-    jobs.command(DUE, "schedule", &[]).is_refused(&jobs, "there is no token");
+    jobs.command(DUE, "schedule", &[]).is_refused(&jobs, "there is no token to ask with");
 
     let plan = jobs.command(DUE, "push", &["--output", "plan.json"]);
     assert_eq!((plan.code, plan.output("change-count")), (0, "1"), "{}", plan.log);

@@ -2,14 +2,16 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use iam_stocktake::clock::{Clock, Reached, Subject};
-use iam_stocktake::inventory::CredentialKind;
+use iam_stocktake::inventory::{CredentialKind, Holdings, InlinePolicy};
 use iam_stocktake::policy::remediation::{RemediationPolicy, Stage};
-use iam_stocktake::remediate::Applied;
+use iam_stocktake::remediate::journal::Deletion;
 use iam_stocktake::remediate::plan::file::SavedPlan;
+use iam_stocktake::remediate::plan::step::{Step, Write};
 use iam_stocktake::remediate::plan::{
     Act, Change, Clearing, Facts, Guard, LeftAlone, Limit, Place, Plan, Start, Waiting,
 };
-use iam_stocktake::report::{Language, Remedy, remedy_markdown, remedy_text};
+use iam_stocktake::remediate::{Applied, Needless, Undo};
+use iam_stocktake::report::{Language, Remedy, Undoing, remedy_markdown, remedy_text, undo_text};
 
 use super::gfm::{Exposed, exposed};
 
@@ -261,4 +263,45 @@ fn an_id_is_never_shown_whole() {
     {
         assert!(!text.contains("AKIA") && !text.contains("APKA"), "{text}");
     }
+}
+
+#[test]
+fn an_undoing_says_what_comes_back_and_what_it_takes_to_make_a_deleted_user_again() {
+    let step = |user: &str, write: Write| Step {
+        account: "111122223333".parse().unwrap(),
+        user: user.to_owned(),
+        user_id: format!("AIDA{user}"),
+        write,
+    };
+    let kind = CredentialKind::AccessKey;
+    let id = |ending: &str| format!("AKIAIOSFODNN7XXX{ending}");
+    let undo = Undo {
+        steps: vec![step("bob", Write::Activate { kind, id: id("BBBB") })],
+        needless: vec![(
+            step("carol", Write::Deactivate { kind, id: id("CCCC") }),
+            Needless::Active,
+        )],
+        lost: vec![step("frank", Write::DeleteUser)],
+        deleted: vec![Deletion {
+            account: "111122223333".parse().unwrap(),
+            user: "frank".to_owned(),
+            user_id: "AIDAfrank".to_owned(),
+            arn: "arn:aws:iam::111122223333:user/ci/frank".to_owned(),
+            path: "/ci/".to_owned(),
+            tags: [("team".to_owned(), "web".to_owned())].into(),
+            holdings: Holdings {
+                groups: vec!["deployers".to_owned()],
+                inline_policies: vec![InlinePolicy {
+                    name: "upload".to_owned(),
+                    document: "{}".to_owned(),
+                }],
+                ..Holdings::default()
+            },
+        }],
+        ..Undo::default()
+    };
+    insta::assert_snapshot!("undo_text", undo_text(Undoing { undo: &undo, undone: None }));
+    let nothing = Undo::default();
+    let text = undo_text(Undoing { undo: &nothing, undone: None });
+    assert_eq!(text, "Nothing is to be undone.\n");
 }
