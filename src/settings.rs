@@ -170,7 +170,7 @@ settings! {
     REMEDY_OUTPUT: "output" "FILE", otherwise "",
         "Also write the plan to this file, in the format of its ending: .json can be carried out, .md and .txt can be read; may be given several times";
     REMEDIATE: "remediate" "none|plan|apply", default "none",
-        "Instead of the audit: `plan` the remedy, or `apply` a plan";
+        "Instead of the audit, on the default branch of a private repository: `plan` the remedy into `report-dir`, or `apply` a plan";
 }
 
 /// The flags of `audit`, in the order in which people meet them.
@@ -303,7 +303,10 @@ pub const OUTPUTS: [Output; 16] = {
         Output { name, description }
     }
     [
-        output("result", "`clean`, `stale`, `incomplete` or `error`"),
+        output(
+            "result",
+            "`clean`, `stale`, `incomplete` or `error`; of a remedy `stale` where the plan holds changes",
+        ),
         output("gate", "`passed`, `failed` or `not-evaluated`"),
         output("stale-count", "Open findings of level error or warning"),
         output("new-count", "Open findings of level error that the queue did not hold"),
@@ -317,7 +320,10 @@ pub const OUTPUTS: [Output; 16] = {
         output("report-json", "The audit JSON, relative to the workspace"),
         output("plan", "The plan of a remedy, relative to the workspace"),
         output("plan-digest", "The digest of the plan, for `plan-digest`"),
-        output("change-count", "How many changes the plan holds"),
+        output(
+            "change-count",
+            "How many changes of the plan take something away: deactivations and deletions",
+        ),
         output("journal", "The journal of a remedy, relative to the workspace"),
     ]
 };

@@ -139,7 +139,8 @@ fn the_image_and_the_examples_have_the_version_of_the_package() {
         let path = entry.unwrap().path();
         let text = fs::read_to_string(&path).unwrap();
         assert!(text.contains(&action), "{}", path.display());
-        assert!(text.contains("\nconcurrency:\n") && text.contains("\npermissions: {}\n"));
+        // Of the run, or of each job where one of them waits for a person.
+        assert!(text.contains("concurrency:\n") && text.contains("\npermissions: {}\n"));
     }
 }
 

@@ -6,6 +6,7 @@ use super::allowlist::{Chosen, IfMissing, MORE, Told, Unread, chosen};
 use super::job::{self, Left};
 use super::proposal::Basis;
 use super::publishing::{NO_PROPOSAL, Publishing};
+use super::remedies::{self, Workplace};
 use super::scene::Scene;
 use super::{Exit, Streams, audit, live, proposal, publish, reports};
 use crate::allowlist::{Diagnostic, Place, Severity, lapsing};
@@ -41,6 +42,15 @@ fn run(
     streams: &mut Streams<'_>,
 ) -> Result<Exit, Exit> {
     refuse_odd_pull_request(job, streams)?;
+    if let Some(remedy) = &settings.remedy {
+        let workplace = Workplace {
+            token: settings.publish.token.as_ref(),
+            publish_in_public: settings.publish.publish_in_public,
+            report_dir: Some(&settings.report_dir),
+            job,
+        };
+        return remedies::run(remedy, workplace, left, streams);
+    }
     if !settings.audits.is_empty() {
         let (audits, now) = (&settings.audits, settings.now);
         return publish::run(audits, &settings.publish, now, job, left, streams);

@@ -14,6 +14,7 @@ mod publish;
 mod publishing;
 mod remediate;
 mod remedies;
+mod report_folder;
 mod reports;
 mod scene;
 mod tracker;

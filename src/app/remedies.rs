@@ -1,69 +1,236 @@
 //! What a remedy leaves behind: on the command line, and in a job.
 
+use std::path::Path;
+
+use secrecy::SecretString;
+
 use super::allowlist::Told;
+use super::job::{self, Left, room_in_summary};
 use super::remediate::{self, Outcome, UndoOutcome};
-use super::{Exit, Streams, files};
-use crate::report::{self, Remedy, Undoing, visible};
+use super::scene::admit_remedy;
+use super::{Exit, Streams, files, report_folder};
+use crate::remediate::plan::Plan;
+use crate::report::{self, Remedy, TemplateError, Undoing, visible};
+use crate::runner::command::{Annotation, Level};
+use crate::runner::job::Job;
 use crate::settings::{Format, RemediateSettings, Task};
+
+/// The names of the files in the report's folder.
+const PLAN: &str = "iam-stocktake-plan.json";
+const MARKDOWN: &str = "iam-stocktake-plan.md";
+
+/// Where a remedy is run, and who may read of it.
+#[derive(Clone, Copy)]
+pub(super) struct Workplace<'a> {
+    /// The token for GitHub, which is asked who may read what is left behind.
+    pub(super) token: Option<&'a SecretString>,
+    /// Whether users are named although everybody can read it.
+    pub(super) publish_in_public: bool,
+    /// The folder for a plan; `None` where files are named by the command line.
+    pub(super) report_dir: Option<&'a Path>,
+    /// The job; `None` outside of one.
+    pub(super) job: Option<&'a Job>,
+}
 
 /// Runs the command.
 pub(super) fn remediate(settings: &RemediateSettings, streams: &mut Streams<'_>) -> Exit {
-    let outcome = match &settings.task {
-        Task::Undo { journal, users, .. } => {
-            remediate::undo(settings, journal, users, streams).map(|it| show_undo(&it, streams))
-        }
-        Task::Plan | Task::Apply(_) => remediate::run(settings, Told::Lines, streams)
-            .and_then(|outcome| show(settings, &outcome, streams)),
-    };
-    outcome.unwrap_or_else(|exit| exit)
+    job::run(None, streams, |job, left, streams| {
+        let here = Workplace { token: None, publish_in_public: false, report_dir: None, job };
+        run(settings, here, left, streams).unwrap_or_else(|exit| exit)
+    })
 }
 
-fn show_undo(outcome: &UndoOutcome, streams: &mut Streams<'_>) -> Exit {
+/// Plans, applies or undoes, and leaves behind what came of it. An `Err` has been told to the user.
+pub(super) fn run(
+    settings: &RemediateSettings,
+    here: Workplace<'_>,
+    left: &mut Left,
+    streams: &mut Streams<'_>,
+) -> Result<Exit, Exit> {
+    admit_remedy(here.token, here.publish_in_public, here.job, streams)?;
+    left.outputs.push(("gate", "not-evaluated".to_owned()));
+    if let Task::Undo { journal, users, .. } = &settings.task {
+        let outcome = remediate::undo(settings, journal, users, streams)?;
+        return Ok(show_undo(&outcome, here, streams));
+    }
+    let outcome = remediate::run(settings, Told::Lines, streams);
+    leave_journal(settings, here, left, streams);
+    let outcome = outcome.inspect_err(|_| {
+        if settings.task.changes() && here.job.is_some() {
+            let says = "the remedy was not carried out, or not to its end: the log says why";
+            left.annotations.push(Annotation::new(Level::Error, says));
+        }
+    })?;
+    let shown = Shown { settings, outcome: &outcome };
+    let exit = shown.show(here, streams)?;
+    Ok(exit.max(shown.leave(here, left, streams)?))
+}
+
+fn show_undo(outcome: &UndoOutcome, here: Workplace<'_>, streams: &mut Streams<'_>) -> Exit {
     let undoing = Undoing { undo: &outcome.undo, undone: outcome.undone.as_ref() };
-    let printed = streams.print(&report::undo_text(undoing));
+    let printed = print(&report::undo_text(undoing), here, streams);
     if outcome.undone.is_none() && !outcome.undo.steps.is_empty() {
         streams.hint("nothing was changed: add --apply to do it");
     }
     outcome.exit.max(printed)
 }
 
-fn show(
+/// Prints a result. A job has one log for everything.
+fn print(text: &str, here: Workplace<'_>, streams: &mut Streams<'_>) -> Exit {
+    if here.job.is_none() {
+        return streams.print(text);
+    }
+    streams.tell(text);
+    Exit::Done
+}
+
+/// Leaves the journal to the steps behind, however the run has ended.
+fn leave_journal(
     settings: &RemediateSettings,
-    outcome: &Outcome,
+    here: Workplace<'_>,
+    left: &mut Left,
     streams: &mut Streams<'_>,
-) -> Result<Exit, Exit> {
-    let mut exit = outcome.exit;
-    for output in &settings.outputs {
-        let name = output.path.display().to_string();
-        let text = render(output.format, settings, outcome);
-        let written = files::stage(&output.path, text.as_bytes()).and_then(files::Staged::publish);
-        match written {
-            Ok(()) => streams.say(&format!("wrote {} ({})", visible(&name), output.format.id())),
-            Err(error) => {
-                streams.error(&visible(&format!("{name} cannot be written: {error}")));
-                exit = Exit::WriteFailed;
+) {
+    let path = &settings.journal;
+    if here.job.is_some() && settings.task.changes() && path.exists() {
+        left.outputs.push(("journal", path.display().to_string()));
+        report_folder::give_away(std::slice::from_ref(path), here.job, streams);
+    }
+}
+
+/// What a run came to, for people and for the steps behind.
+struct Shown<'a> {
+    settings: &'a RemediateSettings,
+    outcome: &'a Outcome,
+}
+
+impl Shown<'_> {
+    /// Writes the files that the command line names, and prints what came of the run.
+    fn show(&self, here: Workplace<'_>, streams: &mut Streams<'_>) -> Result<Exit, Exit> {
+        let Self { settings, outcome } = self;
+        let mut exit = outcome.exit;
+        for output in &settings.outputs {
+            let name = output.path.display().to_string();
+            let text = self.rendered(output.format, streams)?;
+            let staged = files::stage(&output.path, text.as_bytes());
+            match staged.and_then(files::Staged::publish) {
+                Ok(()) => {
+                    streams.say(&format!("wrote {} ({})", visible(&name), output.format.id()));
+                }
+                Err(error) => {
+                    streams.error(&visible(&format!("{name} cannot be written: {error}")));
+                    exit = Exit::WriteFailed;
+                }
+            }
+        }
+        if let Some(format) = settings.stdout {
+            let text = self.rendered(format, streams)?;
+            exit = exit.max(print(&text, here, streams));
+        }
+        let plan = &outcome.saved.plan;
+        if settings.task == Task::Plan && here.report_dir.is_none() && !plan.changes.is_empty() {
+            streams.hint("nothing was changed: add --apply to carry the plan out");
+        }
+        Ok(exit)
+    }
+
+    /// Leaves files, outputs and the summary of a job.
+    fn leave(
+        &self,
+        here: Workplace<'_>,
+        left: &mut Left,
+        streams: &mut Streams<'_>,
+    ) -> Result<Exit, Exit> {
+        let Self { settings, outcome } = self;
+        let mut exit = Exit::Done;
+        if let (Some(folder), Task::Plan) = (here.report_dir, &settings.task) {
+            let reports = vec![
+                (PLAN, "plan", outcome.saved.written()),
+                (MARKDOWN, "report-markdown", self.rendered(Format::Markdown, streams)?),
+            ];
+            exit = report_folder::write(folder, reports, here.job, left, streams);
+        }
+        let plan = &outcome.saved.plan;
+        let takes_something = plan.changes.iter().filter(|it| it.act.takes_something());
+        let result = match outcome.exit {
+            Exit::Incomplete => "incomplete",
+            _ if plan.changes.is_empty() => "clean",
+            _ => "stale",
+        };
+        left.outputs.extend([
+            ("result", result.to_owned()),
+            ("plan-digest", outcome.saved.digest.clone()),
+            ("change-count", takes_something.count().to_string()),
+        ]);
+        left.annotations.extend(self.annotations());
+        if here.job.is_some() {
+            left.summary.push_str(&self.for_summary(left.summary.len()));
+        }
+        Ok(exit)
+    }
+
+    /// What whoever looks at the run is to see without reading the summary.
+    fn annotations(&self) -> Vec<Annotation> {
+        let mut annotations = Vec::new();
+        if !self.outcome.saved.plan.held.is_empty() {
+            let says = "nothing at all is done: the plan is beyond a limit, as the summary says";
+            annotations.push(Annotation::new(Level::Error, says));
+        }
+        let applied = self.outcome.applied.as_ref();
+        if applied.is_some_and(|it| !it.failed.is_empty() || !it.skipped.is_empty()) {
+            let says = "some changes were not made: the summary says which, and why";
+            annotations.push(Annotation::new(Level::Error, says));
+        }
+        annotations
+    }
+
+    /// The Markdown for the summary: as many rows as there is room for behind what stands there
+    /// already.
+    fn for_summary(&self, taken: usize) -> String {
+        // A line feed more, and some slack for what other commands of the job append.
+        let room = room_in_summary().saturating_sub(taken + 1024);
+        let mut rows = match self.settings.max_rows {
+            0 => usize::MAX,
+            rows => rows,
+        };
+        rows = rows.min(longest_list(&self.outcome.saved.plan).max(1));
+        loop {
+            match self.markdown(rows) {
+                Ok(text) if text.len() <= room => return text,
+                Ok(_) if rows > 1 => rows /= 2,
+                _ => return String::new(),
             }
         }
     }
-    if let Some(format) = settings.stdout {
-        let text = render(format, settings, outcome);
-        exit = exit.max(streams.print(&text));
+
+    fn markdown(&self, max_rows: usize) -> Result<String, TemplateError> {
+        report::remedy_markdown(self.remedy(max_rows), self.settings.language)
     }
-    if settings.task == Task::Plan && !outcome.saved.plan.changes.is_empty() {
-        streams.hint("nothing was changed: add --apply to carry the plan out");
+
+    fn remedy(&self, max_rows: usize) -> Remedy<'_> {
+        Remedy {
+            saved: &self.outcome.saved,
+            policy: &self.outcome.policy,
+            applied: self.outcome.applied.as_ref(),
+            journal: &self.settings.journal,
+            max_rows,
+        }
     }
-    Ok(exit)
+
+    fn rendered(&self, format: Format, streams: &mut Streams<'_>) -> Result<String, Exit> {
+        let max_rows = self.settings.max_rows;
+        match format {
+            Format::Json => Ok(self.outcome.saved.written()),
+            Format::Table => Ok(report::remedy_text(self.remedy(max_rows))),
+            Format::Markdown => self.markdown(max_rows).map_err(|error| {
+                streams.error(&visible(&error.to_string()));
+                Exit::WriteFailed
+            }),
+        }
+    }
 }
 
-fn render(format: Format, settings: &RemediateSettings, outcome: &Outcome) -> String {
-    let remedy = Remedy {
-        saved: &outcome.saved,
-        policy: &outcome.policy,
-        applied: outcome.applied.as_ref(),
-        max_rows: settings.max_rows,
-    };
-    match format {
-        Format::Json => outcome.saved.written(),
-        Format::Markdown | Format::Table => report::remedy_text(remedy),
-    }
+fn longest_list(plan: &Plan) -> usize {
+    let lists = [plan.changes.len(), plan.waiting.len(), plan.by_hand.len(), plan.left_alone.len()];
+    lists.into_iter().max().unwrap_or_default()
 }

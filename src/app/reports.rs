@@ -1,13 +1,10 @@
 //! The reports that a job leaves behind: files in the workspace, and the job's summary.
 
-use std::path::{Path, PathBuf};
-
 use super::job::{Left, room_in_summary};
-use super::{Exit, Streams, files};
+use super::{Exit, Streams, report_folder};
 use crate::judge::Audit;
 use crate::report::json::v1;
 use crate::report::{self, Language, MarkdownOptions, UserTemplate, visible};
-use crate::runner::files::give_to_owner_of;
 use crate::runner::job::Job;
 use crate::settings::ActionSettings;
 
@@ -34,44 +31,11 @@ pub(super) fn write(
             return Exit::Usage;
         }
     };
-    let folder = &settings.report_dir;
-    let made = new_folders(folder);
-    let mut exit = Exit::Done;
-    let mut written: Vec<PathBuf> = made;
-    for (name, output, text) in [
+    let reports = vec![
         (MARKDOWN, "report-markdown", markdown),
         (JSON, "report-json", report::json::written(json)),
-    ] {
-        let path = folder.join(name);
-        let staged = std::fs::create_dir_all(folder)
-            .and_then(|()| files::stage(&path, text.as_bytes()))
-            .and_then(files::Staged::publish);
-        match staged {
-            Ok(()) => {
-                left.outputs.push((output, path.display().to_string()));
-                written.push(path);
-            }
-            Err(error) => {
-                streams.error(&format!("{} cannot be written: {error}", path.display()));
-                streams.hint("name a folder that can be written with `report-dir`");
-                exit = Exit::WriteFailed;
-            }
-        }
-    }
-    let workspace = job.and_then(|job| job.workspace.as_deref()).unwrap_or_else(|| Path::new("."));
-    let written: Vec<_> = written.iter().map(PathBuf::as_path).collect();
-    if let Err(error) = give_to_owner_of(workspace, &written) {
-        streams.say(&format!("note: the reports stay with this user: {error}"));
-    }
-    exit
-}
-
-/// The folders on the way to this one that are not there yet, the outermost first.
-fn new_folders(folder: &Path) -> Vec<PathBuf> {
-    let missing = |it: &&Path| !it.as_os_str().is_empty() && !it.exists();
-    let mut folders: Vec<_> = folder.ancestors().filter(missing).map(Path::to_path_buf).collect();
-    folders.reverse();
-    folders
+    ];
+    report_folder::write(&settings.report_dir, reports, job, left, streams)
 }
 
 fn options(

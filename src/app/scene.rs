@@ -1,11 +1,13 @@
 //! Where a run publishes, and what may be named there.
 
+use secrecy::SecretString;
+
 use super::tracker::{Tracker, is_discreet};
 use super::{Exit, Streams};
 use crate::github::{About, Error};
 use crate::identity::{Repository, Visibility};
 use crate::publish::gate::FailOn;
-use crate::publish::occasion::{Target, Why, target};
+use crate::publish::occasion::{PublishMode, Target, Why, target};
 use crate::report::{Plain, visible};
 use crate::runner;
 use crate::runner::job::Job;
@@ -13,6 +15,14 @@ use crate::settings::PublishSettings;
 
 /// What to do where there is no token.
 const NO_TOKEN: &str = "give `github-token`, or set GITHUB_TOKEN";
+/// Where a remedy may be planned and carried out.
+const ELSEWHERE: &str = "plan and apply on `schedule`, `workflow_dispatch` or `push`, on the default branch: \
+                         elsewhere the allowlist is somebody's proposal";
+/// What to do where everybody could read of a remedy.
+const IN_PUBLIC: &str = "remedy from a private repository, or set `publish-in-public`";
+/// What to do where nobody can be asked who reads of a remedy.
+const UNKNOWN: &str =
+    "remedy by the action's `remediate`, whose `github-token` can ask, in a private repository";
 
 /// Where a run publishes.
 pub(super) struct Scene {
@@ -47,11 +57,7 @@ impl Scene {
             None => None,
         };
         let about = ask(job, tracker.as_ref(), repository.as_ref(), streams)?;
-        let on_default_branch = job.is_none_or(|job| {
-            let of_event = job.payload.default_branch.as_ref();
-            let branch = of_event.or(about.as_ref().map(|about| &about.default_branch));
-            branch.is_some_and(|branch| job.git_ref == format!("refs/heads/{branch}"))
-        });
+        let on_default_branch = is_on_default_branch(job, about.as_ref());
         let event = job.map(|job| job.event.as_str());
         let (target, fail_on) =
             target(event, on_default_branch, settings.mode).map_err(|refused| {
@@ -118,6 +124,69 @@ impl Scene {
             self.queue_repository.as_ref().filter(|it| Some(*it) != self.repository.as_ref());
         Plain::issue(other, number)
     }
+}
+
+/// Refuses a remedy where what somebody proposes would decide about it, and where everybody could
+/// read of it: plans and journals name users. Outside of a job there is nothing to refuse.
+pub(super) fn admit_remedy(
+    token: Option<&SecretString>,
+    publish_in_public: bool,
+    job: Option<&Job>,
+    streams: &mut Streams<'_>,
+) -> Result<(), Exit> {
+    let Some(job) = job else { return Ok(()) };
+    let event = job.event.as_str();
+    // Where the event alone is enough, nobody is asked.
+    let may = |on_default_branch| {
+        let target = target(Some(event), on_default_branch, PublishMode::Auto);
+        matches!(target, Ok((Target::Queue { .. }, _)))
+    };
+    let refuse = |streams: &mut Streams<'_>| {
+        streams.error(&visible(&format!(
+            "a remedy is refused here: the event is `{event}`, on `{}`",
+            job.git_ref
+        )));
+        streams.hint(ELSEWHERE);
+        Err(Exit::Usage)
+    };
+    if !may(true) {
+        return refuse(streams);
+    }
+    let repository = parsed(&job.repository, streams)?;
+    let tracker = match token {
+        Some(token) => Some(Tracker::new(&job.api_url, token).map_err(|e| unread(&e, streams))?),
+        None => None,
+    };
+    if tracker.is_none() && job.payload.default_branch.is_none() {
+        streams.error(&format!(
+            "the event `{}` does not say which branch of {repository} is the default one, nor who \
+             sees it, and there is no token to ask with",
+            visible(event)
+        ));
+        streams.hint(UNKNOWN);
+        return Err(Exit::Usage);
+    }
+    let about = ask(Some(job), tracker.as_ref(), Some(&repository), streams)?;
+    if !may(is_on_default_branch(Some(job), about.as_ref())) {
+        return refuse(streams);
+    }
+    if !publish_in_public && !is_discreet(visibility(Some(job), about.as_ref())) {
+        streams.error(&format!(
+            "{repository} is public, or nobody can tell that it is not: a plan and its journal name \
+             users"
+        ));
+        streams.hint(if token.is_some() { IN_PUBLIC } else { UNKNOWN });
+        return Err(Exit::Usage);
+    }
+    Ok(())
+}
+
+fn is_on_default_branch(job: Option<&Job>, about: Option<&About>) -> bool {
+    job.is_none_or(|job| {
+        let of_event = job.payload.default_branch.as_ref();
+        let branch = of_event.or(about.map(|about| &about.default_branch));
+        branch.is_some_and(|branch| job.git_ref == format!("refs/heads/{branch}"))
+    })
 }
 
 fn parsed(name: &str, streams: &mut Streams<'_>) -> Result<Repository, Exit> {

@@ -190,13 +190,13 @@ fn title(text: &str) -> Result<String, &'static str> {
     if fits { Ok(title.to_owned()) } else { Err("a title is one line of 1 to 256 characters") }
 }
 
-/// A folder below the workspace.
-fn relative(text: &str) -> Result<PathBuf, &'static str> {
+/// A file or folder below the workspace.
+pub(super) fn relative(text: &str) -> Result<PathBuf, &'static str> {
     let path = PathBuf::from(text);
     let stays = path
         .components()
         .all(|part| matches!(part, std::path::Component::Normal(_) | std::path::Component::CurDir));
-    if stays { Ok(path) } else { Err("name a folder below the workspace, without `..`") }
+    if stays { Ok(path) } else { Err("name one below the workspace, without `..`") }
 }
 
 impl PublishArgs {
@@ -247,6 +247,7 @@ impl ActionArgs {
             audits: audits.clone(),
             language: self.publish.language,
             max_rows: self.max_rows,
+            dry_run: self.publish.dry_run,
             clock: (self.clock.now, now),
         })?;
         Ok(ActionSettings {

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 
 use super::live::{AccessArgs, choice};
+use super::publish::relative;
 use super::{Clock, format_parser, help, language_parser, output_file};
 use crate::policy::MAX_DAYS;
 use crate::policy::remediation::Stage;
@@ -116,7 +117,7 @@ pub(super) struct RemedyArgs {
         value_name = settings::PLAN_DIGEST.value, help = settings::PLAN_DIGEST.description)]
     plan_digest: Option<String>,
 
-    #[arg(long, default_value = settings::JOURNAL.default,
+    #[arg(long, value_parser = relative, default_value = settings::JOURNAL.default,
         value_name = settings::JOURNAL.value, help = settings::JOURNAL.description)]
     journal: PathBuf,
 }
@@ -129,6 +130,7 @@ pub(super) struct Beside {
     pub(super) audits: Vec<Input>,
     pub(super) language: Language,
     pub(super) max_rows: usize,
+    pub(super) dry_run: bool,
     pub(super) clock: (Option<DateTime<Utc>>, DateTime<Utc>),
 }
 
@@ -209,12 +211,24 @@ impl RemediateArgs {
 impl RemedyArgs {
     /// The settings of the remedy, if one is asked for.
     pub(super) fn settings(self, beside: Beside) -> Result<Option<RemediateSettings>, String> {
-        let saved =
-            self.plan.map(|path| SavedPlanFile { file: path.into(), digest: self.plan_digest });
+        let saved = match (self.plan, self.plan_digest) {
+            (None, None) => None,
+            // An expression that comes to nothing must not take the approval out.
+            (Some(_), None) => {
+                return Err("'plan' goes with 'plan-digest': the plan that was approved".to_owned());
+            }
+            (None, Some(_)) => return Err("'plan-digest' goes with 'plan'".to_owned()),
+            (Some(path), digest) => Some(SavedPlanFile { file: path.into(), digest }),
+        };
         let task = match (self.remediate, saved) {
             (RemedyMode::None, None) => return Ok(None),
             (RemedyMode::None | RemedyMode::Plan, Some(_)) => {
                 return Err("'plan' is for 'remediate: apply'".to_owned());
+            }
+            (RemedyMode::Apply, _) if beside.dry_run => {
+                return Err("'dry-run' is for the issue tracker: 'remediate: plan' shows what \
+                            'apply' would do"
+                    .to_owned());
             }
             (RemedyMode::Plan, None) => Task::Plan,
             (RemedyMode::Apply, Some(_)) if self.stage.is_some() => {

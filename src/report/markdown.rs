@@ -24,7 +24,7 @@ macro_rules! templates {
 }
 
 /// A language's texts are in its folder; scripts are the same in all languages.
-const TEMPLATES: [(&str, &str); 34] = templates![
+const TEMPLATES: [(&str, &str); 36] = templates![
     "en/queue.md.j2",
     "en/queue_words.md.j2",
     "en/queue_person.md.j2",
@@ -51,6 +51,8 @@ const TEMPLATES: [(&str, &str); 34] = templates![
     "ja/person.md.j2",
     "ja/why.md.j2",
     "ja/words.md.j2",
+    "en/remedy_plan.md.j2",
+    "ja/remedy_plan.md.j2",
     "remedy/account.sh.j2",
     "remedy/pick.sh.j2",
     "remedy/deactivate.sh.j2",

@@ -15,7 +15,7 @@ use std::str::FromStr;
 pub use escape::visible;
 pub use markdown::{MarkdownOptions, TemplateError, UserTemplate, markdown};
 pub use page::{Page, Plain, page};
-pub use remediation::{Remedy, Undoing, remedy_text, undo_text};
+pub use remediation::{Remedy, Undoing, remedy_markdown, remedy_text, undo_text};
 pub use terminal::{TableOptions, table};
 
 use crate::inventory::AccountId;

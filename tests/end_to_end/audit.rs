@@ -1,5 +1,7 @@
 //! `iam-stocktake audit`, through the real binary.
 
+use iam_stocktake::settings::{AUDIT_SETTINGS, REMEDIATE_SETTINGS};
+
 use crate::sandbox::{NOW, Sandbox, report};
 
 const HEALTHY: (&str, &str, &str) = ("healthy", "2026-06-20T00:00:00Z", "-");
@@ -346,14 +348,27 @@ fn max_rows_cuts_the_tables_and_says_how_many_rows_are_left_out() {
     assert!(table.contains("… and 7 more rows"), "{table}");
 }
 
+/// The flag that a line of the help is about; a description is further to the right.
+fn flag(line: &str) -> Option<&str> {
+    let short = || line.strip_prefix("  -")?.split_once(", --").map(|(_, rest)| rest);
+    let rest = line.strip_prefix("      --").or_else(short)?;
+    rest.split([' ', '[']).next().filter(|name| *name != "help")
+}
+
 #[test]
 fn help_and_completions_go_to_standard_output() {
     let sandbox = Sandbox::new();
-    let help = sandbox.run(&["audit", "--help"]);
-    assert_eq!(help.code, 0);
-    assert!(help.stdout.contains("Examples:\n"), "{}", help.stdout);
-    for setting in iam_stocktake::settings::AUDIT_SETTINGS {
-        assert!(help.stdout.contains(&format!("--{}", setting.name)), "{}", setting.name);
+    for (command, settings) in
+        [("audit", AUDIT_SETTINGS.as_slice()), ("remediate", REMEDIATE_SETTINGS.as_slice())]
+    {
+        let help = sandbox.run(&[command, "--help"]);
+        assert_eq!(help.code, 0);
+        let (options, _) = help.stdout.split_once("Examples:\n").unwrap();
+        let mut flags: Vec<_> = options.lines().filter_map(flag).collect();
+        let mut names: Vec<_> = settings.iter().map(|setting| setting.name).collect();
+        flags.sort_unstable();
+        names.sort_unstable();
+        assert_eq!(flags, names, "{command}");
     }
     assert!(sandbox.run(&["--help"]).stdout.contains("Exit codes:"));
     assert!(sandbox.run(&["--version"]).stdout.starts_with("iam-stocktake "));

@@ -1,5 +1,7 @@
 //! The README tells the truth.
 
+use iam_stocktake::settings::{AUDIT_SETTINGS, REMEDIATE_SETTINGS, Setting};
+
 use crate::examples::{assert_current, audit};
 use crate::sandbox::repository;
 
@@ -7,21 +9,27 @@ fn readme() -> String {
     std::fs::read_to_string(repository("README.md")).unwrap()
 }
 
-#[test]
-fn the_settings_table_is_that_of_the_program() {
+/// Holds the table of settings in a document against the program's.
+fn assert_settings(document: &str, settings: &[Setting]) {
     let (begin, end) =
         ("<!-- settings: written by the test `readme` -->\n", "<!-- end of settings -->");
-    let text = readme();
+    let text = std::fs::read_to_string(repository(document)).unwrap();
     let (before, rest) = text.split_once(begin).unwrap();
     let (_, after) = rest.split_once(end).unwrap();
     let mut table = String::from("| flag | default | |\n| --- | --- | --- |\n");
-    for setting in iam_stocktake::settings::AUDIT_SETTINGS {
+    for setting in settings {
         let flag = format!("--{} {}", setting.name, setting.value);
         let flag = flag.trim_end().replace('|', "\\|");
         let description = setting.description;
         table.push_str(&format!("| `{flag}` | {} | {description} |\n", setting.default));
     }
-    assert_current("README.md", &format!("{before}{begin}{table}{end}{after}"));
+    assert_current(document, &format!("{before}{begin}{table}{end}{after}"));
+}
+
+#[test]
+fn the_tables_of_settings_are_those_of_the_program() {
+    assert_settings("README.md", &AUDIT_SETTINGS);
+    assert_settings("docs/remedy.md", &REMEDIATE_SETTINGS);
 }
 
 #[test]

@@ -9,12 +9,23 @@
     clippy::needless_pass_by_value,
     missing_docs
 )]
+#![allow(clippy::duplicate_mod, reason = "each stand-in brings along what it is made of")]
 
 #[path = "../support/aws.rs"]
 mod aws;
+#[path = "../support/gfm.rs"]
+#[allow(dead_code, reason = "every test binary has its own copy and uses a part of it")]
+mod gfm;
+#[path = "../support/github.rs"]
+mod github;
+mod job;
 mod life;
 mod permissions;
 #[path = "../end_to_end/sandbox.rs"]
 #[allow(dead_code, reason = "every test binary has its own copy and uses a part of it")]
 mod sandbox;
+mod shown;
+mod workflow;
+#[path = "../support/workflow_commands.rs"]
+mod workflow_commands;
 mod world;

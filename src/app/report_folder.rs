@@ -1,0 +1,59 @@
+//! The folder in a job's workspace into which reports are written, each named by an output.
+
+use std::path::{Path, PathBuf};
+
+use super::job::Left;
+use super::{Exit, Streams, files};
+use crate::runner::files::give_to_owner_of;
+use crate::runner::job::Job;
+
+/// A report: its file's name, its output's, and its text.
+pub(super) type Report = (&'static str, &'static str, String);
+
+/// Writes the reports into the folder, and leaves their outputs behind.
+pub(super) fn write(
+    folder: &Path,
+    reports: Vec<Report>,
+    job: Option<&Job>,
+    left: &mut Left,
+    streams: &mut Streams<'_>,
+) -> Exit {
+    let mut exit = Exit::Done;
+    let mut written = new_folders(folder);
+    for (name, output, text) in reports {
+        let path = folder.join(name);
+        let staged = std::fs::create_dir_all(folder)
+            .and_then(|()| files::stage(&path, text.as_bytes()))
+            .and_then(files::Staged::publish);
+        match staged {
+            Ok(()) => {
+                left.outputs.push((output, path.display().to_string()));
+                written.push(path);
+            }
+            Err(error) => {
+                streams.error(&format!("{} cannot be written: {error}", path.display()));
+                streams.hint("name a folder that can be written with `report-dir`");
+                exit = Exit::WriteFailed;
+            }
+        }
+    }
+    give_away(&written, job, streams);
+    exit
+}
+
+/// Gives what was made in the workspace to whom the workspace belongs.
+pub(super) fn give_away(made: &[PathBuf], job: Option<&Job>, streams: &mut Streams<'_>) {
+    let workspace = job.and_then(|job| job.workspace.as_deref()).unwrap_or_else(|| Path::new("."));
+    let made: Vec<_> = made.iter().map(PathBuf::as_path).collect();
+    if let Err(error) = give_to_owner_of(workspace, &made) {
+        streams.say(&format!("note: the reports stay with this user: {error}"));
+    }
+}
+
+/// The folders on the way to this one that are not there yet, the outermost first.
+fn new_folders(folder: &Path) -> Vec<PathBuf> {
+    let missing = |it: &&Path| !it.as_os_str().is_empty() && !it.exists();
+    let mut folders: Vec<_> = folder.ancestors().filter(missing).map(Path::to_path_buf).collect();
+    folders.reverse();
+    folders
+}

@@ -1,0 +1,112 @@
+//! The example workflow of the remedy, its steps run job by job.
+
+use std::collections::BTreeSet;
+
+use iam_stocktake::settings::{INPUTS, OUTPUTS};
+use serde_json::Value;
+
+use super::job::{DUE, Job, Jobs};
+
+/// How the examples name the action.
+const ACTION: &str = "iam-stocktake/iam-stocktake@";
+
+/// The examples, by their names.
+fn examples() -> Vec<(String, String)> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/workflows");
+    let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    files
+        .map(|path| {
+            let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+            (name, std::fs::read_to_string(path).unwrap())
+        })
+        .collect()
+}
+
+/// The jobs of the example.
+fn remedy() -> Value {
+    let (_, text) = examples().into_iter().find(|(name, _)| name == "remediate.yml").unwrap();
+    let workflow: Value = serde_saphyr::from_str(&text).unwrap();
+    workflow["jobs"].clone()
+}
+
+/// The inputs of every step that is the action.
+fn inputs(jobs: &Value) -> Vec<&Value> {
+    let steps = jobs.as_object().unwrap().values().flat_map(|job| job["steps"].as_array().unwrap());
+    let ours = steps.filter(|step| step["uses"].as_str().unwrap().starts_with(ACTION));
+    ours.map(|step| &step["with"]).collect()
+}
+
+/// Runs what a job of the example has the action do, on a day. `plan` is the job whose outputs it needs.
+fn run(jobs: &Jobs, name: &str, day: f64, plan: Option<&Job>) -> Job {
+    let remedy = remedy();
+    let of_job = inputs(&serde_json::json!({ name: remedy[name] })).pop().unwrap().clone();
+    let value = |text: &str| match text.strip_prefix("${{ needs.plan.outputs.") {
+        Some(output) => plan.unwrap().output(output.trim_end_matches(" }}")).to_owned(),
+        None => text.to_owned(),
+    };
+    let of_job = of_job.as_object().unwrap().iter();
+    let of_job: Vec<_> = of_job
+        .filter(|(name, _)| *name != "role-to-assume")
+        .map(|(name, text)| (name.as_str(), value(text.as_str().unwrap())))
+        .collect();
+    let of_job: Vec<_> = of_job.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    jobs.action(day, "schedule", &of_job)
+}
+
+#[test]
+fn the_examples_name_inputs_and_outputs_that_the_action_has() {
+    let known: BTreeSet<_> = INPUTS.iter().map(|it| it.name).collect();
+    let told: BTreeSet<_> = OUTPUTS.iter().map(|it| it.name).collect();
+    for (name, text) in examples() {
+        let workflow: Value = serde_saphyr::from_str(&text).unwrap();
+        for with in inputs(&workflow["jobs"]) {
+            for input in with.as_object().into_iter().flatten().map(|(input, _)| input.as_str()) {
+                assert!(known.contains(input), "{name}: {input}");
+            }
+        }
+        for used in text.split(".outputs.").skip(1) {
+            let end = |c: char| !c.is_ascii_alphanumeric() && c != '-';
+            let output = used.split(end).next().unwrap();
+            assert!(told.contains(output), "{name}: {output}");
+        }
+    }
+}
+
+#[test]
+fn the_job_that_takes_something_away_waits_for_an_approval_and_has_a_role_of_its_own() {
+    let jobs = remedy();
+    let roles = |name: &str| {
+        let job = serde_json::json!({ name: jobs[name] });
+        inputs(&job)[0]["role-to-assume"].clone()
+    };
+    for (name, job) in jobs.as_object().unwrap() {
+        let is_guarded = job["environment"] == "iam-remediation";
+        assert_eq!(is_guarded, name == "apply", "{name}");
+        assert_eq!(roles(name) == roles("apply"), name == "apply", "{name}");
+    }
+    // Whoever gives the digest is the job that made the plan, not the artifact.
+    let apply = serde_json::json!({ "apply": jobs["apply"] });
+    assert_eq!(inputs(&apply)[0]["plan-digest"], "${{ needs.plan.outputs.plan-digest }}");
+}
+
+#[test]
+fn the_workflow_gives_notice_and_after_it_asks_once_and_carries_out_what_was_approved() {
+    let jobs = Jobs::with_a_stale_key("private");
+    for (day, due) in [(0.0, "0"), (7.0, "0"), (DUE, "1")] {
+        let notified = run(&jobs, "notify", day, None);
+        assert_eq!(notified.code, 0, "{}", notified.log);
+        let plan = run(&jobs, "plan", day, None);
+        assert_eq!((plan.code, plan.output("change-count")), (0, due), "{}", plan.log);
+        assert_eq!(jobs.key_statuses(), ["Active"]);
+        if due != "0" {
+            // As the artifact carries it over.
+            let saved = jobs.world.sandbox.read("iam-stocktake-report/iam-stocktake-plan.json");
+            jobs.world.sandbox.file("plans/iam-plan/iam-stocktake-plan.json", saved);
+            let applied = run(&jobs, "apply", day, Some(&plan));
+            assert_eq!(applied.code, 0, "{}", applied.log);
+        }
+    }
+    assert_eq!(jobs.key_statuses(), ["Inactive"]);
+    let queue = run(&jobs, "queue", DUE, None);
+    assert_eq!((queue.code, queue.output("result")), (0, "clean"), "{}", queue.log);
+}
