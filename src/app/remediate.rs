@@ -192,8 +192,8 @@ impl Run<'_> {
             let work = self.apply(&seen, &history, &mut journal, &saved);
             match runtime.block_on(work) {
                 Ok(done) => {
-                    let whole = done.failed.is_empty() && done.skipped.is_empty();
-                    exit = exit.max(if whole { Exit::Done } else { Exit::WriteFailed });
+                    let written = if done.is_whole() { Exit::Done } else { Exit::WriteFailed };
+                    exit = exit.max(written);
                     applied = Some(done);
                 }
                 Err(unfinished) => return Err(unfinished.tell(streams)),

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::time::Instant;
 
-use super::history::History;
+use super::history::{History, Taken};
 use super::journal::{Entry, Journal, JournalError};
 use super::plan::step::{Step, Write};
 use super::plan::{Act, Basis, Change, Plan, Scene, plan};
@@ -27,6 +27,16 @@ pub struct Applied {
     pub skipped: Vec<(Change, String)>,
     /// The changes that failed: what was answered.
     pub failed: Vec<(Change, String)>,
+}
+
+impl Applied {
+    /// Whether everything was done that takes something from somebody. A tag that is of no use any
+    /// more is no loss.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        let mut skipped = self.skipped.iter();
+        self.failed.is_empty() && !skipped.any(|(change, _)| change.act.takes_something())
+    }
 }
 
 /// Why a change was not made.
@@ -260,7 +270,9 @@ impl<'a> Hand<'a> {
     /// # Errors
     /// The failed look or the journal's error: nothing was changed.
     pub async fn settle(&mut self) -> Result<usize, Settling> {
-        let open: Vec<_> = self.history.open().cloned().collect();
+        // What an account that is not asked for now was left with stays open.
+        let is_here = |taken: &&Taken| self.field.visit(taken.step.account).is_some();
+        let open: Vec<_> = self.history.open().filter(is_here).cloned().collect();
         for taken in &open {
             let step = &taken.step;
             let look = self.field.look(&self.pace, step.account, &step.user, true).await;

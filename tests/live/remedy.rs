@@ -43,6 +43,23 @@ fn the_tags_that_are_the_clock_come_with_the_owners_of_the_candidates() {
 }
 
 #[test]
+fn the_allowlist_says_from_which_day_on_the_next_stage_follows() {
+    let (account, since) = notified();
+    let allowlist = "version: 1\nremediation: { deactivate_after_days: 20 }\n";
+    let audited = super::audit_by(allowlist, &account.environment(), &[]);
+    let since: chrono::DateTime<chrono::Utc> = since.parse().unwrap();
+    let from = (since + chrono::TimeDelta::days(20)).date_naive().to_string();
+    let next = |kind: &str| {
+        let mut findings = audited.findings();
+        let finding = findings.find(|it| it["credential"]["kind"] == kind).unwrap();
+        (finding["remedy"]["next"].clone(), finding["remedy"]["next_from"].clone())
+    };
+    assert_eq!(next("access-key"), (json!("deactivate"), json!(from)));
+    // A person removes it, on whichever day.
+    assert_eq!(next("password"), (Value::Null, Value::Null));
+}
+
+#[test]
 fn what_goes_with_a_user_is_known_where_the_whole_account_was_read_and_costs_no_call_else() {
     let (account, _) = notified();
     assert_eq!(each(&account, "belongings", &[]), [Value::Null, Value::Null]);

@@ -1,6 +1,6 @@
 //! What is to be done about one user: a decision for each credential, then for the user as a whole.
 
-use super::credential::{Case, Decision, Judged, Tag, left_behind};
+use super::credential::{Case, Decision, Judged, Tag, Verdict, left_behind};
 use super::facts::{Credential, credentials, is_accepted};
 use super::{
     AccountFacts, Act, Basis, Change, Clearing, Facts, Guard, LeftAlone, Place, Plan, Remembered,
@@ -127,7 +127,9 @@ fn is_idle(case: &Case<'_>, decisions: &[(Subject, Decision)]) -> bool {
     let decision_on = |subject: &Subject| decisions.iter().find(|(it, _)| it == subject);
     let out_of_use = |credential: &Credential<'_>| {
         if credential.subject != Subject::PASSWORD {
-            return !is_accepted(credential.active);
+            // What was used until lately, or made lately, may be wanted again.
+            let is_old = matches!(case.judged.verdict(&credential.subject), Verdict::Open(_));
+            return !is_accepted(credential.active) && is_old;
         }
         let has_had_notice = matches!(
             decision_on(&Subject::PASSWORD),
