@@ -139,11 +139,12 @@ impl History {
     /// The users whose deletion was begun and is to be finished.
     pub fn half_deleted(&self) -> impl Iterator<Item = &Deletion> {
         self.deletions.iter().filter(|deletion| {
-            self.begun.contains_key(&deletion.user_id) && !self.steps.iter().any(|taken| {
-                taken.step.user_id == deletion.user_id
-                    && taken.step.write == Write::DeleteUser
-                    && taken.outcome == Outcome::Done
-            })
+            self.begun.contains_key(&deletion.user_id)
+                && !self.steps.iter().any(|taken| {
+                    taken.step.user_id == deletion.user_id
+                        && taken.step.write == Write::DeleteUser
+                        && taken.outcome == Outcome::Done
+                })
         })
     }
 

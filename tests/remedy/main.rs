@@ -10,10 +10,12 @@
     missing_docs
 )]
 
+mod anew;
 #[path = "../support/aws.rs"]
 mod aws;
 mod life;
 #[path = "../end_to_end/sandbox.rs"]
 #[allow(dead_code, reason = "every test binary has its own copy and uses a part of it")]
 mod sandbox;
+mod undone;
 mod world;
