@@ -18,4 +18,5 @@ mod life;
 #[allow(dead_code, reason = "every test binary has its own copy and uses a part of it")]
 mod sandbox;
 mod undone;
+mod whole_user;
 mod world;
