@@ -13,6 +13,8 @@
 mod anew;
 #[path = "../support/aws.rs"]
 mod aws;
+mod killed;
+mod killed_deletion;
 mod life;
 #[path = "../end_to_end/sandbox.rs"]
 #[allow(dead_code, reason = "every test binary has its own copy and uses a part of it")]
