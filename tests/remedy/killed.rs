@@ -11,9 +11,14 @@ pub(crate) const MOMENTS: [&str; 2] = ["before", "after"];
 /// Starts a run that carries out on a day, and kills it before or after the first call of an
 /// action is carried out. From here on the stand-in has no faults.
 pub(crate) fn kill(world: &World, day: f64, action: &str, when: &str) {
+    kill_run(world, day, &["--apply"], (action, when));
+}
+
+/// The same of a run with these arguments.
+fn kill_run(world: &World, day: f64, arguments: &[&str], (action, when): (&str, &str)) {
     world.account.reset_log();
     world.account.faults(json!({"hold": {"action": action, "nth": 1, "when": when}}));
-    let mut run = world.held(day);
+    let mut run = world.held(day, arguments);
     run.kill().unwrap();
     run.wait().unwrap();
     world.account.faults(json!({}));
@@ -32,7 +37,7 @@ fn action_of(begin: &Value) -> String {
     match begin["step"].as_str().unwrap() {
         "tag" => "TagUser".to_owned(),
         "untag" => "UntagUser".to_owned(),
-        "deactivate" => update(kind),
+        "deactivate" | "activate" => update(kind),
         "delete-credential" => delete(kind),
         "delete-password" => delete("LoginProfile"),
         "deactivate-mfa-device" => "DeactivateMFADevice".to_owned(),
@@ -151,6 +156,31 @@ fn a_deletion_of_credentials_that_was_cut_off_is_finished() {
 }
 
 #[test]
+fn an_undoing_that_was_cut_off_is_finished_and_the_clock_starts_anew() {
+    let undo = ["--undo", "iam-stocktake-journal.jsonl", "--apply"];
+    for action in ["UpdateAccessKey", "UntagUser"] {
+        for when in MOMENTS {
+            let point = format!("killed {when} {action}");
+            let world = stale();
+            world.apply(0.0);
+            world.apply(14.0);
+            kill_run(&world, 15.0, &undo, (action, when));
+            // Once the key is active, what is left is for the next run to clear up.
+            if action == "UpdateAccessKey" {
+                let run = world.run(15.2, &undo);
+                assert_eq!(run.code, 0, "{point}: {}{}", run.stdout, run.stderr);
+            }
+            assert_eq!(world.key_statuses("ci-deploy"), ["Active"], "{point}");
+            let run = world.apply(16.0);
+            assert!(run.stdout.contains("give notice"), "{point}: {}", run.stdout);
+            assert!(!run.stdout.contains("vanished"), "{point}: {}", run.stdout);
+            world.apply(29.9);
+            assert_eq!(world.key_statuses("ci-deploy"), ["Active"], "{point}");
+        }
+    }
+}
+
+#[test]
 fn a_journal_whose_last_line_was_cut_off_is_gone_on_with() {
     let world = stale();
     world.apply(0.0);
@@ -175,7 +205,7 @@ fn a_second_run_on_the_journal_of_a_run_at_work_is_refused() {
     world.apply(0.0);
     let hold = json!({"hold": {"action": "UpdateAccessKey", "nth": 1, "when": "before"}});
     world.account.faults(hold);
-    let first = world.held(14.0);
+    let first = world.held(14.0, &["--apply"]);
     let before = (world.journal(), world.user("ci-deploy"));
     world.account.reset_log();
     let second = world.run(14.0, &["--apply"]);

@@ -10,6 +10,7 @@
     missing_docs
 )]
 
+mod accounts;
 mod anew;
 #[path = "../support/aws.rs"]
 mod aws;

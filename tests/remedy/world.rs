@@ -83,10 +83,10 @@ impl World {
         Run { code, stdout, stderr, plan }
     }
 
-    /// Starts a run that carries out on a day, and waits until the stand-in holds the call that its
-    /// faults ask for.
-    pub(crate) fn held(&self, day: f64) -> std::process::Child {
-        let mut command = self.command(day, &["--apply"]);
+    /// Starts a run on a day, with these arguments more, and waits until the stand-in holds the
+    /// call that its faults ask for.
+    pub(crate) fn held(&self, day: f64, arguments: &[&str]) -> std::process::Child {
+        let mut command = self.command(day, arguments);
         let run = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
         let mut run = run.unwrap();
         while !self.account.held() {
@@ -108,7 +108,7 @@ impl World {
         happens: impl FnOnce(),
     ) -> (i32, String) {
         self.account.faults(json!({"hold": {"action": action, "nth": 1, "when": "before"}}));
-        let run = self.held(day);
+        let run = self.held(day, &["--apply"]);
         happens();
         self.account.faults(json!({}));
         let Ran { code, stdout, stderr } = Ran::from(run.wait_with_output().unwrap());
