@@ -82,7 +82,6 @@ fn a_user_who_was_created_anew_meanwhile_is_left_untouched() {
         let point = format!("killed {when} {action}");
         let world = due();
         kill(&world, 0.0, action, when);
-        let clock = format!("notified since={} seen={}", world.written(-40.0), world.written(-1.0));
         let anew = json!({"create_user": {
             "name": "departed", "path": "/ci/", "created": 1, "groups": ["admins"],
             "tags": {"team": "new"}, "keys": [{"created": 1, "last_used": 0}],
@@ -98,13 +97,42 @@ fn a_user_who_was_created_anew_meanwhile_is_left_untouched() {
         }
         assert_eq!(world.writes(), [""; 0], "{point}");
         assert_eq!(world.user("departed"), before, "{point}");
-
-        // Nor is the deletion of the one before a reason to delete this one sooner.
-        let young = json!({"user": "departed", "tags": {"iam-stocktake:user": clock}});
-        world.account.change(json!([{"tag_user": young}]));
-        world.apply(0.6);
-        assert_eq!(world.user("departed"), before, "{point}");
+        // Whatever became of the call, nothing of the one before is left.
+        let settled = world.journal().into_iter().find(|line| line["event"] == "settled");
+        assert_eq!(settled.unwrap()["done"], true, "{point}");
     }
+}
+
+#[test]
+fn a_user_who_was_created_anew_meanwhile_has_days_of_their_own() {
+    let world = due();
+    kill(&world, 0.0, "DeleteUserPolicy", "after");
+    let clock = format!("notified since={} seen={}", world.written(-5.0), world.written(-1.0));
+    world.account.change(json!([
+        {"delete_user": {"user": "departed"}},
+        {"create_user": {
+            "name": "departed", "created": 400, "tags": {"iam-stocktake:user": clock},
+            "keys": [{"created": 300, "last_used": 200, "status": "Inactive"}],
+        }},
+    ]));
+    world.apply(0.2);
+    world.apply(24.9);
+    assert!(!world.user("departed").is_null());
+    world.apply(25.0);
+    assert_eq!(world.user("departed"), Value::Null);
+    assert_eq!(records(&world).len(), 2);
+}
+
+#[test]
+fn a_device_that_is_another_users_by_now_is_left_to_them() {
+    let world = due();
+    kill(&world, 0.0, "DeleteVirtualMFADevice", "before");
+    let actions = ["DeleteVirtualMFADevice"];
+    let conflict = json!({"actions": actions, "code": "DeleteConflict", "status": 409});
+    world.account.faults(json!({"error": conflict}));
+    world.apply(0.2);
+    assert_eq!(world.user("departed"), Value::Null);
+    assert_eq!(world.account.virtual_mfa_devices().len(), 1);
 }
 
 #[test]

@@ -135,6 +135,10 @@ fn a_user_with_everything_is_deleted_whole_after_every_stage_on_its_day() {
     assert_eq!(calls(&world), ORDER);
     assert_eq!(world.user("departed"), Value::Null);
     assert_eq!(world.account.virtual_mfa_devices(), [""; 0]);
+    // Who is gone is not looked for any more.
+    world.account.reset_log();
+    world.apply(46.0);
+    assert!(!world.account.counts().contains_key("iam:GetUser"));
     is_enough_to_make_the_user_again(&world, &before);
 }
 
