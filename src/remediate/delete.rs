@@ -8,6 +8,7 @@ use super::history::is_virtual;
 use super::journal::{Deletion, Entry};
 use super::plan::step::Write;
 use super::plan::{Basis, Change, Scene};
+use super::scene::Visit;
 use crate::inventory::{CredentialKind, Dossier, Handle, Holdings};
 use crate::observe::call::{Failure, pause_after};
 
@@ -36,8 +37,10 @@ impl Hand<'_> {
             }
             // From here on the facts move by our own hand.
             scene.half_deleted.insert(change.user_id.clone());
-            let strays = self.history.stray_mfa_devices(&change.user_id);
-            for write in in_order(&dossier, &holdings, &strays) {
+            if round == 1 {
+                self.delete_strays(change, visit, &holdings).await?;
+            }
+            for write in in_order(&dossier, &holdings) {
                 self.perform(visit, &step(change, write)).await?;
             }
             match self.perform(visit, &step(change, Write::DeleteUser)).await {
@@ -45,6 +48,27 @@ impl Hand<'_> {
                     sleep(pause_after(round)).await;
                 }
                 outcome => return outcome,
+            }
+        }
+        Ok(())
+    }
+
+    /// Deletes the virtual MFA devices that an earlier run took from the user and left behind.
+    async fn delete_strays(
+        &mut self,
+        change: &Change,
+        visit: &Visit,
+        holdings: &Holdings,
+    ) -> Result<(), Unmade> {
+        for serial in self.history.stray_mfa_devices(&change.user_id) {
+            if holdings.mfa_devices.contains(&serial) {
+                continue;
+            }
+            let delete = Write::DeleteVirtualMfaDevice { serial };
+            match self.perform(visit, &step(change, delete)).await {
+                // It is another user's by now.
+                Err(Unmade::Failed(failure)) if failure.is("DeleteConflict") => {}
+                outcome => outcome?,
             }
         }
         Ok(())
@@ -68,7 +92,7 @@ fn record(change: &Change, dossier: &Dossier, holdings: &Holdings) -> Deletion {
 /// tags go with the user.
 ///
 /// Source: "Deleting or deactivating an IAM user", IAM User Guide.
-fn in_order(dossier: &Dossier, holdings: &Holdings, strays: &[String]) -> Vec<Write> {
+fn in_order(dossier: &Dossier, holdings: &Holdings) -> Vec<Write> {
     let user = &dossier.user;
     let mut writes = Vec::new();
     writes.extend(user.password.as_ref().map(|_| Write::DeletePassword));
@@ -93,9 +117,6 @@ fn in_order(dossier: &Dossier, holdings: &Holdings, strays: &[String]) -> Vec<Wr
         if is_virtual(serial) {
             writes.push(Write::DeleteVirtualMfaDevice { serial: serial.clone() });
         }
-    }
-    for serial in strays.iter().filter(|serial| !holdings.mfa_devices.contains(serial)) {
-        writes.push(Write::DeleteVirtualMfaDevice { serial: serial.clone() });
     }
     let inline = holdings.inline_policies.iter();
     writes.extend(inline.map(|it| Write::DeleteInlinePolicy { name: it.name.clone() }));

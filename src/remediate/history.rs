@@ -2,9 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use chrono::{DateTime, Utc};
+
 use super::journal::{Deletion, Entry, Line};
 use super::plan::Remembered;
 use super::plan::step::{Step, Write};
+use crate::clock::{Clock, Subject};
 use crate::inventory::AccountId;
 
 /// A step of an earlier run, and what became of it.
@@ -18,6 +21,8 @@ pub struct Taken {
     pub step: Step,
     /// What became of it.
     pub outcome: Outcome,
+    /// Whether it was a part of its user's deletion.
+    pub of_deletion: bool,
 }
 
 /// What became of a step.
@@ -38,6 +43,8 @@ pub struct History {
     pub steps: Vec<Taken>,
     /// The users who were to be deleted, the last record of each.
     pub deletions: Vec<Deletion>,
+    /// When those deletions were begun that are still to be finished, by the user's unique id.
+    begun: BTreeMap<String, DateTime<Utc>>,
 }
 
 impl History {
@@ -50,13 +57,16 @@ impl History {
             let outcome = match &line.entry {
                 Entry::Begin { n, step } => {
                     places.insert((line.run.clone(), *n), history.steps.len());
-                    let (run, step) = (line.run.clone(), step.clone());
-                    history.steps.push(Taken { run, n: *n, step, outcome: Outcome::Open });
+                    history.give_up_deletion(step);
+                    let of_deletion = history.begun.contains_key(&step.user_id);
+                    let (run, step, outcome) = (line.run.clone(), step.clone(), Outcome::Open);
+                    history.steps.push(Taken { run, n: *n, step, outcome, of_deletion });
                     continue;
                 }
                 Entry::Deletion(deletion) => {
                     history.deletions.retain(|it| it.user_id != deletion.user_id);
                     history.deletions.push((**deletion).clone());
+                    history.begun.insert(deletion.user_id.clone(), line.at);
                     continue;
                 }
                 Entry::Done { n, .. } => (line.run.clone(), *n, Outcome::Done),
@@ -76,28 +86,49 @@ impl History {
         history
     }
 
+    /// A user whose clock was taken away, or set anew, since the deletion was begun was in use or
+    /// exempted meanwhile: that deletion is not finished any more, and another waits its days.
+    fn give_up_deletion(&mut self, step: &Step) {
+        let Some(begun) = self.begun.get(&step.user_id) else { return };
+        let is_given_up = match &step.write {
+            Write::Untag { subject: Subject::User } => true,
+            Write::Tag { subject: Subject::User, value } => {
+                value.parse::<Clock>().map_or(true, |clock| clock.since >= *begun)
+            }
+            _ => false,
+        };
+        if is_given_up {
+            self.begun.remove(&step.user_id);
+        }
+    }
+
     /// The steps of which the journal does not say what became.
     pub fn open(&self) -> impl Iterator<Item = &Taken> {
         self.steps.iter().filter(|taken| taken.outcome == Outcome::Open)
     }
 
-    /// The clocks that were set and not taken away.
+    /// The clocks that were set and not taken away. One that we may have taken away ourselves did
+    /// not vanish.
     #[must_use]
     pub fn remembered(&self) -> BTreeSet<Remembered> {
         let mut remembered = BTreeSet::new();
-        for taken in self.steps.iter().filter(|it| it.outcome == Outcome::Done) {
+        for taken in self.steps.iter().filter(|it| it.outcome != Outcome::NotDone) {
             let Step { account, user_id, write, .. } = &taken.step;
-            let of = |subject: &crate::clock::Subject| Remembered {
+            let of = |subject: &Subject| Remembered {
                 account: *account,
                 user_id: user_id.clone(),
                 subject: subject.clone(),
             };
             match write {
-                Write::Tag { subject, .. } => {
+                Write::Tag { subject, .. } if taken.outcome == Outcome::Done => {
                     remembered.insert(of(subject));
                 }
                 Write::Untag { subject } => {
                     remembered.remove(&of(subject));
+                }
+                // The tags go with the user.
+                Write::DeleteUser if taken.outcome == Outcome::Done => {
+                    remembered.retain(|it| it.user_id != *user_id);
                 }
                 _ => {}
             }
@@ -105,14 +136,15 @@ impl History {
         remembered
     }
 
-    /// The users whose deletion was begun and not finished.
+    /// The users whose deletion was begun and is to be finished.
     pub fn half_deleted(&self) -> impl Iterator<Item = &Deletion> {
         self.deletions.iter().filter(|deletion| {
-            !self.steps.iter().any(|taken| {
-                taken.step.user_id == deletion.user_id
-                    && taken.step.write == Write::DeleteUser
-                    && taken.outcome == Outcome::Done
-            })
+            self.begun.contains_key(&deletion.user_id)
+                && !self.steps.iter().any(|taken| {
+                    taken.step.user_id == deletion.user_id
+                        && taken.step.write == Write::DeleteUser
+                        && taken.outcome == Outcome::Done
+                })
         })
     }
 

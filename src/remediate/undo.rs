@@ -67,8 +67,11 @@ fn standing(history: &History, users: &BTreeSet<String>) -> Vec<Step> {
         let name = it.step.user.to_ascii_lowercase();
         it.outcome != Outcome::NotDone && (users.is_empty() || users.contains(&name))
     };
-    for Taken { step, outcome, .. } in history.steps.iter().filter(taken) {
+    for Taken { step, outcome, of_deletion, .. } in history.steps.iter().filter(taken) {
         match &step.write {
+            // Whoever is deleted had nothing active left: what we did not make inactive before,
+            // somebody else did.
+            Write::Deactivate { .. } if *of_deletion => {}
             Write::Deactivate { .. } if !standing.contains(step) => standing.push(step.clone()),
             Write::Activate { kind, id } if *outcome == Outcome::Done => {
                 let undone = Write::Deactivate { kind: *kind, id: id.clone() };

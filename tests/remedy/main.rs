@@ -11,6 +11,8 @@
 )]
 #![allow(clippy::duplicate_mod, reason = "each stand-in brings along what it is made of")]
 
+mod accounts;
+mod anew;
 #[path = "../support/aws.rs"]
 mod aws;
 #[path = "../support/gfm.rs"]
@@ -19,12 +21,16 @@ mod gfm;
 #[path = "../support/github.rs"]
 mod github;
 mod job;
+mod killed;
+mod killed_deletion;
 mod life;
 mod permissions;
 #[path = "../end_to_end/sandbox.rs"]
 #[allow(dead_code, reason = "every test binary has its own copy and uses a part of it")]
 mod sandbox;
 mod shown;
+mod undone;
+mod whole_user;
 mod workflow;
 #[path = "../support/workflow_commands.rs"]
 mod workflow_commands;

@@ -1,6 +1,8 @@
 //! An account whose clock the test sets, a folder with an allowlist and a journal, and runs of
 //! `remediate` there.
 
+use std::process::Stdio;
+
 use chrono::{DateTime, SecondsFormat, SubsecRound as _, TimeDelta, Utc};
 use serde_json::{Value, json};
 
@@ -79,6 +81,38 @@ impl World {
         let plan = std::fs::read_to_string(self.sandbox.path("plan.json"));
         let plan = plan.map_or(Value::Null, |text| serde_json::from_str(&text).unwrap());
         Run { code, stdout, stderr, plan }
+    }
+
+    /// Starts a run on a day, with these arguments more, and waits until the stand-in holds the
+    /// call that its faults ask for.
+    pub(crate) fn held(&self, day: f64, arguments: &[&str]) -> std::process::Child {
+        let mut command = self.command(day, arguments);
+        let run = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+        let mut run = run.unwrap();
+        while !self.account.held() {
+            if run.try_wait().unwrap().is_some() {
+                let Ran { code, stdout, stderr } = Ran::from(run.wait_with_output().unwrap());
+                panic!("the run ended before the call came, with {code}: {stdout}{stderr}");
+            }
+            std::thread::yield_now();
+        }
+        run
+    }
+
+    /// Carries out on a day, and lets something happen just before the first call of an action;
+    /// gives how the run ended, and what it said.
+    pub(crate) fn interrupted(
+        &self,
+        day: f64,
+        action: &str,
+        happens: impl FnOnce(),
+    ) -> (i32, String) {
+        self.account.faults(json!({"hold": {"action": action, "nth": 1, "when": "before"}}));
+        let run = self.held(day, &["--apply"]);
+        happens();
+        self.account.faults(json!({}));
+        let Ran { code, stdout, stderr } = Ran::from(run.wait_with_output().unwrap());
+        (code, stdout + &stderr)
     }
 
     /// Plans on a day, and saves the plan as `plan.json`.

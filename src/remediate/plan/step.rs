@@ -143,7 +143,10 @@ impl Write {
     /// Whether what the step is for holds of the user as seen; `None` is a user who is gone.
     #[must_use]
     pub fn holds(&self, seen: Option<&Dossier>) -> bool {
-        let Some(dossier) = seen else { return self.takes_away() };
+        let Some(dossier) = seen else {
+            // A virtual device outlives its user.
+            return self.takes_away() && !matches!(self, Self::DeleteVirtualMfaDevice { .. });
+        };
         let user = &dossier.user;
         let tag = |subject: &Subject| user.tags.as_ref().and_then(|it| it.get(&subject.key()));
         let active = |kind: CredentialKind, id: &str| {

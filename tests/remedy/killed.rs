@@ -1,0 +1,223 @@
+//! Runs killed at a call that writes: the next run finishes, and the journal tells all.
+
+use serde_json::{Value, json};
+
+use super::life::{of_all_kinds, stale, statuses};
+use super::world::{ALLOWLIST, World};
+
+/// The moments of a call at which a run is killed.
+pub(crate) const MOMENTS: [&str; 2] = ["before", "after"];
+
+/// Starts a run that carries out on a day, and kills it before or after the first call of an
+/// action is carried out. From here on the stand-in has no faults.
+pub(crate) fn kill(world: &World, day: f64, action: &str, when: &str) {
+    kill_run(world, day, &["--apply"], (action, when));
+}
+
+/// The same of a run with these arguments.
+fn kill_run(world: &World, day: f64, arguments: &[&str], (action, when): (&str, &str)) {
+    world.account.reset_log();
+    world.account.faults(json!({"hold": {"action": action, "nth": 1, "when": when}}));
+    let mut run = world.held(day, arguments);
+    run.kill().unwrap();
+    run.wait().unwrap();
+    world.account.faults(json!({}));
+}
+
+/// The action of a step in the journal.
+fn action_of(begin: &Value) -> String {
+    let update = |what: &str| format!("Update{what}");
+    let delete = |what: &str| format!("Delete{what}");
+    let kind = match begin["kind"].as_str().unwrap_or_default() {
+        "access-key" => "AccessKey",
+        "ssh-key" => "SSHPublicKey",
+        "signing-certificate" => "SigningCertificate",
+        _ => "ServiceSpecificCredential",
+    };
+    match begin["step"].as_str().unwrap() {
+        "tag" => "TagUser".to_owned(),
+        "untag" => "UntagUser".to_owned(),
+        "deactivate" | "activate" => update(kind),
+        "delete-credential" => delete(kind),
+        "delete-password" => delete("LoginProfile"),
+        "deactivate-mfa-device" => "DeactivateMFADevice".to_owned(),
+        "delete-virtual-mfa-device" => delete("VirtualMFADevice"),
+        "delete-inline-policy" => delete("UserPolicy"),
+        "detach-policy" => "DetachUserPolicy".to_owned(),
+        "remove-from-group" => "RemoveUserFromGroup".to_owned(),
+        "delete-user" => delete("User"),
+        other => panic!("no such step: {other}"),
+    }
+}
+
+/// Asserts that every call that wrote since the kill's run began stands in the journal from before
+/// it was made, that the journal says what became of each, and that it is right about the one at
+/// which the run was killed.
+pub(crate) fn assert_journal_tells_all(world: &World, point: &str) {
+    let journal = world.journal();
+    let of = |event: &'static str| journal.iter().filter(move |line| line["event"] == event);
+    let began: Vec<_> = of("begin").map(action_of).collect();
+    let wrote: Vec<_> = world.writes().iter().map(|it| it.replace("iam:", "")).collect();
+    assert!(began.ends_with(&wrote) && !wrote.is_empty(), "{point}: {wrote:?} of {began:?}");
+    for begin in of("begin") {
+        let is_done = of("done").any(|it| it["run"] == begin["run"] && it["n"] == begin["n"]);
+        let settled: Vec<_> =
+            of("settled").filter(|it| it["of"] == begin["run"] && it["n"] == begin["n"]).collect();
+        assert_eq!(usize::from(is_done) + settled.len(), 1, "{point}: {begin}");
+        // Nothing that is seen of a user tells of a virtual device, which is deleted once more; and
+        // the keys of a user who goes are inactive beforehand.
+        let step = begin["step"].as_str().unwrap();
+        let is_told = step != "delete-virtual-mfa-device"
+            && (step, begin["user"].as_str()) != ("deactivate", Some("departed"));
+        if let [settled] = settled[..]
+            && is_told
+        {
+            assert_eq!(settled["done"], point.contains("after"), "{point}: {begin}");
+        }
+    }
+    assert!(of("settled").count() == 1, "{point}");
+    assert_eq!(of("end").count() + 1, of("run").count(), "{point}: one run was cut off");
+}
+
+/// Kills a run of a day in a world made ready by `ready`, before and after each action's first
+/// call; another run some hours later has to finish, after which a third has nothing to do.
+fn at_each_point(
+    actions: &[&str],
+    day: f64,
+    ready: impl Fn() -> World,
+    check: impl Fn(&World, &str),
+) {
+    for action in actions {
+        for when in MOMENTS {
+            let point = format!("killed {when} {action}");
+            let world = ready();
+            kill(&world, day, action, when);
+            world.apply(day + 0.2);
+            check(&world, &point);
+            assert_journal_tells_all(&world, &point);
+            world.account.reset_log();
+            world.apply(day + 0.2);
+            assert_eq!(world.writes(), [""; 0], "{point}");
+        }
+    }
+}
+
+#[test]
+fn a_notice_that_was_cut_off_is_given_once() {
+    at_each_point(&["TagUser"], 0.0, stale, |world, point| {
+        let [tag] = &world.tags("ci-deploy")[..] else { panic!("{point}") };
+        let day = if point.contains("after") { 0.0 } else { 0.2 };
+        assert!(tag.contains(&format!("notified since={}", world.written(day))), "{point}: {tag}");
+    });
+}
+
+#[test]
+fn a_deactivation_that_was_cut_off_is_finished() {
+    let notified = || {
+        let world = of_all_kinds(ALLOWLIST);
+        world.apply(0.0);
+        world
+    };
+    let actions = [
+        "UpdateAccessKey",
+        "UpdateSSHPublicKey",
+        "UpdateServiceSpecificCredential",
+        "UpdateSigningCertificate",
+        "TagUser",
+    ];
+    at_each_point(&actions, 14.0, notified, |world, point| {
+        assert_eq!(statuses(world, "robot"), ["Inactive"; 4], "{point}");
+        let tags = world.tags("robot");
+        assert_eq!(tags.iter().filter(|it| it.contains(" deactivated ")).count(), 4, "{point}");
+        let run = world.run(14.2, &["--undo", "iam-stocktake-journal.jsonl"]);
+        assert_eq!(run.stdout.matches(": activate\n").count(), 4, "{point}: {}", run.stdout);
+    });
+}
+
+#[test]
+fn a_deletion_of_credentials_that_was_cut_off_is_finished() {
+    let deactivated = || {
+        let world = of_all_kinds(ALLOWLIST);
+        world.apply(0.0);
+        world.apply(14.0);
+        world
+    };
+    let actions = [
+        "DeleteAccessKey",
+        "DeleteSSHPublicKey",
+        "DeleteServiceSpecificCredential",
+        "DeleteSigningCertificate",
+        "UntagUser",
+    ];
+    at_each_point(&actions, 44.0, deactivated, |world, point| {
+        assert_eq!(statuses(world, "robot"), [""; 0], "{point}");
+        assert_eq!(world.tags("robot"), [""; 0], "{point}");
+    });
+}
+
+#[test]
+fn an_undoing_that_was_cut_off_is_finished_and_the_clock_starts_anew() {
+    let undo = ["--undo", "iam-stocktake-journal.jsonl", "--apply"];
+    for action in ["UpdateAccessKey", "UntagUser"] {
+        for when in MOMENTS {
+            let point = format!("killed {when} {action}");
+            let world = stale();
+            world.apply(0.0);
+            world.apply(14.0);
+            kill_run(&world, 15.0, &undo, (action, when));
+            // Once the key is active, what is left is for the next run to clear up.
+            if action == "UpdateAccessKey" {
+                let run = world.run(15.2, &undo);
+                assert_eq!(run.code, 0, "{point}: {}{}", run.stdout, run.stderr);
+            }
+            assert_eq!(world.key_statuses("ci-deploy"), ["Active"], "{point}");
+            let run = world.apply(16.0);
+            assert!(run.stdout.contains("give notice"), "{point}: {}", run.stdout);
+            assert!(!run.stdout.contains("vanished"), "{point}: {}", run.stdout);
+            world.apply(29.9);
+            assert_eq!(world.key_statuses("ci-deploy"), ["Active"], "{point}");
+        }
+    }
+}
+
+#[test]
+fn a_journal_whose_last_line_was_cut_off_is_gone_on_with() {
+    let world = stale();
+    world.apply(0.0);
+    kill(&world, 14.0, "UpdateAccessKey", "before");
+    let path = world.sandbox.path("iam-stocktake-journal.jsonl");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let torn = &text[..text.len() - 40];
+    std::fs::write(&path, torn).unwrap();
+
+    world.apply(14.2);
+    assert_eq!(world.key_statuses("ci-deploy"), ["Inactive"]);
+    let text = std::fs::read_to_string(&path).unwrap();
+    let behind = text.strip_prefix(&format!("{torn}\n")).unwrap();
+    assert!(behind.lines().next().unwrap().contains(r#""event":"run""#), "{behind}");
+    world.apply(44.2);
+    assert_eq!(world.key_statuses("ci-deploy"), [""; 0]);
+}
+
+#[test]
+fn a_second_run_on_the_journal_of_a_run_at_work_is_refused() {
+    let world = stale();
+    world.apply(0.0);
+    let hold = json!({"hold": {"action": "UpdateAccessKey", "nth": 1, "when": "before"}});
+    world.account.faults(hold);
+    let first = world.held(14.0, &["--apply"]);
+    let before = (world.journal(), world.user("ci-deploy"));
+    world.account.reset_log();
+    let second = world.run(14.0, &["--apply"]);
+    assert_eq!(second.code, 2, "{}", second.stderr);
+    assert!(second.stderr.contains("another run is writing this journal"), "{}", second.stderr);
+    let undo = ["--undo", "iam-stocktake-journal.jsonl", "--apply"];
+    assert_eq!(world.run(14.0, &undo).code, 2);
+    assert_eq!(world.writes(), [""; 0]);
+    assert_eq!((world.journal(), world.user("ci-deploy")), before);
+
+    world.account.faults(json!({}));
+    let first = first.wait_with_output().unwrap();
+    assert_eq!(first.status.code(), Some(0));
+    assert_eq!(world.key_statuses("ci-deploy"), ["Inactive"]);
+}

@@ -1,0 +1,254 @@
+//! Whole users deleted: when nothing of theirs is in use, with everything that they have.
+
+use serde_json::{Value, json};
+
+use super::world::{ALLOWLIST, World};
+
+/// What else the allowlist says where users are deleted.
+pub(crate) const DELETING: &str = "  delete_users: true\n  max_changes: 50\n  paths: ['/*']\n";
+
+pub(crate) fn deleting() -> String {
+    format!("{ALLOWLIST}{DELETING}")
+}
+
+/// A user with one or more of everything that a user can have, each credential with this status.
+pub(crate) fn everything(name: &str, status: &str) -> Value {
+    let credential = json!({"created": 300, "status": status});
+    let key = json!({"created": 300, "last_used": 200, "status": status});
+    let of_service = |service: &str| json!({"service": format!("{service}.amazonaws.com"), "created": 300, "status": status});
+    let document = json!({"Version": "2012-10-17", "Statement": [], "Id": "100 % + „é“"});
+    json!({
+        "name": name, "path": "/ci/", "created": 400, "tags": {"team": "none left"},
+        "password": {"changed": 300, "last_used": 200},
+        "keys": [key, key],
+        "ssh_keys": [credential, credential],
+        "certificates": [credential, credential],
+        "service_credentials": [
+            of_service("codecommit"), of_service("cassandra"), of_service("bedrock"),
+        ],
+        "mfa": ["GAHT12345678", format!("mfa/phones/{name}"), format!("u2f/user/{name}/key")],
+        "groups": ["admins", "/teams/web", "/teams/data"],
+        "inline_policies": {"first": document, "second": document, "third": document},
+        "attached_policies": ["team-data", "team-mobile", "team-web"],
+        "boundary": "team-boundary",
+    })
+}
+
+/// Adds a user, all of whose credentials are inactive, whose days have run out by day 0.
+pub(crate) fn add_due(world: &World, mut user: Value) {
+    let clock = format!("notified since={} seen={}", world.written(-40.0), world.written(-1.0));
+    user["tags"]["iam-stocktake:user"] = json!(clock);
+    user["tags"]["iam-stocktake:password"] = json!(clock);
+    world.account.change(json!([{"create_user": user}]));
+}
+
+/// An account with one such user.
+fn due(user: Value) -> World {
+    let world = World::new(&deleting(), json!([]));
+    add_due(&world, user);
+    world.account.reset_log();
+    world
+}
+
+/// A user who has an inactive key, an inline policy and nothing else.
+fn small() -> Value {
+    let key = json!({"created": 300, "last_used": 200, "status": "Inactive"});
+    json!({"name": "departed", "created": 400, "keys": [key], "inline_policies": ["first"]})
+}
+
+/// The one deletion that the journal records.
+fn record(world: &World) -> Value {
+    let mut records = world.journal();
+    records.retain(|line| line["event"] == "deletion");
+    assert_eq!(records.len(), 1, "{records:?}");
+    records.remove(0)
+}
+
+/// The calls of which a deletion of a user with everything is made.
+const ORDER: [&str; 26] = [
+    "iam:DeleteLoginProfile",
+    "iam:UpdateAccessKey",
+    "iam:DeleteAccessKey",
+    "iam:UpdateAccessKey",
+    "iam:DeleteAccessKey",
+    "iam:DeleteSigningCertificate",
+    "iam:DeleteSigningCertificate",
+    "iam:DeleteSSHPublicKey",
+    "iam:DeleteSSHPublicKey",
+    "iam:DeleteServiceSpecificCredential",
+    "iam:DeleteServiceSpecificCredential",
+    "iam:DeleteServiceSpecificCredential",
+    "iam:DeactivateMFADevice GAHT12345678",
+    "iam:DeactivateMFADevice mfa/phones/departed",
+    "iam:DeleteVirtualMFADevice mfa/phones/departed",
+    "iam:DeactivateMFADevice u2f/user/departed/key",
+    "iam:DeleteUserPolicy first",
+    "iam:DeleteUserPolicy second",
+    "iam:DeleteUserPolicy third",
+    "iam:DetachUserPolicy policy/team-data",
+    "iam:DetachUserPolicy policy/team-mobile",
+    "iam:DetachUserPolicy policy/team-web",
+    "iam:RemoveUserFromGroup admins",
+    "iam:RemoveUserFromGroup data",
+    "iam:RemoveUserFromGroup web",
+    "iam:DeleteUser",
+];
+
+/// The calls that wrote, each with what it took from the user where that has a name.
+fn calls(world: &World) -> Vec<String> {
+    let read = |action: &str| {
+        ["Get", "List", "Generate", "Assume"].iter().any(|it| action.starts_with(it))
+    };
+    let log = world.account.log().into_iter().filter(|call| !read(&call.action));
+    log.map(|call| {
+        let names = ["SerialNumber", "PolicyName", "PolicyArn", "GroupName"];
+        let name = names.iter().find_map(|name| call.parameters.get(*name));
+        let name = name.map(|it| it.rsplit_once("::").map_or(it.as_str(), |(_, it)| it));
+        let name = name.map(|it| it.split_once(':').map_or(it, |(_, name)| name));
+        format!("{} {}", call.name(), name.unwrap_or_default()).trim_end().to_owned()
+    })
+    .collect()
+}
+
+#[test]
+fn a_user_with_everything_is_deleted_whole_after_every_stage_on_its_day() {
+    let world = World::new(&deleting(), json!([everything("departed", "Active")]));
+    // Every list comes in several pages.
+    world.account.faults(json!({"short_pages": {"items": 2}}));
+    world.apply(0.0);
+    let is_user = |tag: &String| tag.starts_with("user ");
+    assert_eq!(world.tags("departed").len(), 10);
+    assert!(!world.tags("departed").iter().any(is_user));
+    world.apply(14.0);
+    let tags = world.tags("departed");
+    assert_eq!(tags.iter().filter(|tag| tag.contains(" deactivated ")).count(), 9, "{tags:?}");
+    assert!(!tags.iter().any(is_user), "{tags:?}");
+    world.apply(15.0);
+    assert!(world.tags("departed").iter().any(is_user));
+    assert!(!world.plan(44.9).stdout.contains("delete the user"));
+    let before = world.user("departed");
+
+    world.account.reset_log();
+    let run = world.apply(45.0);
+    let row = format!("Changed:\n  {} departed: delete the user\n", world.account.id());
+    assert!(run.stdout.contains(&row), "{}", run.stdout);
+    assert_eq!(calls(&world), ORDER);
+    assert_eq!(world.user("departed"), Value::Null);
+    assert_eq!(world.account.virtual_mfa_devices(), [""; 0]);
+    // Who is gone is not looked for any more.
+    world.account.reset_log();
+    world.apply(46.0);
+    assert!(!world.account.counts().contains_key("iam:GetUser"));
+    is_enough_to_make_the_user_again(&world, &before);
+}
+
+/// Makes the user again from the journal, and compares.
+fn is_enough_to_make_the_user_again(world: &World, before: &Value) {
+    let record = record(world);
+    let holdings = &record["holdings"];
+    let inline = holdings["inline_policies"].as_array().unwrap().iter();
+    let document =
+        |it: &Value| -> Value { serde_json::from_str(it["document"].as_str().unwrap()).unwrap() };
+    let inline: serde_json::Map<_, _> =
+        inline.map(|it| (it["name"].as_str().unwrap().to_owned(), document(it))).collect();
+    assert_eq!(inline["first"]["Id"], "100 % + „é“");
+    let attached = holdings["attached_policies"].as_array().unwrap().iter();
+    let attached: Vec<_> =
+        attached.map(|arn| arn.as_str().unwrap().rsplit_once('/').unwrap().1).collect();
+    world.account.change(json!([{"create_user": {
+        "name": record["user"], "path": record["path"], "tags": record["tags"],
+        "groups": holdings["groups"], "inline_policies": inline, "attached_policies": attached,
+        "boundary": holdings["permissions_boundary"],
+    }}]));
+    let after = world.user("departed");
+    for part in ["name", "path", "tags", "groups", "inline", "attached", "boundary"] {
+        assert_eq!(after[part], before[part], "{part}");
+    }
+    assert_eq!(holdings["mfa_devices"].as_array().unwrap().len(), 3);
+    let arn = format!("arn:aws:iam::{}:user/ci/departed", world.account.id());
+    assert_eq!(record["arn"], arn);
+}
+
+#[test]
+fn a_user_is_kept_who_has_something_in_use_or_exempted_is_young_or_is_not_to_be_deleted() {
+    let with = |part: &str, value: Value| {
+        let mut user = small();
+        user[part] = value;
+        user
+    };
+    let used = json!([{"created": 300, "last_used": 1}]);
+    let exemption = "exemptions:\n  - user: departed\n    reason: comes back\n    owner: hr\n    \
+                     expires: ";
+    let expires = (chrono::Utc::now() + chrono::TimeDelta::days(30)).date_naive();
+    let exempting = format!("{}{exemption}{expires}\n", deleting());
+    let keeping = deleting().replace("delete_users: true", "delete_users: false");
+    for (why, user, allowlist) in [
+        ("in use", with("keys", used), deleting()),
+        ("an SSH key that works", with("ssh_keys", json!([{"created": 300}])), deleting()),
+        ("young", json!({"name": "departed", "created": 60}), deleting()),
+        ("exempted", small(), exempting),
+        ("not to be deleted", small(), keeping),
+    ] {
+        let world = due(user);
+        world.allow(&allowlist);
+        let run = world.apply(0.0);
+        assert!(!world.user("departed").is_null(), "{why}: {}", run.stdout);
+        let ours = world.tags("departed");
+        assert!(!ours.iter().any(|tag| tag.starts_with("user ")), "{why}: {ours:?}");
+    }
+    let world = due(small());
+    world.apply(0.0);
+    assert_eq!(world.user("departed"), Value::Null);
+}
+
+#[test]
+fn what_turns_up_before_the_user_goes_makes_it_list_again() {
+    let world = due(small());
+    let (code, told) = world.interrupted(0.0, "DeleteUser", || {
+        world.account.change(json!([
+            {"add_key": {"user": "departed", "created": 300, "status": "Inactive"}},
+            {"add_mfa": {"user": "departed", "device": "mfa/late"}},
+            {"put_policies": {"user": "departed", "policies": ["late"]}},
+        ]));
+    });
+    assert_eq!(code, 0, "{told}");
+    assert_eq!(world.user("departed"), Value::Null);
+    assert_eq!(world.account.virtual_mfa_devices(), [""; 0]);
+    // What was there at first is what the record holds.
+    assert_eq!(record(&world)["holdings"]["inline_policies"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn a_conflict_for_which_nothing_is_seen_is_tried_again_and_given_up_after_a_while() {
+    for (most, code) in [(2, 0), (100, 4)] {
+        let world = due(small());
+        let conflict = json!({"max": most, "actions": ["DeleteUser"], "code": "DeleteConflict", "status": 409});
+        world.account.faults(json!({"error": conflict}));
+        let run = world.run(0.0, &["--apply"]);
+        assert_eq!(run.code, code, "{}{}", run.stdout, run.stderr);
+        assert_eq!(world.user("departed").is_null(), code == 0);
+        assert_eq!(run.stdout.contains("iam:DeleteUser failed: DeleteConflict"), code == 4);
+    }
+}
+
+#[test]
+fn a_key_that_works_and_turns_up_meanwhile_stops_the_deletion() {
+    let world = due(small());
+    let (code, told) = world.interrupted(0.0, "DeleteUser", || {
+        world.account.change(json!([{"add_key": {"user": "departed", "created": 300}}]));
+    });
+    assert_eq!(code, 4, "{told}");
+    assert!(told.contains("Not changed, since the facts have moved:"), "{told}");
+    assert!(world.journal().iter().any(|line| line["event"] == "skipped"));
+    assert_eq!(world.key_statuses("departed"), ["Active"]);
+
+    // Whoever has come back gets the whole of the days again.
+    world.apply(1.0);
+    world.account.change(json!([{"set_key_status": {"user": "departed", "status": "Inactive"}}]));
+    world.apply(2.0);
+    world.apply(3.0);
+    world.apply(31.0);
+    assert!(!world.user("departed").is_null());
+    world.apply(40.0);
+    assert_eq!(world.user("departed"), Value::Null);
+}
