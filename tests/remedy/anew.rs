@@ -22,7 +22,7 @@ fn assert_since(world: &World, name: &str, day: f64) {
 }
 
 fn assert_anew(run: &Run, why: &str) {
-    assert!(run.stdout.contains(&format!("give notice anew: {why}\n")), "{}", run.stdout);
+    assert!(run.stdout.contains(&format!("give notice anew, since {why} (")), "{}", run.stdout);
 }
 
 #[test]
@@ -48,7 +48,7 @@ fn when_an_exemption_has_lapsed_that_a_run_saw() {
     assert!(run.stdout.contains(": exempted until "), "{}", run.stdout);
     assert_eq!(world.tags("ci-deploy"), [""; 0]);
     let run = world.apply(20.0);
-    assert!(run.stdout.contains("give notice\n"), "{}", run.stdout);
+    assert!(run.stdout.contains("give notice ("), "{}", run.stdout);
     assert_since(&world, "ci-deploy", 20.0);
     assert_eq!(world.key_statuses("ci-deploy"), ["Active"]);
 }
@@ -60,7 +60,7 @@ fn when_an_exemption_has_lapsed_after_the_deactivation() {
     world.apply(14.0);
     world.allow(&exempting(&world, 30.0));
     let run = world.apply(44.0);
-    let anew = "count the days to the deletion anew: an exemption has lapsed\n";
+    let anew = "count the days to the deletion anew, since an exemption has lapsed (";
     assert!(run.stdout.contains(anew), "{}", run.stdout);
     world.apply(73.9);
     assert_eq!(world.key_statuses("ci-deploy"), ["Inactive"]);
@@ -105,7 +105,7 @@ fn when_the_tag_has_vanished_which_the_journal_tells() {
     world.apply(0.0);
     let key = world.user("ci-deploy")["tags"].as_object().unwrap().keys().next().unwrap().clone();
     world.account.change(json!([{"untag_user": {"user": "ci-deploy", "keys": [key]}}]));
-    assert_anew(&world.apply(14.0), "the tag has vanished");
+    assert_anew(&world.apply(14.0), "somebody took the tag away");
     assert_since(&world, "ci-deploy", 14.0);
     assert_eq!(world.key_statuses("ci-deploy"), ["Active"]);
 
@@ -113,7 +113,7 @@ fn when_the_tag_has_vanished_which_the_journal_tells() {
     world.account.change(json!([{"untag_user": {"user": "ci-deploy", "keys": [key]}}]));
     std::fs::remove_file(world.sandbox.path("iam-stocktake-journal.jsonl")).unwrap();
     let run = world.apply(20.0);
-    assert!(run.stdout.contains("give notice\n"), "{}", run.stdout);
+    assert!(run.stdout.contains("give notice ("), "{}", run.stdout);
     assert_since(&world, "ci-deploy", 20.0);
 }
 

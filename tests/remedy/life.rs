@@ -88,7 +88,11 @@ fn a_key_that_a_person_activated_again_starts_anew() {
     world.apply(14.0);
     world.account.change(json!([{"set_key_status": {"user": "ci-deploy", "status": "Active"}}]));
     let run = world.apply(20.0);
-    assert!(run.stdout.contains("give notice anew: somebody activated it again"), "{}", run.stdout);
+    assert!(
+        run.stdout.contains("give notice anew, since somebody activated it again"),
+        "{}",
+        run.stdout
+    );
     world.apply(33.9);
     assert_eq!(world.key_statuses("ci-deploy"), ["Active"]);
     world.apply(34.0);

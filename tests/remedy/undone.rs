@@ -24,7 +24,7 @@ fn credentials_of_all_kinds_are_active_again_and_their_clocks_start_anew() {
     assert_eq!(world.tags("robot"), [""; 0]);
 
     let run = world.apply(21.0);
-    assert_eq!(run.stdout.matches("give notice\n").count(), 4, "{}", run.stdout);
+    assert_eq!(run.stdout.matches("give notice (").count(), 4, "{}", run.stdout);
     world.apply(34.9);
     assert_eq!(statuses(&world, "robot"), ["Active"; 4]);
     world.apply(35.0);
@@ -93,12 +93,15 @@ fn what_cannot_come_back_is_named() {
     world.apply(14.0);
     let told = undo(&world, 15.0, &[]).stdout;
     let (account, keys) = (world.account.id(), world.user("bob")["keys"].clone());
-    assert!(told.contains(&format!("Cannot come back:\n  {account} bob, password\n")), "{told}");
+    assert!(
+        told.contains(&format!("Deleted, and cannot come back:\n  {account} bob, password\n")),
+        "{told}"
+    );
     world.apply(44.0);
     let told = undo(&world, 45.0, &["--apply"]).stdout;
     let ending = keys[0]["id"].as_str().unwrap().split_at(16).1;
     let lost = format!(
-        "Cannot come back:\n  {account} bob, password\n  {account} bob, access-key …{ending}\n"
+        "Deleted, and cannot come back:\n  {account} bob, password\n  {account} bob, access-key …{ending}\n"
     );
     assert!(told.contains(&lost) && !told.contains("Done:"), "{told}");
 }

@@ -130,7 +130,10 @@ fn a_user_with_everything_is_deleted_whole_after_every_stage_on_its_day() {
 
     world.account.reset_log();
     let run = world.apply(45.0);
-    let row = format!("Changed:\n  {} departed: delete the user\n", world.account.id());
+    let row = format!(
+        "Changed:\n  {} departed: delete the user with everything that is left",
+        world.account.id()
+    );
     assert!(run.stdout.contains(&row), "{}", run.stdout);
     assert_eq!(calls(&world), ORDER);
     assert_eq!(world.user("departed"), Value::Null);
