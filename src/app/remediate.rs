@@ -18,7 +18,7 @@ use crate::remediate::journal::{self, Entry, Journal, JournalError, run_name};
 use crate::remediate::plan::file::{SavedPlan, moved};
 use crate::remediate::plan::{Basis, Plan, Scene, plan};
 use crate::remediate::{self as remedy, Applied, Field, Hand, Person};
-use crate::report::visible;
+use crate::report::{self, Remedy, visible};
 use crate::settings::{RemediateSettings, SavedPlanFile, Task};
 
 /// What a remedy came to.
@@ -189,6 +189,7 @@ impl Run<'_> {
         if let Some(mut journal) = journal
             && saved.plan.held.is_empty()
         {
+            self.announce(&saved, streams);
             let work = self.apply(&seen, &history, &mut journal, &saved);
             match runtime.block_on(work) {
                 Ok(done) => {
@@ -200,6 +201,23 @@ impl Run<'_> {
             }
         }
         Ok(Outcome { saved, policy: self.remediation, applied, exit })
+    }
+
+    /// Shows the plan before it is carried out: what a run does that is cut off was said.
+    fn announce(&self, saved: &SavedPlan, streams: &mut Streams<'_>) {
+        let plan = Plan { changes: saved.plan.changes.clone(), ..Plan::default() };
+        if self.settings.quiet || plan.changes.is_empty() {
+            return;
+        }
+        let saved = SavedPlan { plan, ..saved.clone() };
+        let text = report::remedy_text(Remedy {
+            saved: &saved,
+            policy: &self.remediation,
+            applied: None,
+            journal: &self.settings.journal,
+            max_rows: self.settings.max_rows,
+        });
+        streams.tell(&text);
     }
 
     /// Judges the accounts, and looks closely at the people in question.
@@ -379,7 +397,14 @@ pub(super) fn undo(
     streams: &mut Streams<'_>,
 ) -> Result<UndoOutcome, Exit> {
     let applies = settings.task.changes();
-    let lines = journal::read(path).map_err(|error| tell(&error, streams))?;
+    let lines = journal::read(path).map_err(|error| match &error {
+        JournalError::File { .. } => {
+            streams.error(&visible(&error.to_string()));
+            streams.hint("name the journal of the run that is to be undone");
+            Exit::Usage
+        }
+        _ => tell(&error, streams),
+    })?;
     let (brief, runtime) = prepare(settings, &Policy::default(), true, streams)?;
     let open = async {
         let hub = observe::open(&brief).await.map_err(live::Unobserved::Refused)?;

@@ -127,6 +127,9 @@ fn later(waiting: &Waiting) -> String {
 fn change(change: &Change) -> String {
     let act = match &change.act {
         Act::Clear(why) => format!("take the notice away: {}", clearing(*why)),
+        Act::Notify(why) if change.place.subject == Subject::User => {
+            format!("give notice that the user will be deleted{}", start(*why))
+        }
         Act::Notify(why) => format!("give notice{}", start(*why)),
         Act::Settle(why) => format!("count the days to the deletion{}", start(*why)),
         Act::Renew => "say that the notice still holds".to_owned(),
