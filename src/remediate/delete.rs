@@ -45,7 +45,8 @@ impl Hand<'_> {
             }
             match self.perform(visit, &step(change, Write::DeleteUser)).await {
                 Err(Unmade::Failed(failure)) if failure.is("DeleteConflict") && round < ROUNDS => {
-                    sleep(pause_after(round)).await;
+                    // What is gone may be seen for some seconds yet.
+                    sleep(pause_after(round + 2)).await;
                 }
                 outcome => return outcome,
             }
