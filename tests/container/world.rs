@@ -52,6 +52,13 @@ impl World {
         path
     }
 
+    /// A folder beside the workspace, as earlier runs have left it.
+    pub(crate) fn kept_beside(&self, name: &str) -> PathBuf {
+        let path = self.folder.path().join(name);
+        fs::create_dir_all(&path).unwrap();
+        path
+    }
+
     /// Writes a file of the workspace.
     pub(crate) fn file(&self, name: &str, content: &str) -> PathBuf {
         let path = self.workspace().join(name);
