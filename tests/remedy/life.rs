@@ -6,10 +6,13 @@ use super::world::{ALLOWLIST, World};
 
 /// A user with one key that was last used 200 days ago.
 fn stale() -> World {
-    World::new(ALLOWLIST, json!([
-        {"name": "ci-deploy", "created": 400, "keys": [{"created": 300, "last_used": 200}]},
-        {"name": "alice", "created": 400, "keys": [{"created": 300, "last_used": 1}]},
-    ]))
+    World::new(
+        ALLOWLIST,
+        json!([
+            {"name": "ci-deploy", "created": 400, "keys": [{"created": 300, "last_used": 200}]},
+            {"name": "alice", "created": 400, "keys": [{"created": 300, "last_used": 1}]},
+        ]),
+    )
 }
 
 #[test]

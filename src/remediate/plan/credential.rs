@@ -370,8 +370,10 @@ pub(super) fn left_behind(dossier: &Dossier) -> Vec<Subject> {
 fn subject_of(key: &str) -> Subject {
     let name = key.strip_prefix(clock::PREFIX).unwrap_or(key);
     let (kind, id) = name.split_once(':').map_or((name, None), |(kind, id)| (kind, Some(id)));
-    match CredentialKind::from_id(kind) {
-        Some(kind) => Subject::Credential(kind, id.map(str::to_owned)),
-        None => Subject::User,
+    match (CredentialKind::from_id(kind), id) {
+        (Some(CredentialKind::Password), None) => Subject::PASSWORD,
+        // A password has no id, and everything else has one.
+        (Some(CredentialKind::Password) | None, _) | (Some(_), None) => Subject::User,
+        (Some(kind), Some(id)) => Subject::Credential(kind, Some(id.to_owned())),
     }
 }
