@@ -12,7 +12,11 @@
 
 #[path = "../support/aws.rs"]
 mod aws;
+mod faults;
+mod guards;
 mod life;
+mod meanwhile;
+mod plans;
 #[path = "../end_to_end/sandbox.rs"]
 #[allow(dead_code, reason = "every test binary has its own copy and uses a part of it")]
 mod sandbox;
