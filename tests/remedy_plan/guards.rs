@@ -216,14 +216,18 @@ fn what_cannot_be_read_is_left_alone() {
 
 #[test]
 fn days_of_disuse_are_one_more_than_make_it_stale() {
-    let used = |days| {
-        Case::due().with(|it| {
-            it.dossier.user.access_keys[0].last_used = Stamp::At(days_ago(days));
-        })
+    let used = |case: Case, days| {
+        case.with(|it| it.dossier.user.access_keys[0].last_used = Stamp::At(days_ago(days)))
     };
     assert_planned([
-        ("90 days", used(90), &["access-key …AAAA waits to deactivate"]),
-        ("91 days", used(91), DEACTIVATED),
+        ("90 days", used(Case::due(), 90), &["access-key …AAAA waits to deactivate"]),
+        ("91 days", used(Case::due(), 91), DEACTIVATED),
+        (
+            "90 days, inactive",
+            used(Case::to_be_deleted(), 90),
+            &["access-key …AAAA waits to delete"],
+        ),
+        ("91 days, inactive", used(Case::to_be_deleted(), 91), DELETED),
     ]);
 }
 

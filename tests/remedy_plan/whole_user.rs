@@ -57,6 +57,13 @@ fn a_user_of_whom_anything_is_in_use_is_not_deleted() {
             &["access-key …AAAA: Notify(First)", "user: Clear(InUse)"],
         ),
         ("a key that is inactive", with_key(200, Flag::No), DELETED),
+        ("one that was used 91 days ago", with_key(91, Flag::No), DELETED),
+        (
+            "one that was used 90 days ago",
+            with_key(90, Flag::No),
+            &["access-key …AAAA: Settle(First)", "user: Clear(InUse)"],
+        ),
+        ("one that was used yesterday", with_key(1, Flag::No), IN_USE),
         ("a password in use", with_password(1), IN_USE),
         (
             "a password in no use, without its notice",
