@@ -16,7 +16,7 @@ use crate::policy::remediation::{RemediationPolicy, Stage};
 use crate::remediate::history::History;
 use crate::remediate::journal::{self, Entry, Journal, JournalError, run_name};
 use crate::remediate::plan::file::{SavedPlan, moved};
-use crate::remediate::plan::{Basis, Plan, Scene, plan};
+use crate::remediate::plan::{Act, Basis, Place, Plan, Scene, plan};
 use crate::remediate::{self as remedy, Applied, Field, Hand, Person};
 use crate::report::{self, Remedy, visible};
 use crate::settings::{RemediateSettings, SavedPlanFile, Task};
@@ -249,10 +249,23 @@ impl Run<'_> {
         judge.verdict(self.chosen.origin.clone())
     }
 
+    /// The plan for the people who are meant. Of others who bear our tags no more than those are
+    /// taken away.
+    fn only_among(&self, mut made: Plan, scene: &Scene) -> Plan {
+        let Some(among) = &self.among else { return made };
+        let is_meant =
+            |place: &Place| among.contains(&(place.account, place.user.to_ascii_lowercase()));
+        made.changes.retain(|it| is_meant(&it.place) || matches!(it.act, Act::Clear(_)));
+        made.waiting.retain(|it| is_meant(&it.place));
+        made.by_hand.retain(|it| is_meant(it));
+        made.held = remedy::plan::held(&made.changes, scene, &self.remediation);
+        made
+    }
+
     /// The plan to carry out: the one that was made before, if its facts still are what they were,
     /// or a new one.
     fn planned(&self, seen: &Seen, streams: &mut Streams<'_>) -> Result<SavedPlan, Exit> {
-        let made: Plan = plan(&seen.scene, self.basis());
+        let made = self.only_among(plan(&seen.scene, self.basis()), &seen.scene);
         let Some(saved) = &self.saved else {
             let accounts = seen.scene.accounts.keys().copied().collect();
             return Ok(SavedPlan::new(made, self.stage, accounts, self.settings.now));

@@ -168,7 +168,8 @@ fn is_local() -> bool {
     };
     let all = named("AWS_ENDPOINT_URL");
     let endpoint = |service| named(service).or_else(|| all.clone());
-    named("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS").is_none_or(|it| it != "true")
+    // The SDK takes `TRUE` as well.
+    named("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS").is_none_or(|it| it.eq_ignore_ascii_case("false"))
         && ["AWS_ENDPOINT_URL_IAM", "AWS_ENDPOINT_URL_STS"]
             .into_iter()
             .all(|service| endpoint(service).as_ref().is_some_and(is_loopback))

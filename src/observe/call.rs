@@ -42,6 +42,8 @@ pub(crate) struct Failure {
     /// AWS's code for the error, where AWS answered.
     pub(crate) code: Option<String>,
     pub(crate) message: String,
+    /// Whether an earlier attempt got no answer that says so: it may have been carried out.
+    pub(crate) is_unsure: bool,
 }
 
 impl Pace {
@@ -79,7 +81,7 @@ impl Pace {
         if Instant::now() >= self.deadline {
             return Err(Failure::out_of_time(action));
         }
-        let mut attempt = 0;
+        let (mut attempt, mut is_unsure) = (0, false);
         loop {
             attempt += 1;
             let started = Instant::now();
@@ -90,8 +92,8 @@ impl Pace {
                     tracing::debug!(action, attempt, milliseconds, "answered");
                     return Ok(answer);
                 }
-                Ok(Err(error)) => Failure::of(action, &error),
-                Err(_) => Failure::slow(action, started.elapsed()),
+                Ok(Err(error)) => Failure { is_unsure, ..Failure::of(action, &error) },
+                Err(_) => Failure { is_unsure, ..Failure::slow(action, started.elapsed()) },
             };
             let Failure { cause, code, message, .. } = &failure;
             // AWS repeats names in its words, so that they have a name of their own to be left out by.
@@ -101,6 +103,7 @@ impl Pace {
             if !failure.may_pass(attempt) || Instant::now() + pause >= self.deadline {
                 return Err(failure);
             }
+            is_unsure |= failure.may_have_been_carried_out();
             sleep(pause).await;
         }
     }
@@ -119,7 +122,7 @@ impl Failure {
     where
         E: ProvideErrorMetadata + std::error::Error + 'static,
     {
-        let failed = |cause, message: String| Self { action, cause, code: None, message };
+        let failed = |cause, message| Self { cause, ..Self::unexpected(action, message) };
         match error {
             SdkError::ServiceError(answer) => {
                 let code = answer.err().code();
@@ -131,6 +134,7 @@ impl Failure {
                     cause,
                     code: code.map(str::to_owned),
                     message: service_message(code, status, message),
+                    is_unsure: false,
                 }
             }
             SdkError::TimeoutError(_) => failed(Cause::Unreachable, "no answer in time".to_owned()),
@@ -148,18 +152,18 @@ impl Failure {
 
     /// An answer that makes no sense.
     pub(crate) fn unexpected(action: &'static str, message: impl Into<String>) -> Self {
-        Self { action, cause: Cause::Unexpected, code: None, message: message.into() }
+        let (cause, message) = (Cause::Unexpected, message.into());
+        Self { action, cause, code: None, message, is_unsure: false }
     }
 
     /// Time was up before the call was made or answered.
     pub(crate) fn out_of_time(action: &'static str) -> Self {
-        let message = "time was up (--timeout)".to_owned();
-        Self { action, cause: Cause::TimedOut, code: None, message }
+        Self { cause: Cause::TimedOut, ..Self::unexpected(action, "time was up (--timeout)") }
     }
 
     fn slow(action: &'static str, waited: Duration) -> Self {
         let message = format!("no answer within {} s", waited.as_secs());
-        Self { action, cause: Cause::TimedOut, code: None, message }
+        Self { cause: Cause::TimedOut, ..Self::unexpected(action, message) }
     }
 
     /// Whether AWS answered with this code.
@@ -170,6 +174,16 @@ impl Failure {
     /// Whether the user or credential that was asked for does not exist.
     pub(crate) fn is_absence(&self) -> bool {
         self.is("NoSuchEntity")
+    }
+
+    /// Whether the call may have been carried out all the same.
+    const fn may_have_been_carried_out(&self) -> bool {
+        matches!(self.cause, Cause::Unavailable | Cause::TimedOut | Cause::Unreachable)
+    }
+
+    /// Whether AWS refused the call, and every earlier attempt at it.
+    pub(crate) fn is_refusal(&self) -> bool {
+        !self.is_unsure && self.code.is_some() && !self.may_have_been_carried_out()
     }
 
     /// Whether another attempt may be answered.
@@ -235,11 +249,29 @@ fn service_message(code: Option<&str>, status: u16, message: &str) -> String {
 }
 
 fn one_line(text: &str) -> String {
-    let line = text.lines().next().unwrap_or_default();
+    let line = with_short_ids(text.lines().next().unwrap_or_default());
     match line.char_indices().nth(LONGEST_MESSAGE) {
         Some((end, _)) => format!("{}…", line.get(..end).unwrap_or_default()),
-        None => line.to_owned(),
+        None => line,
     }
+}
+
+/// A text that shows of the ids of credentials the last four characters, as we do everywhere.
+///
+/// Source: "Understanding unique ID prefixes", IAM User Guide.
+fn with_short_ids(text: &str) -> String {
+    const PREFIXES: [&str; 4] = ["ACCA", "AKIA", "APKA", "ASIA"];
+    let words = text.split_inclusive(|it: char| !it.is_ascii_alphanumeric());
+    let short = words.map(|word| {
+        let id = word.trim_end_matches(|it: char| !it.is_ascii_alphanumeric());
+        let (id, rest) = word.split_at(id.len());
+        let is_id = id.len() >= 16 && PREFIXES.iter().any(|it| id.starts_with(it));
+        match id.get(id.len().saturating_sub(4)..).filter(|_| is_id) {
+            Some(ending) => format!("…{ending}{rest}"),
+            None => word.to_owned(),
+        }
+    });
+    short.collect()
 }
 
 /// A session could not be renewed on the way to a call.
@@ -295,6 +327,34 @@ mod tests {
     }
 
     #[test]
+    fn of_the_id_of_a_credential_a_message_shows_the_last_four_characters() {
+        for (text, shown) in [
+            (
+                "The Access Key with id AKIAIOSFODNN7EXAMPLE cannot be found.",
+                "The Access Key with id …MPLE cannot be found.",
+            ),
+            ("access key 'ASIAIOSFODNN7EXAMPLE'", "access key '…MPLE'"),
+            ("é ACCAEXAMPLE123EXAMPLE", "é …MPLE"),
+            ("user AIDAIOSFODNN7EXAMPLE, AKIA", "user AIDAIOSFODNN7EXAMPLE, AKIA"),
+        ] {
+            assert_eq!(one_line(text), shown);
+        }
+    }
+
+    #[test]
+    fn an_attempt_without_an_answer_makes_a_later_refusal_unsure() {
+        let denied = |is_unsure| Failure {
+            cause: Cause::Denied,
+            code: Some("AccessDenied".to_owned()),
+            is_unsure,
+            ..Failure::unexpected("", "")
+        };
+        assert!(denied(false).is_refusal() && !denied(true).is_refusal());
+        assert!(!Failure { cause: Cause::Unavailable, ..denied(false) }.is_refusal());
+        assert!(!Failure { code: None, ..denied(false) }.is_refusal());
+    }
+
+    #[test]
     fn pauses_double_up_to_the_longest_and_differ_by_chance() {
         for attempt in 1..40 {
             let whole = FIRST_PAUSE.saturating_mul(1 << (attempt - 1).min(16)).min(LONGEST_PAUSE);
@@ -324,7 +384,7 @@ mod tests {
     fn what_may_pass_is_tried_again_and_what_will_not_is_not() {
         let after = |code: &str, status| {
             let cause = cause_of("iam:GenerateCredentialReport", code, status);
-            Failure { action: "", cause, code: None, message: String::new() }.may_pass(1)
+            Failure { cause, ..Failure::unexpected("", "") }.may_pass(1)
         };
         for (code, status) in [
             ("Throttling", 400),
@@ -350,8 +410,7 @@ mod tests {
 
     #[test]
     fn a_host_that_cannot_be_reached_is_given_up_after_some_attempts() {
-        let failure =
-            Failure { action: "", cause: Cause::Unreachable, code: None, message: String::new() };
+        let failure = Failure { cause: Cause::Unreachable, ..Failure::unexpected("", "") };
         assert!(
             failure.may_pass(UNREACHABLE_ATTEMPTS - 1) && !failure.may_pass(UNREACHABLE_ATTEMPTS)
         );

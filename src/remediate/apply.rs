@@ -13,7 +13,7 @@ use super::plan::{Act, Basis, Change, Plan, Scene, plan};
 use super::scene::{Field, Unanswered, Visit};
 use super::write::write;
 use crate::clock::{Clock, Reached, Subject};
-use crate::inventory::{Cause, CredentialKind, Dossier};
+use crate::inventory::{CredentialKind, Dossier};
 use crate::observe::Glance;
 use crate::observe::call::{Failure, Pace};
 use crate::policy::remediation::Stage;
@@ -252,11 +252,7 @@ impl<'a> Hand<'a> {
                 self.note(Entry::Done { n, was_gone: true })?;
             }
             Err(failure) => {
-                let refused = failure.code.is_some()
-                    && matches!(
-                        failure.cause,
-                        Cause::Denied | Cause::Credentials | Cause::Unexpected
-                    );
+                let refused = failure.is_refusal();
                 let message = failure.message.clone();
                 self.note(Entry::Failed { n, message, refused })?;
                 return Err(failure.into());

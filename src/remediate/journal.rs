@@ -143,8 +143,18 @@ pub enum JournalError {
 /// # Errors
 /// [`JournalError`] where it cannot be read, or another line is broken.
 pub fn read(path: &Path) -> Result<Vec<Line>, JournalError> {
-    let text = std::fs::read(path).map_err(|error| file(path, error))?;
-    parse(path, &text)
+    let text = File::open(path).and_then(|mut opened| whole(&mut opened));
+    parse(path, &text.map_err(|error| file(path, error))?)
+}
+
+/// All that stands in a file. What is none, as a device, may have no end.
+fn whole(opened: &mut File) -> io::Result<Vec<u8>> {
+    if !opened.metadata()?.is_file() {
+        return Err(io::Error::other("it is no file that a journal can be kept in"));
+    }
+    let mut text = Vec::new();
+    opened.read_to_end(&mut text)?;
+    Ok(text)
 }
 
 fn file(path: &Path, error: io::Error) -> JournalError {
@@ -213,8 +223,7 @@ impl Journal {
             }
             Err(std::fs::TryLockError::Error(error)) => return Err(failed(error)),
         }
-        let mut text = Vec::new();
-        opened.read_to_end(&mut text).map_err(failed)?;
+        let text = whole(&mut opened).map_err(failed)?;
         let lines = parse(path, &text)?;
         if text.last().is_some_and(|byte| *byte != b'\n') {
             opened.write_all(b"\n").map_err(failed)?;

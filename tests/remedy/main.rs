@@ -15,16 +15,20 @@ mod accounts;
 mod anew;
 #[path = "../support/aws.rs"]
 mod aws;
+mod faults;
 #[path = "../support/gfm.rs"]
 #[allow(dead_code, reason = "every test binary has its own copy and uses a part of it")]
 mod gfm;
 #[path = "../support/github.rs"]
 mod github;
+mod guards;
 mod job;
 mod killed;
 mod killed_deletion;
 mod life;
+mod meanwhile;
 mod permissions;
+mod plans;
 #[path = "../end_to_end/sandbox.rs"]
 #[allow(dead_code, reason = "every test binary has its own copy and uses a part of it")]
 mod sandbox;

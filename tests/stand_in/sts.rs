@@ -226,3 +226,27 @@ fn credentials_that_nobody_gave_out_are_refused() {
     let answer = unsigned(port(&account), "ListUsers", &[]);
     assert_eq!(answer.error(), (403, "MissingAuthenticationToken".to_owned()));
 }
+
+#[test]
+fn an_active_key_of_a_user_calls_as_the_user_and_may_take_a_role() {
+    let account = StandIn::shared().account(Seed::empty());
+    let made = account.change(json!([
+        {"create_user": {"name": "alice", "path": "/ops/", "keys": [{}, {"status": "Inactive"}]}},
+    ]));
+    let of_key = |n: usize| Credentials {
+        access_key_id: made[0]["keys"][n].as_str().unwrap().to_owned(),
+        session_token: String::new(),
+    };
+    let port = port(&account);
+    let identity = of_key(0).call(port, "sts:GetCallerIdentity", &[]);
+    assert_eq!(identity.text("Arn"), format!("arn:aws:iam::{}:user/ops/alice", account.id()));
+    assert_eq!(identity.text("UserId"), made[0]["user_id"].as_str().unwrap());
+    assert_eq!(of_key(0).call(port, "iam:ListUsers", &[]).texts("UserName"), ["alice"]);
+    let fields = [("RoleArn", account.role_arn()), ("RoleSessionName", "alice")];
+    let role = Credentials::in_answer(&of_key(0).call(port, "sts:AssumeRole", &fields));
+    let identity = role.call(port, "sts:GetCallerIdentity", &[]);
+    assert!(identity.text("Arn").ends_with(":assumed-role/audit/alice"), "{identity:?}");
+
+    let inactive = of_key(1).call(port, "sts:GetCallerIdentity", &[]);
+    assert_eq!(inactive.error(), (403, "InvalidClientTokenId".to_owned()));
+}

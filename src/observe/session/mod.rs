@@ -296,6 +296,6 @@ impl From<Refusal> for Failure {
             _ => "sts:AssumeRole",
         };
         let cause: Cause = refusal.cause();
-        Self { action, cause, code: None, message: refusal.to_string() }
+        Self { cause, ..Self::unexpected(action, refusal.to_string()) }
     }
 }

@@ -280,10 +280,8 @@ impl Case<'_> {
         if let Some(why) = stopped {
             return notify(why);
         }
-        let Basis { policy, remediation, stage, now, .. } = self.basis;
-        // What IAM tells of the last use lags behind: one day more than makes it stale.
-        let longer = after(reference(finding), policy.stale_after_days.saturating_add(1));
-        let due = after(clock.since, remediation.deactivate_after_days).max(longer);
+        let Basis { remediation, stage, now, .. } = self.basis;
+        let due = after(clock.since, remediation.deactivate_after_days).max(self.longer(finding));
         let renew = wants_renewal(clock, self.basis);
         if now < due || stage < Stage::Deactivate {
             return Decision::Wait { stage: Stage::Deactivate, due, renew };
@@ -323,12 +321,18 @@ impl Case<'_> {
         {
             return settle(why);
         }
-        let due = after(clock.since, days);
+        let due = after(clock.since, days).max(self.longer(finding));
         if now < due || stage < Stage::Delete {
             let renew = wants_renewal(clock, self.basis);
             return Decision::Wait { stage: Stage::Delete, due, renew };
         }
         Decision::Change(Act::DeleteCredential)
+    }
+
+    /// From when on the disuse is certain: what IAM tells of the last use lags behind, so that it
+    /// is one day more than makes the credential stale.
+    fn longer(&self, finding: &Finding) -> DateTime<Utc> {
+        after(reference(finding), self.basis.policy.stale_after_days.saturating_add(1))
     }
 
     fn lapsed_since(&self, clock: Clock, finding: &Finding) -> Option<Start> {
@@ -370,8 +374,10 @@ pub(super) fn left_behind(dossier: &Dossier) -> Vec<Subject> {
 fn subject_of(key: &str) -> Subject {
     let name = key.strip_prefix(clock::PREFIX).unwrap_or(key);
     let (kind, id) = name.split_once(':').map_or((name, None), |(kind, id)| (kind, Some(id)));
-    match CredentialKind::from_id(kind) {
-        Some(kind) => Subject::Credential(kind, id.map(str::to_owned)),
-        None => Subject::User,
+    match (CredentialKind::from_id(kind), id) {
+        (Some(CredentialKind::Password), None) => Subject::PASSWORD,
+        // A password has no id, and everything else has one.
+        (Some(CredentialKind::Password) | None, _) | (Some(_), None) => Subject::User,
+        (Some(kind), Some(id)) => Subject::Credential(kind, Some(id.to_owned())),
     }
 }

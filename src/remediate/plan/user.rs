@@ -1,6 +1,6 @@
 //! What is to be done about one user: a decision for each credential, then for the user as a whole.
 
-use super::credential::{Case, Decision, Judged, Tag, Verdict, left_behind};
+use super::credential::{Case, Decision, Judged, Tag, left_behind};
 use super::facts::{Credential, credentials, is_accepted};
 use super::{
     AccountFacts, Act, Basis, Change, Clearing, Facts, Guard, LeftAlone, Place, Plan, Remembered,
@@ -113,23 +113,21 @@ fn whole_user(
     Decision::Change(Act::DeleteUser)
 }
 
-/// Whether nothing of the user's is in use: what could be deactivated is inactive, and the password
-/// has had its notice.
+/// Whether nothing of the user's is in use: what could be deactivated is inactive and was not used
+/// for long, and the password has had its notice.
 fn is_idle(case: &Case<'_>, decisions: &[(Subject, Decision)]) -> bool {
-    let policy = case.basis.policy;
-    let long_there = match &case.dossier.user.created {
-        // Somebody may be setting the user up.
-        Stamp::At(created) => {
-            after(*created, policy.stale_after_days.saturating_add(1)) <= case.basis.now
-        }
-        Stamp::Absent | Stamp::Unreadable(_) => false,
-    };
+    let days = case.basis.policy.stale_after_days.saturating_add(1);
+    let is_long_ago =
+        |stamp: &Stamp| stamp.at().is_some_and(|at| after(at, days) <= case.basis.now);
+    // Somebody may be setting the user up.
+    let long_there = is_long_ago(&case.dossier.user.created);
     let decision_on = |subject: &Subject| decisions.iter().find(|(it, _)| it == subject);
     let out_of_use = |credential: &Credential<'_>| {
         if credential.subject != Subject::PASSWORD {
-            // What was used until lately, or made lately, may be wanted again.
-            let is_old = matches!(case.judged.verdict(&credential.subject), Verdict::Open(_));
-            return !is_accepted(credential.active) && is_old;
+            // Somebody may have made it inactive to see who misses it.
+            let last = credential.last_used.filter(|it| **it != Stamp::Absent);
+            return !is_accepted(credential.active)
+                && is_long_ago(last.unwrap_or(credential.created));
         }
         let has_had_notice = matches!(
             decision_on(&Subject::PASSWORD),

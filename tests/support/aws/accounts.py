@@ -45,6 +45,20 @@ class Session:
         return f"arn:{account.partition}:sts::{account.id}:assumed-role/{self.role}/{self.name}"
 
 
+class UserSession:
+    """An access key of an IAM user, who calls without a session: it does not run out."""
+
+    role, token, expires, issued = None, "", float("inf"), float("inf")
+
+    def __init__(self, account, user):
+        self.account, self.user = account, user
+
+    @property
+    def arn(self):
+        """The user's ARN."""
+        return self.user.arn
+
+
 class Account:
     """One account, and what the test that owns it has asked for."""
 
@@ -117,6 +131,16 @@ class Registry:
         """The account of an ARN, or None."""
         parts = arn.split(":")
         return self.accounts.get(parts[4]) if len(parts) > 4 else None
+
+    def session_of(self, key_id):
+        """Whose credentials these are: a role's, or an IAM user's active key; None if nobody's."""
+        if key_id in self.sessions:
+            return self.sessions[key_id]
+        for account in list(self.accounts.values()):
+            key = account.backend.access_keys.get(key_id)
+            if key is not None and key.status == "Active":
+                return UserSession(account, account.backend.users[key.user_name])
+        return None
 
     def open_session(self, account, role, name, seconds):
         """Gives out credentials of the role for so many seconds."""

@@ -6,7 +6,7 @@ import traceback
 from urllib.parse import parse_qsl
 
 from . import moto_model
-from .accounts import Session, since_start
+from .accounts import Session, UserSession, since_start
 from .answers import AwsError, failure, success
 from .conditions import context_of
 
@@ -139,7 +139,7 @@ class Service:
             "access_key_id": scope[0],
             "at": since_start(),
         }
-        call = Call(self.registry, scope[1], parameters, self.registry.sessions.get(scope[0]))
+        call = Call(self.registry, scope[1], parameters, self.registry.session_of(scope[0]))
         if call.action == "AssumeRoleWithWebIdentity":
             call.service = entry["service"] = "sts"
             call.account = self.registry.account_of(parameters.get("RoleArn", ""))
@@ -202,7 +202,7 @@ def stranger(call):
     )
 
 
-def authenticate(session: Session, token):
+def authenticate(session: Session | UserSession, token):
     """Raises unless the credentials are whole and have not run out."""
     if token != session.token:
         raise AwsError(

@@ -14,6 +14,9 @@ SESSION_NAME = re.compile(r"[\w+=,.@-]{2,64}", re.ASCII)
 @handles("sts", "GetCallerIdentity")
 def get_caller_identity(call):
     """The caller's account and ARN."""
+    if call.session.role is None:
+        user = call.session.user
+        return {"Arn": user.arn, "UserId": user.id, "Account": call.account.id}
     role = call.account.role_named(call.session.role)
     return {
         "Arn": call.session.arn,
@@ -24,7 +27,7 @@ def get_caller_identity(call):
 
 @handles("sts", "AssumeRole")
 def assume_role(call):
-    """Credentials of a role, for a role: at most an hour, if the role's trust allows it."""
+    """Credentials of a role, if its trust allows it: for a role at most an hour."""
     arn = call.needed("RoleArn")
     account = call.registry.account_of(arn)
     role = account.role(arn) if account else None
@@ -38,7 +41,7 @@ def assume_role(call):
     if account.external_ids.get(role.name) not in (None, call.parameters.get("ExternalId")):
         raise refusal
     seconds = seconds_wanted(call, role)
-    if seconds > LONGEST_CHAINED:
+    if call.session.role is not None and seconds > LONGEST_CHAINED:
         raise AwsError(
             "ValidationError",
             "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by "

@@ -1,0 +1,268 @@
+//! Saved plans: what is shown is what is carried out, and nothing else.
+
+use serde_json::{Value, json};
+
+use super::guards::{key_of, stale};
+use super::world::{ALLOWLIST, Run, World};
+
+const SAVED: [&str; 3] = ["--apply", "--plan", "plan.json"];
+
+/// Two users who are due on day 14, and the plan of that day, saved.
+fn planned() -> (World, Run) {
+    let world = stale(&["anna", "bert"]);
+    world.apply(0.0);
+    let planned = world.plan(14.0);
+    assert_eq!(planned.code, 0, "{}", planned.stderr);
+    world.account.reset_log();
+    (world, planned)
+}
+
+/// Puts a plan in the place of the saved one.
+fn replace(world: &World, plan: &Value) {
+    world.sandbox.file("plan.json", plan.to_string());
+}
+
+fn digest(run: &Run) -> String {
+    run.plan["digest"].as_str().unwrap().to_owned()
+}
+
+/// Asserts that a run was refused before anything was asked of AWS.
+#[track_caller]
+fn assert_refused(world: &World, run: &Run, told: &str) {
+    assert_eq!(run.code, 2, "{}{}", run.stdout, run.stderr);
+    assert!(run.stderr.contains(told), "{told}: {}", run.stderr);
+    assert_eq!(world.account.log().len(), 0);
+}
+
+#[test]
+fn a_saved_plan_is_carried_out_and_by_its_digest_too() {
+    for with_digest in [false, true] {
+        let (world, planned) = planned();
+        let digest = digest(&planned).to_ascii_uppercase();
+        let digest = ["--plan-digest", &digest];
+        let arguments = [&SAVED[..], if with_digest { &digest[..] } else { &[] }].concat();
+        let run = world.run(14.0, &arguments);
+        assert_eq!(run.code, 0, "{}{}", run.stdout, run.stderr);
+        assert_eq!(world.key_statuses("anna"), ["Inactive"]);
+        assert_eq!(world.key_statuses("bert"), ["Inactive"]);
+        let journal = world.journal();
+        let last = journal.iter().rfind(|it| it["event"] == "run").unwrap();
+        assert_eq!(last["plan"], planned.plan["digest"]);
+    }
+}
+
+#[test]
+fn the_plan_that_is_printed_is_the_plan_that_is_saved() {
+    let (world, planned) = planned();
+    assert!(planned.stdout.contains(&digest(&planned)), "{}", planned.stdout);
+    for name in ["anna", "bert"] {
+        let key = key_of(&world, name);
+        let line = format!("{name}, access-key …{}: deactivate", &key[16..]);
+        assert!(planned.stdout.contains(&line), "{}", planned.stdout);
+    }
+    let printed = world.run(14.0, &["--format", "json"]);
+    assert_eq!(serde_json::from_str::<Value>(&printed.stdout).unwrap(), planned.plan);
+    assert_eq!(world.writes(), [""; 0]);
+}
+
+#[test]
+fn a_plan_that_was_tampered_with_is_refused() {
+    type Tampering = fn(&mut Value);
+    let ways: [(&str, Tampering); 8] = [
+        ("a change removed", |it| drop(it["plan"]["changes"].as_array_mut().unwrap().pop())),
+        ("a change added", |it| {
+            let changes = it["plan"]["changes"].as_array_mut().unwrap();
+            let mut more = changes[0].clone();
+            more["user"] = json!("carl");
+            changes.push(more);
+        }),
+        ("another user", |it| it["plan"]["changes"][0]["user"] = json!("carl")),
+        ("another user's id", |it| it["plan"]["changes"][0]["user_id"] = json!("AIDACARL")),
+        ("another act", |it| it["plan"]["changes"][0]["act"] = json!("delete-credential")),
+        ("another fact", |it| it["plan"]["changes"][0]["facts"]["active"] = json!(false)),
+        ("another stage", |it| it["stage"] = json!("deactivate")),
+        ("another day", |it| it["made_at"] = json!("2030-01-01T00:00:00Z")),
+    ];
+    let (world, planned) = planned();
+    for (what, tamper) in ways {
+        let mut plan = planned.plan.clone();
+        tamper(&mut plan);
+        assert_ne!(plan, planned.plan, "{what}");
+        replace(&world, &plan);
+        let run = world.run(14.0, &SAVED);
+        assert_refused(&world, &run, "plan.json: the plan was changed after it was made");
+    }
+    // And as it was it is carried out.
+    replace(&world, &planned.plan);
+    assert_eq!(world.run(14.0, &SAVED).code, 0);
+}
+
+#[test]
+fn another_plan_than_the_one_that_was_approved_is_refused() {
+    let (world, approved) = planned();
+    world.account.change(json!([{"use_key": {"user": "bert", "at": 0}}]));
+    let other = world.plan(14.0);
+    assert_ne!(digest(&other), digest(&approved));
+    world.account.reset_log();
+    let approved = digest(&approved);
+    let arguments = [&SAVED[..], &["--plan-digest", &approved]].concat();
+    let run = world.run(14.0, &arguments);
+    assert_refused(&world, &run, &format!("{approved} was asked for"));
+}
+
+#[test]
+fn what_is_no_plan_is_refused() {
+    let (world, planned) = planned();
+    let with = |key: &str, value: Value| {
+        let mut plan = planned.plan.clone();
+        plan[key] = value;
+        plan.to_string()
+    };
+    for (text, told) in [
+        (String::new(), "the plan is no plan: "),
+        ("{}".to_owned(), "the plan is no plan: missing field `schema`"),
+        (planned.plan.to_string()[..500].to_owned(), "the plan is no plan: "),
+        (with("schema", json!("iam-stocktake/remediation-plan/v2")), "the plan has the schema `"),
+        (with("more", json!(1)), "the plan is no plan: unknown field `more`"),
+    ] {
+        world.sandbox.file("other.json", &text);
+        let run = world.run(14.0, &["--apply", "--plan", "other.json"]);
+        assert_refused(&world, &run, told);
+    }
+    std::fs::remove_file(world.sandbox.path("other.json")).unwrap();
+    let run = world.run(14.0, &["--apply", "--plan", "other.json"]);
+    assert_refused(&world, &run, "the plan cannot be read: ");
+}
+
+#[test]
+fn arguments_that_make_no_sense_together_are_refused() {
+    let (world, planned) = planned();
+    let digest = digest(&planned);
+    for arguments in [
+        &["--plan", "plan.json"][..],
+        &["--apply", "--plan", "plan.json", "--stage", "notify"],
+        &["--apply", "--plan", "plan.json", "--audit", "audit.json"],
+        &["--apply", "--plan-digest", &digest],
+        &["--apply", "--plan", "plan.json", "--plan-digest", "abc"],
+    ] {
+        let run = world.run(14.0, arguments);
+        assert_eq!(run.code, 2, "{arguments:?}: {}", run.stderr);
+        assert_eq!(world.account.log().len(), 0);
+    }
+}
+
+#[test]
+fn a_plan_whose_facts_have_moved_is_refused_whole() {
+    let key = json!({"created": 300, "last_used": 200});
+    for (what, changes) in [
+        ("used", json!([{"use_key": {"user": "bert", "at": 0}}])),
+        ("inactive", json!([{"set_key_status": {"user": "bert", "status": "Inactive"}}])),
+        ("deleted", json!([{"delete_key": {"user": "bert"}}])),
+        (
+            "made anew",
+            json!([
+                {"delete_user": {"user": "bert"}},
+                {"create_user": {"name": "bert", "created": 400, "keys": [key]}},
+            ]),
+        ),
+        ("gone", json!([{"delete_user": {"user": "bert"}}])),
+        ("owned", json!([{"tag_user": {"user": "bert", "tags": {"owner": "mail"}}}])),
+        ("elsewhere", json!([{"rename_user": {"user": "bert", "path": "/ci/"}}])),
+    ] {
+        let (world, _) = planned();
+        world.account.change(changes);
+        let run = world.run(14.0, &SAVED);
+        assert_moved(&world, &run, what);
+    }
+}
+
+#[track_caller]
+fn assert_moved(world: &World, run: &Run, what: &str) {
+    assert_eq!(run.code, 4, "{what}: {}{}", run.stdout, run.stderr);
+    let told = "the facts of the plan have moved: account ";
+    assert!(run.stderr.contains(told) && run.stderr.contains("bert"), "{what}: {}", run.stderr);
+    assert_eq!(world.writes(), [""; 0], "{what}");
+    assert_eq!(world.key_statuses("anna"), ["Active"], "{what}");
+}
+
+#[test]
+fn a_plan_is_refused_whole_when_its_notice_is_gone_or_an_exemption_has_come() {
+    let (world, _) = planned();
+    let tag = format!("iam-stocktake:access-key:{}", key_of(&world, "bert"));
+    world.account.change(json!([{"untag_user": {"user": "bert", "keys": [tag]}}]));
+    assert_moved(&world, &world.run(14.0, &SAVED), "the tag is gone");
+
+    let (world, _) = planned();
+    let until = world.at(30.0).date_naive();
+    let exemption =
+        format!("exemptions:\n  - {{user: bert, reason: r, owner: o, expires: {until}}}\n");
+    world.allow(&format!("{ALLOWLIST}{exemption}"));
+    assert_moved(&world, &world.run(14.0, &SAVED), "exempted");
+
+    let (world, _) = planned();
+    world.allow(&ALLOWLIST.replace("delete_after", "deactivate_after_days: 15\n  delete_after"));
+    assert_moved(&world, &world.run(14.0, &SAVED), "a policy of more days");
+}
+
+#[test]
+fn a_plan_is_refused_when_a_password_was_changed_since() {
+    let password = json!({"changed": 400, "last_used": 200});
+    let allowlist = ALLOWLIST.replace("delete_after", "delete_passwords: true\n  delete_after");
+    let world = World::new(&allowlist, json!([{"name": "bert", "password": password}]));
+    world.apply(0.0);
+    world.plan(14.0);
+    world.account.change(json!([{"set_password": {"user": "bert", "changed": 0}}]));
+    world.account.reset_log();
+    let run = world.run(14.0, &SAVED);
+    assert_eq!(run.code, 4, "{}{}", run.stdout, run.stderr);
+    assert!(run.stderr.contains("the facts of the plan have moved"), "{}", run.stderr);
+    assert_eq!(world.writes(), [""; 0]);
+    assert!(world.user("bert")["password"].as_bool().unwrap());
+}
+
+#[test]
+fn a_plan_goes_on_when_only_its_notices_have_moved() {
+    let world = stale(&["anna"]);
+    world.apply(0.0);
+    let dora = json!({"name": "dora", "keys": [{"created": 300, "last_used": 200}]});
+    world.account.change(json!([{"create_user": dora}]));
+    world.plan(14.0);
+    world.account.change(json!([{"use_key": {"user": "dora", "at": 0}}]));
+    let run = world.run(14.0, &SAVED);
+    // What was not done is told.
+    assert_eq!(run.code, 4, "{}{}", run.stdout, run.stderr);
+    assert!(run.stdout.contains("Not changed, since the facts have moved:"), "{}", run.stdout);
+    assert_eq!(world.key_statuses("anna"), ["Inactive"]);
+    assert_eq!(world.tags("dora"), [""; 0]);
+}
+
+#[test]
+fn a_plan_is_carried_out_days_later_and_its_clocks_begin_then() {
+    let (world, _) = planned();
+    let run = world.run(20.0, &SAVED);
+    assert_eq!(run.code, 0, "{}{}", run.stdout, run.stderr);
+    assert_eq!(world.key_statuses("anna"), ["Inactive"]);
+    let [tag] = &world.tags("anna")[..] else { panic!() };
+    assert!(tag.contains(&format!(" deactivated since={}", world.written(20.0))), "{tag}");
+}
+
+#[test]
+fn what_a_plan_does_not_hold_is_not_done() {
+    let (world, _) = planned();
+    let late = json!({"name": "late", "keys": [{"created": 300, "last_used": 200}]});
+    world.account.change(json!([{"create_user": late}]));
+    let run = world.run(14.0, &SAVED);
+    assert_eq!(run.code, 0, "{}{}", run.stdout, run.stderr);
+    assert_eq!(world.tags("late"), [""; 0]);
+}
+
+#[test]
+fn a_plan_that_was_carried_out_is_not_carried_out_again() {
+    let (world, _) = planned();
+    assert_eq!(world.run(14.0, &SAVED).code, 0);
+    world.account.reset_log();
+    let run = world.run(14.0, &SAVED);
+    assert_eq!(run.code, 4, "{}{}", run.stdout, run.stderr);
+    assert!(run.stderr.contains("the facts of the plan have moved"), "{}", run.stderr);
+    assert_eq!(world.writes(), [""; 0]);
+}
