@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Days, SecondsFormat, Utc};
 use sha2::{Digest as _, Sha256};
 
 use crate::inventory::CredentialKind;
@@ -101,6 +101,26 @@ pub struct Clock {
     pub since: DateTime<Utc>,
     /// When a run last found it so, to about half of the gap that the policy allows.
     pub seen: DateTime<Utc>,
+}
+
+impl Clock {
+    /// When so many days have passed.
+    #[must_use]
+    pub fn after(self, days: u32) -> DateTime<Utc> {
+        days_after(self.since, days)
+    }
+
+    /// Whether no run has seen it for longer than the policy allows: nobody was reminded meanwhile.
+    #[must_use]
+    pub fn is_lost_sight_of(self, now: DateTime<Utc>, max_gap_days: u32) -> bool {
+        now > days_after(self.seen, max_gap_days)
+    }
+}
+
+/// The moment that lies so many days behind another.
+#[must_use]
+pub fn days_after(moment: DateTime<Utc>, days: u32) -> DateTime<Utc> {
+    moment.checked_add_days(Days::new(days.into())).unwrap_or(DateTime::<Utc>::MAX_UTC)
 }
 
 /// A value that none of our tags has.

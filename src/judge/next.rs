@@ -1,6 +1,6 @@
 //! How far the remedy has come with a credential, and what it does next, from which day on.
 
-use chrono::{Days, NaiveDate, TimeDelta};
+use chrono::NaiveDate;
 
 use super::finding::{Audit, Credential, Finding, Status};
 use crate::clock::{self, Clock, Reached};
@@ -26,10 +26,9 @@ impl Audit {
         let clock = finding.clock?;
         let kind = finding.credential.as_ref()?.kind;
         let subject = &finding.subject;
-        let lapsed = self.now - clock.seen > TimeDelta::days(policy.max_gap_days.into());
         if finding.status != Status::Open
             || finding.recently_reset()
-            || lapsed
+            || clock.is_lost_sight_of(self.now, policy.max_gap_days)
             || !policy.takes_owner(subject.owner.as_deref())
             || !path(&subject.arn).is_some_and(|path| policy.takes_path(path))
         {
@@ -44,8 +43,7 @@ impl Audit {
             (Reached::Notified, _) => (Stage::Deactivate, policy.deactivate_after_days),
             (Reached::Deactivated, _) => (Stage::Delete, policy.delete_after_days?),
         };
-        let from = clock.since.date_naive().checked_add_days(Days::new(days.into()))?;
-        Some(Next { stage, from })
+        Some(Next { stage, from: clock.after(days).date_naive() })
     }
 }
 

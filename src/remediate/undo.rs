@@ -112,7 +112,8 @@ fn undoing(step: &Step, seen: Option<&Dossier>) -> Result<Vec<Step>, Needless> {
     let with = |write| Step { write, ..step.clone() };
     let mut steps = vec![with(Write::Activate { kind: *kind, id: id.clone() })];
     // Its clock starts anew with another notice.
-    steps.extend(facts.tag.map(|_| with(Write::Untag { subject })));
+    let is_marked = user.tags.as_ref().is_some_and(|tags| tags.contains_key(&subject.key()));
+    steps.extend(is_marked.then(|| with(Write::Untag { subject })));
     Ok(steps)
 }
 

@@ -229,11 +229,25 @@ fn a_plan_goes_on_when_only_its_notices_have_moved() {
     world.plan(14.0);
     world.account.change(json!([{"use_key": {"user": "dora", "at": 0}}]));
     let run = world.run(14.0, &SAVED);
-    // What was not done is told.
-    assert_eq!(run.code, 4, "{}{}", run.stdout, run.stderr);
+    // A notice that is of no use any more is told, and no loss.
+    assert_eq!(run.code, 0, "{}{}", run.stdout, run.stderr);
     assert!(run.stdout.contains("Not changed, since the facts have moved:"), "{}", run.stdout);
     assert_eq!(world.key_statuses("anna"), ["Inactive"]);
     assert_eq!(world.tags("dora"), [""; 0]);
+}
+
+#[test]
+fn a_plan_goes_on_when_another_run_has_said_on_a_tag_that_it_still_holds() {
+    let world = stale(&["anna"]);
+    world.allow(&ALLOWLIST.replace("max_gap_days: 60", "max_gap_days: 28"));
+    world.apply(0.0);
+    assert_eq!(world.plan(14.0).code, 0);
+    world.account.reset_log();
+    assert_eq!(world.run(15.0, &["--apply", "--stage", "notify"]).code, 0);
+    assert_eq!(world.writes(), ["iam:TagUser"]);
+    let run = world.run(16.0, &SAVED);
+    assert_eq!(run.code, 0, "{}{}", run.stdout, run.stderr);
+    assert_eq!(world.key_statuses("anna"), ["Inactive"]);
 }
 
 #[test]

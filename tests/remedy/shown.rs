@@ -1,7 +1,7 @@
 //! What people see of a plan and of what became of it.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use iam_stocktake::clock::{Clock, Reached, Subject};
+use iam_stocktake::clock::{Reached, Subject};
 use iam_stocktake::inventory::{CredentialKind, Holdings, InlinePolicy};
 use iam_stocktake::policy::remediation::{RemediationPolicy, Stage};
 use iam_stocktake::remediate::journal::Deletion;
@@ -40,13 +40,11 @@ fn change(place: Place, act: Act, facts: Facts) -> Change {
 
 /// What is seen of a credential that was created, used and dealt with so many days ago.
 fn facts(created: i64, used: Option<i64>, clock: Option<(Reached, i64)>) -> Facts {
-    let tag = clock
-        .map(|(reached, days)| Clock { reached, since: moment(days), seen: moment(1) }.to_string());
     Facts {
         active: Some(true),
         created: Some(moment(created)),
         last_used: used.map(moment),
-        tag,
+        clock: clock.map(|(reached, days)| (reached, moment(days))),
         ..Facts::default()
     }
 }
@@ -86,7 +84,7 @@ fn plan(name: &str) -> Plan {
                 Act::DeleteUser,
                 Facts {
                     credentials: vec![(Subject::PASSWORD, true), (key("FFFF"), false)],
-                    tag: facts(0, None, notified).tag,
+                    clock: facts(0, None, notified).clock,
                     ..Facts::default()
                 },
             ),

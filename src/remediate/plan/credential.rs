@@ -3,10 +3,8 @@
 use chrono::{DateTime, NaiveTime, TimeDelta, Utc};
 
 use super::facts::{Credential, credentials, subject};
-use super::{
-    AccountFacts, Act, Basis, Clearing, Guard, Start, after, guard, stopped, wants_renewal,
-};
-use crate::clock::{self, Clock, Reached, Subject};
+use super::{AccountFacts, Act, Basis, Clearing, Guard, Start, guard, stopped, wants_renewal};
+use crate::clock::{self, Clock, Reached, Subject, days_after};
 use crate::inventory::{Account, CredentialKind, Dossier, Flag, Form, User};
 use crate::judge::{self, AllowlistOrigin, Audit, Finding, Note, Status};
 use crate::policy::remediation::Stage;
@@ -151,7 +149,7 @@ impl Judged {
             _ => None,
         });
         let last = expired.map(|reviewed| reviewed.exemption.expires).max()?;
-        Some(after(last.and_time(NaiveTime::MIN).and_utc(), 1))
+        Some(days_after(last.and_time(NaiveTime::MIN).and_utc(), 1))
     }
 
     /// The same, for anything of the user's.
@@ -281,7 +279,7 @@ impl Case<'_> {
             return notify(why);
         }
         let Basis { remediation, stage, now, .. } = self.basis;
-        let due = after(clock.since, remediation.deactivate_after_days).max(self.longer(finding));
+        let due = clock.after(remediation.deactivate_after_days).max(self.longer(finding));
         let renew = wants_renewal(clock, self.basis);
         if now < due || stage < Stage::Deactivate {
             return Decision::Wait { stage: Stage::Deactivate, due, renew };
@@ -321,7 +319,7 @@ impl Case<'_> {
         {
             return settle(why);
         }
-        let due = after(clock.since, days).max(self.longer(finding));
+        let due = clock.after(days).max(self.longer(finding));
         if now < due || stage < Stage::Delete {
             let renew = wants_renewal(clock, self.basis);
             return Decision::Wait { stage: Stage::Delete, due, renew };
@@ -332,7 +330,7 @@ impl Case<'_> {
     /// From when on the disuse is certain: what IAM tells of the last use lags behind, so that it
     /// is one day more than makes the credential stale.
     fn longer(&self, finding: &Finding) -> DateTime<Utc> {
-        after(reference(finding), self.basis.policy.stale_after_days.saturating_add(1))
+        days_after(reference(finding), self.basis.policy.stale_after_days.saturating_add(1))
     }
 
     fn lapsed_since(&self, clock: Clock, finding: &Finding) -> Option<Start> {

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::clock::Subject;
+use crate::clock::{self, Reached, Subject};
 use crate::inventory::{CredentialKind, Flag, Handle, Stamp, User};
 
 /// What was seen of a credential or of the whole user.
@@ -18,9 +18,10 @@ pub struct Facts {
     /// The last use.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_used: Option<DateTime<Utc>>,
-    /// Our tag, as it stands.
+    /// What our tag says, if it can be read: how far it has come, and since when. Not when a run last
+    /// saw it so: another run may write that anew.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub tag: Option<String>,
+    pub clock: Option<(Reached, DateTime<Utc>)>,
     /// The credentials of a user that is to be deleted whole, and whether they are accepted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub credentials: Vec<(Subject, bool)>,
@@ -29,7 +30,8 @@ pub struct Facts {
 impl Facts {
     /// What is seen of a credential of the user, or of the user as a whole.
     pub(in crate::remediate) fn of(subject: &Subject, user: &User<'_>) -> Self {
-        let tag = user.tags.as_ref().and_then(|tags| tags.get(&subject.key()).cloned());
+        let clock = user.tags.as_ref().and_then(|tags| clock::of(subject, tags));
+        let clock = clock.map(|clock| (clock.reached, clock.since));
         let seen = credentials(user).into_iter().find(|it| it.subject == *subject);
         let seen = seen.map(|it| Self {
             active: Some(is_accepted(it.active)),
@@ -37,7 +39,7 @@ impl Facts {
             last_used: it.last_used.and_then(Stamp::at),
             ..Self::default()
         });
-        Self { tag, ..seen.unwrap_or_default() }
+        Self { clock, ..seen.unwrap_or_default() }
     }
 }
 

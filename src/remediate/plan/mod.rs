@@ -251,18 +251,13 @@ pub fn plan(scene: &Scene, basis: Basis<'_>) -> Plan {
     plan
 }
 
-/// The days from one stage to the next, as a moment.
-fn after(since: DateTime<Utc>, days: u32) -> DateTime<Utc> {
-    since.checked_add_days(chrono::Days::new(days.into())).unwrap_or(DateTime::<Utc>::MAX_UTC)
-}
-
 /// Why the clock cannot go on, if it cannot.
 fn stopped(clock: Clock, basis: Basis<'_>) -> Option<Start> {
     if clock.since > basis.now || clock.seen > basis.now {
         return Some(Start::Unreadable);
     }
-    let gap = after(clock.seen, basis.remediation.max_gap_days);
-    (basis.now > gap).then_some(Start::NotSeen)
+    let is_lost = clock.is_lost_sight_of(basis.now, basis.remediation.max_gap_days);
+    is_lost.then_some(Start::NotSeen)
 }
 
 /// Whether a tag is old enough to be written again, so that the next run does not find a gap.

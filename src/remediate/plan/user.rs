@@ -4,9 +4,9 @@ use super::credential::{Case, Decision, Judged, Tag, left_behind};
 use super::facts::{Credential, credentials, is_accepted};
 use super::{
     AccountFacts, Act, Basis, Change, Clearing, Facts, Guard, LeftAlone, Place, Plan, Remembered,
-    Scene, Start, Waiting, after, guard, stopped, wants_renewal,
+    Scene, Start, Waiting, guard, stopped, wants_renewal,
 };
-use crate::clock::{Reached, Subject};
+use crate::clock::{Reached, Subject, days_after};
 use crate::inventory::{Dossier, Stamp};
 use crate::policy::remediation::Stage;
 
@@ -105,7 +105,7 @@ fn whole_user(
     if let Some(why) = stopped(clock, case.basis).or(lapsed.then_some(Start::ExemptionLapsed)) {
         return Decision::Change(Act::Notify(why));
     }
-    let due = after(clock.since, days);
+    let due = clock.after(days);
     if now < due || stage < Stage::Delete {
         let renew = wants_renewal(clock, case.basis);
         return Decision::Wait { stage: Stage::Delete, due, renew };
@@ -118,7 +118,7 @@ fn whole_user(
 fn is_idle(case: &Case<'_>, decisions: &[(Subject, Decision)]) -> bool {
     let days = case.basis.policy.stale_after_days.saturating_add(1);
     let is_long_ago =
-        |stamp: &Stamp| stamp.at().is_some_and(|at| after(at, days) <= case.basis.now);
+        |stamp: &Stamp| stamp.at().is_some_and(|at| days_after(at, days) <= case.basis.now);
     // Somebody may be setting the user up.
     let long_there = is_long_ago(&case.dossier.user.created);
     let decision_on = |subject: &Subject| decisions.iter().find(|(it, _)| it == subject);

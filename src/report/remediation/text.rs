@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::view::is_drift;
 use super::{Remedy, Undoing};
-use crate::clock::{Clock, Reached, Subject};
+use crate::clock::{Reached, Subject};
 use crate::inventory::CredentialKind;
 use crate::policy::remediation::Stage;
 use crate::remediate::journal::Deletion;
@@ -160,7 +160,7 @@ fn since(change: &Change) -> String {
     if matches!(change.act, Act::Clear(_) | Act::Renew) {
         return String::new();
     }
-    let Facts { last_used, created, tag, .. } = &change.facts;
+    let Facts { last_used, created, clock, .. } = &change.facts;
     let has_use = matches!(
         change.place.subject,
         Subject::Credential(CredentialKind::Password | CredentialKind::AccessKey, _)
@@ -177,12 +177,12 @@ fn since(change: &Change) -> String {
         (None, Some(at)) => dates.push(format!("created {}", at.date_naive())),
         (None, None) => {}
     }
-    if let Some(clock) = tag.as_ref().and_then(|tag| tag.parse::<Clock>().ok()) {
-        let reached = match clock.reached {
+    if let Some((reached, since)) = clock {
+        let reached = match reached {
             Reached::Notified => "notice given",
             Reached::Deactivated => "inactive since",
         };
-        dates.push(format!("{reached} {}", clock.since.date_naive()));
+        dates.push(format!("{reached} {}", since.date_naive()));
     }
     if dates.is_empty() { String::new() } else { format!(" ({})", dates.join("; ")) }
 }

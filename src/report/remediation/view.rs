@@ -7,7 +7,7 @@ use minijinja::Value;
 use serde::Serialize;
 
 use super::Remedy;
-use crate::clock::{Clock, Subject};
+use crate::clock::Subject;
 use crate::inventory::{AccountId, CredentialKind};
 use crate::remediate::plan::{
     Act, Change, Clearing, Facts, Guard, LeftAlone, Limit, Place, Start, Waiting,
@@ -250,8 +250,7 @@ fn kept(left: &LeftAlone) -> Row {
 }
 
 fn changed(change: &Change) -> Row {
-    let Facts { last_used, created, tag, credentials, .. } = &change.facts;
-    let clock: Option<Clock> = tag.as_ref().and_then(|tag| tag.parse().ok());
+    let Facts { last_used, created, clock, credentials, .. } = &change.facts;
     let (act, why, used) = act(&change.act);
     let has_use = matches!(
         change.place.subject,
@@ -264,8 +263,8 @@ fn changed(change: &Change) -> Row {
         has_use,
         last_used: last_used.map(day),
         created: created.map(day),
-        reached: clock.map(|clock| clock.reached.id()),
-        since: clock.map(|clock| day(clock.since)),
+        reached: clock.map(|(reached, _)| reached.id()),
+        since: clock.map(|(_, since)| day(since)),
         credentials: credentials.iter().map(credential_view).collect(),
     };
     Row { change: Some(view), ..row(&change.place) }
