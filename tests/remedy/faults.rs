@@ -134,8 +134,11 @@ fn a_denial_half_way_ends_one_users_changes_and_nobody_elses() {
     let run = world.run(14.0, &["--apply"]);
     assert_eq!(run.code, 4, "{}{}", run.stdout, run.stderr);
     let failed = run.stdout.split_once("Failed:\n").unwrap_or_else(|| panic!("{}", run.stdout)).1;
-    let told = "deactivate: iam:UpdateAccessKey failed: AccessDenied: ";
-    assert!(failed.contains("bert, ") && failed.contains(told), "{failed}");
+    let told = "iam:UpdateAccessKey failed: AccessDenied: ";
+    assert!(
+        failed.contains("bert, ") && failed.contains(": deactivate (") && failed.contains(told),
+        "{failed}"
+    );
     assert!(run.stdout.contains("an earlier change of this user was not made"), "{}", run.stdout);
 
     assert_eq!(world.key_statuses("bert"), ["Active", "Active"]);
