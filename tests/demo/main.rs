@@ -148,4 +148,22 @@ fn tell(stage: &Stage) {
         stage.say(&format!("    {}", line.replace("&nbsp;", " ")));
     }
     assert_eq!((fourth.code, fourth.output("gate")), (1, "failed"), "{}", fourth.log);
+
+    stage.scene("Friday: the team asks for the remedy, and what is stale gets its notice");
+    let remedy = format!("{exemption}remediation: {{ max_share: 50 }}\n");
+    let apply =
+        |day| How { day, allowlist: &remedy, inputs: &[("remediate", "apply")], ..How::default() };
+    let fifth = world.run(apply(4));
+    stage.run(&fifth);
+    assert_eq!(fifth.code, 0, "{}", fifth.log);
+
+    stage.scene("Two weeks later: the key is deactivated, the password named for a person");
+    let sixth = world.run(apply(18));
+    stage.run(&sixth);
+    assert_eq!(world.account.user("contractor")["keys"][0]["status"], "Inactive", "{}", sixth.log);
+    assert_eq!(world.account.user("newcomer")["password"], true);
+    let seventh = world.day(18, &remedy);
+    stage.run(&seventh);
+    stage.issue(&world);
+    assert_eq!(seventh.output("stale-count"), "1", "{}", seventh.log);
 }
