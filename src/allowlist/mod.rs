@@ -166,6 +166,18 @@ impl Term {
 }
 
 impl Exemption {
+    /// Whether the exemption is about this user, by account, name and, where it names one, unique id.
+    #[must_use]
+    pub fn speaks_of(&self, account: AccountId, name: &str, id: Option<&str>) -> bool {
+        let is_named = match &self.user {
+            UserSelector::Name(own) => own.eq_ignore_ascii_case(name),
+            UserSelector::Pattern(pattern) => pattern.matches(name),
+        };
+        is_named
+            && self.account.is_none_or(|own| own == account)
+            && self.user_id.as_deref().is_none_or(|own| Some(own) == id)
+    }
+
     /// Where the exemption stands on `today` (UTC).
     #[must_use]
     pub fn term(&self, today: NaiveDate) -> Term {

@@ -3,8 +3,6 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::inventory::CredentialKind;
-
 /// Days from the notice to the deactivation.
 pub const DEFAULT_DEACTIVATE_AFTER_DAYS: u32 = 14;
 /// Changes in one run beyond which nothing at all is done.
@@ -162,12 +160,6 @@ impl fmt::Display for UserPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
-}
-
-/// What can be deactivated, and activated again. A password cannot.
-#[must_use]
-pub const fn can_be_deactivated(kind: CredentialKind) -> bool {
-    !matches!(kind, CredentialKind::Password)
 }
 
 #[cfg(test)]

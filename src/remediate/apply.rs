@@ -265,7 +265,7 @@ impl<'a> Hand<'a> {
     ///
     /// # Errors
     /// The failed look or the journal's error: nothing was changed.
-    pub async fn settle(&mut self) -> Result<usize, Settling> {
+    pub async fn settle(&mut self) -> Result<(), Settling> {
         // What an account that is not asked for now was left with stays open.
         let is_here = |taken: &&Taken| self.field.visit(taken.step.account).is_some();
         let open: Vec<_> = self.history.open().filter(is_here).cloned().collect();
@@ -275,6 +275,8 @@ impl<'a> Hand<'a> {
             let closely = step.write.shows_in_holdings();
             let look = self.field.look(&self.pace, step.account, &step.user, closely).await;
             let seen = match look.map_err(|failure| Settling::Look(failure.into()))? {
+                // What was not seen tells nothing: the step stays open.
+                Glance::Seen(dossier) if !dossier.gaps.is_empty() => continue,
                 Glance::Seen(dossier) if dossier.user.id.as_deref() == Some(&step.user_id) => {
                     Some(dossier)
                 }
@@ -285,7 +287,7 @@ impl<'a> Hand<'a> {
             let done = step.write.holds(seen.as_deref());
             self.note(Entry::Settled { of, n, done }).map_err(Settling::Journal)?;
         }
-        Ok(open.len())
+        Ok(())
     }
 }
 

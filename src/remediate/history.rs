@@ -19,6 +19,8 @@ pub struct Taken {
     pub n: u64,
     /// The step.
     pub step: Step,
+    /// When it was begun.
+    pub at: DateTime<Utc>,
     /// What became of it.
     pub outcome: Outcome,
     /// Whether it was a part of its user's deletion.
@@ -41,7 +43,8 @@ pub enum Outcome {
 pub struct History {
     /// The steps, in their order.
     pub steps: Vec<Taken>,
-    /// The users who were to be deleted, the last record of each.
+    /// The users who were to be deleted. One whose deletion was given up, and begun again, has a record
+    /// of each: what was gone by then is in the first.
     pub deletions: Vec<Deletion>,
     /// When those deletions were begun that are still to be finished, by the user's unique id.
     begun: BTreeMap<String, DateTime<Utc>>,
@@ -60,11 +63,17 @@ impl History {
                     history.give_up_deletion(step);
                     let of_deletion = history.begun.contains_key(&step.user_id);
                     let (run, step, outcome) = (line.run.clone(), step.clone(), Outcome::Open);
-                    history.steps.push(Taken { run, n: *n, step, outcome, of_deletion });
+                    history.steps.push(Taken {
+                        run,
+                        n: *n,
+                        step,
+                        at: line.at,
+                        outcome,
+                        of_deletion,
+                    });
                     continue;
                 }
                 Entry::Deletion(deletion) => {
-                    history.deletions.retain(|it| it.user_id != deletion.user_id);
                     history.deletions.push((**deletion).clone());
                     history.begun.insert(deletion.user_id.clone(), line.at);
                     continue;

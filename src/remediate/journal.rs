@@ -250,12 +250,6 @@ impl Journal {
         self.next += 1;
         number
     }
-
-    /// The file.
-    #[must_use]
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
 }
 
 /// A new file is there for good once its folder is on the disk.

@@ -2,14 +2,16 @@
 
 use std::collections::BTreeSet;
 
+use chrono::{DateTime, Utc};
+
 use super::apply::{Hand, Unmade};
 use super::history::{History, Outcome, Taken};
 use super::journal::{Deletion, JournalError};
 use super::plan::Facts;
 use super::plan::step::{Step, Write};
 use super::scene::{Field, Person};
-use crate::clock::Subject;
-use crate::inventory::Dossier;
+use crate::clock::{Clock, Reached, Subject};
+use crate::inventory::{CredentialKind, Dossier};
 use crate::observe::Glance;
 
 /// What is to be undone.
@@ -36,6 +38,8 @@ pub enum Needless {
     Gone,
     /// The user is gone.
     UserGone,
+    /// The credential was used after we had made it inactive.
+    UsedSince,
 }
 
 impl Needless {
@@ -46,6 +50,7 @@ impl Needless {
             Self::Active => "it is active already",
             Self::Gone => "the credential is gone",
             Self::UserGone => "the user is gone",
+            Self::UsedSince => "it was used since, so that somebody else made it inactive again",
         }
     }
 }
@@ -53,7 +58,7 @@ impl Needless {
 /// What became of an undoing.
 #[derive(Debug, Clone, Default)]
 pub struct Undone {
-    /// The credentials that are active again.
+    /// What was done.
     pub made: Vec<Step>,
     /// What failed: what was answered.
     pub failed: Vec<(Step, String)>,
@@ -61,27 +66,42 @@ pub struct Undone {
 
 /// The deactivations that stand, by the journal, the last first; of these users alone if any are
 /// named, in lower case.
-fn standing(history: &History, users: &BTreeSet<String>) -> Vec<Step> {
-    let mut standing: Vec<Step> = Vec::new();
+fn standing(history: &History, users: &BTreeSet<String>) -> Vec<(DateTime<Utc>, Step)> {
+    let mut standing: Vec<(DateTime<Utc>, Step)> = Vec::new();
     let taken = |it: &&Taken| {
         let name = it.step.user.to_ascii_lowercase();
         it.outcome != Outcome::NotDone && (users.is_empty() || users.contains(&name))
     };
-    for Taken { step, outcome, of_deletion, .. } in history.steps.iter().filter(taken) {
+    for Taken { step, at, outcome, of_deletion, .. } in history.steps.iter().filter(taken) {
+        let mut let_go = |kind: &CredentialKind, id: &String| {
+            let undone = Write::Deactivate { kind: *kind, id: id.clone() };
+            standing.retain(|(_, it)| it.user_id != step.user_id || it.write != undone);
+        };
         match &step.write {
             // Whoever is deleted had nothing active left: what we did not make inactive before,
             // somebody else did.
             Write::Deactivate { .. } if *of_deletion => {}
-            Write::Deactivate { .. } if !standing.contains(step) => standing.push(step.clone()),
-            Write::Activate { kind, id } if *outcome == Outcome::Done => {
-                let undone = Write::Deactivate { kind: *kind, id: id.clone() };
-                standing.retain(|it| it.user_id != step.user_id || it.write != undone);
+            Write::Deactivate { kind, id } => {
+                let_go(kind, id);
+                standing.push((*at, step.clone()));
+            }
+            Write::Activate { kind, id } if *outcome == Outcome::Done => let_go(kind, id),
+            // Notice is given of what is active: somebody had activated it, and whoever made it
+            // inactive again was not us.
+            Write::Tag { subject: Subject::Credential(kind, Some(id)), value }
+                if *outcome == Outcome::Done && gives_notice(value) =>
+            {
+                let_go(kind, id);
             }
             _ => {}
         }
     }
     standing.reverse();
     standing
+}
+
+fn gives_notice(value: &str) -> bool {
+    value.parse::<Clock>().is_ok_and(|clock| clock.reached == Reached::Notified)
 }
 
 /// What nothing brings back, by the journal.
@@ -99,7 +119,7 @@ fn lost(history: &History, users: &BTreeSet<String>) -> Vec<Step> {
 }
 
 /// What is to be done to undo one deactivation of a user as seen; `None` is a user who is gone.
-fn undoing(step: &Step, seen: Option<&Dossier>) -> Result<Vec<Step>, Needless> {
+fn undoing(step: &Step, at: DateTime<Utc>, seen: Option<&Dossier>) -> Result<Vec<Step>, Needless> {
     let Write::Deactivate { kind, id } = &step.write else { return Ok(Vec::new()) };
     let user = &seen.ok_or(Needless::UserGone)?.user;
     let subject = Subject::Credential(*kind, Some(id.clone()));
@@ -107,6 +127,9 @@ fn undoing(step: &Step, seen: Option<&Dossier>) -> Result<Vec<Step>, Needless> {
     match facts.active {
         None => return Err(Needless::Gone),
         Some(true) => return Err(Needless::Active),
+        Some(false) if facts.last_used.is_some_and(|used| used > at) => {
+            return Err(Needless::UsedSince);
+        }
         Some(false) => {}
     }
     let with = |write| Step { write, ..step.clone() };
@@ -126,19 +149,24 @@ pub async fn plan_undo(field: &Field, history: &History, users: &BTreeSet<String
     };
     let deleted = history.deletions.iter().filter(is_lost).cloned().collect();
     let mut undo = Undo { lost: lost.clone(), deleted, ..Undo::default() };
-    for step in standing(history, users) {
+    for (at, step) in standing(history, users) {
         let seen = match field.look(&pace, step.account, &step.user, false).await {
-            Ok(Glance::Seen(dossier)) => Some(dossier),
-            Ok(Glance::Gone) => None,
-            Err(failure) => {
-                let person = (step.account, step.user.clone());
-                let message = format!("{}: {}", failure.action, failure.message);
-                undo.unseen.push((person, message));
+            Ok(Glance::Seen(dossier)) => match dossier.gaps.first() {
+                None => Ok(Some(dossier)),
+                Some(gap) => Err(format!("{}: {}", gap.action, gap.message)),
+            },
+            Ok(Glance::Gone) => Ok(None),
+            Err(failure) => Err(format!("{}: {}", failure.action, failure.message)),
+        };
+        let seen = match seen {
+            Ok(seen) => seen,
+            Err(message) => {
+                undo.unseen.push(((step.account, step.user), message));
                 continue;
             }
         };
         let is_same = |dossier: &Dossier| dossier.user.id.as_deref() == Some(step.user_id.as_str());
-        match undoing(&step, seen.as_deref().filter(|it| is_same(it))) {
+        match undoing(&step, at, seen.as_deref().filter(|it| is_same(it))) {
             Ok(steps) => undo.steps.extend(steps),
             // What was deleted later is told as lost.
             Err(Needless::Gone | Needless::UserGone) if is_deleted_later(&step, &lost) => {}
@@ -156,6 +184,16 @@ fn is_deleted_later(step: &Step, lost: &[Step]) -> bool {
     })
 }
 
+/// Whose credential a step is about, and which.
+fn subject_of(step: &Step) -> (&str, Option<Subject>) {
+    let subject = match &step.write {
+        Write::Activate { kind, id } => Some(Subject::Credential(*kind, Some(id.clone()))),
+        Write::Untag { subject } => Some(subject.clone()),
+        _ => None,
+    };
+    (&step.user_id, subject)
+}
+
 impl Hand<'_> {
     /// Undoes, each step after another look.
     ///
@@ -166,6 +204,12 @@ impl Hand<'_> {
         let field = self.field;
         for step in &undo.steps {
             let Some(visit) = field.visit(step.account) else { continue };
+            // The tag of what is inactive still says since when.
+            if matches!(step.write, Write::Untag { .. })
+                && undone.failed.iter().any(|(it, _)| subject_of(it) == subject_of(step))
+            {
+                continue;
+            }
             let look = field.look(&self.pace, step.account, &step.user, false).await;
             let outcome = match look {
                 Ok(Glance::Seen(it)) if it.user.id.as_deref() == Some(step.user_id.as_str()) => {

@@ -113,7 +113,8 @@ fn the_workflow_of_the_remedy_gives_notice_then_plans_and_applies_and_tells_the_
     let writes = ["TagUser", "UntagUser", "UpdateAccessKey"];
     let wrote = world.account.log().into_iter().filter(|it| writes.contains(&it.action.as_str()));
     assert_eq!(wrote.count(), 0, "{}", next.log());
-    assert_eq!(std::fs::read_dir(world.kept_beside("_cache")).unwrap().count(), 2);
+    // In act no file can be hashed without node, so that the later job keeps none.
+    assert_eq!(std::fs::read_dir(world.kept_beside("_cache")).unwrap().count(), 1);
 }
 
 #[test]

@@ -162,12 +162,12 @@ fn a_second_run_on_the_same_day_writes_nothing() {
 }
 
 #[test]
-fn a_clock_is_renewed_once_half_of_the_gap_has_passed() {
+fn a_clock_is_renewed_a_day_before_half_of_the_gap_has_passed() {
     let world = stale();
     world.allow("version: 1\nremediation: { deactivate_after_days: 90, max_gap_days: 20 }\n");
     world.apply(0.0);
     world.account.reset_log();
-    world.apply(10.0);
+    world.apply(9.0);
     assert_eq!(world.writes(), [""; 0]);
     world.apply(10.5);
     assert_eq!(world.writes(), ["iam:TagUser"]);

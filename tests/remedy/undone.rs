@@ -141,3 +141,37 @@ fn a_user_who_was_created_anew_is_another_one() {
     assert!(told.contains("the user is gone\n"), "{told}");
     assert_eq!(world.writes(), [""; 0]);
 }
+
+#[test]
+fn what_somebody_else_made_inactive_again_stays_so() {
+    // A run has seen it active meanwhile, or nobody has but IAM, which dates its use.
+    for seen_by_a_run in [true, false] {
+        let world = of_all_kinds(ALLOWLIST);
+        world.apply(0.0);
+        world.apply(14.0);
+        let status =
+            |status: &str| json!([{"set_key_status": {"user": "robot", "status": status}}]);
+        world.set_day(16.0);
+        world.account.change(status("Active"));
+        if seen_by_a_run {
+            world.apply(17.0);
+        } else {
+            world.account.change(json!([{"use_key": {"user": "robot", "at": 0}}]));
+        }
+        world.account.change(status("Inactive"));
+        undo(&world, 20.0, &["--apply"]);
+        assert_eq!(world.key_statuses("robot"), ["Inactive"], "{seen_by_a_run}");
+    }
+}
+
+#[test]
+fn a_user_who_cannot_be_seen_whole_is_told_and_nothing_is_said_to_be_gone() {
+    let world = of_all_kinds(ALLOWLIST);
+    world.apply(0.0);
+    world.apply(14.0);
+    world.account.faults(json!({ "deny": ["ListAccessKeys"] }));
+    let run = world.run(15.0, &UNDO);
+    assert_eq!(run.code, 3, "{}{}", run.stdout, run.stderr);
+    assert!(run.stdout.contains("iam:ListAccessKeys"), "{}", run.stdout);
+    assert!(!run.stdout.contains("is gone"), "{}", run.stdout);
+}

@@ -1,6 +1,6 @@
 //! One user, and everything that a plan goes by.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use iam_stocktake::allowlist::Allowlist;
 use iam_stocktake::clock::{Clock, Reached, Subject};
@@ -26,6 +26,7 @@ pub(crate) struct Case {
     pub(crate) owner_tags: Vec<String>,
     pub(crate) remembered: Vec<Subject>,
     pub(crate) root_finding: bool,
+    pub(crate) is_half_deleted: bool,
 }
 
 /// A key's subject.
@@ -58,6 +59,7 @@ impl Case {
             owner_tags: Vec::new(),
             remembered: Vec::new(),
             root_finding: false,
+            is_half_deleted: false,
         }
     }
 
@@ -164,7 +166,7 @@ impl Case {
                     subject: subject.clone(),
                 })
                 .collect(),
-            half_deleted: BTreeSet::new(),
+            half_deleted: self.is_half_deleted.then_some(user_id).into_iter().collect(),
         }
     }
 

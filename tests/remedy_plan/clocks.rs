@@ -49,6 +49,20 @@ fn a_clock_starts_anew_for_each_of_its_reasons() {
             &["access-key …AAAA: Deactivate"],
         ),
         (
+            "used after the notice, and for long not again",
+            Case::due()
+                .tagged(&of_key(KEY), Reached::Notified, 200, 3)
+                .with(|it| it.dossier.user.access_keys[0].last_used = Stamp::At(days_ago(150))),
+            &["access-key …AAAA: Notify(Used)"],
+        ),
+        (
+            "used before it",
+            Case::due()
+                .tagged(&of_key(KEY), Reached::Notified, 149, 3)
+                .with(|it| it.dossier.user.access_keys[0].last_used = Stamp::At(days_ago(150))),
+            &["access-key …AAAA: Deactivate"],
+        ),
+        (
             "activated again",
             Case::due().tagged(&of_key(KEY), Reached::Deactivated, 20, 3),
             &["access-key …AAAA: Notify(Reactivated)"],
@@ -107,8 +121,8 @@ fn the_days_to_the_deletion_are_counted_anew_for_each_of_their_reasons() {
 fn a_tag_is_written_again_before_it_looks_as_if_nobody_had_seen_it() {
     let waiting = "access-key …AAAA waits to deactivate";
     assert_planned([
-        ("half the gap", set(10, 7), &[waiting]),
-        ("more", set(10, 8), &["access-key …AAAA: Renew", waiting]),
+        ("a day before half of the gap", set(10, 6), &[waiting]),
+        ("more", set(10, 7), &["access-key …AAAA: Renew", waiting]),
         (
             "what a person has to do",
             Case::password().tagged(&Subject::PASSWORD, Reached::Notified, 20, 8).with(|it| {

@@ -130,10 +130,29 @@ fn a_user_of_whom_anything_is_exempted_is_not_deleted() {
             &["user: Clear(Exempted)", &format!("user is left alone: {exempted}")],
         ),
         (
+            "what the user has no more",
+            Case::whole_user().exempted("2026-12-31", ""),
+            &["user: Clear(Exempted)", &format!("user is left alone: {exempted}")],
+        ),
+        (
             "lapsed since",
             with_key().exempted("2026-06-25", ""),
             &["access-key …AAAA: Settle(First)", "user: Notify(ExemptionLapsed)"],
         ),
+    ]);
+}
+
+#[test]
+fn a_deletion_that_was_begun_is_finished_unless_its_clock_starts_anew() {
+    let begun = |since, seen| {
+        Case::whole_user().tagged(&Subject::User, Reached::Notified, since, seen).with(|it| {
+            it.is_half_deleted = true;
+        })
+    };
+    assert_planned([
+        ("before its days have passed, by another policy", begun(20, 3), DELETED),
+        ("no run has seen it for long", begun(40, 15), &["user: Notify(NotSeen)"]),
+        ("a notice to come", begun(-1, 3), &["user: Notify(Unreadable)"]),
     ]);
 }
 

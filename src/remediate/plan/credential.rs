@@ -6,7 +6,7 @@ use super::facts::{Credential, credentials, subject};
 use super::{AccountFacts, Act, Basis, Clearing, Guard, Start, guard, stopped, wants_renewal};
 use crate::clock::{self, Clock, Reached, Subject, days_after};
 use crate::inventory::{Account, CredentialKind, Dossier, Flag, Form, User};
-use crate::judge::{self, AllowlistOrigin, Audit, Finding, Note, Status};
+use crate::judge::{self, AllowlistOrigin, Audit, Finding, Note, Reference, Status};
 use crate::policy::remediation::Stage;
 use crate::policy::{Level, Rule};
 
@@ -103,11 +103,6 @@ impl Judged {
     /// Whether the rules have anything against the user that a remedy is for.
     pub(super) fn is_something(&self) -> bool {
         self.findings().any(|finding| is_remedied(finding.rule))
-    }
-
-    /// The guard of an exemption in force on anything of the user's.
-    pub(super) fn exempted(&self) -> Option<Guard> {
-        self.findings().find_map(|finding| self.exemption(finding))
     }
 
     fn exemption(&self, finding: &Finding) -> Option<Guard> {
@@ -274,6 +269,7 @@ impl Case<'_> {
         let changed = credential.created.at().is_some_and(|changed| changed >= clock.since);
         let stopped = stopped(clock, self.basis)
             .or((is_password && changed).then_some(Start::PasswordChanged))
+            .or(used_since(clock, finding))
             .or_else(|| self.lapsed_since(clock, finding));
         if let Some(why) = stopped {
             return notify(why);
@@ -315,7 +311,9 @@ impl Case<'_> {
             Tag::Says(Clock { reached: Reached::Notified, .. }) => return settle(Start::First),
             Tag::Says(clock) => clock,
         };
-        if let Some(why) = stopped(clock, self.basis).or_else(|| self.lapsed_since(clock, finding))
+        if let Some(why) = stopped(clock, self.basis)
+            .or(used_since(clock, finding))
+            .or_else(|| self.lapsed_since(clock, finding))
         {
             return settle(why);
         }
@@ -346,6 +344,12 @@ pub(super) fn recently_reset(finding: &Finding) -> Option<Guard> {
         Note::Unreadable(_) => Some(Guard::Incomplete(unread(finding))),
         _ => None,
     })
+}
+
+/// Whether it was used after the clock began, between two runs that both found it unused for long.
+fn used_since(clock: Clock, finding: &Finding) -> Option<Start> {
+    let used = finding.reference.filter(|(reference, _)| *reference == Reference::LastUsed);
+    used.filter(|(_, at)| *at >= clock.since).map(|_| Start::Used)
 }
 
 /// The date from which the disuse is counted. An open finding of these rules always has one.

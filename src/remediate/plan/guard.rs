@@ -6,6 +6,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::{AccountFacts, Basis};
+use crate::allowlist::Term;
 use crate::clock;
 use crate::inventory::Dossier;
 use crate::policy::Rule;
@@ -88,6 +89,18 @@ pub(super) fn of_user(
         return Some(Guard::Path(dossier.path.clone()));
     }
     None
+}
+
+/// The guard of an exemption in force that names the user, whatever it exempts: such a user is not
+/// deleted, also where nothing is left of what is exempted.
+pub(super) fn of_exemption(dossier: &Dossier, basis: Basis<'_>) -> Option<Guard> {
+    let (user, today) = (&dossier.user, basis.now.date_naive());
+    let id = user.id.as_deref();
+    let naming = basis.allowlist.exemptions.iter().find(|exemption| {
+        exemption.term(today) != Term::Expired
+            && exemption.speaks_of(dossier.account, &user.name, id)
+    });
+    naming.map(|it| Guard::Exempted { line: it.place.line, expires: it.expires })
 }
 
 /// Whether a rule's verdicts may be acted upon in the account.

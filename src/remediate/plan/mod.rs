@@ -11,7 +11,7 @@ mod user;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 pub use facts::Facts;
@@ -172,6 +172,8 @@ pub enum Start {
     Vanished,
     /// The tag said nothing that could be read, or a moment to come.
     Unreadable,
+    /// It was used since, and not for long again.
+    Used,
     /// The password was changed since.
     PasswordChanged,
     /// An exemption was in force since.
@@ -262,6 +264,7 @@ fn stopped(clock: Clock, basis: Basis<'_>) -> Option<Start> {
 
 /// Whether a tag is old enough to be written again, so that the next run does not find a gap.
 fn wants_renewal(clock: Clock, basis: Basis<'_>) -> bool {
-    let half = chrono::TimeDelta::days(i64::from(basis.remediation.max_gap_days)) / 2;
-    basis.now - clock.seen > half
+    // A day before the half: a weekly run that comes some minutes early must not wait for the next.
+    let half = TimeDelta::days(i64::from(basis.remediation.max_gap_days)) / 2;
+    basis.now - clock.seen > (half - TimeDelta::days(1)).max(half / 2)
 }

@@ -76,7 +76,7 @@ fn whole_user(
     let Some(days) = remediation.delete_after_days.filter(|_| remediation.delete_users) else {
         return stop(Clearing::NotStale);
     };
-    if let Some(guard) = case.judged.exempted() {
+    if let Some(guard) = guard::of_exemption(case.dossier, case.basis) {
         let clearing = tag.is_there().then_some(Clearing::Exempted);
         return Decision::LeaveAlone(guard, clearing);
     }
@@ -86,10 +86,6 @@ fn whole_user(
     if let Some(rule) = case.account.incomplete.first() {
         let message = format!("the rule {rule} is incomplete in this account");
         return Decision::LeaveAlone(Guard::Incomplete(message), None);
-    }
-    // Where the clock was taken away meanwhile, it starts anew as any other.
-    if is_half_deleted && stage >= Stage::Delete && matches!(tag, Tag::Says(_)) {
-        return Decision::Change(Act::DeleteUser);
     }
     let clock = match tag {
         Tag::Absent if case.is_remembered => {
@@ -106,7 +102,8 @@ fn whole_user(
         return Decision::Change(Act::Notify(why));
     }
     let due = clock.after(days);
-    if now < due || stage < Stage::Delete {
+    // What was begun on its day is finished, unless the clock starts anew as any other.
+    if (now < due && !is_half_deleted) || stage < Stage::Delete {
         let renew = wants_renewal(clock, case.basis);
         return Decision::Wait { stage: Stage::Delete, due, renew };
     }

@@ -192,6 +192,7 @@ fn start(why: Start) -> String {
         Start::First => return String::new(),
         Start::Vanished => "somebody took the tag away",
         Start::Unreadable => "the tag could not be read",
+        Start::Used => "it was used",
         Start::PasswordChanged => "the password was changed",
         Start::ExemptionLapsed => "an exemption has lapsed",
         Start::NotSeen => "no run has seen it for long",

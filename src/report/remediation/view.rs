@@ -307,6 +307,7 @@ const fn start(why: Start) -> &'static str {
         Start::First => "first",
         Start::Vanished => "vanished",
         Start::Unreadable => "unreadable",
+        Start::Used => "used",
         Start::PasswordChanged => "password-changed",
         Start::ExemptionLapsed => "exemption-lapsed",
         Start::NotSeen => "not-seen",
