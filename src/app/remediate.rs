@@ -203,7 +203,8 @@ impl Run<'_> {
         Ok(Outcome { saved, policy: self.remediation, applied, exit })
     }
 
-    /// Shows the plan before it is carried out: what a run does that is cut off was said.
+    /// Shows the plan before it is carried out, on the command line: what a run does that is cut off was
+    /// said. A job has shown it before, and had it approved.
     fn announce(&self, saved: &SavedPlan, streams: &mut Streams<'_>) {
         let plan = Plan { changes: saved.plan.changes.clone(), ..Plan::default() };
         if self.settings.quiet || plan.changes.is_empty() {

@@ -19,7 +19,7 @@ pub struct Next {
 
 impl Audit {
     /// What the remedy does next with the credential of a finding; `None` where that is not known:
-    /// without a policy for it, without a notice, or where the clock will start anew.
+    /// without a policy for it, without a notice, or where no run has seen it for too long.
     #[must_use]
     pub fn next_stage(&self, finding: &Finding) -> Option<Next> {
         let policy = self.remediation.as_ref()?;
