@@ -324,6 +324,13 @@ impl User<'_> {
     }
 }
 
+/// The owner that the first of `keys` names which is among the tags.
+#[must_use]
+pub fn owner<'t>(tags: &'t BTreeMap<String, String>, keys: &[String]) -> Option<&'t str> {
+    let named = keys.iter().filter_map(|key| tags.get(key));
+    named.map(|value| value.trim()).find(|value| !value.is_empty())
+}
+
 /// Where a user's rights come from, by name.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Permissions {

@@ -28,6 +28,25 @@ pub(super) fn room_in_summary() -> usize {
     Summary::from_environment().map_or(usize::MAX, |summary| summary.room().unwrap_or_default())
 }
 
+/// A text for the summary with as many rows as there is room for behind what stands there already, so
+/// many at most; empty where not even one fits.
+pub(super) fn fitted(
+    taken: usize,
+    rows: usize,
+    render: impl Fn(usize) -> Option<String>,
+) -> String {
+    // A line feed more, and some slack for what other commands of the job append.
+    let room = room_in_summary().saturating_sub(taken + 1024);
+    let mut rows = rows.max(1);
+    loop {
+        match render(rows) {
+            Some(text) if text.len() <= room => return text,
+            Some(_) if rows > 1 => rows /= 2,
+            _ => return String::new(),
+        }
+    }
+}
+
 /// Runs a command, in a job or outside of one. `mask` is hidden in the log wherever it turns up.
 pub(super) fn run(
     mask: Option<&SecretString>,

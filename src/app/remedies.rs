@@ -5,7 +5,7 @@ use std::path::Path;
 use secrecy::SecretString;
 
 use super::allowlist::Told;
-use super::job::{self, Left, room_in_summary};
+use super::job::{self, Left};
 use super::remediate::{self, Outcome, UndoOutcome};
 use super::scene::admit_remedy;
 use super::{Exit, Streams, files, report_folder};
@@ -187,20 +187,12 @@ impl Shown<'_> {
     /// The Markdown for the summary: as many rows as there is room for behind what stands there
     /// already.
     fn for_summary(&self, taken: usize) -> String {
-        // A line feed more, and some slack for what other commands of the job append.
-        let room = room_in_summary().saturating_sub(taken + 1024);
-        let mut rows = match self.settings.max_rows {
+        let most = match self.settings.max_rows {
             0 => usize::MAX,
             rows => rows,
         };
-        rows = rows.min(longest_list(&self.outcome.saved.plan).max(1));
-        loop {
-            match self.markdown(rows) {
-                Ok(text) if text.len() <= room => return text,
-                Ok(_) if rows > 1 => rows /= 2,
-                _ => return String::new(),
-            }
-        }
+        let rows = most.min(longest_list(&self.outcome.saved.plan));
+        job::fitted(taken, rows, |rows| self.markdown(rows).ok())
     }
 
     fn markdown(&self, max_rows: usize) -> Result<String, TemplateError> {

@@ -1,6 +1,6 @@
 //! The reports that a job leaves behind: files in the workspace, and the job's summary.
 
-use super::job::{Left, room_in_summary};
+use super::job::{Left, fitted};
 use super::{Exit, Streams, report_folder};
 use crate::judge::Audit;
 use crate::report::json::v1;
@@ -48,16 +48,8 @@ fn options(
 
 /// The report for the summary: as many rows as there is room for behind what stands there already.
 pub(super) fn for_summary(audit: &Audit, settings: &ActionSettings, taken: usize) -> String {
-    // A line feed more, and some slack for what other commands of the job append.
-    let room = room_in_summary().saturating_sub(taken + 1024);
-    let mut rows = if settings.max_rows == 0 { usize::MAX } else { settings.max_rows };
-    rows = rows.min(audit.findings.len().max(1));
-    loop {
-        let options = options(settings.publish.language, rows, None);
-        match report::markdown(audit, &options) {
-            Ok(text) if text.len() <= room => return text,
-            Ok(_) if rows > 1 => rows /= 2,
-            _ => return String::new(),
-        }
-    }
+    let most = if settings.max_rows == 0 { usize::MAX } else { settings.max_rows };
+    fitted(taken, most.min(audit.findings.len()), |rows| {
+        report::markdown(audit, &options(settings.publish.language, rows, None)).ok()
+    })
 }

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 
-use super::finding::{Cleared, Clearing, Finding};
+use super::audited::{Cleared, Clearing};
+use super::finding::Finding;
 use super::fingerprint::{Fingerprint, same_creation};
 use super::rules::{self, Criteria, Draft};
 use crate::inventory::{Account, CredentialKind, Flag, Stamp, User};

@@ -1,5 +1,6 @@
 //! Inventory × allowlist × policy × now → [`Audit`]. Pure: the same input gives the same audit.
 
+mod audited;
 mod cleared;
 mod coverage;
 mod exemption;
@@ -13,9 +14,10 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
+pub use audited::{AuditedAccount, Cleared, Clearing};
 pub use finding::{
-    AllowlistOrigin, Audit, AuditedAccount, Cleared, Clearing, Counts, Coverage, Credential,
-    Finding, Held, Matched, Note, Outcome, Reference, ReviewedExemption, Status, Subject,
+    AllowlistOrigin, Audit, Counts, Coverage, Credential, Finding, Held, Matched, Note, Outcome,
+    Reference, ReviewedExemption, Status, Subject,
 };
 pub use fingerprint::Fingerprint;
 pub use next::Next;

@@ -14,7 +14,7 @@ use super::session::{Access, Session};
 use super::users::{self, ListedUser};
 use super::{last_accessed, service_credentials, sweep};
 use crate::inventory::{
-    Account, AccountId, Cause, Evidence, Form, Gap, OtherCredential, Piece, Stamp, User,
+    Account, AccountId, Cause, Evidence, Form, Gap, OtherCredential, Piece, Stamp, User, owner,
 };
 use crate::judge;
 use crate::permissions::{Feature, Features};
@@ -320,7 +320,7 @@ impl Observer<'_> {
     }
 
     fn describe(&self, user: &mut User<'static>, details: Details) {
-        user.owner = owners::owner(&details.tags, &self.brief.owner_tags);
+        user.owner = owner(&details.tags, &self.brief.owner_tags).map(str::to_owned);
         user.permissions = details.permissions;
         user.tags = Some(details.tags);
     }

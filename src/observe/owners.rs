@@ -68,9 +68,3 @@ pub(super) async fn of_user(
 fn by_key(tags: &[Tag]) -> BTreeMap<String, String> {
     tags.iter().map(|tag| (tag.key().to_owned(), tag.value().to_owned())).collect()
 }
-
-/// The owner that the first of `keys` names which the user has.
-pub(super) fn owner(tags: &BTreeMap<String, String>, keys: &[String]) -> Option<String> {
-    let named = keys.iter().filter_map(|key| tags.get(key));
-    named.map(|value| value.trim()).find(|value| !value.is_empty()).map(str::to_owned)
-}

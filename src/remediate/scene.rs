@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures_util::{StreamExt as _, stream};
 
 use super::history::History;
-use super::plan::{AccountFacts, Scene};
+use super::plan::{AccountFacts, RULES, Scene};
 use crate::clock;
 use crate::inventory::{Account, AccountId, User};
 use crate::judge::{Audit, AuditedAccount, Coverage, Finding, Status};
@@ -16,15 +16,6 @@ use crate::policy::Rule;
 
 /// A user: the account and the name in lower case.
 pub type Person = (AccountId, String);
-
-/// The rules whose findings bring a user into question.
-const RULES: [Rule; 5] = [
-    Rule::StalePassword,
-    Rule::StaleAccessKey,
-    Rule::OldServiceCredential,
-    Rule::InactiveAccessKey,
-    Rule::UserWithoutCredentials,
-];
 
 /// A call without whose answer nothing can be done.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -116,8 +107,10 @@ impl Field {
         let accounts = audit.accounts.iter().map(|account| (account.id, facts(audit, account)));
         let mut accounts: BTreeMap<AccountId, AccountFacts> = accounts.collect();
         if let Some((account, name)) = hub.user_behind(&pace).await? {
-            let facts = accounts.entry(account).or_default();
-            facts.ourselves.insert(name.to_ascii_lowercase());
+            // Of an account that is not looked at, nobody is remedied.
+            if let Some(facts) = accounts.get_mut(&account) {
+                facts.ourselves.insert(name.to_ascii_lowercase());
+            }
         }
         let mut scene = Scene { accounts, ..Scene::default() };
         let looks = stream::iter(people).map(async |(account, name)| {

@@ -3,7 +3,9 @@
 use chrono::{DateTime, NaiveTime, TimeDelta, Utc};
 
 use super::facts::{Credential, credentials, subject};
-use super::{AccountFacts, Act, Basis, Clearing, Guard, Start, guard, stopped, wants_renewal};
+use super::{
+    AccountFacts, Act, Basis, Clearing, Guard, RULES, Start, guard, stopped, wants_renewal,
+};
 use crate::clock::{self, Clock, Reached, Subject, days_after};
 use crate::inventory::{Account, CredentialKind, Dossier, Flag, Form, User};
 use crate::judge::{self, AllowlistOrigin, Audit, Finding, Note, Reference, Status};
@@ -102,7 +104,7 @@ impl Judged {
 
     /// Whether the rules have anything against the user that a remedy is for.
     pub(super) fn is_something(&self) -> bool {
-        self.findings().any(|finding| is_remedied(finding.rule))
+        self.findings().any(|finding| RULES.contains(&finding.rule))
     }
 
     fn exemption(&self, finding: &Finding) -> Option<Guard> {
@@ -114,7 +116,7 @@ impl Judged {
 
     pub(super) fn verdict(&self, on: &Subject) -> Verdict<'_> {
         let of_it = || self.findings().filter(|finding| about(finding).as_ref() == Some(on));
-        let remedied = || of_it().filter(|finding| is_remedied(finding.rule));
+        let remedied = || of_it().filter(|finding| RULES.contains(&finding.rule));
         if let Some(guard) = remedied().find_map(|finding| self.exemption(finding)) {
             return Verdict::Exempted(guard);
         }
@@ -151,18 +153,6 @@ impl Judged {
     pub(super) fn anything_lapsed(&self) -> Option<DateTime<Utc>> {
         self.findings().filter_map(|finding| self.lapsed(finding)).max()
     }
-}
-
-/// The rules whose findings the remedy is for.
-const fn is_remedied(rule: Rule) -> bool {
-    matches!(
-        rule,
-        Rule::StalePassword
-            | Rule::StaleAccessKey
-            | Rule::OldServiceCredential
-            | Rule::InactiveAccessKey
-            | Rule::UserWithoutCredentials
-    )
 }
 
 /// An account with this user alone, whose evidence is new and whole.

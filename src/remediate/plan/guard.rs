@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{AccountFacts, Basis};
 use crate::allowlist::Term;
 use crate::clock;
-use crate::inventory::Dossier;
+use crate::inventory::{Dossier, owner};
 use crate::policy::Rule;
 
 /// The most tags that IAM lets a user have.
@@ -80,8 +80,7 @@ pub(super) fn of_user(
     let Some(tags) = &user.tags else {
         return Some(Guard::Incomplete("the user's tags were not seen".to_owned()));
     };
-    let owner = basis.owner_tags.iter().filter_map(|key| tags.get(key)).map(|it| it.trim());
-    let owner = owner.clone().find(|it| !it.is_empty());
+    let owner = owner(tags, basis.owner_tags);
     if !basis.remediation.takes_owner(owner) {
         return Some(Guard::Owner(owner.unwrap_or_default().to_owned()));
     }

@@ -24,6 +24,15 @@ use crate::inventory::{AccountId, Dossier};
 use crate::policy::remediation::{RemediationPolicy, Stage};
 use crate::policy::{Policy, Rule};
 
+/// The rules whose findings the remedy is for.
+pub const RULES: [Rule; 5] = [
+    Rule::StalePassword,
+    Rule::StaleAccessKey,
+    Rule::OldServiceCredential,
+    Rule::InactiveAccessKey,
+    Rule::UserWithoutCredentials,
+];
+
 /// What a plan goes by.
 #[derive(Debug, Clone, Copy)]
 pub struct Basis<'a> {
