@@ -221,3 +221,28 @@ fn a_second_run_on_the_journal_of_a_run_at_work_is_refused() {
     assert_eq!(first.status.code(), Some(0));
     assert_eq!(world.key_statuses("ci-deploy"), ["Inactive"]);
 }
+
+#[test]
+fn what_became_of_a_step_is_not_said_where_the_user_could_not_be_seen_whole() {
+    let world = stale();
+    world.apply(0.0);
+    kill(&world, 14.0, "UpdateAccessKey", "after");
+    let settled = || {
+        let journal = world.journal();
+        journal.into_iter().filter(|line| line["event"] == "settled").collect::<Vec<_>>()
+    };
+
+    world.account.faults(json!({ "deny": ["ListAccessKeys"] }));
+    let run = world.run(14.1, &["--apply"]);
+    assert_eq!((run.code, settled().len()), (3, 0), "{}{}", run.stdout, run.stderr);
+
+    world.account.faults(json!({}));
+    world.apply(14.2);
+    assert_eq!(settled()[0]["done"], true);
+    // So that it can be taken back.
+    let undo = ["--undo", "iam-stocktake-journal.jsonl", "--apply"];
+    let mut undo = world.sandbox.command(&[&["remediate"], &undo[..]].concat());
+    let undone = undo.envs(world.account.environment()).output().unwrap();
+    assert!(undone.status.success(), "{}", String::from_utf8_lossy(&undone.stderr));
+    assert_eq!(world.key_statuses("ci-deploy"), ["Active"]);
+}
