@@ -35,7 +35,7 @@ const AUDIT_EXAMPLES: &str = "\
 Examples:
   Export a report and audit it:
     aws iam generate-credential-report
-    aws iam get-credential-report > report.json
+    aws iam get-credential-report --output json > report.json
     iam-stocktake audit --credential-report report.json
 
   Several accounts, the Markdown report and the JSON for later:
@@ -43,7 +43,7 @@ Examples:
       --output report.md --output audit.json
 
   Straight from the AWS CLI, by the stricter rule of IAM.22 and CIS:
-    aws iam get-credential-report | iam-stocktake audit --credential-report - --stale-after-days 45";
+    aws iam get-credential-report --output json | iam-stocktake audit --credential-report - --stale-after-days 45";
 
 const CHECK_EXAMPLES: &str = "\
 Examples:

@@ -5,7 +5,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::inventory::AccountId;
+use crate::inventory::{AccountId, InvalidAccountId};
 
 /// A text that is not the name that it should be. It says what such a name looks like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -196,8 +196,15 @@ impl FromStr for AccountEntry {
         if text.starts_with("arn:") {
             return text.parse().map(Self::Role);
         }
-        let expected = "an account is named by its twelve digits or by the ARN of a role of it";
-        text.parse().map(Self::Account).map_err(|_| InvalidName(expected))
+        text.parse().map(Self::Account).map_err(|error| match error {
+            InvalidAccountId::NotTwelveDigits => InvalidName(
+                "an account is named by its twelve digits or by the ARN of a role of it",
+            ),
+            InvalidAccountId::TooFewDigits => InvalidName(
+                "an account id has twelve digits: did one lose a zero at its beginning? Write all \
+                 twelve, in YAML in quotes",
+            ),
+        })
     }
 }
 

@@ -26,15 +26,29 @@ pub struct AccountId([u8; 12]);
 
 /// A text that is no AWS account id.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("an AWS account id has twelve digits")]
-pub struct InvalidAccountId;
+pub enum InvalidAccountId {
+    /// It is something else.
+    #[error("an AWS account id has twelve digits")]
+    NotTwelveDigits,
+    /// It has digits alone, and too few.
+    #[error(
+        "an AWS account id has twelve digits: did this one lose a zero at its beginning? Write all \
+         twelve, in YAML in quotes"
+    )]
+    TooFewDigits,
+}
 
 impl FromStr for AccountId {
     type Err = InvalidAccountId;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let digits: [u8; 12] = text.as_bytes().try_into().map_err(|_| InvalidAccountId)?;
-        if digits.iter().all(u8::is_ascii_digit) { Ok(Self(digits)) } else { Err(InvalidAccountId) }
+        let is_number = !text.is_empty() && text.bytes().all(|it| it.is_ascii_digit());
+        match text.as_bytes().try_into() {
+            Ok(digits) if is_number => Ok(Self(digits)),
+            // Spreadsheets and YAML take an id for a number, which has no zeros before it.
+            _ if is_number && (9..12).contains(&text.len()) => Err(InvalidAccountId::TooFewDigits),
+            _ => Err(InvalidAccountId::NotTwelveDigits),
+        }
     }
 }
 

@@ -8,8 +8,10 @@
 
 pub mod allowlist;
 pub mod app;
+pub mod cause;
 pub mod cli;
 pub mod clock;
+pub mod files;
 pub mod github;
 pub mod identity;
 pub mod inventory;

@@ -114,7 +114,7 @@ fn a_file_that_cannot_be_opened_is_reported_without_a_line() {
     let diagnostic = allowlist::unreadable(&error, "check the repository out first");
     assert_eq!(
         allowlist::render(&diagnostic, ".github/iam-allowlist.yml", "", false),
-        "error[unreadable-file]: the allowlist cannot be read: entity not found\n\
+        "error[unreadable-file]: the allowlist cannot be read: No such file or directory\n\
          --> .github/iam-allowlist.yml\n\
          \u{20}= help: check the repository out first\n"
     );

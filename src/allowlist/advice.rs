@@ -105,6 +105,17 @@ pub(super) fn user_name(name: &str, max: usize) -> (String, String) {
     (format!("{} characters", name.len()), format!("user names have at most {max} characters"))
 }
 
+/// What to say of an account id of so many digits.
+pub(super) const fn digits(count: usize) -> &'static str {
+    match count {
+        9..12 => {
+            "an account id has twelve digits: if zeros at its beginning were lost, write all twelve \
+             in quotes"
+        }
+        _ => "an account id has twelve digits",
+    }
+}
+
 /// Why no user has such a path, and what to write instead.
 pub(super) fn path(text: &str) -> (&'static str, String) {
     let bare = text.strip_suffix('*').unwrap_or(text);

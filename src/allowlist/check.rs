@@ -288,9 +288,11 @@ impl Checker<'_> {
                 12 if !others => {
                     ("not the digits alone".to_owned(), format!("write `account: \"{digits}\"`"))
                 }
-                count if !others => {
-                    (format!("{count} digits"), "an account id has twelve digits".to_owned())
-                }
+                count if !others => (format!("{count} digits"), advice::digits(count).to_owned()),
+                _ if account.value.chars().all(|c| c == '*') => (
+                    "no pattern".to_owned(),
+                    "leave `account` out for every audited account".to_owned(),
+                ),
                 _ => (
                     "not twelve digits".to_owned(),
                     "write the twelve digits of the id; names and aliases are not looked up"

@@ -26,6 +26,7 @@ pub use diagnostic::{Code, Diagnostic, Severity, render};
 pub use pattern::{Pattern, is_user_name_char};
 pub use suggestion::{Excused, Suggestion};
 
+use crate::cause::reason;
 use crate::inventory::AccountId;
 use crate::policy::remediation::RemediationPolicy;
 use crate::policy::{PolicyOverrides, Rule};
@@ -88,6 +89,18 @@ impl UserSelector {
         match self {
             Self::Name(name) => name,
             Self::Pattern(pattern) => pattern.as_str(),
+        }
+    }
+}
+
+impl UserSelector {
+    /// What to write instead, where a pattern reads like a regular expression and so may match
+    /// nobody.
+    #[must_use]
+    pub fn without_regex(&self) -> Option<String> {
+        match self {
+            Self::Name(_) => None,
+            Self::Pattern(pattern) => pattern.without_regex(),
         }
     }
 }
@@ -251,7 +264,7 @@ pub fn parse_day(text: &str) -> Option<NaiveDate> {
 /// The diagnostic for a file that cannot be opened or read.
 #[must_use]
 pub fn unreadable(error: &std::io::Error, help: &str) -> Diagnostic {
-    let message = format!("the allowlist cannot be read: {error}");
+    let message = format!("the allowlist cannot be read: {}", reason(error));
     Diagnostic::error(Code::UnreadableFile, 0..0, message).help(help)
 }
 

@@ -59,6 +59,16 @@ impl Pattern {
     }
 }
 
+impl Pattern {
+    /// The pattern that was probably meant, where this one reads like a regular expression.
+    #[must_use]
+    pub fn without_regex(&self) -> Option<String> {
+        let text = self.as_str();
+        let meant = text.replace(".*", "*").replace(".+", "*");
+        (meant != text).then_some(meant)
+    }
+}
+
 fn without_start<'a>(text: &'a [u8], start: &[u8]) -> Option<&'a [u8]> {
     let (head, rest) = text.split_at_checked(start.len())?;
     head.eq_ignore_ascii_case(start).then_some(rest)
@@ -78,6 +88,20 @@ pub fn is_user_name_char(c: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_pattern_that_reads_like_a_regular_expression_has_one_that_was_meant() {
+        for (pattern, meant) in [
+            ("svc-.*", Some("svc-*")),
+            (".*-svc-.+", Some("*-svc-*")),
+            ("svc-*", None),
+            ("first.last", None),
+            ("a.b*", None),
+        ] {
+            let pattern = Pattern::new(pattern).unwrap();
+            assert_eq!(pattern.without_regex().as_deref(), meant);
+        }
+    }
 
     #[test]
     fn a_pattern_matches_whole_names_without_case() {

@@ -344,6 +344,9 @@ impl Reader<'_> {
             (Node::List(_), "user" | "pattern") => {
                 "make an exemption of its own for each user".to_owned()
             }
+            (Node::Integer(_), "account") if self.origin(&node).len() != 12 => {
+                advice::digits(self.origin(&node).len()).to_owned()
+            }
             (Node::Integer(_) | Node::Fraction | Node::Boolean(_), _) => {
                 format!("put it in quotes: \"{}\"", excerpt(self.origin(&node)))
             }

@@ -68,7 +68,8 @@ impl Suggestion {
     /// `max_days` ahead.
     #[must_use]
     pub fn last_day(today: NaiveDate, max_days: u32) -> NaiveDate {
-        today + Days::new(SUGGESTED_DAYS.min(max_days).into())
+        let days = Days::new(SUGGESTED_DAYS.min(max_days).into());
+        today.checked_add_days(days).unwrap_or(NaiveDate::MAX)
     }
 
     /// Makes one exemption of a user's stale credentials, and one for each other rule.

@@ -57,7 +57,7 @@ fn run(
     }
     let mut scene = Scene::of(&settings.publish, job, streams)?;
     let today = settings.now.date_naive();
-    let template = audit::read_template(settings.template.as_deref(), streams);
+    let template = template(settings, job, streams);
     let told = if scene.names { Told::Lines } else { Told::Places };
     let head = chosen(&settings.allowlist, IfMissing::Stop, told, today, streams);
     let head = head.map_err(|unread| {
@@ -142,6 +142,22 @@ impl Action<'_> {
         }
         Ok(exit)
     }
+}
+
+/// The template of the workflow's author. Of a fork's files nothing is read but the allowlist.
+fn template(
+    settings: &ActionSettings,
+    job: Option<&Job>,
+    streams: &mut Streams<'_>,
+) -> Result<Option<UserTemplate>, Exit> {
+    if settings.template.is_some() && is_from_outside(job) {
+        streams.say(
+            "note: the template is not used: this pull request comes from a fork or from Dependabot, \
+             which could change it",
+        );
+        return Ok(None);
+    }
+    audit::read_template(settings.template.as_deref(), streams)
 }
 
 /// A pull request of which nothing is known cannot be told from a fork's.
@@ -274,7 +290,13 @@ fn notices(audit: &Audit, head: &Chosen) -> Vec<Annotation> {
     for reviewed in &audit.exemptions {
         let name = &reviewed.exemption.user;
         let message = match reviewed.matched {
-            Matched::Nobody => format!("the exemption for `{name}` matches no user: remove it"),
+            Matched::Nobody => match name.without_regex() {
+                Some(meant) => format!(
+                    "the exemption for `{name}` matches no user: `.` is a dot here, not a regular \
+                     expression's; did you mean `{meant}`?"
+                ),
+                None => format!("the exemption for `{name}` matches no user: remove it"),
+            },
             Matched::ByCaseOnly => {
                 format!("the exemption for `{name}` matches by case only: correct the name")
             }

@@ -7,8 +7,9 @@ use chrono::{Days, NaiveDate};
 
 use super::{Exit, Streams, files};
 use crate::allowlist::{self, Allowlist, Diagnostic, Place, Suggestion, lapsing, render};
+use crate::files::Kind;
 use crate::judge::{AllowlistOrigin, Status};
-use crate::policy::{Level, Rule};
+use crate::policy::{Level, MAX_DAYS, Rule};
 use crate::report::json::v1;
 use crate::report::visible;
 use crate::settings::{AllowlistSetting, Input, SuggestSettings};
@@ -35,10 +36,11 @@ pub(super) fn read(
     today: NaiveDate,
     streams: &mut Streams<'_>,
 ) -> Result<Read, Unread> {
-    let bytes = files::read(input, streams.stdin).map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound => Unread::Missing,
-        _ => Unread::Unreadable(error),
-    })?;
+    let bytes =
+        files::read(input, Kind::Allowlist, streams.stdin).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => Unread::Missing,
+            _ => Unread::Unreadable(error),
+        })?;
     let source = String::from_utf8_lossy(&bytes).into_owned();
     match allowlist::parse(&bytes, today) {
         Ok(allowlist) => Ok(Read { allowlist, source }),
@@ -206,8 +208,14 @@ fn run_suggest(
 ) -> Result<String, (String, String)> {
     let audit = files::read_audit(&settings.audit, streams.stdin)?;
     let reach = audit.policy.max_exemption_days;
+    let last = settings.today.checked_add_days(Days::new(reach.into()));
+    let Some(last) = last.filter(|_| (1..=MAX_DAYS).contains(&reach)) else {
+        let message =
+            format!("its `max_exemption_days` is {reach}, and must be between 1 and {MAX_DAYS}");
+        return Err((message, "use the audit JSON as iam-stocktake wrote it".to_owned()));
+    };
     let expires = settings.expires.unwrap_or_else(|| Suggestion::last_day(settings.today, reach));
-    if expires > settings.today + Days::new(reach.into()) {
+    if expires > last {
         let message = format!("its policy lets an exemption reach {reach} days, not to {expires}");
         return Err((message, "give an earlier day to --expires".to_owned()));
     }

@@ -7,11 +7,13 @@ use std::path::Path;
 use super::allowlist::{IfMissing, Told, chosen};
 use super::{Exit, Streams, exported, files, live};
 use crate::allowlist::Allowlist;
+use crate::cause::reason;
+use crate::files::Kind;
 use crate::judge::{AgeProblem, Audit, Finding, Judge, Outcome};
 use crate::policy::Policy;
 use crate::report::{self, MarkdownOptions, TableOptions, UserTemplate, visible};
 use crate::runner;
-use crate::settings::{AuditSettings, FailOn, Format, Source};
+use crate::settings::{AuditSettings, FailOn, Format, Input, Source};
 
 /// Runs the command.
 pub(super) fn audit(settings: &AuditSettings, streams: &mut Streams<'_>) -> Exit {
@@ -132,13 +134,14 @@ pub(super) fn read_template(
 ) -> Result<Option<UserTemplate>, Exit> {
     let Some(path) = path else { return Ok(None) };
     let name = path.display().to_string();
-    match std::fs::read_to_string(path) {
-        Ok(text) => Ok(Some(UserTemplate { name, text })),
-        Err(error) => {
-            streams.error(&format!("{}: the template cannot be read: {error}", visible(&name)));
-            Err(Exit::Usage)
-        }
-    }
+    let read = files::read(&Input::File(path.to_path_buf()), Kind::Template, streams.stdin);
+    let why = match read.map(String::from_utf8) {
+        Ok(Ok(text)) => return Ok(Some(UserTemplate { name, text })),
+        Ok(Err(_)) => "it is not UTF-8 text".to_owned(),
+        Err(error) => reason(&error),
+    };
+    streams.error(&visible(&format!("{name}: the template cannot be read: {why}")));
+    Err(Exit::Usage)
 }
 
 /// Writes the audit in its forms.
@@ -217,8 +220,6 @@ impl Writer<'_> {
 }
 
 fn unwritten(name: &str, error: &io::Error, streams: &mut Streams<'_>) -> Exit {
-    // The error itself may name the file beside the target that was being written.
-    let reason = error.kind();
-    streams.error(&format!("{} cannot be written: {reason}", visible(name)));
+    streams.error(&visible(&format!("{name} cannot be written: {}", reason(error))));
     Exit::WriteFailed
 }

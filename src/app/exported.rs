@@ -9,6 +9,8 @@ use chrono::{DateTime, Utc};
 
 use super::{Exit, Streams, files};
 use crate::allowlist::Allowlist;
+use crate::cause::reason;
+use crate::files::{Kind, Workspace};
 use crate::inventory::{AccountId, CLOCK_SKEW, MaxEvidenceAge};
 use crate::judge::Judge;
 use crate::observe::{credential_report, export};
@@ -48,7 +50,10 @@ pub(super) fn hear<'a>(
     streams: &mut Streams<'_>,
 ) -> Result<Judge<'a>, Exit> {
     let inputs = brief.reports;
-    let piped = inputs.contains(&Input::Stdin).then(|| files::read(&Input::Stdin, streams.stdin));
+    let piped = inputs
+        .contains(&Input::Stdin)
+        .then(|| files::read(&Input::Stdin, Kind::CredentialReport, streams.stdin));
+    let workspace = files::workspace();
     let next = AtomicUsize::new(0);
     let work = || {
         let mut judge =
@@ -57,7 +62,8 @@ pub(super) fn hear<'a>(
         loop {
             let index = next.fetch_add(1, Ordering::Relaxed);
             let Some(input) = inputs.get(index) else { break };
-            let outcome = hear_one(input, piped.as_ref(), brief, &mut judge);
+            let read = read(input, piped.as_ref(), workspace.as_ref());
+            let outcome = read.and_then(|bytes| hear_one(bytes, brief, &mut judge));
             outcomes.push((index, outcome));
         }
         (judge, outcomes)
@@ -106,24 +112,34 @@ fn tell_refused(
     if all_good { Ok(()) } else { Err(Exit::Usage) }
 }
 
-/// Judges the account of one report. `piped` is what standard input held.
-fn hear_one(
+/// The bytes of one report. `piped` is what standard input held.
+fn read(
     input: &Input,
     piped: Option<&io::Result<Vec<u8>>>,
+    workspace: Option<&Workspace>,
+) -> Result<Vec<u8>, Refused> {
+    let unreadable = |error: &io::Error| {
+        Refused::new(format!("cannot be read: {}", reason(error)), "check the path")
+    };
+    match (input, piped) {
+        (Input::File(path), _) => {
+            let bytes = crate::files::read(path, Kind::CredentialReport, workspace);
+            bytes.map_err(|error| unreadable(&error))
+        }
+        (Input::Stdin, Some(Ok(bytes))) => Ok(bytes.clone()),
+        (Input::Stdin, Some(Err(error))) => Err(unreadable(error)),
+        (Input::Stdin, None) => Ok(Vec::new()),
+    }
+}
+
+/// Judges the account of one report.
+fn hear_one(
+    bytes: Vec<u8>,
     brief: &Brief<'_>,
     judge: &mut Judge<'_>,
 ) -> Result<AccountId, Refused> {
-    let unreadable =
-        |error: &io::Error| Refused::new(format!("cannot be read: {error}"), "check the path");
-    let bytes = match (input, piped) {
-        (Input::File(path), _) => std::fs::read(path).map_err(|error| unreadable(&error))?,
-        (Input::Stdin, Some(Ok(bytes))) => bytes.clone(),
-        (Input::Stdin, Some(Err(error))) => return Err(unreadable(error)),
-        (Input::Stdin, None) => Vec::new(),
-    };
     let export = export::recognise(bytes).map_err(|error| {
-        let hint = "export it with: aws iam generate-credential-report; \
-                    aws iam get-credential-report > report.json";
+        let hint = error.hint();
         Refused::new(error.to_string(), hint)
     })?;
     let generated_at = match (export.generated_at, brief.generated_at) {

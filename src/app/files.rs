@@ -1,22 +1,24 @@
-//! Reading and writing files. An output file appears whole or not at all.
+//! Files as the commands name them: where a job is at work, by the rules of its workspace.
 
-use std::io::{self, Read, Write};
-use std::path::{Path, PathBuf};
+use std::io::{self, Read};
+use std::path::Path;
 
-use tempfile::NamedTempFile;
-
+use crate::cause::reason;
+use crate::files::{self, Kind, Staged, Workspace};
 use crate::report::json::v1;
+use crate::runner;
 use crate::settings::Input;
 
+/// The job's workspace; `None` on the command line.
+pub(super) fn workspace() -> Option<Workspace> {
+    runner::workspace().map(|folder| Workspace::new(&folder))
+}
+
 /// Reads all of an input.
-pub(super) fn read(input: &Input, stdin: &mut dyn Read) -> io::Result<Vec<u8>> {
+pub(super) fn read(input: &Input, kind: Kind, stdin: &mut dyn Read) -> io::Result<Vec<u8>> {
     match input {
-        Input::File(path) => std::fs::read(path),
-        Input::Stdin => {
-            let mut bytes = Vec::new();
-            stdin.read_to_end(&mut bytes)?;
-            Ok(bytes)
-        }
+        Input::File(path) => files::read(path, kind, workspace().as_ref()),
+        Input::Stdin => files::read_stream(stdin, kind),
     }
 }
 
@@ -26,8 +28,8 @@ pub(super) fn read_audit(
     stdin: &mut dyn Read,
 ) -> Result<v1::Audit, (String, String)> {
     let make_one = || "make one with: iam-stocktake audit … --output audit.json".to_owned();
-    let bytes =
-        read(input, stdin).map_err(|error| (format!("cannot be read: {error}"), make_one()))?;
+    let bytes = read(input, Kind::Audit, stdin)
+        .map_err(|error| (format!("cannot be read: {}", reason(&error)), make_one()))?;
     let audit: v1::Audit = serde_json::from_slice(&bytes)
         .map_err(|error| (format!("is no audit JSON: {error}"), make_one()))?;
     if audit.schema == v1::SCHEMA {
@@ -38,61 +40,12 @@ pub(super) fn read_audit(
     }
 }
 
-/// A file that is written beside its target and not there yet.
-pub(super) struct Staged {
-    target: PathBuf,
-    content: Content,
-}
-
-enum Content {
-    /// Takes the target's place by a rename.
-    Beside(NamedTempFile),
-    /// The target is a pipe or a device, which nothing can take the place of.
-    Through(Vec<u8>),
-}
-
-/// Writes `content` beside `path`, so that [`Staged::publish`] has nothing left to do that is
-/// likely to fail.
+/// Writes `content` beside `path`, to be put in its place later.
 pub(super) fn stage(path: &Path, content: &[u8]) -> io::Result<Staged> {
-    // A link's target is what is meant to be replaced, not the link.
-    let target = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
-    let metadata = target.metadata().ok();
-    if metadata.as_ref().is_some_and(std::fs::Metadata::is_dir) {
-        return Err(io::Error::new(io::ErrorKind::IsADirectory, "it is a folder"));
-    }
-    if metadata.as_ref().is_some_and(|it| !it.is_file()) {
-        return Ok(Staged { target, content: Content::Through(content.to_vec()) });
-    }
-    let folder = match target.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".iam-stocktake-");
-    let permissions = metadata.map(|it| it.permissions());
-    #[cfg(unix)]
-    let permissions = permissions.or_else(|| {
-        use std::os::unix::fs::PermissionsExt as _;
-        // What a plain new file gets; the process's mask takes its part away.
-        Some(std::fs::Permissions::from_mode(0o666))
-    });
-    if let Some(permissions) = permissions {
-        builder.permissions(permissions);
-    }
-    let mut file = builder.tempfile_in(folder)?;
-    file.write_all(content)?;
-    file.as_file().sync_all()?;
-    Ok(Staged { target, content: Content::Beside(file) })
+    files::stage(path, content, workspace().as_ref())
 }
 
-impl Staged {
-    /// Puts the file in its place.
-    pub(super) fn publish(self) -> io::Result<()> {
-        match self.content {
-            Content::Beside(file) => file.persist(&self.target).map(drop).map_err(|it| it.error),
-            Content::Through(content) => {
-                std::fs::OpenOptions::new().write(true).open(&self.target)?.write_all(&content)
-            }
-        }
-    }
+/// Makes a folder and those around it that are not there yet.
+pub(super) fn create_folders(path: &Path) -> io::Result<()> {
+    files::create_folders(path, workspace().as_ref())
 }

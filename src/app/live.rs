@@ -139,7 +139,8 @@ impl Unobserved {
     pub(super) fn tell(&self, streams: &mut Streams<'_>) -> Exit {
         match self {
             Self::Network(error) => {
-                streams.error(&format!("the network cannot be used: {error}"));
+                streams
+                    .error(&format!("the network cannot be used: {}", crate::cause::reason(error)));
                 Exit::Incomplete
             }
             Self::Refused(refusal) => {

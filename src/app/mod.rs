@@ -21,6 +21,7 @@ mod tracker;
 
 use std::io::{self, Read, Write};
 
+use crate::cause::reason;
 use crate::settings::Command;
 
 /// Runs a command.
@@ -86,7 +87,7 @@ impl Streams<'_> {
         let written = self.stdout.write_all(text.as_bytes()).and_then(|()| self.stdout.flush());
         match written {
             Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-                self.error(&format!("standard output cannot be written: {error}"));
+                self.error(&format!("standard output cannot be written: {}", reason(&error)));
                 Exit::WriteFailed
             }
             _ => Exit::Done,

@@ -3,6 +3,8 @@
 
 use std::path::Path;
 
+use chrono::NaiveDate;
+
 use super::allowlist::Chosen;
 use super::scene::{Scene, unread};
 use super::tracker::Parting;
@@ -71,7 +73,8 @@ pub(super) fn judge_by(
     let base_policy = Policy::new(&base.policy, settings.stale_after_days);
     let (policy, mut loosens) = stricter(&base_policy, &head_policy);
     let mut head = head;
-    let last = settings.now.date_naive() + chrono::Days::new(policy.max_exemption_days.into());
+    let reach = chrono::Days::new(policy.max_exemption_days.into());
+    let last = settings.now.date_naive().checked_add_days(reach).unwrap_or(NaiveDate::MAX);
     let (within, beyond): (Vec<Exemption>, Vec<Exemption>) =
         head.allowlist.exemptions.into_iter().partition(|it| it.expires <= last);
     head.allowlist.exemptions = within;

@@ -9,6 +9,7 @@ use super::job::{self, Left};
 use super::publishing::{NO_PROPOSAL, Publishing};
 use super::scene::Scene;
 use super::{Exit, Streams, files};
+use crate::cause::reason;
 use crate::publish::observation::Observation;
 use crate::publish::occasion::Target;
 use crate::report::json::v1;
@@ -67,7 +68,8 @@ fn within_folders(inputs: &[Input], streams: &mut Streams<'_>) -> Result<Vec<Inp
             Input::File(path) if path.is_dir() => {
                 let mut found = Vec::new();
                 if let Err(error) = find_json(path, &mut found) {
-                    streams.error(&visible(&format!("{input}: cannot be read: {error}")));
+                    streams
+                        .error(&visible(&format!("{input}: cannot be read: {}", reason(&error))));
                     return Err(Exit::Usage);
                 }
                 if found.is_empty() {

@@ -4,9 +4,13 @@ use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
 
+use chrono::{DateTime, Utc};
+
 use super::allowlist::{Chosen, IfMissing, Told, chosen};
 use super::progress::Display;
 use super::{Exit, Streams, files, live};
+use crate::cause::reason;
+use crate::files::Kind;
 use crate::inventory::Account;
 use crate::judge::{Audit, Judge};
 use crate::observe::session::Hub;
@@ -14,7 +18,7 @@ use crate::observe::{self, Brief};
 use crate::policy::Policy;
 use crate::policy::remediation::{RemediationPolicy, Stage};
 use crate::remediate::history::History;
-use crate::remediate::journal::{self, Entry, Journal, JournalError, run_name};
+use crate::remediate::journal::{self, Contents, Entry, Journal, JournalError, run_name};
 use crate::remediate::plan::file::{SavedPlan, moved};
 use crate::remediate::plan::{Act, Basis, Place, Plan, Scene, plan};
 use crate::remediate::{self as remedy, Applied, Field, Hand, Person};
@@ -44,7 +48,7 @@ pub(super) fn run(
     let chosen = read.map_err(|_| Exit::Usage)?;
     let policy = remediation(&chosen, settings, streams)?;
     let saved = match &settings.task {
-        Task::Apply(Some(file)) => Some(read_plan(file, streams)?),
+        Task::Apply(Some(file)) => Some(read_plan(file, settings.now, streams)?),
         _ => None,
     };
     let among = match &settings.audit {
@@ -91,11 +95,15 @@ fn remediation(
     }
 }
 
-fn read_plan(file: &SavedPlanFile, streams: &mut Streams<'_>) -> Result<SavedPlan, Exit> {
+fn read_plan(
+    file: &SavedPlanFile,
+    now: DateTime<Utc>,
+    streams: &mut Streams<'_>,
+) -> Result<SavedPlan, Exit> {
     let name = file.file.to_string();
-    let told = match files::read(&file.file, streams.stdin) {
-        Err(error) => format!("cannot be read: {error}"),
-        Ok(bytes) => match SavedPlan::read(&bytes, file.digest.as_deref()) {
+    let told = match files::read(&file.file, Kind::Plan, streams.stdin) {
+        Err(error) => format!("cannot be read: {}", reason(&error)),
+        Ok(bytes) => match SavedPlan::read(&bytes, file.digest.as_deref(), now) {
             Ok(saved) => return Ok(saved),
             Err(error) => error.to_string(),
         },
@@ -161,9 +169,8 @@ impl Run<'_> {
         // Opened before anything is looked at: two runs of one journal do not come between each
         // other.
         let (journal, history) = if applies {
-            let opened = Journal::open(&self.settings.journal, run);
-            let (journal, lines) = opened.map_err(|error| tell(&error, streams))?;
-            (Some(journal), History::of(&lines))
+            let (journal, history) = open_journal(&self.settings.journal, run, streams)?;
+            (Some(journal), history)
         } else {
             (None, read_history(&self.settings.journal, streams)?)
         };
@@ -308,11 +315,7 @@ impl Run<'_> {
     }
 }
 
-fn begin(
-    journal: &mut Journal,
-    now: chrono::DateTime<chrono::Utc>,
-    plan: &str,
-) -> Result<(), JournalError> {
+fn begin(journal: &mut Journal, now: DateTime<Utc>, plan: &str) -> Result<(), JournalError> {
     let version = env!("CARGO_PKG_VERSION").to_owned();
     journal.write(now, Entry::Run { version, plan: plan.to_owned() })
 }
@@ -366,10 +369,33 @@ fn tell(error: &JournalError, streams: &mut Streams<'_>) -> Exit {
     Exit::Usage
 }
 
+/// Opens a journal to write it, and reads what earlier runs did.
+fn open_journal(
+    path: &Path,
+    run: String,
+    streams: &mut Streams<'_>,
+) -> Result<(Journal, History), Exit> {
+    let opened = Journal::open(path, run, files::workspace().as_ref());
+    let (journal, contents) = opened.map_err(|error| tell(&error, streams))?;
+    Ok((journal, history_of(path, &contents, "removed", streams)))
+}
+
+/// What the lines come to. `done` is what became of a line that was cut off.
+fn history_of(path: &Path, contents: &Contents, done: &str, streams: &mut Streams<'_>) -> History {
+    if let Some(line) = contents.cut_off {
+        let name = path.display();
+        streams.say(&visible(&format!(
+            "note: {name}: line {line} is incomplete, because a run ended while it wrote it; nothing \
+             was done because of that line, so it is {done}"
+        )));
+    }
+    History::of(&contents.lines)
+}
+
 /// What earlier runs did, where their journal is at hand.
 fn read_history(path: &Path, streams: &mut Streams<'_>) -> Result<History, Exit> {
-    match journal::read(path) {
-        Ok(lines) => Ok(History::of(&lines)),
+    match journal::read(path, files::workspace().as_ref()) {
+        Ok(contents) => Ok(history_of(path, &contents, "left out", streams)),
         Err(JournalError::File { error, .. }) if error.kind() == io::ErrorKind::NotFound => {
             Ok(History::default())
         }
@@ -411,7 +437,8 @@ pub(super) fn undo(
     streams: &mut Streams<'_>,
 ) -> Result<UndoOutcome, Exit> {
     let applies = settings.task.changes();
-    let lines = journal::read(path).map_err(|error| match &error {
+    let read = journal::read(path, files::workspace().as_ref());
+    let contents = read.map_err(|error| match &error {
         JournalError::File { .. } => {
             streams.error(&visible(&error.to_string()));
             streams.hint("name the journal of the run that is to be undone");
@@ -428,21 +455,19 @@ pub(super) fn undo(
         runtime.block_on(open).map_err(|unobserved: live::Unobserved| unobserved.tell(streams))?;
     let plan = |history: &History| runtime.block_on(remedy::plan_undo(&field, history, users));
     if !applies {
-        let undo = plan(&History::of(&lines));
+        let undo = plan(&history_of(path, &contents, "left out", streams));
         let exit = if undo.unseen.is_empty() { Exit::Done } else { Exit::Incomplete };
         return Ok(UndoOutcome { undo, undone: None, exit });
     }
-    let opened = Journal::open(path, run_name(settings.now));
-    let (mut journal, lines) = opened.map_err(|error| tell(&error, streams))?;
-    let before = History::of(&lines);
+    let (mut journal, before) = open_journal(path, run_name(settings.now), streams)?;
     let settled = runtime.block_on(async {
         begin(&mut journal, settings.now, "undo")?;
         Hand::new(&field, &before, &mut journal, settings.now).settle().await?;
         Ok(())
     });
     settled.map_err(|unfinished: Unfinished| unfinished.tell(streams))?;
-    let lines = journal::read(path).map_err(|error| tell(&error, streams))?;
-    let history = History::of(&lines);
+    let read = journal::read(path, files::workspace().as_ref());
+    let history = History::of(&read.map_err(|error| tell(&error, streams))?.lines);
     let undo = plan(&history);
     let undone = runtime.block_on(async {
         let mut hand = Hand::new(&field, &history, &mut journal, settings.now);

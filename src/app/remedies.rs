@@ -9,6 +9,8 @@ use super::job::{self, Left};
 use super::remediate::{self, Outcome, UndoOutcome};
 use super::scene::admit_remedy;
 use super::{Exit, Streams, files, report_folder};
+use crate::cause::reason;
+use crate::files::Staged;
 use crate::remediate::plan::Plan;
 use crate::report::{self, Remedy, TemplateError, Undoing, visible};
 use crate::runner::command::{Annotation, Level};
@@ -113,12 +115,13 @@ impl Shown<'_> {
             let name = output.path.display().to_string();
             let text = self.rendered(output.format, streams)?;
             let staged = files::stage(&output.path, text.as_bytes());
-            match staged.and_then(files::Staged::publish) {
+            match staged.and_then(Staged::publish) {
                 Ok(()) => {
                     streams.say(&format!("wrote {} ({})", visible(&name), output.format.id()));
                 }
                 Err(error) => {
-                    streams.error(&visible(&format!("{name} cannot be written: {error}")));
+                    streams
+                        .error(&visible(&format!("{name} cannot be written: {}", reason(&error))));
                     exit = Exit::WriteFailed;
                 }
             }

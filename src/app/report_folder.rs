@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 
 use super::job::Left;
 use super::{Exit, Streams, files};
+use crate::cause::reason;
+use crate::files::Staged;
 use crate::runner::files::give_to_owner_of;
 use crate::runner::job::Job;
 
@@ -22,16 +24,16 @@ pub(super) fn write(
     let mut written = new_folders(folder);
     for (name, output, text) in reports {
         let path = folder.join(name);
-        let staged = std::fs::create_dir_all(folder)
+        let staged = files::create_folders(folder)
             .and_then(|()| files::stage(&path, text.as_bytes()))
-            .and_then(files::Staged::publish);
+            .and_then(Staged::publish);
         match staged {
             Ok(()) => {
                 left.outputs.push((output, path.display().to_string()));
                 written.push(path);
             }
             Err(error) => {
-                streams.error(&format!("{} cannot be written: {error}", path.display()));
+                streams.error(&format!("{} cannot be written: {}", path.display(), reason(&error)));
                 streams.hint("name a folder that can be written with `report-dir`");
                 exit = Exit::WriteFailed;
             }
@@ -46,7 +48,7 @@ pub(super) fn give_away(made: &[PathBuf], job: Option<&Job>, streams: &mut Strea
     let workspace = job.and_then(|job| job.workspace.as_deref()).unwrap_or_else(|| Path::new("."));
     let made: Vec<_> = made.iter().map(PathBuf::as_path).collect();
     if let Err(error) = give_to_owner_of(workspace, &made) {
-        streams.say(&format!("note: the reports stay with this user: {error}"));
+        streams.say(&format!("note: the reports stay with this user: {}", reason(&error)));
     }
 }
 

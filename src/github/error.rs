@@ -72,7 +72,7 @@ impl Error {
     /// The system lets nothing out.
     #[must_use]
     pub fn without_network(error: &std::io::Error) -> Self {
-        Self::new("preparing calls to GitHub", Kind::Unreachable, error.to_string())
+        Self::new("preparing calls to GitHub", Kind::Unreachable, crate::cause::reason(error))
     }
 
     /// What to do about it.

@@ -10,6 +10,7 @@ use reqwest::Url;
 use serde_json::Value;
 
 use super::error::{Details, Kind, one_line};
+use crate::cause::innermost;
 
 /// How often what should not fail twice is tried: a host that cannot be reached, an answer that is
 /// no JSON. Longer than a resolver or a route takes to recover, shorter than anybody waits for a
@@ -273,15 +274,6 @@ fn problem(error: &Value) -> String {
 fn texts_of(told: &GitHubError, name: &str) -> Vec<String> {
     let errors = told.errors.iter().flatten();
     errors.filter_map(|error| error.get(name)?.as_str()).map(one_line).collect()
-}
-
-/// The last of an error's causes, which says what happened; the outer ones say where.
-fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut last = error;
-    while let Some(source) = last.source() {
-        last = source;
-    }
-    last.to_string()
 }
 
 #[cfg(test)]

@@ -311,11 +311,7 @@ fn renewal_within<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'
 
 /// The last of an error's causes, which says what happened; the outer ones say where.
 pub(crate) fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut last = error;
-    while let Some(source) = last.source() {
-        last = source;
-    }
-    one_line(&last.to_string())
+    one_line(&crate::cause::innermost(error))
 }
 
 /// The whole chain of causes, for the log.

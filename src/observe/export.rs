@@ -1,5 +1,5 @@
 //! The forms in which people hold an exported credential report: the CSV itself, its base64 as the
-//! API hands it over, and what the AWS CLI prints around it.
+//! API hands it over, and what the AWS CLI and boto3 print around either.
 
 use base64::Engine as _;
 use base64::alphabet;
@@ -27,6 +27,9 @@ pub enum ExportError {
     /// Recognisably something else.
     #[error("the file holds {0}, not a credential report")]
     SomethingElse(&'static str),
+    /// The report, in a form that cannot be read back.
+    #[error("the file is {0}, from which the report cannot be read")]
+    Form(&'static str),
     /// Bytes that are no text.
     #[error("the file is not UTF-8 text: byte {offset} on line {line} cannot be read")]
     NotText {
@@ -38,12 +41,25 @@ pub enum ExportError {
     /// JSON that is not what `aws iam get-credential-report` prints.
     #[error("the file is JSON, but not what `aws iam get-credential-report` prints: {0}")]
     Json(String),
+    /// YAML that is not what `aws iam get-credential-report` prints.
+    #[error("the file is YAML, but not what `aws iam get-credential-report` prints: {0}")]
+    Yaml(String),
     /// Base64 that does not decode: most often a copy that was cut.
     #[error("the file looks like base64, but does not decode ({0}): was it cut?")]
     Base64(String),
     /// The date beside the report is none.
     #[error("the report's `GeneratedTime` is no date: `{0}`")]
     GeneratedTime(String),
+}
+
+impl ExportError {
+    /// What to do about it: it names the output format, which a profile or a variable may have set
+    /// to another.
+    #[must_use]
+    pub const fn hint(&self) -> &'static str {
+        "export it with: aws iam generate-credential-report; \
+         aws iam get-credential-report --output json > report.json"
+    }
 }
 
 /// Padding is optional: copies lose it, and it carries nothing.
@@ -61,10 +77,13 @@ pub fn recognise(bytes: Vec<u8>) -> Result<Export, ExportError> {
     let trimmed = text.trim_ascii();
     match trimmed.as_bytes() {
         [] => Err(ExportError::Empty),
+        [b'{', b'\'', ..] => Err(ExportError::Form("what Python prints of an answer")),
         [b'{' | b'[', ..] => from_json(trimmed),
         [b'<', ..] if !trimmed.starts_with(ROOT_USER) => {
             Err(ExportError::SomethingElse("HTML or XML"))
         }
+        _ if is_table(trimmed) => Err(ExportError::Form("a table as `--output table` prints it")),
+        _ if is_yaml(trimmed) => from_yaml(trimmed),
         // A CSV's header has commas; base64 and the CLI's text output have none.
         _ if first_line(trimmed).contains(',') => Ok(Export { csv: text, generated_at: None }),
         _ if first_line(trimmed).contains([';', '\t']) && first_line(trimmed).contains("user") => {
@@ -72,8 +91,31 @@ pub fn recognise(bytes: Vec<u8>) -> Result<Export, ExportError> {
                 "a table that something has written anew without commas",
             ))
         }
+        [b'"' | b'\'', ..] => Err(ExportError::Form("text in quotes")),
+        [b'b', b'\'' | b'"', ..] => Err(ExportError::Form("what Python prints of an answer")),
         _ => from_base64_words(trimmed),
     }
+}
+
+/// Whether the text is what `--output table` prints: a rule of dashes, then the title.
+fn is_table(text: &str) -> bool {
+    let mut lines = text.lines();
+    let rule = lines.next().unwrap_or_default().trim_end();
+    rule.len() > 3
+        && rule.bytes().all(|byte| byte == b'-')
+        && lines.next().is_some_and(|line| line.starts_with('|'))
+}
+
+/// Whether the text is YAML: its first key is one of the CLI's, which no header begins with.
+fn is_yaml(text: &str) -> bool {
+    let begins = |line: &str| {
+        ["Content:", "GeneratedTime:", "ReportFormat:", "ResponseMetadata:"]
+            .iter()
+            .any(|key| line.starts_with(key))
+    };
+    let mut lines = text.lines();
+    let first = lines.find(|line| *line != "---" && !line.starts_with('#'));
+    first.is_some_and(begins)
 }
 
 /// UTF-8, or the UTF-16 that a shell's redirection makes on Windows.
@@ -130,7 +172,68 @@ fn from_json(text: &str) -> Result<Export, ExportError> {
                 .ok_or_else(|| ExportError::GeneratedTime(other.to_string()))?,
         ),
     };
-    Ok(Export { csv: decode_base64(&answer.content)?, generated_at })
+    Ok(Export { csv: csv_of(&answer.content)?, generated_at })
+}
+
+/// The same members as `--output yaml` prints them.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct YamlAnswer {
+    content: String,
+    generated_time: Option<String>,
+}
+
+fn from_yaml(text: &str) -> Result<Export, ExportError> {
+    let options = serde_saphyr::options! {
+        budget: serde_saphyr::budget! { max_depth: MAX_DEPTH },
+        // The base64 of a binary value is decoded here.
+        ignore_binary_tag_for_string: true,
+        with_snippet: false,
+    };
+    let answer: YamlAnswer = serde_saphyr::from_str_with_options(text, options)
+        .map_err(|error| ExportError::Yaml(error.render()))?;
+    let generated_at = answer.generated_time.as_deref().map(parse_generated_time).transpose()?;
+    Ok(Export { csv: csv_of(&answer.content)?, generated_at })
+}
+
+/// Answers nest two deep; the parser recurses.
+const MAX_DEPTH: usize = 16;
+
+/// The CSV in the member `Content`: base64, as the CLI leaves it, or the text, as boto3 decodes it.
+/// `json.dumps(…, default=str)` makes `b'…'` of its bytes.
+fn csv_of(content: &str) -> Result<String, ExportError> {
+    match content.trim_ascii().as_bytes() {
+        [b'b', quote @ (b'\'' | b'"'), inner @ .., end] if quote == end => {
+            let bytes = python_bytes(inner)
+                .ok_or(ExportError::Form("JSON with bytes that Python did not print"))?;
+            decode_text(bytes)
+        }
+        _ if first_line(content.trim_ascii()).contains(',') => decode_text(content.into()),
+        _ => decode_base64(content),
+    }
+}
+
+/// The bytes that Python's `repr` prints between `b'` and `'`.
+fn python_bytes(printed: &[u8]) -> Option<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(printed.len());
+    let mut rest = printed.iter().copied();
+    while let Some(byte) = rest.next() {
+        bytes.push(match byte {
+            b'\\' => match rest.next()? {
+                b'n' => b'\n',
+                b'r' => b'\r',
+                b't' => b'\t',
+                b'x' => {
+                    let digits = [rest.next()?, rest.next()?];
+                    u8::from_str_radix(std::str::from_utf8(&digits).ok()?, 16).ok()?
+                }
+                literal @ (b'\\' | b'\'' | b'"') => literal,
+                _ => return None,
+            },
+            byte => byte,
+        });
+    }
+    Some(bytes)
 }
 
 /// Bare base64, wrapped or not, or `--output text`: the base64, the date and `text/csv` between

@@ -1,15 +1,22 @@
 //! The journal: JSON lines that say what is about to be done and what came of it, each on the disk
 //! before anything follows from it. What a run left half done is found in it, and what it
 //! deactivated can be undone by it.
+//!
+//! The last member of each line is its checksum. A run that ends while it writes a line leaves the
+//! beginning of that line at the end of the file: nothing was done because of it, so the next run
+//! removes it. Everything else that does not match its checksum is damage, and refused.
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, Read as _, Write as _};
+use std::fs::File;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
 use super::plan::step::Step;
+use crate::cause::reason;
+use crate::files::{self, Kind, Workspace};
 use crate::inventory::{AccountId, Holdings};
 
 /// The version of the lines.
@@ -112,7 +119,7 @@ pub struct Deletion {
 #[derive(Debug, thiserror::Error)]
 pub enum JournalError {
     /// The file cannot be opened, read or written.
-    #[error("{}: {error}", .path.display())]
+    #[error("{}: {}", .path.display(), reason(.error))]
     File {
         /// The file.
         path: PathBuf,
@@ -125,7 +132,7 @@ pub enum JournalError {
         /// The file.
         path: PathBuf,
     },
-    /// A line says nothing that can be read.
+    /// A line that no run wrote like this.
     #[error("{}, line {line}: {message}", .path.display())]
     Line {
         /// The file.
@@ -137,58 +144,100 @@ pub enum JournalError {
     },
 }
 
-/// Reads a journal. A last line that was cut off, and one that a run then began behind, were never
-/// relied upon.
-///
-/// # Errors
-/// [`JournalError`] where it cannot be read, or another line is broken.
-pub fn read(path: &Path) -> Result<Vec<Line>, JournalError> {
-    let text = File::open(path).and_then(|mut opened| whole(&mut opened));
-    parse(path, &text.map_err(|error| file(path, error))?)
+/// What a journal holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Contents {
+    /// The lines, in their order.
+    pub lines: Vec<Line>,
+    /// The number of the line, from 1, that the end of its run cut off.
+    pub cut_off: Option<usize>,
 }
 
-/// All that stands in a file. What is none, as a device, may have no end.
-fn whole(opened: &mut File) -> io::Result<Vec<u8>> {
-    if !opened.metadata()?.is_file() {
-        return Err(io::Error::other("it is no file that a journal can be kept in"));
-    }
-    let mut text = Vec::new();
-    opened.read_to_end(&mut text)?;
-    Ok(text)
+/// Reads a journal. A last line that was cut off is left out.
+///
+/// # Errors
+/// [`JournalError`] where the file cannot be read, or a line is damaged.
+pub fn read(path: &Path, workspace: Option<&Workspace>) -> Result<Contents, JournalError> {
+    let text = files::read(path, Kind::Journal, workspace).map_err(|error| file(path, error))?;
+    parse(path, &text).map(|(contents, _)| contents)
 }
 
 fn file(path: &Path, error: io::Error) -> JournalError {
     JournalError::File { path: path.to_owned(), error }
 }
 
-fn parse(path: &Path, text: &[u8]) -> Result<Vec<Line>, JournalError> {
-    let mut lines = Vec::new();
-    let mut torn = None;
-    for (index, bytes) in text.split(|byte| *byte == b'\n').enumerate() {
-        if bytes.trim_ascii().is_empty() {
-            continue;
-        }
-        let broken = |message: String| JournalError::Line {
-            path: path.to_owned(),
-            line: index + 1,
-            message,
+/// Reads a journal's text: its contents, and how many bytes of it are whole lines.
+///
+/// # Errors
+/// [`JournalError`] where a line is damaged.
+pub fn parse(path: &Path, text: &[u8]) -> Result<(Contents, usize), JournalError> {
+    let mut contents = Contents { lines: Vec::new(), cut_off: None };
+    let mut whole = 0;
+    for (index, ended) in text.split_inclusive(|byte| *byte == b'\n').enumerate() {
+        let number = index + 1;
+        let broken = |message| JournalError::Line { path: path.to_owned(), line: number, message };
+        let (bytes, has_end) = match ended.strip_suffix(b"\n") {
+            Some(bytes) => (bytes, true),
+            None => (ended, false),
         };
-        match serde_json::from_slice::<Line>(bytes) {
-            Ok(line) if line.v != VERSION => {
-                return Err(broken(format!("version {}, not {VERSION}", line.v)));
+        match Line::read(bytes) {
+            Ok(line) => contents.lines.push(line),
+            // Only the end of the file can be the beginning of a line. A whole line with a last
+            // byte that is no line feed was not cut off but damaged.
+            Err(_) if !has_end && !bytes.split_last().is_some_and(|(_, it)| is_whole(it)) => {
+                contents.cut_off = Some(number);
+                break;
             }
-            Ok(line) => {
-                // A line is cut off by the end of its process; what follows is another run's.
-                match torn.take() {
-                    Some(error) if !matches!(line.entry, Entry::Run { .. }) => return Err(error),
-                    _ => lines.push(line),
-                }
-            }
-            Err(_) if torn.is_some() => return Err(broken("two broken lines follow".to_owned())),
-            Err(error) => torn = Some(broken(error.to_string())),
+            Err(message) => return Err(broken(message)),
         }
+        whole += ended.len();
     }
-    Ok(lines)
+    Ok((contents, whole))
+}
+
+/// What stands before a line's checksum, and behind it.
+const CHECKSUM: (&[u8], &[u8]) = (br#","checksum":""#, br#""}"#);
+
+/// The first 16 hex digits of SHA-256 over the line's bytes before the checksum.
+fn checksum(body: &[u8]) -> String {
+    Sha256::digest(body).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The line without its checksum, and the checksum.
+fn split_checksum(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (before, behind) = CHECKSUM;
+    let (rest, sum) = bytes.strip_suffix(behind)?.split_last_chunk::<16>()?;
+    Some((rest.strip_suffix(before)?, sum))
+}
+
+fn is_whole(bytes: &[u8]) -> bool {
+    split_checksum(bytes).is_some_and(|(body, sum)| checksum(body).as_bytes() == sum)
+}
+
+impl Line {
+    /// Reads a line, without its line feed. The error says what is wrong.
+    fn read(bytes: &[u8]) -> Result<Self, String> {
+        if !is_whole(bytes) {
+            return Err(match split_checksum(bytes) {
+                Some(_) => "the line does not match its checksum: it was changed".to_owned(),
+                None => "the line does not end with a checksum: it was changed".to_owned(),
+            });
+        }
+        // The checksum is a member that nothing else reads.
+        let line: Self = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+        if line.v == VERSION { Ok(line) } else { Err(format!("version {}, not {VERSION}", line.v)) }
+    }
+
+    /// The line with its checksum and its line feed.
+    fn written(&self) -> serde_json::Result<Vec<u8>> {
+        let mut text = serde_json::to_vec(self)?;
+        // The object is closed behind the checksum.
+        text.pop();
+        let sum = checksum(&text);
+        let (before, behind) = CHECKSUM;
+        text.extend([before, sum.as_bytes(), behind, b"\n"].concat());
+        Ok(text)
+    }
 }
 
 /// A journal that is being written.
@@ -201,21 +250,18 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// Opens a journal for a run, and gives what stands in it. Nobody else writes it meanwhile.
+    /// Opens a journal for a run, and gives what stands in it. Nobody else writes it meanwhile. A
+    /// last line that was cut off is removed from the file.
     ///
     /// # Errors
     /// [`JournalError`] where it cannot be opened or read, or is in use.
-    pub fn open(path: &Path, run: String) -> Result<(Self, Vec<Line>), JournalError> {
+    pub fn open(
+        path: &Path,
+        run: String,
+        workspace: Option<&Workspace>,
+    ) -> Result<(Self, Contents), JournalError> {
         let failed = |error| file(path, error);
-        let mut options = OpenOptions::new();
-        options.read(true).append(true).create(true);
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::OpenOptionsExt as _;
-            // It names users and their credentials.
-            options.mode(0o600);
-        }
-        let mut opened = options.open(path).map_err(failed)?;
+        let mut opened = files::open_journal(path, workspace).map_err(failed)?;
         match opened.try_lock() {
             Ok(()) => {}
             Err(std::fs::TryLockError::WouldBlock) => {
@@ -223,13 +269,17 @@ impl Journal {
             }
             Err(std::fs::TryLockError::Error(error)) => return Err(failed(error)),
         }
-        let text = whole(&mut opened).map_err(failed)?;
-        let lines = parse(path, &text)?;
-        if text.last().is_some_and(|byte| *byte != b'\n') {
+        let text = files::read_opened(&opened, Kind::Journal).map_err(failed)?;
+        let (contents, whole) = parse(path, &text)?;
+        if contents.cut_off.is_some() {
+            let length = u64::try_from(whole).unwrap_or(u64::MAX);
+            opened.set_len(length).and_then(|()| opened.sync_all()).map_err(failed)?;
+        } else if text.last().is_some_and(|byte| *byte != b'\n') {
+            // The line is whole; only its line feed did not reach the disk.
             opened.write_all(b"\n").map_err(failed)?;
         }
         sync_folder(path).map_err(failed)?;
-        Ok((Self { path: path.to_owned(), file: opened, run, next: 1 }, lines))
+        Ok((Self { path: path.to_owned(), file: opened, run, next: 1 }, contents))
     }
 
     /// Writes a line, and waits until it is on the disk.
@@ -239,8 +289,7 @@ impl Journal {
     pub fn write(&mut self, at: DateTime<Utc>, entry: Entry) -> Result<(), JournalError> {
         let line = Line { v: VERSION, at: at_second(at), run: self.run.clone(), entry };
         let failed = |error: io::Error| file(&self.path, error);
-        let mut text = serde_json::to_vec(&line).map_err(|error| failed(error.into()))?;
-        text.push(b'\n');
+        let text = line.written().map_err(|error| failed(error.into()))?;
         self.file.write_all(&text).and_then(|()| self.file.sync_data()).map_err(failed)
     }
 
@@ -271,3 +320,6 @@ fn at_second(at: DateTime<Utc>) -> DateTime<Utc> {
 pub fn run_name(now: DateTime<Utc>) -> String {
     format!("{}-{:08x}", now.format("%Y%m%dT%H%M%SZ"), fastrand::u32(..))
 }
+
+#[cfg(test)]
+mod tests;

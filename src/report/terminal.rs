@@ -201,7 +201,13 @@ fn exemptions(audit: &Audit, text: &mut String) {
     for reviewed in &audit.exemptions {
         let it = &reviewed.exemption;
         let remark = match (reviewed.term, reviewed.matched) {
-            (_, Matched::Nobody) => "matches no user: remove it".to_owned(),
+            (_, Matched::Nobody) => match it.user.without_regex() {
+                Some(meant) => format!(
+                    "matches no user: `.` is a dot here, not a regular expression's; did you mean \
+                     `{meant}`?"
+                ),
+                None => "matches no user: remove it".to_owned(),
+            },
             (Term::Expired, Matched::NotAudited) => format!("expired on {}", it.expires),
             (Term::Expired, _) => format!("expired on {}: its findings are back", it.expires),
             (_, Matched::ByCaseOnly) => "matches by case only: correct the name".to_owned(),

@@ -200,6 +200,8 @@ struct Person {
 struct ExemptionView {
     user: Option<String>,
     pattern: Option<String>,
+    /// The pattern that was probably meant, where this one reads like a regular expression.
+    meant: Option<String>,
     account: Option<Value>,
     credentials: Vec<String>,
     rules: Vec<&'static str>,
@@ -492,6 +494,7 @@ fn exemption_view(reviewed: &ReviewedExemption) -> ExemptionView {
     ExemptionView {
         user,
         pattern,
+        meant: exemption.user.without_regex(),
         account: exemption.account.map(harmless),
         credentials: exemption.credentials.iter().map(ToString::to_string).collect(),
         rules: exemption.rules.iter().map(|rule| rule.id()).collect(),

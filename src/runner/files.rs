@@ -3,9 +3,12 @@
 //! Source: "Workflow commands for GitHub Actions", GitHub documentation. The runner makes the files
 //! and names them in the environment; outside of Actions there are none, and nothing is written.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
+
+use crate::cause::reason as words;
+use crate::files::open_of_runner;
 
 /// The longest summary of a step, in bytes. A longer one the runner drops whole.
 pub const LONGEST_SUMMARY: usize = 1_048_576;
@@ -29,7 +32,7 @@ pub struct Summary {
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
     /// It cannot be appended to.
-    #[error("{} ({variable}) cannot be written: {reason}{}", path.display(), hint(reason))]
+    #[error("{} ({variable}) cannot be written: {}{}", path.display(), words(reason), hint(reason))]
     Unwritable {
         /// The file.
         path: PathBuf,
@@ -140,7 +143,7 @@ fn output(name: &str, value: &str) -> String {
 }
 
 fn opened(path: &Path) -> io::Result<File> {
-    OpenOptions::new().append(true).create(true).open(path)
+    open_of_runner(path)
 }
 
 fn length(file: &File) -> io::Result<usize> {

@@ -6,6 +6,7 @@ use std::io;
 use std::path::PathBuf;
 
 use super::event::Payload;
+use crate::files::{self, Kind};
 
 const EVENT_PATH: &str = "GITHUB_EVENT_PATH";
 
@@ -49,9 +50,10 @@ pub enum JobError {
     Missing(&'static str),
     /// The event file cannot be read.
     #[error(
-        "the event file {} ({EVENT_PATH}) cannot be read: {reason}; where a container runs outside \
+        "the event file {} ({EVENT_PATH}) cannot be read: {}; where a container runs outside \
          of the runner's hands, mount the file there",
-        path.display()
+        path.display(),
+        crate::cause::reason(reason)
     )]
     Unreadable {
         /// The event file.
@@ -112,7 +114,7 @@ impl Job {
 }
 
 fn payload(path: PathBuf) -> Result<Payload, JobError> {
-    match std::fs::read(&path) {
+    match files::read(&path, Kind::Event, None) {
         Ok(json) => Payload::read(&json).map_err(|reason| JobError::NotJson { path, reason }),
         Err(reason) => Err(JobError::Unreadable { path, reason }),
     }

@@ -16,6 +16,8 @@ pub mod job;
 pub mod log;
 pub mod oidc;
 
+use std::path::PathBuf;
+
 /// Whether we run in a job of GitHub Actions.
 #[must_use]
 pub fn is_present() -> bool {
@@ -28,6 +30,12 @@ pub fn is_present() -> bool {
 #[must_use]
 pub fn is_debugging() -> bool {
     is_present() && variable("RUNNER_DEBUG").is_some_and(|value| value == "1")
+}
+
+/// The folder of the job into which its repository is checked out; `None` outside of a job.
+#[must_use]
+pub fn workspace() -> Option<PathBuf> {
+    is_present().then(|| variable("GITHUB_WORKSPACE").unwrap_or_else(|| ".".to_owned()).into())
 }
 
 fn is_set_by_the_runner(variable: &dyn Fn(&str) -> Option<String>) -> bool {

@@ -115,10 +115,5 @@ impl TokenError {
 
 /// The innermost cause, without the URL.
 fn reason(error: reqwest::Error) -> String {
-    let error = error.without_url();
-    let mut last: &dyn std::error::Error = &error;
-    while let Some(source) = last.source() {
-        last = source;
-    }
-    last.to_string()
+    crate::cause::innermost(&error.without_url())
 }

@@ -9,6 +9,8 @@ mod determinism;
 mod examples;
 #[path = "../support/expect.rs"]
 mod expect;
+#[cfg(unix)]
+mod files;
 #[path = "../support/gfm.rs"]
 #[allow(dead_code, reason = "every test binary has its own copy and uses a part of it")]
 mod gfm;

@@ -113,7 +113,7 @@ fn all_missing_columns_are_named_at_once() {
     );
     assert_eq!(
         error.hint(),
-        "export it anew: aws iam generate-credential-report, then aws iam get-credential-report > report.json"
+        "export it anew: aws iam generate-credential-report, then aws iam get-credential-report --output json > report.json"
     );
 }
 

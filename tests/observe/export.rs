@@ -82,6 +82,104 @@ fn a_cli_answer_without_a_date_is_taken_without_one() {
     }
 }
 
+/// The text as Python's `repr` prints its bytes.
+fn python_bytes(text: &str, quote: char) -> String {
+    let mut printed = format!("b{quote}");
+    for byte in text.bytes() {
+        match byte {
+            b'\n' => printed.push_str("\\n"),
+            b'\r' => printed.push_str("\\r"),
+            b'\t' => printed.push_str("\\t"),
+            b'\\' => printed.push_str("\\\\"),
+            b'\'' => printed.push_str("\\'"),
+            0x20..0x7f => printed.push(byte.into()),
+            _ => printed.push_str(&format!("\\x{byte:02x}")),
+        }
+    }
+    printed.push(quote);
+    printed
+}
+
+#[test]
+fn json_that_holds_the_csv_itself_is_read() {
+    let report = csv(&rows());
+    let date = at("2026-06-30T11:22:33Z");
+    let odd = format!("{report}odd\u{fc}ser\t'\\,{}", &report[report.find('\n').unwrap() + 1..]);
+    for (content, expected) in [
+        (report.clone(), report.clone()),
+        (report.replace('\n', "\r\n"), report.replace('\n', "\r\n")),
+        (python_bytes(&report, '\''), report.clone()),
+        (python_bytes(&odd, '"'), odd),
+    ] {
+        let content = serde_json::to_string(&content).unwrap();
+        for printed in [
+            format!(r#"{{"Content": {content}, "GeneratedTime": "2026-06-30T11:22:33+00:00"}}"#),
+            format!(
+                r#"{{"Content": {content}, "ResponseMetadata": {{"RetryAttempts": 0}}, "GeneratedTime": "2026-06-30 11:22:33+00:00"}}"#
+            ),
+        ] {
+            assert_eq!(recognised(&printed), dated(expected.clone(), date), "{printed}");
+        }
+    }
+}
+
+#[test]
+fn yaml_is_read() {
+    let report = csv(&rows());
+    let content = STANDARD.encode(&report);
+    let indented = |text: &str| format!("  {}", text.replace('\n', "\n  "));
+    let block = indented(wrapped(&report, "\n").trim_end());
+    let date = at("2026-06-30T11:22:33Z");
+    let dates = "GeneratedTime: '2026-06-30T11:22:33+00:00'\nReportFormat: text/csv\n";
+    for printed in [
+        format!("Content: {content}\n{dates}"),
+        format!("---\nContent: {content}\n{dates}"),
+        format!("GeneratedTime: 2026-06-30T11:22:33Z\nContent: \"{content}\"\n"),
+        format!("Content: !!binary |\n{block}\n{dates}"),
+        format!("Content: |\n{}\n{dates}", indented(report.trim_end())),
+        format!("Content: {}\n{dates}", serde_json::to_string(&report).unwrap()),
+    ] {
+        assert_eq!(recognised(&printed), dated(report.clone(), date), "{printed}");
+    }
+    assert_eq!(recognised(format!("Content: {content}\n")), undated(report));
+}
+
+#[test]
+fn a_yaml_report_of_the_largest_account_is_read() {
+    let row = &rows()[0];
+    let report = csv(&vec![row.clone(); 5_000]);
+    let yaml = format!("Content: {}\nReportFormat: text/csv\n", STANDARD.encode(&report));
+    assert_eq!(recognised(yaml), undated(report));
+}
+
+#[test]
+fn a_form_that_cannot_be_read_back_comes_with_a_command_that_works() {
+    let content = STANDARD.encode(csv(&rows()));
+    let table = format!(
+        "-----------------\n|  GetCredentialReport  |\n+----+\n|  Content  |  {content} |\n"
+    );
+    for (printed, form) in [
+        (table, "a table as `--output table` prints it"),
+        (format!("\"{content}\"\n"), "text in quotes"),
+        (format!("{{'Content': b'{content}'}}"), "what Python prints of an answer"),
+    ] {
+        let error = not_recognised(&printed);
+        let told = format!("the file is {form}, from which the report cannot be read");
+        assert_eq!(error.to_string(), told);
+        assert!(error.hint().contains("get-credential-report --output json > "));
+    }
+    for (printed, told) in [
+        ("Content: {a: 1}\n", "the file is YAML, but not what"),
+        ("Content: [\n", "the file is YAML, but not what"),
+        ("ReportFormat: text/csv\n", "the file is YAML, but not what"),
+        ("Content: abc\nGeneratedTime: now\n", "`GeneratedTime` is no date"),
+        (r#"{"Content": "b'\\q'"}"#, "JSON with bytes that Python did not print"),
+    ] {
+        let error = not_recognised(printed).to_string();
+        assert!(error.contains(told), "{printed}: {error}");
+    }
+}
+
 // What is recognisably something else
 
 #[test]

@@ -132,3 +132,55 @@ fn events_that_bring_foreign_text_to_a_writing_token_are_refused() {
         assert_eq!((calls.len(), tokens.len()), (0, 0), "{event}");
     }
 }
+
+#[cfg(unix)]
+#[test]
+fn of_a_forks_files_nothing_but_the_allowlist_is_read() {
+    let (world, pull) = with_alice_known();
+    let pull = of_a_fork(&pull);
+    world.sandbox.file("secret", "hunter2: [");
+    std::os::unix::fs::symlink("secret", world.sandbox.path("template.md.j2")).unwrap();
+    read_only(&world);
+    // A runner that has access all the same.
+    for environment in [&WITHOUT_OIDC[..], &[]] {
+        let run = world.run(How {
+            event: "pull_request",
+            pull: Some(&pull),
+            inputs: &[("template", "template.md.j2")],
+            environment,
+            ..How::default()
+        });
+        assert_eq!(run.code, 0, "{}", run.log);
+        assert!(run.log.contains("note: the template is not used"), "{}", run.log);
+        assert!(!run.log.contains("hunter2"), "{}", run.log);
+    }
+
+    let allowlist = world.sandbox.path(crate::world::ALLOWLIST);
+    for target in ["/dev/zero", "../secret"] {
+        std::fs::remove_file(&allowlist).unwrap();
+        std::os::unix::fs::symlink(target, &allowlist).unwrap();
+        let run = world.run_as_it_is("pull_request", &pull, &WITHOUT_OIDC);
+        assert_eq!(run.code, 2, "{}", run.log);
+        assert!(run.log.contains("is a symbolic link"), "{}", run.log);
+        assert!(!format!("{}{}", run.log, run.summary).contains("hunter2"), "{}", run.log);
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn no_report_is_written_through_a_link_of_a_pull_request() {
+    let (world, pull) = with_alice_known();
+    let outside = tempfile::tempdir().unwrap();
+    std::os::unix::fs::symlink(outside.path(), world.sandbox.path("reports")).unwrap();
+    for folder in ["reports", "reports/below"] {
+        let run = world.run(How {
+            event: "pull_request",
+            pull: Some(&pull),
+            inputs: &[("report-dir", folder)],
+            ..How::default()
+        });
+        assert_eq!(run.code, 4, "{}", run.log);
+        assert!(run.log.contains("`reports` is a symbolic link"), "{}", run.log);
+        assert_eq!(std::fs::read_dir(outside.path()).unwrap().count(), 0);
+    }
+}

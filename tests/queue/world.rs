@@ -105,6 +105,20 @@ impl World {
         self.start(how).finish(&self.repo)
     }
 
+    /// Runs the action on a pull request with the allowlist that is there.
+    pub(crate) fn run_as_it_is(
+        &self,
+        event: &str,
+        pull: &Pull,
+        environment: &[(&str, &str)],
+    ) -> Run {
+        self.repo.reset_log();
+        let mut command = self.sandbox.command(&["action"]);
+        command.args(["--now", &self.moment(0)]);
+        command.env("INPUT_ROLE-TO-ASSUME", self.account.role_arn());
+        self.start_in_job(command, event, Some(pull), environment).finish(&self.repo)
+    }
+
     /// Begins a run, beside which others may go on.
     pub(crate) fn start(&self, how: How<'_>) -> Started {
         // IAM makes a report on that day.

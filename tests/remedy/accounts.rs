@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::aws::{Account, Seed, StandIn};
 use super::sandbox::{Ran, Sandbox};
-use super::world::ALLOWLIST;
+use super::world::{ALLOWLIST, with_checksum};
 
 /// A hub, two accounts with the same users, and the folder in which they are remedied.
 struct Company {
@@ -105,7 +105,7 @@ fn one_whose_role_is_refused_leaves_what_a_killed_run_left_open_there_for_later(
         "user": "ci-deploy", "user_id": notice["user_id"], "step": "deactivate",
         "kind": "access-key", "id": key,
     });
-    std::fs::write(&path, format!("{before}{open}\n")).unwrap();
+    std::fs::write(&path, format!("{before}{}\n", with_checksum(&open))).unwrap();
 
     company.members[0].faults(json!({"refuse_role": true}));
     let ran = company.apply(14);

@@ -261,6 +261,21 @@ fn a_plan_is_carried_out_days_later_and_its_clocks_begin_then() {
 }
 
 #[test]
+fn a_plan_that_is_too_old_or_from_the_future_is_not_carried_out() {
+    let (world, _) = planned();
+    for (day, told) in [
+        (21.01, "plan.json: the plan has expired: it was made on "),
+        (300.0, "and a plan can be applied for 7 days"),
+        (13.9, "plan.json: the plan was made in the future, on "),
+    ] {
+        assert_refused(&world, &world.run(day, &SAVED), told);
+    }
+    let run = world.run(20.99, &SAVED);
+    assert_eq!(run.code, 0, "{}{}", run.stdout, run.stderr);
+    assert_eq!(world.key_statuses("anna"), ["Inactive"]);
+}
+
+#[test]
 fn what_a_plan_does_not_hold_is_not_done() {
     let (world, _) = planned();
     let late = json!({"name": "late", "keys": [{"created": 300, "last_used": 200}]});

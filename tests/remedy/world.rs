@@ -165,3 +165,13 @@ impl World {
         text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 }
+
+/// A line of the journal as a run writes it: the object with its checksum as the last member.
+pub(crate) fn with_checksum(line: &Value) -> String {
+    use sha2::Digest as _;
+    let body = line.to_string();
+    let body = body.trim_end_matches('}');
+    let digest = sha2::Sha256::digest(body);
+    let sum: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    format!("{body},\"checksum\":\"{sum}\"}}")
+}

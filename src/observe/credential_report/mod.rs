@@ -89,7 +89,7 @@ impl ReportError {
             }
             _ => {
                 "export it anew: aws iam generate-credential-report, then \
-                 aws iam get-credential-report > report.json"
+                 aws iam get-credential-report --output json > report.json"
             }
         }
     }

@@ -2,14 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::{Change, Plan};
-use crate::inventory::AccountId;
+use crate::inventory::{AccountId, CLOCK_SKEW};
 use crate::policy::remediation::Stage;
 
+/// For so many days a plan can be carried out.
+pub const DAYS_VALID: i64 = 7;
 /// The name of the file's form.
 pub const SCHEMA: &str = "iam-stocktake/remediation-plan/v1";
 
@@ -56,6 +58,20 @@ pub enum UnusablePlan {
         /// The one that was asked for.
         wanted: String,
     },
+    /// It was made too long ago.
+    #[error(
+        "has expired: it was made on {made_at}, and a plan can be applied for {DAYS_VALID} days"
+    )]
+    Expired {
+        /// When it was made.
+        made_at: DateTime<Utc>,
+    },
+    /// It was made later than now.
+    #[error("was made in the future, on {made_at}: check the clock")]
+    FromTheFuture {
+        /// When it was made.
+        made_at: DateTime<Utc>,
+    },
 }
 
 impl SavedPlan {
@@ -85,8 +101,13 @@ impl SavedPlan {
     /// Reads a plan. `wanted` is the digest of the plan that was approved, if it is known.
     ///
     /// # Errors
-    /// [`UnusablePlan`] where it is none, was changed, or is another.
-    pub fn read(bytes: &[u8], wanted: Option<&str>) -> Result<Self, UnusablePlan> {
+    /// [`UnusablePlan`] where it is none, was changed, is another, or was not made in the last
+    /// [`DAYS_VALID`] days.
+    pub fn read(
+        bytes: &[u8],
+        wanted: Option<&str>,
+        now: DateTime<Utc>,
+    ) -> Result<Self, UnusablePlan> {
         #[derive(Deserialize)]
         struct Named {
             schema: String,
@@ -105,7 +126,17 @@ impl SavedPlan {
             Some(wanted) if !wanted.eq_ignore_ascii_case(&made) => {
                 Err(UnusablePlan::Other { is: made, wanted: wanted.to_owned() })
             }
-            _ => Ok(saved),
+            _ => saved.in_time(now),
+        }
+    }
+
+    fn in_time(self, now: DateTime<Utc>) -> Result<Self, UnusablePlan> {
+        let made_at = self.made_at;
+        // A difference of two dates always fits, a sum need not.
+        match now.signed_duration_since(made_at) {
+            age if age > TimeDelta::days(DAYS_VALID) => Err(UnusablePlan::Expired { made_at }),
+            age if age < -CLOCK_SKEW => Err(UnusablePlan::FromTheFuture { made_at }),
+            _ => Ok(self),
         }
     }
 

@@ -1,0 +1,88 @@
+//! Why something failed, in words for people.
+
+use std::error::Error;
+use std::io;
+
+/// The last of an error's causes, which says what happened; the outer ones say where.
+#[must_use]
+pub fn innermost(error: &(dyn Error + 'static)) -> String {
+    let mut last = error;
+    while let Some(source) = last.source() {
+        last = source;
+    }
+    last.downcast_ref::<io::Error>().map_or_else(|| last.to_string(), reason)
+}
+
+/// Why a call to the operating system failed: the system's words without their number, or the cause
+/// that an error wraps.
+#[must_use]
+pub fn reason(error: &io::Error) -> String {
+    if let Some(code) = error.raw_os_error() {
+        let text = io::Error::from_raw_os_error(code).to_string();
+        let words = text.strip_suffix(&format!(" (os error {code})")).map(str::to_owned);
+        return words.unwrap_or(text);
+    }
+    if let Some(cause) = error.get_ref().and_then(|wrapped| wrapped.source()) {
+        return innermost(cause);
+    }
+    let text = error.to_string();
+    // Some wrappers repeat what they wrap and a path of no interest, and do not hand it over.
+    if let Some((words, _)) = text.split_once(" (os error ") {
+        return words.to_owned();
+    }
+    // Without a message of its own an error shows Rust's name of its kind.
+    match error.kind() {
+        kind if error.get_ref().is_some() || kind.to_string() != text => text,
+        io::ErrorKind::NotFound => "No such file or directory".to_owned(),
+        io::ErrorKind::PermissionDenied => "Permission denied".to_owned(),
+        io::ErrorKind::UnexpectedEof => "the data ends too early".to_owned(),
+        io::ErrorKind::InvalidData => "the data is not valid".to_owned(),
+        io::ErrorKind::WriteZero => "not everything could be written".to_owned(),
+        io::ErrorKind::BrokenPipe => "Broken pipe".to_owned(),
+        io::ErrorKind::TimedOut => "it took too long".to_owned(),
+        io::ErrorKind::ConnectionRefused => "Connection refused".to_owned(),
+        io::ErrorKind::ConnectionReset => "Connection reset by peer".to_owned(),
+        _ => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("of no interest")]
+    struct Wrapper(#[source] io::Error);
+
+    #[test]
+    fn a_system_error_is_told_in_the_systems_words() {
+        for (error, words) in [
+            (std::fs::read("/nowhere/at/all").unwrap_err(), "No such file or directory"),
+            (std::fs::read("/").unwrap_err(), "Is a directory"),
+            (io::ErrorKind::NotFound.into(), "No such file or directory"),
+            (io::ErrorKind::PermissionDenied.into(), "Permission denied"),
+            (io::Error::other("it is too large"), "it is too large"),
+        ] {
+            assert_eq!(reason(&error), words);
+        }
+    }
+
+    #[test]
+    fn the_cause_is_told_and_not_what_wraps_it() {
+        let error = tempfile::NamedTempFile::new_in("/nowhere/at/all").unwrap_err();
+        assert_eq!(reason(&error), "No such file or directory");
+        let wrapped = Wrapper(io::Error::other(Wrapper(io::ErrorKind::UnexpectedEof.into())));
+        assert_eq!(innermost(&wrapped), "the data ends too early");
+    }
+
+    #[test]
+    fn no_error_is_told_by_rusts_name_of_its_kind() {
+        // The kinds that the system's calls on files answer with.
+        for code in [1, 2, 5, 9, 11, 12, 13, 16, 17, 18, 20, 21, 22, 23, 24, 27, 28, 30, 36, 40] {
+            let error = io::Error::from_raw_os_error(code);
+            let told = reason(&error);
+            assert_ne!(told, error.kind().to_string());
+            assert!(!told.contains("os error"), "{told}");
+        }
+    }
+}

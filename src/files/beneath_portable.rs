@@ -1,0 +1,78 @@
+//! Files below a folder, where the system cannot open a path part by part: every part is looked at
+//! before the file is opened.
+
+use std::ffi::OsString;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use tempfile::NamedTempFile;
+
+use super::{is_folder, is_link, regular};
+
+/// Opens a regular file to read it.
+pub(super) fn open(root: &Path, parts: &[OsString]) -> io::Result<File> {
+    regular(File::open(checked(root, parts)?)?)
+}
+
+/// Opens a regular file to read it and to append to it.
+pub(super) fn open_to_append(root: &Path, parts: &[OsString]) -> io::Result<File> {
+    let path = checked(root, parts)?;
+    regular(OpenOptions::new().read(true).append(true).create(true).open(path)?)
+}
+
+/// Opens anything to read it.
+pub(super) fn open_anywhere(path: &Path) -> io::Result<File> {
+    File::open(path)
+}
+
+/// Opens anything but a link to append to it.
+pub(super) fn append_anywhere(path: &Path) -> io::Result<File> {
+    if path.is_symlink() {
+        return Err(is_link(path));
+    }
+    OpenOptions::new().append(true).create(true).open(path)
+}
+
+/// Makes the folders of a path that are not there yet.
+pub(super) fn create_folders(root: &Path, parts: &[OsString]) -> io::Result<()> {
+    fs::create_dir_all(checked(root, parts)?)
+}
+
+/// A file that is written beside its target, and put in its place at the end.
+pub(super) struct Beside {
+    target: PathBuf,
+    file: NamedTempFile,
+}
+
+impl Beside {
+    /// Writes the content beside its target and waits until it is on the disk.
+    pub(super) fn write(root: &Path, parts: &[OsString], content: &[u8]) -> io::Result<Self> {
+        let target = checked(root, parts)?;
+        if target.is_dir() {
+            return Err(is_folder());
+        }
+        let folder = target.parent().unwrap_or(root);
+        let mut file = tempfile::Builder::new().prefix(".iam-stocktake-").tempfile_in(folder)?;
+        file.write_all(content)?;
+        file.as_file().sync_all()?;
+        Ok(Self { target, file })
+    }
+
+    /// Puts the file in its place.
+    pub(super) fn publish(self) -> io::Result<()> {
+        self.file.persist(&self.target).map(drop).map_err(|it| it.error)
+    }
+}
+
+/// The path, after none of its parts below the folder turned out to be a link.
+fn checked(root: &Path, parts: &[OsString]) -> io::Result<PathBuf> {
+    let mut path = root.to_path_buf();
+    for part in parts {
+        path.push(part);
+        if path.is_symlink() {
+            return Err(is_link(Path::new(part)));
+        }
+    }
+    Ok(path)
+}

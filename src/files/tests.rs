@@ -1,0 +1,172 @@
+use std::fs;
+use std::path::Path;
+
+use super::*;
+
+/// A workspace, and a folder beside it that a link may lead to.
+struct Folders {
+    _both: tempfile::TempDir,
+    workspace: PathBuf,
+    outside: PathBuf,
+}
+
+fn folders() -> Folders {
+    let both = tempfile::tempdir().unwrap();
+    let (workspace, outside) = (both.path().join("work"), both.path().join("outside"));
+    for folder in [&workspace, &outside] {
+        fs::create_dir(folder).unwrap();
+        fs::write(folder.join("file"), "content").unwrap();
+    }
+    Folders { _both: both, workspace, outside }
+}
+
+fn why<T>(result: io::Result<T>) -> String {
+    match result {
+        Ok(_) => panic!("it was let through"),
+        Err(error) => crate::cause::reason(&error),
+    }
+}
+
+#[test]
+fn a_file_larger_than_its_kinds_limit_is_not_read() {
+    let Folders { workspace, .. } = &folders();
+    let place = Workspace::new(workspace);
+    let path = workspace.join("large");
+    File::create(&path).unwrap().set_len(Kind::Allowlist.limit()).unwrap();
+    assert_eq!(read(&path, Kind::Allowlist, Some(&place)).unwrap().len(), 1 << 20);
+    for kind in Kind::ALL {
+        // A file of nothing takes no room on the disk.
+        File::create(&path).unwrap().set_len(kind.limit() + 1).unwrap();
+        let told = format!("it is larger than {} MiB", kind.limit() >> 20);
+        assert_eq!(why(read(&path, kind, Some(&place))), told);
+        assert_eq!(why(read(&path, kind, None)), told);
+    }
+}
+
+#[test]
+fn what_is_above_the_workspace_is_not_in_it() {
+    let Folders { workspace, outside, .. } = &folders();
+    let place = Workspace::new(workspace);
+    let above = workspace.join("../outside/file");
+    for path in [&above, &outside.join("file")] {
+        for kind in [Kind::Allowlist, Kind::Template] {
+            assert!(why(read(path, kind, Some(&place))).starts_with("it is outside of the"));
+        }
+        assert_eq!(read(path, Kind::Audit, Some(&place)).unwrap(), b"content");
+        assert_eq!(read(path, Kind::Allowlist, None).unwrap(), b"content");
+    }
+    let within = workspace.join("../work/./file");
+    assert_eq!(read(&within, Kind::Allowlist, Some(&place)).unwrap(), b"content");
+}
+
+#[cfg(unix)]
+mod unix {
+    use std::os::unix::fs::{MetadataExt as _, symlink};
+
+    use super::*;
+
+    #[test]
+    fn no_part_of_a_path_below_the_workspace_is_a_link_but_the_workspace_may_be() {
+        let Folders { workspace, outside, _both } = &folders();
+        symlink(outside, workspace.join("folder")).unwrap();
+        symlink(outside.join("file"), workspace.join("link")).unwrap();
+        symlink("file", workspace.join("sibling")).unwrap();
+        symlink(workspace, outside.join("way")).unwrap();
+        let place = Workspace::new(&outside.join("way"));
+        for kind in Kind::ALL {
+            for (name, link) in
+                [("folder/file", "folder"), ("link", "link"), ("sibling", "sibling")]
+            {
+                let told =
+                    format!("`{link}` is a symbolic link, and links are not followed in a job");
+                for root in [workspace, &outside.join("way")] {
+                    assert_eq!(why(read(&root.join(name), kind, Some(&place))), told);
+                }
+            }
+            assert_eq!(read(&workspace.join("file"), kind, Some(&place)).unwrap(), b"content");
+            assert_eq!(read(&workspace.join("link"), kind, None).unwrap(), b"content");
+        }
+        assert!(why(open_journal(&workspace.join("link"), Some(&place))).contains("symbolic link"));
+    }
+
+    #[test]
+    fn no_device_and_no_pipe_is_read_in_a_job_and_none_holds_it_up() {
+        let Folders { workspace, .. } = &folders();
+        let place = Workspace::new(workspace);
+        let pipe = workspace.join("pipe");
+        rustix::fs::mknodat(
+            rustix::fs::CWD,
+            &pipe,
+            rustix::fs::FileType::Fifo,
+            rustix::fs::Mode::from_raw_mode(0o600),
+            0,
+        )
+        .unwrap();
+        let told = "it is a device or a pipe, not a regular file";
+        for kind in Kind::ALL {
+            assert_eq!(why(read(&pipe, kind, Some(&place))), told);
+            assert_eq!(why(read(workspace, kind, Some(&place))), "it is a folder");
+        }
+        assert_eq!(why(read(&pipe, Kind::Event, None)), told);
+        assert_eq!(why(open_journal(&pipe, Some(&place))), told);
+        assert_eq!(why(open_journal(Path::new("/dev/zero"), None)), told);
+        assert_eq!(why(stage(&pipe, b"x", Some(&place))), told);
+        assert!(!why(open_of_runner(&pipe)).is_empty());
+        assert_eq!(why(open_of_runner(Path::new("/dev/null"))), told);
+        // On the command line it is read as far as its kind's limit.
+        let zero = read(Path::new("/dev/zero"), Kind::Allowlist, None);
+        assert_eq!(why(zero), "it is larger than 1 MiB");
+    }
+
+    #[test]
+    fn no_output_of_a_job_goes_through_a_link() {
+        let Folders { workspace, outside, .. } = &folders();
+        let place = Workspace::new(workspace);
+        symlink(outside, workspace.join("folder")).unwrap();
+        symlink(outside.join("file"), workspace.join("link")).unwrap();
+        symlink(outside.join("new"), workspace.join("dangling")).unwrap();
+        for name in ["folder/file", "folder/new", "link", "dangling"] {
+            let path = workspace.join(name);
+            assert!(why(stage(&path, b"x", Some(&place))).contains("is a symbolic link"), "{name}");
+        }
+        let below = workspace.join("folder/more");
+        assert!(why(create_folders(&below, Some(&place))).contains("is a symbolic link"));
+        let elsewhere = outside.join("link");
+        symlink(outside.join("file"), &elsewhere).unwrap();
+        assert!(why(stage(&elsewhere, b"x", Some(&place))).contains("is a symbolic link"));
+        assert!(why(open_of_runner(&elsewhere)).len() > 1);
+        assert_eq!(fs::read_to_string(outside.join("file")).unwrap(), "content");
+        assert_eq!(fs::read_dir(outside).unwrap().count(), 2);
+        // On the command line a link's target is meant.
+        stage(&workspace.join("link"), b"changed", None).unwrap().publish().unwrap();
+        assert_eq!(fs::read_to_string(outside.join("file")).unwrap(), "changed");
+    }
+
+    #[test]
+    fn an_output_of_a_job_appears_whole_with_the_mode_of_what_it_replaces() {
+        let Folders { workspace, .. } = &folders();
+        let place = Workspace::new(workspace);
+        let names = || {
+            let entries = fs::read_dir(workspace).unwrap();
+            let mut names: Vec<_> = entries.map(|it| it.unwrap().file_name()).collect();
+            names.sort();
+            names
+        };
+        let path = workspace.join("file");
+        fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+        let staged = stage(&path, b"given up", Some(&place)).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "content");
+        drop(staged);
+        assert_eq!(names(), ["file"]);
+        stage(&path, b"new", Some(&place)).unwrap().publish().unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "new");
+        assert_eq!(path.metadata().unwrap().mode() & 0o777, 0o600);
+
+        let below = workspace.join("a/b");
+        create_folders(&below, Some(&place)).unwrap();
+        create_folders(&below, Some(&place)).unwrap();
+        stage(&below.join("c.md"), b"c", Some(&place)).unwrap().publish().unwrap();
+        assert_eq!(fs::read_to_string(below.join("c.md")).unwrap(), "c");
+        assert_eq!(names(), ["a", "file"]);
+    }
+}

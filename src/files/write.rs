@@ -1,0 +1,103 @@
+//! Output files, which appear whole or not at all.
+
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use tempfile::NamedTempFile;
+
+use super::{Workspace, beneath, is_folder, is_link};
+
+/// A file that is written beside its target and not there yet.
+pub struct Staged {
+    content: Content,
+}
+
+enum Content {
+    /// Takes its target's place by a rename, in a folder of the workspace.
+    Beneath(beneath::Beside),
+    /// Takes its target's place by a rename.
+    Beside { target: PathBuf, file: NamedTempFile },
+    /// The target is a pipe or a device, which nothing can take the place of.
+    Through { target: PathBuf, bytes: Vec<u8> },
+}
+
+/// Writes `content` beside `path`, so that [`Staged::publish`] has nothing left to do that is
+/// likely to fail. In a job no link leads elsewhere, and nothing but a regular file is replaced.
+///
+/// # Errors
+/// When the file cannot be written, or is not what a job may write.
+pub fn stage(path: &Path, content: &[u8], workspace: Option<&Workspace>) -> io::Result<Staged> {
+    let Some(workspace) = workspace else { return stage_anywhere(path, content) };
+    if let Some(parts) = workspace.parts(path) {
+        let beside = beneath::Beside::write(&workspace.canonical, &parts, content)?;
+        return Ok(Staged { content: Content::Beneath(beside) });
+    }
+    match path.symlink_metadata() {
+        Ok(metadata) if metadata.is_symlink() => Err(is_link(path)),
+        Ok(metadata) if !metadata.is_file() && !metadata.is_dir() => {
+            Err(io::Error::other("it is a device or a pipe, not a regular file"))
+        }
+        _ => stage_anywhere(path, content),
+    }
+}
+
+/// On the command line a link's target is what is meant to be replaced, not the link.
+fn stage_anywhere(path: &Path, content: &[u8]) -> io::Result<Staged> {
+    let target = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
+    let metadata = target.metadata().ok();
+    if metadata.as_ref().is_some_and(std::fs::Metadata::is_dir) {
+        return Err(is_folder());
+    }
+    if metadata.as_ref().is_some_and(|it| !it.is_file()) {
+        return Ok(Staged { content: Content::Through { target, bytes: content.to_vec() } });
+    }
+    let folder = match target.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".iam-stocktake-");
+    let permissions = metadata.map(|it| it.permissions());
+    #[cfg(unix)]
+    let permissions = permissions.or_else(|| {
+        use std::os::unix::fs::PermissionsExt as _;
+        // What a plain new file gets; the process's mask takes its part away.
+        Some(std::fs::Permissions::from_mode(0o666))
+    });
+    if let Some(permissions) = permissions {
+        builder.permissions(permissions);
+    }
+    let mut file = builder.tempfile_in(folder)?;
+    file.write_all(content)?;
+    file.as_file().sync_all()?;
+    Ok(Staged { content: Content::Beside { target, file } })
+}
+
+impl Staged {
+    /// Puts the file in its place.
+    ///
+    /// # Errors
+    /// When the file cannot be put there.
+    pub fn publish(self) -> io::Result<()> {
+        match self.content {
+            Content::Beneath(beside) => beside.publish(),
+            Content::Beside { target, file } => {
+                file.persist(target).map(drop).map_err(|it| it.error)
+            }
+            Content::Through { target, bytes } => {
+                std::fs::OpenOptions::new().write(true).open(target)?.write_all(&bytes)
+            }
+        }
+    }
+}
+
+/// Makes a folder and those around it that are not there yet.
+///
+/// # Errors
+/// When a folder cannot be made, or a link leads out of a job's workspace.
+pub fn create_folders(path: &Path, workspace: Option<&Workspace>) -> io::Result<()> {
+    match workspace.and_then(|it| Some((it, it.parts(path)?))) {
+        Some((workspace, parts)) => beneath::create_folders(&workspace.canonical, &parts),
+        None => std::fs::create_dir_all(path),
+    }
+}
