@@ -99,6 +99,25 @@ pub(crate) async fn look_closely(
     Ok(Glance::Seen(Box::new(dossier)))
 }
 
+/// The unique id of the user who has a name now; `None` where nobody has it.
+pub(crate) async fn user_id(
+    session: &Session,
+    pace: &Pace,
+    name: &str,
+) -> Result<Option<String>, Failure> {
+    let request = || session.iam.get_user().user_name(name).send();
+    match pace.call(GET_USER, request).await {
+        Ok(answer) => {
+            let user = answer
+                .user
+                .ok_or_else(|| Failure::unexpected(GET_USER, "the answer names no user"))?;
+            Ok(Some(user.user_id))
+        }
+        Err(failure) if failure.is_absence() => Ok(None),
+        Err(failure) => Err(failure),
+    }
+}
+
 fn listed(shown: &Shown) -> ListedUser {
     ListedUser {
         name: shown.user_name().to_owned(),
