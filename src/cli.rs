@@ -106,6 +106,10 @@ struct AuditArgs {
         help = settings::REPORT_GENERATED_AT.description)]
     report_generated_at: Option<DateTime<Utc>>,
 
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_DAYS)),
+        value_name = settings::MAX_EVIDENCE_AGE.value, help = help(settings::MAX_EVIDENCE_AGE))]
+    max_evidence_age: Option<u32>,
+
     #[command(flatten)]
     live: live::LiveArgs,
 
@@ -239,6 +243,7 @@ impl AuditArgs {
                 .allowlist
                 .map_or(AllowlistSetting::Default, |text| text.as_str().into()),
             stale_after_days: self.stale_after_days,
+            max_evidence_age: self.max_evidence_age.into(),
             // Who asks for files alone wants no table as well.
             stdout: self.format.or(self.output.is_empty().then_some(Format::Table)),
             outputs: self.output,

@@ -3,6 +3,7 @@
 //! Nothing here judges. A field that could not be read keeps its column and its text, so that the
 //! judge can call the verdict unknown instead of guessing.
 
+mod age;
 mod dossier;
 
 use std::borrow::Cow;
@@ -13,6 +14,7 @@ use std::str::FromStr;
 use chrono::{DateTime, Utc};
 use smallvec::SmallVec;
 
+pub use age::{CLOCK_SKEW, MaxEvidenceAge};
 pub use dossier::{Dossier, Holdings, InlinePolicy};
 
 /// The name under which the credential report lists the root user.
@@ -108,6 +110,15 @@ pub enum Form {
 }
 
 impl Form {
+    /// All forms.
+    pub const ALL: [Self; 3] = [Self::ExportedReport, Self::FetchedReport, Self::Live];
+
+    /// The form of this name.
+    #[must_use]
+    pub fn from_id(id: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|it| it.id() == id)
+    }
+
     /// The form's name.
     #[must_use]
     pub const fn id(self) -> &'static str {

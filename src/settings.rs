@@ -18,7 +18,7 @@ pub use remediate::{RemediateSettings, RemedyMode, SavedPlanFile, Task};
 pub use table::*;
 
 use crate::identity::{AccountEntry, Audience, ExternalId, RoleArn, RoleName};
-use crate::inventory::AccountId;
+use crate::inventory::{AccountId, MaxEvidenceAge};
 use crate::report::Language;
 
 /// The most rows of a table, unless told otherwise.
@@ -87,6 +87,8 @@ pub struct AuditSettings {
     pub allowlist: AllowlistSetting,
     /// Wins over the allowlist's.
     pub stale_after_days: Option<u32>,
+    /// How old evidence may be.
+    pub max_evidence_age: MaxEvidenceAge,
     /// What goes to standard output.
     pub stdout: Option<Format>,
     /// What goes to files.

@@ -135,6 +135,7 @@ resource "aws_iam_role_policy" "audit" {
           "iam:GenerateServiceLastAccessedDetails",
           "iam:GetAccessKeyLastUsed",
           "iam:GetLoginProfile",
+          "iam:GetUser",
           "iam:ListAccessKeys",
           "iam:ListSSHPublicKeys",
           "iam:ListSigningCertificates",

@@ -11,7 +11,7 @@ use super::scene::Scene;
 use super::{Exit, Streams, audit, live, proposal, publish, reports};
 use crate::allowlist::{Diagnostic, Place, Severity, lapsing};
 use crate::inventory::{Account, CredentialKind};
-use crate::judge::{self, Audit, Matched};
+use crate::judge::{self, Audit, Judge, Matched};
 use crate::policy::Policy;
 use crate::publish::ledger::{Person, person_of};
 use crate::publish::memory::Memory;
@@ -201,7 +201,10 @@ fn verdict(
     policy: &Policy,
     settings: &ActionSettings,
 ) -> Audit {
-    judge::judge(accounts, &by.allowlist, by.origin.clone(), policy, settings.now)
+    let mut judge = Judge::new(&by.allowlist, policy, settings.now)
+        .with_max_evidence_age(settings.publish.max_evidence_age);
+    accounts.iter().for_each(|account| judge.hear(account));
+    judge.verdict(by.origin.clone())
 }
 
 fn observed(
@@ -209,7 +212,8 @@ fn observed(
     settings: &ActionSettings,
     streams: &mut Streams<'_>,
 ) -> Result<Observation, Exit> {
-    Observation::of(std::slice::from_ref(json), settings.now).map_err(|(_, unusable)| {
+    let (audits, limit) = (std::slice::from_ref(json), settings.publish.max_evidence_age);
+    Observation::within(audits, settings.now, limit).map_err(|(_, unusable)| {
         streams.error(&visible(&unusable.to_string()));
         Exit::Incomplete
     })

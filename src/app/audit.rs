@@ -7,7 +7,7 @@ use std::path::Path;
 use super::allowlist::{IfMissing, Told, chosen};
 use super::{Exit, Streams, exported, files, live};
 use crate::allowlist::Allowlist;
-use crate::judge::{Audit, Finding, Judge, Outcome};
+use crate::judge::{AgeProblem, Audit, Finding, Judge, Outcome};
 use crate::policy::Policy;
 use crate::report::{self, MarkdownOptions, TableOptions, UserTemplate, visible};
 use crate::runner;
@@ -32,7 +32,12 @@ fn run(settings: &AuditSettings, streams: &mut Streams<'_>) -> Result<Exit, Exit
     let policy = Policy::new(&allowlist.policy, settings.stale_after_days);
     let judge = match &settings.source {
         Source::Exported { reports, generated_at } => {
-            let brief = exported::Brief { reports, generated_at: *generated_at, now: settings.now };
+            let brief = exported::Brief {
+                reports,
+                generated_at: *generated_at,
+                now: settings.now,
+                max_age: settings.max_evidence_age,
+            };
             exported::hear(&brief, allowlist, &policy, streams)
         }
         // Nobody is asked for anything before the settings are known to be right.
@@ -46,7 +51,8 @@ fn run(settings: &AuditSettings, streams: &mut Streams<'_>) -> Result<Exit, Exit
             };
             let observed = live::observe(live, how, &policy, streams);
             observed.map_err(|refusal| refusal.tell(streams)).map(|accounts| {
-                let mut judge = Judge::new(allowlist, &policy, settings.now);
+                let mut judge = Judge::new(allowlist, &policy, settings.now)
+                    .with_max_evidence_age(settings.max_evidence_age);
                 accounts.iter().for_each(|account| judge.hear(account));
                 judge
             })
@@ -56,9 +62,38 @@ fn run(settings: &AuditSettings, streams: &mut Streams<'_>) -> Result<Exit, Exit
         return Err(Exit::Usage);
     };
     let audit = judge.verdict(chosen.origin.clone());
+    tell_age(&audit, streams);
     let writer = Writer { audit: &audit, settings, template };
     let written = writer.write(streams)?;
     Ok(written.max(exit_of(&audit, settings.fail_on)))
+}
+
+/// Says which evidence is too old, or of unknown age, and what to do about it.
+fn tell_age(audit: &Audit, streams: &mut Streams<'_>) {
+    for account in audit.accounts.iter().filter(|account| !account.is_unseen()) {
+        let Some(problem) = account.age.problem else { continue };
+        let (id, days) = (account.id, account.age.max_days);
+        let limit = if days == 1 { "1 day".to_owned() } else { format!("{days} days") };
+        let (message, hint) = match problem {
+            AgeProblem::TooOld => (
+                format!("account {id}: the evidence is more than {limit} old"),
+                "export a new credential report, or raise --max-evidence-age",
+            ),
+            AgeProblem::Unknown => (
+                format!(
+                    "account {id}: the credential report bears no date, and its newest entry is \
+                     more than {limit} old"
+                ),
+                "say when it was generated with --report-generated-at, or export it as JSON",
+            ),
+            AgeProblem::InFuture => (
+                format!("account {id}: the evidence is from the future"),
+                "check the clock of this machine, and --now",
+            ),
+        };
+        streams.error(&message);
+        streams.hint(hint);
+    }
 }
 
 /// Refuses outputs that would undo each other, and a template that nothing would use.

@@ -5,11 +5,11 @@ use std::io;
 use std::num::NonZero;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 
 use super::{Exit, Streams, files};
 use crate::allowlist::Allowlist;
-use crate::inventory::AccountId;
+use crate::inventory::{AccountId, CLOCK_SKEW, MaxEvidenceAge};
 use crate::judge::Judge;
 use crate::observe::{credential_report, export};
 use crate::policy::Policy;
@@ -24,6 +24,8 @@ pub(super) struct Brief<'a> {
     pub(super) generated_at: Option<DateTime<Utc>>,
     /// The moment by which days are counted.
     pub(super) now: DateTime<Utc>,
+    /// How old the reports may be.
+    pub(super) max_age: MaxEvidenceAge,
 }
 
 /// What is wrong with a report's file, and what to do about it.
@@ -49,7 +51,8 @@ pub(super) fn hear<'a>(
     let piped = inputs.contains(&Input::Stdin).then(|| files::read(&Input::Stdin, streams.stdin));
     let next = AtomicUsize::new(0);
     let work = || {
-        let mut judge = Judge::new(allowlist, policy, brief.now);
+        let mut judge =
+            Judge::new(allowlist, policy, brief.now).with_max_evidence_age(brief.max_age);
         let mut outcomes = Vec::new();
         loop {
             let index = next.fetch_add(1, Ordering::Relaxed);
@@ -103,9 +106,6 @@ fn tell_refused(
     if all_good { Ok(()) } else { Err(Exit::Usage) }
 }
 
-/// How far IAM's clock may be ahead of ours.
-const CLOCK_SKEW: TimeDelta = TimeDelta::minutes(5);
-
 /// Judges the account of one report. `piped` is what standard input held.
 fn hear_one(
     input: &Input,
@@ -133,7 +133,8 @@ fn hear_one(
         }
         (own, given) => own.or(given),
     };
-    if generated_at.is_some_and(|at| at - brief.now > CLOCK_SKEW) {
+    // A file's own date in the future makes the account incomplete; one that was given is a mistake.
+    if brief.generated_at.is_some_and(|at| at - brief.now > CLOCK_SKEW) {
         let message = "the report was generated after the moment of the audit";
         return Err(Refused::new(message, "check --report-generated-at, --now and the clock"));
     }

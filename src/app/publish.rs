@@ -41,7 +41,8 @@ pub(super) fn run(
     if matches!(scene.target, Target::Queue { .. }) {
         refuse_proposals(&inputs, &audits, streams)?;
     }
-    let observation = Observation::of(&audits, now).map_err(|(index, unusable)| {
+    let limit = publish.max_evidence_age;
+    let observation = Observation::within(&audits, now, limit).map_err(|(index, unusable)| {
         let name = inputs.get(index).map(ToString::to_string).unwrap_or_default();
         streams.error(&visible(&format!("{name}: {unusable}")));
         Exit::Usage

@@ -51,6 +51,10 @@ struct PublishArgs {
         help = settings::REMEDY_WITHIN_DAYS.description)]
     remedy_within_days: u32,
 
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_DAYS)),
+        value_name = settings::MAX_EVIDENCE_AGE.value, help = help(settings::MAX_EVIDENCE_AGE))]
+    max_evidence_age: Option<u32>,
+
     #[arg(long, help = settings::REQUIRE_QUEUE.description)]
     require_queue: bool,
 
@@ -206,6 +210,7 @@ impl PublishArgs {
             mode: self.publish,
             fail_on: self.fail_on.and_then(|FailOnWords(wanted)| wanted),
             remedy_within_days: self.remedy_within_days,
+            max_evidence_age: self.max_evidence_age.into(),
             require_queue: self.require_queue,
             queue: self.queue,
             queue_repository: self.queue_repository,

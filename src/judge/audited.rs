@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 
+use super::age::EvidenceAge;
 use super::finding::Coverage;
 use super::fingerprint::Fingerprint;
 use crate::inventory::{AccountId, CredentialKind, Form, Gap, Piece};
@@ -20,6 +21,8 @@ pub struct AuditedAccount {
     pub alias: Option<String>,
     /// When IAM generated the credential report, where that is known.
     pub report_generated_at: Option<DateTime<Utc>>,
+    /// How old the evidence is.
+    pub age: EvidenceAge,
     /// How many IAM users it has, the root user not counted.
     pub users: usize,
     /// How many of them a sweep cannot clear, so that a second look is due.

@@ -3,25 +3,22 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, TimeDelta, Utc};
-
+use super::age::EvidenceAge;
 use super::finding::{Coverage, Finding, Status};
 use super::rules::{self, Criteria};
 use crate::inventory::{Account, Evidence, Form, Piece, User};
 use crate::policy::{Level, Rule};
 
-/// Live evidence that is older says nothing about today.
-const LIVE_HOURS: i64 = 24;
-
-/// The coverage of every rule that is on. `findings` are the account's.
+/// The coverage of every rule that is on. `findings` and `age` are the account's.
 pub(super) fn of(
     account: &Account<'_>,
     criteria: Criteria<'_>,
     findings: &[Finding],
+    age: EvidenceAge,
 ) -> BTreeMap<Rule, Coverage> {
     let of_rule = |rule| {
         let lacks = |piece: Piece| rules_of(piece).contains(&rule);
-        if account.gaps.iter().any(|gap| lacks(gap.piece)) {
+        if age.problem.is_some() || account.gaps.iter().any(|gap| lacks(gap.piece)) {
             return Coverage::Incomplete;
         }
         let of_evidence = of_evidence(rule, account, criteria);
@@ -75,11 +72,7 @@ pub(super) const fn rules_of(piece: Piece) -> &'static [Rule] {
 
 /// What the form of the evidence lets a rule say, were there nothing amiss with any user.
 fn of_form(rule: Rule, account: &Account<'_>, criteria: Criteria<'_>) -> Coverage {
-    let too_old = |at: DateTime<Utc>| criteria.now - at > TimeDelta::hours(LIVE_HOURS);
     match account.form {
-        Form::FetchedReport | Form::Live if account.report_generated_at.is_none_or(too_old) => {
-            Coverage::Incomplete
-        }
         Form::ExportedReport | Form::FetchedReport => {
             if is_shown(rule, account, criteria) {
                 Coverage::Snapshot
@@ -94,6 +87,7 @@ fn of_form(rule: Rule, account: &Account<'_>, criteria: Criteria<'_>) -> Coverag
         // Listing everybody's SSH keys costs a call a user, and is the user's choice.
         Form::Live
             if rule == Rule::OldServiceCredential
+                && account.root.is_some()
                 && account.users.iter().all(|user| {
                     user.other_credentials_complete || user.evidence() != Evidence::ReChecked
                 }) =>
@@ -138,8 +132,10 @@ fn of_evidence(rule: Rule, account: &Account<'_>, criteria: Criteria<'_>) -> Cov
 fn is_shown(rule: Rule, account: &Account<'_>, criteria: Criteria<'_>) -> bool {
     match rule {
         Rule::RootAccessKey => account.root.is_some(),
+        // The root user's signing certificates are in the report alone.
         Rule::OldServiceCredential => {
-            account.users.iter().all(|user| user.other_credentials_complete)
+            account.root.is_some()
+                && account.users.iter().all(|user| user.other_credentials_complete)
         }
         Rule::UserWithoutCredentials if account.form == Form::Live => account
             .users

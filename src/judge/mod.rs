@@ -1,5 +1,6 @@
 //! Inventory × allowlist × policy × now → [`Audit`]. Pure: the same input gives the same audit.
 
+mod age;
 mod audited;
 mod cleared;
 mod coverage;
@@ -14,6 +15,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
+pub use age::{AgeProblem, EvidenceAge};
 pub use audited::{AuditedAccount, Cleared, Clearing};
 pub use finding::{
     AllowlistOrigin, Audit, Counts, Coverage, Credential, Finding, Held, Matched, Note, Outcome,
@@ -23,7 +25,9 @@ pub use fingerprint::Fingerprint;
 pub use next::Next;
 
 use crate::allowlist::Allowlist;
-use crate::inventory::{Account, AccountId, CredentialKind, Evidence, Form, Handle, Piece, User};
+use crate::inventory::{
+    Account, AccountId, CredentialKind, Evidence, Form, Handle, MaxEvidenceAge, Piece, User,
+};
 use crate::policy::remediation::RemediationPolicy;
 use crate::policy::{Policy, Rule};
 use exemption::{Exemptions, Match};
@@ -62,6 +66,13 @@ impl<'a> Judge<'a> {
         let exemptions = Exemptions::new(allowlist, now.date_naive());
         let remediation = allowlist.remediation.as_ref();
         Self { criteria: Criteria::new(policy, now), exemptions, remediation, heard: Vec::new() }
+    }
+
+    /// Limits the age of evidence.
+    #[must_use]
+    pub const fn with_max_evidence_age(mut self, limit: MaxEvidenceAge) -> Self {
+        self.criteria.max_age = limit;
+        self
     }
 
     /// Judges an account.
@@ -127,6 +138,15 @@ pub fn shows_no_credential(user: &User<'_>) -> bool {
     rules::shows_no_credential(user)
 }
 
+/// Whether a rule has something against the user. An exemption is not asked for, so the rule about
+/// users whom none names is left out.
+#[must_use]
+pub fn is_flagged(user: &User<'_>, policy: &Policy, now: DateTime<Utc>) -> bool {
+    let mut drafts = Vec::new();
+    rules::judge_user(user, Criteria::new(policy, now), &mut drafts);
+    drafts.iter().any(|draft| draft.rule != Rule::UnlistedUser)
+}
+
 /// The date from which the longest disuse among the user's stale credentials is counted; `None`
 /// for a user whom the sweep clears.
 #[must_use]
@@ -171,11 +191,13 @@ fn judge_account(
         }
     }
     findings.sort_by(|a, b| a.order().cmp(&b.order()));
+    let age = age::of(account, criteria);
     let audited = AuditedAccount {
         id: account.id,
         partition: account.partition.clone(),
         alias: account.alias.clone(),
         report_generated_at: account.report_generated_at,
+        age,
         users: account.users.len(),
         candidates,
         users_without_shown_credentials: match account.form {
@@ -184,7 +206,7 @@ fn judge_account(
         },
         form: account.form,
         rechecked: account.users.iter().filter(|it| it.evidence() == Evidence::ReChecked).count(),
-        coverage: coverage::of(account, criteria, &findings),
+        coverage: coverage::of(account, criteria, &findings, age),
         gaps: account.gaps.clone(),
         asked_after: account.asked_after.clone(),
         cleared: cleared::of(account, criteria, &findings),

@@ -7,7 +7,8 @@ use super::fingerprint::{Fingerprint, Identity, same_creation};
 use super::staleness::{self, Disuse, Since};
 use crate::allowlist::parse_day;
 use crate::inventory::{
-    AccessKey, AccountId, CredentialKind, Flag, Handle, OtherCredential, Stamp, Unreadable, User,
+    AccessKey, AccountId, CLOCK_SKEW, CredentialKind, Flag, Handle, MaxEvidenceAge,
+    OtherCredential, Stamp, Unreadable, User,
 };
 use crate::policy::{Policy, Rule, UNROTATED_AFTER_DAYS};
 
@@ -18,13 +19,18 @@ pub(super) struct Criteria<'a> {
     pub(super) now: DateTime<Utc>,
     /// The moment that lies as many days before `now` as make a credential stale.
     threshold: DateTime<Utc>,
+    /// The last moment that is not in the future, by whichever clock.
+    pub(super) latest: DateTime<Utc>,
+    /// How old evidence may be.
+    pub(super) max_age: MaxEvidenceAge,
 }
 
 impl<'a> Criteria<'a> {
     pub(super) fn new(policy: &'a Policy, now: DateTime<Utc>) -> Self {
         let days = TimeDelta::days(i64::from(policy.stale_after_days));
         let threshold = now.checked_sub_signed(days).unwrap_or(DateTime::<Utc>::MIN_UTC);
-        Self { policy, now, threshold }
+        let latest = now.checked_add_signed(CLOCK_SKEW).unwrap_or(DateTime::<Utc>::MAX_UTC);
+        Self { policy, now, threshold, latest, max_age: MaxEvidenceAge::default() }
     }
 
     /// Whether at least as many whole days have passed as make a credential stale. It is asked
@@ -128,23 +134,32 @@ pub(super) fn judge_user<'a>(
         && !user.hidden_credentials
         && shows_no_credential(user)
     {
-        drafts.push(Draft::of_user(Rule::UserWithoutCredentials, Ok(None)).certain(created(user)));
+        let created = created(user, criteria);
+        drafts.push(Draft::of_user(Rule::UserWithoutCredentials, Ok(None)).certain(created));
     }
     let has_login = user.password.is_some() || !user.access_keys.is_empty();
     if criteria.policy.is_on(Rule::UnlistedUser) && (has_login || user.hidden_credentials) {
-        drafts.push(Draft::of_user(Rule::UnlistedUser, Ok(None)).certain(created(user)));
+        let created = created(user, criteria);
+        drafts.push(Draft::of_user(Rule::UnlistedUser, Ok(None)).certain(created));
     }
 }
 
-/// All that the rules which are on have against the root user, who is never stale.
+/// All that the rules which are on have against the root user, who is never stale: access keys, and
+/// old signing certificates.
 pub(super) fn judge_root<'a>(
     root: &'a User<'_>,
     criteria: Criteria<'_>,
     drafts: &mut Vec<Draft<'a>>,
 ) {
-    if !criteria.policy.is_on(Rule::RootAccessKey) {
-        return;
+    for credential in &root.other_credentials {
+        old_service_credential(root, credential, criteria, drafts);
     }
+    if criteria.policy.is_on(Rule::RootAccessKey) {
+        root_access_keys(root, criteria, drafts);
+    }
+}
+
+fn root_access_keys<'a>(root: &'a User<'_>, criteria: Criteria<'_>, drafts: &mut Vec<Draft<'a>>) {
     if root.hidden_credentials {
         drafts.push(hidden_credentials(Rule::RootAccessKey));
     }
@@ -152,7 +167,7 @@ pub(super) fn judge_root<'a>(
         let draft = match &key.active {
             Flag::No => continue,
             Flag::Yes => Draft::of_key(Rule::RootAccessKey, root, key, Ok(None))
-                .certain(staleness::access_key_since(key)),
+                .certain(staleness::access_key_since(key, criteria.latest)),
             Flag::Unreadable(field) => {
                 Draft::of_key(Rule::RootAccessKey, root, key, Err((**field).clone()))
             }
@@ -168,19 +183,20 @@ fn stale_password<'a>(user: &'a User<'_>, criteria: Criteria<'_>, drafts: &mut V
         return;
     }
     let mut notes = Vec::new();
-    let verdict = match staleness::password(password, &user.created) {
+    let verdict = match staleness::password(password, &user.created, criteria.latest) {
         Disuse::Disabled => return,
         Disuse::Unknown(field) => Err(field),
         Disuse::Since((_, moment)) if !criteria.has_passed(moment) => {
             return;
         }
         Disuse::Since(since) => {
-            match &password.last_changed {
-                Stamp::At(changed) if !criteria.has_passed(*changed) => {
-                    notes.push(Note::RecentlyReset(*changed));
+            let column = || staleness::PASSWORD_LAST_CHANGED.to_owned();
+            match staleness::moment(&password.last_changed, criteria.latest, column) {
+                Ok(Some(changed)) if !criteria.has_passed(changed) => {
+                    notes.push(Note::RecentlyReset(changed));
                 }
-                Stamp::Unreadable(field) => notes.push(Note::Unreadable((**field).clone())),
-                Stamp::At(_) | Stamp::Absent => {}
+                Ok(_) => {}
+                Err(field) => notes.push(Note::Unreadable(field)),
             }
             Ok(Some(since))
         }
@@ -209,7 +225,7 @@ fn access_key<'a>(
     let Criteria { policy, now, .. } = criteria;
     let stale = |since: &Since| criteria.has_passed(since.1);
     if policy.is_on(Rule::StaleAccessKey) {
-        match staleness::access_key(key) {
+        match staleness::access_key(key, criteria.latest) {
             Disuse::Since(since) if stale(&since) => {
                 drafts.push(Draft::of_key(Rule::StaleAccessKey, user, key, Ok(Some(since))));
             }
@@ -220,7 +236,7 @@ fn access_key<'a>(
         }
     }
     if policy.is_on(Rule::UnrotatedAccessKey) {
-        match staleness::access_key_age(key) {
+        match staleness::access_key_age(key, criteria.latest) {
             // More than 90 days, unlike the stale rules' "at least".
             Disuse::Since(since) if now - since.1 > TimeDelta::days(UNROTATED_AFTER_DAYS) => {
                 drafts.push(Draft::of_key(Rule::UnrotatedAccessKey, user, key, Ok(Some(since))));
@@ -232,7 +248,7 @@ fn access_key<'a>(
         }
     }
     if policy.is_on(Rule::InactiveAccessKey) && key.active == Flag::No {
-        match staleness::access_key_since(key) {
+        match staleness::access_key_since(key, criteria.latest) {
             Ok(since) if !stale(&since) => {}
             verdict => {
                 drafts.push(Draft::of_key(Rule::InactiveAccessKey, user, key, verdict.map(Some)));
@@ -251,7 +267,7 @@ fn old_service_credential<'a>(
     if !policy.is_on(Rule::OldServiceCredential) {
         return;
     }
-    let verdict = match staleness::other_age(credential) {
+    let verdict = match staleness::other_age(credential, criteria.latest) {
         Disuse::Disabled => return,
         Disuse::Unknown(field) => Err(field),
         Disuse::Since(since) if criteria.has_passed(since.1) => Ok(Some(since)),
@@ -307,14 +323,8 @@ fn expired_user<'a>(user: &'a User<'_>, criteria: Criteria<'_>, drafts: &mut Vec
 }
 
 /// When the user was created, for verdicts on the user as such.
-fn created(user: &User<'_>) -> Result<Since, Unreadable> {
-    match &user.created {
-        Stamp::At(moment) => Ok((Reference::Created, *moment)),
-        Stamp::Unreadable(field) => Err((**field).clone()),
-        Stamp::Absent => {
-            Err(Unreadable { column: "user_creation_time".to_owned(), text: "N/A".to_owned() })
-        }
-    }
+fn created(user: &User<'_>, criteria: Criteria<'_>) -> Result<Since, Unreadable> {
+    staleness::created(&user.created, criteria.latest, || staleness::USER_CREATION_TIME.to_owned())
 }
 
 /// Whether neither a password nor a key nor another credential was seen.
@@ -338,9 +348,9 @@ pub(super) fn in_use(user: &User<'_>, criteria: Criteria<'_>) -> bool {
     user.hidden_credentials
         || user.password.as_ref().is_some_and(|password| {
             may_be_reset(&password.last_changed)
-                || !unused(staleness::password(password, &user.created))
+                || !unused(staleness::password(password, &user.created, criteria.latest))
         })
-        || user.access_keys.iter().any(|key| !unused(staleness::access_key(key)))
+        || user.access_keys.iter().any(|key| !unused(staleness::access_key(key, criteria.latest)))
         // Without a last-used date nobody can say that they are unused.
         || user.other_credentials.iter().any(|other| other.active != Flag::No)
 }
@@ -357,6 +367,6 @@ pub(super) fn is_candidate(user: &User<'_>, criteria: Criteria<'_>) -> bool {
         || user
             .password
             .as_ref()
-            .is_some_and(|password| doubtful(staleness::password(password, &user.created)))
-        || user.access_keys.iter().any(|key| doubtful(staleness::access_key(key)))
+            .is_some_and(|it| doubtful(staleness::password(it, &user.created, criteria.latest)))
+        || user.access_keys.iter().any(|key| doubtful(staleness::access_key(key, criteria.latest)))
 }

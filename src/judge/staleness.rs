@@ -2,13 +2,18 @@
 //!
 //! Every credential is judged alone; no use of one hides the disuse of another.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SecondsFormat, Utc};
 
 use super::finding::Reference;
 use crate::inventory::{AccessKey, Flag, Handle, OtherCredential, Password, Stamp, Unreadable};
 
 /// The date from which disuse is counted.
 pub(super) type Since = (Reference, DateTime<Utc>);
+
+/// The report's column with the last change of a password.
+pub(super) const PASSWORD_LAST_CHANGED: &str = "password_last_changed";
+/// The report's column with the creation of a user.
+pub(super) const USER_CREATION_TIME: &str = "user_creation_time";
 
 /// Whether a credential is enabled, and since when it is not used.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,34 +32,45 @@ pub(super) fn days(now: DateTime<Utc>, reference: DateTime<Utc>) -> i64 {
 }
 
 /// The password's disuse: from the last use; if never used from its last change; if that is not
-/// known either from the user's creation.
-pub(super) fn password(password: &Password, user_created: &Stamp) -> Disuse {
+/// known either from the user's creation. A date after `latest` cannot be relied on.
+pub(super) fn password(password: &Password, user_created: &Stamp, latest: DateTime<Utc>) -> Disuse {
     enabled(&password.enabled, || {
-        let column = || "password_last_changed".to_owned();
-        since(&password.last_used, &[&password.last_changed, user_created], column)
+        let last_used = || "password_last_used".to_owned();
+        let changed = || PASSWORD_LAST_CHANGED.to_owned();
+        let created = || USER_CREATION_TIME.to_owned();
+        let fallbacks: [Field<'_>; 2] =
+            [(&password.last_changed, &changed), (user_created, &created)];
+        since((&password.last_used, &last_used), &fallbacks, latest)
     })
 }
 
 /// The key's disuse, whether it is active or not: from the last use; if never used from its
 /// creation.
-pub(super) fn access_key_since(key: &AccessKey<'_>) -> Result<Since, Unreadable> {
-    since(&key.last_used, &[&key.created], || created_column("access_key", &key.handle))
+pub(super) fn access_key_since(
+    key: &AccessKey<'_>,
+    latest: DateTime<Utc>,
+) -> Result<Since, Unreadable> {
+    let last_used = || last_used_column(&key.handle);
+    let created = || created_column("access_key", &key.handle);
+    since((&key.last_used, &last_used), &[(&key.created, &created)], latest)
 }
 
 /// The key's disuse if it is active.
-pub(super) fn access_key(key: &AccessKey<'_>) -> Disuse {
-    enabled(&key.active, || access_key_since(key))
+pub(super) fn access_key(key: &AccessKey<'_>, latest: DateTime<Utc>) -> Disuse {
+    enabled(&key.active, || access_key_since(key, latest))
 }
 
 /// The age of an active key.
-pub(super) fn access_key_age(key: &AccessKey<'_>) -> Disuse {
-    enabled(&key.active, || created(&key.created, || created_column("access_key", &key.handle)))
+pub(super) fn access_key_age(key: &AccessKey<'_>, latest: DateTime<Utc>) -> Disuse {
+    enabled(&key.active, || {
+        created(&key.created, latest, || created_column("access_key", &key.handle))
+    })
 }
 
 /// The age of an active credential that bears no last-used date.
-pub(super) fn other_age(credential: &OtherCredential) -> Disuse {
+pub(super) fn other_age(credential: &OtherCredential, latest: DateTime<Utc>) -> Disuse {
     enabled(&credential.active, || {
-        created(&credential.created, || created_column("cert", &credential.handle))
+        created(&credential.created, latest, || created_column("cert", &credential.handle))
     })
 }
 
@@ -66,33 +82,64 @@ fn enabled(flag: &Flag, since: impl FnOnce() -> Result<Since, Unreadable>) -> Di
     }
 }
 
+/// A date, and the name of the field that it stands in.
+type Field<'a> = (&'a Stamp, &'a dyn Fn() -> String);
+
+/// The moment of a date; `None` where there is none. A date after `latest` is as good as
+/// unreadable: either it is wrong or our clock is, and both would make a used credential of an
+/// unused one.
+pub(super) fn moment(
+    stamp: &Stamp,
+    latest: DateTime<Utc>,
+    name: impl FnOnce() -> String,
+) -> Result<Option<DateTime<Utc>>, Unreadable> {
+    match stamp {
+        Stamp::Absent => Ok(None),
+        Stamp::At(at) if *at > latest => {
+            let date = at.to_rfc3339_opts(SecondsFormat::Secs, true);
+            Err(Unreadable { column: name(), text: format!("{date} (in the future)") })
+        }
+        Stamp::At(at) => Ok(Some(*at)),
+        Stamp::Unreadable(field) => Err((**field).clone()),
+    }
+}
+
 /// The last use, or the first of `fallbacks` that is there. An unreadable date before that is the
 /// end: the dates behind it would only make a guess.
 fn since(
-    last_used: &Stamp,
-    fallbacks: &[&Stamp],
-    column: impl FnOnce() -> String,
+    last_used: Field<'_>,
+    fallbacks: &[Field<'_>],
+    latest: DateTime<Utc>,
 ) -> Result<Since, Unreadable> {
-    match last_used {
-        Stamp::At(moment) => return Ok((Reference::LastUsed, *moment)),
-        Stamp::Unreadable(field) => return Err((**field).clone()),
-        Stamp::Absent => {}
+    let (stamp, name) = last_used;
+    if let Some(at) = moment(stamp, latest, name)? {
+        return Ok((Reference::LastUsed, at));
     }
-    for fallback in fallbacks {
-        match fallback {
-            Stamp::At(moment) => return Ok((Reference::NeverUsedSince, *moment)),
-            Stamp::Unreadable(field) => return Err((**field).clone()),
-            Stamp::Absent => {}
+    for (stamp, name) in fallbacks {
+        if let Some(at) = moment(stamp, latest, name)? {
+            return Ok((Reference::NeverUsedSince, at));
         }
     }
-    Err(no_date(column()))
+    Err(no_date(fallbacks.first().map(|(_, name)| name()).unwrap_or_default()))
 }
 
-fn created(stamp: &Stamp, column: impl FnOnce() -> String) -> Result<Since, Unreadable> {
-    match stamp {
-        Stamp::At(moment) => Ok((Reference::Created, *moment)),
-        Stamp::Unreadable(field) => Err((**field).clone()),
-        Stamp::Absent => Err(no_date(column())),
+/// The creation of a credential or a user.
+pub(super) fn created(
+    stamp: &Stamp,
+    latest: DateTime<Utc>,
+    column: impl Fn() -> String,
+) -> Result<Since, Unreadable> {
+    match moment(stamp, latest, &column)? {
+        Some(at) => Ok((Reference::Created, at)),
+        None => Err(no_date(column())),
+    }
+}
+
+/// Where the last use of an access key would stand: the report's column, or the API's field.
+fn last_used_column(handle: &Handle) -> String {
+    match handle {
+        Handle::Slot(slot) => format!("access_key_{slot}_last_used_date"),
+        Handle::Id(_) => "LastUsedDate".to_owned(),
     }
 }
 

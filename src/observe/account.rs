@@ -1,6 +1,6 @@
 //! One account: the sweep, the second look at whom it cannot clear, and what hangs on neither.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -9,12 +9,14 @@ use futures_util::{StreamExt as _, stream};
 
 use super::call::{Failure, Pace};
 use super::owners::{self, Details};
+use super::population::{self, Population};
+use super::same_second::SameSecond;
 use super::second_look::{Look, look};
 use super::session::{Access, Session};
 use super::users::{self, ListedUser};
 use super::{last_accessed, service_credentials, sweep};
 use crate::inventory::{
-    Account, AccountId, Cause, Evidence, Form, Gap, OtherCredential, Piece, Stamp, User, owner,
+    Account, AccountId, Cause, Evidence, Form, Gap, OtherCredential, Piece, User, owner,
 };
 use crate::judge;
 use crate::permissions::{Feature, Features};
@@ -160,7 +162,7 @@ impl Observer<'_> {
             Err(failure) => gaps.of_account(Piece::Alias, failure),
         }
         match listed {
-            Ok(listed) => self.second_look(account, &listed, &mut gaps).await,
+            Ok(listed) => self.second_look(account, listed, &mut gaps).await,
             Err(failure) => {
                 gaps.of_account(Piece::Users, failure);
                 for user in account.users.iter_mut().filter(|user| brief.is_candidate(user)) {
@@ -185,32 +187,54 @@ impl Observer<'_> {
     async fn second_look(
         &self,
         account: &mut Account<'static>,
-        listed: &[ListedUser],
+        listed: Vec<ListedUser>,
         gaps: &mut Gaps,
     ) {
         let rows = std::mem::take(&mut account.users);
-        let (rows, strangers) = match_up(rows, listed);
-        let mut looks = Vec::new();
-        for (row, listed) in rows {
-            match listed {
-                None => account.replaced.push(row),
-                Some(listed) if self.brief.is_candidate(&row) => looks.push((listed, Some(row))),
-                Some(listed) => {
-                    let id = Some(listed.id.clone());
-                    account.users.push(User { id, ..row });
-                }
+        let Population { present, gone, unclear, unreported, failures } =
+            population::compare(self.session, self.pace, rows, listed, self.brief.concurrency)
+                .await;
+        failures.into_iter().for_each(|failure| gaps.of_user(Piece::Users, failure));
+        account.users.extend(unclear.into_iter().map(|row| User {
+            password_evidence: Evidence::NotReChecked,
+            access_key_evidence: Evidence::NotReChecked,
+            ..row
+        }));
+        let mut same_second = SameSecond::among(present.iter().map(|(row, _)| row).chain(&gone));
+        for row in gone.iter().filter(|row| self.brief.is_candidate(row)) {
+            same_second.doubt(row);
+        }
+        account.replaced.extend(gone);
+        let (flagged, cleared): (Vec<_>, Vec<_>) =
+            present.into_iter().partition(|(row, _)| self.brief.is_candidate(row));
+        let mut looks: Vec<_> =
+            flagged.into_iter().map(|(row, listed)| (listed, Some(row))).collect();
+        looks.extend(unreported.into_iter().map(|listed| (listed, None)));
+        (self.tell)(Step::Looking(looks.len()));
+        let mut seen = self.look_at(looks).await;
+        for (_, row, look) in &seen {
+            if let Some(row) = row.as_ref().filter(|row| !look.confirms(row)) {
+                same_second.doubt(row);
             }
         }
-        looks.extend(strangers.into_iter().map(|listed| (listed, None)));
-        (self.tell)(Step::Looking(looks.len()));
-        let looks = stream::iter(looks).map(|(listed, row)| async move {
-            let seen = look(self.session, self.pace, listed, row.as_ref()).await;
-            (self.tell)(Step::Looked);
-            (seen, row)
-        });
-        // Permits bound the calls; users are bounded only so that not all are begun at once.
-        let mut looks = looks.buffered(self.brief.concurrency.saturating_mul(2));
-        while let Some((look, row)) = looks.next().await {
+        // What a row says may be about another user of the same second: it is put aside.
+        let mut again = Vec::new();
+        for (row, listed) in cleared {
+            if same_second.is_in_doubt(&row) {
+                account.replaced.push(row);
+                again.push((listed, None));
+            } else {
+                account.users.push(User { id: Some(listed.id), ..row });
+            }
+        }
+        for (listed, row, _) in seen.extract_if(.., |(_, row, _)| {
+            row.as_ref().is_some_and(|it| same_second.is_in_doubt(it))
+        }) {
+            account.replaced.extend(row);
+            again.push((listed, None));
+        }
+        seen.extend(self.look_at(again).await);
+        for (_, row, look) in seen {
             account.replaced.extend(row);
             if let Look::Seen(user, failures) = look {
                 account.users.push(*user);
@@ -219,6 +243,20 @@ impl Observer<'_> {
                 }
             }
         }
+    }
+
+    /// Looks at users, each with the row that it is about, if the report has one.
+    async fn look_at(
+        &self,
+        users: Vec<(ListedUser, Option<User<'static>>)>,
+    ) -> Vec<(ListedUser, Option<User<'static>>, Look)> {
+        let looks = stream::iter(users).map(|(listed, row)| async move {
+            let look = look(self.session, self.pace, &listed, row.as_ref()).await;
+            (self.tell)(Step::Looked);
+            (listed, row, look)
+        });
+        // Permits bound the calls; users are bounded only so that not all are begun at once.
+        looks.buffered(self.brief.concurrency.saturating_mul(2)).collect().await
     }
 
     /// Adds what the report does not show: everybody's service-specific credentials, and the SSH
@@ -249,6 +287,7 @@ impl Observer<'_> {
                 || is_asked_after(user)
                 || user.evidence() != Evidence::CredentialReport
                 || judge::shows_no_credential(user)
+                || judge::is_flagged(user, &self.brief.policy, self.brief.now)
         };
         let places: Vec<usize> = (0..account.users.len())
             .filter(|place| account.users.get(*place).is_some_and(&listed))
@@ -369,29 +408,4 @@ fn names(account: &Account<'static>, places: &[usize]) -> Vec<(usize, String, St
         Some((*place, user.name.to_string(), user.arn.to_string()))
     };
     places.iter().filter_map(name).collect()
-}
-
-/// The report's rows, each with the listed user that it is about; and the listed users without a
-/// row. One of the same name that was created at another moment is another user.
-fn match_up<'l>(
-    rows: Vec<User<'static>>,
-    listed: &'l [ListedUser],
-) -> (Vec<(User<'static>, Option<&'l ListedUser>)>, Vec<&'l ListedUser>) {
-    let by_name: HashMap<String, &ListedUser> =
-        listed.iter().map(|user| (user.name.to_ascii_lowercase(), user)).collect();
-    let mut known = BTreeSet::new();
-    let rows = rows
-        .into_iter()
-        .map(|row| {
-            let found = by_name.get(&row.name.to_ascii_lowercase()).copied();
-            let same = found.filter(|listed| match (&row.created, listed.created) {
-                (Stamp::At(one), Some(other)) => *one == other,
-                _ => true,
-            });
-            known.extend(same.map(|listed| &listed.id));
-            (row, same)
-        })
-        .collect();
-    let strangers = listed.iter().filter(|user| !known.contains(&user.id)).collect();
-    (rows, strangers)
 }

@@ -11,6 +11,7 @@ use aws_sdk_iam::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, timeout_at};
 
+use super::{foreign, limit};
 use crate::inventory::{Cause, Gap, Piece};
 
 /// The first pause before a call is made again; each further one is twice as long.
@@ -22,6 +23,10 @@ const LONGEST_ATTEMPT: Duration = Duration::from_secs(15);
 /// How often a host that cannot be reached is tried: longer than a resolver or a route takes to
 /// recover, shorter than anybody waits for a misspelt endpoint.
 const UNREACHABLE_ATTEMPTS: u32 = 7;
+/// The HTTP status of `NoSuchEntity`.
+///
+/// Source: the errors of the actions in the IAM API Reference.
+const NOT_FOUND: u16 = 404;
 /// How much of an error's text is kept, in characters.
 const LONGEST_MESSAGE: usize = 300;
 
@@ -41,6 +46,8 @@ pub(crate) struct Failure {
     pub(crate) cause: Cause,
     /// AWS's code for the error, where AWS answered.
     pub(crate) code: Option<String>,
+    /// The HTTP status, where anything answered.
+    pub(crate) status: Option<u16>,
     pub(crate) message: String,
     /// Whether an earlier attempt got no answer that says so: it may have been carried out.
     pub(crate) is_unsure: bool,
@@ -200,12 +207,19 @@ impl Failure {
                 let code = answer.err().code();
                 let status = answer.raw().status().as_u16();
                 let cause = cause_of(action, code.unwrap_or_default(), status);
-                let message = answer.err().message().unwrap_or("without a message");
+                let message = match code {
+                    None => foreign::message(status, answer.raw().body().bytes(), answer.err()),
+                    Some(_) => {
+                        let message = answer.err().message().unwrap_or("without a message");
+                        service_message(code, status, message)
+                    }
+                };
                 Self {
                     action,
                     cause,
                     code: code.map(str::to_owned),
-                    message: service_message(code, status, message),
+                    status: Some(status),
+                    message,
                     is_unsure: false,
                 }
             }
@@ -217,6 +231,9 @@ impl Failure {
                 }
                 None => failed(Cause::Credentials, innermost(error)),
             },
+            SdkError::ResponseError(_) if limit::is_exceeded(error) => {
+                failed(Cause::Unexpected, limit::MESSAGE.to_owned())
+            }
             SdkError::ResponseError(_) => failed(Cause::Unreachable, innermost(error)),
             _ => failed(Cause::Unexpected, innermost(error)),
         }
@@ -225,7 +242,7 @@ impl Failure {
     /// An answer that makes no sense.
     pub(crate) fn unexpected(action: &'static str, message: impl Into<String>) -> Self {
         let (cause, message) = (Cause::Unexpected, message.into());
-        Self { action, cause, code: None, message, is_unsure: false }
+        Self { action, cause, code: None, status: None, message, is_unsure: false }
     }
 
     /// Time was up before the call was made or answered.
@@ -243,9 +260,10 @@ impl Failure {
         self.code.as_deref() == Some(code)
     }
 
-    /// Whether the user or credential that was asked for does not exist.
+    /// Whether the user or credential that was asked for does not exist. An answer with another
+    /// status than IAM's own for that, such as a server error, says nothing about it.
     pub(crate) fn is_absence(&self) -> bool {
-        self.is("NoSuchEntity")
+        self.is("NoSuchEntity") && self.status == Some(NOT_FOUND)
     }
 
     /// Whether the call may have been carried out all the same.
@@ -320,7 +338,7 @@ fn service_message(code: Option<&str>, status: u16, message: &str) -> String {
     format!("{code}: {}", one_line(message))
 }
 
-fn one_line(text: &str) -> String {
+pub(super) fn one_line(text: &str) -> String {
     let line = with_short_ids(text.lines().next().unwrap_or_default());
     match line.char_indices().nth(LONGEST_MESSAGE) {
         Some((end, _)) => format!("{}…", line.get(..end).unwrap_or_default()),
@@ -388,6 +406,19 @@ mod tests {
         let message = service_message(Some("SignatureDoesNotMatch"), 403, told);
         assert!(message.starts_with("SignatureDoesNotMatch: "), "{message}");
         assert!(!message.contains("Canonical") && !message.contains("FwoG"), "{message}");
+    }
+
+    #[test]
+    fn nothing_is_absent_unless_the_status_says_so_too() {
+        let answered = |status| Failure {
+            code: Some("NoSuchEntity".to_owned()),
+            status,
+            ..Failure::unexpected("iam:GetUser", "")
+        };
+        assert!(answered(Some(404)).is_absence());
+        for status in [None, Some(200), Some(400), Some(403), Some(500), Some(503)] {
+            assert!(!answered(status).is_absence(), "{status:?}");
+        }
     }
 
     #[test]

@@ -1,19 +1,17 @@
 //! A close look at one user: every credential by its id, the tags, and whatever else the user has.
 
 use aws_sdk_iam::types::User as Shown;
+use chrono::{DateTime, Utc};
 use futures_util::future::{join3, join4};
 
 use super::call::{Failure, Pace};
-use super::moment;
 use super::pages::{Page, gather};
 use super::second_look::{Look, look};
 use super::service_credentials::{service_specific_of, ssh_keys};
 use super::session::Session;
-use super::users::ListedUser;
+use super::{owners, required, users};
 use crate::inventory::{Dossier, Holdings, InlinePolicy, Piece, Stamp, User};
-use chrono::{DateTime, Utc};
 
-const GET_USER: &str = "iam:GetUser";
 const LIST_MFA: &str = "iam:ListMFADevices";
 const LIST_GROUPS: &str = "iam:ListGroupsForUser";
 const LIST_ATTACHED: &str = "iam:ListAttachedUserPolicies";
@@ -47,16 +45,9 @@ pub(crate) async fn look_closely(
     row: Option<&User<'static>>,
     closeness: Closeness,
 ) -> Result<Glance, Failure> {
-    let request = || session.iam.get_user().user_name(name).send();
-    let shown = match pace.call(GET_USER, request).await {
-        Ok(answer) => answer.user,
-        Err(failure) if failure.is_absence() => return Ok(Glance::Gone),
-        Err(failure) => return Err(failure),
+    let Some((listed, shown)) = users::get(session, pace, name).await? else {
+        return Ok(Glance::Gone);
     };
-    let Some(shown) = shown else {
-        return Err(Failure::unexpected(GET_USER, "the answer names no user"));
-    };
-    let listed = listed(&shown);
     let name = &listed.name;
     let holdings = async {
         if closeness.with_holdings {
@@ -86,7 +77,7 @@ pub(crate) async fn look_closely(
         None
     });
     user.other_credentials_complete = gaps.is_empty();
-    user.tags = Some(shown.tags().iter().map(|it| (it.key.clone(), it.value.clone())).collect());
+    user.tags = Some(owners::by_key("iam:GetUser", shown.tags())?);
     recall(&mut user, row);
     let dossier = Dossier {
         account: session.account,
@@ -105,27 +96,7 @@ pub(crate) async fn user_id(
     pace: &Pace,
     name: &str,
 ) -> Result<Option<String>, Failure> {
-    let request = || session.iam.get_user().user_name(name).send();
-    match pace.call(GET_USER, request).await {
-        Ok(answer) => {
-            let user = answer
-                .user
-                .ok_or_else(|| Failure::unexpected(GET_USER, "the answer names no user"))?;
-            Ok(Some(user.user_id))
-        }
-        Err(failure) if failure.is_absence() => Ok(None),
-        Err(failure) => Err(failure),
-    }
-}
-
-fn listed(shown: &Shown) -> ListedUser {
-    ListedUser {
-        name: shown.user_name().to_owned(),
-        arn: shown.arn().to_owned(),
-        id: shown.user_id().to_owned(),
-        created: moment(shown.create_date()),
-        password_last_used: shown.password_last_used().and_then(moment),
-    }
+    Ok(users::get(session, pace, name).await?.map(|(listed, _)| listed.id))
 }
 
 fn boundary(shown: &Shown) -> Option<String> {
@@ -176,8 +147,9 @@ async fn mfa_devices(session: &Session, pace: &Pace, user: &str) -> Result<Vec<S
         let list =
             || session.iam.list_mfa_devices().user_name(user).set_marker(marker.clone()).send();
         let answer = pace.call(LIST_MFA, list).await?;
-        let serials = answer.mfa_devices().iter().map(|it| it.serial_number().to_owned());
-        Ok(Page::new(serials.collect(), answer.is_truncated(), answer.marker()))
+        let serials = answer.mfa_devices().iter().map(|it| Some(it.serial_number()));
+        let serials = all(LIST_MFA, "SerialNumber", serials)?;
+        Ok(Page::new(serials, answer.is_truncated(), answer.marker()))
     })
     .await
 }
@@ -187,8 +159,9 @@ async fn groups(session: &Session, pace: &Pace, user: &str) -> Result<Vec<String
         let list =
             || session.iam.list_groups_for_user().user_name(user).set_marker(marker.clone()).send();
         let answer = pace.call(LIST_GROUPS, list).await?;
-        let names = answer.groups().iter().map(|it| it.group_name().to_owned());
-        Ok(Page::new(names.collect(), answer.is_truncated(), answer.marker()))
+        let names = answer.groups().iter().map(|it| Some(it.group_name()));
+        let names = all(LIST_GROUPS, "GroupName", names)?;
+        Ok(Page::new(names, answer.is_truncated(), answer.marker()))
     })
     .await
 }
@@ -203,8 +176,9 @@ async fn policies(
         let list = session.iam.list_attached_user_policies().user_name(user);
         let list = || list.clone().set_marker(marker.clone()).send();
         let answer = pace.call(LIST_ATTACHED, list).await?;
-        let arns = answer.attached_policies().iter().filter_map(|it| it.policy_arn.clone());
-        Ok(Page::new(arns.collect(), answer.is_truncated(), answer.marker()))
+        let arns = answer.attached_policies().iter().map(|it| it.policy_arn());
+        let arns = all(LIST_ATTACHED, "PolicyArn", arns)?;
+        Ok(Page::new(arns, answer.is_truncated(), answer.marker()))
     })
     .await?;
     let names = gather(LIST_INLINE, async |marker| {
@@ -219,7 +193,8 @@ async fn policies(
         let get = || session.iam.get_user_policy().user_name(user).policy_name(&name).send();
         match pace.call(GET_INLINE, get).await {
             Ok(answer) => {
-                let document = decoded(answer.policy_document());
+                let document = Some(answer.policy_document());
+                let document = decoded(required(GET_INLINE, "PolicyDocument", document)?);
                 inline.push(InlinePolicy { name: name.clone(), document });
             }
             // Taken away meanwhile.
@@ -228,6 +203,15 @@ async fn policies(
         }
     }
     Ok((attached, inline))
+}
+
+/// The names or ids of a page, each of which must be there.
+fn all<'a>(
+    action: &'static str,
+    field: &str,
+    texts: impl Iterator<Item = Option<&'a str>>,
+) -> Result<Vec<String>, Failure> {
+    texts.map(|text| required(action, field, text).map(str::to_owned)).collect()
 }
 
 /// A policy's document, which IAM hands over as a part of a URL.

@@ -11,9 +11,9 @@ use aws_sdk_iam::types::JobStatusType;
 use tokio::time::{Instant, sleep};
 
 use super::call::{Failure, Pace};
-use super::moment;
 use super::pages::{PAGE, Page, gather};
 use super::session::Session;
+use super::{moment, required};
 use crate::inventory::LastAccessed;
 
 const GENERATE: &str = "iam:GenerateServiceLastAccessedDetails";
@@ -33,14 +33,15 @@ pub(super) async fn of_user(
 ) -> Result<Option<LastAccessed>, Failure> {
     let begin = || session.iam.generate_service_last_accessed_details().arn(arn).send();
     let answer = pace.call(GENERATE, begin).await?;
-    let job = answer.job_id().unwrap_or_default().to_owned();
+    let job = required(GENERATE, "JobId", answer.job_id())?.to_owned();
     let services = gather(GET, async |marker| {
         let answer = completed(session, pace, &job, marker).await?;
         let seen = answer.services_last_accessed().iter().filter_map(|service| {
             let at = service.last_authenticated().and_then(moment)?;
-            Some(LastAccessed { service: service.service_namespace().to_owned(), at })
+            let name = required(GET, "ServiceNamespace", Some(service.service_namespace()));
+            Some(name.map(|name| LastAccessed { service: name.to_owned(), at }))
         });
-        Ok(Page::new(seen.collect(), answer.is_truncated(), answer.marker()))
+        Ok(Page::new(seen.collect::<Result<_, _>>()?, answer.is_truncated(), answer.marker()))
     })
     .await?;
     // Of services of one second, the first by name, so that every run says the same.

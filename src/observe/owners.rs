@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use aws_sdk_iam::types::{EntityType, Tag};
+use aws_sdk_iam::types::{EntityType, Tag, UserDetail};
 
 use super::call::{Failure, Pace};
 use super::pages::{PAGE, Page, gather};
+use super::required;
 use super::session::Session;
 use crate::inventory::Permissions;
 
@@ -31,22 +32,26 @@ pub(super) async fn of_all(
             details.filter(EntityType::User).max_items(PAGE).set_marker(marker.clone()).send()
         };
         let answer = pace.call(DETAILS, request).await?;
-        let users = answer.user_detail_list().iter().map(|user| {
-            let attached = user.attached_managed_policies().iter();
-            let inline = user.user_policy_list().iter();
-            let permissions = Permissions {
-                groups: user.group_list().to_vec(),
-                attached_policies: attached.filter_map(|it| it.policy_name.clone()).collect(),
-                inline_policies: inline.filter_map(|it| it.policy_name.clone()).collect(),
-            };
-            let name = user.user_name().unwrap_or_default().to_ascii_lowercase();
-            let tags = by_key(user.tags());
-            (name, Details { tags, permissions: Some(permissions) })
-        });
-        Ok(Page::new(users.collect(), answer.is_truncated(), answer.marker()))
+        let users = answer.user_detail_list().iter().map(details_of).collect::<Result<_, _>>()?;
+        Ok(Page::new(users, answer.is_truncated(), answer.marker()))
     })
     .await?;
     Ok(found.into_iter().collect())
+}
+
+/// The details of a user, with the name in lower case.
+fn details_of(user: &UserDetail) -> Result<(String, Details), Failure> {
+    let named = |name| required(DETAILS, "PolicyName", name).map(str::to_owned);
+    let attached = user.attached_managed_policies().iter().map(|it| named(it.policy_name()));
+    let inline = user.user_policy_list().iter().map(|it| named(it.policy_name()));
+    let permissions = Permissions {
+        groups: user.group_list().to_vec(),
+        attached_policies: attached.collect::<Result<_, _>>()?,
+        inline_policies: inline.collect::<Result<_, _>>()?,
+    };
+    let name = required(DETAILS, "UserName", user.user_name())?.to_ascii_lowercase();
+    let tags = by_key(DETAILS, user.tags())?;
+    Ok((name, Details { tags, permissions: Some(permissions) }))
 }
 
 /// The tags of one user.
@@ -62,9 +67,17 @@ pub(super) async fn of_user(
         Ok(Page::new(answer.tags().to_vec(), answer.is_truncated(), answer.marker()))
     })
     .await?;
-    Ok(Details { tags: by_key(&tags), permissions: None })
+    Ok(Details { tags: by_key(LIST_TAGS, &tags)?, permissions: None })
 }
 
-fn by_key(tags: &[Tag]) -> BTreeMap<String, String> {
-    tags.iter().map(|tag| (tag.key().to_owned(), tag.value().to_owned())).collect()
+/// The tags by their keys. A value may be empty, a key may not.
+pub(super) fn by_key(
+    action: &'static str,
+    tags: &[Tag],
+) -> Result<BTreeMap<String, String>, Failure> {
+    let read = |tag: &Tag| {
+        let key = required(action, "Key", Some(tag.key()))?;
+        Ok((key.to_owned(), tag.value().to_owned()))
+    };
+    tags.iter().map(read).collect()
 }

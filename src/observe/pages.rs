@@ -1,5 +1,7 @@
 //! What IAM hands over page by page, gathered.
 
+use std::collections::HashSet;
+
 use super::call::Failure;
 
 /// The largest page that IAM gives.
@@ -21,24 +23,66 @@ impl<T> Page<T> {
     }
 }
 
+/// The most pages of a list: many more than IAM's quotas fill, however few items it puts into one.
+const MOST_PAGES: usize = 10_000;
+
 /// Gathers all pages. A page that cannot be had fails the whole: half a list would look like all
-/// there is. So does a marker that leads nowhere new.
+/// there is. So does a marker that leads nowhere new, and a list without an end.
 pub(crate) async fn gather<T>(
     action: &'static str,
     mut page_at: impl AsyncFnMut(Option<String>) -> Result<Page<T>, Failure>,
 ) -> Result<Vec<T>, Failure> {
     let mut items = Vec::new();
+    let mut seen = HashSet::new();
     let mut at: Option<String> = None;
     loop {
         let page = page_at(at.clone()).await?;
         items.extend(page.items);
-        match page.next {
-            None => return Ok(items),
-            Some(next) if next.is_empty() || Some(&next) == at.as_ref() => {
-                let message = "the list is cut, and its marker leads nowhere";
-                return Err(Failure::unexpected(action, message));
-            }
-            Some(next) => at = Some(next),
+        let Some(next) = page.next else { return Ok(items) };
+        if next.is_empty() || seen.contains(&next) {
+            let message = "the list is cut, and its marker leads nowhere";
+            return Err(Failure::unexpected(action, message));
         }
+        if seen.len() >= MOST_PAGES {
+            let message = format!("the list has no end after {MOST_PAGES} pages");
+            return Err(Failure::unexpected(action, message));
+        }
+        seen.insert(next.clone());
+        at = Some(next);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Gathers pages whose markers are given by the number of the page; how many were asked for.
+    fn pages(marker: impl Fn(usize) -> Option<String>) -> (Result<Vec<usize>, Failure>, usize) {
+        let asked = std::cell::Cell::new(0);
+        let page = async |_| {
+            asked.set(asked.get() + 1);
+            Ok(Page { items: vec![asked.get()], next: marker(asked.get()) })
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let gathered = runtime.block_on(gather("iam:ListUsers", page));
+        (gathered, asked.get())
+    }
+
+    #[test]
+    fn a_marker_that_was_seen_before_ends_the_list_as_incomplete() {
+        let (gathered, asked) = pages(|page| (page < 3).then(|| page.to_string()));
+        assert_eq!((gathered, asked), (Ok(vec![1, 2, 3]), 3));
+        for period in 1..4 {
+            let (gathered, asked) = pages(|page| Some((page % period).to_string()));
+            assert!(gathered.unwrap_err().message.contains("leads nowhere"));
+            assert_eq!(asked, period + 1);
+        }
+    }
+
+    #[test]
+    fn a_list_without_an_end_is_given_up() {
+        let (gathered, asked) = pages(|page| Some(page.to_string()));
+        assert!(gathered.unwrap_err().message.contains("has no end"));
+        assert_eq!(asked, MOST_PAGES + 1);
     }
 }

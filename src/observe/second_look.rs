@@ -1,5 +1,6 @@
 //! The second look: what a candidate's credentials are now, in place of the report's row.
 
+use aws_sdk_iam::types::{AccessKeyMetadata, LoginProfile};
 use chrono::{DateTime, Utc};
 use futures_util::future::{join_all, join3};
 
@@ -8,7 +9,7 @@ use super::pages::{Page, gather};
 use super::service_credentials::{signing_certificates, status};
 use super::session::Session;
 use super::users::ListedUser;
-use super::{moment, stamp};
+use super::{missing_date, required, required_date, stamp};
 use crate::inventory::{
     AccessKey, AccessKeys, Evidence, Flag, Handle, OtherCredential, Password, Piece, Stamp,
     Unreadable, User,
@@ -17,6 +18,8 @@ use crate::inventory::{
 const LIST_KEYS: &str = "iam:ListAccessKeys";
 const LAST_USED: &str = "iam:GetAccessKeyLastUsed";
 const LOGIN_PROFILE: &str = "iam:GetLoginProfile";
+/// What IAM gives for the service of a key that was never used.
+const NO_SERVICE: &str = "N/A";
 
 /// What a look at a user came to.
 pub(super) enum Look {
@@ -24,6 +27,21 @@ pub(super) enum Look {
     Gone,
     /// The user now, and what could not be seen.
     Seen(Box<User<'static>>, Vec<(Piece, Failure)>),
+}
+
+impl Look {
+    /// Whether the look shows the credentials of the row, used no later.
+    pub(super) fn confirms(&self, row: &User<'static>) -> bool {
+        let Self::Seen(user, _) = self else { return false };
+        let keys = |user: &User<'_>| {
+            let mut keys: Vec<_> =
+                user.access_keys.iter().map(|key| (key.created.at(), key.last_used.at())).collect();
+            keys.sort_unstable();
+            keys
+        };
+        let password = |user: &User<'_>| user.password.as_ref().map(|it| it.last_used.at());
+        keys(user) == keys(row) && password(user) == password(row)
+    }
 }
 
 /// Looks at one user; `row` is the report's, if it has one. What cannot be seen stays as the row
@@ -76,7 +94,7 @@ fn merge(
         name: listed.name.clone().into(),
         arn: listed.arn.clone().into(),
         id: Some(listed.id.clone()),
-        created: listed.created.map_or(Stamp::Absent, Stamp::At),
+        created: Stamp::At(listed.created),
         password_evidence: seen(profile.is_some()),
         access_key_evidence: seen(keys.is_some()),
         mfa: row.and_then(|row| row.mfa),
@@ -134,9 +152,8 @@ async fn login_profile(
     let request = || session.iam.get_login_profile().user_name(user).send();
     match pace.call(LOGIN_PROFILE, request).await {
         Ok(answer) => {
-            let created = answer.login_profile().and_then(|it| moment(it.create_date()));
-            let undated = || Failure::unexpected(LOGIN_PROFILE, "the login profile has no date");
-            created.map(Some).ok_or_else(undated)
+            let created = answer.login_profile().map(LoginProfile::create_date);
+            required_date(LOGIN_PROFILE, "CreateDate", created).map(Some)
         }
         Err(failure) if failure.is_absence() => Ok(None),
         Err(failure) => Err(failure),
@@ -158,8 +175,9 @@ async fn access_keys(
     })
     .await
     .map_err(|failure| (Piece::AccessKeys, failure))?;
-    let with_use = listed.iter().map(async |key| {
-        let id = key.access_key_id().unwrap_or_default();
+    let dated: Result<Vec<_>, Failure> = listed.iter().map(identified).collect();
+    let dated = dated.map_err(|failure| (Piece::AccessKeys, failure))?;
+    let with_use = dated.into_iter().map(async |(key, id, created)| {
         let (last_used, last_used_service) = match last_use(session, pace, id).await {
             // The key was deleted meanwhile.
             Err(failure) if failure.is_absence() => return Ok(None),
@@ -168,7 +186,7 @@ async fn access_keys(
         Ok(Some(AccessKey {
             handle: Handle::Id(id.to_owned()),
             active: key.status().map_or_else(|| status(&"".into()), status),
-            created: key.create_date().map_or(Stamp::Absent, |date| stamp("CreateDate", date)),
+            created: Stamp::At(created),
             last_used,
             last_used_service: last_used_service.map(Into::into),
         }))
@@ -176,6 +194,14 @@ async fn access_keys(
     let keys: Result<Vec<_>, Failure> = join_all(with_use).await.into_iter().collect();
     let keys = keys.map_err(|failure| (Piece::AccessKeyUse, failure))?;
     Ok(keys.into_iter().flatten().collect())
+}
+
+/// A key with its id and its creation, without which it cannot be told from others.
+fn identified(
+    key: &AccessKeyMetadata,
+) -> Result<(&AccessKeyMetadata, &str, DateTime<Utc>), Failure> {
+    let id = required(LIST_KEYS, "AccessKeyId", key.access_key_id())?;
+    Ok((key, id, required_date(LIST_KEYS, "CreateDate", key.create_date())?))
 }
 
 async fn last_use(
@@ -188,9 +214,13 @@ async fn last_use(
     let Some(used) = answer.access_key_last_used() else {
         return Err(Failure::unexpected(LAST_USED, "the answer says nothing about the key's use"));
     };
-    let service = used.service_name();
-    Ok((
-        used.last_used_date().map_or(Stamp::Absent, |date| stamp("LastUsedDate", date)),
-        (!service.is_empty() && service != "N/A").then(|| service.to_owned()),
-    ))
+    let service = required(LAST_USED, "ServiceName", Some(used.service_name()))?;
+    let service = (service != NO_SERVICE).then(|| service.to_owned());
+    let last_used = match (used.last_used_date(), &service) {
+        (Some(date), _) => stamp("LastUsedDate", date),
+        // A key that was never used was used for no service.
+        (None, None) => Stamp::Absent,
+        (None, Some(_)) => missing_date("LastUsedDate"),
+    };
+    Ok((last_used, service))
 }

@@ -3,14 +3,16 @@
 
 use std::collections::BTreeMap;
 
-use aws_sdk_iam::types::StatusType;
+use aws_sdk_iam::types::{
+    ServiceSpecificCredentialMetadata, SigningCertificate, SshPublicKeyMetadata, StatusType,
+};
 use chrono::{DateTime, Utc};
 
 use super::call::{Failure, Pace};
 use super::pages::{PAGE, Page, gather};
 use super::session::Session;
-use super::{moment, stamp};
-use crate::inventory::{CredentialKind, Flag, Handle, OtherCredential, Stamp, Unreadable};
+use super::{missing_date, moment, required, stamp};
+use crate::inventory::{CredentialKind, Flag, Handle, OtherCredential, Unreadable};
 
 const LIST_SPECIFIC: &str = "iam:ListServiceSpecificCredentials";
 const LIST_SSH: &str = "iam:ListSSHPublicKeys";
@@ -58,18 +60,23 @@ async fn list_service_specific(
             list.max_items(PAGE).set_marker(marker.clone()).send()
         };
         let answer = pace.call(LIST_SPECIFIC, request).await?;
-        let credentials = answer.service_specific_credentials().iter().map(|it| {
+        let read = |it: &ServiceSpecificCredentialMetadata| {
+            let id = it.service_specific_credential_id();
+            let id = required(LIST_SPECIFIC, "ServiceSpecificCredentialId", Some(id))?;
+            let user = required(LIST_SPECIFIC, "UserName", Some(it.user_name()))?;
             // An API key that has run out is accepted no more, whatever its status.
             let expired = it.expiration_date().and_then(moment).is_some_and(|at| at <= now);
             let credential = OtherCredential {
                 kind: CredentialKind::ServiceSpecificCredential,
-                handle: Handle::Id(it.service_specific_credential_id().to_owned()),
+                handle: Handle::Id(id.to_owned()),
                 active: if expired { Flag::No } else { status(it.status()) },
                 created: stamp("CreateDate", it.create_date()),
             };
-            (it.user_name().to_ascii_lowercase(), credential)
-        });
-        Ok(Page::new(credentials.collect(), answer.is_truncated(), answer.marker()))
+            Ok((user.to_ascii_lowercase(), credential))
+        };
+        let credentials = answer.service_specific_credentials().iter().map(read);
+        let credentials = credentials.collect::<Result<_, Failure>>()?;
+        Ok(Page::new(credentials, answer.is_truncated(), answer.marker()))
     })
     .await
 }
@@ -86,13 +93,17 @@ pub(super) async fn ssh_keys(
             list.set_marker(marker.clone()).send()
         };
         let answer = pace.call(LIST_SSH, request).await?;
-        let keys = answer.ssh_public_keys().iter().map(|key| OtherCredential {
-            kind: CredentialKind::SshKey,
-            handle: Handle::Id(key.ssh_public_key_id().to_owned()),
-            active: status(key.status()),
-            created: stamp("UploadDate", key.upload_date()),
-        });
-        Ok(Page::new(keys.collect(), answer.is_truncated(), answer.marker()))
+        let read = |key: &SshPublicKeyMetadata| {
+            let id = required(LIST_SSH, "SSHPublicKeyId", Some(key.ssh_public_key_id()))?;
+            Ok(OtherCredential {
+                kind: CredentialKind::SshKey,
+                handle: Handle::Id(id.to_owned()),
+                active: status(key.status()),
+                created: stamp("UploadDate", key.upload_date()),
+            })
+        };
+        let keys = answer.ssh_public_keys().iter().map(read).collect::<Result<_, Failure>>()?;
+        Ok(Page::new(keys, answer.is_truncated(), answer.marker()))
     })
     .await
 }
@@ -109,13 +120,20 @@ pub(super) async fn signing_certificates(
             list.set_marker(marker.clone()).send()
         };
         let answer = pace.call(LIST_CERTIFICATES, request).await?;
-        let certificates = answer.certificates().iter().map(|it| OtherCredential {
-            kind: CredentialKind::SigningCertificate,
-            handle: Handle::Id(it.certificate_id().to_owned()),
-            active: status(it.status()),
-            created: it.upload_date().map_or(Stamp::Absent, |date| stamp("UploadDate", date)),
-        });
-        Ok(Page::new(certificates.collect(), answer.is_truncated(), answer.marker()))
+        let read = |it: &SigningCertificate| {
+            let id = required(LIST_CERTIFICATES, "CertificateId", Some(it.certificate_id()))?;
+            let uploaded = it.upload_date();
+            Ok(OtherCredential {
+                kind: CredentialKind::SigningCertificate,
+                handle: Handle::Id(id.to_owned()),
+                active: status(it.status()),
+                created: uploaded
+                    .map_or_else(|| missing_date("UploadDate"), |date| stamp("UploadDate", date)),
+            })
+        };
+        let certificates =
+            answer.certificates().iter().map(read).collect::<Result<_, Failure>>()?;
+        Ok(Page::new(certificates, answer.is_truncated(), answer.marker()))
     })
     .await
 }

@@ -1,23 +1,38 @@
 //! Which users there are now, and when their passwords were last used.
 
+use aws_sdk_iam::types::User as Shown;
 use chrono::{DateTime, Utc};
 
 use super::call::{Failure, Pace};
-use super::moment;
 use super::pages::{PAGE, Page, gather};
 use super::session::Session;
+use super::{moment, required, required_date};
 
 const LIST: &str = "iam:ListUsers";
+const GET: &str = "iam:GetUser";
 
-/// A user as `ListUsers` shows it.
+/// A user as `ListUsers` and `GetUser` show it.
 #[derive(Debug, Clone)]
 pub(super) struct ListedUser {
     pub(super) name: String,
     pub(super) arn: String,
     pub(super) id: String,
-    pub(super) created: Option<DateTime<Utc>>,
+    pub(super) created: DateTime<Utc>,
     /// Stays after the password was deleted: it says nothing without a login profile.
     pub(super) password_last_used: Option<DateTime<Utc>>,
+}
+
+impl ListedUser {
+    fn read(action: &'static str, user: &Shown) -> Result<Self, Failure> {
+        let text = |field, text| required(action, field, Some(text)).map(str::to_owned);
+        Ok(Self {
+            name: text("UserName", user.user_name())?,
+            arn: text("Arn", user.arn())?,
+            id: text("UserId", user.user_id())?,
+            created: required_date(action, "CreateDate", Some(user.create_date()))?,
+            password_last_used: user.password_last_used().and_then(moment),
+        })
+    }
 }
 
 /// Lists all users of the account: a thousand in a call, password use included.
@@ -25,14 +40,30 @@ pub(super) async fn list(session: &Session, pace: &Pace) -> Result<Vec<ListedUse
     gather(LIST, async |marker| {
         let request = || session.iam.list_users().max_items(PAGE).set_marker(marker.clone()).send();
         let answer = pace.call(LIST, request).await?;
-        let users = answer.users().iter().map(|user| ListedUser {
-            name: user.user_name().to_owned(),
-            arn: user.arn().to_owned(),
-            id: user.user_id().to_owned(),
-            created: moment(user.create_date()),
-            password_last_used: user.password_last_used().and_then(moment),
-        });
-        Ok(Page::new(users.collect(), answer.is_truncated(), answer.marker()))
+        let users = answer.users().iter().map(|user| ListedUser::read(LIST, user));
+        let users = users.collect::<Result<_, _>>()?;
+        Ok(Page::new(users, answer.is_truncated(), answer.marker()))
     })
     .await
+}
+
+/// One user by name, as the API shows it and as a listed user; `None` where there is no such user.
+pub(super) async fn get(
+    session: &Session,
+    pace: &Pace,
+    name: &str,
+) -> Result<Option<(ListedUser, Shown)>, Failure> {
+    let request = || session.iam.get_user().user_name(name).send();
+    let shown = match pace.call(GET, request).await {
+        Ok(answer) => answer.user,
+        Err(failure) if failure.is_absence() => return Ok(None),
+        Err(failure) => return Err(failure),
+    };
+    let shown = shown.ok_or_else(|| Failure::unexpected(GET, "the answer names no user"))?;
+    let listed = ListedUser::read(GET, &shown)?;
+    if listed.name.eq_ignore_ascii_case(name) {
+        Ok(Some((listed, shown)))
+    } else {
+        Err(Failure::unexpected(GET, "the answer is about another user"))
+    }
 }

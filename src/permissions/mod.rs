@@ -43,8 +43,6 @@ pub enum Feature {
     AllTags,
     /// The last service used (Access Advisor).
     LastAccessed,
-    /// The close look at a user whom a remedy is about.
-    CloseLook,
     /// The groups, policies and MFA devices of a user who may be deleted.
     Holdings,
     /// The tags that are the remedy's clock.
@@ -89,7 +87,6 @@ impl Feature {
             Self::CandidateTags => "`--owners candidates` without `expiry_tag`",
             Self::AllTags => "`--owners all`, `expiry_tag` or `--remediate`",
             Self::LastAccessed => "`--last-accessed candidates`",
-            Self::CloseLook => "`--remediate`",
             Self::Holdings => "`--remediate` with `delete_users`",
             Self::Notice => "`--remediate notify` and beyond",
             Self::Deactivation => "`--remediate deactivate` and beyond",
@@ -152,15 +149,16 @@ const fn needs(action: &'static str, resource: Resource, feature: Feature) -> Pe
 /// `RemoveUserFromGroup` is evaluated on the group alone, whoever the user is.
 pub const PERMISSIONS: [Permission; 38] = {
     use Feature::{
-        Accounts, AllTags, CandidateTags, CloseLook, CredentialDeletion, Deactivation, Holdings,
-        LastAccessed, Notice, OldCredentialDeactivation, OldCredentialDeletion, PasswordDeletion,
-        Recheck, ServiceCredentials, Sweep, UserDeletion,
+        Accounts, AllTags, CandidateTags, CredentialDeletion, Deactivation, Holdings, LastAccessed,
+        Notice, OldCredentialDeactivation, OldCredentialDeletion, PasswordDeletion, Recheck,
+        ServiceCredentials, Sweep, UserDeletion,
     };
     use Resource::{Any, Groups, MemberRoles, MfaDevices, Users};
     [
         needs("iam:GenerateCredentialReport", Any, Sweep),
         needs("iam:GetCredentialReport", Any, Sweep),
         needs("iam:ListUsers", Any, Recheck),
+        needs("iam:GetUser", Users, Recheck),
         needs("iam:ListAccountAliases", Any, Recheck),
         needs("iam:ListAccessKeys", Users, Recheck),
         needs("iam:GetAccessKeyLastUsed", Users, Recheck),
@@ -172,7 +170,6 @@ pub const PERMISSIONS: [Permission; 38] = {
         needs("iam:GetAccountAuthorizationDetails", Any, AllTags),
         needs("iam:GenerateServiceLastAccessedDetails", Users, LastAccessed),
         needs("iam:GetServiceLastAccessedDetails", Any, LastAccessed),
-        needs("iam:GetUser", Users, CloseLook),
         needs("iam:ListMFADevices", Users, Holdings),
         needs("iam:ListGroupsForUser", Users, Holdings),
         needs("iam:ListAttachedUserPolicies", Users, Holdings),
@@ -233,11 +230,9 @@ impl Remedy {
         let deletes_users = reaches(Stage::Delete) && self.delete_users;
         match feature {
             // It looks at everything that a remedy hangs on.
-            Feature::Sweep
-            | Feature::Recheck
-            | Feature::ServiceCredentials
-            | Feature::AllTags
-            | Feature::CloseLook => true,
+            Feature::Sweep | Feature::Recheck | Feature::ServiceCredentials | Feature::AllTags => {
+                true
+            }
             Feature::CandidateTags | Feature::LastAccessed | Feature::Accounts => false,
             // Whatever the role may do, it can show the whole plan.
             Feature::Holdings => self.delete_users,
@@ -326,8 +321,7 @@ impl Features {
             Feature::CandidateTags => self.owners == Owners::Candidates && !all_tags,
             Feature::AllTags => all_tags,
             Feature::LastAccessed => self.last_accessed,
-            Feature::CloseLook
-            | Feature::Holdings
+            Feature::Holdings
             | Feature::Notice
             | Feature::Deactivation
             | Feature::OldCredentialDeactivation

@@ -2,18 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 
 use super::progress::{self, Belongings, Progress};
-use crate::inventory::{AccountId, CredentialKind, Form};
-use crate::judge::{Coverage, Fingerprint, Reference, Status};
+use crate::inventory::{AccountId, CLOCK_SKEW, CredentialKind, Form, MaxEvidenceAge, Piece};
+use crate::judge::{AgeProblem, Coverage, EvidenceAge, Fingerprint, Reference, Status};
 use crate::policy::{Level, Rule};
 use crate::report::json::v1;
 
-/// Evidence that is older may add findings and clears none.
-const LONGEST_AGE: TimeDelta = TimeDelta::hours(24);
-/// How far ahead of ours the clock of an audit may be.
-const MOST_AHEAD: TimeDelta = TimeDelta::hours(1);
 /// What is published of a credential's id.
 const ID_ENDING: usize = 4;
 
@@ -46,6 +42,9 @@ pub struct Audited {
     pub coverage: BTreeMap<Rule, Coverage>,
     /// Whether it was looked at live, not too long ago.
     pub is_live: bool,
+    /// Why its evidence is incomplete for every rule, if its age is the reason. Such evidence may add
+    /// findings and clears none.
+    pub age_problem: Option<AgeProblem>,
     /// Users, in lower case, whose other credentials were all seen, or who are gone.
     pub asked_after: BTreeSet<String>,
 }
@@ -100,31 +99,55 @@ pub enum Unusable {
     /// Two audits of one account say different things.
     #[error("account {0} is in another of the audits too: give one audit an account")]
     Twice(AccountId),
+    /// Nothing was audited, so that there is nothing to say.
+    #[error("it audits no account")]
+    NoAccount,
     /// The queue would take every later audit for an older one.
     #[error("it was made at {0}, which is still to come: make it without --now")]
     StillToCome(DateTime<Utc>),
 }
 
 impl Observation {
-    /// Joins audits of different accounts; `now` tells which of them are too old to clear anything.
+    /// Joins audits of different accounts as [`Observation::within`] does, with the default limits on
+    /// the age of evidence.
     ///
     /// # Errors
     /// [`Unusable`], with the index of the audit.
     pub fn of(audits: &[v1::Audit], now: DateTime<Utc>) -> Result<Self, (usize, Unusable)> {
+        Self::within(audits, now, MaxEvidenceAge::default())
+    }
+
+    /// Joins audits of different accounts. Evidence that is older than `limit` at `now` is incomplete.
+    ///
+    /// # Errors
+    /// [`Unusable`], with the index of the audit.
+    pub fn within(
+        audits: &[v1::Audit],
+        now: DateTime<Utc>,
+        limit: MaxEvidenceAge,
+    ) -> Result<Self, (usize, Unusable)> {
         let mut joined = Self::default();
         for (index, audit) in audits.iter().enumerate() {
-            joined.add(audit, now).map_err(|unusable| (index, unusable))?;
+            joined.add(audit, now, limit).map_err(|unusable| (index, unusable))?;
         }
         Ok(joined)
     }
 
-    fn add(&mut self, audit: &v1::Audit, now: DateTime<Utc>) -> Result<(), Unusable> {
-        if audit.generated_at - now > MOST_AHEAD {
+    fn add(
+        &mut self,
+        audit: &v1::Audit,
+        now: DateTime<Utc>,
+        limit: MaxEvidenceAge,
+    ) -> Result<(), Unusable> {
+        if audit.generated_at - now > CLOCK_SKEW {
             return Err(Unusable::StillToCome(audit.generated_at));
+        }
+        if audit.accounts.is_empty() {
+            return Err(Unusable::NoAccount);
         }
         for account in &audit.accounts {
             let id = known("account", &account.id, |text| text.parse().ok())?;
-            let audited = Audited::of(account, audit, now)?;
+            let audited = Audited::of(account, audit, now, limit)?;
             if self.accounts.insert(id, audited).is_some() {
                 return Err(Unusable::Twice(id));
             }
@@ -150,22 +173,29 @@ impl Observation {
         self.accounts.iter().flat_map(of_account).collect()
     }
 
-    /// Whether some rule's evidence was incomplete in some account.
+    /// Whether some rule's evidence was incomplete in some account, or no account was audited.
     #[must_use]
     pub fn is_incomplete(&self) -> bool {
         let coverage = self.accounts.values().flat_map(|it| it.coverage.values());
-        coverage.into_iter().any(|it| *it == Coverage::Incomplete)
+        let has_problem = |it: &Audited| it.age_problem.is_some();
+        self.accounts.is_empty()
+            || self.accounts.values().any(has_problem)
+            || coverage.into_iter().any(|it| *it == Coverage::Incomplete)
     }
 }
 
 impl Audited {
-    fn of(account: &v1::Account, audit: &v1::Audit, now: DateTime<Utc>) -> Result<Self, Unusable> {
-        let too_old = now - audit.generated_at > LONGEST_AGE;
+    fn of(
+        account: &v1::Account,
+        audit: &v1::Audit,
+        now: DateTime<Utc>,
+        limit: MaxEvidenceAge,
+    ) -> Result<Self, Unusable> {
+        let age_problem = age_problem(account, audit, now, limit)?;
         let coverage = account.complete.iter().map(|(rule, coverage)| {
             let rule = known("rule", rule, |text| text.parse().ok())?;
             let coverage = known("coverage", coverage, Coverage::from_id)?;
-            let weakened = if too_old { coverage.max(Coverage::Snapshot) } else { coverage };
-            Ok((rule, weakened))
+            Ok((rule, if age_problem.is_some() { Coverage::Incomplete } else { coverage }))
         });
         Ok(Self {
             alias: account.alias.clone(),
@@ -173,7 +203,8 @@ impl Audited {
             stale_after_days: audit.policy.stale_after_days,
             expiry_tag: audit.policy.expiry_tag.clone(),
             coverage: coverage.collect::<Result<_, _>>()?,
-            is_live: account.evidence == Form::Live.id() && !too_old,
+            is_live: account.evidence == Form::Live.id() && age_problem.is_none(),
+            age_problem,
             asked_after: account.asked_after.iter().cloned().collect(),
         })
     }
@@ -206,6 +237,26 @@ impl Audited {
             _ => self.stale_after_days.to_string(),
         }
     }
+}
+
+/// Why the age of an account's evidence makes it incomplete, if it does. Both the credential report
+/// and the audit of it grow old.
+fn age_problem(
+    account: &v1::Account,
+    audit: &v1::Audit,
+    now: DateTime<Utc>,
+    limit: MaxEvidenceAge,
+) -> Result<Option<AgeProblem>, Unusable> {
+    let form = known("evidence", &account.evidence, Form::from_id)?;
+    let age = |generated_at, newest| EvidenceAge::of(form, generated_at, newest, limit, now);
+    let is_unseen = account.gaps.iter().any(|gap| gap.piece == Piece::CredentialReport.id());
+    // An account whose report could not be had is incomplete for that.
+    let of_report = if is_unseen {
+        None
+    } else {
+        age(account.report_generated_at, account.report_newest_date).problem
+    };
+    Ok(of_report.or(age(Some(audit.generated_at), None).problem))
 }
 
 impl Seen {

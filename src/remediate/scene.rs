@@ -7,7 +7,7 @@ use futures_util::{StreamExt as _, stream};
 use super::history::History;
 use super::plan::{AccountFacts, Scene};
 use crate::clock;
-use crate::inventory::{Account, AccountId, User};
+use crate::inventory::{Account, AccountId, ROOT_USER, User};
 use crate::judge::{Audit, AuditedAccount, Coverage, Finding, Status};
 use crate::observe::call::{Failure, Pace};
 use crate::observe::session::{Hub, Origin, Session};
@@ -136,7 +136,7 @@ impl Field {
 
 fn facts(audit: &Audit, account: &AuditedAccount) -> AccountFacts {
     let is_roots = |finding: &&Finding| {
-        finding.rule == Rule::RootAccessKey && finding.subject.account == account.id
+        finding.subject.name == ROOT_USER && finding.subject.account == account.id
     };
     let mut of_root = audit.findings.iter().filter(is_roots);
     AccountFacts {
@@ -159,7 +159,10 @@ pub fn people(
     history: &History,
     among: Option<&BTreeSet<Person>>,
 ) -> BTreeSet<Person> {
-    let findings = audit.findings.iter().filter(|finding| policy.takes_rule(finding.rule));
+    // Nobody but the root user changes the root user's credentials.
+    let is_meant =
+        |finding: &&Finding| policy.takes_rule(finding.rule) && finding.subject.name != ROOT_USER;
+    let findings = audit.findings.iter().filter(is_meant);
     let found = findings
         .map(|finding| (finding.subject.account, finding.subject.name.to_ascii_lowercase()))
         .filter(|person| among.is_none_or(|among| among.contains(person)));

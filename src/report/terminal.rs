@@ -9,8 +9,8 @@ use super::{by_account, id_ending, visible};
 use crate::allowlist::Term;
 use crate::inventory::{AccountId, CredentialKind, Form, Handle};
 use crate::judge::{
-    self, AllowlistOrigin, Audit, AuditedAccount, Coverage, Finding, Matched, Note, Reference,
-    Status,
+    self, AgeProblem, AllowlistOrigin, Audit, AuditedAccount, Coverage, Finding, Matched, Note,
+    Reference, Status,
 };
 use crate::policy::{Level, Rule};
 
@@ -33,7 +33,7 @@ pub fn table(audit: &Audit, options: TableOptions) -> String {
     for account in &audit.accounts {
         let findings = found.get(&account.id).copied().unwrap_or_default();
         // Writing to a String cannot fail, here and below.
-        let _ = writeln!(text, "{}", heading(audit, account));
+        let _ = writeln!(text, "{}", heading(account));
         account_table(audit, account, findings, options, &mut text);
         text.push('\n');
     }
@@ -46,21 +46,32 @@ pub fn table(audit: &Audit, options: TableOptions) -> String {
     text
 }
 
-fn heading(audit: &Audit, account: &AuditedAccount) -> String {
+fn heading(account: &AuditedAccount) -> String {
     let alias = account.alias.as_deref().map(|it| format!(" ({})", visible(it)));
     let evidence = match account.report_generated_at {
         Some(at) => {
-            let hours = (audit.now - at).num_hours().max(0);
+            let age = account.age.days.map_or_else(
+                || "from the future".to_owned(),
+                |days| format!("{} old", count_days(days)),
+            );
             let live = match account.form {
                 Form::Live => format!(", {} looked at live", account.rechecked),
                 Form::ExportedReport | Form::FetchedReport => String::new(),
             };
-            format!("credential report of {}, {hours} h old{live}", at.format("%Y-%m-%d %H:%M UTC"))
+            format!("credential report of {}, {age}{live}", at.format("%Y-%m-%d %H:%M UTC"))
         }
         None if account.is_unseen() => {
             return format!("Account {}: the credential report could not be had", account.id);
         }
-        None => "exported credential report of unknown age".to_owned(),
+        None => match account.age.days {
+            Some(days) => {
+                format!(
+                    "exported credential report without a date, at most {} old",
+                    count_days(days)
+                )
+            }
+            None => "exported credential report of unknown age".to_owned(),
+        },
     };
     let users = count(account.users, "user");
     format!("Account {}{}: {users}, {evidence}", account.id, alias.unwrap_or_default())
@@ -221,6 +232,9 @@ fn incomplete(account: &AuditedAccount, findings: &[Finding], text: &mut String)
         let rows = if unknown { ": see the rows with `?`" } else { "" };
         let _ = writeln!(text, "Account {} is incomplete for {rules}{rows}.", account.id);
     }
+    if let Some(problem) = account.age.problem.filter(|_| !account.is_unseen()) {
+        let _ = writeln!(text, "  {}", age_problem(problem, account.age.max_days));
+    }
     for gap in &account.gaps {
         let users = if gap.users == 0 {
             String::new()
@@ -230,6 +244,19 @@ fn incomplete(account: &AuditedAccount, findings: &[Finding], text: &mut String)
         let weight = if judge::rules_of(gap.piece).is_empty() { " (an ornament)" } else { "" };
         let message = visible(&gap.message);
         let _ = writeln!(text, "  {} failed{users}{weight}: {message}", gap.action);
+    }
+}
+
+/// Why the age of the evidence makes it incomplete, and what to do about it.
+fn age_problem(problem: AgeProblem, max_days: u32) -> String {
+    let limit = count_days(max_days.into());
+    match problem {
+        AgeProblem::TooOld => format!("the evidence is more than {limit} old (--max-evidence-age)"),
+        AgeProblem::Unknown => format!(
+            "the report bears no date, and its newest entry is more than {limit} old: say when it \
+             was generated (--report-generated-at)"
+        ),
+        AgeProblem::InFuture => "the evidence is from the future: check the clock".to_owned(),
     }
 }
 
@@ -258,6 +285,10 @@ fn summary(audit: &Audit) -> String {
         counts.exempted,
         count(counts.notices, "notice")
     )
+}
+
+fn count_days(days: i64) -> String {
+    format!("{days} day{}", if days == 1 { "" } else { "s" })
 }
 
 fn count(number: usize, what: &str) -> String {

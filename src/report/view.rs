@@ -13,8 +13,8 @@ use super::{by_account, id_ending};
 use crate::allowlist::{Term, UserSelector};
 use crate::inventory::{Gap, Handle};
 use crate::judge::{
-    self, AllowlistOrigin, Audit, AuditedAccount, Cleared, Clearing, Coverage, Finding, Matched,
-    Note, Reference, ReviewedExemption, Status,
+    self, AgeProblem, AllowlistOrigin, Audit, AuditedAccount, Cleared, Clearing, Coverage, Finding,
+    Matched, Note, Reference, ReviewedExemption, Status,
 };
 use crate::policy::{Level, Rule};
 
@@ -75,9 +75,17 @@ struct AccountView {
     users: usize,
     candidates: usize,
     users_without_shown_credentials: usize,
-    /// When IAM generated the report, and how old it was; none where that is unknown.
+    /// When IAM generated the report; none where it does not say.
     generated_at: Option<Value>,
-    age_hours: Option<i64>,
+    /// The day of the newest date in a report that bears none: it was generated then or later.
+    newest_date: Option<Value>,
+    /// The report's age in days, or the most that it can be; none where that is unknown.
+    age_days: Option<i64>,
+    /// How old the evidence may be, in days.
+    max_age_days: u32,
+    /// `evidence-too-old`, `evidence-age-unknown` or `evidence-in-future`, where that is why the
+    /// account is incomplete.
+    age_problem: Option<&'static str>,
     /// What needs remedy or cannot be judged.
     rows: Vec<Row>,
     rows_left_out: usize,
@@ -312,7 +320,10 @@ fn account_view(
         candidates: account.candidates,
         users_without_shown_credentials: account.users_without_shown_credentials,
         generated_at: account.report_generated_at.map(minute),
-        age_hours: account.report_generated_at.map(|at| (audit.now - at).num_hours().max(0)),
+        newest_date: account.age.newest_date.map(day),
+        age_days: account.age.days,
+        max_age_days: account.age.max_days,
+        age_problem: account.age.problem.filter(|_| !account.is_unseen()).map(AgeProblem::id),
         rows: rows.iter().take(limit).map(row).collect(),
         rows_left_out: rows.len().saturating_sub(limit),
         notices: notices.iter().take(limit).map(row).collect(),

@@ -7,6 +7,7 @@ use secrecy::SecretString;
 
 use super::{AllowlistSetting, CommentOn, Input, LiveSettings, RemediateSettings};
 use crate::identity::Repository;
+use crate::inventory::MaxEvidenceAge;
 use crate::publish::gate::FailOn;
 use crate::publish::memory::QueueName;
 use crate::publish::occasion::PublishMode;
@@ -21,6 +22,8 @@ pub struct PublishSettings {
     pub fail_on: Option<FailOn>,
     /// How long a finding may stand before it is overdue, in days.
     pub remedy_within_days: u32,
+    /// How old evidence may be.
+    pub max_evidence_age: MaxEvidenceAge,
     /// Whether the gate fails where there is no queue.
     pub require_queue: bool,
     /// The queue's name.

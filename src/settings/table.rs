@@ -40,6 +40,8 @@ settings! {
         "Exported credential reports to judge, one file an account: CSV, its base64, or what `aws iam get-credential-report` prints; `-` is standard input";
     REPORT_GENERATED_AT: "report-generated-at" "RFC3339", otherwise "",
         "When IAM generated the reports that bear no date themselves";
+    MAX_EVIDENCE_AGE: "max-evidence-age" "DAYS", otherwise "1 for live evidence, 7 for exported reports",
+        "How old evidence may be; older evidence, or evidence of unknown age, is incomplete";
     ROLE_TO_ASSUME: "role-to-assume" "ARN", otherwise "",
         "The role to take: through the runner's OIDC token in a workflow, else from the AWS credentials that the environment has";
     ACCOUNTS: "accounts" "ACCOUNTS", otherwise "the account of the credentials",
@@ -157,9 +159,10 @@ settings! {
 }
 
 /// The flags of `audit`, in the order in which people meet them.
-pub const AUDIT_SETTINGS: [Setting; 30] = [
+pub const AUDIT_SETTINGS: [Setting; 31] = [
     CREDENTIAL_REPORT,
     REPORT_GENERATED_AT,
+    MAX_EVIDENCE_AGE,
     ROLE_TO_ASSUME,
     ACCOUNTS,
     MEMBER_ROLE_NAME,
@@ -191,7 +194,7 @@ pub const AUDIT_SETTINGS: [Setting; 30] = [
 ];
 
 /// The inputs of the action, which are flags of the command `action` as well.
-pub const INPUTS: [Setting; 44] = [
+pub const INPUTS: [Setting; 45] = [
     ROLE_TO_ASSUME,
     ACCOUNTS,
     MEMBER_ROLE_NAME,
@@ -211,6 +214,7 @@ pub const INPUTS: [Setting; 44] = [
     ACCOUNT_CONCURRENCY,
     REQUIRED_ALLOWLIST,
     STALE_AFTER_DAYS,
+    MAX_EVIDENCE_AGE,
     AUDITS,
     PUBLISH,
     ACTION_FAIL_ON,

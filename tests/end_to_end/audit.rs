@@ -126,7 +126,8 @@ fn standard_input_is_a_report_in_every_form() {
     let json = format!(
         r#"{{"Content": "{base64}", "ReportFormat": "text/csv", "GeneratedTime": "2026-06-30T09:00:00+00:00"}}"#
     );
-    for (form, age) in [(csv, "unknown age"), (base64, "unknown age"), (json, "3 h old")] {
+    let undated = "without a date, at most 0 days old";
+    for (form, age) in [(csv, undated), (base64, undated), (json, "09:00 UTC, 0 days old")] {
         let arguments = ["audit", "--credential-report", "-", "--allowlist", "none", "--now", NOW];
         let ran = Sandbox::new().run_with_stdin(&arguments, form.as_bytes());
         assert_eq!(ran.code, 1, "{}", ran.stderr);
@@ -166,8 +167,60 @@ fn a_report_that_bears_its_date_is_not_given_another_and_a_skewed_clock_does_not
     assert!(ran.stderr.contains("says itself when it was generated"), "{}", ran.stderr);
     let ahead = run("2026-06-30T12:04:00Z", &[]);
     assert_eq!(ahead.code, 0, "{}", ahead.stderr);
-    assert!(ahead.stdout.contains(" 0 h old"), "{}", ahead.stdout);
-    assert_eq!(run("2026-06-30T12:06:00Z", &[]).code, 2);
+    assert!(ahead.stdout.contains(" 0 days old"), "{}", ahead.stdout);
+    let future = run("2026-06-30T12:06:00Z", &[]);
+    assert_eq!(future.code, 3);
+    assert!(future.stdout.contains("from the future"), "{}", future.stdout);
+    assert!(future.stderr.contains("check the clock"), "{}", future.stderr);
+}
+
+#[test]
+fn old_reports_and_reports_of_unknown_age_are_incomplete_and_the_run_says_what_to_do() {
+    let csv = report("111122223333", &[HEALTHY]);
+    let run = |now: &str, more: &[&str]| {
+        let sandbox = Sandbox::new();
+        sandbox.file("report.csv", &csv);
+        let arguments =
+            ["audit", "--credential-report", "report.csv", "--allowlist", "none", "--now", now];
+        sandbox.run(&[&arguments, more].concat())
+    };
+    // The newest date in the report is an hour before noon.
+    for (now, more, code, hint) in [
+        ("2026-07-07T11:00:00Z", &[][..], 0, None),
+        ("2026-07-07T11:00:01Z", &[], 3, Some("--report-generated-at")),
+        ("2026-07-27T12:00:00Z", &[], 3, Some("--report-generated-at")),
+        ("2026-07-27T12:00:00Z", &["--fail-on", "none"], 3, Some("--report-generated-at")),
+        ("2026-07-27T12:00:00Z", &["--max-evidence-age", "30"], 0, None),
+        ("2026-07-02T12:00:00Z", &["--max-evidence-age", "1"], 3, Some("--report-generated-at")),
+        ("2026-07-27T12:00:00Z", &["--report-generated-at", "2026-07-21T00:00:00Z"], 0, None),
+        (
+            "2026-07-27T12:00:00Z",
+            &["--report-generated-at", "2026-06-30T12:00:00Z"],
+            3,
+            Some("--max-evidence-age"),
+        ),
+        ("2020-01-01T00:00:00Z", &[], 3, Some("--report-generated-at")),
+    ] {
+        let ran = run(now, more);
+        assert_eq!(ran.code, code, "{now} {more:?}: {}{}", ran.stdout, ran.stderr);
+        let hinted = ran.stderr.lines().find(|line| line.starts_with("help: "));
+        let is_right = match (hint, hinted) {
+            (None, None) => true,
+            (Some(hint), Some(line)) => line.contains(hint),
+            _ => false,
+        };
+        assert!(is_right, "{now} {more:?}: {}", ran.stderr);
+    }
+    let json: serde_json::Value =
+        serde_json::from_str(&run("2026-07-27T12:00:00Z", &["--format", "json"]).stdout).unwrap();
+    let account = &json["accounts"][0];
+    assert_eq!(account["report_newest_date"], "2026-06-30T11:00:00Z");
+    assert_eq!(account["errors"][0]["code"], "evidence-age-unknown");
+    for (language, says) in [("en", "bears no date"), ("ja", "日付がなく")] {
+        let more = ["--format", "markdown", "--language", language];
+        let report = run("2026-07-27T12:00:00Z", &more).stdout;
+        assert!(report.contains(says) && report.contains("--report-generated-at"), "{report}");
+    }
 }
 
 #[test]

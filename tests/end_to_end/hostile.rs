@@ -141,6 +141,7 @@ fn an_audit_in_a_job_gives_the_runner_no_command() {
         (&["allowlist", "check", "broken.yml"], 2),
     ] {
         let mut command = sandbox.command(arguments);
+        command.args(["--now", crate::sandbox::NOW]);
         let ran = Ran::from(command.env("GITHUB_ACTIONS", "true").output().unwrap());
         assert_eq!(ran.code, code, "{}", ran.stderr);
         let log = ran.stdout + &ran.stderr;

@@ -7,6 +7,7 @@
     missing_docs
 )]
 
+mod age;
 mod coverage;
 mod exemptions;
 mod rules;

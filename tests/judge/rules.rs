@@ -36,6 +36,33 @@ fn an_old_credential_without_a_last_used_date_is_found_by_its_age() {
 }
 
 #[test]
+fn old_signing_certificates_of_the_root_user_are_found_and_new_ones_are_not() {
+    let root = |created: &str, active: &str| {
+        let row = Row::of("<root_account>").with("arn", "arn:aws:iam::111122223333:root");
+        row.with("cert_2_active", active).with("cert_2_last_rotated", created)
+    };
+    let found = "<root_account>: old-service-credential of signing-certificate 2 is open";
+    for (created, active, expected) in [
+        ("2008-01-01T00:00:00Z", "true", vec![found]),
+        (&written(90), "true", vec![found]),
+        (&written(89), "true", vec![]),
+        ("2008-01-01T00:00:00Z", "false", vec![]),
+    ] {
+        assert_eq!(lines(&judged(&exported(&[root(created, active)]))), expected, "{created}");
+        let of_report = exported(&[root(created, active)]).root;
+        let audit = judged(&Account { root: of_report, ..live(vec![with_key("alice")]) });
+        assert_eq!(lines(&audit), expected, "{created}");
+        assert_eq!(audit.accounts[0].coverage[&Rule::OldServiceCredential], Coverage::Complete);
+    }
+    let off = policy(&[(Rule::OldServiceCredential, Level::Off)]);
+    let account = exported(&[root("2008-01-01T00:00:00Z", "true")]);
+    assert_eq!(lines(&judged_by(&account, &off)), NONE);
+    // The rule about root keys is another one.
+    let off = policy(&[(Rule::RootAccessKey, Level::Off)]);
+    assert_eq!(lines(&judged_by(&account, &off)), [found]);
+}
+
+#[test]
 fn an_inactive_credential_without_a_last_used_date_is_no_finding() {
     let mut account = with_others(&[(CredentialKind::SshKey, "APKAOLD", 400)]);
     account.users[0].other_credentials[0].active = Flag::No;

@@ -1,6 +1,6 @@
 //! How many calls an audit takes, counted at the server.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;
 
@@ -74,9 +74,18 @@ fn a_second_look_takes_two_calls_a_candidate_and_one_a_key() {
     let account = StandIn::shared().account(Seed::users(1_500, 8));
     account.make_report(1.0);
     let (candidates, keys) = candidates(&account);
-    audit(&account, &["--owners", "none", "--last-accessed", "none"]);
+    let audited = audit(&account, &["--owners", "none", "--last-accessed", "none"]);
     let mut counted = iam(&account);
-    // Candidates, and users who show no credential.
+    // Candidates, users with any other finding, and users who show no credential.
+    let asked: BTreeSet<String> = account
+        .log()
+        .iter()
+        .filter(|call| call.action == "ListSSHPublicKeys")
+        .map(|call| call.parameters["UserName"].clone())
+        .collect();
+    let flagged: BTreeSet<String> =
+        audited.findings().map(|it| it["user"].as_str().unwrap().to_owned()).collect();
+    assert!(flagged.iter().all(|user| user == "<root_account>" || asked.contains(user)));
     let ssh = counted.remove("ListSSHPublicKeys").unwrap();
     let bare = account.truth()["users"]
         .as_array()
@@ -84,7 +93,7 @@ fn a_second_look_takes_two_calls_a_candidate_and_one_a_key() {
         .iter()
         .filter(|it| it["password"].is_null() && it["keys"].as_array().unwrap().is_empty())
         .count();
-    assert!((candidates..=candidates + bare).contains(&ssh), "{ssh}");
+    assert!((candidates..=candidates + bare + flagged.len()).contains(&ssh), "{ssh}");
     assert_eq!(
         counted,
         calls([

@@ -11,6 +11,7 @@
 )]
 
 mod accounts;
+mod answers;
 #[path = "../support/aws.rs"]
 mod aws;
 mod calls;

@@ -12,7 +12,8 @@ use super::{Audited, audit_by};
 const ALLOWLIST: &str = "version: 1\n";
 const WITH_TAG: &str = "version: 1\npolicy: { expiry_tag: expires-on }\n";
 
-/// Users of all kinds, and one of each whose credentials need calls of their own.
+/// Users of all kinds, one of each whose credentials need calls of their own, and one who went away
+/// since the report.
 fn with_users() -> Account {
     let account = StandIn::shared().account(Seed::users(30, 41));
     account.change(json!([
@@ -20,7 +21,10 @@ fn with_users() -> Account {
         {"add_certificate": {"user": "signer", "created": 20}},
         {"add_certificate": {"user": "signer", "created": 10}},
         {"add_certificate": {"user": "signer", "created": 300}},
+        {"create_user": {"name": "leaver", "created": 400, "keys": [{"created": 300}]}},
     ]));
+    account.make_report(0.5);
+    account.change(json!([{"delete_user": {"user": "leaver"}}]));
     account
 }
 

@@ -6,7 +6,7 @@ use super::*;
 
 #[test]
 fn a_row_becomes_a_user_with_the_credentials_that_it_shows() {
-    let account = exported(&rows());
+    let account = shown(&rows());
     assert_eq!(account.id.as_str(), ACCOUNT);
     assert_eq!(account.partition, "aws");
     assert_eq!(account.form, Form::ExportedReport);
@@ -35,10 +35,10 @@ fn a_row_becomes_a_user_with_the_credentials_that_it_shows() {
 fn the_root_user_is_kept_apart_from_the_users_wherever_its_row_stands() {
     let mut rows = rows();
     rows.rotate_left(1);
-    let account = exported(&rows);
+    let account = shown(&rows);
     assert_eq!(account.root.unwrap().name, "<root_account>");
     assert_eq!(account.users.len(), 2);
-    assert_eq!(exported(&rows[..2]).root, None);
+    assert_eq!(shown(&rows[..2]).root, None);
 }
 
 #[test]
@@ -52,7 +52,7 @@ fn the_moment_of_generation_is_the_one_that_was_given() {
 
 #[test]
 fn columns_are_found_by_name_in_any_order() {
-    let expected = exported(&rows());
+    let expected = shown(&rows());
     let mut columns = COLUMNS;
     for _ in 0..columns.len() {
         columns.rotate_left(1);
@@ -67,7 +67,7 @@ fn column_names_are_read_without_case_and_surrounding_space() {
     let (header, body) =
         csv(&rows()).split_once('\n').map(|(h, b)| (h.to_owned(), b.to_owned())).unwrap();
     let header = header.to_uppercase().replace(',', " , ");
-    assert_eq!(parsed(&format!("{header}\n{body}")), exported(&rows()));
+    assert_eq!(parsed(&format!("{header}\n{body}")), shown(&rows()));
 }
 
 #[test]
@@ -82,14 +82,14 @@ fn the_required_columns_alone_are_enough() {
 fn columns_that_nobody_knows_are_ignored() {
     let rows: Vec<Row> =
         rows().into_iter().map(|row| row.with("zodiac_sign", "N/A, \"or\" not")).collect();
-    assert_eq!(exported(&rows), exported(&self::rows()));
+    assert_eq!(shown(&rows), shown(&self::rows()));
 }
 
 #[test]
 fn a_twenty_third_column_tells_of_credentials_that_the_others_do_not_show() {
     let of = |info| Row::of("u").with("additional_credentials_info", info);
     for (info, hidden) in [("3 access keys", true), ("false", true), ("", false), ("N/A", false)] {
-        let account = exported(&[of(info)]);
+        let account = shown(&[of(info)]);
         assert_eq!(account.users[0].hidden_credentials, hidden, "{info:?}");
     }
     assert_eq!(csv(&[of("")]).lines().next().unwrap().split(',').count(), 23);
@@ -188,7 +188,7 @@ fn hostile_paths_arrive_as_they_are_written() {
 #[test]
 fn every_name_that_iam_takes_is_taken() {
     for name in ["smith,john", "@octocat", "a+b=c", "first.last@example.com", "-", "_", "User"] {
-        assert_eq!(exported(&[Row::of(name)]).users[0].name, name);
+        assert_eq!(shown(&[Row::of(name)]).users[0].name, name);
     }
 }
 
@@ -196,7 +196,7 @@ fn every_name_that_iam_takes_is_taken() {
 fn the_partition_is_the_arns() {
     for partition in ["aws", "aws-cn", "aws-us-gov", "aws-iso", "aws-iso-b", "aws-eusc"] {
         let arn = format!("arn:{partition}:iam::{ACCOUNT}:user/u");
-        let account = exported(&[Row::of("u").with("arn", &arn)]);
+        let account = shown(&[Row::of("u").with("arn", &arn)]);
         assert_eq!((account.partition.as_str(), account.id.as_str()), (partition, ACCOUNT));
     }
 }
@@ -204,7 +204,7 @@ fn the_partition_is_the_arns() {
 #[test]
 fn one_bad_field_keeps_its_column_and_text_and_stops_nothing() {
     for column in COLUMNS.into_iter().filter(|column| *column != "user") {
-        let account = exported(&[
+        let account = shown(&[
             Row::of("before"),
             Row::of("bad").password_used(1).key_used(1, 1).key_used(2, 1).with(column, "\u{0}?é"),
             Row::of("after").password_used(1),
@@ -212,7 +212,7 @@ fn one_bad_field_keeps_its_column_and_text_and_stops_nothing() {
         let names: Vec<&str> = account.users.iter().map(|user| user.name.as_ref()).collect();
         assert_eq!(names, ["before", "bad", "after"], "{column}");
     }
-    let account = exported(&[Row::of("u").with("user_creation_time", "once")]);
+    let account = shown(&[Row::of("u").with("user_creation_time", "once")]);
     let Stamp::Unreadable(field) = &account.users[0].created else { panic!("not readable") };
     assert_eq!((field.column.as_str(), field.text.as_str()), ("user_creation_time", "once"));
 }
@@ -226,7 +226,7 @@ fn an_arn_that_cannot_be_read_passes_if_another_names_the_account() {
         "arn:aws:s3:::bucket",
         "arn:aws:iam:x:111122223333:user/u",
     ] {
-        let account = exported(&[Row::of("u").with("arn", arn), Row::of("v")]);
+        let account = shown(&[Row::of("u").with("arn", arn), Row::of("v")]);
         assert_eq!((account.users.len(), account.id.as_str()), (2, ACCOUNT), "{arn}");
     }
 }

@@ -18,7 +18,7 @@ use chrono::{DateTime, Utc};
 use iam_stocktake::inventory::{Account, Evidence, Flag, Form, Handle, Stamp};
 use iam_stocktake::observe::credential_report::{ReportError, parse};
 use iam_stocktake::observe::export::{Export, ExportError, recognise};
-use support::{ACCOUNT, COLUMNS, Row, at, csv, csv_of, days_ago, exported};
+use support::{ACCOUNT, COLUMNS, Row, at, csv, csv_of, days_ago};
 
 /// The columns without which nothing can be judged.
 const REQUIRED: [&str; 12] = [
@@ -43,6 +43,11 @@ fn rows() -> Vec<Row> {
         Row::of("alice").password_used(100).with("mfa_active", "true"),
         Row::of("smith,john").key_used(2, 5).with("access_key_2_last_used_service", "s3"),
     ]
+}
+
+/// What a report of these rows shows, which bears no date.
+fn shown(rows: &[Row]) -> Account<'static> {
+    support::dated(rows, None)
 }
 
 fn parsed(csv: &str) -> Account<'static> {

@@ -180,6 +180,7 @@ impl Audit {
             alias: None,
             partition: "aws".to_owned(),
             report_generated_at: Some(on(day)),
+            report_newest_date: None,
             users: 10,
             evidence: "live".to_owned(),
             candidates: 0,

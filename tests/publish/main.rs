@@ -8,6 +8,7 @@
     missing_docs
 )]
 
+mod age;
 mod audits;
 mod clearing;
 mod gate;

@@ -165,9 +165,67 @@ fn an_audit_of_the_day_before_yesterday_adds_findings_and_clears_none() {
     world.user("bob", 150);
     world.audit("audit.json", 1);
     let run = publish(&world, 3, &["audit.json"]);
-    assert_eq!(run.code, 0, "{}", run.log);
+    assert_eq!(run.code, 3, "{}", run.log);
     let page = rendered(&world.index().body);
     assert_eq!((page.boxes.len(), page.struck.len()), (2, 0), "{}", world.index().body);
+}
+
+#[test]
+fn old_evidence_and_no_evidence_are_never_clean_wherever_they_are_published() {
+    let world = World::new();
+    world.audit("audit.json", 0);
+    edited(&world, "audit.json", "none.json", |audit| audit["accounts"] = json!([]));
+    world.day(0, EMPTY);
+    world.repo.branch("feature", "main");
+    world.repo.commit("feature", "a.txt", "a");
+    let pull = world.repo.pull("A change", "feature", "main");
+    let in_pull = |audits: &str, day| {
+        let inputs = [("audits", audits)];
+        let how = How {
+            event: "pull_request",
+            pull: Some(&pull),
+            inputs: &inputs,
+            day,
+            ..How::default()
+        };
+        world.run(how)
+    };
+    let nowhere =
+        |audits: &str, day| world.publish_in_job("schedule", day, &[audits, "--publish", "none"]);
+    let runs: [&dyn Fn(&str, i64) -> super::world::Run; 2] = [&in_pull, &nowhere];
+    for run in runs {
+        let fresh = run("audit.json", 0);
+        assert_eq!((fresh.code, fresh.output("result")), (0, "clean"), "{}", fresh.log);
+        let old = run("audit.json", 331);
+        assert_eq!((old.code, old.output("result")), (3, "incomplete"), "{}", old.log);
+        let none = run("none.json", 0);
+        assert_eq!(none.code, 2, "{}", none.log);
+        assert!(none.log.contains("none.json: it audits no account"), "{}", none.log);
+    }
+    let more = ["audit.json", "--publish", "none", "--max-evidence-age", "400"];
+    assert_eq!(world.publish_in_job("schedule", 331, &more).code, 0);
+}
+
+#[test]
+fn an_audit_that_is_older_than_the_queue_is_refused_only_where_the_queue_is_written() {
+    let world = World::new();
+    world.user("alice", 200);
+    world.audit("old.json", 0);
+    edited(&world, "old.json", "pull.json", |audit| {
+        audit["generated_at"] = json!(world.moment(0));
+    });
+    world.day(1, EMPTY);
+    world.repo.branch("feature", "main");
+    world.repo.commit("feature", "a.txt", "a");
+    let pull = world.repo.pull("A change", "feature", "main");
+    let inputs = [("audits", "pull.json"), ("max-evidence-age", "2")];
+    let how =
+        How { event: "pull_request", pull: Some(&pull), inputs: &inputs, day: 1, ..How::default() };
+    let run = world.run(how);
+    assert_eq!((run.code, run.output("result")), (0, "stale"), "{}", run.log);
+    let run = publish(&world, 1, &["pull.json", "--max-evidence-age", "2"]);
+    assert_eq!((run.code, run.acts()), (4, vec![]), "{}", run.log);
+    assert!(run.log.contains("the queue knows of a newer one"), "{}", run.log);
 }
 
 #[test]

@@ -129,9 +129,14 @@ pub(crate) fn csv_of(columns: &[&str], rows: &[Row]) -> String {
     String::from_utf8(writer.into_inner().unwrap()).unwrap()
 }
 
-/// The account that a report of these rows shows.
+/// The account that a report of these rows shows, generated now.
 pub(crate) fn exported(rows: &[Row]) -> Account<'static> {
-    credential_report::parse(String::leak(csv(rows)), None).unwrap()
+    dated(rows, Some(now()))
+}
+
+/// The account that a report of these rows shows, with the date that it bears, if any.
+pub(crate) fn dated(rows: &[Row], generated_at: Option<DateTime<Utc>>) -> Account<'static> {
+    credential_report::parse(String::leak(csv(rows)), generated_at).unwrap()
 }
 
 /// A user as a live look shows them: 400 days old, with everything looked for and nothing found.

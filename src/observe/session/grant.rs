@@ -17,7 +17,7 @@ use super::refusal::Refusal;
 use super::token::{Claims, TokenSource};
 use crate::identity::RoleArn;
 use crate::inventory::AccountId;
-use crate::observe::call::{NotRenewed, Pace};
+use crate::observe::call::{Failure, NotRenewed, Pace};
 
 /// The name under which the SDK's log knows our credentials.
 const PROVIDER: &str = "iam-stocktake";
@@ -120,6 +120,12 @@ fn grant(
 ) -> Result<Grant, Refusal> {
     let (account, partition) = arn.and_then(owner_of).ok_or(Refusal::NoAccount(action))?;
     let given = credentials.ok_or(Refusal::NoAccount(action))?;
+    // The SDK fills in for a required part that is missing: empty texts and 1970-01-01.
+    let texts = [given.access_key_id(), given.secret_access_key(), given.session_token()];
+    if texts.contains(&"") || given.expiration().secs() <= 0 {
+        let message = "the answer lacks a part of the credentials";
+        return Err(Failure::unexpected(action, message).into());
+    }
     let credentials = Credentials::new(
         given.access_key_id(),
         given.secret_access_key(),

@@ -23,6 +23,7 @@ pub use refusal::Refusal;
 pub use token::{Claims, TokenSource};
 
 use super::call::{Failure, Pace, chain};
+use super::limit::LimitAnswers;
 use crate::identity::{AccountEntry, Audience, ExternalId, Partition, RoleArn, RoleName};
 use crate::inventory::{AccountId, Cause};
 use grant::{ChainedRole, Grant, Grantor, Renewing, WebIdentity, owner_of};
@@ -200,7 +201,8 @@ impl Hub {
 }
 
 fn session(config: &SdkConfig, account: AccountId, partition: &str) -> Session {
-    let iam = aws_sdk_iam::Client::new(config);
+    let config = aws_sdk_iam::config::Builder::from(config).interceptor(LimitAnswers).build();
+    let iam = aws_sdk_iam::Client::from_conf(config);
     Session { account, partition: partition.to_owned(), iam }
 }
 

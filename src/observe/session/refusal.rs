@@ -3,6 +3,7 @@
 use crate::identity::{Partition, RoleArn};
 use crate::inventory::{AccountId, Cause};
 use crate::observe::call::Failure;
+use crate::observe::foreign::is_foreign;
 
 use super::token::Claims;
 
@@ -193,6 +194,9 @@ impl Refusal {
             Self::Failed { cause: Cause::Unreachable, .. } => {
                 "check the network, HTTPS_PROXY, NO_PROXY, SSL_CERT_FILE and AWS_ENDPOINT_URL"
                     .to_owned()
+            }
+            Self::Failed { cause: Cause::Unexpected, message, .. } if is_foreign(message) => {
+                "check AWS_ENDPOINT_URL, HTTPS_PROXY and what answers there".to_owned()
             }
             Self::Failed { cause: Cause::Unexpected, .. } => {
                 "correct what the message speaks of; --role-duration-seconds may not exceed what \

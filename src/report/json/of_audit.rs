@@ -64,6 +64,7 @@ fn account(account: &judge::AuditedAccount, findings: &[judge::Finding]) -> Acco
         alias: account.alias.clone(),
         partition: account.partition.clone(),
         report_generated_at: account.report_generated_at,
+        report_newest_date: account.age.newest_date,
         users: account.users,
         evidence: account.form.id().to_owned(),
         candidates: account.candidates,
@@ -94,10 +95,12 @@ fn why_incomplete(
     unknown: usize,
 ) -> &'static str {
     let gap = account.gaps.iter().find(|gap| judge::rules_of(gap.piece).contains(&rule));
-    match (gap, unknown) {
-        (Some(gap), _) => gap.cause.id(),
-        (None, 0) => "evidence-too-old",
-        (None, _) => "evidence-unreadable",
+    match (gap, account.age.problem, unknown) {
+        (Some(gap), _, _) => gap.cause.id(),
+        (None, Some(problem), _) => problem.id(),
+        (None, None, 1..) => "evidence-unreadable",
+        // Something is missing that nobody failed to get, such as the root user's row.
+        (None, None, 0) => "evidence-missing",
     }
 }
 

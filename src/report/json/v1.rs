@@ -93,6 +93,9 @@ pub struct Account {
     pub partition: String,
     /// When IAM generated the credential report; absent where an exported file does not say.
     pub report_generated_at: Option<DateTime<Utc>>,
+    /// The newest date in an exported report that bears none itself: it was generated then or later.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub report_newest_date: Option<DateTime<Utc>>,
     /// IAM users, the root user not counted.
     pub users: usize,
     /// What the evidence is made of: `exported-report`, `fetched-report` (no second look was
@@ -168,7 +171,8 @@ pub struct Cleared {
 pub struct AccountError {
     /// The rule.
     pub rule: String,
-    /// A gap's cause, `evidence-unreadable` or `evidence-too-old`.
+    /// A gap's cause, `evidence-unreadable`, `evidence-too-old`, `evidence-age-unknown` or
+    /// `evidence-in-future`.
     pub code: String,
     /// How many findings of the rule have the status `unknown` for it.
     pub findings: usize,

@@ -24,7 +24,7 @@
     {"put_policies": {"user": "alice", "policies": ["inline"]}}
     {"attach_policy": {"user": "alice", "policy": "team-web"}}
     {"access_service": {"user": "alice", "service": "lambda", "at": 3}}
-    {"root": {"keys": [{"created": 900, "last_used": 10}]}}
+    {"root": {"keys": [{"created": 900, "last_used": 10}], "certificates": [{"created": 900}]}}
     {"alias": {"name": "acme-production"}}
     {"create_role": {"name": "auditor", "path": "/audit/"}}
 
@@ -250,17 +250,18 @@ def access_service(account, seed):
     user_named(account, seed["user"]).accessed[seed["service"]] = moment(seed.get("at", 0))
 
 
-@operation("keys")
+@operation("keys", "certificates")
 def root(account, seed):
-    """Gives the root user access keys."""
+    """Gives the root user access keys and signing certificates."""
     keys = []
-    for it in seed["keys"]:
+    for it in seed.get("keys", []):
         key = SimpleNamespace(
             status=it.get("status", "Active"), create_date=moment(it["created"]), last_used=None
         )
         seeds.use_key(account, key, it)
         keys.append(key)
-    account.root = {"keys": keys}
+    certificates = [moment(it["created"]) for it in seed.get("certificates", [])]
+    account.root = {"keys": keys, "certificates": certificates}
 
 
 @operation("name")

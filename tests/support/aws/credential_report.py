@@ -114,7 +114,10 @@ def root_row(account):
     for slot in (0, 1):
         keys = account.root.get("keys", [])
         fields += key_fields(keys[slot]) if slot < len(keys) else NO_KEY
-    return fields + NO_CERTIFICATE * 2
+    for slot in (0, 1):
+        certificates = account.root.get("certificates", [])
+        fields += ["true", written(certificates[slot])] if slot < len(certificates) else NO_CERTIFICATE
+    return fields
 
 
 def row(user):

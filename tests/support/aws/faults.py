@@ -13,6 +13,11 @@
                             stops at a call, `before` it is carried out (and then it never is) or
                             `after`: no answer until the client goes away, or until the faults are
                             replaced, which resets the connection; counts the calls that are allowed
+    {"edit": {"actions": ["ListUsers"], "replace": {"<CreateDate>[^<]*</CreateDate>": ""}}}
+                            carries the call out and changes the answer: what matches a pattern, or
+                            all of it (`body`, with `status`); `pad` adds so many MiB of spaces
+    {"endless": {"actions": ["ListUsers"], "markers": ["a", "b"]}}
+                            gives the first page again and again, and these markers in turn
     {"slow": {"seconds": 5}}, {"latency": {"milliseconds": 20}}, {"short_pages": {"items": 2}}
     {"expired": {"after": 3}}, {"deny": ["ListUsers"]}, {"deny_account": true},
     {"refuse_role": true}
@@ -23,6 +28,7 @@ A fault with `actions` is about these alone. It befalls each of their calls, or 
 (`every`), or the n-th alone (`nth`), and at most so many (`max`). Several of a kind are a list.
 """
 
+import re
 import socket
 import threading
 import time
@@ -39,6 +45,8 @@ KNOWN = {
     "stall": {"every", "nth", "max", "actions"},
     "lost": {"every", "nth", "max", "actions"},
     "hold": {"action", "nth", "when"},
+    "edit": {"every", "nth", "max", "actions", "replace", "body", "status", "pad"},
+    "endless": {"actions", "markers"},
     "slow": {"every", "nth", "max", "actions", "seconds"},
     "latency": {"milliseconds", "actions"},
     "short_pages": {"items", "actions"},
@@ -163,6 +171,8 @@ class Faults:
         self.ways = {name: [Counted(it) for it in several[name]] for name in ("reset", "stall")}
         self.lost = [Counted(it) for it in several["lost"]]
         self.holds = [Hold(it) for it in several["hold"]]
+        self.edits = [Counted(it) for it in several["edit"]]
+        self.endless = [Counted(it) for it in several["endless"]]
         self.slow = [Counted(it) for it in several["slow"]]
         self.latency = [Counted(it) for it in several["latency"]]
         self.short_pages = [Counted(it) for it in several["short_pages"]]
@@ -174,6 +184,8 @@ class Faults:
 
     def refuse(self, call):
         """Raises what AWS would answer before it looks at the call itself."""
+        if any(it.concerns(call) for it in self.endless):
+            call.parameters.pop("Marker", None)
         for fault in self.throttles:
             if fault.befalls(call):
                 raise throttling(fault.wanted)
@@ -233,7 +245,16 @@ class Faults:
             hold.release()
 
     def bend(self, call, answer):
-        """Lets the answer come late, break off, stop, or get lost."""
+        """Lets the answer be another, come late, break off, stop, or get lost."""
+        for fault in self.edits:
+            if fault.befalls(call):
+                edit(answer, fault.wanted)
+        for fault in self.endless:
+            if fault.befalls(call):
+                markers = fault.wanted["markers"]
+                marker = markers[(fault.seen - 1) % len(markers)]
+                more = f"<IsTruncated>true</IsTruncated><Marker>{marker}</Marker>"
+                edit(answer, {"replace": {"<IsTruncated>false</IsTruncated>": more}})
         for fault in self.lost:
             if answer.status == 200 and fault.befalls(call):
                 answer.delivery = "drop"
@@ -276,6 +297,15 @@ class Faults:
         left = getattr(self, name)
         setattr(self, name, max(left - 1, 0))
         return left > 0
+
+
+def edit(answer, wanted):
+    """Changes the answer of a call that was carried out."""
+    text = answer.body.decode()
+    for pattern, replacement in wanted.get("replace", {}).items():
+        text = re.sub(pattern, replacement, text, flags=re.DOTALL)
+    answer.body = wanted.get("body", text).encode() + b" " * (wanted.get("pad", 0) << 20)
+    answer.status = wanted.get("status", answer.status)
 
 
 def check(name, value):

@@ -1,0 +1,39 @@
+//! How old evidence may be.
+
+use chrono::TimeDelta;
+
+use super::Form;
+
+/// How far another clock may be ahead of ours. A date beyond that is in the future.
+pub const CLOCK_SKEW: TimeDelta = TimeDelta::minutes(5);
+
+/// The limits on the age of evidence, in days. Older evidence is incomplete.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MaxEvidenceAge {
+    live_days: u32,
+    exported_days: u32,
+}
+
+impl Default for MaxEvidenceAge {
+    fn default() -> Self {
+        Self { live_days: 1, exported_days: 7 }
+    }
+}
+
+impl From<Option<u32>> for MaxEvidenceAge {
+    /// One limit for all evidence, or the defaults.
+    fn from(days: Option<u32>) -> Self {
+        days.map_or_else(Self::default, |days| Self { live_days: days, exported_days: days })
+    }
+}
+
+impl MaxEvidenceAge {
+    /// The limit for evidence of this form, in days.
+    #[must_use]
+    pub const fn days(self, form: Form) -> u32 {
+        match form {
+            Form::ExportedReport => self.exported_days,
+            Form::FetchedReport | Form::Live => self.live_days,
+        }
+    }
+}
