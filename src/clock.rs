@@ -74,13 +74,15 @@ impl fmt::Display for Subject {
 pub enum Reached {
     /// The user bears a notice.
     Notified,
-    /// It is inactive: deactivated by us or found so.
+    /// A run made it inactive.
     Deactivated,
+    /// It was found inactive: somebody else made it so.
+    Inactive,
 }
 
 impl Reached {
     /// All of them, in their order.
-    pub const ALL: [Self; 2] = [Self::Notified, Self::Deactivated];
+    pub const ALL: [Self; 3] = [Self::Notified, Self::Deactivated, Self::Inactive];
 
     /// The name in the tag.
     #[must_use]
@@ -88,7 +90,14 @@ impl Reached {
         match self {
             Self::Notified => "notified",
             Self::Deactivated => "deactivated",
+            Self::Inactive => "inactive",
         }
+    }
+
+    /// Whether the tag says that the credential is inactive.
+    #[must_use]
+    pub const fn is_inactive(self) -> bool {
+        matches!(self, Self::Deactivated | Self::Inactive)
     }
 }
 

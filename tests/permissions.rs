@@ -15,7 +15,7 @@ use iam_stocktake::identity::{
     RoleName, SubjectContext,
 };
 use iam_stocktake::permissions::{Access, Features, Grant, PERMISSIONS, Remedy, Resource};
-use iam_stocktake::policy::remediation::{RemediationPolicy, Stage};
+use iam_stocktake::policy::remediation::{REMEDIABLE_RULES, RemediationPolicy, Stage};
 use iam_stocktake::policy::{Level, Policy, PolicyOverrides, Rule};
 use iam_stocktake::settings::{LastAccessed, Owners, RemedyRole};
 use serde_json::{Value, json};
@@ -160,6 +160,7 @@ fn asking_for_everything() -> RemediationPolicy {
         delete_after_days: Some(30),
         delete_passwords: true,
         delete_users: true,
+        rules: REMEDIABLE_RULES.to_vec(),
         ..RemediationPolicy::default()
     }
 }
@@ -190,7 +191,15 @@ const HOLDINGS: [&str; 5] = [
 
 #[test]
 fn each_stage_of_the_remedy_adds_exactly_its_actions() {
-    let careful = RemediationPolicy::default();
+    // By default the age of an SSH key, service-specific credential or certificate is no reason.
+    let default = RemediationPolicy::default();
+    let of = |role| of_remedy(role, &default);
+    assert_eq!(more(of(NOTIFY), of(DEACTIVATE)), ["iam:UpdateAccessKey"].into());
+    let deleting = RemediationPolicy { delete_after_days: Some(30), ..default };
+    let of = |role| of_remedy(role, &deleting);
+    assert_eq!(more(of(DEACTIVATE), of(DELETE)), ["iam:DeleteAccessKey"].into());
+
+    let careful = RemediationPolicy { rules: REMEDIABLE_RULES.to_vec(), ..Default::default() };
     let of = |role| of_remedy(role, &careful);
     let audit = Features { service_credentials: true, owners: Owners::All, ..BARE };
     assert_eq!(more(audit, of(PLAN)), [].into());
@@ -232,6 +241,9 @@ fn each_option_of_the_remedy_adds_exactly_its_actions_from_its_stage_on() {
     let whole = [
         "iam:DeactivateMFADevice",
         "iam:DeleteLoginProfile",
+        "iam:DeleteSSHPublicKey",
+        "iam:DeleteServiceSpecificCredential",
+        "iam:DeleteSigningCertificate",
         "iam:DeleteUser",
         "iam:DeleteUserPolicy",
         "iam:DeleteVirtualMFADevice",

@@ -293,7 +293,9 @@ fn every_key_that_the_schema_knows_is_read() {
         max_gap_days: 10,
         owners: vec!["team-platform".to_owned(), "@acme/mail".to_owned()],
         paths: vec!["/".parse().unwrap(), "/ci/*".parse().unwrap()],
+        rules: vec![Rule::StaleAccessKey, Rule::OldServiceCredential],
     };
+    assert!(!allowlist.exemptions[0].protects_user && allowlist.exemptions[1].protects_user);
     assert_eq!(allowlist.remediation, Some(remedy));
 }
 

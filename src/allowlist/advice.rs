@@ -31,7 +31,7 @@ pub(super) fn example(key: &str) -> &'static str {
         "account" => "\"111122223333\"",
         "user_id" => "AIDACKCEVSQ6C2EXAMPLE",
         "credentials" => "[password]",
-        "rules" => "[unrotated-access-key]",
+        "rules" => "[stale-access-key]",
         "reason" => "why the credential must stay",
         "owner" => "\"@acme/platform\"",
         "expires" => "YYYY-MM-DD",

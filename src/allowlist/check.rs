@@ -128,7 +128,7 @@ impl Checker<'_> {
         found
     }
 
-    fn rule(&mut self, name: &Placed<String>) -> Option<Rule> {
+    pub(super) fn rule(&mut self, name: &Placed<String>) -> Option<Rule> {
         let by_control = Rule::ALL.into_iter().find(|rule| {
             rule.controls().iter().any(|control| control.eq_ignore_ascii_case(&name.value))
         });
@@ -170,6 +170,7 @@ impl Checker<'_> {
     fn exemption(&mut self, raw: RawExemption) -> Option<Exemption> {
         let place = Place::of(self.source, raw.span.start);
         let user = self.user_selector(&raw);
+        let protects_user = raw.credentials.is_none() && raw.rules.is_none();
         let account = raw.account.map(|it| self.account(&it));
         let user_id = raw.user_id.map(|it| self.user_id(it));
         let credentials = raw.credentials.map_or_else(Vec::new, |list| {
@@ -189,6 +190,7 @@ impl Checker<'_> {
             user_id: user_id.map_or(Some(None), |it| it.map(Some))?,
             credentials,
             rules,
+            protects_user,
             reason: reason?,
             owner: owner?,
             expires: expires?,

@@ -58,6 +58,8 @@ codes! {
     EmptyText = "empty-text",
     /// No rule has this name.
     UnknownRule = "unknown-rule",
+    /// A rule in `remediation.rules` whose findings are never remediated.
+    RuleWithoutRemediation = "rule-without-remediation",
     /// No level has this name.
     UnknownLevel = "unknown-level",
     /// `expired-user` without the tag that it reads.

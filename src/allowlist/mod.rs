@@ -61,6 +61,9 @@ pub struct Exemption {
     pub credentials: Vec<CredentialSelector>,
     /// The rules whose findings it exempts.
     pub rules: Vec<Rule>,
+    /// Whether it names neither `credentials` nor `rules`: then nothing of the user's is
+    /// remediated, also by rules whose findings it does not exempt.
+    pub protects_user: bool,
     /// Why.
     pub reason: String,
     /// Who answers for it.

@@ -99,7 +99,8 @@ pub(super) struct RawExemption {
         inner(regex(pattern = r"^(password|access-key(:[A-Z0-9]{4})?)$"))
     )]
     pub(super) credentials: Option<Placed<Vec<Placed<String>>>>,
-    /// The rules that are exempted; stale-password and stale-access-key if absent.
+    /// The rules that are exempted; stale-password and stale-access-key if absent. An exemption
+    /// without credentials and rules also keeps the whole user from remediation.
     #[schemars(with = "Option<Vec<RuleName>>", length(min = 1))]
     pub(super) rules: Option<Placed<Vec<Placed<String>>>>,
     /// Why the credential must stay.
@@ -166,6 +167,10 @@ pub(super) struct RawRemediation {
         inner(regex(pattern = r"^/([!-)+-~]*/)?\*?$"))
     )]
     pub(super) paths: Option<Placed<Vec<Placed<String>>>>,
+    /// The rules whose findings are remediated, instead of the default: all of these but
+    /// old-service-credential.
+    #[schemars(with = "Option<Vec<RemediableRuleName>>", length(min = 1))]
+    pub(super) rules: Option<Placed<Vec<Placed<String>>>>,
     /// Whether `delete_after_days` was meant to be there, readable or not.
     #[schemars(skip)]
     pub(super) is_deletion_dated: bool,
@@ -181,6 +186,20 @@ impl JsonSchema for RuleName {
 
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
         let ids = crate::policy::Rule::ALL.map(crate::policy::Rule::id);
+        schemars::json_schema!({ "type": "string", "enum": ids })
+    }
+}
+
+/// The id of a rule whose findings can be remediated, as the schema lists them.
+struct RemediableRuleName;
+
+impl JsonSchema for RemediableRuleName {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "RemediableRuleName".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        let ids = crate::policy::remediation::REMEDIABLE_RULES.map(crate::policy::Rule::id);
         schemars::json_schema!({ "type": "string", "enum": ids })
     }
 }

@@ -199,6 +199,7 @@ impl Reader<'_> {
             max_gap_days,
             owners: texts("owners"),
             paths: texts("paths"),
+            rules: texts("rules"),
             is_deletion_dated,
         })
     }

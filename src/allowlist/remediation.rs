@@ -5,7 +5,8 @@ use super::check::Checker;
 use super::diagnostic::{Code, shown};
 use super::node::Placed;
 use super::raw::RawRemediation;
-use crate::policy::remediation::{MOST_CHANGES, RemediationPolicy, UserPath};
+use crate::policy::Rule;
+use crate::policy::remediation::{MOST_CHANGES, REMEDIABLE_RULES, RemediationPolicy, UserPath};
 
 impl Checker<'_> {
     /// What the file says about the remedy, and the defaults where it says nothing.
@@ -34,6 +35,9 @@ impl Checker<'_> {
             paths: raw.paths.map_or(absent.paths, |list| {
                 list.value.iter().filter_map(|it| self.path(it)).collect()
             }),
+            rules: raw.rules.map_or(absent.rules, |list| {
+                list.value.iter().filter_map(|it| self.remediable_rule(it)).collect()
+            }),
         }
     }
 
@@ -51,6 +55,22 @@ impl Checker<'_> {
                  `delete_users: false`",
             );
         }
+    }
+
+    fn remediable_rule(&mut self, name: &Placed<String>) -> Option<Rule> {
+        let rule = self.rule(name)?;
+        if REMEDIABLE_RULES.contains(&rule) {
+            return Some(rule);
+        }
+        let all = REMEDIABLE_RULES.map(Rule::id).join(", ");
+        self.error(
+            Code::RuleWithoutRemediation,
+            &name.span,
+            format!("findings of the rule `{rule}` cannot be remediated"),
+            "nothing can be done automatically here",
+            format!("remove it; the rules that can be remediated are {all}"),
+        );
+        None
     }
 
     fn remedied_owner(&mut self, owner: Placed<String>) -> Option<String> {

@@ -13,15 +13,15 @@ use crate::cause::reason;
 use crate::files::Kind;
 use crate::inventory::Account;
 use crate::judge::{Audit, Judge};
-use crate::observe::session::Hub;
+use crate::observe::session::{Hub, Origin};
 use crate::observe::{self, Brief};
 use crate::policy::Policy;
 use crate::policy::remediation::{RemediationPolicy, Stage};
-use crate::remediate::history::History;
-use crate::remediate::journal::{self, Contents, Entry, Journal, JournalError, run_name};
+use crate::remediate::history::{History, merged};
+use crate::remediate::journal::{self, Contents, Entry, Journal, JournalError, Line, run_name};
 use crate::remediate::plan::file::{SavedPlan, moved};
 use crate::remediate::plan::{Act, Basis, Place, Plan, Scene, plan};
-use crate::remediate::{self as remedy, Applied, Field, Hand, Person};
+use crate::remediate::{self as remedy, Applied, Field, Hand, Missing, Person};
 use crate::report::{self, Remedy, visible};
 use crate::settings::{RemediateSettings, SavedPlanFile, Task};
 
@@ -33,6 +33,8 @@ pub(super) struct Outcome {
     pub(super) policy: RemediationPolicy,
     /// What became of it, where it was carried out.
     pub(super) applied: Option<Applied>,
+    /// What evidence is missing.
+    pub(super) missing: Missing,
     /// How the command ends.
     pub(super) exit: Exit,
 }
@@ -148,7 +150,8 @@ struct Run<'a> {
 struct Seen {
     field: Field,
     scene: Scene,
-    is_complete: bool,
+    origin: Origin,
+    missing: Missing,
 }
 
 impl Run<'_> {
@@ -168,11 +171,13 @@ impl Run<'_> {
         let run = run_name(self.settings.now);
         // Opened before anything is looked at: two runs of one journal do not come between each
         // other.
+        let others = other_lines(self.settings, streams)?;
+        let history = |own| History::of(&merged([vec![own], others.clone()].concat()));
         let (journal, history) = if applies {
-            let (journal, history) = open_journal(&self.settings.journal, run, streams)?;
-            (Some(journal), history)
+            let (journal, lines) = open_journal(&self.settings.journal, run, streams)?;
+            (Some(journal), history(lines))
         } else {
-            (None, read_history(&self.settings.journal, streams)?)
+            (None, history(read_lines(&self.settings.journal, streams)?))
         };
         let (brief, runtime) = prepare(self.settings, &self.policy, self.names, streams)?;
         let display = Display::new(self.settings.quiet || self.settings.verbose, streams);
@@ -187,7 +192,8 @@ impl Run<'_> {
             streams.error(&visible(&format!("it cannot be told as whom this runs: {unanswered}")));
             Exit::Incomplete
         })?;
-        let mut exit = if seen.is_complete { Exit::Done } else { Exit::Incomplete };
+        self.check_origin(&seen.origin, streams)?;
+        let mut exit = if seen.missing.is_nothing() { Exit::Done } else { Exit::Incomplete };
         let saved = self.planned(&seen, streams)?;
         if !saved.plan.held.is_empty() {
             exit = exit.max(if applies { Exit::WriteFailed } else { Exit::GateFailed });
@@ -196,8 +202,8 @@ impl Run<'_> {
         if let Some(mut journal) = journal
             && saved.plan.held.is_empty()
         {
-            self.announce(&saved, streams);
-            let work = self.apply(&seen, &history, &mut journal, &saved);
+            self.announce(&saved, &seen.missing, streams);
+            let work = self.apply(&seen, (&history, &others), &mut journal, &saved);
             match runtime.block_on(work) {
                 Ok(done) => {
                     let written = if done.is_whole() { Exit::Done } else { Exit::WriteFailed };
@@ -207,12 +213,12 @@ impl Run<'_> {
                 Err(unfinished) => return Err(unfinished.tell(streams)),
             }
         }
-        Ok(Outcome { saved, policy: self.remediation, applied, exit })
+        Ok(Outcome { saved, policy: self.remediation, applied, missing: seen.missing, exit })
     }
 
     /// Shows the plan before it is carried out, on the command line: what a run does that is cut off was
     /// said. A job has shown it before, and had it approved.
-    fn announce(&self, saved: &SavedPlan, streams: &mut Streams<'_>) {
+    fn announce(&self, saved: &SavedPlan, missing: &Missing, streams: &mut Streams<'_>) {
         let plan = Plan { changes: saved.plan.changes.clone(), ..Plan::default() };
         if self.settings.quiet || plan.changes.is_empty() {
             return;
@@ -222,8 +228,11 @@ impl Run<'_> {
             saved: &saved,
             policy: &self.remediation,
             applied: None,
+            missing,
             journal: &self.settings.journal,
+            other_journals: &self.settings.other_journals,
             max_rows: self.settings.max_rows,
+            is_brief: false,
         });
         streams.tell(&text);
     }
@@ -239,16 +248,47 @@ impl Run<'_> {
         let audit = self.judged(&accounts);
         let people = match &self.saved {
             Some(saved) => saved.people(),
-            None => remedy::people(&audit, &accounts, history, self.among.as_ref()),
+            None => {
+                let among = self.among.as_ref();
+                remedy::people(&audit, &self.remediation, &accounts, history, among)
+            }
         };
         let field = Field::enter(hub, brief, accounts).await;
         let with_holdings = remedy::wants_holdings(self.basis());
-        let mut scene = field.survey(hub, &audit, &people, with_holdings).await?;
+        let (mut scene, origin) = field.survey(hub, &audit, &people, with_holdings).await?;
         scene.remembered = history.remembered();
         scene.half_deleted = history.half_deleted().map(|it| it.user_id.clone()).collect();
-        let is_whole = scene.dossiers.iter().all(|dossier| dossier.gaps.is_empty());
-        let is_complete = remedy::is_complete(&audit) && scene.unseen.is_empty() && is_whole;
-        Ok(Seen { field, scene, is_complete })
+        let missing = Missing::of(&audit, &scene);
+        Ok(Seen { field, scene, origin, missing })
+    }
+
+    /// Refuses to change anything with credentials of which nobody can tell whether they are an IAM
+    /// user's: that user's key might be taken away.
+    fn check_origin(&self, origin: &Origin, streams: &mut Streams<'_>) -> Result<(), Exit> {
+        match origin {
+            Origin::Unknown(why) => {
+                let says = format!("it cannot be told whose credentials these are: {why}");
+                if self.settings.task.changes() {
+                    streams.error(&visible(&format!("{says}; nothing was changed")));
+                } else {
+                    streams.say(&visible(&format!("note: {says}; --apply refuses them")));
+                }
+                streams.hint(
+                    "use a profile with `role_arn` and `source_profile`, single sign-on or an OIDC \
+                     token, or hand a role's session over: aws configure export-credentials \
+                     --format env",
+                );
+                if self.settings.task.changes() { Err(Exit::Usage) } else { Ok(()) }
+            }
+            Origin::HandedOver if !self.settings.quiet => {
+                streams.say(
+                    "note: this runs with a role's session that was handed over: if an IAM user's \
+                     key was used to get it, exempt that user",
+                );
+                Ok(())
+            }
+            Origin::HandedOver | Origin::User(..) | Origin::NoUser => Ok(()),
+        }
     }
 
     fn judged(&self, accounts: &[Account<'_>]) -> Audit {
@@ -301,14 +341,17 @@ impl Run<'_> {
     async fn apply(
         &self,
         seen: &Seen,
-        history: &History,
+        (history, others): (&History, &[Vec<Line>]),
         journal: &mut Journal,
         saved: &SavedPlan,
     ) -> Result<Applied, Unfinished> {
         let now = self.settings.now;
         begin(journal, now, &saved.digest)?;
+        Hand::new(&seen.field, history, journal, now).settle().await?;
+        // What became of open steps stands in the journal by now.
+        let lines = journal::read(&self.settings.journal, files::workspace().as_ref())?.lines;
+        let history = &History::of(&merged([vec![lines], others.to_vec()].concat()));
         let mut hand = Hand::new(&seen.field, history, journal, now);
-        hand.settle().await?;
         let applied = hand.apply(&saved.plan, &seen.scene, self.basis()).await?;
         hand.end()?;
         Ok(applied)
@@ -374,14 +417,14 @@ fn open_journal(
     path: &Path,
     run: String,
     streams: &mut Streams<'_>,
-) -> Result<(Journal, History), Exit> {
+) -> Result<(Journal, Vec<Line>), Exit> {
     let opened = Journal::open(path, run, files::workspace().as_ref());
     let (journal, contents) = opened.map_err(|error| tell(&error, streams))?;
-    Ok((journal, history_of(path, &contents, "removed", streams)))
+    Ok((journal, lines_of(path, contents, "removed", streams)))
 }
 
-/// What the lines come to. `done` is what became of a line that was cut off.
-fn history_of(path: &Path, contents: &Contents, done: &str, streams: &mut Streams<'_>) -> History {
+/// The lines, after it was told of one that was cut off. `done` is what became of that.
+fn lines_of(path: &Path, contents: Contents, done: &str, streams: &mut Streams<'_>) -> Vec<Line> {
     if let Some(line) = contents.cut_off {
         let name = path.display();
         streams.say(&visible(&format!(
@@ -389,18 +432,26 @@ fn history_of(path: &Path, contents: &Contents, done: &str, streams: &mut Stream
              was done because of that line, so it is {done}"
         )));
     }
-    History::of(&contents.lines)
+    contents.lines
 }
 
-/// What earlier runs did, where their journal is at hand.
-fn read_history(path: &Path, streams: &mut Streams<'_>) -> Result<History, Exit> {
+/// What a journal says; nothing where there is none.
+fn read_lines(path: &Path, streams: &mut Streams<'_>) -> Result<Vec<Line>, Exit> {
     match journal::read(path, files::workspace().as_ref()) {
-        Ok(contents) => Ok(history_of(path, &contents, "left out", streams)),
+        Ok(contents) => Ok(lines_of(path, contents, "left out", streams)),
         Err(JournalError::File { error, .. }) if error.kind() == io::ErrorKind::NotFound => {
-            Ok(History::default())
+            Ok(Vec::new())
         }
         Err(error) => Err(tell(&error, streams)),
     }
+}
+
+/// What the journals of other jobs say.
+fn other_lines(
+    settings: &RemediateSettings,
+    streams: &mut Streams<'_>,
+) -> Result<Vec<Vec<Line>>, Exit> {
+    settings.other_journals.iter().map(|path| read_lines(path, streams)).collect()
 }
 
 /// What the looks go by, and what they run on.
@@ -453,13 +504,16 @@ pub(super) fn undo(
     };
     let field =
         runtime.block_on(open).map_err(|unobserved: live::Unobserved| unobserved.tell(streams))?;
+    let others = other_lines(settings, streams)?;
+    let history = |own| History::of(&merged([vec![own], others.clone()].concat()));
     let plan = |history: &History| runtime.block_on(remedy::plan_undo(&field, history, users));
     if !applies {
-        let undo = plan(&history_of(path, &contents, "left out", streams));
+        let undo = plan(&history(lines_of(path, contents, "left out", streams)));
         let exit = if undo.unseen.is_empty() { Exit::Done } else { Exit::Incomplete };
         return Ok(UndoOutcome { undo, undone: None, exit });
     }
-    let (mut journal, before) = open_journal(path, run_name(settings.now), streams)?;
+    let (mut journal, lines) = open_journal(path, run_name(settings.now), streams)?;
+    let before = history(lines);
     let settled = runtime.block_on(async {
         begin(&mut journal, settings.now, "undo")?;
         Hand::new(&field, &before, &mut journal, settings.now).settle().await?;
@@ -467,7 +521,7 @@ pub(super) fn undo(
     });
     settled.map_err(|unfinished: Unfinished| unfinished.tell(streams))?;
     let read = journal::read(path, files::workspace().as_ref());
-    let history = History::of(&read.map_err(|error| tell(&error, streams))?.lines);
+    let history = history(read.map_err(|error| tell(&error, streams))?.lines);
     let undo = plan(&history);
     let undone = runtime.block_on(async {
         let mut hand = Hand::new(&field, &history, &mut journal, settings.now);

@@ -195,7 +195,14 @@ impl Shown<'_> {
             rows => rows,
         };
         let rows = most.min(longest_list(&self.outcome.saved.plan));
-        job::fitted(taken, rows, |rows| self.markdown(rows).ok())
+        let text = job::fitted(taken, rows, |rows| self.markdown(rows).ok());
+        if text.is_empty() {
+            // What takes something away is not cut: the page says where all of it is.
+            let remedy = Remedy { is_brief: true, ..self.remedy(1) };
+            let brief = || report::remedy_markdown(remedy, self.settings.language).ok();
+            return job::fitted(taken, 1, |_| brief());
+        }
+        text
     }
 
     fn markdown(&self, max_rows: usize) -> Result<String, TemplateError> {
@@ -207,8 +214,11 @@ impl Shown<'_> {
             saved: &self.outcome.saved,
             policy: &self.outcome.policy,
             applied: self.outcome.applied.as_ref(),
+            missing: &self.outcome.missing,
             journal: &self.settings.journal,
+            other_journals: &self.settings.other_journals,
             max_rows,
+            is_brief: false,
         }
     }
 

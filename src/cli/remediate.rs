@@ -11,6 +11,7 @@ use super::{Clock, format_parser, help, language_parser, output_file};
 use crate::policy::MAX_DAYS;
 use crate::policy::remediation::Stage;
 use crate::report::Language;
+use crate::runner::inputs::list;
 use crate::settings::{
     self, AllowlistSetting, DEFAULT_MAX_ROWS, Format, Input, LiveSettings, OutputFile,
     RemediateSettings, RemedyMode, SavedPlanFile, Task,
@@ -48,6 +49,10 @@ pub(super) struct RemediateArgs {
     #[arg(long, default_value = settings::JOURNAL.default,
         value_name = settings::JOURNAL.value, help = settings::JOURNAL.description)]
     journal: PathBuf,
+
+    #[arg(long, value_name = settings::OTHER_JOURNALS.value,
+        help = settings::OTHER_JOURNALS.description)]
+    other_journals: Vec<String>,
 
     #[arg(long, conflicts_with_all = ["plan", "stage", "audit", "output", "format", "journal"],
         value_name = settings::UNDO.value, help = settings::UNDO.description)]
@@ -120,6 +125,10 @@ pub(super) struct RemedyArgs {
     #[arg(long, value_parser = relative, default_value = settings::JOURNAL.default,
         value_name = settings::JOURNAL.value, help = settings::JOURNAL.description)]
     journal: PathBuf,
+
+    #[arg(long, value_name = settings::OTHER_JOURNALS.value,
+        help = settings::OTHER_JOURNALS.description)]
+    other_journals: Vec<String>,
 }
 
 /// What the arguments of `action` say besides how to remedy.
@@ -179,6 +188,18 @@ fn allowlist(setting: Option<String>) -> AllowlistSetting {
     setting.map_or(AllowlistSetting::Default, |text| text.as_str().into())
 }
 
+fn other_journals(lists: &[String]) -> Vec<PathBuf> {
+    lists.iter().flat_map(|text| list(text)).map(PathBuf::from).collect()
+}
+
+/// In a job nothing beyond the workspace is read.
+fn other_journals_below(lists: &[String]) -> Result<Vec<PathBuf>, String> {
+    let below = |text: String| {
+        relative(&text).map_err(|why| format!("'other-journals' has {text:?}: {why}"))
+    };
+    lists.iter().flat_map(|text| list(text)).map(below).collect()
+}
+
 impl RemediateArgs {
     pub(super) fn settings(self, now: DateTime<Utc>) -> Result<RemediateSettings, String> {
         let saved =
@@ -198,6 +219,7 @@ impl RemediateArgs {
             stage: self.stage,
             task,
             journal: self.journal,
+            other_journals: other_journals(&self.other_journals),
             stdout: self.format.or(self.output.is_empty().then_some(Format::Table)),
             outputs: self.output,
             language: self.language,
@@ -252,6 +274,7 @@ impl RemedyArgs {
             stage: self.stage,
             task,
             journal: self.journal,
+            other_journals: other_journals_below(&self.other_journals)?,
             stdout: Some(Format::Table),
             outputs: Vec::new(),
             language: beside.language,

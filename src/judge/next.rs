@@ -3,10 +3,11 @@
 use chrono::NaiveDate;
 
 use super::finding::{Audit, Credential, Finding, Status};
+use crate::allowlist::Term;
 use crate::clock::{self, Clock, Reached};
 use crate::inventory::{CredentialKind, Handle, User};
 use crate::policy::Rule;
-use crate::policy::remediation::Stage;
+use crate::policy::remediation::{RemediationPolicy, Stage};
 
 /// What the remedy does next with a credential, unless it is used or exempted meanwhile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -25,6 +26,9 @@ impl Audit {
         let policy = self.remediation.as_ref()?;
         let clock = finding.clock?;
         let kind = finding.credential.as_ref()?.kind;
+        if !is_remediated(finding.rule, clock.reached, policy) || self.protects(finding) {
+            return None;
+        }
         let subject = &finding.subject;
         if finding.status != Status::Open
             || finding.recently_reset()
@@ -41,21 +45,41 @@ impl Audit {
             }
             (Reached::Notified, CredentialKind::Password) => return None,
             (Reached::Notified, _) => (Stage::Deactivate, policy.deactivate_after_days),
-            (Reached::Deactivated, _) => (Stage::Delete, policy.delete_after_days?),
+            (Reached::Deactivated | Reached::Inactive, _) => {
+                (Stage::Delete, policy.delete_after_days?)
+            }
         };
         Some(Next { stage, from: clock.after(days).date_naive() })
     }
+
+    /// Whether an exemption in force keeps the whole user of the finding from remediation.
+    fn protects(&self, finding: &Finding) -> bool {
+        let subject = &finding.subject;
+        self.exemptions.iter().any(|reviewed| {
+            let exemption = &reviewed.exemption;
+            exemption.protects_user
+                && reviewed.term != Term::Expired
+                && exemption.speaks_of(subject.account, &subject.name, subject.user_id.as_deref())
+        })
+    }
+}
+
+/// Whether a finding with such a tag is remediated: a key that a run deactivated is deleted also
+/// where keys that were found inactive are not.
+fn is_remediated(rule: Rule, reached: Reached, policy: &RemediationPolicy) -> bool {
+    policy.takes_rule(rule)
+        || (rule == Rule::InactiveAccessKey
+            && reached == Reached::Deactivated
+            && policy.takes_rule(Rule::StaleAccessKey))
 }
 
 /// What the tag of a finding's credential says, if the credential was seen in that state: whatever
 /// was made active again is no longer deactivated.
 pub(super) fn clock(rule: Rule, credential: Option<&Credential>, user: &User<'_>) -> Option<Clock> {
     let credential = credential?;
-    let reached = match rule {
-        Rule::StalePassword | Rule::StaleAccessKey | Rule::OldServiceCredential => {
-            Reached::Notified
-        }
-        Rule::InactiveAccessKey => Reached::Deactivated,
+    let is_of_inactive = match rule {
+        Rule::StalePassword | Rule::StaleAccessKey | Rule::OldServiceCredential => false,
+        Rule::InactiveAccessKey => true,
         _ => return None,
     };
     let id = match &credential.handle {
@@ -66,7 +90,7 @@ pub(super) fn clock(rule: Rule, credential: Option<&Credential>, user: &User<'_>
     };
     let subject = clock::Subject::Credential(credential.kind, id);
     let clock = clock::of(&subject, user.tags.as_ref()?)?;
-    (clock.reached == reached).then_some(clock)
+    (clock.reached.is_inactive() == is_of_inactive).then_some(clock)
 }
 
 /// The path in the ARN of a user, with the slashes around it.

@@ -91,21 +91,10 @@ impl Pace {
         let (mut attempt, mut is_unsure) = (0, false);
         loop {
             attempt += 1;
-            let started = Instant::now();
-            let end = self.deadline.min(started + self.attempt);
-            let failure = match timeout_at(end, request()).await {
-                Ok(Ok(answer)) => {
-                    let milliseconds = started.elapsed().as_millis();
-                    tracing::debug!(action, attempt, milliseconds, "answered");
-                    return Ok(answer);
-                }
-                Ok(Err(error)) => Failure { is_unsure, ..Failure::of(action, &error) },
-                Err(_) => Failure { is_unsure, ..Failure::slow(action, started.elapsed()) },
+            let failure = match self.attempt(action, attempt, &request).await {
+                Ok(answer) => return Ok(answer),
+                Err(failure) => Failure { is_unsure, ..failure },
             };
-            let Failure { cause, code, message, .. } = &failure;
-            // AWS repeats names in its words, so that they have a name of their own to be left out by.
-            let said = message;
-            tracing::debug!(action, attempt, cause = cause.id(), code, said, "failed");
             let pause = pause_after(attempt);
             if !failure.may_pass(attempt) || Instant::now() + pause >= self.deadline {
                 return Err(failure);
@@ -114,6 +103,89 @@ impl Pace {
             sleep(pause).await;
         }
     }
+
+    /// Makes a call as [`Self::call`] does, with a check right before each attempt.
+    ///
+    /// # Errors
+    /// The call's failure, or the check's: then no other attempt was made.
+    pub(crate) async fn call_checked<T, E, F, X>(
+        &self,
+        action: &'static str,
+        check: impl AsyncFn() -> Result<(), X>,
+        request: impl Fn() -> F,
+    ) -> Result<T, CheckedFailure<X>>
+    where
+        F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+        E: ProvideErrorMetadata + std::error::Error + 'static,
+    {
+        let (mut attempt, mut is_unsure) = (0, false);
+        loop {
+            attempt += 1;
+            check().await.map_err(|error| CheckedFailure::Check { error, is_unsure })?;
+            let out_of_time = || Failure { is_unsure, ..Failure::out_of_time(action) };
+            let Ok(permit) = timeout_at(self.deadline, self.permits.acquire()).await else {
+                return Err(CheckedFailure::Call(out_of_time()));
+            };
+            if Instant::now() >= self.deadline {
+                return Err(CheckedFailure::Call(out_of_time()));
+            }
+            let outcome = self.attempt(action, attempt, &request).await;
+            drop(permit);
+            let failure = match outcome {
+                Ok(answer) => return Ok(answer),
+                Err(failure) => Failure { is_unsure, ..failure },
+            };
+            let pause = pause_after(attempt);
+            if !failure.may_pass(attempt) || Instant::now() + pause >= self.deadline {
+                return Err(CheckedFailure::Call(failure));
+            }
+            is_unsure |= failure.may_have_been_carried_out();
+            sleep(pause).await;
+        }
+    }
+
+    /// Makes one attempt at a call.
+    async fn attempt<T, E, F>(
+        &self,
+        action: &'static str,
+        attempt: u32,
+        request: impl Fn() -> F,
+    ) -> Result<T, Failure>
+    where
+        F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+        E: ProvideErrorMetadata + std::error::Error + 'static,
+    {
+        let started = Instant::now();
+        let end = self.deadline.min(started + self.attempt);
+        let failure = match timeout_at(end, request()).await {
+            Ok(Ok(answer)) => {
+                let milliseconds = started.elapsed().as_millis();
+                tracing::debug!(action, attempt, milliseconds, "answered");
+                return Ok(answer);
+            }
+            Ok(Err(error)) => Failure::of(action, &error),
+            Err(_) => Failure::slow(action, started.elapsed()),
+        };
+        let Failure { cause, code, message, .. } = &failure;
+        // AWS repeats names in its words, so that they have a name of their own to be left out by.
+        let said = message;
+        tracing::debug!(action, attempt, cause = cause.id(), code, said, "failed");
+        Err(failure)
+    }
+}
+
+/// Why a checked call was not answered as hoped.
+#[derive(Debug)]
+pub(crate) enum CheckedFailure<X> {
+    /// The check before an attempt failed.
+    Check {
+        /// Why.
+        error: X,
+        /// Whether an earlier attempt may have been carried out.
+        is_unsure: bool,
+    },
+    /// The call failed.
+    Call(Failure),
 }
 
 /// Doubles with every attempt; half of it is chance, so that calls that failed together do not

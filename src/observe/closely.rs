@@ -90,6 +90,15 @@ pub(crate) async fn look_closely(
     Ok(Glance::Seen(Box::new(dossier)))
 }
 
+/// The unique id of the user who has a name now; `None` where nobody has it.
+pub(crate) async fn user_id(
+    session: &Session,
+    pace: &Pace,
+    name: &str,
+) -> Result<Option<String>, Failure> {
+    Ok(users::get(session, pace, name).await?.map(|(listed, _)| listed.id))
+}
+
 fn boundary(shown: &Shown) -> Option<String> {
     shown.permissions_boundary()?.permissions_boundary_arn().map(str::to_owned)
 }

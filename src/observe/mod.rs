@@ -24,7 +24,7 @@ use chrono::{DateTime, Utc};
 
 pub use account::{Brief, Step};
 pub use accounts::{Event, Progress, observe, open};
-pub(crate) use closely::{Closeness, Glance, look_closely};
+pub(crate) use closely::{Closeness, Glance, look_closely, user_id};
 
 use crate::inventory::{Stamp, Unreadable};
 use call::Failure;

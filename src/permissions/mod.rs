@@ -49,10 +49,14 @@ pub enum Feature {
     Notice,
     /// Credentials made inactive, and active again to undo that.
     Deactivation,
+    /// The same of SSH keys, service-specific credentials and certificates.
+    OldCredentialDeactivation,
     /// The deletion of passwords.
     PasswordDeletion,
-    /// The deletion of other credentials.
+    /// The deletion of access keys.
     CredentialDeletion,
+    /// The deletion of SSH keys, service-specific credentials and certificates.
+    OldCredentialDeletion,
     /// The deletion of whole users.
     UserDeletion,
     /// The roles of other accounts.
@@ -86,11 +90,19 @@ impl Feature {
             Self::Holdings => "`--remediate` with `delete_users`",
             Self::Notice => "`--remediate notify` and beyond",
             Self::Deactivation => "`--remediate deactivate` and beyond",
+            Self::OldCredentialDeactivation => {
+                "`--remediate deactivate` and beyond with `old-service-credential` in \
+                 `remediation.rules`"
+            }
             Self::PasswordDeletion => {
                 "`--remediate deactivate` and beyond with `delete_passwords`, or \
                  `--remediate delete` with `delete_users`"
             }
             Self::CredentialDeletion => "`--remediate delete` with `delete_after_days`",
+            Self::OldCredentialDeletion => {
+                "`--remediate delete` with `delete_after_days` and `old-service-credential` in \
+                 `remediation.rules`, or with `delete_users`"
+            }
             Self::UserDeletion => "`--remediate delete` with `delete_users`",
             Self::Accounts => "`--accounts`",
         }
@@ -102,8 +114,10 @@ impl Feature {
         match self {
             Self::Notice => Access::Tag,
             Self::Deactivation
+            | Self::OldCredentialDeactivation
             | Self::PasswordDeletion
             | Self::CredentialDeletion
+            | Self::OldCredentialDeletion
             | Self::UserDeletion => Access::Change,
             _ => Access::Read,
         }
@@ -136,7 +150,8 @@ const fn needs(action: &'static str, resource: Resource, feature: Feature) -> Pe
 pub const PERMISSIONS: [Permission; 38] = {
     use Feature::{
         Accounts, AllTags, CandidateTags, CredentialDeletion, Deactivation, Holdings, LastAccessed,
-        Notice, PasswordDeletion, Recheck, ServiceCredentials, Sweep, UserDeletion,
+        Notice, OldCredentialDeactivation, OldCredentialDeletion, PasswordDeletion, Recheck,
+        ServiceCredentials, Sweep, UserDeletion,
     };
     use Resource::{Any, Groups, MemberRoles, MfaDevices, Users};
     [
@@ -163,14 +178,14 @@ pub const PERMISSIONS: [Permission; 38] = {
         needs("iam:TagUser", Users, Notice),
         needs("iam:UntagUser", Users, Notice),
         needs("iam:UpdateAccessKey", Users, Deactivation),
-        needs("iam:UpdateSSHPublicKey", Users, Deactivation),
-        needs("iam:UpdateServiceSpecificCredential", Users, Deactivation),
-        needs("iam:UpdateSigningCertificate", Users, Deactivation),
+        needs("iam:UpdateSSHPublicKey", Users, OldCredentialDeactivation),
+        needs("iam:UpdateServiceSpecificCredential", Users, OldCredentialDeactivation),
+        needs("iam:UpdateSigningCertificate", Users, OldCredentialDeactivation),
         needs("iam:DeleteLoginProfile", Users, PasswordDeletion),
         needs("iam:DeleteAccessKey", Users, CredentialDeletion),
-        needs("iam:DeleteSSHPublicKey", Users, CredentialDeletion),
-        needs("iam:DeleteServiceSpecificCredential", Users, CredentialDeletion),
-        needs("iam:DeleteSigningCertificate", Users, CredentialDeletion),
+        needs("iam:DeleteSSHPublicKey", Users, OldCredentialDeletion),
+        needs("iam:DeleteServiceSpecificCredential", Users, OldCredentialDeletion),
+        needs("iam:DeleteSigningCertificate", Users, OldCredentialDeletion),
         needs("iam:DeactivateMFADevice", Users, UserDeletion),
         needs("iam:DeleteVirtualMFADevice", MfaDevices, UserDeletion),
         needs("iam:DeleteUserPolicy", Users, UserDeletion),
@@ -192,18 +207,21 @@ pub struct Remedy {
     pub delete_credentials: bool,
     /// Whether whole users are, at the last stage.
     pub delete_users: bool,
+    /// Whether SSH keys, service-specific credentials and certificates are remediated.
+    pub old_credentials: bool,
 }
 
 impl Remedy {
     /// What the role has to do by the policy.
     #[must_use]
-    pub const fn new(role: RemedyRole, policy: &RemediationPolicy) -> Self {
+    pub fn new(role: RemedyRole, policy: &RemediationPolicy) -> Self {
         let deletes = policy.delete_after_days.is_some();
         Self {
             stage: role.stage(),
             delete_passwords: policy.delete_passwords,
             delete_credentials: deletes,
-            delete_users: deletes && policy.delete_users,
+            delete_users: deletes && policy.deletes_users(),
+            old_credentials: policy.takes_rule(Rule::OldServiceCredential),
         }
     }
 
@@ -220,10 +238,17 @@ impl Remedy {
             Feature::Holdings => self.delete_users,
             Feature::Notice => reaches(Stage::Notify),
             Feature::Deactivation => reaches(Stage::Deactivate),
+            Feature::OldCredentialDeactivation => {
+                reaches(Stage::Deactivate) && self.old_credentials
+            }
             Feature::PasswordDeletion => {
                 (reaches(Stage::Deactivate) && self.delete_passwords) || deletes_users
             }
             Feature::CredentialDeletion => reaches(Stage::Delete) && self.delete_credentials,
+            Feature::OldCredentialDeletion => {
+                let deletes = reaches(Stage::Delete) && self.delete_credentials;
+                (deletes && self.old_credentials) || deletes_users
+            }
             Feature::UserDeletion => deletes_users,
         }
     }
@@ -299,8 +324,10 @@ impl Features {
             Feature::Holdings
             | Feature::Notice
             | Feature::Deactivation
+            | Feature::OldCredentialDeactivation
             | Feature::PasswordDeletion
             | Feature::CredentialDeletion
+            | Feature::OldCredentialDeletion
             | Feature::UserDeletion => false,
         };
         self.recheck && asked

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use super::Rule;
+
 /// Days from the notice to the deactivation.
 pub const DEFAULT_DEACTIVATE_AFTER_DAYS: u32 = 14;
 /// Changes in one run beyond which nothing at all is done.
@@ -13,6 +15,24 @@ pub const DEFAULT_MAX_SHARE: u32 = 10;
 pub const DEFAULT_MAX_GAP_DAYS: u32 = 14;
 /// The most changes that can be meant for one run.
 pub const MOST_CHANGES: u32 = 1_000;
+
+/// The rules whose findings can be remediated.
+pub const REMEDIABLE_RULES: [Rule; 5] = [
+    Rule::StalePassword,
+    Rule::StaleAccessKey,
+    Rule::OldServiceCredential,
+    Rule::InactiveAccessKey,
+    Rule::UserWithoutCredentials,
+];
+
+/// The rules whose findings are remediated unless the allowlist file lists others. Of SSH keys,
+/// service-specific credentials and certificates only the age is known, and age is not disuse.
+pub const DEFAULT_RULES: [Rule; 4] = [
+    Rule::StalePassword,
+    Rule::StaleAccessKey,
+    Rule::InactiveAccessKey,
+    Rule::UserWithoutCredentials,
+];
 
 /// What the allowlist file says about the remedy. The stages follow each other: a notice, the
 /// deactivation, the deletion.
@@ -38,6 +58,8 @@ pub struct RemediationPolicy {
     pub owners: Vec<String>,
     /// Under which paths users are remedied.
     pub paths: Vec<UserPath>,
+    /// The rules whose findings are remediated, each one of [`REMEDIABLE_RULES`].
+    pub rules: Vec<Rule>,
 }
 
 impl Default for RemediationPolicy {
@@ -52,6 +74,7 @@ impl Default for RemediationPolicy {
             max_gap_days: DEFAULT_MAX_GAP_DAYS,
             owners: Vec::new(),
             paths: vec![UserPath::default()],
+            rules: DEFAULT_RULES.to_vec(),
         }
     }
 }
@@ -67,6 +90,18 @@ impl RemediationPolicy {
     #[must_use]
     pub fn takes_owner(&self, owner: Option<&str>) -> bool {
         owner.is_none_or(|owner| self.owners.iter().any(|known| known == "*" || known == owner))
+    }
+
+    /// Whether findings of this rule are remediated.
+    #[must_use]
+    pub fn takes_rule(&self, rule: Rule) -> bool {
+        self.rules.contains(&rule)
+    }
+
+    /// Whether whole users are deleted at the last stage.
+    #[must_use]
+    pub fn deletes_users(&self) -> bool {
+        self.delete_users && self.takes_rule(Rule::UserWithoutCredentials)
     }
 
     /// Whether users under this path are remedied.
@@ -260,6 +295,18 @@ mod tests {
         ] {
             assert_eq!(with(owners).takes_owner(owner), is_taken, "{owners:?} take {owner:?}");
         }
+    }
+
+    #[test]
+    fn age_alone_is_remediated_only_if_its_rule_is_listed() {
+        let policy = RemediationPolicy::default();
+        for rule in Rule::ALL {
+            let is_default = rule != Rule::OldServiceCredential && REMEDIABLE_RULES.contains(&rule);
+            assert_eq!(policy.takes_rule(rule), is_default, "{rule}");
+        }
+        let listed = RemediationPolicy { rules: vec![Rule::OldServiceCredential], ..policy };
+        assert!(listed.takes_rule(Rule::OldServiceCredential));
+        assert!(!listed.takes_rule(Rule::StaleAccessKey));
     }
 
     #[test]

@@ -148,6 +148,7 @@ fn written(policy: &RemediationPolicy) -> BTreeMap<&'static str, String> {
         max_gap_days,
         owners,
         paths,
+        rules,
     } = policy;
     let paths: Vec<_> = paths.iter().map(ToString::to_string).collect();
     let values = [
@@ -160,6 +161,7 @@ fn written(policy: &RemediationPolicy) -> BTreeMap<&'static str, String> {
         ("max_gap_days", max_gap_days.to_string()),
         ("owners", owners.join(", ")),
         ("paths", paths.join(", ")),
+        ("rules", rules.iter().map(|rule| rule.id()).collect::<Vec<_>>().join(", ")),
     ];
     values.into_iter().filter(|(_, text)| !text.is_empty()).collect()
 }

@@ -9,14 +9,17 @@ use tokio::time::Instant;
 use super::history::{History, Taken};
 use super::journal::{Entry, Journal, JournalError};
 use super::plan::step::{Step, Write};
-use super::plan::{Act, Basis, Change, Plan, Scene, plan};
+use super::plan::{Act, Basis, Change, Plan, Scene, Start, plan};
 use super::scene::{Field, Unanswered, Visit};
-use super::write::write;
+use super::write::{NotWritten, write};
 use crate::clock::{Clock, Reached, Subject};
 use crate::inventory::{CredentialKind, Dossier};
 use crate::observe::Glance;
 use crate::observe::call::{Failure, Pace};
 use crate::policy::remediation::Stage;
+
+/// Why nothing is done about a user.
+const ANOTHER_USER: &str = "the user is gone, or another user has the name by now";
 
 /// What became of a plan.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -174,7 +177,7 @@ impl<'a> Hand<'a> {
             Glance::Gone => return Err(Unmade::Moved("the user is gone".to_owned())),
         };
         if dossier.user.id.as_deref() != Some(change.user_id.as_str()) {
-            return Err(Unmade::Moved("another user has the name by now".to_owned()));
+            return Err(Unmade::Moved(ANOTHER_USER.to_owned()));
         }
         let scene = Scene {
             accounts: scene.accounts.clone(),
@@ -221,7 +224,7 @@ impl<'a> Hand<'a> {
         match (&change.act, credential) {
             (Act::Clear(_), _) => vec![Write::Untag { subject }],
             (Act::Notify(_), _) => vec![tag(Reached::Notified, now)],
-            (Act::Settle(_), _) => vec![tag(Reached::Deactivated, now)],
+            (Act::Settle(why), _) => vec![tag(self.found(*why, change, dossier), now)],
             (Act::Renew, _) => {
                 let tags = dossier.user.tags.as_ref();
                 let clock = tags.and_then(|tags| crate::clock::of(&subject, tags));
@@ -242,16 +245,43 @@ impl<'a> Hand<'a> {
         }
     }
 
+    /// Who made a credential inactive whose days to the deletion begin: a run of ours only where its
+    /// tag says so, or where the journal shows that a run was cut off before it could set the tag.
+    fn found(&self, why: Start, change: &Change, dossier: &Dossier) -> Reached {
+        let subject = &change.place.subject;
+        let tags = dossier.user.tags.as_ref();
+        let says = tags.and_then(|tags| crate::clock::of(subject, tags)).map(|it| it.reached);
+        let is_ours = match (why, says) {
+            // Used since, so that somebody had activated it.
+            (Start::Used, _) => false,
+            (_, Some(Reached::Deactivated)) => true,
+            (_, Some(Reached::Notified)) => self.history.is_left_untagged(&change.user_id, subject),
+            _ => false,
+        };
+        if is_ours { Reached::Deactivated } else { Reached::Inactive }
+    }
+
     /// Makes one call, between two lines of the journal.
     pub(super) async fn perform(&mut self, visit: &Visit, step: &Step) -> Result<(), Unmade> {
         let n = self.journal.number();
         self.note(Entry::Begin { n, step: step.clone() })?;
         match write(&visit.session, &self.pace, step).await {
             Ok(()) => self.note(Entry::Done { n, was_gone: false })?,
-            Err(failure) if failure.is_absence() && step.write.takes_away() => {
+            Err(NotWritten::Failed(failure)) if failure.is_absence() && step.write.takes_away() => {
                 self.note(Entry::Done { n, was_gone: true })?;
             }
-            Err(failure) => {
+            // A lost answer told of it, or nobody is left to be deleted.
+            Err(NotWritten::NotTheUser { is_gone, is_unsure })
+                if step.write == Write::DeleteUser && (is_gone || is_unsure) =>
+            {
+                self.note(Entry::Done { n, was_gone: true })?;
+            }
+            Err(NotWritten::NotTheUser { is_unsure, .. }) => {
+                let message = ANOTHER_USER.to_owned();
+                self.note(Entry::Failed { n, message, refused: !is_unsure })?;
+                return Err(Unmade::Moved(ANOTHER_USER.to_owned()));
+            }
+            Err(NotWritten::Failed(failure)) => {
                 let refused = failure.is_refusal();
                 let message = failure.message.clone();
                 self.note(Entry::Failed { n, message, refused })?;
@@ -319,7 +349,7 @@ pub(super) fn step(change: &Change, write: Write) -> Step {
 /// Whether groups and policies are to be looked at: where whole users may be deleted.
 #[must_use]
 pub fn wants_holdings(basis: Basis<'_>) -> bool {
-    basis.remediation.delete_users && basis.stage == Stage::Delete
+    basis.remediation.deletes_users() && basis.stage == Stage::Delete
 }
 
 /// What is deleted of a credential: a key is made inactive first, whatever it was.

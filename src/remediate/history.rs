@@ -50,6 +50,26 @@ pub struct History {
     begun: BTreeMap<String, DateTime<Utc>>,
 }
 
+/// The lines of several journals in the order of time. A run that stands in two of them, since a
+/// file was copied or named twice, counts once.
+#[must_use]
+pub fn merged(journals: Vec<Vec<Line>>) -> Vec<Line> {
+    let mut runs: BTreeSet<String> = BTreeSet::new();
+    let mut all: Vec<(DateTime<Utc>, Line)> = Vec::new();
+    for lines in journals {
+        let known = runs.clone();
+        runs.extend(lines.iter().map(|line| line.run.clone()));
+        // The lines of one journal stay in their order, also where a clock was set back.
+        let mut latest = DateTime::<Utc>::MIN_UTC;
+        for line in lines.into_iter().filter(|line| !known.contains(&line.run)) {
+            latest = latest.max(line.at);
+            all.push((latest, line));
+        }
+    }
+    all.sort_by_key(|(at, _)| *at);
+    all.into_iter().map(|(_, line)| line).collect()
+}
+
 impl History {
     /// Reads the lines.
     #[must_use]
@@ -143,6 +163,18 @@ impl History {
             }
         }
         remembered
+    }
+
+    /// Whether the last that was done about a credential is that a run of ours made it inactive: the
+    /// run was cut off before it could set the tag that says so.
+    #[must_use]
+    pub fn is_left_untagged(&self, user_id: &str, subject: &Subject) -> bool {
+        let of_it = self.steps.iter().filter(|taken| {
+            taken.outcome == Outcome::Done
+                && taken.step.user_id == user_id
+                && taken.step.write.subject().as_ref() == Some(subject)
+        });
+        of_it.last().is_some_and(|taken| matches!(taken.step.write, Write::Deactivate { .. }))
     }
 
     /// The users whose deletion was begun and is to be finished.

@@ -15,5 +15,5 @@ mod undo;
 mod write;
 
 pub use apply::{Applied, Hand, Settling, wants_holdings};
-pub use scene::{Field, Person, Unanswered, is_complete, people};
+pub use scene::{Field, Missing, Person, Unanswered, people};
 pub use undo::{Needless, Undo, Undone, plan_undo};

@@ -5,13 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures_util::{StreamExt as _, stream};
 
 use super::history::History;
-use super::plan::{AccountFacts, RULES, Scene};
+use super::plan::{AccountFacts, Scene};
 use crate::clock;
 use crate::inventory::{Account, AccountId, ROOT_USER, User};
 use crate::judge::{Audit, AuditedAccount, Coverage, Finding, Status};
 use crate::observe::call::{Failure, Pace};
-use crate::observe::session::{Hub, Session};
+use crate::observe::session::{Hub, Origin, Session};
 use crate::observe::{Brief, Closeness, Glance, look_closely};
+use crate::policy::Rule;
+use crate::policy::remediation::{REMEDIABLE_RULES, RemediationPolicy};
 
 /// A user: the account and the name in lower case.
 pub type Person = (AccountId, String);
@@ -94,22 +96,23 @@ impl Field {
     /// Looks at the people in question, and gathers what is known of their accounts.
     ///
     /// # Errors
-    /// [`Unanswered`] where it cannot be told as whom we run.
+    /// [`Unanswered`] where it could not be asked as whom we run.
     pub async fn survey(
         &self,
         hub: &Hub,
         audit: &Audit,
         people: &BTreeSet<Person>,
         with_holdings: bool,
-    ) -> Result<Scene, Unanswered> {
+    ) -> Result<(Scene, Origin), Unanswered> {
         let pace = self.pace();
         let accounts = audit.accounts.iter().map(|account| (account.id, facts(audit, account)));
         let mut accounts: BTreeMap<AccountId, AccountFacts> = accounts.collect();
-        if let Some((account, name)) = hub.user_behind(&pace).await? {
+        let origin = hub.origin(&pace).await?;
+        if let Origin::User(account, name) = &origin
             // Of an account that is not looked at, nobody is remedied.
-            if let Some(facts) = accounts.get_mut(&account) {
-                facts.ourselves.insert(name.to_ascii_lowercase());
-            }
+            && let Some(facts) = accounts.get_mut(account)
+        {
+            facts.ourselves.insert(name.to_ascii_lowercase());
         }
         let mut scene = Scene { accounts, ..Scene::default() };
         let looks = stream::iter(people).map(async |(account, name)| {
@@ -127,7 +130,7 @@ impl Field {
                 }
             }
         }
-        Ok(scene)
+        Ok((scene, origin))
     }
 }
 
@@ -151,13 +154,14 @@ fn facts(audit: &Audit, account: &AuditedAccount) -> AccountFacts {
 #[must_use]
 pub fn people(
     audit: &Audit,
+    policy: &RemediationPolicy,
     accounts: &[Account<'_>],
     history: &History,
     among: Option<&BTreeSet<Person>>,
 ) -> BTreeSet<Person> {
     // Nobody but the root user changes the root user's credentials.
     let is_meant =
-        |finding: &&Finding| RULES.contains(&finding.rule) && finding.subject.name != ROOT_USER;
+        |finding: &&Finding| policy.takes_rule(finding.rule) && finding.subject.name != ROOT_USER;
     let findings = audit.findings.iter().filter(is_meant);
     let found = findings
         .map(|finding| (finding.subject.account, finding.subject.name.to_ascii_lowercase()))
@@ -174,13 +178,37 @@ pub fn people(
     found.chain(marked).chain(open).collect()
 }
 
-/// Whether everything that a remedy needs to know of the accounts was had.
-#[must_use]
-pub fn is_complete(audit: &Audit) -> bool {
-    audit.accounts.iter().all(|account| {
-        !account
-            .coverage
-            .iter()
-            .any(|(rule, coverage)| RULES.contains(rule) && *coverage == Coverage::Incomplete)
-    })
+/// What evidence a run is missing.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Missing {
+    /// The rules that are incomplete, by the account.
+    pub rules: BTreeMap<AccountId, Vec<Rule>>,
+    /// How many users could not be seen whole.
+    pub users: usize,
+}
+
+impl Missing {
+    /// What is missing of the accounts, and of the users who were looked at.
+    #[must_use]
+    pub fn of(audit: &Audit, scene: &Scene) -> Self {
+        let is_missing = |rule: &Rule, coverage: Coverage| {
+            REMEDIABLE_RULES.contains(rule) && coverage == Coverage::Incomplete
+        };
+        let rules = audit.accounts.iter().map(|account| {
+            let coverage = account.coverage.iter();
+            let rules = coverage.filter(|(rule, it)| is_missing(rule, **it));
+            (account.id, rules.map(|(rule, _)| *rule).collect::<Vec<_>>())
+        });
+        let not_whole = scene.dossiers.iter().filter(|dossier| !dossier.gaps.is_empty());
+        Self {
+            rules: rules.filter(|(_, rules)| !rules.is_empty()).collect(),
+            users: scene.unseen.len() + not_whole.count(),
+        }
+    }
+
+    /// Whether all evidence was had.
+    #[must_use]
+    pub fn is_nothing(&self) -> bool {
+        self.rules.is_empty() && self.users == 0
+    }
 }

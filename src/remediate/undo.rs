@@ -10,9 +10,10 @@ use super::journal::{Deletion, JournalError};
 use super::plan::Facts;
 use super::plan::step::{Step, Write};
 use super::scene::{Field, Person};
-use crate::clock::{Clock, Reached, Subject};
-use crate::inventory::{CredentialKind, Dossier};
+use crate::clock::{self, Clock, Reached, Subject};
+use crate::inventory::Dossier;
 use crate::observe::Glance;
+use crate::observe::call::Pace;
 
 /// What is to be undone.
 #[derive(Debug, Clone, Default)]
@@ -40,6 +41,8 @@ pub enum Needless {
     UserGone,
     /// The credential was used after we had made it inactive.
     UsedSince,
+    /// Its tag does not say what the journal says.
+    Contradicted,
 }
 
 impl Needless {
@@ -51,6 +54,10 @@ impl Needless {
             Self::Gone => "the credential is gone",
             Self::UserGone => "the user is gone",
             Self::UsedSince => "it was used since, so that somebody else made it inactive again",
+            Self::Contradicted => {
+                "its tag does not say, as the journal does, that a run made it inactive: somebody \
+                 else may have"
+            }
         }
     }
 }
@@ -64,44 +71,71 @@ pub struct Undone {
     pub failed: Vec<(Step, String)>,
 }
 
+/// A deactivation that stands by the journal.
+#[derive(Debug, Clone)]
+struct Standing {
+    /// When it was begun.
+    at: DateTime<Utc>,
+    step: Step,
+    /// What the tag was set to afterwards; `None` where the run was cut off before.
+    tag: Option<Clock>,
+    /// Whether the journal does not say that the tag was set.
+    is_unsure: bool,
+}
+
+impl Standing {
+    /// Whether the credential's tag says what the journal says: that a run made it inactive, and
+    /// when. Where the run was cut off before it set the tag, that is the notice of before.
+    fn agrees_with(&self, tag: Option<Clock>) -> bool {
+        let Some(tag) = tag else { return false };
+        let is_as_set = self.tag.is_some_and(|set| {
+            (set.reached, set.since) == (tag.reached, tag.since)
+                && tag.reached == Reached::Deactivated
+        });
+        let may_be_unset = self.tag.is_none() || self.is_unsure;
+        is_as_set || (may_be_unset && tag.reached == Reached::Notified && tag.since <= self.at)
+    }
+}
+
 /// The deactivations that stand, by the journal, the last first; of these users alone if any are
 /// named, in lower case.
-fn standing(history: &History, users: &BTreeSet<String>) -> Vec<(DateTime<Utc>, Step)> {
-    let mut standing: Vec<(DateTime<Utc>, Step)> = Vec::new();
+fn standing(history: &History, users: &BTreeSet<String>) -> Vec<Standing> {
+    let mut standing: Vec<Standing> = Vec::new();
     let taken = |it: &&Taken| {
         let name = it.step.user.to_ascii_lowercase();
         it.outcome != Outcome::NotDone && (users.is_empty() || users.contains(&name))
     };
     for Taken { step, at, outcome, of_deletion, .. } in history.steps.iter().filter(taken) {
-        let mut let_go = |kind: &CredentialKind, id: &String| {
-            let undone = Write::Deactivate { kind: *kind, id: id.clone() };
-            standing.retain(|(_, it)| it.user_id != step.user_id || it.write != undone);
+        let is_it = |it: &Standing| {
+            it.step.user_id == step.user_id && it.step.write.subject() == step.write.subject()
         };
+        let is_done = *outcome == Outcome::Done;
         match &step.write {
             // Whoever is deleted had nothing active left: what we did not make inactive before,
             // somebody else did.
             Write::Deactivate { .. } if *of_deletion => {}
-            Write::Deactivate { kind, id } => {
-                let_go(kind, id);
-                standing.push((*at, step.clone()));
+            Write::Deactivate { .. } => {
+                standing.retain(|it| !is_it(it));
+                let step = step.clone();
+                standing.push(Standing { at: *at, step, tag: None, is_unsure: false });
             }
-            Write::Activate { kind, id } if *outcome == Outcome::Done => let_go(kind, id),
-            // Notice is given of what is active: somebody had activated it, and whoever made it
-            // inactive again was not us.
-            Write::Tag { subject: Subject::Credential(kind, Some(id)), value }
-                if *outcome == Outcome::Done && gives_notice(value) =>
-            {
-                let_go(kind, id);
-            }
+            Write::Activate { .. } if is_done => standing.retain(|it| !is_it(it)),
+            Write::Tag { value, .. } => match value.parse::<Clock>() {
+                Ok(clock) if clock.reached == Reached::Deactivated => {
+                    for it in standing.iter_mut().filter(|it| is_it(it)) {
+                        (it.tag, it.is_unsure) = (Some(clock), !is_done);
+                    }
+                }
+                // Notice is given of what is active: somebody had activated it, and whoever made it
+                // inactive again was not us. `inactive` says just that.
+                _ if is_done => standing.retain(|it| !is_it(it)),
+                _ => {}
+            },
             _ => {}
         }
     }
     standing.reverse();
     standing
-}
-
-fn gives_notice(value: &str) -> bool {
-    value.parse::<Clock>().is_ok_and(|clock| clock.reached == Reached::Notified)
 }
 
 /// What nothing brings back, by the journal.
@@ -119,7 +153,8 @@ fn lost(history: &History, users: &BTreeSet<String>) -> Vec<Step> {
 }
 
 /// What is to be done to undo one deactivation of a user as seen; `None` is a user who is gone.
-fn undoing(step: &Step, at: DateTime<Utc>, seen: Option<&Dossier>) -> Result<Vec<Step>, Needless> {
+fn undoing(standing: &Standing, seen: Option<&Dossier>) -> Result<Vec<Step>, Needless> {
+    let Standing { at, step, .. } = standing;
     let Write::Deactivate { kind, id } = &step.write else { return Ok(Vec::new()) };
     let user = &seen.ok_or(Needless::UserGone)?.user;
     let subject = Subject::Credential(*kind, Some(id.clone()));
@@ -127,16 +162,19 @@ fn undoing(step: &Step, at: DateTime<Utc>, seen: Option<&Dossier>) -> Result<Vec
     match facts.active {
         None => return Err(Needless::Gone),
         Some(true) => return Err(Needless::Active),
-        Some(false) if facts.last_used.is_some_and(|used| used > at) => {
+        Some(false) if facts.last_used.is_some_and(|used| used > *at) => {
             return Err(Needless::UsedSince);
         }
         Some(false) => {}
     }
+    let tag = user.tags.as_ref().and_then(|tags| clock::of(&subject, tags));
+    if !standing.agrees_with(tag) {
+        return Err(Needless::Contradicted);
+    }
     let with = |write| Step { write, ..step.clone() };
     let mut steps = vec![with(Write::Activate { kind: *kind, id: id.clone() })];
     // Its clock starts anew with another notice.
-    let is_marked = user.tags.as_ref().is_some_and(|tags| tags.contains_key(&subject.key()));
-    steps.extend(is_marked.then(|| with(Write::Untag { subject })));
+    steps.push(with(Write::Untag { subject }));
     Ok(steps)
 }
 
@@ -149,24 +187,16 @@ pub async fn plan_undo(field: &Field, history: &History, users: &BTreeSet<String
     };
     let deleted = history.deletions.iter().filter(is_lost).cloned().collect();
     let mut undo = Undo { lost: lost.clone(), deleted, ..Undo::default() };
-    for (at, step) in standing(history, users) {
-        let seen = match field.look(&pace, step.account, &step.user, false).await {
-            Ok(Glance::Seen(dossier)) => match dossier.gaps.first() {
-                None => Ok(Some(dossier)),
-                Some(gap) => Err(format!("{}: {}", gap.action, gap.message)),
-            },
-            Ok(Glance::Gone) => Ok(None),
-            Err(failure) => Err(format!("{}: {}", failure.action, failure.message)),
-        };
-        let seen = match seen {
+    for standing in standing(history, users) {
+        let step = standing.step.clone();
+        let seen = match look_whole(field, &pace, &step).await {
             Ok(seen) => seen,
             Err(message) => {
                 undo.unseen.push(((step.account, step.user), message));
                 continue;
             }
         };
-        let is_same = |dossier: &Dossier| dossier.user.id.as_deref() == Some(step.user_id.as_str());
-        match undoing(&step, at, seen.as_deref().filter(|it| is_same(it))) {
+        match undoing(&standing, seen.as_deref()) {
             Ok(steps) => undo.steps.extend(steps),
             // What was deleted later is told as lost.
             Err(Needless::Gone | Needless::UserGone) if is_deleted_later(&step, &lost) => {}
@@ -174,6 +204,26 @@ pub async fn plan_undo(field: &Field, history: &History, users: &BTreeSet<String
         }
     }
     undo
+}
+
+/// Looks at the user of a step; `None` is one who is gone. An `Err` says what could not be seen.
+async fn look_whole(
+    field: &Field,
+    pace: &Pace,
+    step: &Step,
+) -> Result<Option<Box<Dossier>>, String> {
+    let dossier = match field.look(pace, step.account, &step.user, false).await {
+        Ok(Glance::Seen(dossier)) => dossier,
+        Ok(Glance::Gone) => return Ok(None),
+        Err(failure) => return Err(format!("{}: {}", failure.action, failure.message)),
+    };
+    if dossier.user.id.as_deref() != Some(step.user_id.as_str()) {
+        return Ok(None);
+    }
+    match dossier.gaps.first() {
+        None => Ok(Some(dossier)),
+        Some(gap) => Err(format!("{}: {}", gap.action, gap.message)),
+    }
 }
 
 fn is_deleted_later(step: &Step, lost: &[Step]) -> bool {
@@ -184,16 +234,6 @@ fn is_deleted_later(step: &Step, lost: &[Step]) -> bool {
     })
 }
 
-/// Whose credential a step is about, and which.
-fn subject_of(step: &Step) -> (&str, Option<Subject>) {
-    let subject = match &step.write {
-        Write::Activate { kind, id } => Some(Subject::Credential(*kind, Some(id.clone()))),
-        Write::Untag { subject } => Some(subject.clone()),
-        _ => None,
-    };
-    (&step.user_id, subject)
-}
-
 impl Hand<'_> {
     /// Undoes, each step after another look.
     ///
@@ -202,21 +242,27 @@ impl Hand<'_> {
     pub async fn undo(&mut self, undo: &Undo) -> Result<Undone, JournalError> {
         let mut undone = Undone::default();
         let field = self.field;
+        let standing = standing(self.history, &BTreeSet::new());
         for step in &undo.steps {
             let Some(visit) = field.visit(step.account) else { continue };
+            let is_it = |it: &Step| {
+                it.user_id == step.user_id && it.write.subject() == step.write.subject()
+            };
             // The tag of what is inactive still says since when.
-            if matches!(step.write, Write::Untag { .. })
-                && undone.failed.iter().any(|(it, _)| subject_of(it) == subject_of(step))
-            {
+            if undone.failed.iter().any(|(it, _)| is_it(it)) {
                 continue;
             }
-            let look = field.look(&self.pace, step.account, &step.user, false).await;
-            let outcome = match look {
-                Ok(Glance::Seen(it)) if it.user.id.as_deref() == Some(step.user_id.as_str()) => {
-                    self.perform(visit, step).await
+            let outcome = match standing.iter().find(|it| is_it(&it.step)) {
+                Some(standing) if matches!(step.write, Write::Activate { .. }) => {
+                    match look_whole(field, &self.pace, step).await {
+                        Err(why) => Err(Unmade::Moved(why)),
+                        Ok(seen) => match undoing(standing, seen.as_deref()) {
+                            Err(why) => Err(Unmade::Moved(why.says().to_owned())),
+                            Ok(_) => self.perform(visit, step).await,
+                        },
+                    }
                 }
-                Ok(_) => Err(Unmade::Moved("the user is gone".to_owned())),
-                Err(failure) => Err(failure.into()),
+                _ => self.perform(visit, step).await,
             };
             match outcome {
                 Ok(()) => undone.made.push(step.clone()),

@@ -1,129 +1,192 @@
 //! The calls that write to IAM: one for each kind of step.
 
+use std::future::Future;
+
+use aws_sdk_iam::config::http::HttpResponse;
+use aws_sdk_iam::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_iam::types::{StatusType, Tag};
 
 use super::plan::step::{Step, Write};
 use crate::inventory::CredentialKind;
-use crate::observe::call::{Failure, Pace};
+use crate::observe::call::{CheckedFailure, Failure, Pace};
 use crate::observe::session::Session;
+use crate::observe::user_id;
 
-/// Makes the call of a step. All of them may be made again when an answer was lost.
-pub(super) async fn write(session: &Session, pace: &Pace, step: &Step) -> Result<(), Failure> {
-    let (iam, user, action) = (&session.iam, step.user.as_str(), step.write.action());
-    match &step.write {
-        Write::Tag { subject, value } => {
-            let tag = Tag::builder().key(subject.key()).value(value).build();
-            let tag = tag.map_err(|error| Failure::unexpected(action, error.to_string()))?;
-            let request = || iam.tag_user().user_name(user).tags(tag.clone()).send();
-            pace.call(action, request).await.map(drop)
-        }
-        Write::Untag { subject } => {
-            let request = || iam.untag_user().user_name(user).tag_keys(subject.key()).send();
-            pace.call(action, request).await.map(drop)
-        }
-        Write::Deactivate { kind, id } => {
-            set_status(session, pace, step, (*kind, id), StatusType::Inactive).await
-        }
-        Write::Activate { kind, id } => {
-            set_status(session, pace, step, (*kind, id), StatusType::Active).await
-        }
-        Write::DeletePassword => {
-            let request = || iam.delete_login_profile().user_name(user).send();
-            pace.call(action, request).await.map(drop)
-        }
-        Write::DeleteCredential { kind, id } => {
-            delete_credential(session, pace, step, (*kind, id)).await
-        }
-        Write::DeactivateMfaDevice { serial } => {
-            let request =
-                || iam.deactivate_mfa_device().user_name(user).serial_number(serial).send();
-            pace.call(action, request).await.map(drop)
-        }
-        Write::DeleteVirtualMfaDevice { serial } => {
-            let request = || iam.delete_virtual_mfa_device().serial_number(serial).send();
-            pace.call(action, request).await.map(drop)
-        }
-        Write::DeleteInlinePolicy { name } => {
-            let request = || iam.delete_user_policy().user_name(user).policy_name(name).send();
-            pace.call(action, request).await.map(drop)
-        }
-        Write::DetachPolicy { arn } => {
-            let request = || iam.detach_user_policy().user_name(user).policy_arn(arn).send();
-            pace.call(action, request).await.map(drop)
-        }
-        Write::RemoveFromGroup { group } => {
-            let request = || iam.remove_user_from_group().user_name(user).group_name(group).send();
-            pace.call(action, request).await.map(drop)
-        }
-        Write::DeleteUser => {
-            let request = || iam.delete_user().user_name(user).send();
-            pace.call(action, request).await.map(drop)
-        }
-    }
+/// Why a step was not done.
+#[derive(Debug)]
+pub(super) enum NotWritten {
+    /// The call failed.
+    Failed(Failure),
+    /// The user of the step is gone, or another user has the name by now.
+    NotTheUser {
+        /// Whether nobody has the name.
+        is_gone: bool,
+        /// Whether an earlier attempt may have been carried out.
+        is_unsure: bool,
+    },
 }
 
-async fn set_status(
-    session: &Session,
-    pace: &Pace,
-    step: &Step,
-    (kind, id): (CredentialKind, &str),
-    status: StatusType,
-) -> Result<(), Failure> {
-    let (iam, user, action) = (&session.iam, step.user.as_str(), step.write.action());
-    match kind {
-        CredentialKind::AccessKey => {
-            let update = iam.update_access_key().user_name(user).access_key_id(id).status(status);
-            pace.call(action, || update.clone().send()).await.map(drop)
-        }
-        CredentialKind::SshKey => {
-            let update = iam.update_ssh_public_key().user_name(user);
-            let update = update.ssh_public_key_id(id).status(status);
-            pace.call(action, || update.clone().send()).await.map(drop)
-        }
-        CredentialKind::SigningCertificate => {
-            let update = iam.update_signing_certificate().user_name(user);
-            let update = update.certificate_id(id).status(status);
-            pace.call(action, || update.clone().send()).await.map(drop)
-        }
-        CredentialKind::ServiceSpecificCredential => {
-            let update = iam.update_service_specific_credential().user_name(user);
-            let update = update.service_specific_credential_id(id).status(status);
-            pace.call(action, || update.clone().send()).await.map(drop)
-        }
-        CredentialKind::Password => {
-            Err(Failure::unexpected(action, "a password cannot be deactivated"))
-        }
-    }
+/// Why a step may not be taken.
+enum Unchecked {
+    Failed(Failure),
+    /// Nobody has the name.
+    Gone,
+    /// Another user has the name.
+    Another,
 }
 
-async fn delete_credential(
-    session: &Session,
-    pace: &Pace,
-    step: &Step,
-    (kind, id): (CredentialKind, &str),
-) -> Result<(), Failure> {
-    let (iam, user, action) = (&session.iam, step.user.as_str(), step.write.action());
-    match kind {
-        CredentialKind::AccessKey => {
-            let delete = iam.delete_access_key().user_name(user).access_key_id(id);
-            pace.call(action, || delete.clone().send()).await.map(drop)
+/// Makes the calls of steps, each right after a look at whose name it is.
+struct Writer<'a> {
+    session: &'a Session,
+    pace: &'a Pace,
+    step: &'a Step,
+}
+
+/// Makes the call of a step. All of them may be made again when an answer was lost. Before each
+/// attempt the unique id of the user who has the name is compared: IAM's calls name users, and
+/// another user may have been made under the name.
+pub(super) async fn write(session: &Session, pace: &Pace, step: &Step) -> Result<(), NotWritten> {
+    let writer = Writer { session, pace, step };
+    writer.write().await
+}
+
+impl Writer<'_> {
+    /// Makes a call, with the check before each attempt.
+    async fn call<T, E, F>(&self, request: impl Fn() -> F) -> Result<(), NotWritten>
+    where
+        F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+        E: ProvideErrorMetadata + std::error::Error + 'static,
+    {
+        let action = self.step.write.action();
+        let called = self.pace.call_checked(action, async || self.check().await, request);
+        match called.await {
+            Ok(_) => Ok(()),
+            Err(CheckedFailure::Call(failure)) => Err(NotWritten::Failed(failure)),
+            Err(CheckedFailure::Check { error: Unchecked::Gone, is_unsure }) => {
+                Err(NotWritten::NotTheUser { is_gone: true, is_unsure })
+            }
+            Err(CheckedFailure::Check { error: Unchecked::Another, is_unsure }) => {
+                Err(NotWritten::NotTheUser { is_gone: false, is_unsure })
+            }
+            Err(CheckedFailure::Check { error: Unchecked::Failed(failure), is_unsure }) => {
+                Err(NotWritten::Failed(Failure {
+                    is_unsure: is_unsure || failure.is_unsure,
+                    ..failure
+                }))
+            }
         }
-        CredentialKind::SshKey => {
-            let delete = iam.delete_ssh_public_key().user_name(user).ssh_public_key_id(id);
-            pace.call(action, || delete.clone().send()).await.map(drop)
+    }
+
+    /// Whether the name still is that of the user of the step.
+    async fn check(&self) -> Result<(), Unchecked> {
+        match user_id(self.session, self.pace, &self.step.user).await {
+            Ok(Some(id)) if id == self.step.user_id => Ok(()),
+            Ok(Some(_)) => Err(Unchecked::Another),
+            Ok(None) => Err(Unchecked::Gone),
+            Err(failure) => Err(Unchecked::Failed(failure)),
         }
-        CredentialKind::SigningCertificate => {
-            let delete = iam.delete_signing_certificate().user_name(user).certificate_id(id);
-            pace.call(action, || delete.clone().send()).await.map(drop)
+    }
+
+    async fn write(&self) -> Result<(), NotWritten> {
+        let (iam, user) = (&self.session.iam, self.step.user.as_str());
+        match &self.step.write {
+            Write::Tag { subject, value } => {
+                let tag = Tag::builder().key(subject.key()).value(value).build();
+                let tag = tag.map_err(|error| self.unexpected(error.to_string()))?;
+                self.call(|| iam.tag_user().user_name(user).tags(tag.clone()).send()).await
+            }
+            Write::Untag { subject } => {
+                self.call(|| iam.untag_user().user_name(user).tag_keys(subject.key()).send()).await
+            }
+            Write::Deactivate { kind, id } => {
+                self.set_status(*kind, id, StatusType::Inactive).await
+            }
+            Write::Activate { kind, id } => self.set_status(*kind, id, StatusType::Active).await,
+            Write::DeletePassword => {
+                self.call(|| iam.delete_login_profile().user_name(user).send()).await
+            }
+            Write::DeleteCredential { kind, id } => self.delete_credential(*kind, id).await,
+            Write::DeactivateMfaDevice { serial } => {
+                let deactivate = iam.deactivate_mfa_device().user_name(user).serial_number(serial);
+                self.call(|| deactivate.clone().send()).await
+            }
+            Write::DeleteVirtualMfaDevice { serial } => {
+                self.call(|| iam.delete_virtual_mfa_device().serial_number(serial).send()).await
+            }
+            Write::DeleteInlinePolicy { name } => {
+                let delete = iam.delete_user_policy().user_name(user).policy_name(name);
+                self.call(|| delete.clone().send()).await
+            }
+            Write::DetachPolicy { arn } => {
+                self.call(|| iam.detach_user_policy().user_name(user).policy_arn(arn).send()).await
+            }
+            Write::RemoveFromGroup { group } => {
+                let remove = iam.remove_user_from_group().user_name(user).group_name(group);
+                self.call(|| remove.clone().send()).await
+            }
+            Write::DeleteUser => self.call(|| iam.delete_user().user_name(user).send()).await,
         }
-        CredentialKind::ServiceSpecificCredential => {
-            let delete = iam.delete_service_specific_credential().user_name(user);
-            let delete = delete.service_specific_credential_id(id);
-            pace.call(action, || delete.clone().send()).await.map(drop)
+    }
+
+    async fn set_status(
+        &self,
+        kind: CredentialKind,
+        id: &str,
+        status: StatusType,
+    ) -> Result<(), NotWritten> {
+        let (iam, user) = (&self.session.iam, self.step.user.as_str());
+        match kind {
+            CredentialKind::AccessKey => {
+                let update = iam.update_access_key().user_name(user);
+                let update = update.access_key_id(id).status(status);
+                self.call(|| update.clone().send()).await
+            }
+            CredentialKind::SshKey => {
+                let update = iam.update_ssh_public_key().user_name(user);
+                let update = update.ssh_public_key_id(id).status(status);
+                self.call(|| update.clone().send()).await
+            }
+            CredentialKind::SigningCertificate => {
+                let update = iam.update_signing_certificate().user_name(user);
+                let update = update.certificate_id(id).status(status);
+                self.call(|| update.clone().send()).await
+            }
+            CredentialKind::ServiceSpecificCredential => {
+                let update = iam.update_service_specific_credential().user_name(user);
+                let update = update.service_specific_credential_id(id).status(status);
+                self.call(|| update.clone().send()).await
+            }
+            CredentialKind::Password => Err(self.unexpected("a password cannot be deactivated")),
         }
-        CredentialKind::Password => {
-            let delete = iam.delete_login_profile().user_name(user);
-            pace.call(action, || delete.clone().send()).await.map(drop)
+    }
+
+    async fn delete_credential(&self, kind: CredentialKind, id: &str) -> Result<(), NotWritten> {
+        let (iam, user) = (&self.session.iam, self.step.user.as_str());
+        match kind {
+            CredentialKind::AccessKey => {
+                let delete = iam.delete_access_key().user_name(user).access_key_id(id);
+                self.call(|| delete.clone().send()).await
+            }
+            CredentialKind::SshKey => {
+                let delete = iam.delete_ssh_public_key().user_name(user).ssh_public_key_id(id);
+                self.call(|| delete.clone().send()).await
+            }
+            CredentialKind::SigningCertificate => {
+                let delete = iam.delete_signing_certificate().user_name(user).certificate_id(id);
+                self.call(|| delete.clone().send()).await
+            }
+            CredentialKind::ServiceSpecificCredential => {
+                let delete = iam.delete_service_specific_credential().user_name(user);
+                let delete = delete.service_specific_credential_id(id);
+                self.call(|| delete.clone().send()).await
+            }
+            CredentialKind::Password => {
+                self.call(|| iam.delete_login_profile().user_name(user).send()).await
+            }
         }
+    }
+
+    fn unexpected(&self, message: impl Into<String>) -> NotWritten {
+        NotWritten::Failed(Failure::unexpected(self.step.write.action(), message))
     }
 }

@@ -27,6 +27,8 @@ pub struct RemediateSettings {
     pub task: Task,
     /// The file that every step is written to.
     pub journal: PathBuf,
+    /// The journals of other jobs, which are read alone.
+    pub other_journals: Vec<PathBuf>,
     /// What goes to standard output.
     pub stdout: Option<Format>,
     /// What goes to files.

@@ -146,6 +146,8 @@ settings! {
         "The digest of the plan that was approved: another is refused";
     JOURNAL: "journal" "FILE", default "iam-stocktake-journal.jsonl",
         "The file that every step is written to before and after it is done; it is added to, and tells the next run what is left to do";
+    OTHER_JOURNALS: "other-journals" "FILES", otherwise "",
+        "Journals of other jobs that remediate the same accounts, separated by commas or line ends: they are read and never written, and one that is not there is taken for empty";
     UNDO: "undo" "JOURNAL", otherwise "",
         "Activate again what was deactivated by this journal; without --apply, say what that would be";
     UNDO_USER: "user" "NAME", otherwise "everybody",
@@ -192,7 +194,7 @@ pub const AUDIT_SETTINGS: [Setting; 31] = [
 ];
 
 /// The inputs of the action, which are flags of the command `action` as well.
-pub const INPUTS: [Setting; 44] = [
+pub const INPUTS: [Setting; 45] = [
     ROLE_TO_ASSUME,
     ACCOUNTS,
     MEMBER_ROLE_NAME,
@@ -237,15 +239,17 @@ pub const INPUTS: [Setting; 44] = [
     PLAN,
     PLAN_DIGEST,
     JOURNAL,
+    OTHER_JOURNALS,
 ];
 
 /// The flags of `remediate`, in the order in which people meet them.
-pub const REMEDIATE_SETTINGS: [Setting; 30] = [
+pub const REMEDIATE_SETTINGS: [Setting; 31] = [
     STAGE,
     APPLY,
     PLAN,
     PLAN_DIGEST,
     JOURNAL,
+    OTHER_JOURNALS,
     UNDO,
     UNDO_USER,
     AUDIT,

@@ -312,6 +312,7 @@ fn what_a_pull_request_changes_about_the_remedy_is_listed_key_by_key() {
         max_gap_days: 30,
         owners: vec!["team-platform".to_owned(), "*".to_owned()],
         paths: vec!["/".parse().unwrap(), "/ci/*".parse().unwrap()],
+        rules: vec![Rule::StalePassword, Rule::OldServiceCredential],
     };
     let changes = remedy_changes(Some(&careful), Some(&bold), true);
     assert_eq!(
@@ -326,6 +327,8 @@ fn what_a_pull_request_changes_about_the_remedy_is_listed_key_by_key() {
             "max_share: 10 → 100",
             "owners:  → team-platform, *",
             "paths: / → /, /ci/*",
+            "rules: stale-password, stale-access-key, inactive-access-key, \
+             user-without-credentials → stale-password, old-service-credential",
         ]
     );
     let case = Case { remedy: changes, ..case(&[], &[]) };
@@ -336,7 +339,7 @@ fn what_a_pull_request_changes_about_the_remedy_is_listed_key_by_key() {
     insta::assert_snapshot!("ja_remedy", japanese.body);
     // What becomes more careful is told as well.
     let back = remedy_changes(Some(&bold), Some(&careful), true);
-    assert_eq!(back.len(), 9);
+    assert_eq!(back.len(), 10);
     assert_eq!(lines(&back)[1], "delete_after_days: 30 → ");
 }
 
@@ -351,6 +354,7 @@ fn a_remedy_that_comes_or_goes_is_listed_whole_and_one_that_stays_not_at_all() {
         "max_gap_days:  → 14",
         "max_share:  → 10",
         "paths:  → /",
+        "rules:  → stale-password, stale-access-key, inactive-access-key, user-without-credentials",
     ];
     assert_eq!(lines(&remedy_changes(None, Some(&careful), true)), comes);
     assert_eq!(remedy_changes(Some(&careful), None, true).len(), comes.len());

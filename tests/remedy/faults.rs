@@ -28,7 +28,8 @@ const WRITES: [&str; 11] = [
 /// A user with a stale credential of every kind.
 fn all_kinds() -> World {
     let allowlist = "version: 1\nremediation: {delete_after_days: 30, delete_passwords: true, \
-                     max_changes: 20, max_share: 100, max_gap_days: 60}\n";
+                     max_changes: 20, max_share: 100, max_gap_days: 60, rules: [stale-password, \
+                     stale-access-key, old-service-credential]}\n";
     World::new(
         allowlist,
         json!([{

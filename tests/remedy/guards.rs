@@ -140,6 +140,84 @@ fn a_user_of_whom_evidence_is_denied_is_left_alone_and_others_are_not() {
 }
 
 #[test]
+fn nobody_loses_a_tag_because_evidence_about_another_is_missing() {
+    let user = |name: &str| {
+        json!({
+            "name": name, "created": 400, "password": {"changed": 300, "last_used": 200},
+        })
+    };
+    let world = World::new(
+        &format!("{ALLOWLIST}  delete_users: true\n"),
+        json!([user("anna"), user("bert")]),
+    );
+    for day in [0.0, 14.0] {
+        world.apply(day);
+    }
+    let before = world.tags("bert");
+    assert_eq!(before.len(), 2, "{before:?}");
+    let denied = format!("arn:aws:iam::{}:user/anna", world.account.id());
+    world.account.policy(json!({"Version": "2012-10-17", "Statement": [
+        {"Effect": "Allow", "Action": "*", "Resource": "*"},
+        {"Effect": "Deny", "Action": "iam:GetLoginProfile", "Resource": denied},
+    ]}));
+    for day in [20.0, 44.0] {
+        let run = world.run(day, &["--apply"]);
+        assert_eq!(run.code, 3, "{}{}", run.stdout, run.stderr);
+        assert!(!run.stdout.contains("in use"), "{}", run.stdout);
+        let since = |tags: &[String]| {
+            let since = tags.iter().map(|it| it.split(" seen=").next().unwrap().to_owned());
+            since.collect::<Vec<_>>()
+        };
+        assert_eq!(since(&world.tags("bert")), since(&before), "day {day}");
+    }
+    // The days went on meanwhile.
+    world.account.policy(Value::Null);
+    world.apply(45.0);
+    assert_eq!(world.user("bert"), Value::Null);
+}
+
+#[test]
+fn a_page_of_a_run_that_lacks_evidence_says_so_in_its_title() {
+    let world = stale(&["anna"]);
+    world.account.faults(json!({"deny": ["ListSSHPublicKeys"]}));
+    let run = world.run(0.0, &["--format", "markdown"]);
+    assert_eq!(run.code, 3, "{}{}", run.stdout, run.stderr);
+    let title = "# IAM remedy: incomplete, nothing to change in what was seen\n";
+    assert!(run.stdout.starts_with(title), "{}", run.stdout);
+    assert!(run.stdout.contains("> - 1 user could not be seen whole"), "{}", run.stdout);
+    let run = world.run(0.0, &["--apply"]);
+    assert_eq!(run.code, 3, "{}{}", run.stdout, run.stderr);
+    assert!(run.stdout.starts_with("Incomplete: evidence is missing"), "{}", run.stdout);
+}
+
+#[test]
+fn what_takes_something_away_is_announced_and_told_first_however_few_rows_are_shown() {
+    let world = stale(&["zoe", "zack"]);
+    world.apply(0.0);
+    let new = |n: usize| {
+        json!({"create_user": {
+            "name": format!("anna-{n}"), "created": 400, "keys": [{"created": 300, "last_used": 200}],
+        }})
+    };
+    world.account.change((0..4).map(new).collect::<Vec<_>>().into());
+    world.set_day(14.0);
+    let now = world.written(14.0);
+    let arguments =
+        ["remediate", "--now", &now, "--allowlist", "allow.yml", "--apply", "--max-rows", "1"];
+    let mut command = world.sandbox.command(&arguments);
+    command.env("HOME", world.sandbox.path("home")).envs(world.account.environment());
+    let ran = super::sandbox::Ran::from(command.output().unwrap());
+    assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
+    for (told, title) in [(&ran.stderr, "To be changed:\n"), (&ran.stdout, "Changed:\n")] {
+        let list = told.split_once(title).unwrap_or_else(|| panic!("{told}")).1;
+        let rows: Vec<_> = list.lines().take(4).collect();
+        assert!(rows[0].contains("deactivate") && rows[1].contains("deactivate"), "{told}");
+        assert!(rows[2].contains("anna-0") && rows[2].contains("give notice"), "{told}");
+        assert_eq!(rows[3], "  … and 3 more notices and other tags", "{told}");
+    }
+}
+
+#[test]
 fn where_a_rule_is_incomplete_nothing_is_deactivated_by_it() {
     let world = stale(&["anna", "bert"]);
     world.apply(0.0);

@@ -142,12 +142,44 @@ fn credentials_of_all_kinds_go_through_the_stages() {
 
 #[test]
 fn nothing_is_deleted_unless_the_policy_says_when() {
-    let world = of_all_kinds("version: 1\nremediation: { max_gap_days: 60 }\n");
+    let never = ALLOWLIST.replace("  delete_after_days: 30\n", "");
+    let world = of_all_kinds(&never);
     world.apply(0.0);
     world.apply(14.0);
     world.apply(74.0);
     world.apply(134.0);
     assert_eq!(statuses(&world, "robot"), ["Inactive"; 4]);
+}
+
+#[test]
+fn by_default_what_is_only_old_is_not_deactivated() {
+    let world = of_all_kinds("version: 1\nremediation: {max_gap_days: 60, max_share: 100}\n");
+    world.apply(0.0);
+    let [tag] = &world.tags("robot")[..] else { panic!("{:?}", world.tags("robot")) };
+    assert!(tag.starts_with("access-key:"), "{tag}");
+    world.apply(14.0);
+    assert_eq!(statuses(&world, "robot"), ["Inactive", "Active", "Active", "Active"]);
+}
+
+#[test]
+fn an_exemption_protects_everything_of_its_user() {
+    let expires = (chrono::Utc::now() + chrono::TimeDelta::days(60)).date_naive();
+    let exempting = |more: &str| {
+        format!(
+            "{ALLOWLIST}exemptions:\n  - {{user: robot, reason: needed, owner: ops, expires: \
+             {expires}{more}}}\n"
+        )
+    };
+    for (more, expected) in [
+        ("", ["Active"; 4]),
+        (", rules: [stale-access-key]", ["Active", "Inactive", "Inactive", "Inactive"]),
+        (", rules: [old-service-credential]", ["Inactive", "Active", "Active", "Active"]),
+    ] {
+        let world = of_all_kinds(&exempting(more));
+        world.apply(0.0);
+        world.apply(14.0);
+        assert_eq!(statuses(&world, "robot"), expected, "{more}");
+    }
 }
 
 #[test]

@@ -22,13 +22,16 @@ mod gfm;
 #[path = "../support/github.rs"]
 mod github;
 mod guards;
+mod identity;
 mod job;
+mod journals;
 mod killed;
 mod killed_deletion;
 mod life;
 mod meanwhile;
 mod permissions;
 mod plans;
+mod replaced;
 #[path = "../end_to_end/sandbox.rs"]
 #[allow(dead_code, reason = "every test binary has its own copy and uses a part of it")]
 mod sandbox;

@@ -21,6 +21,8 @@ fn allowlist(keys: &[&str]) -> String {
 const DELETE: &str = "delete_after_days: 30";
 const PASSWORDS: &str = "delete_passwords: true";
 const USERS: &str = "delete_users: true";
+const OLD: &str = "rules: [stale-password, stale-access-key, old-service-credential, \
+                   inactive-access-key, user-without-credentials]";
 
 /// A user who has everything, one who comes back, one whose deactivation is undone, and one whom
 /// nobody has anything against.
@@ -162,7 +164,8 @@ fn the_role_that_gives_notice_may_do_just_that() {
 fn the_role_that_deactivates_may_do_just_that_and_undo_it() {
     assert_least("deactivate", &[]);
     assert_least("deactivate", &[PASSWORDS]);
-    assert_least("deactivate", &[DELETE, PASSWORDS, USERS]);
+    assert_least("deactivate", &[OLD]);
+    assert_least("deactivate", &[DELETE, PASSWORDS, USERS, OLD]);
 }
 
 #[test]
@@ -170,12 +173,13 @@ fn the_role_that_deletes_may_delete_just_what_the_allowlist_says() {
     assert_least("delete", &[]);
     assert_least("delete", &[DELETE]);
     assert_least("delete", &[DELETE, PASSWORDS]);
+    assert_least("delete", &[DELETE, OLD]);
 }
 
 #[test]
 fn the_role_that_deletes_whole_users_may_do_just_that() {
-    assert_least("delete", &[DELETE, USERS]);
-    assert_least("delete", &[DELETE, PASSWORDS, USERS]);
+    assert_least("delete", &[DELETE, USERS, OLD]);
+    assert_least("delete", &[DELETE, PASSWORDS, USERS, OLD]);
 }
 
 #[test]

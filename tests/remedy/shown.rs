@@ -3,6 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use iam_stocktake::clock::{Reached, Subject};
 use iam_stocktake::inventory::{CredentialKind, Holdings, InlinePolicy};
+use iam_stocktake::policy::Rule;
 use iam_stocktake::policy::remediation::{RemediationPolicy, Stage};
 use iam_stocktake::remediate::journal::Deletion;
 use iam_stocktake::remediate::plan::file::SavedPlan;
@@ -10,7 +11,7 @@ use iam_stocktake::remediate::plan::step::{Step, Write};
 use iam_stocktake::remediate::plan::{
     Act, Change, Clearing, Facts, Guard, LeftAlone, Limit, Place, Plan, Start, Waiting,
 };
-use iam_stocktake::remediate::{Applied, Needless, Undo};
+use iam_stocktake::remediate::{Applied, Missing, Needless, Undo};
 use iam_stocktake::report::{Language, Remedy, Undoing, remedy_markdown, remedy_text, undo_text};
 
 use super::gfm::{Exposed, exposed};
@@ -89,11 +90,18 @@ fn plan(name: &str) -> Plan {
                 },
             ),
         ],
-        waiting: vec![Waiting {
-            place: place("grace", key("GGGG")),
-            stage: Stage::Deactivate,
+        waiting: [
+            (key("GGGG"), Stage::Deactivate, false),
+            (Subject::PASSWORD, Stage::Delete, true),
+            (Subject::User, Stage::Delete, false),
+        ]
+        .map(|(subject, stage, by_hand)| Waiting {
+            place: place("grace", subject),
+            stage,
             due: moment(-3),
-        }],
+            by_hand,
+        })
+        .into(),
         by_hand: vec![place("heidi", Subject::PASSWORD)],
         left_alone: [
             Guard::Root,
@@ -134,23 +142,39 @@ fn applied(plan: &Plan, message: &str) -> Applied {
 struct Shown {
     saved: SavedPlan,
     applied: Option<Applied>,
+    missing: Missing,
     max_rows: usize,
+    is_brief: bool,
+    delete_passwords: bool,
 }
 
 impl Shown {
     fn of(plan: Plan) -> Self {
-        Self { saved: saved(plan), applied: None, max_rows: 0 }
+        Self {
+            saved: saved(plan),
+            applied: None,
+            missing: Missing::default(),
+            max_rows: 0,
+            is_brief: false,
+            delete_passwords: false,
+        }
     }
 
     fn remedy<T>(&self, show: impl FnOnce(Remedy<'_>) -> T) -> T {
-        let policy =
-            RemediationPolicy { delete_after_days: Some(30), ..RemediationPolicy::default() };
+        let policy = RemediationPolicy {
+            delete_after_days: Some(30),
+            delete_passwords: self.delete_passwords,
+            ..RemediationPolicy::default()
+        };
         show(Remedy {
             saved: &self.saved,
             policy: &policy,
             applied: self.applied.as_ref(),
+            missing: &self.missing,
             journal: std::path::Path::new("iam-stocktake-journal.jsonl"),
+            other_journals: &[],
             max_rows: self.max_rows,
+            is_brief: self.is_brief,
         })
     }
 
@@ -242,13 +266,129 @@ fn a_terminal_is_moved_by_no_name() {
 fn a_list_has_no_more_rows_than_were_asked_for_and_says_how_many_are_left_out() {
     let shown = Shown { max_rows: 2, ..Shown::of(plan("ci-deploy")) };
     let markdown = shown.markdown(Language::English);
-    // Of five changes in the first account, and of nine users that are left alone.
-    for left_out in ["3 more rows are not shown here", "7 more rows are not shown here"] {
+    // Of three notices in the first account, and of nine users that are left alone.
+    for left_out in [
+        "1 more notice or other change of our tags is not shown here",
+        "7 more rows are not shown here",
+    ] {
         assert!(markdown.contains(left_out), "{markdown}");
     }
     // What is counted is counted whole.
-    assert!(markdown.contains("| `delete` | **2** | **3** | 3 | 1 | 1 | 9 |"), "{markdown}");
+    assert!(markdown.contains("| `delete` | **2** | **3** | 3 | 1 | 3 | 9 |"), "{markdown}");
     assert!(shown.text().contains("  … and 7 more\n"), "{}", shown.text());
+}
+
+#[test]
+fn what_takes_something_away_comes_first_and_is_never_left_out() {
+    let mut few = plan("ci-deploy");
+    let all = few.changes.clone();
+    let (notice, takes) = (all[0].clone(), &all[3..]);
+    few.changes = std::iter::repeat_n(notice, 260).chain(takes.iter().cloned()).collect();
+    let made = Applied { made: few.changes.clone(), ..Applied::default() };
+    let failed = Applied {
+        failed: few.changes.iter().map(|it| (it.clone(), "AccessDenied".to_owned())).collect(),
+        ..Applied::default()
+    };
+    let skipped = Applied { skipped: failed.failed.clone(), ..Applied::default() };
+    for (what, applied) in
+        [("plan", None), ("made", Some(made)), ("failed", Some(failed)), ("skipped", Some(skipped))]
+    {
+        for max_rows in [200, 1] {
+            let shown = Shown { applied: applied.clone(), max_rows, ..Shown::of(few.clone()) };
+            let (text, markdown) = (shown.text(), shown.markdown(Language::English));
+            let rows = |page: &str, start: &str, of: &str| {
+                let rows = page.lines().enumerate().filter(|(_, it)| it.starts_with(start));
+                rows.filter(|(_, it)| it.contains(of)).map(|(at, _)| at).collect::<Vec<_>>()
+            };
+            for (page, start) in [(&text, "  "), (&markdown, "| ")] {
+                let notices = rows(page, start, "alice");
+                assert_eq!(notices.len(), max_rows, "{what}: {page}");
+                // Three deactivations and deletions of each of the two accounts.
+                for taken in ["CCCC", "SSHK", "DDDD", "erin", "frank"] {
+                    let taken = rows(page, start, taken);
+                    assert!(!taken.is_empty() && taken[0] < notices[0], "{what}: {page}");
+                }
+            }
+            let left_out = 260 - max_rows;
+            let says = format!("  … and {left_out} more notices and other tags\n");
+            assert!(text.contains(&says), "{what}: {text}");
+            let says =
+                format!("{left_out} more notices and other changes of our tags are not shown");
+            assert!(markdown.contains(&says), "{what}: {markdown}");
+        }
+    }
+}
+
+#[test]
+fn a_page_without_room_for_what_takes_something_away_says_where_it_is() {
+    let shown = Shown { is_brief: true, ..Shown::of(plan("ci-deploy")) };
+    for (language, says) in [
+        (Language::English, "**There is no room here for everything"),
+        (Language::Japanese, "ここには載せられません"),
+    ] {
+        let markdown = shown.markdown(language);
+        assert!(markdown.contains(says) && !markdown.contains("CCCC"), "{markdown}");
+        assert!(markdown.contains("| `delete` | **2** | **3** |"), "{markdown}");
+    }
+}
+
+#[test]
+fn a_page_says_in_its_title_that_evidence_is_missing_and_which() {
+    let rules = vec![Rule::StalePassword, Rule::StaleAccessKey];
+    let missing = Missing { rules: [("111122223333".parse().unwrap(), rules)].into(), users: 2 };
+    let changes = plan("ci-deploy").changes;
+    let one = Plan { changes: changes[..1].to_vec(), ..Plan::default() };
+    let held = Plan { held: vec![Limit::Changes { due: 7, allowed: 5 }], ..one.clone() };
+    let done = Some(Applied { made: one.changes.clone(), ..Applied::default() });
+    for (plan, applied, english, japanese) in [
+        (
+            Plan::default(),
+            None,
+            "nothing to change in what was seen",
+            "確認できた範囲に変更はありません",
+        ),
+        (one.clone(), None, "1 change planned", "変更予定 1 件"),
+        (held, None, "nothing is done", "何も変更しません"),
+        (one, done, "1 change made", "1 件を変更"),
+    ] {
+        let shown = Shown { applied, missing: missing.clone(), ..Shown::of(plan) };
+        let page = shown.markdown(Language::English);
+        let begins =
+            format!("# IAM remedy: incomplete, {english}\n\n> [!WARNING]\n> **Incomplete:**");
+        assert!(page.starts_with(&begins), "{page}");
+        assert!(page.contains("> - Account 111122223333: without the evidence for `stale-password`, `stale-access-key`\n"), "{page}");
+        assert!(page.contains("> - 2 users could not be seen whole"), "{page}");
+        let page = shown.markdown(Language::Japanese);
+        let begins =
+            format!("# IAM の是正: 不完全、{japanese}\n\n> [!WARNING]\n> **不完全です。**");
+        assert!(page.starts_with(&begins), "{page}");
+        assert!(shown.text().starts_with("Incomplete: evidence is missing"), "{}", shown.text());
+    }
+}
+
+#[test]
+fn a_password_is_said_to_be_removed_by_whoever_removes_it() {
+    let mut due = plan("ci-deploy");
+    due.waiting.retain(|it| it.place.subject == Subject::PASSWORD);
+    for (deletes, text, english, japanese) in [
+        (false, "to be removed by a person from", "removal by a person", "手作業での削除"),
+        (true, "to be deleted from", "deletion", "削除"),
+    ] {
+        let mut plan = due.clone();
+        plan.waiting[0].by_hand = !deletes;
+        let shown = Shown { delete_passwords: deletes, ..Shown::of(plan) };
+        assert!(
+            shown.text().contains(&format!("grace, password: {text} 2026")),
+            "{}",
+            shown.text()
+        );
+        let page = shown.markdown(Language::English);
+        assert!(page.contains(&format!("| password | {english} | 2026")), "{page}");
+        let says = if deletes { "it is deleted instead." } else { "a person removes it." };
+        assert!(page.contains(says), "{page}");
+        let page = shown.markdown(Language::Japanese);
+        assert!(page.contains(&format!("| パスワード | {japanese} | 2026")), "{page}");
+    }
 }
 
 #[test]

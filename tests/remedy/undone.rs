@@ -165,6 +165,94 @@ fn what_somebody_else_made_inactive_again_stays_so() {
 }
 
 #[test]
+fn what_journal_and_tag_contradict_each_other_about_stays_as_it_is() {
+    let contradicted = |happens: &dyn Fn(&World)| {
+        let world = stale();
+        world.apply(0.0);
+        world.apply(14.0);
+        happens(&world);
+        let before = world.user("ci-deploy");
+        let told = undo(&world, 20.0, &["--apply"]).stdout;
+        assert!(told.contains("its tag does not say, as the journal does"), "{told}");
+        assert_eq!(world.user("ci-deploy"), before);
+    };
+    let status =
+        |status: &str| json!([{"set_key_status": {"user": "ci-deploy", "status": status}}]);
+    let tag = |world: &World| {
+        let tags = world.user("ci-deploy")["tags"].as_object().unwrap().clone();
+        tags.keys().find(|it| it.starts_with("iam-stocktake:")).unwrap().clone()
+    };
+    // Its owner activates it, a run of another journal sees that, and somebody disables it.
+    contradicted(&|world| {
+        world.account.change(status("Active"));
+        let other = ["--apply", "--journal", "other.jsonl"];
+        assert_eq!(world.run(15.0, &other).code, 0);
+        assert!(world.tags("ci-deploy")[0].contains(" notified since="));
+        world.account.change(status("Inactive"));
+        assert_eq!(world.run(16.0, &other).code, 0);
+        assert!(world.tags("ci-deploy")[0].contains(" inactive since="));
+    });
+    // Somebody takes the tag away.
+    contradicted(&|world| {
+        let untag = json!([{"untag_user": {"user": "ci-deploy", "keys": [tag(world)]}}]);
+        world.account.change(untag);
+    });
+    // Somebody writes another.
+    for forged in ["inactive", "notified", "deactivated"] {
+        contradicted(&|world| {
+            let value = format!("{forged} since={0} seen={0}", world.written(13.0));
+            let tags = json!({ (tag(world)): value });
+            world.account.change(json!([{"tag_user": {"user": "ci-deploy", "tags": tags}}]));
+        });
+    }
+}
+
+#[test]
+fn what_was_found_inactive_is_told_from_what_a_run_made_inactive() {
+    let world = World::new(
+        ALLOWLIST,
+        json!([
+            {"name": "ours", "created": 400, "keys": [{"created": 300, "last_used": 200}]},
+            {"name": "found", "created": 400,
+             "keys": [{"created": 300, "last_used": 200, "status": "Inactive"}]},
+            {"name": "disabled", "created": 400, "keys": [{"created": 300, "last_used": 200}]},
+        ]),
+    );
+    world.apply(0.0);
+    world.account.change(json!([{"set_key_status": {"user": "disabled", "status": "Inactive"}}]));
+    world.apply(14.0);
+    for (name, says) in [("ours", "deactivated"), ("found", "inactive"), ("disabled", "inactive")] {
+        let tags = world.tags(name);
+        assert!(tags[0].contains(&format!(" {says} since=")), "{name}: {tags:?}");
+    }
+    undo(&world, 15.0, &["--apply"]);
+    for (name, status) in [("ours", "Active"), ("found", "Inactive"), ("disabled", "Inactive")] {
+        assert_eq!(world.key_statuses(name), [status], "{name}");
+    }
+    // Both kinds are deleted on their days.
+    world.apply(44.0);
+    assert_eq!(world.key_statuses("found"), [""; 0]);
+    assert_eq!(world.key_statuses("disabled"), [""; 0]);
+    assert_eq!(world.key_statuses("ours"), ["Active"]);
+}
+
+#[test]
+fn what_changes_just_before_it_is_activated_stays_as_it_is() {
+    let world = stale();
+    world.apply(0.0);
+    world.apply(14.0);
+    // Planned by the first look, and held just before the second.
+    world.account.faults(json!({"hold": {"action": "GetUser", "nth": 2, "when": "before"}}));
+    let run = world.held(20.0, &[&UNDO[..], &["--apply"]].concat());
+    world.account.change(json!([{"use_key": {"user": "ci-deploy", "at": 0}}]));
+    world.account.faults(json!({}));
+    let ran = super::sandbox::Ran::from(run.wait_with_output().unwrap());
+    assert_eq!(ran.code, 4, "{}{}", ran.stdout, ran.stderr);
+    assert!(ran.stdout.contains("it was used since"), "{}", ran.stdout);
+    assert_eq!(world.key_statuses("ci-deploy"), ["Inactive"]);
+}
+
+#[test]
 fn a_user_who_cannot_be_seen_whole_is_told_and_nothing_is_said_to_be_gone() {
     let world = of_all_kinds(ALLOWLIST);
     world.apply(0.0);

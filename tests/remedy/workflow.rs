@@ -89,6 +89,63 @@ fn the_job_that_takes_something_away_waits_for_an_approval_and_has_a_role_of_its
     assert_eq!(inputs(&apply)[0]["plan-digest"], "${{ needs.plan.outputs.plan-digest }}");
 }
 
+/// The steps of a job that use an action of this name, with their inputs.
+fn steps<'a>(job: &'a Value, action: &str) -> Vec<&'a Value> {
+    let steps = job["steps"].as_array().unwrap().iter();
+    steps.filter(|step| step["uses"].as_str().unwrap().starts_with(action)).collect()
+}
+
+#[test]
+fn every_kind_of_job_has_a_journal_a_cache_key_and_a_group_of_its_own_and_reads_all() {
+    let jobs = remedy();
+    let kinds = ["notify", "apply"];
+    let journal = |kind: &str| format!("journal-{kind}.jsonl");
+    let key = |kind: &str| format!("iam-stocktake-journal-{kind}-");
+    for name in ["notify", "plan", "apply"] {
+        let job = &jobs[name];
+        let restored: Vec<_> = steps(job, "actions/cache/restore@")
+            .iter()
+            .map(|it| {
+                let with = &it["with"];
+                let text = |key: &str| with[key].as_str().unwrap().to_owned();
+                assert!(text("key").starts_with(&text("restore-keys")), "{name}: {with}");
+                (text("path"), text("restore-keys"))
+            })
+            .collect();
+        assert_eq!(restored, kinds.map(|kind| (journal(kind), key(kind))), "{name}");
+        // No prefix of one kind finds what the other saved.
+        assert!(
+            !key("notify").starts_with(&key("apply")) && !key("apply").starts_with(&key("notify"))
+        );
+
+        let with = &steps(job, ACTION)[0]["with"];
+        let own = if name == "notify" { "notify" } else { "apply" };
+        let other = if name == "notify" { "apply" } else { "notify" };
+        assert_eq!(with["journal"], journal(own), "{name}");
+        assert_eq!(with["other-journals"], journal(other), "{name}");
+
+        let saved = steps(job, "actions/cache/save@");
+        assert_eq!(saved.len(), usize::from(name != "plan"), "{name}");
+        for save in saved {
+            assert_eq!(save["with"]["path"], journal(own), "{name}");
+            let unique =
+                format!("{}${{{{ github.run_id }}}}-${{{{ github.run_attempt }}}}", key(own));
+            assert_eq!(save["with"]["key"], unique, "{name}");
+            // What was begun must be known, however the job ends.
+            let condition = save["if"].as_str().unwrap();
+            assert!(condition.contains("always()") && condition.contains(&journal(own)), "{name}");
+        }
+    }
+    // A job that waits for an approval holds its group: nobody else is in it.
+    let group = |name: &str| jobs[name]["concurrency"]["group"].as_str().map(str::to_owned);
+    let groups: Vec<_> = jobs.as_object().unwrap().keys().filter_map(|name| group(name)).collect();
+    assert_eq!(groups.iter().collect::<BTreeSet<_>>().len(), groups.len(), "{groups:?}");
+    assert!(group("notify").is_some() && group("apply").is_some() && group("plan").is_none());
+    for name in ["notify", "apply"] {
+        assert_eq!(jobs[name]["concurrency"]["cancel-in-progress"], false, "{name}");
+    }
+}
+
 #[test]
 fn the_workflow_gives_notice_and_after_it_asks_once_and_carries_out_what_was_approved() {
     let jobs = Jobs::with_a_stale_key("private");

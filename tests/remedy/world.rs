@@ -9,9 +9,12 @@ use serde_json::{Value, json};
 use super::aws::{Account, Seed, StandIn};
 use super::sandbox::{Ran, Sandbox};
 
-/// The allowlist of most tests: a notice for 14 days, deletion 30 days later.
+/// The allowlist of most tests: a notice for 14 days, deletion 30 days later, by every rule.
 pub(crate) const ALLOWLIST: &str = "version: 1\nremediation:\n  delete_after_days: 30\n  \
-                                    max_share: 100\n  max_gap_days: 60\n";
+                                    max_share: 100\n  max_gap_days: 60\n  \
+                                    rules: [stale-password, stale-access-key, \
+                                    old-service-credential, inactive-access-key, \
+                                    user-without-credentials]\n";
 
 /// An account, and the folder in which it is remedied.
 pub(crate) struct World {

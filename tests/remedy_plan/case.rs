@@ -6,7 +6,7 @@ use iam_stocktake::allowlist::Allowlist;
 use iam_stocktake::clock::{Clock, Reached, Subject};
 use iam_stocktake::inventory::{CredentialKind, Dossier, Flag, User};
 use iam_stocktake::policy::Policy;
-use iam_stocktake::policy::remediation::{RemediationPolicy, Stage};
+use iam_stocktake::policy::remediation::{REMEDIABLE_RULES, RemediationPolicy, Stage};
 use iam_stocktake::remediate::plan::{AccountFacts, Basis, Plan, Remembered, Scene, plan};
 
 use crate::support::{ACCOUNT, allowlist, days_ago, key, live_user, now, password};
@@ -53,6 +53,7 @@ impl Case {
             policy: Policy::default(),
             remediation: RemediationPolicy {
                 delete_after_days: Some(30),
+                rules: REMEDIABLE_RULES.to_vec(),
                 ..RemediationPolicy::default()
             },
             stage: Stage::Delete,
@@ -188,7 +189,10 @@ pub(crate) fn said(plan: &Plan) -> Vec<String> {
         name => format!("{name} {}", place.subject),
     };
     let changes = plan.changes.iter().map(|it| format!("{}: {:?}", of(&it.place), it.act));
-    let waiting = plan.waiting.iter().map(|it| format!("{} waits to {}", of(&it.place), it.stage));
+    let by = |by_hand| if by_hand { " by hand" } else { "" };
+    let waiting = plan.waiting.iter();
+    let waiting =
+        waiting.map(|it| format!("{} waits to {}{}", of(&it.place), it.stage, by(it.by_hand)));
     let by_hand = plan.by_hand.iter().map(|it| format!("{} is for a person", of(it)));
     let alone =
         plan.left_alone.iter().map(|it| format!("{} is left alone: {}", of(&it.place), it.guard));

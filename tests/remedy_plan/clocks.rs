@@ -67,6 +67,11 @@ fn a_clock_starts_anew_for_each_of_its_reasons() {
             Case::due().tagged(&of_key(KEY), Reached::Deactivated, 20, 3),
             &["access-key …AAAA: Notify(Reactivated)"],
         ),
+        (
+            "found inactive, and activated",
+            Case::due().tagged(&of_key(KEY), Reached::Inactive, 20, 3),
+            &["access-key …AAAA: Notify(Reactivated)"],
+        ),
     ]);
 }
 
@@ -114,6 +119,20 @@ fn the_days_to_the_deletion_are_counted_anew_for_each_of_their_reasons() {
         ),
         ("29 days", set(29, 3), &["access-key …AAAA waits to delete"]),
         ("30 days", set(30, 3), &["access-key …AAAA: DeleteCredential"]),
+    ]);
+}
+
+#[test]
+fn what_waits_says_who_does_it() {
+    let password = |deletes: bool| {
+        Case::password().tagged(&Subject::PASSWORD, Reached::Notified, 13, 3).with(|it| {
+            it.remediation.delete_passwords = deletes;
+        })
+    };
+    assert_planned([
+        ("a person", password(false), &["password waits to delete by hand"]),
+        ("a run", password(true), &["password waits to delete"]),
+        ("a run, of a key", set(13, 3), &["access-key …AAAA waits to deactivate"]),
     ]);
 }
 

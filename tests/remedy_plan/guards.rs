@@ -76,6 +76,76 @@ fn a_key_that_is_exempted_after_its_deactivation_is_not_deleted() {
 }
 
 #[test]
+fn an_exemption_without_credentials_and_rules_protects_everything_of_the_user() {
+    let kinds = [
+        (CredentialKind::SshKey, "APKAXX77"),
+        (CredentialKind::ServiceSpecificCredential, "ACCAXX77"),
+        (CredentialKind::SigningCertificate, "CERTXX77"),
+    ];
+    for (kind, id) in kinds {
+        let subject = Subject::Credential(kind, Some(id.to_owned()));
+        let case = Case::of(crate::support::live_user("alice"))
+            .tagged(&subject, Reached::Notified, 20, 3)
+            .with(|it| it.dossier.user.other_credentials = vec![other(kind, id, 200)]);
+        let name = subject.to_string();
+        let deactivated = [format!("{name}: Deactivate")];
+        let protected = [
+            format!("{name}: Clear(Exempted)"),
+            format!("{name} is left alone: exempted until 2026-12-31 (line 3 of the allowlist)"),
+        ];
+        assert_eq!(case.said(), deactivated);
+        let exempted = |more: &str| case.clone().exempted("2026-12-31", more).said();
+        assert_eq!(exempted(""), protected, "{name}");
+        assert_eq!(exempted(", account: '111122223333'"), protected, "{name}");
+        // Such an exemption covers what it names, and nothing else.
+        for more in [", rules: [stale-access-key]", ", credentials: [access-key]"] {
+            assert_eq!(exempted(more), deactivated, "{name}{more}");
+        }
+        // Its days begin anew when the exemption has expired.
+        let lapsed = case.clone().exempted("2026-06-25", "").said();
+        assert_eq!(lapsed, [format!("{name}: Notify(ExemptionLapsed)")]);
+    }
+}
+
+#[test]
+fn only_what_the_policy_lists_is_remediated() {
+    let ssh_key = Subject::Credential(CredentialKind::SshKey, Some("APKAXX77".to_owned()));
+    let old = |rules: &[Rule]| {
+        let case = Case::of(crate::support::live_user("alice"));
+        case.tagged(&ssh_key, Reached::Notified, 20, 3).with(|it| {
+            it.dossier.user.other_credentials =
+                vec![other(CredentialKind::SshKey, "APKAXX77", 200)];
+            it.remediation.rules = rules.to_vec();
+        })
+    };
+    let by_rules = |case: Case, rules: &[Rule]| case.with(|it| it.remediation.rules = rules.into());
+    let found = || Case::to_be_deleted().tagged(&of_key(KEY), Reached::Inactive, 40, 3);
+    let untagged = || Case::to_be_deleted().without_tag(&of_key(KEY));
+    let default = iam_stocktake::policy::remediation::DEFAULT_RULES;
+    let cleared: &[&str] = &["access-key …AAAA: Clear(NotStale)"];
+    assert_planned([
+        ("age alone, by default", old(&default), &["ssh-key …XX77: Clear(NotStale)"]),
+        ("listed", old(&[Rule::OldServiceCredential]), &["ssh-key …XX77: Deactivate"]),
+        ("a stale key, by default", by_rules(Case::due(), &default), DEACTIVATED),
+        ("another rule", by_rules(Case::due(), &[Rule::StalePassword]), cleared),
+        ("ours", by_rules(Case::to_be_deleted(), &[Rule::StaleAccessKey]), DELETED),
+        ("found inactive", by_rules(found(), &[Rule::InactiveAccessKey]), DELETED),
+        ("found inactive, by another rule", by_rules(found(), &[Rule::StaleAccessKey]), cleared),
+        (
+            "left over",
+            by_rules(untagged(), &[Rule::InactiveAccessKey]),
+            &["access-key …AAAA: Settle(First)"],
+        ),
+        ("left over, by another rule", by_rules(untagged(), &[Rule::StaleAccessKey]), &[]),
+        (
+            "the user, by another rule",
+            by_rules(Case::whole_user(), &[Rule::StaleAccessKey]),
+            &["user: Clear(NotStale)"],
+        ),
+    ]);
+}
+
+#[test]
 fn an_exempted_service_credential_is_not_deactivated() {
     let subject =
         Subject::Credential(CredentialKind::ServiceSpecificCredential, Some("ACCAXX77".to_owned()));
@@ -123,10 +193,7 @@ fn a_password_that_was_reset_lately_is_left_alone() {
                 it.dossier.user.password.as_mut().unwrap().last_changed =
                     Stamp::Unreadable(unreadable());
             }),
-            &[
-                "password: Clear(RecentlyReset)",
-                "password is left alone: evidence is missing: some_date cannot be read: soon",
-            ],
+            &["password is left alone: evidence is missing: some_date cannot be read: soon"],
         ),
     ]);
 }
@@ -330,7 +397,7 @@ fn nothing_is_done_beyond_the_stage_that_was_asked_for() {
         (
             "no password is deleted by a notice",
             up_to(Case::password(), Stage::Notify),
-            &["password waits to deactivate"],
+            &["password waits to delete"],
         ),
         (
             "no user is deleted by a deactivation",

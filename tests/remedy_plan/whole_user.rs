@@ -2,7 +2,7 @@
 //! where anything speaks against it.
 
 use iam_stocktake::clock::{Reached, Subject};
-use iam_stocktake::inventory::{Flag, Stamp};
+use iam_stocktake::inventory::{AccessKey, Flag, Stamp, Unreadable};
 use iam_stocktake::policy::Rule;
 
 use crate::case::{Case, assert_planned};
@@ -98,9 +98,59 @@ fn a_young_user_is_not_deleted() {
         (
             "nobody knows",
             Case::whole_user().with(|it| it.dossier.user.created = Stamp::Absent),
-            IN_USE,
+            &["user is left alone: evidence is missing: nobody can tell when the user was created"],
         ),
     ]);
+}
+
+#[test]
+fn missing_evidence_is_never_use_and_takes_no_days_away() {
+    let unreadable =
+        |column: &str| Box::new(Unreadable { column: column.to_owned(), text: "soon".to_owned() });
+    let with_key = |change: &dyn Fn(&mut AccessKey<'_>)| {
+        Case::whole_user().with(|it| {
+            let mut key = key("AKIA000000000000AAAA", 200);
+            key.active = Flag::No;
+            change(&mut key);
+            it.dossier.user.access_keys.push(key);
+        })
+    };
+    let unread = "user is left alone: evidence is missing: X cannot be read: soon";
+    let status = with_key(&|key| key.active = Flag::Unreadable(unreadable("X")));
+    let used = with_key(&|key| key.last_used = Stamp::Unreadable(unreadable("X")));
+    let created = with_key(&|key| {
+        key.last_used = Stamp::Absent;
+        key.created = Stamp::Absent;
+    });
+    for (what, case) in [("status", status), ("use", used), ("creation", created)] {
+        let said = case.said();
+        assert!(!said.iter().any(|it| it.starts_with("user: ")), "{what}: {said:?}");
+        assert!(said.iter().any(|it| it.starts_with("user is left alone: evidence")), "{what}");
+        assert!(what == "creation" || said.iter().any(|it| it == unread), "{what}: {said:?}");
+    }
+
+    // Evidence about another user is missing, so that the rule is incomplete in the account.
+    let password = |seen| {
+        Case::whole_user()
+            .tagged(&Subject::User, Reached::Notified, 20, seen)
+            .tagged(&Subject::PASSWORD, Reached::Notified, 20, seen)
+            .with(|it| {
+                it.dossier.user.password = Some(password(200));
+                it.account.incomplete.push(Rule::StalePassword);
+            })
+    };
+    let incomplete = "evidence is missing: the rule stale-password is incomplete in this account";
+    let alone = [
+        format!("password is left alone: {incomplete}"),
+        format!("user is left alone: {incomplete}"),
+    ];
+    assert_eq!(password(3).said(), alone);
+    // The days go on, since a run has seen the user whole.
+    let renewed = ["password: Renew", "user: Renew"].map(str::to_owned);
+    assert_eq!(password(8).said(), [&renewed[..], &alone].concat());
+    // A password that is in use is use, whatever else is missing.
+    let used = password(3).with(|it| it.dossier.user.access_keys.push(key("AKIA", 1)));
+    assert_eq!(used.said()[0], "user: Clear(InUse)");
 }
 
 #[test]

@@ -156,14 +156,9 @@ resource "aws_iam_role_policy" "remedy" {
         }
       },
       {
-        Sid    = "ChangeUsers"
-        Effect = "Allow"
-        Action = [
-          "iam:UpdateAccessKey",
-          "iam:UpdateSSHPublicKey",
-          "iam:UpdateServiceSpecificCredential",
-          "iam:UpdateSigningCertificate",
-        ]
+        Sid      = "ChangeUsers"
+        Effect   = "Allow"
+        Action   = ["iam:UpdateAccessKey"]
         Resource = "arn:aws:iam::111122223333:user/*"
       },
     ]

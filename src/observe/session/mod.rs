@@ -2,6 +2,7 @@
 //! session in each account.
 
 mod grant;
+mod origin;
 mod refusal;
 mod token;
 
@@ -17,6 +18,7 @@ use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::provider::{ProvideCredentials as _, SharedCredentialsProvider};
 
+pub use origin::Origin;
 pub use refusal::Refusal;
 pub use token::{Claims, TokenSource};
 
@@ -148,22 +150,12 @@ impl Hub {
         &self.members
     }
 
-    /// The IAM user whose credentials we began with, if it was one: nothing may be taken from that
-    /// user while we run.
-    pub(crate) async fn user_behind(
-        &self,
-        pace: &Pace,
-    ) -> Result<Option<(AccountId, String)>, Failure> {
-        let Some(own) = &self.own else { return Ok(None) };
-        let sts = aws_sdk_sts::Client::new(own);
-        let answer = pace.call(CALLER, || sts.get_caller_identity().send()).await?;
-        let arn = answer.arn().unwrap_or_default();
-        let (account, _) = owner_of(arn)
-            .ok_or_else(|| Failure::unexpected(CALLER, "the answer names no account"))?;
-        // Names have no slash, paths may have many.
-        let is_user = arn.split(':').nth(5).is_some_and(|it| it.starts_with("user/"));
-        let name = arn.rsplit('/').next().filter(|_| is_user);
-        Ok(name.map(|name| (account, name.to_owned())))
+    /// Whose credentials we began with: nothing may be taken from that user while we run.
+    pub(crate) async fn origin(&self, pace: &Pace) -> Result<Origin, Failure> {
+        match &self.own {
+            Some(own) => origin::origin(own, None, pace).await,
+            None => Ok(Origin::NoUser),
+        }
     }
 
     /// The partition, which the accounts share.

@@ -1,15 +1,13 @@
 //! What is to be done about one credential: its verdict and its clock → a decision.
 
-use chrono::{DateTime, NaiveTime, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
 
-use super::facts::{Credential, credentials, subject};
-use super::{
-    AccountFacts, Act, Basis, Clearing, Guard, RULES, Start, guard, stopped, wants_renewal,
-};
+use super::facts::{Credential, credentials, is_accepted, subject};
+use super::{AccountFacts, Act, Basis, Clearing, Guard, Start, guard, stopped, wants_renewal};
 use crate::clock::{self, Clock, Reached, Subject, days_after};
 use crate::inventory::{Account, CredentialKind, Dossier, Flag, Form, User};
 use crate::judge::{self, AllowlistOrigin, Audit, Finding, Note, Reference, Status};
-use crate::policy::remediation::Stage;
+use crate::policy::remediation::{RemediationPolicy, Stage};
 use crate::policy::{Level, Rule};
 
 /// What is to be done about a credential or a user.
@@ -27,6 +25,8 @@ pub(super) enum Decision {
         due: DateTime<Utc>,
         /// Whether the tag is to be written again.
         renew: bool,
+        /// Whether a person has to do it.
+        by_hand: bool,
     },
     /// A person has to do it.
     ByHand {
@@ -35,6 +35,13 @@ pub(super) enum Decision {
     },
     /// A guard keeps it as it is; a clock that ran is taken away.
     LeaveAlone(Guard, Option<Clearing>),
+    /// Evidence is missing, though not about this user: nothing is done, and the clock goes on.
+    Hold {
+        /// What is missing.
+        guard: Guard,
+        /// Whether the tag is to be written again.
+        renew: bool,
+    },
 }
 
 /// What our tag says of something.
@@ -63,7 +70,12 @@ impl Tag {
 }
 
 /// The verdicts on one user.
-pub(super) struct Judged {
+pub(super) struct Judged<'a> {
+    remediation: &'a RemediationPolicy,
+    /// The exemption in force that keeps the whole user from remediation.
+    protection: Option<Guard>,
+    /// The moment at which the last such exemption ran out.
+    protection_lapsed: Option<DateTime<Utc>>,
     /// The user's credentials judged as they are.
     real: Audit,
     /// Judged as if all of them were accepted: what was deactivated would be stale still, or
@@ -83,8 +95,8 @@ pub(super) enum Verdict<'a> {
     Open(&'a Finding),
 }
 
-impl Judged {
-    pub(super) fn of(dossier: &Dossier, basis: Basis<'_>) -> Self {
+impl<'a> Judged<'a> {
+    pub(super) fn of(dossier: &Dossier, basis: Basis<'a>) -> Self {
         let real = dossier.user.clone();
         let mut accepted = real.clone();
         accepted.access_keys.iter_mut().for_each(|key| key.active = Flag::Yes);
@@ -94,7 +106,13 @@ impl Judged {
             let origin = AllowlistOrigin::None;
             judge::judge(&[account], basis.allowlist, origin, basis.policy, basis.now)
         };
-        Self { real: judge(real), as_if_accepted: judge(accepted) }
+        Self {
+            remediation: basis.remediation,
+            protection: guard::of_protection(dossier, basis),
+            protection_lapsed: guard::protection_lapsed(dossier, basis).map(day_after),
+            real: judge(real),
+            as_if_accepted: judge(accepted),
+        }
     }
 
     /// Everything that the rules have against the user.
@@ -104,7 +122,7 @@ impl Judged {
 
     /// Whether the rules have anything against the user that a remedy is for.
     pub(super) fn is_something(&self) -> bool {
-        self.findings().any(|finding| RULES.contains(&finding.rule))
+        self.findings().any(|finding| self.remediation.takes_rule(finding.rule))
     }
 
     fn exemption(&self, finding: &Finding) -> Option<Guard> {
@@ -114,9 +132,20 @@ impl Judged {
             .then_some(Guard::Exempted { line: exemption.place.line, expires: exemption.expires })
     }
 
-    pub(super) fn verdict(&self, on: &Subject) -> Verdict<'_> {
+    /// What is held against a credential that is accepted or not.
+    pub(super) fn verdict(&self, on: &Subject, is_accepted: bool) -> Verdict<'_> {
         let of_it = || self.findings().filter(|finding| about(finding).as_ref() == Some(on));
-        let remedied = || of_it().filter(|finding| RULES.contains(&finding.rule));
+        // A key that was found inactive would be a stale one if it were not.
+        let as_inactive = !is_accepted && self.remediation.takes_rule(Rule::InactiveAccessKey);
+        let takes = |rule: Rule| {
+            self.remediation.takes_rule(rule) || (as_inactive && rule == Rule::StaleAccessKey)
+        };
+        let remedied = || of_it().filter(|finding| takes(finding.rule));
+        if remedied().next().is_some()
+            && let Some(guard) = &self.protection
+        {
+            return Verdict::Exempted(guard.clone());
+        }
         if let Some(guard) = remedied().find_map(|finding| self.exemption(finding)) {
             return Verdict::Exempted(guard);
         }
@@ -132,11 +161,12 @@ impl Judged {
 
     /// Whether the rule about inactive keys has something against this one.
     fn is_left_over(&self, on: &Subject) -> bool {
-        self.real.findings.iter().any(|finding| {
-            finding.rule == Rule::InactiveAccessKey
-                && finding.status == Status::Open
-                && about(finding).as_ref() == Some(on)
-        })
+        self.remediation.takes_rule(Rule::InactiveAccessKey)
+            && self.real.findings.iter().any(|finding| {
+                finding.rule == Rule::InactiveAccessKey
+                    && finding.status == Status::Open
+                    && about(finding).as_ref() == Some(on)
+            })
     }
 
     /// The moment at which the last exemption ran out that would cover the finding.
@@ -145,14 +175,20 @@ impl Judged {
             Note::ExemptionExpired(index) => self.real.exemptions.get(*index),
             _ => None,
         });
-        let last = expired.map(|reviewed| reviewed.exemption.expires).max()?;
-        Some(days_after(last.and_time(NaiveTime::MIN).and_utc(), 1))
+        let last = expired.map(|reviewed| reviewed.exemption.expires).max();
+        last.map(day_after).max(self.protection_lapsed)
     }
 
     /// The same, for anything of the user's.
     pub(super) fn anything_lapsed(&self) -> Option<DateTime<Utc>> {
-        self.findings().filter_map(|finding| self.lapsed(finding)).max()
+        let lapsed = self.findings().filter_map(|finding| self.lapsed(finding)).max();
+        lapsed.max(self.protection_lapsed)
     }
+}
+
+/// The moment at which the day after this one begins.
+fn day_after(day: NaiveDate) -> DateTime<Utc> {
+    days_after(day.and_time(NaiveTime::MIN).and_utc(), 1)
 }
 
 /// An account with this user alone, whose evidence is new and whole.
@@ -192,7 +228,7 @@ fn unread(finding: &Finding) -> String {
 pub(super) struct Case<'a> {
     pub(super) dossier: &'a Dossier,
     pub(super) account: &'a AccountFacts,
-    pub(super) judged: &'a Judged,
+    pub(super) judged: &'a Judged<'a>,
     pub(super) basis: Basis<'a>,
     /// Whether an earlier run has set a clock that nobody has taken away.
     pub(super) is_remembered: bool,
@@ -204,7 +240,7 @@ impl Case<'_> {
         let subject = &credential.subject;
         let tag = Tag::of(subject, &self.dossier.user);
         let clearing = |why| tag.is_there().then_some(why);
-        let finding = match self.judged.verdict(subject) {
+        let finding = match self.judged.verdict(subject, is_accepted(credential.active)) {
             Verdict::Nothing => return self.clear(credential, tag),
             Verdict::Unknown(message) => {
                 return Decision::LeaveAlone(Guard::Incomplete(message), None);
@@ -215,10 +251,15 @@ impl Case<'_> {
             Verdict::Open(finding) => finding,
         };
         if let Some(guard) = guard::of_rule(finding.rule, self.account) {
-            return Decision::LeaveAlone(guard, None);
+            return Decision::Hold { guard, renew: holds_on(tag, self.basis) };
         }
-        if let Some(guard) = recently_reset(finding) {
-            return Decision::LeaveAlone(guard, clearing(Clearing::RecentlyReset));
+        match recently_reset(finding) {
+            Some(guard @ Guard::RecentlyReset(_)) => {
+                return Decision::LeaveAlone(guard, clearing(Clearing::RecentlyReset));
+            }
+            // Missing evidence takes no days away.
+            Some(guard) => return Decision::LeaveAlone(guard, None),
+            None => {}
         }
         match credential.active {
             Flag::Unreadable(field) => {
@@ -250,7 +291,7 @@ impl Case<'_> {
             Tag::Absent if self.is_remembered => return notify(Start::Vanished),
             Tag::Absent => return notify(Start::First),
             Tag::Unreadable => return notify(Start::Unreadable),
-            Tag::Says(Clock { reached: Reached::Deactivated, .. }) => {
+            Tag::Says(clock) if clock.reached.is_inactive() => {
                 return notify(Start::Reactivated);
             }
             Tag::Says(clock) => clock,
@@ -268,7 +309,12 @@ impl Case<'_> {
         let due = clock.after(remediation.deactivate_after_days).max(self.longer(finding));
         let renew = wants_renewal(clock, self.basis);
         if now < due || stage < Stage::Deactivate {
-            return Decision::Wait { stage: Stage::Deactivate, due, renew };
+            // A password has no other way of being deactivated than to be deleted.
+            let (stage, by_hand) = match (is_password, remediation.delete_passwords) {
+                (true, deletes) => (Stage::Delete, !deletes),
+                (false, _) => (Stage::Deactivate, false),
+            };
+            return Decision::Wait { stage, due, renew, by_hand };
         }
         match (is_password, remediation.delete_passwords) {
             (true, false) => Decision::ByHand { renew },
@@ -299,6 +345,9 @@ impl Case<'_> {
             Tag::Absent => return Decision::Nothing,
             Tag::Unreadable => return settle(Start::Unreadable),
             Tag::Says(Clock { reached: Reached::Notified, .. }) => return settle(Start::First),
+            Tag::Says(clock) if !self.takes_inactive(credential, clock) => {
+                return Decision::Change(Act::Clear(Clearing::NotStale));
+            }
             Tag::Says(clock) => clock,
         };
         if let Some(why) = stopped(clock, self.basis)
@@ -310,9 +359,18 @@ impl Case<'_> {
         let due = clock.after(days).max(self.longer(finding));
         if now < due || stage < Stage::Delete {
             let renew = wants_renewal(clock, self.basis);
-            return Decision::Wait { stage: Stage::Delete, due, renew };
+            return Decision::Wait { stage: Stage::Delete, due, renew, by_hand: false };
         }
         Decision::Change(Act::DeleteCredential)
+    }
+
+    /// Whether an inactive credential with such a tag is remediated: a key that somebody else made
+    /// inactive has a rule of its own.
+    fn takes_inactive(&self, credential: &Credential<'_>, clock: Clock) -> bool {
+        let is_key =
+            matches!(credential.subject, Subject::Credential(CredentialKind::AccessKey, _));
+        let rule = if is_key { Rule::InactiveAccessKey } else { Rule::OldServiceCredential };
+        clock.reached != Reached::Inactive || self.basis.remediation.takes_rule(rule)
     }
 
     /// From when on the disuse is certain: what IAM tells of the last use lags behind, so that it
@@ -324,6 +382,15 @@ impl Case<'_> {
     fn lapsed_since(&self, clock: Clock, finding: &Finding) -> Option<Start> {
         let lapsed = self.judged.lapsed(finding)?;
         (clock.since < lapsed).then_some(Start::ExemptionLapsed)
+    }
+}
+
+/// Whether a tag is to be written again although evidence about somebody else is missing: this user
+/// was seen whole, so that a run did see that the notice still holds.
+pub(super) fn holds_on(tag: Tag, basis: Basis<'_>) -> bool {
+    match tag {
+        Tag::Says(clock) => stopped(clock, basis).is_none() && wants_renewal(clock, basis),
+        Tag::Absent | Tag::Unreadable => false,
     }
 }
 

@@ -6,7 +6,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::{AccountFacts, Basis};
-use crate::allowlist::Term;
+use crate::allowlist::{Exemption, Term};
 use crate::clock;
 use crate::inventory::{Dossier, owner};
 use crate::policy::Rule;
@@ -93,13 +93,41 @@ pub(super) fn of_user(
 /// The guard of an exemption in force that names the user, whatever it exempts: such a user is not
 /// deleted, also where nothing is left of what is exempted.
 pub(super) fn of_exemption(dossier: &Dossier, basis: Basis<'_>) -> Option<Guard> {
-    let (user, today) = (&dossier.user, basis.now.date_naive());
+    let user = &dossier.user;
     let id = user.id.as_deref();
     let naming = basis.allowlist.exemptions.iter().find(|exemption| {
-        exemption.term(today) != Term::Expired
-            && exemption.speaks_of(dossier.account, &user.name, id)
+        is_in_force(exemption, basis) && exemption.speaks_of(dossier.account, &user.name, id)
     });
     naming.map(|it| Guard::Exempted { line: it.place.line, expires: it.expires })
+}
+
+/// The guard of an exemption in force that keeps the whole user from remediation, since it names
+/// neither credentials nor rules. Of several the one that lasts longest.
+pub(super) fn of_protection(dossier: &Dossier, basis: Basis<'_>) -> Option<Guard> {
+    let in_force = protections(dossier, basis).filter(|it| is_in_force(it, basis));
+    let longest = in_force.max_by_key(|it| it.expires);
+    longest.map(|it| Guard::Exempted { line: it.place.line, expires: it.expires })
+}
+
+/// The last day of the last such exemption that has expired.
+pub(super) fn protection_lapsed(dossier: &Dossier, basis: Basis<'_>) -> Option<NaiveDate> {
+    let expired = protections(dossier, basis).filter(|it| !is_in_force(it, basis));
+    expired.map(|it| it.expires).max()
+}
+
+fn is_in_force(exemption: &Exemption, basis: Basis<'_>) -> bool {
+    exemption.term(basis.now.date_naive()) != Term::Expired
+}
+
+fn protections<'a>(
+    dossier: &'a Dossier,
+    basis: Basis<'a>,
+) -> impl Iterator<Item = &'a Exemption> + 'a {
+    let (user, id) = (&dossier.user, dossier.user.id.as_deref());
+    let exemptions = basis.allowlist.exemptions.iter();
+    exemptions.filter(move |exemption| {
+        exemption.protects_user && exemption.speaks_of(dossier.account, &user.name, id)
+    })
 }
 
 /// Whether a rule's verdicts may be acted upon in the account.

@@ -24,15 +24,6 @@ use crate::inventory::{AccountId, Dossier};
 use crate::policy::remediation::{RemediationPolicy, Stage};
 use crate::policy::{Policy, Rule};
 
-/// The rules whose findings the remedy is for.
-pub const RULES: [Rule; 5] = [
-    Rule::StalePassword,
-    Rule::StaleAccessKey,
-    Rule::OldServiceCredential,
-    Rule::InactiveAccessKey,
-    Rule::UserWithoutCredentials,
-];
-
 /// What a plan goes by.
 #[derive(Debug, Clone, Copy)]
 pub struct Basis<'a> {
@@ -223,6 +214,9 @@ pub struct Waiting {
     pub stage: Stage,
     /// From when on.
     pub due: DateTime<Utc>,
+    /// Whether a person has to do it, since the policy lets no run do it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub by_hand: bool,
 }
 
 /// Something that a guard keeps as it is.

@@ -122,6 +122,27 @@ impl Write {
         }
     }
 
+    /// The credential, or the user as a whole, that the step is about; `None` for what has no tag
+    /// of ours.
+    #[must_use]
+    pub fn subject(&self) -> Option<Subject> {
+        match self {
+            Self::Tag { subject, .. } | Self::Untag { subject } => Some(subject.clone()),
+            Self::Deactivate { kind, id }
+            | Self::Activate { kind, id }
+            | Self::DeleteCredential { kind, id } => {
+                Some(Subject::Credential(*kind, Some(id.clone())))
+            }
+            Self::DeletePassword => Some(Subject::PASSWORD),
+            Self::DeleteUser => Some(Subject::User),
+            Self::DeactivateMfaDevice { .. }
+            | Self::DeleteVirtualMfaDevice { .. }
+            | Self::DeleteInlinePolicy { .. }
+            | Self::DetachPolicy { .. }
+            | Self::RemoveFromGroup { .. } => None,
+        }
+    }
+
     /// Whether something that is gone is what the step is for: then there is nothing to be done.
     #[must_use]
     pub const fn takes_away(&self) -> bool {

@@ -1,13 +1,13 @@
 //! What is to be done about one user: a decision for each credential, then for the user as a whole.
 
-use super::credential::{Case, Decision, Judged, Tag, left_behind};
+use super::credential::{Case, Decision, Judged, Tag, holds_on, left_behind};
 use super::facts::{Credential, credentials, is_accepted};
 use super::{
     AccountFacts, Act, Basis, Change, Clearing, Facts, Guard, LeftAlone, Place, Plan, Remembered,
     Scene, Start, Waiting, guard, stopped, wants_renewal,
 };
 use crate::clock::{Reached, Subject, days_after};
-use crate::inventory::{Dossier, Stamp};
+use crate::inventory::{Dossier, Flag, Stamp, Unreadable};
 use crate::policy::remediation::Stage;
 
 /// Adds to the plan what is to be done about a user.
@@ -73,19 +73,23 @@ fn whole_user(
         true => Decision::Change(Act::Clear(why)),
         false => Decision::Nothing,
     };
-    let Some(days) = remediation.delete_after_days.filter(|_| remediation.delete_users) else {
+    let Some(days) = remediation.delete_after_days.filter(|_| remediation.deletes_users()) else {
         return stop(Clearing::NotStale);
     };
     if let Some(guard) = guard::of_exemption(case.dossier, case.basis) {
         let clearing = tag.is_there().then_some(Clearing::Exempted);
         return Decision::LeaveAlone(guard, clearing);
     }
-    if !is_idle(case, decisions) {
-        return stop(Clearing::InUse);
+    match use_of(case, decisions) {
+        Use::InUse => return stop(Clearing::InUse),
+        Use::Unknown(guard) => return Decision::LeaveAlone(guard, None),
+        Use::Held(guard) => return Decision::Hold { guard, renew: holds_on(tag, case.basis) },
+        Use::Idle => {}
     }
     if let Some(rule) = case.account.incomplete.first() {
         let message = format!("the rule {rule} is incomplete in this account");
-        return Decision::LeaveAlone(Guard::Incomplete(message), None);
+        let guard = Guard::Incomplete(message);
+        return Decision::Hold { guard, renew: holds_on(tag, case.basis) };
     }
     let clock = match tag {
         Tag::Absent if case.is_remembered => {
@@ -105,39 +109,89 @@ fn whole_user(
     // What was begun on its day is finished, unless the clock starts anew as any other.
     if (now < due && !is_half_deleted) || stage < Stage::Delete {
         let renew = wants_renewal(clock, case.basis);
-        return Decision::Wait { stage: Stage::Delete, due, renew };
+        return Decision::Wait { stage: Stage::Delete, due, renew, by_hand: false };
     }
     Decision::Change(Act::DeleteUser)
 }
 
-/// Whether nothing of the user's is in use: what could be deactivated is inactive and was not used
-/// for long, and the password has had its notice.
-fn is_idle(case: &Case<'_>, decisions: &[(Subject, Decision)]) -> bool {
-    let days = case.basis.policy.stale_after_days.saturating_add(1);
-    let is_long_ago =
-        |stamp: &Stamp| stamp.at().is_some_and(|at| days_after(at, days) <= case.basis.now);
+/// Whether anything of a user's is in use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Use {
+    /// Nothing is.
+    Idle,
+    /// Evidence about the user is missing.
+    Unknown(Guard),
+    /// Evidence is missing in the account, though not about this user.
+    Held(Guard),
+    /// Something is, or may be: it is active, was used lately, or has not had its notice.
+    InUse,
+}
+
+/// Whether anything of the user's is in use: what could be deactivated is inactive and was not used
+/// for long, and the password has had its notice. Missing evidence is never use.
+fn use_of(case: &Case<'_>, decisions: &[(Subject, Decision)]) -> Use {
+    let user = &case.dossier.user;
+    let unknown = |what: &str| Use::Unknown(Guard::Incomplete(what.to_owned()));
     // Somebody may be setting the user up.
-    let long_there = is_long_ago(&case.dossier.user.created);
-    let decision_on = |subject: &Subject| decisions.iter().find(|(it, _)| it == subject);
-    let out_of_use = |credential: &Credential<'_>| {
-        if credential.subject != Subject::PASSWORD {
-            // Somebody may have made it inactive to see who misses it.
-            let last = credential.last_used.filter(|it| **it != Stamp::Absent);
-            return !is_accepted(credential.active)
-                && is_long_ago(last.unwrap_or(credential.created));
-        }
-        let has_had_notice = matches!(
-            decision_on(&Subject::PASSWORD),
-            Some((_, Decision::ByHand { .. } | Decision::Change(Act::DeletePassword)))
-        );
+    let mut uses = vec![match is_long_ago(case, &user.created) {
+        Some(true) => Use::Idle,
+        Some(false) => Use::InUse,
+        None => unknown("nobody can tell when the user was created"),
+    }];
+    for credential in credentials(user) {
+        uses.push(if credential.subject == Subject::PASSWORD {
+            use_of_password(case, decisions)
+        } else {
+            use_of_key(case, &credential)
+        });
+    }
+    // One that is in use decides, whatever is missing of another.
+    if uses.contains(&Use::InUse) {
+        return Use::InUse;
+    }
+    uses.into_iter().find(|it| *it != Use::Idle).unwrap_or(Use::Idle)
+}
+
+fn use_of_password(case: &Case<'_>, decisions: &[(Subject, Decision)]) -> Use {
+    let decision = decisions.iter().find(|(it, _)| *it == Subject::PASSWORD);
+    match decision.map(|(_, decision)| decision) {
+        Some(Decision::ByHand { .. } | Decision::Change(Act::DeletePassword)) => Use::Idle,
         // Beyond the last stage that is asked for nothing is due, which a waiting tells.
-        let is_due = matches!(
-            decision_on(&Subject::PASSWORD),
-            Some((_, Decision::Wait { due, .. })) if *due <= case.basis.now
-        );
-        has_had_notice || is_due
+        Some(Decision::Wait { due, .. }) if *due <= case.basis.now => Use::Idle,
+        Some(Decision::LeaveAlone(guard @ Guard::Incomplete(_), _)) => Use::Unknown(guard.clone()),
+        Some(Decision::Hold { guard, .. }) => Use::Held(guard.clone()),
+        _ => Use::InUse,
+    }
+}
+
+fn use_of_key(case: &Case<'_>, credential: &Credential<'_>) -> Use {
+    let unreadable = |field: &Unreadable| {
+        let message = format!("{} cannot be read: {}", field.column, field.text);
+        Use::Unknown(Guard::Incomplete(message))
     };
-    long_there && credentials(&case.dossier.user).iter().all(out_of_use)
+    match credential.active {
+        Flag::Yes => return Use::InUse,
+        Flag::Unreadable(field) => return unreadable(field),
+        Flag::No => {}
+    }
+    // Somebody may have made it inactive to see who misses it.
+    let last = credential.last_used.filter(|it| **it != Stamp::Absent);
+    let last = last.unwrap_or(credential.created);
+    match (is_long_ago(case, last), last) {
+        (Some(true), _) => Use::Idle,
+        (Some(false), _) => Use::InUse,
+        (None, Stamp::Unreadable(field)) => unreadable(field),
+        (None, _) => {
+            let message = "nobody can tell when a credential was created";
+            Use::Unknown(Guard::Incomplete(message.to_owned()))
+        }
+    }
+}
+
+/// Whether a moment lies one day more back than makes stale; `None` where it is not known.
+fn is_long_ago(case: &Case<'_>, stamp: &Stamp) -> Option<bool> {
+    let days = case.basis.policy.stale_after_days.saturating_add(1);
+    stamp.at().map(|at| days_after(at, days) <= case.basis.now)
 }
 
 /// Leaves alone what would need more tags than a user may have.
@@ -170,12 +224,16 @@ impl Entry<'_> {
         match decision {
             Decision::Nothing => {}
             Decision::Change(act) => plan.changes.push(self.change(act)),
-            Decision::Wait { stage, due, renew } => {
-                plan.waiting.push(Waiting { place, stage, due });
+            Decision::Wait { stage, due, renew, by_hand } => {
+                plan.waiting.push(Waiting { place, stage, due, by_hand });
                 plan.changes.extend(renew.then(|| self.change(Act::Renew)));
             }
             Decision::ByHand { renew } => {
                 plan.by_hand.push(place);
+                plan.changes.extend(renew.then(|| self.change(Act::Renew)));
+            }
+            Decision::Hold { guard, renew } => {
+                plan.left_alone.push(LeftAlone { place, guard });
                 plan.changes.extend(renew.then(|| self.change(Act::Renew)));
             }
             Decision::LeaveAlone(guard, clearing) => {

@@ -3,13 +3,13 @@
 mod text;
 mod view;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::Language;
 use super::markdown::{TemplateError, render_page};
 use crate::policy::remediation::RemediationPolicy;
 use crate::remediate::plan::file::SavedPlan;
-use crate::remediate::{Applied, Undo, Undone};
+use crate::remediate::{Applied, Missing, Undo, Undone};
 
 pub use text::{remedy_text, undo_text};
 
@@ -22,10 +22,17 @@ pub struct Remedy<'a> {
     pub policy: &'a RemediationPolicy,
     /// What became of it, where it was carried out.
     pub applied: Option<&'a Applied>,
+    /// What evidence is missing.
+    pub missing: &'a Missing,
     /// The file in which every step stands, where it was carried out.
     pub journal: &'a Path,
-    /// The most rows of a list; 0 for all.
+    /// The journals of other jobs.
+    pub other_journals: &'a [PathBuf],
+    /// The most rows of a list; 0 for all. What takes something away is never left out.
     pub max_rows: usize,
+    /// Whether the Markdown has no lists at all: there is no room even for what takes something
+    /// away.
+    pub is_brief: bool,
 }
 
 /// An undoing, and what became of it.

@@ -5,8 +5,10 @@ use std::fmt::Write as _;
 use super::view::is_drift;
 use super::{Remedy, Undoing};
 use crate::clock::{Reached, Subject};
-use crate::inventory::CredentialKind;
+use crate::inventory::{AccountId, CredentialKind};
+use crate::policy::Rule;
 use crate::policy::remediation::Stage;
+use crate::remediate::Missing;
 use crate::remediate::journal::Deletion;
 use crate::remediate::plan::step::{Step, Write as Call};
 use crate::remediate::plan::{Act, Change, Clearing, Facts, Limit, Place, Start, Waiting};
@@ -27,17 +29,38 @@ impl Lists {
 
     /// Adds a list, if there is anything on it.
     fn add(&mut self, title: &str, rows: Vec<String>) {
-        if rows.is_empty() {
+        self.add_behind(title, Vec::new(), rows, "");
+    }
+
+    /// Adds a list of changes, if there are any: what takes something away comes first, and only
+    /// notices and other changes of our tags are left out where there are too many.
+    fn add_changes<'a, T: 'a>(
+        &mut self,
+        title: &str,
+        changes: impl IntoIterator<Item = &'a T>,
+        of: impl Fn(&T) -> (&Change, String),
+    ) {
+        let (takes, tags): (Vec<_>, Vec<_>) = changes
+            .into_iter()
+            .map(|it| of(it))
+            .partition(|(change, _)| change.act.takes_something());
+        let rows = |of: Vec<(&Change, String)>| of.into_iter().map(|(_, row)| row).collect();
+        self.add_behind(title, rows(takes), rows(tags), " notices and other tags");
+    }
+
+    /// Adds a list whose first rows are all shown, and of the rest no more than the limit.
+    fn add_behind(&mut self, title: &str, first: Vec<String>, rest: Vec<String>, what: &str) {
+        if first.is_empty() && rest.is_empty() {
             return;
         }
-        let left_out = rows.len().saturating_sub(self.limit);
+        let left_out = rest.len().saturating_sub(self.limit);
         // Writing to a String cannot fail.
         let _ = writeln!(self.text, "{title}");
-        for row in rows.into_iter().take(self.limit) {
+        for row in first.into_iter().chain(rest.into_iter().take(self.limit)) {
             let _ = writeln!(self.text, "  {}", visible(&row));
         }
         if left_out > 0 {
-            let _ = writeln!(self.text, "  … and {left_out} more");
+            let _ = writeln!(self.text, "  … and {left_out} more{what}");
         }
         self.text.push('\n');
     }
@@ -50,22 +73,26 @@ pub fn remedy_text(remedy: Remedy<'_>) -> String {
     let plan = &saved.plan;
     let mut lists = Lists::new(remedy.max_rows);
     lists.add(
+        "Incomplete: evidence is missing, and nothing is done about what it is missing for:",
+        missing(remedy.missing),
+    );
+    lists.add(
         "Nothing at all is done, since the plan is beyond a limit:",
         plan.held.iter().map(held).collect(),
     );
     match applied {
         None => {
             let title = if plan.held.is_empty() { "To be changed:" } else { "Due:" };
-            lists.add(title, plan.changes.iter().map(change).collect());
+            lists.add_changes(title, &plan.changes, |it| (it, change(it)));
         }
         Some(applied) => {
-            let with = |(it, why): &(Change, String)| format!("{}: {why}", change(it));
-            lists.add("Failed:", applied.failed.iter().map(with).collect());
-            lists.add(
+            lists.add_changes("Failed:", &applied.failed, with_reason);
+            lists.add_changes(
                 "Not changed, since the facts have moved:",
-                applied.skipped.iter().map(with).collect(),
+                &applied.skipped,
+                with_reason,
             );
-            lists.add("Changed:", applied.made.iter().map(change).collect());
+            lists.add_changes("Changed:", &applied.made, |it| (it, change(it)));
         }
     }
     let vanished = plan.changes.iter().filter(|it| is_drift(it));
@@ -81,6 +108,25 @@ pub fn remedy_text(remedy: Remedy<'_>) -> String {
         .add("Left alone:", kept.map(|it| format!("{}: {}", place(&it.place), it.guard)).collect());
     lists.text.push_str(&closing(remedy));
     lists.text
+}
+
+fn with_reason((it, why): &(Change, String)) -> (&Change, String) {
+    (it, format!("{}: {why}", change(it)))
+}
+
+/// What evidence is missing.
+fn missing(missing: &Missing) -> Vec<String> {
+    let of_account = |(account, rules): (&AccountId, &Vec<Rule>)| {
+        let rules: Vec<_> = rules.iter().map(|rule| rule.id()).collect();
+        format!("{account}: the rules {} are incomplete", rules.join(", "))
+    };
+    let mut rows: Vec<_> = missing.rules.iter().map(of_account).collect();
+    match missing.users {
+        0 => {}
+        1 => rows.push("1 user could not be seen whole, and is left alone".to_owned()),
+        users => rows.push(format!("{users} users could not be seen whole, and are left alone")),
+    }
+    rows
 }
 
 /// What it comes to, and where to go from here.
@@ -117,6 +163,7 @@ fn place(place: &Place) -> String {
 
 fn later(waiting: &Waiting) -> String {
     let what = match waiting.stage {
+        _ if waiting.by_hand => "to be removed by a person",
         Stage::Notify => "notice",
         Stage::Deactivate => "to be deactivated",
         Stage::Delete => "to be deleted",
@@ -181,6 +228,7 @@ fn since(change: &Change) -> String {
         let reached = match reached {
             Reached::Notified => "notice given",
             Reached::Deactivated => "inactive since",
+            Reached::Inactive => "found inactive",
         };
         dates.push(format!("{reached} {}", since.date_naive()));
     }

@@ -1,6 +1,7 @@
 //! The plan of a remedy, and what became of it, as the Markdown templates see it.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use chrono::{DateTime, Utc};
 use minijinja::Value;
@@ -9,6 +10,7 @@ use serde::Serialize;
 use super::Remedy;
 use crate::clock::Subject;
 use crate::inventory::{AccountId, CredentialKind};
+use crate::remediate::Missing;
 use crate::remediate::plan::{
     Act, Change, Clearing, Facts, Guard, LeftAlone, Limit, Place, Start, Waiting,
 };
@@ -27,8 +29,14 @@ pub(super) struct View {
     counts: Counts,
     /// The limits that the plan is beyond: nothing is done then.
     held: Vec<LimitView>,
-    /// What is to be changed, or was.
-    accounts: Vec<AccountView>,
+    /// What evidence is missing; none where all was had.
+    missing: Option<MissingView>,
+    /// What takes something away, or did: all of it.
+    takes: Vec<AccountView>,
+    /// Notices and other changes of our tags.
+    tags: Vec<AccountView>,
+    /// Whether the rows are left out, since there is no room for what takes something away.
+    is_brief: bool,
     /// Clocks that somebody took away.
     vanished: List,
     skipped: List,
@@ -39,6 +47,8 @@ pub(super) struct View {
     deactivate_after_days: u32,
     /// None where nothing is ever deleted.
     delete_after_days: Option<u32>,
+    /// Whether passwords are deleted instead of deactivated, and not left to a person.
+    delete_passwords: bool,
     journal: String,
     /// The command that undoes what was deactivated.
     undo: String,
@@ -52,6 +62,21 @@ struct Counts {
     deletions: usize,
     /// Changes of our own tags.
     tags: usize,
+}
+
+/// What evidence is missing.
+#[derive(Serialize)]
+struct MissingView {
+    /// The accounts in which rules are incomplete.
+    accounts: Vec<MissingInAccount>,
+    /// How many users could not be seen whole.
+    users: usize,
+}
+
+#[derive(Serialize)]
+struct MissingInAccount {
+    id: Value,
+    rules: Vec<&'static str>,
 }
 
 #[derive(Serialize)]
@@ -92,6 +117,8 @@ struct Row {
     /// What comes later, and from which day on.
     stage: Option<&'static str>,
     due: Option<Value>,
+    /// Whether a person has to do that.
+    by_hand: bool,
     guard: Option<GuardView>,
 }
 
@@ -137,7 +164,7 @@ struct GuardView {
 
 /// Builds the view.
 pub(super) fn view(remedy: Remedy<'_>) -> View {
-    let Remedy { saved, policy, applied, journal, max_rows } = remedy;
+    let Remedy { saved, policy, applied, missing, max_rows, is_brief, .. } = remedy;
     let plan = &saved.plan;
     let limit = if max_rows == 0 { usize::MAX } else { max_rows };
     let list = |rows: Vec<Row>| limited(rows, limit);
@@ -146,10 +173,17 @@ pub(super) fn view(remedy: Remedy<'_>) -> View {
         None => plan.changes.iter().collect(),
     };
     let with_message = |of: &[(Change, String)]| {
-        of.iter().map(|(it, why)| Row { message: Some(why.clone()), ..changed(it) }).collect()
+        let with = |(it, why): &(Change, String)| Row { message: Some(why.clone()), ..changed(it) };
+        let (takes, tags): (Vec<_>, Vec<_>) =
+            of.iter().partition(|(it, _)| it.act.takes_something());
+        // Only what takes nothing from anybody is ever left out.
+        let List { rows, left_out } = list(tags.into_iter().map(with).collect());
+        List { rows: takes.into_iter().map(with).chain(rows).collect(), left_out }
     };
+    let (takes, tags): (Vec<_>, Vec<_>) =
+        changes.iter().copied().partition(|it| it.act.takes_something());
     let vanished = plan.changes.iter().filter(|it| is_drift(it));
-    let journal = journal.display().to_string();
+    let journal = remedy.journal.display().to_string();
     View {
         applied: applied.is_some(),
         stage: saved.stage.id(),
@@ -157,18 +191,30 @@ pub(super) fn view(remedy: Remedy<'_>) -> View {
         made_at: harmless(saved.made_at.format("%Y-%m-%d %H:%M UTC")),
         counts: counts(&changes),
         held: plan.held.iter().map(limit_view).collect(),
-        accounts: by_account(&changes, limit),
+        missing: (!missing.is_nothing()).then(|| missing_view(missing)),
+        takes: by_account(&takes, usize::MAX),
+        tags: by_account(&tags, limit),
+        is_brief,
         vanished: list(vanished.map(changed).collect()),
-        skipped: list(applied.map(|it| with_message(&it.skipped)).unwrap_or_default()),
-        failed: list(applied.map(|it| with_message(&it.failed)).unwrap_or_default()),
+        skipped: with_message(applied.map_or(&[], |it| &it.skipped)),
+        failed: with_message(applied.map_or(&[], |it| &it.failed)),
         by_hand: list(plan.by_hand.iter().map(row).collect()),
         waiting: list(plan.waiting.iter().map(later).collect()),
         left_alone: list(plan.left_alone.iter().map(kept).collect()),
         deactivate_after_days: policy.deactivate_after_days,
         delete_after_days: policy.delete_after_days,
-        undo: format!("iam-stocktake remediate --undo {} --apply", shell_word(&journal)),
+        delete_passwords: policy.delete_passwords,
+        undo: undo(remedy),
         journal,
     }
+}
+
+/// The command that undoes what was deactivated.
+fn undo(remedy: Remedy<'_>) -> String {
+    let word = |path: &Path| shell_word(&path.display().to_string());
+    let others = remedy.other_journals.iter();
+    let others: String = others.map(|path| format!(" --other-journals {}", word(path))).collect();
+    format!("iam-stocktake remediate --undo {}{others} --apply", word(remedy.journal))
 }
 
 /// Whether the change sets a clock that somebody took away.
@@ -180,6 +226,14 @@ fn limited(mut rows: Vec<Row>, limit: usize) -> List {
     let left_out = rows.len().saturating_sub(limit);
     rows.truncate(limit);
     List { rows, left_out }
+}
+
+fn missing_view(missing: &Missing) -> MissingView {
+    let accounts = missing.rules.iter().map(|(account, rules)| MissingInAccount {
+        id: harmless(account),
+        rules: rules.iter().map(|rule| rule.id()).collect(),
+    });
+    MissingView { accounts: accounts.collect(), users: missing.users }
 }
 
 fn by_account(changes: &[&Change], limit: usize) -> Vec<AccountView> {
@@ -242,7 +296,12 @@ fn row(place: &Place) -> Row {
 }
 
 fn later(waiting: &Waiting) -> Row {
-    Row { stage: Some(waiting.stage.id()), due: Some(day(waiting.due)), ..row(&waiting.place) }
+    Row {
+        stage: Some(waiting.stage.id()),
+        due: Some(day(waiting.due)),
+        by_hand: waiting.by_hand,
+        ..row(&waiting.place)
+    }
 }
 
 fn kept(left: &LeftAlone) -> Row {

@@ -1,0 +1,187 @@
+//! Which IAM user stands behind the credentials that the SDK found: the keys that a run hangs on
+//! are never taken away by it.
+//!
+//! The caller of a role's session is the role. Where a profile of ours assumed it, the profile says
+//! with whose credentials the chain begins.
+//!
+//! Source: "Using an IAM role in the AWS CLI" and "Sourcing credentials with an external process",
+//! AWS CLI User Guide.
+
+use std::collections::BTreeSet;
+
+use aws_config::SdkConfig;
+use aws_config::environment::EnvironmentVariableCredentialsProvider;
+use aws_config::profile::{Profile, ProfileSet, load};
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::{ProvideCredentials as _, SharedCredentialsProvider};
+
+use super::{CALLER, owner_of};
+use crate::inventory::AccountId;
+use crate::observe::call::{Failure, Pace};
+
+/// Whose credentials a run began with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// An IAM user's.
+    User(AccountId, String),
+    /// No IAM user's: a token, single sign-on, a container or an instance.
+    NoUser,
+    /// The session of a role, handed over ready-made: whoever made it did so before the run, and the
+    /// run hangs on no key.
+    HandedOver,
+    /// Nobody can tell: why.
+    Unknown(String),
+}
+
+/// Where the credentials of a profile come from in the end.
+#[derive(Debug, PartialEq, Eq)]
+enum Base<'a> {
+    /// The profile has none: the SDK goes on to tokens, containers and instances, which have no user.
+    Absent,
+    /// No IAM user has them.
+    NoUser,
+    /// Keys in this profile.
+    Keys(&'a str),
+    /// Variables of the environment.
+    Environment,
+    /// A program.
+    Process(&'a str),
+    /// A console session, with the ARN of whoever signed in.
+    Login(&'a str),
+    /// Something that is not known here.
+    Unknown(&'a str),
+}
+
+/// Finds out whose credentials these are; `profile` is the one in force, if a name was given.
+pub(super) async fn origin(
+    own: &SdkConfig,
+    profile: Option<&str>,
+    pace: &Pace,
+) -> Result<Origin, Failure> {
+    let arn = caller(own, pace).await?;
+    if let Some(user) = user_of(&arn) {
+        return Ok(user);
+    }
+    if arn.ends_with(":root") {
+        return Ok(Origin::NoUser);
+    }
+    // Credentials in the environment come before any profile.
+    if environment().await.is_some() {
+        return Ok(Origin::HandedOver);
+    }
+    // The types of the first two, which are the machine's own, have no public name.
+    let chosen = profile.map(|name| name.to_owned().into());
+    let files = Default::default();
+    let set = match load(&Default::default(), &Default::default(), &files, chosen).await {
+        Ok(set) => set,
+        Err(_) => return Ok(Origin::Unknown("the profiles cannot be read".to_owned())),
+    };
+    let at_the_base = match base(&set) {
+        Base::Absent | Base::NoUser => return Ok(Origin::NoUser),
+        Base::Process(name) => {
+            return Ok(Origin::Unknown(format!(
+                "the profile `{name}` has them from a program (credential_process)"
+            )));
+        }
+        Base::Unknown(name) => {
+            let why = format!("the profile `{name}` has them from a source that is not known");
+            return Ok(Origin::Unknown(why));
+        }
+        Base::Login(arn) => {
+            return Ok(user_of(arn).unwrap_or(Origin::HandedOver));
+        }
+        Base::Environment => environment().await,
+        Base::Keys(name) => set.get_profile(name).and_then(keys),
+    };
+    let Some(credentials) = at_the_base else {
+        return Ok(Origin::Unknown("the role's source has no credentials".to_owned()));
+    };
+    let provider = SharedCredentialsProvider::new(credentials);
+    let config = own.clone().into_builder().credentials_provider(provider).build();
+    let arn = caller(&config, pace).await?;
+    Ok(user_of(&arn).unwrap_or(Origin::HandedOver))
+}
+
+async fn caller(config: &SdkConfig, pace: &Pace) -> Result<String, Failure> {
+    let sts = aws_sdk_sts::Client::new(config);
+    let answer = pace.call(CALLER, || sts.get_caller_identity().send()).await?;
+    let arn = answer.arn().unwrap_or_default();
+    match owner_of(arn) {
+        Some(_) => Ok(arn.to_owned()),
+        None => Err(Failure::unexpected(CALLER, "the answer names no account")),
+    }
+}
+
+/// The IAM user of an ARN, if it is one's.
+fn user_of(arn: &str) -> Option<Origin> {
+    let (account, _) = owner_of(arn)?;
+    // Names have no slash, paths may have many.
+    let resource = arn.split(':').nth(5).filter(|it| it.starts_with("user/"))?;
+    Some(Origin::User(account, resource.rsplit('/').next()?.to_owned()))
+}
+
+/// The credentials in the variables of the environment.
+async fn environment() -> Option<Credentials> {
+    EnvironmentVariableCredentialsProvider::new().provide_credentials().await.ok()
+}
+
+/// The keys in a profile.
+fn keys(profile: &Profile) -> Option<Credentials> {
+    let of = |key| setting(profile, key);
+    let token = of("aws_session_token").map(str::to_owned);
+    let (id, secret) = (of("aws_access_key_id")?, of("aws_secret_access_key")?);
+    Some(Credentials::new(id, secret, token, None, "iam-stocktake"))
+}
+
+fn setting<'a>(profile: &'a Profile, key: &str) -> Option<&'a str> {
+    profile.get(key).filter(|value| !value.is_empty())
+}
+
+/// Follows the roles of the profile in force to where they begin, in the SDK's order.
+fn base(set: &ProfileSet) -> Base<'_> {
+    let mut name = set.selected_profile();
+    let mut seen = BTreeSet::new();
+    loop {
+        let Some(profile) = set.get_profile(name) else {
+            return if seen.is_empty() { Base::Absent } else { Base::Unknown(name) };
+        };
+        let is_first = seen.is_empty();
+        let has = |key| setting(profile, key).is_some();
+        // As the source of a role, keys come before anything else.
+        if !is_first && has("aws_access_key_id") {
+            return Base::Keys(name);
+        }
+        if !seen.insert(name) {
+            return Base::Unknown(name);
+        }
+        let is_chained = has("role_arn") && !has("web_identity_token_file");
+        match setting(profile, "source_profile").filter(|_| is_chained) {
+            Some(source) if source != name => name = source,
+            _ => return base_of(profile, name, is_first && !is_chained),
+        }
+    }
+}
+
+/// Where the credentials of a profile come from that names no other.
+fn base_of<'a>(profile: &'a Profile, name: &'a str, may_be_absent: bool) -> Base<'a> {
+    let has = |key| setting(profile, key).is_some();
+    match setting(profile, "credential_source") {
+        Some("Environment") => return Base::Environment,
+        Some("Ec2InstanceMetadata" | "EcsContainer") => return Base::NoUser,
+        Some(_) => return Base::Unknown(name),
+        None => {}
+    }
+    if has("web_identity_token_file") || has("sso_session") || has("sso_start_url") {
+        return Base::NoUser;
+    }
+    if let Some(arn) = setting(profile, "login_session") {
+        return Base::Login(arn);
+    }
+    if has("credential_process") {
+        return Base::Process(name);
+    }
+    if has("aws_access_key_id") {
+        return Base::Keys(name);
+    }
+    if may_be_absent { Base::Absent } else { Base::Unknown(name) }
+}

@@ -1,0 +1,99 @@
+//! Several journals: one kind of job writes each, and every job reads all of them.
+
+use serde_json::json;
+
+use super::life::stale;
+use super::world::{Run, World};
+
+const NOTIFY: [&str; 4] = ["--journal", "notify.jsonl", "--other-journals", "apply.jsonl"];
+const APPLY: [&str; 4] = ["--journal", "apply.jsonl", "--other-journals", "notify.jsonl"];
+
+fn notify(world: &World, day: f64) -> Run {
+    let run = world.run(day, &[&["--apply", "--stage", "notify"], &NOTIFY[..]].concat());
+    assert_eq!(run.code, 0, "{}{}", run.stdout, run.stderr);
+    run
+}
+
+fn apply(world: &World, day: f64) -> Run {
+    let run = world.run(day, &[&["--apply"], &APPLY[..]].concat());
+    assert_eq!(run.code, 0, "{}{}", run.stdout, run.stderr);
+    run
+}
+
+fn runs(world: &World, journal: &str) -> usize {
+    world.sandbox.read(journal).matches(r#""event":"run""#).count()
+}
+
+#[test]
+fn each_job_knows_what_the_other_did_and_writes_its_own_journal() {
+    let world = stale();
+    notify(&world, 0.0);
+    assert!(!world.sandbox.path("apply.jsonl").exists());
+    // Somebody takes the tag away, which only the other job's journal tells.
+    let tag = world.user("ci-deploy")["tags"].as_object().unwrap().keys().next().unwrap().clone();
+    world.account.change(json!([{"untag_user": {"user": "ci-deploy", "keys": [tag]}}]));
+    let alone = world.run(1.0, &["--journal", "apply.jsonl"]);
+    assert!(!alone.stdout.contains("somebody took the tag away"), "{}", alone.stdout);
+    let both = world.run(1.0, &APPLY);
+    assert!(both.stdout.contains("somebody took the tag away"), "{}", both.stdout);
+
+    notify(&world, 2.0);
+    apply(&world, 16.0);
+    assert_eq!(world.key_statuses("ci-deploy"), ["Inactive"]);
+    assert_eq!((runs(&world, "notify.jsonl"), runs(&world, "apply.jsonl")), (2, 1));
+    // A notice renews the other job's tag, and undoing by one journal reads the other.
+    notify(&world, 46.0);
+    let undo = ["--undo", "apply.jsonl", "--other-journals", "notify.jsonl", "--apply"];
+    let undone = world.run(46.5, &undo);
+    assert_eq!(undone.code, 0, "{}{}", undone.stdout, undone.stderr);
+    assert_eq!(world.key_statuses("ci-deploy"), ["Active"]);
+}
+
+#[test]
+fn no_line_is_lost_when_two_jobs_overlap() {
+    let world = stale();
+    notify(&world, 0.0);
+    world.account.change(json!([{"create_user": {
+        "name": "late", "created": 400, "keys": [{"created": 300, "last_used": 200}],
+    }}]));
+    // A deactivation is under way while notice is given to another user.
+    world
+        .account
+        .faults(json!({"hold": {"action": "UpdateAccessKey", "nth": 1, "when": "before"}}));
+    let applying = world.held(14.0, &[&["--apply"], &APPLY[..]].concat());
+    let notified = notify(&world, 14.0);
+    assert!(notified.stdout.contains("late, access-key"), "{}", notified.stdout);
+    world.account.faults(json!({}));
+    let applied = applying.wait_with_output().unwrap();
+    // The other job gave the notice that was planned here as well: that is no loss.
+    assert_eq!(applied.status.code(), Some(0), "{}", String::from_utf8_lossy(&applied.stdout));
+    assert_eq!(world.key_statuses("ci-deploy"), ["Inactive"]);
+    assert_eq!(world.tags("late").len(), 1);
+    for journal in ["notify.jsonl", "apply.jsonl"] {
+        let lines = world.sandbox.read(journal);
+        let of = |event: &str| lines.matches(&format!(r#""event":"{event}""#)).count();
+        assert_eq!(of("begin"), of("done"), "{journal}: {lines}");
+        assert_eq!(of("run"), of("end"), "{journal}: {lines}");
+    }
+    // Either of them goes on from what both did.
+    apply(&world, 28.0);
+    assert_eq!(world.key_statuses("late"), ["Inactive"]);
+}
+
+#[test]
+fn a_step_that_another_job_left_open_is_settled() {
+    let world = stale();
+    notify(&world, 0.0);
+    world.account.faults(json!({"hold": {"action": "UpdateAccessKey", "nth": 1, "when": "after"}}));
+    let mut run = world.held(14.0, &[&["--apply"], &APPLY[..]].concat());
+    run.kill().unwrap();
+    run.wait().unwrap();
+    world.account.faults(json!({}));
+    notify(&world, 14.1);
+    let tags = world.tags("ci-deploy");
+    assert!(tags[0].contains(" deactivated since="), "{tags:?}");
+    let undo = ["--undo", "apply.jsonl", "--other-journals", "notify.jsonl", "--apply"];
+    let undone = world.run(15.0, &undo);
+    assert_eq!(undone.code, 0, "{}{}", undone.stdout, undone.stderr);
+    assert_eq!(world.key_statuses("ci-deploy"), ["Active"]);
+}
