@@ -64,6 +64,9 @@ fn run(settings: &AuditSettings, streams: &mut Streams<'_>) -> Result<Exit, Exit
         return Err(Exit::Usage);
     };
     let audit = judge.verdict(chosen.origin.clone());
+    let audited = audit.accounts.iter().map(|it| it.id);
+    let refused = chosen.refuse_audited_former_accounts(audited, Told::Lines, streams);
+    refused.map_err(|_| Exit::Usage)?;
     tell_age(&audit, streams);
     let writer = Writer { audit: &audit, settings, template };
     let written = writer.write(streams)?;

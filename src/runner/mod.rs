@@ -7,6 +7,7 @@
 //! Sources: "Workflow commands for GitHub Actions", "Metadata syntax for GitHub Actions" and
 //! "Variables reference", GitHub documentation.
 
+pub mod checkout;
 pub mod command;
 pub mod event;
 pub mod files;

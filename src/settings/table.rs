@@ -298,7 +298,7 @@ pub const OUTPUTS: [Output; 16] = {
         ),
         output("gate", "`passed`, `failed` or `not-evaluated`"),
         output("stale-count", "Open findings of level error or warning"),
-        output("new-count", "Open findings of level error that the queue did not hold"),
+        output("new-count", "Open findings of level error that were not open in the queue"),
         output("overdue-count", "Findings that have stood for longer than `remedy-within-days`"),
         output("exempted-count", "Findings that an exemption covers"),
         output("expired-exemption-count", "Findings whose exemption has expired"),
