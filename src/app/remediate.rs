@@ -471,6 +471,7 @@ fn prepare(
         names,
         asked_after: BTreeSet::new(),
     };
+    live::tell_of_no_effect(&settings.live, streams);
     live::prepare(&settings.live, how, policy).map_err(|unobserved| unobserved.tell(streams))
 }
 

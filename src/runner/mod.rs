@@ -49,6 +49,12 @@ fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
+/// All variables of the environment.
+pub fn variables() -> impl Iterator<Item = (String, String)> {
+    let text = |text: std::ffi::OsString| text.to_string_lossy().into_owned();
+    std::env::vars_os().map(move |(name, value)| (text(name), text(value)))
+}
+
 /// 128 bits of chance in hexadecimal digits, which a text that was written before cannot foresee.
 fn token() -> String {
     format!("{:032x}", fastrand::u128(..))

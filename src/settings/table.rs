@@ -49,7 +49,7 @@ settings! {
     MEMBER_ROLE_NAME: "member-role-name" "NAME", otherwise "the first role's name",
         "The role to assume in accounts that are given by their id";
     EXTERNAL_ID: "external-id" "ID", otherwise "",
-        "The external id that the accounts' roles ask for";
+        "The external id that the roles ask for; it goes with every `sts:AssumeRole`, and `AssumeRoleWithWebIdentity` takes none";
     ALLOWED_ACCOUNT_IDS: "allowed-account-ids" "IDS", otherwise "all",
         "The only accounts that may be audited; any other is refused before anything is read";
     AWS_REGION: "aws-region" "REGION", otherwise "AWS_REGION, the profile's, or one of the role's partition",
