@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 
 use aws::{Account, Seed, StandIn};
 use chrono::Utc;
-use iam_stocktake::observe::session::Access;
+use iam_stocktake::observe::session::{Access, Environment};
 use iam_stocktake::observe::{Brief, observe, open};
 use iam_stocktake::permissions::Features;
 use iam_stocktake::policy::Policy;
@@ -120,6 +120,7 @@ fn sweep_alone() -> Brief {
             member_role_name: None,
             external_id: None,
             allowed: Vec::new(),
+            environment: Environment::new(std::env::vars()),
         },
         features: Features::new(&policy, false, Owners::None, LastAccessed::None),
         policy,

@@ -22,11 +22,13 @@ pub enum Partition {
     AwsCn,
     /// GovCloud (US).
     AwsUsGov,
+    /// The European Sovereign Cloud.
+    AwsEusc,
 }
 
 impl Partition {
     /// All partitions.
-    pub const ALL: [Self; 3] = [Self::Aws, Self::AwsCn, Self::AwsUsGov];
+    pub const ALL: [Self; 4] = [Self::Aws, Self::AwsCn, Self::AwsUsGov, Self::AwsEusc];
 
     /// The partition's name in an ARN.
     #[must_use]
@@ -35,6 +37,7 @@ impl Partition {
             Self::Aws => "aws",
             Self::AwsCn => "aws-cn",
             Self::AwsUsGov => "aws-us-gov",
+            Self::AwsEusc => "aws-eusc",
         }
     }
 
@@ -43,7 +46,7 @@ impl Partition {
     #[must_use]
     pub const fn audience(self) -> &'static str {
         match self {
-            Self::Aws | Self::AwsUsGov => "sts.amazonaws.com",
+            Self::Aws | Self::AwsUsGov | Self::AwsEusc => "sts.amazonaws.com",
             Self::AwsCn => "sts.amazonaws.com.cn",
         }
     }
@@ -55,6 +58,39 @@ impl Partition {
             Self::Aws => "us-east-1",
             Self::AwsCn => "cn-north-1",
             Self::AwsUsGov => "us-gov-west-1",
+            Self::AwsEusc => "eusc-de-east-1",
+        }
+    }
+
+    /// The partition of a region, by the beginning of its name; `None` for a region of a partition
+    /// that is none of these.
+    #[must_use]
+    pub fn of_region(region: &str) -> Option<Self> {
+        const BEGINNINGS: [(&str, Option<Partition>); 7] = [
+            ("cn-", Some(Partition::AwsCn)),
+            ("us-gov-", Some(Partition::AwsUsGov)),
+            ("eusc-", Some(Partition::AwsEusc)),
+            // Partitions that are closed to the public.
+            ("us-iso-", None),
+            ("us-isob-", None),
+            ("us-isof-", None),
+            ("eu-isoe-", None),
+        ];
+        let known = BEGINNINGS.into_iter().find(|(beginning, _)| region.starts_with(beginning));
+        known.map_or(Some(Self::Aws), |(_, partition)| partition)
+    }
+
+    /// The host of the console.
+    ///
+    /// Source: "AWS Management Console", and the guides of China, GovCloud and the European
+    /// Sovereign Cloud.
+    #[must_use]
+    pub const fn console(self) -> &'static str {
+        match self {
+            Self::Aws => "console.aws.amazon.com",
+            Self::AwsCn => "console.amazonaws.cn",
+            Self::AwsUsGov => "console.amazonaws-us-gov.com",
+            Self::AwsEusc => "console.amazonaws-eusc.eu",
         }
     }
 }
@@ -70,7 +106,7 @@ impl FromStr for Partition {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let found = Self::ALL.into_iter().find(|partition| partition.id() == text);
-        found.ok_or(InvalidName("a partition is aws, aws-cn or aws-us-gov"))
+        found.ok_or(InvalidName("a partition is aws, aws-cn, aws-us-gov or aws-eusc"))
     }
 }
 

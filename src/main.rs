@@ -14,6 +14,9 @@ use iam_stocktake::runner;
 use iam_stocktake::runner::log::Beside;
 
 fn main() -> ExitCode {
+    if let Some(exit) = start_without_empty_variables() {
+        return exit;
+    }
     #[expect(clippy::disallowed_methods, reason = "this is where the clock is read")]
     let now = chrono::Utc::now();
     // Standard error is not locked: a progress bar draws on it from a thread of its own.
@@ -99,4 +102,67 @@ fn style(is_terminal: bool) -> Style {
         // A terminal that does not know its width says 0.
         width: columns.or_else(|| is_terminal.then(measured).flatten()).filter(|width| *width > 0),
     }
+}
+
+/// What libraries read from the environment by themselves, and take at its word when it is empty:
+/// the AWS SDK and the TLS stack panic over some of it.
+fn is_read_by_libraries(name: &str) -> bool {
+    const OTHERS: [&str; 5] =
+        ["SSL_CERT_FILE", "SSL_CERT_DIR", "HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY"];
+    name.starts_with("AWS_") || OTHERS.iter().any(|it| name.eq_ignore_ascii_case(it))
+}
+
+/// Starts the program anew without the variables that are set but empty, as `env: X: ${{ vars.X }}`
+/// leaves them in a workflow: empty means not set. `None` where there are none.
+///
+/// A process cannot take a variable out of its own environment safely.
+fn start_without_empty_variables() -> Option<ExitCode> {
+    let is_empty = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
+        let is_ours = value.is_empty() && name.to_str().is_some_and(is_read_by_libraries);
+        is_ours.then_some(name)
+    };
+    let empty: Vec<_> = std::env::vars_os().filter_map(is_empty).collect();
+    if empty.is_empty() {
+        return None;
+    }
+    let failed = match std::env::current_exe() {
+        Ok(program) => {
+            let mut command = std::process::Command::new(program);
+            command.args(std::env::args_os().skip(1));
+            for name in &empty {
+                command.env_remove(name);
+            }
+            match start(command) {
+                Ok(exit) => return Some(exit),
+                Err(error) => error,
+            }
+        }
+        Err(error) => error,
+    };
+    let names: Vec<_> = empty.iter().map(|name| name.to_string_lossy()).collect();
+    let mut stderr = Beside(io::stderr());
+    let _ = io::Write::write_all(
+        &mut stderr,
+        format!(
+            "error: these variables are set but empty: {}; the program cannot be started again \
+             without them: {failed}\nhelp: unset them\n",
+            names.join(", ")
+        )
+        .as_bytes(),
+    );
+    Some(ExitCode::from(app::Exit::Usage as u8))
+}
+
+/// Takes this process's place.
+#[cfg(unix)]
+fn start(mut command: std::process::Command) -> io::Result<ExitCode> {
+    use std::os::unix::process::CommandExt as _;
+    Err(command.exec())
+}
+
+/// Waits for the other process, and ends as it does.
+#[cfg(not(unix))]
+fn start(mut command: std::process::Command) -> io::Result<ExitCode> {
+    let code = command.status()?.code().and_then(|code| u8::try_from(code).ok());
+    Ok(code.map_or(ExitCode::FAILURE, ExitCode::from))
 }

@@ -18,10 +18,19 @@ use allowlists::{Fixture, fixtures, today};
 use expect::Expectations;
 use iam_stocktake::allowlist::{self, Code, Diagnostic, Place, Severity};
 
-/// What `allowlist check` has to say: the problems of a broken file, the notices of a good one.
+/// An account that is audited.
+const AUDITED: &str = "999988887777";
+
+/// What there is to say about a file: the problems of a broken one; of a good one the notices, and
+/// what contradicts the accounts that are audited.
 fn diagnostics(fixture: &Fixture) -> Vec<Diagnostic> {
+    let audited = [AUDITED.parse().unwrap()].into();
     match allowlist::parse(&fixture.bytes, today()) {
-        Ok(allowlist) => allowlist::lapsing(&allowlist, today()),
+        Ok(allowlist) => {
+            let mut problems = allowlist::audited_former_accounts(&allowlist, &audited);
+            problems.extend(allowlist::lapsing(&allowlist, today()));
+            problems
+        }
         Err(problems) => problems,
     }
 }
@@ -61,9 +70,15 @@ fn every_code_has_a_directory_named_after_it_that_shows_it() {
 #[test]
 fn only_the_files_that_are_valid_are_accepted() {
     for fixture in fixtures() {
-        let valid = ["valid-", "exemption-expired", "exemption-expires-soon"]
-            .iter()
-            .any(|start| fixture.name().starts_with(start));
+        let valid = [
+            "valid-",
+            "exemption-expired",
+            "exemption-expires-soon",
+            // Only together with the accounts that are audited is it wrong.
+            "former-account-audited",
+        ]
+        .iter()
+        .any(|start| fixture.name().starts_with(start));
         let parsed = allowlist::parse(&fixture.bytes, today());
         assert_eq!(parsed.is_ok(), valid, "{}: {parsed:#?}", fixture.name());
         if let Err(problems) = parsed {

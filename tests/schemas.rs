@@ -27,7 +27,8 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 /// Problems that no schema can see: they take the day, or words within prose.
-const BEYOND_A_SCHEMA: [Code; 2] = [Code::ExpiresTooFar, Code::FullAccessKeyId];
+const BEYOND_A_SCHEMA: [Code; 3] =
+    [Code::ExpiresTooFar, Code::FullAccessKeyId, Code::DuplicateAccount];
 
 /// Files that cannot be turned into JSON, so that no schema gets to see them.
 const BEYOND_JSON: [&str; 4] = ["duplicate-key", "not-utf8", "syntax", "wrong-type-for-merge"];
@@ -297,6 +298,12 @@ fn every_key_that_the_schema_knows_is_read() {
     };
     assert!(!allowlist.exemptions[0].protects_user && allowlist.exemptions[1].protects_user);
     assert_eq!(allowlist.remediation, Some(remedy));
+
+    let [former] = allowlist.former_accounts.as_slice() else { panic!("one former account") };
+    assert_eq!(former.account.to_string(), "012345678901");
+    assert_eq!(former.reason, "Closed in June (CLOUD-12)");
+    assert_eq!(former.owner, "@acme/platform");
+    assert_eq!((former.place.line, former.place.column), (33, 5));
 }
 
 #[test]

@@ -12,6 +12,8 @@ pub(super) const FILE_IS_A_MAPPING: &str =
 pub(super) const POLICY_IS_A_MAPPING: &str =
     "write keys below it, such as `stale_after_days: 90`, or leave `policy` out";
 pub(super) const REMEDIATION_IS_A_MAPPING: &str = "write `remediation: {}` for the defaults, or keys below it, such as `deactivate_after_days: 14`";
+pub(super) const FORMER_ACCOUNT_IS_A_MAPPING: &str =
+    "write `- account: \"111122223333\"` with `reason` and `owner` below `account`";
 pub(super) const LEVELS: &str = "write `rules: { stale-password: error }`, or leave `rules` out";
 pub(super) const MERGE_NAMES_AN_ANCHOR: &str =
     "name the anchor of a mapping, such as `<<: *name` where another entry begins with `&name`";

@@ -35,7 +35,8 @@ pub(super) fn check(
     let exemptions =
         raw.exemptions.into_iter().filter_map(|exemption| checker.exemption(exemption)).collect();
     let remediation = raw.remediation.map(|raw| checker.remediation(raw));
-    Allowlist { policy, exemptions, remediation }
+    let former_accounts = checker.former_accounts(raw.former_accounts);
+    Allowlist { policy, exemptions, remediation, former_accounts }
 }
 
 /// Makes values of what was read, and notes what is wrong with it.
@@ -55,8 +56,16 @@ impl Checker<'_> {
         label: impl Into<String>,
         help: impl Into<String>,
     ) {
-        let problem = Diagnostic::error(code, span.clone(), message).label(label).help(help);
+        self.report(Diagnostic::error(code, span.clone(), message).label(label).help(help));
+    }
+
+    pub(super) fn report(&mut self, problem: Diagnostic) {
         self.problems.push(problem);
+    }
+
+    /// Where a part of the file begins, for people.
+    pub(super) fn place(&self, span: &Range<usize>) -> Place {
+        Place::of(self.source, span.start)
     }
 
     fn version(&mut self, version: &Placed<i64>) {
@@ -168,7 +177,7 @@ impl Checker<'_> {
     }
 
     fn exemption(&mut self, raw: RawExemption) -> Option<Exemption> {
-        let place = Place::of(self.source, raw.span.start);
+        let place = self.place(&raw.span);
         let user = self.user_selector(&raw);
         let protects_user = raw.credentials.is_none() && raw.rules.is_none();
         let account = raw.account.map(|it| self.account(&it));
@@ -278,7 +287,7 @@ impl Checker<'_> {
         }
     }
 
-    fn account(&mut self, account: &Placed<String>) -> Option<AccountId> {
+    pub(super) fn account(&mut self, account: &Placed<String>) -> Option<AccountId> {
         if !self.is_filled(account, "`account`", &advice::written("account")) {
             return None;
         }

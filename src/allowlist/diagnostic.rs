@@ -80,6 +80,10 @@ codes! {
     PatternTooBroad = "pattern-too-broad",
     /// A text that is no account id.
     InvalidAccount = "invalid-account",
+    /// An account that `former_accounts` lists twice.
+    DuplicateAccount = "duplicate-account",
+    /// An account that `former_accounts` lists, and that is audited.
+    FormerAccountAudited = "former-account-audited",
     /// A text that is no user id.
     InvalidUserId = "invalid-user-id",
     /// An access key id written out.

@@ -8,6 +8,7 @@ mod advice;
 mod check;
 mod diagnostic;
 mod extent;
+mod former_accounts;
 mod node;
 mod pattern;
 mod raw;
@@ -23,6 +24,7 @@ use chrono::NaiveDate;
 
 pub use check::{EXPIRES_SOON_DAYS, lapsing};
 pub use diagnostic::{Code, Diagnostic, Severity, render};
+pub use former_accounts::{FormerAccount, audited_former_accounts};
 pub use pattern::{Pattern, is_user_name_char};
 pub use suggestion::{Excused, Suggestion};
 
@@ -46,6 +48,8 @@ pub struct Allowlist {
     pub exemptions: Vec<Exemption>,
     /// What the file says about the remedy; `None` where it says nothing.
     pub remediation: Option<RemediationPolicy>,
+    /// Accounts that are no longer audited, in the file's order.
+    pub former_accounts: Vec<FormerAccount>,
 }
 
 /// Who may keep which credential, why, and until when.

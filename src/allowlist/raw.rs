@@ -33,6 +33,10 @@ pub(super) struct RawAllowlist {
     /// How far, and how fast, `iam-stocktake remediate` goes.
     #[schemars(with = "Option<RawRemediation>")]
     pub(super) remediation: Option<RawRemediation>,
+    /// Accounts that are no longer audited, on purpose: their findings in the remediation queue are
+    /// not counted.
+    #[schemars(with = "Option<Vec<RawFormerAccount>>")]
+    pub(super) former_accounts: Vec<RawFormerAccount>,
 }
 
 /// What the audit judges by.
@@ -115,6 +119,24 @@ pub(super) struct RawExemption {
     /// Whether `user` or `pattern` was meant to be there, readable or not.
     #[schemars(skip)]
     pub(super) is_named: bool,
+    /// Where the entry stands.
+    #[schemars(skip)]
+    pub(super) span: std::ops::Range<usize>,
+}
+
+/// An account that is no longer audited, with a reason and an owner.
+#[derive(Debug, JsonSchema)]
+#[schemars(rename = "FormerAccount", deny_unknown_fields)]
+pub(super) struct RawFormerAccount {
+    /// The twelve-digit account id, in quotes.
+    #[schemars(with = "String", regex(pattern = r"^[0-9]{12}$"))]
+    pub(super) account: Option<Placed<String>>,
+    /// Why the account is no longer audited.
+    #[schemars(with = "String", regex(pattern = FILLED))]
+    pub(super) reason: Option<Placed<String>>,
+    /// Who answers for it.
+    #[schemars(with = "String", regex(pattern = FILLED))]
+    pub(super) owner: Option<Placed<String>>,
     /// Where the entry stands.
     #[schemars(skip)]
     pub(super) span: std::ops::Range<usize>,

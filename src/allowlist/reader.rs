@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::advice;
 use super::diagnostic::{Code, Diagnostic, excerpt, shown};
 use super::node::{Node, Placed};
-use super::raw::{RawAllowlist, RawExemption, RawPolicy, RawRemediation};
+use super::raw::{RawAllowlist, RawExemption, RawFormerAccount, RawPolicy, RawRemediation};
 
 /// Reads the file's tree, noting what is wrong with it. What could be read is returned all the
 /// same, so that the rest is checked in the same run.
@@ -22,6 +22,7 @@ pub(super) fn read(
         policy: Shape::of::<RawPolicy>("`policy`"),
         exemption: Shape::of::<RawExemption>("an exemption"),
         remediation: Shape::of::<RawRemediation>("`remediation`"),
+        former_account: Shape::of::<RawFormerAccount>(FORMER_ACCOUNT),
     };
     Reader { source, shapes: &shapes, problems }.allowlist(root)
 }
@@ -37,6 +38,7 @@ struct Shapes {
     policy: Shape,
     exemption: Shape,
     remediation: Shape,
+    former_account: Shape,
 }
 
 /// What a mapping may hold.
@@ -68,6 +70,8 @@ impl Shape {
 /// A key and its value.
 type Entry = (Placed<String>, Placed<Node>);
 
+/// What an entry of `former_accounts` is, in a sentence.
+const FORMER_ACCOUNT: &str = "a former account";
 /// The key that merges other mappings into its own.
 const MERGE: &str = "<<";
 
@@ -107,7 +111,12 @@ impl Reader<'_> {
             list.value.into_iter().filter_map(|node| self.exemption(node)).collect()
         });
         let remediation = entries.take("remediation").and_then(|node| self.remediation(node));
-        RawAllowlist { version, policy, exemptions, remediation }
+        let former = entries.take("former_accounts");
+        let former = former.and_then(|node| self.list(node, "former_accounts"));
+        let former_accounts = former.map_or_else(Vec::new, |list| {
+            list.value.into_iter().filter_map(|node| self.former_account(node)).collect()
+        });
+        RawAllowlist { version, policy, exemptions, remediation, former_accounts }
     }
 
     fn policy(&mut self, node: Placed<Node>) -> RawPolicy {
@@ -175,6 +184,15 @@ impl Reader<'_> {
         })
     }
 
+    fn former_account(&mut self, node: Placed<Node>) -> Option<RawFormerAccount> {
+        let (shapes, span) = (self.shapes, node.span.clone());
+        let help = advice::FORMER_ACCOUNT_IS_A_MAPPING;
+        let mut entries = self.mapping(node, &shapes.former_account, help)?;
+        let mut text = |key| entries.take(key).and_then(|node| self.text(node, key));
+        let (account, reason, owner) = (text("account"), text("reason"), text("owner"));
+        Some(RawFormerAccount { account, reason, owner, span })
+    }
+
     fn remediation(&mut self, node: Placed<Node>) -> Option<RawRemediation> {
         let shapes = self.shapes;
         let help = advice::REMEDIATION_IS_A_MAPPING;
@@ -229,7 +247,11 @@ impl Reader<'_> {
             .collect();
         if !missing.is_empty() {
             let keys = advice::listed(missing.iter().map(|key| format!("`{key}`")));
-            let examples = missing.iter().map(|key| format!("`{key}: {}`", advice::example(key)));
+            let example = |key: &&str| match (shape.what, *key) {
+                (FORMER_ACCOUNT, "reason") => "why the account is no longer audited",
+                (_, key) => advice::example(key),
+            };
+            let examples = missing.iter().map(|key| format!("`{key}: {}`", example(key)));
             let message = format!("{} has no {keys}", shape.what);
             let problem = Diagnostic::error(Code::MissingKey, span, message)
                 .label(format!("{keys} missing here"))
@@ -305,7 +327,13 @@ impl Reader<'_> {
                     (Node::Mapping(_), "exemptions") => {
                         "begin every exemption with `- `".to_owned()
                     }
-                    (Node::Null, "exemptions") => "write `exemptions: []` for none".to_owned(),
+                    (Node::Mapping(_), "former_accounts") => {
+                        "begin every account with `- account: `".to_owned()
+                    }
+                    (Node::Null, "exemptions" | "former_accounts") => {
+                        format!("write `{key}: []` for none")
+                    }
+                    (_, "former_accounts") => advice::FORMER_ACCOUNT_IS_A_MAPPING.to_owned(),
                     // Plain, a `*` is YAML's own.
                     (Node::Text(text), "owners" | "paths") => {
                         format!("write `{key}: [\"{}\"]`", excerpt(text))

@@ -1,26 +1,28 @@
 //! `iam-stocktake action`: what the GitHub action runs, audit and publish in one go.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use super::allowlist::{Chosen, IfMissing, MORE, Told, Unread, chosen};
 use super::job::{self, Left};
 use super::proposal::Basis;
-use super::publishing::{NO_PROPOSAL, Publishing};
+use super::publishing::Publishing;
 use super::remedies::{self, Workplace};
 use super::scene::Scene;
 use super::{Exit, Streams, audit, live, proposal, publish, reports};
-use crate::allowlist::{Diagnostic, Place, Severity, lapsing};
-use crate::inventory::{Account, CredentialKind};
+use crate::allowlist::{Allowlist, Diagnostic, Place, Severity, lapsing};
+use crate::identity::AccountEntry;
+use crate::inventory::{Account, AccountId, CredentialKind};
 use crate::judge::{self, Audit, Judge, Matched};
 use crate::policy::Policy;
 use crate::publish::ledger::{Person, person_of};
 use crate::publish::memory::Memory;
 use crate::publish::observation::Observation;
 use crate::publish::occasion::Target;
-use crate::publish::pull_request::Proposal;
 use crate::publish::read::Search;
 use crate::report::json::v1;
 use crate::report::{UserTemplate, visible};
+use crate::runner::checkout::{self, InRepository};
 use crate::runner::command::{Annotation, Level};
 use crate::runner::job::Job;
 use crate::runner::oidc::TokenEndpoint;
@@ -56,21 +58,17 @@ fn run(
         return publish::run(audits, &settings.publish, now, job, left, streams);
     }
     let mut scene = Scene::of(&settings.publish, job, streams)?;
-    let today = settings.now.date_naive();
     let template = template(settings, job, streams);
     let told = if scene.names { Told::Lines } else { Told::Places };
-    let head = chosen(&settings.allowlist, IfMissing::Stop, told, today, streams);
-    let head = head.map_err(|unread| {
-        left.annotations.extend(problems(&unread, &settings.allowlist, told));
-        Exit::Usage
-    })?;
+    let head = allowlist_of(settings, job, told, left, streams);
+    let (head, place) = head?;
     let template = template?;
     if is_without_access(settings, job) {
         return Ok(without_access(left, streams));
     }
     // Whether it is commented on or not: what is proposed does not set its own measure.
-    let judged = match job.and_then(|job| proposal::parting(&job.payload)) {
-        Some(parting) => proposal::judge_by(&scene, settings, parting, head, streams),
+    let judged = match job.and_then(|job| proposal::base(&job.payload)) {
+        Some(base) => proposal::judge_by(&scene, settings, base, &place, head, streams),
         None => Basis::of(head, settings),
     };
     let how = live::How {
@@ -87,6 +85,8 @@ fn run(
         }
         Err(unobserved) => return Err(unobserved.tell(streams)),
     };
+    let audited = accounts.iter().map(|it| it.id);
+    refuse_former_accounts(&judged.head, audited, told, left, streams)?;
     if let Some(tracker) = &mut scene.tracker {
         tracker.begin_anew();
     }
@@ -112,18 +112,22 @@ impl Action<'_> {
         streams: &mut Streams<'_>,
     ) -> Result<Exit, Exit> {
         let Self { settings, job, scene, template } = self;
-        let audit = verdict(accounts, &basis.head, &basis.policy, settings);
+        let audit = verdict(
+            accounts,
+            &basis.head.allowlist,
+            basis.head.origin.clone(),
+            &basis.policy,
+            settings,
+        );
         let json = v1::Audit { run: job.map(run_of), ..v1::Audit::from(&audit) };
         let observation = observed(&json, settings, streams)?;
-        let loosens = basis.loosens.clone();
-        let proposal = match &basis.base {
-            None => Proposal { loosens, ..NO_PROPOSAL },
-            Some(base) => {
-                let before = verdict(accounts, base, &basis.policy, settings);
-                let before = observed(&v1::Audit::from(&before), settings, streams)?;
-                Proposal::of(&before, &observation, loosens).with_remedy(basis.remedy.clone())
-            }
-        };
+        let mut earlier = Vec::new();
+        for (allowlist, policy) in &basis.earlier {
+            let origin = judge::AllowlistOrigin::None;
+            let before = verdict(accounts, allowlist, origin, policy, settings);
+            earlier.push(observed(&v1::Audit::from(&before), settings, streams)?);
+        }
+        let proposal = basis.proposal.clone().comparing(&earlier, &observation);
         let publishing = Publishing {
             scene,
             settings: &settings.publish,
@@ -213,14 +217,15 @@ fn known_ssh_keys(scene: &Scene, settings: &ActionSettings) -> BTreeSet<Person> 
 
 fn verdict(
     accounts: &[Account<'_>],
-    by: &Chosen,
+    allowlist: &Allowlist,
+    origin: judge::AllowlistOrigin,
     policy: &Policy,
     settings: &ActionSettings,
 ) -> Audit {
-    let mut judge = Judge::new(&by.allowlist, policy, settings.now)
+    let mut judge = Judge::new(allowlist, policy, settings.now)
         .with_max_evidence_age(settings.publish.max_evidence_age);
     accounts.iter().for_each(|account| judge.hear(account));
-    judge.verdict(by.origin.clone())
+    judge.verdict(origin)
 }
 
 fn observed(
@@ -244,16 +249,71 @@ fn run_of(job: &Job) -> v1::Run {
     }
 }
 
+/// The allowlist's path in the workspace.
+fn path_of(setting: &AllowlistSetting) -> &Path {
+    match setting {
+        AllowlistSetting::File(path) => path,
+        AllowlistSetting::Default | AllowlistSetting::None => {
+            Path::new(crate::allowlist::DEFAULT_PATH)
+        }
+    }
+}
+
+/// Where the allowlist stands in the repository.
+fn place_of_allowlist(setting: &AllowlistSetting, job: Option<&Job>) -> InRepository {
+    let Some(job) = job else { return InRepository::Unknown("there is no job") };
+    let pull_request = job.payload.pull_request.as_ref();
+    let fork = pull_request.and_then(|it| it.head_repository.as_deref());
+    let own: Vec<&str> = fork.into_iter().chain([job.repository.as_str()]).collect();
+    checkout::locate(path_of(setting), job.workspace.as_deref(), &own)
+}
+
+/// Reads the allowlist, and finds out where it stands in the repository: that is how people know it.
+fn allowlist_of(
+    settings: &ActionSettings,
+    job: Option<&Job>,
+    told: Told,
+    left: &mut Left,
+    streams: &mut Streams<'_>,
+) -> Result<(Chosen, InRepository), Exit> {
+    let place = place_of_allowlist(&settings.allowlist, job);
+    let today = settings.now.date_naive();
+    let head = chosen(&settings.allowlist, IfMissing::Stop, told, today, streams);
+    let mut head = head.map_err(|unread| {
+        let given = path_of(&settings.allowlist).display().to_string();
+        left.annotations.extend(problems(&unread, place.path().unwrap_or(&given), told));
+        Exit::Usage
+    })?;
+    if let (judge::AllowlistOrigin::File(name), Some(path)) = (&mut head.origin, place.path()) {
+        path.clone_into(name);
+    }
+    let named = settings.live.accounts.iter().map(AccountEntry::account);
+    refuse_former_accounts(&head, named, told, left, streams)?;
+    Ok((head, place))
+}
+
+/// Refuses an allowlist that calls an account former which is audited.
+fn refuse_former_accounts(
+    head: &Chosen,
+    audited: impl Iterator<Item = AccountId>,
+    told: Told,
+    left: &mut Left,
+    streams: &mut Streams<'_>,
+) -> Result<(), Exit> {
+    head.refuse_audited_former_accounts(audited, told, streams).map_err(|unread| {
+        if let judge::AllowlistOrigin::File(file) = &head.origin {
+            left.annotations.extend(problems(&unread, file, told));
+        }
+        Exit::Usage
+    })
+}
+
 /// What is wrong with an allowlist, beside its lines.
-fn problems(unread: &Unread, setting: &AllowlistSetting, told: Told) -> Vec<Annotation> {
-    let file = match setting {
-        AllowlistSetting::File(path) => path.display().to_string(),
-        _ => crate::allowlist::DEFAULT_PATH.to_owned(),
-    };
+fn problems(unread: &Unread, file: &str, told: Told) -> Vec<Annotation> {
     match unread {
         Unread::Broken { source, problems } => {
             let mut annotations: Vec<_> =
-                problems.iter().map(|problem| beside(problem, &file, source)).collect();
+                problems.iter().map(|problem| beside(problem, file, source)).collect();
             if told == Told::Places {
                 annotations.iter_mut().for_each(|it| MORE.clone_into(&mut it.message));
             }

@@ -6,8 +6,11 @@ use std::path::PathBuf;
 use chrono::{Days, NaiveDate};
 
 use super::{Exit, Streams, files};
-use crate::allowlist::{self, Allowlist, Diagnostic, Place, Suggestion, lapsing, render};
+use crate::allowlist::{
+    self, Allowlist, Diagnostic, Place, Suggestion, audited_former_accounts, lapsing, render,
+};
 use crate::files::Kind;
+use crate::inventory::AccountId;
 use crate::judge::{AllowlistOrigin, Status};
 use crate::policy::{Level, MAX_DAYS, Rule};
 use crate::report::json::v1;
@@ -95,6 +98,26 @@ pub(super) struct Chosen {
     pub(super) origin: AllowlistOrigin,
     /// The file's text, for the places in it.
     pub(super) source: String,
+}
+
+impl Chosen {
+    /// Refuses former accounts that are audited. What is wrong was told when it fails.
+    pub(super) fn refuse_audited_former_accounts(
+        &self,
+        audited: impl Iterator<Item = AccountId>,
+        told: Told,
+        streams: &mut Streams<'_>,
+    ) -> Result<(), Unread> {
+        let problems = audited_former_accounts(&self.allowlist, &audited.collect());
+        if problems.is_empty() {
+            return Ok(());
+        }
+        let unread = Unread::Broken { source: self.source.clone(), problems };
+        if let AllowlistOrigin::File(name) = &self.origin {
+            unread.tell(name, "", told, streams);
+        }
+        Err(unread)
+    }
 }
 
 /// What to do where the default file is missing.

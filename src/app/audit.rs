@@ -11,9 +11,9 @@ use crate::cause::reason;
 use crate::files::Kind;
 use crate::judge::{AgeProblem, Audit, Finding, Judge, Outcome};
 use crate::policy::Policy;
-use crate::report::{self, MarkdownOptions, TableOptions, UserTemplate, visible};
+use crate::report::{self, Language, MarkdownOptions, TableOptions, UserTemplate, visible};
 use crate::runner;
-use crate::settings::{AuditSettings, FailOn, Format, Input, Source};
+use crate::settings::{AuditSettings, DEFAULT_MAX_ROWS, FailOn, Format, Input, Source};
 
 /// Runs the command.
 pub(super) fn audit(settings: &AuditSettings, streams: &mut Streams<'_>) -> Exit {
@@ -25,6 +25,7 @@ pub(super) fn audit(settings: &AuditSettings, streams: &mut Streams<'_>) -> Exit
 /// An `Err` has been told to the user.
 fn run(settings: &AuditSettings, streams: &mut Streams<'_>) -> Result<Exit, Exit> {
     check_outputs(settings, streams)?;
+    tell_of_no_effect(settings, streams);
     // All inputs are read before anything stops, so that one run tells all that is wrong.
     let today = settings.now.date_naive();
     let read = chosen(&settings.allowlist, IfMissing::GoWithout, Told::Lines, today, streams);
@@ -64,6 +65,9 @@ fn run(settings: &AuditSettings, streams: &mut Streams<'_>) -> Result<Exit, Exit
         return Err(Exit::Usage);
     };
     let audit = judge.verdict(chosen.origin.clone());
+    let audited = audit.accounts.iter().map(|it| it.id);
+    let refused = chosen.refuse_audited_former_accounts(audited, Told::Lines, streams);
+    refused.map_err(|_| Exit::Usage)?;
     tell_age(&audit, streams);
     let writer = Writer { audit: &audit, settings, template };
     let written = writer.write(streams)?;
@@ -116,6 +120,19 @@ fn check_outputs(settings: &AuditSettings, streams: &mut Streams<'_>) -> Result<
         return Err(Exit::Usage);
     }
     Ok(())
+}
+
+/// Tells of settings that change nothing about the outputs that were asked for.
+fn tell_of_no_effect(settings: &AuditSettings, streams: &mut Streams<'_>) {
+    let outputs = settings.outputs.iter().map(|output| output.format);
+    let formats: Vec<_> = outputs.chain(settings.stdout).collect();
+    if settings.language != Language::default() && !formats.contains(&Format::Markdown) {
+        streams.say("note: --language has no effect: it is for the Markdown report");
+    }
+    let has_rows = formats.iter().any(|format| *format != Format::Json);
+    if settings.max_rows != DEFAULT_MAX_ROWS && !has_rows {
+        streams.say("note: --max-rows has no effect: JSON has all rows");
+    }
 }
 
 fn exit_of(audit: &Audit, fail_on: FailOn) -> Exit {

@@ -1,6 +1,8 @@
 //! `iam-stocktake iam-policy`: what the roles of an audit or a remedy must be allowed, and who may
 //! assume them.
 
+mod size;
+
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -26,7 +28,16 @@ pub(super) fn iam_policy(settings: &IamPolicySettings, streams: &mut Streams<'_>
     }
     match read_policies(settings, streams) {
         Ok(policies) if problems.is_empty() => {
+            let problems = too_large(settings, &policies, streams);
+            for (message, hint) in &problems {
+                streams.error(&visible(message));
+                streams.hint(&visible(hint));
+            }
+            if !problems.is_empty() {
+                return Exit::Usage;
+            }
             tell_of_no_deletion(settings, &policies, streams);
+            tell_of_no_effect(settings, streams);
             let text = document(settings, &policies);
             // Nothing is missing where there was no problem.
             text.map_or(Exit::Usage, |text| streams.print(&text))
@@ -55,6 +66,43 @@ fn tell_of_no_deletion(
              and the role may delete nothing",
         );
     }
+}
+
+/// Tells of flags that change nothing about what is printed.
+fn tell_of_no_effect(settings: &IamPolicySettings, streams: &mut Streams<'_>) {
+    let (_, members) = roles(settings);
+    let given = [
+        ("external-id", settings.external_id.is_some()),
+        ("member-role-name", settings.member_role_name.is_some()),
+    ];
+    let is_for_members = settings.format == PolicyFormat::MemberTrust;
+    for (flag, _) in given.into_iter().filter(|(_, given)| *given) {
+        if members.is_empty() && !(is_for_members && flag == "external-id") {
+            streams
+                .say(&format!("note: --{flag} has no effect: --accounts names no other account"));
+        }
+    }
+}
+
+/// What is too large for IAM. Where all fits, a note may be told.
+fn too_large(
+    settings: &IamPolicySettings,
+    policies: &Policies,
+    streams: &mut Streams<'_>,
+) -> Vec<(String, String)> {
+    let features = features(settings, policies);
+    let (audits, members) = roles(settings);
+    let grant = Grant {
+        features: audits.then_some(features),
+        partition: settings.partition,
+        account: settings.account,
+        members: &members,
+    };
+    let problems = size::problems(settings, features, grant);
+    if let Some(note) = size::note(settings, grant).filter(|_| problems.is_empty()) {
+        streams.say(&note);
+    }
+    problems
 }
 
 /// What a trust policy names, given whole.

@@ -11,15 +11,16 @@ use secrecy::SecretString;
 
 use super::progress::Display;
 use super::{Exit, Streams};
+use crate::identity::AccountEntry;
 use crate::inventory::{Account, AccountId};
-use crate::observe::session::{Access, Refusal, TokenSource};
+use crate::observe::session::{Access, Environment, Refusal, TokenSource};
 use crate::observe::{self, Brief};
 use crate::permissions::Features;
 use crate::policy::Policy;
 use crate::report::visible;
 use crate::runner;
 use crate::runner::oidc::TokenEndpoint;
-use crate::settings::LiveSettings;
+use crate::settings::{self, LastAccessed, LiveSettings, Owners, Setting, SshKeys};
 
 /// The runner's tokens, for the session.
 #[derive(Debug)]
@@ -64,6 +65,7 @@ pub(super) fn observe(
 ) -> Result<Vec<Account<'static>>, Unobserved> {
     let (quiet, names) = (how.quiet, how.names);
     let (brief, runtime) = prepare(live, how, policy)?;
+    tell_of_no_effect(live, streams);
     let display = Display::new(quiet, streams);
     let observed = runtime.block_on(async {
         let hub = observe::open(&brief).await?;
@@ -87,6 +89,64 @@ pub(super) fn prepare(
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     Ok((brief, runtime.map_err(Unobserved::Network)?))
 }
+
+/// Tells of settings that change nothing about how the accounts are observed.
+pub(super) fn tell_of_no_effect(live: &LiveSettings, streams: &mut Streams<'_>) {
+    let has_token = tokens(live).is_ok_and(|tokens| tokens.is_some());
+    for (flag, why) in no_effect(live, has_token) {
+        streams.say(&format!("note: --{flag} has no effect: {why}"));
+    }
+}
+
+/// The settings without effect, each with the reason. Those that have their default value are
+/// not looked at.
+fn no_effect(live: &LiveSettings, has_token: bool) -> Vec<(&'static str, &'static str)> {
+    let is_by_id = |entry: &AccountEntry| matches!(entry, AccountEntry::Account(_));
+    let (has_role, has_members) = (live.role_to_assume.is_some(), !live.accounts.is_empty());
+    let takes_role = has_role || has_members;
+    let is_chained = (has_role && !has_token) || has_members;
+    let by_default = |value: &dyn ToString, setting: Setting| value.to_string() == setting.default;
+    let no_role = "no role is assumed";
+    let mut found = Vec::new();
+    let mut check = |has_no_effect: bool, setting: Setting, why| {
+        if has_no_effect {
+            found.push((setting.name, why));
+        }
+    };
+    let without_place = if has_token {
+        "AssumeRoleWithWebIdentity takes none, and no other role is assumed"
+    } else {
+        no_role
+    };
+    check(live.external_id.is_some() && !is_chained, settings::EXTERNAL_ID, without_place);
+    check(live.audience.is_some() && !has_token, settings::AUDIENCE, "no OIDC token is asked for");
+    check(
+        live.member_role_name.is_some() && !live.accounts.iter().any(is_by_id),
+        settings::MEMBER_ROLE_NAME,
+        "no account is given by its id",
+    );
+    let is_named = !by_default(&live.role_session_name, settings::ROLE_SESSION_NAME);
+    check(is_named && !takes_role, settings::ROLE_SESSION_NAME, no_role);
+    let (duration, set) = (live.role_duration_seconds, settings::ROLE_DURATION_SECONDS);
+    check(!by_default(&duration, set) && !takes_role, set, no_role);
+    let is_capped = takes_role && !(has_role && has_token) && duration > LONGEST_CHAINED;
+    check(is_capped, set, "without an OIDC token a session lasts one hour at most");
+    let (tags, recheck) = (live.owner_tags.join(","), live.recheck);
+    check(
+        !by_default(&tags, settings::OWNER_TAGS) && (live.owners == Owners::None || !recheck),
+        settings::OWNER_TAGS,
+        "no tags are read",
+    );
+    let no_recheck = "with --no-recheck nothing but the credential report is fetched";
+    check(live.ssh_keys != SshKeys::Candidates && !recheck, settings::SSH_KEYS, no_recheck);
+    check(live.owners != Owners::Candidates && !recheck, settings::OWNERS, no_recheck);
+    let asks_as_ever = live.last_accessed == LastAccessed::Candidates;
+    check(!asks_as_ever && !recheck, settings::LAST_ACCESSED, no_recheck);
+    found
+}
+
+/// The longest session of a role that is not opened by a token, in seconds.
+const LONGEST_CHAINED: u16 = 3_600;
 
 /// The runner's OIDC tokens, if a role is to be taken in a workflow.
 fn tokens(live: &LiveSettings) -> Result<Option<Arc<dyn TokenSource>>, Refusal> {
@@ -121,6 +181,7 @@ fn brief(
             member_role_name: live.member_role_name.clone(),
             external_id: live.external_id.clone(),
             allowed: live.allowed_account_ids.clone(),
+            environment: Environment::new(runner::variables()),
         },
         policy: policy.clone(),
         now: how.now,
@@ -153,6 +214,6 @@ impl Unobserved {
 
     /// Whether there are no credentials to begin with.
     pub(super) const fn is_without_credentials(&self) -> bool {
-        matches!(self, Self::Refused(Refusal::NoCredentials(_)))
+        matches!(self, Self::Refused(Refusal::NoCredentials { .. }))
     }
 }

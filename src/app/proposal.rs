@@ -1,19 +1,22 @@
 //! What a proposal, a pull request or a merge group of several, is judged by: the head's exemptions,
-//! and the stricter policy of base and head.
+//! and the strictest policy of the head, the commit that it parts from, and the base branch's tip.
 
-use std::path::Path;
+use std::collections::BTreeSet;
 
 use chrono::NaiveDate;
 
 use super::allowlist::Chosen;
+use super::publishing::NO_PROPOSAL;
 use super::scene::{Scene, unread};
-use super::tracker::Parting;
+use super::tracker::{Base, FileAt, Parting};
 use super::{Exit, Streams};
 use crate::allowlist::{self, Allowlist, Exemption};
-use crate::judge::AllowlistOrigin;
+use crate::github::Error;
+use crate::identity::Repository;
 use crate::policy::Policy;
-use crate::publish::pull_request::{PolicyChange, remedy_changes, stricter};
+use crate::publish::pull_request::{Compared, PolicyChange, Proposal, remedy_changes, stricter};
 use crate::report::visible;
+use crate::runner::checkout::InRepository;
 use crate::runner::event::Payload;
 use crate::settings::{ActionSettings, AllowlistSetting};
 
@@ -22,11 +25,10 @@ pub(super) struct Basis {
     pub(super) policy: Policy,
     /// The allowlist that counts.
     pub(super) head: Chosen,
-    /// The allowlist without the proposal, for comparison.
-    pub(super) base: Option<Chosen>,
-    pub(super) loosens: Vec<PolicyChange>,
-    /// What the proposal changes about the remedy.
-    pub(super) remedy: Vec<PolicyChange>,
+    /// The allowlists without the proposal, each with its own policy, for comparison.
+    pub(super) earlier: Vec<(Allowlist, Policy)>,
+    /// What the proposal changes, as far as the allowlists tell.
+    pub(super) proposal: Proposal,
     /// Whether something could not be had that a proposal is judged by.
     pub(super) exit: Exit,
 }
@@ -35,44 +37,43 @@ impl Basis {
     /// An allowlist on its own.
     pub(super) fn of(head: Chosen, settings: &ActionSettings) -> Self {
         let policy = Policy::new(&head.allowlist.policy, settings.stale_after_days);
-        Self { policy, head, base: None, loosens: Vec::new(), remedy: Vec::new(), exit: Exit::Done }
+        Self { policy, head, earlier: Vec::new(), proposal: NO_PROPOSAL, exit: Exit::Done }
     }
 }
 
-/// Where the event's proposal parts from the base; `None` where the event proposes nothing.
-pub(super) fn parting(payload: &Payload) -> Option<Parting<'_>> {
-    let of_pull_request = payload
-        .pull_request
-        .as_ref()
-        .map(|it| Parting::Of { base: &it.base_sha, head: &it.head_sha });
-    // A merge group is built upon the newest commit.
-    of_pull_request.or(payload.merge_group_base.as_deref().map(Parting::At))
+/// What the event's proposal is to be merged into; `None` where the event proposes nothing.
+pub(super) fn base(payload: &Payload) -> Option<Base<'_>> {
+    let of_pull_request = payload.pull_request.as_ref().map(|it| Base {
+        parting: Parting::Of { base: &it.base_sha, head: &it.head_sha },
+        branch: Some(&it.base_ref),
+    });
+    // A merge group is built upon the newest commit, or upon the group before it.
+    of_pull_request.or_else(|| {
+        let parting = Parting::At(payload.merge_group_base.as_deref()?);
+        Some(Base { parting, branch: payload.merge_group_base_ref.as_deref() })
+    })
 }
 
-/// Compares the allowlist of a proposal with the one that it parted from.
+/// Compares the allowlist of a proposal with the earlier ones. `place` is where it stands in the
+/// repository.
 pub(super) fn judge_by(
     scene: &Scene,
     settings: &ActionSettings,
-    parting: Parting<'_>,
-    head: Chosen,
+    base: Base<'_>,
+    place: &InRepository,
+    mut head: Chosen,
     streams: &mut Streams<'_>,
 ) -> Basis {
-    let head_policy = Policy::new(&head.allowlist.policy, settings.stale_after_days);
-    let (base, exit) = match base(scene, settings, parting, streams) {
-        Ok(base) => (base, Exit::Done),
-        Err(exit) => (Allowlist::default(), exit),
+    let Earlier { allowlists, compared, exit } = earlier(scene, settings, base, place, streams);
+    let policy_of = |it: &Allowlist| Policy::new(&it.policy, settings.stale_after_days);
+    let head_policy = policy_of(&head.allowlist);
+    let earlier: Vec<_> = allowlists.into_iter().map(|it| (policy_of(&it), it)).collect();
+    let strictest = earlier.iter().map(|(policy, _)| policy.clone());
+    let strictest = strictest.reduce(|one, other| one.stricter(&other));
+    let (policy, mut loosens) = match &strictest {
+        Some(strictest) => stricter(strictest, &head_policy),
+        None => (head_policy, Vec::new()),
     };
-    let remedy = match exit {
-        Exit::Done => {
-            let (base, head) = (&base.remediation, &head.allowlist.remediation);
-            remedy_changes(base.as_ref(), head.as_ref(), scene.names)
-        }
-        // A base that could not be had is not one that says nothing.
-        _ => Vec::new(),
-    };
-    let base_policy = Policy::new(&base.policy, settings.stale_after_days);
-    let (policy, mut loosens) = stricter(&base_policy, &head_policy);
-    let mut head = head;
     let reach = chrono::Days::new(policy.max_exemption_days.into());
     let last = settings.now.date_naive().checked_add_days(reach).unwrap_or(NaiveDate::MAX);
     let (within, beyond): (Vec<Exemption>, Vec<Exemption>) =
@@ -87,40 +88,180 @@ pub(super) fn judge_by(
         from: last.to_string(),
         to: exemption.expires.to_string(),
     }));
-    let base = Chosen { allowlist: base, origin: AllowlistOrigin::None, source: String::new() };
-    Basis { policy, head, base: Some(base), loosens, remedy, exit }
+    let allowlists: Vec<&Allowlist> = earlier.iter().map(|(_, it)| it).collect();
+    let proposal = Proposal {
+        loosens,
+        remedy: changes_of_remedy(&allowlists, &head.allowlist, scene.names),
+        drops: drops(&allowlists, &head.allowlist),
+        compared,
+        ..NO_PROPOSAL
+    };
+    let earlier = earlier.into_iter().map(|(policy, it)| (without_former_accounts(it), policy));
+    Basis { policy, head, earlier: earlier.collect(), proposal, exit }
 }
 
-/// The allowlist of the base. One that is not there or broken exempts nobody.
-fn base(
+/// Where the head's remedy is another than one of the earlier ones.
+fn changes_of_remedy(earlier: &[&Allowlist], head: &Allowlist, names: bool) -> Vec<PolicyChange> {
+    let mut changes: Vec<PolicyChange> = Vec::new();
+    for allowlist in earlier {
+        let (from, to) = (allowlist.remediation.as_ref(), head.remediation.as_ref());
+        for change in remedy_changes(from, to, names) {
+            if !changes.iter().any(|it| it.what == change.what) {
+                changes.push(change);
+            }
+        }
+    }
+    changes.sort_by(|one, other| one.what.cmp(&other.what));
+    changes
+}
+
+/// The former accounts of the head that not every earlier allowlist has.
+fn drops(earlier: &[&Allowlist], head: &Allowlist) -> Vec<allowlist::FormerAccount> {
+    let is_earlier = |former: &allowlist::FormerAccount| {
+        let has = |it: &&Allowlist| {
+            it.former_accounts.iter().any(|other| other.account == former.account)
+        };
+        earlier.iter().all(has)
+    };
+    head.former_accounts.iter().filter(|it| !is_earlier(it)).cloned().collect()
+}
+
+/// For judging the evidence of today: an account that is audited again was a former one earlier.
+fn without_former_accounts(allowlist: Allowlist) -> Allowlist {
+    Allowlist { former_accounts: Vec::new(), ..allowlist }
+}
+
+/// The allowlists that a proposal is compared with.
+struct Earlier {
+    allowlists: Vec<Allowlist>,
+    compared: Compared,
+    exit: Exit,
+}
+
+impl Earlier {
+    fn defaults(compared: Compared) -> Self {
+        Self { allowlists: vec![Allowlist::default()], compared, exit: Exit::Done }
+    }
+
+    const fn nothing(compared: Compared, exit: Exit) -> Self {
+        Self { allowlists: Vec::new(), compared, exit }
+    }
+}
+
+/// Reads the allowlist where the proposal parts from the base, and at the base branch's tip.
+fn earlier(
     scene: &Scene,
     settings: &ActionSettings,
-    parting: Parting<'_>,
+    base: Base<'_>,
+    place: &InRepository,
     streams: &mut Streams<'_>,
-) -> Result<Allowlist, Exit> {
-    let path = match &settings.allowlist {
-        AllowlistSetting::None => return Ok(Allowlist::default()),
-        AllowlistSetting::Default => Path::new(allowlist::DEFAULT_PATH),
-        AllowlistSetting::File(path) => path,
-    };
+) -> Earlier {
+    if settings.allowlist == AllowlistSetting::None {
+        return Earlier::defaults(Compared::Earlier);
+    }
     let (Some(tracker), Some(repository)) = (&scene.tracker, &scene.repository) else {
         streams.error("without a token for GitHub, the allowlist of the base cannot be read");
         streams.hint("give `github-token`, and the job `permissions: contents: read`");
-        return Err(Exit::Incomplete);
+        return Earlier::nothing(Compared::Nothing, Exit::Incomplete);
     };
-    let name = path.to_string_lossy();
-    let file = tracker
-        .file_at_base(repository, parting, &name)
-        .map_err(|error| unread(&error, streams))?;
-    let today = settings.now.date_naive();
-    match file.map(|bytes| allowlist::parse(&bytes, today)) {
-        None => Ok(Allowlist::default()),
-        Some(Ok(allowlist)) => Ok(allowlist),
-        Some(Err(_)) => {
-            let name = visible(&name).into_owned();
-            streams
-                .say(&format!("note: {name} is broken in the base: it counts as exempting nobody"));
-            Ok(Allowlist::default())
+    let path = match place {
+        InRepository::At(path) | InRepository::Perhaps(path) => path,
+        InRepository::Elsewhere(name) => {
+            streams.say(&visible(&format!(
+                "note: the allowlist is in a checkout of {name}, not of {repository}: a proposal \
+                 here does not change it, and is not compared with an earlier one"
+            )));
+            return Earlier::nothing(Compared::Elsewhere, Exit::Done);
         }
+        InRepository::Unknown(why) => return not_in_repository(repository, why, streams),
+    };
+    let (parted, tip) = tracker.files_at_base(repository, base, path);
+    let today = settings.now.date_naive();
+    let found: Vec<Found> =
+        [Some(parted), tip].into_iter().flatten().map(|it| Found::of(it, today)).collect();
+    if matches!(place, InRepository::Perhaps(_))
+        && found.iter().all(|it| matches!(it, Found::Absent))
+    {
+        let why =
+            "the workspace has no `.git`, and the base has no file of its path in the workspace";
+        return not_in_repository(repository, why, streams);
+    }
+    weigh(found, path, streams)
+}
+
+/// Where the right path to ask for is not known, absence is no fact.
+fn not_in_repository(repository: &Repository, why: &str, streams: &mut Streams<'_>) -> Earlier {
+    streams.error(&format!(
+        "the allowlist has no known path in {repository}, so it cannot be compared with an earlier \
+         one: {why}"
+    ));
+    streams.hint(
+        "check the repository out into the workspace, or a folder in it, with actions/checkout and \
+         git, and give the path of the allowlist in that checkout",
+    );
+    Earlier::nothing(Compared::Nothing, Exit::Incomplete)
+}
+
+/// An allowlist at a commit of the base.
+#[derive(Debug)]
+enum Found {
+    Absent,
+    Broken,
+    Read(Box<Allowlist>),
+    /// Nobody can tell.
+    Unread(Error),
+}
+
+impl Found {
+    fn of(file: FileAt, today: NaiveDate) -> Self {
+        match file.map(|found| found.map(|bytes| allowlist::parse(&bytes, today))) {
+            Ok(None) => Self::Absent,
+            Ok(Some(Ok(allowlist))) => Self::Read(Box::new(allowlist)),
+            Ok(Some(Err(_))) => Self::Broken,
+            Err(error) => Self::Unread(error),
+        }
+    }
+}
+
+/// What counts of what was found. A file that is absent or broken at one commit leaves the other's.
+fn weigh(found: Vec<Found>, path: &str, streams: &mut Streams<'_>) -> Earlier {
+    let mut exit = Exit::Done;
+    let mut told = BTreeSet::new();
+    for it in &found {
+        if let Found::Unread(error) = it
+            && told.insert(error.to_string())
+        {
+            exit = exit.max(unread(error, streams));
+        }
+    }
+    let is_broken = found.iter().any(|it| matches!(it, Found::Broken));
+    let mut allowlists: Vec<Allowlist> = Vec::new();
+    for it in found {
+        if let Found::Read(allowlist) = it
+            && !allowlists.contains(&allowlist)
+        {
+            allowlists.push(*allowlist);
+        }
+    }
+    let path = visible(path);
+    match (allowlists.is_empty(), exit, is_broken) {
+        (false, _, _) => {
+            if is_broken {
+                streams.say(&format!(
+                    "note: {path} is broken at one of the two commits of the base that a proposal \
+                     is compared with: the other one counts"
+                ));
+            }
+            Earlier { allowlists, compared: Compared::Earlier, exit }
+        }
+        (true, Exit::Done, true) => {
+            streams.say(&format!(
+                "note: {path} is broken in the base, so the earlier policy is unknown: the \
+                 defaults count where they are stricter, and nobody was exempted"
+            ));
+            Earlier::defaults(Compared::Defaults)
+        }
+        (true, Exit::Done, false) => Earlier::defaults(Compared::Earlier),
+        (true, exit, _) => Earlier::nothing(Compared::Nothing, exit),
     }
 }

@@ -10,13 +10,14 @@ use super::job::Left;
 use super::scene::{Scene, unread};
 use super::tracker::{Queue, Written};
 use super::{Exit, Streams};
+use crate::inventory::AccountId;
 use crate::judge::{Outcome, Status};
-use crate::publish::gate::{Gate, Standing};
+use crate::publish::gate::{AccountList, FailOn, Gate, Standing, unaudited};
 use crate::publish::memory::Memory;
 use crate::publish::observation::Observation;
-use crate::publish::occasion::Target;
+use crate::publish::occasion::{Target, Why};
 use crate::publish::plan::Wanted;
-use crate::publish::pull_request::{Comment, Proposal};
+use crate::publish::pull_request::{Comment, Compared, Proposal};
 use crate::publish::read::Search;
 use crate::report::{Page, Plain, page, visible};
 use crate::runner::job::Job;
@@ -45,6 +46,8 @@ struct Published {
     index: Option<(u64, String)>,
     /// The changes, in a dry run.
     plan: Option<String>,
+    /// Accounts that the queue knows and this run did not audit.
+    unaudited: BTreeSet<AccountId>,
 }
 
 /// What stands in the summary before the report.
@@ -59,6 +62,7 @@ struct SummaryView {
     overdue: usize,
     exempted: usize,
     unknown: usize,
+    unaudited: AccountList,
     has_queue: bool,
     index: Option<Plain>,
     /// Changes that a dry run has not made.
@@ -70,10 +74,13 @@ struct SummaryView {
 impl Publishing<'_> {
     /// Publishes, evaluates the gate, and leaves outputs and the beginning of the summary behind.
     pub(super) fn publish(&self, left: &mut Left, streams: &mut Streams<'_>) -> Exit {
-        let published = match self.scene.target {
+        let mut published = match self.scene.target {
             Target::Queue { per_user } => self.keep_queue(per_user, streams),
             Target::PullRequest | Target::Nothing(_) => self.read_queue(streams),
         };
+        if let Some(memory) = &published.before {
+            published.unaudited = unaudited(self.observation, memory);
+        }
         let today = self.now.date_naive();
         let days = self.settings.remedy_within_days;
         let uncovers = &self.proposal.uncovers;
@@ -88,16 +95,24 @@ impl Publishing<'_> {
         } else {
             standing.gate(self.scene.fail_on, known.is_some(), self.settings.require_queue)
         };
+        let is_compared = self.proposal.compared != Compared::Nothing;
+        // What the head's policy lets pass, an earlier one that nobody knows may not.
+        let gate = if gate == Gate::Passed && !is_compared { Gate::NotEvaluated } else { gate };
         let mut exit = published.exit;
         if gate == Gate::Failed {
             exit = exit.max(Exit::GateFailed);
         }
-        if self.observation.is_incomplete() {
+        if self.is_incomplete(&published) {
             exit = exit.max(Exit::Incomplete);
         }
         self.tell(&published, &standing, gate, streams);
         self.leave(&published, &standing, gate, left, streams);
         exit
+    }
+
+    /// Whether evidence is missing, for an audited account or because an account was not audited.
+    fn is_incomplete(&self, published: &Published) -> bool {
+        self.observation.is_incomplete() || !published.unaudited.is_empty()
     }
 
     fn keep_queue(&self, per_user: bool, streams: &mut Streams<'_>) -> Published {
@@ -140,6 +155,7 @@ impl Publishing<'_> {
                     memory: Some(memory),
                     index,
                     plan: settings.dry_run.then_some(told),
+                    unaudited: BTreeSet::new(),
                 }
             }
         }
@@ -147,8 +163,13 @@ impl Publishing<'_> {
 
     /// Reads the queue where the gate or the comment needs it.
     fn read_queue(&self, streams: &mut Streams<'_>) -> Published {
-        let is_pull_request = self.scene.target == Target::PullRequest;
-        if !is_pull_request && !self.scene.fail_on.needs_queue() {
+        let is_needed = match self.scene.target {
+            Target::PullRequest => true,
+            Target::Nothing(Why::Asked | Why::Public) => self.scene.fail_on.needs_queue(),
+            // The gate wants to know which accounts there should be.
+            _ => self.scene.fail_on != FailOn::NONE,
+        };
+        if !is_needed {
             return Published::nothing(Exit::Done);
         }
         let (Some(tracker), Some(repository)) = (&self.scene.tracker, &self.scene.queue_repository)
@@ -165,6 +186,7 @@ impl Publishing<'_> {
                 memory,
                 index: board.index.map(|index| (index.number, index.url)),
                 plan: None,
+                unaudited: BTreeSet::new(),
             },
         }
     }
@@ -176,12 +198,31 @@ impl Publishing<'_> {
         gate: Gate,
         streams: &mut Streams<'_>,
     ) {
+        self.tell_unaudited(&published.unaudited, streams);
         let (open, new, overdue) = (standing.open.len(), standing.new.len(), standing.overdue);
         streams
             .say(&format!("{open} to remedy, {new} new, {overdue} overdue; gate: {}", gate.id()));
         if let Some((_, url)) = &published.index {
             streams.say(&format!("the queue is {}", visible(url)));
         }
+    }
+
+    fn tell_unaudited(&self, unaudited: &BTreeSet<AccountId>, streams: &mut Streams<'_>) {
+        if unaudited.is_empty() {
+            return;
+        }
+        let which = if self.scene.names {
+            let ids: Vec<_> = unaudited.iter().map(ToString::to_string).collect();
+            ids.join(", ")
+        } else {
+            unaudited.len().to_string()
+        };
+        streams.error(&format!("accounts that the queue knows were not audited: {which}"));
+        streams.hint(
+            "audit the same accounts in every run that uses this queue, give runs that audit other \
+             accounts another `queue`, or list an account that is dropped on purpose under \
+             `former_accounts` in the allowlist",
+        );
     }
 
     /// Leaves outputs, the comment and the beginning of the summary.
@@ -204,6 +245,7 @@ impl Publishing<'_> {
                 index: link.clone(),
                 proposal: self.proposal,
                 standing,
+                unaudited: &published.unaudited,
                 gate,
                 today: self.now.date_naive(),
                 allowlist: self.allowlist,
@@ -284,7 +326,7 @@ impl Publishing<'_> {
     ) -> SummaryView {
         // A queue that could not be read is missing as evidence is.
         let unread = published.exit == Exit::Incomplete;
-        let result = if unread || self.observation.is_incomplete() {
+        let result = if unread || self.is_incomplete(published) {
             Outcome::Incomplete
         } else if standing.open.is_empty() {
             Outcome::Clean
@@ -306,6 +348,7 @@ impl Publishing<'_> {
             overdue: standing.overdue,
             exempted: self.observation.count(Status::Exempted),
             unknown: self.observation.count(Status::Unknown),
+            unaudited: AccountList::of(&published.unaudited, self.scene.names),
             has_queue: published.before.is_some(),
             index,
             plan: published.plan.clone().filter(|_| self.scene.names),
@@ -317,7 +360,14 @@ impl Publishing<'_> {
 
 impl Published {
     const fn nothing(exit: Exit) -> Self {
-        Self { exit, memory: None, before: None, index: None, plan: None }
+        Self {
+            exit,
+            memory: None,
+            before: None,
+            index: None,
+            plan: None,
+            unaudited: BTreeSet::new(),
+        }
     }
 }
 
@@ -333,4 +383,6 @@ pub(super) const NO_PROPOSAL: Proposal = Proposal {
     uncovers: BTreeSet::new(),
     loosens: Vec::new(),
     remedy: Vec::new(),
+    drops: Vec::new(),
+    compared: Compared::Earlier,
 };

@@ -313,6 +313,10 @@ impl Run<'_> {
     /// The plan to carry out: the one that was made before, if its facts still are what they were,
     /// or a new one.
     fn planned(&self, seen: &Seen, streams: &mut Streams<'_>) -> Result<SavedPlan, Exit> {
+        let audited = seen.scene.accounts.keys().copied();
+        let told = if self.names { Told::Lines } else { Told::Places };
+        let refused = self.chosen.refuse_audited_former_accounts(audited, told, streams);
+        refused.map_err(|_| Exit::Usage)?;
         let made = self.only_among(plan(&seen.scene, self.basis()), &seen.scene);
         let Some(saved) = &self.saved else {
             let accounts = seen.scene.accounts.keys().copied().collect();
@@ -467,6 +471,7 @@ fn prepare(
         names,
         asked_after: BTreeSet::new(),
     };
+    live::tell_of_no_effect(&settings.live, streams);
     live::prepare(&settings.live, how, policy).map_err(|unobserved| unobserved.tell(streams))
 }
 

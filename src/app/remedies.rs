@@ -13,6 +13,7 @@ use crate::cause::reason;
 use crate::files::Staged;
 use crate::remediate::plan::Plan;
 use crate::report::{self, Remedy, TemplateError, Undoing, visible};
+use crate::runner::checkout::relative_to_workspace;
 use crate::runner::command::{Annotation, Level};
 use crate::runner::job::Job;
 use crate::settings::{Format, RemediateSettings, Task};
@@ -95,7 +96,8 @@ fn leave_journal(
 ) {
     let path = &settings.journal;
     if here.job.is_some() && settings.task.changes() && path.exists() {
-        left.outputs.push(("journal", path.display().to_string()));
+        let path_for_steps = relative_to_workspace(path).display().to_string();
+        left.outputs.push(("journal", path_for_steps));
         report_folder::give_away(std::slice::from_ref(path), here.job, streams);
     }
 }

@@ -6,6 +6,7 @@ use super::job::Left;
 use super::{Exit, Streams, files};
 use crate::cause::reason;
 use crate::files::Staged;
+use crate::runner::checkout::relative_to_workspace;
 use crate::runner::files::give_to_owner_of;
 use crate::runner::job::Job;
 
@@ -29,7 +30,8 @@ pub(super) fn write(
             .and_then(Staged::publish);
         match staged {
             Ok(()) => {
-                left.outputs.push((output, path.display().to_string()));
+                let path_for_steps = relative_to_workspace(&path).display().to_string();
+                left.outputs.push((output, path_for_steps));
                 written.push(path);
             }
             Err(error) => {

@@ -4,7 +4,7 @@ use secrecy::SecretString;
 
 use super::tracker::{Tracker, is_discreet};
 use super::{Exit, Streams};
-use crate::github::{About, Error};
+use crate::github::{About, Error, Kind};
 use crate::identity::{Repository, Visibility};
 use crate::publish::gate::FailOn;
 use crate::publish::occasion::{PublishMode, Target, Why, target};
@@ -199,7 +199,7 @@ fn parsed(name: &str, streams: &mut Streams<'_>) -> Result<Repository, Exit> {
 pub(super) fn unread(error: &Error, streams: &mut Streams<'_>) -> Exit {
     streams.error(&visible(&error.to_string()));
     streams.hint(&visible(&error.hint()));
-    Exit::Incomplete
+    if error.kind == Kind::Misconfigured { Exit::Usage } else { Exit::Incomplete }
 }
 
 /// What the repository says of itself, where the event does not tell. Who can see it may stay unknown;

@@ -93,6 +93,15 @@ impl Trouble {
     }
 }
 
+/// What a proposal is to be merged into.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Base<'a> {
+    /// Where the proposal parts from it.
+    pub(super) parting: Parting<'a>,
+    /// The base branch, where the event names it.
+    pub(super) branch: Option<&'a str>,
+}
+
 /// Where a proposal parts from the base.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Parting<'a> {
@@ -101,6 +110,9 @@ pub(super) enum Parting<'a> {
     /// Where these two branches have their last commit in common.
     Of { base: &'a str, head: &'a str },
 }
+
+/// A file at a commit; `None` where there is none.
+pub(super) type FileAt = Result<Option<Vec<u8>>, Error>;
 
 /// A queue as it is, and what it knows.
 pub(super) struct Queue {
@@ -145,22 +157,39 @@ impl Tracker {
         self.runtime.block_on(self.github.repository(repository.clone()).about())
     }
 
-    /// A file where a proposal parts from the base; `None` where there is none.
-    pub(super) fn file_at_base(
+    /// A file where a proposal parts from the base, and at the tip of the base branch. The tip is
+    /// the one of now: that of the event may be long gone.
+    pub(super) fn files_at_base(
         &self,
         repository: &Name,
-        parting: Parting<'_>,
+        base: Base<'_>,
         path: &str,
-    ) -> Result<Option<Vec<u8>>, Error> {
+    ) -> (FileAt, Option<FileAt>) {
         let repository = self.github.repository(repository.clone());
         self.runtime.block_on(async {
-            match parting {
-                Parting::At(commit) => repository.file_at(path, commit).await,
-                Parting::Of { base, head } => {
-                    let commit = repository.merge_base(base, head).await?;
-                    repository.file_at(path, &commit).await
+            let parted = async {
+                let commit = match base.parting {
+                    Parting::At(commit) => commit.to_owned(),
+                    Parting::Of { base, head } => repository.merge_base(base, head).await?,
+                };
+                match repository.file_at(path, &commit).await? {
+                    // A token that cannot see the repository's content is told the same. It cannot
+                    // see commits either.
+                    None if matches!(base.parting, Parting::At(_)) => {
+                        repository.merge_base(&commit, &commit).await.map(|_| None)
+                    }
+                    found => Ok(found),
                 }
-            }
+            };
+            let parted = parted.await;
+            let tip = match base.branch {
+                // A tag of the same name would win over the short name.
+                Some(branch) => {
+                    Some(repository.file_at(path, &format!("refs/heads/{branch}")).await)
+                }
+                None => None,
+            };
+            (parted, tip)
         })
     }
 

@@ -20,6 +20,7 @@ use crate::publish::gate::FailOn;
 use crate::publish::memory::QueueName;
 use crate::publish::occasion::PublishMode;
 use crate::report::Language;
+use crate::runner::checkout::{as_relative, below_workspace};
 use crate::runner::inputs::{boolean, list, read};
 use crate::settings::{
     self, ActionSettings, AllowlistSetting, CommentOn, DEFAULT_MAX_ROWS, INPUTS, Input,
@@ -194,12 +195,14 @@ fn title(text: &str) -> Result<String, &'static str> {
     if fits { Ok(title.to_owned()) } else { Err("a title is one line of 1 to 256 characters") }
 }
 
-/// A file or folder below the workspace.
+/// A file or folder below the workspace, absolute or relative.
 pub(super) fn relative(text: &str) -> Result<PathBuf, &'static str> {
-    let path = PathBuf::from(text);
-    let stays = path
-        .components()
-        .all(|part| matches!(part, std::path::Component::Normal(_) | std::path::Component::CurDir));
+    let path = as_relative(PathBuf::from(text));
+    let below = below_workspace(&path);
+    let stays =
+        below.as_deref().unwrap_or(&path).components().all(|part| {
+            matches!(part, std::path::Component::Normal(_) | std::path::Component::CurDir)
+        });
     if stays { Ok(path) } else { Err("name one below the workspace, without `..`") }
 }
 
@@ -242,9 +245,13 @@ impl ActionArgs {
     pub(super) fn settings(self, now: DateTime<Utc>) -> Result<ActionSettings, String> {
         let live = self.live.settings()?;
         let allowlist =
-            self.allowlist.map_or(AllowlistSetting::Default, |text| text.as_str().into());
+            match self.allowlist.map_or(AllowlistSetting::Default, |it| it.as_str().into()) {
+                AllowlistSetting::File(path) => AllowlistSetting::File(as_relative(path)),
+                other => other,
+            };
         let words = self.audits.iter().flat_map(|text| list(text));
-        let audits: Vec<Input> = words.map(|path| PathBuf::from(path).into()).collect();
+        let audits: Vec<Input> =
+            words.map(|path| as_relative(PathBuf::from(path)).into()).collect();
         let remedy = self.remedy.settings(Beside {
             live: live.clone(),
             allowlist: allowlist.clone(),
@@ -262,7 +269,7 @@ impl ActionArgs {
             audits,
             publish: self.publish.settings(),
             report_dir: self.report_dir,
-            template: self.template,
+            template: self.template.map(as_relative),
             max_rows: self.max_rows,
             now: self.clock.now.unwrap_or(now),
             remedy: remedy.map(Box::new),

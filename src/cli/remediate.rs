@@ -11,6 +11,7 @@ use super::{Clock, format_parser, help, language_parser, output_file};
 use crate::policy::MAX_DAYS;
 use crate::policy::remediation::Stage;
 use crate::report::Language;
+use crate::runner::checkout::as_relative;
 use crate::runner::inputs::list;
 use crate::settings::{
     self, AllowlistSetting, DEFAULT_MAX_ROWS, Format, Input, LiveSettings, OutputFile,
@@ -241,7 +242,7 @@ impl RemedyArgs {
                 return Err("'plan' goes with 'plan-digest': the plan that was approved".to_owned());
             }
             (None, Some(_)) => return Err("'plan-digest' goes with 'plan'".to_owned()),
-            (Some(path), digest) => Some(SavedPlanFile { file: path.into(), digest }),
+            (Some(path), digest) => Some(SavedPlanFile { file: as_relative(path).into(), digest }),
         };
         let task = match (self.remediate, saved) {
             (RemedyMode::None, None) => return Ok(None),

@@ -41,6 +41,8 @@ pub enum Kind {
     NotTaken,
     /// GitHub is in trouble (5xx).
     Unavailable,
+    /// The address of the API is none.
+    Misconfigured,
     /// No connection, or one that broke.
     Unreachable,
     /// An answer that makes no sense.
@@ -102,6 +104,10 @@ impl Error {
             Kind::Unavailable => {
                 "GitHub is in trouble, or something on the way to it: look at \
                  https://www.githubstatus.com and run again"
+            }
+            Kind::Misconfigured => {
+                "correct GITHUB_API_URL, or remove it: it is https://HOST/api/v3 of a GitHub \
+                 Enterprise Server"
             }
             Kind::Unreachable => {
                 "look at the way there: HTTPS_PROXY, NO_PROXY, SSL_CERT_FILE (the root \
@@ -208,6 +214,7 @@ impl fmt::Display for Kind {
             Self::Unprocessable => "unprocessable",
             Self::NotTaken => "not-taken",
             Self::Unavailable => "unavailable",
+            Self::Misconfigured => "misconfigured",
             Self::Unreachable => "unreachable",
             Self::Unexpected => "unexpected",
             Self::OutOfTime => "out-of-time",

@@ -77,7 +77,8 @@ impl GitHub {
     /// [`Error`] when the URL or the token can be none, or the HTTP client cannot be made.
     pub fn new(api_url: &str, token: SecretString, timeout: Duration) -> Result<Self, Error> {
         let failed = |kind, message: String| Error::new("preparing calls to GitHub", kind, message);
-        let api = api_address(api_url).map_err(|message| failed(Kind::Unreachable, message))?;
+        let misconfigured = |message| failed(Kind::Misconfigured, message);
+        let api = api_address(api_url).map_err(misconfigured)?;
         let authorization = bearer(&token)
             .ok_or_else(|| failed(Kind::Unauthorized, "the token can be none".to_owned()))?;
         let client = client(Pace::attempt(timeout)).map_err(|error| {

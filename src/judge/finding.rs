@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 
 use super::audited::AuditedAccount;
 use super::fingerprint::Fingerprint;
-use crate::allowlist::{Exemption, Term};
+use crate::allowlist::{Exemption, FormerAccount, Term};
 use crate::clock::Clock;
 use crate::inventory::{
     AccountId, CredentialKind, Evidence, Handle, LastAccessed, Permissions, Unreadable,
@@ -31,6 +31,8 @@ pub struct Audit {
     pub findings: Vec<Finding>,
     /// The exemptions, in the file's order.
     pub exemptions: Vec<ReviewedExemption>,
+    /// Accounts that are no longer audited, on purpose.
+    pub former_accounts: Vec<FormerAccount>,
 }
 
 /// Where the exemptions came from.

@@ -24,7 +24,7 @@ pub use finding::{
 pub use fingerprint::Fingerprint;
 pub use next::Next;
 
-use crate::allowlist::Allowlist;
+use crate::allowlist::{Allowlist, FormerAccount};
 use crate::inventory::{
     Account, AccountId, CredentialKind, Evidence, Form, Handle, MaxEvidenceAge, Piece, User,
 };
@@ -56,6 +56,7 @@ pub struct Judge<'a> {
     criteria: Criteria<'a>,
     exemptions: Exemptions<'a>,
     remediation: Option<&'a RemediationPolicy>,
+    former_accounts: &'a [FormerAccount],
     heard: Vec<(AuditedAccount, Vec<Finding>)>,
 }
 
@@ -65,7 +66,13 @@ impl<'a> Judge<'a> {
     pub fn new(allowlist: &'a Allowlist, policy: &'a Policy, now: DateTime<Utc>) -> Self {
         let exemptions = Exemptions::new(allowlist, now.date_naive());
         let remediation = allowlist.remediation.as_ref();
-        Self { criteria: Criteria::new(policy, now), exemptions, remediation, heard: Vec::new() }
+        Self {
+            criteria: Criteria::new(policy, now),
+            exemptions,
+            remediation,
+            former_accounts: &allowlist.former_accounts,
+            heard: Vec::new(),
+        }
     }
 
     /// Limits the age of evidence.
@@ -111,6 +118,7 @@ impl<'a> Judge<'a> {
             accounts,
             findings,
             exemptions: self.exemptions.review(),
+            former_accounts: self.former_accounts.to_vec(),
         }
     }
 }

@@ -6,8 +6,9 @@
 use std::future::Future;
 use std::time::Duration;
 
+use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_iam::config::http::HttpResponse;
-use aws_sdk_iam::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_iam::error::{ProvideErrorMetadata, SdkError};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, timeout_at};
 
@@ -206,13 +207,12 @@ impl Failure {
             SdkError::ServiceError(answer) => {
                 let code = answer.err().code();
                 let status = answer.raw().status().as_u16();
-                let cause = cause_of(action, code.unwrap_or_default(), status);
+                let said = answer.err().message();
+                let cause =
+                    cause_of(action, code.unwrap_or_default(), status, said.unwrap_or_default());
                 let message = match code {
                     None => foreign::message(status, answer.raw().body().bytes(), answer.err()),
-                    Some(_) => {
-                        let message = answer.err().message().unwrap_or("without a message");
-                        service_message(code, status, message)
-                    }
+                    Some(_) => service_message(code, status, said.unwrap_or("without a message")),
                 };
                 Self {
                     action,
@@ -224,13 +224,19 @@ impl Failure {
                 }
             }
             SdkError::TimeoutError(_) => failed(Cause::Unreachable, "no answer in time".to_owned()),
-            SdkError::DispatchFailure(failure) => match renewal_within(error) {
-                Some(NotRenewed(why)) => failed(Cause::Credentials, why.clone()),
-                None if failure.is_io() || failure.is_timeout() => {
+            SdkError::DispatchFailure(failure) => {
+                if let Some(NotRenewed(why)) = within(error) {
+                    failed(Cause::Credentials, why.clone())
+                } else if let Some(why) = within::<CredentialsError>(error) {
+                    failed(Cause::Credentials, causes(why))
+                } else if failure.is_io() || failure.is_timeout() {
                     failed(Cause::Unreachable, innermost(error))
+                } else if failure.is_user() {
+                    failed(Cause::Unexpected, innermost(error))
+                } else {
+                    failed(Cause::Credentials, innermost(error))
                 }
-                None => failed(Cause::Credentials, innermost(error)),
-            },
+            }
             SdkError::ResponseError(_) if limit::is_exceeded(error) => {
                 failed(Cause::Unexpected, limit::MESSAGE.to_owned())
             }
@@ -293,8 +299,10 @@ impl Failure {
 }
 
 /// Source: "Common errors" of the IAM and STS API references, and "Error retries" of the SDKs.
-fn cause_of(action: &str, code: &str, status: u16) -> Cause {
+fn cause_of(action: &str, code: &str, status: u16, message: &str) -> Cause {
     match code {
+        // The code says that the token is wrong. The message may say that STS could not find out.
+        "InvalidIdentityToken" if passes_by_itself(message) => Cause::Unavailable,
         // A report is asked for too often; anything else is too many already.
         "LimitExceeded" if !action.starts_with("iam:Generate") => Cause::Unexpected,
         "AccessDenied" | "AccessDeniedException" | "UnauthorizedOperation" => Cause::Denied,
@@ -317,13 +325,23 @@ fn cause_of(action: &str, code: &str, status: u16) -> Cause {
         | "SlowDown"
         | "PriorRequestNotComplete"
         | "LimitExceeded" => Cause::Throttled,
-        "IDPCommunicationError" | "EntityTemporarilyUnmodifiable" | "ConcurrentModification" => {
-            Cause::Unavailable
-        }
+        "IDPCommunicationError"
+        | "EntityTemporarilyUnmodifiable"
+        | "ConcurrentModification"
+        | "RequestTimeout"
+        | "RequestTimeoutException" => Cause::Unavailable,
         _ if status == 429 => Cause::Throttled,
         _ if status >= 500 => Cause::Unavailable,
         _ => Cause::Unexpected,
     }
+}
+
+/// Whether an error is one of the moment by its words: STS could not fetch the public key of the
+/// token's issuer, above all when many jobs ask at once. Codes do not tell it from others, and the
+/// SDK's own credentials hand on words alone.
+pub(crate) fn passes_by_itself(message: &str) -> bool {
+    let message = message.to_ascii_lowercase();
+    message.contains("retrieve verification key") || message.contains("idpcommunicationerror")
 }
 
 /// AWS's message in one line. The one about a wrong signature repeats the signed headers, the
@@ -369,12 +387,14 @@ fn with_short_ids(text: &str) -> String {
 #[error("{0}")]
 pub(crate) struct NotRenewed(pub(super) String);
 
-/// Why the session could not be renewed, if that is what an error comes from.
-fn renewal_within<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a NotRenewed> {
+/// The error of this kind that another comes from, if it does.
+fn within<'a, E: std::error::Error + 'static>(
+    error: &'a (dyn std::error::Error + 'static),
+) -> Option<&'a E> {
     let mut next = Some(error);
     while let Some(error) = next {
-        if let Some(not_renewed) = error.downcast_ref::<NotRenewed>() {
-            return Some(not_renewed);
+        if let Some(found) = error.downcast_ref() {
+            return Some(found);
         }
         next = error.source();
     }
@@ -386,9 +406,39 @@ pub(crate) fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
     one_line(&crate::cause::innermost(error))
 }
 
-/// The whole chain of causes, for the log.
-pub(crate) fn chain(error: impl std::error::Error) -> String {
-    one_line(&DisplayErrorContext(error).to_string())
+/// What the SDK says around a cause of its credentials, and what says nothing.
+const WRAPPERS: [&str; 7] = [
+    "an error occurred while loading credentials",
+    "an error occurred while loading an access token",
+    "the credential provider was not enabled",
+    "the credentials provider was not properly configured",
+    "unexpected credentials error",
+    "service error",
+    "unhandled error",
+];
+
+/// An error with its causes in one line, from the outermost to the innermost: each says more than
+/// the one before. Where they are too long, the innermost alone.
+pub(crate) fn causes(error: &dyn std::error::Error) -> String {
+    let mut told: Vec<String> = Vec::new();
+    let mut next = Some(error);
+    while let Some(error) = next {
+        let text = error.to_string();
+        let is_new = !told.last().is_some_and(|before| before.contains(&text));
+        if is_new && !WRAPPERS.iter().any(|it| text.starts_with(it)) {
+            told.push(text);
+        }
+        #[expect(
+            deprecated,
+            reason = "the SDK's error about a token of single sign-on has no source"
+        )]
+        let cause = error.cause();
+        next = cause;
+    }
+    let whole = told.join(": ");
+    let is_short = whole.chars().count() <= LONGEST_MESSAGE && !whole.contains('\n');
+    let innermost = told.pop().unwrap_or_else(|| error.to_string());
+    one_line(if is_short { &whole } else { &innermost })
 }
 
 #[cfg(test)]
@@ -480,9 +530,20 @@ mod tests {
     }
 
     #[test]
+    fn a_message_decides_where_the_code_does_not() {
+        let cause = |message| {
+            cause_of("sts:AssumeRoleWithWebIdentity", "InvalidIdentityToken", 400, message)
+        };
+        let no_key = "Couldn't retrieve verification key from your identity provider, please \
+                      reference AssumeRoleWithWebIdentity documentation for requirements";
+        assert_eq!(cause(no_key), Cause::Unavailable);
+        assert_eq!(cause("Incorrect token audience"), Cause::Credentials);
+    }
+
+    #[test]
     fn what_may_pass_is_tried_again_and_what_will_not_is_not() {
         let after = |code: &str, status| {
-            let cause = cause_of("iam:GenerateCredentialReport", code, status);
+            let cause = cause_of("iam:GenerateCredentialReport", code, status, "");
             Failure { cause, ..Failure::unexpected("", "") }.may_pass(1)
         };
         for (code, status) in [
@@ -490,6 +551,7 @@ mod tests {
             ("RequestLimitExceeded", 503),
             ("LimitExceeded", 409),
             ("ServiceFailure", 500),
+            ("RequestTimeout", 400),
             ("", 502),
             ("", 429),
         ] {

@@ -4,9 +4,11 @@
 
 mod document;
 mod hcl;
+mod size;
 mod terraform;
 
 pub use document::{Grant, Node, member_trust, oidc_provider, subjects, web_identity_trust};
+pub use size::{PolicyKind, size};
 pub use terraform::Stack;
 
 use crate::policy::remediation::{RemediationPolicy, Stage};

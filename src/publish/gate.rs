@@ -3,10 +3,16 @@
 use std::collections::BTreeSet;
 
 use chrono::NaiveDate;
+use serde::Serialize;
 
 use super::memory::Memory;
 use super::observation::Observation;
+use crate::inventory::AccountId;
 use crate::judge::Fingerprint;
+use crate::report::Plain;
+
+/// The most accounts that are named; the rest is counted.
+const MOST_ACCOUNTS: usize = 50;
 
 /// Which open findings fail a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -55,6 +61,37 @@ impl Gate {
     }
 }
 
+/// The accounts that the queue state knows, and that this run neither audited nor knows as former
+/// accounts. What the queue state says about them may be outdated, so the run is incomplete.
+#[must_use]
+pub fn unaudited(observation: &Observation, memory: &Memory) -> BTreeSet<AccountId> {
+    let of_entries = memory.entries.values().map(|entry| entry.matter.account);
+    let known = memory.audited.keys().copied().chain(of_entries);
+    let is_unaudited = |account: &AccountId| {
+        !observation.accounts.contains_key(account)
+            && !observation.former_accounts.contains(account)
+    };
+    known.filter(is_unaudited).collect()
+}
+
+/// Some accounts by their ids, and how many more there are.
+#[derive(Debug, Clone, Serialize)]
+pub struct AccountList {
+    count: usize,
+    rows: Vec<Plain>,
+    left_out: usize,
+}
+
+impl AccountList {
+    /// At most [`MOST_ACCOUNTS`] of these, or only their number where `names` may not be shown.
+    #[must_use]
+    pub fn of(accounts: &BTreeSet<AccountId>, names: bool) -> Self {
+        let most = if names { MOST_ACCOUNTS } else { 0 };
+        let rows: Vec<_> = accounts.iter().take(most).map(|id| Plain::account(*id)).collect();
+        Self { count: accounts.len(), left_out: accounts.len() - rows.len(), rows }
+    }
+}
+
 /// Findings of a run, counted and named by what the queue knows of them.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Standing {
@@ -71,8 +108,10 @@ pub struct Standing {
 }
 
 impl Standing {
-    /// `memory` is the queue's before this run, `None` where there is no queue. `uncovered` are
-    /// findings that are open because this pull request takes their exemption away: they are known.
+    /// `memory` is the queue's before this run, `None` where there is no queue. Only what is open in
+    /// it is known: a finding that was cleared, exempted or not counted and returns is new.
+    /// `uncovered` are findings that this pull request brings back, by removing an exemption or by a
+    /// stricter policy: they are not new.
     #[must_use]
     pub fn of(
         observation: &Observation,
@@ -86,7 +125,8 @@ impl Standing {
             standing.open.push(*id);
             let entry = memory.and_then(|memory| memory.entries.get(id));
             let counts = seen.counts_for_gate();
-            let known = entry.is_some() || uncovered.contains(id);
+            let is_open = entry.is_some_and(|entry| entry.open_since().is_some());
+            let known = is_open || uncovered.contains(id);
             if counts && !known && memory.is_some() {
                 standing.new.push(*id);
             }

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, NaiveDate, Utc};
 
+use super::gate::unaudited;
 use super::memory::{Entry, Memory, Observed, State};
 use super::observation::{Audited, Matter, Observation, Seen};
 use crate::inventory::AccountId;
@@ -55,6 +56,10 @@ pub struct Ledger {
     pub excused: Vec<Fingerprint>,
     /// The rules whose evidence could not be had this time: nothing is closed on the strength of it.
     pub incomplete: BTreeSet<(AccountId, Rule)>,
+    /// Accounts that the queue state knows and this run did not audit.
+    pub unaudited: BTreeSet<AccountId>,
+    /// Accounts that are no longer audited, on purpose.
+    pub former_accounts: BTreeSet<AccountId>,
 }
 
 /// The audits are older than what the queue knows already.
@@ -85,6 +90,7 @@ pub fn advance(
 ) -> Result<Ledger, OlderThanMemory> {
     let memory = memory.cloned().unwrap_or_else(|| Memory::new(today));
     refuse_older(&memory, observation)?;
+    let unaudited = unaudited(observation, &memory);
     let at = observation.accounts.values().map(|it| it.at).max().unwrap_or_default();
     let mut ledger = Ledger {
         memory,
@@ -95,10 +101,13 @@ pub fn advance(
         cleared: Vec::new(),
         excused: Vec::new(),
         incomplete: incomplete(observation),
+        unaudited,
+        former_accounts: observation.former_accounts.clone(),
     };
     ledger.acknowledge(closures);
     ledger.take_in(observation, today);
     ledger.settle_absent(observation, today);
+    ledger.settle_former_accounts(today);
     ledger.note_belongings(observation);
     ledger.note_observed(observation);
     ledger.tell_overdue(today, remedy_within_days);
@@ -211,6 +220,35 @@ impl Ledger {
                 }
             }
         }
+    }
+
+    /// What was found in a former account is not counted any more, and not waited for.
+    fn settle_former_accounts(&mut self, today: NaiveDate) {
+        for (id, entry) in &mut self.memory.entries {
+            let is_former = self.former_accounts.contains(&entry.matter.account);
+            let is_settled =
+                matches!(entry.state, State::Cleared { .. } | State::NotCounted { .. });
+            if !is_former || is_settled {
+                continue;
+            }
+            if entry.open_since().is_some() {
+                self.excused.push(*id);
+            }
+            entry.state = State::NotCounted { since: today };
+        }
+        self.memory.observed.retain(|(account, _), _| !self.former_accounts.contains(account));
+    }
+
+    /// Whether nothing is missing, and nothing is looked away from, so that a queue in which nothing
+    /// is open is done.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        let is_ignored = |entry: &Entry| {
+            entry.is_not_counted() && !self.former_accounts.contains(&entry.matter.account)
+        };
+        self.incomplete.is_empty()
+            && self.unaudited.is_empty()
+            && !self.memory.entries.values().any(is_ignored)
     }
 
     /// What a user has is known as it was seen last, and of interest while something stands.

@@ -25,6 +25,8 @@ pub struct Observation {
     pub findings: BTreeMap<Fingerprint, Seen>,
     /// How many findings have an exemption that has expired.
     pub expired_exemptions: usize,
+    /// Accounts that are no longer audited, on purpose.
+    pub former_accounts: BTreeSet<AccountId>,
 }
 
 /// One audited account.
@@ -96,6 +98,12 @@ pub enum Unusable {
         /// What it holds.
         text: String,
     },
+    /// The allowlist names an account as no longer audited, and an audit has it.
+    #[error(
+        "account {0} is audited, but `former_accounts` in the allowlist lists it: remove the entry, or \
+         stop auditing the account"
+    )]
+    FormerAccountAudited(AccountId),
     /// Two audits of one account say different things.
     #[error("account {0} is in another of the audits too: give one audit an account")]
     Twice(AccountId),
@@ -130,6 +138,9 @@ impl Observation {
         for (index, audit) in audits.iter().enumerate() {
             joined.add(audit, now, limit).map_err(|unusable| (index, unusable))?;
         }
+        for (index, audit) in audits.iter().enumerate() {
+            joined.add_former_accounts(audit).map_err(|unusable| (index, unusable))?;
+        }
         Ok(joined)
     }
 
@@ -157,6 +168,18 @@ impl Observation {
             self.findings.insert(id, Seen::of(finding)?);
             let expired = finding.notes.iter().any(|note| note.code == EXPIRED);
             self.expired_exemptions += usize::from(expired);
+        }
+        Ok(())
+    }
+
+    /// An account that one audit calls former and another has makes both doubtful.
+    fn add_former_accounts(&mut self, audit: &v1::Audit) -> Result<(), Unusable> {
+        for former in &audit.former_accounts {
+            let id = known("former account", &former.account, |text| text.parse().ok())?;
+            if self.accounts.contains_key(&id) {
+                return Err(Unusable::FormerAccountAudited(id));
+            }
+            self.former_accounts.insert(id);
         }
         Ok(())
     }

@@ -139,11 +139,11 @@ pub fn target(
         ("pull_request" | "merge_group", PublishMode::Issue | PublishMode::IssuePerUser) => {
             mismatch()
         }
-        ("pull_request", PublishMode::None) => Ok((Target::Nothing(Why::Asked), FailOn::NEW)),
+        // Where nothing is published, the queue is not read either.
+        (_, PublishMode::None) => Ok((Target::Nothing(Why::Asked), FailOn::NONE)),
         ("pull_request", _) => Ok((Target::PullRequest, FailOn::NEW)),
         (_, PublishMode::PullRequest) => mismatch(),
         ("merge_group", _) => Ok((Target::Nothing(Why::Event), FailOn::NEW)),
-        (_, PublishMode::None) => Ok((Target::Nothing(Why::Asked), FailOn::NONE)),
         ("schedule" | "workflow_dispatch" | "repository_dispatch" | "push", _)
             if on_default_branch =>
         {
@@ -193,6 +193,9 @@ mod tests {
             assert_eq!(at("pull_request", Issue), mode(Issue, "pull_request"));
             assert_eq!(at("merge_group", Auto), nothing(Why::Event, FailOn::NEW));
             assert_eq!(at("merge_group", IssuePerUser), mode(IssuePerUser, "merge_group"));
+            for event in ["pull_request", "merge_group"] {
+                assert_eq!(at(event, None), nothing(Why::Asked, FailOn::NONE));
+            }
             assert_eq!(at("release", Auto), nothing(Why::Event, FailOn::NONE));
             for event in ["pull_request_target", "workflow_run", "issue_comment"] {
                 for asked in PublishMode::ALL {

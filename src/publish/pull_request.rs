@@ -5,13 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::NaiveDate;
 use serde::Serialize;
 
-use super::gate::{Gate, Standing};
+use super::gate::{AccountList, Gate, Standing};
 use super::markers;
-use super::memory::{Memory, QueueName};
+use super::memory::{Entry, Memory, QueueName};
 use super::observation::{Observation, Seen};
 use super::plan::LONGEST_BODY;
 use super::room::fitting;
 use super::view::Row;
+use crate::allowlist::FormerAccount;
 use crate::inventory::AccountId;
 use crate::judge::{Coverage, Fingerprint, Status};
 use crate::policy::remediation::RemediationPolicy;
@@ -30,12 +31,42 @@ const MOST_OF_A_LIST: usize = 400;
 pub struct Proposal {
     /// Open without it, exempted with it.
     pub exempts: BTreeSet<Fingerprint>,
-    /// Exempted without it, open with it.
+    /// Open with it, and without it exempted or not counted: it removes an exemption, or its policy
+    /// is stricter.
     pub uncovers: BTreeSet<Fingerprint>,
     /// Where it would have the policy ask for less: not heeded in this run.
     pub loosens: Vec<PolicyChange>,
     /// What it changes about the remedy, to the looser or the stricter: this run remedies nothing.
     pub remedy: Vec<PolicyChange>,
+    /// Accounts that it declares to be no longer audited.
+    pub drops: Vec<FormerAccount>,
+    /// What it was compared with.
+    pub compared: Compared,
+}
+
+/// What a proposal's allowlist was compared with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Compared {
+    /// The earlier allowlist, or the defaults where there was none.
+    #[default]
+    Earlier,
+    /// The defaults: the earlier allowlist is broken.
+    Defaults,
+    /// Nothing: the earlier allowlist could not be read.
+    Nothing,
+    /// Nothing: the allowlist is in another repository, so that the proposal does not change it.
+    Elsewhere,
+}
+
+impl Compared {
+    const fn id(self) -> &'static str {
+        match self {
+            Self::Earlier => "earlier",
+            Self::Defaults => "defaults",
+            Self::Nothing => "nothing",
+            Self::Elsewhere => "elsewhere",
+        }
+    }
 }
 
 /// A place in which the head's policy is another than the base's.
@@ -50,31 +81,38 @@ pub struct PolicyChange {
 }
 
 impl Proposal {
-    /// Compares the same evidence judged by the base's exemptions and by the head's. What the queue
-    /// would not hold anyway is left out.
+    /// Compares the same evidence judged by the earlier allowlists, each with its own policy, and as
+    /// this run judges it. Only what no earlier allowlist has is the proposal's own doing. What the
+    /// queue would not hold anyway is left out.
     #[must_use]
-    pub fn of(base: &Observation, head: &Observation, loosens: Vec<PolicyChange>) -> Self {
+    pub fn comparing(self, earlier: &[Observation], head: &Observation) -> Self {
         let status = |observation: &Observation, id: &Fingerprint| {
             let seen = observation.findings.get(id);
             seen.filter(|seen| seen.level >= Level::Warning).map(|seen| seen.status)
         };
-        let turned = |from: Status, to: Status| {
-            let is_turned =
-                |id: &&Fingerprint| status(base, id) == Some(from) && status(head, id) == Some(to);
+        let turned = |to: Status, from: &[Option<Status>]| -> BTreeSet<Fingerprint> {
+            let was = |id: &Fingerprint| earlier.iter().all(|it| from.contains(&status(it, id)));
+            let is_turned = |id: &&Fingerprint| status(head, id) == Some(to) && was(id);
             head.findings.keys().filter(is_turned).copied().collect()
         };
+        if earlier.is_empty() {
+            return self;
+        }
         Self {
-            exempts: turned(Status::Open, Status::Exempted),
-            uncovers: turned(Status::Exempted, Status::Open),
-            loosens,
-            remedy: Vec::new(),
+            exempts: turned(Status::Exempted, &[Some(Status::Open)]),
+            uncovers: turned(Status::Open, &[Some(Status::Exempted), None]),
+            ..self
         }
     }
 
-    /// With what it changes about the remedy.
-    #[must_use]
-    pub fn with_remedy(self, remedy: Vec<PolicyChange>) -> Self {
-        Self { remedy, ..self }
+    /// Whether there is nothing to say about what it changes.
+    fn is_quiet(&self) -> bool {
+        let compared = match self.compared {
+            // It says the same about every pull request.
+            Compared::Elsewhere => Compared::Earlier,
+            compared => compared,
+        };
+        Self { compared, ..self.clone() } == Self::default()
     }
 }
 
@@ -119,11 +157,7 @@ pub fn remedy_changes(
     let text = |policy: &BTreeMap<&str, String>, key| {
         let text = policy.get(key).cloned().unwrap_or_default();
         let is_name = ["owners", "paths"].contains(&key) && !text.is_empty();
-        let most = if is_name && !names { 0 } else { MOST_OF_A_LIST };
-        match text.char_indices().nth(most) {
-            Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
-            None => text,
-        }
+        if is_name && !names { "…".to_owned() } else { cut(&text) }
     };
     keys.into_iter()
         .filter(|key| base.get(key) != head.get(key))
@@ -133,6 +167,14 @@ pub fn remedy_changes(
             to: text(&head, key),
         })
         .collect()
+}
+
+/// The beginning of a text of which there may be any amount.
+fn cut(text: &str) -> String {
+    match text.char_indices().nth(MOST_OF_A_LIST) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text.to_owned(),
+    }
 }
 
 /// The keys of the remedy that have a value, as the allowlist file has them.
@@ -181,6 +223,8 @@ pub struct Comment<'a> {
     pub proposal: &'a Proposal,
     /// Its findings by what the queue knows of them.
     pub standing: &'a Standing,
+    /// Accounts that the queue knows and this run did not audit.
+    pub unaudited: &'a BTreeSet<AccountId>,
     /// What the gate says.
     pub gate: Gate,
     /// The day of the run.
@@ -205,6 +249,8 @@ struct View {
     exempts: List,
     loosens: Vec<PolicyChange>,
     remedy: Vec<PolicyChange>,
+    drops: DropList,
+    compared: &'static str,
     /// Findings that stand.
     open: usize,
     errors: usize,
@@ -215,6 +261,7 @@ struct View {
     /// The day on which the queue was last checked, if that is too long ago.
     dead_since: Option<Plain>,
     incomplete: IncompleteList,
+    unaudited: AccountList,
     allowlist: Option<String>,
     run: Option<Plain>,
     /// Whether names may be named.
@@ -226,6 +273,21 @@ struct List {
     count: usize,
     rows: Vec<Row>,
     left_out: usize,
+}
+
+#[derive(Debug, Serialize)]
+struct DropList {
+    /// How many accounts.
+    count: usize,
+    rows: Vec<Dropped>,
+    left_out: usize,
+}
+
+#[derive(Debug, Serialize)]
+struct Dropped {
+    account: Plain,
+    reason: String,
+    owner: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -251,7 +313,8 @@ impl Comment<'_> {
             || self.memory.is_none()
             || self.dead_since().is_some()
             || self.observation.is_incomplete()
-            || *self.proposal != Proposal::default()
+            || !self.unaudited.is_empty()
+            || !self.proposal.is_quiet()
     }
 
     /// The comment's body.
@@ -292,6 +355,8 @@ impl Comment<'_> {
             exempts: self.list(proposal.exempts.iter().copied(), most_rows),
             loosens: proposal.loosens.clone(),
             remedy: proposal.remedy.clone(),
+            drops: self.drops(most_rows),
+            compared: proposal.compared.id(),
             open: standing.open.len(),
             errors: standing.errors,
             overdue: standing.overdue,
@@ -300,6 +365,7 @@ impl Comment<'_> {
             index: self.index.clone(),
             dead_since: self.dead_since().map(Plain::day),
             incomplete: self.incomplete(most_rows),
+            unaudited: AccountList::of(self.unaudited, self.names),
             allowlist: self.allowlist.map(str::to_owned),
             run: self.run.clone(),
             names: self.names,
@@ -308,8 +374,24 @@ impl Comment<'_> {
 
     /// Whether the queue holds the finding, and this pull request does not bring it back.
     fn is_held(&self, id: Fingerprint) -> bool {
-        let held = self.memory.is_some_and(|memory| memory.entries.contains_key(&id));
-        held && !self.proposal.uncovers.contains(&id)
+        self.open_entry(id).is_some() && !self.proposal.uncovers.contains(&id)
+    }
+
+    /// What the queue holds of a finding; `None` where it is not open there.
+    fn open_entry(&self, id: Fingerprint) -> Option<&Entry> {
+        let entry = self.memory?.entries.get(&id)?;
+        entry.open_since().map(|_| entry)
+    }
+
+    fn drops(&self, most_rows: usize) -> DropList {
+        let drops = &self.proposal.drops;
+        let row = |former: &FormerAccount| Dropped {
+            account: Plain::account(former.account),
+            reason: cut(&former.reason),
+            owner: cut(&former.owner),
+        };
+        let rows: Vec<_> = drops.iter().take(most_rows).map(row).collect();
+        DropList { count: drops.len(), left_out: drops.len() - rows.len(), rows }
     }
 
     /// The longest disuse first.
@@ -320,10 +402,7 @@ impl Comment<'_> {
             let date = seen.matter.reference.map(|(_, at)| at);
             (date.is_none(), date, *id)
         });
-        let row = |(id, seen): &(Fingerprint, &Seen)| match self
-            .memory
-            .and_then(|memory| memory.entries.get(id))
-        {
+        let row = |(id, seen): &(Fingerprint, &Seen)| match self.open_entry(*id) {
             Some(entry) => Row::known(*id, seen, entry),
             None => Row::of(*id, &seen.matter, seen.level),
         };

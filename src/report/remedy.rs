@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::escape::harmless;
 use super::{escape, id_ending};
 use crate::allowlist::{Excused, Suggestion};
+use crate::identity::Partition;
 use crate::inventory::{CredentialKind, Handle, Permissions, ROOT_USER};
 use crate::judge::{Audit, AuditedAccount, Finding, Held, Note, Status, Subject};
 use crate::policy::Rule;
@@ -16,7 +17,7 @@ use crate::policy::Rule;
 pub(super) struct Remedy {
     /// The account that a script must find itself in.
     account: Value,
-    /// The console's page of the user's credentials.
+    /// The console's page of the user's credentials; none where the console is not known.
     console_url: Value,
     /// The root user's keys are removed by the root user alone.
     is_root: bool,
@@ -296,14 +297,10 @@ fn keep(audit: &Audit, standing: &[&Finding]) -> String {
     Suggestion::gather(excused, expires).iter().map(ToString::to_string).collect()
 }
 
-/// The console's page of a user's credentials.
+/// The console's page of a user's credentials; none where the partition's console is not known.
 fn console_url(partition: &str, user: &str) -> Value {
-    let host = match partition {
-        "aws-cn" => "console.amazonaws.cn",
-        "aws-us-gov" => "console.amazonaws-us-gov.com",
-        _ => "console.aws.amazon.com",
-    };
-    let user = escape::url_component(user);
+    let Ok(partition) = partition.parse::<Partition>() else { return Value::from(()) };
+    let (host, user) = (partition.console(), escape::url_component(user));
     harmless(format!("https://{host}/iam/home#/users/details/{user}?section=security_credentials"))
 }
 

@@ -39,7 +39,7 @@ pub struct Annotation {
     pub message: String,
     /// What stands above the text, where that is not the level's name.
     pub title: Option<String>,
-    /// The file, relative to the workspace.
+    /// The file, by its path in the repository.
     pub file: Option<String>,
     /// The line, from 1.
     pub line: Option<usize>,

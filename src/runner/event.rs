@@ -21,6 +21,8 @@ pub struct Payload {
     pub pull_request: Option<PullRequest>,
     /// The newest commit of the branch that a merge group is built upon.
     pub merge_group_base: Option<String>,
+    /// The name of that branch.
+    pub merge_group_base_ref: Option<String>,
 }
 
 /// A pull request, as it was when the event happened.
@@ -57,6 +59,7 @@ impl Payload {
             visibility: repository.seen_by(),
             default_branch: repository.default_branch,
             pull_request: event.pull_request.map(PullRequest::from),
+            merge_group_base_ref: event.merge_group.as_ref().and_then(MergeGroup::branch),
             merge_group_base: event.merge_group.map(|group| group.base_sha),
         })
     }
@@ -102,6 +105,16 @@ struct Repository {
 #[derive(Deserialize)]
 struct MergeGroup {
     base_sha: String,
+    /// `refs/heads/main`
+    #[serde(default, deserialize_with = "if_readable")]
+    base_ref: Option<String>,
+}
+
+impl MergeGroup {
+    fn branch(&self) -> Option<String> {
+        let name = self.base_ref.as_deref()?;
+        Some(name.strip_prefix("refs/heads/").unwrap_or(name).to_owned())
+    }
 }
 
 #[derive(Deserialize)]

@@ -7,6 +7,7 @@
 //! Sources: "Workflow commands for GitHub Actions", "Metadata syntax for GitHub Actions" and
 //! "Variables reference", GitHub documentation.
 
+pub mod checkout;
 pub mod command;
 pub mod event;
 pub mod files;
@@ -46,6 +47,12 @@ fn is_set_by_the_runner(variable: &dyn Fn(&str) -> Option<String>) -> bool {
 #[expect(clippy::disallowed_methods, reason = "the runner speaks through the environment")]
 fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// All variables of the environment.
+pub fn variables() -> impl Iterator<Item = (String, String)> {
+    let text = |text: std::ffi::OsString| text.to_string_lossy().into_owned();
+    std::env::vars_os().map(move |(name, value)| (text(name), text(value)))
 }
 
 /// 128 bits of chance in hexadecimal digits, which a text that was written before cannot foresee.

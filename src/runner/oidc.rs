@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use reqwest::{Client, StatusCode, Url};
+use reqwest::{Client, Response, StatusCode, Url};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 
@@ -16,6 +16,8 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 /// How often a token is asked for before it is given up, and the pause behind the first attempt.
 const ATTEMPTS: u32 = 4;
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
+/// The largest answer that is read, in bytes: a token has about two thousand.
+const LARGEST_ANSWER: usize = 64 * 1024;
 
 /// Where the runner hands out OIDC tokens. Its client sees no other secret than the request's own.
 #[derive(Debug)]
@@ -29,7 +31,7 @@ pub struct TokenEndpoint {
 #[derive(Debug, thiserror::Error)]
 pub enum TokenError {
     /// The variable holds no URL.
-    #[error("{URL_VARIABLE} holds no URL")]
+    #[error("{URL_VARIABLE} is not an address that begins with http:// or https://")]
     Url,
     /// The client cannot be made: most often there are no root certificates.
     #[error("the HTTP client cannot be made: {0}")]
@@ -37,7 +39,16 @@ pub enum TokenError {
     /// The endpoint refuses the request.
     #[error("the runner's token endpoint answered with status {0}")]
     Refused(u16),
-    /// The endpoint cannot be reached, or its answer is none.
+    /// The answer is too large to hold a token alone.
+    #[error(
+        "the runner's token endpoint answered with more than {} KiB; no token is that large",
+        LARGEST_ANSWER / 1024
+    )]
+    TooLarge,
+    /// The answer holds no token.
+    #[error("the runner's token endpoint answered without a token")]
+    NoToken,
+    /// The endpoint cannot be reached, or its answer breaks off.
     #[error("the runner's token endpoint cannot be reached: {0}")]
     Unreachable(String),
 }
@@ -59,7 +70,8 @@ impl TokenEndpoint {
         else {
             return Ok(None);
         };
-        let url = Url::parse(&url).map_err(|_| TokenError::Url)?;
+        let url = Url::parse(&url).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
+        let url = url.ok_or(TokenError::Url)?;
         // The provider may be there already: the AWS SDK brings its own.
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let client = Client::builder()
@@ -99,7 +111,25 @@ impl TokenEndpoint {
         if answer.status() != StatusCode::OK {
             return Err(TokenError::Refused(answer.status().as_u16()));
         }
-        Ok(answer.json::<Answer>().await.map_err(unreachable)?.value)
+        let body = body(answer).await?;
+        // The parser's own words may repeat a part of the token.
+        let answer: Answer = serde_json::from_slice(&body).map_err(|_| TokenError::NoToken)?;
+        Ok(answer.value)
+    }
+}
+
+/// The whole body, unless it is too large to be an answer.
+async fn body(mut answer: Response) -> Result<Vec<u8>, TokenError> {
+    let mut body = Vec::new();
+    loop {
+        let chunk = answer.chunk().await;
+        let Some(chunk) = chunk.map_err(|error| TokenError::Unreachable(reason(error)))? else {
+            return Ok(body);
+        };
+        if body.len() + chunk.len() > LARGEST_ANSWER {
+            return Err(TokenError::TooLarge);
+        }
+        body.extend_from_slice(&chunk);
     }
 }
 
@@ -108,7 +138,7 @@ impl TokenError {
         match self {
             Self::Unreachable(_) => true,
             Self::Refused(status) => *status >= 500 || *status == 429,
-            Self::Url | Self::Client(_) => false,
+            Self::Url | Self::Client(_) | Self::TooLarge | Self::NoToken => false,
         }
     }
 }

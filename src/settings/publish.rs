@@ -76,7 +76,7 @@ pub struct ActionSettings {
     pub audits: Vec<Input>,
     /// How findings are published.
     pub publish: PublishSettings,
-    /// Where the reports are written, relative to the workspace.
+    /// Where the reports are written, below the workspace.
     pub report_dir: PathBuf,
     /// A template of the user's own for the Markdown report.
     pub template: Option<PathBuf>,

@@ -49,7 +49,7 @@ settings! {
     MEMBER_ROLE_NAME: "member-role-name" "NAME", otherwise "the first role's name",
         "The role to assume in accounts that are given by their id";
     EXTERNAL_ID: "external-id" "ID", otherwise "",
-        "The external id that the accounts' roles ask for";
+        "The external id that the roles ask for; it goes with every `sts:AssumeRole`, and `AssumeRoleWithWebIdentity` takes none";
     ALLOWED_ACCOUNT_IDS: "allowed-account-ids" "IDS", otherwise "all",
         "The only accounts that may be audited; any other is refused before anything is read";
     AWS_REGION: "aws-region" "REGION", otherwise "AWS_REGION, the profile's, or one of the role's partition",
@@ -298,7 +298,7 @@ pub const OUTPUTS: [Output; 16] = {
         ),
         output("gate", "`passed`, `failed` or `not-evaluated`"),
         output("stale-count", "Open findings of level error or warning"),
-        output("new-count", "Open findings of level error that the queue did not hold"),
+        output("new-count", "Open findings of level error that were not open in the queue"),
         output("overdue-count", "Findings that have stood for longer than `remedy-within-days`"),
         output("exempted-count", "Findings that an exemption covers"),
         output("expired-exemption-count", "Findings whose exemption has expired"),

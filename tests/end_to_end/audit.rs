@@ -432,3 +432,35 @@ fn help_and_completions_go_to_standard_output() {
     let nothing = sandbox.run(&[]);
     assert_eq!((nothing.code, nothing.stdout.as_str()), (2, ""));
 }
+
+#[test]
+fn the_console_is_that_of_the_partition_and_no_link_where_it_is_not_known() {
+    let csv = report("111122223333", &[("alice", "2025-01-01T00:00:00Z", "2025-01-01T00:00:00Z")]);
+    for (partition, host) in [
+        ("aws", Some("console.aws.amazon.com")),
+        ("aws-cn", Some("console.amazonaws.cn")),
+        ("aws-us-gov", Some("console.amazonaws-us-gov.com")),
+        ("aws-eusc", Some("console.amazonaws-eusc.eu")),
+        ("aws-iso", None),
+        ("aws-next", None),
+    ] {
+        let csv = csv.replace("arn:aws:", &format!("arn:{partition}:"));
+        for language in ["en", "ja"] {
+            let ran = crate::sandbox::markdown(&csv, None, &["--language", language]);
+            assert_eq!(ran.code, 1, "{}", ran.stderr);
+            let links = ran.stdout.matches("/iam/home#/users/details/alice").count();
+            match host {
+                Some(host) => {
+                    let ours = ran.stdout.matches(&format!("https://{host}/iam/home#/")).count();
+                    assert!(links > 1 && ours == links, "{partition}: {}", ran.stdout);
+                }
+                None => {
+                    let words =
+                        if language == "en" { "open the user" } else { "ユーザーを開く" };
+                    assert!(links == 0 && ran.stdout.contains(words), "{}", ran.stdout);
+                    assert!(!ran.stdout.contains("https://console."), "{}", ran.stdout);
+                }
+            }
+        }
+    }
+}

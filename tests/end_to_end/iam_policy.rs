@@ -342,6 +342,7 @@ fn the_account_and_the_partition_narrow_the_resources() {
         (&["--account", "111122223333"], "arn:aws:iam::111122223333:user/*"),
         (&["--partition", "aws-cn"], "arn:aws-cn:iam::*:user/*"),
         (&["--partition", "aws-us-gov"], "arn:aws-us-gov:iam::*:user/*"),
+        (&["--partition", "aws-eusc"], "arn:aws-eusc:iam::*:user/*"),
     ] {
         let actions = actions(&json_of(arguments));
         assert_eq!(actions["iam:ListAccessKeys"], users);
@@ -477,7 +478,7 @@ fn what_cannot_be_meant_is_refused() {
         (vec!["--repository-id", "*"], "an id is a number"),
         (vec!["--subject", "*"], "name each one"),
         (vec!["--subject", "repo:acme/infra:pull_request"], "--repository"),
-        (vec!["--partition", "aws-*"], "aws-us-gov"),
+        (vec!["--partition", "aws-*"], "aws-eusc"),
         (vec!["--owners", "everybody"], "candidates"),
         (vec!["--last-accessed", "all"], "candidates"),
         (vec!["--format", "yaml"], "member-trust"),
@@ -489,6 +490,74 @@ fn what_cannot_be_meant_is_refused() {
         let ran = run(&arguments);
         assert_eq!((ran.code, ran.stdout.as_str()), (2, ""), "{arguments:?}");
         assert!(ran.stderr.contains(expected), "{arguments:?}: {}", ran.stderr);
+    }
+}
+
+/// So many accounts, separated by commas.
+fn ids(count: u64) -> String {
+    let ids: Vec<_> = (0..count).map(|id| (444_455_000_000 + id).to_string()).collect();
+    ids.join(",")
+}
+
+#[test]
+fn a_policy_that_iam_would_refuse_is_not_printed() {
+    let hub = ["--account", "111122223333"];
+    let trust = [&["--format", "trust"], &hub[..], &REPOSITORY].concat();
+    let contexts: Vec<_> = (0..40).map(|it| format!("environment:production-{it}")).collect();
+    let subjects: Vec<_> = contexts.iter().flat_map(|it| ["--subject", it.as_str()]).collect();
+    let (many, thousand) = (ids(200), ids(1_000));
+    for (arguments, says) in [
+        (
+            [&hub[..], &["--accounts", &many]].concat(),
+            &["10240", "--role-name", "accounts fit"][..],
+        ),
+        ([&hub[..], &["--accounts", &thousand, "--format", "terraform"]].concat(), &["10240"]),
+        ([&trust[..], &subjects].concat(), &["2048", "--subject"]),
+        ([&["--format", "terraform"], &hub[..], &subjects].concat(), &["2048", "--subject"]),
+        (
+            [&["--format", "member-trust", "--external-id", &"x".repeat(1_224)], &hub[..]].concat(),
+            &[],
+        ),
+    ] {
+        let ran = run(&arguments);
+        if says.is_empty() {
+            assert_eq!(ran.code, 0, "{}", ran.stderr);
+            continue;
+        }
+        assert_eq!((ran.code, ran.stdout.as_str()), (2, ""), "{says:?}");
+        for words in says {
+            assert!(ran.stderr.contains(words), "{words}: {}", ran.stderr);
+        }
+    }
+}
+
+#[test]
+fn the_number_of_accounts_that_fit_is_the_one_that_is_told() {
+    let hub = ["--account", "111122223333", "--accounts"];
+    let many = ids(200);
+    let told = run(&[&hub[..], &[&many]].concat()).stderr;
+    let (_, rest) = told.split_once("at most 10240").unwrap();
+    let (_, rest) = rest.split_once("at most ").unwrap();
+    let most: u64 = rest.split_once(' ').unwrap().0.parse().unwrap();
+    for (count, code) in [(most, 0), (most + 1, 2)] {
+        let accounts = ids(count);
+        let ran = run(&[&hub[..], &[&accounts]].concat());
+        assert_eq!(ran.code, code, "{count}: {}", ran.stderr);
+        if code == 0 {
+            let policy: Value = serde_json::from_str(&ran.stdout).unwrap();
+            assert!(policy.to_string().len() <= 10_240);
+            // More than a managed policy may have, which is told.
+            assert!(ran.stderr.contains("managed policy (at most 6144)"), "{}", ran.stderr);
+        }
+    }
+}
+
+#[test]
+fn a_flag_without_effect_is_told() {
+    for flag in ["--external-id", "--member-role-name"] {
+        let ran = run(&[flag, "acme-audit"]);
+        assert_eq!(ran.code, 0, "{}", ran.stderr);
+        assert!(ran.stderr.contains(&format!("note: {flag} has no effect")), "{}", ran.stderr);
     }
 }
 

@@ -162,7 +162,7 @@ fn a_client_that_can_be_none_is_refused_with_what_to_do() {
     assert_eq!(error.kind, Kind::Unauthorized);
     assert!(!error.to_string().contains("two words"), "{error}");
     let error = make("api.github.com", TOKEN);
-    assert_eq!(error.kind, Kind::Unreachable);
+    assert_eq!(error.kind, Kind::Misconfigured);
     assert!(error.hint().contains("GITHUB_API_URL"), "{}", error.hint());
     // Outside of a runtime.
     assert_eq!(make("https://api.github.com", TOKEN).kind, Kind::Unexpected);

@@ -17,6 +17,7 @@ mod aws;
 mod calls;
 #[path = "../support/network.rs"]
 mod company;
+mod environment;
 mod faults;
 mod network;
 mod permissions;
@@ -27,6 +28,7 @@ mod remedy;
 mod sandbox;
 mod second_look;
 mod session;
+mod sign_in;
 
 use std::collections::BTreeMap;
 

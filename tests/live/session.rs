@@ -174,6 +174,207 @@ fn another_account_than_allowed_is_refused_before_anything_is_read() {
     assert_eq!(audited.code, 1, "{}", audited.stderr);
 }
 
+/// What STS says while it cannot reach the issuer's keys, word for word.
+const NO_KEY: &str = "Couldn't retrieve verification key from your identity provider, please \
+                      reference AssumeRoleWithWebIdentity documentation for requirements";
+
+#[test]
+fn a_key_that_sts_cannot_fetch_for_a_moment_is_waited_for() {
+    let account = with_users();
+    let no_key = |max: u32| {
+        json!({"error": {"actions": ["AssumeRoleWithWebIdentity"], "max": max, "status": 400,
+                         "code": "InvalidIdentityToken", "message": NO_KEY}})
+    };
+    account.faults(no_key(3));
+    let audited = by_oidc(&account, &["--no-recheck"]);
+    assert_eq!(audited.code, 1, "{}", audited.stderr);
+    assert_eq!(account.counts()["sts:AssumeRoleWithWebIdentity"], 4);
+
+    account.faults(no_key(1_000));
+    let audited = by_oidc(&account, &["--no-recheck", "--timeout", "2"]);
+    assert_eq!(audited.code, 3, "{}", audited.stderr);
+    for words in ["retrieve verification key", "run the job again", "max-parallel"] {
+        assert!(audited.stderr.contains(words), "{words}: {}", audited.stderr);
+    }
+    assert!(!audited.stderr.contains("sign in"), "{}", audited.stderr);
+}
+
+#[test]
+fn a_web_identity_of_the_sdks_own_waits_for_the_key_too() {
+    let (account, other) = (with_users(), with_users());
+    let issued = account.token("sts.amazonaws.com");
+    let sandbox = super::Sandbox::new();
+    sandbox.file("token", issued);
+    account.faults(json!({"error": {
+        "actions": ["AssumeRoleWithWebIdentity"], "max": 2, "status": 400,
+        "code": "InvalidIdentityToken", "message": NO_KEY}}));
+    let environment = [
+        ("AWS_WEB_IDENTITY_TOKEN_FILE", sandbox.path("token").display().to_string()),
+        ("AWS_ROLE_ARN", account.role_arn().to_owned()),
+        ("AWS_REGION", account.region().to_owned()),
+        ("AWS_ENDPOINT_URL", account.endpoint()),
+        ("AWS_EC2_METADATA_DISABLED", "true".to_owned()),
+    ]
+    .map(|(name, value)| (name.to_owned(), value));
+    let audited = audit_in(&environment, &["--no-recheck"]);
+    assert_eq!(audited.code, 1, "{}", audited.stderr);
+    assert_eq!(account.counts()["sts:AssumeRoleWithWebIdentity"], 3);
+    assert!(other.log().is_empty());
+}
+
+#[test]
+fn credentials_of_another_account_than_the_roles_are_refused_on_every_way() {
+    let (hub, account) = (with_users(), with_users());
+    account.faults(json!({"other_account": "999988887777"}));
+    let says = ["999988887777", account.role_arn(), account.id()];
+    // With a token, and from other credentials.
+    refused(&by_oidc(&account, &[]), &says);
+    let role = ["--role-to-assume", account.role_arn()];
+    refused(&audit_in(&hub.environment(), &role), &says);
+    // As one of several accounts it is incomplete.
+    let ids = format!("{},{}", hub.id(), account.id());
+    let audited = audit_in(
+        &hub.oidc_environment(),
+        &["--role-to-assume", hub.role_arn(), "--accounts", &ids],
+    );
+    assert_eq!(audited.code, 3, "{}", audited.stderr);
+    let accounts = audited.json["accounts"].as_array().unwrap();
+    let of = accounts.iter().find(|it| it["id"] == account.id()).unwrap();
+    let message = of["gaps"][0]["message"].as_str().unwrap();
+    assert!(says.iter().all(|words| message.contains(words)), "{message}");
+    assert!(account.counts().keys().all(|name| name.starts_with("sts:")), "{:?}", account.counts());
+}
+
+#[test]
+fn a_session_that_is_renewed_into_another_account_is_refused() {
+    let account = with_users();
+    account.session_seconds(5.0);
+    account.faults(json!({"hold": {"action": "GenerateCredentialReport", "when": "after"}}));
+    let role = account.role_arn().to_owned();
+    let environment = account.oidc_environment();
+    let run = std::thread::spawn(move || {
+        audit_in(&environment, &["--role-to-assume", &role, "--no-recheck", "--timeout", "20"])
+    });
+    while !account.held() {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    // The attempt breaks off, and the next one renews the session first.
+    account.faults(json!({"other_account": "999988887777"}));
+    let audited = run.join().unwrap();
+    assert_eq!(audited.code, 3, "{}", audited.stderr);
+    assert!(audited.json.to_string().contains("999988887777"), "{}", audited.json);
+}
+
+#[test]
+fn a_role_that_is_named_by_its_arn_needs_no_first_role() {
+    let (here, other) = (with_users(), with_users());
+    let audited = audit_in(&here.environment(), &["--accounts", other.role_arn()]);
+    assert_eq!(audited.code, 1, "{}", audited.stderr);
+    assert_eq!(audited.account()["id"], other.id());
+    // It says which partition is meant as well.
+    let china = "arn:aws-cn:iam::111122223333:role/audit";
+    let audited = audit_in(&here.environment(), &["--accounts", china]);
+    refused(&audited, &["us-east-1", "aws-cn", "--aws-region"]);
+    // One that is named by its id does.
+    let audited = audit_in(&here.environment(), &["--accounts", other.id()]);
+    assert_eq!(audited.code, 3, "{}", audited.stderr);
+    assert!(audited.json.to_string().contains("nothing names the role"), "{}", audited.json);
+}
+
+#[test]
+fn the_external_id_goes_with_every_role_that_is_assumed() {
+    let (hub, account) = (with_users(), with_users());
+    account.require_external_id("acme-audit");
+    let role = ["--role-to-assume", account.role_arn(), "--external-id", "acme-audit"];
+    let audited = audit_in(&hub.environment(), &role);
+    assert_eq!(audited.code, 1, "{}", audited.stderr);
+    assert!(!audited.stderr.contains("no effect"), "{}", audited.stderr);
+    // A token's role takes none.
+    let audited = by_oidc(&hub, &["--external-id", "acme-audit", "--no-recheck"]);
+    assert_eq!(audited.code, 1, "{}", audited.stderr);
+    let note = "note: --external-id has no effect";
+    assert!(audited.stderr.contains(note), "{}", audited.stderr);
+}
+
+#[test]
+fn no_flag_is_silently_without_effect() {
+    let account = with_users();
+    for (arguments, flag) in [
+        (&["--audience", "mine"][..], "--audience"),
+        (&["--member-role-name", "reader"], "--member-role-name"),
+        (&["--external-id", "acme-audit"], "--external-id"),
+        (&["--role-session-name", "nightly"], "--role-session-name"),
+        (&["--role-duration-seconds", "7200"], "--role-duration-seconds"),
+        (&["--role-to-assume", account.role_arn(), "--role-duration-seconds", "7200"], "one hour"),
+        (&["--owners", "none", "--owner-tags", "team"], "--owner-tags"),
+        (&["--no-recheck", "--owners", "all"], "--owners"),
+        (&["--no-recheck", "--ssh-keys", "all"], "--ssh-keys"),
+        (&["--no-recheck", "--last-accessed", "none"], "--last-accessed"),
+        (&["--language", "ja"], "--language"),
+        (&["--max-rows", "7"], "--max-rows"),
+    ] {
+        let audited = audit_in(&account.environment(), arguments);
+        assert_eq!(audited.code, 1, "{arguments:?}: {}", audited.stderr);
+        let notes = audited.stderr.lines().filter(|line| line.starts_with("note: "));
+        let notes: Vec<_> = notes.collect();
+        assert!(
+            matches!(notes[..], [note] if note.contains(flag)),
+            "{arguments:?}: {}",
+            audited.stderr
+        );
+    }
+    let plain = audit_in(&account.environment(), &[]);
+    assert!(!plain.stderr.contains("note:"), "{}", plain.stderr);
+}
+
+/// A server that answers a token request with this many bytes, and goes on for as long as it is
+/// listened to.
+fn endless(bytes: usize) -> (u16, std::thread::JoinHandle<usize>) {
+    use std::io::{Read as _, Write as _};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let server = std::thread::spawn(move || {
+        let (mut client, _) = listener.accept().unwrap();
+        let mut head = [0; 4096];
+        let _ = client.read(&mut head).unwrap();
+        let _ = write!(client, "HTTP/1.1 200 OK\r\ncontent-length: {bytes}\r\n\r\n{{\"value\":\"");
+        let (chunk, mut sent) = ([b'x'; 64 * 1024], 0);
+        while sent < bytes {
+            match client.write(&chunk) {
+                Ok(written) if written > 0 => sent += written,
+                _ => break,
+            }
+        }
+        sent
+    });
+    (port, server)
+}
+
+#[test]
+fn an_answer_that_is_too_large_for_a_token_is_not_read_to_its_end() {
+    let account = with_users();
+    let (port, server) = endless(1 << 30);
+    let mut environment = account.oidc_environment();
+    environment[0].1 = format!("http://127.0.0.1:{port}/token?");
+    let audited = audit_in(&environment, &["--role-to-assume", account.role_arn()]);
+    refused(&audited, &["more than 64 KiB"]);
+    // What the system took in between is all that was sent.
+    assert!(server.join().unwrap() < 64 << 20);
+    assert!(account.log().is_empty());
+}
+
+#[test]
+fn an_answer_of_aws_without_an_end_is_not_read_to_its_end() {
+    let account = with_users();
+    let (port, server) = endless(1 << 30);
+    let mut environment = account.environment();
+    environment.push(("AWS_ENDPOINT_URL_IAM".to_owned(), format!("http://127.0.0.1:{port}")));
+    let audited = audit_in(&environment, &["--no-recheck", "--timeout", "120"]);
+    assert_eq!(audited.code, 3, "{}", audited.stderr);
+    assert!(audited.json.to_string().contains("larger than 64 MiB"), "{}", audited.json);
+    assert!(server.join().unwrap() < 128 << 20);
+}
+
 #[test]
 fn region_and_role_of_different_partitions_are_told_apart() {
     let account = with_users();
@@ -181,10 +382,11 @@ fn region_and_role_of_different_partitions_are_told_apart() {
 }
 
 #[test]
-fn china_and_govcloud_have_regions_and_audiences_of_their_own() {
+fn every_partition_has_a_region_and_an_audience_of_its_own() {
     for (partition, region, audience) in [
         ("aws-cn", "cn-north-1", "sts.amazonaws.com.cn"),
         ("aws-us-gov", "us-gov-west-1", "sts.amazonaws.com"),
+        ("aws-eusc", "eusc-de-east-1", "sts.amazonaws.com"),
     ] {
         let account = StandIn::shared().account(Seed::users(20, 22).partition(partition));
         assert!(account.role_arn().starts_with(&format!("arn:{partition}:")));

@@ -208,6 +208,7 @@ impl Audit {
             accounts: vec![account],
             findings: findings.iter().map(|found| found.0.clone()).collect(),
             exemptions: Vec::new(),
+            former_accounts: Vec::new(),
         })
     }
 
@@ -229,6 +230,16 @@ impl Audit {
 
     pub(crate) fn stale_after_days(mut self, days: u32) -> Self {
         self.0.policy.stale_after_days = days;
+        self
+    }
+
+    /// The allowlist names the account as no longer audited.
+    pub(crate) fn former_account(mut self, account: &str) -> Self {
+        self.0.former_accounts.push(v1::FormerAccount {
+            account: account.to_owned(),
+            reason: "Closed".to_owned(),
+            owner: "Platform".to_owned(),
+        });
         self
     }
 

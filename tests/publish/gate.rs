@@ -93,13 +93,21 @@ fn notices_exempted_and_unknown_findings_do_not_stand() {
 }
 
 #[test]
-fn what_the_queue_has_ever_known_is_not_new() {
-    let mut desk = desk();
+fn a_finding_that_was_settled_and_returns_is_new() {
     let alice = password("alice");
-    desk.run("2026-07-01", &[Audit::on("2026-07-01", std::slice::from_ref(&alice))]);
-    desk.run("2026-07-02", &[Audit::on("2026-07-02", &[])]);
-    let standing = of(Some(&desk.memory()), &[alice], &[]);
-    assert_eq!((standing.errors, standing.new.len(), standing.overdue), (1, 0, 0));
+    let gone: [&[Found]; 3] = [&[], &[alice.clone().exempted()], &[alice.clone().level("notice")]];
+    for next in gone {
+        let mut desk = desk();
+        desk.run("2026-07-01", &[Audit::on("2026-07-01", std::slice::from_ref(&alice))]);
+        desk.run("2026-07-02", &[Audit::on("2026-07-02", next)]);
+        let returned = std::slice::from_ref(&alice);
+        let standing = of(Some(&desk.memory()), returned, &[]);
+        assert_eq!((standing.errors, standing.new.len(), standing.overdue), (1, 1, 0));
+        assert_eq!(standing.gate(FailOn::NEW, true, false), Gate::Failed);
+        // Not where the pull request itself brings it back.
+        let standing = of(Some(&desk.memory()), returned, returned);
+        assert_eq!((standing.errors, standing.new.len()), (1, 0));
+    }
 }
 
 #[test]

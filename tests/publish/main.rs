@@ -8,6 +8,7 @@
     missing_docs
 )]
 
+mod accounts;
 mod age;
 mod audits;
 mod clearing;

@@ -4,14 +4,15 @@ use super::*;
 use std::collections::BTreeSet;
 
 use chrono::NaiveDate;
+use iam_stocktake::allowlist::{FormerAccount, Place};
 use iam_stocktake::policy::remediation::RemediationPolicy;
 use iam_stocktake::policy::{Level, Policy, PolicyOverrides, Rule};
-use iam_stocktake::publish::gate::{FailOn, Gate, Standing};
+use iam_stocktake::publish::gate::{FailOn, Gate, Standing, unaudited};
 use iam_stocktake::publish::memory::{Memory, QueueName};
 use iam_stocktake::publish::observation::Observation;
 use iam_stocktake::publish::plan::LONGEST_BODY;
 use iam_stocktake::publish::pull_request::{
-    Comment, PolicyChange, Proposal, remedy_changes, stricter,
+    Comment, Compared, PolicyChange, Proposal, remedy_changes, stricter,
 };
 use iam_stocktake::report::Plain;
 
@@ -29,6 +30,8 @@ struct Case {
     require_queue: bool,
     names: bool,
     remedy: Vec<PolicyChange>,
+    /// What else the allowlists tell of it.
+    proposal: Proposal,
 }
 
 fn case(known: &[Found], head: &[Found]) -> Case {
@@ -44,6 +47,7 @@ fn case(known: &[Found], head: &[Found]) -> Case {
         require_queue: false,
         names: true,
         remedy: Vec::new(),
+        proposal: Proposal::default(),
     }
 }
 
@@ -61,12 +65,14 @@ fn observed(audit: &Audit) -> Observation {
 fn say(case: &Case, policies: [&Policy; 2], language: Language) -> Said {
     let (base, head) = (observed(&case.base), observed(&case.head));
     let (_, loosens) = stricter(policies[0], policies[1]);
-    let proposal = Proposal::of(&base, &head, loosens).with_remedy(case.remedy.clone());
+    let changes = Proposal { loosens, remedy: case.remedy.clone(), ..case.proposal.clone() };
+    let proposal = changes.comparing(&[base], &head);
     let today: NaiveDate = case.today.parse().unwrap();
     let memory = case.memory.as_ref();
     let standing = Standing::of(&head, memory, &proposal.uncovers, today, 30);
     let gate = standing.gate(case.fail_on, memory.is_some(), case.require_queue);
     let queue: QueueName = "default".parse().unwrap();
+    let unaudited = memory.map(|memory| unaudited(&head, memory)).unwrap_or_default();
     let comment = Comment {
         queue: &queue,
         observation: &head,
@@ -74,6 +80,7 @@ fn say(case: &Case, policies: [&Policy; 2], language: Language) -> Said {
         index: memory.map(|_| Plain::issue(None, 7)),
         proposal: &proposal,
         standing: &standing,
+        unaudited: &unaudited,
         gate,
         today,
         allowlist: Some(".github/iam-allowlist.yml"),
@@ -207,7 +214,8 @@ fn where_names_may_not_be_named_only_counts_go_out() {
     for (language, memory) in Language::ALL.into_iter().flat_map(|it| [(it, true), (it, false)]) {
         let mut case =
             case(std::slice::from_ref(&alice), &[alice.clone(), bob.clone(), carol.clone()]);
-        case.base = Audit::on("2026-07-05", &[alice.clone().exempted(), carol.clone().exempted()]);
+        let base = [alice.clone().exempted(), bob.clone(), carol.clone().exempted()];
+        case.base = Audit::on("2026-07-05", &base);
         case.head = case.head.coverage("stale-password", "incomplete");
         case.names = false;
         case.memory = case.memory.filter(|_| memory);
@@ -228,8 +236,9 @@ fn a_comment_fits_however_much_is_to_be_said() {
     let found: Vec<_> = (0..300).map(|n| password(&long(n))).collect();
     let known = &found[..100];
     let mut case = case(known, &found);
-    let exempted = found.iter().take(200).skip(100).map(|it| it.clone().exempted());
-    case.base = Audit::on("2026-07-05", &exempted.collect::<Vec<_>>());
+    let mut base = found.clone();
+    base[100..200].iter_mut().for_each(|it| *it = it.clone().exempted());
+    case.base = Audit::on("2026-07-05", &base);
     let said = english(&case);
     assert!(said.body.len() <= LONGEST_BODY && said.body.len() > LONGEST_BODY / 2);
     assert!(said.body.contains("### 100 new findings block the merge"), "{}", said.body);
@@ -401,8 +410,121 @@ fn what_a_proposal_turns_is_compared_finding_by_finding() {
         "2026-07-05",
         &[alice.clone().exempted(), bob.clone(), carol, dave.exempted()],
     ));
-    let proposal = Proposal::of(&base, &head, Vec::new());
+    let compared = |earlier: &[Observation], head| Proposal::default().comparing(earlier, head);
+    let proposal = compared(std::slice::from_ref(&base), &head);
     assert_eq!(proposal.exempts, BTreeSet::from([alice.id()]));
     assert_eq!(proposal.uncovers, BTreeSet::from([bob.id()]));
-    assert_eq!(Proposal::of(&head, &head, Vec::new()), Proposal::default());
+    let same = compared(std::slice::from_ref(&head), &head);
+    assert_eq!(same, Proposal::default());
+    // What one of the earlier allowlists has already is not the proposal's doing.
+    assert_eq!(compared(&[base, head.clone()], &head), Proposal::default());
+    assert_eq!(compared(&[], &head), Proposal::default());
+}
+
+#[test]
+fn a_stricter_policy_uncovers_what_the_earlier_one_did_not_count() {
+    let (absent, notice, warning) =
+        (password("alice"), password("bob").level("notice"), password("carol").level("warning"));
+    let earlier = observed(&Audit::on("2026-07-05", &[notice.clone(), warning.clone()]));
+    let found = [absent.clone(), notice.clone().level("error"), warning.clone().level("error")];
+    let head = observed(&Audit::on("2026-07-05", &found));
+
+    let proposal = Proposal::default().comparing(&[earlier], &head);
+
+    assert_eq!(proposal.uncovers, BTreeSet::from([absent.id(), notice.id()]));
+}
+
+#[test]
+fn a_finding_that_returns_blocks_and_is_not_called_known() {
+    let (alice, bob) = (password("alice"), password("bob"));
+    let returned = |next: Audit| {
+        let mut desk = desk();
+        desk.run("2026-07-01", &[Audit::on("2026-07-01", &[alice.clone(), bob.clone()])]);
+        desk.run("2026-07-02", &[next]);
+        Case { memory: Some(desk.memory()), ..case(&[], &[alice.clone(), bob.clone()]) }
+    };
+    let cleared = returned(Audit::on("2026-07-02", std::slice::from_ref(&bob)));
+    let exempted = returned(Audit::on("2026-07-02", &[alice.clone().exempted(), bob.clone()]));
+    let lowered = alice.clone().level("notice");
+    let not_counted = returned(Audit::on("2026-07-02", &[lowered, bob.clone()]));
+    for case in [cleared, exempted, not_counted] {
+        let said = english(&case);
+        assert_eq!(said.gate, Gate::Failed, "{}", said.body);
+        let (blocking, known) = said.body.split_once("1 finding is known already").unwrap();
+        assert!(blocking.contains("1 new finding blocks") && blocking.contains("`alice`"));
+        assert!(known.contains("`bob`") && !known.contains("`alice`"), "{}", said.body);
+        // Where the pull request itself brings it back, it is listed and does not block.
+        let base = Audit::on("2026-07-05", &[alice.clone().exempted(), bob.clone()]);
+        let said = english(&Case { base, ..case });
+        assert_eq!(said.gate, Gate::Passed, "{}", said.body);
+        assert!(said.body.contains("**This pull request uncovers 1 finding**"), "{}", said.body);
+    }
+}
+
+#[test]
+fn an_account_that_the_queue_knows_and_the_run_did_not_audit_is_named() {
+    let mut desk = desk();
+    let audits = [Audit::on("2026-07-01", &[]), Audit::of(OTHER_ACCOUNT, "2026-07-01", &[])];
+    desk.run("2026-07-01", &audits);
+    for language in Language::ALL {
+        let mut case = Case { memory: Some(desk.memory()), ..case(&[], &[]) };
+        let said = say(&case, [&Policy::default(); 2], language);
+        assert!(said.is_something, "{}", said.body);
+        let page = rendered(&said.body);
+        assert!(page.text.contains(OTHER_ACCOUNT), "{}", said.body);
+        assert!(!page.text.contains(ACCOUNT), "{}", said.body);
+        case.names = false;
+        let said = say(&case, [&Policy::default(); 2], language);
+        assert!(said.is_something && !said.body.contains(OTHER_ACCOUNT), "{}", said.body);
+        assert!(said.body.contains('1'), "{}", said.body);
+        // A former account is not missing.
+        case.head = case.head.former_account(OTHER_ACCOUNT);
+        assert!(!say(&case, [&Policy::default(); 2], language).is_something);
+    }
+}
+
+#[test]
+fn an_account_that_is_no_longer_audited_is_listed_as_loosening() {
+    let drops = vec![FormerAccount {
+        account: OTHER_ACCOUNT.parse().unwrap(),
+        reason: "Closed on @2026-06-01".to_owned(),
+        owner: "@acme/platform".to_owned(),
+        span: 0..0,
+        place: Place { line: 1, column: 1 },
+    }];
+    for language in Language::ALL {
+        let proposal = Proposal { drops: drops.clone(), ..Proposal::default() };
+        let mut case = Case { proposal, ..case(&[], &[]) };
+        let said = say(&case, [&Policy::default(); 2], language);
+        assert!(said.is_something);
+        let page = rendered(&said.body);
+        assert!(page.text.contains(OTHER_ACCOUNT) && page.items == 1, "{}", said.body);
+        if language == Language::English {
+            assert!(said.body.contains("**This pull request loosens what is audited.**"));
+        }
+        case.names = false;
+        let said = say(&case, [&Policy::default(); 2], language);
+        for name in [OTHER_ACCOUNT, "Closed", "acme"] {
+            assert!(!said.body.contains(name), "{}", said.body);
+        }
+    }
+}
+
+#[test]
+fn what_the_allowlist_was_compared_with_is_said() {
+    for (compared, english_words) in [
+        (Compared::Defaults, "**the earlier policy is unknown**"),
+        (Compared::Nothing, "could not be compared with the one of the base branch"),
+        (Compared::Elsewhere, "The allowlist is in another repository"),
+    ] {
+        for language in Language::ALL {
+            let proposal = Proposal { compared, ..Proposal::default() };
+            let said = say(&Case { proposal, ..case(&[], &[]) }, [&Policy::default(); 2], language);
+            let calm = say(&case(&[], &[]), [&Policy::default(); 2], language);
+            assert_ne!(said.body, calm.body, "{compared:?}");
+            assert_eq!(said.is_something, compared != Compared::Elsewhere, "{compared:?}");
+            let is_said = said.body.contains(english_words);
+            assert_eq!(is_said, language == Language::English, "{}", said.body);
+        }
+    }
 }

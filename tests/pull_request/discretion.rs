@@ -226,7 +226,7 @@ fn a_public_repository_may_keep_its_queue_in_a_private_one() {
     for (branch, base, head, gate, said) in [
         ("new", EMPTY, EMPTY, "failed", "### 1 new finding blocks the merge"),
         ("exempting", EMPTY, &exempting, "passed", "**This pull request exempts 4 findings.**"),
-        ("uncovering", &exempting, EMPTY, "passed", "takes the exemption from 4 findings"),
+        ("uncovering", &exempting, EMPTY, "passed", "**This pull request uncovers 4 findings**"),
     ] {
         let pull = world.pull_from(branch, base, head);
         let how = How { event: "pull_request", pull: Some(&pull), ..How::default() };

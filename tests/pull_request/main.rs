@@ -13,10 +13,12 @@
 #![allow(clippy::duplicate_mod, reason = "each stand-in brings along what it is made of")]
 
 mod access;
+mod accounts;
 mod allowlist;
 mod annotations;
 #[path = "../support/aws.rs"]
 mod aws;
+mod base;
 mod comment;
 mod discretion;
 mod gate;
@@ -26,6 +28,7 @@ mod gfm;
 #[path = "../support/github.rs"]
 mod github;
 mod hostile;
+mod paths;
 #[path = "../end_to_end/sandbox.rs"]
 #[allow(dead_code, reason = "every test binary has its own copy and uses a part of it")]
 mod sandbox;

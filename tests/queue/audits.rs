@@ -192,7 +192,8 @@ fn old_evidence_and_no_evidence_are_never_clean_wherever_they_are_published() {
     };
     let nowhere =
         |audits: &str, day| world.publish_in_job("schedule", day, &[audits, "--publish", "none"]);
-    let runs: [&dyn Fn(&str, i64) -> super::world::Run; 2] = [&in_pull, &nowhere];
+    type Published<'a> = &'a dyn Fn(&str, i64) -> super::world::Run;
+    let runs: [Published<'_>; 2] = [&in_pull, &nowhere];
     for run in runs {
         let fresh = run("audit.json", 0);
         assert_eq!((fresh.code, fresh.output("result")), (0, "clean"), "{}", fresh.log);
@@ -229,17 +230,23 @@ fn an_audit_that_is_older_than_the_queue_is_refused_only_where_the_queue_is_writ
 }
 
 #[test]
-fn a_job_that_failed_leaves_the_findings_of_its_account_alone() {
+fn a_job_that_failed_makes_the_run_incomplete_and_the_others_are_published() {
     let world = World::new();
     world.user("alice", 200);
     world.audit("a.json", 0);
     audited_elsewhere(&world, "b.json", "bob");
     publish(&world, 0, &["a.json", "b.json"]);
+    world.user("carol", 300);
     world.audit("a.json", 1);
     let run = publish(&world, 1, &["a.json"]);
-    assert_eq!(run.code, 0, "{}", run.log);
+    assert_eq!(run.code, 3, "{}", run.log);
+    assert!(run.log.contains("accounts that the queue knows were not audited: "), "{}", run.log);
     let page = rendered(&world.index().body);
-    assert_eq!((page.boxes.len(), page.struck.len()), (2, 0), "{}", world.index().body);
+    assert_eq!((page.boxes.len(), page.struck.len()), (3, 0), "{}", world.index().body);
+    // The same without a change, and in a job.
+    let run = world.publish_in_job("schedule", 1, &["a.json"]);
+    assert_eq!((run.code, run.output("result"), run.acts()), (3, "incomplete", vec![]));
+    assert!(run.summary.contains("did not audit 1 account that the queue knows"));
 }
 
 #[test]

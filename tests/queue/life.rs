@@ -30,13 +30,13 @@ fn life(acts: [&'static [&'static str]; 14]) -> Vec<Step> {
         ("one cleared", 10, key("bob", "Inactive"), false, ["2", "0", "0"]),
         ("one exempted", 11, json!([]), true, ["1", "0", "0"]),
         ("as before", 12, json!([]), true, ["1", "0", "0"]),
-        ("the exemption lapsed", 21, json!([]), true, ["2", "0", "0"]),
+        ("the exemption lapsed", 21, json!([]), true, ["2", "1", "0"]),
         ("due", 39, json!([]), true, ["2", "0", "0"]),
         ("overdue", 40, json!([]), true, ["2", "0", "1"]),
         ("still overdue", 41, json!([]), true, ["2", "0", "1"]),
         ("all cleared", 42, json!([]), true, ["0", "0", "0"]),
         ("nothing left", 43, json!([]), true, ["0", "0", "0"]),
-        ("one returned", 44, key("alice", "Active"), true, ["1", "0", "0"]),
+        ("one returned", 44, key("alice", "Active"), true, ["1", "1", "0"]),
     ];
     let mut steps: Vec<_> = steps
         .into_iter()

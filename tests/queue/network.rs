@@ -37,3 +37,14 @@ fn github_is_reached_through_the_environments_roots_and_proxy() {
     assert_eq!(around.code, 0, "{}", around.log);
     assert_eq!(proxy.asked().len(), asked.len(), "NO_PROXY goes around the proxy");
 }
+
+#[test]
+fn an_address_of_the_api_that_is_none_ends_the_run_and_is_named() {
+    let world = World::new();
+    for address in ["localhost:8080", "ftp://github.example"] {
+        let environment = [("GITHUB_API_URL", address)];
+        let run = world.run(How { allowlist: EMPTY, environment: &environment, ..How::default() });
+        assert_eq!(run.code, 2, "{}", run.log);
+        assert!(run.log.contains("correct GITHUB_API_URL"), "{}", run.log);
+    }
+}

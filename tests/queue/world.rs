@@ -74,10 +74,13 @@ impl World {
     }
 
     pub(crate) fn in_repository(visibility: &str) -> Self {
+        let sandbox = Sandbox::new();
+        // A checkout has that, wherever it is.
+        sandbox.file(".git/HEAD", "ref: refs/heads/main\n");
         Self {
             account: StandIn::shared().account(Seed::empty()),
             repo: GitHub::shared().repository(visibility),
-            sandbox: Sandbox::new(),
+            sandbox,
             start: Utc::now(),
         }
     }

@@ -120,7 +120,7 @@ impl Seed {
         self.with("days", json!(days))
     }
 
-    /// The partition: `aws` unless told, else `aws-cn` or `aws-us-gov`.
+    /// The partition: `aws` unless told, else `aws-cn`, `aws-us-gov` or `aws-eusc`.
     pub(crate) fn partition(self, partition: &str) -> Self {
         self.with("partition", json!(partition))
     }
@@ -223,6 +223,16 @@ impl Account {
     /// The requests for OIDC tokens so far.
     pub(crate) fn token_requests(&self) -> Vec<TokenRequest> {
         serde_json::from_value(self.ask("oidc-log", Value::Null)).unwrap()
+    }
+
+    /// A token of the runner for this audience.
+    pub(crate) fn token(&self, audience: &str) -> String {
+        let target = format!("GET {}&audience={audience}", self.told.request_path);
+        let authorization = format!("Bearer {}", self.told.request_token);
+        let (status, body) = request(self.port, &target, &[("Authorization", &authorization)], b"");
+        assert_eq!(status, 200);
+        let told: Value = serde_json::from_slice(&body).unwrap();
+        told["value"].as_str().unwrap().to_owned()
     }
 
     /// Forgets the calls and the token requests so far.

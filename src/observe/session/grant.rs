@@ -12,6 +12,7 @@ use aws_credential_types::provider::{ProvideCredentials, future};
 use aws_sdk_sts::Client;
 use aws_sdk_sts::types::AssumedRoleUser;
 use secrecy::ExposeSecret as _;
+use tokio::time::Instant;
 
 use super::refusal::Refusal;
 use super::token::{Claims, TokenSource};
@@ -52,29 +53,39 @@ pub(super) struct WebIdentity {
 impl Grantor for WebIdentity {
     fn grant<'a>(&'a self, pace: &'a Pace) -> Granting<'a> {
         Box::pin(async move {
-            let token = self.tokens.token(&self.audience).await.map_err(Refusal::NoToken)?;
-            let request = || {
-                self.sts
-                    .assume_role_with_web_identity()
-                    .role_arn(self.role.to_string())
-                    .role_session_name(&self.session_name)
-                    .web_identity_token(token.expose_secret())
-                    .duration_seconds(self.duration)
-                    .send()
-            };
             let action = "sts:AssumeRoleWithWebIdentity";
-            let answer = pace.call(action, request).await.map_err(|failure| {
+            loop {
+                let asked = Instant::now();
+                let token = self.tokens.token(&self.audience).await.map_err(Refusal::NoToken)?;
+                let request = || {
+                    self.sts
+                        .assume_role_with_web_identity()
+                        .role_arn(self.role.to_string())
+                        .role_session_name(&self.session_name)
+                        .web_identity_token(token.expose_secret())
+                        .duration_seconds(self.duration)
+                        .send()
+                };
+                let failure = match pace.call(action, request).await {
+                    Ok(answer) => {
+                        let user = answer.assumed_role_user().map(AssumedRoleUser::arn);
+                        return grant(action, &self.role, answer.credentials(), user);
+                    }
+                    Err(failure) => failure,
+                };
+                // It was good when it came, and ran out over the attempts.
+                if failure.is("ExpiredTokenException") && asked.elapsed() >= TOKEN_AGE {
+                    continue;
+                }
                 let claims = Claims::read(token.expose_secret());
-                Refusal::of_web_identity(failure, &self.role, claims)
-            })?;
-            grant(
-                action,
-                answer.credentials(),
-                answer.assumed_role_user().map(AssumedRoleUser::arn),
-            )
+                return Err(Refusal::of_web_identity(failure, &self.role, claims));
+            }
         })
     }
 }
+
+/// From this age on a token may have run out: the runner's are good for five minutes.
+const TOKEN_AGE: Duration = Duration::from_secs(60);
 
 /// A role that is assumed from another.
 #[derive(Debug)]
@@ -104,21 +115,24 @@ impl Grantor for ChainedRole {
                 .call(action, request)
                 .await
                 .map_err(|failure| Refusal::of_assume_role(failure, &self.role))?;
-            grant(
-                action,
-                answer.credentials(),
-                answer.assumed_role_user().map(AssumedRoleUser::arn),
-            )
+            let user = answer.assumed_role_user().map(AssumedRoleUser::arn);
+            grant(action, &self.role, answer.credentials(), user)
         })
     }
 }
 
+/// What STS granted for a role, if it is of the role's account.
 fn grant(
     action: &'static str,
+    role: &RoleArn,
     credentials: Option<&aws_sdk_sts::types::Credentials>,
     arn: Option<&str>,
 ) -> Result<Grant, Refusal> {
     let (account, partition) = arn.and_then(owner_of).ok_or(Refusal::NoAccount(action))?;
+    if account != role.account {
+        let whose = role.to_string();
+        return Err(Refusal::OtherAccount { whose, expected: role.account, found: account });
+    }
     let given = credentials.ok_or(Refusal::NoAccount(action))?;
     // The SDK fills in for a required part that is missing: empty texts and 1970-01-01.
     let texts = [given.access_key_id(), given.secret_access_key(), given.session_token()];
@@ -152,7 +166,7 @@ pub(super) struct Renewing {
 }
 
 /// How long a renewal may take.
-const RENEWAL_TIMEOUT: Duration = Duration::from_secs(60);
+pub(super) const RENEWAL_TIMEOUT: Duration = Duration::from_secs(60);
 
 impl Renewing {
     pub(super) fn new(grantor: Arc<dyn Grantor>, first: Grant) -> Self {

@@ -1,32 +1,39 @@
 //! Who we are in which account: from the runner's OIDC token or the SDK's default chain to a
 //! session in each account.
 
+mod bounds;
+mod chain;
+mod endpoints;
+mod environment;
 mod grant;
 mod origin;
+mod profile;
 mod refusal;
 mod token;
+mod trust;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_config::default_provider::credentials::DefaultCredentialsChain;
-use aws_config::environment::EnvironmentVariableRegionProvider;
+use aws_config::identity::IdentityCache;
 use aws_config::meta::region::ProvideRegion as _;
 use aws_config::profile::ProfileFileRegionProvider;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
-use aws_credential_types::provider::{ProvideCredentials as _, SharedCredentialsProvider};
+use aws_credential_types::provider::SharedCredentialsProvider;
 
+pub use environment::Environment;
 pub use origin::Origin;
 pub use refusal::Refusal;
 pub use token::{Claims, TokenSource};
 
-use super::call::{Failure, Pace, chain};
-use super::limit::LimitAnswers;
+use super::call::{Failure, Pace};
 use crate::identity::{AccountEntry, Audience, ExternalId, Partition, RoleArn, RoleName};
 use crate::inventory::{AccountId, Cause};
-use grant::{ChainedRole, Grant, Grantor, Renewing, WebIdentity, owner_of};
+use chain::with_default_chain;
+use grant::{ChainedRole, Grant, Grantor, RENEWAL_TIMEOUT, Renewing, WebIdentity, owner_of};
+use profile::Profiles;
 
 const CALLER: &str = "sts:GetCallerIdentity";
 /// How long a connection may take to come about.
@@ -53,13 +60,26 @@ pub struct Access {
     pub members: Vec<AccountEntry>,
     /// The name of the members' role, where only their ids are given.
     pub member_role_name: Option<RoleName>,
-    /// What the members' roles ask for.
+    /// What the roles ask for that are assumed from other credentials.
     pub external_id: Option<ExternalId>,
     /// The accounts that may be audited; empty for all.
     pub allowed: Vec<AccountId>,
+    /// The variables of the environment.
+    pub environment: Environment,
 }
 
 impl Access {
+    /// The partition that the first role names, or else a role of another account.
+    fn partition(&self) -> Option<Partition> {
+        let of_member = || {
+            self.members.iter().find_map(|entry| match entry {
+                AccountEntry::Role(role) => Some(role.partition),
+                AccountEntry::Account(_) => None,
+            })
+        };
+        self.role.as_ref().map(|role| role.partition).or_else(of_member)
+    }
+
     /// Refuses an account that is not to be audited.
     fn allows(&self, account: AccountId) -> Result<(), Refusal> {
         if self.allowed.is_empty() || self.allowed.contains(&account) {
@@ -92,27 +112,18 @@ pub struct Hub {
     own: Option<SdkConfig>,
 }
 
-/// The partition of a region, by the beginning of its name.
-fn partition_of(region: &str) -> Partition {
-    if region.starts_with("cn-") {
-        Partition::AwsCn
-    } else if region.starts_with("us-gov-") {
-        Partition::AwsUsGov
-    } else {
-        Partition::Aws
-    }
-}
-
 impl Hub {
     /// Opens the first session.
     pub(super) async fn open(access: Access, pace: &Pace) -> Result<Self, Refusal> {
-        let config = load(&access).await?;
+        access.environment.check()?;
+        let profiles = Profiles::read(&access.environment).await;
+        let config = load(&access, &profiles).await?;
         let mut own = None;
         let (config, account, partition) = match (&access.role, &access.tokens) {
             (Some(role), Some(tokens)) => {
                 let audience = || Audience::from(role.partition);
                 let grantor = WebIdentity {
-                    sts: aws_sdk_sts::Client::new(&config),
+                    sts: bounds::sts(&config),
                     tokens: Arc::clone(tokens),
                     audience: access.audience.clone().unwrap_or_else(audience).to_string(),
                     role: role.clone(),
@@ -122,15 +133,18 @@ impl Hub {
                 adopt(config, Arc::new(grantor), pace).await?
             }
             (role, _) => {
-                let config = with_default_chain(config).await?;
+                let config =
+                    with_default_chain(config, &access.environment, &profiles, pace).await?;
                 own = Some(config.clone());
                 match role {
                     Some(role) => {
-                        let grantor = chained(&config, &access, role, None);
+                        let grantor = chained(&config, &access, role);
                         adopt(config, Arc::new(grantor), pace).await?
                     }
                     None => {
                         let (account, partition) = caller(&config, pace).await?;
+                        let named = profiles.account();
+                        check_account(account, named, &access.environment, &profiles.name)?;
                         (config, account, partition)
                     }
                 }
@@ -153,7 +167,10 @@ impl Hub {
     /// Whose credentials we began with: nothing may be taken from that user while we run.
     pub(crate) async fn origin(&self, pace: &Pace) -> Result<Origin, Failure> {
         match &self.own {
-            Some(own) => origin::origin(own, None, pace).await,
+            Some(own) => {
+                let profile = self.access.environment.profile().map(|(_, name)| name);
+                origin::origin(own, profile, pace).await
+            }
             None => Ok(Origin::NoUser),
         }
     }
@@ -177,18 +194,16 @@ impl Hub {
             AccountEntry::Role(role) if self.access.role.as_ref() == Some(role) => {
                 return Ok(session(&self.config, self.account, &self.partition));
             }
-            entry => {
-                let partition = self.partition.parse().unwrap_or_default();
-                entry.role(partition, &self.member_role_name()?)
+            AccountEntry::Role(role) => role.clone(),
+            AccountEntry::Account(account) => {
+                let unknown = |_| Refusal::UnknownPartition(self.partition.clone());
+                let partition = self.partition.parse().map_err(unknown)?;
+                RoleArn::new(partition, *account, self.member_role_name()?)
             }
         };
-        let external_id = self.access.external_id.as_ref().map(ToString::to_string);
-        let grantor = chained(&self.config, &self.access, &role, external_id);
+        let grantor = chained(&self.config, &self.access, &role);
         let (config, account, partition) =
             adopt(self.config.clone(), Arc::new(grantor), pace).await?;
-        if account != role.account {
-            return Err(Refusal::AccountNotAllowed(account));
-        }
         Ok(session(&config, account, &partition))
     }
 
@@ -201,64 +216,72 @@ impl Hub {
 }
 
 fn session(config: &SdkConfig, account: AccountId, partition: &str) -> Session {
-    let config = aws_sdk_iam::config::Builder::from(config).interceptor(LimitAnswers).build();
-    let iam = aws_sdk_iam::Client::from_conf(config);
+    let iam = bounds::iam(config);
     Session { account, partition: partition.to_owned(), iam }
 }
 
 /// The configuration without credentials.
-async fn load(access: &Access) -> Result<SdkConfig, Refusal> {
-    let partition = access.role.as_ref().map(|role| role.partition);
-    let named = match &access.region {
-        Some(region) => Some(Region::new(region.clone())),
-        None => match EnvironmentVariableRegionProvider::new().region().await {
-            Some(region) => Some(region),
-            None => ProfileFileRegionProvider::new().region().await,
-        },
-    };
-    if let (Some(region), Some(of_role)) = (&named, partition)
-        && partition_of(region.as_ref()) != of_role
+async fn load(access: &Access, profiles: &Profiles) -> Result<SdkConfig, Refusal> {
+    profiles.check()?;
+    let partition = access.partition();
+    let region = region(access, profiles).await;
+    if let (Some(region), Some(of_role)) = (&region, partition)
+        && let Some(of_region) = Partition::of_region(region.as_ref())
+        && of_region != of_role
     {
-        return Err(Refusal::Partition {
-            region: region.to_string(),
-            of_region: partition_of(region.as_ref()),
-            of_role,
-        });
+        return Err(Refusal::Partition { region: region.to_string(), of_region, of_role });
     }
     let fallback = || Region::new(partition.unwrap_or_default().region());
     let timeouts = TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).build();
-    Ok(aws_config::defaults(BehaviorVersion::latest())
-        .region(named.unwrap_or_else(fallback))
+    let mut loader = aws_config::defaults(BehaviorVersion::latest())
+        .profile_name(&profiles.name)
+        .region(region.unwrap_or_else(fallback))
         .no_credentials()
+        .identity_cache(IdentityCache::lazy().load_timeout(RENEWAL_TIMEOUT).build())
         .retry_config(RetryConfig::disabled())
-        .timeout_config(timeouts)
-        .load()
-        .await)
-}
-
-/// The configuration with what the SDK finds: environment, profile, single sign-on, container,
-/// instance.
-async fn with_default_chain(config: SdkConfig) -> Result<SdkConfig, Refusal> {
-    let mut chain_of = DefaultCredentialsChain::builder();
-    if let Some(region) = config.region() {
-        chain_of = chain_of.region(region.clone());
+        .timeout_config(timeouts);
+    match profiles.bundle(&access.environment) {
+        Some(bundle) => loader = loader.http_client(bundle.client()?),
+        None => trust::check_system_roots(&access.environment)?,
     }
-    let provider = SharedCredentialsProvider::new(chain_of.build().await);
-    // Asked for here, so that their absence is told as such and not as a failed call.
-    provider.provide_credentials().await.map_err(|error| Refusal::NoCredentials(chain(error)))?;
-    Ok(config.into_builder().credentials_provider(provider).build())
+    let config = loader.load().await;
+    endpoints::check(&config, profiles)?;
+    Ok(config)
 }
 
-fn chained(
-    config: &SdkConfig,
-    access: &Access,
-    role: &RoleArn,
-    external_id: Option<String>,
-) -> ChainedRole {
+/// The region that is named: by a flag, a variable or the profile.
+async fn region(access: &Access, profiles: &Profiles) -> Option<Region> {
+    let named = access.region.as_deref().or_else(|| access.environment.region());
+    match named {
+        Some(region) => Some(Region::new(region.to_owned())),
+        None => {
+            let provider = ProfileFileRegionProvider::builder().profile_name(&profiles.name);
+            provider.build().region().await
+        }
+    }
+}
+
+/// Refuses credentials of another account than the profile names, if they are the profile's.
+fn check_account(
+    found: AccountId,
+    named: Option<AccountId>,
+    environment: &Environment,
+    profile: &str,
+) -> Result<(), Refusal> {
+    match named.filter(|named| *named != found && !environment.has_access_key()) {
+        None => Ok(()),
+        Some(expected) => {
+            let whose = format!("the profile `{profile}`");
+            Err(Refusal::OtherAccount { whose, expected, found })
+        }
+    }
+}
+
+fn chained(config: &SdkConfig, access: &Access, role: &RoleArn) -> ChainedRole {
     ChainedRole {
-        sts: aws_sdk_sts::Client::new(config),
+        sts: bounds::sts(config),
         role: role.clone(),
-        external_id,
+        external_id: access.external_id.as_ref().map(ToString::to_string),
         session_name: access.session_name.to_string(),
         duration: access.duration.min(CHAINED_SECONDS),
     }
@@ -278,7 +301,7 @@ async fn adopt(
 
 /// The account that credentials of the default chain belong to.
 async fn caller(config: &SdkConfig, pace: &Pace) -> Result<(AccountId, String), Refusal> {
-    let sts = aws_sdk_sts::Client::new(config);
+    let sts = bounds::sts(config);
     let answer = pace.call(CALLER, || sts.get_caller_identity().send()).await?;
     answer.arn().and_then(owner_of).ok_or(Refusal::NoAccount(CALLER))
 }

@@ -15,7 +15,7 @@ use aws_config::profile::{Profile, ProfileSet, load};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::{ProvideCredentials as _, SharedCredentialsProvider};
 
-use super::{CALLER, owner_of};
+use super::{CALLER, bounds, owner_of};
 use crate::inventory::AccountId;
 use crate::observe::call::{Failure, Pace};
 
@@ -103,7 +103,7 @@ pub(super) async fn origin(
 }
 
 async fn caller(config: &SdkConfig, pace: &Pace) -> Result<String, Failure> {
-    let sts = aws_sdk_sts::Client::new(config);
+    let sts = bounds::sts(config);
     let answer = pace.call(CALLER, || sts.get_caller_identity().send()).await?;
     let arn = answer.arn().unwrap_or_default();
     match owner_of(arn) {

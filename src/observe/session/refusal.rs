@@ -7,12 +7,40 @@ use crate::observe::foreign::is_foreign;
 
 use super::token::Claims;
 
+const WEB_IDENTITY: &str = "sts:AssumeRoleWithWebIdentity";
+
 /// Why no session was had.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// The default chain found no credentials.
-    #[error("there are no AWS credentials: {0}")]
-    NoCredentials(String),
+    #[error("there are no AWS credentials: {why}")]
+    NoCredentials {
+        /// Why, in one line.
+        why: String,
+        /// What to do about it, where more is known than what fits everywhere.
+        help: Option<String>,
+    },
+    /// A variable of the environment, or a setting of the AWS CLI's profile, means nothing.
+    #[error("{name} {problem}")]
+    Setting {
+        /// The variable, or the setting and its profile.
+        name: String,
+        /// What is wrong with it, without its value.
+        problem: String,
+    },
+    /// The session is in another account than the role.
+    #[error("AWS answered with credentials of account {found} for {whose}, of account {expected}")]
+    OtherAccount {
+        /// The role, or what else names the account.
+        whose: String,
+        /// The account that it should be.
+        expected: AccountId,
+        /// The account that it is.
+        found: AccountId,
+    },
+    /// The partition is none that we know, so that no role can be named.
+    #[error("the partition {0} is not one of aws, aws-cn, aws-us-gov and aws-eusc")]
+    UnknownPartition(String),
     /// Time was up before there was a session.
     #[error("there was no session yet when time was up (--timeout)")]
     OutOfTime,
@@ -87,6 +115,11 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    /// A setting that means nothing.
+    pub(super) fn setting(name: &str, problem: &str) -> Self {
+        Self::Setting { name: name.to_owned(), problem: problem.to_owned() }
+    }
+
     /// What a failed `AssumeRoleWithWebIdentity` comes to.
     pub(super) fn of_web_identity(
         failure: Failure,
@@ -103,7 +136,7 @@ impl Refusal {
         } else if says("audience") {
             Self::Audience { account, message, claims }
         } else {
-            Self::Failed { action: "sts:AssumeRoleWithWebIdentity", cause, message }
+            Self::Failed { action: WEB_IDENTITY, cause, message }
         }
     }
 
@@ -163,7 +196,15 @@ impl Refusal {
     #[must_use]
     pub fn hint(&self) -> String {
         match self {
-            Self::NoCredentials(_) => "sign in (aws sso login), set AWS_PROFILE, or give \
+            Self::NoCredentials { help: Some(help), .. } => help.clone(),
+            Self::Setting { name, .. } => format!("correct {name}, or remove it"),
+            Self::OtherAccount { .. } => "check AWS_ENDPOINT_URL and what answers there: nothing \
+                 was read"
+                .to_owned(),
+            Self::UnknownPartition(_) => {
+                "audit it account by account, with credentials of each".to_owned()
+            }
+            Self::NoCredentials { .. } => "sign in (aws sso login), set AWS_PROFILE, or give \
                  --role-to-assume in a workflow with `permissions: id-token: write`"
                 .to_owned(),
             Self::OutOfTime => {
@@ -188,25 +229,10 @@ impl Refusal {
                 "the first role needs sts:AssumeRole on {role}, and that role must trust it \
                  (and its external id, if it asks for one)"
             ),
-            Self::Failed { cause: Cause::Credentials, .. } => {
-                "the credentials ran out or are wrong: sign in again".to_owned()
-            }
-            Self::Failed { cause: Cause::Unreachable, .. } => {
-                "check the network, HTTPS_PROXY, NO_PROXY, SSL_CERT_FILE and AWS_ENDPOINT_URL"
-                    .to_owned()
-            }
             Self::Failed { cause: Cause::Unexpected, message, .. } if is_foreign(message) => {
                 "check AWS_ENDPOINT_URL, HTTPS_PROXY and what answers there".to_owned()
             }
-            Self::Failed { cause: Cause::Unexpected, .. } => {
-                "correct what the message speaks of; --role-duration-seconds may not exceed what \
-                 the role itself allows"
-                    .to_owned()
-            }
-            Self::Failed { cause: Cause::Denied, action, .. } => {
-                format!("the credentials need {action}")
-            }
-            Self::Failed { .. } => "AWS could not answer now: try again later".to_owned(),
+            Self::Failed { action, cause, .. } => hint_of_failure(action, *cause),
             Self::AccountNotAllowed(_) => {
                 "check which account the credentials belong to before anything else".to_owned()
             }
@@ -217,6 +243,31 @@ impl Refusal {
             }
         }
     }
+}
+
+/// What to do about a call that failed.
+fn hint_of_failure(action: &str, cause: Cause) -> String {
+    let hint = match (action, cause) {
+        (WEB_IDENTITY, Cause::Credentials) => {
+            "run the job again; if that does not help, compare the role's OIDC provider with what \
+             `iam-stocktake iam-policy --format terraform` prints"
+        }
+        (WEB_IDENTITY, Cause::Unavailable) => {
+            "run the job again; where a matrix starts many jobs at once, limit it (`max-parallel`)"
+        }
+        (_, Cause::Credentials) => "the credentials ran out or are wrong: sign in again",
+        (_, Cause::Unreachable) => {
+            "check the network, HTTPS_PROXY, NO_PROXY, SSL_CERT_FILE, AWS_CA_BUNDLE and \
+             AWS_ENDPOINT_URL"
+        }
+        (_, Cause::Unexpected) => {
+            "correct what the message speaks of; --role-duration-seconds may not exceed what the \
+             role itself allows"
+        }
+        (action, Cause::Denied) => return format!("the credentials need {action}"),
+        _ => "AWS could not answer now: try again later",
+    };
+    hint.to_owned()
 }
 
 impl From<Failure> for Refusal {

@@ -63,12 +63,11 @@ pub(super) fn plan(
     let entries = || draft.memory.entries.values();
     let stands = entries().any(|entry| entry.open_since().is_some());
     let calls = entries().any(Entry::calls_for_action);
-    let all_done = ledger.incomplete.is_empty() && !entries().any(Entry::is_not_counted);
     let is_open = draft.existing.as_ref().is_none_or(|shown| shown.is_open);
     draft.turn = match (is_open, stands, calls) {
         (false, _, true) => Some(Turn::Reopen),
         // Where evidence is missing, or the policy looks away, nobody can say that all is done.
-        (true, false, _) if all_done => Some(Turn::Complete),
+        (true, false, _) if ledger.is_whole() => Some(Turn::Complete),
         (true, true, false) => Some(Turn::SetAside),
         _ => None,
     };

@@ -50,7 +50,8 @@ pub(super) fn plan(
     let news: BTreeSet<_> = ledger.new.iter().chain(&ledger.returned).copied().collect();
     for person in open.iter().chain(settled) {
         let entries = by_person.get(person).map(Vec::as_slice).unwrap_or_default();
-        let user = User { person, entries, memory, wanted };
+        let is_former = ledger.former_accounts.contains(&person.0);
+        let user = User { person, entries, memory, wanted, is_former };
         match board.people.get(&markers::person_key(person)) {
             Some(shown) => changes.extend(user.edit(shown, &news)?),
             None if created < MOST_CREATED && user.calls_for_action() => {
@@ -69,6 +70,8 @@ struct User<'a> {
     entries: &'a [(Fingerprint, &'a Entry)],
     memory: &'a Memory,
     wanted: &'a Wanted,
+    /// Whether the account is no longer audited, on purpose.
+    is_former: bool,
 }
 
 impl User<'_> {
@@ -128,7 +131,8 @@ impl User<'_> {
         news: &BTreeSet<Fingerprint>,
     ) -> Result<Option<Change>, TemplateError> {
         let stands = self.entries.iter().any(|(_, entry)| entry.open_since().is_some());
-        let all_done = !self.entries.iter().any(|(_, entry)| entry.is_not_counted());
+        let all_done =
+            self.is_former || !self.entries.iter().any(|(_, entry)| entry.is_not_counted());
         let turn = match (shown.is_open, stands, self.calls_for_action()) {
             (false, _, true) => Some(Turn::Reopen),
             (true, false, _) if all_done => Some(Turn::Complete),

@@ -2,9 +2,9 @@
 
 use super::v1::{
     Account, AccountError, Audit, Belongings, Cleared, Counts, Credential, Exemption, Finding,
-    FindingNote, Gap, LastAccessed, Policy, Remedy, SCHEMA,
+    FindingNote, FormerAccount, Gap, LastAccessed, Policy, Remedy, SCHEMA,
 };
-use crate::allowlist::UserSelector;
+use crate::allowlist::{self, UserSelector};
 use crate::inventory::{self, Handle};
 use crate::judge::{self, Matched, Note, Status};
 use crate::policy;
@@ -26,6 +26,17 @@ impl From<&judge::Audit> for Audit {
             accounts: audit.accounts.iter().map(|it| account(it, &audit.findings)).collect(),
             findings: audit.findings.iter().map(|it| finding(it, audit.next_stage(it))).collect(),
             exemptions: audit.exemptions.iter().map(Into::into).collect(),
+            former_accounts: audit.former_accounts.iter().map(Into::into).collect(),
+        }
+    }
+}
+
+impl From<&allowlist::FormerAccount> for FormerAccount {
+    fn from(former: &allowlist::FormerAccount) -> Self {
+        Self {
+            account: former.account.to_string(),
+            reason: former.reason.clone(),
+            owner: former.owner.clone(),
         }
     }
 }

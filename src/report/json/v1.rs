@@ -35,6 +35,20 @@ pub struct Audit {
     pub findings: Vec<Finding>,
     /// The allowlist's exemptions, in its order.
     pub exemptions: Vec<Exemption>,
+    /// Accounts that the allowlist names as no longer audited.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub former_accounts: Vec<FormerAccount>,
+}
+
+/// An account that is no longer audited: its findings in a remediation queue are not counted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct FormerAccount {
+    /// Twelve digits.
+    pub account: String,
+    /// Why it is no longer audited.
+    pub reason: String,
+    /// Who answers for it.
+    pub owner: String,
 }
 
 /// The workflow run that made an audit.

@@ -13,7 +13,12 @@ from .faults import Faults
 from .moto_model import backend_of
 
 # A region of each partition; moto derives a user's ARN from it.
-REGIONS = {"aws": "us-east-1", "aws-cn": "cn-north-1", "aws-us-gov": "us-gov-west-1"}
+REGIONS = {
+    "aws": "us-east-1",
+    "aws-cn": "cn-north-1",
+    "aws-us-gov": "us-gov-west-1",
+    "aws-eusc": "eusc-de-east-1",
+}
 
 STARTED = time.monotonic()
 

@@ -23,6 +23,7 @@
     {"refuse_role": true}
     {"report_in_progress": 2.5}, {"report_expired": 1}, {"limit_exceeded": 1}
     {"oidc": "no-provider"}, {"oidc_errors": 1}
+    {"other_account": "999988887777"}                   STS answers with this account for its roles
 
 A fault with `actions` is about these alone. It befalls each of their calls, or every so many
 (`every`), or the n-th alone (`nth`), and at most so many (`max`). Several of a kind are a list.
@@ -59,6 +60,7 @@ KNOWN = {
     "limit_exceeded": None,
     "oidc": None,
     "oidc_errors": None,
+    "other_account": None,
 }
 
 OIDC = {

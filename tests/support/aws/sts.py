@@ -19,7 +19,7 @@ def get_caller_identity(call):
         return {"Arn": user.arn, "UserId": user.id, "Account": call.account.id}
     role = call.account.role_named(call.session.role)
     return {
-        "Arn": call.session.arn,
+        "Arn": as_told(call.account, call.session.arn),
         "UserId": f"{role.id}:{call.session.name}",
         "Account": call.account.id,
     }
@@ -90,6 +90,11 @@ def seconds_wanted(call, role):
     return seconds
 
 
+def as_told(account, arn):
+    """The ARN of a session, with the account that the answers are made to name."""
+    return arn.replace(account.id, account.faults.wanted.get("other_account", account.id))
+
+
 def credentials(call, account, role, seconds):
     """Opens a session of the role and shows its credentials."""
     name = call.needed("RoleSessionName")
@@ -109,5 +114,8 @@ def credentials(call, account, role, seconds):
             "SessionToken": session.token,
             "Expiration": datetime.fromtimestamp(session.expires, timezone.utc),
         },
-        "AssumedRoleUser": {"AssumedRoleId": f"{role.id}:{name}", "Arn": session.arn},
+        "AssumedRoleUser": {
+            "AssumedRoleId": f"{role.id}:{name}",
+            "Arn": as_told(account, session.arn),
+        },
     }

@@ -1,0 +1,95 @@
+//! `former_accounts`: accounts that are no longer audited, on purpose.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+
+use super::check::Checker;
+use super::diagnostic::{Code, Diagnostic};
+use super::node::Placed;
+use super::raw::RawFormerAccount;
+use super::{Allowlist, Place};
+use crate::inventory::AccountId;
+
+/// An account that is no longer audited. Its findings in the remediation queue are not counted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FormerAccount {
+    /// The account.
+    pub account: AccountId,
+    /// Why it is no longer audited.
+    pub reason: String,
+    /// Who answers for it.
+    pub owner: String,
+    /// The bytes of the file at which the entry begins.
+    pub span: Range<usize>,
+    /// The same place for people.
+    pub place: Place,
+}
+
+impl Checker<'_> {
+    /// The entries of `former_accounts`, each account once.
+    pub(super) fn former_accounts(&mut self, raw: Vec<RawFormerAccount>) -> Vec<FormerAccount> {
+        let mut first: BTreeMap<AccountId, Range<usize>> = BTreeMap::new();
+        let mut accounts = Vec::new();
+        for entry in raw {
+            let id_span = entry.account.as_ref().map_or(entry.span.clone(), |it| it.span.clone());
+            let Some(former) = self.former_account(entry) else { continue };
+            if let Some(earlier) = first.get(&former.account) {
+                self.duplicate_account(former.account, id_span, earlier.clone());
+            } else {
+                first.insert(former.account, id_span);
+                accounts.push(former);
+            }
+        }
+        accounts
+    }
+
+    fn former_account(&mut self, raw: RawFormerAccount) -> Option<FormerAccount> {
+        let place = self.place(&raw.span);
+        let account = raw.account.and_then(|it| self.account(&it));
+        let reason = raw.reason.and_then(|it| {
+            self.described(it, "reason", "say why the account is no longer audited")
+        });
+        let owner = raw.owner.and_then(|it| {
+            self.described(it, "owner", "name who answers for it, such as \"@acme/platform\"")
+        });
+        Some(FormerAccount {
+            account: account?,
+            reason: reason?,
+            owner: owner?,
+            span: raw.span,
+            place,
+        })
+    }
+
+    fn described(&mut self, text: Placed<String>, key: &str, help: &str) -> Option<String> {
+        let good = self.is_filled(&text, &format!("`{key}`"), help) && self.has_no_key_id(&text);
+        good.then_some(text.value)
+    }
+
+    fn duplicate_account(&mut self, account: AccountId, again: Range<usize>, first: Range<usize>) {
+        let message = format!("account {account} appears twice in `former_accounts`");
+        let problem = Diagnostic::error(Code::DuplicateAccount, again, message)
+            .label("again here")
+            .related(first, "first here")
+            .help("keep one of the two");
+        self.report(problem);
+    }
+}
+
+/// The problems with entries of `former_accounts` for accounts that are audited after all. Such an
+/// entry has no effect now, and would hide the account's findings once the account is dropped.
+#[must_use]
+pub fn audited_former_accounts(
+    allowlist: &Allowlist,
+    audited: &BTreeSet<AccountId>,
+) -> Vec<Diagnostic> {
+    let still_audited = allowlist.former_accounts.iter().filter(|it| audited.contains(&it.account));
+    let problem = |former: &FormerAccount| {
+        let message =
+            format!("account {} is audited, but `former_accounts` lists it", former.account);
+        Diagnostic::error(Code::FormerAccountAudited, former.span.clone(), message)
+            .label("this entry")
+            .help("remove the entry, or stop auditing the account")
+    };
+    still_audited.map(problem).collect()
+}

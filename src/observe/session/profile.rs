@@ -1,0 +1,184 @@
+//! The profile of the AWS CLI that is in force, and what it says that the SDK does not tell us.
+//!
+//! Source: "Configuration and credential file settings in the AWS CLI", AWS CLI User Guide.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use aws_config::profile::{Profile, ProfileSet, load};
+
+use super::environment::{Environment, NO_ADDRESS, NO_REGION, is_address, is_region};
+use super::refusal::Refusal;
+use super::trust::Bundle;
+use crate::identity::RoleArn;
+use crate::inventory::AccountId;
+use crate::observe::call::causes;
+
+/// The profiles of this machine, and the one in force.
+#[derive(Debug)]
+pub(super) struct Profiles {
+    /// What the files hold, or why they cannot be read.
+    set: Result<ProfileSet, String>,
+    /// The name of the profile in force.
+    pub(super) name: String,
+    /// The variable that names it.
+    named_by: Option<&'static str>,
+    home: Option<PathBuf>,
+}
+
+impl Profiles {
+    /// Reads the files of the AWS CLI.
+    pub(super) async fn read(environment: &Environment) -> Self {
+        let (named_by, name) = environment.profile().unzip();
+        let name = name.unwrap_or("default").to_owned();
+        // The types of the first two, which are the machine's own, have no public name.
+        let (files, chosen) = (Default::default(), Some(name.clone().into()));
+        let set = load(&Default::default(), &Default::default(), &files, chosen).await;
+        let set = set.map_err(|error| causes(&error));
+        let home = environment.get("HOME").or_else(|| environment.get("USERPROFILE"));
+        Self { set, name, named_by, home: home.map(PathBuf::from) }
+    }
+
+    fn get(&self, name: &str) -> Option<&Profile> {
+        self.set.as_ref().ok()?.get_profile(name)
+    }
+
+    /// A setting of the profile in force.
+    fn setting(&self, key: &str) -> Option<&str> {
+        self.get(&self.name)?.get(key).filter(|value| !value.is_empty())
+    }
+
+    /// The certificates to trust in place of the system's, if a variable or the profile names any.
+    pub(super) fn bundle(&self, environment: &Environment) -> Option<Bundle> {
+        const VARIABLE: &str = "AWS_CA_BUNDLE";
+        if let Some(path) = environment.get(VARIABLE) {
+            return Some(Bundle { path: path.into(), named_by: VARIABLE.to_owned() });
+        }
+        let path = self.setting("ca_bundle")?;
+        let path = match path.strip_prefix("~/").zip(self.home.as_ref()) {
+            Some((rest, home)) => home.join(rest),
+            None => PathBuf::from(path),
+        };
+        Some(Bundle { path, named_by: self.called("ca_bundle") })
+    }
+
+    /// How a message calls a setting of the profile.
+    pub(super) fn called(&self, key: &str) -> String {
+        format!("`{key}` of the profile `{}`", self.name)
+    }
+
+    /// Refuses settings of the profile that cannot mean anything.
+    pub(super) fn check(&self) -> Result<(), Refusal> {
+        let raw = |key| self.get(&self.name).and_then(|profile| profile.get(key));
+        if raw("region").is_some_and(|region| !is_region(region)) {
+            return Err(Refusal::setting(&self.called("region"), NO_REGION));
+        }
+        if raw("endpoint_url").is_some_and(|url| !is_address(url)) {
+            return Err(Refusal::setting(&self.called("endpoint_url"), NO_ADDRESS));
+        }
+        Ok(())
+    }
+
+    /// Refuses a profile that credentials cannot come from: it is not there, or asks for something
+    /// that only the AWS CLI can do. Follows its roles to where they begin.
+    pub(super) fn check_sign_in(&self) -> Result<(), Refusal> {
+        let set = match &self.set {
+            Ok(set) => set,
+            Err(why) => return Err(no_credentials(why.clone(), None)),
+        };
+        let mut seen = BTreeSet::new();
+        let (mut name, mut from) = (self.name.as_str(), None);
+        while seen.insert(name) {
+            let Some(profile) = set.get_profile(name) else {
+                return self.missing(name, from);
+            };
+            // As the source of a role, keys come before anything else.
+            if from.is_some() && profile.get("aws_access_key_id").is_some() {
+                return Ok(());
+            }
+            let is_chained = profile.get("role_arn").is_some()
+                && profile.get("web_identity_token_file").is_none();
+            if let Some(why) = unfinished(profile).filter(|_| !is_chained) {
+                return Err(no_credentials(format!("the profile `{name}` {why}"), None));
+            }
+            if is_chained && profile.get("mfa_serial").is_some() {
+                let why = format!(
+                    "the profile `{name}` asks for an MFA code (mfa_serial), which only the AWS \
+                     CLI can ask you for"
+                );
+                return Err(no_credentials(why, Some(export(&self.name))));
+            }
+            match profile.get("source_profile").filter(|source| is_chained && *source != name) {
+                Some(source) => (from, name) = (Some(name), source),
+                None => return Ok(()),
+            }
+        }
+        let why = format!("the profile `{name}` is the source_profile of itself, by way of others");
+        Err(no_credentials(why, None))
+    }
+
+    fn missing(&self, name: &str, from: Option<&str>) -> Result<(), Refusal> {
+        let why = match (from, self.named_by) {
+            (Some(from), _) => format!(
+                "the profile `{from}` has the source_profile `{name}`, which is in no file of the \
+                 AWS CLI"
+            ),
+            (None, Some(variable)) => {
+                format!("the profile `{name}` ({variable}) is in no file of the AWS CLI")
+            }
+            // Nobody has to have a default profile.
+            (None, None) => return Ok(()),
+        };
+        let help = "list the profiles that there are: aws configure list-profiles";
+        Err(no_credentials(why, Some(help.to_owned())))
+    }
+
+    /// How to sign in again with the profile in force.
+    pub(super) fn sign_in(&self) -> Option<String> {
+        let set = self.set.as_ref().ok()?;
+        let mut seen = BTreeSet::new();
+        let mut name = self.name.as_str();
+        while seen.insert(name) {
+            let profile = set.get_profile(name)?;
+            if profile.get("sso_session").is_some() || profile.get("sso_start_url").is_some() {
+                return Some(format!("sign in: aws sso login --profile {name}"));
+            }
+            if profile.get("login_session").is_some() {
+                return Some(format!("sign in: aws login --profile {name}"));
+            }
+            name = profile.get("source_profile")?;
+        }
+        None
+    }
+
+    /// The account that the credentials of the profile must be of, where it says so.
+    pub(super) fn account(&self) -> Option<AccountId> {
+        let account_of = |arn: &str| arn.split(':').nth(4)?.parse().ok();
+        let role = self.setting("role_arn").and_then(|arn| arn.parse::<RoleArn>().ok());
+        role.map(|role| role.account)
+            .or_else(|| self.setting("sso_account_id")?.parse().ok())
+            .or_else(|| account_of(self.setting("login_session")?))
+    }
+}
+
+/// What the profile lacks to be one of single sign-on with credentials, if it is one.
+fn unfinished(profile: &Profile) -> Option<&'static str> {
+    let has = |key| profile.get(key).is_some();
+    let is_sso = has("sso_session") || has("sso_start_url");
+    (is_sso && !(has("sso_account_id") && has("sso_role_name"))).then_some(
+        "signs in to single sign-on without saying which account and role: it needs \
+         sso_account_id and sso_role_name (aws configure sso)",
+    )
+}
+
+/// How to hand over the credentials that the AWS CLI can have.
+fn export(profile: &str) -> String {
+    format!(
+        "let the AWS CLI sign in and hand its credentials over: \
+         eval \"$(aws configure export-credentials --profile {profile} --format env)\""
+    )
+}
+
+fn no_credentials(why: String, help: Option<String>) -> Refusal {
+    Refusal::NoCredentials { why, help }
+}

@@ -1,0 +1,316 @@
+//! Paths in the workspace of a job, and in the repository that is checked out there.
+//!
+//! `actions/checkout` puts the repository into the workspace, or into a folder below it (`path:`).
+//! Annotations, comments and the contents API want the path in the repository; files are opened by
+//! their path in the workspace, and outputs are read by later steps relative to it. Git itself is
+//! not run: the workspace belongs to another user than the container's.
+
+use std::path::{Component, Path, PathBuf};
+
+const WORKSPACE: &str = "GITHUB_WORKSPACE";
+
+/// Where a file of the workspace stands in the repository.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum InRepository {
+    /// At this path, segments separated by `/`.
+    At(String),
+    /// Probably at this path: the workspace has no `.git` that would tell where the checkout begins.
+    Perhaps(String),
+    /// In a checkout of another repository: `owner/name`.
+    Elsewhere(String),
+    /// Nobody can tell; the reason.
+    Unknown(&'static str),
+}
+
+impl InRepository {
+    /// The path, if there is one in the workflow's repository.
+    #[must_use]
+    pub fn path(&self) -> Option<&str> {
+        match self {
+            Self::At(path) | Self::Perhaps(path) => Some(path),
+            Self::Elsewhere(_) | Self::Unknown(_) => None,
+        }
+    }
+}
+
+/// Where a file of the workspace stands in the repository. `own` are the names of the repositories
+/// that count as the workflow's own: it, and the fork that a pull request comes from.
+#[must_use]
+pub fn locate(file: &Path, workspace: Option<&Path>, own: &[&str]) -> InRepository {
+    let workspace = resolved(workspace.unwrap_or_else(|| Path::new(".")));
+    let file = resolved(file);
+    let Ok(below) = file.strip_prefix(&workspace) else {
+        return InRepository::Unknown("it is outside the workspace");
+    };
+    let folders = file.ancestors().skip(1).take_while(|folder| folder.starts_with(&workspace));
+    let is_checkout = |folder: &&Path| folder.join(".git").symlink_metadata().is_ok();
+    let Some(root) = folders.into_iter().find(is_checkout) else {
+        return match in_segments(below) {
+            Some(path) => InRepository::Perhaps(path),
+            None => InRepository::Unknown("its path is not text in UTF-8"),
+        };
+    };
+    match origin(root) {
+        Origin::Repository(name) if !own.iter().any(|own| own.eq_ignore_ascii_case(&name)) => {
+            InRepository::Elsewhere(name)
+        }
+        Origin::Submodule => InRepository::Unknown("it is in a submodule"),
+        Origin::Repository(_) | Origin::Untold => {
+            match file.strip_prefix(root).ok().and_then(in_segments) {
+                Some(path) => InRepository::At(path),
+                None => InRepository::Unknown("its path is not text in UTF-8"),
+            }
+        }
+    }
+}
+
+/// A path as later steps of the job know it: relative to the workspace where it is below it.
+#[must_use]
+pub fn relative_to_workspace(path: &Path) -> PathBuf {
+    let Some(workspace) = super::variable(WORKSPACE).map(PathBuf::from) else {
+        return path.to_path_buf();
+    };
+    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
+    below(&absolute, &workspace).unwrap_or_else(|| path.to_path_buf())
+}
+
+/// The workspace or an absolute path below it, relative to the workspace; `None` for every other path.
+#[must_use]
+pub fn below_workspace(path: &Path) -> Option<PathBuf> {
+    let workspace = super::variable(WORKSPACE).map(PathBuf::from)?;
+    if path.is_absolute() { below(path, &workspace) } else { None }
+}
+
+/// A path that a setting gives, relative where it is an absolute one below the workspace and we
+/// work in the workspace: the same file, by the name that other steps know it by.
+#[must_use]
+pub fn as_relative(path: PathBuf) -> PathBuf {
+    let works_there = || {
+        let workspace = super::variable(WORKSPACE).map(PathBuf::from)?;
+        (workspace.canonicalize().ok()? == Path::new(".").canonicalize().ok()?).then_some(())
+    };
+    match below_workspace(&path) {
+        Some(relative) if works_there().is_some() => relative,
+        _ => path,
+    }
+}
+
+/// The path below the workspace, by the names alone or with links resolved.
+fn below(path: &Path, workspace: &Path) -> Option<PathBuf> {
+    let is_plain = |it: &Path| it.components().all(|part| part != Component::ParentDir);
+    let by_name = path.strip_prefix(workspace).map(Path::to_path_buf).ok();
+    let found = by_name.or_else(|| {
+        let path = resolved(path);
+        path.strip_prefix(resolved(workspace)).map(Path::to_path_buf).ok()
+    });
+    let found = found.filter(|it| is_plain(it))?;
+    Some(if found.as_os_str().is_empty() { PathBuf::from(".") } else { found })
+}
+
+/// The absolute path, with the links in the folders above resolved as far as those are there.
+fn resolved(path: &Path) -> PathBuf {
+    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
+    match (absolute.parent(), absolute.file_name()) {
+        (Some(parent), Some(name)) => match parent.canonicalize() {
+            Ok(parent) => parent.join(name),
+            Err(_) => resolved(parent).join(name),
+        },
+        _ => absolute.canonicalize().unwrap_or(absolute),
+    }
+}
+
+fn in_segments(path: &Path) -> Option<String> {
+    let segments: Option<Vec<&str>> = path.iter().map(|segment| segment.to_str()).collect();
+    segments.map(|segments| segments.join("/"))
+}
+
+/// Where a checkout comes from.
+enum Origin {
+    /// `owner/name`
+    Repository(String),
+    /// A submodule that does not say where it comes from.
+    Submodule,
+    /// The checkout does not say.
+    Untold,
+}
+
+fn origin(root: &Path) -> Origin {
+    let git = root.join(".git");
+    let mut folder = git.clone();
+    let mut is_submodule = false;
+    if git.is_file() {
+        // A worktree or a submodule: the file names the real folder.
+        let text = text_of(&git).unwrap_or_default();
+        let named = text.strip_prefix("gitdir:").map(str::trim).unwrap_or_default();
+        folder = root.join(named);
+        is_submodule = Path::new(named).components().any(|it| it.as_os_str() == "modules");
+        if let Some(common) = text_of(&folder.join("commondir")) {
+            folder = folder.join(common.trim());
+        }
+    }
+    let config = text_of(&folder.join("config")).unwrap_or_default();
+    match origin_url(&config).and_then(repository_of) {
+        Some(name) => Origin::Repository(name),
+        None if is_submodule => Origin::Submodule,
+        None => Origin::Untold,
+    }
+}
+
+/// The text of a small file of git's.
+fn text_of(path: &Path) -> Option<String> {
+    const LARGEST: u64 = 1024 * 1024;
+    let metadata = path.metadata().ok()?;
+    let is_small_file = metadata.is_file() && metadata.len() <= LARGEST;
+    is_small_file.then(|| std::fs::read_to_string(path).ok()).flatten()
+}
+
+/// The address of the remote `origin` in a git configuration.
+fn origin_url(config: &str) -> Option<&str> {
+    let mut of_origin = false;
+    for line in config.lines().map(str::trim) {
+        if line.starts_with('[') {
+            of_origin = line.starts_with("[remote \"origin\"]");
+        } else if of_origin
+            && let Some((key, value)) = line.split_once('=')
+            && key.trim() == "url"
+        {
+            return Some(value.trim());
+        }
+    }
+    None
+}
+
+/// `owner/name` at the end of the address of a repository.
+fn repository_of(url: &str) -> Option<String> {
+    let url = url.trim_end_matches('/');
+    let url = url.strip_suffix(".git").unwrap_or(url);
+    let mut segments = url.rsplit(['/', ':']);
+    let (name, owner) = (segments.next()?, segments.next()?);
+    // Whoever signs in by the address stands before an `@`, and is nobody's business.
+    let is_name = |text: &str| !text.is_empty() && !text.contains('@');
+    (is_name(name) && is_name(owner)).then(|| format!("{owner}/{name}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    const OWN: [&str; 1] = ["acme/infra"];
+    const FILE: &str = ".github/iam-allowlist.yml";
+
+    /// A workspace with an allowlist below `folder`.
+    fn workspace(folder: &str) -> (tempfile::TempDir, PathBuf) {
+        let workspace = tempfile::tempdir().unwrap();
+        let file = workspace.path().join(folder).join(FILE);
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::File::create(&file).unwrap();
+        (workspace, file)
+    }
+
+    fn config(url: &str) -> String {
+        format!(
+            "[core]\n\tbare = false\n[remote \"up\"]\n\turl = x\n[remote \"origin\"]\n\turl = {url}\n"
+        )
+    }
+
+    fn put(path: PathBuf, text: &str) {
+        use std::io::Write as _;
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::File::create(path).unwrap().write_all(text.as_bytes()).unwrap();
+    }
+
+    fn at(path: &str) -> InRepository {
+        InRepository::At(path.to_owned())
+    }
+
+    #[test]
+    fn a_checkout_begins_where_its_git_folder_is() {
+        for folder in ["", "repo", "deep/er"] {
+            let (workspace, file) = workspace(folder);
+            fs::create_dir(workspace.path().join(folder).join(".git")).unwrap();
+            assert_eq!(locate(&file, Some(workspace.path()), &OWN), at(FILE), "{folder}");
+        }
+    }
+
+    #[test]
+    fn a_path_with_dots_and_links_leads_to_the_same_place() {
+        let (workspace, _) = workspace("repo");
+        fs::create_dir(workspace.path().join("repo/.git")).unwrap();
+        let detour = workspace.path().join("repo/.github/../.github/./iam-allowlist.yml");
+        assert_eq!(locate(&detour, Some(workspace.path()), &OWN), at(FILE));
+        #[cfg(unix)]
+        {
+            let link = workspace.path().join("link");
+            std::os::unix::fs::symlink(workspace.path().join("repo"), &link).unwrap();
+            assert_eq!(locate(&link.join(FILE), Some(workspace.path()), &OWN), at(FILE));
+        }
+    }
+
+    #[test]
+    fn the_nearest_checkout_counts_and_one_of_another_repository_is_named() {
+        let (workspace, file) = workspace("policies");
+        let root = workspace.path();
+        fs::create_dir(root.join(".git")).unwrap();
+        let urls = [
+            ("https://github.com/acme/policies", "acme/policies"),
+            ("https://github.com/acme/policies.git/", "acme/policies"),
+            ("git@github.acme.example:acme/policies.git", "acme/policies"),
+        ];
+        for (url, name) in urls {
+            put(root.join("policies/.git/config"), &config(url));
+            let found = locate(&file, Some(root), &OWN);
+            assert_eq!(found, InRepository::Elsewhere(name.to_owned()), "{url}");
+        }
+        put(root.join("policies/.git/config"), &config("https://github.com/ACME/Infra"));
+        assert_eq!(locate(&file, Some(root), &OWN), at(FILE));
+    }
+
+    #[test]
+    fn an_address_without_an_owner_is_no_repository() {
+        assert_eq!(repository_of("https://x:secret@git.acme.example/infra.git"), None);
+        assert_eq!(repository_of("git@git.acme.example:infra.git"), None);
+        let signed_in = "https://x:secret@git.acme.example/acme/infra.git";
+        assert_eq!(repository_of(signed_in).as_deref(), Some("acme/infra"));
+    }
+
+    #[test]
+    fn a_worktree_is_a_checkout_and_a_submodule_is_another_repository() {
+        let (workspace, file) = workspace("tree");
+        let root = workspace.path();
+        put(root.join("tree/.git"), "gitdir: ../main/.git/worktrees/tree\n");
+        put(root.join("main/.git/worktrees/tree/commondir"), "../..\n");
+        put(root.join("main/.git/config"), &config("https://github.com/acme/infra"));
+        assert_eq!(locate(&file, Some(root), &OWN), at(FILE));
+        put(root.join("tree/.git"), "gitdir: ../.git/modules/tree\n");
+        let unknown = locate(&file, Some(root), &OWN);
+        assert_eq!(unknown, InRepository::Unknown("it is in a submodule"));
+        put(root.join(".git/modules/tree/config"), &config("../policies.git"));
+        let found = locate(&file, Some(root), &OWN);
+        assert_eq!(found, InRepository::Elsewhere("../policies".to_owned()));
+    }
+
+    #[test]
+    fn without_a_git_folder_the_workspace_is_taken_for_the_checkout() {
+        let (workspace, file) = workspace("");
+        let found = locate(&file, Some(workspace.path()), &OWN);
+        assert_eq!(found, InRepository::Perhaps(FILE.to_owned()));
+        let (elsewhere, _) = self::workspace("");
+        // A checkout around the workspace is none of ours.
+        let outside = locate(&file, Some(elsewhere.path()), &OWN);
+        assert_eq!(outside, InRepository::Unknown("it is outside the workspace"));
+    }
+
+    #[test]
+    fn a_path_below_the_workspace_is_told_without_it() {
+        let workspace = Path::new("/github/workspace");
+        let below = |path: &str| below(Path::new(path), workspace);
+        assert_eq!(below("/github/workspace/out/a.md"), Some("out/a.md".into()));
+        assert_eq!(below("/github/workspace/./out"), Some("out".into()));
+        assert_eq!(below("/github/workspace/"), Some(".".into()));
+        for other in ["/github/workspaces/a", "/github/workspace/../a"] {
+            assert_eq!(below(other), None, "{other}");
+        }
+    }
+}
