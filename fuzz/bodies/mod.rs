@@ -16,6 +16,7 @@ use iam_stocktake::policy::{Level, Policy, PolicyOverrides, Rule};
 use iam_stocktake::publish::markers::{self, MemoryBlock};
 use iam_stocktake::publish::memory::{Memory, Packed};
 use iam_stocktake::publish::observation::Observation;
+use iam_stocktake::remediate::Missing;
 use iam_stocktake::remediate::history::History;
 use iam_stocktake::remediate::journal;
 use iam_stocktake::remediate::plan::file::SavedPlan;
@@ -122,25 +123,38 @@ pub fn plan(bytes: &[u8]) {
     let same = SavedPlan::read(saved.written().as_bytes(), None, saved.made_at);
     assert_eq!(same.as_ref(), Ok(&saved), "what was written is read");
     let policy = RemediationPolicy::default();
-    let remedy = |max_rows| Remedy {
+    let missing = Missing::default();
+    let remedy = |is_brief| Remedy {
         saved: &saved,
         policy: &policy,
         applied: None,
+        missing: &missing,
         journal: Path::new("journal.jsonl"),
-        max_rows,
+        other_journals: &[],
+        max_rows: 3,
+        is_brief,
     };
-    let _ = pages::remedy_text(remedy(3));
-    for language in Language::ALL {
-        pages::remedy_markdown(remedy(3), language).expect("our own template renders everything");
+    let _ = pages::remedy_text(remedy(false));
+    for (language, is_brief) in Language::ALL.into_iter().zip([false, true].into_iter().cycle()) {
+        let page = pages::remedy_markdown(remedy(is_brief), language);
+        page.expect("our own template renders everything");
     }
+}
+
+/// How many lines a journal has once its checksums fit; 0 where one cannot be read.
+pub fn lines_of(bytes: &[u8]) -> usize {
+    with_checksums(bytes).map_or(0, |contents| contents.lines.len())
+}
+
+fn with_checksums(bytes: &[u8]) -> Option<journal::Contents> {
+    let sealed: Vec<u8> = bytes.split(|byte| *byte == b'\n').flat_map(sealed).collect();
+    Some(journal::parse(Path::new("journal.jsonl"), &sealed).ok()?.0)
 }
 
 /// Any bytes as a journal: read as it is, and with the checksums that fit.
 pub fn journal(bytes: &[u8]) {
-    let path = Path::new("journal.jsonl");
-    let _ = journal::parse(path, bytes);
-    let sealed: Vec<u8> = bytes.split(|byte| *byte == b'\n').flat_map(sealed).collect();
-    let Ok((contents, _)) = journal::parse(path, &sealed) else { return };
+    let _ = journal::parse(Path::new("journal.jsonl"), bytes);
+    let Some(contents) = with_checksums(bytes) else { return };
     let history = History::of(&contents.lines);
     let _ = (history.open().count(), history.remembered(), history.people());
     for deletion in &history.deletions {
@@ -154,6 +168,11 @@ fn sealed(line: &[u8]) -> Vec<u8> {
     let Some(body) = line.strip_suffix(b"}") else { return Vec::new() };
     let sum: String = Sha256::digest(body).iter().take(8).map(|it| format!("{it:02x}")).collect();
     [body, b",\"checksum\":\"", sum.as_bytes(), b"\"}\n"].concat()
+}
+
+/// Whether the bytes are the payload of an event.
+pub fn is_event(bytes: &[u8]) -> bool {
+    Payload::read(bytes).is_ok()
 }
 
 /// Any bytes as the payload of an event.
@@ -173,14 +192,24 @@ pub fn queue_body(bytes: &[u8]) {
     {
         let _ = Memory::unpack(&packed);
     }
-    let text = STANDARD.encode(miniz_oxide::deflate::compress_to_vec_zlib(bytes, 1));
-    let sum = Sha256::digest(&text).iter().take(8).map(|it| format!("{it:02x}")).collect();
-    let generation = serde_json::from_slice::<serde_json::Value>(bytes).ok();
-    let generation = generation.and_then(|it| it["generation"].as_u64()).unwrap_or_default();
-    let Ok(mut memory) = Memory::unpack(&Packed { generation, sum, text }) else { return };
+    let Some(mut memory) = state(bytes) else { return };
     let today = NOW.date_naive();
     let _ = (memory.open().count(), memory.overdue(30, today).count(), memory.is_set_aside());
     memory.forget(today);
     let packed = memory.pack();
     assert!(Memory::unpack(&packed).is_ok_and(|it| it.says_the_same(&memory)));
+}
+
+/// Whether the bytes are the JSON of a queue's state.
+pub fn is_state(bytes: &[u8]) -> bool {
+    state(bytes).is_some()
+}
+
+/// The state that a JSON says, packed as an issue holds it.
+fn state(bytes: &[u8]) -> Option<Memory> {
+    let text = STANDARD.encode(miniz_oxide::deflate::compress_to_vec_zlib(bytes, 1));
+    let sum = Sha256::digest(&text).iter().take(8).map(|it| format!("{it:02x}")).collect();
+    let generation = serde_json::from_slice::<serde_json::Value>(bytes).ok();
+    let generation = generation.and_then(|it| it["generation"].as_u64()).unwrap_or_default();
+    Memory::unpack(&Packed { generation, sum, text }).ok()
 }
