@@ -41,10 +41,10 @@ static POLICY: LazyLock<Policy> = LazyLock::new(|| {
 });
 
 /// A target by its name.
-pub type Target = (&'static str, fn(&[u8]));
+pub(crate) type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 7] = [
+pub(crate) const TARGETS: [Target; 7] = [
     ("credential_report", credential_report),
     ("allowlist", allowlist),
     ("audit_json", audit_json),
@@ -55,7 +55,7 @@ pub const TARGETS: [Target; 7] = [
 ];
 
 /// Any bytes as an exported credential report: recognised, parsed, judged and reported.
-pub fn credential_report(bytes: &[u8]) {
+pub(crate) fn credential_report(bytes: &[u8]) {
     let Ok(export) = export::recognise(bytes.to_vec()) else { return };
     let Ok(account) = report::parse(&export.csv, export.generated_at) else { return };
     let users = account.users.len();
@@ -70,7 +70,7 @@ pub fn credential_report(bytes: &[u8]) {
 }
 
 /// Any bytes as an allowlist: read, and every problem rendered.
-pub fn allowlist(bytes: &[u8]) {
+pub(crate) fn allowlist(bytes: &[u8]) {
     let source = String::from_utf8_lossy(bytes);
     let today = NOW.date_naive();
     let diagnostics = match allowlist::parse(bytes, today) {
@@ -88,7 +88,7 @@ pub fn allowlist(bytes: &[u8]) {
 }
 
 /// Any bytes as an audit JSON: observed as the queue does, and exemptions suggested for it.
-pub fn audit_json(bytes: &[u8]) {
+pub(crate) fn audit_json(bytes: &[u8]) {
     if let Ok(audit) = serde_json::from_slice::<v1::Audit>(bytes) {
         let _ = Observation::of(std::slice::from_ref(&audit), *NOW);
         let written = pages::json::written(&audit);
@@ -115,7 +115,7 @@ pub fn audit_json(bytes: &[u8]) {
 }
 
 /// Any bytes as a saved plan: read as it is, and with the digest that fits, and shown.
-pub fn plan(bytes: &[u8]) {
+pub(crate) fn plan(bytes: &[u8]) {
     let _ = SavedPlan::read(bytes, None, *NOW);
     let Ok(saved) = serde_json::from_slice::<SavedPlan>(bytes) else { return };
     let saved = SavedPlan::new(saved.plan, saved.stage, saved.accounts, saved.made_at);
@@ -142,7 +142,7 @@ pub fn plan(bytes: &[u8]) {
 }
 
 /// How many lines a journal has once its checksums fit; 0 where one cannot be read.
-pub fn lines_of(bytes: &[u8]) -> usize {
+pub(crate) fn lines_of(bytes: &[u8]) -> usize {
     with_checksums(bytes).map_or(0, |contents| contents.lines.len())
 }
 
@@ -152,7 +152,7 @@ fn with_checksums(bytes: &[u8]) -> Option<journal::Contents> {
 }
 
 /// Any bytes as a journal: read as it is, and with the checksums that fit.
-pub fn journal(bytes: &[u8]) {
+pub(crate) fn journal(bytes: &[u8]) {
     let _ = journal::parse(Path::new("journal.jsonl"), bytes);
     let Some(contents) = with_checksums(bytes) else { return };
     let history = History::of(&contents.lines);
@@ -171,12 +171,12 @@ fn sealed(line: &[u8]) -> Vec<u8> {
 }
 
 /// Whether the bytes are the payload of an event.
-pub fn is_event(bytes: &[u8]) -> bool {
+pub(crate) fn is_event(bytes: &[u8]) -> bool {
     Payload::read(bytes).is_ok()
 }
 
 /// Any bytes as the payload of an event.
-pub fn event(bytes: &[u8]) {
+pub(crate) fn event(bytes: &[u8]) {
     let Ok(payload) = Payload::read(bytes) else { return };
     if let Some(pull_request) = &payload.pull_request {
         let _ = (pull_request.is_fork(), pull_request.is_dependabot());
@@ -184,7 +184,7 @@ pub fn event(bytes: &[u8]) {
 }
 
 /// Any bytes as the body of a queue's issue, and as the JSON of the state in it.
-pub fn queue_body(bytes: &[u8]) {
+pub(crate) fn queue_body(bytes: &[u8]) {
     let body = String::from_utf8_lossy(bytes);
     let _ = (markers::ticked(&body), markers::visible_part(&body));
     if let Ok(block) = MemoryBlock::of(&body)
@@ -201,7 +201,7 @@ pub fn queue_body(bytes: &[u8]) {
 }
 
 /// Whether the bytes are the JSON of a queue's state.
-pub fn is_state(bytes: &[u8]) -> bool {
+pub(crate) fn is_state(bytes: &[u8]) -> bool {
     state(bytes).is_some()
 }
 
