@@ -9,7 +9,7 @@ use super::proposal::Basis;
 use super::publishing::Publishing;
 use super::remedies::{self, Workplace};
 use super::scene::Scene;
-use super::{Exit, Streams, audit, live, proposal, publish, reports};
+use super::{Exit, Streams, age, audit, live, proposal, publish, reports};
 use crate::allowlist::{Allowlist, Diagnostic, Place, Severity, lapsing};
 use crate::identity::AccountEntry;
 use crate::inventory::{Account, AccountId, CredentialKind};
@@ -121,6 +121,7 @@ impl Action<'_> {
         );
         let json = v1::Audit { run: job.map(run_of), ..v1::Audit::from(&audit) };
         let observation = observed(&json, settings, streams)?;
+        age::tell_of_published(&observation, scene.names, streams);
         let mut earlier = Vec::new();
         for (allowlist, policy) in &basis.earlier {
             let origin = judge::AllowlistOrigin::None;
