@@ -157,7 +157,7 @@ struct Row {
 /// How far the remedy has come with a credential.
 #[derive(Clone, Serialize)]
 struct ClockView {
-    /// `notified` or `deactivated`.
+    /// `notified`, `deactivated` or `inactive`.
     reached: &'static str,
     since: Value,
     /// `deactivate` or `delete`, and the first day of it; none where nobody can say.
