@@ -4,6 +4,7 @@
 //! judge can call the verdict unknown instead of guessing.
 
 mod age;
+mod denial;
 mod dossier;
 
 use std::borrow::Cow;
@@ -15,6 +16,7 @@ use chrono::{DateTime, Utc};
 use smallvec::SmallVec;
 
 pub use age::{CLOCK_SKEW, MaxEvidenceAge};
+pub use denial::{Denial, PolicyKind, reason_start};
 pub use dossier::{Dossier, Holdings, InlinePolicy};
 
 /// The name under which the credential report lists the root user.

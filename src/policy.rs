@@ -73,13 +73,22 @@ impl Rule {
         }
     }
 
-    /// The controls that ask for it, by their names in Security Hub and the CIS benchmark.
+    /// The controls that ask for it, in Security Hub and the CIS benchmark.
+    /// [`Policy::controls`] says which of them a policy satisfies.
+    ///
+    /// Source: "Security Hub controls for IAM", AWS documentation; CIS AWS Foundations Benchmark
+    /// 3.0.0, recommendation 1.12.
     #[must_use]
-    pub const fn controls(self) -> &'static [&'static str] {
+    pub const fn controls(self) -> &'static [Control] {
         match self {
-            Self::StalePassword | Self::StaleAccessKey => &["IAM.8", "IAM.22", "CIS 1.12"],
-            Self::RootAccessKey => &["IAM.4"],
-            Self::UnrotatedAccessKey => &["IAM.3"],
+            Self::StalePassword | Self::StaleAccessKey => &[
+                Control { name: "IAM.8", at_most_days: Some(90) },
+                Control { name: "IAM.22", at_most_days: Some(45) },
+                Control { name: "CIS 1.12", at_most_days: Some(45) },
+            ],
+            Self::RootAccessKey => &[Control { name: "IAM.4", at_most_days: None }],
+            // The age is fixed, and is the control's.
+            Self::UnrotatedAccessKey => &[Control { name: "IAM.3", at_most_days: None }],
             _ => &[],
         }
     }
@@ -93,6 +102,24 @@ impl Rule {
             Self::RootAccessKey | Self::OldServiceCredential => Level::Warning,
             Self::InactiveAccessKey | Self::UserWithoutCredentials => Level::Notice,
             Self::ExpiredUser | Self::UnrotatedAccessKey | Self::UnlistedUser => Level::Off,
+        }
+    }
+}
+
+/// A control of Security Hub or of the CIS benchmark.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Control {
+    /// Its name.
+    pub name: &'static str,
+    /// The largest `stale_after_days` that satisfies it; `None` where those days do not matter.
+    pub at_most_days: Option<u32>,
+}
+
+impl fmt::Display for Control {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.at_most_days {
+            Some(days) => write!(f, "{} (≤ {days} days)", self.name),
+            None => f.write_str(self.name),
         }
     }
 }
@@ -228,6 +255,15 @@ impl Policy {
         self.level(rule) != Level::Off
     }
 
+    /// The controls that a rule satisfies under this policy: none where the rule is off, and only
+    /// those whose days the threshold does not exceed.
+    pub fn controls(&self, rule: Rule) -> impl Iterator<Item = &'static str> + use<> {
+        let (is_on, days) = (self.is_on(rule), self.stale_after_days);
+        let satisfies =
+            move |it: &&Control| is_on && it.at_most_days.is_none_or(|most| days <= most);
+        rule.controls().iter().filter(satisfies).map(|control| control.name)
+    }
+
     /// The rules that are judged, in the order of [`Rule::ALL`].
     pub fn rules_on(&self) -> impl Iterator<Item = Rule> + '_ {
         Rule::ALL.into_iter().filter(|rule| self.is_on(*rule))
@@ -264,4 +300,33 @@ pub fn hex16(digest: &[u8]) -> String {
         let _ = write!(text, "{byte:02x}");
         text
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rule_names_only_the_controls_that_its_threshold_satisfies() {
+        let named = |days: u32, rule: Rule| -> Vec<_> {
+            Policy::new(&PolicyOverrides::default(), Some(days)).controls(rule).collect()
+        };
+        for rule in Rule::STALE {
+            for (days, controls) in [
+                (1, &["IAM.8", "IAM.22", "CIS 1.12"][..]),
+                (45, &["IAM.8", "IAM.22", "CIS 1.12"]),
+                (46, &["IAM.8"]),
+                (90, &["IAM.8"]),
+                (91, &[]),
+            ] {
+                assert_eq!(named(days, rule), controls, "{rule} at {days}");
+            }
+        }
+        assert_eq!(named(400, Rule::RootAccessKey), ["IAM.4"]);
+        assert_eq!(named(90, Rule::UnrotatedAccessKey), [""; 0], "the rule is off");
+        let on = BTreeMap::from([(Rule::UnrotatedAccessKey, Level::Notice)]);
+        let file = PolicyOverrides { levels: on, ..PolicyOverrides::default() };
+        let policy = Policy::new(&file, None);
+        assert_eq!(policy.controls(Rule::UnrotatedAccessKey).collect::<Vec<_>>(), ["IAM.3"]);
+    }
 }

@@ -62,6 +62,26 @@ fn search((name, body): bodies::Target) {
     }
 }
 
+/// Seeds that are refused at once would lead nowhere.
+#[test]
+fn the_seeds_of_our_own_files_are_in_order() {
+    use iam_stocktake::remediate::plan::file::SavedPlan;
+    use iam_stocktake::report::json::v1;
+    for seed in seeds("plan") {
+        let plan: SavedPlan = serde_json::from_slice(&seed).unwrap();
+        assert!(plan.plan.changes.len() > 3);
+    }
+    for seed in seeds("audit_json") {
+        let audit: v1::Audit = serde_json::from_slice(&seed).unwrap();
+        assert!(!audit.findings.is_empty());
+    }
+    for seed in seeds("journal") {
+        assert!(bodies::lines_of(&seed) > 5);
+    }
+    assert!(seeds("queue_body").iter().any(|seed| bodies::is_state(seed)));
+    assert_eq!(seeds("event").iter().filter(|seed| bodies::is_event(seed)).count(), 3);
+}
+
 macro_rules! searched {
     ($($target:ident)+) => {
         $(

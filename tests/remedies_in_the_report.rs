@@ -8,6 +8,9 @@
     missing_docs
 )]
 
+#[path = "support/gfm.rs"]
+#[allow(dead_code, reason = "every test binary has its own copy and uses a part of it")]
+mod gfm;
 #[path = "support/mod.rs"]
 mod support;
 
@@ -28,7 +31,12 @@ use support::{days_ago, key, live, live_user, now, other, password, weighed};
 const KEY: &str = "AKIAXXXXXXXXXXXXWXYZ";
 
 fn rendered(audit: &Audit, language: Language) -> String {
-    markdown(audit, &MarkdownOptions { language, ..MarkdownOptions::default() }).unwrap()
+    let of = |language| {
+        markdown(audit, &MarkdownOptions { language, ..MarkdownOptions::default() }).unwrap()
+    };
+    let [english, japanese] = Language::ALL.map(|language| gfm::outline(&of(language)));
+    assert_eq!(english, japanese, "both languages have the same blocks");
+    of(language)
 }
 
 fn names(names: &[&str]) -> Vec<String> {

@@ -16,6 +16,7 @@ use iam_stocktake::policy::{Level, Policy, PolicyOverrides, Rule};
 use iam_stocktake::publish::markers::{self, MemoryBlock};
 use iam_stocktake::publish::memory::{Memory, Packed};
 use iam_stocktake::publish::observation::Observation;
+use iam_stocktake::remediate::Missing;
 use iam_stocktake::remediate::history::History;
 use iam_stocktake::remediate::journal;
 use iam_stocktake::remediate::plan::file::SavedPlan;
@@ -40,10 +41,10 @@ static POLICY: LazyLock<Policy> = LazyLock::new(|| {
 });
 
 /// A target by its name.
-pub type Target = (&'static str, fn(&[u8]));
+pub(crate) type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 7] = [
+pub(crate) const TARGETS: [Target; 7] = [
     ("credential_report", credential_report),
     ("allowlist", allowlist),
     ("audit_json", audit_json),
@@ -54,7 +55,7 @@ pub const TARGETS: [Target; 7] = [
 ];
 
 /// Any bytes as an exported credential report: recognised, parsed, judged and reported.
-pub fn credential_report(bytes: &[u8]) {
+pub(crate) fn credential_report(bytes: &[u8]) {
     let Ok(export) = export::recognise(bytes.to_vec()) else { return };
     let Ok(account) = report::parse(&export.csv, export.generated_at) else { return };
     let users = account.users.len();
@@ -69,7 +70,7 @@ pub fn credential_report(bytes: &[u8]) {
 }
 
 /// Any bytes as an allowlist: read, and every problem rendered.
-pub fn allowlist(bytes: &[u8]) {
+pub(crate) fn allowlist(bytes: &[u8]) {
     let source = String::from_utf8_lossy(bytes);
     let today = NOW.date_naive();
     let diagnostics = match allowlist::parse(bytes, today) {
@@ -87,7 +88,7 @@ pub fn allowlist(bytes: &[u8]) {
 }
 
 /// Any bytes as an audit JSON: observed as the queue does, and exemptions suggested for it.
-pub fn audit_json(bytes: &[u8]) {
+pub(crate) fn audit_json(bytes: &[u8]) {
     if let Ok(audit) = serde_json::from_slice::<v1::Audit>(bytes) {
         let _ = Observation::of(std::slice::from_ref(&audit), *NOW);
         let written = pages::json::written(&audit);
@@ -114,7 +115,7 @@ pub fn audit_json(bytes: &[u8]) {
 }
 
 /// Any bytes as a saved plan: read as it is, and with the digest that fits, and shown.
-pub fn plan(bytes: &[u8]) {
+pub(crate) fn plan(bytes: &[u8]) {
     let _ = SavedPlan::read(bytes, None, *NOW);
     let Ok(saved) = serde_json::from_slice::<SavedPlan>(bytes) else { return };
     let saved = SavedPlan::new(saved.plan, saved.stage, saved.accounts, saved.made_at);
@@ -122,25 +123,38 @@ pub fn plan(bytes: &[u8]) {
     let same = SavedPlan::read(saved.written().as_bytes(), None, saved.made_at);
     assert_eq!(same.as_ref(), Ok(&saved), "what was written is read");
     let policy = RemediationPolicy::default();
-    let remedy = |max_rows| Remedy {
+    let missing = Missing::default();
+    let remedy = |is_brief| Remedy {
         saved: &saved,
         policy: &policy,
         applied: None,
+        missing: &missing,
         journal: Path::new("journal.jsonl"),
-        max_rows,
+        other_journals: &[],
+        max_rows: 3,
+        is_brief,
     };
-    let _ = pages::remedy_text(remedy(3));
-    for language in Language::ALL {
-        pages::remedy_markdown(remedy(3), language).expect("our own template renders everything");
+    let _ = pages::remedy_text(remedy(false));
+    for (language, is_brief) in Language::ALL.into_iter().zip([false, true].into_iter().cycle()) {
+        let page = pages::remedy_markdown(remedy(is_brief), language);
+        page.expect("our own template renders everything");
     }
 }
 
-/// Any bytes as a journal: read as it is, and with the checksums that fit.
-pub fn journal(bytes: &[u8]) {
-    let path = Path::new("journal.jsonl");
-    let _ = journal::parse(path, bytes);
+/// How many lines a journal has once its checksums fit; 0 where one cannot be read.
+pub(crate) fn lines_of(bytes: &[u8]) -> usize {
+    with_checksums(bytes).map_or(0, |contents| contents.lines.len())
+}
+
+fn with_checksums(bytes: &[u8]) -> Option<journal::Contents> {
     let sealed: Vec<u8> = bytes.split(|byte| *byte == b'\n').flat_map(sealed).collect();
-    let Ok((contents, _)) = journal::parse(path, &sealed) else { return };
+    Some(journal::parse(Path::new("journal.jsonl"), &sealed).ok()?.0)
+}
+
+/// Any bytes as a journal: read as it is, and with the checksums that fit.
+pub(crate) fn journal(bytes: &[u8]) {
+    let _ = journal::parse(Path::new("journal.jsonl"), bytes);
+    let Some(contents) = with_checksums(bytes) else { return };
     let history = History::of(&contents.lines);
     let _ = (history.open().count(), history.remembered(), history.people());
     for deletion in &history.deletions {
@@ -156,8 +170,13 @@ fn sealed(line: &[u8]) -> Vec<u8> {
     [body, b",\"checksum\":\"", sum.as_bytes(), b"\"}\n"].concat()
 }
 
+/// Whether the bytes are the payload of an event.
+pub(crate) fn is_event(bytes: &[u8]) -> bool {
+    Payload::read(bytes).is_ok()
+}
+
 /// Any bytes as the payload of an event.
-pub fn event(bytes: &[u8]) {
+pub(crate) fn event(bytes: &[u8]) {
     let Ok(payload) = Payload::read(bytes) else { return };
     if let Some(pull_request) = &payload.pull_request {
         let _ = (pull_request.is_fork(), pull_request.is_dependabot());
@@ -165,7 +184,7 @@ pub fn event(bytes: &[u8]) {
 }
 
 /// Any bytes as the body of a queue's issue, and as the JSON of the state in it.
-pub fn queue_body(bytes: &[u8]) {
+pub(crate) fn queue_body(bytes: &[u8]) {
     let body = String::from_utf8_lossy(bytes);
     let _ = (markers::ticked(&body), markers::visible_part(&body));
     if let Ok(block) = MemoryBlock::of(&body)
@@ -173,14 +192,24 @@ pub fn queue_body(bytes: &[u8]) {
     {
         let _ = Memory::unpack(&packed);
     }
-    let text = STANDARD.encode(miniz_oxide::deflate::compress_to_vec_zlib(bytes, 1));
-    let sum = Sha256::digest(&text).iter().take(8).map(|it| format!("{it:02x}")).collect();
-    let generation = serde_json::from_slice::<serde_json::Value>(bytes).ok();
-    let generation = generation.and_then(|it| it["generation"].as_u64()).unwrap_or_default();
-    let Ok(mut memory) = Memory::unpack(&Packed { generation, sum, text }) else { return };
+    let Some(mut memory) = state(bytes) else { return };
     let today = NOW.date_naive();
     let _ = (memory.open().count(), memory.overdue(30, today).count(), memory.is_set_aside());
     memory.forget(today);
     let packed = memory.pack();
     assert!(Memory::unpack(&packed).is_ok_and(|it| it.says_the_same(&memory)));
+}
+
+/// Whether the bytes are the JSON of a queue's state.
+pub(crate) fn is_state(bytes: &[u8]) -> bool {
+    state(bytes).is_some()
+}
+
+/// The state that a JSON says, packed as an issue holds it.
+fn state(bytes: &[u8]) -> Option<Memory> {
+    let text = STANDARD.encode(miniz_oxide::deflate::compress_to_vec_zlib(bytes, 1));
+    let sum = Sha256::digest(&text).iter().take(8).map(|it| format!("{it:02x}")).collect();
+    let generation = serde_json::from_slice::<serde_json::Value>(bytes).ok();
+    let generation = generation.and_then(|it| it["generation"].as_u64()).unwrap_or_default();
+    Memory::unpack(&Packed { generation, sum, text }).ok()
 }

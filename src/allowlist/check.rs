@@ -139,7 +139,7 @@ impl Checker<'_> {
 
     pub(super) fn rule(&mut self, name: &Placed<String>) -> Option<Rule> {
         let by_control = Rule::ALL.into_iter().find(|rule| {
-            rule.controls().iter().any(|control| control.eq_ignore_ascii_case(&name.value))
+            rule.controls().iter().any(|control| control.name.eq_ignore_ascii_case(&name.value))
         });
         self.named(
             name,

@@ -9,7 +9,7 @@ use super::proposal::Basis;
 use super::publishing::Publishing;
 use super::remedies::{self, Workplace};
 use super::scene::Scene;
-use super::{Exit, Streams, audit, live, proposal, publish, reports};
+use super::{Exit, Streams, age, audit, live, proposal, publish, reports};
 use crate::allowlist::{Allowlist, Diagnostic, Place, Severity, lapsing};
 use crate::identity::AccountEntry;
 use crate::inventory::{Account, AccountId, CredentialKind};
@@ -121,6 +121,7 @@ impl Action<'_> {
         );
         let json = v1::Audit { run: job.map(run_of), ..v1::Audit::from(&audit) };
         let observation = observed(&json, settings, streams)?;
+        age::tell_of_published(&observation, scene.names, streams);
         let mut earlier = Vec::new();
         for (allowlist, policy) in &basis.earlier {
             let origin = judge::AllowlistOrigin::None;
@@ -141,7 +142,7 @@ impl Action<'_> {
         if scene.names {
             let template = template.as_ref();
             exit = exit.max(reports::write(&audit, &json, settings, template, *job, left, streams));
-            left.summary.push_str(&reports::for_summary(&audit, settings, left.summary.len()));
+            left.add_to_summary(&reports::for_summary(&audit, settings, left.summary.len()));
             left.annotations.extend(notices(&audit, &basis.head));
         }
         Ok(exit)
@@ -193,8 +194,7 @@ fn without_access(left: &mut Left, streams: &mut Streams<'_>) -> Exit {
     let says = "This pull request comes from a fork or from Dependabot: GitHub gives it no OIDC token, so \
                 that no account can be audited. The allowlist was checked, and nothing else.";
     streams.say(says);
-    left.summary.push_str(says);
-    left.summary.push('\n');
+    left.add_to_summary(says);
     left.outputs
         .extend([("result", "incomplete".to_owned()), ("gate", "not-evaluated".to_owned())]);
     Exit::Done

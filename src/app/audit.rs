@@ -5,11 +5,11 @@ use std::io;
 use std::path::Path;
 
 use super::allowlist::{IfMissing, Told, chosen};
-use super::{Exit, Streams, exported, files, live};
+use super::{Exit, Streams, age, exported, files, live};
 use crate::allowlist::Allowlist;
 use crate::cause::reason;
 use crate::files::Kind;
-use crate::judge::{AgeProblem, Audit, Finding, Judge, Outcome};
+use crate::judge::{Audit, Finding, Judge, Outcome};
 use crate::policy::Policy;
 use crate::report::{self, Language, MarkdownOptions, TableOptions, UserTemplate, visible};
 use crate::runner;
@@ -68,38 +68,10 @@ fn run(settings: &AuditSettings, streams: &mut Streams<'_>) -> Result<Exit, Exit
     let audited = audit.accounts.iter().map(|it| it.id);
     let refused = chosen.refuse_audited_former_accounts(audited, Told::Lines, streams);
     refused.map_err(|_| Exit::Usage)?;
-    tell_age(&audit, streams);
+    age::tell_of_audit(&audit, streams);
     let writer = Writer { audit: &audit, settings, template };
     let written = writer.write(streams)?;
     Ok(written.max(exit_of(&audit, settings.fail_on)))
-}
-
-/// Says which evidence is too old, or of unknown age, and what to do about it.
-fn tell_age(audit: &Audit, streams: &mut Streams<'_>) {
-    for account in audit.accounts.iter().filter(|account| !account.is_unseen()) {
-        let Some(problem) = account.age.problem else { continue };
-        let (id, days) = (account.id, account.age.max_days);
-        let limit = if days == 1 { "1 day".to_owned() } else { format!("{days} days") };
-        let (message, hint) = match problem {
-            AgeProblem::TooOld => (
-                format!("account {id}: the evidence is more than {limit} old"),
-                "export a new credential report, or raise --max-evidence-age",
-            ),
-            AgeProblem::Unknown => (
-                format!(
-                    "account {id}: the credential report bears no date, and its newest entry is \
-                     more than {limit} old"
-                ),
-                "say when it was generated with --report-generated-at, or export it as JSON",
-            ),
-            AgeProblem::InFuture => (
-                format!("account {id}: the evidence is from the future"),
-                "check the clock of this machine, and --now",
-            ),
-        };
-        streams.error(&message);
-        streams.hint(hint);
-    }
 }
 
 /// Refuses outputs that would undo each other, and a template that nothing would use.

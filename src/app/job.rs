@@ -23,6 +23,23 @@ pub(super) struct Left {
     pub(super) summary: String,
 }
 
+impl Left {
+    /// Adds a part to the summary. A blank line is before it, so that no block of one part runs on
+    /// into the next.
+    pub(super) fn add_to_summary(&mut self, markdown: &str) {
+        let part = markdown.trim_matches('\n');
+        if part.is_empty() {
+            return;
+        }
+        if !self.summary.is_empty() {
+            self.summary.truncate(self.summary.trim_end_matches('\n').len());
+            self.summary.push_str("\n\n");
+        }
+        self.summary.push_str(part);
+        self.summary.push('\n');
+    }
+}
+
 /// The most that a summary may still hold; outside of a job nothing limits it.
 pub(super) fn room_in_summary() -> usize {
     Summary::from_environment().map_or(usize::MAX, |summary| summary.room().unwrap_or_default())

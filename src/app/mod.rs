@@ -1,6 +1,7 @@
 //! The commands, one file each: they wire the stages and hold no rules.
 
 mod action;
+mod age;
 mod allowlist;
 mod audit;
 mod exported;

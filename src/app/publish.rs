@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use super::job::{self, Left};
 use super::publishing::{NO_PROPOSAL, Publishing};
 use super::scene::Scene;
-use super::{Exit, Streams, files};
+use super::{Exit, Streams, age, files};
 use crate::cause::reason;
 use crate::publish::observation::Observation;
 use crate::publish::occasion::Target;
@@ -48,6 +48,7 @@ pub(super) fn run(
         streams.error(&visible(&format!("{name}: {unusable}")));
         Exit::Usage
     })?;
+    age::tell_of_published(&observation, scene.names, streams);
     let publishing = Publishing {
         scene: &scene,
         settings: publish,

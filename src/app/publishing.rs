@@ -1,6 +1,5 @@
 //! What `action` and `publish` share: the queue or the comment, the gate, and what is told of both.
 
-use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
@@ -138,8 +137,9 @@ impl Publishing<'_> {
             Err(trouble) => Published::nothing(trouble.tell(streams)),
             Ok(Written { index, memory, before, plan, warnings }) => {
                 for warning in warnings {
-                    let warning = if self.scene.names { visible(&warning) } else { DISCREET };
-                    streams.say(&format!("warning: {warning}"));
+                    let warning =
+                        if self.scene.names { warning.to_string() } else { warning.discreet() };
+                    streams.say(&format!("warning: {}", visible(&warning)));
                 }
                 let told = plan.to_string();
                 if self.scene.names {
@@ -199,9 +199,12 @@ impl Publishing<'_> {
         streams: &mut Streams<'_>,
     ) {
         self.tell_unaudited(&published.unaudited, streams);
-        let (open, new, overdue) = (standing.open.len(), standing.new.len(), standing.overdue);
-        streams
-            .say(&format!("{open} to remedy, {new} new, {overdue} overdue; gate: {}", gate.id()));
+        let (open, new, overdue) = (standing.open.len(), standing.all_new(), standing.overdue);
+        streams.say(&format!(
+            "{open} to remedy, {new} new, {overdue} overdue (levels error and warning); gate (level \
+             error alone): {}",
+            gate.id()
+        ));
         if let Some((_, url)) = &published.index {
             streams.say(&format!("the queue is {}", visible(url)));
         }
@@ -258,7 +261,7 @@ impl Publishing<'_> {
         let result = view.result;
         if self.scene.target != Target::PullRequest || published.exit != Exit::Done {
             match page(Page::Summary, self.settings.language, view) {
-                Ok(text) => left.summary.push_str(&text),
+                Ok(text) => left.add_to_summary(&text),
                 Err(error) => streams.error(&visible(&error.to_string())),
             }
         }
@@ -267,7 +270,7 @@ impl Publishing<'_> {
             ("result", result.to_owned()),
             ("gate", gate.id().to_owned()),
             ("stale-count", count(standing.open.len())),
-            ("new-count", count(standing.new.len())),
+            ("new-count", count(standing.all_new())),
             ("overdue-count", count(standing.overdue)),
             ("exempted-count", count(self.observation.count(Status::Exempted))),
             ("expired-exemption-count", count(self.observation.expired_exemptions)),
@@ -292,8 +295,7 @@ impl Publishing<'_> {
             }
         };
         // The summary says the same, without the marker.
-        left.summary.push_str(body.split_once('\n').map_or("", |(_, text)| text));
-        left.summary.push_str("\n\n");
+        left.add_to_summary(body.split_once('\n').map_or("", |(_, text)| text));
         let pull_request = self.job?.payload.pull_request.as_ref()?;
         if self.settings.dry_run {
             streams.say(&format!("would comment on #{}", pull_request.number));
@@ -312,7 +314,7 @@ impl Publishing<'_> {
             streams.say(
                 "warning: the comment on the pull request was not written; the summary has it",
             );
-            left.summary.push_str("\n> [!WARNING]\n> This could not be written as a comment.\n\n");
+            left.add_to_summary("> [!WARNING]\n> This could not be written as a comment.");
             None
         })
     }
@@ -344,7 +346,7 @@ impl Publishing<'_> {
             target,
             why,
             open: standing.open.len(),
-            new: standing.new.len(),
+            new: standing.all_new(),
             overdue: standing.overdue,
             exempted: self.observation.count(Status::Exempted),
             unknown: self.observation.count(Status::Unknown),
@@ -370,12 +372,6 @@ impl Published {
         }
     }
 }
-
-/// What is said of a warning that everybody could read.
-const DISCREET: Cow<'_, str> = Cow::Borrowed(
-    "something of the queue did not go as planned, such as who is assigned: it is not told where \
-     everybody can read it",
-);
 
 /// No change of a pull request.
 pub(super) const NO_PROPOSAL: Proposal = Proposal {

@@ -169,7 +169,7 @@ impl Shown<'_> {
         ]);
         left.annotations.extend(self.annotations());
         if here.job.is_some() {
-            left.summary.push_str(&self.for_summary(left.summary.len()));
+            left.add_to_summary(&self.for_summary(left.summary.len()));
         }
         Ok(exit)
     }

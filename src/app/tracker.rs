@@ -15,6 +15,7 @@ use crate::publish::memory::{Damage, Memory, QueueName};
 use crate::publish::observation::Observation;
 use crate::publish::plan::{Change, Plan, Wanted, plan};
 use crate::publish::read::{self, Search, is_trusted};
+use crate::publish::warning::Warning;
 use crate::report::{TemplateError, visible};
 use crate::settings::CommentOn;
 
@@ -130,7 +131,7 @@ pub(super) struct Written {
     pub(super) memory: Memory,
     /// What was changed, or would be.
     pub(super) plan: Plan,
-    pub(super) warnings: Vec<String>,
+    pub(super) warnings: Vec<Warning>,
 }
 
 impl Tracker {
@@ -223,7 +224,8 @@ impl Tracker {
     ) -> Result<Written, Trouble> {
         let mut search = Search::ByLabel;
         for _ in 0..PLANS {
-            let Queue { board, memory } = self.queue(repository, &wanted.queue, search)?;
+            let Queue { mut board, memory } = self.queue(repository, &wanted.queue, search)?;
+            self.look_at_closings(repository, &mut board, memory.as_ref(), wanted.per_user)?;
             let closures = board.closures(memory.as_ref(), wanted.per_user);
             let ledger = ledger::advance(
                 memory.as_ref(),
@@ -246,7 +248,8 @@ impl Tracker {
                 warnings,
             };
             if dry_run || plan.is_empty() {
-                return Ok(written(index, Vec::new()));
+                let warnings = Warning::not_assigned(&plan.not_logins).into_iter().collect();
+                return Ok(written(index, warnings));
             }
             match self.apply(repository, &board, &plan, wanted)? {
                 Applied::Done { index: made, warnings } => {
@@ -256,6 +259,22 @@ impl Tracker {
             }
         }
         Err(Trouble::Restless)
+    }
+
+    /// Finds out who closed issues whose findings still call for action.
+    fn look_at_closings(
+        &self,
+        repository: &Name,
+        board: &mut Board,
+        memory: Option<&Memory>,
+        per_user: bool,
+    ) -> Result<(), Trouble> {
+        let handle = self.github.repository(repository.clone());
+        let looked = self.runtime.block_on(async {
+            let login = self.github.login().await?;
+            read::closings(&handle, &login, board, memory, per_user).await
+        });
+        looked.map_err(Trouble::Unread)
     }
 
     fn apply(

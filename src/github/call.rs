@@ -17,7 +17,7 @@ use serde_json::Value;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::GitHub;
-use super::error::Error;
+use super::error::{Error, Kind};
 use super::refusal::Failure;
 
 /// The first pause before a call is made again; each further one is twice as long.
@@ -52,6 +52,8 @@ pub(super) struct Request {
     pub(super) url: Url,
     pub(super) body: Option<Value>,
     pub(super) accept: &'static str,
+    /// A refusal that is an ordinary answer here, as that something does not exist.
+    pub(super) expected: Option<Kind>,
 }
 
 /// What GitHub answered with a status of success.
@@ -95,7 +97,19 @@ fn pause_after(attempt: u32) -> Duration {
 
 impl Request {
     pub(super) fn get(what: impl Into<String>, url: Url) -> Self {
-        Self { what: what.into(), method: Method::GET, url, body: None, accept: JSON }
+        Self {
+            what: what.into(),
+            method: Method::GET,
+            url,
+            body: None,
+            accept: JSON,
+            expected: None,
+        }
+    }
+
+    /// The same, where this refusal is an ordinary answer.
+    pub(super) fn expecting(self, refusal: Kind) -> Self {
+        Self { expected: Some(refusal), ..self }
     }
 
     pub(super) fn delete(what: impl Into<String>, url: Url) -> Self {
@@ -215,6 +229,11 @@ impl GitHub {
             Ok((status, read)) => {
                 tracing::debug!(%method, route, status, attempt, milliseconds, "answered");
                 Ok(read)
+            }
+            Err(failure) if request.expected == Some(failure.kind) => {
+                let status = failure.status;
+                tracing::debug!(%method, route, status, attempt, milliseconds, "answered");
+                Err(failure)
             }
             Err(failure) => {
                 let (status, kind) = (failure.status, failure.kind);

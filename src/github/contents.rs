@@ -78,7 +78,7 @@ impl Repository<'_> {
         }
         let mut url = self.url(&[&["contents"], segments.as_slice()].concat());
         url.query_pairs_mut().append_pair("ref", commit);
-        let request = Request::get(what, url);
+        let request = Request::get(what, url).expecting(Kind::NotFound);
         let found = match self.github.call(&request, Answer::json::<Content>).await {
             Ok(content) => content.found(),
             Err(error) if error.kind == Kind::NotFound => return Ok(None),

@@ -128,6 +128,12 @@ impl Error {
         codes.into_iter().any(|it| it == code)
     }
 
+    /// Whether the conversation is locked, so that this token may not write there.
+    #[must_use]
+    pub fn is_locked(&self) -> bool {
+        self.kind == Kind::Forbidden && self.says("is locked")
+    }
+
     /// Whether GitHub's words hold this one, in whatever case.
     fn says(&self, word: &str) -> bool {
         self.message.to_lowercase().contains(word)
@@ -136,9 +142,9 @@ impl Error {
     /// Source: "Permissions required for fine-grained personal access tokens" and "Controlling
     /// permissions for GITHUB_TOKEN", GitHub documentation.
     fn hint_of_forbidden(&self) -> String {
-        if self.says("locked") {
-            return "the conversation is locked: unlock it, or close the issue so that another is \
-                    made"
+        if self.is_locked() {
+            return "the conversation is locked, and this token may not write there: unlock it on \
+                    its page (\"Unlock conversation\") and run again"
                 .to_owned();
         }
         if self.says("archived") {

@@ -38,6 +38,20 @@ pub struct Issue {
     pub created_at: DateTime<Utc>,
     /// Whether the conversation is locked.
     pub locked: bool,
+    /// The logins of those it is assigned to.
+    pub assignees: Vec<String>,
+    /// Who closed it, while it is closed. Lists may leave this out, and it is `None` where the
+    /// account is gone.
+    pub closed_by: Option<GitHubUser>,
+}
+
+/// A user or an app of GitHub.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GitHubUser {
+    /// Its login.
+    pub login: String,
+    /// Whether it is an app or a workflow's token, and not a person.
+    pub is_bot: bool,
 }
 
 /// Which issues are listed.
@@ -115,6 +129,9 @@ struct RawIssue {
     created_at: DateTime<Utc>,
     #[serde(default)]
     locked: bool,
+    #[serde(default)]
+    assignees: Option<Vec<RawUser>>,
+    closed_by: Option<RawUser>,
     /// What tells a pull request from an issue.
     pull_request: Option<IgnoredAny>,
 }
@@ -188,6 +205,31 @@ impl Repository<'_> {
         let state = change.state.map(|(state, _)| state);
         taken(&request.what, &issue, change.body.as_deref(), state)?;
         Ok(issue)
+    }
+
+    /// Unlocks the conversation of an issue. One that is not locked stays as it is.
+    ///
+    /// # Errors
+    /// [`Error`] when it was not unlocked.
+    pub async fn unlock(&self, number: u64) -> Result<(), Error> {
+        let what = format!("unlocking issue #{number} of {}", self.name);
+        let url = self.url(&["issues", &number.to_string(), "lock"]);
+        self.github.call(&Request::delete(what, url), Answer::nothing).await
+    }
+
+    /// Whether issues can be assigned to a login.
+    ///
+    /// # Errors
+    /// [`Error`] when GitHub cannot be asked.
+    pub async fn is_assignable(&self, login: &str) -> Result<bool, Error> {
+        let what = format!("asking {} whether issues can be assigned to `{login}`", self.name);
+        let request = Request::get(what, self.url(&["assignees", login]));
+        let request = request.expecting(Kind::NotFound);
+        match self.github.call(&request, Answer::nothing).await {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind == Kind::NotFound => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     /// The issue that a create may have made: newer, by us, and with the same text. The newest
@@ -275,7 +317,16 @@ impl From<RawIssue> for Issue {
             closed_at: raw.closed_at,
             created_at: raw.created_at,
             locked: raw.locked,
+            assignees: raw.assignees.into_iter().flatten().map(|user| user.login).collect(),
+            closed_by: raw.closed_by.map(GitHubUser::from),
         }
+    }
+}
+
+impl From<RawUser> for GitHubUser {
+    fn from(raw: RawUser) -> Self {
+        let is_bot = raw.kind.as_deref() == Some("Bot") || raw.login.ends_with("[bot]");
+        Self { login: raw.login, is_bot }
     }
 }
 

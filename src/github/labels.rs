@@ -31,7 +31,7 @@ impl Repository<'_> {
             return Ok(false);
         }
         let what = format!("looking for the label `{name}` in {}", self.name);
-        let request = Request::get(what, self.url(&["labels", name]));
+        let request = Request::get(what, self.url(&["labels", name])).expecting(Kind::NotFound);
         match self.github.call(&request, Answer::nothing).await {
             Ok(()) => Ok(true),
             Err(error) if error.kind == Kind::NotFound => Ok(false),

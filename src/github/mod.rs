@@ -32,7 +32,7 @@ use crate::identity::Repository as RepositoryName;
 
 pub use comments::Comment;
 pub use error::{Error, Kind};
-pub use issues::{Issue, IssueChange, IssueFilter, NewIssue, State, StateReason};
+pub use issues::{GitHubUser, Issue, IssueChange, IssueFilter, NewIssue, State, StateReason};
 pub use labels::NewLabel;
 pub use repository::{About, Repository};
 
@@ -65,6 +65,9 @@ struct Login {
 #[derive(Deserialize)]
 pub(super) struct RawUser {
     pub(super) login: String,
+    /// `User`, `Bot`, or what else there is.
+    #[serde(rename = "type")]
+    pub(super) kind: Option<String>,
 }
 
 impl GitHub {
@@ -125,7 +128,9 @@ impl GitHub {
     }
 
     async fn ask_who(&self) -> Result<Login, Error> {
+        // A workflow's own token may not ask.
         let request = Request::get("asking for the token's login", self.url(&["user"]));
+        let request = request.expecting(Kind::Forbidden);
         match self.call(&request, Answer::json::<RawUser>).await {
             Ok(user) => Ok(Login { name: user.login, is_told: true }),
             Err(error) if error.kind == Kind::Forbidden => {

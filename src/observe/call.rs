@@ -13,7 +13,7 @@ use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::{foreign, limit};
-use crate::inventory::{Cause, Gap, Piece};
+use crate::inventory::{Cause, Gap, Piece, reason_start};
 
 /// The first pause before a call is made again; each further one is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -168,6 +168,11 @@ impl Pace {
             Err(_) => Failure::slow(action, started.elapsed()),
         };
         let Failure { cause, code, message, .. } = &failure;
+        if failure.is_expected() {
+            let milliseconds = started.elapsed().as_millis();
+            tracing::debug!(action, attempt, milliseconds, code, "answered");
+            return Err(failure);
+        }
         // AWS repeats names in its words, so that they have a name of their own to be left out by.
         let said = message;
         tracing::debug!(action, attempt, cause = cause.id(), code, said, "failed");
@@ -272,6 +277,13 @@ impl Failure {
         self.is("NoSuchEntity") && self.status == Some(NOT_FOUND)
     }
 
+    /// Whether this is an ordinary answer that the caller expects beside success: what was asked for
+    /// is not there, not there yet, or still has something in it.
+    fn is_expected(&self) -> bool {
+        let codes = ["ReportInProgress", "ReportNotPresent", "ReportExpired", "DeleteConflict"];
+        self.is_absence() || codes.iter().any(|code| self.is(code))
+    }
+
     /// Whether the call may have been carried out all the same.
     const fn may_have_been_carried_out(&self) -> bool {
         matches!(self.cause, Cause::Unavailable | Cause::TimedOut | Cause::Unreachable)
@@ -358,9 +370,15 @@ fn service_message(code: Option<&str>, status: u16, message: &str) -> String {
 
 pub(super) fn one_line(text: &str) -> String {
     let line = with_short_ids(text.lines().next().unwrap_or_default());
-    match line.char_indices().nth(LONGEST_MESSAGE) {
-        Some((end, _)) => format!("{}…", line.get(..end).unwrap_or_default()),
-        None => line,
+    let Some((end, _)) = line.char_indices().nth(LONGEST_MESSAGE) else { return line };
+    let cut = |text: &str, length: usize| text.chars().take(length).collect::<String>();
+    // Why a call was denied stands at the end of AWS's message, behind long ARNs.
+    match reason_start(&line).and_then(|start| line.get(start..)) {
+        Some(reason) => {
+            let reason = cut(reason, LONGEST_MESSAGE / 3);
+            format!("{}… {reason}", cut(&line, LONGEST_MESSAGE * 2 / 3))
+        }
+        None => format!("{}…", line.get(..end).unwrap_or_default()),
     }
 }
 
@@ -473,6 +491,19 @@ mod tests {
             service_message(None, 502, &format!("é{}\nx-amz-security-token", "é".repeat(500)));
         assert!(message.starts_with("HTTP status 502: é"), "{message}");
         assert!(message.ends_with("é…") && message.chars().count() < LONGEST_MESSAGE + 40);
+    }
+
+    #[test]
+    fn a_long_message_keeps_why_a_call_was_denied() {
+        let told = format!(
+            "User: arn:aws:sts::111122223333:assumed-role/{}/run is not authorized to perform: \
+             iam:ListUsers with an explicit deny in a service control policy",
+            "a".repeat(400)
+        );
+        let message = service_message(Some("AccessDenied"), 403, &told);
+        assert!(message.starts_with("AccessDenied: User: arn:"), "{message}");
+        assert!(message.ends_with("… with an explicit deny in a service control policy"));
+        assert!(message.chars().count() < LONGEST_MESSAGE + 40, "{message}");
     }
 
     #[test]

@@ -4,15 +4,18 @@
 //! calls for another plan. The memory is written last, so that a run that ends half-way leaves a
 //! queue that knows less, and never more, than what was done.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::board::{Board, Twin};
+use super::board::{Board, Shown, Twin};
 use super::ledger::Person;
 use super::markers::MemoryBlock;
 use super::memory::QueueName;
-use super::plan::{Change, Edit, IndexDraft, MOST_INLINE, PART, Plan, Turn};
+use super::plan::{
+    Change, Edit, IndexDraft, MOST_ASSIGNEES, MOST_INLINE, MOST_INLINE_LOCKED, PART, Plan, Turn,
+};
 use super::read::labelled;
+use super::warning::Warning;
 use crate::github::{
     Error, Issue, IssueChange, Kind, NewIssue, NewLabel, Repository, State, StateReason,
 };
@@ -42,7 +45,7 @@ pub enum Applied {
         /// The index, if it was made or written.
         index: Option<(u64, String)>,
         /// What did not go as planned, and does no harm.
-        warnings: Vec<String>,
+        warnings: Vec<Warning>,
     },
     /// Somebody has changed what it was planned on: plan anew.
     Moved,
@@ -68,7 +71,11 @@ struct Progress {
     /// The users' issues that were made.
     people: BTreeMap<Person, u64>,
     index: Option<(u64, String)>,
-    warnings: Vec<String>,
+    /// Whether issues can be assigned to a login, as far as it was asked.
+    assignable: BTreeMap<String, bool>,
+    /// Who was not assigned, though they were to be.
+    not_assigned: BTreeSet<String>,
+    warnings: Vec<Warning>,
 }
 
 impl Applier<'_> {
@@ -77,13 +84,15 @@ impl Applier<'_> {
     /// # Errors
     /// [`Failed`] at the first change that GitHub refuses.
     pub async fn apply(&self, plan: &Plan) -> Result<Applied, Failed> {
-        let mut progress = Progress::default();
+        let not_assigned = plan.not_logins.clone();
+        let mut progress = Progress { not_assigned, ..Progress::default() };
         for change in &plan.changes {
             if !self.carry_out(change, &mut progress).await? {
                 return Ok(Applied::Moved);
             }
         }
-        let Progress { index, warnings, .. } = progress;
+        let Progress { index, not_assigned, mut warnings, .. } = progress;
+        warnings.extend(Warning::not_assigned(&not_assigned));
         Ok(Applied::Done { index, warnings })
     }
 
@@ -91,9 +100,12 @@ impl Applier<'_> {
     async fn carry_out(&self, change: &Change, progress: &mut Progress) -> Result<bool, Failed> {
         match change {
             Change::CreateLabel(label) => self.make_sure_of(label).await?,
-            Change::CloseTwin { twin, comment } => self.close_twin(*twin, comment).await?,
+            Change::CloseTwin { twin, comment } => {
+                self.close_twin(*twin, comment, progress).await?;
+            }
             Change::AddLabels { number, labels } => {
-                self.repository.add_labels(*number, labels).await?;
+                let add = async || self.repository.add_labels(*number, labels).await;
+                self.unlocked(*number, add).await?;
             }
             Change::CreatePerson { person, title, body, labels, assignees } => {
                 let new = new_issue(title, body, labels, assignees);
@@ -107,7 +119,7 @@ impl Applier<'_> {
                     return Ok(false);
                 }
                 if let Some(comment) = comment {
-                    self.comment(*number, comment).await?;
+                    self.tell(*number, comment, progress).await?;
                 }
                 let body = body.as_ref().map(|edit| edit.body.clone());
                 self.update(*number, body, *turn).await?;
@@ -129,23 +141,93 @@ impl Applier<'_> {
         self.repository.create_label(&label).await
     }
 
-    /// Creates an issue. GitHub refuses the whole of it for one login that cannot be assigned.
-    async fn create(&self, new: NewIssue, progress: &mut Progress) -> Result<Issue, Error> {
+    /// Creates an issue. GitHub refuses the whole of it for one login that cannot be assigned, and
+    /// leaves assignees out in silence where the token may not assign.
+    async fn create(&self, mut new: NewIssue, progress: &mut Progress) -> Result<Issue, Error> {
         let after = self.board.highest_issue;
+        new.assignees = self.assignable(new.assignees, progress).await;
         match self.repository.create_issue(&new, after).await {
             Err(error) if error.kind == Kind::Unprocessable && !new.assignees.is_empty() => {
-                let refused = new.assignees.join(", ");
-                progress.warnings.push(format!("nobody was assigned, of {refused}: {error}"));
-                let without = NewIssue { assignees: Vec::new(), ..new };
-                self.repository.create_issue(&without, after).await
+                let names = std::mem::take(&mut new.assignees);
+                let issue = self.repository.create_issue(&new, after).await?;
+                let why = Some(error.to_string());
+                progress.warnings.push(Warning::NotAssigned { names, why });
+                Ok(issue)
+            }
+            Ok(issue) => {
+                let is_assigned = |login: &String| {
+                    issue.assignees.iter().any(|it| it.eq_ignore_ascii_case(login))
+                };
+                let missing = new.assignees.into_iter().filter(|login| !is_assigned(login));
+                progress.not_assigned.extend(missing);
+                Ok(issue)
             }
             outcome => outcome,
         }
     }
 
-    async fn close_twin(&self, twin: Twin, comment: &str) -> Result<(), Error> {
-        self.comment(twin.number, comment).await?;
+    /// The first of the logins to whom issues can be assigned, as many as GitHub takes. The others
+    /// are remembered.
+    async fn assignable(&self, logins: Vec<String>, progress: &mut Progress) -> Vec<String> {
+        let mut assignable = Vec::new();
+        for login in logins {
+            if assignable.len() == MOST_ASSIGNEES {
+                break;
+            }
+            let known = progress.assignable.get(&login).copied();
+            let is_assignable = match known {
+                Some(known) => known,
+                // Where GitHub does not tell, making the issue does.
+                None => self.repository.is_assignable(&login).await.unwrap_or(true),
+            };
+            progress.assignable.insert(login.clone(), is_assignable);
+            if is_assignable {
+                assignable.push(login);
+            } else {
+                progress.not_assigned.insert(login);
+            }
+        }
+        assignable
+    }
+
+    async fn close_twin(
+        &self,
+        twin: Twin,
+        comment: &str,
+        progress: &mut Progress,
+    ) -> Result<(), Error> {
+        self.tell(twin.number, comment, progress).await?;
         self.update(twin.number, None, Some(Turn::SetAside)).await
+    }
+
+    /// Writes to an issue; where its conversation is locked, unlocks it and writes once more.
+    async fn unlocked<T>(
+        &self,
+        number: u64,
+        write: impl AsyncFn() -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        match write().await {
+            Err(error) if error.is_locked() => match self.repository.unlock(number).await {
+                Ok(()) => write().await,
+                Err(refused) => {
+                    tracing::debug!(%refused, number, "the issue stays locked");
+                    Err(error)
+                }
+            },
+            outcome => outcome,
+        }
+    }
+
+    /// Comments on an issue. Where it is locked and stays so, that is a warning: what the comment
+    /// tells stands in the issue as well.
+    async fn tell(&self, number: u64, body: &str, progress: &mut Progress) -> Result<(), Error> {
+        match self.unlocked(number, async || self.comment(number, body).await).await {
+            Err(error) if error.is_locked() => {
+                progress.warnings.push(Warning::Locked { number, why: error.message });
+                Ok(())
+            }
+            outcome => outcome,
+        }
     }
 
     async fn comment(&self, number: u64, body: &str) -> Result<(), Error> {
@@ -166,7 +248,8 @@ impl Applier<'_> {
             Turn::SetAside => (State::Closed, Some(StateReason::NotPlanned)),
         });
         let change = IssueChange { body, state, ..IssueChange::default() };
-        self.repository.update_issue(number, &change).await.map(drop)
+        let update = async || self.repository.update_issue(number, &change).await;
+        self.unlocked(number, update).await.map(drop)
     }
 
     async fn index(&self, draft: &IndexDraft, progress: &mut Progress) -> Result<bool, Failed> {
@@ -178,13 +261,16 @@ impl Applier<'_> {
                 }
                 let body = if draft.writes_body {
                     let block = MemoryBlock::of(&existing.body).ok();
-                    Some(self.body(draft, existing.number, block, progress).await?)
+                    match self.body(draft, existing.number, block, progress).await {
+                        Err(failed) => return Err(self.reopened_at_least(draft, failed).await),
+                        body => Some(body?),
+                    }
                 } else {
                     None
                 };
                 // Told twice is better than never, should the run end between the two.
                 if let Some(comment) = &draft.comment {
-                    self.comment(existing.number, comment).await?;
+                    self.tell(existing.number, comment, progress).await?;
                 }
                 if body.is_some() || draft.turn.is_some() {
                     self.update(existing.number, body, draft.turn).await?;
@@ -193,6 +279,22 @@ impl Applier<'_> {
                 Ok(true)
             }
         }
+    }
+
+    /// Opens an index whose memory could not be written since its conversation is locked, so that
+    /// people see it. One that a person set aside stays closed: open, it would mean that a person
+    /// has taken that back.
+    async fn reopened_at_least(&self, draft: &IndexDraft, failed: Failed) -> Failed {
+        let is_locked = matches!(&failed, Failed::GitHub(error) if error.is_locked());
+        let existing = draft.existing.as_ref().filter(|_| is_locked);
+        let set_aside = |shown: &Shown| shown.closed_as.as_deref() == Some("not_planned");
+        if let (Some(shown), Some(Turn::Reopen)) = (existing, draft.turn)
+            && !set_aside(shown)
+            && let Err(error) = self.update(shown.number, None, draft.turn).await
+        {
+            tracing::debug!(%error, "the issue was not opened");
+        }
+        failed
     }
 
     async fn create_index(
@@ -212,7 +314,7 @@ impl Applier<'_> {
         if let Some(index) = board.index.filter(|index| index.number != issue.number) {
             let of = BTreeMap::from([("of", Plain::issue(None, index.number))]);
             let twin = Twin { number: issue.number, of: index.number };
-            self.close_twin(twin, &page(Page::Twin, self.language, of)?).await?;
+            self.close_twin(twin, &page(Page::Twin, self.language, of)?, progress).await?;
             return Ok(false);
         }
         let body = if fits {
@@ -258,10 +360,19 @@ impl Applier<'_> {
             free.reverse();
             for text in chunks(&packed.text) {
                 let body = draft.part(text)?;
-                parts.push(match free.pop() {
-                    Some(id) => self.rewrite_part(number, id, &body).await?,
-                    None => self.new_part(number, &body).await?,
-                });
+                let written = match free.pop() {
+                    Some(id) => self.rewrite_part(number, id, &body).await,
+                    None => self.new_part(number, &body).await,
+                };
+                match written {
+                    Ok(id) => parts.push(id),
+                    // A locked issue takes no comment; with fewer rows its body may hold it all.
+                    Err(error) if error.is_locked() && packed.text.len() <= MOST_INLINE_LOCKED => {
+                        free.extend(parts.drain(..).rev());
+                        break;
+                    }
+                    Err(error) => return Err(error.into()),
+                }
             }
             free.reverse();
         }
@@ -270,7 +381,8 @@ impl Applier<'_> {
     }
 
     async fn rewrite_part(&self, number: u64, id: u64, body: &str) -> Result<u64, Error> {
-        match self.repository.update_comment(id, body).await {
+        let update = async || self.repository.update_comment(id, body).await;
+        match self.unlocked(number, update).await {
             // Somebody has deleted it.
             Err(error) if error.kind == Kind::NotFound => self.new_part(number, body).await,
             outcome => outcome.map(|comment| comment.id),
@@ -278,9 +390,12 @@ impl Applier<'_> {
     }
 
     async fn new_part(&self, number: u64, body: &str) -> Result<u64, Error> {
-        let comments = self.repository.comments(number).await?;
-        let newest = comments.iter().map(|comment| comment.id).max().unwrap_or_default();
-        self.repository.create_comment(number, body, newest).await.map(|comment| comment.id)
+        let create = async || {
+            let comments = self.repository.comments(number).await?;
+            let newest = comments.iter().map(|comment| comment.id).max().unwrap_or_default();
+            self.repository.create_comment(number, body, newest).await
+        };
+        self.unlocked(number, create).await.map(|comment| comment.id)
     }
 }
 

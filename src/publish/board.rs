@@ -1,6 +1,6 @@
 //! What GitHub shows of a queue: its issues, the comments that hold its memory, and twins.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 
@@ -25,13 +25,33 @@ pub struct Shown {
     pub closed_at: Option<DateTime<Utc>>,
     /// Its labels.
     pub labels: Vec<String>,
+    /// Set when a bot closed it. Lists do not say who closed an issue, so this is known only after
+    /// [`read::closings`](super::read::closings).
+    pub closed_by_bot: Option<BotClosing>,
+}
+
+/// A bot closed an issue: no decision of a person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BotClosing {
+    /// The bot's login.
+    pub login: String,
+    /// Whether a comment on the issue explains already what to do about the bot.
+    pub is_explained: bool,
 }
 
 impl Shown {
     /// When a person closed it as not planned.
     fn set_aside(&self) -> Option<DateTime<Utc>> {
         let not_planned = self.closed_as.as_deref() == Some("not_planned");
-        self.closed_at.filter(|_| !self.is_open && not_planned)
+        let by_person = self.closed_by_bot.is_none();
+        self.closed_at.filter(|_| !self.is_open && not_planned && by_person)
+    }
+
+    /// The bot that closed it, if no comment explains yet what to do about that.
+    #[must_use]
+    pub fn unexplained_bot(&self) -> Option<&str> {
+        let closing = self.closed_by_bot.as_ref().filter(|closing| !closing.is_explained);
+        closing.map(|closing| closing.login.as_str())
     }
 }
 
@@ -102,6 +122,23 @@ impl Board {
         let memory = Memory::unpack(&packed)?;
         // A queue that has never known anything cannot tell what is new.
         Ok(Some(memory).filter(|memory| memory.generation > 0))
+    }
+
+    /// Closed issues with findings that still call for action: who closed them decides what that
+    /// means. `per_user` tells whether the users' issues are kept up.
+    pub fn closed_too_early(
+        &mut self,
+        memory: Option<&Memory>,
+        per_user: bool,
+    ) -> impl Iterator<Item = &mut Shown> {
+        let open = memory.into_iter().flat_map(Memory::open);
+        let calls = open.filter(|(_, entry)| entry.calls_for_action());
+        let keys: BTreeSet<_> =
+            calls.map(|(_, entry)| markers::person_key(&person_of(&entry.matter))).collect();
+        let index = self.index.as_mut().filter(|_| !keys.is_empty());
+        let people = self.people.iter_mut().filter(move |(key, _)| per_user && keys.contains(*key));
+        let issues = index.into_iter().chain(people.map(|(_, issue)| issue));
+        issues.filter(|issue| !issue.is_open)
     }
 
     /// What people have set aside, of those whom the memory knows. `per_user` tells whether the

@@ -99,8 +99,10 @@ pub struct Standing {
     pub open: Vec<Fingerprint>,
     /// Open, of level error.
     pub errors: usize,
-    /// Open, of level error, and not held by the queue.
+    /// Open, of level error, and not held by the queue: what the gate counts as new.
     pub new: Vec<Fingerprint>,
+    /// Open, of level warning, and not held by the queue.
+    pub new_warnings: usize,
     /// Open for longer than they may, as the queue counts.
     pub overdue: usize,
     /// Those of them of level error.
@@ -127,8 +129,12 @@ impl Standing {
             let counts = seen.counts_for_gate();
             let is_open = entry.is_some_and(|entry| entry.open_since().is_some());
             let known = is_open || uncovered.contains(id);
-            if counts && !known && memory.is_some() {
-                standing.new.push(*id);
+            if !known && memory.is_some() {
+                if counts {
+                    standing.new.push(*id);
+                } else {
+                    standing.new_warnings += 1;
+                }
             }
             let due = entry.and_then(|entry| entry.due(remedy_within_days));
             let is_overdue = due.is_some_and(|due| due < today);
@@ -137,6 +143,12 @@ impl Standing {
             standing.overdue_errors += usize::from(is_overdue && counts);
         }
         standing
+    }
+
+    /// How many open findings of level error and warning the queue does not hold.
+    #[must_use]
+    pub const fn all_new(&self) -> usize {
+        self.new.len() + self.new_warnings
     }
 
     /// What the gate says. Without a queue nobody knows what is new, unless a queue is required.

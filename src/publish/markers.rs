@@ -31,6 +31,9 @@ pub fn pull_request(queue: &QueueName) -> String {
     format!("<!-- iam-stocktake:pull-request v1 queue={queue} -->")
 }
 
+/// The first line of the comment that explains why an issue that a bot closed is open again.
+pub const CLOSED_BY_BOT: &str = "<!-- iam-stocktake:closed-by-a-bot v1 -->";
+
 /// Sixteen hex digits that stand for a user in a marker.
 #[must_use]
 pub fn person_key((account, user): &Person) -> String {

@@ -16,3 +16,4 @@ pub mod pull_request;
 pub mod read;
 mod room;
 mod view;
+pub mod warning;

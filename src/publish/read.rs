@@ -1,8 +1,8 @@
 //! Asks GitHub what it shows of a queue.
 
-use super::board::{Board, Shown};
-use super::markers::{LABEL, MemoryBlock};
-use super::memory::QueueName;
+use super::board::{Board, BotClosing, Shown};
+use super::markers::{self, LABEL, MemoryBlock};
+use super::memory::{Memory, QueueName};
 use crate::github::{Comment, Error, Issue, IssueFilter, Repository};
 
 /// Whose issues a workflow's own token makes.
@@ -24,6 +24,7 @@ impl From<Issue> for Shown {
             closed_as: issue.state_reason,
             closed_at: issue.closed_at,
             labels: issue.labels,
+            closed_by_bot: None,
         }
     }
 }
@@ -80,4 +81,32 @@ pub async fn board(
             .collect();
     }
     Ok(board)
+}
+
+/// Looks up who closed the issues whose findings still call for action, since only a person's
+/// decision counts. A list may leave out who closed an issue, so each is read by itself.
+///
+/// # Errors
+/// [`Error`] when an issue or its comments cannot be read.
+pub async fn closings(
+    repository: &Repository<'_>,
+    login: &str,
+    board: &mut Board,
+    memory: Option<&Memory>,
+    per_user: bool,
+) -> Result<(), Error> {
+    for shown in board.closed_too_early(memory, per_user) {
+        let issue = repository.issue(shown.number).await?;
+        (shown.is_open, shown.closed_as, shown.closed_at) =
+            (issue.is_open, issue.state_reason, issue.closed_at);
+        // Where the account is gone, it was a person's.
+        let Some(bot) = issue.closed_by.filter(|it| it.is_bot && !shown.is_open) else { continue };
+        let is_explanation = |comment: &Comment| {
+            is_trusted(comment.author.as_deref(), login)
+                && markers::begins_with(&comment.body, markers::CLOSED_BY_BOT)
+        };
+        let is_explained = repository.comments(shown.number).await?.iter().any(is_explanation);
+        shown.closed_by_bot = Some(BotClosing { login: bot.login, is_explained });
+    }
+    Ok(())
 }

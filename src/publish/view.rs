@@ -54,7 +54,7 @@ pub(super) struct Row {
 /// How far the remedy has come with a credential.
 #[derive(Debug, Clone, Serialize)]
 struct ClockView {
-    /// `notified` or `deactivated`.
+    /// `notified`, `deactivated` or `inactive`.
     reached: &'static str,
     since: Plain,
     /// `deactivate` or `delete`, and the first day of it; none where nobody can say.

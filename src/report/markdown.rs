@@ -24,12 +24,13 @@ macro_rules! templates {
 }
 
 /// A language's texts are in its folder; scripts are the same in all languages.
-const TEMPLATES: [(&str, &str); 36] = templates![
+const TEMPLATES: [(&str, &str); 38] = templates![
     "en/queue.md.j2",
     "en/queue_words.md.j2",
     "en/queue_person.md.j2",
     "en/queue_news.md.j2",
     "en/queue_still_open.md.j2",
+    "en/queue_closed_by_bot.md.j2",
     "en/queue_twin.md.j2",
     "en/queue_memory_part.md.j2",
     "en/pull_request.md.j2",
@@ -39,6 +40,7 @@ const TEMPLATES: [(&str, &str); 36] = templates![
     "ja/queue_person.md.j2",
     "ja/queue_news.md.j2",
     "ja/queue_still_open.md.j2",
+    "ja/queue_closed_by_bot.md.j2",
     "ja/queue_twin.md.j2",
     "ja/queue_memory_part.md.j2",
     "ja/pull_request.md.j2",

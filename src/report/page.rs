@@ -27,6 +27,8 @@ pub enum Page {
     Summary,
     /// The comment on an issue that was closed although something stands.
     StillOpen,
+    /// The comment on an issue that a bot closed although something stands.
+    ClosedByBot,
     /// The comment on an issue that a parallel run made as well.
     Twin,
     /// A comment that holds a part of the memory.
@@ -42,6 +44,7 @@ impl Page {
             Self::PullRequest => "pull_request.md.j2",
             Self::Summary => "summary.md.j2",
             Self::StillOpen => "queue_still_open.md.j2",
+            Self::ClosedByBot => "queue_closed_by_bot.md.j2",
             Self::Twin => "queue_twin.md.j2",
             Self::MemoryPart => "queue_memory_part.md.j2",
         }

@@ -7,7 +7,7 @@ use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, Tab
 
 use super::{by_account, id_ending, visible};
 use crate::allowlist::Term;
-use crate::inventory::{AccountId, CredentialKind, Form, Handle};
+use crate::inventory::{AccountId, Cause, CredentialKind, Denial, Form, Handle};
 use crate::judge::{
     self, AgeProblem, AllowlistOrigin, Audit, AuditedAccount, Coverage, Finding, Matched, Note,
     Reference, Status,
@@ -250,6 +250,10 @@ fn incomplete(account: &AuditedAccount, findings: &[Finding], text: &mut String)
         let weight = if judge::rules_of(gap.piece).is_empty() { " (an ornament)" } else { "" };
         let message = visible(&gap.message);
         let _ = writeln!(text, "  {} failed{users}{weight}: {message}", gap.action);
+        let denied = (gap.cause == Cause::Denied).then(|| Denial::of(&gap.message));
+        if let Some(advice) = denied.and_then(|denial| denial.advice(gap.action)) {
+            let _ = writeln!(text, "    {advice}");
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use super::escape::harmless;
 use super::remedy::{Remedy, remedy};
 use super::{by_account, id_ending};
 use crate::allowlist::{Term, UserSelector};
-use crate::inventory::{Gap, Handle};
+use crate::inventory::{Cause, Denial, Gap, Handle, PolicyKind};
 use crate::judge::{
     self, AgeProblem, AllowlistOrigin, Audit, AuditedAccount, Cleared, Clearing, Coverage, Finding,
     Matched, Note, Reference, ReviewedExemption, Status,
@@ -114,6 +114,10 @@ struct GapView {
     action: &'static str,
     message: String,
     users: usize,
+    /// Whether AWS denied the call by a deny statement, so that granting it does not help.
+    denied_explicitly: bool,
+    /// The kind of policy that AWS blames for the denial, in AWS's words; none where it names none.
+    denied_by: Option<&'static str>,
     /// Whether no rule hangs on it.
     ornament: bool,
 }
@@ -153,7 +157,7 @@ struct Row {
 /// How far the remedy has come with a credential.
 #[derive(Clone, Serialize)]
 struct ClockView {
-    /// `notified` or `deactivated`.
+    /// `notified`, `deactivated` or `inactive`.
     reached: &'static str,
     since: Value,
     /// `deactivate` or `delete`, and the first day of it; none where nobody can say.
@@ -290,7 +294,7 @@ fn rule_view(audit: &Audit, rule: Rule) -> RuleView {
     RuleView {
         id: rule.id(),
         level: audit.policy.level(rule).id(),
-        controls: rule.controls().to_vec(),
+        controls: audit.policy.controls(rule).collect(),
         open: count(Status::Open),
         exempted: count(Status::Exempted),
         unknown: count(Status::Unknown),
@@ -347,7 +351,10 @@ fn account_view(
 }
 
 fn gap_view(gap: &Gap) -> GapView {
+    let denial = (gap.cause == Cause::Denied).then(|| Denial::of(&gap.message));
     GapView {
+        denied_explicitly: denial.is_some_and(|denial| denial.is_explicit),
+        denied_by: denial.and_then(|denial| denial.policy).map(PolicyKind::name),
         piece: gap.piece.id(),
         cause: gap.cause.id(),
         action: gap.action,

@@ -296,10 +296,19 @@ pub const OUTPUTS: [Output; 16] = {
             "result",
             "`clean`, `stale`, `incomplete` or `error`; of a remedy `stale` where the plan holds changes",
         ),
-        output("gate", "`passed`, `failed` or `not-evaluated`"),
+        output(
+            "gate",
+            "`passed`, `failed` or `not-evaluated`; only findings of level error count for it",
+        ),
         output("stale-count", "Open findings of level error or warning"),
-        output("new-count", "Open findings of level error that were not open in the queue"),
-        output("overdue-count", "Findings that have stood for longer than `remedy-within-days`"),
+        output(
+            "new-count",
+            "Open findings of level error or warning that were not open in the queue; the gate counts those of level error",
+        ),
+        output(
+            "overdue-count",
+            "Findings of level error or warning that have stood in the queue for longer than `remedy-within-days`",
+        ),
         output("exempted-count", "Findings that an exemption covers"),
         output("expired-exemption-count", "Findings whose exemption has expired"),
         output("issue-number", "The number of the queue's issue"),

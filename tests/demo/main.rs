@@ -15,6 +15,9 @@
 
 #[path = "../support/aws.rs"]
 mod aws;
+#[path = "../support/gfm.rs"]
+#[allow(dead_code, reason = "every test binary has its own copy and uses a part of it")]
+mod gfm;
 #[path = "../support/github.rs"]
 mod github;
 #[path = "../end_to_end/sandbox.rs"]

@@ -161,3 +161,49 @@ fn suggest_takes_a_finding_by_its_id_and_refuses_what_is_no_audit() {
         assert!(ran.stderr.contains(expected), "{}", ran.stderr);
     }
 }
+
+#[test]
+fn a_pattern_that_reads_like_a_regular_expression_and_matches_nobody_gets_a_hint() {
+    let old = "2025-01-01T00:00:00Z";
+    let sandbox = Sandbox::new();
+    sandbox.file("report.csv", report("111122223333", &[("svc-a", old, "-")]));
+    let audited = |pattern: &str, more: &[&str]| {
+        let entry = format!(
+            "version: 1\nexemptions:\n  - pattern: \"{pattern}\"\n    reason: r\n    owner: o\n    \
+             expires: 2026-12-31\n"
+        );
+        sandbox.file("allow.yml", entry);
+        let fixed = ["audit", "--credential-report", "report.csv", "--allowlist", "allow.yml"];
+        let ran = sandbox.run(&[&fixed[..], &["--now", NOW], more].concat());
+        ran.stdout
+    };
+    for more in [&["--format", "table"][..], &["--format", "markdown"]] {
+        let text = audited("svc-.*", more);
+        assert!(text.contains("matches no user"), "{text}");
+        assert!(text.contains("a regular expression's; did you mean"), "{text}");
+        assert!(text.contains("svc-*"), "{text}");
+        let text = audited("svc-x*", more);
+        assert!(text.contains("matches no user") && !text.contains("regular"), "{text}");
+        // It matches: nothing is wrong with it.
+        assert!(!audited("svc-*", more).contains("matches no user"));
+    }
+    let text = audited("svc-.*", &["--format", "markdown", "--language", "ja"]);
+    assert!(text.contains("正規表現ではなく") && text.contains("svc-*"), "{text}");
+}
+
+#[test]
+fn an_account_id_that_lost_its_zeros_gets_a_hint_wherever_it_is_given() {
+    let sandbox = Sandbox::new();
+    for (flag, id, is_told) in [
+        ("--accounts", "12345678901", true),
+        ("--accounts", "123456789", true),
+        ("--accounts", "1234567890123", false),
+        ("--accounts", "acme", false),
+        ("--allowed-account-ids", "12345678901", true),
+    ] {
+        let ran = sandbox.run(&["audit", flag, id]);
+        assert_eq!(ran.code, 2, "{flag} {id}: {}", ran.stderr);
+        let hint = ran.stderr.contains("lose a zero at its beginning?");
+        assert_eq!(hint, is_told, "{flag} {id}: {}", ran.stderr);
+    }
+}

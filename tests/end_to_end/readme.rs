@@ -99,7 +99,8 @@ fn the_rules_table_is_that_of_the_program() {
             Rule::ExpiredUser => "error once `expiry_tag` is set",
             _ => rule.default_level().id(),
         };
-        let end = format!("| {level} | {} |", rule.controls().join(", ")).replace("|  |", "| |");
+        let controls: Vec<_> = rule.controls().iter().map(ToString::to_string).collect();
+        let end = format!("| {level} | {} |", controls.join(", ")).replace("|  |", "| |");
         assert!(row.ends_with(&end), "{row} does not end with {end}");
     }
 }

@@ -51,6 +51,40 @@ fn the_workflow_may_not_comment_on_what_is_locked() {
     let issue = repo.issue(number);
     assert!(issue.locked);
     assert_eq!(issue.comments.len(), 1);
+    // Unlocked, it takes the workflow's comments.
+    assert_eq!(repo.send("DELETE", "/issues/1/lock", json!(null)).status, 204);
+    assert_eq!(repo.send("POST", "/issues/1/comments", json!({ "body": "said" })).status, 201);
+    assert_eq!(repo.violations(), [""; 0]);
+}
+
+#[test]
+fn only_people_who_may_write_can_be_assigned() {
+    let repo = GitHub::shared().repository("private");
+    for (login, status) in
+        [("octocat", 204), ("OctoCat", 204), ("mallory", 404), ("stale%5Bbot%5D", 404)]
+    {
+        assert_eq!(repo.get(&format!("/assignees/{login}")).status, status, "{login}");
+    }
+    let issue = json!({ "title": "x", "assignees": ["octocat", "mallory"] });
+    assert_eq!(repo.send("POST", "/issues", issue).error(), (422, "invalid", "assignees"));
+    assert_eq!(repo.issues(), []);
+    assert_eq!(repo.violations(), [""; 0]);
+}
+
+#[test]
+fn who_closed_an_issue_is_said_of_it_alone_and_not_in_a_list() {
+    let repo = GitHub::shared().repository("private");
+    repo.as_bot().create_issue("queue", "body", &[]);
+    assert_eq!(repo.get("/issues/1").json["closed_by"], Value::Null);
+    for (login, kind) in [("octocat", "User"), ("stale[bot]", "Bot")] {
+        repo.by(login).close(1, "not_planned");
+        let closer = &repo.get("/issues/1").json["closed_by"];
+        assert_eq!((&closer["login"], &closer["type"]), (&json!(login), &json!(kind)));
+        assert_eq!(repo.get("/issues?state=all").json[0].get("closed_by"), None);
+        repo.as_person().reopen(1);
+        assert_eq!(repo.get("/issues/1").json["closed_by"], Value::Null);
+    }
+    assert_eq!(repo.violations(), [""; 0]);
 }
 
 #[test]

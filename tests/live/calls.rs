@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;
 
-use super::audit;
 use super::aws::{Account, Seed, StandIn};
+use super::{audit, audit_in};
 
 /// The IAM calls by action.
 fn iam(account: &Account) -> BTreeMap<String, usize> {
@@ -165,4 +165,25 @@ fn everybodys_tags_take_a_page_of_details_and_no_call_a_user() {
     assert!(!counted.contains_key("ListUserTags"));
     let owned = audited.findings().filter(|it| !it["owner"].is_null()).count();
     assert!(owned * 2 > audited.findings().count(), "{owned}");
+}
+
+#[test]
+fn what_is_not_there_is_logged_as_an_answer_and_not_as_a_failure() {
+    let account = StandIn::shared().account(Seed::empty());
+    // No login profile, and a credential report that has expired once it is fetched.
+    account.change(json!([{"create_user": {
+        "name": "alice", "created": 400, "keys": [{"created": 300, "last_used": 200}],
+    }}]));
+    account.faults(json!({"report_expired": 1}));
+    let audited = audit_in(&account.environment(), &["--verbose"]);
+    let lines: Vec<_> = audited.stderr.lines().filter(|it| it.contains("action=")).collect();
+    for (action, code) in
+        [("iam:GetLoginProfile", "NoSuchEntity"), ("iam:GetCredentialReport", "ReportExpired")]
+    {
+        let of = |line: &&&str| line.contains(action) && line.contains(code);
+        let line = lines.iter().find(of);
+        let line = line.unwrap_or_else(|| panic!("{action}, {code}: {}", audited.stderr));
+        assert!(line.contains("answered"), "{line}");
+    }
+    assert!(lines.iter().all(|line| !line.contains("failed")), "{}", audited.stderr);
 }

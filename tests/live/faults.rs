@@ -4,6 +4,7 @@
 use serde_json::{Value, json};
 
 use super::aws::{Account, Seed, StandIn};
+use super::gfm::outline;
 use super::{Audited, audit, audit_by};
 
 /// Every rule that needs no tag.
@@ -133,6 +134,33 @@ fn the_markdown_report_tells_what_was_denied() {
 }
 
 #[test]
+fn for_an_explicit_deny_every_form_says_to_lift_it() {
+    let account = with_users(5);
+    account.policy(json!({ "Version": "2012-10-17", "Statement": [
+        { "Effect": "Allow", "Action": "*", "Resource": "*" },
+        { "Effect": "Deny", "Action": "iam:ListUsers", "Resource": "*" },
+    ]}));
+    for (language, lift, grant) in [
+        (
+            "en",
+            "An identity-based policy denies it explicitly, so granting the permission does not help: \
+             lift that deny.",
+            "Give the role",
+        ),
+        ("ja", "その拒否を取り除いてください。", "この権限をロールに付けてください"),
+    ] {
+        let report = markdown(&account, language);
+        assert!(report.contains(lift) && !report.contains(grant), "{report}");
+    }
+    let sandbox = super::Sandbox::new();
+    let mut command = sandbox
+        .command(&[&["audit", "--allowlist", "none", "--format", "table"], &PLAIN[..]].concat());
+    let ran = super::Ran::from(command.envs(account.environment()).output().unwrap());
+    let advice = "an identity-based policy denies iam:ListUsers explicitly";
+    assert!(ran.stdout.contains(advice), "{}\n{}", ran.stdout, ran.stderr);
+}
+
+#[test]
 fn what_a_user_wrote_into_a_message_of_iam_stays_in_its_code_span() {
     let account = StandIn::shared().account(Seed::empty());
     // A path may hold nearly everything, and the message about a denied call repeats it.
@@ -156,6 +184,7 @@ fn markdown(account: &Account, language: &str) -> String {
     command.envs(account.environment());
     let ran = super::Ran::from(command.output().unwrap());
     assert_eq!(ran.code, 3, "{}", ran.stderr);
+    outline(&ran.stdout);
     ran.stdout
 }
 

@@ -19,6 +19,9 @@ mod calls;
 mod company;
 mod environment;
 mod faults;
+#[path = "../support/gfm.rs"]
+#[allow(dead_code, reason = "every test binary has its own copy and uses a part of it")]
+mod gfm;
 mod network;
 mod permissions;
 mod population;

@@ -14,6 +14,8 @@
 
 #[path = "../support/aws.rs"]
 mod aws;
+#[path = "../support/gfm.rs"]
+mod gfm;
 #[path = "../support/github.rs"]
 mod github;
 #[path = "../support/mutate.rs"]

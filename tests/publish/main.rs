@@ -13,11 +13,15 @@ mod age;
 mod audits;
 mod clearing;
 mod gate;
+#[path = "../support/gfm.rs"]
+#[allow(dead_code, reason = "every test binary has its own copy and uses a part of it")]
+mod gfm;
 mod hostile;
 mod large;
 mod life;
 mod markdown;
 mod memory;
+mod pages;
 mod people;
 mod pull_request;
 mod remedy;

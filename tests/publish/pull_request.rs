@@ -16,6 +16,7 @@ use iam_stocktake::publish::pull_request::{
 };
 use iam_stocktake::report::Plain;
 
+use crate::gfm::outline;
 use crate::markdown::rendered;
 
 /// A pull request of the fifth of July, to a queue that was written on the first.
@@ -87,6 +88,11 @@ fn say(case: &Case, policies: [&Policy; 2], language: Language) -> Said {
         run: None,
         names: case.names,
     };
+    let [english, japanese] = Language::ALL.map(|it| comment.body(it).unwrap());
+    // A text that is cut to what fits may have more rows in one language.
+    if english.len().max(japanese.len()) < LONGEST_BODY / 2 {
+        assert_eq!(outline(&english), outline(&japanese), "both languages have the same blocks");
+    }
     Said {
         body: comment.body(language).unwrap(),
         gate,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use iam_stocktake::publish::board::{Board, Shown};
+use iam_stocktake::publish::board::{Board, BotClosing, Shown};
 use iam_stocktake::publish::ledger::{self, Ledger, OlderThanMemory, Person};
 use iam_stocktake::publish::markers::{LABEL, MemoryBlock};
 use iam_stocktake::publish::memory::{Memory, QueueName};
@@ -41,6 +41,7 @@ impl Tracker {
             closed_as: None,
             closed_at: None,
             labels: labels.to_vec(),
+            closed_by_bot: None,
         };
         let issue = Issue { title: title.to_owned(), assignees: Vec::new(), shown };
         self.issues.insert(number, issue);
@@ -58,11 +59,19 @@ impl Tracker {
         (issue.closed_as, issue.closed_at) = (Some(closed_as.to_owned()), Some(at));
     }
 
+    /// Closes an issue as a bot, to which it was or was not explained what to do.
+    pub(crate) fn close_by_bot(&mut self, number: u64, is_explained: bool, at: DateTime<Utc>) {
+        self.close(number, "not_planned", at);
+        let bot = BotClosing { login: "stale[bot]".to_owned(), is_explained };
+        self.issue(number).closed_by_bot = Some(bot);
+    }
+
     pub(crate) fn reopen(&mut self, number: u64) {
         let issue = self.issue(number);
         assert!(!issue.is_open, "reopening #{number} changes something");
         issue.is_open = true;
         (issue.closed_as, issue.closed_at) = (Some("reopened".to_owned()), None);
+        issue.closed_by_bot = None;
     }
 
     fn comment(&mut self, number: u64, body: &str) -> u64 {
@@ -176,6 +185,7 @@ impl Tracker {
 /// GitHub refuses what is longer, and takes away what stands at the end.
 fn stored(body: &str) -> String {
     assert!(body.len() <= plan::LONGEST_BODY, "a body of {} bytes", body.len());
+    crate::gfm::outline(body);
     body.trim_end().to_owned()
 }
 

@@ -23,6 +23,7 @@ fn exemptions_that_ask_for_attention_are_annotated_on_their_lines() {
         exemption("nobody", &world.date(90)),
         exemption("CAROL", &world.date(90)),
         exemption("carol", &world.date(91)),
+        exemption("svc", &world.date(92)).replace("user: svc", "pattern: svc-.*"),
     ]);
 
     let run = world.day(0, &allowlist);
@@ -37,7 +38,9 @@ fn exemptions_that_ask_for_attention_are_annotated_on_their_lines() {
             (it.properties["line"].as_str(), title, it.data.split(':').next().unwrap())
         })
         .collect();
-    assert_eq!(told.len(), 4, "{told:?}");
+    assert_eq!(told.len(), 5, "{told:?}");
+    let regex = annotations.iter().find(|it| it.properties["line"] == "8").unwrap();
+    assert!(regex.data.ends_with("did you mean `svc-*`?"), "{}", regex.data);
     for (line, title, said) in [
         ("3", "exemption-expired", "expired"),
         ("4", "exemption-expires-soon", "expires"),
@@ -47,7 +50,7 @@ fn exemptions_that_ask_for_attention_are_annotated_on_their_lines() {
         let found = told.iter().find(|it| it.0 == line).unwrap();
         assert!(found.1 == title && found.2.contains(said), "{found:?}");
     }
-    assert!(run.summary.contains("**4 exemptions ask for attention**"), "{}", run.summary);
+    assert!(run.summary.contains("**5 exemptions ask for attention**"), "{}", run.summary);
 }
 
 #[test]

@@ -29,6 +29,19 @@ fn a_comment_that_cannot_be_written_is_a_warning_and_stands_in_the_summary() {
 }
 
 #[test]
+fn a_locked_pull_request_stays_locked_and_its_gate_holds() {
+    let (world, pull) = with_alice_known();
+    world.repo.as_person().lock(pull.number);
+    world.user("bob", 150);
+    let run = world.check(&pull, EMPTY, 0);
+    assert_eq!((run.code, run.output("gate")), (1, "failed"), "{}", run.log);
+    assert_eq!(run.acts(), ["POST issues/2/comments"], "a person's lock is not ours to undo");
+    assert!(run.log.contains("warning: the comment on the pull request was not written"));
+    assert!(run.log.contains("Unlock conversation"), "{}", run.log);
+    assert!(run.summary.contains("1 new finding blocks the merge"), "{}", run.summary);
+}
+
+#[test]
 fn a_comment_is_updated_in_place_and_left_alone_when_nothing_has_changed() {
     let (world, pull) = with_alice_known();
     world.user("bob", 150);

@@ -199,6 +199,7 @@ fn old_evidence_and_no_evidence_are_never_clean_wherever_they_are_published() {
         assert_eq!((fresh.code, fresh.output("result")), (0, "clean"), "{}", fresh.log);
         let old = run("audit.json", 331);
         assert_eq!((old.code, old.output("result")), (3, "incomplete"), "{}", old.log);
+        assert!(old.log.contains("older than --max-evidence-age allows"), "{}", old.log);
         let none = run("none.json", 0);
         assert_eq!(none.code, 2, "{}", none.log);
         assert!(none.log.contains("none.json: it audits no account"), "{}", none.log);

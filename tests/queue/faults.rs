@@ -206,17 +206,46 @@ fn a_body_that_github_has_not_taken_is_an_error() {
 }
 
 #[test]
-fn who_cannot_be_assigned_is_a_warning_and_the_issue_is_made_without() {
+fn who_can_be_assigned_is_and_the_others_are_named_once() {
     for mode in ["issue", "issue-per-user"] {
         let world = fresh();
-        let inputs = [("publish", mode), ("assignees", "octocat, who-is-nobody")];
+        world.user("bob", 150);
+        let assignees = "@octocat, left-the-company, no.login, OctoCat, mallory, secteam";
+        let inputs = [("publish", mode), ("assignees", assignees)];
         let run = world.day_with(0, &inputs);
         assert_eq!((run.code, run.output("result")), (0, "stale"), "{}", run.log);
-        assert!(run.log.contains("warning: nobody was assigned, of octocat, who-is-nobody"));
         let issues = world.queue();
-        assert!(issues.iter().all(|issue| issue.assignees.is_empty()), "{issues:?}");
+        assert_eq!(issues.len(), if mode == "issue" { 1 } else { 3 });
+        for issue in issues {
+            assert_eq!(issue.assignees, ["octocat", "secteam"], "{}", issue.title);
+        }
+        let warnings: Vec<_> =
+            run.log.lines().filter(|line| line.starts_with("warning: not assigned")).collect();
+        assert_eq!(warnings.len(), 1, "{}", run.log);
+        assert!(warnings[0].ends_with(": left-the-company, mallory, no.login"), "{}", warnings[0]);
         assert_eq!(world.day_with(1, &inputs).acts(), [""; 0]);
     }
+}
+
+#[test]
+fn where_github_does_not_say_who_can_be_assigned_the_issue_is_made_all_the_same() {
+    let world = fresh();
+    world.repo.faults(json!([{ "status": 403, "path": "/assignees/" }]));
+    let run = world.day_with(0, &[("assignees", "octocat, left-the-company")]);
+    assert_eq!(run.code, 0, "{}", run.log);
+    assert_eq!(world.index().assignees, [""; 0]);
+    let warning = "warning: nobody was assigned, of octocat, left-the-company: ";
+    assert!(run.log.contains(warning), "{}", run.log);
+}
+
+#[test]
+fn an_assignee_whom_github_leaves_out_in_silence_is_named() {
+    let world = fresh();
+    // The assignees of a token that may not assign are dropped, and the issue is made.
+    world.repo.drop_assignees();
+    let run = world.day_with(0, &[("assignees", "octocat")]);
+    assert_eq!((run.code, world.index().assignees), (0, vec![]), "{}", run.log);
+    assert!(run.log.contains("warning: not assigned") && run.log.contains(": octocat"));
 }
 
 #[test]
@@ -242,6 +271,23 @@ fn pull_requests_among_the_issues_are_none() {
     person.add_label(pull.number, "iam-stocktake");
     assert_eq!(world.day(0, EMPTY).acts(), ["POST issues"]);
     assert_eq!(world.day(1, EMPTY).acts(), [""; 0]);
+}
+
+#[test]
+fn what_github_does_not_have_is_logged_as_an_answer_and_not_as_a_failure() {
+    let world = fresh();
+    world.audit("audit.json", 0);
+    let assignees = ["--assignees", "octocat,left-the-company"];
+    let arguments = [&["audit.json", "--publish", "issue", "--verbose"], &assignees[..]].concat();
+    let run = world.publish(0, &arguments);
+    assert_eq!(run.code, 0, "{}", run.log);
+    // The label, the assignee, and whom a job's token stands for, which it may not ask.
+    for (path, status) in [("/labels/", 404), ("/assignees/left", 404), ("/user", 403)] {
+        let logged =
+            |line: &&str| line.contains(path) && line.contains(&format!("status={status}"));
+        let line = run.log.lines().find(logged).unwrap_or_else(|| panic!("{path}: {}", run.log));
+        assert!(line.contains("answered"), "{line}");
+    }
 }
 
 #[test]

@@ -14,17 +14,23 @@
 mod audits;
 #[path = "../support/aws.rs"]
 mod aws;
+mod bots;
 #[path = "../support/network.rs"]
 mod company;
 mod dry_run;
 mod faults;
+#[path = "../support/gfm.rs"]
+#[allow(dead_code, reason = "every test binary has its own copy and uses a part of it")]
+mod gfm;
 #[path = "../support/github.rs"]
 mod github;
 mod keeps;
 mod life;
+mod locked;
 mod many;
 mod network;
 mod page;
+mod pages;
 mod people;
 mod runner;
 #[path = "../end_to_end/sandbox.rs"]

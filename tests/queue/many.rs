@@ -10,7 +10,7 @@ const ACCOUNT: &str = "111122223333";
 const LONGEST: usize = 60_000;
 
 /// An audit of so many users with a stale key each, the first with the longest disuse, on a day.
-fn audit(world: &World, name: &str, users: usize, day: i64) {
+pub(crate) fn audit(world: &World, name: &str, users: usize, day: i64) {
     let dates: Vec<_> = (0..users).map(|user| world.moment(-700 + (user / 10) as i64)).collect();
     let names: Vec<_> = (0..users).map(|user| format!("user-{user:04}")).collect();
     let rows: Vec<_> =
@@ -25,7 +25,7 @@ fn audit(world: &World, name: &str, users: usize, day: i64) {
 }
 
 /// Publishes an audit, and holds that nothing is too long.
-fn publish(world: &World, name: &str, day: i64, mode: &str) -> Run {
+pub(crate) fn publish(world: &World, name: &str, day: i64, mode: &str) -> Run {
     let run = world.publish(day, &[name, "--publish", mode]);
     for write in &run.writes {
         if let Some(body) = write.body["body"].as_str() {

@@ -180,21 +180,3 @@ fn an_issue_by_a_stranger_with_our_marker_and_label_is_not_the_queue() {
     assert_eq!(run.output("issue-number"), "2");
     assert_eq!(other.repo.issue(1).body, forged);
 }
-
-#[test]
-fn a_locked_conversation_takes_what_is_silent_and_refuses_news_whole() {
-    let world = kept();
-    world.repo.as_person().lock(1);
-    let before = world.index().body;
-    world.user("carol", 300);
-    let run = world.day(1, EMPTY);
-    assert_eq!((run.code, run.output("result")), (4, "error"), "{}", run.log);
-    assert!(run.log.contains("issue is locked") && run.log.contains("unlock it"), "{}", run.log);
-    // What was not told is not known: the next run tries again.
-    assert_eq!(world.index().body, before);
-    world.account.change(json!([{ "delete_user": { "user": "carol" } }]));
-    assert_eq!(world.day(2, EMPTY).acts(), [""; 0]);
-    world.account.change(json!([{ "delete_user": { "user": "bob" } }]));
-    let run = world.day(3, EMPTY);
-    assert_eq!((run.code, run.acts()), (0, vec!["PATCH issues/1".to_owned()]), "{}", run.log);
-}

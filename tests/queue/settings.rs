@@ -85,6 +85,10 @@ fn an_owner_who_is_a_login_is_assigned_to_the_issue_of_the_user() {
         issues.into_iter().find(|issue| issue.title.contains(user)).unwrap().assignees
     };
     assert_eq!((of("alice"), of("bob")), (vec!["octocat".to_owned()], vec![]));
+    let warnings: Vec<_> =
+        run.log.lines().filter(|line| line.starts_with("warning: not assigned")).collect();
+    assert_eq!(warnings.len(), 1, "{}", run.log);
+    assert!(warnings[0].ends_with(": Team A <a@b.example>"), "{}", warnings[0]);
     assert_eq!(world.index().assignees, [""; 0]);
     assert_eq!(world.day_with(1, &inputs).acts(), [""; 0]);
 }

@@ -32,3 +32,23 @@ fn an_ssh_key_that_the_queue_holds_is_cleared_once_it_is_gone() {
     );
     assert!(index.body.contains("~~`pusher`: SSH key"), "{}", index.body);
 }
+
+#[test]
+fn a_new_warning_counts_as_new_everywhere_and_not_for_the_gate() {
+    let world = World::new();
+    assert_eq!(world.day(0, EMPTY).code, 0);
+    // Of level warning.
+    world.account.change(json!([
+        {"create_user": {"name": "pusher", "created": 400, "keys": [{"created": 5, "last_used": 1}]}},
+        {"add_ssh_key": {"user": "pusher", "created": 200}},
+    ]));
+    let run = world.day_with(1, &[("ssh-keys", "all"), ("fail-on", "new")]);
+    assert_eq!((run.code, run.output("gate")), (0, "passed"), "{}", run.log);
+    let counts = ["stale-count", "new-count", "overdue-count"].map(|name| run.output(name));
+    assert_eq!(counts, ["1", "1", "0"], "{}", run.log);
+    let line = "1 to remedy, 1 new, 0 overdue (levels error and warning); gate (level error alone): \
+                passed";
+    assert!(run.log.contains(line), "{}", run.log);
+    let counted = "**1 finding to remedy**, 1 new, 0 overdue (levels error and warning).";
+    assert!(run.summary.contains(counted), "{}", run.summary);
+}

@@ -6,6 +6,7 @@ use std::process::{Child, Command, Stdio};
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 
 use super::aws::{Account, Seed, StandIn};
+use super::gfm::outline;
 use super::github::{Exchange, GitHub, Issue, Pull, Repo};
 use super::sandbox::{Ran, Sandbox};
 
@@ -291,11 +292,13 @@ impl Started {
         assert_eq!(repo.violations(), [""; 0], "GitHub's contract is kept");
         let read = |path: &String| std::fs::read_to_string(path).unwrap_or_default();
         let (files, log) = (self.files, stdout + &stderr);
+        let summary = files.as_ref().map(|it| read(&it.summary)).unwrap_or_default();
+        outline(&summary);
         Run {
             code,
             log,
             outputs: files.as_ref().map(|it| outputs(&read(&it.outputs))).unwrap_or_default(),
-            summary: files.as_ref().map(|it| read(&it.summary)).unwrap_or_default(),
+            summary,
             writes: repo.writes(),
             requests: repo.log(),
         }

@@ -399,12 +399,22 @@ fn a_moment_of_ones_own_is_refused_where_anything_but_this_machine_is_asked() {
 }
 
 #[test]
-fn a_root_users_key_is_told_of_and_left() {
+fn a_root_users_key_or_certificate_is_told_of_and_left() {
+    for root in [
+        json!({"keys": [{"created": 900, "last_used": 200}]}),
+        json!({"certificates": [{"created": 900}]}),
+    ] {
+        root_is_left(root);
+    }
+}
+
+fn root_is_left(root: Value) {
     let world = stale(&["anna"]);
-    world.account.change(json!([{"root": {"keys": [{"created": 900, "last_used": 200}]}}]));
+    world.account.change(json!([{ "root": root }]));
     let run = world.apply(0.0);
     assert!(
-        run.stdout.contains("<root_account>: only the root user removes a root user's keys"),
+        run.stdout
+            .contains("<root_account>: only the root user changes the root user's credentials"),
         "{}",
         run.stdout
     );

@@ -14,7 +14,7 @@ use iam_stocktake::remediate::plan::{
 use iam_stocktake::remediate::{Applied, Missing, Needless, Undo};
 use iam_stocktake::report::{Language, Remedy, Undoing, remedy_markdown, remedy_text, undo_text};
 
-use super::gfm::{Exposed, exposed};
+use super::gfm::{Exposed, exposed, outline};
 
 /// The moment of the plan.
 const NOW: &str = "2026-06-30T12:00:00Z";
@@ -178,8 +178,12 @@ impl Shown {
         })
     }
 
+    /// The page, which has the same blocks in both languages.
     fn markdown(&self, language: Language) -> String {
-        self.remedy(|remedy| remedy_markdown(remedy, language).unwrap())
+        let of = |language| self.remedy(|remedy| remedy_markdown(remedy, language).unwrap());
+        let [english, japanese] = Language::ALL.map(|language| outline(&of(language)));
+        assert_eq!(english, japanese);
+        of(language)
     }
 
     fn text(&self) -> String {

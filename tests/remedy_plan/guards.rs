@@ -21,7 +21,7 @@ fn a_root_users_keys_are_named_and_left_to_the_root_user() {
     assert_eq!(plan.left_alone[0].place.user, "<root_account>");
     assert_eq!(
         plan.left_alone[0].guard.to_string(),
-        "only the root user removes a root user's keys"
+        "only the root user changes the root user's credentials"
     );
     assert!(plan.changes.iter().all(|it| it.place.user == "alice"));
 }

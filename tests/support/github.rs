@@ -200,8 +200,8 @@ impl Repo {
         self.by("github-actions[bot]")
     }
 
-    /// What another user does: `secteam` or `dependabot[bot]`, who are members, or `mallory`, who is
-    /// a stranger and gets into public repositories alone.
+    /// What another user does: `secteam`, `dependabot[bot]` or `stale[bot]`, who are members, or
+    /// `mallory`, who is a stranger and gets into public repositories alone.
     pub(crate) fn by(&self, login: &'static str) -> Actor<'_> {
         Actor { repo: self, login }
     }
@@ -266,6 +266,11 @@ impl Repo {
     /// documentation asks for: `contents: read`, `issues: write`, `pull_requests: write`.
     pub(crate) fn permissions(&self, permissions: Value) {
         self.ask("permissions", permissions);
+    }
+
+    /// Leaves assignees out of the issues that are made, as of a token that may not assign.
+    pub(crate) fn drop_assignees(&self) {
+        self.ask("drop-assignees", Value::Null);
     }
 
     /// Turns issues off: what is about them is 410 from now on, but for pull requests.

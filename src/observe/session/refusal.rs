@@ -1,7 +1,7 @@
 //! Why there is no session in an account, and what to do about it.
 
 use crate::identity::{Partition, RoleArn};
-use crate::inventory::{AccountId, Cause};
+use crate::inventory::{AccountId, Cause, Denial, PolicyKind};
 use crate::observe::call::Failure;
 use crate::observe::foreign::is_foreign;
 
@@ -162,8 +162,12 @@ impl Refusal {
             let lower = message.to_ascii_lowercase();
             // An ARN, and how IAM speaks of a resource.
             if lower.contains("user/") || lower.contains("resource: user") {
+                let reason = Denial::of(message).reason();
                 "AWS's words are withheld: they name a user, and everybody can read this"
                     .clone_into(message);
+                if let Some(reason) = reason {
+                    message.push_str(&format!(" (denied {reason})"));
+                }
             }
         }
         self
@@ -195,6 +199,9 @@ impl Refusal {
     /// What to do about it.
     #[must_use]
     pub fn hint(&self) -> String {
+        if let Some(advice) = self.advice_on_denial() {
+            return advice;
+        }
         match self {
             Self::NoCredentials { help: Some(help), .. } => help.clone(),
             Self::Setting { name, .. } => format!("correct {name}, or remove it"),
@@ -270,6 +277,22 @@ fn hint_of_failure(action: &str, cause: Cause) -> String {
     hint.to_owned()
 }
 
+impl Refusal {
+    /// What AWS says of who denied the call, where granting a permission or trust would not help.
+    fn advice_on_denial(&self) -> Option<String> {
+        let (action, message) = match self {
+            Self::NotTrusted { message, .. } => (WEB_IDENTITY, message),
+            Self::NotAssumable { message, .. } => ("sts:AssumeRole", message),
+            Self::Failed { cause: Cause::Denied, action, message } => (*action, message),
+            _ => return None,
+        };
+        let denial = Denial::of(message);
+        // That a role does not trust, or a resource does not allow, has a hint of its own.
+        let by_trust = matches!(denial.policy, Some(PolicyKind::Trust | PolicyKind::Resource));
+        denial.advice(action).filter(|_| denial.is_explicit || !by_trust)
+    }
+}
+
 impl From<Failure> for Refusal {
     fn from(failure: Failure) -> Self {
         Self::Failed { action: failure.action, cause: failure.cause, message: failure.message }
@@ -281,4 +304,44 @@ fn shown(claims: Option<&Claims>) -> String {
     claims.map_or_else(String::new, |Claims { sub, aud }| {
         format!("; the token says sub `{sub}`, aud `{aud}`")
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn for_an_explicit_deny_the_hint_is_to_lift_it_even_where_words_are_withheld() {
+        let role: RoleArn = "arn:aws:iam::111122223333:role/audit".parse().unwrap();
+        let not_assumable = |message: &str| Refusal::NotAssumable {
+            role: role.clone().into(),
+            message: message.into(),
+        };
+        let denied = "AccessDenied: User: arn:aws:iam::111122223333:user/alice is not authorized to \
+                      perform: sts:AssumeRole on resource: arn:aws:iam::444455556666:role/audit";
+        let explicit = format!("{denied} with an explicit deny in a service control policy");
+        for refusal in [
+            not_assumable(&explicit),
+            not_assumable(&explicit).without_users(),
+            Refusal::NotTrusted {
+                role: role.clone().into(),
+                message: explicit.clone(),
+                claims: None,
+            },
+            Refusal::Failed {
+                action: "iam:ListUsers",
+                cause: Cause::Denied,
+                message: explicit.clone(),
+            },
+        ] {
+            let hint = refusal.hint();
+            assert!(hint.contains("a service control policy denies"), "{refusal}: {hint}");
+            assert!(hint.contains("lift that deny"), "{refusal}: {hint}");
+            assert!(!refusal.without_users().to_string().contains("alice"));
+        }
+        let by_trust = format!("{denied} because no role trust policy allows the action");
+        for message in [denied, &by_trust] {
+            assert!(not_assumable(message).hint().contains("must trust it"), "{message}");
+        }
+    }
 }

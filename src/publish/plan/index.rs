@@ -9,7 +9,7 @@ use super::super::markers::{self, MemoryBlock};
 use super::super::memory::{Entry, Memory, Packed};
 use super::super::room::fitting;
 use super::super::view::{QueuePage, Rows};
-use super::{LONGEST_BODY, Turn, Wanted, news, write_edit};
+use super::{LONGEST_BODY, Turn, Wanted, assignees, news, reopened, write_edit};
 use crate::inventory::AccountId;
 use crate::judge::Fingerprint;
 use crate::policy::Rule;
@@ -17,6 +17,9 @@ use crate::report::{Page, TemplateError, page};
 
 /// The longest memory that stands in the index itself, in characters.
 pub const MOST_INLINE: usize = 20_000;
+/// The longest memory that stands in the index where its conversation is locked and takes no new
+/// comment, in characters. The page still has room for some rows.
+pub const MOST_INLINE_LOCKED: usize = 45_000;
 /// The longest part of a memory that stands in a comment.
 pub const PART: usize = 55_000;
 /// The title of an index, unless another is given.
@@ -79,16 +82,29 @@ pub(super) fn plan(
     }
     // Whoever is told of a new issue needs no comment on it.
     if draft.existing.is_some() {
-        draft.comment = news(ledger, &draft.rows(), wanted)?;
-        if draft.comment.is_none() && draft.turn == Some(Turn::Reopen) {
-            draft.comment = Some(page(Page::StillOpen, wanted.language, ())?);
-        }
+        let news = news(ledger, &draft.rows(), wanted)?;
+        draft.comment = draft.told(news)?;
     }
     let acts = draft.writes_body || draft.turn.is_some() || draft.comment.is_some();
     Ok(acts.then_some(draft))
 }
 
 impl IndexDraft {
+    /// The comment on an index that is there: what is new, and why the issue is open again.
+    fn told(&self, news: Option<String>) -> Result<Option<String>, TemplateError> {
+        let Some(shown) = self.existing.as_ref().filter(|_| self.turn == Some(Turn::Reopen)) else {
+            return Ok(news);
+        };
+        Ok(match news {
+            None => reopened(shown, &self.wanted)?,
+            Some(news) if shown.unexplained_bot().is_none() => Some(news),
+            // The marker of an explanation is the comment's first line.
+            Some(news) => {
+                reopened(shown, &self.wanted)?.map(|explanation| format!("{explanation}\n\n{news}"))
+            }
+        })
+    }
+
     fn new(board: &Board, ledger: &Ledger, wanted: &Wanted) -> Self {
         let people = ledger.memory.entries.values().map(|entry| person_of(&entry.matter));
         let people: BTreeSet<_> = people.collect();
@@ -101,6 +117,7 @@ impl IndexDraft {
         } else {
             BTreeMap::new()
         };
+        let names = wanted.assignees.iter().map(String::as_str);
         let mut memory = ledger.memory.clone();
         if !wanted.per_user {
             // Only the users' own issues show them: nothing else is to be written for their sake.
@@ -113,7 +130,7 @@ impl IndexDraft {
             comment: None,
             title: wanted.title.clone().unwrap_or_else(|| TITLE.to_owned()),
             labels: wanted.all_labels(),
-            assignees: wanted.assignees.clone(),
+            assignees: assignees::logins(names, &mut BTreeSet::new()),
             wanted: wanted.clone(),
             memory,
             ticked: board.index.as_ref().map_or_else(BTreeSet::new, |it| markers::ticked(&it.body)),

@@ -1,6 +1,7 @@
 //! What is to be changed in the issue tracker, as a value: computed from what is wanted and what is
 //! there, printed by `--dry-run`, and carried out by `apply`.
 
+mod assignees;
 mod index;
 mod people;
 
@@ -9,11 +10,12 @@ use std::fmt;
 
 use chrono::NaiveDate;
 
-pub use index::{IndexDraft, MOST_INLINE, PART};
+pub use assignees::MOST_ASSIGNEES;
+pub use index::{IndexDraft, MOST_INLINE, MOST_INLINE_LOCKED, PART};
 
-use super::board::{Board, Twin};
+use super::board::{Board, Shown, Twin};
 use super::ledger::{Ledger, Person, person_of};
-use super::markers::LABEL;
+use super::markers::{self, LABEL};
 use super::memory::{Memory, QueueName};
 use super::view::{Named, NewsView, Rows};
 use crate::inventory::AccountId;
@@ -138,6 +140,8 @@ pub struct Edit {
 pub struct Plan {
     /// The changes.
     pub changes: Vec<Change>,
+    /// Names that issues were to be assigned to and that cannot be a login.
+    pub not_logins: BTreeSet<String>,
 }
 
 impl Plan {
@@ -158,7 +162,7 @@ pub fn plan(
     ledger: &Ledger,
     wanted: &Wanted,
 ) -> Result<Plan, TemplateError> {
-    let mut changes = Vec::new();
+    let (mut changes, mut not_logins) = (Vec::new(), BTreeSet::new());
     for twin in &board.twins {
         let of = Plain::issue(None, twin.of);
         let comment =
@@ -171,10 +175,13 @@ pub fn plan(
         // They show the memory that the index will hold, so that the next run finds them as they are
         // to be.
         let memory = index.as_ref().map_or(&ledger.memory, IndexDraft::memory);
-        changes.extend(people::plan(board, memory, ledger, wanted)?);
+        changes.extend(people::plan(board, memory, ledger, wanted, &mut not_logins)?);
     }
     let unlabelled = unlabelled(board);
     let makes_index = index.as_ref().is_some_and(|draft| draft.existing.is_none());
+    if makes_index {
+        assignees::logins(wanted.assignees.iter().map(String::as_str), &mut not_logins);
+    }
     let mut ordered = Vec::new();
     if makes_issues || makes_index || !unlabelled.is_empty() {
         ordered.extend(wanted.all_labels().into_iter().map(Change::CreateLabel));
@@ -183,7 +190,7 @@ pub fn plan(
     ordered.extend(unlabelled.into_iter().map(label));
     ordered.extend(changes);
     ordered.extend(index.map(|draft| Change::Index(Box::new(draft))));
-    Ok(Plan { changes: ordered })
+    Ok(Plan { changes: ordered, not_logins })
 }
 
 /// The issues from which somebody has taken the fixed label. The others are people's to choose.
@@ -210,6 +217,20 @@ fn news(
         run: wanted.run.clone(),
     };
     page(Page::News, wanted.language, view).map(Some)
+}
+
+/// The comment on an issue that is opened again: what a bot should be told, once, or that a person
+/// closed it too early.
+fn reopened(shown: &Shown, wanted: &Wanted) -> Result<Option<String>, TemplateError> {
+    match (&shown.closed_by_bot, shown.unexplained_bot()) {
+        (Some(_), None) => Ok(None),
+        (_, Some(bot)) => {
+            let context = std::collections::BTreeMap::from([("bot", bot), ("label", LABEL)]);
+            let text = page(Page::ClosedByBot, wanted.language, context)?;
+            Ok(Some(format!("{}\n{}", markers::CLOSED_BY_BOT, text.trim_end())))
+        }
+        (None, None) => page(Page::StillOpen, wanted.language, ()).map(Some),
+    }
 }
 
 impl fmt::Display for Plan {

@@ -8,14 +8,12 @@ use super::super::markers;
 use super::super::memory::{Entry, Memory};
 use super::super::room::fitting;
 use super::super::view::{Rows, person_view};
-use super::{Change, Edit, LONGEST_BODY, Turn, Wanted, people_by_disuse};
+use super::{Change, Edit, LONGEST_BODY, Turn, Wanted, assignees, people_by_disuse, reopened};
 use crate::judge::Fingerprint;
 use crate::report::{Page, TemplateError, page, visible};
 
 /// How many issues a run makes: GitHub limits them, and so do the people who are notified.
 const MOST_CREATED: usize = 20;
-/// How many GitHub takes.
-const MOST_ASSIGNEES: usize = 10;
 /// The longest name in a title, of which GitHub takes 256 characters.
 const LONGEST_NAME: usize = 150;
 
@@ -36,6 +34,7 @@ pub(super) fn plan(
     memory: &Memory,
     ledger: &Ledger,
     wanted: &Wanted,
+    not_logins: &mut BTreeSet<String>,
 ) -> Result<Vec<Change>, TemplateError> {
     let mut by_person: BTreeMap<Person, Entries<'_>> = BTreeMap::new();
     for (id, entry) in &memory.entries {
@@ -55,7 +54,7 @@ pub(super) fn plan(
         match board.people.get(&markers::person_key(person)) {
             Some(shown) => changes.extend(user.edit(shown, &news)?),
             None if created < MOST_CREATED && user.calls_for_action() => {
-                changes.extend(user.create()?);
+                changes.extend(user.create(not_logins)?);
                 created += 1;
             }
             None => {}
@@ -97,7 +96,7 @@ impl User<'_> {
         fitting(self.entries.len(), LONGEST_BODY, render)
     }
 
-    fn create(&self) -> Result<Option<Change>, TemplateError> {
+    fn create(&self, not_logins: &mut BTreeSet<String>) -> Result<Option<Change>, TemplateError> {
         let Some((_, entry)) = self.entries.first() else { return Ok(None) };
         let (account, _) = self.person;
         let name = inert(&entry.matter.user);
@@ -106,22 +105,15 @@ impl User<'_> {
             title: format!("IAM user {name} of account {account}: credentials to remedy"),
             body: self.body("")?,
             labels: self.wanted.all_labels(),
-            assignees: self.assignees(),
+            assignees: self.assignees(not_logins),
         }))
     }
 
-    /// Each of them once: GitHub compares logins without case.
-    fn assignees(&self) -> Vec<String> {
+    fn assignees(&self, not_logins: &mut BTreeSet<String>) -> Vec<String> {
         let owners = self.entries.iter().filter_map(|(_, entry)| entry.matter.owner.as_deref());
-        let owners = owners.filter(|_| self.wanted.assign_owners).filter_map(login);
-        let mut assignees: Vec<String> = Vec::new();
-        for login in self.wanted.assignees.iter().cloned().chain(owners) {
-            if !assignees.iter().any(|other| other.eq_ignore_ascii_case(&login)) {
-                assignees.push(login);
-            }
-        }
-        assignees.truncate(MOST_ASSIGNEES);
-        assignees
+        let owners = owners.filter(|_| self.wanted.assign_owners);
+        let names = self.wanted.assignees.iter().map(String::as_str).chain(owners);
+        assignees::logins(names, not_logins)
     }
 
     /// `news` are the findings that the index tells of in this run.
@@ -147,8 +139,10 @@ impl User<'_> {
         let edit =
             (body != shown.body.trim_end()).then(|| Edit { body, instead_of: shown.body.clone() });
         let told = self.entries.iter().any(|(id, _)| news.contains(id));
-        let comment = if turn == Some(Turn::Reopen) && !told {
-            Some(page(Page::StillOpen, self.wanted.language, ())?)
+        // What a bot has to be told is said although the index tells of something new.
+        let explains = !told || shown.unexplained_bot().is_some();
+        let comment = if turn == Some(Turn::Reopen) && explains {
+            reopened(shown, self.wanted)?
         } else {
             None
         };
@@ -170,13 +164,4 @@ fn inert(name: &str) -> String {
         Some((end, _)) => format!("{}…", name.get(..end).unwrap_or_default()),
         None => name,
     }
-}
-
-/// The login that an owner's tag names, if it is one.
-fn login(owner: &str) -> Option<String> {
-    let login = owner.strip_prefix('@').unwrap_or(owner);
-    let is_login = (1..=39).contains(&login.len())
-        && login.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
-        && !login.starts_with('-');
-    is_login.then(|| login.to_owned())
 }

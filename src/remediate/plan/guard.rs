@@ -47,7 +47,7 @@ impl fmt::Display for Guard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let day = |moment: &DateTime<Utc>| moment.date_naive();
         match self {
-            Self::Root => f.write_str("only the root user removes a root user's keys"),
+            Self::Root => f.write_str("only the root user changes the root user's credentials"),
             Self::Exempted { line, expires } => {
                 write!(f, "exempted until {expires} (line {line} of the allowlist)")
             }

@@ -243,7 +243,7 @@ pub struct Finding {
 /// How far the remedy has come with a credential.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Remedy {
-    /// `notified` or `deactivated`.
+    /// `notified`, `deactivated` or `inactive`.
     pub reached: String,
     /// Since when.
     pub since: DateTime<Utc>,

@@ -169,6 +169,11 @@ def set_has_issues(_, repository, value):
     repository.has_issues = value
 
 
+def drop_assignees(_, repository, __):
+    """Leaves assignees out of the issues that are made from now on."""
+    repository.drops_assignees = True
+
+
 def reset_log(_, repository, __):
     """Forgets the requests so far."""
     repository.log = []
@@ -179,6 +184,7 @@ COMMANDS = {
     "branch": make_branch,
     "comments": comments,
     "commit": commit,
+    "drop-assignees": drop_assignees,
     "faults": set_faults,
     "has-issues": set_has_issues,
     "head": head,

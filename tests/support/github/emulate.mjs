@@ -16,12 +16,13 @@ net.Server.prototype.listen = function () {
   return listen.call(this, 0, "127.0.0.1");
 };
 
-const users = ["octocat", "github-actions[bot]", "dependabot[bot]", "secteam", "mallory"];
+const users = ["octocat", "github-actions[bot]", "dependabot[bot]", "secteam", "stale[bot]", "mallory"];
 const members = [
   { login: "octocat", role: "admin" },
   { login: "github-actions[bot]", role: "member" },
   { login: "dependabot[bot]", role: "member" },
   { login: "secteam", role: "member" },
+  { login: "stale[bot]", role: "member" },
 ];
 
 // A token is good for 5 000 requests an hour, which many tests in one process exceed.

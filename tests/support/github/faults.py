@@ -9,7 +9,8 @@ A fault is an object with exactly one of these:
     hold           holds so many requests until all of them have come in
     hide           leaves issues out of lists: those with these numbers, or, as a number K, those
                    that were created within the last K requests
-    null_user      names no author in what is read: true, or the numbers of the issues
+    null_user      names no author, and nobody who closed it, in what is read: true, or the numbers
+                   of the issues
 
 and with any of these:
 
@@ -106,6 +107,8 @@ class Met:
                 for it in value if isinstance(value, list) else [value]:
                     if fault.value is True or it.get("number") in fault.value:
                         it["user"] = None
+                        if "closed_by" in it:
+                            it["closed_by"] = None
 
     def names(self):
         """The kinds of the faults."""

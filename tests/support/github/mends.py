@@ -8,7 +8,7 @@ from wire import Answer
 
 from . import listing
 from .answers import JSON, error, of_json, refusal, with_headers
-from .repositories import PERSON, WORKFLOW
+from .repositories import ASSIGNABLE, PERSON, WORKFLOW
 
 # The most characters of a text: of what, in which field, as the refusal names both.
 LIMITS = {
@@ -78,12 +78,23 @@ def carry_out(emulator, call, hidden=frozenset()):
         pulls = listing.pulls(emulator, PERSON, call.repository)
         pull = next(it for it in pulls if it["number"] == number)
         return of_json(200, mended(call, pull))
+    assignee = re.fullmatch(r"/assignees/([^/]+)", call.below)
+    if call.method == "GET" and assignee:
+        known = unquote(assignee[1]).casefold() in ASSIGNABLE
+        return of_json(204, None) if known else refusal(404)
+    if is_pull and call.numbered(r"/issues/(\d+)/lock") is not None:
+        # The emulator locks no pull requests.
+        note(call, None, None)
+        return of_json(204, None)
     spell_labels(emulator, call)
+    if call.repository.drops_assignees and call.field("assignees"):
+        call.value["assignees"] = []
     reason = state_reason(call)
     reply = emulator.ask(call.login, call.method, call.target, call.value, call.accept)
     if reply.status >= 400:
         return failed(call, reply)
     note(call, reply, reason)
+    show_closer(emulator, call, reply)
     return succeeded(call, reply, is_pull)
 
 
@@ -100,6 +111,10 @@ def refuse(call, number, is_pull):
     long = too_long(call)
     if long is not None:
         return long
+    assignees = call.field("assignees") if call.resource == "Issue" else None
+    for login in assignees if isinstance(assignees, list) else []:
+        if str(login).casefold() not in ASSIGNABLE:
+            return invalid("Issue", "assignees", "invalid", value=login)
     if call.resource == "IssueComment":
         if not str(call.field("body") or "").strip():
             return invalid("IssueComment", "data", "unprocessable", "Body cannot be blank")
@@ -123,9 +138,10 @@ def too_long(call):
     return None
 
 
-def invalid(resource, field, code, message=None):
+def invalid(resource, field, code, message=None, value=None):
     """The refusal of a field."""
     told = {"resource": resource, "field": field, "code": code}
+    told |= {"value": value} if value is not None else {}
     return refusal(422, errors=[told | ({"message": message} if message else {})])
 
 
@@ -169,9 +185,23 @@ def note(call, reply, reason):
         call.repository.locked |= {locked} if call.method == "PUT" else set()
     number = call.numbered(r"/issues/(\d+)")
     if call.method == "PATCH" and number is not None and call.field("state"):
+        if call.field("state") == "closed":
+            call.repository.closers[number] = call.login
         call.repository.duplicates.discard(number)
         if reason == "duplicate":
             call.repository.duplicates.add(number)
+
+
+def show_closer(emulator, call, reply):
+    """Names who closed an issue in what is read of it alone; lists leave that out."""
+    number = call.numbered(r"/issues/(\d+)")
+    issue = reply.value if number is not None else None
+    if not isinstance(issue, dict) or "closed_at" not in issue:
+        return
+    closer = call.repository.closers.get(number) if issue["closed_at"] else None
+    user = closer and emulator.ask(closer, "GET", "/user").value
+    issue["closed_by"] = user and {name: user[name] for name in issue["user"] if name in user}
+    reply.value = issue
 
 
 def failed(call, reply):
@@ -208,6 +238,8 @@ def mended(call, value, is_pull=False):
     if not isinstance(value, dict):
         return value
     shown = {name: shape(name, it) for name, it in value.items()}
+    if call.below == "/issues":
+        shown.pop("closed_by", None)
     if "/comments" in call.below and is_pull and "html_url" in shown:
         shown["html_url"] = shown["html_url"].replace("/issues/", "/pull/")
     # To the emulator the bot is a member of the organisation, which lets it in.

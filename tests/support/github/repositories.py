@@ -17,6 +17,9 @@ PERMISSIONS = {
     "pull_requests": "write",
 }
 
+# To whom issues can be assigned: people who may write to the repository.
+ASSIGNABLE = {PERSON, "secteam"}
+
 RANKS = {"none": 0, "read": 1, "write": 2}
 
 # What a token needs for a call below a repository, any of several: the method, the path, the
@@ -27,7 +30,7 @@ NEEDED = [
     (".*", r"/(contents|git)/.*", "write", ["contents"]),
     ("GET", r"/issues", "read", ["issues"]),
     ("POST", r"/issues", "write", ["issues"]),
-    ("GET", r"/(issues/|labels).*", "read", ["issues", "pull_requests"]),
+    ("GET", r"/(issues/|labels|assignees/).*", "read", ["issues", "pull_requests"]),
     (".*", r"/(issues/|labels).*", "write", ["issues", "pull_requests"]),
     ("GET", r"/pulls.*", "read", ["pull_requests"]),
     (".*", r"/pulls.*", "write", ["pull_requests"]),
@@ -54,6 +57,10 @@ class Repository:
         self.pulls, self.locked = set(), set()
         # Issues that were closed as duplicates, a reason that the emulator does not know.
         self.duplicates = set()
+        # Whether assignees are left out in silence, as of a token that may not assign.
+        self.drops_assignees = False
+        # Who closed an issue last, by its number.
+        self.closers = {}
         # Each issue's number, with how many requests had come in when it was created.
         self.created = {}
         self.requests = 0

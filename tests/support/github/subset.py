@@ -19,6 +19,7 @@ GET /repos/{owner}/{repo}/issues
 POST /repos/{owner}/{repo}/issues
 GET /repos/{owner}/{repo}/issues/{issue_number}
 PATCH /repos/{owner}/{repo}/issues/{issue_number}
+DELETE /repos/{owner}/{repo}/issues/{issue_number}/lock
 GET /repos/{owner}/{repo}/issues/{issue_number}/comments
 POST /repos/{owner}/{repo}/issues/{issue_number}/comments
 GET /repos/{owner}/{repo}/issues/comments/{comment_id}
@@ -26,6 +27,7 @@ PATCH /repos/{owner}/{repo}/issues/comments/{comment_id}
 DELETE /repos/{owner}/{repo}/issues/comments/{comment_id}
 POST /repos/{owner}/{repo}/issues/{issue_number}/labels
 DELETE /repos/{owner}/{repo}/issues/{issue_number}/labels/{name}
+GET /repos/{owner}/{repo}/assignees/{assignee}
 GET /repos/{owner}/{repo}/labels
 POST /repos/{owner}/{repo}/labels
 GET /repos/{owner}/{repo}/labels/{name}

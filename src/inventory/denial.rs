@@ -1,0 +1,201 @@
+//! What AWS says of a call that was denied: by which kind of policy, and whether by a deny statement.
+//!
+//! Source: "Troubleshoot access denied error messages", IAM User Guide.
+
+/// Why a call was denied, as far as AWS's message says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Denial {
+    /// Whether a statement denies it explicitly, so that allowing it elsewhere does not help.
+    pub is_explicit: bool,
+    /// The kind of policy that denies it, or that does not allow it.
+    pub policy: Option<PolicyKind>,
+}
+
+/// A kind of policy, by the words of AWS's messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PolicyKind {
+    /// A policy of the role or the user that calls.
+    Identity,
+    /// A policy of what is called.
+    Resource,
+    /// A role's trust policy.
+    Trust,
+    /// The permissions boundary of the role or the user that calls.
+    Boundary,
+    /// The policy that the session was given.
+    Session,
+    /// A service control policy of the organization (SCP).
+    ServiceControl,
+    /// A resource control policy of the organization (RCP).
+    ResourceControl,
+    /// The policy of the VPC endpoint that the call goes through.
+    VpcEndpoint,
+}
+
+impl PolicyKind {
+    const ALL: [Self; 8] = [
+        Self::Identity,
+        Self::Resource,
+        Self::Trust,
+        Self::Boundary,
+        Self::Session,
+        Self::ServiceControl,
+        Self::ResourceControl,
+        Self::VpcEndpoint,
+    ];
+
+    /// What AWS calls it, with its article.
+    const fn with_article(self) -> &'static str {
+        match self {
+            Self::Identity => "an identity-based policy",
+            Self::Resource => "a resource-based policy",
+            Self::Trust => "a role trust policy",
+            Self::Boundary => "a permissions boundary",
+            Self::Session => "a session policy",
+            Self::ServiceControl => "a service control policy",
+            Self::ResourceControl => "a resource control policy",
+            Self::VpcEndpoint => "a VPC endpoint policy",
+        }
+    }
+
+    /// What AWS calls it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Identity => "identity-based policy",
+            Self::Resource => "resource-based policy",
+            Self::Trust => "role trust policy",
+            Self::Boundary => "permissions boundary",
+            Self::Session => "session policy",
+            Self::ServiceControl => "service control policy",
+            Self::ResourceControl => "resource control policy",
+            Self::VpcEndpoint => "VPC endpoint policy",
+        }
+    }
+}
+
+/// Where AWS's messages begin to say why: `… with an explicit deny in a service control policy`,
+/// `… because no permissions boundary allows the iam:ListUsers action`.
+const REASONS: [&str; 2] = ["with an explicit deny", "because no "];
+
+/// Where the reason begins in AWS's message, if it gives one, in bytes.
+#[must_use]
+pub fn reason_start(message: &str) -> Option<usize> {
+    REASONS.iter().filter_map(|words| message.find(words)).min()
+}
+
+impl Denial {
+    /// Reads AWS's message about a call that was denied.
+    #[must_use]
+    pub fn of(message: &str) -> Self {
+        let reason = reason_start(message).and_then(|start| message.get(start..));
+        let reason = reason.unwrap_or_default();
+        // The earliest kind that is named: behind it the policy's ARN may stand, which may hold
+        // any name.
+        let named = |kind: &PolicyKind| reason.find(kind.name());
+        let policy = PolicyKind::ALL.into_iter().filter(|kind| named(kind).is_some());
+        Self { is_explicit: reason.starts_with(REASONS[0]), policy: policy.min_by_key(named) }
+    }
+
+    /// AWS's words for the reason, without anything that names a user or a policy; `None` if AWS
+    /// gives none.
+    #[must_use]
+    pub fn reason(self) -> Option<String> {
+        match (self.is_explicit, self.policy) {
+            (true, Some(policy)) => Some(format!("{} in {}", REASONS[0], policy.with_article())),
+            (true, None) => Some(REASONS[0].to_owned()),
+            (false, Some(policy)) => Some(format!("{}{} allows it", REASONS[1], policy.name())),
+            (false, None) => None,
+        }
+    }
+
+    /// What to do about it where `action` was denied; `None` if AWS says nothing that is not clear
+    /// from the action already.
+    #[must_use]
+    pub fn advice(self, action: &str) -> Option<String> {
+        match (self.is_explicit, self.policy) {
+            (true, Some(policy)) => Some(format!(
+                "{} denies {action} explicitly, so granting it does not help: lift that deny",
+                policy.with_article()
+            )),
+            (true, None) => Some(format!(
+                "a statement denies {action} explicitly, so granting it does not help: lift \
+                 that deny, in a policy of the role, its permissions boundary or a service control \
+                 policy (SCP)"
+            )),
+            (false, None | Some(PolicyKind::Identity)) => None,
+            (false, Some(policy)) => Some(format!(
+                "no {} allows {action}: allow it there, whatever else allows it",
+                policy.name()
+            )),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn aws_messages_name_the_kind_of_policy_and_whether_it_denies() {
+        let user = "User: arn:aws:sts::111122223333:assumed-role/audit/run is not authorized to \
+                    perform: iam:ListUsers on resource: arn:aws:iam::111122223333:user/";
+        for (reason, is_explicit, policy) in [
+            (" with an explicit deny", true, None),
+            (
+                " with an explicit deny in an identity-based policy",
+                true,
+                Some(PolicyKind::Identity),
+            ),
+            (" with an explicit deny in a resource-based policy", true, Some(PolicyKind::Resource)),
+            (" with an explicit deny in a role trust policy", true, Some(PolicyKind::Trust)),
+            (" with an explicit deny in a permissions boundary", true, Some(PolicyKind::Boundary)),
+            (" with an explicit deny in a session policy", true, Some(PolicyKind::Session)),
+            (
+                " with an explicit deny in a service control policy: \
+                 arn:aws:organizations::111122223333:policy/o-a/session policy/p-1",
+                true,
+                Some(PolicyKind::ServiceControl),
+            ),
+            (
+                " with an explicit deny in a resource control policy",
+                true,
+                Some(PolicyKind::ResourceControl),
+            ),
+            (
+                " with an explicit deny in a VPC endpoint policy",
+                true,
+                Some(PolicyKind::VpcEndpoint),
+            ),
+            (
+                " because no identity-based policy allows the iam:ListUsers action",
+                false,
+                Some(PolicyKind::Identity),
+            ),
+            (
+                " because no permissions boundary allows the iam:ListUsers action",
+                false,
+                Some(PolicyKind::Boundary),
+            ),
+            ("", false, None),
+            // A name of a user is no reason.
+            ("session policy", false, None),
+        ] {
+            let denial = Denial::of(&format!("AccessDenied: {user}{reason}"));
+            assert_eq!(denial, Denial { is_explicit, policy }, "{reason}");
+            assert_eq!(Denial::of(&denial.reason().unwrap_or_default()), denial, "{reason}");
+        }
+    }
+
+    #[test]
+    fn for_an_explicit_deny_the_advice_is_to_lift_it() {
+        let advice = |message: &str| Denial::of(message).advice("iam:ListUsers");
+        let scp = advice("… with an explicit deny in a service control policy").unwrap();
+        assert!(scp.contains("a service control policy denies iam:ListUsers"), "{scp}");
+        assert!(advice("… with an explicit deny").unwrap().contains("permissions boundary"));
+        let boundary = advice("… because no permissions boundary allows the action").unwrap();
+        assert!(boundary.starts_with("no permissions boundary allows"), "{boundary}");
+        assert_eq!(advice("… because no identity-based policy allows the action"), None);
+        assert_eq!(advice("Not authorized"), None);
+    }
+}
