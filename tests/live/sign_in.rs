@@ -1,6 +1,9 @@
 //! Where credentials come from outside of a workflow: profiles of the AWS CLI, and what is told
 //! when they give none.
 
+use serde_json::json;
+use sha2::{Digest as _, Sha256};
+
 use super::aws::{Account, Seed, StandIn};
 use super::sandbox::Sandbox;
 use super::{Audited, audit_in};
@@ -186,6 +189,52 @@ fn missing_credentials_are_told_in_one_line_with_the_profile_and_the_innermost_c
     told(&audit_in(&environment, &[]), &["config"]);
 }
 
+/// A key that proves to AWS who asks for new credentials; it guards nothing.
+const PROOF: &str = "-----BEGIN EC PRIVATE KEY-----\n\
+                     MHcCAQEEIFDZHUzOG1Pzq+6F0mjMlOSp1syN9LRPBuHMoCFXTcXhoAoGCCqGSM49\n\
+                     AwEHoUQDQgAE9qhj+KtcdHj1kVgwxWWWw++tqoh7H7UHs7oXh8jBbgF47rrYGC+t\n\
+                     djiIaHK3dBvvdE7MGj5HsepzLm3Kj91bqA==\n-----END EC PRIVATE KEY-----\n";
+
+#[test]
+fn a_profile_of_aws_login_works_until_its_session_ends() {
+    let (account, sandbox) = (with_users(), Sandbox::new());
+    let arn = format!("arn:aws:iam::{}:user/alice", account.id());
+    let config = format!("[profile console]\nlogin_session = {arn}\nregion = us-east-1\n");
+    let environment = by_profile(&account, &sandbox, &config);
+    let cache = sandbox.path("cache").display().to_string();
+    let environment =
+        with(&environment, &[("AWS_PROFILE", "console"), ("AWS_LOGIN_CACHE_DIRECTORY", &cache)]);
+    told(&audit_in(&environment, &[]), &["`console`", "aws login --profile console"]);
+
+    let hash = Sha256::digest(arn.as_bytes());
+    let file: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+    let variables = account.environment();
+    let of = |name: &str| variables.iter().find(|(it, _)| it == name).unwrap().1.clone();
+    for (expires, code) in [("2099-01-01T00:00:00Z", 1), ("2020-01-01T00:00:00Z", 2)] {
+        let token = json!({
+            "accessToken": {
+                "accessKeyId": of("AWS_ACCESS_KEY_ID"),
+                "secretAccessKey": of("AWS_SECRET_ACCESS_KEY"),
+                "sessionToken": of("AWS_SESSION_TOKEN"),
+                "accountId": account.id(),
+                "expiresAt": expires,
+            },
+            "tokenType": "aws_sigv4",
+            "refreshToken": "refresh-token",
+            "identityToken": "identity-token",
+            "clientId": "arn:aws:signin:::devtools/same-device",
+            "dpopKey": PROOF,
+        });
+        sandbox.file(&format!("cache/{file}.json"), token.to_string());
+        let audited = audit_in(&environment, &["--no-recheck", "--timeout", "20"]);
+        assert_eq!(audited.code, code, "{}", audited.stderr);
+        if code == 2 {
+            // The stand-in knows no sign-in service, so that nothing renews the session.
+            told(&audited, &["`console`", "aws login --profile console"]);
+        }
+    }
+}
+
 #[test]
 fn keys_in_the_environment_come_before_any_profile() {
     let (account, sandbox) = (with_users(), Sandbox::new());
@@ -206,7 +255,7 @@ fn a_profile_of_another_account_than_its_credentials_is_refused() {
         account.role_arn()
     );
     let environment = by_profile(&account, &sandbox, &config);
-    account.faults(serde_json::json!({"other_account": "999988887777"}));
+    account.faults(json!({"other_account": "999988887777"}));
     let audited = audit_in(&with(&environment, &[("AWS_PROFILE", "role")]), &[]);
     told(&audited, &["999988887777", "the profile `role`", account.id()]);
     assert!(account.counts().keys().all(|name| name.starts_with("sts:")), "{:?}", account.counts());
