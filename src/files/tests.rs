@@ -1,3 +1,5 @@
+#![allow(clippy::disallowed_methods, reason = "a test may write its own files as it likes")]
+
 use std::fs;
 use std::path::Path;
 

@@ -169,12 +169,12 @@ impl History {
     /// run was cut off before it could set the tag that says so.
     #[must_use]
     pub fn is_left_untagged(&self, user_id: &str, subject: &Subject) -> bool {
-        let of_it = self.steps.iter().filter(|taken| {
+        let newest = self.steps.iter().rfind(|taken| {
             taken.outcome == Outcome::Done
                 && taken.step.user_id == user_id
                 && taken.step.write.subject().as_ref() == Some(subject)
         });
-        of_it.last().is_some_and(|taken| matches!(taken.step.write, Write::Deactivate { .. }))
+        newest.is_some_and(|taken| matches!(taken.step.write, Write::Deactivate { .. }))
     }
 
     /// The users whose deletion was begun and is to be finished.

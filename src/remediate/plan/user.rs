@@ -81,7 +81,7 @@ fn whole_user(
         return Decision::LeaveAlone(guard, clearing);
     }
     match use_of(case, decisions) {
-        Use::InUse => return stop(Clearing::InUse),
+        Use::Active => return stop(Clearing::InUse),
         Use::Unknown(guard) => return Decision::LeaveAlone(guard, None),
         Use::Held(guard) => return Decision::Hold { guard, renew: holds_on(tag, case.basis) },
         Use::Idle => {}
@@ -124,7 +124,7 @@ enum Use {
     /// Evidence is missing in the account, though not about this user.
     Held(Guard),
     /// Something is, or may be: it is active, was used lately, or has not had its notice.
-    InUse,
+    Active,
 }
 
 /// Whether anything of the user's is in use: what could be deactivated is inactive and was not used
@@ -135,7 +135,7 @@ fn use_of(case: &Case<'_>, decisions: &[(Subject, Decision)]) -> Use {
     // Somebody may be setting the user up.
     let mut uses = vec![match is_long_ago(case, &user.created) {
         Some(true) => Use::Idle,
-        Some(false) => Use::InUse,
+        Some(false) => Use::Active,
         None => unknown("nobody can tell when the user was created"),
     }];
     for credential in credentials(user) {
@@ -146,8 +146,8 @@ fn use_of(case: &Case<'_>, decisions: &[(Subject, Decision)]) -> Use {
         });
     }
     // One that is in use decides, whatever is missing of another.
-    if uses.contains(&Use::InUse) {
-        return Use::InUse;
+    if uses.contains(&Use::Active) {
+        return Use::Active;
     }
     uses.into_iter().find(|it| *it != Use::Idle).unwrap_or(Use::Idle)
 }
@@ -160,7 +160,7 @@ fn use_of_password(case: &Case<'_>, decisions: &[(Subject, Decision)]) -> Use {
         Some(Decision::Wait { due, .. }) if *due <= case.basis.now => Use::Idle,
         Some(Decision::LeaveAlone(guard @ Guard::Incomplete(_), _)) => Use::Unknown(guard.clone()),
         Some(Decision::Hold { guard, .. }) => Use::Held(guard.clone()),
-        _ => Use::InUse,
+        _ => Use::Active,
     }
 }
 
@@ -170,7 +170,7 @@ fn use_of_key(case: &Case<'_>, credential: &Credential<'_>) -> Use {
         Use::Unknown(Guard::Incomplete(message))
     };
     match credential.active {
-        Flag::Yes => return Use::InUse,
+        Flag::Yes => return Use::Active,
         Flag::Unreadable(field) => return unreadable(field),
         Flag::No => {}
     }
@@ -179,7 +179,7 @@ fn use_of_key(case: &Case<'_>, credential: &Credential<'_>) -> Use {
     let last = last.unwrap_or(credential.created);
     match (is_long_ago(case, last), last) {
         (Some(true), _) => Use::Idle,
-        (Some(false), _) => Use::InUse,
+        (Some(false), _) => Use::Active,
         (None, Stamp::Unreadable(field)) => unreadable(field),
         (None, _) => {
             let message = "nobody can tell when a credential was created";

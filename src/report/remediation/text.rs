@@ -40,10 +40,8 @@ impl Lists {
         changes: impl IntoIterator<Item = &'a T>,
         of: impl Fn(&T) -> (&Change, String),
     ) {
-        let (takes, tags): (Vec<_>, Vec<_>) = changes
-            .into_iter()
-            .map(|it| of(it))
-            .partition(|(change, _)| change.act.takes_something());
+        let (takes, tags): (Vec<_>, Vec<_>) =
+            changes.into_iter().map(of).partition(|(change, _)| change.act.takes_something());
         let rows = |of: Vec<(&Change, String)>| of.into_iter().map(|(_, row)| row).collect();
         self.add_behind(title, rows(takes), rows(tags), " notices and other tags");
     }
