@@ -10,7 +10,7 @@ use std::path::PathBuf;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
 
@@ -28,7 +28,7 @@ Exit codes:
   1  the gate fails: there are open findings (--fail-on)
   2  usage, settings or the allowlist are wrong
   3  incomplete: evidence, or the queue's memory, could not be had or read
-  4  a result could not be written, or a plan not be carried out
+  4  a result could not be written, a plan not be carried out, or the program itself failed
 When several hold, the highest wins.";
 
 const AUDIT_EXAMPLES: &str = "\
@@ -101,7 +101,7 @@ struct AuditArgs {
         value_name = "FILE", help = settings::CREDENTIAL_REPORT.description)]
     credential_report: Vec<PathBuf>,
 
-    #[arg(long, value_parser = moment, requires = "credential_report",
+    #[arg(long, value_parser = moment,
         value_name = settings::REPORT_GENERATED_AT.value,
         help = settings::REPORT_GENERATED_AT.description)]
     report_generated_at: Option<DateTime<Utc>>,
@@ -232,6 +232,13 @@ fn fail_on_parser() -> impl clap::builder::TypedValueParser<Value = FailOn> {
 impl AuditArgs {
     fn settings(self, now: DateTime<Utc>) -> Result<AuditSettings, String> {
         let reports: Vec<_> = self.credential_report.into_iter().map(Into::into).collect();
+        if reports.is_empty() && self.report_generated_at.is_some() {
+            return Err(
+                "'--report-generated-at' needs '--credential-report': a live report bears its \
+                        own date"
+                    .to_owned(),
+            );
+        }
         let source = if reports.is_empty() {
             Source::Live(Box::new(self.live.settings()?))
         } else {
@@ -281,9 +288,11 @@ pub fn parse(
         Ok(given) => given,
         Err(why) => return refused("action", why, color_stderr),
     };
-    let command = match Cli::try_parse_from(given.as_arguments(arguments)) {
+    let all = given.as_arguments(arguments);
+    let command = match Cli::try_parse_from(&all) {
         Ok(cli) => cli.command,
-        Err(answer) => {
+        Err(mut answer) => {
+            name_only_given(&mut answer, &all);
             if let Some(why) = given.why_refused(&answer) {
                 return refused("action", why, color_stderr);
             }
@@ -316,14 +325,41 @@ pub fn parse(
         },
         Arguments::Action(arguments) => match arguments.settings(now) {
             Ok(settings) => Parsed::Command(Command::Action(Box::new(settings))),
-            Err(why) => refused("action", why, color_stderr),
+            Err(why) => refused("action", given.name_inputs(why), color_stderr),
         },
-        Arguments::Completions { shell } => {
-            let mut script = Vec::new();
-            clap_complete::generate(shell, &mut Cli::command(), "iam-stocktake", &mut script);
-            Parsed::Text(String::from_utf8_lossy(&script).into_owned())
-        }
+        Arguments::Completions { shell } => Parsed::Text(completions(shell)),
     }
+}
+
+/// The completion script for a shell.
+fn completions(shell: Shell) -> String {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "iam-stocktake", &mut script);
+    let script = String::from_utf8_lossy(&script).into_owned();
+    // The bash script spells a name with a hyphen in two ways, so that it completes nothing after a
+    // subcommand: https://github.com/clap-rs/clap/issues/6421
+    script.replace("iam__subcmd__stocktake", "iam__stocktake")
+}
+
+/// Leaves, of the arguments that a conflict is said to be with, those that were given: clap names all
+/// of a group.
+fn name_only_given(error: &mut clap::Error, arguments: &[OsString]) {
+    let Some(ContextValue::Strings(named)) = error.get(ContextKind::PriorArg) else { return };
+    let given: Vec<String> = named.iter().filter(|it| is_given(it, arguments)).cloned().collect();
+    let value = match given.as_slice() {
+        [] => return,
+        [only] => ContextValue::String(only.clone()),
+        _ => ContextValue::Strings(given),
+    };
+    error.insert(ContextKind::PriorArg, value);
+}
+
+/// Whether a flag, written as in `--accounts <ACCOUNTS>`, is among the arguments.
+fn is_given(usage: &str, arguments: &[OsString]) -> bool {
+    let flag = usage.split([' ', '=']).next().unwrap_or_default();
+    arguments.iter().filter_map(|it| it.to_str()).any(|argument| {
+        argument.strip_prefix(flag).is_some_and(|rest| rest.is_empty() || rest.starts_with('='))
+    })
 }
 
 /// A refusal that only several arguments together give rise to.

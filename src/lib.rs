@@ -23,4 +23,5 @@ pub mod publish;
 pub mod remediate;
 pub mod report;
 pub mod runner;
+pub mod secrets;
 pub mod settings;

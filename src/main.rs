@@ -12,40 +12,63 @@ use iam_stocktake::app::{self, Streams, Style};
 use iam_stocktake::cli::{self, Parsed};
 use iam_stocktake::runner;
 use iam_stocktake::runner::log::Beside;
+use iam_stocktake::settings::Command;
 
 fn main() -> ExitCode {
+    app::record_panics();
     if let Some(exit) = start_without_empty_variables() {
         return exit;
     }
     #[expect(clippy::disallowed_methods, reason = "this is where the clock is read")]
     let now = chrono::Utc::now();
+    runner::keep_secrets();
+    let in_job = runner::is_present();
     // Standard error is not locked: a progress bar draws on it from a thread of its own.
     let (mut stdin, mut stdout, mut stderr) =
         (io::stdin().lock(), io::stdout().lock(), io::stderr());
-    // The runner takes commands from standard error too, whichever command of ours writes there.
-    let mut beside = Beside(io::stderr());
-    let in_job = runner::is_present();
-    let mut streams = Streams {
-        stdout_style: if in_job { Style::default() } else { style(stdout.is_terminal()) },
-        stderr_style: if in_job { Style::default() } else { style(stderr.is_terminal()) },
-        stdin: &mut stdin,
-        stdout: &mut stdout,
-        stderr: if in_job { &mut beside } else { &mut stderr },
-    };
-    let (color_stdout, color_stderr) = (streams.stdout_style.color, streams.stderr_style.color);
-    let exit = match cli::parse(std::env::args_os(), now, color_stdout, color_stderr) {
-        Parsed::Command(command) => {
-            if command.is_verbose() {
-                log();
-            } else if runner::is_debugging() {
-                log_for_job();
+    let (to_terminal, told_to_terminal) = (stdout.is_terminal(), stderr.is_terminal());
+    let stdout_is_log = in_job && !is_file(&stdout);
+    let mut streams = Streams::new(&mut stdin, &mut stdout, &mut stderr);
+    streams.stdout_is_log = stdout_is_log;
+    if !in_job {
+        streams.stdout_style = style(to_terminal);
+        streams.stderr_style = style(told_to_terminal);
+    }
+    let exit = app::guard(&mut streams, |streams| {
+        let (color_stdout, color_stderr) = (streams.stdout_style.color, streams.stderr_style.color);
+        match cli::parse(std::env::args_os(), now, color_stdout, color_stderr) {
+            Parsed::Command(command) => {
+                start_logging(&command, in_job);
+                app::run(&command, streams)
             }
-            app::run(&command, &mut streams)
+            Parsed::Text(text) => app::show(&text, streams),
+            Parsed::Refused(text) => app::refuse(&text, streams),
         }
-        Parsed::Text(text) => streams.print(&text),
-        Parsed::Refused(text) => app::refuse(&text, &mut streams),
-    };
+    });
     ExitCode::from(exit as u8)
+}
+
+/// Whether the stream goes to a regular file: what is written there is not the job's log.
+#[cfg(unix)]
+fn is_file(stream: &impl std::os::fd::AsFd) -> bool {
+    let file = stream.as_fd().try_clone_to_owned().map(std::fs::File::from);
+    file.and_then(|file| file.metadata()).is_ok_and(|it| it.is_file())
+}
+
+#[cfg(not(unix))]
+fn is_file(_: &impl IsTerminal) -> bool {
+    false
+}
+
+/// Logs where that is asked for. In a job everybody may read the log of what deals with GitHub, unless
+/// an event says otherwise; `audit` names users there anyway.
+fn start_logging(command: &Command, in_job: bool) {
+    let names = !in_job || matches!(command, Command::Audit(_)) || runner::is_private();
+    if command.is_verbose() && names {
+        log();
+    } else if command.is_verbose() || runner::is_debugging() {
+        log_for_job();
+    }
 }
 
 /// Logs this program's own events to standard error, and nobody else's: what the AWS SDK and its HTTP

@@ -31,8 +31,9 @@ use crate::settings::{ActionSettings, AllowlistSetting};
 /// Runs the command.
 pub(super) fn action(settings: &ActionSettings, streams: &mut Streams<'_>) -> Exit {
     let token = settings.publish.token.as_ref();
-    job::run(token, streams, |job, left, streams| match run(settings, job, left, streams) {
-        Ok(exit) | Err(exit) => exit,
+    job::run(token, streams, |job, left, streams| {
+        streams.discreet &= !settings.publish.publish_in_public;
+        run(settings, job, left, streams).unwrap_or_else(|exit| exit)
     })
 }
 
@@ -74,7 +75,6 @@ fn run(
     let how = live::How {
         now: settings.now,
         quiet: !scene.names,
-        names: scene.names,
         asked_after: known_ssh_keys(&scene, settings),
     };
     let accounts = match live::observe(&settings.live, how, &judged.policy, streams) {
@@ -319,9 +319,8 @@ fn problems(unread: &Unread, file: &str, told: Told) -> Vec<Annotation> {
             }
             annotations
         }
-        Unread::Missing | Unread::Unreadable(_) => {
-            vec![Annotation::new(Level::Error, format!("the allowlist {file} cannot be read"))]
-        }
+        // What was told of these is enough.
+        Unread::Missing | Unread::Unreadable(_) => Vec::new(),
     }
 }
 

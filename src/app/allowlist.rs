@@ -67,6 +67,10 @@ pub(super) const MORE: &str = "users are not named here, since everybody can rea
 impl Unread {
     /// Tells the user all that is wrong. `hint` is what to do about a file that is not there.
     pub(super) fn tell(&self, name: &str, hint: &str, told: Told, streams: &mut Streams<'_>) {
+        streams.note_problem(&self.in_short(name));
+        if matches!(self, Self::Missing) {
+            streams.note_hint(hint);
+        }
         match self {
             Self::Broken { source, problems } if told == Told::Places => {
                 for Diagnostic { code, span, .. } in problems {
@@ -86,6 +90,24 @@ impl Unread {
             Self::Broken { source, problems } => {
                 for problem in problems {
                     show(problem, name, source, streams);
+                }
+            }
+        }
+    }
+}
+
+impl Unread {
+    /// What is wrong in one line, without words of the file.
+    fn in_short(&self, name: &str) -> String {
+        match self {
+            Self::Missing => format!("the allowlist {name} does not exist"),
+            Self::Unreadable(_) => format!("the allowlist {name} cannot be read"),
+            Self::Broken { source, problems } => {
+                let first = problems.first().map(|it| Place::of(source, it.span.start));
+                let at = first.map_or_else(String::new, |it| format!(" at line {}", it.line));
+                match problems.len() {
+                    1 => format!("the allowlist {name} is broken{at}"),
+                    count => format!("the allowlist {name} has {count} problems, the first{at}"),
                 }
             }
         }

@@ -5,6 +5,7 @@ use std::io;
 use std::path::Path;
 
 use super::allowlist::{IfMissing, Told, chosen};
+use super::job::Left;
 use super::{Exit, Streams, age, exported, files, live};
 use crate::allowlist::Allowlist;
 use crate::cause::reason;
@@ -12,18 +13,17 @@ use crate::files::Kind;
 use crate::judge::{Audit, Finding, Judge, Outcome};
 use crate::policy::Policy;
 use crate::report::{self, Language, MarkdownOptions, TableOptions, UserTemplate, visible};
-use crate::runner;
 use crate::settings::{AuditSettings, DEFAULT_MAX_ROWS, FailOn, Format, Input, Source};
 
 /// Runs the command.
-pub(super) fn audit(settings: &AuditSettings, streams: &mut Streams<'_>) -> Exit {
-    match run(settings, streams) {
+pub(super) fn audit(settings: &AuditSettings, left: &mut Left, streams: &mut Streams<'_>) -> Exit {
+    match run(settings, left, streams) {
         Ok(exit) | Err(exit) => exit,
     }
 }
 
 /// An `Err` has been told to the user.
-fn run(settings: &AuditSettings, streams: &mut Streams<'_>) -> Result<Exit, Exit> {
+fn run(settings: &AuditSettings, left: &mut Left, streams: &mut Streams<'_>) -> Result<Exit, Exit> {
     check_outputs(settings, streams)?;
     tell_of_no_effect(settings, streams);
     // All inputs are read before anything stops, so that one run tells all that is wrong.
@@ -49,7 +49,6 @@ fn run(settings: &AuditSettings, streams: &mut Streams<'_>) -> Result<Exit, Exit
             let how = live::How {
                 now: settings.now,
                 quiet: settings.quiet || settings.verbose,
-                names: true,
                 asked_after: BTreeSet::new(),
             };
             let observed = live::observe(live, how, &policy, streams);
@@ -71,6 +70,7 @@ fn run(settings: &AuditSettings, streams: &mut Streams<'_>) -> Result<Exit, Exit
     age::tell_of_audit(&audit, streams);
     let writer = Writer { audit: &audit, settings, template };
     let written = writer.write(streams)?;
+    left.outcomes.extend(outcomes(&audit));
     Ok(written.max(exit_of(&audit, settings.fail_on)))
 }
 
@@ -117,6 +117,19 @@ fn exit_of(audit: &Audit, fail_on: FailOn) -> Exit {
     }
 }
 
+/// What is said of an audit that ends with another exit code than 0.
+fn outcomes(audit: &Audit) -> [(Exit, String); 2] {
+    let open = audit.findings.iter().filter(|it| it.counts_for_gate()).count();
+    let findings = if open == 1 { "finding is" } else { "findings are" };
+    [
+        (Exit::GateFailed, format!("the gate failed: {open} {findings} open (--fail-on)")),
+        (
+            Exit::Incomplete,
+            "the audit is incomplete: evidence is missing, as the report says".to_owned(),
+        ),
+    ]
+}
+
 pub(super) fn read_template(
     path: Option<&Path>,
     streams: &mut Streams<'_>,
@@ -156,10 +169,7 @@ impl Writer<'_> {
         }
         let stdout = match self.settings.stdout {
             Some(format) => {
-                let text = self.render(format, Some(streams.stdout_style), streams)?;
-                // A table is for the log, where the runner looks for commands; the others are data.
-                let in_log = format == Format::Table && runner::is_present();
-                Some(if in_log { runner::log::inert(&text) } else { text })
+                Some((format, self.render(format, Some(streams.stdout_style), streams)?))
             }
             None => None,
         };
@@ -173,7 +183,11 @@ impl Writer<'_> {
                 Err(error) => exit = exit.max(unwritten(&name, &error, streams)),
             }
         }
-        Ok(stdout.map_or(exit, |text| exit.max(streams.print(&text))))
+        Ok(match stdout {
+            None => exit,
+            Some((Format::Json, json)) => exit.max(streams.print_json(&json)),
+            Some((_, text)) => exit.max(streams.print(&text)),
+        })
     }
 
     /// `style` is a terminal's; files have none.

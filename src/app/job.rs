@@ -1,16 +1,23 @@
 //! A command in a job of GitHub Actions: one log that gives no commands but ours, then annotations,
 //! the summary and the outputs.
+//!
+//! Every run that ends with another exit code than 0 leaves an `::error::` and a line in the summary.
+//! Both are made here, of what was told to be wrong.
 
 use std::io;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 
-use super::{Exit, Streams, Style};
-use crate::report::visible;
+use super::panics::caught;
+use super::tracker::is_discreet;
+use super::{Exit, Problem, Streams};
+use crate::report::failure;
+use crate::runner;
 use crate::runner::command::{Annotation, Command, Level, at_most_ten_of_a_kind};
 use crate::runner::files::{FileError, Outputs, Summary};
-use crate::runner::job::Job;
+use crate::runner::job::{Job, JobError};
 use crate::runner::log::Log;
+use crate::secrets;
 
 /// What a command leaves behind in a job.
 #[derive(Default)]
@@ -21,6 +28,8 @@ pub(super) struct Left {
     pub(super) annotations: Vec<Annotation>,
     /// Markdown for the job's summary.
     pub(super) summary: String,
+    /// Why the run ends with an exit code where nothing went wrong: the summary says it already.
+    pub(super) outcomes: Vec<(Exit, String)>,
 }
 
 impl Left {
@@ -64,93 +73,362 @@ pub(super) fn fitted(
     }
 }
 
-/// Runs a command, in a job or outside of one. `mask` is hidden in the log wherever it turns up.
+/// Runs a command, in a job or outside of one. `token` is hidden wherever it turns up.
 pub(super) fn run(
-    mask: Option<&SecretString>,
+    token: Option<&SecretString>,
     streams: &mut Streams<'_>,
     command: impl FnOnce(Option<&Job>, &mut Left, &mut Streams<'_>) -> Exit,
 ) -> Exit {
-    let job = match Job::from_environment() {
-        Ok(job) => job,
-        Err(error) => {
-            streams.error(&visible(&error.to_string()));
-            return Exit::Usage;
-        }
-    };
-    let mut left = Left::default();
-    let Some(job) = job else { return command(None, &mut left, streams) };
-    let Ok(mut log) = Log::start(&mut *streams.stdout) else { return Exit::WriteFailed };
-    if let Some(mask) = mask {
-        // Where the log cannot be written, nothing can be read in it either.
-        let _ = log.command(&Command::Mask(mask.clone()));
+    if let Some(token) = token {
+        secrets::keep(token.expose_secret());
     }
+    if !runner::is_present() {
+        return command(None, &mut Left::default(), streams);
+    }
+    within(streams, |job, left, streams| match job {
+        Ok(job) => command(job.as_ref(), left, streams),
+        Err(error) => {
+            streams.error(&error.to_string());
+            Exit::Usage
+        }
+    })
+}
+
+/// Runs a command within a job's log. A panic in it ends it as an error does.
+fn within(
+    streams: &mut Streams<'_>,
+    command: impl FnOnce(Result<Option<Job>, JobError>, &mut Left, &mut Streams<'_>) -> Exit,
+) -> Exit {
+    let mut left = Left::default();
+    let Ok(mut log) = Log::masking(&mut *streams.stdout, secrets::after) else {
+        streams.error("standard output cannot be written");
+        return left.finish(Exit::WriteFailed, streams);
+    };
     let exit = {
         // One stream: two would be shown in whatever order they arrive in.
-        let mut streams = Streams {
-            stdin: &mut *streams.stdin,
-            stdout: &mut io::sink(),
-            stderr: &mut log,
-            stdout_style: Style::default(),
-            stderr_style: Style::default(),
-        };
-        let exit = command(Some(&job), &mut left, &mut streams);
-        exit.max(write(&mut left, exit, &mut streams))
+        let mut nowhere = io::sink();
+        let mut streams = Streams::new(&mut *streams.stdin, &mut nowhere, &mut log);
+        let job = Job::from_environment();
+        streams.discreet = !job.as_ref().is_ok_and(is_private);
+        let ended = caught(|| command(job, &mut left, &mut streams));
+        let exit = ended.unwrap_or_else(|panicked| panicked.tell(&mut streams));
+        left.finish(exit, &mut streams)
     };
-    let annotations = at_most_ten_of_a_kind(left.annotations).into_iter();
-    let commands: Vec<_> = annotations.map(Command::from).collect();
-    let _ = log.commands(&commands);
+    left.annotate(&mut log);
     let _ = log.finish();
     exit
 }
 
-/// Writes the summary and the outputs.
-fn write(left: &mut Left, exit: Exit, streams: &mut Streams<'_>) -> Exit {
-    let mut written = Exit::Done;
-    let tell = |error: &FileError, streams: &mut Streams<'_>| {
-        streams.error(&visible(&error.to_string()));
-        Exit::WriteFailed
+/// Runs a command whose standard output is its result, also in a job: the runner is told on standard
+/// error what went wrong.
+pub(super) fn with_result(
+    streams: &mut Streams<'_>,
+    command: impl FnOnce(&mut Left, &mut Streams<'_>) -> Exit,
+) -> Exit {
+    let mut left = Left::default();
+    if !runner::is_present() {
+        return command(&mut left, streams);
+    }
+    let Ok(mut log) = Log::masking(&mut *streams.stderr, secrets::after) else {
+        // Nobody reads what is told; the result still counts.
+        return command(&mut left, streams);
     };
-    if let Some(summary) = Summary::from_environment()
-        && let Err(error) = summary.append(&left.summary)
-    {
-        written = tell(&error, streams);
-    }
-    let exit = exit.max(written);
-    if !left.outputs.iter().any(|(name, _)| *name == "result") {
-        let result = if exit == Exit::Incomplete { "incomplete" } else { "error" };
-        left.outputs.push(("result", result.to_owned()));
-    }
-    // A result that cannot be relied on is not called by its name.
-    if matches!(exit, Exit::Usage | Exit::WriteFailed) {
-        for (name, value) in &mut left.outputs {
-            if *name == "result" {
-                "error".clone_into(value);
+    let exit = {
+        let mut streams = Streams {
+            stdout_is_log: streams.stdout_is_log,
+            ..Streams::new(&mut *streams.stdin, &mut *streams.stdout, &mut log)
+        };
+        match caught(|| command(&mut left, &mut streams)) {
+            Ok(exit) => left.finish_without_outputs(exit, &mut streams),
+            Err(panicked) => {
+                streams.discreet = !runner::is_private();
+                let exit = panicked.tell(&mut streams);
+                left.finish(exit, &mut streams)
             }
         }
-    }
-    let outputs: Vec<_> =
-        left.outputs.iter().map(|(name, value)| (*name, value.as_str())).collect();
-    if let Some(file) = Outputs::from_environment()
-        && let Err(error) = file.append(&outputs)
-    {
-        written = tell(&error, streams);
-    }
-    written
+    };
+    left.annotate(&mut log);
+    let _ = log.finish();
+    exit
+}
+
+/// Whether the event says that not everybody can read the job's log.
+fn is_private(job: &Option<Job>) -> bool {
+    job.as_ref().is_some_and(|job| is_discreet(job.payload.visibility))
 }
 
 /// Tells why the arguments or the inputs were refused, in a job so that it is seen.
 pub(super) fn refuse(text: &str, streams: &mut Streams<'_>) -> Exit {
-    if Job::from_environment().is_err() {
-        // What is wrong with the job is told below, and hides nothing.
+    if !runner::is_present() {
         streams.tell(text);
+        return Exit::Usage;
     }
-    run(None, streams, |job, left, streams| {
+    within(streams, |job, _, streams| {
         streams.tell(text);
-        if job.is_some() {
-            let line = text.lines().next().unwrap_or_default();
-            let line = line.strip_prefix("error: ").unwrap_or(line);
-            left.annotations.push(Annotation::new(Level::Error, line));
+        // The first paragraph says what is wrong; usage follows.
+        let lines = text.lines().map(str::trim).take_while(|line| !line.is_empty());
+        let message = lines.collect::<Vec<_>>().join(" ");
+        streams.note_problem(message.strip_prefix("error: ").unwrap_or(&message));
+        if let Err(error) = job {
+            streams.error(&error.to_string());
         }
         Exit::Usage
     })
+}
+
+impl Left {
+    /// Writes everything but the log; the exit code is raised by what cannot be written.
+    fn finish(&mut self, exit: Exit, streams: &mut Streams<'_>) -> Exit {
+        let exit = self.finish_summary(exit, streams);
+        let exit = exit.max(self.write_outputs(exit, streams));
+        self.explain(exit, streams);
+        exit
+    }
+
+    /// The same for a command that has no outputs.
+    fn finish_without_outputs(&mut self, exit: Exit, streams: &mut Streams<'_>) -> Exit {
+        let exit = self.finish_summary(exit, streams);
+        self.explain(exit, streams);
+        exit
+    }
+
+    /// Makes sure that a run that fails has an annotation of level error.
+    fn explain(&mut self, exit: Exit, streams: &Streams<'_>) {
+        if exit != Exit::Done && !self.annotations.iter().any(|it| it.level == Level::Error) {
+            let lines = self.reason(exit, streams);
+            self.annotations.insert(0, Annotation::new(Level::Error, lines.join("\n")));
+        }
+    }
+
+    /// What was found, if that and no problem is why the run ends with this exit code.
+    fn outcome(&self, exit: Exit, streams: &Streams<'_>) -> Option<&str> {
+        let is_found = exit == Exit::GateFailed || streams.problems.is_empty();
+        let mut outcomes = self.outcomes.iter().filter(|(of, _)| is_found && *of == exit);
+        outcomes.next().map(|(_, outcome)| outcome.as_str())
+    }
+
+    /// Why the run ends with this exit code.
+    fn reason(&self, exit: Exit, streams: &Streams<'_>) -> Vec<String> {
+        if let Some(outcome) = self.outcome(exit, streams) {
+            return vec![outcome.to_owned()];
+        }
+        let Some(Problem { message, hint }) = streams.problems.first() else {
+            return vec![in_general(exit).to_owned()];
+        };
+        let mut lines = vec![message.clone()];
+        lines.extend(hint.as_ref().map(|hint| format!("help: {hint}")));
+        match streams.problems.len() - 1 {
+            0 => {}
+            1 => lines.push("1 more problem is in the log".to_owned()),
+            more => lines.push(format!("{more} more problems are in the log")),
+        }
+        lines
+    }
+
+    /// Writes the summary. One of a run that fails says why, at its beginning, unless it is there for
+    /// just that.
+    fn finish_summary(&mut self, exit: Exit, streams: &mut Streams<'_>) -> Exit {
+        let is_told = self.outcome(exit, streams).is_some() && !self.summary.is_empty();
+        let mut why = String::new();
+        if exit != Exit::Done && !is_told {
+            let lines = self.reason(exit, streams);
+            let lines: Vec<_> = lines.iter().map(String::as_str).collect();
+            why = failure(exit as u8, &lines);
+        }
+        let Some(file) = Summary::from_environment() else { return exit };
+        let text = secrets::cut(&self.summary).into_owned();
+        match file.append(&format!("{why}{text}")) {
+            Ok(()) => exit,
+            Err(error) => {
+                let exit = exit.max(unwritten(&error, streams));
+                let message = error.to_string();
+                // There may be room for this still.
+                let _ = file.append(&failure(exit as u8, &[message.as_str()]));
+                exit
+            }
+        }
+    }
+
+    /// Writes the outputs. `result` and `gate` are always among them.
+    fn write_outputs(&mut self, exit: Exit, streams: &mut Streams<'_>) -> Exit {
+        // A result that cannot be relied on is not called by its name.
+        let result = match exit {
+            Exit::Usage | Exit::WriteFailed => "error",
+            Exit::Incomplete => "incomplete",
+            Exit::GateFailed => "stale",
+            Exit::Done => "clean",
+        };
+        let is_final = matches!(exit, Exit::Usage | Exit::WriteFailed | Exit::Incomplete);
+        match self.outputs.iter_mut().find(|(name, _)| *name == "result") {
+            Some((_, given)) if is_final => result.clone_into(given),
+            Some(_) => {}
+            None => self.outputs.push(("result", result.to_owned())),
+        }
+        if !self.outputs.iter().any(|(name, _)| *name == "gate") {
+            self.outputs.push(("gate", "not-evaluated".to_owned()));
+        }
+        let outputs: Vec<_> =
+            self.outputs.iter().map(|(name, value)| (*name, secrets::cut(value))).collect();
+        let outputs: Vec<_> = outputs.iter().map(|(name, value)| (*name, &**value)).collect();
+        match Outputs::from_environment().map(|file| file.append(&outputs)) {
+            Some(Err(error)) => unwritten(&error, streams),
+            _ => Exit::Done,
+        }
+    }
+
+    /// Gives the runner the annotations.
+    fn annotate<W: io::Write>(&mut self, log: &mut Log<W>) {
+        let mut annotations = at_most_ten_of_a_kind(std::mem::take(&mut self.annotations));
+        for annotation in &mut annotations {
+            annotation.message = secrets::cut(&annotation.message).into_owned();
+        }
+        let commands: Vec<_> = annotations.into_iter().map(Command::from).collect();
+        let _ = log.commands(&commands);
+    }
+}
+
+fn unwritten(error: &FileError, streams: &mut Streams<'_>) -> Exit {
+    streams.error(&error.to_string());
+    Exit::WriteFailed
+}
+
+/// What an exit code means, where nothing more is known.
+const fn in_general(exit: Exit) -> &'static str {
+    match exit {
+        Exit::Done => "done",
+        Exit::GateFailed => "the gate failed",
+        Exit::Usage => "the settings or the allowlist are wrong: the log says why",
+        Exit::Incomplete => "evidence is missing, so the result is incomplete: the log says why",
+        Exit::WriteFailed => {
+            "a result could not be written, or not everything was done: the log says why"
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::process::Command as Process;
+
+    use super::*;
+
+    /// A token that no panic may show.
+    const TOKEN: &str = "ghs_a-token-of-a-job";
+
+    /// Runs what panics as `main` would, in the job that the environment tells of.
+    fn run_to_its_end(process: impl FnOnce(&mut Streams<'_>) -> Exit) {
+        crate::app::record_panics();
+        runner::keep_secrets();
+        let (mut stdin, mut stdout, mut stderr) = (io::empty(), io::stdout(), io::stderr());
+        let mut streams = Streams::new(&mut stdin, &mut stdout, &mut stderr);
+        assert_eq!(crate::app::guard(&mut streams, process), Exit::WriteFailed);
+    }
+
+    // Each of these is a process of its own, run by the test below.
+
+    #[test]
+    #[ignore = "run in a job by another test"]
+    fn panics_in_a_command() {
+        run_to_its_end(|streams| {
+            run(None, streams, |_, left, streams| {
+                left.outputs.push(("result", "clean".to_owned()));
+                left.summary.push_str("Half a summary\n");
+                streams.tell("half a line");
+                panic!("zaphod\u{202e}\n::error::x ##[y] {TOKEN}");
+            })
+        });
+    }
+
+    #[test]
+    #[ignore = "run in a job by another test"]
+    fn panics_in_a_thread() {
+        run_to_its_end(|streams| {
+            with_result(streams, |_, _| {
+                std::thread::scope(|scope| {
+                    scope.spawn(|| panic!("zaphod {TOKEN}"));
+                });
+                Exit::Done
+            })
+        });
+    }
+
+    #[test]
+    #[ignore = "run in a job by another test"]
+    fn panics_before_any_command() {
+        run_to_its_end(|_| panic!("zaphod {TOKEN}"));
+    }
+
+    /// Runs one of the tests above in a job: what the runner reads, the outputs and the summary.
+    fn in_job(test: &str, visibility: &str, folder: &Path) -> (String, String, String) {
+        let file = |name: &str| folder.join(name).display().to_string();
+        let event = format!(r#"{{"repository": {{"visibility": "{visibility}"}}}}"#);
+        std::io::Write::write_all(
+            &mut std::fs::File::create(folder.join("event.json")).unwrap(),
+            event.as_bytes(),
+        )
+        .unwrap();
+        let test = format!("app::job::tests::{test}");
+        let output = Process::new(std::env::current_exe().unwrap())
+            .args(["--exact", &test, "--ignored", "--nocapture"])
+            .env_clear()
+            .env("GITHUB_ACTIONS", "true")
+            .env("GITHUB_EVENT_NAME", "push")
+            .env("GITHUB_REPOSITORY", "acme/iam")
+            .env("GITHUB_REF", "refs/heads/main")
+            .env("GITHUB_SHA", "0")
+            .env("GITHUB_RUN_ID", "1")
+            .env("GITHUB_ACTOR", "octocat")
+            .env("GITHUB_EVENT_PATH", file("event.json"))
+            .env("GITHUB_OUTPUT", file("output"))
+            .env("GITHUB_STEP_SUMMARY", file("summary.md"))
+            .env("GITHUB_TOKEN", TOKEN)
+            .env("RUST_BACKTRACE", "1")
+            .output()
+            .unwrap();
+        let log = [output.stdout, output.stderr].map(|it| String::from_utf8(it).unwrap()).concat();
+        assert!(output.status.success() && log.contains("1 passed"), "{log}");
+        let read = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap_or_default();
+        (log, read("output"), read("summary.md"))
+    }
+
+    #[test]
+    fn a_panic_in_a_job_ends_as_every_error_does() {
+        for test in ["panics_in_a_command", "panics_in_a_thread", "panics_before_any_command"] {
+            for visibility in ["private", "public"] {
+                let folder = tempfile::tempdir().unwrap();
+                let (log, outputs, summary) = in_job(test, visibility, folder.path());
+                let what = format!("{test} {visibility}: {log} {outputs} {summary}");
+                let errors: Vec<_> =
+                    log.lines().filter(|line| line.starts_with("::error::")).collect();
+                assert_eq!(errors.len(), 1, "{what}");
+                for told in [errors[0], summary.as_str()] {
+                    assert!(told.contains("iam-stocktake failed at src/app/job.rs:"), "{what}");
+                    assert!(told.contains("this is a bug in iam-stocktake"), "{what}");
+                    assert_eq!(told.contains("zaphod"), visibility == "private", "{what}");
+                }
+                let result = outputs.split_once("result<<").unwrap().1.lines().nth(1);
+                assert_eq!(result, Some("error"), "{what}");
+                assert!(summary.contains("exit code 4"), "{what}");
+                let log = log.replace(&format!("::add-mask::{TOKEN}\n"), "");
+                for text in [&log, &outputs, &summary] {
+                    assert!(!text.contains(TOKEN) && !text.contains('\u{202e}'), "{what}");
+                }
+                assert!(!log.contains("##["), "{what}");
+                assert!(!log.contains("\n::error::x"), "{what}");
+            }
+        }
+    }
+
+    #[test]
+    fn outside_of_a_job_a_panic_is_an_error_with_a_message() {
+        let (mut stdin, mut stdout, mut stderr) = (io::empty(), Vec::new(), Vec::new());
+        let mut streams = Streams::new(&mut stdin, &mut stdout, &mut stderr);
+        streams.error("before");
+        let told = caught(|| -> Exit { panic!("an index was wrong") });
+        assert_eq!(told.unwrap_err().tell(&mut streams), Exit::WriteFailed);
+        let told = String::from_utf8(stderr).unwrap();
+        assert!(told.contains("error: iam-stocktake failed at "), "{told}");
+        assert!(told.contains(": an index was wrong\nhelp: this is a bug"), "{told}");
+        assert!(stdout.is_empty());
+    }
 }

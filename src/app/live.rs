@@ -17,7 +17,6 @@ use crate::observe::session::{Access, Environment, Refusal, TokenSource};
 use crate::observe::{self, Brief};
 use crate::permissions::Features;
 use crate::policy::Policy;
-use crate::report::visible;
 use crate::runner;
 use crate::runner::oidc::TokenEndpoint;
 use crate::settings::{self, LastAccessed, LiveSettings, Owners, Setting, SshKeys};
@@ -44,8 +43,6 @@ pub(super) struct How {
     pub(super) quiet: bool,
     /// Users whose SSH keys are listed in any case.
     pub(super) asked_after: BTreeSet<(AccountId, String)>,
-    /// Whether users may be named.
-    pub(super) names: bool,
 }
 
 /// Why nothing was observed.
@@ -63,7 +60,7 @@ pub(super) fn observe(
     policy: &Policy,
     streams: &mut Streams<'_>,
 ) -> Result<Vec<Account<'static>>, Unobserved> {
-    let (quiet, names) = (how.quiet, how.names);
+    let quiet = how.quiet;
     let (brief, runtime) = prepare(live, how, policy)?;
     tell_of_no_effect(live, streams);
     let display = Display::new(quiet, streams);
@@ -72,9 +69,7 @@ pub(super) fn observe(
         Ok(observe::observe(&hub, &brief, &|event| display.show(event)).await)
     });
     drop(display);
-    observed.map_err(|refusal: Refusal| {
-        Unobserved::Refused(if names { refusal } else { refusal.without_users() })
-    })
+    observed.map_err(Unobserved::Refused)
 }
 
 /// What an observation goes by, and what it runs on.
@@ -205,8 +200,13 @@ impl Unobserved {
                 Exit::Incomplete
             }
             Self::Refused(refusal) => {
-                streams.error(&visible(&refusal.to_string()));
-                streams.hint(&visible(&refusal.hint()));
+                let told = if streams.discreet {
+                    refusal.clone().without_foreign_words().to_string()
+                } else {
+                    refusal.to_string()
+                };
+                streams.error(&told);
+                streams.hint(&refusal.hint());
                 if refusal.is_setup() { Exit::Usage } else { Exit::Incomplete }
             }
         }

@@ -9,6 +9,7 @@ mod files;
 mod iam_policy;
 mod job;
 mod live;
+mod panics;
 mod progress;
 mod proposal;
 mod publish;
@@ -22,26 +23,52 @@ mod tracker;
 
 use std::io::{self, Read, Write};
 
+pub use panics::record as record_panics;
+
 use crate::cause::reason;
+use crate::report::visible;
+use crate::runner::log::{inert, inert_json};
+use crate::secrets;
 use crate::settings::Command;
 
 /// Runs a command.
 pub fn run(command: &Command, streams: &mut Streams<'_>) -> Exit {
     match command {
-        Command::Audit(settings) => audit::audit(settings, streams),
-        Command::CheckAllowlists { files, today } => allowlist::check(files, *today, streams),
-        Command::AllowlistSchema => allowlist::schema(streams),
-        Command::SuggestExemptions(settings) => allowlist::suggest(settings, streams),
-        Command::IamPolicy(settings) => iam_policy::iam_policy(settings, streams),
         Command::Publish(settings) => publish::publish(settings, streams),
         Command::Remediate(settings) => remedies::remediate(settings, streams),
         Command::Action(settings) => action::action(settings, streams),
+        Command::Audit(settings) => {
+            job::with_result(streams, |left, streams| audit::audit(settings, left, streams))
+        }
+        Command::CheckAllowlists { files, today } => {
+            job::with_result(streams, |_, streams| allowlist::check(files, *today, streams))
+        }
+        Command::AllowlistSchema => {
+            job::with_result(streams, |_, streams| allowlist::schema(streams))
+        }
+        Command::SuggestExemptions(settings) => {
+            job::with_result(streams, |_, streams| allowlist::suggest(settings, streams))
+        }
+        Command::IamPolicy(settings) => {
+            job::with_result(streams, |_, streams| iam_policy::iam_policy(settings, streams))
+        }
     }
+}
+
+/// Prints a text that was asked for: help, the version, a completion script.
+pub fn show(text: &str, streams: &mut Streams<'_>) -> Exit {
+    job::with_result(streams, |_, streams| streams.print(text))
 }
 
 /// Tells why the arguments were refused.
 pub fn refuse(text: &str, streams: &mut Streams<'_>) -> Exit {
     job::refuse(text, streams)
+}
+
+/// Runs everything that the process does. If it panics, that is reported as every other error is.
+pub fn guard(streams: &mut Streams<'_>, process: impl FnOnce(&mut Streams<'_>) -> Exit) -> Exit {
+    panics::caught(|| process(&mut *streams))
+        .unwrap_or_else(|panicked| job::run(None, streams, |_, _, streams| panicked.tell(streams)))
 }
 
 /// The streams of the process, so that commands can be run without one.
@@ -56,6 +83,21 @@ pub struct Streams<'a> {
     pub stdout_style: Style,
     /// How the terminal behind standard error wants its messages.
     pub stderr_style: Style,
+    /// Whether the runner looks for workflow commands in standard output: it does not see a file.
+    pub stdout_is_log: bool,
+    /// Whether everybody can read what is told, so that words of AWS, GitHub and others are withheld:
+    /// they may repeat names.
+    pub(crate) discreet: bool,
+    /// What was told to be wrong.
+    problems: Vec<Problem>,
+}
+
+/// Something that was told to be wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Problem {
+    pub(crate) message: String,
+    /// What to do about it.
+    pub(crate) hint: Option<String>,
 }
 
 /// What a stream can show.
@@ -78,13 +120,48 @@ pub enum Exit {
     Usage = 2,
     /// Evidence could not be had.
     Incomplete = 3,
-    /// A result could not be written.
+    /// A result could not be written, or the program failed.
     WriteFailed = 4,
 }
 
-impl Streams<'_> {
+impl<'a> Streams<'a> {
+    /// Streams without a terminal.
+    pub fn new(
+        stdin: &'a mut dyn Read,
+        stdout: &'a mut dyn Write,
+        stderr: &'a mut dyn Write,
+    ) -> Self {
+        Self {
+            stdin,
+            stdout,
+            stderr,
+            stdout_style: Style::default(),
+            stderr_style: Style::default(),
+            stdout_is_log: false,
+            discreet: false,
+            problems: Vec::new(),
+        }
+    }
+
     /// Writes a result. A reader that went away has seen all it wanted, which is no failure.
     pub fn print(&mut self, text: &str) -> Exit {
+        if self.stdout_is_log {
+            self.print_as_it_is(&inert(&secrets::cut(text)))
+        } else {
+            self.print_as_it_is(text)
+        }
+    }
+
+    /// Writes a result in JSON.
+    pub(crate) fn print_json(&mut self, json: &str) -> Exit {
+        if self.stdout_is_log {
+            self.print_as_it_is(&inert_json(&secrets::cut(json)))
+        } else {
+            self.print_as_it_is(json)
+        }
+    }
+
+    fn print_as_it_is(&mut self, text: &str) -> Exit {
         let written = self.stdout.write_all(text.as_bytes()).and_then(|()| self.stdout.flush());
         match written {
             Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
@@ -95,9 +172,9 @@ impl Streams<'_> {
         }
     }
 
-    /// Writes a text for people, as it is. Where standard error is gone, nobody is left to tell.
+    /// Writes a text for people, without secrets. Where standard error is gone, nobody is left to tell.
     pub fn tell(&mut self, text: &str) {
-        let _ = self.stderr.write_all(text.as_bytes());
+        let _ = self.stderr.write_all(secrets::cut(text).as_bytes());
     }
 
     /// Writes a line for people.
@@ -105,14 +182,31 @@ impl Streams<'_> {
         self.tell(&format!("{line}\n"));
     }
 
-    /// Writes an error.
+    /// Writes an error. In a job that fails it becomes an annotation, and a part of the summary.
     fn error(&mut self, message: &str) {
+        let message = self.note_problem(message);
         let word = if self.stderr_style.color { "\u{1b}[1;31merror\u{1b}[0m" } else { "error" };
         self.say(&format!("{word}: {message}"));
     }
 
+    /// Keeps an error that is told in another form.
+    fn note_problem(&mut self, message: &str) -> String {
+        let message = visible(&secrets::cut(message)).into_owned();
+        self.problems.push(Problem { message: message.clone(), hint: None });
+        message
+    }
+
+    /// Keeps what to do about the last error, where that is told in another form.
+    fn note_hint(&mut self, message: &str) {
+        if let Some(problem) = self.problems.last_mut() {
+            problem.hint.get_or_insert_with(|| message.to_owned());
+        }
+    }
+
     /// Writes what to do about an error.
     fn hint(&mut self, message: &str) {
+        let message = visible(&secrets::cut(message)).into_owned();
+        self.note_hint(&message);
         let word = if self.stderr_style.color { "\u{1b}[1;36mhelp\u{1b}[0m" } else { "help" };
         self.say(&format!("{word}: {message}"));
     }

@@ -21,6 +21,7 @@ use crate::settings::{Input, PublishAuditsSettings, PublishSettings};
 pub(super) fn publish(settings: &PublishAuditsSettings, streams: &mut Streams<'_>) -> Exit {
     let PublishAuditsSettings { audits, publish, now, .. } = settings;
     job::run(publish.token.as_ref(), streams, |job, left, streams| {
+        streams.discreet &= !publish.publish_in_public;
         match run(audits, publish, *now, job, left, streams) {
             Ok(exit) | Err(exit) => exit,
         }
@@ -104,6 +105,10 @@ fn find_json(folder: &Path, found: &mut Vec<PathBuf>) -> io::Result<()> {
     Ok(())
 }
 
+/// What is said of a file where everybody can read it.
+const UNUSABLE: &str = "cannot be used as an audit; the details are withheld, since everybody can read \
+                        this log";
+
 /// Reads the audits, and tells of all that are none.
 fn read(inputs: &[Input], streams: &mut Streams<'_>) -> Result<Vec<v1::Audit>, Exit> {
     let mut audits = Vec::new();
@@ -111,6 +116,8 @@ fn read(inputs: &[Input], streams: &mut Streams<'_>) -> Result<Vec<v1::Audit>, E
         match files::read_audit(input, streams.stdin) {
             Ok(audit) => audits.push(audit),
             Err((message, hint)) => {
+                // It may repeat what is in the file.
+                let message = if streams.discreet { UNUSABLE.to_owned() } else { message };
                 streams.error(&visible(&format!("{input}: {message}")));
                 streams.hint(&hint);
             }

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::job::Left;
-use super::scene::{Scene, unread};
+use super::scene::{Scene, words};
 use super::tracker::{Queue, Written};
 use super::{Exit, Streams};
 use crate::inventory::AccountId;
@@ -104,6 +104,7 @@ impl Publishing<'_> {
         if self.is_incomplete(&published) {
             exit = exit.max(Exit::Incomplete);
         }
+        left.outcomes.extend(self.outcomes(&published, &standing));
         self.tell(&published, &standing, gate, streams);
         self.leave(&published, &standing, gate, left, streams);
         exit
@@ -112,6 +113,19 @@ impl Publishing<'_> {
     /// Whether evidence is missing, for an audited account or because an account was not audited.
     fn is_incomplete(&self, published: &Published) -> bool {
         self.observation.is_incomplete() || !published.unaudited.is_empty()
+    }
+
+    /// What is said of a run that ends with another exit code than 0 though nothing went wrong.
+    fn outcomes(&self, published: &Published, standing: &Standing) -> Vec<(Exit, String)> {
+        let (open, new, overdue) = (standing.open.len(), standing.new.len(), standing.overdue);
+        let findings = if open == 1 { "finding" } else { "findings" };
+        let counts = format!("{open} open {findings}, {new} new, {overdue} overdue");
+        let mut outcomes = vec![(Exit::GateFailed, format!("the gate failed: {counts}"))];
+        if self.is_incomplete(published) {
+            let message = format!("incomplete: some evidence is missing ({counts} in the rest)");
+            outcomes.push((Exit::Incomplete, message));
+        }
+        outcomes
     }
 
     fn keep_queue(&self, per_user: bool, streams: &mut Streams<'_>) -> Published {
@@ -310,7 +324,8 @@ impl Publishing<'_> {
             says_something,
         );
         written.unwrap_or_else(|error| {
-            unread(&error, streams);
+            streams.say(&format!("warning: {}", visible(&words(&error, streams))));
+            streams.say(&format!("help: {}", visible(&error.hint())));
             streams.say(
                 "warning: the comment on the pull request was not written; the summary has it",
             );

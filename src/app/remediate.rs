@@ -179,7 +179,7 @@ impl Run<'_> {
         } else {
             (None, history(read_lines(&self.settings.journal, streams)?))
         };
-        let (brief, runtime) = prepare(self.settings, &self.policy, self.names, streams)?;
+        let (brief, runtime) = prepare(self.settings, &self.policy, streams)?;
         let display = Display::new(self.settings.quiet || self.settings.verbose, streams);
         let seen = runtime.block_on(async {
             let hub = observe::open(&brief).await.map_err(live::Unobserved::Refused)?;
@@ -462,13 +462,11 @@ fn other_lines(
 fn prepare(
     settings: &RemediateSettings,
     policy: &Policy,
-    names: bool,
     streams: &mut Streams<'_>,
 ) -> Result<(Brief, tokio::runtime::Runtime), Exit> {
     let how = live::How {
         now: settings.now,
         quiet: settings.quiet || settings.verbose,
-        names,
         asked_after: BTreeSet::new(),
     };
     live::tell_of_no_effect(&settings.live, streams);
@@ -502,7 +500,7 @@ pub(super) fn undo(
         }
         _ => tell(&error, streams),
     })?;
-    let (brief, runtime) = prepare(settings, &Policy::default(), true, streams)?;
+    let (brief, runtime) = prepare(settings, &Policy::default(), streams)?;
     let open = async {
         let hub = observe::open(&brief).await.map_err(live::Unobserved::Refused)?;
         Ok(Field::enter(&hub, &brief, Vec::new()).await)

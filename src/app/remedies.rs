@@ -22,6 +22,13 @@ use crate::settings::{Format, RemediateSettings, Task};
 const PLAN: &str = "iam-stocktake-plan.json";
 const MARKDOWN: &str = "iam-stocktake-plan.md";
 
+/// What is said of a run that ends with another exit code than 0 though nothing went wrong.
+const OUTCOMES: [(Exit, &str); 3] = [
+    (Exit::GateFailed, "the plan exceeds a limit, so it cannot be carried out"),
+    (Exit::Incomplete, "evidence is missing: nothing is done about the users it is missing for"),
+    (Exit::WriteFailed, "some changes were not made: the log says which, and why"),
+];
+
 /// Where a remedy is run, and who may read of it.
 #[derive(Clone, Copy)]
 pub(super) struct Workplace<'a> {
@@ -51,19 +58,16 @@ pub(super) fn run(
     streams: &mut Streams<'_>,
 ) -> Result<Exit, Exit> {
     admit_remedy(here.token, here.publish_in_public, here.job, streams)?;
-    left.outputs.push(("gate", "not-evaluated".to_owned()));
+    // A plan names users, and was admitted here.
+    streams.discreet = false;
+    left.outcomes.extend(OUTCOMES.map(|(exit, outcome)| (exit, outcome.to_owned())));
     if let Task::Undo { journal, users, .. } = &settings.task {
         let outcome = remediate::undo(settings, journal, users, streams)?;
         return Ok(show_undo(&outcome, here, streams));
     }
     let outcome = remediate::run(settings, Told::Lines, streams);
     leave_journal(settings, here, left, streams);
-    let outcome = outcome.inspect_err(|_| {
-        if settings.task.changes() && here.job.is_some() {
-            let says = "the remedy was not carried out, or not to its end: the log says why";
-            left.annotations.push(Annotation::new(Level::Error, says));
-        }
-    })?;
+    let outcome = outcome?;
     let shown = Shown { settings, outcome: &outcome };
     let exit = shown.show(here, streams)?;
     Ok(exit.max(shown.leave(here, left, streams)?))

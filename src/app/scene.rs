@@ -67,8 +67,10 @@ impl Scene {
             })?;
         let visibility = visibility(job, about.as_ref());
         let queue_repository = settings.queue_repository.clone().or_else(|| repository.clone());
+        let names = job.is_none() || settings.publish_in_public || is_discreet(visibility);
+        streams.discreet = !names;
         let scene = Self {
-            names: job.is_none() || settings.publish_in_public || is_discreet(visibility),
+            names,
             run: job.zip(repository.as_ref()).and_then(|(job, name)| run_page(job, name)),
             fail_on: settings.fail_on.unwrap_or(fail_on),
             tracker,
@@ -197,9 +199,14 @@ fn parsed(name: &str, streams: &mut Streams<'_>) -> Result<Repository, Exit> {
 }
 
 pub(super) fn unread(error: &Error, streams: &mut Streams<'_>) -> Exit {
-    streams.error(&visible(&error.to_string()));
-    streams.hint(&visible(&error.hint()));
+    streams.error(&words(error, streams));
+    streams.hint(&error.hint());
     if error.kind == Kind::Misconfigured { Exit::Usage } else { Exit::Incomplete }
+}
+
+/// What is said of an error, without GitHub's words where everybody can read it.
+pub(super) fn words(error: &Error, streams: &Streams<'_>) -> String {
+    if streams.discreet { error.without_foreign_words() } else { error.to_string() }
 }
 
 /// What the repository says of itself, where the event does not tell. Who can see it may stay unknown;
@@ -228,7 +235,8 @@ fn ask(
         Ok(about) => Ok(Some(about)),
         Err(error) if needs_branch => Err(unread(&error, streams)),
         Err(error) => {
-            streams.say(&format!("note: {}; it counts as public", visible(&error.to_string())));
+            let told = words(&error, streams);
+            streams.say(&format!("note: {}; it counts as public", visible(&told)));
             Ok(None)
         }
     }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
+use super::scene::words;
 use super::{Exit, Streams};
 use crate::github::{About, Error, GitHub};
 use crate::identity::{Repository as Name, Visibility};
@@ -16,7 +17,7 @@ use crate::publish::observation::Observation;
 use crate::publish::plan::{Change, Plan, Wanted, plan};
 use crate::publish::read::{self, Search, is_trusted};
 use crate::publish::warning::Warning;
-use crate::report::{TemplateError, visible};
+use crate::report::TemplateError;
 use crate::settings::CommentOn;
 
 /// How long everything that is asked of GitHub before the audit may take together, and what is
@@ -70,8 +71,12 @@ impl Trouble {
     }
 
     pub(super) fn tell(&self, streams: &mut Streams<'_>) -> Exit {
-        streams.error(&visible(&self.to_string()));
-        streams.hint(&visible(&self.hint()));
+        let told = match self {
+            Self::Unread(error) | Self::Unwritten(error) => words(error, streams),
+            other => other.to_string(),
+        };
+        streams.error(&told);
+        streams.hint(&self.hint());
         self.exit()
     }
 

@@ -316,6 +316,13 @@ impl Inputs {
         arguments
     }
 
+    /// The text with inputs in place of the flags that they came as.
+    pub(super) fn name_inputs(&self, text: String) -> String {
+        self.0.keys().fold(text, |text, name| {
+            text.replace(&format!("'--{name}'"), &format!("the input `{name}`"))
+        })
+    }
+
     /// What is wrong with an input, where that is why the arguments were refused.
     pub(super) fn why_refused(&self, error: &clap::Error) -> Option<String> {
         let ContextValue::String(argument) = error.get(ContextKind::InvalidArg)? else {

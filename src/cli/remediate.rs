@@ -39,11 +39,11 @@ pub(super) struct RemediateArgs {
     #[arg(long, help = settings::APPLY.description)]
     apply: bool,
 
-    #[arg(long, requires = "apply",
+    #[arg(long,
         value_name = settings::PLAN.value, help = help(settings::PLAN))]
     plan: Option<PathBuf>,
 
-    #[arg(long, requires = "plan", value_parser = digest,
+    #[arg(long, value_parser = digest,
         value_name = settings::PLAN_DIGEST.value, help = settings::PLAN_DIGEST.description)]
     plan_digest: Option<String>,
 
@@ -59,7 +59,7 @@ pub(super) struct RemediateArgs {
         value_name = settings::UNDO.value, help = settings::UNDO.description)]
     undo: Option<PathBuf>,
 
-    #[arg(long, requires = "undo",
+    #[arg(long,
         value_name = settings::UNDO_USER.value, help = settings::UNDO_USER.description)]
     user: Vec<String>,
 
@@ -202,7 +202,25 @@ fn other_journals_below(lists: &[String]) -> Result<Vec<PathBuf>, String> {
 }
 
 impl RemediateArgs {
+    /// Refuses flags that mean something only together with another.
+    fn check_together(&self) -> Result<(), String> {
+        let refused = [
+            (self.plan.is_some() && !self.apply, "'--plan' needs '--apply', which carries it out"),
+            (
+                self.plan_digest.is_some() && self.plan.is_none(),
+                "'--plan-digest' needs '--plan', the file whose digest it is",
+            ),
+            (
+                !self.user.is_empty() && self.undo.is_none(),
+                "'--user' needs '--undo': it says whose changes are undone",
+            ),
+        ];
+        let first = refused.into_iter().find(|(is_refused, _)| *is_refused);
+        first.map_or(Ok(()), |(_, why)| Err(why.to_owned()))
+    }
+
     pub(super) fn settings(self, now: DateTime<Utc>) -> Result<RemediateSettings, String> {
+        self.check_together()?;
         let saved =
             self.plan.map(|path| SavedPlanFile { file: path.into(), digest: self.plan_digest });
         let users = self.user.iter().map(|user| user.to_ascii_lowercase()).collect();

@@ -77,6 +77,19 @@ impl Error {
         Self::new("preparing calls to GitHub", Kind::Unreachable, crate::cause::reason(error))
     }
 
+    /// What went wrong without GitHub's words, which may repeat names: for where everybody can read it.
+    #[must_use]
+    pub fn without_foreign_words(&self) -> String {
+        match self.kind {
+            // These words are ours.
+            Kind::OutOfTime => self.to_string(),
+            kind => format!(
+                "{}: {kind} (the details are withheld, since everybody can read this log)",
+                self.what
+            ),
+        }
+    }
+
     /// What to do about it.
     #[must_use]
     pub fn hint(&self) -> String {
@@ -154,6 +167,7 @@ impl Error {
             return "authorize the token for the organization's single sign-on".to_owned();
         }
         let told = self.details.as_ref().and_then(|details| details.permissions.as_deref());
+        let told = told.filter(|told| is_plain(told));
         let named = told.map_or_else(
             || "`issues: write`, or for a pull request `pull-requests: write`".to_owned(),
             as_in_a_workflow,
@@ -176,7 +190,7 @@ impl Error {
     fn hint_of_fields(&self) -> String {
         let fields = self.details.as_ref().map(|details| details.fields.as_slice());
         match fields {
-            Some(fields) if !fields.is_empty() => {
+            Some(fields) if !fields.is_empty() && fields.iter().all(|it| is_plain(it)) => {
                 let named: Vec<_> = fields.iter().map(|field| format!("`{field}`")).collect();
                 format!("set {} to something that GitHub takes", named.join(", "))
             }
@@ -185,6 +199,12 @@ impl Error {
                 .to_owned(),
         }
     }
+}
+
+/// Whether a name in an answer is one that GitHub would use, and no text of somebody else.
+fn is_plain(name: &str) -> bool {
+    let is_part = |it: char| it.is_ascii_alphanumeric() || "_-.=;, ".contains(it);
+    name.len() <= 200 && name.chars().all(is_part)
 }
 
 /// The permissions of the header as a workflow grants them: what is parted by `;` does alone, what
@@ -202,7 +222,7 @@ fn as_in_a_workflow(permissions: &str) -> String {
 pub(super) fn one_line(text: &str) -> String {
     let blank = |c: char| c.is_whitespace() || c.is_control();
     let words: Vec<_> = text.split(blank).filter(|word| !word.is_empty()).collect();
-    let line = words.join(" ");
+    let line = crate::secrets::cut(&words.join(" ")).into_owned();
     match line.char_indices().nth(LONGEST_MESSAGE) {
         Some((end, _)) => format!("{}…", line.get(..end).unwrap_or_default()),
         None => line,
@@ -240,6 +260,25 @@ mod tests {
             ("contents=read,issues=write", "`contents: read` and `issues: write`"),
         ] {
             assert_eq!(as_in_a_workflow(header), named);
+        }
+    }
+
+    #[test]
+    fn words_of_others_are_withheld_where_everybody_can_read_them() {
+        let error =
+            Error::new("listing the issues of acme/infra", Kind::Forbidden, "zaphod may not");
+        let told = error.without_foreign_words();
+        assert!(told.starts_with("listing the issues of acme/infra: forbidden"), "{told}");
+        assert!(!told.contains("zaphod"), "{told}");
+        let details = Details {
+            permissions: Some("<b>@zaphod</b>".to_owned()),
+            fields: vec!["::error::zaphod".to_owned()],
+            ..Details::default()
+        };
+        for kind in [Kind::Forbidden, Kind::Unprocessable] {
+            let details = Some(Box::new(details.clone()));
+            let hint = Error { kind, details, ..error.clone() }.hint();
+            assert!(!hint.contains("zaphod"), "{hint}");
         }
     }
 

@@ -369,7 +369,9 @@ fn service_message(code: Option<&str>, status: u16, message: &str) -> String {
 }
 
 pub(super) fn one_line(text: &str) -> String {
-    let line = with_short_ids(text.lines().next().unwrap_or_default());
+    // Before it is shortened: half a token is still to be recognized.
+    let line = crate::secrets::cut(text.lines().next().unwrap_or_default());
+    let line = with_short_ids(&line);
     let Some((end, _)) = line.char_indices().nth(LONGEST_MESSAGE) else { return line };
     let cut = |text: &str, length: usize| text.chars().take(length).collect::<String>();
     // Why a call was denied stands at the end of AWS's message, behind long ARNs.

@@ -1,6 +1,7 @@
 //! Audit → Markdown, JSON and a table for the terminal.
 
 mod escape;
+mod failure;
 pub mod json;
 mod markdown;
 mod page;
@@ -13,6 +14,7 @@ use std::collections::BTreeMap;
 use std::str::FromStr;
 
 pub use escape::visible;
+pub use failure::failure;
 pub use markdown::{MarkdownOptions, TemplateError, UserTemplate, markdown};
 pub use page::{Page, Plain, page};
 pub use remediation::{Remedy, Undoing, remedy_markdown, remedy_text, undo_text};

@@ -35,7 +35,7 @@ enum Start {
 
 impl Breaker {
     /// Appends the character to what is shown. Control characters become visible: they move the
-    /// cursor, and a carriage return begins a line for the runner.
+    /// cursor, and a carriage return begins a line for the runner. So do marks that reorder text.
     pub(super) fn push(&mut self, character: char, shown: &mut String) {
         if character == '\n' {
             *self = Self::default();
@@ -47,7 +47,9 @@ impl Breaker {
         match character {
             '\r' => self.carriage_return = true,
             '\t' => self.put(character, shown),
-            _ if character.is_control() => self.put_code_point(character, shown),
+            _ if character.is_control() || reorders(character) => {
+                self.put_code_point(character, shown);
+            }
             _ => self.put(character, shown),
         }
     }
@@ -89,6 +91,34 @@ impl Breaker {
     }
 }
 
+/// Whether the character changes the direction of the text around it.
+///
+/// Source: "Unicode Bidirectional Algorithm", section "Explicit Directional Formatting Characters".
+const fn reorders(character: char) -> bool {
+    matches!(character,
+        '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// JSON in which the runner finds no command, and which says the same: where a command begins within
+/// a text, its bracket is written as `\u005b`. No line of JSON begins with a colon.
+#[must_use]
+pub fn inert_json(json: &str) -> String {
+    let mut shown = String::with_capacity(json.len() + 8);
+    let mut hashes = 0;
+    for character in json.chars() {
+        if character == '[' && hashes >= 2 {
+            shown.push_str("\\u005b");
+        } else {
+            shown.push(character);
+        }
+        // The runner passes over some characters that are not ASCII.
+        if character.is_ascii() {
+            hashes = if character == '#' { hashes + 1 } else { 0 };
+        }
+    }
+    shown
+}
+
 /// The whole text, with every command in it broken.
 #[must_use]
 pub fn inert(text: &str) -> String {
@@ -103,7 +133,7 @@ pub fn inert(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::inert;
+    use super::{inert, inert_json};
 
     #[test]
     fn a_command_is_broken_where_the_runner_would_read_one() {
@@ -121,6 +151,22 @@ mod tests {
         ] {
             assert_eq!(inert(text), shown, "{text:?}");
         }
+    }
+
+    #[test]
+    fn json_stays_what_it_is() {
+        let value = serde_json::json!({ "##[a]": ["###[b]", "#\u{200b}#[c", "\n::error::d", [1]] });
+        for text in [value.to_string(), serde_json::to_string_pretty(&value).unwrap()] {
+            let shown = inert_json(&text);
+            assert_eq!(serde_json::from_str::<serde_json::Value>(&shown).unwrap(), value);
+            assert_eq!(inert(&shown), shown);
+            assert_ne!(shown, text);
+        }
+    }
+
+    #[test]
+    fn marks_that_reorder_text_are_shown() {
+        assert_eq!(inert("a\u{202e}b\u{2066}c\u{200f}"), r"a\u{202e}b\u{2066}c\u{200f}");
     }
 
     #[test]

@@ -7,9 +7,11 @@
 
 use std::io::{self, Write};
 
+use secrecy::SecretString;
+
 use super::command::Command;
 use super::inert::Breaker;
-pub use super::inert::inert;
+pub use super::inert::{inert, inert_json};
 
 /// A log that the runner reads. Text is written to it as to any stream, in pieces of any size and
 /// in UTF-8; commands by [`Log::command`]. Colours are control characters too, and become visible.
@@ -21,6 +23,10 @@ pub struct Log<W: Write> {
     /// The first bytes of a character whose others are still to come.
     begun: Vec<u8>,
     is_finished: bool,
+    /// Returns the secrets registered after the first so many; `None` if nothing is masked.
+    secrets: Option<fn(usize) -> Vec<SecretString>>,
+    /// How many of them the runner was told to mask.
+    masked: usize,
 }
 
 impl<W: Write> Log<W> {
@@ -32,7 +38,27 @@ impl<W: Write> Log<W> {
         let token = super::token();
         out.write_all(stop(&token).as_bytes())?;
         let (breaker, begun) = (Breaker::default(), Vec::new());
-        Ok(Self { out, token, breaker, begun, is_finished: false })
+        Ok(Self { out, token, breaker, begun, is_finished: false, secrets: None, masked: 0 })
+    }
+
+    /// Begins a log that masks secrets: `secrets` returns those registered after the first so many.
+    /// The runner is told of each one before anything else is written.
+    ///
+    /// # Errors
+    /// When the stream cannot be written.
+    pub fn masking(out: W, secrets: fn(usize) -> Vec<SecretString>) -> io::Result<Self> {
+        let mut log = Self::start(out)?;
+        log.secrets = Some(secrets);
+        log.mask()?;
+        Ok(log)
+    }
+
+    /// Has the runner mask the secrets that were registered since.
+    fn mask(&mut self) -> io::Result<()> {
+        let found = self.secrets.map(|after| after(self.masked)).unwrap_or_default();
+        self.masked += found.len();
+        let masks: Vec<_> = found.into_iter().map(Command::Mask).collect();
+        self.give(&masks)
     }
 
     /// Gives the runner a command.
@@ -51,6 +77,11 @@ impl<W: Write> Log<W> {
         &mut self,
         commands: impl IntoIterator<Item = &'a Command>,
     ) -> io::Result<()> {
+        self.mask()?;
+        self.give(commands)
+    }
+
+    fn give<'a>(&mut self, commands: impl IntoIterator<Item = &'a Command>) -> io::Result<()> {
         let lines: String = commands.into_iter().map(Command::lines).collect();
         if lines.is_empty() {
             return Ok(());
@@ -116,6 +147,7 @@ impl<W: Write> Log<W> {
 
 impl<W: Write> Write for Log<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.mask()?;
         let shown = self.shown(bytes);
         self.out.write_all(shown.as_bytes())?;
         Ok(bytes.len())
@@ -138,7 +170,8 @@ pub struct Beside<W: Write>(pub W);
 
 impl<W: Write> Write for Beside<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.write_all(inert(&String::from_utf8_lossy(bytes)).as_bytes())?;
+        let text = String::from_utf8_lossy(bytes);
+        self.0.write_all(inert(&crate::secrets::cut(&text)).as_bytes())?;
         Ok(bytes.len())
     }
 
@@ -237,6 +270,37 @@ mod tests {
         let mut out = Vec::new();
         Beside(&mut out).write_all("::error::x\n##[error]é\n".as_bytes()).unwrap();
         assert_eq!(String::from_utf8(out).unwrap(), ":\\:error::x\n##\\[error]é\n");
+    }
+
+    #[test]
+    fn secrets_are_masked_before_anything_else_is_written() {
+        thread_local!(static HELD: std::cell::RefCell<Vec<SecretString>> = const {
+            std::cell::RefCell::new(Vec::new())
+        });
+        fn after(known: usize) -> Vec<SecretString> {
+            HELD.with_borrow(|held| held[known..].to_vec())
+        }
+        let keep =
+            |secret: &str| HELD.with_borrow_mut(|held| held.push(SecretString::from(secret)));
+        let mut out = Vec::new();
+        keep("one");
+        let mut log = Log::masking(&mut out, after).unwrap();
+        keep("two");
+        log.write_all(b"text\n").unwrap();
+        keep("three");
+        log.command(&Command::EndGroup).unwrap();
+        log.finish().unwrap();
+        let log = String::from_utf8(out).unwrap();
+        let lines: Vec<_> = log.lines().filter(|it| !is_parenthesis(it)).collect();
+        let expected =
+            ["::add-mask::one", "::add-mask::two", "text", "::add-mask::three", "::endgroup::"];
+        assert_eq!(lines, expected);
+    }
+
+    /// Whether the line stops or resumes commands.
+    fn is_parenthesis(line: &str) -> bool {
+        line.starts_with("::stop-commands::")
+            || line.strip_prefix("::").is_some_and(|rest| rest.len() == 34)
     }
 
     #[test]

@@ -19,6 +19,8 @@ pub mod oidc;
 
 use std::path::PathBuf;
 
+use crate::identity::Visibility;
+
 /// Whether we run in a job of GitHub Actions.
 #[must_use]
 pub fn is_present() -> bool {
@@ -38,6 +40,39 @@ pub fn is_debugging() -> bool {
 pub fn workspace() -> Option<PathBuf> {
     is_present().then(|| variable("GITHUB_WORKSPACE").unwrap_or_else(|| ".".to_owned()).into())
 }
+
+/// Whether the event says that not everybody can read the job's log.
+#[must_use]
+pub fn is_private() -> bool {
+    let job = job::Job::from_environment().ok().flatten();
+    let visibility = job.and_then(|job| job.payload.visibility);
+    matches!(visibility, Some(Visibility::Private | Visibility::Internal))
+}
+
+/// Registers the tokens and keys that the environment holds, so that none is shown.
+pub fn keep_secrets() {
+    for name in SECRETS {
+        if let Some(secret) = variable(name) {
+            crate::secrets::keep(&secret);
+        }
+    }
+}
+
+/// The variables that hold secrets: the action's token first, then those of the runner and of the AWS
+/// SDK.
+///
+/// Source: "Environment variables", AWS SDKs and Tools Reference Guide.
+const SECRETS: [&str; 9] = [
+    "INPUT_GITHUB-TOKEN",
+    "GITHUB_TOKEN",
+    "GH_TOKEN",
+    "ACTIONS_ID_TOKEN_REQUEST_TOKEN",
+    "ACTIONS_RUNTIME_TOKEN",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN",
+    "AWS_BEARER_TOKEN_BEDROCK",
+];
 
 fn is_set_by_the_runner(variable: &dyn Fn(&str) -> Option<String>) -> bool {
     variable("GITHUB_ACTIONS").is_some_and(|value| value == "true")

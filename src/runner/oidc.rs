@@ -70,6 +70,7 @@ impl TokenEndpoint {
         else {
             return Ok(None);
         };
+        crate::secrets::keep(&bearer);
         let url = Url::parse(&url).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
         let url = url.ok_or(TokenError::Url)?;
         // The provider may be there already: the AWS SDK brings its own.
@@ -114,6 +115,7 @@ impl TokenEndpoint {
         let body = body(answer).await?;
         // The parser's own words may repeat a part of the token.
         let answer: Answer = serde_json::from_slice(&body).map_err(|_| TokenError::NoToken)?;
+        crate::secrets::keep(answer.value.expose_secret());
         Ok(answer.value)
     }
 }
@@ -145,5 +147,5 @@ impl TokenError {
 
 /// The innermost cause, without the URL.
 fn reason(error: reqwest::Error) -> String {
-    crate::cause::innermost(&error.without_url())
+    crate::secrets::cut(&crate::cause::innermost(&error.without_url())).into_owned()
 }

@@ -4,7 +4,7 @@ use comrak::nodes::NodeValue;
 use comrak::{Arena, Options, parse_document};
 
 use crate::gfm::exposed;
-use crate::sandbox::{Ran, Sandbox, markdown, report};
+use crate::sandbox::{NOW, Ran, Sandbox, markdown, report};
 use crate::workflow_commands::{Stops, read};
 
 /// Texts that mean something to GitHub, to Markdown, to HTML, to a shell or to a template engine.
@@ -135,17 +135,61 @@ fn an_audit_in_a_job_gives_the_runner_no_command() {
     let name = "::set-output name=x::y ##[add-mask]z";
     sandbox.file("report.csv", report("111122223333", &[(name, "2025-01-01T00:00:00Z", "-")]));
     sandbox.file("broken.yml", "version: 1\n::error::one: two ##[group]three\n");
+    let fresh = ["--now", NOW, "--report-generated-at", NOW];
+    let audit = ["audit", "--credential-report", "report.csv", "--allowlist", "none"];
+    let audit = [&audit[..], &fresh].concat();
+    let made = sandbox.run(&[&audit[..], &["--output", "audit.json"]].concat());
+    assert_eq!(made.code, 1, "{}", made.stderr);
     for (arguments, code) in [
-        (&["audit", "--credential-report", "report.csv", "--allowlist", "none"][..], 1),
+        (&audit[..], 1),
         (&["audit", "--credential-report", "report.csv", "--allowlist", "broken.yml"], 2),
         (&["allowlist", "check", "broken.yml"], 2),
+        (&[&audit[..], &["--format", "markdown"]].concat(), 1),
+        (&[&audit[..], &["--format", "markdown", "--language", "ja"]].concat(), 1),
+        (&[&audit[..], &["--format", "json"]].concat(), 1),
+        (&["allowlist", "suggest", "audit.json"], 0),
+        (&["allowlist", "check", "::error::.yml"], 2),
+        (&["iam-policy", "--allowlist", "a ##[error]b.yml"], 2),
+        (&["audit", "--credential-report", "\n::error::x"], 2),
+        (&["audit", "--format", "\n##[error]x"], 2),
+        (&["completions", "bash"], 0),
+        (&["completions", "zsh"], 0),
+        (&["help", "audit"], 0),
+        (&["--version"], 0),
     ] {
         let mut command = sandbox.command(arguments);
-        command.args(["--now", crate::sandbox::NOW]);
         let ran = Ran::from(command.env("GITHUB_ACTIONS", "true").output().unwrap());
-        assert_eq!(ran.code, code, "{}", ran.stderr);
+        assert_eq!(ran.code, code, "{arguments:?}: {}", ran.stderr);
+        // Arguments that are refused have no result: standard output is the log.
+        if !ran.stdout.starts_with("::stop-commands::") {
+            assert_eq!(read(&ran.stdout, Stops::Ignored), [], "{}", ran.stdout);
+        }
+        if arguments.contains(&"json") {
+            let json: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+            assert!(json.to_string().contains("##[add-mask]z"), "{json}");
+        }
         let log = ran.stdout + &ran.stderr;
-        assert!(log.contains("set-output") || log.contains("error"), "{log}");
-        assert_eq!(read(&log, Stops::Ignored), [], "{log}");
+        for stops in [Stops::Heeded, Stops::Ignored] {
+            let commands = read(&log, stops);
+            let names: Vec<_> = commands.iter().map(|it| it.name.as_str()).collect();
+            assert_eq!(names, vec!["error"; usize::from(code != 0)], "{arguments:?}: {log}");
+        }
+    }
+}
+
+#[test]
+fn a_result_in_a_file_is_what_it_is_outside_of_a_job() {
+    let sandbox = Sandbox::new();
+    let name = "a ##[add-mask]z";
+    sandbox.file("report.csv", report("111122223333", &[(name, "2025-01-01T00:00:00Z", "-")]));
+    for format in ["markdown", "json", "table"] {
+        let arguments =
+            ["audit", "--credential-report", "report.csv", "--allowlist", "none", "--now", NOW];
+        let mut command = sandbox.command(&[&arguments[..], &["--format", format]].concat());
+        let outside = String::from_utf8(command.output().unwrap().stdout).unwrap();
+        let file = std::fs::File::create(sandbox.path("result")).unwrap();
+        command.env("GITHUB_ACTIONS", "true").stdout(file).output().unwrap();
+        assert_eq!(sandbox.read("result"), outside);
+        assert!(outside.contains("##["), "{outside}");
     }
 }

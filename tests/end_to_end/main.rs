@@ -4,7 +4,9 @@
 
 mod action;
 mod allowlist;
+mod arguments;
 mod audit;
+mod completions;
 mod determinism;
 mod examples;
 #[path = "../support/expect.rs"]

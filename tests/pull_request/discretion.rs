@@ -144,6 +144,54 @@ fn in_public_the_words_of_aws_about_a_user_are_withheld() {
 }
 
 #[test]
+fn in_public_words_of_others_are_withheld_whatever_they_say() {
+    for visibility in ["public", "private"] {
+        let (world, traces) = world(visibility);
+        let says = format!("says {NAME} of {OWNER}");
+        let error = |action: &str, code: &str| json!({ "error": { "actions": [action], "code": code, "status": 403, "message": says } });
+        let body = json!({ "message": says });
+        let github = |path: &str| json!([{ "path": path, "status": 403, "body": body }]);
+        let pull = world.pull(EMPTY, EMPTY);
+        for (aws, github, pull) in [
+            (error("AssumeRoleWithWebIdentity", "AccessDenied"), json!([]), None),
+            (error("AssumeRoleWithWebIdentity", "ValidationError"), json!([]), None),
+            (json!({}), github("/contents/"), Some(&pull)),
+            (json!({}), github("/compare/"), Some(&pull)),
+            (json!({}), github("/issues"), Some(&pull)),
+            (json!({}), github("^/repos/[^/]+/[^/]+$"), None),
+        ] {
+            world.account.faults(aws.clone());
+            world.repo.faults(github.clone());
+            let environment = &[("RUNNER_DEBUG", "1")];
+            let event = if pull.is_some() { "pull_request" } else { "schedule" };
+            let run = world.run(How { event, pull, environment, ..How::default() });
+            let what = format!("{visibility}: {aws} {github}");
+            assert!(run.code >= 2, "{what}: {}", run.log);
+            if visibility == "public" {
+                assert_eq!(traces.found_in(&world, &run), [""; 0], "{what}");
+                assert!(run.log.contains("withheld"), "{what}: {}", run.log);
+                assert!(run.summary.contains("withheld"), "{what}: {}", run.summary);
+            } else if event == "pull_request" {
+                assert!(run.log.contains(&says) && run.summary.contains(&says), "{what}");
+            }
+        }
+    }
+}
+
+#[test]
+fn in_public_what_is_wrong_with_an_audit_does_not_repeat_it() {
+    let (world, traces) = world("public");
+    world.sandbox.file("odd.json", format!("{{ \"schema\": \"x\", \"accounts\": \"{NAME}\" }}"));
+    let environment = [("GITHUB_TOKEN", world.repo.token())];
+    let command = &["publish", "odd.json"];
+    let run = world.run(How { command, environment: &environment, ..How::default() });
+    assert_eq!(run.code, 2, "{}", run.log);
+    std::fs::remove_file(world.sandbox.path("odd.json")).unwrap();
+    assert_eq!(traces.found_in(&world, &run), [""; 0]);
+    assert!(run.summary.contains("withheld"), "{}", run.summary);
+}
+
+#[test]
 fn a_visibility_that_nobody_tells_counts_as_public() {
     let (world, traces) = world("private");
     let name = world.repo.full_name().to_owned();

@@ -21,6 +21,7 @@ mod aws;
 mod base;
 mod comment;
 mod discretion;
+mod failures;
 mod gate;
 #[path = "../support/gfm.rs"]
 #[allow(dead_code, reason = "every test binary has its own copy and uses a part of it")]

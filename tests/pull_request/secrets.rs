@@ -4,6 +4,7 @@ use serde_json::json;
 
 use crate::aws::StandIn;
 use crate::left_behind;
+use crate::sandbox::Ran;
 use crate::world::{EMPTY, How, QUICK, Run, World};
 
 /// What makes programs say more than they otherwise do.
@@ -54,6 +55,66 @@ fn no_secret_leaves_a_run_that_succeeds_and_the_token_is_masked_before_anything_
         let stop = lines.next().unwrap().strip_prefix("::stop-commands::").unwrap();
         assert_eq!(lines.next().unwrap(), format!("::{stop}::"));
         assert_eq!(lines.next().unwrap(), format!("::add-mask::{}", world.repo.token()));
+        // The request's token, the OIDC token, the session's key and token.
+        let masked = |secret: &&String| run.log.contains(&format!("::add-mask::{secret}\n"));
+        let secrets = StandIn::shared().secrets();
+        assert_eq!(secrets.iter().filter(masked).count(), 4, "{}", run.log);
+    }
+}
+
+#[test]
+fn no_secret_leaves_a_run_whose_errors_repeat_it() {
+    let repeated = "you sent {token} and {session}";
+    let error = |action: &str, code: &str, status: u16| {
+        let fault = json!({ "actions": [action], "code": code, "status": status,
+                            "message": repeated });
+        json!({ "error": fault })
+    };
+    for visibility in ["private", "public"] {
+        let world = World::in_repository(visibility);
+        world.user("alice", 200);
+        for faults in [
+            json!({ "oidc_bare": true }),
+            error("AssumeRoleWithWebIdentity", "AccessDenied", 403),
+            error("AssumeRoleWithWebIdentity", "InvalidIdentityToken", 400),
+            error("AssumeRoleWithWebIdentity", "ValidationError", 400),
+            error("ListUsers", "AccessDenied", 403),
+            error("GenerateCredentialReport", "InvalidClientTokenId", 403),
+            error("GetLoginProfile", "ServiceFailure", 418),
+        ] {
+            world.account.faults(faults.clone());
+            for environment in [talkative(&[]), vec![]] {
+                let run = world.run(How { environment: &environment, ..How::default() });
+                assert!(run.code >= 2, "{faults}: {}", run.log);
+                assert_kept(&world, &run, &[]);
+            }
+        }
+    }
+    // Nor on the command line.
+    let world = World::new();
+    let token = "FwoGZXIvYXdzEJr-a-session-token-of-somebody";
+    let echo = json!({ "error": { "actions": ["GetCallerIdentity"], "code": "AccessDenied",
+                                  "status": 403, "message": format!("you sent {token}") } });
+    world.account.faults(echo);
+    let mut command = world.sandbox.command(&["audit", "--allowlist", "none", "--verbose"]);
+    command.envs(world.account.environment()).env("AWS_SESSION_TOKEN", token);
+    let ran = Ran::from(command.output().unwrap());
+    assert!(ran.code >= 2 && ran.stderr.contains("you sent ***"), "{}", ran.stderr);
+    assert!(!ran.stderr.contains(token), "{}", ran.stderr);
+}
+
+#[test]
+fn no_secret_leaves_a_run_whose_inputs_are_refused() {
+    let world = World::new();
+    let token = world.repo.token();
+    // A token where another input was meant.
+    for name in ["publish", "accounts", "queue-repository"] {
+        let inputs = [(name, token)];
+        let run =
+            world.run(How { inputs: &inputs, environment: &talkative(&[]), ..How::default() });
+        assert_eq!(run.code, 2, "{}", run.log);
+        assert_kept(&world, &run, &[]);
+        assert!(run.log.contains(&format!("::add-mask::{token}\n")), "{}", run.log);
     }
 }
 

@@ -12,6 +12,7 @@ use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvid
 use tokio::time::{Instant, sleep};
 
 use super::environment::Environment;
+use super::grant::Registering;
 use super::profile::Profiles;
 use super::refusal::Refusal;
 use crate::inventory::Cause;
@@ -37,7 +38,7 @@ pub(super) async fn with_default_chain(
     if let Some(region) = config.region() {
         chain = chain.region(region.clone());
     }
-    let chain = chain.build().await;
+    let chain = Registering(chain.build().await);
     let first = ask(&chain, profiles, pace).await?;
     let provider =
         SharedCredentialsProvider::new(AskedOnce { chain, first: Mutex::new(Some(first)) });
@@ -46,7 +47,7 @@ pub(super) async fn with_default_chain(
 
 /// Asks until the answer is none that passes by itself.
 async fn ask(
-    chain: &DefaultCredentialsChain,
+    chain: &Registering<DefaultCredentialsChain>,
     profiles: &Profiles,
     pace: &Pace,
 ) -> Result<Credentials, Refusal> {
@@ -86,7 +87,7 @@ fn refusal(error: &CredentialsError, message: &str, profiles: &Profiles) -> Refu
 /// running out: whoever has to enter a code or touch a key is asked once.
 #[derive(Debug)]
 struct AskedOnce {
-    chain: DefaultCredentialsChain,
+    chain: Registering<DefaultCredentialsChain>,
     first: Mutex<Option<Credentials>>,
 }
 

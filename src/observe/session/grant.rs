@@ -19,6 +19,7 @@ use super::token::{Claims, TokenSource};
 use crate::identity::RoleArn;
 use crate::inventory::AccountId;
 use crate::observe::call::{Failure, NotRenewed, Pace};
+use crate::secrets;
 
 /// The name under which the SDK's log knows our credentials.
 const PROVIDER: &str = "iam-stocktake";
@@ -57,6 +58,7 @@ impl Grantor for WebIdentity {
             loop {
                 let asked = Instant::now();
                 let token = self.tokens.token(&self.audience).await.map_err(Refusal::NoToken)?;
+                secrets::keep(token.expose_secret());
                 let request = || {
                     self.sts
                         .assume_role_with_web_identity()
@@ -140,6 +142,8 @@ fn grant(
         let message = "the answer lacks a part of the credentials";
         return Err(Failure::unexpected(action, message).into());
     }
+    secrets::keep(given.secret_access_key());
+    secrets::keep(given.session_token());
     let credentials = Credentials::new(
         given.access_key_id(),
         given.secret_access_key(),
@@ -199,5 +203,29 @@ impl ProvideCredentials for Renewing {
             let renewed = self.renew().await;
             renewed.map_err(|why| CredentialsError::provider_error(NotRenewed(why.to_string())))
         })
+    }
+}
+
+/// Credentials that the SDK finds, whose secrets are registered each time it does.
+#[derive(Debug)]
+pub(super) struct Registering<P>(pub(super) P);
+
+impl<P: ProvideCredentials> ProvideCredentials for Registering<P> {
+    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        future::ProvideCredentials::new(async {
+            let found = self.0.provide_credentials().await?;
+            secrets::keep(found.secret_access_key());
+            if let Some(token) = found.session_token() {
+                secrets::keep(token);
+            }
+            Ok(found)
+        })
+    }
+
+    fn fallback_on_interrupt(&self) -> Option<Credentials> {
+        self.0.fallback_on_interrupt()
     }
 }

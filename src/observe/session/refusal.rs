@@ -150,25 +150,18 @@ impl Refusal {
         }
     }
 
-    /// The same without words of AWS that name a user: for where everybody can read it.
+    /// The same without words of others, which may repeat names: for where everybody can read it. AWS's
+    /// code for the error stays.
     #[must_use]
-    pub fn without_users(mut self) -> Self {
+    pub fn without_foreign_words(mut self) -> Self {
         if let Self::NotTrusted { message, .. }
         | Self::NoProvider { message, .. }
         | Self::Audience { message, .. }
         | Self::NotAssumable { message, .. }
-        | Self::Failed { message, .. } = &mut self
+        | Self::Failed { message, .. }
+        | Self::NoCredentials { why: message, .. } = &mut self
         {
-            let lower = message.to_ascii_lowercase();
-            // An ARN, and how IAM speaks of a resource.
-            if lower.contains("user/") || lower.contains("resource: user") {
-                let reason = Denial::of(message).reason();
-                "AWS's words are withheld: they name a user, and everybody can read this"
-                    .clone_into(message);
-                if let Some(reason) = reason {
-                    message.push_str(&format!(" (denied {reason})"));
-                }
-            }
+            *message = withheld(message);
         }
         self
     }
@@ -299,6 +292,20 @@ impl From<Failure> for Refusal {
     }
 }
 
+/// The code that a message of AWS begins with, without the message.
+fn withheld(message: &str) -> String {
+    const WITHHELD: &str = "the details are withheld, since everybody can read this log";
+    let is_code = |code: &&str| {
+        code.len() <= 64 && code.bytes().all(|it| it.is_ascii_alphanumeric() || it == b'.')
+    };
+    let reason = Denial::of(message).reason();
+    let reason = reason.map_or_else(String::new, |reason| format!("; denied {reason}"));
+    match message.split_once(": ").map(|(code, _)| code).filter(is_code) {
+        Some(code) => format!("{code} ({WITHHELD}{reason})"),
+        None => format!("{WITHHELD}{reason}"),
+    }
+}
+
 /// The token's own words for the trust policy.
 fn shown(claims: Option<&Claims>) -> String {
     claims.map_or_else(String::new, |Claims { sub, aud }| {
@@ -322,7 +329,7 @@ mod tests {
         let explicit = format!("{denied} with an explicit deny in a service control policy");
         for refusal in [
             not_assumable(&explicit),
-            not_assumable(&explicit).without_users(),
+            not_assumable(&explicit).without_foreign_words(),
             Refusal::NotTrusted {
                 role: role.clone().into(),
                 message: explicit.clone(),
@@ -337,11 +344,32 @@ mod tests {
             let hint = refusal.hint();
             assert!(hint.contains("a service control policy denies"), "{refusal}: {hint}");
             assert!(hint.contains("lift that deny"), "{refusal}: {hint}");
-            assert!(!refusal.without_users().to_string().contains("alice"));
+            assert!(!refusal.without_foreign_words().to_string().contains("alice"));
         }
         let by_trust = format!("{denied} because no role trust policy allows the action");
         for message in [denied, &by_trust] {
             assert!(not_assumable(message).hint().contains("must trust it"), "{message}");
+        }
+    }
+
+    #[test]
+    fn of_words_that_are_withheld_the_code_stays() {
+        let words = "User: arn:aws:iam::111122223333:user/zaphod is not authorized";
+        for (message, code) in [
+            (format!("AccessDenied: {words}"), "AccessDenied ("),
+            (words.to_owned(), ""),
+            (format!("zaphod beeblebrox: {words}"), ""),
+        ] {
+            let account = "111122223333".parse().unwrap();
+            let told = Refusal::NoProvider { account, message: message.clone() };
+            assert!(told.to_string().contains("zaphod"), "{told}");
+            let told = told.without_foreign_words().to_string();
+            assert!(!told.contains("zaphod") && told.contains(code), "{told}");
+            assert!(told.contains("withheld"), "{told}");
+            let told = Refusal::NoCredentials { why: message, help: None }
+                .without_foreign_words()
+                .to_string();
+            assert!(!told.contains("zaphod"), "{told}");
         }
     }
 }

@@ -3,7 +3,8 @@
     {"throttle": {"every": 3, "max": 2, "actions": ["ListUsers"]}}
                             refuses calls, which are not carried out; also `code` and `status`
     {"error": {"nth": 2, "actions": ["DeleteUser"], "code": "DeleteConflict", "status": 409}}
-                            answers an error instead; also `message`
+                            answers an error instead; also `message`, in which `{token}` and
+                            `{session}` are the OIDC token and the session token that were sent
     {"burst": {"rate": 5, "burst": 3}}                  throttles beyond so many calls a second
     {"reset": {…}}, {"stall": {…}}                      breaks off half-way through an answer
     {"lost": {"actions": ["UpdateAccessKey"], "max": 1}}
@@ -24,6 +25,7 @@
     {"report_in_progress": 2.5}, {"report_expired": 1}, {"limit_exceeded": 1}
     {"oidc": "no-provider"}, {"oidc_errors": 1}
     {"other_account": "999988887777"}                   STS answers with this account for its roles
+    {"oidc_bare": true}     answers token requests with the token alone, as a text in JSON
 
 A fault with `actions` is about these alone. It befalls each of their calls, or every so many
 (`every`), or the n-th alone (`nth`), and at most so many (`max`). Several of a kind are a list.
@@ -61,6 +63,7 @@ KNOWN = {
     "oidc": None,
     "oidc_errors": None,
     "other_account": None,
+    "oidc_bare": None,
 }
 
 OIDC = {
@@ -200,6 +203,8 @@ class Faults:
                 usual = "ServiceFailure" if status == 500 else "ServiceUnavailable"
                 code = fault.wanted.get("code", usual)
                 message = fault.wanted.get("message", "The request processing has failed.")
+                message = message.replace("{token}", call.parameters.get("WebIdentityToken", ""))
+                message = message.replace("{session}", getattr(call.session, "token", None) or "")
                 raise AwsError(code, message, status)
 
     def expire(self, session):

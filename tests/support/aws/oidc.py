@@ -34,7 +34,9 @@ def answer(registry, request):
     if fails:
         result = told(500, {"message": "internal error"})
     elif authorized:
-        result = told(200, {"count": 1, "value": token(registry, audience)})
+        value = token(registry, audience)
+        is_bare = "oidc_bare" in account.faults.wanted
+        result = told(200, value if is_bare else {"count": 1, "value": value})
     entry = {"audience": audience, "authorized": authorized, "status": result.status}
     account.oidc_log.append({**entry, "at": since_start()})
     return result
