@@ -8,7 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, Utc};
 use iam_stocktake::allowlist::{self, Allowlist};
-use iam_stocktake::app::{self, Exit, Streams, Style};
+use iam_stocktake::app::{self, Exit, Streams};
 use iam_stocktake::judge::{AllowlistOrigin, judge};
 use iam_stocktake::observe::{credential_report as report, export};
 use iam_stocktake::policy::remediation::RemediationPolicy;
@@ -103,13 +103,7 @@ pub(crate) fn audit_json(bytes: &[u8]) {
         today: NOW.date_naive(),
     };
     let (mut stdin, mut stdout, mut stderr) = (bytes, std::io::sink(), std::io::sink());
-    let mut streams = Streams {
-        stdin: &mut stdin,
-        stdout: &mut stdout,
-        stderr: &mut stderr,
-        stdout_style: Style::default(),
-        stderr_style: Style::default(),
-    };
+    let mut streams = Streams::new(&mut stdin, &mut stdout, &mut stderr);
     let exit = app::run(&Command::SuggestExemptions(settings), &mut streams);
     assert!(matches!(exit, Exit::Done | Exit::Usage));
 }
