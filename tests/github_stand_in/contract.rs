@@ -37,6 +37,7 @@ fn every_operation_that_a_queue_needs_keeps_the_contract() {
         ("DELETE", &comment, Value::Null, 204),
         ("POST", "/issues/1/comments", own, 201),
         ("GET", "/labels/one", Value::Null, 200),
+        ("PATCH", "/labels/one", json!({ "description": "#1" }), 200),
         ("GET", "/labels/none%20such", Value::Null, 404),
         ("GET", "/labels", Value::Null, 200),
         ("POST", "/labels", json!({ "name": "a b", "color": "ff0000", "description": "c" }), 201),
@@ -52,7 +53,7 @@ fn every_operation_that_a_queue_needs_keeps_the_contract() {
         assert_eq!(repo.send(method, below, body).status, status, "{method} {below}");
     }
     assert_eq!(repo.violations(), [""; 0]);
-    assert_eq!(repo.log().len(), 28);
+    assert_eq!(repo.log().len(), 29);
 }
 
 /// What is wrong with a request of this body and these headers, which GitHub would not mind alone.

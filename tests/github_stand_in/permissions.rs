@@ -53,16 +53,45 @@ fn a_job_s_token_is_good_for_its_own_repository_and_a_person_s_for_all() {
     assert_eq!(to(job, "POST", at(&public, "/issues"), title.clone()), 403);
     assert_eq!(to(job, "GET", "/user".to_owned(), Value::Null), 403);
     assert_eq!(to(job, "GET", "/repos/acme/nowhere".to_owned(), Value::Null), 404);
+    // An app's token is good where the app is installed, and may not ask either.
+    let app = private.app_token();
+    assert_eq!(to(app, "POST", at(&other, "/issues"), title.clone()), 201);
+    assert_eq!(to(app, "GET", "/user".to_owned(), Value::Null), 403);
     let person = private.personal_token();
     assert_eq!(to(person, "POST", at(&other, "/issues"), title.clone()), 201);
     assert_eq!(to(person, "GET", "/user".to_owned(), Value::Null), 200);
     assert_eq!(to("ghs_unknown", "POST", at(&private, "/issues"), title), 401);
-    assert_eq!(other.issues()[0].author, "octocat");
+    let authors: Vec<_> = other.issues().into_iter().map(|it| it.author).collect();
+    assert_eq!(authors, ["acme-audit[bot]", "octocat"]);
     // What is of no repository stands in the log of the token's own.
     let issues = at(&private, "/issues");
     let paths: Vec<_> = private.log().into_iter().map(|it| it.path).collect();
-    assert_eq!(paths, ["/user", "/repos/acme/nowhere", "/user", &issues]);
+    assert_eq!(paths, ["/user", "/repos/acme/nowhere", "/user", "/user", &issues]);
     assert_eq!(private.writes()[0].login, "");
     assert_eq!(private.violations(), [""; 0]);
-    assert_eq!(other.writes().len(), 1);
+    assert_eq!(other.writes().len(), 2);
+}
+
+#[test]
+fn graphql_says_whom_every_kind_of_token_belongs_to() {
+    let repo = GitHub::shared().repository("private");
+    let ask = |token: &str, query: &str| {
+        let body = json!({ "query": query });
+        repo.send_by(token, "POST", "/graphql", body).unwrap()
+    };
+    let viewer = "query { viewer { login } }";
+    for (token, login) in [
+        (repo.token(), "github-actions[bot]"),
+        (repo.app_token(), "acme-audit[bot]"),
+        (repo.personal_token(), "octocat"),
+    ] {
+        let answer = ask(token, viewer);
+        assert_eq!(answer.status, 200);
+        assert_eq!(answer.json, json!({ "data": { "viewer": { "login": login } } }));
+    }
+    assert_eq!(ask("ghs_unknown", viewer).status, 401);
+    assert!(ask(repo.token(), "query { rateLimit { cost } }").json["errors"].is_array());
+    assert_eq!(repo.violations(), [""; 0]);
+    // It is no change.
+    assert_eq!(repo.writes().len(), 0);
 }

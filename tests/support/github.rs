@@ -124,6 +124,7 @@ struct Told {
     visibility: String,
     token: String,
     personal_token: String,
+    app_token: String,
     head: String,
 }
 
@@ -148,6 +149,12 @@ impl Repo {
     /// A token of `octocat`, who may do everything in every repository.
     pub(crate) fn personal_token(&self) -> &str {
         &self.told.personal_token
+    }
+
+    /// An installation token of the GitHub App `acme-audit`, whom GitHub knows as
+    /// `acme-audit[bot]`: good for every repository, and it may not ask `GET /user` who it is.
+    pub(crate) fn app_token(&self) -> &str {
+        &self.told.app_token
     }
 
     /// Where the stand-in is, as `GITHUB_API_URL` and `GITHUB_SERVER_URL` name it.
@@ -237,9 +244,10 @@ impl Repo {
         self.ask_for("log", Value::Null)
     }
 
-    /// The requests so far that were to change something.
+    /// The requests so far that were to change something. A query of GraphQL is none.
     pub(crate) fn writes(&self) -> Vec<Exchange> {
-        self.log().into_iter().filter(|it| it.method != "GET").collect()
+        let changes = |it: &Exchange| it.method != "GET" && it.path != "/graphql";
+        self.log().into_iter().filter(changes).collect()
     }
 
     /// Forgets the requests so far.
@@ -365,6 +373,12 @@ impl Actor<'_> {
     /// Locks an issue's conversation: only who may write to the repository comments there.
     pub(crate) fn lock(&self, number: u64) {
         self.once("PUT", format!("/issues/{number}/lock"), json!({}));
+    }
+
+    /// Describes a label.
+    pub(crate) fn describe_label(&self, name: &str, description: &str) {
+        let body = json!({ "description": description });
+        self.once("PATCH", format!("/labels/{}", encoded(name)), body);
     }
 
     /// Creates a label.

@@ -39,6 +39,7 @@ def make_repository(proxy, visibility):
         "visibility": visibility,
         "token": repository.token,
         "personal_token": repository.personal_token,
+        "app_token": repository.app_token,
         "head": head(proxy, repository, "main"),
     }
 

@@ -16,11 +16,20 @@ net.Server.prototype.listen = function () {
   return listen.call(this, 0, "127.0.0.1");
 };
 
-const users = ["octocat", "github-actions[bot]", "dependabot[bot]", "secteam", "stale[bot]", "mallory"];
+const users = [
+  "octocat",
+  "github-actions[bot]",
+  "dependabot[bot]",
+  "acme-audit[bot]",
+  "secteam",
+  "stale[bot]",
+  "mallory",
+];
 const members = [
   { login: "octocat", role: "admin" },
   { login: "github-actions[bot]", role: "member" },
   { login: "dependabot[bot]", role: "member" },
+  { login: "acme-audit[bot]", role: "member" },
   { login: "secteam", role: "member" },
   { login: "stale[bot]", role: "member" },
 ];

@@ -8,7 +8,7 @@ A fault is an object with exactly one of these:
     keep_old_body  answers 200 to a PATCH, with what was there before
     hold           holds so many requests until all of them have come in
     hide           leaves issues out of lists: those with these numbers, or, as a number K, those
-                   that were created within the last K requests
+                   that were created within the last K requests, and comments as well
     null_user      names no author, and nobody who closed it, in what is read: true, or the numbers
                    of the issues
 
@@ -99,6 +99,12 @@ class Met:
                 since = repository.requests - fault.value
                 numbers |= {it for it, at in repository.created.items() if at >= since}
         return numbers
+
+    def unsaid(self, repository):
+        """The ids of the comments to leave out of a list."""
+        spans = [it.value for it in self.faults if it.kind == "hide" and isinstance(it.value, int)]
+        since = repository.requests - max(spans, default=-1)
+        return {it for it, at in repository.commented.items() if at >= since}
 
     def bend(self, value):
         """Takes the authors out of what was read."""

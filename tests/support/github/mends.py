@@ -8,7 +8,7 @@ from wire import Answer
 
 from . import listing
 from .answers import JSON, error, of_json, refusal, with_headers
-from .repositories import ASSIGNABLE, PERSON, WORKFLOW
+from .repositories import APP, ASSIGNABLE, PERSON, WORKFLOW
 
 # The most characters of a text: of what, in which field, as the refusal names both.
 LIMITS = {
@@ -64,8 +64,11 @@ class Call:
         return "Label" if self.below.startswith("/labels") else "Issue"
 
 
-def carry_out(emulator, call, hidden=frozenset()):
-    """Carries the call out, as GitHub would; issues with hidden numbers are left out of lists."""
+def carry_out(emulator, call, hidden=frozenset(), unsaid=frozenset()):
+    """Carries the call out, as GitHub would.
+
+    Issues with hidden numbers are left out of lists, and so are comments with unsaid ids.
+    """
     number = call.numbered(r"/issues/(\d+)(?:/.*)?")
     is_pull = number in call.repository.pulls
     refused = refuse(call, number, is_pull)
@@ -95,6 +98,8 @@ def carry_out(emulator, call, hidden=frozenset()):
         return failed(call, reply)
     note(call, reply, reason)
     show_closer(emulator, call, reply)
+    if unsaid and call.method == "GET" and call.numbered(r"/issues/(\d+)/comments"):
+        reply.value = [it for it in reply.value if it["id"] not in unsaid]
     return succeeded(call, reply, is_pull)
 
 
@@ -178,6 +183,8 @@ def note(call, reply, reason):
     """Keeps what the emulator does not."""
     if (call.method, call.below) == ("POST", "/issues"):
         call.repository.created[reply.value["number"]] = call.repository.requests
+    if call.method == "POST" and call.numbered(r"/issues/(\d+)/comments"):
+        call.repository.commented[reply.value["id"]] = call.repository.requests
     locked = call.numbered(r"/issues/(\d+)/lock")
     if locked is not None:
         # The emulator knows it too, but asking for each comment is slow.
@@ -242,8 +249,9 @@ def mended(call, value, is_pull=False):
         shown.pop("closed_by", None)
     if "/comments" in call.below and is_pull and "html_url" in shown:
         shown["html_url"] = shown["html_url"].replace("/issues/", "/pull/")
-    # To the emulator the bot is a member of the organisation, which lets it in.
-    if shown.get("author_association") and (shown.get("user") or {}).get("login") == WORKFLOW:
+    # To the emulator these bots are members of the organisation, which lets them in.
+    apps = (WORKFLOW, APP)
+    if shown.get("author_association") and (shown.get("user") or {}).get("login") in apps:
         shown["author_association"] = "NONE"
     if "state_reason" in shown and shown["number"] in call.repository.duplicates:
         shown["state_reason"] = "duplicate"

@@ -8,6 +8,8 @@ from .faults import Faults
 
 WORKFLOW = "github-actions[bot]"
 PERSON = "octocat"
+# A GitHub App that is installed in every repository.
+APP = "acme-audit[bot]"
 
 # What a job's token may do unless a test says otherwise: what the documentation asks for.
 PERMISSIONS = {
@@ -52,6 +54,7 @@ class Repository:
         self.name = f"acme/r-{number}"
         self.token = f"ghs_{number:036d}"
         self.personal_token = f"ghp_{number:036d}"
+        self.app_token = f"ghs_app{number:033d}"
         self.permissions = dict(PERMISSIONS)
         self.has_issues = True
         self.pulls, self.locked = set(), set()
@@ -63,6 +66,8 @@ class Repository:
         self.closers = {}
         # Each issue's number, with how many requests had come in when it was created.
         self.created = {}
+        # The same for comments, by their ids.
+        self.commented = {}
         self.requests = 0
         self.log = []
         self.faults = Faults([])
@@ -89,6 +94,11 @@ class Caller:
         """Whether it is a job's token, which is good for its own repository."""
         return self.login == WORKFLOW
 
+    @property
+    def is_app(self):
+        """Whether it is an installation token: a job's, or another app's."""
+        return self.login.endswith("[bot]")
+
 
 class Registry:
     """All repositories, by name and by token."""
@@ -104,6 +114,7 @@ class Registry:
         repository = Repository(next(self.numbers))
         self.callers[repository.token] = Caller(WORKFLOW, repository)
         self.callers[repository.personal_token] = Caller(PERSON, repository)
+        self.callers[repository.app_token] = Caller(APP, repository)
         self.by_name[repository.name] = repository
         return repository
 

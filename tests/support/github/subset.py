@@ -31,6 +31,7 @@ GET /repos/{owner}/{repo}/assignees/{assignee}
 GET /repos/{owner}/{repo}/labels
 POST /repos/{owner}/{repo}/labels
 GET /repos/{owner}/{repo}/labels/{name}
+PATCH /repos/{owner}/{repo}/labels/{name}
 GET /repos/{owner}/{repo}/pulls/{pull_number}
 """
 
