@@ -19,7 +19,6 @@ use crate::publish::ledger::{Person, person_of};
 use crate::publish::memory::Memory;
 use crate::publish::observation::Observation;
 use crate::publish::occasion::Target;
-use crate::publish::read::Search;
 use crate::report::json::v1;
 use crate::report::{UserTemplate, visible};
 use crate::runner::checkout::{self, InRepository};
@@ -208,7 +207,7 @@ fn known_ssh_keys(scene: &Scene, settings: &ActionSettings) -> BTreeSet<Person> 
     else {
         return BTreeSet::new();
     };
-    let queue = tracker.queue(repository, &settings.publish.queue, Search::ByLabel).ok();
+    let queue = tracker.queue(repository, &settings.publish.queue).ok();
     let memory = queue.and_then(|queue| queue.memory);
     let open = memory.iter().flat_map(Memory::open);
     let of_ssh_keys = open.filter(|(_, entry)| entry.matter.kind == Some(CredentialKind::SshKey));

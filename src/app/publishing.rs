@@ -7,17 +7,17 @@ use serde::Serialize;
 
 use super::job::Left;
 use super::scene::{Scene, words};
-use super::tracker::{Queue, Written};
+use super::tracker::{Queue, Written, named};
 use super::{Exit, Streams};
 use crate::inventory::AccountId;
 use crate::judge::{Outcome, Status};
+use crate::publish::board::Foreign;
 use crate::publish::gate::{AccountList, FailOn, Gate, Standing, unaudited};
 use crate::publish::memory::Memory;
 use crate::publish::observation::Observation;
 use crate::publish::occasion::{Target, Why};
 use crate::publish::plan::Wanted;
 use crate::publish::pull_request::{Comment, Compared, Proposal};
-use crate::publish::read::Search;
 use crate::report::{Page, Plain, page, visible};
 use crate::runner::job::Job;
 use crate::settings::PublishSettings;
@@ -141,6 +141,7 @@ impl Publishing<'_> {
             remedy_within_days: settings.remedy_within_days,
             today: self.now.date_naive(),
             run: self.scene.run.clone(),
+            run_url: self.job.map(Job::run_url),
             observed_now: self.observation.observed_as_asked(),
         };
         let (Some(tracker), Some(repository)) = (&self.scene.tracker, &self.scene.queue_repository)
@@ -149,7 +150,8 @@ impl Publishing<'_> {
         };
         match tracker.keep_queue(repository, self.observation, &wanted, settings.dry_run) {
             Err(trouble) => Published::nothing(trouble.tell(streams)),
-            Ok(Written { index, memory, before, plan, warnings }) => {
+            Ok(Written { index, memory, before, plan, warnings, foreign }) => {
+                tell_foreign(&foreign, streams);
                 for warning in warnings {
                     let warning =
                         if self.scene.names { warning.to_string() } else { warning.discreet() };
@@ -192,16 +194,19 @@ impl Publishing<'_> {
             streams.hint("give `github-token`, or set GITHUB_TOKEN");
             return Published::nothing(Exit::Usage);
         };
-        match tracker.queue(repository, &self.settings.queue, Search::ByLabel) {
+        match tracker.queue(repository, &self.settings.queue) {
             Err(trouble) => Published::nothing(trouble.tell(streams)),
-            Ok(Queue { board, memory }) => Published {
-                exit: Exit::Done,
-                before: memory.clone(),
-                memory,
-                index: board.index.map(|index| (index.number, index.url)),
-                plan: None,
-                unaudited: BTreeSet::new(),
-            },
+            Ok(Queue { board, memory }) => {
+                tell_foreign(&board.foreign, streams);
+                Published {
+                    exit: Exit::Done,
+                    before: memory.clone(),
+                    memory,
+                    index: board.index.map(|index| (index.number, index.url)),
+                    plan: None,
+                    unaudited: BTreeSet::new(),
+                }
+            }
         }
     }
 
@@ -373,6 +378,17 @@ impl Publishing<'_> {
             names: self.scene.names,
         }
     }
+}
+
+/// Says which issues were ignored although they pass for the queue's.
+fn tell_foreign(foreign: &[Foreign], streams: &mut Streams<'_>) {
+    if foreign.is_empty() {
+        return;
+    }
+    streams.say(&format!(
+        "notice: ignored because the author is not trusted with the queue: {}",
+        visible(&named(foreign))
+    ));
 }
 
 impl Published {

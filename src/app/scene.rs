@@ -9,8 +9,8 @@ use crate::identity::{Repository, Visibility};
 use crate::publish::gate::FailOn;
 use crate::publish::occasion::{PublishMode, Target, Why, target};
 use crate::report::{Plain, visible};
-use crate::runner;
 use crate::runner::job::Job;
+use crate::runner::{self, Surroundings};
 use crate::settings::PublishSettings;
 
 /// What to do where there is no token.
@@ -47,13 +47,17 @@ impl Scene {
         job: Option<&Job>,
         streams: &mut Streams<'_>,
     ) -> Result<Self, Exit> {
-        let (named, api_url) = match job {
-            Some(job) => (Some(job.repository.clone()), job.api_url.clone()),
+        let Surroundings { repository, api_url, graphql_url } = match job {
+            Some(job) => surroundings(job),
             None => runner::surroundings(),
         };
-        let repository = named.map(|name| parsed(&name, streams)).transpose()?;
+        let repository = repository.map(|name| parsed(&name, streams)).transpose()?;
         let tracker = match &settings.token {
-            Some(token) => Some(Tracker::new(&api_url, token).map_err(|e| unread(&e, streams))?),
+            Some(token) => {
+                let tracker = Tracker::new(&api_url, graphql_url.as_deref(), token);
+                let tracker = tracker.map_err(|error| unread(&error, streams))?;
+                Some(tracker.trusting(settings.queue_author.clone()))
+            }
             None => None,
         };
         let about = ask(job, tracker.as_ref(), repository.as_ref(), streams)?;
@@ -156,7 +160,10 @@ pub(super) fn admit_remedy(
     }
     let repository = parsed(&job.repository, streams)?;
     let tracker = match token {
-        Some(token) => Some(Tracker::new(&job.api_url, token).map_err(|e| unread(&e, streams))?),
+        Some(token) => {
+            let tracker = Tracker::new(&job.api_url, job.graphql_url.as_deref(), token);
+            Some(tracker.map_err(|error| unread(&error, streams))?)
+        }
         None => None,
     };
     if tracker.is_none() && job.payload.default_branch.is_none() {
@@ -181,6 +188,14 @@ pub(super) fn admit_remedy(
         return Err(Exit::Usage);
     }
     Ok(())
+}
+
+fn surroundings(job: &Job) -> Surroundings {
+    Surroundings {
+        repository: Some(job.repository.clone()),
+        api_url: job.api_url.clone(),
+        graphql_url: job.graphql_url.clone(),
+    }
 }
 
 fn is_on_default_branch(job: Option<&Job>, about: Option<&About>) -> bool {

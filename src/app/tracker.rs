@@ -6,16 +6,16 @@ use secrecy::SecretString;
 
 use super::scene::words;
 use super::{Exit, Streams};
-use crate::github::{About, Error, GitHub};
+use crate::github::{About, Comment, Error, GitHub, Repository};
 use crate::identity::{Repository as Name, Visibility};
 use crate::publish::apply::{Applied, Applier, Failed};
-use crate::publish::board::Board;
+use crate::publish::board::{Board, Foreign};
 use crate::publish::ledger::{self, OlderThanMemory};
 use crate::publish::markers;
 use crate::publish::memory::{Damage, Memory, QueueName};
 use crate::publish::observation::Observation;
 use crate::publish::plan::{Change, Plan, Wanted, plan};
-use crate::publish::read::{self, Search, is_trusted};
+use crate::publish::read::{self, Search, Trust, Unread};
 use crate::publish::warning::Warning;
 use crate::report::TemplateError;
 use crate::settings::CommentOn;
@@ -30,6 +30,7 @@ const PLANS: usize = 5;
 pub(super) struct Tracker {
     runtime: tokio::runtime::Runtime,
     github: GitHub,
+    queue_author: Option<String>,
 }
 
 /// Why the queue is not as it should be.
@@ -38,6 +39,27 @@ pub(super) enum Trouble {
     /// GitHub could not be read.
     #[error(transparent)]
     Unread(Error),
+    /// What passes for the queue is by accounts that are not trusted.
+    #[error("{}", foreign_queue(.issues, .us))]
+    Foreign {
+        /// The issues.
+        issues: Vec<Foreign>,
+        /// The logins of the token's own account, as far as GitHub says.
+        us: Vec<String>,
+    },
+    /// The label does not say which issue is the queue.
+    #[error("the label `{label}` of {repository} is damaged: {damage}")]
+    Label {
+        /// The label.
+        label: String,
+        /// Where it is.
+        repository: Name,
+        /// What is wrong.
+        damage: Damage,
+    },
+    /// The memory could not be read again.
+    #[error("the queue's memory would be larger than can be read again, so nothing was written")]
+    TooLarge,
     /// The memory does not check.
     #[error("the memory of the queue in {issue} is damaged: {damage}")]
     Damaged {
@@ -45,6 +67,8 @@ pub(super) enum Trouble {
         issue: String,
         /// What is wrong.
         damage: Damage,
+        /// The label that leads to it.
+        label: String,
     },
     /// The audits are old.
     #[error(transparent)]
@@ -63,10 +87,14 @@ pub(super) enum Trouble {
 impl Trouble {
     pub(super) const fn exit(&self) -> Exit {
         match self {
-            Self::Unread(_) | Self::Damaged { .. } => Exit::Incomplete,
-            Self::Older(_) | Self::Unwritten(_) | Self::Restless | Self::Template(_) => {
-                Exit::WriteFailed
+            Self::Unread(_) | Self::Damaged { .. } | Self::Label { .. } | Self::Foreign { .. } => {
+                Exit::Incomplete
             }
+            Self::Older(_)
+            | Self::Unwritten(_)
+            | Self::Restless
+            | Self::TooLarge
+            | Self::Template(_) => Exit::WriteFailed,
         }
     }
 
@@ -83,10 +111,22 @@ impl Trouble {
     fn hint(&self) -> String {
         match self {
             Self::Unread(error) | Self::Unwritten(error) => error.hint(),
-            Self::Damaged { .. } => {
-                "restore the issue's body, or the comments that hold parts of the \
-                 memory, from their edit history; or, to start anew, delete the first line of the \
-                 issue's body: another issue is made then, and everything is new"
+            Self::Damaged { damage: Damage::Gone, label, .. } => format!(
+                "move the issue back if it was moved; or, to start over, delete the label \
+                 `{label}`: the next run makes another queue, and everything is new"
+            ),
+            Self::Damaged { label, .. } => format!(
+                "restore the issue's body, or the comments that hold parts of the memory, from \
+                 their edit history; or, to start over, delete the label `{label}`: the next run \
+                 makes another queue, and everything is new"
+            ),
+            Self::Label { label, .. } => format!(
+                "let the description of `{label}` end in the number of the queue issue, such as \
+                 `#12`; or, to start over, delete the label"
+            ),
+            Self::Foreign { issues, .. } => hint_of_foreign(issues),
+            Self::TooLarge => {
+                "audit fewer accounts a queue: give each part a name of its own with `queue`"
                     .to_owned()
             }
             Self::Older(_) => "publish newer audits; nothing was written".to_owned(),
@@ -137,19 +177,30 @@ pub(super) struct Written {
     /// What was changed, or would be.
     pub(super) plan: Plan,
     pub(super) warnings: Vec<Warning>,
+    /// Issues that pass for the queue's and were ignored.
+    pub(super) foreign: Vec<Foreign>,
 }
 
 impl Tracker {
     /// A client for the API at `api_url`.
-    pub(super) fn new(api_url: &str, token: &SecretString) -> Result<Self, Error> {
+    pub(super) fn new(
+        api_url: &str,
+        graphql_url: Option<&str>,
+        token: &SecretString,
+    ) -> Result<Self, Error> {
         // One thread, since nearly all of it is waiting.
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| Error::without_network(&error))?;
         let github = {
             let _within = runtime.enter();
-            GitHub::new(api_url, token.clone(), TIMEOUT)?
+            GitHub::new(api_url, token.clone(), TIMEOUT)?.with_graphql_url(graphql_url)
         };
-        Ok(Self { runtime, github })
+        Ok(Self { runtime, github, queue_author: None })
+    }
+
+    /// Trusts this account's issues and comments like those of the token's own.
+    pub(super) fn trusting(self, queue_author: Option<String>) -> Self {
+        Self { queue_author, ..self }
     }
 
     /// Begins the time anew that calls may take. An audit comes between what is asked before it and
@@ -199,24 +250,28 @@ impl Tracker {
         })
     }
 
-    /// Reads a queue.
-    pub(super) fn queue(
+    /// Reads a queue to compare with. A queue that its label does not name is none yet.
+    pub(super) fn queue(&self, repository: &Name, queue: &QueueName) -> Result<Queue, Trouble> {
+        let board = self.board(repository, queue, Search::ByLabel)?;
+        if board.number.is_none() {
+            let board = Board { foreign: board.foreign, ..Board::default() };
+            return Ok(Queue { board, memory: None });
+        }
+        opened(board, repository, queue)
+    }
+
+    fn board(
         &self,
         repository: &Name,
         queue: &QueueName,
         search: Search,
-    ) -> Result<Queue, Trouble> {
+    ) -> Result<Board, Trouble> {
         let handle = self.github.repository(repository.clone());
         let board = self.runtime.block_on(async {
-            let login = self.github.login().await?;
-            read::board(&handle, &login, queue, search).await
+            let trust = Trust::of(&self.github, self.queue_author.as_deref()).await?;
+            read::board(&handle, &trust, queue, search).await
         });
-        let board = board.map_err(Trouble::Unread)?;
-        let memory = board.memory().map_err(|damage| {
-            let number = board.index.as_ref().map(|index| index.number).unwrap_or_default();
-            Trouble::Damaged { issue: format!("{repository}#{number}"), damage }
-        })?;
-        Ok(Queue { board, memory })
+        board.map_err(|unread| Trouble::of_unread(unread, repository, queue))
     }
 
     /// Brings a queue up to an observation. In a dry run nothing is written.
@@ -229,7 +284,8 @@ impl Tracker {
     ) -> Result<Written, Trouble> {
         let mut search = Search::ByLabel;
         for _ in 0..PLANS {
-            let Queue { mut board, memory } = self.queue(repository, &wanted.queue, search)?;
+            let board = self.board(repository, &wanted.queue, search)?;
+            let Queue { mut board, memory } = opened(board, repository, &wanted.queue)?;
             self.look_at_closings(repository, &mut board, memory.as_ref(), wanted.per_user)?;
             let closures = board.closures(memory.as_ref(), wanted.per_user);
             let ledger = ledger::advance(
@@ -239,14 +295,18 @@ impl Tracker {
                 wanted.today,
                 wanted.remedy_within_days,
             )?;
+            if !ledger.memory.fits() {
+                return Err(Trouble::TooLarge);
+            }
             let plan = plan(&board, memory.as_ref(), &ledger, wanted)?;
-            if search == Search::ByLabel && board.index.is_some() && makes_issues(&plan) {
+            if search == Search::ByLabel && makes_issues(&plan) {
                 search = Search::ByAuthor;
                 continue;
             }
             let index = board.index.as_ref().map(|index| (index.number, index.url.clone()));
             let written = |index, warnings| Written {
                 index,
+                foreign: board.foreign.clone(),
                 before: memory.clone(),
                 memory: ledger.memory.clone(),
                 plan: plan.clone(),
@@ -276,8 +336,8 @@ impl Tracker {
     ) -> Result<(), Trouble> {
         let handle = self.github.repository(repository.clone());
         let looked = self.runtime.block_on(async {
-            let login = self.github.login().await?;
-            read::closings(&handle, &login, board, memory, per_user).await
+            let trust = Trust::of(&self.github, self.queue_author.as_deref()).await?;
+            read::closings(&handle, &trust, board, memory, per_user).await
         });
         looked.map_err(Trouble::Unread)
     }
@@ -291,10 +351,9 @@ impl Tracker {
     ) -> Result<Applied, Trouble> {
         let handle = self.github.repository(repository.clone());
         let applied = self.runtime.block_on(async {
-            let login = self.github.login().await?;
             let applier = Applier {
                 repository: &handle,
-                login: &login,
+                queue_author: self.queue_author.as_deref(),
                 queue: &wanted.queue,
                 language: wanted.language,
                 board,
@@ -302,7 +361,10 @@ impl Tracker {
             applier.apply(plan).await
         });
         applied.map_err(|failed| match failed {
-            Failed::GitHub(error) => Trouble::Unwritten(error),
+            Failed::GitHub(error) | Failed::Unread(Unread::GitHub(error)) => {
+                Trouble::Unwritten(error)
+            }
+            Failed::Unread(unread) => Trouble::of_unread(unread, repository, &wanted.queue),
             Failed::Template(error) => Trouble::Template(error),
         })
     }
@@ -319,24 +381,98 @@ impl Tracker {
         let handle = self.github.repository(repository.clone());
         // The marker is the first line.
         let marker = body.lines().next().unwrap_or_default();
+        let keeps = says_something || comment_on != CommentOn::Findings;
         self.runtime.block_on(async {
-            let login = self.github.login().await?;
-            let comments = handle.comments(pull_request).await?;
+            let trust = Trust::of(&self.github, self.queue_author.as_deref()).await?;
+            let mut comments = handle.comments(pull_request).await?;
             let newest = comments.iter().map(|comment| comment.id).max().unwrap_or_default();
-            let ours = comments.into_iter().find(|comment| {
-                is_trusted(comment.author.as_deref(), &login)
-                    && markers::begins_with(&comment.body, marker)
-            });
-            match ours {
-                Some(ours) if ours.body.trim_end() == body.trim_end() => Ok(Some(ours.url)),
-                Some(ours) => handle.update_comment(ours.id, body).await.map(|it| Some(it.url)),
-                None if comment_on == CommentOn::Findings && !says_something => Ok(None),
-                None => {
-                    handle.create_comment(pull_request, body, newest).await.map(|it| Some(it.url))
+            comments.retain(|comment| markers::begins_with(&comment.body, marker));
+            let is_ours = |comment: &Comment| trust.covers(comment.author.as_deref());
+            let (ours, others): (Vec<_>, Vec<_>) = comments.into_iter().partition(is_ours);
+            if let Some((first, twins)) = ours.split_first() {
+                for twin in twins.iter().filter(|twin| trust.is_us(twin.author.as_deref())) {
+                    handle.delete_comment(twin.id).await?;
                 }
+                return refreshed(&handle, first, body).await.map(Some);
+            }
+            // Where GitHub does not say whom the token belongs to, a new comment's author does.
+            let may_be_ours = !trust.knows_us() && !others.is_empty();
+            if !keeps && !may_be_ours {
+                return Ok(None);
+            }
+            let made = handle.create_comment(pull_request, body, newest).await?;
+            let earlier = others.iter().find(|it| may_be_ours && it.author == made.author);
+            if earlier.is_some() || !keeps {
+                handle.delete_comment(made.id).await?;
+            }
+            match earlier {
+                Some(earlier) => refreshed(&handle, earlier, body).await.map(Some),
+                None => Ok(keeps.then_some(made.url)),
             }
         })
     }
+}
+
+impl Trouble {
+    fn of_unread(unread: Unread, repository: &Name, queue: &QueueName) -> Self {
+        match unread {
+            Unread::GitHub(error) => Self::Unread(error),
+            Unread::Foreign { issues, us } => Self::Foreign { issues, us },
+            Unread::Label(damage) => {
+                let (label, repository) = (markers::label(queue), repository.clone());
+                Self::Label { label, repository, damage }
+            }
+        }
+    }
+}
+
+/// A queue with its memory.
+fn opened(board: Board, repository: &Name, queue: &QueueName) -> Result<Queue, Trouble> {
+    let memory = board.memory().map_err(|damage| {
+        let number = board.index.as_ref().map(|index| index.number).or(board.number);
+        let issue = format!("{repository}#{}", number.unwrap_or_default());
+        Trouble::Damaged { issue, damage, label: markers::label(queue) }
+    })?;
+    Ok(Queue { board, memory })
+}
+
+/// Brings a comment up to date; its address.
+async fn refreshed(
+    repository: &Repository<'_>,
+    comment: &Comment,
+    body: &str,
+) -> Result<String, Error> {
+    if comment.body.trim_end() == body.trim_end() {
+        return Ok(comment.url.clone());
+    }
+    repository.update_comment(comment.id, body).await.map(|it| it.url)
+}
+
+/// Issues with their authors, as in `issue #7 by mallory`.
+pub(super) fn named(issues: &[Foreign]) -> String {
+    let named = |it: &Foreign| {
+        let author = it.author.as_deref().unwrap_or("an account that is gone");
+        format!("issue #{} by {author}", it.number)
+    };
+    issues.iter().map(named).collect::<Vec<_>>().join(", ")
+}
+
+fn foreign_queue(issues: &[Foreign], us: &[String]) -> String {
+    let us = if us.is_empty() {
+        "GitHub does not say whom the token belongs to".to_owned()
+    } else {
+        format!("the token belongs to {}", us.join(", "))
+    };
+    format!("the queue is not by an account that is trusted: {}; {us}", named(issues))
+}
+
+fn hint_of_foreign(issues: &[Foreign]) -> String {
+    let author = issues.iter().find_map(|it| it.author.as_deref()).unwrap_or("LOGIN");
+    format!(
+        "if that account is one of yours, such as the one of an earlier token, set `queue-author: \
+         {author}`; if not, take the queue's label off these issues, or delete the label to start \
+         over"
+    )
 }
 
 fn makes_issues(plan: &Plan) -> bool {

@@ -35,6 +35,9 @@ Examples:
   From a machine of your own:
     GITHUB_TOKEN=… GITHUB_REPOSITORY=acme/iam iam-stocktake publish audit.json --publish issue --dry-run";
 
+/// More characters than a login may have.
+const LONGEST_LOGIN: usize = 100;
+
 /// How findings are published.
 #[derive(clap::Args)]
 struct PublishArgs {
@@ -66,6 +69,10 @@ struct PublishArgs {
     #[arg(long, value_name = settings::QUEUE_REPOSITORY.value,
         help = help(settings::QUEUE_REPOSITORY))]
     queue_repository: Option<Repository>,
+
+    #[arg(long, value_parser = login, value_name = settings::QUEUE_AUTHOR.value,
+        help = help(settings::QUEUE_AUTHOR))]
+    queue_author: Option<String>,
 
     #[arg(long, env = "GITHUB_TOKEN", hide_env_values = true, value_parser = secret,
         value_name = settings::GITHUB_TOKEN.value, help = settings::GITHUB_TOKEN.description)]
@@ -195,6 +202,18 @@ fn title(text: &str) -> Result<String, &'static str> {
     if fits { Ok(title.to_owned()) } else { Err("a title is one line of 1 to 256 characters") }
 }
 
+/// The login of a user or, with `[bot]` at the end, of an app.
+fn login(text: &str) -> Result<String, &'static str> {
+    let login = text.trim();
+    let name = login.strip_suffix("[bot]").unwrap_or(login);
+    let in_login = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    if (1..=LONGEST_LOGIN).contains(&name.len()) && name.bytes().all(in_login) {
+        Ok(login.to_owned())
+    } else {
+        Err("one login: letters, digits, `-` and `_`, and for an app `[bot]` at the end")
+    }
+}
+
 /// A file or folder below the workspace, absolute or relative.
 pub(super) fn relative(text: &str) -> Result<PathBuf, &'static str> {
     let path = as_relative(PathBuf::from(text));
@@ -217,6 +236,7 @@ impl PublishArgs {
             require_queue: self.require_queue,
             queue: self.queue,
             queue_repository: self.queue_repository,
+            queue_author: self.queue_author,
             token: self.github_token,
             issue_title: self.issue_title,
             labels: items(self.labels),

@@ -22,6 +22,14 @@ use super::refusal::Failure;
 
 /// The first pause before a call is made again; each further one is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
+/// The pauses before each look for what a create may have made although its answer was lost. Lists
+/// lag behind by seconds, and a second create would make a twin.
+const LOOKS: [Duration; 4] = [
+    Duration::from_millis(500),
+    Duration::from_secs(1),
+    Duration::from_secs(2),
+    Duration::from_secs(4),
+];
 /// The longest pause that GitHub did not ask for.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// The longest time in which one attempt is answered in full.
@@ -169,7 +177,8 @@ impl GitHub {
     }
 
     /// Makes a call that creates something. Where it is left open whether that happened, it is
-    /// looked for with `find`, and the call is made again only if it is not there.
+    /// looked for with `find`, several times with growing pauses, and the call is made again only if
+    /// it is still not there.
     pub(super) async fn create<T>(
         &self,
         request: &Request,
@@ -182,24 +191,45 @@ impl GitHub {
                 Ok(created) => return Ok(created),
                 Err(failure) => failure,
             };
-            // The pause comes first: GitHub may still be at what it gave up answering.
-            let again = self.pace.rest(attempt, &failure).await;
             if failure.leaves_open() {
-                match find().await {
-                    Ok(Some(created)) => return Ok(created),
-                    Ok(None) => {}
+                match self.look_for(&find).await {
+                    Ok(Looked::Found(created)) => return Ok(created),
+                    Ok(Looked::Absent) => {}
+                    Ok(Looked::OutOfTime) => {
+                        return Err(self.error(request, attempt, failure.or(earlier).unsettled()));
+                    }
                     Err(error) => {
                         tracing::debug!(%error, "it is not known whether the create happened");
                         return Err(self.error(request, attempt, failure.or(earlier).unsettled()));
                     }
                 }
             }
-            if !again {
+            if !self.pace.rest(attempt, &failure).await {
                 return Err(self.error(request, attempt, failure.or(earlier)));
             }
             earlier = Some(failure.or(earlier));
             attempt += 1;
         }
+    }
+
+    /// Looks for what a create may have made. The pause comes first: GitHub may still be at what it
+    /// gave up answering.
+    async fn look_for<T>(
+        &self,
+        find: &impl AsyncFn() -> Result<Option<T>, Error>,
+    ) -> Result<Looked<T>, Error> {
+        for pause in LOOKS {
+            let is_in_time = Instant::now() + pause < self.pace.deadline;
+            if is_in_time {
+                sleep(pause).await;
+            }
+            match find().await? {
+                Some(created) => return Ok(Looked::Found(created)),
+                None if is_in_time => {}
+                None => return Ok(Looked::OutOfTime),
+            }
+        }
+        Ok(Looked::Absent)
     }
 
     async fn attempt<T>(
@@ -292,6 +322,15 @@ impl GitHub {
         let message = message.replace(self.token.expose_secret().trim(), "***");
         Error { details, attempts: attempt, ..Error::new(request.what.as_str(), kind, message) }
     }
+}
+
+/// What came of looking for what a create may have made.
+enum Looked<T> {
+    Found(T),
+    /// It is not there after every look.
+    Absent,
+    /// Time did not allow for every look.
+    OutOfTime,
 }
 
 /// What came of sending a request once.

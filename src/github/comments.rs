@@ -66,6 +66,7 @@ impl Repository<'_> {
         let request = Request::post(what, url, json!({ "body": body }));
         let find = async || self.comment_like(issue, body, after).await;
         let comment = self.github.create(&request, read_comment, find).await?;
+        self.github.learn(comment.author.as_deref());
         taken(&request.what, comment, body)
     }
 

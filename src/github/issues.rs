@@ -175,6 +175,23 @@ impl Repository<'_> {
         self.github.call(&request, read_issue).await
     }
 
+    /// One issue; `None` where there is no issue of this number (any more): it was deleted or moved
+    /// to another repository, or it is a pull request.
+    ///
+    /// # Errors
+    /// [`Error`] when GitHub cannot be asked.
+    pub async fn issue_if_there(&self, number: u64) -> Result<Option<Issue>, Error> {
+        let what = format!("looking for issue #{number} of {}", self.name);
+        let request = Request::get(what, self.url(&["issues", &number.to_string()]));
+        let request = request.expecting(Kind::NotFound);
+        match self.github.call(&request, Answer::json::<RawIssue>).await {
+            // A moved issue is answered from where it is now, under its number there.
+            Ok(raw) => Ok(only_issues(vec![raw]).pop().filter(|issue| issue.number == number)),
+            Err(error) if matches!(error.kind, Kind::NotFound | Kind::Gone) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Makes an issue. `after` is the highest number known before: where it is left open whether
     /// the issue was made, it is looked for among those that came later.
     ///
@@ -189,6 +206,7 @@ impl Repository<'_> {
         let request = Request::post(what, self.url(&["issues"]), sent);
         let find = async || self.issue_like(new, after).await;
         let issue = self.github.create(&request, read_issue, find).await?;
+        self.github.learn(issue.author.as_deref());
         taken(&request.what, &issue, Some(body), None)?;
         Ok(issue)
     }

@@ -1,5 +1,6 @@
 //! Labels.
 
+use serde::Deserialize;
 use serde_json::json;
 
 use super::call::{Answer, Request};
@@ -8,6 +9,15 @@ use super::repository::Repository;
 
 /// The code of GitHub's complaint over a label that is there.
 const ALREADY_EXISTS: &str = "already_exists";
+
+/// A label, as GitHub shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Label {
+    /// Its name, as the repository spells it.
+    pub name: String,
+    /// What it says; `None` where it says nothing.
+    pub description: Option<String>,
+}
 
 /// A label to be made.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -21,22 +31,33 @@ pub struct NewLabel {
 }
 
 impl Repository<'_> {
-    /// Whether the repository has the label.
+    /// The label of this name; `None` where the repository has none.
     ///
     /// # Errors
     /// [`Error`] when GitHub cannot be asked.
-    pub async fn has_label(&self, name: &str) -> Result<bool, Error> {
+    pub async fn label(&self, name: &str) -> Result<Option<Label>, Error> {
         // No path can name these; making it tells whether it is there.
         if matches!(name, "" | "." | "..") {
-            return Ok(false);
+            return Ok(None);
         }
         let what = format!("looking for the label `{name}` in {}", self.name);
         let request = Request::get(what, self.url(&["labels", name])).expecting(Kind::NotFound);
-        match self.github.call(&request, Answer::nothing).await {
-            Ok(()) => Ok(true),
-            Err(error) if error.kind == Kind::NotFound => Ok(false),
+        match self.github.call(&request, Answer::json::<Label>).await {
+            Ok(label) => Ok(Some(label)),
+            Err(error) if error.kind == Kind::NotFound => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    /// Gives a label another description.
+    ///
+    /// # Errors
+    /// [`Error`] when it did not get it.
+    pub async fn describe_label(&self, name: &str, description: &str) -> Result<(), Error> {
+        let what = format!("updating the label `{name}` in {}", self.name);
+        let body = json!({ "description": description });
+        let request = Request::patch(what, self.url(&["labels", name]), body);
+        self.github.call(&request, Answer::nothing).await
     }
 
     /// Makes a label. That it is there already is as good.

@@ -16,6 +16,7 @@ mod repository;
 
 use std::convert::Infallible;
 use std::fmt;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use http::HeaderValue;
@@ -24,6 +25,7 @@ use octocrab::{AuthState, Octocrab, OctocrabBuilder};
 use reqwest::{Client, Url};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
+use serde_json::json;
 use tokio::sync::OnceCell;
 
 use call::{Answer, Pace, Request};
@@ -33,11 +35,13 @@ use crate::identity::Repository as RepositoryName;
 pub use comments::Comment;
 pub use error::{Error, Kind};
 pub use issues::{GitHubUser, Issue, IssueChange, IssueFilter, NewIssue, State, StateReason};
-pub use labels::NewLabel;
+pub use labels::{Label, NewLabel};
 pub use repository::{About, Repository};
 
-/// The author of what a workflow's own token makes.
-const WORKFLOW_LOGIN: &str = "github-actions[bot]";
+/// How the author of what an app's token writes ends, a workflow's own token included.
+const BOT: &str = "[bot]";
+/// The question that every kind of token may ask: users' tokens, apps', and a workflow's own.
+const VIEWER: &str = "query { viewer { login } }";
 /// The longest time in which a connection is made.
 const LONGEST_CONNECT: Duration = Duration::from_secs(5);
 
@@ -45,20 +49,16 @@ const LONGEST_CONNECT: Duration = Duration::from_secs(5);
 pub struct GitHub {
     octocrab: Octocrab,
     api: Url,
+    graphql: Url,
     /// The header that bears the token; it prints as `Sensitive`.
     authorization: HeaderValue,
     /// The token again, to keep it out of messages.
     token: SecretString,
     pace: Pace,
-    login: OnceCell<Login>,
-}
-
-/// Who the token speaks for.
-#[derive(Debug, Clone)]
-struct Login {
-    name: String,
-    /// Whether GitHub told it; else it is the workflow's.
-    is_told: bool,
+    /// The login that GitHub names for the token, if it names one.
+    told: OnceCell<Option<String>>,
+    /// The author that GitHub named for something created with the token.
+    learned: OnceLock<String>,
 }
 
 /// A user or app, as far as it is of use.
@@ -68,6 +68,17 @@ pub(super) struct RawUser {
     /// `User`, `Bot`, or what else there is.
     #[serde(rename = "type")]
     pub(super) kind: Option<String>,
+}
+
+/// The answer to [`VIEWER`]. GraphQL reports errors with status 200, without data.
+#[derive(Deserialize)]
+struct Viewer {
+    data: Option<ViewerData>,
+}
+
+#[derive(Deserialize)]
+struct ViewerData {
+    viewer: Option<RawUser>,
 }
 
 impl GitHub {
@@ -98,8 +109,20 @@ impl GitHub {
             .with_auth(AuthState::None)
             .build();
         let Ok(octocrab) = built;
-        let (pace, login) = (Pace::new(timeout), OnceCell::new());
-        Ok(Self { octocrab, api, authorization, token, pace, login })
+        let graphql = graphql_address(&api);
+        let (pace, told, learned) = (Pace::new(timeout), OnceCell::new(), OnceLock::new());
+        Ok(Self { octocrab, api, graphql, authorization, token, pace, told, learned })
+    }
+
+    /// Uses this address of the GraphQL API, as `GITHUB_GRAPHQL_URL` names it. An address of
+    /// another origin than the REST API's is not used: the token goes there.
+    #[must_use]
+    pub fn with_graphql_url(mut self, url: Option<&str>) -> Self {
+        let url = url.and_then(|url| api_address(url).ok());
+        if let Some(url) = url.filter(|url| self.is_ours(url)) {
+            self.graphql = url;
+        }
+        self
     }
 
     /// Begins the time anew: from now on everything together may take `timeout`.
@@ -107,14 +130,16 @@ impl GitHub {
         self.pace = Pace::new(timeout);
     }
 
-    /// The login behind the token: the author of what is made with it.
-    ///
-    /// A workflow's own token may not ask, and speaks for `github-actions[bot]`.
+    /// The logins that appear as author of what is written with the token. Usually one; empty while
+    /// GitHub does not say and nothing was created yet.
     ///
     /// # Errors
-    /// [`Error`] when it cannot be told.
-    pub async fn login(&self) -> Result<String, Error> {
-        Ok(self.who().await?.name.clone())
+    /// [`Error`] when GitHub cannot be asked.
+    pub async fn logins(&self) -> Result<Vec<String>, Error> {
+        let told = self.told.get_or_try_init(|| self.ask_login()).await?;
+        let mut logins: Vec<_> = told.iter().chain(self.learned.get()).cloned().collect();
+        logins.dedup_by(|one, other| one.eq_ignore_ascii_case(other));
+        Ok(logins)
     }
 
     /// A repository.
@@ -123,29 +148,42 @@ impl GitHub {
         Repository::new(self, name)
     }
 
-    async fn who(&self) -> Result<&Login, Error> {
-        self.login.get_or_try_init(|| self.ask_who()).await
-    }
-
-    async fn ask_who(&self) -> Result<Login, Error> {
-        // A workflow's own token may not ask.
-        let request = Request::get("asking for the token's login", self.url(&["user"]));
-        let request = request.expecting(Kind::Forbidden);
-        match self.call(&request, Answer::json::<RawUser>).await {
-            Ok(user) => Ok(Login { name: user.login, is_told: true }),
-            Err(error) if error.kind == Kind::Forbidden => {
-                Ok(Login { name: WORKFLOW_LOGIN.to_owned(), is_told: false })
+    /// Source: "Forming calls with GraphQL" and "Get the authenticated user", GitHub documentation.
+    /// The latter is closed to installation tokens.
+    async fn ask_login(&self) -> Result<Option<String>, Error> {
+        let what = "asking GitHub whom the token belongs to";
+        let request = Request::post(what, self.graphql.clone(), json!({ "query": VIEWER }));
+        let request = request.expecting(Kind::NotFound);
+        match self.call(&request, Answer::json::<Viewer>).await {
+            Ok(Viewer { data: Some(ViewerData { viewer: Some(user) }) }) => {
+                return Ok(Some(user.login));
             }
+            Ok(_) => {}
+            Err(error) if is_unanswered(error.kind) => {}
+            Err(error) => return Err(error),
+        }
+        let request = Request::get(what, self.url(&["user"])).expecting(Kind::Forbidden);
+        match self.call(&request, Answer::json::<RawUser>).await {
+            Ok(user) => Ok(Some(user.login)),
+            Err(error) if matches!(error.kind, Kind::Forbidden | Kind::NotFound) => Ok(None),
             Err(error) => Err(error),
         }
     }
 
-    /// Whether the author is who the token speaks for.
+    /// Keeps the author that GitHub named for something created with the token.
+    fn learn(&self, author: Option<&str>) {
+        if let Some(author) = author {
+            self.learned.get_or_init(|| author.to_owned());
+        }
+    }
+
+    /// Whether the author is the account that the token belongs to.
     async fn is_by_us(&self, author: Option<&str>) -> Result<bool, Error> {
         let Some(author) = author else { return Ok(false) };
-        let us = self.who().await?;
-        // Another app's token may not ask either, and bears the app's name.
-        Ok(author.eq_ignore_ascii_case(&us.name) || (!us.is_told && author.ends_with("[bot]")))
+        let logins = self.logins().await?;
+        // Only an app's token leaves GitHub without an answer.
+        let is_unknown_app = logins.is_empty() && author.ends_with(BOT);
+        Ok(is_unknown_app || logins.iter().any(|login| login.eq_ignore_ascii_case(author)))
     }
 
     /// A route's address. Segments are encoded; `.` and `..` cannot be, and are left out.
@@ -177,6 +215,31 @@ fn api_address(text: &str) -> Result<Url, String> {
         return Err(format!("`{text}` is no address of an API: it has no `?` and no `#`"));
     }
     Ok(url)
+}
+
+/// The address of the GraphQL API beside a REST API: `https://HOST/api/graphql` on GitHub Enterprise
+/// Server.
+///
+/// Source: "Forming calls with GraphQL", GitHub documentation.
+fn graphql_address(api: &Url) -> Url {
+    let mut url = api.clone();
+    let is_server = api.path().trim_end_matches('/').ends_with("/api/v3");
+    if let Ok(mut path) = url.path_segments_mut() {
+        path.pop_if_empty();
+        if is_server {
+            path.pop();
+        }
+        path.push("graphql");
+    }
+    url
+}
+
+/// Whether a refusal only says that this question is not answered here.
+const fn is_unanswered(kind: Kind) -> bool {
+    matches!(
+        kind,
+        Kind::Forbidden | Kind::NotFound | Kind::Gone | Kind::Unprocessable | Kind::Unexpected
+    )
 }
 
 /// The header's value; `None` where the token can be none.
@@ -234,6 +297,18 @@ mod tests {
         for text in ["https://api.github.com", "https://a.example/api/v3/", "http://127.0.0.1:8080"]
         {
             assert!(api_address(text).is_ok(), "{text}");
+        }
+    }
+
+    #[test]
+    fn graphql_is_beside_the_rest_api() {
+        for (api, graphql) in [
+            ("https://api.github.com", "https://api.github.com/graphql"),
+            ("https://api.acme.ghe.com/", "https://api.acme.ghe.com/graphql"),
+            ("https://github.acme.example/api/v3", "https://github.acme.example/api/graphql"),
+            ("https://github.acme.example/api/v3/", "https://github.acme.example/api/graphql"),
+        ] {
+            assert_eq!(graphql_address(&api_address(api).unwrap()).as_str(), graphql);
         }
     }
 

@@ -48,6 +48,12 @@ impl<'a> Repository<'a> {
         &self.name
     }
 
+    /// GitHub, through which it is seen.
+    #[must_use]
+    pub const fn github(&self) -> &'a GitHub {
+        self.github
+    }
+
     /// What GitHub tells about it.
     ///
     /// # Errors

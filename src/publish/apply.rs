@@ -9,12 +9,13 @@ use std::time::Duration;
 
 use super::board::{Board, Shown, Twin};
 use super::ledger::Person;
+use super::markers;
 use super::markers::MemoryBlock;
 use super::memory::QueueName;
 use super::plan::{
     Change, Edit, IndexDraft, MOST_ASSIGNEES, MOST_INLINE, MOST_INLINE_LOCKED, PART, Plan, Turn,
 };
-use super::read::labelled;
+use super::read::{self, Trust, Unread};
 use super::warning::Warning;
 use crate::github::{
     Error, Issue, IssueChange, Kind, NewIssue, NewLabel, Repository, State, StateReason,
@@ -32,6 +33,9 @@ pub enum Failed {
     /// GitHub said no.
     #[error(transparent)]
     GitHub(#[from] Error),
+    /// What is there cannot be read again.
+    #[error(transparent)]
+    Unread(Unread),
     /// A page cannot be rendered.
     #[error(transparent)]
     Template(#[from] TemplateError),
@@ -55,8 +59,8 @@ pub enum Applied {
 pub struct Applier<'a> {
     /// Where.
     pub repository: &'a Repository<'a>,
-    /// Our login.
-    pub login: &'a str,
+    /// Whom the user named as trusted with the queue besides the token's own account.
+    pub queue_author: Option<&'a str>,
     /// Which queue.
     pub queue: &'a QueueName,
     /// The language of what people are shown.
@@ -125,20 +129,42 @@ impl Applier<'_> {
                 self.update(*number, body, *turn).await?;
             }
             Change::Index(draft) => return self.index(draft, progress).await,
+            Change::RecordNumber { label, index } => {
+                let made = progress.index.as_ref().map(|(number, _)| *number);
+                if let Some(number) = made.or(*index) {
+                    return Ok(self.record_number(label, number).await?);
+                }
+            }
         }
         Ok(true)
     }
 
     async fn make_sure_of(&self, label: &str) -> Result<(), Error> {
-        if self.repository.has_label(label).await? {
+        if self.repository.label(label).await?.is_some() {
             return Ok(());
         }
-        let label = NewLabel {
-            name: label.to_owned(),
-            color: "b60205".to_owned(),
-            description: "IAM credentials that nobody uses".to_owned(),
+        self.create_label(label, "IAM credentials to remediate".to_owned()).await
+    }
+
+    async fn create_label(&self, label: &str, description: String) -> Result<(), Error> {
+        let (name, color) = (label.to_owned(), "b60205".to_owned());
+        self.repository.create_label(&NewLabel { name, color, description }).await
+    }
+
+    /// Names the index in the description of the label; `false` where that names another issue now.
+    async fn record_number(&self, label: &str, number: u64) -> Result<bool, Error> {
+        let description = markers::label_description(number);
+        let Some(found) = self.repository.label(label).await? else {
+            self.create_label(label, description).await?;
+            return Ok(true);
         };
-        self.repository.create_label(&label).await
+        match markers::queue_number(found.description.as_deref()) {
+            Ok(None) => self.repository.describe_label(label, &description).await?,
+            Ok(Some(named)) if named == number => {}
+            // A parallel run was quicker, or somebody wrote into it.
+            Ok(Some(_)) | Err(_) => return Ok(false),
+        }
+        Ok(true)
     }
 
     /// Creates an issue. GitHub refuses the whole of it for one login that cannot be assigned, and
@@ -302,10 +328,7 @@ impl Applier<'_> {
         draft: &IndexDraft,
         progress: &mut Progress,
     ) -> Result<bool, Failed> {
-        let packed = draft.packed();
-        let fits = packed.text.len() <= MOST_INLINE;
-        let memory = if fits { packed } else { draft.packed_empty() };
-        let block = MemoryBlock::new(&memory, Vec::new(), Vec::new());
+        let block = MemoryBlock::new(&draft.packed_empty(), Vec::new(), Vec::new());
         let body = draft.body(&progress.people, &block)?;
         let new = new_issue(&draft.title, &body, &draft.labels, &draft.assignees);
         let issue = self.create(new, progress).await?;
@@ -317,31 +340,29 @@ impl Applier<'_> {
             self.close_twin(twin, &page(Page::Twin, self.language, of)?, progress).await?;
             return Ok(false);
         }
-        let body = if fits {
-            None
-        } else {
-            Some(self.body(draft, issue.number, Some(block), progress).await?)
-        };
-        if body.is_some() || draft.turn.is_some() {
-            self.update(issue.number, body, draft.turn).await?;
-        }
+        let body = self.body(draft, issue.number, Some(block), progress).await?;
+        self.update(issue.number, Some(body), draft.turn).await?;
         progress.index = Some((issue.number, issue.url));
         Ok(true)
     }
 
     /// What is there, once it shows the issue that was just made: a list lags behind, and one that
     /// does not show our own does not show another's.
-    async fn board_with(&self, number: u64) -> Result<Board, Error> {
+    async fn board_with(&self, number: u64) -> Result<Board, Failed> {
+        // Only now GitHub may have said whom the token belongs to: the author of the issue.
+        let trust = Trust::of(self.repository.github(), self.queue_author).await?;
         let mut pause = FIRST_PAUSE;
-        for _ in 1..LOOKS {
-            let issues = labelled(self.repository, self.login).await?;
-            if issues.iter().any(|issue| issue.number == number) {
-                return Ok(Board::of(issues, self.queue));
+        let mut look = 1;
+        loop {
+            let read = read::board_with(self.repository, &trust, self.queue, number).await;
+            let (board, is_shown) = read.map_err(Failed::Unread)?;
+            if is_shown || look == LOOKS {
+                return Ok(board);
             }
             tokio::time::sleep(pause).await;
             pause *= 2;
+            look += 1;
         }
-        Ok(Board::of(labelled(self.repository, self.login).await?, self.queue))
     }
 
     /// The index's body, once the memory's parts are written into comments that the present memory
@@ -353,7 +374,7 @@ impl Applier<'_> {
         present: Option<MemoryBlock>,
         progress: &Progress,
     ) -> Result<String, Failed> {
-        let packed = draft.packed();
+        let packed = draft.packed(number);
         let (in_use, mut free) = present.map_or_else(Default::default, |it| (it.parts, it.spare));
         let mut parts = Vec::new();
         if packed.text.len() > MOST_INLINE {

@@ -64,11 +64,26 @@ pub struct Twin {
     pub of: u64,
 }
 
+/// An issue with the label and a marker of the queue, by an account that is not trusted with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Foreign {
+    /// Its number.
+    pub number: u64,
+    /// The author's login; `None` where the account is gone.
+    pub author: Option<String>,
+}
+
 /// A queue as GitHub shows it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Board {
+    /// The number of the queue issue, by the description of the queue's label.
+    pub number: Option<u64>,
     /// The index.
     pub index: Option<Shown>,
+    /// Whether the index that the label names does not begin as one does.
+    pub is_unmarked: bool,
+    /// Issues that pass for this queue's and are ignored.
+    pub foreign: Vec<Foreign>,
     /// Issues of single users, by the key of their markers.
     pub people: BTreeMap<String, Shown>,
     /// Open issues that stand for what a lower number stands for.
@@ -80,16 +95,27 @@ pub struct Board {
 }
 
 impl Board {
-    /// Sorts issues by their markers. Of several that bear the same, the lowest number counts.
+    /// Sorts issues by their markers. Of several that bear the same, the lowest number counts; but
+    /// where the label names the queue issue by its `number`, no other is.
     #[must_use]
-    pub fn of(mut issues: Vec<Shown>, queue: &QueueName) -> Self {
+    pub fn of(mut issues: Vec<Shown>, queue: &QueueName, number: Option<u64>) -> Self {
         issues.sort_by_key(|issue| issue.number);
-        let mut board = Self::default();
+        let mut board = Self { number, ..Self::default() };
         let marker = markers::index(queue);
+        if let Some(position) = issues.iter().position(|issue| Some(issue.number) == number) {
+            let index = issues.remove(position);
+            board.highest_issue = index.number;
+            board.is_unmarked = !markers::begins_with(&index.body, &marker);
+            board.index = Some(index);
+        }
         for issue in issues {
             board.highest_issue = board.highest_issue.max(issue.number);
             let person = markers::key_of_person(&issue.body, queue).map(str::to_owned);
             let first = if markers::begins_with(&issue.body, &marker) {
+                if number.is_some() && board.index.is_none() {
+                    // The queue issue is gone, and this is none.
+                    continue;
+                }
                 board.index.as_ref()
             } else if let Some(key) = &person {
                 board.people.get(key)
@@ -111,17 +137,30 @@ impl Board {
     }
 
     /// The queue's memory; `None` where there is no queue yet, or an index that a run could not
-    /// fill, since it ended before.
+    /// fill, since it ended before. It is the writer's view: whoever only reads goes by the label,
+    /// and takes a queue that the label does not name for none.
     ///
     /// # Errors
     /// [`Damage`] when there is a queue, and its memory does not check.
     pub fn memory(&self) -> Result<Option<Memory>, Damage> {
-        let Some(index) = &self.index else { return Ok(None) };
+        let Some(index) = &self.index else {
+            return if self.number.is_some() { Err(Damage::Gone) } else { Ok(None) };
+        };
+        if self.is_unmarked {
+            return Err(Damage::Unmarked);
+        }
         let block = MemoryBlock::of(&index.body)?;
         let packed = block.packed(|id| self.comments.get(&id).map(String::as_str))?;
         let memory = Memory::unpack(&packed)?;
-        // A queue that has never known anything cannot tell what is new.
-        Ok(Some(memory).filter(|memory| memory.generation > 0))
+        if memory.generation == 0 {
+            // A queue that has never known anything cannot tell what is new. The label names a
+            // queue only once it knows something.
+            return if self.number.is_some() { Err(Damage::Empty) } else { Ok(None) };
+        }
+        if memory.issue != Some(index.number) {
+            return Err(Damage::Elsewhere { issue: memory.issue, run: memory.run });
+        }
+        Ok(Some(memory))
     }
 
     /// Closed issues with findings that still call for action: who closed them decides what that

@@ -10,8 +10,43 @@ use super::memory::{Damage, Packed, QueueName};
 use crate::judge::Fingerprint;
 use crate::policy::hex16;
 
-/// The label that every issue of a queue bears.
-pub const LABEL: &str = "iam-stocktake";
+/// The label of the issues of the default queue, and how the labels of other queues begin.
+const LABEL: &str = "iam-stocktake";
+
+/// The label that every issue of a queue bears. Its description carries the queue issue's number.
+#[must_use]
+pub fn label(queue: &QueueName) -> String {
+    if queue.is_default() { LABEL.to_owned() } else { format!("{LABEL}:{queue}") }
+}
+
+/// The description of a queue's label once the queue issue has its first state: what
+/// [`queue_number`] reads.
+#[must_use]
+pub fn label_description(number: u64) -> String {
+    format!("IAM credentials to remediate. The queue is issue #{number}")
+}
+
+/// The number of the queue issue, by the description of the queue's label; `None` where it carries
+/// none: there is no queue yet.
+///
+/// # Errors
+/// [`Damage::Label`] when it names several issues, or one that cannot exist.
+pub fn queue_number(description: Option<&str>) -> Result<Option<u64>, Damage> {
+    let behind = description.unwrap_or_default().split('#').skip(1);
+    let digits = behind.map(|text| {
+        let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+        text.get(..end).unwrap_or_default()
+    });
+    let mut numbers = digits.filter(|digits| !digits.is_empty());
+    match (numbers.next(), numbers.next()) {
+        (None, _) => Ok(None),
+        (Some(digits), None) => {
+            let number = digits.parse().ok().filter(|number| *number > 0);
+            number.map(Some).ok_or(Damage::Label)
+        }
+        (Some(_), Some(_)) => Err(Damage::Label),
+    }
+}
 
 /// The first line of the index's body.
 #[must_use]
@@ -38,6 +73,12 @@ pub const CLOSED_BY_BOT: &str = "<!-- iam-stocktake:closed-by-a-bot v1 -->";
 #[must_use]
 pub fn person_key((account, user): &Person) -> String {
     hex16(&Sha256::digest(format!("v1|{account}|{user}").as_bytes()))
+}
+
+/// Whether an issue passes for one of this queue by the first line of its body.
+#[must_use]
+pub fn is_marked(body: &str, queue: &QueueName) -> bool {
+    begins_with(body, &index(queue)) || key_of_person(body, queue).is_some()
 }
 
 /// Whether the body begins with the marker. White space before it is no difference.

@@ -4,7 +4,6 @@
 //! damaged is neither "all new" nor "none".
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -12,14 +11,24 @@ use chrono::{DateTime, Days, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+pub use super::damage::Damage;
 use super::observation::Matter;
 use super::progress::{self, Belongings, Progress};
+pub use super::queue_name::{InvalidQueueName, QueueName};
 use crate::inventory::{AccountId, CredentialKind};
 use crate::judge::{Fingerprint, Reference};
 use crate::policy::{Level, Rule, hex16};
 
 /// The most that a memory may unpack to, in bytes: many times what 100 accounts would fill.
 const LARGEST: usize = 64 * 1024 * 1024;
+/// The longest text that a memory holds, in characters. IAM's own are at most 256 characters long.
+pub const LONGEST_TEXT: usize = 256;
+/// The longest user name that a memory holds, in characters; IAM's have at most 64.
+pub const LONGEST_USER: usize = 512;
+/// The most names of a kind that a memory holds of a user.
+const MOST_NAMES: usize = super::progress::MOST_NAMES;
+/// The highest generation: more than a memory can reach by being written.
+const LAST_GENERATION: u64 = 1 << 53;
 /// How long a finding that is no longer open is remembered.
 const KEPT_DAYS: u64 = 180;
 
@@ -28,6 +37,10 @@ const KEPT_DAYS: u64 = 180;
 pub struct Memory {
     /// Counts the times that it was written.
     pub generation: u64,
+    /// The number of the issue that it belongs to; `None` before its first generation.
+    pub issue: Option<u64>,
+    /// The page of the run that wrote it; `None` where it was no workflow run.
+    pub run: Option<String>,
     /// The day that the line "last checked" names.
     pub checked: NaiveDate,
     /// The accounts' aliases, where they are known.
@@ -139,6 +152,8 @@ impl Memory {
     pub const fn new(today: NaiveDate) -> Self {
         Self {
             generation: 0,
+            issue: None,
+            run: None,
             checked: today,
             aliases: BTreeMap::new(),
             audited: BTreeMap::new(),
@@ -184,6 +199,21 @@ impl Memory {
             && terms(self) == terms(other)
     }
 
+    /// Makes it the next generation.
+    pub fn advance_generation(&mut self) {
+        // Reading refuses generations that are near the end.
+        self.generation = self.generation.saturating_add(1);
+    }
+
+    /// Whether it can be read again once it is written: its texts are bounded where they come from,
+    /// and together they must not exceed what is unpacked.
+    #[must_use]
+    pub fn fits(&self) -> bool {
+        let written = Written::from(self);
+        let is_small = serde_json::to_vec(&written).is_ok_and(|json| json.len() <= LARGEST);
+        is_small && written.is_bounded()
+    }
+
     /// Leaves out what was settled long ago.
     pub fn forget(&mut self, today: NaiveDate) {
         self.entries.retain(|_, entry| !entry.is_forgotten(today));
@@ -215,6 +245,12 @@ impl Memory {
             return Err(Damage::Version(version.v));
         }
         let written: Written = serde_json::from_slice(&json).map_err(|_| Damage::Unreadable)?;
+        if !written.is_bounded() {
+            return Err(Damage::Unbounded);
+        }
+        if written.generation > LAST_GENERATION {
+            return Err(Damage::Generation(written.generation));
+        }
         let memory = written.read().ok_or(Damage::Unreadable)?;
         // Old text under a new number would bring back what was settled.
         if memory.generation == packed.generation { Ok(memory) } else { Err(Damage::Checksum) }
@@ -236,29 +272,6 @@ fn sum(text: &str) -> String {
     hex16(&Sha256::digest(text.as_bytes()))
 }
 
-/// Why a memory cannot be used.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Damage {
-    /// The issue has no memory.
-    #[error("the issue holds no memory")]
-    Missing,
-    /// Its first line is none that was written by this program.
-    #[error("the line before the memory is damaged")]
-    Header,
-    /// A comment that holds a part of it is gone or is another's.
-    #[error("part {0} of the memory is missing")]
-    Part(usize),
-    /// Text and checksum do not fit each other.
-    #[error("the memory's checksum does not fit")]
-    Checksum,
-    /// It is no memory.
-    #[error("the memory cannot be unpacked")]
-    Unreadable,
-    /// A newer version of this program has written it.
-    #[error("the memory is of version {0}, which this version does not know")]
-    Version(u32),
-}
-
 const VERSION: u32 = 1;
 
 #[derive(Deserialize)]
@@ -272,6 +285,10 @@ struct Version {
 struct Written {
     v: u32,
     generation: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    issue: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    run: Option<String>,
     checked: NaiveDate,
     aliases: BTreeMap<String, String>,
     audited: BTreeMap<String, i64>,
@@ -348,6 +365,8 @@ impl From<&Memory> for Written {
         Self {
             v: VERSION,
             generation: memory.generation,
+            issue: memory.issue,
+            run: memory.run.clone(),
             checked: memory.checked,
             aliases: memory.aliases.iter().map(alias).collect(),
             audited: memory
@@ -398,6 +417,26 @@ fn written_entry(id: Fingerprint, entry: &Entry) -> WrittenEntry {
 }
 
 impl Written {
+    /// Whether no text and no list is longer than any that is written.
+    fn is_bounded(&self) -> bool {
+        let of_entry = |entry: &WrittenEntry| {
+            fits(&entry.u, LONGEST_USER)
+                && [&entry.end, &entry.o].into_iter().flatten().all(|it| fits(it, LONGEST_TEXT))
+        };
+        let of_user = |user: &WrittenUser| {
+            let Belongings { groups, attached_policies, inline_policies, .. } = &user.h;
+            let names = [groups, attached_policies, inline_policies];
+            fits(&user.u, LONGEST_USER)
+                && names.iter().all(|it| {
+                    it.names.len() <= MOST_NAMES && it.names.iter().all(|it| fits(it, LONGEST_TEXT))
+                })
+        };
+        self.run.iter().chain(self.aliases.values()).all(|it| fits(it, LONGEST_TEXT))
+            && self.observed.iter().all(|it| fits(&it.t, LONGEST_TEXT))
+            && self.entries.iter().all(of_entry)
+            && self.users.iter().all(of_user)
+    }
+
     fn read(self) -> Option<Memory> {
         let observed = self.observed.into_iter().map(|it| {
             let at = DateTime::from_timestamp(it.at, 0)?;
@@ -410,6 +449,8 @@ impl Written {
             .map(|(account, at)| Some((account.parse().ok()?, DateTime::from_timestamp(at, 0)?)));
         Some(Memory {
             generation: self.generation,
+            issue: self.issue,
+            run: self.run,
             checked: self.checked,
             aliases: aliases
                 .map(|(account, alias)| Some((account.parse().ok()?, alias)))
@@ -475,29 +516,13 @@ impl WrittenEntry {
     }
 }
 
-/// The name of a queue: several may share a repository.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct QueueName(String);
-
-/// A text that names no queue.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a queue's name has 1 to 40 lower-case letters, digits and single dashes between them")]
-pub struct InvalidQueueName;
-
-impl std::str::FromStr for QueueName {
-    type Err = InvalidQueueName;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let of_word = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-        // Two dashes would end the comment of the marker that it stands in.
-        let valid = (1..=40).contains(&text.len())
-            && text.split('-').all(|word| !word.is_empty() && word.bytes().all(of_word));
-        if valid { Ok(Self(text.to_owned())) } else { Err(InvalidQueueName) }
-    }
+fn fits(text: &str, most: usize) -> bool {
+    // No text has more characters than bytes.
+    text.len() <= most || text.chars().nth(most).is_none()
 }
 
-impl fmt::Display for QueueName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
+/// The beginning of a text that is no longer than a memory holds.
+#[must_use]
+pub fn bounded(text: &str) -> String {
+    text.chars().take(LONGEST_TEXT).collect()
 }

@@ -4,6 +4,7 @@
 
 pub mod apply;
 pub mod board;
+mod damage;
 pub mod gate;
 pub mod ledger;
 pub mod markers;
@@ -13,6 +14,7 @@ pub mod occasion;
 pub mod plan;
 pub mod progress;
 pub mod pull_request;
+mod queue_name;
 pub mod read;
 mod room;
 mod view;

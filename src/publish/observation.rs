@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 
+use super::memory::{LONGEST_USER, bounded};
 use super::progress::{self, Belongings, Progress};
 use crate::inventory::{AccountId, CLOCK_SKEW, CredentialKind, Form, MaxEvidenceAge, Piece};
 use crate::judge::{AgeProblem, Coverage, EvidenceAge, Fingerprint, Reference, Status};
@@ -104,6 +105,11 @@ pub enum Unusable {
          stop auditing the account"
     )]
     FormerAccountAudited(AccountId),
+    /// A name that no user of IAM can have.
+    #[error(
+        "it names a user with {0} characters, and IAM's names have at most 64: make the audit anew"
+    )]
+    LongName(usize),
     /// Two audits of one account say different things.
     #[error("account {0} is in another of the audits too: give one audit an account")]
     Twice(AccountId),
@@ -221,10 +227,10 @@ impl Audited {
             Ok((rule, if age_problem.is_some() { Coverage::Incomplete } else { coverage }))
         });
         Ok(Self {
-            alias: account.alias.clone(),
+            alias: account.alias.as_deref().map(bounded),
             at: to_the_second(audit.generated_at),
             stale_after_days: audit.policy.stale_after_days,
-            expiry_tag: audit.policy.expiry_tag.clone(),
+            expiry_tag: audit.policy.expiry_tag.as_deref().map(bounded),
             coverage: coverage.collect::<Result<_, _>>()?,
             is_live: account.evidence == Form::Live.id() && age_problem.is_none(),
             age_problem,
@@ -292,13 +298,13 @@ impl Seen {
         Ok(Self {
             matter: Matter {
                 account: known("account", &finding.account, |text| text.parse().ok())?,
-                user: finding.user.clone(),
+                user: user_name(&finding.user)?,
                 rule,
                 kind,
                 slot: credential.and_then(|it| it.slot),
                 id_ending: credential.and_then(|it| it.id.as_deref()).map(id_ending),
                 reference: reference(rule, finding)?,
-                owner: finding.owner.clone(),
+                owner: finding.owner.as_deref().map(bounded),
                 progress: finding.remedy.as_ref().map(progress).transpose()?,
             },
             level: known("level", &finding.level, |text| text.parse().ok())?,
@@ -317,6 +323,15 @@ impl Seen {
     #[must_use]
     pub fn counts_for_gate(&self) -> bool {
         self.status == Status::Open && self.level == Level::Error
+    }
+}
+
+/// A name is what a user is known by, so it is not cut. Anybody can write an audit, and the queue
+/// holds only so much.
+fn user_name(name: &str) -> Result<String, Unusable> {
+    match name.chars().count() {
+        length if length > LONGEST_USER => Err(Unusable::LongName(length)),
+        _ => Ok(name.to_owned()),
     }
 }
 

@@ -9,7 +9,7 @@ use crate::policy::remediation::Stage;
 use crate::report::json::v1;
 
 /// The most names of a kind that are kept: IAM lets a user have about as many.
-const MOST_NAMES: usize = 20;
+pub(super) const MOST_NAMES: usize = 20;
 /// The longest of them that is kept, in characters: IAM's are no longer.
 const LONGEST_NAME: usize = 128;
 

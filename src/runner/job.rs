@@ -29,6 +29,8 @@ pub struct Job {
     pub server_url: String,
     /// Where GitHub's REST API is, without a slash at the end.
     pub api_url: String,
+    /// Where GitHub's GraphQL API is; `None` where the runner does not say.
+    pub graphql_url: Option<String>,
     /// The folder into which the repository is checked out, as seen from here.
     pub workspace: Option<PathBuf>,
     /// The login of whoever started the run.
@@ -99,6 +101,7 @@ impl Job {
             run_attempt: variable("GITHUB_RUN_ATTEMPT").unwrap_or_else(|| "1".to_owned()),
             server_url: url("GITHUB_SERVER_URL", "https://github.com"),
             api_url: url("GITHUB_API_URL", "https://api.github.com"),
+            graphql_url: variable("GITHUB_GRAPHQL_URL"),
             workspace: variable("GITHUB_WORKSPACE").map(PathBuf::from),
             actor: required("GITHUB_ACTOR")?,
             debug: variable("RUNNER_DEBUG").is_some_and(|value| value == "1"),
@@ -168,6 +171,7 @@ mod tests {
             .with("GITHUB_RUN_ATTEMPT", "3")
             .with("GITHUB_SERVER_URL", "https://github.acme.example/")
             .with("GITHUB_API_URL", "https://github.acme.example/api/v3")
+            .with("GITHUB_GRAPHQL_URL", "https://github.acme.example/api/graphql")
             .with("GITHUB_WORKSPACE", "/github/workspace")
             .with("RUNNER_DEBUG", "1");
         let job = told.job().unwrap().unwrap();
@@ -181,6 +185,7 @@ mod tests {
             run_attempt: "3".to_owned(),
             server_url: "https://github.acme.example".to_owned(),
             api_url: "https://github.acme.example/api/v3".to_owned(),
+            graphql_url: Some("https://github.acme.example/api/graphql".to_owned()),
             workspace: Some("/github/workspace".into()),
             actor: "alice".to_owned(),
             debug: true,
@@ -196,7 +201,7 @@ mod tests {
         assert_eq!(job.run_attempt, "1");
         assert_eq!(job.server_url, "https://github.com");
         assert_eq!(job.api_url, "https://api.github.com");
-        assert_eq!((job.workspace, job.debug), (None, false));
+        assert_eq!((job.graphql_url, job.workspace, job.debug), (None, None, false));
     }
 
     #[test]

@@ -95,10 +95,23 @@ fn token() -> String {
     format!("{:032x}", fastrand::u128(..))
 }
 
-/// The repository and the API that the environment names, outside of a job too: `owner/name`, and
-/// GitHub's own API where it names none.
+/// What the environment says about GitHub, in a job or not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Surroundings {
+    /// `owner/name` of the repository, where one is named.
+    pub repository: Option<String>,
+    /// Where GitHub's REST API is: GitHub's own where none is named.
+    pub api_url: String,
+    /// Where GitHub's GraphQL API is, where it is named.
+    pub graphql_url: Option<String>,
+}
+
+/// The repository and the APIs that the environment names.
 #[must_use]
-pub fn surroundings() -> (Option<String>, String) {
-    let api = variable("GITHUB_API_URL").unwrap_or_else(|| "https://api.github.com".to_owned());
-    (variable("GITHUB_REPOSITORY"), api)
+pub fn surroundings() -> Surroundings {
+    Surroundings {
+        repository: variable("GITHUB_REPOSITORY"),
+        api_url: variable("GITHUB_API_URL").unwrap_or_else(|| "https://api.github.com".to_owned()),
+        graphql_url: variable("GITHUB_GRAPHQL_URL"),
+    }
 }

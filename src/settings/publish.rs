@@ -30,6 +30,8 @@ pub struct PublishSettings {
     pub queue: QueueName,
     /// The repository that holds the queue; the workflow's own if `None`.
     pub queue_repository: Option<Repository>,
+    /// Whose queue issue, issues and comments count like those of the token's own account.
+    pub queue_author: Option<String>,
     /// The token for GitHub.
     pub token: Option<SecretString>,
     /// The title of the queue's issue when it is made.

@@ -115,6 +115,8 @@ settings! {
         "The queue's name: several may share a repository";
     QUEUE_REPOSITORY: "queue-repository" "OWNER/NAME", otherwise "this repository",
         "The repository whose issues hold the queue";
+    QUEUE_AUTHOR: "queue-author" "LOGIN", otherwise "the token's own account alone",
+        "Trust the queue issue and the comments of this account too, such as `my-app[bot]` or `github-actions[bot]`: for a schedule and a check with different tokens, or after a change of tokens";
     GITHUB_TOKEN: "github-token" "TOKEN", otherwise "the job's token",
         "The token with which issues and comments are read and written: `issues: write`, `pull-requests: write`, `contents: read`";
     ISSUE_TITLE: "issue-title" "TEXT", otherwise "IAM credentials to remedy",
@@ -194,7 +196,7 @@ pub const AUDIT_SETTINGS: [Setting; 31] = [
 ];
 
 /// The inputs of the action, which are flags of the command `action` as well.
-pub const INPUTS: [Setting; 45] = [
+pub const INPUTS: [Setting; 46] = [
     ROLE_TO_ASSUME,
     ACCOUNTS,
     MEMBER_ROLE_NAME,
@@ -222,6 +224,7 @@ pub const INPUTS: [Setting; 45] = [
     REQUIRE_QUEUE,
     QUEUE,
     QUEUE_REPOSITORY,
+    QUEUE_AUTHOR,
     GITHUB_TOKEN,
     ISSUE_TITLE,
     LABELS,

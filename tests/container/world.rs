@@ -14,6 +14,11 @@ pub(crate) const ALLOWLIST: &str = ".github/iam-allowlist.yml";
 /// An allowlist without exemptions.
 pub(crate) const EMPTY: &str = "version: 1\n";
 
+/// What the first run of a repository does: it makes the label, the queue issue and its state, and
+/// writes the issue's number into the label's description.
+pub(crate) const FIRST: [&str; 4] =
+    ["POST labels", "POST issues", "PATCH issues/1", "PATCH labels/iam-stocktake"];
+
 pub(crate) struct World {
     pub(crate) account: Account,
     pub(crate) repo: Repo,

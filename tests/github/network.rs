@@ -14,7 +14,7 @@ fn every_request_bears_the_headers_that_github_wants_and_each_once() {
     at(&server.url(), async |github| {
         let infra = infra(github);
         let new = NewIssue { title: "t".to_owned(), ..NewIssue::default() };
-        drop(github.login().await);
+        drop(github.logins().await);
         drop(infra.about().await);
         drop(infra.issues(&IssueFilter::default()).await);
         drop(infra.create_issue(&new, 0).await);
@@ -23,13 +23,16 @@ fn every_request_bears_the_headers_that_github_wants_and_each_once() {
         drop(infra.create_comment(7, "b", 0).await);
         drop(infra.update_comment(7, "b").await);
         drop(infra.delete_comment(7).await);
-        drop(infra.has_label("l").await);
+        drop(infra.label("l").await);
+        drop(infra.describe_label("l", "d").await);
+        drop(infra.issue_if_there(7).await);
         drop(infra.create_label(&NewLabel::default()).await);
         drop(infra.add_labels(7, &[]).await);
         drop(infra.merge_base("a", "b").await);
         drop(infra.file_at("f", "a").await);
     });
-    assert_eq!(server.asked().len(), 14);
+    // Whose the token is, is asked in two ways.
+    assert_eq!(server.asked().len(), 17);
     for asked in server.asked() {
         let version = concat!("iam-stocktake/", env!("CARGO_PKG_VERSION"));
         for (name, value) in [
@@ -48,32 +51,77 @@ fn every_request_bears_the_headers_that_github_wants_and_each_once() {
 #[test]
 fn the_path_of_an_enterprise_server_is_kept() {
     for base in ["/api/v3", "/api/v3/"] {
-        let server = Server::replying([answer(200, &json!({ "login": "octocat" }))]);
-        let login = at(&format!("{}{base}", server.url()), async |github| github.login().await);
-        assert_eq!(login.unwrap(), "octocat");
-        assert_eq!(server.lines(), ["GET /api/v3/user"]);
+        let server = Server::replying([viewer("octocat")]);
+        let logins = at(&format!("{}{base}", server.url()), async |github| github.logins().await);
+        assert_eq!(logins.unwrap(), ["octocat"]);
+        assert_eq!(server.lines(), ["POST /api/graphql"]);
+        let server = Server::replying([answer(404, &json!({})), user("octocat")]);
+        let logins = at(&format!("{}{base}", server.url()), async |github| github.logins().await);
+        assert_eq!(logins.unwrap(), ["octocat"]);
+        assert_eq!(server.lines(), ["POST /api/graphql", "GET /api/v3/user"]);
     }
 }
 
+/// The answer of GraphQL to whom the token belongs.
+fn viewer(login: &str) -> Reply {
+    answer(200, &json!({ "data": { "viewer": { "login": login } } }))
+}
+
+/// The answer of REST.
+fn user(login: &str) -> Reply {
+    answer(200, &json!({ "login": login }))
+}
+
 #[test]
-fn the_login_is_asked_for_once_and_the_workflows_token_may_not_ask() {
-    for (reply, login) in [
-        (answer(200, &json!({ "login": "octocat" })), "octocat"),
-        (
-            answer(403, &json!({ "message": "Resource not accessible by integration" })),
-            "github-actions[bot]",
-        ),
+fn the_token_goes_to_no_graphql_of_another_origin() {
+    let elsewhere = Server::replying([viewer("mallory")]);
+    let server = Server::replying([viewer("octocat")]);
+    for (named, asked) in [
+        (format!("{}/graphql", elsewhere.url()), "POST /graphql"),
+        ("no address".to_owned(), "POST /graphql"),
+        (format!("{}/elsewhere/graphql", server.url()), "POST /elsewhere/graphql"),
     ] {
-        let server = Server::replying([reply]);
-        at(&server.url(), async |github| {
-            assert_eq!(github.login().await.unwrap(), login);
-            assert_eq!(github.login().await.unwrap(), login);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let logins = runtime.block_on(async {
+            let github = GitHub::new(&server.url(), TOKEN.into(), PATIENCE).unwrap();
+            github.with_graphql_url(Some(&named)).logins().await
         });
-        assert_eq!(server.lines(), ["GET /user"]);
+        assert_eq!(logins.unwrap(), ["octocat"]);
+        assert_eq!(server.lines().last().unwrap(), asked, "{named}");
     }
+    assert_eq!(elsewhere.lines(), [""; 0]);
+}
+
+#[test]
+fn whom_the_token_belongs_to_is_asked_once_and_else_learned_from_what_is_created() {
+    let forbidden = || answer(403, &json!({ "message": "Resource not accessible by integration" }));
+    let asked = ["POST /graphql", "GET /user"];
+    for (replies, logins, requests) in [
+        (vec![viewer("acme-audit[bot]")], vec!["acme-audit[bot]"], 1),
+        (vec![forbidden(), user("octocat")], vec!["octocat"], 2),
+        (vec![answer(200, &json!({ "data": null })), user("octocat")], vec!["octocat"], 2),
+        (vec![forbidden(), forbidden()], vec![], 2),
+    ] {
+        let server = Server::replying(replies);
+        at(&server.url(), async |github| {
+            assert_eq!(github.logins().await.unwrap(), logins);
+            assert_eq!(github.logins().await.unwrap(), logins);
+        });
+        assert_eq!(server.lines(), asked[..requests]);
+    }
+    let server = Server::start(move |asked| match asked.method.as_str() {
+        "POST" if asked.target != "/graphql" => answer(201, &issue(7, "t", "b", "my-app[bot]")),
+        _ => forbidden(),
+    });
+    at(&server.url(), async |github| {
+        assert_eq!(github.logins().await.unwrap(), [""; 0]);
+        let new = NewIssue { title: "t".to_owned(), body: "b".to_owned(), ..NewIssue::default() };
+        infra(github).create_issue(&new, 0).await.unwrap();
+        assert_eq!(github.logins().await.unwrap(), ["my-app[bot]"]);
+    });
     let limit = answer(403, &json!({ "message": "API rate limit exceeded" }));
     let server = Server::replying([limit.with("Retry-After", "600")]);
-    let error = at(&server.url(), async |github| github.login().await).unwrap_err();
+    let error = at(&server.url(), async |github| github.logins().await).unwrap_err();
     assert_eq!(error.kind, Kind::RateLimited, "a limit says nothing of who we are: {error}");
 }
 
@@ -171,8 +219,9 @@ fn a_client_that_can_be_none_is_refused_with_what_to_do() {
 #[test]
 fn a_slow_answer_does_not_outlive_its_attempt() {
     // The first connection is never answered; a later one is.
-    let server = Server::replying([Reply::Silence, answer(200, &json!({ "login": "octocat" }))]);
-    let login = within(Duration::from_secs(8), &server.url(), async |github| github.login().await);
-    assert_eq!(login.unwrap(), "octocat");
+    let server = Server::replying([Reply::Silence, viewer("octocat")]);
+    let logins =
+        within(Duration::from_secs(8), &server.url(), async |github| github.logins().await);
+    assert_eq!(logins.unwrap(), ["octocat"]);
     assert_eq!(server.asked().len(), 2);
 }

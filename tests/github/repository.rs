@@ -43,10 +43,11 @@ fn a_label_is_looked_for_by_its_encoded_name() {
         _ => answer(404, &json!({ "message": "Not Found" })),
     });
     at(&server.url(), async |github| {
-        assert!(infra(github).has_label("a/b c?").await.unwrap());
-        assert!(!infra(github).has_label("other").await.unwrap());
+        let found = infra(github).label("a/b c?").await.unwrap().unwrap();
+        assert_eq!((found.name.as_str(), found.description), ("a/b c?", None));
+        assert_eq!(infra(github).label("other").await.unwrap(), None);
         // These would name another address.
-        assert!(!infra(github).has_label("..").await.unwrap());
+        assert_eq!(infra(github).label("..").await.unwrap(), None);
     });
     assert_eq!(server.asked().len(), 2);
 }

@@ -133,11 +133,6 @@ impl Server {
     pub(crate) fn lines(&self) -> Vec<String> {
         self.asked().iter().map(Asked::line).collect()
     }
-
-    /// How often it was asked so with this method.
-    pub(crate) fn count(&self, method: &str) -> usize {
-        self.asked().iter().filter(|asked| asked.method == method).count()
-    }
 }
 
 impl Drop for Server {

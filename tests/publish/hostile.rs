@@ -2,6 +2,7 @@
 
 use super::*;
 use iam_stocktake::publish::markers::{self, MemoryBlock};
+use iam_stocktake::publish::memory::LONGEST_USER;
 use iam_stocktake::publish::plan::Change;
 
 use crate::markdown::rendered;
@@ -154,7 +155,7 @@ fn comments_and_the_issues_of_users_are_inert_too() {
 #[test]
 fn a_title_is_no_longer_than_github_takes() {
     let mut desk = desk_per_user();
-    let names = ["a".repeat(10_000), "\u{202e}".repeat(10_000), "@".repeat(10_000)];
+    let names = ["a", "\u{202e}", "@"].map(|it| it.repeat(LONGEST_USER));
     let found: Vec<_> = names.iter().map(|name| password(name)).collect();
     desk.run("2026-07-01", &[Audit::on("2026-07-01", &found)]);
     for issue in desk.tracker.issues.values() {

@@ -47,7 +47,8 @@ fn live_through(desk: &mut Desk, days: &[Day<'_>]) -> Vec<(String, Ran)> {
 
 const ONE_ISSUE: [&str; 11] = [
     "make sure of the label \"iam-stocktake\"\nmake sure of the label \"security\"\n\
-     create issue \"IAM credentials to remedy\", the index: 2 open\n",
+     create issue \"IAM credentials to remedy\", the index: 2 open\n\
+     write the index's number into the description of the label \"iam-stocktake\"\n",
     NOTHING,
     "edit issue #1, the index: 2 open\n",
     "edit and comment on issue #1, the index: 3 open\n",
@@ -103,7 +104,8 @@ fn each_user_has_an_issue_that_opens_and_closes_with_their_findings() {
             "make sure of the label \"iam-stocktake\"\nmake sure of the label \"security\"\n\
              create issue \"IAM user alice of account 111122223333: credentials to remedy\"\n\
              create issue \"IAM user bob of account 111122223333: credentials to remedy\"\n\
-             create issue \"IAM credentials to remedy\", the index: 2 open\n",
+             create issue \"IAM credentials to remedy\", the index: 2 open\n\
+             write the index's number into the description of the label \"iam-stocktake\"\n",
             NOTHING,
             "edit issue #3, the index: 2 open\n",
             "make sure of the label \"iam-stocktake\"\nmake sure of the label \"security\"\n\
@@ -195,7 +197,7 @@ fn every_rule_has_its_words() {
 fn a_clean_account_gets_an_index_that_is_closed_at_once() {
     let mut desk = desk();
     let ran = desk.run("2026-07-01", &[Audit::on("2026-07-01", &[])]);
-    assert!(ran.plan.ends_with("the index: 0 open; and close it\n"), "{}", ran.plan);
+    assert!(ran.plan.contains("the index: 0 open; and close it\n"), "{}", ran.plan);
     assert_eq!(desk.index().closed_as.as_deref(), Some("completed"));
     assert_eq!(desk.run("2026-07-02", &[Audit::on("2026-07-02", &[])]).plan, NOTHING);
     let found = [password("alice")];

@@ -21,6 +21,7 @@ mod large;
 mod life;
 mod markdown;
 mod memory;
+mod number;
 mod pages;
 mod people;
 mod pull_request;

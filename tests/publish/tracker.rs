@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use iam_stocktake::publish::board::{Board, BotClosing, Shown};
 use iam_stocktake::publish::ledger::{self, Ledger, OlderThanMemory, Person};
-use iam_stocktake::publish::markers::{LABEL, MemoryBlock};
+use iam_stocktake::publish::markers::{self, MemoryBlock};
 use iam_stocktake::publish::memory::{Memory, QueueName};
 use iam_stocktake::publish::observation::Observation;
 use iam_stocktake::publish::plan::{
@@ -15,12 +15,17 @@ use iam_stocktake::report::Language;
 
 use crate::audits::{Audit, on};
 
+/// The run that writes.
+pub(crate) const RUN: &str = "https://github.example/acme/iam/actions/runs/42";
+
 /// What GitHub would hold.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Tracker {
     pub(crate) issues: BTreeMap<u64, Issue>,
     /// By their ids: the issue, and the body.
     pub(crate) comments: BTreeMap<u64, (u64, String)>,
+    /// The numbers in the descriptions of labels.
+    pub(crate) numbers: BTreeMap<String, u64>,
 }
 
 #[derive(Debug, Clone)]
@@ -91,7 +96,8 @@ impl Tracker {
 
     pub(crate) fn board(&self, queue: &QueueName) -> Board {
         let issues = self.issues.values().map(|issue| issue.shown.clone()).collect();
-        let mut board = Board::of(issues, queue);
+        let number = self.numbers.get(&markers::label(queue)).copied();
+        let mut board = Board::of(issues, queue, number);
         if let Some(index) = &board.index {
             let of_index = |(_, (number, _)): &(_, &(u64, _))| *number == index.number;
             let comments = self.comments.iter().filter(of_index);
@@ -126,6 +132,10 @@ impl Tracker {
                     comment.iter().for_each(|comment| _ = self.comment(*number, comment));
                 }
                 Change::Index(draft) => self.apply_index(draft, board, &made, at),
+                Change::RecordNumber { label, index } => {
+                    let number = index.unwrap_or(self.issues.len() as u64);
+                    assert_eq!(self.numbers.insert(label.clone(), number), None, "{label}");
+                }
             }
         }
     }
@@ -164,7 +174,7 @@ impl Tracker {
     ) -> Option<MemoryBlock> {
         let old = board.index.as_ref().and_then(|shown| MemoryBlock::of(&shown.body).ok());
         let (old_parts, mut spare) = old.map_or_else(Default::default, |it| (it.parts, it.spare));
-        let packed = draft.packed();
+        let packed = draft.packed(number);
         let mut parts = Vec::new();
         if packed.text.len() > MOST_INLINE {
             for text in packed.text.as_bytes().chunks(PART) {
@@ -220,6 +230,7 @@ impl Desk {
             remedy_within_days: 30,
             today: on("2026-07-01").date_naive(),
             run: None,
+            run_url: Some(RUN.to_owned()),
             observed_now: Default::default(),
         };
         Self { tracker: Tracker::default(), wanted }
@@ -282,6 +293,7 @@ impl Desk {
 
     /// Takes the fixed label from an issue.
     pub(crate) fn unlabel(&mut self, number: u64) {
-        self.tracker.issue(number).labels.retain(|label| label != LABEL);
+        let queue = self.wanted.queue.clone();
+        self.tracker.issue(number).labels.retain(|label| *label != markers::label(&queue));
     }
 }

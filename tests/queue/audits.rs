@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::page::rendered;
-use super::world::{EMPTY, How, World};
+use super::world::{EMPTY, FIRST, How, World};
 
 const QUEUE: [&str; 2] = ["--publish", "issue"];
 
@@ -40,7 +40,7 @@ fn a_matrix_of_jobs_feeds_one_queue() {
     world.sandbox.file("b.json", other.sandbox.read(run.output("report-json")));
 
     let run = publish(&world, 0, &["a.json", "b.json"]);
-    assert_eq!((run.code, run.acts().len()), (0, 2), "{}", run.log);
+    assert_eq!((run.code, run.acts().len()), (0, 4), "{}", run.log);
     let page = rendered(&world.index().body);
     let mut names: Vec<_> = page.boxes.into_iter().map(|(_, name)| name).collect();
     names.sort();
@@ -54,12 +54,25 @@ fn a_matrix_of_jobs_feeds_one_queue() {
 }
 
 #[test]
+fn an_audit_with_a_name_that_nobody_can_have_is_refused() {
+    let world = World::new();
+    world.user("alice", 200);
+    world.audit("a.json", 0);
+    edited(&world, "a.json", "b.json", |audit| {
+        audit["findings"][0]["user"] = json!("n".repeat(1_000_000));
+    });
+    let run = publish(&world, 0, &["b.json"]);
+    assert_eq!((run.code, run.acts()), (2, vec![]), "{}", run.log);
+    assert!(run.log.contains("it names a user with 1000000 characters"), "{}", run.log);
+}
+
+#[test]
 fn in_a_job_the_outputs_and_the_summary_are_those_of_the_action() {
     let world = World::new();
     world.user("alice", 200);
     world.audit("a.json", 0);
     let run = world.publish_in_job("schedule", 0, &["a.json"]);
-    assert_eq!((run.code, run.acts()), (0, vec!["POST labels".into(), "POST issues".into()]));
+    assert_eq!((run.code, run.acts()), (0, FIRST.map(str::to_owned).to_vec()));
     let outputs = ["result", "gate", "stale-count", "new-count", "issue-number"];
     let expected = ["stale", "not-evaluated", "1", "1", "1"];
     assert_eq!(outputs.map(|it| run.output(it)), expected);

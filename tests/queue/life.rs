@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::page::{Rendered, rendered};
-use super::world::{EMPTY, How, Run, World, visible};
+use super::world::{EMPTY, FIRST, How, Run, World, visible};
 
 /// A step of the life: the day, what happens in AWS before it, whether alice has an exemption, what
 /// the run does, and its outputs `stale-count`, `new-count` and `overdue-count`.
@@ -92,8 +92,14 @@ fn live(world: &World, mode: &str, steps: Vec<Step>) -> String {
 /// What a run has written, for a snapshot.
 fn written(world: &World, run: &Run, step: &str) -> String {
     let mut pages = String::new();
+    let mut before = "";
     for write in &run.writes {
         let Some(body) = write.body["body"].as_str() else { continue };
+        // A new index is written a second time, with its memory.
+        if visible(body) == before {
+            continue;
+        }
+        before = visible(body);
         let what = format!("{} {}", write.method, write.path);
         let state = write.body["state"].as_str().unwrap_or("as it was");
         let page = format!("\n======== {step}: {what}, {state}\n{}\n", visible(body));
@@ -118,7 +124,7 @@ fn a_queue_lives_from_the_first_finding_to_one_that_returns() {
     let silently: &[&str] = &["PATCH issues/1"];
     let aloud: &[&str] = &["POST issues/1/comments", "PATCH issues/1"];
     let acts = [
-        &["POST labels", "POST issues"],
+        &FIRST,
         &[][..],
         silently,
         aloud,
@@ -145,7 +151,14 @@ fn a_queue_lives_from_the_first_finding_to_one_that_returns() {
 fn with_an_issue_for_each_user_the_index_stands_beside_them() {
     let world = World::new();
     let acts: [&[&str]; 14] = [
-        &["POST labels", "POST issues", "POST issues", "POST issues"],
+        &[
+            "POST labels",
+            "POST issues",
+            "POST issues",
+            "POST issues",
+            "PATCH issues/3",
+            "PATCH labels/iam-stocktake",
+        ],
         &[],
         &["PATCH issues/3"],
         &["POST issues", "POST issues/3/comments", "PATCH issues/3"],

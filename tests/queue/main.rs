@@ -24,11 +24,13 @@ mod faults;
 mod gfm;
 #[path = "../support/github.rs"]
 mod github;
+mod identity;
 mod keeps;
 mod life;
 mod locked;
 mod many;
 mod network;
+mod number;
 mod page;
 mod pages;
 mod people;

@@ -82,6 +82,36 @@ fn five_thousand_findings_are_kept_though_a_page_shows_only_some() {
     a_lost_part_is_damage(&world);
 }
 
+#[test]
+fn a_memory_in_comments_is_found_again_by_every_kind_of_token_that_wrote_it() {
+    let world = World::new();
+    let tokens = [world.repo.token(), world.repo.app_token(), world.repo.personal_token()];
+    let authors = ["github-actions[bot]", "acme-audit[bot]", "octocat"];
+    for (position, token) in tokens.into_iter().enumerate() {
+        let name = format!("queue-{position}");
+        let publish = |day: i64, users: usize, token: &str, more: &[&str]| {
+            audit(&world, "audit.json", users, day);
+            let fixed = ["audit.json", "--publish", "issue", "--queue", &name];
+            world.publish(day, &[&fixed[..], &["--github-token", token], more].concat())
+        };
+        let run = publish(0, MANY, token, &[]);
+        assert_eq!(run.code, 0, "{}", run.log);
+        let issue = position as u64 + 1;
+        let comments = world.repo.comments(issue);
+        assert!(comments.len() > 1);
+        assert!(comments.iter().all(|it| it.author == authors[position]), "{name}");
+        let run = publish(1, MANY, token, &[]);
+        assert_eq!((run.code, run.acts()), (0, vec![]), "{}", run.log);
+        // Another token goes on where the author of the parts is named, and writes parts of its own.
+        let other = tokens[(position + 1) % 3];
+        let run = publish(2, MANY + 1, other, &["--queue-author", authors[position]]);
+        assert!(run.log.contains("5001 to remedy, 1 new"), "{}", run.log);
+        let run = publish(3, MANY + 1, other, &["--queue-author", authors[position]]);
+        assert_eq!((run.code, run.acts()), (0, vec![]), "{}", run.log);
+        assert_eq!(publish(3, MANY + 1, other, &[]).code, 3);
+    }
+}
+
 /// Holds that a memory without one of its parts is neither all new nor nothing.
 fn a_lost_part_is_damage(world: &World) {
     audit(world, "fifth.json", MANY + 2, 4);

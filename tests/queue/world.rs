@@ -16,6 +16,11 @@ pub(crate) const EMPTY: &str = "version: 1\n";
 /// Where the allowlist is.
 pub(crate) const ALLOWLIST: &str = ".github/iam-allowlist.yml";
 
+/// What the first run of a repository does: it makes the label, the queue issue and its state, and
+/// writes the issue's number into the label's description.
+pub(crate) const FIRST: [&str; 4] =
+    ["POST labels", "POST issues", "PATCH issues/1", "PATCH labels/iam-stocktake"];
+
 /// The inputs of a run that asks for no ornaments.
 pub(crate) const QUICK: [(&str, &str); 2] = [("last-accessed", "none"), ("owners", "none")];
 

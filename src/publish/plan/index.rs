@@ -77,12 +77,17 @@ pub(super) fn plan(
     draft.writes_body = makes_issues || draft.differs(previous)?;
     if draft.writes_body {
         draft.memory.checked = wanted.today;
-        draft.memory.generation += 1;
+        draft.memory.run.clone_from(&wanted.run_url);
+        draft.memory.advance_generation();
         draft.memory.forget(wanted.today);
     }
-    // Whoever is told of a new issue needs no comment on it.
+    // Whoever is told of a new issue needs no comment on it, nor of one that another run is about to
+    // fill, or could not.
     if draft.existing.is_some() {
-        let news = news(ledger, &draft.rows(), wanted)?;
+        let news = match previous {
+            Some(_) => news(ledger, &draft.rows(), wanted)?,
+            None => None,
+        };
         draft.comment = draft.told(news)?;
     }
     let acts = draft.writes_body || draft.turn.is_some() || draft.comment.is_some();
@@ -156,14 +161,15 @@ impl IndexDraft {
         &self.memory
     }
 
-    /// The memory as it will stand. If its text is longer than [`MOST_INLINE`], it needs comments.
+    /// The memory as it will stand in the issue of this number. If its text is longer than
+    /// [`MOST_INLINE`], it needs comments.
     #[must_use]
-    pub fn packed(&self) -> Packed {
-        self.memory.pack()
+    pub fn packed(&self, issue: u64) -> Packed {
+        Memory { issue: Some(issue), ..self.memory.clone() }.pack()
     }
 
-    /// An empty memory: what an index starts with whose memory needs comments that are not there
-    /// yet. A run that ends before they are leaves a queue that knows nothing, and no damage.
+    /// An empty memory: what an index starts with, since the memory names its issue, whose number is
+    /// not known before. A run that ends then leaves a queue that knows nothing, and no damage.
     #[must_use]
     pub fn packed_empty(&self) -> Packed {
         Memory::new(self.wanted.today).pack()

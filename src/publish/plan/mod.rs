@@ -15,7 +15,7 @@ pub use index::{IndexDraft, MOST_INLINE, MOST_INLINE_LOCKED, PART};
 
 use super::board::{Board, Shown, Twin};
 use super::ledger::{Ledger, Person, person_of};
-use super::markers::{self, LABEL};
+use super::markers;
 use super::memory::{Memory, QueueName};
 use super::view::{Named, NewsView, Rows};
 use crate::inventory::AccountId;
@@ -50,6 +50,8 @@ pub struct Wanted {
     pub today: NaiveDate,
     /// The page of the run that tells more.
     pub run: Option<Plain>,
+    /// The address of that page, for the memory; `None` where this is no workflow run.
+    pub run_url: Option<String>,
     /// What this run has observed as completely as it was asked to.
     pub observed_now: BTreeSet<(AccountId, Rule)>,
 }
@@ -57,7 +59,7 @@ pub struct Wanted {
 impl Wanted {
     /// The fixed label and the others, each once.
     fn all_labels(&self) -> Vec<String> {
-        let mut labels = vec![LABEL.to_owned()];
+        let mut labels = vec![markers::label(&self.queue)];
         for label in &self.labels {
             // GitHub compares labels without case.
             if !labels.iter().any(|other| other.eq_ignore_ascii_case(label)) {
@@ -124,6 +126,14 @@ pub enum Change {
     },
     /// Make or write the index, and with it the memory.
     Index(Box<IndexDraft>),
+    /// Write the number of the index into the description of the queue's label, once the index has
+    /// its first memory: from then on no other issue is the queue.
+    RecordNumber {
+        /// The label.
+        label: String,
+        /// The index, where it is not made by this plan.
+        index: Option<u64>,
+    },
 }
 
 /// A body in the place of another. If somebody has changed that meanwhile, a new plan is due.
@@ -177,7 +187,7 @@ pub fn plan(
         let memory = index.as_ref().map_or(&ledger.memory, IndexDraft::memory);
         changes.extend(people::plan(board, memory, ledger, wanted, &mut not_logins)?);
     }
-    let unlabelled = unlabelled(board);
+    let unlabelled = unlabelled(board, &markers::label(&wanted.queue));
     let makes_index = index.as_ref().is_some_and(|draft| draft.existing.is_none());
     if makes_index {
         assignees::logins(wanted.assignees.iter().map(String::as_str), &mut not_logins);
@@ -186,16 +196,21 @@ pub fn plan(
     if makes_issues || makes_index || !unlabelled.is_empty() {
         ordered.extend(wanted.all_labels().into_iter().map(Change::CreateLabel));
     }
-    let label = |number| Change::AddLabels { number, labels: vec![LABEL.to_owned()] };
+    let label = |number| Change::AddLabels { number, labels: vec![markers::label(&wanted.queue)] };
     ordered.extend(unlabelled.into_iter().map(label));
     ordered.extend(changes);
     ordered.extend(index.map(|draft| Change::Index(Box::new(draft))));
+    if board.number.is_none() {
+        let label = markers::label(&wanted.queue);
+        let index = board.index.as_ref().map(|index| index.number);
+        ordered.push(Change::RecordNumber { label, index });
+    }
     Ok(Plan { changes: ordered, not_logins })
 }
 
 /// The issues from which somebody has taken the fixed label. The others are people's to choose.
-fn unlabelled(board: &Board) -> Vec<u64> {
-    let is_label = |label: &String| label.eq_ignore_ascii_case(LABEL);
+fn unlabelled(board: &Board, fixed: &str) -> Vec<u64> {
+    let is_label = |label: &String| label.eq_ignore_ascii_case(fixed);
     let issues = board.index.iter().chain(board.people.values());
     let unlabelled = issues.filter(|issue| !issue.labels.iter().any(is_label));
     unlabelled.map(|issue| issue.number).collect()
@@ -225,7 +240,8 @@ fn reopened(shown: &Shown, wanted: &Wanted) -> Result<Option<String>, TemplateEr
     match (&shown.closed_by_bot, shown.unexplained_bot()) {
         (Some(_), None) => Ok(None),
         (_, Some(bot)) => {
-            let context = std::collections::BTreeMap::from([("bot", bot), ("label", LABEL)]);
+            let label = markers::label(&wanted.queue);
+            let context = std::collections::BTreeMap::from([("bot", bot), ("label", &label)]);
             let text = page(Page::ClosedByBot, wanted.language, context)?;
             Ok(Some(format!("{}\n{}", markers::CLOSED_BY_BOT, text.trim_end())))
         }
@@ -260,6 +276,9 @@ impl fmt::Display for Change {
                 write_edit(f, &format!("issue #{number}"), body.is_some(), *turn, comment.is_some())
             }
             Self::Index(draft) => draft.fmt(f),
+            Self::RecordNumber { label, .. } => {
+                write!(f, "write the index's number into the description of the label {label:?}")
+            }
         }
     }
 }

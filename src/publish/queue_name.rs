@@ -1,0 +1,47 @@
+//! The name of a queue.
+
+use std::fmt;
+
+/// The name of a queue: several may share a repository.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct QueueName(String);
+
+/// GitHub takes 50 characters for the name of a label, which holds the queue's.
+const LONGEST_QUEUE_NAME: usize = 36;
+
+impl QueueName {
+    /// The queue that is meant where none is named.
+    const DEFAULT: &str = "default";
+
+    /// Whether it is the queue that is meant where none is named.
+    #[must_use]
+    pub fn is_default(&self) -> bool {
+        self.0 == Self::DEFAULT
+    }
+}
+
+/// A text that names no queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "a queue's name has 1 to {LONGEST_QUEUE_NAME} lower-case letters, digits and single dashes \
+     between them"
+)]
+pub struct InvalidQueueName;
+
+impl std::str::FromStr for QueueName {
+    type Err = InvalidQueueName;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let of_word = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+        // Two dashes would end the comment of the marker that it stands in.
+        let valid = (1..=LONGEST_QUEUE_NAME).contains(&text.len())
+            && text.split('-').all(|word| !word.is_empty() && word.bytes().all(of_word));
+        if valid { Ok(Self(text.to_owned())) } else { Err(InvalidQueueName) }
+    }
+}
+
+impl fmt::Display for QueueName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
