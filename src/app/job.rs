@@ -237,7 +237,9 @@ impl Left {
         }
         let Some(file) = Summary::from_environment() else { return exit };
         let text = secrets::cut(&self.summary).into_owned();
-        match file.append(&format!("{why}{text}")) {
+        // Another command of the step may have written before, and its last block is not ours.
+        let gap = if file.is_empty() || (why.is_empty() && text.is_empty()) { "" } else { "\n\n" };
+        match file.append(&format!("{gap}{why}{text}")) {
             Ok(()) => exit,
             Err(error) => {
                 let exit = exit.max(unwritten(&error, streams));

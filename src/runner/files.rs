@@ -81,6 +81,12 @@ impl Summary {
         super::variable(SUMMARY).map(|path| Self { path: path.into() })
     }
 
+    /// Whether nothing has been written to it yet, as far as can be seen.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.room().is_ok_and(|room| room == LONGEST_SUMMARY)
+    }
+
     /// How many bytes may still be appended.
     ///
     /// # Errors

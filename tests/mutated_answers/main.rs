@@ -16,6 +16,7 @@
 #[path = "../support/aws.rs"]
 mod aws;
 #[path = "../support/gfm.rs"]
+#[allow(dead_code, reason = "every test binary has its own copy and uses a part of it")]
 mod gfm;
 #[path = "../support/github.rs"]
 mod github;
