@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 #![allow(clippy::disallowed_methods, reason = "a test process is at the edge itself")]
 #![allow(missing_docs)]
+#![allow(clippy::print_stdout, reason = "a long search says how far it got")]
 
 #[path = "../fuzz/bodies/mod.rs"]
 mod bodies;

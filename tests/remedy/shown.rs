@@ -103,22 +103,27 @@ fn plan(name: &str) -> Plan {
         })
         .into(),
         by_hand: vec![place("heidi", Subject::PASSWORD)],
-        left_alone: [
-            Guard::Root,
-            Guard::Exempted { line: 12, expires: moment(-90).date_naive() },
-            Guard::RecentlyReset(moment(5)),
-            Guard::Ourselves,
-            Guard::Incomplete(format!("iam:GetUser: {name}")),
-            Guard::Used(moment(3)),
-            Guard::Owner(name.to_owned()),
-            Guard::Path(format!("/{name}/")),
-            Guard::Tags,
-        ]
-        .into_iter()
-        .map(|guard| LeftAlone { place: place(name, Subject::User), guard })
-        .collect(),
+        left_alone: left_alone(name),
         held: Vec::new(),
     }
+}
+
+/// Users that are left alone for every reason.
+fn left_alone(name: &str) -> Vec<LeftAlone> {
+    [
+        Guard::Root,
+        Guard::Exempted { line: 12, expires: moment(-90).date_naive() },
+        Guard::RecentlyReset(moment(5)),
+        Guard::Ourselves,
+        Guard::Incomplete(format!("iam:GetUser: {name}")),
+        Guard::Used(moment(3)),
+        Guard::Owner(name.to_owned()),
+        Guard::Path(format!("/{name}/")),
+        Guard::Tags,
+    ]
+    .into_iter()
+    .map(|guard| LeftAlone { place: place(name, Subject::User), guard })
+    .collect()
 }
 
 fn saved(plan: Plan) -> SavedPlan {
