@@ -22,6 +22,9 @@ use crate::settings::{Format, RemediateSettings, Task};
 const PLAN: &str = "iam-stocktake-plan.json";
 const MARKDOWN: &str = "iam-stocktake-plan.md";
 
+/// The output that names the journal.
+const JOURNAL: &str = "journal";
+
 /// What is said of a run that ends with another exit code than 0 though nothing went wrong.
 const OUTCOMES: [(Exit, &str); 3] = [
     (Exit::GateFailed, "the plan exceeds a limit, so it cannot be carried out"),
@@ -65,6 +68,8 @@ pub(super) fn run(
         let outcome = remediate::undo(settings, journal, users, streams)?;
         return Ok(show_undo(&outcome, here, streams));
     }
+    // Before the run, so that a panic in it loses neither the journal nor where it is.
+    name_journal(settings, here, left);
     let outcome = remediate::run(settings, Told::Lines, streams);
     leave_journal(settings, here, left, streams);
     let outcome = outcome?;
@@ -91,7 +96,8 @@ fn print(text: &str, here: Workplace<'_>, streams: &mut Streams<'_>) -> Exit {
     Exit::Done
 }
 
-/// Leaves the journal to the steps behind, however the run has ended.
+/// Leaves the journal to the steps behind, however the run has ended; where there is none its output
+/// is empty.
 fn leave_journal(
     settings: &RemediateSettings,
     here: Workplace<'_>,
@@ -100,9 +106,17 @@ fn leave_journal(
 ) {
     let path = &settings.journal;
     if here.job.is_some() && settings.task.changes() && path.exists() {
-        let path_for_steps = relative_to_workspace(path).display().to_string();
-        left.outputs.push(("journal", path_for_steps));
         report_folder::give_away(std::slice::from_ref(path), here.job, streams);
+    } else {
+        left.outputs.retain(|(name, _)| *name != JOURNAL);
+    }
+}
+
+/// Tells the steps behind where the journal is.
+fn name_journal(settings: &RemediateSettings, here: Workplace<'_>, left: &mut Left) {
+    if here.job.is_some() && settings.task.changes() {
+        let path_for_steps = relative_to_workspace(&settings.journal).display().to_string();
+        left.outputs.push((JOURNAL, path_for_steps));
     }
 }
 

@@ -87,16 +87,41 @@ pub fn read_opened(file: &File, kind: Kind) -> io::Result<Vec<u8>> {
 }
 
 /// Opens a journal to read it and to append to it; it is made where there is none, for its user's
-/// eyes alone, since it names users and their credentials.
+/// eyes alone, since it names users and their credentials. In a job it belongs to the workspace's owner.
 ///
 /// # Errors
 /// When it cannot be opened or is no regular file.
 pub fn open_journal(path: &Path, workspace: Option<&Workspace>) -> io::Result<File> {
-    if let Some(workspace) = workspace
-        && let Some(parts) = workspace.parts(path)
-    {
-        return beneath::open_to_append(&workspace.canonical, &parts);
+    let Some(workspace) = workspace else { return open_private(path) };
+    let file = match workspace.parts(path) {
+        Some(parts) => beneath::open_to_append(&workspace.canonical, &parts)?,
+        None => open_private(path)?,
+    };
+    // Now, not at the end of the run: the next steps need it most where the run was cut off. Only root
+    // can do so; whoever else runs in a job mostly is that owner.
+    let _ = give_to_owner_of(&file, &workspace.canonical);
+    Ok(file)
+}
+
+/// Gives an open file to whom a folder belongs.
+#[cfg(unix)]
+fn give_to_owner_of(file: &File, folder: &Path) -> io::Result<()> {
+    use std::os::unix::fs::{MetadataExt as _, fchown};
+    let (made, owner) = (file.metadata()?, folder.metadata()?);
+    if (made.uid(), made.gid()) == (owner.uid(), owner.gid()) {
+        return Ok(());
     }
+    fchown(file, Some(owner.uid()), Some(owner.gid()))
+}
+
+/// Files have no owner of this kind here.
+#[cfg(not(unix))]
+fn give_to_owner_of(_file: &File, _folder: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+/// Opens a regular file to read it and to append to it; a new one is for its user alone.
+fn open_private(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true).append(true).create(true);
     #[cfg(unix)]

@@ -75,6 +75,24 @@ impl Jobs {
         self.run(day, event, None, command)
     }
 
+    /// Starts the command `remediate` in a job, and kills it at the first call of an action.
+    fn killed(&self, day: f64, arguments: &[&str], action: &str) {
+        let folder = tempfile::tempdir().unwrap();
+        let mut command = self.world.command(day, arguments);
+        command.envs(self.repo.job(folder.path(), "push", None));
+        command.env("GITHUB_WORKSPACE", self.world.sandbox.path("."));
+        let account = &self.world.account;
+        account.faults(json!({"hold": {"action": action, "nth": 1, "when": "before"}}));
+        let mut run = command.stdout(std::process::Stdio::null()).spawn().unwrap();
+        while !account.held() {
+            assert!(run.try_wait().unwrap().is_none(), "it ended before the call");
+            std::thread::yield_now();
+        }
+        run.kill().unwrap();
+        run.wait().unwrap();
+        account.faults(json!({}));
+    }
+
     fn run(
         &self,
         day: f64,
@@ -341,4 +359,20 @@ fn a_plan_beyond_a_limit_fails_its_job_loudly() {
     let applied = jobs.apply(plan.output("plan-digest"));
     assert_eq!((applied.code, applied.output("result")), (4, "error"), "{}", applied.log);
     assert_eq!(jobs.key_statuses(), ["Active"]);
+}
+
+#[test]
+fn the_journal_of_a_job_that_is_cut_off_belongs_to_the_workspace_s_owner() {
+    use std::os::unix::fs::{MetadataExt as _, chown};
+    let jobs = Jobs::with_a_stale_key("private");
+    let path = |name: &str| jobs.world.sandbox.path(name);
+    // Only root gives away; everybody else's files are the folder's owner's already.
+    let is_given = chown(path("."), Some(4_711), Some(4_712)).is_ok();
+    jobs.killed(0.0, &["--apply"], "TagUser");
+    let owner = |name: &str| {
+        let metadata = path(name).metadata().unwrap();
+        (metadata.uid(), metadata.gid())
+    };
+    assert_eq!(owner("iam-stocktake-journal.jsonl"), owner("."));
+    assert_eq!(is_given, owner(".") == (4_711, 4_712));
 }
