@@ -23,6 +23,7 @@ use crate::remediate::plan::file::{SavedPlan, moved};
 use crate::remediate::plan::{Act, Basis, Place, Plan, Scene, plan};
 use crate::remediate::{self as remedy, Applied, Field, Hand, Missing, Person};
 use crate::report::{self, Remedy, visible};
+use crate::runner;
 use crate::settings::{RemediateSettings, SavedPlanFile, Task};
 
 /// What a remedy came to.
@@ -280,7 +281,8 @@ impl Run<'_> {
                 );
                 if self.settings.task.changes() { Err(Exit::Usage) } else { Ok(()) }
             }
-            Origin::HandedOver if !self.settings.quiet => {
+            // A job is always quiet, and its log is all that anybody reads.
+            Origin::HandedOver if !self.settings.quiet || runner::is_present() => {
                 streams.say(
                     "note: this runs with a role's session that was handed over: if an IAM user's \
                      key was used to get it, exempt that user",

@@ -1,6 +1,9 @@
 //! With whose credentials a run began, where a profile says so: that user is left alone, and where it
 //! cannot be told nothing is changed.
 
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::TcpListener;
+
 use serde_json::json;
 
 use super::guards::{key_of, stale};
@@ -132,4 +135,53 @@ fn a_session_that_was_handed_over_is_used_and_named() {
         world.sandbox.command(&["remediate", "--now", &now, "--allowlist", "allow.yml"]);
     let ran = Ran::from(command.envs(environment.clone()).output().unwrap());
     assert!(ran.stderr.contains("a role's session that was handed over"), "{}", ran.stderr);
+}
+
+#[test]
+fn nothing_is_changed_with_credentials_of_a_program_that_stands_in_for_a_container() {
+    let world = stale(&["deployer", "other"]);
+    let environment = world.account.environment();
+    let of = |name: &str| environment.iter().find(|it| it.0 == name).unwrap().1.clone();
+    // As `aws-vault exec --ecs-server` does with the session of an IAM user's role.
+    let answer = json!({
+        "AccessKeyId": of("AWS_ACCESS_KEY_ID"),
+        "SecretAccessKey": of("AWS_SECRET_ACCESS_KEY"),
+        "Token": of("AWS_SESSION_TOKEN"),
+        "Expiration": "2999-01-01T00:00:00Z",
+    })
+    .to_string();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let uri = format!("http://{}/credentials", listener.local_addr().unwrap());
+    // Ends with the process.
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let lines = BufReader::new(stream.try_clone().unwrap()).lines();
+            let _request: Vec<_> =
+                lines.map_while(Result::ok).take_while(|line| !line.is_empty()).collect();
+            let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close";
+            let length = answer.len();
+            write!(stream, "{head}\r\nContent-Length: {length}\r\n\r\n{answer}").unwrap();
+        }
+    });
+    let role = world.account.role_arn();
+    for config in ["", "[profile audit]\nrole_arn = ROLE\ncredential_source = EcsContainer\n"] {
+        world.sandbox.file("aws-config", config.replace("ROLE", role));
+        world.account.reset_log();
+        let mut command = world.command(0.0, &["--apply"]);
+        for name in ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"] {
+            command.env_remove(name);
+        }
+        command.env("AWS_CONFIG_FILE", world.sandbox.path("aws-config"));
+        command.env("AWS_SHARED_CREDENTIALS_FILE", world.sandbox.path("no-credentials"));
+        command.env("AWS_CONTAINER_CREDENTIALS_FULL_URI", &uri);
+        if !config.is_empty() {
+            command.env("AWS_PROFILE", "audit");
+        }
+        let ran = Ran::from(command.output().unwrap());
+        assert_eq!(ran.code, 2, "{config}: {}{}", ran.stdout, ran.stderr);
+        let says = "AWS_CONTAINER_CREDENTIALS_FULL_URI names a program on this machine";
+        assert!(ran.stderr.contains(says), "{config}: {}", ran.stderr);
+        assert_eq!(world.writes(), [""; 0], "{config}");
+    }
 }

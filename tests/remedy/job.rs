@@ -376,3 +376,11 @@ fn the_journal_of_a_job_that_is_cut_off_belongs_to_the_workspace_s_owner() {
     assert_eq!(owner("iam-stocktake-journal.jsonl"), owner("."));
     assert_eq!(is_given, owner(".") == (4_711, 4_712));
 }
+
+#[test]
+fn a_job_says_that_it_runs_with_a_session_that_was_handed_over() {
+    let jobs = Jobs::with_a_stale_key("private");
+    let job = jobs.command(0.0, "push", &["--apply"]);
+    assert_eq!(job.code, 0, "{}", job.log);
+    assert!(job.log.contains("a role's session that was handed over"), "{}", job.log);
+}

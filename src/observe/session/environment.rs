@@ -5,6 +5,7 @@
 //! reference", AWS SDKs and Tools Reference Guide.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use http::Uri;
 
@@ -22,8 +23,10 @@ const ADDRESSES: [&str; 8] = [
     "AWS_ENDPOINT_URL_SSO_OIDC",
     "AWS_ENDPOINT_URL_SIGNIN",
     "AWS_EC2_METADATA_SERVICE_ENDPOINT",
-    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    CONTAINER,
 ];
+/// Where a container, or a program that stands in for one, hands out credentials.
+pub(super) const CONTAINER: &str = "AWS_CONTAINER_CREDENTIALS_FULL_URI";
 const SWITCHES: [&str; 3] =
     ["AWS_USE_FIPS_ENDPOINT", "AWS_USE_DUALSTACK_ENDPOINT", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"];
 const PROXIES: [&str; 6] =
@@ -63,6 +66,24 @@ impl Environment {
     /// Whether the credentials themselves are in the environment, which come before any profile.
     pub(super) fn has_access_key(&self) -> bool {
         self.get("AWS_ACCESS_KEY_ID").is_some()
+    }
+
+    /// Whether credentials of a container come from a program on this machine: the endpoints of AWS
+    /// have other addresses.
+    pub(super) fn has_local_container(&self) -> bool {
+        let Some(uri) = self.get(CONTAINER).and_then(|text| text.parse::<Uri>().ok()) else {
+            return false;
+        };
+        let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
+        let is_local = host.eq_ignore_ascii_case("localhost")
+            || host.parse::<IpAddr>().is_ok_and(|it| it.is_loopback());
+        // The relative address comes first, and is one of AWS.
+        is_local && self.get("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI").is_none()
+    }
+
+    /// Whether a token stands in the environment, which comes before any container.
+    pub(super) fn has_token(&self) -> bool {
+        self.get("AWS_WEB_IDENTITY_TOKEN_FILE").is_some() && self.get("AWS_ROLE_ARN").is_some()
     }
 
     /// Refuses a variable that cannot mean anything.

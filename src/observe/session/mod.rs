@@ -167,10 +167,7 @@ impl Hub {
     /// Whose credentials we began with: nothing may be taken from that user while we run.
     pub(crate) async fn origin(&self, pace: &Pace) -> Result<Origin, Failure> {
         match &self.own {
-            Some(own) => {
-                let profile = self.access.environment.profile().map(|(_, name)| name);
-                origin::origin(own, profile, pace).await
-            }
+            Some(own) => origin::origin(own, &self.access.environment, pace).await,
             None => Ok(Origin::NoUser),
         }
     }

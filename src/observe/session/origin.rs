@@ -15,6 +15,7 @@ use aws_config::profile::{Profile, ProfileSet, load};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::{ProvideCredentials as _, SharedCredentialsProvider};
 
+use super::environment::{CONTAINER, Environment};
 use super::{CALLER, bounds, owner_of};
 use crate::inventory::AccountId;
 use crate::observe::call::{Failure, Pace};
@@ -36,10 +37,12 @@ pub enum Origin {
 /// Where the credentials of a profile come from in the end.
 #[derive(Debug, PartialEq, Eq)]
 enum Base<'a> {
-    /// The profile has none: the SDK goes on to tokens, containers and instances, which have no user.
+    /// The profile has none: the SDK goes on to tokens, containers and instances.
     Absent,
     /// No IAM user has them.
     NoUser,
+    /// A container, or a program that stands in for one.
+    Container,
     /// Keys in this profile.
     Keys(&'a str),
     /// Variables of the environment.
@@ -52,10 +55,10 @@ enum Base<'a> {
     Unknown(&'a str),
 }
 
-/// Finds out whose credentials these are; `profile` is the one in force, if a name was given.
+/// Finds out whose credentials these are.
 pub(super) async fn origin(
     own: &SdkConfig,
-    profile: Option<&str>,
+    variables: &Environment,
     pace: &Pace,
 ) -> Result<Origin, Failure> {
     let arn = caller(own, pace).await?;
@@ -70,14 +73,20 @@ pub(super) async fn origin(
         return Ok(Origin::HandedOver);
     }
     // The types of the first two, which are the machine's own, have no public name.
-    let chosen = profile.map(|name| name.to_owned().into());
+    let chosen = variables.profile().map(|(_, name)| name.to_owned().into());
     let files = Default::default();
     let set = match load(&Default::default(), &Default::default(), &files, chosen).await {
         Ok(set) => set,
         Err(_) => return Ok(Origin::Unknown("the profiles cannot be read".to_owned())),
     };
     let at_the_base = match base(&set) {
-        Base::Absent | Base::NoUser => return Ok(Origin::NoUser),
+        Base::Absent if variables.has_token() => return Ok(Origin::NoUser),
+        Base::Absent | Base::Container if variables.has_local_container() => {
+            return Ok(Origin::Unknown(format!(
+                "{CONTAINER} names a program on this machine, which may have them from an IAM user"
+            )));
+        }
+        Base::Absent | Base::Container | Base::NoUser => return Ok(Origin::NoUser),
         Base::Process(name) => {
             return Ok(Origin::Unknown(format!(
                 "the profile `{name}` has them from a program (credential_process)"
@@ -167,7 +176,8 @@ fn base_of<'a>(profile: &'a Profile, name: &'a str, may_be_absent: bool) -> Base
     let has = |key| setting(profile, key).is_some();
     match setting(profile, "credential_source") {
         Some("Environment") => return Base::Environment,
-        Some("Ec2InstanceMetadata" | "EcsContainer") => return Base::NoUser,
+        Some("Ec2InstanceMetadata") => return Base::NoUser,
+        Some("EcsContainer") => return Base::Container,
         Some(_) => return Base::Unknown(name),
         None => {}
     }
