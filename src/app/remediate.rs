@@ -536,7 +536,7 @@ pub(super) fn undo(
     });
     let undone = undone.map_err(|unfinished: Unfinished| unfinished.tell(streams))?;
     let mut exit = if undo.unseen.is_empty() { Exit::Done } else { Exit::Incomplete };
-    if !undone.failed.is_empty() {
+    if !undone.failed.is_empty() || undo.is_contradicted() {
         exit = Exit::WriteFailed;
     }
     Ok(UndoOutcome { undo, undone: Some(undone), exit })

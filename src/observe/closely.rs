@@ -1,5 +1,7 @@
 //! A close look at one user: every credential by its id, the tags, and whatever else the user has.
 
+use std::collections::BTreeMap;
+
 use aws_sdk_iam::types::User as Shown;
 use chrono::{DateTime, Utc};
 use futures_util::future::{join3, join4};
@@ -90,13 +92,14 @@ pub(crate) async fn look_closely(
     Ok(Glance::Seen(Box::new(dossier)))
 }
 
-/// The unique id of the user who has a name now; `None` where nobody has it.
-pub(crate) async fn user_id(
+/// The unique id and the tags of the user who has a name now; `None` where nobody has it.
+pub(crate) async fn identity(
     session: &Session,
     pace: &Pace,
     name: &str,
-) -> Result<Option<String>, Failure> {
-    Ok(users::get(session, pace, name).await?.map(|(listed, _)| listed.id))
+) -> Result<Option<(String, BTreeMap<String, String>)>, Failure> {
+    let Some((listed, shown)) = users::get(session, pace, name).await? else { return Ok(None) };
+    Ok(Some((listed.id, owners::by_key("iam:GetUser", shown.tags())?)))
 }
 
 fn boundary(shown: &Shown) -> Option<String> {

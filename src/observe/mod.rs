@@ -24,7 +24,7 @@ use chrono::{DateTime, Utc};
 
 pub use account::{Brief, Step};
 pub use accounts::{Event, Progress, observe, open};
-pub(crate) use closely::{Closeness, Glance, look_closely, user_id};
+pub(crate) use closely::{Closeness, Glance, identity, look_closely};
 
 use crate::inventory::{Stamp, Unreadable};
 use call::Failure;

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::history::{History, Taken};
 use super::journal::{Entry, Journal, JournalError};
 use super::plan::step::{Step, Write};
-use super::plan::{Act, Basis, Change, Plan, Scene, Start, plan};
+use super::plan::{Act, Basis, Change, Clearing, Plan, Scene, Start, plan};
 use super::scene::{Field, Unanswered, Visit};
 use super::write::{NotWritten, write};
 use crate::clock::{Clock, Reached, Subject};
@@ -20,6 +20,9 @@ use crate::policy::remediation::Stage;
 
 /// Why nothing is done about a user.
 const ANOTHER_USER: &str = "the user is gone, or another user has the name by now";
+
+/// Why a tag is neither replaced nor removed.
+const TAG_MOVED: &str = "another run has changed its tag meanwhile";
 
 /// What became of a plan.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -208,30 +211,38 @@ impl<'a> Hand<'a> {
         let subject = change.place.subject.clone();
         // One moment for all clocks of a run.
         let now = self.now;
-        let tag = |reached, since| {
+        let tags = dossier.user.tags.as_ref();
+        let present = tags.and_then(|tags| tags.get(&subject.key()));
+        // What another run may have set since then is not replaced.
+        let was = Some(present.cloned().unwrap_or_default());
+        let clocked = |reached, since, was| {
             let value = Clock { reached, since, seen: now }.to_string();
-            Write::Tag { subject: subject.clone(), value }
+            Write::Tag { subject: subject.clone(), value, was }
         };
-        let untag = || {
-            let tags = dossier.user.tags.as_ref();
-            let is_there = tags.is_some_and(|tags| tags.contains_key(&subject.key()));
-            is_there.then(|| Write::Untag { subject: subject.clone() })
-        };
+        let tag = |reached, since| clocked(reached, since, was.clone());
+        let untag = || present.map(|_| Write::Untag { subject: subject.clone(), was: None });
         let credential = match &subject {
             Subject::Credential(kind, Some(id)) => Some((*kind, id.clone())),
             _ => None,
         };
         match (&change.act, credential) {
-            (Act::Clear(_), _) => vec![Write::Untag { subject }],
+            // A run that was cut off made it inactive: its tag is what it can be undone by.
+            (Act::Clear(Clearing::Inactive), _)
+                if self.history.is_left_untagged(&change.user_id, &subject) =>
+            {
+                vec![tag(Reached::Deactivated, now)]
+            }
+            (Act::Clear(_), _) => vec![Write::Untag { subject: subject.clone(), was }],
             (Act::Notify(_), _) => vec![tag(Reached::Notified, now)],
             (Act::Settle(why), _) => vec![tag(self.found(*why, change, dossier), now)],
             (Act::Renew, _) => {
-                let tags = dossier.user.tags.as_ref();
                 let clock = tags.and_then(|tags| crate::clock::of(&subject, tags));
                 clock.map(|clock| tag(clock.reached, clock.since)).into_iter().collect()
             }
             (Act::Deactivate, Some((kind, id))) => {
-                vec![Write::Deactivate { kind, id }, tag(Reached::Deactivated, now)]
+                // True whatever another run has set in between.
+                let tag = clocked(Reached::Deactivated, now, None);
+                vec![Write::Deactivate { kind, id }, tag]
             }
             (Act::DeletePassword, _) => {
                 [Some(Write::DeletePassword), untag()].into_iter().flatten().collect()
@@ -280,6 +291,11 @@ impl<'a> Hand<'a> {
                 let message = ANOTHER_USER.to_owned();
                 self.note(Entry::Failed { n, message, refused: !is_unsure })?;
                 return Err(Unmade::Moved(ANOTHER_USER.to_owned()));
+            }
+            Err(NotWritten::TagMoved { is_unsure }) => {
+                let message = TAG_MOVED.to_owned();
+                self.note(Entry::Failed { n, message, refused: !is_unsure })?;
+                return Err(Unmade::Moved(TAG_MOVED.to_owned()));
             }
             Err(NotWritten::Failed(failure)) => {
                 let refused = failure.is_refusal();

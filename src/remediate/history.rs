@@ -120,8 +120,8 @@ impl History {
     fn give_up_deletion(&mut self, step: &Step) {
         let Some(begun) = self.begun.get(&step.user_id) else { return };
         let is_given_up = match &step.write {
-            Write::Untag { subject: Subject::User } => true,
-            Write::Tag { subject: Subject::User, value } => {
+            Write::Untag { subject: Subject::User, .. } => true,
+            Write::Tag { subject: Subject::User, value, .. } => {
                 value.parse::<Clock>().map_or(true, |clock| clock.since >= *begun)
             }
             _ => false,
@@ -152,7 +152,7 @@ impl History {
                 Write::Tag { subject, .. } if taken.outcome == Outcome::Done => {
                     remembered.insert(of(subject));
                 }
-                Write::Untag { subject } => {
+                Write::Untag { subject, .. } => {
                     remembered.remove(&of(subject));
                 }
                 // The tags go with the user.

@@ -30,6 +30,15 @@ pub struct Undo {
     pub unseen: Vec<(Person, String)>,
 }
 
+impl Undo {
+    /// Whether a deactivation that the journal shows is not undone, since it cannot be told whose it
+    /// is: what was asked for is not done then.
+    #[must_use]
+    pub fn is_contradicted(&self) -> bool {
+        self.needless.iter().any(|(_, why)| *why == Needless::Contradicted)
+    }
+}
+
 /// Why a deactivation is not undone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Needless {
@@ -81,6 +90,9 @@ struct Standing {
     tag: Option<Clock>,
     /// Whether the journal does not say that the tag was set.
     is_unsure: bool,
+    /// Whether a run has found since that somebody activated it: whoever made it inactive again was
+    /// not us.
+    is_overruled: bool,
 }
 
 impl Standing {
@@ -117,25 +129,41 @@ fn standing(history: &History, users: &BTreeSet<String>) -> Vec<Standing> {
             Write::Deactivate { .. } => {
                 standing.retain(|it| !is_it(it));
                 let step = step.clone();
-                standing.push(Standing { at: *at, step, tag: None, is_unsure: false });
+                standing.push(Standing {
+                    at: *at,
+                    step,
+                    tag: None,
+                    is_unsure: false,
+                    is_overruled: false,
+                });
             }
             Write::Activate { .. } if is_done => standing.retain(|it| !is_it(it)),
             Write::Tag { value, .. } => match value.parse::<Clock>() {
                 Ok(clock) if clock.reached == Reached::Deactivated => {
                     for it in standing.iter_mut().filter(|it| is_it(it)) {
                         (it.tag, it.is_unsure) = (Some(clock), !is_done);
+                        it.is_overruled = false;
                     }
                 }
                 // Notice is given of what is active: somebody had activated it, and whoever made it
                 // inactive again was not us. `inactive` says just that.
-                _ if is_done => standing.retain(|it| !is_it(it)),
+                _ if is_done => overrule(&mut standing, is_it),
                 _ => {}
             },
+            // No run removes the tag of what it deactivated while that is inactive and unused.
+            Write::Untag { .. } if is_done => overrule(&mut standing, is_it),
             _ => {}
         }
     }
+    standing.retain(|it| !it.is_overruled);
     standing.reverse();
     standing
+}
+
+fn overrule(standing: &mut [Standing], is_it: impl Fn(&Standing) -> bool) {
+    for it in standing.iter_mut().filter(|it| is_it(it)) {
+        it.is_overruled = true;
+    }
 }
 
 /// What nothing brings back, by the journal.
@@ -174,7 +202,7 @@ fn undoing(standing: &Standing, seen: Option<&Dossier>) -> Result<Vec<Step>, Nee
     let with = |write| Step { write, ..step.clone() };
     let mut steps = vec![with(Write::Activate { kind: *kind, id: id.clone() })];
     // Its clock starts anew with another notice.
-    steps.push(with(Write::Untag { subject }));
+    steps.push(with(Write::Untag { subject, was: None }));
     Ok(steps)
 }
 

@@ -9,8 +9,8 @@ use aws_sdk_iam::types::{StatusType, Tag};
 use super::plan::step::{Step, Write};
 use crate::inventory::CredentialKind;
 use crate::observe::call::{CheckedFailure, Failure, Pace};
+use crate::observe::identity;
 use crate::observe::session::Session;
-use crate::observe::user_id;
 
 /// Why a step was not done.
 #[derive(Debug)]
@@ -24,6 +24,11 @@ pub(super) enum NotWritten {
         /// Whether an earlier attempt may have been carried out.
         is_unsure: bool,
     },
+    /// The tag says neither what it said when the user was looked at nor what it is to say.
+    TagMoved {
+        /// Whether an earlier attempt may have been carried out.
+        is_unsure: bool,
+    },
 }
 
 /// Why a step may not be taken.
@@ -33,6 +38,8 @@ enum Unchecked {
     Gone,
     /// Another user has the name.
     Another,
+    /// Somebody else has changed the tag.
+    TagMoved,
 }
 
 /// Makes the calls of steps, each right after a look at whose name it is.
@@ -44,7 +51,7 @@ struct Writer<'a> {
 
 /// Makes the call of a step. All of them may be made again when an answer was lost. Before each
 /// attempt the unique id of the user who has the name is compared: IAM's calls name users, and
-/// another user may have been made under the name.
+/// another user may have been made under the name. So is the tag: another run may have set it.
 pub(super) async fn write(session: &Session, pace: &Pace, step: &Step) -> Result<(), NotWritten> {
     let writer = Writer { session, pace, step };
     writer.write().await
@@ -68,6 +75,9 @@ impl Writer<'_> {
             Err(CheckedFailure::Check { error: Unchecked::Another, is_unsure }) => {
                 Err(NotWritten::NotTheUser { is_gone: false, is_unsure })
             }
+            Err(CheckedFailure::Check { error: Unchecked::TagMoved, is_unsure }) => {
+                Err(NotWritten::TagMoved { is_unsure })
+            }
             Err(CheckedFailure::Check { error: Unchecked::Failed(failure), is_unsure }) => {
                 Err(NotWritten::Failed(Failure {
                     is_unsure: is_unsure || failure.is_unsure,
@@ -77,11 +87,12 @@ impl Writer<'_> {
         }
     }
 
-    /// Whether the name still is that of the user of the step.
+    /// Whether the name still is that of the user of the step, and the tag what it was.
     async fn check(&self) -> Result<(), Unchecked> {
-        match user_id(self.session, self.pace, &self.step.user).await {
-            Ok(Some(id)) if id == self.step.user_id => Ok(()),
-            Ok(Some(_)) => Err(Unchecked::Another),
+        match identity(self.session, self.pace, &self.step.user).await {
+            Ok(Some((id, _))) if id != self.step.user_id => Err(Unchecked::Another),
+            Ok(Some((_, tags))) if !self.step.write.admits(&tags) => Err(Unchecked::TagMoved),
+            Ok(Some(_)) => Ok(()),
             Ok(None) => Err(Unchecked::Gone),
             Err(failure) => Err(Unchecked::Failed(failure)),
         }
@@ -90,12 +101,12 @@ impl Writer<'_> {
     async fn write(&self) -> Result<(), NotWritten> {
         let (iam, user) = (&self.session.iam, self.step.user.as_str());
         match &self.step.write {
-            Write::Tag { subject, value } => {
+            Write::Tag { subject, value, .. } => {
                 let tag = Tag::builder().key(subject.key()).value(value).build();
                 let tag = tag.map_err(|error| self.unexpected(error.to_string()))?;
                 self.call(|| iam.tag_user().user_name(user).tags(tag.clone()).send()).await
             }
-            Write::Untag { subject } => {
+            Write::Untag { subject, .. } => {
                 self.call(|| iam.untag_user().user_name(user).tag_keys(subject.key()).send()).await
             }
             Write::Deactivate { kind, id } => {

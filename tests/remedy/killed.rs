@@ -113,8 +113,18 @@ fn a_notice_that_was_cut_off_is_given_once() {
 
 #[test]
 fn a_deactivation_that_was_cut_off_is_finished() {
+    finishes_deactivations(ALLOWLIST);
+}
+
+#[test]
+fn a_deactivation_that_was_cut_off_is_finished_where_nothing_is_ever_deleted() {
+    finishes_deactivations(&ALLOWLIST.replace("  delete_after_days: 30\n", ""));
+}
+
+/// Deactivations that were cut off are finished by the next run, and can be undone.
+fn finishes_deactivations(allowlist: &str) {
     let notified = || {
-        let world = of_all_kinds(ALLOWLIST);
+        let world = of_all_kinds(allowlist);
         world.apply(0.0);
         world
     };

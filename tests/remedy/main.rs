@@ -29,6 +29,7 @@ mod killed;
 mod killed_deletion;
 mod life;
 mod meanwhile;
+mod overlap;
 mod permissions;
 mod plans;
 mod replaced;

@@ -172,7 +172,10 @@ fn what_journal_and_tag_contradict_each_other_about_stays_as_it_is() {
         world.apply(14.0);
         happens(&world);
         let before = world.user("ci-deploy");
-        let told = undo(&world, 20.0, &["--apply"]).stdout;
+        // What was asked for was not done.
+        let run = world.run(20.0, &[&UNDO[..], &["--apply"]].concat());
+        assert_eq!(run.code, 4, "{}{}", run.stdout, run.stderr);
+        let told = run.stdout;
         assert!(told.contains("its tag does not say, as the journal does"), "{told}");
         assert_eq!(world.user("ci-deploy"), before);
     };
@@ -262,4 +265,48 @@ fn a_user_who_cannot_be_seen_whole_is_told_and_nothing_is_said_to_be_gone() {
     assert_eq!(run.code, 3, "{}{}", run.stdout, run.stderr);
     assert!(run.stdout.contains("iam:ListAccessKeys"), "{}", run.stdout);
     assert!(!run.stdout.contains("is gone"), "{}", run.stdout);
+}
+
+#[test]
+fn a_key_that_the_rules_have_nothing_against_any_more_can_still_be_activated() {
+    for what in ["exempted", "less strict", "no rule"] {
+        let world = stale();
+        world.apply(0.0);
+        world.apply(14.0);
+        world.allow(&match what {
+            "exempted" => format!(
+                "{ALLOWLIST}exemptions:\n  - {{user: ci-deploy, reason: r, owner: o, expires: {}}}\n",
+                world.at(100.0).date_naive()
+            ),
+            "less strict" => {
+                ALLOWLIST.replace("remediation:", "policy: { stale_after_days: 365 }\nremediation:")
+            }
+            _ => ALLOWLIST.replace("stale-access-key, ", "").replace("inactive-access-key, ", ""),
+        });
+        world.account.reset_log();
+        world.apply(15.0);
+        assert_eq!(world.writes(), [""; 0], "{what}");
+        undo(&world, 16.0, &["--apply"]);
+        assert_eq!(world.key_statuses("ci-deploy"), ["Active"], "{what}");
+    }
+}
+
+#[test]
+fn a_tag_that_a_run_took_away_from_an_active_key_says_that_somebody_activated_it() {
+    let world = stale();
+    world.apply(0.0);
+    world.apply(14.0);
+    let status =
+        |status: &str| json!([{"set_key_status": {"user": "ci-deploy", "status": status}}]);
+    world.account.change(status("Active"));
+    let expires = world.at(100.0).date_naive();
+    world.allow(&format!(
+        "{ALLOWLIST}exemptions:\n  - {{user: ci-deploy, reason: r, owner: o, expires: {expires}}}\n"
+    ));
+    world.apply(15.0);
+    assert_eq!(world.tags("ci-deploy"), [""; 0]);
+    world.account.change(status("Inactive"));
+    let run = undo(&world, 16.0, &["--apply"]);
+    assert_eq!(run.stdout, "Nothing is to be undone.\n");
+    assert_eq!(world.key_statuses("ci-deploy"), ["Inactive"]);
 }

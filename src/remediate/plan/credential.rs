@@ -67,6 +67,11 @@ impl Tag {
     pub(super) fn is_there(self) -> bool {
         self != Self::Absent
     }
+
+    /// Whether it says that a run made the credential inactive.
+    fn is_of_deactivation(self) -> bool {
+        matches!(self, Self::Says(clock) if clock.reached == Reached::Deactivated)
+    }
 }
 
 /// The verdicts on one user.
@@ -239,11 +244,16 @@ impl Case<'_> {
     pub(super) fn decide(&self, credential: &Credential<'_>) -> Decision {
         let subject = &credential.subject;
         let tag = Tag::of(subject, &self.dossier.user);
+        let is_accepted = is_accepted(credential.active);
         let clearing = |why| tag.is_there().then_some(why);
-        let finding = match self.judged.verdict(subject, is_accepted(credential.active)) {
+        let finding = match self.judged.verdict(subject, is_accepted) {
             Verdict::Nothing => return self.clear(credential, tag),
             Verdict::Unknown(message) => {
                 return Decision::LeaveAlone(Guard::Incomplete(message), None);
+            }
+            // The tag of what a run deactivated is what it can be undone by.
+            Verdict::Exempted(guard) if !is_accepted && tag.is_of_deactivation() => {
+                return Decision::LeaveAlone(guard, None);
             }
             Verdict::Exempted(guard) => {
                 return Decision::LeaveAlone(guard, clearing(Clearing::Exempted));
@@ -278,6 +288,14 @@ impl Case<'_> {
         }
         let recent = TimeDelta::days(i64::from(self.basis.policy.stale_after_days));
         let used = credential.last_used.and_then(crate::inventory::Stamp::at);
+        // The tag of what a run deactivated is what it can be undone by, unless it was used since.
+        if let Tag::Says(clock) = tag
+            && tag.is_of_deactivation()
+            && !is_accepted(credential.active)
+            && used.is_none_or(|at| at < clock.since)
+        {
+            return Decision::Nothing;
+        }
         match used.filter(|at| self.basis.now - *at < recent) {
             Some(at) => Decision::LeaveAlone(Guard::Used(at), Some(Clearing::Used(at))),
             None => Decision::Change(Act::Clear(Clearing::NotStale)),

@@ -1,6 +1,8 @@
 //! The steps that a change is carried out in, each one call that writes. They stand in the journal
 //! before and after they are done.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Subject;
@@ -30,11 +32,18 @@ pub enum Write {
         subject: Subject,
         /// What it says.
         value: String,
+        /// What it said when the user was looked at, empty where there was none. `None` where it is
+        /// set whatever it says.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        was: Option<String>,
     },
     /// Takes a tag of ours away.
     Untag {
         /// What it is about.
         subject: Subject,
+        /// What it said when the user was looked at. `None` where it is removed whatever it says.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        was: Option<String>,
     },
     /// Makes a credential inactive.
     Deactivate {
@@ -127,7 +136,7 @@ impl Write {
     #[must_use]
     pub fn subject(&self) -> Option<Subject> {
         match self {
-            Self::Tag { subject, .. } | Self::Untag { subject } => Some(subject.clone()),
+            Self::Tag { subject, .. } | Self::Untag { subject, .. } => Some(subject.clone()),
             Self::Deactivate { kind, id }
             | Self::Activate { kind, id }
             | Self::DeleteCredential { kind, id } => {
@@ -147,6 +156,19 @@ impl Write {
     #[must_use]
     pub const fn takes_away(&self) -> bool {
         !matches!(self, Self::Tag { .. } | Self::Deactivate { .. } | Self::Activate { .. })
+    }
+
+    /// Whether the user's tags still admit the step: ours says what it said when the user was looked
+    /// at, or already what it is to say.
+    #[must_use]
+    pub fn admits(&self, tags: &BTreeMap<String, String>) -> bool {
+        let (subject, target, was) = match self {
+            Self::Tag { subject, value, was: Some(was) } => (subject, value.as_str(), was),
+            Self::Untag { subject, was: Some(was) } => (subject, "", was),
+            _ => return true,
+        };
+        let says = tags.get(&subject.key()).map_or("", String::as_str);
+        says == was || says == target
     }
 
     /// Whether it shows only in what the user has besides credentials and tags that it was done.
@@ -176,8 +198,8 @@ impl Write {
         };
         let holdings = dossier.holdings.as_ref();
         match self {
-            Self::Tag { subject, value } => tag(subject) == Some(value),
-            Self::Untag { subject } => tag(subject).is_none(),
+            Self::Tag { subject, value, .. } => tag(subject) == Some(value),
+            Self::Untag { subject, .. } => tag(subject).is_none(),
             Self::Deactivate { kind, id } => active(*kind, id) == Some(false),
             Self::Activate { kind, id } => active(*kind, id) == Some(true),
             Self::DeletePassword => user.password.is_none(),

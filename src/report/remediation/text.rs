@@ -339,7 +339,7 @@ fn of(step: &Step) -> String {
         Call::Deactivate { kind, id }
         | Call::Activate { kind, id }
         | Call::DeleteCredential { kind, id } => Subject::Credential(*kind, Some(id.clone())),
-        Call::Untag { subject } | Call::Tag { subject, .. } => subject.clone(),
+        Call::Untag { subject, .. } | Call::Tag { subject, .. } => subject.clone(),
         Call::DeletePassword => Subject::PASSWORD,
         _ => Subject::User,
     };
