@@ -147,6 +147,20 @@ fn every_kind_of_job_has_a_journal_a_cache_key_and_a_group_of_its_own_and_reads_
 }
 
 #[test]
+fn one_user_s_missing_evidence_keeps_nobody_else_from_being_remedied() {
+    let jobs = remedy();
+    let condition = |it: &Value| it["if"].as_str().unwrap_or_default().to_owned();
+    assert_eq!(condition(&jobs["plan"]), "${{ !cancelled() }}");
+    let upload = steps(&jobs["plan"], "actions/upload-artifact@");
+    assert_eq!(condition(upload[0]), "${{ !cancelled() && steps.plan.outputs.plan-digest != '' }}");
+    assert_eq!(
+        condition(&jobs["apply"]),
+        "${{ !cancelled() && needs.plan.outputs.plan-digest != '' && \
+         needs.plan.outputs.change-count != '0' }}"
+    );
+}
+
+#[test]
 fn the_workflow_gives_notice_and_after_it_asks_once_and_carries_out_what_was_approved() {
     let jobs = Jobs::with_a_stale_key("private");
     for (day, due) in [(0.0, "0"), (7.0, "0"), (DUE, "1")] {
