@@ -83,7 +83,7 @@ pub struct AccountList {
 }
 
 impl AccountList {
-    /// At most [`MOST_ACCOUNTS`] of these, or only their number where `names` may not be shown.
+    /// At most 50 of these, or only their number where `names` may not be shown.
     #[must_use]
     pub fn of(accounts: &BTreeSet<AccountId>, names: bool) -> Self {
         let most = if names { MOST_ACCOUNTS } else { 0 };
