@@ -176,6 +176,7 @@ fn what_journal_and_tag_contradict_each_other_about_stays_as_it_is() {
         let run = world.run(20.0, &[&UNDO[..], &["--apply"]].concat());
         assert_eq!(run.code, 4, "{}{}", run.stdout, run.stderr);
         let told = run.stdout;
+        assert!(told.starts_with("Not undone:\n"), "{told}");
         assert!(told.contains("its tag does not say, as the journal does"), "{told}");
         assert_eq!(world.user("ci-deploy"), before);
     };

@@ -8,10 +8,10 @@ use crate::clock::{Reached, Subject};
 use crate::inventory::{AccountId, CredentialKind};
 use crate::policy::Rule;
 use crate::policy::remediation::Stage;
-use crate::remediate::Missing;
 use crate::remediate::journal::Deletion;
 use crate::remediate::plan::step::{Step, Write as Call};
 use crate::remediate::plan::{Act, Change, Clearing, Facts, Limit, Place, Start, Waiting};
+use crate::remediate::{Missing, Needless};
 use crate::report::visible;
 
 /// Lists under titles, each with an empty line behind it.
@@ -283,11 +283,11 @@ pub fn undo_text(undoing: Undoing<'_>) -> String {
             lists.add("Done:", undone.made.iter().map(step).collect());
         }
     }
-    let needless = undo.needless.iter();
-    lists.add(
-        "Nothing to be done:",
-        needless.map(|(it, why)| format!("{}: {}", of(it), why.says())).collect(),
-    );
+    let (contradicted, needless): (Vec<_>, Vec<_>) =
+        undo.needless.iter().partition(|(_, why)| *why == Needless::Contradicted);
+    let with_reason = |(it, why): &(Step, Needless)| format!("{}: {}", of(it), why.says());
+    lists.add("Not undone:", contradicted.into_iter().map(with_reason).collect());
+    lists.add("Nothing to be done:", needless.into_iter().map(with_reason).collect());
     lists.add("Deleted, and cannot come back:", undo.lost.iter().map(of).collect());
     lists.add(
         "What it takes to make the deleted users again by hand, with new keys (the journal has the \
