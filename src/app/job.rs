@@ -8,7 +8,7 @@ use std::io;
 
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::panics::caught;
+use super::panics::{Panicked, caught};
 use super::tracker::is_discreet;
 use super::{Exit, Problem, Streams};
 use crate::report::failure;
@@ -18,6 +18,9 @@ use crate::runner::files::{FileError, Outputs, Summary};
 use crate::runner::job::{Job, JobError};
 use crate::runner::log::Log;
 use crate::secrets;
+
+/// The output `gate` of a run that has no verdict.
+const NOT_EVALUATED: &str = "not-evaluated";
 
 /// What a command leaves behind in a job.
 #[derive(Default)]
@@ -111,7 +114,7 @@ fn within(
         let job = Job::from_environment();
         streams.discreet = !job.as_ref().is_ok_and(is_private);
         let ended = caught(|| command(job, &mut left, &mut streams));
-        let exit = ended.unwrap_or_else(|panicked| panicked.tell(&mut streams));
+        let exit = ended.unwrap_or_else(|panicked| left.after_panic(&panicked, &mut streams));
         left.finish(exit, &mut streams)
     };
     left.annotate(&mut log);
@@ -142,7 +145,7 @@ pub(super) fn with_result(
             Ok(exit) => left.finish_without_outputs(exit, &mut streams),
             Err(panicked) => {
                 streams.discreet = !runner::is_private();
-                let exit = panicked.tell(&mut streams);
+                let exit = left.after_panic(&panicked, &mut streams);
                 left.finish(exit, &mut streams)
             }
         }
@@ -190,6 +193,14 @@ impl Left {
         let exit = self.finish_summary(exit, streams);
         self.explain(exit, streams);
         exit
+    }
+
+    /// Tells of a panic. What the gate said before it is no verdict: not everything was done.
+    fn after_panic(&mut self, panicked: &Panicked, streams: &mut Streams<'_>) -> Exit {
+        for (_, verdict) in self.outputs.iter_mut().filter(|(name, _)| *name == "gate") {
+            NOT_EVALUATED.clone_into(verdict);
+        }
+        panicked.tell(streams)
     }
 
     /// Makes sure that a run that fails has an annotation of level error.
@@ -267,7 +278,7 @@ impl Left {
             None => self.outputs.push(("result", result.to_owned())),
         }
         if !self.outputs.iter().any(|(name, _)| *name == "gate") {
-            self.outputs.push(("gate", "not-evaluated".to_owned()));
+            self.outputs.push(("gate", NOT_EVALUATED.to_owned()));
         }
         let outputs: Vec<_> =
             self.outputs.iter().map(|(name, value)| (*name, secrets::cut(value))).collect();
@@ -334,6 +345,7 @@ mod tests {
         run_to_its_end(|streams| {
             run(None, streams, |_, left, streams| {
                 left.outputs.push(("result", "clean".to_owned()));
+                left.outputs.push(("gate", "passed".to_owned()));
                 left.summary.push_str("Half a summary\n");
                 streams.tell("half a line");
                 panic!("zaphod\u{202e}\n::error::x ##[y] {TOKEN}");
@@ -408,8 +420,10 @@ mod tests {
                     assert!(told.contains("this is a bug in iam-stocktake"), "{what}");
                     assert_eq!(told.contains("zaphod"), visibility == "private", "{what}");
                 }
-                let result = outputs.split_once("result<<").unwrap().1.lines().nth(1);
-                assert_eq!(result, Some("error"), "{what}");
+                for (output, expected) in [("result", "error"), ("gate", "not-evaluated")] {
+                    let (_, after) = outputs.split_once(&format!("{output}<<")).unwrap();
+                    assert_eq!(after.lines().nth(1), Some(expected), "{what}");
+                }
                 assert!(summary.contains("exit code 4"), "{what}");
                 let log = log.replace(&format!("::add-mask::{TOKEN}\n"), "");
                 for text in [&log, &outputs, &summary] {

@@ -16,7 +16,7 @@ pub enum InRepository {
     At(String),
     /// Probably at this path: the workspace has no `.git` that would tell where the checkout begins.
     Perhaps(String),
-    /// In a checkout of another repository: `owner/name`.
+    /// In a checkout of another repository, which is no submodule: `owner/name`.
     Elsewhere(String),
     /// Nobody can tell; the reason.
     Unknown(&'static str),
@@ -51,10 +51,11 @@ pub fn locate(file: &Path, workspace: Option<&Path>, own: &[&str]) -> InReposito
         };
     };
     match origin(root) {
+        // Wherever it comes from: the commit that is checked out is the proposal's to choose.
+        Origin::Submodule => InRepository::Unknown("it is in a submodule"),
         Origin::Repository(name) if !own.iter().any(|own| own.eq_ignore_ascii_case(&name)) => {
             InRepository::Elsewhere(name)
         }
-        Origin::Submodule => InRepository::Unknown("it is in a submodule"),
         Origin::Repository(_) | Origin::Untold => {
             match file.strip_prefix(root).ok().and_then(in_segments) {
                 Some(path) => InRepository::At(path),
@@ -128,7 +129,7 @@ fn in_segments(path: &Path) -> Option<String> {
 enum Origin {
     /// `owner/name`
     Repository(String),
-    /// A submodule that does not say where it comes from.
+    /// A submodule, wherever it comes from.
     Submodule,
     /// The checkout does not say.
     Untold,
@@ -137,13 +138,15 @@ enum Origin {
 fn origin(root: &Path) -> Origin {
     let git = root.join(".git");
     let mut folder = git.clone();
-    let mut is_submodule = false;
     if git.is_file() {
         // A worktree or a submodule: the file names the real folder.
         let text = text_of(&git).unwrap_or_default();
         let named = text.strip_prefix("gitdir:").map(str::trim).unwrap_or_default();
         folder = root.join(named);
-        is_submodule = Path::new(named).components().any(|it| it.as_os_str() == "modules");
+        let is_submodule = Path::new(named).components().any(|it| it.as_os_str() == "modules");
+        if is_submodule {
+            return Origin::Submodule;
+        }
         if let Some(common) = text_of(&folder.join("commondir")) {
             folder = folder.join(common.trim());
         }
@@ -151,7 +154,6 @@ fn origin(root: &Path) -> Origin {
     let config = text_of(&folder.join("config")).unwrap_or_default();
     match origin_url(&config).and_then(repository_of) {
         Some(name) => Origin::Repository(name),
-        None if is_submodule => Origin::Submodule,
         None => Origin::Untold,
     }
 }
@@ -276,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn a_worktree_is_a_checkout_and_a_submodule_is_another_repository() {
+    fn a_worktree_is_a_checkout_and_what_is_in_a_submodule_has_no_known_path() {
         let (workspace, file) = workspace("tree");
         let root = workspace.path();
         put(root.join("tree/.git"), "gitdir: ../main/.git/worktrees/tree\n");
@@ -286,9 +288,13 @@ mod tests {
         put(root.join("tree/.git"), "gitdir: ../.git/modules/tree\n");
         let unknown = locate(&file, Some(root), &OWN);
         assert_eq!(unknown, InRepository::Unknown("it is in a submodule"));
-        put(root.join(".git/modules/tree/config"), &config("../policies.git"));
-        let found = locate(&file, Some(root), &OWN);
-        assert_eq!(found, InRepository::Elsewhere("../policies".to_owned()));
+        // The proposal sets which commit of a submodule is checked out, and where it comes from.
+        for origin in ["../policies.git", "https://github.com/acme/policies", "../infra.git"] {
+            put(root.join(".git/modules/tree/config"), &config(origin));
+            assert_eq!(locate(&file, Some(root), &OWN), unknown, "{origin}");
+        }
+        put(root.join(".git/modules/tree/config"), &config("https://github.com/acme/infra"));
+        assert_eq!(locate(&file, Some(root), &OWN), unknown);
     }
 
     #[test]
