@@ -43,7 +43,7 @@ fn run(
     left: &mut Left,
     streams: &mut Streams<'_>,
 ) -> Result<Exit, Exit> {
-    refuse_odd_pull_request(job, streams)?;
+    refuse_odd_proposal(job, streams)?;
     if let Some(remedy) = &settings.remedy {
         let workplace = Workplace {
             token: settings.publish.token.as_ref(),
@@ -164,11 +164,23 @@ fn template(
     audit::read_template(settings.template.as_deref(), streams)
 }
 
-/// A pull request of which nothing is known cannot be told from a fork's.
-fn refuse_odd_pull_request(job: Option<&Job>, streams: &mut Streams<'_>) -> Result<(), Exit> {
+/// A pull request of which nothing is known cannot be told from a fork's, and a merge group without
+/// a base cannot be compared with anything.
+fn refuse_odd_proposal(job: Option<&Job>, streams: &mut Streams<'_>) -> Result<(), Exit> {
     match job {
         Some(job) if job.event == "pull_request" && job.payload.pull_request.is_none() => {
             streams.error("the event is `pull_request`, and the event file tells of none");
+            Err(Exit::Usage)
+        }
+        Some(job) if job.event == "merge_group" && proposal::base(&job.payload).is_none() => {
+            streams.error(
+                "the event is `merge_group`, and the event file does not say which commit the group \
+                 is built upon",
+            );
+            streams.hint(
+                "start the workflow by the event `merge_group` itself, with the event file that \
+                 GitHub gives to the job",
+            );
             Err(Exit::Usage)
         }
         _ => Ok(()),

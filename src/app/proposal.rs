@@ -18,6 +18,7 @@ use crate::publish::pull_request::{Compared, PolicyChange, Proposal, remedy_chan
 use crate::report::visible;
 use crate::runner::checkout::InRepository;
 use crate::runner::event::Payload;
+use crate::runner::job::Job;
 use crate::settings::{ActionSettings, AllowlistSetting};
 
 /// What a run is judged by.
@@ -52,6 +53,11 @@ pub(super) fn base(payload: &Payload) -> Option<Base<'_>> {
         let parting = Parting::At(payload.merge_group_base.as_deref()?);
         Some(Base { parting, branch: payload.merge_group_base_ref.as_deref() })
     })
+}
+
+/// Whether the job was started by a proposal, even if the event does not say what its base is.
+pub(super) fn is_proposal(job: &Job) -> bool {
+    matches!(job.event.as_str(), "pull_request" | "merge_group") || base(&job.payload).is_some()
 }
 
 /// Compares the allowlist of a proposal with the earlier ones. `place` is where it stands in the

@@ -8,10 +8,11 @@ use chrono::{DateTime, Utc};
 use super::job::{self, Left};
 use super::publishing::{NO_PROPOSAL, Publishing};
 use super::scene::Scene;
-use super::{Exit, Streams, age, files};
+use super::{Exit, Streams, age, files, proposal};
 use crate::cause::reason;
 use crate::publish::observation::Observation;
 use crate::publish::occasion::Target;
+use crate::publish::pull_request::{Compared, Proposal};
 use crate::report::json::v1;
 use crate::report::visible;
 use crate::runner::job::Job;
@@ -50,16 +51,33 @@ pub(super) fn run(
         Exit::Usage
     })?;
     age::tell_of_published(&observation, scene.names, streams);
+    let is_proposal = job.is_some_and(proposal::is_proposal);
+    let proposal = if is_proposal { tell_uncompared(streams) } else { NO_PROPOSAL };
     let publishing = Publishing {
         scene: &scene,
         settings: publish,
         job,
         observation: &observation,
-        proposal: &NO_PROPOSAL,
+        proposal: &proposal,
         allowlist: audits.first().and_then(|audit| audit.allowlist.as_deref()),
         now,
     };
-    Ok(publishing.publish(left, streams))
+    let exit = if is_proposal { Exit::Incomplete } else { Exit::Done };
+    Ok(exit.max(publishing.publish(left, streams)))
+}
+
+/// An audit of an earlier job was judged by the allowlist of the pull request or merge group, and
+/// does not hold what it takes to judge it by the base branch's allowlist.
+fn tell_uncompared(streams: &mut Streams<'_>) -> Proposal {
+    streams.error(
+        "the audits of earlier jobs were judged by the allowlist that is proposed here, which cannot \
+         be compared with the base branch's: the gate is not evaluated",
+    );
+    streams.hint(
+        "check pull requests and merge groups in one job that audits the accounts itself, and \
+         publish the audits of earlier jobs on the default branch",
+    );
+    Proposal { compared: Compared::Nothing, ..NO_PROPOSAL }
 }
 
 /// The files, and in the place of each folder the JSON files anywhere below it, by name.

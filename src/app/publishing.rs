@@ -346,8 +346,9 @@ impl Publishing<'_> {
         gate: Gate,
         index: Option<Plain>,
     ) -> SummaryView {
-        // A queue that could not be read is missing as evidence is.
-        let unread = published.exit == Exit::Incomplete;
+        // A queue or a base that could not be read is missing as evidence is.
+        let unread =
+            published.exit == Exit::Incomplete || self.proposal.compared == Compared::Nothing;
         let result = if unread || self.is_incomplete(published) {
             Outcome::Incomplete
         } else if standing.open.is_empty() {

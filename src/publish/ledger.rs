@@ -62,15 +62,16 @@ pub struct Ledger {
     pub former_accounts: BTreeSet<AccountId>,
 }
 
-/// The audits are older than what the queue knows already.
+/// The evidence of the audits is older than what the queue knows already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "the audit of account {account} is of {at}, and the queue knows of a newer one, of {newest}"
+    "the evidence in the audit of account {account} is of {at}, and the queue knows of a newer \
+     one, of {newest}"
 )]
 pub struct OlderThanMemory {
     /// The account.
     pub account: AccountId,
-    /// The moment of the audit.
+    /// The date of the audit's evidence.
     pub at: DateTime<Utc>,
     /// The moment that the queue knows of.
     pub newest: DateTime<Utc>,
@@ -141,8 +142,9 @@ fn order<'a>(entries: &'a BTreeMap<Fingerprint, Entry>, id: &'a Fingerprint) -> 
 fn refuse_older(memory: &Memory, observation: &Observation) -> Result<(), OlderThanMemory> {
     for (account, audited) in &observation.accounts {
         match memory.audited.get(account) {
-            Some(newest) if *newest > audited.at => {
-                return Err(OlderThanMemory { account: *account, at: audited.at, newest: *newest });
+            Some(newest) if *newest > audited.evidence_at => {
+                let at = audited.evidence_at;
+                return Err(OlderThanMemory { account: *account, at, newest: *newest });
             }
             _ => {}
         }
@@ -268,14 +270,19 @@ impl Ledger {
 
     fn note_observed(&mut self, observation: &Observation) {
         for (account, audited) in &observation.accounts {
-            self.memory.audited.insert(*account, audited.at);
+            let newest = self.memory.audited.entry(*account).or_insert(audited.evidence_at);
+            // Evidence whose age is a problem must not outdate other evidence.
+            if audited.age_problem.is_none() {
+                *newest = audited.evidence_at;
+            }
             if let Some(alias) = &audited.alias {
                 self.memory.aliases.insert(*account, alias.clone());
             }
             for rule in Rule::ALL {
                 let complete = audited.coverage.get(&rule).is_some_and(|it| it.is_whole());
                 if complete {
-                    let observed = Observed { at: audited.at, terms: audited.terms_of(rule) };
+                    let observed =
+                        Observed { at: audited.evidence_at, terms: audited.terms_of(rule) };
                     self.memory.observed.insert((*account, rule), observed);
                 } else if !audited.coverage.contains_key(&rule) {
                     // A rule that is off is not waited for.

@@ -45,7 +45,7 @@ pub struct Memory {
     pub checked: NaiveDate,
     /// The accounts' aliases, where they are known.
     pub aliases: BTreeMap<AccountId, String>,
-    /// When the newest audit of each account was made.
+    /// The date of each account's newest evidence.
     pub audited: BTreeMap<AccountId, DateTime<Utc>>,
     /// When each rule was last observed completely in each account.
     pub observed: BTreeMap<(AccountId, Rule), Observed>,

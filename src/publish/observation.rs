@@ -26,7 +26,8 @@ pub struct Observation {
     pub findings: BTreeMap<Fingerprint, Seen>,
     /// How many findings have an exemption that has expired.
     pub expired_exemptions: usize,
-    /// Accounts that are no longer audited, on purpose.
+    /// Accounts that are no longer audited, on purpose: every audit's allowlist says so, and the
+    /// evidence of at least one of the audits is recent enough.
     pub former_accounts: BTreeSet<AccountId>,
 }
 
@@ -37,6 +38,9 @@ pub struct Audited {
     pub alias: Option<String>,
     /// When it was judged.
     pub at: DateTime<Utc>,
+    /// When its evidence was collected, as far as that is known: a credential report may be days
+    /// older than the audit of it.
+    pub evidence_at: DateTime<Utc>,
     /// The days after which a credential counted as stale.
     pub stale_after_days: u32,
     /// The tag that says until when a user is wanted.
@@ -144,9 +148,14 @@ impl Observation {
         for (index, audit) in audits.iter().enumerate() {
             joined.add(audit, now, limit).map_err(|unusable| (index, unusable))?;
         }
+        let mut lists = Vec::new();
         for (index, audit) in audits.iter().enumerate() {
-            joined.add_former_accounts(audit).map_err(|unusable| (index, unusable))?;
+            lists.push(joined.former_accounts_of(audit).map_err(|unusable| (index, unusable))?);
         }
+        let recent = audits.iter().zip(&lists).filter(|(audit, _)| joined.is_recent(audit));
+        let named = recent.flat_map(|(_, list)| list).copied();
+        joined.former_accounts =
+            named.filter(|id| lists.iter().all(|list| list.contains(id))).collect();
         Ok(joined)
     }
 
@@ -178,16 +187,25 @@ impl Observation {
         Ok(())
     }
 
-    /// An account that one audit calls former and another has makes both doubtful.
-    fn add_former_accounts(&mut self, audit: &v1::Audit) -> Result<(), Unusable> {
-        for former in &audit.former_accounts {
+    /// The accounts that an audit calls former. One that another audit has is doubtful in both.
+    fn former_accounts_of(&self, audit: &v1::Audit) -> Result<BTreeSet<AccountId>, Unusable> {
+        let former = audit.former_accounts.iter().map(|former| {
             let id = known("former account", &former.account, |text| text.parse().ok())?;
             if self.accounts.contains_key(&id) {
                 return Err(Unusable::FormerAccountAudited(id));
             }
-            self.former_accounts.insert(id);
-        }
-        Ok(())
+            Ok(id)
+        });
+        former.collect()
+    }
+
+    /// Whether the age of the evidence is a problem in none of the audit's accounts. The allowlist of
+    /// an older audit may have been changed since.
+    fn is_recent(&self, audit: &v1::Audit) -> bool {
+        audit.accounts.iter().all(|account| {
+            let audited = account.id.parse().ok().and_then(|id| self.accounts.get(&id));
+            audited.is_some_and(|it| it.age_problem.is_none())
+        })
     }
 
     /// The rules of which all evidence was had that was asked for, in which accounts. What is left
@@ -229,6 +247,7 @@ impl Audited {
         Ok(Self {
             alias: account.alias.as_deref().map(bounded),
             at: to_the_second(audit.generated_at),
+            evidence_at: to_the_second(evidence_date(account, audit)),
             stale_after_days: audit.policy.stale_after_days,
             expiry_tag: audit.policy.expiry_tag.as_deref().map(bounded),
             coverage: coverage.collect::<Result<_, _>>()?,
@@ -266,6 +285,14 @@ impl Audited {
             _ => self.stale_after_days.to_string(),
         }
     }
+}
+
+/// When the evidence was collected. A live audit looks at the account itself; otherwise the credential
+/// report is all there is.
+fn evidence_date(account: &v1::Account, audit: &v1::Audit) -> DateTime<Utc> {
+    let of_report = account.report_generated_at.or(account.report_newest_date);
+    let is_live = account.evidence == Form::Live.id();
+    of_report.filter(|_| !is_live).unwrap_or(audit.generated_at).min(audit.generated_at)
 }
 
 /// Why the age of an account's evidence makes it incomplete, if it does. Both the credential report

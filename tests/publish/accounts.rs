@@ -85,3 +85,39 @@ fn an_account_is_not_former_and_audited_at_once() {
         assert_eq!(refused, Err((index, Unusable::FormerAccountAudited(id))));
     }
 }
+
+/// An old allowlist may have been changed since, and one of several may be of another branch.
+#[test]
+fn an_account_is_former_only_by_all_audits_and_by_a_recent_one() {
+    let former = |day| Audit::on(day, &[]).former_account(OTHER_ACCOUNT).0;
+    let third = "777788889999";
+    let alone = |day| Audit::of(third, day, &[]).0;
+    let also = |day| Audit::of(third, day, &[]).former_account(OTHER_ACCOUNT).0;
+    let (today, old) = ("2026-07-10", "2026-07-01");
+    for (audits, expected) in [
+        (vec![former(today)], 1),
+        (vec![former(old)], 0),
+        (vec![former(today), also(today)], 1),
+        (vec![former(today), also(old)], 1),
+        (vec![former(old), also(old)], 0),
+        (vec![former(today), alone(today)], 0),
+        (vec![former(old), alone(today)], 0),
+        (vec![alone(today), former(today)], 0),
+    ] {
+        let observation = Observation::of(&audits, on(today)).unwrap();
+        let lists: Vec<_> =
+            audits.iter().map(|it| (it.generated_at, it.former_accounts.len())).collect();
+        assert_eq!(observation.former_accounts.len(), expected, "{lists:?}");
+    }
+}
+
+#[test]
+fn an_old_audit_retires_no_account() {
+    let (mut desk, bob) = two_accounts(desk());
+    let mut audit = Audit::on("2026-07-20", &[]).former_account(OTHER_ACCOUNT);
+    audit.0.accounts[0].report_generated_at = Some(on("2026-07-02"));
+    audit.0.accounts[0].evidence = "exported-report".to_owned();
+    let ran = desk.run("2026-07-20", std::slice::from_ref(&audit));
+    assert_eq!(ran.ledger.unaudited.len(), 1);
+    assert!(matches!(desk.memory().entries[&bob.id()].state, State::Open { .. }));
+}

@@ -108,3 +108,37 @@ fn a_form_of_evidence_that_is_not_known_has_no_limit_to_go_by() {
     let (_, refused) = Observation::of(&[audit], on(DAY)).unwrap_err();
     assert!(refused.to_string().contains("`hearsay`"), "{refused}");
 }
+
+/// An audit of that day whose evidence is a credential report of another day.
+fn of_report(day: &str, generated: &str, findings: &[Found]) -> Audit {
+    let mut audit = Audit::on(day, findings);
+    audit.0.accounts[0].evidence = "exported-report".to_owned();
+    audit.0.accounts[0].report_generated_at = Some(on(generated));
+    audit
+}
+
+#[test]
+fn an_old_report_that_is_audited_later_is_older_than_what_the_queue_knows() {
+    let alice = std::slice::from_ref(&password("alice")).to_vec();
+    let mut desk = desk();
+    desk.run("2026-07-01", &[Audit::on("2026-07-01", &alice)]);
+    let cleared = desk.run("2026-07-05", &[Audit::on("2026-07-05", &[])]);
+    assert_eq!(cleared.ledger.cleared.len(), 1);
+    let refused = desk.try_run("2026-07-06", &[of_report("2026-07-06", "2026-06-30", &alice)]);
+    let refused = refused.err().map(|it| (it.at, it.newest));
+    assert_eq!(refused, Some((on("2026-06-30"), on("2026-07-05"))));
+    // One that is newer than the clearing shows that it is back.
+    let ran = desk.run("2026-07-08", &[of_report("2026-07-08", "2026-07-06", &alice)]);
+    assert_eq!(ran.ledger.returned.len(), 1);
+    let audited = desk.memory().audited.into_values().collect::<Vec<_>>();
+    assert_eq!(audited, [on("2026-07-06")]);
+}
+
+#[test]
+fn evidence_that_is_too_old_does_not_outdate_other_evidence() {
+    let mut desk = desk();
+    desk.run("2026-07-01", &[Audit::on("2026-07-01", &[])]);
+    desk.run("2026-07-20", &[of_report("2026-07-20", "2026-07-03", &[password("alice")])]);
+    let audited = desk.memory().audited.into_values().collect::<Vec<_>>();
+    assert_eq!(audited, [on("2026-07-01")]);
+}

@@ -82,8 +82,8 @@ fn an_audit_that_is_older_than_the_memory_is_refused() {
     let refused = desk.try_run("2026-07-02", &[Audit::on("2026-06-30", &[])]).unwrap_err();
     assert_eq!(
         refused.to_string(),
-        "the audit of account 111122223333 is of 2026-06-30 06:00:00 UTC, and the queue knows of \
-         a newer one, of 2026-07-01 06:00:00 UTC"
+        "the evidence in the audit of account 111122223333 is of 2026-06-30 06:00:00 UTC, and the \
+         queue knows of a newer one, of 2026-07-01 06:00:00 UTC"
     );
     assert_eq!(desk.index().body, before.issues[&1].shown.body);
     // The same audit again says nothing new, and another account is another matter.

@@ -206,10 +206,12 @@ fn old_evidence_and_no_evidence_are_never_clean_wherever_they_are_published() {
     let nowhere =
         |audits: &str, day| world.publish_in_job("schedule", day, &[audits, "--publish", "none"]);
     type Published<'a> = &'a dyn Fn(&str, i64) -> super::world::Run;
-    let runs: [Published<'_>; 2] = [&in_pull, &nowhere];
-    for run in runs {
+    // In a pull request even recent audits are not clean: nothing tells what it changes.
+    let runs: [(Published<'_>, (i32, &str)); 2] =
+        [(&in_pull, (3, "incomplete")), (&nowhere, (0, "clean"))];
+    for (run, expected) in runs {
         let fresh = run("audit.json", 0);
-        assert_eq!((fresh.code, fresh.output("result")), (0, "clean"), "{}", fresh.log);
+        assert_eq!((fresh.code, fresh.output("result")), expected, "{}", fresh.log);
         let old = run("audit.json", 331);
         assert_eq!((old.code, old.output("result")), (3, "incomplete"), "{}", old.log);
         assert!(old.log.contains("older than --max-evidence-age allows"), "{}", old.log);
@@ -237,10 +239,36 @@ fn an_audit_that_is_older_than_the_queue_is_refused_only_where_the_queue_is_writ
     let how =
         How { event: "pull_request", pull: Some(&pull), inputs: &inputs, day: 1, ..How::default() };
     let run = world.run(how);
-    assert_eq!((run.code, run.output("result")), (0, "stale"), "{}", run.log);
+    assert_eq!((run.code, run.output("result")), (3, "incomplete"), "{}", run.log);
+    assert!(!run.log.contains("the queue knows of a newer one"), "{}", run.log);
     let run = publish(&world, 1, &["pull.json", "--max-evidence-age", "2"]);
     assert_eq!((run.code, run.acts()), (4, vec![]), "{}", run.log);
     assert!(run.log.contains("the queue knows of a newer one"), "{}", run.log);
+}
+
+/// The audits were judged by the proposal's own allowlist, and do not tell what that loosens.
+#[test]
+fn audits_of_earlier_jobs_are_never_clean_in_a_pull_request_or_a_merge_group() {
+    let world = World::new();
+    world.audit("audit.json", 0);
+    world.day(0, EMPTY);
+    let pull = world.pull(EMPTY, "version: 1\npolicy: { stale_after_days: 400 }\n");
+    for event in ["pull_request", "merge_group"] {
+        for fail_on in ["any", "new", "none"] {
+            let inputs = [("audits", "audit.json"), ("fail-on", fail_on)];
+            let how = How { event, pull: Some(&pull), inputs: &inputs, ..How::default() };
+            let of_action = world.run(how);
+            // Of this job the event file does not even say what is proposed.
+            let of_command = world.publish_in_job(event, 0, &["audit.json", "--fail-on", fail_on]);
+            for run in [of_action, of_command] {
+                let found = (run.code, run.output("gate"), run.output("result"));
+                let expected = (3, "not-evaluated", "incomplete");
+                assert_eq!(found, expected, "{event} {fail_on}: {}", run.log);
+                assert!(run.log.contains("in one job that audits the accounts"), "{}", run.log);
+            }
+        }
+    }
+    assert!(world.repo.comments(pull.number)[0].body.contains("could not be compared"));
 }
 
 #[test]
