@@ -243,6 +243,20 @@ impl Policy {
         }
     }
 
+    /// This policy with the expiry tag of a newer one: of two tags none is the stricter. Where the newer
+    /// one has no tag, the level that an older one had for its tag does not count either.
+    #[must_use]
+    pub fn with_expiry(&self, newer: &Self) -> Self {
+        let mut policy = self.clone();
+        policy.expiry_tag.clone_from(&newer.expiry_tag);
+        if newer.expiry_tag.is_none()
+            && let Some(level) = policy.levels.get_mut(Rule::ExpiredUser as usize)
+        {
+            *level = newer.level(Rule::ExpiredUser);
+        }
+        policy
+    }
+
     /// The level of a rule.
     #[must_use]
     pub fn level(&self, rule: Rule) -> Level {

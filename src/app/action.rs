@@ -127,7 +127,14 @@ impl Action<'_> {
             let before = verdict(accounts, allowlist, origin, policy, settings);
             earlier.push(observed(&v1::Audit::from(&before), settings, streams)?);
         }
-        let proposal = basis.proposal.clone().comparing(&earlier, &observation);
+        let mut proposal = basis.proposal.clone().comparing(&earlier, &observation);
+        if let Some((own, policy)) = &basis.own
+            && let Some(tip) = basis.tip.and_then(|tip| earlier.get(tip))
+        {
+            let own = verdict(accounts, own, judge::AllowlistOrigin::None, policy, settings);
+            let own = observed(&v1::Audit::from(&own), settings, streams)?;
+            proposal = proposal.without_outdated(&own, tip, &observation);
+        }
         let publishing = Publishing {
             scene,
             settings: &settings.publish,

@@ -28,6 +28,10 @@ pub(super) struct Basis {
     pub(super) head: Chosen,
     /// The allowlists without the proposal, each with its own policy, for comparison.
     pub(super) earlier: Vec<(Allowlist, Policy)>,
+    /// Which of those is the base branch's tip, where that was read as well as the merge base.
+    pub(super) tip: Option<usize>,
+    /// The head's allowlist with the head's own policy, where the tip was read.
+    pub(super) own: Option<(Allowlist, Policy)>,
     /// What the proposal changes, as far as the allowlists tell.
     pub(super) proposal: Proposal,
     /// Whether something could not be had that a proposal is judged by.
@@ -38,7 +42,15 @@ impl Basis {
     /// An allowlist on its own.
     pub(super) fn of(head: Chosen, settings: &ActionSettings) -> Self {
         let policy = Policy::new(&head.allowlist.policy, settings.stale_after_days);
-        Self { policy, head, earlier: Vec::new(), proposal: NO_PROPOSAL, exit: Exit::Done }
+        Self {
+            policy,
+            head,
+            earlier: Vec::new(),
+            tip: None,
+            own: None,
+            proposal: NO_PROPOSAL,
+            exit: Exit::Done,
+        }
     }
 }
 
@@ -70,12 +82,16 @@ pub(super) fn judge_by(
     mut head: Chosen,
     streams: &mut Streams<'_>,
 ) -> Basis {
-    let Earlier { allowlists, compared, exit } = earlier(scene, settings, base, place, streams);
+    let Earlier { allowlists, tip, compared, exit } =
+        earlier(scene, settings, base, place, streams);
     let policy_of = |it: &Allowlist| Policy::new(&it.policy, settings.stale_after_days);
     let head_policy = policy_of(&head.allowlist);
     let earlier: Vec<_> = allowlists.into_iter().map(|it| (policy_of(&it), it)).collect();
     let strictest = earlier.iter().map(|(policy, _)| policy.clone());
     let strictest = strictest.reduce(|one, other| one.stricter(&other));
+    let newest = tip.and_then(|tip| earlier.get(tip)).map(|(policy, _)| policy);
+    let strictest = strictest.map(|it| newest.map_or(it.clone(), |newest| it.with_expiry(newest)));
+    let own = tip.map(|_| (without_former_accounts(head.allowlist.clone()), head_policy.clone()));
     let (policy, mut loosens) = match &strictest {
         Some(strictest) => stricter(strictest, &head_policy),
         None => (head_policy, Vec::new()),
@@ -103,7 +119,7 @@ pub(super) fn judge_by(
         ..NO_PROPOSAL
     };
     let earlier = earlier.into_iter().map(|(policy, it)| (without_former_accounts(it), policy));
-    Basis { policy, head, earlier: earlier.collect(), proposal, exit }
+    Basis { policy, head, earlier: earlier.collect(), tip, own, proposal, exit }
 }
 
 /// Where the head's remedy is another than one of the earlier ones.
@@ -140,17 +156,19 @@ fn without_former_accounts(allowlist: Allowlist) -> Allowlist {
 /// The allowlists that a proposal is compared with.
 struct Earlier {
     allowlists: Vec<Allowlist>,
+    /// Which of them is the tip's, where a pull request's merge base may be older than the tip.
+    tip: Option<usize>,
     compared: Compared,
     exit: Exit,
 }
 
 impl Earlier {
     fn defaults(compared: Compared) -> Self {
-        Self { allowlists: vec![Allowlist::default()], compared, exit: Exit::Done }
+        Self { allowlists: vec![Allowlist::default()], tip: None, compared, exit: Exit::Done }
     }
 
     const fn nothing(compared: Compared, exit: Exit) -> Self {
-        Self { allowlists: Vec::new(), compared, exit }
+        Self { allowlists: Vec::new(), tip: None, compared, exit }
     }
 }
 
@@ -192,7 +210,15 @@ fn earlier(
             "the workspace has no `.git`, and the base has no file of its path in the workspace";
         return not_in_repository(repository, why, streams);
     }
-    weigh(found, path, streams)
+    // A merge group is built upon what it is compared with, which may be newer than the tip.
+    let has_newer_tip = matches!(base.parting, Parting::Of { .. }) && found.len() > 1;
+    let tip = match found.last() {
+        Some(Found::Read(tip)) if has_newer_tip => Some(tip.clone()),
+        _ => None,
+    };
+    let mut earlier = weigh(found, path, streams);
+    earlier.tip = tip.and_then(|tip| earlier.allowlists.iter().position(|it| *it == *tip));
+    earlier
 }
 
 /// Where the right path to ask for is not known, absence is no fact.
@@ -258,7 +284,7 @@ fn weigh(found: Vec<Found>, path: &str, streams: &mut Streams<'_>) -> Earlier {
                      is compared with: the other one counts"
                 ));
             }
-            Earlier { allowlists, compared: Compared::Earlier, exit }
+            Earlier { allowlists, tip: None, compared: Compared::Earlier, exit }
         }
         (true, Exit::Done, true) => {
             streams.say(&format!(

@@ -82,9 +82,9 @@ impl Publishing<'_> {
         }
         let today = self.now.date_naive();
         let days = self.settings.remedy_within_days;
-        let uncovers = &self.proposal.uncovers;
+        let not_new = self.proposal.not_new();
         let known = published.before.as_ref();
-        let mut standing = Standing::of(self.observation, known, uncovers, today, days);
+        let mut standing = Standing::of(self.observation, known, &not_new, today, days);
         if let Some(memory) = &published.memory {
             standing.overdue = memory.overdue(days, today).count();
         }
@@ -409,6 +409,7 @@ impl Published {
 pub(super) const NO_PROPOSAL: Proposal = Proposal {
     exempts: BTreeSet::new(),
     uncovers: BTreeSet::new(),
+    outdated: BTreeSet::new(),
     loosens: Vec::new(),
     remedy: Vec::new(),
     drops: Vec::new(),

@@ -113,7 +113,7 @@ impl Standing {
     /// `memory` is the queue's before this run, `None` where there is no queue. Only what is open in
     /// it is known: a finding that was cleared, exempted or not counted and returns is new.
     /// `uncovered` are findings that this pull request brings back, by removing an exemption or by a
-    /// stricter policy: they are not new.
+    /// stricter policy, or that only an outdated policy holds open: they are not new.
     #[must_use]
     pub fn of(
         observation: &Observation,

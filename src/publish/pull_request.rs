@@ -34,6 +34,9 @@ pub struct Proposal {
     /// Open with it, and without it exempted or not counted: it removes an exemption, or its policy
     /// is stricter.
     pub uncovers: BTreeSet<Fingerprint>,
+    /// Open only by the older policy of the commit that it branched off from: merging it does not
+    /// bring them.
+    pub outdated: BTreeSet<Fingerprint>,
     /// Where it would have the policy ask for less: not heeded in this run.
     pub loosens: Vec<PolicyChange>,
     /// What it changes about the remedy, to the looser or the stricter: this run remedies nothing.
@@ -103,6 +106,37 @@ impl Proposal {
             uncovers: turned(Status::Open, &[Some(Status::Exempted), None]),
             ..self
         }
+    }
+
+    /// Sets apart what is open in this run, and neither by the head's own allowlist and policy nor by
+    /// the tip's. What the proposal uncovers is said of those findings anyway.
+    #[must_use]
+    pub fn without_outdated(
+        self,
+        own: &Observation,
+        tip: &Observation,
+        judged: &Observation,
+    ) -> Self {
+        let is_open = |observation: &Observation, id: &Fingerprint| {
+            observation.findings.get(id).is_some_and(Seen::needs_remedy)
+        };
+        // Nobody knows of a finding whose evidence is missing.
+        let is_unknown = |observation: &Observation, id: &Fingerprint| {
+            observation.findings.get(id).is_some_and(|seen| seen.status == Status::Unknown)
+        };
+        let is_outdated = |id: &&Fingerprint| {
+            is_open(judged, id)
+                && ![own, tip].iter().any(|it| is_open(it, id) || is_unknown(it, id))
+                && !self.uncovers.contains(*id)
+        };
+        let outdated = judged.findings.keys().filter(is_outdated).copied().collect();
+        Self { outdated, ..self }
+    }
+
+    /// The findings that do not count as new though the queue does not hold them.
+    #[must_use]
+    pub fn not_new(&self) -> BTreeSet<Fingerprint> {
+        self.uncovers.union(&self.outdated).copied().collect()
     }
 
     /// Whether there is nothing to say about what it changes.
@@ -246,6 +280,7 @@ struct View {
     warnings: List,
     known: List,
     uncovers: List,
+    outdated: List,
     exempts: List,
     loosens: Vec<PolicyChange>,
     remedy: Vec<PolicyChange>,
@@ -339,7 +374,8 @@ impl Comment<'_> {
     /// Each list with at most so many rows.
     fn view(&self, most_rows: usize) -> View {
         let Self { standing, proposal, .. } = self;
-        let is_new = |id: &Fingerprint| !self.is_held(*id) && !proposal.uncovers.contains(id);
+        let not_new = proposal.not_new();
+        let is_new = |id: &Fingerprint| !self.is_held(*id) && !not_new.contains(id);
         let of_warning = |id: &Fingerprint| !standing.new.contains(id);
         let open = || standing.open.iter().copied();
         View {
@@ -352,6 +388,8 @@ impl Comment<'_> {
             ),
             known: self.list(open().filter(|id| self.is_held(*id)), most_rows),
             uncovers: self.list(proposal.uncovers.iter().copied(), most_rows),
+            outdated: self
+                .list(proposal.outdated.iter().copied().filter(|id| !self.is_held(*id)), most_rows),
             exempts: self.list(proposal.exempts.iter().copied(), most_rows),
             loosens: proposal.loosens.clone(),
             remedy: proposal.remedy.clone(),

@@ -216,3 +216,52 @@ fn an_account_that_is_dropped_is_listed_unless_both_commits_have_it() {
     };
     assert_eq!((world.run(how).code, world.repo.comments(pull.number).len()), (0, 1));
 }
+
+/// The base branch became looser after the pull request branched off, which the pull request cannot
+/// help: its head is what merging gives.
+#[test]
+fn what_only_the_older_policy_of_the_merge_base_asks_for_is_listed_and_not_new() {
+    let short = "version: 1\npolicy: { max_exemption_days: 30 }\n";
+    let exempting = |world: &World| {
+        format!("{EMPTY}exemptions:\n{}", crate::exemption("carol", &world.date(100)))
+    };
+    for (parted, is_exempted) in [(STRICT, false), (short, true)] {
+        let unused = if is_exempted { 150 } else { 60 };
+        let world = World::new();
+        let newer = if is_exempted { exempting(&world) } else { EMPTY.to_owned() };
+        assert_eq!(world.day(0, &newer).code, 0);
+        world.user("carol", unused);
+        let mut pull = world.pull(parted, &newer);
+        pull.base_sha = world.repo.commit("main", ALLOWLIST, &format!("{newer}# By others\n"));
+        let run = checked(&world, &pull, "pull_request", &newer);
+        let found = (run.code, run.output("gate"), run.output("new-count"));
+        assert_eq!(found, (0, "passed", "0"), "{parted}: {}", run.log);
+        let body = &world.repo.comments(pull.number)[0].body;
+        assert!(body.contains("open only by the older policy"), "{body}");
+        assert!(body.contains("`carol`") && !body.contains("uncovers"), "{body}");
+        // What the pull request itself would let pass still blocks.
+        world.user("dave", 95);
+        let run = checked(&world, &pull, "pull_request", LOOSE);
+        assert_eq!((run.code, run.output("gate")), (1, "failed"), "{parted}: {}", run.log);
+    }
+}
+
+#[test]
+fn of_two_expiry_tags_the_tips_counts_and_is_no_change_of_the_pull_request() {
+    let tag = |tag: &str| format!("version: 1\npolicy: {{ expiry_tag: {tag} }}\n");
+    let (one, two) = (tag("expires-on"), tag("valid-until"));
+    for (parted, tip, head, listed) in [
+        (one.as_str(), two.as_str(), two.as_str(), None),
+        (&one, EMPTY, EMPTY, None),
+        (&two, &one, &two, Some("`expires-on` → `valid-until`")),
+        (&one, &one, EMPTY, Some("`expires-on` → none")),
+    ] {
+        let (world, pull) = proposed(&Base { parted: Some(parted), tip: Some(tip) }, head, &[]);
+        let run = checked(&world, &pull, "pull_request", head);
+        assert_eq!(run.code, 0, "{}", run.log);
+        let body = &world.repo.comments(pull.number)[0].body;
+        assert_eq!(body.contains("loosens the policy"), listed.is_some(), "{body}");
+        let change = listed.unwrap_or_default();
+        assert!(body.contains(change), "{change}: {body}");
+    }
+}
