@@ -16,9 +16,11 @@ use iam_stocktake::settings::Command;
 
 fn main() -> ExitCode {
     app::record_panics();
-    if let Some(exit) = start_without_empty_variables() {
-        return exit;
-    }
+    let not_started = match start_without_empty_variables() {
+        Ok(Some(exit)) => return exit,
+        Ok(None) => None,
+        Err(message) => Some(message),
+    };
     #[expect(clippy::disallowed_methods, reason = "this is where the clock is read")]
     let now = chrono::Utc::now();
     runner::keep_secrets();
@@ -35,6 +37,9 @@ fn main() -> ExitCode {
         streams.stderr_style = style(told_to_terminal);
     }
     let exit = app::guard(&mut streams, |streams| {
+        if let Some(message) = not_started {
+            return app::refuse(&message, streams);
+        }
         let (color_stdout, color_stderr) = (streams.stdout_style.color, streams.stderr_style.color);
         match cli::parse(std::env::args_os(), now, color_stdout, color_stderr) {
             Parsed::Command(command) => {
@@ -136,17 +141,18 @@ fn is_read_by_libraries(name: &str) -> bool {
 }
 
 /// Starts the program anew without the variables that are set but empty, as `env: X: ${{ vars.X }}`
-/// leaves them in a workflow: empty means not set. `None` where there are none.
+/// leaves them in a workflow: empty means not set. `None` where there are none; an error is the message
+/// that says why it cannot be started anew.
 ///
 /// A process cannot take a variable out of its own environment safely.
-fn start_without_empty_variables() -> Option<ExitCode> {
+fn start_without_empty_variables() -> Result<Option<ExitCode>, String> {
     let is_empty = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
         let is_ours = value.is_empty() && name.to_str().is_some_and(is_read_by_libraries);
         is_ours.then_some(name)
     };
     let empty: Vec<_> = std::env::vars_os().filter_map(is_empty).collect();
     if empty.is_empty() {
-        return None;
+        return Ok(None);
     }
     let failed = match std::env::current_exe() {
         Ok(program) => {
@@ -156,24 +162,18 @@ fn start_without_empty_variables() -> Option<ExitCode> {
                 command.env_remove(name);
             }
             match start(command) {
-                Ok(exit) => return Some(exit),
+                Ok(exit) => return Ok(Some(exit)),
                 Err(error) => error,
             }
         }
         Err(error) => error,
     };
     let names: Vec<_> = empty.iter().map(|name| name.to_string_lossy()).collect();
-    let mut stderr = Beside(io::stderr());
-    let _ = io::Write::write_all(
-        &mut stderr,
-        format!(
-            "error: these variables are set but empty: {}; the program cannot be started again \
-             without them: {failed}\nhelp: unset them\n",
-            names.join(", ")
-        )
-        .as_bytes(),
-    );
-    Some(ExitCode::from(app::Exit::Usage as u8))
+    Err(format!(
+        "error: these variables are set but empty: {}; unset them, since the program cannot be \
+         started again without them: {failed}\n",
+        names.join(", ")
+    ))
 }
 
 /// Takes this process's place.

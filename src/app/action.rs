@@ -196,7 +196,7 @@ fn refuse_odd_proposal(job: Option<&Job>, streams: &mut Streams<'_>) -> Result<(
 
 /// Whether the pull request is a fork's, or Dependabot's: GitHub gives those no secrets, and no OIDC
 /// token.
-fn is_from_outside(job: Option<&Job>) -> bool {
+pub(super) fn is_from_outside(job: Option<&Job>) -> bool {
     let pull_request = job.and_then(|job| job.payload.pull_request.as_ref());
     pull_request.is_some_and(|it| it.is_fork() || it.is_dependabot())
 }

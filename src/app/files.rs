@@ -1,7 +1,7 @@
 //! Files as the commands name them: where a job is at work, by the rules of its workspace.
 
 use std::io::{self, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::cause::reason;
 use crate::files::{self, Kind, Staged, Workspace};
@@ -20,6 +20,11 @@ pub(super) fn read(input: &Input, kind: Kind, stdin: &mut dyn Read) -> io::Resul
         Input::File(path) => files::read(path, kind, workspace().as_ref()),
         Input::Stdin => files::read_stream(stdin, kind),
     }
+}
+
+/// The JSON files anywhere below a folder, by name; `None` where the path is no folder.
+pub(super) fn json_below(path: &Path) -> io::Result<Option<Vec<PathBuf>>> {
+    files::files_below(path, "json", workspace().as_ref())
 }
 
 /// Reads an audit JSON; the error is what is wrong, and what to do.

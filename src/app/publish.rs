@@ -1,10 +1,8 @@
 //! `iam-stocktake publish`: audits of earlier jobs, published.
 
-use std::io;
-use std::path::{Path, PathBuf};
-
 use chrono::{DateTime, Utc};
 
+use super::action::is_from_outside;
 use super::job::{self, Left};
 use super::publishing::{NO_PROPOSAL, Publishing};
 use super::scene::Scene;
@@ -38,6 +36,9 @@ pub(super) fn run(
     left: &mut Left,
     streams: &mut Streams<'_>,
 ) -> Result<Exit, Exit> {
+    if is_from_outside(job) {
+        return Ok(from_outside(left, streams));
+    }
     let inputs = within_folders(audits, streams)?;
     let audits = read(&inputs, streams)?;
     let scene = Scene::of(publish, job, streams)?;
@@ -80,47 +81,40 @@ fn tell_uncompared(streams: &mut Streams<'_>) -> Proposal {
     Proposal { compared: Compared::Nothing, ..NO_PROPOSAL }
 }
 
-/// The files, and in the place of each folder the JSON files anywhere below it, by name.
-fn within_folders(inputs: &[Input], streams: &mut Streams<'_>) -> Result<Vec<Input>, Exit> {
-    let mut files = Vec::new();
-    for input in inputs {
-        match input {
-            Input::File(path) if path.is_dir() => {
-                let mut found = Vec::new();
-                if let Err(error) = find_json(path, &mut found) {
-                    streams
-                        .error(&visible(&format!("{input}: cannot be read: {}", reason(&error))));
-                    return Err(Exit::Usage);
-                }
-                if found.is_empty() {
-                    streams
-                        .error(&visible(&format!("{input}: there is no JSON file in this folder")));
-                    streams.hint("download the audits of the earlier jobs into it");
-                    return Err(Exit::Usage);
-                }
-                found.sort();
-                files.extend(found.into_iter().map(Input::File));
-            }
-            file => files.push(file.clone()),
-        }
-    }
-    Ok(files)
+/// What a pull request from outside brings is not taken for the audits of earlier jobs.
+fn from_outside(left: &mut Left, streams: &mut Streams<'_>) -> Exit {
+    let says = "This pull request comes from a fork or from Dependabot, which could change the audits in \
+                its checkout: no audit is read, and the gate is not evaluated.";
+    streams.say(says);
+    left.add_to_summary(says);
+    left.outputs
+        .extend([("result", "incomplete".to_owned()), ("gate", "not-evaluated".to_owned())]);
+    Exit::Done
 }
 
-fn find_json(folder: &Path, found: &mut Vec<PathBuf>) -> io::Result<()> {
-    for entry in std::fs::read_dir(folder)? {
-        let path = entry?.path();
-        // A link may lead out of the folder, or round in it.
-        if path.is_symlink() {
+/// The files, and in the place of each folder the JSON files anywhere below it, by name.
+fn within_folders(inputs: &[Input], streams: &mut Streams<'_>) -> Result<Vec<Input>, Exit> {
+    let mut named = Vec::new();
+    for input in inputs {
+        let Input::File(path) = input else {
+            named.push(input.clone());
             continue;
-        }
-        if path.is_dir() {
-            find_json(&path, found)?;
-        } else if path.extension().is_some_and(|it| it.eq_ignore_ascii_case("json")) {
-            found.push(path);
+        };
+        let found = files::json_below(path).map_err(|error| {
+            streams.error(&visible(&format!("{input}: cannot be read: {}", reason(&error))));
+            Exit::Usage
+        })?;
+        match found {
+            None => named.push(input.clone()),
+            Some(found) if found.is_empty() => {
+                streams.error(&visible(&format!("{input}: there is no JSON file in this folder")));
+                streams.hint("download the audits of the earlier jobs into it");
+                return Err(Exit::Usage);
+            }
+            Some(found) => named.extend(found.into_iter().map(Input::File)),
         }
     }
-    Ok(())
+    Ok(named)
 }
 
 /// What is said of a file where everybody can read it.

@@ -5,11 +5,13 @@ use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
 use rustix::fs::{self, AtFlags, FileType, Mode, OFlags};
 use rustix::io::Errno;
 
+use super::listing::Entry;
 use super::{is_folder, is_link, regular};
 
 /// Neither a pipe without a writer nor a terminal holds up who opens it so.
@@ -42,6 +44,55 @@ pub(super) fn append_anywhere(path: &Path) -> io::Result<File> {
 /// Makes the folders of a path that are not there yet.
 pub(super) fn create_folders(root: &Path, parts: &[OsString]) -> io::Result<()> {
     folder(root, parts, true).map(drop)
+}
+
+/// An open folder, to find out what is in it.
+pub(super) struct Folder(OwnedFd);
+
+impl Folder {
+    /// Opens a folder below another.
+    pub(super) fn open(root: &Path, parts: &[OsString]) -> io::Result<Self> {
+        folder(root, parts, false).map(Self)
+    }
+
+    /// Opens any folder; a link to one is followed.
+    pub(super) fn open_anywhere(path: &Path) -> io::Result<Self> {
+        folder(path, &[], false).map(Self)
+    }
+
+    /// Opens a folder in this one.
+    pub(super) fn folder(&self, name: &OsStr) -> io::Result<Self> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+        let opened = fs::openat(&self.0, name, flags, Mode::empty());
+        opened.map(Self).map_err(|error| refused(&self.0, name, error))
+    }
+
+    /// What is in the folder, so many entries at most.
+    pub(super) fn entries(&self, most: usize) -> io::Result<Vec<(OsString, Entry)>> {
+        let mut entries = Vec::new();
+        for entry in fs::Dir::read_from(&self.0)? {
+            let entry = entry?;
+            let name = OsStr::from_bytes(entry.file_name().to_bytes());
+            if name == "." || name == ".." {
+                continue;
+            }
+            if entries.len() == most {
+                break;
+            }
+            // Not every file system tells it with the name.
+            let kind = match entry.file_type() {
+                FileType::Unknown => kind_of(&self.0, name)?.0,
+                kind => kind,
+            };
+            let entry = match kind {
+                FileType::Directory => Entry::Folder,
+                FileType::RegularFile => Entry::File,
+                _ => Entry::Other,
+            };
+            entries.push((name.to_owned(), entry));
+        }
+        Ok(entries)
+    }
 }
 
 /// A file that is written beside its target, and put in its place at the end.

@@ -1,13 +1,14 @@
 //! Files below a folder, where the system cannot open a path part by part: every part is looked at
 //! before the file is opened.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
+use super::listing::Entry;
 use super::{is_folder, is_link, regular};
 
 /// Opens a regular file to read it.
@@ -37,6 +38,48 @@ pub(super) fn append_anywhere(path: &Path) -> io::Result<File> {
 /// Makes the folders of a path that are not there yet.
 pub(super) fn create_folders(root: &Path, parts: &[OsString]) -> io::Result<()> {
     fs::create_dir_all(checked(root, parts)?)
+}
+
+/// A folder, to find out what is in it.
+pub(super) struct Folder(PathBuf);
+
+impl Folder {
+    /// A folder below another.
+    pub(super) fn open(root: &Path, parts: &[OsString]) -> io::Result<Self> {
+        Self::open_anywhere(&checked(root, parts)?)
+    }
+
+    /// Any folder; a link to one is followed.
+    pub(super) fn open_anywhere(path: &Path) -> io::Result<Self> {
+        if fs::metadata(path)?.is_dir() {
+            Ok(Self(path.to_path_buf()))
+        } else {
+            Err(io::ErrorKind::NotADirectory.into())
+        }
+    }
+
+    /// A folder in this one.
+    pub(super) fn folder(&self, name: &OsStr) -> io::Result<Self> {
+        Self::open(&self.0, &[name.to_owned()])
+    }
+
+    /// What is in the folder, so many entries at most.
+    pub(super) fn entries(&self, most: usize) -> io::Result<Vec<(OsString, Entry)>> {
+        let mut entries = Vec::new();
+        for entry in fs::read_dir(&self.0)?.take(most) {
+            let entry = entry?;
+            let kind = entry.file_type()?;
+            let is = if kind.is_dir() {
+                Entry::Folder
+            } else if kind.is_file() {
+                Entry::File
+            } else {
+                Entry::Other
+            };
+            entries.push((entry.file_name(), is));
+        }
+        Ok(entries)
+    }
 }
 
 /// A file that is written beside its target, and put in its place at the end.

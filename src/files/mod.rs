@@ -8,6 +8,7 @@
 #[cfg_attr(not(unix), path = "beneath_portable.rs")]
 mod beneath;
 mod limits;
+mod listing;
 mod write;
 
 use std::ffi::OsString;
@@ -16,6 +17,7 @@ use std::io::{self, Read};
 use std::path::{Component, Path, PathBuf};
 
 pub use limits::{Kind, read_stream};
+pub use listing::files_below;
 pub use write::{Staged, create_folders, stage};
 
 /// The folder of a job into which the repository is checked out.

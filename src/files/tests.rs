@@ -61,6 +61,40 @@ fn what_is_above_the_workspace_is_not_in_it() {
     assert_eq!(read(&within, Kind::Allowlist, Some(&place)).unwrap(), b"content");
 }
 
+#[test]
+fn the_files_below_a_folder_are_found_up_to_a_limit() {
+    let Folders { workspace, .. } = &folders();
+    let place = Workspace::new(workspace);
+    let below = |name: &str| {
+        let path = workspace.join(name);
+        [None, Some(&place)].map(|place| files_below(&path, "json", place))
+    };
+    fs::create_dir_all(workspace.join("a/b")).unwrap();
+    for name in ["a/2.json", "a/b/1.JSON", "a/b/other.txt"] {
+        fs::write(workspace.join(name), "").unwrap();
+    }
+    for found in below("a") {
+        let expected = ["a/2.json", "a/b/1.JSON"].map(|name| workspace.join(name));
+        assert_eq!(found.unwrap(), Some(expected.to_vec()));
+    }
+    for name in ["a/2.json", "nowhere", "file/below"] {
+        for found in below(name) {
+            assert_eq!(found.unwrap(), None, "{name}");
+        }
+    }
+    fs::create_dir_all(workspace.join("deep").join("d/".repeat(listing::DEEPEST))).unwrap();
+    for found in below("deep") {
+        assert!(why(found).starts_with("it is more than 16 folders deep"));
+    }
+    assert!(below("deep/d").into_iter().all(|found| found.unwrap() == Some(Vec::new())));
+    for number in 0..=listing::MOST {
+        fs::hard_link(workspace.join("a/2.json"), workspace.join(format!("a/b/{number}"))).unwrap();
+    }
+    for found in below("a") {
+        assert!(why(found).starts_with("it holds more than 10000 files and folders"));
+    }
+}
+
 #[cfg(unix)]
 mod unix {
     use std::os::unix::fs::{MetadataExt as _, symlink};
@@ -89,6 +123,26 @@ mod unix {
             assert_eq!(read(&workspace.join("link"), kind, None).unwrap(), b"content");
         }
         assert!(why(open_journal(&workspace.join("link"), Some(&place))).contains("symbolic link"));
+    }
+
+    #[test]
+    fn no_folder_of_a_job_is_searched_through_a_link() {
+        let Folders { workspace, outside, .. } = &folders();
+        fs::write(outside.join("a.json"), "").unwrap();
+        fs::create_dir_all(workspace.join("audits/real")).unwrap();
+        symlink(outside, workspace.join("folder")).unwrap();
+        symlink(outside, workspace.join("audits/below")).unwrap();
+        symlink(outside.join("a.json"), workspace.join("audits/a.json")).unwrap();
+        let place = Workspace::new(workspace);
+        let below = |name: &str, place| files_below(&workspace.join(name), "json", place);
+        assert!(why(below("folder", Some(&place))).starts_with("`folder` is a symbolic link"));
+        assert!(why(below("audits/below", Some(&place))).starts_with("`below` is a symbolic link"));
+        for place in [None, Some(&place)] {
+            assert_eq!(below("audits", place).unwrap(), Some(Vec::new()));
+        }
+        // On the command line the target of the path itself is meant.
+        let expected = workspace.join("folder/a.json");
+        assert_eq!(below("folder", None).unwrap(), Some(vec![expected]));
     }
 
     #[test]

@@ -168,6 +168,58 @@ fn of_a_forks_files_nothing_but_the_allowlist_is_read() {
 
 #[cfg(unix)]
 #[test]
+fn of_a_forks_audits_nothing_is_read() {
+    let (world, pull) = with_alice_known();
+    let outside = tempfile::tempdir().unwrap();
+    std::fs::File::create(outside.path().join("hunter2.json")).unwrap();
+    std::os::unix::fs::symlink(outside.path(), world.sandbox.path("audits")).unwrap();
+    world.sandbox.file("audit.json", "hunter2");
+    read_only(&world);
+    let token = [("GITHUB_TOKEN", world.repo.token())];
+    for pull in [of_a_fork(&pull), of_dependabot(&pull)] {
+        for audits in ["audits", "audit.json", "nowhere"] {
+            let how = How { event: "pull_request", pull: Some(&pull), ..How::default() };
+            let command = ["publish", audits];
+            for run in [
+                world.run(How { inputs: &[("audits", audits)], ..how }),
+                world.run(How { command: &command, environment: &token, ..how }),
+            ] {
+                assert_eq!((run.code, run.acts()), (0, vec![]), "{}", run.log);
+                let outputs = ["result", "gate"].map(|name| run.output(name));
+                assert_eq!(outputs, ["incomplete", "not-evaluated"]);
+                let why = "no audit is read";
+                assert!(run.log.contains(why) && run.summary.contains(why), "{}", run.log);
+                assert!(!run.log.contains("hunter2"), "{}", run.log);
+            }
+        }
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn no_folder_of_audits_of_a_pull_request_leads_out_of_the_workspace() {
+    let (world, pull) = with_alice_known();
+    let outside = tempfile::tempdir().unwrap();
+    std::fs::File::create(outside.path().join("hunter2.json")).unwrap();
+    std::os::unix::fs::symlink(outside.path(), world.sandbox.path("audits")).unwrap();
+    std::fs::create_dir(world.sandbox.path("real")).unwrap();
+    std::os::unix::fs::symlink(outside.path(), world.sandbox.path("real/below")).unwrap();
+    for (audits, why) in [
+        ("audits", "`audits` is a symbolic link"),
+        ("real/below", "`below` is a symbolic link"),
+        ("real", "there is no JSON file in this folder"),
+    ] {
+        let inputs = &[("audits", audits)];
+        let how = How { event: "pull_request", pull: Some(&pull), inputs, ..How::default() };
+        let run = world.run(how);
+        assert_eq!((run.code, run.output("gate")), (2, "not-evaluated"), "{}", run.log);
+        assert!(run.log.contains(why), "{}", run.log);
+        assert!(!run.log.contains("hunter2"), "{}", run.log);
+    }
+}
+
+#[cfg(unix)]
+#[test]
 fn no_report_is_written_through_a_link_of_a_pull_request() {
     let (world, pull) = with_alice_known();
     let outside = tempfile::tempdir().unwrap();

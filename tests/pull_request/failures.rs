@@ -243,6 +243,44 @@ fn the_commands_tell_what_went_wrong_too() {
     assert_told("publish", &run, 4, "HTTP status 403");
 }
 
+/// The binary is gone once it has begun, so that it cannot start itself again without the empty
+/// variables.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_program_that_cannot_start_itself_again_tells_why() {
+    use std::os::fd::AsRawFd as _;
+    use std::process::Command;
+
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    std::fs::copy(env!("CARGO_BIN_EXE_iam-stocktake"), path("program")).unwrap();
+    let program = std::fs::File::open(path("program")).unwrap();
+    std::fs::remove_file(path("program")).unwrap();
+    let ran = Command::new(format!("/proc/self/fd/{}", program.as_raw_fd()))
+        .arg("action")
+        .current_dir(folder.path())
+        .env_clear()
+        .env("AWS_PROFILE", "")
+        .env("GITHUB_ACTIONS", "true")
+        .env("GITHUB_OUTPUT", path("output"))
+        .env("GITHUB_STEP_SUMMARY", path("summary.md"))
+        .output()
+        .unwrap();
+    let log = [ran.stdout, ran.stderr].map(|it| String::from_utf8(it).unwrap()).concat();
+    assert_eq!(ran.status.code(), Some(2), "{log}");
+    let commands = read(&log, Stops::Heeded).into_iter();
+    let errors: Vec<_> = commands.filter(|it| it.name == "error").map(|it| it.data).collect();
+    let summary = std::fs::read_to_string(path("summary.md")).unwrap_or_default();
+    let outputs = std::fs::read_to_string(path("output")).unwrap_or_default();
+    assert_eq!(errors.len(), 1, "{log}");
+    for told in [&errors[0], &summary] {
+        assert!(told.contains("these variables are set but empty"), "{told}");
+    }
+    for output in ["result", "gate"] {
+        assert!(outputs.contains(&format!("{output}<<")), "{outputs}");
+    }
+}
+
 #[test]
 fn an_audit_in_a_job_tells_how_it_ended_and_prints_its_result_alone() {
     let world = World::new();
