@@ -159,6 +159,19 @@ fn files_that_cannot_be_read_or_written_are_told() {
     }
 }
 
+/// Neither can be compared with anything, and what is not compared must not pass.
+#[test]
+fn a_pull_request_or_a_merge_group_without_its_base_is_refused() {
+    let world = World::new();
+    for (event, words) in [
+        ("pull_request", "the event file tells of none"),
+        ("merge_group", "does not say which commit the group is built upon"),
+    ] {
+        let run = world.run(How { event, ..How::default() });
+        assert_told(event, &run, 2, words);
+    }
+}
+
 #[test]
 fn the_runner_s_own_files_that_cannot_be_written_are_told() {
     let world = World::new();
