@@ -124,7 +124,7 @@ impl Trouble {
                 "let the description of `{label}` end in the number of the queue issue, such as \
                  `#12`; or, to start over, delete the label"
             ),
-            Self::Foreign { issues, .. } => hint_of_foreign(issues),
+            Self::Foreign { issues, us } => hint_of_foreign(issues, !us.is_empty()),
             Self::TooLarge => {
                 "audit fewer accounts a queue: give each part a name of its own with `queue`"
                     .to_owned()
@@ -466,13 +466,19 @@ fn foreign_queue(issues: &[Foreign], us: &[String]) -> String {
     format!("the queue is not by an account that is trusted: {}; {us}", named(issues))
 }
 
-fn hint_of_foreign(issues: &[Foreign]) -> String {
+/// Where it is not known who we are, the issues may well be ours: nothing is to be deleted then.
+fn hint_of_foreign(issues: &[Foreign], is_known: bool) -> String {
     let author = issues.iter().find_map(|it| it.author.as_deref()).unwrap_or("LOGIN");
-    format!(
+    let mut hint = format!(
         "if that account is one of yours, such as the one of an earlier token, set `queue-author: \
-         {author}`; if not, take the queue's label off these issues, or delete the label to start \
-         over"
-    )
+         {author}`"
+    );
+    if is_known {
+        hint.push_str(
+            "; if not, take the queue's label off these issues, or delete the label to start over",
+        );
+    }
+    hint
 }
 
 fn makes_issues(plan: &Plan) -> bool {

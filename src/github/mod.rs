@@ -74,6 +74,29 @@ pub(super) struct RawUser {
 #[derive(Deserialize)]
 struct Viewer {
     data: Option<ViewerData>,
+    #[serde(default)]
+    errors: Vec<GraphqlError>,
+}
+
+/// Source: "GraphQL rate limits and query limits", GitHub documentation.
+#[derive(Deserialize)]
+struct GraphqlError {
+    #[serde(rename = "type", default)]
+    kind: String,
+    #[serde(default)]
+    message: String,
+}
+
+impl GraphqlError {
+    /// Whether the token may not ask this, so that another way of asking may still answer.
+    fn is_denial(&self) -> bool {
+        matches!(self.kind.as_str(), "FORBIDDEN" | "INSUFFICIENT_SCOPES" | "NOT_FOUND")
+    }
+
+    fn is_rate_limit(&self) -> bool {
+        self.kind.starts_with("RATE_LIMIT")
+            || self.message.to_ascii_lowercase().contains("rate limit")
+    }
 }
 
 #[derive(Deserialize)]
@@ -155,10 +178,17 @@ impl GitHub {
         let request = Request::post(what, self.graphql.clone(), json!({ "query": VIEWER }));
         let request = request.expecting(Kind::NotFound);
         match self.call(&request, Answer::json::<Viewer>).await {
-            Ok(Viewer { data: Some(ViewerData { viewer: Some(user) }) }) => {
+            Ok(Viewer { data: Some(ViewerData { viewer: Some(user) }), .. }) => {
                 return Ok(Some(user.login));
             }
-            Ok(_) => {}
+            // A passing error says nothing about who we are.
+            Ok(Viewer { errors, .. }) => {
+                if let Some(error) = errors.iter().find(|error| !error.is_denial()) {
+                    let limited = error.is_rate_limit();
+                    let kind = if limited { Kind::RateLimited } else { Kind::Unavailable };
+                    return Err(Error::new(what, kind, error.message.clone()));
+                }
+            }
             Err(error) if is_unanswered(error.kind) => {}
             Err(error) => return Err(error),
         }

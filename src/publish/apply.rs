@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::board::{Board, Shown, Twin};
+use super::board::{Board, Twin};
 use super::ledger::Person;
 use super::markers;
 use super::markers::MemoryBlock;
@@ -313,9 +313,8 @@ impl Applier<'_> {
     async fn reopened_at_least(&self, draft: &IndexDraft, failed: Failed) -> Failed {
         let is_locked = matches!(&failed, Failed::GitHub(error) if error.is_locked());
         let existing = draft.existing.as_ref().filter(|_| is_locked);
-        let set_aside = |shown: &Shown| shown.closed_as.as_deref() == Some("not_planned");
         if let (Some(shown), Some(Turn::Reopen)) = (existing, draft.turn)
-            && !set_aside(shown)
+            && shown.set_aside().is_none()
             && let Err(error) = self.update(shown.number, None, draft.turn).await
         {
             tracing::debug!(%error, "the issue was not opened");

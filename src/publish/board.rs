@@ -41,7 +41,7 @@ pub struct BotClosing {
 
 impl Shown {
     /// When a person closed it as not planned.
-    fn set_aside(&self) -> Option<DateTime<Utc>> {
+    pub(super) fn set_aside(&self) -> Option<DateTime<Utc>> {
         let not_planned = self.closed_as.as_deref() == Some("not_planned");
         let by_person = self.closed_by_bot.is_none();
         self.closed_at.filter(|_| !self.is_open && not_planned && by_person)

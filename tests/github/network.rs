@@ -126,6 +126,30 @@ fn whom_the_token_belongs_to_is_asked_once_and_else_learned_from_what_is_created
 }
 
 #[test]
+fn a_passing_error_of_graphql_says_nothing_about_who_we_are() {
+    let forbidden = || answer(403, &json!({ "message": "Resource not accessible by integration" }));
+    let error = |kind: &str, message: &str| {
+        answer(200, &json!({ "data": null, "errors": [{ "type": kind, "message": message }] }))
+    };
+    for kind in ["FORBIDDEN", "INSUFFICIENT_SCOPES", "NOT_FOUND"] {
+        let server = Server::replying([error(kind, "No."), forbidden()]);
+        let logins = at(&server.url(), async |github| github.logins().await);
+        assert_eq!(logins.unwrap(), [""; 0], "{kind}");
+    }
+    let limit = "API rate limit exceeded for installation ID 7.";
+    for (kind, message, expected) in [
+        ("RATE_LIMITED", "Wait.", Kind::RateLimited),
+        ("", limit, Kind::RateLimited),
+        ("INTERNAL", "Something went wrong.", Kind::Unavailable),
+    ] {
+        let server = Server::replying([error(kind, message), forbidden()]);
+        let error = at(&server.url(), async |github| github.logins().await).unwrap_err();
+        assert_eq!((error.kind, error.message.as_str()), (expected, message), "{kind}");
+        assert_eq!(server.lines(), ["POST /graphql"], "{kind}");
+    }
+}
+
+#[test]
 fn a_redirect_within_the_origin_is_followed_with_what_was_sent() {
     for status in [301, 302, 307, 308] {
         let server = Server::start(move |asked| {
