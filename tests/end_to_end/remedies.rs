@@ -56,9 +56,14 @@ impl Outcome {
 impl Shell {
     fn new() -> Self {
         let sandbox = Sandbox::new();
-        sandbox.file("bin/aws", AWS).file("calls/.keep", "");
-        let status = Command::new("chmod").arg("+x").arg(sandbox.path("bin/aws")).status();
-        assert!(status.unwrap().success());
+        sandbox.file("bin/aws.sh", AWS).file("calls/.keep", "");
+        // Another process writes what is started later: a file that this process had open for writing
+        // could still be open in a child that another test has just forked ("text file busy").
+        let installed = Command::new("install")
+            .args(["-m", "755"])
+            .args([sandbox.path("bin/aws.sh"), sandbox.path("bin/aws")])
+            .status();
+        assert!(installed.unwrap().success());
         Self { sandbox }
     }
 

@@ -266,7 +266,12 @@ fn a_program_that_cannot_start_itself_again_tells_why() {
 
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
-    std::fs::copy(env!("CARGO_BIN_EXE_iam-stocktake"), path("program")).unwrap();
+    // Another process makes the copy: a file that this process had open for writing could still be
+    // open in a child that another test has just forked, and then cannot be started ("text file busy").
+    let copied = Command::new("cp")
+        .args([env!("CARGO_BIN_EXE_iam-stocktake").as_ref(), path("program").as_os_str()])
+        .status();
+    assert!(copied.unwrap().success());
     let program = std::fs::File::open(path("program")).unwrap();
     std::fs::remove_file(path("program")).unwrap();
     let ran = Command::new(format!("/proc/self/fd/{}", program.as_raw_fd()))
