@@ -15,9 +15,9 @@ use std::hint::black_box;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use csv::ByteRecord;
 use iam_stocktake::allowlist;
-use iam_stocktake::judge::{AllowlistOrigin, Audit, judge};
+use iam_stocktake::audit::{AllowlistOrigin, Audit, judge};
+use iam_stocktake::model::policy::Policy;
 use iam_stocktake::observe::credential_report::parse;
-use iam_stocktake::policy::Policy;
 use iam_stocktake::report::{self, MarkdownOptions, TableOptions};
 
 fn audit(criterion: &mut Criterion) {

@@ -14,20 +14,17 @@
     missing_docs
 )]
 
-#[path = "../tests/support/aws.rs"]
-mod aws;
-
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use aws::{Account, Seed, StandIn};
 use chrono::Utc;
+use iam_stocktake::model::policy::Policy;
 use iam_stocktake::observe::session::{Access, Environment};
 use iam_stocktake::observe::{Brief, observe, open};
 use iam_stocktake::permissions::Features;
-use iam_stocktake::policy::Policy;
 use iam_stocktake::settings::{LastAccessed, Owners, SshKeys};
 use serde_json::json;
+use stand_ins::aws::{Account, Seed, StandIn};
 
 const ROUNDS: usize = 15;
 /// No ornaments: the second look and nothing else.

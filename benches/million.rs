@@ -25,9 +25,9 @@ use std::time::Instant;
 
 use csv::ByteRecord;
 use iam_stocktake::allowlist;
-use iam_stocktake::judge::{AllowlistOrigin, Judge};
+use iam_stocktake::audit::{AllowlistOrigin, Judge};
+use iam_stocktake::model::policy::Policy;
 use iam_stocktake::observe::{credential_report, export};
-use iam_stocktake::policy::Policy;
 
 const ACCOUNTS: u32 = 200;
 const ROUNDS: usize = 5;

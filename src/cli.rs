@@ -15,8 +15,9 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::allowlist::parse_day;
-use crate::policy::MAX_DAYS;
+use crate::model::policy::MAX_DAYS;
 use crate::report::Language;
+use crate::runner::checkout::{as_relative, below_workspace};
 use crate::settings::{
     self, AllowlistSetting, AuditSettings, Command, DEFAULT_MAX_ROWS, FailOn, Format, OutputFile,
     Source, SuggestSettings,
@@ -263,6 +264,17 @@ impl AuditArgs {
             now: self.clock.now.unwrap_or(now),
         })
     }
+}
+
+/// A file or folder below the workspace, absolute or relative.
+fn relative(text: &str) -> Result<PathBuf, &'static str> {
+    let path = as_relative(PathBuf::from(text));
+    let below = below_workspace(&path);
+    let stays =
+        below.as_deref().unwrap_or(&path).components().all(|part| {
+            matches!(part, std::path::Component::Normal(_) | std::path::Component::CurDir)
+        });
+    if stays { Ok(path) } else { Err("name one below the workspace, without `..`") }
 }
 
 /// What the arguments come to.

@@ -1,25 +1,30 @@
-//! Takes stock of the IAM users of AWS accounts.
+//! Takes stock of the IAM users in AWS accounts.
 //!
-//! Data flows one way: [`observe`] makes an [`inventory`] of a credential report, [`allowlist`]
-//! reads the committed exemptions, [`judge`] weighs both into an audit, and [`report`] writes the
-//! audit down. [`app`] wires the stages for the commands of [`cli`]. Between the stages stand
-//! plain values; `judge` and `report` are pure: no clock, no environment, no file. [`permissions`]
-//! knows what AWS must allow for it, and [`github`] speaks to GitHub.
+//! Data flows one way, and so do imports:
+//!
+//! 1. [`observe`] reads accounts and users from AWS or from an exported credential report;
+//!    [`allowlist`] reads the committed exemptions.
+//! 2. [`audit`] applies rules, exemptions and policy to them, which gives an [`audit::Audit`].
+//! 3. [`report`] turns the audit into Markdown, JSON and a table.
+//! 4. [`queue`] plans and writes the issues and the pull request comment, and evaluates the gate;
+//!    [`remediate`] plans and carries out the removal of credentials.
+//!
+//! [`commands`] connects the stages for each subcommand of [`cli`]. [`model`] has the plain values
+//! that the stages hand to each other, [`permissions`] the IAM policies that the stages need, and
+//! [`github`], [`runner`] and [`files`] are the adapters. `docs/architecture.md` shows the map, and
+//! `tests/architecture.rs` holds it.
 
 pub mod allowlist;
-pub mod app;
+pub mod audit;
 pub mod cause;
 pub mod cli;
-pub mod clock;
+pub mod commands;
 pub mod files;
 pub mod github;
-pub mod identity;
-pub mod inventory;
-pub mod judge;
+pub mod model;
 pub mod observe;
 pub mod permissions;
-pub mod policy;
-pub mod publish;
+pub mod queue;
 pub mod remediate;
 pub mod report;
 pub mod runner;

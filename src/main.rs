@@ -8,14 +8,14 @@ use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::format::debug_fn;
 use tracing_subscriber::prelude::*;
 
-use iam_stocktake::app::{self, Streams, Style};
 use iam_stocktake::cli::{self, Parsed};
+use iam_stocktake::commands::{self, Streams, Style};
 use iam_stocktake::runner;
 use iam_stocktake::runner::log::Beside;
 use iam_stocktake::settings::Command;
 
 fn main() -> ExitCode {
-    app::record_panics();
+    commands::record_panics();
     let not_started = match start_without_empty_variables() {
         Ok(Some(exit)) => return exit,
         Ok(None) => None,
@@ -36,18 +36,18 @@ fn main() -> ExitCode {
         streams.stdout_style = style(to_terminal);
         streams.stderr_style = style(told_to_terminal);
     }
-    let exit = app::guard(&mut streams, |streams| {
+    let exit = commands::guard(&mut streams, |streams| {
         if let Some(message) = not_started {
-            return app::refuse(&message, streams);
+            return commands::refuse(&message, streams);
         }
         let (color_stdout, color_stderr) = (streams.stdout_style.color, streams.stderr_style.color);
         match cli::parse(std::env::args_os(), now, color_stdout, color_stderr) {
             Parsed::Command(command) => {
                 start_logging(&command, in_job);
-                app::run(&command, streams)
+                commands::run(&command, streams)
             }
-            Parsed::Text(text) => app::show(&text, streams),
-            Parsed::Refused(text) => app::refuse(&text, streams),
+            Parsed::Text(text) => commands::show(&text, streams),
+            Parsed::Refused(text) => commands::refuse(&text, streams),
         }
     });
     ExitCode::from(exit as u8)

@@ -1,6 +1,5 @@
 //! The settings of the program: the table of all of them, and the validated values.
 
-mod choices;
 mod iam_policy;
 mod publish;
 mod remediate;
@@ -11,14 +10,15 @@ use std::time::Duration;
 
 use chrono::{DateTime, NaiveDate, Utc};
 
-pub use choices::{CommentOn, LastAccessed, Owners, SshKeys, UnknownChoice};
-pub use iam_policy::{DEFAULT_ROLE_NAME, IamPolicySettings, PolicyFormat, RemedyRole};
+pub use iam_policy::{DEFAULT_ROLE_NAME, IamPolicySettings, PolicyFormat};
 pub use publish::{ActionSettings, PublishAuditsSettings, PublishSettings};
 pub use remediate::{RemediateSettings, RemedyMode, SavedPlanFile, Task};
 pub use table::*;
 
-use crate::identity::{AccountEntry, Audience, ExternalId, RoleArn, RoleName};
-use crate::inventory::{AccountId, MaxEvidenceAge};
+pub use crate::model::choices::{CommentOn, LastAccessed, Owners, SshKeys, UnknownChoice};
+use crate::model::identity::{AccountEntry, Audience, ExternalId, RoleArn, RoleName};
+use crate::model::inventory::{AccountId, MaxEvidenceAge};
+pub use crate::permissions::RemedyRole;
 use crate::report::Language;
 
 /// The most rows of a table, unless told otherwise.

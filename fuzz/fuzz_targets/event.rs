@@ -1,7 +1,7 @@
 //! See `bodies::event`.
 #![no_main]
 
-#[path = "../bodies/mod.rs"]
+#[path = "../../tests/unit/mutations/bodies.rs"]
 #[allow(dead_code)]
 mod bodies;
 

@@ -5,7 +5,7 @@ use chrono::NaiveDate;
 use super::diagnostic::{excerpt, shown};
 use super::parse_day;
 use super::pattern::is_user_name_char;
-use crate::policy::remediation::UserPath;
+use crate::model::policy::remediation::UserPath;
 
 pub(super) const FILE_IS_A_MAPPING: &str =
     "begin the file with `version: 1`, and put the list of exemptions under `exemptions:`";

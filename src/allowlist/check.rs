@@ -11,8 +11,8 @@ use super::node::Placed;
 use super::pattern::{MIN_LITERALS, Pattern, PatternError, is_user_name_char};
 use super::raw::{RawAllowlist, RawExemption, RawPolicy};
 use super::{Allowlist, CredentialSelector, Exemption, Place, UserSelector};
-use crate::inventory::{AccountId, ROOT_USER};
-use crate::policy::{DEFAULT_MAX_EXEMPTION_DAYS, Level, MAX_DAYS, PolicyOverrides, Rule};
+use crate::model::inventory::{AccountId, ROOT_USER};
+use crate::model::policy::{DEFAULT_MAX_EXEMPTION_DAYS, Level, MAX_DAYS, PolicyOverrides, Rule};
 
 /// The longest IAM user name.
 const MAX_USER_NAME: usize = 64;

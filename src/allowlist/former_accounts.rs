@@ -8,7 +8,7 @@ use super::diagnostic::{Code, Diagnostic};
 use super::node::Placed;
 use super::raw::RawFormerAccount;
 use super::{Allowlist, Place};
-use crate::inventory::AccountId;
+use crate::model::inventory::AccountId;
 
 /// An account that is no longer audited. Its findings in the remediation queue are not counted.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -207,7 +207,7 @@ impl JsonSchema for RuleName {
     }
 
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        let ids = crate::policy::Rule::ALL.map(crate::policy::Rule::id);
+        let ids = crate::model::policy::Rule::ALL.map(crate::model::policy::Rule::id);
         schemars::json_schema!({ "type": "string", "enum": ids })
     }
 }
@@ -221,7 +221,8 @@ impl JsonSchema for RemediableRuleName {
     }
 
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        let ids = crate::policy::remediation::REMEDIABLE_RULES.map(crate::policy::Rule::id);
+        let ids =
+            crate::model::policy::remediation::REMEDIABLE_RULES.map(crate::model::policy::Rule::id);
         schemars::json_schema!({ "type": "string", "enum": ids })
     }
 }
@@ -235,7 +236,7 @@ impl JsonSchema for RuleLevels {
     }
 
     fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        let levels = crate::policy::Level::ALL.map(crate::policy::Level::id);
+        let levels = crate::model::policy::Level::ALL.map(crate::model::policy::Level::id);
         schemars::json_schema!({
             "type": "object",
             "propertyNames": generator.subschema_for::<RuleName>(),

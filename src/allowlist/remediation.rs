@@ -5,8 +5,10 @@ use super::check::Checker;
 use super::diagnostic::{Code, shown};
 use super::node::Placed;
 use super::raw::RawRemediation;
-use crate::policy::Rule;
-use crate::policy::remediation::{MOST_CHANGES, REMEDIABLE_RULES, RemediationPolicy, UserPath};
+use crate::model::policy::Rule;
+use crate::model::policy::remediation::{
+    MOST_CHANGES, REMEDIABLE_RULES, RemediationPolicy, UserPath,
+};
 
 impl Checker<'_> {
     /// What the file says about the remedy, and the defaults where it says nothing.

@@ -4,8 +4,8 @@ use std::fmt;
 
 use chrono::{Days, NaiveDate};
 
-use crate::inventory::CredentialKind;
-use crate::policy::Rule;
+use crate::model::inventory::CredentialKind;
+use crate::model::policy::Rule;
 
 /// An exemption with reason and owner left to fill in: a check refuses it until they are.
 #[derive(Debug, Clone, PartialEq, Eq)]

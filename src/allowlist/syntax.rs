@@ -7,7 +7,10 @@ use serde_saphyr::granit_parser::ErrorKind;
 use serde_saphyr::{Error, ExternalMessageSource};
 
 use super::diagnostic::{Code, Diagnostic, excerpt, shown};
-use super::node::MAX_DEPTH;
+
+/// The format nests four deep. The parser recurses, so a file of nothing but brackets would
+/// exhaust the stack long before the parser's own limit.
+pub(super) const MAX_DEPTH: usize = 16;
 
 const GENERAL_ADVICE: &str = "compare this line with the example in the documentation; text with \
                               special characters goes in quotes";

@@ -5,10 +5,10 @@ use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 
 use super::live::choice;
 use super::{Clock, help};
-use crate::identity::{
+use crate::model::identity::{
     AccountList, Audience, ExternalId, GithubId, Partition, Repository, RoleName, SubjectContext,
 };
-use crate::inventory::AccountId;
+use crate::model::inventory::AccountId;
 use crate::settings::{
     self, AllowlistSetting, DEFAULT_ROLE_NAME, IamPolicySettings, LastAccessed, Owners,
     PolicyFormat, RemedyRole,

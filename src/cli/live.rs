@@ -5,8 +5,8 @@ use std::time::Duration;
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 
 use super::help;
-use crate::identity::{AccountEntry, AccountList, Audience, ExternalId, RoleArn, RoleName};
-use crate::inventory::AccountId;
+use crate::model::identity::{AccountEntry, AccountList, Audience, ExternalId, RoleArn, RoleName};
+use crate::model::inventory::AccountId;
 use crate::settings::{self, LastAccessed, LiveSettings, Owners, SshKeys};
 
 /// Flags that make no sense beside exported reports.

@@ -13,14 +13,14 @@ use secrecy::SecretString;
 
 use super::live::{LiveArgs, choice};
 use super::remediate::{Beside, RemedyArgs};
-use super::{Clock, help, language_parser};
-use crate::identity::Repository;
-use crate::policy::MAX_DAYS;
-use crate::publish::gate::FailOn;
-use crate::publish::memory::QueueName;
-use crate::publish::occasion::PublishMode;
+use super::{Clock, help, language_parser, relative};
+use crate::model::identity::Repository;
+use crate::model::policy::MAX_DAYS;
+use crate::queue::gate::FailOn;
+use crate::queue::memory::QueueName;
+use crate::queue::occasion::PublishMode;
 use crate::report::Language;
-use crate::runner::checkout::{as_relative, below_workspace};
+use crate::runner::checkout::as_relative;
 use crate::runner::inputs::{boolean, list, read};
 use crate::settings::{
     self, ActionSettings, AllowlistSetting, CommentOn, DEFAULT_MAX_ROWS, INPUTS, Input,
@@ -212,17 +212,6 @@ fn login(text: &str) -> Result<String, &'static str> {
     } else {
         Err("one login: letters, digits, `-` and `_`, and for an app `[bot]` at the end")
     }
-}
-
-/// A file or folder below the workspace, absolute or relative.
-pub(super) fn relative(text: &str) -> Result<PathBuf, &'static str> {
-    let path = as_relative(PathBuf::from(text));
-    let below = below_workspace(&path);
-    let stays =
-        below.as_deref().unwrap_or(&path).components().all(|part| {
-            matches!(part, std::path::Component::Normal(_) | std::path::Component::CurDir)
-        });
-    if stays { Ok(path) } else { Err("name one below the workspace, without `..`") }
 }
 
 impl PublishArgs {

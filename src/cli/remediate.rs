@@ -6,10 +6,9 @@ use chrono::{DateTime, Utc};
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 
 use super::live::{AccessArgs, choice};
-use super::publish::relative;
-use super::{Clock, format_parser, help, language_parser, output_file};
-use crate::policy::MAX_DAYS;
-use crate::policy::remediation::Stage;
+use super::{Clock, format_parser, help, language_parser, output_file, relative};
+use crate::model::policy::MAX_DAYS;
+use crate::model::policy::remediation::Stage;
 use crate::report::Language;
 use crate::runner::checkout::as_relative;
 use crate::runner::inputs::list;

@@ -11,8 +11,7 @@ use std::path::Path;
 use rustix::fs::{self, AtFlags, FileType, Mode, OFlags};
 use rustix::io::Errno;
 
-use super::listing::Entry;
-use super::{is_folder, is_link, regular};
+use super::{Entry, is_folder, is_link, regular};
 
 /// Neither a pipe without a writer nor a terminal holds up who opens it so.
 const CAREFULLY: OFlags = OFlags::NONBLOCK.union(OFlags::NOCTTY).union(OFlags::CLOEXEC);

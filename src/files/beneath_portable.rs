@@ -8,8 +8,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
-use super::listing::Entry;
-use super::{is_folder, is_link, regular};
+use super::{Entry, is_folder, is_link, regular};
 
 /// Opens a regular file to read it.
 pub(super) fn open(root: &Path, parts: &[OsString]) -> io::Result<File> {

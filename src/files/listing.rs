@@ -4,22 +4,13 @@ use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::{Workspace, beneath};
+use super::{Entry, Workspace, beneath};
 
 /// The most files and folders that are looked at.
 pub(super) const MOST: usize = 10_000;
 
 /// How many folders deep the search goes.
 pub(super) const DEEPEST: usize = 16;
-
-/// What an entry of a folder is.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Entry {
-    Folder,
-    File,
-    /// A link, which may lead out of the folder, a device or a pipe.
-    Other,
-}
 
 /// The regular files with an extension anywhere below a folder, by name; `None` where the path is no
 /// folder. `workspace` is that of the job: below it no part of the path is a link.

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use super::GitHub;
 use super::call::{Answer, Request};
 use super::error::Error;
-use crate::identity::{Repository as RepositoryName, Visibility};
+use crate::model::identity::{Repository as RepositoryName, Visibility};
 
 /// A repository, seen with a token.
 #[derive(Debug)]

@@ -15,13 +15,13 @@ use super::second_look::{Look, look};
 use super::session::{Access, Session};
 use super::users::{self, ListedUser};
 use super::{last_accessed, service_credentials, sweep};
-use crate::inventory::{
+use crate::audit;
+use crate::model::choices::SshKeys;
+use crate::model::inventory::{
     Account, AccountId, Cause, Evidence, Form, Gap, OtherCredential, Piece, User, owner,
 };
-use crate::judge;
+use crate::model::policy::Policy;
 use crate::permissions::{Feature, Features};
-use crate::policy::Policy;
-use crate::settings::SshKeys;
 
 /// What is to be observed, and how.
 #[derive(Debug, Clone)]
@@ -51,7 +51,7 @@ pub struct Brief {
 
 impl Brief {
     fn is_candidate(&self, user: &User<'_>) -> bool {
-        judge::is_candidate(user, &self.policy, self.now)
+        audit::is_candidate(user, &self.policy, self.now)
     }
 }
 
@@ -286,8 +286,8 @@ impl Observer<'_> {
             self.brief.ssh_keys == SshKeys::All
                 || is_asked_after(user)
                 || user.evidence() != Evidence::CredentialReport
-                || judge::shows_no_credential(user)
-                || judge::is_flagged(user, &self.brief.policy, self.brief.now)
+                || audit::shows_no_credential(user)
+                || audit::is_flagged(user, &self.brief.policy, self.brief.now)
         };
         let places: Vec<usize> = (0..account.users.len())
             .filter(|place| account.users.get(*place).is_some_and(&listed))
@@ -389,7 +389,7 @@ impl Observer<'_> {
     /// Where the users stand against whom something stale remains, the oldest disuse first.
     fn standing(&self, account: &Account<'static>) -> Vec<usize> {
         let Brief { policy, now, .. } = self.brief;
-        let since = |user| judge::stale_since(user, policy, *now);
+        let since = |user| audit::stale_since(user, policy, *now);
         let mut standing: Vec<_> = account
             .users
             .iter()

@@ -6,8 +6,8 @@ use tokio::time::timeout_at;
 use super::account::{self, Brief, Step, unseen};
 use super::call::Pace;
 use super::session::{Hub, Refusal};
-use crate::identity::AccountEntry;
-use crate::inventory::{Account, AccountId};
+use crate::model::identity::AccountEntry;
+use crate::model::inventory::{Account, AccountId};
 
 /// News of an account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -12,8 +12,9 @@ use aws_sdk_iam::error::{ProvideErrorMetadata, SdkError};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, timeout_at};
 
+use super::message::{causes, innermost, one_line};
 use super::{foreign, limit};
-use crate::inventory::{Cause, Gap, Piece, reason_start};
+use crate::model::inventory::{Cause, Gap, Piece};
 
 /// The first pause before a call is made again; each further one is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -28,8 +29,6 @@ const UNREACHABLE_ATTEMPTS: u32 = 7;
 ///
 /// Source: the errors of the actions in the IAM API Reference.
 const NOT_FOUND: u16 = 404;
-/// How much of an error's text is kept, in characters.
-const LONGEST_MESSAGE: usize = 300;
 
 /// How long, and how many at a time, calls may take.
 #[derive(Debug)]
@@ -368,40 +367,6 @@ fn service_message(code: Option<&str>, status: u16, message: &str) -> String {
     format!("{code}: {}", one_line(message))
 }
 
-pub(super) fn one_line(text: &str) -> String {
-    // Before it is shortened: half a token is still to be recognized.
-    let line = crate::secrets::cut(text.lines().next().unwrap_or_default());
-    let line = with_short_ids(&line);
-    let Some((end, _)) = line.char_indices().nth(LONGEST_MESSAGE) else { return line };
-    let cut = |text: &str, length: usize| text.chars().take(length).collect::<String>();
-    // Why a call was denied stands at the end of AWS's message, behind long ARNs.
-    match reason_start(&line).and_then(|start| line.get(start..)) {
-        Some(reason) => {
-            let reason = cut(reason, LONGEST_MESSAGE / 3);
-            format!("{}… {reason}", cut(&line, LONGEST_MESSAGE * 2 / 3))
-        }
-        None => format!("{}…", line.get(..end).unwrap_or_default()),
-    }
-}
-
-/// A text that shows of the ids of credentials the last four characters, as we do everywhere.
-///
-/// Source: "Understanding unique ID prefixes", IAM User Guide.
-fn with_short_ids(text: &str) -> String {
-    const PREFIXES: [&str; 4] = ["ACCA", "AKIA", "APKA", "ASIA"];
-    let words = text.split_inclusive(|it: char| !it.is_ascii_alphanumeric());
-    let short = words.map(|word| {
-        let id = word.trim_end_matches(|it: char| !it.is_ascii_alphanumeric());
-        let (id, rest) = word.split_at(id.len());
-        let is_id = id.len() >= 16 && PREFIXES.iter().any(|it| id.starts_with(it));
-        match id.get(id.len().saturating_sub(4)..).filter(|_| is_id) {
-            Some(ending) => format!("…{ending}{rest}"),
-            None => word.to_owned(),
-        }
-    });
-    short.collect()
-}
-
 /// A session could not be renewed on the way to a call.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
@@ -421,49 +386,10 @@ fn within<'a, E: std::error::Error + 'static>(
     None
 }
 
-/// The last of an error's causes, which says what happened; the outer ones say where.
-pub(crate) fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
-    one_line(&crate::cause::innermost(error))
-}
-
-/// What the SDK says around a cause of its credentials, and what says nothing.
-const WRAPPERS: [&str; 7] = [
-    "an error occurred while loading credentials",
-    "an error occurred while loading an access token",
-    "the credential provider was not enabled",
-    "the credentials provider was not properly configured",
-    "unexpected credentials error",
-    "service error",
-    "unhandled error",
-];
-
-/// An error with its causes in one line, from the outermost to the innermost: each says more than
-/// the one before. Where they are too long, the innermost alone.
-pub(crate) fn causes(error: &dyn std::error::Error) -> String {
-    let mut told: Vec<String> = Vec::new();
-    let mut next = Some(error);
-    while let Some(error) = next {
-        let text = error.to_string();
-        let is_new = !told.last().is_some_and(|before| before.contains(&text));
-        if is_new && !WRAPPERS.iter().any(|it| text.starts_with(it)) {
-            told.push(text);
-        }
-        #[expect(
-            deprecated,
-            reason = "the SDK's error about a token of single sign-on has no source"
-        )]
-        let cause = error.cause();
-        next = cause;
-    }
-    let whole = told.join(": ");
-    let is_short = whole.chars().count() <= LONGEST_MESSAGE && !whole.contains('\n');
-    let innermost = told.pop().unwrap_or_else(|| error.to_string());
-    one_line(if is_short { &whole } else { &innermost })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::observe::message::LONGEST_MESSAGE;
 
     #[test]
     fn a_message_about_a_wrong_signature_repeats_no_header() {

@@ -12,7 +12,7 @@ use super::second_look::{Look, look};
 use super::service_credentials::{service_specific_of, ssh_keys};
 use super::session::Session;
 use super::{owners, required, users};
-use crate::inventory::{Dossier, Holdings, InlinePolicy, Piece, Stamp, User};
+use crate::model::inventory::{Dossier, Holdings, InlinePolicy, Piece, Stamp, User};
 
 const LIST_MFA: &str = "iam:ListMFADevices";
 const LIST_GROUPS: &str = "iam:ListGroupsForUser";

@@ -7,7 +7,7 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
-use crate::inventory::ROOT_USER;
+use crate::model::inventory::ROOT_USER;
 
 /// A credential report's text, and its date where the form bears one.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use std::error::Error;
 
-use super::call::{innermost, one_line};
+use super::message::{innermost, one_line};
 
 /// How much of such an answer is quoted, in characters.
 const QUOTED: usize = 60;

@@ -14,7 +14,7 @@ use super::call::{Failure, Pace};
 use super::pages::{PAGE, Page, gather};
 use super::session::Session;
 use super::{moment, required};
-use crate::inventory::LastAccessed;
+use crate::model::inventory::LastAccessed;
 
 const GENERATE: &str = "iam:GenerateServiceLastAccessedDetails";
 const GET: &str = "iam:GetServiceLastAccessedDetails";

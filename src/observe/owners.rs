@@ -8,7 +8,7 @@ use super::call::{Failure, Pace};
 use super::pages::{PAGE, Page, gather};
 use super::required;
 use super::session::Session;
-use crate::inventory::Permissions;
+use crate::model::inventory::Permissions;
 
 const DETAILS: &str = "iam:GetAccountAuthorizationDetails";
 const LIST_TAGS: &str = "iam:ListUserTags";

@@ -7,7 +7,7 @@ use futures_util::{StreamExt as _, stream};
 use super::call::{Failure, Pace};
 use super::session::Session;
 use super::users::{self, ListedUser};
-use crate::inventory::{Stamp, User};
+use crate::model::inventory::{Stamp, User};
 
 /// The report's rows and the users of the account, matched.
 #[derive(Default)]

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 
-use crate::inventory::User;
+use crate::model::inventory::User;
 
 /// The seconds in which several users of the report were created, and which of them are in doubt.
 pub(super) struct SameSecond {

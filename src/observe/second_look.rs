@@ -10,7 +10,7 @@ use super::service_credentials::{signing_certificates, status};
 use super::session::Session;
 use super::users::ListedUser;
 use super::{missing_date, required, required_date, stamp};
-use crate::inventory::{
+use crate::model::inventory::{
     AccessKey, AccessKeys, Evidence, Flag, Handle, OtherCredential, Password, Piece, Stamp,
     Unreadable, User,
 };

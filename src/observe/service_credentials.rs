@@ -12,7 +12,7 @@ use super::call::{Failure, Pace};
 use super::pages::{PAGE, Page, gather};
 use super::session::Session;
 use super::{missing_date, moment, required, stamp};
-use crate::inventory::{CredentialKind, Flag, Handle, OtherCredential, Unreadable};
+use crate::model::inventory::{CredentialKind, Flag, Handle, OtherCredential, Unreadable};
 
 const LIST_SPECIFIC: &str = "iam:ListServiceSpecificCredentials";
 const LIST_SSH: &str = "iam:ListSSHPublicKeys";

@@ -9,7 +9,7 @@ use super::call::{Failure, Pace, pause_after};
 use super::credential_report;
 use super::moment;
 use super::session::Session;
-use crate::inventory::{Account, User};
+use crate::model::inventory::{Account, User};
 
 const GENERATE: &str = "iam:GenerateCredentialReport";
 const GET: &str = "iam:GetCredentialReport";

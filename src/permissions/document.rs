@@ -3,11 +3,11 @@
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::{Access, Feature, Features, PERMISSIONS, Resource};
-use crate::clock;
-use crate::identity::{
+use crate::model::clock;
+use crate::model::identity::{
     Audience, ExternalId, GithubId, Partition, Repository, RoleArn, SubjectContext,
 };
-use crate::inventory::AccountId;
+use crate::model::inventory::AccountId;
 
 /// The issuer of GitHub's tokens, without its scheme: the OIDC provider's name in an account.
 pub(super) const ISSUER: &str = "token.actions.githubusercontent.com";

@@ -3,11 +3,11 @@
 
 use super::document::ISSUER;
 use super::hcl::{self, Item, Value, quoted};
+use super::role::RemedyRole;
 use super::{Features, Grant, Node, member_trust, web_identity_trust};
-use crate::identity::{
+use crate::model::identity::{
     Audience, ExternalId, GithubId, Repository, RoleArn, RoleName, SubjectContext,
 };
-use crate::settings::RemedyRole;
 
 /// What the first role, and the roles that it assumes, are made of.
 #[derive(Debug, Clone, Copy)]

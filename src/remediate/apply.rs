@@ -12,11 +12,11 @@ use super::plan::step::{Step, Write};
 use super::plan::{Act, Basis, Change, Clearing, Plan, Scene, Start, plan};
 use super::scene::{Field, Unanswered, Visit};
 use super::write::{NotWritten, write};
-use crate::clock::{Clock, Reached, Subject};
-use crate::inventory::{CredentialKind, Dossier};
+use crate::model::clock::{Clock, Reached, Subject};
+use crate::model::inventory::{CredentialKind, Dossier};
+use crate::model::policy::remediation::Stage;
 use crate::observe::Glance;
 use crate::observe::call::{Failure, Pace};
-use crate::policy::remediation::Stage;
 
 /// Why nothing is done about a user.
 const ANOTHER_USER: &str = "the user is gone, or another user has the name by now";
@@ -236,7 +236,7 @@ impl<'a> Hand<'a> {
             (Act::Notify(_), _) => vec![tag(Reached::Notified, now)],
             (Act::Settle(why), _) => vec![tag(self.found(*why, change, dossier), now)],
             (Act::Renew, _) => {
-                let clock = tags.and_then(|tags| crate::clock::of(&subject, tags));
+                let clock = tags.and_then(|tags| crate::model::clock::of(&subject, tags));
                 clock.map(|clock| tag(clock.reached, clock.since)).into_iter().collect()
             }
             (Act::Deactivate, Some((kind, id))) => {
@@ -261,7 +261,8 @@ impl<'a> Hand<'a> {
     fn found(&self, why: Start, change: &Change, dossier: &Dossier) -> Reached {
         let subject = &change.place.subject;
         let tags = dossier.user.tags.as_ref();
-        let says = tags.and_then(|tags| crate::clock::of(subject, tags)).map(|it| it.reached);
+        let says =
+            tags.and_then(|tags| crate::model::clock::of(subject, tags)).map(|it| it.reached);
         let is_ours = match (why, says) {
             // Used since, so that somebody had activated it.
             (Start::Used, _) => false,

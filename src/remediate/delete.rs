@@ -9,7 +9,7 @@ use super::journal::{Deletion, Entry};
 use super::plan::step::Write;
 use super::plan::{Basis, Change, Scene};
 use super::scene::Visit;
-use crate::inventory::{CredentialKind, Dossier, Handle, Holdings};
+use crate::model::inventory::{CredentialKind, Dossier, Handle, Holdings};
 use crate::observe::call::{Failure, pause_after};
 
 /// How often everything is listed again when IAM says that something is left.

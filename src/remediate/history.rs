@@ -7,8 +7,8 @@ use chrono::{DateTime, Utc};
 use super::journal::{Deletion, Entry, Line};
 use super::plan::Remembered;
 use super::plan::step::{Step, Write};
-use crate::clock::{Clock, Subject};
-use crate::inventory::AccountId;
+use crate::model::clock::{Clock, Subject};
+use crate::model::inventory::AccountId;
 
 /// A step of an earlier run, and what became of it.
 #[derive(Debug, Clone, PartialEq, Eq)]

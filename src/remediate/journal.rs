@@ -17,7 +17,7 @@ use sha2::{Digest as _, Sha256};
 use super::plan::step::Step;
 use crate::cause::reason;
 use crate::files::{self, Kind, Workspace};
-use crate::inventory::{AccountId, Holdings};
+use crate::model::inventory::{AccountId, Holdings};
 
 /// The version of the lines.
 pub const VERSION: u32 = 1;

@@ -6,14 +6,14 @@ use futures_util::{StreamExt as _, stream};
 
 use super::history::History;
 use super::plan::{AccountFacts, Scene};
-use crate::clock;
-use crate::inventory::{Account, AccountId, ROOT_USER, User};
-use crate::judge::{Audit, AuditedAccount, Coverage, Finding, Status};
+use crate::audit::{Audit, AuditedAccount, Coverage, Finding, Status};
+use crate::model::clock;
+use crate::model::inventory::{Account, AccountId, ROOT_USER, User};
+use crate::model::policy::Rule;
+use crate::model::policy::remediation::{REMEDIABLE_RULES, RemediationPolicy};
 use crate::observe::call::{Failure, Pace};
 use crate::observe::session::{Hub, Origin, Session};
 use crate::observe::{Brief, Closeness, Glance, look_closely};
-use crate::policy::Rule;
-use crate::policy::remediation::{REMEDIABLE_RULES, RemediationPolicy};
 
 /// A user: the account and the name in lower case.
 pub type Person = (AccountId, String);

@@ -10,8 +10,8 @@ use super::journal::{Deletion, JournalError};
 use super::plan::Facts;
 use super::plan::step::{Step, Write};
 use super::scene::{Field, Person};
-use crate::clock::{self, Clock, Reached, Subject};
-use crate::inventory::Dossier;
+use crate::model::clock::{self, Clock, Reached, Subject};
+use crate::model::inventory::Dossier;
 use crate::observe::Glance;
 use crate::observe::call::Pace;
 

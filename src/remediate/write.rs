@@ -7,7 +7,7 @@ use aws_sdk_iam::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_iam::types::{StatusType, Tag};
 
 use super::plan::step::{Step, Write};
-use crate::inventory::CredentialKind;
+use crate::model::inventory::CredentialKind;
 use crate::observe::call::{CheckedFailure, Failure, Pace};
 use crate::observe::identity;
 use crate::observe::session::Session;

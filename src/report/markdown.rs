@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::view::view;
 use super::{Language, escape};
-use crate::judge::Audit;
+use crate::audit::Audit;
 
 /// What a user's own template may cost: instructions of the template engine.
 const USER_TEMPLATE_FUEL: u64 = 20_000_000;

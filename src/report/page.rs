@@ -7,10 +7,10 @@ use serde::Serialize;
 use super::Language;
 use super::escape::harmless;
 use super::markdown::{TemplateError, render_page};
-use crate::identity::Repository;
-use crate::inventory::AccountId;
-use crate::judge::Fingerprint;
-use crate::policy::Rule;
+use crate::audit::Fingerprint;
+use crate::model::identity::Repository;
+use crate::model::inventory::AccountId;
+use crate::model::policy::Rule;
 
 /// A page, by its template.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -7,10 +7,10 @@ use serde::Serialize;
 use super::escape::harmless;
 use super::{escape, id_ending};
 use crate::allowlist::{Excused, Suggestion};
-use crate::identity::Partition;
-use crate::inventory::{CredentialKind, Handle, Permissions, ROOT_USER};
-use crate::judge::{Audit, AuditedAccount, Finding, Held, Note, Status, Subject};
-use crate::policy::Rule;
+use crate::audit::{Audit, AuditedAccount, Finding, Held, Note, Status, Subject};
+use crate::model::identity::Partition;
+use crate::model::inventory::{CredentialKind, Handle, Permissions, ROOT_USER};
+use crate::model::policy::Rule;
 
 /// What to do about one user.
 #[derive(Serialize)]

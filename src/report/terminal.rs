@@ -7,12 +7,12 @@ use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, Tab
 
 use super::{by_account, id_ending, visible};
 use crate::allowlist::Term;
-use crate::inventory::{AccountId, Cause, CredentialKind, Denial, Form, Handle};
-use crate::judge::{
+use crate::audit::{
     self, AgeProblem, AllowlistOrigin, Audit, AuditedAccount, Coverage, Finding, Matched, Note,
     Reference, Status,
 };
-use crate::policy::{Level, Rule};
+use crate::model::inventory::{AccountId, Cause, CredentialKind, Denial, Form, Handle};
+use crate::model::policy::{Level, Rule};
 
 /// How the table is drawn.
 #[derive(Debug, Clone, Copy)]
@@ -247,7 +247,7 @@ fn incomplete(account: &AuditedAccount, findings: &[Finding], text: &mut String)
         } else {
             format!(" for {}", count(gap.users, "user"))
         };
-        let weight = if judge::rules_of(gap.piece).is_empty() { " (an ornament)" } else { "" };
+        let weight = if audit::rules_of(gap.piece).is_empty() { " (an ornament)" } else { "" };
         let message = visible(&gap.message);
         let _ = writeln!(text, "  {} failed{users}{weight}: {message}", gap.action);
         let denied = (gap.cause == Cause::Denied).then(|| Denial::of(&gap.message));

@@ -11,12 +11,12 @@ use super::escape::harmless;
 use super::remedy::{Remedy, remedy};
 use super::{by_account, id_ending};
 use crate::allowlist::{Term, UserSelector};
-use crate::inventory::{Cause, Denial, Gap, Handle, PolicyKind};
-use crate::judge::{
+use crate::audit::{
     self, AgeProblem, AllowlistOrigin, Audit, AuditedAccount, Cleared, Clearing, Coverage, Finding,
     Matched, Note, Reference, ReviewedExemption, Status,
 };
-use crate::policy::{Level, Rule};
+use crate::model::inventory::{Cause, Denial, Gap, Handle, PolicyKind};
+use crate::model::policy::{Level, Rule};
 
 /// Everything a template can name.
 #[derive(Serialize)]
@@ -360,7 +360,7 @@ fn gap_view(gap: &Gap) -> GapView {
         action: gap.action,
         message: gap.message.clone(),
         users: gap.users,
-        ornament: judge::rules_of(gap.piece).is_empty(),
+        ornament: audit::rules_of(gap.piece).is_empty(),
     }
 }
 

@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-use crate::identity::Visibility;
+use crate::model::identity::Visibility;
 
 /// The parts of an event that a run depends on.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

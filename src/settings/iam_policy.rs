@@ -4,12 +4,11 @@ use std::str::FromStr;
 
 use chrono::{DateTime, Utc};
 
-use super::{AllowlistSetting, LastAccessed, Owners, UnknownChoice};
-use crate::identity::{
+use super::{AllowlistSetting, LastAccessed, Owners, RemedyRole, UnknownChoice};
+use crate::model::identity::{
     AccountEntry, Audience, ExternalId, GithubId, Partition, Repository, RoleName, SubjectContext,
 };
-use crate::inventory::AccountId;
-use crate::policy::remediation::Stage;
+use crate::model::inventory::AccountId;
 
 /// The name of the audit role, unless told otherwise.
 pub const DEFAULT_ROLE_NAME: &str = "iam-stocktake-audit";
@@ -53,67 +52,6 @@ pub struct IamPolicySettings {
     pub subjects: Vec<SubjectContext>,
     /// The moment from which the reach of an exemption is counted.
     pub now: DateTime<Utc>,
-}
-
-/// A role of the remedy, by how far it may go.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RemedyRole {
-    /// It plans, and changes nothing.
-    Plan,
-    /// It carries out this stage and those before it.
-    Reach(Stage),
-}
-
-impl RemedyRole {
-    /// All roles, each of which may do what those before it may.
-    pub const ALL: [Self; 4] = [
-        Self::Plan,
-        Self::Reach(Stage::Notify),
-        Self::Reach(Stage::Deactivate),
-        Self::Reach(Stage::Delete),
-    ];
-
-    /// The furthest stage that it carries out.
-    #[must_use]
-    pub const fn stage(self) -> Option<Stage> {
-        match self {
-            Self::Plan => None,
-            Self::Reach(stage) => Some(stage),
-        }
-    }
-
-    /// The name on the command line.
-    #[must_use]
-    pub const fn id(self) -> &'static str {
-        match self {
-            Self::Plan => "plan",
-            Self::Reach(stage) => stage.id(),
-        }
-    }
-
-    /// Whether it may do what somebody has to approve first.
-    #[must_use]
-    pub const fn needs_approval(self) -> bool {
-        matches!(self, Self::Reach(Stage::Deactivate | Stage::Delete))
-    }
-
-    /// The role's name, unless told otherwise.
-    #[must_use]
-    pub const fn default_name(self) -> &'static str {
-        match self {
-            Self::Plan => "iam-stocktake-plan",
-            Self::Reach(Stage::Notify) => "iam-stocktake-notify",
-            Self::Reach(Stage::Deactivate | Stage::Delete) => "iam-stocktake-remediate",
-        }
-    }
-}
-
-impl FromStr for RemedyRole {
-    type Err = UnknownChoice;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::ALL.into_iter().find(|role| role.id() == text).ok_or(UnknownChoice)
-    }
 }
 
 /// What `iam-policy` prints.

@@ -6,11 +6,11 @@ use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 
 use super::{AllowlistSetting, CommentOn, Input, LiveSettings, RemediateSettings};
-use crate::identity::Repository;
-use crate::inventory::MaxEvidenceAge;
-use crate::publish::gate::FailOn;
-use crate::publish::memory::QueueName;
-use crate::publish::occasion::PublishMode;
+use crate::model::identity::Repository;
+use crate::model::inventory::MaxEvidenceAge;
+use crate::queue::gate::FailOn;
+use crate::queue::memory::QueueName;
+use crate::queue::occasion::PublishMode;
 use crate::report::Language;
 
 /// How findings are published, validated.

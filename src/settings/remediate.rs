@@ -7,7 +7,7 @@ use std::str::FromStr;
 use chrono::{DateTime, Utc};
 
 use super::{AllowlistSetting, Format, Input, LiveSettings, OutputFile, UnknownChoice};
-use crate::policy::remediation::Stage;
+use crate::model::policy::remediation::Stage;
 use crate::report::Language;
 
 /// The settings of `remediate`, validated.

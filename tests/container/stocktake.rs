@@ -7,9 +7,9 @@ use std::time::Instant;
 
 use serde_json::Value;
 
-use super::aws::Seed;
 use super::runner::{Job, run};
 use super::world::{EMPTY, FIRST, World, exempting};
+use stand_ins::aws::Seed;
 
 #[test]
 #[ignore = "needs a container engine: tests/container/run.sh"]

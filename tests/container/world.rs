@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
-use super::aws::{Account, Seed, StandIn};
-use super::github::{Exchange, GitHub, Issue, Pull, Repo};
+use stand_ins::aws::{Account, Seed, StandIn};
+use stand_ins::github::{Exchange, GitHub, Issue, Pull, Repo};
 
 /// Where the allowlist is.
 pub(crate) const ALLOWLIST: &str = ".github/iam-allowlist.yml";

@@ -11,24 +11,9 @@
     clippy::print_stdout,
     missing_docs
 )]
-#![allow(clippy::duplicate_mod, reason = "each stand-in brings along what it is made of")]
-
-#[path = "../support/aws.rs"]
-mod aws;
-#[path = "../support/gfm.rs"]
-#[allow(dead_code, reason = "every test binary has its own copy and uses a part of it")]
-mod gfm;
-#[path = "../support/github.rs"]
-mod github;
-#[path = "../end_to_end/sandbox.rs"]
-#[allow(dead_code, reason = "every test binary has its own copy and uses a part of it")]
-mod sandbox;
-#[path = "../queue/world.rs"]
-#[allow(dead_code, reason = "every test binary has its own copy and uses a part of it")]
-mod world;
 
 use serde_json::json;
-use world::{EMPTY, How, Run, World, visible};
+use stand_ins::world::{EMPTY, How, Run, World, visible};
 
 /// An allowlist that lets the agent stay until a day.
 fn exemption(until: &str) -> String {

@@ -6,7 +6,7 @@ use csv::ByteRecord;
 
 use super::ReportError;
 use super::row::{Column, Row};
-use crate::inventory::{
+use crate::model::inventory::{
     AccessKey, CredentialKind, Evidence, Flag, Handle, OtherCredential, Password, Stamp, User,
 };
 

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use chrono::{DateTime, NaiveDate, Utc};
 use csv::ByteRecord;
 
-use crate::inventory::{Flag, Stamp, Unreadable};
+use crate::model::inventory::{Flag, Stamp, Unreadable};
 
 /// Where a column stands, and its name for messages.
 #[derive(Clone, Copy)]

@@ -15,8 +15,9 @@ use super::environment::Environment;
 use super::grant::Registering;
 use super::profile::Profiles;
 use super::refusal::Refusal;
-use crate::inventory::Cause;
-use crate::observe::call::{Pace, causes, passes_by_itself, pause_after};
+use crate::model::inventory::Cause;
+use crate::observe::call::{Pace, passes_by_itself, pause_after};
+use crate::observe::message::causes;
 
 /// The configuration with the credentials that the SDK finds. They are asked for here, so that
 /// their absence is told as such and not as a failed call.

@@ -16,8 +16,8 @@ use tokio::time::Instant;
 
 use super::refusal::Refusal;
 use super::token::{Claims, TokenSource};
-use crate::identity::RoleArn;
-use crate::inventory::AccountId;
+use crate::model::identity::RoleArn;
+use crate::model::inventory::AccountId;
 use crate::observe::call::{Failure, NotRenewed, Pace};
 use crate::secrets;
 

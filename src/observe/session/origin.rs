@@ -17,7 +17,7 @@ use aws_credential_types::provider::{ProvideCredentials as _, SharedCredentialsP
 
 use super::environment::{CONTAINER, Environment};
 use super::{CALLER, bounds, owner_of};
-use crate::inventory::AccountId;
+use crate::model::inventory::AccountId;
 use crate::observe::call::{Failure, Pace};
 
 /// Whose credentials a run began with.

@@ -10,9 +10,9 @@ use aws_config::profile::{Profile, ProfileSet, load};
 use super::environment::{Environment, NO_ADDRESS, NO_REGION, is_address, is_region};
 use super::refusal::Refusal;
 use super::trust::Bundle;
-use crate::identity::RoleArn;
-use crate::inventory::AccountId;
-use crate::observe::call::causes;
+use crate::model::identity::RoleArn;
+use crate::model::inventory::AccountId;
+use crate::observe::message::causes;
 
 /// The profiles of this machine, and the one in force.
 #[derive(Debug)]

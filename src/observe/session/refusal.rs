@@ -1,7 +1,7 @@
 //! Why there is no session in an account, and what to do about it.
 
-use crate::identity::{Partition, RoleArn};
-use crate::inventory::{AccountId, Cause, Denial, PolicyKind};
+use crate::model::identity::{Partition, RoleArn};
+use crate::model::inventory::{AccountId, Cause, Denial, PolicyKind};
 use crate::observe::call::Failure;
 use crate::observe::foreign::is_foreign;
 

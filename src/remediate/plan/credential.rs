@@ -4,11 +4,11 @@ use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
 
 use super::facts::{Credential, credentials, is_accepted, subject};
 use super::{AccountFacts, Act, Basis, Clearing, Guard, Start, guard, stopped, wants_renewal};
-use crate::clock::{self, Clock, Reached, Subject, days_after};
-use crate::inventory::{Account, CredentialKind, Dossier, Flag, Form, User};
-use crate::judge::{self, AllowlistOrigin, Audit, Finding, Note, Reference, Status};
-use crate::policy::remediation::{RemediationPolicy, Stage};
-use crate::policy::{Level, Rule};
+use crate::audit::{self, AllowlistOrigin, Audit, Finding, Note, Reference, Status};
+use crate::model::clock::{self, Clock, Reached, Subject, days_after};
+use crate::model::inventory::{Account, CredentialKind, Dossier, Flag, Form, User};
+use crate::model::policy::remediation::{RemediationPolicy, Stage};
+use crate::model::policy::{Level, Rule};
 
 /// What is to be done about a credential or a user.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -109,7 +109,7 @@ impl<'a> Judged<'a> {
         let judge = |user| {
             let account = alone(dossier, user, basis.now);
             let origin = AllowlistOrigin::None;
-            judge::judge(&[account], basis.allowlist, origin, basis.policy, basis.now)
+            audit::judge(&[account], basis.allowlist, origin, basis.policy, basis.now)
         };
         Self {
             remediation: basis.remediation,
@@ -287,7 +287,7 @@ impl Case<'_> {
             return Decision::Nothing;
         }
         let recent = TimeDelta::days(i64::from(self.basis.policy.stale_after_days));
-        let used = credential.last_used.and_then(crate::inventory::Stamp::at);
+        let used = credential.last_used.and_then(crate::model::inventory::Stamp::at);
         // The tag of what a run deactivated is what it can be undone by, unless it was used since.
         if let Tag::Says(clock) = tag
             && tag.is_of_deactivation()

@@ -3,8 +3,8 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::clock::{self, Reached, Subject};
-use crate::inventory::{CredentialKind, Flag, Handle, Stamp, User};
+use crate::model::clock::{self, Reached, Subject};
+use crate::model::inventory::{CredentialKind, Flag, Handle, Stamp, User};
 
 /// What was seen of a credential or of the whole user.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

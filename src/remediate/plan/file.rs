@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::{Change, Plan};
-use crate::inventory::{AccountId, CLOCK_SKEW};
-use crate::policy::remediation::Stage;
+use crate::model::inventory::{AccountId, CLOCK_SKEW};
+use crate::model::policy::remediation::Stage;
 
 /// For so many days a plan can be carried out.
 pub const DAYS_VALID: i64 = 7;

@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{AccountFacts, Basis};
 use crate::allowlist::{Exemption, Term};
-use crate::clock;
-use crate::inventory::{Dossier, owner};
-use crate::policy::Rule;
+use crate::model::clock;
+use crate::model::inventory::{Dossier, owner};
+use crate::model::policy::Rule;
 
 /// The most tags that IAM lets a user have.
 const MOST_TAGS: usize = 50;

@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::{Change, Scene};
-use crate::inventory::AccountId;
-use crate::policy::remediation::RemediationPolicy;
+use crate::model::inventory::AccountId;
+use crate::model::policy::remediation::RemediationPolicy;
 
 /// A limit that a plan is beyond.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::clock::Subject;
-use crate::inventory::{AccountId, CredentialKind, Dossier};
+use crate::model::clock::Subject;
+use crate::model::inventory::{AccountId, CredentialKind, Dossier};
 
 /// One call that writes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

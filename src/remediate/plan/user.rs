@@ -6,9 +6,9 @@ use super::{
     AccountFacts, Act, Basis, Change, Clearing, Facts, Guard, LeftAlone, Place, Plan, Remembered,
     Scene, Start, Waiting, guard, stopped, wants_renewal,
 };
-use crate::clock::{Reached, Subject, days_after};
-use crate::inventory::{Dossier, Flag, Stamp, Unreadable};
-use crate::policy::remediation::Stage;
+use crate::model::clock::{Reached, Subject, days_after};
+use crate::model::inventory::{Dossier, Flag, Stamp, Unreadable};
+use crate::model::policy::remediation::Stage;
 
 /// Adds to the plan what is to be done about a user.
 pub(super) fn plan(

@@ -5,13 +5,13 @@ use super::v1::{
     FindingNote, FormerAccount, Gap, LastAccessed, Policy, Remedy, SCHEMA,
 };
 use crate::allowlist::{self, UserSelector};
-use crate::inventory::{self, Handle};
-use crate::judge::{self, Matched, Note, Status};
-use crate::policy;
+use crate::audit::{self, Matched, Note, Status};
+use crate::model::inventory::{self, Handle};
+use crate::model::policy;
 use crate::report::id_ending;
 
-impl From<&judge::Audit> for Audit {
-    fn from(audit: &judge::Audit) -> Self {
+impl From<&audit::Audit> for Audit {
+    fn from(audit: &audit::Audit) -> Self {
         Self {
             schema: SCHEMA.to_owned(),
             generated_at: audit.now,
@@ -19,8 +19,8 @@ impl From<&judge::Audit> for Audit {
             result: audit.outcome().id().to_owned(),
             policy: (&audit.policy).into(),
             allowlist: match &audit.allowlist {
-                judge::AllowlistOrigin::File(path) => Some(path.clone()),
-                judge::AllowlistOrigin::Missing(_) | judge::AllowlistOrigin::None => None,
+                audit::AllowlistOrigin::File(path) => Some(path.clone()),
+                audit::AllowlistOrigin::Missing(_) | audit::AllowlistOrigin::None => None,
             },
             counts: audit.counts().into(),
             accounts: audit.accounts.iter().map(|it| account(it, &audit.findings)).collect(),
@@ -54,16 +54,16 @@ impl From<&policy::Policy> for Policy {
     }
 }
 
-impl From<judge::Counts> for Counts {
-    fn from(counts: judge::Counts) -> Self {
-        let judge::Counts { errors, warnings, notices, exempted, unknown, users } = counts;
+impl From<audit::Counts> for Counts {
+    fn from(counts: audit::Counts) -> Self {
+        let audit::Counts { errors, warnings, notices, exempted, unknown, users } = counts;
         Self { errors, warnings, notices, exempted, unknown, users }
     }
 }
 
-fn account(account: &judge::AuditedAccount, findings: &[judge::Finding]) -> Account {
+fn account(account: &audit::AuditedAccount, findings: &[audit::Finding]) -> Account {
     let unknown = |rule| {
-        let of_rule = |finding: &&judge::Finding| {
+        let of_rule = |finding: &&audit::Finding| {
             finding.subject.account == account.id
                 && finding.rule == rule
                 && finding.status == Status::Unknown
@@ -101,11 +101,11 @@ fn account(account: &judge::AuditedAccount, findings: &[judge::Finding]) -> Acco
 
 /// In a word why a rule is incomplete, `unknown` of its findings having no verdict.
 fn why_incomplete(
-    account: &judge::AuditedAccount,
+    account: &audit::AuditedAccount,
     rule: policy::Rule,
     unknown: usize,
 ) -> &'static str {
-    let gap = account.gaps.iter().find(|gap| judge::rules_of(gap.piece).contains(&rule));
+    let gap = account.gaps.iter().find(|gap| audit::rules_of(gap.piece).contains(&rule));
     match (gap, account.age.problem, unknown) {
         (Some(gap), _, _) => gap.cause.id(),
         (None, Some(problem), _) => problem.id(),
@@ -123,13 +123,13 @@ impl From<&inventory::Gap> for Gap {
             action: gap.action.to_owned(),
             message: gap.message.clone(),
             users: gap.users,
-            rules: judge::rules_of(gap.piece).iter().map(ToString::to_string).collect(),
+            rules: audit::rules_of(gap.piece).iter().map(ToString::to_string).collect(),
         }
     }
 }
 
-impl From<&judge::Cleared> for Cleared {
-    fn from(cleared: &judge::Cleared) -> Self {
+impl From<&audit::Cleared> for Cleared {
+    fn from(cleared: &audit::Cleared) -> Self {
         Self {
             id: cleared.id.to_string(),
             rule: cleared.rule.id().to_owned(),
@@ -138,14 +138,14 @@ impl From<&judge::Cleared> for Cleared {
             created: cleared.created,
             clearing: cleared.clearing.id().to_owned(),
             used: match cleared.clearing {
-                judge::Clearing::Used(moment) => Some(moment),
+                audit::Clearing::Used(moment) => Some(moment),
                 _ => None,
             },
         }
     }
 }
 
-fn finding(finding: &judge::Finding, next: Option<judge::Next>) -> Finding {
+fn finding(finding: &audit::Finding, next: Option<audit::Next>) -> Finding {
     let subject = &finding.subject;
     Finding {
         id: finding.id.to_string(),
@@ -187,8 +187,8 @@ fn finding(finding: &judge::Finding, next: Option<judge::Next>) -> Finding {
     }
 }
 
-impl From<&judge::Credential> for Credential {
-    fn from(credential: &judge::Credential) -> Self {
+impl From<&audit::Credential> for Credential {
+    fn from(credential: &audit::Credential) -> Self {
         let (slot, id) = match &credential.handle {
             Some(Handle::Slot(slot)) => (Some(*slot), None),
             Some(Handle::Id(id)) => (None, Some(id_ending(id))),
@@ -222,8 +222,8 @@ impl From<&Note> for FindingNote {
     }
 }
 
-impl From<&judge::ReviewedExemption> for Exemption {
-    fn from(reviewed: &judge::ReviewedExemption) -> Self {
+impl From<&audit::ReviewedExemption> for Exemption {
+    fn from(reviewed: &audit::ReviewedExemption) -> Self {
         let exemption = &reviewed.exemption;
         let (user, pattern) = match &exemption.user {
             UserSelector::Name(name) => (Some(name.clone()), None),

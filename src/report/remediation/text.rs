@@ -4,10 +4,10 @@ use std::fmt::Write as _;
 
 use super::view::is_drift;
 use super::{Remedy, Undoing};
-use crate::clock::{Reached, Subject};
-use crate::inventory::{AccountId, CredentialKind};
-use crate::policy::Rule;
-use crate::policy::remediation::Stage;
+use crate::model::clock::{Reached, Subject};
+use crate::model::inventory::{AccountId, CredentialKind};
+use crate::model::policy::Rule;
+use crate::model::policy::remediation::Stage;
 use crate::remediate::journal::Deletion;
 use crate::remediate::plan::step::{Step, Write as Call};
 use crate::remediate::plan::{Act, Change, Clearing, Facts, Limit, Place, Start, Waiting};

@@ -8,8 +8,8 @@ use minijinja::Value;
 use serde::Serialize;
 
 use super::Remedy;
-use crate::clock::Subject;
-use crate::inventory::{AccountId, CredentialKind};
+use crate::model::clock::Subject;
+use crate::model::inventory::{AccountId, CredentialKind};
 use crate::remediate::Missing;
 use crate::remediate::plan::{
     Act, Change, Clearing, Facts, Guard, LeftAlone, Limit, Place, Start, Waiting,

@@ -1,0 +1,77 @@
+//! What the second look cleared: findings that the credential report alone would have made.
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, Utc};
+
+use super::audited::{Cleared, Clearing};
+use super::finding::Finding;
+use super::fingerprint::{Fingerprint, same_creation};
+use super::rules::{self, Criteria, Draft};
+use crate::model::inventory::{Account, CredentialKind, Flag, Stamp, User};
+use crate::model::policy::Rule;
+
+/// The stale findings of the report's rows that were replaced, and that `findings` do not hold.
+pub(super) fn of(
+    account: &Account<'_>,
+    criteria: Criteria<'_>,
+    findings: &[Finding],
+) -> Vec<Cleared> {
+    if account.replaced.is_empty() {
+        return Vec::new();
+    }
+    let standing: BTreeSet<Fingerprint> = findings.iter().map(|finding| finding.id).collect();
+    let mut cleared = Vec::new();
+    let mut drafts = Vec::new();
+    for row in &account.replaced {
+        rules::judge_user(row, criteria, &mut drafts);
+        let stale = |draft: &Draft<'_>| Rule::STALE.contains(&draft.rule) && draft.verdict.is_ok();
+        for draft in drafts.drain(..).filter(stale) {
+            let id = draft.fingerprint(account.id, row);
+            if let Some(credential) = draft.credential
+                && !standing.contains(&id)
+            {
+                let now = account.users.iter().find(|user| is_same(user, row));
+                cleared.push(Cleared {
+                    id,
+                    rule: draft.rule,
+                    user: row.name.clone().into_owned(),
+                    kind: credential.kind,
+                    created: credential.created,
+                    clearing: clearing(credential.kind, credential.created, now),
+                });
+            }
+        }
+    }
+    cleared.sort_by(|a, b| (&a.user, a.rule, a.id).cmp(&(&b.user, b.rule, b.id)));
+    cleared
+}
+
+/// A user of the same name that was created at another moment is another user.
+fn is_same(user: &User<'_>, row: &User<'_>) -> bool {
+    user.name.eq_ignore_ascii_case(&row.name) && same_creation(&user.created, &row.created)
+}
+
+fn clearing(
+    kind: CredentialKind,
+    created: Option<DateTime<Utc>>,
+    user: Option<&User<'_>>,
+) -> Clearing {
+    let Some(user) = user else { return Clearing::UserGone };
+    let (active, last_used) = if kind == CredentialKind::Password {
+        match &user.password {
+            Some(password) => (&password.enabled, &password.last_used),
+            None => return Clearing::Removed,
+        }
+    } else {
+        match user.access_keys.iter().find(|key| key.created.at() == created) {
+            Some(key) => (&key.active, &key.last_used),
+            None => return Clearing::Removed,
+        }
+    };
+    match (active, last_used) {
+        (Flag::No, _) => Clearing::Deactivated,
+        (_, Stamp::At(moment)) => Clearing::Used(*moment),
+        _ => Clearing::Changed,
+    }
+}

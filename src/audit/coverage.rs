@@ -1,0 +1,156 @@
+//! How complete the evidence of each rule was in one account. Only a complete rule may clear a
+//! finding.
+
+use std::collections::BTreeMap;
+
+use super::age::EvidenceAge;
+use super::finding::{Coverage, Finding, Status};
+use super::rules::{self, Criteria};
+use crate::model::inventory::{Account, Evidence, Form, Piece, User};
+use crate::model::policy::{Level, Rule};
+
+/// The coverage of every rule that is on. `findings` and `age` are the account's.
+pub(super) fn of(
+    account: &Account<'_>,
+    criteria: Criteria<'_>,
+    findings: &[Finding],
+    age: EvidenceAge,
+) -> BTreeMap<Rule, Coverage> {
+    let of_rule = |rule| {
+        let lacks = |piece: Piece| rules_of(piece).contains(&rule);
+        if age.problem.is_some() || account.gaps.iter().any(|gap| lacks(gap.piece)) {
+            return Coverage::Incomplete;
+        }
+        let of_evidence = of_evidence(rule, account, criteria);
+        of_evidence.max(of_form(rule, account, criteria))
+    };
+    let mut coverage: BTreeMap<Rule, Coverage> =
+        criteria.policy.rules_on().map(|rule| (rule, of_rule(rule))).collect();
+    for finding in findings.iter().filter(|finding| finding.status == Status::Unknown) {
+        coverage.insert(finding.rule, Coverage::Incomplete);
+    }
+    coverage
+}
+
+/// The rules that need a piece of evidence, and are incomplete without it.
+#[must_use]
+pub(super) const fn rules_of(piece: Piece) -> &'static [Rule] {
+    match piece {
+        Piece::CredentialReport => &Rule::ALL,
+        // Who is there now is asked by every rule about users.
+        Piece::Users => &[
+            Rule::StalePassword,
+            Rule::StaleAccessKey,
+            Rule::ExpiredUser,
+            Rule::OldServiceCredential,
+            Rule::InactiveAccessKey,
+            Rule::UserWithoutCredentials,
+            Rule::UnrotatedAccessKey,
+            Rule::UnlistedUser,
+        ],
+        Piece::LoginProfile => {
+            &[Rule::StalePassword, Rule::UserWithoutCredentials, Rule::UnlistedUser]
+        }
+        Piece::AccessKeys => &[
+            Rule::StaleAccessKey,
+            Rule::InactiveAccessKey,
+            Rule::UserWithoutCredentials,
+            Rule::UnrotatedAccessKey,
+            Rule::UnlistedUser,
+        ],
+        // Without it the report's keys stand, so that their age and state are the report's too.
+        Piece::AccessKeyUse => {
+            &[Rule::StaleAccessKey, Rule::InactiveAccessKey, Rule::UnrotatedAccessKey]
+        }
+        Piece::SigningCertificates | Piece::SshKeys | Piece::ServiceSpecificCredentials => {
+            &[Rule::OldServiceCredential, Rule::UserWithoutCredentials]
+        }
+        Piece::Tags => &[Rule::ExpiredUser],
+        Piece::Owners | Piece::Alias | Piece::LastAccessed | Piece::Holdings => &[],
+    }
+}
+
+/// What the form of the evidence lets a rule say, were there nothing amiss with any user.
+fn of_form(rule: Rule, account: &Account<'_>, criteria: Criteria<'_>) -> Coverage {
+    match account.form {
+        Form::ExportedReport | Form::FetchedReport => {
+            if is_shown(rule, account, criteria) {
+                Coverage::Snapshot
+            } else if is_about_listed_keys(rule) && criteria.policy.level(rule) >= Level::Warning {
+                // A user whose keys are hidden is an exception, not what was chosen to do without.
+                Coverage::Incomplete
+            } else {
+                Coverage::NotShown
+            }
+        }
+        Form::Live if is_shown(rule, account, criteria) => Coverage::Complete,
+        // Listing everybody's SSH keys costs a call a user, and is the user's choice.
+        Form::Live
+            if rule == Rule::OldServiceCredential
+                && account.root.is_some()
+                && account.users.iter().all(|user| {
+                    user.other_credentials_complete || user.evidence() != Evidence::ReChecked
+                }) =>
+        {
+            Coverage::NotShown
+        }
+        Form::Live => Coverage::Incomplete,
+    }
+}
+
+const fn is_about_listed_keys(rule: Rule) -> bool {
+    matches!(rule, Rule::UnrotatedAccessKey | Rule::InactiveAccessKey)
+}
+
+/// What the users' own evidence lets a rule say in a live account.
+fn of_evidence(rule: Rule, account: &Account<'_>, criteria: Criteria<'_>) -> Coverage {
+    if account.form != Form::Live {
+        return Coverage::Complete;
+    }
+    let needs = |piece: Piece| rules_of(piece).contains(&rule);
+    let of_user = |user: &User<'_>| {
+        let mut weakest = Evidence::ReChecked;
+        if needs(Piece::LoginProfile) {
+            weakest = weakest.max(user.password_evidence);
+        }
+        // What hangs on the list of keys alone has a gap where that could not be had.
+        if needs(Piece::AccessKeyUse) {
+            weakest = weakest.max(user.access_key_evidence);
+        }
+        match weakest {
+            Evidence::ReChecked => Coverage::Complete,
+            Evidence::NotReChecked => Coverage::Incomplete,
+            // The sweep clears the healthy; whoever it cannot clear was to be looked at.
+            Evidence::CredentialReport if rules::is_candidate(user, criteria) => Coverage::Snapshot,
+            Evidence::CredentialReport => Coverage::Complete,
+        }
+    };
+    account.users.iter().map(of_user).max().unwrap_or(Coverage::Complete)
+}
+
+/// Whether the evidence shows all that the rule needs.
+fn is_shown(rule: Rule, account: &Account<'_>, criteria: Criteria<'_>) -> bool {
+    match rule {
+        Rule::RootAccessKey => account.root.is_some(),
+        // The root user's signing certificates are in the report alone.
+        Rule::OldServiceCredential => {
+            account.root.is_some()
+                && account.users.iter().all(|user| user.other_credentials_complete)
+        }
+        Rule::UserWithoutCredentials if account.form == Form::Live => account
+            .users
+            .iter()
+            .all(|user| user.other_credentials_complete || !rules::shows_no_credential(user)),
+        Rule::UserWithoutCredentials => {
+            account.users.iter().all(|user| user.other_credentials_complete)
+        }
+        Rule::ExpiredUser => {
+            criteria.policy.expiry_tag.is_none()
+                || account.users.iter().all(|user| user.tags.is_some())
+        }
+        Rule::StaleAccessKey | Rule::InactiveAccessKey | Rule::UnrotatedAccessKey => {
+            account.users.iter().all(|user| !user.hidden_credentials)
+        }
+        Rule::StalePassword | Rule::UnlistedUser => true,
+    }
+}

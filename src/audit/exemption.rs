@@ -1,0 +1,227 @@
+//! Which exemptions speak of a user, which of them cover a finding, and what became of each.
+
+use std::cmp::Ordering;
+
+use chrono::NaiveDate;
+
+use super::finding::Note;
+use super::result::{Matched, ReviewedExemption};
+use super::rules::Draft;
+use crate::allowlist::{Allowlist, CredentialSelector, Exemption, Term, UserSelector};
+use crate::model::inventory::{Account, AccountId, CredentialKind, Handle, ROOT_USER, User};
+use crate::model::policy::Rule;
+
+/// The exemptions, ready to be asked about many users, with a tally of whom they matched.
+pub(super) struct Exemptions<'a> {
+    list: &'a [Exemption],
+    today: NaiveDate,
+    /// The exemptions of one user each, in the order of [`compare_names`].
+    by_name: Vec<(&'a str, usize)>,
+    patterns: Vec<usize>,
+    tallies: Vec<Tally>,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Tally {
+    account_audited: bool,
+    users: usize,
+    by_case_only: usize,
+    exempts: usize,
+}
+
+/// An exemption that speaks of a user.
+#[derive(Clone, Copy)]
+pub(super) struct Match {
+    index: usize,
+    /// The exemption names a user id, and the evidence shows none.
+    untested_user_id: bool,
+}
+
+/// What an exemption has to say about a finding.
+enum Cover {
+    No,
+    Yes,
+    /// It names a key, and the evidence shows no key ids.
+    Untested,
+}
+
+impl<'a> Exemptions<'a> {
+    pub(super) fn new(allowlist: &'a Allowlist, today: NaiveDate) -> Self {
+        let list = allowlist.exemptions.as_slice();
+        let (mut by_name, mut patterns) = (Vec::new(), Vec::new());
+        for (index, exemption) in list.iter().enumerate() {
+            match &exemption.user {
+                UserSelector::Name(name) => by_name.push((name.as_str(), index)),
+                UserSelector::Pattern(_) => patterns.push(index),
+            }
+        }
+        by_name.sort_by(|(a, _), (b, _)| compare_names(a, b));
+        let tallies = vec![Tally::default(); list.len()];
+        Self { list, today, by_name, patterns, tallies }
+    }
+
+    /// Notes that an account is audited, so that its exemptions can be called unused. Without a
+    /// root user in the evidence, nothing is known of the root user's exemptions.
+    pub(super) fn enter(&mut self, account: &Account<'_>) {
+        for (exemption, tally) in self.list.iter().zip(&mut self.tallies) {
+            let is_shown = exemption.user.as_str() != ROOT_USER || account.root.is_some();
+            let is_meant = exemption.account.is_none_or(|it| it == account.id);
+            tally.account_audited |= is_shown && is_meant;
+        }
+    }
+
+    /// Adds the tally of the same exemptions that was kept elsewhere.
+    pub(super) fn join(&mut self, other: &Self) {
+        for (tally, more) in self.tallies.iter_mut().zip(&other.tallies) {
+            tally.account_audited |= more.account_audited;
+            tally.users += more.users;
+            tally.by_case_only += more.by_case_only;
+            tally.exempts += more.exempts;
+        }
+    }
+
+    /// The exemptions that speak of the user, in the file's order.
+    pub(super) fn speaking_of(
+        &mut self,
+        user: &User<'_>,
+        account: AccountId,
+        into: &mut Vec<Match>,
+    ) {
+        into.clear();
+        // Searched and matched in place: a copy in lower case would cost more than all the rest.
+        let below = |(name, _): &(&str, usize)| compare_names(name, &user.name).is_lt();
+        let first = self.by_name.partition_point(below);
+        let named = self
+            .by_name
+            .iter()
+            .skip(first)
+            .map_while(|(name, index)| name.eq_ignore_ascii_case(&user.name).then_some(index));
+        for &index in named.chain(&self.patterns) {
+            let (Some(exemption), Some(tally)) =
+                (self.list.get(index), self.tallies.get_mut(index))
+            else {
+                continue;
+            };
+            if exemption.account.is_some_and(|it| it != account) {
+                continue;
+            }
+            let by_case_only = match &exemption.user {
+                UserSelector::Name(name) => *name != user.name,
+                UserSelector::Pattern(pattern) if pattern.matches(&user.name) => false,
+                UserSelector::Pattern(_) => continue,
+            };
+            let untested_user_id = exemption.user_id.is_some() && user.id.is_none();
+            if exemption.user_id.is_some() && !untested_user_id && exemption.user_id != user.id {
+                continue;
+            }
+            tally.users += 1;
+            tally.by_case_only += usize::from(by_case_only);
+            into.push(Match { index, untested_user_id });
+        }
+        into.sort_unstable_by_key(|found| found.index);
+    }
+
+    /// Whether one of the exemptions in force names the user.
+    pub(super) fn name_in_force(&self, matches: &[Match]) -> bool {
+        matches.iter().any(|found| !found.untested_user_id && self.is_in_force(found.index))
+    }
+
+    /// The exemption that covers the draft, the one that lasts longest if there are several; and
+    /// what is to be said of those that do not, but look as if they did.
+    pub(super) fn weigh(
+        &mut self,
+        draft: &Draft<'_>,
+        matches: &[Match],
+    ) -> (Option<usize>, Vec<Note>) {
+        let mut covering: Option<(NaiveDate, usize)> = None;
+        let mut notes = Vec::new();
+        for found in matches {
+            let Some(exemption) = self.list.get(found.index) else { continue };
+            let cover = match covers(exemption, draft) {
+                Cover::Yes if found.untested_user_id => Cover::Untested,
+                // Being named is all that this rule asks of an exemption.
+                Cover::No if draft.rule == Rule::UnlistedUser && found.untested_user_id => {
+                    Cover::Untested
+                }
+                cover => cover,
+            };
+            match (cover, self.is_in_force(found.index)) {
+                (Cover::No, _) => {}
+                (_, false) => notes.push(Note::ExemptionExpired(found.index)),
+                (Cover::Untested, true) => {
+                    notes.push(Note::ExemptionNeedsLiveEvidence(found.index));
+                }
+                (Cover::Yes, true) => {
+                    if covering.is_none_or(|(expires, _)| exemption.expires > expires) {
+                        covering = Some((exemption.expires, found.index));
+                    }
+                }
+            }
+        }
+        let Some((_, index)) = covering else { return (None, notes) };
+        if let Some(tally) = self.tallies.get_mut(index) {
+            tally.exempts += 1;
+        }
+        (Some(index), Vec::new())
+    }
+
+    fn is_in_force(&self, index: usize) -> bool {
+        self.list.get(index).is_some_and(|it| it.term(self.today) != Term::Expired)
+    }
+
+    /// What became of each exemption, in the file's order.
+    pub(super) fn review(self) -> Vec<ReviewedExemption> {
+        let review = |(exemption, tally): (&Exemption, &Tally)| ReviewedExemption {
+            exemption: exemption.clone(),
+            term: exemption.term(self.today),
+            matched: match tally {
+                Tally { account_audited: false, .. } => Matched::NotAudited,
+                Tally { users: 0, .. } => Matched::Nobody,
+                Tally { users, by_case_only, .. } if users == by_case_only => Matched::ByCaseOnly,
+                Tally { users, .. } => Matched::Users(*users),
+            },
+            exempts: tally.exempts,
+        };
+        self.list.iter().zip(&self.tallies).map(review).collect()
+    }
+}
+
+/// Orders names without case. The length comes first: it tells most names apart at no cost.
+fn compare_names(a: &str, b: &str) -> Ordering {
+    let lower_case = |byte: u8| byte.to_ascii_lowercase();
+    a.len().cmp(&b.len()).then_with(|| a.bytes().map(lower_case).cmp(b.bytes().map(lower_case)))
+}
+
+fn covers(exemption: &Exemption, draft: &Draft<'_>) -> Cover {
+    if !exemption.rules.contains(&draft.rule) {
+        return Cover::No;
+    }
+    if exemption.credentials.is_empty() {
+        return Cover::Yes;
+    }
+    let (kind, handle) = match (&draft.credential, draft.rule) {
+        (Some(credential), _) => (credential.kind, credential.handle.as_ref()),
+        // Keys that the report does not show.
+        (None, Rule::StaleAccessKey) => (CredentialKind::AccessKey, None),
+        (None, _) => return Cover::No,
+    };
+    let mut cover = Cover::No;
+    for selector in &exemption.credentials {
+        match (selector, kind, handle) {
+            (CredentialSelector::Password, CredentialKind::Password, _)
+            | (CredentialSelector::AccessKey, CredentialKind::AccessKey, _) => return Cover::Yes,
+            (
+                CredentialSelector::AccessKeyEnding(last4),
+                CredentialKind::AccessKey,
+                Some(Handle::Id(id)),
+            ) if id.ends_with(last4.as_str()) => return Cover::Yes,
+            // Another key.
+            (CredentialSelector::AccessKeyEnding(_), _, Some(Handle::Id(_))) => {}
+            (CredentialSelector::AccessKeyEnding(_), CredentialKind::AccessKey, _) => {
+                cover = Cover::Untested;
+            }
+            _ => {}
+        }
+    }
+    cover
+}

@@ -1,0 +1,228 @@
+//! `iam-stocktake audit`: observe, judge, report.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::path::Path;
+
+use super::allowlist::{IfMissing, Told, chosen};
+use super::job::Left;
+use super::{Exit, Streams, age, exported, files, live};
+use crate::allowlist::Allowlist;
+use crate::audit::{Audit, Finding, Judge, Outcome};
+use crate::cause::reason;
+use crate::files::Kind;
+use crate::model::policy::Policy;
+use crate::report::{self, Language, MarkdownOptions, TableOptions, UserTemplate, visible};
+use crate::settings::{AuditSettings, DEFAULT_MAX_ROWS, FailOn, Format, Input, Source};
+
+/// Runs the command.
+pub(super) fn audit(settings: &AuditSettings, left: &mut Left, streams: &mut Streams<'_>) -> Exit {
+    match run(settings, left, streams) {
+        Ok(exit) | Err(exit) => exit,
+    }
+}
+
+/// An `Err` has been told to the user.
+fn run(settings: &AuditSettings, left: &mut Left, streams: &mut Streams<'_>) -> Result<Exit, Exit> {
+    check_outputs(settings, streams)?;
+    tell_of_no_effect(settings, streams);
+    // All inputs are read before anything stops, so that one run tells all that is wrong.
+    let today = settings.now.date_naive();
+    let read = chosen(&settings.allowlist, IfMissing::GoWithout, Told::Lines, today, streams);
+    let template = read_template(settings.template.as_deref(), streams);
+    let none = Allowlist::default();
+    let allowlist = read.as_ref().map_or(&none, |chosen| &chosen.allowlist);
+    let policy = Policy::new(&allowlist.policy, settings.stale_after_days);
+    let judge = match &settings.source {
+        Source::Exported { reports, generated_at } => {
+            let brief = exported::Brief {
+                reports,
+                generated_at: *generated_at,
+                now: settings.now,
+                max_age: settings.max_evidence_age,
+            };
+            exported::hear(&brief, allowlist, &policy, streams)
+        }
+        // Nobody is asked for anything before the settings are known to be right.
+        Source::Live(_) if read.is_err() || template.is_err() => Err(Exit::Usage),
+        Source::Live(live) => {
+            let how = live::How {
+                now: settings.now,
+                quiet: settings.quiet || settings.verbose,
+                asked_after: BTreeSet::new(),
+            };
+            let observed = live::observe(live, how, &policy, streams);
+            observed.map_err(|refusal| refusal.tell(streams)).map(|accounts| {
+                let mut judge = Judge::new(allowlist, &policy, settings.now)
+                    .with_max_evidence_age(settings.max_evidence_age);
+                accounts.iter().for_each(|account| judge.hear(account));
+                judge
+            })
+        }
+    };
+    let (Ok(chosen), judge, template) = (&read, judge?, template?) else {
+        return Err(Exit::Usage);
+    };
+    let audit = judge.verdict(chosen.origin.clone());
+    let audited = audit.accounts.iter().map(|it| it.id);
+    let refused = chosen.refuse_audited_former_accounts(audited, Told::Lines, streams);
+    refused.map_err(|_| Exit::Usage)?;
+    age::tell_of_audit(&audit, streams);
+    let writer = Writer { audit: &audit, settings, template };
+    let written = writer.write(streams)?;
+    left.outcomes.extend(outcomes(&audit));
+    Ok(written.max(exit_of(&audit, settings.fail_on)))
+}
+
+/// Refuses outputs that would undo each other, and a template that nothing would use.
+fn check_outputs(settings: &AuditSettings, streams: &mut Streams<'_>) -> Result<(), Exit> {
+    let mut seen = BTreeSet::new();
+    for output in &settings.outputs {
+        let path = std::path::absolute(&output.path).unwrap_or_else(|_| output.path.clone());
+        if !seen.insert(path) {
+            let name = output.path.display().to_string();
+            streams.error(&format!("--output {}: the file is named twice", visible(&name)));
+            return Err(Exit::Usage);
+        }
+    }
+    let mut formats = settings.outputs.iter().map(|output| output.format).chain(settings.stdout);
+    if settings.template.is_some() && !formats.any(|format| format == Format::Markdown) {
+        streams.error("--template is for the Markdown report, and none was asked for");
+        streams.hint("add --format markdown, or --output FILE.md");
+        return Err(Exit::Usage);
+    }
+    Ok(())
+}
+
+/// Tells of settings that change nothing about the outputs that were asked for.
+fn tell_of_no_effect(settings: &AuditSettings, streams: &mut Streams<'_>) {
+    let outputs = settings.outputs.iter().map(|output| output.format);
+    let formats: Vec<_> = outputs.chain(settings.stdout).collect();
+    if settings.language != Language::default() && !formats.contains(&Format::Markdown) {
+        streams.say("note: --language has no effect: it is for the Markdown report");
+    }
+    let has_rows = formats.iter().any(|format| *format != Format::Json);
+    if settings.max_rows != DEFAULT_MAX_ROWS && !has_rows {
+        streams.say("note: --max-rows has no effect: JSON has all rows");
+    }
+}
+
+fn exit_of(audit: &Audit, fail_on: FailOn) -> Exit {
+    let incomplete = audit.outcome() == Outcome::Incomplete;
+    let fails = fail_on == FailOn::Any && audit.findings.iter().any(Finding::counts_for_gate);
+    match (incomplete, fails) {
+        (true, _) => Exit::Incomplete,
+        (false, true) => Exit::GateFailed,
+        (false, false) => Exit::Done,
+    }
+}
+
+/// What is said of an audit that ends with another exit code than 0.
+fn outcomes(audit: &Audit) -> [(Exit, String); 2] {
+    let open = audit.findings.iter().filter(|it| it.counts_for_gate()).count();
+    let findings = if open == 1 { "finding is" } else { "findings are" };
+    [
+        (Exit::GateFailed, format!("the gate failed: {open} {findings} open (--fail-on)")),
+        (
+            Exit::Incomplete,
+            "the audit is incomplete: evidence is missing, as the report says".to_owned(),
+        ),
+    ]
+}
+
+pub(super) fn read_template(
+    path: Option<&Path>,
+    streams: &mut Streams<'_>,
+) -> Result<Option<UserTemplate>, Exit> {
+    let Some(path) = path else { return Ok(None) };
+    let name = path.display().to_string();
+    let read = files::read(&Input::File(path.to_path_buf()), Kind::Template, streams.stdin);
+    let why = match read.map(String::from_utf8) {
+        Ok(Ok(text)) => return Ok(Some(UserTemplate { name, text })),
+        Ok(Err(_)) => "it is not UTF-8 text".to_owned(),
+        Err(error) => reason(&error),
+    };
+    streams.error(&visible(&format!("{name}: the template cannot be read: {why}")));
+    Err(Exit::Usage)
+}
+
+/// Writes the audit in its forms.
+struct Writer<'a> {
+    audit: &'a Audit,
+    settings: &'a AuditSettings,
+    template: Option<UserTemplate>,
+}
+
+impl Writer<'_> {
+    /// Everything is rendered, then every file is written beside its place, then all are put in
+    /// place: what fails on the way leaves nothing behind.
+    fn write(&self, streams: &mut Streams<'_>) -> Result<Exit, Exit> {
+        let mut staged = Vec::new();
+        let mut failed = None;
+        for output in &self.settings.outputs {
+            let name = output.path.display().to_string();
+            let text = self.render(output.format, None, streams)?;
+            match files::stage(&output.path, text.as_bytes()) {
+                Ok(file) => staged.push((name, output.format, file)),
+                Err(error) => failed = Some(unwritten(&name, &error, streams)),
+            }
+        }
+        let stdout = match self.settings.stdout {
+            Some(format) => {
+                Some((format, self.render(format, Some(streams.stdout_style), streams)?))
+            }
+            None => None,
+        };
+        if let Some(exit) = failed {
+            return Err(exit);
+        }
+        let mut exit = Exit::Done;
+        for (name, format, file) in staged {
+            match file.publish() {
+                Ok(()) => streams.say(&format!("wrote {} ({})", visible(&name), format.id())),
+                Err(error) => exit = exit.max(unwritten(&name, &error, streams)),
+            }
+        }
+        Ok(match stdout {
+            None => exit,
+            Some((Format::Json, json)) => exit.max(streams.print_json(&json)),
+            Some((_, text)) => exit.max(streams.print(&text)),
+        })
+    }
+
+    /// `style` is a terminal's; files have none.
+    fn render(
+        &self,
+        format: Format,
+        style: Option<super::Style>,
+        streams: &mut Streams<'_>,
+    ) -> Result<String, Exit> {
+        let settings = self.settings;
+        match format {
+            Format::Json => Ok(report::json::json(self.audit)),
+            Format::Table => {
+                let style = style.unwrap_or_default();
+                let max_rows = settings.max_rows;
+                let options = TableOptions { color: style.color, width: style.width, max_rows };
+                Ok(report::table(self.audit, options))
+            }
+            Format::Markdown => {
+                let options = MarkdownOptions {
+                    language: settings.language,
+                    max_rows: settings.max_rows,
+                    template: self.template.clone(),
+                };
+                report::markdown(self.audit, &options).map_err(|error| {
+                    streams.error(&visible(&error.to_string()));
+                    streams.hint("docs/template.md describes what a template can use");
+                    Exit::Usage
+                })
+            }
+        }
+    }
+}
+
+fn unwritten(name: &str, error: &io::Error, streams: &mut Streams<'_>) -> Exit {
+    streams.error(&visible(&format!("{name} cannot be written: {}", reason(error))));
+    Exit::WriteFailed
+}

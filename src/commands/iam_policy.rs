@@ -1,0 +1,274 @@
+//! `iam-stocktake iam-policy`: what the roles of an audit or a remedy must be allowed, and who may
+//! assume them.
+
+mod size;
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use super::allowlist::{self, Told, Unread};
+use super::{Exit, Streams};
+use crate::allowlist::DEFAULT_PATH;
+use crate::model::identity::{AccountEntry, GithubId, Repository, RoleArn};
+use crate::model::inventory::AccountId;
+use crate::model::policy::Policy;
+use crate::model::policy::remediation::{RemediationPolicy, Stage};
+use crate::permissions::{
+    Features, Grant, Node, Remedy, Stack, member_trust, oidc_provider, subjects, web_identity_trust,
+};
+use crate::report::visible;
+use crate::settings::{AllowlistSetting, IamPolicySettings, Input, PolicyFormat, RemedyRole};
+
+/// Runs the command.
+pub(super) fn iam_policy(settings: &IamPolicySettings, streams: &mut Streams<'_>) -> Exit {
+    let problems = problems(settings);
+    for (message, hint) in &problems {
+        streams.error(&visible(message));
+        streams.hint(&visible(hint));
+    }
+    match read_policies(settings, streams) {
+        Ok(policies) if problems.is_empty() => {
+            let problems = too_large(settings, &policies, streams);
+            for (message, hint) in &problems {
+                streams.error(&visible(message));
+                streams.hint(&visible(hint));
+            }
+            if !problems.is_empty() {
+                return Exit::Usage;
+            }
+            tell_of_no_deletion(settings, &policies, streams);
+            tell_of_no_effect(settings, streams);
+            let text = document(settings, &policies);
+            // Nothing is missing where there was no problem.
+            text.map_or(Exit::Usage, |text| streams.print(&text))
+        }
+        _ => Exit::Usage,
+    }
+}
+
+/// What the allowlist file says besides its exemptions.
+#[derive(Default)]
+struct Policies {
+    audit: Policy,
+    remedy: RemediationPolicy,
+}
+
+/// Tells that a role that is named after the last stage may delete nothing.
+fn tell_of_no_deletion(
+    settings: &IamPolicySettings,
+    policies: &Policies,
+    streams: &mut Streams<'_>,
+) {
+    let is_last = settings.remedy == Some(RemedyRole::Reach(Stage::Delete));
+    if is_last && policies.remedy.delete_after_days.is_none() {
+        streams.say(
+            "note: the allowlist has no `remediation.delete_after_days`: nothing is ever deleted, \
+             and the role may delete nothing",
+        );
+    }
+}
+
+/// Tells of flags that change nothing about what is printed.
+fn tell_of_no_effect(settings: &IamPolicySettings, streams: &mut Streams<'_>) {
+    let (_, members) = roles(settings);
+    let given = [
+        ("external-id", settings.external_id.is_some()),
+        ("member-role-name", settings.member_role_name.is_some()),
+    ];
+    let is_for_members = settings.format == PolicyFormat::MemberTrust;
+    for (flag, _) in given.into_iter().filter(|(_, given)| *given) {
+        if members.is_empty() && !(is_for_members && flag == "external-id") {
+            streams
+                .say(&format!("note: --{flag} has no effect: --accounts names no other account"));
+        }
+    }
+}
+
+/// What is too large for IAM. Where all fits, a note may be told.
+fn too_large(
+    settings: &IamPolicySettings,
+    policies: &Policies,
+    streams: &mut Streams<'_>,
+) -> Vec<(String, String)> {
+    let features = features(settings, policies);
+    let (audits, members) = roles(settings);
+    let grant = Grant {
+        features: audits.then_some(features),
+        partition: settings.partition,
+        account: settings.account,
+        members: &members,
+    };
+    let problems = size::problems(settings, features, grant);
+    if let Some(note) = size::note(settings, grant).filter(|_| problems.is_empty()) {
+        streams.say(&note);
+    }
+    problems
+}
+
+/// What a trust policy names, given whole.
+struct Named<'a> {
+    account: AccountId,
+    repository: &'a Repository,
+    owner_id: GithubId,
+    repository_id: GithubId,
+}
+
+impl<'a> Named<'a> {
+    fn of(settings: &'a IamPolicySettings) -> Option<Self> {
+        Some(Self {
+            account: settings.account?,
+            repository: settings.repository.as_ref()?,
+            owner_id: settings.repository_owner_id?,
+            repository_id: settings.repository_id?,
+        })
+    }
+}
+
+/// The text to print; `None` where something is missing, which [`problems`] names.
+fn document(settings: &IamPolicySettings, policies: &Policies) -> Option<String> {
+    let features = features(settings, policies);
+    let (audits, members) = roles(settings);
+    let grant = Grant {
+        features: audits.then_some(features),
+        partition: settings.partition,
+        account: settings.account,
+        members: &members,
+    };
+    match settings.format {
+        PolicyFormat::Json => Some(json(&grant.policy())),
+        PolicyFormat::Trust => {
+            let Named { account, repository, owner_id, repository_id } = Named::of(settings)?;
+            let provider = Node::Text(oidc_provider(settings.partition, account));
+            let subjects = subjects(repository, owner_id, repository_id, &settings.subjects);
+            let subjects = Node::List(subjects.into_iter().map(Node::Text).collect());
+            Some(json(&web_identity_trust(provider, &settings.audience, subjects)))
+        }
+        PolicyFormat::MemberTrust => {
+            let hub =
+                RoleArn::new(settings.partition, settings.account?, settings.role_name.clone());
+            let hub = Node::Text(hub.to_string());
+            Some(json(&member_trust(features, hub, settings.external_id.as_ref())))
+        }
+        PolicyFormat::Terraform => {
+            let stack = Stack {
+                grant,
+                features,
+                remedy: settings.remedy,
+                role_name: &settings.role_name,
+                repository: settings.repository.as_ref(),
+                owner_id: settings.repository_owner_id,
+                repository_id: settings.repository_id,
+                contexts: &settings.subjects,
+                audience: &settings.audience,
+                external_id: settings.external_id.as_ref(),
+            };
+            Some(stack.file())
+        }
+    }
+}
+
+fn features(settings: &IamPolicySettings, policies: &Policies) -> Features {
+    let IamPolicySettings { recheck, owners, last_accessed, .. } = *settings;
+    match settings.remedy {
+        Some(role) => Features::of_remedy(Remedy::new(role, &policies.remedy)),
+        None => Features::new(&policies.audit, recheck, owners, last_accessed),
+    }
+}
+
+/// Whether the first role works in its own account, and the roles that it assumes.
+fn roles(settings: &IamPolicySettings) -> (bool, Vec<RoleArn>) {
+    let name = settings.member_role_name.as_ref().unwrap_or(&settings.role_name);
+    let is_hub = |entry: &&AccountEntry| Some(entry.account()) == settings.account;
+    let (hub, others): (Vec<_>, Vec<_>) = settings.accounts.iter().partition(is_hub);
+    let members = others.into_iter().map(|entry| entry.role(settings.partition, name)).collect();
+    (settings.accounts.is_empty() || !hub.is_empty(), members)
+}
+
+/// What the settings lack or contradict, each with what to do about it.
+fn problems(settings: &IamPolicySettings) -> Vec<(String, String)> {
+    let mut problems = Vec::new();
+    if settings.account.is_none() && !settings.accounts.is_empty() {
+        let message = "--accounts needs --account, the account of the role that assumes the others";
+        problems.push((message.to_owned(), ACCOUNT_HINT.to_owned()));
+    }
+    let mut seen = BTreeSet::new();
+    for entry in &settings.accounts {
+        let account = entry.account();
+        if !seen.insert(account) {
+            let message = format!("--accounts names {account} twice");
+            problems.push((message, "name each account once".to_owned()));
+        }
+        if let AccountEntry::Role(role) = entry
+            && role.partition != settings.partition
+        {
+            let message = format!("{role} is not in the partition {}", settings.partition);
+            problems.push((message, format!("add --partition {}", role.partition)));
+        }
+    }
+    problems.extend(missing(settings));
+    problems
+}
+
+const ACCOUNT_HINT: &str =
+    "its twelve digits: aws sts get-caller-identity --query Account --output text";
+
+/// What a trust policy cannot do without.
+fn missing(settings: &IamPolicySettings) -> Vec<(String, String)> {
+    let format = settings.format;
+    let mut missing = Vec::new();
+    let mut lacks = |flag: &str, hint: String| {
+        missing.push((format!("--format {} needs {flag}", format.id()), hint));
+    };
+    let trusts = matches!(format, PolicyFormat::Trust | PolicyFormat::MemberTrust);
+    if trusts && settings.account.is_none() && settings.accounts.is_empty() {
+        lacks("--account, the account of the role that workflows assume", ACCOUNT_HINT.to_owned());
+    }
+    if format != PolicyFormat::Trust {
+        return missing;
+    }
+    if settings.repository.is_none() {
+        let hint = "spell it as GitHub does: gh repo view --json nameWithOwner --jq .nameWithOwner";
+        lacks("--repository OWNER/NAME", hint.to_owned());
+    }
+    if settings.repository_owner_id.is_none() || settings.repository_id.is_none() {
+        let repository =
+            settings.repository.as_ref().map_or("OWNER/NAME".to_owned(), ToString::to_string);
+        lacks(
+            "--repository-owner-id and --repository-id, which the subjects of newer repositories \
+             bear",
+            format!("read them in this order: gh api repos/{repository} --jq '.owner.id, .id'"),
+        );
+    }
+    missing
+}
+
+/// The policies by which `audit` would judge and `remediate` would plan. An `Err` has been told to
+/// the user.
+fn read_policies(
+    settings: &IamPolicySettings,
+    streams: &mut Streams<'_>,
+) -> Result<Policies, Exit> {
+    let (path, required) = match &settings.allowlist {
+        AllowlistSetting::None => return Ok(Policies::default()),
+        AllowlistSetting::Default => (Path::new(DEFAULT_PATH), false),
+        AllowlistSetting::File(path) => (path.as_path(), true),
+    };
+    match allowlist::read(&Input::File(path.to_owned()), settings.now.date_naive(), streams) {
+        Ok(read) => Ok(Policies {
+            audit: Policy::new(&read.allowlist.policy, None),
+            remedy: read.allowlist.remediation.unwrap_or_default(),
+        }),
+        Err(Unread::Missing) if !required => Ok(Policies::default()),
+        Err(unread) => {
+            let hint = "name another file, or `--allowlist none` for the default rules";
+            unread.tell(&path.display().to_string(), hint, Told::Lines, streams);
+            Err(Exit::Usage)
+        }
+    }
+}
+
+fn json(document: &Node) -> String {
+    // Texts and lists with text keys always can be written.
+    let text = serde_json::to_string_pretty(document).unwrap_or_default();
+    format!("{text}\n")
+}

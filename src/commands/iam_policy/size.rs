@@ -1,0 +1,95 @@
+//! Policies that IAM would refuse for their size, before anybody pastes them.
+
+use crate::model::identity::{GithubId, Repository};
+use crate::model::inventory::AccountId;
+use crate::permissions::{
+    Features, Grant, Node, PolicyKind, member_trust, oidc_provider, size, subjects,
+    web_identity_trust,
+};
+use crate::settings::{IamPolicySettings, PolicyFormat};
+
+/// What is too large of what is to be printed, each with what to do about it.
+pub(super) fn problems(
+    settings: &IamPolicySettings,
+    features: Features,
+    grant: Grant<'_>,
+) -> Vec<(String, String)> {
+    let format = settings.format;
+    let (is_terraform, mut found) = (format == PolicyFormat::Terraform, Vec::new());
+    if is_terraform || format == PolicyFormat::Json {
+        found.extend(permissions(grant));
+    }
+    if is_terraform || format == PolicyFormat::Trust {
+        let help = "name fewer runs with --subject, or let a second role trust the rest";
+        found.extend(excess("trust policy", PolicyKind::Trust, &trust(settings), help));
+    }
+    if format == PolicyFormat::MemberTrust || (is_terraform && !grant.members.is_empty()) {
+        let account = settings.account.as_ref().map_or("000000000000", AccountId::as_str);
+        let hub = format!("arn:{}:iam::{account}:role/{}", settings.partition, settings.role_name);
+        let trust = member_trust(features, Node::Text(hub), settings.external_id.as_ref());
+        let help = "choose a shorter --external-id";
+        found.extend(excess("other accounts' trust policy", PolicyKind::Trust, &trust, help));
+    }
+    found
+}
+
+/// A word about a policy that fits into a role, and not into a policy of its own.
+pub(super) fn note(settings: &IamPolicySettings, grant: Grant<'_>) -> Option<String> {
+    let managed = PolicyKind::Managed;
+    let size = managed.excess(&grant.policy()).filter(|_| settings.format == PolicyFormat::Json)?;
+    Some(format!(
+        "note: the policy has {size} characters: it fits into the role itself (an inline policy, \
+         at most {}), not into a managed policy (at most {})",
+        PolicyKind::Inline.limit(),
+        managed.limit()
+    ))
+}
+
+fn permissions(grant: Grant<'_>) -> Option<(String, String)> {
+    let fits = |members: usize| {
+        let members = grant.members.get(..members).unwrap_or_default();
+        size(&Grant { members, ..grant }.policy()) <= PolicyKind::Inline.limit()
+    };
+    // How many fit: between the last number that does and the first that does not.
+    let (mut most, mut too_many) = (0, grant.members.len());
+    while too_many.saturating_sub(most) > 1 {
+        let middle = most.midpoint(too_many);
+        if fits(middle) { most = middle } else { too_many = middle }
+    }
+    let help = format!(
+        "at most {most} of the {} accounts fit: give each part of them to a first role of its own \
+         (--role-name and --accounts), and audit them in as many jobs",
+        grant.members.len()
+    );
+    excess("permissions policy of the first role", PolicyKind::Inline, &grant.policy(), &help)
+}
+
+fn excess(what: &str, kind: PolicyKind, policy: &Node, help: &str) -> Option<(String, String)> {
+    let size = kind.excess(policy)?;
+    let limit = kind.limit();
+    let message = format!("the {what} would have {size} characters, and IAM takes at most {limit}");
+    Some((message, help.to_owned()))
+}
+
+/// The trust policy of the first role; what Terraform asks for is as long as is usual.
+fn trust(settings: &IamPolicySettings) -> Node {
+    let usual = |digits: &str| digits.parse::<GithubId>().ok();
+    let repository = settings
+        .repository
+        .clone()
+        .unwrap_or_else(|| Repository { owner: "OWNER".to_owned(), name: "NAME".to_owned() });
+    let ids = settings.repository_owner_id.or_else(|| usual("100000000"));
+    let subjects = match ids.zip(settings.repository_id.or_else(|| usual("1000000000"))) {
+        Some((owner, id)) => subjects(&repository, owner, id, &settings.subjects),
+        None => Vec::new(),
+    };
+    let provider = match settings.account {
+        Some(account) => oidc_provider(settings.partition, account),
+        None => String::new(),
+    };
+    web_identity_trust(
+        Node::Text(provider),
+        &settings.audience,
+        Node::List(subjects.into_iter().map(Node::Text).collect()),
+    )
+}

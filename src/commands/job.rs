@@ -1,0 +1,453 @@
+//! A command in a job of GitHub Actions: one log that gives no commands but ours, then annotations,
+//! the summary and the outputs.
+//!
+//! Every run that ends with another exit code than 0 leaves an `::error::` and a line in the summary.
+//! Both are made here, of what was told to be wrong.
+
+use std::io;
+
+use secrecy::{ExposeSecret as _, SecretString};
+
+use super::panics::{Panicked, caught};
+use super::tracker::is_discreet;
+use super::{Exit, Problem, Streams};
+use crate::report::failure;
+use crate::runner;
+use crate::runner::command::{Annotation, Command, Level, at_most_ten_of_a_kind};
+use crate::runner::files::{FileError, Outputs, Summary};
+use crate::runner::job::{Job, JobError};
+use crate::runner::log::Log;
+use crate::secrets;
+
+/// The output `gate` of a run that has no verdict.
+const NOT_EVALUATED: &str = "not-evaluated";
+
+/// What a command leaves behind in a job.
+#[derive(Default)]
+pub(super) struct Left {
+    /// The action's outputs.
+    pub(super) outputs: Vec<(&'static str, String)>,
+    /// What is shown beside lines of files, the worst first.
+    pub(super) annotations: Vec<Annotation>,
+    /// Markdown for the job's summary.
+    pub(super) summary: String,
+    /// Why the run ends with an exit code where nothing went wrong: the summary says it already.
+    pub(super) outcomes: Vec<(Exit, String)>,
+}
+
+impl Left {
+    /// Adds a part to the summary. A blank line is before it, so that no block of one part runs on
+    /// into the next.
+    pub(super) fn add_to_summary(&mut self, markdown: &str) {
+        let part = markdown.trim_matches('\n');
+        if part.is_empty() {
+            return;
+        }
+        if !self.summary.is_empty() {
+            self.summary.truncate(self.summary.trim_end_matches('\n').len());
+            self.summary.push_str("\n\n");
+        }
+        self.summary.push_str(part);
+        self.summary.push('\n');
+    }
+}
+
+/// The most that a summary may still hold; outside of a job nothing limits it.
+pub(super) fn room_in_summary() -> usize {
+    Summary::from_environment().map_or(usize::MAX, |summary| summary.room().unwrap_or_default())
+}
+
+/// A text for the summary with as many rows as there is room for behind what stands there already, so
+/// many at most; empty where not even one fits.
+pub(super) fn fitted(
+    taken: usize,
+    rows: usize,
+    render: impl Fn(usize) -> Option<String>,
+) -> String {
+    // A line feed more, and some slack for what other commands of the job append.
+    let room = room_in_summary().saturating_sub(taken + 1024);
+    let mut rows = rows.max(1);
+    loop {
+        match render(rows) {
+            Some(text) if text.len() <= room => return text,
+            Some(_) if rows > 1 => rows /= 2,
+            _ => return String::new(),
+        }
+    }
+}
+
+/// Runs a command, in a job or outside of one. `token` is hidden wherever it turns up.
+pub(super) fn run(
+    token: Option<&SecretString>,
+    streams: &mut Streams<'_>,
+    command: impl FnOnce(Option<&Job>, &mut Left, &mut Streams<'_>) -> Exit,
+) -> Exit {
+    if let Some(token) = token {
+        secrets::keep(token.expose_secret());
+    }
+    if !runner::is_present() {
+        return command(None, &mut Left::default(), streams);
+    }
+    within(streams, |job, left, streams| match job {
+        Ok(job) => command(job.as_ref(), left, streams),
+        Err(error) => {
+            streams.error(&error.to_string());
+            Exit::Usage
+        }
+    })
+}
+
+/// Runs a command within a job's log. A panic in it ends it as an error does.
+fn within(
+    streams: &mut Streams<'_>,
+    command: impl FnOnce(Result<Option<Job>, JobError>, &mut Left, &mut Streams<'_>) -> Exit,
+) -> Exit {
+    let mut left = Left::default();
+    let Ok(mut log) = Log::masking(&mut *streams.stdout, secrets::after) else {
+        streams.error("standard output cannot be written");
+        return left.finish(Exit::WriteFailed, streams);
+    };
+    let exit = {
+        // One stream: two would be shown in whatever order they arrive in.
+        let mut nowhere = io::sink();
+        let mut streams = Streams::new(&mut *streams.stdin, &mut nowhere, &mut log);
+        let job = Job::from_environment();
+        streams.discreet = !job.as_ref().is_ok_and(is_private);
+        let ended = caught(|| command(job, &mut left, &mut streams));
+        let exit = ended.unwrap_or_else(|panicked| left.after_panic(&panicked, &mut streams));
+        left.finish(exit, &mut streams)
+    };
+    left.annotate(&mut log);
+    let _ = log.finish();
+    exit
+}
+
+/// Runs a command whose standard output is its result, also in a job: the runner is told on standard
+/// error what went wrong.
+pub(super) fn with_result(
+    streams: &mut Streams<'_>,
+    command: impl FnOnce(&mut Left, &mut Streams<'_>) -> Exit,
+) -> Exit {
+    let mut left = Left::default();
+    if !runner::is_present() {
+        return command(&mut left, streams);
+    }
+    let Ok(mut log) = Log::masking(&mut *streams.stderr, secrets::after) else {
+        // Nobody reads what is told; the result still counts.
+        return command(&mut left, streams);
+    };
+    let exit = {
+        let mut streams = Streams {
+            stdout_is_log: streams.stdout_is_log,
+            ..Streams::new(&mut *streams.stdin, &mut *streams.stdout, &mut log)
+        };
+        match caught(|| command(&mut left, &mut streams)) {
+            Ok(exit) => left.finish_without_outputs(exit, &mut streams),
+            Err(panicked) => {
+                streams.discreet = !runner::is_private();
+                let exit = left.after_panic(&panicked, &mut streams);
+                left.finish(exit, &mut streams)
+            }
+        }
+    };
+    left.annotate(&mut log);
+    let _ = log.finish();
+    exit
+}
+
+/// Whether the event says that not everybody can read the job's log.
+fn is_private(job: &Option<Job>) -> bool {
+    job.as_ref().is_some_and(|job| is_discreet(job.payload.visibility))
+}
+
+/// Tells why the arguments or the inputs were refused, in a job so that it is seen.
+pub(super) fn refuse(text: &str, streams: &mut Streams<'_>) -> Exit {
+    if !runner::is_present() {
+        streams.tell(text);
+        return Exit::Usage;
+    }
+    within(streams, |job, _, streams| {
+        streams.tell(text);
+        // The first paragraph says what is wrong; usage follows.
+        let lines = text.lines().map(str::trim).take_while(|line| !line.is_empty());
+        let message = lines.collect::<Vec<_>>().join(" ");
+        streams.note_problem(message.strip_prefix("error: ").unwrap_or(&message));
+        if let Err(error) = job {
+            streams.error(&error.to_string());
+        }
+        Exit::Usage
+    })
+}
+
+impl Left {
+    /// Writes everything but the log; the exit code is raised by what cannot be written.
+    fn finish(&mut self, exit: Exit, streams: &mut Streams<'_>) -> Exit {
+        let exit = self.finish_summary(exit, streams);
+        let exit = exit.max(self.write_outputs(exit, streams));
+        self.explain(exit, streams);
+        exit
+    }
+
+    /// The same for a command that has no outputs.
+    fn finish_without_outputs(&mut self, exit: Exit, streams: &mut Streams<'_>) -> Exit {
+        let exit = self.finish_summary(exit, streams);
+        self.explain(exit, streams);
+        exit
+    }
+
+    /// Tells of a panic. What the gate said before it is no verdict: not everything was done.
+    fn after_panic(&mut self, panicked: &Panicked, streams: &mut Streams<'_>) -> Exit {
+        for (_, verdict) in self.outputs.iter_mut().filter(|(name, _)| *name == "gate") {
+            NOT_EVALUATED.clone_into(verdict);
+        }
+        panicked.tell(streams)
+    }
+
+    /// Makes sure that a run that fails has an annotation of level error.
+    fn explain(&mut self, exit: Exit, streams: &Streams<'_>) {
+        if exit != Exit::Done && !self.annotations.iter().any(|it| it.level == Level::Error) {
+            let lines = self.reason(exit, streams);
+            self.annotations.insert(0, Annotation::new(Level::Error, lines.join("\n")));
+        }
+    }
+
+    /// What was found, if that and no problem is why the run ends with this exit code.
+    fn outcome(&self, exit: Exit, streams: &Streams<'_>) -> Option<&str> {
+        let is_found = exit == Exit::GateFailed || streams.problems.is_empty();
+        let mut outcomes = self.outcomes.iter().filter(|(of, _)| is_found && *of == exit);
+        outcomes.next().map(|(_, outcome)| outcome.as_str())
+    }
+
+    /// Why the run ends with this exit code.
+    fn reason(&self, exit: Exit, streams: &Streams<'_>) -> Vec<String> {
+        if let Some(outcome) = self.outcome(exit, streams) {
+            return vec![outcome.to_owned()];
+        }
+        let Some(Problem { message, hint }) = streams.problems.first() else {
+            return vec![in_general(exit).to_owned()];
+        };
+        let mut lines = vec![message.clone()];
+        lines.extend(hint.as_ref().map(|hint| format!("help: {hint}")));
+        match streams.problems.len() - 1 {
+            0 => {}
+            1 => lines.push("1 more problem is in the log".to_owned()),
+            more => lines.push(format!("{more} more problems are in the log")),
+        }
+        lines
+    }
+
+    /// Writes the summary. One of a run that fails says why, at its beginning, unless it is there for
+    /// just that.
+    fn finish_summary(&mut self, exit: Exit, streams: &mut Streams<'_>) -> Exit {
+        let is_told = self.outcome(exit, streams).is_some() && !self.summary.is_empty();
+        let mut why = String::new();
+        if exit != Exit::Done && !is_told {
+            let lines = self.reason(exit, streams);
+            let lines: Vec<_> = lines.iter().map(String::as_str).collect();
+            why = failure(exit as u8, &lines);
+        }
+        let Some(file) = Summary::from_environment() else { return exit };
+        let text = secrets::cut(&self.summary).into_owned();
+        // Another command of the step may have written before, and its last block is not ours.
+        let gap = if file.is_empty() || (why.is_empty() && text.is_empty()) { "" } else { "\n\n" };
+        match file.append(&format!("{gap}{why}{text}")) {
+            Ok(()) => exit,
+            Err(error) => {
+                let exit = exit.max(unwritten(&error, streams));
+                let message = error.to_string();
+                // There may be room for this still.
+                let _ = file.append(&failure(exit as u8, &[message.as_str()]));
+                exit
+            }
+        }
+    }
+
+    /// Writes the outputs. `result` and `gate` are always among them.
+    fn write_outputs(&mut self, exit: Exit, streams: &mut Streams<'_>) -> Exit {
+        // A result that cannot be relied on is not called by its name.
+        let result = match exit {
+            Exit::Usage | Exit::WriteFailed => "error",
+            Exit::Incomplete => "incomplete",
+            Exit::GateFailed => "stale",
+            Exit::Done => "clean",
+        };
+        let is_final = matches!(exit, Exit::Usage | Exit::WriteFailed | Exit::Incomplete);
+        match self.outputs.iter_mut().find(|(name, _)| *name == "result") {
+            Some((_, given)) if is_final => result.clone_into(given),
+            Some(_) => {}
+            None => self.outputs.push(("result", result.to_owned())),
+        }
+        if !self.outputs.iter().any(|(name, _)| *name == "gate") {
+            self.outputs.push(("gate", NOT_EVALUATED.to_owned()));
+        }
+        let outputs: Vec<_> =
+            self.outputs.iter().map(|(name, value)| (*name, secrets::cut(value))).collect();
+        let outputs: Vec<_> = outputs.iter().map(|(name, value)| (*name, &**value)).collect();
+        match Outputs::from_environment().map(|file| file.append(&outputs)) {
+            Some(Err(error)) => unwritten(&error, streams),
+            _ => Exit::Done,
+        }
+    }
+
+    /// Gives the runner the annotations.
+    fn annotate<W: io::Write>(&mut self, log: &mut Log<W>) {
+        let mut annotations = at_most_ten_of_a_kind(std::mem::take(&mut self.annotations));
+        for annotation in &mut annotations {
+            annotation.message = secrets::cut(&annotation.message).into_owned();
+        }
+        let commands: Vec<_> = annotations.into_iter().map(Command::from).collect();
+        let _ = log.commands(&commands);
+    }
+}
+
+fn unwritten(error: &FileError, streams: &mut Streams<'_>) -> Exit {
+    streams.error(&error.to_string());
+    Exit::WriteFailed
+}
+
+/// What an exit code means, where nothing more is known.
+const fn in_general(exit: Exit) -> &'static str {
+    match exit {
+        Exit::Done => "done",
+        Exit::GateFailed => "the gate failed",
+        Exit::Usage => "the settings or the allowlist are wrong: the log says why",
+        Exit::Incomplete => "evidence is missing, so the result is incomplete: the log says why",
+        Exit::WriteFailed => {
+            "a result could not be written, or not everything was done: the log says why"
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::process::Command as Process;
+
+    use super::*;
+
+    /// A token that no panic may show.
+    const TOKEN: &str = "ghs_a-token-of-a-job";
+
+    /// Runs what panics as `main` would, in the job that the environment tells of.
+    fn run_to_its_end(process: impl FnOnce(&mut Streams<'_>) -> Exit) {
+        crate::commands::record_panics();
+        runner::keep_secrets();
+        let (mut stdin, mut stdout, mut stderr) = (io::empty(), io::stdout(), io::stderr());
+        let mut streams = Streams::new(&mut stdin, &mut stdout, &mut stderr);
+        assert_eq!(crate::commands::guard(&mut streams, process), Exit::WriteFailed);
+    }
+
+    // Each of these is a process of its own, run by the test below.
+
+    #[test]
+    #[ignore = "run in a job by another test"]
+    fn panics_in_a_command() {
+        run_to_its_end(|streams| {
+            run(None, streams, |_, left, streams| {
+                left.outputs.push(("result", "clean".to_owned()));
+                left.outputs.push(("gate", "passed".to_owned()));
+                left.summary.push_str("Half a summary\n");
+                streams.tell("half a line");
+                panic!("zaphod\u{202e}\n::error::x ##[y] {TOKEN}");
+            })
+        });
+    }
+
+    #[test]
+    #[ignore = "run in a job by another test"]
+    fn panics_in_a_thread() {
+        run_to_its_end(|streams| {
+            with_result(streams, |_, _| {
+                std::thread::scope(|scope| {
+                    scope.spawn(|| panic!("zaphod {TOKEN}"));
+                });
+                Exit::Done
+            })
+        });
+    }
+
+    #[test]
+    #[ignore = "run in a job by another test"]
+    fn panics_before_any_command() {
+        run_to_its_end(|_| panic!("zaphod {TOKEN}"));
+    }
+
+    /// Runs one of the tests above in a job: what the runner reads, the outputs and the summary.
+    fn in_job(test: &str, visibility: &str, folder: &Path) -> (String, String, String) {
+        let file = |name: &str| folder.join(name).display().to_string();
+        let event = format!(r#"{{"repository": {{"visibility": "{visibility}"}}}}"#);
+        std::io::Write::write_all(
+            &mut std::fs::File::create(folder.join("event.json")).unwrap(),
+            event.as_bytes(),
+        )
+        .unwrap();
+        let test = format!("commands::job::tests::{test}");
+        let output = Process::new(std::env::current_exe().unwrap())
+            .args(["--exact", &test, "--ignored", "--nocapture"])
+            .env_clear()
+            .env("GITHUB_ACTIONS", "true")
+            .env("GITHUB_EVENT_NAME", "push")
+            .env("GITHUB_REPOSITORY", "acme/iam")
+            .env("GITHUB_REF", "refs/heads/main")
+            .env("GITHUB_SHA", "0")
+            .env("GITHUB_RUN_ID", "1")
+            .env("GITHUB_ACTOR", "octocat")
+            .env("GITHUB_EVENT_PATH", file("event.json"))
+            .env("GITHUB_OUTPUT", file("output"))
+            .env("GITHUB_STEP_SUMMARY", file("summary.md"))
+            .env("GITHUB_TOKEN", TOKEN)
+            .env("RUST_BACKTRACE", "1")
+            .output()
+            .unwrap();
+        let log = [output.stdout, output.stderr].map(|it| String::from_utf8(it).unwrap()).concat();
+        assert!(output.status.success() && log.contains("1 passed"), "{log}");
+        let read = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap_or_default();
+        (log, read("output"), read("summary.md"))
+    }
+
+    #[test]
+    fn a_panic_in_a_job_ends_as_every_error_does() {
+        for test in ["panics_in_a_command", "panics_in_a_thread", "panics_before_any_command"] {
+            for visibility in ["private", "public"] {
+                let folder = tempfile::tempdir().unwrap();
+                let (log, outputs, summary) = in_job(test, visibility, folder.path());
+                let what = format!("{test} {visibility}: {log} {outputs} {summary}");
+                let errors: Vec<_> =
+                    log.lines().filter(|line| line.starts_with("::error::")).collect();
+                assert_eq!(errors.len(), 1, "{what}");
+                for told in [errors[0], summary.as_str()] {
+                    assert!(
+                        told.contains("iam-stocktake failed at src/commands/job.rs:"),
+                        "{what}"
+                    );
+                    assert!(told.contains("this is a bug in iam-stocktake"), "{what}");
+                    assert_eq!(told.contains("zaphod"), visibility == "private", "{what}");
+                }
+                for (output, expected) in [("result", "error"), ("gate", "not-evaluated")] {
+                    let (_, after) = outputs.split_once(&format!("{output}<<")).unwrap();
+                    assert_eq!(after.lines().nth(1), Some(expected), "{what}");
+                }
+                assert!(summary.contains("exit code 4"), "{what}");
+                let log = log.replace(&format!("::add-mask::{TOKEN}\n"), "");
+                for text in [&log, &outputs, &summary] {
+                    assert!(!text.contains(TOKEN) && !text.contains('\u{202e}'), "{what}");
+                }
+                assert!(!log.contains("##["), "{what}");
+                assert!(!log.contains("\n::error::x"), "{what}");
+            }
+        }
+    }
+
+    #[test]
+    fn outside_of_a_job_a_panic_is_an_error_with_a_message() {
+        let (mut stdin, mut stdout, mut stderr) = (io::empty(), Vec::new(), Vec::new());
+        let mut streams = Streams::new(&mut stdin, &mut stdout, &mut stderr);
+        streams.error("before");
+        let told = caught(|| -> Exit { panic!("an index was wrong") });
+        assert_eq!(told.unwrap_err().tell(&mut streams), Exit::WriteFailed);
+        let told = String::from_utf8(stderr).unwrap();
+        assert!(told.contains("error: iam-stocktake failed at "), "{told}");
+        assert!(told.contains(": an index was wrong\nhelp: this is a bug"), "{told}");
+        assert!(stdout.is_empty());
+    }
+}

@@ -1,0 +1,158 @@
+//! `iam-stocktake publish`: audits of earlier jobs, published.
+
+use chrono::{DateTime, Utc};
+
+use super::job::{self, Left};
+use super::publishing::{NO_PROPOSAL, Publishing};
+use super::scene::Scene;
+use super::{Exit, Streams, age, files, proposal};
+use crate::cause::reason;
+use crate::queue::observation::Observation;
+use crate::queue::occasion::Target;
+use crate::queue::pull_request::{Compared, Proposal};
+use crate::report::json::v1;
+use crate::report::visible;
+use crate::runner::job::Job;
+use crate::settings::{Input, PublishAuditsSettings, PublishSettings};
+
+/// Runs the command.
+pub(super) fn publish(settings: &PublishAuditsSettings, streams: &mut Streams<'_>) -> Exit {
+    let PublishAuditsSettings { audits, publish, now, .. } = settings;
+    job::run(publish.token.as_ref(), streams, |job, left, streams| {
+        streams.discreet &= !publish.publish_in_public;
+        match run(audits, publish, *now, job, left, streams) {
+            Ok(exit) | Err(exit) => exit,
+        }
+    })
+}
+
+/// Publishes what is in the files and folders. An `Err` has been told to the user.
+pub(super) fn run(
+    audits: &[Input],
+    publish: &PublishSettings,
+    now: DateTime<Utc>,
+    job: Option<&Job>,
+    left: &mut Left,
+    streams: &mut Streams<'_>,
+) -> Result<Exit, Exit> {
+    if proposal::is_from_outside(job) {
+        return Ok(from_outside(left, streams));
+    }
+    let inputs = within_folders(audits, streams)?;
+    let audits = read(&inputs, streams)?;
+    let scene = Scene::of(publish, job, streams)?;
+    if matches!(scene.target, Target::Queue { .. }) {
+        refuse_proposals(&inputs, &audits, streams)?;
+    }
+    let limit = publish.max_evidence_age;
+    let observation = Observation::within(&audits, now, limit).map_err(|(index, unusable)| {
+        let name = inputs.get(index).map(ToString::to_string).unwrap_or_default();
+        streams.error(&visible(&format!("{name}: {unusable}")));
+        Exit::Usage
+    })?;
+    age::tell_of_published(&observation, scene.names, streams);
+    let is_proposal = job.is_some_and(proposal::is_proposal);
+    let proposal = if is_proposal { tell_uncompared(streams) } else { NO_PROPOSAL };
+    let publishing = Publishing {
+        scene: &scene,
+        settings: publish,
+        job,
+        observation: &observation,
+        proposal: &proposal,
+        allowlist: audits.first().and_then(|audit| audit.allowlist.as_deref()),
+        now,
+    };
+    let exit = if is_proposal { Exit::Incomplete } else { Exit::Done };
+    Ok(exit.max(publishing.publish(left, streams)))
+}
+
+/// An audit of an earlier job was judged by the allowlist of the pull request or merge group, and
+/// does not hold what it takes to judge it by the base branch's allowlist.
+fn tell_uncompared(streams: &mut Streams<'_>) -> Proposal {
+    streams.error(
+        "the audits of earlier jobs were judged by the allowlist that is proposed here, which cannot \
+         be compared with the base branch's: the gate is not evaluated",
+    );
+    streams.hint(
+        "check pull requests and merge groups in one job that audits the accounts itself, and \
+         publish the audits of earlier jobs on the default branch",
+    );
+    Proposal { compared: Compared::Nothing, ..NO_PROPOSAL }
+}
+
+/// What a pull request from outside brings is not taken for the audits of earlier jobs.
+fn from_outside(left: &mut Left, streams: &mut Streams<'_>) -> Exit {
+    let says = "This pull request comes from a fork or from Dependabot, which could change the audits in \
+                its checkout: no audit is read, and the gate is not evaluated.";
+    streams.say(says);
+    left.add_to_summary(says);
+    left.outputs
+        .extend([("result", "incomplete".to_owned()), ("gate", "not-evaluated".to_owned())]);
+    Exit::Done
+}
+
+/// The files, and in the place of each folder the JSON files anywhere below it, by name.
+fn within_folders(inputs: &[Input], streams: &mut Streams<'_>) -> Result<Vec<Input>, Exit> {
+    let mut named = Vec::new();
+    for input in inputs {
+        let Input::File(path) = input else {
+            named.push(input.clone());
+            continue;
+        };
+        let found = files::json_below(path).map_err(|error| {
+            streams.error(&visible(&format!("{input}: cannot be read: {}", reason(&error))));
+            Exit::Usage
+        })?;
+        match found {
+            None => named.push(input.clone()),
+            Some(found) if found.is_empty() => {
+                streams.error(&visible(&format!("{input}: there is no JSON file in this folder")));
+                streams.hint("download the audits of the earlier jobs into it");
+                return Err(Exit::Usage);
+            }
+            Some(found) => named.extend(found.into_iter().map(Input::File)),
+        }
+    }
+    Ok(named)
+}
+
+/// What is said of a file where everybody can read it.
+const UNUSABLE: &str = "cannot be used as an audit; the details are withheld, since everybody can read \
+                        this log";
+
+/// Reads the audits, and tells of all that are none.
+fn read(inputs: &[Input], streams: &mut Streams<'_>) -> Result<Vec<v1::Audit>, Exit> {
+    let mut audits = Vec::new();
+    for input in inputs {
+        match files::read_audit(input, streams.stdin) {
+            Ok(audit) => audits.push(audit),
+            Err((message, hint)) => {
+                // It may repeat what is in the file.
+                let message = if streams.discreet { UNUSABLE.to_owned() } else { message };
+                streams.error(&visible(&format!("{input}: {message}")));
+                streams.hint(&hint);
+            }
+        }
+    }
+    if audits.len() == inputs.len() { Ok(audits) } else { Err(Exit::Usage) }
+}
+
+/// The queue is fed with what stands on the default branch, not with what somebody proposes.
+fn refuse_proposals(
+    inputs: &[Input],
+    audits: &[v1::Audit],
+    streams: &mut Streams<'_>,
+) -> Result<(), Exit> {
+    let mut refused = false;
+    for (input, audit) in inputs.iter().zip(audits) {
+        let event = audit.run.as_ref().map(|run| run.event.as_str()).unwrap_or_default();
+        if event.starts_with("pull_request") || event == "merge_group" {
+            streams.error(&visible(&format!(
+                "{input}: was made by a run of the event `{event}`, which may not feed the queue"
+            )));
+            streams.hint("publish audits of runs on the default branch");
+            refused = true;
+        }
+    }
+    if refused { Err(Exit::Usage) } else { Ok(()) }
+}

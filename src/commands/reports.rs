@@ -1,0 +1,55 @@
+//! The reports that a job leaves behind: files in the workspace, and the job's summary.
+
+use super::job::{Left, fitted};
+use super::{Exit, Streams, report_folder};
+use crate::audit::Audit;
+use crate::report::json::v1;
+use crate::report::{self, Language, MarkdownOptions, UserTemplate, visible};
+use crate::runner::job::Job;
+use crate::settings::ActionSettings;
+
+/// The names of the files in the report's folder.
+const MARKDOWN: &str = "iam-stocktake.md";
+const JSON: &str = "iam-stocktake.json";
+
+/// Writes the files and leaves their outputs behind.
+pub(super) fn write(
+    audit: &Audit,
+    json: &v1::Audit,
+    settings: &ActionSettings,
+    template: Option<&UserTemplate>,
+    job: Option<&Job>,
+    left: &mut Left,
+    streams: &mut Streams<'_>,
+) -> Exit {
+    let options = options(settings.publish.language, settings.max_rows, template);
+    let markdown = match report::markdown(audit, &options) {
+        Ok(markdown) => markdown,
+        Err(error) => {
+            streams.error(&visible(&error.to_string()));
+            streams.hint("docs/template.md describes what a template can use");
+            return Exit::Usage;
+        }
+    };
+    let reports = vec![
+        (MARKDOWN, "report-markdown", markdown),
+        (JSON, "report-json", report::json::written(json)),
+    ];
+    report_folder::write(&settings.report_dir, reports, job, left, streams)
+}
+
+fn options(
+    language: Language,
+    max_rows: usize,
+    template: Option<&UserTemplate>,
+) -> MarkdownOptions {
+    MarkdownOptions { language, max_rows, template: template.cloned() }
+}
+
+/// The report for the summary: as many rows as there is room for behind what stands there already.
+pub(super) fn for_summary(audit: &Audit, settings: &ActionSettings, taken: usize) -> String {
+    let most = if settings.max_rows == 0 { usize::MAX } else { settings.max_rows };
+    fitted(taken, most.min(audit.findings.len()), |rows| {
+        report::markdown(audit, &options(settings.publish.language, rows, None)).ok()
+    })
+}

@@ -1,0 +1,428 @@
+//! The names by which AWS and GitHub know who may act: partitions, roles, repositories and the
+//! subjects of OIDC tokens. Each is checked when it is read, and is an exact name: none can hold a
+//! wildcard or a policy variable.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::model::inventory::{AccountId, InvalidAccountId};
+
+/// A text that is not the name that it should be. It says what such a name looks like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct InvalidName(&'static str);
+
+/// A separate world of accounts, which every ARN names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Partition {
+    /// The commercial regions.
+    #[default]
+    Aws,
+    /// The regions in China.
+    AwsCn,
+    /// GovCloud (US).
+    AwsUsGov,
+    /// The European Sovereign Cloud.
+    AwsEusc,
+}
+
+impl Partition {
+    /// All partitions.
+    pub const ALL: [Self; 4] = [Self::Aws, Self::AwsCn, Self::AwsUsGov, Self::AwsEusc];
+
+    /// The partition's name in an ARN.
+    #[must_use]
+    pub const fn id(self) -> &'static str {
+        match self {
+            Self::Aws => "aws",
+            Self::AwsCn => "aws-cn",
+            Self::AwsUsGov => "aws-us-gov",
+            Self::AwsEusc => "aws-eusc",
+        }
+    }
+
+    /// The audience that STS wants in a token of GitHub (the README of
+    /// `aws-actions/configure-aws-credentials`, "OIDC Audience").
+    #[must_use]
+    pub const fn audience(self) -> &'static str {
+        match self {
+            Self::Aws | Self::AwsUsGov | Self::AwsEusc => "sts.amazonaws.com",
+            Self::AwsCn => "sts.amazonaws.com.cn",
+        }
+    }
+
+    /// A region of the partition. IAM has one endpoint for all of them.
+    #[must_use]
+    pub const fn region(self) -> &'static str {
+        match self {
+            Self::Aws => "us-east-1",
+            Self::AwsCn => "cn-north-1",
+            Self::AwsUsGov => "us-gov-west-1",
+            Self::AwsEusc => "eusc-de-east-1",
+        }
+    }
+
+    /// The partition of a region, by the beginning of its name; `None` for a region of a partition
+    /// that is none of these.
+    #[must_use]
+    pub fn of_region(region: &str) -> Option<Self> {
+        const BEGINNINGS: [(&str, Option<Partition>); 7] = [
+            ("cn-", Some(Partition::AwsCn)),
+            ("us-gov-", Some(Partition::AwsUsGov)),
+            ("eusc-", Some(Partition::AwsEusc)),
+            // Partitions that are closed to the public.
+            ("us-iso-", None),
+            ("us-isob-", None),
+            ("us-isof-", None),
+            ("eu-isoe-", None),
+        ];
+        let known = BEGINNINGS.into_iter().find(|(beginning, _)| region.starts_with(beginning));
+        known.map_or(Some(Self::Aws), |(_, partition)| partition)
+    }
+
+    /// The host of the console.
+    ///
+    /// Source: "AWS Management Console", and the guides of China, GovCloud and the European
+    /// Sovereign Cloud.
+    #[must_use]
+    pub const fn console(self) -> &'static str {
+        match self {
+            Self::Aws => "console.aws.amazon.com",
+            Self::AwsCn => "console.amazonaws.cn",
+            Self::AwsUsGov => "console.amazonaws-us-gov.com",
+            Self::AwsEusc => "console.amazonaws-eusc.eu",
+        }
+    }
+}
+
+impl fmt::Display for Partition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.id())
+    }
+}
+
+impl FromStr for Partition {
+    type Err = InvalidName;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let found = Self::ALL.into_iter().find(|partition| partition.id() == text);
+        found.ok_or(InvalidName("a partition is aws, aws-cn, aws-us-gov or aws-eusc"))
+    }
+}
+
+/// What IAM allows in the names of roles and in external ids, beside what each adds.
+const fn is_word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'+' | b'=' | b',' | b'.' | b'@' | b'-')
+}
+
+/// A role's name, without its path (IAM's API reference, "CreateRole").
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RoleName(String);
+
+impl FromStr for RoleName {
+    type Err = InvalidName;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let valid = (1..=64).contains(&text.len()) && text.bytes().all(is_word);
+        let expected = "a role's name has 1 to 64 letters, digits and any of _+=,.@-";
+        if valid { Ok(Self(text.to_owned())) } else { Err(InvalidName(expected)) }
+    }
+}
+
+impl fmt::Display for RoleName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The ARN of one role.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RoleArn {
+    /// The partition.
+    pub partition: Partition,
+    /// The role's account.
+    pub account: AccountId,
+    /// The path: `/`, or with names between slashes.
+    path: String,
+    /// The name.
+    pub name: RoleName,
+}
+
+impl RoleArn {
+    /// The role of a name without a path.
+    #[must_use]
+    pub fn new(partition: Partition, account: AccountId, name: RoleName) -> Self {
+        Self { partition, account, path: "/".to_owned(), name }
+    }
+
+    /// The path: `/`, or with names between slashes.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+}
+
+impl FromStr for RoleArn {
+    type Err = InvalidName;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        const FORM: InvalidName = InvalidName(
+            "a role's ARN looks like arn:aws:iam::111122223333:role/NAME, without a wildcard",
+        );
+        let parts: Vec<&str> = text.splitn(6, ':').collect();
+        let ["arn", partition, "iam", "", account, role] = parts.as_slice() else {
+            return Err(FORM);
+        };
+        let (path, name) =
+            role.strip_prefix("role").and_then(|it| it.rsplit_once('/')).ok_or(FORM)?;
+        // IAM allows more in a path: what would be a wildcard or a variable in a policy.
+        let plain = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'*' | b'?' | b'$');
+        if !(path.is_empty() || path.starts_with('/')) || !path.bytes().all(plain) {
+            return Err(FORM);
+        }
+        Ok(Self {
+            partition: partition.parse()?,
+            account: account.parse().map_err(|_| FORM)?,
+            path: format!("{path}/"),
+            name: name.parse().map_err(|_| FORM)?,
+        })
+    }
+}
+
+impl fmt::Display for RoleArn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { partition, account, path, name } = self;
+        write!(f, "arn:{partition}:iam::{account}:role{path}{name}")
+    }
+}
+
+/// An account to audit, as `accounts` names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AccountEntry {
+    /// An account, audited with the role of the agreed name.
+    Account(AccountId),
+    /// A role of an account.
+    Role(RoleArn),
+}
+
+impl AccountEntry {
+    /// The account.
+    #[must_use]
+    pub const fn account(&self) -> AccountId {
+        match self {
+            Self::Account(account) => *account,
+            Self::Role(role) => role.account,
+        }
+    }
+
+    /// The role with which the account is audited; `name` is the agreed one.
+    #[must_use]
+    pub fn role(&self, partition: Partition, name: &RoleName) -> RoleArn {
+        match self {
+            Self::Account(account) => RoleArn::new(partition, *account, name.clone()),
+            Self::Role(role) => role.clone(),
+        }
+    }
+}
+
+impl FromStr for AccountEntry {
+    type Err = InvalidName;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text.starts_with("arn:") {
+            return text.parse().map(Self::Role);
+        }
+        text.parse().map(Self::Account).map_err(|error| match error {
+            InvalidAccountId::NotTwelveDigits => InvalidName(
+                "an account is named by its twelve digits or by the ARN of a role of it",
+            ),
+            InvalidAccountId::TooFewDigits => InvalidName(
+                "an account id has twelve digits: did one lose a zero at its beginning? Write all \
+                 twelve, in YAML in quotes",
+            ),
+        })
+    }
+}
+
+/// Accounts as they are written on the command line: between commas or white space.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct AccountList(pub Vec<AccountEntry>);
+
+impl FromStr for AccountList {
+    type Err = InvalidName;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let entries = text.split(|it: char| it == ',' || it.is_whitespace());
+        let entries = entries.filter(|entry| !entry.is_empty());
+        entries.map(str::parse).collect::<Result<_, _>>().map(Self)
+    }
+}
+
+/// What a role's trust policy may ask for beside the caller's ARN (STS's API reference,
+/// "AssumeRole").
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExternalId(String);
+
+impl FromStr for ExternalId {
+    type Err = InvalidName;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let valid = (2..=1_224).contains(&text.len())
+            && text.bytes().all(|byte| is_word(byte) || matches!(byte, b':' | b'/'));
+        let expected = "an external id has 2 to 1224 letters, digits and any of _+=,.@:/-";
+        if valid { Ok(Self(text.to_owned())) } else { Err(InvalidName(expected)) }
+    }
+}
+
+impl fmt::Display for ExternalId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A GitHub repository, spelt as GitHub spells it: tokens are compared with case.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Repository {
+    /// The user or organisation.
+    pub owner: String,
+    /// The repository's name.
+    pub name: String,
+}
+
+impl FromStr for Repository {
+    type Err = InvalidName;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        const FORM: InvalidName = InvalidName("a repository is named as OWNER/NAME");
+        let (owner, name) = text.split_once('/').ok_or(FORM)?;
+        // Managed users of an enterprise have an underscore in their names.
+        let owner_char = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+        let name_char = |byte: u8| owner_char(byte) || byte == b'.';
+        let valid = (1..=100).contains(&owner.len())
+            && (1..=100).contains(&name.len())
+            && owner.bytes().all(owner_char)
+            && name.bytes().all(name_char)
+            && !matches!(name, "." | "..");
+        let (owner, name) = (owner.to_owned(), name.to_owned());
+        if valid { Ok(Self { owner, name }) } else { Err(FORM) }
+    }
+}
+
+impl fmt::Display for Repository {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.owner, self.name)
+    }
+}
+
+/// Who can see a repository.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Visibility {
+    /// Everybody.
+    Public,
+    /// The members of the enterprise.
+    Internal,
+    /// Those who were given access.
+    Private,
+}
+
+/// The number that GitHub gave an owner or a repository, and gives no other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GithubId(u64);
+
+impl FromStr for GithubId {
+    type Err = InvalidName;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let plain = text.bytes().all(|byte| byte.is_ascii_digit()) && !text.starts_with('0');
+        let number = text.parse().ok().filter(|_| plain);
+        number.map(Self).ok_or(InvalidName("an id is a number, such as 583231"))
+    }
+}
+
+impl fmt::Display for GithubId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Runs of the main branch, as [`SubjectContext`].
+const MAIN: &str = "ref:refs/heads/main";
+
+/// What stands behind the repository in the subject of a token: `ref:refs/heads/main`,
+/// `pull_request`, `environment:NAME` (GitHub's "OpenID Connect reference").
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SubjectContext(String);
+
+impl SubjectContext {
+    /// The contexts of a scheduled run and of a pull request.
+    #[must_use]
+    pub fn defaults() -> Vec<Self> {
+        [MAIN, "pull_request"].map(|it| Self(it.to_owned())).to_vec()
+    }
+
+    /// The context of runs that may do nothing that takes something away.
+    #[must_use]
+    pub fn unattended() -> Vec<Self> {
+        vec![Self(MAIN.to_owned())]
+    }
+
+    /// The context of a job that somebody approves: of the environment in which the remedy is
+    /// carried out.
+    #[must_use]
+    pub fn approved() -> Vec<Self> {
+        vec![Self("environment:iam-remediation".to_owned())]
+    }
+}
+
+impl FromStr for SubjectContext {
+    type Err = InvalidName;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        // What a policy can hold at all, by IAM's API reference of "CreateRole".
+        let latin = |character: char| !character.is_control() && character <= '\u{ff}';
+        if text.is_empty() || text.trim() != text || !text.chars().all(latin) {
+            return Err(InvalidName("write it like ref:refs/heads/main or environment:prod"));
+        }
+        if text.contains(['*', '?']) || text.contains("${") {
+            return Err(InvalidName("a wildcard or variable would let others in: name each one"));
+        }
+        if text.starts_with("repo:") {
+            return Err(InvalidName("leave out the repository: it stands in --repository"));
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl fmt::Display for SubjectContext {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Whom a token is for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Audience(String);
+
+impl From<Partition> for Audience {
+    fn from(partition: Partition) -> Self {
+        Self(partition.audience().to_owned())
+    }
+}
+
+impl FromStr for Audience {
+    type Err = InvalidName;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let plain = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'*' | b'?' | b'$');
+        // A client id of an OIDC provider, by IAM's API reference of "CreateOpenIDConnectProvider".
+        let valid = (1..=255).contains(&text.len()) && text.bytes().all(plain);
+        let expected = "an audience has 1 to 255 visible characters and no wildcard";
+        if valid { Ok(Self(text.to_owned())) } else { Err(InvalidName(expected)) }
+    }
+}
+
+impl fmt::Display for Audience {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}

@@ -1,0 +1,281 @@
+//! The credential report's CSV → [`Account`].
+//!
+//! Source: "Get credential reports for your AWS account", IAM User Guide. Columns are found by
+//! their header names. What is wrong with the file as a whole is an error; a single field that
+//! cannot be read is kept as [`Unreadable`](crate::model::inventory::Unreadable) and stops nothing.
+
+mod columns;
+mod row;
+
+use std::collections::HashSet;
+use std::hash::{BuildHasher as _, BuildHasherDefault, Hasher, RandomState};
+
+use chrono::{DateTime, Utc};
+use csv::ByteRecord;
+
+use columns::Columns;
+use row::Row;
+
+use crate::model::inventory::{Account, AccountId, Form, ROOT_USER, User};
+
+/// Why a CSV is no credential report. Lines count from 1, the header being line 1.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ReportError {
+    /// Columns that every credential report has are not there.
+    #[error("this is no credential report: the header has no column {}", .0.join(", "))]
+    MissingColumns(Vec<String>),
+    /// The header names a column twice.
+    #[error("the header names the column {0} twice")]
+    DuplicateColumn(String),
+    /// A row that is cut, or that a comma without quotes has shifted.
+    #[error(
+        "line {line} has {found} fields where the header has {expected}: was the file cut or edited?"
+    )]
+    FieldCount {
+        /// The row's line.
+        line: u64,
+        /// Fields in the header.
+        expected: usize,
+        /// Fields in the row.
+        found: usize,
+    },
+    /// A second header: files were joined.
+    #[error("line {line} is a second header")]
+    RepeatedHeader {
+        /// The second header's line.
+        line: u64,
+    },
+    /// A row of another account: files were joined.
+    #[error("line {line} belongs to account {found}, the rows before it to {expected}")]
+    ForeignAccount {
+        /// The row's line.
+        line: u64,
+        /// The account of the rows before.
+        expected: AccountId,
+        /// The account of this row.
+        found: AccountId,
+    },
+    /// IAM names are unique without case.
+    #[error("line {line} lists the user `{name}` for the second time")]
+    DuplicateUser {
+        /// The second row's line.
+        line: u64,
+        /// The user's name.
+        name: String,
+    },
+    /// A row whose user name is empty.
+    #[error("line {line} names no user")]
+    NoUserName {
+        /// The row's line.
+        line: u64,
+    },
+    /// No row has an ARN, so that nobody knows whose report it is.
+    #[error("no row has an ARN with an account id")]
+    NoAccount,
+    /// The CSV cannot be split into fields.
+    #[error("the CSV cannot be read: {0}")]
+    Csv(String),
+}
+
+impl ReportError {
+    /// What to do about it.
+    #[must_use]
+    pub const fn hint(&self) -> &'static str {
+        match self {
+            Self::ForeignAccount { .. }
+            | Self::RepeatedHeader { .. }
+            | Self::DuplicateUser { .. } => {
+                "give each account's report as a file of its own, unchanged"
+            }
+            _ => {
+                "export it anew: aws iam generate-credential-report, then \
+                 aws iam get-credential-report --output json > report.json"
+            }
+        }
+    }
+}
+
+/// Reads the report of one account.
+///
+/// `generated_at` is the moment at which IAM generated it, where that is known.
+///
+/// # Errors
+/// [`ReportError`] when the file as a whole is no report of one account.
+pub fn parse(csv: &str, generated_at: Option<DateTime<Utc>>) -> Result<Account<'_>, ReportError> {
+    let mut reader =
+        csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(csv.as_bytes());
+    let mut record = ByteRecord::new();
+    if !read(&mut reader, &mut record, csv)? {
+        return Err(ReportError::NoAccount);
+    }
+    let columns = Columns::find(&record)?;
+    let width = record.len();
+    let mut owner = Owner::default();
+    let mut names = Names::default();
+    let mut root: Option<User<'_>> = None;
+    // A row of a real report takes more than 150 bytes. Room that stays empty costs next to
+    // nothing, whereas users that outgrow their place are all moved.
+    let mut users: Vec<User<'_>> = Vec::with_capacity(csv.len() / 150);
+    while read(&mut reader, &mut record, csv)? {
+        let line = || line_of(csv, &record);
+        if record.len() != width {
+            return Err(ReportError::FieldCount {
+                line: line(),
+                expected: width,
+                found: record.len(),
+            });
+        }
+        let user = columns.user(Row::new(csv, &record));
+        if user.name.is_empty() {
+            return Err(ReportError::NoUserName { line: line() });
+        }
+        if is_header(&user) {
+            return Err(ReportError::RepeatedHeader { line: line() });
+        }
+        owner.check(&user.arn, line)?;
+        let seen = || users.iter().chain(&root).map(|user| user.name.as_ref());
+        if names.repeats(&user.name, seen) {
+            return Err(ReportError::DuplicateUser { line: line(), name: user.name.into_owned() });
+        }
+        if user.name == ROOT_USER {
+            root = Some(user);
+        } else {
+            users.push(user);
+        }
+    }
+    let (id, partition) = owner.found.ok_or(ReportError::NoAccount)?;
+    Ok(Account {
+        id,
+        partition,
+        alias: None,
+        form: Form::ExportedReport,
+        report_generated_at: generated_at,
+        root,
+        users,
+        replaced: Vec::new(),
+        asked_after: Vec::new(),
+        gaps: Vec::new(),
+    })
+}
+
+fn read(
+    reader: &mut csv::Reader<&[u8]>,
+    record: &mut ByteRecord,
+    csv: &str,
+) -> Result<bool, ReportError> {
+    let found =
+        reader.read_byte_record(record).map_err(|error| ReportError::Csv(error.to_string()))?;
+    // No value of IAM's has a line break: a quote that is not closed has swallowed other rows.
+    if memchr::memchr2(b'\n', b'\r', record.as_slice()).is_some() {
+        let line = line_of(csv, record);
+        return Err(ReportError::Csv(format!(
+            "a field of line {line} runs over the line's end: is a quote not closed?"
+        )));
+    }
+    Ok(found)
+}
+
+/// The line on which the record begins, from 1. The reader's own count is taken before the rest of
+/// a CRLF and the empty lines that it skips, and knows no lone CR.
+fn line_of(csv: &str, record: &ByteRecord) -> u64 {
+    let end_of_last = record.position().map_or(0, csv::Position::byte);
+    let (before, rest) = usize::try_from(end_of_last)
+        .ok()
+        .and_then(|at| csv.as_bytes().split_at_checked(at))
+        .unwrap_or_default();
+    let skipped = rest.iter().take_while(|byte| matches!(byte, b'\r' | b'\n'));
+    let (mut lines, mut last) = (1, b' ');
+    for &byte in before.iter().chain(skipped) {
+        let ends_line = byte == b'\r' || (byte == b'\n' && last != b'\r');
+        lines += u64::from(ends_line);
+        last = byte;
+    }
+    lines
+}
+
+/// Whether the row is a header. A file that was appended may begin with a byte order mark.
+fn is_header(user: &User<'_>) -> bool {
+    let names = |field: &str, column| field.trim().eq_ignore_ascii_case(column);
+    names(user.name.trim_start_matches('\u{feff}'), "user") && names(&user.arn, "arn")
+}
+
+/// The hashes of the names that occurred: keeping the names themselves in lower case would cost an
+/// allocation a user.
+#[derive(Default)]
+struct Names {
+    hasher: RandomState,
+    hashes: HashSet<u64, BuildHasherDefault<AsItIs>>,
+    lower_case: String,
+}
+
+impl Names {
+    /// Whether the name occurred before, compared without case. `seen` are the names that did:
+    /// they are asked only where hashes are equal, which need not mean that the names are.
+    fn repeats<'a, I: Iterator<Item = &'a str>>(
+        &mut self,
+        name: &str,
+        seen: impl FnOnce() -> I,
+    ) -> bool {
+        self.lower_case.clear();
+        self.lower_case.push_str(name);
+        self.lower_case.make_ascii_lowercase();
+        !self.hashes.insert(self.hasher.hash_one(&self.lower_case))
+            && seen().any(|other| other.eq_ignore_ascii_case(name))
+    }
+}
+
+/// Hashes a hash: it is random enough as it is.
+#[derive(Default)]
+struct AsItIs(u64);
+
+impl Hasher for AsItIs {
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
+/// The account whose rows these are.
+#[derive(Default)]
+struct Owner {
+    found: Option<(AccountId, String)>,
+    /// The ARN up to the colon behind the account id: most rows begin with it.
+    prefix: String,
+}
+
+impl Owner {
+    /// An ARN that cannot be read says nothing about the account and passes.
+    fn check(&mut self, arn: &str, line: impl FnOnce() -> u64) -> Result<(), ReportError> {
+        if !self.prefix.is_empty() && arn.starts_with(&self.prefix) {
+            return Ok(());
+        }
+        let mut parts = arn.splitn(6, ':');
+        let (Some("arn"), Some(partition), Some("iam"), Some(""), Some(account)) =
+            (parts.next(), parts.next(), parts.next(), parts.next(), parts.next())
+        else {
+            return Ok(());
+        };
+        let Ok(account) = account.parse() else { return Ok(()) };
+        match &self.found {
+            Some((expected, _)) if *expected != account => {
+                let (line, expected) = (line(), *expected);
+                Err(ReportError::ForeignAccount { line, expected, found: account })
+            }
+            Some(_) => Ok(()),
+            None => {
+                self.prefix = format!("arn:{partition}:iam::{account}:");
+                self.found = Some((account, partition.to_owned()));
+                Ok(())
+            }
+        }
+    }
+}

@@ -1,0 +1,344 @@
+//! What the roles of the audit and of the remedy must be allowed: each action, the resource that it
+//! is evaluated on, and the feature that needs it; and the policies that say so, as JSON and as
+//! Terraform.
+
+mod document;
+mod hcl;
+mod role;
+mod size;
+mod terraform;
+
+pub use document::{Grant, Node, member_trust, oidc_provider, subjects, web_identity_trust};
+pub use role::RemedyRole;
+pub use size::{PolicyKind, size};
+pub use terraform::Stack;
+
+use crate::model::choices::{LastAccessed, Owners};
+use crate::model::policy::remediation::{RemediationPolicy, Stage};
+use crate::model::policy::{Policy, Rule};
+
+/// What an action is evaluated on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Resource {
+    /// The account as a whole: no narrower resource can be named.
+    Any,
+    /// The users of the account.
+    Users,
+    /// The groups of the account.
+    Groups,
+    /// The virtual MFA devices of the account.
+    MfaDevices,
+    /// The roles of the other accounts.
+    MemberRoles,
+}
+
+/// What an action is needed for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Feature {
+    /// The credential report.
+    Sweep,
+    /// The second look at the users that the sweep cannot clear.
+    Recheck,
+    /// SSH keys and service-specific credentials.
+    ServiceCredentials,
+    /// The tags of the users that the sweep cannot clear.
+    CandidateTags,
+    /// The tags of every user.
+    AllTags,
+    /// The last service used (Access Advisor).
+    LastAccessed,
+    /// The groups, policies and MFA devices of a user who may be deleted.
+    Holdings,
+    /// The tags that are the remedy's clock.
+    Notice,
+    /// Credentials made inactive, and active again to undo that.
+    Deactivation,
+    /// The same of SSH keys, service-specific credentials and certificates.
+    OldCredentialDeactivation,
+    /// The deletion of passwords.
+    PasswordDeletion,
+    /// The deletion of access keys.
+    CredentialDeletion,
+    /// The deletion of SSH keys, service-specific credentials and certificates.
+    OldCredentialDeletion,
+    /// The deletion of whole users.
+    UserDeletion,
+    /// The roles of other accounts.
+    Accounts,
+}
+
+/// What is done to a resource.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Access {
+    /// It is looked at, or assumed.
+    Read,
+    /// Tags of ours are set and taken away, and no others.
+    Tag,
+    /// It is changed.
+    Change,
+}
+
+impl Feature {
+    /// What turns the feature on, in the words of the command line and of the allowlist.
+    #[must_use]
+    pub const fn condition(self) -> &'static str {
+        match self {
+            Self::Sweep => "always",
+            Self::Recheck => "unless `--no-recheck`",
+            Self::ServiceCredentials => {
+                "`old-service-credential` or `user-without-credentials` is on, or `--remediate`"
+            }
+            Self::CandidateTags => "`--owners candidates` without `expiry_tag`",
+            Self::AllTags => "`--owners all`, `expiry_tag` or `--remediate`",
+            Self::LastAccessed => "`--last-accessed candidates`",
+            Self::Holdings => "`--remediate` with `delete_users`",
+            Self::Notice => "`--remediate notify` and beyond",
+            Self::Deactivation => "`--remediate deactivate` and beyond",
+            Self::OldCredentialDeactivation => {
+                "`--remediate deactivate` and beyond with `old-service-credential` in \
+                 `remediation.rules`"
+            }
+            Self::PasswordDeletion => {
+                "`--remediate deactivate` and beyond with `delete_passwords`, or \
+                 `--remediate delete` with `delete_users`"
+            }
+            Self::CredentialDeletion => "`--remediate delete` with `delete_after_days`",
+            Self::OldCredentialDeletion => {
+                "`--remediate delete` with `delete_after_days` and `old-service-credential` in \
+                 `remediation.rules`, or with `delete_users`"
+            }
+            Self::UserDeletion => "`--remediate delete` with `delete_users`",
+            Self::Accounts => "`--accounts`",
+        }
+    }
+
+    /// What the feature does to what it is about.
+    #[must_use]
+    pub const fn access(self) -> Access {
+        match self {
+            Self::Notice => Access::Tag,
+            Self::Deactivation
+            | Self::OldCredentialDeactivation
+            | Self::PasswordDeletion
+            | Self::CredentialDeletion
+            | Self::OldCredentialDeletion
+            | Self::UserDeletion => Access::Change,
+            _ => Access::Read,
+        }
+    }
+}
+
+/// One action of the audit or of the remedy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Permission {
+    /// The action, with its service.
+    pub action: &'static str,
+    /// What it is evaluated on.
+    pub resource: Resource,
+    /// What it is needed for.
+    pub feature: Feature,
+}
+
+const fn needs(action: &'static str, resource: Resource, feature: Feature) -> Permission {
+    Permission { action, resource, feature }
+}
+
+/// Every action that an audit or a remedy can make. The resources are those of the Service
+/// Authorization Reference, "Actions, resources, and condition keys for AWS Identity and Access
+/// Management (IAM)" and "… AWS Security Token Service".
+///
+/// There `ListServiceSpecificCredentials` has the user as its resource; but the call that lists
+/// those of all users names none, so that no user's ARN can be relied upon to match it.
+/// `GenerateServiceLastAccessedDetails` is evaluated on what its `Arn` names: here, a user.
+/// `RemoveUserFromGroup` is evaluated on the group alone, whoever the user is.
+pub const PERMISSIONS: [Permission; 38] = {
+    use Feature::{
+        Accounts, AllTags, CandidateTags, CredentialDeletion, Deactivation, Holdings, LastAccessed,
+        Notice, OldCredentialDeactivation, OldCredentialDeletion, PasswordDeletion, Recheck,
+        ServiceCredentials, Sweep, UserDeletion,
+    };
+    use Resource::{Any, Groups, MemberRoles, MfaDevices, Users};
+    [
+        needs("iam:GenerateCredentialReport", Any, Sweep),
+        needs("iam:GetCredentialReport", Any, Sweep),
+        needs("iam:ListUsers", Any, Recheck),
+        needs("iam:GetUser", Users, Recheck),
+        needs("iam:ListAccountAliases", Any, Recheck),
+        needs("iam:ListAccessKeys", Users, Recheck),
+        needs("iam:GetAccessKeyLastUsed", Users, Recheck),
+        needs("iam:GetLoginProfile", Users, Recheck),
+        needs("iam:ListSigningCertificates", Users, Recheck),
+        needs("iam:ListServiceSpecificCredentials", Any, ServiceCredentials),
+        needs("iam:ListSSHPublicKeys", Users, ServiceCredentials),
+        needs("iam:ListUserTags", Users, CandidateTags),
+        needs("iam:GetAccountAuthorizationDetails", Any, AllTags),
+        needs("iam:GenerateServiceLastAccessedDetails", Users, LastAccessed),
+        needs("iam:GetServiceLastAccessedDetails", Any, LastAccessed),
+        needs("iam:ListMFADevices", Users, Holdings),
+        needs("iam:ListGroupsForUser", Users, Holdings),
+        needs("iam:ListAttachedUserPolicies", Users, Holdings),
+        needs("iam:ListUserPolicies", Users, Holdings),
+        needs("iam:GetUserPolicy", Users, Holdings),
+        needs("iam:TagUser", Users, Notice),
+        needs("iam:UntagUser", Users, Notice),
+        needs("iam:UpdateAccessKey", Users, Deactivation),
+        needs("iam:UpdateSSHPublicKey", Users, OldCredentialDeactivation),
+        needs("iam:UpdateServiceSpecificCredential", Users, OldCredentialDeactivation),
+        needs("iam:UpdateSigningCertificate", Users, OldCredentialDeactivation),
+        needs("iam:DeleteLoginProfile", Users, PasswordDeletion),
+        needs("iam:DeleteAccessKey", Users, CredentialDeletion),
+        needs("iam:DeleteSSHPublicKey", Users, OldCredentialDeletion),
+        needs("iam:DeleteServiceSpecificCredential", Users, OldCredentialDeletion),
+        needs("iam:DeleteSigningCertificate", Users, OldCredentialDeletion),
+        needs("iam:DeactivateMFADevice", Users, UserDeletion),
+        needs("iam:DeleteVirtualMFADevice", MfaDevices, UserDeletion),
+        needs("iam:DeleteUserPolicy", Users, UserDeletion),
+        needs("iam:DetachUserPolicy", Users, UserDeletion),
+        needs("iam:RemoveUserFromGroup", Groups, UserDeletion),
+        needs("iam:DeleteUser", Users, UserDeletion),
+        needs("sts:AssumeRole", MemberRoles, Accounts),
+    ]
+};
+
+/// What a role of the remedy is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Remedy {
+    /// How far it goes; `None` where it plans and changes nothing.
+    pub stage: Option<Stage>,
+    /// Whether passwords are deleted when other credentials are deactivated.
+    pub delete_passwords: bool,
+    /// Whether credentials are deleted at all, at the last stage.
+    pub delete_credentials: bool,
+    /// Whether whole users are, at the last stage.
+    pub delete_users: bool,
+    /// Whether SSH keys, service-specific credentials and certificates are remediated.
+    pub old_credentials: bool,
+}
+
+impl Remedy {
+    /// What the role has to do by the policy.
+    #[must_use]
+    pub fn new(role: RemedyRole, policy: &RemediationPolicy) -> Self {
+        let deletes = policy.delete_after_days.is_some();
+        Self {
+            stage: role.stage(),
+            delete_passwords: policy.delete_passwords,
+            delete_credentials: deletes,
+            delete_users: deletes && policy.deletes_users(),
+            old_credentials: policy.takes_rule(Rule::OldServiceCredential),
+        }
+    }
+
+    fn has(&self, feature: Feature) -> bool {
+        let reaches = |stage| self.stage >= Some(stage);
+        let deletes_users = reaches(Stage::Delete) && self.delete_users;
+        match feature {
+            // It looks at everything that a remedy hangs on.
+            Feature::Sweep | Feature::Recheck | Feature::ServiceCredentials | Feature::AllTags => {
+                true
+            }
+            Feature::CandidateTags | Feature::LastAccessed | Feature::Accounts => false,
+            // Whatever the role may do, it can show the whole plan.
+            Feature::Holdings => self.delete_users,
+            Feature::Notice => reaches(Stage::Notify),
+            Feature::Deactivation => reaches(Stage::Deactivate),
+            Feature::OldCredentialDeactivation => {
+                reaches(Stage::Deactivate) && self.old_credentials
+            }
+            Feature::PasswordDeletion => {
+                (reaches(Stage::Deactivate) && self.delete_passwords) || deletes_users
+            }
+            Feature::CredentialDeletion => reaches(Stage::Delete) && self.delete_credentials,
+            Feature::OldCredentialDeletion => {
+                let deletes = reaches(Stage::Delete) && self.delete_credentials;
+                (deletes && self.old_credentials) || deletes_users
+            }
+            Feature::UserDeletion => deletes_users,
+        }
+    }
+}
+
+/// The features of an audit, or of a remedy, of one account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Features {
+    /// The second look. Without it nothing but the credential report is asked for, whatever else
+    /// is on.
+    pub recheck: bool,
+    /// SSH keys and service-specific credentials.
+    pub service_credentials: bool,
+    /// Whose tags are read to name an owner.
+    pub owners: Owners,
+    /// The last service used by the users that the sweep cannot clear.
+    pub last_accessed: bool,
+    /// The tag that says until when a user is wanted.
+    pub expiry_tag: bool,
+    /// The remedy, which looks at everything that it hangs on, whatever else is on.
+    pub remedy: Option<Remedy>,
+}
+
+impl Features {
+    /// What the policy and the settings of an audit ask for.
+    #[must_use]
+    pub fn new(
+        policy: &Policy,
+        recheck: bool,
+        owners: Owners,
+        last_accessed: LastAccessed,
+    ) -> Self {
+        Self {
+            recheck,
+            service_credentials: policy.is_on(Rule::OldServiceCredential)
+                || policy.is_on(Rule::UserWithoutCredentials),
+            owners,
+            last_accessed: last_accessed == LastAccessed::Candidates,
+            expiry_tag: policy.expiry_tag.is_some() && policy.is_on(Rule::ExpiredUser),
+            remedy: None,
+        }
+    }
+
+    /// What a role of the remedy is for.
+    #[must_use]
+    pub const fn of_remedy(remedy: Remedy) -> Self {
+        Self {
+            recheck: true,
+            service_credentials: true,
+            owners: Owners::All,
+            last_accessed: false,
+            expiry_tag: false,
+            remedy: Some(remedy),
+        }
+    }
+
+    /// Whether a feature is on.
+    #[must_use]
+    pub fn has(&self, feature: Feature) -> bool {
+        if let Some(remedy) = &self.remedy {
+            return remedy.has(feature);
+        }
+        let all_tags = self.owners == Owners::All || self.expiry_tag;
+        let asked = match feature {
+            Feature::Sweep => return true,
+            // It is of the account that assumes, and not of the one that is audited.
+            Feature::Accounts => return false,
+            Feature::Recheck => true,
+            Feature::ServiceCredentials => self.service_credentials,
+            Feature::CandidateTags => self.owners == Owners::Candidates && !all_tags,
+            Feature::AllTags => all_tags,
+            Feature::LastAccessed => self.last_accessed,
+            Feature::Holdings
+            | Feature::Notice
+            | Feature::Deactivation
+            | Feature::OldCredentialDeactivation
+            | Feature::PasswordDeletion
+            | Feature::CredentialDeletion
+            | Feature::OldCredentialDeletion
+            | Feature::UserDeletion => false,
+        };
+        self.recheck && asked
+    }
+
+    /// What a role with these features is to be allowed in the account.
+    pub fn permissions(&self) -> impl Iterator<Item = Permission> + '_ {
+        PERMISSIONS.into_iter().filter(|permission| self.has(permission.feature))
+    }
+}

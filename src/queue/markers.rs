@@ -1,0 +1,214 @@
+//! What tells the program's own issues and comments from others, and what of their bodies is read
+//! back: never a title, and nothing by search.
+
+use std::collections::BTreeSet;
+
+use sha2::{Digest as _, Sha256};
+
+use super::ledger::Person;
+use super::memory::{Damage, Packed, QueueName};
+use crate::audit::Fingerprint;
+use crate::model::policy::hex16;
+
+/// The label of the issues of the default queue, and how the labels of other queues begin.
+const LABEL: &str = "iam-stocktake";
+
+/// The label that every issue of a queue bears. Its description carries the queue issue's number.
+#[must_use]
+pub fn label(queue: &QueueName) -> String {
+    if queue.is_default() { LABEL.to_owned() } else { format!("{LABEL}:{queue}") }
+}
+
+/// The description of a queue's label once the queue issue has its first state: what
+/// [`queue_number`] reads.
+#[must_use]
+pub fn label_description(number: u64) -> String {
+    format!("IAM credentials to remediate. The queue is issue #{number}")
+}
+
+/// The number of the queue issue, by the description of the queue's label; `None` where it carries
+/// none: there is no queue yet.
+///
+/// # Errors
+/// [`Damage::Label`] when it names several issues, or one that cannot exist.
+pub fn queue_number(description: Option<&str>) -> Result<Option<u64>, Damage> {
+    let behind = description.unwrap_or_default().split('#').skip(1);
+    let digits = behind.map(|text| {
+        let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+        text.get(..end).unwrap_or_default()
+    });
+    let mut numbers = digits.filter(|digits| !digits.is_empty());
+    match (numbers.next(), numbers.next()) {
+        (None, _) => Ok(None),
+        (Some(digits), None) => {
+            let number = digits.parse().ok().filter(|number| *number > 0);
+            number.map(Some).ok_or(Damage::Label)
+        }
+        (Some(_), Some(_)) => Err(Damage::Label),
+    }
+}
+
+/// The first line of the index's body.
+#[must_use]
+pub fn index(queue: &QueueName) -> String {
+    format!("<!-- iam-stocktake:queue v1 name={queue} -->")
+}
+
+/// The first line of the body of a user's issue.
+#[must_use]
+pub fn person(queue: &QueueName, person: &Person) -> String {
+    format!("<!-- iam-stocktake:user v1 queue={queue} user={} -->", person_key(person))
+}
+
+/// The first line of the comment on a pull request.
+#[must_use]
+pub fn pull_request(queue: &QueueName) -> String {
+    format!("<!-- iam-stocktake:pull-request v1 queue={queue} -->")
+}
+
+/// The first line of the comment that explains why an issue that a bot closed is open again.
+pub const CLOSED_BY_BOT: &str = "<!-- iam-stocktake:closed-by-a-bot v1 -->";
+
+/// Sixteen hex digits that stand for a user in a marker.
+#[must_use]
+pub fn person_key((account, user): &Person) -> String {
+    hex16(&Sha256::digest(format!("v1|{account}|{user}").as_bytes()))
+}
+
+/// Whether an issue passes for one of this queue by the first line of its body.
+#[must_use]
+pub fn is_marked(body: &str, queue: &QueueName) -> bool {
+    begins_with(body, &index(queue)) || key_of_person(body, queue).is_some()
+}
+
+/// Whether the body begins with the marker. White space before it is no difference.
+#[must_use]
+pub fn begins_with(body: &str, marker: &str) -> bool {
+    body.trim_start().starts_with(marker)
+}
+
+/// The key of the user whom the issue is about, if it is a user's of this queue.
+#[must_use]
+pub fn key_of_person<'b>(body: &'b str, queue: &QueueName) -> Option<&'b str> {
+    let beginning = format!("<!-- iam-stocktake:user v1 queue={queue} user=");
+    let (key, _) = body.trim_start().strip_prefix(&beginning)?.split_once(" -->")?;
+    Some(key)
+}
+
+/// The findings whose boxes people have ticked.
+#[must_use]
+pub fn ticked(body: &str) -> BTreeSet<Fingerprint> {
+    let ticked_row = |line: &str| {
+        let line = line.trim_start();
+        let rest = line.strip_prefix("- [x] ").or_else(|| line.strip_prefix("- [X] "))?;
+        let (_, marker) = rest.rsplit_once("<!-- f:")?;
+        marker.split_once(" -->")?.0.parse().ok()
+    };
+    body.lines().filter_map(ticked_row).collect()
+}
+
+/// Where the memory is: its number and checksum, and what is in the body or in which comments.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MemoryBlock {
+    /// The memory's generation.
+    pub generation: u64,
+    /// The checksum of its text.
+    pub sum: String,
+    /// The comments that hold its parts, in their order; none where the text is in the body.
+    pub parts: Vec<u64>,
+    /// Comments that hold parts of an earlier generation, to be written next.
+    pub spare: Vec<u64>,
+    /// The text, where it is in the body.
+    pub text: String,
+}
+
+/// How the block begins, on a line of its own: a name of a user that reads so stands in a row.
+const MEMORY: &str = "\n<!-- iam-stocktake:memory v1 ";
+
+impl MemoryBlock {
+    /// The block for a memory whose parts are in these comments, or in the body if there are none.
+    #[must_use]
+    pub fn new(packed: &Packed, parts: Vec<u64>, spare: Vec<u64>) -> Self {
+        let text = if parts.is_empty() { packed.text.clone() } else { String::new() };
+        Self { generation: packed.generation, sum: packed.sum.clone(), parts, spare, text }
+    }
+
+    /// The block as it stands at the end of the body.
+    #[must_use]
+    pub fn written(&self) -> String {
+        let ids = |ids: &[u64]| ids.iter().map(u64::to_string).collect::<Vec<_>>().join(",");
+        let head = format!(
+            "generation={} sum={} parts={} spare={}",
+            self.generation,
+            self.sum,
+            ids(&self.parts),
+            ids(&self.spare),
+        );
+        // Which comments will be written is none of the memory's text, and must check as well.
+        let check = hex16(&Sha256::digest(head.as_bytes()));
+        format!("{}{head} check={check}\n{}\n-->", MEMORY.trim_start(), self.text)
+    }
+
+    /// Reads the block of a body.
+    ///
+    /// # Errors
+    /// [`Damage`] when there is none, or none that can be read.
+    pub fn of(body: &str) -> Result<Self, Damage> {
+        let (_, block) = body.rsplit_once(MEMORY).ok_or(Damage::Missing)?;
+        let (block, _) = block.split_once("\n-->").ok_or(Damage::Header)?;
+        let (head, text) = block.split_once('\n').ok_or(Damage::Header)?;
+        let mut words = head.split(' ');
+        let mut word = |name: &str| words.next()?.strip_prefix(name)?.strip_prefix('=');
+        let ids = |text: &str| -> Option<Vec<u64>> {
+            text.split(',').filter(|id| !id.is_empty()).map(|id| id.parse().ok()).collect()
+        };
+        let mut read = || {
+            Some(Self {
+                generation: word("generation")?.parse().ok()?,
+                sum: word("sum")?.to_owned(),
+                parts: ids(word("parts")?)?,
+                spare: ids(word("spare")?)?,
+                text: text.to_owned(),
+            })
+        };
+        let read = read().ok_or(Damage::Header)?;
+        // There is one way to write it, the check of its first line included.
+        let written = read.written();
+        let as_read =
+            written.strip_prefix(MEMORY.trim_start()).and_then(|it| it.strip_suffix("\n-->"));
+        if as_read == Some(block) { Ok(read) } else { Err(Damage::Header) }
+    }
+
+    /// The memory as text; `part` gives the body of a comment, if it is ours.
+    ///
+    /// # Errors
+    /// [`Damage`] when a part is missing.
+    pub fn packed<'b>(&self, part: impl Fn(u64) -> Option<&'b str>) -> Result<Packed, Damage> {
+        let mut text = self.text.clone();
+        for (index, id) in self.parts.iter().enumerate() {
+            let missing = Damage::Part(index + 1);
+            let body = part(*id).ok_or_else(|| missing.clone())?;
+            text.push_str(text_of_part(body).ok_or(missing)?);
+        }
+        Ok(Packed { generation: self.generation, sum: self.sum.clone(), text })
+    }
+}
+
+/// What is not the memory: what people are shown.
+#[must_use]
+pub fn visible_part(body: &str) -> &str {
+    body.rsplit_once(MEMORY).map_or(body, |(visible, _)| visible).trim_end()
+}
+
+const PART: &str = "<!-- iam-stocktake:memory-part v1\n";
+
+/// A comment that holds a part of the memory; `page` is what people are shown of it.
+#[must_use]
+pub fn part(page: &str, text: &str) -> String {
+    format!("{PART}{text}\n-->\n{page}")
+}
+
+fn text_of_part(body: &str) -> Option<&str> {
+    let (text, _) = body.trim_start().strip_prefix(PART)?.split_once("-->")?;
+    Some(text.trim())
+}

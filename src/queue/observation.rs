@@ -1,0 +1,418 @@
+//! Audit JSON of one or more runs → what the queue needs to know of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, Utc};
+
+use super::bounds::{LONGEST_USER, bounded};
+use super::progress::{self, Belongings, Progress};
+use crate::audit::{AgeProblem, Coverage, EvidenceAge, Fingerprint, Reference, Status};
+use crate::model::inventory::{AccountId, CLOCK_SKEW, CredentialKind, Form, MaxEvidenceAge, Piece};
+use crate::model::policy::{Level, Rule};
+use crate::report::json::v1;
+
+/// What is published of a credential's id.
+const ID_ENDING: usize = 4;
+
+/// The note of a finding whose exemption has expired.
+const EXPIRED: &str = "exemption-expired";
+
+/// What was seen, of whichever accounts.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Observation {
+    /// The audited accounts.
+    pub accounts: BTreeMap<AccountId, Audited>,
+    /// What was found in them.
+    pub findings: BTreeMap<Fingerprint, Seen>,
+    /// How many findings have an exemption that has expired.
+    pub expired_exemptions: usize,
+    /// Accounts that are no longer audited, on purpose: every audit's allowlist says so, and the
+    /// evidence of at least one of the audits is recent enough.
+    pub former_accounts: BTreeSet<AccountId>,
+}
+
+/// One audited account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Audited {
+    /// The account's alias, where it is known.
+    pub alias: Option<String>,
+    /// When it was judged.
+    pub at: DateTime<Utc>,
+    /// When its evidence was collected, as far as that is known: a credential report may be days
+    /// older than the audit of it.
+    pub evidence_at: DateTime<Utc>,
+    /// The days after which a credential counted as stale.
+    pub stale_after_days: u32,
+    /// The tag that says until when a user is wanted.
+    pub expiry_tag: Option<String>,
+    /// How complete the evidence of each rule was; a rule that is not here was off.
+    pub coverage: BTreeMap<Rule, Coverage>,
+    /// Whether it was looked at live, not too long ago.
+    pub is_live: bool,
+    /// Why its evidence is incomplete for every rule, if its age is the reason. Such evidence may add
+    /// findings and clears none.
+    pub age_problem: Option<AgeProblem>,
+    /// Users, in lower case, whose other credentials were all seen, or who are gone.
+    pub asked_after: BTreeSet<String>,
+}
+
+/// One finding.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seen {
+    /// What it is about.
+    pub matter: Matter,
+    /// The rule's level in that run.
+    pub level: Level,
+    /// Whether it stands.
+    pub status: Status,
+    /// What the user has besides credentials, where it was looked at.
+    pub belongings: Option<Belongings>,
+}
+
+/// What a finding is about, as people are shown it. It holds dates and no ages.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Matter {
+    /// The account.
+    pub account: AccountId,
+    /// The user's name.
+    pub user: String,
+    /// The rule.
+    pub rule: Rule,
+    /// The credential's kind; `None` for a verdict on the user.
+    pub kind: Option<CredentialKind>,
+    /// The slot of a key or certificate that the evidence shows no id of.
+    pub slot: Option<u8>,
+    /// The last four characters of the credential's id.
+    pub id_ending: Option<String>,
+    /// The date from which its days are counted, and what that is.
+    pub reference: Option<(Reference, DateTime<Utc>)>,
+    /// Who owns the user, by the user's tags.
+    pub owner: Option<String>,
+    /// How far the remedy has come with the credential, where a tag on the user says so.
+    pub progress: Option<Progress>,
+}
+
+/// An audit JSON that the queue cannot be fed with.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unusable {
+    /// A newer version made it, or it was tampered with.
+    #[error("its {member} `{text}` is not known to this version")]
+    Unknown {
+        /// The member of the JSON.
+        member: &'static str,
+        /// What it holds.
+        text: String,
+    },
+    /// The allowlist names an account as no longer audited, and an audit has it.
+    #[error(
+        "account {0} is audited, but `former_accounts` in the allowlist lists it: remove the entry, or \
+         stop auditing the account"
+    )]
+    FormerAccountAudited(AccountId),
+    /// A name that no user of IAM can have.
+    #[error(
+        "it names a user with {0} characters, and IAM's names have at most 64: make the audit anew"
+    )]
+    LongName(usize),
+    /// Two audits of one account say different things.
+    #[error("account {0} is in another of the audits too: give one audit an account")]
+    Twice(AccountId),
+    /// Nothing was audited, so that there is nothing to say.
+    #[error("it audits no account")]
+    NoAccount,
+    /// The queue would take every later audit for an older one.
+    #[error("it was made at {0}, which is still to come: make it without --now")]
+    StillToCome(DateTime<Utc>),
+}
+
+impl Observation {
+    /// Joins audits of different accounts as [`Observation::within`] does, with the default limits on
+    /// the age of evidence.
+    ///
+    /// # Errors
+    /// [`Unusable`], with the index of the audit.
+    pub fn of(audits: &[v1::Audit], now: DateTime<Utc>) -> Result<Self, (usize, Unusable)> {
+        Self::within(audits, now, MaxEvidenceAge::default())
+    }
+
+    /// Joins audits of different accounts. Evidence that is older than `limit` at `now` is incomplete.
+    ///
+    /// # Errors
+    /// [`Unusable`], with the index of the audit.
+    pub fn within(
+        audits: &[v1::Audit],
+        now: DateTime<Utc>,
+        limit: MaxEvidenceAge,
+    ) -> Result<Self, (usize, Unusable)> {
+        let mut joined = Self::default();
+        for (index, audit) in audits.iter().enumerate() {
+            joined.add(audit, now, limit).map_err(|unusable| (index, unusable))?;
+        }
+        let mut lists = Vec::new();
+        for (index, audit) in audits.iter().enumerate() {
+            lists.push(joined.former_accounts_of(audit).map_err(|unusable| (index, unusable))?);
+        }
+        let recent = audits.iter().zip(&lists).filter(|(audit, _)| joined.is_recent(audit));
+        let named = recent.flat_map(|(_, list)| list).copied();
+        joined.former_accounts =
+            named.filter(|id| lists.iter().all(|list| list.contains(id))).collect();
+        Ok(joined)
+    }
+
+    fn add(
+        &mut self,
+        audit: &v1::Audit,
+        now: DateTime<Utc>,
+        limit: MaxEvidenceAge,
+    ) -> Result<(), Unusable> {
+        if audit.generated_at - now > CLOCK_SKEW {
+            return Err(Unusable::StillToCome(audit.generated_at));
+        }
+        if audit.accounts.is_empty() {
+            return Err(Unusable::NoAccount);
+        }
+        for account in &audit.accounts {
+            let id = known("account", &account.id, |text| text.parse().ok())?;
+            let audited = Audited::of(account, audit, now, limit)?;
+            if self.accounts.insert(id, audited).is_some() {
+                return Err(Unusable::Twice(id));
+            }
+        }
+        for finding in &audit.findings {
+            let id = known("finding's id", &finding.id, |text| text.parse().ok())?;
+            self.findings.insert(id, Seen::of(finding)?);
+            let expired = finding.notes.iter().any(|note| note.code == EXPIRED);
+            self.expired_exemptions += usize::from(expired);
+        }
+        Ok(())
+    }
+
+    /// The accounts that an audit calls former. One that another audit has is doubtful in both.
+    fn former_accounts_of(&self, audit: &v1::Audit) -> Result<BTreeSet<AccountId>, Unusable> {
+        let former = audit.former_accounts.iter().map(|former| {
+            let id = known("former account", &former.account, |text| text.parse().ok())?;
+            if self.accounts.contains_key(&id) {
+                return Err(Unusable::FormerAccountAudited(id));
+            }
+            Ok(id)
+        });
+        former.collect()
+    }
+
+    /// Whether the age of the evidence is a problem in none of the audit's accounts. The allowlist of
+    /// an older audit may have been changed since.
+    fn is_recent(&self, audit: &v1::Audit) -> bool {
+        audit.accounts.iter().all(|account| {
+            let audited = account.id.parse().ok().and_then(|id| self.accounts.get(&id));
+            audited.is_some_and(|it| it.age_problem.is_none())
+        })
+    }
+
+    /// The rules of which all evidence was had that was asked for, in which accounts. What is left
+    /// out by choice, as the SSH keys of healthy users, is not missing.
+    #[must_use]
+    pub fn observed_as_asked(&self) -> BTreeSet<(AccountId, Rule)> {
+        let of_account = |(account, audited): (&AccountId, &Audited)| {
+            let had =
+                audited.coverage.iter().filter(|(_, coverage)| **coverage != Coverage::Incomplete);
+            had.map(|(rule, _)| (*account, *rule)).collect::<Vec<_>>()
+        };
+        self.accounts.iter().flat_map(of_account).collect()
+    }
+
+    /// Whether some rule's evidence was incomplete in some account, or no account was audited.
+    #[must_use]
+    pub fn is_incomplete(&self) -> bool {
+        let coverage = self.accounts.values().flat_map(|it| it.coverage.values());
+        let has_problem = |it: &Audited| it.age_problem.is_some();
+        self.accounts.is_empty()
+            || self.accounts.values().any(has_problem)
+            || coverage.into_iter().any(|it| *it == Coverage::Incomplete)
+    }
+}
+
+impl Audited {
+    fn of(
+        account: &v1::Account,
+        audit: &v1::Audit,
+        now: DateTime<Utc>,
+        limit: MaxEvidenceAge,
+    ) -> Result<Self, Unusable> {
+        let age_problem = age_problem(account, audit, now, limit)?;
+        let coverage = account.complete.iter().map(|(rule, coverage)| {
+            let rule = known("rule", rule, |text| text.parse().ok())?;
+            let coverage = known("coverage", coverage, Coverage::from_id)?;
+            Ok((rule, if age_problem.is_some() { Coverage::Incomplete } else { coverage }))
+        });
+        Ok(Self {
+            alias: account.alias.as_deref().map(bounded),
+            at: to_the_second(audit.generated_at),
+            evidence_at: to_the_second(evidence_date(account, audit)),
+            stale_after_days: audit.policy.stale_after_days,
+            expiry_tag: audit.policy.expiry_tag.as_deref().map(bounded),
+            coverage: coverage.collect::<Result<_, _>>()?,
+            is_live: account.evidence == Form::Live.id() && age_problem.is_none(),
+            age_problem,
+            asked_after: account.asked_after.iter().cloned().collect(),
+        })
+    }
+
+    /// Whether the evidence was such that a finding of this matter that is gone is cleared.
+    #[must_use]
+    pub fn may_clear(&self, matter: &Matter) -> bool {
+        match self.coverage.get(&matter.rule) {
+            Some(Coverage::Complete) => true,
+            // What a live audit leaves out of this rule are SSH keys of users it did not ask after.
+            Some(Coverage::NotShown) => {
+                self.is_live
+                    && matter.rule == Rule::OldServiceCredential
+                    && (matter.kind != Some(CredentialKind::SshKey)
+                        || self.asked_after.contains(&matter.user.to_ascii_lowercase()))
+            }
+            _ => false,
+        }
+    }
+
+    /// What of the policy decides about a rule, as the memory keeps it.
+    #[must_use]
+    pub fn terms_of(&self, rule: Rule) -> String {
+        match rule {
+            Rule::ExpiredUser => self.expiry_tag.clone().unwrap_or_default(),
+            Rule::RootAccessKey
+            | Rule::UserWithoutCredentials
+            | Rule::UnrotatedAccessKey
+            | Rule::UnlistedUser => String::new(),
+            _ => self.stale_after_days.to_string(),
+        }
+    }
+}
+
+/// When the evidence was collected. A live audit looks at the account itself; otherwise the credential
+/// report is all there is.
+fn evidence_date(account: &v1::Account, audit: &v1::Audit) -> DateTime<Utc> {
+    let of_report = account.report_generated_at.or(account.report_newest_date);
+    let is_live = account.evidence == Form::Live.id();
+    of_report.filter(|_| !is_live).unwrap_or(audit.generated_at).min(audit.generated_at)
+}
+
+/// Why the age of an account's evidence makes it incomplete, if it does. Both the credential report
+/// and the audit of it grow old.
+fn age_problem(
+    account: &v1::Account,
+    audit: &v1::Audit,
+    now: DateTime<Utc>,
+    limit: MaxEvidenceAge,
+) -> Result<Option<AgeProblem>, Unusable> {
+    let form = known("evidence", &account.evidence, Form::from_id)?;
+    let age = |generated_at, newest| EvidenceAge::of(form, generated_at, newest, limit, now);
+    let is_unseen = account.gaps.iter().any(|gap| gap.piece == Piece::CredentialReport.id());
+    // An account whose report could not be had is incomplete for that.
+    let of_report = if is_unseen {
+        None
+    } else {
+        age(account.report_generated_at, account.report_newest_date).problem
+    };
+    Ok(of_report.or(age(Some(audit.generated_at), None).problem))
+}
+
+impl Seen {
+    fn of(finding: &v1::Finding) -> Result<Self, Unusable> {
+        let credential = finding.credential.as_ref();
+        let kind = credential
+            .map(|it| known("credential's kind", &it.kind, CredentialKind::from_id))
+            .transpose()?;
+        let rule = known("rule", &finding.rule, |text| text.parse().ok())?;
+        Ok(Self {
+            matter: Matter {
+                account: known("account", &finding.account, |text| text.parse().ok())?,
+                user: user_name(&finding.user)?,
+                rule,
+                kind,
+                slot: credential.and_then(|it| it.slot),
+                id_ending: credential.and_then(|it| it.id.as_deref()).map(id_ending),
+                reference: reference(rule, finding)?,
+                owner: finding.owner.as_deref().map(bounded),
+                progress: finding.remedy.as_ref().map(progress).transpose()?,
+            },
+            level: known("level", &finding.level, |text| text.parse().ok())?,
+            status: known("status", &finding.status, Status::from_id)?,
+            belongings: finding.belongings.as_ref().map(Into::into),
+        })
+    }
+
+    /// Whether it belongs into the queue.
+    #[must_use]
+    pub fn needs_remedy(&self) -> bool {
+        self.status == Status::Open && self.level >= Level::Warning
+    }
+
+    /// Whether the gate counts it.
+    #[must_use]
+    pub fn counts_for_gate(&self) -> bool {
+        self.status == Status::Open && self.level == Level::Error
+    }
+}
+
+/// A name is what a user is known by, so it is not cut. Anybody can write an audit, and the queue
+/// holds only so much.
+fn user_name(name: &str) -> Result<String, Unusable> {
+    match name.chars().count() {
+        length if length > LONGEST_USER => Err(Unusable::LongName(length)),
+        _ => Ok(name.to_owned()),
+    }
+}
+
+/// The date that people are shown.
+fn reference(
+    rule: Rule,
+    finding: &v1::Finding,
+) -> Result<Option<(Reference, DateTime<Utc>)>, Unusable> {
+    // A root key is wrong by being there. Its last use moves from day to day, and is no news.
+    let created = finding.credential.as_ref().and_then(|it| it.created);
+    let (what, at) = match (rule, created) {
+        (Rule::RootAccessKey, Some(created)) => (Some(Reference::Created), Some(created)),
+        _ => {
+            let what = finding.reference.as_deref();
+            let what = what.map(|text| known("reference", text, Reference::from_id)).transpose()?;
+            (what, finding.reference_date)
+        }
+    };
+    Ok(what.zip(at.map(to_the_second)))
+}
+
+/// How far the remedy has come.
+fn progress(written: &v1::Remedy) -> Result<Progress, Unusable> {
+    let stage = |text| known("stage", text, |it| it.parse().ok());
+    Ok(Progress {
+        reached: known("remedy", &written.reached, progress::reached)?,
+        since: written.since.date_naive(),
+        next: written.next.as_deref().map(stage).transpose()?.zip(written.next_from),
+    })
+}
+
+/// A moment as the memory keeps it, so that what was seen and what is remembered can be compared.
+fn to_the_second(moment: DateTime<Utc>) -> DateTime<Utc> {
+    DateTime::from_timestamp(moment.timestamp(), 0).unwrap_or(moment)
+}
+
+/// The end of an id. An audit holds no more of it, but anybody can write an audit.
+fn id_ending(id: &str) -> String {
+    let length = id.chars().count();
+    id.chars().skip(length.saturating_sub(ID_ENDING)).collect()
+}
+
+fn known<T>(
+    member: &'static str,
+    text: &str,
+    parse: impl Fn(&str) -> Option<T>,
+) -> Result<T, Unusable> {
+    parse(text).ok_or_else(|| Unusable::Unknown { member, text: text.to_owned() })
+}
+
+impl Observation {
+    /// How many findings have this status.
+    #[must_use]
+    pub fn count(&self, status: Status) -> usize {
+        self.findings.values().filter(|seen| seen.status == status).count()
+    }
+}

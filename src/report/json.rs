@@ -1,0 +1,28 @@
+//! The audit as JSON, for programs. Versioned: what reads v1 reads every later v1.
+
+mod of_audit;
+pub mod v1;
+
+use crate::audit::Audit;
+
+/// The audit as JSON v1, indented, ending with a line feed.
+#[must_use]
+pub fn json(audit: &Audit) -> String {
+    written(&v1::Audit::from(audit))
+}
+
+/// JSON v1, indented, ending with a line feed.
+#[must_use]
+pub fn written(audit: &v1::Audit) -> String {
+    let mut text = serde_json::to_string_pretty(audit)
+        // Strings, numbers, lists and maps with text keys: none of them can fail.
+        .unwrap_or_default();
+    text.push('\n');
+    text
+}
+
+/// The JSON Schema of v1.
+#[must_use]
+pub fn schema() -> serde_json::Value {
+    schemars::schema_for!(v1::Audit).to_value()
+}

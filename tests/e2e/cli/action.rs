@@ -1,0 +1,109 @@
+//! The action's description, its table in the README, and the flags of `action` are one.
+
+use std::fmt::Write as _;
+
+use iam_stocktake::settings::{GITHUB_TOKEN, INPUTS, OUTPUTS, Setting};
+
+use crate::cli::examples::assert_current;
+use stand_ins::sandbox::{Sandbox, repository};
+
+/// The default in `action.yml`. What the allowlist or the environment may say has none there, since
+/// an input that is not empty wins over them.
+fn default(setting: &Setting) -> &'static str {
+    if setting.name == GITHUB_TOKEN.name {
+        "${{ github.token }}"
+    } else if setting.default_is_value {
+        setting.default
+    } else {
+        ""
+    }
+}
+
+/// The description, with where the value comes from where that is no default of `action.yml`.
+fn description(setting: &Setting) -> String {
+    if setting.default_is_value || setting.default.is_empty() {
+        setting.description.to_owned()
+    } else {
+        format!("{}. Otherwise: {}", setting.description, setting.default)
+    }
+}
+
+fn action_yml() -> String {
+    // A JSON string is a YAML string.
+    let quoted = |text: &str| serde_json::to_string(text).unwrap();
+    let mut yaml = String::from(
+        "# Written by the test `action`, from the table in src/settings.rs.\n\
+         name: iam-stocktake\n\
+         description: Finds IAM passwords and access keys that nobody uses, and gets them removed\n\
+         author: iam-stocktake\n\
+         branding:\n  icon: key\n  color: orange\n\
+         inputs:\n",
+    );
+    for setting in &INPUTS {
+        let _ = writeln!(
+            yaml,
+            "  {}:\n    description: {}\n    required: false\n    default: {}",
+            setting.name,
+            quoted(&description(setting)),
+            quoted(default(setting)),
+        );
+    }
+    yaml.push_str("outputs:\n");
+    for output in &OUTPUTS {
+        let _ =
+            writeln!(yaml, "  {}:\n    description: {}", output.name, quoted(output.description));
+    }
+    yaml.push_str("runs:\n  using: docker\n  image: Dockerfile\n  args: [action]\n");
+    yaml
+}
+
+#[test]
+fn action_yml_is_that_of_the_program() {
+    assert_current("action.yml", &action_yml());
+}
+
+#[test]
+fn the_readme_names_every_input_and_output() {
+    let text = std::fs::read_to_string(repository("README.md")).unwrap();
+    let between = |text: &str, name: &str, table: &str| {
+        let begin = format!("<!-- {name}: written by the test `action` -->\n");
+        let end = format!("<!-- end of {name} -->");
+        let (before, rest) = text.split_once(&begin).unwrap();
+        let (_, after) = rest.split_once(&end).unwrap();
+        format!("{before}{begin}{table}{end}{after}")
+    };
+    let mut inputs = String::from("| input | default | |\n| --- | --- | --- |\n");
+    for setting in &INPUTS {
+        let Setting { name, description, .. } = setting;
+        let default = if setting.default.is_empty() && setting.value.is_empty() {
+            "false"
+        } else {
+            setting.default
+        };
+        let _ = writeln!(inputs, "| `{name}` | {} | {description} |", default.replace('|', "\\|"));
+    }
+    let mut outputs = String::from("| output | |\n| --- | --- |\n");
+    for output in &OUTPUTS {
+        let _ = writeln!(outputs, "| `{}` | {} |", output.name, output.description);
+    }
+    let text = between(&text, "inputs", &inputs);
+    assert_current("README.md", &between(&text, "outputs", &outputs));
+}
+
+#[test]
+fn every_input_is_a_flag_of_the_command() {
+    let help = Sandbox::new().run(&["action", "--help"]);
+    assert_eq!(help.code, 0, "{}", help.stderr);
+    let flags: Vec<_> = help
+        .stdout
+        .lines()
+        .filter_map(|line| line.trim_start().trim_start_matches("-q, ").strip_prefix("--"))
+        .map(|line| line.split([' ', '[']).next().unwrap())
+        .collect();
+    for Setting { name, .. } in &INPUTS {
+        assert!(flags.contains(name), "{name}: {flags:?}");
+    }
+    // The clock is for the command line alone.
+    let more: Vec<_> = flags.iter().filter(|it| !INPUTS.iter().any(|s| s.name == **it)).collect();
+    assert_eq!(more, [&"now"]);
+}

@@ -1,0 +1,62 @@
+//! Arguments that do not go together: the ones that were given are named, and no others.
+
+use stand_ins::sandbox::Sandbox;
+
+/// The message, without usage and hints.
+fn refused(arguments: &[&str]) -> String {
+    let ran = Sandbox::new().run(arguments);
+    assert_eq!(ran.code, 2, "{arguments:?}: {}", ran.stderr);
+    ran.stderr.split("\n\n").next().unwrap().trim_start_matches("error: ").to_owned()
+}
+
+#[test]
+fn a_conflict_names_the_arguments_that_were_given() {
+    let report = ["audit", "--credential-report", "x.csv"];
+    for (more, words) in [
+        (&["--accounts", "111122223333"][..], "cannot be used with '--accounts <"),
+        (&["--no-recheck"], "cannot be used with '--no-recheck'"),
+        (&["--timeout=5"], "cannot be used with '--timeout <"),
+        (
+            &["--owners", "all", "--timeout", "5"],
+            "cannot be used with:\n  --owners <candidates|all|none>\n  --timeout <SECONDS>",
+        ),
+    ] {
+        let message = refused(&[&report, more].concat());
+        assert!(message.contains(words), "{more:?}: {message}");
+        assert_eq!(message.matches("--").count(), 1 + more.len().div_ceil(2), "{message}");
+    }
+    for (arguments, named) in [
+        (&["remediate", "--undo", "j", "--stage", "delete"][..], &["--undo", "--stage"][..]),
+        (&["remediate", "--undo", "j", "--output=p.json"], &["--undo", "--output"]),
+        (&["remediate", "--apply", "--plan", "p", "--stage", "delete"], &["--plan", "--stage"]),
+        (&["remediate", "--apply", "--plan", "p", "--audit", "a"], &["--plan", "--audit"]),
+        (&["iam-policy", "--remediate", "delete", "--owners", "all"], &["--remediate", "--owners"]),
+    ] {
+        let message = refused(arguments);
+        let flags = message.split(['\'', ' ', '=']).filter(|word| word.starts_with("--"));
+        let mut flags: Vec<_> = flags.collect();
+        flags.sort_unstable();
+        let mut named = named.to_vec();
+        named.sort_unstable();
+        assert_eq!(flags, named, "{message}");
+    }
+}
+
+#[test]
+fn an_argument_that_needs_another_is_named_with_it() {
+    for (arguments, message) in [
+        (
+            &["audit", "--report-generated-at", "2026-06-30T12:00:00Z"][..],
+            "'--report-generated-at' needs '--credential-report'",
+        ),
+        (&["remediate", "--plan", "p.json"], "'--plan' needs '--apply'"),
+        (
+            &["remediate", "--apply", "--plan-digest", &"0".repeat(64)],
+            "'--plan-digest' needs '--plan'",
+        ),
+        (&["remediate", "--user", "bob"], "'--user' needs '--undo'"),
+    ] {
+        let refused = refused(arguments);
+        assert!(refused.starts_with(message), "{refused}");
+    }
+}

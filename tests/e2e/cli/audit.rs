@@ -1,0 +1,466 @@
+//! `iam-stocktake audit`, through the real binary.
+
+use iam_stocktake::settings::{AUDIT_SETTINGS, REMEDIATE_SETTINGS};
+
+use stand_ins::sandbox::{NOW, Sandbox, report};
+
+const HEALTHY: (&str, &str, &str) = ("healthy", "2026-06-20T00:00:00Z", "-");
+const STALE: (&str, &str, &str) = ("leaver", "2025-01-01T00:00:00Z", "-");
+const UNREADABLE: (&str, &str, &str) = ("edited", "6/20/2026", "-");
+
+fn sandbox(rows: &[(&str, &str, &str)]) -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox.file("report.csv", report("111122223333", rows));
+    sandbox
+}
+
+const AUDIT: [&str; 7] =
+    ["audit", "--credential-report", "report.csv", "--allowlist", "none", "--now", NOW];
+
+fn audit<'a>(more: &[&'a str]) -> Vec<&'a str> {
+    AUDIT.iter().chain(more).copied().collect()
+}
+
+#[test]
+fn the_exit_code_says_what_the_audit_found() {
+    for (rows, more, expected) in [
+        (&[HEALTHY][..], &[][..], 0),
+        (&[HEALTHY, STALE], &[], 1),
+        (&[HEALTHY, STALE], &["--fail-on", "none"], 0),
+        (&[HEALTHY, UNREADABLE], &[], 3),
+        // The highest wins, and missing evidence is never a matter of the gate.
+        (&[STALE, UNREADABLE], &[], 3),
+        (&[HEALTHY, UNREADABLE], &["--fail-on", "none"], 3),
+        (&[HEALTHY], &["--stale-after-days", "10"], 1),
+    ] {
+        let ran = sandbox(rows).run(&audit(more));
+        assert_eq!(ran.code, expected, "{rows:?} {more:?}\n{}{}", ran.stdout, ran.stderr);
+    }
+}
+
+#[test]
+fn usage_errors_exit_with_2_and_write_nothing() {
+    for (more, expected) in [
+        (&["--stale-after-days", "0"][..], "0 is not in 1..=3650"),
+        (&["--stale-after-days", "soon"], "invalid digit"),
+        (&["--format", "pdf"], "possible values: table, markdown, json"),
+        (&["--output", "report.pdf"], "use .md, .json or .txt"),
+        (&["--language", "tlh"], "possible values: en, ja"),
+        (&["--fail-on", "sometimes"], "possible values: any, none"),
+        (&["--report-generated-at", "yesterday"], "write it like 2026-06-30T12:00:00Z"),
+        (&["--report-generated-at", "2026-07-01T00:00:00Z"], "after the moment of the audit"),
+        (&["--template", "missing.md", "--format", "markdown"], "the template cannot be read"),
+        (&["--template", "missing.md"], "none was asked for"),
+        (&["--output", "./audit.json"], "the file is named twice"),
+        (&["--frobnicate"], "unexpected argument '--frobnicate'"),
+    ] {
+        let sandbox = sandbox(&[STALE]);
+        let ran = sandbox.run(&audit(&[more, &["--output", "audit.json"]].concat()));
+        assert_eq!(ran.code, 2, "{more:?}");
+        assert!(ran.stderr.contains(expected), "{more:?}: {}", ran.stderr);
+        assert_eq!(ran.stdout, "", "{more:?}");
+        assert_eq!(sandbox.names(), ["report.csv"], "{more:?}");
+    }
+}
+
+#[test]
+fn files_that_are_no_report_are_named_with_what_they_are_and_what_to_do() {
+    for (content, expected) in [
+        (&b"<!DOCTYPE html><html>"[..], "holds HTML or XML, not a credential report"),
+        (b"", "the file is empty"),
+        (b"%PDF-1.7", "holds a PDF"),
+        (
+            b"user,arn\nalice,arn:aws:iam::111122223333:user/alice",
+            "the header has no column user_creation_time",
+        ),
+        (b"dXNlcixhc", "was it cut?"),
+        (b"{\"Users\": []}", "not what `aws iam get-credential-report` prints"),
+    ] {
+        let sandbox = Sandbox::new();
+        sandbox.file("report.csv", content);
+        let ran = sandbox.run(&audit(&["--output", "audit.json"]));
+        assert_eq!(ran.code, 2);
+        assert!(ran.stderr.contains("error: report.csv: "), "{}", ran.stderr);
+        assert!(ran.stderr.contains(expected), "{}", ran.stderr);
+        assert!(ran.stderr.contains("help: export it"), "{}", ran.stderr);
+        assert_eq!(sandbox.names(), ["report.csv"]);
+    }
+}
+
+#[test]
+fn all_broken_inputs_are_told_of_in_one_run() {
+    let sandbox = Sandbox::new();
+    sandbox.file("a.csv", "").file("b.csv", "%PDF").file("allow.yml", "version: 2\nnope: 1\n");
+    let ran = sandbox.run(&[
+        "audit",
+        "--credential-report",
+        "a.csv",
+        "b.csv",
+        "c.csv",
+        "--allowlist",
+        "allow.yml",
+        "--template",
+        "gone.md",
+        "--format",
+        "markdown",
+        "--now",
+        NOW,
+    ]);
+    assert_eq!(ran.code, 2);
+    for expected in [
+        "a.csv: the file is empty",
+        "b.csv: the file holds a PDF",
+        "c.csv: cannot be read",
+        "error[unsupported-version]",
+        "error[unknown-key]",
+        "gone.md: the template cannot be read",
+    ] {
+        assert!(ran.stderr.contains(expected), "{expected}: {}", ran.stderr);
+    }
+}
+
+#[test]
+fn standard_input_is_a_report_in_every_form() {
+    let csv = report("111122223333", &[STALE]);
+    let base64 = base64(csv.as_bytes());
+    let json = format!(
+        r#"{{"Content": "{base64}", "ReportFormat": "text/csv", "GeneratedTime": "2026-06-30T09:00:00+00:00"}}"#
+    );
+    let undated = "without a date, at most 0 days old";
+    for (form, age) in [(csv, undated), (base64, undated), (json, "09:00 UTC, 0 days old")] {
+        let arguments = ["audit", "--credential-report", "-", "--allowlist", "none", "--now", NOW];
+        let ran = Sandbox::new().run_with_stdin(&arguments, form.as_bytes());
+        assert_eq!(ran.code, 1, "{}", ran.stderr);
+        assert!(ran.stdout.contains("leaver"), "{}", ran.stdout);
+        assert!(ran.stdout.contains(age), "{}", ran.stdout);
+    }
+}
+
+fn base64(bytes: &[u8]) -> String {
+    const DIGITS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::new();
+    for chunk in bytes.chunks(3) {
+        let mut block = [0; 3];
+        block[..chunk.len()].copy_from_slice(chunk);
+        let number = u32::from_be_bytes([0, block[0], block[1], block[2]]);
+        for digit in 0..4 {
+            let index = (number >> (18 - 6 * digit)) & 63;
+            text.push(if digit <= chunk.len() { char::from(DIGITS[index as usize]) } else { '=' });
+        }
+    }
+    text
+}
+
+#[test]
+fn a_report_that_bears_its_date_is_not_given_another_and_a_skewed_clock_does_not_matter() {
+    let csv = report("111122223333", &[HEALTHY]);
+    let json = |date: &str| {
+        format!(r#"{{"Content": "{}", "GeneratedTime": "{date}"}}"#, base64(csv.as_bytes()))
+    };
+    let run = |date: &str, more: &[&str]| {
+        let sandbox = Sandbox::new();
+        sandbox.file("report.csv", json(date));
+        sandbox.run(&audit(more))
+    };
+    let ran = run("2026-06-30T09:00:00Z", &["--report-generated-at", "2026-06-29T00:00:00Z"]);
+    assert_eq!(ran.code, 2);
+    assert!(ran.stderr.contains("says itself when it was generated"), "{}", ran.stderr);
+    let ahead = run("2026-06-30T12:04:00Z", &[]);
+    assert_eq!(ahead.code, 0, "{}", ahead.stderr);
+    assert!(ahead.stdout.contains(" 0 days old"), "{}", ahead.stdout);
+    let future = run("2026-06-30T12:06:00Z", &[]);
+    assert_eq!(future.code, 3);
+    assert!(future.stdout.contains("from the future"), "{}", future.stdout);
+    assert!(future.stderr.contains("check the clock"), "{}", future.stderr);
+}
+
+#[test]
+fn old_reports_and_reports_of_unknown_age_are_incomplete_and_the_run_says_what_to_do() {
+    let csv = report("111122223333", &[HEALTHY]);
+    let run = |now: &str, more: &[&str]| {
+        let sandbox = Sandbox::new();
+        sandbox.file("report.csv", &csv);
+        let arguments =
+            ["audit", "--credential-report", "report.csv", "--allowlist", "none", "--now", now];
+        sandbox.run(&[&arguments, more].concat())
+    };
+    // The newest date in the report is an hour before noon.
+    for (now, more, code, hint) in [
+        ("2026-07-07T11:00:00Z", &[][..], 0, None),
+        ("2026-07-07T11:00:01Z", &[], 3, Some("--report-generated-at")),
+        ("2026-07-27T12:00:00Z", &[], 3, Some("--report-generated-at")),
+        ("2026-07-27T12:00:00Z", &["--fail-on", "none"], 3, Some("--report-generated-at")),
+        ("2026-07-27T12:00:00Z", &["--max-evidence-age", "30"], 0, None),
+        ("2026-07-02T12:00:00Z", &["--max-evidence-age", "1"], 3, Some("--report-generated-at")),
+        ("2026-07-27T12:00:00Z", &["--report-generated-at", "2026-07-21T00:00:00Z"], 0, None),
+        (
+            "2026-07-27T12:00:00Z",
+            &["--report-generated-at", "2026-06-30T12:00:00Z"],
+            3,
+            Some("--max-evidence-age"),
+        ),
+        ("2020-01-01T00:00:00Z", &[], 3, Some("--report-generated-at")),
+    ] {
+        let ran = run(now, more);
+        assert_eq!(ran.code, code, "{now} {more:?}: {}{}", ran.stdout, ran.stderr);
+        let hinted = ran.stderr.lines().find(|line| line.starts_with("help: "));
+        let is_right = match (hint, hinted) {
+            (None, None) => true,
+            (Some(hint), Some(line)) => line.contains(hint),
+            _ => false,
+        };
+        assert!(is_right, "{now} {more:?}: {}", ran.stderr);
+    }
+    let json: serde_json::Value =
+        serde_json::from_str(&run("2026-07-27T12:00:00Z", &["--format", "json"]).stdout).unwrap();
+    let account = &json["accounts"][0];
+    assert_eq!(account["report_newest_date"], "2026-06-30T11:00:00Z");
+    assert_eq!(account["errors"][0]["code"], "evidence-age-unknown");
+    for (language, says) in [("en", "bears no date"), ("ja", "日付がなく")] {
+        let more = ["--format", "markdown", "--language", language];
+        let report = run("2026-07-27T12:00:00Z", &more).stdout;
+        assert!(report.contains(says) && report.contains("--report-generated-at"), "{report}");
+    }
+}
+
+#[test]
+fn several_accounts_are_judged_side_by_side_and_one_twice_is_refused() {
+    let sandbox = Sandbox::new();
+    sandbox
+        .file("a.csv", report("444455556666", &[STALE]))
+        .file("b.csv", report("111122223333", &[HEALTHY]));
+    let arguments =
+        |last| ["audit", "--credential-report", "a.csv", last, "--allowlist", "none", "--now", NOW];
+    let ran = sandbox.run(&arguments("b.csv"));
+    assert_eq!(ran.code, 1, "{}", ran.stderr);
+    let (first, second) = (ran.stdout.find("111122223333"), ran.stdout.find("444455556666"));
+    assert!(first.unwrap() < second.unwrap(), "accounts stand by id: {}", ran.stdout);
+
+    let ran = sandbox.run(&arguments("a.csv"));
+    assert_eq!(ran.code, 2);
+    assert!(ran.stderr.contains("account 444455556666 was already in a.csv"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_missing_default_allowlist_is_told_of_and_a_missing_named_one_stops() {
+    let sandbox = sandbox(&[STALE]);
+    let ran = sandbox.run(&["audit", "--credential-report", "report.csv", "--now", NOW]);
+    assert_eq!(ran.code, 1);
+    assert!(ran.stderr.contains("no allowlist at .github/iam-allowlist.yml"), "{}", ran.stderr);
+    assert!(ran.stdout.contains("nothing is exempted"), "{}", ran.stdout);
+
+    let ran = sandbox.run(&[
+        "audit",
+        "--credential-report",
+        "report.csv",
+        "--allowlist",
+        "gone.yml",
+        "--now",
+        NOW,
+    ]);
+    assert_eq!(ran.code, 2);
+    assert!(ran.stderr.contains("error[unreadable-file]"), "{}", ran.stderr);
+}
+
+#[test]
+fn the_default_allowlist_is_read_and_its_threshold_gives_way_to_the_flag() {
+    let sandbox = sandbox(&[("leaver", "2026-05-01T00:00:00Z", "-")]);
+    sandbox.file(".github/iam-allowlist.yml", "version: 1\npolicy: {stale_after_days: 45}\n");
+    let arguments = ["audit", "--credential-report", "report.csv", "--now", NOW];
+    assert_eq!(sandbox.run(&arguments).code, 1);
+    let flag = [&arguments[..], &["--stale-after-days", "90"]].concat();
+    assert_eq!(sandbox.run(&flag).code, 0);
+}
+
+#[test]
+fn outputs_are_written_whole_in_the_format_of_their_ending() {
+    let sandbox = sandbox(&[STALE]);
+    sandbox.file("report.md", "old");
+    let ran = sandbox.run(&audit(&[
+        "--output",
+        "report.md",
+        "--output",
+        "audit.json",
+        "--output",
+        "table.txt",
+    ]));
+    assert_eq!((ran.code, ran.stdout.as_str()), (1, ""));
+    assert_eq!(
+        ran.stderr,
+        "wrote report.md (markdown)\nwrote audit.json (json)\nwrote table.txt (table)\n"
+    );
+    assert!(sandbox.read("report.md").contains("# IAM stocktake: 1 finding to remedy"));
+    assert!(sandbox.read("audit.json").starts_with("{\n  \"schema\": \"iam-stocktake/audit/v1\""));
+    assert!(sandbox.read("table.txt").contains("leaver"));
+    assert_eq!(sandbox.names(), ["audit.json", "report.csv", "report.md", "table.txt"]);
+}
+
+#[test]
+fn an_output_that_cannot_be_written_leaves_the_others_unwritten() {
+    let sandbox = sandbox(&[STALE]);
+    sandbox.file("audit.json", "old").file("folder.md/keep", "");
+    for bad in ["missing/report.md", "folder.md"] {
+        let ran = sandbox.run(&audit(&["--output", "audit.json", "--output", bad]));
+        assert_eq!(ran.code, 4, "{}", ran.stderr);
+        assert!(ran.stderr.contains(&format!("{bad} cannot be written")), "{}", ran.stderr);
+        assert_eq!(sandbox.read("audit.json"), "old");
+    }
+    assert_eq!(sandbox.names(), ["audit.json", "folder.md", "report.csv"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn an_output_keeps_its_permissions_and_replaces_what_a_link_points_to() {
+    use std::os::unix::fs::PermissionsExt;
+    let sandbox = sandbox(&[STALE]);
+    sandbox.file("real.json", "old");
+    std::fs::set_permissions(sandbox.path("real.json"), PermissionsExt::from_mode(0o640)).unwrap();
+    std::os::unix::fs::symlink("real.json", sandbox.path("audit.json")).unwrap();
+    assert_eq!(sandbox.run(&audit(&["--output", "audit.json"])).code, 1);
+    assert!(sandbox.path("audit.json").is_symlink());
+    assert!(sandbox.read("real.json").starts_with('{'));
+    let mode = std::fs::metadata(sandbox.path("real.json")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o640);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_closed_pipe_is_no_panic_and_a_full_disk_is_exit_4() {
+    use std::process::Stdio;
+    let sandbox = sandbox(&[STALE]);
+    let mut child = sandbox
+        .command(&audit(&["--format", "json"]))
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(String::from_utf8(output.stderr).unwrap(), "");
+
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let output = sandbox.command(&audit(&["--format", "json"])).stdout(full).output().unwrap();
+    assert_eq!(output.status.code(), Some(4));
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(stderr.contains("standard output cannot be written"), "{stderr}");
+}
+
+#[test]
+fn the_table_fits_the_width_counts_wide_characters_and_has_no_colour_unasked() {
+    let sandbox = sandbox(&[("田中-太郎", "2025-01-01T00:00:00Z", "-"), STALE]);
+    let run = |variables: &[(&str, &str)]| {
+        let mut command = sandbox.command(&AUDIT);
+        command.envs(variables.iter().copied());
+        String::from_utf8(command.output().unwrap().stdout).unwrap()
+    };
+    let wide = run(&[]);
+    let column = |name: &str| {
+        let line = wide.lines().find(|line| line.contains(name)).unwrap();
+        let before = line.split("password").next().unwrap();
+        // Each of the four wide characters takes two columns.
+        before.chars().map(|c| if c.is_ascii() { 1 } else { 2 }).sum::<usize>()
+    };
+    assert_eq!(column("田中"), column("leaver"), "{wide}");
+    let narrow = run(&[("COLUMNS", "60")]);
+    let table = narrow.lines().filter(|line| line.starts_with(' '));
+    assert!(table.clone().all(|line| line.chars().count() <= 60), "{narrow}");
+    // A terminal that does not know its width says 0: that is as wide as it takes.
+    assert_eq!(run(&[("COLUMNS", "0")]), wide);
+    assert!(!wide.contains('\u{1b}'));
+    assert!(run(&[("CLICOLOR_FORCE", "1")]).contains("\u{1b}["));
+    assert!(!run(&[("CLICOLOR_FORCE", "1"), ("NO_COLOR", "1")]).contains('\u{1b}'));
+}
+
+#[test]
+fn nothing_hostile_reaches_the_terminal_raw() {
+    let sandbox = sandbox(&[("a\u{1b}[2Jb\u{202e}c", "2025-01-01T00:00:00Z", "bad\u{7}date")]);
+    let ran = sandbox.run(&AUDIT);
+    assert_eq!(ran.code, 3);
+    for raw in ['\u{1b}', '\u{202e}', '\u{7}'] {
+        assert!(!ran.stdout.contains(raw), "{raw:?}");
+    }
+    assert!(ran.stdout.contains("a\\u{1b}[2Jb\\u{202e}c"), "{}", ran.stdout);
+}
+
+#[test]
+fn max_rows_cuts_the_tables_and_says_how_many_rows_are_left_out() {
+    let rows: Vec<(String, String)> = (0..12)
+        .map(|index| (format!("user-{index:02}"), format!("2025-01-{:02}T00:00:00Z", index + 1)))
+        .collect();
+    let rows: Vec<_> =
+        rows.iter().map(|(user, date)| (user.as_str(), date.as_str(), "-")).collect();
+    let sandbox = sandbox(&rows);
+    let markdown = |max: &str| sandbox.run(&audit(&["--format", "markdown", "--max-rows", max]));
+    let cut = markdown("5").stdout;
+    assert!(cut.contains("# IAM stocktake: 12 findings to remedy"));
+    assert!(cut.contains("7 more rows are not shown here"), "{cut}");
+    assert!(cut.contains("`user-04`") && !cut.contains("`user-05`"));
+    assert!(markdown("0").stdout.contains("`user-11`"));
+    let table = sandbox.run(&audit(&["--max-rows", "5"])).stdout;
+    assert!(table.contains("… and 7 more rows"), "{table}");
+}
+
+/// The flag that a line of the help is about; a description is further to the right.
+fn flag(line: &str) -> Option<&str> {
+    let short = || line.strip_prefix("  -")?.split_once(", --").map(|(_, rest)| rest);
+    let rest = line.strip_prefix("      --").or_else(short)?;
+    rest.split([' ', '[']).next().filter(|name| *name != "help")
+}
+
+#[test]
+fn help_and_completions_go_to_standard_output() {
+    let sandbox = Sandbox::new();
+    for (command, settings) in
+        [("audit", AUDIT_SETTINGS.as_slice()), ("remediate", REMEDIATE_SETTINGS.as_slice())]
+    {
+        let help = sandbox.run(&[command, "--help"]);
+        assert_eq!(help.code, 0);
+        let (options, _) = help.stdout.split_once("Examples:\n").unwrap();
+        let mut flags: Vec<_> = options.lines().filter_map(flag).collect();
+        let mut names: Vec<_> = settings.iter().map(|setting| setting.name).collect();
+        flags.sort_unstable();
+        names.sort_unstable();
+        assert_eq!(flags, names, "{command}");
+    }
+    assert!(sandbox.run(&["--help"]).stdout.contains("Exit codes:"));
+    assert!(sandbox.run(&["--version"]).stdout.starts_with("iam-stocktake "));
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        let script = sandbox.run(&["completions", shell]);
+        assert!(script.code == 0 && script.stdout.contains("credential-report"), "{shell}");
+    }
+    let nothing = sandbox.run(&[]);
+    assert_eq!((nothing.code, nothing.stdout.as_str()), (2, ""));
+}
+
+#[test]
+fn the_console_is_that_of_the_partition_and_no_link_where_it_is_not_known() {
+    let csv = report("111122223333", &[("alice", "2025-01-01T00:00:00Z", "2025-01-01T00:00:00Z")]);
+    for (partition, host) in [
+        ("aws", Some("console.aws.amazon.com")),
+        ("aws-cn", Some("console.amazonaws.cn")),
+        ("aws-us-gov", Some("console.amazonaws-us-gov.com")),
+        ("aws-eusc", Some("console.amazonaws-eusc.eu")),
+        ("aws-iso", None),
+        ("aws-next", None),
+    ] {
+        let csv = csv.replace("arn:aws:", &format!("arn:{partition}:"));
+        for language in ["en", "ja"] {
+            let ran = stand_ins::sandbox::markdown(&csv, None, &["--language", language]);
+            assert_eq!(ran.code, 1, "{}", ran.stderr);
+            let links = ran.stdout.matches("/iam/home#/users/details/alice").count();
+            match host {
+                Some(host) => {
+                    let ours = ran.stdout.matches(&format!("https://{host}/iam/home#/")).count();
+                    assert!(links > 1 && ours == links, "{partition}: {}", ran.stdout);
+                }
+                None => {
+                    let words =
+                        if language == "en" { "open the user" } else { "ユーザーを開く" };
+                    assert!(links == 0 && ran.stdout.contains(words), "{}", ran.stdout);
+                    assert!(!ran.stdout.contains("https://console."), "{}", ran.stdout);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,597 @@
+//! `iam-stocktake iam-policy`, through the real binary. The Terraform is evaluated, and must come to
+//! the policies that are printed as JSON.
+
+use std::collections::BTreeMap;
+
+use hcl::eval::{Context, Evaluate as _, FuncDef, ParamType};
+use hcl::{Block, Body, Expression};
+use serde_json::{Value, json};
+
+use crate::cli::examples::assert_current;
+use stand_ins::sandbox::{NOW, Ran, Sandbox, repository};
+
+const REPOSITORY: [&str; 6] =
+    ["--repository", "acme/infra", "--repository-owner-id", "583231", "--repository-id", "1296269"];
+const ACCOUNTS: [&str; 6] = [
+    "--account",
+    "111122223333",
+    "--accounts",
+    "111122223333,444455556666",
+    "--external-id",
+    "acme-audit",
+];
+
+const DEACTIVATE: [&str; 2] = ["--remediate", "deactivate"];
+
+fn run(arguments: &[&str]) -> Ran {
+    Sandbox::new().run(&[&["iam-policy"], arguments].concat())
+}
+
+/// The text that must be printed without a word beside it.
+#[track_caller]
+fn print(arguments: &[&str]) -> String {
+    let ran = run(arguments);
+    assert_eq!((ran.code, ran.stderr.as_str()), (0, ""), "{arguments:?}");
+    ran.stdout
+}
+
+#[track_caller]
+fn json_of(arguments: &[&str]) -> Value {
+    serde_json::from_str(&print(arguments)).unwrap()
+}
+
+/// All actions of a policy, with the resource of their statement.
+fn actions(policy: &Value) -> BTreeMap<String, Value> {
+    let statements = policy["Statement"].as_array().unwrap();
+    let of = |statement: &Value| {
+        assert_eq!(statement["Effect"], "Allow");
+        let actions = statement["Action"].as_array().unwrap().clone();
+        let resource = statement["Resource"].clone();
+        actions.into_iter().map(move |it| (it.as_str().unwrap().to_owned(), resource.clone()))
+    };
+    statements.iter().flat_map(of).collect()
+}
+
+#[test]
+fn the_examples_are_current() {
+    let terraform = ["--format", "terraform"];
+    let (hub, accounts) = (&ACCOUNTS[..2], &ACCOUNTS[..]);
+    for (file, arguments) in [
+        ("policy.json", hub.to_vec()),
+        ("trust.json", [&["--format", "trust"], hub, &REPOSITORY].concat()),
+        ("main.tf", [&terraform, hub, &REPOSITORY].concat()),
+        ("accounts/policy.json", accounts.to_vec()),
+        ("accounts/member-trust.json", [&["--format", "member-trust"], accounts].concat()),
+        ("accounts/main.tf", [&terraform, accounts, &REPOSITORY].concat()),
+        ("remediate/policy.json", [&DEACTIVATE, hub].concat()),
+        ("remediate/trust.json", [&DEACTIVATE, &["--format", "trust"], hub, &REPOSITORY].concat()),
+        ("remediate/main.tf", [&DEACTIVATE, &terraform, hub, &REPOSITORY].concat()),
+    ] {
+        assert_current(&format!("examples/iam/{file}"), &print(&arguments));
+    }
+}
+
+/// A file of Terraform with what its expressions can see.
+struct Terraform {
+    body: Body,
+    variables: hcl::Map<String, hcl::Value>,
+    locals: hcl::Map<String, hcl::Value>,
+}
+
+impl Terraform {
+    /// Reads the file; `given` are the variables that it has no default for.
+    #[track_caller]
+    fn read(text: &str, given: &[(&str, &str)]) -> Self {
+        let body: Body = hcl::parse(text).unwrap();
+        let given = given.iter().map(|(name, value)| ((*name).to_owned(), (*value).into()));
+        let mut file = Self { body, variables: given.collect(), locals: hcl::Map::new() };
+        let blocks: Vec<Block> = file.body.blocks().cloned().collect();
+        for block in blocks.iter().filter(|block| block.identifier() == "variable") {
+            if let Some(default) = attribute(block, "default") {
+                let value = file.evaluate(default);
+                file.variables.insert(block.labels()[0].as_str().to_owned(), value);
+            }
+        }
+        for block in blocks.iter().filter(|block| block.identifier() == "locals") {
+            for local in block.body().attributes() {
+                let value = file.evaluate(local.expr());
+                file.locals.insert(local.key().to_owned(), value);
+            }
+        }
+        file
+    }
+
+    #[track_caller]
+    fn evaluate(&self, expression: &Expression) -> hcl::Value {
+        let mut context = Context::new();
+        context.declare_var("var", self.variables.clone());
+        context.declare_var("local", self.locals.clone());
+        // What AWS answers when the resource was made, or read.
+        let provider =
+            "arn:aws:iam::111122223333:oidc-provider/token.actions.githubusercontent.com";
+        context.declare_var(
+            "aws_iam_openid_connect_provider",
+            hcl::value!({ github = [{ arn = (provider) }] }),
+        );
+        context.declare_var(
+            "data",
+            hcl::value!({ aws_iam_openid_connect_provider = { github = [{ arn = "existing" }] } }),
+        );
+        context.declare_var(
+            "aws_iam_role",
+            hcl::value!({
+                audit = { arn = "arn:aws:iam::111122223333:role/iam-stocktake-audit" },
+                remedy = { arn = "arn:aws:iam::111122223333:role/iam-stocktake-remediate" },
+            }),
+        );
+        let any = || FuncDef::builder().param(ParamType::Any);
+        context.declare_func("jsonencode", any().build(|arguments| jsonencode(&arguments)));
+        context.declare_func("flatten", any().build(|arguments| flatten(&arguments)));
+        let split = FuncDef::builder()
+            .params([ParamType::String, ParamType::String])
+            .build(|arguments| split(&arguments));
+        context.declare_func("split", split);
+        expression.evaluate(&context).unwrap()
+    }
+
+    /// The block with this identifier and these labels.
+    #[track_caller]
+    fn block(&self, header: &[&str]) -> &Block {
+        let is = |block: &&Block| {
+            let labels = block.labels().iter().map(hcl::BlockLabel::as_str);
+            std::iter::once(block.identifier()).chain(labels).eq(header.iter().copied())
+        };
+        self.body.blocks().find(is).unwrap()
+    }
+
+    /// The policy that an attribute of a resource comes to.
+    #[track_caller]
+    fn policy(&self, kind: &str, name: &str, key: &str) -> Value {
+        let value = self.evaluate(attribute(self.block(&["resource", kind, name]), key).unwrap());
+        serde_json::from_str(value.as_str().unwrap()).unwrap()
+    }
+}
+
+fn attribute<'a>(block: &'a Block, key: &str) -> Option<&'a Expression> {
+    block.body().attributes().find(|it| it.key() == key).map(hcl::Attribute::expr)
+}
+
+fn jsonencode(arguments: &[hcl::Value]) -> Result<hcl::Value, String> {
+    serde_json::to_string(&arguments[0]).map(Into::into).map_err(|error| error.to_string())
+}
+
+fn flatten(arguments: &[hcl::Value]) -> Result<hcl::Value, String> {
+    let lists = arguments[0].as_array().unwrap();
+    Ok(lists.iter().flat_map(|list| list.as_array().unwrap().clone()).collect())
+}
+
+fn split(arguments: &[hcl::Value]) -> Result<hcl::Value, String> {
+    let (separator, text) = (arguments[0].as_str().unwrap(), arguments[1].as_str().unwrap());
+    Ok(text.split(separator).map(hcl::Value::from).collect())
+}
+
+#[test]
+fn the_terraform_comes_to_the_printed_policies() {
+    let odd = ["--subject", "ref:refs/heads/a\"b\\%{x}%%{y}$", "--subject", "environment:Prod EU"];
+    for more in [&[][..], &odd, &["--owners", "all", "--role-name", "other"], &["--no-recheck"]] {
+        let common = [&ACCOUNTS[..2], &REPOSITORY, more].concat();
+        let file = print(&[&["--format", "terraform"], &common[..]].concat());
+        let file = Terraform::read(&file, &[]);
+        assert_eq!(file.policy("aws_iam_role_policy", "audit", "policy"), json_of(&common));
+        let trust = json_of(&[&["--format", "trust"], &common[..]].concat());
+        assert_eq!(file.policy("aws_iam_role", "audit", "assume_role_policy"), trust);
+    }
+}
+
+#[test]
+fn the_terraform_of_other_accounts_comes_to_the_printed_policies() {
+    let file = print(&[&["--format", "terraform"], &ACCOUNTS[..], &REPOSITORY].concat());
+    let file = Terraform::read(&file, &[]);
+    assert_eq!(file.policy("aws_iam_role_policy", "audit", "policy"), json_of(&ACCOUNTS));
+    let member = "account_444455556666";
+    assert_eq!(file.policy("aws_iam_role_policy", member, "policy"), json_of(&[]));
+    let trust = json_of(&[&["--format", "member-trust"], &ACCOUNTS[..]].concat());
+    assert_eq!(file.policy("aws_iam_role", member, "assume_role_policy"), trust);
+    let provider = file.block(&["provider", "aws"]);
+    assert_eq!(
+        file.evaluate(attribute(provider, "allowed_account_ids").unwrap()),
+        hcl::value!(["444455556666"])
+    );
+}
+
+#[test]
+fn the_terraform_of_the_remedy_comes_to_the_printed_policies() {
+    let common = [&DEACTIVATE, &ACCOUNTS[..], &REPOSITORY].concat();
+    let text = print(&[&["--format", "terraform"], &common[..]].concat());
+    let file = Terraform::read(&text, &[]);
+    assert_eq!(file.policy("aws_iam_role_policy", "remedy", "policy"), json_of(&common));
+    let mut trust = json_of(&[&["--format", "trust"], &common[..]].concat());
+    trust["Statement"][0]["Principal"]["Federated"] = json!("existing");
+    assert_eq!(file.policy("aws_iam_role", "remedy", "assume_role_policy"), trust);
+    let member = "account_444455556666";
+    assert_eq!(file.policy("aws_iam_role_policy", member, "policy"), json_of(&DEACTIVATE));
+    let trust = json_of(&[&["--format", "member-trust"], &common[..]].concat());
+    assert_eq!(file.policy("aws_iam_role", member, "assume_role_policy"), trust);
+    assert_eq!(
+        trust["Statement"][0]["Principal"]["AWS"],
+        "arn:aws:iam::111122223333:role/iam-stocktake-remediate"
+    );
+    // The audit's own file is another, which makes the provider.
+    let count =
+        attribute(file.block(&["resource", "aws_iam_openid_connect_provider", "github"]), "count");
+    assert_eq!(file.evaluate(count.unwrap()), hcl::Value::from(0));
+    assert!(!text.contains("\"audit\""), "{text}");
+}
+
+#[test]
+fn a_role_that_takes_something_away_trusts_the_environment_alone() {
+    let subjects = |arguments: &[&str]| {
+        let fixed = ["--format", "trust", "--account", "111122223333"];
+        let trust = json_of(&[&fixed, &REPOSITORY[..], arguments].concat());
+        let equals = &trust["Statement"][0]["Condition"]["StringEquals"];
+        equals["token.actions.githubusercontent.com:sub"].clone()
+    };
+    let both = |context: &str| {
+        json!([
+            format!("repo:acme/infra:{context}"),
+            format!("repo:acme@583231/infra@1296269:{context}")
+        ])
+    };
+    for (role, context) in [
+        ("plan", "ref:refs/heads/main"),
+        ("notify", "ref:refs/heads/main"),
+        ("deactivate", "environment:iam-remediation"),
+    ] {
+        assert_eq!(subjects(&["--remediate", role]), both(context), "{role}");
+        let other = ["--remediate", role, "--subject", "environment:prod"];
+        assert_eq!(subjects(&other), both("environment:prod"), "{role}");
+    }
+    assert_eq!(subjects(&[]).as_array().unwrap().len(), 4);
+}
+
+#[test]
+fn each_role_of_the_remedy_has_a_name_of_its_own() {
+    let hub = ["--format", "member-trust", "--account", "111122223333"];
+    let name = |arguments: &[&str]| {
+        let statement = json_of(&[&hub, arguments].concat())["Statement"][0].clone();
+        let arn = statement["Principal"]["AWS"].as_str().unwrap().to_owned();
+        (statement["Sid"].clone(), arn.rsplit('/').next().unwrap().to_owned())
+    };
+    let named = |sid: &str, name: &str| (json!(sid), name.to_owned());
+    assert_eq!(name(&[]), named("AuditRole", "iam-stocktake-audit"));
+    for (role, expected) in [
+        ("plan", "iam-stocktake-plan"),
+        ("notify", "iam-stocktake-notify"),
+        ("deactivate", "iam-stocktake-remediate"),
+    ] {
+        assert_eq!(name(&["--remediate", role]), named("RemedyRole", expected));
+    }
+    let own = name(&["--remediate", "notify", "--role-name", "mine"]);
+    assert_eq!(own, named("RemedyRole", "mine"));
+}
+
+#[test]
+fn the_allowlist_says_how_far_the_last_stage_goes() {
+    let sandbox = Sandbox::new();
+    let print = |arguments: &[&str]| {
+        let ran = sandbox.run(&[&["iam-policy", "--now", NOW, "--remediate"], arguments].concat());
+        assert_eq!(ran.code, 0, "{}", ran.stderr);
+        (actions(&serde_json::from_str(&ran.stdout).unwrap()), ran.stderr)
+    };
+    let (deactivate, told) = print(&["deactivate"]);
+    assert_eq!(told, "");
+    let (delete, told) = print(&["delete"]);
+    assert_eq!(delete, deactivate);
+    assert!(told.contains("no `remediation.delete_after_days`"), "{told}");
+
+    let deleting = "version: 1\nremediation:\n  delete_after_days: 30\n  delete_users: true\n";
+    sandbox.file("allow.yml", deleting);
+    let (delete, told) = print(&["delete", "--allowlist", "allow.yml", "--partition", "aws-cn"]);
+    assert_eq!(told, "");
+    assert_eq!(delete["iam:DeleteUser"], "arn:aws-cn:iam::*:user/*");
+    assert_eq!(delete["iam:RemoveUserFromGroup"], "arn:aws-cn:iam::*:group/*");
+    assert_eq!(delete["iam:DeleteVirtualMFADevice"], "arn:aws-cn:iam::*:mfa/*");
+    let account = ["delete", "--allowlist", "allow.yml", "--account", "111122223333"];
+    let (delete, _) = print(&account);
+    assert_eq!(delete["iam:DeleteVirtualMFADevice"], "arn:aws:iam::111122223333:mfa/*");
+}
+
+#[test]
+fn what_no_flag_gives_is_asked_for_by_terraform() {
+    let text = print(&["--format", "terraform"]);
+    let given = [("repository", "o/r"), ("repository_owner_id", "5"), ("repository_id", "6")];
+    let file = Terraform::read(&text, &given);
+    for (name, _) in given {
+        let variable = file.block(&["variable", name]);
+        assert!(attribute(variable, "default").is_none(), "{name}");
+        assert!(variable.body().blocks().any(|block| block.identifier() == "validation"));
+    }
+    let trust = file.policy("aws_iam_role", "audit", "assume_role_policy");
+    assert_eq!(
+        trust["Statement"][0]["Condition"]["StringEquals"]["token.actions.githubusercontent.com:sub"],
+        json!([
+            "repo:o/r:ref:refs/heads/main",
+            "repo:o@5/r@6:ref:refs/heads/main",
+            "repo:o/r:pull_request",
+            "repo:o@5/r@6:pull_request",
+        ])
+    );
+}
+
+#[test]
+fn an_existing_provider_can_be_used_instead() {
+    let text = print(&["--format", "terraform"]).replace(
+        "type        = bool\n  default     = true",
+        "type        = bool\n  default     = false",
+    );
+    let given = [("repository", "o/r"), ("repository_owner_id", "5"), ("repository_id", "6")];
+    let file = Terraform::read(&text, &given);
+    let trust = file.policy("aws_iam_role", "audit", "assume_role_policy");
+    assert_eq!(trust["Statement"][0]["Principal"]["Federated"], "existing");
+    let kind = "aws_iam_openid_connect_provider";
+    for (block, count) in [(["resource", kind, "github"], 0), (["data", kind, "github"], 1)] {
+        let value = file.evaluate(attribute(file.block(&block), "count").unwrap());
+        assert_eq!(value, hcl::Value::from(count));
+    }
+}
+
+#[test]
+fn the_account_and_the_partition_narrow_the_resources() {
+    for (arguments, users) in [
+        (&[][..], "arn:aws:iam::*:user/*"),
+        (&["--account", "111122223333"], "arn:aws:iam::111122223333:user/*"),
+        (&["--partition", "aws-cn"], "arn:aws-cn:iam::*:user/*"),
+        (&["--partition", "aws-us-gov"], "arn:aws-us-gov:iam::*:user/*"),
+        (&["--partition", "aws-eusc"], "arn:aws-eusc:iam::*:user/*"),
+    ] {
+        let actions = actions(&json_of(arguments));
+        assert_eq!(actions["iam:ListAccessKeys"], users);
+        assert_eq!(actions["iam:GetCredentialReport"], "*");
+    }
+    let china = [
+        &["--format", "trust", "--account", "111122223333", "--partition", "aws-cn"],
+        &REPOSITORY[..],
+    ]
+    .concat();
+    let trust = &json_of(&china)["Statement"][0];
+    assert_eq!(
+        trust["Principal"]["Federated"],
+        "arn:aws-cn:iam::111122223333:oidc-provider/token.actions.githubusercontent.com"
+    );
+    let audience = "token.actions.githubusercontent.com:aud";
+    assert_eq!(trust["Condition"]["StringEquals"][audience], "sts.amazonaws.com.cn");
+    let own = [&china[..], &["--audience", "mine"]].concat();
+    assert_eq!(json_of(&own)["Statement"][0]["Condition"]["StringEquals"][audience], "mine");
+}
+
+#[test]
+fn the_first_role_reads_its_account_only_if_that_is_listed() {
+    let role = |arn: &str| json!([arn]);
+    let listed = actions(&json_of(&ACCOUNTS));
+    assert!(listed.contains_key("iam:GetCredentialReport"));
+    let member = role("arn:aws:iam::444455556666:role/iam-stocktake-audit");
+    assert_eq!(listed["sts:AssumeRole"], member);
+
+    let hub = ["--account", "111122223333"];
+    let others = [&hub[..], &["--accounts", "444455556666"]].concat();
+    assert_eq!(actions(&json_of(&others)), BTreeMap::from([("sts:AssumeRole".to_owned(), member)]));
+    let named = [&others[..], &["--member-role-name", "reader"]].concat();
+    assert_eq!(
+        actions(&json_of(&named))["sts:AssumeRole"],
+        role("arn:aws:iam::444455556666:role/reader")
+    );
+    let arn = "arn:aws:iam::444455556666:role/security/reader";
+    let whole = [&hub[..], &["--accounts", arn]].concat();
+    assert_eq!(actions(&json_of(&whole))["sts:AssumeRole"], role(arn));
+
+    let alone = [&hub[..], &["--accounts", "111122223333"]].concat();
+    assert_eq!(json_of(&alone), json_of(&hub));
+    let lines = [&hub[..], &["--accounts", "111122223333\n", "--accounts", "444455556666"]];
+    assert_eq!(json_of(&lines.concat()), json_of(&ACCOUNTS));
+}
+
+#[test]
+fn the_allowlist_says_which_rules_need_what() {
+    let sandbox = Sandbox::new();
+    let print = |arguments: &[&str]| {
+        let ran = sandbox.run(&[&["iam-policy", "--now", NOW], arguments].concat());
+        assert_eq!((ran.code, ran.stderr.as_str()), (0, ""));
+        actions(&serde_json::from_str(&ran.stdout).unwrap())
+    };
+    let (tags, details) = ("iam:ListUserTags", "iam:GetAccountAuthorizationDetails");
+    let default = print(&[]);
+    assert!(default.contains_key(tags) && !default.contains_key(details));
+    assert_eq!(print(&["--allowlist", "none"]), default);
+
+    sandbox.file(
+        ".github/iam-allowlist.yml",
+        "version: 1\npolicy:\n  expiry_tag: expires-on\nexemptions: []\n",
+    );
+    let expiring = print(&[]);
+    assert!(!expiring.contains_key(tags) && expiring.contains_key(details));
+    assert_eq!(print(&["--allowlist", "none"]), default);
+
+    let off = "version: 1\npolicy:\n  rules: { old-service-credential: off, \
+               user-without-credentials: off }\nexemptions: []\n";
+    sandbox.file("off.yml", off);
+    let off = print(&["--allowlist", "off.yml"]);
+    let gone: Vec<_> = default.keys().filter(|action| !off.contains_key(*action)).collect();
+    assert_eq!(gone, ["iam:ListSSHPublicKeys", "iam:ListServiceSpecificCredentials"]);
+}
+
+#[test]
+fn a_broken_or_missing_allowlist_is_not_taken_for_an_empty_one() {
+    let sandbox = Sandbox::new();
+    let ran = sandbox.run(&["iam-policy", "--allowlist", "gone.yml"]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (2, ""));
+    assert!(ran.stderr.contains("gone.yml"), "{}", ran.stderr);
+    sandbox.file(".github/iam-allowlist.yml", "version: 1\nexemptions: []\nrulez: {}\n");
+    let ran = sandbox.run(&["iam-policy"]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (2, ""));
+    assert!(ran.stderr.contains("error[unknown-key]"), "{}", ran.stderr);
+}
+
+#[test]
+fn what_a_trust_policy_lacks_is_told_with_how_to_get_it() {
+    let trust = ["--format", "trust"];
+    let ran = run(&trust);
+    assert_eq!((ran.code, ran.stdout.as_str()), (2, ""));
+    for expected in [
+        "needs --account",
+        "aws sts get-caller-identity",
+        "needs --repository OWNER/NAME",
+        "needs --repository-owner-id and --repository-id",
+        "gh api repos/OWNER/NAME --jq '.owner.id, .id'",
+    ] {
+        assert!(ran.stderr.contains(expected), "{expected}: {}", ran.stderr);
+    }
+    let named = ["--account", "111122223333", "--repository", "acme/infra"];
+    for id in [&[][..], &["--repository-id", "1"], &["--repository-owner-id", "1"]] {
+        let ran = run(&[&trust[..], &named, id].concat());
+        assert_eq!((ran.code, ran.stdout.as_str()), (2, ""));
+        assert!(ran.stderr.contains("gh api repos/acme/infra --jq '.owner.id, .id'"));
+        assert!(!ran.stderr.contains("needs --account"), "{}", ran.stderr);
+    }
+    let ran = run(&["--format", "member-trust"]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (2, ""));
+    assert!(ran.stderr.contains("--format member-trust needs --account"), "{}", ran.stderr);
+}
+
+#[test]
+fn what_cannot_be_meant_is_refused() {
+    let china = "arn:aws-cn:iam::444455556666:role/x";
+    let hub = ["--account", "111122223333", "--accounts"];
+    for (arguments, expected) in [
+        (vec!["--accounts", "444455556666"], "--accounts needs --account"),
+        ([&hub[..], &["444455556666,444455556666"]].concat(), "names 444455556666 twice"),
+        (
+            [&hub[..], &["444455556666,arn:aws:iam::444455556666:role/x"]].concat(),
+            "names 444455556666 twice",
+        ),
+        ([&hub[..], &[china]].concat(), "add --partition aws-cn"),
+        ([&hub[..], &["arn:aws:iam::444455556666:role/*"]].concat(), "without a wildcard"),
+        (vec!["--accounts", "4444"], "twelve digits"),
+        (vec!["--account", "*"], "twelve digits"),
+        (vec!["--role-name", "a\",\n  x = \"${var.y}"], "a role's name has"),
+        (vec!["--external-id", "${aws:userid}"], "an external id has"),
+        (vec!["--repository", "acme/*"], "OWNER/NAME"),
+        (vec!["--repository-id", "*"], "an id is a number"),
+        (vec!["--subject", "*"], "name each one"),
+        (vec!["--subject", "repo:acme/infra:pull_request"], "--repository"),
+        (vec!["--partition", "aws-*"], "aws-eusc"),
+        (vec!["--owners", "everybody"], "candidates"),
+        (vec!["--last-accessed", "all"], "candidates"),
+        (vec!["--format", "yaml"], "member-trust"),
+        (vec!["--remediate", "undo"], "deactivate"),
+        (vec!["--remediate", "notify", "--no-recheck"], "cannot be used with"),
+        (vec!["--remediate", "notify", "--owners", "none"], "cannot be used with"),
+        (vec!["--remediate", "notify", "--last-accessed", "none"], "cannot be used with"),
+    ] {
+        let ran = run(&arguments);
+        assert_eq!((ran.code, ran.stdout.as_str()), (2, ""), "{arguments:?}");
+        assert!(ran.stderr.contains(expected), "{arguments:?}: {}", ran.stderr);
+    }
+}
+
+/// So many accounts, separated by commas.
+fn ids(count: u64) -> String {
+    let ids: Vec<_> = (0..count).map(|id| (444_455_000_000 + id).to_string()).collect();
+    ids.join(",")
+}
+
+#[test]
+fn a_policy_that_iam_would_refuse_is_not_printed() {
+    let hub = ["--account", "111122223333"];
+    let trust = [&["--format", "trust"], &hub[..], &REPOSITORY].concat();
+    let contexts: Vec<_> = (0..40).map(|it| format!("environment:production-{it}")).collect();
+    let subjects: Vec<_> = contexts.iter().flat_map(|it| ["--subject", it.as_str()]).collect();
+    let (many, thousand) = (ids(200), ids(1_000));
+    for (arguments, says) in [
+        (
+            [&hub[..], &["--accounts", &many]].concat(),
+            &["10240", "--role-name", "accounts fit"][..],
+        ),
+        ([&hub[..], &["--accounts", &thousand, "--format", "terraform"]].concat(), &["10240"]),
+        ([&trust[..], &subjects].concat(), &["2048", "--subject"]),
+        ([&["--format", "terraform"], &hub[..], &subjects].concat(), &["2048", "--subject"]),
+        (
+            [&["--format", "member-trust", "--external-id", &"x".repeat(1_224)], &hub[..]].concat(),
+            &[],
+        ),
+    ] {
+        let ran = run(&arguments);
+        if says.is_empty() {
+            assert_eq!(ran.code, 0, "{}", ran.stderr);
+            continue;
+        }
+        assert_eq!((ran.code, ran.stdout.as_str()), (2, ""), "{says:?}");
+        for words in says {
+            assert!(ran.stderr.contains(words), "{words}: {}", ran.stderr);
+        }
+    }
+}
+
+#[test]
+fn the_number_of_accounts_that_fit_is_the_one_that_is_told() {
+    let hub = ["--account", "111122223333", "--accounts"];
+    let many = ids(200);
+    let told = run(&[&hub[..], &[&many]].concat()).stderr;
+    let (_, rest) = told.split_once("at most 10240").unwrap();
+    let (_, rest) = rest.split_once("at most ").unwrap();
+    let most: u64 = rest.split_once(' ').unwrap().0.parse().unwrap();
+    for (count, code) in [(most, 0), (most + 1, 2)] {
+        let accounts = ids(count);
+        let ran = run(&[&hub[..], &[&accounts]].concat());
+        assert_eq!(ran.code, code, "{count}: {}", ran.stderr);
+        if code == 0 {
+            let policy: Value = serde_json::from_str(&ran.stdout).unwrap();
+            assert!(policy.to_string().len() <= 10_240);
+            // More than a managed policy may have, which is told.
+            assert!(ran.stderr.contains("managed policy (at most 6144)"), "{}", ran.stderr);
+        }
+    }
+}
+
+#[test]
+fn a_flag_without_effect_is_told() {
+    for flag in ["--external-id", "--member-role-name"] {
+        let ran = run(&[flag, "acme-audit"]);
+        assert_eq!(ran.code, 0, "{}", ran.stderr);
+        assert!(ran.stderr.contains(&format!("note: {flag} has no effect")), "{}", ran.stderr);
+    }
+}
+
+#[test]
+fn flags_that_audit_has_too_are_spelt_as_there() {
+    let help = print(&["--help"]);
+    let mut shared = 0;
+    for setting in iam_stocktake::settings::AUDIT_SETTINGS {
+        let flag = format!("--{}", setting.name);
+        let Some(line) =
+            help.lines().find(|line| line.trim_start().split(' ').next() == Some(&flag))
+        else {
+            continue;
+        };
+        // Each command has its own formats.
+        if setting.name != "format" && !setting.value.is_empty() {
+            assert!(line.contains(&format!("{flag} <{}>", setting.value)), "{line}");
+            shared += 1;
+        }
+    }
+    assert!(shared >= 2, "{help}");
+}
+
+#[test]
+fn the_commands_of_the_documentation_work() {
+    let mut commands = 0;
+    for file in ["README.md", "docs/aws-role.md"] {
+        let text = std::fs::read_to_string(repository(file)).unwrap().replace("\\\n", " ");
+        let lines = text.lines().filter_map(|line| line.strip_prefix("iam-stocktake iam-policy"));
+        for line in lines.filter(|line| !line.contains('…')) {
+            let command = line.split(['#', '>']).next().unwrap();
+            print(&command.split_whitespace().collect::<Vec<_>>());
+            commands += 1;
+        }
+    }
+    assert_eq!(commands, 8);
+}

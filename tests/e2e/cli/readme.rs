@@ -1,0 +1,106 @@
+//! The README tells the truth.
+
+use iam_stocktake::settings::{AUDIT_SETTINGS, REMEDIATE_SETTINGS, Setting};
+
+use crate::cli::examples::{assert_current, audit};
+use stand_ins::sandbox::repository;
+
+fn readme() -> String {
+    std::fs::read_to_string(repository("README.md")).unwrap()
+}
+
+/// Holds the table of settings in a document against the program's.
+fn assert_settings(document: &str, settings: &[Setting]) {
+    let (begin, end) =
+        ("<!-- settings: written by the test `readme` -->\n", "<!-- end of settings -->");
+    let text = std::fs::read_to_string(repository(document)).unwrap();
+    let (before, rest) = text.split_once(begin).unwrap();
+    let (_, after) = rest.split_once(end).unwrap();
+    let mut table = String::from("| flag | default | |\n| --- | --- | --- |\n");
+    for setting in settings {
+        let flag = format!("--{} {}", setting.name, setting.value);
+        let flag = flag.trim_end().replace('|', "\\|");
+        let description = setting.description;
+        table.push_str(&format!("| `{flag}` | {} | {description} |\n", setting.default));
+    }
+    assert_current(document, &format!("{before}{begin}{table}{end}{after}"));
+}
+
+#[test]
+fn the_tables_of_settings_are_those_of_the_program() {
+    assert_settings("README.md", &AUDIT_SETTINGS);
+    assert_settings("docs/remedy.md", &REMEDIATE_SETTINGS);
+}
+
+#[test]
+fn the_first_command_prints_what_the_readme_says() {
+    let command = "cargo run --release -- audit --credential-report examples/credential-report.csv \
+                   --allowlist examples/iam-allowlist.yml --now 2026-06-30T12:00:00Z\n";
+    assert!(readme().contains(command));
+    let committed = std::fs::read_to_string(repository("examples/report.txt")).unwrap();
+    assert_eq!(audit(&[]), committed);
+}
+
+#[test]
+fn the_allowlist_of_the_readme_passes_and_its_diagnostic_is_real() {
+    let text = readme();
+    let block = |kind: &str| {
+        let (_, rest) = text.split_once(&format!("```{kind}")).unwrap();
+        rest.split_once("```").unwrap().0.trim_start_matches('\n')
+    };
+    let sandbox = stand_ins::sandbox::Sandbox::new();
+    sandbox.file("good.yml", format!("version: 1\n{}", block("yaml\nversion: 1")));
+    let now = ["--now", stand_ins::sandbox::NOW];
+    let ran = sandbox.run(&[&["allowlist", "check", "good.yml"], &now[..]].concat());
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+
+    let bad = "version: 1\nexemptions:\n  - user: ci-deploy\n    reson: Legacy Jenkins agent\n    \
+               owner: o\n    expires: 2026-12-31\n";
+    sandbox.file(".github/iam-allowlist.yml", bad);
+    let ran =
+        sandbox.run(&[&["allowlist", "check", ".github/iam-allowlist.yml"], &now[..]].concat());
+    assert!(ran.stderr.contains(block("text")), "{}", ran.stderr);
+}
+
+#[test]
+fn the_template_of_the_documentation_renders() {
+    let text = std::fs::read_to_string(repository("docs/template.md")).unwrap();
+    let (_, rest) = text.split_once("```jinja\n").unwrap();
+    let sandbox = stand_ins::sandbox::Sandbox::new();
+    sandbox.file("mine.md", rest.split_once("```").unwrap().0);
+    let template = sandbox.path("mine.md");
+    let report = audit(&["--format", "markdown", "--template", template.to_str().unwrap()]);
+    assert!(
+        report.starts_with("# 19 to remedy on 2026-06-30\n\n## 111122223333\n\n- `soap-gateway`")
+    );
+}
+
+#[test]
+fn every_diagnostic_is_documented() {
+    let text = std::fs::read_to_string(repository("docs/allowlist.md")).unwrap();
+    let documented: Vec<&str> = text
+        .split_once("## Diagnostics")
+        .unwrap()
+        .1
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `")?.split('`').next())
+        .collect();
+    let codes: Vec<_> = iam_stocktake::allowlist::Code::ALL.iter().map(|code| code.id()).collect();
+    assert_eq!(documented, codes);
+}
+
+#[test]
+fn the_rules_table_is_that_of_the_program() {
+    use iam_stocktake::model::policy::Rule;
+    let text = readme();
+    for rule in Rule::ALL {
+        let row = text.lines().find(|line| line.starts_with(&format!("| `{rule}` |"))).unwrap();
+        let level = match rule {
+            Rule::ExpiredUser => "error once `expiry_tag` is set",
+            _ => rule.default_level().id(),
+        };
+        let controls: Vec<_> = rule.controls().iter().map(ToString::to_string).collect();
+        let end = format!("| {level} | {} |", controls.join(", ")).replace("|  |", "| |");
+        assert!(row.ends_with(&end), "{row} does not end with {end}");
+    }
+}

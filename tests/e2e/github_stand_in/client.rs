@@ -1,0 +1,101 @@
+//! A client as GitHub wants it: what every request bears, and readers of what comes back.
+
+use std::io::Error;
+
+use serde_json::Value;
+
+use stand_ins::github::Repo;
+use stand_ins::http;
+
+/// An answer: its status, its headers, and its JSON, or its text where it is none.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) link: String,
+    pub(crate) accepted: String,
+    pub(crate) retry_after: String,
+    pub(crate) content_type: String,
+    pub(crate) json: Value,
+}
+
+impl From<http::Answer> for Answer {
+    fn from(answer: http::Answer) -> Self {
+        let header = |name| answer.header(name).to_owned();
+        let text = String::from_utf8(answer.body.clone()).unwrap();
+        Self {
+            status: answer.status,
+            link: header("link"),
+            accepted: header("x-accepted-github-permissions"),
+            retry_after: header("retry-after"),
+            content_type: header("content-type"),
+            json: serde_json::from_str(&text).unwrap_or(Value::String(text)),
+        }
+    }
+}
+
+impl Answer {
+    /// The status, and the code and field of the first error.
+    pub(crate) fn error(&self) -> (u16, &str, &str) {
+        let error = &self.json["errors"][0];
+        let text = |name| error[name].as_str().unwrap_or_default();
+        (self.status, text("code"), text("field"))
+    }
+
+    /// The numbers of the issues in a list.
+    pub(crate) fn numbers(&self) -> Vec<u64> {
+        self.json.as_array().unwrap().iter().map(|it| it["number"].as_u64().unwrap()).collect()
+    }
+}
+
+/// Plain requests to the stand-in.
+pub(crate) trait Requests {
+    /// Sends a request below the repository by its job's token, with all that GitHub wants of one.
+    fn send(&self, method: &str, below: &str, body: Value) -> Answer;
+    /// The same, where the connection may break.
+    fn try_send(&self, method: &str, below: &str, body: Value) -> Result<Answer, Error>;
+    /// Sends a request to any target by any token.
+    fn send_by(
+        &self,
+        token: &str,
+        method: &str,
+        target: &str,
+        body: Value,
+    ) -> Result<Answer, Error>;
+    /// Reads below the repository.
+    fn get(&self, below: &str) -> Answer;
+}
+
+impl Requests for Repo {
+    fn send(&self, method: &str, below: &str, body: Value) -> Answer {
+        self.try_send(method, below, body).unwrap()
+    }
+
+    fn try_send(&self, method: &str, below: &str, body: Value) -> Result<Answer, Error> {
+        let target = format!("/repos/{}{below}", self.full_name());
+        self.send_by(self.token(), method, &target, body)
+    }
+
+    fn send_by(
+        &self,
+        token: &str,
+        method: &str,
+        target: &str,
+        body: Value,
+    ) -> Result<Answer, Error> {
+        let authorization = format!("Bearer {token}");
+        let headers = [
+            ("Accept", "application/vnd.github+json"),
+            ("Authorization", &authorization),
+            ("Content-Type", "application/json"),
+            ("User-Agent", "a-test"),
+            ("X-GitHub-Api-Version", "2022-11-28"),
+        ];
+        let body = if body.is_null() { String::new() } else { body.to_string() };
+        let line = format!("{method} {target}");
+        http::send(self.port(), &line, &headers, body.as_bytes()).map(Answer::from)
+    }
+
+    fn get(&self, below: &str) -> Answer {
+        self.send("GET", below, Value::Null)
+    }
+}

@@ -1,0 +1,178 @@
+//! The environment as it is found: variables that are empty or malformed, and certificate
+//! authorities of a company's own.
+
+use super::audit_in;
+use stand_ins::aws::{Account, Seed, StandIn};
+use stand_ins::network::{Proxy, TlsFront, more};
+use stand_ins::sandbox::Sandbox;
+
+fn with_users() -> Account {
+    StandIn::shared().account(Seed::users(10, 81))
+}
+
+/// The variables, those of these names replaced.
+fn with(account: &Account, changed: &[(&str, &str)]) -> Vec<(String, String)> {
+    let mut environment = account.environment();
+    for (name, value) in changed {
+        environment.retain(|(it, _)| it != name);
+        environment.push(((*name).to_owned(), (*value).to_owned()));
+    }
+    environment
+}
+
+#[test]
+fn a_variable_that_is_empty_is_not_set() {
+    let account = with_users();
+    let every = [
+        "AWS_ENDPOINT_URL_IAM",
+        "AWS_ENDPOINT_URL_STS",
+        "AWS_ENDPOINT_URL_SSO",
+        "AWS_REGION",
+        "AWS_PROFILE",
+        "AWS_DEFAULT_PROFILE",
+        "AWS_CONFIG_FILE",
+        "AWS_SHARED_CREDENTIALS_FILE",
+        "AWS_CA_BUNDLE",
+        "AWS_ROLE_ARN",
+        "AWS_WEB_IDENTITY_TOKEN_FILE",
+        "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+        "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+        "AWS_USE_FIPS_ENDPOINT",
+        "AWS_USE_DUALSTACK_ENDPOINT",
+        "AWS_EC2_METADATA_SERVICE_ENDPOINT",
+        "AWS_MAX_ATTEMPTS",
+        "AWS_RETRY_MODE",
+        "AWS_SDK_UA_APP_ID",
+        "HTTPS_PROXY",
+        "https_proxy",
+        "HTTP_PROXY",
+        "NO_PROXY",
+        "SSL_CERT_FILE",
+        "SSL_CERT_DIR",
+        "GITHUB_ACTIONS",
+        "GITHUB_OUTPUT",
+        "GITHUB_STEP_SUMMARY",
+        "ACTIONS_ID_TOKEN_REQUEST_URL",
+        "ACTIONS_ID_TOKEN_REQUEST_TOKEN",
+        "NO_COLOR",
+        "COLUMNS",
+    ];
+    for variable in every {
+        let mut environment = with(&account, &[(variable, "")]);
+        if variable == "AWS_REGION" {
+            environment.push(("AWS_DEFAULT_REGION".to_owned(), account.region().to_owned()));
+        }
+        let audited = audit_in(&environment, &["--no-recheck"]);
+        assert_eq!(audited.code, 1, "{variable}: {}", audited.stderr);
+    }
+    let all: Vec<_> = every.into_iter().map(|name| (name, "")).collect();
+    let audited = audit_in(&with(&account, &all), &["--no-recheck"]);
+    assert_eq!(audited.code, 1, "{}", audited.stderr);
+    // Without an endpoint AWS itself would be called: no panic is all that can be seen here.
+    let nowhere = [("AWS_ENDPOINT_URL", ""), ("HTTPS_PROXY", "http://127.0.0.1:9")];
+    let audited = audit_in(&with(&account, &nowhere), &["--timeout", "1"]);
+    assert_eq!(audited.code, 3, "{}", audited.stderr);
+}
+
+#[test]
+fn a_malformed_variable_ends_the_run_and_is_named() {
+    let account = with_users();
+    for (variable, value) in [
+        ("AWS_ENDPOINT_URL", "localhost:4566"),
+        ("AWS_ENDPOINT_URL", "http://"),
+        ("AWS_ENDPOINT_URL_IAM", " "),
+        ("AWS_ENDPOINT_URL_STS", "https:/x y"),
+        ("AWS_REGION", "Frank furt"),
+        ("AWS_DEFAULT_REGION", "eu_central_1"),
+        ("AWS_USE_FIPS_ENDPOINT", "on"),
+        ("HTTPS_PROXY", "http://user:geheim@ proxy"),
+        ("AWS_CA_BUNDLE", "/nowhere/ca.pem"),
+        ("SSL_CERT_FILE", "/nowhere/ca.pem"),
+        ("SSL_CERT_DIR", "/nowhere"),
+        ("AWS_SECRET_ACCESS_KEY", ""),
+    ] {
+        let audited = audit_in(&with(&account, &[(variable, value)]), &[]);
+        assert_eq!(audited.code, 2, "{variable}={value}: {}", audited.stderr);
+        assert!(audited.stderr.contains(variable), "{variable}={value}: {}", audited.stderr);
+        assert!(!audited.stderr.contains("geheim"), "{}", audited.stderr);
+    }
+    assert!(account.log().is_empty());
+}
+
+#[test]
+fn a_malformed_setting_of_the_profile_ends_the_run_and_is_named() {
+    let account = with_users();
+    let sandbox = Sandbox::new();
+    let path = sandbox.path("config").display().to_string();
+    for (config, says) in [
+        ("[default]\nendpoint_url = localhost:4566\n", "`endpoint_url` of the profile `default`"),
+        ("[default]\nregion = Frank furt\n", "`region` of the profile `default`"),
+        ("[default]\nca_bundle = ~/ca.pem\n", "`ca_bundle` of the profile `default`"),
+        (
+            "[default]\nservices = own\n[services own]\niam =\n  endpoint_url = localhost\n",
+            "`endpoint_url` of the profile `default` for IAM",
+        ),
+    ] {
+        sandbox.file("config", config);
+        let mut environment = with(&account, &[("AWS_CONFIG_FILE", &path)]);
+        environment.retain(|(name, _)| name != "AWS_ENDPOINT_URL" && name != "AWS_REGION");
+        let audited = audit_in(&environment, &[]);
+        assert_eq!(audited.code, 2, "{config}: {}", audited.stderr);
+        assert!(audited.stderr.contains(says), "{config}: {}", audited.stderr);
+    }
+}
+
+#[test]
+fn the_bundle_of_the_aws_cli_is_trusted_for_aws_and_takes_the_place_of_the_systems_roots() {
+    let account = with_users();
+    let sandbox = Sandbox::new();
+    let front = TlsFront::start(
+        &stand_ins::aws::python(),
+        StandIn::shared().port(),
+        &sandbox.path("ca.pem"),
+    );
+    let secure = format!("https://localhost:{}", front.port);
+    let environment = with(&account, &[("AWS_ENDPOINT_URL", &secure)]);
+    let ca = sandbox.path("ca.pem").display().to_string();
+    let quickly = ["--no-recheck", "--timeout", "20"];
+
+    let unknown = audit_in(&environment, &quickly);
+    assert!(matches!(unknown.code, 2 | 3), "{}", unknown.stderr);
+    assert!(unknown.stderr.to_lowercase().contains("certificate"), "{}", unknown.stderr);
+
+    let by_variable = more(&environment, &[("AWS_CA_BUNDLE", ca.clone())]);
+    let trusting = audit_in(&by_variable, &quickly);
+    assert_eq!(trusting.code, 1, "{}", trusting.stderr);
+
+    sandbox.file("config", format!("[default]\nca_bundle = {ca}\n"));
+    let config = sandbox.path("config").display().to_string();
+    let by_profile = more(&environment, &[("AWS_CONFIG_FILE", config.clone())]);
+    let trusting = audit_in(&by_profile, &quickly);
+    assert_eq!(trusting.code, 1, "{}", trusting.stderr);
+
+    // The variable comes first, and a proxy is used as without a bundle.
+    sandbox.file("config", "[default]\nca_bundle = /nowhere/ca.pem\n");
+    let proxy = Proxy::start();
+    let address = format!("http://127.0.0.1:{}", proxy.port);
+    let both = more(&by_variable, &[("AWS_CONFIG_FILE", config), ("HTTPS_PROXY", address)]);
+    let trusting = audit_in(&both, &quickly);
+    assert_eq!(trusting.code, 1, "{}", trusting.stderr);
+    assert!(!proxy.asked().is_empty());
+
+    let pem = sandbox.read("ca.pem");
+    let cut: String = pem.chars().filter(|it| *it != 'M').collect();
+    for (content, says) in [
+        ("", "no certificate"),
+        ("no pem at all\n", "no certificate"),
+        (cut.as_str(), "damaged"),
+        (&format!("{pem}{cut}"), "certificate 2 is damaged"),
+    ] {
+        sandbox.file("other.pem", content);
+        let other = sandbox.path("other.pem").display().to_string();
+        let audited = audit_in(&more(&environment, &[("AWS_CA_BUNDLE", other.clone())]), &quickly);
+        assert_eq!(audited.code, 2, "{}", audited.stderr);
+        for words in ["AWS_CA_BUNDLE", &other, says] {
+            assert!(audited.stderr.contains(words), "{words}: {}", audited.stderr);
+        }
+    }
+}

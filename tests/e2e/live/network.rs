@@ -1,0 +1,54 @@
+//! Proxies and private roots: the network as it is in companies.
+
+use super::audit_in;
+use stand_ins::aws::{Account, Seed, StandIn};
+use stand_ins::network::{Proxy, TlsFront, more};
+use stand_ins::sandbox::Sandbox;
+
+/// The runner's variables with everything behind TLS.
+fn behind_tls(account: &Account, front: &TlsFront) -> Vec<(String, String)> {
+    let secure = format!("https://localhost:{}", front.port);
+    let environment = account.oidc_environment().into_iter();
+    environment.map(|(name, value)| (name, value.replace(&account.endpoint(), &secure))).collect()
+}
+
+#[test]
+fn private_roots_and_proxies_are_those_of_the_environment() {
+    let account = StandIn::shared().account(Seed::users(10, 61));
+    let sandbox = Sandbox::new();
+    let front = TlsFront::start(
+        &stand_ins::aws::python(),
+        StandIn::shared().port(),
+        &sandbox.path("ca.pem"),
+    );
+    let environment = behind_tls(&account, &front);
+    let role = ["--role-to-assume", account.role_arn(), "--no-recheck", "--timeout", "20"];
+
+    // Nobody knows the authority: nothing is sent, neither to GitHub's endpoint nor to AWS.
+    let unknown = audit_in(&environment, &role);
+    assert_eq!(unknown.code, 2, "{}", unknown.stderr);
+    assert!(unknown.stderr.to_lowercase().contains("certificate"), "{}", unknown.stderr);
+    assert!(account.log().is_empty() && account.token_requests().is_empty());
+
+    let ca = sandbox.path("ca.pem").display().to_string();
+    let trusting = more(&environment, &[("SSL_CERT_FILE", ca)]);
+    let direct = audit_in(&trusting, &role);
+    assert_eq!(direct.code, 1, "{}", direct.stderr);
+
+    let proxy = Proxy::start();
+    let address = format!("http://127.0.0.1:{}", proxy.port);
+    let proxied = more(&trusting, &[("HTTPS_PROXY", address.clone())]);
+    let through = audit_in(&proxied, &role);
+    assert_eq!(through.code, 1, "{}", through.stderr);
+    assert_eq!(through.stale_ids(), direct.stale_ids());
+    let asked = proxy.asked();
+    // The token's client and the SDK's.
+    assert!(asked.len() >= 2, "{asked:?}");
+    let expected = format!("CONNECT localhost:{} ", front.port);
+    assert!(asked.iter().all(|line| line.starts_with(&expected)), "{asked:?}");
+
+    let excepted = more(&proxied, &[("NO_PROXY", "localhost".to_owned())]);
+    let around = audit_in(&excepted, &role);
+    assert_eq!(around.code, 1, "{}", around.stderr);
+    assert_eq!(proxy.asked().len(), asked.len(), "NO_PROXY goes around the proxy");
+}

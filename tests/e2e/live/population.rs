@@ -1,0 +1,64 @@
+//! Large accounts: findings equal the expected verdicts, none too many and none missing.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::{audit, ending};
+use stand_ins::aws::{Seed, StandIn};
+
+/// A credential that is stale: the user, the kind, the end of its id, and the reference date.
+type Stale = (String, String, String, String);
+
+fn expected(truth: &Value) -> BTreeSet<Stale> {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let users = truth["users"].as_array().unwrap().iter();
+    let stale = |user: &Value| {
+        let name = text(&user["user"]);
+        let reasons = user["reasons"].as_array().unwrap().clone();
+        reasons.into_iter().map(move |it| {
+            let id = if it["id"].is_null() { String::new() } else { ending(&it["id"]) };
+            (name.clone(), text(&it["credential"]), id, text(&it["reference_date"]))
+        })
+    };
+    users.flat_map(stale).collect()
+}
+
+fn found<'a>(findings: impl Iterator<Item = &'a Value>) -> BTreeSet<Stale> {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let stale = findings.filter(|it| it["rule"].as_str().unwrap().starts_with("stale-"));
+    stale
+        .map(|it| {
+            assert_eq!((&it["status"], &it["evidence"]), (&"open".into(), &"re-checked".into()));
+            let credential = &it["credential"];
+            let (kind, id) = (text(&credential["kind"]), text(&credential["id"]));
+            (text(&it["user"]), kind, id, text(&it["reference_date"]))
+        })
+        .collect()
+}
+
+fn findings_equal_the_expected_verdicts(users: usize, seed: u64) {
+    let account = StandIn::shared().account(Seed::users(users, seed));
+    let audited = audit(&account, &["--last-accessed", "none", "--owners", "none"]);
+    assert_eq!(audited.code, 1, "{}", audited.stderr);
+    let (expected, found) = (expected(&account.truth()), found(audited.findings()));
+    assert!(expected.len() > users / 5, "the population is too healthy: {}", expected.len());
+    let missing: Vec<_> = expected.difference(&found).collect();
+    let too_many: Vec<_> = found.difference(&expected).collect();
+    assert!(missing.is_empty() && too_many.is_empty(), "-{missing:?} +{too_many:?}");
+    assert_eq!(audited.account()["users"], users);
+}
+
+#[test]
+fn a_thousand_users() {
+    for seed in [1, 2, 3] {
+        findings_equal_the_expected_verdicts(1_000, seed);
+    }
+}
+
+#[test]
+fn five_thousand_users() {
+    for seed in [4, 5, 6] {
+        findings_equal_the_expected_verdicts(5_000, seed);
+    }
+}

@@ -1,0 +1,503 @@
+//! Sessions: OIDC, roles from roles, refusals with their hints, and what must never be printed.
+
+use serde_json::json;
+
+use super::{Audited, audit_in};
+use stand_ins::aws::{Account, OIDC_SUBJECT, Seed, StandIn};
+
+fn with_users() -> Account {
+    StandIn::shared().account(Seed::users(40, 21))
+}
+
+/// Audits with nothing but the runner's variables.
+fn by_oidc(account: &Account, more: &[&str]) -> Audited {
+    let role = account.role_arn().to_owned();
+    audit_in(&account.oidc_environment(), &[&["--role-to-assume", role.as_str()], more].concat())
+}
+
+#[test]
+fn a_token_opens_the_role_and_the_role_the_account() {
+    let account = with_users();
+    let audited = by_oidc(
+        &account,
+        &["--role-session-name", "nightly-audit", "--role-duration-seconds", "1800"],
+    );
+    assert_eq!(audited.code, 1, "{}", audited.stderr);
+    assert!(!audited.stale_ids().is_empty());
+
+    let [request] = account.token_requests().try_into().unwrap();
+    assert_eq!((request.audience.as_str(), request.authorized), ("sts.amazonaws.com", true));
+
+    let log = account.log();
+    let (sts, iam): (Vec<_>, Vec<_>) = log.iter().partition(|call| call.service == "sts");
+    let [assumed] = sts.try_into().unwrap();
+    assert_eq!(assumed.action, "AssumeRoleWithWebIdentity");
+    let sent = |name: &str| assumed.parameters[name].as_str();
+    assert_eq!(sent("RoleArn"), account.role_arn());
+    assert_eq!(sent("RoleSessionName"), "nightly-audit");
+    assert_eq!(sent("DurationSeconds"), "1800");
+    assert!(assumed.access_key_id.is_empty(), "nothing signs it but the token");
+
+    // All IAM calls are signed by the credentials that came of it, and by nothing else.
+    let signers: std::collections::BTreeSet<_> =
+        iam.iter().map(|call| &call.access_key_id).collect();
+    assert_eq!(signers.len(), 1);
+    assert!(signers.first().unwrap().starts_with("ASIA"));
+    let reads = |action: &str| ["Generate", "Get", "List"].iter().any(|it| action.starts_with(it));
+    assert!(iam.iter().all(|call| reads(&call.action)), "the audit reads and does nothing else");
+    let listing = iam.iter().find(|call| call.action == "ListServiceSpecificCredentials").unwrap();
+    assert_eq!(listing.parameters["AllUsers"], "true");
+    let users = iam.iter().find(|call| call.action == "ListUsers").unwrap();
+    assert_eq!(users.parameters["MaxItems"], "1000");
+}
+
+#[test]
+fn a_session_that_runs_out_is_renewed_with_a_new_token() {
+    let account = with_users();
+    // Credentials this short-lived are renewed before every call.
+    account.session_seconds(5.0);
+    let audited = by_oidc(&account, &["--no-recheck"]);
+    assert_eq!(audited.code, 1, "{}", audited.stderr);
+    let renewed = account.counts()["sts:AssumeRoleWithWebIdentity"];
+    assert!(renewed > 1, "{renewed}");
+    assert_eq!(account.token_requests().len(), renewed);
+}
+
+#[test]
+fn a_token_endpoint_that_fails_for_a_moment_is_asked_again() {
+    let account = with_users();
+    account.faults(json!({"oidc_errors": 2}));
+    let audited = by_oidc(&account, &["--no-recheck"]);
+    assert_eq!(audited.code, 1, "{}", audited.stderr);
+    assert_eq!(account.token_requests().len(), 3);
+}
+
+#[test]
+fn a_token_endpoint_that_never_answers_is_given_up_when_time_is_up() {
+    let account = with_users();
+    // Connections are taken by the system, and nobody reads them.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut environment = account.oidc_environment();
+    environment[0].1 = format!("http://{}/token?", silent.local_addr().unwrap());
+    let role = ["--role-to-assume", account.role_arn(), "--timeout", "1"];
+    let audited = audit_in(&environment, &role);
+    assert_eq!(audited.code, 3, "{}", audited.stderr);
+    assert!(audited.stderr.contains("--timeout"), "{}", audited.stderr);
+    assert!(account.log().is_empty() && audited.json.is_null());
+}
+
+/// A refused session: the exit code, and what standard error must say.
+fn refused(audited: &Audited, says: &[&str]) {
+    assert_eq!(audited.code, 2, "{}", audited.stderr);
+    assert!(audited.json.is_null(), "nothing is written");
+    for words in says {
+        assert!(audited.stderr.contains(words), "`{words}` is not in:\n{}", audited.stderr);
+    }
+}
+
+#[test]
+fn a_role_that_does_not_trust_the_workflow_is_told_with_the_tokens_own_words() {
+    let account = with_users();
+    account.faults(json!({"oidc": "not-authorized"}));
+    let sub = format!("sub `{OIDC_SUBJECT}`");
+    refused(
+        &by_oidc(&account, &[]),
+        &[
+            account.role_arn(),
+            "does not trust this workflow",
+            &sub,
+            "aud `sts.amazonaws.com`",
+            "iam-policy --format trust",
+        ],
+    );
+}
+
+#[test]
+fn an_account_without_the_provider_is_told() {
+    let account = with_users();
+    account.faults(json!({"oidc": "no-provider"}));
+    refused(&by_oidc(&account, &[]), &[account.id(), "has no OIDC provider", "help:"]);
+}
+
+#[test]
+fn a_wrong_audience_is_told() {
+    let account = with_users();
+    refused(
+        &by_oidc(&account, &["--audience", "https://elsewhere.example"]),
+        &["refuses the audience", "aud `https://elsewhere.example`", "--audience"],
+    );
+}
+
+#[test]
+fn a_job_without_the_permission_is_told() {
+    let account = with_users();
+    let environment =
+        [("GITHUB_ACTIONS", "true".to_owned()), ("AWS_ENDPOINT_URL", account.endpoint())]
+            .map(|(name, value)| (name.to_owned(), value));
+    let audited = audit_in(&environment, &["--role-to-assume", account.role_arn()]);
+    refused(&audited, &["id-token: write", "fork"]);
+    assert!(account.log().is_empty());
+}
+
+#[test]
+fn a_refused_request_token_is_told() {
+    let account = with_users();
+    let mut environment = account.oidc_environment();
+    environment[1].1 = "another-token".to_owned();
+    let audited = audit_in(&environment, &["--role-to-assume", account.role_arn()]);
+    refused(&audited, &["status 401"]);
+    assert!(!audited.stderr.contains("another-token"));
+}
+
+#[test]
+fn no_credentials_at_all_are_told() {
+    let environment = [("AWS_EC2_METADATA_DISABLED".to_owned(), "true".to_owned())];
+    refused(&audit_in(&environment, &[]), &["there are no AWS credentials", "AWS_PROFILE"]);
+}
+
+#[test]
+fn on_the_command_line_the_role_is_taken_from_the_credentials_that_are_there() {
+    let (hub, account) = (with_users(), with_users());
+    let audited = audit_in(&hub.environment(), &["--role-to-assume", account.role_arn()]);
+    assert_eq!(audited.code, 1, "{}", audited.stderr);
+    assert_eq!(audited.account()["id"], account.id());
+}
+
+#[test]
+fn another_account_than_allowed_is_refused_before_anything_is_read() {
+    let account = with_users();
+    let audited = audit_in(&account.environment(), &["--allowed-account-ids", "999988887777"]);
+    assert_eq!(audited.code, 2, "{}", audited.stderr);
+    assert!(audited.stderr.contains(account.id()), "{}", audited.stderr);
+    assert!(account.counts().keys().all(|name| name.starts_with("sts:")), "{:?}", account.counts());
+    let audited = audit_in(&account.environment(), &["--allowed-account-ids", account.id()]);
+    assert_eq!(audited.code, 1, "{}", audited.stderr);
+}
+
+/// What STS says while it cannot reach the issuer's keys, word for word.
+const NO_KEY: &str = "Couldn't retrieve verification key from your identity provider, please \
+                      reference AssumeRoleWithWebIdentity documentation for requirements";
+
+#[test]
+fn a_key_that_sts_cannot_fetch_for_a_moment_is_waited_for() {
+    let account = with_users();
+    let no_key = |max: u32| {
+        json!({"error": {"actions": ["AssumeRoleWithWebIdentity"], "max": max, "status": 400,
+                         "code": "InvalidIdentityToken", "message": NO_KEY}})
+    };
+    account.faults(no_key(3));
+    let audited = by_oidc(&account, &["--no-recheck"]);
+    assert_eq!(audited.code, 1, "{}", audited.stderr);
+    assert_eq!(account.counts()["sts:AssumeRoleWithWebIdentity"], 4);
+
+    account.faults(no_key(1_000));
+    let audited = by_oidc(&account, &["--no-recheck", "--timeout", "2"]);
+    assert_eq!(audited.code, 3, "{}", audited.stderr);
+    for words in ["retrieve verification key", "run the job again", "max-parallel"] {
+        assert!(audited.stderr.contains(words), "{words}: {}", audited.stderr);
+    }
+    assert!(!audited.stderr.contains("sign in"), "{}", audited.stderr);
+}
+
+#[test]
+fn a_web_identity_of_the_sdks_own_waits_for_the_key_too() {
+    let (account, other) = (with_users(), with_users());
+    let issued = account.token("sts.amazonaws.com");
+    let sandbox = super::Sandbox::new();
+    sandbox.file("token", issued);
+    account.faults(json!({"error": {
+        "actions": ["AssumeRoleWithWebIdentity"], "max": 2, "status": 400,
+        "code": "InvalidIdentityToken", "message": NO_KEY}}));
+    let environment = [
+        ("AWS_WEB_IDENTITY_TOKEN_FILE", sandbox.path("token").display().to_string()),
+        ("AWS_ROLE_ARN", account.role_arn().to_owned()),
+        ("AWS_REGION", account.region().to_owned()),
+        ("AWS_ENDPOINT_URL", account.endpoint()),
+        ("AWS_EC2_METADATA_DISABLED", "true".to_owned()),
+    ]
+    .map(|(name, value)| (name.to_owned(), value));
+    let audited = audit_in(&environment, &["--no-recheck"]);
+    assert_eq!(audited.code, 1, "{}", audited.stderr);
+    assert_eq!(account.counts()["sts:AssumeRoleWithWebIdentity"], 3);
+    assert!(other.log().is_empty());
+}
+
+#[test]
+fn credentials_of_another_account_than_the_roles_are_refused_on_every_way() {
+    let (hub, account) = (with_users(), with_users());
+    account.faults(json!({"other_account": "999988887777"}));
+    let says = ["999988887777", account.role_arn(), account.id()];
+    // With a token, and from other credentials.
+    refused(&by_oidc(&account, &[]), &says);
+    let role = ["--role-to-assume", account.role_arn()];
+    refused(&audit_in(&hub.environment(), &role), &says);
+    // As one of several accounts it is incomplete.
+    let ids = format!("{},{}", hub.id(), account.id());
+    let audited = audit_in(
+        &hub.oidc_environment(),
+        &["--role-to-assume", hub.role_arn(), "--accounts", &ids],
+    );
+    assert_eq!(audited.code, 3, "{}", audited.stderr);
+    let accounts = audited.json["accounts"].as_array().unwrap();
+    let of = accounts.iter().find(|it| it["id"] == account.id()).unwrap();
+    let message = of["gaps"][0]["message"].as_str().unwrap();
+    assert!(says.iter().all(|words| message.contains(words)), "{message}");
+    assert!(account.counts().keys().all(|name| name.starts_with("sts:")), "{:?}", account.counts());
+}
+
+#[test]
+fn a_session_that_is_renewed_into_another_account_is_refused() {
+    let account = with_users();
+    account.session_seconds(5.0);
+    account.faults(json!({"hold": {"action": "GenerateCredentialReport", "when": "after"}}));
+    let role = account.role_arn().to_owned();
+    let environment = account.oidc_environment();
+    let run = std::thread::spawn(move || {
+        audit_in(&environment, &["--role-to-assume", &role, "--no-recheck", "--timeout", "20"])
+    });
+    while !account.held() {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    // The attempt breaks off, and the next one renews the session first.
+    account.faults(json!({"other_account": "999988887777"}));
+    let audited = run.join().unwrap();
+    assert_eq!(audited.code, 3, "{}", audited.stderr);
+    assert!(audited.json.to_string().contains("999988887777"), "{}", audited.json);
+}
+
+#[test]
+fn a_role_that_is_named_by_its_arn_needs_no_first_role() {
+    let (here, other) = (with_users(), with_users());
+    let audited = audit_in(&here.environment(), &["--accounts", other.role_arn()]);
+    assert_eq!(audited.code, 1, "{}", audited.stderr);
+    assert_eq!(audited.account()["id"], other.id());
+    // It says which partition is meant as well.
+    let china = "arn:aws-cn:iam::111122223333:role/audit";
+    let audited = audit_in(&here.environment(), &["--accounts", china]);
+    refused(&audited, &["us-east-1", "aws-cn", "--aws-region"]);
+    // One that is named by its id does.
+    let audited = audit_in(&here.environment(), &["--accounts", other.id()]);
+    assert_eq!(audited.code, 3, "{}", audited.stderr);
+    assert!(audited.json.to_string().contains("nothing names the role"), "{}", audited.json);
+}
+
+#[test]
+fn the_external_id_goes_with_every_role_that_is_assumed() {
+    let (hub, account) = (with_users(), with_users());
+    account.require_external_id("acme-audit");
+    let role = ["--role-to-assume", account.role_arn(), "--external-id", "acme-audit"];
+    let audited = audit_in(&hub.environment(), &role);
+    assert_eq!(audited.code, 1, "{}", audited.stderr);
+    assert!(!audited.stderr.contains("no effect"), "{}", audited.stderr);
+    // A token's role takes none.
+    let audited = by_oidc(&hub, &["--external-id", "acme-audit", "--no-recheck"]);
+    assert_eq!(audited.code, 1, "{}", audited.stderr);
+    let note = "note: --external-id has no effect";
+    assert!(audited.stderr.contains(note), "{}", audited.stderr);
+}
+
+#[test]
+fn no_flag_is_silently_without_effect() {
+    let account = with_users();
+    for (arguments, flag) in [
+        (&["--audience", "mine"][..], "--audience"),
+        (&["--member-role-name", "reader"], "--member-role-name"),
+        (&["--external-id", "acme-audit"], "--external-id"),
+        (&["--role-session-name", "nightly"], "--role-session-name"),
+        (&["--role-duration-seconds", "7200"], "--role-duration-seconds"),
+        (&["--role-to-assume", account.role_arn(), "--role-duration-seconds", "7200"], "one hour"),
+        (&["--owners", "none", "--owner-tags", "team"], "--owner-tags"),
+        (&["--no-recheck", "--owners", "all"], "--owners"),
+        (&["--no-recheck", "--ssh-keys", "all"], "--ssh-keys"),
+        (&["--no-recheck", "--last-accessed", "none"], "--last-accessed"),
+        (&["--language", "ja"], "--language"),
+        (&["--max-rows", "7"], "--max-rows"),
+    ] {
+        let audited = audit_in(&account.environment(), arguments);
+        assert_eq!(audited.code, 1, "{arguments:?}: {}", audited.stderr);
+        let notes = audited.stderr.lines().filter(|line| line.starts_with("note: "));
+        let notes: Vec<_> = notes.collect();
+        assert!(
+            matches!(notes[..], [note] if note.contains(flag)),
+            "{arguments:?}: {}",
+            audited.stderr
+        );
+    }
+    let plain = audit_in(&account.environment(), &[]);
+    assert!(!plain.stderr.contains("note:"), "{}", plain.stderr);
+}
+
+/// A server that answers a token request with this many bytes, and goes on for as long as it is
+/// listened to.
+fn endless(bytes: usize) -> (u16, std::thread::JoinHandle<usize>) {
+    use std::io::{Read as _, Write as _};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let server = std::thread::spawn(move || {
+        let (mut client, _) = listener.accept().unwrap();
+        let mut head = [0; 4096];
+        let _ = client.read(&mut head).unwrap();
+        let _ = write!(client, "HTTP/1.1 200 OK\r\ncontent-length: {bytes}\r\n\r\n{{\"value\":\"");
+        let (chunk, mut sent) = ([b'x'; 64 * 1024], 0);
+        while sent < bytes {
+            match client.write(&chunk) {
+                Ok(written) if written > 0 => sent += written,
+                _ => break,
+            }
+        }
+        sent
+    });
+    (port, server)
+}
+
+#[test]
+fn an_answer_that_is_too_large_for_a_token_is_not_read_to_its_end() {
+    let account = with_users();
+    let (port, server) = endless(1 << 30);
+    let mut environment = account.oidc_environment();
+    environment[0].1 = format!("http://127.0.0.1:{port}/token?");
+    let audited = audit_in(&environment, &["--role-to-assume", account.role_arn()]);
+    refused(&audited, &["more than 64 KiB"]);
+    // What the system took in between is all that was sent.
+    assert!(server.join().unwrap() < 64 << 20);
+    assert!(account.log().is_empty());
+}
+
+#[test]
+fn an_answer_of_aws_without_an_end_is_not_read_to_its_end() {
+    let account = with_users();
+    let (port, server) = endless(1 << 30);
+    let mut environment = account.environment();
+    environment.push(("AWS_ENDPOINT_URL_IAM".to_owned(), format!("http://127.0.0.1:{port}")));
+    let audited = audit_in(&environment, &["--no-recheck", "--timeout", "120"]);
+    assert_eq!(audited.code, 3, "{}", audited.stderr);
+    assert!(audited.json.to_string().contains("larger than 64 MiB"), "{}", audited.json);
+    assert!(server.join().unwrap() < 128 << 20);
+}
+
+#[test]
+fn region_and_role_of_different_partitions_are_told_apart() {
+    let account = with_users();
+    refused(&by_oidc(&account, &["--aws-region", "cn-north-1"]), &["aws-cn", "--aws-region"]);
+}
+
+#[test]
+fn every_partition_has_a_region_and_an_audience_of_its_own() {
+    for (partition, region, audience) in [
+        ("aws-cn", "cn-north-1", "sts.amazonaws.com.cn"),
+        ("aws-us-gov", "us-gov-west-1", "sts.amazonaws.com"),
+        ("aws-eusc", "eusc-de-east-1", "sts.amazonaws.com"),
+    ] {
+        let account = StandIn::shared().account(Seed::users(20, 22).partition(partition));
+        assert!(account.role_arn().starts_with(&format!("arn:{partition}:")));
+        let audited = by_oidc(&account, &[]);
+        assert_eq!(audited.json["accounts"][0]["partition"], partition, "{}", audited.stderr);
+        assert_eq!(account.token_requests()[0].audience, audience);
+        assert_eq!(account.region(), region);
+    }
+}
+
+#[test]
+fn a_hub_assumes_its_members_with_their_external_id_and_itself_only_if_listed() {
+    let (hub, member, other) = (with_users(), with_users(), with_users());
+    member.require_external_id("acme-7");
+    let accounts = format!("{}\n{}", member.id(), other.role_arn());
+    let role = hub.role_arn().to_owned();
+    let arguments = ["--role-to-assume", &role, "--accounts", &accounts, "--external-id", "acme-7"];
+    let audited = audit_in(&hub.oidc_environment(), &arguments);
+    assert_eq!(audited.code, 1, "{}", audited.stderr);
+    let mut ids: Vec<_> = [&member, &other].map(|it| it.id().to_owned()).into();
+    ids.sort();
+    let audited_ids: Vec<_> = audited.json["accounts"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| it["id"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(audited_ids, ids);
+    assert!(hub.counts().keys().all(|name| name.starts_with("sts:")), "{:?}", hub.counts());
+
+    let hub_too = format!("{},{}", hub.id(), member.id());
+    let arguments = ["--role-to-assume", &role, "--accounts", &hub_too, "--external-id", "acme-7"];
+    let audited = audit_in(&hub.oidc_environment(), &arguments);
+    assert_eq!(audited.json["accounts"].as_array().unwrap().len(), 2, "{}", audited.stderr);
+    assert!(hub.counts().contains_key("iam:GetCredentialReport"));
+}
+
+#[test]
+fn a_member_that_refuses_is_incomplete_and_names_its_role() {
+    let (hub, member) = (with_users(), with_users());
+    member.require_external_id("acme-7");
+    let accounts = format!("{},{}", hub.id(), member.id());
+    let audited = audit_in(
+        &hub.oidc_environment(),
+        &["--role-to-assume", hub.role_arn(), "--accounts", &accounts],
+    );
+    assert_eq!(audited.code, 3, "{}", audited.stderr);
+    let of = |account: &Account| {
+        let accounts = audited.json["accounts"].as_array().unwrap();
+        accounts.iter().find(|it| it["id"] == account.id()).unwrap().clone()
+    };
+    assert_eq!(of(&hub)["gaps"], json!([]));
+    let gap = &of(&member)["gaps"][0];
+    assert_eq!(
+        (&gap["piece"], &gap["action"]),
+        (&json!("credential-report"), &json!("sts:AssumeRole"))
+    );
+    assert!(gap["message"].as_str().unwrap().contains(member.role_arn()), "{gap}");
+}
+
+#[test]
+fn accounts_that_contradict_each_other_are_refused() {
+    let account = with_users();
+    let twice = format!("{0} arn:aws:iam::{0}:role/audit", account.id());
+    for (arguments, says) in [
+        (["--accounts", twice.as_str()], "twice"),
+        (["--accounts", "12345"], "its twelve digits"),
+        (["--role-to-assume", "arn:aws:iam::1:role/x"], "looks like arn:aws:iam::"),
+        (["--aws-region", "Frankfurt"], "eu-central-1"),
+        (["--external-id", "a b"], "letters, digits"),
+        (["--timeout", "0"], "0 is not in"),
+    ] {
+        let audited = audit_in(&account.environment(), &arguments);
+        refused(&audited, &[says]);
+    }
+    assert!(account.log().is_empty());
+}
+
+#[test]
+fn no_secret_is_ever_printed() {
+    let account = with_users();
+    let refusing = with_users();
+    refusing.faults(json!({"oidc": "not-authorized"}));
+    let expiring = with_users();
+    expiring.faults(json!({"expired": {"after": 3}}));
+    let mut said = Vec::new();
+    for it in [&account, &refusing, &expiring] {
+        for format in ["json", "markdown", "table"] {
+            let sandbox = super::Sandbox::new();
+            let mut command = sandbox.command(&[
+                "audit",
+                "--allowlist",
+                "none",
+                "--verbose",
+                "--format",
+                format,
+                "--role-to-assume",
+                it.role_arn(),
+            ]);
+            // The loudest that anybody can ask of the SDK and its HTTP client.
+            command.env("RUST_LOG", "trace").envs(it.oidc_environment());
+            let ran = super::Ran::from(command.output().unwrap());
+            said.push(ran.stdout);
+            said.push(ran.stderr);
+        }
+    }
+    let secrets = StandIn::shared().secrets();
+    assert!(secrets.len() > 6, "{}", secrets.len());
+    assert!(said.iter().any(|it| it.contains("AssumeRoleWithWebIdentity")), "calls are logged");
+    for secret in &secrets {
+        assert!(secret.len() > 8);
+        assert!(!said.iter().any(|it| it.contains(secret.as_str())), "a secret is printed");
+    }
+}

@@ -1,0 +1,142 @@
+//! Accounts that the queue knows and a check does not audit, and accounts that are no longer
+//! audited.
+
+use stand_ins::github::Pull;
+use stand_ins::world::{EMPTY, How, QUICK, World};
+
+/// A repository whose queue knows the account of the world and another, in which `bob` is stale; and
+/// a pull request. Gives the id of the other account.
+fn two_accounts(visibility: &str) -> (World, Pull, String) {
+    let world = World::in_repository(visibility);
+    world.audit("a.json", 0);
+    let other = World::new();
+    other.user("bob", 300);
+    other.audit("audit.json", 0);
+    world.sandbox.file("b.json", other.sandbox.read("audit.json"));
+    let run = world.publish(0, &["a.json", "b.json", "--publish", "issue", "--publish-in-public"]);
+    assert_eq!(run.code, 0, "{}", run.log);
+    let pull = world.pull(EMPTY, EMPTY);
+    let id = other.account.id().to_owned();
+    (world, pull, id)
+}
+
+fn former(account: &str) -> String {
+    format!(
+        "{EMPTY}former_accounts:\n  - account: \"{account}\"\n    reason: Closed in June\n    owner: Platform\n"
+    )
+}
+
+#[test]
+fn an_account_that_a_check_did_not_audit_makes_it_incomplete_by_name() {
+    let (world, pull, other) = two_accounts("private");
+    for (event, fail_on) in [
+        ("pull_request", "auto"),
+        ("pull_request", "any"),
+        ("pull_request", "none"),
+        ("pull_request", "any,new,overdue"),
+        ("merge_group", "auto"),
+        ("merge_group", "any"),
+    ] {
+        let inputs = [QUICK[0], QUICK[1], ("fail-on", fail_on)];
+        let how = How { event, pull: Some(&pull), inputs: &inputs, ..How::default() };
+        let run = world.run(how);
+        let found = (run.code, run.output("result"));
+        assert_eq!(found, (3, "incomplete"), "{event} {fail_on}: {}", run.log);
+        let said = format!("This run did not audit 1 account that the queue knows: {other}.");
+        assert!(run.summary.contains(&said), "{event} {fail_on}: {}", run.summary);
+        assert!(run.log.contains(&format!("were not audited: {other}")), "{}", run.log);
+    }
+    let body = &world.repo.comments(pull.number)[0].body;
+    assert!(body.contains(&other) && body.contains("as far as could be seen"), "{body}");
+}
+
+#[test]
+fn a_job_that_publishes_nothing_asks_for_no_queue_unless_it_is_to_fail_on_it() {
+    let (world, pull, _) = two_accounts("private");
+    for event in ["schedule", "pull_request", "merge_group"] {
+        for (fail_on, code, gate, asks) in [
+            ("auto", 0, "not-evaluated", false),
+            ("any", 0, "passed", false),
+            ("new", 3, "passed", true),
+        ] {
+            let inputs = [QUICK[0], QUICK[1], ("publish", "none"), ("fail-on", fail_on)];
+            let pull = (event != "schedule").then_some(&pull);
+            let run = world.run(How { event, pull, inputs: &inputs, ..How::default() });
+            let found = (run.code, run.output("gate"));
+            assert_eq!(found, (code, gate), "{event} {fail_on}: {}", run.log);
+            let asked = run.requests.iter().any(|it| it.path.contains("/issues"));
+            assert_eq!(asked, asks, "{event} {fail_on}");
+        }
+    }
+}
+
+#[test]
+fn an_account_that_is_dropped_on_purpose_is_not_waited_for() {
+    let (world, _, other) = two_accounts("private");
+    let head = former(&other);
+    let pull = world.pull_from("dropping", EMPTY, &head);
+
+    let run = world.check(&pull, &head, 0);
+
+    assert_eq!((run.code, run.output("gate")), (0, "passed"), "{}", run.log);
+    let body = &world.repo.comments(pull.number)[0].body;
+    assert!(body.contains("**This pull request loosens what is audited.**"), "{body}");
+    assert!(body.contains(&format!("- {other}: `Closed in June`, owner `Platform`")), "{body}");
+
+    // After the merge, the queue does not count its findings, and closes.
+    let run = world.day(0, &head);
+    assert_eq!((run.code, run.output("result")), (0, "clean"), "{}", run.log);
+    let index = world.index();
+    assert_eq!(index.state, "closed", "{}", index.body);
+    let run = world.day(0, &head);
+    assert_eq!((run.code, run.acts()), (0, vec![]), "{}", run.log);
+    // Without the entry it is missing again.
+    let run = world.day(0, EMPTY);
+    assert_eq!((run.code, run.output("result")), (3, "incomplete"), "{}", run.log);
+}
+
+#[test]
+fn an_account_that_is_dropped_and_audited_is_refused_on_its_line() {
+    let (world, _, _) = two_accounts("private");
+    let head = former(world.account.id());
+    let pull = world.pull_from("contradicting", EMPTY, &head);
+    let accounts = [QUICK[0], QUICK[1], ("accounts", world.account.id())];
+    for inputs in [&QUICK[..], &accounts] {
+        for event in ["schedule", "pull_request"] {
+            let pull = (event == "pull_request").then_some(&pull);
+            let how = How { event, pull, allowlist: &head, inputs, ..How::default() };
+            let run = world.run(how);
+            assert_eq!((run.code, run.acts()), (2, vec![]), "{event}: {}", run.log);
+            let place =
+                "::error title=former-account-audited,file=.github/iam-allowlist.yml,line=3,";
+            assert!(run.log.contains(place), "{event}: {}", run.log);
+        }
+    }
+    // The head takes it back: what the base says of an account that is audited again is no problem.
+    let pull = world.pull_from("taking-back", &head, EMPTY);
+    let run = world.check(&pull, EMPTY, 0);
+    assert_eq!(run.code, 3, "the other account is missing still: {}", run.log);
+}
+
+#[test]
+fn in_public_accounts_that_were_not_audited_are_counted_only() {
+    let (world, _, other) = two_accounts("public");
+    let head = former(world.account.id());
+    let run = world.run(How { allowlist: &head, ..How::default() });
+    assert_eq!(run.code, 2, "{}", run.log);
+    let place = "error[former-account-audited]: .github/iam-allowlist.yml:3:5";
+    assert!(run.log.contains(place), "{}", run.log);
+    assert!(!run.log.contains("Closed in June"), "{}", run.log);
+    let head = former("999988887777");
+    let pull = world.pull_from("dropping", EMPTY, &head);
+    let run = world.check(&pull, &head, 0);
+    assert_eq!(run.code, 3, "{}", run.log);
+    let body = &world.repo.comments(pull.number)[0].body;
+    for text in [body, &run.log, &run.summary] {
+        for name in [other.as_str(), "999988887777", "Closed in June"] {
+            assert!(!text.contains(name), "{name}: {text}");
+        }
+    }
+    assert!(body.contains("did not audit 1 account that the queue knows."), "{body}");
+    assert!(body.contains("findings of 1 account in the queue are no longer counted."), "{body}");
+}

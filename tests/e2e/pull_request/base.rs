@@ -1,0 +1,267 @@
+//! The policy that a proposal is judged by: the strictest of its own, that of the commit that it
+//! parts from, and that of the base branch's tip; and what counts where one of these is not there.
+
+use serde_json::json;
+
+use stand_ins::github::Pull;
+use stand_ins::world::{ALLOWLIST, EMPTY, How, QUICK, Run, World};
+
+const BROKEN: &str = "version: 1\nexemptions: [\n";
+const LOOSE: &str = "version: 1\npolicy: { stale_after_days: 400 }\n";
+const STRICT: &str = "version: 1\npolicy: { stale_after_days: 45 }\n";
+
+/// The allowlist where the proposal parts from the base, and at the base branch's tip; `None` for
+/// none.
+struct Base<'a> {
+    parted: Option<&'a str>,
+    tip: Option<&'a str>,
+}
+
+/// A world whose queue knows nothing, with these users, and a proposal of the head in it.
+fn proposed(base: &Base<'_>, head: &str, users: &[(&str, i64)]) -> (World, Pull) {
+    let world = World::new();
+    assert_eq!(world.day(0, EMPTY).code, 0);
+    users.iter().for_each(|(name, unused)| world.user(name, *unused));
+    let mut pull = world.pull(base.parted.unwrap_or_default(), head);
+    if base.tip != base.parted {
+        pull.base_sha = match base.tip {
+            // Of the same content, parent and second, it would be the pull request's own commit.
+            Some(tip) => world.repo.commit("main", ALLOWLIST, &format!("{tip}# By others\n")),
+            None => world.repo.remove("main", ALLOWLIST),
+        };
+    }
+    (world, pull)
+}
+
+fn checked(world: &World, pull: &Pull, event: &str, head: &str) -> Run {
+    world.run(How { event, pull: Some(pull), allowlist: head, ..How::default() })
+}
+
+/// Checks a pull request of the head with `bob`, whose key is unused for 150 days.
+fn with_bob(base: &Base<'_>, head: &str) -> (Run, String) {
+    let (world, pull) = proposed(base, head, &[("bob", 150)]);
+    let run = checked(&world, &pull, "pull_request", head);
+    let body = world.repo.comments(pull.number)[0].body.clone();
+    (run, body)
+}
+
+#[test]
+fn the_policy_is_the_strictest_of_head_merge_base_and_tip() {
+    // Each is the strictest once: what is unused for 60 days counts wherever one of them says so.
+    for (parted, tip, head) in
+        [(STRICT, LOOSE, LOOSE), (LOOSE, STRICT, LOOSE), (EMPTY, STRICT, EMPTY)]
+    {
+        let base = Base { parted: Some(parted), tip: Some(tip) };
+        let (world, pull) = proposed(&base, head, &[("carol", 60)]);
+        let run = checked(&world, &pull, "pull_request", head);
+        // Not every earlier allowlist counted it, but nor is it the pull request's own doing alone.
+        assert_eq!(run.output("stale-count"), "1", "{parted} {tip} {head}: {}", run.log);
+        let body = &world.repo.comments(pull.number)[0].body;
+        assert!(body.contains("- `stale_after_days`: `45` → "), "{body}");
+        assert!(body.contains("**This pull request loosens the policy.**"), "{body}");
+    }
+    for (base, head) in [(EMPTY, STRICT), (LOOSE, STRICT)] {
+        let (world, pull) =
+            proposed(&Base { parted: Some(base), tip: Some(base) }, head, &[("carol", 60)]);
+        let run = checked(&world, &pull, "pull_request", head);
+        // Its own stricter policy brings that back, which is listed and does not block.
+        assert_eq!((run.code, run.output("new-count")), (0, "0"), "{}", run.log);
+        let body = &world.repo.comments(pull.number)[0].body;
+        assert!(body.contains("**This pull request uncovers 1 finding**"), "{body}");
+        assert!(body.contains("`carol`") && !body.contains("loosens"), "{body}");
+    }
+}
+
+#[test]
+fn what_is_strict_at_the_tip_alone_blocks_what_is_new() {
+    let (world, pull) =
+        proposed(&Base { parted: Some(STRICT), tip: Some(STRICT) }, LOOSE, &[("carol", 60)]);
+    for event in ["pull_request", "merge_group"] {
+        let run = checked(&world, &pull, event, LOOSE);
+        assert_eq!((run.code, run.output("gate")), (1, "failed"), "{event}: {}", run.log);
+    }
+    // The merge group is built upon a commit from before the base became stricter.
+    let mut pull = pull;
+    pull.base_sha = world.repo.commit("main", ALLOWLIST, LOOSE);
+    world.repo.commit("main", ALLOWLIST, STRICT);
+    let run = checked(&world, &pull, "merge_group", LOOSE);
+    assert_eq!(run.output("stale-count"), "1", "{}", run.log);
+}
+
+#[test]
+fn a_base_that_is_broken_or_absent_at_one_commit_leaves_the_other() {
+    for other in [Some(BROKEN), None] {
+        for base in
+            [Base { parted: other, tip: Some(EMPTY) }, Base { parted: Some(EMPTY), tip: other }]
+        {
+            let (run, body) = with_bob(&base, LOOSE);
+            assert_eq!((run.code, run.output("gate")), (1, "failed"), "{}", run.log);
+            assert!(body.contains("- `stale_after_days`: `90` → `400`"), "{body}");
+            assert!(!body.contains("policy is unknown"), "{body}");
+            let is_told = run.log.contains("is broken at one of the two commits");
+            assert_eq!(is_told, other.is_some(), "{}", run.log);
+        }
+        // The other one counts, and not the defaults.
+        let (run, body) = with_bob(&Base { parted: other, tip: Some(LOOSE) }, LOOSE);
+        assert_eq!((run.code, run.output("stale-count")), (0, "0"), "{}", run.log);
+        assert!(!body.contains("loosens"), "{body}");
+    }
+}
+
+#[test]
+fn of_the_first_allowlist_ever_the_defaults_are_what_it_is_compared_with() {
+    let none = Base { parted: None, tip: None };
+    let (run, body) = with_bob(&none, LOOSE);
+    assert_eq!((run.code, run.output("gate")), (1, "failed"), "{}", run.log);
+    assert!(body.contains("- `stale_after_days`: `90` → `400`"), "{body}");
+    assert!(!body.contains("unknown"), "{body}");
+    let (world, pull) = proposed(&none, EMPTY, &[]);
+    for event in ["pull_request", "merge_group"] {
+        let run = checked(&world, &pull, event, EMPTY);
+        assert_eq!((run.code, run.output("gate")), (0, "passed"), "{event}: {}", run.log);
+    }
+}
+
+#[test]
+fn where_the_base_is_broken_at_both_commits_the_policy_is_unknown_and_can_be_mended() {
+    let broken = Base { parted: Some(BROKEN), tip: Some("version: [\n") };
+    let (world, pull) = proposed(&broken, EMPTY, &[]);
+    for event in ["pull_request", "merge_group"] {
+        let run = checked(&world, &pull, event, EMPTY);
+        assert_eq!((run.code, run.output("gate")), (0, "passed"), "{event}: {}", run.log);
+        assert!(run.log.contains("so the earlier policy is unknown"), "{}", run.log);
+    }
+    let body = &world.repo.comments(pull.number)[0].body;
+    assert!(body.contains("**the earlier policy is unknown**"), "{body}");
+
+    // What is stricter of head and defaults counts, and what the head loosens is listed.
+    let (run, body) = with_bob(&broken, LOOSE);
+    assert_eq!((run.code, run.output("gate")), (1, "failed"), "{}", run.log);
+    assert!(body.contains("- `stale_after_days`: `90` → `400`"), "{body}");
+    assert!(body.contains("**the earlier policy is unknown**"), "{body}");
+}
+
+#[test]
+fn a_base_that_is_unreadable_at_one_commit_is_incomplete_and_the_other_counts() {
+    let base = Base { parted: Some(EMPTY), tip: Some(EMPTY) };
+    for event in ["pull_request", "merge_group"] {
+        let (world, pull) = proposed(&base, LOOSE, &[("bob", 150)]);
+        for skip in [0, 1] {
+            let fault = json!({ "status": 403, "path": "/contents/", "skip": skip, "max": 1,
+                "body": { "message": "Resource not accessible by integration" } });
+            world.repo.faults(json!([fault]));
+            let run = checked(&world, &pull, event, LOOSE);
+            assert_eq!((run.code, run.output("gate")), (3, "failed"), "{event}: {}", run.log);
+            assert!(run.log.contains("Resource not accessible"), "{}", run.log);
+        }
+        let fault = json!({ "status": 403, "path": "/contents/",
+            "body": { "message": "Resource not accessible by integration" } });
+        world.repo.faults(json!([fault]));
+        let run = checked(&world, &pull, event, LOOSE);
+        assert_eq!(run.code, 3, "{event}: {}", run.log);
+        assert_eq!(run.output("gate"), "not-evaluated", "{event}: {}", run.log);
+        assert!(!run.summary.contains("loosens the policy"), "{}", run.summary);
+        if event == "pull_request" {
+            assert!(run.summary.contains("could not be compared with"), "{}", run.summary);
+        }
+    }
+}
+
+#[test]
+fn absence_is_no_fact_where_the_commit_itself_cannot_be_seen() {
+    let (world, pull) = proposed(&Base { parted: None, tip: None }, EMPTY, &[]);
+    world.repo.faults(json!([{ "status": 404, "path": "/(contents|compare)/",
+        "body": { "message": "Not Found" } }]));
+    for event in ["pull_request", "merge_group"] {
+        let run = checked(&world, &pull, event, EMPTY);
+        assert_eq!(run.code, 3, "{event}: {}", run.log);
+    }
+}
+
+#[test]
+fn the_remedy_is_compared_with_both_commits_too() {
+    let careful = "version: 1\nremediation: {}\n";
+    let bolder = "version: 1\nremediation: { max_changes: 50 }\n";
+    for (parted, tip) in [(careful, bolder), (bolder, careful)] {
+        let (world, pull) = proposed(&Base { parted: Some(parted), tip: Some(tip) }, bolder, &[]);
+        let run = checked(&world, &pull, "pull_request", bolder);
+        assert_eq!(run.code, 0, "{}", run.log);
+        let body = &world.repo.comments(pull.number)[0].body;
+        assert!(body.contains("- `max_changes`: `5` → `50`"), "{body}");
+    }
+}
+
+#[test]
+fn an_account_that_is_dropped_is_listed_unless_both_commits_have_it() {
+    let head = "version: 1\nformer_accounts:\n  - { account: \"999988887777\", reason: Closed, \
+                owner: Platform }\n";
+    for (parted, tip, listed) in
+        [(EMPTY, EMPTY, true), (head, EMPTY, true), (EMPTY, head, true), (head, head, false)]
+    {
+        let (world, pull) = proposed(&Base { parted: Some(parted), tip: Some(tip) }, head, &[]);
+        let run = checked(&world, &pull, "pull_request", head);
+        assert_eq!(run.code, 0, "{}", run.log);
+        let body = &world.repo.comments(pull.number)[0].body;
+        assert_eq!(body.contains("loosens what is audited"), listed, "{body}");
+        assert_eq!(body.contains("- 999988887777: `Closed`, owner `Platform`"), listed, "{body}");
+    }
+    let inputs = [QUICK[0], QUICK[1], ("comment-on", "findings")];
+    let (world, pull) = proposed(&Base { parted: Some(EMPTY), tip: Some(EMPTY) }, head, &[]);
+    let how = How {
+        event: "pull_request",
+        pull: Some(&pull),
+        allowlist: head,
+        inputs: &inputs,
+        ..How::default()
+    };
+    assert_eq!((world.run(how).code, world.repo.comments(pull.number).len()), (0, 1));
+}
+
+/// The base branch became looser after the pull request branched off, which the pull request cannot
+/// help: its head is what merging gives.
+#[test]
+fn what_only_the_older_policy_of_the_merge_base_asks_for_is_listed_and_not_new() {
+    let short = "version: 1\npolicy: { max_exemption_days: 30 }\n";
+    let exempting = |world: &World| {
+        format!("{EMPTY}exemptions:\n{}", crate::pull_request::exemption("carol", &world.date(100)))
+    };
+    for (parted, is_exempted) in [(STRICT, false), (short, true)] {
+        let unused = if is_exempted { 150 } else { 60 };
+        let world = World::new();
+        let newer = if is_exempted { exempting(&world) } else { EMPTY.to_owned() };
+        assert_eq!(world.day(0, &newer).code, 0);
+        world.user("carol", unused);
+        let mut pull = world.pull(parted, &newer);
+        pull.base_sha = world.repo.commit("main", ALLOWLIST, &format!("{newer}# By others\n"));
+        let run = checked(&world, &pull, "pull_request", &newer);
+        let found = (run.code, run.output("gate"), run.output("new-count"));
+        assert_eq!(found, (0, "passed", "0"), "{parted}: {}", run.log);
+        let body = &world.repo.comments(pull.number)[0].body;
+        assert!(body.contains("open only by the older policy"), "{body}");
+        assert!(body.contains("`carol`") && !body.contains("uncovers"), "{body}");
+        // What the pull request itself would let pass still blocks.
+        world.user("dave", 95);
+        let run = checked(&world, &pull, "pull_request", LOOSE);
+        assert_eq!((run.code, run.output("gate")), (1, "failed"), "{parted}: {}", run.log);
+    }
+}
+
+#[test]
+fn of_two_expiry_tags_the_tips_counts_and_is_no_change_of_the_pull_request() {
+    let tag = |tag: &str| format!("version: 1\npolicy: {{ expiry_tag: {tag} }}\n");
+    let (one, two) = (tag("expires-on"), tag("valid-until"));
+    for (parted, tip, head, listed) in [
+        (one.as_str(), two.as_str(), two.as_str(), None),
+        (&one, EMPTY, EMPTY, None),
+        (&two, &one, &two, Some("`expires-on` → `valid-until`")),
+        (&one, &one, EMPTY, Some("`expires-on` → none")),
+    ] {
+        let (world, pull) = proposed(&Base { parted: Some(parted), tip: Some(tip) }, head, &[]);
+        let run = checked(&world, &pull, "pull_request", head);
+        assert_eq!(run.code, 0, "{}", run.log);
+        let body = &world.repo.comments(pull.number)[0].body;
+        assert_eq!(body.contains("loosens the policy"), listed.is_some(), "{body}");
+        let change = listed.unwrap_or_default();
+        assert!(body.contains(change), "{change}: {body}");
+    }
+}

@@ -1,0 +1,329 @@
+//! A public repository is no place for a list of weak logins: nothing that leaves a run there names
+//! a user, unless that is asked for.
+
+use serde_json::json;
+
+use crate::pull_request::{allowlist_of, exemption, left_behind};
+use stand_ins::world::{ALLOWLIST, EMPTY, FIRST, How, QUICK, Run, World};
+
+const NAME: &str = "zaphod.beeblebrox";
+const PATH: &str = "/betelgeuse/";
+const OWNER: &str = "trillian";
+
+/// What names the user of [`world`]: the name, the path, the owner, and the keys' last characters.
+struct Traces(Vec<String>);
+
+/// An account with a user of two stale keys and a stale password.
+fn world(visibility: &str) -> (World, Traces) {
+    let world = World::in_repository(visibility);
+    let key = json!({ "created": 600, "last_used": 200 });
+    let made = world.account.change(json!([{ "create_user": {
+        "name": NAME, "path": PATH, "created": 700, "tags": { "owner": OWNER },
+        "password": { "changed": 600, "last_used": 300 }, "keys": [key, key],
+    }}]));
+    let keys = made[0]["keys"].as_array().unwrap().iter();
+    let endings = keys.map(|key| key.as_str().unwrap().chars().skip(16).collect::<String>());
+    // One of digits alone may be a year.
+    let endings = endings.filter(|ending| ending.contains(char::is_alphabetic));
+    let words = [NAME, PATH.trim_matches('/'), OWNER, ":user/"].map(str::to_owned);
+    (world, Traces(words.into_iter().chain(endings).collect()))
+}
+
+impl Traces {
+    /// Each trace in what left a run, with the place in which it stands.
+    fn found_in(&self, world: &World, run: &Run) -> Vec<String> {
+        let mut found = Vec::new();
+        for (place, text) in left_behind(world, run) {
+            let lower = text.to_lowercase();
+            for trace in &self.0 {
+                // The ending of a key is in capitals, as other texts of four letters are not.
+                if text.contains(trace) || (trace.len() > 4 && lower.contains(trace)) {
+                    found.push(format!("{place} names {trace}: {text}"));
+                }
+            }
+        }
+        found
+    }
+}
+
+/// An allowlist that names the user, and more that are wrong about it.
+fn broken(world: &World) -> String {
+    let named = exemption(NAME, &world.date(90));
+    let far = exemption(NAME, &world.date(4000));
+    allowlist_of(&[named, far, format!("  - {{ user: {NAME}, pattern: \"{NAME}*\" }}\n")])
+}
+
+#[test]
+fn in_public_nothing_that_leaves_a_run_names_a_user() {
+    let (world, traces) = world("public");
+    let expired =
+        allowlist_of(&[exemption(NAME, &world.date(-1)), exemption("nobody", "2020-01-01")]);
+    let denied = ["ListAccessKeys", "GetAccessKeyLastUsed", "GetLoginProfile", "ListUserTags"];
+    let pull = world.pull(EMPTY, &expired);
+    for (event, allowlist, denied, code) in [
+        ("schedule", EMPTY, &[][..], 0),
+        ("schedule", &expired, &[], 0),
+        ("schedule", EMPTY, &denied, 3),
+        ("pull_request", EMPTY, &[], 0),
+        ("pull_request", &expired, &denied, 3),
+        ("merge_group", EMPTY, &[], 0),
+    ] {
+        for debug in ["0", "1"] {
+            world.account.faults(json!({ "deny": denied }));
+            let pull = (event != "schedule").then_some(&pull);
+            let environment = &[("RUNNER_DEBUG", debug), ("RUST_LOG", "trace")];
+            let inputs = &[QUICK[0], ("owners", "all")];
+            let run =
+                world.run(How { event, pull, allowlist, environment, inputs, ..How::default() });
+            assert_eq!(run.code, code, "{event}: {}", run.log);
+            assert_eq!(traces.found_in(&world, &run), [""; 0]);
+            assert_eq!(run.output("stale-count"), "3", "counts go out: {}", run.log);
+            assert!(run.output("report-json").is_empty() && !run.summary.is_empty());
+        }
+    }
+    let body = &world.repo.comments(pull.number)[0].body;
+    assert!(body.contains("There is no queue yet") && body.contains("3 findings stand"), "{body}");
+    assert!(body.contains("Some evidence could not be had"), "{body}");
+    assert_eq!(world.queue(), [], "no queue is kept in public");
+}
+
+#[test]
+fn in_public_a_broken_allowlist_is_told_of_by_its_places() {
+    let (world, traces) = world("public");
+    let broken = broken(&world);
+    let pull = world.pull(EMPTY, &broken);
+    for event in ["schedule", "pull_request"] {
+        let pull = (event == "pull_request").then_some(&pull);
+        let how = How { event, pull, allowlist: &broken, ..How::default() };
+        let run = world.run(how);
+        assert_eq!(run.code, 2, "{}", run.log);
+        assert_eq!(traces.found_in(&world, &run), [""; 0]);
+        for (code, line) in [("expires-too-far", 4), ("user-and-pattern", 5)] {
+            let place = format!("::error title={code},file={ALLOWLIST},line={line},col=");
+            assert!(run.log.contains(&place), "{place}: {}", run.log);
+            let place = format!("error[{code}]: {ALLOWLIST}:{line}:");
+            assert!(run.log.contains(&place), "{place}: {}", run.log);
+        }
+        assert!(run.log.contains("iam-stocktake allowlist check"), "{}", run.log);
+    }
+}
+
+#[test]
+fn in_public_an_exemption_that_reaches_too_far_is_listed_without_its_user() {
+    let (world, traces) = world("public");
+    let entry = exemption(NAME, &world.date(3000));
+    let head = format!("version: 1\npolicy: {{ max_exemption_days: 3650 }}\nexemptions:\n{entry}");
+    let pull = world.pull(EMPTY, &head);
+
+    let run = world.check(&pull, &head, 0);
+
+    assert_eq!(traces.found_in(&world, &run), [""; 0]);
+    let body = &world.repo.comments(pull.number)[0].body;
+    let reach = format!("- `exemption`: `{}` → `{}`", world.date(365), world.date(3000));
+    assert!(body.contains(&reach), "{body}");
+}
+
+#[test]
+fn in_public_the_words_of_aws_about_a_user_are_withheld() {
+    let (world, traces) = world("public");
+    // The run has keys of an IAM user, who may not even ask who they are.
+    let message = format!("User: arn:aws:iam::111122223333:user{PATH}{NAME} is not authorized");
+    world.account.faults(json!({ "error": {
+        "actions": ["sts:GetCallerIdentity"], "code": "AccessDenied", "status": 403, "message": message,
+    }}));
+    let mut environment = world.account.environment();
+    environment.push(("INPUT_ROLE-TO-ASSUME".to_owned(), String::new()));
+    let environment: Vec<_> =
+        environment.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+
+    let run = world.run(How { environment: &environment, ..How::default() });
+
+    assert_eq!(run.code, 2, "{}", run.log);
+    assert_eq!(traces.found_in(&world, &run), [""; 0]);
+    assert!(run.log.contains("error: sts:GetCallerIdentity failed: "), "{}", run.log);
+}
+
+#[test]
+fn in_public_words_of_others_are_withheld_whatever_they_say() {
+    for visibility in ["public", "private"] {
+        let (world, traces) = world(visibility);
+        let says = format!("says {NAME} of {OWNER}");
+        let error = |action: &str, code: &str| json!({ "error": { "actions": [action], "code": code, "status": 403, "message": says } });
+        let body = json!({ "message": says });
+        let github = |path: &str| json!([{ "path": path, "status": 403, "body": body }]);
+        let pull = world.pull(EMPTY, EMPTY);
+        for (aws, github, pull) in [
+            (error("AssumeRoleWithWebIdentity", "AccessDenied"), json!([]), None),
+            (error("AssumeRoleWithWebIdentity", "ValidationError"), json!([]), None),
+            (json!({}), github("/contents/"), Some(&pull)),
+            (json!({}), github("/compare/"), Some(&pull)),
+            (json!({}), github("/issues"), Some(&pull)),
+            (json!({}), github("^/repos/[^/]+/[^/]+$"), None),
+        ] {
+            world.account.faults(aws.clone());
+            world.repo.faults(github.clone());
+            let environment = &[("RUNNER_DEBUG", "1")];
+            let event = if pull.is_some() { "pull_request" } else { "schedule" };
+            let run = world.run(How { event, pull, environment, ..How::default() });
+            let what = format!("{visibility}: {aws} {github}");
+            assert!(run.code >= 2, "{what}: {}", run.log);
+            if visibility == "public" {
+                assert_eq!(traces.found_in(&world, &run), [""; 0], "{what}");
+                assert!(run.log.contains("withheld"), "{what}: {}", run.log);
+                assert!(run.summary.contains("withheld"), "{what}: {}", run.summary);
+            } else if event == "pull_request" {
+                assert!(run.log.contains(&says) && run.summary.contains(&says), "{what}");
+            }
+        }
+    }
+}
+
+#[test]
+fn in_public_what_is_wrong_with_an_audit_does_not_repeat_it() {
+    let (world, traces) = world("public");
+    world.sandbox.file("odd.json", format!("{{ \"schema\": \"x\", \"accounts\": \"{NAME}\" }}"));
+    let environment = [("GITHUB_TOKEN", world.repo.token())];
+    let command = &["publish", "odd.json"];
+    let run = world.run(How { command, environment: &environment, ..How::default() });
+    assert_eq!(run.code, 2, "{}", run.log);
+    std::fs::remove_file(world.sandbox.path("odd.json")).unwrap();
+    assert_eq!(traces.found_in(&world, &run), [""; 0]);
+    assert!(run.summary.contains("withheld"), "{}", run.summary);
+}
+
+#[test]
+fn a_visibility_that_nobody_tells_counts_as_public() {
+    let (world, traces) = world("private");
+    let name = world.repo.full_name().to_owned();
+    let path = format!("^/repos/{name}$");
+    let answer = json!({ "full_name": name, "default_branch": "main" });
+    world.repo.faults(json!([{ "status": 200, "method": "GET", "path": path, "body": answer }]));
+    let run = world.day(0, EMPTY);
+    assert!(run.requests.iter().any(|it| it.path == format!("/repos/{name}")), "it is asked");
+    assert_eq!(traces.found_in(&world, &run), [""; 0]);
+    assert_eq!(run.acts(), [""; 0]);
+    assert!(run.summary.contains("Users and findings are not named here"), "{}", run.summary);
+    // Without an answer nobody can even tell which branch keeps the queue.
+    world.repo.faults(json!([{ "status": 403, "method": "GET", "path": path }]));
+    let run = world.day(0, EMPTY);
+    assert_eq!((run.code, run.acts()), (3, vec![]), "{}", run.log);
+    assert_eq!(traces.found_in(&world, &run), [""; 0]);
+    world.repo.faults(json!([]));
+    let told = world.day(0, EMPTY);
+    assert_eq!(told.acts(), FIRST, "{}", told.log);
+}
+
+#[test]
+fn private_and_internal_repositories_name_their_users() {
+    for visibility in ["private", "internal"] {
+        let (world, traces) = world(visibility);
+        let run = world.run(How { inputs: &[QUICK[0], ("owners", "all")], ..How::default() });
+        assert_eq!(run.code, 0, "{visibility}: {}", run.log);
+        let found = traces.found_in(&world, &run).join("\n");
+        for trace in &traces.0 {
+            assert!(found.contains(&format!("names {trace}: ")), "{visibility}: {trace}");
+        }
+        for place in ["the summary", "a POST", "iam-stocktake.json", "iam-stocktake.md"] {
+            assert!(found.contains(&format!("{place} names ")), "{visibility}: {place}");
+        }
+        assert!(world.index().body.contains(&format!("`{NAME}`")), "{visibility}");
+    }
+}
+
+#[test]
+fn a_public_repository_that_asks_for_it_names_its_users() {
+    let (world, _) = world("public");
+    let inputs = &[QUICK[0], QUICK[1], ("publish-in-public", "true")];
+
+    let run = world.run(How { inputs, ..How::default() });
+
+    assert_eq!(run.acts(), FIRST, "{}", run.log);
+    assert!(world.index().body.contains(&format!("`{NAME}`")));
+    assert!(run.summary.contains(NAME), "{}", run.summary);
+}
+
+#[test]
+fn a_public_repository_may_keep_its_queue_in_a_private_one() {
+    let (world, traces) = world("public");
+    let elsewhere = World::new();
+    let queue = elsewhere.repo.full_name();
+    let inputs = [
+        QUICK[0],
+        ("owners", "all"),
+        ("queue-repository", queue),
+        ("github-token", world.repo.personal_token()),
+        ("publish", "issue-per-user"),
+        ("assign-owners", "true"),
+    ];
+
+    let run = world.run(How { inputs: &inputs, ..How::default() });
+
+    assert_eq!(run.code, 0, "{}", run.log);
+    assert_eq!(traces.found_in(&world, &run), [""; 0]);
+    assert_eq!(world.queue(), []);
+    assert!(elsewhere.index().body.contains(&format!("`{NAME}`")));
+    assert_eq!(elsewhere.queue().len(), 2, "the index and the user's");
+    assert_eq!(elsewhere.repo.violations(), [""; 0]);
+    assert!(run.output("issue-url").contains(queue), "{:?}", run.outputs);
+
+    // Pull requests are compared with that queue, whatever they do.
+    let other = format!("{NAME}.2");
+    world.user(&other, 150);
+    let exempting = allowlist_of(&[NAME, &other].map(|name| exemption(name, &world.date(90))));
+    let inputs = [QUICK[0], QUICK[1], inputs[2], inputs[3]];
+    for (branch, base, head, gate, said) in [
+        ("new", EMPTY, EMPTY, "failed", "### 1 new finding blocks the merge"),
+        ("exempting", EMPTY, &exempting, "passed", "**This pull request exempts 4 findings.**"),
+        ("uncovering", &exempting, EMPTY, "passed", "**This pull request uncovers 4 findings**"),
+    ] {
+        let pull = world.pull_from(branch, base, head);
+        let how = How { event: "pull_request", pull: Some(&pull), ..How::default() };
+        let run = world.run(How { inputs: &inputs, allowlist: head, ..how });
+        assert_eq!(run.output("gate"), gate, "{branch}: {}", run.log);
+        assert_eq!(traces.found_in(&world, &run), [""; 0]);
+        let body = &world.repo.comments(pull.number)[0].body;
+        assert!(body.contains(said), "{body}");
+        // No report of a public run says what to do for each user.
+        assert!(!body.contains("report of the run"), "{body}");
+    }
+}
+
+#[test]
+fn in_public_an_audit_that_names_users_is_published_as_counts() {
+    let (world, traces) = world("public");
+    let named = [QUICK[0], ("owners", "all"), ("publish", "none"), ("publish-in-public", "true")];
+    assert_eq!(world.run(How { inputs: &named, ..How::default() }).code, 0);
+    let audit = world.sandbox.read("iam-stocktake-report/iam-stocktake.json");
+    std::fs::remove_dir_all(world.sandbox.path("iam-stocktake-report")).unwrap();
+    let elsewhere = World::new();
+    elsewhere.sandbox.file("audit.json", audit);
+    let file = elsewhere.sandbox.path("audit.json").to_str().unwrap().to_owned();
+    let pull = world.pull(EMPTY, EMPTY);
+    let environment = [("GITHUB_TOKEN", world.repo.token()), ("RUNNER_DEBUG", "1")];
+    // What a pull request publishes of earlier jobs is compared with nothing.
+    for (event, pull, code) in [("schedule", None, 0), ("pull_request", Some(&pull), 3)] {
+        let command = &["publish", &file, "--verbose"];
+        let how = How { command, event, pull, environment: &environment, ..How::default() };
+        let run = world.run(how);
+        assert_eq!((run.code, run.output("stale-count")), (code, "3"), "{}", run.log);
+        assert_eq!(traces.found_in(&world, &run), [""; 0]);
+    }
+    assert_eq!(world.repo.comments(pull.number).len(), 1);
+}
+
+#[test]
+fn a_queue_repository_that_is_public_is_refused() {
+    let (world, _) = world("private");
+    let elsewhere = World::in_repository("public");
+    let queue = elsewhere.repo.full_name();
+    let token = ("github-token", world.repo.personal_token());
+    let inputs = [QUICK[0], QUICK[1], ("queue-repository", queue), token];
+
+    let run = world.run(How { inputs: &inputs, ..How::default() });
+
+    assert_eq!(run.code, 0, "{}", run.log);
+    assert!(run.log.contains(&format!("note: {queue} is public")), "{}", run.log);
+    assert!(run.summary.contains("Nothing was published: this could be read by everybody."));
+    assert_eq!((elsewhere.queue(), world.queue()), (vec![], vec![]));
+    assert_eq!(elsewhere.repo.writes().len(), 0);
+}

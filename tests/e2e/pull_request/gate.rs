@@ -1,0 +1,193 @@
+//! What blocks a merge: new findings, overdue ones, and nothing that nobody can tell.
+
+use serde_json::json;
+
+use crate::pull_request::with_alice_known;
+use stand_ins::world::{EMPTY, How, QUICK, Run, World};
+
+#[test]
+fn a_new_finding_blocks_and_is_named() {
+    let (world, pull) = with_alice_known();
+    world.user("bob", 150);
+
+    let run = world.check(&pull, EMPTY, 0);
+
+    assert_eq!((run.code, run.output("gate")), (1, "failed"), "{}", run.log);
+    assert_eq!(run.acts(), ["POST issues/2/comments"]);
+    let comments = world.repo.comments(2);
+    assert_eq!((comments.len(), comments[0].author.as_str()), (1, "github-actions[bot]"));
+    let body = &comments[0].body;
+    assert!(body.starts_with("<!-- iam-stocktake:pull-request v1 queue=default -->\n"), "{body}");
+    assert!(body.contains("### 1 new finding blocks the merge"), "{body}");
+    assert!(body.contains("`bob`: access key&nbsp;…"), "{body}");
+    let (blocking, known) = body.split_once("1 finding is known already").unwrap();
+    assert!(!blocking.contains("alice") && known.contains("`alice`"), "{body}");
+    assert!(known.contains("The queue is #1."), "{body}");
+    assert!(body.contains("1. Remedy it, as the [report of the run]("), "{body}");
+    assert!(body.contains("2. Or add an exemption to `.github/iam-allowlist.yml` in"), "{body}");
+    let counts = ["stale-count", "new-count", "overdue-count", "exempted-count"];
+    assert_eq!(counts.map(|name| run.output(name)), ["2", "1", "0", "0"]);
+    assert_eq!((run.output("result"), run.output("issue-number")), ("stale", "1"));
+    let url = run.output("comment-url");
+    assert!(url.ends_with(&format!("#issuecomment-{}", comments[0].id)), "{url}");
+    let (_, said) = body.split_once('\n').unwrap();
+    assert!(run.summary.contains(said.trim_end()), "{}", run.summary);
+    assert!(run.summary.contains("# IAM stocktake: 2 findings to remedy"), "{}", run.summary);
+}
+
+#[test]
+fn a_known_finding_does_not_block_and_its_issue_is_linked() {
+    let (world, pull) = with_alice_known();
+
+    let run = world.check(&pull, EMPTY, 0);
+
+    assert_eq!((run.code, run.output("gate")), (0, "passed"), "{}", run.log);
+    let body = &world.repo.comments(2)[0].body;
+    assert!(body.contains("### No new findings"), "{body}");
+    assert!(
+        body.contains("1 finding is known already") && body.contains("The queue is #1."),
+        "{body}"
+    );
+    assert_eq!((run.output("new-count"), run.output("stale-count")), ("0", "1"));
+}
+
+/// Checks on a day, with a choice of what fails.
+fn failing_on(what: &str, day: i64) -> Run {
+    let (world, pull) = with_alice_known();
+    let inputs = [QUICK[0], QUICK[1], ("fail-on", what)];
+    world.run(How {
+        event: "pull_request",
+        pull: Some(&pull),
+        inputs: &inputs,
+        day,
+        ..How::default()
+    })
+}
+
+#[test]
+fn what_is_overdue_blocks_where_that_is_asked_for() {
+    for (what, day, code, gate, overdue) in [
+        ("overdue", 30, 0, "passed", "0"),
+        ("overdue", 31, 1, "failed", "1"),
+        ("new, overdue", 31, 1, "failed", "1"),
+        ("new", 31, 0, "passed", "1"),
+        ("any", 0, 1, "failed", "0"),
+        ("none", 31, 0, "not-evaluated", "1"),
+    ] {
+        let run = failing_on(what, day);
+        let found = (run.code, run.output("gate"), run.output("overdue-count"));
+        assert_eq!(found, (code, gate, overdue), "{what} on day {day}: {}", run.log);
+    }
+    let run = failing_on("overdue", 31);
+    assert!(run.summary.contains("1 finding is overdue: see #1."), "{}", run.summary);
+}
+
+#[test]
+fn without_a_queue_nobody_can_tell_what_is_new_and_that_is_said_loudly() {
+    let world = World::new();
+    world.user("alice", 200);
+    let pull = world.pull(EMPTY, EMPTY);
+
+    let run = world.check(&pull, EMPTY, 0);
+
+    assert_eq!((run.code, run.output("gate")), (0, "not-evaluated"), "{}", run.log);
+    assert_eq!((run.output("new-count"), run.output("stale-count")), ("0", "1"));
+    let body = &world.repo.comments(1)[0].body;
+    assert!(body.contains("### Nobody can tell what is new"), "{body}");
+    assert!(body.contains("> [!WARNING]\n> There is no queue yet"), "{body}");
+    assert!(body.contains("**Run the scheduled workflow once**"), "{body}");
+    assert_eq!(world.queue(), [], "a pull request makes no queue");
+}
+
+#[test]
+fn a_queue_that_is_required_and_not_there_blocks() {
+    let world = World::new();
+    let pull = world.pull(EMPTY, EMPTY);
+    let inputs = [QUICK[0], QUICK[1], ("require-queue", "true")];
+
+    let run = world.run(How {
+        event: "pull_request",
+        pull: Some(&pull),
+        inputs: &inputs,
+        ..How::default()
+    });
+
+    assert_eq!((run.code, run.output("gate")), (1, "failed"), "{}", run.log);
+    let body = &world.repo.comments(1)[0].body;
+    assert!(body.contains("### This blocks the merge"), "{body}");
+    assert!(body.contains("A queue is required, and there is none."), "{body}");
+}
+
+#[test]
+fn a_damaged_memory_is_neither_all_new_nor_none() {
+    let (world, pull) = with_alice_known();
+    let body = world.index().body;
+    // One character of the memory is another.
+    let at = body.rfind("\n-->").unwrap() - 10;
+    let other = if &body[at..=at] == "A" { "B" } else { "A" };
+    let damaged = format!("{}{other}{}", &body[..at], &body[at + 1..]);
+    world.repo.as_person().edit_body(1, &damaged);
+
+    let run = world.check(&pull, EMPTY, 0);
+
+    assert_eq!((run.code, run.output("gate")), (3, "not-evaluated"), "{}", run.log);
+    assert_eq!(run.output("new-count"), "0");
+    assert!(run.log.contains("the memory of the queue in acme/"), "{}", run.log);
+    assert!(run.log.contains("is damaged"), "{}", run.log);
+    assert!(run.summary.contains("The queue could not be read or written"), "{}", run.summary);
+    assert_eq!(run.acts(), [""; 0], "nothing is said that nobody knows");
+}
+
+#[test]
+fn incomplete_evidence_is_never_a_clean_bill() {
+    let (world, pull) = with_alice_known();
+    world.account.faults(json!({ "deny": ["iam:GetAccessKeyLastUsed"] }));
+
+    let run = world.check(&pull, EMPTY, 0);
+
+    assert_eq!((run.code, run.output("result")), (3, "incomplete"), "{}", run.log);
+    let body = &world.repo.comments(2)[0].body;
+    assert!(body.contains("Some evidence could not be had"), "{body}");
+    let account = format!("- Account {}: ", world.account.id());
+    assert!(body.contains(&account) && body.contains("stale-access-key"), "{body}");
+}
+
+#[test]
+fn incomplete_evidence_and_a_new_finding_end_with_the_greater_exit_code() {
+    let (world, pull) = with_alice_known();
+    world.user("bob", 150);
+    world.account.faults(json!({ "deny": ["iam:GetAccessKeyLastUsed"] }));
+
+    let run = world.check(&pull, EMPTY, 0);
+
+    assert_eq!((run.code, run.output("gate")), (3, "failed"), "{}", run.log);
+}
+
+#[test]
+fn a_schedule_that_died_does_not_look_clean() {
+    let (world, pull) = with_alice_known();
+    let warning = format!("The queue was last checked on {}: its schedule", world.date(0));
+
+    let at_eight = world.check(&pull, EMPTY, 8);
+    assert!(!at_eight.summary.contains("last checked on"), "{}", at_eight.summary);
+    let at_nine = world.check(&pull, EMPTY, 9);
+    assert!(at_nine.summary.contains(&warning), "{}", at_nine.summary);
+    assert!(world.repo.comments(2)[0].body.contains(&warning));
+    assert_eq!((at_eight.code, at_nine.code), (0, 0));
+}
+
+#[test]
+fn a_merge_group_has_the_gate_and_publishes_nothing() {
+    let (world, pull) = with_alice_known();
+    let how = || How { event: "merge_group", pull: Some(&pull), ..How::default() };
+
+    let known = world.run(how());
+    assert_eq!((known.code, known.output("gate")), (0, "passed"), "{}", known.log);
+
+    world.user("bob", 150);
+    let new = world.run(how());
+    assert_eq!((new.code, new.output("gate")), (1, "failed"), "{}", new.log);
+    assert_eq!([known.acts(), new.acts()], [[""; 0], [""; 0]]);
+    assert!(new.summary.contains("this event publishes nothing"), "{}", new.summary);
+    assert!(new.summary.contains("| `bob` |"), "{}", new.summary);
+}

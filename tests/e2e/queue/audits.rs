@@ -1,0 +1,333 @@
+//! `publish`: audits that other jobs have made, brought into one queue.
+
+use serde_json::{Value, json};
+
+use super::page::rendered;
+use stand_ins::world::{EMPTY, FIRST, How, World};
+
+const QUEUE: [&str; 2] = ["--publish", "issue"];
+
+/// Publishes files into the queue, and gives the run.
+fn publish(world: &World, day: i64, files: &[&str]) -> stand_ins::world::Run {
+    world.publish(day, &[files, &QUEUE].concat())
+}
+
+/// An account of its own, of which a job has made an audit.
+fn audited_elsewhere(world: &World, name: &str, user: &str) {
+    let other = World::new();
+    other.user(user, 300);
+    other.audit("audit.json", 0);
+    world.sandbox.file(name, other.sandbox.read("audit.json"));
+}
+
+/// Changes an audit that stands in a file.
+fn edited(world: &World, from: &str, to: &str, edit: impl Fn(&mut Value)) {
+    let mut audit: Value = serde_json::from_str(&world.sandbox.read(from)).unwrap();
+    edit(&mut audit);
+    world.sandbox.file(to, audit.to_string());
+}
+
+#[test]
+fn a_matrix_of_jobs_feeds_one_queue() {
+    let world = World::new();
+    world.user("alice", 200);
+    // One audit is the command line's, one the action's own report.
+    world.audit("a.json", 0);
+    let other = World::new();
+    other.user("bob", 300);
+    let run = other.run(How { inputs: &[("publish", "none")], ..How::default() });
+    assert_eq!(run.writes.len(), 0);
+    world.sandbox.file("b.json", other.sandbox.read(run.output("report-json")));
+
+    let run = publish(&world, 0, &["a.json", "b.json"]);
+    assert_eq!((run.code, run.acts().len()), (0, 4), "{}", run.log);
+    let page = rendered(&world.index().body);
+    let mut names: Vec<_> = page.boxes.into_iter().map(|(_, name)| name).collect();
+    names.sort();
+    assert_eq!(names, ["alice", "bob"]);
+    assert_eq!(page.headings.len(), 2);
+
+    for files in [["a.json", "b.json"], ["b.json", "a.json"]] {
+        let run = publish(&world, 0, &files);
+        assert_eq!((run.code, run.acts()), (0, vec![]), "{}", run.log);
+    }
+}
+
+#[test]
+fn an_audit_with_a_name_that_nobody_can_have_is_refused() {
+    let world = World::new();
+    world.user("alice", 200);
+    world.audit("a.json", 0);
+    edited(&world, "a.json", "b.json", |audit| {
+        audit["findings"][0]["user"] = json!("n".repeat(1_000_000));
+    });
+    let run = publish(&world, 0, &["b.json"]);
+    assert_eq!((run.code, run.acts()), (2, vec![]), "{}", run.log);
+    assert!(run.log.contains("it names a user with 1000000 characters"), "{}", run.log);
+}
+
+#[test]
+fn in_a_job_the_outputs_and_the_summary_are_those_of_the_action() {
+    let world = World::new();
+    world.user("alice", 200);
+    world.audit("a.json", 0);
+    let run = world.publish_in_job("schedule", 0, &["a.json"]);
+    assert_eq!((run.code, run.acts()), (0, FIRST.map(str::to_owned).to_vec()));
+    let outputs = ["result", "gate", "stale-count", "new-count", "issue-number"];
+    let expected = ["stale", "not-evaluated", "1", "1", "1"];
+    assert_eq!(outputs.map(|it| run.output(it)), expected);
+    assert!(run.summary.contains("to remedy"), "{}", run.summary);
+    let run = world.publish_in_job("schedule", 0, &["a.json", "--fail-on", "any"]);
+    assert_eq!((run.code, run.output("gate")), (1, "failed"));
+}
+
+#[test]
+fn the_audit_of_a_pull_request_does_not_feed_the_queue() {
+    let world = World::new();
+    world.user("alice", 200);
+    world.audit("a.json", 0);
+    for event in ["pull_request", "pull_request_target", "merge_group"] {
+        edited(&world, "a.json", "b.json", |audit| {
+            audit["run"] = json!({ "event": event, "ref": "refs/pull/1/merge",
+                "repository": "acme/iam", "id": "1" });
+        });
+        let run = publish(&world, 0, &["b.json"]);
+        assert_eq!((run.code, world.repo.issues().len()), (2, 0), "{event}: {}", run.log);
+        assert!(run.log.contains(&format!("b.json: was made by a run of the event `{event}`")));
+    }
+}
+
+#[test]
+fn the_actions_own_report_says_which_event_made_it() {
+    let world = World::new();
+    world.user("alice", 200);
+    world.day(0, EMPTY);
+    world.repo.branch("feature", "main");
+    world.repo.commit("feature", "a.txt", "a");
+    let pull = world.repo.pull("A change", "feature", "main");
+    let how = How { event: "pull_request", pull: Some(&pull), ..How::default() };
+    let run = world.run(how);
+    assert_eq!(run.code, 0, "{}", run.log);
+    let run = publish(&world, 0, &[run.output("report-json")]);
+    assert_eq!((run.code, run.acts()), (2, vec![]), "{}", run.log);
+}
+
+#[test]
+fn what_is_no_audit_is_refused_and_all_of_them_are_named() {
+    let world = World::new();
+    world.user("alice", 200);
+    world.audit("a.json", 0);
+    let sandbox = &world.sandbox;
+    sandbox.file("empty.json", "").file("list.json", "[]").file("text.json", "no JSON");
+    edited(&world, "a.json", "v2.json", |audit| audit["schema"] = json!("iam-stocktake/audit/v2"));
+    let files = ["a.json", "empty.json", "list.json", "text.json", "v2.json", "missing.json"];
+    let run = publish(&world, 0, &files);
+    assert_eq!((run.code, world.repo.log().len()), (2, 0), "{}", run.log);
+    for said in [
+        "empty.json: is no audit JSON",
+        "list.json: is no audit JSON",
+        "text.json: is no audit JSON",
+        "v2.json: has the schema `iam-stocktake/audit/v2`, not `iam-stocktake/audit/v1`",
+        "missing.json: cannot be read",
+    ] {
+        assert!(run.log.contains(said), "{said}: {}", run.log);
+    }
+    edited(&world, "a.json", "rule.json", |audit| {
+        audit["findings"][0]["rule"] = json!("stale-fax");
+    });
+    let run = publish(&world, 0, &["rule.json"]);
+    assert_eq!((run.code, run.acts()), (2, vec![]), "{}", run.log);
+    assert!(run.log.contains("rule.json: its rule `stale-fax` is not known"), "{}", run.log);
+}
+
+#[test]
+fn two_audits_of_one_account_are_refused() {
+    let world = World::new();
+    world.user("alice", 200);
+    world.audit("a.json", 0);
+    world.audit("later.json", 1);
+    let run = publish(&world, 1, &["a.json", "later.json"]);
+    assert_eq!((run.code, run.acts()), (2, vec![]), "{}", run.log);
+    let said = format!("account {} is in another of the audits too", world.account.id());
+    assert!(run.log.contains(&said), "{}", run.log);
+}
+
+#[test]
+fn an_audit_that_is_older_than_the_memory_writes_nothing() {
+    let world = World::new();
+    world.user("alice", 200);
+    world.audit("old.json", 0);
+    world.day(1, EMPTY);
+    let before = world.index();
+    for run in
+        [publish(&world, 1, &["old.json"]), world.publish_in_job("schedule", 1, &["old.json"])]
+    {
+        assert_eq!((run.code, run.acts()), (4, vec![]), "{}", run.log);
+        assert!(run.log.contains("the queue knows of a newer one"), "{}", run.log);
+        assert!(["", "error"].contains(&run.output("result")), "{}", run.output("result"));
+    }
+    assert_eq!(world.index(), before);
+}
+
+#[test]
+fn an_audit_of_the_day_before_yesterday_adds_findings_and_clears_none() {
+    let world = World::new();
+    world.user("alice", 200);
+    world.day(0, EMPTY);
+    world.account.change(json!([{ "delete_user": { "user": "alice" } }]));
+    world.user("bob", 150);
+    world.audit("audit.json", 1);
+    let run = publish(&world, 3, &["audit.json"]);
+    assert_eq!(run.code, 3, "{}", run.log);
+    let page = rendered(&world.index().body);
+    assert_eq!((page.boxes.len(), page.struck.len()), (2, 0), "{}", world.index().body);
+}
+
+#[test]
+fn old_evidence_and_no_evidence_are_never_clean_wherever_they_are_published() {
+    let world = World::new();
+    world.audit("audit.json", 0);
+    edited(&world, "audit.json", "none.json", |audit| audit["accounts"] = json!([]));
+    world.day(0, EMPTY);
+    world.repo.branch("feature", "main");
+    world.repo.commit("feature", "a.txt", "a");
+    let pull = world.repo.pull("A change", "feature", "main");
+    let in_pull = |audits: &str, day| {
+        let inputs = [("audits", audits)];
+        let how = How {
+            event: "pull_request",
+            pull: Some(&pull),
+            inputs: &inputs,
+            day,
+            ..How::default()
+        };
+        world.run(how)
+    };
+    let nowhere =
+        |audits: &str, day| world.publish_in_job("schedule", day, &[audits, "--publish", "none"]);
+    type Published<'a> = &'a dyn Fn(&str, i64) -> stand_ins::world::Run;
+    // In a pull request even recent audits are not clean: nothing tells what it changes.
+    let runs: [(Published<'_>, (i32, &str)); 2] =
+        [(&in_pull, (3, "incomplete")), (&nowhere, (0, "clean"))];
+    for (run, expected) in runs {
+        let fresh = run("audit.json", 0);
+        assert_eq!((fresh.code, fresh.output("result")), expected, "{}", fresh.log);
+        let old = run("audit.json", 331);
+        assert_eq!((old.code, old.output("result")), (3, "incomplete"), "{}", old.log);
+        assert!(old.log.contains("older than --max-evidence-age allows"), "{}", old.log);
+        let none = run("none.json", 0);
+        assert_eq!(none.code, 2, "{}", none.log);
+        assert!(none.log.contains("none.json: it audits no account"), "{}", none.log);
+    }
+    let more = ["audit.json", "--publish", "none", "--max-evidence-age", "400"];
+    assert_eq!(world.publish_in_job("schedule", 331, &more).code, 0);
+}
+
+#[test]
+fn an_audit_that_is_older_than_the_queue_is_refused_only_where_the_queue_is_written() {
+    let world = World::new();
+    world.user("alice", 200);
+    world.audit("old.json", 0);
+    edited(&world, "old.json", "pull.json", |audit| {
+        audit["generated_at"] = json!(world.moment(0));
+    });
+    world.day(1, EMPTY);
+    world.repo.branch("feature", "main");
+    world.repo.commit("feature", "a.txt", "a");
+    let pull = world.repo.pull("A change", "feature", "main");
+    let inputs = [("audits", "pull.json"), ("max-evidence-age", "2")];
+    let how =
+        How { event: "pull_request", pull: Some(&pull), inputs: &inputs, day: 1, ..How::default() };
+    let run = world.run(how);
+    assert_eq!((run.code, run.output("result")), (3, "incomplete"), "{}", run.log);
+    assert!(!run.log.contains("the queue knows of a newer one"), "{}", run.log);
+    let run = publish(&world, 1, &["pull.json", "--max-evidence-age", "2"]);
+    assert_eq!((run.code, run.acts()), (4, vec![]), "{}", run.log);
+    assert!(run.log.contains("the queue knows of a newer one"), "{}", run.log);
+}
+
+/// The audits were judged by the proposal's own allowlist, and do not tell what that loosens.
+#[test]
+fn audits_of_earlier_jobs_are_never_clean_in_a_pull_request_or_a_merge_group() {
+    let world = World::new();
+    world.audit("audit.json", 0);
+    world.day(0, EMPTY);
+    let pull = world.pull(EMPTY, "version: 1\npolicy: { stale_after_days: 400 }\n");
+    for event in ["pull_request", "merge_group"] {
+        for fail_on in ["any", "new", "none"] {
+            let inputs = [("audits", "audit.json"), ("fail-on", fail_on)];
+            let how = How { event, pull: Some(&pull), inputs: &inputs, ..How::default() };
+            let of_action = world.run(how);
+            // Of this job the event file does not even say what is proposed.
+            let of_command = world.publish_in_job(event, 0, &["audit.json", "--fail-on", fail_on]);
+            for run in [of_action, of_command] {
+                let found = (run.code, run.output("gate"), run.output("result"));
+                let expected = (3, "not-evaluated", "incomplete");
+                assert_eq!(found, expected, "{event} {fail_on}: {}", run.log);
+                assert!(run.log.contains("in one job that audits the accounts"), "{}", run.log);
+            }
+        }
+    }
+    assert!(world.repo.comments(pull.number)[0].body.contains("could not be compared"));
+}
+
+#[test]
+fn a_job_that_failed_makes_the_run_incomplete_and_the_others_are_published() {
+    let world = World::new();
+    world.user("alice", 200);
+    world.audit("a.json", 0);
+    audited_elsewhere(&world, "b.json", "bob");
+    publish(&world, 0, &["a.json", "b.json"]);
+    world.user("carol", 300);
+    world.audit("a.json", 1);
+    let run = publish(&world, 1, &["a.json"]);
+    assert_eq!(run.code, 3, "{}", run.log);
+    assert!(run.log.contains("accounts that the queue knows were not audited: "), "{}", run.log);
+    let page = rendered(&world.index().body);
+    assert_eq!((page.boxes.len(), page.struck.len()), (3, 0), "{}", world.index().body);
+    // The same without a change, and in a job.
+    let run = world.publish_in_job("schedule", 1, &["a.json"]);
+    assert_eq!((run.code, run.output("result"), run.acts()), (3, "incomplete", vec![]));
+    assert!(run.summary.contains("did not audit 1 account that the queue knows"));
+}
+
+#[test]
+fn standard_input_is_an_audit_and_outside_of_actions_the_mode_must_be_given() {
+    let world = World::new();
+    world.user("alice", 200);
+    world.audit("a.json", 0);
+    let run = world.publish(0, &["a.json"]);
+    assert_eq!((run.code, world.repo.log().len()), (2, 0), "{}", run.log);
+    assert!(run.log.contains("--publish issue"), "{}", run.log);
+
+    let run = world.publish(0, &["-", "--publish", "issue"]);
+    assert_eq!(run.code, 2, "{}", run.log);
+    assert!(run.log.contains("standard input: is no audit JSON"), "{}", run.log);
+    let arguments = ["publish", "-", "--publish", "issue", "--now", &world.moment(0)];
+    let mut command = world.sandbox.command(&arguments);
+    command.env("GITHUB_TOKEN", world.repo.token()).env("GITHUB_API_URL", world.repo.api_url());
+    command.env("GITHUB_REPOSITORY", world.repo.full_name());
+    command.stdin(std::fs::File::open(world.sandbox.path("a.json")).unwrap());
+    let ran = stand_ins::sandbox::Ran::from(command.output().unwrap());
+    assert_eq!((ran.code, world.queue().len()), (0, 1), "{}", ran.stderr);
+}
+
+#[test]
+fn without_a_token_or_a_repository_the_run_says_what_to_give() {
+    let world = World::new();
+    world.audit("a.json", 0);
+    let arguments = ["publish", "a.json", "--publish", "issue", "--now", &world.moment(0)];
+    let ran = world.sandbox.run(&arguments);
+    assert_eq!(ran.code, 2, "{}", ran.stderr);
+    assert!(ran.stderr.contains("no token for GitHub"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("GITHUB_TOKEN"), "{}", ran.stderr);
+    let mut command = world.sandbox.command(&arguments);
+    command.env("GITHUB_TOKEN", world.repo.token()).env("GITHUB_API_URL", world.repo.api_url());
+    let ran = stand_ins::sandbox::Ran::from(command.output().unwrap());
+    assert_eq!(ran.code, 2, "{}", ran.stderr);
+    assert!(ran.stderr.contains("--queue-repository OWNER/NAME"), "{}", ran.stderr);
+    command.args(["--queue-repository", world.repo.full_name()]);
+    let ran = stand_ins::sandbox::Ran::from(command.output().unwrap());
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert_eq!(world.queue().len(), 1);
+}

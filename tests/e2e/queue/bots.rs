@@ -1,0 +1,125 @@
+//! Bots that close issues: only a person's decision counts.
+
+use serde_json::json;
+
+use stand_ins::world::{EMPTY, World};
+
+/// A queue that holds alice and bob.
+fn kept() -> World {
+    let world = World::new();
+    world.user("alice", 200);
+    world.user("bob", 150);
+    assert_eq!(world.day(0, EMPTY).code, 0);
+    world
+}
+
+const SET_ASIDE: &str = "closed without an exemption";
+
+#[test]
+fn a_queue_that_a_bot_closes_is_opened_each_time_and_the_reason_is_said_once() {
+    // `actions/stale` acts with the job's token, as we do.
+    for (bot, reason) in [
+        ("stale[bot]", "not_planned"),
+        ("github-actions[bot]", "not_planned"),
+        ("stale[bot]", "completed"),
+        ("stale[bot]", "duplicate"),
+    ] {
+        let world = kept();
+        world.repo.by(bot).close(1, reason);
+        let run = world.day(1, EMPTY);
+        let acts = ["POST issues/1/comments", "PATCH issues/1"];
+        assert_eq!((run.code, run.acts()), (0, acts.map(str::to_owned).to_vec()), "{}", run.log);
+        let index = world.index();
+        assert_eq!((index.state.as_str(), index.comments.len()), ("open", 1), "{bot} {reason}");
+        assert!(!index.body.contains(SET_ASIDE), "{}", index.body);
+        let said = &index.comments[0].body;
+        for word in [&format!("`{bot}`"), "label `iam-stocktake`", "`exempt-issue-labels`"] {
+            assert!(said.contains(word), "{said}");
+        }
+        for day in 2..4 {
+            world.repo.by(bot).close(1, reason);
+            assert_eq!(world.day(day, EMPTY).acts(), ["PATCH issues/1"], "{bot} {reason}");
+            assert_eq!(world.index().state, "open");
+        }
+        world.repo.as_person().close(1, "not_planned");
+        assert_eq!(world.day(4, EMPTY).acts(), ["PATCH issues/1"]);
+        let index = world.index();
+        assert_eq!(index.state, "closed", "a person's decision counts");
+        assert!(index.body.contains(SET_ASIDE), "{}", index.body);
+        assert_eq!(world.day(5, EMPTY).acts(), [""; 0]);
+    }
+}
+
+#[test]
+fn a_bot_sets_no_user_aside_and_then_not_the_queue() {
+    let world = World::new();
+    world.user("alice", 200);
+    world.user("bob", 150);
+    let per_user = &[("publish", "issue-per-user")];
+    assert_eq!(world.day_with(0, per_user).code, 0);
+    let bot = world.repo.by("stale[bot]");
+    // What a person has set aside stays so.
+    world.repo.as_person().close(2, "not_planned");
+    assert_eq!(world.day_with(1, per_user).code, 0);
+    for day in 2..5 {
+        bot.close(1, "not_planned");
+        if day > 2 {
+            bot.close(3, "not_planned");
+        }
+        let run = world.day_with(day, per_user);
+        assert_eq!((run.code, run.output("stale-count")), (0, "2"), "{}", run.log);
+        let states = [1, 2, 3].map(|number| world.repo.issue(number).state);
+        assert_eq!(states, ["open", "closed", "open"], "day {day}");
+        let said = [1, 2, 3].map(|number| world.repo.comments(number).len());
+        assert_eq!(said, [1, 0, usize::from(day > 2)], "day {day}");
+    }
+}
+
+#[test]
+fn where_something_is_new_as_well_one_comment_says_both() {
+    let world = kept();
+    world.repo.by("stale[bot]").close(1, "not_planned");
+    world.user("carol", 300);
+    assert_eq!(world.day(1, EMPTY).acts(), ["POST issues/1/comments", "PATCH issues/1"]);
+    let said = world.index().comments[0].body.clone();
+    assert!(said.contains("`carol`") && said.contains("`exempt-issue-labels`"), "{said}");
+    world.repo.by("stale[bot]").close(1, "not_planned");
+    assert_eq!(world.day(2, EMPTY).acts(), ["PATCH issues/1"]);
+}
+
+#[test]
+fn where_nothing_is_left_to_do_a_bot_may_close_the_queue() {
+    let world = kept();
+    world.repo.by("stale[bot]").close(1, "not_planned");
+    for user in ["alice", "bob"] {
+        world.account.change(json!([{ "delete_user": { "user": user } }]));
+    }
+    let run = world.day(1, EMPTY);
+    assert_eq!((run.code, run.acts()), (0, vec!["PATCH issues/1".to_owned()]), "{}", run.log);
+    assert_eq!((world.index().state.as_str(), world.index().comments.len()), ("closed", 0));
+}
+
+#[test]
+fn whoever_closed_an_issue_and_is_gone_was_a_person() {
+    let world = kept();
+    world.repo.as_person().close(1, "not_planned");
+    world.repo.faults(json!([{ "null_user": true, "path": "/issues/1$" }]));
+    assert_eq!(world.day(1, EMPTY).code, 0);
+    assert_eq!(world.index().state, "closed");
+    assert!(world.index().body.contains(SET_ASIDE));
+}
+
+#[test]
+fn only_issues_whose_closing_matters_are_asked_who_closed_them() {
+    let world = kept();
+    let asked = |run: &stand_ins::world::Run| {
+        run.requests
+            .iter()
+            .filter(|it| it.method == "GET" && it.path.ends_with("/issues/1"))
+            .count()
+    };
+    assert_eq!(asked(&world.day(1, EMPTY)), 0, "an open queue costs nothing more");
+    world.repo.as_person().close(1, "not_planned");
+    assert!(asked(&world.day(2, EMPTY)) > 0);
+    assert_eq!(asked(&world.day(3, EMPTY)), 0, "what is known to be set aside neither");
+}

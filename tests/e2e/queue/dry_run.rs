@@ -1,0 +1,71 @@
+//! A dry run says what it would do, and does nothing.
+
+use serde_json::json;
+
+use stand_ins::github::Exchange;
+use stand_ins::world::{EMPTY, Run, World};
+
+/// Holds that a run has read and not written, and has told of each of these changes.
+fn told(run: &Run, changes: &[&str]) {
+    assert_eq!((run.code, run.acts()), (0, vec![]), "{}", run.log);
+    let plan: Vec<_> = run.log.lines().filter(|line| line.contains(": would ")).collect();
+    assert_eq!(plan.len(), changes.len(), "{}", run.log);
+    for (line, change) in plan.iter().zip(changes) {
+        assert!(line.contains(change), "{line}: {change}");
+        assert!(run.summary.contains(change), "{change}: {}", run.summary);
+    }
+}
+
+#[test]
+fn the_plan_is_printed_and_stands_in_the_summary() {
+    let world = World::new();
+    world.user("alice", 200);
+    let dry = &[("dry-run", "true")];
+    let index = "create issue \"IAM credentials to remedy\", the index: 1 open";
+    let run = world.day_with(0, dry);
+    let label = "make sure of the label \"iam-stocktake\"";
+    let number = "write the index's number into the description of the label \"iam-stocktake\"";
+    told(&run, &[label, index, number]);
+    assert_eq!((run.output("issue-number"), run.output("new-count")), ("", "1"));
+    assert_eq!(world.repo.issues(), []);
+
+    world.day(0, EMPTY);
+    let run = world.day_with(1, dry);
+    told(&run, &["nothing to change"]);
+    assert_eq!(run.output("issue-number"), "1");
+
+    world.user("bob", 150);
+    let before = world.index();
+    let run = world.day_with(1, dry);
+    told(&run, &["edit and comment on issue #1, the index: 2 open"]);
+    assert_eq!((run.output("new-count"), run.output("stale-count")), ("1", "2"));
+    assert_eq!(world.index(), before);
+}
+
+#[test]
+fn every_kind_of_change_is_told() {
+    let world = World::new();
+    world.user("alice", 200);
+    world.user("bob", 150);
+    world.day_with(0, &[("publish", "issue-per-user")]);
+    world.account.change(json!([{ "delete_user": { "user": "bob" } }]));
+    world.user("carol", 100);
+    let dry = [("publish", "issue-per-user"), ("dry-run", "true"), ("assignees", "octocat")];
+    let run = world.day_with(1, &dry);
+    assert_eq!((run.code, run.acts()), (0, vec![]), "{}", run.log);
+    for change in ["create issue", "carol", "assigned to octocat", "close as completed issue #2"] {
+        assert!(run.summary.contains(change), "{change}: {}", run.summary);
+    }
+    let read_only = |it: &Exchange| it.method == "GET" || it.path == "/graphql";
+    assert!(world.repo.log().iter().all(read_only));
+}
+
+#[test]
+fn publish_tells_its_plan_too() {
+    let world = World::new();
+    world.user("alice", 200);
+    world.audit("audit.json", 0);
+    let run = world.publish(0, &["audit.json", "--publish", "issue", "--dry-run"]);
+    assert_eq!((run.code, run.acts()), (0, vec![]), "{}", run.log);
+    assert!(run.log.contains("would create issue \"IAM credentials to remedy\""), "{}", run.log);
+}

@@ -1,0 +1,309 @@
+//! GitHub in trouble: what a run makes of it, and that nothing is left half done.
+
+use serde_json::{Value, json};
+
+use stand_ins::world::{EMPTY, Run, World};
+
+/// A queue that holds alice and is to be told of bob: a run lists, comments and edits.
+fn kept() -> World {
+    let world = World::new();
+    world.user("alice", 200);
+    assert_eq!(world.day(0, EMPTY).code, 0);
+    world.user("bob", 150);
+    world
+}
+
+/// No queue yet, and alice is found: a run lists and creates.
+fn fresh() -> World {
+    let world = World::new();
+    world.user("alice", 200);
+    world
+}
+
+/// Where a fault befalls a run.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum At {
+    List,
+    Create,
+    Comment,
+    Edit,
+}
+
+impl At {
+    const ALL: [Self; 4] = [Self::List, Self::Create, Self::Comment, Self::Edit];
+
+    fn world(self) -> World {
+        if self == Self::Create { fresh() } else { kept() }
+    }
+
+    /// The fault with the requests that it befalls.
+    fn befalling(self, mut fault: Value) -> Value {
+        let (method, path) = match self {
+            Self::List => ("GET", "/issues$"),
+            Self::Create => ("POST", "/issues$"),
+            Self::Comment => ("POST", "/issues/1/comments$"),
+            Self::Edit => ("PATCH", "/issues/1$"),
+        };
+        fault["method"] = json!(method);
+        fault["path"] = json!(path);
+        fault
+    }
+
+    /// The exit code of a run that fails here.
+    fn code(self) -> i32 {
+        if self == Self::List { 3 } else { 4 }
+    }
+}
+
+fn refusal(status: u16, message: &str) -> Value {
+    json!({ "status": status, "body": { "message": message } })
+}
+
+/// The queue's issues and comments without dates, to compare.
+fn state(world: &World) -> Vec<(String, String, usize)> {
+    let issues = world.repo.issues().into_iter();
+    issues.map(|issue| (issue.body, issue.state, issue.comments.len())).collect()
+}
+
+/// Holds that a queue holds who is stale, each once, in one open issue, and that the next run finds
+/// nothing to do.
+fn is_whole(world: &World, users: &[&str]) {
+    let index = world.index();
+    assert_eq!(index.state, "open");
+    for user in users {
+        assert_eq!(index.body.matches(&format!("`{user}`:")).count(), 1, "{}", index.body);
+    }
+    assert_eq!(world.day(2, EMPTY).acts(), [""; 0]);
+}
+
+fn ended(run: &Run, at: At, says: &str, hint: &str) {
+    assert_eq!(run.code, at.code(), "{at:?}: {}", run.log);
+    let result = if at == At::List { "incomplete" } else { "error" };
+    assert_eq!(run.output("result"), result, "{at:?}: {}", run.log);
+    let error = run.log.lines().find(|line| line.starts_with("error: ")).unwrap_or_default();
+    assert!(error.contains(says), "{at:?}: {}", run.log);
+    let help = run.log.lines().find(|line| line.starts_with("help: ")).unwrap_or_default();
+    assert!(help.contains(hint), "{at:?}: {}", run.log);
+    assert!(run.summary.contains("The queue could not be read or written"), "{}", run.summary);
+}
+
+/// Refusals that are final, each with what the run says of it and what its hint says.
+fn refusals() -> [(Value, &'static str, &'static str); 7] {
+    let limited = json!({ "status": 403, "headers": { "Retry-After": "600" },
+        "body": { "message": "You have exceeded a secondary rate limit." } });
+    let too_many = json!({ "status": 429, "headers": { "Retry-After": "600" },
+        "body": { "message": "Too many requests" } });
+    let invalid = json!({ "status": 422, "body": { "message": "Validation Failed",
+        "errors": [{ "resource": "Issue", "field": "title", "code": "invalid" }] } });
+    [
+        (refusal(401, "Bad credentials"), "401: Bad credentials", "`github-token`"),
+        (refusal(403, "Resource not accessible by integration"), "403", "`permissions:`"),
+        (limited, "secondary rate limit", "run again"),
+        (refusal(404, "Not Found"), "404: Not Found", "`issues: read`"),
+        (refusal(410, "Issues are disabled for this repo"), "410", "`queue-repository`"),
+        (invalid, "Validation Failed: `title` invalid", "set `title`"),
+        (too_many, "429: Too many requests", "run again"),
+    ]
+}
+
+#[test]
+fn a_refusal_ends_the_run_with_its_reason_and_the_next_one_makes_up_for_it() {
+    for at in At::ALL {
+        let world = at.world();
+        let before = state(&world);
+        for (fault, says, hint) in refusals() {
+            world.repo.faults(json!([at.befalling(fault)]));
+            ended(&world.day(1, EMPTY), at, says, hint);
+            // A comment that stands before an edit that fails is told again, rather than never.
+            if at != At::Edit {
+                assert_eq!(state(&world), before, "{at:?}: {says}");
+            }
+        }
+        world.repo.faults(json!([]));
+        assert_eq!(world.day(1, EMPTY).code, 0);
+        is_whole(&world, if at == At::Create { &["alice"] } else { &["alice", "bob"] });
+    }
+}
+
+/// Failures that pass, some of which answer only once the request is carried out.
+fn passing() -> [Value; 8] {
+    let page = json!({ "max": 1, "body": "<html>A unicorn</html>", "content_type": "text/html" });
+    let with = |status: u16, after: bool| {
+        let mut fault = page.clone();
+        fault["status"] = json!(status);
+        fault["after"] = json!(after);
+        fault
+    };
+    [
+        json!({ "status": 500, "max": 1 }),
+        json!({ "status": 429, "max": 1, "headers": { "Retry-After": "1" } }),
+        with(502, false),
+        with(502, true),
+        with(200, false),
+        with(200, true),
+        json!({ "reset": true, "max": 1 }),
+        json!({ "reset": true, "max": 1, "after": true }),
+    ]
+}
+
+#[test]
+fn trouble_that_passes_is_outlasted_and_no_comment_is_made_twice() {
+    let world = fresh();
+    world.day(0, EMPTY);
+    let mut users = vec!["alice".to_owned()];
+    for at in [At::List, At::Comment, At::Edit] {
+        for fault in passing() {
+            let name = format!("user-{}", users.len());
+            world.user(&name, 150);
+            users.push(name);
+            world.repo.faults(json!([at.befalling(fault.clone())]));
+            let run = world.day(1, EMPTY);
+            assert_eq!(run.code, 0, "{at:?}, {fault}: {}", run.log);
+            // One for each user but the first.
+            assert_eq!(world.repo.comments(1).len(), users.len() - 1, "{at:?}, {fault}");
+        }
+    }
+    world.repo.faults(json!([]));
+    assert_eq!(world.repo.issues().len(), 1);
+    is_whole(&world, &users.iter().map(String::as_str).collect::<Vec<_>>());
+}
+
+#[test]
+fn trouble_that_passes_is_outlasted_and_no_issue_is_made_twice() {
+    for fault in passing() {
+        let world = fresh();
+        world.repo.faults(json!([At::Create.befalling(fault.clone())]));
+        let run = world.day(0, EMPTY);
+        assert_eq!(run.code, 0, "{fault}: {}", run.log);
+        assert_eq!((world.repo.issues().len(), run.output("issue-number")), (1, "1"), "{fault}");
+        is_whole(&world, &["alice"]);
+    }
+}
+
+#[test]
+fn a_page_for_people_in_the_place_of_json_is_no_queue() {
+    let world = fresh();
+    let html =
+        json!({ "status": 200, "body": "<html>A unicorn</html>", "content_type": "text/html" });
+    world.repo.faults(json!([At::List.befalling(html)]));
+    let run = world.day(0, EMPTY);
+    ended(&run, At::List, "no JSON", "GITHUB_API_URL");
+    assert!(!run.log.contains("unicorn"), "{}", run.log);
+    assert_eq!(world.repo.issues(), []);
+}
+
+#[test]
+fn a_body_that_github_has_not_taken_is_an_error() {
+    let world = kept();
+    let before = world.index().body;
+    world.repo.faults(json!([At::Edit.befalling(json!({ "keep_old_body": true }))]));
+    let run = world.day(1, EMPTY);
+    ended(&run, At::Edit, "issue #1 has another body", "65 536 characters");
+    assert_eq!(world.index().body, before);
+    world.repo.faults(json!([]));
+    assert_eq!(world.day(1, EMPTY).code, 0);
+    is_whole(&world, &["alice", "bob"]);
+}
+
+#[test]
+fn who_can_be_assigned_is_and_the_others_are_named_once() {
+    for mode in ["issue", "issue-per-user"] {
+        let world = fresh();
+        world.user("bob", 150);
+        let assignees = "@octocat, left-the-company, no.login, OctoCat, mallory, secteam";
+        let inputs = [("publish", mode), ("assignees", assignees)];
+        let run = world.day_with(0, &inputs);
+        assert_eq!((run.code, run.output("result")), (0, "stale"), "{}", run.log);
+        let issues = world.queue();
+        assert_eq!(issues.len(), if mode == "issue" { 1 } else { 3 });
+        for issue in issues {
+            assert_eq!(issue.assignees, ["octocat", "secteam"], "{}", issue.title);
+        }
+        let warnings: Vec<_> =
+            run.log.lines().filter(|line| line.starts_with("warning: not assigned")).collect();
+        assert_eq!(warnings.len(), 1, "{}", run.log);
+        assert!(warnings[0].ends_with(": left-the-company, mallory, no.login"), "{}", warnings[0]);
+        assert_eq!(world.day_with(1, &inputs).acts(), [""; 0]);
+    }
+}
+
+#[test]
+fn where_github_does_not_say_who_can_be_assigned_the_issue_is_made_all_the_same() {
+    let world = fresh();
+    world.repo.faults(json!([{ "status": 403, "path": "/assignees/" }]));
+    let run = world.day_with(0, &[("assignees", "octocat, left-the-company")]);
+    assert_eq!(run.code, 0, "{}", run.log);
+    assert_eq!(world.index().assignees, [""; 0]);
+    let warning = "warning: nobody was assigned, of octocat, left-the-company: ";
+    assert!(run.log.contains(warning), "{}", run.log);
+}
+
+#[test]
+fn an_assignee_whom_github_leaves_out_in_silence_is_named() {
+    let world = fresh();
+    // The assignees of a token that may not assign are dropped, and the issue is made.
+    world.repo.drop_assignees();
+    let run = world.day_with(0, &[("assignees", "octocat")]);
+    assert_eq!((run.code, world.index().assignees), (0, vec![]), "{}", run.log);
+    assert!(run.log.contains("warning: not assigned") && run.log.contains(": octocat"));
+}
+
+#[test]
+fn an_issue_whose_author_is_gone_hides_no_other() {
+    let world = fresh();
+    let person = world.repo.as_person();
+    person.create_label("iam-stocktake");
+    person.create_issue("Another's", "A body.", &["iam-stocktake"]);
+    world.repo.faults(json!([{ "null_user": [1], "path": "/issues$" }]));
+    let acts = ["POST issues", "PATCH issues/2", "PATCH labels/iam-stocktake"];
+    assert_eq!(world.day(0, EMPTY).acts(), acts);
+    assert_eq!(world.day(1, EMPTY).acts(), [""; 0]);
+    assert_eq!(world.day(1, EMPTY).output("issue-number"), "2");
+}
+
+#[test]
+fn pull_requests_among_the_issues_are_none() {
+    let world = fresh();
+    world.repo.branch("feature", "main");
+    world.repo.commit("feature", "a.txt", "a");
+    let pull = world.repo.pull("A change", "feature", "main");
+    let person = world.repo.as_person();
+    person.create_label("iam-stocktake");
+    person.add_label(pull.number, "iam-stocktake");
+    let acts = ["POST issues", "PATCH issues/2", "PATCH labels/iam-stocktake"];
+    assert_eq!(world.day(0, EMPTY).acts(), acts);
+    assert_eq!(world.day(1, EMPTY).acts(), [""; 0]);
+}
+
+#[test]
+fn what_github_does_not_have_is_logged_as_an_answer_and_not_as_a_failure() {
+    let world = fresh();
+    world.audit("audit.json", 0);
+    let assignees = ["--assignees", "octocat,left-the-company"];
+    let arguments = [&["audit.json", "--publish", "issue", "--verbose"], &assignees[..]].concat();
+    // Where there is no GraphQL, GitHub is asked in the other way.
+    world.repo.faults(json!([{ "status": 404, "path": "^/graphql$" }]));
+    let run = world.publish(0, &arguments);
+    assert_eq!(run.code, 0, "{}", run.log);
+    // The label, the assignee, and whom a job's token stands for, which it may not ask.
+    let paths = [("/labels/", 404), ("/assignees/left", 404), ("/graphql", 404), ("/user", 403)];
+    for (path, status) in paths {
+        let logged =
+            |line: &&str| line.contains(path) && line.contains(&format!("status={status}"));
+        let line = run.log.lines().find(logged).unwrap_or_else(|| panic!("{path}: {}", run.log));
+        assert!(line.contains("answered"), "{line}");
+    }
+}
+
+#[test]
+fn a_token_that_may_not_write_is_told_which_permission_is_missing() {
+    let world = fresh();
+    world.repo.permissions(json!({ "issues": "read" }));
+    let run = world.day(0, EMPTY);
+    ended(&run, At::Create, "403", "`issues: write`");
+    world.repo.permissions(json!({ "issues": "none" }));
+    ended(&world.day(0, EMPTY), At::List, "403", "`issues: read`");
+    world.repo.permissions(json!({ "issues": "write" }));
+    world.repo.turn_issues_off();
+    ended(&world.day(0, EMPTY), At::List, "410", "turn them on");
+}

@@ -1,0 +1,276 @@
+//! What must close, clear or strike nothing: less evidence, another policy, a queue that people or
+//! accidents have changed.
+
+use serde_json::json;
+
+use super::page::rendered;
+use stand_ins::aws::{Seed, StandIn};
+use stand_ins::world::{EMPTY, How, Run, World};
+
+/// A queue that holds alice and bob, who stand since the first day.
+fn kept() -> World {
+    let world = World::new();
+    world.user("alice", 200);
+    world.user("bob", 150);
+    assert_eq!(world.day(0, EMPTY).code, 0);
+    world
+}
+
+/// The names that have a box in the index, which is open and has nothing struck.
+fn standing(world: &World) -> Vec<String> {
+    let index = world.index();
+    assert_eq!(index.state, "open");
+    let page = rendered(&index.body);
+    assert_eq!(page.struck, [""; 0], "{}", index.body);
+    page.boxes.into_iter().map(|(_, name)| name).collect()
+}
+
+/// One case: what befalls the queue or the run, and what comes of the run on the next day.
+struct Case {
+    name: &'static str,
+    befall: fn(&World),
+    how: How<'static>,
+    code: i32,
+    acts: &'static [&'static str],
+    /// Whether the index may be edited, to say what was not observed.
+    may_edit: bool,
+    /// What the log or the summary says.
+    says: &'static str,
+}
+
+/// A case in which nothing befalls.
+fn case(name: &'static str) -> Case {
+    let how = How { day: 1, ..How::default() };
+    Case { name, befall: |_| {}, how, code: 0, acts: &[], may_edit: false, says: "" }
+}
+
+/// Damages the memory that stands in the body of the index.
+fn damage(world: &World, change: impl Fn(&str) -> String) {
+    let index = world.index();
+    world.repo.as_person().edit_body(index.number, &change(&index.body));
+}
+
+/// Denies the auditor some actions.
+fn deny(world: &World, actions: &[&str]) {
+    world.account.policy(json!({ "Version": "2012-10-17", "Statement": [
+        { "Effect": "Allow", "Action": "*", "Resource": "*" },
+        { "Effect": "Deny", "Action": actions, "Resource": "*" },
+    ]}));
+}
+
+fn without_evidence() -> [Case; 3] {
+    [
+        Case {
+            befall: |world| {
+                deny(world, &["iam:ListAccessKeys"]);
+                world.account.change(json!([{ "delete_key": { "user": "alice" } }]));
+            },
+            code: 3,
+            may_edit: true,
+            says: "iam:ListAccessKeys",
+            ..case("a second look is denied, and a key is gone")
+        },
+        Case {
+            befall: |world| {
+                deny(world, &["iam:GetCredentialReport", "iam:GenerateCredentialReport"]);
+                world.account.change(json!([{ "delete_key": { "user": "alice" } }]));
+            },
+            code: 3,
+            may_edit: true,
+            says: "iam:GenerateCredentialReport",
+            ..case("there is no credential report, and a key is gone")
+        },
+        Case {
+            befall: |world| {
+                world.account.change(json!([{ "delete_key": { "user": "alice" } }]));
+            },
+            how: How { inputs: &[("no-recheck", "true")], ..case("").how },
+            may_edit: true,
+            ..case("nothing is looked at again, and a key is gone")
+        },
+    ]
+}
+
+fn with_a_changed_queue() -> [Case; 5] {
+    let damaged = "the memory of the queue in";
+    [
+        Case {
+            befall: |world| world.repo.as_person().remove_label(1, "iam-stocktake"),
+            acts: &["POST issues/1/labels"],
+            ..case("the label is taken off the issue")
+        },
+        Case {
+            befall: |world| damage(world, |body| body.replace("generation=1", "generation=2")),
+            code: 3,
+            says: damaged,
+            ..case("the memory has another number")
+        },
+        Case {
+            befall: |world| damage(world, |body| body.replacen("\neN", "\nfN", 1)),
+            code: 3,
+            says: damaged,
+            ..case("the memory has another letter")
+        },
+        Case {
+            befall: |world| {
+                damage(world, |body| {
+                    body.split("<!-- iam-stocktake:memory").next().unwrap().into()
+                });
+            },
+            code: 3,
+            says: damaged,
+            ..case("the memory is gone")
+        },
+        Case {
+            how: How { event: "workflow_dispatch", ..case("").how },
+            ..case("the workflow is started by hand, and nothing is new")
+        },
+    ]
+}
+
+fn on_other_occasions() -> [Case; 3] {
+    let feature = &[("GITHUB_REF", "refs/heads/feature"), ("GITHUB_REF_NAME", "feature")];
+    let other = "Nothing was published: the queue is kept by runs on the default branch alone.";
+    [
+        Case {
+            befall: |world| world.user("carol", 300),
+            how: How { event: "workflow_dispatch", environment: feature, ..case("").how },
+            says: other,
+            ..case("the workflow is started by hand on another branch")
+        },
+        Case {
+            befall: |world| {
+                world.account.change(json!([{ "delete_user": { "user": "alice" } }]));
+            },
+            how: How { event: "push", environment: feature, ..case("").how },
+            says: other,
+            ..case("somebody pushes to another branch")
+        },
+        Case {
+            befall: |world| world.user("carol", 300),
+            how: How { inputs: &[("publish", "none")], ..case("").how },
+            ..case("nothing is to be published")
+        },
+    ]
+}
+
+/// Lets a case befall a queue, and gives the run of the next day.
+fn after(case: &Case, world: &World) -> Run {
+    (case.befall)(world);
+    let How { day, event, allowlist, inputs, environment, .. } = case.how;
+    let run = world.run(How { day, event, allowlist, inputs, environment, ..How::default() });
+    let (name, log) = (case.name, &run.log);
+    assert_eq!(run.code, case.code, "{name}: {log}");
+    let acts = run.acts();
+    let is_edit = case.may_edit && acts == ["PATCH issues/1"];
+    assert!(is_edit || acts == case.acts, "{name}: {acts:?}: {log}");
+    let said = run.log.contains(case.says) || run.summary.contains(case.says);
+    assert!(said, "{name}: {log}\n{}", run.summary);
+    if case.code == 3 {
+        assert_eq!(run.output("result"), "incomplete", "{name}");
+    }
+    run
+}
+
+/// Holds that the queue is as it was.
+fn hold(cases: impl IntoIterator<Item = Case>) {
+    for case in cases {
+        let world = kept();
+        after(&case, &world);
+        assert_eq!(standing(&world), ["alice", "bob"], "{}", case.name);
+    }
+}
+
+#[test]
+fn missing_evidence_clears_nothing() {
+    hold(without_evidence());
+}
+
+#[test]
+fn a_queue_that_somebody_has_changed_is_found_again_or_left_alone() {
+    hold(with_a_changed_queue());
+}
+
+#[test]
+fn what_may_not_publish_publishes_nothing_and_says_why() {
+    hold(on_other_occasions());
+}
+
+#[test]
+fn what_the_policy_asks_for_no_longer_is_not_called_remedied() {
+    for (allowlist, inputs) in [
+        (EMPTY, &[("stale-after-days", "180")][..]),
+        ("version: 1\npolicy: { stale_after_days: 180 }\n", &[]),
+    ] {
+        let world = kept();
+        let run = world.run(How { day: 1, allowlist, inputs, ..How::default() });
+        assert_eq!((run.code, run.acts()), (0, vec!["PATCH issues/1".to_owned()]), "{}", run.log);
+        assert_eq!(standing(&world), ["alice"]);
+        assert!(world.index().body.contains("No longer counted"), "{}", world.index().body);
+        // It asks for it again.
+        let back = world.day(2, EMPTY);
+        assert_eq!((back.output("new-count"), back.output("stale-count")), ("1", "2"));
+        assert_eq!(standing(&world), ["alice", "bob"]);
+    }
+    let world = kept();
+    let off = "version: 1\npolicy: { rules: { stale-access-key: off } }\n";
+    assert_eq!(world.day(1, off).code, 0);
+    let index = world.index();
+    assert_eq!(index.state, "open", "looking away is no remedy");
+    let body = index.body;
+    assert_eq!(rendered(&body).struck, [""; 0], "{body}");
+    assert_eq!(body.matches("No longer counted").count(), 2, "{body}");
+}
+
+#[test]
+fn an_account_that_is_not_audited_this_time_keeps_its_findings() {
+    let world = World::new();
+    let other = StandIn::shared().account(Seed::empty());
+    world.user("alice", 200);
+    let bob = json!([{"create_user": {
+        "name": "bob", "created": 700, "keys": [{"created": 600, "last_used": 150}],
+    }}]);
+    other.change(bob);
+    other.make_report(1.0);
+    let both = format!("{}\n{}", world.account.id(), other.id());
+    let run = world.day_with(0, &[("accounts", &both)]);
+    assert_eq!((run.code, run.output("stale-count")), (0, "2"), "{}", run.log);
+
+    other.change(json!([{ "delete_user": { "user": "bob" } }]));
+    let alone = world.day_with(1, &[("accounts", world.account.id())]);
+    assert_eq!((alone.code, alone.output("result")), (3, "incomplete"), "{}", alone.log);
+    assert_eq!(standing(&world), ["alice", "bob"]);
+    let since = format!("since {}", world.date(0));
+    assert!(world.index().body.contains(&since), "{}", world.index().body);
+    assert_eq!(world.day_with(2, &[("accounts", world.account.id())]).acts(), [""; 0]);
+
+    // Audited again, and gone.
+    other.make_report(1.0 - 72.0);
+    let run = world.day_with(3, &[("accounts", &both)]);
+    assert_eq!((run.code, run.acts()), (0, vec!["PATCH issues/1".to_owned()]), "{}", run.log);
+    let page = rendered(&world.index().body);
+    assert_eq!((page.boxes.len(), page.struck), (1, vec!["bob".to_owned()]));
+}
+
+#[test]
+fn users_whose_issues_have_lost_their_label_get_no_second_ones() {
+    // Whoever deletes the label starts over with another queue, and with the users' issues as they are.
+    for (befall, issues) in [
+        ((|world| world.repo.as_person().delete_label("iam-stocktake")) as fn(&World), 4),
+        (|world| world.repo.as_person().remove_label(1, "iam-stocktake"), 3),
+    ] {
+        let world = World::new();
+        world.user("alice", 200);
+        world.user("bob", 150);
+        let per_user = &[("publish", "issue-per-user")];
+        assert_eq!(world.day_with(0, per_user).acts().len(), 6);
+        befall(&world);
+        for day in 1..3 {
+            let run = world.day_with(day, per_user);
+            assert_eq!(run.code, 0, "{}", run.log);
+        }
+        assert_eq!(world.repo.issues().len(), issues);
+        let of_users = world.repo.issues().into_iter().filter(|it| it.body.contains(":user v1"));
+        assert_eq!(of_users.count(), 2);
+    }
+}

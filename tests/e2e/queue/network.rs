@@ -1,0 +1,50 @@
+//! GitHub behind a private authority and a proxy, as in companies.
+
+use stand_ins::aws;
+use stand_ins::network::{Proxy, TlsFront};
+use stand_ins::world::{EMPTY, How, World};
+
+#[test]
+fn github_is_reached_through_the_environments_roots_and_proxy() {
+    let world = World::new();
+    world.user("alice", 200);
+    let ca = world.sandbox.path("ca.pem");
+    let front = TlsFront::start(&aws::python(), world.repo.port(), &ca);
+    let proxy = Proxy::start();
+    let api = format!("https://localhost:{}", front.port);
+    let address = format!("http://127.0.0.1:{}", proxy.port);
+    let run = |more: &[(&str, &str)]| {
+        let environment = [&[("GITHUB_API_URL", api.as_str())], more].concat();
+        world.run(How { allowlist: EMPTY, environment: &environment, ..How::default() })
+    };
+
+    // Nobody knows the authority: nothing is sent, and nothing counts as clean.
+    let unknown = run(&[]);
+    assert_eq!(unknown.code, 3, "{}", unknown.log);
+    assert!(unknown.log.contains("SSL_CERT_FILE"), "{}", unknown.log);
+    assert!(world.repo.log().is_empty() && world.queue().is_empty());
+
+    let ca = ca.display().to_string();
+    let through = run(&[("SSL_CERT_FILE", &ca), ("HTTPS_PROXY", &address)]);
+    assert_eq!(through.code, 0, "{}", through.log);
+    assert_eq!(world.queue().len(), 1);
+    let expected = format!("CONNECT localhost:{} ", front.port);
+    let asked = proxy.asked();
+    assert!(!asked.is_empty() && asked.iter().all(|line| line.starts_with(&expected)), "{asked:?}");
+
+    let around =
+        run(&[("SSL_CERT_FILE", &ca), ("HTTPS_PROXY", &address), ("NO_PROXY", "localhost")]);
+    assert_eq!(around.code, 0, "{}", around.log);
+    assert_eq!(proxy.asked().len(), asked.len(), "NO_PROXY goes around the proxy");
+}
+
+#[test]
+fn an_address_of_the_api_that_is_none_ends_the_run_and_is_named() {
+    let world = World::new();
+    for address in ["localhost:8080", "ftp://github.example"] {
+        let environment = [("GITHUB_API_URL", address)];
+        let run = world.run(How { allowlist: EMPTY, environment: &environment, ..How::default() });
+        assert_eq!(run.code, 2, "{}", run.log);
+        assert!(run.log.contains("correct GITHUB_API_URL"), "{}", run.log);
+    }
+}

@@ -1,0 +1,213 @@
+//! The number of the queue issue in the description of the queue's label: which issue is the queue,
+//! and what tells a damaged queue from one that is not there yet.
+
+use serde_json::json;
+
+use stand_ins::github::Pull;
+use stand_ins::world::{EMPTY, How, Run, World};
+
+const LABEL: &str = "iam-stocktake";
+
+/// A queue that knows alice, a pull request, and bob, who is new.
+fn with_news() -> (World, Pull) {
+    let world = World::new();
+    world.user("alice", 200);
+    assert_eq!(world.day(0, EMPTY).code, 0);
+    let pull = world.pull(EMPTY, EMPTY);
+    world.user("bob", 150);
+    (world, pull)
+}
+
+/// The description that was last sent for a label, if one was sent.
+fn described(run: &Run) -> Option<(String, String)> {
+    let mut writes = run.writes.iter().rev();
+    let write = writes.find(|it| it.path.contains("/labels/") && it.method == "PATCH")?;
+    let name = write.path.rsplit('/').next().unwrap().to_owned();
+    Some((name, write.body["description"].as_str().unwrap().to_owned()))
+}
+
+#[test]
+fn the_label_gets_the_number_once_the_first_state_is_written() {
+    let world = World::new();
+    world.user("alice", 200);
+    let run = world.day(0, EMPTY);
+    let acts = ["POST labels", "POST issues", "PATCH issues/1", "PATCH labels/iam-stocktake"];
+    assert_eq!(run.acts(), acts, "{}", run.log);
+    let text = "IAM credentials to remediate. The queue is issue #1";
+    assert_eq!(described(&run), Some((LABEL.to_owned(), text.to_owned())));
+    assert_eq!(world.day(1, EMPTY).acts(), [""; 0]);
+    // A queue with a name has a label with its name.
+    let run = world.day_with(1, &[("queue", "other")]);
+    let text = "IAM credentials to remediate. The queue is issue #2";
+    assert_eq!(described(&run), Some(("iam-stocktake:other".to_owned(), text.to_owned())));
+    assert_eq!(world.repo.issue(2).labels, ["iam-stocktake:other"]);
+}
+
+/// Damages the queue, and holds that neither the gate nor the schedule goes on as if it were not
+/// there, and that deleting the label starts over.
+fn stops(name: &str, says: &str, befall: impl Fn(&World)) {
+    let (world, pull) = with_news();
+    befall(&world);
+    for event in ["pull_request", "merge_group", "schedule"] {
+        for require_queue in ["false", "true"] {
+            let pull = Some(&pull).filter(|_| event != "schedule");
+            let inputs = &[("require-queue", require_queue)];
+            let run = world.run(How { event, pull, inputs, day: 1, ..How::default() });
+            assert_eq!((run.code, run.acts()), (3, vec![]), "{name}, {event}: {}", run.log);
+            assert_eq!(run.output("result"), "incomplete", "{name}, {event}");
+            assert_eq!(run.output("gate"), "not-evaluated", "{name}, {event}");
+            assert!(run.log.contains(says), "{name}, {event}: {}", run.log);
+            assert!(run.log.contains("delete the label"), "{name}, {event}: {}", run.log);
+        }
+    }
+    world.repo.faults(json!([]));
+    world.repo.as_person().delete_label(LABEL);
+    let run = world.check(&pull, EMPTY, 1);
+    assert_eq!((run.code, run.output("gate")), (0, "not-evaluated"), "{name}: {}", run.log);
+    let run = world.day(1, EMPTY);
+    assert_eq!((run.code, run.output("new-count")), (0, "2"), "{name}: {}", run.log);
+    assert_eq!(run.output("issue-number"), "3", "{name}");
+    let run = world.check(&pull, EMPTY, 1);
+    assert_eq!((run.code, run.output("gate")), (0, "passed"), "{name}: {}", run.log);
+}
+
+#[test]
+fn a_queue_issue_without_its_first_line_stops_the_gate() {
+    stops("no first line", "does not begin with the queue's marker", |world| {
+        let body = world.index().body;
+        let (_, rest) = body.split_once('\n').unwrap();
+        world.repo.as_person().edit_body(1, rest);
+    });
+}
+
+#[test]
+fn a_queue_issue_with_an_empty_body_stops_the_gate() {
+    stops("empty", "does not begin with the queue's marker", |world| {
+        world.repo.as_person().edit_body(1, "");
+    });
+}
+
+#[test]
+fn a_queue_issue_that_is_gone_stops_the_gate() {
+    // GitHub says 410 of what was deleted, 404 of what nobody may see, and leads on to what moved.
+    let moved = json!({ "status": 200, "body": {
+        "number": 7, "title": "t", "state": "open", "created_at": "2026-11-24T12:00:00Z",
+        "user": { "login": "github-actions[bot]" },
+    }});
+    for answer in [json!({ "status": 410 }), json!({ "status": 404 }), moved] {
+        stops("gone", "the label names as the queue is gone", |world| {
+            let mut gone = answer.clone();
+            (gone["path"], gone["method"]) = (json!("/issues/1$"), json!("GET"));
+            world.repo.faults(json!([gone, { "hide": [1], "path": "/issues$" }]));
+        });
+    }
+}
+
+#[test]
+fn a_label_that_names_several_issues_stops_the_gate() {
+    stops("two numbers", "does not name one issue as the queue", |world| {
+        world.repo.as_person().describe_label(LABEL, "#1, before #7");
+    });
+}
+
+#[test]
+fn an_empty_state_in_the_issue_that_the_label_names_stops_the_gate() {
+    stops("an empty state", "holds an empty memory", |world| {
+        // What an issue begins with whose run ended before it wrote the state.
+        let other = World::new();
+        other.user("alice", 200);
+        other.repo.faults(json!([{ "status": 403, "method": "PATCH" }]));
+        assert_eq!(other.day(0, EMPTY).code, 4);
+        world.repo.as_person().edit_body(1, &other.repo.issue(1).body);
+    });
+}
+
+#[test]
+fn a_label_without_a_number_is_no_queue_yet_and_the_next_run_goes_on_in_its_issue() {
+    let (world, pull) = with_news();
+    for description in ["", "IAM credentials that nobody uses"] {
+        world.repo.as_person().describe_label(LABEL, description);
+        let run = world.check(&pull, EMPTY, 1);
+        assert_eq!((run.code, run.output("gate")), (0, "not-evaluated"), "{}", run.log);
+    }
+    let run = world.day(1, EMPTY);
+    let acts = ["POST issues/1/comments", "PATCH issues/1", "PATCH labels/iam-stocktake"];
+    assert_eq!((run.code, run.acts()), (0, acts.map(str::to_owned).to_vec()), "{}", run.log);
+    assert_eq!(run.output("new-count"), "1");
+}
+
+#[test]
+fn a_run_that_ends_at_any_write_of_the_first_day_leaves_one_queue_to_the_next() {
+    for (method, path) in [
+        ("POST", "/labels$"),
+        ("POST", "/issues$"),
+        ("PATCH", "/issues/1$"),
+        ("PATCH", "/labels/iam-stocktake$"),
+    ] {
+        let world = World::new();
+        world.user("alice", 200);
+        world.repo.faults(json!([{ "status": 403, "method": method, "path": path }]));
+        assert_eq!(world.day(0, EMPTY).code, 4, "{method} {path}");
+        world.repo.faults(json!([]));
+        let run = world.day(0, EMPTY);
+        assert_eq!((run.code, run.output("issue-number")), (0, "1"), "{path}: {}", run.log);
+        assert_eq!(world.repo.issues().len(), 1, "{method} {path}");
+        assert_eq!(world.day(1, EMPTY).acts(), [""; 0], "{method} {path}");
+    }
+}
+
+#[test]
+fn other_issues_with_the_label_and_the_marker_are_never_the_queue() {
+    let world = World::new();
+    world.user("alice", 200);
+    // Older than the queue, and labelled only later.
+    world.repo.as_bot().create_issue("Notes", "to be edited", &[]);
+    world.day(0, EMPTY);
+    let body = world.repo.issue(2).body;
+    world.repo.as_bot().edit_body(1, &body);
+    world.repo.as_bot().add_label(1, LABEL);
+    let run = world.day(1, EMPTY);
+    assert_eq!((run.code, run.output("issue-number")), (0, "2"), "{}", run.log);
+    // It is ours, and stands for what the queue stands for.
+    assert_eq!(run.acts(), ["POST issues/1/comments", "PATCH issues/1"]);
+    assert_eq!(world.repo.issue(1).state, "closed");
+    assert_eq!(world.day(2, EMPTY).acts(), [""; 0]);
+}
+
+/// A create that is carried out and answered with 502, and lists that lag behind it for some
+/// requests.
+fn lagging(path: &str) -> serde_json::Value {
+    json!([
+        { "status": 502, "after": true, "method": "POST", "path": path, "max": 1 },
+        { "hide": 3, "path": "/(issues|comments)$" },
+    ])
+}
+
+#[test]
+fn a_create_that_lists_show_late_is_made_once() {
+    let world = World::new();
+    world.user("alice", 200);
+    world.repo.faults(lagging("/issues$"));
+    let run = world.day_with(0, &[("publish", "issue-per-user")]);
+    assert_eq!(run.code, 0, "{}", run.log);
+    let made = run.acts().iter().filter(|act| *act == "POST issues").count();
+    assert_eq!((made, world.repo.issues().len()), (2, 2), "{:?}", run.acts());
+
+    world.user("bob", 150);
+    world.repo.faults(lagging("/comments$"));
+    let run = world.day(1, EMPTY);
+    assert_eq!(run.code, 0, "{}", run.log);
+    assert_eq!(world.repo.comments(2).len(), 1, "the news is told once");
+
+    let pull = world.pull(EMPTY, EMPTY);
+    world.repo.faults(lagging("/comments$"));
+    assert_eq!(world.check(&pull, EMPTY, 1).code, 0);
+    assert_eq!(world.repo.comments(pull.number).len(), 1);
+
+    // A label can be made only once.
+    let world = World::new();
+    world.user("alice", 200);
+    world.repo.faults(lagging("/labels$"));
+    let run = world.day(0, EMPTY);
+    assert_eq!((run.code, world.repo.issues().len()), (0, 1), "{}", run.log);
+}

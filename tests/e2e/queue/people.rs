@@ -1,0 +1,178 @@
+//! What people do with the queue's issues, and what becomes of it.
+
+use serde_json::json;
+
+use super::page::rendered;
+use stand_ins::http;
+use stand_ins::world::{EMPTY, How, World};
+
+/// A queue that holds alice and bob.
+fn kept() -> World {
+    let world = World::new();
+    world.user("alice", 200);
+    world.user("bob", 150);
+    assert_eq!(world.day(0, EMPTY).code, 0);
+    world
+}
+
+/// Ticks the box of a user, as GitHub does when somebody clicks on it.
+fn tick(world: &World, number: u64, user: &str) {
+    let body = world.repo.issue(number).body;
+    let (box_, ticked) = (format!("- [ ] `{user}`"), format!("- [x] `{user}`"));
+    assert!(body.contains(&box_), "{body}");
+    world.repo.as_person().edit_body(number, &body.replace(&box_, &ticked));
+}
+
+fn boxes(world: &World) -> Vec<(bool, String)> {
+    rendered(&world.index().body).boxes
+}
+
+fn named(ticked: bool, user: &str) -> (bool, String) {
+    (ticked, user.to_owned())
+}
+
+#[test]
+fn a_ticked_box_stays_ticked_and_changes_nothing_else() {
+    let world = kept();
+    tick(&world, 1, "alice");
+    assert_eq!(world.day(1, EMPTY).acts(), [""; 0]);
+    world.user("carol", 300);
+    let run = world.day(2, EMPTY);
+    assert_eq!(run.output("stale-count"), "3");
+    assert_eq!(boxes(&world), [named(false, "carol"), named(true, "alice"), named(false, "bob")]);
+}
+
+#[test]
+fn a_box_that_is_ticked_while_a_run_is_about_to_write_stays_ticked() {
+    let world = kept();
+    world.user("carol", 300);
+    // The run looks at the issue once more before it writes: there it is held.
+    world.repo.faults(json!([{ "hold": 2, "method": "GET", "path": "/issues/1$" }]));
+    world.repo.reset_log();
+    let started = world.start(How { day: 1, ..How::default() });
+    while !world.repo.log().iter().any(|it| it.path.ends_with("/issues/1")) {
+        std::thread::yield_now();
+    }
+    tick(&world, 1, "alice");
+    let line = format!("GET /repos/{}/issues/1", world.repo.full_name());
+    let authorization = format!("Bearer {}", world.repo.token());
+    let headers = [
+        ("Authorization", authorization.as_str()),
+        ("Accept", "application/vnd.github+json"),
+        ("User-Agent", "a person's browser"),
+        ("X-GitHub-Api-Version", "2022-11-28"),
+    ];
+    assert_eq!(http::send(world.repo.port(), &line, &headers, b"").unwrap().status, 200);
+    let run = started.finish(&world.repo);
+    assert_eq!(run.code, 0, "{}", run.log);
+    assert_eq!(boxes(&world), [named(false, "carol"), named(true, "alice"), named(false, "bob")]);
+    assert_eq!(run.acts(), ["POST issues/1/comments", "PATCH issues/1"]);
+}
+
+#[test]
+fn what_was_closed_as_not_planned_is_acknowledged_until_something_new_comes() {
+    let world = kept();
+    world.repo.as_person().close(1, "not_planned");
+    let run = world.day(1, EMPTY);
+    assert_eq!((run.code, run.output("stale-count")), (0, "2"), "{}", run.log);
+    let index = world.index();
+    assert_eq!((index.state.as_str(), index.comments.len()), ("closed", 0));
+    assert_eq!(index.state_reason.as_deref(), Some("not_planned"));
+    assert!(index.body.to_lowercase().contains("closed without an exemption"), "{}", index.body);
+    assert_eq!(world.day(2, EMPTY).acts(), [""; 0]);
+
+    world.user("carol", 300);
+    let run = world.day(3, EMPTY);
+    assert_eq!(run.acts(), ["POST issues/1/comments", "PATCH issues/1"], "{}", run.log);
+    let index = world.index();
+    assert_eq!((index.state.as_str(), index.comments.len()), ("open", 1));
+    let news = &index.comments[0].body;
+    assert!(news.contains("`carol`") && !news.contains("`alice`"), "{news}");
+    assert_eq!(world.day(4, EMPTY).acts(), [""; 0]);
+}
+
+#[test]
+fn what_was_closed_as_completed_while_findings_stand_is_opened_again_with_one_comment() {
+    let world = kept();
+    world.repo.as_person().close(1, "completed");
+    let run = world.day(1, EMPTY);
+    assert_eq!(run.acts(), ["POST issues/1/comments", "PATCH issues/1"], "{}", run.log);
+    assert_eq!(world.index().state, "open");
+    assert_eq!(world.day(2, EMPTY).acts(), [""; 0]);
+}
+
+#[test]
+fn in_the_mode_with_an_issue_for_each_user_a_person_sets_one_user_aside() {
+    let world = World::new();
+    world.user("alice", 200);
+    world.user("bob", 150);
+    let per_user = &[("publish", "issue-per-user")];
+    world.day_with(0, per_user);
+    tick(&world, 2, "bob");
+    world.repo.as_person().close(1, "not_planned");
+    let run = world.day_with(1, per_user);
+    assert_eq!((run.code, run.output("stale-count")), (0, "2"), "{}", run.log);
+    let alice = world.repo.issue(1);
+    assert_eq!((alice.state.as_str(), alice.comments.len()), ("closed", 0));
+    assert_eq!(world.index().state, "open");
+    assert!(rendered(&world.repo.issue(2).body).boxes[0].0);
+    assert_eq!(world.day_with(2, per_user).acts(), [""; 0]);
+}
+
+#[test]
+fn a_comment_a_title_an_assignee_and_a_label_of_people_stay() {
+    let world = kept();
+    let person = world.repo.as_person();
+    person.edit_title(1, "Old keys, see wiki");
+    let id = person.comment(1, "I ask bob.");
+    person.create_label("security");
+    person.add_label(1, "security");
+    person.act(&[("PATCH", "/issues/1".to_owned(), json!({ "assignees": ["octocat"] }))]);
+    world.user("carol", 300);
+    let run = world.day(1, EMPTY);
+    assert_eq!(run.acts(), ["POST issues/1/comments", "PATCH issues/1"], "{}", run.log);
+    let sent: Vec<_> = run.writes[1].body.as_object().unwrap().keys().cloned().collect();
+    assert_eq!(sent, ["body"]);
+    let index = world.index();
+    assert_eq!(index.title, "Old keys, see wiki");
+    assert_eq!(index.assignees, ["octocat"]);
+    assert_eq!(index.labels, ["iam-stocktake", "security"]);
+    assert_eq!((index.comments[0].id, index.comments[0].body.as_str()), (id, "I ask bob."));
+}
+
+#[test]
+fn an_edited_page_is_restored_though_nothing_else_has_changed() {
+    let world = kept();
+    let before = world.index().body;
+    let without_bob: Vec<_> = before.lines().filter(|line| !line.contains("`bob`")).collect();
+    world.repo.as_person().edit_body(1, &without_bob.join("\n"));
+    assert_eq!(world.day(1, EMPTY).acts(), ["PATCH issues/1"]);
+    assert_eq!(boxes(&world), [named(false, "alice"), named(false, "bob")]);
+    // GitHub's form sends other line ends.
+    let body = world.index().body;
+    world.repo.as_person().edit_body(1, &body.replace('\n', "\r\n"));
+    assert_eq!(world.day(2, EMPTY).acts(), [""; 0]);
+}
+
+#[test]
+fn an_issue_by_a_stranger_with_our_marker_and_label_is_not_the_queue() {
+    let world = kept();
+    let forged = world.index().body;
+    let other = World::new();
+    other.user("alice", 200);
+    let person = other.repo.by("secteam");
+    person.create_label("iam-stocktake");
+    person.create_issue("Forged", &forged, &["iam-stocktake"]);
+    // Nobody can tell whether it was meant to be the queue.
+    let run = other.day(0, EMPTY);
+    assert_eq!((run.code, run.acts()), (3, vec![]), "{}", run.log);
+    assert!(run.log.contains("issue #1 by secteam"), "{}", run.log);
+    other.repo.as_person().remove_label(1, "iam-stocktake");
+    let run = other.day(0, EMPTY);
+    assert_eq!((run.code, run.output("issue-number")), (0, "2"), "{}", run.log);
+    // Beside a queue it is ignored.
+    other.repo.as_person().add_label(1, "iam-stocktake");
+    let run = other.day(1, EMPTY);
+    assert_eq!((run.code, run.acts()), (0, vec![]), "{}", run.log);
+    assert_eq!(other.repo.issue(1).body, forged);
+}

@@ -1,0 +1,227 @@
+//! The runner's side: inputs, the allowlist in the workspace, the debug log, and files that go back.
+
+use std::os::unix::fs::{MetadataExt as _, chown};
+
+use stand_ins::world::{EMPTY, How, Run, World};
+
+/// Holds that a run was refused before it asked anybody anything, and that the job says why.
+fn refused(world: &World, run: &Run, says: &str) {
+    assert_eq!((run.code, run.output("result")), (2, "error"), "{says}: {}", run.log);
+    assert!(run.log.contains(says), "{says}: {}", run.log);
+    assert_eq!(world.repo.log().len(), 0, "{says}");
+    assert!(world.account.log().is_empty(), "{says}");
+    let is_annotation = |line: &str| line.starts_with("::error");
+    assert!(run.log.lines().any(is_annotation), "{says}: {}", run.log);
+}
+
+#[test]
+fn an_input_that_the_action_does_not_have_is_named_with_what_was_meant() {
+    let world = World::new();
+    for (name, says) in [
+        ("stale-after-day", "`stale-after-day` (did you mean `stale-after-days`?)"),
+        ("stale_after_days", "`stale_after_days` (did you mean `stale-after-days`?)"),
+        ("colour", "no such input: `colour`"),
+        // A flag of the command line is not yet an input.
+        ("now", "no such input: `now`"),
+    ] {
+        refused(&world, &world.day_with(0, &[(name, "45")]), says);
+    }
+}
+
+#[test]
+fn a_value_that_an_input_does_not_take_is_refused_by_its_name() {
+    let world = World::new();
+    let long = "x".repeat(257);
+    for (name, value) in [
+        ("stale-after-days", "ninety"),
+        ("stale-after-days", "0"),
+        ("remedy-within-days", "-1"),
+        ("publish", "issues"),
+        ("fail-on", "newish"),
+        ("fail-on", "new, none"),
+        ("dry-run", "yes"),
+        ("require-queue", "1"),
+        ("queue", "Two Words"),
+        ("queue-repository", "acme"),
+        ("issue-title", &long),
+        ("report-dir", "../elsewhere"),
+        ("accounts", "1234"),
+        ("accounts", "111122223333\n111122223333"),
+        ("role-to-assume", "arn:aws:iam::1:user/x"),
+        ("language", "fr"),
+        ("comment-on", "never"),
+        ("max-rows", "many"),
+        ("timeout", "soon"),
+    ] {
+        let run = world.day_with(0, &[(name, value)]);
+        refused(&world, &run, name);
+        assert!(!run.log.contains("panicked"), "{}", run.log);
+    }
+}
+
+#[test]
+fn a_switch_takes_the_forms_of_yaml() {
+    let world = World::new();
+    world.user("alice", 200);
+    for on in ["true", "True", "TRUE"] {
+        assert_eq!(world.day_with(0, &[("dry-run", on)]).writes.len(), 0, "{on}");
+    }
+    for off in ["false", "False", "FALSE", "", " "] {
+        let world = World::new();
+        assert_ne!(world.day_with(0, &[("dry-run", off)]).writes.len(), 0, "{off}");
+    }
+}
+
+#[test]
+fn without_an_allowlist_in_the_workspace_nothing_is_judged() {
+    let world = World::new();
+    world.user("alice", 200);
+    let run = world.run(How { allowlist: "", ..How::default() });
+    assert_eq!((run.code, run.output("result")), (2, "error"), "{}", run.log);
+    assert!(run.log.contains("actions/checkout"), "{}", run.log);
+    assert_eq!(run.writes.len(), 0);
+    let elsewhere = &[("allowlist", "elsewhere.yml")];
+    let run = world.run(How { allowlist: "", inputs: elsewhere, ..How::default() });
+    assert_eq!(run.code, 2, "{}", run.log);
+    assert!(run.log.contains("elsewhere.yml"), "{}", run.log);
+    // To have none must be said.
+    let none = &[("allowlist", "none")];
+    let run = world.run(How { allowlist: "", inputs: none, ..How::default() });
+    assert_eq!((run.code, run.output("stale-count")), (0, "1"), "{}", run.log);
+}
+
+#[test]
+fn a_broken_allowlist_is_annotated_on_its_lines() {
+    let world = World::new();
+    let broken = "version: 1\nexemptions:\n  - user: alice\n    reasn: Typo\n    owner: Team A\n    \
+                  expires: someday\n";
+    let run = world.day(0, broken);
+    assert_eq!((run.code, run.output("result")), (2, "error"), "{}", run.log);
+    let annotations: Vec<_> = run.log.lines().filter(|line| line.starts_with("::error ")).collect();
+    for line in ["line=4", "line=6"] {
+        let of_file = |it: &&&str| it.contains("file=.github/iam-allowlist.yml");
+        let on_line = |it: &&&str| it.contains(&format!("{line},"));
+        assert!(annotations.iter().filter(of_file).any(|it| on_line(&it)), "{line}: {}", run.log);
+    }
+    assert_eq!(world.repo.writes().len(), 0);
+    assert!(world.account.log().is_empty());
+}
+
+#[test]
+fn exemptions_that_ask_for_attention_are_annotated_on_their_lines() {
+    let world = World::new();
+    world.user("alice", 200);
+    let entry = |user: &str, day: i64| {
+        let expires = world.date(day);
+        format!("  - {{ user: {user}, reason: R, owner: O, expires: {expires} }}\n")
+    };
+    let entries = [entry("alice", -1), entry("ALICE", 5), entry("nobody", 200)].concat();
+    let run = world.day(0, &format!("version: 1\nexemptions:\n{entries}"));
+    assert_eq!((run.code, run.output("exempted-count")), (0, "1"), "{}", run.log);
+    let notices: Vec<_> = run.log.lines().filter(|line| line.starts_with("::notice ")).collect();
+    let on = |line: u32, says: &str| {
+        let line = format!("line={line},");
+        notices.iter().any(|it| it.contains(&line) && it.contains(says))
+    };
+    assert!(on(3, "expired") && on(4, "expire") && on(4, "case") && on(5, "matches no user"));
+}
+
+#[test]
+fn the_debug_log_holds_every_call_when_the_run_is_asked_for_it() {
+    let world = World::new();
+    world.user("alice", 200);
+    let calls = |run: &Run| run.log.lines().filter(|line| line.contains("answered")).count();
+    let debugging = |value| {
+        let environment = &[("RUNNER_DEBUG", value)];
+        world.run(How { environment, ..How::default() })
+    };
+    let run = debugging("1");
+    assert_eq!(run.code, 0, "{}", run.log);
+    for call in ["action=\"iam:GetCredentialReport\"", "method=GET", "method=POST", "/issues"] {
+        assert!(run.log.contains(call), "{call}: {}", run.log);
+    }
+    assert!(calls(&run) >= 5, "{}", run.log);
+    let secret = world.repo.token();
+    let masked = format!("::add-mask::{secret}");
+    assert_eq!(run.log.matches(secret).count(), run.log.matches(&masked).count());
+    for value in ["", "0"] {
+        assert_eq!(calls(&debugging(value)), 0);
+    }
+}
+
+#[test]
+fn the_debug_log_of_a_public_repository_names_nobody() {
+    let world = World::in_repository("public");
+    world.user("alice", 200);
+    world.account.policy(serde_json::json!({ "Version": "2012-10-17", "Statement": [
+        { "Effect": "Allow", "Action": "*", "Resource": "*" },
+        { "Effect": "Deny", "Action": "iam:ListAccessKeys", "Resource": "*" },
+    ]}));
+    let run = world.run(How { environment: &[("RUNNER_DEBUG", "1")], ..How::default() });
+    assert_eq!(run.code, 3, "{}", run.log);
+    assert!(run.log.contains("failed action=\"iam:ListAccessKeys\""), "{}", run.log);
+    assert!(!run.log.contains("alice"), "{}", run.log);
+}
+
+#[test]
+fn a_file_of_the_runner_that_cannot_be_written_is_an_error_of_its_own() {
+    for variable in ["GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY"] {
+        let world = World::new();
+        world.user("alice", 200);
+        let environment = &[(variable, "/nowhere/at/all")];
+        let run = world.run(How { environment, ..How::default() });
+        assert_eq!(run.code, 4, "{}", run.log);
+        let says = format!("/nowhere/at/all ({variable}) cannot be written");
+        assert!(run.log.contains(&says), "{}", run.log);
+        // The queue is none the worse for it.
+        assert_eq!(world.queue().len(), 1);
+        if variable == "GITHUB_STEP_SUMMARY" {
+            assert_eq!(run.output("result"), "error");
+        }
+    }
+}
+
+#[test]
+fn the_reports_belong_to_whom_the_workspace_belongs_to() {
+    let world = World::new();
+    world.user("alice", 200);
+    // Root alone can give a folder away; for everybody else it is their own.
+    let given = chown(world.sandbox.path("."), Some(4_711), Some(4_712)).is_ok();
+    let run = world.day_with(0, &[("report-dir", "reports/iam")]);
+    assert_eq!(run.code, 0, "{}", run.log);
+    let expected = ["reports/iam/iam-stocktake.md", "reports/iam/iam-stocktake.json"];
+    assert_eq!(["report-markdown", "report-json"].map(|name| run.output(name)), expected);
+    let workspace = world.sandbox.path(".").metadata().unwrap();
+    for name in ["reports", "reports/iam"].iter().chain(&expected) {
+        let made = world.sandbox.path(name).metadata().unwrap();
+        assert_eq!((made.uid(), made.gid()), (workspace.uid(), workspace.gid()), "{name}");
+        assert_eq!(given, made.uid() == 4_711);
+    }
+    let audit: serde_json::Value =
+        serde_json::from_str(&world.sandbox.read("reports/iam/iam-stocktake.json")).unwrap();
+    assert_eq!(audit["run"]["event"], "schedule");
+    assert_eq!(audit["run"]["repository"], world.repo.full_name());
+}
+
+#[test]
+fn reports_that_cannot_be_written_are_an_error() {
+    let world = World::new();
+    world.user("alice", 200);
+    world.sandbox.file("reports", "a file where the folder is to be");
+    let run = world.day_with(0, &[("report-dir", "reports")]);
+    assert_eq!((run.code, run.output("result")), (4, "error"), "{}", run.log);
+    assert!(run.log.contains("cannot be written") && run.log.contains("`report-dir`"));
+    assert_eq!(world.queue().len(), 1);
+}
+
+#[test]
+fn a_missing_variable_of_the_runner_is_named() {
+    let world = World::new();
+    let run = world.run(How {
+        environment: &[("GITHUB_EVENT_PATH", "")],
+        allowlist: EMPTY,
+        ..How::default()
+    });
+    assert_eq!(run.code, 2, "{}", run.log);
+    assert!(run.log.contains("GITHUB_EVENT_PATH is not set"), "{}", run.log);
+}

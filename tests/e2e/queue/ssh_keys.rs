@@ -1,0 +1,54 @@
+//! An SSH key in the queue is asked after, though the user gives no other reason to.
+
+use serde_json::json;
+
+use stand_ins::world::{EMPTY, World};
+
+#[test]
+fn an_ssh_key_that_the_queue_holds_is_cleared_once_it_is_gone() {
+    let world = World::new();
+    // A healthy user beside, whose SSH keys nobody lists: the rule is never complete.
+    world.account.change(json!([
+        {"create_user": {"name": "erin", "created": 400, "keys": [{"created": 5, "last_used": 1}]}},
+        {"create_user": {"name": "pusher", "created": 400, "keys": [{"created": 300, "last_used": 200}]}},
+        {"add_ssh_key": {"user": "pusher", "created": 200}},
+    ]));
+    let first = world.day(0, EMPTY);
+    assert_eq!((first.code, first.output("stale-count")), (0, "2"), "{}", first.log);
+
+    // The access key is in use again, so that nothing calls for a look at the user but the queue.
+    world.account.change(json!([{"use_key": {"user": "pusher", "at": 0}}]));
+    let second = world.day(1, EMPTY);
+    assert_eq!(second.output("stale-count"), "1", "{}", second.log);
+    assert!(world.index().body.contains("- [ ] `pusher`: SSH key"), "{}", world.index().body);
+
+    world.account.change(json!([{"delete_ssh_keys": {"user": "pusher"}}]));
+    let third = world.day(2, EMPTY);
+    assert_eq!(third.output("stale-count"), "0", "{}", third.log);
+    let index = world.index();
+    assert_eq!(
+        (index.state.as_str(), index.state_reason.as_deref()),
+        ("closed", Some("completed"))
+    );
+    assert!(index.body.contains("~~`pusher`: SSH key"), "{}", index.body);
+}
+
+#[test]
+fn a_new_warning_counts_as_new_everywhere_and_not_for_the_gate() {
+    let world = World::new();
+    assert_eq!(world.day(0, EMPTY).code, 0);
+    // Of level warning.
+    world.account.change(json!([
+        {"create_user": {"name": "pusher", "created": 400, "keys": [{"created": 5, "last_used": 1}]}},
+        {"add_ssh_key": {"user": "pusher", "created": 200}},
+    ]));
+    let run = world.day_with(1, &[("ssh-keys", "all"), ("fail-on", "new")]);
+    assert_eq!((run.code, run.output("gate")), (0, "passed"), "{}", run.log);
+    let counts = ["stale-count", "new-count", "overdue-count"].map(|name| run.output(name));
+    assert_eq!(counts, ["1", "1", "0"], "{}", run.log);
+    let line = "1 to remedy, 1 new, 0 overdue (levels error and warning); gate (level error alone): \
+                passed";
+    assert!(run.log.contains(line), "{}", run.log);
+    let counted = "**1 finding to remedy**, 1 new, 0 overdue (levels error and warning).";
+    assert!(run.summary.contains(counted), "{}", run.summary);
+}

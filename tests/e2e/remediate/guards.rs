@@ -1,0 +1,425 @@
+//! The guards end to end: what is not done, and how that is told.
+
+use serde_json::{Value, json};
+
+use super::meanwhile::ran_meanwhile;
+use super::world::{ALLOWLIST, World};
+
+/// Users of these names, each with a key that was last used 200 days ago.
+pub(crate) fn stale(names: &[&str]) -> World {
+    let user = |name: &&str| json!({"name": name, "created": 400, "keys": [{"created": 300, "last_used": 200}]});
+    World::new(ALLOWLIST, names.iter().map(user).collect::<Vec<_>>().into())
+}
+
+/// The id of a user's first key.
+pub(crate) fn key_of(world: &World, name: &str) -> String {
+    world.user(name)["keys"][0]["id"].as_str().unwrap().to_owned()
+}
+
+/// A run with the key of a user instead of the auditor's role.
+fn as_user(world: &World, name: &str, day: f64, arguments: &[&str]) -> String {
+    let mut command = world.command(day, arguments);
+    command.env("AWS_ACCESS_KEY_ID", key_of(world, name)).env_remove("AWS_SESSION_TOKEN");
+    let output = command.output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{stderr}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn the_user_whose_key_this_runs_with_is_left_alone() {
+    let world = stale(&["deployer", "other"]);
+    for day in [0.0, 14.0] {
+        let said = as_user(&world, "deployer", day, &["--apply"]);
+        assert!(said.contains("deployer: it is the identity that this runs as"), "{said}");
+    }
+    assert_eq!(world.key_statuses("deployer"), ["Active"]);
+    assert_eq!(world.tags("deployer"), [""; 0]);
+    assert_eq!(world.key_statuses("other"), ["Inactive"]);
+}
+
+#[test]
+fn the_user_whose_key_this_runs_with_is_left_alone_behind_a_role_too() {
+    let world = stale(&["deployer", "other"]);
+    let role = world.account.role_arn().to_owned();
+    for day in [0.0, 14.0] {
+        let arguments = ["--apply", "--role-to-assume", &role];
+        let said = as_user(&world, "deployer", day, &arguments);
+        assert!(said.contains("deployer: it is the identity that this runs as"), "{said}");
+    }
+    assert_eq!(world.key_statuses("deployer"), ["Active"]);
+    assert_eq!(world.key_statuses("other"), ["Inactive"]);
+}
+
+#[test]
+fn a_key_that_is_used_while_another_is_being_deactivated_is_left_alone() {
+    let world = stale(&["anna", "bert", "carl"]);
+    world.apply(0.0);
+    let used = json!([{"use_key": {"user": "bert", "at": 0}}]);
+    let run = ran_meanwhile(
+        &world,
+        (14.0, &["--apply"]),
+        ("UpdateAccessKey", 1),
+        || {
+            world.account.change(used);
+        },
+        json!({}),
+    );
+    assert_eq!(run.code, 4, "{}{}", run.stdout, run.stderr);
+    let told = "Not changed, since the facts have moved:\n";
+    let told = run.stdout.split_once(told).unwrap_or_else(|| panic!("{}", run.stdout)).1;
+    assert!(told.contains("bert, access-key …") && told.contains("it was used on "), "{told}");
+    for (name, status) in [("anna", "Inactive"), ("bert", "Active"), ("carl", "Inactive")] {
+        assert_eq!(world.key_statuses(name), [status], "{name}");
+    }
+    let journal = world.journal();
+    let skipped: Vec<_> = journal.iter().filter(|it| it["event"] == "skipped").collect();
+    assert_eq!((skipped.len(), &skipped[0]["user"]), (1, &json!("bert")));
+}
+
+#[test]
+fn what_else_moves_while_another_is_being_deactivated_is_left_alone() {
+    for (what, change) in [
+        ("tag gone", json!({"untag_user": {"user": "bert", "keys": ["iam-stocktake:KEY"]}})),
+        ("inactive", json!({"set_key_status": {"user": "bert", "status": "Inactive"}})),
+        ("deleted", json!({"delete_key": {"user": "bert"}})),
+        ("user gone", json!({"delete_user": {"user": "bert"}})),
+        ("owned", json!({"tag_user": {"user": "bert", "tags": {"owner": "mail"}}})),
+        ("moved", json!({"rename_user": {"user": "bert", "path": "/ci/"}})),
+    ] {
+        let world = stale(&["anna", "bert"]);
+        world.apply(0.0);
+        let tag = format!("access-key:{}", key_of(&world, "bert"));
+        let change: Value = serde_json::from_str(&change.to_string().replace("KEY", &tag)).unwrap();
+        world.account.reset_log();
+        let run = ran_meanwhile(
+            &world,
+            (14.0, &["--apply"]),
+            ("UpdateAccessKey", 1),
+            || {
+                world.account.change(json!([change]));
+            },
+            json!({}),
+        );
+        assert_eq!(run.code, 4, "{what}: {}{}", run.stdout, run.stderr);
+        let log = world.account.log();
+        let writes = ["UpdateAccessKey", "TagUser", "UntagUser"];
+        let touched = log.iter().filter(|it| writes.contains(&it.action.as_str()));
+        let touched: Vec<_> = touched.map(|it| it.parameters["UserName"].as_str()).collect();
+        assert!(
+            touched.iter().all(|it| *it == "anna") && !touched.is_empty(),
+            "{what}: {touched:?}"
+        );
+    }
+}
+
+#[test]
+fn a_user_of_whom_evidence_is_denied_is_left_alone_and_others_are_not() {
+    let world = stale(&["anna", "bert"]);
+    world.apply(0.0);
+    let denied = format!("arn:aws:iam::{}:user/anna", world.account.id());
+    let policy = |action: &str| {
+        json!({"Version": "2012-10-17", "Statement": [
+            {"Effect": "Allow", "Action": "*", "Resource": "*"},
+            {"Effect": "Deny", "Action": action, "Resource": denied},
+        ]})
+    };
+    world.account.policy(policy("iam:ListSSHPublicKeys"));
+    let run = world.run(14.0, &["--apply"]);
+    assert_eq!(run.code, 3, "{}{}", run.stdout, run.stderr);
+    assert!(
+        run.stdout.contains("anna: evidence is missing: iam:ListSSHPublicKeys"),
+        "{}",
+        run.stdout
+    );
+    assert_eq!(world.key_statuses("anna"), ["Active"]);
+    assert_eq!(world.key_statuses("bert"), ["Inactive"]);
+    world.account.policy(Value::Null);
+    world.apply(14.0);
+    assert_eq!(world.key_statuses("anna"), ["Inactive"]);
+}
+
+#[test]
+fn nobody_loses_a_tag_because_evidence_about_another_is_missing() {
+    let user = |name: &str| {
+        json!({
+            "name": name, "created": 400, "password": {"changed": 300, "last_used": 200},
+        })
+    };
+    let world = World::new(
+        &format!("{ALLOWLIST}  delete_users: true\n"),
+        json!([user("anna"), user("bert")]),
+    );
+    for day in [0.0, 14.0] {
+        world.apply(day);
+    }
+    let before = world.tags("bert");
+    assert_eq!(before.len(), 2, "{before:?}");
+    let denied = format!("arn:aws:iam::{}:user/anna", world.account.id());
+    world.account.policy(json!({"Version": "2012-10-17", "Statement": [
+        {"Effect": "Allow", "Action": "*", "Resource": "*"},
+        {"Effect": "Deny", "Action": "iam:GetLoginProfile", "Resource": denied},
+    ]}));
+    for day in [20.0, 44.0] {
+        let run = world.run(day, &["--apply"]);
+        assert_eq!(run.code, 3, "{}{}", run.stdout, run.stderr);
+        assert!(!run.stdout.contains("in use"), "{}", run.stdout);
+        let since = |tags: &[String]| {
+            let since = tags.iter().map(|it| it.split(" seen=").next().unwrap().to_owned());
+            since.collect::<Vec<_>>()
+        };
+        assert_eq!(since(&world.tags("bert")), since(&before), "day {day}");
+    }
+    // The days went on meanwhile.
+    world.account.policy(Value::Null);
+    world.apply(45.0);
+    assert_eq!(world.user("bert"), Value::Null);
+}
+
+#[test]
+fn a_page_of_a_run_that_lacks_evidence_says_so_in_its_title() {
+    let world = stale(&["anna"]);
+    world.account.faults(json!({"deny": ["ListSSHPublicKeys"]}));
+    let run = world.run(0.0, &["--format", "markdown"]);
+    assert_eq!(run.code, 3, "{}{}", run.stdout, run.stderr);
+    let title = "# IAM remedy: incomplete, nothing to change in what was seen\n";
+    assert!(run.stdout.starts_with(title), "{}", run.stdout);
+    assert!(run.stdout.contains("> - 1 user could not be seen whole"), "{}", run.stdout);
+    let run = world.run(0.0, &["--apply"]);
+    assert_eq!(run.code, 3, "{}{}", run.stdout, run.stderr);
+    assert!(run.stdout.starts_with("Incomplete: evidence is missing"), "{}", run.stdout);
+}
+
+#[test]
+fn what_takes_something_away_is_announced_and_told_first_however_few_rows_are_shown() {
+    let world = stale(&["zoe", "zack"]);
+    world.apply(0.0);
+    let new = |n: usize| {
+        json!({"create_user": {
+            "name": format!("anna-{n}"), "created": 400, "keys": [{"created": 300, "last_used": 200}],
+        }})
+    };
+    world.account.change((0..4).map(new).collect::<Vec<_>>().into());
+    world.set_day(14.0);
+    let now = world.written(14.0);
+    let arguments =
+        ["remediate", "--now", &now, "--allowlist", "allow.yml", "--apply", "--max-rows", "1"];
+    let mut command = world.sandbox.command(&arguments);
+    command.env("HOME", world.sandbox.path("home")).envs(world.account.environment());
+    let ran = stand_ins::sandbox::Ran::from(command.output().unwrap());
+    assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
+    for (told, title) in [(&ran.stderr, "To be changed:\n"), (&ran.stdout, "Changed:\n")] {
+        let list = told.split_once(title).unwrap_or_else(|| panic!("{told}")).1;
+        let rows: Vec<_> = list.lines().take(4).collect();
+        assert!(rows[0].contains("deactivate") && rows[1].contains("deactivate"), "{told}");
+        assert!(rows[2].contains("anna-0") && rows[2].contains("give notice"), "{told}");
+        assert_eq!(rows[3], "  … and 3 more notices and other tags", "{told}");
+    }
+}
+
+#[test]
+fn where_a_rule_is_incomplete_nothing_is_deactivated_by_it() {
+    let world = stale(&["anna", "bert"]);
+    world.apply(0.0);
+    world.account.faults(json!({"deny": ["GetCredentialReport"]}));
+    world.account.reset_log();
+    let run = world.run(14.0, &["--apply"]);
+    assert_eq!(run.code, 3, "{}{}", run.stdout, run.stderr);
+    assert_eq!(world.writes(), [""; 0], "{}", run.stdout);
+    world.account.faults(json!({}));
+    world.apply(14.0);
+    assert_eq!(world.key_statuses("anna"), ["Inactive"]);
+}
+
+#[test]
+fn beyond_a_limit_nothing_at_all_is_done() {
+    for (limit, told) in [
+        (
+            "max_share: 100, max_changes: 2",
+            "3 changes are due, and `max_changes` allows 2 in a run",
+        ),
+        ("max_share: 50", "3 of 4 users are due, and `max_share` allows 2 in a run"),
+    ] {
+        let world = stale(&["anna", "bert", "carl"]);
+        let more = json!({"name": "dora", "keys": [{"created": 300, "last_used": 200}]});
+        world.apply(0.0);
+        world.account.change(json!([{"create_user": more}]));
+        world.allow(&format!("version: 1\nremediation: {{max_gap_days: 60, {limit}}}\n"));
+        world.account.reset_log();
+        let planned = world.plan(14.0);
+        assert_eq!(planned.code, 1, "{}", planned.stderr);
+        let run = world.run(14.0, &["--apply"]);
+        assert_eq!(run.code, 4, "{}{}", run.stdout, run.stderr);
+        assert!(run.stdout.contains(told), "{}", run.stdout);
+        assert_eq!(world.writes(), [""; 0]);
+        // The notice of the fourth user is not given either.
+        assert_eq!(world.tags("dora"), [""; 0]);
+
+        let saved = ["--apply", "--plan", "plan.json"];
+        let run = world.run(14.0, &saved);
+        assert_eq!(run.code, 4, "{}{}", run.stdout, run.stderr);
+        assert_eq!(world.writes(), [""; 0]);
+    }
+}
+
+#[test]
+fn just_so_many_changes_are_made() {
+    let world = stale(&["anna", "bert", "carl"]);
+    world.apply(0.0);
+    world.allow("version: 1\nremediation: {max_gap_days: 60, max_changes: 3, max_share: 100}\n");
+    world.apply(14.0);
+    for name in ["anna", "bert", "carl"] {
+        assert_eq!(world.key_statuses(name), ["Inactive"], "{name}");
+    }
+}
+
+#[test]
+fn users_of_other_owners_and_paths_are_remedied_only_if_told() {
+    let keys = json!([{"created": 300, "last_used": 200}]);
+    let world = World::new(
+        ALLOWLIST,
+        json!([
+            {"name": "owned", "tags": {"team": "mail"}, "keys": keys},
+            {"name": "placed", "path": "/ci/", "keys": keys},
+            {"name": "nobodys", "tags": {"owner": "mail"}, "keys": keys},
+        ]),
+    );
+    let arguments = ["--apply", "--owner-tags", "team"];
+    let run = world.run(0.0, &arguments);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    let alone = run.stdout.split_once("Left alone:").unwrap_or_else(|| panic!("{}", run.stdout)).1;
+    assert!(alone.contains("owned: it belongs to mail"), "{alone}");
+    assert!(alone.contains("placed: the user stands under /ci/"), "{alone}");
+    let marked = || ["owned", "placed", "nobodys"].map(|it| world.tags(it).len());
+    assert_eq!(marked(), [0, 0, 1]);
+    world.allow(&format!("{ALLOWLIST}  owners: [mail]\n  paths: [/, /ci/*]\n"));
+    world.run(1.0, &arguments);
+    assert_eq!(marked(), [1, 1, 1]);
+}
+
+#[test]
+fn without_a_word_of_a_remedy_in_the_allowlist_nothing_is_changed() {
+    let world = stale(&["anna"]);
+    world.allow("version: 1\n");
+    let run = world.run(0.0, &["--apply"]);
+    assert_eq!(run.code, 2, "{}", run.stderr);
+    assert!(run.stderr.contains("the allowlist says nothing of a remedy"), "{}", run.stderr);
+    assert_eq!(world.account.log().len(), 0);
+    let planned = world.plan(0.0);
+    assert_eq!(planned.code, 0, "{}", planned.stderr);
+    assert!(planned.stderr.contains("this is by the defaults"), "{}", planned.stderr);
+    assert_eq!(planned.plan["plan"]["changes"].as_array().unwrap().len(), 1);
+    assert_eq!(world.writes(), [""; 0]);
+}
+
+#[test]
+fn without_an_allowlist_nothing_is_changed() {
+    let world = stale(&["anna"]);
+    std::fs::remove_file(world.sandbox.path("allow.yml")).unwrap();
+    for arguments in [&["--apply"][..], &[]] {
+        let run = world.run(0.0, arguments);
+        assert_eq!(run.code, 2, "{}{}", run.stdout, run.stderr);
+        assert!(run.stderr.contains("allow.yml"), "{}", run.stderr);
+    }
+    assert_eq!(world.account.log().len(), 0);
+}
+
+#[test]
+fn an_audit_restricts_who_is_remedied_and_the_facts_are_looked_at_again() {
+    let world = stale(&["anna", "bert", "carl"]);
+    world.set_day(0.0);
+    let now = world.written(0.0);
+    let audit = world
+        .sandbox
+        .command(&[
+            "audit",
+            "--now",
+            &now,
+            "--quiet",
+            "--allowlist",
+            "none",
+            "--output",
+            "audit.json",
+        ])
+        .envs(world.account.environment())
+        .env("HOME", "/nowhere")
+        .output()
+        .unwrap();
+    // The gate does not hold.
+    assert_eq!(audit.status.code(), Some(1), "{}", String::from_utf8_lossy(&audit.stderr));
+    let later = json!([
+        {"use_key": {"user": "carl", "at": 0}},
+        {"create_user": {"name": "dora", "keys": [{"created": 300, "last_used": 200}]}},
+    ]);
+    world.account.change(later);
+    let arguments = ["--apply", "--audit", "audit.json"];
+    let run = world.run(0.0, &arguments);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    let marked = || ["anna", "bert", "carl", "dora"].map(|it| world.tags(it).len());
+    assert_eq!(marked(), [1, 1, 0, 0]);
+
+    // Whoever has a notice, but no finding there, is not deactivated by it.
+    world.apply(1.0);
+    assert_eq!(marked(), [1, 1, 0, 1]);
+    let run = world.run(20.0, &arguments);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    let statuses = ["anna", "bert", "carl", "dora"].map(|it| world.key_statuses(it)[0].clone());
+    assert_eq!(statuses, ["Inactive", "Inactive", "Active", "Active"]);
+}
+
+#[test]
+fn a_moment_of_ones_own_is_refused_where_anything_but_this_machine_is_asked() {
+    let world = stale(&["anna"]);
+    let local = world.account.endpoint();
+    let ignored = "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS";
+    for (what, variables) in [
+        ("elsewhere", &[("AWS_ENDPOINT_URL", "https://iam.example")][..]),
+        ("one that begins alike", &[("AWS_ENDPOINT_URL", "http://127.0.0.1.iam.example")]),
+        ("one with a name before it", &[("AWS_ENDPOINT_URL", "http://127.0.0.1@iam.example")]),
+        ("no endpoint", &[("AWS_ENDPOINT_URL", "")]),
+        ("IAM alone", &[("AWS_ENDPOINT_URL", ""), ("AWS_ENDPOINT_URL_IAM", &local)]),
+        ("STS alone", &[("AWS_ENDPOINT_URL", ""), ("AWS_ENDPOINT_URL_STS", &local)]),
+        ("IAM elsewhere", &[("AWS_ENDPOINT_URL_IAM", "https://iam.example")]),
+        ("STS elsewhere", &[("AWS_ENDPOINT_URL_STS", "https://iam.example")]),
+        ("ignored", &[(ignored, "true")]),
+        ("ignored in capitals", &[(ignored, "TRUE")]),
+    ] {
+        let mut command = world.command(0.0, &["--apply", "--timeout", "1"]);
+        let output = command.envs(variables.iter().copied()).output().unwrap();
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{what}: {stderr}");
+        assert!(stderr.contains("'--now' with '--apply' is for tests"), "{what}: {stderr}");
+        assert_eq!(world.account.log().len(), 0, "{what}");
+    }
+    let both = [("AWS_ENDPOINT_URL_IAM", &*local), ("AWS_ENDPOINT_URL_STS", &*local)];
+    let mut command = world.command(0.0, &["--apply"]);
+    let output = command.env("AWS_ENDPOINT_URL", "").envs(both).env(ignored, "False").output();
+    assert_eq!(output.unwrap().status.code(), Some(0));
+    assert_eq!(world.tags("anna").len(), 1);
+}
+
+#[test]
+fn a_root_users_key_or_certificate_is_told_of_and_left() {
+    for root in [
+        json!({"keys": [{"created": 900, "last_used": 200}]}),
+        json!({"certificates": [{"created": 900}]}),
+    ] {
+        root_is_left(root);
+    }
+}
+
+fn root_is_left(root: Value) {
+    let world = stale(&["anna"]);
+    world.account.change(json!([{ "root": root }]));
+    let run = world.apply(0.0);
+    assert!(
+        run.stdout
+            .contains("<root_account>: only the root user changes the root user's credentials"),
+        "{}",
+        run.stdout
+    );
+    let run = world.run(14.0, &["--apply"]);
+    assert!(!run.stdout.split("Left alone:").next().unwrap().contains("root"), "{}", run.stdout);
+    let asked = world.account.log();
+    assert!(asked.iter().all(|it| it.parameters.get("UserName").is_none_or(|it| it == "anna")));
+}

@@ -1,0 +1,386 @@
+//! The remedy in jobs: one plans, another carries out that very plan.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::world::{ALLOWLIST, World};
+use stand_ins::github::{GitHub, Pull, Repo};
+use stand_ins::sandbox::Ran;
+use stand_ins::workflow_commands::{Stops, read};
+
+/// An account, and the repository in whose jobs it is remedied.
+pub(crate) struct Jobs {
+    pub(crate) world: World,
+    repo: Repo,
+}
+
+/// What a job came to.
+pub(crate) struct Job {
+    pub(crate) code: i32,
+    pub(crate) log: String,
+    outputs: BTreeMap<String, String>,
+    summary: String,
+}
+
+/// The day on which a key is due that had its notice on the first.
+pub(crate) const DUE: f64 = 14.0;
+
+impl Jobs {
+    fn new(visibility: &str, users: Value) -> Self {
+        let world = World::new(ALLOWLIST, users);
+        Self { world, repo: GitHub::shared().repository(visibility) }
+    }
+
+    /// A user with a stale key, and another whose key is in use.
+    pub(crate) fn with_a_stale_key(visibility: &str) -> Self {
+        Self::new(
+            visibility,
+            json!([
+                {"name": "ci-deploy", "created": 400, "keys": [{"created": 300, "last_used": 200}]},
+                {"name": "alice", "created": 400, "keys": [{"created": 300, "last_used": 1}]},
+            ]),
+        )
+    }
+
+    /// The same, with a notice of the first day.
+    fn with_a_key_that_is_due(visibility: &str) -> Self {
+        let jobs = Self::with_a_stale_key(visibility);
+        jobs.world.apply(0.0);
+        std::fs::remove_file(jobs.world.sandbox.path("iam-stocktake-journal.jsonl")).unwrap();
+        jobs.world.account.reset_log();
+        jobs
+    }
+
+    /// Runs the action in a job of an event, with these inputs.
+    pub(crate) fn action(&self, day: f64, event: &str, inputs: &[(&str, &str)]) -> Job {
+        self.of_pull(day, event, None, inputs)
+    }
+
+    fn of_pull(&self, day: f64, event: &str, pull: Option<&Pull>, inputs: &[(&str, &str)]) -> Job {
+        let now = self.world.written(day);
+        let mut command = self.world.sandbox.command(&["action", "--now", &now]);
+        command.env("INPUT_ALLOWLIST", "allow.yml");
+        command.env("INPUT_ROLE-TO-ASSUME", self.world.account.role_arn());
+        command.envs(self.world.account.oidc_environment());
+        for (name, value) in inputs {
+            command.env(format!("INPUT_{}", name.to_uppercase()), value);
+        }
+        self.run(day, event, pull, command)
+    }
+
+    /// Runs the command `remediate` in a job of an event.
+    fn command(&self, day: f64, event: &str, arguments: &[&str]) -> Job {
+        let command = self.world.command(day, arguments);
+        self.run(day, event, None, command)
+    }
+
+    /// Starts the command `remediate` in a job, and kills it at the first call of an action.
+    fn killed(&self, day: f64, arguments: &[&str], action: &str) {
+        let folder = tempfile::tempdir().unwrap();
+        let mut command = self.world.command(day, arguments);
+        command.envs(self.repo.job(folder.path(), "push", None));
+        command.env("GITHUB_WORKSPACE", self.world.sandbox.path("."));
+        let account = &self.world.account;
+        account.faults(json!({"hold": {"action": action, "nth": 1, "when": "before"}}));
+        let mut run = command.stdout(std::process::Stdio::null()).spawn().unwrap();
+        while !account.held() {
+            assert!(run.try_wait().unwrap().is_none(), "it ended before the call");
+            std::thread::yield_now();
+        }
+        run.kill().unwrap();
+        run.wait().unwrap();
+        account.faults(json!({}));
+    }
+
+    fn run(
+        &self,
+        day: f64,
+        event: &str,
+        pull: Option<&Pull>,
+        mut command: std::process::Command,
+    ) -> Job {
+        self.world.set_day(day);
+        let folder = tempfile::tempdir().unwrap();
+        command.envs(self.repo.job(folder.path(), event, pull));
+        command.env("GITHUB_WORKSPACE", self.world.sandbox.path("."));
+        let Ran { code, stdout, stderr } = Ran::from(command.output().unwrap());
+        let read = |name: &str| {
+            std::fs::read_to_string(folder.path().join("_runner").join(name)).unwrap_or_default()
+        };
+        assert_eq!(stderr, "", "a job has one log");
+        Job { code, log: stdout, outputs: outputs(&read("output")), summary: read("summary.md") }
+    }
+
+    /// Plans as a job on the due day does, and gives the plan's digest.
+    fn planned(&self) -> String {
+        let plan = self.action(DUE, "schedule", &[("remediate", "plan")]);
+        assert_eq!(plan.code, 0, "{}", plan.log);
+        plan.output("plan-digest").to_owned()
+    }
+
+    /// The inputs that carry a plan out.
+    fn apply(&self, digest: &str) -> Job {
+        self.action(
+            DUE,
+            "schedule",
+            &[
+                ("remediate", "apply"),
+                ("plan", "iam-stocktake-report/iam-stocktake-plan.json"),
+                ("plan-digest", digest),
+            ],
+        )
+    }
+
+    pub(crate) fn key_statuses(&self) -> Vec<String> {
+        self.world.key_statuses("ci-deploy")
+    }
+}
+
+impl Job {
+    pub(crate) fn output(&self, name: &str) -> &str {
+        self.outputs.get(name).map_or("", String::as_str)
+    }
+
+    /// The messages of level error that the runner shows.
+    fn errors(&self) -> Vec<String> {
+        let commands = read(&self.log, Stops::Heeded).into_iter();
+        commands.filter(|it| it.name == "error").map(|it| it.data).collect()
+    }
+
+    /// Holds that the job was refused before AWS was asked anything, and that it says why.
+    fn is_refused(&self, jobs: &Jobs, says: &str) {
+        assert_eq!((self.code, self.output("result")), (2, "error"), "{says}: {}", self.log);
+        assert!(self.log.contains(says), "{says}: {}", self.log);
+        assert!(self.summary.contains("ended with exit code 2"), "{says}: {}", self.summary);
+        assert_eq!(self.errors().len(), 1, "{says}: {}", self.log);
+        assert!(jobs.world.account.log().is_empty(), "{says}: AWS was asked");
+    }
+}
+
+/// The outputs of a file that the runner reads.
+fn outputs(text: &str) -> BTreeMap<String, String> {
+    let mut outputs = BTreeMap::new();
+    let mut lines = text.lines();
+    while let Some(line) = lines.next() {
+        let (name, delimiter) = line.split_once("<<").unwrap();
+        let value: Vec<_> = lines.by_ref().take_while(|line| *line != delimiter).collect();
+        let before = outputs.insert(name.to_owned(), value.join("\n"));
+        assert_eq!(before, None, "{name} is written once");
+    }
+    outputs
+}
+
+#[test]
+fn one_job_plans_and_another_carries_out_that_very_plan() {
+    let jobs = Jobs::with_a_key_that_is_due("private");
+
+    let plan = jobs.action(DUE, "schedule", &[("remediate", "plan")]);
+    assert_eq!((plan.code, plan.output("result")), (0, "stale"), "{}", plan.log);
+    assert_eq!((plan.output("change-count"), plan.output("gate")), ("1", "not-evaluated"));
+    assert_eq!(plan.output("plan"), "iam-stocktake-report/iam-stocktake-plan.json");
+    assert_eq!(plan.output("report-markdown"), "iam-stocktake-report/iam-stocktake-plan.md");
+    let saved: Value = serde_json::from_str(&jobs.world.sandbox.read(plan.output("plan"))).unwrap();
+    assert_eq!(saved["digest"], plan.output("plan-digest"));
+    let markdown = jobs.world.sandbox.read(plan.output("report-markdown"));
+    assert_eq!(plan.summary, markdown);
+    assert!(markdown.starts_with("# IAM remedy: 1 change planned\n"), "{markdown}");
+    assert!(markdown.contains("| `ci-deploy` |") && !markdown.contains("alice"), "{markdown}");
+    assert!(markdown.contains(plan.output("plan-digest")), "{markdown}");
+    assert_eq!(jobs.world.writes(), [""; 0], "a plan changes nothing");
+    assert_eq!(plan.output("journal"), "");
+
+    let applied = jobs.apply(plan.output("plan-digest"));
+    assert_eq!(applied.code, 0, "{}", applied.log);
+    assert_eq!(applied.output("journal"), "iam-stocktake-journal.jsonl");
+    assert_eq!(jobs.key_statuses(), ["Inactive"]);
+    let summary = &applied.summary;
+    assert!(summary.starts_with("# IAM remedy: 1 change made\n"), "{summary}");
+    let undo = "iam-stocktake remediate --undo 'iam-stocktake-journal.jsonl' --apply";
+    assert!(summary.contains(undo), "{summary}");
+    assert_eq!(jobs.world.journal().last().unwrap()["event"], "end");
+
+    // Nothing is left to do: the next plan takes nothing.
+    let next = jobs.action(DUE + 1.0, "schedule", &[("remediate", "plan")]);
+    assert_eq!((next.code, next.output("result")), (0, "clean"), "{}", next.log);
+    assert_eq!(next.output("change-count"), "0");
+}
+
+#[test]
+fn a_notice_is_a_change_that_takes_nothing_from_anybody() {
+    let jobs = Jobs::new(
+        "private",
+        json!([
+            {"name": "ci-deploy", "created": 400, "keys": [{"created": 300, "last_used": 200}]},
+        ]),
+    );
+    let plan = jobs.action(0.0, "schedule", &[("remediate", "plan")]);
+    assert_eq!((plan.output("result"), plan.output("change-count")), ("stale", "0"));
+    let applied = jobs.action(0.0, "schedule", &[("remediate", "apply"), ("stage", "notify")]);
+    assert_eq!(applied.code, 0, "{}", applied.log);
+    assert_eq!(jobs.world.tags("ci-deploy").len(), 1);
+    assert_eq!(jobs.key_statuses(), ["Active"]);
+}
+
+#[test]
+fn another_plan_than_the_approved_one_is_not_carried_out() {
+    let jobs = Jobs::with_a_key_that_is_due("private");
+    let digest = jobs.planned();
+    jobs.world.account.reset_log();
+    let other = "0".repeat(64);
+    let refused = jobs.apply(&other);
+    refused.is_refused(&jobs, "is another plan: its digest is");
+    assert!(refused.log.contains("::error::"), "{}", refused.log);
+
+    // An output that is not there comes to an empty input, which must not take the approval out.
+    jobs.apply("").is_refused(&jobs, "'plan' goes with 'plan-digest'");
+    let without_plan = [("remediate", "apply"), ("plan-digest", digest.as_str())];
+    let refused = jobs.action(DUE, "schedule", &without_plan);
+    refused.is_refused(&jobs, "'plan-digest' goes with 'plan'");
+    assert_eq!(jobs.key_statuses(), ["Active"]);
+}
+
+#[test]
+fn a_plan_whose_facts_have_moved_fails_its_job_and_says_so_beside_it() {
+    let jobs = Jobs::with_a_key_that_is_due("private");
+    let digest = jobs.planned();
+    let change = json!([{"set_key_status": {"user": "ci-deploy", "key": 1, "status": "Inactive"}}]);
+    jobs.world.account.change(change);
+    let refused = jobs.apply(&digest);
+    assert_eq!((refused.code, refused.output("result")), (4, "error"), "{}", refused.log);
+    assert!(refused.log.contains("the facts of the plan have moved"), "{}", refused.log);
+    assert_eq!(refused.errors().len(), 1, "{}", refused.log);
+    assert!(refused.errors()[0].starts_with("the facts of the plan have moved"), "{}", refused.log);
+    assert!(refused.summary.contains("the facts of the plan have moved"), "{}", refused.summary);
+    assert_eq!(jobs.world.writes(), [""; 0]);
+}
+
+#[test]
+fn a_dry_run_of_a_remedy_is_its_plan() {
+    let jobs = Jobs::with_a_key_that_is_due("private");
+    let inputs = [("remediate", "apply"), ("dry-run", "true")];
+    let refused = jobs.action(DUE, "schedule", &inputs);
+    refused.is_refused(&jobs, "'remediate: plan' shows what 'apply' would do");
+}
+
+#[test]
+fn what_somebody_proposes_does_not_decide_what_is_deleted() {
+    let jobs = Jobs::with_a_key_that_is_due("private");
+    jobs.repo.commit("main", "main.tf", "# users\n");
+    jobs.repo.branch("topic", "main");
+    jobs.repo.commit("topic", "main.tf", "# another user\n");
+    let pull = jobs.repo.pull("Change users", "topic", "main");
+    for mode in ["plan", "apply"] {
+        let inputs = [("remediate", mode)];
+        for event in ["pull_request", "merge_group", "pull_request_target"] {
+            let refused = jobs.of_pull(DUE, event, Some(&pull), &inputs);
+            refused.is_refused(&jobs, &format!("the event is `{event}`"));
+        }
+        let mut command = jobs.world.sandbox.command(&["action", "--remediate", mode]);
+        command.env("GITHUB_REF", "refs/heads/topic");
+        let folder = tempfile::tempdir().unwrap();
+        let mut job = jobs.repo.job(folder.path(), "push", None);
+        job.retain(|(name, _)| name != "GITHUB_REF");
+        let ran = Ran::from(command.envs(job).output().unwrap());
+        assert_eq!(ran.code, 2, "{}", ran.stdout);
+        assert!(ran.stdout.contains("on `refs/heads/topic`"), "{}", ran.stdout);
+    }
+    assert!(jobs.world.account.log().is_empty(), "AWS was asked");
+}
+
+#[test]
+fn a_plan_is_not_made_where_everybody_could_read_it() {
+    let jobs = Jobs::with_a_key_that_is_due("public");
+    for event in ["schedule", "push"] {
+        let refused = jobs.action(DUE, event, &[("remediate", "plan")]);
+        refused.is_refused(&jobs, "is public");
+        assert!(!refused.log.contains("ci-deploy"), "{}", refused.log);
+    }
+    let told = [("remediate", "plan"), ("publish-in-public", "true")];
+    let plan = jobs.action(DUE, "schedule", &told);
+    assert_eq!(plan.code, 0, "{}", plan.log);
+}
+
+#[test]
+fn the_command_in_a_job_is_held_to_the_same() {
+    // No token tells more than the event does.
+    let public = Jobs::with_a_key_that_is_due("public");
+    public.command(DUE, "push", &[]).is_refused(&public, "is public");
+    let jobs = Jobs::with_a_key_that_is_due("private");
+    jobs.command(DUE, "schedule", &[]).is_refused(&jobs, "there is no token to ask with");
+
+    let plan = jobs.command(DUE, "push", &["--output", "plan.json"]);
+    assert_eq!((plan.code, plan.output("change-count")), (0, "1"), "{}", plan.log);
+    assert!(plan.summary.starts_with("# IAM remedy: 1 change planned\n"), "{}", plan.summary);
+    let applied = jobs.command(DUE, "push", &["--apply", "--plan", "plan.json"]);
+    assert_eq!(applied.code, 0, "{}", applied.log);
+    assert_eq!(applied.output("journal"), "iam-stocktake-journal.jsonl");
+    assert_eq!(jobs.key_statuses(), ["Inactive"]);
+    let undone = jobs.command(DUE, "push", &["--undo", "iam-stocktake-journal.jsonl", "--apply"]);
+    assert_eq!(undone.code, 0, "{}", undone.log);
+    assert!(undone.log.contains("activate"), "{}", undone.log);
+    assert_eq!(jobs.key_statuses(), ["Active"]);
+}
+
+#[test]
+fn what_iam_tells_gives_the_runner_no_commands() {
+    let path = "/##[error]forged/";
+    let jobs = Jobs::new(
+        "private",
+        json!([{
+            "name": "ci-deploy", "created": 400, "keys": [{"created": 300, "last_used": 200}],
+            "path": path,
+        }]),
+    );
+    let plan = jobs.action(0.0, "schedule", &[("remediate", "plan")]);
+    assert_eq!(plan.code, 0, "{}", plan.log);
+    assert!(plan.log.contains("forged"), "{}", plan.log);
+    let commands = read(&plan.log, Stops::Heeded);
+    let names: Vec<_> = commands.iter().map(|command| command.name.as_str()).collect();
+    assert!(names.iter().all(|name| *name == "add-mask"), "{}", plan.log);
+    assert!(plan.summary.contains(&format!("`{path}`")), "{}", plan.summary);
+}
+
+#[test]
+fn a_plan_beyond_a_limit_fails_its_job_loudly() {
+    let jobs = Jobs::with_a_key_that_is_due("private");
+    jobs.world.allow("version: 1\nremediation:\n  max_changes: 1\n  max_share: 1\n");
+    let users: Vec<_> = (0..3)
+        .map(|n| json!({"create_user": {
+            "name": format!("old-{n}"), "created": 400, "keys": [{"created": 300, "last_used": 200}],
+        }}))
+        .collect();
+    jobs.world.account.change(json!(users));
+    jobs.world.apply(0.0);
+    let plan = jobs.action(DUE, "schedule", &[("remediate", "plan")]);
+    assert_eq!((plan.code, plan.output("result")), (1, "stale"), "{}", plan.log);
+    assert!(plan.log.contains("::error::nothing at all is done"), "{}", plan.log);
+    assert!(plan.summary.starts_with("# IAM remedy: nothing is done\n"), "{}", plan.summary);
+    let applied = jobs.apply(plan.output("plan-digest"));
+    assert_eq!((applied.code, applied.output("result")), (4, "error"), "{}", applied.log);
+    assert_eq!(jobs.key_statuses(), ["Active"]);
+}
+
+#[test]
+fn the_journal_of_a_job_that_is_cut_off_belongs_to_the_workspace_s_owner() {
+    use std::os::unix::fs::{MetadataExt as _, chown};
+    let jobs = Jobs::with_a_stale_key("private");
+    let path = |name: &str| jobs.world.sandbox.path(name);
+    // Only root gives away; everybody else's files are the folder's owner's already.
+    let is_given = chown(path("."), Some(4_711), Some(4_712)).is_ok();
+    jobs.killed(0.0, &["--apply"], "TagUser");
+    let owner = |name: &str| {
+        let metadata = path(name).metadata().unwrap();
+        (metadata.uid(), metadata.gid())
+    };
+    assert_eq!(owner("iam-stocktake-journal.jsonl"), owner("."));
+    assert_eq!(is_given, owner(".") == (4_711, 4_712));
+}
+
+#[test]
+fn a_job_says_that_it_runs_with_a_session_that_was_handed_over() {
+    let jobs = Jobs::with_a_stale_key("private");
+    let job = jobs.command(0.0, "push", &["--apply"]);
+    assert_eq!(job.code, 0, "{}", job.log);
+    assert!(job.log.contains("a role's session that was handed over"), "{}", job.log);
+}

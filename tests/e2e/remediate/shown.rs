@@ -1,0 +1,454 @@
+//! What people see of a plan and of what became of it.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use iam_stocktake::model::clock::{Reached, Subject};
+use iam_stocktake::model::inventory::{CredentialKind, Holdings, InlinePolicy};
+use iam_stocktake::model::policy::Rule;
+use iam_stocktake::model::policy::remediation::{RemediationPolicy, Stage};
+use iam_stocktake::remediate::journal::Deletion;
+use iam_stocktake::remediate::plan::file::SavedPlan;
+use iam_stocktake::remediate::plan::step::{Step, Write};
+use iam_stocktake::remediate::plan::{
+    Act, Change, Clearing, Facts, Guard, LeftAlone, Limit, Place, Plan, Start, Waiting,
+};
+use iam_stocktake::remediate::{Applied, Missing, Needless, Undo};
+use iam_stocktake::report::{Language, Remedy, Undoing, remedy_markdown, remedy_text, undo_text};
+
+use stand_ins::gfm::{Exposed, exposed, outline};
+
+/// The moment of the plan.
+const NOW: &str = "2026-06-30T12:00:00Z";
+
+fn moment(days_ago: i64) -> DateTime<Utc> {
+    NOW.parse::<DateTime<Utc>>().unwrap() - TimeDelta::days(days_ago)
+}
+
+fn place(user: &str, subject: Subject) -> Place {
+    Place { account: "111122223333".parse().unwrap(), user: user.to_owned(), subject }
+}
+
+fn credential(kind: CredentialKind, id: &str) -> Subject {
+    Subject::Credential(kind, Some(id.to_owned()))
+}
+
+fn key(ending: &str) -> Subject {
+    credential(CredentialKind::AccessKey, &format!("AKIAIOSFODNN7XXX{ending}"))
+}
+
+fn change(place: Place, act: Act, facts: Facts) -> Change {
+    Change { user_id: format!("AIDA{}", place.user), place, act, facts }
+}
+
+/// What is seen of a credential that was created, used and dealt with so many days ago.
+fn facts(created: i64, used: Option<i64>, clock: Option<(Reached, i64)>) -> Facts {
+    Facts {
+        active: Some(true),
+        created: Some(moment(created)),
+        last_used: used.map(moment),
+        clock: clock.map(|(reached, days)| (reached, moment(days))),
+        ..Facts::default()
+    }
+}
+
+/// A plan with something of everything, of users of whom one is called this.
+fn plan(name: &str) -> Plan {
+    let ssh_key = credential(CredentialKind::SshKey, "APKAIOSFODNN7SSHK");
+    let elsewhere = |place: Place| Place { account: "444455556666".parse().unwrap(), ..place };
+    let notified = Some((Reached::Notified, 14));
+    Plan {
+        changes: vec![
+            change(place("alice", key("AAAA")), Act::Notify(Start::First), facts(300, None, None)),
+            change(
+                place("bob", key("BBBB")),
+                Act::Notify(Start::Vanished),
+                facts(300, Some(200), None),
+            ),
+            change(
+                place("carol", Subject::PASSWORD),
+                Act::Clear(Clearing::Used(moment(2))),
+                facts(300, Some(2), notified),
+            ),
+            change(place(name, key("CCCC")), Act::Deactivate, facts(300, Some(200), notified)),
+            change(place(name, ssh_key.clone()), Act::Deactivate, facts(300, None, notified)),
+            change(
+                elsewhere(place("dave", key("DDDD"))),
+                Act::DeleteCredential,
+                facts(300, Some(200), Some((Reached::Deactivated, 30))),
+            ),
+            change(
+                elsewhere(place("erin", Subject::PASSWORD)),
+                Act::DeletePassword,
+                facts(300, None, notified),
+            ),
+            change(
+                elsewhere(place("frank", Subject::User)),
+                Act::DeleteUser,
+                Facts {
+                    credentials: vec![(Subject::PASSWORD, true), (key("FFFF"), false)],
+                    clock: facts(0, None, notified).clock,
+                    ..Facts::default()
+                },
+            ),
+        ],
+        waiting: [
+            (key("GGGG"), Stage::Deactivate, false),
+            (Subject::PASSWORD, Stage::Delete, true),
+            (Subject::User, Stage::Delete, false),
+        ]
+        .map(|(subject, stage, by_hand)| Waiting {
+            place: place("grace", subject),
+            stage,
+            due: moment(-3),
+            by_hand,
+        })
+        .into(),
+        by_hand: vec![place("heidi", Subject::PASSWORD)],
+        left_alone: left_alone(name),
+        held: Vec::new(),
+    }
+}
+
+/// Users that are left alone for every reason.
+fn left_alone(name: &str) -> Vec<LeftAlone> {
+    [
+        Guard::Root,
+        Guard::Exempted { line: 12, expires: moment(-90).date_naive() },
+        Guard::RecentlyReset(moment(5)),
+        Guard::Ourselves,
+        Guard::Incomplete(format!("iam:GetUser: {name}")),
+        Guard::Used(moment(3)),
+        Guard::Owner(name.to_owned()),
+        Guard::Path(format!("/{name}/")),
+        Guard::Tags,
+    ]
+    .into_iter()
+    .map(|guard| LeftAlone { place: place(name, Subject::User), guard })
+    .collect()
+}
+
+fn saved(plan: Plan) -> SavedPlan {
+    let accounts = vec!["111122223333".parse().unwrap(), "444455556666".parse().unwrap()];
+    SavedPlan::new(plan, Stage::Delete, accounts, moment(0))
+}
+
+/// The plan carried out: the last change failed, and the one before was not made.
+fn applied(plan: &Plan, message: &str) -> Applied {
+    let mut made = plan.changes.clone();
+    let failed = made.pop().unwrap();
+    let skipped = made.pop().unwrap();
+    Applied {
+        made,
+        skipped: vec![(skipped, message.to_owned())],
+        failed: vec![(failed, message.to_owned())],
+    }
+}
+
+/// How a plan is shown.
+struct Shown {
+    saved: SavedPlan,
+    applied: Option<Applied>,
+    missing: Missing,
+    max_rows: usize,
+    is_brief: bool,
+    delete_passwords: bool,
+}
+
+impl Shown {
+    fn of(plan: Plan) -> Self {
+        Self {
+            saved: saved(plan),
+            applied: None,
+            missing: Missing::default(),
+            max_rows: 0,
+            is_brief: false,
+            delete_passwords: false,
+        }
+    }
+
+    fn remedy<T>(&self, show: impl FnOnce(Remedy<'_>) -> T) -> T {
+        let policy = RemediationPolicy {
+            delete_after_days: Some(30),
+            delete_passwords: self.delete_passwords,
+            ..RemediationPolicy::default()
+        };
+        show(Remedy {
+            saved: &self.saved,
+            policy: &policy,
+            applied: self.applied.as_ref(),
+            missing: &self.missing,
+            journal: std::path::Path::new("iam-stocktake-journal.jsonl"),
+            other_journals: &[],
+            max_rows: self.max_rows,
+            is_brief: self.is_brief,
+        })
+    }
+
+    /// The page, which has the same blocks in both languages.
+    fn markdown(&self, language: Language) -> String {
+        let of = |language| self.remedy(|remedy| remedy_markdown(remedy, language).unwrap());
+        let [english, japanese] = Language::ALL.map(|language| outline(&of(language)));
+        assert_eq!(english, japanese);
+        of(language)
+    }
+
+    fn text(&self) -> String {
+        self.remedy(remedy_text)
+    }
+}
+
+/// Each word of a name would be something in Markdown, in HTML or to the runner.
+const HOSTILE: &str = "a|b`c @acme #1 <!-- x --> [l](http://x.test) ~~s~~ *e* ::error::\u{202e}";
+
+#[test]
+fn a_plan_says_what_is_changed_and_why_and_what_is_not() {
+    let shown = Shown::of(plan("ci-deploy"));
+    insta::assert_snapshot!("plan_en", shown.markdown(Language::English));
+    insta::assert_snapshot!("plan_ja", shown.markdown(Language::Japanese));
+    insta::assert_snapshot!("plan_text", shown.text());
+}
+
+#[test]
+fn an_outcome_says_what_was_changed_and_what_failed_and_how_to_undo_it() {
+    let plan = plan("ci-deploy");
+    let applied = Some(applied(&plan, "iam:DeleteUser failed: AccessDenied"));
+    let shown = Shown { applied, ..Shown::of(plan) };
+    insta::assert_snapshot!("outcome_en", shown.markdown(Language::English));
+    insta::assert_snapshot!("outcome_ja", shown.markdown(Language::Japanese));
+    insta::assert_snapshot!("outcome_text", shown.text());
+}
+
+#[test]
+fn a_plan_beyond_its_limits_says_that_first() {
+    let held = vec![
+        Limit::Changes { due: 7, allowed: 5 },
+        Limit::Share { account: "111122223333".parse().unwrap(), due: 3, allowed: 2, users: 20 },
+    ];
+    let mut plan = plan("ci-deploy");
+    plan.changes.truncate(4);
+    let shown = Shown::of(Plan { changes: plan.changes, held, ..Plan::default() });
+    insta::assert_snapshot!("held_en", shown.markdown(Language::English));
+    insta::assert_snapshot!("held_ja", shown.markdown(Language::Japanese));
+    insta::assert_snapshot!("held_text", shown.text());
+}
+
+#[test]
+fn a_plan_without_changes_says_so() {
+    let shown = Shown::of(Plan::default());
+    for (language, title) in [
+        (Language::English, "# IAM remedy: nothing to change\n"),
+        (Language::Japanese, "# IAM の是正: 変更はありません\n"),
+    ] {
+        let markdown = shown.markdown(language);
+        assert!(markdown.starts_with(title), "{markdown}");
+        assert!(!markdown.contains("##"), "{markdown}");
+    }
+}
+
+#[test]
+fn foreign_text_stays_in_code_and_in_its_cell() {
+    for language in Language::ALL {
+        let of = |name: &str| {
+            let plan = plan(name);
+            let applied = Some(applied(&plan, name));
+            let shown = Shown { applied, ..Shown::of(plan) };
+            let planned = Shown { applied: None, ..Shown::of(shown.saved.plan.clone()) };
+            exposed(&(shown.markdown(language) + "\n" + &planned.markdown(language)))
+        };
+        let (tame, hostile): (Exposed, Exposed) = (of("tame"), of(HOSTILE));
+        assert_eq!(hostile.text, tame.text);
+        assert_eq!(hostile.html, tame.html);
+        assert_eq!(hostile.links, tame.links);
+        assert!(hostile.rows.iter().all(|(has, should)| has == should), "{:?}", hostile.rows);
+        assert_eq!(hostile.rows, tame.rows);
+        let shown = HOSTILE.replace('\u{202e}', "\\u{202e}");
+        assert!(hostile.code.contains(&shown), "{:?}", hostile.code);
+    }
+}
+
+#[test]
+fn a_terminal_is_moved_by_no_name() {
+    let text = Shown::of(plan(HOSTILE)).text();
+    assert!(text.contains("\\u{202e}") && !text.contains('\u{202e}'), "{text}");
+}
+
+#[test]
+fn a_list_has_no_more_rows_than_were_asked_for_and_says_how_many_are_left_out() {
+    let shown = Shown { max_rows: 2, ..Shown::of(plan("ci-deploy")) };
+    let markdown = shown.markdown(Language::English);
+    // Of three notices in the first account, and of nine users that are left alone.
+    for left_out in [
+        "1 more notice or other change of our tags is not shown here",
+        "7 more rows are not shown here",
+    ] {
+        assert!(markdown.contains(left_out), "{markdown}");
+    }
+    // What is counted is counted whole.
+    assert!(markdown.contains("| `delete` | **2** | **3** | 3 | 1 | 3 | 9 |"), "{markdown}");
+    assert!(shown.text().contains("  … and 7 more\n"), "{}", shown.text());
+}
+
+#[test]
+fn what_takes_something_away_comes_first_and_is_never_left_out() {
+    let mut few = plan("ci-deploy");
+    let all = few.changes.clone();
+    let (notice, takes) = (all[0].clone(), &all[3..]);
+    few.changes = std::iter::repeat_n(notice, 260).chain(takes.iter().cloned()).collect();
+    let made = Applied { made: few.changes.clone(), ..Applied::default() };
+    let failed = Applied {
+        failed: few.changes.iter().map(|it| (it.clone(), "AccessDenied".to_owned())).collect(),
+        ..Applied::default()
+    };
+    let skipped = Applied { skipped: failed.failed.clone(), ..Applied::default() };
+    for (what, applied) in
+        [("plan", None), ("made", Some(made)), ("failed", Some(failed)), ("skipped", Some(skipped))]
+    {
+        for max_rows in [200, 1] {
+            let shown = Shown { applied: applied.clone(), max_rows, ..Shown::of(few.clone()) };
+            let (text, markdown) = (shown.text(), shown.markdown(Language::English));
+            let rows = |page: &str, start: &str, of: &str| {
+                let rows = page.lines().enumerate().filter(|(_, it)| it.starts_with(start));
+                rows.filter(|(_, it)| it.contains(of)).map(|(at, _)| at).collect::<Vec<_>>()
+            };
+            for (page, start) in [(&text, "  "), (&markdown, "| ")] {
+                let notices = rows(page, start, "alice");
+                assert_eq!(notices.len(), max_rows, "{what}: {page}");
+                // Three deactivations and deletions of each of the two accounts.
+                for taken in ["CCCC", "SSHK", "DDDD", "erin", "frank"] {
+                    let taken = rows(page, start, taken);
+                    assert!(!taken.is_empty() && taken[0] < notices[0], "{what}: {page}");
+                }
+            }
+            let left_out = 260 - max_rows;
+            let says = format!("  … and {left_out} more notices and other tags\n");
+            assert!(text.contains(&says), "{what}: {text}");
+            let says =
+                format!("{left_out} more notices and other changes of our tags are not shown");
+            assert!(markdown.contains(&says), "{what}: {markdown}");
+        }
+    }
+}
+
+#[test]
+fn a_page_without_room_for_what_takes_something_away_says_where_it_is() {
+    let shown = Shown { is_brief: true, ..Shown::of(plan("ci-deploy")) };
+    for (language, says) in [
+        (Language::English, "**There is no room here for everything"),
+        (Language::Japanese, "ここには載せられません"),
+    ] {
+        let markdown = shown.markdown(language);
+        assert!(markdown.contains(says) && !markdown.contains("CCCC"), "{markdown}");
+        assert!(markdown.contains("| `delete` | **2** | **3** |"), "{markdown}");
+    }
+}
+
+#[test]
+fn a_page_says_in_its_title_that_evidence_is_missing_and_which() {
+    let rules = vec![Rule::StalePassword, Rule::StaleAccessKey];
+    let missing = Missing { rules: [("111122223333".parse().unwrap(), rules)].into(), users: 2 };
+    let changes = plan("ci-deploy").changes;
+    let one = Plan { changes: changes[..1].to_vec(), ..Plan::default() };
+    let held = Plan { held: vec![Limit::Changes { due: 7, allowed: 5 }], ..one.clone() };
+    let done = Some(Applied { made: one.changes.clone(), ..Applied::default() });
+    for (plan, applied, english, japanese) in [
+        (
+            Plan::default(),
+            None,
+            "nothing to change in what was seen",
+            "確認できた範囲に変更はありません",
+        ),
+        (one.clone(), None, "1 change planned", "変更予定 1 件"),
+        (held, None, "nothing is done", "何も変更しません"),
+        (one, done, "1 change made", "1 件を変更"),
+    ] {
+        let shown = Shown { applied, missing: missing.clone(), ..Shown::of(plan) };
+        let page = shown.markdown(Language::English);
+        let begins =
+            format!("# IAM remedy: incomplete, {english}\n\n> [!WARNING]\n> **Incomplete:**");
+        assert!(page.starts_with(&begins), "{page}");
+        assert!(page.contains("> - Account 111122223333: without the evidence for `stale-password`, `stale-access-key`\n"), "{page}");
+        assert!(page.contains("> - 2 users could not be seen whole"), "{page}");
+        let page = shown.markdown(Language::Japanese);
+        let begins =
+            format!("# IAM の是正: 不完全、{japanese}\n\n> [!WARNING]\n> **不完全です。**");
+        assert!(page.starts_with(&begins), "{page}");
+        assert!(shown.text().starts_with("Incomplete: evidence is missing"), "{}", shown.text());
+    }
+}
+
+#[test]
+fn a_password_is_said_to_be_removed_by_whoever_removes_it() {
+    let mut due = plan("ci-deploy");
+    due.waiting.retain(|it| it.place.subject == Subject::PASSWORD);
+    for (deletes, text, english, japanese) in [
+        (false, "to be removed by a person from", "removal by a person", "手作業での削除"),
+        (true, "to be deleted from", "deletion", "削除"),
+    ] {
+        let mut plan = due.clone();
+        plan.waiting[0].by_hand = !deletes;
+        let shown = Shown { delete_passwords: deletes, ..Shown::of(plan) };
+        assert!(
+            shown.text().contains(&format!("grace, password: {text} 2026")),
+            "{}",
+            shown.text()
+        );
+        let page = shown.markdown(Language::English);
+        assert!(page.contains(&format!("| password | {english} | 2026")), "{page}");
+        let says = if deletes { "it is deleted instead." } else { "a person removes it." };
+        assert!(page.contains(says), "{page}");
+        let page = shown.markdown(Language::Japanese);
+        assert!(page.contains(&format!("| パスワード | {japanese} | 2026")), "{page}");
+    }
+}
+
+#[test]
+fn an_id_is_never_shown_whole() {
+    let plan = plan("ci-deploy");
+    let applied = Some(applied(&plan, "AccessDenied"));
+    let shown = Shown { applied, ..Shown::of(plan) };
+    for text in
+        [shown.text(), shown.markdown(Language::English), shown.markdown(Language::Japanese)]
+    {
+        assert!(!text.contains("AKIA") && !text.contains("APKA"), "{text}");
+    }
+}
+
+#[test]
+fn an_undoing_says_what_comes_back_and_what_it_takes_to_make_a_deleted_user_again() {
+    let step = |user: &str, write: Write| Step {
+        account: "111122223333".parse().unwrap(),
+        user: user.to_owned(),
+        user_id: format!("AIDA{user}"),
+        write,
+    };
+    let kind = CredentialKind::AccessKey;
+    let id = |ending: &str| format!("AKIAIOSFODNN7XXX{ending}");
+    let undo = Undo {
+        steps: vec![step("bob", Write::Activate { kind, id: id("BBBB") })],
+        needless: vec![(
+            step("carol", Write::Deactivate { kind, id: id("CCCC") }),
+            Needless::Active,
+        )],
+        lost: vec![step("frank", Write::DeleteUser)],
+        deleted: vec![Deletion {
+            account: "111122223333".parse().unwrap(),
+            user: "frank".to_owned(),
+            user_id: "AIDAfrank".to_owned(),
+            arn: "arn:aws:iam::111122223333:user/ci/frank".to_owned(),
+            path: "/ci/".to_owned(),
+            tags: [("team".to_owned(), "web".to_owned())].into(),
+            holdings: Holdings {
+                groups: vec!["deployers".to_owned()],
+                inline_policies: vec![InlinePolicy {
+                    name: "upload".to_owned(),
+                    document: "{}".to_owned(),
+                }],
+                ..Holdings::default()
+            },
+        }],
+        ..Undo::default()
+    };
+    insta::assert_snapshot!("undo_text", undo_text(Undoing { undo: &undo, undone: None }));
+    let nothing = Undo::default();
+    let text = undo_text(Undoing { undo: &nothing, undone: None });
+    assert_eq!(text, "Nothing is to be undone.\n");
+}

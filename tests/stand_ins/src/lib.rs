@@ -1,0 +1,24 @@
+//! Stand-ins for AWS, GitHub and the runner, and what tests of several levels share.
+#![allow(
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    clippy::needless_pass_by_value,
+    missing_docs
+)]
+
+pub mod aws;
+pub mod expect;
+pub mod gfm;
+pub mod github;
+pub mod http;
+pub mod job;
+pub mod mutate;
+pub mod network;
+pub mod sandbox;
+pub mod services;
+pub mod workflow_commands;
+pub mod world;

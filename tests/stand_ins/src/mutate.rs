@@ -1,0 +1,75 @@
+//! Random changes of bytes that are the same for the same number.
+#![allow(clippy::indexing_slicing)]
+
+use fastrand::Rng;
+
+/// What breaks readers of numbers, dates and texts.
+const ODD: [&str; 24] = [
+    "0",
+    "-1",
+    "4294967295",
+    "4294967296",
+    "18446744073709551615",
+    "-9223372036854775808",
+    "1e400",
+    "null",
+    "\"\"",
+    "[]",
+    "{}",
+    "+262142-12-31T23:59:59Z",
+    "-262143-01-01T00:00:00Z",
+    "9999-12-31T23:59:59Z",
+    "0000-01-01T00:00:00Z",
+    "9999-12-31",
+    "\u{0}",
+    "\u{feff}",
+    "\u{202e}",
+    "é",
+    "\u{1f512}",
+    "\r\n",
+    "\"",
+    "\\",
+];
+
+/// A place between two bytes.
+fn place(rng: &mut Rng, bytes: &[u8]) -> usize {
+    rng.usize(..=bytes.len())
+}
+
+/// A run of letters and digits around a place: a number, a word, a date.
+fn word(rng: &mut Rng, bytes: &[u8]) -> std::ops::Range<usize> {
+    let at = place(rng, bytes);
+    let is_word = |byte: &u8| byte.is_ascii_alphanumeric() || b"-:+.".contains(byte);
+    let start = at - bytes[..at].iter().rev().take_while(|byte| is_word(byte)).count();
+    start..at + bytes[at..].iter().take_while(|byte| is_word(byte)).count()
+}
+
+/// Changes some bytes; `other` is what pieces are taken from.
+pub fn mutate(rng: &mut Rng, bytes: &mut Vec<u8>, other: &[u8]) {
+    let at = place(rng, bytes);
+    match rng.u8(..8) {
+        0 if at < bytes.len() => bytes[at] ^= 1 << rng.u8(..8),
+        1 if at < bytes.len() => bytes[at] = rng.u8(..),
+        2 => bytes.truncate(at),
+        3 => {
+            let end = (at + rng.usize(..64)).min(bytes.len());
+            drop(bytes.drain(at..end));
+        }
+        4 => {
+            let end = (at + rng.usize(..256)).min(bytes.len());
+            let copy = bytes[at..end].to_vec();
+            let to = place(rng, bytes);
+            drop(bytes.splice(to..to, copy));
+        }
+        5 => {
+            let from = place(rng, other);
+            let end = (from + rng.usize(..256)).min(other.len());
+            drop(bytes.splice(at..at, other[from..end].iter().copied()));
+        }
+        _ => {
+            let odd = ODD[rng.usize(..ODD.len())];
+            let range = if rng.bool() { word(rng, bytes) } else { at..at };
+            drop(bytes.splice(range, odd.bytes()));
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! Installs what the tests' services need, on first use, into a folder beside the build.
+//!
+//! Other test processes wait meanwhile. A file written last tells what is whole from what was cut
+//! short in the making.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// The folder in which all is kept.
+pub fn folder() -> PathBuf {
+    let test = std::env::current_exe().expect("a process knows its program");
+    // target/PROFILE/deps/TEST
+    test.ancestors().nth(3).expect("tests run from a target folder").join("test-services")
+}
+
+/// The sources of the services.
+pub fn sources() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).to_owned()
+}
+
+/// The Python of a virtual environment that has the package, from the Python package index.
+pub fn python(requirement: &str) -> PathBuf {
+    let environment = installed(&requirement.replace("==", "-"), requirement, |environment| {
+        let fit = Command::new("python3")
+            .args(["-c", "import sys; sys.exit(sys.version_info < (3, 11))"])
+            .status();
+        let fit = fit.expect("these tests need Python 3.11 or newer as `python3`");
+        assert!(fit.success(), "these tests need Python 3.11 or newer; `python3` is older");
+        run(Command::new("python3").args(["-m", "venv"]).arg(environment));
+        let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", requirement];
+        run(Command::new(environment.join("bin/python")).args(pip));
+    });
+    environment.join("bin/python")
+}
+
+/// The folder of this name, filled by `make` unless it holds already what `content` says.
+pub fn installed(name: &str, content: &str, make: impl FnOnce(&Path)) -> PathBuf {
+    let home = folder();
+    fs::create_dir_all(&home).unwrap();
+    let lock = File::create(home.join(format!("{name}.lock"))).unwrap();
+    lock.lock().unwrap();
+    let place = home.join(name);
+    if fs::read_to_string(place.join("complete")).ok().as_deref() != Some(content) {
+        drop(fs::remove_dir_all(&place));
+        make(&place);
+        fs::write(place.join("complete"), content).unwrap();
+    }
+    place
+}
+
+/// Runs a command that must succeed.
+pub fn run(command: &mut Command) {
+    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command:?}: {}\n{said}", output.status);
+}

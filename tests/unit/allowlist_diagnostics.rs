@@ -1,0 +1,144 @@
+//! What people see of a broken allowlist: one directory a case in `tests/allowlists`.
+//!
+//! `UPDATE_EXPECT=1 cargo test --test allowlist_diagnostics` writes the `expected.txt` files anew.
+
+use crate::allowlists::{Fixture, fixtures, today};
+use iam_stocktake::allowlist::{self, Code, Diagnostic, Place, Severity};
+use stand_ins::expect::Expectations;
+
+/// An account that is audited.
+const AUDITED: &str = "999988887777";
+
+/// What there is to say about a file: the problems of a broken one; of a good one the notices, and
+/// what contradicts the accounts that are audited.
+fn diagnostics(fixture: &Fixture) -> Vec<Diagnostic> {
+    let audited = [AUDITED.parse().unwrap()].into();
+    match allowlist::parse(&fixture.bytes, today()) {
+        Ok(allowlist) => {
+            let mut problems = allowlist::audited_former_accounts(&allowlist, &audited);
+            problems.extend(allowlist::lapsing(&allowlist, today()));
+            problems
+        }
+        Err(problems) => problems,
+    }
+}
+
+fn rendered(fixture: &Fixture) -> String {
+    let source = String::from_utf8_lossy(&fixture.bytes);
+    let blocks: Vec<_> = diagnostics(fixture)
+        .iter()
+        .map(|it| allowlist::render(it, "allowlist.yml", &source, false))
+        .collect();
+    if blocks.is_empty() { "nothing to report\n".to_owned() } else { blocks.join("\n") }
+}
+
+#[test]
+fn every_file_is_reported_as_its_directory_expects() {
+    let mut expectations = Expectations::default();
+    for fixture in fixtures() {
+        expectations.check(&fixture.directory.join("expected.txt"), &rendered(&fixture));
+    }
+    expectations.finish();
+}
+
+#[test]
+fn every_code_has_a_directory_named_after_it_that_shows_it() {
+    // It comes of the file system, not of what stands in a file.
+    let without_a_file = [Code::UnreadableFile];
+    let fixtures = fixtures();
+    for code in Code::ALL.iter().filter(|code| !without_a_file.contains(code)) {
+        let shows = |fixture: &Fixture| {
+            fixture.name().starts_with(code.id())
+                && diagnostics(fixture).iter().any(|it| it.code == *code)
+        };
+        assert!(fixtures.iter().any(shows), "no directory shows `{code}`");
+    }
+}
+
+#[test]
+fn only_the_files_that_are_valid_are_accepted() {
+    for fixture in fixtures() {
+        let valid = [
+            "valid-",
+            "exemption-expired",
+            "exemption-expires-soon",
+            // Only together with the accounts that are audited is it wrong.
+            "former-account-audited",
+        ]
+        .iter()
+        .any(|start| fixture.name().starts_with(start));
+        let parsed = allowlist::parse(&fixture.bytes, today());
+        assert_eq!(parsed.is_ok(), valid, "{}: {parsed:#?}", fixture.name());
+        if let Err(problems) = parsed {
+            let errors = problems.iter().all(|it| it.severity == Severity::Error);
+            assert!(errors && !problems.is_empty(), "{}: {problems:#?}", fixture.name());
+        }
+    }
+}
+
+#[test]
+fn problems_stand_in_the_order_of_the_file() {
+    for fixture in fixtures() {
+        let starts: Vec<_> = diagnostics(&fixture).iter().map(|it| it.span.start).collect();
+        assert!(starts.is_sorted(), "{}: {starts:?}", fixture.name());
+    }
+}
+
+#[test]
+fn every_diagnostic_says_what_where_and_how_to_mend_it_on_a_line_each() {
+    for fixture in fixtures() {
+        for diagnostic in diagnostics(&fixture) {
+            let Diagnostic { message, label, help, related, .. } = &diagnostic;
+            let related = related.iter().map(|(_, label)| label);
+            for sentence in [message, label, help].into_iter().chain(related) {
+                let good = !sentence.is_empty() && !sentence.contains(|c: char| c.is_control());
+                assert!(good, "{}: {diagnostic:#?}", fixture.name());
+            }
+        }
+    }
+}
+
+#[test]
+fn the_place_that_is_printed_is_the_one_that_is_counted() {
+    for fixture in fixtures() {
+        let source = String::from_utf8_lossy(&fixture.bytes);
+        for diagnostic in diagnostics(&fixture).iter().filter(|_| !source.is_empty()) {
+            let Place { line, column } = Place::of(&source, diagnostic.span.start);
+            let place = format!("--> allowlist.yml:{line}:{column}\n");
+            let rendered = allowlist::render(diagnostic, "allowlist.yml", &source, false);
+            assert!(rendered.contains(&place), "{place} in\n{rendered}");
+        }
+    }
+}
+
+#[test]
+fn a_file_that_cannot_be_opened_is_reported_without_a_line() {
+    let error = std::io::Error::from(std::io::ErrorKind::NotFound);
+    let diagnostic = allowlist::unreadable(&error, "check the repository out first");
+    assert_eq!(
+        allowlist::render(&diagnostic, ".github/iam-allowlist.yml", "", false),
+        "error[unreadable-file]: the allowlist cannot be read: No such file or directory\n\
+         --> .github/iam-allowlist.yml\n\
+         \u{20}= help: check the repository out first\n"
+    );
+}
+
+#[test]
+fn colour_changes_nothing_but_the_colour() {
+    for fixture in fixtures() {
+        let source = String::from_utf8_lossy(&fixture.bytes);
+        for diagnostic in diagnostics(&fixture) {
+            let [plain, coloured] =
+                [false, true].map(|color| allowlist::render(&diagnostic, "a.yml", &source, color));
+            assert!(coloured.contains('\u{1b}') && !plain.contains('\u{1b}'));
+            assert_eq!(without_colour(&coloured), plain, "{}", fixture.name());
+        }
+    }
+}
+
+/// The text without its escape sequences, all of which end with an `m`.
+fn without_colour(text: &str) -> String {
+    let mut parts = text.split('\u{1b}');
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |plain, part| plain + part.split_once('m').map_or("", |(_, rest)| rest))
+}

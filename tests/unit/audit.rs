@@ -1,0 +1,89 @@
+//! What the judge makes of exemptions, of live evidence and of what could not be had.
+
+mod age;
+mod coverage;
+mod exemptions;
+mod rules;
+
+use std::collections::BTreeMap;
+
+use crate::support::{
+    Row, allowlist, at, days_ago, exported, judged, judged_by, key, line, lines, live, live_user,
+    now, other, password, policy, weighed, written,
+};
+use chrono::TimeDelta;
+use iam_stocktake::allowlist::{Allowlist, Term};
+use iam_stocktake::audit::{
+    self, AllowlistOrigin, Audit, Coverage, Matched, Note, Outcome, Reference, Status,
+};
+use iam_stocktake::model::inventory::{
+    AccessKey, Account, Cause, CredentialKind, Evidence, Flag, Form, Gap, Password, Piece, Stamp,
+    Unreadable, User,
+};
+use iam_stocktake::model::policy::{Level, Policy, PolicyOverrides, Rule};
+use smallvec::smallvec;
+
+const WHY: &str = "reason: needed, owner: ops, expires: 2026-12-31";
+
+/// An exemption in force, with these keys before the required ones.
+fn exemption(keys: &str) -> Allowlist {
+    allowlist(&[&format!("{{ {keys}, {WHY} }}")])
+}
+
+/// A report with a stale password and two stale keys.
+fn stale_alice() -> Account<'static> {
+    exported(&[Row::of("alice").password_used(100).key_used(1, 100).key_used(2, 100)])
+}
+
+/// Live evidence of the same.
+fn live_stale_alice() -> Account<'static> {
+    live(vec![User {
+        password: Some(password(100)),
+        access_keys: smallvec![key("AKIAXXXXXXXXXXXXAAAA", 100), key("AKIAXXXXXXXXXXXXBBBB", 100)],
+        ..live_user("alice")
+    }])
+}
+
+fn weigh(account: &Account<'_>, allowlist: &Allowlist) -> Audit {
+    weighed(account, allowlist, &Policy::default())
+}
+
+fn judged_at(account: &Account<'_>, allowlist: &Allowlist, now: &str) -> Audit {
+    let accounts = std::slice::from_ref(account);
+    audit::judge(accounts, allowlist, AllowlistOrigin::None, &Policy::default(), at(now))
+}
+
+/// What the findings that the exemptions leave are about.
+fn left(audit: &Audit) -> Vec<String> {
+    let left = audit.findings.iter().filter(|finding| finding.status != Status::Exempted);
+    left.map(crate::support::about).collect()
+}
+
+fn notes(audit: &Audit) -> Vec<Vec<Note>> {
+    audit.findings.iter().map(|finding| finding.notes.clone()).collect()
+}
+
+/// Whom the only exemption matched, and how many findings it exempts.
+fn review(audit: &Audit) -> (Matched, usize) {
+    let [only] = audit.exemptions.as_slice() else { panic!("one exemption") };
+    (only.matched, only.exempts)
+}
+
+const ALL: [&str; 3] = ["password", "access-key 1", "access-key 2"];
+const NONE: [&str; 0] = [];
+
+/// A user with an active key that is in use.
+fn with_key(name: &str) -> User<'static> {
+    User { access_keys: smallvec![key("AKIAXXXXXXXXXXXXAAAA", 1)], ..live_user(name) }
+}
+
+/// Every rule turned on.
+fn everything() -> Policy {
+    let levels = Rule::ALL.map(|rule| (rule, Level::Warning));
+    let overrides = PolicyOverrides {
+        expiry_tag: Some("expires-on".to_owned()),
+        levels: levels.into_iter().collect(),
+        ..PolicyOverrides::default()
+    };
+    Policy::new(&overrides, None)
+}

@@ -1,0 +1,186 @@
+//! Evidence that is too old, of unknown age, or from the future.
+
+use crate::support::dated;
+use chrono::{DateTime, Utc};
+use iam_stocktake::audit::{AgeProblem, Judge};
+use iam_stocktake::model::inventory::MaxEvidenceAge;
+
+use super::*;
+
+fn seconds(count: i64) -> TimeDelta {
+    TimeDelta::seconds(count)
+}
+
+/// The age problem, the age in days and the outcome, by a limit.
+fn aged(account: &Account<'_>, limit: Option<u32>) -> (Option<AgeProblem>, Option<i64>, Outcome) {
+    let (allowlist, policy) = (Allowlist::default(), Policy::default());
+    let mut judge = Judge::new(&allowlist, &policy, now()).with_max_evidence_age(limit.into());
+    judge.hear(account);
+    let audit = judge.verdict(AllowlistOrigin::None);
+    let age = audit.accounts[0].age;
+    let incomplete = audit.accounts[0].incomplete_rules().count();
+    if age.problem.is_some() {
+        assert_eq!(incomplete, audit.accounts[0].coverage.len(), "every rule is incomplete");
+    }
+    (age.problem, age.days, audit.outcome())
+}
+
+const CLEAN: Outcome = Outcome::Clean;
+const INCOMPLETE: Outcome = Outcome::Incomplete;
+
+#[test]
+fn live_evidence_may_be_a_day_old_and_a_report_a_week_unless_told_otherwise() {
+    let healthy = [Row::of("alice").key_used(1, 1)];
+    let of = |form: Form, age: TimeDelta| {
+        let generated_at = Some(now() - age);
+        match form {
+            Form::Live => {
+                Account { report_generated_at: generated_at, ..live(vec![with_key("alice")]) }
+            }
+            form => Account { form, ..dated(&healthy, generated_at) },
+        }
+    };
+    let too_old = Some(AgeProblem::TooOld);
+    for (form, limit, days) in [
+        (Form::Live, None, 1),
+        (Form::FetchedReport, None, 1),
+        (Form::ExportedReport, None, 7),
+        (Form::Live, Some(30), 30),
+        (Form::FetchedReport, Some(30), 30),
+        (Form::ExportedReport, Some(30), 30),
+        (Form::ExportedReport, Some(1), 1),
+    ] {
+        let limited = |age| aged(&of(form, age), limit);
+        let longest = TimeDelta::days(days);
+        assert_eq!(limited(longest), (None, Some(days), CLEAN), "{form:?} {limit:?}");
+        let older = limited(longest + seconds(1));
+        assert_eq!(older, (too_old, Some(days), INCOMPLETE), "{form:?} {limit:?}");
+        // A clock may be off by some minutes, and no more.
+        assert_eq!(limited(seconds(-300)), (None, Some(0), CLEAN), "{form:?}");
+        for ahead in [seconds(-301), TimeDelta::days(-3_650)] {
+            let future = limited(ahead);
+            assert_eq!(future, (Some(AgeProblem::InFuture), None, INCOMPLETE), "{form:?} {ahead}");
+        }
+    }
+    assert_eq!(MaxEvidenceAge::from(None), MaxEvidenceAge::default());
+}
+
+#[test]
+fn a_report_without_a_date_is_at_most_as_old_as_its_newest_date() {
+    let unknown = (Some(AgeProblem::Unknown), None, INCOMPLETE);
+    let of = |rows: &[Row]| aged(&dated(rows, None), None);
+    // Whichever date of whichever row it is.
+    let bob = || Row::of("bob").key_used(1, 60);
+    let active = || bob().with("cert_1_active", "true").with("password_enabled", "true");
+    for column in [
+        "user_creation_time",
+        "password_last_used",
+        "password_last_changed",
+        "access_key_1_last_rotated",
+        "access_key_1_last_used_date",
+        "cert_1_last_rotated",
+    ] {
+        let used = |at: DateTime<Utc>| {
+            let row = active().with("password_last_used", &written(60));
+            let row = row.with("password_last_changed", &written(70));
+            let row = row.with("cert_1_last_rotated", &written(80));
+            row.with(column, &at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true))
+        };
+        let rows = |at| [Row::of("alice").key_used(1, 50), used(at)];
+        assert_eq!(of(&rows(days_ago(7))), (None, Some(7), CLEAN), "{column}");
+        assert_eq!(of(&rows(days_ago(7) - seconds(1))), unknown, "{column}");
+        // A date to come says nothing of the report's age.
+        let (problem, ..) = of(&rows(days_ago(-9)));
+        assert_eq!(problem, Some(AgeProblem::Unknown), "{column}");
+    }
+    let root = |used| Row::of("<root_account>").password_used(used);
+    assert_eq!(of(&[root(3), bob()]), (None, Some(3), CLEAN));
+    let rotated = bob().with("password_next_rotation", &written(1));
+    assert_eq!(of(&[rotated]), unknown);
+    // The limit that was given holds, for an age that is not known as well.
+    let of_month = dated(&[Row::of("alice").key_used(1, 27)], None);
+    assert_eq!(aged(&of_month, None), unknown);
+    assert_eq!(aged(&of_month, Some(30)), (None, Some(27), CLEAN));
+    // Live evidence without a date is none.
+    let undated = Account { report_generated_at: None, ..live(vec![with_key("alice")]) };
+    assert_eq!(aged(&undated, Some(3_650)), unknown);
+}
+
+/// The findings and notes of a report that was generated now and has this date in this column.
+fn with_date(row: Row, column: &str, at: DateTime<Utc>) -> (Vec<String>, Vec<String>, Outcome) {
+    let row = row.with(column, &at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true));
+    let audit = judged(&exported(&[row]));
+    let notes = audit.findings.iter().flat_map(|finding| &finding.notes).map(crate::support::note);
+    (lines(&audit), notes.collect(), audit.outcome())
+}
+
+#[test]
+fn a_date_in_the_future_is_unknown_wherever_a_verdict_hangs_on_it() {
+    let password = || Row::of("alice").password_used(200);
+    let new_password = || password().with("password_last_used", "no_information");
+    let key = || Row::of("alice").key_used(1, 200);
+    let new_key = || key().with("access_key_1_last_used_date", "N/A");
+    let certificate = Row::of("alice").with("cert_1_active", "true");
+    let undated = new_password().with("password_last_changed", "N/A");
+    let stale_password = "alice: stale-password of password is unknown";
+    let stale_key = "alice: stale-access-key of access-key 1 is unknown";
+    for (row, column, finding) in [
+        (password(), "password_last_used", stale_password),
+        (new_password(), "password_last_changed", stale_password),
+        (undated, "user_creation_time", stale_password),
+        (key(), "access_key_1_last_used_date", stale_key),
+        (new_key(), "access_key_1_last_rotated", stale_key),
+        (
+            certificate,
+            "cert_1_last_rotated",
+            "alice: old-service-credential of signing-certificate 1 is unknown",
+        ),
+    ] {
+        let future = at("2099-01-01T00:00:00Z");
+        let (found, notes, outcome) = with_date(row.clone(), column, future);
+        assert_eq!(found, [finding], "{column}");
+        let note = format!("unreadable {column}=`2099-01-01T00:00:00Z (in the future)`");
+        assert_eq!((notes, outcome), (vec![note], INCOMPLETE), "{column}");
+        let (found, _, outcome) = with_date(row.clone(), column, now() + seconds(301));
+        assert_eq!((found.len(), outcome), (1, INCOMPLETE), "{column}");
+        let (found, _, outcome) = with_date(row, column, now() + seconds(300));
+        assert_eq!((found, outcome), (vec![], CLEAN), "{column}");
+    }
+}
+
+#[test]
+fn a_password_changed_in_the_future_is_not_taken_for_reset_lately() {
+    let row = Row::of("alice").password_used(200);
+    let (found, notes, _) = with_date(row, "password_last_changed", at("2099-01-01T00:00:00Z"));
+    assert_eq!(found, ["alice: stale-password of password is open"]);
+    assert!(notes[0].starts_with("unreadable password_last_changed"), "{notes:?}");
+}
+
+#[test]
+fn live_dates_in_the_future_are_unknown_too() {
+    let future = || Stamp::At(at("2099-01-01T00:00:00Z"));
+    let used = AccessKey { last_used: future(), ..key("AKIAXXXXXXXXXXXXAAAA", 1) };
+    let made =
+        AccessKey { created: future(), last_used: Stamp::Absent, ..key("AKIAXXXXXXXXXXXXBBBB", 1) };
+    let signed_in = Password { last_used: future(), ..password(1) };
+    let mut ssh = other(CredentialKind::SshKey, "APKAXXXXXXXXXXXXAAAA", 1);
+    ssh.created = future();
+    let user = User {
+        access_keys: smallvec![used, made],
+        password: Some(signed_in),
+        other_credentials: vec![ssh],
+        ..live_user("alice")
+    };
+    let audit = judged(&live(vec![user]));
+    assert_eq!(audit.findings.len(), 4);
+    assert!(audit.findings.iter().all(|finding| finding.status == Status::Unknown));
+    assert_eq!(audit.outcome(), INCOMPLETE);
+}
+
+#[test]
+fn a_clock_that_is_years_behind_finds_nothing_and_is_not_clean() {
+    let account = Account { report_generated_at: Some(now()), ..live_stale_alice() };
+    let audit = judged_at(&account, &Allowlist::default(), "2020-01-01T00:00:00Z");
+    assert_eq!(audit.outcome(), INCOMPLETE);
+    assert_eq!(audit.accounts[0].age.problem, Some(AgeProblem::InFuture));
+}

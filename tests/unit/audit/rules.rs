@@ -1,0 +1,349 @@
+//! The rules on live evidence, the levels, and the order of findings.
+
+use super::*;
+
+// Rules that need live evidence
+
+/// Live evidence of one user with these credentials that bear no last-used date.
+fn with_others(others: &[(CredentialKind, &str, i64)]) -> Account<'static> {
+    let other_credentials = others.iter().map(|(kind, id, age)| other(*kind, id, *age)).collect();
+    live(vec![User { other_credentials, ..live_user("alice") }])
+}
+
+#[test]
+fn an_old_credential_without_a_last_used_date_is_found_by_its_age() {
+    let account = with_others(&[
+        (CredentialKind::SshKey, "APKAOLD", 90),
+        (CredentialKind::SshKey, "APKANEW", 89),
+        (CredentialKind::ServiceSpecificCredential, "ACCAOLD", 120),
+        (CredentialKind::SigningCertificate, "CERTOLD", 400),
+    ]);
+    let audit = judged(&account);
+    assert_eq!(
+        lines(&audit),
+        [
+            "alice: old-service-credential of signing-certificate CERTOLD is open",
+            "alice: old-service-credential of service-specific-credential ACCAOLD is open",
+            "alice: old-service-credential of ssh-key APKAOLD is open",
+        ]
+    );
+    let days: Vec<_> = audit.findings.iter().map(|finding| finding.days).collect();
+    assert_eq!(days, [Some(400), Some(120), Some(90)]);
+    for finding in &audit.findings {
+        assert_eq!(finding.reference.unwrap().0, Reference::Created);
+        assert_eq!(finding.level, Level::Warning);
+    }
+}
+
+#[test]
+fn old_signing_certificates_of_the_root_user_are_found_and_new_ones_are_not() {
+    let root = |created: &str, active: &str| {
+        let row = Row::of("<root_account>").with("arn", "arn:aws:iam::111122223333:root");
+        row.with("cert_2_active", active).with("cert_2_last_rotated", created)
+    };
+    let found = "<root_account>: old-service-credential of signing-certificate 2 is open";
+    for (created, active, expected) in [
+        ("2008-01-01T00:00:00Z", "true", vec![found]),
+        (&written(90), "true", vec![found]),
+        (&written(89), "true", vec![]),
+        ("2008-01-01T00:00:00Z", "false", vec![]),
+    ] {
+        assert_eq!(lines(&judged(&exported(&[root(created, active)]))), expected, "{created}");
+        let of_report = exported(&[root(created, active)]).root;
+        let audit = judged(&Account { root: of_report, ..live(vec![with_key("alice")]) });
+        assert_eq!(lines(&audit), expected, "{created}");
+        assert_eq!(audit.accounts[0].coverage[&Rule::OldServiceCredential], Coverage::Complete);
+    }
+    let off = policy(&[(Rule::OldServiceCredential, Level::Off)]);
+    let account = exported(&[root("2008-01-01T00:00:00Z", "true")]);
+    assert_eq!(lines(&judged_by(&account, &off)), NONE);
+    // The rule about root keys is another one.
+    let off = policy(&[(Rule::RootAccessKey, Level::Off)]);
+    assert_eq!(lines(&judged_by(&account, &off)), [found]);
+}
+
+#[test]
+fn an_inactive_credential_without_a_last_used_date_is_no_finding() {
+    let mut account = with_others(&[(CredentialKind::SshKey, "APKAOLD", 400)]);
+    account.users[0].other_credentials[0].active = Flag::No;
+    assert_eq!(lines(&judged(&account)), NONE);
+}
+
+fn expiring(value: &str) -> Account<'static> {
+    let tags = BTreeMap::from([("expires-on".to_owned(), value.to_owned())]);
+    live(vec![User { tags: Some(tags), other_credentials: Vec::new(), ..with_key("alice") }])
+}
+
+fn expiry_policy() -> Policy {
+    let overrides =
+        PolicyOverrides { expiry_tag: Some("expires-on".to_owned()), ..Default::default() };
+    Policy::new(&overrides, None)
+}
+
+#[test]
+fn a_user_is_wanted_through_the_day_that_the_expiry_tag_names_in_utc() {
+    for (now, found) in [
+        ("2026-06-30T00:00:00Z", vec![]),
+        ("2026-06-30T23:59:59Z", vec![]),
+        ("2026-07-01T08:59:59+09:00", vec![]),
+        ("2026-07-01T00:00:00Z", vec!["alice: expired-user of user is open"]),
+    ] {
+        let accounts = [expiring("2026-06-30")];
+        let audit = audit::judge(
+            &accounts,
+            &Allowlist::default(),
+            AllowlistOrigin::None,
+            &expiry_policy(),
+            at(now),
+        );
+        assert_eq!(lines(&audit), found, "{now}");
+    }
+}
+
+#[test]
+fn an_expired_user_is_an_error_dated_by_the_tag() {
+    let audit = judged_by(&expiring(" 2026-06-20 "), &expiry_policy());
+    let finding = &audit.findings[0];
+    assert_eq!((finding.rule, finding.level), (Rule::ExpiredUser, Level::Error));
+    assert_eq!(finding.reference, Some((Reference::Expired, at("2026-06-20T00:00:00Z"))));
+    assert_eq!((finding.days, &finding.credential), (Some(10), &None));
+}
+
+#[test]
+fn an_expiry_tag_that_is_no_day_makes_the_verdict_unknown() {
+    for value in ["", "soon", "2026-6-30", "2026-02-30", "30.06.2026", "2026-06-30T00:00:00Z"] {
+        let audit = judged_by(&expiring(value), &expiry_policy());
+        assert_eq!(lines(&audit), ["alice: expired-user of user is unknown"], "{value}");
+        let (column, text) = ("tag expires-on".to_owned(), value.to_owned());
+        assert_eq!(notes(&audit), [[Note::Unreadable(Unreadable { column, text })]]);
+        assert_eq!(audit.outcome(), Outcome::Incomplete);
+    }
+}
+
+#[test]
+fn without_a_tag_in_the_policy_or_on_the_user_nobody_expires() {
+    assert_eq!(lines(&judged(&expiring("2020-01-01"))), NONE);
+    let account = live(vec![with_key("alice")]);
+    assert_eq!(lines(&judged_by(&account, &expiry_policy())), NONE);
+}
+
+#[test]
+fn a_user_with_no_credential_of_any_kind_is_found_by_live_evidence_alone() {
+    let audit = judged(&live(vec![live_user("alice"), with_key("bob")]));
+    assert_eq!(lines(&audit), ["alice: user-without-credentials of user is open"]);
+    assert_eq!(audit.findings[0].reference, Some((Reference::Created, days_ago(400))));
+    let unseen = User { other_credentials_complete: false, ..live_user("alice") };
+    assert_eq!(lines(&judged(&live(vec![unseen]))), NONE);
+    let with_ssh = with_others(&[(CredentialKind::SshKey, "APKANEW", 1)]);
+    assert_eq!(lines(&judged(&with_ssh)), NONE);
+    let report = exported(&[Row::of("alice"), Row::of("bob").key_used(1, 1)]);
+    let audit = judged(&report);
+    assert_eq!((lines(&audit), audit.accounts[0].users_without_shown_credentials), (vec![], 1));
+}
+
+#[test]
+fn an_unlisted_user_is_one_whom_no_exemption_in_force_names() {
+    let account = live(vec![with_key("alice"), live_user("bob")]);
+    let policy =
+        policy(&[(Rule::UnlistedUser, Level::Warning), (Rule::UserWithoutCredentials, Level::Off)]);
+    let id = live_user("alice").id.unwrap();
+    let unlisted = vec!["alice: unlisted-user of user is open"];
+    for (entry, expected) in [
+        ("user: carol, reason: r, owner: o, expires: 2026-12-31", &unlisted),
+        ("user: alice, reason: r, owner: o, expires: 2026-06-29", &unlisted),
+        ("user: alice, reason: r, owner: o, expires: 2026-06-30", &vec![]),
+        ("user: Alice, reason: r, owner: o, expires: 2026-12-31", &vec![]),
+        ("pattern: ali*, reason: r, owner: o, expires: 2026-12-31", &vec![]),
+        ("user: alice, credentials: [password], reason: r, owner: o, expires: 2026-12-31", &vec![]),
+        (
+            "user: alice, account: \"444455556666\", reason: r, owner: o, expires: 2026-12-31",
+            &unlisted,
+        ),
+        (
+            "user: alice, user_id: AIDAZZZZZZZZZZZZZZZZZ, reason: r, owner: o, expires: 2026-12-31",
+            &unlisted,
+        ),
+        (&format!("user: alice, user_id: {id}, reason: r, owner: o, expires: 2026-12-31"), &vec![]),
+    ] {
+        let audit = weighed(&account, &allowlist(&[&format!("{{ {entry} }}")]), &policy);
+        assert_eq!(lines(&audit), *expected, "{entry}");
+    }
+}
+
+#[test]
+fn an_exemption_that_the_evidence_cannot_test_lists_nobody() {
+    let account = exported(&[Row::of("alice").key_used(1, 1)]);
+    let policy = policy(&[(Rule::UnlistedUser, Level::Warning)]);
+    let pinned = exemption("user: alice, user_id: AIDACKCEVSQ6C2EXAMPLE");
+    assert_eq!(
+        lines(&weighed(&account, &pinned, &policy)),
+        ["alice: unlisted-user of user is open"]
+    );
+    assert_eq!(lines(&weighed(&account, &exemption("user: alice"), &policy)), NONE);
+}
+
+// Notes and order
+
+#[test]
+fn what_nobody_knows_comes_first_and_what_was_reset_recently_last() {
+    let account = exported(&[
+        Row::of("reset").password_used(390).with("password_last_changed", &written(1)),
+        Row::of("b-shorter").password_used(100),
+        Row::of("a-longer").password_used(200),
+        Row::of("c-shorter").password_used(100),
+        Row::of("unknown").password_used(1).with("password_last_used", "?"),
+    ]);
+    let audit = judged(&account);
+    let names: Vec<&str> = audit.findings.iter().map(|it| it.subject.name.as_str()).collect();
+    assert_eq!(names, ["unknown", "a-longer", "b-shorter", "c-shorter", "reset"]);
+    assert_eq!(audit.findings[4].notes, [Note::RecentlyReset(days_ago(1))]);
+    assert!(audit.findings[4].recently_reset() && audit.findings[4].needs_remedy());
+}
+
+#[test]
+fn accounts_and_their_findings_stand_by_account_id() {
+    let account =
+        |id: &str, used: i64| exported(&[Row::of("u").in_account(id).password_used(used)]);
+    let audit = audit::judge(
+        &[account("999999999999", 300), account("000000000001", 100)],
+        &Allowlist::default(),
+        AllowlistOrigin::Missing("x.yml".to_owned()),
+        &Policy::default(),
+        now(),
+    );
+    let accounts: Vec<&str> = audit.accounts.iter().map(|it| it.id.as_str()).collect();
+    assert_eq!(accounts, ["000000000001", "999999999999"]);
+    let days: Vec<_> = audit.findings.iter().map(|it| it.days).collect();
+    assert_eq!(days, [Some(100), Some(300)]);
+    assert_eq!(audit.allowlist, AllowlistOrigin::Missing("x.yml".to_owned()));
+    assert_eq!((audit.now, audit.policy), (now(), Policy::default()));
+}
+
+#[test]
+fn a_user_is_in_use_when_some_credential_is_or_may_be() {
+    let in_use = |row: Row| judged(&exported(&[row.key_used(1, 100)])).findings[0].subject.in_use;
+    let row = || Row::of("alice");
+    assert!(!in_use(row()));
+    assert!(!in_use(row().password_used(100)));
+    assert!(in_use(row().password_used(1)));
+    assert!(in_use(row().password_used(1).with("password_last_used", "?")));
+    assert!(in_use(row().password_used(100).with("password_last_changed", &written(1))));
+    assert!(in_use(row().key_used(2, 1)));
+    assert!(!in_use(row().key_used(2, 1).with("access_key_2_active", "false")));
+    assert!(in_use(row().with("cert_1_active", "true")));
+    assert!(in_use(row().with("additional_credentials_info", "3 keys")));
+}
+
+// Levels and outcome
+
+#[test]
+fn a_level_decides_whether_a_finding_needs_remedy_and_counts_for_the_gate() {
+    for (level, needs_remedy, counts, outcome) in [
+        (Level::Notice, false, false, Outcome::Clean),
+        (Level::Warning, true, false, Outcome::Stale),
+        (Level::Error, true, true, Outcome::Stale),
+    ] {
+        let account = exported(&[Row::of("alice").password_used(100)]);
+        let audit = judged_by(&account, &policy(&[(Rule::StalePassword, level)]));
+        let finding = &audit.findings[0];
+        assert_eq!(finding.level, level);
+        assert_eq!((finding.needs_remedy(), finding.counts_for_gate()), (needs_remedy, counts));
+        assert_eq!(audit.outcome(), outcome, "{level}");
+    }
+}
+
+#[test]
+fn a_rule_that_is_off_finds_nothing_and_claims_no_coverage() {
+    let policy = policy(&[(Rule::StalePassword, Level::Off), (Rule::StaleAccessKey, Level::Off)]);
+    let audit = judged_by(&stale_alice(), &policy);
+    assert_eq!((lines(&audit), audit.outcome()), (vec![], Outcome::Clean));
+    assert_eq!(audit.accounts[0].coverage.get(&Rule::StalePassword), None);
+    assert_eq!(audit.accounts[0].coverage.get(&Rule::StaleAccessKey), None);
+}
+
+#[test]
+fn the_default_levels_are_the_documented_ones() {
+    let levels = |policy: &Policy| Rule::ALL.map(|rule| (rule.id(), policy.level(rule).id()));
+    assert_eq!(
+        levels(&Policy::default()),
+        [
+            ("stale-password", "error"),
+            ("stale-access-key", "error"),
+            ("expired-user", "off"),
+            ("root-access-key", "warning"),
+            ("old-service-credential", "warning"),
+            ("inactive-access-key", "notice"),
+            ("user-without-credentials", "notice"),
+            ("unrotated-access-key", "off"),
+            ("unlisted-user", "off"),
+        ]
+    );
+    assert_eq!(levels(&expiry_policy())[2], ("expired-user", "error"));
+}
+
+#[test]
+fn a_threshold_that_is_given_wins_over_the_files_and_that_over_the_default() {
+    let file = |days| PolicyOverrides { stale_after_days: days, ..PolicyOverrides::default() };
+    for (in_file, given, expected) in
+        [(None, None, 90), (Some(45), None, 45), (Some(45), Some(30), 30), (None, Some(30), 30)]
+    {
+        assert_eq!(Policy::new(&file(in_file), given).stale_after_days, expected);
+    }
+}
+
+#[test]
+fn an_exempted_finding_makes_no_run_stale() {
+    let audit = weigh(&stale_alice(), &exemption("user: alice"));
+    assert_eq!(audit.outcome(), Outcome::Clean);
+    assert!(audit.findings.iter().all(|it| !it.needs_remedy() && !it.counts_for_gate()));
+}
+
+#[test]
+fn missing_evidence_comes_before_staleness_in_the_outcome() {
+    let account = exported(&[
+        Row::of("alice").password_used(100),
+        Row::of("bob").password_used(1).with("password_last_used", "?"),
+    ]);
+    let audit = judged(&account);
+    assert_eq!(audit.outcome(), Outcome::Incomplete);
+    assert!(!audit.findings[0].needs_remedy(), "an unknown finding is not open");
+    assert_eq!(judged(&exported(&[Row::of("u")])).outcome(), Outcome::Clean);
+    assert_eq!(Outcome::Incomplete.id(), "incomplete");
+}
+
+// What arrives from elsewhere in odd shapes
+
+#[test]
+fn a_disabled_password_of_a_live_user_is_no_finding() {
+    let disabled = Password { enabled: Flag::No, ..password(400) };
+    let account = live(vec![User { password: Some(disabled), ..live_user("alice") }]);
+    assert_eq!(lines(&judged(&account)), NONE);
+}
+
+#[test]
+fn an_inactive_live_key_is_a_leftover_of_its_last_use() {
+    let inactive = AccessKey { active: Flag::No, ..key("AKIAXXXXXXXXXXXXAAAA", 90) };
+    let audit =
+        judged(&live(vec![User { access_keys: smallvec![inactive], ..live_user("alice") }]));
+    assert_eq!(
+        lines(&audit),
+        ["alice: inactive-access-key of access-key AKIAXXXXXXXXXXXXAAAA is open"]
+    );
+    assert_eq!(audit.findings[0].level, Level::Notice);
+}
+
+#[test]
+fn an_unreadable_creation_of_the_user_stops_nothing() {
+    let unreadable = Stamp::Unreadable(Box::new(Unreadable {
+        column: "CreateDate".to_owned(),
+        text: "?".to_owned(),
+    }));
+    let account = live(vec![User { created: unreadable.clone(), ..live_user("alice") }]);
+    let audit = judged(&account);
+    assert_eq!(
+        audit.findings.iter().map(line).collect::<Vec<_>>(),
+        ["alice: user-without-credentials of user is open"]
+    );
+    let Stamp::Unreadable(field) = unreadable else { panic!("unreadable") };
+    assert_eq!(notes(&audit), [[Note::Unreadable(*field)]]);
+}

@@ -1,0 +1,39 @@
+//! However the accounts are dealt out and in whatever order they are heard: one verdict.
+
+use chrono::{DateTime, Utc};
+use iam_stocktake::allowlist;
+use iam_stocktake::audit::{AllowlistOrigin, Judge, judge};
+use iam_stocktake::model::inventory::Account;
+use iam_stocktake::model::policy::Policy;
+use iam_stocktake::observe::credential_report;
+
+fn accounts() -> [Account<'static>; 2] {
+    [
+        include_str!("../../examples/credential-report.csv"),
+        include_str!("../../examples/credential-report-incomplete.csv"),
+    ]
+    .map(|csv| credential_report::parse(csv, None).unwrap())
+}
+
+#[test]
+fn the_verdict_does_not_depend_on_who_heard_which_account_when() {
+    let now: DateTime<Utc> = "2026-06-30T12:00:00Z".parse().unwrap();
+    let source = include_bytes!("../../examples/iam-allowlist.yml");
+    let allowlist = allowlist::parse(source, now.date_naive()).unwrap();
+    let policy = Policy::new(&allowlist.policy, None);
+    let [first, second] = accounts();
+    // The first account twice: whoever gives one twice gets its findings twice, and still in order.
+    let together = [first.clone(), second.clone(), first.clone()];
+    let expected = judge(&together, &allowlist, AllowlistOrigin::None, &policy, now);
+    assert!(expected.findings.is_sorted_by(|a, b| a.compare(b).is_le()));
+
+    for order in [[0, 1, 2], [1, 0, 2], [2, 1, 0], [0, 2, 1]] {
+        let mut one = Judge::new(&allowlist, &policy, now);
+        let mut other = Judge::new(&allowlist, &policy, now);
+        one.hear(&together[order[0]]);
+        other.hear(&together[order[1]]);
+        other.hear(&together[order[2]]);
+        one.join(other);
+        assert_eq!(one.verdict(AllowlistOrigin::None), expected, "{order:?}");
+    }
+}

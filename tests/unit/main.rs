@@ -1,0 +1,33 @@
+//! Everything that needs no network and no process: values in, values out.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    clippy::needless_pass_by_value,
+    missing_docs
+)]
+
+mod allowlist_diagnostics;
+mod allowlist_properties;
+mod allowlist_suggestion;
+mod allowlists;
+mod architecture;
+mod audit;
+mod audit_in_parallel;
+mod examples_data;
+mod finding_ids;
+mod github;
+mod mutations;
+mod observe;
+mod permissions;
+mod properties;
+mod queue;
+mod release;
+mod remediation_plan;
+mod remedies_in_the_report;
+mod runner_log;
+mod schemas;
+mod support;
+mod vectors;

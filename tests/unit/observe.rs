@@ -1,0 +1,66 @@
+//! What is taken for a credential report, in which wrapping, and what is refused with which words.
+
+mod credential_report;
+mod export;
+
+use crate::support::{ACCOUNT, COLUMNS, Row, at, csv, csv_of, days_ago};
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
+use chrono::{DateTime, Utc};
+use iam_stocktake::model::inventory::{Account, Evidence, Flag, Form, Handle, Stamp};
+use iam_stocktake::observe::credential_report::{ReportError, parse};
+use iam_stocktake::observe::export::{Export, ExportError, recognise};
+
+/// The columns without which nothing can be judged.
+const REQUIRED: [&str; 12] = [
+    "user",
+    "arn",
+    "user_creation_time",
+    "password_enabled",
+    "password_last_used",
+    "password_last_changed",
+    "access_key_1_active",
+    "access_key_1_last_rotated",
+    "access_key_1_last_used_date",
+    "access_key_2_active",
+    "access_key_2_last_rotated",
+    "access_key_2_last_used_date",
+];
+
+/// A report with a root user and two users with credentials.
+fn rows() -> Vec<Row> {
+    vec![
+        Row::of("<root_account>").with("arn", "arn:aws:iam::111122223333:root"),
+        Row::of("alice").password_used(100).with("mfa_active", "true"),
+        Row::of("smith,john").key_used(2, 5).with("access_key_2_last_used_service", "s3"),
+    ]
+}
+
+/// What a report of these rows shows, which bears no date.
+fn shown(rows: &[Row]) -> Account<'static> {
+    crate::support::dated(rows, None)
+}
+
+fn parsed(csv: &str) -> Account<'static> {
+    parse(String::leak(csv.to_owned()), None).unwrap()
+}
+
+fn refused(csv: &str) -> ReportError {
+    parse(csv, None).unwrap_err()
+}
+
+fn recognised(bytes: impl AsRef<[u8]>) -> Export {
+    recognise(bytes.as_ref().to_vec()).unwrap()
+}
+
+fn not_recognised(bytes: impl AsRef<[u8]>) -> ExportError {
+    recognise(bytes.as_ref().to_vec()).unwrap_err()
+}
+
+fn undated(csv: String) -> Export {
+    Export { csv, generated_at: None }
+}
+
+fn dated(csv: String, generated_at: DateTime<Utc>) -> Export {
+    Export { csv, generated_at: Some(generated_at) }
+}

@@ -1,0 +1,144 @@
+//! Audits whose evidence is old, of unknown age or from the future.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use iam_stocktake::audit::{AgeProblem, Coverage};
+use iam_stocktake::model::inventory::MaxEvidenceAge;
+use iam_stocktake::queue::observation::{Observation, Unusable};
+use iam_stocktake::report::json::v1;
+
+use super::*;
+
+const DAY: &str = "2026-08-01";
+
+fn seconds(count: i64) -> TimeDelta {
+    TimeDelta::seconds(count)
+}
+
+/// An audit of that day without findings, published so long afterwards.
+fn published(after: TimeDelta, limit: Option<u32>, edit: impl Fn(&mut v1::Audit)) -> Observation {
+    let mut audit = Audit::on(DAY, &[]).0;
+    edit(&mut audit);
+    Observation::within(&[audit], on(DAY) + after, MaxEvidenceAge::from(limit)).unwrap()
+}
+
+/// Why the age of the evidence makes it incomplete. Then every rule is, and nothing may be cleared.
+fn problem(observation: &Observation) -> Option<AgeProblem> {
+    let audited = &observation.accounts[&ACCOUNT.parse().unwrap()];
+    let is_incomplete = audited.age_problem.is_some();
+    assert_eq!(observation.is_incomplete(), is_incomplete);
+    if is_incomplete {
+        assert!(audited.coverage.values().all(|it| *it == Coverage::Incomplete));
+        assert!(!audited.is_live);
+    }
+    audited.age_problem
+}
+
+#[test]
+fn live_evidence_may_be_published_for_a_day_and_a_report_for_a_week() {
+    for (form, days) in [("live", 1), ("fetched-report", 1), ("exported-report", 7)] {
+        let edit = |audit: &mut v1::Audit| audit.accounts[0].evidence = form.to_owned();
+        for (limit, days) in [(None, days), (Some(30), 30), (Some(1), 1)] {
+            let after = |age| problem(&published(age, limit, edit));
+            assert_eq!(after(TimeDelta::days(days)), None);
+            assert_eq!(after(TimeDelta::days(days) + seconds(1)), Some(AgeProblem::TooOld));
+            assert_eq!(after(TimeDelta::days(331)), Some(AgeProblem::TooOld));
+        }
+    }
+}
+
+#[test]
+fn a_credential_report_grows_old_as_the_audit_of_it_does() {
+    let made = |before: TimeDelta| {
+        let edit = move |audit: &mut v1::Audit| {
+            audit.accounts[0].report_generated_at = Some(on(DAY) - before);
+        };
+        problem(&published(TimeDelta::hours(12), None, edit))
+    };
+    assert_eq!(made(TimeDelta::hours(12)), None);
+    assert_eq!(made(TimeDelta::hours(12) + seconds(1)), Some(AgeProblem::TooOld));
+    // An audit of a live account always says when its report was generated.
+    let undated = |audit: &mut v1::Audit| audit.accounts[0].report_generated_at = None;
+    assert_eq!(problem(&published(seconds(0), None, undated)), Some(AgeProblem::Unknown));
+}
+
+#[test]
+fn an_exported_report_without_a_date_is_as_old_as_its_newest_date() {
+    let newest = |date: Option<DateTime<Utc>>| {
+        let edit = move |audit: &mut v1::Audit| {
+            let account = &mut audit.accounts[0];
+            account.evidence = "exported-report".to_owned();
+            (account.report_generated_at, account.report_newest_date) = (None, date);
+        };
+        problem(&published(TimeDelta::days(2), None, edit))
+    };
+    assert_eq!(newest(Some(on(DAY) - TimeDelta::days(5))), None);
+    let older = on(DAY) - TimeDelta::days(5) - seconds(1);
+    assert_eq!(newest(Some(older)), Some(AgeProblem::Unknown));
+    assert_eq!(newest(None), Some(AgeProblem::Unknown));
+}
+
+#[test]
+fn evidence_from_the_future_is_refused_or_incomplete() {
+    let audit = Audit::on(DAY, &[]).0;
+    let at = |moment| Observation::of(std::slice::from_ref(&audit), moment);
+    assert!(at(on(DAY) - seconds(300)).is_ok());
+    let refused = Err((0, Unusable::StillToCome(on(DAY))));
+    assert_eq!(at(on(DAY) - seconds(301)), refused);
+    assert_eq!(at("2020-01-01T00:00:00Z".parse().unwrap()), refused);
+    let ahead = |audit: &mut v1::Audit| {
+        audit.accounts[0].report_generated_at = Some(on(DAY) + TimeDelta::days(3_650));
+    };
+    assert_eq!(problem(&published(seconds(0), None, ahead)), Some(AgeProblem::InFuture));
+}
+
+#[test]
+fn an_audit_without_accounts_is_refused_and_no_audit_at_all_is_incomplete() {
+    let mut audit = Audit::on(DAY, &[]).0;
+    audit.accounts.clear();
+    let good = Audit::of(OTHER_ACCOUNT, DAY, &[]).0;
+    let refused = Observation::of(&[good, audit], on(DAY));
+    assert_eq!(refused, Err((1, Unusable::NoAccount)));
+    assert!(Observation::of(&[], on(DAY)).unwrap().is_incomplete());
+}
+
+#[test]
+fn a_form_of_evidence_that_is_not_known_has_no_limit_to_go_by() {
+    let mut audit = Audit::on(DAY, &[]).0;
+    audit.accounts[0].evidence = "hearsay".to_owned();
+    let (_, refused) = Observation::of(&[audit], on(DAY)).unwrap_err();
+    assert!(refused.to_string().contains("`hearsay`"), "{refused}");
+}
+
+/// An audit of that day whose evidence is a credential report of another day.
+fn of_report(day: &str, generated: &str, findings: &[Found]) -> Audit {
+    let mut audit = Audit::on(day, findings);
+    audit.0.accounts[0].evidence = "exported-report".to_owned();
+    audit.0.accounts[0].report_generated_at = Some(on(generated));
+    audit
+}
+
+#[test]
+fn an_old_report_that_is_audited_later_is_older_than_what_the_queue_knows() {
+    let alice = std::slice::from_ref(&password("alice")).to_vec();
+    let mut desk = desk();
+    desk.run("2026-07-01", &[Audit::on("2026-07-01", &alice)]);
+    let cleared = desk.run("2026-07-05", &[Audit::on("2026-07-05", &[])]);
+    assert_eq!(cleared.ledger.cleared.len(), 1);
+    let refused = desk.try_run("2026-07-06", &[of_report("2026-07-06", "2026-06-30", &alice)]);
+    let refused = refused.err().map(|it| (it.at, it.newest));
+    assert_eq!(refused, Some((on("2026-06-30"), on("2026-07-05"))));
+    // One that is newer than the clearing shows that it is back.
+    let ran = desk.run("2026-07-08", &[of_report("2026-07-08", "2026-07-06", &alice)]);
+    assert_eq!(ran.ledger.returned.len(), 1);
+    let audited = desk.memory().audited.into_values().collect::<Vec<_>>();
+    assert_eq!(audited, [on("2026-07-06")]);
+}
+
+#[test]
+fn evidence_that_is_too_old_does_not_outdate_other_evidence() {
+    let mut desk = desk();
+    desk.run("2026-07-01", &[Audit::on("2026-07-01", &[])]);
+    desk.run("2026-07-20", &[of_report("2026-07-20", "2026-07-03", &[password("alice")])]);
+    let audited = desk.memory().audited.into_values().collect::<Vec<_>>();
+    assert_eq!(audited, [on("2026-07-01")]);
+}

@@ -1,0 +1,176 @@
+//! Names that would like to be more than names. IAM would not take them, but audit JSON does.
+
+use super::*;
+use iam_stocktake::queue::bounds::LONGEST_USER;
+use iam_stocktake::queue::markers::{self, MemoryBlock};
+use iam_stocktake::queue::plan::Change;
+
+use crate::queue::markdown::rendered;
+
+const HOSTILE: &[&str] = &[
+    "@octocat",
+    "#1",
+    "octocat/hello#12",
+    "GH-12",
+    "]]>",
+    "`",
+    "`` a ` b",
+    "-->",
+    "--!>",
+    "<!-- f:0000000000000000 -->",
+    "a <!-- f:0000000000000000 --> b",
+    "| x |",
+    "a\\|b",
+    "a\nb",
+    "a\r\n\r\n- [x] b <!-- f:0000000000000000 -->",
+    "\u{202e}txet",
+    "a\u{2028}- [x] b",
+    "- [x] ",
+    "~~a~~",
+    "**a**",
+    "<details><summary>a",
+    "</details>",
+    "<img src=x onerror=alert(1)>",
+    "[a](https://github.com/octocat)",
+    "https://github.com/octocat",
+    "www.github.com",
+    "a@example.com",
+    ":+1: &copy; &#64;octocat",
+    "{{ 7 * 7 }}",
+    "${{ github.token }}",
+    "<!-- iam-stocktake:queue v1 name=default -->",
+    "<!-- iam-stocktake:memory v1 generation=9 sum=0000000000000000 parts= spare=",
+    "\n<!-- iam-stocktake:memory v1 generation=9 sum=0 parts= spare= check=0\nAAAA\n-->",
+    "<!-- iam-stocktake:memory-part v1",
+];
+
+/// Every hostile text as a name, an owner and the end of a key's id.
+fn hostile() -> Vec<Found> {
+    let found = |text: &&str| access_key(text).owner(text).ending(text);
+    HOSTILE.iter().map(found).collect()
+}
+
+fn hostile_audit(day: &str) -> Audit {
+    Audit::on(day, &hostile()).alias("</details> @octocat `<!-- -->` | #1")
+}
+
+/// What only our own words may be: no mention, no reference, no link, no markup.
+fn assert_inert(page: &str) {
+    let found = rendered(page);
+    let reference = |text: &str| {
+        text.match_indices('#').any(|(at, _)| {
+            let (before, after) = (&text[..at], &text[at + 1..]);
+            after.starts_with(|next: char| next.is_ascii_digit()) && !before.ends_with("Issue: ")
+        })
+    };
+    for text in [&found.text, &found.html.join("\n")] {
+        assert!(!text.contains('@') && !text.contains("GH-"), "{text}");
+        assert!(!reference(text) && !text.contains("github.com"), "{text}");
+    }
+    assert_eq!(found.links, [""; 0], "{page}");
+    assert_eq!((found.struck, found.tables), (0, 0), "{page}");
+    for html in &found.html {
+        let is_marker =
+            html.starts_with("<!-- f:") && html.len() == "<!-- f:0000000000000000 -->".len();
+        let is_first = html.starts_with("<!-- iam-stocktake:") && page.starts_with(html.as_str());
+        assert!(is_marker || is_first, "{html} in {page}");
+    }
+}
+
+#[test]
+fn in_the_index_no_name_leaves_its_row() {
+    let mut desk = desk();
+    desk.run("2026-07-01", &[hostile_audit("2026-07-01")]);
+    let page = desk.page();
+    assert_inert(&page);
+    let found = rendered(&page);
+    assert_eq!(found.boxes, vec![false; HOSTILE.len()]);
+    for name in HOSTILE {
+        let shown = iam_stocktake::report::visible(name);
+        assert!(found.code.iter().any(|code| code.trim() == shown.trim()), "{name:?} as {shown:?}");
+    }
+    // One marker a finding, its own, at the end of its line.
+    for found in hostile() {
+        let marker = format!(" <!-- f:{} -->", found.id());
+        assert_eq!(page.lines().filter(|line| line.ends_with(&marker)).count(), 1, "{marker}");
+    }
+}
+
+#[test]
+fn no_name_forges_a_tick_or_a_memory() {
+    let mut desk = desk();
+    desk.run("2026-07-01", &[hostile_audit("2026-07-01")]);
+    let body = desk.index().body.clone();
+    assert!(markers::ticked(&body).is_empty());
+    assert_eq!(desk.memory().entries.len(), HOSTILE.len());
+    assert_eq!(desk.run("2026-07-02", &[hostile_audit("2026-07-02")]).plan, NOTHING);
+    // Nor when the real one was taken away.
+    let page = desk.page();
+    assert!(MemoryBlock::of(&page).is_err());
+}
+
+#[test]
+fn a_tick_beside_a_hostile_name_is_that_findings_tick() {
+    let mut desk = desk();
+    desk.run("2026-07-01", &[hostile_audit("2026-07-01")]);
+    let body = desk.index().body.replace("- [ ] ", "- [x] ");
+    let all: Vec<_> = hostile().iter().map(Found::id).collect();
+    let ticked = markers::ticked(&body);
+    assert_eq!(ticked.len(), all.len());
+    assert!(all.iter().all(|id| ticked.contains(id)));
+}
+
+#[test]
+fn comments_and_the_issues_of_users_are_inert_too() {
+    let mut desk = desk_per_user();
+    desk.wanted.assign_owners = true;
+    desk.run("2026-07-01", &[Audit::on("2026-07-01", &[])]);
+    let (mut titles, mut bodies) = (Vec::new(), Vec::new());
+    for day in ["2026-07-02", "2026-07-03"] {
+        let ran = desk.run(day, &[hostile_audit(day)]);
+        ran.said.iter().for_each(|said| assert_inert(said));
+        for change in ran.changes {
+            if let Change::CreatePerson { title, body, assignees, .. } = change {
+                // Two of the texts could be logins.
+                assert!(
+                    assignees.iter().all(|it| it == "octocat" || it == "GH-12"),
+                    "{assignees:?}"
+                );
+                titles.push(title);
+                bodies.push(body);
+            }
+        }
+    }
+    assert_eq!(titles.len(), HOSTILE.len());
+    for title in &titles {
+        assert!(title.starts_with("IAM user ") && title.len() <= 256, "{title}");
+        assert!(!title.contains(['@', '#', '`', '\n', '\u{202e}']), "{title}");
+    }
+    for body in &bodies {
+        assert_inert(body);
+        assert_eq!(rendered(body).boxes, [false], "{body}");
+    }
+}
+
+#[test]
+fn a_title_is_no_longer_than_github_takes() {
+    let mut desk = desk_per_user();
+    let names = ["a", "\u{202e}", "@"].map(|it| it.repeat(LONGEST_USER));
+    let found: Vec<_> = names.iter().map(|name| password(name)).collect();
+    desk.run("2026-07-01", &[Audit::on("2026-07-01", &found)]);
+    for issue in desk.tracker.issues.values() {
+        assert!(issue.title.chars().count() <= 256, "{}", issue.title);
+    }
+    // Nor is a row longer than a page.
+    assert!(desk.page().contains("**3 findings to remedy**"));
+    assert_eq!(desk.page().matches("- [ ] ").count(), 3);
+}
+
+#[test]
+fn of_an_id_no_more_than_its_end_is_published_or_remembered() {
+    let mut desk = desk();
+    let key = access_key("alice").ending("AKIAIOSFODNN7EXAMPLE");
+    desk.run("2026-07-01", &[Audit::on("2026-07-01", std::slice::from_ref(&key))]);
+    assert!(!desk.page().contains("AKIA"));
+    assert_eq!(desk.memory().entries[&key.id()].matter.id_ending.as_deref(), Some("MPLE"));
+}

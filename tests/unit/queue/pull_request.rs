@@ -1,0 +1,536 @@
+//! What is said on a pull request.
+
+use super::*;
+use std::collections::BTreeSet;
+
+use chrono::NaiveDate;
+use iam_stocktake::allowlist::{FormerAccount, Place};
+use iam_stocktake::model::policy::remediation::RemediationPolicy;
+use iam_stocktake::model::policy::{Level, Policy, PolicyOverrides, Rule};
+use iam_stocktake::queue::gate::{FailOn, Gate, Standing, unaudited};
+use iam_stocktake::queue::memory::{Memory, QueueName};
+use iam_stocktake::queue::observation::Observation;
+use iam_stocktake::queue::plan::LONGEST_BODY;
+use iam_stocktake::queue::pull_request::{
+    Comment, Compared, PolicyChange, Proposal, remedy_changes, stricter,
+};
+use iam_stocktake::report::Plain;
+
+use crate::queue::markdown::rendered;
+use stand_ins::gfm::outline;
+
+/// A pull request of the fifth of July, to a queue that was written on the first.
+struct Case {
+    memory: Option<Memory>,
+    /// The audit by the base's exemptions.
+    base: Audit,
+    /// The audit by the head's.
+    head: Audit,
+    today: &'static str,
+    fail_on: FailOn,
+    require_queue: bool,
+    names: bool,
+    remedy: Vec<PolicyChange>,
+    /// What else the allowlists tell of it.
+    proposal: Proposal,
+}
+
+fn case(known: &[Found], head: &[Found]) -> Case {
+    let mut desk = desk();
+    desk.run("2026-07-01", &[Audit::on("2026-07-01", known)]);
+    let head = Audit::on("2026-07-05", head);
+    Case {
+        memory: Some(desk.memory()),
+        base: head.clone(),
+        head,
+        today: "2026-07-05",
+        fail_on: FailOn::NEW,
+        require_queue: false,
+        names: true,
+        remedy: Vec::new(),
+        proposal: Proposal::default(),
+    }
+}
+
+/// What is said, the gate, and whether it is more than that all is well.
+struct Said {
+    body: String,
+    gate: Gate,
+    is_something: bool,
+}
+
+fn observed(audit: &Audit) -> Observation {
+    Observation::of(std::slice::from_ref(&audit.0), audit.0.generated_at).unwrap()
+}
+
+fn say(case: &Case, policies: [&Policy; 2], language: Language) -> Said {
+    let (base, head) = (observed(&case.base), observed(&case.head));
+    let (_, loosens) = stricter(policies[0], policies[1]);
+    let changes = Proposal { loosens, remedy: case.remedy.clone(), ..case.proposal.clone() };
+    let proposal = changes.comparing(&[base], &head);
+    let today: NaiveDate = case.today.parse().unwrap();
+    let memory = case.memory.as_ref();
+    let standing = Standing::of(&head, memory, &proposal.uncovers, today, 30);
+    let gate = standing.gate(case.fail_on, memory.is_some(), case.require_queue);
+    let queue: QueueName = "default".parse().unwrap();
+    let unaudited = memory.map(|memory| unaudited(&head, memory)).unwrap_or_default();
+    let comment = Comment {
+        queue: &queue,
+        observation: &head,
+        memory,
+        index: memory.map(|_| Plain::issue(None, 7)),
+        proposal: &proposal,
+        standing: &standing,
+        unaudited: &unaudited,
+        gate,
+        today,
+        allowlist: Some(".github/iam-allowlist.yml"),
+        run: None,
+        names: case.names,
+    };
+    let [english, japanese] = Language::ALL.map(|it| comment.body(it).unwrap());
+    // A text that is cut to what fits may have more rows in one language.
+    if english.len().max(japanese.len()) < LONGEST_BODY / 2 {
+        assert_eq!(outline(&english), outline(&japanese), "both languages have the same blocks");
+    }
+    Said {
+        body: comment.body(language).unwrap(),
+        gate,
+        is_something: comment.has_something_to_say(),
+    }
+}
+
+fn english(case: &Case) -> Said {
+    say(case, [&Policy::default(); 2], Language::English)
+}
+
+#[test]
+fn a_new_finding_blocks_and_what_is_known_does_not() {
+    let (alice, bob) = (password("alice"), access_key("bob"));
+    let case = case(std::slice::from_ref(&alice), &[alice.clone(), bob]);
+    let said = english(&case);
+    assert_eq!((said.gate, said.is_something), (Gate::Failed, true));
+    insta::assert_snapshot!("new", said.body);
+    let japanese = say(&case, [&Policy::default(); 2], Language::Japanese);
+    insta::assert_snapshot!("ja_new", japanese.body);
+}
+
+#[test]
+fn a_known_finding_is_no_reason_to_speak() {
+    let alice = password("alice");
+    let said = english(&case(std::slice::from_ref(&alice), std::slice::from_ref(&alice)));
+    assert_eq!((said.gate, said.is_something), (Gate::Passed, false));
+    insta::assert_snapshot!("known", said.body);
+}
+
+#[test]
+fn where_all_is_well_little_is_said() {
+    let said = english(&case(&[], &[]));
+    assert_eq!((said.gate, said.is_something), (Gate::Passed, false));
+    insta::assert_snapshot!("calm", said.body);
+}
+
+#[test]
+fn what_an_allowlist_change_does_is_told_and_does_not_block() {
+    let (alice, bob, carol) =
+        (password("alice"), password("bob"), password("carol").level("notice"));
+    let known = [alice.clone()];
+    let mut case = case(&known, &[]);
+    // The head exempts alice, and takes the exemptions of bob and carol away.
+    case.base =
+        Audit::on("2026-07-05", &[alice.clone(), bob.clone().exempted(), carol.clone().exempted()]);
+    case.head = Audit::on("2026-07-05", &[alice.exempted(), bob, carol]);
+    let said = english(&case);
+    assert_eq!((said.gate, said.is_something), (Gate::Passed, true));
+    insta::assert_snapshot!("exempts_and_uncovers", said.body);
+}
+
+#[test]
+fn a_warning_that_is_new_is_told_and_does_not_block() {
+    let alice = password("alice").level("warning");
+    let said = english(&case(&[], &[alice]));
+    assert_eq!(said.gate, Gate::Passed);
+    assert!(said.body.contains("**1 finding of level warning is new too.**"), "{}", said.body);
+    assert!(!said.body.contains("known already"), "{}", said.body);
+}
+
+#[test]
+fn without_a_queue_it_says_loudly_what_to_do() {
+    let mut case = case(&[], &[password("alice"), access_key("bob")]);
+    case.memory = None;
+    let said = english(&case);
+    assert_eq!((said.gate, said.is_something), (Gate::NotEvaluated, true));
+    insta::assert_snapshot!("no_queue", said.body);
+    case.require_queue = true;
+    let said = english(&case);
+    assert_eq!(said.gate, Gate::Failed);
+    assert!(
+        said.body.contains("### This blocks the merge\n\nA queue is required"),
+        "{}",
+        said.body
+    );
+}
+
+#[test]
+fn a_queue_whose_schedule_died_does_not_look_clean() {
+    let mut case = case(&[], &[]);
+    case.today = "2026-07-09";
+    assert!(!english(&case).is_something, "eight days are not too many");
+    case.today = "2026-07-10";
+    let said = english(&case);
+    assert_eq!((said.gate, said.is_something), (Gate::Passed, true));
+    insta::assert_snapshot!("dead_schedule", said.body);
+}
+
+#[test]
+fn missing_evidence_does_not_look_clean() {
+    let mut case = case(&[], &[]);
+    case.head = case
+        .head
+        .coverage("stale-password", "incomplete")
+        .coverage("stale-access-key", "incomplete");
+    let said = english(&case);
+    assert!(said.is_something);
+    insta::assert_snapshot!("incomplete", said.body);
+    let warning = rendered(&said.body);
+    assert_eq!((warning.items, warning.headings), (1, 1));
+}
+
+#[test]
+fn overdue_findings_block_where_they_are_to() {
+    let alice = password("alice");
+    let mut case = case(std::slice::from_ref(&alice), std::slice::from_ref(&alice));
+    (case.today, case.fail_on) = ("2026-08-05", FailOn { overdue: true, ..FailOn::NONE });
+    let said = english(&case);
+    assert_eq!(said.gate, Gate::Failed);
+    assert!(
+        said.body.contains("### This blocks the merge\n\n1 finding is overdue: see #7.\n"),
+        "{}",
+        said.body
+    );
+    case.fail_on = FailOn { any: true, ..FailOn::NONE };
+    case.today = "2026-07-05";
+    let said = english(&case);
+    assert!(said.body.contains("1 finding is to be remedied: see #7.\n"), "{}", said.body);
+}
+
+#[test]
+fn where_names_may_not_be_named_only_counts_go_out() {
+    let (alice, bob, carol) = (password("alice"), access_key("bob"), access_key("carol"));
+    for (language, memory) in Language::ALL.into_iter().flat_map(|it| [(it, true), (it, false)]) {
+        let mut case =
+            case(std::slice::from_ref(&alice), &[alice.clone(), bob.clone(), carol.clone()]);
+        let base = [alice.clone().exempted(), bob.clone(), carol.clone().exempted()];
+        case.base = Audit::on("2026-07-05", &base);
+        case.head = case.head.coverage("stale-password", "incomplete");
+        case.names = false;
+        case.memory = case.memory.filter(|_| memory);
+        let said = say(&case, [&Policy::default(); 2], language);
+        for name in ["alice", "bob", "carol", ACCOUNT, "WXYZ"] {
+            assert!(!said.body.contains(name), "{}", said.body);
+        }
+        assert_eq!(rendered(&said.body).html.len(), 1, "{}", said.body);
+        if memory && language == Language::English {
+            insta::assert_snapshot!("counts_alone", said.body);
+        }
+    }
+}
+
+#[test]
+fn a_comment_fits_however_much_is_to_be_said() {
+    let long = |n: usize| format!("{n:03}{}", "\u{1f600}".repeat(500));
+    let found: Vec<_> = (0..300).map(|n| password(&long(n))).collect();
+    let known = &found[..100];
+    let mut case = case(known, &found);
+    let mut base = found.clone();
+    base[100..200].iter_mut().for_each(|it| *it = it.clone().exempted());
+    case.base = Audit::on("2026-07-05", &base);
+    let said = english(&case);
+    assert!(said.body.len() <= LONGEST_BODY && said.body.len() > LONGEST_BODY / 2);
+    assert!(said.body.contains("### 100 new findings block the merge"), "{}", said.body);
+    let page = rendered(&said.body);
+    assert_eq!(page.html.len(), 3, "{:?}", page.html);
+}
+
+#[test]
+fn hostile_names_are_inert() {
+    let names = ["@octocat", "a\n\n# b", "`", "<!-- -->", "</details>", "#1", "~~a~~", "[a](b)"];
+    let found: Vec<_> = names.iter().map(|name| password(name).owner(name)).collect();
+    let said = english(&case(&found[..4], &found));
+    let page = rendered(&said.body);
+    assert!(!page.text.contains('@') && !page.text.contains("#1"), "{}", page.text);
+    assert_eq!((page.headings, page.struck, page.links.len()), (1, 0, 0));
+    // The first line, and the block of what is known.
+    assert_eq!(page.html.len(), 3, "{:?}", page.html);
+}
+
+// The allowlist's policy
+
+fn overrides(days: u32, tag: Option<&str>, levels: &[(Rule, Level)]) -> Policy {
+    let overrides = PolicyOverrides {
+        stale_after_days: Some(days),
+        max_exemption_days: Some(days * 2),
+        expiry_tag: tag.map(str::to_owned),
+        levels: levels.iter().copied().collect(),
+    };
+    Policy::new(&overrides, None)
+}
+
+#[test]
+fn a_pull_request_is_judged_by_the_stricter_of_two_policies_and_what_it_loosens_is_listed() {
+    let strict = overrides(45, Some("expires-on"), &[(Rule::UnlistedUser, Level::Error)]);
+    let loose = overrides(90, None, &[(Rule::StalePassword, Level::Notice)]);
+    let (judged, loosens) = stricter(&strict, &loose);
+    assert_eq!(judged, strict);
+    let loosens: Vec<_> =
+        loosens.iter().map(|it| format!("{}: {} → {}", it.what, it.from, it.to)).collect();
+    assert_eq!(
+        loosens,
+        [
+            "stale_after_days: 45 → 90",
+            "max_exemption_days: 90 → 180",
+            "expiry_tag: expires-on → ",
+            "stale-password: error → notice",
+            "expired-user: error → off",
+            "unlisted-user: error → off",
+        ]
+    );
+    let said = say(&case(&[], &[]), [&strict, &loose], Language::English);
+    assert!(said.is_something);
+    insta::assert_snapshot!("loosens", said.body);
+}
+
+#[test]
+fn what_a_pull_request_tightens_is_heeded_and_not_listed() {
+    let strict = overrides(45, Some("expires-on"), &[(Rule::UnlistedUser, Level::Error)]);
+    let (judged, loosens) = stricter(&Policy::default(), &strict);
+    assert_eq!((judged.stale_after_days, judged.level(Rule::UnlistedUser)), (45, Level::Error));
+    assert_eq!(judged.expiry_tag.as_deref(), Some("expires-on"));
+    assert!(loosens.is_empty());
+}
+
+/// Changes in the form "key: from → to".
+fn lines(changes: &[PolicyChange]) -> Vec<String> {
+    changes.iter().map(|it| format!("{}: {} → {}", it.what, it.from, it.to)).collect()
+}
+
+#[test]
+fn what_a_pull_request_changes_about_the_remedy_is_listed_key_by_key() {
+    let careful = RemediationPolicy::default();
+    let bold = RemediationPolicy {
+        deactivate_after_days: 7,
+        delete_after_days: Some(30),
+        delete_passwords: true,
+        delete_users: true,
+        max_changes: 50,
+        max_share: 100,
+        max_gap_days: 30,
+        owners: vec!["team-platform".to_owned(), "*".to_owned()],
+        paths: vec!["/".parse().unwrap(), "/ci/*".parse().unwrap()],
+        rules: vec![Rule::StalePassword, Rule::OldServiceCredential],
+    };
+    let changes = remedy_changes(Some(&careful), Some(&bold), true);
+    assert_eq!(
+        lines(&changes),
+        [
+            "deactivate_after_days: 14 → 7",
+            "delete_after_days:  → 30",
+            "delete_passwords: false → true",
+            "delete_users: false → true",
+            "max_changes: 5 → 50",
+            "max_gap_days: 14 → 30",
+            "max_share: 10 → 100",
+            "owners:  → team-platform, *",
+            "paths: / → /, /ci/*",
+            "rules: stale-password, stale-access-key, inactive-access-key, \
+             user-without-credentials → stale-password, old-service-credential",
+        ]
+    );
+    let case = Case { remedy: changes, ..case(&[], &[]) };
+    let said = english(&case);
+    assert!(said.is_something, "a change of the remedy is worth a word");
+    insta::assert_snapshot!("remedy", said.body);
+    let japanese = say(&case, [&Policy::default(); 2], Language::Japanese);
+    insta::assert_snapshot!("ja_remedy", japanese.body);
+    // What becomes more careful is told as well.
+    let back = remedy_changes(Some(&bold), Some(&careful), true);
+    assert_eq!(back.len(), 10);
+    assert_eq!(lines(&back)[1], "delete_after_days: 30 → ");
+}
+
+#[test]
+fn a_remedy_that_comes_or_goes_is_listed_whole_and_one_that_stays_not_at_all() {
+    let careful = RemediationPolicy::default();
+    let comes = [
+        "deactivate_after_days:  → 14",
+        "delete_passwords:  → false",
+        "delete_users:  → false",
+        "max_changes:  → 5",
+        "max_gap_days:  → 14",
+        "max_share:  → 10",
+        "paths:  → /",
+        "rules:  → stale-password, stale-access-key, inactive-access-key, user-without-credentials",
+    ];
+    assert_eq!(lines(&remedy_changes(None, Some(&careful), true)), comes);
+    assert_eq!(remedy_changes(Some(&careful), None, true).len(), comes.len());
+    for same in [None, Some(&careful)] {
+        assert_eq!(remedy_changes(same, same, true), []);
+    }
+}
+
+#[test]
+fn whose_users_are_remedied_is_not_named_where_nobody_may_be() {
+    let base = RemediationPolicy { owners: vec!["trillian".to_owned()], ..Default::default() };
+    let head = RemediationPolicy {
+        owners: vec!["zaphod".to_owned()],
+        paths: vec!["/betelgeuse/*".parse().unwrap()],
+        max_changes: 6,
+        ..base.clone()
+    };
+    let changes = remedy_changes(Some(&base), Some(&head), false);
+    assert_eq!(lines(&changes), ["max_changes: 5 → 6", "owners: … → …", "paths: … → …"]);
+}
+
+#[test]
+fn a_remedy_of_ever_so_many_owners_is_cut_so_that_the_comment_can_be_posted() {
+    let head = RemediationPolicy {
+        owners: (0..20_000).map(|number| format!("team-é-{number}")).collect(),
+        ..RemediationPolicy::default()
+    };
+    let remedy = remedy_changes(Some(&RemediationPolicy::default()), Some(&head), true);
+    let [owners] = remedy.as_slice() else { panic!("{remedy:?}") };
+    assert!(owners.to.starts_with("team-é-0, team-é-1, ") && owners.to.ends_with('…'));
+    let said = english(&Case { remedy, ..case(&[], &[]) });
+    assert!(said.body.len() < LONGEST_BODY, "{}", said.body.len());
+}
+
+#[test]
+fn what_a_proposal_turns_is_compared_finding_by_finding() {
+    let (alice, bob, carol, dave) =
+        (password("alice"), password("bob"), password("carol"), password("dave"));
+    let base = observed(&Audit::on(
+        "2026-07-05",
+        &[alice.clone(), bob.clone().exempted(), carol.clone(), dave.clone().unknown()],
+    ));
+    let head = observed(&Audit::on(
+        "2026-07-05",
+        &[alice.clone().exempted(), bob.clone(), carol, dave.exempted()],
+    ));
+    let compared = |earlier: &[Observation], head| Proposal::default().comparing(earlier, head);
+    let proposal = compared(std::slice::from_ref(&base), &head);
+    assert_eq!(proposal.exempts, BTreeSet::from([alice.id()]));
+    assert_eq!(proposal.uncovers, BTreeSet::from([bob.id()]));
+    let same = compared(std::slice::from_ref(&head), &head);
+    assert_eq!(same, Proposal::default());
+    // What one of the earlier allowlists has already is not the proposal's doing.
+    assert_eq!(compared(&[base, head.clone()], &head), Proposal::default());
+    assert_eq!(compared(&[], &head), Proposal::default());
+}
+
+#[test]
+fn a_stricter_policy_uncovers_what_the_earlier_one_did_not_count() {
+    let (absent, notice, warning) =
+        (password("alice"), password("bob").level("notice"), password("carol").level("warning"));
+    let earlier = observed(&Audit::on("2026-07-05", &[notice.clone(), warning.clone()]));
+    let found = [absent.clone(), notice.clone().level("error"), warning.clone().level("error")];
+    let head = observed(&Audit::on("2026-07-05", &found));
+
+    let proposal = Proposal::default().comparing(&[earlier], &head);
+
+    assert_eq!(proposal.uncovers, BTreeSet::from([absent.id(), notice.id()]));
+}
+
+#[test]
+fn a_finding_that_returns_blocks_and_is_not_called_known() {
+    let (alice, bob) = (password("alice"), password("bob"));
+    let returned = |next: Audit| {
+        let mut desk = desk();
+        desk.run("2026-07-01", &[Audit::on("2026-07-01", &[alice.clone(), bob.clone()])]);
+        desk.run("2026-07-02", &[next]);
+        Case { memory: Some(desk.memory()), ..case(&[], &[alice.clone(), bob.clone()]) }
+    };
+    let cleared = returned(Audit::on("2026-07-02", std::slice::from_ref(&bob)));
+    let exempted = returned(Audit::on("2026-07-02", &[alice.clone().exempted(), bob.clone()]));
+    let lowered = alice.clone().level("notice");
+    let not_counted = returned(Audit::on("2026-07-02", &[lowered, bob.clone()]));
+    for case in [cleared, exempted, not_counted] {
+        let said = english(&case);
+        assert_eq!(said.gate, Gate::Failed, "{}", said.body);
+        let (blocking, known) = said.body.split_once("1 finding is known already").unwrap();
+        assert!(blocking.contains("1 new finding blocks") && blocking.contains("`alice`"));
+        assert!(known.contains("`bob`") && !known.contains("`alice`"), "{}", said.body);
+        // Where the pull request itself brings it back, it is listed and does not block.
+        let base = Audit::on("2026-07-05", &[alice.clone().exempted(), bob.clone()]);
+        let said = english(&Case { base, ..case });
+        assert_eq!(said.gate, Gate::Passed, "{}", said.body);
+        assert!(said.body.contains("**This pull request uncovers 1 finding**"), "{}", said.body);
+    }
+}
+
+#[test]
+fn an_account_that_the_queue_knows_and_the_run_did_not_audit_is_named() {
+    let mut desk = desk();
+    let audits = [Audit::on("2026-07-01", &[]), Audit::of(OTHER_ACCOUNT, "2026-07-01", &[])];
+    desk.run("2026-07-01", &audits);
+    for language in Language::ALL {
+        let mut case = Case { memory: Some(desk.memory()), ..case(&[], &[]) };
+        let said = say(&case, [&Policy::default(); 2], language);
+        assert!(said.is_something, "{}", said.body);
+        let page = rendered(&said.body);
+        assert!(page.text.contains(OTHER_ACCOUNT), "{}", said.body);
+        assert!(!page.text.contains(ACCOUNT), "{}", said.body);
+        case.names = false;
+        let said = say(&case, [&Policy::default(); 2], language);
+        assert!(said.is_something && !said.body.contains(OTHER_ACCOUNT), "{}", said.body);
+        assert!(said.body.contains('1'), "{}", said.body);
+        // A former account is not missing.
+        case.head = case.head.former_account(OTHER_ACCOUNT);
+        assert!(!say(&case, [&Policy::default(); 2], language).is_something);
+    }
+}
+
+#[test]
+fn an_account_that_is_no_longer_audited_is_listed_as_loosening() {
+    let drops = vec![FormerAccount {
+        account: OTHER_ACCOUNT.parse().unwrap(),
+        reason: "Closed on @2026-06-01".to_owned(),
+        owner: "@acme/platform".to_owned(),
+        span: 0..0,
+        place: Place { line: 1, column: 1 },
+    }];
+    for language in Language::ALL {
+        let proposal = Proposal { drops: drops.clone(), ..Proposal::default() };
+        let mut case = Case { proposal, ..case(&[], &[]) };
+        let said = say(&case, [&Policy::default(); 2], language);
+        assert!(said.is_something);
+        let page = rendered(&said.body);
+        assert!(page.text.contains(OTHER_ACCOUNT) && page.items == 1, "{}", said.body);
+        if language == Language::English {
+            assert!(said.body.contains("**This pull request loosens what is audited.**"));
+        }
+        case.names = false;
+        let said = say(&case, [&Policy::default(); 2], language);
+        for name in [OTHER_ACCOUNT, "Closed", "acme"] {
+            assert!(!said.body.contains(name), "{}", said.body);
+        }
+    }
+}
+
+#[test]
+fn what_the_allowlist_was_compared_with_is_said() {
+    for (compared, english_words) in [
+        (Compared::Defaults, "**the earlier policy is unknown**"),
+        (Compared::Nothing, "could not be compared with the one of the base branch"),
+        (Compared::Elsewhere, "The allowlist is in another repository"),
+    ] {
+        for language in Language::ALL {
+            let proposal = Proposal { compared, ..Proposal::default() };
+            let said = say(&Case { proposal, ..case(&[], &[]) }, [&Policy::default(); 2], language);
+            let calm = say(&case(&[], &[]), [&Policy::default(); 2], language);
+            assert_ne!(said.body, calm.body, "{compared:?}");
+            assert_eq!(said.is_something, compared != Compared::Elsewhere, "{compared:?}");
+            let is_said = said.body.contains(english_words);
+            assert_eq!(is_said, language == Language::English, "{}", said.body);
+        }
+    }
+}

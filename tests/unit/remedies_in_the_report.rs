@@ -1,0 +1,303 @@
+//! What the report says of a user's remedy: what the user has where it was observed, and how far
+//! the remedy has come.
+
+use std::process::Command;
+
+use crate::support::{days_ago, key, live, live_user, now, other, password, weighed};
+use chrono::{DateTime, Utc};
+use iam_stocktake::allowlist::Allowlist;
+use iam_stocktake::audit::{Audit, Next};
+use iam_stocktake::model::clock::{Clock, Reached, Subject};
+use iam_stocktake::model::inventory::{CredentialKind, Flag, OtherCredential, Permissions, User};
+use iam_stocktake::model::policy::Policy;
+use iam_stocktake::model::policy::remediation::{RemediationPolicy, Stage};
+use iam_stocktake::report::json::v1;
+use iam_stocktake::report::{Language, MarkdownOptions, markdown};
+use smallvec::smallvec;
+
+const KEY: &str = "AKIAXXXXXXXXXXXXWXYZ";
+
+fn rendered(audit: &Audit, language: Language) -> String {
+    let of = |language| {
+        markdown(audit, &MarkdownOptions { language, ..MarkdownOptions::default() }).unwrap()
+    };
+    let [english, japanese] = Language::ALL.map(|language| stand_ins::gfm::outline(&of(language)));
+    assert_eq!(english, japanese, "both languages have the same blocks");
+    of(language)
+}
+
+fn names(names: &[&str]) -> Vec<String> {
+    names.iter().map(|name| (*name).to_owned()).collect()
+}
+
+/// A user who is gone from everything: a stale password, a stale key and an SSH key that is off.
+fn leaver() -> User<'static> {
+    let ssh_key = other(CredentialKind::SshKey, "APKAXXXXXXXXXXXXABCD", 400);
+    User {
+        password: Some(password(200)),
+        access_keys: smallvec![key(KEY, 200)],
+        other_credentials: vec![OtherCredential { active: Flag::No, ..ssh_key }],
+        ..live_user("leaver")
+    }
+}
+
+fn audit_of(user: User<'static>) -> Audit {
+    weighed(&live(vec![user]), &Allowlist::default(), &Policy::default())
+}
+
+fn with_everything() -> User<'static> {
+    User {
+        mfa: Some(true),
+        permissions: Some(Permissions {
+            groups: names(&["staff", "ops"]),
+            attached_policies: names(&["ReadOnlyAccess"]),
+            inline_policies: names(&["own-bucket"]),
+        }),
+        ..leaver()
+    }
+}
+
+// What the user has
+
+#[test]
+fn the_deletion_of_a_user_names_what_goes_with_the_user() {
+    let audit = audit_of(with_everything());
+    let report = rendered(&audit, Language::English);
+    let goes = "What goes with the user, as observed: password, access key&nbsp;…`WXYZ`, \
+                SSH key&nbsp;…`ABCD`, an MFA device; groups `staff`, `ops`; attached policies \
+                `ReadOnlyAccess`; inline policies `own-bucket`.";
+    assert!(report.contains(goes), "{report}");
+    for resource in [
+        "-resource \"aws_iam_user_group_membership\" \"…\" {\n-  user   = \"leaver\"\n\
+         -  groups = [\"staff\", \"ops\"]\n-}",
+        "-  policy_arn = \"…/ReadOnlyAccess\"",
+        "-resource \"aws_iam_user_policy\" \"…\" {\n-  user = \"leaver\"\n\
+         -  name = \"own-bucket\"\n-}",
+        "-resource \"aws_iam_virtual_mfa_device\"",
+    ] {
+        assert!(report.contains(resource), "{resource}\n{report}");
+    }
+    let japanese = rendered(&audit, Language::Japanese);
+    assert!(japanese.contains("グループ `staff`、`ops`、"), "{japanese}");
+}
+
+#[test]
+fn what_was_not_looked_at_is_not_said_to_be_absent() {
+    let report = rendered(&audit_of(leaver()), Language::English);
+    assert!(report.contains("What goes with the user, as observed: password, access key"));
+    for claim in ["no group", "no attached", "no inline", "MFA device;", "aws_iam_user_group"] {
+        assert!(!report.contains(claim), "{claim}\n{report}");
+    }
+    let looked_at = User { permissions: Some(Permissions::default()), ..leaver() };
+    let report = rendered(&audit_of(looked_at), Language::English);
+    let none = "; no group; no attached policy; no inline policy.";
+    assert!(report.contains(none), "{report}");
+}
+
+/// The script that deletes a whole user.
+fn deletion(report: &str) -> &str {
+    let scripts = report.split("```sh\n").skip(1).filter_map(|it| it.split("\n```").next());
+    scripts.into_iter().find(|it| it.contains("delete-user ")).unwrap()
+}
+
+#[test]
+fn the_script_says_what_is_to_go_before_it_takes_anything_away_and_runs_no_name() {
+    let hostile = names(&["staff", "a'; touch ran; '", "$(touch ran)", "`touch ran`"]);
+    let mut user = with_everything();
+    user.permissions.as_mut().unwrap().groups = hostile.clone();
+    let report = rendered(&audit_of(user), Language::English);
+    let directory = tempfile::tempdir().unwrap();
+    // Says each call, and answers what the script compares.
+    let stand_in = r#"aws() {
+  echo "call $2" >&2
+  case "$*" in
+    (*get-caller-identity*) echo 111122223333 ;;
+    (*User.CreateDate*) echo "$CREATED" ;;
+  esac
+}
+"#;
+    let output = Command::new("bash")
+        .args(["-c", &format!("{stand_in}{}", deletion(&report))])
+        .env("CREATED", days_ago(400).format("%Y-%m-%dT%H:%M:%S+00:00").to_string())
+        .current_dir(directory.path())
+        .output()
+        .unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{said}");
+    let expected = said.find("Expected to go with the user").unwrap();
+    let first_deletion = said.find("call delete-").unwrap();
+    assert!(expected < first_deletion, "{said}");
+    for name in hostile {
+        assert!(said.contains(&format!("\ngroup {name}\n")), "{said}");
+    }
+    for line in ["access-key …WXYZ", "mfa-device", "inline-policy own-bucket"] {
+        assert!(said.contains(&format!("\n{line}\n")), "{said}");
+    }
+    assert!(!directory.path().join("ran").exists());
+}
+
+#[test]
+fn the_json_holds_what_was_looked_at_and_nothing_else() {
+    let belongings = |user| v1::Audit::from(&audit_of(user)).findings[0].belongings.clone();
+    let expected = v1::Belongings {
+        mfa: Some(true),
+        groups: names(&["staff", "ops"]),
+        attached_policies: names(&["ReadOnlyAccess"]),
+        inline_policies: names(&["own-bucket"]),
+    };
+    assert_eq!(belongings(with_everything()), Some(expected));
+    assert_eq!(belongings(User { mfa: Some(true), ..leaver() }), None);
+}
+
+// How far the remedy has come
+
+/// The user with the tag of a credential.
+fn tagged(user: User<'static>, subject: &Subject, clock: Clock) -> User<'static> {
+    let mut tags = user.tags.clone().unwrap();
+    tags.insert(subject.key(), clock.to_string());
+    User { tags: Some(tags), ..user }
+}
+
+fn the_key() -> Subject {
+    Subject::Credential(CredentialKind::AccessKey, Some(KEY.to_owned()))
+}
+
+/// So many days ago, and found so in yesterday's run.
+fn reached(reached: Reached, days: i64) -> Clock {
+    Clock { reached, since: days_ago(days), seen: days_ago(1) }
+}
+
+fn with_stale_key() -> User<'static> {
+    User { access_keys: smallvec![key(KEY, 200)], ..live_user("leaver") }
+}
+
+fn with_inactive_key() -> User<'static> {
+    let mut user = with_stale_key();
+    user.access_keys[0].active = Flag::No;
+    user
+}
+
+fn by(remediation: RemediationPolicy, user: User<'static>) -> Audit {
+    let allowlist = Allowlist { remediation: Some(remediation), ..Allowlist::default() };
+    weighed(&live(vec![user]), &allowlist, &Policy::default())
+}
+
+fn next(audit: &Audit) -> Option<Next> {
+    let [only] = audit.findings.as_slice() else { panic!("one finding") };
+    audit.next_stage(only)
+}
+
+fn on(stage: Stage, moment: DateTime<Utc>) -> Option<Next> {
+    Some(Next { stage, from: moment.date_naive() })
+}
+
+#[test]
+fn a_notice_says_from_which_day_on_a_key_will_be_deactivated() {
+    let user = tagged(with_stale_key(), &the_key(), reached(Reached::Notified, 5));
+    let audit = by(RemediationPolicy::default(), user);
+    assert_eq!(next(&audit), on(Stage::Deactivate, days_ago(5 - 14)));
+    let report = rendered(&audit, Language::English);
+    let says = format!(
+        "- access key&nbsp;…`WXYZ`: Notice was given on {}; it will be deactivated from {} on, \
+         unless it is used or exempted.",
+        days_ago(5).date_naive(),
+        days_ago(-9).date_naive()
+    );
+    assert!(report.contains(&says), "{report}");
+    let japanese = rendered(&audit, Language::Japanese);
+    let says = format!("{} 以降に無効化されます", days_ago(-9).date_naive());
+    assert!(japanese.contains(&says), "{japanese}");
+    let remedy = v1::Audit::from(&audit).findings[0].remedy.clone();
+    let expected = v1::Remedy {
+        reached: "notified".to_owned(),
+        since: days_ago(5),
+        next: Some("deactivate".to_owned()),
+        next_from: Some(days_ago(-9).date_naive()),
+    };
+    assert_eq!(remedy, Some(expected));
+}
+
+#[test]
+fn without_a_policy_for_the_remedy_a_notice_has_no_second_date() {
+    let audit = audit_of(tagged(with_stale_key(), &the_key(), reached(Reached::Notified, 5)));
+    assert_eq!(next(&audit), None);
+    let report = rendered(&audit, Language::English);
+    let says = format!("Notice was given on {}.\n", days_ago(5).date_naive());
+    assert!(report.contains(&says) && !report.contains("it will be"), "{report}");
+}
+
+#[test]
+fn what_is_deactivated_is_deleted_only_if_the_policy_says_so() {
+    let user = || tagged(with_inactive_key(), &the_key(), reached(Reached::Deactivated, 3));
+    assert_eq!(next(&by(RemediationPolicy::default(), user())), None);
+    let deletes = RemediationPolicy { delete_after_days: Some(30), ..RemediationPolicy::default() };
+    let audit = by(deletes, user());
+    assert_eq!(next(&audit), on(Stage::Delete, days_ago(3 - 30)));
+    let report = rendered(&audit, Language::English);
+    let says = format!("Deactivated on {}; it will be deleted", days_ago(3).date_naive());
+    assert!(report.contains(&says), "{report}");
+}
+
+#[test]
+fn a_password_is_deleted_instead_of_deactivated_and_only_if_the_policy_says_so() {
+    let subject = Subject::Credential(CredentialKind::Password, None);
+    let user = || {
+        let user = User { password: Some(password(200)), ..live_user("leaver") };
+        tagged(user, &subject, reached(Reached::Notified, 5))
+    };
+    assert_eq!(next(&by(RemediationPolicy::default(), user())), None);
+    let deletes = RemediationPolicy { delete_passwords: true, ..RemediationPolicy::default() };
+    assert_eq!(next(&by(deletes.clone(), user())), on(Stage::Delete, days_ago(-9)));
+    // Somebody has just changed it: nothing is done about it.
+    let mut reset = user();
+    reset.password.as_mut().unwrap().last_changed =
+        iam_stocktake::model::inventory::Stamp::At(days_ago(2));
+    assert_eq!(next(&by(deletes, reset)), None);
+}
+
+#[test]
+fn no_day_is_promised_where_the_remedy_will_not_act_on_it() {
+    let notified = || reached(Reached::Notified, 20);
+    let user = || tagged(with_stale_key(), &the_key(), notified());
+    let default = RemediationPolicy::default;
+    assert!(next(&by(default(), user())).is_some());
+    let of_others = User { owner: Some("@acme/data".to_owned()), ..user() };
+    assert_eq!(next(&by(default(), of_others.clone())), None);
+    let everybody = RemediationPolicy { owners: names(&["*"]), ..default() };
+    assert!(next(&by(everybody, of_others)).is_some());
+    let elsewhere = RemediationPolicy { paths: vec!["/people/".parse().unwrap()], ..default() };
+    assert_eq!(next(&by(elsewhere.clone(), user())), None);
+    let arn = "arn:aws:iam::111122223333:user/people/leaver";
+    assert!(next(&by(elsewhere, User { arn: arn.into(), ..user() })).is_some());
+    let exempt = crate::support::allowlist(&[
+        "{ user: leaver, reason: needed, owner: ops, expires: 2026-12-31 }",
+    ]);
+    let exempted = Allowlist { remediation: Some(default()), ..exempt };
+    assert_eq!(next(&weighed(&live(vec![user()]), &exempted, &Policy::default())), None);
+    let unseen = Clock { seen: days_ago(15), ..notified() };
+    let lapsed = tagged(with_stale_key(), &the_key(), unseen);
+    assert_eq!(next(&by(default(), lapsed)), None);
+}
+
+#[test]
+fn a_tag_that_speaks_of_another_key_or_another_state_says_nothing() {
+    let another = Subject::Credential(CredentialKind::AccessKey, Some("AKIA2".to_owned()));
+    for (user, subject, clock) in [
+        (with_stale_key(), another, reached(Reached::Notified, 5)),
+        (with_stale_key(), the_key(), reached(Reached::Deactivated, 5)),
+    ] {
+        let audit = by(RemediationPolicy::default(), tagged(user, &subject, clock));
+        assert_eq!(audit.findings[0].clock, None);
+        assert!(!rendered(&audit, Language::English).contains("remedy is under way"));
+        assert_eq!(v1::Audit::from(&audit).findings[0].remedy, None);
+    }
+}
+
+#[test]
+fn an_audit_json_without_the_new_members_is_still_read() {
+    let written = serde_json::to_value(v1::Audit::from(&audit_of(leaver()))).unwrap();
+    let finding = written["findings"][0].as_object().unwrap();
+    assert!(!finding.contains_key("remedy") && !finding.contains_key("belongings"));
+    let read: v1::Audit = serde_json::from_value(written).unwrap();
+    assert_eq!((read.generated_at, read.findings[0].remedy.clone()), (now(), None));
+}

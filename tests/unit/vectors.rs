@@ -1,0 +1,174 @@
+//! The rule as a table: rows of a credential report and the verdict on each.
+
+use std::collections::BTreeMap;
+
+use crate::support::{Row, exported, note};
+use chrono::{DateTime, Utc};
+use iam_stocktake::allowlist::Allowlist;
+use iam_stocktake::audit::{self, AllowlistOrigin, Audit, Finding, Reference, Status};
+use iam_stocktake::model::inventory::{CredentialKind, Handle};
+use iam_stocktake::model::policy::{Policy, PolicyOverrides, Rule};
+use serde::Deserialize;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Table {
+    now: DateTime<Utc>,
+    #[serde(rename = "note")]
+    _note: String,
+    vectors: Vec<Vector>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Vector {
+    id: String,
+    given: String,
+    #[serde(rename = "source")]
+    _source: String,
+    stale_after_days: u32,
+    /// Levels by rule, where they are not the default ones.
+    #[serde(default)]
+    rules: BTreeMap<String, String>,
+    /// Columns by name; those that are not given say that there is no such credential.
+    row: BTreeMap<String, String>,
+    expected: Vec<String>,
+    /// Days of disuse or age, by verdict.
+    #[serde(default)]
+    days: BTreeMap<String, i64>,
+    /// What the findings' notes say, in the order of `expected`.
+    #[serde(default)]
+    notes: Vec<String>,
+}
+
+impl Vector {
+    fn judge(&self, now: DateTime<Utc>) -> Audit {
+        let default = Row::of(&self.row["user"]);
+        let row = self.row.iter().fold(default, |row, (column, value)| row.with(column, value));
+        let rules = self.rules.iter();
+        let overrides = PolicyOverrides {
+            levels: rules
+                .map(|(rule, level)| (rule.parse().unwrap(), level.parse().unwrap()))
+                .collect(),
+            ..PolicyOverrides::default()
+        };
+        let policy = Policy::new(&overrides, Some(self.stale_after_days));
+        let account = exported(&[row]);
+        audit::judge(&[account], &Allowlist::default(), AllowlistOrigin::None, &policy, now)
+    }
+}
+
+fn table(json: &str) -> Table {
+    serde_json::from_str(json).unwrap()
+}
+
+/// `pw`, `k1`, `cert2`, or `user`.
+fn credential(finding: &Finding) -> String {
+    let Some(credential) = &finding.credential else { return "user".to_owned() };
+    let slot = match &credential.handle {
+        Some(Handle::Slot(slot)) => slot.to_string(),
+        Some(Handle::Id(id)) => panic!("a report shows no key id, but here is {id}"),
+        None => String::new(),
+    };
+    match credential.kind {
+        CredentialKind::Password => "pw".to_owned(),
+        CredentialKind::AccessKey => format!("k{slot}"),
+        CredentialKind::SigningCertificate => format!("cert{slot}"),
+        kind => panic!("a report does not show a {}", kind.id()),
+    }
+}
+
+/// A verdict as the vectors write it: `pw:STALE`, `k1:INACTIVE?` for an unknown leftover.
+fn verdict(finding: &Finding) -> String {
+    let word = match (finding.rule, finding.status) {
+        (Rule::StalePassword | Rule::StaleAccessKey, Status::Unknown) => "UNKNOWN",
+        (Rule::StalePassword | Rule::StaleAccessKey, _) => "STALE",
+        (Rule::InactiveAccessKey, _) => "INACTIVE",
+        (Rule::UnrotatedAccessKey, _) => "UNROTATED",
+        (Rule::RootAccessKey, _) => "ROOT",
+        (Rule::OldServiceCredential, _) => "OLD",
+        (Rule::UnlistedUser, _) => "UNLISTED",
+        (rule, _) => rule.id(),
+    };
+    let doubt = if finding.status == Status::Unknown && word != "UNKNOWN" { "?" } else { "" };
+    format!("{}:{word}{doubt}", credential(finding))
+}
+
+/// The verdicts sorted, `OK` where there is none, or `ROOT_SKIPPED` where the row is the root's.
+fn verdicts<'a>(audit: &Audit, findings: impl Iterator<Item = &'a Finding>) -> Vec<String> {
+    let mut verdicts: Vec<String> = findings.map(verdict).collect();
+    verdicts.sort();
+    if verdicts.is_empty() {
+        let is_root = audit.accounts[0].users == 0;
+        verdicts.push(if is_root { "ROOT_SKIPPED" } else { "OK" }.to_owned());
+    }
+    verdicts
+}
+
+#[test]
+fn every_decision_of_the_stale_rules_is_as_the_table_says() {
+    let table = table(include_str!("../vectors/decisions.json"));
+    assert_eq!(table.vectors.len(), 22);
+    for vector in &table.vectors {
+        let audit = vector.judge(table.now);
+        let stale = audit.findings.iter().filter(|finding| Rule::STALE.contains(&finding.rule));
+        assert_eq!(verdicts(&audit, stale), vector.expected, "{}: {}", vector.id, vector.given);
+    }
+}
+
+/// Verdicts, days and notes of all findings of a vector.
+type Judged = (Vec<String>, BTreeMap<String, i64>, Vec<String>);
+
+fn everything(vector: &Vector, now: DateTime<Utc>) -> Judged {
+    let audit = vector.judge(now);
+    let mut findings: Vec<&Finding> = audit.findings.iter().collect();
+    findings.sort_by_key(|finding| verdict(finding));
+    let days = |finding: &&Finding| Some((verdict(finding), finding.days?));
+    (
+        verdicts(&audit, audit.findings.iter()),
+        findings.iter().filter_map(days).collect(),
+        findings.iter().flat_map(|finding| finding.notes.iter().map(note)).collect(),
+    )
+}
+
+#[test]
+fn every_edge_is_as_the_table_says_with_its_days_and_notes() {
+    let table = table(include_str!("../vectors/edges.json"));
+    assert_eq!(table.vectors.len(), 142);
+    for vector in &table.vectors {
+        let Vector { expected, days, notes, .. } = vector;
+        let expected = (expected.clone(), days.clone(), notes.clone());
+        assert_eq!(everything(vector, table.now), expected, "{}: {}", vector.id, vector.given);
+    }
+}
+
+#[test]
+fn every_edge_has_an_id_of_its_own_and_stands_once() {
+    let (decisions, edges) = (
+        table(include_str!("../vectors/decisions.json")),
+        table(include_str!("../vectors/edges.json")),
+    );
+    let vectors = || decisions.vectors.iter().chain(&edges.vectors);
+    let ids: std::collections::BTreeSet<&str> = vectors().map(|it| it.id.as_str()).collect();
+    assert_eq!(ids.len(), vectors().count());
+    let givens: std::collections::BTreeSet<&str> = vectors().map(|it| it.given.as_str()).collect();
+    assert_eq!(givens.len(), vectors().count());
+}
+
+#[test]
+fn the_reference_says_whether_it_is_a_use_or_a_creation() {
+    let table = table(include_str!("../vectors/decisions.json"));
+    let reference = |id: &str| {
+        let vector = table.vectors.iter().find(|vector| vector.id == id).unwrap();
+        vector.judge(table.now).findings[0].reference.unwrap()
+    };
+    for (id, expected, date) in [
+        ("P03", Reference::LastUsed, "2026-04-01T12:00:00Z"),
+        ("P09", Reference::NeverUsedSince, "2026-03-02T12:00:00Z"),
+        ("P17", Reference::NeverUsedSince, "2026-03-02T12:00:00Z"),
+        ("K02", Reference::LastUsed, "2026-04-01T12:00:00Z"),
+        ("K07", Reference::NeverUsedSince, "2025-05-26T12:00:00Z"),
+    ] {
+        assert_eq!(reference(id), (expected, crate::support::at(date)), "{id}");
+    }
+}
