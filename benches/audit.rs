@@ -15,7 +15,7 @@ use std::hint::black_box;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use csv::ByteRecord;
 use iam_stocktake::allowlist;
-use iam_stocktake::audit::{AllowlistOrigin, Audit, judge};
+use iam_stocktake::audit::{AllowlistOrigin, Audit, audit_accounts};
 use iam_stocktake::model::policy::Policy;
 use iam_stocktake::observe::credential_report::parse;
 use iam_stocktake::report::{self, MarkdownOptions, TableOptions};
@@ -47,12 +47,12 @@ fn audit(criterion: &mut Criterion) {
     group.bench_function("parse and judge", |bencher| {
         bencher.iter(|| {
             let accounts = [parse(black_box(&csv), None).unwrap()];
-            judge(&accounts, &allowlist, AllowlistOrigin::None, &policy, now)
+            audit_accounts(&accounts, &allowlist, AllowlistOrigin::None, &policy, now)
         });
     });
     group.finish();
     let accounts = [parse(&csv, None).unwrap()];
-    reports(criterion, &judge(&accounts, &allowlist, AllowlistOrigin::None, &policy, now));
+    reports(criterion, &audit_accounts(&accounts, &allowlist, AllowlistOrigin::None, &policy, now));
 }
 
 /// Writing the verdict down, apart from reaching it.

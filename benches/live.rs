@@ -19,10 +19,10 @@ use std::time::{Duration, Instant};
 
 use chrono::Utc;
 use iam_stocktake::model::policy::Policy;
-use iam_stocktake::observe::session::{Access, Environment};
-use iam_stocktake::observe::{Brief, observe, open};
+use iam_stocktake::observe::session::{Environment, SessionConfig};
+use iam_stocktake::observe::{ObserveOptions, observe, open_sessions};
 use iam_stocktake::permissions::Features;
-use iam_stocktake::settings::{LastAccessed, Owners, SshKeys};
+use iam_stocktake::settings::{LastAccessedLookup, OwnerLookup, SshKeyLookup};
 use serde_json::json;
 use stand_ins::aws::{Account, Seed, StandIn};
 
@@ -46,7 +46,7 @@ fn main() {
             reports_not_ready(&stand_in);
         }
         if measured("looks") {
-            second_looks(&stand_in);
+            rechecks(&stand_in);
         }
         if measured("accounts") {
             accounts_side_by_side(&stand_in);
@@ -68,7 +68,7 @@ fn milliseconds(since: Instant) -> f64 {
 /// asks that too, by turns; runs in the environment of an account.
 fn sweep_in_process() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let brief = sweep_alone();
+    let options = report_only();
     let (mut bare, mut with_caller, mut ours) = (Vec::new(), Vec::new(), Vec::new());
     // The first round finds cold caches and does not count.
     for round in 0..=ROUNDS {
@@ -81,8 +81,8 @@ fn sweep_in_process() {
         }
         let start = Instant::now();
         let accounts = runtime.block_on(async {
-            let hub = open(&brief).await.unwrap();
-            observe(&hub, &brief, &|_| {}).await
+            let sessions = open_sessions(&options).await.unwrap();
+            observe(&sessions, &options, &|_| {}).await
         });
         if round > 0 {
             ours.push(milliseconds(start));
@@ -103,10 +103,10 @@ async fn bare_calls(with_caller: bool) {
     assert!(!report.content().unwrap().as_ref().is_empty());
 }
 
-fn sweep_alone() -> Brief {
+fn report_only() -> ObserveOptions {
     let policy = Policy::default();
-    Brief {
-        access: Access {
+    ObserveOptions {
+        session: SessionConfig {
             role: None,
             tokens: None,
             audience: None,
@@ -119,11 +119,11 @@ fn sweep_alone() -> Brief {
             allowed: Vec::new(),
             environment: Environment::new(std::env::vars()),
         },
-        features: Features::new(&policy, false, Owners::None, LastAccessed::None),
+        features: Features::new(&policy, false, OwnerLookup::None, LastAccessedLookup::None),
         policy,
         now: Utc::now(),
-        ssh_keys: SshKeys::Candidates,
-        asked_after: std::collections::BTreeSet::new(),
+        ssh_keys: SshKeyLookup::FlaggedUsers,
+        ssh_key_users: std::collections::BTreeSet::new(),
         owner_tags: Vec::new(),
         timeout: Duration::from_secs(600),
         concurrency: 8,
@@ -211,7 +211,7 @@ fn reports_not_ready(stand_in: &StandIn) {
     }
 }
 
-fn second_looks(stand_in: &StandIn) {
+fn rechecks(stand_in: &StandIn) {
     println!("\nthe whole run with the second look; medians of {ROUNDS}, by turns");
     println!(
         "| users | latency | what | candidates | calls | wall, s | candidates/s | CPU, s | stand-in's CPU, s |"
@@ -253,7 +253,7 @@ fn accounts_side_by_side(stand_in: &StandIn) {
     println!("\n20 accounts of 500 users; medians of 3, seconds of wall time");
     println!("| latency | one at a time | 8 at a time | ratio |");
     println!("| ---: | ---: | ---: | ---: |");
-    let hub = stand_in.account(Seed::empty());
+    let sessions = stand_in.account(Seed::empty());
     let accounts: Vec<Account> =
         (0..20).map(|seed| stand_in.account(Seed::users(500, 100 + seed))).collect();
     let ids: Vec<&str> = accounts.iter().map(Account::id).collect();
@@ -268,14 +268,14 @@ fn accounts_side_by_side(stand_in: &StandIn) {
             for (at_a_time, list) in [("1", &mut one), ("8", &mut eight)] {
                 let own = [
                     "--role-to-assume",
-                    hub.role_arn(),
+                    sessions.role_arn(),
                     "--accounts",
                     &ids,
                     "--account-concurrency",
                     at_a_time,
                 ];
                 let arguments = [&own[..], &PLAIN[..]].concat();
-                list.push(audit(stand_in, &hub.oidc_environment(), &arguments).seconds);
+                list.push(audit(stand_in, &sessions.oidc_environment(), &arguments).seconds);
             }
         }
         let (one, eight) = (median(one), median(eight));

@@ -25,7 +25,7 @@ use std::time::Instant;
 
 use csv::ByteRecord;
 use iam_stocktake::allowlist;
-use iam_stocktake::audit::{AllowlistOrigin, Judge};
+use iam_stocktake::audit::{AllowlistOrigin, Auditor};
 use iam_stocktake::model::policy::Policy;
 use iam_stocktake::observe::{credential_report, export};
 
@@ -105,23 +105,24 @@ fn parse_and_judge(directory: &Path, threads: usize) {
     let policy = Policy::new(&allowlist.policy, None);
     let (files, next) = (files(directory), AtomicUsize::new(0));
     let work = || {
-        let mut judge = Judge::new(&allowlist, &policy, organisation::now());
+        let mut auditor = Auditor::new(&allowlist, &policy, organisation::now());
         while let Some(file) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let export = export::recognise(fs::read(file).unwrap()).unwrap();
-            judge.hear(&credential_report::parse(&export.csv, export.generated_at).unwrap());
+            let export = export::parse_export(fs::read(file).unwrap()).unwrap();
+            auditor
+                .add_account(&credential_report::parse(&export.csv, export.generated_at).unwrap());
         }
-        judge
+        auditor
     };
-    let judge = thread::scope(|scope| {
+    let auditor = thread::scope(|scope| {
         let helpers: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
-        let mut judge = work();
+        let mut auditor = work();
         for helper in helpers {
-            judge.join(helper.join().unwrap());
+            auditor.merge(helper.join().unwrap());
         }
-        judge
+        auditor
     });
     // The work ends with the verdict: tidying up is the end of the process.
-    std::mem::forget(black_box(judge.verdict(AllowlistOrigin::None)));
+    std::mem::forget(black_box(auditor.finish(AllowlistOrigin::None)));
 }
 
 #[allow(clippy::disallowed_methods, reason = "a scratch file that nobody reads half written")]

@@ -4,10 +4,10 @@
 //! written (`reader`, `raw`), and those are checked (`check`). Every stage notes what is wrong and
 //! goes on, so that all problems of a file are reported together.
 
-mod advice;
 mod check;
 mod diagnostic;
 mod former_accounts;
+mod help;
 mod node;
 mod pattern;
 mod raw;
@@ -21,11 +21,11 @@ use std::ops::Range;
 
 use chrono::NaiveDate;
 
-pub use check::{EXPIRES_SOON_DAYS, lapsing};
-pub use diagnostic::{Code, Diagnostic, Severity, render};
+pub use check::{EXPIRES_SOON_DAYS, expiry_notices};
+pub use diagnostic::{Diagnostic, DiagnosticCode, Severity, render};
 pub use former_accounts::{FormerAccount, audited_former_accounts};
 pub use pattern::{Pattern, is_user_name_char};
-pub use suggestion::{Excused, Suggestion};
+pub use suggestion::{ExemptedFinding, SuggestedExemption};
 
 use crate::cause::reason;
 use crate::model::inventory::AccountId;
@@ -76,7 +76,7 @@ pub struct Exemption {
     /// The bytes of the file at which it begins.
     pub span: Range<usize>,
     /// The same place for people.
-    pub place: Place,
+    pub place: Position,
 }
 
 /// Whom an exemption is about.
@@ -103,10 +103,10 @@ impl UserSelector {
     /// What to write instead, where a pattern reads like a regular expression and so may match
     /// nobody.
     #[must_use]
-    pub fn without_regex(&self) -> Option<String> {
+    pub fn suggested_pattern(&self) -> Option<String> {
         match self {
             Self::Name(_) => None,
-            Self::Pattern(pattern) => pattern.without_regex(),
+            Self::Pattern(pattern) => pattern.suggested_pattern(),
         }
     }
 }
@@ -140,14 +140,14 @@ impl fmt::Display for CredentialSelector {
 
 /// A place in the file; both count from 1, the column in characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Place {
+pub struct Position {
     /// The line.
     pub line: usize,
     /// The column.
     pub column: usize,
 }
 
-impl Place {
+impl Position {
     /// The place of a byte offset.
     #[must_use]
     pub fn of(source: &str, offset: usize) -> Self {
@@ -163,7 +163,7 @@ impl Place {
 
 /// Where an exemption stands in time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Term {
+pub enum ExemptionStatus {
     /// It holds.
     InForce,
     /// It holds for at most [`EXPIRES_SOON_DAYS`] more days.
@@ -172,7 +172,7 @@ pub enum Term {
     Expired,
 }
 
-impl Term {
+impl ExemptionStatus {
     /// The term's name.
     #[must_use]
     pub const fn id(self) -> &'static str {
@@ -187,7 +187,7 @@ impl Term {
 impl Exemption {
     /// Whether the exemption is about this user, by account, name and, where it names one, unique id.
     #[must_use]
-    pub fn speaks_of(&self, account: AccountId, name: &str, id: Option<&str>) -> bool {
+    pub fn applies_to(&self, account: AccountId, name: &str, id: Option<&str>) -> bool {
         let is_named = match &self.user {
             UserSelector::Name(own) => own.eq_ignore_ascii_case(name),
             UserSelector::Pattern(pattern) => pattern.matches(name),
@@ -199,11 +199,11 @@ impl Exemption {
 
     /// Where the exemption stands on `today` (UTC).
     #[must_use]
-    pub fn term(&self, today: NaiveDate) -> Term {
+    pub fn status_on(&self, today: NaiveDate) -> ExemptionStatus {
         match (self.expires - today).num_days() {
-            ..0 => Term::Expired,
-            0..=EXPIRES_SOON_DAYS => Term::ExpiresSoon,
-            _ => Term::InForce,
+            ..0 => ExemptionStatus::Expired,
+            0..=EXPIRES_SOON_DAYS => ExemptionStatus::ExpiresSoon,
+            _ => ExemptionStatus::InForce,
         }
     }
 }
@@ -218,7 +218,7 @@ pub fn parse(bytes: &[u8], today: NaiveDate) -> Result<Allowlist, Vec<Diagnostic
         return Err(vec![null_byte(at)]);
     }
     let root = node::parse(source).map_err(|problem| vec![*problem])?;
-    if matches!(root.value, node::Node::Null) {
+    if matches!(root.value, node::YamlNode::Null) {
         return Err(vec![empty(source)]);
     }
     let mut problems = Vec::new();
@@ -239,11 +239,11 @@ fn not_utf8(bytes: &[u8], error: &std::str::Utf8Error) -> Diagnostic {
     };
     let byte = bytes.get(at).copied().unwrap_or_default();
     let label = format!("the byte 0x{byte:02X} is no character in UTF-8");
-    Diagnostic::error(Code::NotUtf8, at..at + 1, message).label(label).help(help)
+    Diagnostic::error(DiagnosticCode::NotUtf8, at..at + 1, message).label(label).help(help)
 }
 
 fn null_byte(at: usize) -> Diagnostic {
-    Diagnostic::error(Code::NotUtf8, at..at + 1, "the file is no text, or UTF-16")
+    Diagnostic::error(DiagnosticCode::NotUtf8, at..at + 1, "the file is no text, or UTF-16")
         .label("a null byte")
         .help("save it as UTF-8")
 }
@@ -252,10 +252,11 @@ fn empty(source: &str) -> Diagnostic {
     let help = "an allowlist without exemptions is written `version: 1`";
     let comments = source.lines().any(|line| line.starts_with('#'));
     let problem = if comments {
-        Diagnostic::error(Code::EmptyFile, 0..1, "the file holds nothing but comments")
+        Diagnostic::error(DiagnosticCode::EmptyFile, 0..1, "the file holds nothing but comments")
             .label("no key follows")
     } else {
-        Diagnostic::error(Code::EmptyFile, 0..0, "the file is empty").label("nothing here")
+        Diagnostic::error(DiagnosticCode::EmptyFile, 0..0, "the file is empty")
+            .label("nothing here")
     };
     problem.help(help)
 }
@@ -271,7 +272,7 @@ pub fn parse_day(text: &str) -> Option<NaiveDate> {
 #[must_use]
 pub fn unreadable(error: &std::io::Error, help: &str) -> Diagnostic {
     let message = format!("the allowlist cannot be read: {}", reason(error));
-    Diagnostic::error(Code::UnreadableFile, 0..0, message).help(help)
+    Diagnostic::error(DiagnosticCode::UnreadableFile, 0..0, message).help(help)
 }
 
 /// The JSON Schema of the file, for editors.

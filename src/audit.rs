@@ -1,13 +1,13 @@
 //! Inventory × allowlist × policy × now → [`Audit`]. Pure: the same input gives the same audit.
 
-mod age;
-mod audited;
+mod audited_account;
 mod cleared;
 mod coverage;
+mod evidence_age;
 mod exemption;
 mod finding;
-mod fingerprint;
-mod next;
+mod finding_id;
+mod next_stage;
 mod result;
 mod rules;
 mod staleness;
@@ -16,50 +16,55 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-pub use age::{AgeProblem, EvidenceAge};
-pub use audited::{AuditedAccount, Cleared, Clearing};
-pub use finding::{Coverage, Credential, Finding, Held, Note, Reference, Status, Subject};
-pub use fingerprint::Fingerprint;
-pub use next::Next;
-pub use result::{AllowlistOrigin, Audit, Counts, Matched, Outcome, ReviewedExemption};
+pub use audited_account::{AuditedAccount, ClearedFinding, ClearedReason};
+pub use evidence_age::{AgeProblem, EvidenceAge};
+pub use finding::{
+    Coverage, Credential, Finding, FindingStatus, FindingUser, Note, ReferenceKind, UserCredential,
+};
+pub use finding_id::FindingId;
+pub use next_stage::NextStage;
+pub use result::{
+    AllowlistOrigin, Audit, AuditOutcome, ExemptionMatch, ExemptionResult, FindingCounts,
+};
 
 use crate::allowlist::{Allowlist, FormerAccount};
 use crate::model::inventory::{
-    Account, AccountId, CredentialKind, Evidence, Form, Handle, MaxEvidenceAge, Piece, User,
+    Account, AccountId, CredentialHandle, CredentialKind, Evidence, EvidenceItem, EvidenceSource,
+    MaxEvidenceAge, User,
 };
 use crate::model::policy::remediation::RemediationPolicy;
 use crate::model::policy::{Policy, Rule};
-use exemption::{Exemptions, Match};
-use rules::{Criteria, Draft};
+use exemption::{Exemptions, MatchingExemption};
+use rules::{Criteria, DraftFinding};
 
 /// Judges the accounts by the policy and weighs the allowlist's exemptions. `now` is the moment by
 /// which days are counted.
 #[must_use]
-pub fn judge(
+pub fn audit_accounts(
     accounts: &[Account<'_>],
     allowlist: &Allowlist,
     origin: AllowlistOrigin,
     policy: &Policy,
     now: DateTime<Utc>,
 ) -> Audit {
-    let mut judge = Judge::new(allowlist, policy, now);
+    let mut auditor = Auditor::new(allowlist, policy, now);
     for account in accounts {
-        judge.hear(account);
+        auditor.add_account(account);
     }
-    judge.verdict(origin)
+    auditor.finish(origin)
 }
 
 /// Judges one account after the other, so that nobody need keep more than one at a time. The order
 /// in which they are heard makes no difference.
-pub struct Judge<'a> {
+pub struct Auditor<'a> {
     criteria: Criteria<'a>,
     exemptions: Exemptions<'a>,
     remediation: Option<&'a RemediationPolicy>,
     former_accounts: &'a [FormerAccount],
-    heard: Vec<(AuditedAccount, Vec<Finding>)>,
+    audited: Vec<(AuditedAccount, Vec<Finding>)>,
 }
 
-impl<'a> Judge<'a> {
+impl<'a> Auditor<'a> {
     /// `now` is the moment by which days are counted.
     #[must_use]
     pub fn new(allowlist: &'a Allowlist, policy: &'a Policy, now: DateTime<Utc>) -> Self {
@@ -70,7 +75,7 @@ impl<'a> Judge<'a> {
             exemptions,
             remediation,
             former_accounts: &allowlist.former_accounts,
-            heard: Vec::new(),
+            audited: Vec::new(),
         }
     }
 
@@ -82,26 +87,26 @@ impl<'a> Judge<'a> {
     }
 
     /// Judges an account.
-    pub fn hear(&mut self, account: &Account<'_>) {
-        self.heard.push(judge_account(account, self.criteria, &mut self.exemptions));
+    pub fn add_account(&mut self, account: &Account<'_>) {
+        self.audited.push(audit_account(account, self.criteria, &mut self.exemptions));
     }
 
     /// Takes over what another heard by the same allowlist, policy and moment, so that accounts can
     /// be judged side by side.
-    pub fn join(&mut self, other: Self) {
-        self.heard.extend(other.heard);
-        self.exemptions.join(&other.exemptions);
+    pub fn merge(&mut self, other: Self) {
+        self.audited.extend(other.audited);
+        self.exemptions.merge(&other.exemptions);
     }
 
     /// The verdict on all accounts that were heard. `origin` is the allowlist's.
     #[must_use]
-    pub fn verdict(mut self, origin: AllowlistOrigin) -> Audit {
-        self.heard.sort_by_key(|(account, _)| account.id);
-        let each_once = self.heard.is_sorted_by(|(a, _), (b, _)| a.id < b.id);
-        let mut accounts = Vec::with_capacity(self.heard.len());
+    pub fn finish(mut self, origin: AllowlistOrigin) -> Audit {
+        self.audited.sort_by_key(|(account, _)| account.id);
+        let each_once = self.audited.is_sorted_by(|(a, _), (b, _)| a.id < b.id);
+        let mut accounts = Vec::with_capacity(self.audited.len());
         let mut findings =
-            Vec::with_capacity(self.heard.iter().map(|(_, findings)| findings.len()).sum());
-        for (account, of_account) in self.heard {
+            Vec::with_capacity(self.audited.iter().map(|(_, findings)| findings.len()).sum());
+        for (account, of_account) in self.audited {
             accounts.push(account);
             findings.extend(of_account);
         }
@@ -116,7 +121,7 @@ impl<'a> Judge<'a> {
             allowlist: origin,
             accounts,
             findings,
-            exemptions: self.exemptions.review(),
+            exemptions: self.exemptions.finish(),
             former_accounts: self.former_accounts.to_vec(),
         }
     }
@@ -124,33 +129,33 @@ impl<'a> Judge<'a> {
 
 /// The users whom a sweep cannot clear, so that a second look is due: those with a stale or
 /// unknown password or key, and those with credentials that the report does not show.
-pub fn candidates<'a, 'd>(
+pub fn flagged_users<'a, 'd>(
     account: &'a Account<'d>,
     policy: &'a Policy,
     now: DateTime<Utc>,
 ) -> impl Iterator<Item = &'a User<'d>> {
     let criteria = Criteria::new(policy, now);
-    account.users.iter().filter(move |user| rules::is_candidate(user, criteria))
+    account.users.iter().filter(move |user| rules::is_flagged(user, criteria))
 }
 
 /// Whether the sweep cannot clear the user, so that a second look is due.
 #[must_use]
-pub fn is_candidate(user: &User<'_>, policy: &Policy, now: DateTime<Utc>) -> bool {
-    rules::is_candidate(user, Criteria::new(policy, now))
+pub fn is_flagged(user: &User<'_>, policy: &Policy, now: DateTime<Utc>) -> bool {
+    rules::is_flagged(user, Criteria::new(policy, now))
 }
 
 /// Whether neither a password nor a key nor another credential of the user was seen.
 #[must_use]
-pub fn shows_no_credential(user: &User<'_>) -> bool {
-    rules::shows_no_credential(user)
+pub fn has_no_visible_credential(user: &User<'_>) -> bool {
+    rules::has_no_visible_credential(user)
 }
 
 /// Whether a rule has something against the user. An exemption is not asked for, so the rule about
 /// users whom none names is left out.
 #[must_use]
-pub fn is_flagged(user: &User<'_>, policy: &Policy, now: DateTime<Utc>) -> bool {
+pub fn has_findings(user: &User<'_>, policy: &Policy, now: DateTime<Utc>) -> bool {
     let mut drafts = Vec::new();
-    rules::judge_user(user, Criteria::new(policy, now), &mut drafts);
+    rules::check_user(user, Criteria::new(policy, now), &mut drafts);
     drafts.iter().any(|draft| draft.rule != Rule::UnlistedUser)
 }
 
@@ -159,46 +164,46 @@ pub fn is_flagged(user: &User<'_>, policy: &Policy, now: DateTime<Utc>) -> bool 
 #[must_use]
 pub fn stale_since(user: &User<'_>, policy: &Policy, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
     let mut drafts = Vec::new();
-    rules::judge_user(user, Criteria::new(policy, now), &mut drafts);
+    rules::check_user(user, Criteria::new(policy, now), &mut drafts);
     let stale = drafts.iter().filter(|draft| Rule::STALE.contains(&draft.rule));
-    stale.filter_map(|draft| draft.verdict.as_ref().ok()?.map(|(_, moment)| moment)).min()
+    stale.filter_map(|draft| draft.outcome.as_ref().ok()?.map(|(_, moment)| moment)).min()
 }
 
 /// The rules that are incomplete where a piece of evidence could not be had.
 #[must_use]
-pub const fn rules_of(piece: Piece) -> &'static [Rule] {
-    coverage::rules_of(piece)
+pub const fn rules_requiring(piece: EvidenceItem) -> &'static [Rule] {
+    coverage::rules_requiring(piece)
 }
 
-fn judge_account(
+fn audit_account(
     account: &Account<'_>,
     criteria: Criteria<'_>,
     exemptions: &mut Exemptions<'_>,
 ) -> (AuditedAccount, Vec<Finding>) {
-    exemptions.enter(account);
+    exemptions.add_account(account);
     let mut findings = Vec::new();
     let (mut drafts, mut matches) = (Vec::new(), Vec::new());
-    let (mut candidates, mut without_shown_credentials) = (0, 0);
+    let (mut flagged_users, mut without_shown_credentials) = (0, 0);
     for user in account.users.iter().chain(&account.root) {
-        exemptions.speaking_of(user, account.id, &mut matches);
+        exemptions.matching(user, account.id, &mut matches);
         let is_root = account.root.as_ref().is_some_and(|root| std::ptr::addr_eq(root, user));
         if is_root {
-            rules::judge_root(user, criteria, &mut drafts);
+            rules::check_root_user(user, criteria, &mut drafts);
         } else {
-            rules::judge_user(user, criteria, &mut drafts);
-            candidates += usize::from(rules::is_candidate(user, criteria));
-            without_shown_credentials += usize::from(is_without_shown_credentials(user));
+            rules::check_user(user, criteria, &mut drafts);
+            flagged_users += usize::from(rules::is_flagged(user, criteria));
+            without_shown_credentials += usize::from(has_no_shown_credentials(user));
         }
-        if exemptions.name_in_force(&matches) {
+        if exemptions.any_in_force(&matches) {
             drafts.retain(|draft| draft.rule != Rule::UnlistedUser);
         }
         if !drafts.is_empty() {
-            let clerk = Clerk { account: account.id, user, criteria };
-            clerk.file(&mut drafts, &matches, exemptions, &mut findings);
+            let builder = FindingBuilder { account: account.id, user, criteria };
+            builder.add_findings(&mut drafts, &matches, exemptions, &mut findings);
         }
     }
     findings.sort_by(|a, b| a.order().cmp(&b.order()));
-    let age = age::of(account, criteria);
+    let age = evidence_age::of(account, criteria);
     let audited = AuditedAccount {
         id: account.id,
         partition: account.partition.clone(),
@@ -206,43 +211,47 @@ fn judge_account(
         report_generated_at: account.report_generated_at,
         age,
         users: account.users.len(),
-        candidates,
-        users_without_shown_credentials: match account.form {
-            Form::ExportedReport | Form::FetchedReport => without_shown_credentials,
-            Form::Live => 0,
+        flagged_users,
+        users_without_shown_credentials: match account.evidence_source {
+            EvidenceSource::ExportedReport | EvidenceSource::FetchedReport => {
+                without_shown_credentials
+            }
+            EvidenceSource::Live => 0,
         },
-        form: account.form,
+        evidence_source: account.evidence_source,
         rechecked: account.users.iter().filter(|it| it.evidence() == Evidence::ReChecked).count(),
         coverage: coverage::of(account, criteria, &findings, age),
         gaps: account.gaps.clone(),
-        asked_after: account.asked_after.clone(),
+        queried_users: account.queried_users.clone(),
         cleared: cleared::of(account, criteria, &findings),
     };
     (audited, findings)
 }
 
 /// Whether no credential was seen where not all kinds were looked for.
-fn is_without_shown_credentials(user: &User<'_>) -> bool {
-    !user.other_credentials_complete && !user.hidden_credentials && rules::shows_no_credential(user)
+fn has_no_shown_credentials(user: &User<'_>) -> bool {
+    !user.other_credentials_complete
+        && !user.hidden_credentials
+        && rules::has_no_visible_credential(user)
 }
 
 /// Makes findings of one user's drafts.
-struct Clerk<'a, 'd> {
+struct FindingBuilder<'a, 'd> {
     account: AccountId,
     user: &'a User<'d>,
     criteria: Criteria<'a>,
 }
 
-impl Clerk<'_, '_> {
-    fn file(
+impl FindingBuilder<'_, '_> {
+    fn add_findings(
         &self,
-        drafts: &mut Vec<Draft<'_>>,
-        matches: &[Match],
+        drafts: &mut Vec<DraftFinding<'_>>,
+        matches: &[MatchingExemption],
         exemptions: &mut Exemptions<'_>,
         findings: &mut Vec<Finding>,
     ) {
         let user = self.user;
-        let subject = Arc::new(Subject {
+        let finding_user = Arc::new(FindingUser {
             account: self.account,
             name: user.name.clone().into_owned(),
             arn: user.arn.clone().into_owned(),
@@ -252,28 +261,33 @@ impl Clerk<'_, '_> {
             evidence: user.evidence(),
             owner: user.owner.clone(),
             permissions: user.permissions.clone(),
-            credentials: held(user),
+            credentials: credentials_of(user),
             last_accessed: user.last_accessed.clone(),
             in_use: rules::in_use(user, self.criteria),
             all_kinds_seen: user.other_credentials_complete,
         });
         for draft in drafts.drain(..) {
-            let (exemption, exemption_notes) = exemptions.weigh(&draft, matches);
-            findings.push(self.finding(draft, Arc::clone(&subject), exemption, exemption_notes));
+            let (exemption, exemption_notes) = exemptions.find_covering(&draft, matches);
+            findings.push(self.finding(
+                draft,
+                Arc::clone(&finding_user),
+                exemption,
+                exemption_notes,
+            ));
         }
     }
 
     fn finding(
         &self,
-        draft: Draft<'_>,
-        subject: Arc<Subject>,
+        draft: DraftFinding<'_>,
+        user: Arc<FindingUser>,
         exemption: Option<usize>,
         exemption_notes: Vec<Note>,
     ) -> Finding {
         let Criteria { policy, now, .. } = self.criteria;
-        let id = draft.fingerprint(self.account, self.user);
+        let id = draft.finding_id(self.account, self.user);
         let mut notes = draft.notes;
-        let (known, reference) = match draft.verdict {
+        let (known, reference) = match draft.outcome {
             Ok(since) => (true, since),
             Err(field) => {
                 // Where credentials are hidden, there is no field to blame.
@@ -289,13 +303,17 @@ impl Clerk<'_, '_> {
             rule: draft.rule,
             level: policy.level(draft.rule),
             status: match (exemption, known) {
-                (Some(_), _) => Status::Exempted,
-                (None, true) => Status::Open,
-                (None, false) => Status::Unknown,
+                (Some(_), _) => FindingStatus::Exempted,
+                (None, true) => FindingStatus::Open,
+                (None, false) => FindingStatus::Unknown,
             },
             evidence: evidence(self.user, draft.credential.as_ref()),
-            clock: next::clock(draft.rule, draft.credential.as_ref(), self.user),
-            subject,
+            remediation_tag: next_stage::remediation_tag_of(
+                draft.rule,
+                draft.credential.as_ref(),
+                self.user,
+            ),
+            user,
             credential: draft.credential,
             days: reference.map(|(_, moment)| staleness::days(now, moment)),
             reference,
@@ -306,17 +324,19 @@ impl Clerk<'_, '_> {
 }
 
 /// The user's credentials, in a fixed order.
-fn held(user: &User<'_>) -> Vec<Held> {
-    let password =
-        user.password.as_ref().map(|_| Held { kind: CredentialKind::Password, handle: None });
-    let keys = user
-        .access_keys
-        .iter()
-        .map(|it| Held { kind: CredentialKind::AccessKey, handle: Some(it.handle.clone()) });
+fn credentials_of(user: &User<'_>) -> Vec<UserCredential> {
+    let password = user
+        .password
+        .as_ref()
+        .map(|_| UserCredential { kind: CredentialKind::Password, handle: None });
+    let keys = user.access_keys.iter().map(|it| UserCredential {
+        kind: CredentialKind::AccessKey,
+        handle: Some(it.handle.clone()),
+    });
     let others = user
         .other_credentials
         .iter()
-        .map(|it| Held { kind: it.kind, handle: Some(it.handle.clone()) });
+        .map(|it| UserCredential { kind: it.kind, handle: Some(it.handle.clone()) });
     let mut held: Vec<_> = password.into_iter().chain(keys).chain(others).collect();
     held.sort();
     held
@@ -329,7 +349,7 @@ fn evidence(user: &User<'_>, credential: Option<&Credential>) -> Evidence {
         Some(Credential { kind: CredentialKind::Password, .. }) => user.password_evidence,
         Some(Credential { kind: CredentialKind::AccessKey, .. }) => user.access_key_evidence,
         // A report names these by slots, the live API by ids.
-        Some(Credential { handle: Some(Handle::Id(_)), .. }) => Evidence::ReChecked,
+        Some(Credential { handle: Some(CredentialHandle::Id(_)), .. }) => Evidence::ReChecked,
         Some(_) => Evidence::CredentialReport,
     }
 }

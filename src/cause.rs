@@ -5,7 +5,7 @@ use std::io;
 
 /// The last of an error's causes, which says what happened; the outer ones say where.
 #[must_use]
-pub fn innermost(error: &(dyn Error + 'static)) -> String {
+pub fn root_cause(error: &(dyn Error + 'static)) -> String {
     let mut last = error;
     while let Some(source) = last.source() {
         last = source;
@@ -23,7 +23,7 @@ pub fn reason(error: &io::Error) -> String {
         return words.unwrap_or(text);
     }
     if let Some(cause) = error.get_ref().and_then(|wrapped| wrapped.source()) {
-        return innermost(cause);
+        return root_cause(cause);
     }
     let text = error.to_string();
     // Some wrappers repeat what they wrap and a path of no interest, and do not hand it over.
@@ -55,7 +55,7 @@ mod tests {
     struct Wrapper(#[source] io::Error);
 
     #[test]
-    fn a_system_error_is_told_in_the_systems_words() {
+    fn system_error_uses_the_system_message() {
         for (error, words) in [
             (std::fs::read("/nowhere/at/all").unwrap_err(), "No such file or directory"),
             (std::fs::read("/").unwrap_err(), "Is a directory"),
@@ -68,15 +68,15 @@ mod tests {
     }
 
     #[test]
-    fn the_cause_is_told_and_not_what_wraps_it() {
+    fn root_cause_is_shown_without_wrappers() {
         let error = tempfile::NamedTempFile::new_in("/nowhere/at/all").unwrap_err();
         assert_eq!(reason(&error), "No such file or directory");
         let wrapped = Wrapper(io::Error::other(Wrapper(io::ErrorKind::UnexpectedEof.into())));
-        assert_eq!(innermost(&wrapped), "the data ends too early");
+        assert_eq!(root_cause(&wrapped), "the data ends too early");
     }
 
     #[test]
-    fn no_error_is_told_by_rusts_name_of_its_kind() {
+    fn error_kind_names_are_not_shown() {
         // The kinds that the system's calls on files answer with.
         for code in [1, 2, 5, 9, 11, 12, 13, 16, 17, 18, 20, 21, 22, 23, 24, 27, 28, 30, 36, 40] {
             let error = io::Error::from_raw_os_error(code);

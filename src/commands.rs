@@ -11,22 +11,22 @@ mod job;
 mod live;
 mod panics;
 mod progress;
-mod proposal;
 mod publish;
-mod publishing;
+mod publish_run;
+mod publish_target;
+mod pull_request;
+mod queue_client;
 mod remediate;
-mod remedies;
+mod remediation_run;
 mod report_folder;
 mod reports;
-mod scene;
-mod tracker;
 
 use std::io::{self, Read, Write};
 
 pub use panics::record as record_panics;
 
 use crate::cause::reason;
-use crate::report::visible;
+use crate::report::escape_invisible;
 use crate::runner::log::{inert, inert_json};
 use crate::secrets;
 use crate::settings::Command;
@@ -35,11 +35,11 @@ use crate::settings::Command;
 pub fn run(command: &Command, streams: &mut Streams<'_>) -> Exit {
     match command {
         Command::Publish(settings) => publish::publish(settings, streams),
-        Command::Remediate(settings) => remedies::remediate(settings, streams),
+        Command::Remediate(settings) => remediate::remediate(settings, streams),
         Command::Action(settings) => action::action(settings, streams),
-        Command::Audit(settings) => {
-            job::with_result(streams, |left, streams| audit::audit(settings, left, streams))
-        }
+        Command::Audit(settings) => job::with_result(streams, |job_report, streams| {
+            audit::audit(settings, job_report, streams)
+        }),
         Command::CheckAllowlists { files, today } => {
             job::with_result(streams, |_, streams| allowlist::check(files, *today, streams))
         }
@@ -56,19 +56,23 @@ pub fn run(command: &Command, streams: &mut Streams<'_>) -> Exit {
 }
 
 /// Prints a text that was asked for: help, the version, a completion script.
-pub fn show(text: &str, streams: &mut Streams<'_>) -> Exit {
+pub fn print_text(text: &str, streams: &mut Streams<'_>) -> Exit {
     job::with_result(streams, |_, streams| streams.print(text))
 }
 
 /// Tells why the arguments were refused.
-pub fn refuse(text: &str, streams: &mut Streams<'_>) -> Exit {
-    job::refuse(text, streams)
+pub fn report_usage_error(text: &str, streams: &mut Streams<'_>) -> Exit {
+    job::report_usage_error(text, streams)
 }
 
 /// Runs everything that the process does. If it panics, that is reported as every other error is.
-pub fn guard(streams: &mut Streams<'_>, process: impl FnOnce(&mut Streams<'_>) -> Exit) -> Exit {
-    panics::caught(|| process(&mut *streams))
-        .unwrap_or_else(|panicked| job::run(None, streams, |_, _, streams| panicked.tell(streams)))
+pub fn run_catching_panics(
+    streams: &mut Streams<'_>,
+    process: impl FnOnce(&mut Streams<'_>) -> Exit,
+) -> Exit {
+    panics::catch_panic(|| process(&mut *streams)).unwrap_or_else(|panic_report| {
+        job::run(None, streams, |_, _, streams| panic_report.report(streams))
+    })
 }
 
 /// The streams of the process, so that commands can be run without one.
@@ -87,7 +91,7 @@ pub struct Streams<'a> {
     pub stdout_is_log: bool,
     /// Whether everybody can read what is told, so that words of AWS, GitHub and others are withheld:
     /// they may repeat names.
-    pub(crate) discreet: bool,
+    pub(crate) redacted: bool,
     /// What was told to be wrong.
     problems: Vec<Problem>,
 }
@@ -138,7 +142,7 @@ impl<'a> Streams<'a> {
             stdout_style: Style::default(),
             stderr_style: Style::default(),
             stdout_is_log: false,
-            discreet: false,
+            redacted: false,
             problems: Vec::new(),
         }
     }
@@ -146,22 +150,22 @@ impl<'a> Streams<'a> {
     /// Writes a result. A reader that went away has seen all it wanted, which is no failure.
     pub fn print(&mut self, text: &str) -> Exit {
         if self.stdout_is_log {
-            self.print_as_it_is(&inert(&secrets::cut(text)))
+            self.print_raw(&inert(&secrets::redact(text)))
         } else {
-            self.print_as_it_is(text)
+            self.print_raw(text)
         }
     }
 
     /// Writes a result in JSON.
     pub(crate) fn print_json(&mut self, json: &str) -> Exit {
         if self.stdout_is_log {
-            self.print_as_it_is(&inert_json(&secrets::cut(json)))
+            self.print_raw(&inert_json(&secrets::redact(json)))
         } else {
-            self.print_as_it_is(json)
+            self.print_raw(json)
         }
     }
 
-    fn print_as_it_is(&mut self, text: &str) -> Exit {
+    fn print_raw(&mut self, text: &str) -> Exit {
         let written = self.stdout.write_all(text.as_bytes()).and_then(|()| self.stdout.flush());
         match written {
             Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
@@ -173,31 +177,31 @@ impl<'a> Streams<'a> {
     }
 
     /// Writes a text for people, without secrets. Where standard error is gone, nobody is left to tell.
-    pub fn tell(&mut self, text: &str) {
-        let _ = self.stderr.write_all(secrets::cut(text).as_bytes());
+    pub fn eprint(&mut self, text: &str) {
+        let _ = self.stderr.write_all(secrets::redact(text).as_bytes());
     }
 
     /// Writes a line for people.
-    fn say(&mut self, line: &str) {
-        self.tell(&format!("{line}\n"));
+    fn eprintln(&mut self, line: &str) {
+        self.eprint(&format!("{line}\n"));
     }
 
     /// Writes an error. In a job that fails it becomes an annotation, and a part of the summary.
     fn error(&mut self, message: &str) {
-        let message = self.note_problem(message);
+        let message = self.record_problem(message);
         let word = if self.stderr_style.color { "\u{1b}[1;31merror\u{1b}[0m" } else { "error" };
-        self.say(&format!("{word}: {message}"));
+        self.eprintln(&format!("{word}: {message}"));
     }
 
     /// Keeps an error that is told in another form.
-    fn note_problem(&mut self, message: &str) -> String {
-        let message = visible(&secrets::cut(message)).into_owned();
+    fn record_problem(&mut self, message: &str) -> String {
+        let message = escape_invisible(&secrets::redact(message)).into_owned();
         self.problems.push(Problem { message: message.clone(), hint: None });
         message
     }
 
     /// Keeps what to do about the last error, where that is told in another form.
-    fn note_hint(&mut self, message: &str) {
+    fn record_hint(&mut self, message: &str) {
         if let Some(problem) = self.problems.last_mut() {
             problem.hint.get_or_insert_with(|| message.to_owned());
         }
@@ -205,9 +209,9 @@ impl<'a> Streams<'a> {
 
     /// Writes what to do about an error.
     fn hint(&mut self, message: &str) {
-        let message = visible(&secrets::cut(message)).into_owned();
-        self.note_hint(&message);
+        let message = escape_invisible(&secrets::redact(message)).into_owned();
+        self.record_hint(&message);
         let word = if self.stderr_style.color { "\u{1b}[1;36mhelp\u{1b}[0m" } else { "help" };
-        self.say(&format!("{word}: {message}"));
+        self.eprintln(&format!("{word}: {message}"));
     }
 }

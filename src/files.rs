@@ -16,7 +16,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
 use std::path::{Component, Path, PathBuf};
 
-pub use limits::{Kind, read_stream};
+pub use limits::{FileKind, read_stream};
 pub use listing::files_below;
 pub use write::{Staged, create_folders, stage};
 
@@ -57,7 +57,7 @@ impl Workspace {
 
 /// What an entry of a folder is.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Entry {
+enum EntryKind {
     Folder,
     File,
     /// A link, which may lead out of the folder, a device or a pipe.
@@ -68,16 +68,16 @@ enum Entry {
 ///
 /// # Errors
 /// When the file cannot be read, is larger than its kind's limit, or is not what a job may read.
-pub fn read(path: &Path, kind: Kind, workspace: Option<&Workspace>) -> io::Result<Vec<u8>> {
+pub fn read(path: &Path, kind: FileKind, workspace: Option<&Workspace>) -> io::Result<Vec<u8>> {
     read_opened(&open(path, kind, workspace)?, kind)
 }
 
-fn open(path: &Path, kind: Kind, workspace: Option<&Workspace>) -> io::Result<File> {
+fn open(path: &Path, kind: FileKind, workspace: Option<&Workspace>) -> io::Result<File> {
     if let Some(workspace) = workspace {
         if let Some(parts) = workspace.parts(path) {
             return beneath::open(&workspace.canonical, &parts);
         }
-        if kind.is_of_repository() {
+        if kind.is_repository_file() {
             let folder = workspace.folder.display();
             return Err(io::Error::other(format!(
                 "it is outside of the workspace {folder}; in a job it must be a file of the \
@@ -85,14 +85,14 @@ fn open(path: &Path, kind: Kind, workspace: Option<&Workspace>) -> io::Result<Fi
             )));
         }
     }
-    if kind.is_regular() { regular(beneath::open_anywhere(path)?) } else { File::open(path) }
+    if kind.is_regular() { regular(beneath::open_any(path)?) } else { File::open(path) }
 }
 
 /// Reads all of an open file, from its beginning.
 ///
 /// # Errors
 /// When it cannot be read or is larger than its kind's limit.
-pub fn read_opened(file: &File, kind: Kind) -> io::Result<Vec<u8>> {
+pub fn read_opened(file: &File, kind: FileKind) -> io::Result<Vec<u8>> {
     let mut file: &File = file;
     read_stream(&mut file as &mut dyn Read, kind)
 }
@@ -110,13 +110,13 @@ pub fn open_journal(path: &Path, workspace: Option<&Workspace>) -> io::Result<Fi
     };
     // Now, not at the end of the run: the next steps need it most where the run was cut off. Only root
     // can do so; whoever else runs in a job mostly is that owner.
-    let _ = give_to_owner_of(&file, &workspace.canonical);
+    let _ = chown_to_owner_of(&file, &workspace.canonical);
     Ok(file)
 }
 
 /// Gives an open file to whom a folder belongs.
 #[cfg(unix)]
-fn give_to_owner_of(file: &File, folder: &Path) -> io::Result<()> {
+fn chown_to_owner_of(file: &File, folder: &Path) -> io::Result<()> {
     use std::os::unix::fs::{MetadataExt as _, fchown};
     let (made, owner) = (file.metadata()?, folder.metadata()?);
     if (made.uid(), made.gid()) == (owner.uid(), owner.gid()) {
@@ -127,7 +127,7 @@ fn give_to_owner_of(file: &File, folder: &Path) -> io::Result<()> {
 
 /// Files have no owner of this kind here.
 #[cfg(not(unix))]
-fn give_to_owner_of(_file: &File, _folder: &Path) -> io::Result<()> {
+fn chown_to_owner_of(_file: &File, _folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
@@ -147,8 +147,8 @@ fn open_private(path: &Path) -> io::Result<File> {
 ///
 /// # Errors
 /// When it cannot be opened or is no regular file.
-pub fn open_of_runner(path: &Path) -> io::Result<File> {
-    regular(beneath::append_anywhere(path)?)
+pub fn open_runner_file(path: &Path) -> io::Result<File> {
+    regular(beneath::append_any(path)?)
 }
 
 /// Refuses what is no regular file: it may have no end, or never answer.

@@ -4,6 +4,7 @@
 //! shows is read into slim types of our own: a page holds what people and other programs made of
 //! it, and one odd entry must not hide the others.
 
+mod attempt_error;
 mod call;
 mod comments;
 mod contents;
@@ -11,7 +12,6 @@ mod error;
 mod issues;
 mod labels;
 mod pages;
-mod refusal;
 mod repository;
 
 use std::convert::Infallible;
@@ -28,22 +28,22 @@ use serde::Deserialize;
 use serde_json::json;
 use tokio::sync::OnceCell;
 
-use call::{Answer, Pace, Request};
+use call::{ApiRequest, ApiResponse, CallTimeouts};
 
-use crate::model::identity::Repository as RepositoryName;
+use crate::model::identity::RepositoryName;
 
 pub use comments::Comment;
-pub use error::{Error, Kind};
-pub use issues::{GitHubUser, Issue, IssueChange, IssueFilter, NewIssue, State, StateReason};
+pub use error::{Error, ErrorKind};
+pub use issues::{GitHubUser, Issue, IssueChange, IssueFilter, IssueState, NewIssue, StateReason};
 pub use labels::{Label, NewLabel};
-pub use repository::{About, Repository};
+pub use repository::{Repository, RepositoryInfo};
 
 /// How the author of what an app's token writes ends, a workflow's own token included.
 const BOT: &str = "[bot]";
 /// The question that every kind of token may ask: users' tokens, apps', and a workflow's own.
 const VIEWER: &str = "query { viewer { login } }";
 /// The longest time in which a connection is made.
-const LONGEST_CONNECT: Duration = Duration::from_secs(5);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// GitHub, seen with one token. All calls together have one deadline.
 pub struct GitHub {
@@ -54,11 +54,11 @@ pub struct GitHub {
     authorization: HeaderValue,
     /// The token again, to keep it out of messages.
     token: SecretString,
-    pace: Pace,
+    timeouts: CallTimeouts,
     /// The login that GitHub names for the token, if it names one.
-    told: OnceCell<Option<String>>,
+    login: OnceCell<Option<String>>,
     /// The author that GitHub named for something created with the token.
-    learned: OnceLock<String>,
+    observed_author: OnceLock<String>,
 }
 
 /// A user or app, as far as it is of use.
@@ -72,8 +72,8 @@ pub(super) struct RawUser {
 
 /// The answer to [`VIEWER`]. GraphQL reports errors with status 200, without data.
 #[derive(Deserialize)]
-struct Viewer {
-    data: Option<ViewerData>,
+struct ViewerResponse {
+    data: Option<GraphqlData>,
     #[serde(default)]
     errors: Vec<GraphqlError>,
 }
@@ -100,7 +100,7 @@ impl GraphqlError {
 }
 
 #[derive(Deserialize)]
-struct ViewerData {
+struct GraphqlData {
     viewer: Option<RawUser>,
 }
 
@@ -114,16 +114,16 @@ impl GitHub {
     /// [`Error`] when the URL or the token can be none, or the HTTP client cannot be made.
     pub fn new(api_url: &str, token: SecretString, timeout: Duration) -> Result<Self, Error> {
         let failed = |kind, message: String| Error::new("preparing calls to GitHub", kind, message);
-        let misconfigured = |message| failed(Kind::Misconfigured, message);
+        let misconfigured = |message| failed(ErrorKind::Misconfigured, message);
         let api = api_address(api_url).map_err(misconfigured)?;
         let authorization = bearer(&token)
-            .ok_or_else(|| failed(Kind::Unauthorized, "the token can be none".to_owned()))?;
-        let client = client(Pace::attempt(timeout)).map_err(|error| {
-            failed(Kind::Unreachable, format!("the HTTP client cannot be made: {error}"))
+            .ok_or_else(|| failed(ErrorKind::Unauthorized, "the token can be none".to_owned()))?;
+        let client = client(CallTimeouts::attempt(timeout)).map_err(|error| {
+            failed(ErrorKind::Unreachable, format!("the HTTP client cannot be made: {error}"))
         })?;
         // octocrab leaves a task to the runtime, and panics without one.
         if tokio::runtime::Handle::try_current().is_err() {
-            return Err(failed(Kind::Unexpected, "there is no tokio runtime".to_owned()));
+            return Err(failed(ErrorKind::Unexpected, "there is no tokio runtime".to_owned()));
         }
         // Not through `build_with_reqwest`: it adds a second User-Agent, panics over an odd token,
         // and does not mark the token's header as sensitive.
@@ -133,8 +133,9 @@ impl GitHub {
             .build();
         let Ok(octocrab) = built;
         let graphql = graphql_address(&api);
-        let (pace, told, learned) = (Pace::new(timeout), OnceCell::new(), OnceLock::new());
-        Ok(Self { octocrab, api, graphql, authorization, token, pace, told, learned })
+        let (timeouts, login, observed_author) =
+            (CallTimeouts::new(timeout), OnceCell::new(), OnceLock::new());
+        Ok(Self { octocrab, api, graphql, authorization, token, timeouts, login, observed_author })
     }
 
     /// Uses this address of the GraphQL API, as `GITHUB_GRAPHQL_URL` names it. An address of
@@ -142,15 +143,15 @@ impl GitHub {
     #[must_use]
     pub fn with_graphql_url(mut self, url: Option<&str>) -> Self {
         let url = url.and_then(|url| api_address(url).ok());
-        if let Some(url) = url.filter(|url| self.is_ours(url)) {
+        if let Some(url) = url.filter(|url| self.is_same_origin(url)) {
             self.graphql = url;
         }
         self
     }
 
     /// Begins the time anew: from now on everything together may take `timeout`.
-    pub fn begin_anew(&mut self, timeout: Duration) {
-        self.pace = Pace::new(timeout);
+    pub fn reset_deadline(&mut self, timeout: Duration) {
+        self.timeouts = CallTimeouts::new(timeout);
     }
 
     /// The logins that appear as author of what is written with the token. Usually one; empty while
@@ -159,8 +160,8 @@ impl GitHub {
     /// # Errors
     /// [`Error`] when GitHub cannot be asked.
     pub async fn logins(&self) -> Result<Vec<String>, Error> {
-        let told = self.told.get_or_try_init(|| self.ask_login()).await?;
-        let mut logins: Vec<_> = told.iter().chain(self.learned.get()).cloned().collect();
+        let login = self.login.get_or_try_init(|| self.ask_login()).await?;
+        let mut logins: Vec<_> = login.iter().chain(self.observed_author.get()).cloned().collect();
         logins.dedup_by(|one, other| one.eq_ignore_ascii_case(other));
         Ok(logins)
     }
@@ -175,35 +176,38 @@ impl GitHub {
     /// The latter is closed to installation tokens.
     async fn ask_login(&self) -> Result<Option<String>, Error> {
         let what = "asking GitHub whom the token belongs to";
-        let request = Request::post(what, self.graphql.clone(), json!({ "query": VIEWER }));
-        let request = request.expecting(Kind::NotFound);
-        match self.call(&request, Answer::json::<Viewer>).await {
-            Ok(Viewer { data: Some(ViewerData { viewer: Some(user) }), .. }) => {
+        let request = ApiRequest::post(what, self.graphql.clone(), json!({ "query": VIEWER }));
+        let request = request.expecting(ErrorKind::NotFound);
+        match self.call(&request, ApiResponse::json::<ViewerResponse>).await {
+            Ok(ViewerResponse { data: Some(GraphqlData { viewer: Some(user) }), .. }) => {
                 return Ok(Some(user.login));
             }
             // A passing error says nothing about who we are.
-            Ok(Viewer { errors, .. }) => {
+            Ok(ViewerResponse { errors, .. }) => {
                 if let Some(error) = errors.iter().find(|error| !error.is_denial()) {
                     let limited = error.is_rate_limit();
-                    let kind = if limited { Kind::RateLimited } else { Kind::Unavailable };
+                    let kind =
+                        if limited { ErrorKind::RateLimited } else { ErrorKind::Unavailable };
                     return Err(Error::new(what, kind, error.message.clone()));
                 }
             }
-            Err(error) if is_unanswered(error.kind) => {}
+            Err(error) if is_unsupported_query(error.kind) => {}
             Err(error) => return Err(error),
         }
-        let request = Request::get(what, self.url(&["user"])).expecting(Kind::Forbidden);
-        match self.call(&request, Answer::json::<RawUser>).await {
+        let request = ApiRequest::get(what, self.url(&["user"])).expecting(ErrorKind::Forbidden);
+        match self.call(&request, ApiResponse::json::<RawUser>).await {
             Ok(user) => Ok(Some(user.login)),
-            Err(error) if matches!(error.kind, Kind::Forbidden | Kind::NotFound) => Ok(None),
+            Err(error) if matches!(error.kind, ErrorKind::Forbidden | ErrorKind::NotFound) => {
+                Ok(None)
+            }
             Err(error) => Err(error),
         }
     }
 
     /// Keeps the author that GitHub named for something created with the token.
-    fn learn(&self, author: Option<&str>) {
+    fn remember_author(&self, author: Option<&str>) {
         if let Some(author) = author {
-            self.learned.get_or_init(|| author.to_owned());
+            self.observed_author.get_or_init(|| author.to_owned());
         }
     }
 
@@ -265,10 +269,14 @@ fn graphql_address(api: &Url) -> Url {
 }
 
 /// Whether a refusal only says that this question is not answered here.
-const fn is_unanswered(kind: Kind) -> bool {
+const fn is_unsupported_query(kind: ErrorKind) -> bool {
     matches!(
         kind,
-        Kind::Forbidden | Kind::NotFound | Kind::Gone | Kind::Unprocessable | Kind::Unexpected
+        ErrorKind::Forbidden
+            | ErrorKind::NotFound
+            | ErrorKind::Gone
+            | ErrorKind::Unprocessable
+            | ErrorKind::Unexpected
     )
 }
 
@@ -290,7 +298,7 @@ fn client(attempt: Duration) -> Result<Client, reqwest::Error> {
     // The provider may be there already: the AWS SDK brings its own.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     Client::builder()
-        .connect_timeout(LONGEST_CONNECT.min(attempt))
+        .connect_timeout(CONNECT_TIMEOUT.min(attempt))
         .redirect(reqwest::redirect::Policy::none())
         .retry(reqwest::retry::never())
         .referer(false)
@@ -298,13 +306,13 @@ fn client(attempt: Duration) -> Result<Client, reqwest::Error> {
 }
 
 /// The text with the line ends that we write: GitHub's forms send CR LF.
-fn with_our_line_ends(text: &str) -> String {
+fn normalize_line_endings(text: &str) -> String {
     text.replace("\r\n", "\n")
 }
 
 /// Whether GitHub keeps what it was sent: line ends and the white space at the end are its own.
-fn is_kept(sent: &str, kept: &str) -> bool {
-    with_our_line_ends(sent).trim_end() == with_our_line_ends(kept).trim_end()
+fn is_stored_as_sent(sent: &str, kept: &str) -> bool {
+    normalize_line_endings(sent).trim_end() == normalize_line_endings(kept).trim_end()
 }
 
 #[cfg(test)]
@@ -312,13 +320,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_github_keeps_is_compared_without_line_ends_and_the_white_space_at_the_end() {
-        assert!(is_kept("a\n\nb\n", "a\r\n\r\nb"));
-        assert!(!is_kept("a\n\nb", "a\n\nc") && !is_kept(" a", "a"));
+    fn stored_text_is_compared_without_line_endings_and_trailing_white_space() {
+        assert!(is_stored_as_sent("a\n\nb\n", "a\r\n\r\nb"));
+        assert!(!is_stored_as_sent("a\n\nb", "a\n\nc") && !is_stored_as_sent(" a", "a"));
     }
 
     #[test]
-    fn an_address_that_can_be_none_is_refused_with_what_is_wrong() {
+    fn invalid_api_url_is_rejected_with_a_reason() {
         for text in ["", "github", "ftp://a.example", "https://a.example?x", "file:///etc/passwd"] {
             assert!(api_address(text).is_err(), "{text}");
         }
@@ -331,7 +339,7 @@ mod tests {
     }
 
     #[test]
-    fn graphql_is_beside_the_rest_api() {
+    fn graphql_url_is_derived_from_the_rest_url() {
         for (api, graphql) in [
             ("https://api.github.com", "https://api.github.com/graphql"),
             ("https://api.acme.ghe.com/", "https://api.acme.ghe.com/graphql"),
@@ -343,7 +351,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_one_word_of_ascii() {
+    fn token_is_one_ascii_word() {
         for text in ["", " \n", "a b", "a\nb", "tökén"] {
             assert!(bearer(&SecretString::from(text)).is_none(), "{text}");
         }

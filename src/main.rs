@@ -11,7 +11,7 @@ use tracing_subscriber::prelude::*;
 use iam_stocktake::cli::{self, Parsed};
 use iam_stocktake::commands::{self, Streams, Style};
 use iam_stocktake::runner;
-use iam_stocktake::runner::log::Beside;
+use iam_stocktake::runner::log::InertWriter;
 use iam_stocktake::settings::Command;
 
 fn main() -> ExitCode {
@@ -23,22 +23,22 @@ fn main() -> ExitCode {
     };
     #[expect(clippy::disallowed_methods, reason = "this is where the clock is read")]
     let now = chrono::Utc::now();
-    runner::keep_secrets();
-    let in_job = runner::is_present();
+    runner::register_secrets();
+    let in_job = runner::is_github_actions();
     // Standard error is not locked: a progress bar draws on it from a thread of its own.
     let (mut stdin, mut stdout, mut stderr) =
         (io::stdin().lock(), io::stdout().lock(), io::stderr());
-    let (to_terminal, told_to_terminal) = (stdout.is_terminal(), stderr.is_terminal());
+    let (stdout_is_terminal, stderr_is_terminal) = (stdout.is_terminal(), stderr.is_terminal());
     let stdout_is_log = in_job && !is_file(&stdout);
     let mut streams = Streams::new(&mut stdin, &mut stdout, &mut stderr);
     streams.stdout_is_log = stdout_is_log;
     if !in_job {
-        streams.stdout_style = style(to_terminal);
-        streams.stderr_style = style(told_to_terminal);
+        streams.stdout_style = style(stdout_is_terminal);
+        streams.stderr_style = style(stderr_is_terminal);
     }
-    let exit = commands::guard(&mut streams, |streams| {
+    let exit = commands::run_catching_panics(&mut streams, |streams| {
         if let Some(message) = not_started {
-            return commands::refuse(&message, streams);
+            return commands::report_usage_error(&message, streams);
         }
         let (color_stdout, color_stderr) = (streams.stdout_style.color, streams.stderr_style.color);
         match cli::parse(std::env::args_os(), now, color_stdout, color_stderr) {
@@ -46,8 +46,8 @@ fn main() -> ExitCode {
                 start_logging(&command, in_job);
                 commands::run(&command, streams)
             }
-            Parsed::Text(text) => commands::show(&text, streams),
-            Parsed::Refused(text) => commands::refuse(&text, streams),
+            Parsed::Text(text) => commands::print_text(&text, streams),
+            Parsed::Refused(text) => commands::report_usage_error(&text, streams),
         }
     });
     ExitCode::from(exit as u8)
@@ -68,11 +68,11 @@ fn is_file(_: &impl IsTerminal) -> bool {
 /// Logs where that is asked for. In a job everybody may read the log of what deals with GitHub, unless
 /// an event says otherwise; `audit` names users there anyway.
 fn start_logging(command: &Command, in_job: bool) {
-    let names = !in_job || matches!(command, Command::Audit(_)) || runner::is_private();
+    let names = !in_job || matches!(command, Command::Audit(_)) || runner::is_private_repository();
     if command.is_verbose() && names {
         log();
-    } else if command.is_verbose() || runner::is_debugging() {
-        log_for_job();
+    } else if command.is_verbose() || runner::is_debug_logging() {
+        log_for_public_job();
     }
 }
 
@@ -81,13 +81,13 @@ fn start_logging(command: &Command, in_job: bool) {
 /// AWS and GitHub, and a runner reads this stream too.
 fn log() {
     let lines =
-        tracing_subscriber::fmt::layer().with_writer(|| Beside(io::stderr())).with_ansi(false);
+        tracing_subscriber::fmt::layer().with_writer(|| InertWriter(io::stderr())).with_ansi(false);
     tracing_subscriber::registry().with(lines.with_filter(own_events())).init();
 }
 
 /// The debug log of a job, which everybody may read: what was called and what came of it, in words of
 /// ours alone. What others say repeats names.
-fn log_for_job() {
+fn log_for_public_job() {
     const OURS: [&str; 9] = [
         "message",
         "action",
@@ -106,7 +106,7 @@ fn log_for_job() {
     });
     let lines = tracing_subscriber::fmt::layer()
         .fmt_fields(fields.delimited(" "))
-        .with_writer(|| Beside(io::stderr()))
+        .with_writer(|| InertWriter(io::stderr()))
         .with_ansi(false);
     tracing_subscriber::registry().with(lines.with_filter(own_events())).init();
 }

@@ -1,7 +1,7 @@
 //! Plain values: accounts, users, credentials, rules, policy, names.
 
 pub mod choices;
-pub mod clock;
 pub mod identity;
 pub mod inventory;
 pub mod policy;
+pub mod remediation_tag;

@@ -3,32 +3,32 @@
 mod account;
 mod accounts;
 pub(crate) mod call;
-mod closely;
 pub mod credential_report;
 pub mod export;
-mod foreign;
+mod fetch_report;
 mod last_accessed;
-pub(crate) mod limit;
+mod matched_users;
 mod message;
-mod owners;
+mod non_aws_response;
 pub(crate) mod pages;
-mod population;
+mod recheck;
+pub(crate) mod response_limit;
 mod same_second;
-mod second_look;
 mod service_credentials;
 pub mod session;
-mod sweep;
+mod user_details;
+mod user_record;
 mod users;
 
 use aws_sdk_iam::primitives::DateTime as AwsDateTime;
 use chrono::{DateTime, Utc};
 
-pub use account::{Brief, Step};
-pub use accounts::{Event, Progress, observe, open};
-pub(crate) use closely::{Closeness, Glance, identity, look_closely};
+pub use account::{ObserveOptions, ProgressStep};
+pub use accounts::{ProgressCallback, ProgressEvent, observe, open_sessions};
+pub(crate) use user_record::{UserLookup, UserRecordOptions, fetch_user_record, user_id_and_tags};
 
-use crate::model::inventory::{Stamp, Unreadable};
-use call::Failure;
+use crate::model::inventory::{Timestamp, UnreadableField};
+use call::AwsError;
 
 /// A moment of the API, to the second, as the credential report has it; `None` where the answer has
 /// none. The SDK fills 1970-01-01 in for a required date that is missing, and nothing in IAM is as old
@@ -38,14 +38,14 @@ fn moment(date: &AwsDateTime) -> Option<DateTime<Utc>> {
 }
 
 /// A date of the API's answer; one that is missing is unreadable, not absent.
-fn stamp(field: &str, date: &AwsDateTime) -> Stamp {
-    moment(date).map_or_else(|| missing_date(field), Stamp::At)
+fn timestamp(field: &str, date: &AwsDateTime) -> Timestamp {
+    moment(date).map_or_else(|| missing_date(field), Timestamp::At)
 }
 
 /// A date that the answer should have.
-fn missing_date(field: &str) -> Stamp {
+fn missing_date(field: &str) -> Timestamp {
     let (column, text) = (field.to_owned(), "missing".to_owned());
-    Stamp::Unreadable(Box::new(Unreadable { column, text }))
+    Timestamp::Unreadable(Box::new(UnreadableField { column, text }))
 }
 
 /// A date without which the answer says nothing.
@@ -53,7 +53,7 @@ fn required_date(
     action: &'static str,
     field: &str,
     date: Option<&AwsDateTime>,
-) -> Result<DateTime<Utc>, Failure> {
+) -> Result<DateTime<Utc>, AwsError> {
     date.and_then(moment).ok_or_else(|| missing(action, field))
 }
 
@@ -63,10 +63,10 @@ fn required<'a>(
     action: &'static str,
     field: &str,
     text: Option<&'a str>,
-) -> Result<&'a str, Failure> {
+) -> Result<&'a str, AwsError> {
     text.filter(|text| !text.is_empty()).ok_or_else(|| missing(action, field))
 }
 
-fn missing(action: &'static str, field: &str) -> Failure {
-    Failure::unexpected(action, format!("the answer lacks {field}"))
+fn missing(action: &'static str, field: &str) -> AwsError {
+    AwsError::unexpected(action, format!("the answer lacks {field}"))
 }

@@ -8,12 +8,14 @@ mod role;
 mod size;
 mod terraform;
 
-pub use document::{Grant, Node, member_trust, oidc_provider, subjects, web_identity_trust};
-pub use role::RemedyRole;
+pub use document::{
+    PolicyNode, RoleGrant, member_trust, oidc_provider, subjects, web_identity_trust,
+};
+pub use role::RemediationRole;
 pub use size::{PolicyKind, size};
-pub use terraform::Stack;
+pub use terraform::TerraformFile;
 
-use crate::model::choices::{LastAccessed, Owners};
+use crate::model::choices::{LastAccessedLookup, OwnerLookup};
 use crate::model::policy::remediation::{RemediationPolicy, Stage};
 use crate::model::policy::{Policy, Rule};
 
@@ -36,13 +38,13 @@ pub enum Resource {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Feature {
     /// The credential report.
-    Sweep,
+    CredentialReport,
     /// The second look at the users that the sweep cannot clear.
     Recheck,
     /// SSH keys and service-specific credentials.
     ServiceCredentials,
     /// The tags of the users that the sweep cannot clear.
-    CandidateTags,
+    FlaggedUserTags,
     /// The tags of every user.
     AllTags,
     /// The last service used (Access Advisor).
@@ -50,7 +52,7 @@ pub enum Feature {
     /// The groups, policies and MFA devices of a user who may be deleted.
     Holdings,
     /// The tags that are the remedy's clock.
-    Notice,
+    RemediationTags,
     /// Credentials made inactive, and active again to undo that.
     Deactivation,
     /// The same of SSH keys, service-specific credentials and certificates.
@@ -69,7 +71,7 @@ pub enum Feature {
 
 /// What is done to a resource.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Access {
+pub enum AccessLevel {
     /// It is looked at, or assumed.
     Read,
     /// Tags of ours are set and taken away, and no others.
@@ -83,16 +85,16 @@ impl Feature {
     #[must_use]
     pub const fn condition(self) -> &'static str {
         match self {
-            Self::Sweep => "always",
+            Self::CredentialReport => "always",
             Self::Recheck => "unless `--no-recheck`",
             Self::ServiceCredentials => {
                 "`old-service-credential` or `user-without-credentials` is on, or `--remediate`"
             }
-            Self::CandidateTags => "`--owners candidates` without `expiry_tag`",
+            Self::FlaggedUserTags => "`--owners candidates` without `expiry_tag`",
             Self::AllTags => "`--owners all`, `expiry_tag` or `--remediate`",
             Self::LastAccessed => "`--last-accessed candidates`",
             Self::Holdings => "`--remediate` with `delete_users`",
-            Self::Notice => "`--remediate notify` and beyond",
+            Self::RemediationTags => "`--remediate notify` and beyond",
             Self::Deactivation => "`--remediate deactivate` and beyond",
             Self::OldCredentialDeactivation => {
                 "`--remediate deactivate` and beyond with `old-service-credential` in \
@@ -114,16 +116,16 @@ impl Feature {
 
     /// What the feature does to what it is about.
     #[must_use]
-    pub const fn access(self) -> Access {
+    pub const fn access(self) -> AccessLevel {
         match self {
-            Self::Notice => Access::Tag,
+            Self::RemediationTags => AccessLevel::Tag,
             Self::Deactivation
             | Self::OldCredentialDeactivation
             | Self::PasswordDeletion
             | Self::CredentialDeletion
             | Self::OldCredentialDeletion
-            | Self::UserDeletion => Access::Change,
-            _ => Access::Read,
+            | Self::UserDeletion => AccessLevel::Change,
+            _ => AccessLevel::Read,
         }
     }
 }
@@ -153,14 +155,14 @@ const fn needs(action: &'static str, resource: Resource, feature: Feature) -> Pe
 /// `RemoveUserFromGroup` is evaluated on the group alone, whoever the user is.
 pub const PERMISSIONS: [Permission; 38] = {
     use Feature::{
-        Accounts, AllTags, CandidateTags, CredentialDeletion, Deactivation, Holdings, LastAccessed,
-        Notice, OldCredentialDeactivation, OldCredentialDeletion, PasswordDeletion, Recheck,
-        ServiceCredentials, Sweep, UserDeletion,
+        Accounts, AllTags, CredentialDeletion, CredentialReport, Deactivation, FlaggedUserTags,
+        Holdings, LastAccessed, OldCredentialDeactivation, OldCredentialDeletion, PasswordDeletion,
+        Recheck, RemediationTags, ServiceCredentials, UserDeletion,
     };
     use Resource::{Any, Groups, MemberRoles, MfaDevices, Users};
     [
-        needs("iam:GenerateCredentialReport", Any, Sweep),
-        needs("iam:GetCredentialReport", Any, Sweep),
+        needs("iam:GenerateCredentialReport", Any, CredentialReport),
+        needs("iam:GetCredentialReport", Any, CredentialReport),
         needs("iam:ListUsers", Any, Recheck),
         needs("iam:GetUser", Users, Recheck),
         needs("iam:ListAccountAliases", Any, Recheck),
@@ -170,7 +172,7 @@ pub const PERMISSIONS: [Permission; 38] = {
         needs("iam:ListSigningCertificates", Users, Recheck),
         needs("iam:ListServiceSpecificCredentials", Any, ServiceCredentials),
         needs("iam:ListSSHPublicKeys", Users, ServiceCredentials),
-        needs("iam:ListUserTags", Users, CandidateTags),
+        needs("iam:ListUserTags", Users, FlaggedUserTags),
         needs("iam:GetAccountAuthorizationDetails", Any, AllTags),
         needs("iam:GenerateServiceLastAccessedDetails", Users, LastAccessed),
         needs("iam:GetServiceLastAccessedDetails", Any, LastAccessed),
@@ -179,8 +181,8 @@ pub const PERMISSIONS: [Permission; 38] = {
         needs("iam:ListAttachedUserPolicies", Users, Holdings),
         needs("iam:ListUserPolicies", Users, Holdings),
         needs("iam:GetUserPolicy", Users, Holdings),
-        needs("iam:TagUser", Users, Notice),
-        needs("iam:UntagUser", Users, Notice),
+        needs("iam:TagUser", Users, RemediationTags),
+        needs("iam:UntagUser", Users, RemediationTags),
         needs("iam:UpdateAccessKey", Users, Deactivation),
         needs("iam:UpdateSSHPublicKey", Users, OldCredentialDeactivation),
         needs("iam:UpdateServiceSpecificCredential", Users, OldCredentialDeactivation),
@@ -202,7 +204,7 @@ pub const PERMISSIONS: [Permission; 38] = {
 
 /// What a role of the remedy is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Remedy {
+pub struct RemediationScope {
     /// How far it goes; `None` where it plans and changes nothing.
     pub stage: Option<Stage>,
     /// Whether passwords are deleted when other credentials are deactivated.
@@ -215,17 +217,17 @@ pub struct Remedy {
     pub old_credentials: bool,
 }
 
-impl Remedy {
+impl RemediationScope {
     /// What the role has to do by the policy.
     #[must_use]
-    pub fn new(role: RemedyRole, policy: &RemediationPolicy) -> Self {
+    pub fn new(role: RemediationRole, policy: &RemediationPolicy) -> Self {
         let deletes = policy.delete_after_days.is_some();
         Self {
             stage: role.stage(),
             delete_passwords: policy.delete_passwords,
             delete_credentials: deletes,
             delete_users: deletes && policy.deletes_users(),
-            old_credentials: policy.takes_rule(Rule::OldServiceCredential),
+            old_credentials: policy.covers_rule(Rule::OldServiceCredential),
         }
     }
 
@@ -234,13 +236,14 @@ impl Remedy {
         let deletes_users = reaches(Stage::Delete) && self.delete_users;
         match feature {
             // It looks at everything that a remedy hangs on.
-            Feature::Sweep | Feature::Recheck | Feature::ServiceCredentials | Feature::AllTags => {
-                true
-            }
-            Feature::CandidateTags | Feature::LastAccessed | Feature::Accounts => false,
+            Feature::CredentialReport
+            | Feature::Recheck
+            | Feature::ServiceCredentials
+            | Feature::AllTags => true,
+            Feature::FlaggedUserTags | Feature::LastAccessed | Feature::Accounts => false,
             // Whatever the role may do, it can show the whole plan.
             Feature::Holdings => self.delete_users,
-            Feature::Notice => reaches(Stage::Notify),
+            Feature::RemediationTags => reaches(Stage::Notify),
             Feature::Deactivation => reaches(Stage::Deactivate),
             Feature::OldCredentialDeactivation => {
                 reaches(Stage::Deactivate) && self.old_credentials
@@ -267,13 +270,13 @@ pub struct Features {
     /// SSH keys and service-specific credentials.
     pub service_credentials: bool,
     /// Whose tags are read to name an owner.
-    pub owners: Owners,
+    pub owners: OwnerLookup,
     /// The last service used by the users that the sweep cannot clear.
     pub last_accessed: bool,
     /// The tag that says until when a user is wanted.
     pub expiry_tag: bool,
     /// The remedy, which looks at everything that it hangs on, whatever else is on.
-    pub remedy: Option<Remedy>,
+    pub remediation: Option<RemediationScope>,
 }
 
 impl Features {
@@ -282,51 +285,51 @@ impl Features {
     pub fn new(
         policy: &Policy,
         recheck: bool,
-        owners: Owners,
-        last_accessed: LastAccessed,
+        owners: OwnerLookup,
+        last_accessed: LastAccessedLookup,
     ) -> Self {
         Self {
             recheck,
-            service_credentials: policy.is_on(Rule::OldServiceCredential)
-                || policy.is_on(Rule::UserWithoutCredentials),
+            service_credentials: policy.is_enabled(Rule::OldServiceCredential)
+                || policy.is_enabled(Rule::UserWithoutCredentials),
             owners,
-            last_accessed: last_accessed == LastAccessed::Candidates,
-            expiry_tag: policy.expiry_tag.is_some() && policy.is_on(Rule::ExpiredUser),
-            remedy: None,
+            last_accessed: last_accessed == LastAccessedLookup::FlaggedUsers,
+            expiry_tag: policy.expiry_tag.is_some() && policy.is_enabled(Rule::ExpiredUser),
+            remediation: None,
         }
     }
 
     /// What a role of the remedy is for.
     #[must_use]
-    pub const fn of_remedy(remedy: Remedy) -> Self {
+    pub const fn for_remediation(remediation: RemediationScope) -> Self {
         Self {
             recheck: true,
             service_credentials: true,
-            owners: Owners::All,
+            owners: OwnerLookup::All,
             last_accessed: false,
             expiry_tag: false,
-            remedy: Some(remedy),
+            remediation: Some(remediation),
         }
     }
 
     /// Whether a feature is on.
     #[must_use]
     pub fn has(&self, feature: Feature) -> bool {
-        if let Some(remedy) = &self.remedy {
-            return remedy.has(feature);
+        if let Some(remediation) = &self.remediation {
+            return remediation.has(feature);
         }
-        let all_tags = self.owners == Owners::All || self.expiry_tag;
+        let all_tags = self.owners == OwnerLookup::All || self.expiry_tag;
         let asked = match feature {
-            Feature::Sweep => return true,
+            Feature::CredentialReport => return true,
             // It is of the account that assumes, and not of the one that is audited.
             Feature::Accounts => return false,
             Feature::Recheck => true,
             Feature::ServiceCredentials => self.service_credentials,
-            Feature::CandidateTags => self.owners == Owners::Candidates && !all_tags,
+            Feature::FlaggedUserTags => self.owners == OwnerLookup::FlaggedUsers && !all_tags,
             Feature::AllTags => all_tags,
             Feature::LastAccessed => self.last_accessed,
             Feature::Holdings
-            | Feature::Notice
+            | Feature::RemediationTags
             | Feature::Deactivation
             | Feature::OldCredentialDeactivation
             | Feature::PasswordDeletion

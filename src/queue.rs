@@ -3,20 +3,20 @@
 //! Everything here is pure but `read` and `apply`, which ask GitHub and carry a plan out.
 
 pub mod apply;
-pub mod board;
-pub mod bounds;
-mod damage;
+pub mod destination;
+mod fit;
 pub mod gate;
-pub mod ledger;
+mod invalid_state;
+pub mod limits;
 pub mod markers;
-pub mod memory;
 pub mod observation;
-pub mod occasion;
 pub mod plan;
-pub mod progress;
 pub mod pull_request;
 mod queue_name;
 pub mod read;
-mod room;
+pub mod remediation_progress;
+pub mod snapshot;
+pub mod state;
+pub mod update;
 mod view;
 pub mod warning;

@@ -5,15 +5,17 @@
 //! `apply`, which looks again just before each change; every step stands in the [`journal`] before
 //! and after it is done, so that a run that was cut off can be finished and deactivations undone.
 
+mod accounts;
 mod apply;
 mod delete;
 pub mod history;
 pub mod journal;
 pub mod plan;
-mod scene;
 mod undo;
 mod write;
 
-pub use apply::{Applied, Hand, Settling, wants_holdings};
-pub use scene::{Field, Missing, Person, Unanswered, people};
-pub use undo::{Needless, Undo, Undone, plan_undo};
+pub use accounts::{
+    LookupError, MissingEvidence, RemediationAccounts, RemediationUser, users_in_scope,
+};
+pub use apply::{ApplyResult, Executor, ResolveError, needs_holdings};
+pub use undo::{UndoPlan, UndoResult, UndoSkipReason, plan_undo};

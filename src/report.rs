@@ -6,18 +6,20 @@ pub mod json;
 mod markdown;
 mod page;
 mod remediation;
-mod remedy;
 mod terminal;
+mod user_remediation;
 mod view;
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
 
-pub use escape::visible;
-pub use failure::failure;
+pub use escape::escape_invisible;
+pub use failure::failure_summary;
 pub use markdown::{MarkdownOptions, TemplateError, UserTemplate, markdown};
-pub use page::{Page, Plain, page};
-pub use remediation::{Remedy, Undoing, remedy_markdown, remedy_text, undo_text};
+pub use page::{PageTemplate, SafeText, render_page};
+pub use remediation::{
+    RemediationReport, UndoReport, remediation_markdown, remediation_text, undo_text,
+};
 pub use terminal::{TableOptions, table};
 
 use crate::audit::{Audit, Finding};
@@ -69,6 +71,6 @@ fn id_ending(id: &str) -> String {
 /// The findings of each account that has any.
 fn by_account(audit: &Audit) -> BTreeMap<AccountId, &[Finding]> {
     // They are ordered by account.
-    let runs = audit.findings.chunk_by(|a, b| a.subject.account == b.subject.account);
-    runs.filter_map(|run| Some((run.first()?.subject.account, run))).collect()
+    let runs = audit.findings.chunk_by(|a, b| a.user.account == b.user.account);
+    runs.filter_map(|run| Some((run.first()?.user.account, run))).collect()
 }

@@ -23,7 +23,7 @@ use crate::model::identity::Visibility;
 
 /// Whether we run in a job of GitHub Actions.
 #[must_use]
-pub fn is_present() -> bool {
+pub fn is_github_actions() -> bool {
     is_set_by_the_runner(&variable)
 }
 
@@ -31,29 +31,30 @@ pub fn is_present() -> bool {
 ///
 /// Source: "Enabling debug logging", GitHub documentation.
 #[must_use]
-pub fn is_debugging() -> bool {
-    is_present() && variable("RUNNER_DEBUG").is_some_and(|value| value == "1")
+pub fn is_debug_logging() -> bool {
+    is_github_actions() && variable("RUNNER_DEBUG").is_some_and(|value| value == "1")
 }
 
 /// The folder of the job into which its repository is checked out; `None` outside of a job.
 #[must_use]
 pub fn workspace() -> Option<PathBuf> {
-    is_present().then(|| variable("GITHUB_WORKSPACE").unwrap_or_else(|| ".".to_owned()).into())
+    is_github_actions()
+        .then(|| variable("GITHUB_WORKSPACE").unwrap_or_else(|| ".".to_owned()).into())
 }
 
 /// Whether the event says that not everybody can read the job's log.
 #[must_use]
-pub fn is_private() -> bool {
+pub fn is_private_repository() -> bool {
     let job = job::Job::from_environment().ok().flatten();
     let visibility = job.and_then(|job| job.payload.visibility);
     matches!(visibility, Some(Visibility::Private | Visibility::Internal))
 }
 
 /// Registers the tokens and keys that the environment holds, so that none is shown.
-pub fn keep_secrets() {
+pub fn register_secrets() {
     for name in SECRETS {
         if let Some(secret) = variable(name) {
-            crate::secrets::keep(&secret);
+            crate::secrets::register(&secret);
         }
     }
 }
@@ -91,13 +92,13 @@ pub fn variables() -> impl Iterator<Item = (String, String)> {
 }
 
 /// 128 bits of chance in hexadecimal digits, which a text that was written before cannot foresee.
-fn token() -> String {
+fn random_token() -> String {
     format!("{:032x}", fastrand::u128(..))
 }
 
 /// What the environment says about GitHub, in a job or not.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Surroundings {
+pub struct GitHubEnvironment {
     /// `owner/name` of the repository, where one is named.
     pub repository: Option<String>,
     /// Where GitHub's REST API is: GitHub's own where none is named.
@@ -108,8 +109,8 @@ pub struct Surroundings {
 
 /// The repository and the APIs that the environment names.
 #[must_use]
-pub fn surroundings() -> Surroundings {
-    Surroundings {
+pub fn github_environment() -> GitHubEnvironment {
+    GitHubEnvironment {
         repository: variable("GITHUB_REPOSITORY"),
         api_url: variable("GITHUB_API_URL").unwrap_or_else(|| "https://api.github.com".to_owned()),
         graphql_url: variable("GITHUB_GRAPHQL_URL"),

@@ -1,7 +1,7 @@
 //! The secrets this process holds, so that none of them is shown.
 //!
 //! Tokens and keys are registered where they are read or received. The job's log has the runner mask
-//! each of them, and whatever is written for people is cut with [`cut`] first: an error of AWS, GitHub
+//! each of them, and whatever is written for people is cut with [`redact`] first: an error of AWS, GitHub
 //! or the token endpoint may repeat what it was sent.
 
 use std::borrow::Cow;
@@ -11,39 +11,39 @@ use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use secrecy::{ExposeSecret, SecretString};
 
 /// What stands in place of a secret.
-const CUT: &str = "***";
+const REDACTED: &str = "***";
 /// Shorter texts are not cut: they are words that may stand anywhere.
-const SHORTEST: usize = 8;
+const MIN_REDACTED_LENGTH: usize = 8;
 /// This many characters identify a secret, so that one that an error shortens is still recognized.
-const PREFIX: usize = 16;
+const PREFIX_LENGTH: usize = 16;
 /// What a form or a query encodes in keys and tokens.
 const ENCODED: &AsciiSet = &CONTROLS.add(b' ').add(b'%').add(b'&').add(b'+').add(b'/').add(b'=');
 
-static HELD: Mutex<Vec<SecretString>> = Mutex::new(Vec::new());
+static SECRETS: Mutex<Vec<SecretString>> = Mutex::new(Vec::new());
 
 /// Registers a secret, each of its lines on its own. Blank lines are ignored.
-pub fn keep(secret: &str) {
-    let mut held = held();
+pub fn register(secret: &str) {
+    let mut secrets = secrets();
     for line in secret.split(['\r', '\n']).map(str::trim).filter(|line| !line.is_empty()) {
-        if !held.iter().any(|it| it.expose_secret() == line) {
-            held.push(SecretString::from(line));
+        if !secrets.iter().any(|it| it.expose_secret() == line) {
+            secrets.push(SecretString::from(line));
         }
     }
 }
 
 /// The secrets registered after the first `known`, for the runner to mask.
 #[must_use]
-pub fn after(known: usize) -> Vec<SecretString> {
-    held().get(known..).unwrap_or_default().to_vec()
+pub fn registered_after(known: usize) -> Vec<SecretString> {
+    secrets().get(known..).unwrap_or_default().to_vec()
 }
 
 /// The text with `***` in place of every registered secret, or of what follows its first characters.
 #[must_use]
-pub fn cut(text: &str) -> Cow<'_, str> {
+pub fn redact(text: &str) -> Cow<'_, str> {
     let mut shown = Cow::Borrowed(text);
-    for secret in held().iter().map(ExposeSecret::expose_secret) {
+    for secret in secrets().iter().map(ExposeSecret::expose_secret) {
         for form in [Cow::Borrowed(secret), Cow::from(utf8_percent_encode(secret, ENCODED))] {
-            if let Some(without) = without(&shown, &form) {
+            if let Some(without) = redact_secret(&shown, &form) {
                 shown = Cow::Owned(without);
             }
         }
@@ -52,18 +52,18 @@ pub fn cut(text: &str) -> Cow<'_, str> {
 }
 
 /// The text without a secret; `None` if it does not contain it.
-fn without(text: &str, secret: &str) -> Option<String> {
-    let needle = match secret.char_indices().nth(PREFIX) {
+fn redact_secret(text: &str, secret: &str) -> Option<String> {
+    let needle = match secret.char_indices().nth(PREFIX_LENGTH) {
         Some((end, _)) => secret.get(..end)?,
         None => secret,
     };
-    if needle.len() < SHORTEST || !text.contains(needle) {
+    if needle.len() < MIN_REDACTED_LENGTH || !text.contains(needle) {
         return None;
     }
     let (mut shown, mut rest) = (String::with_capacity(text.len()), text);
     while let Some((before, found)) = rest.split_once(needle) {
         shown.push_str(before);
-        shown.push_str(CUT);
+        shown.push_str(REDACTED);
         // Keys and tokens consist of these characters; the rest of this one goes too.
         let is_part = |it: char| it.is_ascii_alphanumeric() || "+/=_-.%~".contains(it);
         let whole = secret.get(needle.len()..).and_then(|tail| found.strip_prefix(tail));
@@ -73,8 +73,8 @@ fn without(text: &str, secret: &str) -> Option<String> {
     Some(shown)
 }
 
-fn held() -> MutexGuard<'static, Vec<SecretString>> {
-    HELD.lock().unwrap_or_else(PoisonError::into_inner)
+fn secrets() -> MutexGuard<'static, Vec<SecretString>> {
+    SECRETS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -84,8 +84,8 @@ mod tests {
     // Every test has secrets of its own: the register is the process's.
 
     #[test]
-    fn a_secret_is_cut_wherever_and_however_it_is_repeated() {
-        keep("FwoGZXIvYXdzEJr+one/two==\r\nsecond-line-of-one");
+    fn secret_is_redacted_in_every_form() {
+        register("FwoGZXIvYXdzEJr+one/two==\r\nsecond-line-of-one");
         for (text, shown) in [
             ("token FwoGZXIvYXdzEJr+one/two==, and more", "token ***, and more"),
             ("a=FwoGZXIvYXdzEJr%2Bone%2Ftwo%3D%3D&b=1", "a=***&b=1"),
@@ -93,26 +93,26 @@ mod tests {
             ("two: second-line-of-onesecond-line-of-one", "two: ******"),
             ("FwoGZXIvYXdzEJ is another", "FwoGZXIvYXdzEJ is another"),
         ] {
-            assert_eq!(cut(text), shown, "{text}");
+            assert_eq!(redact(text), shown, "{text}");
         }
     }
 
     #[test]
-    fn a_short_secret_is_masked_and_not_cut() {
-        let known = after(0).len();
-        keep("tiny-7!");
-        keep(" \n\t");
-        let masked = after(known);
+    fn short_secret_is_masked_but_not_redacted() {
+        let known = registered_after(0).len();
+        register("tiny-7!");
+        register(" \n\t");
+        let masked = registered_after(known);
         assert!(masked.iter().any(|it| it.expose_secret() == "tiny-7!"));
         assert!(masked.iter().all(|it| !it.expose_secret().trim().is_empty()));
-        assert_eq!(cut("tiny-7!"), "tiny-7!");
+        assert_eq!(redact("tiny-7!"), "tiny-7!");
     }
 
     #[test]
-    fn a_secret_is_registered_once() {
-        keep("ghs_registered-twice-1");
-        keep("ghs_registered-twice-1");
+    fn secret_is_registered_once() {
+        register("ghs_registered-twice-1");
+        register("ghs_registered-twice-1");
         let same = |it: &&SecretString| it.expose_secret() == "ghs_registered-twice-1";
-        assert_eq!(after(0).iter().filter(same).count(), 1);
+        assert_eq!(registered_after(0).iter().filter(same).count(), 1);
     }
 }

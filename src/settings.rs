@@ -15,10 +15,12 @@ pub use publish::{ActionSettings, PublishAuditsSettings, PublishSettings};
 pub use remediate::{RemediateSettings, RemedyMode, SavedPlanFile, Task};
 pub use table::*;
 
-pub use crate::model::choices::{CommentOn, LastAccessed, Owners, SshKeys, UnknownChoice};
+pub use crate::model::choices::{
+    CommentOn, LastAccessedLookup, OwnerLookup, SshKeyLookup, UnknownChoice,
+};
 use crate::model::identity::{AccountEntry, Audience, ExternalId, RoleArn, RoleName};
 use crate::model::inventory::{AccountId, MaxEvidenceAge};
-pub use crate::permissions::RemedyRole;
+pub use crate::permissions::RemediationRole;
 use crate::report::Language;
 
 /// The most rows of a table, unless told otherwise.
@@ -147,13 +149,13 @@ pub struct LiveSettings {
     /// Whether candidates are looked at again.
     pub recheck: bool,
     /// Whose SSH keys are listed.
-    pub ssh_keys: SshKeys,
+    pub ssh_keys: SshKeyLookup,
     /// Whose tags are read.
-    pub owners: Owners,
+    pub owners: OwnerLookup,
     /// The tags that name an owner.
     pub owner_tags: Vec<String>,
     /// Of whom Access Advisor is asked.
-    pub last_accessed: LastAccessed,
+    pub last_accessed: LastAccessedLookup,
     /// How long an account may take.
     pub timeout: Duration,
     /// Calls at a time in an account.

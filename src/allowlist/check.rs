@@ -5,12 +5,12 @@ use std::str::FromStr;
 
 use chrono::{Days, NaiveDate};
 
-use super::advice;
-use super::diagnostic::{Code, Diagnostic, shown};
-use super::node::Placed;
+use super::diagnostic::{Diagnostic, DiagnosticCode, shown};
+use super::help;
+use super::node::Located;
 use super::pattern::{MIN_LITERALS, Pattern, PatternError, is_user_name_char};
 use super::raw::{RawAllowlist, RawExemption, RawPolicy};
-use super::{Allowlist, CredentialSelector, Exemption, Place, UserSelector};
+use super::{Allowlist, CredentialSelector, Exemption, Position, UserSelector};
 use crate::model::inventory::{AccountId, ROOT_USER};
 use crate::model::policy::{DEFAULT_MAX_EXEMPTION_DAYS, Level, MAX_DAYS, PolicyOverrides, Rule};
 
@@ -50,7 +50,7 @@ pub(super) struct Checker<'a> {
 impl Checker<'_> {
     pub(super) fn error(
         &mut self,
-        code: Code,
+        code: DiagnosticCode,
         span: &Range<usize>,
         message: impl Into<String>,
         label: impl Into<String>,
@@ -64,14 +64,14 @@ impl Checker<'_> {
     }
 
     /// Where a part of the file begins, for people.
-    pub(super) fn place(&self, span: &Range<usize>) -> Place {
-        Place::of(self.source, span.start)
+    pub(super) fn place(&self, span: &Range<usize>) -> Position {
+        Position::of(self.source, span.start)
     }
 
-    fn version(&mut self, version: &Placed<i64>) {
+    fn version(&mut self, version: &Located<i64>) {
         if version.value != 1 {
             self.error(
-                Code::UnsupportedVersion,
+                DiagnosticCode::UnsupportedVersion,
                 &version.span,
                 format!("version {} of the allowlist format is not supported", version.value),
                 "this program reads version 1",
@@ -91,13 +91,13 @@ impl Checker<'_> {
             ..PolicyOverrides::default()
         };
         let names_expiry_tag = raw.expiry_tag.is_some();
-        policy.expiry_tag = raw.expiry_tag.and_then(|tag| self.filled(tag, "expiry_tag"));
+        policy.expiry_tag = raw.expiry_tag.and_then(|tag| self.non_blank_text(tag, "expiry_tag"));
         for (name, level) in raw.rules {
             let rule = self.rule(&name);
             let level = self.level(&level);
             if rule == Some(Rule::ExpiredUser) && level > Some(Level::Off) && !names_expiry_tag {
                 self.error(
-                    Code::ExpiryTagMissing,
+                    DiagnosticCode::ExpiryTagMissing,
                     &name.span,
                     "the rule `expired-user` is turned on, but `policy` has no `expiry_tag`",
                     "which tag is it to read?",
@@ -112,14 +112,14 @@ impl Checker<'_> {
         policy
     }
 
-    pub(super) fn days(&mut self, number: &Placed<i64>, key: &str) -> Option<u32> {
+    pub(super) fn days(&mut self, number: &Located<i64>, key: &str) -> Option<u32> {
         self.number(number, key, MAX_DAYS, " days")
     }
 
     /// A number from 1 to `max`, which are of this `unit`.
     pub(super) fn number(
         &mut self,
-        number: &Placed<i64>,
+        number: &Located<i64>,
         key: &str,
         max: u32,
         unit: &str,
@@ -127,48 +127,48 @@ impl Checker<'_> {
         let found = u32::try_from(number.value).ok().filter(|found| (1..=max).contains(found));
         if found.is_none() {
             self.error(
-                Code::NumberOutOfRange,
+                DiagnosticCode::NumberOutOfRange,
                 &number.span,
                 format!("`{key}` must be between 1 and {max}{unit}"),
                 "out of range",
-                advice::written(key),
+                help::written(key),
             );
         }
         found
     }
 
-    pub(super) fn rule(&mut self, name: &Placed<String>) -> Option<Rule> {
+    pub(super) fn rule(&mut self, name: &Located<String>) -> Option<Rule> {
         let by_control = Rule::ALL.into_iter().find(|rule| {
             rule.controls().iter().any(|control| control.name.eq_ignore_ascii_case(&name.value))
         });
         self.named(
             name,
-            Code::UnknownRule,
+            DiagnosticCode::UnknownRule,
             "rule",
             &Rule::ALL.map(Rule::id),
             by_control.map(Rule::id),
         )
     }
 
-    fn level(&mut self, name: &Placed<String>) -> Option<Level> {
-        self.named(name, Code::UnknownLevel, "level", &Level::ALL.map(Level::id), None)
+    fn level(&mut self, name: &Located<String>) -> Option<Level> {
+        self.named(name, DiagnosticCode::UnknownLevel, "level", &Level::ALL.map(Level::id), None)
     }
 
     fn named<T: FromStr>(
         &mut self,
-        name: &Placed<String>,
-        code: Code,
+        name: &Located<String>,
+        code: DiagnosticCode,
         what: &str,
         ids: &[&str],
         meant: Option<&str>,
     ) -> Option<T> {
         let all = || format!("the {what}s are {}", ids.join(", "));
-        if !self.is_filled(name, &format!("a {what}"), &all()) {
+        if !self.check_not_blank(name, &format!("a {what}"), &all()) {
             return None;
         }
         let found = name.value.parse().ok();
         if found.is_none() {
-            let nearest = meant.or_else(|| advice::nearest(&name.value, ids.iter().copied()));
+            let nearest = meant.or_else(|| help::nearest(&name.value, ids.iter().copied()));
             let help = nearest.map_or_else(all, |id| format!("did you mean `{id}`?"));
             let message = format!("there is no {what} {}", shown(&name.value));
             self.error(code, &name.span, message, format!("unknown {what}"), help);
@@ -189,8 +189,8 @@ impl Checker<'_> {
             || Rule::STALE.to_vec(),
             |list| list.value.iter().filter_map(|it| self.rule(it)).collect(),
         );
-        let reason = raw.reason.and_then(|it| self.filled(it, "reason"));
-        let owner = raw.owner.and_then(|it| self.filled(it, "owner"));
+        let reason = raw.reason.and_then(|it| self.non_blank_text(it, "reason"));
+        let owner = raw.owner.and_then(|it| self.non_blank_text(it, "owner"));
         let expires = raw.expires.and_then(|it| self.expires(&it));
         Some(Exemption {
             user: user?,
@@ -214,7 +214,7 @@ impl Checker<'_> {
             (None, Some(pattern)) => self.pattern(pattern),
             (Some(user), Some(pattern)) => {
                 let problem = Diagnostic::error(
-                    Code::UserAndPattern,
+                    DiagnosticCode::UserAndPattern,
                     pattern.span.clone(),
                     "an exemption has either `user` or `pattern`, not both",
                 )
@@ -228,7 +228,7 @@ impl Checker<'_> {
             (None, None) if raw.is_named => None,
             (None, None) => {
                 self.error(
-                    Code::NoUser,
+                    DiagnosticCode::NoUser,
                     &raw.span,
                     "an exemption has neither `user` nor `pattern`",
                     "whom is this for?",
@@ -239,30 +239,30 @@ impl Checker<'_> {
         }
     }
 
-    fn user_name(&mut self, user: &Placed<String>) -> Option<UserSelector> {
+    fn user_name(&mut self, user: &Located<String>) -> Option<UserSelector> {
         let name = &user.value;
         let valid =
             (1..=MAX_USER_NAME).contains(&name.len()) && name.chars().all(is_user_name_char);
         if valid || name == ROOT_USER {
             return Some(UserSelector::Name(name.clone()));
         }
-        if self.is_filled(user, "`user`", &advice::written("user")) {
-            let (label, help) = advice::user_name(name, MAX_USER_NAME);
+        if self.check_not_blank(user, "`user`", &help::written("user")) {
+            let (label, help) = help::user_name(name, MAX_USER_NAME);
             let message = format!("{} cannot be an IAM user name", shown(name));
-            self.error(Code::InvalidUserName, &user.span, message, label, help);
+            self.error(DiagnosticCode::InvalidUserName, &user.span, message, label, help);
         }
         None
     }
 
-    fn pattern(&mut self, pattern: &Placed<String>) -> Option<UserSelector> {
-        if !self.is_filled(pattern, "`pattern`", &advice::written("pattern")) {
+    fn pattern(&mut self, pattern: &Located<String>) -> Option<UserSelector> {
+        if !self.check_not_blank(pattern, "`pattern`", &help::written("pattern")) {
             return None;
         }
         match Pattern::new(&pattern.value) {
             Ok(pattern) => Some(UserSelector::Pattern(pattern)),
             Err(PatternError::Character(character)) => {
                 self.error(
-                    Code::InvalidPattern,
+                    DiagnosticCode::InvalidPattern,
                     &pattern.span,
                     format!("the pattern {} can match no user", shown(&pattern.value)),
                     format!("no user name has {}", shown(&character.to_string())),
@@ -273,7 +273,7 @@ impl Checker<'_> {
             }
             Err(PatternError::TooBroad) => {
                 self.error(
-                    Code::PatternTooBroad,
+                    DiagnosticCode::PatternTooBroad,
                     &pattern.span,
                     format!("the pattern {} may match everybody", shown(&pattern.value)),
                     format!("fewer than {MIN_LITERALS} characters besides `*`"),
@@ -287,8 +287,8 @@ impl Checker<'_> {
         }
     }
 
-    pub(super) fn account(&mut self, account: &Placed<String>) -> Option<AccountId> {
-        if !self.is_filled(account, "`account`", &advice::written("account")) {
+    pub(super) fn account(&mut self, account: &Located<String>) -> Option<AccountId> {
+        if !self.check_not_blank(account, "`account`", &help::written("account")) {
             return None;
         }
         let id = account.value.parse().ok();
@@ -299,7 +299,7 @@ impl Checker<'_> {
                 12 if !others => {
                     ("not the digits alone".to_owned(), format!("write `account: \"{digits}\"`"))
                 }
-                count if !others => (format!("{count} digits"), advice::digits(count).to_owned()),
+                count if !others => (format!("{count} digits"), help::digits(count).to_owned()),
                 _ if account.value.chars().all(|c| c == '*') => (
                     "no pattern".to_owned(),
                     "leave `account` out for every audited account".to_owned(),
@@ -311,12 +311,12 @@ impl Checker<'_> {
                 ),
             };
             let message = format!("{} is no AWS account id", shown(&account.value));
-            self.error(Code::InvalidAccount, &account.span, message, label, help);
+            self.error(DiagnosticCode::InvalidAccount, &account.span, message, label, help);
         }
         id
     }
 
-    fn user_id(&mut self, id: Placed<String>) -> Option<String> {
+    fn user_id(&mut self, id: Located<String>) -> Option<String> {
         let upper = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit();
         if id.value.starts_with("AIDA")
             && (16..=128).contains(&id.value.len())
@@ -324,10 +324,11 @@ impl Checker<'_> {
         {
             return Some(id.value);
         }
-        if self.is_filled(&id, "`user_id`", &advice::written("user_id")) && self.has_no_key_id(&id)
+        if self.check_not_blank(&id, "`user_id`", &help::written("user_id"))
+            && self.check_no_key_id(&id)
         {
             self.error(
-                Code::InvalidUserId,
+                DiagnosticCode::InvalidUserId,
                 &id.span,
                 format!("{} is no unique id of an IAM user", shown(&id.value)),
                 "not of the form AIDA…",
@@ -337,7 +338,7 @@ impl Checker<'_> {
         None
     }
 
-    fn credential(&mut self, credential: &Placed<String>) -> Option<CredentialSelector> {
+    fn credential(&mut self, credential: &Located<String>) -> Option<CredentialSelector> {
         let upper = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit();
         let text = credential.value.as_str();
         match (text, text.strip_prefix("access-key:")) {
@@ -348,26 +349,26 @@ impl Checker<'_> {
             }
             _ => {}
         }
-        if self.is_filled(credential, "an entry of `credentials`", advice::CREDENTIALS)
-            && self.has_no_key_id(credential)
+        if self.check_not_blank(credential, "an entry of `credentials`", help::CREDENTIALS)
+            && self.check_no_key_id(credential)
         {
             self.error(
-                Code::UnknownCredential,
+                DiagnosticCode::UnknownCredential,
                 &credential.span,
                 format!("{} names no credential", shown(text)),
                 "unknown credential",
-                advice::credential(text),
+                help::credential(text),
             );
         }
         None
     }
 
     /// Refuses an access key id that is written out: the file is for many eyes.
-    pub(super) fn has_no_key_id(&mut self, text: &Placed<String>) -> bool {
-        let Some(id) = advice::key_id(&text.value) else { return true };
+    pub(super) fn check_no_key_id(&mut self, text: &Located<String>) -> bool {
+        let Some(id) = help::key_id(&text.value) else { return true };
         let ending = id.get(id.len() - 4..).unwrap_or("WXYZ").to_ascii_uppercase();
         self.error(
-            Code::FullAccessKeyId,
+            DiagnosticCode::FullAccessKeyId,
             &text.span,
             "a whole access key id has no place in a repository",
             "has an access key id",
@@ -380,40 +381,46 @@ impl Checker<'_> {
     }
 
     /// A text that people read, such as the reason.
-    fn filled(&mut self, text: Placed<String>, key: &str) -> Option<String> {
+    fn non_blank_text(&mut self, text: Located<String>, key: &str) -> Option<String> {
         let help = match key {
             "reason" => "say why the credential must stay, and where that is tracked",
             "owner" => "name who answers for it, such as \"@acme/platform\"",
             _ => "write it out, or leave the key out",
         };
-        let good = self.is_filled(&text, &format!("`{key}`"), help) && self.has_no_key_id(&text);
+        let good =
+            self.check_not_blank(&text, &format!("`{key}`"), help) && self.check_no_key_id(&text);
         good.then_some(text.value)
     }
 
-    pub(super) fn is_filled(&mut self, text: &Placed<String>, what: &str, help: &str) -> bool {
+    pub(super) fn check_not_blank(
+        &mut self,
+        text: &Located<String>,
+        what: &str,
+        help: &str,
+    ) -> bool {
         // A byte order mark within a file is white space to editors.
-        let filled = text.value.chars().any(|c| !c.is_whitespace() && c != '\u{feff}');
-        if !filled {
+        let non_blank_text = text.value.chars().any(|c| !c.is_whitespace() && c != '\u{feff}');
+        if !non_blank_text {
             self.error(
-                Code::EmptyText,
+                DiagnosticCode::EmptyText,
                 &text.span,
                 format!("{what} is empty"),
                 "nothing here",
                 help,
             );
         }
-        filled
+        non_blank_text
     }
 
-    fn expires(&mut self, date: &Placed<String>) -> Option<NaiveDate> {
+    fn expires(&mut self, date: &Located<String>) -> Option<NaiveDate> {
         let last = self.today.checked_add_days(Days::new(u64::from(self.max_days)));
         let last = last.unwrap_or(NaiveDate::MAX);
         let far = format!("the last day may be {last} at most, {} days from today", self.max_days);
-        if !self.is_filled(date, "`expires`", &format!("write it as YYYY-MM-DD; {far}")) {
+        if !self.check_not_blank(date, "`expires`", &format!("write it as YYYY-MM-DD; {far}")) {
             return None;
         }
         let Some(day) = super::parse_day(&date.value) else {
-            let help = match advice::day(&date.value) {
+            let help = match help::day(&date.value) {
                 Some(day) => format!("did you mean {day}?"),
                 None => format!("write the last day as YYYY-MM-DD; {far}"),
             };
@@ -423,12 +430,12 @@ impl Checker<'_> {
             } else {
                 "not of the form YYYY-MM-DD"
             };
-            self.error(Code::InvalidDate, &date.span, message, label, help);
+            self.error(DiagnosticCode::InvalidDate, &date.span, message, label, help);
             return None;
         };
         if day > last {
             self.error(
-                Code::ExpiresTooFar,
+                DiagnosticCode::ExpiresTooFar,
                 &date.span,
                 format!("the exemption reaches further than {} days from today", self.max_days),
                 match (day - last).num_days() {
@@ -452,17 +459,17 @@ pub(super) fn is_day_shaped(text: &str) -> bool {
 
 /// The notices about exemptions that have run out or soon will, as seen on `today` (UTC).
 #[must_use]
-pub fn lapsing(allowlist: &Allowlist, today: NaiveDate) -> Vec<Diagnostic> {
+pub fn expiry_notices(allowlist: &Allowlist, today: NaiveDate) -> Vec<Diagnostic> {
     let notice = |exemption: &Exemption| {
-        let (code, message, help) = match exemption.term(today) {
-            super::Term::InForce => return None,
-            super::Term::ExpiresSoon => (
-                Code::ExemptionExpiresSoon,
+        let (code, message, help) = match exemption.status_on(today) {
+            super::ExemptionStatus::InForce => return None,
+            super::ExemptionStatus::ExpiresSoon => (
+                DiagnosticCode::ExemptionExpiresSoon,
                 format!("the exemption for `{}` expires on {}", exemption.user, exemption.expires),
                 "remedy its findings by then, or renew it with a reason that still holds",
             ),
-            super::Term::Expired => (
-                Code::ExemptionExpired,
+            super::ExemptionStatus::Expired => (
+                DiagnosticCode::ExemptionExpired,
                 format!("the exemption for `{}` expired on {}", exemption.user, exemption.expires),
                 "its findings count again: remedy them and remove it, or renew it with a reason that still \
                  holds",

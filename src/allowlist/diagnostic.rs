@@ -12,11 +12,11 @@ macro_rules! codes {
     ($($(#[doc = $doc:literal])+ $variant:ident = $id:literal,)+) => {
         /// What kind of problem a diagnostic reports.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub enum Code {
+        pub enum DiagnosticCode {
             $($(#[doc = $doc])+ $variant,)+
         }
 
-        impl Code {
+        impl DiagnosticCode {
             /// Every code there is.
             pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
 
@@ -100,7 +100,7 @@ codes! {
     ExemptionExpiresSoon = "exemption-expires-soon",
 }
 
-impl fmt::Display for Code {
+impl fmt::Display for DiagnosticCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.id())
     }
@@ -119,7 +119,7 @@ pub enum Severity {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnostic {
     /// What kind of problem it is.
-    pub code: Code,
+    pub code: DiagnosticCode,
     /// Whether the file is refused for it.
     pub severity: Severity,
     /// What is wrong.
@@ -135,11 +135,15 @@ pub struct Diagnostic {
 }
 
 impl Diagnostic {
-    pub(super) fn error(code: Code, span: Range<usize>, message: impl Into<String>) -> Self {
+    pub(super) fn error(
+        code: DiagnosticCode,
+        span: Range<usize>,
+        message: impl Into<String>,
+    ) -> Self {
         Self {
             code,
             severity: Severity::Error,
-            message: harmless(&message.into()),
+            message: sanitized(&message.into()),
             span,
             label: String::new(),
             related: None,
@@ -147,22 +151,26 @@ impl Diagnostic {
         }
     }
 
-    pub(super) fn notice(code: Code, span: Range<usize>, message: impl Into<String>) -> Self {
+    pub(super) fn notice(
+        code: DiagnosticCode,
+        span: Range<usize>,
+        message: impl Into<String>,
+    ) -> Self {
         Self { severity: Severity::Notice, ..Self::error(code, span, message) }
     }
 
     pub(super) fn label(mut self, label: impl Into<String>) -> Self {
-        self.label = harmless(&label.into());
+        self.label = sanitized(&label.into());
         self
     }
 
     pub(super) fn help(mut self, help: impl Into<String>) -> Self {
-        self.help = harmless(&help.into());
+        self.help = sanitized(&help.into());
         self
     }
 
     pub(super) fn related(mut self, span: Range<usize>, label: impl Into<String>) -> Self {
-        self.related = Some((span, harmless(&label.into())));
+        self.related = Some((span, sanitized(&label.into())));
         self
     }
 }
@@ -185,15 +193,15 @@ pub(super) fn shown(text: &str) -> String {
 
 /// A sentence on one line, with nothing in it that a terminal or the runner's log would obey: it
 /// may repeat what stands in the file.
-fn harmless(sentence: &str) -> String {
-    let mut harmless = String::with_capacity(sentence.len());
+fn sanitized(sentence: &str) -> String {
+    let mut sanitized = String::with_capacity(sentence.len());
     for c in sentence.chars() {
         match c {
-            '"' | '\'' | '\\' => harmless.push(c),
-            _ => harmless.extend(c.escape_debug()),
+            '"' | '\'' | '\\' => sanitized.push(c),
+            _ => sanitized.extend(c.escape_debug()),
         }
     }
-    harmless
+    sanitized
 }
 
 /// Renders a diagnostic the way rustc does: `source` is the file's text, `path` its name.
@@ -211,7 +219,7 @@ pub fn render(diagnostic: &Diagnostic, path: &str, source: &str, color: bool) ->
     let text = source.strip_prefix(BYTE_ORDER_MARK).unwrap_or(source);
     let place = |span: &Range<usize>| {
         let mark = source.len() - text.len();
-        within(text, &(span.start.saturating_sub(mark)..span.end.saturating_sub(mark)))
+        clamp_span(text, &(span.start.saturating_sub(mark)..span.end.saturating_sub(mark)))
     };
     // A file that could not be read has no line to show.
     if text.is_empty() {
@@ -236,7 +244,7 @@ pub fn render(diagnostic: &Diagnostic, path: &str, source: &str, color: bool) ->
 }
 
 /// The span, cut to the source and to whole characters, so that rendering cannot fail.
-fn within(source: &str, span: &Range<usize>) -> Range<usize> {
+fn clamp_span(source: &str, span: &Range<usize>) -> Range<usize> {
     let start = source.floor_char_boundary(span.start.min(source.len()));
     let end = source.ceil_char_boundary(span.end.clamp(start, source.len()));
     start..end

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use super::check::Checker;
-use super::diagnostic::{Code, Diagnostic};
-use super::node::Placed;
+use super::diagnostic::{Diagnostic, DiagnosticCode};
+use super::node::Located;
 use super::raw::RawFormerAccount;
-use super::{Allowlist, Place};
+use super::{Allowlist, Position};
 use crate::model::inventory::AccountId;
 
 /// An account that is no longer audited. Its findings in the remediation queue are not counted.
@@ -22,7 +22,7 @@ pub struct FormerAccount {
     /// The bytes of the file at which the entry begins.
     pub span: Range<usize>,
     /// The same place for people.
-    pub place: Place,
+    pub place: Position,
 }
 
 impl Checker<'_> {
@@ -47,10 +47,14 @@ impl Checker<'_> {
         let place = self.place(&raw.span);
         let account = raw.account.and_then(|it| self.account(&it));
         let reason = raw.reason.and_then(|it| {
-            self.described(it, "reason", "say why the account is no longer audited")
+            self.former_account_text(it, "reason", "say why the account is no longer audited")
         });
         let owner = raw.owner.and_then(|it| {
-            self.described(it, "owner", "name who answers for it, such as \"@acme/platform\"")
+            self.former_account_text(
+                it,
+                "owner",
+                "name who answers for it, such as \"@acme/platform\"",
+            )
         });
         Some(FormerAccount {
             account: account?,
@@ -61,14 +65,20 @@ impl Checker<'_> {
         })
     }
 
-    fn described(&mut self, text: Placed<String>, key: &str, help: &str) -> Option<String> {
-        let good = self.is_filled(&text, &format!("`{key}`"), help) && self.has_no_key_id(&text);
+    fn former_account_text(
+        &mut self,
+        text: Located<String>,
+        key: &str,
+        help: &str,
+    ) -> Option<String> {
+        let good =
+            self.check_not_blank(&text, &format!("`{key}`"), help) && self.check_no_key_id(&text);
         good.then_some(text.value)
     }
 
     fn duplicate_account(&mut self, account: AccountId, again: Range<usize>, first: Range<usize>) {
         let message = format!("account {account} appears twice in `former_accounts`");
-        let problem = Diagnostic::error(Code::DuplicateAccount, again, message)
+        let problem = Diagnostic::error(DiagnosticCode::DuplicateAccount, again, message)
             .label("again here")
             .related(first, "first here")
             .help("keep one of the two");
@@ -87,7 +97,7 @@ pub fn audited_former_accounts(
     let problem = |former: &FormerAccount| {
         let message =
             format!("account {} is audited, but `former_accounts` lists it", former.account);
-        Diagnostic::error(Code::FormerAccountAudited, former.span.clone(), message)
+        Diagnostic::error(DiagnosticCode::FormerAccountAudited, former.span.clone(), message)
             .label("this entry")
             .help("remove the entry, or stop auditing the account")
     };

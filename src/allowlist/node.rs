@@ -15,7 +15,7 @@ use super::syntax::{self, MAX_DEPTH};
 
 /// A value of the file.
 #[derive(Debug, Clone)]
-pub(super) enum Node {
+pub(super) enum YamlNode {
     /// `null`, `~` or nothing.
     Null,
     /// Text, quoted or plain.
@@ -29,12 +29,12 @@ pub(super) enum Node {
     /// What `!!binary` marks.
     Binary,
     /// A list.
-    List(Vec<Placed<Node>>),
+    List(Vec<Located<YamlNode>>),
     /// A mapping, repeated keys included.
-    Mapping(Vec<(Placed<String>, Placed<Node>)>),
+    Mapping(Vec<(Located<String>, Located<YamlNode>)>),
 }
 
-impl Node {
+impl YamlNode {
     /// What it is, for "expected …, found …".
     pub(super) const fn describe(&self) -> &'static str {
         match self {
@@ -52,7 +52,7 @@ impl Node {
 
 /// Something and its place.
 #[derive(Debug, Clone)]
-pub(super) struct Placed<T> {
+pub(super) struct Located<T> {
     pub(super) value: T,
     /// The bytes of the file that are shown for it; for an alias, where it is used.
     pub(super) span: Range<usize>,
@@ -60,15 +60,15 @@ pub(super) struct Placed<T> {
     pub(super) origin: Range<usize>,
 }
 
-impl<T> Placed<T> {
+impl<T> Located<T> {
     /// Something else at the same place.
-    pub(super) fn with<U>(&self, value: U) -> Placed<U> {
-        Placed { value, span: self.span.clone(), origin: self.origin.clone() }
+    pub(super) fn with<U>(&self, value: U) -> Located<U> {
+        Located { value, span: self.span.clone(), origin: self.origin.clone() }
     }
 }
 
 /// Parses one YAML document.
-pub(super) fn parse(text: &str) -> Result<Placed<Node>, Box<Diagnostic>> {
+pub(super) fn parse(text: &str) -> Result<Located<YamlNode>, Box<Diagnostic>> {
     let options = serde_saphyr::options! {
         budget: serde_saphyr::budget! { max_depth: MAX_DEPTH },
         duplicate_keys: DuplicateKeyPolicy::PassThrough,
@@ -80,9 +80,9 @@ pub(super) fn parse(text: &str) -> Result<Placed<Node>, Box<Diagnostic>> {
         with_snippet: false,
     };
     serde_saphyr::from_str_with_options(text, options)
-        .map(|node: Spanned<Node>| {
+        .map(|node: Spanned<YamlNode>| {
             let mut root = node.into();
-            measure(&mut root, text);
+            set_display_spans(&mut root, text);
             root
         })
         .map_err(|error| Box::new(syntax::problem(text, &error)))
@@ -94,100 +94,104 @@ fn span(location: Location) -> Range<usize> {
     start..start + to_usize(location.span().byte_len())
 }
 
-impl<T> From<Spanned<T>> for Placed<T> {
+impl<T> From<Spanned<T>> for Located<T> {
     fn from(spanned: Spanned<T>) -> Self {
         let (span, origin) = (span(spanned.referenced), span(spanned.defined));
         Self { value: spanned.value, span, origin }
     }
 }
 
-impl<'de> Deserialize<'de> for Node {
+impl<'de> Deserialize<'de> for YamlNode {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(NodeVisitor)
+        deserializer.deserialize_any(YamlNodeVisitor)
     }
 }
 
-struct NodeVisitor;
+struct YamlNodeVisitor;
 
-impl<'de> Visitor<'de> for NodeVisitor {
-    type Value = Node;
+impl<'de> Visitor<'de> for YamlNodeVisitor {
+    type Value = YamlNode;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("any YAML value")
     }
 
-    fn visit_unit<E>(self) -> Result<Node, E> {
-        Ok(Node::Null)
+    fn visit_unit<E>(self) -> Result<YamlNode, E> {
+        Ok(YamlNode::Null)
     }
 
-    fn visit_none<E>(self) -> Result<Node, E> {
-        Ok(Node::Null)
+    fn visit_none<E>(self) -> Result<YamlNode, E> {
+        Ok(YamlNode::Null)
     }
 
-    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Node, D::Error> {
-        Node::deserialize(deserializer)
+    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<YamlNode, D::Error> {
+        YamlNode::deserialize(deserializer)
     }
 
-    fn visit_str<E>(self, text: &str) -> Result<Node, E> {
-        Ok(Node::Text(text.to_owned()))
+    fn visit_str<E>(self, text: &str) -> Result<YamlNode, E> {
+        Ok(YamlNode::Text(text.to_owned()))
     }
 
-    fn visit_bool<E>(self, value: bool) -> Result<Node, E> {
-        Ok(Node::Boolean(value))
+    fn visit_bool<E>(self, value: bool) -> Result<YamlNode, E> {
+        Ok(YamlNode::Boolean(value))
     }
 
-    fn visit_i64<E>(self, number: i64) -> Result<Node, E> {
-        Ok(Node::Integer(number))
+    fn visit_i64<E>(self, number: i64) -> Result<YamlNode, E> {
+        Ok(YamlNode::Integer(number))
     }
 
-    fn visit_u64<E>(self, number: u64) -> Result<Node, E> {
-        Ok(Node::Integer(number.try_into().unwrap_or(i64::MAX)))
+    fn visit_u64<E>(self, number: u64) -> Result<YamlNode, E> {
+        Ok(YamlNode::Integer(number.try_into().unwrap_or(i64::MAX)))
     }
 
-    fn visit_i128<E>(self, number: i128) -> Result<Node, E> {
+    fn visit_i128<E>(self, number: i128) -> Result<YamlNode, E> {
         let limit = if number < 0 { i64::MIN } else { i64::MAX };
-        Ok(Node::Integer(number.try_into().unwrap_or(limit)))
+        Ok(YamlNode::Integer(number.try_into().unwrap_or(limit)))
     }
 
-    fn visit_u128<E>(self, number: u128) -> Result<Node, E> {
-        Ok(Node::Integer(number.try_into().unwrap_or(i64::MAX)))
+    fn visit_u128<E>(self, number: u128) -> Result<YamlNode, E> {
+        Ok(YamlNode::Integer(number.try_into().unwrap_or(i64::MAX)))
     }
 
-    fn visit_f64<E>(self, number: f64) -> Result<Node, E> {
+    fn visit_f64<E>(self, number: f64) -> Result<YamlNode, E> {
         // JSON Schema counts 90.0 among the integers. The cast cuts to what fits.
-        Ok(if number.fract() == 0.0 { Node::Integer(number as i64) } else { Node::Fraction })
+        Ok(if number.fract() == 0.0 {
+            YamlNode::Integer(number as i64)
+        } else {
+            YamlNode::Fraction
+        })
     }
 
-    fn visit_bytes<E>(self, _: &[u8]) -> Result<Node, E> {
-        Ok(Node::Binary)
+    fn visit_bytes<E>(self, _: &[u8]) -> Result<YamlNode, E> {
+        Ok(YamlNode::Binary)
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Node, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<YamlNode, A::Error> {
         let mut list = Vec::new();
-        while let Some(item) = items.next_element::<Spanned<Node>>()? {
+        while let Some(item) = items.next_element::<Spanned<YamlNode>>()? {
             list.push(item.into());
         }
-        Ok(Node::List(list))
+        Ok(YamlNode::List(list))
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Node, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<YamlNode, A::Error> {
         let mut mapping = Vec::new();
         while let Some(key) = entries.next_key::<Spanned<String>>()? {
-            let value = entries.next_value::<Spanned<Node>>()?;
+            let value = entries.next_value::<Spanned<YamlNode>>()?;
             mapping.push((key.into(), value.into()));
         }
-        Ok(Node::Mapping(mapping))
+        Ok(YamlNode::Mapping(mapping))
     }
 }
 
 /// Sets the spans of the tree to what is worth underlining: never more than one line, a list or
 /// mapping as far as its first entry reaches, and for a value that is not there its key.
-fn measure(node: &mut Placed<Node>, source: &str) {
+fn set_display_spans(node: &mut Located<YamlNode>, source: &str) {
     match &mut node.value {
-        Node::Mapping(entries) => {
+        YamlNode::Mapping(entries) => {
             for (key, value) in entries.iter_mut() {
                 key.span = first_line(source, &key.span);
-                measure(value, source);
+                set_display_spans(value, source);
                 if is_invisible(value, source) {
                     value.span = key.span.clone();
                 }
@@ -196,9 +200,9 @@ fn measure(node: &mut Placed<Node>, source: &str) {
             let last = entries.last().map(|(_, value)| &value.span);
             node.span = collection(source, &node.span, first, last);
         }
-        Node::List(items) => {
+        YamlNode::List(items) => {
             for item in items.iter_mut() {
-                measure(item, source);
+                set_display_spans(item, source);
                 if is_invisible(item, source) {
                     // The parser's place is the one behind the dash.
                     let dash = item.span.start.saturating_sub(1);
@@ -214,11 +218,13 @@ fn measure(node: &mut Placed<Node>, source: &str) {
 }
 
 /// Whether nothing was written where the value belongs: `reason:`, or a `|` without lines.
-fn is_invisible(node: &Placed<Node>, source: &str) -> bool {
+fn is_invisible(node: &Located<YamlNode>, source: &str) -> bool {
     let written = source.get(node.span.clone()).unwrap_or_default();
     match &node.value {
-        Node::Null => !(written == "~" || written == "*" || written.len() > 1),
-        Node::Text(text) if text.trim().is_empty() => !written.starts_with(['"', '\'', '*', '!']),
+        YamlNode::Null => !(written == "~" || written == "*" || written.len() > 1),
+        YamlNode::Text(text) if text.trim().is_empty() => {
+            !written.starts_with(['"', '\'', '*', '!'])
+        }
         _ => false,
     }
 }

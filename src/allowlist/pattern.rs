@@ -62,7 +62,7 @@ impl Pattern {
 impl Pattern {
     /// The pattern that was probably meant, where this one reads like a regular expression.
     #[must_use]
-    pub fn without_regex(&self) -> Option<String> {
+    pub fn suggested_pattern(&self) -> Option<String> {
         let text = self.as_str();
         let meant = text.replace(".*", "*").replace(".+", "*");
         (meant != text).then_some(meant)
@@ -90,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_pattern_that_reads_like_a_regular_expression_has_one_that_was_meant() {
+    fn regex_like_pattern_gets_a_suggestion() {
         for (pattern, meant) in [
             ("svc-.*", Some("svc-*")),
             (".*-svc-.+", Some("*-svc-*")),
@@ -99,12 +99,12 @@ mod tests {
             ("a.b*", None),
         ] {
             let pattern = Pattern::new(pattern).unwrap();
-            assert_eq!(pattern.without_regex().as_deref(), meant);
+            assert_eq!(pattern.suggested_pattern().as_deref(), meant);
         }
     }
 
     #[test]
-    fn a_pattern_matches_whole_names_without_case() {
+    fn pattern_matches_whole_names_ignoring_case() {
         for (pattern, name, expected) in [
             ("ses-smtp-*", "ses-smtp-a", true),
             ("ses-smtp-*", "ses-smtp-", true),
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pattern_that_means_everybody_is_refused() {
+    fn overly_broad_pattern_is_rejected() {
         for pattern in ["*", "**", "a*", "ab*", "*a*b*"] {
             assert_eq!(Pattern::new(pattern), Err(PatternError::TooBroad), "{pattern}");
         }

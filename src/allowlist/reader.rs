@@ -5,51 +5,51 @@ use std::collections::HashMap;
 use schemars::JsonSchema;
 use serde_json::Value;
 
-use super::advice;
-use super::diagnostic::{Code, Diagnostic, excerpt, shown};
-use super::node::{Node, Placed};
+use super::diagnostic::{Diagnostic, DiagnosticCode, excerpt, shown};
+use super::help;
+use super::node::{Located, YamlNode};
 use super::raw::{RawAllowlist, RawExemption, RawFormerAccount, RawPolicy, RawRemediation};
 
 /// Reads the file's tree, noting what is wrong with it. What could be read is returned all the
 /// same, so that the rest is checked in the same run.
 pub(super) fn read(
-    root: Placed<Node>,
+    root: Located<YamlNode>,
     source: &str,
     problems: &mut Vec<Diagnostic>,
 ) -> RawAllowlist {
-    let shapes = Shapes {
-        file: Shape::of::<RawAllowlist>("the file"),
-        policy: Shape::of::<RawPolicy>("`policy`"),
-        exemption: Shape::of::<RawExemption>("an exemption"),
-        remediation: Shape::of::<RawRemediation>("`remediation`"),
-        former_account: Shape::of::<RawFormerAccount>(FORMER_ACCOUNT),
+    let shapes = MappingSchemas {
+        file: MappingSchema::of::<RawAllowlist>("the file"),
+        policy: MappingSchema::of::<RawPolicy>("`policy`"),
+        exemption: MappingSchema::of::<RawExemption>("an exemption"),
+        remediation: MappingSchema::of::<RawRemediation>("`remediation`"),
+        former_account: MappingSchema::of::<RawFormerAccount>(FORMER_ACCOUNT),
     };
     Reader { source, shapes: &shapes, problems }.allowlist(root)
 }
 
 struct Reader<'a> {
     source: &'a str,
-    shapes: &'a Shapes,
+    shapes: &'a MappingSchemas,
     problems: &'a mut Vec<Diagnostic>,
 }
 
-struct Shapes {
-    file: Shape,
-    policy: Shape,
-    exemption: Shape,
-    remediation: Shape,
-    former_account: Shape,
+struct MappingSchemas {
+    file: MappingSchema,
+    policy: MappingSchema,
+    exemption: MappingSchema,
+    remediation: MappingSchema,
+    former_account: MappingSchema,
 }
 
 /// What a mapping may hold.
-struct Shape {
+struct MappingSchema {
     /// What the mapping is, in a sentence.
     what: &'static str,
     keys: Vec<String>,
     required: Vec<String>,
 }
 
-impl Shape {
+impl MappingSchema {
     /// The keys that `T`'s schema knows.
     fn of<T: JsonSchema>(what: &'static str) -> Self {
         let schema = schemars::schema_for!(T);
@@ -68,7 +68,7 @@ impl Shape {
 }
 
 /// A key and its value.
-type Entry = (Placed<String>, Placed<Node>);
+type KeyValue = (Located<String>, Located<YamlNode>);
 
 /// What an entry of `former_accounts` is, in a sentence.
 const FORMER_ACCOUNT: &str = "a former account";
@@ -76,32 +76,32 @@ const FORMER_ACCOUNT: &str = "a former account";
 const MERGE: &str = "<<";
 
 /// The entries of one mapping that were not taken yet.
-struct Entries {
-    entries: Vec<Entry>,
+struct MappingEntries {
+    entries: Vec<KeyValue>,
     /// The keys that the unknown ones probably stand for.
     meant: Vec<String>,
 }
 
-impl Entries {
+impl MappingEntries {
     fn has(&self, key: &str) -> bool {
         self.entries.iter().any(|(name, _)| name.value == key)
     }
 
     /// Whether the key is there, be it misspelt.
-    fn means(&self, key: &str) -> bool {
+    fn has_or_resembles(&self, key: &str) -> bool {
         self.has(key) || self.meant.iter().any(|meant| meant == key)
     }
 
-    fn take(&mut self, key: &str) -> Option<Placed<Node>> {
+    fn take(&mut self, key: &str) -> Option<Located<YamlNode>> {
         let index = self.entries.iter().position(|(name, _)| name.value == key)?;
         Some(self.entries.swap_remove(index).1)
     }
 }
 
 impl Reader<'_> {
-    fn allowlist(mut self, root: Placed<Node>) -> RawAllowlist {
+    fn allowlist(mut self, root: Located<YamlNode>) -> RawAllowlist {
         let shapes = self.shapes;
-        let Some(mut entries) = self.mapping(root, &shapes.file, advice::FILE_IS_A_MAPPING) else {
+        let Some(mut entries) = self.mapping(root, &shapes.file, help::FILE_IS_A_MAPPING) else {
             return RawAllowlist::default();
         };
         let version = entries.take("version").and_then(|node| self.integer(&node, "version"));
@@ -119,9 +119,9 @@ impl Reader<'_> {
         RawAllowlist { version, policy, exemptions, remediation, former_accounts }
     }
 
-    fn policy(&mut self, node: Placed<Node>) -> RawPolicy {
+    fn policy(&mut self, node: Located<YamlNode>) -> RawPolicy {
         let shapes = self.shapes;
-        let Some(mut entries) = self.mapping(node, &shapes.policy, advice::POLICY_IS_A_MAPPING)
+        let Some(mut entries) = self.mapping(node, &shapes.policy, help::POLICY_IS_A_MAPPING)
         else {
             return RawPolicy::default();
         };
@@ -134,13 +134,13 @@ impl Reader<'_> {
         }
     }
 
-    fn levels(&mut self, node: Placed<Node>) -> Vec<(Placed<String>, Placed<String>)> {
-        let Node::Mapping(entries) = node.value else {
-            self.wrong_type(&node, "`rules`", "a mapping from rules to levels", advice::LEVELS);
+    fn levels(&mut self, node: Located<YamlNode>) -> Vec<(Located<String>, Located<String>)> {
+        let YamlNode::Mapping(entries) = node.value else {
+            self.wrong_type(&node, "`rules`", "a mapping from rules to levels", help::LEVELS);
             return Vec::new();
         };
         let entries = self.merged(entries);
-        let level = |(rule, level): Entry| {
+        let level = |(rule, level): KeyValue| {
             // A level is unknown rather than of the wrong type.
             let level = self.as_written(level);
             let help = format!("write `{}: error`, or another level", excerpt(&rule.value));
@@ -151,17 +151,17 @@ impl Reader<'_> {
         entries.into_iter().filter_map(level).collect()
     }
 
-    fn exemption(&mut self, node: Placed<Node>) -> Option<RawExemption> {
+    fn exemption(&mut self, node: Located<YamlNode>) -> Option<RawExemption> {
         let shapes = self.shapes;
         let span = node.span.clone();
         let help = match &node.value {
-            Node::Text(name) => {
+            YamlNode::Text(name) => {
                 format!("write `- user: {}`, and the other keys below it", excerpt(name))
             }
             _ => "begin it with `- user: NAME`, and put the other keys below `user`".to_owned(),
         };
         let mut entries = self.mapping(node, &shapes.exemption, &help)?;
-        let is_named = ["user", "pattern"].into_iter().any(|key| entries.means(key));
+        let is_named = ["user", "pattern"].into_iter().any(|key| entries.has_or_resembles(key));
         let expires = entries.take("expires").map(|node| self.as_written(node));
         let expires = expires.and_then(|node| self.text(node, "expires"));
         let mut text = |key| entries.take(key).and_then(|node| self.text(node, key));
@@ -184,20 +184,20 @@ impl Reader<'_> {
         })
     }
 
-    fn former_account(&mut self, node: Placed<Node>) -> Option<RawFormerAccount> {
+    fn former_account(&mut self, node: Located<YamlNode>) -> Option<RawFormerAccount> {
         let (shapes, span) = (self.shapes, node.span.clone());
-        let help = advice::FORMER_ACCOUNT_IS_A_MAPPING;
+        let help = help::FORMER_ACCOUNT_IS_A_MAPPING;
         let mut entries = self.mapping(node, &shapes.former_account, help)?;
         let mut text = |key| entries.take(key).and_then(|node| self.text(node, key));
         let (account, reason, owner) = (text("account"), text("reason"), text("owner"));
         Some(RawFormerAccount { account, reason, owner, span })
     }
 
-    fn remediation(&mut self, node: Placed<Node>) -> Option<RawRemediation> {
+    fn remediation(&mut self, node: Located<YamlNode>) -> Option<RawRemediation> {
         let shapes = self.shapes;
-        let help = advice::REMEDIATION_IS_A_MAPPING;
+        let help = help::REMEDIATION_IS_A_MAPPING;
         let mut entries = self.mapping(node, &shapes.remediation, help)?;
-        let is_deletion_dated = entries.means("delete_after_days");
+        let is_deletion_dated = entries.has_or_resembles("delete_after_days");
         let mut number = |key| entries.take(key).and_then(|node| self.integer(&node, key));
         let deactivate_after_days = number("deactivate_after_days");
         let delete_after_days = number("delete_after_days");
@@ -223,18 +223,23 @@ impl Reader<'_> {
     }
 
     /// The entries of a mapping, its unknown, repeated and missing keys noted.
-    fn mapping(&mut self, node: Placed<Node>, shape: &Shape, help: &str) -> Option<Entries> {
+    fn mapping(
+        &mut self,
+        node: Located<YamlNode>,
+        shape: &MappingSchema,
+        help: &str,
+    ) -> Option<MappingEntries> {
         let span = node.span.clone();
-        let Node::Mapping(entries) = node.value else {
+        let YamlNode::Mapping(entries) = node.value else {
             self.wrong_type(&node, shape.what, "a mapping", help);
             return None;
         };
         let entries = self.merged(entries);
-        let mut entries = Entries { entries, meant: Vec::new() };
+        let mut entries = MappingEntries { entries, meant: Vec::new() };
         for (key, _) in &entries.entries {
             if !shape.keys.contains(&key.value) {
                 let free = || shape.keys.iter().map(String::as_str).filter(|it| !entries.has(it));
-                let meant = advice::nearest(&key.value, free());
+                let meant = help::nearest(&key.value, free());
                 self.unknown_key(key, meant, shape);
                 entries.meant.extend(meant.map(str::to_owned));
             }
@@ -246,28 +251,28 @@ impl Reader<'_> {
             .map(String::as_str)
             .collect();
         if !missing.is_empty() {
-            let keys = advice::listed(missing.iter().map(|key| format!("`{key}`")));
+            let keys = help::listed(missing.iter().map(|key| format!("`{key}`")));
             let example = |key: &&str| match (shape.what, *key) {
                 (FORMER_ACCOUNT, "reason") => "why the account is no longer audited",
-                (_, key) => advice::example(key),
+                (_, key) => help::example(key),
             };
             let examples = missing.iter().map(|key| format!("`{key}: {}`", example(key)));
             let message = format!("{} has no {keys}", shape.what);
-            let problem = Diagnostic::error(Code::MissingKey, span, message)
+            let problem = Diagnostic::error(DiagnosticCode::MissingKey, span, message)
                 .label(format!("{keys} missing here"))
-                .help(format!("add {}", advice::listed(examples)));
+                .help(format!("add {}", help::listed(examples)));
             self.problems.push(problem);
         }
         Some(entries)
     }
 
-    fn unknown_key(&mut self, key: &Placed<String>, meant: Option<&str>, shape: &Shape) {
+    fn unknown_key(&mut self, key: &Located<String>, meant: Option<&str>, shape: &MappingSchema) {
         let help = match meant {
             Some(meant) => format!("did you mean `{meant}`?"),
             None => format!("the keys are {}", shape.keys.join(", ")),
         };
         let message = format!("{} has no key {}", shape.what, shown(&key.value));
-        let problem = Diagnostic::error(Code::UnknownKey, key.span.clone(), message)
+        let problem = Diagnostic::error(DiagnosticCode::UnknownKey, key.span.clone(), message)
             .label("unknown key")
             .help(help);
         self.problems.push(problem);
@@ -275,13 +280,13 @@ impl Reader<'_> {
 
     /// The entries with those that `<<` adds: a key of the mapping's own goes before one that is
     /// merged, and of those the first. Repeated keys are noted.
-    fn merged(&mut self, entries: Vec<Entry>) -> Vec<Entry> {
+    fn merged(&mut self, entries: Vec<KeyValue>) -> Vec<KeyValue> {
         self.duplicates(&entries);
         let (merges, mut own): (Vec<_>, Vec<_>) =
             entries.into_iter().partition(|(key, _)| key.value == MERGE);
         for (_, node) in merges {
             let sources = match node.value {
-                Node::List(items) => items,
+                YamlNode::List(items) => items,
                 _ => vec![node],
             };
             for source in sources {
@@ -291,9 +296,9 @@ impl Reader<'_> {
         own
     }
 
-    fn merge(&mut self, source: Placed<Node>, into: &mut Vec<Entry>) {
-        let Node::Mapping(entries) = source.value else {
-            self.wrong_type(&source, "`<<`", "a mapping", advice::MERGE_NAMES_AN_ANCHOR);
+    fn merge(&mut self, source: Located<YamlNode>, into: &mut Vec<KeyValue>) {
+        let YamlNode::Mapping(entries) = source.value else {
+            self.wrong_type(&source, "`<<`", "a mapping", help::MERGE_NAMES_AN_ANCHOR);
             return;
         };
         for (key, value) in self.merged(entries) {
@@ -303,43 +308,48 @@ impl Reader<'_> {
         }
     }
 
-    fn duplicates(&mut self, entries: &[Entry]) {
+    fn duplicates(&mut self, entries: &[KeyValue]) {
         let mut first = HashMap::new();
         for (key, _) in entries {
             let earlier = first.entry(key.value.as_str()).or_insert(key);
             if !std::ptr::eq(*earlier, key) {
                 let message = format!("the key {} appears twice", shown(&key.value));
-                let problem = Diagnostic::error(Code::DuplicateKey, key.span.clone(), message)
-                    .label("again here")
-                    .related(earlier.span.clone(), "first here")
-                    .help("keep one of the two");
+                let problem =
+                    Diagnostic::error(DiagnosticCode::DuplicateKey, key.span.clone(), message)
+                        .label("again here")
+                        .related(earlier.span.clone(), "first here")
+                        .help("keep one of the two");
                 self.problems.push(problem);
             }
         }
     }
 
-    fn list(&mut self, node: Placed<Node>, key: &str) -> Option<Placed<Vec<Placed<Node>>>> {
+    fn list(
+        &mut self,
+        node: Located<YamlNode>,
+        key: &str,
+    ) -> Option<Located<Vec<Located<YamlNode>>>> {
         let place = node.with(());
         match node.value {
-            Node::List(value) => Some(place.with(value)),
+            YamlNode::List(value) => Some(place.with(value)),
             _ => {
                 let help = match (&node.value, key) {
-                    (Node::Mapping(_), "exemptions") => {
+                    (YamlNode::Mapping(_), "exemptions") => {
                         "begin every exemption with `- `".to_owned()
                     }
-                    (Node::Mapping(_), "former_accounts") => {
+                    (YamlNode::Mapping(_), "former_accounts") => {
                         "begin every account with `- account: `".to_owned()
                     }
-                    (Node::Null, "exemptions" | "former_accounts") => {
+                    (YamlNode::Null, "exemptions" | "former_accounts") => {
                         format!("write `{key}: []` for none")
                     }
-                    (_, "former_accounts") => advice::FORMER_ACCOUNT_IS_A_MAPPING.to_owned(),
+                    (_, "former_accounts") => help::FORMER_ACCOUNT_IS_A_MAPPING.to_owned(),
                     // Plain, a `*` is YAML's own.
-                    (Node::Text(text), "owners" | "paths") => {
+                    (YamlNode::Text(text), "owners" | "paths") => {
                         format!("write `{key}: [\"{}\"]`", excerpt(text))
                     }
-                    (Node::Text(text), _) => format!("write `{key}: [{}]`", excerpt(text)),
-                    _ => advice::written(key),
+                    (YamlNode::Text(text), _) => format!("write `{key}: [{}]`", excerpt(text)),
+                    _ => help::written(key),
                 };
                 self.wrong_type(&node, &format!("`{key}`"), "a list", &help);
                 None
@@ -347,20 +357,26 @@ impl Reader<'_> {
         }
     }
 
-    fn texts(&mut self, node: Placed<Node>, key: &str) -> Option<Placed<Vec<Placed<String>>>> {
+    fn texts(
+        &mut self,
+        node: Located<YamlNode>,
+        key: &str,
+    ) -> Option<Located<Vec<Located<String>>>> {
         let list = self.list(node, key)?;
         if list.value.is_empty() {
             let message = format!("`{key}` is an empty list");
-            let problem = Diagnostic::error(Code::EmptyList, list.span.clone(), message)
+            let problem = Diagnostic::error(DiagnosticCode::EmptyList, list.span.clone(), message)
                 .label("nothing here")
                 .help(format!("name what is meant, or leave `{key}` out"));
             self.problems.push(problem);
         }
         let (place, what) = (list.with(()), format!("an entry of `{key}`"));
-        let mut text = |item: Placed<Node>| {
+        let mut text = |item: Located<YamlNode>| {
             let help = match (&item.value, key) {
-                (Node::Mapping(_) | Node::Integer(_), "credentials") => advice::PIN.to_owned(),
-                _ => advice::written(key),
+                (YamlNode::Mapping(_) | YamlNode::Integer(_), "credentials") => {
+                    help::ACCESS_KEY_SUFFIX.to_owned()
+                }
+                _ => help::written(key),
             };
             self.text_or(item, &what, &help)
         };
@@ -368,27 +384,32 @@ impl Reader<'_> {
         Some(place.with(value))
     }
 
-    fn text(&mut self, node: Placed<Node>, key: &str) -> Option<Placed<String>> {
+    fn text(&mut self, node: Located<YamlNode>, key: &str) -> Option<Located<String>> {
         let help = match (&node.value, key) {
-            (Node::List(_), "user" | "pattern") => {
+            (YamlNode::List(_), "user" | "pattern") => {
                 "make an exemption of its own for each user".to_owned()
             }
-            (Node::Integer(_), "account") if self.origin(&node).len() != 12 => {
-                advice::digits(self.origin(&node).len()).to_owned()
+            (YamlNode::Integer(_), "account") if self.origin(&node).len() != 12 => {
+                help::digits(self.origin(&node).len()).to_owned()
             }
-            (Node::Integer(_) | Node::Fraction | Node::Boolean(_), _) => {
+            (YamlNode::Integer(_) | YamlNode::Fraction | YamlNode::Boolean(_), _) => {
                 format!("put it in quotes: \"{}\"", excerpt(self.origin(&node)))
             }
-            _ => advice::written(key),
+            _ => help::written(key),
         };
         self.text_or(node, &format!("`{key}`"), &help)
     }
 
     /// The text of a node; `what` takes it, and `help` says what to write instead.
-    fn text_or(&mut self, node: Placed<Node>, what: &str, help: &str) -> Option<Placed<String>> {
+    fn text_or(
+        &mut self,
+        node: Located<YamlNode>,
+        what: &str,
+        help: &str,
+    ) -> Option<Located<String>> {
         let place = node.with(());
         match node.value {
-            Node::Text(value) => Some(place.with(value)),
+            YamlNode::Text(value) => Some(place.with(value)),
             _ => {
                 self.wrong_type(&node, what, "text", help);
                 None
@@ -396,54 +417,55 @@ impl Reader<'_> {
         }
     }
 
-    fn integer(&mut self, node: &Placed<Node>, key: &str) -> Option<Placed<i64>> {
-        if let Node::Integer(number) = node.value {
+    fn integer(&mut self, node: &Located<YamlNode>, key: &str) -> Option<Located<i64>> {
+        if let YamlNode::Integer(number) = node.value {
             return Some(node.with(number));
         }
         let help = match &node.value {
-            Node::Text(text) if text.parse::<u32>().is_ok() => {
+            YamlNode::Text(text) if text.parse::<u32>().is_ok() => {
                 format!("write it without quotes: `{key}: {text}`")
             }
-            _ => advice::written(key),
+            _ => help::written(key),
         };
         self.wrong_type(node, &format!("`{key}`"), "a whole number", &help);
         None
     }
 
-    fn boolean(&mut self, node: &Placed<Node>, key: &str) -> Option<Placed<bool>> {
-        if let Node::Boolean(value) = node.value {
+    fn boolean(&mut self, node: &Located<YamlNode>, key: &str) -> Option<Located<bool>> {
+        if let YamlNode::Boolean(value) = node.value {
             return Some(node.with(value));
         }
         let help = match &node.value {
-            Node::Text(text) => advice::boolean(key, text),
-            _ => advice::written(key),
+            YamlNode::Text(text) => help::boolean(key, text),
+            _ => help::written(key),
         };
         self.wrong_type(node, &format!("`{key}`"), "`true` or `false`", &help);
         None
     }
 
     /// What plain text turned into a number or a boolean, as text again.
-    fn as_written(&self, node: Placed<Node>) -> Placed<Node> {
+    fn as_written(&self, node: Located<YamlNode>) -> Located<YamlNode> {
         match node.value {
-            Node::Integer(_) | Node::Fraction | Node::Boolean(_) => {
-                node.with(Node::Text(self.origin(&node).to_owned()))
+            YamlNode::Integer(_) | YamlNode::Fraction | YamlNode::Boolean(_) => {
+                node.with(YamlNode::Text(self.origin(&node).to_owned()))
             }
             _ => node,
         }
     }
 
-    fn origin(&self, node: &Placed<Node>) -> &str {
+    fn origin(&self, node: &Located<YamlNode>) -> &str {
         self.source.get(node.origin.clone()).unwrap_or_default().trim()
     }
 
-    fn wrong_type(&mut self, node: &Placed<Node>, what: &str, expected: &str, help: &str) {
+    fn wrong_type(&mut self, node: &Located<YamlNode>, what: &str, expected: &str, help: &str) {
         let found = node.value.describe();
         let (message, label) = match node.value {
-            Node::Null => (format!("{what} has no value"), "nothing here".to_owned()),
+            YamlNode::Null => (format!("{what} has no value"), "nothing here".to_owned()),
             _ => (format!("{what} takes {expected}, not {found}"), format!("this is {found}")),
         };
-        let problem =
-            Diagnostic::error(Code::WrongType, node.span.clone(), message).label(label).help(help);
+        let problem = Diagnostic::error(DiagnosticCode::WrongType, node.span.clone(), message)
+            .label(label)
+            .help(help);
         self.problems.push(problem);
     }
 }

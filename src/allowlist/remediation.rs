@@ -1,27 +1,28 @@
 //! `remediation` as it is written → [`RemediationPolicy`], or everything that is wrong with it.
 
-use super::advice;
 use super::check::Checker;
-use super::diagnostic::{Code, shown};
-use super::node::Placed;
+use super::diagnostic::{DiagnosticCode, shown};
+use super::help;
+use super::node::Located;
 use super::raw::RawRemediation;
 use crate::model::policy::Rule;
 use crate::model::policy::remediation::{
-    MOST_CHANGES, REMEDIABLE_RULES, RemediationPolicy, UserPath,
+    MAX_CHANGES_LIMIT, REMEDIABLE_RULES, RemediationPolicy, UserPath,
 };
 
 impl Checker<'_> {
     /// What the file says about the remedy, and the defaults where it says nothing.
     pub(super) fn remediation(&mut self, raw: RawRemediation) -> RemediationPolicy {
-        self.deletion_has_a_day(&raw);
+        self.check_delete_after_days(&raw);
         let absent = RemediationPolicy::default();
         // A value that is wrong was noted, so that no default stands for it in the end.
-        let mut days = |number: Option<Placed<i64>>, key| number.and_then(|it| self.days(&it, key));
+        let mut days =
+            |number: Option<Located<i64>>, key| number.and_then(|it| self.days(&it, key));
         let deactivate_after_days = days(raw.deactivate_after_days, "deactivate_after_days");
         let delete_after_days = days(raw.delete_after_days, "delete_after_days");
         let max_gap_days = days(raw.max_gap_days, "max_gap_days");
         let max_changes =
-            raw.max_changes.and_then(|it| self.number(&it, "max_changes", MOST_CHANGES, ""));
+            raw.max_changes.and_then(|it| self.number(&it, "max_changes", MAX_CHANGES_LIMIT, ""));
         let max_share = raw.max_share.and_then(|it| self.number(&it, "max_share", 100, " percent"));
         RemediationPolicy {
             deactivate_after_days: deactivate_after_days.unwrap_or(absent.deactivate_after_days),
@@ -32,7 +33,7 @@ impl Checker<'_> {
             max_share: max_share.unwrap_or(absent.max_share),
             max_gap_days: max_gap_days.unwrap_or(absent.max_gap_days),
             owners: raw.owners.map_or(absent.owners, |list| {
-                list.value.into_iter().filter_map(|it| self.remedied_owner(it)).collect()
+                list.value.into_iter().filter_map(|it| self.remediation_owner(it)).collect()
             }),
             paths: raw.paths.map_or(absent.paths, |list| {
                 list.value.iter().filter_map(|it| self.path(it)).collect()
@@ -43,13 +44,13 @@ impl Checker<'_> {
         }
     }
 
-    fn deletion_has_a_day(&mut self, raw: &RawRemediation) {
+    fn check_delete_after_days(&mut self, raw: &RawRemediation) {
         let deletes = raw.delete_users.as_ref().filter(|deletes| deletes.value);
         if let Some(deletes) = deletes
             && !raw.is_deletion_dated
         {
             self.error(
-                Code::DeletionWithoutDays,
+                DiagnosticCode::DeletionWithoutDays,
                 &deletes.span,
                 "`delete_users` is true, but `remediation` has no `delete_after_days`",
                 "after how many days?",
@@ -59,14 +60,14 @@ impl Checker<'_> {
         }
     }
 
-    fn remediable_rule(&mut self, name: &Placed<String>) -> Option<Rule> {
+    fn remediable_rule(&mut self, name: &Located<String>) -> Option<Rule> {
         let rule = self.rule(name)?;
         if REMEDIABLE_RULES.contains(&rule) {
             return Some(rule);
         }
         let all = REMEDIABLE_RULES.map(Rule::id).join(", ");
         self.error(
-            Code::RuleWithoutRemediation,
+            DiagnosticCode::RuleWithoutRemediation,
             &name.span,
             format!("findings of the rule `{rule}` cannot be remediated"),
             "nothing can be done automatically here",
@@ -75,21 +76,21 @@ impl Checker<'_> {
         None
     }
 
-    fn remedied_owner(&mut self, owner: Placed<String>) -> Option<String> {
-        let good = self.is_filled(&owner, "an entry of `owners`", &advice::written("owners"))
-            && self.has_no_key_id(&owner);
+    fn remediation_owner(&mut self, owner: Located<String>) -> Option<String> {
+        let good = self.check_not_blank(&owner, "an entry of `owners`", &help::written("owners"))
+            && self.check_no_key_id(&owner);
         good.then_some(owner.value)
     }
 
-    fn path(&mut self, path: &Placed<String>) -> Option<UserPath> {
-        if !self.is_filled(path, "an entry of `paths`", &advice::written("paths")) {
+    fn path(&mut self, path: &Located<String>) -> Option<UserPath> {
+        if !self.check_not_blank(path, "an entry of `paths`", &help::written("paths")) {
             return None;
         }
         let found = path.value.parse().ok();
         if found.is_none() {
-            let (label, help) = advice::path(&path.value);
+            let (label, help) = help::path(&path.value);
             let message = format!("{} is no path of IAM users", shown(&path.value));
-            self.error(Code::InvalidPath, &path.span, message, label, help);
+            self.error(DiagnosticCode::InvalidPath, &path.span, message, label, help);
         }
         found
     }

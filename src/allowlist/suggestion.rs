@@ -9,7 +9,7 @@ use crate::model::policy::Rule;
 
 /// An exemption with reason and owner left to fill in: a check refuses it until they are.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Suggestion {
+pub struct SuggestedExemption {
     /// The user's name.
     pub user: String,
     /// The account's id.
@@ -26,7 +26,7 @@ pub struct Suggestion {
 
 /// A finding that somebody wants to excuse.
 #[derive(Debug, Clone, Copy)]
-pub struct Excused<'a> {
+pub struct ExemptedFinding<'a> {
     /// The user's name.
     pub user: &'a str,
     /// The account's id.
@@ -40,13 +40,13 @@ pub struct Excused<'a> {
     pub credential: Option<(&'a str, Option<&'a str>)>,
 }
 
-impl Excused<'_> {
+impl ExemptedFinding<'_> {
     fn is_stale(&self) -> bool {
         Rule::STALE.contains(&self.rule)
     }
 
     /// The credential in the allowlist's words, which know passwords and access keys alone.
-    fn credential_words(&self) -> Option<String> {
+    fn credential_selector(&self) -> Option<String> {
         let key = CredentialKind::AccessKey.id();
         match self.credential {
             Some((kind, Some(ending))) if kind == key => Some(format!("{key}:{ending}")),
@@ -63,19 +63,19 @@ impl Excused<'_> {
 /// How long a suggested exemption holds.
 const SUGGESTED_DAYS: u32 = 90;
 
-impl Suggestion {
+impl SuggestedExemption {
     /// The last day of an exemption that is suggested `today`, where exemptions may reach
     /// `max_days` ahead.
     #[must_use]
-    pub fn last_day(today: NaiveDate, max_days: u32) -> NaiveDate {
+    pub fn suggested_expiry_date(today: NaiveDate, max_days: u32) -> NaiveDate {
         let days = Days::new(SUGGESTED_DAYS.min(max_days).into());
         today.checked_add_days(days).unwrap_or(NaiveDate::MAX)
     }
 
     /// Makes one exemption of a user's stale credentials, and one for each other rule.
     #[must_use]
-    pub fn gather<'a>(
-        findings: impl Iterator<Item = Excused<'a>>,
+    pub fn for_findings<'a>(
+        findings: impl Iterator<Item = ExemptedFinding<'a>>,
         expires: NaiveDate,
     ) -> Vec<Self> {
         let mut suggestions: Vec<Self> = Vec::new();
@@ -88,7 +88,7 @@ impl Suggestion {
                         first => first == Some(&finding.rule),
                     }
             });
-            let credential = finding.credential_words();
+            let credential = finding.credential_selector();
             if let Some(suggestion) = same {
                 suggestion.credentials.extend(credential);
                 suggestion.rules.push(finding.rule);
@@ -114,7 +114,7 @@ impl Suggestion {
 }
 
 /// Writes the entry of the `exemptions` list, indented as such, ending with a line feed.
-impl fmt::Display for Suggestion {
+impl fmt::Display for SuggestedExemption {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "  - user: {}", quoted(&self.user))?;
         writeln!(f, "    account: {}", quoted(&self.account))?;

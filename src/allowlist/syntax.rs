@@ -6,13 +6,13 @@ use serde_saphyr::budget::BudgetBreach;
 use serde_saphyr::granit_parser::ErrorKind;
 use serde_saphyr::{Error, ExternalMessageSource};
 
-use super::diagnostic::{Code, Diagnostic, excerpt, shown};
+use super::diagnostic::{Diagnostic, DiagnosticCode, excerpt, shown};
 
 /// The format nests four deep. The parser recurses, so a file of nothing but brackets would
 /// exhaust the stack long before the parser's own limit.
 pub(super) const MAX_DEPTH: usize = 16;
 
-const GENERAL_ADVICE: &str = "compare this line with the example in the documentation; text with \
+const GENERAL_HELP: &str = "compare this line with the example in the documentation; text with \
                               special characters goes in quotes";
 
 /// The diagnostic for an error of the parser.
@@ -67,7 +67,7 @@ fn syntax(
     label: impl Into<String>,
     help: impl Into<String>,
 ) -> Diagnostic {
-    Diagnostic::error(Code::Syntax, span, message).label(label).help(help)
+    Diagnostic::error(DiagnosticCode::Syntax, span, message).label(label).help(help)
 }
 
 fn other(span: Range<usize>, error: &Error) -> Diagnostic {
@@ -75,7 +75,7 @@ fn other(span: Range<usize>, error: &Error) -> Diagnostic {
     // The place is shown by the snippet; the sentence need not repeat it.
     let message = message.split(" at line ").next().unwrap_or_default();
     let message = format!("the file is no YAML: {message}");
-    syntax(span, message, "cannot be read from here on", GENERAL_ADVICE)
+    syntax(span, message, "cannot be read from here on", GENERAL_HELP)
 }
 
 /// What the scanner stumbled over at `span`.
@@ -107,7 +107,7 @@ fn scan_problem(source: &str, span: Range<usize>, kind: &ErrorKind) -> Diagnosti
             "close it with the same quote",
         ),
         K::InvalidTrailingDoubleQuotedScalar | K::InvalidTrailingSingleQuotedScalar
-            if is_behind_opening_quote(source, span.start) =>
+            if follows_opening_quote(source, span.start) =>
         {
             syntax(
                 span.start.saturating_sub(1)..span.start,
@@ -166,7 +166,7 @@ fn block_problem(source: &str, span: Range<usize>, kind: &ErrorKind) -> Diagnost
             span,
             format!("the file is no YAML: {kind}"),
             "cannot be read from here on",
-            GENERAL_ADVICE,
+            GENERAL_HELP,
         ),
     }
 }
@@ -237,7 +237,7 @@ fn place(source: &str, error: &Error) -> Range<usize> {
 }
 
 /// Whether the quote before a place looks as if it were to open a text.
-fn is_behind_opening_quote(source: &str, at: usize) -> bool {
+fn follows_opening_quote(source: &str, at: usize) -> bool {
     let before = source.get(line_start(source, at)..at).unwrap_or_default();
     let Some(before) = before.strip_suffix(['"', '\'']) else { return false };
     before.ends_with([' ', '[', '{', ',']) && before.trim_end().ends_with([':', '-', '[', '{', ','])

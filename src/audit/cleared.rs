@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 
-use super::audited::{Cleared, Clearing};
+use super::audited_account::{ClearedFinding, ClearedReason};
 use super::finding::Finding;
-use super::fingerprint::{Fingerprint, same_creation};
-use super::rules::{self, Criteria, Draft};
-use crate::model::inventory::{Account, CredentialKind, Flag, Stamp, User};
+use super::finding_id::{FindingId, same_creation};
+use super::rules::{self, Criteria, DraftFinding};
+use crate::model::inventory::{Account, CredentialKind, Flag, Timestamp, User};
 use crate::model::policy::Rule;
 
 /// The stale findings of the report's rows that were replaced, and that `findings` do not hold.
@@ -16,29 +16,30 @@ pub(super) fn of(
     account: &Account<'_>,
     criteria: Criteria<'_>,
     findings: &[Finding],
-) -> Vec<Cleared> {
-    if account.replaced.is_empty() {
+) -> Vec<ClearedFinding> {
+    if account.replaced_rows.is_empty() {
         return Vec::new();
     }
-    let standing: BTreeSet<Fingerprint> = findings.iter().map(|finding| finding.id).collect();
+    let finding_ids: BTreeSet<FindingId> = findings.iter().map(|finding| finding.id).collect();
     let mut cleared = Vec::new();
     let mut drafts = Vec::new();
-    for row in &account.replaced {
-        rules::judge_user(row, criteria, &mut drafts);
-        let stale = |draft: &Draft<'_>| Rule::STALE.contains(&draft.rule) && draft.verdict.is_ok();
+    for row in &account.replaced_rows {
+        rules::check_user(row, criteria, &mut drafts);
+        let stale =
+            |draft: &DraftFinding<'_>| Rule::STALE.contains(&draft.rule) && draft.outcome.is_ok();
         for draft in drafts.drain(..).filter(stale) {
-            let id = draft.fingerprint(account.id, row);
+            let id = draft.finding_id(account.id, row);
             if let Some(credential) = draft.credential
-                && !standing.contains(&id)
+                && !finding_ids.contains(&id)
             {
                 let now = account.users.iter().find(|user| is_same(user, row));
-                cleared.push(Cleared {
+                cleared.push(ClearedFinding {
                     id,
                     rule: draft.rule,
                     user: row.name.clone().into_owned(),
                     kind: credential.kind,
                     created: credential.created,
-                    clearing: clearing(credential.kind, credential.created, now),
+                    reason: cleared_reason(credential.kind, credential.created, now),
                 });
             }
         }
@@ -52,26 +53,26 @@ fn is_same(user: &User<'_>, row: &User<'_>) -> bool {
     user.name.eq_ignore_ascii_case(&row.name) && same_creation(&user.created, &row.created)
 }
 
-fn clearing(
+fn cleared_reason(
     kind: CredentialKind,
     created: Option<DateTime<Utc>>,
     user: Option<&User<'_>>,
-) -> Clearing {
-    let Some(user) = user else { return Clearing::UserGone };
+) -> ClearedReason {
+    let Some(user) = user else { return ClearedReason::UserGone };
     let (active, last_used) = if kind == CredentialKind::Password {
         match &user.password {
             Some(password) => (&password.enabled, &password.last_used),
-            None => return Clearing::Removed,
+            None => return ClearedReason::Removed,
         }
     } else {
         match user.access_keys.iter().find(|key| key.created.at() == created) {
             Some(key) => (&key.active, &key.last_used),
-            None => return Clearing::Removed,
+            None => return ClearedReason::Removed,
         }
     };
     match (active, last_used) {
-        (Flag::No, _) => Clearing::Deactivated,
-        (_, Stamp::At(moment)) => Clearing::Used(*moment),
-        _ => Clearing::Changed,
+        (Flag::No, _) => ClearedReason::Deactivated,
+        (_, Timestamp::At(moment)) => ClearedReason::Used(*moment),
+        _ => ClearedReason::Changed,
     }
 }

@@ -3,10 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use super::age::EvidenceAge;
-use super::finding::{Coverage, Finding, Status};
+use super::evidence_age::EvidenceAge;
+use super::finding::{Coverage, Finding, FindingStatus};
 use super::rules::{self, Criteria};
-use crate::model::inventory::{Account, Evidence, Form, Piece, User};
+use crate::model::inventory::{Account, Evidence, EvidenceItem, EvidenceSource, User};
 use crate::model::policy::{Level, Rule};
 
 /// The coverage of every rule that is on. `findings` and `age` are the account's.
@@ -17,16 +17,16 @@ pub(super) fn of(
     age: EvidenceAge,
 ) -> BTreeMap<Rule, Coverage> {
     let of_rule = |rule| {
-        let lacks = |piece: Piece| rules_of(piece).contains(&rule);
+        let lacks = |piece: EvidenceItem| rules_requiring(piece).contains(&rule);
         if age.problem.is_some() || account.gaps.iter().any(|gap| lacks(gap.piece)) {
             return Coverage::Incomplete;
         }
-        let of_evidence = of_evidence(rule, account, criteria);
-        of_evidence.max(of_form(rule, account, criteria))
+        let from_user_evidence = from_user_evidence(rule, account, criteria);
+        from_user_evidence.max(from_evidence_source(rule, account, criteria))
     };
     let mut coverage: BTreeMap<Rule, Coverage> =
-        criteria.policy.rules_on().map(|rule| (rule, of_rule(rule))).collect();
-    for finding in findings.iter().filter(|finding| finding.status == Status::Unknown) {
+        criteria.policy.enabled_rules().map(|rule| (rule, of_rule(rule))).collect();
+    for finding in findings.iter().filter(|finding| finding.status == FindingStatus::Unknown) {
         coverage.insert(finding.rule, Coverage::Incomplete);
     }
     coverage
@@ -34,11 +34,11 @@ pub(super) fn of(
 
 /// The rules that need a piece of evidence, and are incomplete without it.
 #[must_use]
-pub(super) const fn rules_of(piece: Piece) -> &'static [Rule] {
+pub(super) const fn rules_requiring(piece: EvidenceItem) -> &'static [Rule] {
     match piece {
-        Piece::CredentialReport => &Rule::ALL,
+        EvidenceItem::CredentialReport => &Rule::ALL,
         // Who is there now is asked by every rule about users.
-        Piece::Users => &[
+        EvidenceItem::Users => &[
             Rule::StalePassword,
             Rule::StaleAccessKey,
             Rule::ExpiredUser,
@@ -48,10 +48,10 @@ pub(super) const fn rules_of(piece: Piece) -> &'static [Rule] {
             Rule::UnrotatedAccessKey,
             Rule::UnlistedUser,
         ],
-        Piece::LoginProfile => {
+        EvidenceItem::LoginProfile => {
             &[Rule::StalePassword, Rule::UserWithoutCredentials, Rule::UnlistedUser]
         }
-        Piece::AccessKeys => &[
+        EvidenceItem::AccessKeys => &[
             Rule::StaleAccessKey,
             Rule::InactiveAccessKey,
             Rule::UserWithoutCredentials,
@@ -59,22 +59,27 @@ pub(super) const fn rules_of(piece: Piece) -> &'static [Rule] {
             Rule::UnlistedUser,
         ],
         // Without it the report's keys stand, so that their age and state are the report's too.
-        Piece::AccessKeyUse => {
+        EvidenceItem::AccessKeyUse => {
             &[Rule::StaleAccessKey, Rule::InactiveAccessKey, Rule::UnrotatedAccessKey]
         }
-        Piece::SigningCertificates | Piece::SshKeys | Piece::ServiceSpecificCredentials => {
+        EvidenceItem::SigningCertificates
+        | EvidenceItem::SshKeys
+        | EvidenceItem::ServiceSpecificCredentials => {
             &[Rule::OldServiceCredential, Rule::UserWithoutCredentials]
         }
-        Piece::Tags => &[Rule::ExpiredUser],
-        Piece::Owners | Piece::Alias | Piece::LastAccessed | Piece::Holdings => &[],
+        EvidenceItem::Tags => &[Rule::ExpiredUser],
+        EvidenceItem::Owners
+        | EvidenceItem::Alias
+        | EvidenceItem::LastAccessed
+        | EvidenceItem::Holdings => &[],
     }
 }
 
 /// What the form of the evidence lets a rule say, were there nothing amiss with any user.
-fn of_form(rule: Rule, account: &Account<'_>, criteria: Criteria<'_>) -> Coverage {
-    match account.form {
-        Form::ExportedReport | Form::FetchedReport => {
-            if is_shown(rule, account, criteria) {
+fn from_evidence_source(rule: Rule, account: &Account<'_>, criteria: Criteria<'_>) -> Coverage {
+    match account.evidence_source {
+        EvidenceSource::ExportedReport | EvidenceSource::FetchedReport => {
+            if is_evidence_shown(rule, account, criteria) {
                 Coverage::Snapshot
             } else if is_about_listed_keys(rule) && criteria.policy.level(rule) >= Level::Warning {
                 // A user whose keys are hidden is an exception, not what was chosen to do without.
@@ -83,9 +88,9 @@ fn of_form(rule: Rule, account: &Account<'_>, criteria: Criteria<'_>) -> Coverag
                 Coverage::NotShown
             }
         }
-        Form::Live if is_shown(rule, account, criteria) => Coverage::Complete,
+        EvidenceSource::Live if is_evidence_shown(rule, account, criteria) => Coverage::Complete,
         // Listing everybody's SSH keys costs a call a user, and is the user's choice.
-        Form::Live
+        EvidenceSource::Live
             if rule == Rule::OldServiceCredential
                 && account.root.is_some()
                 && account.users.iter().all(|user| {
@@ -94,7 +99,7 @@ fn of_form(rule: Rule, account: &Account<'_>, criteria: Criteria<'_>) -> Coverag
         {
             Coverage::NotShown
         }
-        Form::Live => Coverage::Incomplete,
+        EvidenceSource::Live => Coverage::Incomplete,
     }
 }
 
@@ -103,33 +108,33 @@ const fn is_about_listed_keys(rule: Rule) -> bool {
 }
 
 /// What the users' own evidence lets a rule say in a live account.
-fn of_evidence(rule: Rule, account: &Account<'_>, criteria: Criteria<'_>) -> Coverage {
-    if account.form != Form::Live {
+fn from_user_evidence(rule: Rule, account: &Account<'_>, criteria: Criteria<'_>) -> Coverage {
+    if account.evidence_source != EvidenceSource::Live {
         return Coverage::Complete;
     }
-    let needs = |piece: Piece| rules_of(piece).contains(&rule);
-    let of_user = |user: &User<'_>| {
+    let needs = |piece: EvidenceItem| rules_requiring(piece).contains(&rule);
+    let for_user = |user: &User<'_>| {
         let mut weakest = Evidence::ReChecked;
-        if needs(Piece::LoginProfile) {
+        if needs(EvidenceItem::LoginProfile) {
             weakest = weakest.max(user.password_evidence);
         }
         // What hangs on the list of keys alone has a gap where that could not be had.
-        if needs(Piece::AccessKeyUse) {
+        if needs(EvidenceItem::AccessKeyUse) {
             weakest = weakest.max(user.access_key_evidence);
         }
         match weakest {
             Evidence::ReChecked => Coverage::Complete,
             Evidence::NotReChecked => Coverage::Incomplete,
             // The sweep clears the healthy; whoever it cannot clear was to be looked at.
-            Evidence::CredentialReport if rules::is_candidate(user, criteria) => Coverage::Snapshot,
+            Evidence::CredentialReport if rules::is_flagged(user, criteria) => Coverage::Snapshot,
             Evidence::CredentialReport => Coverage::Complete,
         }
     };
-    account.users.iter().map(of_user).max().unwrap_or(Coverage::Complete)
+    account.users.iter().map(for_user).max().unwrap_or(Coverage::Complete)
 }
 
 /// Whether the evidence shows all that the rule needs.
-fn is_shown(rule: Rule, account: &Account<'_>, criteria: Criteria<'_>) -> bool {
+fn is_evidence_shown(rule: Rule, account: &Account<'_>, criteria: Criteria<'_>) -> bool {
     match rule {
         Rule::RootAccessKey => account.root.is_some(),
         // The root user's signing certificates are in the report alone.
@@ -137,10 +142,10 @@ fn is_shown(rule: Rule, account: &Account<'_>, criteria: Criteria<'_>) -> bool {
             account.root.is_some()
                 && account.users.iter().all(|user| user.other_credentials_complete)
         }
-        Rule::UserWithoutCredentials if account.form == Form::Live => account
+        Rule::UserWithoutCredentials if account.evidence_source == EvidenceSource::Live => account
             .users
             .iter()
-            .all(|user| user.other_credentials_complete || !rules::shows_no_credential(user)),
+            .all(|user| user.other_credentials_complete || !rules::has_no_visible_credential(user)),
         Rule::UserWithoutCredentials => {
             account.users.iter().all(|user| user.other_credentials_complete)
         }

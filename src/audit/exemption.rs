@@ -5,10 +5,12 @@ use std::cmp::Ordering;
 use chrono::NaiveDate;
 
 use super::finding::Note;
-use super::result::{Matched, ReviewedExemption};
-use super::rules::Draft;
-use crate::allowlist::{Allowlist, CredentialSelector, Exemption, Term, UserSelector};
-use crate::model::inventory::{Account, AccountId, CredentialKind, Handle, ROOT_USER, User};
+use super::result::{ExemptionMatch, ExemptionResult};
+use super::rules::DraftFinding;
+use crate::allowlist::{Allowlist, CredentialSelector, Exemption, ExemptionStatus, UserSelector};
+use crate::model::inventory::{
+    Account, AccountId, CredentialHandle, CredentialKind, ROOT_USER, User,
+};
 use crate::model::policy::Rule;
 
 /// The exemptions, ready to be asked about many users, with a tally of whom they matched.
@@ -18,11 +20,11 @@ pub(super) struct Exemptions<'a> {
     /// The exemptions of one user each, in the order of [`compare_names`].
     by_name: Vec<(&'a str, usize)>,
     patterns: Vec<usize>,
-    tallies: Vec<Tally>,
+    tallies: Vec<ExemptionTally>,
 }
 
 #[derive(Clone, Copy, Default)]
-struct Tally {
+struct ExemptionTally {
     account_audited: bool,
     users: usize,
     by_case_only: usize,
@@ -31,18 +33,18 @@ struct Tally {
 
 /// An exemption that speaks of a user.
 #[derive(Clone, Copy)]
-pub(super) struct Match {
+pub(super) struct MatchingExemption {
     index: usize,
     /// The exemption names a user id, and the evidence shows none.
-    untested_user_id: bool,
+    user_id_unknown: bool,
 }
 
 /// What an exemption has to say about a finding.
-enum Cover {
+enum ExemptionEffect {
     No,
     Yes,
     /// It names a key, and the evidence shows no key ids.
-    Untested,
+    CannotTell,
 }
 
 impl<'a> Exemptions<'a> {
@@ -56,13 +58,13 @@ impl<'a> Exemptions<'a> {
             }
         }
         by_name.sort_by(|(a, _), (b, _)| compare_names(a, b));
-        let tallies = vec![Tally::default(); list.len()];
+        let tallies = vec![ExemptionTally::default(); list.len()];
         Self { list, today, by_name, patterns, tallies }
     }
 
     /// Notes that an account is audited, so that its exemptions can be called unused. Without a
     /// root user in the evidence, nothing is known of the root user's exemptions.
-    pub(super) fn enter(&mut self, account: &Account<'_>) {
+    pub(super) fn add_account(&mut self, account: &Account<'_>) {
         for (exemption, tally) in self.list.iter().zip(&mut self.tallies) {
             let is_shown = exemption.user.as_str() != ROOT_USER || account.root.is_some();
             let is_meant = exemption.account.is_none_or(|it| it == account.id);
@@ -71,7 +73,7 @@ impl<'a> Exemptions<'a> {
     }
 
     /// Adds the tally of the same exemptions that was kept elsewhere.
-    pub(super) fn join(&mut self, other: &Self) {
+    pub(super) fn merge(&mut self, other: &Self) {
         for (tally, more) in self.tallies.iter_mut().zip(&other.tallies) {
             tally.account_audited |= more.account_audited;
             tally.users += more.users;
@@ -81,11 +83,11 @@ impl<'a> Exemptions<'a> {
     }
 
     /// The exemptions that speak of the user, in the file's order.
-    pub(super) fn speaking_of(
+    pub(super) fn matching(
         &mut self,
         user: &User<'_>,
         account: AccountId,
-        into: &mut Vec<Match>,
+        into: &mut Vec<MatchingExemption>,
     ) {
         into.clear();
         // Searched and matched in place: a copy in lower case would cost more than all the rest.
@@ -110,48 +112,50 @@ impl<'a> Exemptions<'a> {
                 UserSelector::Pattern(pattern) if pattern.matches(&user.name) => false,
                 UserSelector::Pattern(_) => continue,
             };
-            let untested_user_id = exemption.user_id.is_some() && user.id.is_none();
-            if exemption.user_id.is_some() && !untested_user_id && exemption.user_id != user.id {
+            let user_id_unknown = exemption.user_id.is_some() && user.id.is_none();
+            if exemption.user_id.is_some() && !user_id_unknown && exemption.user_id != user.id {
                 continue;
             }
             tally.users += 1;
             tally.by_case_only += usize::from(by_case_only);
-            into.push(Match { index, untested_user_id });
+            into.push(MatchingExemption { index, user_id_unknown });
         }
         into.sort_unstable_by_key(|found| found.index);
     }
 
     /// Whether one of the exemptions in force names the user.
-    pub(super) fn name_in_force(&self, matches: &[Match]) -> bool {
-        matches.iter().any(|found| !found.untested_user_id && self.is_in_force(found.index))
+    pub(super) fn any_in_force(&self, matches: &[MatchingExemption]) -> bool {
+        matches.iter().any(|found| !found.user_id_unknown && self.is_in_force(found.index))
     }
 
     /// The exemption that covers the draft, the one that lasts longest if there are several; and
     /// what is to be said of those that do not, but look as if they did.
-    pub(super) fn weigh(
+    pub(super) fn find_covering(
         &mut self,
-        draft: &Draft<'_>,
-        matches: &[Match],
+        draft: &DraftFinding<'_>,
+        matches: &[MatchingExemption],
     ) -> (Option<usize>, Vec<Note>) {
         let mut covering: Option<(NaiveDate, usize)> = None;
         let mut notes = Vec::new();
         for found in matches {
             let Some(exemption) = self.list.get(found.index) else { continue };
-            let cover = match covers(exemption, draft) {
-                Cover::Yes if found.untested_user_id => Cover::Untested,
+            let effect = match covers(exemption, draft) {
+                ExemptionEffect::Yes if found.user_id_unknown => ExemptionEffect::CannotTell,
                 // Being named is all that this rule asks of an exemption.
-                Cover::No if draft.rule == Rule::UnlistedUser && found.untested_user_id => {
-                    Cover::Untested
+                ExemptionEffect::No
+                    if draft.rule == Rule::UnlistedUser && found.user_id_unknown =>
+                {
+                    ExemptionEffect::CannotTell
                 }
-                cover => cover,
+                effect => effect,
             };
-            match (cover, self.is_in_force(found.index)) {
-                (Cover::No, _) => {}
+            match (effect, self.is_in_force(found.index)) {
+                (ExemptionEffect::No, _) => {}
                 (_, false) => notes.push(Note::ExemptionExpired(found.index)),
-                (Cover::Untested, true) => {
+                (ExemptionEffect::CannotTell, true) => {
                     notes.push(Note::ExemptionNeedsLiveEvidence(found.index));
                 }
-                (Cover::Yes, true) => {
+                (ExemptionEffect::Yes, true) => {
                     if covering.is_none_or(|(expires, _)| exemption.expires > expires) {
                         covering = Some((exemption.expires, found.index));
                     }
@@ -166,23 +170,25 @@ impl<'a> Exemptions<'a> {
     }
 
     fn is_in_force(&self, index: usize) -> bool {
-        self.list.get(index).is_some_and(|it| it.term(self.today) != Term::Expired)
+        self.list.get(index).is_some_and(|it| it.status_on(self.today) != ExemptionStatus::Expired)
     }
 
     /// What became of each exemption, in the file's order.
-    pub(super) fn review(self) -> Vec<ReviewedExemption> {
-        let review = |(exemption, tally): (&Exemption, &Tally)| ReviewedExemption {
+    pub(super) fn finish(self) -> Vec<ExemptionResult> {
+        let finish = |(exemption, tally): (&Exemption, &ExemptionTally)| ExemptionResult {
             exemption: exemption.clone(),
-            term: exemption.term(self.today),
+            status: exemption.status_on(self.today),
             matched: match tally {
-                Tally { account_audited: false, .. } => Matched::NotAudited,
-                Tally { users: 0, .. } => Matched::Nobody,
-                Tally { users, by_case_only, .. } if users == by_case_only => Matched::ByCaseOnly,
-                Tally { users, .. } => Matched::Users(*users),
+                ExemptionTally { account_audited: false, .. } => ExemptionMatch::NotAudited,
+                ExemptionTally { users: 0, .. } => ExemptionMatch::NoUser,
+                ExemptionTally { users, by_case_only, .. } if users == by_case_only => {
+                    ExemptionMatch::ByCaseOnly
+                }
+                ExemptionTally { users, .. } => ExemptionMatch::Users(*users),
             },
             exempts: tally.exempts,
         };
-        self.list.iter().zip(&self.tallies).map(review).collect()
+        self.list.iter().zip(&self.tallies).map(finish).collect()
     }
 }
 
@@ -192,36 +198,38 @@ fn compare_names(a: &str, b: &str) -> Ordering {
     a.len().cmp(&b.len()).then_with(|| a.bytes().map(lower_case).cmp(b.bytes().map(lower_case)))
 }
 
-fn covers(exemption: &Exemption, draft: &Draft<'_>) -> Cover {
+fn covers(exemption: &Exemption, draft: &DraftFinding<'_>) -> ExemptionEffect {
     if !exemption.rules.contains(&draft.rule) {
-        return Cover::No;
+        return ExemptionEffect::No;
     }
     if exemption.credentials.is_empty() {
-        return Cover::Yes;
+        return ExemptionEffect::Yes;
     }
     let (kind, handle) = match (&draft.credential, draft.rule) {
         (Some(credential), _) => (credential.kind, credential.handle.as_ref()),
         // Keys that the report does not show.
         (None, Rule::StaleAccessKey) => (CredentialKind::AccessKey, None),
-        (None, _) => return Cover::No,
+        (None, _) => return ExemptionEffect::No,
     };
-    let mut cover = Cover::No;
+    let mut effect = ExemptionEffect::No;
     for selector in &exemption.credentials {
         match (selector, kind, handle) {
             (CredentialSelector::Password, CredentialKind::Password, _)
-            | (CredentialSelector::AccessKey, CredentialKind::AccessKey, _) => return Cover::Yes,
+            | (CredentialSelector::AccessKey, CredentialKind::AccessKey, _) => {
+                return ExemptionEffect::Yes;
+            }
             (
                 CredentialSelector::AccessKeyEnding(last4),
                 CredentialKind::AccessKey,
-                Some(Handle::Id(id)),
-            ) if id.ends_with(last4.as_str()) => return Cover::Yes,
+                Some(CredentialHandle::Id(id)),
+            ) if id.ends_with(last4.as_str()) => return ExemptionEffect::Yes,
             // Another key.
-            (CredentialSelector::AccessKeyEnding(_), _, Some(Handle::Id(_))) => {}
+            (CredentialSelector::AccessKeyEnding(_), _, Some(CredentialHandle::Id(_))) => {}
             (CredentialSelector::AccessKeyEnding(_), CredentialKind::AccessKey, _) => {
-                cover = Cover::Untested;
+                effect = ExemptionEffect::CannotTell;
             }
             _ => {}
         }
     }
-    cover
+    effect
 }

@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use super::fingerprint::Fingerprint;
-use crate::model::clock::Clock;
+use super::finding_id::FindingId;
 use crate::model::inventory::{
-    AccountId, CredentialKind, Evidence, Handle, LastAccessed, Permissions, Unreadable,
+    AccountId, CredentialHandle, CredentialKind, Evidence, LastAccessed, Permissions,
+    UnreadableField,
 };
 use crate::model::policy::{Level, Rule};
+use crate::model::remediation_tag::RemediationTag;
 
 /// How complete the evidence of one rule was in one account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -36,7 +37,7 @@ impl Coverage {
 
     /// Whether all evidence that the rule needs was had, so that what it did not find was not there.
     #[must_use]
-    pub const fn is_whole(self) -> bool {
+    pub const fn has_all_evidence(self) -> bool {
         matches!(self, Self::Complete | Self::Snapshot)
     }
 
@@ -56,21 +57,21 @@ impl Coverage {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
     /// The same for the same credential in every run.
-    pub id: Fingerprint,
+    pub id: FindingId,
     /// The rule.
     pub rule: Rule,
     /// The rule's level in this run.
     pub level: Level,
     /// Whether it is open.
-    pub status: Status,
+    pub status: FindingStatus,
     /// Whose it is.
-    pub subject: Arc<Subject>,
+    pub user: Arc<FindingUser>,
     /// How the credential was seen.
     pub evidence: Evidence,
     /// Which credential it is about; `None` for a verdict on the user.
     pub credential: Option<Credential>,
     /// The date from which the days are counted, and what it is; `None` when it is unknown.
-    pub reference: Option<(Reference, DateTime<Utc>)>,
+    pub reference: Option<(ReferenceKind, DateTime<Utc>)>,
     /// Whole days since then.
     pub days: Option<i64>,
     /// What else is to be said.
@@ -79,20 +80,20 @@ pub struct Finding {
     pub exemption: Option<usize>,
     /// How far the remedy has come with the credential, where the tag on the user says so and the
     /// credential was seen in that state.
-    pub clock: Option<Clock>,
+    pub remediation_tag: Option<RemediationTag>,
 }
 
 impl Finding {
     /// Whether the finding is open and of a level that needs remedy.
     #[must_use]
-    pub fn needs_remedy(&self) -> bool {
-        self.status == Status::Open && self.level >= Level::Warning
+    pub fn needs_remediation(&self) -> bool {
+        self.status == FindingStatus::Open && self.level >= Level::Warning
     }
 
     /// Whether the gate counts the finding.
     #[must_use]
     pub fn counts_for_gate(&self) -> bool {
-        self.status == Status::Open && self.level == Level::Error
+        self.status == FindingStatus::Open && self.level == Level::Error
     }
 
     /// Whether the password was changed so lately that its disuse is somebody's current business.
@@ -105,10 +106,10 @@ impl Finding {
     /// what was reset recently last. The rest makes the order total.
     pub(super) fn order(&self) -> impl Ord + use<'_> {
         (
-            self.status != Status::Unknown,
+            self.status != FindingStatus::Unknown,
             self.recently_reset(),
             std::cmp::Reverse(self.days),
-            &self.subject.name,
+            &self.user.name,
             self.rule,
             &self.credential,
             self.id,
@@ -118,14 +119,14 @@ impl Finding {
     /// Compares by account and by the order in which findings are listed.
     #[must_use]
     pub fn compare(&self, other: &Self) -> std::cmp::Ordering {
-        let account = self.subject.account.cmp(&other.subject.account);
+        let account = self.user.account.cmp(&other.user.account);
         account.then_with(|| self.order().cmp(&other.order()))
     }
 }
 
 /// The user whom a finding is about.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Subject {
+pub struct FindingUser {
     /// The account.
     pub account: AccountId,
     /// The user's name.
@@ -145,7 +146,7 @@ pub struct Subject {
     /// The groups and policies, where they were observed.
     pub permissions: Option<Permissions>,
     /// The user's credentials, as far as they were seen: they go with the user.
-    pub credentials: Vec<Held>,
+    pub credentials: Vec<UserCredential>,
     /// The service that the user was last seen with, where that was asked.
     pub last_accessed: Option<LastAccessed>,
     /// Whether some credential of the user is in use, or may be: then the user must stay.
@@ -160,7 +161,7 @@ pub struct Credential {
     /// What kind it is.
     pub kind: CredentialKind,
     /// Its slot or id; a password has neither.
-    pub handle: Option<Handle>,
+    pub handle: Option<CredentialHandle>,
     /// When it was created, where that could be read; for a password when it was last changed.
     pub created: Option<DateTime<Utc>>,
     /// The last service it was used for, where that was shown.
@@ -169,16 +170,16 @@ pub struct Credential {
 
 /// A credential that a user has, whatever is to be said of it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Held {
+pub struct UserCredential {
     /// What kind it is.
     pub kind: CredentialKind,
     /// Its slot or id; a password has neither.
-    pub handle: Option<Handle>,
+    pub handle: Option<CredentialHandle>,
 }
 
 /// Whether a finding is open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Status {
+pub enum FindingStatus {
     /// It stands.
     Open,
     /// An exemption in force covers it.
@@ -187,7 +188,7 @@ pub enum Status {
     Unknown,
 }
 
-impl Status {
+impl FindingStatus {
     /// All of them.
     pub const ALL: [Self; 3] = [Self::Open, Self::Exempted, Self::Unknown];
 
@@ -210,7 +211,7 @@ impl Status {
 
 /// What the reference date is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Reference {
+pub enum ReferenceKind {
     /// The last use.
     LastUsed,
     /// The creation, since there was no use.
@@ -221,7 +222,7 @@ pub enum Reference {
     Expired,
 }
 
-impl Reference {
+impl ReferenceKind {
     /// All of them.
     pub const ALL: [Self; 4] = [Self::LastUsed, Self::NeverUsedSince, Self::Created, Self::Expired];
 
@@ -249,7 +250,7 @@ pub enum Note {
     /// The password is long unused, but was changed within the threshold.
     RecentlyReset(DateTime<Utc>),
     /// A field could not be read.
-    Unreadable(Unreadable),
+    Unreadable(UnreadableField),
     /// The user has credentials that the report does not show.
     HiddenCredentials,
     /// An exemption (by index) would cover the finding, but has expired.

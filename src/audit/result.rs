@@ -2,9 +2,9 @@
 
 use chrono::{DateTime, Utc};
 
-use super::audited::AuditedAccount;
-use super::finding::{Finding, Status};
-use crate::allowlist::{Exemption, FormerAccount, Term};
+use super::audited_account::AuditedAccount;
+use super::finding::{Finding, FindingStatus};
+use crate::allowlist::{Exemption, ExemptionStatus, FormerAccount};
 use crate::model::policy::remediation::RemediationPolicy;
 use crate::model::policy::{Level, Policy};
 
@@ -24,7 +24,7 @@ pub struct Audit {
     /// The findings, in the order of [`Finding::compare`].
     pub findings: Vec<Finding>,
     /// The exemptions, in the file's order.
-    pub exemptions: Vec<ReviewedExemption>,
+    pub exemptions: Vec<ExemptionResult>,
     /// Accounts that are no longer audited, on purpose.
     pub former_accounts: Vec<FormerAccount>,
 }
@@ -32,16 +32,16 @@ pub struct Audit {
 impl Audit {
     /// Counts the findings.
     #[must_use]
-    pub fn counts(&self) -> Counts {
+    pub fn counts(&self) -> FindingCounts {
         let users = self.accounts.iter().map(|account| account.users).sum();
-        let mut counts = Counts { users, ..Counts::default() };
+        let mut counts = FindingCounts { users, ..FindingCounts::default() };
         for finding in &self.findings {
             let count = match (finding.status, finding.level) {
-                (Status::Exempted, _) => &mut counts.exempted,
-                (Status::Unknown, _) => &mut counts.unknown,
-                (Status::Open, Level::Error) => &mut counts.errors,
-                (Status::Open, Level::Warning) => &mut counts.warnings,
-                (Status::Open, _) => &mut counts.notices,
+                (FindingStatus::Exempted, _) => &mut counts.exempted,
+                (FindingStatus::Unknown, _) => &mut counts.unknown,
+                (FindingStatus::Open, Level::Error) => &mut counts.errors,
+                (FindingStatus::Open, Level::Warning) => &mut counts.warnings,
+                (FindingStatus::Open, _) => &mut counts.notices,
             };
             *count += 1;
         }
@@ -50,13 +50,13 @@ impl Audit {
 
     /// The outcome in one word. Missing evidence comes before everything else.
     #[must_use]
-    pub fn outcome(&self) -> Outcome {
+    pub fn outcome(&self) -> AuditOutcome {
         if self.accounts.iter().any(|account| account.incomplete_rules().next().is_some()) {
-            Outcome::Incomplete
-        } else if self.findings.iter().any(Finding::needs_remedy) {
-            Outcome::Stale
+            AuditOutcome::Incomplete
+        } else if self.findings.iter().any(Finding::needs_remediation) {
+            AuditOutcome::Stale
         } else {
-            Outcome::Clean
+            AuditOutcome::Clean
         }
     }
 }
@@ -74,7 +74,7 @@ pub enum AllowlistOrigin {
 
 /// How many findings there are, by what is to be done with them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Counts {
+pub struct FindingCounts {
     /// Open, of level error.
     pub errors: usize,
     /// Open, of level warning.
@@ -89,17 +89,17 @@ pub struct Counts {
     pub users: usize,
 }
 
-impl Counts {
+impl FindingCounts {
     /// Open findings of a level that needs remedy.
     #[must_use]
-    pub const fn to_remedy(&self) -> usize {
+    pub const fn needing_remediation(&self) -> usize {
         self.errors + self.warnings
     }
 }
 
 /// The outcome of a run in one word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
+pub enum AuditOutcome {
     /// All that was judged is in order.
     Clean,
     /// There are open findings that need remedy.
@@ -108,7 +108,7 @@ pub enum Outcome {
     Incomplete,
 }
 
-impl Outcome {
+impl AuditOutcome {
     /// The outcome's name.
     #[must_use]
     pub const fn id(self) -> &'static str {
@@ -122,37 +122,37 @@ impl Outcome {
 
 /// An exemption and what it did in this run.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ReviewedExemption {
+pub struct ExemptionResult {
     /// The exemption.
     pub exemption: Exemption,
     /// Where it stands in time.
-    pub term: Term,
+    pub status: ExemptionStatus,
     /// Whom it matched.
-    pub matched: Matched,
+    pub matched: ExemptionMatch,
     /// How many findings it exempts.
     pub exempts: usize,
 }
 
 /// Whom an exemption matched in this run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Matched {
+pub enum ExemptionMatch {
     /// Its account was not audited.
     NotAudited,
     /// No user: it is not needed, or it is misspelt.
-    Nobody,
+    NoUser,
     /// A user whose name is written with other case.
     ByCaseOnly,
     /// So many users.
     Users(usize),
 }
 
-impl Matched {
+impl ExemptionMatch {
     /// The name of what was matched.
     #[must_use]
     pub const fn id(self) -> &'static str {
         match self {
             Self::NotAudited => "not-audited",
-            Self::Nobody => "nobody",
+            Self::NoUser => "nobody",
             Self::ByCaseOnly => "by-case-only",
             Self::Users(_) => "users",
         }

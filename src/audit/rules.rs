@@ -2,13 +2,13 @@
 
 use chrono::{DateTime, NaiveTime, TimeDelta, Utc};
 
-use super::finding::{Credential, Note, Reference};
-use super::fingerprint::{Fingerprint, Identity, same_creation};
-use super::staleness::{self, Disuse, Since};
+use super::finding::{Credential, Note, ReferenceKind};
+use super::finding_id::{FindingId, FindingIdentity, same_creation};
+use super::staleness::{self, Disuse, ReferenceDate};
 use crate::allowlist::parse_day;
 use crate::model::inventory::{
-    AccessKey, AccountId, CLOCK_SKEW, CredentialKind, Flag, Handle, MaxEvidenceAge,
-    OtherCredential, Stamp, Unreadable, User,
+    AccessKey, AccountId, CLOCK_SKEW, CredentialHandle, CredentialKind, Flag, MaxEvidenceAge,
+    OtherCredential, Timestamp, UnreadableField, User,
 };
 use crate::model::policy::{Policy, Rule, UNROTATED_AFTER_DAYS};
 
@@ -41,30 +41,30 @@ impl<'a> Criteria<'a> {
 }
 
 /// What is against a credential or a user, or the field without which nobody can say.
-pub(super) type Verdict = Result<Option<Since>, Unreadable>;
+pub(super) type RuleOutcome = Result<Option<ReferenceDate>, UnreadableField>;
 
 /// A finding before exemptions are weighed.
-pub(super) struct Draft<'a> {
+pub(super) struct DraftFinding<'a> {
     pub(super) rule: Rule,
     pub(super) credential: Option<Credential>,
     /// The credential's creation for the fingerprint, and its ordinal among its twins.
-    pub(super) identity: (Option<&'a Stamp>, usize),
+    pub(super) identity: (Option<&'a Timestamp>, usize),
     /// The reference date where there is one, or the field that stands in the way of a verdict.
-    pub(super) verdict: Verdict,
+    pub(super) outcome: RuleOutcome,
     pub(super) notes: Vec<Note>,
 }
 
-impl<'a> Draft<'a> {
-    fn of_user(rule: Rule, verdict: Verdict) -> Self {
-        Self { rule, credential: None, identity: (None, 0), verdict, notes: Vec::new() }
+impl<'a> DraftFinding<'a> {
+    fn for_user(rule: Rule, outcome: RuleOutcome) -> Self {
+        Self { rule, credential: None, identity: (None, 0), outcome, notes: Vec::new() }
     }
 
     /// A verdict that stands whatever its date is; a date that cannot be read is a note.
-    fn certain(mut self, since: Result<Since, Unreadable>) -> Self {
+    fn regardless_of_date(mut self, since: Result<ReferenceDate, UnreadableField>) -> Self {
         match since {
-            Ok(since) => self.verdict = Ok(Some(since)),
+            Ok(since) => self.outcome = Ok(Some(since)),
             Err(field) => {
-                self.verdict = Ok(None);
+                self.outcome = Ok(None);
                 self.notes.push(Note::Unreadable(field));
             }
         }
@@ -72,9 +72,9 @@ impl<'a> Draft<'a> {
     }
 
     /// The identity of the finding that the draft about `user` comes to.
-    pub(super) fn fingerprint(&self, account: AccountId, user: &User<'_>) -> Fingerprint {
+    pub(super) fn finding_id(&self, account: AccountId, user: &User<'_>) -> FindingId {
         let (created, ordinal) = self.identity;
-        let identity = Identity {
+        let identity = FindingIdentity {
             account,
             user: &user.name,
             user_created: &user.created,
@@ -83,11 +83,16 @@ impl<'a> Draft<'a> {
             created,
             ordinal,
         };
-        identity.fingerprint()
+        identity.finding_id()
     }
 
-    fn of_key(rule: Rule, user: &'a User<'_>, key: &'a AccessKey<'_>, verdict: Verdict) -> Self {
-        let twins = user.access_keys.iter().map(|twin| (&twin.created, &twin.handle));
+    fn for_access_key(
+        rule: Rule,
+        user: &'a User<'_>,
+        key: &'a AccessKey<'_>,
+        outcome: RuleOutcome,
+    ) -> Self {
+        let siblings = user.access_keys.iter().map(|sibling| (&sibling.created, &sibling.handle));
         Self {
             rule,
             credential: Some(Credential {
@@ -96,8 +101,8 @@ impl<'a> Draft<'a> {
                 created: key.created.at(),
                 last_used_service: key.last_used_service.as_deref().map(str::to_owned),
             }),
-            identity: (Some(&key.created), ordinal(twins, &key.created, &key.handle)),
-            verdict,
+            identity: (Some(&key.created), ordinal(siblings, &key.created, &key.handle)),
+            outcome,
             notes: Vec::new(),
         }
     }
@@ -105,18 +110,18 @@ impl<'a> Draft<'a> {
 
 /// How many twins of the same creation come before `handle`.
 fn ordinal<'a>(
-    twins: impl Iterator<Item = (&'a Stamp, &'a Handle)>,
-    created: &Stamp,
-    handle: &Handle,
+    siblings: impl Iterator<Item = (&'a Timestamp, &'a CredentialHandle)>,
+    created: &Timestamp,
+    handle: &CredentialHandle,
 ) -> usize {
-    twins.filter(|(other, twin)| same_creation(other, created) && *twin < handle).count()
+    siblings.filter(|(other, sibling)| same_creation(other, created) && *sibling < handle).count()
 }
 
 /// All that the rules which are on have against an IAM user.
-pub(super) fn judge_user<'a>(
+pub(super) fn check_user<'a>(
     user: &'a User<'_>,
     criteria: Criteria<'_>,
-    drafts: &mut Vec<Draft<'a>>,
+    drafts: &mut Vec<DraftFinding<'a>>,
 ) {
     stale_password(user, criteria, drafts);
     for key in &user.access_keys {
@@ -125,65 +130,77 @@ pub(super) fn judge_user<'a>(
     for credential in &user.other_credentials {
         old_service_credential(user, credential, criteria, drafts);
     }
-    if user.hidden_credentials && criteria.policy.is_on(Rule::StaleAccessKey) {
+    if user.hidden_credentials && criteria.policy.is_enabled(Rule::StaleAccessKey) {
         drafts.push(hidden_credentials(Rule::StaleAccessKey));
     }
     expired_user(user, criteria, drafts);
-    if criteria.policy.is_on(Rule::UserWithoutCredentials)
+    if criteria.policy.is_enabled(Rule::UserWithoutCredentials)
         && user.other_credentials_complete
         && !user.hidden_credentials
-        && shows_no_credential(user)
+        && has_no_visible_credential(user)
     {
         let created = created(user, criteria);
-        drafts.push(Draft::of_user(Rule::UserWithoutCredentials, Ok(None)).certain(created));
+        drafts.push(
+            DraftFinding::for_user(Rule::UserWithoutCredentials, Ok(None))
+                .regardless_of_date(created),
+        );
     }
     let has_login = user.password.is_some() || !user.access_keys.is_empty();
-    if criteria.policy.is_on(Rule::UnlistedUser) && (has_login || user.hidden_credentials) {
+    if criteria.policy.is_enabled(Rule::UnlistedUser) && (has_login || user.hidden_credentials) {
         let created = created(user, criteria);
-        drafts.push(Draft::of_user(Rule::UnlistedUser, Ok(None)).certain(created));
+        drafts
+            .push(DraftFinding::for_user(Rule::UnlistedUser, Ok(None)).regardless_of_date(created));
     }
 }
 
 /// All that the rules which are on have against the root user, who is never stale: access keys, and
 /// old signing certificates.
-pub(super) fn judge_root<'a>(
+pub(super) fn check_root_user<'a>(
     root: &'a User<'_>,
     criteria: Criteria<'_>,
-    drafts: &mut Vec<Draft<'a>>,
+    drafts: &mut Vec<DraftFinding<'a>>,
 ) {
     for credential in &root.other_credentials {
         old_service_credential(root, credential, criteria, drafts);
     }
-    if criteria.policy.is_on(Rule::RootAccessKey) {
+    if criteria.policy.is_enabled(Rule::RootAccessKey) {
         root_access_keys(root, criteria, drafts);
     }
 }
 
-fn root_access_keys<'a>(root: &'a User<'_>, criteria: Criteria<'_>, drafts: &mut Vec<Draft<'a>>) {
+fn root_access_keys<'a>(
+    root: &'a User<'_>,
+    criteria: Criteria<'_>,
+    drafts: &mut Vec<DraftFinding<'a>>,
+) {
     if root.hidden_credentials {
         drafts.push(hidden_credentials(Rule::RootAccessKey));
     }
     for key in &root.access_keys {
         let draft = match &key.active {
             Flag::No => continue,
-            Flag::Yes => Draft::of_key(Rule::RootAccessKey, root, key, Ok(None))
-                .certain(staleness::access_key_since(key, criteria.latest)),
+            Flag::Yes => DraftFinding::for_access_key(Rule::RootAccessKey, root, key, Ok(None))
+                .regardless_of_date(staleness::access_key_since(key, criteria.latest)),
             Flag::Unreadable(field) => {
-                Draft::of_key(Rule::RootAccessKey, root, key, Err((**field).clone()))
+                DraftFinding::for_access_key(Rule::RootAccessKey, root, key, Err((**field).clone()))
             }
         };
         drafts.push(draft);
     }
 }
 
-fn stale_password<'a>(user: &'a User<'_>, criteria: Criteria<'_>, drafts: &mut Vec<Draft<'a>>) {
+fn stale_password<'a>(
+    user: &'a User<'_>,
+    criteria: Criteria<'_>,
+    drafts: &mut Vec<DraftFinding<'a>>,
+) {
     let policy = criteria.policy;
     let Some(password) = &user.password else { return };
-    if !policy.is_on(Rule::StalePassword) {
+    if !policy.is_enabled(Rule::StalePassword) {
         return;
     }
     let mut notes = Vec::new();
-    let verdict = match staleness::password(password, &user.created, criteria.latest) {
+    let outcome = match staleness::password(password, &user.created, criteria.latest) {
         Disuse::Disabled => return,
         Disuse::Unknown(field) => Err(field),
         Disuse::Since((_, moment)) if !criteria.has_passed(moment) => {
@@ -201,7 +218,7 @@ fn stale_password<'a>(user: &'a User<'_>, criteria: Criteria<'_>, drafts: &mut V
             Ok(Some(since))
         }
     };
-    drafts.push(Draft {
+    drafts.push(DraftFinding {
         rule: Rule::StalePassword,
         credential: Some(Credential {
             kind: CredentialKind::Password,
@@ -210,7 +227,7 @@ fn stale_password<'a>(user: &'a User<'_>, criteria: Criteria<'_>, drafts: &mut V
             last_used_service: None,
         }),
         identity: (None, 0),
-        verdict,
+        outcome,
         notes,
     });
 }
@@ -220,38 +237,63 @@ fn access_key<'a>(
     user: &'a User<'_>,
     key: &'a AccessKey<'_>,
     criteria: Criteria<'_>,
-    drafts: &mut Vec<Draft<'a>>,
+    drafts: &mut Vec<DraftFinding<'a>>,
 ) {
     let Criteria { policy, now, .. } = criteria;
-    let stale = |since: &Since| criteria.has_passed(since.1);
-    if policy.is_on(Rule::StaleAccessKey) {
+    let stale = |since: &ReferenceDate| criteria.has_passed(since.1);
+    if policy.is_enabled(Rule::StaleAccessKey) {
         match staleness::access_key(key, criteria.latest) {
             Disuse::Since(since) if stale(&since) => {
-                drafts.push(Draft::of_key(Rule::StaleAccessKey, user, key, Ok(Some(since))));
+                drafts.push(DraftFinding::for_access_key(
+                    Rule::StaleAccessKey,
+                    user,
+                    key,
+                    Ok(Some(since)),
+                ));
             }
             Disuse::Unknown(field) => {
-                drafts.push(Draft::of_key(Rule::StaleAccessKey, user, key, Err(field)));
+                drafts.push(DraftFinding::for_access_key(
+                    Rule::StaleAccessKey,
+                    user,
+                    key,
+                    Err(field),
+                ));
             }
             Disuse::Since(_) | Disuse::Disabled => {}
         }
     }
-    if policy.is_on(Rule::UnrotatedAccessKey) {
+    if policy.is_enabled(Rule::UnrotatedAccessKey) {
         match staleness::access_key_age(key, criteria.latest) {
             // More than 90 days, unlike the stale rules' "at least".
             Disuse::Since(since) if now - since.1 > TimeDelta::days(UNROTATED_AFTER_DAYS) => {
-                drafts.push(Draft::of_key(Rule::UnrotatedAccessKey, user, key, Ok(Some(since))));
+                drafts.push(DraftFinding::for_access_key(
+                    Rule::UnrotatedAccessKey,
+                    user,
+                    key,
+                    Ok(Some(since)),
+                ));
             }
             Disuse::Unknown(field) => {
-                drafts.push(Draft::of_key(Rule::UnrotatedAccessKey, user, key, Err(field)));
+                drafts.push(DraftFinding::for_access_key(
+                    Rule::UnrotatedAccessKey,
+                    user,
+                    key,
+                    Err(field),
+                ));
             }
             Disuse::Since(_) | Disuse::Disabled => {}
         }
     }
-    if policy.is_on(Rule::InactiveAccessKey) && key.active == Flag::No {
+    if policy.is_enabled(Rule::InactiveAccessKey) && key.active == Flag::No {
         match staleness::access_key_since(key, criteria.latest) {
             Ok(since) if !stale(&since) => {}
-            verdict => {
-                drafts.push(Draft::of_key(Rule::InactiveAccessKey, user, key, verdict.map(Some)));
+            outcome => {
+                drafts.push(DraftFinding::for_access_key(
+                    Rule::InactiveAccessKey,
+                    user,
+                    key,
+                    outcome.map(Some),
+                ));
             }
         }
     }
@@ -261,24 +303,24 @@ fn old_service_credential<'a>(
     user: &'a User<'_>,
     credential: &'a OtherCredential,
     criteria: Criteria<'_>,
-    drafts: &mut Vec<Draft<'a>>,
+    drafts: &mut Vec<DraftFinding<'a>>,
 ) {
     let policy = criteria.policy;
-    if !policy.is_on(Rule::OldServiceCredential) {
+    if !policy.is_enabled(Rule::OldServiceCredential) {
         return;
     }
-    let verdict = match staleness::other_age(credential, criteria.latest) {
+    let outcome = match staleness::other_age(credential, criteria.latest) {
         Disuse::Disabled => return,
         Disuse::Unknown(field) => Err(field),
         Disuse::Since(since) if criteria.has_passed(since.1) => Ok(Some(since)),
         Disuse::Since(_) => return,
     };
-    let twins = user
+    let siblings = user
         .other_credentials
         .iter()
-        .filter(|twin| twin.kind == credential.kind)
-        .map(|twin| (&twin.created, &twin.handle));
-    drafts.push(Draft {
+        .filter(|sibling| sibling.kind == credential.kind)
+        .map(|sibling| (&sibling.created, &sibling.handle));
+    drafts.push(DraftFinding {
         rule: Rule::OldServiceCredential,
         credential: Some(Credential {
             kind: credential.kind,
@@ -288,47 +330,51 @@ fn old_service_credential<'a>(
         }),
         identity: (
             Some(&credential.created),
-            ordinal(twins, &credential.created, &credential.handle),
+            ordinal(siblings, &credential.created, &credential.handle),
         ),
-        verdict,
+        outcome,
         notes: Vec::new(),
     });
 }
 
 /// A user with keys that the report does not show cannot be called clean.
-fn hidden_credentials<'a>(rule: Rule) -> Draft<'a> {
-    let field = Unreadable {
+fn hidden_credentials<'a>(rule: Rule) -> DraftFinding<'a> {
+    let field = UnreadableField {
         column: "additional_credentials_info".to_owned(),
         text: "more credentials than the report shows".to_owned(),
     };
-    let mut draft = Draft::of_user(rule, Err(field));
+    let mut draft = DraftFinding::for_user(rule, Err(field));
     draft.notes.push(Note::HiddenCredentials);
     draft
 }
 
 /// The expiry tag is in force through its day, UTC.
-fn expired_user<'a>(user: &'a User<'_>, criteria: Criteria<'_>, drafts: &mut Vec<Draft<'a>>) {
+fn expired_user<'a>(
+    user: &'a User<'_>,
+    criteria: Criteria<'_>,
+    drafts: &mut Vec<DraftFinding<'a>>,
+) {
     let Criteria { policy, now, .. } = criteria;
     let (Some(key), Some(tags)) = (&policy.expiry_tag, &user.tags) else { return };
-    if !policy.is_on(Rule::ExpiredUser) {
+    if !policy.is_enabled(Rule::ExpiredUser) {
         return;
     }
     let Some(value) = tags.get(key) else { return };
-    let verdict = match parse_day(value.trim()) {
+    let outcome = match parse_day(value.trim()) {
         Some(day) if now.date_naive() <= day => return,
-        Some(day) => Ok(Some((Reference::Expired, day.and_time(NaiveTime::MIN).and_utc()))),
-        None => Err(Unreadable { column: format!("tag {key}"), text: value.clone() }),
+        Some(day) => Ok(Some((ReferenceKind::Expired, day.and_time(NaiveTime::MIN).and_utc()))),
+        None => Err(UnreadableField { column: format!("tag {key}"), text: value.clone() }),
     };
-    drafts.push(Draft::of_user(Rule::ExpiredUser, verdict));
+    drafts.push(DraftFinding::for_user(Rule::ExpiredUser, outcome));
 }
 
 /// When the user was created, for verdicts on the user as such.
-fn created(user: &User<'_>, criteria: Criteria<'_>) -> Result<Since, Unreadable> {
+fn created(user: &User<'_>, criteria: Criteria<'_>) -> Result<ReferenceDate, UnreadableField> {
     staleness::created(&user.created, criteria.latest, || staleness::USER_CREATION_TIME.to_owned())
 }
 
 /// Whether neither a password nor a key nor another credential was seen.
-pub(super) fn shows_no_credential(user: &User<'_>) -> bool {
+pub(super) fn has_no_visible_credential(user: &User<'_>) -> bool {
     user.password.is_none() && user.access_keys.is_empty() && user.other_credentials.is_empty()
 }
 
@@ -340,10 +386,10 @@ pub(super) fn in_use(user: &User<'_>, criteria: Criteria<'_>) -> bool {
         Disuse::Unknown(_) => false,
     };
     // A change that cannot be read may have been yesterday's.
-    let may_be_reset = |changed: &Stamp| match changed {
-        Stamp::At(changed) => !criteria.has_passed(*changed),
-        Stamp::Unreadable(_) => true,
-        Stamp::Absent => false,
+    let may_be_reset = |changed: &Timestamp| match changed {
+        Timestamp::At(changed) => !criteria.has_passed(*changed),
+        Timestamp::Unreadable(_) => true,
+        Timestamp::Absent => false,
     };
     user.hidden_credentials
         || user.password.as_ref().is_some_and(|password| {
@@ -357,7 +403,7 @@ pub(super) fn in_use(user: &User<'_>, criteria: Criteria<'_>) -> bool {
 
 /// Whether the sweep cannot clear the user, so that a second look is due.
 #[must_use]
-pub(super) fn is_candidate(user: &User<'_>, criteria: Criteria<'_>) -> bool {
+pub(super) fn is_flagged(user: &User<'_>, criteria: Criteria<'_>) -> bool {
     let doubtful = |disuse: Disuse| match disuse {
         Disuse::Disabled => false,
         Disuse::Since((_, moment)) => criteria.has_passed(moment),

@@ -4,13 +4,13 @@
 
 use chrono::{DateTime, SecondsFormat, Utc};
 
-use super::finding::Reference;
+use super::finding::ReferenceKind;
 use crate::model::inventory::{
-    AccessKey, Flag, Handle, OtherCredential, Password, Stamp, Unreadable,
+    AccessKey, CredentialHandle, Flag, OtherCredential, Password, Timestamp, UnreadableField,
 };
 
 /// The date from which disuse is counted.
-pub(super) type Since = (Reference, DateTime<Utc>);
+pub(super) type ReferenceDate = (ReferenceKind, DateTime<Utc>);
 
 /// The report's column with the last change of a password.
 pub(super) const PASSWORD_LAST_CHANGED: &str = "password_last_changed";
@@ -23,9 +23,9 @@ pub(super) enum Disuse {
     /// It is not enabled.
     Disabled,
     /// It is enabled and unused since then.
-    Since(Since),
+    Since(ReferenceDate),
     /// A field that the verdict hangs on cannot be read.
-    Unknown(Unreadable),
+    Unknown(UnreadableField),
 }
 
 /// `floor((now - reference) / 86 400 s)`, never below 0.
@@ -35,12 +35,16 @@ pub(super) fn days(now: DateTime<Utc>, reference: DateTime<Utc>) -> i64 {
 
 /// The password's disuse: from the last use; if never used from its last change; if that is not
 /// known either from the user's creation. A date after `latest` cannot be relied on.
-pub(super) fn password(password: &Password, user_created: &Stamp, latest: DateTime<Utc>) -> Disuse {
+pub(super) fn password(
+    password: &Password,
+    user_created: &Timestamp,
+    latest: DateTime<Utc>,
+) -> Disuse {
     enabled(&password.enabled, || {
         let last_used = || "password_last_used".to_owned();
         let changed = || PASSWORD_LAST_CHANGED.to_owned();
         let created = || USER_CREATION_TIME.to_owned();
-        let fallbacks: [Field<'_>; 2] =
+        let fallbacks: [DateField<'_>; 2] =
             [(&password.last_changed, &changed), (user_created, &created)];
         since((&password.last_used, &last_used), &fallbacks, latest)
     })
@@ -51,7 +55,7 @@ pub(super) fn password(password: &Password, user_created: &Stamp, latest: DateTi
 pub(super) fn access_key_since(
     key: &AccessKey<'_>,
     latest: DateTime<Utc>,
-) -> Result<Since, Unreadable> {
+) -> Result<ReferenceDate, UnreadableField> {
     let last_used = || last_used_column(&key.handle);
     let created = || created_column("access_key", &key.handle);
     since((&key.last_used, &last_used), &[(&key.created, &created)], latest)
@@ -76,7 +80,7 @@ pub(super) fn other_age(credential: &OtherCredential, latest: DateTime<Utc>) -> 
     })
 }
 
-fn enabled(flag: &Flag, since: impl FnOnce() -> Result<Since, Unreadable>) -> Disuse {
+fn enabled(flag: &Flag, since: impl FnOnce() -> Result<ReferenceDate, UnreadableField>) -> Disuse {
     match flag {
         Flag::No => Disuse::Disabled,
         Flag::Unreadable(field) => Disuse::Unknown((**field).clone()),
@@ -85,41 +89,41 @@ fn enabled(flag: &Flag, since: impl FnOnce() -> Result<Since, Unreadable>) -> Di
 }
 
 /// A date, and the name of the field that it stands in.
-type Field<'a> = (&'a Stamp, &'a dyn Fn() -> String);
+type DateField<'a> = (&'a Timestamp, &'a dyn Fn() -> String);
 
 /// The moment of a date; `None` where there is none. A date after `latest` is as good as
 /// unreadable: either it is wrong or our clock is, and both would make a used credential of an
 /// unused one.
 pub(super) fn moment(
-    stamp: &Stamp,
+    stamp: &Timestamp,
     latest: DateTime<Utc>,
     name: impl FnOnce() -> String,
-) -> Result<Option<DateTime<Utc>>, Unreadable> {
+) -> Result<Option<DateTime<Utc>>, UnreadableField> {
     match stamp {
-        Stamp::Absent => Ok(None),
-        Stamp::At(at) if *at > latest => {
+        Timestamp::Absent => Ok(None),
+        Timestamp::At(at) if *at > latest => {
             let date = at.to_rfc3339_opts(SecondsFormat::Secs, true);
-            Err(Unreadable { column: name(), text: format!("{date} (in the future)") })
+            Err(UnreadableField { column: name(), text: format!("{date} (in the future)") })
         }
-        Stamp::At(at) => Ok(Some(*at)),
-        Stamp::Unreadable(field) => Err((**field).clone()),
+        Timestamp::At(at) => Ok(Some(*at)),
+        Timestamp::Unreadable(field) => Err((**field).clone()),
     }
 }
 
 /// The last use, or the first of `fallbacks` that is there. An unreadable date before that is the
 /// end: the dates behind it would only make a guess.
 fn since(
-    last_used: Field<'_>,
-    fallbacks: &[Field<'_>],
+    last_used: DateField<'_>,
+    fallbacks: &[DateField<'_>],
     latest: DateTime<Utc>,
-) -> Result<Since, Unreadable> {
+) -> Result<ReferenceDate, UnreadableField> {
     let (stamp, name) = last_used;
     if let Some(at) = moment(stamp, latest, name)? {
-        return Ok((Reference::LastUsed, at));
+        return Ok((ReferenceKind::LastUsed, at));
     }
     for (stamp, name) in fallbacks {
         if let Some(at) = moment(stamp, latest, name)? {
-            return Ok((Reference::NeverUsedSince, at));
+            return Ok((ReferenceKind::NeverUsedSince, at));
         }
     }
     Err(no_date(fallbacks.first().map(|(_, name)| name()).unwrap_or_default()))
@@ -127,33 +131,33 @@ fn since(
 
 /// The creation of a credential or a user.
 pub(super) fn created(
-    stamp: &Stamp,
+    stamp: &Timestamp,
     latest: DateTime<Utc>,
     column: impl Fn() -> String,
-) -> Result<Since, Unreadable> {
+) -> Result<ReferenceDate, UnreadableField> {
     match moment(stamp, latest, &column)? {
-        Some(at) => Ok((Reference::Created, at)),
+        Some(at) => Ok((ReferenceKind::Created, at)),
         None => Err(no_date(column())),
     }
 }
 
 /// Where the last use of an access key would stand: the report's column, or the API's field.
-fn last_used_column(handle: &Handle) -> String {
+fn last_used_column(handle: &CredentialHandle) -> String {
     match handle {
-        Handle::Slot(slot) => format!("access_key_{slot}_last_used_date"),
-        Handle::Id(_) => "LastUsedDate".to_owned(),
+        CredentialHandle::Slot(slot) => format!("access_key_{slot}_last_used_date"),
+        CredentialHandle::Id(_) => "LastUsedDate".to_owned(),
     }
 }
 
 /// Where the creation of a credential would stand: the report's column, or the API's field.
-fn created_column(kind: &str, handle: &Handle) -> String {
+fn created_column(kind: &str, handle: &CredentialHandle) -> String {
     match handle {
-        Handle::Slot(slot) => format!("{kind}_{slot}_last_rotated"),
-        Handle::Id(_) => "CreateDate".to_owned(),
+        CredentialHandle::Slot(slot) => format!("{kind}_{slot}_last_rotated"),
+        CredentialHandle::Id(_) => "CreateDate".to_owned(),
     }
 }
 
 /// An enabled credential that nothing dates.
-fn no_date(column: String) -> Unreadable {
-    Unreadable { column, text: "N/A".to_owned() }
+fn no_date(column: String) -> UnreadableField {
+    UnreadableField { column, text: "N/A".to_owned() }
 }

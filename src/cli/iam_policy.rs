@@ -6,12 +6,13 @@ use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use super::live::choice;
 use super::{Clock, help};
 use crate::model::identity::{
-    AccountList, Audience, ExternalId, GithubId, Partition, Repository, RoleName, SubjectContext,
+    AccountList, Audience, ExternalId, GithubId, Partition, RepositoryName, RoleName,
+    SubjectContext,
 };
 use crate::model::inventory::AccountId;
 use crate::settings::{
-    self, AllowlistSetting, DEFAULT_ROLE_NAME, IamPolicySettings, LastAccessed, Owners,
-    PolicyFormat, RemedyRole,
+    self, AllowlistSetting, DEFAULT_ROLE_NAME, IamPolicySettings, LastAccessedLookup, OwnerLookup,
+    PolicyFormat, RemediationRole,
 };
 
 pub(super) const EXAMPLES: &str = "\
@@ -40,22 +41,22 @@ pub(super) struct IamPolicyArgs {
 
     /// Not the audit's role, but one of `remediate`: it may only `plan`, or carry out this stage and
     /// those before it, as far as the allowlist's `remediation` goes
-    #[arg(long, value_parser = choice::<RemedyRole, _>(RemedyRole::ALL.map(RemedyRole::id)),
+    #[arg(long, value_parser = choice::<RemediationRole, _>(RemediationRole::ALL.map(RemediationRole::id)),
         conflicts_with_all = ["no_recheck", "owners", "last_accessed"], value_name = "STAGE")]
-    remediate: Option<RemedyRole>,
+    remediate: Option<RemediationRole>,
 
     #[arg(long, help = settings::NO_RECHECK.description)]
     no_recheck: bool,
 
-    #[arg(long, value_parser = choice::<Owners, _>(Owners::ALL.map(Owners::id)),
+    #[arg(long, value_parser = choice::<OwnerLookup, _>(OwnerLookup::ALL.map(OwnerLookup::id)),
         default_value = settings::OWNERS.default,
         value_name = settings::OWNERS.value, help = settings::OWNERS.description)]
-    owners: Owners,
+    owners: OwnerLookup,
 
-    #[arg(long, value_parser = choice::<LastAccessed, _>(LastAccessed::ALL.map(LastAccessed::id)),
+    #[arg(long, value_parser = choice::<LastAccessedLookup, _>(LastAccessedLookup::ALL.map(LastAccessedLookup::id)),
         default_value = settings::LAST_ACCESSED.default,
         value_name = settings::LAST_ACCESSED.value, help = settings::LAST_ACCESSED.description)]
-    last_accessed: LastAccessed,
+    last_accessed: LastAccessedLookup,
 
     #[arg(long, value_name = settings::ALLOWLIST.value, help = help(settings::ALLOWLIST))]
     allowlist: Option<String>,
@@ -74,7 +75,7 @@ pub(super) struct IamPolicyArgs {
     /// The name of the first role, which workflows assume; with --remediate it is
     /// iam-stocktake-plan, -notify or -remediate
     #[arg(long, value_name = "NAME", default_value = DEFAULT_ROLE_NAME,
-        default_value_ifs = RemedyRole::ALL.map(|it| ("remediate", it.id(), it.default_name())))]
+        default_value_ifs = RemediationRole::ALL.map(|it| ("remediate", it.id(), it.default_name())))]
     role_name: RoleName,
 
     /// The account of the first role: narrows the resources to it
@@ -91,7 +92,7 @@ pub(super) struct IamPolicyArgs {
 
     /// The repository whose workflows assume the role, spelt as GitHub spells it
     #[arg(long, value_name = "OWNER/NAME")]
-    repository: Option<Repository>,
+    repository: Option<RepositoryName>,
 
     /// The id of the repository's owner: `gh api repos/OWNER/NAME --jq .owner.id`
     #[arg(long, value_name = "N")]
@@ -132,8 +133,8 @@ impl IamPolicyArgs {
         if subjects.is_empty() {
             subjects = match self.remediate {
                 None => SubjectContext::defaults(),
-                Some(role) if role.needs_approval() => SubjectContext::approved(),
-                Some(_) => SubjectContext::unattended(),
+                Some(role) if role.needs_approval() => SubjectContext::remediation_environment(),
+                Some(_) => SubjectContext::default_branch_only(),
             };
         }
         IamPolicySettings {

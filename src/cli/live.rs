@@ -7,7 +7,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use super::help;
 use crate::model::identity::{AccountEntry, AccountList, Audience, ExternalId, RoleArn, RoleName};
 use crate::model::inventory::AccountId;
-use crate::settings::{self, LastAccessed, LiveSettings, Owners, SshKeys};
+use crate::settings::{self, LastAccessedLookup, LiveSettings, OwnerLookup, SshKeyLookup};
 
 /// Flags that make no sense beside exported reports.
 #[derive(clap::Args)]
@@ -93,21 +93,21 @@ struct LookArgs {
     #[arg(long, help = settings::NO_RECHECK.description)]
     no_recheck: bool,
 
-    #[arg(long, value_parser = choice::<SshKeys, _>(SshKeys::ALL.map(SshKeys::id)),
+    #[arg(long, value_parser = choice::<SshKeyLookup, _>(SshKeyLookup::ALL.map(SshKeyLookup::id)),
         default_value = settings::SSH_KEYS.default,
         value_name = settings::SSH_KEYS.value, help = settings::SSH_KEYS.description)]
-    ssh_keys: SshKeys,
+    ssh_keys: SshKeyLookup,
 
-    #[arg(long, value_parser = choice::<Owners, _>(Owners::ALL.map(Owners::id)),
+    #[arg(long, value_parser = choice::<OwnerLookup, _>(OwnerLookup::ALL.map(OwnerLookup::id)),
         default_value = settings::OWNERS.default,
         value_name = settings::OWNERS.value, help = settings::OWNERS.description)]
-    owners: Owners,
+    owners: OwnerLookup,
 
     #[arg(long,
-        value_parser = choice::<LastAccessed, _>(LastAccessed::ALL.map(LastAccessed::id)),
+        value_parser = choice::<LastAccessedLookup, _>(LastAccessedLookup::ALL.map(LastAccessedLookup::id)),
         default_value = settings::LAST_ACCESSED.default,
         value_name = settings::LAST_ACCESSED.value, help = settings::LAST_ACCESSED.description)]
-    last_accessed: LastAccessed,
+    last_accessed: LastAccessedLookup,
 }
 
 /// One of the names of a setting.
@@ -194,10 +194,10 @@ impl AccessArgs {
             role_session_name: self.role_session_name,
             role_duration_seconds: self.role_duration_seconds,
             recheck: true,
-            ssh_keys: SshKeys::Candidates,
-            owners: Owners::All,
+            ssh_keys: SshKeyLookup::FlaggedUsers,
+            owners: OwnerLookup::All,
             owner_tags: items(settings::OWNER_TAGS.name, &self.owner_tags)?,
-            last_accessed: LastAccessed::None,
+            last_accessed: LastAccessedLookup::None,
             timeout: Duration::from_secs(self.timeout.into()),
             concurrency: self.concurrency.into(),
             account_concurrency: self.account_concurrency.into(),

@@ -14,11 +14,11 @@ use secrecy::SecretString;
 use super::live::{LiveArgs, choice};
 use super::remediate::{Beside, RemedyArgs};
 use super::{Clock, help, language_parser, relative};
-use crate::model::identity::Repository;
+use crate::model::identity::RepositoryName;
 use crate::model::policy::MAX_DAYS;
+use crate::queue::destination::PublishMode;
 use crate::queue::gate::FailOn;
-use crate::queue::memory::QueueName;
-use crate::queue::occasion::PublishMode;
+use crate::queue::state::QueueName;
 use crate::report::Language;
 use crate::runner::checkout::as_relative;
 use crate::runner::inputs::{boolean, list, read};
@@ -68,7 +68,7 @@ struct PublishArgs {
 
     #[arg(long, value_name = settings::QUEUE_REPOSITORY.value,
         help = help(settings::QUEUE_REPOSITORY))]
-    queue_repository: Option<Repository>,
+    queue_repository: Option<RepositoryName>,
 
     #[arg(long, value_parser = login, value_name = settings::QUEUE_AUTHOR.value,
         help = help(settings::QUEUE_AUTHOR))]

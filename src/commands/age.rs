@@ -6,20 +6,24 @@ use crate::model::inventory::AccountId;
 use crate::queue::observation::Observation;
 
 /// Says it of an audit's accounts.
-pub(super) fn tell_of_audit(audit: &Audit, streams: &mut Streams<'_>) {
-    let seen = audit.accounts.iter().filter(|account| !account.is_unseen());
+pub(super) fn warn_about_audit(audit: &Audit, streams: &mut Streams<'_>) {
+    let seen = audit.accounts.iter().filter(|account| !account.has_no_credential_report());
     let problems: Vec<_> = seen.filter_map(|it| Some((it.id, it.age.problem?))).collect();
-    tell(&problems, true, streams);
+    warn(&problems, true, streams);
 }
 
 /// Says it of published accounts. Without `names` they are counted.
-pub(super) fn tell_of_published(observation: &Observation, names: bool, streams: &mut Streams<'_>) {
+pub(super) fn warn_about_published(
+    observation: &Observation,
+    names: bool,
+    streams: &mut Streams<'_>,
+) {
     let accounts = observation.accounts.iter();
     let problems: Vec<_> = accounts.filter_map(|(id, it)| Some((*id, it.age_problem?))).collect();
-    tell(&problems, names, streams);
+    warn(&problems, names, streams);
 }
 
-fn tell(problems: &[(AccountId, AgeProblem)], names: bool, streams: &mut Streams<'_>) {
+fn warn(problems: &[(AccountId, AgeProblem)], names: bool, streams: &mut Streams<'_>) {
     for problem in [AgeProblem::TooOld, AgeProblem::Unknown, AgeProblem::InFuture] {
         let of_it = problems.iter().filter(|(_, found)| *found == problem);
         let accounts: Vec<String> = of_it.map(|(id, _)| id.to_string()).collect();

@@ -7,24 +7,25 @@ use chrono::{Days, NaiveDate};
 
 use super::{Exit, Streams, files};
 use crate::allowlist::{
-    self, Allowlist, Diagnostic, Place, Suggestion, audited_former_accounts, lapsing, render,
+    self, Allowlist, Diagnostic, Position, SuggestedExemption, audited_former_accounts,
+    expiry_notices, render,
 };
-use crate::audit::{AllowlistOrigin, Status};
-use crate::files::Kind;
+use crate::audit::{AllowlistOrigin, FindingStatus};
+use crate::files::FileKind;
 use crate::model::inventory::AccountId;
 use crate::model::policy::{Level, MAX_DAYS, Rule};
+use crate::report::escape_invisible;
 use crate::report::json::v1;
-use crate::report::visible;
 use crate::settings::{AllowlistSetting, Input, SuggestSettings};
 
 /// A file that passed.
-pub(super) struct Read {
+pub(super) struct ParsedAllowlist {
     pub(super) allowlist: Allowlist,
     source: String,
 }
 
 /// A file that did not.
-pub(super) enum Unread {
+pub(super) enum AllowlistReadError {
     /// There is no such file.
     Missing,
     /// It cannot be opened or read.
@@ -38,22 +39,24 @@ pub(super) fn read(
     input: &Input,
     today: NaiveDate,
     streams: &mut Streams<'_>,
-) -> Result<Read, Unread> {
+) -> Result<ParsedAllowlist, AllowlistReadError> {
     let bytes =
-        files::read(input, Kind::Allowlist, streams.stdin).map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound => Unread::Missing,
-            _ => Unread::Unreadable(error),
+        files::read(input, FileKind::Allowlist, streams.stdin).map_err(|error| {
+            match error.kind() {
+                io::ErrorKind::NotFound => AllowlistReadError::Missing,
+                _ => AllowlistReadError::Unreadable(error),
+            }
         })?;
     let source = String::from_utf8_lossy(&bytes).into_owned();
     match allowlist::parse(&bytes, today) {
-        Ok(allowlist) => Ok(Read { allowlist, source }),
-        Err(problems) => Err(Unread::Broken { source, problems }),
+        Ok(allowlist) => Ok(ParsedAllowlist { allowlist, source }),
+        Err(problems) => Err(AllowlistReadError::Broken { source, problems }),
     }
 }
 
 /// What is told of a broken file.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Told {
+pub(super) enum DetailLevel {
     /// Its lines, which name users.
     Lines,
     /// Where something is wrong, and of what kind it is: everybody can read it.
@@ -61,24 +64,33 @@ pub(super) enum Told {
 }
 
 /// Where more is told of a broken file than everybody may read.
-pub(super) const MORE: &str = "users are not named here, since everybody can read this: \
+pub(super) const NAMES_WITHHELD_HINT: &str = "users are not named here, since everybody can read this: \
                                `iam-stocktake allowlist check` says more on a machine of yours";
 
-impl Unread {
+impl AllowlistReadError {
     /// Tells the user all that is wrong. `hint` is what to do about a file that is not there.
-    pub(super) fn tell(&self, name: &str, hint: &str, told: Told, streams: &mut Streams<'_>) {
-        streams.note_problem(&self.in_short(name));
+    pub(super) fn report(
+        &self,
+        name: &str,
+        hint: &str,
+        detail: DetailLevel,
+        streams: &mut Streams<'_>,
+    ) {
+        streams.record_problem(&self.summary(name));
         if matches!(self, Self::Missing) {
-            streams.note_hint(hint);
+            streams.record_hint(hint);
         }
         match self {
-            Self::Broken { source, problems } if told == Told::Places => {
+            Self::Broken { source, problems } if detail == DetailLevel::Places => {
                 for Diagnostic { code, span, .. } in problems {
-                    let place = Place::of(source, span.start);
+                    let place = Position::of(source, span.start);
                     let (line, column) = (place.line, place.column);
-                    streams.say(&format!("error[{code}]: {}:{line}:{column}", visible(name)));
+                    streams.eprintln(&format!(
+                        "error[{code}]: {}:{line}:{column}",
+                        escape_invisible(name)
+                    ));
                 }
-                streams.hint(MORE);
+                streams.hint(NAMES_WITHHELD_HINT);
             }
             Self::Missing => {
                 let error = io::Error::from(io::ErrorKind::NotFound);
@@ -96,14 +108,14 @@ impl Unread {
     }
 }
 
-impl Unread {
+impl AllowlistReadError {
     /// What is wrong in one line, without words of the file.
-    fn in_short(&self, name: &str) -> String {
+    fn summary(&self, name: &str) -> String {
         match self {
             Self::Missing => format!("the allowlist {name} does not exist"),
             Self::Unreadable(_) => format!("the allowlist {name} cannot be read"),
             Self::Broken { source, problems } => {
-                let first = problems.first().map(|it| Place::of(source, it.span.start));
+                let first = problems.first().map(|it| Position::of(source, it.span.start));
                 let at = first.map_or_else(String::new, |it| format!(" at line {}", it.line));
                 match problems.len() {
                     1 => format!("the allowlist {name} is broken{at}"),
@@ -115,28 +127,28 @@ impl Unread {
 }
 
 /// The allowlist that a run goes by.
-pub(super) struct Chosen {
+pub(super) struct LoadedAllowlist {
     pub(super) allowlist: Allowlist,
     pub(super) origin: AllowlistOrigin,
     /// The file's text, for the places in it.
     pub(super) source: String,
 }
 
-impl Chosen {
+impl LoadedAllowlist {
     /// Refuses former accounts that are audited. What is wrong was told when it fails.
-    pub(super) fn refuse_audited_former_accounts(
+    pub(super) fn reject_audited_former_accounts(
         &self,
         audited: impl Iterator<Item = AccountId>,
-        told: Told,
+        detail: DetailLevel,
         streams: &mut Streams<'_>,
-    ) -> Result<(), Unread> {
+    ) -> Result<(), AllowlistReadError> {
         let problems = audited_former_accounts(&self.allowlist, &audited.collect());
         if problems.is_empty() {
             return Ok(());
         }
-        let unread = Unread::Broken { source: self.source.clone(), problems };
+        let unread = AllowlistReadError::Broken { source: self.source.clone(), problems };
         if let AllowlistOrigin::File(name) = &self.origin {
-            unread.tell(name, "", told, streams);
+            unread.report(name, "", detail, streams);
         }
         Err(unread)
     }
@@ -144,23 +156,23 @@ impl Chosen {
 
 /// What to do where the default file is missing.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum IfMissing {
+pub(super) enum MissingAllowlist {
     /// Go on without exemptions, and say so.
-    GoWithout,
+    Continue,
     /// Stop: a checkout that was forgotten looks like an allowlist without exemptions.
-    Stop,
+    Fail,
 }
 
 /// Reads the allowlist that the settings choose. What is wrong was told when it fails.
-pub(super) fn chosen(
+pub(super) fn load_allowlist(
     setting: &AllowlistSetting,
-    if_missing: IfMissing,
-    told: Told,
+    if_missing: MissingAllowlist,
+    detail: DetailLevel,
     today: NaiveDate,
     streams: &mut Streams<'_>,
-) -> Result<Chosen, Unread> {
+) -> Result<LoadedAllowlist, AllowlistReadError> {
     let without =
-        |origin| Chosen { allowlist: Allowlist::default(), origin, source: String::new() };
+        |origin| LoadedAllowlist { allowlist: Allowlist::default(), origin, source: String::new() };
     let (path, is_default) = match setting {
         AllowlistSetting::None => return Ok(without(AllowlistOrigin::None)),
         AllowlistSetting::Default => (PathBuf::from(allowlist::DEFAULT_PATH), true),
@@ -168,22 +180,25 @@ pub(super) fn chosen(
     };
     let name = path.display().to_string();
     match read(&Input::File(path), today, streams) {
-        Ok(Read { allowlist, source }) => {
-            Ok(Chosen { allowlist, origin: AllowlistOrigin::File(name), source })
+        Ok(ParsedAllowlist { allowlist, source }) => {
+            Ok(LoadedAllowlist { allowlist, origin: AllowlistOrigin::File(name), source })
         }
-        Err(Unread::Missing) if is_default && if_missing == IfMissing::GoWithout => {
-            streams.say(&format!("note: there is no allowlist at {name}: nothing is exempted"));
+        Err(AllowlistReadError::Missing)
+            if is_default && if_missing == MissingAllowlist::Continue =>
+        {
+            streams
+                .eprintln(&format!("note: there is no allowlist at {name}: nothing is exempted"));
             Ok(without(AllowlistOrigin::Missing(name)))
         }
         Err(unread) => {
             let hint = match if_missing {
-                IfMissing::Stop if is_default => {
+                MissingAllowlist::Fail if is_default => {
                     "check the repository out first (actions/checkout), add the file, or set \
                      `allowlist: none` for no exemptions"
                 }
                 _ => "name another file, or `--allowlist none` for no exemptions",
             };
-            unread.tell(&name, hint, told, streams);
+            unread.report(&name, hint, detail, streams);
             Err(unread)
         }
     }
@@ -191,7 +206,7 @@ pub(super) fn chosen(
 
 fn show(diagnostic: &Diagnostic, name: &str, source: &str, streams: &mut Streams<'_>) {
     let color = streams.stderr_style.color;
-    streams.say(&render(diagnostic, &visible(name), source, color));
+    streams.eprintln(&render(diagnostic, &escape_invisible(name), source, color));
 }
 
 /// Checks files: exit code 2 if one is wrong. Exemptions that have lapsed or soon will are told of.
@@ -201,22 +216,22 @@ pub(super) fn check(inputs: &[Input], today: NaiveDate, streams: &mut Streams<'_
         let name = input.to_string();
         match read(input, today, streams) {
             Err(unread) => {
-                unread.tell(&name, "check the path", Told::Lines, streams);
+                unread.report(&name, "check the path", DetailLevel::Lines, streams);
                 let problems = match &unread {
-                    Unread::Broken { problems, .. } => problems.len(),
-                    Unread::Missing | Unread::Unreadable(_) => 1,
+                    AllowlistReadError::Broken { problems, .. } => problems.len(),
+                    AllowlistReadError::Missing | AllowlistReadError::Unreadable(_) => 1,
                 };
                 let noun = if problems == 1 { "problem" } else { "problems" };
-                streams.error(&format!("{}: {problems} {noun}", visible(&name)));
+                streams.error(&format!("{}: {problems} {noun}", escape_invisible(&name)));
                 exit = Exit::Usage;
             }
-            Ok(Read { allowlist, source }) => {
-                for notice in lapsing(&allowlist, today) {
+            Ok(ParsedAllowlist { allowlist, source }) => {
+                for notice in expiry_notices(&allowlist, today) {
                     show(&notice, &name, &source, streams);
                 }
                 let exemptions = allowlist.exemptions.len();
                 let noun = if exemptions == 1 { "exemption" } else { "exemptions" };
-                let line = format!("{}: ok, {exemptions} {noun}\n", visible(&name));
+                let line = format!("{}: ok, {exemptions} {noun}\n", escape_invisible(&name));
                 exit = exit.max(streams.print(&line));
             }
         }
@@ -240,7 +255,7 @@ pub(super) fn suggest(settings: &SuggestSettings, streams: &mut Streams<'_>) -> 
             exit
         }
         Err((message, hint)) => {
-            streams.error(&visible(&format!("{}: {message}", settings.audit)));
+            streams.error(&escape_invisible(&format!("{}: {message}", settings.audit)));
             streams.hint(&hint);
             Exit::Usage
         }
@@ -259,7 +274,9 @@ fn run_suggest(
             format!("its `max_exemption_days` is {reach}, and must be between 1 and {MAX_DAYS}");
         return Err((message, "use the audit JSON as iam-stocktake wrote it".to_owned()));
     };
-    let expires = settings.expires.unwrap_or_else(|| Suggestion::last_day(settings.today, reach));
+    let expires = settings
+        .expires
+        .unwrap_or_else(|| SuggestedExemption::suggested_expiry_date(settings.today, reach));
     if expires > last {
         let message = format!("its policy lets an exemption reach {reach} days, not to {expires}");
         return Err((message, "give an earlier day to --expires".to_owned()));
@@ -276,17 +293,17 @@ fn suggestions(
     audit: &v1::Audit,
     settings: &SuggestSettings,
     expires: NaiveDate,
-) -> Vec<Suggestion> {
+) -> Vec<SuggestedExemption> {
     let asked = |finding: &&v1::Finding| {
         // What nobody can judge is to be found out, not to be excused.
-        finding.status == Status::Open.id()
+        finding.status == FindingStatus::Open.id()
             && finding.level != Level::Notice.id()
             && settings.id.as_ref().is_none_or(|id| *id == finding.id)
             && settings.user.as_ref().is_none_or(|user| user.eq_ignore_ascii_case(&finding.user))
     };
     let items = audit.findings.iter().filter(asked).filter_map(|finding| {
         let rule: Rule = finding.rule.parse().ok()?;
-        Some(allowlist::Excused {
+        Some(allowlist::ExemptedFinding {
             user: &finding.user,
             account: &finding.account,
             user_id: finding.user_id.as_deref(),
@@ -294,5 +311,5 @@ fn suggestions(
             credential: finding.credential.as_ref().map(|it| (it.kind.as_str(), it.id.as_deref())),
         })
     });
-    Suggestion::gather(items, expires)
+    SuggestedExemption::for_findings(items, expires)
 }

@@ -4,73 +4,89 @@ use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
 
-use super::allowlist::{IfMissing, Told, chosen};
-use super::job::Left;
+use super::allowlist::{DetailLevel, MissingAllowlist, load_allowlist};
+use super::job::JobReport;
 use super::{Exit, Streams, age, exported, files, live};
 use crate::allowlist::Allowlist;
-use crate::audit::{Audit, Finding, Judge, Outcome};
+use crate::audit::{Audit, AuditOutcome, Auditor, Finding};
 use crate::cause::reason;
-use crate::files::Kind;
+use crate::files::FileKind;
 use crate::model::policy::Policy;
-use crate::report::{self, Language, MarkdownOptions, TableOptions, UserTemplate, visible};
+use crate::report::{
+    self, Language, MarkdownOptions, TableOptions, UserTemplate, escape_invisible,
+};
 use crate::settings::{AuditSettings, DEFAULT_MAX_ROWS, FailOn, Format, Input, Source};
 
 /// Runs the command.
-pub(super) fn audit(settings: &AuditSettings, left: &mut Left, streams: &mut Streams<'_>) -> Exit {
-    match run(settings, left, streams) {
+pub(super) fn audit(
+    settings: &AuditSettings,
+    job_report: &mut JobReport,
+    streams: &mut Streams<'_>,
+) -> Exit {
+    match run(settings, job_report, streams) {
         Ok(exit) | Err(exit) => exit,
     }
 }
 
 /// An `Err` has been told to the user.
-fn run(settings: &AuditSettings, left: &mut Left, streams: &mut Streams<'_>) -> Result<Exit, Exit> {
+fn run(
+    settings: &AuditSettings,
+    job_report: &mut JobReport,
+    streams: &mut Streams<'_>,
+) -> Result<Exit, Exit> {
     check_outputs(settings, streams)?;
-    tell_of_no_effect(settings, streams);
+    warn_about_unused_settings(settings, streams);
     // All inputs are read before anything stops, so that one run tells all that is wrong.
     let today = settings.now.date_naive();
-    let read = chosen(&settings.allowlist, IfMissing::GoWithout, Told::Lines, today, streams);
+    let read = load_allowlist(
+        &settings.allowlist,
+        MissingAllowlist::Continue,
+        DetailLevel::Lines,
+        today,
+        streams,
+    );
     let template = read_template(settings.template.as_deref(), streams);
     let none = Allowlist::default();
     let allowlist = read.as_ref().map_or(&none, |chosen| &chosen.allowlist);
     let policy = Policy::new(&allowlist.policy, settings.stale_after_days);
-    let judge = match &settings.source {
+    let auditor = match &settings.source {
         Source::Exported { reports, generated_at } => {
-            let brief = exported::Brief {
+            let brief = exported::ExportedReports {
                 reports,
                 generated_at: *generated_at,
                 now: settings.now,
                 max_age: settings.max_evidence_age,
             };
-            exported::hear(&brief, allowlist, &policy, streams)
+            exported::audit_reports(&brief, allowlist, &policy, streams)
         }
         // Nobody is asked for anything before the settings are known to be right.
         Source::Live(_) if read.is_err() || template.is_err() => Err(Exit::Usage),
         Source::Live(live) => {
-            let how = live::How {
+            let live_context = live::LiveContext {
                 now: settings.now,
                 quiet: settings.quiet || settings.verbose,
-                asked_after: BTreeSet::new(),
+                ssh_key_users: BTreeSet::new(),
             };
-            let observed = live::observe(live, how, &policy, streams);
-            observed.map_err(|refusal| refusal.tell(streams)).map(|accounts| {
-                let mut judge = Judge::new(allowlist, &policy, settings.now)
+            let observed = live::observe(live, live_context, &policy, streams);
+            observed.map_err(|refusal| refusal.report(streams)).map(|accounts| {
+                let mut auditor = Auditor::new(allowlist, &policy, settings.now)
                     .with_max_evidence_age(settings.max_evidence_age);
-                accounts.iter().for_each(|account| judge.hear(account));
-                judge
+                accounts.iter().for_each(|account| auditor.add_account(account));
+                auditor
             })
         }
     };
-    let (Ok(chosen), judge, template) = (&read, judge?, template?) else {
+    let (Ok(chosen), auditor, template) = (&read, auditor?, template?) else {
         return Err(Exit::Usage);
     };
-    let audit = judge.verdict(chosen.origin.clone());
+    let audit = auditor.finish(chosen.origin.clone());
     let audited = audit.accounts.iter().map(|it| it.id);
-    let refused = chosen.refuse_audited_former_accounts(audited, Told::Lines, streams);
+    let refused = chosen.reject_audited_former_accounts(audited, DetailLevel::Lines, streams);
     refused.map_err(|_| Exit::Usage)?;
-    age::tell_of_audit(&audit, streams);
-    let writer = Writer { audit: &audit, settings, template };
+    age::warn_about_audit(&audit, streams);
+    let writer = AuditWriter { audit: &audit, settings, template };
     let written = writer.write(streams)?;
-    left.outcomes.extend(outcomes(&audit));
+    job_report.outcomes.extend(outcomes(&audit));
     Ok(written.max(exit_of(&audit, settings.fail_on)))
 }
 
@@ -81,7 +97,8 @@ fn check_outputs(settings: &AuditSettings, streams: &mut Streams<'_>) -> Result<
         let path = std::path::absolute(&output.path).unwrap_or_else(|_| output.path.clone());
         if !seen.insert(path) {
             let name = output.path.display().to_string();
-            streams.error(&format!("--output {}: the file is named twice", visible(&name)));
+            streams
+                .error(&format!("--output {}: the file is named twice", escape_invisible(&name)));
             return Err(Exit::Usage);
         }
     }
@@ -95,20 +112,20 @@ fn check_outputs(settings: &AuditSettings, streams: &mut Streams<'_>) -> Result<
 }
 
 /// Tells of settings that change nothing about the outputs that were asked for.
-fn tell_of_no_effect(settings: &AuditSettings, streams: &mut Streams<'_>) {
+fn warn_about_unused_settings(settings: &AuditSettings, streams: &mut Streams<'_>) {
     let outputs = settings.outputs.iter().map(|output| output.format);
     let formats: Vec<_> = outputs.chain(settings.stdout).collect();
     if settings.language != Language::default() && !formats.contains(&Format::Markdown) {
-        streams.say("note: --language has no effect: it is for the Markdown report");
+        streams.eprintln("note: --language has no effect: it is for the Markdown report");
     }
     let has_rows = formats.iter().any(|format| *format != Format::Json);
     if settings.max_rows != DEFAULT_MAX_ROWS && !has_rows {
-        streams.say("note: --max-rows has no effect: JSON has all rows");
+        streams.eprintln("note: --max-rows has no effect: JSON has all rows");
     }
 }
 
 fn exit_of(audit: &Audit, fail_on: FailOn) -> Exit {
-    let incomplete = audit.outcome() == Outcome::Incomplete;
+    let incomplete = audit.outcome() == AuditOutcome::Incomplete;
     let fails = fail_on == FailOn::Any && audit.findings.iter().any(Finding::counts_for_gate);
     match (incomplete, fails) {
         (true, _) => Exit::Incomplete,
@@ -136,24 +153,24 @@ pub(super) fn read_template(
 ) -> Result<Option<UserTemplate>, Exit> {
     let Some(path) = path else { return Ok(None) };
     let name = path.display().to_string();
-    let read = files::read(&Input::File(path.to_path_buf()), Kind::Template, streams.stdin);
+    let read = files::read(&Input::File(path.to_path_buf()), FileKind::Template, streams.stdin);
     let why = match read.map(String::from_utf8) {
         Ok(Ok(text)) => return Ok(Some(UserTemplate { name, text })),
         Ok(Err(_)) => "it is not UTF-8 text".to_owned(),
         Err(error) => reason(&error),
     };
-    streams.error(&visible(&format!("{name}: the template cannot be read: {why}")));
+    streams.error(&escape_invisible(&format!("{name}: the template cannot be read: {why}")));
     Err(Exit::Usage)
 }
 
 /// Writes the audit in its forms.
-struct Writer<'a> {
+struct AuditWriter<'a> {
     audit: &'a Audit,
     settings: &'a AuditSettings,
     template: Option<UserTemplate>,
 }
 
-impl Writer<'_> {
+impl AuditWriter<'_> {
     /// Everything is rendered, then every file is written beside its place, then all are put in
     /// place: what fails on the way leaves nothing behind.
     fn write(&self, streams: &mut Streams<'_>) -> Result<Exit, Exit> {
@@ -164,7 +181,7 @@ impl Writer<'_> {
             let text = self.render(output.format, None, streams)?;
             match files::stage(&output.path, text.as_bytes()) {
                 Ok(file) => staged.push((name, output.format, file)),
-                Err(error) => failed = Some(unwritten(&name, &error, streams)),
+                Err(error) => failed = Some(write_error(&name, &error, streams)),
             }
         }
         let stdout = match self.settings.stdout {
@@ -179,8 +196,12 @@ impl Writer<'_> {
         let mut exit = Exit::Done;
         for (name, format, file) in staged {
             match file.publish() {
-                Ok(()) => streams.say(&format!("wrote {} ({})", visible(&name), format.id())),
-                Err(error) => exit = exit.max(unwritten(&name, &error, streams)),
+                Ok(()) => streams.eprintln(&format!(
+                    "wrote {} ({})",
+                    escape_invisible(&name),
+                    format.id()
+                )),
+                Err(error) => exit = exit.max(write_error(&name, &error, streams)),
             }
         }
         Ok(match stdout {
@@ -213,7 +234,7 @@ impl Writer<'_> {
                     template: self.template.clone(),
                 };
                 report::markdown(self.audit, &options).map_err(|error| {
-                    streams.error(&visible(&error.to_string()));
+                    streams.error(&escape_invisible(&error.to_string()));
                     streams.hint("docs/template.md describes what a template can use");
                     Exit::Usage
                 })
@@ -222,7 +243,7 @@ impl Writer<'_> {
     }
 }
 
-fn unwritten(name: &str, error: &io::Error, streams: &mut Streams<'_>) -> Exit {
-    streams.error(&visible(&format!("{name} cannot be written: {}", reason(error))));
+fn write_error(name: &str, error: &io::Error, streams: &mut Streams<'_>) -> Exit {
+    streams.error(&escape_invisible(&format!("{name} cannot be written: {}", reason(error))));
     Exit::WriteFailed
 }

@@ -4,7 +4,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use crate::cause::reason;
-use crate::files::{self, Kind, Staged, Workspace};
+use crate::files::{self, FileKind, Staged, Workspace};
 use crate::report::json::v1;
 use crate::runner;
 use crate::settings::Input;
@@ -15,7 +15,7 @@ pub(super) fn workspace() -> Option<Workspace> {
 }
 
 /// Reads all of an input.
-pub(super) fn read(input: &Input, kind: Kind, stdin: &mut dyn Read) -> io::Result<Vec<u8>> {
+pub(super) fn read(input: &Input, kind: FileKind, stdin: &mut dyn Read) -> io::Result<Vec<u8>> {
     match input {
         Input::File(path) => files::read(path, kind, workspace().as_ref()),
         Input::Stdin => files::read_stream(stdin, kind),
@@ -33,7 +33,7 @@ pub(super) fn read_audit(
     stdin: &mut dyn Read,
 ) -> Result<v1::Audit, (String, String)> {
     let make_one = || "make one with: iam-stocktake audit … --output audit.json".to_owned();
-    let bytes = read(input, Kind::Audit, stdin)
+    let bytes = read(input, FileKind::Audit, stdin)
         .map_err(|error| (format!("cannot be read: {}", reason(&error)), make_one()))?;
     let audit: v1::Audit = serde_json::from_slice(&bytes)
         .map_err(|error| (format!("is no audit JSON: {error}"), make_one()))?;

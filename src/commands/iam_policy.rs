@@ -6,38 +6,39 @@ mod size;
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use super::allowlist::{self, Told, Unread};
+use super::allowlist::{self, AllowlistReadError, DetailLevel};
 use super::{Exit, Streams};
 use crate::allowlist::DEFAULT_PATH;
-use crate::model::identity::{AccountEntry, GithubId, Repository, RoleArn};
+use crate::model::identity::{AccountEntry, GithubId, RepositoryName, RoleArn};
 use crate::model::inventory::AccountId;
 use crate::model::policy::Policy;
 use crate::model::policy::remediation::{RemediationPolicy, Stage};
 use crate::permissions::{
-    Features, Grant, Node, Remedy, Stack, member_trust, oidc_provider, subjects, web_identity_trust,
+    Features, PolicyNode, RemediationScope, RoleGrant, TerraformFile, member_trust, oidc_provider,
+    subjects, web_identity_trust,
 };
-use crate::report::visible;
-use crate::settings::{AllowlistSetting, IamPolicySettings, Input, PolicyFormat, RemedyRole};
+use crate::report::escape_invisible;
+use crate::settings::{AllowlistSetting, IamPolicySettings, Input, PolicyFormat, RemediationRole};
 
 /// Runs the command.
 pub(super) fn iam_policy(settings: &IamPolicySettings, streams: &mut Streams<'_>) -> Exit {
     let problems = problems(settings);
     for (message, hint) in &problems {
-        streams.error(&visible(message));
-        streams.hint(&visible(hint));
+        streams.error(&escape_invisible(message));
+        streams.hint(&escape_invisible(hint));
     }
     match read_policies(settings, streams) {
         Ok(policies) if problems.is_empty() => {
             let problems = too_large(settings, &policies, streams);
             for (message, hint) in &problems {
-                streams.error(&visible(message));
-                streams.hint(&visible(hint));
+                streams.error(&escape_invisible(message));
+                streams.hint(&escape_invisible(hint));
             }
             if !problems.is_empty() {
                 return Exit::Usage;
             }
-            tell_of_no_deletion(settings, &policies, streams);
-            tell_of_no_effect(settings, streams);
+            warn_about_no_deletion(settings, &policies, streams);
+            warn_about_unused_settings(settings, streams);
             let text = document(settings, &policies);
             // Nothing is missing where there was no problem.
             text.map_or(Exit::Usage, |text| streams.print(&text))
@@ -50,18 +51,18 @@ pub(super) fn iam_policy(settings: &IamPolicySettings, streams: &mut Streams<'_>
 #[derive(Default)]
 struct Policies {
     audit: Policy,
-    remedy: RemediationPolicy,
+    remediation: RemediationPolicy,
 }
 
 /// Tells that a role that is named after the last stage may delete nothing.
-fn tell_of_no_deletion(
+fn warn_about_no_deletion(
     settings: &IamPolicySettings,
     policies: &Policies,
     streams: &mut Streams<'_>,
 ) {
-    let is_last = settings.remedy == Some(RemedyRole::Reach(Stage::Delete));
-    if is_last && policies.remedy.delete_after_days.is_none() {
-        streams.say(
+    let is_last = settings.remedy == Some(RemediationRole::UpTo(Stage::Delete));
+    if is_last && policies.remediation.delete_after_days.is_none() {
+        streams.eprintln(
             "note: the allowlist has no `remediation.delete_after_days`: nothing is ever deleted, \
              and the role may delete nothing",
         );
@@ -69,7 +70,7 @@ fn tell_of_no_deletion(
 }
 
 /// Tells of flags that change nothing about what is printed.
-fn tell_of_no_effect(settings: &IamPolicySettings, streams: &mut Streams<'_>) {
+fn warn_about_unused_settings(settings: &IamPolicySettings, streams: &mut Streams<'_>) {
     let (_, members) = roles(settings);
     let given = [
         ("external-id", settings.external_id.is_some()),
@@ -78,8 +79,9 @@ fn tell_of_no_effect(settings: &IamPolicySettings, streams: &mut Streams<'_>) {
     let is_for_members = settings.format == PolicyFormat::MemberTrust;
     for (flag, _) in given.into_iter().filter(|(_, given)| *given) {
         if members.is_empty() && !(is_for_members && flag == "external-id") {
-            streams
-                .say(&format!("note: --{flag} has no effect: --accounts names no other account"));
+            streams.eprintln(&format!(
+                "note: --{flag} has no effect: --accounts names no other account"
+            ));
         }
     }
 }
@@ -92,7 +94,7 @@ fn too_large(
 ) -> Vec<(String, String)> {
     let features = features(settings, policies);
     let (audits, members) = roles(settings);
-    let grant = Grant {
+    let grant = RoleGrant {
         features: audits.then_some(features),
         partition: settings.partition,
         account: settings.account,
@@ -100,20 +102,20 @@ fn too_large(
     };
     let problems = size::problems(settings, features, grant);
     if let Some(note) = size::note(settings, grant).filter(|_| problems.is_empty()) {
-        streams.say(&note);
+        streams.eprintln(&note);
     }
     problems
 }
 
 /// What a trust policy names, given whole.
-struct Named<'a> {
+struct RepositoryIdentity<'a> {
     account: AccountId,
-    repository: &'a Repository,
+    repository: &'a RepositoryName,
     owner_id: GithubId,
     repository_id: GithubId,
 }
 
-impl<'a> Named<'a> {
+impl<'a> RepositoryIdentity<'a> {
     fn of(settings: &'a IamPolicySettings) -> Option<Self> {
         Some(Self {
             account: settings.account?,
@@ -128,7 +130,7 @@ impl<'a> Named<'a> {
 fn document(settings: &IamPolicySettings, policies: &Policies) -> Option<String> {
     let features = features(settings, policies);
     let (audits, members) = roles(settings);
-    let grant = Grant {
+    let grant = RoleGrant {
         features: audits.then_some(features),
         partition: settings.partition,
         account: settings.account,
@@ -137,23 +139,24 @@ fn document(settings: &IamPolicySettings, policies: &Policies) -> Option<String>
     match settings.format {
         PolicyFormat::Json => Some(json(&grant.policy())),
         PolicyFormat::Trust => {
-            let Named { account, repository, owner_id, repository_id } = Named::of(settings)?;
-            let provider = Node::Text(oidc_provider(settings.partition, account));
+            let RepositoryIdentity { account, repository, owner_id, repository_id } =
+                RepositoryIdentity::of(settings)?;
+            let provider = PolicyNode::Text(oidc_provider(settings.partition, account));
             let subjects = subjects(repository, owner_id, repository_id, &settings.subjects);
-            let subjects = Node::List(subjects.into_iter().map(Node::Text).collect());
+            let subjects = PolicyNode::List(subjects.into_iter().map(PolicyNode::Text).collect());
             Some(json(&web_identity_trust(provider, &settings.audience, subjects)))
         }
         PolicyFormat::MemberTrust => {
             let hub =
                 RoleArn::new(settings.partition, settings.account?, settings.role_name.clone());
-            let hub = Node::Text(hub.to_string());
+            let hub = PolicyNode::Text(hub.to_string());
             Some(json(&member_trust(features, hub, settings.external_id.as_ref())))
         }
         PolicyFormat::Terraform => {
-            let stack = Stack {
+            let stack = TerraformFile {
                 grant,
                 features,
-                remedy: settings.remedy,
+                remediation: settings.remedy,
                 role_name: &settings.role_name,
                 repository: settings.repository.as_ref(),
                 owner_id: settings.repository_owner_id,
@@ -170,7 +173,7 @@ fn document(settings: &IamPolicySettings, policies: &Policies) -> Option<String>
 fn features(settings: &IamPolicySettings, policies: &Policies) -> Features {
     let IamPolicySettings { recheck, owners, last_accessed, .. } = *settings;
     match settings.remedy {
-        Some(role) => Features::of_remedy(Remedy::new(role, &policies.remedy)),
+        Some(role) => Features::for_remediation(RemediationScope::new(role, &policies.remediation)),
         None => Features::new(&policies.audit, recheck, owners, last_accessed),
     }
 }
@@ -256,18 +259,18 @@ fn read_policies(
     match allowlist::read(&Input::File(path.to_owned()), settings.now.date_naive(), streams) {
         Ok(read) => Ok(Policies {
             audit: Policy::new(&read.allowlist.policy, None),
-            remedy: read.allowlist.remediation.unwrap_or_default(),
+            remediation: read.allowlist.remediation.unwrap_or_default(),
         }),
-        Err(Unread::Missing) if !required => Ok(Policies::default()),
+        Err(AllowlistReadError::Missing) if !required => Ok(Policies::default()),
         Err(unread) => {
             let hint = "name another file, or `--allowlist none` for the default rules";
-            unread.tell(&path.display().to_string(), hint, Told::Lines, streams);
+            unread.report(&path.display().to_string(), hint, DetailLevel::Lines, streams);
             Err(Exit::Usage)
         }
     }
 }
 
-fn json(document: &Node) -> String {
+fn json(document: &PolicyNode) -> String {
     // Texts and lists with text keys always can be written.
     let text = serde_json::to_string_pretty(document).unwrap_or_default();
     format!("{text}\n")

@@ -8,12 +8,12 @@ use std::io;
 
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::panics::{Panicked, caught};
-use super::tracker::is_discreet;
+use super::panics::{PanicReport, catch_panic};
+use super::queue_client::may_show_names;
 use super::{Exit, Problem, Streams};
-use crate::report::failure;
+use crate::report::failure_summary;
 use crate::runner;
-use crate::runner::command::{Annotation, Command, Level, at_most_ten_of_a_kind};
+use crate::runner::command::{Annotation, AnnotationLevel, WorkflowCommand, limit_annotations};
 use crate::runner::files::{FileError, Outputs, Summary};
 use crate::runner::job::{Job, JobError};
 use crate::runner::log::Log;
@@ -24,7 +24,7 @@ const NOT_EVALUATED: &str = "not-evaluated";
 
 /// What a command leaves behind in a job.
 #[derive(Default)]
-pub(super) struct Left {
+pub(super) struct JobReport {
     /// The action's outputs.
     pub(super) outputs: Vec<(&'static str, String)>,
     /// What is shown beside lines of files, the worst first.
@@ -35,7 +35,7 @@ pub(super) struct Left {
     pub(super) outcomes: Vec<(Exit, String)>,
 }
 
-impl Left {
+impl JobReport {
     /// Adds a part to the summary. A blank line is before it, so that no block of one part runs on
     /// into the next.
     pub(super) fn add_to_summary(&mut self, markdown: &str) {
@@ -53,19 +53,20 @@ impl Left {
 }
 
 /// The most that a summary may still hold; outside of a job nothing limits it.
-pub(super) fn room_in_summary() -> usize {
-    Summary::from_environment().map_or(usize::MAX, |summary| summary.room().unwrap_or_default())
+pub(super) fn summary_space_left() -> usize {
+    Summary::from_environment()
+        .map_or(usize::MAX, |summary| summary.remaining_bytes().unwrap_or_default())
 }
 
 /// A text for the summary with as many rows as there is room for behind what stands there already, so
 /// many at most; empty where not even one fits.
-pub(super) fn fitted(
+pub(super) fn fit_into_summary(
     taken: usize,
     rows: usize,
     render: impl Fn(usize) -> Option<String>,
 ) -> String {
     // A line feed more, and some slack for what other commands of the job append.
-    let room = room_in_summary().saturating_sub(taken + 1024);
+    let room = summary_space_left().saturating_sub(taken + 1024);
     let mut rows = rows.max(1);
     loop {
         match render(rows) {
@@ -80,16 +81,16 @@ pub(super) fn fitted(
 pub(super) fn run(
     token: Option<&SecretString>,
     streams: &mut Streams<'_>,
-    command: impl FnOnce(Option<&Job>, &mut Left, &mut Streams<'_>) -> Exit,
+    command: impl FnOnce(Option<&Job>, &mut JobReport, &mut Streams<'_>) -> Exit,
 ) -> Exit {
     if let Some(token) = token {
-        secrets::keep(token.expose_secret());
+        secrets::register(token.expose_secret());
     }
-    if !runner::is_present() {
-        return command(None, &mut Left::default(), streams);
+    if !runner::is_github_actions() {
+        return command(None, &mut JobReport::default(), streams);
     }
-    within(streams, |job, left, streams| match job {
-        Ok(job) => command(job.as_ref(), left, streams),
+    run_in_job(streams, |job, job_report, streams| match job {
+        Ok(job) => command(job.as_ref(), job_report, streams),
         Err(error) => {
             streams.error(&error.to_string());
             Exit::Usage
@@ -98,26 +99,27 @@ pub(super) fn run(
 }
 
 /// Runs a command within a job's log. A panic in it ends it as an error does.
-fn within(
+fn run_in_job(
     streams: &mut Streams<'_>,
-    command: impl FnOnce(Result<Option<Job>, JobError>, &mut Left, &mut Streams<'_>) -> Exit,
+    command: impl FnOnce(Result<Option<Job>, JobError>, &mut JobReport, &mut Streams<'_>) -> Exit,
 ) -> Exit {
-    let mut left = Left::default();
-    let Ok(mut log) = Log::masking(&mut *streams.stdout, secrets::after) else {
+    let mut job_report = JobReport::default();
+    let Ok(mut log) = Log::masking(&mut *streams.stdout, secrets::registered_after) else {
         streams.error("standard output cannot be written");
-        return left.finish(Exit::WriteFailed, streams);
+        return job_report.finish(Exit::WriteFailed, streams);
     };
     let exit = {
         // One stream: two would be shown in whatever order they arrive in.
         let mut nowhere = io::sink();
         let mut streams = Streams::new(&mut *streams.stdin, &mut nowhere, &mut log);
         let job = Job::from_environment();
-        streams.discreet = !job.as_ref().is_ok_and(is_private);
-        let ended = caught(|| command(job, &mut left, &mut streams));
-        let exit = ended.unwrap_or_else(|panicked| left.after_panic(&panicked, &mut streams));
-        left.finish(exit, &mut streams)
+        streams.redacted = !job.as_ref().is_ok_and(is_private);
+        let ended = catch_panic(|| command(job, &mut job_report, &mut streams));
+        let exit = ended
+            .unwrap_or_else(|panic_report| job_report.after_panic(&panic_report, &mut streams));
+        job_report.finish(exit, &mut streams)
     };
-    left.annotate(&mut log);
+    job_report.annotate(&mut log);
     let _ = log.finish();
     exit
 }
@@ -126,52 +128,52 @@ fn within(
 /// error what went wrong.
 pub(super) fn with_result(
     streams: &mut Streams<'_>,
-    command: impl FnOnce(&mut Left, &mut Streams<'_>) -> Exit,
+    command: impl FnOnce(&mut JobReport, &mut Streams<'_>) -> Exit,
 ) -> Exit {
-    let mut left = Left::default();
-    if !runner::is_present() {
-        return command(&mut left, streams);
+    let mut job_report = JobReport::default();
+    if !runner::is_github_actions() {
+        return command(&mut job_report, streams);
     }
-    let Ok(mut log) = Log::masking(&mut *streams.stderr, secrets::after) else {
+    let Ok(mut log) = Log::masking(&mut *streams.stderr, secrets::registered_after) else {
         // Nobody reads what is told; the result still counts.
-        return command(&mut left, streams);
+        return command(&mut job_report, streams);
     };
     let exit = {
         let mut streams = Streams {
             stdout_is_log: streams.stdout_is_log,
             ..Streams::new(&mut *streams.stdin, &mut *streams.stdout, &mut log)
         };
-        match caught(|| command(&mut left, &mut streams)) {
-            Ok(exit) => left.finish_without_outputs(exit, &mut streams),
-            Err(panicked) => {
-                streams.discreet = !runner::is_private();
-                let exit = left.after_panic(&panicked, &mut streams);
-                left.finish(exit, &mut streams)
+        match catch_panic(|| command(&mut job_report, &mut streams)) {
+            Ok(exit) => job_report.finish_without_outputs(exit, &mut streams),
+            Err(panic_report) => {
+                streams.redacted = !runner::is_private_repository();
+                let exit = job_report.after_panic(&panic_report, &mut streams);
+                job_report.finish(exit, &mut streams)
             }
         }
     };
-    left.annotate(&mut log);
+    job_report.annotate(&mut log);
     let _ = log.finish();
     exit
 }
 
 /// Whether the event says that not everybody can read the job's log.
 fn is_private(job: &Option<Job>) -> bool {
-    job.as_ref().is_some_and(|job| is_discreet(job.payload.visibility))
+    job.as_ref().is_some_and(|job| may_show_names(job.payload.visibility))
 }
 
 /// Tells why the arguments or the inputs were refused, in a job so that it is seen.
-pub(super) fn refuse(text: &str, streams: &mut Streams<'_>) -> Exit {
-    if !runner::is_present() {
-        streams.tell(text);
+pub(super) fn report_usage_error(text: &str, streams: &mut Streams<'_>) -> Exit {
+    if !runner::is_github_actions() {
+        streams.eprint(text);
         return Exit::Usage;
     }
-    within(streams, |job, _, streams| {
-        streams.tell(text);
+    run_in_job(streams, |job, _, streams| {
+        streams.eprint(text);
         // The first paragraph says what is wrong; usage follows.
         let lines = text.lines().map(str::trim).take_while(|line| !line.is_empty());
         let message = lines.collect::<Vec<_>>().join(" ");
-        streams.note_problem(message.strip_prefix("error: ").unwrap_or(&message));
+        streams.record_problem(message.strip_prefix("error: ").unwrap_or(&message));
         if let Err(error) = job {
             streams.error(&error.to_string());
         }
@@ -179,7 +181,7 @@ pub(super) fn refuse(text: &str, streams: &mut Streams<'_>) -> Exit {
     })
 }
 
-impl Left {
+impl JobReport {
     /// Writes everything but the log; the exit code is raised by what cannot be written.
     fn finish(&mut self, exit: Exit, streams: &mut Streams<'_>) -> Exit {
         let exit = self.finish_summary(exit, streams);
@@ -196,18 +198,20 @@ impl Left {
     }
 
     /// Tells of a panic. What the gate said before it is no verdict: not everything was done.
-    fn after_panic(&mut self, panicked: &Panicked, streams: &mut Streams<'_>) -> Exit {
+    fn after_panic(&mut self, panic_report: &PanicReport, streams: &mut Streams<'_>) -> Exit {
         for (_, verdict) in self.outputs.iter_mut().filter(|(name, _)| *name == "gate") {
             NOT_EVALUATED.clone_into(verdict);
         }
-        panicked.tell(streams)
+        panic_report.report(streams)
     }
 
     /// Makes sure that a run that fails has an annotation of level error.
     fn explain(&mut self, exit: Exit, streams: &Streams<'_>) {
-        if exit != Exit::Done && !self.annotations.iter().any(|it| it.level == Level::Error) {
+        if exit != Exit::Done
+            && !self.annotations.iter().any(|it| it.level == AnnotationLevel::Error)
+        {
             let lines = self.reason(exit, streams);
-            self.annotations.insert(0, Annotation::new(Level::Error, lines.join("\n")));
+            self.annotations.insert(0, Annotation::new(AnnotationLevel::Error, lines.join("\n")));
         }
     }
 
@@ -224,7 +228,7 @@ impl Left {
             return vec![outcome.to_owned()];
         }
         let Some(Problem { message, hint }) = streams.problems.first() else {
-            return vec![in_general(exit).to_owned()];
+            return vec![default_reason(exit).to_owned()];
         };
         let mut lines = vec![message.clone()];
         lines.extend(hint.as_ref().map(|hint| format!("help: {hint}")));
@@ -244,19 +248,19 @@ impl Left {
         if exit != Exit::Done && !is_told {
             let lines = self.reason(exit, streams);
             let lines: Vec<_> = lines.iter().map(String::as_str).collect();
-            why = failure(exit as u8, &lines);
+            why = failure_summary(exit as u8, &lines);
         }
         let Some(file) = Summary::from_environment() else { return exit };
-        let text = secrets::cut(&self.summary).into_owned();
+        let text = secrets::redact(&self.summary).into_owned();
         // Another command of the step may have written before, and its last block is not ours.
         let gap = if file.is_empty() || (why.is_empty() && text.is_empty()) { "" } else { "\n\n" };
         match file.append(&format!("{gap}{why}{text}")) {
             Ok(()) => exit,
             Err(error) => {
-                let exit = exit.max(unwritten(&error, streams));
+                let exit = exit.max(write_error(&error, streams));
                 let message = error.to_string();
                 // There may be room for this still.
-                let _ = file.append(&failure(exit as u8, &[message.as_str()]));
+                let _ = file.append(&failure_summary(exit as u8, &[message.as_str()]));
                 exit
             }
         }
@@ -281,32 +285,32 @@ impl Left {
             self.outputs.push(("gate", NOT_EVALUATED.to_owned()));
         }
         let outputs: Vec<_> =
-            self.outputs.iter().map(|(name, value)| (*name, secrets::cut(value))).collect();
+            self.outputs.iter().map(|(name, value)| (*name, secrets::redact(value))).collect();
         let outputs: Vec<_> = outputs.iter().map(|(name, value)| (*name, &**value)).collect();
         match Outputs::from_environment().map(|file| file.append(&outputs)) {
-            Some(Err(error)) => unwritten(&error, streams),
+            Some(Err(error)) => write_error(&error, streams),
             _ => Exit::Done,
         }
     }
 
     /// Gives the runner the annotations.
     fn annotate<W: io::Write>(&mut self, log: &mut Log<W>) {
-        let mut annotations = at_most_ten_of_a_kind(std::mem::take(&mut self.annotations));
+        let mut annotations = limit_annotations(std::mem::take(&mut self.annotations));
         for annotation in &mut annotations {
-            annotation.message = secrets::cut(&annotation.message).into_owned();
+            annotation.message = secrets::redact(&annotation.message).into_owned();
         }
-        let commands: Vec<_> = annotations.into_iter().map(Command::from).collect();
+        let commands: Vec<_> = annotations.into_iter().map(WorkflowCommand::from).collect();
         let _ = log.commands(&commands);
     }
 }
 
-fn unwritten(error: &FileError, streams: &mut Streams<'_>) -> Exit {
+fn write_error(error: &FileError, streams: &mut Streams<'_>) -> Exit {
     streams.error(&error.to_string());
     Exit::WriteFailed
 }
 
 /// What an exit code means, where nothing more is known.
-const fn in_general(exit: Exit) -> &'static str {
+const fn default_reason(exit: Exit) -> &'static str {
     match exit {
         Exit::Done => "done",
         Exit::GateFailed => "the gate failed",
@@ -329,12 +333,12 @@ mod tests {
     const TOKEN: &str = "ghs_a-token-of-a-job";
 
     /// Runs what panics as `main` would, in the job that the environment tells of.
-    fn run_to_its_end(process: impl FnOnce(&mut Streams<'_>) -> Exit) {
+    fn run_until_panic(process: impl FnOnce(&mut Streams<'_>) -> Exit) {
         crate::commands::record_panics();
-        runner::keep_secrets();
+        runner::register_secrets();
         let (mut stdin, mut stdout, mut stderr) = (io::empty(), io::stdout(), io::stderr());
         let mut streams = Streams::new(&mut stdin, &mut stdout, &mut stderr);
-        assert_eq!(crate::commands::guard(&mut streams, process), Exit::WriteFailed);
+        assert_eq!(crate::commands::run_catching_panics(&mut streams, process), Exit::WriteFailed);
     }
 
     // Each of these is a process of its own, run by the test below.
@@ -342,12 +346,12 @@ mod tests {
     #[test]
     #[ignore = "run in a job by another test"]
     fn panics_in_a_command() {
-        run_to_its_end(|streams| {
-            run(None, streams, |_, left, streams| {
-                left.outputs.push(("result", "clean".to_owned()));
-                left.outputs.push(("gate", "passed".to_owned()));
-                left.summary.push_str("Half a summary\n");
-                streams.tell("half a line");
+        run_until_panic(|streams| {
+            run(None, streams, |_, job_report, streams| {
+                job_report.outputs.push(("result", "clean".to_owned()));
+                job_report.outputs.push(("gate", "passed".to_owned()));
+                job_report.summary.push_str("Half a summary\n");
+                streams.eprint("half a line");
                 panic!("zaphod\u{202e}\n::error::x ##[y] {TOKEN}");
             })
         });
@@ -356,7 +360,7 @@ mod tests {
     #[test]
     #[ignore = "run in a job by another test"]
     fn panics_in_a_thread() {
-        run_to_its_end(|streams| {
+        run_until_panic(|streams| {
             with_result(streams, |_, _| {
                 std::thread::scope(|scope| {
                     scope.spawn(|| panic!("zaphod {TOKEN}"));
@@ -369,7 +373,7 @@ mod tests {
     #[test]
     #[ignore = "run in a job by another test"]
     fn panics_before_any_command() {
-        run_to_its_end(|_| panic!("zaphod {TOKEN}"));
+        run_until_panic(|_| panic!("zaphod {TOKEN}"));
     }
 
     /// Runs one of the tests above in a job: what the runner reads, the outputs and the summary.
@@ -443,8 +447,8 @@ mod tests {
         let (mut stdin, mut stdout, mut stderr) = (io::empty(), Vec::new(), Vec::new());
         let mut streams = Streams::new(&mut stdin, &mut stdout, &mut stderr);
         streams.error("before");
-        let told = caught(|| -> Exit { panic!("an index was wrong") });
-        assert_eq!(told.unwrap_err().tell(&mut streams), Exit::WriteFailed);
+        let told = catch_panic(|| -> Exit { panic!("an index was wrong") });
+        assert_eq!(told.unwrap_err().report(&mut streams), Exit::WriteFailed);
         let told = String::from_utf8(stderr).unwrap();
         assert!(told.contains("error: iam-stocktake failed at "), "{told}");
         assert!(told.contains(": an index was wrong\nhelp: this is a bug"), "{told}");

@@ -9,17 +9,17 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 
-use super::progress::Display;
+use super::progress::ProgressDisplay;
 use super::{Exit, Streams};
 use crate::model::identity::AccountEntry;
 use crate::model::inventory::{Account, AccountId};
 use crate::model::policy::Policy;
-use crate::observe::session::{Access, Environment, Refusal, TokenSource};
-use crate::observe::{self, Brief};
+use crate::observe::session::{Environment, SessionConfig, SessionError, TokenSource};
+use crate::observe::{self, ObserveOptions};
 use crate::permissions::Features;
 use crate::runner;
 use crate::runner::oidc::TokenEndpoint;
-use crate::settings::{self, LastAccessed, LiveSettings, Owners, Setting, SshKeys};
+use crate::settings::{self, LastAccessedLookup, LiveSettings, OwnerLookup, Setting, SshKeyLookup};
 
 /// The runner's tokens, for the session.
 #[derive(Debug)]
@@ -36,19 +36,19 @@ impl TokenSource for RunnerTokens {
 
 /// How an observation goes.
 #[derive(Debug, Clone)]
-pub(super) struct How {
+pub(super) struct LiveContext {
     /// The moment by which days are counted.
     pub(super) now: DateTime<Utc>,
     /// Whether no progress is shown.
     pub(super) quiet: bool,
     /// Users whose SSH keys are listed in any case.
-    pub(super) asked_after: BTreeSet<(AccountId, String)>,
+    pub(super) ssh_key_users: BTreeSet<(AccountId, String)>,
 }
 
 /// Why nothing was observed.
-pub(super) enum Unobserved {
+pub(super) enum ObserveError {
     /// There is no session.
-    Refused(Refusal),
+    Refused(SessionError),
     /// The system lets nothing out.
     Network(io::Error),
 }
@@ -56,46 +56,46 @@ pub(super) enum Unobserved {
 /// Observes the accounts.
 pub(super) fn observe(
     live: &LiveSettings,
-    how: How,
+    context: LiveContext,
     policy: &Policy,
     streams: &mut Streams<'_>,
-) -> Result<Vec<Account<'static>>, Unobserved> {
-    let quiet = how.quiet;
-    let (brief, runtime) = prepare(live, how, policy)?;
-    tell_of_no_effect(live, streams);
-    let display = Display::new(quiet, streams);
+) -> Result<Vec<Account<'static>>, ObserveError> {
+    let quiet = context.quiet;
+    let (options, runtime) = prepare(live, context, policy)?;
+    warn_about_unused_settings(live, streams);
+    let display = ProgressDisplay::new(quiet, streams);
     let observed = runtime.block_on(async {
-        let hub = observe::open(&brief).await?;
-        Ok(observe::observe(&hub, &brief, &|event| display.show(event)).await)
+        let sessions = observe::open_sessions(&options).await?;
+        Ok(observe::observe(&sessions, &options, &|event| display.show(event)).await)
     });
     drop(display);
-    observed.map_err(Unobserved::Refused)
+    observed.map_err(ObserveError::Refused)
 }
 
 /// What an observation goes by, and what it runs on.
 pub(super) fn prepare(
     live: &LiveSettings,
-    how: How,
+    context: LiveContext,
     policy: &Policy,
-) -> Result<(Brief, tokio::runtime::Runtime), Unobserved> {
-    let tokens = tokens(live).map_err(Unobserved::Refused)?;
-    let brief = brief(live, how, policy, tokens);
+) -> Result<(ObserveOptions, tokio::runtime::Runtime), ObserveError> {
+    let tokens = tokens(live).map_err(ObserveError::Refused)?;
+    let options = observe_options(live, context, policy, tokens);
     // One thread: the calls wait for AWS, and what is done between them is little.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    Ok((brief, runtime.map_err(Unobserved::Network)?))
+    Ok((options, runtime.map_err(ObserveError::Network)?))
 }
 
 /// Tells of settings that change nothing about how the accounts are observed.
-pub(super) fn tell_of_no_effect(live: &LiveSettings, streams: &mut Streams<'_>) {
+pub(super) fn warn_about_unused_settings(live: &LiveSettings, streams: &mut Streams<'_>) {
     let has_token = tokens(live).is_ok_and(|tokens| tokens.is_some());
-    for (flag, why) in no_effect(live, has_token) {
-        streams.say(&format!("note: --{flag} has no effect: {why}"));
+    for (flag, why) in unused_settings(live, has_token) {
+        streams.eprintln(&format!("note: --{flag} has no effect: {why}"));
     }
 }
 
 /// The settings without effect, each with the reason. Those that have their default value are
 /// not looked at.
-fn no_effect(live: &LiveSettings, has_token: bool) -> Vec<(&'static str, &'static str)> {
+fn unused_settings(live: &LiveSettings, has_token: bool) -> Vec<(&'static str, &'static str)> {
     let is_by_id = |entry: &AccountEntry| matches!(entry, AccountEntry::Account(_));
     let (has_role, has_members) = (live.role_to_assume.is_some(), !live.accounts.is_empty());
     let takes_role = has_role || has_members;
@@ -128,14 +128,14 @@ fn no_effect(live: &LiveSettings, has_token: bool) -> Vec<(&'static str, &'stati
     check(is_capped, set, "without an OIDC token a session lasts one hour at most");
     let (tags, recheck) = (live.owner_tags.join(","), live.recheck);
     check(
-        !by_default(&tags, settings::OWNER_TAGS) && (live.owners == Owners::None || !recheck),
+        !by_default(&tags, settings::OWNER_TAGS) && (live.owners == OwnerLookup::None || !recheck),
         settings::OWNER_TAGS,
         "no tags are read",
     );
     let no_recheck = "with --no-recheck nothing but the credential report is fetched";
-    check(live.ssh_keys != SshKeys::Candidates && !recheck, settings::SSH_KEYS, no_recheck);
-    check(live.owners != Owners::Candidates && !recheck, settings::OWNERS, no_recheck);
-    let asks_as_ever = live.last_accessed == LastAccessed::Candidates;
+    check(live.ssh_keys != SshKeyLookup::FlaggedUsers && !recheck, settings::SSH_KEYS, no_recheck);
+    check(live.owners != OwnerLookup::FlaggedUsers && !recheck, settings::OWNERS, no_recheck);
+    let asks_as_ever = live.last_accessed == LastAccessedLookup::FlaggedUsers;
     check(!asks_as_ever && !recheck, settings::LAST_ACCESSED, no_recheck);
     found
 }
@@ -144,7 +144,7 @@ fn no_effect(live: &LiveSettings, has_token: bool) -> Vec<(&'static str, &'stati
 const LONGEST_CHAINED: u16 = 3_600;
 
 /// The runner's OIDC tokens, if a role is to be taken in a workflow.
-fn tokens(live: &LiveSettings) -> Result<Option<Arc<dyn TokenSource>>, Refusal> {
+fn tokens(live: &LiveSettings) -> Result<Option<Arc<dyn TokenSource>>, SessionError> {
     if live.role_to_assume.is_none() {
         return Ok(None);
     }
@@ -152,20 +152,20 @@ fn tokens(live: &LiveSettings) -> Result<Option<Arc<dyn TokenSource>>, Refusal> 
     match TokenEndpoint::from_environment() {
         Ok(Some(endpoint)) => Ok(Some(Arc::new(RunnerTokens(endpoint)))),
         // On the command line the role is taken from the credentials that are there.
-        Ok(None) if !runner::is_present() => Ok(None),
-        Ok(None) => Err(Refusal::NoToken(missing())),
-        Err(error) => Err(Refusal::NoToken(error.to_string())),
+        Ok(None) if !runner::is_github_actions() => Ok(None),
+        Ok(None) => Err(SessionError::NoToken(missing())),
+        Err(error) => Err(SessionError::NoToken(error.to_string())),
     }
 }
 
-fn brief(
+fn observe_options(
     live: &LiveSettings,
-    how: How,
+    context: LiveContext,
     policy: &Policy,
     tokens: Option<Arc<dyn TokenSource>>,
-) -> Brief {
-    Brief {
-        access: Access {
+) -> ObserveOptions {
+    ObserveOptions {
+        session: SessionConfig {
             role: live.role_to_assume.clone(),
             tokens,
             audience: live.audience.clone(),
@@ -179,10 +179,10 @@ fn brief(
             environment: Environment::new(runner::variables()),
         },
         policy: policy.clone(),
-        now: how.now,
+        now: context.now,
         features: Features::new(policy, live.recheck, live.owners, live.last_accessed),
         ssh_keys: live.ssh_keys,
-        asked_after: how.asked_after,
+        ssh_key_users: context.ssh_key_users,
         owner_tags: live.owner_tags.clone(),
         timeout: live.timeout,
         concurrency: live.concurrency,
@@ -190,9 +190,9 @@ fn brief(
     }
 }
 
-impl Unobserved {
+impl ObserveError {
     /// Says why. Settings that cannot work are one thing, a bad moment another.
-    pub(super) fn tell(&self, streams: &mut Streams<'_>) -> Exit {
+    pub(super) fn report(&self, streams: &mut Streams<'_>) -> Exit {
         match self {
             Self::Network(error) => {
                 streams
@@ -200,20 +200,20 @@ impl Unobserved {
                 Exit::Incomplete
             }
             Self::Refused(refusal) => {
-                let told = if streams.discreet {
-                    refusal.clone().without_foreign_words().to_string()
+                let message = if streams.redacted {
+                    refusal.clone().without_aws_message().to_string()
                 } else {
                     refusal.to_string()
                 };
-                streams.error(&told);
+                streams.error(&message);
                 streams.hint(&refusal.hint());
-                if refusal.is_setup() { Exit::Usage } else { Exit::Incomplete }
+                if refusal.is_configuration_error() { Exit::Usage } else { Exit::Incomplete }
             }
         }
     }
 
     /// Whether there are no credentials to begin with.
     pub(super) const fn is_without_credentials(&self) -> bool {
-        matches!(self, Self::Refused(Refusal::NoCredentials { .. }))
+        matches!(self, Self::Refused(SessionError::NoCredentials { .. }))
     }
 }

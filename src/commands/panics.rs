@@ -9,11 +9,11 @@ use super::{Exit, Streams};
 
 /// The first panic that was not reported yet. Behind one in a thread comes another, of whoever waits
 /// for that thread, which says nothing.
-static FIRST: Mutex<Option<Panicked>> = Mutex::new(None);
+static FIRST: Mutex<Option<PanicReport>> = Mutex::new(None);
 
 /// What is known of a panic.
 #[derive(Debug)]
-pub(super) struct Panicked {
+pub(super) struct PanicReport {
     message: String,
     /// File and line of the program.
     place: Option<String>,
@@ -27,21 +27,21 @@ pub fn record() {
     set_hook(Box::new(|panic| {
         let backtrace = Backtrace::capture();
         let is_captured = backtrace.status() == BacktraceStatus::Captured;
-        let panicked = Panicked {
+        let panic_report = PanicReport {
             message: message_of(panic.payload()),
             place: panic.location().map(ToString::to_string),
             backtrace: is_captured.then(|| backtrace.to_string()),
         };
-        first().get_or_insert(panicked);
+        first().get_or_insert(panic_report);
     }));
 }
 
 /// Runs what may panic.
-pub(super) fn caught<T>(run: impl FnOnce() -> T) -> Result<T, Panicked> {
+pub(super) fn catch_panic<T>(run: impl FnOnce() -> T) -> Result<T, PanicReport> {
     // What it leaves half done is only reported and then dropped.
     catch_unwind(AssertUnwindSafe(run)).map_err(|payload| {
         let recorded = first().take();
-        recorded.unwrap_or_else(|| Panicked {
+        recorded.unwrap_or_else(|| PanicReport {
             message: message_of(&*payload),
             place: None,
             backtrace: None,
@@ -49,7 +49,7 @@ pub(super) fn caught<T>(run: impl FnOnce() -> T) -> Result<T, Panicked> {
     })
 }
 
-fn first() -> MutexGuard<'static, Option<Panicked>> {
+fn first() -> MutexGuard<'static, Option<PanicReport>> {
     FIRST.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -58,11 +58,11 @@ fn message_of(payload: &(dyn Any + Send)) -> String {
     text.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_default()
 }
 
-impl Panicked {
+impl PanicReport {
     /// Says what happened, without the words of the panic where everybody can read it.
-    pub(super) fn tell(&self, streams: &mut Streams<'_>) -> Exit {
+    pub(super) fn report(&self, streams: &mut Streams<'_>) -> Exit {
         let place = self.place.as_deref().unwrap_or("an unknown place");
-        let message = if streams.discreet { "" } else { self.message.as_str() };
+        let message = if streams.redacted { "" } else { self.message.as_str() };
         let separator = if message.is_empty() { "" } else { ": " };
         streams.error(&format!("iam-stocktake failed at {place}{separator}{message}"));
         streams.hint(concat!(
@@ -72,8 +72,8 @@ impl Panicked {
             env!("CARGO_PKG_REPOSITORY"),
             "/issues"
         ));
-        if let Some(backtrace) = self.backtrace.as_ref().filter(|_| !streams.discreet) {
-            streams.tell(backtrace);
+        if let Some(backtrace) = self.backtrace.as_ref().filter(|_| !streams.redacted) {
+            streams.eprint(backtrace);
         }
         Exit::WriteFailed
     }

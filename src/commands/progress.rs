@@ -7,13 +7,13 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::Streams;
-use crate::observe::{Event, Step};
+use crate::observe::{ProgressEvent, ProgressStep};
 
 /// How often the bar is drawn anew while nothing happens, so that it looks alive.
 const TICK: Duration = Duration::from_millis(120);
 
 /// Shows events on standard error.
-pub(super) enum Display<'a> {
+pub(super) enum ProgressDisplay<'a> {
     /// Nobody wants to see them.
     Silent,
     /// One line for each step of an account.
@@ -22,7 +22,7 @@ pub(super) enum Display<'a> {
     Bar { bar: ProgressBar, done: Cell<usize> },
 }
 
-impl<'a> Display<'a> {
+impl<'a> ProgressDisplay<'a> {
     /// Silent if `quiet`, a bar if standard error is a terminal, lines otherwise.
     pub(super) fn new(quiet: bool, streams: &'a mut Streams<'_>) -> Self {
         if quiet {
@@ -41,7 +41,7 @@ impl<'a> Display<'a> {
     }
 
     /// Shows what has happened.
-    pub(super) fn show(&self, event: Event) {
+    pub(super) fn show(&self, event: ProgressEvent) {
         match self {
             Self::Silent => {}
             Self::Lines(stream) => {
@@ -52,22 +52,22 @@ impl<'a> Display<'a> {
             }
             Self::Bar { bar, done } => {
                 match event.step {
-                    Step::Looking(users) => bar.inc_length(users as u64),
-                    Step::Looked => bar.inc(1),
-                    Step::Done(_) => done.set(done.get() + 1),
-                    Step::Begun | Step::Swept(_) => {}
+                    ProgressStep::RecheckStarted(users) => bar.inc_length(users as u64),
+                    ProgressStep::UserRechecked => bar.inc(1),
+                    ProgressStep::Done(_) => done.set(done.get() + 1),
+                    ProgressStep::Started | ProgressStep::ReportFetched(_) => {}
                 }
                 bar.set_message(format!(
                     "{} of {}, users looked at",
                     done.get(),
-                    accounts(event.of)
+                    accounts(event.total)
                 ));
             }
         }
     }
 }
 
-impl Drop for Display<'_> {
+impl Drop for ProgressDisplay<'_> {
     fn drop(&mut self) {
         if let Self::Bar { bar, .. } = self {
             bar.finish_and_clear();
@@ -80,14 +80,20 @@ fn accounts(number: usize) -> String {
 }
 
 /// An event in a line; single looks are too many for lines.
-fn line(event: Event) -> Option<String> {
+fn line(event: ProgressEvent) -> Option<String> {
     let account = event.account;
     match event.step {
-        Step::Begun => Some(format!("{account}: fetching the credential report")),
-        Step::Swept(1) => Some(format!("{account}: the report lists 1 user")),
-        Step::Swept(users) => Some(format!("{account}: the report lists {users} users")),
-        Step::Looking(0) | Step::Looked | Step::Done(0) => None,
-        Step::Looking(users) => Some(format!("{account}: looking at {users} of them live")),
-        Step::Done(_) => Some(format!("{account}: some evidence could not be had")),
+        ProgressStep::Started => Some(format!("{account}: fetching the credential report")),
+        ProgressStep::ReportFetched(1) => Some(format!("{account}: the report lists 1 user")),
+        ProgressStep::ReportFetched(users) => {
+            Some(format!("{account}: the report lists {users} users"))
+        }
+        ProgressStep::RecheckStarted(0) | ProgressStep::UserRechecked | ProgressStep::Done(0) => {
+            None
+        }
+        ProgressStep::RecheckStarted(users) => {
+            Some(format!("{account}: looking at {users} of them live"))
+        }
+        ProgressStep::Done(_) => Some(format!("{account}: some evidence could not be had")),
     }
 }

@@ -2,25 +2,25 @@
 
 use chrono::{DateTime, Utc};
 
-use super::job::{self, Left};
-use super::publishing::{NO_PROPOSAL, Publishing};
-use super::scene::Scene;
-use super::{Exit, Streams, age, files, proposal};
+use super::job::{self, JobReport};
+use super::publish_run::{NO_PULL_REQUEST_CHANGES, PublishRun};
+use super::publish_target::PublishTarget;
+use super::{Exit, Streams, age, files, pull_request};
 use crate::cause::reason;
+use crate::queue::destination::Destination;
 use crate::queue::observation::Observation;
-use crate::queue::occasion::Target;
-use crate::queue::pull_request::{Compared, Proposal};
+use crate::queue::pull_request::{Baseline, PullRequestChanges};
+use crate::report::escape_invisible;
 use crate::report::json::v1;
-use crate::report::visible;
 use crate::runner::job::Job;
 use crate::settings::{Input, PublishAuditsSettings, PublishSettings};
 
 /// Runs the command.
 pub(super) fn publish(settings: &PublishAuditsSettings, streams: &mut Streams<'_>) -> Exit {
     let PublishAuditsSettings { audits, publish, now, .. } = settings;
-    job::run(publish.token.as_ref(), streams, |job, left, streams| {
-        streams.discreet &= !publish.publish_in_public;
-        match run(audits, publish, *now, job, left, streams) {
+    job::run(publish.token.as_ref(), streams, |job, job_report, streams| {
+        streams.redacted &= !publish.publish_in_public;
+        match run(audits, publish, *now, job, job_report, streams) {
             Ok(exit) | Err(exit) => exit,
         }
     })
@@ -32,43 +32,45 @@ pub(super) fn run(
     publish: &PublishSettings,
     now: DateTime<Utc>,
     job: Option<&Job>,
-    left: &mut Left,
+    job_report: &mut JobReport,
     streams: &mut Streams<'_>,
 ) -> Result<Exit, Exit> {
-    if proposal::is_from_outside(job) {
-        return Ok(from_outside(left, streams));
+    if pull_request::is_from_fork_or_dependabot(job) {
+        return Ok(report_fork(job_report, streams));
     }
-    let inputs = within_folders(audits, streams)?;
+    let inputs = expand_folders(audits, streams)?;
     let audits = read(&inputs, streams)?;
-    let scene = Scene::of(publish, job, streams)?;
-    if matches!(scene.target, Target::Queue { .. }) {
-        refuse_proposals(&inputs, &audits, streams)?;
+    let publish_target = PublishTarget::of(publish, job, streams)?;
+    if matches!(publish_target.destination, Destination::Queue { .. }) {
+        reject_pull_request_audits(&inputs, &audits, streams)?;
     }
     let limit = publish.max_evidence_age;
-    let observation = Observation::within(&audits, now, limit).map_err(|(index, unusable)| {
-        let name = inputs.get(index).map(ToString::to_string).unwrap_or_default();
-        streams.error(&visible(&format!("{name}: {unusable}")));
-        Exit::Usage
-    })?;
-    age::tell_of_published(&observation, scene.names, streams);
-    let is_proposal = job.is_some_and(proposal::is_proposal);
-    let proposal = if is_proposal { tell_uncompared(streams) } else { NO_PROPOSAL };
-    let publishing = Publishing {
-        scene: &scene,
+    let observation =
+        Observation::with_max_age(&audits, now, limit).map_err(|(index, unusable)| {
+            let name = inputs.get(index).map(ToString::to_string).unwrap_or_default();
+            streams.error(&escape_invisible(&format!("{name}: {unusable}")));
+            Exit::Usage
+        })?;
+    age::warn_about_published(&observation, publish_target.names, streams);
+    let is_pull_request_job = job.is_some_and(pull_request::is_pull_request_job);
+    let pull_request_changes =
+        if is_pull_request_job { report_uncompared(streams) } else { NO_PULL_REQUEST_CHANGES };
+    let publishing = PublishRun {
+        publish_target: &publish_target,
         settings: publish,
         job,
         observation: &observation,
-        proposal: &proposal,
+        pull_request_changes: &pull_request_changes,
         allowlist: audits.first().and_then(|audit| audit.allowlist.as_deref()),
         now,
     };
-    let exit = if is_proposal { Exit::Incomplete } else { Exit::Done };
-    Ok(exit.max(publishing.publish(left, streams)))
+    let exit = if is_pull_request_job { Exit::Incomplete } else { Exit::Done };
+    Ok(exit.max(publishing.publish(job_report, streams)))
 }
 
 /// An audit of an earlier job was judged by the allowlist of the pull request or merge group, and
 /// does not hold what it takes to judge it by the base branch's allowlist.
-fn tell_uncompared(streams: &mut Streams<'_>) -> Proposal {
+fn report_uncompared(streams: &mut Streams<'_>) -> PullRequestChanges {
     streams.error(
         "the audits of earlier jobs were judged by the allowlist that is proposed here, which cannot \
          be compared with the base branch's: the gate is not evaluated",
@@ -77,22 +79,23 @@ fn tell_uncompared(streams: &mut Streams<'_>) -> Proposal {
         "check pull requests and merge groups in one job that audits the accounts itself, and \
          publish the audits of earlier jobs on the default branch",
     );
-    Proposal { compared: Compared::Nothing, ..NO_PROPOSAL }
+    PullRequestChanges { compared: Baseline::Unavailable, ..NO_PULL_REQUEST_CHANGES }
 }
 
 /// What a pull request from outside brings is not taken for the audits of earlier jobs.
-fn from_outside(left: &mut Left, streams: &mut Streams<'_>) -> Exit {
+fn report_fork(job_report: &mut JobReport, streams: &mut Streams<'_>) -> Exit {
     let says = "This pull request comes from a fork or from Dependabot, which could change the audits in \
                 its checkout: no audit is read, and the gate is not evaluated.";
-    streams.say(says);
-    left.add_to_summary(says);
-    left.outputs
+    streams.eprintln(says);
+    job_report.add_to_summary(says);
+    job_report
+        .outputs
         .extend([("result", "incomplete".to_owned()), ("gate", "not-evaluated".to_owned())]);
     Exit::Done
 }
 
 /// The files, and in the place of each folder the JSON files anywhere below it, by name.
-fn within_folders(inputs: &[Input], streams: &mut Streams<'_>) -> Result<Vec<Input>, Exit> {
+fn expand_folders(inputs: &[Input], streams: &mut Streams<'_>) -> Result<Vec<Input>, Exit> {
     let mut named = Vec::new();
     for input in inputs {
         let Input::File(path) = input else {
@@ -100,13 +103,16 @@ fn within_folders(inputs: &[Input], streams: &mut Streams<'_>) -> Result<Vec<Inp
             continue;
         };
         let found = files::json_below(path).map_err(|error| {
-            streams.error(&visible(&format!("{input}: cannot be read: {}", reason(&error))));
+            streams
+                .error(&escape_invisible(&format!("{input}: cannot be read: {}", reason(&error))));
             Exit::Usage
         })?;
         match found {
             None => named.push(input.clone()),
             Some(found) if found.is_empty() => {
-                streams.error(&visible(&format!("{input}: there is no JSON file in this folder")));
+                streams.error(&escape_invisible(&format!(
+                    "{input}: there is no JSON file in this folder"
+                )));
                 streams.hint("download the audits of the earlier jobs into it");
                 return Err(Exit::Usage);
             }
@@ -128,8 +134,8 @@ fn read(inputs: &[Input], streams: &mut Streams<'_>) -> Result<Vec<v1::Audit>, E
             Ok(audit) => audits.push(audit),
             Err((message, hint)) => {
                 // It may repeat what is in the file.
-                let message = if streams.discreet { UNUSABLE.to_owned() } else { message };
-                streams.error(&visible(&format!("{input}: {message}")));
+                let message = if streams.redacted { UNUSABLE.to_owned() } else { message };
+                streams.error(&escape_invisible(&format!("{input}: {message}")));
                 streams.hint(&hint);
             }
         }
@@ -138,7 +144,7 @@ fn read(inputs: &[Input], streams: &mut Streams<'_>) -> Result<Vec<v1::Audit>, E
 }
 
 /// The queue is fed with what stands on the default branch, not with what somebody proposes.
-fn refuse_proposals(
+fn reject_pull_request_audits(
     inputs: &[Input],
     audits: &[v1::Audit],
     streams: &mut Streams<'_>,
@@ -147,7 +153,7 @@ fn refuse_proposals(
     for (input, audit) in inputs.iter().zip(audits) {
         let event = audit.run.as_ref().map(|run| run.event.as_str()).unwrap_or_default();
         if event.starts_with("pull_request") || event == "merge_group" {
-            streams.error(&visible(&format!(
+            streams.error(&escape_invisible(&format!(
                 "{input}: was made by a run of the event `{event}`, which may not feed the queue"
             )));
             streams.hint("publish audits of runs on the default branch");

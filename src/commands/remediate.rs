@@ -1,543 +1,269 @@
-//! `iam-stocktake remediate`: plan, apply, undo.
+//! What a remedy leaves behind: on the command line, and in a job.
 
-use std::collections::BTreeSet;
-use std::io;
 use std::path::Path;
 
-use chrono::{DateTime, Utc};
+use secrecy::SecretString;
 
-use super::allowlist::{Chosen, IfMissing, Told, chosen};
-use super::progress::Display;
-use super::{Exit, Streams, files, live};
-use crate::audit::{Audit, Judge};
+use super::allowlist::DetailLevel;
+use super::job::{self, JobReport};
+use super::publish_target::check_remediation_allowed;
+use super::remediation_run::{self, RemediationOutcome, UndoOutcome};
+use super::{Exit, Streams, files, report_folder};
 use crate::cause::reason;
-use crate::files::Kind;
-use crate::model::inventory::Account;
-use crate::model::policy::Policy;
-use crate::model::policy::remediation::{RemediationPolicy, Stage};
-use crate::observe::session::{Hub, Origin};
-use crate::observe::{self, Brief};
-use crate::remediate::history::{History, merged};
-use crate::remediate::journal::{self, Contents, Entry, Journal, JournalError, Line, run_name};
-use crate::remediate::plan::file::{SavedPlan, moved};
-use crate::remediate::plan::{Act, Basis, Place, Plan, Scene, plan};
-use crate::remediate::{self as remedy, Applied, Field, Hand, Missing, Person};
-use crate::report::{self, Remedy, visible};
-use crate::runner;
-use crate::settings::{RemediateSettings, SavedPlanFile, Task};
+use crate::files::Staged;
+use crate::remediate::plan::RemediationPlan;
+use crate::report::{self, RemediationReport, TemplateError, UndoReport, escape_invisible};
+use crate::runner::checkout::relative_to_workspace;
+use crate::runner::command::{Annotation, AnnotationLevel};
+use crate::runner::job::Job;
+use crate::settings::{Format, RemediateSettings, Task};
 
-/// What a remedy came to.
-pub(super) struct Outcome {
-    /// The plan, whether it was carried out or not.
-    pub(super) saved: SavedPlan,
-    /// What the policy says.
-    pub(super) policy: RemediationPolicy,
-    /// What became of it, where it was carried out.
-    pub(super) applied: Option<Applied>,
-    /// What evidence is missing.
-    pub(super) missing: Missing,
-    /// How the command ends.
-    pub(super) exit: Exit,
+/// The names of the files in the report's folder.
+const PLAN: &str = "iam-stocktake-plan.json";
+const MARKDOWN: &str = "iam-stocktake-plan.md";
+
+/// The output that names the journal.
+const JOURNAL: &str = "journal";
+
+/// What is said of a run that ends with another exit code than 0 though nothing went wrong.
+const OUTCOMES: [(Exit, &str); 3] = [
+    (Exit::GateFailed, "the plan exceeds a limit, so it cannot be carried out"),
+    (Exit::Incomplete, "evidence is missing: nothing is done about the users it is missing for"),
+    (Exit::WriteFailed, "some changes were not made: the log says which, and why"),
+];
+
+/// Where a remedy is run, and who may read of it.
+#[derive(Clone, Copy)]
+pub(super) struct RunContext<'a> {
+    /// The token for GitHub, which is asked who may read what is left behind.
+    pub(super) token: Option<&'a SecretString>,
+    /// Whether users are named although everybody can read it.
+    pub(super) publish_in_public: bool,
+    /// The folder for a plan; `None` where files are named by the command line.
+    pub(super) report_dir: Option<&'a Path>,
+    /// The job; `None` outside of one.
+    pub(super) job: Option<&'a Job>,
 }
 
-/// Plans, and carries out where that is asked for. An `Err` has been told to the user.
+/// Runs the command.
+pub(super) fn remediate(settings: &RemediateSettings, streams: &mut Streams<'_>) -> Exit {
+    job::run(None, streams, |job, job_report, streams| {
+        let context = RunContext { token: None, publish_in_public: false, report_dir: None, job };
+        run(settings, context, job_report, streams).unwrap_or_else(|exit| exit)
+    })
+}
+
+/// Plans, applies or undoes, and leaves behind what came of it. An `Err` has been told to the user.
 pub(super) fn run(
     settings: &RemediateSettings,
-    told: Told,
+    context: RunContext<'_>,
+    job_report: &mut JobReport,
     streams: &mut Streams<'_>,
-) -> Result<Outcome, Exit> {
-    let today = settings.now.date_naive();
-    let read = chosen(&settings.allowlist, IfMissing::Stop, told, today, streams);
-    let chosen = read.map_err(|_| Exit::Usage)?;
-    let policy = remediation(&chosen, settings, streams)?;
-    let saved = match &settings.task {
-        Task::Apply(Some(file)) => Some(read_plan(file, settings.now, streams)?),
-        _ => None,
-    };
-    let among = match &settings.audit {
-        Some(input) => Some(people_of(input, streams)?),
-        None => None,
-    };
-    let run = Run {
-        settings,
-        policy: Policy::new(&chosen.allowlist.policy, settings.stale_after_days),
-        stage: saved
-            .as_ref()
-            .map(|saved| saved.stage)
-            .or(settings.stage)
-            .unwrap_or_else(|| policy.furthest()),
-        remediation: policy,
-        chosen,
-        saved,
-        among,
-        names: told == Told::Lines,
-    };
-    run.run(streams)
+) -> Result<Exit, Exit> {
+    check_remediation_allowed(context.token, context.publish_in_public, context.job, streams)?;
+    // A plan names users, and was admitted here.
+    streams.redacted = false;
+    job_report.outcomes.extend(OUTCOMES.map(|(exit, outcome)| (exit, outcome.to_owned())));
+    if let Task::Undo { journal, users, .. } = &settings.task {
+        let outcome = remediation_run::undo(settings, journal, users, streams)?;
+        return Ok(show_undo(&outcome, context, streams));
+    }
+    // Before the run, so that a panic in it loses neither the journal nor where it is.
+    name_journal(settings, context, job_report);
+    let outcome = remediation_run::run(settings, DetailLevel::Lines, streams);
+    leave_journal(settings, context, job_report, streams);
+    let outcome = outcome?;
+    let shown = RemediationOutput { settings, outcome: &outcome };
+    let exit = shown.show(context, streams)?;
+    Ok(exit.max(shown.write_job_report(context, job_report, streams)?))
 }
 
-/// What the allowlist file says about the remedy. Without a word of it there nothing is changed.
-fn remediation(
-    chosen: &Chosen,
+fn show_undo(outcome: &UndoOutcome, context: RunContext<'_>, streams: &mut Streams<'_>) -> Exit {
+    let undo_report = UndoReport { undo: &outcome.undo, undone: outcome.undone.as_ref() };
+    let printed = print(&report::undo_text(undo_report), context, streams);
+    if outcome.undone.is_none() && !outcome.undo.steps.is_empty() {
+        streams.hint("nothing was changed: add --apply to do it");
+    }
+    outcome.exit.max(printed)
+}
+
+/// Prints a result. A job has one log for everything.
+fn print(text: &str, context: RunContext<'_>, streams: &mut Streams<'_>) -> Exit {
+    if context.job.is_none() {
+        return streams.print(text);
+    }
+    streams.eprint(text);
+    Exit::Done
+}
+
+/// Leaves the journal to the steps behind, however the run has ended; where there is none its output
+/// is empty.
+fn leave_journal(
     settings: &RemediateSettings,
+    context: RunContext<'_>,
+    job_report: &mut JobReport,
     streams: &mut Streams<'_>,
-) -> Result<RemediationPolicy, Exit> {
-    const HINT: &str = "add `remediation: {}` to the allowlist file for the defaults, or more \
-                        (docs/allowlist.md)";
-    match &chosen.allowlist.remediation {
-        Some(policy) => Ok(policy.clone()),
-        None if settings.task.changes() => {
-            streams.error("the allowlist says nothing of a remedy: nothing is changed without it");
-            streams.hint(HINT);
-            Err(Exit::Usage)
-        }
-        None => {
-            streams.say("note: the allowlist says nothing of a remedy: this is by the defaults");
-            streams.hint(HINT);
-            Ok(RemediationPolicy::default())
-        }
+) {
+    let path = &settings.journal;
+    if context.job.is_some() && settings.task.changes() && path.exists() {
+        report_folder::give_away(std::slice::from_ref(path), context.job, streams);
+    } else {
+        job_report.outputs.retain(|(name, _)| *name != JOURNAL);
     }
 }
 
-fn read_plan(
-    file: &SavedPlanFile,
-    now: DateTime<Utc>,
-    streams: &mut Streams<'_>,
-) -> Result<SavedPlan, Exit> {
-    let name = file.file.to_string();
-    let told = match files::read(&file.file, Kind::Plan, streams.stdin) {
-        Err(error) => format!("cannot be read: {}", reason(&error)),
-        Ok(bytes) => match SavedPlan::read(&bytes, file.digest.as_deref(), now) {
-            Ok(saved) => return Ok(saved),
-            Err(error) => error.to_string(),
-        },
-    };
-    streams.error(&visible(&format!("{name}: the plan {told}")));
-    streams.hint("make one with: iam-stocktake remediate --output plan.json");
-    Err(Exit::Usage)
+/// Tells the steps behind where the journal is.
+fn name_journal(settings: &RemediateSettings, context: RunContext<'_>, job_report: &mut JobReport) {
+    if context.job.is_some() && settings.task.changes() {
+        let path_for_steps = relative_to_workspace(&settings.journal).display().to_string();
+        job_report.outputs.push((JOURNAL, path_for_steps));
+    }
 }
 
-/// The users who have findings in an audit JSON.
-fn people_of(
-    input: &crate::settings::Input,
-    streams: &mut Streams<'_>,
-) -> Result<BTreeSet<Person>, Exit> {
-    let audit = files::read_audit(input, streams.stdin).map_err(|(message, hint)| {
-        streams.error(&visible(&format!("{input}: {message}")));
-        streams.hint(&hint);
-        Exit::Usage
-    })?;
-    let person = |account: &str, user: &str| {
-        account.parse().ok().map(|account| (account, user.to_ascii_lowercase()))
-    };
-    Ok(audit.findings.iter().filter_map(|it| person(&it.account, &it.user)).collect())
-}
-
-/// One run, with everything that was read.
-struct Run<'a> {
+/// What a run came to, for people and for the steps behind.
+struct RemediationOutput<'a> {
     settings: &'a RemediateSettings,
-    chosen: Chosen,
-    policy: Policy,
-    remediation: RemediationPolicy,
-    stage: Stage,
-    /// The plan to carry out, where it was made before.
-    saved: Option<SavedPlan>,
-    /// Whose findings are meant; everybody's if `None`.
-    among: Option<BTreeSet<Person>>,
-    /// Whether users may be named.
-    names: bool,
+    outcome: &'a RemediationOutcome,
 }
 
-/// What was seen, and by what it is to be remedied.
-struct Seen {
-    field: Field,
-    scene: Scene,
-    origin: Origin,
-    missing: Missing,
-}
-
-impl Run<'_> {
-    fn basis(&self) -> Basis<'_> {
-        Basis {
-            allowlist: &self.chosen.allowlist,
-            policy: &self.policy,
-            remediation: &self.remediation,
-            stage: self.stage,
-            owner_tags: &self.settings.live.owner_tags,
-            now: self.settings.now,
-        }
-    }
-
-    fn run(self, streams: &mut Streams<'_>) -> Result<Outcome, Exit> {
-        let applies = self.settings.task.changes();
-        let run = run_name(self.settings.now);
-        // Opened before anything is looked at: two runs of one journal do not come between each
-        // other.
-        let others = other_lines(self.settings, streams)?;
-        let history = |own| History::of(&merged([vec![own], others.clone()].concat()));
-        let (journal, history) = if applies {
-            let (journal, lines) = open_journal(&self.settings.journal, run, streams)?;
-            (Some(journal), history(lines))
-        } else {
-            (None, history(read_lines(&self.settings.journal, streams)?))
-        };
-        let (brief, runtime) = prepare(self.settings, &self.policy, streams)?;
-        let display = Display::new(self.settings.quiet || self.settings.verbose, streams);
-        let seen = runtime.block_on(async {
-            let hub = observe::open(&brief).await.map_err(live::Unobserved::Refused)?;
-            let accounts = observe::observe(&hub, &brief, &|event| display.show(event)).await;
-            Ok(self.look(&hub, &brief, accounts, &history).await)
-        });
-        drop(display);
-        let seen = seen.map_err(|unobserved: live::Unobserved| unobserved.tell(streams))?;
-        let seen = seen.map_err(|unanswered| {
-            streams.error(&visible(&format!("it cannot be told as whom this runs: {unanswered}")));
-            Exit::Incomplete
-        })?;
-        self.check_origin(&seen.origin, streams)?;
-        let mut exit = if seen.missing.is_nothing() { Exit::Done } else { Exit::Incomplete };
-        let saved = self.planned(&seen, streams)?;
-        if !saved.plan.held.is_empty() {
-            exit = exit.max(if applies { Exit::WriteFailed } else { Exit::GateFailed });
-        }
-        let mut applied = None;
-        if let Some(mut journal) = journal
-            && saved.plan.held.is_empty()
-        {
-            self.announce(&saved, &seen.missing, streams);
-            let work = self.apply(&seen, (&history, &others), &mut journal, &saved);
-            match runtime.block_on(work) {
-                Ok(done) => {
-                    let written = if done.is_whole() { Exit::Done } else { Exit::WriteFailed };
-                    exit = exit.max(written);
-                    applied = Some(done);
+impl RemediationOutput<'_> {
+    /// Writes the files that the command line names, and prints what came of the run.
+    fn show(&self, context: RunContext<'_>, streams: &mut Streams<'_>) -> Result<Exit, Exit> {
+        let Self { settings, outcome } = self;
+        let mut exit = outcome.exit;
+        for output in &settings.outputs {
+            let name = output.path.display().to_string();
+            let text = self.rendered(output.format, streams)?;
+            let staged = files::stage(&output.path, text.as_bytes());
+            match staged.and_then(Staged::publish) {
+                Ok(()) => {
+                    streams.eprintln(&format!(
+                        "wrote {} ({})",
+                        escape_invisible(&name),
+                        output.format.id()
+                    ));
                 }
-                Err(unfinished) => return Err(unfinished.tell(streams)),
+                Err(error) => {
+                    streams.error(&escape_invisible(&format!(
+                        "{name} cannot be written: {}",
+                        reason(&error)
+                    )));
+                    exit = Exit::WriteFailed;
+                }
             }
         }
-        Ok(Outcome { saved, policy: self.remediation, applied, missing: seen.missing, exit })
+        if let Some(format) = settings.stdout {
+            let text = self.rendered(format, streams)?;
+            exit = exit.max(print(&text, context, streams));
+        }
+        let plan = &outcome.saved.plan;
+        if settings.task == Task::Plan && context.report_dir.is_none() && !plan.changes.is_empty() {
+            streams.hint("nothing was changed: add --apply to carry the plan out");
+        }
+        Ok(exit)
     }
 
-    /// Shows the plan before it is carried out, on the command line: what a run does that is cut off was
-    /// said. A job has shown it before, and had it approved.
-    fn announce(&self, saved: &SavedPlan, missing: &Missing, streams: &mut Streams<'_>) {
-        let plan = Plan { changes: saved.plan.changes.clone(), ..Plan::default() };
-        if self.settings.quiet || plan.changes.is_empty() {
-            return;
+    /// Leaves files, outputs and the summary of a job.
+    fn write_job_report(
+        &self,
+        context: RunContext<'_>,
+        job_report: &mut JobReport,
+        streams: &mut Streams<'_>,
+    ) -> Result<Exit, Exit> {
+        let Self { settings, outcome } = self;
+        let mut exit = Exit::Done;
+        if let (Some(folder), Task::Plan) = (context.report_dir, &settings.task) {
+            let reports = vec![
+                (PLAN, "plan", outcome.saved.to_json()),
+                (MARKDOWN, "report-markdown", self.rendered(Format::Markdown, streams)?),
+            ];
+            exit = report_folder::write(folder, reports, context.job, job_report, streams);
         }
-        let saved = SavedPlan { plan, ..saved.clone() };
-        let text = report::remedy_text(Remedy {
-            saved: &saved,
-            policy: &self.remediation,
-            applied: None,
-            missing,
+        let plan = &outcome.saved.plan;
+        let takes_something = plan.changes.iter().filter(|it| it.kind.removes_access());
+        let result = match outcome.exit {
+            Exit::Incomplete => "incomplete",
+            _ if plan.changes.is_empty() => "clean",
+            _ => "stale",
+        };
+        job_report.outputs.extend([
+            ("result", result.to_owned()),
+            ("plan-digest", outcome.saved.digest.clone()),
+            ("change-count", takes_something.count().to_string()),
+        ]);
+        job_report.annotations.extend(self.annotations());
+        if context.job.is_some() {
+            job_report.add_to_summary(&self.for_summary(job_report.summary.len()));
+        }
+        Ok(exit)
+    }
+
+    /// What whoever looks at the run is to see without reading the summary.
+    fn annotations(&self) -> Vec<Annotation> {
+        let mut annotations = Vec::new();
+        if !self.outcome.saved.plan.exceeded_limits.is_empty() {
+            let says = "nothing at all is done: the plan is beyond a limit, as the summary says";
+            annotations.push(Annotation::new(AnnotationLevel::Error, says));
+        }
+        let applied = self.outcome.applied.as_ref();
+        if applied.is_some_and(|it| !it.failed.is_empty() || !it.skipped.is_empty()) {
+            let says = "some changes were not made: the summary says which, and why";
+            annotations.push(Annotation::new(AnnotationLevel::Error, says));
+        }
+        annotations
+    }
+
+    /// The Markdown for the summary: as many rows as there is room for behind what stands there
+    /// already.
+    fn for_summary(&self, taken: usize) -> String {
+        let most = match self.settings.max_rows {
+            0 => usize::MAX,
+            rows => rows,
+        };
+        let rows = most.min(longest_list(&self.outcome.saved.plan));
+        let text = job::fit_into_summary(taken, rows, |rows| self.markdown(rows).ok());
+        if text.is_empty() {
+            // What takes something away is not cut: the page says where all of it is.
+            let remediation_report =
+                RemediationReport { is_brief: true, ..self.remediation_report(1) };
+            let brief =
+                || report::remediation_markdown(remediation_report, self.settings.language).ok();
+            return job::fit_into_summary(taken, 1, |_| brief());
+        }
+        text
+    }
+
+    fn markdown(&self, max_rows: usize) -> Result<String, TemplateError> {
+        report::remediation_markdown(self.remediation_report(max_rows), self.settings.language)
+    }
+
+    fn remediation_report(&self, max_rows: usize) -> RemediationReport<'_> {
+        RemediationReport {
+            saved: &self.outcome.saved,
+            policy: &self.outcome.policy,
+            applied: self.outcome.applied.as_ref(),
+            missing: &self.outcome.missing,
             journal: &self.settings.journal,
             other_journals: &self.settings.other_journals,
-            max_rows: self.settings.max_rows,
+            max_rows,
             is_brief: false,
-        });
-        streams.tell(&text);
-    }
-
-    /// Judges the accounts, and looks closely at the people in question.
-    async fn look(
-        &self,
-        hub: &Hub,
-        brief: &Brief,
-        accounts: Vec<Account<'static>>,
-        history: &History,
-    ) -> Result<Seen, remedy::Unanswered> {
-        let audit = self.judged(&accounts);
-        let people = match &self.saved {
-            Some(saved) => saved.people(),
-            None => {
-                let among = self.among.as_ref();
-                remedy::people(&audit, &self.remediation, &accounts, history, among)
-            }
-        };
-        let field = Field::enter(hub, brief, accounts).await;
-        let with_holdings = remedy::wants_holdings(self.basis());
-        let (mut scene, origin) = field.survey(hub, &audit, &people, with_holdings).await?;
-        scene.remembered = history.remembered();
-        scene.half_deleted = history.half_deleted().map(|it| it.user_id.clone()).collect();
-        let missing = Missing::of(&audit, &scene);
-        Ok(Seen { field, scene, origin, missing })
-    }
-
-    /// Refuses to change anything with credentials of which nobody can tell whether they are an IAM
-    /// user's: that user's key might be taken away.
-    fn check_origin(&self, origin: &Origin, streams: &mut Streams<'_>) -> Result<(), Exit> {
-        match origin {
-            Origin::Unknown(why) => {
-                let says = format!("it cannot be told whose credentials these are: {why}");
-                if self.settings.task.changes() {
-                    streams.error(&visible(&format!("{says}; nothing was changed")));
-                } else {
-                    streams.say(&visible(&format!("note: {says}; --apply refuses them")));
-                }
-                streams.hint(
-                    "use a profile with `role_arn` and `source_profile`, single sign-on or an OIDC \
-                     token, or hand a role's session over: aws configure export-credentials \
-                     --format env",
-                );
-                if self.settings.task.changes() { Err(Exit::Usage) } else { Ok(()) }
-            }
-            // A job is always quiet, and its log is all that anybody reads.
-            Origin::HandedOver if !self.settings.quiet || runner::is_present() => {
-                streams.say(
-                    "note: this runs with a role's session that was handed over: if an IAM user's \
-                     key was used to get it, exempt that user",
-                );
-                Ok(())
-            }
-            Origin::HandedOver | Origin::User(..) | Origin::NoUser => Ok(()),
         }
     }
 
-    fn judged(&self, accounts: &[Account<'_>]) -> Audit {
-        let mut judge = Judge::new(&self.chosen.allowlist, &self.policy, self.settings.now);
-        accounts.iter().for_each(|account| judge.hear(account));
-        judge.verdict(self.chosen.origin.clone())
-    }
-
-    /// The plan for the people who are meant. Of others who bear our tags no more than those are
-    /// taken away.
-    fn only_among(&self, mut made: Plan, scene: &Scene) -> Plan {
-        let Some(among) = &self.among else { return made };
-        let is_meant =
-            |place: &Place| among.contains(&(place.account, place.user.to_ascii_lowercase()));
-        made.changes.retain(|it| is_meant(&it.place) || matches!(it.act, Act::Clear(_)));
-        made.waiting.retain(|it| is_meant(&it.place));
-        made.by_hand.retain(|it| is_meant(it));
-        made.held = remedy::plan::held(&made.changes, scene, &self.remediation);
-        made
-    }
-
-    /// The plan to carry out: the one that was made before, if its facts still are what they were,
-    /// or a new one.
-    fn planned(&self, seen: &Seen, streams: &mut Streams<'_>) -> Result<SavedPlan, Exit> {
-        let audited = seen.scene.accounts.keys().copied();
-        let told = if self.names { Told::Lines } else { Told::Places };
-        let refused = self.chosen.refuse_audited_former_accounts(audited, told, streams);
-        refused.map_err(|_| Exit::Usage)?;
-        let made = self.only_among(plan(&seen.scene, self.basis()), &seen.scene);
-        let Some(saved) = &self.saved else {
-            let accounts = seen.scene.accounts.keys().copied().collect();
-            return Ok(SavedPlan::new(made, self.stage, accounts, self.settings.now));
-        };
-        let moved = moved(&saved.plan.changes, &made.changes);
-        let moved: Vec<_> = moved.into_iter().filter(|it| it.act.takes_something()).collect();
-        if moved.is_empty() {
-            let held = remedy::plan::held(&saved.plan.changes, &seen.scene, &self.remediation);
-            let plan = Plan { held, ..saved.plan.clone() };
-            return Ok(SavedPlan { plan, ..saved.clone() });
-        }
-        for change in moved {
-            let place = &change.place;
-            let who = if self.names { place.user.as_str() } else { "a user" };
-            let account = place.account;
-            streams.error(&visible(&format!(
-                "the facts of the plan have moved: account {account}, {who}: {}",
-                place.subject
-            )));
-        }
-        streams.hint("nothing was changed: make a new plan, and have that approved");
-        Err(Exit::WriteFailed)
-    }
-
-    async fn apply(
-        &self,
-        seen: &Seen,
-        (history, others): (&History, &[Vec<Line>]),
-        journal: &mut Journal,
-        saved: &SavedPlan,
-    ) -> Result<Applied, Unfinished> {
-        let now = self.settings.now;
-        begin(journal, now, &saved.digest)?;
-        Hand::new(&seen.field, history, journal, now).settle().await?;
-        // What became of open steps stands in the journal by now.
-        let lines = journal::read(&self.settings.journal, files::workspace().as_ref())?.lines;
-        let history = &History::of(&merged([vec![lines], others.to_vec()].concat()));
-        let mut hand = Hand::new(&seen.field, history, journal, now);
-        let applied = hand.apply(&saved.plan, &seen.scene, self.basis()).await?;
-        hand.end()?;
-        Ok(applied)
-    }
-}
-
-fn begin(journal: &mut Journal, now: DateTime<Utc>, plan: &str) -> Result<(), JournalError> {
-    let version = env!("CARGO_PKG_VERSION").to_owned();
-    journal.write(now, Entry::Run { version, plan: plan.to_owned() })
-}
-
-/// Why a run could not go on.
-enum Unfinished {
-    Journal(JournalError),
-    Settling(remedy::Settling),
-}
-
-impl From<JournalError> for Unfinished {
-    fn from(error: JournalError) -> Self {
-        Self::Journal(error)
-    }
-}
-
-impl From<remedy::Settling> for Unfinished {
-    fn from(error: remedy::Settling) -> Self {
-        Self::Settling(error)
-    }
-}
-
-impl Unfinished {
-    fn tell(&self, streams: &mut Streams<'_>) -> Exit {
-        match self {
-            Self::Journal(error) => {
-                streams.error(&visible(&error.to_string()));
-                streams
-                    .hint("nothing is done that cannot be written down: run again when it can be");
-            }
-            Self::Settling(error) => {
-                streams.error(&visible(&format!(
-                    "it cannot be told what became of an earlier run's last step: {error}"
-                )));
-                streams.hint("nothing was changed: run again");
-            }
-        }
-        Exit::WriteFailed
-    }
-}
-
-fn tell(error: &JournalError, streams: &mut Streams<'_>) -> Exit {
-    streams.error(&visible(&error.to_string()));
-    match error {
-        JournalError::InUse { .. } => streams.hint("wait for the other run, or name another file"),
-        JournalError::File { .. } => streams.hint("name a file that can be written with --journal"),
-        JournalError::Line { .. } => {
-            streams.hint("a journal is never edited: keep this file, and name a new one");
+    fn rendered(&self, format: Format, streams: &mut Streams<'_>) -> Result<String, Exit> {
+        let max_rows = self.settings.max_rows;
+        match format {
+            Format::Json => Ok(self.outcome.saved.to_json()),
+            Format::Table => Ok(report::remediation_text(self.remediation_report(max_rows))),
+            Format::Markdown => self.markdown(max_rows).map_err(|error| {
+                streams.error(&escape_invisible(&error.to_string()));
+                Exit::WriteFailed
+            }),
         }
     }
-    Exit::Usage
 }
 
-/// Opens a journal to write it, and reads what earlier runs did.
-fn open_journal(
-    path: &Path,
-    run: String,
-    streams: &mut Streams<'_>,
-) -> Result<(Journal, Vec<Line>), Exit> {
-    let opened = Journal::open(path, run, files::workspace().as_ref());
-    let (journal, contents) = opened.map_err(|error| tell(&error, streams))?;
-    Ok((journal, lines_of(path, contents, "removed", streams)))
-}
-
-/// The lines, after it was told of one that was cut off. `done` is what became of that.
-fn lines_of(path: &Path, contents: Contents, done: &str, streams: &mut Streams<'_>) -> Vec<Line> {
-    if let Some(line) = contents.cut_off {
-        let name = path.display();
-        streams.say(&visible(&format!(
-            "note: {name}: line {line} is incomplete, because a run ended while it wrote it; nothing \
-             was done because of that line, so it is {done}"
-        )));
-    }
-    contents.lines
-}
-
-/// What a journal says; nothing where there is none.
-fn read_lines(path: &Path, streams: &mut Streams<'_>) -> Result<Vec<Line>, Exit> {
-    match journal::read(path, files::workspace().as_ref()) {
-        Ok(contents) => Ok(lines_of(path, contents, "left out", streams)),
-        Err(JournalError::File { error, .. }) if error.kind() == io::ErrorKind::NotFound => {
-            Ok(Vec::new())
-        }
-        Err(error) => Err(tell(&error, streams)),
-    }
-}
-
-/// What the journals of other jobs say.
-fn other_lines(
-    settings: &RemediateSettings,
-    streams: &mut Streams<'_>,
-) -> Result<Vec<Vec<Line>>, Exit> {
-    settings.other_journals.iter().map(|path| read_lines(path, streams)).collect()
-}
-
-/// What the looks go by, and what they run on.
-fn prepare(
-    settings: &RemediateSettings,
-    policy: &Policy,
-    streams: &mut Streams<'_>,
-) -> Result<(Brief, tokio::runtime::Runtime), Exit> {
-    let how = live::How {
-        now: settings.now,
-        quiet: settings.quiet || settings.verbose,
-        asked_after: BTreeSet::new(),
-    };
-    live::tell_of_no_effect(&settings.live, streams);
-    live::prepare(&settings.live, how, policy).map_err(|unobserved| unobserved.tell(streams))
-}
-
-/// What an undoing came to.
-pub(super) struct UndoOutcome {
-    /// What was, or is, to be undone.
-    pub(super) undo: remedy::Undo,
-    /// What became of it, where it was done.
-    pub(super) undone: Option<remedy::Undone>,
-    /// How the command ends.
-    pub(super) exit: Exit,
-}
-
-/// Undoes by a journal, or says what that would be. An `Err` has been told to the user.
-pub(super) fn undo(
-    settings: &RemediateSettings,
-    path: &Path,
-    users: &BTreeSet<String>,
-    streams: &mut Streams<'_>,
-) -> Result<UndoOutcome, Exit> {
-    let applies = settings.task.changes();
-    let read = journal::read(path, files::workspace().as_ref());
-    let contents = read.map_err(|error| match &error {
-        JournalError::File { .. } => {
-            streams.error(&visible(&error.to_string()));
-            streams.hint("name the journal of the run that is to be undone");
-            Exit::Usage
-        }
-        _ => tell(&error, streams),
-    })?;
-    let (brief, runtime) = prepare(settings, &Policy::default(), streams)?;
-    let open = async {
-        let hub = observe::open(&brief).await.map_err(live::Unobserved::Refused)?;
-        Ok(Field::enter(&hub, &brief, Vec::new()).await)
-    };
-    let field =
-        runtime.block_on(open).map_err(|unobserved: live::Unobserved| unobserved.tell(streams))?;
-    let others = other_lines(settings, streams)?;
-    let history = |own| History::of(&merged([vec![own], others.clone()].concat()));
-    let plan = |history: &History| runtime.block_on(remedy::plan_undo(&field, history, users));
-    if !applies {
-        let undo = plan(&history(lines_of(path, contents, "left out", streams)));
-        let exit = if undo.unseen.is_empty() { Exit::Done } else { Exit::Incomplete };
-        return Ok(UndoOutcome { undo, undone: None, exit });
-    }
-    let (mut journal, lines) = open_journal(path, run_name(settings.now), streams)?;
-    let before = history(lines);
-    let settled = runtime.block_on(async {
-        begin(&mut journal, settings.now, "undo")?;
-        Hand::new(&field, &before, &mut journal, settings.now).settle().await?;
-        Ok(())
-    });
-    settled.map_err(|unfinished: Unfinished| unfinished.tell(streams))?;
-    let read = journal::read(path, files::workspace().as_ref());
-    let history = history(read.map_err(|error| tell(&error, streams))?.lines);
-    let undo = plan(&history);
-    let undone = runtime.block_on(async {
-        let mut hand = Hand::new(&field, &history, &mut journal, settings.now);
-        let undone = hand.undo(&undo).await?;
-        hand.end()?;
-        Ok(undone)
-    });
-    let undone = undone.map_err(|unfinished: Unfinished| unfinished.tell(streams))?;
-    let mut exit = if undo.unseen.is_empty() { Exit::Done } else { Exit::Incomplete };
-    if !undone.failed.is_empty() || undo.is_contradicted() {
-        exit = Exit::WriteFailed;
-    }
-    Ok(UndoOutcome { undo, undone: Some(undone), exit })
+fn longest_list(plan: &RemediationPlan) -> usize {
+    let lists = [plan.changes.len(), plan.waiting.len(), plan.by_hand.len(), plan.skipped.len()];
+    lists.into_iter().max().unwrap_or_default()
 }

@@ -2,12 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use super::job::Left;
+use super::job::JobReport;
 use super::{Exit, Streams, files};
 use crate::cause::reason;
 use crate::files::Staged;
 use crate::runner::checkout::relative_to_workspace;
-use crate::runner::files::give_to_owner_of;
+use crate::runner::files::chown_to_owner_of;
 use crate::runner::job::Job;
 
 /// A report: its file's name, its output's, and its text.
@@ -18,7 +18,7 @@ pub(super) fn write(
     folder: &Path,
     reports: Vec<Report>,
     job: Option<&Job>,
-    left: &mut Left,
+    job_report: &mut JobReport,
     streams: &mut Streams<'_>,
 ) -> Exit {
     let mut exit = Exit::Done;
@@ -31,7 +31,7 @@ pub(super) fn write(
         match staged {
             Ok(()) => {
                 let path_for_steps = relative_to_workspace(&path).display().to_string();
-                left.outputs.push((output, path_for_steps));
+                job_report.outputs.push((output, path_for_steps));
                 written.push(path);
             }
             Err(error) => {
@@ -49,8 +49,8 @@ pub(super) fn write(
 pub(super) fn give_away(made: &[PathBuf], job: Option<&Job>, streams: &mut Streams<'_>) {
     let workspace = job.and_then(|job| job.workspace.as_deref()).unwrap_or_else(|| Path::new("."));
     let made: Vec<_> = made.iter().map(PathBuf::as_path).collect();
-    if let Err(error) = give_to_owner_of(workspace, &made) {
-        streams.say(&format!("note: the reports stay with this user: {}", reason(&error)));
+    if let Err(error) = chown_to_owner_of(workspace, &made) {
+        streams.eprintln(&format!("note: the reports stay with this user: {}", reason(&error)));
     }
 }
 

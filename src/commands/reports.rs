@@ -1,10 +1,10 @@
 //! The reports that a job leaves behind: files in the workspace, and the job's summary.
 
-use super::job::{Left, fitted};
+use super::job::{JobReport, fit_into_summary};
 use super::{Exit, Streams, report_folder};
 use crate::audit::Audit;
 use crate::report::json::v1;
-use crate::report::{self, Language, MarkdownOptions, UserTemplate, visible};
+use crate::report::{self, Language, MarkdownOptions, UserTemplate, escape_invisible};
 use crate::runner::job::Job;
 use crate::settings::ActionSettings;
 
@@ -19,23 +19,23 @@ pub(super) fn write(
     settings: &ActionSettings,
     template: Option<&UserTemplate>,
     job: Option<&Job>,
-    left: &mut Left,
+    job_report: &mut JobReport,
     streams: &mut Streams<'_>,
 ) -> Exit {
     let options = options(settings.publish.language, settings.max_rows, template);
     let markdown = match report::markdown(audit, &options) {
         Ok(markdown) => markdown,
         Err(error) => {
-            streams.error(&visible(&error.to_string()));
+            streams.error(&escape_invisible(&error.to_string()));
             streams.hint("docs/template.md describes what a template can use");
             return Exit::Usage;
         }
     };
     let reports = vec![
         (MARKDOWN, "report-markdown", markdown),
-        (JSON, "report-json", report::json::written(json)),
+        (JSON, "report-json", report::json::to_json(json)),
     ];
-    report_folder::write(&settings.report_dir, reports, job, left, streams)
+    report_folder::write(&settings.report_dir, reports, job, job_report, streams)
 }
 
 fn options(
@@ -49,7 +49,7 @@ fn options(
 /// The report for the summary: as many rows as there is room for behind what stands there already.
 pub(super) fn for_summary(audit: &Audit, settings: &ActionSettings, taken: usize) -> String {
     let most = if settings.max_rows == 0 { usize::MAX } else { settings.max_rows };
-    fitted(taken, most.min(audit.findings.len()), |rows| {
+    fit_into_summary(taken, most.min(audit.findings.len()), |rows| {
         report::markdown(audit, &options(settings.publish.language, rows, None)).ok()
     })
 }

@@ -11,11 +11,11 @@ use std::path::Path;
 use rustix::fs::{self, AtFlags, FileType, Mode, OFlags};
 use rustix::io::Errno;
 
-use super::{Entry, is_folder, is_link, regular};
+use super::{EntryKind, is_folder, is_link, regular};
 
 /// Neither a pipe without a writer nor a terminal holds up who opens it so.
-const CAREFULLY: OFlags = OFlags::NONBLOCK.union(OFlags::NOCTTY).union(OFlags::CLOEXEC);
-const APPEND: OFlags = OFlags::APPEND.union(OFlags::CREATE);
+const OPEN_FLAGS: OFlags = OFlags::NONBLOCK.union(OFlags::NOCTTY).union(OFlags::CLOEXEC);
+const APPEND_FLAGS: OFlags = OFlags::APPEND.union(OFlags::CREATE);
 
 /// Opens a regular file to read it.
 pub(super) fn open(root: &Path, parts: &[OsString]) -> io::Result<File> {
@@ -26,17 +26,17 @@ pub(super) fn open(root: &Path, parts: &[OsString]) -> io::Result<File> {
 /// Opens a regular file to read it and to append to it; a new one is for its user alone.
 pub(super) fn open_to_append(root: &Path, parts: &[OsString]) -> io::Result<File> {
     let (folder, name) = parent(root, parts, false)?;
-    open_in(&folder, name, OFlags::RDWR.union(APPEND), Mode::RUSR | Mode::WUSR)
+    open_in(&folder, name, OFlags::RDWR.union(APPEND_FLAGS), Mode::RUSR | Mode::WUSR)
 }
 
 /// Opens anything to read it, without waiting for it.
-pub(super) fn open_anywhere(path: &Path) -> io::Result<File> {
-    Ok(fs::open(path, CAREFULLY | OFlags::RDONLY, Mode::empty())?.into())
+pub(super) fn open_any(path: &Path) -> io::Result<File> {
+    Ok(fs::open(path, OPEN_FLAGS | OFlags::RDONLY, Mode::empty())?.into())
 }
 
 /// Opens anything but a link to append to it, without waiting for it.
-pub(super) fn append_anywhere(path: &Path) -> io::Result<File> {
-    let flags = CAREFULLY | OFlags::WRONLY | APPEND | OFlags::NOFOLLOW;
+pub(super) fn append_any(path: &Path) -> io::Result<File> {
+    let flags = OPEN_FLAGS | OFlags::WRONLY | APPEND_FLAGS | OFlags::NOFOLLOW;
     Ok(fs::open(path, flags, Mode::from_raw_mode(0o666))?.into())
 }
 
@@ -55,7 +55,7 @@ impl Folder {
     }
 
     /// Opens any folder; a link to one is followed.
-    pub(super) fn open_anywhere(path: &Path) -> io::Result<Self> {
+    pub(super) fn open_any(path: &Path) -> io::Result<Self> {
         folder(path, &[], false).map(Self)
     }
 
@@ -63,11 +63,11 @@ impl Folder {
     pub(super) fn folder(&self, name: &OsStr) -> io::Result<Self> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
         let opened = fs::openat(&self.0, name, flags, Mode::empty());
-        opened.map(Self).map_err(|error| refused(&self.0, name, error))
+        opened.map(Self).map_err(|error| link_error_or(&self.0, name, error))
     }
 
     /// What is in the folder, so many entries at most.
-    pub(super) fn entries(&self, most: usize) -> io::Result<Vec<(OsString, Entry)>> {
+    pub(super) fn entries(&self, most: usize) -> io::Result<Vec<(OsString, EntryKind)>> {
         let mut entries = Vec::new();
         for entry in fs::Dir::read_from(&self.0)? {
             let entry = entry?;
@@ -84,9 +84,9 @@ impl Folder {
                 kind => kind,
             };
             let entry = match kind {
-                FileType::Directory => Entry::Folder,
-                FileType::RegularFile => Entry::File,
-                _ => Entry::Other,
+                FileType::Directory => EntryKind::Folder,
+                FileType::RegularFile => EntryKind::File,
+                _ => EntryKind::Other,
             };
             entries.push((name.to_owned(), entry));
         }
@@ -95,14 +95,14 @@ impl Folder {
 }
 
 /// A file that is written beside its target, and put in its place at the end.
-pub(super) struct Beside {
+pub(super) struct TemporaryFile {
     folder: OwnedFd,
     target: OsString,
     /// `None` once it is in its place.
     temporary: Option<String>,
 }
 
-impl Beside {
+impl TemporaryFile {
     /// Writes the content beside its target and waits until it is on the disk.
     pub(super) fn write(root: &Path, parts: &[OsString], content: &[u8]) -> io::Result<Self> {
         let (folder, name) = parent(root, parts, false)?;
@@ -117,12 +117,12 @@ impl Beside {
             Err(error) => return Err(error.into()),
         };
         let temporary = format!(".iam-stocktake-{:016x}", fastrand::u64(..));
-        let flags = CAREFULLY | OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW;
+        let flags = OPEN_FLAGS | OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW;
         let mut file = File::from(fs::openat(&folder, &temporary, flags, mode)?);
-        let beside = Self { folder, target, temporary: Some(temporary) };
+        let temporary_file = Self { folder, target, temporary: Some(temporary) };
         io::Write::write_all(&mut file, content)?;
         file.sync_all()?;
-        Ok(beside)
+        Ok(temporary_file)
     }
 
     /// Puts the file in its place. A link that was put there meanwhile is replaced, not followed.
@@ -135,7 +135,7 @@ impl Beside {
     }
 }
 
-impl Drop for Beside {
+impl Drop for TemporaryFile {
     fn drop(&mut self) {
         if let Some(temporary) = &self.temporary {
             // Nobody is left to be told of it.
@@ -161,19 +161,19 @@ fn folder(root: &Path, parts: &[OsString], makes: bool) -> io::Result<OwnedFd> {
             }
         }
         folder = fs::openat(&folder, part, flags | OFlags::NOFOLLOW, Mode::empty())
-            .map_err(|error| refused(&folder, part, error))?;
+            .map_err(|error| link_error_or(&folder, part, error))?;
     }
     Ok(folder)
 }
 
 fn open_in(folder: &OwnedFd, name: &OsStr, flags: OFlags, mode: Mode) -> io::Result<File> {
-    let opened = fs::openat(folder, name, flags | CAREFULLY | OFlags::NOFOLLOW, mode)
-        .map_err(|error| refused(folder, name, error))?;
+    let opened = fs::openat(folder, name, flags | OPEN_FLAGS | OFlags::NOFOLLOW, mode)
+        .map_err(|error| link_error_or(folder, name, error))?;
     regular(opened.into())
 }
 
 /// Systems differ in what they answer for a link.
-fn refused(folder: &OwnedFd, name: &OsStr, error: Errno) -> io::Error {
+fn link_error_or(folder: &OwnedFd, name: &OsStr, error: Errno) -> io::Error {
     match kind_of(folder, name) {
         Ok((FileType::Symlink, _)) => is_link(Path::new(name)),
         _ => error.into(),

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
-use super::{Entry, is_folder, is_link, regular};
+use super::{EntryKind, is_folder, is_link, regular};
 
 /// Opens a regular file to read it.
 pub(super) fn open(root: &Path, parts: &[OsString]) -> io::Result<File> {
@@ -22,12 +22,12 @@ pub(super) fn open_to_append(root: &Path, parts: &[OsString]) -> io::Result<File
 }
 
 /// Opens anything to read it.
-pub(super) fn open_anywhere(path: &Path) -> io::Result<File> {
+pub(super) fn open_any(path: &Path) -> io::Result<File> {
     File::open(path)
 }
 
 /// Opens anything but a link to append to it.
-pub(super) fn append_anywhere(path: &Path) -> io::Result<File> {
+pub(super) fn append_any(path: &Path) -> io::Result<File> {
     if path.is_symlink() {
         return Err(is_link(path));
     }
@@ -45,11 +45,11 @@ pub(super) struct Folder(PathBuf);
 impl Folder {
     /// A folder below another.
     pub(super) fn open(root: &Path, parts: &[OsString]) -> io::Result<Self> {
-        Self::open_anywhere(&checked(root, parts)?)
+        Self::open_any(&checked(root, parts)?)
     }
 
     /// Any folder; a link to one is followed.
-    pub(super) fn open_anywhere(path: &Path) -> io::Result<Self> {
+    pub(super) fn open_any(path: &Path) -> io::Result<Self> {
         if fs::metadata(path)?.is_dir() {
             Ok(Self(path.to_path_buf()))
         } else {
@@ -63,17 +63,17 @@ impl Folder {
     }
 
     /// What is in the folder, so many entries at most.
-    pub(super) fn entries(&self, most: usize) -> io::Result<Vec<(OsString, Entry)>> {
+    pub(super) fn entries(&self, most: usize) -> io::Result<Vec<(OsString, EntryKind)>> {
         let mut entries = Vec::new();
         for entry in fs::read_dir(&self.0)?.take(most) {
             let entry = entry?;
             let kind = entry.file_type()?;
             let is = if kind.is_dir() {
-                Entry::Folder
+                EntryKind::Folder
             } else if kind.is_file() {
-                Entry::File
+                EntryKind::File
             } else {
-                Entry::Other
+                EntryKind::Other
             };
             entries.push((entry.file_name(), is));
         }
@@ -82,12 +82,12 @@ impl Folder {
 }
 
 /// A file that is written beside its target, and put in its place at the end.
-pub(super) struct Beside {
+pub(super) struct TemporaryFile {
     target: PathBuf,
     file: NamedTempFile,
 }
 
-impl Beside {
+impl TemporaryFile {
     /// Writes the content beside its target and waits until it is on the disk.
     pub(super) fn write(root: &Path, parts: &[OsString], content: &[u8]) -> io::Result<Self> {
         let target = checked(root, parts)?;

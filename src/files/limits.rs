@@ -6,7 +6,7 @@ const MIB: u64 = 1 << 20;
 
 /// What a file is read as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum FileKind {
     /// An allowlist.
     Allowlist,
     /// A template for the report.
@@ -23,7 +23,7 @@ pub enum Kind {
     Event,
 }
 
-impl Kind {
+impl FileKind {
     /// Every kind.
     pub const ALL: [Self; 7] = [
         Self::Allowlist,
@@ -48,7 +48,7 @@ impl Kind {
     }
 
     /// Whether a job reads it from the checked-out repository alone.
-    pub(super) const fn is_of_repository(self) -> bool {
+    pub(super) const fn is_repository_file(self) -> bool {
         matches!(self, Self::Allowlist | Self::Template)
     }
 
@@ -62,7 +62,7 @@ impl Kind {
 ///
 /// # Errors
 /// When it cannot be read or holds more than the kind's limit.
-pub fn read_stream(stream: &mut dyn Read, kind: Kind) -> io::Result<Vec<u8>> {
+pub fn read_stream(stream: &mut dyn Read, kind: FileKind) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     stream.take(kind.limit() + 1).read_to_end(&mut bytes)?;
     if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > kind.limit() {

@@ -4,13 +4,13 @@ use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::{Entry, Workspace, beneath};
+use super::{EntryKind, Workspace, beneath};
 
 /// The most files and folders that are looked at.
-pub(super) const MOST: usize = 10_000;
+pub(super) const MAX_ENTRIES: usize = 10_000;
 
 /// How many folders deep the search goes.
-pub(super) const DEEPEST: usize = 16;
+pub(super) const MAX_DEPTH: usize = 16;
 
 /// The regular files with an extension anywhere below a folder, by name; `None` where the path is no
 /// folder. `workspace` is that of the job: below it no part of the path is a link.
@@ -26,7 +26,7 @@ pub fn files_below(
     let parts = workspace.and_then(|it| Some((it, it.parts(path)?)));
     let opened = match parts {
         Some((workspace, parts)) => beneath::Folder::open(&workspace.canonical, &parts),
-        None => beneath::Folder::open_anywhere(path),
+        None => beneath::Folder::open_any(path),
     };
     let folder = match opened {
         Ok(folder) => folder,
@@ -38,30 +38,35 @@ pub fn files_below(
         }
         Err(error) => return Err(error),
     };
-    let mut search = Search { extension: extension.as_ref(), seen: 0, found: Vec::new() };
-    search.look_into(&folder, path, 1)?;
+    let mut search = FileSearch { extension: extension.as_ref(), seen: 0, found: Vec::new() };
+    search.search_folder(&folder, path, 1)?;
     search.found.sort();
     Ok(Some(search.found))
 }
 
-struct Search<'a> {
+struct FileSearch<'a> {
     extension: &'a OsStr,
     seen: usize,
     found: Vec<PathBuf>,
 }
 
-impl Search<'_> {
-    fn look_into(&mut self, folder: &beneath::Folder, path: &Path, depth: usize) -> io::Result<()> {
-        if depth > DEEPEST {
+impl FileSearch<'_> {
+    fn search_folder(
+        &mut self,
+        folder: &beneath::Folder,
+        path: &Path,
+        depth: usize,
+    ) -> io::Result<()> {
+        if depth > MAX_DEPTH {
             return Err(io::Error::other(format!(
-                "it is more than {DEEPEST} folders deep; name the folder that holds the files"
+                "it is more than {MAX_DEPTH} folders deep; name the folder that holds the files"
             )));
         }
-        let entries: Vec<(OsString, Entry)> = folder.entries(MOST + 1 - self.seen)?;
+        let entries: Vec<(OsString, EntryKind)> = folder.entries(MAX_ENTRIES + 1 - self.seen)?;
         self.seen += entries.len();
-        if self.seen > MOST {
+        if self.seen > MAX_ENTRIES {
             return Err(io::Error::other(format!(
-                "it holds more than {MOST} files and folders; name the folder that holds the files"
+                "it holds more than {MAX_ENTRIES} files and folders; name the folder that holds the files"
             )));
         }
         for (name, entry) in entries {
@@ -69,9 +74,11 @@ impl Search<'_> {
             let is_wanted =
                 || path.extension().is_some_and(|it| it.eq_ignore_ascii_case(self.extension));
             match entry {
-                Entry::Folder => self.look_into(&folder.folder(&name)?, &path, depth + 1)?,
-                Entry::File if is_wanted() => self.found.push(path),
-                Entry::File | Entry::Other => {}
+                EntryKind::Folder => {
+                    self.search_folder(&folder.folder(&name)?, &path, depth + 1)?
+                }
+                EntryKind::File if is_wanted() => self.found.push(path),
+                EntryKind::File | EntryKind::Other => {}
             }
         }
         Ok(())

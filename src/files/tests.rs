@@ -6,20 +6,20 @@ use std::path::Path;
 use super::*;
 
 /// A workspace, and a folder beside it that a link may lead to.
-struct Folders {
+struct TestFolders {
     _both: tempfile::TempDir,
     workspace: PathBuf,
     outside: PathBuf,
 }
 
-fn folders() -> Folders {
+fn folders() -> TestFolders {
     let both = tempfile::tempdir().unwrap();
     let (workspace, outside) = (both.path().join("work"), both.path().join("outside"));
     for folder in [&workspace, &outside] {
         fs::create_dir(folder).unwrap();
         fs::write(folder.join("file"), "content").unwrap();
     }
-    Folders { _both: both, workspace, outside }
+    TestFolders { _both: both, workspace, outside }
 }
 
 fn why<T>(result: io::Result<T>) -> String {
@@ -30,40 +30,40 @@ fn why<T>(result: io::Result<T>) -> String {
 }
 
 #[test]
-fn a_file_larger_than_its_kinds_limit_is_not_read() {
-    let Folders { workspace, .. } = &folders();
+fn file_over_its_size_limit_is_rejected() {
+    let TestFolders { workspace, .. } = &folders();
     let place = Workspace::new(workspace);
     let path = workspace.join("large");
-    File::create(&path).unwrap().set_len(Kind::Allowlist.limit()).unwrap();
-    assert_eq!(read(&path, Kind::Allowlist, Some(&place)).unwrap().len(), 1 << 20);
-    for kind in Kind::ALL {
+    File::create(&path).unwrap().set_len(FileKind::Allowlist.limit()).unwrap();
+    assert_eq!(read(&path, FileKind::Allowlist, Some(&place)).unwrap().len(), 1 << 20);
+    for kind in FileKind::ALL {
         // A file of nothing takes no room on the disk.
         File::create(&path).unwrap().set_len(kind.limit() + 1).unwrap();
-        let told = format!("it is larger than {} MiB", kind.limit() >> 20);
-        assert_eq!(why(read(&path, kind, Some(&place))), told);
-        assert_eq!(why(read(&path, kind, None)), told);
+        let expected = format!("it is larger than {} MiB", kind.limit() >> 20);
+        assert_eq!(why(read(&path, kind, Some(&place))), expected);
+        assert_eq!(why(read(&path, kind, None)), expected);
     }
 }
 
 #[test]
-fn what_is_above_the_workspace_is_not_in_it() {
-    let Folders { workspace, outside, .. } = &folders();
+fn paths_above_the_workspace_are_outside() {
+    let TestFolders { workspace, outside, .. } = &folders();
     let place = Workspace::new(workspace);
     let above = workspace.join("../outside/file");
     for path in [&above, &outside.join("file")] {
-        for kind in [Kind::Allowlist, Kind::Template] {
+        for kind in [FileKind::Allowlist, FileKind::Template] {
             assert!(why(read(path, kind, Some(&place))).starts_with("it is outside of the"));
         }
-        assert_eq!(read(path, Kind::Audit, Some(&place)).unwrap(), b"content");
-        assert_eq!(read(path, Kind::Allowlist, None).unwrap(), b"content");
+        assert_eq!(read(path, FileKind::Audit, Some(&place)).unwrap(), b"content");
+        assert_eq!(read(path, FileKind::Allowlist, None).unwrap(), b"content");
     }
     let within = workspace.join("../work/./file");
-    assert_eq!(read(&within, Kind::Allowlist, Some(&place)).unwrap(), b"content");
+    assert_eq!(read(&within, FileKind::Allowlist, Some(&place)).unwrap(), b"content");
 }
 
 #[test]
-fn the_files_below_a_folder_are_found_up_to_a_limit() {
-    let Folders { workspace, .. } = &folders();
+fn files_below_a_folder_are_listed_up_to_a_limit() {
+    let TestFolders { workspace, .. } = &folders();
     let place = Workspace::new(workspace);
     let below = |name: &str| {
         let path = workspace.join(name);
@@ -82,12 +82,12 @@ fn the_files_below_a_folder_are_found_up_to_a_limit() {
             assert_eq!(found.unwrap(), None, "{name}");
         }
     }
-    fs::create_dir_all(workspace.join("deep").join("d/".repeat(listing::DEEPEST))).unwrap();
+    fs::create_dir_all(workspace.join("deep").join("d/".repeat(listing::MAX_DEPTH))).unwrap();
     for found in below("deep") {
         assert!(why(found).starts_with("it is more than 16 folders deep"));
     }
     assert!(below("deep/d").into_iter().all(|found| found.unwrap() == Some(Vec::new())));
-    for number in 0..=listing::MOST {
+    for number in 0..=listing::MAX_ENTRIES {
         fs::hard_link(workspace.join("a/2.json"), workspace.join(format!("a/b/{number}"))).unwrap();
     }
     for found in below("a") {
@@ -102,21 +102,21 @@ mod unix {
     use super::*;
 
     #[test]
-    fn no_part_of_a_path_below_the_workspace_is_a_link_but_the_workspace_may_be() {
-        let Folders { workspace, outside, _both } = &folders();
+    fn symlinks_below_the_workspace_are_rejected() {
+        let TestFolders { workspace, outside, _both } = &folders();
         symlink(outside, workspace.join("folder")).unwrap();
         symlink(outside.join("file"), workspace.join("link")).unwrap();
         symlink("file", workspace.join("sibling")).unwrap();
         symlink(workspace, outside.join("way")).unwrap();
         let place = Workspace::new(&outside.join("way"));
-        for kind in Kind::ALL {
+        for kind in FileKind::ALL {
             for (name, link) in
                 [("folder/file", "folder"), ("link", "link"), ("sibling", "sibling")]
             {
-                let told =
+                let expected =
                     format!("`{link}` is a symbolic link, and links are not followed in a job");
                 for root in [workspace, &outside.join("way")] {
-                    assert_eq!(why(read(&root.join(name), kind, Some(&place))), told);
+                    assert_eq!(why(read(&root.join(name), kind, Some(&place))), expected);
                 }
             }
             assert_eq!(read(&workspace.join("file"), kind, Some(&place)).unwrap(), b"content");
@@ -126,8 +126,8 @@ mod unix {
     }
 
     #[test]
-    fn no_folder_of_a_job_is_searched_through_a_link() {
-        let Folders { workspace, outside, .. } = &folders();
+    fn symlinked_folders_are_not_searched_in_a_job() {
+        let TestFolders { workspace, outside, .. } = &folders();
         fs::write(outside.join("a.json"), "").unwrap();
         fs::create_dir_all(workspace.join("audits/real")).unwrap();
         symlink(outside, workspace.join("folder")).unwrap();
@@ -146,8 +146,8 @@ mod unix {
     }
 
     #[test]
-    fn no_device_and_no_pipe_is_read_in_a_job_and_none_holds_it_up() {
-        let Folders { workspace, .. } = &folders();
+    fn devices_and_pipes_are_rejected_without_blocking() {
+        let TestFolders { workspace, .. } = &folders();
         let place = Workspace::new(workspace);
         let pipe = workspace.join("pipe");
         rustix::fs::mknodat(
@@ -158,25 +158,25 @@ mod unix {
             0,
         )
         .unwrap();
-        let told = "it is a device or a pipe, not a regular file";
-        for kind in Kind::ALL {
-            assert_eq!(why(read(&pipe, kind, Some(&place))), told);
+        let expected = "it is a device or a pipe, not a regular file";
+        for kind in FileKind::ALL {
+            assert_eq!(why(read(&pipe, kind, Some(&place))), expected);
             assert_eq!(why(read(workspace, kind, Some(&place))), "it is a folder");
         }
-        assert_eq!(why(read(&pipe, Kind::Event, None)), told);
-        assert_eq!(why(open_journal(&pipe, Some(&place))), told);
-        assert_eq!(why(open_journal(Path::new("/dev/zero"), None)), told);
-        assert_eq!(why(stage(&pipe, b"x", Some(&place))), told);
-        assert!(!why(open_of_runner(&pipe)).is_empty());
-        assert_eq!(why(open_of_runner(Path::new("/dev/null"))), told);
+        assert_eq!(why(read(&pipe, FileKind::Event, None)), expected);
+        assert_eq!(why(open_journal(&pipe, Some(&place))), expected);
+        assert_eq!(why(open_journal(Path::new("/dev/zero"), None)), expected);
+        assert_eq!(why(stage(&pipe, b"x", Some(&place))), expected);
+        assert!(!why(open_runner_file(&pipe)).is_empty());
+        assert_eq!(why(open_runner_file(Path::new("/dev/null"))), expected);
         // On the command line it is read as far as its kind's limit.
-        let zero = read(Path::new("/dev/zero"), Kind::Allowlist, None);
+        let zero = read(Path::new("/dev/zero"), FileKind::Allowlist, None);
         assert_eq!(why(zero), "it is larger than 1 MiB");
     }
 
     #[test]
-    fn no_output_of_a_job_goes_through_a_link() {
-        let Folders { workspace, outside, .. } = &folders();
+    fn job_output_does_not_follow_symlinks() {
+        let TestFolders { workspace, outside, .. } = &folders();
         let place = Workspace::new(workspace);
         symlink(outside, workspace.join("folder")).unwrap();
         symlink(outside.join("file"), workspace.join("link")).unwrap();
@@ -190,7 +190,7 @@ mod unix {
         let elsewhere = outside.join("link");
         symlink(outside.join("file"), &elsewhere).unwrap();
         assert!(why(stage(&elsewhere, b"x", Some(&place))).contains("is a symbolic link"));
-        assert!(why(open_of_runner(&elsewhere)).len() > 1);
+        assert!(why(open_runner_file(&elsewhere)).len() > 1);
         assert_eq!(fs::read_to_string(outside.join("file")).unwrap(), "content");
         assert_eq!(fs::read_dir(outside).unwrap().count(), 2);
         // On the command line a link's target is meant.
@@ -199,8 +199,8 @@ mod unix {
     }
 
     #[test]
-    fn an_output_of_a_job_appears_whole_with_the_mode_of_what_it_replaces() {
-        let Folders { workspace, .. } = &folders();
+    fn job_output_is_atomic_and_keeps_the_mode() {
+        let TestFolders { workspace, .. } = &folders();
         let place = Workspace::new(workspace);
         let names = || {
             let entries = fs::read_dir(workspace).unwrap();

@@ -9,14 +9,14 @@ use super::{Workspace, beneath, is_folder, is_link};
 
 /// A file that is written beside its target and not there yet.
 pub struct Staged {
-    content: Content,
+    content: StagedContent,
 }
 
-enum Content {
+enum StagedContent {
     /// Takes its target's place by a rename, in a folder of the workspace.
-    Beneath(beneath::Beside),
+    Beneath(beneath::TemporaryFile),
     /// Takes its target's place by a rename.
-    Beside { target: PathBuf, file: NamedTempFile },
+    TemporaryFile { target: PathBuf, file: NamedTempFile },
     /// The target is a pipe or a device, which nothing can take the place of.
     Through { target: PathBuf, bytes: Vec<u8> },
 }
@@ -27,29 +27,29 @@ enum Content {
 /// # Errors
 /// When the file cannot be written, or is not what a job may write.
 pub fn stage(path: &Path, content: &[u8], workspace: Option<&Workspace>) -> io::Result<Staged> {
-    let Some(workspace) = workspace else { return stage_anywhere(path, content) };
+    let Some(workspace) = workspace else { return stage_on_command_line(path, content) };
     if let Some(parts) = workspace.parts(path) {
-        let beside = beneath::Beside::write(&workspace.canonical, &parts, content)?;
-        return Ok(Staged { content: Content::Beneath(beside) });
+        let temporary_file = beneath::TemporaryFile::write(&workspace.canonical, &parts, content)?;
+        return Ok(Staged { content: StagedContent::Beneath(temporary_file) });
     }
     match path.symlink_metadata() {
         Ok(metadata) if metadata.is_symlink() => Err(is_link(path)),
         Ok(metadata) if !metadata.is_file() && !metadata.is_dir() => {
             Err(io::Error::other("it is a device or a pipe, not a regular file"))
         }
-        _ => stage_anywhere(path, content),
+        _ => stage_on_command_line(path, content),
     }
 }
 
 /// On the command line a link's target is what is meant to be replaced, not the link.
-fn stage_anywhere(path: &Path, content: &[u8]) -> io::Result<Staged> {
+fn stage_on_command_line(path: &Path, content: &[u8]) -> io::Result<Staged> {
     let target = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
     let metadata = target.metadata().ok();
     if metadata.as_ref().is_some_and(std::fs::Metadata::is_dir) {
         return Err(is_folder());
     }
     if metadata.as_ref().is_some_and(|it| !it.is_file()) {
-        return Ok(Staged { content: Content::Through { target, bytes: content.to_vec() } });
+        return Ok(Staged { content: StagedContent::Through { target, bytes: content.to_vec() } });
     }
     let folder = match target.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
@@ -70,7 +70,7 @@ fn stage_anywhere(path: &Path, content: &[u8]) -> io::Result<Staged> {
     let mut file = builder.tempfile_in(folder)?;
     file.write_all(content)?;
     file.as_file().sync_all()?;
-    Ok(Staged { content: Content::Beside { target, file } })
+    Ok(Staged { content: StagedContent::TemporaryFile { target, file } })
 }
 
 impl Staged {
@@ -80,11 +80,11 @@ impl Staged {
     /// When the file cannot be put there.
     pub fn publish(self) -> io::Result<()> {
         match self.content {
-            Content::Beneath(beside) => beside.publish(),
-            Content::Beside { target, file } => {
+            StagedContent::Beneath(temporary_file) => temporary_file.publish(),
+            StagedContent::TemporaryFile { target, file } => {
                 file.persist(target).map(drop).map_err(|it| it.error)
             }
-            Content::Through { target, bytes } => {
+            StagedContent::Through { target, bytes } => {
                 std::fs::OpenOptions::new().write(true).open(target)?.write_all(&bytes)
             }
         }

@@ -17,43 +17,43 @@ use serde_json::Value;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::GitHub;
-use super::error::{Error, Kind};
-use super::refusal::Failure;
+use super::attempt_error::AttemptError;
+use super::error::{Error, ErrorKind};
 
 /// The first pause before a call is made again; each further one is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 /// The pauses before each look for what a create may have made although its answer was lost. Lists
 /// lag behind by seconds, and a second create would make a twin.
-const LOOKS: [Duration; 4] = [
+const LOOKUP_PAUSES: [Duration; 4] = [
     Duration::from_millis(500),
     Duration::from_secs(1),
     Duration::from_secs(2),
     Duration::from_secs(4),
 ];
 /// The longest pause that GitHub did not ask for.
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+const MAX_PAUSE: Duration = Duration::from_secs(5);
 /// The longest time in which one attempt is answered in full.
-const LONGEST_ATTEMPT: Duration = Duration::from_secs(15);
+const MAX_ATTEMPT: Duration = Duration::from_secs(15);
 /// How many redirects are followed behind each other.
-const MOST_REDIRECTS: usize = 5;
+const MAX_REDIRECTS: usize = 5;
 /// The largest answer that is read, in bytes: a page of 100 issues whose bodies are all full, each
 /// character escaped, is half of it.
-const LARGEST_ANSWER: usize = 80 * 1024 * 1024;
+const MAX_RESPONSE_BYTES: usize = 80 * 1024 * 1024;
 
-const AGENT: &str = concat!("iam-stocktake/", env!("CARGO_PKG_VERSION"));
+const USER_AGENT_VALUE: &str = concat!("iam-stocktake/", env!("CARGO_PKG_VERSION"));
 /// The media type of GitHub's JSON.
 pub(super) const JSON: &str = "application/vnd.github+json";
 
 /// How long calls may take, all together and each attempt alone.
 #[derive(Debug)]
-pub(super) struct Pace {
+pub(super) struct CallTimeouts {
     deadline: Instant,
     attempt: Duration,
 }
 
 /// A request, for as often as it is sent.
 #[derive(Debug)]
-pub(super) struct Request {
+pub(super) struct ApiRequest {
     /// What it is for, as in `listing the issues of acme/infra`.
     pub(super) what: String,
     pub(super) method: Method,
@@ -61,11 +61,11 @@ pub(super) struct Request {
     pub(super) body: Option<Value>,
     pub(super) accept: &'static str,
     /// A refusal that is an ordinary answer here, as that something does not exist.
-    pub(super) expected: Option<Kind>,
+    pub(super) expected: Option<ErrorKind>,
 }
 
 /// What GitHub answered with a status of success.
-pub(super) struct Answer {
+pub(super) struct ApiResponse {
     status: StatusCode,
     /// The header that names the next page, where there is one.
     pub(super) link: Option<String>,
@@ -73,7 +73,7 @@ pub(super) struct Answer {
     pub(super) bytes: Vec<u8>,
 }
 
-impl Pace {
+impl CallTimeouts {
     /// `timeout` from now.
     pub(super) fn new(timeout: Duration) -> Self {
         Self { deadline: Instant::now() + timeout, attempt: Self::attempt(timeout) }
@@ -81,14 +81,14 @@ impl Pace {
 
     /// How long one attempt may take: time for a few must remain.
     pub(super) fn attempt(timeout: Duration) -> Duration {
-        LONGEST_ATTEMPT.min(timeout / 4)
+        MAX_ATTEMPT.min(timeout / 4)
     }
 
     /// Waits until another attempt makes sense; false if none does, or none in time.
-    async fn rest(&self, attempt: u32, failure: &Failure) -> bool {
+    async fn pause_before_retry(&self, attempt: u32, failure: &AttemptError) -> bool {
         // What GitHub asks for is waited for in full; chance comes on top.
         let pause = failure.wait.unwrap_or_default() + pause_after(attempt);
-        if !failure.may_pass(attempt) || Instant::now() + pause >= self.deadline {
+        if !failure.is_retryable(attempt) || Instant::now() + pause >= self.deadline {
             return false;
         }
         sleep(pause).await;
@@ -100,10 +100,10 @@ impl Pace {
 /// come back together.
 fn pause_after(attempt: u32) -> Duration {
     let whole = FIRST_PAUSE.saturating_mul(1 << attempt.saturating_sub(1).min(16));
-    whole.min(LONGEST_PAUSE).mul_f64(0.5 + fastrand::f64() / 2.0)
+    whole.min(MAX_PAUSE).mul_f64(0.5 + fastrand::f64() / 2.0)
 }
 
-impl Request {
+impl ApiRequest {
     pub(super) fn get(what: impl Into<String>, url: Url) -> Self {
         Self {
             what: what.into(),
@@ -116,7 +116,7 @@ impl Request {
     }
 
     /// The same, where this refusal is an ordinary answer.
-    pub(super) fn expecting(self, refusal: Kind) -> Self {
+    pub(super) fn expecting(self, refusal: ErrorKind) -> Self {
         Self { expected: Some(refusal), ..self }
     }
 
@@ -133,24 +133,28 @@ impl Request {
     }
 }
 
-impl Answer {
+impl ApiResponse {
     /// Reads the body as JSON.
-    pub(super) fn json<T: DeserializeOwned>(self) -> Result<T, Failure> {
+    pub(super) fn json<T: DeserializeOwned>(self) -> Result<T, AttemptError> {
         serde_json::from_slice(&self.bytes).map_err(|error| {
             // Something between may have answered, and may be gone at the next attempt; JSON of
             // another shape will not pass.
-            if error.is_data() { Failure::misshapen(&error) } else { Failure::no_json(self.status) }
+            if error.is_data() {
+                AttemptError::unexpected_shape(&error)
+            } else {
+                AttemptError::not_json(self.status)
+            }
         })
     }
 
     /// Reads nothing but that GitHub answered: with JSON, or with nothing.
-    pub(super) fn nothing(self) -> Result<(), Failure> {
+    pub(super) fn expect_empty(self) -> Result<(), AttemptError> {
         if self.bytes.is_empty() { Ok(()) } else { self.json::<IgnoredAny>().map(drop) }
     }
 
     /// The body as it is.
     #[expect(clippy::unnecessary_wraps, reason = "one reader of many")]
-    pub(super) fn whole(self) -> Result<Vec<u8>, Failure> {
+    pub(super) fn into_bytes(self) -> Result<Vec<u8>, AttemptError> {
         Ok(self.bytes)
     }
 }
@@ -159,8 +163,8 @@ impl GitHub {
     /// Makes a call that may be made twice, until it is answered, refused, or out of time.
     pub(super) async fn call<T>(
         &self,
-        request: &Request,
-        read: impl Fn(Answer) -> Result<T, Failure>,
+        request: &ApiRequest,
+        read: impl Fn(ApiResponse) -> Result<T, AttemptError>,
     ) -> Result<T, Error> {
         let (mut attempt, mut earlier) = (1, None);
         loop {
@@ -168,7 +172,7 @@ impl GitHub {
                 Ok(answer) => return Ok(answer),
                 Err(failure) => failure,
             };
-            if !self.pace.rest(attempt, &failure).await {
+            if !self.timeouts.pause_before_retry(attempt, &failure).await {
                 return Err(self.error(request, attempt, failure.or(earlier)));
             }
             earlier = Some(failure.or(earlier));
@@ -181,8 +185,8 @@ impl GitHub {
     /// it is still not there.
     pub(super) async fn create<T>(
         &self,
-        request: &Request,
-        read: impl Fn(Answer) -> Result<T, Failure>,
+        request: &ApiRequest,
+        read: impl Fn(ApiResponse) -> Result<T, AttemptError>,
         find: impl AsyncFn() -> Result<Option<T>, Error>,
     ) -> Result<T, Error> {
         let (mut attempt, mut earlier) = (1, None);
@@ -191,20 +195,28 @@ impl GitHub {
                 Ok(created) => return Ok(created),
                 Err(failure) => failure,
             };
-            if failure.leaves_open() {
-                match self.look_for(&find).await {
-                    Ok(Looked::Found(created)) => return Ok(created),
-                    Ok(Looked::Absent) => {}
-                    Ok(Looked::OutOfTime) => {
-                        return Err(self.error(request, attempt, failure.or(earlier).unsettled()));
+            if failure.may_have_succeeded() {
+                match self.look_up_created(&find).await {
+                    Ok(LookupOutcome::Found(created)) => return Ok(created),
+                    Ok(LookupOutcome::Absent) => {}
+                    Ok(LookupOutcome::TimedOut) => {
+                        return Err(self.error(
+                            request,
+                            attempt,
+                            failure.or(earlier).with_unknown_outcome(),
+                        ));
                     }
                     Err(error) => {
                         tracing::debug!(%error, "it is not known whether the create happened");
-                        return Err(self.error(request, attempt, failure.or(earlier).unsettled()));
+                        return Err(self.error(
+                            request,
+                            attempt,
+                            failure.or(earlier).with_unknown_outcome(),
+                        ));
                     }
                 }
             }
-            if !self.pace.rest(attempt, &failure).await {
+            if !self.timeouts.pause_before_retry(attempt, &failure).await {
                 return Err(self.error(request, attempt, failure.or(earlier)));
             }
             earlier = Some(failure.or(earlier));
@@ -214,44 +226,44 @@ impl GitHub {
 
     /// Looks for what a create may have made. The pause comes first: GitHub may still be at what it
     /// gave up answering.
-    async fn look_for<T>(
+    async fn look_up_created<T>(
         &self,
         find: &impl AsyncFn() -> Result<Option<T>, Error>,
-    ) -> Result<Looked<T>, Error> {
-        for pause in LOOKS {
-            let is_in_time = Instant::now() + pause < self.pace.deadline;
+    ) -> Result<LookupOutcome<T>, Error> {
+        for pause in LOOKUP_PAUSES {
+            let is_in_time = Instant::now() + pause < self.timeouts.deadline;
             if is_in_time {
                 sleep(pause).await;
             }
             match find().await? {
-                Some(created) => return Ok(Looked::Found(created)),
+                Some(created) => return Ok(LookupOutcome::Found(created)),
                 None if is_in_time => {}
-                None => return Ok(Looked::OutOfTime),
+                None => return Ok(LookupOutcome::TimedOut),
             }
         }
-        Ok(Looked::Absent)
+        Ok(LookupOutcome::Absent)
     }
 
     async fn attempt<T>(
         &self,
-        request: &Request,
+        request: &ApiRequest,
         attempt: u32,
-        read: impl Fn(Answer) -> Result<T, Failure>,
-    ) -> Result<T, Failure> {
+        read: impl Fn(ApiResponse) -> Result<T, AttemptError>,
+    ) -> Result<T, AttemptError> {
         let started = Instant::now();
         // Polled even once, a request is sent: nothing is asked for when its answer is late
         // already.
-        if started >= self.pace.deadline {
-            return Err(Failure::out_of_time());
+        if started >= self.timeouts.deadline {
+            return Err(AttemptError::out_of_time());
         }
-        let end = self.pace.deadline.min(started + self.pace.attempt);
+        let end = self.timeouts.deadline.min(started + self.timeouts.attempt);
         let outcome = match timeout_at(end, self.exchange(request)).await {
             Ok(Ok(answer)) => {
                 let status = answer.status.as_u16();
                 read(answer).map(|read| (status, read))
             }
             Ok(Err(failure)) => Err(failure),
-            Err(_) => Err(Failure::slow(started.elapsed())),
+            Err(_) => Err(AttemptError::slow(started.elapsed())),
         };
         let (method, route) = (&request.method, request.url.path());
         let milliseconds = started.elapsed().as_millis();
@@ -274,50 +286,50 @@ impl GitHub {
     }
 
     /// Sends the request once, and wherever it is redirected to within the same origin.
-    async fn exchange(&self, request: &Request) -> Result<Answer, Failure> {
+    async fn exchange(&self, request: &ApiRequest) -> Result<ApiResponse, AttemptError> {
         let mut url = request.url.clone();
-        for _ in 0..=MOST_REDIRECTS {
+        for _ in 0..=MAX_REDIRECTS {
             match self.send(request, &url).await? {
-                Sent::Answered(answer) => return Ok(answer),
-                Sent::Redirected(target) => url = target,
+                SendOutcome::Answered(answer) => return Ok(answer),
+                SendOutcome::Redirected(target) => url = target,
             }
         }
-        Err(Failure::unexpected(format!("more than {MOST_REDIRECTS} redirects")))
+        Err(AttemptError::unexpected(format!("more than {MAX_REDIRECTS} redirects")))
     }
 
-    async fn send(&self, request: &Request, url: &Url) -> Result<Sent, Failure> {
+    async fn send(&self, request: &ApiRequest, url: &Url) -> Result<SendOutcome, AttemptError> {
         let builder = http::Request::builder()
             .method(request.method.clone())
             .uri(url.as_str())
             .header(ACCEPT, request.accept)
-            .header(USER_AGENT, AGENT)
+            .header(USER_AGENT, USER_AGENT_VALUE)
             .header(AUTHORIZATION, self.authorization.clone());
         // Puts the version of the API in, and the type of the body.
         let built = self.octocrab.build_request(builder, request.body.as_ref());
-        let response = self.octocrab.execute(built.map_err(Failure::of)?).await;
-        let response = response.map_err(Failure::of)?;
+        let response = self.octocrab.execute(built.map_err(AttemptError::of)?).await;
+        let response = response.map_err(AttemptError::of)?;
         if let Some(target) = redirected(response.status(), response.headers(), url) {
             let target = target?;
-            return match self.is_ours(&target) {
-                true => Ok(Sent::Redirected(target)),
-                false => Err(Failure::redirected_away(&target)),
+            return match self.is_same_origin(&target) {
+                true => Ok(SendOutcome::Redirected(target)),
+                false => Err(AttemptError::redirected_away(&target)),
             };
         }
-        let response = octocrab::map_github_error(response).await.map_err(Failure::of)?;
+        let response = octocrab::map_github_error(response).await.map_err(AttemptError::of)?;
         let (parts, body) = response.into_parts();
-        let bytes = Limited::new(body, LARGEST_ANSWER).collect().await;
-        let bytes = bytes.map_err(|error| Failure::unreadable(&*error))?.to_bytes().to_vec();
+        let bytes = Limited::new(body, MAX_RESPONSE_BYTES).collect().await;
+        let bytes = bytes.map_err(|error| AttemptError::unreadable(&*error))?.to_bytes().to_vec();
         let link = parts.headers.get(LINK).and_then(|link| link.to_str().ok()).map(str::to_owned);
-        Ok(Sent::Answered(Answer { status: parts.status, link, bytes }))
+        Ok(SendOutcome::Answered(ApiResponse { status: parts.status, link, bytes }))
     }
 
     /// Whether the token may go there.
-    pub(super) fn is_ours(&self, url: &Url) -> bool {
+    pub(super) fn is_same_origin(&self, url: &Url) -> bool {
         url.origin() == self.api.origin()
     }
 
-    fn error(&self, request: &Request, attempt: u32, failure: Failure) -> Error {
-        let Failure { kind, message, details, .. } = failure;
+    fn error(&self, request: &ApiRequest, attempt: u32, failure: AttemptError) -> Error {
+        let AttemptError { kind, message, details, .. } = failure;
         // A server or a proxy may repeat what it was sent.
         let message = message.replace(self.token.expose_secret().trim(), "***");
         Error { details, attempts: attempt, ..Error::new(request.what.as_str(), kind, message) }
@@ -325,17 +337,17 @@ impl GitHub {
 }
 
 /// What came of looking for what a create may have made.
-enum Looked<T> {
+enum LookupOutcome<T> {
     Found(T),
     /// It is not there after every look.
     Absent,
     /// Time did not allow for every look.
-    OutOfTime,
+    TimedOut,
 }
 
 /// What came of sending a request once.
-enum Sent {
-    Answered(Answer),
+enum SendOutcome {
+    Answered(ApiResponse),
     Redirected(Url),
 }
 
@@ -344,12 +356,16 @@ enum Sent {
 ///
 /// Source: "Best practices for using the REST API", GitHub documentation: the request is to be
 /// repeated as it was, whatever the status.
-fn redirected(status: StatusCode, headers: &HeaderMap, url: &Url) -> Option<Result<Url, Failure>> {
+fn redirected(
+    status: StatusCode,
+    headers: &HeaderMap,
+    url: &Url,
+) -> Option<Result<Url, AttemptError>> {
     if !matches!(status.as_u16(), 301 | 302 | 307 | 308) {
         return None;
     }
     let location = headers.get(LOCATION)?.to_str().ok()?;
-    Some(url.join(location).map_err(|_| Failure::unexpected("a redirect to what is no URL")))
+    Some(url.join(location).map_err(|_| AttemptError::unexpected("a redirect to what is no URL")))
 }
 
 #[cfg(test)]
@@ -357,9 +373,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pauses_double_up_to_the_longest_and_differ_by_chance() {
+    fn pauses_double_up_to_the_maximum_with_jitter() {
         for attempt in 1..40 {
-            let whole = FIRST_PAUSE.saturating_mul(1 << (attempt - 1).min(16)).min(LONGEST_PAUSE);
+            let whole = FIRST_PAUSE.saturating_mul(1 << (attempt - 1).min(16)).min(MAX_PAUSE);
             let pause = pause_after(attempt);
             assert!(whole / 2 <= pause && pause <= whole, "{attempt}: {pause:?}");
         }
@@ -368,8 +384,8 @@ mod tests {
     }
 
     #[test]
-    fn one_attempt_leaves_time_for_others() {
-        assert_eq!(Pace::attempt(Duration::from_secs(8)), Duration::from_secs(2));
-        assert_eq!(Pace::attempt(Duration::from_secs(600)), LONGEST_ATTEMPT);
+    fn attempt_timeout_leaves_time_for_retries() {
+        assert_eq!(CallTimeouts::attempt(Duration::from_secs(8)), Duration::from_secs(2));
+        assert_eq!(CallTimeouts::attempt(Duration::from_secs(600)), MAX_ATTEMPT);
     }
 }

@@ -4,11 +4,11 @@ use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::call::{Answer, Request};
-use super::error::{Error, Kind};
-use super::refusal::Failure;
+use super::attempt_error::AttemptError;
+use super::call::{ApiRequest, ApiResponse};
+use super::error::{Error, ErrorKind};
 use super::repository::Repository;
-use super::{RawUser, is_kept, with_our_line_ends};
+use super::{RawUser, is_stored_as_sent, normalize_line_endings};
 
 /// A comment, as GitHub shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,7 +54,7 @@ impl Repository<'_> {
     /// left open whether the comment was made, it is looked for among those that came later.
     ///
     /// # Errors
-    /// [`Error`] when it was not made, or not with this body ([`Kind::NotTaken`]).
+    /// [`Error`] when it was not made, or not with this body ([`ErrorKind::NotApplied`]).
     pub async fn create_comment(
         &self,
         issue: u64,
@@ -63,22 +63,22 @@ impl Repository<'_> {
     ) -> Result<Comment, Error> {
         let what = format!("commenting on #{issue} of {}", self.name);
         let url = self.url(&["issues", &issue.to_string(), "comments"]);
-        let request = Request::post(what, url, json!({ "body": body }));
-        let find = async || self.comment_like(issue, body, after).await;
+        let request = ApiRequest::post(what, url, json!({ "body": body }));
+        let find = async || self.find_created_comment(issue, body, after).await;
         let comment = self.github.create(&request, read_comment, find).await?;
-        self.github.learn(comment.author.as_deref());
-        taken(&request.what, comment, body)
+        self.github.remember_author(comment.author.as_deref());
+        verify_applied(&request.what, comment, body)
     }
 
     /// Changes a comment.
     ///
     /// # Errors
-    /// [`Error`] when it was not changed, or not to this body ([`Kind::NotTaken`]).
+    /// [`Error`] when it was not changed, or not to this body ([`ErrorKind::NotApplied`]).
     pub async fn update_comment(&self, id: u64, body: &str) -> Result<Comment, Error> {
         let what = format!("updating comment {id} of {}", self.name);
-        let request = Request::patch(what, self.comment_url(id), json!({ "body": body }));
+        let request = ApiRequest::patch(what, self.comment_url(id), json!({ "body": body }));
         let comment = self.github.call(&request, read_comment).await?;
-        taken(&request.what, comment, body)
+        verify_applied(&request.what, comment, body)
     }
 
     /// Deletes a comment.
@@ -87,10 +87,10 @@ impl Repository<'_> {
     /// [`Error`] when it was not deleted.
     pub async fn delete_comment(&self, id: u64) -> Result<(), Error> {
         let what = format!("deleting comment {id} of {}", self.name);
-        let request = Request::delete(what, self.comment_url(id));
-        match self.github.call(&request, Answer::nothing).await {
+        let request = ApiRequest::delete(what, self.comment_url(id));
+        match self.github.call(&request, ApiResponse::expect_empty).await {
             // An earlier attempt was carried out, and its answer was lost.
-            Err(error) if error.kind == Kind::NotFound && error.attempts > 1 => Ok(()),
+            Err(error) if error.kind == ErrorKind::NotFound && error.attempts > 1 => Ok(()),
             outcome => outcome,
         }
     }
@@ -100,7 +100,7 @@ impl Repository<'_> {
     }
 
     /// The comment that a create may have made: newer, by us, and with the same text.
-    async fn comment_like(
+    async fn find_created_comment(
         &self,
         issue: u64,
         body: &str,
@@ -108,7 +108,7 @@ impl Repository<'_> {
     ) -> Result<Option<Comment>, Error> {
         for comment in self.comments(issue).await? {
             if comment.id > after
-                && is_kept(body, &comment.body)
+                && is_stored_as_sent(body, &comment.body)
                 && self.github.is_by_us(comment.author.as_deref()).await?
             {
                 return Ok(Some(comment));
@@ -123,22 +123,22 @@ impl From<RawComment> for Comment {
         Self {
             id: raw.id,
             url: raw.html_url,
-            body: with_our_line_ends(&raw.body.unwrap_or_default()),
+            body: normalize_line_endings(&raw.body.unwrap_or_default()),
             author: raw.user.map(|user| user.login),
             created_at: raw.created_at,
         }
     }
 }
 
-fn read_comment(answer: Answer) -> Result<Comment, Failure> {
+fn read_comment(answer: ApiResponse) -> Result<Comment, AttemptError> {
     answer.json::<RawComment>().map(Comment::from)
 }
 
 /// Holds what GitHub shows now against what it was sent.
-fn taken(what: &str, comment: Comment, body: &str) -> Result<Comment, Error> {
-    if is_kept(body, &comment.body) {
+fn verify_applied(what: &str, comment: Comment, body: &str) -> Result<Comment, Error> {
+    if is_stored_as_sent(body, &comment.body) {
         return Ok(comment);
     }
     let message = format!("GitHub said yes, and comment {} has another body", comment.id);
-    Err(Error::new(what, Kind::NotTaken, message))
+    Err(Error::new(what, ErrorKind::NotApplied, message))
 }

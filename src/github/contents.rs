@@ -5,8 +5,8 @@ use base64::prelude::BASE64_STANDARD;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use super::call::{Answer, Request};
-use super::error::{Error, Kind};
+use super::call::{ApiRequest, ApiResponse};
+use super::error::{Error, ErrorKind};
 use super::repository::Repository;
 
 /// The media type of a file as it is.
@@ -25,7 +25,7 @@ struct Commit {
 /// What stands at a path: an object, or for a folder a list of them.
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum Content {
+enum ContentResponse {
     File(RawFile),
     Folder(#[expect(dead_code, reason = "tells a list by its shape")] Vec<IgnoredAny>),
 }
@@ -40,7 +40,7 @@ struct RawFile {
 }
 
 /// What is to be made of a path.
-enum Found {
+enum PathContent {
     Bytes(Vec<u8>),
     /// A file too large to stand in the answer.
     TooLarge,
@@ -59,8 +59,8 @@ impl Repository<'_> {
         // The commits themselves are of no use.
         url.query_pairs_mut().append_pair("per_page", "1");
         let what = format!("comparing {base} with {head} in {}", self.name);
-        let request = Request::get(what, url);
-        let comparison = self.github.call(&request, Answer::json::<Comparison>).await?;
+        let request = ApiRequest::get(what, url);
+        let comparison = self.github.call(&request, ApiResponse::json::<Comparison>).await?;
         Ok(comparison.merge_base_commit.sha)
     }
 
@@ -74,54 +74,54 @@ impl Repository<'_> {
         let segments: Vec<_> = path.split('/').filter(|it| !matches!(*it, "" | ".")).collect();
         if segments.is_empty() || segments.contains(&"..") {
             let message = "the path leads out of the repository";
-            return Err(Error::new(what, Kind::Unexpected, message));
+            return Err(Error::new(what, ErrorKind::Unexpected, message));
         }
         let mut url = self.url(&[&["contents"], segments.as_slice()].concat());
         url.query_pairs_mut().append_pair("ref", commit);
-        let request = Request::get(what, url).expecting(Kind::NotFound);
-        let found = match self.github.call(&request, Answer::json::<Content>).await {
-            Ok(content) => content.found(),
-            Err(error) if error.kind == Kind::NotFound => return Ok(None),
+        let request = ApiRequest::get(what, url).expecting(ErrorKind::NotFound);
+        let found = match self.github.call(&request, ApiResponse::json::<ContentResponse>).await {
+            Ok(content) => content.into_path_content(),
+            Err(error) if error.kind == ErrorKind::NotFound => return Ok(None),
             // As servers before the limit of 100 MB say it.
-            Err(error) if error.has_code("too_large") => Found::TooLarge,
+            Err(error) if error.has_error_code("too_large") => PathContent::TooLarge,
             Err(error) => return Err(error),
         };
         match found {
-            Found::Bytes(bytes) => Ok(Some(bytes)),
-            Found::TooLarge => {
-                let raw = Request { accept: RAW, ..request };
-                self.github.call(&raw, Answer::whole).await.map(Some)
+            PathContent::Bytes(bytes) => Ok(Some(bytes)),
+            PathContent::TooLarge => {
+                let raw = ApiRequest { accept: RAW, ..request };
+                self.github.call(&raw, ApiResponse::into_bytes).await.map(Some)
             }
-            Found::Other(other) => {
+            PathContent::Other(other) => {
                 let message = format!("there is no file, but {other}");
-                Err(Error::new(request.what, Kind::Unexpected, message))
+                Err(Error::new(request.what, ErrorKind::Unexpected, message))
             }
         }
     }
 }
 
-impl Content {
-    fn found(self) -> Found {
+impl ContentResponse {
+    fn into_path_content(self) -> PathContent {
         let file = match self {
             Self::File(file) => file,
-            Self::Folder(_) => return Found::Other("a folder".to_owned()),
+            Self::Folder(_) => return PathContent::Other("a folder".to_owned()),
         };
         if file.submodule_git_url.is_some() {
-            return Found::Other("a submodule".to_owned());
+            return PathContent::Other("a submodule".to_owned());
         }
         if file.r#type != "file" {
-            return Found::Other(format!("a {}", file.r#type));
+            return PathContent::Other(format!("a {}", file.r#type));
         }
         match (file.encoding.as_deref(), file.content) {
             (Some("base64"), Some(text)) => {
                 // GitHub breaks it into lines.
                 let one: Vec<u8> = text.bytes().filter(|it| !it.is_ascii_whitespace()).collect();
                 match BASE64_STANDARD.decode(one) {
-                    Ok(bytes) => Found::Bytes(bytes),
-                    Err(error) => Found::Other(format!("what is no base64: {error}")),
+                    Ok(bytes) => PathContent::Bytes(bytes),
+                    Err(error) => PathContent::Other(format!("what is no base64: {error}")),
                 }
             }
-            _ => Found::TooLarge,
+            _ => PathContent::TooLarge,
         }
     }
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use chrono::{DateTime, Utc};
 
 /// How much of GitHub's words is kept, in characters.
-const LONGEST_MESSAGE: usize = 300;
+const MAX_MESSAGE_CHARS: usize = 300;
 
 /// A call to GitHub that came to nothing.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -14,17 +14,17 @@ pub struct Error {
     /// What was tried, and where, as in `listing the issues of acme/infra`.
     pub what: String,
     /// What kind of failure it was.
-    pub kind: Kind,
+    pub kind: ErrorKind,
     /// GitHub's own words, or the network's, in one line.
     pub message: String,
-    pub(super) details: Option<Box<Details>>,
+    pub(super) details: Option<Box<ErrorDetails>>,
     /// How often the request was sent.
     pub(super) attempts: u32,
 }
 
 /// What kind of failure a call ended in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Kind {
+pub enum ErrorKind {
     /// The token is none that GitHub knows (401).
     Unauthorized,
     /// The token may not do this (403).
@@ -38,7 +38,7 @@ pub enum Kind {
     /// GitHub takes the request's fields for wrong (422).
     Unprocessable,
     /// GitHub said yes, and kept something else than it was sent.
-    NotTaken,
+    NotApplied,
     /// GitHub is in trouble (5xx).
     Unavailable,
     /// The address of the API is none.
@@ -48,12 +48,12 @@ pub enum Kind {
     /// An answer that makes no sense.
     Unexpected,
     /// Time was up, or an answer took too long.
-    OutOfTime,
+    TimedOut,
 }
 
 /// What GitHub tells beside its words.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Details {
+pub(super) struct ErrorDetails {
     /// The permissions that would have done, as the header `X-Accepted-GitHub-Permissions` has
     /// them: `issues=write; pull_requests=write`.
     pub(super) permissions: Option<String>,
@@ -66,7 +66,7 @@ pub(super) struct Details {
 }
 
 impl Error {
-    pub(super) fn new(what: impl Into<String>, kind: Kind, message: impl AsRef<str>) -> Self {
+    pub(super) fn new(what: impl Into<String>, kind: ErrorKind, message: impl AsRef<str>) -> Self {
         let message = one_line(message.as_ref());
         Self { what: what.into(), kind, message, details: None, attempts: 0 }
     }
@@ -74,15 +74,15 @@ impl Error {
     /// The system lets nothing out.
     #[must_use]
     pub fn without_network(error: &std::io::Error) -> Self {
-        Self::new("preparing calls to GitHub", Kind::Unreachable, crate::cause::reason(error))
+        Self::new("preparing calls to GitHub", ErrorKind::Unreachable, crate::cause::reason(error))
     }
 
     /// What went wrong without GitHub's words, which may repeat names: for where everybody can read it.
     #[must_use]
-    pub fn without_foreign_words(&self) -> String {
+    pub fn without_github_message(&self) -> String {
         match self.kind {
             // These words are ours.
-            Kind::OutOfTime => self.to_string(),
+            ErrorKind::TimedOut => self.to_string(),
             kind => format!(
                 "{}: {kind} (the details are withheld, since everybody can read this log)",
                 self.what
@@ -94,49 +94,51 @@ impl Error {
     #[must_use]
     pub fn hint(&self) -> String {
         let hint = match self.kind {
-            Kind::Unauthorized => {
+            ErrorKind::Unauthorized => {
                 "the token (`github-token`) is wrong, revoked or out of date; a job's own token \
                  ends with its job"
             }
-            Kind::Forbidden => return self.hint_of_forbidden(),
-            Kind::RateLimited => return self.hint_of_rate_limit(),
-            Kind::NotFound => {
+            ErrorKind::Forbidden => return self.forbidden_hint(),
+            ErrorKind::RateLimited => return self.rate_limit_hint(),
+            ErrorKind::NotFound => {
                 "the name is wrong, or the token cannot see it: a job's own token sees its own \
                  repository alone, and only with `contents: read` and `issues: read` at least"
             }
-            Kind::Gone if self.says("deleted") => "it was deleted: run again to have another made",
-            Kind::Gone => {
+            ErrorKind::Gone if self.message_contains("deleted") => {
+                "it was deleted: run again to have another made"
+            }
+            ErrorKind::Gone => {
                 "issues are turned off in this repository: turn them on in its settings, or name \
                  another repository with `queue-repository`"
             }
-            Kind::Unprocessable => return self.hint_of_fields(),
-            Kind::NotTaken => {
+            ErrorKind::Unprocessable => return self.fields_hint(),
+            ErrorKind::NotApplied => {
                 "GitHub keeps at most 65 536 characters of an issue or a comment; if the text is \
                  shorter, somebody else wrote at the same time: run again"
             }
-            Kind::Unavailable => {
+            ErrorKind::Unavailable => {
                 "GitHub is in trouble, or something on the way to it: look at \
                  https://www.githubstatus.com and run again"
             }
-            Kind::Misconfigured => {
+            ErrorKind::Misconfigured => {
                 "correct GITHUB_API_URL, or remove it: it is https://HOST/api/v3 of a GitHub \
                  Enterprise Server"
             }
-            Kind::Unreachable => {
+            ErrorKind::Unreachable => {
                 "look at the way there: HTTPS_PROXY, NO_PROXY, SSL_CERT_FILE (the root \
                  certificates), GITHUB_API_URL (GitHub Enterprise Server: https://HOST/api/v3)"
             }
-            Kind::Unexpected => {
+            ErrorKind::Unexpected => {
                 "something else than GitHub's API seems to answer: look at GITHUB_API_URL (GitHub \
                  Enterprise Server: https://HOST/api/v3) and at HTTPS_PROXY"
             }
-            Kind::OutOfTime => "run again when GitHub is quicker",
+            ErrorKind::TimedOut => "run again when GitHub is quicker",
         };
         hint.to_owned()
     }
 
     /// Whether GitHub gave the code for one of the fields.
-    pub(super) fn has_code(&self, code: &str) -> bool {
+    pub(super) fn has_error_code(&self, code: &str) -> bool {
         let codes = self.details.iter().flat_map(|details| &details.codes);
         codes.into_iter().any(|it| it == code)
     }
@@ -144,33 +146,33 @@ impl Error {
     /// Whether the conversation is locked, so that this token may not write there.
     #[must_use]
     pub fn is_locked(&self) -> bool {
-        self.kind == Kind::Forbidden && self.says("is locked")
+        self.kind == ErrorKind::Forbidden && self.message_contains("is locked")
     }
 
     /// Whether GitHub's words hold this one, in whatever case.
-    fn says(&self, word: &str) -> bool {
+    fn message_contains(&self, word: &str) -> bool {
         self.message.to_lowercase().contains(word)
     }
 
     /// Source: "Permissions required for fine-grained personal access tokens" and "Controlling
     /// permissions for GITHUB_TOKEN", GitHub documentation.
-    fn hint_of_forbidden(&self) -> String {
+    fn forbidden_hint(&self) -> String {
         if self.is_locked() {
             return "the conversation is locked, and this token may not write there: unlock it on \
                     its page (\"Unlock conversation\") and run again"
                 .to_owned();
         }
-        if self.says("archived") {
+        if self.message_contains("archived") {
             return "the repository is archived: name another with `queue-repository`".to_owned();
         }
-        if self.says("saml") {
+        if self.message_contains("saml") {
             return "authorize the token for the organization's single sign-on".to_owned();
         }
         let told = self.details.as_ref().and_then(|details| details.permissions.as_deref());
         let told = told.filter(|told| is_plain(told));
         let named = told.map_or_else(
             || "`issues: write`, or for a pull request `pull-requests: write`".to_owned(),
-            as_in_a_workflow,
+            workflow_syntax,
         );
         format!(
             "give the job `permissions:` {named}; a job's permissions replace the workflow's, and \
@@ -178,7 +180,7 @@ impl Error {
         )
     }
 
-    fn hint_of_rate_limit(&self) -> String {
+    fn rate_limit_hint(&self) -> String {
         match self.details.as_ref().and_then(|details| details.resets_at) {
             Some(at) => {
                 format!("the limit is reset at {}: run again then", at.format("%Y-%m-%d %H:%M UTC"))
@@ -187,7 +189,7 @@ impl Error {
         }
     }
 
-    fn hint_of_fields(&self) -> String {
+    fn fields_hint(&self) -> String {
         let fields = self.details.as_ref().map(|details| details.fields.as_slice());
         match fields {
             Some(fields) if !fields.is_empty() && fields.iter().all(|it| is_plain(it)) => {
@@ -209,7 +211,7 @@ fn is_plain(name: &str) -> bool {
 
 /// The permissions of the header as a workflow grants them: what is parted by `;` does alone, what
 /// is parted by `,` does together.
-fn as_in_a_workflow(permissions: &str) -> String {
+fn workflow_syntax(permissions: &str) -> String {
     let granted = |pair: &str| {
         let (name, level) = pair.trim().split_once('=').unwrap_or((pair.trim(), "write"));
         format!("`{}: {level}`", name.replace('_', "-"))
@@ -221,15 +223,15 @@ fn as_in_a_workflow(permissions: &str) -> String {
 /// The text in one line of bounded length; whoever wrote it, it begins no line of its own.
 pub(super) fn one_line(text: &str) -> String {
     let blank = |c: char| c.is_whitespace() || c.is_control();
-    let words: Vec<_> = text.split(blank).filter(|word| !word.is_empty()).collect();
-    let line = crate::secrets::cut(&words.join(" ")).into_owned();
-    match line.char_indices().nth(LONGEST_MESSAGE) {
+    let error_message: Vec<_> = text.split(blank).filter(|word| !word.is_empty()).collect();
+    let line = crate::secrets::redact(&error_message.join(" ")).into_owned();
+    match line.char_indices().nth(MAX_MESSAGE_CHARS) {
         Some((end, _)) => format!("{}…", line.get(..end).unwrap_or_default()),
         None => line,
     }
 }
 
-impl fmt::Display for Kind {
+impl fmt::Display for ErrorKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Unauthorized => "unauthorized",
@@ -238,12 +240,12 @@ impl fmt::Display for Kind {
             Self::NotFound => "not-found",
             Self::Gone => "gone",
             Self::Unprocessable => "unprocessable",
-            Self::NotTaken => "not-taken",
+            Self::NotApplied => "not-taken",
             Self::Unavailable => "unavailable",
             Self::Misconfigured => "misconfigured",
             Self::Unreachable => "unreachable",
             Self::Unexpected => "unexpected",
-            Self::OutOfTime => "out-of-time",
+            Self::TimedOut => "out-of-time",
         })
     }
 }
@@ -253,29 +255,29 @@ mod tests {
     use super::*;
 
     #[test]
-    fn permissions_are_named_as_a_workflow_grants_them() {
+    fn permissions_use_workflow_syntax() {
         for (header, named) in [
             ("issues=write", "`issues: write`"),
             ("issues=write; pull_requests=write", "`issues: write` or `pull-requests: write`"),
             ("contents=read,issues=write", "`contents: read` and `issues: write`"),
         ] {
-            assert_eq!(as_in_a_workflow(header), named);
+            assert_eq!(workflow_syntax(header), named);
         }
     }
 
     #[test]
-    fn words_of_others_are_withheld_where_everybody_can_read_them() {
+    fn github_message_is_omitted_in_public() {
         let error =
-            Error::new("listing the issues of acme/infra", Kind::Forbidden, "zaphod may not");
-        let told = error.without_foreign_words();
+            Error::new("listing the issues of acme/infra", ErrorKind::Forbidden, "zaphod may not");
+        let told = error.without_github_message();
         assert!(told.starts_with("listing the issues of acme/infra: forbidden"), "{told}");
         assert!(!told.contains("zaphod"), "{told}");
-        let details = Details {
+        let details = ErrorDetails {
             permissions: Some("<b>@zaphod</b>".to_owned()),
             fields: vec!["::error::zaphod".to_owned()],
-            ..Details::default()
+            ..ErrorDetails::default()
         };
-        for kind in [Kind::Forbidden, Kind::Unprocessable] {
+        for kind in [ErrorKind::Forbidden, ErrorKind::Unprocessable] {
             let details = Some(Box::new(details.clone()));
             let hint = Error { kind, details, ..error.clone() }.hint();
             assert!(!hint.contains("zaphod"), "{hint}");
@@ -283,9 +285,9 @@ mod tests {
     }
 
     #[test]
-    fn a_message_is_one_line_of_bounded_length() {
+    fn message_is_one_line_of_limited_length() {
         let told = format!("first\r\n::error::second\u{7}\u{85}{}", "é".repeat(500));
-        let error = Error::new("trying", Kind::Unexpected, told);
+        let error = Error::new("trying", ErrorKind::Unexpected, told);
         assert!(error.message.starts_with("first ::error::second é"), "{error}");
         assert!(error.message.ends_with("é…") && error.message.chars().count() == 301);
     }

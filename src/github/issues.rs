@@ -5,12 +5,12 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::{Map, Value, json};
 
-use super::call::{Answer, Request};
-use super::error::{Error, Kind};
-use super::pages::numbered;
-use super::refusal::Failure;
+use super::attempt_error::AttemptError;
+use super::call::{ApiRequest, ApiResponse};
+use super::error::{Error, ErrorKind};
+use super::pages::page_url;
 use super::repository::Repository;
-use super::{RawUser, is_kept, with_our_line_ends};
+use super::{RawUser, is_stored_as_sent, normalize_line_endings};
 
 /// An issue, as GitHub shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,7 +84,7 @@ pub struct IssueChange {
     /// The new body, in Markdown.
     pub body: Option<String>,
     /// Whether it is open, and why.
-    pub state: Option<(State, Option<StateReason>)>,
+    pub state: Option<(IssueState, Option<StateReason>)>,
     /// All labels.
     pub labels: Option<Vec<String>>,
     /// All logins that it is assigned to.
@@ -93,7 +93,7 @@ pub struct IssueChange {
 
 /// Whether an issue is open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum State {
+pub enum IssueState {
     /// Something is to be done.
     Open,
     /// Nothing is.
@@ -171,7 +171,7 @@ impl Repository<'_> {
     /// [`Error`] when it cannot be had.
     pub async fn issue(&self, number: u64) -> Result<Issue, Error> {
         let what = format!("looking at issue #{number} of {}", self.name);
-        let request = Request::get(what, self.url(&["issues", &number.to_string()]));
+        let request = ApiRequest::get(what, self.url(&["issues", &number.to_string()]));
         self.github.call(&request, read_issue).await
     }
 
@@ -180,14 +180,14 @@ impl Repository<'_> {
     ///
     /// # Errors
     /// [`Error`] when GitHub cannot be asked.
-    pub async fn issue_if_there(&self, number: u64) -> Result<Option<Issue>, Error> {
+    pub async fn find_issue(&self, number: u64) -> Result<Option<Issue>, Error> {
         let what = format!("looking for issue #{number} of {}", self.name);
-        let request = Request::get(what, self.url(&["issues", &number.to_string()]));
-        let request = request.expecting(Kind::NotFound);
-        match self.github.call(&request, Answer::json::<RawIssue>).await {
+        let request = ApiRequest::get(what, self.url(&["issues", &number.to_string()]));
+        let request = request.expecting(ErrorKind::NotFound);
+        match self.github.call(&request, ApiResponse::json::<RawIssue>).await {
             // A moved issue is answered from where it is now, under its number there.
             Ok(raw) => Ok(only_issues(vec![raw]).pop().filter(|issue| issue.number == number)),
-            Err(error) if matches!(error.kind, Kind::NotFound | Kind::Gone) => Ok(None),
+            Err(error) if matches!(error.kind, ErrorKind::NotFound | ErrorKind::Gone) => Ok(None),
             Err(error) => Err(error),
         }
     }
@@ -196,32 +196,32 @@ impl Repository<'_> {
     /// the issue was made, it is looked for among those that came later.
     ///
     /// # Errors
-    /// [`Error`] when it was not made, or not with this body ([`Kind::NotTaken`]).
+    /// [`Error`] when it was not made, or not with this body ([`ErrorKind::NotApplied`]).
     pub async fn create_issue(&self, new: &NewIssue, after: u64) -> Result<Issue, Error> {
         let NewIssue { title, body, labels, assignees } = new;
         let sent = json!({
             "title": title, "body": body, "labels": labels, "assignees": assignees,
         });
         let what = format!("creating an issue in {}", self.name);
-        let request = Request::post(what, self.url(&["issues"]), sent);
-        let find = async || self.issue_like(new, after).await;
+        let request = ApiRequest::post(what, self.url(&["issues"]), sent);
+        let find = async || self.find_created_issue(new, after).await;
         let issue = self.github.create(&request, read_issue, find).await?;
-        self.github.learn(issue.author.as_deref());
-        taken(&request.what, &issue, Some(body), None)?;
+        self.github.remember_author(issue.author.as_deref());
+        verify_applied(&request.what, &issue, Some(body), None)?;
         Ok(issue)
     }
 
     /// Changes an issue.
     ///
     /// # Errors
-    /// [`Error`] when it was not changed, or not to this body and state ([`Kind::NotTaken`]).
+    /// [`Error`] when it was not changed, or not to this body and state ([`ErrorKind::NotApplied`]).
     pub async fn update_issue(&self, number: u64, change: &IssueChange) -> Result<Issue, Error> {
         let what = format!("updating issue #{number} of {}", self.name);
         let url = self.url(&["issues", &number.to_string()]);
-        let request = Request::patch(what, url, change.to_json());
+        let request = ApiRequest::patch(what, url, change.to_json());
         let issue = self.github.call(&request, read_issue).await?;
         let state = change.state.map(|(state, _)| state);
-        taken(&request.what, &issue, change.body.as_deref(), state)?;
+        verify_applied(&request.what, &issue, change.body.as_deref(), state)?;
         Ok(issue)
     }
 
@@ -232,7 +232,7 @@ impl Repository<'_> {
     pub async fn unlock(&self, number: u64) -> Result<(), Error> {
         let what = format!("unlocking issue #{number} of {}", self.name);
         let url = self.url(&["issues", &number.to_string(), "lock"]);
-        self.github.call(&Request::delete(what, url), Answer::nothing).await
+        self.github.call(&ApiRequest::delete(what, url), ApiResponse::expect_empty).await
     }
 
     /// Whether issues can be assigned to a login.
@@ -241,30 +241,30 @@ impl Repository<'_> {
     /// [`Error`] when GitHub cannot be asked.
     pub async fn is_assignable(&self, login: &str) -> Result<bool, Error> {
         let what = format!("asking {} whether issues can be assigned to `{login}`", self.name);
-        let request = Request::get(what, self.url(&["assignees", login]));
-        let request = request.expecting(Kind::NotFound);
-        match self.github.call(&request, Answer::nothing).await {
+        let request = ApiRequest::get(what, self.url(&["assignees", login]));
+        let request = request.expecting(ErrorKind::NotFound);
+        match self.github.call(&request, ApiResponse::expect_empty).await {
             Ok(()) => Ok(true),
-            Err(error) if error.kind == Kind::NotFound => Ok(false),
+            Err(error) if error.kind == ErrorKind::NotFound => Ok(false),
             Err(error) => Err(error),
         }
     }
 
     /// The issue that a create may have made: newer, by us, and with the same text. The newest
     /// hundred are looked at, as it was made a moment ago.
-    async fn issue_like(&self, new: &NewIssue, after: u64) -> Result<Option<Issue>, Error> {
+    async fn find_created_issue(&self, new: &NewIssue, after: u64) -> Result<Option<Issue>, Error> {
         let mut url = self.url(&["issues"]);
         let newest = [("state", "all"), ("sort", "created"), ("direction", "desc")];
         url.query_pairs_mut().extend_pairs(newest);
         let what = format!("looking for the new issue in {}", self.name);
-        let request = Request::get(what, numbered(&url, 1));
-        let mut issues = only_issues(self.github.call(&request, Answer::json).await?);
+        let request = ApiRequest::get(what, page_url(&url, 1));
+        let mut issues = only_issues(self.github.call(&request, ApiResponse::json).await?);
         // Of twins the lowest is the one that stays.
         issues.sort_by_key(|issue| issue.number);
         for issue in issues {
             if issue.number > after
-                && is_kept(&new.title, &issue.title)
-                && is_kept(&new.body, &issue.body)
+                && is_stored_as_sent(&new.title, &issue.title)
+                && is_stored_as_sent(&new.body, &issue.body)
                 && self.github.is_by_us(issue.author.as_deref()).await?
             {
                 return Ok(Some(issue));
@@ -293,7 +293,7 @@ impl IssueChange {
     }
 }
 
-impl State {
+impl IssueState {
     /// As GitHub writes it.
     #[must_use]
     pub const fn id(self) -> &'static str {
@@ -327,8 +327,8 @@ impl From<RawIssue> for Issue {
             number: raw.number,
             url: raw.html_url,
             title: raw.title.unwrap_or_default(),
-            body: with_our_line_ends(&raw.body.unwrap_or_default()),
-            is_open: raw.state == State::Open.id(),
+            body: normalize_line_endings(&raw.body.unwrap_or_default()),
+            is_open: raw.state == IssueState::Open.id(),
             state_reason: raw.state_reason,
             author: raw.user.map(|user| user.login),
             labels: raw.labels.into_iter().filter_map(name).collect(),
@@ -348,7 +348,7 @@ impl From<RawUser> for GitHubUser {
     }
 }
 
-fn read_issue(answer: Answer) -> Result<Issue, Failure> {
+fn read_issue(answer: ApiResponse) -> Result<Issue, AttemptError> {
     answer.json::<RawIssue>().map(Issue::from)
 }
 
@@ -357,14 +357,19 @@ fn only_issues(raw: Vec<RawIssue>) -> Vec<Issue> {
 }
 
 /// Holds what GitHub shows now against what it was sent.
-fn taken(what: &str, issue: &Issue, body: Option<&str>, state: Option<State>) -> Result<(), Error> {
-    let differs = if body.is_some_and(|body| !is_kept(body, &issue.body)) {
+fn verify_applied(
+    what: &str,
+    issue: &Issue,
+    body: Option<&str>,
+    state: Option<IssueState>,
+) -> Result<(), Error> {
+    let differs = if body.is_some_and(|body| !is_stored_as_sent(body, &issue.body)) {
         "body"
-    } else if state.is_some_and(|state| issue.is_open != (state == State::Open)) {
+    } else if state.is_some_and(|state| issue.is_open != (state == IssueState::Open)) {
         "state"
     } else {
         return Ok(());
     };
     let message = format!("GitHub said yes, and issue #{} has another {differs}", issue.number);
-    Err(Error::new(what, Kind::NotTaken, message))
+    Err(Error::new(what, ErrorKind::NotApplied, message))
 }

@@ -3,8 +3,8 @@
 use serde::Deserialize;
 use serde_json::json;
 
-use super::call::{Answer, Request};
-use super::error::{Error, Kind};
+use super::call::{ApiRequest, ApiResponse};
+use super::error::{Error, ErrorKind};
 use super::repository::Repository;
 
 /// The code of GitHub's complaint over a label that is there.
@@ -41,10 +41,11 @@ impl Repository<'_> {
             return Ok(None);
         }
         let what = format!("looking for the label `{name}` in {}", self.name);
-        let request = Request::get(what, self.url(&["labels", name])).expecting(Kind::NotFound);
-        match self.github.call(&request, Answer::json::<Label>).await {
+        let request =
+            ApiRequest::get(what, self.url(&["labels", name])).expecting(ErrorKind::NotFound);
+        match self.github.call(&request, ApiResponse::json::<Label>).await {
             Ok(label) => Ok(Some(label)),
-            Err(error) if error.kind == Kind::NotFound => Ok(None),
+            Err(error) if error.kind == ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
         }
     }
@@ -56,8 +57,8 @@ impl Repository<'_> {
     pub async fn describe_label(&self, name: &str, description: &str) -> Result<(), Error> {
         let what = format!("updating the label `{name}` in {}", self.name);
         let body = json!({ "description": description });
-        let request = Request::patch(what, self.url(&["labels", name]), body);
-        self.github.call(&request, Answer::nothing).await
+        let request = ApiRequest::patch(what, self.url(&["labels", name]), body);
+        self.github.call(&request, ApiResponse::expect_empty).await
     }
 
     /// Makes a label. That it is there already is as good.
@@ -68,10 +69,10 @@ impl Repository<'_> {
         let NewLabel { name, color, description } = label;
         let what = format!("creating the label `{name}` in {}", self.name);
         let body = json!({ "name": name, "color": color, "description": description });
-        let request = Request::post(what, self.url(&["labels"]), body);
+        let request = ApiRequest::post(what, self.url(&["labels"]), body);
         // Sent twice it is made once: a name can be taken only once.
-        match self.github.call(&request, Answer::nothing).await {
-            Err(error) if error.has_code(ALREADY_EXISTS) => Ok(()),
+        match self.github.call(&request, ApiResponse::expect_empty).await {
+            Err(error) if error.has_error_code(ALREADY_EXISTS) => Ok(()),
             outcome => outcome,
         }
     }
@@ -84,7 +85,7 @@ impl Repository<'_> {
         let what = format!("labelling #{issue} of {}", self.name);
         let url = self.url(&["issues", &issue.to_string(), "labels"]);
         // Sent twice it does the same.
-        let request = Request::post(what, url, json!({ "labels": labels }));
-        self.github.call(&request, Answer::nothing).await
+        let request = ApiRequest::post(what, url, json!({ "labels": labels }));
+        self.github.call(&request, ApiResponse::expect_empty).await
     }
 }

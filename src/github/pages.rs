@@ -4,22 +4,22 @@ use reqwest::Url;
 use serde::de::DeserializeOwned;
 
 use super::GitHub;
-use super::call::{Answer, Request};
+use super::attempt_error::AttemptError;
+use super::call::{ApiRequest, ApiResponse};
 use super::error::Error;
-use super::refusal::Failure;
 
 /// As many entries as GitHub gives a page.
-pub(super) const PAGE: usize = 100;
+pub(super) const PAGE_SIZE: usize = 100;
 
 /// A page of a list.
-struct Page<T> {
+struct ListPage<T> {
     entries: Vec<T>,
     /// The header that names the next page, where GitHub sent it.
     link: Option<String>,
 }
 
-impl<T: DeserializeOwned> Page<T> {
-    fn of(mut answer: Answer) -> Result<Self, Failure> {
+impl<T: DeserializeOwned> ListPage<T> {
+    fn of(mut answer: ApiResponse) -> Result<Self, AttemptError> {
         let link = answer.link.take();
         Ok(Self { entries: answer.json()?, link })
     }
@@ -34,20 +34,20 @@ impl GitHub {
         url: &Url,
     ) -> Result<Vec<T>, Error> {
         let (mut entries, mut number) = (Vec::new(), 1);
-        let mut next = Some(numbered(url, number));
+        let mut next = Some(page_url(url, number));
         while let Some(target) = next {
-            let Page { entries: read, link } =
-                self.call(&Request::get(what, target), Page::of).await?;
+            let ListPage { entries: read, link } =
+                self.call(&ApiRequest::get(what, target), ListPage::of).await?;
             number += 1;
             // GitHub's own pointer serves lists in which a number leads no further; it may also
             // come after a short page. One to another host comes of a proxy before the API.
-            next = match link.as_deref().map(next_of) {
+            next = match link.as_deref().map(next_page_url) {
                 Some(None) => None,
                 Some(Some(link)) => match Url::parse(link) {
-                    Ok(link) if self.is_ours(&link) => Some(link),
-                    _ => Some(numbered(url, number)),
+                    Ok(link) if self.is_same_origin(&link) => Some(link),
+                    _ => Some(page_url(url, number)),
                 },
-                None => (read.len() >= PAGE).then(|| numbered(url, number)),
+                None => (read.len() >= PAGE_SIZE).then(|| page_url(url, number)),
             };
             entries.extend(read);
         }
@@ -56,15 +56,15 @@ impl GitHub {
 }
 
 /// The address of a page by its number.
-pub(super) fn numbered(url: &Url, number: usize) -> Url {
+pub(super) fn page_url(url: &Url, number: usize) -> Url {
     let mut url = url.clone();
-    let (size, number) = (PAGE.to_string(), number.to_string());
+    let (size, number) = (PAGE_SIZE.to_string(), number.to_string());
     url.query_pairs_mut().append_pair("per_page", &size).append_pair("page", &number);
     url
 }
 
 /// The next page's address, by a `Link` header (RFC 8288).
-fn next_of(link: &str) -> Option<&str> {
+fn next_page_url(link: &str) -> Option<&str> {
     let mut rest = link;
     while let Some((_, behind)) = rest.split_once('<') {
         let (target, behind) = behind.split_once('>')?;
@@ -84,7 +84,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_next_page_is_the_one_that_the_link_calls_so() {
+    fn next_page_comes_from_the_link_header() {
         let (first, next) = ("<https://a.example/x?a=1,2&page=1>", "<https://a.example/x?page=3>");
         for (link, target) in [
             (format!("{next}; rel=\"next\""), Some("https://a.example/x?page=3")),
@@ -96,7 +96,7 @@ mod tests {
             ("<broken".to_owned(), None),
             (String::new(), None),
         ] {
-            assert_eq!(next_of(&link), target, "{link}");
+            assert_eq!(next_page_url(&link), target, "{link}");
         }
     }
 }

@@ -4,9 +4,9 @@ use reqwest::Url;
 use serde::Deserialize;
 
 use super::GitHub;
-use super::call::{Answer, Request};
+use super::call::{ApiRequest, ApiResponse};
 use super::error::Error;
-use crate::model::identity::{Repository as RepositoryName, Visibility};
+use crate::model::identity::{RepositoryName, Visibility};
 
 /// A repository, seen with a token.
 #[derive(Debug)]
@@ -17,7 +17,7 @@ pub struct Repository<'a> {
 
 /// What GitHub tells about a repository.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct About {
+pub struct RepositoryInfo {
     /// Who can see it; `None` where GitHub does not tell.
     pub visibility: Option<Visibility>,
     /// The branch that stands for the repository.
@@ -29,7 +29,7 @@ pub struct About {
 }
 
 #[derive(Deserialize)]
-struct RawAbout {
+struct RawRepositoryInfo {
     visibility: Option<String>,
     private: Option<bool>,
     default_branch: String,
@@ -58,9 +58,12 @@ impl<'a> Repository<'a> {
     ///
     /// # Errors
     /// [`Error`] when GitHub cannot be asked, or does not show it.
-    pub async fn about(&self) -> Result<About, Error> {
-        let request = Request::get(format!("looking at {}", self.name), self.url(&[]));
-        self.github.call(&request, Answer::json::<RawAbout>).await.map(About::from)
+    pub async fn info(&self) -> Result<RepositoryInfo, Error> {
+        let request = ApiRequest::get(format!("looking at {}", self.name), self.url(&[]));
+        self.github
+            .call(&request, ApiResponse::json::<RawRepositoryInfo>)
+            .await
+            .map(RepositoryInfo::from)
     }
 
     /// The address of what the segments lead to, from the repository on.
@@ -70,8 +73,8 @@ impl<'a> Repository<'a> {
     }
 }
 
-impl From<RawAbout> for About {
-    fn from(raw: RawAbout) -> Self {
+impl From<RawRepositoryInfo> for RepositoryInfo {
+    fn from(raw: RawRepositoryInfo) -> Self {
         let visibility = match (raw.visibility.as_deref(), raw.private) {
             // Older servers tell this alone; and one that contradicts itself is taken at its worst.
             (_, Some(false)) | (Some("public"), _) => Some(Visibility::Public),

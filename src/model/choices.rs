@@ -4,25 +4,25 @@ use std::str::FromStr;
 
 /// Whose tags are read, so that a finding can name its owner.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Owners {
+pub enum OwnerLookup {
     /// Those of the users that the sweep cannot clear.
     #[default]
-    Candidates,
+    FlaggedUsers,
     /// Those of every user.
     All,
     /// Nobody's.
     None,
 }
 
-impl Owners {
+impl OwnerLookup {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Candidates, Self::All, Self::None];
+    pub const ALL: [Self; 3] = [Self::FlaggedUsers, Self::All, Self::None];
 
     /// The name on the command line.
     #[must_use]
     pub const fn id(self) -> &'static str {
         match self {
-            Self::Candidates => "candidates",
+            Self::FlaggedUsers => "candidates",
             Self::All => "all",
             Self::None => "none",
         }
@@ -31,23 +31,23 @@ impl Owners {
 
 /// Of whom the last service used is asked for (Access Advisor).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum LastAccessed {
+pub enum LastAccessedLookup {
     /// The users that the sweep cannot clear.
     #[default]
-    Candidates,
+    FlaggedUsers,
     /// Nobody.
     None,
 }
 
-impl LastAccessed {
+impl LastAccessedLookup {
     /// All of them.
-    pub const ALL: [Self; 2] = [Self::Candidates, Self::None];
+    pub const ALL: [Self; 2] = [Self::FlaggedUsers, Self::None];
 
     /// The name on the command line.
     #[must_use]
     pub const fn id(self) -> &'static str {
         match self {
-            Self::Candidates => "candidates",
+            Self::FlaggedUsers => "candidates",
             Self::None => "none",
         }
     }
@@ -55,29 +55,29 @@ impl LastAccessed {
 
 /// Whose SSH keys are listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum SshKeys {
+pub enum SshKeyLookup {
     /// Those of the users that the sweep cannot clear, and of users who show no credential.
     #[default]
-    Candidates,
+    FlaggedUsers,
     /// Those of every user: a call a user.
     All,
 }
 
-impl SshKeys {
+impl SshKeyLookup {
     /// All of them.
-    pub const ALL: [Self; 2] = [Self::Candidates, Self::All];
+    pub const ALL: [Self; 2] = [Self::FlaggedUsers, Self::All];
 
     /// The name on the command line.
     #[must_use]
     pub const fn id(self) -> &'static str {
         match self {
-            Self::Candidates => "candidates",
+            Self::FlaggedUsers => "candidates",
             Self::All => "all",
         }
     }
 }
 
-impl FromStr for SshKeys {
+impl FromStr for SshKeyLookup {
     type Err = UnknownChoice;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
@@ -90,7 +90,7 @@ impl FromStr for SshKeys {
 #[error("unknown choice")]
 pub struct UnknownChoice;
 
-impl FromStr for Owners {
+impl FromStr for OwnerLookup {
     type Err = UnknownChoice;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
@@ -98,7 +98,7 @@ impl FromStr for Owners {
     }
 }
 
-impl FromStr for LastAccessed {
+impl FromStr for LastAccessedLookup {
     type Err = UnknownChoice;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {

@@ -65,8 +65,8 @@ impl Partition {
     /// The partition of a region, by the beginning of its name; `None` for a region of a partition
     /// that is none of these.
     #[must_use]
-    pub fn of_region(region: &str) -> Option<Self> {
-        const BEGINNINGS: [(&str, Option<Partition>); 7] = [
+    pub fn from_region(region: &str) -> Option<Self> {
+        const REGION_PREFIXES: [(&str, Option<Partition>); 7] = [
             ("cn-", Some(Partition::AwsCn)),
             ("us-gov-", Some(Partition::AwsUsGov)),
             ("eusc-", Some(Partition::AwsEusc)),
@@ -76,7 +76,8 @@ impl Partition {
             ("us-isof-", None),
             ("eu-isoe-", None),
         ];
-        let known = BEGINNINGS.into_iter().find(|(beginning, _)| region.starts_with(beginning));
+        let known =
+            REGION_PREFIXES.into_iter().find(|(beginning, _)| region.starts_with(beginning));
         known.map_or(Some(Self::Aws), |(_, partition)| partition)
     }
 
@@ -85,7 +86,7 @@ impl Partition {
     /// Source: "AWS Management Console", and the guides of China, GovCloud and the European
     /// Sovereign Cloud.
     #[must_use]
-    pub const fn console(self) -> &'static str {
+    pub const fn console_host(self) -> &'static str {
         match self {
             Self::Aws => "console.aws.amazon.com",
             Self::AwsCn => "console.amazonaws.cn",
@@ -111,7 +112,7 @@ impl FromStr for Partition {
 }
 
 /// What IAM allows in the names of roles and in external ids, beside what each adds.
-const fn is_word(byte: u8) -> bool {
+const fn is_iam_name_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'+' | b'=' | b',' | b'.' | b'@' | b'-')
 }
 
@@ -123,7 +124,7 @@ impl FromStr for RoleName {
     type Err = InvalidName;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let valid = (1..=64).contains(&text.len()) && text.bytes().all(is_word);
+        let valid = (1..=64).contains(&text.len()) && text.bytes().all(is_iam_name_byte);
         let expected = "a role's name has 1 to 64 letters, digits and any of _+=,.@-";
         if valid { Ok(Self(text.to_owned())) } else { Err(InvalidName(expected)) }
     }
@@ -166,25 +167,25 @@ impl FromStr for RoleArn {
     type Err = InvalidName;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        const FORM: InvalidName = InvalidName(
+        const INVALID_FORMAT: InvalidName = InvalidName(
             "a role's ARN looks like arn:aws:iam::111122223333:role/NAME, without a wildcard",
         );
         let parts: Vec<&str> = text.splitn(6, ':').collect();
         let ["arn", partition, "iam", "", account, role] = parts.as_slice() else {
-            return Err(FORM);
+            return Err(INVALID_FORMAT);
         };
         let (path, name) =
-            role.strip_prefix("role").and_then(|it| it.rsplit_once('/')).ok_or(FORM)?;
+            role.strip_prefix("role").and_then(|it| it.rsplit_once('/')).ok_or(INVALID_FORMAT)?;
         // IAM allows more in a path: what would be a wildcard or a variable in a policy.
         let plain = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'*' | b'?' | b'$');
         if !(path.is_empty() || path.starts_with('/')) || !path.bytes().all(plain) {
-            return Err(FORM);
+            return Err(INVALID_FORMAT);
         }
         Ok(Self {
             partition: partition.parse()?,
-            account: account.parse().map_err(|_| FORM)?,
+            account: account.parse().map_err(|_| INVALID_FORMAT)?,
             path: format!("{path}/"),
-            name: name.parse().map_err(|_| FORM)?,
+            name: name.parse().map_err(|_| INVALID_FORMAT)?,
         })
     }
 }
@@ -268,7 +269,7 @@ impl FromStr for ExternalId {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let valid = (2..=1_224).contains(&text.len())
-            && text.bytes().all(|byte| is_word(byte) || matches!(byte, b':' | b'/'));
+            && text.bytes().all(|byte| is_iam_name_byte(byte) || matches!(byte, b':' | b'/'));
         let expected = "an external id has 2 to 1224 letters, digits and any of _+=,.@:/-";
         if valid { Ok(Self(text.to_owned())) } else { Err(InvalidName(expected)) }
     }
@@ -282,19 +283,19 @@ impl fmt::Display for ExternalId {
 
 /// A GitHub repository, spelt as GitHub spells it: tokens are compared with case.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Repository {
+pub struct RepositoryName {
     /// The user or organisation.
     pub owner: String,
     /// The repository's name.
     pub name: String,
 }
 
-impl FromStr for Repository {
+impl FromStr for RepositoryName {
     type Err = InvalidName;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        const FORM: InvalidName = InvalidName("a repository is named as OWNER/NAME");
-        let (owner, name) = text.split_once('/').ok_or(FORM)?;
+        const INVALID_FORMAT: InvalidName = InvalidName("a repository is named as OWNER/NAME");
+        let (owner, name) = text.split_once('/').ok_or(INVALID_FORMAT)?;
         // Managed users of an enterprise have an underscore in their names.
         let owner_char = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
         let name_char = |byte: u8| owner_char(byte) || byte == b'.';
@@ -304,11 +305,11 @@ impl FromStr for Repository {
             && name.bytes().all(name_char)
             && !matches!(name, "." | "..");
         let (owner, name) = (owner.to_owned(), name.to_owned());
-        if valid { Ok(Self { owner, name }) } else { Err(FORM) }
+        if valid { Ok(Self { owner, name }) } else { Err(INVALID_FORMAT) }
     }
 }
 
-impl fmt::Display for Repository {
+impl fmt::Display for RepositoryName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.owner, self.name)
     }
@@ -346,7 +347,7 @@ impl fmt::Display for GithubId {
 }
 
 /// Runs of the main branch, as [`SubjectContext`].
-const MAIN: &str = "ref:refs/heads/main";
+const MAIN_BRANCH: &str = "ref:refs/heads/main";
 
 /// What stands behind the repository in the subject of a token: `ref:refs/heads/main`,
 /// `pull_request`, `environment:NAME` (GitHub's "OpenID Connect reference").
@@ -357,19 +358,19 @@ impl SubjectContext {
     /// The contexts of a scheduled run and of a pull request.
     #[must_use]
     pub fn defaults() -> Vec<Self> {
-        [MAIN, "pull_request"].map(|it| Self(it.to_owned())).to_vec()
+        [MAIN_BRANCH, "pull_request"].map(|it| Self(it.to_owned())).to_vec()
     }
 
     /// The context of runs that may do nothing that takes something away.
     #[must_use]
-    pub fn unattended() -> Vec<Self> {
-        vec![Self(MAIN.to_owned())]
+    pub fn default_branch_only() -> Vec<Self> {
+        vec![Self(MAIN_BRANCH.to_owned())]
     }
 
     /// The context of a job that somebody approves: of the environment in which the remedy is
     /// carried out.
     #[must_use]
-    pub fn approved() -> Vec<Self> {
+    pub fn remediation_environment() -> Vec<Self> {
         vec![Self("environment:iam-remediation".to_owned())]
     }
 }

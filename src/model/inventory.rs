@@ -5,7 +5,7 @@
 
 mod age;
 mod denial;
-mod dossier;
+mod user_record;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -16,8 +16,8 @@ use chrono::{DateTime, Utc};
 use smallvec::SmallVec;
 
 pub use age::{CLOCK_SKEW, MaxEvidenceAge};
-pub use denial::{Denial, PolicyKind, reason_start};
-pub use dossier::{Dossier, Holdings, InlinePolicy};
+pub use denial::{Denial, DenyingPolicyKind, reason_start};
+pub use user_record::{Holdings, InlinePolicy, UserRecord};
 
 /// The name under which the credential report lists the root user.
 pub const ROOT_USER: &str = "<root_account>";
@@ -98,7 +98,7 @@ pub struct Account<'a> {
     /// The account's alias, where it was asked for.
     pub alias: Option<String>,
     /// What the account's evidence is made of.
-    pub form: Form,
+    pub evidence_source: EvidenceSource,
     /// When IAM generated the credential report; `None` when an exported file does not say.
     pub report_generated_at: Option<DateTime<Utc>>,
     /// The root user, unless the report has no row for it.
@@ -106,17 +106,17 @@ pub struct Account<'a> {
     /// The IAM users, in the order in which they were observed.
     pub users: Vec<User<'a>>,
     /// The report's rows of users whom a live look has replaced or found gone.
-    pub replaced: Vec<User<'a>>,
+    pub replaced_rows: Vec<User<'a>>,
     /// What was asked for and could not be had.
-    pub gaps: Vec<Gap>,
+    pub gaps: Vec<EvidenceGap>,
     /// Users who were asked after by name, in lower case: all their other credentials were seen, or
     /// they are gone.
-    pub asked_after: Vec<String>,
+    pub queried_users: Vec<String>,
 }
 
 /// What the evidence of an account is made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Form {
+pub enum EvidenceSource {
     /// An exported credential report: what it does not show was not looked for.
     ExportedReport,
     /// A credential report that was fetched, without a second look, by the user's choice.
@@ -125,7 +125,7 @@ pub enum Form {
     Live,
 }
 
-impl Form {
+impl EvidenceSource {
     /// All forms.
     pub const ALL: [Self; 3] = [Self::ExportedReport, Self::FetchedReport, Self::Live];
 
@@ -148,7 +148,7 @@ impl Form {
 
 /// A piece of evidence that rules hang on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Piece {
+pub enum EvidenceItem {
     /// The credential report, and with it the account.
     CredentialReport,
     /// Which users there are now, and when their passwords were last used.
@@ -177,7 +177,7 @@ pub enum Piece {
     Holdings,
 }
 
-impl Piece {
+impl EvidenceItem {
     /// The piece's name.
     #[must_use]
     pub const fn id(self) -> &'static str {
@@ -201,11 +201,11 @@ impl Piece {
 
 /// Evidence that was asked for and could not be had.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Gap {
+pub struct EvidenceGap {
     /// What is missing.
-    pub piece: Piece,
+    pub piece: EvidenceItem,
     /// Why, as a word for programs.
-    pub cause: Cause,
+    pub cause: GapCause,
     /// The action that failed, as a policy names it: `iam:ListUsers`, `sts:AssumeRole`.
     pub action: &'static str,
     /// What was answered, in one line for people.
@@ -216,7 +216,7 @@ pub struct Gap {
 
 /// Why evidence could not be had.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Cause {
+pub enum GapCause {
     /// A permission is missing.
     Denied,
     /// The credentials ran out or were refused.
@@ -233,7 +233,7 @@ pub enum Cause {
     Unexpected,
 }
 
-impl Cause {
+impl GapCause {
     /// The cause's name.
     #[must_use]
     pub const fn id(self) -> &'static str {
@@ -282,7 +282,7 @@ pub struct User<'a> {
     /// The unique id (`AIDA…`); only the live API shows it.
     pub id: Option<String>,
     /// When the user was created.
-    pub created: Stamp,
+    pub created: Timestamp,
     /// How the password was seen.
     pub password_evidence: Evidence,
     /// How the access keys were seen.
@@ -384,9 +384,9 @@ pub struct Password {
     /// Whether it can be used to sign in.
     pub enabled: Flag,
     /// The last sign-in with it.
-    pub last_used: Stamp,
+    pub last_used: Timestamp,
     /// When it was set or last changed.
-    pub last_changed: Stamp,
+    pub last_changed: Timestamp,
 }
 
 /// A user's access keys: two at most, but for the third that AWS sometimes lets through.
@@ -396,13 +396,13 @@ pub type AccessKeys<'a> = SmallVec<[AccessKey<'a>; 2]>;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccessKey<'a> {
     /// Where it stands in the report, or what the live API calls it.
-    pub handle: Handle,
+    pub handle: CredentialHandle,
     /// Whether requests signed with it are accepted.
     pub active: Flag,
     /// When it was created (`last_rotated` in the credential report).
-    pub created: Stamp,
+    pub created: Timestamp,
     /// The last request signed with it.
-    pub last_used: Stamp,
+    pub last_used: Timestamp,
     /// The service of that request (`s3`, `ec2`, …).
     pub last_used_service: Option<Cow<'a, str>>,
 }
@@ -413,11 +413,11 @@ pub struct OtherCredential {
     /// What kind it is.
     pub kind: CredentialKind,
     /// Where it stands in the report, or what the live API calls it.
-    pub handle: Handle,
+    pub handle: CredentialHandle,
     /// Whether it is accepted.
     pub active: Flag,
     /// When it was created or uploaded.
-    pub created: Stamp,
+    pub created: Timestamp,
 }
 
 /// The kinds of credential that a finding can be about.
@@ -469,7 +469,7 @@ impl CredentialKind {
 
 /// What tells a credential from its siblings of the same kind.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Handle {
+pub enum CredentialHandle {
     /// The slot of a credential report: 1 or 2. Slot 1 is not the older one.
     Slot(u8),
     /// The id of the live API (`AKIA…` for an access key).
@@ -478,16 +478,16 @@ pub enum Handle {
 
 /// A date that may be absent or unreadable.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Stamp {
+pub enum Timestamp {
     /// Explicitly none: `N/A`, `no_information`, `not_supported`.
     Absent,
     /// A moment, to the second.
     At(DateTime<Utc>),
     /// There is a text, and it is no date.
-    Unreadable(Box<Unreadable>),
+    Unreadable(Box<UnreadableField>),
 }
 
-impl Stamp {
+impl Timestamp {
     /// The moment, if there is a readable one.
     #[must_use]
     pub const fn at(&self) -> Option<DateTime<Utc>> {
@@ -506,12 +506,12 @@ pub enum Flag {
     /// `false`, or a value that says the thing does not exist.
     No,
     /// There is a text, and it is neither.
-    Unreadable(Box<Unreadable>),
+    Unreadable(Box<UnreadableField>),
 }
 
 /// A field that could not be read.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Unreadable {
+pub struct UnreadableField {
     /// The column of the credential report, or the field of the API's answer.
     pub column: String,
     /// What stood there.

@@ -82,13 +82,13 @@ impl Rule {
     pub const fn controls(self) -> &'static [Control] {
         match self {
             Self::StalePassword | Self::StaleAccessKey => &[
-                Control { name: "IAM.8", at_most_days: Some(90) },
-                Control { name: "IAM.22", at_most_days: Some(45) },
-                Control { name: "CIS 1.12", at_most_days: Some(45) },
+                Control { name: "IAM.8", max_stale_after_days: Some(90) },
+                Control { name: "IAM.22", max_stale_after_days: Some(45) },
+                Control { name: "CIS 1.12", max_stale_after_days: Some(45) },
             ],
-            Self::RootAccessKey => &[Control { name: "IAM.4", at_most_days: None }],
+            Self::RootAccessKey => &[Control { name: "IAM.4", max_stale_after_days: None }],
             // The age is fixed, and is the control's.
-            Self::UnrotatedAccessKey => &[Control { name: "IAM.3", at_most_days: None }],
+            Self::UnrotatedAccessKey => &[Control { name: "IAM.3", max_stale_after_days: None }],
             _ => &[],
         }
     }
@@ -112,12 +112,12 @@ pub struct Control {
     /// Its name.
     pub name: &'static str,
     /// The largest `stale_after_days` that satisfies it; `None` where those days do not matter.
-    pub at_most_days: Option<u32>,
+    pub max_stale_after_days: Option<u32>,
 }
 
 impl fmt::Display for Control {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.at_most_days {
+        match self.max_stale_after_days {
             Some(days) => write!(f, "{} (≤ {days} days)", self.name),
             None => f.write_str(self.name),
         }
@@ -246,7 +246,7 @@ impl Policy {
     /// This policy with the expiry tag of a newer one: of two tags none is the stricter. Where the newer
     /// one has no tag, the level that an older one had for its tag does not count either.
     #[must_use]
-    pub fn with_expiry(&self, newer: &Self) -> Self {
+    pub fn with_expiry_tag_of(&self, newer: &Self) -> Self {
         let mut policy = self.clone();
         policy.expiry_tag.clone_from(&newer.expiry_tag);
         if newer.expiry_tag.is_none()
@@ -265,22 +265,22 @@ impl Policy {
 
     /// Whether a rule is judged at all.
     #[must_use]
-    pub fn is_on(&self, rule: Rule) -> bool {
+    pub fn is_enabled(&self, rule: Rule) -> bool {
         self.level(rule) != Level::Off
     }
 
     /// The controls that a rule satisfies under this policy: none where the rule is off, and only
     /// those whose days the threshold does not exceed.
     pub fn controls(&self, rule: Rule) -> impl Iterator<Item = &'static str> + use<> {
-        let (is_on, days) = (self.is_on(rule), self.stale_after_days);
+        let (is_on, days) = (self.is_enabled(rule), self.stale_after_days);
         let satisfies =
-            move |it: &&Control| is_on && it.at_most_days.is_none_or(|most| days <= most);
+            move |it: &&Control| is_on && it.max_stale_after_days.is_none_or(|most| days <= most);
         rule.controls().iter().filter(satisfies).map(|control| control.name)
     }
 
     /// The rules that are judged, in the order of [`Rule::ALL`].
-    pub fn rules_on(&self) -> impl Iterator<Item = Rule> + '_ {
-        Rule::ALL.into_iter().filter(|rule| self.is_on(*rule))
+    pub fn enabled_rules(&self) -> impl Iterator<Item = Rule> + '_ {
+        Rule::ALL.into_iter().filter(|rule| self.is_enabled(*rule))
     }
 
     /// Sixteen hex digits that change whenever the policy does.
@@ -321,7 +321,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_rule_names_only_the_controls_that_its_threshold_satisfies() {
+    fn rule_lists_only_controls_its_threshold_satisfies() {
         let named = |days: u32, rule: Rule| -> Vec<_> {
             Policy::new(&PolicyOverrides::default(), Some(days)).controls(rule).collect()
         };

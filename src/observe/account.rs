@@ -1,4 +1,4 @@
-//! One account: the sweep, the second look at whom it cannot clear, and what hangs on neither.
+//! One account: its credential report, the re-check of the users it cannot clear, and the rest.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -7,38 +7,39 @@ use chrono::{DateTime, Utc};
 use futures_util::future::join4;
 use futures_util::{StreamExt as _, stream};
 
-use super::call::{Failure, Pace};
-use super::owners::{self, Details};
-use super::population::{self, Population};
-use super::same_second::SameSecond;
-use super::second_look::{Look, look};
-use super::session::{Access, Session};
+use super::call::{AwsError, CallLimits};
+use super::matched_users::{self, MatchedUsers};
+use super::recheck::{RecheckResult, recheck_user};
+use super::same_second::SameSecondUsers;
+use super::session::{Session, SessionConfig};
+use super::user_details::{self, UserDetails};
 use super::users::{self, ListedUser};
-use super::{last_accessed, service_credentials, sweep};
+use super::{fetch_report, last_accessed, service_credentials};
 use crate::audit;
-use crate::model::choices::SshKeys;
+use crate::model::choices::SshKeyLookup;
 use crate::model::inventory::{
-    Account, AccountId, Cause, Evidence, Form, Gap, OtherCredential, Piece, User, owner,
+    Account, AccountId, Evidence, EvidenceGap, EvidenceItem, EvidenceSource, GapCause,
+    OtherCredential, User, owner,
 };
 use crate::model::policy::Policy;
 use crate::permissions::{Feature, Features};
 
 /// What is to be observed, and how.
 #[derive(Debug, Clone)]
-pub struct Brief {
+pub struct ObserveOptions {
     /// How to come by a session in each account.
-    pub access: Access,
-    /// What will be judged by: it says who is a candidate and which evidence is needed.
+    pub session: SessionConfig,
+    /// The policy of the audit: it says which users are flagged and which evidence is needed.
     pub policy: Policy,
     /// The moment by which days will be counted.
     pub now: DateTime<Utc>,
     /// What is looked for; `permissions` says which calls each feature takes.
     pub features: Features,
     /// Whose SSH keys are listed.
-    pub ssh_keys: SshKeys,
+    pub ssh_keys: SshKeyLookup,
     /// Users, in lower case, whose SSH keys are listed in any case: something is known of theirs
     /// that only this can clear.
-    pub asked_after: BTreeSet<(AccountId, String)>,
+    pub ssh_key_users: BTreeSet<(AccountId, String)>,
     /// The tags that name an owner, the first that a user has counts.
     pub owner_tags: Vec<String>,
     /// How long an account may take.
@@ -49,43 +50,43 @@ pub struct Brief {
     pub account_concurrency: usize,
 }
 
-impl Brief {
-    fn is_candidate(&self, user: &User<'_>) -> bool {
-        audit::is_candidate(user, &self.policy, self.now)
+impl ObserveOptions {
+    fn is_flagged(&self, user: &User<'_>) -> bool {
+        audit::is_flagged(user, &self.policy, self.now)
     }
 }
 
 /// How far the observation of an account has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Step {
+pub enum ProgressStep {
     /// Its observation has begun.
-    Begun,
+    Started,
     /// The credential report is there: so many users.
-    Swept(usize),
-    /// So many candidates are to be looked at.
-    Looking(usize),
-    /// One more of them was looked at.
-    Looked,
+    ReportFetched(usize),
+    /// So many flagged users are to be re-checked.
+    RecheckStarted(usize),
+    /// One more of them was re-checked.
+    UserRechecked,
     /// Everything was observed that could be; so many gaps are left.
     Done(usize),
 }
 
 /// The evidence that could not be had, gathered.
 #[derive(Default)]
-struct Gaps(BTreeMap<(Piece, Cause, &'static str), Gap>);
+struct GapSet(BTreeMap<(EvidenceItem, GapCause, &'static str), EvidenceGap>);
 
-impl Gaps {
+impl GapSet {
     /// A gap that concerns the account.
-    fn of_account(&mut self, piece: Piece, failure: Failure) {
-        self.add(failure.gap(piece, 0));
+    fn add_for_account(&mut self, piece: EvidenceItem, failure: AwsError) {
+        self.add(failure.into_gap(piece, 0));
     }
 
     /// A gap that concerns one more user.
-    fn of_user(&mut self, piece: Piece, failure: Failure) {
-        self.add(failure.gap(piece, 1));
+    fn add_for_user(&mut self, piece: EvidenceItem, failure: AwsError) {
+        self.add(failure.into_gap(piece, 1));
     }
 
-    fn add(&mut self, gap: Gap) {
+    fn add(&mut self, gap: EvidenceGap) {
         let users = gap.users;
         let known = self.0.entry((gap.piece, gap.cause, gap.action));
         known.and_modify(|known| known.users += users).or_insert(gap);
@@ -95,77 +96,86 @@ impl Gaps {
 /// Observes one account. Whatever could not be had is a gap in it.
 pub(super) async fn observe(
     session: &Session,
-    pace: &Pace,
-    brief: &Brief,
-    tell: &dyn Fn(Step),
+    limits: &CallLimits,
+    options: &ObserveOptions,
+    on_progress: &dyn Fn(ProgressStep),
 ) -> Account<'static> {
-    let mut account = match sweep::sweep(session, pace).await {
+    let mut account = match fetch_report::fetch(session, limits).await {
         Ok(account) => account,
-        Err(failure) => return unseen(session.account, session.partition.clone(), failure),
+        Err(failure) => {
+            return unobserved_account(session.account, session.partition.clone(), failure);
+        }
     };
-    tell(Step::Swept(account.users.len()));
-    account.form =
-        if brief.features.has(Feature::Recheck) { Form::Live } else { Form::FetchedReport };
-    if account.form == Form::Live {
-        let observer = Observer { session, pace, brief, tell };
-        observer.look_again(&mut account).await;
+    on_progress(ProgressStep::ReportFetched(account.users.len()));
+    account.evidence_source = if options.features.has(Feature::Recheck) {
+        EvidenceSource::Live
+    } else {
+        EvidenceSource::FetchedReport
+    };
+    if account.evidence_source == EvidenceSource::Live {
+        let observer = AccountObserver { session, limits, options, on_progress };
+        observer.recheck(&mut account).await;
     }
     account
 }
 
 /// An account of which nothing was had.
-pub(super) fn unseen(id: AccountId, partition: String, why: Failure) -> Account<'static> {
+pub(super) fn unobserved_account(
+    id: AccountId,
+    partition: String,
+    why: AwsError,
+) -> Account<'static> {
     Account {
         id,
         partition,
         alias: None,
-        form: Form::Live,
+        evidence_source: EvidenceSource::Live,
         report_generated_at: None,
         root: None,
         users: Vec::new(),
-        replaced: Vec::new(),
-        asked_after: Vec::new(),
-        gaps: vec![why.gap(Piece::CredentialReport, 0)],
+        replaced_rows: Vec::new(),
+        queried_users: Vec::new(),
+        gaps: vec![why.into_gap(EvidenceItem::CredentialReport, 0)],
     }
 }
 
 /// What the calls of one account share.
-struct Observer<'a> {
+struct AccountObserver<'a> {
     session: &'a Session,
-    pace: &'a Pace,
-    brief: &'a Brief,
-    tell: &'a dyn Fn(Step),
+    limits: &'a CallLimits,
+    options: &'a ObserveOptions,
+    on_progress: &'a dyn Fn(ProgressStep),
 }
 
-impl Observer<'_> {
-    async fn look_again(&self, account: &mut Account<'static>) {
-        let mut gaps = Gaps::default();
-        let (session, pace, brief) = (self.session, self.pace, self.brief);
+impl AccountObserver<'_> {
+    async fn recheck(&self, account: &mut Account<'static>) {
+        let mut gaps = GapSet::default();
+        let (session, limits, options) = (self.session, self.limits, self.options);
         let service_specific = async {
-            if !brief.features.has(Feature::ServiceCredentials) {
+            if !options.features.has(Feature::ServiceCredentials) {
                 return None;
             }
-            Some(service_credentials::service_specific(session, pace, brief.now).await)
+            Some(service_credentials::service_specific(session, limits, options.now).await)
         };
         let details = async {
-            if brief.features.has(Feature::AllTags) {
-                Some(owners::of_all(session, pace).await)
+            if options.features.has(Feature::AllTags) {
+                Some(user_details::of_all(session, limits).await)
             } else {
                 None
             }
         };
         // The list of users comes after the report, so that nobody is missed between the two.
         let (listed, service_specific, details, alias) =
-            join4(users::list(session, pace), service_specific, details, self.alias()).await;
+            join4(users::list(session, limits), service_specific, details, self.alias()).await;
         match alias {
             Ok(alias) => account.alias = alias,
-            Err(failure) => gaps.of_account(Piece::Alias, failure),
+            Err(failure) => gaps.add_for_account(EvidenceItem::Alias, failure),
         }
         match listed {
-            Ok(listed) => self.second_look(account, listed, &mut gaps).await,
+            Ok(listed) => self.recheck_users(account, listed, &mut gaps).await,
             Err(failure) => {
-                gaps.of_account(Piece::Users, failure);
-                for user in account.users.iter_mut().filter(|user| brief.is_candidate(user)) {
+                gaps.add_for_account(EvidenceItem::Users, failure);
+                for user in account.users.iter_mut().filter(|user| options.is_flagged(user)) {
                     user.password_evidence = Evidence::NotReChecked;
                     user.access_key_evidence = Evidence::NotReChecked;
                 }
@@ -177,86 +187,93 @@ impl Observer<'_> {
         account.gaps.extend(gaps.0.into_values());
     }
 
-    async fn alias(&self) -> Result<Option<String>, Failure> {
+    async fn alias(&self) -> Result<Option<String>, AwsError> {
         let request = || self.session.iam.list_account_aliases().send();
-        let answer = self.pace.call("iam:ListAccountAliases", request).await?;
+        let answer = self.limits.call("iam:ListAccountAliases", request).await?;
         Ok(answer.account_aliases().first().cloned())
     }
 
-    /// Looks at the candidates, and puts what is seen in the place of their rows.
-    async fn second_look(
+    /// Re-checks the flagged users, and puts what is seen in the place of their rows.
+    async fn recheck_users(
         &self,
         account: &mut Account<'static>,
         listed: Vec<ListedUser>,
-        gaps: &mut Gaps,
+        gaps: &mut GapSet,
     ) {
         let rows = std::mem::take(&mut account.users);
-        let Population { present, gone, unclear, unreported, failures } =
-            population::compare(self.session, self.pace, rows, listed, self.brief.concurrency)
-                .await;
-        failures.into_iter().for_each(|failure| gaps.of_user(Piece::Users, failure));
-        account.users.extend(unclear.into_iter().map(|row| User {
+        let MatchedUsers { present, deleted, unverified, not_in_report, failures } =
+            matched_users::match_users(
+                self.session,
+                self.limits,
+                rows,
+                listed,
+                self.options.concurrency,
+            )
+            .await;
+        failures.into_iter().for_each(|failure| gaps.add_for_user(EvidenceItem::Users, failure));
+        account.users.extend(unverified.into_iter().map(|row| User {
             password_evidence: Evidence::NotReChecked,
             access_key_evidence: Evidence::NotReChecked,
             ..row
         }));
-        let mut same_second = SameSecond::among(present.iter().map(|(row, _)| row).chain(&gone));
-        for row in gone.iter().filter(|row| self.brief.is_candidate(row)) {
-            same_second.doubt(row);
+        let mut same_second =
+            SameSecondUsers::from_rows(present.iter().map(|(row, _)| row).chain(&deleted));
+        for row in deleted.iter().filter(|row| self.options.is_flagged(row)) {
+            same_second.mark_ambiguous(row);
         }
-        account.replaced.extend(gone);
+        account.replaced_rows.extend(deleted);
         let (flagged, cleared): (Vec<_>, Vec<_>) =
-            present.into_iter().partition(|(row, _)| self.brief.is_candidate(row));
+            present.into_iter().partition(|(row, _)| self.options.is_flagged(row));
         let mut looks: Vec<_> =
             flagged.into_iter().map(|(row, listed)| (listed, Some(row))).collect();
-        looks.extend(unreported.into_iter().map(|listed| (listed, None)));
-        (self.tell)(Step::Looking(looks.len()));
-        let mut seen = self.look_at(looks).await;
+        looks.extend(not_in_report.into_iter().map(|listed| (listed, None)));
+        (self.on_progress)(ProgressStep::RecheckStarted(looks.len()));
+        let mut seen = self.recheck_each(looks).await;
         for (_, row, look) in &seen {
-            if let Some(row) = row.as_ref().filter(|row| !look.confirms(row)) {
-                same_second.doubt(row);
+            if let Some(row) = row.as_ref().filter(|row| !look.matches_row(row)) {
+                same_second.mark_ambiguous(row);
             }
         }
         // What a row says may be about another user of the same second: it is put aside.
         let mut again = Vec::new();
         for (row, listed) in cleared {
-            if same_second.is_in_doubt(&row) {
-                account.replaced.push(row);
+            if same_second.is_ambiguous(&row) {
+                account.replaced_rows.push(row);
                 again.push((listed, None));
             } else {
                 account.users.push(User { id: Some(listed.id), ..row });
             }
         }
         for (listed, row, _) in seen.extract_if(.., |(_, row, _)| {
-            row.as_ref().is_some_and(|it| same_second.is_in_doubt(it))
+            row.as_ref().is_some_and(|it| same_second.is_ambiguous(it))
         }) {
-            account.replaced.extend(row);
+            account.replaced_rows.extend(row);
             again.push((listed, None));
         }
-        seen.extend(self.look_at(again).await);
+        seen.extend(self.recheck_each(again).await);
         for (_, row, look) in seen {
-            account.replaced.extend(row);
-            if let Look::Seen(user, failures) = look {
+            account.replaced_rows.extend(row);
+            if let RecheckResult::Rechecked(user, failures) = look {
                 account.users.push(*user);
                 for (piece, failure) in failures {
-                    gaps.of_user(piece, failure);
+                    gaps.add_for_user(piece, failure);
                 }
             }
         }
     }
 
     /// Looks at users, each with the row that it is about, if the report has one.
-    async fn look_at(
+    async fn recheck_each(
         &self,
         users: Vec<(ListedUser, Option<User<'static>>)>,
-    ) -> Vec<(ListedUser, Option<User<'static>>, Look)> {
+    ) -> Vec<(ListedUser, Option<User<'static>>, RecheckResult)> {
         let looks = stream::iter(users).map(|(listed, row)| async move {
-            let look = look(self.session, self.pace, &listed, row.as_ref()).await;
-            (self.tell)(Step::Looked);
+            let look = recheck_user(self.session, self.limits, &listed, row.as_ref()).await;
+            (self.on_progress)(ProgressStep::UserRechecked);
             (listed, row, look)
         });
         // Permits bound the calls; users are bounded only so that not all are begun at once.
-        looks.buffered(self.brief.concurrency.saturating_mul(2)).collect().await
+        looks.buffered(self.options.concurrency.saturating_mul(2)).collect().await
     }
 
     /// Adds what the report does not show: everybody's service-specific credentials, and the SSH
@@ -264,13 +281,13 @@ impl Observer<'_> {
     async fn service_credentials(
         &self,
         account: &mut Account<'static>,
-        service_specific: Option<Result<BTreeMap<String, Vec<OtherCredential>>, Failure>>,
-        gaps: &mut Gaps,
+        service_specific: Option<Result<BTreeMap<String, Vec<OtherCredential>>, AwsError>>,
+        gaps: &mut GapSet,
     ) {
         let Some(outcome) = service_specific else { return };
         let mut specific_seen = true;
         let mut by_user = outcome.unwrap_or_else(|failure| {
-            gaps.of_account(Piece::ServiceSpecificCredentials, failure);
+            gaps.add_for_account(EvidenceItem::ServiceSpecificCredentials, failure);
             specific_seen = false;
             BTreeMap::new()
         });
@@ -279,24 +296,24 @@ impl Observer<'_> {
             user.other_credentials.extend(found.unwrap_or_default());
         }
         let id = account.id;
-        let is_asked_after = |user: &User<'_>| {
-            self.brief.asked_after.contains(&(id, user.name.to_ascii_lowercase()))
+        let is_ssh_key_user = |user: &User<'_>| {
+            self.options.ssh_key_users.contains(&(id, user.name.to_ascii_lowercase()))
         };
         let listed = |user: &User<'_>| {
-            self.brief.ssh_keys == SshKeys::All
-                || is_asked_after(user)
+            self.options.ssh_keys == SshKeyLookup::All
+                || is_ssh_key_user(user)
                 || user.evidence() != Evidence::CredentialReport
-                || audit::shows_no_credential(user)
-                || audit::is_flagged(user, &self.brief.policy, self.brief.now)
+                || audit::has_no_visible_credential(user)
+                || audit::has_findings(user, &self.options.policy, self.options.now)
         };
         let places: Vec<usize> = (0..account.users.len())
             .filter(|place| account.users.get(*place).is_some_and(&listed))
             .collect();
         let names = names(account, &places);
         let keys = stream::iter(names).map(|(place, name, _)| async move {
-            (place, service_credentials::ssh_keys(self.session, self.pace, &name).await)
+            (place, service_credentials::ssh_keys(self.session, self.limits, &name).await)
         });
-        let mut keys = keys.buffered(self.brief.concurrency);
+        let mut keys = keys.buffered(self.options.concurrency);
         while let Some((place, outcome)) = keys.next().await {
             let Some(user) = account.users.get_mut(place) else { continue };
             match outcome {
@@ -305,8 +322,8 @@ impl Observer<'_> {
                     user.other_credentials_complete = specific_seen;
                 }
                 // A user who went away meanwhile has none.
-                Err(failure) if failure.is_absence() => user.other_credentials_complete = true,
-                Err(failure) => gaps.of_user(Piece::SshKeys, failure),
+                Err(failure) if failure.is_not_found() => user.other_credentials_complete = true,
+                Err(failure) => gaps.add_for_user(EvidenceItem::SshKeys, failure),
             }
         }
         let is_unclear = |name: &str| {
@@ -315,41 +332,45 @@ impl Observer<'_> {
                 user.name.eq_ignore_ascii_case(name) && !user.other_credentials_complete
             })
         };
-        let asked_after = self.brief.asked_after.iter().filter(|(account, _)| *account == id);
-        let answered = asked_after.map(|(_, name)| name).filter(|name| !is_unclear(name));
-        account.asked_after = answered.cloned().collect();
+        let requested = self.options.ssh_key_users.iter().filter(|(account, _)| *account == id);
+        let answered = requested.map(|(_, name)| name).filter(|name| !is_unclear(name));
+        account.queried_users = answered.cloned().collect();
     }
 
-    /// Adds tags and owners: of all users where that was asked for, else of the candidates.
+    /// Adds tags and owners: of all users where that was asked for, else of the flagged users.
     async fn owners(
         &self,
         account: &mut Account<'static>,
-        details: Option<Result<BTreeMap<String, Details>, Failure>>,
-        gaps: &mut Gaps,
+        details: Option<Result<BTreeMap<String, UserDetails>, AwsError>>,
+        gaps: &mut GapSet,
     ) {
-        let piece = if self.brief.features.expiry_tag { Piece::Tags } else { Piece::Owners };
+        let piece = if self.options.features.expiry_tag {
+            EvidenceItem::Tags
+        } else {
+            EvidenceItem::Owners
+        };
         match details {
             Some(Ok(mut by_user)) => {
                 for user in &mut account.users {
                     if let Some(details) = by_user.remove(&user.name.to_ascii_lowercase()) {
-                        self.describe(user, details);
+                        self.set_details(user, details);
                     }
                 }
             }
-            Some(Err(failure)) => gaps.of_account(piece, failure),
-            None if !self.brief.features.has(Feature::CandidateTags) => {}
+            Some(Err(failure)) => gaps.add_for_account(piece, failure),
+            None if !self.options.features.has(Feature::FlaggedUserTags) => {}
             None => {
-                let places = self.standing(account);
+                let places = self.stale_users(account);
                 let tags =
                     stream::iter(names(account, &places)).map(|(place, name, _)| async move {
-                        (place, owners::of_user(self.session, self.pace, &name).await)
+                        (place, user_details::of_user(self.session, self.limits, &name).await)
                     });
-                let mut tags = tags.buffered(self.brief.concurrency);
+                let mut tags = tags.buffered(self.options.concurrency);
                 while let Some((place, outcome)) = tags.next().await {
                     match (account.users.get_mut(place), outcome) {
-                        (Some(user), Ok(details)) => self.describe(user, details),
-                        (_, Err(failure)) if !failure.is_absence() => {
-                            gaps.of_user(Piece::Owners, failure);
+                        (Some(user), Ok(details)) => self.set_details(user, details),
+                        (_, Err(failure)) if !failure.is_not_found() => {
+                            gaps.add_for_user(EvidenceItem::Owners, failure);
                         }
                         _ => {}
                     }
@@ -358,28 +379,28 @@ impl Observer<'_> {
         }
     }
 
-    fn describe(&self, user: &mut User<'static>, details: Details) {
-        user.owner = owner(&details.tags, &self.brief.owner_tags).map(str::to_owned);
+    fn set_details(&self, user: &mut User<'static>, details: UserDetails) {
+        user.owner = owner(&details.tags, &self.options.owner_tags).map(str::to_owned);
         user.permissions = details.permissions;
         user.tags = Some(details.tags);
     }
 
     /// Asks Access Advisor about those who are stale still, the oldest disuse first.
-    async fn last_accessed(&self, account: &mut Account<'static>, gaps: &mut Gaps) {
-        if !self.brief.features.has(Feature::LastAccessed) {
+    async fn last_accessed(&self, account: &mut Account<'static>, gaps: &mut GapSet) {
+        if !self.options.features.has(Feature::LastAccessed) {
             return;
         }
-        let mut places = self.standing(account);
-        places.truncate(last_accessed::MOST_USERS);
+        let mut places = self.stale_users(account);
+        places.truncate(last_accessed::MAX_USERS);
         let seen = stream::iter(names(account, &places)).map(|(place, _, arn)| async move {
-            (place, last_accessed::of_user(self.session, self.pace, &arn).await)
+            (place, last_accessed::of_user(self.session, self.limits, &arn).await)
         });
-        let mut seen = seen.buffer_unordered(last_accessed::AT_A_TIME);
+        let mut seen = seen.buffer_unordered(last_accessed::MAX_CONCURRENT_JOBS);
         while let Some((place, outcome)) = seen.next().await {
             match (account.users.get_mut(place), outcome) {
                 (Some(user), Ok(seen)) => user.last_accessed = seen,
-                (_, Err(failure)) if !failure.is_absence() => {
-                    gaps.of_user(Piece::LastAccessed, failure);
+                (_, Err(failure)) if !failure.is_not_found() => {
+                    gaps.add_for_user(EvidenceItem::LastAccessed, failure);
                 }
                 _ => {}
             }
@@ -387,17 +408,17 @@ impl Observer<'_> {
     }
 
     /// Where the users stand against whom something stale remains, the oldest disuse first.
-    fn standing(&self, account: &Account<'static>) -> Vec<usize> {
-        let Brief { policy, now, .. } = self.brief;
+    fn stale_users(&self, account: &Account<'static>) -> Vec<usize> {
+        let ObserveOptions { policy, now, .. } = self.options;
         let since = |user| audit::stale_since(user, policy, *now);
-        let mut standing: Vec<_> = account
+        let mut stale: Vec<_> = account
             .users
             .iter()
             .enumerate()
             .filter_map(|(place, user)| Some((since(user)?, place)))
             .collect();
-        standing.sort_unstable();
-        standing.into_iter().map(|(_, place)| place).collect()
+        stale.sort_unstable();
+        stale.into_iter().map(|(_, place)| place).collect()
     }
 }
 

@@ -12,19 +12,19 @@ use aws_sdk_iam::error::{ProvideErrorMetadata, SdkError};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, timeout_at};
 
-use super::message::{causes, innermost, one_line};
-use super::{foreign, limit};
-use crate::model::inventory::{Cause, Gap, Piece};
+use super::message::{cause_chain, one_line, root_cause};
+use super::{non_aws_response, response_limit};
+use crate::model::inventory::{EvidenceGap, EvidenceItem, GapCause};
 
 /// The first pause before a call is made again; each further one is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 /// The longest pause.
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+const MAX_PAUSE: Duration = Duration::from_secs(5);
 /// The longest time in which one attempt is answered in full.
-const LONGEST_ATTEMPT: Duration = Duration::from_secs(15);
+const MAX_ATTEMPT_TIME: Duration = Duration::from_secs(15);
 /// How often a host that cannot be reached is tried: longer than a resolver or a route takes to
 /// recover, shorter than anybody waits for a misspelt endpoint.
-const UNREACHABLE_ATTEMPTS: u32 = 7;
+const MAX_UNREACHABLE_ATTEMPTS: u32 = 7;
 /// The HTTP status of `NoSuchEntity`.
 ///
 /// Source: the errors of the actions in the IAM API Reference.
@@ -32,7 +32,7 @@ const NOT_FOUND: u16 = 404;
 
 /// How long, and how many at a time, calls may take.
 #[derive(Debug)]
-pub(crate) struct Pace {
+pub(crate) struct CallLimits {
     deadline: Instant,
     attempt: Duration,
     permits: Semaphore,
@@ -40,26 +40,26 @@ pub(crate) struct Pace {
 
 /// A call that was not answered as hoped.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Failure {
+pub(crate) struct AwsError {
     /// As a policy names it.
     pub(crate) action: &'static str,
-    pub(crate) cause: Cause,
+    pub(crate) cause: GapCause,
     /// AWS's code for the error, where AWS answered.
     pub(crate) code: Option<String>,
     /// The HTTP status, where anything answered.
     pub(crate) status: Option<u16>,
     pub(crate) message: String,
     /// Whether an earlier attempt got no answer that says so: it may have been carried out.
-    pub(crate) is_unsure: bool,
+    pub(crate) outcome_unknown: bool,
 }
 
-impl Pace {
+impl CallLimits {
     /// `timeout` from now, `concurrency` calls at a time.
     pub(crate) fn new(timeout: Duration, concurrency: usize) -> Self {
         Self {
             deadline: Instant::now() + timeout,
             // Time for a few attempts must remain.
-            attempt: LONGEST_ATTEMPT.min(timeout / 4),
+            attempt: MAX_ATTEMPT_TIME.min(timeout / 4),
             permits: Semaphore::new(concurrency),
         }
     }
@@ -74,32 +74,32 @@ impl Pace {
         &self,
         action: &'static str,
         request: impl Fn() -> F,
-    ) -> Result<T, Failure>
+    ) -> Result<T, AwsError>
     where
         F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
         E: ProvideErrorMetadata + std::error::Error + 'static,
     {
         // A permit is held through the pauses: whoever is throttled makes room for nobody.
         let Ok(permit) = timeout_at(self.deadline, self.permits.acquire()).await else {
-            return Err(Failure::out_of_time(action));
+            return Err(AwsError::deadline_exceeded(action));
         };
         let _permit = permit;
         // Polled even once, a request is sent: nothing is asked for when its answer is late already.
         if Instant::now() >= self.deadline {
-            return Err(Failure::out_of_time(action));
+            return Err(AwsError::deadline_exceeded(action));
         }
-        let (mut attempt, mut is_unsure) = (0, false);
+        let (mut attempt, mut outcome_unknown) = (0, false);
         loop {
             attempt += 1;
             let failure = match self.attempt(action, attempt, &request).await {
                 Ok(answer) => return Ok(answer),
-                Err(failure) => Failure { is_unsure, ..failure },
+                Err(failure) => AwsError { outcome_unknown, ..failure },
             };
-            let pause = pause_after(attempt);
-            if !failure.may_pass(attempt) || Instant::now() + pause >= self.deadline {
+            let pause = backoff(attempt);
+            if !failure.is_retryable(attempt) || Instant::now() + pause >= self.deadline {
                 return Err(failure);
             }
-            is_unsure |= failure.may_have_been_carried_out();
+            outcome_unknown |= failure.may_have_been_carried_out();
             sleep(pause).await;
         }
     }
@@ -113,33 +113,34 @@ impl Pace {
         action: &'static str,
         check: impl AsyncFn() -> Result<(), X>,
         request: impl Fn() -> F,
-    ) -> Result<T, CheckedFailure<X>>
+    ) -> Result<T, CheckedAwsError<X>>
     where
         F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
         E: ProvideErrorMetadata + std::error::Error + 'static,
     {
-        let (mut attempt, mut is_unsure) = (0, false);
+        let (mut attempt, mut outcome_unknown) = (0, false);
         loop {
             attempt += 1;
-            check().await.map_err(|error| CheckedFailure::Check { error, is_unsure })?;
-            let out_of_time = || Failure { is_unsure, ..Failure::out_of_time(action) };
+            check().await.map_err(|error| CheckedAwsError::Check { error, outcome_unknown })?;
+            let deadline_exceeded =
+                || AwsError { outcome_unknown, ..AwsError::deadline_exceeded(action) };
             let Ok(permit) = timeout_at(self.deadline, self.permits.acquire()).await else {
-                return Err(CheckedFailure::Call(out_of_time()));
+                return Err(CheckedAwsError::Call(deadline_exceeded()));
             };
             if Instant::now() >= self.deadline {
-                return Err(CheckedFailure::Call(out_of_time()));
+                return Err(CheckedAwsError::Call(deadline_exceeded()));
             }
             let outcome = self.attempt(action, attempt, &request).await;
             drop(permit);
             let failure = match outcome {
                 Ok(answer) => return Ok(answer),
-                Err(failure) => Failure { is_unsure, ..failure },
+                Err(failure) => AwsError { outcome_unknown, ..failure },
             };
-            let pause = pause_after(attempt);
-            if !failure.may_pass(attempt) || Instant::now() + pause >= self.deadline {
-                return Err(CheckedFailure::Call(failure));
+            let pause = backoff(attempt);
+            if !failure.is_retryable(attempt) || Instant::now() + pause >= self.deadline {
+                return Err(CheckedAwsError::Call(failure));
             }
-            is_unsure |= failure.may_have_been_carried_out();
+            outcome_unknown |= failure.may_have_been_carried_out();
             sleep(pause).await;
         }
     }
@@ -150,7 +151,7 @@ impl Pace {
         action: &'static str,
         attempt: u32,
         request: impl Fn() -> F,
-    ) -> Result<T, Failure>
+    ) -> Result<T, AwsError>
     where
         F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
         E: ProvideErrorMetadata + std::error::Error + 'static,
@@ -163,10 +164,10 @@ impl Pace {
                 tracing::debug!(action, attempt, milliseconds, "answered");
                 return Ok(answer);
             }
-            Ok(Err(error)) => Failure::of(action, &error),
-            Err(_) => Failure::slow(action, started.elapsed()),
+            Ok(Err(error)) => AwsError::from_sdk(action, &error),
+            Err(_) => AwsError::attempt_timed_out(action, started.elapsed()),
         };
-        let Failure { cause, code, message, .. } = &failure;
+        let AwsError { cause, code, message, .. } = &failure;
         if failure.is_expected() {
             let milliseconds = started.elapsed().as_millis();
             tracing::debug!(action, attempt, milliseconds, code, "answered");
@@ -181,28 +182,28 @@ impl Pace {
 
 /// Why a checked call was not answered as hoped.
 #[derive(Debug)]
-pub(crate) enum CheckedFailure<X> {
+pub(crate) enum CheckedAwsError<X> {
     /// The check before an attempt failed.
     Check {
         /// Why.
         error: X,
         /// Whether an earlier attempt may have been carried out.
-        is_unsure: bool,
+        outcome_unknown: bool,
     },
     /// The call failed.
-    Call(Failure),
+    Call(AwsError),
 }
 
 /// Doubles with every attempt; half of it is chance, so that calls that failed together do not
 /// come back together.
-pub(crate) fn pause_after(attempt: u32) -> Duration {
+pub(crate) fn backoff(attempt: u32) -> Duration {
     let whole = FIRST_PAUSE.saturating_mul(1 << attempt.saturating_sub(1).min(16));
-    whole.min(LONGEST_PAUSE).mul_f64(0.5 + fastrand::f64() / 2.0)
+    whole.min(MAX_PAUSE).mul_f64(0.5 + fastrand::f64() / 2.0)
 }
 
-impl Failure {
+impl AwsError {
     /// What an error of the SDK comes to.
-    pub(crate) fn of<E>(action: &'static str, error: &SdkError<E, HttpResponse>) -> Self
+    pub(crate) fn from_sdk<E>(action: &'static str, error: &SdkError<E, HttpResponse>) -> Self
     where
         E: ProvideErrorMetadata + std::error::Error + 'static,
     {
@@ -215,7 +216,11 @@ impl Failure {
                 let cause =
                     cause_of(action, code.unwrap_or_default(), status, said.unwrap_or_default());
                 let message = match code {
-                    None => foreign::message(status, answer.raw().body().bytes(), answer.err()),
+                    None => non_aws_response::describe(
+                        status,
+                        answer.raw().body().bytes(),
+                        answer.err(),
+                    ),
                     Some(_) => service_message(code, status, said.unwrap_or("without a message")),
                 };
                 Self {
@@ -224,99 +229,101 @@ impl Failure {
                     code: code.map(str::to_owned),
                     status: Some(status),
                     message,
-                    is_unsure: false,
+                    outcome_unknown: false,
                 }
             }
-            SdkError::TimeoutError(_) => failed(Cause::Unreachable, "no answer in time".to_owned()),
+            SdkError::TimeoutError(_) => {
+                failed(GapCause::Unreachable, "no answer in time".to_owned())
+            }
             SdkError::DispatchFailure(failure) => {
-                if let Some(NotRenewed(why)) = within(error) {
-                    failed(Cause::Credentials, why.clone())
-                } else if let Some(why) = within::<CredentialsError>(error) {
-                    failed(Cause::Credentials, causes(why))
+                if let Some(RefreshFailed(why)) = find_source(error) {
+                    failed(GapCause::Credentials, why.clone())
+                } else if let Some(why) = find_source::<CredentialsError>(error) {
+                    failed(GapCause::Credentials, cause_chain(why))
                 } else if failure.is_io() || failure.is_timeout() {
-                    failed(Cause::Unreachable, innermost(error))
+                    failed(GapCause::Unreachable, root_cause(error))
                 } else if failure.is_user() {
-                    failed(Cause::Unexpected, innermost(error))
+                    failed(GapCause::Unexpected, root_cause(error))
                 } else {
-                    failed(Cause::Credentials, innermost(error))
+                    failed(GapCause::Credentials, root_cause(error))
                 }
             }
-            SdkError::ResponseError(_) if limit::is_exceeded(error) => {
-                failed(Cause::Unexpected, limit::MESSAGE.to_owned())
+            SdkError::ResponseError(_) if response_limit::is_exceeded(error) => {
+                failed(GapCause::Unexpected, response_limit::TOO_LARGE_MESSAGE.to_owned())
             }
-            SdkError::ResponseError(_) => failed(Cause::Unreachable, innermost(error)),
-            _ => failed(Cause::Unexpected, innermost(error)),
+            SdkError::ResponseError(_) => failed(GapCause::Unreachable, root_cause(error)),
+            _ => failed(GapCause::Unexpected, root_cause(error)),
         }
     }
 
     /// An answer that makes no sense.
     pub(crate) fn unexpected(action: &'static str, message: impl Into<String>) -> Self {
-        let (cause, message) = (Cause::Unexpected, message.into());
-        Self { action, cause, code: None, status: None, message, is_unsure: false }
+        let (cause, message) = (GapCause::Unexpected, message.into());
+        Self { action, cause, code: None, status: None, message, outcome_unknown: false }
     }
 
     /// Time was up before the call was made or answered.
-    pub(crate) fn out_of_time(action: &'static str) -> Self {
-        Self { cause: Cause::TimedOut, ..Self::unexpected(action, "time was up (--timeout)") }
+    pub(crate) fn deadline_exceeded(action: &'static str) -> Self {
+        Self { cause: GapCause::TimedOut, ..Self::unexpected(action, "time was up (--timeout)") }
     }
 
-    fn slow(action: &'static str, waited: Duration) -> Self {
+    fn attempt_timed_out(action: &'static str, waited: Duration) -> Self {
         let message = format!("no answer within {} s", waited.as_secs());
-        Self { cause: Cause::TimedOut, ..Self::unexpected(action, message) }
+        Self { cause: GapCause::TimedOut, ..Self::unexpected(action, message) }
     }
 
     /// Whether AWS answered with this code.
-    pub(crate) fn is(&self, code: &str) -> bool {
+    pub(crate) fn has_code(&self, code: &str) -> bool {
         self.code.as_deref() == Some(code)
     }
 
     /// Whether the user or credential that was asked for does not exist. An answer with another
     /// status than IAM's own for that, such as a server error, says nothing about it.
-    pub(crate) fn is_absence(&self) -> bool {
-        self.is("NoSuchEntity") && self.status == Some(NOT_FOUND)
+    pub(crate) fn is_not_found(&self) -> bool {
+        self.has_code("NoSuchEntity") && self.status == Some(NOT_FOUND)
     }
 
     /// Whether this is an ordinary answer that the caller expects beside success: what was asked for
     /// is not there, not there yet, or still has something in it.
     fn is_expected(&self) -> bool {
         let codes = ["ReportInProgress", "ReportNotPresent", "ReportExpired", "DeleteConflict"];
-        self.is_absence() || codes.iter().any(|code| self.is(code))
+        self.is_not_found() || codes.iter().any(|code| self.has_code(code))
     }
 
     /// Whether the call may have been carried out all the same.
     const fn may_have_been_carried_out(&self) -> bool {
-        matches!(self.cause, Cause::Unavailable | Cause::TimedOut | Cause::Unreachable)
+        matches!(self.cause, GapCause::Unavailable | GapCause::TimedOut | GapCause::Unreachable)
     }
 
     /// Whether AWS refused the call, and every earlier attempt at it.
-    pub(crate) fn is_refusal(&self) -> bool {
-        !self.is_unsure && self.code.is_some() && !self.may_have_been_carried_out()
+    pub(crate) fn is_rejected(&self) -> bool {
+        !self.outcome_unknown && self.code.is_some() && !self.may_have_been_carried_out()
     }
 
     /// Whether another attempt may be answered.
-    fn may_pass(&self, attempt: u32) -> bool {
+    fn is_retryable(&self, attempt: u32) -> bool {
         match self.cause {
-            Cause::Throttled | Cause::Unavailable | Cause::TimedOut => true,
-            Cause::Unreachable => attempt < UNREACHABLE_ATTEMPTS,
-            Cause::Denied | Cause::Credentials | Cause::Unexpected => false,
+            GapCause::Throttled | GapCause::Unavailable | GapCause::TimedOut => true,
+            GapCause::Unreachable => attempt < MAX_UNREACHABLE_ATTEMPTS,
+            GapCause::Denied | GapCause::Credentials | GapCause::Unexpected => false,
         }
     }
 
     /// The gap that the failure leaves in an account's evidence; `users` is 0 where it concerns
     /// the account.
-    pub(crate) fn gap(self, piece: Piece, users: usize) -> Gap {
-        Gap { piece, cause: self.cause, action: self.action, message: self.message, users }
+    pub(crate) fn into_gap(self, piece: EvidenceItem, users: usize) -> EvidenceGap {
+        EvidenceGap { piece, cause: self.cause, action: self.action, message: self.message, users }
     }
 }
 
 /// Source: "Common errors" of the IAM and STS API references, and "Error retries" of the SDKs.
-fn cause_of(action: &str, code: &str, status: u16, message: &str) -> Cause {
+fn cause_of(action: &str, code: &str, status: u16, message: &str) -> GapCause {
     match code {
         // The code says that the token is wrong. The message may say that STS could not find out.
-        "InvalidIdentityToken" if passes_by_itself(message) => Cause::Unavailable,
+        "InvalidIdentityToken" if is_transient_message(message) => GapCause::Unavailable,
         // A report is asked for too often; anything else is too many already.
-        "LimitExceeded" if !action.starts_with("iam:Generate") => Cause::Unexpected,
-        "AccessDenied" | "AccessDeniedException" | "UnauthorizedOperation" => Cause::Denied,
+        "LimitExceeded" if !action.starts_with("iam:Generate") => GapCause::Unexpected,
+        "AccessDenied" | "AccessDeniedException" | "UnauthorizedOperation" => GapCause::Denied,
         "ExpiredToken"
         | "ExpiredTokenException"
         | "RequestExpired"
@@ -324,7 +331,7 @@ fn cause_of(action: &str, code: &str, status: u16, message: &str) -> Cause {
         | "UnrecognizedClientException"
         | "SignatureDoesNotMatch"
         | "IncompleteSignature"
-        | "InvalidIdentityToken" => Cause::Credentials,
+        | "InvalidIdentityToken" => GapCause::Credentials,
         "Throttling"
         | "ThrottlingException"
         | "ThrottledException"
@@ -335,22 +342,22 @@ fn cause_of(action: &str, code: &str, status: u16, message: &str) -> Cause {
         | "BandwidthLimitExceeded"
         | "SlowDown"
         | "PriorRequestNotComplete"
-        | "LimitExceeded" => Cause::Throttled,
+        | "LimitExceeded" => GapCause::Throttled,
         "IDPCommunicationError"
         | "EntityTemporarilyUnmodifiable"
         | "ConcurrentModification"
         | "RequestTimeout"
-        | "RequestTimeoutException" => Cause::Unavailable,
-        _ if status == 429 => Cause::Throttled,
-        _ if status >= 500 => Cause::Unavailable,
-        _ => Cause::Unexpected,
+        | "RequestTimeoutException" => GapCause::Unavailable,
+        _ if status == 429 => GapCause::Throttled,
+        _ if status >= 500 => GapCause::Unavailable,
+        _ => GapCause::Unexpected,
     }
 }
 
 /// Whether an error is one of the moment by its words: STS could not fetch the public key of the
 /// token's issuer, above all when many jobs ask at once. Codes do not tell it from others, and the
 /// SDK's own credentials hand on words alone.
-pub(crate) fn passes_by_itself(message: &str) -> bool {
+pub(crate) fn is_transient_message(message: &str) -> bool {
     let message = message.to_ascii_lowercase();
     message.contains("retrieve verification key") || message.contains("idpcommunicationerror")
 }
@@ -370,10 +377,10 @@ fn service_message(code: Option<&str>, status: u16, message: &str) -> String {
 /// A session could not be renewed on the way to a call.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-pub(crate) struct NotRenewed(pub(super) String);
+pub(crate) struct RefreshFailed(pub(super) String);
 
 /// The error of this kind that another comes from, if it does.
-fn within<'a, E: std::error::Error + 'static>(
+fn find_source<'a, E: std::error::Error + 'static>(
     error: &'a (dyn std::error::Error + 'static),
 ) -> Option<&'a E> {
     let mut next = Some(error);
@@ -389,7 +396,7 @@ fn within<'a, E: std::error::Error + 'static>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::observe::message::LONGEST_MESSAGE;
+    use crate::observe::message::MAX_MESSAGE_CHARS;
 
     #[test]
     fn a_message_about_a_wrong_signature_repeats_no_header() {
@@ -401,15 +408,15 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_absent_unless_the_status_says_so_too() {
-        let answered = |status| Failure {
+    fn not_found_requires_status_404() {
+        let answered = |status| AwsError {
             code: Some("NoSuchEntity".to_owned()),
             status,
-            ..Failure::unexpected("iam:GetUser", "")
+            ..AwsError::unexpected("iam:GetUser", "")
         };
-        assert!(answered(Some(404)).is_absence());
+        assert!(answered(Some(404)).is_not_found());
         for status in [None, Some(200), Some(400), Some(403), Some(500), Some(503)] {
-            assert!(!answered(status).is_absence(), "{status:?}");
+            assert!(!answered(status).is_not_found(), "{status:?}");
         }
     }
 
@@ -418,7 +425,7 @@ mod tests {
         let message =
             service_message(None, 502, &format!("é{}\nx-amz-security-token", "é".repeat(500)));
         assert!(message.starts_with("HTTP status 502: é"), "{message}");
-        assert!(message.ends_with("é…") && message.chars().count() < LONGEST_MESSAGE + 40);
+        assert!(message.ends_with("é…") && message.chars().count() < MAX_MESSAGE_CHARS + 40);
     }
 
     #[test]
@@ -431,11 +438,11 @@ mod tests {
         let message = service_message(Some("AccessDenied"), 403, &told);
         assert!(message.starts_with("AccessDenied: User: arn:"), "{message}");
         assert!(message.ends_with("… with an explicit deny in a service control policy"));
-        assert!(message.chars().count() < LONGEST_MESSAGE + 40, "{message}");
+        assert!(message.chars().count() < MAX_MESSAGE_CHARS + 40, "{message}");
     }
 
     #[test]
-    fn of_the_id_of_a_credential_a_message_shows_the_last_four_characters() {
+    fn credential_ids_are_shortened_to_four_characters() {
         for (text, shown) in [
             (
                 "The Access Key with id AKIAIOSFODNN7EXAMPLE cannot be found.",
@@ -450,60 +457,58 @@ mod tests {
     }
 
     #[test]
-    fn an_attempt_without_an_answer_makes_a_later_refusal_unsure() {
-        let denied = |is_unsure| Failure {
-            cause: Cause::Denied,
+    fn a_rejection_after_an_unanswered_attempt_is_uncertain() {
+        let denied = |outcome_unknown| AwsError {
+            cause: GapCause::Denied,
             code: Some("AccessDenied".to_owned()),
-            is_unsure,
-            ..Failure::unexpected("", "")
+            outcome_unknown,
+            ..AwsError::unexpected("", "")
         };
-        assert!(denied(false).is_refusal() && !denied(true).is_refusal());
-        assert!(!Failure { cause: Cause::Unavailable, ..denied(false) }.is_refusal());
-        assert!(!Failure { code: None, ..denied(false) }.is_refusal());
+        assert!(denied(false).is_rejected() && !denied(true).is_rejected());
+        assert!(!AwsError { cause: GapCause::Unavailable, ..denied(false) }.is_rejected());
+        assert!(!AwsError { code: None, ..denied(false) }.is_rejected());
     }
 
     #[test]
-    fn pauses_double_up_to_the_longest_and_differ_by_chance() {
+    fn backoff_doubles_up_to_the_maximum_with_jitter() {
         for attempt in 1..40 {
-            let whole = FIRST_PAUSE.saturating_mul(1 << (attempt - 1).min(16)).min(LONGEST_PAUSE);
-            let pause = pause_after(attempt);
+            let whole = FIRST_PAUSE.saturating_mul(1 << (attempt - 1).min(16)).min(MAX_PAUSE);
+            let pause = backoff(attempt);
             assert!(whole / 2 <= pause && pause <= whole, "{attempt}: {pause:?}");
         }
-        assert!(
-            (0..20).map(|_| pause_after(6)).collect::<std::collections::BTreeSet<_>>().len() > 1
-        );
+        assert!((0..20).map(|_| backoff(6)).collect::<std::collections::BTreeSet<_>>().len() > 1);
     }
 
     #[test]
-    fn nothing_is_asked_for_when_time_is_up() {
+    fn no_call_is_made_after_the_deadline() {
         let asked = std::cell::Cell::new(false);
         let request = async || {
             asked.set(true);
             Ok::<_, SdkError<aws_sdk_iam::operation::list_users::ListUsersError, HttpResponse>>(())
         };
-        let pace = Pace::new(Duration::ZERO, 1);
+        let limits = CallLimits::new(Duration::ZERO, 1);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-        let failure = runtime.block_on(pace.call("iam:ListUsers", request)).unwrap_err();
-        assert_eq!(failure, Failure::out_of_time("iam:ListUsers"));
+        let failure = runtime.block_on(limits.call("iam:ListUsers", request)).unwrap_err();
+        assert_eq!(failure, AwsError::deadline_exceeded("iam:ListUsers"));
         assert!(!asked.get());
     }
 
     #[test]
-    fn a_message_decides_where_the_code_does_not() {
+    fn the_message_decides_when_the_code_is_ambiguous() {
         let cause = |message| {
             cause_of("sts:AssumeRoleWithWebIdentity", "InvalidIdentityToken", 400, message)
         };
         let no_key = "Couldn't retrieve verification key from your identity provider, please \
                       reference AssumeRoleWithWebIdentity documentation for requirements";
-        assert_eq!(cause(no_key), Cause::Unavailable);
-        assert_eq!(cause("Incorrect token audience"), Cause::Credentials);
+        assert_eq!(cause(no_key), GapCause::Unavailable);
+        assert_eq!(cause("Incorrect token audience"), GapCause::Credentials);
     }
 
     #[test]
-    fn what_may_pass_is_tried_again_and_what_will_not_is_not() {
+    fn only_transient_errors_are_retried() {
         let after = |code: &str, status| {
             let cause = cause_of("iam:GenerateCredentialReport", code, status, "");
-            Failure { cause, ..Failure::unexpected("", "") }.may_pass(1)
+            AwsError { cause, ..AwsError::unexpected("", "") }.is_retryable(1)
         };
         for (code, status) in [
             ("Throttling", 400),
@@ -529,10 +534,11 @@ mod tests {
     }
 
     #[test]
-    fn a_host_that_cannot_be_reached_is_given_up_after_some_attempts() {
-        let failure = Failure { cause: Cause::Unreachable, ..Failure::unexpected("", "") };
+    fn unreachable_hosts_are_retried_a_limited_number_of_times() {
+        let failure = AwsError { cause: GapCause::Unreachable, ..AwsError::unexpected("", "") };
         assert!(
-            failure.may_pass(UNREACHABLE_ATTEMPTS - 1) && !failure.may_pass(UNREACHABLE_ATTEMPTS)
+            failure.is_retryable(MAX_UNREACHABLE_ATTEMPTS - 1)
+                && !failure.is_retryable(MAX_UNREACHABLE_ATTEMPTS)
         );
     }
 }

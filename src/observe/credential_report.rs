@@ -2,7 +2,7 @@
 //!
 //! Source: "Get credential reports for your AWS account", IAM User Guide. Columns are found by
 //! their header names. What is wrong with the file as a whole is an error; a single field that
-//! cannot be read is kept as [`Unreadable`](crate::model::inventory::Unreadable) and stops nothing.
+//! cannot be read is kept as [`UnreadableField`](crate::model::inventory::UnreadableField) and stops nothing.
 
 mod columns;
 mod row;
@@ -14,9 +14,9 @@ use chrono::{DateTime, Utc};
 use csv::ByteRecord;
 
 use columns::Columns;
-use row::Row;
+use row::CredentialReportRow;
 
-use crate::model::inventory::{Account, AccountId, Form, ROOT_USER, User};
+use crate::model::inventory::{Account, AccountId, EvidenceSource, ROOT_USER, User};
 
 /// Why a CSV is no credential report. Lines count from 1, the header being line 1.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -110,8 +110,8 @@ pub fn parse(csv: &str, generated_at: Option<DateTime<Utc>>) -> Result<Account<'
     }
     let columns = Columns::find(&record)?;
     let width = record.len();
-    let mut owner = Owner::default();
-    let mut names = Names::default();
+    let mut owner = ReportAccount::default();
+    let mut names = SeenNames::default();
     let mut root: Option<User<'_>> = None;
     // A row of a real report takes more than 150 bytes. Room that stays empty costs next to
     // nothing, whereas users that outgrow their place are all moved.
@@ -125,7 +125,7 @@ pub fn parse(csv: &str, generated_at: Option<DateTime<Utc>>) -> Result<Account<'
                 found: record.len(),
             });
         }
-        let user = columns.user(Row::new(csv, &record));
+        let user = columns.user(CredentialReportRow::new(csv, &record));
         if user.name.is_empty() {
             return Err(ReportError::NoUserName { line: line() });
         }
@@ -134,7 +134,7 @@ pub fn parse(csv: &str, generated_at: Option<DateTime<Utc>>) -> Result<Account<'
         }
         owner.check(&user.arn, line)?;
         let seen = || users.iter().chain(&root).map(|user| user.name.as_ref());
-        if names.repeats(&user.name, seen) {
+        if names.is_repeated(&user.name, seen) {
             return Err(ReportError::DuplicateUser { line: line(), name: user.name.into_owned() });
         }
         if user.name == ROOT_USER {
@@ -148,12 +148,12 @@ pub fn parse(csv: &str, generated_at: Option<DateTime<Utc>>) -> Result<Account<'
         id,
         partition,
         alias: None,
-        form: Form::ExportedReport,
+        evidence_source: EvidenceSource::ExportedReport,
         report_generated_at: generated_at,
         root,
         users,
-        replaced: Vec::new(),
-        asked_after: Vec::new(),
+        replaced_rows: Vec::new(),
+        queried_users: Vec::new(),
         gaps: Vec::new(),
     })
 }
@@ -202,16 +202,16 @@ fn is_header(user: &User<'_>) -> bool {
 /// The hashes of the names that occurred: keeping the names themselves in lower case would cost an
 /// allocation a user.
 #[derive(Default)]
-struct Names {
+struct SeenNames {
     hasher: RandomState,
-    hashes: HashSet<u64, BuildHasherDefault<AsItIs>>,
+    hashes: HashSet<u64, BuildHasherDefault<PassThroughHasher>>,
     lower_case: String,
 }
 
-impl Names {
+impl SeenNames {
     /// Whether the name occurred before, compared without case. `seen` are the names that did:
     /// they are asked only where hashes are equal, which need not mean that the names are.
-    fn repeats<'a, I: Iterator<Item = &'a str>>(
+    fn is_repeated<'a, I: Iterator<Item = &'a str>>(
         &mut self,
         name: &str,
         seen: impl FnOnce() -> I,
@@ -226,9 +226,9 @@ impl Names {
 
 /// Hashes a hash: it is random enough as it is.
 #[derive(Default)]
-struct AsItIs(u64);
+struct PassThroughHasher(u64);
 
-impl Hasher for AsItIs {
+impl Hasher for PassThroughHasher {
     fn write_u64(&mut self, hash: u64) {
         self.0 = hash;
     }
@@ -246,13 +246,13 @@ impl Hasher for AsItIs {
 
 /// The account whose rows these are.
 #[derive(Default)]
-struct Owner {
+struct ReportAccount {
     found: Option<(AccountId, String)>,
     /// The ARN up to the colon behind the account id: most rows begin with it.
     prefix: String,
 }
 
-impl Owner {
+impl ReportAccount {
     /// An ARN that cannot be read says nothing about the account and passes.
     fn check(&mut self, arn: &str, line: impl FnOnce() -> u64) -> Result<(), ReportError> {
         if !self.prefix.is_empty() && arn.starts_with(&self.prefix) {

@@ -26,10 +26,10 @@ pub enum ExportError {
     Empty,
     /// Recognisably something else.
     #[error("the file holds {0}, not a credential report")]
-    SomethingElse(&'static str),
+    NotAReport(&'static str),
     /// The report, in a form that cannot be read back.
     #[error("the file is {0}, from which the report cannot be read")]
-    Form(&'static str),
+    EvidenceSource(&'static str),
     /// Bytes that are no text.
     #[error("the file is not UTF-8 text: byte {offset} on line {line} cannot be read")]
     NotText {
@@ -72,28 +72,30 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 ///
 /// # Errors
 /// [`ExportError`] when the bytes hold no credential report in any known form.
-pub fn recognise(bytes: Vec<u8>) -> Result<Export, ExportError> {
+pub fn parse_export(bytes: Vec<u8>) -> Result<Export, ExportError> {
     let text = decode_text(bytes)?;
     let trimmed = text.trim_ascii();
     match trimmed.as_bytes() {
         [] => Err(ExportError::Empty),
-        [b'{', b'\'', ..] => Err(ExportError::Form("what Python prints of an answer")),
+        [b'{', b'\'', ..] => Err(ExportError::EvidenceSource("what Python prints of an answer")),
         [b'{' | b'[', ..] => from_json(trimmed),
         [b'<', ..] if !trimmed.starts_with(ROOT_USER) => {
-            Err(ExportError::SomethingElse("HTML or XML"))
+            Err(ExportError::NotAReport("HTML or XML"))
         }
-        _ if is_table(trimmed) => Err(ExportError::Form("a table as `--output table` prints it")),
+        _ if is_table(trimmed) => {
+            Err(ExportError::EvidenceSource("a table as `--output table` prints it"))
+        }
         _ if is_yaml(trimmed) => from_yaml(trimmed),
         // A CSV's header has commas; base64 and the CLI's text output have none.
         _ if first_line(trimmed).contains(',') => Ok(Export { csv: text, generated_at: None }),
         _ if first_line(trimmed).contains([';', '\t']) && first_line(trimmed).contains("user") => {
-            Err(ExportError::SomethingElse(
-                "a table that something has written anew without commas",
-            ))
+            Err(ExportError::NotAReport("a table that something has written anew without commas"))
         }
-        [b'"' | b'\'', ..] => Err(ExportError::Form("text in quotes")),
-        [b'b', b'\'' | b'"', ..] => Err(ExportError::Form("what Python prints of an answer")),
-        _ => from_base64_words(trimmed),
+        [b'"' | b'\'', ..] => Err(ExportError::EvidenceSource("text in quotes")),
+        [b'b', b'\'' | b'"', ..] => {
+            Err(ExportError::EvidenceSource("what Python prints of an answer"))
+        }
+        _ => from_base64(trimmed),
     }
 }
 
@@ -124,11 +126,11 @@ fn decode_text(mut bytes: Vec<u8>) -> Result<String, ExportError> {
         [0xFF, 0xFE, rest @ ..] => return decode_utf16(rest, u16::from_le_bytes),
         [0xFE, 0xFF, rest @ ..] => return decode_utf16(rest, u16::from_be_bytes),
         [0xEF, 0xBB, 0xBF, ..] => drop(bytes.drain(..3)),
-        [b'%', b'P', b'D', b'F', ..] => return Err(ExportError::SomethingElse("a PDF")),
+        [b'%', b'P', b'D', b'F', ..] => return Err(ExportError::NotAReport("a PDF")),
         [b'P', b'K', 3 | 5, ..] => {
-            return Err(ExportError::SomethingElse("a zip archive or a spreadsheet"));
+            return Err(ExportError::NotAReport("a zip archive or a spreadsheet"));
         }
-        [0x1F, 0x8B, ..] => return Err(ExportError::SomethingElse("gzip-compressed data")),
+        [0x1F, 0x8B, ..] => return Err(ExportError::NotAReport("gzip-compressed data")),
         _ => {}
     }
     String::from_utf8(bytes).map_err(|error| {
@@ -143,7 +145,7 @@ fn decode_utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Result<String, Export
     let (pairs, _) = bytes.as_chunks::<2>();
     let units = pairs.iter().map(|pair| unit(*pair));
     let text: Result<String, _> = char::decode_utf16(units).collect();
-    text.map_err(|_| ExportError::SomethingElse("damaged UTF-16 text"))
+    text.map_err(|_| ExportError::NotAReport("damaged UTF-16 text"))
 }
 
 fn first_line(text: &str) -> &str {
@@ -153,13 +155,13 @@ fn first_line(text: &str) -> &str {
 /// The members of `aws iam get-credential-report --output json`.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct CliAnswer {
+struct CliJson {
     content: String,
     generated_time: Option<serde_json::Value>,
 }
 
 fn from_json(text: &str) -> Result<Export, ExportError> {
-    let answer: CliAnswer =
+    let answer: CliJson =
         serde_json::from_str(text).map_err(|error| ExportError::Json(error.to_string()))?;
     let generated_at = match answer.generated_time {
         None | Some(serde_json::Value::Null) => None,
@@ -172,13 +174,13 @@ fn from_json(text: &str) -> Result<Export, ExportError> {
                 .ok_or_else(|| ExportError::GeneratedTime(other.to_string()))?,
         ),
     };
-    Ok(Export { csv: csv_of(&answer.content)?, generated_at })
+    Ok(Export { csv: decode_content(&answer.content)?, generated_at })
 }
 
 /// The same members as `--output yaml` prints them.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct YamlAnswer {
+struct CliYaml {
     content: String,
     generated_time: Option<String>,
 }
@@ -190,10 +192,10 @@ fn from_yaml(text: &str) -> Result<Export, ExportError> {
         ignore_binary_tag_for_string: true,
         with_snippet: false,
     };
-    let answer: YamlAnswer = serde_saphyr::from_str_with_options(text, options)
+    let answer: CliYaml = serde_saphyr::from_str_with_options(text, options)
         .map_err(|error| ExportError::Yaml(error.render()))?;
     let generated_at = answer.generated_time.as_deref().map(parse_generated_time).transpose()?;
-    Ok(Export { csv: csv_of(&answer.content)?, generated_at })
+    Ok(Export { csv: decode_content(&answer.content)?, generated_at })
 }
 
 /// Answers nest two deep; the parser recurses.
@@ -201,11 +203,11 @@ const MAX_DEPTH: usize = 16;
 
 /// The CSV in the member `Content`: base64, as the CLI leaves it, or the text, as boto3 decodes it.
 /// `json.dumps(…, default=str)` makes `b'…'` of its bytes.
-fn csv_of(content: &str) -> Result<String, ExportError> {
+fn decode_content(content: &str) -> Result<String, ExportError> {
     match content.trim_ascii().as_bytes() {
         [b'b', quote @ (b'\'' | b'"'), inner @ .., end] if quote == end => {
             let bytes = python_bytes(inner)
-                .ok_or(ExportError::Form("JSON with bytes that Python did not print"))?;
+                .ok_or(ExportError::EvidenceSource("JSON with bytes that Python did not print"))?;
             decode_text(bytes)
         }
         _ if first_line(content.trim_ascii()).contains(',') => decode_text(content.into()),
@@ -238,7 +240,7 @@ fn python_bytes(printed: &[u8]) -> Option<Vec<u8>> {
 
 /// Bare base64, wrapped or not, or `--output text`: the base64, the date and `text/csv` between
 /// tabs.
-fn from_base64_words(text: &str) -> Result<Export, ExportError> {
+fn from_base64(text: &str) -> Result<Export, ExportError> {
     let (content, generated_at) = match text.split_whitespace().collect::<Vec<_>>().as_slice() {
         [content, date, "text/csv"] => ((*content).to_owned(), Some(parse_generated_time(date)?)),
         words => (words.concat(), None),
@@ -249,11 +251,11 @@ fn from_base64_words(text: &str) -> Result<Export, ExportError> {
 fn decode_base64(content: &str) -> Result<String, ExportError> {
     let packed: String = content.split_ascii_whitespace().collect();
     if !packed.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+/=".contains(&byte)) {
-        return Err(ExportError::SomethingElse("text that is neither CSV nor base64"));
+        return Err(ExportError::NotAReport("text that is neither CSV nor base64"));
     }
     let bytes = BASE64.decode(packed).map_err(|error| ExportError::Base64(error.to_string()))?;
     let csv = decode_text(bytes)
-        .map_err(|_| ExportError::SomethingElse("base64 of something else than a CSV"))?;
+        .map_err(|_| ExportError::NotAReport("base64 of something else than a CSV"))?;
     if csv.trim_ascii().is_empty() { Err(ExportError::Empty) } else { Ok(csv) }
 }
 

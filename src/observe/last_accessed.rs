@@ -10,8 +10,8 @@ use aws_sdk_iam::operation::get_service_last_accessed_details::GetServiceLastAcc
 use aws_sdk_iam::types::JobStatusType;
 use tokio::time::{Instant, sleep};
 
-use super::call::{Failure, Pace};
-use super::pages::{PAGE, Page, gather};
+use super::call::{AwsError, CallLimits};
+use super::pages::{IamPage, PAGE_SIZE, collect_pages};
 use super::session::Session;
 use super::{moment, required};
 use crate::model::inventory::LastAccessed;
@@ -19,29 +19,29 @@ use crate::model::inventory::LastAccessed;
 const GENERATE: &str = "iam:GenerateServiceLastAccessedDetails";
 const GET: &str = "iam:GetServiceLastAccessedDetails";
 /// The most users of an account that are asked about.
-pub(super) const MOST_USERS: usize = 100;
+pub(super) const MAX_USERS: usize = 100;
 /// How many are asked about at a time.
-pub(super) const AT_A_TIME: usize = 3;
+pub(super) const MAX_CONCURRENT_JOBS: usize = 3;
 /// The first pause while the job runs, and the longest.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(3));
 
 /// What a user was last seen with; `None` if with nothing in the tracking period.
 pub(super) async fn of_user(
     session: &Session,
-    pace: &Pace,
+    limits: &CallLimits,
     arn: &str,
-) -> Result<Option<LastAccessed>, Failure> {
+) -> Result<Option<LastAccessed>, AwsError> {
     let begin = || session.iam.generate_service_last_accessed_details().arn(arn).send();
-    let answer = pace.call(GENERATE, begin).await?;
+    let answer = limits.call(GENERATE, begin).await?;
     let job = required(GENERATE, "JobId", answer.job_id())?.to_owned();
-    let services = gather(GET, async |marker| {
-        let answer = completed(session, pace, &job, marker).await?;
+    let services = collect_pages(GET, async |marker| {
+        let answer = completed(session, limits, &job, marker).await?;
         let seen = answer.services_last_accessed().iter().filter_map(|service| {
             let at = service.last_authenticated().and_then(moment)?;
             let name = required(GET, "ServiceNamespace", Some(service.service_namespace()));
             Some(name.map(|name| LastAccessed { service: name.to_owned(), at }))
         });
-        Ok(Page::new(seen.collect::<Result<_, _>>()?, answer.is_truncated(), answer.marker()))
+        Ok(IamPage::new(seen.collect::<Result<_, _>>()?, answer.is_truncated(), answer.marker()))
     })
     .await?;
     // Of services of one second, the first by name, so that every run says the same.
@@ -51,27 +51,27 @@ pub(super) async fn of_user(
 /// A page of the job's result, once there is one.
 async fn completed(
     session: &Session,
-    pace: &Pace,
+    limits: &CallLimits,
     job: &str,
     marker: Option<String>,
-) -> Result<GetServiceLastAccessedDetailsOutput, Failure> {
+) -> Result<GetServiceLastAccessedDetailsOutput, AwsError> {
     let (mut pause, longest) = PAUSES;
     loop {
         let request = || {
             let get = session.iam.get_service_last_accessed_details().job_id(job);
-            get.max_items(PAGE).set_marker(marker.clone()).send()
+            get.max_items(PAGE_SIZE).set_marker(marker.clone()).send()
         };
-        let answer = pace.call(GET, request).await?;
+        let answer = limits.call(GET, request).await?;
         match answer.job_status() {
             JobStatusType::Completed => return Ok(answer),
-            JobStatusType::InProgress if Instant::now() + pause < pace.deadline() => {
+            JobStatusType::InProgress if Instant::now() + pause < limits.deadline() => {
                 sleep(pause).await;
                 pause = pause.mul_f64(1.5).min(longest);
             }
-            JobStatusType::InProgress => return Err(Failure::out_of_time(GET)),
+            JobStatusType::InProgress => return Err(AwsError::deadline_exceeded(GET)),
             other => {
                 let why = answer.error().map(|it| it.message().to_owned()).unwrap_or_default();
-                return Err(Failure::unexpected(GET, format!("the job is {other}: {why}")));
+                return Err(AwsError::unexpected(GET, format!("the job is {other}: {why}")));
             }
         }
     }

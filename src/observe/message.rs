@@ -3,20 +3,20 @@
 use crate::model::inventory::reason_start;
 
 /// How much of an error's text is kept, in characters.
-pub(super) const LONGEST_MESSAGE: usize = 300;
+pub(super) const MAX_MESSAGE_CHARS: usize = 300;
 
 /// The first line of a message, without secrets, and no longer than people read.
 pub(super) fn one_line(text: &str) -> String {
     // Before it is shortened: half a token is still to be recognized.
-    let line = crate::secrets::cut(text.lines().next().unwrap_or_default());
+    let line = crate::secrets::redact(text.lines().next().unwrap_or_default());
     let line = with_short_ids(&line);
-    let Some((end, _)) = line.char_indices().nth(LONGEST_MESSAGE) else { return line };
+    let Some((end, _)) = line.char_indices().nth(MAX_MESSAGE_CHARS) else { return line };
     let cut = |text: &str, length: usize| text.chars().take(length).collect::<String>();
     // Why a call was denied stands at the end of AWS's message, behind long ARNs.
     match reason_start(&line).and_then(|start| line.get(start..)) {
         Some(reason) => {
-            let reason = cut(reason, LONGEST_MESSAGE / 3);
-            format!("{}… {reason}", cut(&line, LONGEST_MESSAGE * 2 / 3))
+            let reason = cut(reason, MAX_MESSAGE_CHARS / 3);
+            format!("{}… {reason}", cut(&line, MAX_MESSAGE_CHARS * 2 / 3))
         }
         None => format!("{}…", line.get(..end).unwrap_or_default()),
     }
@@ -41,8 +41,8 @@ fn with_short_ids(text: &str) -> String {
 }
 
 /// The last of an error's causes, which says what happened; the outer ones say where.
-pub(crate) fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
-    one_line(&crate::cause::innermost(error))
+pub(crate) fn root_cause(error: &(dyn std::error::Error + 'static)) -> String {
+    one_line(&crate::cause::root_cause(error))
 }
 
 /// What the SDK says around a cause of its credentials, and what says nothing.
@@ -58,7 +58,7 @@ const WRAPPERS: [&str; 7] = [
 
 /// An error with its causes in one line, from the outermost to the innermost: each says more than
 /// the one before. Where they are too long, the innermost alone.
-pub(crate) fn causes(error: &dyn std::error::Error) -> String {
+pub(crate) fn cause_chain(error: &dyn std::error::Error) -> String {
     let mut told: Vec<String> = Vec::new();
     let mut next = Some(error);
     while let Some(error) = next {
@@ -75,7 +75,7 @@ pub(crate) fn causes(error: &dyn std::error::Error) -> String {
         next = cause;
     }
     let whole = told.join(": ");
-    let is_short = whole.chars().count() <= LONGEST_MESSAGE && !whole.contains('\n');
-    let innermost = told.pop().unwrap_or_else(|| error.to_string());
-    one_line(if is_short { &whole } else { &innermost })
+    let is_short = whole.chars().count() <= MAX_MESSAGE_CHARS && !whole.contains('\n');
+    let root_cause = told.pop().unwrap_or_else(|| error.to_string());
+    one_line(if is_short { &whole } else { &root_cause })
 }

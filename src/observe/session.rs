@@ -1,16 +1,16 @@
 //! Who we are in which account: from the runner's OIDC token or the SDK's default chain to a
 //! session in each account.
 
-mod bounds;
-mod chain;
+mod ca_bundle;
+mod clients;
+mod credential_owner;
+mod default_chain;
 mod endpoints;
 mod environment;
-mod grant;
-mod origin;
+mod error;
 mod profile;
-mod refusal;
+mod role_credentials;
 mod token;
-mod trust;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,17 +23,20 @@ use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::provider::SharedCredentialsProvider;
 
+pub use credential_owner::CredentialOwner;
 pub use environment::Environment;
-pub use origin::Origin;
-pub use refusal::Refusal;
+pub use error::SessionError;
 pub use token::{Claims, TokenSource};
 
-use super::call::{Failure, Pace};
+use super::call::{AwsError, CallLimits};
 use crate::model::identity::{AccountEntry, Audience, ExternalId, Partition, RoleArn, RoleName};
-use crate::model::inventory::{AccountId, Cause};
-use chain::with_default_chain;
-use grant::{ChainedRole, Grant, Grantor, RENEWAL_TIMEOUT, Renewing, WebIdentity, owner_of};
+use crate::model::inventory::{AccountId, GapCause};
+use default_chain::with_default_chain;
 use profile::Profiles;
+use role_credentials::{
+    ChainedRole, RENEWAL_TIMEOUT, RefreshingProvider, RoleCredentials, RoleCredentialsProvider,
+    WebIdentityRole, account_of_arn,
+};
 
 const CALLER: &str = "sts:GetCallerIdentity";
 /// How long a connection may take to come about.
@@ -43,7 +46,7 @@ const CHAINED_SECONDS: i32 = 3_600;
 
 /// How to come by a session in each account.
 #[derive(Debug, Clone)]
-pub struct Access {
+pub struct SessionConfig {
     /// The role that comes first.
     pub role: Option<RoleArn>,
     /// Where OIDC tokens come from; `None` outside of a workflow.
@@ -68,7 +71,7 @@ pub struct Access {
     pub environment: Environment,
 }
 
-impl Access {
+impl SessionConfig {
     /// The partition that the first role names, or else a role of another account.
     fn partition(&self) -> Option<Partition> {
         let of_member = || {
@@ -81,11 +84,11 @@ impl Access {
     }
 
     /// Refuses an account that is not to be audited.
-    fn allows(&self, account: AccountId) -> Result<(), Refusal> {
+    fn allows(&self, account: AccountId) -> Result<(), SessionError> {
         if self.allowed.is_empty() || self.allowed.contains(&account) {
             Ok(())
         } else {
-            Err(Refusal::AccountNotAllowed(account))
+            Err(SessionError::AccountNotAllowed(account))
         }
     }
 }
@@ -102,60 +105,64 @@ pub struct Session {
 
 /// Where all sessions start from.
 #[derive(Debug)]
-pub struct Hub {
-    access: Access,
+pub struct SessionProvider {
+    session_config: SessionConfig,
     config: SdkConfig,
     account: AccountId,
     partition: String,
     members: Vec<AccountEntry>,
     /// The credentials that were there to begin with; `None` where a token was.
-    own: Option<SdkConfig>,
+    base_config: Option<SdkConfig>,
 }
 
-impl Hub {
+impl SessionProvider {
     /// Opens the first session.
-    pub(super) async fn open(access: Access, pace: &Pace) -> Result<Self, Refusal> {
-        access.environment.check()?;
-        let profiles = Profiles::read(&access.environment).await;
-        let config = load(&access, &profiles).await?;
-        let mut own = None;
-        let (config, account, partition) = match (&access.role, &access.tokens) {
+    pub(super) async fn open(
+        session_config: SessionConfig,
+        limits: &CallLimits,
+    ) -> Result<Self, SessionError> {
+        session_config.environment.check()?;
+        let profiles = Profiles::read(&session_config.environment).await;
+        let config = load(&session_config, &profiles).await?;
+        let mut base_config = None;
+        let (config, account, partition) = match (&session_config.role, &session_config.tokens) {
             (Some(role), Some(tokens)) => {
                 let audience = || Audience::from(role.partition);
-                let grantor = WebIdentity {
-                    sts: bounds::sts(&config),
+                let provider = WebIdentityRole {
+                    sts: clients::sts(&config),
                     tokens: Arc::clone(tokens),
-                    audience: access.audience.clone().unwrap_or_else(audience).to_string(),
+                    audience: session_config.audience.clone().unwrap_or_else(audience).to_string(),
                     role: role.clone(),
-                    session_name: access.session_name.to_string(),
-                    duration: access.duration,
+                    session_name: session_config.session_name.to_string(),
+                    duration: session_config.duration,
                 };
-                adopt(config, Arc::new(grantor), pace).await?
+                with_role_credentials(config, Arc::new(provider), limits).await?
             }
             (role, _) => {
                 let config =
-                    with_default_chain(config, &access.environment, &profiles, pace).await?;
-                own = Some(config.clone());
+                    with_default_chain(config, &session_config.environment, &profiles, limits)
+                        .await?;
+                base_config = Some(config.clone());
                 match role {
                     Some(role) => {
-                        let grantor = chained(&config, &access, role);
-                        adopt(config, Arc::new(grantor), pace).await?
+                        let provider = chained_role(&config, &session_config, role);
+                        with_role_credentials(config, Arc::new(provider), limits).await?
                     }
                     None => {
-                        let (account, partition) = caller(&config, pace).await?;
+                        let (account, partition) = caller(&config, limits).await?;
                         let named = profiles.account();
-                        check_account(account, named, &access.environment, &profiles.name)?;
+                        check_account(account, named, &session_config.environment, &profiles.name)?;
                         (config, account, partition)
                     }
                 }
             }
         };
-        let mut members = access.members.clone();
+        let mut members = session_config.members.clone();
         if members.is_empty() {
-            access.allows(account)?;
+            session_config.allows(account)?;
             members.push(AccountEntry::Account(account));
         }
-        Ok(Self { access, config, account, partition, members, own })
+        Ok(Self { session_config, config, account, partition, members, base_config })
     }
 
     /// The accounts to audit: those listed, or the one that we are in.
@@ -165,10 +172,16 @@ impl Hub {
     }
 
     /// Whose credentials we began with: nothing may be taken from that user while we run.
-    pub(crate) async fn origin(&self, pace: &Pace) -> Result<Origin, Failure> {
-        match &self.own {
-            Some(own) => origin::origin(own, &self.access.environment, pace).await,
-            None => Ok(Origin::NoUser),
+    pub(crate) async fn credential_owner(
+        &self,
+        limits: &CallLimits,
+    ) -> Result<CredentialOwner, AwsError> {
+        match &self.base_config {
+            Some(config) => {
+                credential_owner::credential_owner(config, &self.session_config.environment, limits)
+                    .await
+            }
+            None => Ok(CredentialOwner::NoUser),
         }
     }
 
@@ -178,55 +191,62 @@ impl Hub {
     }
 
     /// A session in an account: the one that we have if it is ours, else by its role.
-    pub(crate) async fn enter(
+    pub(crate) async fn session_for(
         &self,
         member: &AccountEntry,
-        pace: &Pace,
-    ) -> Result<Session, Refusal> {
-        self.access.allows(member.account())?;
+        limits: &CallLimits,
+    ) -> Result<Session, SessionError> {
+        self.session_config.allows(member.account())?;
         let role = match member {
             AccountEntry::Account(account) if *account == self.account => {
                 return Ok(session(&self.config, self.account, &self.partition));
             }
-            AccountEntry::Role(role) if self.access.role.as_ref() == Some(role) => {
+            AccountEntry::Role(role) if self.session_config.role.as_ref() == Some(role) => {
                 return Ok(session(&self.config, self.account, &self.partition));
             }
             AccountEntry::Role(role) => role.clone(),
             AccountEntry::Account(account) => {
-                let unknown = |_| Refusal::UnknownPartition(self.partition.clone());
+                let unknown = |_| SessionError::UnknownPartition(self.partition.clone());
                 let partition = self.partition.parse().map_err(unknown)?;
                 RoleArn::new(partition, *account, self.member_role_name()?)
             }
         };
-        let grantor = chained(&self.config, &self.access, &role);
+        let provider = chained_role(&self.config, &self.session_config, &role);
         let (config, account, partition) =
-            adopt(self.config.clone(), Arc::new(grantor), pace).await?;
+            with_role_credentials(self.config.clone(), Arc::new(provider), limits).await?;
         Ok(session(&config, account, &partition))
     }
 
     /// The first role's own name unless another is given: the same stack made them all.
-    fn member_role_name(&self) -> Result<RoleName, Refusal> {
-        let own = || self.access.role.as_ref().map(|role| role.name.clone());
-        let name = self.access.member_role_name.clone().or_else(own);
-        name.ok_or(Refusal::NoMemberRole)
+    fn member_role_name(&self) -> Result<RoleName, SessionError> {
+        let own = || self.session_config.role.as_ref().map(|role| role.name.clone());
+        let name = self.session_config.member_role_name.clone().or_else(own);
+        name.ok_or(SessionError::NoMemberRole)
     }
 }
 
 fn session(config: &SdkConfig, account: AccountId, partition: &str) -> Session {
-    let iam = bounds::iam(config);
+    let iam = clients::iam(config);
     Session { account, partition: partition.to_owned(), iam }
 }
 
 /// The configuration without credentials.
-async fn load(access: &Access, profiles: &Profiles) -> Result<SdkConfig, Refusal> {
+async fn load(
+    session_config: &SessionConfig,
+    profiles: &Profiles,
+) -> Result<SdkConfig, SessionError> {
     profiles.check()?;
-    let partition = access.partition();
-    let region = region(access, profiles).await;
+    let partition = session_config.partition();
+    let region = region(session_config, profiles).await;
     if let (Some(region), Some(of_role)) = (&region, partition)
-        && let Some(of_region) = Partition::of_region(region.as_ref())
-        && of_region != of_role
+        && let Some(region_partition) = Partition::from_region(region.as_ref())
+        && region_partition != of_role
     {
-        return Err(Refusal::Partition { region: region.to_string(), of_region, of_role });
+        return Err(SessionError::Partition {
+            region: region.to_string(),
+            region_partition,
+            of_role,
+        });
     }
     let fallback = || Region::new(partition.unwrap_or_default().region());
     let timeouts = TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).build();
@@ -237,9 +257,9 @@ async fn load(access: &Access, profiles: &Profiles) -> Result<SdkConfig, Refusal
         .identity_cache(IdentityCache::lazy().load_timeout(RENEWAL_TIMEOUT).build())
         .retry_config(RetryConfig::disabled())
         .timeout_config(timeouts);
-    match profiles.bundle(&access.environment) {
+    match profiles.bundle(&session_config.environment) {
         Some(bundle) => loader = loader.http_client(bundle.client()?),
-        None => trust::check_system_roots(&access.environment)?,
+        None => ca_bundle::check_system_roots(&session_config.environment)?,
     }
     let config = loader.load().await;
     endpoints::check(&config, profiles)?;
@@ -247,8 +267,8 @@ async fn load(access: &Access, profiles: &Profiles) -> Result<SdkConfig, Refusal
 }
 
 /// The region that is named: by a flag, a variable or the profile.
-async fn region(access: &Access, profiles: &Profiles) -> Option<Region> {
-    let named = access.region.as_deref().or_else(|| access.environment.region());
+async fn region(session_config: &SessionConfig, profiles: &Profiles) -> Option<Region> {
+    let named = session_config.region.as_deref().or_else(|| session_config.environment.region());
     match named {
         Some(region) => Some(Region::new(region.to_owned())),
         None => {
@@ -264,52 +284,56 @@ fn check_account(
     named: Option<AccountId>,
     environment: &Environment,
     profile: &str,
-) -> Result<(), Refusal> {
+) -> Result<(), SessionError> {
     match named.filter(|named| *named != found && !environment.has_access_key()) {
         None => Ok(()),
         Some(expected) => {
             let whose = format!("the profile `{profile}`");
-            Err(Refusal::OtherAccount { whose, expected, found })
+            Err(SessionError::OtherAccount { whose, expected, found })
         }
     }
 }
 
-fn chained(config: &SdkConfig, access: &Access, role: &RoleArn) -> ChainedRole {
+fn chained_role(config: &SdkConfig, session_config: &SessionConfig, role: &RoleArn) -> ChainedRole {
     ChainedRole {
-        sts: bounds::sts(config),
+        sts: clients::sts(config),
         role: role.clone(),
-        external_id: access.external_id.as_ref().map(ToString::to_string),
-        session_name: access.session_name.to_string(),
-        duration: access.duration.min(CHAINED_SECONDS),
+        external_id: session_config.external_id.as_ref().map(ToString::to_string),
+        session_name: session_config.session_name.to_string(),
+        duration: session_config.duration.min(CHAINED_SECONDS),
     }
 }
 
-/// The configuration with a grantor's credentials, which has granted once.
-async fn adopt(
+/// The configuration with a provider's credentials, which has granted once.
+async fn with_role_credentials(
     config: SdkConfig,
-    grantor: Arc<dyn Grantor>,
-    pace: &Pace,
-) -> Result<(SdkConfig, AccountId, String), Refusal> {
-    let grant = grantor.grant(pace).await?;
-    let Grant { account, partition, .. } = grant.clone();
-    let provider = SharedCredentialsProvider::new(Renewing::new(grantor, grant));
+    provider: Arc<dyn RoleCredentialsProvider>,
+    limits: &CallLimits,
+) -> Result<(SdkConfig, AccountId, String), SessionError> {
+    let role_credentials = provider.assume(limits).await?;
+    let RoleCredentials { account, partition, .. } = role_credentials.clone();
+    let provider =
+        SharedCredentialsProvider::new(RefreshingProvider::new(provider, role_credentials));
     Ok((config.into_builder().credentials_provider(provider).build(), account, partition))
 }
 
 /// The account that credentials of the default chain belong to.
-async fn caller(config: &SdkConfig, pace: &Pace) -> Result<(AccountId, String), Refusal> {
-    let sts = bounds::sts(config);
-    let answer = pace.call(CALLER, || sts.get_caller_identity().send()).await?;
-    answer.arn().and_then(owner_of).ok_or(Refusal::NoAccount(CALLER))
+async fn caller(
+    config: &SdkConfig,
+    limits: &CallLimits,
+) -> Result<(AccountId, String), SessionError> {
+    let sts = clients::sts(config);
+    let answer = limits.call(CALLER, || sts.get_caller_identity().send()).await?;
+    answer.arn().and_then(account_of_arn).ok_or(SessionError::NoAccount(CALLER))
 }
 
-impl From<Refusal> for Failure {
-    fn from(refusal: Refusal) -> Self {
+impl From<SessionError> for AwsError {
+    fn from(refusal: SessionError) -> Self {
         let action = match &refusal {
-            Refusal::Failed { action, .. } => action,
+            SessionError::Failed { action, .. } => action,
             _ => "sts:AssumeRole",
         };
-        let cause: Cause = refusal.cause();
+        let cause: GapCause = refusal.cause();
         Self { cause, ..Self::unexpected(action, refusal.to_string()) }
     }
 }

@@ -1,10 +1,10 @@
 //! Which users there are now, and when their passwords were last used.
 
-use aws_sdk_iam::types::User as Shown;
+use aws_sdk_iam::types::User as IamUser;
 use chrono::{DateTime, Utc};
 
-use super::call::{Failure, Pace};
-use super::pages::{PAGE, Page, gather};
+use super::call::{AwsError, CallLimits};
+use super::pages::{IamPage, PAGE_SIZE, collect_pages};
 use super::session::Session;
 use super::{moment, required, required_date};
 
@@ -23,7 +23,7 @@ pub(super) struct ListedUser {
 }
 
 impl ListedUser {
-    fn read(action: &'static str, user: &Shown) -> Result<Self, Failure> {
+    fn read(action: &'static str, user: &IamUser) -> Result<Self, AwsError> {
         let text = |field, text| required(action, field, Some(text)).map(str::to_owned);
         Ok(Self {
             name: text("UserName", user.user_name())?,
@@ -36,13 +36,17 @@ impl ListedUser {
 }
 
 /// Lists all users of the account: a thousand in a call, password use included.
-pub(super) async fn list(session: &Session, pace: &Pace) -> Result<Vec<ListedUser>, Failure> {
-    gather(LIST, async |marker| {
-        let request = || session.iam.list_users().max_items(PAGE).set_marker(marker.clone()).send();
-        let answer = pace.call(LIST, request).await?;
+pub(super) async fn list(
+    session: &Session,
+    limits: &CallLimits,
+) -> Result<Vec<ListedUser>, AwsError> {
+    collect_pages(LIST, async |marker| {
+        let request =
+            || session.iam.list_users().max_items(PAGE_SIZE).set_marker(marker.clone()).send();
+        let answer = limits.call(LIST, request).await?;
         let users = answer.users().iter().map(|user| ListedUser::read(LIST, user));
         let users = users.collect::<Result<_, _>>()?;
-        Ok(Page::new(users, answer.is_truncated(), answer.marker()))
+        Ok(IamPage::new(users, answer.is_truncated(), answer.marker()))
     })
     .await
 }
@@ -50,20 +54,20 @@ pub(super) async fn list(session: &Session, pace: &Pace) -> Result<Vec<ListedUse
 /// One user by name, as the API shows it and as a listed user; `None` where there is no such user.
 pub(super) async fn get(
     session: &Session,
-    pace: &Pace,
+    limits: &CallLimits,
     name: &str,
-) -> Result<Option<(ListedUser, Shown)>, Failure> {
+) -> Result<Option<(ListedUser, IamUser)>, AwsError> {
     let request = || session.iam.get_user().user_name(name).send();
-    let shown = match pace.call(GET, request).await {
+    let shown = match limits.call(GET, request).await {
         Ok(answer) => answer.user,
-        Err(failure) if failure.is_absence() => return Ok(None),
+        Err(failure) if failure.is_not_found() => return Ok(None),
         Err(failure) => return Err(failure),
     };
-    let shown = shown.ok_or_else(|| Failure::unexpected(GET, "the answer names no user"))?;
+    let shown = shown.ok_or_else(|| AwsError::unexpected(GET, "the answer names no user"))?;
     let listed = ListedUser::read(GET, &shown)?;
     if listed.name.eq_ignore_ascii_case(name) {
         Ok(Some((listed, shown)))
     } else {
-        Err(Failure::unexpected(GET, "the answer is about another user"))
+        Err(AwsError::unexpected(GET, "the answer is about another user"))
     }
 }

@@ -2,19 +2,19 @@
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
-use super::{Access, Feature, Features, PERMISSIONS, Resource};
-use crate::model::clock;
+use super::{AccessLevel, Feature, Features, PERMISSIONS, Resource};
 use crate::model::identity::{
-    Audience, ExternalId, GithubId, Partition, Repository, RoleArn, SubjectContext,
+    Audience, ExternalId, GithubId, Partition, RepositoryName, RoleArn, SubjectContext,
 };
 use crate::model::inventory::AccountId;
+use crate::model::remediation_tag;
 
 /// The issuer of GitHub's tokens, without its scheme: the OIDC provider's name in an account.
 pub(super) const ISSUER: &str = "token.actions.githubusercontent.com";
 
 /// A part of a document. Keys keep their order.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Node {
+pub enum PolicyNode {
     /// A text, as it is.
     Text(String),
     /// An expression of Terraform. JSON knows none.
@@ -25,7 +25,7 @@ pub enum Node {
     Object(Vec<(String, Self)>),
 }
 
-impl Node {
+impl PolicyNode {
     pub(super) fn text(text: &(impl ToString + ?Sized)) -> Self {
         Self::Text(text.to_string())
     }
@@ -39,7 +39,7 @@ impl Node {
     }
 }
 
-impl Serialize for Node {
+impl Serialize for PolicyNode {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
             Self::Text(text) => serializer.serialize_str(text),
@@ -61,7 +61,7 @@ impl Serialize for Node {
 
 /// What one role is to be allowed.
 #[derive(Debug, Clone, Copy)]
-pub struct Grant<'a> {
+pub struct RoleGrant<'a> {
     /// What it does in its own account; `None` where it only assumes other roles.
     pub features: Option<Features>,
     /// The partition of the account.
@@ -72,12 +72,12 @@ pub struct Grant<'a> {
     pub members: &'a [RoleArn],
 }
 
-impl Grant<'_> {
+impl RoleGrant<'_> {
     /// The permissions policy of the role: one statement for each resource and what is done to it,
     /// actions in order.
     #[must_use]
-    pub fn policy(&self) -> Node {
-        use Access::{Change, Read, Tag};
+    pub fn policy(&self) -> PolicyNode {
+        use AccessLevel::{Change, Read, Tag};
         use Resource::{Any, Groups, MemberRoles, MfaDevices, Users};
         let statements = [
             ("ReadAccount", Any, Read),
@@ -91,32 +91,33 @@ impl Grant<'_> {
         let statements = statements.into_iter().filter_map(|(sid, resource, access)| {
             let actions = self.actions(resource, access);
             let mut statement = vec![
-                ("Sid".to_owned(), Node::text(sid)),
-                ("Effect".to_owned(), Node::text("Allow")),
-                ("Action".to_owned(), Node::texts(&actions)),
+                ("Sid".to_owned(), PolicyNode::text(sid)),
+                ("Effect".to_owned(), PolicyNode::text("Allow")),
+                ("Action".to_owned(), PolicyNode::texts(&actions)),
                 ("Resource".to_owned(), self.arns(resource)),
             ];
             if access == Tag {
-                statement.push(("Condition".to_owned(), our_tags_alone()));
+                statement.push(("Condition".to_owned(), only_our_tags()));
             }
-            (!actions.is_empty()).then_some(Node::Object(statement))
+            (!actions.is_empty()).then_some(PolicyNode::Object(statement))
         });
         document(statements.collect())
     }
 
-    fn arns(&self, resource: Resource) -> Node {
+    fn arns(&self, resource: Resource) -> PolicyNode {
         let account = self.account.as_ref().map_or("*", AccountId::as_str);
-        let all = |kind| Node::text(&format!("arn:{}:iam::{account}:{kind}/*", self.partition));
+        let all =
+            |kind| PolicyNode::text(&format!("arn:{}:iam::{account}:{kind}/*", self.partition));
         match resource {
-            Resource::Any => Node::text("*"),
+            Resource::Any => PolicyNode::text("*"),
             Resource::Users => all("user"),
             Resource::Groups => all("group"),
             Resource::MfaDevices => all("mfa"),
-            Resource::MemberRoles => Node::texts(self.members),
+            Resource::MemberRoles => PolicyNode::texts(self.members),
         }
     }
 
-    fn actions(&self, resource: Resource, access: Access) -> Vec<&'static str> {
+    fn actions(&self, resource: Resource, access: AccessLevel) -> Vec<&'static str> {
         let is_granted = |feature| match feature {
             Feature::Accounts => !self.members.is_empty(),
             _ => self.features.is_some_and(|features| features.has(feature)),
@@ -135,16 +136,22 @@ impl Grant<'_> {
 /// The condition under which tags may be set and taken away: all of them are ours. Of no tags at
 /// all that is true as well, so that there must be some (IAM User Guide, "Set operators for
 /// multivalued context keys").
-fn our_tags_alone() -> Node {
-    let ours = format!("{}*", clock::PREFIX);
-    Node::object([
-        ("ForAllValues:StringLike", Node::object([("aws:TagKeys", Node::text(&ours))])),
-        ("Null", Node::object([("aws:TagKeys", Node::text("false"))])),
+fn only_our_tags() -> PolicyNode {
+    let own_tag_keys = format!("{}*", remediation_tag::TAG_KEY_PREFIX);
+    PolicyNode::object([
+        (
+            "ForAllValues:StringLike",
+            PolicyNode::object([("aws:TagKeys", PolicyNode::text(&own_tag_keys))]),
+        ),
+        ("Null", PolicyNode::object([("aws:TagKeys", PolicyNode::text("false"))])),
     ])
 }
 
-fn document(statements: Vec<Node>) -> Node {
-    Node::object([("Version", Node::text("2012-10-17")), ("Statement", Node::List(statements))])
+fn document(statements: Vec<PolicyNode>) -> PolicyNode {
+    PolicyNode::object([
+        ("Version", PolicyNode::text("2012-10-17")),
+        ("Statement", PolicyNode::List(statements)),
+    ])
 }
 
 /// The ARN of GitHub's OIDC provider in an account.
@@ -158,12 +165,12 @@ pub fn oidc_provider(partition: Partition, account: AccountId) -> String {
 /// repository (GitHub's "OpenID Connect", "Immutable subject claims").
 #[must_use]
 pub fn subjects(
-    repository: &Repository,
+    repository: &RepositoryName,
     owner_id: GithubId,
     repository_id: GithubId,
     contexts: &[SubjectContext],
 ) -> Vec<String> {
-    let Repository { owner, name } = repository;
+    let RepositoryName { owner, name } = repository;
     let forms = |context| {
         [
             format!("repo:{owner}/{name}:{context}"),
@@ -176,12 +183,16 @@ pub fn subjects(
 /// The trust policy of a role that workflows assume with their tokens. Audience and subject are
 /// compared whole: a wildcard in place of an id would let another repository in.
 #[must_use]
-pub fn web_identity_trust(provider: Node, audience: &Audience, subjects: Node) -> Node {
+pub fn web_identity_trust(
+    provider: PolicyNode,
+    audience: &Audience,
+    subjects: PolicyNode,
+) -> PolicyNode {
     let (aud, sub) = (format!("{ISSUER}:aud"), format!("{ISSUER}:sub"));
-    let equals = Node::object([(&*aud, Node::text(audience)), (&*sub, subjects)]);
+    let equals = PolicyNode::object([(&*aud, PolicyNode::text(audience)), (&*sub, subjects)]);
     trust(
         "GitHubActions",
-        Node::object([("Federated", provider)]),
+        PolicyNode::object([("Federated", provider)]),
         "sts:AssumeRoleWithWebIdentity",
         Some(equals),
     )
@@ -189,21 +200,26 @@ pub fn web_identity_trust(provider: Node, audience: &Audience, subjects: Node) -
 
 /// The trust policy of a role with these features that the first role, `hub`, assumes.
 #[must_use]
-pub fn member_trust(features: Features, hub: Node, external_id: Option<&ExternalId>) -> Node {
-    let sid = if features.remedy.is_some() { "RemedyRole" } else { "AuditRole" };
-    let equals = external_id.map(|id| Node::object([("sts:ExternalId", Node::text(id))]));
-    trust(sid, Node::object([("AWS", hub)]), "sts:AssumeRole", equals)
+pub fn member_trust(
+    features: Features,
+    hub: PolicyNode,
+    external_id: Option<&ExternalId>,
+) -> PolicyNode {
+    let sid = if features.remediation.is_some() { "RemedyRole" } else { "AuditRole" };
+    let equals =
+        external_id.map(|id| PolicyNode::object([("sts:ExternalId", PolicyNode::text(id))]));
+    trust(sid, PolicyNode::object([("AWS", hub)]), "sts:AssumeRole", equals)
 }
 
-fn trust(sid: &str, principal: Node, action: &str, equals: Option<Node>) -> Node {
+fn trust(sid: &str, principal: PolicyNode, action: &str, equals: Option<PolicyNode>) -> PolicyNode {
     let mut statement = vec![
-        ("Sid".to_owned(), Node::text(sid)),
-        ("Effect".to_owned(), Node::text("Allow")),
+        ("Sid".to_owned(), PolicyNode::text(sid)),
+        ("Effect".to_owned(), PolicyNode::text("Allow")),
         ("Principal".to_owned(), principal),
-        ("Action".to_owned(), Node::text(action)),
+        ("Action".to_owned(), PolicyNode::text(action)),
     ];
     if let Some(equals) = equals {
-        statement.push(("Condition".to_owned(), Node::object([("StringEquals", equals)])));
+        statement.push(("Condition".to_owned(), PolicyNode::object([("StringEquals", equals)])));
     }
-    document(vec![Node::Object(statement)])
+    document(vec![PolicyNode::Object(statement)])
 }

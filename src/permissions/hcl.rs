@@ -1,13 +1,13 @@
 //! Writing HCL the way `terraform fmt` lays it out.
 
-use super::Node;
+use super::PolicyNode;
 
 /// What stands in a body, in its order.
-pub(super) enum Item {
+pub(super) enum HclItem {
     /// `name = value`
-    Attribute(&'static str, Value),
+    Attribute(&'static str, HclValue),
     /// `header { … }`
-    Block(String, Vec<Item>),
+    Block(String, Vec<HclItem>),
     /// `# text`, of one or more lines.
     Comment(String),
     /// An empty line.
@@ -15,56 +15,58 @@ pub(super) enum Item {
 }
 
 /// What an attribute is set to.
-pub(super) enum Value {
+pub(super) enum HclValue {
     /// A part of a document.
-    Node(Node),
+    PolicyNode(PolicyNode),
     /// A document as the text of its JSON.
-    Json(Node),
+    Json(PolicyNode),
 }
 
-impl From<Node> for Value {
-    fn from(node: Node) -> Self {
-        Self::Node(node)
+impl From<PolicyNode> for HclValue {
+    fn from(node: PolicyNode) -> Self {
+        Self::PolicyNode(node)
     }
 }
 
 /// The text of a body: the whole of a file, or the inside of a block.
-pub(super) fn body(items: &[Item]) -> String {
-    let mut lines = Lines::default();
+pub(super) fn body(items: &[HclItem]) -> String {
+    let mut lines = HclWriter::default();
     for item in items {
         match item {
-            Item::Attribute(name, Value::Node(node)) => lines.entry(name, &value(node)),
-            Item::Attribute(name, Value::Json(node)) => {
+            HclItem::Attribute(name, HclValue::PolicyNode(node)) => lines.entry(name, &value(node)),
+            HclItem::Attribute(name, HclValue::Json(node)) => {
                 lines.entry(name, &format!("jsonencode({})", value(node)));
             }
-            Item::Block(header, items) => {
+            HclItem::Block(header, items) => {
                 lines.plain(&format!("{header} {{\n{}}}", indented(&body(items))));
             }
-            Item::Comment(text) => {
+            HclItem::Comment(text) => {
                 let commented: Vec<_> = text.lines().map(|line| format!("# {line}")).collect();
                 lines.plain(&commented.join("\n"));
             }
-            Item::Blank => lines.plain(""),
+            HclItem::Blank => lines.plain(""),
         }
     }
     lines.finish()
 }
 
-fn value(node: &Node) -> String {
+fn value(node: &PolicyNode) -> String {
     match node {
-        Node::Text(text) => quoted(text),
-        Node::Expression(expression) => expression.clone(),
-        Node::List(items) => match items.as_slice() {
+        PolicyNode::Text(text) => quoted(text),
+        PolicyNode::Expression(expression) => expression.clone(),
+        PolicyNode::List(items) => match items.as_slice() {
             [] => "[]".to_owned(),
-            [only @ (Node::Text(_) | Node::Expression(_))] => format!("[{}]", value(only)),
+            [only @ (PolicyNode::Text(_) | PolicyNode::Expression(_))] => {
+                format!("[{}]", value(only))
+            }
             items => {
                 let items: String =
                     items.iter().map(|item| format!("{},\n", value(item))).collect();
                 format!("[\n{}]", indented(&items))
             }
         },
-        Node::Object(entries) => {
-            let mut lines = Lines::default();
+        PolicyNode::Object(entries) => {
+            let mut lines = HclWriter::default();
             for (key, node) in entries {
                 lines.entry(&key_of(key), &value(node));
             }
@@ -116,13 +118,13 @@ fn indented(text: &str) -> String {
 /// Lines of a body. The signs of entries that follow each other on single lines stand in one
 /// column.
 #[derive(Default)]
-struct Lines {
+struct HclWriter {
     text: String,
     /// Entries that wait for their column.
     run: Vec<(String, String)>,
 }
 
-impl Lines {
+impl HclWriter {
     fn entry(&mut self, key: &str, value: &str) {
         if value.contains('\n') {
             self.plain(&format!("{key} = {value}"));
@@ -165,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn a_literal_holds_what_would_be_a_template() {
+    fn literal_escapes_template_syntax() {
         for (text, literal) in [
             ("plain", r#""plain""#),
             ("${var.x}", r#""$${var.x}""#),
@@ -182,25 +184,30 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_text_is_read_back(text in r#"[ -~\n\t\u{80}-\u{ff}]{0,20}|[$%{}"\\a]{0,12}"#) {
+        fn every_literal_round_trips(text in r#"[ -~\n\t\u{80}-\u{ff}]{0,20}|[$%{}"\\a]{0,12}"#) {
             prop_assert_eq!(read(&quoted(&text)), hcl::Value::from(text));
         }
     }
 
     #[test]
-    fn signs_of_neighbours_stand_in_one_column_and_longer_values_part_them() {
-        let text = |name, text: &str| Item::Attribute(name, Node::text(text).into());
-        let object = Node::object([("b:c", Node::text("1")), ("d", Node::texts(["2"]))]);
+    fn equals_signs_are_aligned_within_a_group() {
+        let text = |name, text: &str| HclItem::Attribute(name, PolicyNode::text(text).into());
+        let object =
+            PolicyNode::object([("b:c", PolicyNode::text("1")), ("d", PolicyNode::texts(["2"]))]);
         let items = [
             text("a", "1"),
             text("long", "2"),
-            Item::Attribute("list", Node::texts(["3", "4"]).into()),
+            HclItem::Attribute("list", PolicyNode::texts(["3", "4"]).into()),
             text("after", "5"),
-            Item::Blank,
-            Item::Comment("first\nsecond".to_owned()),
-            Item::Block(
+            HclItem::Blank,
+            HclItem::Comment("first\nsecond".to_owned()),
+            HclItem::Block(
                 "block".to_owned(),
-                vec![Item::Attribute("json", Value::Json(object)), Item::Blank, text("z", "6")],
+                vec![
+                    HclItem::Attribute("json", HclValue::Json(object)),
+                    HclItem::Blank,
+                    text("z", "6"),
+                ],
             ),
         ];
         let expected = r#"a    = "1"

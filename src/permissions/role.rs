@@ -7,20 +7,20 @@ use crate::model::policy::remediation::Stage;
 
 /// A role of the remedy, by how far it may go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RemedyRole {
+pub enum RemediationRole {
     /// It plans, and changes nothing.
     Plan,
     /// It carries out this stage and those before it.
-    Reach(Stage),
+    UpTo(Stage),
 }
 
-impl RemedyRole {
+impl RemediationRole {
     /// All roles, each of which may do what those before it may.
     pub const ALL: [Self; 4] = [
         Self::Plan,
-        Self::Reach(Stage::Notify),
-        Self::Reach(Stage::Deactivate),
-        Self::Reach(Stage::Delete),
+        Self::UpTo(Stage::Notify),
+        Self::UpTo(Stage::Deactivate),
+        Self::UpTo(Stage::Delete),
     ];
 
     /// The furthest stage that it carries out.
@@ -28,7 +28,7 @@ impl RemedyRole {
     pub const fn stage(self) -> Option<Stage> {
         match self {
             Self::Plan => None,
-            Self::Reach(stage) => Some(stage),
+            Self::UpTo(stage) => Some(stage),
         }
     }
 
@@ -37,14 +37,14 @@ impl RemedyRole {
     pub const fn id(self) -> &'static str {
         match self {
             Self::Plan => "plan",
-            Self::Reach(stage) => stage.id(),
+            Self::UpTo(stage) => stage.id(),
         }
     }
 
     /// Whether it may do what somebody has to approve first.
     #[must_use]
     pub const fn needs_approval(self) -> bool {
-        matches!(self, Self::Reach(Stage::Deactivate | Stage::Delete))
+        matches!(self, Self::UpTo(Stage::Deactivate | Stage::Delete))
     }
 
     /// The role's name, unless told otherwise.
@@ -52,13 +52,13 @@ impl RemedyRole {
     pub const fn default_name(self) -> &'static str {
         match self {
             Self::Plan => "iam-stocktake-plan",
-            Self::Reach(Stage::Notify) => "iam-stocktake-notify",
-            Self::Reach(Stage::Deactivate | Stage::Delete) => "iam-stocktake-remediate",
+            Self::UpTo(Stage::Notify) => "iam-stocktake-notify",
+            Self::UpTo(Stage::Deactivate | Stage::Delete) => "iam-stocktake-remediate",
         }
     }
 }
 
-impl FromStr for RemedyRole {
+impl FromStr for RemediationRole {
     type Err = UnknownChoice;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {

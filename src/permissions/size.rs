@@ -2,7 +2,7 @@
 //!
 //! Source: "IAM and AWS STS quotas", IAM User Guide: white space does not count.
 
-use super::Node;
+use super::PolicyNode;
 
 /// What a policy is, which decides how large it may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,14 +28,14 @@ impl PolicyKind {
 
     /// The size of a policy in characters, if IAM does not take one of that size.
     #[must_use]
-    pub fn excess(self, policy: &Node) -> Option<usize> {
+    pub fn size_over_limit(self, policy: &PolicyNode) -> Option<usize> {
         Some(size(policy)).filter(|size| *size > self.limit())
     }
 }
 
 /// The characters of a policy as IAM counts them.
 #[must_use]
-pub fn size(policy: &Node) -> usize {
+pub fn size(policy: &PolicyNode) -> usize {
     // Texts and lists with text keys always can be written.
     let text = serde_json::to_string(policy).unwrap_or_default();
     text.chars().filter(|character| !character.is_whitespace()).count()
@@ -46,11 +46,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn white_space_does_not_count_and_characters_do() {
-        let policy = Node::object([("Sid", Node::text("a b\u{e9}"))]);
+    fn size_counts_characters_without_white_space() {
+        let policy = PolicyNode::object([("Sid", PolicyNode::text("a b\u{e9}"))]);
         assert_eq!(size(&policy), r#"{"Sid":"abe"}"#.len());
-        assert_eq!(PolicyKind::Trust.excess(&policy), None);
-        let long = Node::text(&"x".repeat(2_047));
-        assert_eq!(PolicyKind::Trust.excess(&long), Some(2_049));
+        assert_eq!(PolicyKind::Trust.size_over_limit(&policy), None);
+        let long = PolicyNode::text(&"x".repeat(2_047));
+        assert_eq!(PolicyKind::Trust.size_over_limit(&long), Some(2_049));
     }
 }

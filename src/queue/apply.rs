@@ -7,35 +7,36 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::board::{Board, Twin};
-use super::ledger::Person;
 use super::markers;
-use super::markers::MemoryBlock;
-use super::memory::QueueName;
+use super::markers::StateBlock;
 use super::plan::{
-    Change, Edit, IndexDraft, MOST_ASSIGNEES, MOST_INLINE, MOST_INLINE_LOCKED, PART, Plan, Turn,
+    BodyEdit, MAX_ASSIGNEES, MAX_INLINE_CHARS, MAX_INLINE_CHARS_LOCKED, MAX_PART_CHARS,
+    QueueChange, QueueIssueDraft, QueuePlan, StateChange,
 };
-use super::read::{self, Trust, Unread};
+use super::read::{self, QueueReadError, TrustedAuthors};
+use super::snapshot::{DuplicateIssue, QueueSnapshot};
+use super::state::QueueName;
+use super::update::UserKey;
 use super::warning::Warning;
 use crate::github::{
-    Error, Issue, IssueChange, Kind, NewIssue, NewLabel, Repository, State, StateReason,
+    Error, ErrorKind, Issue, IssueChange, IssueState, NewIssue, NewLabel, Repository, StateReason,
 };
-use crate::report::{Language, Page, Plain, TemplateError, page};
+use crate::report::{Language, PageTemplate, SafeText, TemplateError, render_page};
 
 /// How often it is looked whether a new issue is listed, and the first pause between; each further
 /// one is twice as long.
-const LOOKS: usize = 5;
-const FIRST_PAUSE: Duration = Duration::from_millis(500);
+const MAX_LIST_ATTEMPTS: usize = 5;
+const INITIAL_BACKOFF: Duration = Duration::from_millis(500);
 
 /// Why a plan was not carried out.
 #[derive(Debug, thiserror::Error)]
-pub enum Failed {
+pub enum ApplyError {
     /// GitHub said no.
     #[error(transparent)]
     GitHub(#[from] Error),
     /// What is there cannot be read again.
     #[error(transparent)]
-    Unread(Unread),
+    Read(QueueReadError),
     /// A page cannot be rendered.
     #[error(transparent)]
     Template(#[from] TemplateError),
@@ -43,20 +44,20 @@ pub enum Failed {
 
 /// What came of a plan.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Applied {
+pub enum ApplyOutcome {
     /// It was carried out.
     Done {
         /// The index, if it was made or written.
-        index: Option<(u64, String)>,
+        queue_issue: Option<(u64, String)>,
         /// What did not go as planned, and does no harm.
         warnings: Vec<Warning>,
     },
     /// Somebody has changed what it was planned on: plan anew.
-    Moved,
+    Conflict,
 }
 
 /// Carries plans out in a repository.
-pub struct Applier<'a> {
+pub struct QueueWriter<'a> {
     /// Where.
     pub repository: &'a Repository<'a>,
     /// Whom the user named as trusted with the queue besides the token's own account.
@@ -66,15 +67,15 @@ pub struct Applier<'a> {
     /// The language of what people are shown.
     pub language: Language,
     /// What the plan was computed from.
-    pub board: &'a Board,
+    pub snapshot: &'a QueueSnapshot,
 }
 
 /// How far a plan was carried out.
 #[derive(Default)]
-struct Progress {
+struct ApplyProgress {
     /// The users' issues that were made.
-    people: BTreeMap<Person, u64>,
-    index: Option<(u64, String)>,
+    user_issues: BTreeMap<UserKey, u64>,
+    queue_issue: Option<(u64, String)>,
     /// Whether issues can be assigned to a login, as far as it was asked.
     assignable: BTreeMap<String, bool>,
     /// Who was not assigned, though they were to be.
@@ -82,56 +83,62 @@ struct Progress {
     warnings: Vec<Warning>,
 }
 
-impl Applier<'_> {
+impl QueueWriter<'_> {
     /// Carries the plan out, in its order.
     ///
     /// # Errors
-    /// [`Failed`] at the first change that GitHub refuses.
-    pub async fn apply(&self, plan: &Plan) -> Result<Applied, Failed> {
-        let not_assigned = plan.not_logins.clone();
-        let mut progress = Progress { not_assigned, ..Progress::default() };
+    /// [`ApplyError`] at the first change that GitHub refuses.
+    pub async fn apply(&self, plan: &QueuePlan) -> Result<ApplyOutcome, ApplyError> {
+        let not_assigned = plan.invalid_logins.clone();
+        let mut progress = ApplyProgress { not_assigned, ..ApplyProgress::default() };
         for change in &plan.changes {
-            if !self.carry_out(change, &mut progress).await? {
-                return Ok(Applied::Moved);
+            if !self.apply_change(change, &mut progress).await? {
+                return Ok(ApplyOutcome::Conflict);
             }
         }
-        let Progress { index, not_assigned, mut warnings, .. } = progress;
+        let ApplyProgress { queue_issue, not_assigned, mut warnings, .. } = progress;
         warnings.extend(Warning::not_assigned(&not_assigned));
-        Ok(Applied::Done { index, warnings })
+        Ok(ApplyOutcome::Done { queue_issue, warnings })
     }
 
     /// Carries one change out; `false` where somebody has changed what it was planned on.
-    async fn carry_out(&self, change: &Change, progress: &mut Progress) -> Result<bool, Failed> {
+    async fn apply_change(
+        &self,
+        change: &QueueChange,
+        progress: &mut ApplyProgress,
+    ) -> Result<bool, ApplyError> {
         match change {
-            Change::CreateLabel(label) => self.make_sure_of(label).await?,
-            Change::CloseTwin { twin, comment } => {
-                self.close_twin(*twin, comment, progress).await?;
+            QueueChange::CreateLabel(label) => self.ensure_label(label).await?,
+            QueueChange::CloseDuplicate { duplicate, comment } => {
+                self.close_duplicate(*duplicate, comment, progress).await?;
             }
-            Change::AddLabels { number, labels } => {
+            QueueChange::AddLabels { number, labels } => {
                 let add = async || self.repository.add_labels(*number, labels).await;
-                self.unlocked(*number, add).await?;
+                self.with_unlock(*number, add).await?;
             }
-            Change::CreatePerson { person, title, body, labels, assignees } => {
+            QueueChange::CreateUserIssue { user_key, title, body, labels, assignees } => {
                 let new = new_issue(title, body, labels, assignees);
                 let issue = self.create(new, progress).await?;
-                progress.people.insert(person.clone(), issue.number);
+                progress.user_issues.insert(user_key.clone(), issue.number);
             }
-            Change::EditPerson { number, body, turn, comment } => {
-                if let Some(Edit { instead_of, .. }) = body
-                    && self.repository.issue(*number).await?.body != *instead_of
+            QueueChange::UpdateUserIssue { number, body, state_change, comment } => {
+                if let Some(BodyEdit { previous_body, .. }) = body
+                    && self.repository.issue(*number).await?.body != *previous_body
                 {
                     return Ok(false);
                 }
                 if let Some(comment) = comment {
-                    self.tell(*number, comment, progress).await?;
+                    self.post_comment(*number, comment, progress).await?;
                 }
                 let body = body.as_ref().map(|edit| edit.body.clone());
-                self.update(*number, body, *turn).await?;
+                self.update(*number, body, *state_change).await?;
             }
-            Change::Index(draft) => return self.index(draft, progress).await,
-            Change::RecordNumber { label, index } => {
-                let made = progress.index.as_ref().map(|(number, _)| *number);
-                if let Some(number) = made.or(*index) {
+            QueueChange::WriteQueueIssue(draft) => {
+                return self.write_queue_issue(draft, progress).await;
+            }
+            QueueChange::RecordNumber { label, queue_issue } => {
+                let made = progress.queue_issue.as_ref().map(|(number, _)| *number);
+                if let Some(number) = made.or(*queue_issue) {
                     return Ok(self.record_number(label, number).await?);
                 }
             }
@@ -139,7 +146,7 @@ impl Applier<'_> {
         Ok(true)
     }
 
-    async fn make_sure_of(&self, label: &str) -> Result<(), Error> {
+    async fn ensure_label(&self, label: &str) -> Result<(), Error> {
         if self.repository.label(label).await?.is_some() {
             return Ok(());
         }
@@ -169,11 +176,15 @@ impl Applier<'_> {
 
     /// Creates an issue. GitHub refuses the whole of it for one login that cannot be assigned, and
     /// leaves assignees out in silence where the token may not assign.
-    async fn create(&self, mut new: NewIssue, progress: &mut Progress) -> Result<Issue, Error> {
-        let after = self.board.highest_issue;
+    async fn create(
+        &self,
+        mut new: NewIssue,
+        progress: &mut ApplyProgress,
+    ) -> Result<Issue, Error> {
+        let after = self.snapshot.highest_issue;
         new.assignees = self.assignable(new.assignees, progress).await;
         match self.repository.create_issue(&new, after).await {
-            Err(error) if error.kind == Kind::Unprocessable && !new.assignees.is_empty() => {
+            Err(error) if error.kind == ErrorKind::Unprocessable && !new.assignees.is_empty() => {
                 let names = std::mem::take(&mut new.assignees);
                 let issue = self.repository.create_issue(&new, after).await?;
                 let why = Some(error.to_string());
@@ -194,10 +205,10 @@ impl Applier<'_> {
 
     /// The first of the logins to whom issues can be assigned, as many as GitHub takes. The others
     /// are remembered.
-    async fn assignable(&self, logins: Vec<String>, progress: &mut Progress) -> Vec<String> {
+    async fn assignable(&self, logins: Vec<String>, progress: &mut ApplyProgress) -> Vec<String> {
         let mut assignable = Vec::new();
         for login in logins {
-            if assignable.len() == MOST_ASSIGNEES {
+            if assignable.len() == MAX_ASSIGNEES {
                 break;
             }
             let known = progress.assignable.get(&login).copied();
@@ -216,18 +227,18 @@ impl Applier<'_> {
         assignable
     }
 
-    async fn close_twin(
+    async fn close_duplicate(
         &self,
-        twin: Twin,
+        duplicate: DuplicateIssue,
         comment: &str,
-        progress: &mut Progress,
+        progress: &mut ApplyProgress,
     ) -> Result<(), Error> {
-        self.tell(twin.number, comment, progress).await?;
-        self.update(twin.number, None, Some(Turn::SetAside)).await
+        self.post_comment(duplicate.number, comment, progress).await?;
+        self.update(duplicate.number, None, Some(StateChange::CloseNotPlanned)).await
     }
 
     /// Writes to an issue; where its conversation is locked, unlocks it and writes once more.
-    async fn unlocked<T>(
+    async fn with_unlock<T>(
         &self,
         number: u64,
         write: impl AsyncFn() -> Result<T, Error>,
@@ -246,8 +257,13 @@ impl Applier<'_> {
 
     /// Comments on an issue. Where it is locked and stays so, that is a warning: what the comment
     /// tells stands in the issue as well.
-    async fn tell(&self, number: u64, body: &str, progress: &mut Progress) -> Result<(), Error> {
-        match self.unlocked(number, async || self.comment(number, body).await).await {
+    async fn post_comment(
+        &self,
+        number: u64,
+        body: &str,
+        progress: &mut ApplyProgress,
+    ) -> Result<(), Error> {
+        match self.with_unlock(number, async || self.comment(number, body).await).await {
             Err(error) if error.is_locked() => {
                 progress.warnings.push(Warning::Locked { number, why: error.message });
                 Ok(())
@@ -266,29 +282,33 @@ impl Applier<'_> {
         &self,
         number: u64,
         body: Option<String>,
-        turn: Option<Turn>,
+        state_change: Option<StateChange>,
     ) -> Result<(), Error> {
-        let state = turn.map(|turn| match turn {
-            Turn::Reopen => (State::Open, Some(StateReason::Reopened)),
-            Turn::Complete => (State::Closed, Some(StateReason::Completed)),
-            Turn::SetAside => (State::Closed, Some(StateReason::NotPlanned)),
+        let state = state_change.map(|state_change| match state_change {
+            StateChange::Reopen => (IssueState::Open, Some(StateReason::Reopened)),
+            StateChange::CloseCompleted => (IssueState::Closed, Some(StateReason::Completed)),
+            StateChange::CloseNotPlanned => (IssueState::Closed, Some(StateReason::NotPlanned)),
         });
         let change = IssueChange { body, state, ..IssueChange::default() };
         let update = async || self.repository.update_issue(number, &change).await;
-        self.unlocked(number, update).await.map(drop)
+        self.with_unlock(number, update).await.map(drop)
     }
 
-    async fn index(&self, draft: &IndexDraft, progress: &mut Progress) -> Result<bool, Failed> {
+    async fn write_queue_issue(
+        &self,
+        draft: &QueueIssueDraft,
+        progress: &mut ApplyProgress,
+    ) -> Result<bool, ApplyError> {
         match &draft.existing {
-            None => self.create_index(draft, progress).await,
+            None => self.create_queue_issue(draft, progress).await,
             Some(existing) => {
                 if self.repository.issue(existing.number).await?.body != existing.body {
                     return Ok(false);
                 }
                 let body = if draft.writes_body {
-                    let block = MemoryBlock::of(&existing.body).ok();
+                    let block = StateBlock::of(&existing.body).ok();
                     match self.body(draft, existing.number, block, progress).await {
-                        Err(failed) => return Err(self.reopened_at_least(draft, failed).await),
+                        Err(failed) => return Err(self.reopen_after_failure(draft, failed).await),
                         body => Some(body?),
                     }
                 } else {
@@ -296,12 +316,12 @@ impl Applier<'_> {
                 };
                 // Told twice is better than never, should the run end between the two.
                 if let Some(comment) = &draft.comment {
-                    self.tell(existing.number, comment, progress).await?;
+                    self.post_comment(existing.number, comment, progress).await?;
                 }
-                if body.is_some() || draft.turn.is_some() {
-                    self.update(existing.number, body, draft.turn).await?;
+                if body.is_some() || draft.state_change.is_some() {
+                    self.update(existing.number, body, draft.state_change).await?;
                 }
-                progress.index = Some((existing.number, existing.url.clone()));
+                progress.queue_issue = Some((existing.number, existing.url.clone()));
                 Ok(true)
             }
         }
@@ -310,57 +330,71 @@ impl Applier<'_> {
     /// Opens an index whose memory could not be written since its conversation is locked, so that
     /// people see it. One that a person set aside stays closed: open, it would mean that a person
     /// has taken that back.
-    async fn reopened_at_least(&self, draft: &IndexDraft, failed: Failed) -> Failed {
-        let is_locked = matches!(&failed, Failed::GitHub(error) if error.is_locked());
+    async fn reopen_after_failure(
+        &self,
+        draft: &QueueIssueDraft,
+        failed: ApplyError,
+    ) -> ApplyError {
+        let is_locked = matches!(&failed, ApplyError::GitHub(error) if error.is_locked());
         let existing = draft.existing.as_ref().filter(|_| is_locked);
-        if let (Some(shown), Some(Turn::Reopen)) = (existing, draft.turn)
-            && shown.set_aside().is_none()
-            && let Err(error) = self.update(shown.number, None, draft.turn).await
+        if let (Some(existing), Some(StateChange::Reopen)) = (existing, draft.state_change)
+            && existing.closed_as_not_planned_at().is_none()
+            && let Err(error) = self.update(existing.number, None, draft.state_change).await
         {
             tracing::debug!(%error, "the issue was not opened");
         }
         failed
     }
 
-    async fn create_index(
+    async fn create_queue_issue(
         &self,
-        draft: &IndexDraft,
-        progress: &mut Progress,
-    ) -> Result<bool, Failed> {
-        let block = MemoryBlock::new(&draft.packed_empty(), Vec::new(), Vec::new());
-        let body = draft.body(&progress.people, &block)?;
+        draft: &QueueIssueDraft,
+        progress: &mut ApplyProgress,
+    ) -> Result<bool, ApplyError> {
+        let block = StateBlock::new(&draft.packed_empty(), Vec::new(), Vec::new());
+        let body = draft.body(&progress.user_issues, &block)?;
         let new = new_issue(&draft.title, &body, &draft.labels, &draft.assignees);
         let issue = self.create(new, progress).await?;
         // A parallel run may have made one as well, and sets its own aside if it is the later one.
-        let board = self.board_with(issue.number).await?;
-        if let Some(index) = board.index.filter(|index| index.number != issue.number) {
-            let of = BTreeMap::from([("of", Plain::issue(None, index.number))]);
-            let twin = Twin { number: issue.number, of: index.number };
-            self.close_twin(twin, &page(Page::Twin, self.language, of)?, progress).await?;
+        let snapshot = self.read_snapshot_with(issue.number).await?;
+        if let Some(queue_issue) =
+            snapshot.queue_issue.filter(|queue_issue| queue_issue.number != issue.number)
+        {
+            let of = BTreeMap::from([("of", SafeText::issue(None, queue_issue.number))]);
+            let duplicate = DuplicateIssue { number: issue.number, original: queue_issue.number };
+            self.close_duplicate(
+                duplicate,
+                &render_page(PageTemplate::DuplicateIssue, self.language, of)?,
+                progress,
+            )
+            .await?;
             return Ok(false);
         }
         let body = self.body(draft, issue.number, Some(block), progress).await?;
-        self.update(issue.number, Some(body), draft.turn).await?;
-        progress.index = Some((issue.number, issue.url));
+        self.update(issue.number, Some(body), draft.state_change).await?;
+        progress.queue_issue = Some((issue.number, issue.url));
         Ok(true)
     }
 
     /// What is there, once it shows the issue that was just made: a list lags behind, and one that
     /// does not show our own does not show another's.
-    async fn board_with(&self, number: u64) -> Result<Board, Failed> {
+    async fn read_snapshot_with(&self, number: u64) -> Result<QueueSnapshot, ApplyError> {
         // Only now GitHub may have said whom the token belongs to: the author of the issue.
-        let trust = Trust::of(self.repository.github(), self.queue_author).await?;
-        let mut pause = FIRST_PAUSE;
-        let mut look = 1;
+        let trusted_authors =
+            TrustedAuthors::of(self.repository.github(), self.queue_author).await?;
+        let mut pause = INITIAL_BACKOFF;
+        let mut attempt = 1;
         loop {
-            let read = read::board_with(self.repository, &trust, self.queue, number).await;
-            let (board, is_shown) = read.map_err(Failed::Unread)?;
-            if is_shown || look == LOOKS {
-                return Ok(board);
+            let read =
+                read::read_snapshot_with(self.repository, &trusted_authors, self.queue, number)
+                    .await;
+            let (snapshot, is_shown) = read.map_err(ApplyError::Read)?;
+            if is_shown || attempt == MAX_LIST_ATTEMPTS {
+                return Ok(snapshot);
             }
             tokio::time::sleep(pause).await;
             pause *= 2;
-            look += 1;
+            attempt += 1;
         }
     }
 
@@ -368,26 +402,28 @@ impl Applier<'_> {
     /// does not need.
     async fn body(
         &self,
-        draft: &IndexDraft,
+        draft: &QueueIssueDraft,
         number: u64,
-        present: Option<MemoryBlock>,
-        progress: &Progress,
-    ) -> Result<String, Failed> {
+        present: Option<StateBlock>,
+        progress: &ApplyProgress,
+    ) -> Result<String, ApplyError> {
         let packed = draft.packed(number);
         let (in_use, mut free) = present.map_or_else(Default::default, |it| (it.parts, it.spare));
         let mut parts = Vec::new();
-        if packed.text.len() > MOST_INLINE {
+        if packed.text.len() > MAX_INLINE_CHARS {
             free.reverse();
-            for text in chunks(&packed.text) {
+            for text in split_into_parts(&packed.text) {
                 let body = draft.part(text)?;
                 let written = match free.pop() {
                     Some(id) => self.rewrite_part(number, id, &body).await,
-                    None => self.new_part(number, &body).await,
+                    None => self.create_part(number, &body).await,
                 };
                 match written {
                     Ok(id) => parts.push(id),
                     // A locked issue takes no comment; with fewer rows its body may hold it all.
-                    Err(error) if error.is_locked() && packed.text.len() <= MOST_INLINE_LOCKED => {
+                    Err(error)
+                        if error.is_locked() && packed.text.len() <= MAX_INLINE_CHARS_LOCKED =>
+                    {
                         free.extend(parts.drain(..).rev());
                         break;
                     }
@@ -397,25 +433,25 @@ impl Applier<'_> {
             free.reverse();
         }
         let spare = in_use.into_iter().chain(free).collect();
-        Ok(draft.body(&progress.people, &MemoryBlock::new(&packed, parts, spare))?)
+        Ok(draft.body(&progress.user_issues, &StateBlock::new(&packed, parts, spare))?)
     }
 
     async fn rewrite_part(&self, number: u64, id: u64, body: &str) -> Result<u64, Error> {
         let update = async || self.repository.update_comment(id, body).await;
-        match self.unlocked(number, update).await {
+        match self.with_unlock(number, update).await {
             // Somebody has deleted it.
-            Err(error) if error.kind == Kind::NotFound => self.new_part(number, body).await,
+            Err(error) if error.kind == ErrorKind::NotFound => self.create_part(number, body).await,
             outcome => outcome.map(|comment| comment.id),
         }
     }
 
-    async fn new_part(&self, number: u64, body: &str) -> Result<u64, Error> {
+    async fn create_part(&self, number: u64, body: &str) -> Result<u64, Error> {
         let create = async || {
             let comments = self.repository.comments(number).await?;
             let newest = comments.iter().map(|comment| comment.id).max().unwrap_or_default();
             self.repository.create_comment(number, body, newest).await
         };
-        self.unlocked(number, create).await.map(|comment| comment.id)
+        self.with_unlock(number, create).await.map(|comment| comment.id)
     }
 }
 
@@ -428,14 +464,14 @@ fn new_issue(title: &str, body: &str, labels: &[String], assignees: &[String]) -
     }
 }
 
-/// The text in parts of at most [`PART`] characters; it is of one-byte characters alone.
-fn chunks(text: &str) -> impl Iterator<Item = &str> {
+/// The text in parts of at most [`MAX_PART_CHARS`] characters; it is of one-byte characters alone.
+fn split_into_parts(text: &str) -> impl Iterator<Item = &str> {
     let mut rest = text;
     std::iter::from_fn(move || {
         if rest.is_empty() {
             return None;
         }
-        let (part, behind) = rest.split_at_checked(PART).unwrap_or((rest, ""));
+        let (part, behind) = rest.split_at_checked(MAX_PART_CHARS).unwrap_or((rest, ""));
         rest = behind;
         Some(part)
     })

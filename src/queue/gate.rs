@@ -5,14 +5,14 @@ use std::collections::BTreeSet;
 use chrono::NaiveDate;
 use serde::Serialize;
 
-use super::memory::Memory;
 use super::observation::Observation;
-use crate::audit::Fingerprint;
+use super::state::QueueState;
+use crate::audit::FindingId;
 use crate::model::inventory::AccountId;
-use crate::report::Plain;
+use crate::report::SafeText;
 
 /// The most accounts that are named; the rest is counted.
-const MOST_ACCOUNTS: usize = 50;
+const MAX_ACCOUNTS: usize = 50;
 
 /// Which open findings fail a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -64,9 +64,9 @@ impl Gate {
 /// The accounts that the queue state knows, and that this run neither audited nor knows as former
 /// accounts. What the queue state says about them may be outdated, so the run is incomplete.
 #[must_use]
-pub fn unaudited(observation: &Observation, memory: &Memory) -> BTreeSet<AccountId> {
-    let of_entries = memory.entries.values().map(|entry| entry.matter.account);
-    let known = memory.audited.keys().copied().chain(of_entries);
+pub fn unaudited(observation: &Observation, queue_state: &QueueState) -> BTreeSet<AccountId> {
+    let of_entries = queue_state.entries.values().map(|entry| entry.finding.account);
+    let known = queue_state.audited.keys().copied().chain(of_entries);
     let is_unaudited = |account: &AccountId| {
         !observation.accounts.contains_key(account)
             && !observation.former_accounts.contains(account)
@@ -76,31 +76,31 @@ pub fn unaudited(observation: &Observation, memory: &Memory) -> BTreeSet<Account
 
 /// Some accounts by their ids, and how many more there are.
 #[derive(Debug, Clone, Serialize)]
-pub struct AccountList {
+pub struct AccountListView {
     count: usize,
-    rows: Vec<Plain>,
+    rows: Vec<SafeText>,
     left_out: usize,
 }
 
-impl AccountList {
+impl AccountListView {
     /// At most 50 of these, or only their number where `names` may not be shown.
     #[must_use]
     pub fn of(accounts: &BTreeSet<AccountId>, names: bool) -> Self {
-        let most = if names { MOST_ACCOUNTS } else { 0 };
-        let rows: Vec<_> = accounts.iter().take(most).map(|id| Plain::account(*id)).collect();
+        let most = if names { MAX_ACCOUNTS } else { 0 };
+        let rows: Vec<_> = accounts.iter().take(most).map(|id| SafeText::account(*id)).collect();
         Self { count: accounts.len(), left_out: accounts.len() - rows.len(), rows }
     }
 }
 
 /// Findings of a run, counted and named by what the queue knows of them.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Standing {
+pub struct GateCounts {
     /// Open, of level error or warning.
-    pub open: Vec<Fingerprint>,
+    pub open: Vec<FindingId>,
     /// Open, of level error.
     pub errors: usize,
     /// Open, of level error, and not held by the queue: what the gate counts as new.
-    pub new: Vec<Fingerprint>,
+    pub new: Vec<FindingId>,
     /// Open, of level warning, and not held by the queue.
     pub new_warnings: usize,
     /// Open for longer than they may, as the queue counts.
@@ -109,40 +109,40 @@ pub struct Standing {
     pub overdue_errors: usize,
 }
 
-impl Standing {
-    /// `memory` is the queue's before this run, `None` where there is no queue. Only what is open in
+impl GateCounts {
+    /// `queue_state` is the queue's before this run, `None` where there is no queue. Only what is open in
     /// it is known: a finding that was cleared, exempted or not counted and returns is new.
     /// `uncovered` are findings that this pull request brings back, by removing an exemption or by a
     /// stricter policy, or that only an outdated policy holds open: they are not new.
     #[must_use]
     pub fn of(
         observation: &Observation,
-        memory: Option<&Memory>,
-        uncovered: &BTreeSet<Fingerprint>,
+        queue_state: Option<&QueueState>,
+        uncovered: &BTreeSet<FindingId>,
         today: NaiveDate,
-        remedy_within_days: u32,
+        due_within_days: u32,
     ) -> Self {
-        let mut standing = Self::default();
-        for (id, seen) in observation.findings.iter().filter(|(_, seen)| seen.needs_remedy()) {
-            standing.open.push(*id);
-            let entry = memory.and_then(|memory| memory.entries.get(id));
+        let mut gate_counts = Self::default();
+        for (id, seen) in observation.findings.iter().filter(|(_, seen)| seen.needs_remediation()) {
+            gate_counts.open.push(*id);
+            let entry = queue_state.and_then(|queue_state| queue_state.entries.get(id));
             let counts = seen.counts_for_gate();
             let is_open = entry.is_some_and(|entry| entry.open_since().is_some());
             let known = is_open || uncovered.contains(id);
-            if !known && memory.is_some() {
+            if !known && queue_state.is_some() {
                 if counts {
-                    standing.new.push(*id);
+                    gate_counts.new.push(*id);
                 } else {
-                    standing.new_warnings += 1;
+                    gate_counts.new_warnings += 1;
                 }
             }
-            let due = entry.and_then(|entry| entry.due(remedy_within_days));
+            let due = entry.and_then(|entry| entry.due(due_within_days));
             let is_overdue = due.is_some_and(|due| due < today);
-            standing.errors += usize::from(counts);
-            standing.overdue += usize::from(is_overdue);
-            standing.overdue_errors += usize::from(is_overdue && counts);
+            gate_counts.errors += usize::from(counts);
+            gate_counts.overdue += usize::from(is_overdue);
+            gate_counts.overdue_errors += usize::from(is_overdue && counts);
         }
-        standing
+        gate_counts
     }
 
     /// How many open findings of level error and warning the queue does not hold.
@@ -153,7 +153,7 @@ impl Standing {
 
     /// What the gate says. Without a queue nobody knows what is new, unless a queue is required.
     #[must_use]
-    pub fn gate(&self, fail_on: FailOn, has_queue: bool, require_queue: bool) -> Gate {
+    pub fn evaluate(&self, fail_on: FailOn, has_queue: bool, require_queue: bool) -> Gate {
         let fails = (fail_on.any && self.errors > 0)
             || (fail_on.new && !self.new.is_empty())
             || (fail_on.overdue && self.overdue_errors > 0);

@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 
 use sha2::{Digest as _, Sha256};
 
-use super::ledger::Person;
-use super::memory::{Damage, Packed, QueueName};
-use crate::audit::Fingerprint;
+use super::state::{InvalidQueueState, PackedState, QueueName};
+use super::update::UserKey;
+use crate::audit::FindingId;
 use crate::model::policy::hex16;
 
 /// The label of the issues of the default queue, and how the labels of other queues begin.
@@ -30,8 +30,8 @@ pub fn label_description(number: u64) -> String {
 /// none: there is no queue yet.
 ///
 /// # Errors
-/// [`Damage::Label`] when it names several issues, or one that cannot exist.
-pub fn queue_number(description: Option<&str>) -> Result<Option<u64>, Damage> {
+/// [`InvalidQueueState::Label`] when it names several issues, or one that cannot exist.
+pub fn queue_number(description: Option<&str>) -> Result<Option<u64>, InvalidQueueState> {
     let behind = description.unwrap_or_default().split('#').skip(1);
     let digits = behind.map(|text| {
         let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
@@ -42,27 +42,27 @@ pub fn queue_number(description: Option<&str>) -> Result<Option<u64>, Damage> {
         (None, _) => Ok(None),
         (Some(digits), None) => {
             let number = digits.parse().ok().filter(|number| *number > 0);
-            number.map(Some).ok_or(Damage::Label)
+            number.map(Some).ok_or(InvalidQueueState::Label)
         }
-        (Some(_), Some(_)) => Err(Damage::Label),
+        (Some(_), Some(_)) => Err(InvalidQueueState::Label),
     }
 }
 
 /// The first line of the index's body.
 #[must_use]
-pub fn index(queue: &QueueName) -> String {
+pub fn queue_marker(queue: &QueueName) -> String {
     format!("<!-- iam-stocktake:queue v1 name={queue} -->")
 }
 
 /// The first line of the body of a user's issue.
 #[must_use]
-pub fn person(queue: &QueueName, person: &Person) -> String {
-    format!("<!-- iam-stocktake:user v1 queue={queue} user={} -->", person_key(person))
+pub fn user_marker(queue: &QueueName, user_key: &UserKey) -> String {
+    format!("<!-- iam-stocktake:user v1 queue={queue} user={} -->", user_hash(user_key))
 }
 
 /// The first line of the comment on a pull request.
 #[must_use]
-pub fn pull_request(queue: &QueueName) -> String {
+pub fn pull_request_marker(queue: &QueueName) -> String {
     format!("<!-- iam-stocktake:pull-request v1 queue={queue} -->")
 }
 
@@ -71,14 +71,14 @@ pub const CLOSED_BY_BOT: &str = "<!-- iam-stocktake:closed-by-a-bot v1 -->";
 
 /// Sixteen hex digits that stand for a user in a marker.
 #[must_use]
-pub fn person_key((account, user): &Person) -> String {
+pub fn user_hash((account, user): &UserKey) -> String {
     hex16(&Sha256::digest(format!("v1|{account}|{user}").as_bytes()))
 }
 
 /// Whether an issue passes for one of this queue by the first line of its body.
 #[must_use]
 pub fn is_marked(body: &str, queue: &QueueName) -> bool {
-    begins_with(body, &index(queue)) || key_of_person(body, queue).is_some()
+    begins_with(body, &queue_marker(queue)) || parse_user_hash(body, queue).is_some()
 }
 
 /// Whether the body begins with the marker. White space before it is no difference.
@@ -89,7 +89,7 @@ pub fn begins_with(body: &str, marker: &str) -> bool {
 
 /// The key of the user whom the issue is about, if it is a user's of this queue.
 #[must_use]
-pub fn key_of_person<'b>(body: &'b str, queue: &QueueName) -> Option<&'b str> {
+pub fn parse_user_hash<'b>(body: &'b str, queue: &QueueName) -> Option<&'b str> {
     let beginning = format!("<!-- iam-stocktake:user v1 queue={queue} user=");
     let (key, _) = body.trim_start().strip_prefix(&beginning)?.split_once(" -->")?;
     Some(key)
@@ -97,7 +97,7 @@ pub fn key_of_person<'b>(body: &'b str, queue: &QueueName) -> Option<&'b str> {
 
 /// The findings whose boxes people have ticked.
 #[must_use]
-pub fn ticked(body: &str) -> BTreeSet<Fingerprint> {
+pub fn ticked(body: &str) -> BTreeSet<FindingId> {
     let ticked_row = |line: &str| {
         let line = line.trim_start();
         let rest = line.strip_prefix("- [x] ").or_else(|| line.strip_prefix("- [X] "))?;
@@ -109,11 +109,11 @@ pub fn ticked(body: &str) -> BTreeSet<Fingerprint> {
 
 /// Where the memory is: its number and checksum, and what is in the body or in which comments.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MemoryBlock {
+pub struct StateBlock {
     /// The memory's generation.
     pub generation: u64,
     /// The checksum of its text.
-    pub sum: String,
+    pub checksum: String,
     /// The comments that hold its parts, in their order; none where the text is in the body.
     pub parts: Vec<u64>,
     /// Comments that hold parts of an earlier generation, to be written next.
@@ -123,14 +123,20 @@ pub struct MemoryBlock {
 }
 
 /// How the block begins, on a line of its own: a name of a user that reads so stands in a row.
-const MEMORY: &str = "\n<!-- iam-stocktake:memory v1 ";
+const STATE_BLOCK_START: &str = "\n<!-- iam-stocktake:memory v1 ";
 
-impl MemoryBlock {
+impl StateBlock {
     /// The block for a memory whose parts are in these comments, or in the body if there are none.
     #[must_use]
-    pub fn new(packed: &Packed, parts: Vec<u64>, spare: Vec<u64>) -> Self {
+    pub fn new(packed: &PackedState, parts: Vec<u64>, spare: Vec<u64>) -> Self {
         let text = if parts.is_empty() { packed.text.clone() } else { String::new() };
-        Self { generation: packed.generation, sum: packed.sum.clone(), parts, spare, text }
+        Self {
+            generation: packed.generation,
+            checksum: packed.checksum.clone(),
+            parts,
+            spare,
+            text,
+        }
     }
 
     /// The block as it stands at the end of the body.
@@ -140,23 +146,24 @@ impl MemoryBlock {
         let head = format!(
             "generation={} sum={} parts={} spare={}",
             self.generation,
-            self.sum,
+            self.checksum,
             ids(&self.parts),
             ids(&self.spare),
         );
         // Which comments will be written is none of the memory's text, and must check as well.
         let check = hex16(&Sha256::digest(head.as_bytes()));
-        format!("{}{head} check={check}\n{}\n-->", MEMORY.trim_start(), self.text)
+        format!("{}{head} check={check}\n{}\n-->", STATE_BLOCK_START.trim_start(), self.text)
     }
 
     /// Reads the block of a body.
     ///
     /// # Errors
-    /// [`Damage`] when there is none, or none that can be read.
-    pub fn of(body: &str) -> Result<Self, Damage> {
-        let (_, block) = body.rsplit_once(MEMORY).ok_or(Damage::Missing)?;
-        let (block, _) = block.split_once("\n-->").ok_or(Damage::Header)?;
-        let (head, text) = block.split_once('\n').ok_or(Damage::Header)?;
+    /// [`InvalidQueueState`] when there is none, or none that can be read.
+    pub fn of(body: &str) -> Result<Self, InvalidQueueState> {
+        let (_, block) =
+            body.rsplit_once(STATE_BLOCK_START).ok_or(InvalidQueueState::MissingBlock)?;
+        let (block, _) = block.split_once("\n-->").ok_or(InvalidQueueState::Header)?;
+        let (head, text) = block.split_once('\n').ok_or(InvalidQueueState::Header)?;
         let mut words = head.split(' ');
         let mut word = |name: &str| words.next()?.strip_prefix(name)?.strip_prefix('=');
         let ids = |text: &str| -> Option<Vec<u64>> {
@@ -165,50 +172,54 @@ impl MemoryBlock {
         let mut read = || {
             Some(Self {
                 generation: word("generation")?.parse().ok()?,
-                sum: word("sum")?.to_owned(),
+                checksum: word("sum")?.to_owned(),
                 parts: ids(word("parts")?)?,
                 spare: ids(word("spare")?)?,
                 text: text.to_owned(),
             })
         };
-        let read = read().ok_or(Damage::Header)?;
+        let read = read().ok_or(InvalidQueueState::Header)?;
         // There is one way to write it, the check of its first line included.
         let written = read.written();
-        let as_read =
-            written.strip_prefix(MEMORY.trim_start()).and_then(|it| it.strip_suffix("\n-->"));
-        if as_read == Some(block) { Ok(read) } else { Err(Damage::Header) }
+        let as_read = written
+            .strip_prefix(STATE_BLOCK_START.trim_start())
+            .and_then(|it| it.strip_suffix("\n-->"));
+        if as_read == Some(block) { Ok(read) } else { Err(InvalidQueueState::Header) }
     }
 
     /// The memory as text; `part` gives the body of a comment, if it is ours.
     ///
     /// # Errors
-    /// [`Damage`] when a part is missing.
-    pub fn packed<'b>(&self, part: impl Fn(u64) -> Option<&'b str>) -> Result<Packed, Damage> {
+    /// [`InvalidQueueState`] when a part is missing.
+    pub fn packed<'b>(
+        &self,
+        part: impl Fn(u64) -> Option<&'b str>,
+    ) -> Result<PackedState, InvalidQueueState> {
         let mut text = self.text.clone();
         for (index, id) in self.parts.iter().enumerate() {
-            let missing = Damage::Part(index + 1);
+            let missing = InvalidQueueState::MissingPart(index + 1);
             let body = part(*id).ok_or_else(|| missing.clone())?;
-            text.push_str(text_of_part(body).ok_or(missing)?);
+            text.push_str(part_text(body).ok_or(missing)?);
         }
-        Ok(Packed { generation: self.generation, sum: self.sum.clone(), text })
+        Ok(PackedState { generation: self.generation, checksum: self.checksum.clone(), text })
     }
 }
 
 /// What is not the memory: what people are shown.
 #[must_use]
-pub fn visible_part(body: &str) -> &str {
-    body.rsplit_once(MEMORY).map_or(body, |(visible, _)| visible).trim_end()
+pub fn without_state_block(body: &str) -> &str {
+    body.rsplit_once(STATE_BLOCK_START).map_or(body, |(visible, _)| visible).trim_end()
 }
 
-const PART: &str = "<!-- iam-stocktake:memory-part v1\n";
+const PART_MARKER: &str = "<!-- iam-stocktake:memory-part v1\n";
 
 /// A comment that holds a part of the memory; `page` is what people are shown of it.
 #[must_use]
-pub fn part(page: &str, text: &str) -> String {
-    format!("{PART}{text}\n-->\n{page}")
+pub fn part_comment(page: &str, text: &str) -> String {
+    format!("{PART_MARKER}{text}\n-->\n{page}")
 }
 
-fn text_of_part(body: &str) -> Option<&str> {
-    let (text, _) = body.trim_start().strip_prefix(PART)?.split_once("-->")?;
+fn part_text(body: &str) -> Option<&str> {
+    let (text, _) = body.trim_start().strip_prefix(PART_MARKER)?.split_once("-->")?;
     Some(text.trim())
 }

@@ -4,10 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 
-use super::bounds::{LONGEST_USER, bounded};
-use super::progress::{self, Belongings, Progress};
-use crate::audit::{AgeProblem, Coverage, EvidenceAge, Fingerprint, Reference, Status};
-use crate::model::inventory::{AccountId, CLOCK_SKEW, CredentialKind, Form, MaxEvidenceAge, Piece};
+use super::limits::{MAX_USER_NAME_CHARS, truncate};
+use super::remediation_progress::{self, RemediationProgress, UserResources};
+use crate::audit::{AgeProblem, Coverage, EvidenceAge, FindingId, FindingStatus, ReferenceKind};
+use crate::model::inventory::{
+    AccountId, CLOCK_SKEW, CredentialKind, EvidenceItem, EvidenceSource, MaxEvidenceAge,
+};
 use crate::model::policy::{Level, Rule};
 use crate::report::json::v1;
 
@@ -21,9 +23,9 @@ const EXPIRED: &str = "exemption-expired";
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Observation {
     /// The audited accounts.
-    pub accounts: BTreeMap<AccountId, Audited>,
+    pub accounts: BTreeMap<AccountId, ObservedAccount>,
     /// What was found in them.
-    pub findings: BTreeMap<Fingerprint, Seen>,
+    pub findings: BTreeMap<FindingId, ObservedFinding>,
     /// How many findings have an exemption that has expired.
     pub expired_exemptions: usize,
     /// Accounts that are no longer audited, on purpose: every audit's allowlist says so, and the
@@ -33,7 +35,7 @@ pub struct Observation {
 
 /// One audited account.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Audited {
+pub struct ObservedAccount {
     /// The account's alias, where it is known.
     pub alias: Option<String>,
     /// When it was judged.
@@ -53,25 +55,25 @@ pub struct Audited {
     /// findings and clears none.
     pub age_problem: Option<AgeProblem>,
     /// Users, in lower case, whose other credentials were all seen, or who are gone.
-    pub asked_after: BTreeSet<String>,
+    pub queried_users: BTreeSet<String>,
 }
 
 /// One finding.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Seen {
+pub struct ObservedFinding {
     /// What it is about.
-    pub matter: Matter,
+    pub finding: FindingRef,
     /// The rule's level in that run.
     pub level: Level,
     /// Whether it stands.
-    pub status: Status,
+    pub status: FindingStatus,
     /// What the user has besides credentials, where it was looked at.
-    pub belongings: Option<Belongings>,
+    pub user_resources: Option<UserResources>,
 }
 
 /// What a finding is about, as people are shown it. It holds dates and no ages.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Matter {
+pub struct FindingRef {
     /// The account.
     pub account: AccountId,
     /// The user's name.
@@ -85,19 +87,19 @@ pub struct Matter {
     /// The last four characters of the credential's id.
     pub id_ending: Option<String>,
     /// The date from which its days are counted, and what that is.
-    pub reference: Option<(Reference, DateTime<Utc>)>,
+    pub reference: Option<(ReferenceKind, DateTime<Utc>)>,
     /// Who owns the user, by the user's tags.
     pub owner: Option<String>,
     /// How far the remedy has come with the credential, where a tag on the user says so.
-    pub progress: Option<Progress>,
+    pub progress: Option<RemediationProgress>,
 }
 
 /// An audit JSON that the queue cannot be fed with.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Unusable {
+pub enum InvalidAudit {
     /// A newer version made it, or it was tampered with.
     #[error("its {member} `{text}` is not known to this version")]
-    Unknown {
+    UnknownValue {
         /// The member of the JSON.
         member: &'static str,
         /// What it holds.
@@ -113,37 +115,37 @@ pub enum Unusable {
     #[error(
         "it names a user with {0} characters, and IAM's names have at most 64: make the audit anew"
     )]
-    LongName(usize),
+    NameTooLong(usize),
     /// Two audits of one account say different things.
     #[error("account {0} is in another of the audits too: give one audit an account")]
-    Twice(AccountId),
+    DuplicateAccount(AccountId),
     /// Nothing was audited, so that there is nothing to say.
     #[error("it audits no account")]
     NoAccount,
     /// The queue would take every later audit for an older one.
     #[error("it was made at {0}, which is still to come: make it without --now")]
-    StillToCome(DateTime<Utc>),
+    FromFuture(DateTime<Utc>),
 }
 
 impl Observation {
-    /// Joins audits of different accounts as [`Observation::within`] does, with the default limits on
+    /// Joins audits of different accounts as [`Observation::with_max_age`] does, with the default limits on
     /// the age of evidence.
     ///
     /// # Errors
-    /// [`Unusable`], with the index of the audit.
-    pub fn of(audits: &[v1::Audit], now: DateTime<Utc>) -> Result<Self, (usize, Unusable)> {
-        Self::within(audits, now, MaxEvidenceAge::default())
+    /// [`InvalidAudit`], with the index of the audit.
+    pub fn of(audits: &[v1::Audit], now: DateTime<Utc>) -> Result<Self, (usize, InvalidAudit)> {
+        Self::with_max_age(audits, now, MaxEvidenceAge::default())
     }
 
     /// Joins audits of different accounts. Evidence that is older than `limit` at `now` is incomplete.
     ///
     /// # Errors
-    /// [`Unusable`], with the index of the audit.
-    pub fn within(
+    /// [`InvalidAudit`], with the index of the audit.
+    pub fn with_max_age(
         audits: &[v1::Audit],
         now: DateTime<Utc>,
         limit: MaxEvidenceAge,
-    ) -> Result<Self, (usize, Unusable)> {
+    ) -> Result<Self, (usize, InvalidAudit)> {
         let mut joined = Self::default();
         for (index, audit) in audits.iter().enumerate() {
             joined.add(audit, now, limit).map_err(|unusable| (index, unusable))?;
@@ -164,23 +166,23 @@ impl Observation {
         audit: &v1::Audit,
         now: DateTime<Utc>,
         limit: MaxEvidenceAge,
-    ) -> Result<(), Unusable> {
+    ) -> Result<(), InvalidAudit> {
         if audit.generated_at - now > CLOCK_SKEW {
-            return Err(Unusable::StillToCome(audit.generated_at));
+            return Err(InvalidAudit::FromFuture(audit.generated_at));
         }
         if audit.accounts.is_empty() {
-            return Err(Unusable::NoAccount);
+            return Err(InvalidAudit::NoAccount);
         }
         for account in &audit.accounts {
-            let id = known("account", &account.id, |text| text.parse().ok())?;
-            let audited = Audited::of(account, audit, now, limit)?;
+            let id = parse("account", &account.id, |text| text.parse().ok())?;
+            let audited = ObservedAccount::of(account, audit, now, limit)?;
             if self.accounts.insert(id, audited).is_some() {
-                return Err(Unusable::Twice(id));
+                return Err(InvalidAudit::DuplicateAccount(id));
             }
         }
         for finding in &audit.findings {
-            let id = known("finding's id", &finding.id, |text| text.parse().ok())?;
-            self.findings.insert(id, Seen::of(finding)?);
+            let id = parse("finding's id", &finding.id, |text| text.parse().ok())?;
+            self.findings.insert(id, ObservedFinding::of(finding)?);
             let expired = finding.notes.iter().any(|note| note.code == EXPIRED);
             self.expired_exemptions += usize::from(expired);
         }
@@ -188,11 +190,11 @@ impl Observation {
     }
 
     /// The accounts that an audit calls former. One that another audit has is doubtful in both.
-    fn former_accounts_of(&self, audit: &v1::Audit) -> Result<BTreeSet<AccountId>, Unusable> {
+    fn former_accounts_of(&self, audit: &v1::Audit) -> Result<BTreeSet<AccountId>, InvalidAudit> {
         let former = audit.former_accounts.iter().map(|former| {
-            let id = known("former account", &former.account, |text| text.parse().ok())?;
+            let id = parse("former account", &former.account, |text| text.parse().ok())?;
             if self.accounts.contains_key(&id) {
-                return Err(Unusable::FormerAccountAudited(id));
+                return Err(InvalidAudit::FormerAccountAudited(id));
             }
             Ok(id)
         });
@@ -211,8 +213,8 @@ impl Observation {
     /// The rules of which all evidence was had that was asked for, in which accounts. What is left
     /// out by choice, as the SSH keys of healthy users, is not missing.
     #[must_use]
-    pub fn observed_as_asked(&self) -> BTreeSet<(AccountId, Rule)> {
-        let of_account = |(account, audited): (&AccountId, &Audited)| {
+    pub fn observed_as_requested(&self) -> BTreeSet<(AccountId, Rule)> {
+        let of_account = |(account, audited): (&AccountId, &ObservedAccount)| {
             let had =
                 audited.coverage.iter().filter(|(_, coverage)| **coverage != Coverage::Incomplete);
             had.map(|(rule, _)| (*account, *rule)).collect::<Vec<_>>()
@@ -224,50 +226,50 @@ impl Observation {
     #[must_use]
     pub fn is_incomplete(&self) -> bool {
         let coverage = self.accounts.values().flat_map(|it| it.coverage.values());
-        let has_problem = |it: &Audited| it.age_problem.is_some();
+        let has_problem = |it: &ObservedAccount| it.age_problem.is_some();
         self.accounts.is_empty()
             || self.accounts.values().any(has_problem)
             || coverage.into_iter().any(|it| *it == Coverage::Incomplete)
     }
 }
 
-impl Audited {
+impl ObservedAccount {
     fn of(
         account: &v1::Account,
         audit: &v1::Audit,
         now: DateTime<Utc>,
         limit: MaxEvidenceAge,
-    ) -> Result<Self, Unusable> {
+    ) -> Result<Self, InvalidAudit> {
         let age_problem = age_problem(account, audit, now, limit)?;
         let coverage = account.complete.iter().map(|(rule, coverage)| {
-            let rule = known("rule", rule, |text| text.parse().ok())?;
-            let coverage = known("coverage", coverage, Coverage::from_id)?;
+            let rule = parse("rule", rule, |text| text.parse().ok())?;
+            let coverage = parse("coverage", coverage, Coverage::from_id)?;
             Ok((rule, if age_problem.is_some() { Coverage::Incomplete } else { coverage }))
         });
         Ok(Self {
-            alias: account.alias.as_deref().map(bounded),
+            alias: account.alias.as_deref().map(truncate),
             at: to_the_second(audit.generated_at),
             evidence_at: to_the_second(evidence_date(account, audit)),
             stale_after_days: audit.policy.stale_after_days,
-            expiry_tag: audit.policy.expiry_tag.as_deref().map(bounded),
+            expiry_tag: audit.policy.expiry_tag.as_deref().map(truncate),
             coverage: coverage.collect::<Result<_, _>>()?,
-            is_live: account.evidence == Form::Live.id() && age_problem.is_none(),
+            is_live: account.evidence == EvidenceSource::Live.id() && age_problem.is_none(),
             age_problem,
-            asked_after: account.asked_after.iter().cloned().collect(),
+            queried_users: account.asked_after.iter().cloned().collect(),
         })
     }
 
     /// Whether the evidence was such that a finding of this matter that is gone is cleared.
     #[must_use]
-    pub fn may_clear(&self, matter: &Matter) -> bool {
-        match self.coverage.get(&matter.rule) {
+    pub fn may_clear(&self, finding: &FindingRef) -> bool {
+        match self.coverage.get(&finding.rule) {
             Some(Coverage::Complete) => true,
             // What a live audit leaves out of this rule are SSH keys of users it did not ask after.
             Some(Coverage::NotShown) => {
                 self.is_live
-                    && matter.rule == Rule::OldServiceCredential
-                    && (matter.kind != Some(CredentialKind::SshKey)
-                        || self.asked_after.contains(&matter.user.to_ascii_lowercase()))
+                    && finding.rule == Rule::OldServiceCredential
+                    && (finding.kind != Some(CredentialKind::SshKey)
+                        || self.queried_users.contains(&finding.user.to_ascii_lowercase()))
             }
             _ => false,
         }
@@ -275,7 +277,7 @@ impl Audited {
 
     /// What of the policy decides about a rule, as the memory keeps it.
     #[must_use]
-    pub fn terms_of(&self, rule: Rule) -> String {
+    pub fn criteria_for(&self, rule: Rule) -> String {
         match rule {
             Rule::ExpiredUser => self.expiry_tag.clone().unwrap_or_default(),
             Rule::RootAccessKey
@@ -291,7 +293,7 @@ impl Audited {
 /// report is all there is.
 fn evidence_date(account: &v1::Account, audit: &v1::Audit) -> DateTime<Utc> {
     let of_report = account.report_generated_at.or(account.report_newest_date);
-    let is_live = account.evidence == Form::Live.id();
+    let is_live = account.evidence == EvidenceSource::Live.id();
     of_report.filter(|_| !is_live).unwrap_or(audit.generated_at).min(audit.generated_at)
 }
 
@@ -302,10 +304,10 @@ fn age_problem(
     audit: &v1::Audit,
     now: DateTime<Utc>,
     limit: MaxEvidenceAge,
-) -> Result<Option<AgeProblem>, Unusable> {
-    let form = known("evidence", &account.evidence, Form::from_id)?;
+) -> Result<Option<AgeProblem>, InvalidAudit> {
+    let form = parse("evidence", &account.evidence, EvidenceSource::from_id)?;
     let age = |generated_at, newest| EvidenceAge::of(form, generated_at, newest, limit, now);
-    let is_unseen = account.gaps.iter().any(|gap| gap.piece == Piece::CredentialReport.id());
+    let is_unseen = account.gaps.iter().any(|gap| gap.piece == EvidenceItem::CredentialReport.id());
     // An account whose report could not be had is incomplete for that.
     let of_report = if is_unseen {
         None
@@ -315,49 +317,49 @@ fn age_problem(
     Ok(of_report.or(age(Some(audit.generated_at), None).problem))
 }
 
-impl Seen {
-    fn of(finding: &v1::Finding) -> Result<Self, Unusable> {
+impl ObservedFinding {
+    fn of(finding: &v1::Finding) -> Result<Self, InvalidAudit> {
         let credential = finding.credential.as_ref();
         let kind = credential
-            .map(|it| known("credential's kind", &it.kind, CredentialKind::from_id))
+            .map(|it| parse("credential's kind", &it.kind, CredentialKind::from_id))
             .transpose()?;
-        let rule = known("rule", &finding.rule, |text| text.parse().ok())?;
+        let rule = parse("rule", &finding.rule, |text| text.parse().ok())?;
         Ok(Self {
-            matter: Matter {
-                account: known("account", &finding.account, |text| text.parse().ok())?,
+            finding: FindingRef {
+                account: parse("account", &finding.account, |text| text.parse().ok())?,
                 user: user_name(&finding.user)?,
                 rule,
                 kind,
                 slot: credential.and_then(|it| it.slot),
                 id_ending: credential.and_then(|it| it.id.as_deref()).map(id_ending),
                 reference: reference(rule, finding)?,
-                owner: finding.owner.as_deref().map(bounded),
-                progress: finding.remedy.as_ref().map(progress).transpose()?,
+                owner: finding.owner.as_deref().map(truncate),
+                progress: finding.remedy.as_ref().map(remediation_progress).transpose()?,
             },
-            level: known("level", &finding.level, |text| text.parse().ok())?,
-            status: known("status", &finding.status, Status::from_id)?,
-            belongings: finding.belongings.as_ref().map(Into::into),
+            level: parse("level", &finding.level, |text| text.parse().ok())?,
+            status: parse("status", &finding.status, FindingStatus::from_id)?,
+            user_resources: finding.belongings.as_ref().map(Into::into),
         })
     }
 
     /// Whether it belongs into the queue.
     #[must_use]
-    pub fn needs_remedy(&self) -> bool {
-        self.status == Status::Open && self.level >= Level::Warning
+    pub fn needs_remediation(&self) -> bool {
+        self.status == FindingStatus::Open && self.level >= Level::Warning
     }
 
     /// Whether the gate counts it.
     #[must_use]
     pub fn counts_for_gate(&self) -> bool {
-        self.status == Status::Open && self.level == Level::Error
+        self.status == FindingStatus::Open && self.level == Level::Error
     }
 }
 
 /// A name is what a user is known by, so it is not cut. Anybody can write an audit, and the queue
 /// holds only so much.
-fn user_name(name: &str) -> Result<String, Unusable> {
+fn user_name(name: &str) -> Result<String, InvalidAudit> {
     match name.chars().count() {
-        length if length > LONGEST_USER => Err(Unusable::LongName(length)),
+        length if length > MAX_USER_NAME_CHARS => Err(InvalidAudit::NameTooLong(length)),
         _ => Ok(name.to_owned()),
     }
 }
@@ -366,14 +368,15 @@ fn user_name(name: &str) -> Result<String, Unusable> {
 fn reference(
     rule: Rule,
     finding: &v1::Finding,
-) -> Result<Option<(Reference, DateTime<Utc>)>, Unusable> {
+) -> Result<Option<(ReferenceKind, DateTime<Utc>)>, InvalidAudit> {
     // A root key is wrong by being there. Its last use moves from day to day, and is no news.
     let created = finding.credential.as_ref().and_then(|it| it.created);
     let (what, at) = match (rule, created) {
-        (Rule::RootAccessKey, Some(created)) => (Some(Reference::Created), Some(created)),
+        (Rule::RootAccessKey, Some(created)) => (Some(ReferenceKind::Created), Some(created)),
         _ => {
             let what = finding.reference.as_deref();
-            let what = what.map(|text| known("reference", text, Reference::from_id)).transpose()?;
+            let what =
+                what.map(|text| parse("reference", text, ReferenceKind::from_id)).transpose()?;
             (what, finding.reference_date)
         }
     };
@@ -381,10 +384,12 @@ fn reference(
 }
 
 /// How far the remedy has come.
-fn progress(written: &v1::Remedy) -> Result<Progress, Unusable> {
-    let stage = |text| known("stage", text, |it| it.parse().ok());
-    Ok(Progress {
-        reached: known("remedy", &written.reached, progress::reached)?,
+fn remediation_progress(
+    written: &v1::RemediationProgress,
+) -> Result<RemediationProgress, InvalidAudit> {
+    let stage = |text| parse("stage", text, |it| it.parse().ok());
+    Ok(RemediationProgress {
+        reached: parse("remedy", &written.reached, remediation_progress::parse_status)?,
         since: written.since.date_naive(),
         next: written.next.as_deref().map(stage).transpose()?.zip(written.next_from),
     })
@@ -401,18 +406,18 @@ fn id_ending(id: &str) -> String {
     id.chars().skip(length.saturating_sub(ID_ENDING)).collect()
 }
 
-fn known<T>(
+fn parse<T>(
     member: &'static str,
     text: &str,
     parse: impl Fn(&str) -> Option<T>,
-) -> Result<T, Unusable> {
-    parse(text).ok_or_else(|| Unusable::Unknown { member, text: text.to_owned() })
+) -> Result<T, InvalidAudit> {
+    parse(text).ok_or_else(|| InvalidAudit::UnknownValue { member, text: text.to_owned() })
 }
 
 impl Observation {
     /// How many findings have this status.
     #[must_use]
-    pub fn count(&self, status: Status) -> usize {
+    pub fn count(&self, status: FindingStatus) -> usize {
         self.findings.values().filter(|seen| seen.status == status).count()
     }
 }

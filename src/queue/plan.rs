@@ -2,34 +2,34 @@
 //! there, printed by `--dry-run`, and carried out by `apply`.
 
 mod assignees;
-mod index;
-mod people;
+mod queue_issue;
+mod user_issues;
 
 use std::collections::BTreeSet;
 use std::fmt;
 
 use chrono::NaiveDate;
 
-pub use assignees::MOST_ASSIGNEES;
-pub use index::{IndexDraft, MOST_INLINE, MOST_INLINE_LOCKED, PART};
+pub use assignees::MAX_ASSIGNEES;
+pub use queue_issue::{MAX_INLINE_CHARS, MAX_INLINE_CHARS_LOCKED, MAX_PART_CHARS, QueueIssueDraft};
 
-use super::board::{Board, Shown, Twin};
-use super::ledger::{Ledger, Person, person_of};
 use super::markers;
-use super::memory::{Memory, QueueName};
-use super::view::{Named, NewsView, Rows};
+use super::snapshot::{DuplicateIssue, ExistingIssue, QueueSnapshot};
+use super::state::{QueueName, QueueState};
+use super::update::{QueueUpdate, UserKey, user_key_of};
+use super::view::{ChangesView, NamedFindings, RowBuilder};
 use crate::model::inventory::AccountId;
 use crate::model::policy::Rule;
-use crate::report::{Language, Page, Plain, TemplateError, page};
+use crate::report::{Language, PageTemplate, SafeText, TemplateError, render_page};
 
 /// How many findings of a kind the comment names; the rest is counted.
-const NAMED: usize = 10;
+const MAX_NAMED: usize = 10;
 /// GitHub refuses bodies of over 65 536 characters; ours stay well below, in characters and bytes.
-pub const LONGEST_BODY: usize = 60_000;
+pub const MAX_BODY_BYTES: usize = 60_000;
 
 /// What the queue is to be like.
 #[derive(Debug, Clone)]
-pub struct Wanted {
+pub struct QueueOptions {
     /// Which queue.
     pub queue: QueueName,
     /// Whether each user has an issue as well.
@@ -45,18 +45,18 @@ pub struct Wanted {
     /// The language of what people are shown.
     pub language: Language,
     /// How long a finding may stand before it is overdue.
-    pub remedy_within_days: u32,
+    pub due_within_days: u32,
     /// The day of the run.
     pub today: NaiveDate,
     /// The page of the run that tells more.
-    pub run: Option<Plain>,
+    pub run: Option<SafeText>,
     /// The address of that page, for the memory; `None` where this is no workflow run.
     pub run_url: Option<String>,
     /// What this run has observed as completely as it was asked to.
     pub observed_now: BTreeSet<(AccountId, Rule)>,
 }
 
-impl Wanted {
+impl QueueOptions {
     /// The fixed label and the others, each once.
     fn all_labels(&self) -> Vec<String> {
         let mut labels = vec![markers::label(&self.queue)];
@@ -72,24 +72,24 @@ impl Wanted {
 
 /// A change of an issue's state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Turn {
+pub enum StateChange {
     /// Open it again.
     Reopen,
     /// Close it: nothing stands any more.
-    Complete,
+    CloseCompleted,
     /// Close it: whatever stands was set aside by a person.
-    SetAside,
+    CloseNotPlanned,
 }
 
 /// One change.
 #[derive(Debug, Clone)]
-pub enum Change {
+pub enum QueueChange {
     /// Make a label, unless it is there.
     CreateLabel(String),
     /// Close an issue that a parallel run made, and point at the one that stays.
-    CloseTwin {
+    CloseDuplicate {
         /// Which.
-        twin: Twin,
+        duplicate: DuplicateIssue,
         /// What is said.
         comment: String,
     },
@@ -101,9 +101,9 @@ pub enum Change {
         labels: Vec<String>,
     },
     /// Make the issue of a user.
-    CreatePerson {
+    CreateUserIssue {
         /// Whom it is about.
-        person: Person,
+        user_key: UserKey,
         /// Its title.
         title: String,
         /// Its body.
@@ -114,47 +114,47 @@ pub enum Change {
         assignees: Vec<String>,
     },
     /// Bring the issue of a user up to date.
-    EditPerson {
+    UpdateUserIssue {
         /// The issue.
         number: u64,
         /// The body, if it is another than this was planned on.
-        body: Option<Edit>,
+        body: Option<BodyEdit>,
         /// Its state, if that changes.
-        turn: Option<Turn>,
+        state_change: Option<StateChange>,
         /// What is said besides.
         comment: Option<String>,
     },
     /// Make or write the index, and with it the memory.
-    Index(Box<IndexDraft>),
+    WriteQueueIssue(Box<QueueIssueDraft>),
     /// Write the number of the index into the description of the queue's label, once the index has
     /// its first memory: from then on no other issue is the queue.
     RecordNumber {
         /// The label.
         label: String,
         /// The index, where it is not made by this plan.
-        index: Option<u64>,
+        queue_issue: Option<u64>,
     },
 }
 
 /// A body in the place of another. If somebody has changed that meanwhile, a new plan is due.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Edit {
+pub struct BodyEdit {
     /// The body that is to be.
     pub body: String,
     /// The body that this was planned on.
-    pub instead_of: String,
+    pub previous_body: String,
 }
 
 /// All changes, in the order in which they are carried out.
 #[derive(Debug, Clone, Default)]
-pub struct Plan {
+pub struct QueuePlan {
     /// The changes.
-    pub changes: Vec<Change>,
+    pub changes: Vec<QueueChange>,
     /// Names that issues were to be assigned to and that cannot be a login.
-    pub not_logins: BTreeSet<String>,
+    pub invalid_logins: BTreeSet<String>,
 }
 
-impl Plan {
+impl QueuePlan {
     /// Whether there is nothing to do.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
@@ -162,94 +162,109 @@ impl Plan {
     }
 }
 
-/// Computes what is to be done. `previous` is the memory that the board holds.
+/// Computes what is to be done. `previous` is the state that the snapshot holds.
 ///
 /// # Errors
 /// [`TemplateError`] when a page cannot be rendered.
 pub fn plan(
-    board: &Board,
-    previous: Option<&Memory>,
-    ledger: &Ledger,
-    wanted: &Wanted,
-) -> Result<Plan, TemplateError> {
-    let (mut changes, mut not_logins) = (Vec::new(), BTreeSet::new());
-    for twin in &board.twins {
-        let of = Plain::issue(None, twin.of);
-        let comment =
-            page(Page::Twin, wanted.language, std::collections::BTreeMap::from([("of", of)]))?;
-        changes.push(Change::CloseTwin { twin: *twin, comment });
+    snapshot: &QueueSnapshot,
+    previous: Option<&QueueState>,
+    update: &QueueUpdate,
+    options: &QueueOptions,
+) -> Result<QueuePlan, TemplateError> {
+    let (mut changes, mut invalid_logins) = (Vec::new(), BTreeSet::new());
+    for duplicate in &snapshot.duplicates {
+        let of = SafeText::issue(None, duplicate.original);
+        let comment = render_page(
+            PageTemplate::DuplicateIssue,
+            options.language,
+            std::collections::BTreeMap::from([("of", of)]),
+        )?;
+        changes.push(QueueChange::CloseDuplicate { duplicate: *duplicate, comment });
     }
-    let makes_issues = wanted.per_user && people::lacks_issue(board, &ledger.memory);
-    let index = index::plan(board, previous, ledger, wanted, makes_issues)?;
-    if wanted.per_user {
+    let creates_user_issues =
+        options.per_user && user_issues::needs_user_issue(snapshot, &update.queue_state);
+    let queue_issue = queue_issue::plan(snapshot, previous, update, options, creates_user_issues)?;
+    if options.per_user {
         // They show the memory that the index will hold, so that the next run finds them as they are
         // to be.
-        let memory = index.as_ref().map_or(&ledger.memory, IndexDraft::memory);
-        changes.extend(people::plan(board, memory, ledger, wanted, &mut not_logins)?);
+        let queue_state =
+            queue_issue.as_ref().map_or(&update.queue_state, QueueIssueDraft::queue_state);
+        changes.extend(user_issues::plan(
+            snapshot,
+            queue_state,
+            update,
+            options,
+            &mut invalid_logins,
+        )?);
     }
-    let unlabelled = unlabelled(board, &markers::label(&wanted.queue));
-    let makes_index = index.as_ref().is_some_and(|draft| draft.existing.is_none());
-    if makes_index {
-        assignees::logins(wanted.assignees.iter().map(String::as_str), &mut not_logins);
+    let unlabeled = unlabeled(snapshot, &markers::label(&options.queue));
+    let creates_queue_issue = queue_issue.as_ref().is_some_and(|draft| draft.existing.is_none());
+    if creates_queue_issue {
+        assignees::logins(options.assignees.iter().map(String::as_str), &mut invalid_logins);
     }
     let mut ordered = Vec::new();
-    if makes_issues || makes_index || !unlabelled.is_empty() {
-        ordered.extend(wanted.all_labels().into_iter().map(Change::CreateLabel));
+    if creates_user_issues || creates_queue_issue || !unlabeled.is_empty() {
+        ordered.extend(options.all_labels().into_iter().map(QueueChange::CreateLabel));
     }
-    let label = |number| Change::AddLabels { number, labels: vec![markers::label(&wanted.queue)] };
-    ordered.extend(unlabelled.into_iter().map(label));
+    let label =
+        |number| QueueChange::AddLabels { number, labels: vec![markers::label(&options.queue)] };
+    ordered.extend(unlabeled.into_iter().map(label));
     ordered.extend(changes);
-    ordered.extend(index.map(|draft| Change::Index(Box::new(draft))));
-    if board.number.is_none() {
-        let label = markers::label(&wanted.queue);
-        let index = board.index.as_ref().map(|index| index.number);
-        ordered.push(Change::RecordNumber { label, index });
+    ordered.extend(queue_issue.map(|draft| QueueChange::WriteQueueIssue(Box::new(draft))));
+    if snapshot.number.is_none() {
+        let label = markers::label(&options.queue);
+        let queue_issue = snapshot.queue_issue.as_ref().map(|queue_issue| queue_issue.number);
+        ordered.push(QueueChange::RecordNumber { label, queue_issue });
     }
-    Ok(Plan { changes: ordered, not_logins })
+    Ok(QueuePlan { changes: ordered, invalid_logins })
 }
 
 /// The issues from which somebody has taken the fixed label. The others are people's to choose.
-fn unlabelled(board: &Board, fixed: &str) -> Vec<u64> {
+fn unlabeled(snapshot: &QueueSnapshot, fixed: &str) -> Vec<u64> {
     let is_label = |label: &String| label.eq_ignore_ascii_case(fixed);
-    let issues = board.index.iter().chain(board.people.values());
-    let unlabelled = issues.filter(|issue| !issue.labels.iter().any(is_label));
-    unlabelled.map(|issue| issue.number).collect()
+    let issues = snapshot.queue_issue.iter().chain(snapshot.user_issues.values());
+    let unlabeled = issues.filter(|issue| !issue.labels.iter().any(is_label));
+    unlabeled.map(|issue| issue.number).collect()
 }
 
 /// The comment about what has happened, if anything has that people are to be told of.
-fn news(
-    ledger: &Ledger,
-    rows: &Rows<'_>,
-    wanted: &Wanted,
+fn change_comment(
+    update: &QueueUpdate,
+    rows: &RowBuilder<'_>,
+    options: &QueueOptions,
 ) -> Result<Option<String>, TemplateError> {
-    if !ledger.has_news() {
+    if !update.has_reportable_changes() {
         return Ok(None);
     }
-    let view = NewsView {
-        new: Named::first(NAMED, rows, &ledger.new),
-        returned: Named::first(NAMED, rows, &ledger.returned),
-        overdue: Named::first(NAMED, rows, &ledger.overdue),
-        run: wanted.run.clone(),
+    let view = ChangesView {
+        new: NamedFindings::first(MAX_NAMED, rows, &update.new),
+        returned: NamedFindings::first(MAX_NAMED, rows, &update.returned),
+        overdue: NamedFindings::first(MAX_NAMED, rows, &update.overdue),
+        run: options.run.clone(),
     };
-    page(Page::News, wanted.language, view).map(Some)
+    render_page(PageTemplate::QueueChanges, options.language, view).map(Some)
 }
 
 /// The comment on an issue that is opened again: what a bot should be told, once, or that a person
 /// closed it too early.
-fn reopened(shown: &Shown, wanted: &Wanted) -> Result<Option<String>, TemplateError> {
-    match (&shown.closed_by_bot, shown.unexplained_bot()) {
+fn reopen_comment(
+    existing: &ExistingIssue,
+    options: &QueueOptions,
+) -> Result<Option<String>, TemplateError> {
+    match (&existing.closed_by_bot, existing.unexplained_bot()) {
         (Some(_), None) => Ok(None),
         (_, Some(bot)) => {
-            let label = markers::label(&wanted.queue);
+            let label = markers::label(&options.queue);
             let context = std::collections::BTreeMap::from([("bot", bot), ("label", &label)]);
-            let text = page(Page::ClosedByBot, wanted.language, context)?;
+            let text = render_page(PageTemplate::ClosedByBot, options.language, context)?;
             Ok(Some(format!("{}\n{}", markers::CLOSED_BY_BOT, text.trim_end())))
         }
-        (None, None) => page(Page::StillOpen, wanted.language, ()).map(Some),
+        (None, None) => render_page(PageTemplate::StillOpen, options.language, ()).map(Some),
     }
 }
 
-impl fmt::Display for Plan {
+impl fmt::Display for QueuePlan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.is_empty() {
             return writeln!(f, "nothing to change");
@@ -258,24 +273,28 @@ impl fmt::Display for Plan {
     }
 }
 
-impl fmt::Display for Change {
+impl fmt::Display for QueueChange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::CreateLabel(label) => write!(f, "make sure of the label {label:?}"),
-            Self::CloseTwin { twin, .. } => {
-                write!(f, "close issue #{}, the twin of #{}", twin.number, twin.of)
+            Self::CloseDuplicate { duplicate, .. } => {
+                write!(f, "close issue #{}, the twin of #{}", duplicate.number, duplicate.original)
             }
             Self::AddLabels { number, labels } => write!(f, "label issue #{number}: {labels:?}"),
-            Self::CreatePerson { title, assignees, .. } if assignees.is_empty() => {
+            Self::CreateUserIssue { title, assignees, .. } if assignees.is_empty() => {
                 write!(f, "create issue {title:?}")
             }
-            Self::CreatePerson { title, assignees, .. } => {
+            Self::CreateUserIssue { title, assignees, .. } => {
                 write!(f, "create issue {title:?}, assigned to {}", assignees.join(", "))
             }
-            Self::EditPerson { number, body, turn, comment } => {
-                write_edit(f, &format!("issue #{number}"), body.is_some(), *turn, comment.is_some())
-            }
-            Self::Index(draft) => draft.fmt(f),
+            Self::UpdateUserIssue { number, body, state_change, comment } => write_edit(
+                f,
+                &format!("issue #{number}"),
+                body.is_some(),
+                *state_change,
+                comment.is_some(),
+            ),
+            Self::WriteQueueIssue(draft) => draft.fmt(f),
             Self::RecordNumber { label, .. } => {
                 write!(f, "write the index's number into the description of the label {label:?}")
             }
@@ -287,13 +306,13 @@ fn write_edit(
     f: &mut fmt::Formatter<'_>,
     what: &str,
     edits: bool,
-    turn: Option<Turn>,
+    state_change: Option<StateChange>,
     comments: bool,
 ) -> fmt::Result {
-    let turned = match turn {
-        Some(Turn::Reopen) => Some("reopen"),
-        Some(Turn::Complete) => Some("close as completed"),
-        Some(Turn::SetAside) => Some("close as not planned"),
+    let turned = match state_change {
+        Some(StateChange::Reopen) => Some("reopen"),
+        Some(StateChange::CloseCompleted) => Some("close as completed"),
+        Some(StateChange::CloseNotPlanned) => Some("close as not planned"),
         None => None,
     };
     let acts = [edits.then_some("edit"), turned, comments.then_some("comment on")];
@@ -302,21 +321,21 @@ fn write_edit(
 }
 
 /// The users against whom something stands, the longest disuse first.
-fn people_by_disuse(memory: &Memory) -> Vec<Person> {
-    let mut open: Vec<_> = memory
+fn users_by_disuse(queue_state: &QueueState) -> Vec<UserKey> {
+    let mut open: Vec<_> = queue_state
         .open()
         .map(|(id, entry)| {
-            (entry.matter.reference.map(|(_, at)| at), person_of(&entry.matter), *id)
+            (entry.finding.reference.map(|(_, at)| at), user_key_of(&entry.finding), *id)
         })
         .collect();
     // What has no date comes last.
     open.sort_by(|a, b| (a.0.is_none(), a).cmp(&(b.0.is_none(), b)));
-    let mut people = Vec::new();
+    let mut users = Vec::new();
     let mut seen = BTreeSet::new();
-    for (_, person, _) in open {
-        if seen.insert(person.clone()) {
-            people.push(person);
+    for (_, user_key, _) in open {
+        if seen.insert(user_key.clone()) {
+            users.push(user_key);
         }
     }
-    people
+    users
 }

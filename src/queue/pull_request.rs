@@ -5,69 +5,69 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::NaiveDate;
 use serde::Serialize;
 
-use super::gate::{AccountList, Gate, Standing};
+use super::fit::fit_rows;
+use super::gate::{AccountListView, Gate, GateCounts};
 use super::markers;
-use super::memory::{Entry, Memory, QueueName};
-use super::observation::{Observation, Seen};
-use super::plan::LONGEST_BODY;
-use super::room::fitting;
-use super::view::Row;
+use super::observation::{Observation, ObservedFinding};
+use super::plan::MAX_BODY_BYTES;
+use super::state::{QueueEntry, QueueName, QueueState};
+use super::view::FindingRow;
 use crate::allowlist::FormerAccount;
-use crate::audit::{Coverage, Fingerprint, Status};
+use crate::audit::{Coverage, FindingId, FindingStatus};
 use crate::model::inventory::AccountId;
 use crate::model::policy::remediation::RemediationPolicy;
 use crate::model::policy::{Level, Policy, Rule};
-use crate::report::{Language, Page, Plain, TemplateError, page};
+use crate::report::{Language, PageTemplate, SafeText, TemplateError, render_page};
 
 /// The most rows of each list.
-const MOST_ROWS: usize = 50;
+const MAX_ROWS: usize = 50;
 /// After how many days without a sign of life the queue's schedule counts as dead.
-const DEAD_DAYS: i64 = 8;
+const SCHEDULE_STOPPED_DAYS: i64 = 8;
 /// The most characters of a list of owners or paths: the file may name any number of them.
-const MOST_OF_A_LIST: usize = 400;
+const MAX_LIST_CHARS: usize = 400;
 
 /// What a pull request changes about the findings.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Proposal {
+pub struct PullRequestChanges {
     /// Open without it, exempted with it.
-    pub exempts: BTreeSet<Fingerprint>,
+    pub exempts: BTreeSet<FindingId>,
     /// Open with it, and without it exempted or not counted: it removes an exemption, or its policy
     /// is stricter.
-    pub uncovers: BTreeSet<Fingerprint>,
+    pub uncovers: BTreeSet<FindingId>,
     /// Open only by the older policy of the commit that it branched off from: merging it does not
     /// bring them.
-    pub outdated: BTreeSet<Fingerprint>,
+    pub outdated: BTreeSet<FindingId>,
     /// Where it would have the policy ask for less: not heeded in this run.
     pub loosens: Vec<PolicyChange>,
     /// What it changes about the remedy, to the looser or the stricter: this run remedies nothing.
-    pub remedy: Vec<PolicyChange>,
+    pub remediation: Vec<PolicyChange>,
     /// Accounts that it declares to be no longer audited.
     pub drops: Vec<FormerAccount>,
     /// What it was compared with.
-    pub compared: Compared,
+    pub compared: Baseline,
 }
 
 /// What a proposal's allowlist was compared with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Compared {
+pub enum Baseline {
     /// The earlier allowlist, or the defaults where there was none.
     #[default]
-    Earlier,
+    BaseAllowlist,
     /// The defaults: the earlier allowlist is broken.
     Defaults,
     /// Nothing: the earlier allowlist could not be read.
-    Nothing,
+    Unavailable,
     /// Nothing: the allowlist is in another repository, so that the proposal does not change it.
-    Elsewhere,
+    OtherRepository,
 }
 
-impl Compared {
+impl Baseline {
     const fn id(self) -> &'static str {
         match self {
-            Self::Earlier => "earlier",
+            Self::BaseAllowlist => "earlier",
             Self::Defaults => "defaults",
-            Self::Nothing => "nothing",
-            Self::Elsewhere => "elsewhere",
+            Self::Unavailable => "nothing",
+            Self::OtherRepository => "elsewhere",
         }
     }
 }
@@ -83,27 +83,27 @@ pub struct PolicyChange {
     pub to: String,
 }
 
-impl Proposal {
+impl PullRequestChanges {
     /// Compares the same evidence judged by the earlier allowlists, each with its own policy, and as
     /// this run judges it. Only what no earlier allowlist has is the proposal's own doing. What the
     /// queue would not hold anyway is left out.
     #[must_use]
-    pub fn comparing(self, earlier: &[Observation], head: &Observation) -> Self {
-        let status = |observation: &Observation, id: &Fingerprint| {
+    pub fn compare(self, earlier: &[Observation], head: &Observation) -> Self {
+        let status = |observation: &Observation, id: &FindingId| {
             let seen = observation.findings.get(id);
             seen.filter(|seen| seen.level >= Level::Warning).map(|seen| seen.status)
         };
-        let turned = |to: Status, from: &[Option<Status>]| -> BTreeSet<Fingerprint> {
-            let was = |id: &Fingerprint| earlier.iter().all(|it| from.contains(&status(it, id)));
-            let is_turned = |id: &&Fingerprint| status(head, id) == Some(to) && was(id);
+        let turned = |to: FindingStatus, from: &[Option<FindingStatus>]| -> BTreeSet<FindingId> {
+            let was = |id: &FindingId| earlier.iter().all(|it| from.contains(&status(it, id)));
+            let is_turned = |id: &&FindingId| status(head, id) == Some(to) && was(id);
             head.findings.keys().filter(is_turned).copied().collect()
         };
         if earlier.is_empty() {
             return self;
         }
         Self {
-            exempts: turned(Status::Exempted, &[Some(Status::Open)]),
-            uncovers: turned(Status::Open, &[Some(Status::Exempted), None]),
+            exempts: turned(FindingStatus::Exempted, &[Some(FindingStatus::Open)]),
+            uncovers: turned(FindingStatus::Open, &[Some(FindingStatus::Exempted), None]),
             ..self
         }
     }
@@ -111,20 +111,15 @@ impl Proposal {
     /// Sets apart what is open in this run, and neither by the head's own allowlist and policy nor by
     /// the tip's. What the proposal uncovers is said of those findings anyway.
     #[must_use]
-    pub fn without_outdated(
-        self,
-        own: &Observation,
-        tip: &Observation,
-        judged: &Observation,
-    ) -> Self {
-        let is_open = |observation: &Observation, id: &Fingerprint| {
-            observation.findings.get(id).is_some_and(Seen::needs_remedy)
+    pub fn mark_outdated(self, own: &Observation, tip: &Observation, judged: &Observation) -> Self {
+        let is_open = |observation: &Observation, id: &FindingId| {
+            observation.findings.get(id).is_some_and(ObservedFinding::needs_remediation)
         };
         // Nobody knows of a finding whose evidence is missing.
-        let is_unknown = |observation: &Observation, id: &Fingerprint| {
-            observation.findings.get(id).is_some_and(|seen| seen.status == Status::Unknown)
+        let is_unknown = |observation: &Observation, id: &FindingId| {
+            observation.findings.get(id).is_some_and(|seen| seen.status == FindingStatus::Unknown)
         };
-        let is_outdated = |id: &&Fingerprint| {
+        let is_outdated = |id: &&FindingId| {
             is_open(judged, id)
                 && ![own, tip].iter().any(|it| is_open(it, id) || is_unknown(it, id))
                 && !self.uncovers.contains(*id)
@@ -135,15 +130,15 @@ impl Proposal {
 
     /// The findings that do not count as new though the queue does not hold them.
     #[must_use]
-    pub fn not_new(&self) -> BTreeSet<Fingerprint> {
+    pub fn not_new(&self) -> BTreeSet<FindingId> {
         self.uncovers.union(&self.outdated).copied().collect()
     }
 
     /// Whether there is nothing to say about what it changes.
-    fn is_quiet(&self) -> bool {
+    fn is_empty(&self) -> bool {
         let compared = match self.compared {
             // It says the same about every pull request.
-            Compared::Elsewhere => Compared::Earlier,
+            Baseline::OtherRepository => Baseline::BaseAllowlist,
             compared => compared,
         };
         Self { compared, ..self.clone() } == Self::default()
@@ -180,12 +175,13 @@ pub fn stricter(base: &Policy, head: &Policy) -> (Policy, Vec<PolicyChange>) {
 /// What a head changes about the remedy, key by key; where the file says nothing of it, no key has a
 /// value. Whose users are remedied is named only if `names` may be.
 #[must_use]
-pub fn remedy_changes(
+pub fn remediation_changes(
     base: Option<&RemediationPolicy>,
     head: Option<&RemediationPolicy>,
     names: bool,
 ) -> Vec<PolicyChange> {
-    let written = |policy: Option<&RemediationPolicy>| policy.map(written).unwrap_or_default();
+    let written =
+        |policy: Option<&RemediationPolicy>| policy.map(remediation_settings).unwrap_or_default();
     let (base, head) = (written(base), written(head));
     let keys: BTreeSet<&str> = base.keys().chain(head.keys()).copied().collect();
     let text = |policy: &BTreeMap<&str, String>, key| {
@@ -205,14 +201,14 @@ pub fn remedy_changes(
 
 /// The beginning of a text of which there may be any amount.
 fn cut(text: &str) -> String {
-    match text.char_indices().nth(MOST_OF_A_LIST) {
+    match text.char_indices().nth(MAX_LIST_CHARS) {
         Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
         None => text.to_owned(),
     }
 }
 
 /// The keys of the remedy that have a value, as the allowlist file has them.
-fn written(policy: &RemediationPolicy) -> BTreeMap<&'static str, String> {
+fn remediation_settings(policy: &RemediationPolicy) -> BTreeMap<&'static str, String> {
     // Every field is named, so that a new one cannot be changed unsaid.
     let RemediationPolicy {
         deactivate_after_days,
@@ -244,19 +240,19 @@ fn written(policy: &RemediationPolicy) -> BTreeMap<&'static str, String> {
 
 /// What the comment is made of.
 #[derive(Debug)]
-pub struct Comment<'a> {
+pub struct PullRequestComment<'a> {
     /// Which queue.
     pub queue: &'a QueueName,
     /// What was seen.
     pub observation: &'a Observation,
     /// What the queue knows; `None` where there is none.
-    pub memory: Option<&'a Memory>,
+    pub queue_state: Option<&'a QueueState>,
     /// The queue's index, as GitHub links it from here.
-    pub index: Option<Plain>,
+    pub index: Option<SafeText>,
     /// What the pull request changes.
-    pub proposal: &'a Proposal,
+    pub pull_request_changes: &'a PullRequestChanges,
     /// Its findings by what the queue knows of them.
-    pub standing: &'a Standing,
+    pub gate_counts: &'a GateCounts,
     /// Accounts that the queue knows and this run did not audit.
     pub unaudited: &'a BTreeSet<AccountId>,
     /// What the gate says.
@@ -266,25 +262,25 @@ pub struct Comment<'a> {
     /// The allowlist's path.
     pub allowlist: Option<&'a str>,
     /// The page of the run.
-    pub run: Option<Plain>,
+    pub run: Option<SafeText>,
     /// Whether names may be named.
     pub names: bool,
 }
 
 #[derive(Debug, Serialize)]
-struct View {
+struct PullRequestView {
     gate: &'static str,
     /// Of level error, and not held by the queue.
-    new: List,
+    new: FindingList,
     /// The others that the queue does not hold.
-    warnings: List,
-    known: List,
-    uncovers: List,
-    outdated: List,
-    exempts: List,
+    warnings: FindingList,
+    known: FindingList,
+    uncovers: FindingList,
+    outdated: FindingList,
+    exempts: FindingList,
     loosens: Vec<PolicyChange>,
     remedy: Vec<PolicyChange>,
-    drops: DropList,
+    drops: FormerAccountList,
     compared: &'static str,
     /// Findings that stand.
     open: usize,
@@ -292,64 +288,64 @@ struct View {
     overdue: usize,
     overdue_errors: usize,
     has_queue: bool,
-    index: Option<Plain>,
+    index: Option<SafeText>,
     /// The day on which the queue was last checked, if that is too long ago.
-    dead_since: Option<Plain>,
-    incomplete: IncompleteList,
-    unaudited: AccountList,
+    dead_since: Option<SafeText>,
+    incomplete: IncompleteAccountList,
+    unaudited: AccountListView,
     allowlist: Option<String>,
-    run: Option<Plain>,
+    run: Option<SafeText>,
     /// Whether names may be named.
     names: bool,
 }
 
 #[derive(Debug, Serialize)]
-struct List {
+struct FindingList {
     count: usize,
-    rows: Vec<Row>,
+    rows: Vec<FindingRow>,
     left_out: usize,
 }
 
 #[derive(Debug, Serialize)]
-struct DropList {
+struct FormerAccountList {
     /// How many accounts.
     count: usize,
-    rows: Vec<Dropped>,
+    rows: Vec<FormerAccountRow>,
     left_out: usize,
 }
 
 #[derive(Debug, Serialize)]
-struct Dropped {
-    account: Plain,
+struct FormerAccountRow {
+    account: SafeText,
     reason: String,
     owner: String,
 }
 
 #[derive(Debug, Serialize)]
-struct IncompleteList {
+struct IncompleteAccountList {
     /// How many accounts.
     count: usize,
-    rows: Vec<Incomplete>,
+    rows: Vec<IncompleteAccountRow>,
     left_out: usize,
 }
 
 #[derive(Debug, Serialize)]
-struct Incomplete {
-    account: Plain,
-    rules: Vec<Plain>,
+struct IncompleteAccountRow {
+    account: SafeText,
+    rules: Vec<SafeText>,
 }
 
-impl Comment<'_> {
+impl PullRequestComment<'_> {
     /// Whether there is anything to say but that all is well.
     #[must_use]
-    pub fn has_something_to_say(&self) -> bool {
-        !self.standing.new.is_empty()
+    pub fn has_content(&self) -> bool {
+        !self.gate_counts.new.is_empty()
             || self.gate == Gate::Failed
-            || self.memory.is_none()
-            || self.dead_since().is_some()
+            || self.queue_state.is_none()
+            || self.schedule_stopped_since().is_some()
             || self.observation.is_incomplete()
             || !self.unaudited.is_empty()
-            || !self.proposal.is_quiet()
+            || !self.pull_request_changes.is_empty()
     }
 
     /// The comment's body.
@@ -357,53 +353,55 @@ impl Comment<'_> {
     /// # Errors
     /// [`TemplateError`] when the page cannot be rendered.
     pub fn body(&self, language: Language) -> Result<String, TemplateError> {
-        let marker = markers::pull_request(self.queue);
-        let most_rows = if self.names { MOST_ROWS } else { 0 };
-        fitting(most_rows, LONGEST_BODY, |most_rows| {
-            let text = page(Page::PullRequest, language, self.view(most_rows))?;
+        let marker = markers::pull_request_marker(self.queue);
+        let max_rows = if self.names { MAX_ROWS } else { 0 };
+        fit_rows(max_rows, MAX_BODY_BYTES, |max_rows| {
+            let text = render_page(PageTemplate::PullRequest, language, self.view(max_rows))?;
             Ok(format!("{marker}\n{}", text.trim_end()))
         })
     }
 
     /// The day on which the queue was last checked, if that is too long ago.
-    fn dead_since(&self) -> Option<NaiveDate> {
-        let checked = self.memory.map(|memory| memory.checked);
-        checked.filter(|day| (self.today - *day).num_days() > DEAD_DAYS)
+    fn schedule_stopped_since(&self) -> Option<NaiveDate> {
+        let checked = self.queue_state.map(|queue_state| queue_state.checked);
+        checked.filter(|day| (self.today - *day).num_days() > SCHEDULE_STOPPED_DAYS)
     }
 
     /// Each list with at most so many rows.
-    fn view(&self, most_rows: usize) -> View {
-        let Self { standing, proposal, .. } = self;
-        let not_new = proposal.not_new();
-        let is_new = |id: &Fingerprint| !self.is_held(*id) && !not_new.contains(id);
-        let of_warning = |id: &Fingerprint| !standing.new.contains(id);
-        let open = || standing.open.iter().copied();
-        View {
+    fn view(&self, max_rows: usize) -> PullRequestView {
+        let Self { gate_counts, pull_request_changes, .. } = self;
+        let not_new = pull_request_changes.not_new();
+        let is_new = |id: &FindingId| !self.is_in_queue(*id) && !not_new.contains(id);
+        let of_warning = |id: &FindingId| !gate_counts.new.contains(id);
+        let open = || gate_counts.open.iter().copied();
+        PullRequestView {
             gate: self.gate.id(),
-            new: self.list(standing.new.iter().copied(), most_rows),
+            new: self.list(gate_counts.new.iter().copied(), max_rows),
             // Without a queue nobody can tell.
             warnings: self.list(
-                open().filter(|id| self.memory.is_some() && is_new(id) && of_warning(id)),
-                most_rows,
+                open().filter(|id| self.queue_state.is_some() && is_new(id) && of_warning(id)),
+                max_rows,
             ),
-            known: self.list(open().filter(|id| self.is_held(*id)), most_rows),
-            uncovers: self.list(proposal.uncovers.iter().copied(), most_rows),
-            outdated: self
-                .list(proposal.outdated.iter().copied().filter(|id| !self.is_held(*id)), most_rows),
-            exempts: self.list(proposal.exempts.iter().copied(), most_rows),
-            loosens: proposal.loosens.clone(),
-            remedy: proposal.remedy.clone(),
-            drops: self.drops(most_rows),
-            compared: proposal.compared.id(),
-            open: standing.open.len(),
-            errors: standing.errors,
-            overdue: standing.overdue,
-            overdue_errors: standing.overdue_errors,
-            has_queue: self.memory.is_some(),
+            known: self.list(open().filter(|id| self.is_in_queue(*id)), max_rows),
+            uncovers: self.list(pull_request_changes.uncovers.iter().copied(), max_rows),
+            outdated: self.list(
+                pull_request_changes.outdated.iter().copied().filter(|id| !self.is_in_queue(*id)),
+                max_rows,
+            ),
+            exempts: self.list(pull_request_changes.exempts.iter().copied(), max_rows),
+            loosens: pull_request_changes.loosens.clone(),
+            remedy: pull_request_changes.remediation.clone(),
+            drops: self.drops(max_rows),
+            compared: pull_request_changes.compared.id(),
+            open: gate_counts.open.len(),
+            errors: gate_counts.errors,
+            overdue: gate_counts.overdue,
+            overdue_errors: gate_counts.overdue_errors,
+            has_queue: self.queue_state.is_some(),
             index: self.index.clone(),
-            dead_since: self.dead_since().map(Plain::day),
-            incomplete: self.incomplete(most_rows),
-            unaudited: AccountList::of(self.unaudited, self.names),
+            dead_since: self.schedule_stopped_since().map(SafeText::day),
+            incomplete: self.incomplete(max_rows),
+            unaudited: AccountListView::of(self.unaudited, self.names),
             allowlist: self.allowlist.map(str::to_owned),
             run: self.run.clone(),
             names: self.names,
@@ -411,55 +409,56 @@ impl Comment<'_> {
     }
 
     /// Whether the queue holds the finding, and this pull request does not bring it back.
-    fn is_held(&self, id: Fingerprint) -> bool {
-        self.open_entry(id).is_some() && !self.proposal.uncovers.contains(&id)
+    fn is_in_queue(&self, id: FindingId) -> bool {
+        self.open_entry(id).is_some() && !self.pull_request_changes.uncovers.contains(&id)
     }
 
     /// What the queue holds of a finding; `None` where it is not open there.
-    fn open_entry(&self, id: Fingerprint) -> Option<&Entry> {
-        let entry = self.memory?.entries.get(&id)?;
+    fn open_entry(&self, id: FindingId) -> Option<&QueueEntry> {
+        let entry = self.queue_state?.entries.get(&id)?;
         entry.open_since().map(|_| entry)
     }
 
-    fn drops(&self, most_rows: usize) -> DropList {
-        let drops = &self.proposal.drops;
-        let row = |former: &FormerAccount| Dropped {
-            account: Plain::account(former.account),
+    fn drops(&self, max_rows: usize) -> FormerAccountList {
+        let drops = &self.pull_request_changes.drops;
+        let row = |former: &FormerAccount| FormerAccountRow {
+            account: SafeText::account(former.account),
             reason: cut(&former.reason),
             owner: cut(&former.owner),
         };
-        let rows: Vec<_> = drops.iter().take(most_rows).map(row).collect();
-        DropList { count: drops.len(), left_out: drops.len() - rows.len(), rows }
+        let rows: Vec<_> = drops.iter().take(max_rows).map(row).collect();
+        FormerAccountList { count: drops.len(), left_out: drops.len() - rows.len(), rows }
     }
 
     /// The longest disuse first.
-    fn list(&self, ids: impl IntoIterator<Item = Fingerprint>, most_rows: usize) -> List {
+    fn list(&self, ids: impl IntoIterator<Item = FindingId>, max_rows: usize) -> FindingList {
         let seen = |id| Some((id, self.observation.findings.get(&id)?));
         let mut found: Vec<_> = ids.into_iter().filter_map(seen).collect();
         found.sort_by_key(|(id, seen)| {
-            let date = seen.matter.reference.map(|(_, at)| at);
+            let date = seen.finding.reference.map(|(_, at)| at);
             (date.is_none(), date, *id)
         });
-        let row = |(id, seen): &(Fingerprint, &Seen)| match self.open_entry(*id) {
-            Some(entry) => Row::known(*id, seen, entry),
-            None => Row::of(*id, &seen.matter, seen.level),
+        let row = |(id, seen): &(FindingId, &ObservedFinding)| match self.open_entry(*id) {
+            Some(entry) => FindingRow::from_entry(*id, seen, entry),
+            None => FindingRow::of(*id, &seen.finding, seen.level),
         };
-        let rows: Vec<_> = found.iter().take(most_rows).map(row).collect();
-        List { count: found.len(), left_out: found.len() - rows.len(), rows }
+        let rows: Vec<_> = found.iter().take(max_rows).map(row).collect();
+        FindingList { count: found.len(), left_out: found.len() - rows.len(), rows }
     }
 
-    fn incomplete(&self, most_rows: usize) -> IncompleteList {
-        let mut incomplete: BTreeMap<AccountId, Vec<Plain>> = BTreeMap::new();
+    fn incomplete(&self, max_rows: usize) -> IncompleteAccountList {
+        let mut incomplete: BTreeMap<AccountId, Vec<SafeText>> = BTreeMap::new();
         for (account, audited) in &self.observation.accounts {
             for (rule, coverage) in &audited.coverage {
                 if *coverage == Coverage::Incomplete {
-                    incomplete.entry(*account).or_default().push(Plain::rule(*rule));
+                    incomplete.entry(*account).or_default().push(SafeText::rule(*rule));
                 }
             }
         }
         let count = incomplete.len();
-        let view = |(account, rules)| Incomplete { account: Plain::account(account), rules };
-        let rows: Vec<_> = incomplete.into_iter().take(most_rows).map(view).collect();
-        IncompleteList { count, left_out: count - rows.len(), rows }
+        let view =
+            |(account, rules)| IncompleteAccountRow { account: SafeText::account(account), rules };
+        let rows: Vec<_> = incomplete.into_iter().take(max_rows).map(view).collect();
+        IncompleteAccountList { count, left_out: count - rows.len(), rows }
     }
 }

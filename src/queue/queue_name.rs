@@ -7,7 +7,7 @@ use std::fmt;
 pub struct QueueName(String);
 
 /// GitHub takes 50 characters for the name of a label, which holds the queue's.
-const LONGEST_QUEUE_NAME: usize = 36;
+const MAX_QUEUE_NAME_CHARS: usize = 36;
 
 impl QueueName {
     /// The queue that is meant where none is named.
@@ -23,7 +23,7 @@ impl QueueName {
 /// A text that names no queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "a queue's name has 1 to {LONGEST_QUEUE_NAME} lower-case letters, digits and single dashes \
+    "a queue's name has 1 to {MAX_QUEUE_NAME_CHARS} lower-case letters, digits and single dashes \
      between them"
 )]
 pub struct InvalidQueueName;
@@ -34,7 +34,7 @@ impl std::str::FromStr for QueueName {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let of_word = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
         // Two dashes would end the comment of the marker that it stands in.
-        let valid = (1..=LONGEST_QUEUE_NAME).contains(&text.len())
+        let valid = (1..=MAX_QUEUE_NAME_CHARS).contains(&text.len())
             && text.split('-').all(|word| !word.is_empty() && word.bytes().all(of_word));
         if valid { Ok(Self(text.to_owned())) } else { Err(InvalidQueueName) }
     }

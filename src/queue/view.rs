@@ -5,92 +5,92 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::NaiveDate;
 use serde::Serialize;
 
-use super::ledger::{Person, person_of};
-use super::memory::{Entry, Memory, State};
-use super::observation::{Matter, Seen};
-use super::progress::{Belongings, Names, Progress};
-use crate::audit::Fingerprint;
+use super::observation::{FindingRef, ObservedFinding};
+use super::remediation_progress::{NameList, RemediationProgress, UserResources};
+use super::state::{FindingState, QueueEntry, QueueState};
+use super::update::{UserKey, user_key_of};
+use crate::audit::FindingId;
 use crate::model::inventory::{AccountId, CredentialKind};
 use crate::model::policy::{Level, Rule};
-use crate::report::{Plain, visible};
+use crate::report::{SafeText, escape_invisible};
 
 /// How many days what was settled is shown.
-const SETTLED_DAYS: i64 = 30;
+const RESOLVED_SHOWN_DAYS: i64 = 30;
 /// The most characters of a name that are shown; IAM's are shorter, but audits hold anything.
-const LONGEST_NAME: usize = 128;
+const MAX_NAME_CHARS: usize = 128;
 /// The most warnings about what was not observed, and the most accounts that each of them names.
-const MOST_UNOBSERVED: usize = 10;
-const MOST_ACCOUNTS: usize = 50;
+const MAX_UNOBSERVED: usize = 10;
+const MAX_ACCOUNTS: usize = 50;
 
 /// One finding.
 #[derive(Debug, Clone, Serialize)]
-pub(super) struct Row {
+pub(super) struct FindingRow {
     /// The marker by which its box is known again.
-    marker: Plain,
+    marker: SafeText,
     ticked: bool,
-    id: Plain,
-    account: Plain,
+    id: SafeText,
+    account: SafeText,
     user: String,
     kind: Option<&'static str>,
     slot: Option<u8>,
     id_ending: Option<String>,
-    rule: Plain,
+    rule: SafeText,
     level: &'static str,
     reference: Option<&'static str>,
-    reference_date: Option<Plain>,
+    reference_date: Option<SafeText>,
     owner: Option<String>,
-    clock: Option<ClockView>,
+    clock: Option<QueueRemediationView>,
     /// `open`, `exempted`, `cleared` or `not-counted`.
     state: &'static str,
     /// Since when it is in that state; none where the queue does not hold it.
-    since: Option<Plain>,
-    due: Option<Plain>,
+    since: Option<SafeText>,
+    due: Option<SafeText>,
     overdue: bool,
     acknowledged: bool,
     /// The issue of the user, where each has one.
-    issue: Option<Plain>,
+    issue: Option<SafeText>,
 }
 
 /// How far the remedy has come with a credential.
 #[derive(Debug, Clone, Serialize)]
-struct ClockView {
+struct QueueRemediationView {
     /// `notified`, `deactivated` or `inactive`.
     reached: &'static str,
-    since: Plain,
+    since: SafeText,
     /// `deactivate` or `delete`, and the first day of it; none where nobody can say.
     next: Option<&'static str>,
-    next_from: Option<Plain>,
+    next_from: Option<SafeText>,
 }
 
-impl From<Progress> for ClockView {
-    fn from(progress: Progress) -> Self {
+impl From<RemediationProgress> for QueueRemediationView {
+    fn from(progress: RemediationProgress) -> Self {
         Self {
             reached: progress.reached.id(),
-            since: Plain::day(progress.since),
+            since: SafeText::day(progress.since),
             next: progress.next.map(|(stage, _)| stage.id()),
-            next_from: progress.next.map(|(_, from)| Plain::day(from)),
+            next_from: progress.next.map(|(_, from)| SafeText::day(from)),
         }
     }
 }
 
-impl Row {
+impl FindingRow {
     /// A finding that the queue need not hold.
-    pub(super) fn of(id: Fingerprint, matter: &Matter, level: Level) -> Self {
+    pub(super) fn of(id: FindingId, finding: &FindingRef, level: Level) -> Self {
         Self {
-            marker: Plain::row_marker(id),
+            marker: SafeText::row_marker(id),
             ticked: false,
-            id: Plain::id(id),
-            account: Plain::account(matter.account),
-            user: shortened(&matter.user),
-            kind: matter.kind.map(CredentialKind::id),
-            slot: matter.slot,
-            id_ending: matter.id_ending.clone(),
-            rule: Plain::rule(matter.rule),
+            id: SafeText::id(id),
+            account: SafeText::account(finding.account),
+            user: truncate_name(&finding.user),
+            kind: finding.kind.map(CredentialKind::id),
+            slot: finding.slot,
+            id_ending: finding.id_ending.clone(),
+            rule: SafeText::rule(finding.rule),
             level: level.id(),
-            reference: matter.reference.map(|(what, _)| what.id()),
-            reference_date: matter.reference.map(|(_, at)| Plain::day(at.date_naive())),
-            owner: matter.owner.as_deref().map(shortened),
-            clock: matter.progress.map(Into::into),
+            reference: finding.reference.map(|(what, _)| what.id()),
+            reference_date: finding.reference.map(|(_, at)| SafeText::day(at.date_naive())),
+            owner: finding.owner.as_deref().map(truncate_name),
+            clock: finding.progress.map(Into::into),
             state: "open",
             since: None,
             due: None,
@@ -101,115 +101,116 @@ impl Row {
     }
 
     /// A finding that the queue holds, as it is seen now.
-    pub(super) fn known(id: Fingerprint, seen: &Seen, entry: &Entry) -> Self {
+    pub(super) fn from_entry(id: FindingId, seen: &ObservedFinding, entry: &QueueEntry) -> Self {
         Self {
-            since: entry.open_since().map(Plain::day),
-            overdue: matches!(entry.state, State::Open { overdue_told: true, .. }),
-            ..Self::of(id, &seen.matter, seen.level)
+            since: entry.open_since().map(SafeText::day),
+            overdue: matches!(entry.state, FindingState::Open { overdue_reported: true, .. }),
+            ..Self::of(id, &seen.finding, seen.level)
         }
     }
 }
 
 /// What rows are made with.
-pub(super) struct Rows<'a> {
-    pub(super) memory: &'a Memory,
-    pub(super) remedy_within_days: u32,
+pub(super) struct RowBuilder<'a> {
+    pub(super) queue_state: &'a QueueState,
+    pub(super) due_within_days: u32,
     /// The boxes that people ticked.
-    pub(super) ticked: &'a BTreeSet<Fingerprint>,
+    pub(super) ticked: &'a BTreeSet<FindingId>,
     /// The numbers of the users' issues.
-    pub(super) issues: &'a BTreeMap<Person, u64>,
+    pub(super) issues: &'a BTreeMap<UserKey, u64>,
 }
 
-impl Rows<'_> {
-    pub(super) fn row(&self, id: Fingerprint, entry: &Entry) -> Row {
-        let matter = &entry.matter;
+impl RowBuilder<'_> {
+    pub(super) fn row(&self, id: FindingId, entry: &QueueEntry) -> FindingRow {
+        let finding = &entry.finding;
         let (state, since, acknowledged, overdue) = match entry.state {
-            State::Open { since, acknowledged, overdue_told } => {
-                ("open", since, acknowledged, overdue_told)
+            FindingState::Open { since, acknowledged, overdue_reported } => {
+                ("open", since, acknowledged, overdue_reported)
             }
-            State::Exempted { since } => ("exempted", since, false, false),
-            State::Cleared { on } => ("cleared", on, false, false),
-            State::NotCounted { since } => ("not-counted", since, false, false),
+            FindingState::Exempted { since } => ("exempted", since, false, false),
+            FindingState::Cleared { on } => ("cleared", on, false, false),
+            FindingState::NotCounted { since } => ("not-counted", since, false, false),
         };
-        let issue = self.issues.get(&person_of(matter));
-        Row {
+        let issue = self.issues.get(&user_key_of(finding));
+        FindingRow {
             ticked: self.ticked.contains(&id),
             state,
-            since: Some(Plain::day(since)),
-            due: entry.due(self.remedy_within_days).map(Plain::day),
+            since: Some(SafeText::day(since)),
+            due: entry.due(self.due_within_days).map(SafeText::day),
             overdue,
             acknowledged,
-            issue: issue.map(|number| Plain::issue(None, *number)),
-            ..Row::of(id, matter, entry.level)
+            issue: issue.map(|number| SafeText::issue(None, *number)),
+            ..FindingRow::of(id, finding, entry.level)
         }
     }
 
     /// The rows of these findings, in this order.
-    pub(super) fn of(&self, ids: &[Fingerprint]) -> Vec<Row> {
-        let entries = &self.memory.entries;
+    pub(super) fn of(&self, ids: &[FindingId]) -> Vec<FindingRow> {
+        let entries = &self.queue_state.entries;
         ids.iter().filter_map(|id| Some(self.row(*id, entries.get(id)?))).collect()
     }
 }
 
 /// A text as people are shown it: what is invisible made visible, and what is too long cut.
-fn shortened(text: &str) -> String {
-    let text = visible(text);
-    match text.char_indices().nth(LONGEST_NAME) {
+fn truncate_name(text: &str) -> String {
+    let text = escape_invisible(text);
+    match text.char_indices().nth(MAX_NAME_CHARS) {
         Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
         None => text.into_owned(),
     }
 }
 
 /// What stands, the longest disuse first.
-fn open_of<'a>(
-    entries: impl Iterator<Item = (Fingerprint, &'a Entry)>,
-) -> Vec<(Fingerprint, &'a Entry)> {
+fn open_entries<'a>(
+    entries: impl Iterator<Item = (FindingId, &'a QueueEntry)>,
+) -> Vec<(FindingId, &'a QueueEntry)> {
     let mut open: Vec<_> = entries.filter(|(_, entry)| entry.open_since().is_some()).collect();
-    open.sort_by(|one, other| order(*one).cmp(&order(*other)));
+    open.sort_by(|one, other| sort_key(*one).cmp(&sort_key(*other)));
     open
 }
 
 /// What was settled lately, the latest first. `today` is the day that the queue was last written, so
 /// that the passing of days alone changes nothing.
-fn settled_of<'a>(
-    entries: impl Iterator<Item = (Fingerprint, &'a Entry)>,
+fn resolved_entries<'a>(
+    entries: impl Iterator<Item = (FindingId, &'a QueueEntry)>,
     today: NaiveDate,
-) -> Vec<(Fingerprint, &'a Entry)> {
-    let day = |entry: &Entry| match entry.state {
-        State::Open { .. } => None,
-        State::Cleared { on: day }
-        | State::Exempted { since: day }
-        | State::NotCounted { since: day } => Some(day),
+) -> Vec<(FindingId, &'a QueueEntry)> {
+    let day = |entry: &QueueEntry| match entry.state {
+        FindingState::Open { .. } => None,
+        FindingState::Cleared { on: day }
+        | FindingState::Exempted { since: day }
+        | FindingState::NotCounted { since: day } => Some(day),
     };
-    let is_late =
-        |entry: &Entry| day(entry).is_some_and(|day| (today - day).num_days() <= SETTLED_DAYS);
+    let is_late = |entry: &QueueEntry| {
+        day(entry).is_some_and(|day| (today - day).num_days() <= RESOLVED_SHOWN_DAYS)
+    };
     let mut settled: Vec<_> = entries.filter(|(_, entry)| is_late(entry)).collect();
     settled.sort_by(|one, other| {
-        day(other.1).cmp(&day(one.1)).then_with(|| order(*one).cmp(&order(*other)))
+        day(other.1).cmp(&day(one.1)).then_with(|| sort_key(*one).cmp(&sort_key(*other)))
     });
     settled
 }
 
-fn order((id, entry): (Fingerprint, &Entry)) -> impl Ord + use<'_> {
-    let matter = &entry.matter;
-    let date = matter.reference.map(|(_, at)| at);
-    (date.is_none(), date, matter.account, matter.user.as_str(), id)
+fn sort_key((id, entry): (FindingId, &QueueEntry)) -> impl Ord + use<'_> {
+    let finding = &entry.finding;
+    let date = finding.reference.map(|(_, at)| at);
+    (date.is_none(), date, finding.account, finding.user.as_str(), id)
 }
 
 /// An account of the index.
 #[derive(Debug, Serialize)]
-pub(super) struct AccountView {
-    id: Plain,
+pub(super) struct QueueAccountView {
+    id: SafeText,
     alias: Option<String>,
-    rows: Vec<Row>,
+    rows: Vec<FindingRow>,
 }
 
 /// Rules that nobody knows about now, in some accounts.
 #[derive(Debug, Serialize)]
-pub(super) struct Unobserved {
+pub(super) struct UnobservedRules {
     /// The day on which they were last observed completely; none if that never was.
-    since: Option<Plain>,
-    rules: Vec<Plain>,
+    since: Option<SafeText>,
+    rules: Vec<SafeText>,
     accounts: Vec<AccountName>,
     /// How many accounts more.
     more: usize,
@@ -217,7 +218,7 @@ pub(super) struct Unobserved {
 
 #[derive(Debug, Serialize)]
 struct AccountName {
-    id: Plain,
+    id: SafeText,
     alias: Option<String>,
 }
 
@@ -229,23 +230,23 @@ pub(super) struct QueueView {
     overdue: usize,
     acknowledged: usize,
     users: usize,
-    unobserved: Vec<Unobserved>,
+    unobserved: Vec<UnobservedRules>,
     /// Whether there are warnings of that kind that are not shown.
     more_unobserved: bool,
-    accounts: Vec<AccountView>,
+    accounts: Vec<QueueAccountView>,
     rows_left_out: usize,
-    settled: Vec<Row>,
+    settled: Vec<FindingRow>,
     settled_left_out: usize,
     remedy_within_days: u32,
     per_user: bool,
     /// Users who will get their issues in later runs.
     without_issue: usize,
-    checked: Plain,
+    checked: SafeText,
 }
 
 /// What the index is made of.
 pub(super) struct QueuePage<'a> {
-    pub(super) rows: Rows<'a>,
+    pub(super) rows: RowBuilder<'a>,
     /// The pairs that this run has observed completely.
     pub(super) observed_now: &'a BTreeSet<(AccountId, Rule)>,
     /// The pairs whose evidence this run could not have.
@@ -255,31 +256,35 @@ pub(super) struct QueuePage<'a> {
 
 impl QueuePage<'_> {
     /// How many rows there are at most.
-    pub(super) fn most_rows(&self) -> usize {
-        self.rows.memory.entries.len()
+    pub(super) fn max_rows(&self) -> usize {
+        self.rows.queue_state.entries.len()
     }
 
     /// The index with at most so many rows: what stands first, then what was settled.
-    pub(super) fn view(&self, most_rows: usize) -> QueueView {
-        let memory = self.rows.memory;
-        let entries = || memory.entries.iter().map(|(id, entry)| (*id, entry));
-        let open = open_of(entries());
-        let settled = settled_of(entries(), memory.checked);
-        let users: BTreeSet<_> = open.iter().map(|(_, entry)| person_of(&entry.matter)).collect();
+    pub(super) fn view(&self, max_rows: usize) -> QueueView {
+        let queue_state = self.rows.queue_state;
+        let entries = || queue_state.entries.iter().map(|(id, entry)| (*id, entry));
+        let open = open_entries(entries());
+        let settled = resolved_entries(entries(), queue_state.checked);
+        let users: BTreeSet<_> =
+            open.iter().map(|(_, entry)| user_key_of(&entry.finding)).collect();
         let without_issue = users.iter().filter(|it| !self.rows.issues.contains_key(*it)).count();
-        let shown = most_rows.min(open.len());
-        let settled_shown = (most_rows - shown).min(settled.len());
-        let count = |of: fn(&Entry) -> bool| open.iter().filter(|(_, entry)| of(entry)).count();
+        let shown = max_rows.min(open.len());
+        let settled_shown = (max_rows - shown).min(settled.len());
+        let count =
+            |of: fn(&QueueEntry) -> bool| open.iter().filter(|(_, entry)| of(entry)).count();
         let mut unobserved = self.unobserved();
-        let more_unobserved = unobserved.len() > MOST_UNOBSERVED;
-        unobserved.truncate(MOST_UNOBSERVED);
+        let more_unobserved = unobserved.len() > MAX_UNOBSERVED;
+        unobserved.truncate(MAX_UNOBSERVED);
         QueueView {
             unobserved,
             more_unobserved,
             open: open.len(),
             errors: count(|entry| entry.level == Level::Error),
-            overdue: count(|entry| matches!(entry.state, State::Open { overdue_told: true, .. })),
-            acknowledged: count(|entry| !entry.calls_for_action()),
+            overdue: count(|entry| {
+                matches!(entry.state, FindingState::Open { overdue_reported: true, .. })
+            }),
+            acknowledged: count(|entry| !entry.needs_action()),
             users: users.len(),
             accounts: self.accounts(open.get(..shown).unwrap_or_default()),
             rows_left_out: open.len() - shown,
@@ -289,30 +294,34 @@ impl QueuePage<'_> {
                 .map(|(id, entry)| self.rows.row(*id, entry))
                 .collect(),
             settled_left_out: settled.len() - settled_shown,
-            remedy_within_days: self.rows.remedy_within_days,
+            remedy_within_days: self.rows.due_within_days,
             per_user: self.per_user,
             without_issue: if self.per_user { without_issue } else { 0 },
-            checked: Plain::day(memory.checked),
+            checked: SafeText::day(queue_state.checked),
         }
     }
 
-    fn accounts(&self, open: &[(Fingerprint, &Entry)]) -> Vec<AccountView> {
-        let mut rows: BTreeMap<AccountId, Vec<Row>> = BTreeMap::new();
+    fn accounts(&self, open: &[(FindingId, &QueueEntry)]) -> Vec<QueueAccountView> {
+        let mut rows: BTreeMap<AccountId, Vec<FindingRow>> = BTreeMap::new();
         for (id, entry) in open {
-            rows.entry(entry.matter.account).or_default().push(self.rows.row(*id, entry));
+            rows.entry(entry.finding.account).or_default().push(self.rows.row(*id, entry));
         }
-        let view = |(id, rows)| AccountView { id: Plain::account(id), alias: self.alias(id), rows };
+        let view = |(id, rows)| QueueAccountView {
+            id: SafeText::account(id),
+            alias: self.alias(id),
+            rows,
+        };
         rows.into_iter().map(view).collect()
     }
 
     fn alias(&self, account: AccountId) -> Option<String> {
-        self.rows.memory.aliases.get(&account).map(|alias| shortened(alias))
+        self.rows.queue_state.aliases.get(&account).map(|alias| truncate_name(alias))
     }
 
     /// What this run has not observed completely, although it tried or some run before it had. What
     /// is alike in several accounts is said once.
-    fn unobserved(&self) -> Vec<Unobserved> {
-        let observed = &self.rows.memory.observed;
+    fn unobserved(&self) -> Vec<UnobservedRules> {
+        let observed = &self.rows.queue_state.observed;
         let before = observed.iter().filter(|(pair, _)| !self.observed_now.contains(pair));
         let before = before.map(|(pair, observed)| (*pair, Some(observed.at.date_naive())));
         let never = self.incomplete_now.iter().filter(|pair| !observed.contains_key(*pair));
@@ -325,59 +334,61 @@ impl QueuePage<'_> {
         for ((day, account), rules) in rules {
             alike.entry((day, rules)).or_default().push(account);
         }
-        let name = |id: &AccountId| AccountName { id: Plain::account(*id), alias: self.alias(*id) };
-        let view =
-            |((day, rules), accounts): ((Option<NaiveDate>, BTreeSet<Rule>), Vec<_>)| Unobserved {
-                since: day.map(Plain::day),
-                rules: rules.into_iter().map(Plain::rule).collect(),
-                more: accounts.len().saturating_sub(MOST_ACCOUNTS),
-                accounts: accounts.iter().take(MOST_ACCOUNTS).map(name).collect(),
-            };
+        let name =
+            |id: &AccountId| AccountName { id: SafeText::account(*id), alias: self.alias(*id) };
+        let view = |((day, rules), accounts): ((Option<NaiveDate>, BTreeSet<Rule>), Vec<_>)| {
+            UnobservedRules {
+                since: day.map(SafeText::day),
+                rules: rules.into_iter().map(SafeText::rule).collect(),
+                more: accounts.len().saturating_sub(MAX_ACCOUNTS),
+                accounts: accounts.iter().take(MAX_ACCOUNTS).map(name).collect(),
+            }
+        };
         alike.into_iter().map(view).collect()
     }
 }
 
 /// The issue of one user.
 #[derive(Debug, Serialize)]
-pub(super) struct PersonView {
-    account: Plain,
+pub(super) struct UserIssueView {
+    account: SafeText,
     alias: Option<String>,
     user: String,
     owner: Option<String>,
     open: usize,
-    rows: Vec<Row>,
-    settled: Vec<Row>,
+    rows: Vec<FindingRow>,
+    settled: Vec<FindingRow>,
     rows_left_out: usize,
     remedy_within_days: u32,
     /// The day by which something is due first.
-    due: Option<Plain>,
+    due: Option<SafeText>,
     /// What goes with the user; none where it was not looked at.
-    belongings: Option<BelongingsView>,
+    belongings: Option<UserResourcesView>,
 }
 
 /// What a user has besides credentials.
 #[derive(Debug, Serialize)]
-struct BelongingsView {
+struct UserResourcesView {
     mfa: Option<bool>,
-    groups: NamesView,
-    attached_policies: NamesView,
-    inline_policies: NamesView,
+    groups: NameListView,
+    attached_policies: NameListView,
+    inline_policies: NameListView,
 }
 
 #[derive(Debug, Serialize)]
-struct NamesView {
+struct NameListView {
     names: Vec<String>,
     more: usize,
 }
 
-impl From<&Names> for NamesView {
-    fn from(names: &Names) -> Self {
-        Self { names: names.names.iter().map(|it| shortened(it)).collect(), more: names.more }
+impl From<&NameList> for NameListView {
+    fn from(names: &NameList) -> Self {
+        Self { names: names.names.iter().map(|it| truncate_name(it)).collect(), more: names.more }
     }
 }
 
-impl From<&Belongings> for BelongingsView {
-    fn from(has: &Belongings) -> Self {
+impl From<&UserResources> for UserResourcesView {
+    fn from(has: &UserResources) -> Self {
         Self {
             mfa: has.mfa,
             groups: (&has.groups).into(),
@@ -389,56 +400,56 @@ impl From<&Belongings> for BelongingsView {
 
 /// The issue of a user: what stands against them, and what was settled lately, in at most so many
 /// rows. `entries` are theirs.
-pub(super) fn person_view(
-    rows: &Rows<'_>,
-    person: &Person,
-    entries: &[(Fingerprint, &Entry)],
-    most_rows: usize,
-) -> PersonView {
-    let (account, name) = person;
-    let open = open_of(entries.iter().copied());
-    let settled = settled_of(entries.iter().copied(), rows.memory.checked);
+pub(super) fn user_issue_view(
+    rows: &RowBuilder<'_>,
+    user_key: &UserKey,
+    entries: &[(FindingId, &QueueEntry)],
+    max_rows: usize,
+) -> UserIssueView {
+    let (account, name) = user_key;
+    let open = open_entries(entries.iter().copied());
+    let settled = resolved_entries(entries.iter().copied(), rows.queue_state.checked);
     // The name as the evidence spells it.
-    let matter = open.iter().chain(&settled).map(|(_, entry)| &entry.matter).next();
-    let shown = most_rows.min(open.len());
-    let settled_shown = (most_rows - shown).min(settled.len());
-    let row = |(id, entry): &(Fingerprint, &Entry)| rows.row(*id, entry);
-    let calling = open.iter().map(|(_, entry)| *entry).filter(|entry| entry.calls_for_action());
-    PersonView {
-        account: Plain::account(*account),
-        alias: rows.memory.aliases.get(account).map(|alias| shortened(alias)),
-        user: shortened(matter.map_or(name, |it| &it.user)),
-        owner: matter.and_then(|it| it.owner.as_deref()).map(shortened),
+    let finding = open.iter().chain(&settled).map(|(_, entry)| &entry.finding).next();
+    let shown = max_rows.min(open.len());
+    let settled_shown = (max_rows - shown).min(settled.len());
+    let row = |(id, entry): &(FindingId, &QueueEntry)| rows.row(*id, entry);
+    let calling = open.iter().map(|(_, entry)| *entry).filter(|entry| entry.needs_action());
+    UserIssueView {
+        account: SafeText::account(*account),
+        alias: rows.queue_state.aliases.get(account).map(|alias| truncate_name(alias)),
+        user: truncate_name(finding.map_or(name, |it| &it.user)),
+        owner: finding.and_then(|it| it.owner.as_deref()).map(truncate_name),
         rows: open.iter().take(shown).map(row).collect(),
         settled: settled.iter().take(settled_shown).map(row).collect(),
         rows_left_out: open.len() - shown + settled.len() - settled_shown,
         open: open.len(),
-        remedy_within_days: rows.remedy_within_days,
-        due: calling.filter_map(|entry| entry.due(rows.remedy_within_days)).min().map(Plain::day),
-        belongings: rows.memory.belongings.get(person).map(Into::into),
+        remedy_within_days: rows.due_within_days,
+        due: calling.filter_map(|entry| entry.due(rows.due_within_days)).min().map(SafeText::day),
+        belongings: rows.queue_state.user_resources.get(user_key).map(Into::into),
     }
 }
 
 /// The comment about what has happened.
 #[derive(Debug, Serialize)]
-pub(super) struct NewsView {
-    pub(super) new: Named,
-    pub(super) returned: Named,
-    pub(super) overdue: Named,
+pub(super) struct ChangesView {
+    pub(super) new: NamedFindings,
+    pub(super) returned: NamedFindings,
+    pub(super) overdue: NamedFindings,
     /// The page of the run that tells more.
-    pub(super) run: Option<Plain>,
+    pub(super) run: Option<SafeText>,
 }
 
 /// Some findings by name, and how many more there are.
 #[derive(Debug, Serialize)]
-pub(super) struct Named {
-    rows: Vec<Row>,
+pub(super) struct NamedFindings {
+    rows: Vec<FindingRow>,
     left_out: usize,
 }
 
-impl Named {
+impl NamedFindings {
     /// The first so many of these.
-    pub(super) fn first(most: usize, rows: &Rows<'_>, ids: &[Fingerprint]) -> Self {
+    pub(super) fn first(most: usize, rows: &RowBuilder<'_>, ids: &[FindingId]) -> Self {
         let named = ids.get(..most).unwrap_or(ids);
         Self { rows: rows.of(named), left_out: ids.len() - named.len() }
     }

@@ -32,7 +32,7 @@ impl Warning {
 
     /// The same without names and without GitHub's words, for where everybody can read it.
     #[must_use]
-    pub fn discreet(&self) -> String {
+    pub fn redacted(&self) -> String {
         match self {
             Self::NotAssigned { names, .. } => format!(
                 "{} of those whom issues were to be assigned to cannot be assigned; their names \
@@ -71,15 +71,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn where_everybody_can_read_it_a_warning_names_nobody() {
+    fn redacted_warnings_contain_no_names() {
         let names = BTreeSet::from(["left-the-company".to_owned(), "mallory".to_owned()]);
         let warning = Warning::not_assigned(&names).unwrap();
         assert!(warning.to_string().ends_with(": left-the-company, mallory"), "{warning}");
-        assert!(warning.discreet().starts_with("2 of those"), "{}", warning.discreet());
-        assert!(!warning.discreet().contains("mallory"));
+        assert!(warning.redacted().starts_with("2 of those"), "{}", warning.redacted());
+        assert!(!warning.redacted().contains("mallory"));
         let warning = Warning::Locked { number: 7, why: "said @octocat".to_owned() };
         assert!(warning.to_string().contains("issue #7 is locked"), "{warning}");
-        assert!(!warning.discreet().contains("octocat"), "{}", warning.discreet());
+        assert!(!warning.redacted().contains("octocat"), "{}", warning.redacted());
         assert_eq!(Warning::not_assigned(&BTreeSet::new()), None);
     }
 }

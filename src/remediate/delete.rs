@@ -3,50 +3,56 @@
 
 use tokio::time::sleep;
 
-use super::apply::{Hand, Unmade, deletion_of, step, visit};
+use super::accounts::AccountSession;
+use super::apply::{ChangeError, Executor, account_session, deletion_writes, step};
 use super::history::is_virtual;
-use super::journal::{Deletion, Entry};
-use super::plan::step::Write;
-use super::plan::{Basis, Change, Scene};
-use super::scene::Visit;
-use crate::model::inventory::{CredentialKind, Dossier, Handle, Holdings};
-use crate::observe::call::{Failure, pause_after};
+use super::journal::{JournalEntry, UserDeletion};
+use super::plan::step::IamWrite;
+use super::plan::{PlanInput, PlanSettings, PlannedChange};
+use crate::model::inventory::{CredentialHandle, CredentialKind, Holdings, UserRecord};
+use crate::observe::call::{AwsError, backoff};
 
 /// How often everything is listed again when IAM says that something is left.
-const ROUNDS: u32 = 5;
+const MAX_ROUNDS: u32 = 5;
 
-impl Hand<'_> {
+impl Executor<'_> {
     /// Deletes a user with everything that is left of the user's.
     pub(super) async fn delete_user(
         &mut self,
-        change: &Change,
-        scene: &Scene,
-        basis: Basis<'_>,
-    ) -> Result<(), Unmade> {
-        let field = self.field;
-        let visit = visit(field, change)?;
-        let mut scene = scene.clone();
+        change: &PlannedChange,
+        input: &PlanInput,
+        settings: PlanSettings<'_>,
+    ) -> Result<(), ChangeError> {
+        let accounts = self.accounts;
+        let account_session = account_session(accounts, change)?;
+        let mut input = input.clone();
         for round in 1.. {
-            let dossier = self.look_again(change, &scene, basis).await?;
-            let Some(holdings) = dossier.holdings.clone() else {
+            let user_record = self.recheck(change, &input, settings).await?;
+            let Some(holdings) = user_record.holdings.clone() else {
                 let message = "groups and policies were not seen";
-                return Err(Failure::unexpected("iam:ListGroupsForUser", message).into());
+                return Err(AwsError::unexpected("iam:ListGroupsForUser", message).into());
             };
-            if round == 1 && !self.history.is_half_deleted(&change.user_id) {
-                self.note(Entry::Deletion(Box::new(record(change, &dossier, &holdings))))?;
+            if round == 1 && !self.history.is_partially_deleted(&change.user_id) {
+                self.write_entry(JournalEntry::Deletion(Box::new(deletion_record(
+                    change,
+                    &user_record,
+                    &holdings,
+                ))))?;
             }
             // From here on the facts move by our own hand.
-            scene.half_deleted.insert(change.user_id.clone());
+            input.partially_deleted.insert(change.user_id.clone());
             if round == 1 {
-                self.delete_strays(change, visit, &holdings).await?;
+                self.delete_orphaned_mfa_devices(change, account_session, &holdings).await?;
             }
-            for write in in_order(&dossier, &holdings) {
-                self.perform(visit, &step(change, write)).await?;
+            for write in deletion_order(&user_record, &holdings) {
+                self.perform(account_session, &step(change, write)).await?;
             }
-            match self.perform(visit, &step(change, Write::DeleteUser)).await {
-                Err(Unmade::Failed(failure)) if failure.is("DeleteConflict") && round < ROUNDS => {
+            match self.perform(account_session, &step(change, IamWrite::DeleteUser)).await {
+                Err(ChangeError::Failed(failure))
+                    if failure.has_code("DeleteConflict") && round < MAX_ROUNDS =>
+                {
                     // What is gone may be seen for some seconds yet.
-                    sleep(pause_after(round + 2)).await;
+                    sleep(backoff(round + 2)).await;
                 }
                 outcome => return outcome,
             }
@@ -55,20 +61,20 @@ impl Hand<'_> {
     }
 
     /// Deletes the virtual MFA devices that an earlier run took from the user and left behind.
-    async fn delete_strays(
+    async fn delete_orphaned_mfa_devices(
         &mut self,
-        change: &Change,
-        visit: &Visit,
+        change: &PlannedChange,
+        account_session: &AccountSession,
         holdings: &Holdings,
-    ) -> Result<(), Unmade> {
-        for serial in self.history.stray_mfa_devices(&change.user_id) {
+    ) -> Result<(), ChangeError> {
+        for serial in self.history.orphaned_mfa_devices(&change.user_id) {
             if holdings.mfa_devices.contains(&serial) {
                 continue;
             }
-            let delete = Write::DeleteVirtualMfaDevice { serial };
-            match self.perform(visit, &step(change, delete)).await {
+            let delete = IamWrite::DeleteVirtualMfaDevice { serial };
+            match self.perform(account_session, &step(change, delete)).await {
                 // It is another user's by now.
-                Err(Unmade::Failed(failure)) if failure.is("DeleteConflict") => {}
+                Err(ChangeError::Failed(failure)) if failure.has_code("DeleteConflict") => {}
                 outcome => outcome?,
             }
         }
@@ -77,14 +83,18 @@ impl Hand<'_> {
 }
 
 /// What it takes to make the user again by hand.
-fn record(change: &Change, dossier: &Dossier, holdings: &Holdings) -> Deletion {
-    Deletion {
-        account: change.place.account,
-        user: change.place.user.clone(),
+fn deletion_record(
+    change: &PlannedChange,
+    user_record: &UserRecord,
+    holdings: &Holdings,
+) -> UserDeletion {
+    UserDeletion {
+        account: change.target.account,
+        user: change.target.user.clone(),
         user_id: change.user_id.clone(),
-        arn: dossier.user.arn.clone().into_owned(),
-        path: dossier.path.clone(),
-        tags: dossier.user.tags.clone().unwrap_or_default(),
+        arn: user_record.user.arn.clone().into_owned(),
+        path: user_record.path.clone(),
+        tags: user_record.user.tags.clone().unwrap_or_default(),
         holdings: holdings.clone(),
     }
 }
@@ -93,13 +103,13 @@ fn record(change: &Change, dossier: &Dossier, holdings: &Holdings) -> Deletion {
 /// tags go with the user.
 ///
 /// Source: "Deleting or deactivating an IAM user", IAM User Guide.
-fn in_order(dossier: &Dossier, holdings: &Holdings) -> Vec<Write> {
-    let user = &dossier.user;
+fn deletion_order(user_record: &UserRecord, holdings: &Holdings) -> Vec<IamWrite> {
+    let user = &user_record.user;
     let mut writes = Vec::new();
-    writes.extend(user.password.as_ref().map(|_| Write::DeletePassword));
+    writes.extend(user.password.as_ref().map(|_| IamWrite::DeletePassword));
     for key in &user.access_keys {
-        if let Handle::Id(id) = &key.handle {
-            writes.extend(deletion_of(CredentialKind::AccessKey, id));
+        if let CredentialHandle::Id(id) = &key.handle {
+            writes.extend(deletion_writes(CredentialKind::AccessKey, id));
         }
     }
     for kind in [
@@ -108,22 +118,22 @@ fn in_order(dossier: &Dossier, holdings: &Holdings) -> Vec<Write> {
         CredentialKind::ServiceSpecificCredential,
     ] {
         for other in user.other_credentials.iter().filter(|other| other.kind == kind) {
-            if let Handle::Id(id) = &other.handle {
-                writes.extend(deletion_of(kind, id));
+            if let CredentialHandle::Id(id) = &other.handle {
+                writes.extend(deletion_writes(kind, id));
             }
         }
     }
     for serial in &holdings.mfa_devices {
-        writes.push(Write::DeactivateMfaDevice { serial: serial.clone() });
+        writes.push(IamWrite::DeactivateMfaDevice { serial: serial.clone() });
         if is_virtual(serial) {
-            writes.push(Write::DeleteVirtualMfaDevice { serial: serial.clone() });
+            writes.push(IamWrite::DeleteVirtualMfaDevice { serial: serial.clone() });
         }
     }
     let inline = holdings.inline_policies.iter();
-    writes.extend(inline.map(|it| Write::DeleteInlinePolicy { name: it.name.clone() }));
+    writes.extend(inline.map(|it| IamWrite::DeleteInlinePolicy { name: it.name.clone() }));
     let attached = holdings.attached_policies.iter();
-    writes.extend(attached.map(|arn| Write::DetachPolicy { arn: arn.clone() }));
+    writes.extend(attached.map(|arn| IamWrite::DetachPolicy { arn: arn.clone() }));
     let groups = holdings.groups.iter();
-    writes.extend(groups.map(|group| Write::RemoveFromGroup { group: group.clone() }));
+    writes.extend(groups.map(|group| IamWrite::RemoveFromGroup { group: group.clone() }));
     writes
 }

@@ -14,9 +14,9 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::plan::step::Step;
+use super::plan::step::RemediationStep;
 use crate::cause::reason;
-use crate::files::{self, Kind, Workspace};
+use crate::files::{self, FileKind, Workspace};
 use crate::model::inventory::{AccountId, Holdings};
 
 /// The version of the lines.
@@ -24,7 +24,7 @@ pub const VERSION: u32 = 1;
 
 /// One line.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Line {
+pub struct JournalLine {
     /// [`VERSION`].
     pub v: u32,
     /// When it was written.
@@ -33,13 +33,13 @@ pub struct Line {
     pub run: String,
     /// What it says.
     #[serde(flatten)]
-    pub entry: Entry,
+    pub entry: JournalEntry,
 }
 
 /// What a line says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
-pub enum Entry {
+pub enum JournalEntry {
     /// A run begins.
     Run {
         /// The version of the program.
@@ -53,7 +53,7 @@ pub enum Entry {
         n: u64,
         /// The step.
         #[serde(flatten)]
-        step: Step,
+        step: RemediationStep,
     },
     /// It was done.
     Done {
@@ -73,7 +73,8 @@ pub enum Entry {
         refused: bool,
     },
     /// What became of a step that an earlier run left open, as a later run found it.
-    Settled {
+    #[serde(rename = "settled")]
+    Resolved {
         /// The run that began the step.
         of: String,
         /// The step's number in that run.
@@ -82,7 +83,7 @@ pub enum Entry {
         done: bool,
     },
     /// A user is about to be deleted: what it takes to make the user again by hand.
-    Deletion(Box<Deletion>),
+    Deletion(Box<UserDeletion>),
     /// A change of the plan was not made.
     Skipped {
         /// The account.
@@ -98,7 +99,7 @@ pub enum Entry {
 
 /// A user who is about to be deleted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Deletion {
+pub struct UserDeletion {
     /// The account.
     pub account: AccountId,
     /// The user's name.
@@ -134,7 +135,7 @@ pub enum JournalError {
     },
     /// A line that no run wrote like this.
     #[error("{}, line {line}: {message}", .path.display())]
-    Line {
+    DamagedLine {
         /// The file.
         path: PathBuf,
         /// The line's number, from 1.
@@ -146,9 +147,9 @@ pub enum JournalError {
 
 /// What a journal holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Contents {
+pub struct JournalContents {
     /// The lines, in their order.
-    pub lines: Vec<Line>,
+    pub lines: Vec<JournalLine>,
     /// The number of the line, from 1, that the end of its run cut off.
     pub cut_off: Option<usize>,
 }
@@ -157,8 +158,9 @@ pub struct Contents {
 ///
 /// # Errors
 /// [`JournalError`] where the file cannot be read, or a line is damaged.
-pub fn read(path: &Path, workspace: Option<&Workspace>) -> Result<Contents, JournalError> {
-    let text = files::read(path, Kind::Journal, workspace).map_err(|error| file(path, error))?;
+pub fn read(path: &Path, workspace: Option<&Workspace>) -> Result<JournalContents, JournalError> {
+    let text =
+        files::read(path, FileKind::Journal, workspace).map_err(|error| file(path, error))?;
     parse(path, &text).map(|(contents, _)| contents)
 }
 
@@ -170,21 +172,22 @@ fn file(path: &Path, error: io::Error) -> JournalError {
 ///
 /// # Errors
 /// [`JournalError`] where a line is damaged.
-pub fn parse(path: &Path, text: &[u8]) -> Result<(Contents, usize), JournalError> {
-    let mut contents = Contents { lines: Vec::new(), cut_off: None };
+pub fn parse(path: &Path, text: &[u8]) -> Result<(JournalContents, usize), JournalError> {
+    let mut contents = JournalContents { lines: Vec::new(), cut_off: None };
     let mut whole = 0;
     for (index, ended) in text.split_inclusive(|byte| *byte == b'\n').enumerate() {
         let number = index + 1;
-        let broken = |message| JournalError::Line { path: path.to_owned(), line: number, message };
+        let broken =
+            |message| JournalError::DamagedLine { path: path.to_owned(), line: number, message };
         let (bytes, has_end) = match ended.strip_suffix(b"\n") {
             Some(bytes) => (bytes, true),
             None => (ended, false),
         };
-        match Line::read(bytes) {
+        match JournalLine::read(bytes) {
             Ok(line) => contents.lines.push(line),
             // Only the end of the file can be the beginning of a line. A whole line with a last
             // byte that is no line feed was not cut off but damaged.
-            Err(_) if !has_end && !bytes.split_last().is_some_and(|(_, it)| is_whole(it)) => {
+            Err(_) if !has_end && !bytes.split_last().is_some_and(|(_, it)| is_intact(it)) => {
                 contents.cut_off = Some(number);
                 break;
             }
@@ -210,14 +213,14 @@ fn split_checksum(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     Some((rest.strip_suffix(before)?, sum))
 }
 
-fn is_whole(bytes: &[u8]) -> bool {
+fn is_intact(bytes: &[u8]) -> bool {
     split_checksum(bytes).is_some_and(|(body, sum)| checksum(body).as_bytes() == sum)
 }
 
-impl Line {
+impl JournalLine {
     /// Reads a line, without its line feed. The error says what is wrong.
     fn read(bytes: &[u8]) -> Result<Self, String> {
-        if !is_whole(bytes) {
+        if !is_intact(bytes) {
             return Err(match split_checksum(bytes) {
                 Some(_) => "the line does not match its checksum: it was changed".to_owned(),
                 None => "the line does not end with a checksum: it was changed".to_owned(),
@@ -229,7 +232,7 @@ impl Line {
     }
 
     /// The line with its checksum and its line feed.
-    fn written(&self) -> serde_json::Result<Vec<u8>> {
+    fn to_bytes(&self) -> serde_json::Result<Vec<u8>> {
         let mut text = serde_json::to_vec(self)?;
         // The object is closed behind the checksum.
         text.pop();
@@ -259,7 +262,7 @@ impl Journal {
         path: &Path,
         run: String,
         workspace: Option<&Workspace>,
-    ) -> Result<(Self, Contents), JournalError> {
+    ) -> Result<(Self, JournalContents), JournalError> {
         let failed = |error| file(path, error);
         let mut opened = files::open_journal(path, workspace).map_err(failed)?;
         match opened.try_lock() {
@@ -269,7 +272,7 @@ impl Journal {
             }
             Err(std::fs::TryLockError::Error(error)) => return Err(failed(error)),
         }
-        let text = files::read_opened(&opened, Kind::Journal).map_err(failed)?;
+        let text = files::read_opened(&opened, FileKind::Journal).map_err(failed)?;
         let (contents, whole) = parse(path, &text)?;
         if contents.cut_off.is_some() {
             let length = u64::try_from(whole).unwrap_or(u64::MAX);
@@ -286,15 +289,15 @@ impl Journal {
     ///
     /// # Errors
     /// [`JournalError`] where it is not: then nothing more may be done.
-    pub fn write(&mut self, at: DateTime<Utc>, entry: Entry) -> Result<(), JournalError> {
-        let line = Line { v: VERSION, at: at_second(at), run: self.run.clone(), entry };
+    pub fn write(&mut self, at: DateTime<Utc>, entry: JournalEntry) -> Result<(), JournalError> {
+        let line = JournalLine { v: VERSION, at: at_second(at), run: self.run.clone(), entry };
         let failed = |error: io::Error| file(&self.path, error);
-        let text = line.written().map_err(|error| failed(error.into()))?;
+        let text = line.to_bytes().map_err(|error| failed(error.into()))?;
         self.file.write_all(&text).and_then(|()| self.file.sync_data()).map_err(failed)
     }
 
     /// The number of the next step.
-    pub const fn number(&mut self) -> u64 {
+    pub const fn next_step_number(&mut self) -> u64 {
         let number = self.next;
         self.next += 1;
         number
@@ -317,7 +320,7 @@ fn at_second(at: DateTime<Utc>) -> DateTime<Utc> {
 
 /// A name for a run that no other run of the journal has.
 #[must_use]
-pub fn run_name(now: DateTime<Utc>) -> String {
+pub fn new_run_name(now: DateTime<Utc>) -> String {
     format!("{}-{:08x}", now.format("%Y%m%dT%H%M%SZ"), fastrand::u32(..))
 }
 

@@ -4,8 +4,8 @@
 mod credential;
 mod facts;
 pub mod file;
-mod guard;
 mod limits;
+mod skip_reason;
 pub mod step;
 mod user;
 
@@ -15,18 +15,18 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 pub use facts::Facts;
-pub use guard::Guard;
-pub use limits::{Limit, held};
+pub use limits::{ExceededLimit, exceeded_limits};
+pub use skip_reason::RemediationSkipReason;
 
 use crate::allowlist::Allowlist;
-use crate::model::clock::{Clock, Subject};
-use crate::model::inventory::{AccountId, Dossier};
+use crate::model::inventory::{AccountId, UserRecord};
 use crate::model::policy::remediation::{RemediationPolicy, Stage};
 use crate::model::policy::{Policy, Rule};
+use crate::model::remediation_tag::{RemediationTag, TagSubject};
 
 /// What a plan goes by.
 #[derive(Debug, Clone, Copy)]
-pub struct Basis<'a> {
+pub struct PlanSettings<'a> {
     /// The exemptions.
     pub allowlist: &'a Allowlist,
     /// What makes a credential stale.
@@ -43,18 +43,18 @@ pub struct Basis<'a> {
 
 /// What is known of the accounts and of the users in question.
 #[derive(Debug, Clone, Default)]
-pub struct Scene {
+pub struct PlanInput {
     /// The accounts.
     pub accounts: BTreeMap<AccountId, AccountFacts>,
     /// The users who were looked at, in the order of account and name.
-    pub dossiers: Vec<Dossier>,
+    pub user_records: Vec<UserRecord>,
     /// The users who could not be looked at, with what was answered.
-    pub unseen: Vec<(AccountId, String, String)>,
+    pub lookup_failures: Vec<(AccountId, String, String)>,
     /// The clocks that the journal says were set and not taken away: where one is gone from the
     /// user, somebody else took it.
-    pub remembered: BTreeSet<Remembered>,
+    pub known_tags: BTreeSet<KnownTag>,
     /// The unique ids of users whose deletion was begun and is to be finished.
-    pub half_deleted: BTreeSet<String>,
+    pub partially_deleted: BTreeSet<String>,
 }
 
 /// What is known of an account.
@@ -65,58 +65,61 @@ pub struct AccountFacts {
     /// The rules whose evidence could not be had.
     pub incomplete: Vec<Rule>,
     /// The users, in lower case, with whose credentials we run.
-    pub ourselves: BTreeSet<String>,
+    pub own_users: BTreeSet<String>,
     /// Whether the root user has a finding, which nobody but the root user remedies.
     pub root_finding: bool,
 }
 
 /// A clock that was set by an earlier run.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Remembered {
+pub struct KnownTag {
     /// The account.
     pub account: AccountId,
     /// The user's unique id.
     pub user_id: String,
     /// What the clock is of.
-    pub subject: Subject,
+    pub subject: TagSubject,
 }
 
 /// What is to be changed, and what is not, and why.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Plan {
+pub struct RemediationPlan {
     /// The changes, in the order in which they are made.
-    pub changes: Vec<Change>,
+    pub changes: Vec<PlannedChange>,
     /// What comes later.
-    pub waiting: Vec<Waiting>,
+    pub waiting: Vec<PendingChange>,
     /// What a person has to do.
-    pub by_hand: Vec<Place>,
-    /// What a guard keeps as it is.
-    pub left_alone: Vec<LeftAlone>,
+    pub by_hand: Vec<RemediationTarget>,
+    /// What is left as it is, and why.
+    #[serde(rename = "left_alone")]
+    pub skipped: Vec<SkippedTarget>,
     /// Why nothing at all is done, where a limit stands in the way.
-    pub held: Vec<Limit>,
+    #[serde(rename = "held")]
+    pub exceeded_limits: Vec<ExceededLimit>,
 }
 
 /// What something is about.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Place {
+pub struct RemediationTarget {
     /// The account.
     pub account: AccountId,
     /// The user's name.
     pub user: String,
     /// The credential, or the user as a whole.
-    pub subject: Subject,
+    pub subject: TagSubject,
 }
 
 /// One change.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Change {
+pub struct PlannedChange {
     /// What it is about.
     #[serde(flatten)]
-    pub place: Place,
+    pub target: RemediationTarget,
     /// The user's unique id: another user of the name is another user.
     pub user_id: String,
     /// What is done.
-    pub act: Act,
+    #[serde(rename = "act")]
+    pub kind: ChangeKind,
     /// What the change hangs on. When any of it has moved, the change is not made.
     pub facts: Facts,
 }
@@ -124,14 +127,14 @@ pub struct Change {
 /// What a change does.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Act {
+pub enum ChangeKind {
     /// Takes our tag away.
-    Clear(Clearing),
+    Clear(TagRemovalReason),
     /// Sets the tag that says when the days to the deactivation begin.
-    Notify(Start),
+    Notify(StartReason),
     /// Sets the tag that says when the days to the deletion begin, of a credential that is inactive
     /// already.
-    Settle(Start),
+    Settle(StartReason),
     /// Says on the tag that it still holds.
     Renew,
     /// Makes the credential inactive.
@@ -144,8 +147,8 @@ pub enum Act {
     DeleteUser,
 }
 
-impl Act {
-    /// The stage that the act belongs to.
+impl ChangeKind {
+    /// The stage that the change belongs to.
     #[must_use]
     pub const fn stage(&self) -> Stage {
         match self {
@@ -157,7 +160,7 @@ impl Act {
 
     /// Whether more than our own tags is changed.
     #[must_use]
-    pub fn takes_something(&self) -> bool {
+    pub fn removes_access(&self) -> bool {
         self.stage() > Stage::Notify
     }
 }
@@ -165,7 +168,7 @@ impl Act {
 /// Why a clock starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Start {
+pub enum StartReason {
     /// There was none.
     First,
     /// An earlier run set one, and somebody else took it away.
@@ -187,7 +190,7 @@ pub enum Start {
 /// Why a clock is taken away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Clearing {
+pub enum TagRemovalReason {
     /// It was used.
     Used(DateTime<Utc>),
     /// Nothing is held against it any more.
@@ -206,10 +209,10 @@ pub enum Clearing {
 
 /// Something that comes later.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Waiting {
+pub struct PendingChange {
     /// What it is about.
     #[serde(flatten)]
-    pub place: Place,
+    pub target: RemediationTarget,
     /// What comes.
     pub stage: Stage,
     /// From when on.
@@ -219,55 +222,60 @@ pub struct Waiting {
     pub by_hand: bool,
 }
 
-/// Something that a guard keeps as it is.
+/// Something that is left as it is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LeftAlone {
+pub struct SkippedTarget {
     /// What it is about.
     #[serde(flatten)]
-    pub place: Place,
+    pub target: RemediationTarget,
     /// Why.
-    pub guard: Guard,
+    #[serde(rename = "guard")]
+    pub reason: RemediationSkipReason,
 }
 
 /// Says what is to be changed.
 #[must_use]
-pub fn plan(scene: &Scene, basis: Basis<'_>) -> Plan {
-    let mut plan = Plan::default();
-    for (account, facts) in &scene.accounts {
+pub fn plan(input: &PlanInput, settings: PlanSettings<'_>) -> RemediationPlan {
+    let mut plan = RemediationPlan::default();
+    for (account, facts) in &input.accounts {
         if facts.root_finding {
-            let place = Place {
+            let target = RemediationTarget {
                 account: *account,
                 user: crate::model::inventory::ROOT_USER.to_owned(),
-                subject: Subject::User,
+                subject: TagSubject::User,
             };
-            plan.left_alone.push(LeftAlone { place, guard: Guard::Root });
+            plan.skipped.push(SkippedTarget { target, reason: RemediationSkipReason::Root });
         }
     }
-    for (account, user, message) in &scene.unseen {
-        let place = Place { account: *account, user: user.clone(), subject: Subject::User };
-        plan.left_alone.push(LeftAlone { place, guard: Guard::Incomplete(message.clone()) });
+    for (account, user, message) in &input.lookup_failures {
+        let target =
+            RemediationTarget { account: *account, user: user.clone(), subject: TagSubject::User };
+        plan.skipped.push(SkippedTarget {
+            target,
+            reason: RemediationSkipReason::Incomplete(message.clone()),
+        });
     }
     let nothing = AccountFacts::default();
-    for dossier in &scene.dossiers {
-        let account = scene.accounts.get(&dossier.account).unwrap_or(&nothing);
-        user::plan(dossier, account, scene, basis, &mut plan);
+    for user_record in &input.user_records {
+        let account = input.accounts.get(&user_record.account).unwrap_or(&nothing);
+        user::plan(user_record, account, input, settings, &mut plan);
     }
-    plan.held = held(&plan.changes, scene, basis.remediation);
+    plan.exceeded_limits = exceeded_limits(&plan.changes, input, settings.remediation);
     plan
 }
 
 /// Why the clock cannot go on, if it cannot.
-fn stopped(clock: Clock, basis: Basis<'_>) -> Option<Start> {
-    if clock.since > basis.now || clock.seen > basis.now {
-        return Some(Start::Unreadable);
+fn restart_reason(clock: RemediationTag, settings: PlanSettings<'_>) -> Option<StartReason> {
+    if clock.since > settings.now || clock.seen > settings.now {
+        return Some(StartReason::Unreadable);
     }
-    let is_lost = clock.is_lost_sight_of(basis.now, basis.remediation.max_gap_days);
-    is_lost.then_some(Start::NotSeen)
+    let is_lost = clock.exceeds_max_gap(settings.now, settings.remediation.max_gap_days);
+    is_lost.then_some(StartReason::NotSeen)
 }
 
 /// Whether a tag is old enough to be written again, so that the next run does not find a gap.
-fn wants_renewal(clock: Clock, basis: Basis<'_>) -> bool {
+fn needs_refresh(clock: RemediationTag, settings: PlanSettings<'_>) -> bool {
     // A day before the half: a weekly run that comes some minutes early must not wait for the next.
-    let half = TimeDelta::days(i64::from(basis.remediation.max_gap_days)) / 2;
-    basis.now - clock.seen > (half - TimeDelta::days(1)).max(half / 2)
+    let half = TimeDelta::days(i64::from(settings.remediation.max_gap_days)) / 2;
+    settings.now - clock.seen > (half - TimeDelta::days(1)).max(half / 2)
 }

@@ -4,44 +4,44 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 
-use super::apply::{Hand, Unmade};
-use super::history::{History, Outcome, Taken};
-use super::journal::{Deletion, JournalError};
+use super::accounts::{RemediationAccounts, RemediationUser};
+use super::apply::{ChangeError, Executor};
+use super::history::{History, PastStep, StepOutcome};
+use super::journal::{JournalError, UserDeletion};
 use super::plan::Facts;
-use super::plan::step::{Step, Write};
-use super::scene::{Field, Person};
-use crate::model::clock::{self, Clock, Reached, Subject};
-use crate::model::inventory::Dossier;
-use crate::observe::Glance;
-use crate::observe::call::Pace;
+use super::plan::step::{IamWrite, RemediationStep};
+use crate::model::inventory::UserRecord;
+use crate::model::remediation_tag::{self, RemediationStatus, RemediationTag, TagSubject};
+use crate::observe::UserLookup;
+use crate::observe::call::CallLimits;
 
 /// What is to be undone.
 #[derive(Debug, Clone, Default)]
-pub struct Undo {
+pub struct UndoPlan {
     /// The steps, in their order.
-    pub steps: Vec<Step>,
+    pub steps: Vec<RemediationStep>,
     /// Deactivations that there is nothing to be done about: why.
-    pub needless: Vec<(Step, Needless)>,
+    pub skipped: Vec<(RemediationStep, UndoSkipReason)>,
     /// What was deleted: nothing brings it back.
-    pub lost: Vec<Step>,
+    pub irreversible: Vec<RemediationStep>,
     /// The users who were deleted, with what it takes to make them again by hand.
-    pub deleted: Vec<Deletion>,
+    pub deleted_users: Vec<UserDeletion>,
     /// The users who could not be looked at: what was answered.
-    pub unseen: Vec<(Person, String)>,
+    pub lookup_failures: Vec<(RemediationUser, String)>,
 }
 
-impl Undo {
+impl UndoPlan {
     /// Whether a deactivation that the journal shows is not undone, since it cannot be told whose it
     /// is: what was asked for is not done then.
     #[must_use]
-    pub fn is_contradicted(&self) -> bool {
-        self.needless.iter().any(|(_, why)| *why == Needless::Contradicted)
+    pub fn has_conflict(&self) -> bool {
+        self.skipped.iter().any(|(_, why)| *why == UndoSkipReason::TagMismatch)
     }
 }
 
 /// Why a deactivation is not undone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Needless {
+pub enum UndoSkipReason {
     /// The credential is active.
     Active,
     /// The credential is gone.
@@ -51,19 +51,19 @@ pub enum Needless {
     /// The credential was used after we had made it inactive.
     UsedSince,
     /// Its tag does not say what the journal says.
-    Contradicted,
+    TagMismatch,
 }
 
-impl Needless {
+impl UndoSkipReason {
     /// Why, in words.
     #[must_use]
-    pub const fn says(self) -> &'static str {
+    pub const fn message(self) -> &'static str {
         match self {
             Self::Active => "it is active already",
             Self::Gone => "the credential is gone",
             Self::UserGone => "the user is gone",
             Self::UsedSince => "it was used since, so that somebody else made it inactive again",
-            Self::Contradicted => {
+            Self::TagMismatch => {
                 "its tag does not say, as the journal does, that a run made it inactive: somebody \
                  else may have"
             }
@@ -73,230 +73,248 @@ impl Needless {
 
 /// What became of an undoing.
 #[derive(Debug, Clone, Default)]
-pub struct Undone {
+pub struct UndoResult {
     /// What was done.
-    pub made: Vec<Step>,
+    pub made: Vec<RemediationStep>,
     /// What failed: what was answered.
-    pub failed: Vec<(Step, String)>,
+    pub failed: Vec<(RemediationStep, String)>,
 }
 
 /// A deactivation that stands by the journal.
 #[derive(Debug, Clone)]
-struct Standing {
+struct JournaledDeactivation {
     /// When it was begun.
     at: DateTime<Utc>,
-    step: Step,
+    step: RemediationStep,
     /// What the tag was set to afterwards; `None` where the run was cut off before.
-    tag: Option<Clock>,
+    tag: Option<RemediationTag>,
     /// Whether the journal does not say that the tag was set.
-    is_unsure: bool,
+    tag_is_uncertain: bool,
     /// Whether a run has found since that somebody activated it: whoever made it inactive again was
     /// not us.
-    is_overruled: bool,
+    is_superseded: bool,
 }
 
-impl Standing {
+impl JournaledDeactivation {
     /// Whether the credential's tag says what the journal says: that a run made it inactive, and
     /// when. Where the run was cut off before it set the tag, that is the notice of before.
-    fn agrees_with(&self, tag: Option<Clock>) -> bool {
+    fn matches_tag(&self, tag: Option<RemediationTag>) -> bool {
         let Some(tag) = tag else { return false };
         let is_as_set = self.tag.is_some_and(|set| {
             (set.reached, set.since) == (tag.reached, tag.since)
-                && tag.reached == Reached::Deactivated
+                && tag.reached == RemediationStatus::Deactivated
         });
-        let may_be_unset = self.tag.is_none() || self.is_unsure;
-        is_as_set || (may_be_unset && tag.reached == Reached::Notified && tag.since <= self.at)
+        let may_be_unset = self.tag.is_none() || self.tag_is_uncertain;
+        is_as_set
+            || (may_be_unset && tag.reached == RemediationStatus::Notified && tag.since <= self.at)
     }
 }
 
 /// The deactivations that stand, by the journal, the last first; of these users alone if any are
 /// named, in lower case.
-fn standing(history: &History, users: &BTreeSet<String>) -> Vec<Standing> {
-    let mut standing: Vec<Standing> = Vec::new();
-    let taken = |it: &&Taken| {
+fn journaled_deactivations(
+    history: &History,
+    users: &BTreeSet<String>,
+) -> Vec<JournaledDeactivation> {
+    let mut deactivations: Vec<JournaledDeactivation> = Vec::new();
+    let past = |it: &&PastStep| {
         let name = it.step.user.to_ascii_lowercase();
-        it.outcome != Outcome::NotDone && (users.is_empty() || users.contains(&name))
+        it.outcome != StepOutcome::NotDone && (users.is_empty() || users.contains(&name))
     };
-    for Taken { step, at, outcome, of_deletion, .. } in history.steps.iter().filter(taken) {
-        let is_it = |it: &Standing| {
+    for PastStep { step, at, outcome, part_of_deletion, .. } in history.steps.iter().filter(past) {
+        let is_it = |it: &JournaledDeactivation| {
             it.step.user_id == step.user_id && it.step.write.subject() == step.write.subject()
         };
-        let is_done = *outcome == Outcome::Done;
+        let is_done = *outcome == StepOutcome::Done;
         match &step.write {
             // Whoever is deleted had nothing active left: what we did not make inactive before,
             // somebody else did.
-            Write::Deactivate { .. } if *of_deletion => {}
-            Write::Deactivate { .. } => {
-                standing.retain(|it| !is_it(it));
+            IamWrite::Deactivate { .. } if *part_of_deletion => {}
+            IamWrite::Deactivate { .. } => {
+                deactivations.retain(|it| !is_it(it));
                 let step = step.clone();
-                standing.push(Standing {
+                deactivations.push(JournaledDeactivation {
                     at: *at,
                     step,
                     tag: None,
-                    is_unsure: false,
-                    is_overruled: false,
+                    tag_is_uncertain: false,
+                    is_superseded: false,
                 });
             }
-            Write::Activate { .. } if is_done => standing.retain(|it| !is_it(it)),
-            Write::Tag { value, .. } => match value.parse::<Clock>() {
-                Ok(clock) if clock.reached == Reached::Deactivated => {
-                    for it in standing.iter_mut().filter(|it| is_it(it)) {
-                        (it.tag, it.is_unsure) = (Some(clock), !is_done);
-                        it.is_overruled = false;
+            IamWrite::Activate { .. } if is_done => deactivations.retain(|it| !is_it(it)),
+            IamWrite::Tag { value, .. } => match value.parse::<RemediationTag>() {
+                Ok(clock) if clock.reached == RemediationStatus::Deactivated => {
+                    for it in deactivations.iter_mut().filter(|it| is_it(it)) {
+                        (it.tag, it.tag_is_uncertain) = (Some(clock), !is_done);
+                        it.is_superseded = false;
                     }
                 }
                 // Notice is given of what is active: somebody had activated it, and whoever made it
                 // inactive again was not us. `inactive` says just that.
-                _ if is_done => overrule(&mut standing, is_it),
+                _ if is_done => mark_superseded(&mut deactivations, is_it),
                 _ => {}
             },
             // No run removes the tag of what it deactivated while that is inactive and unused.
-            Write::Untag { .. } if is_done => overrule(&mut standing, is_it),
+            IamWrite::Untag { .. } if is_done => mark_superseded(&mut deactivations, is_it),
             _ => {}
         }
     }
-    standing.retain(|it| !it.is_overruled);
-    standing.reverse();
-    standing
+    deactivations.retain(|it| !it.is_superseded);
+    deactivations.reverse();
+    deactivations
 }
 
-fn overrule(standing: &mut [Standing], is_it: impl Fn(&Standing) -> bool) {
-    for it in standing.iter_mut().filter(|it| is_it(it)) {
-        it.is_overruled = true;
+fn mark_superseded(
+    deactivations: &mut [JournaledDeactivation],
+    is_it: impl Fn(&JournaledDeactivation) -> bool,
+) {
+    for it in deactivations.iter_mut().filter(|it| is_it(it)) {
+        it.is_superseded = true;
     }
 }
 
 /// What nothing brings back, by the journal.
-fn lost(history: &History, users: &BTreeSet<String>) -> Vec<Step> {
-    let is_lost = |taken: &&Taken| {
-        let name = taken.step.user.to_ascii_lowercase();
-        taken.outcome != Outcome::NotDone
+fn irreversible_steps(history: &History, users: &BTreeSet<String>) -> Vec<RemediationStep> {
+    let is_irreversible = |past: &&PastStep| {
+        let name = past.step.user.to_ascii_lowercase();
+        past.outcome != StepOutcome::NotDone
             && (users.is_empty() || users.contains(&name))
             && matches!(
-                taken.step.write,
-                Write::DeletePassword | Write::DeleteCredential { .. } | Write::DeleteUser
+                past.step.write,
+                IamWrite::DeletePassword | IamWrite::DeleteCredential { .. } | IamWrite::DeleteUser
             )
     };
-    history.steps.iter().filter(is_lost).map(|taken| taken.step.clone()).collect()
+    history.steps.iter().filter(is_irreversible).map(|past| past.step.clone()).collect()
 }
 
 /// What is to be done to undo one deactivation of a user as seen; `None` is a user who is gone.
-fn undoing(standing: &Standing, seen: Option<&Dossier>) -> Result<Vec<Step>, Needless> {
-    let Standing { at, step, .. } = standing;
-    let Write::Deactivate { kind, id } = &step.write else { return Ok(Vec::new()) };
-    let user = &seen.ok_or(Needless::UserGone)?.user;
-    let subject = Subject::Credential(*kind, Some(id.clone()));
+fn undo_steps(
+    deactivation: &JournaledDeactivation,
+    seen: Option<&UserRecord>,
+) -> Result<Vec<RemediationStep>, UndoSkipReason> {
+    let JournaledDeactivation { at, step, .. } = deactivation;
+    let IamWrite::Deactivate { kind, id } = &step.write else { return Ok(Vec::new()) };
+    let user = &seen.ok_or(UndoSkipReason::UserGone)?.user;
+    let subject = TagSubject::Credential(*kind, Some(id.clone()));
     let facts = Facts::of(&subject, user);
     match facts.active {
-        None => return Err(Needless::Gone),
-        Some(true) => return Err(Needless::Active),
+        None => return Err(UndoSkipReason::Gone),
+        Some(true) => return Err(UndoSkipReason::Active),
         Some(false) if facts.last_used.is_some_and(|used| used > *at) => {
-            return Err(Needless::UsedSince);
+            return Err(UndoSkipReason::UsedSince);
         }
         Some(false) => {}
     }
-    let tag = user.tags.as_ref().and_then(|tags| clock::of(&subject, tags));
-    if !standing.agrees_with(tag) {
-        return Err(Needless::Contradicted);
+    let tag = user.tags.as_ref().and_then(|tags| remediation_tag::find(&subject, tags));
+    if !deactivation.matches_tag(tag) {
+        return Err(UndoSkipReason::TagMismatch);
     }
-    let with = |write| Step { write, ..step.clone() };
-    let mut steps = vec![with(Write::Activate { kind: *kind, id: id.clone() })];
+    let with = |write| RemediationStep { write, ..step.clone() };
+    let mut steps = vec![with(IamWrite::Activate { kind: *kind, id: id.clone() })];
     // Its clock starts anew with another notice.
-    steps.push(with(Write::Untag { subject, was: None }));
+    steps.push(with(IamWrite::Untag { subject, was: None }));
     Ok(steps)
 }
 
 /// Finds out what is to be undone.
-pub async fn plan_undo(field: &Field, history: &History, users: &BTreeSet<String>) -> Undo {
-    let pace = field.pace();
-    let lost = lost(history, users);
-    let is_lost = |deletion: &&Deletion| {
-        lost.iter().any(|step| step.user_id == deletion.user_id && step.write == Write::DeleteUser)
+pub async fn plan_undo(
+    accounts: &RemediationAccounts,
+    history: &History,
+    users: &BTreeSet<String>,
+) -> UndoPlan {
+    let limits = accounts.limits();
+    let irreversible = irreversible_steps(history, users);
+    let is_irreversible = |deletion: &&UserDeletion| {
+        irreversible
+            .iter()
+            .any(|step| step.user_id == deletion.user_id && step.write == IamWrite::DeleteUser)
     };
-    let deleted = history.deletions.iter().filter(is_lost).cloned().collect();
-    let mut undo = Undo { lost: lost.clone(), deleted, ..Undo::default() };
-    for standing in standing(history, users) {
-        let step = standing.step.clone();
-        let seen = match look_whole(field, &pace, &step).await {
+    let deleted_users = history.deletions.iter().filter(is_irreversible).cloned().collect();
+    let mut undo =
+        UndoPlan { irreversible: irreversible.clone(), deleted_users, ..UndoPlan::default() };
+    for deactivation in journaled_deactivations(history, users) {
+        let step = deactivation.step.clone();
+        let seen = match look_up_completely(accounts, &limits, &step).await {
             Ok(seen) => seen,
             Err(message) => {
-                undo.unseen.push(((step.account, step.user), message));
+                undo.lookup_failures.push(((step.account, step.user), message));
                 continue;
             }
         };
-        match undoing(&standing, seen.as_deref()) {
+        match undo_steps(&deactivation, seen.as_deref()) {
             Ok(steps) => undo.steps.extend(steps),
             // What was deleted later is told as lost.
-            Err(Needless::Gone | Needless::UserGone) if is_deleted_later(&step, &lost) => {}
-            Err(why) => undo.needless.push((step, why)),
+            Err(UndoSkipReason::Gone | UndoSkipReason::UserGone)
+                if is_deleted_later(&step, &irreversible) => {}
+            Err(why) => undo.skipped.push((step, why)),
         }
     }
     undo
 }
 
 /// Looks at the user of a step; `None` is one who is gone. An `Err` says what could not be seen.
-async fn look_whole(
-    field: &Field,
-    pace: &Pace,
-    step: &Step,
-) -> Result<Option<Box<Dossier>>, String> {
-    let dossier = match field.look(pace, step.account, &step.user, false).await {
-        Ok(Glance::Seen(dossier)) => dossier,
-        Ok(Glance::Gone) => return Ok(None),
+async fn look_up_completely(
+    accounts: &RemediationAccounts,
+    limits: &CallLimits,
+    step: &RemediationStep,
+) -> Result<Option<Box<UserRecord>>, String> {
+    let user_record = match accounts.look_up_user(limits, step.account, &step.user, false).await {
+        Ok(UserLookup::Found(user_record)) => user_record,
+        Ok(UserLookup::NotFound) => return Ok(None),
         Err(failure) => return Err(format!("{}: {}", failure.action, failure.message)),
     };
-    if dossier.user.id.as_deref() != Some(step.user_id.as_str()) {
+    if user_record.user.id.as_deref() != Some(step.user_id.as_str()) {
         return Ok(None);
     }
-    match dossier.gaps.first() {
-        None => Ok(Some(dossier)),
+    match user_record.gaps.first() {
+        None => Ok(Some(user_record)),
         Some(gap) => Err(format!("{}: {}", gap.action, gap.message)),
     }
 }
 
-fn is_deleted_later(step: &Step, lost: &[Step]) -> bool {
-    let Write::Deactivate { kind, id } = &step.write else { return false };
-    let deletion = Write::DeleteCredential { kind: *kind, id: id.clone() };
-    lost.iter().any(|it| {
-        it.user_id == step.user_id && (it.write == deletion || it.write == Write::DeleteUser)
+fn is_deleted_later(step: &RemediationStep, irreversible: &[RemediationStep]) -> bool {
+    let IamWrite::Deactivate { kind, id } = &step.write else { return false };
+    let deletion = IamWrite::DeleteCredential { kind: *kind, id: id.clone() };
+    irreversible.iter().any(|it| {
+        it.user_id == step.user_id && (it.write == deletion || it.write == IamWrite::DeleteUser)
     })
 }
 
-impl Hand<'_> {
+impl Executor<'_> {
     /// Undoes, each step after another look.
     ///
     /// # Errors
     /// [`JournalError`] where a step could not be written down: then nothing more was done.
-    pub async fn undo(&mut self, undo: &Undo) -> Result<Undone, JournalError> {
-        let mut undone = Undone::default();
-        let field = self.field;
-        let standing = standing(self.history, &BTreeSet::new());
+    pub async fn undo(&mut self, undo: &UndoPlan) -> Result<UndoResult, JournalError> {
+        let mut undone = UndoResult::default();
+        let accounts = self.accounts;
+        let deactivations = journaled_deactivations(self.history, &BTreeSet::new());
         for step in &undo.steps {
-            let Some(visit) = field.visit(step.account) else { continue };
-            let is_it = |it: &Step| {
+            let Some(account_session) = accounts.account_session(step.account) else { continue };
+            let is_it = |it: &RemediationStep| {
                 it.user_id == step.user_id && it.write.subject() == step.write.subject()
             };
             // The tag of what is inactive still says since when.
             if undone.failed.iter().any(|(it, _)| is_it(it)) {
                 continue;
             }
-            let outcome = match standing.iter().find(|it| is_it(&it.step)) {
-                Some(standing) if matches!(step.write, Write::Activate { .. }) => {
-                    match look_whole(field, &self.pace, step).await {
-                        Err(why) => Err(Unmade::Moved(why)),
-                        Ok(seen) => match undoing(standing, seen.as_deref()) {
-                            Err(why) => Err(Unmade::Moved(why.says().to_owned())),
-                            Ok(_) => self.perform(visit, step).await,
+            let outcome = match deactivations.iter().find(|it| is_it(&it.step)) {
+                Some(deactivation) if matches!(step.write, IamWrite::Activate { .. }) => {
+                    match look_up_completely(accounts, &self.limits, step).await {
+                        Err(why) => Err(ChangeError::Outdated(why)),
+                        Ok(seen) => match undo_steps(deactivation, seen.as_deref()) {
+                            Err(why) => Err(ChangeError::Outdated(why.message().to_owned())),
+                            Ok(_) => self.perform(account_session, step).await,
                         },
                     }
                 }
-                _ => self.perform(visit, step).await,
+                _ => self.perform(account_session, step).await,
             };
             match outcome {
                 Ok(()) => undone.made.push(step.clone()),
-                Err(Unmade::Journal(error)) => return Err(error),
-                Err(Unmade::Moved(why)) => undone.failed.push((step.clone(), why)),
-                Err(Unmade::Failed(failure)) => {
+                Err(ChangeError::Journal(error)) => return Err(error),
+                Err(ChangeError::Outdated(why)) => undone.failed.push((step.clone(), why)),
+                Err(ChangeError::Failed(failure)) => {
                     let why = format!("{} failed: {}", failure.action, failure.message);
                     undone.failed.push((step.clone(), why));
                 }

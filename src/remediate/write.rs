@@ -6,81 +6,85 @@ use aws_sdk_iam::config::http::HttpResponse;
 use aws_sdk_iam::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_iam::types::{StatusType, Tag};
 
-use super::plan::step::{Step, Write};
+use super::plan::step::{IamWrite, RemediationStep};
 use crate::model::inventory::CredentialKind;
-use crate::observe::call::{CheckedFailure, Failure, Pace};
-use crate::observe::identity;
+use crate::observe::call::{AwsError, CallLimits, CheckedAwsError};
 use crate::observe::session::Session;
+use crate::observe::user_id_and_tags;
 
 /// Why a step was not done.
 #[derive(Debug)]
-pub(super) enum NotWritten {
+pub(super) enum WriteError {
     /// The call failed.
-    Failed(Failure),
+    Failed(AwsError),
     /// The user of the step is gone, or another user has the name by now.
-    NotTheUser {
+    UserChanged {
         /// Whether nobody has the name.
         is_gone: bool,
         /// Whether an earlier attempt may have been carried out.
-        is_unsure: bool,
+        outcome_unknown: bool,
     },
     /// The tag says neither what it said when the user was looked at nor what it is to say.
-    TagMoved {
+    TagChanged {
         /// Whether an earlier attempt may have been carried out.
-        is_unsure: bool,
+        outcome_unknown: bool,
     },
 }
 
 /// Why a step may not be taken.
-enum Unchecked {
-    Failed(Failure),
+enum CheckError {
+    Failed(AwsError),
     /// Nobody has the name.
     Gone,
     /// Another user has the name.
-    Another,
+    OtherUser,
     /// Somebody else has changed the tag.
-    TagMoved,
+    TagChanged,
 }
 
 /// Makes the calls of steps, each right after a look at whose name it is.
-struct Writer<'a> {
+struct IamWriter<'a> {
     session: &'a Session,
-    pace: &'a Pace,
-    step: &'a Step,
+    limits: &'a CallLimits,
+    step: &'a RemediationStep,
 }
 
 /// Makes the call of a step. All of them may be made again when an answer was lost. Before each
 /// attempt the unique id of the user who has the name is compared: IAM's calls name users, and
 /// another user may have been made under the name. So is the tag: another run may have set it.
-pub(super) async fn write(session: &Session, pace: &Pace, step: &Step) -> Result<(), NotWritten> {
-    let writer = Writer { session, pace, step };
+pub(super) async fn write(
+    session: &Session,
+    limits: &CallLimits,
+    step: &RemediationStep,
+) -> Result<(), WriteError> {
+    let writer = IamWriter { session, limits, step };
     writer.write().await
 }
 
-impl Writer<'_> {
+impl IamWriter<'_> {
     /// Makes a call, with the check before each attempt.
-    async fn call<T, E, F>(&self, request: impl Fn() -> F) -> Result<(), NotWritten>
+    async fn call<T, E, F>(&self, request: impl Fn() -> F) -> Result<(), WriteError>
     where
         F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
         E: ProvideErrorMetadata + std::error::Error + 'static,
     {
         let action = self.step.write.action();
-        let called = self.pace.call_checked(action, async || self.check().await, request);
+        let called = self.limits.call_checked(action, async || self.check().await, request);
         match called.await {
             Ok(_) => Ok(()),
-            Err(CheckedFailure::Call(failure)) => Err(NotWritten::Failed(failure)),
-            Err(CheckedFailure::Check { error: Unchecked::Gone, is_unsure }) => {
-                Err(NotWritten::NotTheUser { is_gone: true, is_unsure })
+            Err(CheckedAwsError::Call(failure)) => Err(WriteError::Failed(failure)),
+            Err(CheckedAwsError::Check { error: CheckError::Gone, outcome_unknown }) => {
+                Err(WriteError::UserChanged { is_gone: true, outcome_unknown })
             }
-            Err(CheckedFailure::Check { error: Unchecked::Another, is_unsure }) => {
-                Err(NotWritten::NotTheUser { is_gone: false, is_unsure })
+            Err(CheckedAwsError::Check { error: CheckError::OtherUser, outcome_unknown }) => {
+                Err(WriteError::UserChanged { is_gone: false, outcome_unknown })
             }
-            Err(CheckedFailure::Check { error: Unchecked::TagMoved, is_unsure }) => {
-                Err(NotWritten::TagMoved { is_unsure })
+            Err(CheckedAwsError::Check { error: CheckError::TagChanged, outcome_unknown }) => {
+                Err(WriteError::TagChanged { outcome_unknown })
             }
-            Err(CheckedFailure::Check { error: Unchecked::Failed(failure), is_unsure }) => {
-                Err(NotWritten::Failed(Failure {
-                    is_unsure: is_unsure || failure.is_unsure,
+            Err(CheckedAwsError::Check { error: CheckError::Failed(failure), outcome_unknown }) => {
+                Err(WriteError::Failed(AwsError {
+                    outcome_unknown: outcome_unknown || failure.outcome_unknown,
                     ..failure
                 }))
             }
@@ -88,54 +92,56 @@ impl Writer<'_> {
     }
 
     /// Whether the name still is that of the user of the step, and the tag what it was.
-    async fn check(&self) -> Result<(), Unchecked> {
-        match identity(self.session, self.pace, &self.step.user).await {
-            Ok(Some((id, _))) if id != self.step.user_id => Err(Unchecked::Another),
-            Ok(Some((_, tags))) if !self.step.write.admits(&tags) => Err(Unchecked::TagMoved),
+    async fn check(&self) -> Result<(), CheckError> {
+        match user_id_and_tags(self.session, self.limits, &self.step.user).await {
+            Ok(Some((id, _))) if id != self.step.user_id => Err(CheckError::OtherUser),
+            Ok(Some((_, tags))) if !self.step.write.allows_tags(&tags) => {
+                Err(CheckError::TagChanged)
+            }
             Ok(Some(_)) => Ok(()),
-            Ok(None) => Err(Unchecked::Gone),
-            Err(failure) => Err(Unchecked::Failed(failure)),
+            Ok(None) => Err(CheckError::Gone),
+            Err(failure) => Err(CheckError::Failed(failure)),
         }
     }
 
-    async fn write(&self) -> Result<(), NotWritten> {
+    async fn write(&self) -> Result<(), WriteError> {
         let (iam, user) = (&self.session.iam, self.step.user.as_str());
         match &self.step.write {
-            Write::Tag { subject, value, .. } => {
+            IamWrite::Tag { subject, value, .. } => {
                 let tag = Tag::builder().key(subject.key()).value(value).build();
                 let tag = tag.map_err(|error| self.unexpected(error.to_string()))?;
                 self.call(|| iam.tag_user().user_name(user).tags(tag.clone()).send()).await
             }
-            Write::Untag { subject, .. } => {
+            IamWrite::Untag { subject, .. } => {
                 self.call(|| iam.untag_user().user_name(user).tag_keys(subject.key()).send()).await
             }
-            Write::Deactivate { kind, id } => {
+            IamWrite::Deactivate { kind, id } => {
                 self.set_status(*kind, id, StatusType::Inactive).await
             }
-            Write::Activate { kind, id } => self.set_status(*kind, id, StatusType::Active).await,
-            Write::DeletePassword => {
+            IamWrite::Activate { kind, id } => self.set_status(*kind, id, StatusType::Active).await,
+            IamWrite::DeletePassword => {
                 self.call(|| iam.delete_login_profile().user_name(user).send()).await
             }
-            Write::DeleteCredential { kind, id } => self.delete_credential(*kind, id).await,
-            Write::DeactivateMfaDevice { serial } => {
+            IamWrite::DeleteCredential { kind, id } => self.delete_credential(*kind, id).await,
+            IamWrite::DeactivateMfaDevice { serial } => {
                 let deactivate = iam.deactivate_mfa_device().user_name(user).serial_number(serial);
                 self.call(|| deactivate.clone().send()).await
             }
-            Write::DeleteVirtualMfaDevice { serial } => {
+            IamWrite::DeleteVirtualMfaDevice { serial } => {
                 self.call(|| iam.delete_virtual_mfa_device().serial_number(serial).send()).await
             }
-            Write::DeleteInlinePolicy { name } => {
+            IamWrite::DeleteInlinePolicy { name } => {
                 let delete = iam.delete_user_policy().user_name(user).policy_name(name);
                 self.call(|| delete.clone().send()).await
             }
-            Write::DetachPolicy { arn } => {
+            IamWrite::DetachPolicy { arn } => {
                 self.call(|| iam.detach_user_policy().user_name(user).policy_arn(arn).send()).await
             }
-            Write::RemoveFromGroup { group } => {
+            IamWrite::RemoveFromGroup { group } => {
                 let remove = iam.remove_user_from_group().user_name(user).group_name(group);
                 self.call(|| remove.clone().send()).await
             }
-            Write::DeleteUser => self.call(|| iam.delete_user().user_name(user).send()).await,
+            IamWrite::DeleteUser => self.call(|| iam.delete_user().user_name(user).send()).await,
         }
     }
 
@@ -144,7 +150,7 @@ impl Writer<'_> {
         kind: CredentialKind,
         id: &str,
         status: StatusType,
-    ) -> Result<(), NotWritten> {
+    ) -> Result<(), WriteError> {
         let (iam, user) = (&self.session.iam, self.step.user.as_str());
         match kind {
             CredentialKind::AccessKey => {
@@ -171,7 +177,7 @@ impl Writer<'_> {
         }
     }
 
-    async fn delete_credential(&self, kind: CredentialKind, id: &str) -> Result<(), NotWritten> {
+    async fn delete_credential(&self, kind: CredentialKind, id: &str) -> Result<(), WriteError> {
         let (iam, user) = (&self.session.iam, self.step.user.as_str());
         match kind {
             CredentialKind::AccessKey => {
@@ -197,7 +203,7 @@ impl Writer<'_> {
         }
     }
 
-    fn unexpected(&self, message: impl Into<String>) -> NotWritten {
-        NotWritten::Failed(Failure::unexpected(self.step.write.action(), message))
+    fn unexpected(&self, message: impl Into<String>) -> WriteError {
+        WriteError::Failed(AwsError::unexpected(self.step.write.action(), message))
     }
 }

@@ -11,7 +11,7 @@ use minijinja::Value;
 /// Makes characters visible that would otherwise move or hide what stands beside them: control
 /// characters, line breaks, bidirectional marks and zero-width characters, as `\u{202e}`.
 #[must_use]
-pub fn visible(text: &str) -> Cow<'_, str> {
+pub fn escape_invisible(text: &str) -> Cow<'_, str> {
     if !text.chars().any(is_invisible) {
         return Cow::Borrowed(text);
     }
@@ -41,7 +41,7 @@ fn push_code_point(text: &mut String, character: char) {
 
 /// A code span that the text cannot leave.
 pub(super) fn code_span(text: &str) -> String {
-    let text = visible(text);
+    let text = escape_invisible(text);
     if text.is_empty() {
         return "` `".to_owned();
     }
@@ -74,7 +74,7 @@ pub(super) fn code_cell(text: &str) -> String {
 /// neither HTML nor a search for mentions and links finds anything in it.
 pub(super) fn html(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len() + 16);
-    for character in visible(text).chars() {
+    for character in escape_invisible(text).chars() {
         if character.is_ascii_punctuation() {
             let _ = write!(escaped, "&#{};", u32::from(character));
         } else {
@@ -97,12 +97,12 @@ pub(super) fn shell_word(text: &str) -> String {
     if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
         return text.to_owned();
     }
-    format!("'{}'", visible(text).replace('\'', "'\\''"))
+    format!("'{}'", escape_invisible(text).replace('\'', "'\\''"))
 }
 
 /// A string of the Terraform language.
 pub(super) fn hcl_string(text: &str) -> String {
-    let escaped = visible(text)
+    let escaped = escape_invisible(text)
         .replace('\\', "\\\\")
         .replace('"', "\\\"")
         .replace("${", "$${")
@@ -131,7 +131,7 @@ fn longest_run(text: &str, of: char) -> usize {
 }
 
 /// A text that is known to be harmless in Markdown: a number, a date, an account id.
-pub(super) fn harmless(text: impl fmt::Display) -> Value {
+pub(super) fn safe_value(text: impl fmt::Display) -> Value {
     Value::from_safe_string(format!("{text}"))
 }
 
@@ -140,7 +140,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_code_span_cannot_be_left() {
+    fn text_cannot_end_a_code_span() {
         for (text, expected) in [
             ("alice", "`alice`"),
             ("a`b", "``a`b``"),
@@ -156,13 +156,13 @@ mod tests {
     }
 
     #[test]
-    fn a_bar_does_not_end_a_cell() {
+    fn pipe_does_not_end_a_table_cell() {
         assert_eq!(code_cell("a|b"), "`a\\|b`");
         assert_eq!(code_cell("a\\|b"), "`a\\\\u{7c}b`");
     }
 
     #[test]
-    fn a_script_gets_one_word() {
+    fn shell_word_is_one_word() {
         assert_eq!(shell_word("list-access-keys"), "list-access-keys");
         assert_eq!(shell_word(""), "''");
         assert_eq!(shell_word("~a"), "'~a'");
@@ -171,12 +171,12 @@ mod tests {
     }
 
     #[test]
-    fn terraform_interpolates_nothing() {
+    fn terraform_string_interpolates_nothing() {
         assert_eq!(hcl_string("a\"${b}%{c}\\"), "\"a\\\"$${b}%%{c}\\\\\"");
     }
 
     #[test]
-    fn html_is_no_markup_and_no_mention() {
+    fn html_has_no_markup_and_no_mentions() {
         assert_eq!(html("<b>@a #1 -->"), "&#60;b&#62;&#64;a &#35;1 &#45;&#45;&#62;");
     }
 

@@ -1,12 +1,12 @@
 //! Why a run failed, for a job's summary.
 
-use super::escape::{fenced, visible};
+use super::escape::{escape_invisible, fenced};
 
 /// What the summary says of a run that failed: a caution with the exit code and these lines, which
 /// may hold anybody's text.
 #[must_use]
-pub fn failure(exit_code: u8, lines: &[&str]) -> String {
-    let lines: Vec<_> = lines.iter().map(|line| visible(line)).collect();
+pub fn failure_summary(exit_code: u8, lines: &[&str]) -> String {
+    let lines: Vec<_> = lines.iter().map(|line| escape_invisible(line)).collect();
     let quoted = fenced(&lines.join("\n"), "text").replace('\n', "\n> ");
     format!(
         "> [!CAUTION]\n> **iam-stocktake ended with exit code {exit_code}:**\n>\n> {quoted}\n\n"
@@ -15,11 +15,11 @@ pub fn failure(exit_code: u8, lines: &[&str]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::failure;
+    use super::failure_summary;
 
     #[test]
-    fn no_line_leaves_its_block() {
-        let told = failure(2, &["a ```\n> b @octocat", "````", "\u{202e}c"]);
+    fn text_cannot_end_its_code_block() {
+        let told = failure_summary(2, &["a ```\n> b @octocat", "````", "\u{202e}c"]);
         assert_eq!(
             told,
             "> [!CAUTION]\n> **iam-stocktake ended with exit code 2:**\n>\n> `````text\n\

@@ -1,6 +1,6 @@
 //! The audit as JSON, for programs. Versioned: what reads v1 reads every later v1.
 
-mod of_audit;
+mod from_audit;
 pub mod v1;
 
 use crate::audit::Audit;
@@ -8,12 +8,12 @@ use crate::audit::Audit;
 /// The audit as JSON v1, indented, ending with a line feed.
 #[must_use]
 pub fn json(audit: &Audit) -> String {
-    written(&v1::Audit::from(audit))
+    to_json(&v1::Audit::from(audit))
 }
 
 /// JSON v1, indented, ending with a line feed.
 #[must_use]
-pub fn written(audit: &v1::Audit) -> String {
+pub fn to_json(audit: &v1::Audit) -> String {
     let mut text = serde_json::to_string_pretty(audit)
         // Strings, numbers, lists and maps with text keys: none of them can fail.
         .unwrap_or_default();

@@ -103,20 +103,25 @@ pub struct TemplateError {
 /// [`TemplateError`] when the user's own template is wrong or costs too much.
 pub fn markdown(audit: &Audit, options: &MarkdownOptions) -> Result<String, TemplateError> {
     let shown_name = options.template.as_ref().map_or("the built-in template", |it| &it.name);
-    render(audit, options).map(|text| tidy(&text)).map_err(|error| told(&error, shown_name))
+    render(audit, options)
+        .map(|text| tidy(&text))
+        .map_err(|error| template_error(&error, shown_name))
 }
 
 /// Renders another page than the report, by its template's name.
-pub(super) fn render_page<T: Serialize>(name: &str, context: T) -> Result<String, TemplateError> {
+pub(super) fn render_template<T: Serialize>(
+    name: &str,
+    context: T,
+) -> Result<String, TemplateError> {
     // Compiled once: a queue has a page for every user.
     static BUILT_IN: LazyLock<Result<Environment<'static>, Error>> = LazyLock::new(environment);
-    let environment = BUILT_IN.as_ref().map_err(|error| told(error, name))?;
+    let environment = BUILT_IN.as_ref().map_err(|error| template_error(error, name))?;
     let render = || environment.get_template(name)?.render(Value::from(Serde(context)));
-    render().map(|text| tidy(&text)).map_err(|error| told(&error, name))
+    render().map(|text| tidy(&text)).map_err(|error| template_error(&error, name))
 }
 
 /// The innermost error, since one in an included template is wrapped by where it was included.
-fn told(error: &Error, shown_name: &str) -> TemplateError {
+fn template_error(error: &Error, shown_name: &str) -> TemplateError {
     let mut error = error;
     while let Some(inner) = std::error::Error::source(error).and_then(|it| it.downcast_ref()) {
         error = inner;
@@ -181,8 +186,8 @@ fn environment() -> Result<Environment<'static>, Error> {
 /// mention is refused, so that foreign text cannot take this way.
 fn word(text: String) -> Result<Value, Error> {
     // No colon and no slash: nothing that becomes a link, and `www.` becomes one by itself.
-    let harmless = |c: char| c.is_alphanumeric() || " -,.()".contains(c);
-    if text.chars().all(harmless) && !text.to_lowercase().contains("www.") {
+    let safe_value = |c: char| c.is_alphanumeric() || " -,.()".contains(c);
+    if text.chars().all(safe_value) && !text.to_lowercase().contains("www.") {
         Ok(Value::from_safe_string(text))
     } else {
         let message = "the filter `word` takes letters, digits and plain punctuation alone";

@@ -1,4 +1,4 @@
-//! The plan of a remedy, and what became of it, for people.
+//! The remediation plan, and what became of it, for people.
 
 mod text;
 mod view;
@@ -6,24 +6,24 @@ mod view;
 use std::path::{Path, PathBuf};
 
 use super::Language;
-use super::markdown::{TemplateError, render_page};
+use super::markdown::{TemplateError, render_template};
 use crate::model::policy::remediation::RemediationPolicy;
 use crate::remediate::plan::file::SavedPlan;
-use crate::remediate::{Applied, Missing, Undo, Undone};
+use crate::remediate::{ApplyResult, MissingEvidence, UndoPlan, UndoResult};
 
-pub use text::{remedy_text, undo_text};
+pub use text::{remediation_text, undo_text};
 
 /// A plan, and what became of it.
 #[derive(Debug, Clone, Copy)]
-pub struct Remedy<'a> {
+pub struct RemediationReport<'a> {
     /// The plan.
     pub saved: &'a SavedPlan,
     /// What it was made by.
     pub policy: &'a RemediationPolicy,
     /// What became of it, where it was carried out.
-    pub applied: Option<&'a Applied>,
+    pub applied: Option<&'a ApplyResult>,
     /// What evidence is missing.
-    pub missing: &'a Missing,
+    pub missing: &'a MissingEvidence,
     /// The file in which every step stands, where it was carried out.
     pub journal: &'a Path,
     /// The journals of other jobs.
@@ -35,19 +35,22 @@ pub struct Remedy<'a> {
     pub is_brief: bool,
 }
 
-/// An undoing, and what became of it.
+/// An undo plan, and what became of it.
 #[derive(Debug, Clone, Copy)]
-pub struct Undoing<'a> {
+pub struct UndoReport<'a> {
     /// What is to be undone.
-    pub undo: &'a Undo,
+    pub undo: &'a UndoPlan,
     /// What became of it, where it was done.
-    pub undone: Option<&'a Undone>,
+    pub undone: Option<&'a UndoResult>,
 }
 
 /// The plan and what became of it as Markdown, ending with one line feed.
 ///
 /// # Errors
 /// [`TemplateError`] when template and view do not fit each other.
-pub fn remedy_markdown(remedy: Remedy<'_>, language: Language) -> Result<String, TemplateError> {
-    render_page(&format!("{}/remedy_plan.md.j2", language.id()), view::view(remedy))
+pub fn remediation_markdown(
+    report: RemediationReport<'_>,
+    language: Language,
+) -> Result<String, TemplateError> {
+    render_template(&format!("{}/remedy_plan.md.j2", language.id()), view::view(report))
 }

@@ -5,13 +5,15 @@ use std::fmt::Write as _;
 
 use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, Table, presets};
 
-use super::{by_account, id_ending, visible};
-use crate::allowlist::Term;
+use super::{by_account, escape_invisible, id_ending};
+use crate::allowlist::ExemptionStatus;
 use crate::audit::{
-    self, AgeProblem, AllowlistOrigin, Audit, AuditedAccount, Coverage, Finding, Matched, Note,
-    Reference, Status,
+    self, AgeProblem, AllowlistOrigin, Audit, AuditedAccount, Coverage, ExemptionMatch, Finding,
+    FindingStatus, Note, ReferenceKind,
 };
-use crate::model::inventory::{AccountId, Cause, CredentialKind, Denial, Form, Handle};
+use crate::model::inventory::{
+    AccountId, CredentialHandle, CredentialKind, Denial, EvidenceSource, GapCause,
+};
 use crate::model::policy::{Level, Rule};
 
 /// How the table is drawn.
@@ -47,20 +49,20 @@ pub fn table(audit: &Audit, options: TableOptions) -> String {
 }
 
 fn heading(account: &AuditedAccount) -> String {
-    let alias = account.alias.as_deref().map(|it| format!(" ({})", visible(it)));
+    let alias = account.alias.as_deref().map(|it| format!(" ({})", escape_invisible(it)));
     let evidence = match account.report_generated_at {
         Some(at) => {
             let age = account.age.days.map_or_else(
                 || "from the future".to_owned(),
                 |days| format!("{} old", count_days(days)),
             );
-            let live = match account.form {
-                Form::Live => format!(", {} looked at live", account.rechecked),
-                Form::ExportedReport | Form::FetchedReport => String::new(),
+            let live = match account.evidence_source {
+                EvidenceSource::Live => format!(", {} looked at live", account.rechecked),
+                EvidenceSource::ExportedReport | EvidenceSource::FetchedReport => String::new(),
             };
             format!("credential report of {}, {age}{live}", at.format("%Y-%m-%d %H:%M UTC"))
         }
-        None if account.is_unseen() => {
+        None if account.has_no_credential_report() => {
             return format!("Account {}: the credential report could not be had", account.id);
         }
         None => match account.age.days {
@@ -84,12 +86,13 @@ fn account_table(
     options: TableOptions,
     text: &mut String,
 ) {
-    let mut shown: Vec<_> = findings.iter().filter(|it| it.status != Status::Exempted).collect();
+    let mut shown: Vec<_> =
+        findings.iter().filter(|it| it.status != FindingStatus::Exempted).collect();
     // What can wait stands last.
-    shown.sort_by_key(|it| it.level == Level::Notice && it.status == Status::Open);
+    shown.sort_by_key(|it| it.level == Level::Notice && it.status == FindingStatus::Open);
     if shown.is_empty() {
         text.push_str(match account.incomplete_rules().next() {
-            _ if account.is_unseen() => "  nothing is known of it\n",
+            _ if account.has_no_credential_report() => "  nothing is known of it\n",
             Some(_) => "  nothing found, but not everything was seen\n",
             None => "  nothing to remedy\n",
         });
@@ -130,7 +133,7 @@ fn account_table(
 
 fn row(audit: &Audit, finding: &Finding) -> Vec<Cell> {
     let color = match (finding.status, finding.level) {
-        (Status::Unknown, _) => Color::Magenta,
+        (FindingStatus::Unknown, _) => Color::Magenta,
         (_, Level::Error) => Color::Red,
         (_, Level::Warning) => Color::Yellow,
         _ => Color::Reset,
@@ -138,7 +141,7 @@ fn row(audit: &Audit, finding: &Finding) -> Vec<Cell> {
     let days = finding.days.map_or_else(|| "?".to_owned(), |days| days.to_string());
     let notes: Vec<String> = finding.notes.iter().map(|it| note(audit, it)).collect();
     vec![
-        Cell::new(visible(&finding.subject.name)),
+        Cell::new(escape_invisible(&finding.user.name)),
         Cell::new(credential(finding)),
         Cell::new(days).fg(color).set_alignment(CellAlignment::Right),
         Cell::new(since(finding)),
@@ -158,18 +161,18 @@ fn credential(finding: &Finding) -> String {
     };
     match &credential.handle {
         None => kind.to_owned(),
-        Some(Handle::Slot(slot)) => format!("{kind} {slot}"),
-        Some(Handle::Id(id)) => format!("{kind} …{}", visible(&id_ending(id))),
+        Some(CredentialHandle::Slot(slot)) => format!("{kind} {slot}"),
+        Some(CredentialHandle::Id(id)) => format!("{kind} …{}", escape_invisible(&id_ending(id))),
     }
 }
 
 fn since(finding: &Finding) -> String {
     let Some((reference, moment)) = finding.reference else { return "–".to_owned() };
     let words = match reference {
-        Reference::LastUsed => "last used",
-        Reference::NeverUsedSince => "never used, made",
-        Reference::Created => "made",
-        Reference::Expired => "expired",
+        ReferenceKind::LastUsed => "last used",
+        ReferenceKind::NeverUsedSince => "never used, made",
+        ReferenceKind::Created => "made",
+        ReferenceKind::Expired => "expired",
     };
     format!("{words} {}", moment.date_naive())
 }
@@ -179,7 +182,7 @@ fn note(audit: &Audit, note: &Note) -> String {
     match note {
         Note::RecentlyReset(changed) => format!("password changed {}", changed.date_naive()),
         Note::Unreadable(field) => {
-            format!("{} is `{}`", visible(&field.column), visible(&field.text))
+            format!("{} is `{}`", escape_invisible(&field.column), escape_invisible(&field.text))
         }
         Note::HiddenCredentials => "has more credentials than the report shows".to_owned(),
         Note::ExemptionExpired(index) => match exemption(index) {
@@ -195,24 +198,29 @@ fn note(audit: &Audit, note: &Note) -> String {
 
 fn exemptions(audit: &Audit, text: &mut String) {
     if let AllowlistOrigin::Missing(path) = &audit.allowlist {
-        let _ = writeln!(text, "No allowlist at {}: nothing is exempted.\n", visible(path));
+        let _ =
+            writeln!(text, "No allowlist at {}: nothing is exempted.\n", escape_invisible(path));
     }
     let mut any = false;
     for reviewed in &audit.exemptions {
         let it = &reviewed.exemption;
-        let remark = match (reviewed.term, reviewed.matched) {
-            (_, Matched::Nobody) => match it.user.without_regex() {
+        let remark = match (reviewed.status, reviewed.matched) {
+            (_, ExemptionMatch::NoUser) => match it.user.suggested_pattern() {
                 Some(meant) => format!(
                     "matches no user: `.` is a dot here, not a regular expression's; did you mean \
                      `{meant}`?"
                 ),
                 None => "matches no user: remove it".to_owned(),
             },
-            (Term::Expired, Matched::NotAudited) => format!("expired on {}", it.expires),
-            (Term::Expired, _) => format!("expired on {}: its findings are back", it.expires),
-            (_, Matched::ByCaseOnly) => "matches by case only: correct the name".to_owned(),
-            (Term::ExpiresSoon, _) => format!("expires on {}", it.expires),
-            (Term::InForce, _) => continue,
+            (ExemptionStatus::Expired, ExemptionMatch::NotAudited) => {
+                format!("expired on {}", it.expires)
+            }
+            (ExemptionStatus::Expired, _) => {
+                format!("expired on {}: its findings are back", it.expires)
+            }
+            (_, ExemptionMatch::ByCaseOnly) => "matches by case only: correct the name".to_owned(),
+            (ExemptionStatus::ExpiresSoon, _) => format!("expires on {}", it.expires),
+            (ExemptionStatus::InForce, _) => continue,
         };
         any = true;
         let _ = writeln!(text, "Exemption on line {} for `{}`: {remark}", it.place.line, it.user);
@@ -233,12 +241,16 @@ fn findings_of<'a>(
 fn incomplete(account: &AuditedAccount, findings: &[Finding], text: &mut String) {
     let rules: Vec<_> = account.incomplete_rules().map(Rule::id).collect();
     if !rules.is_empty() {
-        let rules = if account.is_unseen() { "every rule".to_owned() } else { rules.join(", ") };
-        let unknown = findings.iter().any(|finding| finding.status == Status::Unknown);
+        let rules = if account.has_no_credential_report() {
+            "every rule".to_owned()
+        } else {
+            rules.join(", ")
+        };
+        let unknown = findings.iter().any(|finding| finding.status == FindingStatus::Unknown);
         let rows = if unknown { ": see the rows with `?`" } else { "" };
         let _ = writeln!(text, "Account {} is incomplete for {rules}{rows}.", account.id);
     }
-    if let Some(problem) = account.age.problem.filter(|_| !account.is_unseen()) {
+    if let Some(problem) = account.age.problem.filter(|_| !account.has_no_credential_report()) {
         let _ = writeln!(text, "  {}", age_problem(problem, account.age.max_days));
     }
     for gap in &account.gaps {
@@ -247,10 +259,11 @@ fn incomplete(account: &AuditedAccount, findings: &[Finding], text: &mut String)
         } else {
             format!(" for {}", count(gap.users, "user"))
         };
-        let weight = if audit::rules_of(gap.piece).is_empty() { " (an ornament)" } else { "" };
-        let message = visible(&gap.message);
+        let weight =
+            if audit::rules_requiring(gap.piece).is_empty() { " (an ornament)" } else { "" };
+        let message = escape_invisible(&gap.message);
         let _ = writeln!(text, "  {} failed{users}{weight}: {message}", gap.action);
-        let denied = (gap.cause == Cause::Denied).then(|| Denial::of(&gap.message));
+        let denied = (gap.cause == GapCause::Denied).then(|| Denial::from_message(&gap.message));
         if let Some(advice) = denied.and_then(|denial| denial.advice(gap.action)) {
             let _ = writeln!(text, "    {advice}");
         }
@@ -277,10 +290,16 @@ fn not_shown(account: &AuditedAccount, text: &mut String) {
     if rules.is_empty() {
         return;
     }
-    let why = match account.form {
-        Form::ExportedReport => "an exported report cannot show all that these rules need",
-        Form::FetchedReport => "without a second look, not all is seen that these rules need",
-        Form::Live => "SSH keys were listed of some users only (--ssh-keys all lists them all)",
+    let why = match account.evidence_source {
+        EvidenceSource::ExportedReport => {
+            "an exported report cannot show all that these rules need"
+        }
+        EvidenceSource::FetchedReport => {
+            "without a second look, not all is seen that these rules need"
+        }
+        EvidenceSource::Live => {
+            "SSH keys were listed of some users only (--ssh-keys all lists them all)"
+        }
     };
     let _ = writeln!(text, "Account {}: {why}: {}.", account.id, rules.join(", "));
 }
@@ -290,7 +309,7 @@ fn summary(audit: &Audit) -> String {
     format!(
         "{}: {} to remedy, {} cannot be judged, {} exempted, {}",
         audit.outcome().id(),
-        counts.to_remedy(),
+        counts.needing_remediation(),
         counts.unknown,
         counts.exempted,
         count(counts.notices, "notice")

@@ -7,20 +7,20 @@ use chrono::{DateTime, Utc};
 use minijinja::Value;
 use serde::Serialize;
 
-use super::escape::harmless;
-use super::remedy::{Remedy, remedy};
+use super::escape::safe_value;
+use super::user_remediation::{UserRemediation, user_remediation};
 use super::{by_account, id_ending};
-use crate::allowlist::{Term, UserSelector};
+use crate::allowlist::{ExemptionStatus, UserSelector};
 use crate::audit::{
-    self, AgeProblem, AllowlistOrigin, Audit, AuditedAccount, Cleared, Clearing, Coverage, Finding,
-    Matched, Note, Reference, ReviewedExemption, Status,
+    self, AgeProblem, AllowlistOrigin, Audit, AuditedAccount, ClearedFinding, ClearedReason,
+    Coverage, ExemptionMatch, ExemptionResult, Finding, FindingStatus, Note, ReferenceKind,
 };
-use crate::model::inventory::{Cause, Denial, Gap, Handle, PolicyKind};
+use crate::model::inventory::{CredentialHandle, Denial, DenyingPolicyKind, EvidenceGap, GapCause};
 use crate::model::policy::{Level, Rule};
 
 /// Everything a template can name.
 #[derive(Serialize)]
-pub(super) struct View {
+pub(super) struct ReportView {
     /// `clean`, `stale` or `incomplete`.
     outcome: &'static str,
     /// The day of the audit and the moment to the minute.
@@ -33,7 +33,7 @@ pub(super) struct View {
     allowlist_found: bool,
     counts: CountsView,
     rules: Vec<RuleView>,
-    accounts: Vec<AccountView>,
+    accounts: Vec<ReportAccountView>,
     exemptions: Vec<ExemptionView>,
     /// How many exemptions ask for attention.
     exemption_notices: usize,
@@ -69,7 +69,7 @@ struct RuleView {
 }
 
 #[derive(Serialize)]
-struct AccountView {
+struct ReportAccountView {
     id: Value,
     alias: Option<String>,
     users: usize,
@@ -87,11 +87,11 @@ struct AccountView {
     /// account is incomplete.
     age_problem: Option<&'static str>,
     /// What needs remedy or cannot be judged.
-    rows: Vec<Row>,
+    rows: Vec<ReportRow>,
     rows_left_out: usize,
-    notices: Vec<Row>,
+    notices: Vec<ReportRow>,
     notices_left_out: usize,
-    people: Vec<Person>,
+    people: Vec<ReportUser>,
     people_left_out: usize,
     /// Rules by the coverage that they had.
     incomplete: Vec<&'static str>,
@@ -134,7 +134,7 @@ struct ClearedView {
 
 /// One finding as a table shows it.
 #[derive(Clone, Serialize)]
-struct Row {
+struct ReportRow {
     user: String,
     /// The credential's kind; none for a verdict on the user.
     kind: Option<&'static str>,
@@ -150,13 +150,13 @@ struct Row {
     reference: Option<&'static str>,
     reference_date: Option<Value>,
     notes: Vec<NoteView>,
-    clock: Option<ClockView>,
+    clock: Option<RemediationTagView>,
     id: Value,
 }
 
 /// How far the remedy has come with a credential.
 #[derive(Clone, Serialize)]
-struct ClockView {
+struct RemediationTagView {
     /// `notified`, `deactivated` or `inactive`.
     reached: &'static str,
     since: Value,
@@ -179,7 +179,7 @@ struct NoteView {
 
 /// A user with findings that are not exempted, and what to do about them.
 #[derive(Serialize)]
-struct Person {
+struct ReportUser {
     name: String,
     arn: String,
     user_id: Option<String>,
@@ -194,10 +194,10 @@ struct Person {
     last_seen: Option<Value>,
     in_use: bool,
     all_kinds_seen: bool,
-    findings: Vec<Row>,
+    findings: Vec<ReportRow>,
     /// The findings that name the user's trouble: without notices, unless there is nothing else.
-    headline: Vec<Row>,
-    remedy: Remedy,
+    headline: Vec<ReportRow>,
+    remedy: UserRemediation,
 }
 
 #[derive(Serialize)]
@@ -222,15 +222,15 @@ struct ExemptionView {
 }
 
 fn day(moment: DateTime<Utc>) -> Value {
-    harmless(moment.date_naive())
+    safe_value(moment.date_naive())
 }
 
 fn minute(moment: DateTime<Utc>) -> Value {
-    harmless(moment.format("%Y-%m-%d %H:%M UTC"))
+    safe_value(moment.format("%Y-%m-%d %H:%M UTC"))
 }
 
 /// Builds the view. A table has at most `max_rows` rows, 0 meaning all.
-pub(super) fn view(audit: &Audit, max_rows: usize) -> View {
+pub(super) fn view(audit: &Audit, max_rows: usize) -> ReportView {
     let limit = if max_rows == 0 { usize::MAX } else { max_rows };
     let found = by_account(audit);
     let (allowlist_path, allowlist_found) = match &audit.allowlist {
@@ -238,7 +238,7 @@ pub(super) fn view(audit: &Audit, max_rows: usize) -> View {
         AllowlistOrigin::Missing(path) => (Some(path.clone()), false),
         AllowlistOrigin::None => (None, false),
     };
-    View {
+    ReportView {
         outcome: audit.outcome().id(),
         today: day(audit.now),
         now: minute(audit.now),
@@ -256,10 +256,10 @@ pub(super) fn view(audit: &Audit, max_rows: usize) -> View {
             })
             .collect(),
         exemptions: audit.exemptions.iter().map(exemption_view).collect(),
-        exemption_notices: audit.exemptions.iter().filter(|it| asks_for_attention(it)).count(),
+        exemption_notices: audit.exemptions.iter().filter(|it| needs_attention(it)).count(),
         nothing_stale: Rule::STALE.into_iter().all(|rule| {
-            let against = |it: &Finding| it.rule == rule && it.status != Status::Exempted;
-            audit.policy.is_on(rule) && !audit.findings.iter().any(against)
+            let against = |it: &Finding| it.rule == rule && it.status != FindingStatus::Exempted;
+            audit.policy.is_enabled(rule) && !audit.findings.iter().any(against)
         }),
     }
 }
@@ -269,13 +269,13 @@ fn counts(audit: &Audit) -> CountsView {
     let users: BTreeSet<_> = audit
         .findings
         .iter()
-        .filter(|finding| finding.needs_remedy())
-        .map(|finding| (finding.subject.account, finding.subject.name.as_str()))
+        .filter(|finding| finding.needs_remediation())
+        .map(|finding| (finding.user.account, finding.user.name.as_str()))
         .collect();
     CountsView {
         accounts: audit.accounts.len(),
         users: counts.users,
-        to_remedy: counts.to_remedy(),
+        to_remedy: counts.needing_remediation(),
         users_to_remedy: users.len(),
         errors: counts.errors,
         warnings: counts.warnings,
@@ -295,9 +295,9 @@ fn rule_view(audit: &Audit, rule: Rule) -> RuleView {
         id: rule.id(),
         level: audit.policy.level(rule).id(),
         controls: audit.policy.controls(rule).collect(),
-        open: count(Status::Open),
-        exempted: count(Status::Exempted),
-        unknown: count(Status::Unknown),
+        open: count(FindingStatus::Open),
+        exempted: count(FindingStatus::Exempted),
+        unknown: count(FindingStatus::Unknown),
         coverage: coverage.map(|it| it.id()),
     }
 }
@@ -307,29 +307,34 @@ fn account_view(
     account: &AuditedAccount,
     findings: &[Finding],
     limit: usize,
-) -> AccountView {
-    let standing = || findings.iter().filter(|finding| finding.status != Status::Exempted);
-    let is_notice =
-        |finding: &&Finding| finding.level == Level::Notice && finding.status == Status::Open;
-    let notices: Vec<_> = standing().filter(is_notice).collect();
-    let rows: Vec<_> = standing().filter(|finding| !is_notice(finding)).collect();
-    let people = people(rows.iter().chain(&notices).copied());
+) -> ReportAccountView {
+    let unresolved = || findings.iter().filter(|finding| finding.status != FindingStatus::Exempted);
+    let is_notice = |finding: &&Finding| {
+        finding.level == Level::Notice && finding.status == FindingStatus::Open
+    };
+    let notices: Vec<_> = unresolved().filter(is_notice).collect();
+    let rows: Vec<_> = unresolved().filter(|finding| !is_notice(finding)).collect();
+    let people = group_by_user(rows.iter().chain(&notices).copied());
     let row = |finding: &&Finding| row(audit, finding);
     let with = |coverage: Coverage| {
         let rules = account.coverage.iter().filter(move |(_, it)| **it == coverage);
         rules.map(|(rule, _)| rule.id()).collect()
     };
-    AccountView {
-        id: harmless(account.id),
+    ReportAccountView {
+        id: safe_value(account.id),
         alias: account.alias.clone(),
         users: account.users,
-        candidates: account.candidates,
+        candidates: account.flagged_users,
         users_without_shown_credentials: account.users_without_shown_credentials,
         generated_at: account.report_generated_at.map(minute),
         newest_date: account.age.newest_date.map(day),
         age_days: account.age.days,
         max_age_days: account.age.max_days,
-        age_problem: account.age.problem.filter(|_| !account.is_unseen()).map(AgeProblem::id),
+        age_problem: account
+            .age
+            .problem
+            .filter(|_| !account.has_no_credential_report())
+            .map(AgeProblem::id),
         rows: rows.iter().take(limit).map(row).collect(),
         rows_left_out: rows.len().saturating_sub(limit),
         notices: notices.iter().take(limit).map(row).collect(),
@@ -338,51 +343,51 @@ fn account_view(
         people: people
             .into_iter()
             .take(limit)
-            .map(|standing| person(audit, account, &standing, findings))
+            .map(|unresolved| user_view(audit, account, &unresolved, findings))
             .collect(),
         incomplete: with(Coverage::Incomplete),
         not_shown: with(Coverage::NotShown),
-        evidence: account.form.id(),
+        evidence: account.evidence_source.id(),
         rechecked: account.rechecked,
-        unseen: account.is_unseen(),
+        unseen: account.has_no_credential_report(),
         gaps: account.gaps.iter().map(gap_view).collect(),
         cleared: account.cleared.iter().take(limit).map(cleared_view).collect(),
     }
 }
 
-fn gap_view(gap: &Gap) -> GapView {
-    let denial = (gap.cause == Cause::Denied).then(|| Denial::of(&gap.message));
+fn gap_view(gap: &EvidenceGap) -> GapView {
+    let denial = (gap.cause == GapCause::Denied).then(|| Denial::from_message(&gap.message));
     GapView {
         denied_explicitly: denial.is_some_and(|denial| denial.is_explicit),
-        denied_by: denial.and_then(|denial| denial.policy).map(PolicyKind::name),
+        denied_by: denial.and_then(|denial| denial.policy).map(DenyingPolicyKind::name),
         piece: gap.piece.id(),
         cause: gap.cause.id(),
         action: gap.action,
         message: gap.message.clone(),
         users: gap.users,
-        ornament: audit::rules_of(gap.piece).is_empty(),
+        ornament: audit::rules_requiring(gap.piece).is_empty(),
     }
 }
 
-fn cleared_view(cleared: &Cleared) -> ClearedView {
+fn cleared_view(cleared: &ClearedFinding) -> ClearedView {
     ClearedView {
         user: cleared.user.clone(),
         kind: cleared.kind.id(),
         created: cleared.created.map(day),
-        clearing: cleared.clearing.id(),
-        used: match cleared.clearing {
-            Clearing::Used(moment) => Some(day(moment)),
+        clearing: cleared.reason.id(),
+        used: match cleared.reason {
+            ClearedReason::Used(moment) => Some(day(moment)),
             _ => None,
         },
     }
 }
 
 /// The findings gathered by user, in the order in which the users first appear.
-fn people<'a>(findings: impl Iterator<Item = &'a Finding>) -> Vec<Vec<&'a Finding>> {
+fn group_by_user<'a>(findings: impl Iterator<Item = &'a Finding>) -> Vec<Vec<&'a Finding>> {
     let mut places = BTreeMap::new();
     let mut people: Vec<Vec<&Finding>> = Vec::new();
     for finding in findings {
-        let place = *places.entry(finding.subject.name.as_str()).or_insert(people.len());
+        let place = *places.entry(finding.user.name.as_str()).or_insert(people.len());
         match people.get_mut(place) {
             Some(of_user) => of_user.push(finding),
             None => people.push(vec![finding]),
@@ -391,24 +396,24 @@ fn people<'a>(findings: impl Iterator<Item = &'a Finding>) -> Vec<Vec<&'a Findin
     people
 }
 
-fn person(
+fn user_view(
     audit: &Audit,
     account: &AuditedAccount,
-    standing: &[&Finding],
+    unresolved: &[&Finding],
     of_account: &[Finding],
-) -> Person {
-    // `people` makes no empty groups; an empty one would be nobody.
-    let subject = standing.first().map(|finding| finding.subject.as_ref());
+) -> ReportUser {
+    // `group_by_user` makes no empty groups; an empty one would be nobody.
+    let subject = unresolved.first().map(|finding| finding.user.as_ref());
     let permissions = subject.and_then(|it| it.permissions.as_ref());
     let last_accessed = subject.and_then(|it| it.last_accessed.as_ref());
     let name = subject.map(|it| it.name.clone()).unwrap_or_default();
     let exempted = of_account
         .iter()
-        .any(|finding| finding.status == Status::Exempted && finding.subject.name == name);
-    let findings: Vec<Row> = standing.iter().map(|finding| row(audit, finding)).collect();
+        .any(|finding| finding.status == FindingStatus::Exempted && finding.user.name == name);
+    let findings: Vec<ReportRow> = unresolved.iter().map(|finding| row(audit, finding)).collect();
     let only_notices = findings.iter().all(|row| row.level == Level::Notice.id());
-    Person {
-        remedy: remedy(audit, account, standing, exempted),
+    ReportUser {
+        remedy: user_remediation(audit, account, unresolved, exempted),
         name,
         arn: subject.map(|it| it.arn.clone()).unwrap_or_default(),
         user_id: subject.and_then(|it| it.user_id.clone()),
@@ -433,15 +438,15 @@ fn person(
     }
 }
 
-fn row(audit: &Audit, finding: &Finding) -> Row {
+fn row(audit: &Audit, finding: &Finding) -> ReportRow {
     let credential = finding.credential.as_ref();
     let (slot, id) = match credential.and_then(|it| it.handle.as_ref()) {
-        Some(Handle::Slot(slot)) => (Some(*slot), None),
-        Some(Handle::Id(id)) => (None, Some(id_ending(id))),
+        Some(CredentialHandle::Slot(slot)) => (Some(*slot), None),
+        Some(CredentialHandle::Id(id)) => (None, Some(id_ending(id))),
         None => (None, None),
     };
-    Row {
-        user: finding.subject.name.clone(),
+    ReportRow {
+        user: finding.user.name.clone(),
         kind: credential.map(|it| it.kind.id()),
         slot,
         id_ending: id,
@@ -451,21 +456,21 @@ fn row(audit: &Audit, finding: &Finding) -> Row {
         level: finding.level.id(),
         status: finding.status.id(),
         days: finding.days,
-        reference: finding.reference.map(|(reference, _)| Reference::id(reference)),
+        reference: finding.reference.map(|(reference, _)| ReferenceKind::id(reference)),
         reference_date: finding.reference.map(|(_, moment)| day(moment)),
         notes: finding.notes.iter().map(|note| note_view(audit, note)).collect(),
-        clock: clock_view(audit, finding),
-        id: harmless(finding.id),
+        clock: remediation_tag_view(audit, finding),
+        id: safe_value(finding.id),
     }
 }
 
-fn clock_view(audit: &Audit, finding: &Finding) -> Option<ClockView> {
+fn remediation_tag_view(audit: &Audit, finding: &Finding) -> Option<RemediationTagView> {
     let next = audit.next_stage(finding);
-    finding.clock.map(|clock| ClockView {
+    finding.remediation_tag.map(|clock| RemediationTagView {
         reached: clock.reached.id(),
         since: day(clock.since),
         next: next.map(|it| it.stage.id()),
-        next_from: next.map(|it| harmless(it.from)),
+        next_from: next.map(|it| safe_value(it.from)),
     })
 }
 
@@ -480,19 +485,19 @@ fn note_view(audit: &Audit, note: &Note) -> NoteView {
         Note::HiddenCredentials => {}
         Note::ExemptionExpired(index) | Note::ExemptionNeedsLiveEvidence(index) => {
             let exemption = audit.exemptions.get(*index).map(|it| &it.exemption);
-            view.day = exemption.map(|it| harmless(it.expires));
+            view.day = exemption.map(|it| safe_value(it.expires));
             view.line = exemption.map(|it| it.place.line);
         }
     }
     view
 }
 
-fn asks_for_attention(reviewed: &ReviewedExemption) -> bool {
-    reviewed.term != Term::InForce
-        || matches!(reviewed.matched, Matched::Nobody | Matched::ByCaseOnly)
+fn needs_attention(reviewed: &ExemptionResult) -> bool {
+    reviewed.status != ExemptionStatus::InForce
+        || matches!(reviewed.matched, ExemptionMatch::NoUser | ExemptionMatch::ByCaseOnly)
 }
 
-fn exemption_view(reviewed: &ReviewedExemption) -> ExemptionView {
+fn exemption_view(reviewed: &ExemptionResult) -> ExemptionView {
     let exemption = &reviewed.exemption;
     let (user, pattern) = match &exemption.user {
         UserSelector::Name(name) => (Some(name.clone()), None),
@@ -501,18 +506,18 @@ fn exemption_view(reviewed: &ReviewedExemption) -> ExemptionView {
     ExemptionView {
         user,
         pattern,
-        meant: exemption.user.without_regex(),
-        account: exemption.account.map(harmless),
+        meant: exemption.user.suggested_pattern(),
+        account: exemption.account.map(safe_value),
         credentials: exemption.credentials.iter().map(ToString::to_string).collect(),
         rules: exemption.rules.iter().map(|rule| rule.id()).collect(),
         default_rules: exemption.rules == Rule::STALE,
         reason: exemption.reason.clone(),
         owner: exemption.owner.clone(),
-        expires: harmless(exemption.expires),
-        term: reviewed.term.id(),
+        expires: safe_value(exemption.expires),
+        term: reviewed.status.id(),
         matched: reviewed.matched.id(),
         users: match reviewed.matched {
-            Matched::Users(users) => users,
+            ExemptionMatch::Users(users) => users,
             _ => 0,
         },
         exempts: reviewed.exempts,

@@ -11,24 +11,24 @@ const WORKSPACE: &str = "GITHUB_WORKSPACE";
 
 /// Where a file of the workspace stands in the repository.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum InRepository {
+pub enum RepositoryPath {
     /// At this path, segments separated by `/`.
     At(String),
     /// Probably at this path: the workspace has no `.git` that would tell where the checkout begins.
-    Perhaps(String),
+    Probable(String),
     /// In a checkout of another repository, which is no submodule: `owner/name`.
-    Elsewhere(String),
+    OtherRepository(String),
     /// Nobody can tell; the reason.
     Unknown(&'static str),
 }
 
-impl InRepository {
+impl RepositoryPath {
     /// The path, if there is one in the workflow's repository.
     #[must_use]
     pub fn path(&self) -> Option<&str> {
         match self {
-            Self::At(path) | Self::Perhaps(path) => Some(path),
-            Self::Elsewhere(_) | Self::Unknown(_) => None,
+            Self::At(path) | Self::Probable(path) => Some(path),
+            Self::OtherRepository(_) | Self::Unknown(_) => None,
         }
     }
 }
@@ -36,30 +36,32 @@ impl InRepository {
 /// Where a file of the workspace stands in the repository. `own` are the names of the repositories
 /// that count as the workflow's own: it, and the fork that a pull request comes from.
 #[must_use]
-pub fn locate(file: &Path, workspace: Option<&Path>, own: &[&str]) -> InRepository {
+pub fn locate(file: &Path, workspace: Option<&Path>, own: &[&str]) -> RepositoryPath {
     let workspace = resolved(workspace.unwrap_or_else(|| Path::new(".")));
     let file = resolved(file);
     let Ok(below) = file.strip_prefix(&workspace) else {
-        return InRepository::Unknown("it is outside the workspace");
+        return RepositoryPath::Unknown("it is outside the workspace");
     };
     let folders = file.ancestors().skip(1).take_while(|folder| folder.starts_with(&workspace));
     let is_checkout = |folder: &&Path| folder.join(".git").symlink_metadata().is_ok();
     let Some(root) = folders.into_iter().find(is_checkout) else {
-        return match in_segments(below) {
-            Some(path) => InRepository::Perhaps(path),
-            None => InRepository::Unknown("its path is not text in UTF-8"),
+        return match slash_separated(below) {
+            Some(path) => RepositoryPath::Probable(path),
+            None => RepositoryPath::Unknown("its path is not text in UTF-8"),
         };
     };
     match origin(root) {
         // Wherever it comes from: the commit that is checked out is the proposal's to choose.
-        Origin::Submodule => InRepository::Unknown("it is in a submodule"),
-        Origin::Repository(name) if !own.iter().any(|own| own.eq_ignore_ascii_case(&name)) => {
-            InRepository::Elsewhere(name)
+        CheckoutOrigin::Submodule => RepositoryPath::Unknown("it is in a submodule"),
+        CheckoutOrigin::Repository(name)
+            if !own.iter().any(|own| own.eq_ignore_ascii_case(&name)) =>
+        {
+            RepositoryPath::OtherRepository(name)
         }
-        Origin::Repository(_) | Origin::Untold => {
-            match file.strip_prefix(root).ok().and_then(in_segments) {
-                Some(path) => InRepository::At(path),
-                None => InRepository::Unknown("its path is not text in UTF-8"),
+        CheckoutOrigin::Repository(_) | CheckoutOrigin::Unknown => {
+            match file.strip_prefix(root).ok().and_then(slash_separated) {
+                Some(path) => RepositoryPath::At(path),
+                None => RepositoryPath::Unknown("its path is not text in UTF-8"),
             }
         }
     }
@@ -86,12 +88,12 @@ pub fn below_workspace(path: &Path) -> Option<PathBuf> {
 /// work in the workspace: the same file, by the name that other steps know it by.
 #[must_use]
 pub fn as_relative(path: PathBuf) -> PathBuf {
-    let works_there = || {
+    let relative_workspace = || {
         let workspace = super::variable(WORKSPACE).map(PathBuf::from)?;
         (workspace.canonicalize().ok()? == Path::new(".").canonicalize().ok()?).then_some(())
     };
     match below_workspace(&path) {
-        Some(relative) if works_there().is_some() => relative,
+        Some(relative) if relative_workspace().is_some() => relative,
         _ => path,
     }
 }
@@ -120,46 +122,46 @@ fn resolved(path: &Path) -> PathBuf {
     }
 }
 
-fn in_segments(path: &Path) -> Option<String> {
+fn slash_separated(path: &Path) -> Option<String> {
     let segments: Option<Vec<&str>> = path.iter().map(|segment| segment.to_str()).collect();
     segments.map(|segments| segments.join("/"))
 }
 
 /// Where a checkout comes from.
-enum Origin {
+enum CheckoutOrigin {
     /// `owner/name`
     Repository(String),
     /// A submodule, wherever it comes from.
     Submodule,
     /// The checkout does not say.
-    Untold,
+    Unknown,
 }
 
-fn origin(root: &Path) -> Origin {
+fn origin(root: &Path) -> CheckoutOrigin {
     let git = root.join(".git");
     let mut folder = git.clone();
     if git.is_file() {
         // A worktree or a submodule: the file names the real folder.
-        let text = text_of(&git).unwrap_or_default();
+        let text = read_small_file(&git).unwrap_or_default();
         let named = text.strip_prefix("gitdir:").map(str::trim).unwrap_or_default();
         folder = root.join(named);
         let is_submodule = Path::new(named).components().any(|it| it.as_os_str() == "modules");
         if is_submodule {
-            return Origin::Submodule;
+            return CheckoutOrigin::Submodule;
         }
-        if let Some(common) = text_of(&folder.join("commondir")) {
+        if let Some(common) = read_small_file(&folder.join("commondir")) {
             folder = folder.join(common.trim());
         }
     }
-    let config = text_of(&folder.join("config")).unwrap_or_default();
+    let config = read_small_file(&folder.join("config")).unwrap_or_default();
     match origin_url(&config).and_then(repository_of) {
-        Some(name) => Origin::Repository(name),
-        None => Origin::Untold,
+        Some(name) => CheckoutOrigin::Repository(name),
+        None => CheckoutOrigin::Unknown,
     }
 }
 
 /// The text of a small file of git's.
-fn text_of(path: &Path) -> Option<String> {
+fn read_small_file(path: &Path) -> Option<String> {
     const LARGEST: u64 = 1024 * 1024;
     let metadata = path.metadata().ok()?;
     let is_small_file = metadata.is_file() && metadata.len() <= LARGEST;
@@ -223,12 +225,12 @@ mod tests {
         fs::File::create(path).unwrap().write_all(text.as_bytes()).unwrap();
     }
 
-    fn at(path: &str) -> InRepository {
-        InRepository::At(path.to_owned())
+    fn at(path: &str) -> RepositoryPath {
+        RepositoryPath::At(path.to_owned())
     }
 
     #[test]
-    fn a_checkout_begins_where_its_git_folder_is() {
+    fn checkout_root_is_the_folder_with_dot_git() {
         for folder in ["", "repo", "deep/er"] {
             let (workspace, file) = workspace(folder);
             fs::create_dir(workspace.path().join(folder).join(".git")).unwrap();
@@ -237,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_with_dots_and_links_leads_to_the_same_place() {
+    fn dots_and_symlinks_are_resolved() {
         let (workspace, _) = workspace("repo");
         fs::create_dir(workspace.path().join("repo/.git")).unwrap();
         let detour = workspace.path().join("repo/.github/../.github/./iam-allowlist.yml");
@@ -251,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn the_nearest_checkout_counts_and_one_of_another_repository_is_named() {
+    fn nearest_checkout_wins_and_other_repository_is_named() {
         let (workspace, file) = workspace("policies");
         let root = workspace.path();
         fs::create_dir(root.join(".git")).unwrap();
@@ -263,14 +265,14 @@ mod tests {
         for (url, name) in urls {
             put(root.join("policies/.git/config"), &config(url));
             let found = locate(&file, Some(root), &OWN);
-            assert_eq!(found, InRepository::Elsewhere(name.to_owned()), "{url}");
+            assert_eq!(found, RepositoryPath::OtherRepository(name.to_owned()), "{url}");
         }
         put(root.join("policies/.git/config"), &config("https://github.com/ACME/Infra"));
         assert_eq!(locate(&file, Some(root), &OWN), at(FILE));
     }
 
     #[test]
-    fn an_address_without_an_owner_is_no_repository() {
+    fn url_without_owner_is_not_a_repository() {
         assert_eq!(repository_of("https://x:secret@git.acme.example/infra.git"), None);
         assert_eq!(repository_of("git@git.acme.example:infra.git"), None);
         let signed_in = "https://x:secret@git.acme.example/acme/infra.git";
@@ -278,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn a_worktree_is_a_checkout_and_what_is_in_a_submodule_has_no_known_path() {
+    fn worktree_is_a_checkout_and_submodule_path_is_unknown() {
         let (workspace, file) = workspace("tree");
         let root = workspace.path();
         put(root.join("tree/.git"), "gitdir: ../main/.git/worktrees/tree\n");
@@ -287,7 +289,7 @@ mod tests {
         assert_eq!(locate(&file, Some(root), &OWN), at(FILE));
         put(root.join("tree/.git"), "gitdir: ../.git/modules/tree\n");
         let unknown = locate(&file, Some(root), &OWN);
-        assert_eq!(unknown, InRepository::Unknown("it is in a submodule"));
+        assert_eq!(unknown, RepositoryPath::Unknown("it is in a submodule"));
         // The proposal sets which commit of a submodule is checked out, and where it comes from.
         for origin in ["../policies.git", "https://github.com/acme/policies", "../infra.git"] {
             put(root.join(".git/modules/tree/config"), &config(origin));
@@ -298,18 +300,18 @@ mod tests {
     }
 
     #[test]
-    fn without_a_git_folder_the_workspace_is_taken_for_the_checkout() {
+    fn workspace_without_dot_git_is_probably_the_checkout() {
         let (workspace, file) = workspace("");
         let found = locate(&file, Some(workspace.path()), &OWN);
-        assert_eq!(found, InRepository::Perhaps(FILE.to_owned()));
+        assert_eq!(found, RepositoryPath::Probable(FILE.to_owned()));
         let (elsewhere, _) = self::workspace("");
         // A checkout around the workspace is none of ours.
         let outside = locate(&file, Some(elsewhere.path()), &OWN);
-        assert_eq!(outside, InRepository::Unknown("it is outside the workspace"));
+        assert_eq!(outside, RepositoryPath::Unknown("it is outside the workspace"));
     }
 
     #[test]
-    fn a_path_below_the_workspace_is_told_without_it() {
+    fn path_below_the_workspace_is_relative() {
         let workspace = Path::new("/github/workspace");
         let below = |path: &str| below(Path::new(path), workspace);
         assert_eq!(below("/github/workspace/out/a.md"), Some("out/a.md".into()));

@@ -11,20 +11,20 @@ use super::inert::inert;
 
 /// The longest message of an annotation, in UTF-16 code units, as the runner counts; what is
 /// longer it cuts.
-pub const LONGEST_MESSAGE: usize = 4_096;
+pub const MAX_MESSAGE_LENGTH: usize = 4_096;
 /// How many annotations of a level a step may make; the runner drops what is beyond.
-pub const MOST_OF_A_KIND: usize = 10;
+pub const MAX_ANNOTATIONS_PER_LEVEL: usize = 10;
 
 /// What the runner is told to do. The text in it may be anybody's.
 #[derive(Debug)]
-pub enum Command {
+pub enum WorkflowCommand {
     /// Shows a message on the run's page, and on a file's line where it names one.
     Annotation(Annotation),
     /// Blanks a value in everything that the runner shows, the step's summary included.
     Mask(SecretString),
     /// Folds what follows under a title.
     Group(String),
-    /// Ends what [`Command::Group`] began.
+    /// Ends what [`WorkflowCommand::Group`] began.
     EndGroup,
     /// Shows a line where the debug log is asked for.
     Debug(String),
@@ -34,8 +34,8 @@ pub enum Command {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Annotation {
     /// How bad it is.
-    pub level: Level,
-    /// The text; line breaks are kept, and what is over [`LONGEST_MESSAGE`] is cut.
+    pub level: AnnotationLevel,
+    /// The text; line breaks are kept, and what is over [`MAX_MESSAGE_LENGTH`] is cut.
     pub message: String,
     /// What stands above the text, where that is not the level's name.
     pub title: Option<String>,
@@ -53,7 +53,7 @@ pub struct Annotation {
 
 /// How bad an annotation is, the worst first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Level {
+pub enum AnnotationLevel {
     /// Something is wrong.
     Error,
     /// Something may be wrong.
@@ -62,13 +62,13 @@ pub enum Level {
     Notice,
 }
 
-impl Command {
+impl WorkflowCommand {
     /// The command as the runner reads it, with its line's end. A secret of several lines takes
     /// several; one that is blank takes none, for to mask it would blank everything.
     #[must_use]
     pub fn lines(&self) -> String {
         match self {
-            Self::Annotation(annotation) => annotation.line_of_log(),
+            Self::Annotation(annotation) => annotation.to_line(),
             Self::Mask(secret) => masks(secret.expose_secret()),
             Self::Group(title) => format!("::group::{}\n", data(&inert(title))),
             Self::EndGroup => "::endgroup::\n".to_owned(),
@@ -77,7 +77,7 @@ impl Command {
     }
 }
 
-impl From<Annotation> for Command {
+impl From<Annotation> for WorkflowCommand {
     fn from(annotation: Annotation) -> Self {
         Self::Annotation(annotation)
     }
@@ -85,7 +85,7 @@ impl From<Annotation> for Command {
 
 impl Annotation {
     /// An annotation of the run, on no file.
-    pub fn new(level: Level, message: impl Into<String>) -> Self {
+    pub fn new(level: AnnotationLevel, message: impl Into<String>) -> Self {
         Self {
             level,
             message: message.into(),
@@ -98,7 +98,7 @@ impl Annotation {
         }
     }
 
-    fn line_of_log(&self) -> String {
+    fn to_line(&self) -> String {
         let number = |number: Option<usize>| number.map(|it| it.to_string());
         let properties = [
             ("title", self.title.clone()),
@@ -115,11 +115,11 @@ impl Annotation {
             // Writing to a String cannot fail.
             let _ = write!(line, "{separator}{key}={}", property(&inert(&value)));
         }
-        format!("{line}::{}\n", data(&cut(inert(&self.message))))
+        format!("{line}::{}\n", data(&truncate(inert(&self.message))))
     }
 }
 
-impl fmt::Display for Level {
+impl fmt::Display for AnnotationLevel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Error => "error",
@@ -130,19 +130,19 @@ impl fmt::Display for Level {
 }
 
 /// The annotations that a step may make: the worst first, else in the given order. Where there are
-/// more than [`MOST_OF_A_KIND`] of a level, the last one kept says how many are left out.
+/// more than [`MAX_ANNOTATIONS_PER_LEVEL`] of a level, the last one kept says how many are left out.
 #[must_use]
-pub fn at_most_ten_of_a_kind(mut annotations: Vec<Annotation>) -> Vec<Annotation> {
+pub fn limit_annotations(mut annotations: Vec<Annotation>) -> Vec<Annotation> {
     annotations.sort_by_key(|annotation| annotation.level);
     let kinds = annotations.chunk_by(|one, next| one.level == next.level);
-    kinds.flat_map(at_most_ten).collect()
+    kinds.flat_map(limit_level).collect()
 }
 
-fn at_most_ten(kind: &[Annotation]) -> Vec<Annotation> {
-    match (kind.first(), kind.get(..MOST_OF_A_KIND - 1)) {
-        (Some(first), Some(kept)) if kind.len() > MOST_OF_A_KIND => {
+fn limit_level(kind: &[Annotation]) -> Vec<Annotation> {
+    match (kind.first(), kind.get(..MAX_ANNOTATIONS_PER_LEVEL - 1)) {
+        (Some(first), Some(kept)) if kind.len() > MAX_ANNOTATIONS_PER_LEVEL => {
             let message = format!(
-                "{} annotations more of this kind are left out: a step may make {MOST_OF_A_KIND}",
+                "{} annotations more of this kind are left out: a step may make {MAX_ANNOTATIONS_PER_LEVEL}",
                 kind.len() - kept.len()
             );
             let rest = Annotation::new(first.level, message);
@@ -158,15 +158,15 @@ fn masks(secret: &str) -> String {
     lines.map(|line| format!("::add-mask::{}\n", data(line))).collect()
 }
 
-fn cut(mut message: String) -> String {
-    if message.encode_utf16().count() <= LONGEST_MESSAGE {
+fn truncate(mut message: String) -> String {
+    if message.encode_utf16().count() <= MAX_MESSAGE_LENGTH {
         return message;
     }
     let mut units = 0;
     let end = message.char_indices().find(|(_, character)| {
         units += character.len_utf16();
         // One is the ellipsis.
-        units > LONGEST_MESSAGE - 1
+        units > MAX_MESSAGE_LENGTH - 1
     });
     message.truncate(end.map_or(message.len(), |(at, _)| at));
     message.push('…');
@@ -185,12 +185,12 @@ fn property(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn lines(command: impl Into<Command>) -> String {
+    fn lines(command: impl Into<WorkflowCommand>) -> String {
         command.into().lines()
     }
 
     #[test]
-    fn an_annotation_names_its_place() {
+    fn annotation_includes_its_position() {
         let annotation = Annotation {
             title: Some("Exemption: expired, 100 %".to_owned()),
             file: Some(".github/iam-allowlist.yml".to_owned()),
@@ -198,48 +198,57 @@ mod tests {
             end_line: Some(8),
             column: Some(3),
             end_column: Some(9),
-            ..Annotation::new(Level::Warning, "It ended: 100 %,\nlong ago")
+            ..Annotation::new(AnnotationLevel::Warning, "It ended: 100 %,\nlong ago")
         };
         assert_eq!(
             lines(annotation),
             "::warning title=Exemption%3A expired%2C 100 %25,file=.github/iam-allowlist.yml,line=7,\
              endLine=8,col=3,endColumn=9::It ended: 100 %25,%0Along ago\n"
         );
-        assert_eq!(lines(Annotation::new(Level::Error, "x")), "::error::x\n");
-        assert_eq!(lines(Annotation::new(Level::Notice, "")), "::notice::\n");
+        assert_eq!(lines(Annotation::new(AnnotationLevel::Error, "x")), "::error::x\n");
+        assert_eq!(lines(Annotation::new(AnnotationLevel::Notice, "")), "::notice::\n");
     }
 
     #[test]
-    fn a_command_is_one_line_whatever_is_in_it() {
+    fn command_is_always_one_line() {
         let hostile = "a\r\n::error::b\rc ##[add-mask]d\u{1b}[2K%0A";
         let shown = r"a%0A:\:error::b\u{d}c ##\[add-mask]d\u{1b}[2K%250A";
-        assert_eq!(lines(Annotation::new(Level::Error, hostile)), format!("::error::{shown}\n"));
-        assert_eq!(lines(Command::Group(hostile.to_owned())), format!("::group::{shown}\n"));
-        assert_eq!(lines(Command::Debug(hostile.to_owned())), format!("::debug::{shown}\n"));
-        assert_eq!(lines(Command::EndGroup), "::endgroup::\n");
+        assert_eq!(
+            lines(Annotation::new(AnnotationLevel::Error, hostile)),
+            format!("::error::{shown}\n")
+        );
+        assert_eq!(
+            lines(WorkflowCommand::Group(hostile.to_owned())),
+            format!("::group::{shown}\n")
+        );
+        assert_eq!(
+            lines(WorkflowCommand::Debug(hostile.to_owned())),
+            format!("::debug::{shown}\n")
+        );
+        assert_eq!(lines(WorkflowCommand::EndGroup), "::endgroup::\n");
         let placed = Annotation {
             title: Some(String::new()),
             file: Some("a::error::b,line=1\n##[x]".to_owned()),
-            ..Annotation::new(Level::Error, "c")
+            ..Annotation::new(AnnotationLevel::Error, "c")
         };
         assert_eq!(lines(placed), "::error file=a%3A%3Aerror%3A%3Ab%2Cline=1%0A##\\[x]::c\n");
     }
 
     #[test]
-    fn a_message_is_cut_to_what_the_runner_keeps() {
-        let message = |text: String| lines(Annotation::new(Level::Error, text));
-        let whole = "é".repeat(LONGEST_MESSAGE);
+    fn message_is_truncated_to_the_runner_limit() {
+        let message = |text: String| lines(Annotation::new(AnnotationLevel::Error, text));
+        let whole = "é".repeat(MAX_MESSAGE_LENGTH);
         assert_eq!(message(whole.clone()), format!("::error::{whole}\n"));
-        let expected = format!("::error::{}…\n", "é".repeat(LONGEST_MESSAGE - 1));
+        let expected = format!("::error::{}…\n", "é".repeat(MAX_MESSAGE_LENGTH - 1));
         assert_eq!(message(format!("{whole}é")), expected);
         // Two code units each, and none is cut in half.
-        let expected = format!("::error::{}…\n", "🔑".repeat(LONGEST_MESSAGE / 2 - 1));
-        assert_eq!(message("🔑".repeat(LONGEST_MESSAGE)), expected);
+        let expected = format!("::error::{}…\n", "🔑".repeat(MAX_MESSAGE_LENGTH / 2 - 1));
+        assert_eq!(message("🔑".repeat(MAX_MESSAGE_LENGTH)), expected);
     }
 
     #[test]
-    fn a_secret_is_masked_line_by_line_and_a_blank_one_not_at_all() {
-        let masks = |secret: &str| lines(Command::Mask(SecretString::from(secret)));
+    fn secret_is_masked_by_line_and_blank_secret_is_ignored() {
+        let masks = |secret: &str| lines(WorkflowCommand::Mask(SecretString::from(secret)));
         assert_eq!(masks("ab%c"), "::add-mask::ab%25c\n");
         assert_eq!(masks("##[a]:: b "), "::add-mask::##[a]:: b \n");
         assert_eq!(masks("one\r\n\n  \ntwo\n"), "::add-mask::one\n::add-mask::two\n");
@@ -248,27 +257,27 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_is_not_in_a_debug_print() {
-        let printed = format!("{:?}", Command::Mask(SecretString::from("hunter2")));
+    fn debug_output_hides_secrets() {
+        let printed = format!("{:?}", WorkflowCommand::Mask(SecretString::from("hunter2")));
         assert!(!printed.contains("hunter2"), "{printed}");
     }
 
     #[test]
-    fn ten_of_a_kind_are_kept_the_worst_first() {
+    fn ten_annotations_per_level_are_kept_most_severe_first() {
         let some = |level, count: usize| {
             (1..=count).map(move |number| Annotation::new(level, format!("{level} {number}")))
         };
-        let given: Vec<_> = some(Level::Notice, 1)
-            .chain(some(Level::Error, 12))
-            .chain(some(Level::Warning, 10))
+        let given: Vec<_> = some(AnnotationLevel::Notice, 1)
+            .chain(some(AnnotationLevel::Error, 12))
+            .chain(some(AnnotationLevel::Warning, 10))
             .collect();
-        let kept = at_most_ten_of_a_kind(given);
+        let kept = limit_annotations(given);
         let messages: Vec<_> = kept.iter().map(|it| it.message.as_str()).collect();
         assert_eq!(messages.len(), 21);
         assert_eq!(messages[..2], ["error 1", "error 2"]);
         assert_eq!(messages[8], "error 9");
         let rest = "3 annotations more of this kind are left out: a step may make 10";
-        assert_eq!((kept[9].level, messages[9]), (Level::Error, rest));
+        assert_eq!((kept[9].level, messages[9]), (AnnotationLevel::Error, rest));
         assert_eq!(messages[10], "warning 1");
         assert_eq!(messages[19..], ["warning 10", "notice 1"]);
     }

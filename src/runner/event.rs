@@ -12,7 +12,7 @@ use crate::model::identity::Visibility;
 
 /// The parts of an event that a run depends on.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Payload {
+pub struct EventPayload {
     /// The branch that schedules run on.
     pub default_branch: Option<String>,
     /// Who sees the repository; `None` is not known, and no reason to take it for private.
@@ -46,17 +46,17 @@ pub struct PullRequest {
     pub draft: bool,
 }
 
-impl Payload {
+impl EventPayload {
     /// Reads the event file.
     ///
     /// # Errors
     /// When it is no JSON; the error names the line and repeats nothing.
     pub fn read(json: &[u8]) -> Result<Self, serde_json::Error> {
         let event: Value = serde_json::from_slice(json)?;
-        let event = Event::deserialize(event).unwrap_or_default();
+        let event = RawEvent::deserialize(event).unwrap_or_default();
         let repository = event.repository.unwrap_or_default();
         Ok(Self {
-            visibility: repository.seen_by(),
+            visibility: repository.visibility_of(),
             default_branch: repository.default_branch,
             pull_request: event.pull_request.map(PullRequest::from),
             merge_group_base_ref: event.merge_group.as_ref().and_then(MergeGroup::branch),
@@ -83,9 +83,9 @@ impl PullRequest {
 
 /// The payload as it stands in the file.
 #[derive(Deserialize, Default)]
-struct Event {
+struct RawEvent {
     #[serde(default, deserialize_with = "if_readable")]
-    repository: Option<Repository>,
+    repository: Option<RawRepository>,
     #[serde(default, deserialize_with = "if_readable")]
     pull_request: Option<RawPullRequest>,
     #[serde(default, deserialize_with = "if_readable")]
@@ -93,7 +93,7 @@ struct Event {
 }
 
 #[derive(Deserialize, Default)]
-struct Repository {
+struct RawRepository {
     #[serde(default, deserialize_with = "if_readable")]
     default_branch: Option<String>,
     #[serde(default, deserialize_with = "if_readable")]
@@ -120,36 +120,36 @@ impl MergeGroup {
 #[derive(Deserialize)]
 struct RawPullRequest {
     number: u64,
-    head: Head,
-    base: Base,
+    head: RawHead,
+    base: RawBase,
     #[serde(default, deserialize_with = "if_readable")]
-    user: Option<User>,
+    user: Option<EventUser>,
     #[serde(default, deserialize_with = "if_readable")]
     draft: Option<bool>,
 }
 
 #[derive(Deserialize)]
-struct Head {
+struct RawHead {
     sha: String,
     #[serde(default, deserialize_with = "if_readable")]
-    repo: Option<Named>,
+    repo: Option<RepositoryFullName>,
 }
 
 #[derive(Deserialize)]
-struct Base {
+struct RawBase {
     sha: String,
     #[serde(rename = "ref")]
     branch: String,
-    repo: Named,
+    repo: RepositoryFullName,
 }
 
 #[derive(Deserialize)]
-struct Named {
+struct RepositoryFullName {
     full_name: String,
 }
 
 #[derive(Deserialize)]
-struct User {
+struct EventUser {
     login: String,
 }
 
@@ -162,9 +162,9 @@ where
     Ok(T::deserialize(Value::deserialize(deserializer)?).ok())
 }
 
-impl Repository {
+impl RawRepository {
     /// Older servers say only whether it is private, which there includes internal ones.
-    fn seen_by(&self) -> Option<Visibility> {
+    fn visibility_of(&self) -> Option<Visibility> {
         match (self.visibility.as_deref(), self.private) {
             (Some("public"), _) | (_, Some(false)) => Some(Visibility::Public),
             (Some("internal"), _) => Some(Visibility::Internal),
@@ -195,8 +195,8 @@ mod tests {
 
     use super::*;
 
-    fn payload(event: &Value) -> Payload {
-        Payload::read(event.to_string().as_bytes()).unwrap()
+    fn payload(event: &Value) -> EventPayload {
+        EventPayload::read(event.to_string().as_bytes()).unwrap()
     }
 
     /// An event of a pull request within the repository.
@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pull_request_is_read() {
+    fn pull_request_is_parsed() {
         let expected = PullRequest {
             number: 12,
             head_sha: "aaaa".to_owned(),
@@ -233,15 +233,15 @@ mod tests {
     }
 
     #[test]
-    fn a_merge_group_is_known_by_what_it_is_built_upon() {
+    fn merge_group_base_is_parsed() {
         let base = json!("bbbb");
         let event = json!({ "merge_group": { "base_sha": base, "head_sha": "cccc" } });
         assert_eq!(payload(&event).merge_group_base.as_deref(), base.as_str());
-        assert_eq!(payload(&json!({ "merge_group": { "base_sha": 1 } })), Payload::default());
+        assert_eq!(payload(&json!({ "merge_group": { "base_sha": 1 } })), EventPayload::default());
     }
 
     #[test]
-    fn a_pull_request_of_another_or_a_deleted_repository_is_a_forks() {
+    fn pull_request_from_another_or_deleted_repository_is_a_fork() {
         for (head, is_fork) in [
             (json!({ "full_name": "mallory/infra" }), true),
             (json!({ "full_name": "acme/infra-2" }), true),
@@ -256,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn dependabot_is_known_by_its_name() {
+    fn dependabot_is_recognized_by_login() {
         for (user, is_dependabot) in [
             (json!({ "login": "dependabot[bot]" }), true),
             (json!({ "login": "dependabot" }), false),
@@ -270,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn who_sees_the_repository_is_known_or_not_guessed() {
+    fn visibility_is_known_or_none() {
         use Visibility::{Internal, Private, Public};
         for (repository, visibility) in [
             (json!({ "visibility": "public", "private": false }), Some(Public)),
@@ -292,10 +292,10 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_or_odd_is_none_and_hides_nothing_else() {
+    fn missing_or_invalid_fields_are_none() {
         let schedule = json!({ "schedule": "0 6 * * 1" });
-        assert_eq!(payload(&schedule), Payload::default());
-        assert_eq!(payload(&json!([])), Payload::default());
+        assert_eq!(payload(&schedule), EventPayload::default());
+        assert_eq!(payload(&json!([])), EventPayload::default());
         for (part, value) in
             [("number", json!("12")), ("head", json!(null)), ("base", json!({ "sha": "bbbb" }))]
         {
@@ -308,8 +308,8 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_no_json_is_an_error() {
-        assert!(Payload::read(b"").is_err());
-        assert!(Payload::read(b"{\"repository\":").is_err());
+    fn invalid_json_is_an_error() {
+        assert!(EventPayload::read(b"").is_err());
+        assert!(EventPayload::read(b"{\"repository\":").is_err());
     }
 }

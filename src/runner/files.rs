@@ -8,10 +8,10 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use crate::cause::reason as words;
-use crate::files::open_of_runner;
+use crate::files::open_runner_file;
 
 /// The longest summary of a step, in bytes. A longer one the runner drops whole.
-pub const LONGEST_SUMMARY: usize = 1_048_576;
+pub const MAX_SUMMARY_BYTES: usize = 1_048_576;
 
 const OUTPUTS: &str = "GITHUB_OUTPUT";
 const SUMMARY: &str = "GITHUB_STEP_SUMMARY";
@@ -44,7 +44,7 @@ pub enum FileError {
     /// The summary would become too long.
     #[error(
         "the summary in {} ({SUMMARY}) would be {bytes} bytes long, and the runner drops one of \
-         more than {LONGEST_SUMMARY}; write less of it",
+         more than {MAX_SUMMARY_BYTES}; write less of it",
         path.display()
     )]
     TooLong {
@@ -84,17 +84,17 @@ impl Summary {
     /// Whether nothing has been written to it yet, as far as can be seen.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.room().is_ok_and(|room| room == LONGEST_SUMMARY)
+        self.remaining_bytes().is_ok_and(|room| room == MAX_SUMMARY_BYTES)
     }
 
     /// How many bytes may still be appended.
     ///
     /// # Errors
     /// [`FileError`] when the file cannot be written, which is found out early here.
-    pub fn room(&self) -> Result<usize, FileError> {
+    pub fn remaining_bytes(&self) -> Result<usize, FileError> {
         let held = opened(&self.path).and_then(|file| length(&file));
         let held = held.map_err(|reason| unwritable(SUMMARY, &self.path, reason))?;
-        Ok(LONGEST_SUMMARY.saturating_sub(held))
+        Ok(MAX_SUMMARY_BYTES.saturating_sub(held))
     }
 
     /// Appends Markdown, all of it or nothing.
@@ -105,7 +105,7 @@ impl Summary {
         let unwritable = |reason| unwritable(SUMMARY, &self.path, reason);
         let mut file = opened(&self.path).map_err(unwritable)?;
         let bytes = length(&file).map_err(unwritable)?.saturating_add(markdown.len());
-        if bytes > LONGEST_SUMMARY {
+        if bytes > MAX_SUMMARY_BYTES {
             return Err(FileError::TooLong { path: self.path.clone(), bytes });
         }
         file.write_all(markdown.as_bytes()).map_err(unwritable)
@@ -119,7 +119,7 @@ impl Summary {
 /// # Errors
 /// When a file is not there or must not be given away.
 #[cfg(unix)]
-pub fn give_to_owner_of(folder: &Path, files: &[&Path]) -> io::Result<()> {
+pub fn chown_to_owner_of(folder: &Path, files: &[&Path]) -> io::Result<()> {
     use std::os::unix::fs::{MetadataExt as _, lchown};
     let owner = folder.metadata()?;
     for file in files {
@@ -136,20 +136,20 @@ pub fn give_to_owner_of(folder: &Path, files: &[&Path]) -> io::Result<()> {
 /// # Errors
 /// None.
 #[cfg(not(unix))]
-pub fn give_to_owner_of(_folder: &Path, _files: &[&Path]) -> io::Result<()> {
+pub fn chown_to_owner_of(_folder: &Path, _files: &[&Path]) -> io::Result<()> {
     Ok(())
 }
 
 fn output(name: &str, value: &str) -> String {
-    let mut delimiter = super::token();
+    let mut delimiter = super::random_token();
     while value.contains(&delimiter) {
-        delimiter = super::token();
+        delimiter = super::random_token();
     }
     format!("{name}<<{delimiter}\n{value}\n{delimiter}\n")
 }
 
 fn opened(path: &Path) -> io::Result<File> {
-    open_of_runner(path)
+    open_runner_file(path)
 }
 
 fn length(file: &File) -> io::Result<usize> {
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn outputs_are_read_back_as_they_were_whatever_is_in_them() {
+    fn outputs_round_trip_with_any_content() {
         let file = NamedTempFile::new().unwrap();
         let outputs = Outputs { path: file.path().to_path_buf() };
         let values = [
@@ -215,41 +215,41 @@ mod tests {
     }
 
     #[test]
-    fn every_output_has_a_delimiter_of_its_own() {
+    fn every_output_has_a_unique_delimiter() {
         let (one, other) = (output("a", "x"), output("a", "x"));
         assert_ne!(one, other);
         assert_eq!(one.len(), "a<<\nx\n\n".len() + 2 * 32);
     }
 
     #[test]
-    fn a_summary_is_appended_to_what_is_there() {
+    fn summary_is_appended() {
         let (file, summary) = summary(3);
         summary.append("# Report\n").unwrap();
         summary.append("more\n").unwrap();
         assert_eq!(fs::read_to_string(file.path()).unwrap(), "xxx# Report\nmore\n");
-        assert_eq!(summary.room().unwrap(), LONGEST_SUMMARY - 17);
+        assert_eq!(summary.remaining_bytes().unwrap(), MAX_SUMMARY_BYTES - 17);
     }
 
     #[test]
-    fn a_summary_that_the_runner_would_drop_is_refused_whole() {
-        let (file, summary) = summary(LONGEST_SUMMARY - 2);
+    fn too_long_summary_is_rejected() {
+        let (file, summary) = summary(MAX_SUMMARY_BYTES - 2);
         let error = summary.append("abc").unwrap_err().to_string();
         assert!(error.contains("would be 1048577 bytes long"), "{error}");
         assert_eq!(file.path().metadata().unwrap().len(), 1_048_574);
         summary.append("ab").unwrap();
-        assert_eq!(summary.room().unwrap(), 0);
+        assert_eq!(summary.remaining_bytes().unwrap(), 0);
         assert!(summary.append("a").is_err());
     }
 
     #[test]
-    fn a_file_that_cannot_be_written_is_named_with_its_variable_and_what_to_do() {
+    fn write_error_names_file_variable_and_hint() {
         let path: PathBuf = "/nowhere/at/all".into();
         let error = Outputs { path: path.clone() }.append(&[("a", "b")]).unwrap_err().to_string();
         assert!(error.starts_with("/nowhere/at/all (GITHUB_OUTPUT) cannot be written: "));
         assert!(error.ends_with("mount the file's folder there"), "{error}");
         for error in [
             Summary { path: path.clone() }.append("a").unwrap_err(),
-            Summary { path: path.clone() }.room().unwrap_err(),
+            Summary { path: path.clone() }.remaining_bytes().unwrap_err(),
         ] {
             assert!(error.to_string().starts_with("/nowhere/at/all (GITHUB_STEP_SUMMARY) cannot"));
         }
@@ -259,7 +259,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn what_was_made_in_a_folder_belongs_to_the_folders_owner() {
+    fn created_files_belong_to_the_folder_owner() {
         use std::os::unix::fs::{MetadataExt as _, chown, symlink};
         let folder = tempfile::tempdir().unwrap();
         let (made, link) = (folder.path().join("report.md"), folder.path().join("link"));
@@ -268,7 +268,7 @@ mod tests {
         symlink(foreign.path(), &link).unwrap();
         // Only root gives away; everybody else's files are the folder's owner's already.
         let is_given = chown(folder.path(), Some(4_711), Some(4_712)).is_ok();
-        give_to_owner_of(folder.path(), &[&made, &link]).unwrap();
+        chown_to_owner_of(folder.path(), &[&made, &link]).unwrap();
         let owner = |path: &Path| {
             let metadata = path.symlink_metadata().unwrap();
             (metadata.uid(), metadata.gid())
@@ -277,6 +277,6 @@ mod tests {
         assert_eq!((owner(&made), owner(&link)), (expected, expected));
         assert_eq!(is_given, expected == (4_711, 4_712));
         assert_ne!(owner(foreign.path()), (4_711, 4_712));
-        assert!(give_to_owner_of(folder.path(), &[&folder.path().join("none")]).is_err());
+        assert!(chown_to_owner_of(folder.path(), &[&folder.path().join("none")]).is_err());
     }
 }

@@ -12,8 +12,8 @@ use std::fmt::Write as _;
 
 /// Breaks commands in a text that comes character by character.
 #[derive(Debug, Default)]
-pub(super) struct Breaker {
-    start: Start,
+pub(super) struct CommandEscaper {
+    start: LineStart,
     /// How many `#` stand in a row just here.
     hashes: usize,
     /// A carriage return was pushed and not shown yet: with a line feed it is the end of a line.
@@ -23,17 +23,17 @@ pub(super) struct Breaker {
 
 /// How much of `::` a line has begun with.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-enum Start {
+enum LineStart {
     /// White space at most.
     #[default]
     Blank,
     /// One colon.
     Colon,
     /// The line begins otherwise.
-    Past,
+    Text,
 }
 
-impl Breaker {
+impl CommandEscaper {
     /// Appends the character to what is shown. Control characters become visible: they move the
     /// cursor, and a carriage return begins a line for the runner. So do marks that reorder text.
     pub(super) fn push(&mut self, character: char, shown: &mut String) {
@@ -42,7 +42,7 @@ impl Breaker {
             shown.push('\n');
             return;
         }
-        self.settle(shown);
+        self.flush_carriage_return(shown);
         self.is_within_line = true;
         match character {
             '\r' => self.carriage_return = true,
@@ -55,7 +55,7 @@ impl Breaker {
     }
 
     /// Shows a carriage return that no line feed followed.
-    pub(super) fn settle(&mut self, shown: &mut String) {
+    pub(super) fn flush_carriage_return(&mut self, shown: &mut String) {
         if std::mem::take(&mut self.carriage_return) {
             self.put_code_point('\r', shown);
         }
@@ -67,7 +67,7 @@ impl Breaker {
     }
 
     fn put(&mut self, character: char, shown: &mut String) {
-        let is_colons = character == ':' && self.start == Start::Colon;
+        let is_colons = character == ':' && self.start == LineStart::Colon;
         let is_bracket = character == '[' && self.hashes >= 2;
         if is_colons || is_bracket {
             shown.push('\\');
@@ -78,14 +78,14 @@ impl Breaker {
         }
         self.hashes = if character == '#' { self.hashes + 1 } else { 0 };
         self.start = match (self.start, character) {
-            (Start::Blank, ' ' | '\t') => Start::Blank,
-            (Start::Blank, ':') => Start::Colon,
-            _ => Start::Past,
+            (LineStart::Blank, ' ' | '\t') => LineStart::Blank,
+            (LineStart::Blank, ':') => LineStart::Colon,
+            _ => LineStart::Text,
         };
     }
 
     fn put_code_point(&mut self, character: char, shown: &mut String) {
-        (self.start, self.hashes) = (Start::Past, 0);
+        (self.start, self.hashes) = (LineStart::Text, 0);
         // Writing to a String cannot fail.
         let _ = write!(shown, "\\u{{{:x}}}", u32::from(character));
     }
@@ -122,12 +122,12 @@ pub fn inert_json(json: &str) -> String {
 /// The whole text, with every command in it broken.
 #[must_use]
 pub fn inert(text: &str) -> String {
-    let mut breaker = Breaker::default();
+    let mut breaker = CommandEscaper::default();
     let mut shown = String::with_capacity(text.len() + 8);
     for character in text.chars() {
         breaker.push(character, &mut shown);
     }
-    breaker.settle(&mut shown);
+    breaker.flush_carriage_return(&mut shown);
     shown
 }
 
@@ -136,7 +136,7 @@ mod tests {
     use super::{inert, inert_json};
 
     #[test]
-    fn a_command_is_broken_where_the_runner_would_read_one() {
+    fn workflow_commands_are_escaped() {
         for (text, shown) in [
             ("::error::x", r":\:error::x"),
             (" \t ::error::x", " \t :\\:error::x"),
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn json_stays_what_it_is() {
+    fn escaped_json_is_equivalent() {
         let value = serde_json::json!({ "##[a]": ["###[b]", "#\u{200b}#[c", "\n::error::d", [1]] });
         for text in [value.to_string(), serde_json::to_string_pretty(&value).unwrap()] {
             let shown = inert_json(&text);
@@ -165,12 +165,12 @@ mod tests {
     }
 
     #[test]
-    fn marks_that_reorder_text_are_shown() {
+    fn bidirectional_marks_are_made_visible() {
         assert_eq!(inert("a\u{202e}b\u{2066}c\u{200f}"), r"a\u{202e}b\u{2066}c\u{200f}");
     }
 
     #[test]
-    fn a_text_that_is_no_command_stays_as_it_is() {
+    fn other_text_is_unchanged() {
         for text in [
             "arn:aws:iam::111122223333:user/alice",
             ": one colon: and another",
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn control_characters_are_shown() {
+    fn control_characters_are_made_visible() {
         assert_eq!(inert("\u{1b}[2K\u{9b}1A\u{8}"), r"\u{1b}[2K\u{9b}1A\u{8}");
         assert_eq!(inert("10 %\r::error::x\r"), r"10 %\u{d}::error::x\u{d}");
         assert_eq!(inert("##\u{0}[x]"), r"##\u{0}[x]");

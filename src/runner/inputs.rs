@@ -9,13 +9,13 @@ use std::ffi::OsString;
 
 const PREFIX: &str = "INPUT_";
 /// Inputs that every container action takes, for the runner itself.
-const OF_THE_RUNNER: [&str; 2] = ["INPUT_ARGS", "INPUT_ENTRYPOINT"];
+const RUNNER_INPUTS: [&str; 2] = ["INPUT_ARGS", "INPUT_ENTRYPOINT"];
 
 /// Why the inputs cannot be taken. No value is in it: an input may be a secret.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InputError {
     /// Inputs that the action does not have.
-    #[error("no such input: {}; mend or remove it under `with:`", told(.0))]
+    #[error("no such input: {}; mend or remove it under `with:`", list_unknown(.0))]
     Unknown(Vec<UnknownInput>),
     /// The value is not UTF-8.
     #[error("the input `{0}` is no text in UTF-8; write it anew under `with:`")]
@@ -54,10 +54,10 @@ fn given<'a>(
     for (variable, value) in variables {
         let variable = variable.to_string_lossy();
         let Some(capitals) = variable.strip_prefix(PREFIX) else { continue };
-        if OF_THE_RUNNER.contains(&variable.as_ref()) {
+        if RUNNER_INPUTS.contains(&variable.as_ref()) {
             continue;
         }
-        let Some(name) = declared.iter().find(|name| in_capitals(name) == capitals) else {
+        let Some(name) = declared.iter().find(|name| variable_name(name) == capitals) else {
             unknown.push(unknown_input(capitals, declared));
             continue;
         };
@@ -92,7 +92,7 @@ pub fn list(text: &str) -> Vec<String> {
     items.filter(|item| !item.is_empty()).map(str::to_owned).collect()
 }
 
-fn in_capitals(name: &str) -> String {
+fn variable_name(name: &str) -> String {
     name.replace(' ', "_").to_uppercase()
 }
 
@@ -105,18 +105,18 @@ fn unknown_input(capitals: &str, declared: &[&str]) -> UnknownInput {
 /// The declared name that a misspelt one probably stands for.
 fn nearest<'a>(written: &str, declared: &[&'a str]) -> Option<&'a str> {
     /// Jaro-Winkler likeness of names that a slip of the finger sets apart.
-    const ALIKE: f64 = 0.85;
+    const MIN_SIMILARITY: f64 = 0.85;
     let written = written.replace('_', "-");
     declared
         .iter()
         .map(|name| (strsim::jaro_winkler(name, &written), *name))
-        .filter(|(likeness, _)| *likeness > ALIKE)
+        .filter(|(likeness, _)| *likeness > MIN_SIMILARITY)
         .max_by(|one, other| one.0.total_cmp(&other.0))
         .map(|(_, name)| name)
 }
 
 /// `timeot` (did you mean `timeout`?), `colour`
-fn told(unknown: &[UnknownInput]) -> String {
+fn list_unknown(unknown: &[UnknownInput]) -> String {
     let each = unknown.iter().map(|UnknownInput { name, nearest }| match nearest {
         Some(nearest) => format!("`{name}` (did you mean `{nearest}`?)"),
         None => format!("`{name}`"),
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn an_input_arrives_in_capitals_with_its_dashes() {
+    fn input_variable_is_upper_case_with_dashes() {
         let inputs = taken(&[
             ("INPUT_STALE-AFTER-DAYS", "45"),
             ("INPUT_ISSUE_TITLE", "Stale users"),
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn white_space_around_a_value_is_none_of_it_and_a_blank_value_is_not_given() {
+    fn values_are_trimmed_and_blank_values_are_unset() {
         let inputs = taken(&[
             ("INPUT_ACCOUNTS", "\n 111122223333\n444455556666 \n"),
             ("INPUT_STALE-AFTER-DAYS", ""),
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn all_inputs_that_are_none_are_named_with_what_was_meant() {
+    fn all_unknown_inputs_are_listed_with_suggestions() {
         let error = taken(&[
             ("INPUT_STALE_AFTER_DAYS", "hunter2"),
             ("INPUT_COLOUR", "red"),
@@ -173,13 +173,13 @@ mod tests {
     }
 
     #[test]
-    fn what_the_runner_takes_for_itself_is_no_input_of_ours() {
+    fn runner_inputs_are_ignored() {
         assert_eq!(taken(&[("INPUT_ARGS", "action"), ("INPUT_ENTRYPOINT", "/x")]), Ok([].into()));
     }
 
     #[cfg(unix)]
     #[test]
-    fn a_value_that_is_no_text_is_an_error_that_does_not_repeat_it() {
+    fn non_utf8_value_is_an_error_without_the_value() {
         use std::os::unix::ffi::OsStringExt as _;
         let variable = ("INPUT_ACCOUNTS".into(), OsString::from_vec(b"hunter2\xff".to_vec()));
         let error = given(&DECLARED, [variable]).unwrap_err();
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn a_switch_is_read_as_the_toolkit_reads_it() {
+    fn boolean_is_parsed_like_the_toolkit() {
         for (text, value) in [
             ("true", Ok(true)),
             ("True", Ok(true)),
@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_has_lines_and_commas_and_comments() {
+    fn list_supports_lines_commas_and_comments() {
         let text = "# the hub\r\n 111122223333 , 444455556666,\n\n  # 777788889999, old\nlast #1\n";
         assert_eq!(list(text), ["111122223333", "444455556666", "last #1"]);
         assert_eq!(list(" \n, ,\n"), [""; 0]);

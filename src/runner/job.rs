@@ -5,8 +5,8 @@
 use std::io;
 use std::path::PathBuf;
 
-use super::event::Payload;
-use crate::files::{self, Kind};
+use super::event::EventPayload;
+use crate::files::{self, FileKind};
 
 const EVENT_PATH: &str = "GITHUB_EVENT_PATH";
 
@@ -38,7 +38,7 @@ pub struct Job {
     /// Whether the run was asked for its debug log.
     pub debug: bool,
     /// What happened.
-    pub payload: Payload,
+    pub payload: EventPayload,
 }
 
 /// Why the job is not known.
@@ -79,10 +79,10 @@ impl Job {
     /// # Errors
     /// [`JobError`] when it tells of one, but not all of it.
     pub fn from_environment() -> Result<Option<Self>, JobError> {
-        Self::told_by(&super::variable)
+        Self::from_variables(&super::variable)
     }
 
-    fn told_by(variable: &dyn Fn(&str) -> Option<String>) -> Result<Option<Self>, JobError> {
+    fn from_variables(variable: &dyn Fn(&str) -> Option<String>) -> Result<Option<Self>, JobError> {
         if !super::is_set_by_the_runner(variable) {
             return Ok(None);
         }
@@ -116,9 +116,9 @@ impl Job {
     }
 }
 
-fn payload(path: PathBuf) -> Result<Payload, JobError> {
-    match files::read(&path, Kind::Event, None) {
-        Ok(json) => Payload::read(&json).map_err(|reason| JobError::NotJson { path, reason }),
+fn payload(path: PathBuf) -> Result<EventPayload, JobError> {
+    match files::read(&path, FileKind::Event, None) {
+        Ok(json) => EventPayload::read(&json).map_err(|reason| JobError::NotJson { path, reason }),
         Err(reason) => Err(JobError::Unreadable { path, reason }),
     }
 }
@@ -131,12 +131,12 @@ mod tests {
     use super::*;
 
     /// The least that the runner tells of a job, with an event file of this content.
-    struct Told {
+    struct TestEnvironment {
         variables: BTreeMap<&'static str, String>,
         _event: tempfile::NamedTempFile,
     }
 
-    impl Told {
+    impl TestEnvironment {
         fn of(event: &str) -> Self {
             let mut file = tempfile::NamedTempFile::new().unwrap();
             file.write_all(event.as_bytes()).unwrap();
@@ -161,21 +161,22 @@ mod tests {
         }
 
         fn job(&self) -> Result<Option<Job>, JobError> {
-            Job::told_by(&|name| self.variables.get(name).cloned())
+            Job::from_variables(&|name| self.variables.get(name).cloned())
         }
     }
 
     #[test]
-    fn a_job_is_known_by_the_runners_variables_and_its_event() {
-        let told = Told::of(r#"{ "repository": { "default_branch": "main" } }"#)
+    fn job_is_read_from_variables_and_event() {
+        let environment = TestEnvironment::of(r#"{ "repository": { "default_branch": "main" } }"#)
             .with("GITHUB_RUN_ATTEMPT", "3")
             .with("GITHUB_SERVER_URL", "https://github.acme.example/")
             .with("GITHUB_API_URL", "https://github.acme.example/api/v3")
             .with("GITHUB_GRAPHQL_URL", "https://github.acme.example/api/graphql")
             .with("GITHUB_WORKSPACE", "/github/workspace")
             .with("RUNNER_DEBUG", "1");
-        let job = told.job().unwrap().unwrap();
-        let payload = Payload { default_branch: Some("main".to_owned()), ..Payload::default() };
+        let job = environment.job().unwrap().unwrap();
+        let payload =
+            EventPayload { default_branch: Some("main".to_owned()), ..EventPayload::default() };
         let expected = Job {
             event: "schedule".to_owned(),
             repository: "acme/infra".to_owned(),
@@ -196,8 +197,8 @@ mod tests {
     }
 
     #[test]
-    fn what_older_runners_do_not_tell_has_a_default() {
-        let job = Told::of("{}").job().unwrap().unwrap();
+    fn missing_variables_of_older_runners_have_defaults() {
+        let job = TestEnvironment::of("{}").job().unwrap().unwrap();
         assert_eq!(job.run_attempt, "1");
         assert_eq!(job.server_url, "https://github.com");
         assert_eq!(job.api_url, "https://api.github.com");
@@ -205,15 +206,15 @@ mod tests {
     }
 
     #[test]
-    fn outside_of_github_actions_there_is_no_job() {
-        let mut told = Told::of("no JSON").with("GITHUB_ACTIONS", "1");
-        assert!(told.job().unwrap().is_none());
-        told.variables.remove("GITHUB_ACTIONS");
-        assert!(told.job().unwrap().is_none());
+    fn no_job_outside_github_actions() {
+        let mut environment = TestEnvironment::of("no JSON").with("GITHUB_ACTIONS", "1");
+        assert!(environment.job().unwrap().is_none());
+        environment.variables.remove("GITHUB_ACTIONS");
+        assert!(environment.job().unwrap().is_none());
     }
 
     #[test]
-    fn a_variable_that_is_missing_is_named() {
+    fn missing_variable_is_named() {
         for name in [
             "GITHUB_EVENT_NAME",
             "GITHUB_REPOSITORY",
@@ -223,21 +224,21 @@ mod tests {
             "GITHUB_ACTOR",
             EVENT_PATH,
         ] {
-            let mut told = Told::of("{}");
-            told.variables.remove(name);
-            let error = told.job().unwrap_err().to_string();
+            let mut environment = TestEnvironment::of("{}");
+            environment.variables.remove(name);
+            let error = environment.job().unwrap_err().to_string();
             assert!(error.contains(&format!("but {name} is not set")), "{error}");
         }
     }
 
     #[test]
-    fn an_event_file_that_cannot_be_read_is_an_error_that_names_it() {
-        let missing = Told::of("{}").with(EVENT_PATH, "/nowhere/event.json");
+    fn unreadable_event_file_is_named() {
+        let missing = TestEnvironment::of("{}").with(EVENT_PATH, "/nowhere/event.json");
         let error = missing.job().unwrap_err().to_string();
         assert!(error.starts_with("the event file /nowhere/event.json (GITHUB_EVENT_PATH) cannot"));
-        let told = Told::of("{ \"repository\"");
-        let error = told.job().unwrap_err().to_string();
-        let path = &told.variables[EVENT_PATH];
+        let environment = TestEnvironment::of("{ \"repository\"");
+        let error = environment.job().unwrap_err().to_string();
+        let path = &environment.variables[EVENT_PATH];
         assert!(error.starts_with(&format!("the event file {path}")), "{error}");
         assert!(error.contains("is no JSON: ") && error.contains("line 1"), "{error}");
     }

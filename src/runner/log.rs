@@ -9,8 +9,8 @@ use std::io::{self, Write};
 
 use secrecy::SecretString;
 
-use super::command::Command;
-use super::inert::Breaker;
+use super::command::WorkflowCommand;
+use super::inert::CommandEscaper;
 pub use super::inert::{inert, inert_json};
 
 /// A log that the runner reads. Text is written to it as to any stream, in pieces of any size and
@@ -19,9 +19,9 @@ pub struct Log<W: Write> {
     out: W,
     /// What ends the time in which commands are not heeded.
     token: String,
-    breaker: Breaker,
+    breaker: CommandEscaper,
     /// The first bytes of a character whose others are still to come.
-    begun: Vec<u8>,
+    partial: Vec<u8>,
     is_finished: bool,
     /// Returns the secrets registered after the first so many; `None` if nothing is masked.
     secrets: Option<fn(usize) -> Vec<SecretString>>,
@@ -35,10 +35,10 @@ impl<W: Write> Log<W> {
     /// # Errors
     /// When the stream cannot be written.
     pub fn start(mut out: W) -> io::Result<Self> {
-        let token = super::token();
+        let token = super::random_token();
         out.write_all(stop(&token).as_bytes())?;
-        let (breaker, begun) = (Breaker::default(), Vec::new());
-        Ok(Self { out, token, breaker, begun, is_finished: false, secrets: None, masked: 0 })
+        let (breaker, partial) = (CommandEscaper::default(), Vec::new());
+        Ok(Self { out, token, breaker, partial, is_finished: false, secrets: None, masked: 0 })
     }
 
     /// Begins a log that masks secrets: `secrets` returns those registered after the first so many.
@@ -57,15 +57,15 @@ impl<W: Write> Log<W> {
     fn mask(&mut self) -> io::Result<()> {
         let found = self.secrets.map(|after| after(self.masked)).unwrap_or_default();
         self.masked += found.len();
-        let masks: Vec<_> = found.into_iter().map(Command::Mask).collect();
-        self.give(&masks)
+        let masks: Vec<_> = found.into_iter().map(WorkflowCommand::Mask).collect();
+        self.write_commands(&masks)
     }
 
     /// Gives the runner a command.
     ///
     /// # Errors
     /// When the stream cannot be written.
-    pub fn command(&mut self, command: &Command) -> io::Result<()> {
+    pub fn command(&mut self, command: &WorkflowCommand) -> io::Result<()> {
         self.commands([command])
     }
 
@@ -75,14 +75,17 @@ impl<W: Write> Log<W> {
     /// When the stream cannot be written.
     pub fn commands<'a>(
         &mut self,
-        commands: impl IntoIterator<Item = &'a Command>,
+        commands: impl IntoIterator<Item = &'a WorkflowCommand>,
     ) -> io::Result<()> {
         self.mask()?;
-        self.give(commands)
+        self.write_commands(commands)
     }
 
-    fn give<'a>(&mut self, commands: impl IntoIterator<Item = &'a Command>) -> io::Result<()> {
-        let lines: String = commands.into_iter().map(Command::lines).collect();
+    fn write_commands<'a>(
+        &mut self,
+        commands: impl IntoIterator<Item = &'a WorkflowCommand>,
+    ) -> io::Result<()> {
+        let lines: String = commands.into_iter().map(WorkflowCommand::lines).collect();
         if lines.is_empty() {
             return Ok(());
         }
@@ -115,10 +118,10 @@ impl<W: Write> Log<W> {
     /// What is missing to the end of the line, if one was begun.
     fn end_of_line(&mut self) -> String {
         let mut shown = String::new();
-        if !std::mem::take(&mut self.begun).is_empty() {
+        if !std::mem::take(&mut self.partial).is_empty() {
             self.breaker.push(char::REPLACEMENT_CHARACTER, &mut shown);
         }
-        self.breaker.settle(&mut shown);
+        self.breaker.flush_carriage_return(&mut shown);
         if self.breaker.is_within_line() {
             self.breaker.push('\n', &mut shown);
         }
@@ -127,7 +130,7 @@ impl<W: Write> Log<W> {
 
     /// What the bytes are shown as, behind those that were begun.
     fn shown(&mut self, bytes: &[u8]) -> String {
-        let mut text = std::mem::take(&mut self.begun);
+        let mut text = std::mem::take(&mut self.partial);
         text.extend_from_slice(bytes);
         let mut shown = String::with_capacity(text.len() + 8);
         let mut chunks = text.utf8_chunks().peekable();
@@ -135,8 +138,8 @@ impl<W: Write> Log<W> {
             for character in chunk.valid().chars() {
                 self.breaker.push(character, &mut shown);
             }
-            if chunks.peek().is_none() && is_begun(chunk.invalid()) {
-                self.begun = chunk.invalid().to_vec();
+            if chunks.peek().is_none() && is_partial_character(chunk.invalid()) {
+                self.partial = chunk.invalid().to_vec();
             } else if !chunk.invalid().is_empty() {
                 self.breaker.push(char::REPLACEMENT_CHARACTER, &mut shown);
             }
@@ -166,12 +169,12 @@ impl<W: Write> Drop for Log<W> {
 
 /// A stream beside the log, which the runner reads as well: what is written in one go gives no
 /// commands. It holds nothing back, so that it can be written from anywhere.
-pub struct Beside<W: Write>(pub W);
+pub struct InertWriter<W: Write>(pub W);
 
-impl<W: Write> Write for Beside<W> {
+impl<W: Write> Write for InertWriter<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let text = String::from_utf8_lossy(bytes);
-        self.0.write_all(inert(&crate::secrets::cut(&text)).as_bytes())?;
+        self.0.write_all(inert(&crate::secrets::redact(&text)).as_bytes())?;
         Ok(bytes.len())
     }
 
@@ -181,7 +184,7 @@ impl<W: Write> Write for Beside<W> {
 }
 
 /// Whether a character begins with these bytes and lacks others.
-fn is_begun(bytes: &[u8]) -> bool {
+fn is_partial_character(bytes: &[u8]) -> bool {
     std::str::from_utf8(bytes).is_err_and(|error| error.error_len().is_none())
 }
 
@@ -210,10 +213,11 @@ mod tests {
     }
 
     #[test]
-    fn commands_are_heeded_between_texts_that_give_none() {
+    fn only_commands_are_executed_between_text() {
         let log = logged(|log| {
             log.write_all(b"Two accounts\n::error::forged").unwrap();
-            log.commands(&[Command::Group("Report".to_owned()), Command::EndGroup]).unwrap();
+            log.commands(&[WorkflowCommand::Group("Report".to_owned()), WorkflowCommand::EndGroup])
+                .unwrap();
             log.write_all(b"done\n").unwrap();
         });
         let expected = "::stop-commands::TOKEN\n\
@@ -229,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_in_pieces_is_shown_as_in_one() {
+    fn chunked_text_equals_whole_text() {
         let text = "é ##[x]\r\n::error::日本\n\u{1b}[0m\r:".as_bytes();
         let whole = logged(|log| log.write_all(text).unwrap());
         for at in 0..text.len() {
@@ -245,19 +249,20 @@ mod tests {
     }
 
     #[test]
-    fn bytes_that_are_no_text_are_shown_as_such() {
+    fn invalid_utf8_is_made_visible() {
         let log = logged(|log| log.write_all(b"a\xff\xe2\x82b\n\xe2\x82").unwrap());
         assert_eq!(log, "::stop-commands::TOKEN\na\u{fffd}\u{fffd}b\n\u{fffd}\n::TOKEN::\n");
     }
 
     #[test]
-    fn a_command_without_content_leaves_the_log_alone() {
-        let log = logged(|log| log.command(&Command::Mask(SecretString::from(" \n"))).unwrap());
+    fn empty_command_writes_nothing() {
+        let log =
+            logged(|log| log.command(&WorkflowCommand::Mask(SecretString::from(" \n"))).unwrap());
         assert_eq!(log, "::stop-commands::TOKEN\n::TOKEN::\n");
     }
 
     #[test]
-    fn a_dropped_log_lets_the_runner_heed_commands_again() {
+    fn dropped_log_resumes_commands() {
         let mut out = Vec::new();
         let log = Log::start(&mut out).unwrap();
         let end = format!("::{}::\n", log.token);
@@ -266,14 +271,14 @@ mod tests {
     }
 
     #[test]
-    fn lines_aside_give_no_commands() {
+    fn inert_writer_emits_no_commands() {
         let mut out = Vec::new();
-        Beside(&mut out).write_all("::error::x\n##[error]é\n".as_bytes()).unwrap();
+        InertWriter(&mut out).write_all("::error::x\n##[error]é\n".as_bytes()).unwrap();
         assert_eq!(String::from_utf8(out).unwrap(), ":\\:error::x\n##\\[error]é\n");
     }
 
     #[test]
-    fn secrets_are_masked_before_anything_else_is_written() {
+    fn secrets_are_masked_before_other_output() {
         thread_local!(static HELD: std::cell::RefCell<Vec<SecretString>> = const {
             std::cell::RefCell::new(Vec::new())
         });
@@ -288,23 +293,23 @@ mod tests {
         keep("two");
         log.write_all(b"text\n").unwrap();
         keep("three");
-        log.command(&Command::EndGroup).unwrap();
+        log.command(&WorkflowCommand::EndGroup).unwrap();
         log.finish().unwrap();
         let log = String::from_utf8(out).unwrap();
-        let lines: Vec<_> = log.lines().filter(|it| !is_parenthesis(it)).collect();
+        let lines: Vec<_> = log.lines().filter(|it| !is_stop_or_resume(it)).collect();
         let expected =
             ["::add-mask::one", "::add-mask::two", "text", "::add-mask::three", "::endgroup::"];
         assert_eq!(lines, expected);
     }
 
     /// Whether the line stops or resumes commands.
-    fn is_parenthesis(line: &str) -> bool {
+    fn is_stop_or_resume(line: &str) -> bool {
         line.starts_with("::stop-commands::")
             || line.strip_prefix("::").is_some_and(|rest| rest.len() == 34)
     }
 
     #[test]
-    fn no_two_logs_share_a_token() {
+    fn each_log_has_its_own_token() {
         let tokens = [Log::start(Vec::new()).unwrap(), Log::start(Vec::new()).unwrap()];
         assert_eq!(tokens[0].token.len(), 32);
         assert_ne!(tokens[0].token, tokens[1].token);

@@ -17,7 +17,7 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 const ATTEMPTS: u32 = 4;
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 /// The largest answer that is read, in bytes: a token has about two thousand.
-const LARGEST_ANSWER: usize = 64 * 1024;
+const MAX_RESPONSE_BYTES: usize = 64 * 1024;
 
 /// Where the runner hands out OIDC tokens. Its client sees no other secret than the request's own.
 #[derive(Debug)]
@@ -42,7 +42,7 @@ pub enum TokenError {
     /// The answer is too large to hold a token alone.
     #[error(
         "the runner's token endpoint answered with more than {} KiB; no token is that large",
-        LARGEST_ANSWER / 1024
+        MAX_RESPONSE_BYTES / 1024
     )]
     TooLarge,
     /// The answer holds no token.
@@ -55,7 +55,7 @@ pub enum TokenError {
 
 /// The endpoint's answer.
 #[derive(Deserialize)]
-struct Answer {
+struct TokenResponse {
     value: SecretString,
 }
 
@@ -70,7 +70,7 @@ impl TokenEndpoint {
         else {
             return Ok(None);
         };
-        crate::secrets::keep(&bearer);
+        crate::secrets::register(&bearer);
         let url = Url::parse(&url).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
         let url = url.ok_or(TokenError::Url)?;
         // The provider may be there already: the AWS SDK brings its own.
@@ -90,8 +90,8 @@ impl TokenEndpoint {
     pub async fn token(&self, audience: &str) -> Result<SecretString, TokenError> {
         let mut pause = FIRST_PAUSE;
         for _ in 1..ATTEMPTS {
-            match self.ask(audience).await {
-                Err(error) if error.may_pass() => {
+            match self.request_token(audience).await {
+                Err(error) if error.is_transient() => {
                     tracing::debug!(%error, "the OIDC token is asked for again");
                     tokio::time::sleep(pause).await;
                     pause *= 2;
@@ -99,10 +99,10 @@ impl TokenEndpoint {
                 outcome => return outcome,
             }
         }
-        self.ask(audience).await
+        self.request_token(audience).await
     }
 
-    async fn ask(&self, audience: &str) -> Result<SecretString, TokenError> {
+    async fn request_token(&self, audience: &str) -> Result<SecretString, TokenError> {
         let unreachable = |error| TokenError::Unreachable(reason(error));
         // The URL has a query already.
         let mut url = self.url.clone();
@@ -114,8 +114,9 @@ impl TokenEndpoint {
         }
         let body = body(answer).await?;
         // The parser's own words may repeat a part of the token.
-        let answer: Answer = serde_json::from_slice(&body).map_err(|_| TokenError::NoToken)?;
-        crate::secrets::keep(answer.value.expose_secret());
+        let answer: TokenResponse =
+            serde_json::from_slice(&body).map_err(|_| TokenError::NoToken)?;
+        crate::secrets::register(answer.value.expose_secret());
         Ok(answer.value)
     }
 }
@@ -128,7 +129,7 @@ async fn body(mut answer: Response) -> Result<Vec<u8>, TokenError> {
         let Some(chunk) = chunk.map_err(|error| TokenError::Unreachable(reason(error)))? else {
             return Ok(body);
         };
-        if body.len() + chunk.len() > LARGEST_ANSWER {
+        if body.len() + chunk.len() > MAX_RESPONSE_BYTES {
             return Err(TokenError::TooLarge);
         }
         body.extend_from_slice(&chunk);
@@ -136,7 +137,7 @@ async fn body(mut answer: Response) -> Result<Vec<u8>, TokenError> {
 }
 
 impl TokenError {
-    fn may_pass(&self) -> bool {
+    fn is_transient(&self) -> bool {
         match self {
             Self::Unreachable(_) => true,
             Self::Refused(status) => *status >= 500 || *status == 429,
@@ -147,5 +148,5 @@ impl TokenError {
 
 /// The innermost cause, without the URL.
 fn reason(error: reqwest::Error) -> String {
-    crate::secrets::cut(&crate::cause::innermost(&error.without_url())).into_owned()
+    crate::secrets::redact(&crate::cause::root_cause(&error.without_url())).into_owned()
 }

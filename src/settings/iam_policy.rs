@@ -4,9 +4,10 @@ use std::str::FromStr;
 
 use chrono::{DateTime, Utc};
 
-use super::{AllowlistSetting, LastAccessed, Owners, RemedyRole, UnknownChoice};
+use super::{AllowlistSetting, LastAccessedLookup, OwnerLookup, RemediationRole, UnknownChoice};
 use crate::model::identity::{
-    AccountEntry, Audience, ExternalId, GithubId, Partition, Repository, RoleName, SubjectContext,
+    AccountEntry, Audience, ExternalId, GithubId, Partition, RepositoryName, RoleName,
+    SubjectContext,
 };
 use crate::model::inventory::AccountId;
 
@@ -19,13 +20,13 @@ pub struct IamPolicySettings {
     /// What is printed.
     pub format: PolicyFormat,
     /// Which role of the remedy is meant; the audit's if `None`.
-    pub remedy: Option<RemedyRole>,
+    pub remedy: Option<RemediationRole>,
     /// Whether candidates are looked at again.
     pub recheck: bool,
     /// Whose tags are read.
-    pub owners: Owners,
+    pub owners: OwnerLookup,
     /// Of whom the last service used is asked for.
-    pub last_accessed: LastAccessed,
+    pub last_accessed: LastAccessedLookup,
     /// Whose policy says which rules are judged.
     pub allowlist: AllowlistSetting,
     /// The accounts to audit; the first role's own if there are none.
@@ -43,7 +44,7 @@ pub struct IamPolicySettings {
     /// Whom GitHub's tokens are for.
     pub audience: Audience,
     /// Whose workflows assume the first role.
-    pub repository: Option<Repository>,
+    pub repository: Option<RepositoryName>,
     /// The id of the repository's owner.
     pub repository_owner_id: Option<GithubId>,
     /// The id of the repository.

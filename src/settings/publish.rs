@@ -6,11 +6,11 @@ use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 
 use super::{AllowlistSetting, CommentOn, Input, LiveSettings, RemediateSettings};
-use crate::model::identity::Repository;
+use crate::model::identity::RepositoryName;
 use crate::model::inventory::MaxEvidenceAge;
+use crate::queue::destination::PublishMode;
 use crate::queue::gate::FailOn;
-use crate::queue::memory::QueueName;
-use crate::queue::occasion::PublishMode;
+use crate::queue::state::QueueName;
 use crate::report::Language;
 
 /// How findings are published, validated.
@@ -29,7 +29,7 @@ pub struct PublishSettings {
     /// The queue's name.
     pub queue: QueueName,
     /// The repository that holds the queue; the workflow's own if `None`.
-    pub queue_repository: Option<Repository>,
+    pub queue_repository: Option<RepositoryName>,
     /// Whose queue issue, issues and comments count like those of the token's own account.
     pub queue_author: Option<String>,
     /// The token for GitHub.

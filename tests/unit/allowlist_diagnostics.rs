@@ -3,7 +3,7 @@
 //! `UPDATE_EXPECT=1 cargo test --test allowlist_diagnostics` writes the `expected.txt` files anew.
 
 use crate::allowlists::{Fixture, fixtures, today};
-use iam_stocktake::allowlist::{self, Code, Diagnostic, Place, Severity};
+use iam_stocktake::allowlist::{self, Diagnostic, DiagnosticCode, Position, Severity};
 use stand_ins::expect::Expectations;
 
 /// An account that is audited.
@@ -16,7 +16,7 @@ fn diagnostics(fixture: &Fixture) -> Vec<Diagnostic> {
     match allowlist::parse(&fixture.bytes, today()) {
         Ok(allowlist) => {
             let mut problems = allowlist::audited_former_accounts(&allowlist, &audited);
-            problems.extend(allowlist::lapsing(&allowlist, today()));
+            problems.extend(allowlist::expiry_notices(&allowlist, today()));
             problems
         }
         Err(problems) => problems,
@@ -44,9 +44,9 @@ fn every_file_is_reported_as_its_directory_expects() {
 #[test]
 fn every_code_has_a_directory_named_after_it_that_shows_it() {
     // It comes of the file system, not of what stands in a file.
-    let without_a_file = [Code::UnreadableFile];
+    let without_a_file = [DiagnosticCode::UnreadableFile];
     let fixtures = fixtures();
-    for code in Code::ALL.iter().filter(|code| !without_a_file.contains(code)) {
+    for code in DiagnosticCode::ALL.iter().filter(|code| !without_a_file.contains(code)) {
         let shows = |fixture: &Fixture| {
             fixture.name().starts_with(code.id())
                 && diagnostics(fixture).iter().any(|it| it.code == *code)
@@ -103,7 +103,7 @@ fn the_place_that_is_printed_is_the_one_that_is_counted() {
     for fixture in fixtures() {
         let source = String::from_utf8_lossy(&fixture.bytes);
         for diagnostic in diagnostics(&fixture).iter().filter(|_| !source.is_empty()) {
-            let Place { line, column } = Place::of(&source, diagnostic.span.start);
+            let Position { line, column } = Position::of(&source, diagnostic.span.start);
             let place = format!("--> allowlist.yml:{line}:{column}\n");
             let rendered = allowlist::render(diagnostic, "allowlist.yml", &source, false);
             assert!(rendered.contains(&place), "{place} in\n{rendered}");

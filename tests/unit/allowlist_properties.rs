@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use crate::allowlists::{fixtures, today};
 use chrono::NaiveDate;
-use iam_stocktake::allowlist::{self, Allowlist, Diagnostic, Place, Severity};
+use iam_stocktake::allowlist::{self, Allowlist, Diagnostic, Position, Severity};
 use proptest::prelude::*;
 use serde_json::Value;
 
@@ -21,7 +21,7 @@ fn check(bytes: &[u8], today: NaiveDate) -> Result<(), TestCaseError> {
     match allowlist::parse(bytes, today) {
         Ok(allowlist) => {
             nothing_is_lost(&allowlist, &source)?;
-            for notice in allowlist::lapsing(&allowlist, today) {
+            for notice in allowlist::expiry_notices(&allowlist, today) {
                 prop_assert_eq!(notice.severity, Severity::Notice);
                 render(&notice, &source)?;
             }
@@ -51,7 +51,7 @@ fn nothing_is_lost(allowlist: &Allowlist, source: &str) -> Result<(), TestCaseEr
     }
     for exemption in &allowlist.exemptions {
         prop_assert!(!exemption.rules.is_empty() && !exemption.reason.trim().is_empty());
-        prop_assert_eq!(exemption.place, Place::of(source, exemption.span.start));
+        prop_assert_eq!(exemption.place, Position::of(source, exemption.span.start));
     }
     Ok(())
 }

@@ -1,7 +1,9 @@
 //! The exemption to paste: valid YAML whatever the user is called, refused until someone says why.
 
 use chrono::NaiveDate;
-use iam_stocktake::allowlist::{self, Allowlist, Code, CredentialSelector, Suggestion};
+use iam_stocktake::allowlist::{
+    self, Allowlist, CredentialSelector, DiagnosticCode, SuggestedExemption,
+};
 use iam_stocktake::model::policy::Rule;
 use proptest::prelude::*;
 use serde_json::Value;
@@ -10,8 +12,8 @@ fn day(text: &str) -> NaiveDate {
     allowlist::parse_day(text).expect("a day")
 }
 
-fn suggestion() -> Suggestion {
-    Suggestion {
+fn suggestion() -> SuggestedExemption {
+    SuggestedExemption {
         user: "ci-deploy".to_owned(),
         account: "111122223333".to_owned(),
         user_id: Some("AIDACKCEVSQ6C2EXAMPLE".to_owned()),
@@ -22,7 +24,7 @@ fn suggestion() -> Suggestion {
 }
 
 /// The file that the suggestion is pasted into, below an exemption that stands there already.
-fn file(suggestion: &Suggestion) -> String {
+fn file(suggestion: &SuggestedExemption) -> String {
     let before = "version: 1\nexemptions:\n  - user: someone-else\n    reason: Moves to OIDC\n    \
                   owner: \"@acme/platform\"\n    expires: 2026-12-31\n";
     format!("{before}{suggestion}")
@@ -32,7 +34,7 @@ fn filled(file: &str) -> String {
     file.replace("reason: \"\"", "reason: Moves to OIDC").replace("owner: \"\"", "owner: \"@acme\"")
 }
 
-fn parse(file: &str) -> Result<Allowlist, Vec<(Code, String)>> {
+fn parse(file: &str) -> Result<Allowlist, Vec<(DiagnosticCode, String)>> {
     let problems = |problems: Vec<allowlist::Diagnostic>| {
         problems.into_iter().map(|it| (it.code, it.message)).collect()
     };
@@ -63,7 +65,7 @@ fn a_suggestion_is_written_as_the_documentation_writes_exemptions() {
 
 #[test]
 fn what_is_unknown_or_goes_without_saying_is_left_out() {
-    let short = Suggestion { user_id: None, credentials: Vec::new(), ..suggestion() };
+    let short = SuggestedExemption { user_id: None, credentials: Vec::new(), ..suggestion() };
     assert_eq!(
         short.to_string(),
         "  - user: \"ci-deploy\"\n    \
@@ -78,13 +80,13 @@ fn what_is_unknown_or_goes_without_saying_is_left_out() {
 fn a_suggestion_is_refused_for_nothing_but_its_empty_reason_and_owner() {
     let problems = parse(&file(&suggestion())).expect_err("reason and owner are missing");
     let expected = ["`reason` is empty", "`owner` is empty"];
-    assert_eq!(problems, expected.map(|message| (Code::EmptyText, message.to_owned())));
+    assert_eq!(problems, expected.map(|message| (DiagnosticCode::EmptyText, message.to_owned())));
 }
 
 #[test]
 fn a_suggestion_with_reason_but_without_owner_is_still_refused() {
     let file = file(&suggestion()).replace("reason: \"\"", "reason: Moves to OIDC");
-    assert_eq!(parse(&file), Err(vec![(Code::EmptyText, "`owner` is empty".to_owned())]));
+    assert_eq!(parse(&file), Err(vec![(DiagnosticCode::EmptyText, "`owner` is empty".to_owned())]));
 }
 
 #[test]
@@ -102,7 +104,7 @@ fn a_suggestion_is_accepted_once_reason_and_owner_are_filled() {
 #[test]
 fn a_suggestion_for_another_rule_exempts_from_that_rule() {
     for rule in Rule::ALL {
-        let suggestion = Suggestion { rules: vec![rule], ..suggestion() };
+        let suggestion = SuggestedExemption { rules: vec![rule], ..suggestion() };
         let allowlist = parse(&filled(&file(&suggestion))).expect("a good allowlist");
         assert!(allowlist.exemptions[1].rules.contains(&rule), "{rule}");
     }
@@ -110,7 +112,7 @@ fn a_suggestion_for_another_rule_exempts_from_that_rule() {
 
 #[test]
 fn a_suggestion_for_the_root_user_is_accepted_too() {
-    let root = Suggestion {
+    let root = SuggestedExemption {
         user: "<root_account>".to_owned(),
         user_id: None,
         rules: vec![Rule::RootAccessKey],
@@ -150,7 +152,7 @@ const HOSTILE: [&str; 24] = [
 #[test]
 fn a_hostile_name_stays_that_very_name() {
     for name in HOSTILE {
-        let suggestion = Suggestion { user: name.to_owned(), ..suggestion() };
+        let suggestion = SuggestedExemption { user: name.to_owned(), ..suggestion() };
         assert_eq!(pasted(&file(&suggestion))["user"], *name, "{name:?}");
     }
 }
@@ -158,10 +160,10 @@ fn a_hostile_name_stays_that_very_name() {
 #[test]
 fn a_hostile_name_is_refused_as_a_name_and_for_nothing_else() {
     for name in HOSTILE.iter().filter(|name| !["@octocat", "123", "true"].contains(name)) {
-        let suggestion = Suggestion { user: (*name).to_owned(), ..suggestion() };
+        let suggestion = SuggestedExemption { user: (*name).to_owned(), ..suggestion() };
         let problems = parse(&filled(&file(&suggestion))).expect_err("no user has this name");
         let codes: Vec<_> = problems.iter().map(|(code, _)| *code).collect();
-        assert_eq!(codes, [Code::InvalidUserName], "{name:?}");
+        assert_eq!(codes, [DiagnosticCode::InvalidUserName], "{name:?}");
     }
 }
 
@@ -170,7 +172,7 @@ fn a_name_that_looks_like_something_else_is_accepted_as_a_name() {
     for name in
         ["@octocat", "123", "true", "null", "0x10", "1e3", "2026-06-30", "=", "-", "--", ","]
     {
-        let suggestion = Suggestion { user: name.to_owned(), ..suggestion() };
+        let suggestion = SuggestedExemption { user: name.to_owned(), ..suggestion() };
         let allowlist = parse(&filled(&file(&suggestion))).expect("a good allowlist");
         assert_eq!(allowlist.exemptions[1].user.as_str(), name);
     }
@@ -184,7 +186,7 @@ proptest! {
         user in any::<String>(), account in any::<String>(), credential in any::<String>(),
         user_id in prop::option::of(any::<String>()),
     ) {
-        let suggestion = Suggestion {
+        let suggestion = SuggestedExemption {
             user, account, user_id, credentials: vec![credential], ..suggestion()
         };
         let pasted = pasted(&file(&suggestion));

@@ -12,13 +12,14 @@ use crate::support::{
     now, other, password, policy, weighed, written,
 };
 use chrono::TimeDelta;
-use iam_stocktake::allowlist::{Allowlist, Term};
+use iam_stocktake::allowlist::{Allowlist, ExemptionStatus};
 use iam_stocktake::audit::{
-    self, AllowlistOrigin, Audit, Coverage, Matched, Note, Outcome, Reference, Status,
+    self, AllowlistOrigin, Audit, AuditOutcome, Coverage, ExemptionMatch, FindingStatus, Note,
+    ReferenceKind,
 };
 use iam_stocktake::model::inventory::{
-    AccessKey, Account, Cause, CredentialKind, Evidence, Flag, Form, Gap, Password, Piece, Stamp,
-    Unreadable, User,
+    AccessKey, Account, CredentialKind, Evidence, EvidenceGap, EvidenceItem, EvidenceSource, Flag,
+    GapCause, Password, Timestamp, UnreadableField, User,
 };
 use iam_stocktake::model::policy::{Level, Policy, PolicyOverrides, Rule};
 use smallvec::smallvec;
@@ -50,12 +51,12 @@ fn weigh(account: &Account<'_>, allowlist: &Allowlist) -> Audit {
 
 fn judged_at(account: &Account<'_>, allowlist: &Allowlist, now: &str) -> Audit {
     let accounts = std::slice::from_ref(account);
-    audit::judge(accounts, allowlist, AllowlistOrigin::None, &Policy::default(), at(now))
+    audit::audit_accounts(accounts, allowlist, AllowlistOrigin::None, &Policy::default(), at(now))
 }
 
 /// What the findings that the exemptions leave are about.
 fn left(audit: &Audit) -> Vec<String> {
-    let left = audit.findings.iter().filter(|finding| finding.status != Status::Exempted);
+    let left = audit.findings.iter().filter(|finding| finding.status != FindingStatus::Exempted);
     left.map(crate::support::about).collect()
 }
 
@@ -64,7 +65,7 @@ fn notes(audit: &Audit) -> Vec<Vec<Note>> {
 }
 
 /// Whom the only exemption matched, and how many findings it exempts.
-fn review(audit: &Audit) -> (Matched, usize) {
+fn review(audit: &Audit) -> (ExemptionMatch, usize) {
     let [only] = audit.exemptions.as_slice() else { panic!("one exemption") };
     (only.matched, only.exempts)
 }

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use iam_stocktake::allowlist;
-use iam_stocktake::audit::{AllowlistOrigin, Judge, judge};
+use iam_stocktake::audit::{AllowlistOrigin, Auditor, audit_accounts};
 use iam_stocktake::model::inventory::Account;
 use iam_stocktake::model::policy::Policy;
 use iam_stocktake::observe::credential_report;
@@ -24,16 +24,16 @@ fn the_verdict_does_not_depend_on_who_heard_which_account_when() {
     let [first, second] = accounts();
     // The first account twice: whoever gives one twice gets its findings twice, and still in order.
     let together = [first.clone(), second.clone(), first.clone()];
-    let expected = judge(&together, &allowlist, AllowlistOrigin::None, &policy, now);
+    let expected = audit_accounts(&together, &allowlist, AllowlistOrigin::None, &policy, now);
     assert!(expected.findings.is_sorted_by(|a, b| a.compare(b).is_le()));
 
     for order in [[0, 1, 2], [1, 0, 2], [2, 1, 0], [0, 2, 1]] {
-        let mut one = Judge::new(&allowlist, &policy, now);
-        let mut other = Judge::new(&allowlist, &policy, now);
-        one.hear(&together[order[0]]);
-        other.hear(&together[order[1]]);
-        other.hear(&together[order[2]]);
-        one.join(other);
-        assert_eq!(one.verdict(AllowlistOrigin::None), expected, "{order:?}");
+        let mut one = Auditor::new(&allowlist, &policy, now);
+        let mut other = Auditor::new(&allowlist, &policy, now);
+        one.add_account(&together[order[0]]);
+        other.add_account(&together[order[1]]);
+        other.add_account(&together[order[2]]);
+        one.merge(other);
+        assert_eq!(one.finish(AllowlistOrigin::None), expected, "{order:?}");
     }
 }

@@ -6,8 +6,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use chrono::{DateTime, Utc};
-use iam_stocktake::allowlist::{self, Allowlist, Term};
-use iam_stocktake::audit::{AllowlistOrigin, Audit, Matched, Note, Outcome, Status, judge};
+use iam_stocktake::allowlist::{self, Allowlist, ExemptionStatus};
+use iam_stocktake::audit::{
+    AllowlistOrigin, Audit, AuditOutcome, ExemptionMatch, FindingStatus, Note, audit_accounts,
+};
 use iam_stocktake::model::inventory::Account;
 use iam_stocktake::model::policy::{Level, Policy, PolicyOverrides, Rule};
 use iam_stocktake::observe::{credential_report, export};
@@ -24,7 +26,7 @@ fn now() -> DateTime<Utc> {
 }
 
 fn account(name: &str) -> Account<'static> {
-    let export = export::recognise(fs::read(example(name)).unwrap()).unwrap();
+    let export = export::parse_export(fs::read(example(name)).unwrap()).unwrap();
     credential_report::parse(String::leak(export.csv), None).unwrap()
 }
 
@@ -41,16 +43,17 @@ fn example_allowlist() -> Allowlist {
 fn audit(report: &str, policy: &Policy) -> Audit {
     let allowlist = example_allowlist();
     let origin = AllowlistOrigin::File("examples/iam-allowlist.yml".to_owned());
-    judge(&[account(report)], &allowlist, origin, policy, now())
+    audit_accounts(&[account(report)], &allowlist, origin, policy, now())
 }
 
 /// How many findings there are of each rule and status.
 fn table(audit: &Audit) -> String {
-    let mut counts: BTreeMap<(Rule, Status), usize> = BTreeMap::new();
+    let mut counts: BTreeMap<(Rule, FindingStatus), usize> = BTreeMap::new();
     for finding in &audit.findings {
         *counts.entry((finding.rule, finding.status)).or_default() += 1;
     }
-    let row = |((rule, status), count)| format!("{rule:<24} {:<8} {count}\n", Status::id(status));
+    let row =
+        |((rule, status), count)| format!("{rule:<24} {:<8} {count}\n", FindingStatus::id(status));
     counts.into_iter().map(row).collect()
 }
 
@@ -84,10 +87,10 @@ fn the_example_has_every_finding_that_a_report_can_show() {
     unrotated-access-key     open     12
     unrotated-access-key     exempted 2
     ");
-    assert_eq!(audit.outcome(), Outcome::Stale);
+    assert_eq!(audit.outcome(), AuditOutcome::Stale);
     let account = &audit.accounts[0];
     assert_eq!(
-        (account.users, account.candidates, account.users_without_shown_credentials),
+        (account.users, account.flagged_users, account.users_without_shown_credentials),
         (46, 20, 1)
     );
     let notes: BTreeSet<_> = audit.findings.iter().flat_map(|it| &it.notes).map(Note::id).collect();
@@ -118,7 +121,7 @@ fn the_incomplete_example_is_incomplete_for_both_reasons() {
     stale-access-key         unknown  1
     unrotated-access-key     open     1
     ");
-    assert_eq!(audit.outcome(), Outcome::Incomplete);
+    assert_eq!(audit.outcome(), AuditOutcome::Incomplete);
     let incomplete: Vec<_> = audit.accounts[0].incomplete_rules().collect();
     assert_eq!(incomplete, [Rule::StalePassword, Rule::StaleAccessKey]);
     let notes: BTreeSet<_> = audit.findings.iter().flat_map(|it| &it.notes).map(Note::id).collect();
@@ -131,20 +134,20 @@ fn the_example_allowlist_shows_what_can_become_of_an_exemption() {
     let reviewed: Vec<_> = audit
         .exemptions
         .iter()
-        .map(|it| (it.exemption.user.as_str(), it.term, it.matched, it.exempts))
+        .map(|it| (it.exemption.user.as_str(), it.status, it.matched, it.exempts))
         .collect();
     assert_eq!(
         reviewed,
         [
-            ("break-glass-admin", Term::InForce, Matched::Users(1), 1),
-            ("ses-smtp-*", Term::InForce, Matched::Users(2), 1),
-            ("ci-legacy-jenkins", Term::InForce, Matched::Users(1), 2),
-            ("ci-terraform", Term::InForce, Matched::Users(1), 1),
-            ("jane.miller", Term::ExpiresSoon, Matched::Users(1), 1),
-            ("vendor-audit", Term::Expired, Matched::Users(1), 0),
-            ("backup-robot", Term::InForce, Matched::ByCaseOnly, 1),
-            ("data-export-2024", Term::InForce, Matched::Nobody, 0),
-            ("drill-restore", Term::InForce, Matched::NotAudited, 0),
+            ("break-glass-admin", ExemptionStatus::InForce, ExemptionMatch::Users(1), 1),
+            ("ses-smtp-*", ExemptionStatus::InForce, ExemptionMatch::Users(2), 1),
+            ("ci-legacy-jenkins", ExemptionStatus::InForce, ExemptionMatch::Users(1), 2),
+            ("ci-terraform", ExemptionStatus::InForce, ExemptionMatch::Users(1), 1),
+            ("jane.miller", ExemptionStatus::ExpiresSoon, ExemptionMatch::Users(1), 1),
+            ("vendor-audit", ExemptionStatus::Expired, ExemptionMatch::Users(1), 0),
+            ("backup-robot", ExemptionStatus::InForce, ExemptionMatch::ByCaseOnly, 1),
+            ("data-export-2024", ExemptionStatus::InForce, ExemptionMatch::NoUser, 0),
+            ("drill-restore", ExemptionStatus::InForce, ExemptionMatch::NotAudited, 0),
         ]
     );
 }

@@ -8,7 +8,7 @@ use crate::support::{
     written,
 };
 use iam_stocktake::model::inventory::{
-    AccessKey, Account, CredentialKind, Flag, Handle, Password, Stamp, User,
+    AccessKey, Account, CredentialHandle, CredentialKind, Flag, Password, Timestamp, User,
 };
 use iam_stocktake::model::policy::{Level, Policy, PolicyOverrides, Rule};
 use smallvec::smallvec;
@@ -62,7 +62,7 @@ fn the_ids_are_pinned() {
     };
     let twin = |id: &str| key(id, 100);
     let inactive =
-        AccessKey { active: Flag::No, created: Stamp::At(days_ago(299)), ..key("AKIAC", 100) };
+        AccessKey { active: Flag::No, created: Timestamp::At(days_ago(299)), ..key("AKIAC", 100) };
     let account = Account {
         root: Some(User { access_keys: smallvec![key("AKIAR", 1)], ..live_user("<root_account>") }),
         ..live(vec![User {
@@ -105,8 +105,8 @@ fn a_report_and_a_live_look_give_the_same_ids() {
     let report = exported(&[row]);
     let inactive = AccessKey {
         active: Flag::No,
-        created: Stamp::At(days_ago(200)),
-        last_used: Stamp::Absent,
+        created: Timestamp::At(days_ago(200)),
+        last_used: Timestamp::Absent,
         ..key("AKIAA", 0)
     };
     let user = User {
@@ -172,7 +172,7 @@ fn a_date_is_the_same_with_z_an_offset_and_fractions() {
 fn a_password_keeps_its_id_when_it_is_changed() {
     let changed = stale_password().with("password_last_changed", &written(5));
     assert_eq!(id_of(stale_password()), id_of(changed));
-    let live_changed = Password { last_changed: Stamp::At(days_ago(7)), ..password(100) };
+    let live_changed = Password { last_changed: Timestamp::At(days_ago(7)), ..password(100) };
     let user = User { password: Some(live_changed), ..live_user("alice") };
     assert_eq!(id(&live(vec![user])), id_of(stale_password()));
 }
@@ -224,7 +224,7 @@ fn a_twin_keeps_its_id_when_the_other_is_used_or_deactivated() {
     let (of_a, of_b) =
         ("stale-access-key of access-key AKIAA", "stale-access-key of access-key AKIAB");
     let (before, mut used, mut deactivated) = (ids_by(&twins, &policy), twins.clone(), twins);
-    used.users[0].access_keys[0].last_used = Stamp::At(days_ago(1));
+    used.users[0].access_keys[0].last_used = Timestamp::At(days_ago(1));
     assert_eq!(ids_by(&used, &policy), BTreeMap::from([(of_b.to_owned(), before[of_b].clone())]));
     deactivated.users[0].access_keys[0].active = Flag::No;
     assert_eq!(ids_by(&deactivated, &policy)[of_b], before[of_b]);
@@ -270,11 +270,11 @@ fn an_id_is_sixteen_lower_case_hex_digits() {
 fn a_live_date_with_fractions_is_cut_to_the_second() {
     let moment = at("2025-09-03T12:00:00.75Z");
     let exact = key("AKIAA", 100);
-    let fraction = AccessKey { created: Stamp::At(moment), ..exact.clone() };
+    let fraction = AccessKey { created: Timestamp::At(moment), ..exact.clone() };
     assert_eq!(
         id(&live_with_keys(vec![exact.clone()])),
         id(&live_with_keys(vec![fraction.clone()]))
     );
-    let twin = AccessKey { handle: Handle::Id("AKIAB".to_owned()), ..fraction };
+    let twin = AccessKey { handle: CredentialHandle::Id("AKIAB".to_owned()), ..fraction };
     assert_eq!(ids(&live_with_keys(vec![exact, twin])).len(), 2);
 }

@@ -7,9 +7,11 @@ use crate::support::{ACCOUNT, COLUMNS, Row, at, csv, csv_of, days_ago};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use chrono::{DateTime, Utc};
-use iam_stocktake::model::inventory::{Account, Evidence, Flag, Form, Handle, Stamp};
+use iam_stocktake::model::inventory::{
+    Account, CredentialHandle, Evidence, EvidenceSource, Flag, Timestamp,
+};
 use iam_stocktake::observe::credential_report::{ReportError, parse};
-use iam_stocktake::observe::export::{Export, ExportError, recognise};
+use iam_stocktake::observe::export::{Export, ExportError, parse_export};
 
 /// The columns without which nothing can be judged.
 const REQUIRED: [&str; 12] = [
@@ -50,11 +52,11 @@ fn refused(csv: &str) -> ReportError {
 }
 
 fn recognised(bytes: impl AsRef<[u8]>) -> Export {
-    recognise(bytes.as_ref().to_vec()).unwrap()
+    parse_export(bytes.as_ref().to_vec()).unwrap()
 }
 
 fn not_recognised(bytes: impl AsRef<[u8]>) -> ExportError {
-    recognise(bytes.as_ref().to_vec()).unwrap_err()
+    parse_export(bytes.as_ref().to_vec()).unwrap_err()
 }
 
 fn undated(csv: String) -> Export {

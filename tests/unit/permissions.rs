@@ -4,23 +4,25 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use iam_stocktake::model::identity::{
-    AccountEntry, AccountList, Audience, ExternalId, GithubId, Partition, Repository, RoleArn,
+    AccountEntry, AccountList, Audience, ExternalId, GithubId, Partition, RepositoryName, RoleArn,
     RoleName, SubjectContext,
 };
 use iam_stocktake::model::policy::remediation::{REMEDIABLE_RULES, RemediationPolicy, Stage};
 use iam_stocktake::model::policy::{Level, Policy, PolicyOverrides, Rule};
-use iam_stocktake::permissions::{Access, Features, Grant, PERMISSIONS, Remedy, Resource};
-use iam_stocktake::settings::{LastAccessed, Owners, RemedyRole};
+use iam_stocktake::permissions::{
+    AccessLevel, Features, PERMISSIONS, RemediationScope, Resource, RoleGrant,
+};
+use iam_stocktake::settings::{LastAccessedLookup, OwnerLookup, RemediationRole};
 use serde_json::{Value, json};
 
 /// The credential report and the second look, and nothing that can be turned on.
 const BARE: Features = Features {
     recheck: true,
     service_credentials: false,
-    owners: Owners::None,
+    owners: OwnerLookup::None,
     last_accessed: false,
     expiry_tag: false,
-    remedy: None,
+    remediation: None,
 };
 
 fn actions(features: Features) -> BTreeSet<&'static str> {
@@ -39,14 +41,14 @@ fn assert_adds(features: Features, expected: &[&str]) {
 #[test]
 fn without_a_second_look_nothing_but_the_report_is_asked_for() {
     let report = ["iam:GenerateCredentialReport", "iam:GetCredentialReport"];
-    for owners in Owners::ALL {
+    for owners in OwnerLookup::ALL {
         let features = Features {
             recheck: false,
             service_credentials: true,
             owners,
             last_accessed: true,
             expiry_tag: true,
-            remedy: None,
+            remediation: None,
         };
         assert_eq!(actions(features), BTreeSet::from(report));
     }
@@ -72,10 +74,10 @@ fn each_feature_adds_exactly_its_actions() {
         Features { service_credentials: true, ..BARE },
         &["iam:ListServiceSpecificCredentials", "iam:ListSSHPublicKeys"],
     );
-    assert_adds(Features { owners: Owners::Candidates, ..BARE }, &["iam:ListUserTags"]);
+    assert_adds(Features { owners: OwnerLookup::FlaggedUsers, ..BARE }, &["iam:ListUserTags"]);
     let details = ["iam:GetAccountAuthorizationDetails"];
-    assert_adds(Features { owners: Owners::All, ..BARE }, &details);
-    for owners in Owners::ALL {
+    assert_adds(Features { owners: OwnerLookup::All, ..BARE }, &details);
+    for owners in OwnerLookup::ALL {
         assert_adds(Features { owners, expiry_tag: true, ..BARE }, &details);
     }
     assert_adds(
@@ -88,7 +90,7 @@ fn each_feature_adds_exactly_its_actions() {
 fn the_policy_of_the_allowlist_turns_features_on_and_off() {
     let features = |overrides: &PolicyOverrides| {
         let policy = Policy::new(overrides, None);
-        Features::new(&policy, true, Owners::Candidates, LastAccessed::Candidates)
+        Features::new(&policy, true, OwnerLookup::FlaggedUsers, LastAccessedLookup::FlaggedUsers)
     };
     let off = |rules: &[Rule]| PolicyOverrides {
         levels: rules.iter().map(|rule| (*rule, Level::Off)).collect(),
@@ -111,7 +113,7 @@ fn the_policy_of_the_allowlist_turns_features_on_and_off() {
 /// The statements of the policy with these features, and of a role that assumes another.
 fn statements(features: Features) -> Vec<Value> {
     let members = ["arn:aws:iam::444455556666:role/audit".parse().unwrap()];
-    let grant = Grant {
+    let grant = RoleGrant {
         features: Some(features),
         partition: Partition::Aws,
         account: None,
@@ -131,7 +133,7 @@ fn granted(statements: &[Value]) -> Vec<&str> {
 
 /// All features of an audit.
 const WHOLE_AUDIT: Features =
-    Features { service_credentials: true, owners: Owners::All, last_accessed: true, ..BARE };
+    Features { service_credentials: true, owners: OwnerLookup::All, last_accessed: true, ..BARE };
 
 #[test]
 fn every_action_of_an_audit_is_granted_once_and_only_reads() {
@@ -158,8 +160,8 @@ fn asking_for_everything() -> RemediationPolicy {
     }
 }
 
-fn of_remedy(role: RemedyRole, policy: &RemediationPolicy) -> Features {
-    Features::of_remedy(Remedy::new(role, policy))
+fn for_remediation(role: RemediationRole, policy: &RemediationPolicy) -> Features {
+    Features::for_remediation(RemediationScope::new(role, policy))
 }
 
 /// What one role of the remedy may do that another may not.
@@ -169,10 +171,10 @@ fn more(than: Features, features: Features) -> BTreeSet<&'static str> {
     all.difference(&fewer).copied().collect()
 }
 
-const PLAN: RemedyRole = RemedyRole::Plan;
-const NOTIFY: RemedyRole = RemedyRole::Reach(Stage::Notify);
-const DEACTIVATE: RemedyRole = RemedyRole::Reach(Stage::Deactivate);
-const DELETE: RemedyRole = RemedyRole::Reach(Stage::Delete);
+const PLAN: RemediationRole = RemediationRole::Plan;
+const NOTIFY: RemediationRole = RemediationRole::UpTo(Stage::Notify);
+const DEACTIVATE: RemediationRole = RemediationRole::UpTo(Stage::Deactivate);
+const DELETE: RemediationRole = RemediationRole::UpTo(Stage::Delete);
 
 const HOLDINGS: [&str; 5] = [
     "iam:GetUserPolicy",
@@ -186,15 +188,15 @@ const HOLDINGS: [&str; 5] = [
 fn each_stage_of_the_remedy_adds_exactly_its_actions() {
     // By default the age of an SSH key, service-specific credential or certificate is no reason.
     let default = RemediationPolicy::default();
-    let of = |role| of_remedy(role, &default);
+    let of = |role| for_remediation(role, &default);
     assert_eq!(more(of(NOTIFY), of(DEACTIVATE)), ["iam:UpdateAccessKey"].into());
     let deleting = RemediationPolicy { delete_after_days: Some(30), ..default };
-    let of = |role| of_remedy(role, &deleting);
+    let of = |role| for_remediation(role, &deleting);
     assert_eq!(more(of(DEACTIVATE), of(DELETE)), ["iam:DeleteAccessKey"].into());
 
     let careful = RemediationPolicy { rules: REMEDIABLE_RULES.to_vec(), ..Default::default() };
-    let of = |role| of_remedy(role, &careful);
-    let audit = Features { service_credentials: true, owners: Owners::All, ..BARE };
+    let of = |role| for_remediation(role, &careful);
+    let audit = Features { service_credentials: true, owners: OwnerLookup::All, ..BARE };
     assert_eq!(more(audit, of(PLAN)), [].into());
     assert_eq!(more(of(PLAN), of(NOTIFY)), ["iam:TagUser", "iam:UntagUser"].into());
     let updates = [
@@ -207,7 +209,7 @@ fn each_stage_of_the_remedy_adds_exactly_its_actions() {
     assert_eq!(more(of(DEACTIVATE), of(DELETE)), [].into(), "never is anything deleted");
 
     let deleting = RemediationPolicy { delete_after_days: Some(30), ..careful };
-    let of = |role| of_remedy(role, &deleting);
+    let of = |role| for_remediation(role, &deleting);
     let deletions = [
         "iam:DeleteAccessKey",
         "iam:DeleteSSHPublicKey",
@@ -222,7 +224,7 @@ fn each_option_of_the_remedy_adds_exactly_its_actions_from_its_stage_on() {
     let careful = RemediationPolicy { delete_after_days: Some(30), ..RemediationPolicy::default() };
     let passwords = RemediationPolicy { delete_passwords: true, ..careful.clone() };
     let users = RemediationPolicy { delete_users: true, ..careful.clone() };
-    let added = |role, policy| more(of_remedy(role, &careful), of_remedy(role, policy));
+    let added = |role, policy| more(for_remediation(role, &careful), for_remediation(role, policy));
     let password = BTreeSet::from(["iam:DeleteLoginProfile"]);
     for (role, expected) in [(PLAN, false), (NOTIFY, false), (DEACTIVATE, true), (DELETE, true)] {
         let expected = if expected { password.clone() } else { BTreeSet::new() };
@@ -246,18 +248,18 @@ fn each_option_of_the_remedy_adds_exactly_its_actions_from_its_stage_on() {
     assert_eq!(added(DELETE, &users), whole.into_iter().chain(HOLDINGS).collect());
     let never = RemediationPolicy { delete_after_days: None, ..users };
     assert_eq!(
-        actions(of_remedy(DELETE, &never)),
-        actions(of_remedy(DEACTIVATE, &RemediationPolicy::default()))
+        actions(for_remediation(DELETE, &never)),
+        actions(for_remediation(DEACTIVATE, &RemediationPolicy::default()))
     );
 }
 
 #[test]
 fn audit_and_remedy_together_are_all_that_is_known() {
-    let remedy = of_remedy(DELETE, &asking_for_everything());
-    let tags = actions(Features { owners: Owners::Candidates, ..BARE });
+    let remediation = for_remediation(DELETE, &asking_for_everything());
+    let tags = actions(Features { owners: OwnerLookup::FlaggedUsers, ..BARE });
     let all: BTreeSet<_> = actions(WHOLE_AUDIT)
         .into_iter()
-        .chain(actions(remedy))
+        .chain(actions(remediation))
         .chain(tags)
         .chain(["sts:AssumeRole"])
         .collect();
@@ -267,15 +269,15 @@ fn audit_and_remedy_together_are_all_that_is_known() {
 
 #[test]
 fn the_remedy_writes_to_what_is_of_users_alone_and_no_tags_but_its_own() {
-    let statements = statements(of_remedy(DELETE, &asking_for_everything()));
-    let known = actions(of_remedy(DELETE, &asking_for_everything()));
+    let statements = statements(for_remediation(DELETE, &asking_for_everything()));
+    let known = actions(for_remediation(DELETE, &asking_for_everything()));
     let once: Vec<_> = known.into_iter().chain(["sts:AssumeRole"]).collect();
     assert_eq!(granted(&statements), once);
-    let of = |access: Access| -> BTreeSet<&str> {
+    let of = |access: AccessLevel| -> BTreeSet<&str> {
         let of = PERMISSIONS.iter().filter(|it| it.feature.access() == access);
         of.map(|it| it.action).collect()
     };
-    let (tagging, changing) = (of(Access::Tag), of(Access::Change));
+    let (tagging, changing) = (of(AccessLevel::Tag), of(AccessLevel::Change));
     let on = |kind: &str| json!(format!("arn:aws:iam::*:{kind}/*"));
     for statement in &statements {
         assert_eq!(statement["Effect"], "Allow");
@@ -322,7 +324,7 @@ fn the_documentation_lists_every_action() {
         .map(|permission| {
             let resource = match permission.resource {
                 Resource::Any => "`*`",
-                Resource::Users if permission.feature.access() == Access::Tag => {
+                Resource::Users if permission.feature.access() == AccessLevel::Tag => {
                     "`user/*`, tags `iam-stocktake:*` alone"
                 }
                 Resource::Users => "`user/*`",
@@ -400,7 +402,7 @@ fn names_are_exact() {
 
 #[test]
 fn repositories_and_subjects_let_no_other_in() {
-    assert_takes::<Repository>(
+    assert_takes::<RepositoryName>(
         &["acme/infra", "Acme-1/in.fra_2", "user_corp/.github"],
         &[
             "",

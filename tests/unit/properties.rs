@@ -8,8 +8,8 @@ use crate::support::{
 };
 use chrono::{DateTime, Utc};
 use iam_stocktake::allowlist::{self, Allowlist};
-use iam_stocktake::audit::{Audit, Outcome, Status};
-use iam_stocktake::model::inventory::{CLOCK_SKEW, CredentialKind, Handle};
+use iam_stocktake::audit::{Audit, AuditOutcome, FindingStatus};
+use iam_stocktake::model::inventory::{CLOCK_SKEW, CredentialHandle, CredentialKind};
 use iam_stocktake::model::policy::{Policy, PolicyOverrides, Rule};
 use iam_stocktake::observe::{credential_report, export};
 use proptest::prelude::*;
@@ -37,7 +37,7 @@ fn policy(stale_after_days: u32) -> Policy {
 
 /// Recognises, parses and judges whatever is there.
 fn swallow(bytes: Vec<u8>) {
-    if let Ok(export) = export::recognise(bytes)
+    if let Ok(export) = export::parse_export(bytes)
         && let Ok(account) = credential_report::parse(&export.csv, export.generated_at)
     {
         let _ = judged(&account);
@@ -114,20 +114,19 @@ fn with_key(slot: u8, [last_used, last_rotated, created]: &[String; 3]) -> Row {
         .with("user_creation_time", created)
 }
 
-/// The result by the rule's table: the first date that is there decides, one from the future is not
-/// believed, and nothing is guessed.
-fn expected(dates: &[String], threshold: u32) -> Option<Status> {
+/// The verdict of the rule's table: the first date that is there decides, and nothing is guessed.
+fn expected(dates: &[String], threshold: u32) -> Option<FindingStatus> {
     let threshold = i64::from(threshold) * 86_400;
     match dates.iter().map(|text| meaning(text)).find(|it| *it != Meaning::Absent) {
-        Some(Meaning::At(date)) if date - now() > CLOCK_SKEW => Some(Status::Unknown),
+        Some(Meaning::At(date)) if date - now() > CLOCK_SKEW => Some(FindingStatus::Unknown),
         Some(Meaning::At(date)) => {
-            (now().timestamp() - date.timestamp() >= threshold).then_some(Status::Open)
+            (now().timestamp() - date.timestamp() >= threshold).then_some(FindingStatus::Open)
         }
-        _ => Some(Status::Unknown),
+        _ => Some(FindingStatus::Unknown),
     }
 }
 
-fn stale_status(audit: &Audit, rule: Rule) -> Option<Status> {
+fn stale_status(audit: &Audit, rule: Rule) -> Option<FindingStatus> {
     audit.findings.iter().find(|finding| finding.rule == rule).map(|finding| finding.status)
 }
 
@@ -148,7 +147,7 @@ fn wild_rows() -> impl Strategy<Value = Vec<Row>> {
 }
 
 /// The credentials that are stale, whatever their days.
-fn stale(audit: &Audit) -> BTreeSet<(CredentialKind, Option<Handle>)> {
+fn stale(audit: &Audit) -> BTreeSet<(CredentialKind, Option<CredentialHandle>)> {
     let stale = audit.findings.iter().filter(|it| Rule::STALE.contains(&it.rule));
     stale
         .filter_map(|it| it.credential.as_ref())
@@ -215,8 +214,8 @@ proptest! {
         let account = exported(&rows);
         prop_assert_eq!(account.users.len(), rows.len());
         let audit = judged(&account);
-        let unknown = audit.findings.iter().any(|finding| finding.status == Status::Unknown);
-        prop_assert_eq!(unknown, audit.outcome() == Outcome::Incomplete);
+        let unknown = audit.findings.iter().any(|finding| finding.status == FindingStatus::Unknown);
+        prop_assert_eq!(unknown, audit.outcome() == AuditOutcome::Incomplete);
     }
 
     #[test]
@@ -246,9 +245,9 @@ proptest! {
     ) {
         for row in [with_password(&dates), with_key(slot, &dates)] {
             let audit = judged(&exported(&[row]));
-            let statuses: Vec<Status> = audit.findings.iter().map(|it| it.status).collect();
-            prop_assert_eq!(statuses, [Status::Unknown]);
-            prop_assert_eq!(audit.outcome(), Outcome::Incomplete);
+            let statuses: Vec<FindingStatus> = audit.findings.iter().map(|it| it.status).collect();
+            prop_assert_eq!(statuses, [FindingStatus::Unknown]);
+            prop_assert_eq!(audit.outcome(), AuditOutcome::Incomplete);
         }
     }
 
@@ -259,8 +258,8 @@ proptest! {
         let column = format!("access_key_{slot}_active");
         for column in ["password_enabled", &column] {
             let audit = judged(&exported(&[Row::of("u").with(column, &flag)]));
-            let statuses: Vec<Status> = audit.findings.iter().map(|it| it.status).collect();
-            prop_assert_eq!(statuses, [Status::Unknown], "{}", column);
+            let statuses: Vec<FindingStatus> = audit.findings.iter().map(|it| it.status).collect();
+            prop_assert_eq!(statuses, [FindingStatus::Unknown], "{}", column);
         }
     }
 

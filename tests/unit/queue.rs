@@ -19,7 +19,7 @@ mod remedy;
 mod tracker;
 
 use audits::{ACCOUNT, Audit, Found, OTHER_ACCOUNT, access_key, on, password};
-use iam_stocktake::audit::Fingerprint;
+use iam_stocktake::audit::FindingId;
 use iam_stocktake::report::Language;
 use tracker::{Desk, Ran};
 

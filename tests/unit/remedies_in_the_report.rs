@@ -6,11 +6,11 @@ use std::process::Command;
 use crate::support::{days_ago, key, live, live_user, now, other, password, weighed};
 use chrono::{DateTime, Utc};
 use iam_stocktake::allowlist::Allowlist;
-use iam_stocktake::audit::{Audit, Next};
-use iam_stocktake::model::clock::{Clock, Reached, Subject};
+use iam_stocktake::audit::{Audit, NextStage};
 use iam_stocktake::model::inventory::{CredentialKind, Flag, OtherCredential, Permissions, User};
 use iam_stocktake::model::policy::Policy;
 use iam_stocktake::model::policy::remediation::{RemediationPolicy, Stage};
+use iam_stocktake::model::remediation_tag::{RemediationStatus, RemediationTag, TagSubject};
 use iam_stocktake::report::json::v1;
 use iam_stocktake::report::{Language, MarkdownOptions, markdown};
 use smallvec::smallvec;
@@ -139,7 +139,7 @@ fn the_script_says_what_is_to_go_before_it_takes_anything_away_and_runs_no_name(
 #[test]
 fn the_json_holds_what_was_looked_at_and_nothing_else() {
     let belongings = |user| v1::Audit::from(&audit_of(user)).findings[0].belongings.clone();
-    let expected = v1::Belongings {
+    let expected = v1::UserResources {
         mfa: Some(true),
         groups: names(&["staff", "ops"]),
         attached_policies: names(&["ReadOnlyAccess"]),
@@ -152,19 +152,19 @@ fn the_json_holds_what_was_looked_at_and_nothing_else() {
 // How far the remedy has come
 
 /// The user with the tag of a credential.
-fn tagged(user: User<'static>, subject: &Subject, clock: Clock) -> User<'static> {
+fn tagged(user: User<'static>, subject: &TagSubject, clock: RemediationTag) -> User<'static> {
     let mut tags = user.tags.clone().unwrap();
     tags.insert(subject.key(), clock.to_string());
     User { tags: Some(tags), ..user }
 }
 
-fn the_key() -> Subject {
-    Subject::Credential(CredentialKind::AccessKey, Some(KEY.to_owned()))
+fn the_key() -> TagSubject {
+    TagSubject::Credential(CredentialKind::AccessKey, Some(KEY.to_owned()))
 }
 
 /// So many days ago, and found so in yesterday's run.
-fn reached(reached: Reached, days: i64) -> Clock {
-    Clock { reached, since: days_ago(days), seen: days_ago(1) }
+fn reached(reached: RemediationStatus, days: i64) -> RemediationTag {
+    RemediationTag { reached, since: days_ago(days), seen: days_ago(1) }
 }
 
 fn with_stale_key() -> User<'static> {
@@ -182,18 +182,18 @@ fn by(remediation: RemediationPolicy, user: User<'static>) -> Audit {
     weighed(&live(vec![user]), &allowlist, &Policy::default())
 }
 
-fn next(audit: &Audit) -> Option<Next> {
+fn next(audit: &Audit) -> Option<NextStage> {
     let [only] = audit.findings.as_slice() else { panic!("one finding") };
     audit.next_stage(only)
 }
 
-fn on(stage: Stage, moment: DateTime<Utc>) -> Option<Next> {
-    Some(Next { stage, from: moment.date_naive() })
+fn on(stage: Stage, moment: DateTime<Utc>) -> Option<NextStage> {
+    Some(NextStage { stage, from: moment.date_naive() })
 }
 
 #[test]
 fn a_notice_says_from_which_day_on_a_key_will_be_deactivated() {
-    let user = tagged(with_stale_key(), &the_key(), reached(Reached::Notified, 5));
+    let user = tagged(with_stale_key(), &the_key(), reached(RemediationStatus::Notified, 5));
     let audit = by(RemediationPolicy::default(), user);
     assert_eq!(next(&audit), on(Stage::Deactivate, days_ago(5 - 14)));
     let report = rendered(&audit, Language::English);
@@ -208,7 +208,7 @@ fn a_notice_says_from_which_day_on_a_key_will_be_deactivated() {
     let says = format!("{} 以降に無効化されます", days_ago(-9).date_naive());
     assert!(japanese.contains(&says), "{japanese}");
     let remedy = v1::Audit::from(&audit).findings[0].remedy.clone();
-    let expected = v1::Remedy {
+    let expected = v1::RemediationProgress {
         reached: "notified".to_owned(),
         since: days_ago(5),
         next: Some("deactivate".to_owned()),
@@ -219,7 +219,8 @@ fn a_notice_says_from_which_day_on_a_key_will_be_deactivated() {
 
 #[test]
 fn without_a_policy_for_the_remedy_a_notice_has_no_second_date() {
-    let audit = audit_of(tagged(with_stale_key(), &the_key(), reached(Reached::Notified, 5)));
+    let audit =
+        audit_of(tagged(with_stale_key(), &the_key(), reached(RemediationStatus::Notified, 5)));
     assert_eq!(next(&audit), None);
     let report = rendered(&audit, Language::English);
     let says = format!("Notice was given on {}.\n", days_ago(5).date_naive());
@@ -228,7 +229,8 @@ fn without_a_policy_for_the_remedy_a_notice_has_no_second_date() {
 
 #[test]
 fn what_is_deactivated_is_deleted_only_if_the_policy_says_so() {
-    let user = || tagged(with_inactive_key(), &the_key(), reached(Reached::Deactivated, 3));
+    let user =
+        || tagged(with_inactive_key(), &the_key(), reached(RemediationStatus::Deactivated, 3));
     assert_eq!(next(&by(RemediationPolicy::default(), user())), None);
     let deletes = RemediationPolicy { delete_after_days: Some(30), ..RemediationPolicy::default() };
     let audit = by(deletes, user());
@@ -240,10 +242,10 @@ fn what_is_deactivated_is_deleted_only_if_the_policy_says_so() {
 
 #[test]
 fn a_password_is_deleted_instead_of_deactivated_and_only_if_the_policy_says_so() {
-    let subject = Subject::Credential(CredentialKind::Password, None);
+    let subject = TagSubject::Credential(CredentialKind::Password, None);
     let user = || {
         let user = User { password: Some(password(200)), ..live_user("leaver") };
-        tagged(user, &subject, reached(Reached::Notified, 5))
+        tagged(user, &subject, reached(RemediationStatus::Notified, 5))
     };
     assert_eq!(next(&by(RemediationPolicy::default(), user())), None);
     let deletes = RemediationPolicy { delete_passwords: true, ..RemediationPolicy::default() };
@@ -251,13 +253,13 @@ fn a_password_is_deleted_instead_of_deactivated_and_only_if_the_policy_says_so()
     // Somebody has just changed it: nothing is done about it.
     let mut reset = user();
     reset.password.as_mut().unwrap().last_changed =
-        iam_stocktake::model::inventory::Stamp::At(days_ago(2));
+        iam_stocktake::model::inventory::Timestamp::At(days_ago(2));
     assert_eq!(next(&by(deletes, reset)), None);
 }
 
 #[test]
 fn no_day_is_promised_where_the_remedy_will_not_act_on_it() {
-    let notified = || reached(Reached::Notified, 20);
+    let notified = || reached(RemediationStatus::Notified, 20);
     let user = || tagged(with_stale_key(), &the_key(), notified());
     let default = RemediationPolicy::default;
     assert!(next(&by(default(), user())).is_some());
@@ -274,20 +276,20 @@ fn no_day_is_promised_where_the_remedy_will_not_act_on_it() {
     ]);
     let exempted = Allowlist { remediation: Some(default()), ..exempt };
     assert_eq!(next(&weighed(&live(vec![user()]), &exempted, &Policy::default())), None);
-    let unseen = Clock { seen: days_ago(15), ..notified() };
+    let unseen = RemediationTag { seen: days_ago(15), ..notified() };
     let lapsed = tagged(with_stale_key(), &the_key(), unseen);
     assert_eq!(next(&by(default(), lapsed)), None);
 }
 
 #[test]
 fn a_tag_that_speaks_of_another_key_or_another_state_says_nothing() {
-    let another = Subject::Credential(CredentialKind::AccessKey, Some("AKIA2".to_owned()));
+    let another = TagSubject::Credential(CredentialKind::AccessKey, Some("AKIA2".to_owned()));
     for (user, subject, clock) in [
-        (with_stale_key(), another, reached(Reached::Notified, 5)),
-        (with_stale_key(), the_key(), reached(Reached::Deactivated, 5)),
+        (with_stale_key(), another, reached(RemediationStatus::Notified, 5)),
+        (with_stale_key(), the_key(), reached(RemediationStatus::Deactivated, 5)),
     ] {
         let audit = by(RemediationPolicy::default(), tagged(user, &subject, clock));
-        assert_eq!(audit.findings[0].clock, None);
+        assert_eq!(audit.findings[0].remediation_tag, None);
         assert!(!rendered(&audit, Language::English).contains("remedy is under way"));
         assert_eq!(v1::Audit::from(&audit).findings[0].remedy, None);
     }

@@ -3,7 +3,7 @@
 
 use std::io::Write as _;
 
-use iam_stocktake::runner::command::{Annotation, Command, Level};
+use iam_stocktake::runner::command::{Annotation, AnnotationLevel, WorkflowCommand};
 use iam_stocktake::runner::log::Log;
 use proptest::prelude::*;
 use secrecy::SecretString;
@@ -11,7 +11,7 @@ use stand_ins::workflow_commands::{Read, Stops, read};
 
 /// What is written to a log, one after another.
 #[derive(Debug, Clone)]
-enum Piece {
+enum EvidenceItem {
     Text(Vec<u8>),
     Given(Given),
 }
@@ -27,13 +27,13 @@ enum Given {
 }
 
 impl Given {
-    fn command(&self) -> Command {
+    fn command(&self) -> WorkflowCommand {
         match self.clone() {
             Self::Annotation(annotation) => annotation.into(),
-            Self::Mask(secret) => Command::Mask(SecretString::from(secret)),
-            Self::Group(title) => Command::Group(title),
-            Self::EndGroup => Command::EndGroup,
-            Self::Debug(message) => Command::Debug(message),
+            Self::Mask(secret) => WorkflowCommand::Mask(SecretString::from(secret)),
+            Self::Group(title) => WorkflowCommand::Group(title),
+            Self::EndGroup => WorkflowCommand::EndGroup,
+            Self::Debug(message) => WorkflowCommand::Debug(message),
         }
     }
 
@@ -61,13 +61,13 @@ impl Given {
 }
 
 /// The log of these pieces.
-fn logged(pieces: &[Piece]) -> String {
+fn logged(pieces: &[EvidenceItem]) -> String {
     let mut out = Vec::new();
     let mut log = Log::start(&mut out).unwrap();
     for piece in pieces {
         match piece {
-            Piece::Text(text) => log.write_all(text).unwrap(),
-            Piece::Given(given) => log.command(&given.command()).unwrap(),
+            EvidenceItem::Text(text) => log.write_all(text).unwrap(),
+            EvidenceItem::Given(given) => log.command(&given.command()).unwrap(),
         }
     }
     log.finish().unwrap();
@@ -120,7 +120,11 @@ fn text() -> impl Strategy<Value = String> {
 }
 
 fn given() -> impl Strategy<Value = Given> {
-    let level = prop::sample::select(vec![Level::Error, Level::Warning, Level::Notice]);
+    let level = prop::sample::select(vec![
+        AnnotationLevel::Error,
+        AnnotationLevel::Warning,
+        AnnotationLevel::Notice,
+    ]);
     let annotation = (level, text(), text()).prop_map(|(level, message, place)| {
         Given::Annotation(Annotation {
             title: Some(format!("t{place}")),
@@ -139,15 +143,15 @@ fn given() -> impl Strategy<Value = Given> {
 }
 
 /// Texts cut anywhere, even within a character, some bytes that are no text, and commands of ours.
-fn pieces() -> impl Strategy<Value = Vec<Piece>> {
+fn pieces() -> impl Strategy<Value = Vec<EvidenceItem>> {
     let cut = (text(), 1_usize..6).prop_map(|(text, size)| {
-        text.as_bytes().chunks(size).map(|chunk| Piece::Text(chunk.to_vec())).collect()
+        text.as_bytes().chunks(size).map(|chunk| EvidenceItem::Text(chunk.to_vec())).collect()
     });
     let bytes = prop::collection::vec(any::<u8>(), 0..6);
     let some = prop_oneof![
         4 => cut,
-        1 => bytes.prop_map(|bytes| vec![Piece::Text(bytes)]),
-        2 => given().prop_map(|given| vec![Piece::Given(given)]),
+        1 => bytes.prop_map(|bytes| vec![EvidenceItem::Text(bytes)]),
+        2 => given().prop_map(|given| vec![EvidenceItem::Given(given)]),
     ];
     prop::collection::vec(some, 0..8).prop_map(|pieces| pieces.concat())
 }
@@ -162,8 +166,8 @@ proptest! {
     #[test]
     fn the_runner_reads_our_commands_and_no_others(pieces in pieces()) {
         let given: Vec<_> = pieces.iter().filter_map(|piece| match piece {
-            Piece::Given(given) => Some(given),
-            Piece::Text(_) => None,
+            EvidenceItem::Given(given) => Some(given),
+            EvidenceItem::Text(_) => None,
         }).collect();
         let log = logged(&pieces);
         for stops in [Stops::Heeded, Stops::Ignored] {
@@ -181,7 +185,7 @@ proptest! {
     #[test]
     fn a_text_loses_nothing_on_its_way(text in text()) {
         let plain = text.replace(|c: char| c == '\\' || (c.is_control() && c != '\n'), "");
-        let log = logged(&[Piece::Text(plain.clone().into_bytes())]);
+        let log = logged(&[EvidenceItem::Text(plain.clone().into_bytes())]);
         let lines: Vec<_> = log.lines().collect();
         let shown = lines[1..lines.len() - 1].join("\n").replace('\\', "");
         prop_assert_eq!(shown, plain.strip_suffix('\n').unwrap_or(&plain));

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use crate::allowlists::{Fixture, fixtures, today};
-use iam_stocktake::allowlist::{self, Code, CredentialSelector};
+use iam_stocktake::allowlist::{self, CredentialSelector, DiagnosticCode};
 use iam_stocktake::model::policy::remediation::RemediationPolicy;
 use iam_stocktake::model::policy::{Level, Rule};
 use jsonschema::Validator;
@@ -15,8 +15,11 @@ use serde_json::{Value, json};
 use stand_ins::expect::Expectations;
 
 /// Problems that no schema can see: they take the day, or words within prose.
-const BEYOND_A_SCHEMA: [Code; 3] =
-    [Code::ExpiresTooFar, Code::FullAccessKeyId, Code::DuplicateAccount];
+const BEYOND_A_SCHEMA: [DiagnosticCode; 3] = [
+    DiagnosticCode::ExpiresTooFar,
+    DiagnosticCode::FullAccessKeyId,
+    DiagnosticCode::DuplicateAccount,
+];
 
 /// Files that cannot be turned into JSON, so that no schema gets to see them.
 const BEYOND_JSON: [&str; 4] = ["duplicate-key", "not-utf8", "syntax", "wrong-type-for-merge"];

@@ -8,8 +8,8 @@ use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use iam_stocktake::allowlist::{self, Allowlist};
 use iam_stocktake::audit::{self, AllowlistOrigin, Audit, Finding, Note};
 use iam_stocktake::model::inventory::{
-    AccessKey, AccessKeys, Account, CredentialKind, Evidence, Flag, Form, Handle, OtherCredential,
-    Password, Stamp, User,
+    AccessKey, AccessKeys, Account, CredentialHandle, CredentialKind, Evidence, EvidenceSource,
+    Flag, OtherCredential, Password, Timestamp, User,
 };
 use iam_stocktake::model::policy::{Level, Policy, PolicyOverrides, Rule};
 use iam_stocktake::observe::credential_report;
@@ -145,7 +145,7 @@ pub(crate) fn live_user(name: &str) -> User<'static> {
         name: name.to_owned().into(),
         arn: format!("arn:aws:iam::{ACCOUNT}:user/{name}").into(),
         id: Some(format!("AIDA{:X>16}", name.to_ascii_uppercase())),
-        created: Stamp::At(days_ago(400)),
+        created: Timestamp::At(days_ago(400)),
         password_evidence: Evidence::ReChecked,
         access_key_evidence: Evidence::ReChecked,
         mfa: None,
@@ -167,12 +167,12 @@ pub(crate) fn live(users: Vec<User<'static>>) -> Account<'static> {
         id: ACCOUNT.parse().unwrap(),
         partition: "aws".to_owned(),
         alias: None,
-        form: Form::Live,
+        evidence_source: EvidenceSource::Live,
         report_generated_at: Some(now()),
         root: Some(live_user("<root_account>")),
         users,
-        replaced: Vec::new(),
-        asked_after: Vec::new(),
+        replaced_rows: Vec::new(),
+        queried_users: Vec::new(),
         gaps: Vec::new(),
     }
 }
@@ -181,18 +181,18 @@ pub(crate) fn live(users: Vec<User<'static>>) -> Account<'static> {
 pub(crate) fn password(used: i64) -> Password {
     Password {
         enabled: Flag::Yes,
-        last_used: Stamp::At(days_ago(used)),
-        last_changed: Stamp::At(days_ago(400)),
+        last_used: Timestamp::At(days_ago(used)),
+        last_changed: Timestamp::At(days_ago(400)),
     }
 }
 
 /// An active key, created 300 days ago and used so many days ago.
 pub(crate) fn key(id: &str, used: i64) -> AccessKey<'static> {
     AccessKey {
-        handle: Handle::Id(id.to_owned()),
+        handle: CredentialHandle::Id(id.to_owned()),
         active: Flag::Yes,
-        created: Stamp::At(days_ago(300)),
-        last_used: Stamp::At(days_ago(used)),
+        created: Timestamp::At(days_ago(300)),
+        last_used: Timestamp::At(days_ago(used)),
         last_used_service: None,
     }
 }
@@ -201,9 +201,9 @@ pub(crate) fn key(id: &str, used: i64) -> AccessKey<'static> {
 pub(crate) fn other(kind: CredentialKind, id: &str, created: i64) -> OtherCredential {
     OtherCredential {
         kind,
-        handle: Handle::Id(id.to_owned()),
+        handle: CredentialHandle::Id(id.to_owned()),
         active: Flag::Yes,
-        created: Stamp::At(days_ago(created)),
+        created: Timestamp::At(days_ago(created)),
     }
 }
 
@@ -234,7 +234,7 @@ pub(crate) fn judged_by(account: &Account<'_>, policy: &Policy) -> Audit {
 /// The verdict on an account.
 pub(crate) fn weighed(account: &Account<'_>, allowlist: &Allowlist, policy: &Policy) -> Audit {
     let accounts = std::slice::from_ref(account);
-    audit::judge(accounts, allowlist, AllowlistOrigin::None, policy, now())
+    audit::audit_accounts(accounts, allowlist, AllowlistOrigin::None, policy, now())
 }
 
 /// What a finding is about: `password`, `access-key 1`, `access-key AKIA…`, `user`.
@@ -242,15 +242,15 @@ pub(crate) fn about(finding: &Finding) -> String {
     let Some(credential) = &finding.credential else { return "user".to_owned() };
     match &credential.handle {
         None => credential.kind.id().to_owned(),
-        Some(Handle::Slot(slot)) => format!("{} {slot}", credential.kind.id()),
-        Some(Handle::Id(id)) => format!("{} {id}", credential.kind.id()),
+        Some(CredentialHandle::Slot(slot)) => format!("{} {slot}", credential.kind.id()),
+        Some(CredentialHandle::Id(id)) => format!("{} {id}", credential.kind.id()),
     }
 }
 
 /// A finding in one line: `alice: stale-access-key of access-key 1 is open`.
 pub(crate) fn line(finding: &Finding) -> String {
-    let Finding { subject, rule, status, .. } = finding;
-    format!("{}: {rule} of {} is {}", subject.name, about(finding), status.id())
+    let Finding { user, rule, status, .. } = finding;
+    format!("{}: {rule} of {} is {}", user.name, about(finding), status.id())
 }
 
 /// All findings, each in one line.

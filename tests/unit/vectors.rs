@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use crate::support::{Row, exported, note};
 use chrono::{DateTime, Utc};
 use iam_stocktake::allowlist::Allowlist;
-use iam_stocktake::audit::{self, AllowlistOrigin, Audit, Finding, Reference, Status};
-use iam_stocktake::model::inventory::{CredentialKind, Handle};
+use iam_stocktake::audit::{self, AllowlistOrigin, Audit, Finding, FindingStatus, ReferenceKind};
+use iam_stocktake::model::inventory::{CredentialHandle, CredentialKind};
 use iam_stocktake::model::policy::{Policy, PolicyOverrides, Rule};
 use serde::Deserialize;
 
@@ -54,7 +54,13 @@ impl Vector {
         };
         let policy = Policy::new(&overrides, Some(self.stale_after_days));
         let account = exported(&[row]);
-        audit::judge(&[account], &Allowlist::default(), AllowlistOrigin::None, &policy, now)
+        audit::audit_accounts(
+            &[account],
+            &Allowlist::default(),
+            AllowlistOrigin::None,
+            &policy,
+            now,
+        )
     }
 }
 
@@ -66,8 +72,8 @@ fn table(json: &str) -> Table {
 fn credential(finding: &Finding) -> String {
     let Some(credential) = &finding.credential else { return "user".to_owned() };
     let slot = match &credential.handle {
-        Some(Handle::Slot(slot)) => slot.to_string(),
-        Some(Handle::Id(id)) => panic!("a report shows no key id, but here is {id}"),
+        Some(CredentialHandle::Slot(slot)) => slot.to_string(),
+        Some(CredentialHandle::Id(id)) => panic!("a report shows no key id, but here is {id}"),
         None => String::new(),
     };
     match credential.kind {
@@ -81,7 +87,7 @@ fn credential(finding: &Finding) -> String {
 /// A verdict as the vectors write it: `pw:STALE`, `k1:INACTIVE?` for an unknown leftover.
 fn verdict(finding: &Finding) -> String {
     let word = match (finding.rule, finding.status) {
-        (Rule::StalePassword | Rule::StaleAccessKey, Status::Unknown) => "UNKNOWN",
+        (Rule::StalePassword | Rule::StaleAccessKey, FindingStatus::Unknown) => "UNKNOWN",
         (Rule::StalePassword | Rule::StaleAccessKey, _) => "STALE",
         (Rule::InactiveAccessKey, _) => "INACTIVE",
         (Rule::UnrotatedAccessKey, _) => "UNROTATED",
@@ -90,7 +96,8 @@ fn verdict(finding: &Finding) -> String {
         (Rule::UnlistedUser, _) => "UNLISTED",
         (rule, _) => rule.id(),
     };
-    let doubt = if finding.status == Status::Unknown && word != "UNKNOWN" { "?" } else { "" };
+    let doubt =
+        if finding.status == FindingStatus::Unknown && word != "UNKNOWN" { "?" } else { "" };
     format!("{}:{word}{doubt}", credential(finding))
 }
 
@@ -163,11 +170,11 @@ fn the_reference_says_whether_it_is_a_use_or_a_creation() {
         vector.judge(table.now).findings[0].reference.unwrap()
     };
     for (id, expected, date) in [
-        ("P03", Reference::LastUsed, "2026-04-01T12:00:00Z"),
-        ("P09", Reference::NeverUsedSince, "2026-03-02T12:00:00Z"),
-        ("P17", Reference::NeverUsedSince, "2026-03-02T12:00:00Z"),
-        ("K02", Reference::LastUsed, "2026-04-01T12:00:00Z"),
-        ("K07", Reference::NeverUsedSince, "2025-05-26T12:00:00Z"),
+        ("P03", ReferenceKind::LastUsed, "2026-04-01T12:00:00Z"),
+        ("P09", ReferenceKind::NeverUsedSince, "2026-03-02T12:00:00Z"),
+        ("P17", ReferenceKind::NeverUsedSince, "2026-03-02T12:00:00Z"),
+        ("K02", ReferenceKind::LastUsed, "2026-04-01T12:00:00Z"),
+        ("K07", ReferenceKind::NeverUsedSince, "2025-05-26T12:00:00Z"),
     ] {
         assert_eq!(reference(id), (expected, crate::support::at(date)), "{id}");
     }

@@ -1,9 +1,9 @@
 //! Policies that IAM would refuse for their size, before anybody pastes them.
 
-use crate::model::identity::{GithubId, Repository};
+use crate::model::identity::{GithubId, RepositoryName};
 use crate::model::inventory::AccountId;
 use crate::permissions::{
-    Features, Grant, Node, PolicyKind, member_trust, oidc_provider, size, subjects,
+    Features, PolicyKind, PolicyNode, RoleGrant, member_trust, oidc_provider, size, subjects,
     web_identity_trust,
 };
 use crate::settings::{IamPolicySettings, PolicyFormat};
@@ -12,7 +12,7 @@ use crate::settings::{IamPolicySettings, PolicyFormat};
 pub(super) fn problems(
     settings: &IamPolicySettings,
     features: Features,
-    grant: Grant<'_>,
+    grant: RoleGrant<'_>,
 ) -> Vec<(String, String)> {
     let format = settings.format;
     let (is_terraform, mut found) = (format == PolicyFormat::Terraform, Vec::new());
@@ -21,22 +21,35 @@ pub(super) fn problems(
     }
     if is_terraform || format == PolicyFormat::Trust {
         let help = "name fewer runs with --subject, or let a second role trust the rest";
-        found.extend(excess("trust policy", PolicyKind::Trust, &trust(settings), help));
+        found.extend(size_over_limit(
+            "trust policy",
+            PolicyKind::Trust,
+            &trust_policy(settings),
+            help,
+        ));
     }
     if format == PolicyFormat::MemberTrust || (is_terraform && !grant.members.is_empty()) {
         let account = settings.account.as_ref().map_or("000000000000", AccountId::as_str);
         let hub = format!("arn:{}:iam::{account}:role/{}", settings.partition, settings.role_name);
-        let trust = member_trust(features, Node::Text(hub), settings.external_id.as_ref());
+        let trust_policy =
+            member_trust(features, PolicyNode::Text(hub), settings.external_id.as_ref());
         let help = "choose a shorter --external-id";
-        found.extend(excess("other accounts' trust policy", PolicyKind::Trust, &trust, help));
+        found.extend(size_over_limit(
+            "other accounts' trust policy",
+            PolicyKind::Trust,
+            &trust_policy,
+            help,
+        ));
     }
     found
 }
 
 /// A word about a policy that fits into a role, and not into a policy of its own.
-pub(super) fn note(settings: &IamPolicySettings, grant: Grant<'_>) -> Option<String> {
+pub(super) fn note(settings: &IamPolicySettings, grant: RoleGrant<'_>) -> Option<String> {
     let managed = PolicyKind::Managed;
-    let size = managed.excess(&grant.policy()).filter(|_| settings.format == PolicyFormat::Json)?;
+    let size = managed
+        .size_over_limit(&grant.policy())
+        .filter(|_| settings.format == PolicyFormat::Json)?;
     Some(format!(
         "note: the policy has {size} characters: it fits into the role itself (an inline policy, \
          at most {}), not into a managed policy (at most {})",
@@ -45,10 +58,10 @@ pub(super) fn note(settings: &IamPolicySettings, grant: Grant<'_>) -> Option<Str
     ))
 }
 
-fn permissions(grant: Grant<'_>) -> Option<(String, String)> {
+fn permissions(grant: RoleGrant<'_>) -> Option<(String, String)> {
     let fits = |members: usize| {
         let members = grant.members.get(..members).unwrap_or_default();
-        size(&Grant { members, ..grant }.policy()) <= PolicyKind::Inline.limit()
+        size(&RoleGrant { members, ..grant }.policy()) <= PolicyKind::Inline.limit()
     };
     // How many fit: between the last number that does and the first that does not.
     let (mut most, mut too_many) = (0, grant.members.len());
@@ -61,23 +74,33 @@ fn permissions(grant: Grant<'_>) -> Option<(String, String)> {
          (--role-name and --accounts), and audit them in as many jobs",
         grant.members.len()
     );
-    excess("permissions policy of the first role", PolicyKind::Inline, &grant.policy(), &help)
+    size_over_limit(
+        "permissions policy of the first role",
+        PolicyKind::Inline,
+        &grant.policy(),
+        &help,
+    )
 }
 
-fn excess(what: &str, kind: PolicyKind, policy: &Node, help: &str) -> Option<(String, String)> {
-    let size = kind.excess(policy)?;
+fn size_over_limit(
+    what: &str,
+    kind: PolicyKind,
+    policy: &PolicyNode,
+    help: &str,
+) -> Option<(String, String)> {
+    let size = kind.size_over_limit(policy)?;
     let limit = kind.limit();
     let message = format!("the {what} would have {size} characters, and IAM takes at most {limit}");
     Some((message, help.to_owned()))
 }
 
 /// The trust policy of the first role; what Terraform asks for is as long as is usual.
-fn trust(settings: &IamPolicySettings) -> Node {
+fn trust_policy(settings: &IamPolicySettings) -> PolicyNode {
     let usual = |digits: &str| digits.parse::<GithubId>().ok();
     let repository = settings
         .repository
         .clone()
-        .unwrap_or_else(|| Repository { owner: "OWNER".to_owned(), name: "NAME".to_owned() });
+        .unwrap_or_else(|| RepositoryName { owner: "OWNER".to_owned(), name: "NAME".to_owned() });
     let ids = settings.repository_owner_id.or_else(|| usual("100000000"));
     let subjects = match ids.zip(settings.repository_id.or_else(|| usual("1000000000"))) {
         Some((owner, id)) => subjects(&repository, owner, id, &settings.subjects),
@@ -88,8 +111,8 @@ fn trust(settings: &IamPolicySettings) -> Node {
         None => String::new(),
     };
     web_identity_trust(
-        Node::Text(provider),
+        PolicyNode::Text(provider),
         &settings.audience,
-        Node::List(subjects.into_iter().map(Node::Text).collect()),
+        PolicyNode::List(subjects.into_iter().map(PolicyNode::Text).collect()),
     )
 }

@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 
-use super::Form;
+use super::EvidenceSource;
 
 /// How far another clock may be ahead of ours. A date beyond that is in the future.
 pub const CLOCK_SKEW: TimeDelta = TimeDelta::minutes(5);
@@ -30,10 +30,10 @@ impl From<Option<u32>> for MaxEvidenceAge {
 impl MaxEvidenceAge {
     /// The limit for evidence of this form, in days.
     #[must_use]
-    pub const fn days(self, form: Form) -> u32 {
+    pub const fn days(self, form: EvidenceSource) -> u32 {
         match form {
-            Form::ExportedReport => self.exported_days,
-            Form::FetchedReport | Form::Live => self.live_days,
+            EvidenceSource::ExportedReport => self.exported_days,
+            EvidenceSource::FetchedReport | EvidenceSource::Live => self.live_days,
         }
     }
 }

@@ -8,12 +8,12 @@ pub struct Denial {
     /// Whether a statement denies it explicitly, so that allowing it elsewhere does not help.
     pub is_explicit: bool,
     /// The kind of policy that denies it, or that does not allow it.
-    pub policy: Option<PolicyKind>,
+    pub policy: Option<DenyingPolicyKind>,
 }
 
 /// A kind of policy, by the words of AWS's messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PolicyKind {
+pub enum DenyingPolicyKind {
     /// A policy of the role or the user that calls.
     Identity,
     /// A policy of what is called.
@@ -32,7 +32,7 @@ pub enum PolicyKind {
     VpcEndpoint,
 }
 
-impl PolicyKind {
+impl DenyingPolicyKind {
     const ALL: [Self; 8] = [
         Self::Identity,
         Self::Resource,
@@ -76,25 +76,28 @@ impl PolicyKind {
 
 /// Where AWS's messages begin to say why: `… with an explicit deny in a service control policy`,
 /// `… because no permissions boundary allows the iam:ListUsers action`.
-const REASONS: [&str; 2] = ["with an explicit deny", "because no "];
+const REASON_MARKERS: [&str; 2] = ["with an explicit deny", "because no "];
 
 /// Where the reason begins in AWS's message, if it gives one, in bytes.
 #[must_use]
 pub fn reason_start(message: &str) -> Option<usize> {
-    REASONS.iter().filter_map(|words| message.find(words)).min()
+    REASON_MARKERS.iter().filter_map(|words| message.find(words)).min()
 }
 
 impl Denial {
     /// Reads AWS's message about a call that was denied.
     #[must_use]
-    pub fn of(message: &str) -> Self {
+    pub fn from_message(message: &str) -> Self {
         let reason = reason_start(message).and_then(|start| message.get(start..));
         let reason = reason.unwrap_or_default();
         // The earliest kind that is named: behind it the policy's ARN may stand, which may hold
         // any name.
-        let named = |kind: &PolicyKind| reason.find(kind.name());
-        let policy = PolicyKind::ALL.into_iter().filter(|kind| named(kind).is_some());
-        Self { is_explicit: reason.starts_with(REASONS[0]), policy: policy.min_by_key(named) }
+        let named = |kind: &DenyingPolicyKind| reason.find(kind.name());
+        let policy = DenyingPolicyKind::ALL.into_iter().filter(|kind| named(kind).is_some());
+        Self {
+            is_explicit: reason.starts_with(REASON_MARKERS[0]),
+            policy: policy.min_by_key(named),
+        }
     }
 
     /// AWS's words for the reason, without anything that names a user or a policy; `None` if AWS
@@ -102,9 +105,13 @@ impl Denial {
     #[must_use]
     pub fn reason(self) -> Option<String> {
         match (self.is_explicit, self.policy) {
-            (true, Some(policy)) => Some(format!("{} in {}", REASONS[0], policy.with_article())),
-            (true, None) => Some(REASONS[0].to_owned()),
-            (false, Some(policy)) => Some(format!("{}{} allows it", REASONS[1], policy.name())),
+            (true, Some(policy)) => {
+                Some(format!("{} in {}", REASON_MARKERS[0], policy.with_article()))
+            }
+            (true, None) => Some(REASON_MARKERS[0].to_owned()),
+            (false, Some(policy)) => {
+                Some(format!("{}{} allows it", REASON_MARKERS[1], policy.name()))
+            }
             (false, None) => None,
         }
     }
@@ -123,7 +130,7 @@ impl Denial {
                  that deny, in a policy of the role, its permissions boundary or a service control \
                  policy (SCP)"
             )),
-            (false, None | Some(PolicyKind::Identity)) => None,
+            (false, None | Some(DenyingPolicyKind::Identity)) => None,
             (false, Some(policy)) => Some(format!(
                 "no {} allows {action}: allow it there, whatever else allows it",
                 policy.name()
@@ -137,7 +144,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn aws_messages_name_the_kind_of_policy_and_whether_it_denies() {
+    fn aws_message_names_policy_kind_and_explicit_deny() {
         let user = "User: arn:aws:sts::111122223333:assumed-role/audit/run is not authorized to \
                     perform: iam:ListUsers on resource: arn:aws:iam::111122223333:user/";
         for (reason, is_explicit, policy) in [
@@ -145,51 +152,63 @@ mod tests {
             (
                 " with an explicit deny in an identity-based policy",
                 true,
-                Some(PolicyKind::Identity),
+                Some(DenyingPolicyKind::Identity),
             ),
-            (" with an explicit deny in a resource-based policy", true, Some(PolicyKind::Resource)),
-            (" with an explicit deny in a role trust policy", true, Some(PolicyKind::Trust)),
-            (" with an explicit deny in a permissions boundary", true, Some(PolicyKind::Boundary)),
-            (" with an explicit deny in a session policy", true, Some(PolicyKind::Session)),
+            (
+                " with an explicit deny in a resource-based policy",
+                true,
+                Some(DenyingPolicyKind::Resource),
+            ),
+            (" with an explicit deny in a role trust policy", true, Some(DenyingPolicyKind::Trust)),
+            (
+                " with an explicit deny in a permissions boundary",
+                true,
+                Some(DenyingPolicyKind::Boundary),
+            ),
+            (" with an explicit deny in a session policy", true, Some(DenyingPolicyKind::Session)),
             (
                 " with an explicit deny in a service control policy: \
                  arn:aws:organizations::111122223333:policy/o-a/session policy/p-1",
                 true,
-                Some(PolicyKind::ServiceControl),
+                Some(DenyingPolicyKind::ServiceControl),
             ),
             (
                 " with an explicit deny in a resource control policy",
                 true,
-                Some(PolicyKind::ResourceControl),
+                Some(DenyingPolicyKind::ResourceControl),
             ),
             (
                 " with an explicit deny in a VPC endpoint policy",
                 true,
-                Some(PolicyKind::VpcEndpoint),
+                Some(DenyingPolicyKind::VpcEndpoint),
             ),
             (
                 " because no identity-based policy allows the iam:ListUsers action",
                 false,
-                Some(PolicyKind::Identity),
+                Some(DenyingPolicyKind::Identity),
             ),
             (
                 " because no permissions boundary allows the iam:ListUsers action",
                 false,
-                Some(PolicyKind::Boundary),
+                Some(DenyingPolicyKind::Boundary),
             ),
             ("", false, None),
             // A name of a user is no reason.
             ("session policy", false, None),
         ] {
-            let denial = Denial::of(&format!("AccessDenied: {user}{reason}"));
+            let denial = Denial::from_message(&format!("AccessDenied: {user}{reason}"));
             assert_eq!(denial, Denial { is_explicit, policy }, "{reason}");
-            assert_eq!(Denial::of(&denial.reason().unwrap_or_default()), denial, "{reason}");
+            assert_eq!(
+                Denial::from_message(&denial.reason().unwrap_or_default()),
+                denial,
+                "{reason}"
+            );
         }
     }
 
     #[test]
-    fn for_an_explicit_deny_the_advice_is_to_lift_it() {
-        let advice = |message: &str| Denial::of(message).advice("iam:ListUsers");
+    fn advice_for_explicit_deny_is_to_remove_it() {
+        let advice = |message: &str| Denial::from_message(message).advice("iam:ListUsers");
         let scp = advice("… with an explicit deny in a service control policy").unwrap();
         assert!(scp.contains("a service control policy denies iam:ListUsers"), "{scp}");
         assert!(advice("… with an explicit deny").unwrap().contains("permissions boundary"));

@@ -14,7 +14,7 @@ pub const DEFAULT_MAX_SHARE: u32 = 10;
 /// Days without a run after which the clocks start anew.
 pub const DEFAULT_MAX_GAP_DAYS: u32 = 14;
 /// The most changes that can be meant for one run.
-pub const MOST_CHANGES: u32 = 1_000;
+pub const MAX_CHANGES_LIMIT: u32 = 1_000;
 
 /// The rules whose findings can be remediated.
 pub const REMEDIABLE_RULES: [Rule; 5] = [
@@ -82,31 +82,31 @@ impl Default for RemediationPolicy {
 impl RemediationPolicy {
     /// The furthest stage that the policy asks for.
     #[must_use]
-    pub const fn furthest(&self) -> Stage {
+    pub const fn final_stage(&self) -> Stage {
         if self.delete_after_days.is_some() { Stage::Delete } else { Stage::Deactivate }
     }
 
     /// Whether users of this owner are remedied; `None` is nobody.
     #[must_use]
-    pub fn takes_owner(&self, owner: Option<&str>) -> bool {
+    pub fn covers_owner(&self, owner: Option<&str>) -> bool {
         owner.is_none_or(|owner| self.owners.iter().any(|known| known == "*" || known == owner))
     }
 
     /// Whether findings of this rule are remediated.
     #[must_use]
-    pub fn takes_rule(&self, rule: Rule) -> bool {
+    pub fn covers_rule(&self, rule: Rule) -> bool {
         self.rules.contains(&rule)
     }
 
     /// Whether whole users are deleted at the last stage.
     #[must_use]
     pub fn deletes_users(&self) -> bool {
-        self.delete_users && self.takes_rule(Rule::UserWithoutCredentials)
+        self.delete_users && self.covers_rule(Rule::UserWithoutCredentials)
     }
 
     /// Whether users under this path are remedied.
     #[must_use]
-    pub fn takes_path(&self, path: &str) -> bool {
+    pub fn covers_path(&self, path: &str) -> bool {
         self.paths.iter().any(|known| known.covers(path))
     }
 }
@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_means_itself_alone_and_with_a_star_all_below_it() {
+    fn path_matches_exactly_and_with_star_by_prefix() {
         for (known, of_user, covers) in [
             ("/", "/", true),
             ("/", "/ci/", false),
@@ -226,14 +226,14 @@ mod tests {
     }
 
     #[test]
-    fn a_path_is_written_as_it_was_read() {
+    fn path_round_trips() {
         for text in ["/", "/*", "/ci/", "/ci/*", "/~!#$/`|<\"/"] {
             assert_eq!(path(text).to_string(), text);
         }
     }
 
     #[test]
-    fn what_no_user_can_be_under_is_no_path() {
+    fn invalid_paths_are_rejected() {
         for text in [
             "",
             "*",
@@ -258,10 +258,10 @@ mod tests {
     }
 
     #[test]
-    fn users_under_the_root_path_are_taken_unless_told_otherwise() {
+    fn root_path_is_covered_by_default() {
         let policy = RemediationPolicy::default();
-        assert!(policy.takes_path("/"));
-        assert!(!policy.takes_path("/ci/"));
+        assert!(policy.covers_path("/"));
+        assert!(!policy.covers_path("/ci/"));
         let policy = RemediationPolicy { paths: vec![path("/ci/*"), path("/app/")], ..policy };
         for (of_user, is_taken) in [
             ("/ci/", true),
@@ -270,12 +270,12 @@ mod tests {
             ("/app/x/", false),
             ("/", false),
         ] {
-            assert_eq!(policy.takes_path(of_user), is_taken, "{of_user}");
+            assert_eq!(policy.covers_path(of_user), is_taken, "{of_user}");
         }
     }
 
     #[test]
-    fn users_of_nobody_are_taken_and_those_of_an_owner_only_if_told() {
+    fn owned_users_are_covered_only_if_listed() {
         let nobody_else = RemediationPolicy::default();
         let with = |owners: &[&str]| RemediationPolicy {
             owners: owners.iter().map(|&owner| owner.to_owned()).collect(),
@@ -293,28 +293,28 @@ mod tests {
             (&["team-platform", "*"], Some("team-mail"), true),
             (&["*"], None, true),
         ] {
-            assert_eq!(with(owners).takes_owner(owner), is_taken, "{owners:?} take {owner:?}");
+            assert_eq!(with(owners).covers_owner(owner), is_taken, "{owners:?} take {owner:?}");
         }
     }
 
     #[test]
-    fn age_alone_is_remediated_only_if_its_rule_is_listed() {
+    fn old_service_credentials_are_remediated_only_if_listed() {
         let policy = RemediationPolicy::default();
         for rule in Rule::ALL {
             let is_default = rule != Rule::OldServiceCredential && REMEDIABLE_RULES.contains(&rule);
-            assert_eq!(policy.takes_rule(rule), is_default, "{rule}");
+            assert_eq!(policy.covers_rule(rule), is_default, "{rule}");
         }
         let listed = RemediationPolicy { rules: vec![Rule::OldServiceCredential], ..policy };
-        assert!(listed.takes_rule(Rule::OldServiceCredential));
-        assert!(!listed.takes_rule(Rule::StaleAccessKey));
+        assert!(listed.covers_rule(Rule::OldServiceCredential));
+        assert!(!listed.covers_rule(Rule::StaleAccessKey));
     }
 
     #[test]
-    fn nothing_is_deleted_unless_a_number_of_days_says_when() {
+    fn deletion_requires_delete_after_days() {
         let careful = RemediationPolicy::default();
-        assert_eq!(careful.furthest(), Stage::Deactivate);
+        assert_eq!(careful.final_stage(), Stage::Deactivate);
         assert!(!careful.delete_passwords && !careful.delete_users);
         let deleting = RemediationPolicy { delete_after_days: Some(90), ..careful };
-        assert_eq!(deleting.furthest(), Stage::Delete);
+        assert_eq!(deleting.final_stage(), Stage::Delete);
     }
 }

@@ -5,9 +5,10 @@ use std::collections::HashSet;
 use csv::ByteRecord;
 
 use super::ReportError;
-use super::row::{Column, Row};
+use super::row::{Column, CredentialReportRow};
 use crate::model::inventory::{
-    AccessKey, CredentialKind, Evidence, Flag, Handle, OtherCredential, Password, Stamp, User,
+    AccessKey, CredentialHandle, CredentialKind, Evidence, Flag, OtherCredential, Password,
+    Timestamp, User,
 };
 
 /// The columns of one access key slot.
@@ -116,12 +117,12 @@ impl Columns {
         }
     }
 
-    pub(super) fn user<'a>(&self, row: Row<'a, '_>) -> User<'a> {
+    pub(super) fn user<'a>(&self, row: CredentialReportRow<'a, '_>) -> User<'a> {
         User {
             name: row.text(self.user),
             arn: row.text(self.arn),
             id: None,
-            created: row.stamp(self.user_creation_time),
+            created: row.timestamp(self.user_creation_time),
             password_evidence: Evidence::CredentialReport,
             access_key_evidence: Evidence::CredentialReport,
             mfa: self.mfa_active.and_then(|column| match row.flag(column) {
@@ -135,7 +136,7 @@ impl Columns {
             other_credentials_complete: false,
             hidden_credentials: self
                 .additional_credentials_info
-                .is_some_and(|column| row.says_something(column)),
+                .is_some_and(|column| row.has_value(column)),
             tags: None,
             owner: None,
             permissions: None,
@@ -143,10 +144,10 @@ impl Columns {
         }
     }
 
-    fn password(&self, row: Row<'_, '_>) -> Option<Password> {
-        let last_used = row.stamp(self.password_last_used);
-        let last_changed = row.stamp(self.password_last_changed);
-        match row.flag_beside(self.password_enabled, &[&last_used, &last_changed]) {
+    fn password(&self, row: CredentialReportRow<'_, '_>) -> Option<Password> {
+        let last_used = row.timestamp(self.password_last_used);
+        let last_changed = row.timestamp(self.password_last_changed);
+        match row.flag_with_dates(self.password_enabled, &[&last_used, &last_changed]) {
             Flag::No => None,
             enabled => Some(Password { enabled, last_used, last_changed }),
         }
@@ -155,19 +156,19 @@ impl Columns {
 
 impl KeyColumns {
     /// The key in this slot. An inactive key keeps its creation date; an empty slot has none.
-    fn read<'a>(&self, row: Row<'a, '_>) -> Option<AccessKey<'a>> {
-        let created = row.stamp(self.last_rotated);
-        let last_used = row.stamp(self.last_used_date);
-        let active = row.flag_beside(self.active, &[&created, &last_used]);
-        if (&active, &created, &last_used) == (&Flag::No, &Stamp::Absent, &Stamp::Absent) {
+    fn read<'a>(&self, row: CredentialReportRow<'a, '_>) -> Option<AccessKey<'a>> {
+        let created = row.timestamp(self.last_rotated);
+        let last_used = row.timestamp(self.last_used_date);
+        let active = row.flag_with_dates(self.active, &[&created, &last_used]);
+        if (&active, &created, &last_used) == (&Flag::No, &Timestamp::Absent, &Timestamp::Absent) {
             return None;
         }
         let last_used_service = self
             .last_used_service
-            .filter(|column| row.says_something(*column))
+            .filter(|column| row.has_value(*column))
             .map(|column| row.text(column));
         Some(AccessKey {
-            handle: Handle::Slot(self.slot),
+            handle: CredentialHandle::Slot(self.slot),
             active,
             created,
             last_used,
@@ -177,15 +178,15 @@ impl KeyColumns {
 }
 
 impl CertificateColumns {
-    fn read(&self, row: Row<'_, '_>) -> Option<OtherCredential> {
-        let created = row.stamp(self.last_rotated);
-        let active = row.flag_beside(self.active, &[&created]);
-        if (&active, &created) == (&Flag::No, &Stamp::Absent) {
+    fn read(&self, row: CredentialReportRow<'_, '_>) -> Option<OtherCredential> {
+        let created = row.timestamp(self.last_rotated);
+        let active = row.flag_with_dates(self.active, &[&created]);
+        if (&active, &created) == (&Flag::No, &Timestamp::Absent) {
             return None;
         }
         Some(OtherCredential {
             kind: CredentialKind::SigningCertificate,
-            handle: Handle::Slot(self.slot),
+            handle: CredentialHandle::Slot(self.slot),
             active,
             created,
         })

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use chrono::{DateTime, NaiveDate, Utc};
 use csv::ByteRecord;
 
-use crate::model::inventory::{Flag, Stamp, Unreadable};
+use crate::model::inventory::{Flag, Timestamp, UnreadableField};
 
 /// Where a column stands, and its name for messages.
 #[derive(Clone, Copy)]
@@ -16,14 +16,14 @@ pub(super) struct Column {
 
 /// A row, and the file that it was read from.
 #[derive(Clone, Copy)]
-pub(super) struct Row<'a, 'r> {
+pub(super) struct CredentialReportRow<'a, 'r> {
     csv: &'a str,
     record: &'r ByteRecord,
     /// The byte at which the row begins, if it is the row that it looks like.
     start: usize,
 }
 
-impl<'a, 'r> Row<'a, 'r> {
+impl<'a, 'r> CredentialReportRow<'a, 'r> {
     pub(super) fn new(csv: &'a str, record: &'r ByteRecord) -> Self {
         // The reader's position lies before the line breaks that it skipped.
         let end_of_last = record.position().map_or(0, csv::Position::byte);
@@ -51,9 +51,9 @@ impl<'a, 'r> Row<'a, 'r> {
     }
 
     /// Whether the field says anything else than that there is nothing.
-    pub(super) fn says_something(&self, column: Column) -> bool {
+    pub(super) fn has_value(&self, column: Column) -> bool {
         let value = self.field(column);
-        !value.is_empty() && !means_none(value)
+        !value.is_empty() && !is_not_applicable(value)
     }
 
     pub(super) fn flag(&self, column: Column) -> Flag {
@@ -67,25 +67,25 @@ impl<'a, 'r> Row<'a, 'r> {
     }
 
     /// A flag that may say that there is nothing to be enabled; beside `dates` that is no answer.
-    pub(super) fn flag_beside(&self, column: Column, dates: &[&Stamp]) -> Flag {
-        let no_dates = dates.iter().all(|date| **date == Stamp::Absent);
-        if no_dates && means_none(self.field(column)) { Flag::No } else { self.flag(column) }
+    pub(super) fn flag_with_dates(&self, column: Column, dates: &[&Timestamp]) -> Flag {
+        let no_dates = dates.iter().all(|date| **date == Timestamp::Absent);
+        if no_dates && is_not_applicable(self.field(column)) { Flag::No } else { self.flag(column) }
     }
 
-    pub(super) fn stamp(&self, column: Column) -> Stamp {
+    pub(super) fn timestamp(&self, column: Column) -> Timestamp {
         let value = self.field(column);
-        if means_none(value) {
-            return Stamp::Absent;
+        if is_not_applicable(value) {
+            return Timestamp::Absent;
         }
         match date(value) {
-            Some(moment) => Stamp::At(moment),
-            None => Stamp::Unreadable(unreadable(column, value)),
+            Some(moment) => Timestamp::At(moment),
+            None => Timestamp::Unreadable(unreadable(column, value)),
         }
     }
 }
 
 /// Whether the report says by this value that there is nothing. An empty field says nothing.
-fn means_none(value: &[u8]) -> bool {
+fn is_not_applicable(value: &[u8]) -> bool {
     // Dates, and most of the rest, end here.
     matches!(value.first(), Some(b'N' | b'n'))
         && [b"N/A".as_slice(), b"no_information", b"not_supported"]
@@ -93,8 +93,8 @@ fn means_none(value: &[u8]) -> bool {
             .any(|none| value.eq_ignore_ascii_case(none))
 }
 
-fn unreadable(column: Column, value: &[u8]) -> Box<Unreadable> {
-    Box::new(Unreadable {
+fn unreadable(column: Column, value: &[u8]) -> Box<UnreadableField> {
+    Box::new(UnreadableField {
         column: column.name.to_owned(),
         text: String::from_utf8_lossy(value).into_owned(),
     })

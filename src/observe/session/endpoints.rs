@@ -5,12 +5,12 @@
 use aws_config::SdkConfig;
 use aws_types::service_config::ServiceConfigKey;
 
-use super::environment::{NO_ADDRESS, is_address};
+use super::environment::{INVALID_ENDPOINT, is_address};
+use super::error::SessionError;
 use super::profile::Profiles;
-use super::refusal::Refusal;
 
 /// Refuses an endpoint that is no address. The SDK panics over an empty one.
-pub(super) fn check(config: &SdkConfig, profiles: &Profiles) -> Result<(), Refusal> {
+pub(super) fn check(config: &SdkConfig, profiles: &Profiles) -> Result<(), SessionError> {
     for service in ["IAM", "STS"] {
         let key = ServiceConfigKey::builder()
             .service_id(service)
@@ -19,8 +19,8 @@ pub(super) fn check(config: &SdkConfig, profiles: &Profiles) -> Result<(), Refus
             .build();
         let (Some(configured), Ok(key)) = (config.service_config(), key) else { continue };
         if configured.load_config(key).is_some_and(|url| !is_address(&url)) {
-            let name = format!("{} for {service}", profiles.called("endpoint_url"));
-            return Err(Refusal::setting(&name, NO_ADDRESS));
+            let name = format!("{} for {service}", profiles.setting_name("endpoint_url"));
+            return Err(SessionError::setting(&name, INVALID_ENDPOINT));
         }
     }
     Ok(())

@@ -9,13 +9,13 @@ use std::net::IpAddr;
 
 use http::Uri;
 
-use super::refusal::Refusal;
+use super::error::SessionError;
 
 const REGIONS: [&str; 2] = ["AWS_REGION", "AWS_DEFAULT_REGION"];
 /// The second one is what the AWS CLI has read since its first version.
 const PROFILES: [&str; 2] = ["AWS_PROFILE", "AWS_DEFAULT_PROFILE"];
 /// Addresses of the services that are called, and of what hands out credentials.
-const ADDRESSES: [&str; 8] = [
+const ENDPOINTS: [&str; 8] = [
     "AWS_ENDPOINT_URL",
     "AWS_ENDPOINT_URL_IAM",
     "AWS_ENDPOINT_URL_STS",
@@ -27,7 +27,7 @@ const ADDRESSES: [&str; 8] = [
 ];
 /// Where a container, or a program that stands in for one, hands out credentials.
 pub(super) const CONTAINER: &str = "AWS_CONTAINER_CREDENTIALS_FULL_URI";
-const SWITCHES: [&str; 3] =
+const BOOLEANS: [&str; 3] =
     ["AWS_USE_FIPS_ENDPOINT", "AWS_USE_DUALSTACK_ENDPOINT", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"];
 const PROXIES: [&str; 6] =
     ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"];
@@ -87,22 +87,22 @@ impl Environment {
     }
 
     /// Refuses a variable that cannot mean anything.
-    pub(super) fn check(&self) -> Result<(), Refusal> {
-        let refuse = |name: &str, problem: &str| Err(Refusal::setting(name, problem));
+    pub(super) fn check(&self) -> Result<(), SessionError> {
+        let refuse = |name: &str, problem: &str| Err(SessionError::setting(name, problem));
         let given = |names: &'static [&str]| {
             names.iter().filter_map(|name| self.get(name).map(|value| (*name, value)))
         };
         for (name, value) in given(&REGIONS) {
             if !is_region(value) {
-                return refuse(name, NO_REGION);
+                return refuse(name, INVALID_REGION);
             }
         }
-        for (name, value) in given(&ADDRESSES) {
+        for (name, value) in given(&ENDPOINTS) {
             if !is_address(value) {
-                return refuse(name, NO_ADDRESS);
+                return refuse(name, INVALID_ENDPOINT);
             }
         }
-        for (name, value) in given(&SWITCHES) {
+        for (name, value) in given(&BOOLEANS) {
             if !["true", "false"].iter().any(|it| value.eq_ignore_ascii_case(it)) {
                 return refuse(name, "is neither true nor false");
             }
@@ -119,8 +119,8 @@ impl Environment {
     }
 }
 
-pub(super) const NO_REGION: &str = "is not the name of a region, such as eu-central-1";
-pub(super) const NO_ADDRESS: &str = "is not an address that begins with http:// or https://";
+pub(super) const INVALID_REGION: &str = "is not the name of a region, such as eu-central-1";
+pub(super) const INVALID_ENDPOINT: &str = "is not an address that begins with http:// or https://";
 
 /// Whether the text can be a region: it becomes a part of host names.
 pub(super) fn is_region(text: &str) -> bool {
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_well_formed_passes_and_what_is_empty_is_not_set() {
+    fn valid_variables_pass_and_empty_ones_count_as_unset() {
         let variables = [
             ("AWS_REGION", ""),
             ("AWS_DEFAULT_REGION", "eusc-de-east-1"),

@@ -7,12 +7,12 @@ use std::path::PathBuf;
 
 use aws_config::profile::{Profile, ProfileSet, load};
 
-use super::environment::{Environment, NO_ADDRESS, NO_REGION, is_address, is_region};
-use super::refusal::Refusal;
-use super::trust::Bundle;
+use super::ca_bundle::CaBundle;
+use super::environment::{Environment, INVALID_ENDPOINT, INVALID_REGION, is_address, is_region};
+use super::error::SessionError;
 use crate::model::identity::RoleArn;
 use crate::model::inventory::AccountId;
-use crate::observe::message::causes;
+use crate::observe::message::cause_chain;
 
 /// The profiles of this machine, and the one in force.
 #[derive(Debug)]
@@ -34,7 +34,7 @@ impl Profiles {
         // The types of the first two, which are the machine's own, have no public name.
         let (files, chosen) = (Default::default(), Some(name.clone().into()));
         let set = load(&Default::default(), &Default::default(), &files, chosen).await;
-        let set = set.map_err(|error| causes(&error));
+        let set = set.map_err(|error| cause_chain(&error));
         let home = environment.get("HOME").or_else(|| environment.get("USERPROFILE"));
         Self { set, name, named_by, home: home.map(PathBuf::from) }
     }
@@ -49,39 +49,42 @@ impl Profiles {
     }
 
     /// The certificates to trust in place of the system's, if a variable or the profile names any.
-    pub(super) fn bundle(&self, environment: &Environment) -> Option<Bundle> {
+    pub(super) fn bundle(&self, environment: &Environment) -> Option<CaBundle> {
         const VARIABLE: &str = "AWS_CA_BUNDLE";
         if let Some(path) = environment.get(VARIABLE) {
-            return Some(Bundle { path: path.into(), named_by: VARIABLE.to_owned() });
+            return Some(CaBundle { path: path.into(), named_by: VARIABLE.to_owned() });
         }
         let path = self.setting("ca_bundle")?;
         let path = match path.strip_prefix("~/").zip(self.home.as_ref()) {
             Some((rest, home)) => home.join(rest),
             None => PathBuf::from(path),
         };
-        Some(Bundle { path, named_by: self.called("ca_bundle") })
+        Some(CaBundle { path, named_by: self.setting_name("ca_bundle") })
     }
 
     /// How a message calls a setting of the profile.
-    pub(super) fn called(&self, key: &str) -> String {
+    pub(super) fn setting_name(&self, key: &str) -> String {
         format!("`{key}` of the profile `{}`", self.name)
     }
 
     /// Refuses settings of the profile that cannot mean anything.
-    pub(super) fn check(&self) -> Result<(), Refusal> {
+    pub(super) fn check(&self) -> Result<(), SessionError> {
         let raw = |key| self.get(&self.name).and_then(|profile| profile.get(key));
         if raw("region").is_some_and(|region| !is_region(region)) {
-            return Err(Refusal::setting(&self.called("region"), NO_REGION));
+            return Err(SessionError::setting(&self.setting_name("region"), INVALID_REGION));
         }
         if raw("endpoint_url").is_some_and(|url| !is_address(url)) {
-            return Err(Refusal::setting(&self.called("endpoint_url"), NO_ADDRESS));
+            return Err(SessionError::setting(
+                &self.setting_name("endpoint_url"),
+                INVALID_ENDPOINT,
+            ));
         }
         Ok(())
     }
 
     /// Refuses a profile that credentials cannot come from: it is not there, or asks for something
     /// that only the AWS CLI can do. Follows its roles to where they begin.
-    pub(super) fn check_sign_in(&self) -> Result<(), Refusal> {
+    pub(super) fn check_sign_in(&self) -> Result<(), SessionError> {
         let set = match &self.set {
             Ok(set) => set,
             Err(why) => return Err(no_credentials(why.clone(), None)),
@@ -98,7 +101,7 @@ impl Profiles {
             }
             let is_chained = profile.get("role_arn").is_some()
                 && profile.get("web_identity_token_file").is_none();
-            if let Some(why) = unfinished(profile).filter(|_| !is_chained) {
+            if let Some(why) = missing_sso_settings(profile).filter(|_| !is_chained) {
                 return Err(no_credentials(format!("the profile `{name}` {why}"), None));
             }
             if is_chained && profile.get("mfa_serial").is_some() {
@@ -106,7 +109,7 @@ impl Profiles {
                     "the profile `{name}` asks for an MFA code (mfa_serial), which only the AWS \
                      CLI can ask you for"
                 );
-                return Err(no_credentials(why, Some(export(&self.name))));
+                return Err(no_credentials(why, Some(export_hint(&self.name))));
             }
             match profile.get("source_profile").filter(|source| is_chained && *source != name) {
                 Some(source) => (from, name) = (Some(name), source),
@@ -117,7 +120,7 @@ impl Profiles {
         Err(no_credentials(why, None))
     }
 
-    fn missing(&self, name: &str, from: Option<&str>) -> Result<(), Refusal> {
+    fn missing(&self, name: &str, from: Option<&str>) -> Result<(), SessionError> {
         let why = match (from, self.named_by) {
             (Some(from), _) => format!(
                 "the profile `{from}` has the source_profile `{name}`, which is in no file of the \
@@ -162,7 +165,7 @@ impl Profiles {
 }
 
 /// What the profile lacks to be one of single sign-on with credentials, if it is one.
-fn unfinished(profile: &Profile) -> Option<&'static str> {
+fn missing_sso_settings(profile: &Profile) -> Option<&'static str> {
     let has = |key| profile.get(key).is_some();
     let is_sso = has("sso_session") || has("sso_start_url");
     (is_sso && !(has("sso_account_id") && has("sso_role_name"))).then_some(
@@ -172,13 +175,13 @@ fn unfinished(profile: &Profile) -> Option<&'static str> {
 }
 
 /// How to hand over the credentials that the AWS CLI can have.
-fn export(profile: &str) -> String {
+fn export_hint(profile: &str) -> String {
     format!(
         "let the AWS CLI sign in and hand its credentials over: \
          eval \"$(aws configure export-credentials --profile {profile} --format env)\""
     )
 }
 
-fn no_credentials(why: String, help: Option<String>) -> Refusal {
-    Refusal::NoCredentials { why, help }
+fn no_credentials(why: String, help: Option<String>) -> SessionError {
+    SessionError::NoCredentials { why, help }
 }

@@ -3,17 +3,17 @@
 use std::fs;
 
 use super::*;
-use crate::remediate::plan::step::Write as Call;
+use crate::remediate::plan::step::IamWrite as Call;
 
 fn moment() -> DateTime<Utc> {
     "2026-06-30T12:00:00Z".parse().unwrap()
 }
 
 /// Writes what a run writes: its beginning, a step and its outcome, its end.
-fn run(path: &Path, name: &str) -> Vec<Line> {
+fn run(path: &Path, name: &str) -> Vec<JournalLine> {
     let (mut journal, contents) = Journal::open(path, name.to_owned(), None).unwrap();
-    let n = journal.number();
-    let step = Step {
+    let n = journal.next_step_number();
+    let step = RemediationStep {
         account: "111122223333".parse().unwrap(),
         user: "ci-deploy".to_owned(),
         user_id: "AIDACKCEVSQ6C2EXAMPLE".to_owned(),
@@ -21,10 +21,10 @@ fn run(path: &Path, name: &str) -> Vec<Line> {
     };
     let version = "1.0.0".to_owned();
     for entry in [
-        Entry::Run { version, plan: "0123".to_owned() },
-        Entry::Begin { n, step },
-        Entry::Done { n, was_gone: false },
-        Entry::End,
+        JournalEntry::Run { version, plan: "0123".to_owned() },
+        JournalEntry::Begin { n, step },
+        JournalEntry::Done { n, was_gone: false },
+        JournalEntry::End,
     ] {
         journal.write(moment(), entry).unwrap();
     }
@@ -55,7 +55,7 @@ fn lines_are_read_back_as_they_were_written() {
 }
 
 #[test]
-fn a_run_that_was_cut_off_anywhere_costs_no_line_of_those_before_it() {
+fn an_interrupted_run_keeps_all_earlier_lines() {
     let (_folder, path) = journal();
     run(&path, "first");
     let first = fs::read(&path).unwrap();
@@ -80,7 +80,7 @@ fn a_run_that_was_cut_off_anywhere_costs_no_line_of_those_before_it() {
 }
 
 #[test]
-fn two_runs_that_were_cut_off_one_after_the_other_leave_a_journal_that_can_be_used() {
+fn a_journal_survives_two_interrupted_runs() {
     let (_folder, path) = journal();
     run(&path, "first");
     for name in ["second", "third"] {
@@ -94,7 +94,7 @@ fn two_runs_that_were_cut_off_one_after_the_other_leave_a_journal_that_can_be_us
 }
 
 #[test]
-fn a_journal_in_which_a_bit_was_flipped_is_refused_and_left_as_it_is() {
+fn a_journal_with_a_flipped_bit_is_rejected_unchanged() {
     let (_folder, path) = journal();
     run(&path, "first");
     let good = fs::read(&path).unwrap();
@@ -114,7 +114,7 @@ fn a_journal_in_which_a_bit_was_flipped_is_refused_and_left_as_it_is() {
 }
 
 #[test]
-fn a_line_that_no_run_wrote_is_refused() {
+fn lines_without_a_valid_checksum_are_rejected() {
     let (_folder, path) = journal();
     run(&path, "first");
     let good = fs::read_to_string(&path).unwrap();

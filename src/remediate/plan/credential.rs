@@ -2,13 +2,18 @@
 
 use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
 
-use super::facts::{Credential, credentials, is_accepted, subject};
-use super::{AccountFacts, Act, Basis, Clearing, Guard, Start, guard, stopped, wants_renewal};
-use crate::audit::{self, AllowlistOrigin, Audit, Finding, Note, Reference, Status};
-use crate::model::clock::{self, Clock, Reached, Subject, days_after};
-use crate::model::inventory::{Account, CredentialKind, Dossier, Flag, Form, User};
+use super::facts::{PlanCredential, credentials, may_be_active, subject};
+use super::{
+    AccountFacts, ChangeKind, PlanSettings, RemediationSkipReason, StartReason, TagRemovalReason,
+    needs_refresh, restart_reason, skip_reason,
+};
+use crate::audit::{self, AllowlistOrigin, Audit, Finding, FindingStatus, Note, ReferenceKind};
+use crate::model::inventory::{Account, CredentialKind, EvidenceSource, Flag, User, UserRecord};
 use crate::model::policy::remediation::{RemediationPolicy, Stage};
 use crate::model::policy::{Level, Rule};
+use crate::model::remediation_tag::{
+    self, RemediationStatus, RemediationTag, TagSubject, days_after,
+};
 
 /// What is to be done about a credential or a user.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,7 +21,7 @@ pub(super) enum Decision {
     /// Nothing is held against it.
     Nothing,
     /// A change.
-    Change(Act),
+    Change(ChangeKind),
     /// A change that comes later.
     Wait {
         /// What comes.
@@ -33,12 +38,12 @@ pub(super) enum Decision {
         /// Whether the tag is to be written again.
         renew: bool,
     },
-    /// A guard keeps it as it is; a clock that ran is taken away.
-    LeaveAlone(Guard, Option<Clearing>),
+    /// It is left as it is; a clock that ran is taken away.
+    Skip(RemediationSkipReason, Option<TagRemovalReason>),
     /// Evidence is missing, though not about this user: nothing is done, and the clock goes on.
     Hold {
         /// What is missing.
-        guard: Guard,
+        reason: RemediationSkipReason,
         /// Whether the tag is to be written again.
         renew: bool,
     },
@@ -46,148 +51,164 @@ pub(super) enum Decision {
 
 /// What our tag says of something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Tag {
+pub(super) enum TagState {
     /// There is none.
     Absent,
     /// Nothing that can be read.
     Unreadable,
     /// This.
-    Says(Clock),
+    Valid(RemediationTag),
 }
 
-impl Tag {
-    pub(super) fn of(subject: &Subject, user: &User<'_>) -> Self {
+impl TagState {
+    pub(super) fn of(subject: &TagSubject, user: &User<'_>) -> Self {
         let tags = user.tags.as_ref();
         match tags.and_then(|tags| tags.get(&subject.key())) {
             None => Self::Absent,
-            Some(text) => text.parse().map_or(Self::Unreadable, Self::Says),
+            Some(text) => text.parse().map_or(Self::Unreadable, Self::Valid),
         }
     }
 
-    pub(super) fn is_there(self) -> bool {
+    pub(super) fn is_present(self) -> bool {
         self != Self::Absent
     }
 
     /// Whether it says that a run made the credential inactive.
-    fn is_of_deactivation(self) -> bool {
-        matches!(self, Self::Says(clock) if clock.reached == Reached::Deactivated)
+    fn is_deactivated(self) -> bool {
+        matches!(self, Self::Valid(clock) if clock.reached == RemediationStatus::Deactivated)
     }
 }
 
 /// The verdicts on one user.
-pub(super) struct Judged<'a> {
+pub(super) struct UserAudit<'a> {
     remediation: &'a RemediationPolicy,
     /// The exemption in force that keeps the whole user from remediation.
-    protection: Option<Guard>,
+    protection: Option<RemediationSkipReason>,
     /// The moment at which the last such exemption ran out.
-    protection_lapsed: Option<DateTime<Utc>>,
+    protection_expired_at: Option<DateTime<Utc>>,
     /// The user's credentials judged as they are.
-    real: Audit,
-    /// Judged as if all of them were accepted: what was deactivated would be stale still, or
+    actual: Audit,
+    /// The audit as if all of them were accepted: what was deactivated would be stale still, or
     /// exempted by now.
-    as_if_accepted: Audit,
+    as_if_active: Audit,
 }
 
 /// What is held against a credential.
-pub(super) enum Verdict<'a> {
+pub(super) enum CredentialFinding<'a> {
     /// Nothing that is to be remedied.
     Nothing,
     /// An exemption is in force.
-    Exempted(Guard),
+    Exempted(RemediationSkipReason),
     /// Nobody can say.
     Unknown(String),
     /// This.
     Open(&'a Finding),
 }
 
-impl<'a> Judged<'a> {
-    pub(super) fn of(dossier: &Dossier, basis: Basis<'a>) -> Self {
-        let real = dossier.user.clone();
-        let mut accepted = real.clone();
+impl<'a> UserAudit<'a> {
+    pub(super) fn of(user_record: &UserRecord, settings: PlanSettings<'a>) -> Self {
+        let actual = user_record.user.clone();
+        let mut accepted = actual.clone();
         accepted.access_keys.iter_mut().for_each(|key| key.active = Flag::Yes);
         accepted.other_credentials.iter_mut().for_each(|other| other.active = Flag::Yes);
-        let judge = |user| {
-            let account = alone(dossier, user, basis.now);
+        let audit_user = |user| {
+            let account = single_user_account(user_record, user, settings.now);
             let origin = AllowlistOrigin::None;
-            audit::judge(&[account], basis.allowlist, origin, basis.policy, basis.now)
+            audit::audit_accounts(
+                &[account],
+                settings.allowlist,
+                origin,
+                settings.policy,
+                settings.now,
+            )
         };
         Self {
-            remediation: basis.remediation,
-            protection: guard::of_protection(dossier, basis),
-            protection_lapsed: guard::protection_lapsed(dossier, basis).map(day_after),
-            real: judge(real),
-            as_if_accepted: judge(accepted),
+            remediation: settings.remediation,
+            protection: skip_reason::of_protection(user_record, settings),
+            protection_expired_at: skip_reason::protection_expired_on(user_record, settings)
+                .map(day_after),
+            actual: audit_user(actual),
+            as_if_active: audit_user(accepted),
         }
     }
 
     /// Everything that the rules have against the user.
     fn findings(&self) -> impl Iterator<Item = &Finding> {
-        self.real.findings.iter().chain(&self.as_if_accepted.findings)
+        self.actual.findings.iter().chain(&self.as_if_active.findings)
     }
 
     /// Whether the rules have anything against the user that a remedy is for.
-    pub(super) fn is_something(&self) -> bool {
-        self.findings().any(|finding| self.remediation.takes_rule(finding.rule))
+    pub(super) fn has_findings(&self) -> bool {
+        self.findings().any(|finding| self.remediation.covers_rule(finding.rule))
     }
 
-    fn exemption(&self, finding: &Finding) -> Option<Guard> {
-        let reviewed = self.real.exemptions.get(finding.exemption?)?;
+    fn exemption(&self, finding: &Finding) -> Option<RemediationSkipReason> {
+        let reviewed = self.actual.exemptions.get(finding.exemption?)?;
         let exemption = &reviewed.exemption;
-        (finding.status == Status::Exempted)
-            .then_some(Guard::Exempted { line: exemption.place.line, expires: exemption.expires })
+        (finding.status == FindingStatus::Exempted).then_some(RemediationSkipReason::Exempted {
+            line: exemption.place.line,
+            expires: exemption.expires,
+        })
     }
 
     /// What is held against a credential that is accepted or not.
-    pub(super) fn verdict(&self, on: &Subject, is_accepted: bool) -> Verdict<'_> {
-        let of_it = || self.findings().filter(|finding| about(finding).as_ref() == Some(on));
+    pub(super) fn credential_finding(
+        &self,
+        on: &TagSubject,
+        may_be_active: bool,
+    ) -> CredentialFinding<'_> {
+        let of_it =
+            || self.findings().filter(|finding| finding_subject(finding).as_ref() == Some(on));
         // A key that was found inactive would be a stale one if it were not.
-        let as_inactive = !is_accepted && self.remediation.takes_rule(Rule::InactiveAccessKey);
+        let as_inactive = !may_be_active && self.remediation.covers_rule(Rule::InactiveAccessKey);
         let takes = |rule: Rule| {
-            self.remediation.takes_rule(rule) || (as_inactive && rule == Rule::StaleAccessKey)
+            self.remediation.covers_rule(rule) || (as_inactive && rule == Rule::StaleAccessKey)
         };
         let remedied = || of_it().filter(|finding| takes(finding.rule));
         if remedied().next().is_some()
-            && let Some(guard) = &self.protection
+            && let Some(reason) = &self.protection
         {
-            return Verdict::Exempted(guard.clone());
+            return CredentialFinding::Exempted(reason.clone());
         }
-        if let Some(guard) = remedied().find_map(|finding| self.exemption(finding)) {
-            return Verdict::Exempted(guard);
+        if let Some(reason) = remedied().find_map(|finding| self.exemption(finding)) {
+            return CredentialFinding::Exempted(reason);
         }
         // An inactive key's own rule says nothing about using it again.
         let mut stale = remedied().filter(|finding| finding.rule != Rule::InactiveAccessKey);
         match stale.next() {
-            None => Verdict::Nothing,
-            Some(finding) if finding.status == Status::Unknown => Verdict::Unknown(unread(finding)),
-            Some(finding) if finding.level < Level::Warning => Verdict::Nothing,
-            Some(finding) => Verdict::Open(finding),
+            None => CredentialFinding::Nothing,
+            Some(finding) if finding.status == FindingStatus::Unknown => {
+                CredentialFinding::Unknown(unreadable_message(finding))
+            }
+            Some(finding) if finding.level < Level::Warning => CredentialFinding::Nothing,
+            Some(finding) => CredentialFinding::Open(finding),
         }
     }
 
     /// Whether the rule about inactive keys has something against this one.
-    fn is_left_over(&self, on: &Subject) -> bool {
-        self.remediation.takes_rule(Rule::InactiveAccessKey)
-            && self.real.findings.iter().any(|finding| {
+    fn has_inactive_key_finding(&self, on: &TagSubject) -> bool {
+        self.remediation.covers_rule(Rule::InactiveAccessKey)
+            && self.actual.findings.iter().any(|finding| {
                 finding.rule == Rule::InactiveAccessKey
-                    && finding.status == Status::Open
-                    && about(finding).as_ref() == Some(on)
+                    && finding.status == FindingStatus::Open
+                    && finding_subject(finding).as_ref() == Some(on)
             })
     }
 
     /// The moment at which the last exemption ran out that would cover the finding.
-    pub(super) fn lapsed(&self, finding: &Finding) -> Option<DateTime<Utc>> {
+    pub(super) fn exemption_expired_at(&self, finding: &Finding) -> Option<DateTime<Utc>> {
         let expired = finding.notes.iter().filter_map(|note| match note {
-            Note::ExemptionExpired(index) => self.real.exemptions.get(*index),
+            Note::ExemptionExpired(index) => self.actual.exemptions.get(*index),
             _ => None,
         });
         let last = expired.map(|reviewed| reviewed.exemption.expires).max();
-        last.map(day_after).max(self.protection_lapsed)
+        last.map(day_after).max(self.protection_expired_at)
     }
 
     /// The same, for anything of the user's.
-    pub(super) fn anything_lapsed(&self) -> Option<DateTime<Utc>> {
-        let lapsed = self.findings().filter_map(|finding| self.lapsed(finding)).max();
-        lapsed.max(self.protection_lapsed)
+    pub(super) fn any_exemption_expired_at(&self) -> Option<DateTime<Utc>> {
+        let lapsed = self.findings().filter_map(|finding| self.exemption_expired_at(finding)).max();
+        lapsed.max(self.protection_expired_at)
     }
 }
 
@@ -197,31 +218,35 @@ fn day_after(day: NaiveDate) -> DateTime<Utc> {
 }
 
 /// An account with this user alone, whose evidence is new and whole.
-fn alone(dossier: &Dossier, user: User<'static>, now: DateTime<Utc>) -> Account<'static> {
+fn single_user_account(
+    user_record: &UserRecord,
+    user: User<'static>,
+    now: DateTime<Utc>,
+) -> Account<'static> {
     Account {
-        id: dossier.account,
-        partition: dossier.partition.clone(),
+        id: user_record.account,
+        partition: user_record.partition.clone(),
         alias: None,
-        form: Form::Live,
+        evidence_source: EvidenceSource::Live,
         report_generated_at: Some(now),
         root: None,
         users: vec![user],
-        replaced: Vec::new(),
+        replaced_rows: Vec::new(),
         gaps: Vec::new(),
-        asked_after: Vec::new(),
+        queried_users: Vec::new(),
     }
 }
 
 /// The credential that a finding is about.
-fn about(finding: &Finding) -> Option<Subject> {
+fn finding_subject(finding: &Finding) -> Option<TagSubject> {
     let credential = finding.credential.as_ref()?;
     Some(match &credential.handle {
         Some(handle) => subject(credential.kind, handle),
-        None => Subject::Credential(credential.kind, None),
+        None => TagSubject::Credential(credential.kind, None),
     })
 }
 
-fn unread(finding: &Finding) -> String {
+fn unreadable_message(finding: &Finding) -> String {
     let field = finding.notes.iter().find_map(|note| match note {
         Note::Unreadable(field) => Some(format!("{} cannot be read: {}", field.column, field.text)),
         _ => None,
@@ -230,102 +255,111 @@ fn unread(finding: &Finding) -> String {
 }
 
 /// One credential with everything that the decision hangs on.
-pub(super) struct Case<'a> {
-    pub(super) dossier: &'a Dossier,
+pub(super) struct DecisionContext<'a> {
+    pub(super) user_record: &'a UserRecord,
     pub(super) account: &'a AccountFacts,
-    pub(super) judged: &'a Judged<'a>,
-    pub(super) basis: Basis<'a>,
+    pub(super) user_audit: &'a UserAudit<'a>,
+    pub(super) settings: PlanSettings<'a>,
     /// Whether an earlier run has set a clock that nobody has taken away.
-    pub(super) is_remembered: bool,
+    pub(super) has_known_tag: bool,
 }
 
-impl Case<'_> {
+impl DecisionContext<'_> {
     /// Decides about one credential.
-    pub(super) fn decide(&self, credential: &Credential<'_>) -> Decision {
+    pub(super) fn decide(&self, credential: &PlanCredential<'_>) -> Decision {
         let subject = &credential.subject;
-        let tag = Tag::of(subject, &self.dossier.user);
-        let is_accepted = is_accepted(credential.active);
-        let clearing = |why| tag.is_there().then_some(why);
-        let finding = match self.judged.verdict(subject, is_accepted) {
-            Verdict::Nothing => return self.clear(credential, tag),
-            Verdict::Unknown(message) => {
-                return Decision::LeaveAlone(Guard::Incomplete(message), None);
+        let tag = TagState::of(subject, &self.user_record.user);
+        let may_be_active = may_be_active(credential.active);
+        let clearing = |why| tag.is_present().then_some(why);
+        let finding = match self.user_audit.credential_finding(subject, may_be_active) {
+            CredentialFinding::Nothing => return self.decide_without_finding(credential, tag),
+            CredentialFinding::Unknown(message) => {
+                return Decision::Skip(RemediationSkipReason::Incomplete(message), None);
             }
             // The tag of what a run deactivated is what it can be undone by.
-            Verdict::Exempted(guard) if !is_accepted && tag.is_of_deactivation() => {
-                return Decision::LeaveAlone(guard, None);
+            CredentialFinding::Exempted(reason) if !may_be_active && tag.is_deactivated() => {
+                return Decision::Skip(reason, None);
             }
-            Verdict::Exempted(guard) => {
-                return Decision::LeaveAlone(guard, clearing(Clearing::Exempted));
+            CredentialFinding::Exempted(reason) => {
+                return Decision::Skip(reason, clearing(TagRemovalReason::Exempted));
             }
-            Verdict::Open(finding) => finding,
+            CredentialFinding::Open(finding) => finding,
         };
-        if let Some(guard) = guard::of_rule(finding.rule, self.account) {
-            return Decision::Hold { guard, renew: holds_on(tag, self.basis) };
+        if let Some(reason) = skip_reason::of_rule(finding.rule, self.account) {
+            return Decision::Hold { reason, renew: needs_refresh_while_held(tag, self.settings) };
         }
         match recently_reset(finding) {
-            Some(guard @ Guard::RecentlyReset(_)) => {
-                return Decision::LeaveAlone(guard, clearing(Clearing::RecentlyReset));
+            Some(reason @ RemediationSkipReason::RecentlyReset(_)) => {
+                return Decision::Skip(reason, clearing(TagRemovalReason::RecentlyReset));
             }
             // Missing evidence takes no days away.
-            Some(guard) => return Decision::LeaveAlone(guard, None),
+            Some(reason) => return Decision::Skip(reason, None),
             None => {}
         }
         match credential.active {
             Flag::Unreadable(field) => {
                 let message = format!("{} cannot be read: {}", field.column, field.text);
-                Decision::LeaveAlone(Guard::Incomplete(message), None)
+                Decision::Skip(RemediationSkipReason::Incomplete(message), None)
             }
-            Flag::Yes => self.accepted(credential, tag, finding),
-            Flag::No => self.inactive(credential, tag, finding),
+            Flag::Yes => self.decide_active(credential, tag, finding),
+            Flag::No => self.decide_inactive(credential, tag, finding),
         }
     }
 
     /// Nothing is held against the credential: a clock that ran stops.
-    fn clear(&self, credential: &Credential<'_>, tag: Tag) -> Decision {
-        if !tag.is_there() {
+    fn decide_without_finding(&self, credential: &PlanCredential<'_>, tag: TagState) -> Decision {
+        if !tag.is_present() {
             return Decision::Nothing;
         }
-        let recent = TimeDelta::days(i64::from(self.basis.policy.stale_after_days));
-        let used = credential.last_used.and_then(crate::model::inventory::Stamp::at);
+        let recent = TimeDelta::days(i64::from(self.settings.policy.stale_after_days));
+        let used = credential.last_used.and_then(crate::model::inventory::Timestamp::at);
         // The tag of what a run deactivated is what it can be undone by, unless it was used since.
-        if let Tag::Says(clock) = tag
-            && tag.is_of_deactivation()
-            && !is_accepted(credential.active)
+        if let TagState::Valid(clock) = tag
+            && tag.is_deactivated()
+            && !may_be_active(credential.active)
             && used.is_none_or(|at| at < clock.since)
         {
             return Decision::Nothing;
         }
-        match used.filter(|at| self.basis.now - *at < recent) {
-            Some(at) => Decision::LeaveAlone(Guard::Used(at), Some(Clearing::Used(at))),
-            None => Decision::Change(Act::Clear(Clearing::NotStale)),
+        match used.filter(|at| self.settings.now - *at < recent) {
+            Some(at) => {
+                Decision::Skip(RemediationSkipReason::Used(at), Some(TagRemovalReason::Used(at)))
+            }
+            None => Decision::Change(ChangeKind::Clear(TagRemovalReason::NotStale)),
         }
     }
 
     /// A stale credential that is accepted: notice, then deactivation.
-    fn accepted(&self, credential: &Credential<'_>, tag: Tag, finding: &Finding) -> Decision {
-        let notify = |why| Decision::Change(Act::Notify(why));
+    fn decide_active(
+        &self,
+        credential: &PlanCredential<'_>,
+        tag: TagState,
+        finding: &Finding,
+    ) -> Decision {
+        let notify = |why| Decision::Change(ChangeKind::Notify(why));
         let clock = match tag {
-            Tag::Absent if self.is_remembered => return notify(Start::Vanished),
-            Tag::Absent => return notify(Start::First),
-            Tag::Unreadable => return notify(Start::Unreadable),
-            Tag::Says(clock) if clock.reached.is_inactive() => {
-                return notify(Start::Reactivated);
+            TagState::Absent if self.has_known_tag => return notify(StartReason::Vanished),
+            TagState::Absent => return notify(StartReason::First),
+            TagState::Unreadable => return notify(StartReason::Unreadable),
+            TagState::Valid(clock) if clock.reached.is_inactive() => {
+                return notify(StartReason::Reactivated);
             }
-            Tag::Says(clock) => clock,
+            TagState::Valid(clock) => clock,
         };
-        let is_password = credential.subject == Subject::PASSWORD;
+        let is_password = credential.subject == TagSubject::PASSWORD;
         let changed = credential.created.at().is_some_and(|changed| changed >= clock.since);
-        let stopped = stopped(clock, self.basis)
-            .or((is_password && changed).then_some(Start::PasswordChanged))
+        let restart = restart_reason(clock, self.settings)
+            .or((is_password && changed).then_some(StartReason::PasswordChanged))
             .or(used_since(clock, finding))
-            .or_else(|| self.lapsed_since(clock, finding));
-        if let Some(why) = stopped {
+            .or_else(|| self.exemption_expired_since(clock, finding));
+        if let Some(why) = restart {
             return notify(why);
         }
-        let Basis { remediation, stage, now, .. } = self.basis;
-        let due = clock.after(remediation.deactivate_after_days).max(self.longer(finding));
-        let renew = wants_renewal(clock, self.basis);
+        let PlanSettings { remediation, stage, now, .. } = self.settings;
+        let due = clock
+            .due_after(remediation.deactivate_after_days)
+            .max(self.disuse_certain_from(finding));
+        let renew = needs_refresh(clock, self.settings);
         if now < due || stage < Stage::Deactivate {
             // A password has no other way of being deactivated than to be deleted.
             let (stage, by_hand) = match (is_password, remediation.delete_passwords) {
@@ -336,95 +370,111 @@ impl Case<'_> {
         }
         match (is_password, remediation.delete_passwords) {
             (true, false) => Decision::ByHand { renew },
-            (true, true) => Decision::Change(Act::DeletePassword),
-            (false, _) => Decision::Change(Act::Deactivate),
+            (true, true) => Decision::Change(ChangeKind::DeletePassword),
+            (false, _) => Decision::Change(ChangeKind::Deactivate),
         }
     }
 
     /// A credential that is inactive, and would be stale if it were not: deletion, where the policy
     /// asks for it.
-    fn inactive(&self, credential: &Credential<'_>, tag: Tag, finding: &Finding) -> Decision {
-        let Basis { remediation, stage, now, .. } = self.basis;
-        let settle = |why| Decision::Change(Act::Settle(why));
+    fn decide_inactive(
+        &self,
+        credential: &PlanCredential<'_>,
+        tag: TagState,
+        finding: &Finding,
+    ) -> Decision {
+        let PlanSettings { remediation, stage, now, .. } = self.settings;
+        let settle = |why| Decision::Change(ChangeKind::Settle(why));
         let Some(days) = remediation.delete_after_days else {
             return match tag {
-                Tag::Says(Clock { reached: Reached::Notified, .. }) | Tag::Unreadable => {
-                    Decision::Change(Act::Clear(Clearing::Inactive))
+                TagState::Valid(RemediationTag {
+                    reached: RemediationStatus::Notified, ..
+                })
+                | TagState::Unreadable => {
+                    Decision::Change(ChangeKind::Clear(TagRemovalReason::Inactive))
                 }
-                Tag::Says(_) | Tag::Absent => Decision::Nothing,
+                TagState::Valid(_) | TagState::Absent => Decision::Nothing,
             };
         };
         let clock = match tag {
-            Tag::Absent if self.is_remembered => return settle(Start::Vanished),
+            TagState::Absent if self.has_known_tag => return settle(StartReason::Vanished),
             // Somebody else made it inactive: a key that is left over is a finding of its own.
-            Tag::Absent if self.judged.is_left_over(&credential.subject) => {
-                return settle(Start::First);
+            TagState::Absent if self.user_audit.has_inactive_key_finding(&credential.subject) => {
+                return settle(StartReason::First);
             }
-            Tag::Absent => return Decision::Nothing,
-            Tag::Unreadable => return settle(Start::Unreadable),
-            Tag::Says(Clock { reached: Reached::Notified, .. }) => return settle(Start::First),
-            Tag::Says(clock) if !self.takes_inactive(credential, clock) => {
-                return Decision::Change(Act::Clear(Clearing::NotStale));
+            TagState::Absent => return Decision::Nothing,
+            TagState::Unreadable => return settle(StartReason::Unreadable),
+            TagState::Valid(RemediationTag { reached: RemediationStatus::Notified, .. }) => {
+                return settle(StartReason::First);
             }
-            Tag::Says(clock) => clock,
+            TagState::Valid(clock) if !self.handles_inactive(credential, clock) => {
+                return Decision::Change(ChangeKind::Clear(TagRemovalReason::NotStale));
+            }
+            TagState::Valid(clock) => clock,
         };
-        if let Some(why) = stopped(clock, self.basis)
+        if let Some(why) = restart_reason(clock, self.settings)
             .or(used_since(clock, finding))
-            .or_else(|| self.lapsed_since(clock, finding))
+            .or_else(|| self.exemption_expired_since(clock, finding))
         {
             return settle(why);
         }
-        let due = clock.after(days).max(self.longer(finding));
+        let due = clock.due_after(days).max(self.disuse_certain_from(finding));
         if now < due || stage < Stage::Delete {
-            let renew = wants_renewal(clock, self.basis);
+            let renew = needs_refresh(clock, self.settings);
             return Decision::Wait { stage: Stage::Delete, due, renew, by_hand: false };
         }
-        Decision::Change(Act::DeleteCredential)
+        Decision::Change(ChangeKind::DeleteCredential)
     }
 
     /// Whether an inactive credential with such a tag is remediated: a key that somebody else made
     /// inactive has a rule of its own.
-    fn takes_inactive(&self, credential: &Credential<'_>, clock: Clock) -> bool {
+    fn handles_inactive(&self, credential: &PlanCredential<'_>, clock: RemediationTag) -> bool {
         let is_key =
-            matches!(credential.subject, Subject::Credential(CredentialKind::AccessKey, _));
+            matches!(credential.subject, TagSubject::Credential(CredentialKind::AccessKey, _));
         let rule = if is_key { Rule::InactiveAccessKey } else { Rule::OldServiceCredential };
-        clock.reached != Reached::Inactive || self.basis.remediation.takes_rule(rule)
+        clock.reached != RemediationStatus::Inactive || self.settings.remediation.covers_rule(rule)
     }
 
     /// From when on the disuse is certain: what IAM tells of the last use lags behind, so that it
     /// is one day more than makes the credential stale.
-    fn longer(&self, finding: &Finding) -> DateTime<Utc> {
-        days_after(reference(finding), self.basis.policy.stale_after_days.saturating_add(1))
+    fn disuse_certain_from(&self, finding: &Finding) -> DateTime<Utc> {
+        days_after(reference(finding), self.settings.policy.stale_after_days.saturating_add(1))
     }
 
-    fn lapsed_since(&self, clock: Clock, finding: &Finding) -> Option<Start> {
-        let lapsed = self.judged.lapsed(finding)?;
-        (clock.since < lapsed).then_some(Start::ExemptionLapsed)
+    fn exemption_expired_since(
+        &self,
+        clock: RemediationTag,
+        finding: &Finding,
+    ) -> Option<StartReason> {
+        let lapsed = self.user_audit.exemption_expired_at(finding)?;
+        (clock.since < lapsed).then_some(StartReason::ExemptionLapsed)
     }
 }
 
 /// Whether a tag is to be written again although evidence about somebody else is missing: this user
 /// was seen whole, so that a run did see that the notice still holds.
-pub(super) fn holds_on(tag: Tag, basis: Basis<'_>) -> bool {
+pub(super) fn needs_refresh_while_held(tag: TagState, settings: PlanSettings<'_>) -> bool {
     match tag {
-        Tag::Says(clock) => stopped(clock, basis).is_none() && wants_renewal(clock, basis),
-        Tag::Absent | Tag::Unreadable => false,
+        TagState::Valid(clock) => {
+            restart_reason(clock, settings).is_none() && needs_refresh(clock, settings)
+        }
+        TagState::Absent | TagState::Unreadable => false,
     }
 }
 
-/// The guard of a password that was reset lately, or may have been.
-pub(super) fn recently_reset(finding: &Finding) -> Option<Guard> {
+/// The reason to skip a password that was reset lately, or may have been.
+pub(super) fn recently_reset(finding: &Finding) -> Option<RemediationSkipReason> {
     finding.notes.iter().find_map(|note| match note {
-        Note::RecentlyReset(changed) => Some(Guard::RecentlyReset(*changed)),
-        Note::Unreadable(_) => Some(Guard::Incomplete(unread(finding))),
+        Note::RecentlyReset(changed) => Some(RemediationSkipReason::RecentlyReset(*changed)),
+        Note::Unreadable(_) => Some(RemediationSkipReason::Incomplete(unreadable_message(finding))),
         _ => None,
     })
 }
 
 /// Whether it was used after the clock began, between two runs that both found it unused for long.
-fn used_since(clock: Clock, finding: &Finding) -> Option<Start> {
-    let used = finding.reference.filter(|(reference, _)| *reference == Reference::LastUsed);
-    used.filter(|(_, at)| *at >= clock.since).map(|_| Start::Used)
+fn used_since(clock: RemediationTag, finding: &Finding) -> Option<StartReason> {
+    let used = finding.reference.filter(|(reference, _)| *reference == ReferenceKind::LastUsed);
+    used.filter(|(_, at)| *at >= clock.since).map(|_| StartReason::Used)
 }
 
 /// The date from which the disuse is counted. An open finding of these rules always has one.
@@ -433,13 +483,13 @@ fn reference(finding: &Finding) -> DateTime<Utc> {
 }
 
 /// Our tags of credentials that the user has no more.
-pub(super) fn left_behind(dossier: &Dossier) -> Vec<Subject> {
-    let user = &dossier.user;
+pub(super) fn orphaned_tags(user_record: &UserRecord) -> Vec<TagSubject> {
+    let user = &user_record.user;
     let there: Vec<String> = credentials(user).iter().map(|it| it.subject.key()).collect();
-    let tags = user.tags.iter().flat_map(clock::ours);
+    let tags = user.tags.iter().flat_map(remediation_tag::stocktake_tags);
     let gone = tags
         .map(|(key, _)| key)
-        .filter(|key| *key != Subject::User.key() && !there.iter().any(|known| known == key));
+        .filter(|key| *key != TagSubject::User.key() && !there.iter().any(|known| known == key));
     // A tag that is written in another way than ours is none of ours.
     gone.map(|key| (subject_of(key), key))
         .filter(|(subject, key)| subject.key() == *key)
@@ -448,13 +498,13 @@ pub(super) fn left_behind(dossier: &Dossier) -> Vec<Subject> {
 }
 
 /// What a tag of ours is about, by its key.
-fn subject_of(key: &str) -> Subject {
-    let name = key.strip_prefix(clock::PREFIX).unwrap_or(key);
+fn subject_of(key: &str) -> TagSubject {
+    let name = key.strip_prefix(remediation_tag::TAG_KEY_PREFIX).unwrap_or(key);
     let (kind, id) = name.split_once(':').map_or((name, None), |(kind, id)| (kind, Some(id)));
     match (CredentialKind::from_id(kind), id) {
-        (Some(CredentialKind::Password), None) => Subject::PASSWORD,
+        (Some(CredentialKind::Password), None) => TagSubject::PASSWORD,
         // A password has no id, and everything else has one.
-        (Some(CredentialKind::Password) | None, _) | (Some(_), None) => Subject::User,
-        (Some(kind), Some(id)) => Subject::Credential(kind, Some(id.to_owned())),
+        (Some(CredentialKind::Password) | None, _) | (Some(_), None) => TagSubject::User,
+        (Some(kind), Some(id)) => TagSubject::Credential(kind, Some(id.to_owned())),
     }
 }

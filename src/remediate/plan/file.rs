@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::{Change, Plan};
+use super::{PlannedChange, RemediationPlan};
 use crate::model::inventory::{AccountId, CLOCK_SKEW};
 use crate::model::policy::remediation::Stage;
 
@@ -30,12 +30,12 @@ pub struct SavedPlan {
     /// The accounts that were looked at.
     pub accounts: Vec<AccountId>,
     /// What is to be changed, and what is not.
-    pub plan: Plan,
+    pub plan: RemediationPlan,
 }
 
 /// Why a file is no plan that can be carried out.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum UnusablePlan {
+pub enum PlanFileError {
     /// It is not what this program writes.
     #[error("is no plan: {0}")]
     Unreadable(String),
@@ -77,14 +77,19 @@ pub enum UnusablePlan {
 impl SavedPlan {
     /// A plan to save.
     #[must_use]
-    pub fn new(plan: Plan, stage: Stage, accounts: Vec<AccountId>, made_at: DateTime<Utc>) -> Self {
+    pub fn new(
+        plan: RemediationPlan,
+        stage: Stage,
+        accounts: Vec<AccountId>,
+        made_at: DateTime<Utc>,
+    ) -> Self {
         let schema = SCHEMA.to_owned();
         let saved = Self { schema, digest: String::new(), made_at, stage, accounts, plan };
-        Self { digest: saved.made_digest(), ..saved }
+        Self { digest: saved.compute_digest(), ..saved }
     }
 
     /// The digest of everything but the digest.
-    fn made_digest(&self) -> String {
+    fn compute_digest(&self) -> String {
         let bare = Self { digest: String::new(), ..self.clone() };
         // Texts, numbers and lists always can be written.
         let text = serde_json::to_vec(&bare).unwrap_or_default();
@@ -93,7 +98,7 @@ impl SavedPlan {
 
     /// The file's text.
     #[must_use]
-    pub fn written(&self) -> String {
+    pub fn to_json(&self) -> String {
         let text = serde_json::to_string_pretty(self).unwrap_or_default();
         format!("{text}\n")
     }
@@ -101,55 +106,58 @@ impl SavedPlan {
     /// Reads a plan. `wanted` is the digest of the plan that was approved, if it is known.
     ///
     /// # Errors
-    /// [`UnusablePlan`] where it is none, was changed, is another, or was not made in the last
+    /// [`PlanFileError`] where it is none, was changed, is another, or was not made in the last
     /// [`DAYS_VALID`] days.
     pub fn read(
         bytes: &[u8],
         wanted: Option<&str>,
         now: DateTime<Utc>,
-    ) -> Result<Self, UnusablePlan> {
+    ) -> Result<Self, PlanFileError> {
         #[derive(Deserialize)]
-        struct Named {
+        struct SchemaHeader {
             schema: String,
         }
-        let unreadable = |error: serde_json::Error| UnusablePlan::Unreadable(error.to_string());
-        let named: Named = serde_json::from_slice(bytes).map_err(unreadable)?;
+        let unreadable = |error: serde_json::Error| PlanFileError::Unreadable(error.to_string());
+        let named: SchemaHeader = serde_json::from_slice(bytes).map_err(unreadable)?;
         if named.schema != SCHEMA {
-            return Err(UnusablePlan::Schema(named.schema));
+            return Err(PlanFileError::Schema(named.schema));
         }
         let saved: Self = serde_json::from_slice(bytes).map_err(unreadable)?;
-        let made = saved.made_digest();
+        let made = saved.compute_digest();
         if made != saved.digest {
-            return Err(UnusablePlan::Changed { made, says: saved.digest });
+            return Err(PlanFileError::Changed { made, says: saved.digest });
         }
         match wanted {
             Some(wanted) if !wanted.eq_ignore_ascii_case(&made) => {
-                Err(UnusablePlan::Other { is: made, wanted: wanted.to_owned() })
+                Err(PlanFileError::Other { is: made, wanted: wanted.to_owned() })
             }
-            _ => saved.in_time(now),
+            _ => saved.check_age(now),
         }
     }
 
-    fn in_time(self, now: DateTime<Utc>) -> Result<Self, UnusablePlan> {
+    fn check_age(self, now: DateTime<Utc>) -> Result<Self, PlanFileError> {
         let made_at = self.made_at;
         // A difference of two dates always fits, a sum need not.
         match now.signed_duration_since(made_at) {
-            age if age > TimeDelta::days(DAYS_VALID) => Err(UnusablePlan::Expired { made_at }),
-            age if age < -CLOCK_SKEW => Err(UnusablePlan::FromTheFuture { made_at }),
+            age if age > TimeDelta::days(DAYS_VALID) => Err(PlanFileError::Expired { made_at }),
+            age if age < -CLOCK_SKEW => Err(PlanFileError::FromTheFuture { made_at }),
             _ => Ok(self),
         }
     }
 
     /// The users whom the changes are about, in lower case.
     #[must_use]
-    pub fn people(&self) -> BTreeSet<(AccountId, String)> {
-        let places = self.plan.changes.iter().map(|change| &change.place);
-        places.map(|place| (place.account, place.user.to_ascii_lowercase())).collect()
+    pub fn users(&self) -> BTreeSet<(AccountId, String)> {
+        let places = self.plan.changes.iter().map(|change| &change.target);
+        places.map(|target| (target.account, target.user.to_ascii_lowercase())).collect()
     }
 }
 
 /// The changes of a plan that a newer one does not hold just so: their facts have moved.
 #[must_use]
-pub fn moved<'a>(saved: &'a [Change], now: &[Change]) -> Vec<&'a Change> {
+pub fn outdated_changes<'a>(
+    saved: &'a [PlannedChange],
+    now: &[PlannedChange],
+) -> Vec<&'a PlannedChange> {
     saved.iter().filter(|change| !now.contains(change)).collect()
 }

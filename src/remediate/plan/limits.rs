@@ -5,14 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Change, Scene};
+use super::{PlanInput, PlannedChange};
 use crate::model::inventory::AccountId;
 use crate::model::policy::remediation::RemediationPolicy;
 
 /// A limit that a plan is beyond.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Limit {
+pub enum ExceededLimit {
     /// More is to be changed than may be in a run.
     Changes {
         /// So many changes are due.
@@ -36,25 +36,29 @@ pub enum Limit {
 /// The limits that these changes are beyond. Our own tags are not counted: they take nothing from
 /// anybody.
 #[must_use]
-pub fn held(changes: &[Change], scene: &Scene, policy: &RemediationPolicy) -> Vec<Limit> {
+pub fn exceeded_limits(
+    changes: &[PlannedChange],
+    input: &PlanInput,
+    policy: &RemediationPolicy,
+) -> Vec<ExceededLimit> {
     let mut held = Vec::new();
     let mut touched: BTreeMap<AccountId, BTreeSet<&str>> = BTreeMap::new();
     let mut due = 0;
-    for change in changes.iter().filter(|change| change.act.takes_something()) {
+    for change in changes.iter().filter(|change| change.kind.removes_access()) {
         due += 1;
-        touched.entry(change.place.account).or_default().insert(&change.user_id);
+        touched.entry(change.target.account).or_default().insert(&change.user_id);
     }
     let allowed = usize::try_from(policy.max_changes).unwrap_or(usize::MAX);
     if due > allowed {
-        held.push(Limit::Changes { due, allowed });
+        held.push(ExceededLimit::Changes { due, allowed });
     }
     for (account, touched) in touched {
-        let users = scene.accounts.get(&account).map_or(0, |it| it.users);
+        let users = input.accounts.get(&account).map_or(0, |it| it.users);
         let share = usize::try_from(policy.max_share).unwrap_or(usize::MAX);
         // Rounded up: of a small account one user may be touched.
         let allowed = users.saturating_mul(share).div_ceil(100);
         if touched.len() > allowed {
-            held.push(Limit::Share { account, due: touched.len(), allowed, users });
+            held.push(ExceededLimit::Share { account, due: touched.len(), allowed, users });
         }
     }
     held

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::clock::Subject;
-use crate::model::inventory::{AccountId, CredentialKind, Dossier};
+use crate::model::inventory::{AccountId, CredentialKind, UserRecord};
+use crate::model::remediation_tag::TagSubject;
 
 /// One call that writes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Step {
+pub struct RemediationStep {
     /// The account.
     pub account: AccountId,
     /// The user's name.
@@ -19,17 +19,17 @@ pub struct Step {
     pub user_id: String,
     /// What the call does.
     #[serde(flatten)]
-    pub write: Write,
+    pub write: IamWrite,
 }
 
 /// What a call does.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(tag = "step", rename_all = "kebab-case")]
-pub enum Write {
+pub enum IamWrite {
     /// Sets a tag of ours.
     Tag {
         /// What it is about.
-        subject: Subject,
+        subject: TagSubject,
         /// What it says.
         value: String,
         /// What it said when the user was looked at, empty where there was none. `None` where it is
@@ -40,7 +40,7 @@ pub enum Write {
     /// Takes a tag of ours away.
     Untag {
         /// What it is about.
-        subject: Subject,
+        subject: TagSubject,
         /// What it said when the user was looked at. `None` where it is removed whatever it says.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         was: Option<String>,
@@ -97,7 +97,7 @@ pub enum Write {
     DeleteUser,
 }
 
-impl Write {
+impl IamWrite {
     /// The action, as a policy names it.
     #[must_use]
     pub const fn action(&self) -> &'static str {
@@ -134,16 +134,16 @@ impl Write {
     /// The credential, or the user as a whole, that the step is about; `None` for what has no tag
     /// of ours.
     #[must_use]
-    pub fn subject(&self) -> Option<Subject> {
+    pub fn subject(&self) -> Option<TagSubject> {
         match self {
             Self::Tag { subject, .. } | Self::Untag { subject, .. } => Some(subject.clone()),
             Self::Deactivate { kind, id }
             | Self::Activate { kind, id }
             | Self::DeleteCredential { kind, id } => {
-                Some(Subject::Credential(*kind, Some(id.clone())))
+                Some(TagSubject::Credential(*kind, Some(id.clone())))
             }
-            Self::DeletePassword => Some(Subject::PASSWORD),
-            Self::DeleteUser => Some(Subject::User),
+            Self::DeletePassword => Some(TagSubject::PASSWORD),
+            Self::DeleteUser => Some(TagSubject::User),
             Self::DeactivateMfaDevice { .. }
             | Self::DeleteVirtualMfaDevice { .. }
             | Self::DeleteInlinePolicy { .. }
@@ -154,14 +154,14 @@ impl Write {
 
     /// Whether something that is gone is what the step is for: then there is nothing to be done.
     #[must_use]
-    pub const fn takes_away(&self) -> bool {
+    pub const fn is_removal(&self) -> bool {
         !matches!(self, Self::Tag { .. } | Self::Deactivate { .. } | Self::Activate { .. })
     }
 
     /// Whether the user's tags still admit the step: ours says what it said when the user was looked
     /// at, or already what it is to say.
     #[must_use]
-    pub fn admits(&self, tags: &BTreeMap<String, String>) -> bool {
+    pub fn allows_tags(&self, tags: &BTreeMap<String, String>) -> bool {
         let (subject, target, was) = match self {
             Self::Tag { subject, value, was: Some(was) } => (subject, value.as_str(), was),
             Self::Untag { subject, was: Some(was) } => (subject, "", was),
@@ -173,7 +173,7 @@ impl Write {
 
     /// Whether it shows only in what the user has besides credentials and tags that it was done.
     #[must_use]
-    pub const fn shows_in_holdings(&self) -> bool {
+    pub const fn needs_holdings_to_verify(&self) -> bool {
         matches!(
             self,
             Self::DeactivateMfaDevice { .. }
@@ -185,18 +185,18 @@ impl Write {
 
     /// Whether what the step is for holds of the user as seen; `None` is a user who is gone.
     #[must_use]
-    pub fn holds(&self, seen: Option<&Dossier>) -> bool {
-        let Some(dossier) = seen else {
+    pub fn is_done(&self, seen: Option<&UserRecord>) -> bool {
+        let Some(user_record) = seen else {
             // A virtual device outlives its user.
-            return self.takes_away() && !matches!(self, Self::DeleteVirtualMfaDevice { .. });
+            return self.is_removal() && !matches!(self, Self::DeleteVirtualMfaDevice { .. });
         };
-        let user = &dossier.user;
-        let tag = |subject: &Subject| user.tags.as_ref().and_then(|it| it.get(&subject.key()));
+        let user = &user_record.user;
+        let tag = |subject: &TagSubject| user.tags.as_ref().and_then(|it| it.get(&subject.key()));
         let active = |kind: CredentialKind, id: &str| {
-            let subject = Subject::Credential(kind, Some(id.to_owned()));
+            let subject = TagSubject::Credential(kind, Some(id.to_owned()));
             super::Facts::of(&subject, user).active
         };
-        let holdings = dossier.holdings.as_ref();
+        let holdings = user_record.holdings.as_ref();
         match self {
             Self::Tag { subject, value, .. } => tag(subject) == Some(value),
             Self::Untag { subject, .. } => tag(subject).is_none(),

@@ -1,259 +1,291 @@
 //! What is to be done about one user: a decision for each credential, then for the user as a whole.
 
-use super::credential::{Case, Decision, Judged, Tag, holds_on, left_behind};
-use super::facts::{Credential, credentials, is_accepted};
-use super::{
-    AccountFacts, Act, Basis, Change, Clearing, Facts, Guard, LeftAlone, Place, Plan, Remembered,
-    Scene, Start, Waiting, guard, stopped, wants_renewal,
+use super::credential::{
+    Decision, DecisionContext, TagState, UserAudit, needs_refresh_while_held, orphaned_tags,
 };
-use crate::model::clock::{Reached, Subject, days_after};
-use crate::model::inventory::{Dossier, Flag, Stamp, Unreadable};
+use super::facts::{PlanCredential, credentials, may_be_active};
+use super::{
+    AccountFacts, ChangeKind, Facts, KnownTag, PendingChange, PlanInput, PlanSettings,
+    PlannedChange, RemediationPlan, RemediationSkipReason, RemediationTarget, SkippedTarget,
+    StartReason, TagRemovalReason, needs_refresh, restart_reason, skip_reason,
+};
+use crate::model::inventory::{Flag, Timestamp, UnreadableField, UserRecord};
 use crate::model::policy::remediation::Stage;
+use crate::model::remediation_tag::{RemediationStatus, TagSubject, days_after};
 
 /// Adds to the plan what is to be done about a user.
 pub(super) fn plan(
-    dossier: &Dossier,
+    user_record: &UserRecord,
     account: &AccountFacts,
-    scene: &Scene,
-    basis: Basis<'_>,
-    plan: &mut Plan,
+    input: &PlanInput,
+    settings: PlanSettings<'_>,
+    plan: &mut RemediationPlan,
 ) {
-    let judged = Judged::of(dossier, basis);
-    if let Some(guard) = guard::of_user(dossier, account, basis) {
-        if judged.is_something() || guard::is_marked(dossier) || !dossier.gaps.is_empty() {
-            let place = place(dossier, Subject::User);
-            plan.left_alone.push(LeftAlone { place, guard });
+    let user_audit = UserAudit::of(user_record, settings);
+    if let Some(reason) = skip_reason::of_user(user_record, account, settings) {
+        if user_audit.has_findings()
+            || skip_reason::has_our_tag(user_record)
+            || !user_record.gaps.is_empty()
+        {
+            let target = target(user_record, TagSubject::User);
+            plan.skipped.push(SkippedTarget { target, reason });
         }
         return;
     }
-    let is_remembered = |subject: &Subject| {
-        let user_id = dossier.user.id.clone().unwrap_or_default();
+    let has_known_tag = |subject: &TagSubject| {
+        let user_id = user_record.user.id.clone().unwrap_or_default();
         let subject = subject.clone();
-        scene.remembered.contains(&Remembered { account: dossier.account, user_id, subject })
+        input.known_tags.contains(&KnownTag { account: user_record.account, user_id, subject })
     };
-    let case = |subject: &Subject| Case {
-        dossier,
+    let context = |subject: &TagSubject| DecisionContext {
+        user_record,
         account,
-        judged: &judged,
-        basis,
-        is_remembered: is_remembered(subject),
+        user_audit: &user_audit,
+        settings,
+        has_known_tag: has_known_tag(subject),
     };
-    let mut decisions: Vec<(Subject, Decision)> = Vec::new();
-    for subject in left_behind(dossier) {
-        decisions.push((subject, Decision::Change(Act::Clear(Clearing::Gone))));
+    let mut decisions: Vec<(TagSubject, Decision)> = Vec::new();
+    for subject in orphaned_tags(user_record) {
+        decisions.push((subject, Decision::Change(ChangeKind::Clear(TagRemovalReason::Gone))));
     }
-    for credential in credentials(&dossier.user) {
-        let decision = case(&credential.subject).decide(&credential);
+    for credential in credentials(&user_record.user) {
+        let decision = context(&credential.subject).decide(&credential);
         decisions.push((credential.subject, decision));
     }
-    let is_half_deleted =
-        dossier.user.id.as_ref().is_some_and(|id| scene.half_deleted.contains(id));
-    let whole = whole_user(&case(&Subject::User), &decisions, is_half_deleted);
-    if whole == Decision::Change(Act::DeleteUser) {
+    let is_partially_deleted =
+        user_record.user.id.as_ref().is_some_and(|id| input.partially_deleted.contains(id));
+    let whole = decide_user(&context(&TagSubject::User), &decisions, is_partially_deleted);
+    if whole == Decision::Change(ChangeKind::DeleteUser) {
         // The user goes with everything that is left.
-        decisions.retain(|(_, decision)| matches!(decision, Decision::LeaveAlone(_, None)));
+        decisions.retain(|(_, decision)| matches!(decision, Decision::Skip(_, None)));
     }
-    decisions.push((Subject::User, whole));
-    refuse_too_many_tags(dossier, &mut decisions);
+    decisions.push((TagSubject::User, whole));
+    skip_if_too_many_tags(user_record, &mut decisions);
     for (subject, decision) in decisions {
-        Entry { dossier, subject }.enter(decision, plan);
+        DecisionEntry { user_record, subject }.add_to_plan(decision, plan);
     }
 }
 
 /// Decides about the user as a whole: deleted some time after the last credential went out of use.
-fn whole_user(
-    case: &Case<'_>,
-    decisions: &[(Subject, Decision)],
-    is_half_deleted: bool,
+fn decide_user(
+    context: &DecisionContext<'_>,
+    decisions: &[(TagSubject, Decision)],
+    is_partially_deleted: bool,
 ) -> Decision {
-    let Basis { remediation, stage, now, .. } = case.basis;
-    let user = &case.dossier.user;
-    let tag = Tag::of(&Subject::User, user);
-    let stop = |why| match tag.is_there() {
-        true => Decision::Change(Act::Clear(why)),
+    let PlanSettings { remediation, stage, now, .. } = context.settings;
+    let user = &context.user_record.user;
+    let tag = TagState::of(&TagSubject::User, user);
+    let stop = |why| match tag.is_present() {
+        true => Decision::Change(ChangeKind::Clear(why)),
         false => Decision::Nothing,
     };
     let Some(days) = remediation.delete_after_days.filter(|_| remediation.deletes_users()) else {
-        return stop(Clearing::NotStale);
+        return stop(TagRemovalReason::NotStale);
     };
-    if let Some(guard) = guard::of_exemption(case.dossier, case.basis) {
-        let clearing = tag.is_there().then_some(Clearing::Exempted);
-        return Decision::LeaveAlone(guard, clearing);
+    if let Some(reason) = skip_reason::of_exemption(context.user_record, context.settings) {
+        let clearing = tag.is_present().then_some(TagRemovalReason::Exempted);
+        return Decision::Skip(reason, clearing);
     }
-    match use_of(case, decisions) {
-        Use::Active => return stop(Clearing::InUse),
-        Use::Unknown(guard) => return Decision::LeaveAlone(guard, None),
-        Use::Held(guard) => return Decision::Hold { guard, renew: holds_on(tag, case.basis) },
-        Use::Idle => {}
+    match user_activity(context, decisions) {
+        UserActivity::Active => return stop(TagRemovalReason::InUse),
+        UserActivity::Unknown(reason) => return Decision::Skip(reason, None),
+        UserActivity::UserCredential(reason) => {
+            return Decision::Hold {
+                reason,
+                renew: needs_refresh_while_held(tag, context.settings),
+            };
+        }
+        UserActivity::Idle => {}
     }
-    if let Some(rule) = case.account.incomplete.first() {
+    if let Some(rule) = context.account.incomplete.first() {
         let message = format!("the rule {rule} is incomplete in this account");
-        let guard = Guard::Incomplete(message);
-        return Decision::Hold { guard, renew: holds_on(tag, case.basis) };
+        let reason = RemediationSkipReason::Incomplete(message);
+        return Decision::Hold { reason, renew: needs_refresh_while_held(tag, context.settings) };
     }
     let clock = match tag {
-        Tag::Absent if case.is_remembered => {
-            return Decision::Change(Act::Notify(Start::Vanished));
+        TagState::Absent if context.has_known_tag => {
+            return Decision::Change(ChangeKind::Notify(StartReason::Vanished));
         }
-        Tag::Absent => return Decision::Change(Act::Notify(Start::First)),
-        Tag::Says(clock) if clock.reached == Reached::Notified => clock,
-        Tag::Says(_) | Tag::Unreadable => {
-            return Decision::Change(Act::Notify(Start::Unreadable));
+        TagState::Absent => return Decision::Change(ChangeKind::Notify(StartReason::First)),
+        TagState::Valid(clock) if clock.reached == RemediationStatus::Notified => clock,
+        TagState::Valid(_) | TagState::Unreadable => {
+            return Decision::Change(ChangeKind::Notify(StartReason::Unreadable));
         }
     };
-    let lapsed = case.judged.anything_lapsed().is_some_and(|lapsed| clock.since < lapsed);
-    if let Some(why) = stopped(clock, case.basis).or(lapsed.then_some(Start::ExemptionLapsed)) {
-        return Decision::Change(Act::Notify(why));
+    let lapsed =
+        context.user_audit.any_exemption_expired_at().is_some_and(|lapsed| clock.since < lapsed);
+    if let Some(why) =
+        restart_reason(clock, context.settings).or(lapsed.then_some(StartReason::ExemptionLapsed))
+    {
+        return Decision::Change(ChangeKind::Notify(why));
     }
-    let due = clock.after(days);
+    let due = clock.due_after(days);
     // What was begun on its day is finished, unless the clock starts anew as any other.
-    if (now < due && !is_half_deleted) || stage < Stage::Delete {
-        let renew = wants_renewal(clock, case.basis);
+    if (now < due && !is_partially_deleted) || stage < Stage::Delete {
+        let renew = needs_refresh(clock, context.settings);
         return Decision::Wait { stage: Stage::Delete, due, renew, by_hand: false };
     }
-    Decision::Change(Act::DeleteUser)
+    Decision::Change(ChangeKind::DeleteUser)
 }
 
 /// Whether anything of a user's is in use.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Use {
+enum UserActivity {
     /// Nothing is.
     Idle,
     /// Evidence about the user is missing.
-    Unknown(Guard),
+    Unknown(RemediationSkipReason),
     /// Evidence is missing in the account, though not about this user.
-    Held(Guard),
+    UserCredential(RemediationSkipReason),
     /// Something is, or may be: it is active, was used lately, or has not had its notice.
     Active,
 }
 
 /// Whether anything of the user's is in use: what could be deactivated is inactive and was not used
 /// for long, and the password has had its notice. Missing evidence is never use.
-fn use_of(case: &Case<'_>, decisions: &[(Subject, Decision)]) -> Use {
-    let user = &case.dossier.user;
-    let unknown = |what: &str| Use::Unknown(Guard::Incomplete(what.to_owned()));
+fn user_activity(
+    context: &DecisionContext<'_>,
+    decisions: &[(TagSubject, Decision)],
+) -> UserActivity {
+    let user = &context.user_record.user;
+    let unknown =
+        |what: &str| UserActivity::Unknown(RemediationSkipReason::Incomplete(what.to_owned()));
     // Somebody may be setting the user up.
-    let mut uses = vec![match is_long_ago(case, &user.created) {
-        Some(true) => Use::Idle,
-        Some(false) => Use::Active,
+    let mut uses = vec![match is_long_ago(context, &user.created) {
+        Some(true) => UserActivity::Idle,
+        Some(false) => UserActivity::Active,
         None => unknown("nobody can tell when the user was created"),
     }];
     for credential in credentials(user) {
-        uses.push(if credential.subject == Subject::PASSWORD {
-            use_of_password(case, decisions)
+        uses.push(if credential.subject == TagSubject::PASSWORD {
+            password_activity(context, decisions)
         } else {
-            use_of_key(case, &credential)
+            credential_activity(context, &credential)
         });
     }
     // One that is in use decides, whatever is missing of another.
-    if uses.contains(&Use::Active) {
-        return Use::Active;
+    if uses.contains(&UserActivity::Active) {
+        return UserActivity::Active;
     }
-    uses.into_iter().find(|it| *it != Use::Idle).unwrap_or(Use::Idle)
+    uses.into_iter().find(|it| *it != UserActivity::Idle).unwrap_or(UserActivity::Idle)
 }
 
-fn use_of_password(case: &Case<'_>, decisions: &[(Subject, Decision)]) -> Use {
-    let decision = decisions.iter().find(|(it, _)| *it == Subject::PASSWORD);
+fn password_activity(
+    context: &DecisionContext<'_>,
+    decisions: &[(TagSubject, Decision)],
+) -> UserActivity {
+    let decision = decisions.iter().find(|(it, _)| *it == TagSubject::PASSWORD);
     match decision.map(|(_, decision)| decision) {
-        Some(Decision::ByHand { .. } | Decision::Change(Act::DeletePassword)) => Use::Idle,
+        Some(Decision::ByHand { .. } | Decision::Change(ChangeKind::DeletePassword)) => {
+            UserActivity::Idle
+        }
         // Beyond the last stage that is asked for nothing is due, which a waiting tells.
-        Some(Decision::Wait { due, .. }) if *due <= case.basis.now => Use::Idle,
-        Some(Decision::LeaveAlone(guard @ Guard::Incomplete(_), _)) => Use::Unknown(guard.clone()),
-        Some(Decision::Hold { guard, .. }) => Use::Held(guard.clone()),
-        _ => Use::Active,
+        Some(Decision::Wait { due, .. }) if *due <= context.settings.now => UserActivity::Idle,
+        Some(Decision::Skip(reason @ RemediationSkipReason::Incomplete(_), _)) => {
+            UserActivity::Unknown(reason.clone())
+        }
+        Some(Decision::Hold { reason, .. }) => UserActivity::UserCredential(reason.clone()),
+        _ => UserActivity::Active,
     }
 }
 
-fn use_of_key(case: &Case<'_>, credential: &Credential<'_>) -> Use {
-    let unreadable = |field: &Unreadable| {
+fn credential_activity(
+    context: &DecisionContext<'_>,
+    credential: &PlanCredential<'_>,
+) -> UserActivity {
+    let unreadable = |field: &UnreadableField| {
         let message = format!("{} cannot be read: {}", field.column, field.text);
-        Use::Unknown(Guard::Incomplete(message))
+        UserActivity::Unknown(RemediationSkipReason::Incomplete(message))
     };
     match credential.active {
-        Flag::Yes => return Use::Active,
+        Flag::Yes => return UserActivity::Active,
         Flag::Unreadable(field) => return unreadable(field),
         Flag::No => {}
     }
     // Somebody may have made it inactive to see who misses it.
-    let last = credential.last_used.filter(|it| **it != Stamp::Absent);
+    let last = credential.last_used.filter(|it| **it != Timestamp::Absent);
     let last = last.unwrap_or(credential.created);
-    match (is_long_ago(case, last), last) {
-        (Some(true), _) => Use::Idle,
-        (Some(false), _) => Use::Active,
-        (None, Stamp::Unreadable(field)) => unreadable(field),
+    match (is_long_ago(context, last), last) {
+        (Some(true), _) => UserActivity::Idle,
+        (Some(false), _) => UserActivity::Active,
+        (None, Timestamp::Unreadable(field)) => unreadable(field),
         (None, _) => {
             let message = "nobody can tell when a credential was created";
-            Use::Unknown(Guard::Incomplete(message.to_owned()))
+            UserActivity::Unknown(RemediationSkipReason::Incomplete(message.to_owned()))
         }
     }
 }
 
 /// Whether a moment lies one day more back than makes stale; `None` where it is not known.
-fn is_long_ago(case: &Case<'_>, stamp: &Stamp) -> Option<bool> {
-    let days = case.basis.policy.stale_after_days.saturating_add(1);
-    stamp.at().map(|at| days_after(at, days) <= case.basis.now)
+fn is_long_ago(context: &DecisionContext<'_>, stamp: &Timestamp) -> Option<bool> {
+    let days = context.settings.policy.stale_after_days.saturating_add(1);
+    stamp.at().map(|at| days_after(at, days) <= context.settings.now)
 }
 
 /// Leaves alone what would need more tags than a user may have.
-fn refuse_too_many_tags(dossier: &Dossier, decisions: &mut [(Subject, Decision)]) {
-    let is_new = |(subject, decision): &&mut (Subject, Decision)| {
-        matches!(decision, Decision::Change(Act::Notify(_) | Act::Settle(_)))
-            && Tag::of(subject, &dossier.user) == Tag::Absent
+fn skip_if_too_many_tags(user_record: &UserRecord, decisions: &mut [(TagSubject, Decision)]) {
+    let is_new = |(subject, decision): &&mut (TagSubject, Decision)| {
+        matches!(decision, Decision::Change(ChangeKind::Notify(_) | ChangeKind::Settle(_)))
+            && TagState::of(subject, &user_record.user) == TagState::Absent
     };
     let more = decisions.iter_mut().filter(is_new).count();
-    if let Some(guard) = guard::of_tags(dossier, more) {
+    if let Some(reason) = skip_reason::of_tags(user_record, more) {
         for (_, decision) in decisions.iter_mut().filter(is_new) {
-            *decision = Decision::LeaveAlone(guard.clone(), None);
+            *decision = Decision::Skip(reason.clone(), None);
         }
     }
 }
 
-fn place(dossier: &Dossier, subject: Subject) -> Place {
-    Place { account: dossier.account, user: dossier.user.name.clone().into_owned(), subject }
+fn target(user_record: &UserRecord, subject: TagSubject) -> RemediationTarget {
+    RemediationTarget {
+        account: user_record.account,
+        user: user_record.user.name.clone().into_owned(),
+        subject,
+    }
 }
 
 /// A decision's entry in the plan.
-struct Entry<'a> {
-    dossier: &'a Dossier,
-    subject: Subject,
+struct DecisionEntry<'a> {
+    user_record: &'a UserRecord,
+    subject: TagSubject,
 }
 
-impl Entry<'_> {
-    fn enter(self, decision: Decision, plan: &mut Plan) {
-        let place = place(self.dossier, self.subject.clone());
+impl DecisionEntry<'_> {
+    fn add_to_plan(self, decision: Decision, plan: &mut RemediationPlan) {
+        let target = target(self.user_record, self.subject.clone());
         match decision {
             Decision::Nothing => {}
-            Decision::Change(act) => plan.changes.push(self.change(act)),
+            Decision::Change(kind) => plan.changes.push(self.change(kind)),
             Decision::Wait { stage, due, renew, by_hand } => {
-                plan.waiting.push(Waiting { place, stage, due, by_hand });
-                plan.changes.extend(renew.then(|| self.change(Act::Renew)));
+                plan.waiting.push(PendingChange { target, stage, due, by_hand });
+                plan.changes.extend(renew.then(|| self.change(ChangeKind::Renew)));
             }
             Decision::ByHand { renew } => {
-                plan.by_hand.push(place);
-                plan.changes.extend(renew.then(|| self.change(Act::Renew)));
+                plan.by_hand.push(target);
+                plan.changes.extend(renew.then(|| self.change(ChangeKind::Renew)));
             }
-            Decision::Hold { guard, renew } => {
-                plan.left_alone.push(LeftAlone { place, guard });
-                plan.changes.extend(renew.then(|| self.change(Act::Renew)));
+            Decision::Hold { reason, renew } => {
+                plan.skipped.push(SkippedTarget { target, reason });
+                plan.changes.extend(renew.then(|| self.change(ChangeKind::Renew)));
             }
-            Decision::LeaveAlone(guard, clearing) => {
-                plan.left_alone.push(LeftAlone { place, guard });
-                plan.changes.extend(clearing.map(|why| self.change(Act::Clear(why))));
+            Decision::Skip(reason, clearing) => {
+                plan.skipped.push(SkippedTarget { target, reason });
+                plan.changes.extend(clearing.map(|why| self.change(ChangeKind::Clear(why))));
             }
         }
     }
 
-    fn change(&self, act: Act) -> Change {
-        let user = &self.dossier.user;
+    fn change(&self, kind: ChangeKind) -> PlannedChange {
+        let user = &self.user_record.user;
         let mut facts = Facts::of(&self.subject, user);
-        if act == Act::DeleteUser {
+        if kind == ChangeKind::DeleteUser {
             let all = credentials(user).into_iter();
-            facts.credentials = all.map(|it| (it.subject, is_accepted(it.active))).collect();
+            facts.credentials = all.map(|it| (it.subject, may_be_active(it.active))).collect();
         }
-        Change {
-            place: place(self.dossier, self.subject.clone()),
+        PlannedChange {
+            target: target(self.user_record, self.subject.clone()),
             user_id: user.id.clone().unwrap_or_default(),
-            act,
+            kind,
             facts,
         }
     }

@@ -234,15 +234,16 @@ pub struct Finding {
     pub last_accessed: Option<LastAccessed>,
     /// How far the remedy has come with the credential; absent where no tag on the user says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub remedy: Option<Remedy>,
+    pub remedy: Option<RemediationProgress>,
     /// What goes with the user besides credentials; absent where it was not looked at.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub belongings: Option<Belongings>,
+    pub belongings: Option<UserResources>,
 }
 
 /// How far the remedy has come with a credential.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Remedy {
+#[schemars(rename = "Remedy")]
+pub struct RemediationProgress {
     /// `notified`, `deactivated` or `inactive`.
     pub reached: String,
     /// Since when.
@@ -258,7 +259,8 @@ pub struct Remedy {
 
 /// What a user has besides credentials, by name.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Belongings {
+#[schemars(rename = "Belongings")]
+pub struct UserResources {
     /// Whether the user has an MFA device; absent where that was not shown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mfa: Option<bool>,

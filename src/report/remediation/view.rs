@@ -1,4 +1,4 @@
-//! The plan of a remedy, and what became of it, as the Markdown templates see it.
+//! The remediation plan, and what became of it, as the Markdown templates see it.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -7,43 +7,44 @@ use chrono::{DateTime, Utc};
 use minijinja::Value;
 use serde::Serialize;
 
-use super::Remedy;
-use crate::model::clock::Subject;
+use super::RemediationReport;
 use crate::model::inventory::{AccountId, CredentialKind};
-use crate::remediate::Missing;
+use crate::model::remediation_tag::TagSubject;
+use crate::remediate::MissingEvidence;
 use crate::remediate::plan::{
-    Act, Change, Clearing, Facts, Guard, LeftAlone, Limit, Place, Start, Waiting,
+    ChangeKind, ExceededLimit, Facts, PendingChange, PlannedChange, RemediationSkipReason,
+    RemediationTarget, SkippedTarget, StartReason, TagRemovalReason,
 };
-use crate::report::escape::{harmless, shell_word};
+use crate::report::escape::{safe_value, shell_word};
 use crate::report::id_ending;
 
 /// Everything that the templates can name.
 #[derive(Serialize)]
-pub(super) struct View {
+pub(super) struct RemediationView {
     /// Whether the plan was carried out.
     applied: bool,
     /// The furthest stage.
     stage: &'static str,
     digest: String,
     made_at: Value,
-    counts: Counts,
+    counts: ChangeCounts,
     /// The limits that the plan is beyond: nothing is done then.
     held: Vec<LimitView>,
     /// What evidence is missing; none where all was had.
     missing: Option<MissingView>,
     /// What takes something away, or did: all of it.
-    takes: Vec<AccountView>,
+    takes: Vec<PlanAccountView>,
     /// Notices and other changes of our tags.
-    tags: Vec<AccountView>,
+    tags: Vec<PlanAccountView>,
     /// Whether the rows are left out, since there is no room for what takes something away.
     is_brief: bool,
     /// Clocks that somebody took away.
-    vanished: List,
-    skipped: List,
-    failed: List,
-    by_hand: List,
-    waiting: List,
-    left_alone: List,
+    vanished: PlanRows,
+    skipped: PlanRows,
+    failed: PlanRows,
+    by_hand: PlanRows,
+    waiting: PlanRows,
+    left_alone: PlanRows,
     deactivate_after_days: u32,
     /// None where nothing is ever deleted.
     delete_after_days: Option<u32>,
@@ -56,7 +57,7 @@ pub(super) struct View {
 
 /// The changes that are to be made, or were, by what they do.
 #[derive(Serialize, Default)]
-struct Counts {
+struct ChangeCounts {
     all: usize,
     deactivations: usize,
     deletions: usize,
@@ -68,27 +69,27 @@ struct Counts {
 #[derive(Serialize)]
 struct MissingView {
     /// The accounts in which rules are incomplete.
-    accounts: Vec<MissingInAccount>,
+    accounts: Vec<MissingAccountView>,
     /// How many users could not be seen whole.
     users: usize,
 }
 
 #[derive(Serialize)]
-struct MissingInAccount {
+struct MissingAccountView {
     id: Value,
     rules: Vec<&'static str>,
 }
 
 #[derive(Serialize)]
-struct AccountView {
+struct PlanAccountView {
     id: Value,
-    changes: List,
+    changes: PlanRows,
 }
 
 /// Rows of a table, and how many there is no room for.
 #[derive(Serialize)]
-struct List {
-    rows: Vec<Row>,
+struct PlanRows {
+    rows: Vec<PlanRow>,
     left_out: usize,
 }
 
@@ -105,7 +106,7 @@ struct LimitView {
 
 /// What is said of one credential, or of a user as a whole.
 #[derive(Serialize, Default)]
-struct Row {
+struct PlanRow {
     account: Value,
     user: String,
     /// The credential's kind; none for the user as a whole.
@@ -119,7 +120,7 @@ struct Row {
     due: Option<Value>,
     /// Whether a person has to do that.
     by_hand: bool,
-    guard: Option<GuardView>,
+    guard: Option<SkipReasonView>,
 }
 
 /// What a change does and what it hangs on.
@@ -153,7 +154,7 @@ struct CredentialView {
 
 /// What keeps something as it is.
 #[derive(Serialize, Default)]
-struct GuardView {
+struct SkipReasonView {
     code: &'static str,
     day: Option<Value>,
     /// The line of the exemption in the allowlist.
@@ -163,157 +164,171 @@ struct GuardView {
 }
 
 /// Builds the view.
-pub(super) fn view(remedy: Remedy<'_>) -> View {
-    let Remedy { saved, policy, applied, missing, max_rows, is_brief, .. } = remedy;
+pub(super) fn view(report: RemediationReport<'_>) -> RemediationView {
+    let RemediationReport { saved, policy, applied, missing, max_rows, is_brief, .. } = report;
     let plan = &saved.plan;
     let limit = if max_rows == 0 { usize::MAX } else { max_rows };
-    let list = |rows: Vec<Row>| limited(rows, limit);
-    let changes: Vec<&Change> = match applied {
+    let list = |rows: Vec<PlanRow>| truncate_rows(rows, limit);
+    let changes: Vec<&PlannedChange> = match applied {
         Some(applied) => applied.made.iter().collect(),
         None => plan.changes.iter().collect(),
     };
-    let with_message = |of: &[(Change, String)]| {
-        let with = |(it, why): &(Change, String)| Row { message: Some(why.clone()), ..changed(it) };
+    let with_message = |of: &[(PlannedChange, String)]| {
+        let with = |(it, why): &(PlannedChange, String)| PlanRow {
+            message: Some(why.clone()),
+            ..change_row(it)
+        };
         let (takes, tags): (Vec<_>, Vec<_>) =
-            of.iter().partition(|(it, _)| it.act.takes_something());
+            of.iter().partition(|(it, _)| it.kind.removes_access());
         // Only what takes nothing from anybody is ever left out.
-        let List { rows, left_out } = list(tags.into_iter().map(with).collect());
-        List { rows: takes.into_iter().map(with).chain(rows).collect(), left_out }
+        let PlanRows { rows, left_out } = list(tags.into_iter().map(with).collect());
+        PlanRows { rows: takes.into_iter().map(with).chain(rows).collect(), left_out }
     };
     let (takes, tags): (Vec<_>, Vec<_>) =
-        changes.iter().copied().partition(|it| it.act.takes_something());
-    let vanished = plan.changes.iter().filter(|it| is_drift(it));
-    let journal = remedy.journal.display().to_string();
-    View {
+        changes.iter().copied().partition(|it| it.kind.removes_access());
+    let vanished = plan.changes.iter().filter(|it| is_removed_tag(it));
+    let journal = report.journal.display().to_string();
+    RemediationView {
         applied: applied.is_some(),
         stage: saved.stage.id(),
         digest: saved.digest.clone(),
-        made_at: harmless(saved.made_at.format("%Y-%m-%d %H:%M UTC")),
+        made_at: safe_value(saved.made_at.format("%Y-%m-%d %H:%M UTC")),
         counts: counts(&changes),
-        held: plan.held.iter().map(limit_view).collect(),
-        missing: (!missing.is_nothing()).then(|| missing_view(missing)),
+        held: plan.exceeded_limits.iter().map(limit_view).collect(),
+        missing: (!missing.is_empty()).then(|| missing_view(missing)),
         takes: by_account(&takes, usize::MAX),
         tags: by_account(&tags, limit),
         is_brief,
-        vanished: list(vanished.map(changed).collect()),
+        vanished: list(vanished.map(change_row).collect()),
         skipped: with_message(applied.map_or(&[], |it| &it.skipped)),
         failed: with_message(applied.map_or(&[], |it| &it.failed)),
         by_hand: list(plan.by_hand.iter().map(row).collect()),
-        waiting: list(plan.waiting.iter().map(later).collect()),
-        left_alone: list(plan.left_alone.iter().map(kept).collect()),
+        waiting: list(plan.waiting.iter().map(pending).collect()),
+        left_alone: list(plan.skipped.iter().map(skipped_row).collect()),
         deactivate_after_days: policy.deactivate_after_days,
         delete_after_days: policy.delete_after_days,
         delete_passwords: policy.delete_passwords,
-        undo: undo(remedy),
+        undo: undo(report),
         journal,
     }
 }
 
 /// The command that undoes what was deactivated.
-fn undo(remedy: Remedy<'_>) -> String {
+fn undo(report: RemediationReport<'_>) -> String {
     let word = |path: &Path| shell_word(&path.display().to_string());
-    let others = remedy.other_journals.iter();
+    let others = report.other_journals.iter();
     let others: String = others.map(|path| format!(" --other-journals {}", word(path))).collect();
-    format!("iam-stocktake remediate --undo {}{others} --apply", word(remedy.journal))
+    format!("iam-stocktake remediate --undo {}{others} --apply", word(report.journal))
 }
 
 /// Whether the change sets a clock that somebody took away.
-pub(super) fn is_drift(change: &Change) -> bool {
-    matches!(change.act, Act::Notify(Start::Vanished) | Act::Settle(Start::Vanished))
+pub(super) fn is_removed_tag(change: &PlannedChange) -> bool {
+    matches!(
+        change.kind,
+        ChangeKind::Notify(StartReason::Vanished) | ChangeKind::Settle(StartReason::Vanished)
+    )
 }
 
-fn limited(mut rows: Vec<Row>, limit: usize) -> List {
+fn truncate_rows(mut rows: Vec<PlanRow>, limit: usize) -> PlanRows {
     let left_out = rows.len().saturating_sub(limit);
     rows.truncate(limit);
-    List { rows, left_out }
+    PlanRows { rows, left_out }
 }
 
-fn missing_view(missing: &Missing) -> MissingView {
-    let accounts = missing.rules.iter().map(|(account, rules)| MissingInAccount {
-        id: harmless(account),
+fn missing_view(missing: &MissingEvidence) -> MissingView {
+    let accounts = missing.rules.iter().map(|(account, rules)| MissingAccountView {
+        id: safe_value(account),
         rules: rules.iter().map(|rule| rule.id()).collect(),
     });
     MissingView { accounts: accounts.collect(), users: missing.users }
 }
 
-fn by_account(changes: &[&Change], limit: usize) -> Vec<AccountView> {
-    let mut accounts: BTreeMap<AccountId, Vec<Row>> = BTreeMap::new();
+fn by_account(changes: &[&PlannedChange], limit: usize) -> Vec<PlanAccountView> {
+    let mut accounts: BTreeMap<AccountId, Vec<PlanRow>> = BTreeMap::new();
     for change in changes {
-        accounts.entry(change.place.account).or_default().push(changed(change));
+        accounts.entry(change.target.account).or_default().push(change_row(change));
     }
     let accounts = accounts.into_iter();
     accounts
-        .map(|(id, rows)| AccountView { id: harmless(id), changes: limited(rows, limit) })
+        .map(|(id, rows)| PlanAccountView {
+            id: safe_value(id),
+            changes: truncate_rows(rows, limit),
+        })
         .collect()
 }
 
-fn counts(changes: &[&Change]) -> Counts {
-    let mut counts = Counts { all: changes.len(), ..Counts::default() };
+fn counts(changes: &[&PlannedChange]) -> ChangeCounts {
+    let mut counts = ChangeCounts { all: changes.len(), ..ChangeCounts::default() };
     for change in changes {
-        match change.act {
-            Act::Clear(_) | Act::Notify(_) | Act::Settle(_) | Act::Renew => counts.tags += 1,
-            Act::Deactivate => counts.deactivations += 1,
-            Act::DeletePassword | Act::DeleteCredential | Act::DeleteUser => counts.deletions += 1,
+        match change.kind {
+            ChangeKind::Clear(_)
+            | ChangeKind::Notify(_)
+            | ChangeKind::Settle(_)
+            | ChangeKind::Renew => counts.tags += 1,
+            ChangeKind::Deactivate => counts.deactivations += 1,
+            ChangeKind::DeletePassword | ChangeKind::DeleteCredential | ChangeKind::DeleteUser => {
+                counts.deletions += 1
+            }
         }
     }
     counts
 }
 
-fn limit_view(limit: &Limit) -> LimitView {
+fn limit_view(limit: &ExceededLimit) -> LimitView {
     match limit {
-        Limit::Changes { due, allowed } => {
+        ExceededLimit::Changes { due, allowed } => {
             LimitView { due: *due, allowed: *allowed, account: None, users: None }
         }
-        Limit::Share { account, due, allowed, users } => LimitView {
+        ExceededLimit::Share { account, due, allowed, users } => LimitView {
             due: *due,
             allowed: *allowed,
-            account: Some(harmless(account)),
+            account: Some(safe_value(account)),
             users: Some(*users),
         },
     }
 }
 
 fn day(moment: DateTime<Utc>) -> Value {
-    harmless(moment.date_naive())
+    safe_value(moment.date_naive())
 }
 
-fn credential(subject: &Subject) -> (Option<&'static str>, Option<String>) {
+fn credential(subject: &TagSubject) -> (Option<&'static str>, Option<String>) {
     match subject {
-        Subject::User => (None, None),
-        Subject::Credential(kind, id) => (Some(kind.id()), id.as_deref().map(id_ending)),
+        TagSubject::User => (None, None),
+        TagSubject::Credential(kind, id) => (Some(kind.id()), id.as_deref().map(id_ending)),
     }
 }
 
-fn row(place: &Place) -> Row {
-    let (kind, id_ending) = credential(&place.subject);
-    Row {
-        account: harmless(place.account),
-        user: place.user.clone(),
+fn row(target: &RemediationTarget) -> PlanRow {
+    let (kind, id_ending) = credential(&target.subject);
+    PlanRow {
+        account: safe_value(target.account),
+        user: target.user.clone(),
         kind,
         id_ending,
-        ..Row::default()
+        ..PlanRow::default()
     }
 }
 
-fn later(waiting: &Waiting) -> Row {
-    Row {
+fn pending(waiting: &PendingChange) -> PlanRow {
+    PlanRow {
         stage: Some(waiting.stage.id()),
         due: Some(day(waiting.due)),
         by_hand: waiting.by_hand,
-        ..row(&waiting.place)
+        ..row(&waiting.target)
     }
 }
 
-fn kept(left: &LeftAlone) -> Row {
-    Row { guard: Some(guard_view(&left.guard)), ..row(&left.place) }
+fn skipped_row(left: &SkippedTarget) -> PlanRow {
+    PlanRow { guard: Some(skip_reason_view(&left.reason)), ..row(&left.target) }
 }
 
-fn changed(change: &Change) -> Row {
+fn change_row(change: &PlannedChange) -> PlanRow {
     let Facts { last_used, created, clock, credentials, .. } = &change.facts;
-    let (act, why, used) = act(&change.act);
+    let (act, why, used) = act(&change.kind);
     let has_use = matches!(
-        change.place.subject,
-        Subject::Credential(CredentialKind::Password | CredentialKind::AccessKey, _)
+        change.target.subject,
+        TagSubject::Credential(CredentialKind::Password | CredentialKind::AccessKey, _)
     );
     let view = ChangeView {
         act,
@@ -326,69 +341,69 @@ fn changed(change: &Change) -> Row {
         since: clock.map(|(_, since)| day(since)),
         credentials: credentials.iter().map(credential_view).collect(),
     };
-    Row { change: Some(view), ..row(&change.place) }
+    PlanRow { change: Some(view), ..row(&change.target) }
 }
 
-fn credential_view((subject, active): &(Subject, bool)) -> CredentialView {
+fn credential_view((subject, active): &(TagSubject, bool)) -> CredentialView {
     let (kind, id_ending) = credential(subject);
     CredentialView { kind, id_ending, active: *active }
 }
 
 /// What a change does, why, and the day that belongs to the why.
-fn act(act: &Act) -> (&'static str, Option<&'static str>, Option<DateTime<Utc>>) {
-    match act {
-        Act::Clear(Clearing::Used(at)) => ("clear", Some("used"), Some(*at)),
-        Act::Clear(why) => ("clear", Some(clearing(*why)), None),
-        Act::Notify(why) => ("notify", Some(start(*why)), None),
-        Act::Settle(why) => ("settle", Some(start(*why)), None),
-        Act::Renew => ("renew", None, None),
-        Act::Deactivate => ("deactivate", None, None),
-        Act::DeletePassword => ("delete-password", None, None),
-        Act::DeleteCredential => ("delete-credential", None, None),
-        Act::DeleteUser => ("delete-user", None, None),
+fn act(kind: &ChangeKind) -> (&'static str, Option<&'static str>, Option<DateTime<Utc>>) {
+    match kind {
+        ChangeKind::Clear(TagRemovalReason::Used(at)) => ("clear", Some("used"), Some(*at)),
+        ChangeKind::Clear(why) => ("clear", Some(clearing(*why)), None),
+        ChangeKind::Notify(why) => ("notify", Some(start(*why)), None),
+        ChangeKind::Settle(why) => ("settle", Some(start(*why)), None),
+        ChangeKind::Renew => ("renew", None, None),
+        ChangeKind::Deactivate => ("deactivate", None, None),
+        ChangeKind::DeletePassword => ("delete-password", None, None),
+        ChangeKind::DeleteCredential => ("delete-credential", None, None),
+        ChangeKind::DeleteUser => ("delete-user", None, None),
     }
 }
 
-const fn clearing(why: Clearing) -> &'static str {
+const fn clearing(why: TagRemovalReason) -> &'static str {
     match why {
-        Clearing::Used(_) => "used",
-        Clearing::NotStale => "not-stale",
-        Clearing::Exempted => "exempted",
-        Clearing::RecentlyReset => "recently-reset",
-        Clearing::Gone => "gone",
-        Clearing::Inactive => "inactive",
-        Clearing::InUse => "in-use",
+        TagRemovalReason::Used(_) => "used",
+        TagRemovalReason::NotStale => "not-stale",
+        TagRemovalReason::Exempted => "exempted",
+        TagRemovalReason::RecentlyReset => "recently-reset",
+        TagRemovalReason::Gone => "gone",
+        TagRemovalReason::Inactive => "inactive",
+        TagRemovalReason::InUse => "in-use",
     }
 }
 
-const fn start(why: Start) -> &'static str {
+const fn start(why: StartReason) -> &'static str {
     match why {
-        Start::First => "first",
-        Start::Vanished => "vanished",
-        Start::Unreadable => "unreadable",
-        Start::Used => "used",
-        Start::PasswordChanged => "password-changed",
-        Start::ExemptionLapsed => "exemption-lapsed",
-        Start::NotSeen => "not-seen",
-        Start::Reactivated => "reactivated",
+        StartReason::First => "first",
+        StartReason::Vanished => "vanished",
+        StartReason::Unreadable => "unreadable",
+        StartReason::Used => "used",
+        StartReason::PasswordChanged => "password-changed",
+        StartReason::ExemptionLapsed => "exemption-lapsed",
+        StartReason::NotSeen => "not-seen",
+        StartReason::Reactivated => "reactivated",
     }
 }
 
-fn guard_view(guard: &Guard) -> GuardView {
-    let of = |code| GuardView { code, ..GuardView::default() };
-    let with_text = |code, text: &String| GuardView { text: Some(text.clone()), ..of(code) };
-    let with_day = |code, at: DateTime<Utc>| GuardView { day: Some(day(at)), ..of(code) };
+fn skip_reason_view(guard: &RemediationSkipReason) -> SkipReasonView {
+    let of = |code| SkipReasonView { code, ..SkipReasonView::default() };
+    let with_text = |code, text: &String| SkipReasonView { text: Some(text.clone()), ..of(code) };
+    let with_day = |code, at: DateTime<Utc>| SkipReasonView { day: Some(day(at)), ..of(code) };
     match guard {
-        Guard::Root => of("root"),
-        Guard::Exempted { line, expires } => {
-            GuardView { line: Some(*line), day: Some(harmless(expires)), ..of("exempted") }
+        RemediationSkipReason::Root => of("root"),
+        RemediationSkipReason::Exempted { line, expires } => {
+            SkipReasonView { line: Some(*line), day: Some(safe_value(expires)), ..of("exempted") }
         }
-        Guard::RecentlyReset(at) => with_day("recently-reset", *at),
-        Guard::Ourselves => of("ourselves"),
-        Guard::Incomplete(message) => with_text("incomplete", message),
-        Guard::Used(at) => with_day("used", *at),
-        Guard::Owner(owner) => with_text("owner", owner),
-        Guard::Path(path) => with_text("path", path),
-        Guard::Tags => of("tags"),
+        RemediationSkipReason::RecentlyReset(at) => with_day("recently-reset", *at),
+        RemediationSkipReason::Ourselves => of("ourselves"),
+        RemediationSkipReason::Incomplete(message) => with_text("incomplete", message),
+        RemediationSkipReason::Used(at) => with_day("used", *at),
+        RemediationSkipReason::Owner(owner) => with_text("owner", owner),
+        RemediationSkipReason::Path(path) => with_text("path", path),
+        RemediationSkipReason::Tags => of("tags"),
     }
 }

@@ -85,7 +85,8 @@ fn every_diagnostic_is_documented() {
         .lines()
         .filter_map(|line| line.strip_prefix("| `")?.split('`').next())
         .collect();
-    let codes: Vec<_> = iam_stocktake::allowlist::Code::ALL.iter().map(|code| code.id()).collect();
+    let codes: Vec<_> =
+        iam_stocktake::allowlist::DiagnosticCode::ALL.iter().map(|code| code.id()).collect();
     assert_eq!(documented, codes);
 }
 

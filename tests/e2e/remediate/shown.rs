@@ -1,18 +1,21 @@
 //! What people see of a plan and of what became of it.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use iam_stocktake::model::clock::{Reached, Subject};
 use iam_stocktake::model::inventory::{CredentialKind, Holdings, InlinePolicy};
 use iam_stocktake::model::policy::Rule;
 use iam_stocktake::model::policy::remediation::{RemediationPolicy, Stage};
-use iam_stocktake::remediate::journal::Deletion;
+use iam_stocktake::model::remediation_tag::{RemediationStatus, TagSubject};
+use iam_stocktake::remediate::journal::UserDeletion;
 use iam_stocktake::remediate::plan::file::SavedPlan;
-use iam_stocktake::remediate::plan::step::{Step, Write};
+use iam_stocktake::remediate::plan::step::{IamWrite, RemediationStep};
 use iam_stocktake::remediate::plan::{
-    Act, Change, Clearing, Facts, Guard, LeftAlone, Limit, Place, Plan, Start, Waiting,
+    ChangeKind, ExceededLimit, Facts, PendingChange, PlannedChange, RemediationPlan,
+    RemediationSkipReason, RemediationTarget, SkippedTarget, StartReason, TagRemovalReason,
 };
-use iam_stocktake::remediate::{Applied, Missing, Needless, Undo};
-use iam_stocktake::report::{Language, Remedy, Undoing, remedy_markdown, remedy_text, undo_text};
+use iam_stocktake::remediate::{ApplyResult, MissingEvidence, UndoPlan, UndoSkipReason};
+use iam_stocktake::report::{
+    Language, RemediationReport, UndoReport, remediation_markdown, remediation_text, undo_text,
+};
 
 use stand_ins::gfm::{Exposed, exposed, outline};
 
@@ -23,24 +26,24 @@ fn moment(days_ago: i64) -> DateTime<Utc> {
     NOW.parse::<DateTime<Utc>>().unwrap() - TimeDelta::days(days_ago)
 }
 
-fn place(user: &str, subject: Subject) -> Place {
-    Place { account: "111122223333".parse().unwrap(), user: user.to_owned(), subject }
+fn target(user: &str, subject: TagSubject) -> RemediationTarget {
+    RemediationTarget { account: "111122223333".parse().unwrap(), user: user.to_owned(), subject }
 }
 
-fn credential(kind: CredentialKind, id: &str) -> Subject {
-    Subject::Credential(kind, Some(id.to_owned()))
+fn credential(kind: CredentialKind, id: &str) -> TagSubject {
+    TagSubject::Credential(kind, Some(id.to_owned()))
 }
 
-fn key(ending: &str) -> Subject {
+fn key(ending: &str) -> TagSubject {
     credential(CredentialKind::AccessKey, &format!("AKIAIOSFODNN7XXX{ending}"))
 }
 
-fn change(place: Place, act: Act, facts: Facts) -> Change {
-    Change { user_id: format!("AIDA{}", place.user), place, act, facts }
+fn change(target: RemediationTarget, kind: ChangeKind, facts: Facts) -> PlannedChange {
+    PlannedChange { user_id: format!("AIDA{}", target.user), target, kind, facts }
 }
 
 /// What is seen of a credential that was created, used and dealt with so many days ago.
-fn facts(created: i64, used: Option<i64>, clock: Option<(Reached, i64)>) -> Facts {
+fn facts(created: i64, used: Option<i64>, clock: Option<(RemediationStatus, i64)>) -> Facts {
     Facts {
         active: Some(true),
         created: Some(moment(created)),
@@ -51,40 +54,55 @@ fn facts(created: i64, used: Option<i64>, clock: Option<(Reached, i64)>) -> Fact
 }
 
 /// A plan with something of everything, of users of whom one is called this.
-fn plan(name: &str) -> Plan {
+fn plan(name: &str) -> RemediationPlan {
     let ssh_key = credential(CredentialKind::SshKey, "APKAIOSFODNN7SSHK");
-    let elsewhere = |place: Place| Place { account: "444455556666".parse().unwrap(), ..place };
-    let notified = Some((Reached::Notified, 14));
-    Plan {
+    let elsewhere = |target: RemediationTarget| RemediationTarget {
+        account: "444455556666".parse().unwrap(),
+        ..target
+    };
+    let notified = Some((RemediationStatus::Notified, 14));
+    RemediationPlan {
         changes: vec![
-            change(place("alice", key("AAAA")), Act::Notify(Start::First), facts(300, None, None)),
             change(
-                place("bob", key("BBBB")),
-                Act::Notify(Start::Vanished),
+                target("alice", key("AAAA")),
+                ChangeKind::Notify(StartReason::First),
+                facts(300, None, None),
+            ),
+            change(
+                target("bob", key("BBBB")),
+                ChangeKind::Notify(StartReason::Vanished),
                 facts(300, Some(200), None),
             ),
             change(
-                place("carol", Subject::PASSWORD),
-                Act::Clear(Clearing::Used(moment(2))),
+                target("carol", TagSubject::PASSWORD),
+                ChangeKind::Clear(TagRemovalReason::Used(moment(2))),
                 facts(300, Some(2), notified),
             ),
-            change(place(name, key("CCCC")), Act::Deactivate, facts(300, Some(200), notified)),
-            change(place(name, ssh_key.clone()), Act::Deactivate, facts(300, None, notified)),
             change(
-                elsewhere(place("dave", key("DDDD"))),
-                Act::DeleteCredential,
-                facts(300, Some(200), Some((Reached::Deactivated, 30))),
+                target(name, key("CCCC")),
+                ChangeKind::Deactivate,
+                facts(300, Some(200), notified),
             ),
             change(
-                elsewhere(place("erin", Subject::PASSWORD)),
-                Act::DeletePassword,
+                target(name, ssh_key.clone()),
+                ChangeKind::Deactivate,
                 facts(300, None, notified),
             ),
             change(
-                elsewhere(place("frank", Subject::User)),
-                Act::DeleteUser,
+                elsewhere(target("dave", key("DDDD"))),
+                ChangeKind::DeleteCredential,
+                facts(300, Some(200), Some((RemediationStatus::Deactivated, 30))),
+            ),
+            change(
+                elsewhere(target("erin", TagSubject::PASSWORD)),
+                ChangeKind::DeletePassword,
+                facts(300, None, notified),
+            ),
+            change(
+                elsewhere(target("frank", TagSubject::User)),
+                ChangeKind::DeleteUser,
                 Facts {
-                    credentials: vec![(Subject::PASSWORD, true), (key("FFFF"), false)],
+                    credentials: vec![(TagSubject::PASSWORD, true), (key("FFFF"), false)],
                     clock: facts(0, None, notified).clock,
                     ..Facts::default()
                 },
@@ -92,51 +110,51 @@ fn plan(name: &str) -> Plan {
         ],
         waiting: [
             (key("GGGG"), Stage::Deactivate, false),
-            (Subject::PASSWORD, Stage::Delete, true),
-            (Subject::User, Stage::Delete, false),
+            (TagSubject::PASSWORD, Stage::Delete, true),
+            (TagSubject::User, Stage::Delete, false),
         ]
-        .map(|(subject, stage, by_hand)| Waiting {
-            place: place("grace", subject),
+        .map(|(subject, stage, by_hand)| PendingChange {
+            target: target("grace", subject),
             stage,
             due: moment(-3),
             by_hand,
         })
         .into(),
-        by_hand: vec![place("heidi", Subject::PASSWORD)],
-        left_alone: left_alone(name),
-        held: Vec::new(),
+        by_hand: vec![target("heidi", TagSubject::PASSWORD)],
+        skipped: skipped_targets(name),
+        exceeded_limits: Vec::new(),
     }
 }
 
 /// Users that are left alone for every reason.
-fn left_alone(name: &str) -> Vec<LeftAlone> {
+fn skipped_targets(name: &str) -> Vec<SkippedTarget> {
     [
-        Guard::Root,
-        Guard::Exempted { line: 12, expires: moment(-90).date_naive() },
-        Guard::RecentlyReset(moment(5)),
-        Guard::Ourselves,
-        Guard::Incomplete(format!("iam:GetUser: {name}")),
-        Guard::Used(moment(3)),
-        Guard::Owner(name.to_owned()),
-        Guard::Path(format!("/{name}/")),
-        Guard::Tags,
+        RemediationSkipReason::Root,
+        RemediationSkipReason::Exempted { line: 12, expires: moment(-90).date_naive() },
+        RemediationSkipReason::RecentlyReset(moment(5)),
+        RemediationSkipReason::Ourselves,
+        RemediationSkipReason::Incomplete(format!("iam:GetUser: {name}")),
+        RemediationSkipReason::Used(moment(3)),
+        RemediationSkipReason::Owner(name.to_owned()),
+        RemediationSkipReason::Path(format!("/{name}/")),
+        RemediationSkipReason::Tags,
     ]
     .into_iter()
-    .map(|guard| LeftAlone { place: place(name, Subject::User), guard })
+    .map(|reason| SkippedTarget { target: target(name, TagSubject::User), reason })
     .collect()
 }
 
-fn saved(plan: Plan) -> SavedPlan {
+fn saved(plan: RemediationPlan) -> SavedPlan {
     let accounts = vec!["111122223333".parse().unwrap(), "444455556666".parse().unwrap()];
     SavedPlan::new(plan, Stage::Delete, accounts, moment(0))
 }
 
 /// The plan carried out: the last change failed, and the one before was not made.
-fn applied(plan: &Plan, message: &str) -> Applied {
+fn applied(plan: &RemediationPlan, message: &str) -> ApplyResult {
     let mut made = plan.changes.clone();
     let failed = made.pop().unwrap();
     let skipped = made.pop().unwrap();
-    Applied {
+    ApplyResult {
         made,
         skipped: vec![(skipped, message.to_owned())],
         failed: vec![(failed, message.to_owned())],
@@ -146,32 +164,32 @@ fn applied(plan: &Plan, message: &str) -> Applied {
 /// How a plan is shown.
 struct Shown {
     saved: SavedPlan,
-    applied: Option<Applied>,
-    missing: Missing,
+    applied: Option<ApplyResult>,
+    missing: MissingEvidence,
     max_rows: usize,
     is_brief: bool,
     delete_passwords: bool,
 }
 
 impl Shown {
-    fn of(plan: Plan) -> Self {
+    fn of(plan: RemediationPlan) -> Self {
         Self {
             saved: saved(plan),
             applied: None,
-            missing: Missing::default(),
+            missing: MissingEvidence::default(),
             max_rows: 0,
             is_brief: false,
             delete_passwords: false,
         }
     }
 
-    fn remedy<T>(&self, show: impl FnOnce(Remedy<'_>) -> T) -> T {
+    fn remedy<T>(&self, show: impl FnOnce(RemediationReport<'_>) -> T) -> T {
         let policy = RemediationPolicy {
             delete_after_days: Some(30),
             delete_passwords: self.delete_passwords,
             ..RemediationPolicy::default()
         };
-        show(Remedy {
+        show(RemediationReport {
             saved: &self.saved,
             policy: &policy,
             applied: self.applied.as_ref(),
@@ -185,14 +203,14 @@ impl Shown {
 
     /// The page, which has the same blocks in both languages.
     fn markdown(&self, language: Language) -> String {
-        let of = |language| self.remedy(|remedy| remedy_markdown(remedy, language).unwrap());
+        let of = |language| self.remedy(|remedy| remediation_markdown(remedy, language).unwrap());
         let [english, japanese] = Language::ALL.map(|language| outline(&of(language)));
         assert_eq!(english, japanese);
         of(language)
     }
 
     fn text(&self) -> String {
-        self.remedy(remedy_text)
+        self.remedy(remediation_text)
     }
 }
 
@@ -220,12 +238,21 @@ fn an_outcome_says_what_was_changed_and_what_failed_and_how_to_undo_it() {
 #[test]
 fn a_plan_beyond_its_limits_says_that_first() {
     let held = vec![
-        Limit::Changes { due: 7, allowed: 5 },
-        Limit::Share { account: "111122223333".parse().unwrap(), due: 3, allowed: 2, users: 20 },
+        ExceededLimit::Changes { due: 7, allowed: 5 },
+        ExceededLimit::Share {
+            account: "111122223333".parse().unwrap(),
+            due: 3,
+            allowed: 2,
+            users: 20,
+        },
     ];
     let mut plan = plan("ci-deploy");
     plan.changes.truncate(4);
-    let shown = Shown::of(Plan { changes: plan.changes, held, ..Plan::default() });
+    let shown = Shown::of(RemediationPlan {
+        changes: plan.changes,
+        exceeded_limits: held,
+        ..RemediationPlan::default()
+    });
     insta::assert_snapshot!("held_en", shown.markdown(Language::English));
     insta::assert_snapshot!("held_ja", shown.markdown(Language::Japanese));
     insta::assert_snapshot!("held_text", shown.text());
@@ -233,7 +260,7 @@ fn a_plan_beyond_its_limits_says_that_first() {
 
 #[test]
 fn a_plan_without_changes_says_so() {
-    let shown = Shown::of(Plan::default());
+    let shown = Shown::of(RemediationPlan::default());
     for (language, title) in [
         (Language::English, "# IAM remedy: nothing to change\n"),
         (Language::Japanese, "# IAM の是正: 変更はありません\n"),
@@ -293,12 +320,12 @@ fn what_takes_something_away_comes_first_and_is_never_left_out() {
     let all = few.changes.clone();
     let (notice, takes) = (all[0].clone(), &all[3..]);
     few.changes = std::iter::repeat_n(notice, 260).chain(takes.iter().cloned()).collect();
-    let made = Applied { made: few.changes.clone(), ..Applied::default() };
-    let failed = Applied {
+    let made = ApplyResult { made: few.changes.clone(), ..ApplyResult::default() };
+    let failed = ApplyResult {
         failed: few.changes.iter().map(|it| (it.clone(), "AccessDenied".to_owned())).collect(),
-        ..Applied::default()
+        ..ApplyResult::default()
     };
-    let skipped = Applied { skipped: failed.failed.clone(), ..Applied::default() };
+    let skipped = ApplyResult { skipped: failed.failed.clone(), ..ApplyResult::default() };
     for (what, applied) in
         [("plan", None), ("made", Some(made)), ("failed", Some(failed)), ("skipped", Some(skipped))]
     {
@@ -344,14 +371,18 @@ fn a_page_without_room_for_what_takes_something_away_says_where_it_is() {
 #[test]
 fn a_page_says_in_its_title_that_evidence_is_missing_and_which() {
     let rules = vec![Rule::StalePassword, Rule::StaleAccessKey];
-    let missing = Missing { rules: [("111122223333".parse().unwrap(), rules)].into(), users: 2 };
+    let missing =
+        MissingEvidence { rules: [("111122223333".parse().unwrap(), rules)].into(), users: 2 };
     let changes = plan("ci-deploy").changes;
-    let one = Plan { changes: changes[..1].to_vec(), ..Plan::default() };
-    let held = Plan { held: vec![Limit::Changes { due: 7, allowed: 5 }], ..one.clone() };
-    let done = Some(Applied { made: one.changes.clone(), ..Applied::default() });
+    let one = RemediationPlan { changes: changes[..1].to_vec(), ..RemediationPlan::default() };
+    let held = RemediationPlan {
+        exceeded_limits: vec![ExceededLimit::Changes { due: 7, allowed: 5 }],
+        ..one.clone()
+    };
+    let done = Some(ApplyResult { made: one.changes.clone(), ..ApplyResult::default() });
     for (plan, applied, english, japanese) in [
         (
-            Plan::default(),
+            RemediationPlan::default(),
             None,
             "nothing to change in what was seen",
             "確認できた範囲に変更はありません",
@@ -378,7 +409,7 @@ fn a_page_says_in_its_title_that_evidence_is_missing_and_which() {
 #[test]
 fn a_password_is_said_to_be_removed_by_whoever_removes_it() {
     let mut due = plan("ci-deploy");
-    due.waiting.retain(|it| it.place.subject == Subject::PASSWORD);
+    due.waiting.retain(|it| it.target.subject == TagSubject::PASSWORD);
     for (deletes, text, english, japanese) in [
         (false, "to be removed by a person from", "removal by a person", "手作業での削除"),
         (true, "to be deleted from", "deletion", "削除"),
@@ -414,7 +445,7 @@ fn an_id_is_never_shown_whole() {
 
 #[test]
 fn an_undoing_says_what_comes_back_and_what_it_takes_to_make_a_deleted_user_again() {
-    let step = |user: &str, write: Write| Step {
+    let step = |user: &str, write: IamWrite| RemediationStep {
         account: "111122223333".parse().unwrap(),
         user: user.to_owned(),
         user_id: format!("AIDA{user}"),
@@ -422,14 +453,14 @@ fn an_undoing_says_what_comes_back_and_what_it_takes_to_make_a_deleted_user_agai
     };
     let kind = CredentialKind::AccessKey;
     let id = |ending: &str| format!("AKIAIOSFODNN7XXX{ending}");
-    let undo = Undo {
-        steps: vec![step("bob", Write::Activate { kind, id: id("BBBB") })],
-        needless: vec![(
-            step("carol", Write::Deactivate { kind, id: id("CCCC") }),
-            Needless::Active,
+    let undo = UndoPlan {
+        steps: vec![step("bob", IamWrite::Activate { kind, id: id("BBBB") })],
+        skipped: vec![(
+            step("carol", IamWrite::Deactivate { kind, id: id("CCCC") }),
+            UndoSkipReason::Active,
         )],
-        lost: vec![step("frank", Write::DeleteUser)],
-        deleted: vec![Deletion {
+        irreversible: vec![step("frank", IamWrite::DeleteUser)],
+        deleted_users: vec![UserDeletion {
             account: "111122223333".parse().unwrap(),
             user: "frank".to_owned(),
             user_id: "AIDAfrank".to_owned(),
@@ -445,10 +476,10 @@ fn an_undoing_says_what_comes_back_and_what_it_takes_to_make_a_deleted_user_agai
                 ..Holdings::default()
             },
         }],
-        ..Undo::default()
+        ..UndoPlan::default()
     };
-    insta::assert_snapshot!("undo_text", undo_text(Undoing { undo: &undo, undone: None }));
-    let nothing = Undo::default();
-    let text = undo_text(Undoing { undo: &nothing, undone: None });
+    insta::assert_snapshot!("undo_text", undo_text(UndoReport { undo: &undo, undone: None }));
+    let nothing = UndoPlan::default();
+    let text = undo_text(UndoReport { undo: &nothing, undone: None });
     assert_eq!(text, "Nothing is to be undone.\n");
 }

@@ -2,7 +2,7 @@
 
 use crate::support::dated;
 use chrono::{DateTime, Utc};
-use iam_stocktake::audit::{AgeProblem, Judge};
+use iam_stocktake::audit::{AgeProblem, Auditor};
 use iam_stocktake::model::inventory::MaxEvidenceAge;
 
 use super::*;
@@ -12,11 +12,14 @@ fn seconds(count: i64) -> TimeDelta {
 }
 
 /// The age problem, the age in days and the outcome, by a limit.
-fn aged(account: &Account<'_>, limit: Option<u32>) -> (Option<AgeProblem>, Option<i64>, Outcome) {
+fn aged(
+    account: &Account<'_>,
+    limit: Option<u32>,
+) -> (Option<AgeProblem>, Option<i64>, AuditOutcome) {
     let (allowlist, policy) = (Allowlist::default(), Policy::default());
-    let mut judge = Judge::new(&allowlist, &policy, now()).with_max_evidence_age(limit.into());
-    judge.hear(account);
-    let audit = judge.verdict(AllowlistOrigin::None);
+    let mut auditor = Auditor::new(&allowlist, &policy, now()).with_max_evidence_age(limit.into());
+    auditor.add_account(account);
+    let audit = auditor.finish(AllowlistOrigin::None);
     let age = audit.accounts[0].age;
     let incomplete = audit.accounts[0].incomplete_rules().count();
     if age.problem.is_some() {
@@ -25,30 +28,30 @@ fn aged(account: &Account<'_>, limit: Option<u32>) -> (Option<AgeProblem>, Optio
     (age.problem, age.days, audit.outcome())
 }
 
-const CLEAN: Outcome = Outcome::Clean;
-const INCOMPLETE: Outcome = Outcome::Incomplete;
+const CLEAN: AuditOutcome = AuditOutcome::Clean;
+const INCOMPLETE: AuditOutcome = AuditOutcome::Incomplete;
 
 #[test]
 fn live_evidence_may_be_a_day_old_and_a_report_a_week_unless_told_otherwise() {
     let healthy = [Row::of("alice").key_used(1, 1)];
-    let of = |form: Form, age: TimeDelta| {
+    let of = |form: EvidenceSource, age: TimeDelta| {
         let generated_at = Some(now() - age);
         match form {
-            Form::Live => {
+            EvidenceSource::Live => {
                 Account { report_generated_at: generated_at, ..live(vec![with_key("alice")]) }
             }
-            form => Account { form, ..dated(&healthy, generated_at) },
+            form => Account { evidence_source: form, ..dated(&healthy, generated_at) },
         }
     };
     let too_old = Some(AgeProblem::TooOld);
     for (form, limit, days) in [
-        (Form::Live, None, 1),
-        (Form::FetchedReport, None, 1),
-        (Form::ExportedReport, None, 7),
-        (Form::Live, Some(30), 30),
-        (Form::FetchedReport, Some(30), 30),
-        (Form::ExportedReport, Some(30), 30),
-        (Form::ExportedReport, Some(1), 1),
+        (EvidenceSource::Live, None, 1),
+        (EvidenceSource::FetchedReport, None, 1),
+        (EvidenceSource::ExportedReport, None, 7),
+        (EvidenceSource::Live, Some(30), 30),
+        (EvidenceSource::FetchedReport, Some(30), 30),
+        (EvidenceSource::ExportedReport, Some(30), 30),
+        (EvidenceSource::ExportedReport, Some(1), 1),
     ] {
         let limited = |age| aged(&of(form, age), limit);
         let longest = TimeDelta::days(days);
@@ -107,7 +110,11 @@ fn a_report_without_a_date_is_at_most_as_old_as_its_newest_date() {
 }
 
 /// The findings and notes of a report that was generated now and has this date in this column.
-fn with_date(row: Row, column: &str, at: DateTime<Utc>) -> (Vec<String>, Vec<String>, Outcome) {
+fn with_date(
+    row: Row,
+    column: &str,
+    at: DateTime<Utc>,
+) -> (Vec<String>, Vec<String>, AuditOutcome) {
     let row = row.with(column, &at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true));
     let audit = judged(&exported(&[row]));
     let notes = audit.findings.iter().flat_map(|finding| &finding.notes).map(crate::support::note);
@@ -158,10 +165,13 @@ fn a_password_changed_in_the_future_is_not_taken_for_reset_lately() {
 
 #[test]
 fn live_dates_in_the_future_are_unknown_too() {
-    let future = || Stamp::At(at("2099-01-01T00:00:00Z"));
+    let future = || Timestamp::At(at("2099-01-01T00:00:00Z"));
     let used = AccessKey { last_used: future(), ..key("AKIAXXXXXXXXXXXXAAAA", 1) };
-    let made =
-        AccessKey { created: future(), last_used: Stamp::Absent, ..key("AKIAXXXXXXXXXXXXBBBB", 1) };
+    let made = AccessKey {
+        created: future(),
+        last_used: Timestamp::Absent,
+        ..key("AKIAXXXXXXXXXXXXBBBB", 1)
+    };
     let signed_in = Password { last_used: future(), ..password(1) };
     let mut ssh = other(CredentialKind::SshKey, "APKAXXXXXXXXXXXXAAAA", 1);
     ssh.created = future();
@@ -173,7 +183,7 @@ fn live_dates_in_the_future_are_unknown_too() {
     };
     let audit = judged(&live(vec![user]));
     assert_eq!(audit.findings.len(), 4);
-    assert!(audit.findings.iter().all(|finding| finding.status == Status::Unknown));
+    assert!(audit.findings.iter().all(|finding| finding.status == FindingStatus::Unknown));
     assert_eq!(audit.outcome(), INCOMPLETE);
 }
 

@@ -32,7 +32,7 @@ fn a_report_is_a_snapshot_that_does_not_show_what_some_rules_need() {
 fn a_report_without_the_root_users_row_does_not_show_the_root_users_keys() {
     let audit = judged(&exported(&[Row::of("alice")]));
     assert_eq!(audit.accounts[0].coverage[&Rule::RootAccessKey], Coverage::NotShown);
-    assert_eq!(audit.outcome(), Outcome::Clean);
+    assert_eq!(audit.outcome(), AuditOutcome::Clean);
 }
 
 #[test]
@@ -54,14 +54,14 @@ fn a_live_look_that_failed_leaves_the_rules_incomplete_that_needed_it() {
         incomplete(&account),
         ["stale-access-key", "inactive-access-key", "unrotated-access-key"]
     );
-    assert_eq!(judged(&account).outcome(), Outcome::Incomplete);
+    assert_eq!(judged(&account).outcome(), AuditOutcome::Incomplete);
 }
 
 /// The rules that are incomplete in an account of healthy users with this gap.
-fn incomplete_for(piece: Piece) -> Vec<&'static str> {
-    let gap = Gap {
+fn incomplete_for(piece: EvidenceItem) -> Vec<&'static str> {
+    let gap = EvidenceGap {
         piece,
-        cause: Cause::Denied,
+        cause: GapCause::Denied,
         action: "iam:Something",
         message: "AccessDenied".to_owned(),
         users: 0,
@@ -71,24 +71,28 @@ fn incomplete_for(piece: Piece) -> Vec<&'static str> {
 
 #[test]
 fn a_gap_leaves_exactly_the_rules_incomplete_that_needed_the_evidence() {
-    assert_eq!(incomplete_for(Piece::CredentialReport), Rule::ALL.map(Rule::id));
+    assert_eq!(incomplete_for(EvidenceItem::CredentialReport), Rule::ALL.map(Rule::id));
     let all_but_root: Vec<_> =
         Rule::ALL.map(Rule::id).into_iter().filter(|id| *id != "root-access-key").collect();
-    assert_eq!(incomplete_for(Piece::Users), all_but_root);
+    assert_eq!(incomplete_for(EvidenceItem::Users), all_but_root);
     assert_eq!(
-        incomplete_for(Piece::LoginProfile),
+        incomplete_for(EvidenceItem::LoginProfile),
         ["stale-password", "user-without-credentials", "unlisted-user"]
     );
     assert_eq!(
-        incomplete_for(Piece::AccessKeyUse),
+        incomplete_for(EvidenceItem::AccessKeyUse),
         ["stale-access-key", "inactive-access-key", "unrotated-access-key"]
     );
-    for piece in [Piece::SigningCertificates, Piece::SshKeys, Piece::ServiceSpecificCredentials] {
+    for piece in [
+        EvidenceItem::SigningCertificates,
+        EvidenceItem::SshKeys,
+        EvidenceItem::ServiceSpecificCredentials,
+    ] {
         let rules = ["old-service-credential", "user-without-credentials"];
         assert_eq!(incomplete_for(piece), rules, "{piece:?}");
     }
-    assert_eq!(incomplete_for(Piece::Tags), ["expired-user"]);
-    for ornament in [Piece::Owners, Piece::Alias, Piece::LastAccessed] {
+    assert_eq!(incomplete_for(EvidenceItem::Tags), ["expired-user"]);
+    for ornament in [EvidenceItem::Owners, EvidenceItem::Alias, EvidenceItem::LastAccessed] {
         assert_eq!(incomplete_for(ornament), [""; 0], "{ornament:?}");
     }
 }
@@ -98,13 +102,17 @@ fn a_fetched_report_without_a_second_look_lets_nothing_be_cleared() {
     let fetched = |hours| {
         let report_generated_at = Some(now() - TimeDelta::hours(hours));
         let account = exported(&[Row::of("alice").key_used(1, 1)]);
-        judged(&Account { form: Form::FetchedReport, report_generated_at, ..account })
+        judged(&Account {
+            evidence_source: EvidenceSource::FetchedReport,
+            report_generated_at,
+            ..account
+        })
     };
     let audit = fetched(4);
     assert_eq!(audit.accounts[0].coverage[&Rule::StaleAccessKey], Coverage::Snapshot);
     assert_eq!(audit.accounts[0].coverage[&Rule::OldServiceCredential], Coverage::NotShown);
-    assert_eq!(audit.outcome(), Outcome::Clean);
-    assert_eq!(fetched(25).outcome(), Outcome::Incomplete);
+    assert_eq!(audit.outcome(), AuditOutcome::Clean);
+    assert_eq!(fetched(25).outcome(), AuditOutcome::Incomplete);
 }
 
 #[test]
@@ -113,10 +121,10 @@ fn live_evidence_older_than_a_day_is_incomplete() {
         let report_generated_at = Some(now() - TimeDelta::hours(hours));
         judged(&Account { report_generated_at, ..live(vec![with_key("alice")]) })
     };
-    assert_eq!(audited(24).outcome(), Outcome::Clean);
-    assert_eq!(audited(25).outcome(), Outcome::Incomplete);
+    assert_eq!(audited(24).outcome(), AuditOutcome::Clean);
+    assert_eq!(audited(25).outcome(), AuditOutcome::Incomplete);
     let undated = Account { report_generated_at: None, ..live(vec![with_key("alice")]) };
-    assert_eq!(judged(&undated).outcome(), Outcome::Incomplete);
+    assert_eq!(judged(&undated).outcome(), AuditOutcome::Incomplete);
 }
 
 #[test]
@@ -193,7 +201,7 @@ fn credentials_that_nobody_saw_leave_every_rule_about_keys_incomplete() {
     // With the stale rule off, the others must not pass for clean.
     let others =
         policy(&[(Rule::StaleAccessKey, Level::Off), (Rule::UnrotatedAccessKey, Level::Error)]);
-    assert_eq!(judged_by(&account, &others).outcome(), Outcome::Incomplete);
+    assert_eq!(judged_by(&account, &others).outcome(), AuditOutcome::Incomplete);
     // A rule of notices does not stop a run.
     assert_eq!(judged(&account).accounts[0].coverage[&Rule::InactiveAccessKey], Coverage::NotShown);
 }
@@ -212,8 +220,8 @@ fn an_exemption_of_the_root_user_is_not_unused_where_no_root_user_was_seen() {
     ]);
     let matched =
         |rows: &[Row]| weighed(&exported(rows), &list, &Policy::default()).exemptions[0].matched;
-    assert_eq!(matched(&[Row::of("alice")]), Matched::NotAudited);
-    assert_eq!(matched(&[Row::of("alice"), Row::of("<root_account>")]), Matched::Users(1));
+    assert_eq!(matched(&[Row::of("alice")]), ExemptionMatch::NotAudited);
+    assert_eq!(matched(&[Row::of("alice"), Row::of("<root_account>")]), ExemptionMatch::Users(1));
 }
 
 #[test]
@@ -232,14 +240,14 @@ fn an_unlisted_user_whose_exemption_cannot_be_tested_says_so() {
 fn an_account_without_users_is_judged_like_any_other() {
     let audit = judged_by(&live(Vec::new()), &everything());
     assert_eq!(coverage(&audit), Rule::ALL.map(|rule| (rule.id(), "complete")));
-    assert_eq!((audit.accounts[0].users, audit.outcome()), (0, Outcome::Clean));
+    assert_eq!((audit.accounts[0].users, audit.outcome()), (0, AuditOutcome::Clean));
 }
 
 // Candidates
 
 fn candidates(account: &Account<'_>) -> Vec<String> {
     let policy = Policy::default();
-    audit::candidates(account, &policy, now()).map(|user| user.name.to_string()).collect()
+    audit::flagged_users(account, &policy, now()).map(|user| user.name.to_string()).collect()
 }
 
 #[test]
@@ -261,12 +269,12 @@ fn a_candidate_is_a_user_whom_the_sweep_cannot_clear() {
         candidates(&account),
         ["stale-password", "stale-key", "unknown-date", "unknown-flag", "hidden"]
     );
-    assert_eq!(judged(&account).accounts[0].candidates, 5);
+    assert_eq!(judged(&account).accounts[0].flagged_users, 5);
     assert_eq!(judged(&account).accounts[0].users, 9);
 }
 
 #[test]
 fn an_exempted_user_is_a_candidate_all_the_same() {
     let audit = weigh(&stale_alice(), &exemption("user: alice"));
-    assert_eq!(audit.accounts[0].candidates, 1);
+    assert_eq!(audit.accounts[0].flagged_users, 1);
 }

@@ -35,14 +35,14 @@ fn an_exemption_by_name_covers_the_stale_credentials_of_that_user_alone() {
     );
     assert_eq!(audit.findings[0].exemption, Some(0));
     assert_eq!(audit.findings[1].exemption, None);
-    assert_eq!(review(&audit), (Matched::Users(1), 1));
+    assert_eq!(review(&audit), (ExemptionMatch::Users(1), 1));
 }
 
 #[test]
 fn names_are_compared_without_case_and_the_difference_is_told() {
     let audit = weigh(&stale_alice(), &exemption("user: ALICE"));
     assert_eq!(left(&audit), NONE);
-    assert_eq!(review(&audit), (Matched::ByCaseOnly, 3));
+    assert_eq!(review(&audit), (ExemptionMatch::ByCaseOnly, 3));
 }
 
 #[test]
@@ -61,48 +61,48 @@ fn a_pattern_covers_all_whose_whole_name_matches() {
             "ses-smtp-a: stale-access-key of access-key 1 is exempted",
         ]
     );
-    assert_eq!(review(&audit), (Matched::Users(2), 2));
+    assert_eq!(review(&audit), (ExemptionMatch::Users(2), 2));
 }
 
 #[test]
 fn an_exemption_for_an_account_says_nothing_about_others() {
     let there = exported(&[Row::of("alice").in_account("444455556666").password_used(100)]);
     let allowlist = exemption("user: alice, account: \"444455556666\"");
-    let audit = audit::judge(
+    let audit = audit::audit_accounts(
         &[there, stale_alice()],
         &allowlist,
         AllowlistOrigin::None,
         &Policy::default(),
         now(),
     );
-    let open = |it: &&audit::Finding| it.status == Status::Open;
+    let open = |it: &&audit::Finding| it.status == FindingStatus::Open;
     assert!(
-        audit.findings.iter().filter(open).all(|it| it.subject.account.as_str() == "111122223333")
+        audit.findings.iter().filter(open).all(|it| it.user.account.as_str() == "111122223333")
     );
     assert_eq!(audit.findings.iter().filter(open).count(), 3);
-    assert_eq!(review(&audit), (Matched::Users(1), 1));
+    assert_eq!(review(&audit), (ExemptionMatch::Users(1), 1));
 }
 
 #[test]
 fn an_exemption_for_an_account_that_is_not_audited_is_not_called_unused() {
     let audit = weigh(&stale_alice(), &exemption("user: alice, account: \"444455556666\""));
     assert_eq!(left(&audit), ALL);
-    assert_eq!(review(&audit), (Matched::NotAudited, 0));
+    assert_eq!(review(&audit), (ExemptionMatch::NotAudited, 0));
 }
 
 #[test]
 fn an_exemption_that_matches_nobody_is_told() {
     let audit = weigh(&stale_alice(), &exemption("user: bob"));
-    assert_eq!(review(&audit), (Matched::Nobody, 0));
+    assert_eq!(review(&audit), (ExemptionMatch::NoUser, 0));
     let audit = weigh(&stale_alice(), &exemption("pattern: \"bob*\""));
-    assert_eq!(review(&audit), (Matched::Nobody, 0));
+    assert_eq!(review(&audit), (ExemptionMatch::NoUser, 0));
 }
 
 #[test]
 fn an_exemption_that_matches_a_user_who_needs_none_exempts_nothing() {
     let account = exported(&[Row::of("alice").password_used(1)]);
     let audit = weigh(&account, &exemption("user: alice"));
-    assert_eq!((audit.findings.len(), review(&audit)), (0, (Matched::Users(1), 0)));
+    assert_eq!((audit.findings.len(), review(&audit)), (0, (ExemptionMatch::Users(1), 0)));
 }
 
 // Exemptions: pins
@@ -112,7 +112,7 @@ fn a_user_id_holds_against_live_evidence() {
     let id = live_user("alice").id.unwrap();
     let audit = weigh(&live_stale_alice(), &exemption(&format!("user: alice, user_id: {id}")));
     assert_eq!(left(&audit), NONE);
-    assert_eq!(review(&audit), (Matched::Users(1), 3));
+    assert_eq!(review(&audit), (ExemptionMatch::Users(1), 3));
 }
 
 #[test]
@@ -121,7 +121,7 @@ fn a_user_created_anew_under_the_name_is_another_user() {
         weigh(&live_stale_alice(), &exemption("user: alice, user_id: AIDAZZZZZZZZZZZZZZZZZ"));
     assert_eq!(left(&audit).len(), 3);
     assert_eq!(notes(&audit), [vec![], vec![], vec![]]);
-    assert_eq!(review(&audit), (Matched::Nobody, 0));
+    assert_eq!(review(&audit), (ExemptionMatch::NoUser, 0));
 }
 
 #[test]
@@ -131,7 +131,7 @@ fn a_user_id_does_not_apply_to_an_exported_report_which_shows_none() {
     let needs_live = vec![Note::ExemptionNeedsLiveEvidence(0)];
     assert_eq!(notes(&audit), [needs_live.clone(), needs_live.clone(), needs_live.clone()]);
     assert_eq!(needs_live[0].id(), "exemption-needs-live-evidence");
-    assert_eq!(review(&audit), (Matched::Users(1), 0));
+    assert_eq!(review(&audit), (ExemptionMatch::Users(1), 0));
 }
 
 #[test]
@@ -172,10 +172,10 @@ fn a_password_or_all_keys_can_be_exempted_alone() {
 fn an_exemption_of_keys_covers_those_that_the_report_does_not_show() {
     let account = exported(&[Row::of("alice").with("additional_credentials_info", "3 keys")]);
     for (credentials, status) in [
-        ("", Status::Exempted),
-        (", credentials: [access-key]", Status::Exempted),
-        (", credentials: [password]", Status::Unknown),
-        (", credentials: [\"access-key:BBBB\"]", Status::Unknown),
+        ("", FindingStatus::Exempted),
+        (", credentials: [access-key]", FindingStatus::Exempted),
+        (", credentials: [password]", FindingStatus::Unknown),
+        (", credentials: [\"access-key:BBBB\"]", FindingStatus::Unknown),
     ] {
         let audit = weigh(&account, &exemption(&format!("user: alice{credentials}")));
         assert_eq!(audit.findings[0].status, status, "{credentials}");
@@ -236,13 +236,23 @@ fn the_root_users_key_can_be_exempted_by_the_name_that_the_report_gives_it() {
 fn an_exemption_holds_through_its_last_day_in_utc() {
     let allowlist = allowlist(&["{ user: alice, reason: r, owner: o, expires: 2026-07-01 }"]);
     for (now, term, status, note) in [
-        ("2026-07-01T00:00:00Z", Term::ExpiresSoon, Status::Exempted, vec![]),
-        ("2026-07-01T23:59:59Z", Term::ExpiresSoon, Status::Exempted, vec![]),
-        ("2026-07-02T00:00:00+09:00", Term::ExpiresSoon, Status::Exempted, vec![]),
-        ("2026-07-02T00:00:00Z", Term::Expired, Status::Open, vec![Note::ExemptionExpired(0)]),
+        ("2026-07-01T00:00:00Z", ExemptionStatus::ExpiresSoon, FindingStatus::Exempted, vec![]),
+        ("2026-07-01T23:59:59Z", ExemptionStatus::ExpiresSoon, FindingStatus::Exempted, vec![]),
+        (
+            "2026-07-02T00:00:00+09:00",
+            ExemptionStatus::ExpiresSoon,
+            FindingStatus::Exempted,
+            vec![],
+        ),
+        (
+            "2026-07-02T00:00:00Z",
+            ExemptionStatus::Expired,
+            FindingStatus::Open,
+            vec![Note::ExemptionExpired(0)],
+        ),
     ] {
         let audit = judged_at(&stale_alice(), &allowlist, now);
-        assert_eq!(audit.exemptions[0].term, term, "{now}");
+        assert_eq!(audit.exemptions[0].status, term, "{now}");
         for finding in &audit.findings {
             assert_eq!((finding.status, &finding.notes), (status, &note), "{now}");
         }
@@ -252,14 +262,14 @@ fn an_exemption_holds_through_its_last_day_in_utc() {
 #[test]
 fn an_exemption_expires_soon_for_its_last_fourteen_days() {
     for (expires, term) in [
-        ("2026-07-15", Term::InForce),
-        ("2026-07-14", Term::ExpiresSoon),
-        ("2026-06-30", Term::ExpiresSoon),
-        ("2026-06-29", Term::Expired),
+        ("2026-07-15", ExemptionStatus::InForce),
+        ("2026-07-14", ExemptionStatus::ExpiresSoon),
+        ("2026-06-30", ExemptionStatus::ExpiresSoon),
+        ("2026-06-29", ExemptionStatus::Expired),
     ] {
         let entry = format!("{{ user: alice, reason: r, owner: o, expires: {expires} }}");
         let audit = weigh(&stale_alice(), &allowlist(&[&entry]));
-        assert_eq!(audit.exemptions[0].term, term, "{expires}");
+        assert_eq!(audit.exemptions[0].status, term, "{expires}");
     }
 }
 
@@ -268,7 +278,7 @@ fn an_expired_exemption_still_says_whom_it_matched_but_exempts_nothing() {
     let allowlist = allowlist(&["{ user: alice, reason: r, owner: o, expires: 2026-06-29 }"]);
     let audit = weigh(&stale_alice(), &allowlist);
     assert_eq!(left(&audit), ALL);
-    assert_eq!(review(&audit), (Matched::Users(1), 0));
+    assert_eq!(review(&audit), (ExemptionMatch::Users(1), 0));
 }
 
 #[test]

@@ -30,7 +30,7 @@ fn an_old_credential_without_a_last_used_date_is_found_by_its_age() {
     let days: Vec<_> = audit.findings.iter().map(|finding| finding.days).collect();
     assert_eq!(days, [Some(400), Some(120), Some(90)]);
     for finding in &audit.findings {
-        assert_eq!(finding.reference.unwrap().0, Reference::Created);
+        assert_eq!(finding.reference.unwrap().0, ReferenceKind::Created);
         assert_eq!(finding.level, Level::Warning);
     }
 }
@@ -89,7 +89,7 @@ fn a_user_is_wanted_through_the_day_that_the_expiry_tag_names_in_utc() {
         ("2026-07-01T00:00:00Z", vec!["alice: expired-user of user is open"]),
     ] {
         let accounts = [expiring("2026-06-30")];
-        let audit = audit::judge(
+        let audit = audit::audit_accounts(
             &accounts,
             &Allowlist::default(),
             AllowlistOrigin::None,
@@ -105,7 +105,7 @@ fn an_expired_user_is_an_error_dated_by_the_tag() {
     let audit = judged_by(&expiring(" 2026-06-20 "), &expiry_policy());
     let finding = &audit.findings[0];
     assert_eq!((finding.rule, finding.level), (Rule::ExpiredUser, Level::Error));
-    assert_eq!(finding.reference, Some((Reference::Expired, at("2026-06-20T00:00:00Z"))));
+    assert_eq!(finding.reference, Some((ReferenceKind::Expired, at("2026-06-20T00:00:00Z"))));
     assert_eq!((finding.days, &finding.credential), (Some(10), &None));
 }
 
@@ -115,8 +115,8 @@ fn an_expiry_tag_that_is_no_day_makes_the_verdict_unknown() {
         let audit = judged_by(&expiring(value), &expiry_policy());
         assert_eq!(lines(&audit), ["alice: expired-user of user is unknown"], "{value}");
         let (column, text) = ("tag expires-on".to_owned(), value.to_owned());
-        assert_eq!(notes(&audit), [[Note::Unreadable(Unreadable { column, text })]]);
-        assert_eq!(audit.outcome(), Outcome::Incomplete);
+        assert_eq!(notes(&audit), [[Note::Unreadable(UnreadableField { column, text })]]);
+        assert_eq!(audit.outcome(), AuditOutcome::Incomplete);
     }
 }
 
@@ -131,7 +131,7 @@ fn without_a_tag_in_the_policy_or_on_the_user_nobody_expires() {
 fn a_user_with_no_credential_of_any_kind_is_found_by_live_evidence_alone() {
     let audit = judged(&live(vec![live_user("alice"), with_key("bob")]));
     assert_eq!(lines(&audit), ["alice: user-without-credentials of user is open"]);
-    assert_eq!(audit.findings[0].reference, Some((Reference::Created, days_ago(400))));
+    assert_eq!(audit.findings[0].reference, Some((ReferenceKind::Created, days_ago(400))));
     let unseen = User { other_credentials_complete: false, ..live_user("alice") };
     assert_eq!(lines(&judged(&live(vec![unseen]))), NONE);
     let with_ssh = with_others(&[(CredentialKind::SshKey, "APKANEW", 1)]);
@@ -194,17 +194,17 @@ fn what_nobody_knows_comes_first_and_what_was_reset_recently_last() {
         Row::of("unknown").password_used(1).with("password_last_used", "?"),
     ]);
     let audit = judged(&account);
-    let names: Vec<&str> = audit.findings.iter().map(|it| it.subject.name.as_str()).collect();
+    let names: Vec<&str> = audit.findings.iter().map(|it| it.user.name.as_str()).collect();
     assert_eq!(names, ["unknown", "a-longer", "b-shorter", "c-shorter", "reset"]);
     assert_eq!(audit.findings[4].notes, [Note::RecentlyReset(days_ago(1))]);
-    assert!(audit.findings[4].recently_reset() && audit.findings[4].needs_remedy());
+    assert!(audit.findings[4].recently_reset() && audit.findings[4].needs_remediation());
 }
 
 #[test]
 fn accounts_and_their_findings_stand_by_account_id() {
     let account =
         |id: &str, used: i64| exported(&[Row::of("u").in_account(id).password_used(used)]);
-    let audit = audit::judge(
+    let audit = audit::audit_accounts(
         &[account("999999999999", 300), account("000000000001", 100)],
         &Allowlist::default(),
         AllowlistOrigin::Missing("x.yml".to_owned()),
@@ -221,7 +221,7 @@ fn accounts_and_their_findings_stand_by_account_id() {
 
 #[test]
 fn a_user_is_in_use_when_some_credential_is_or_may_be() {
-    let in_use = |row: Row| judged(&exported(&[row.key_used(1, 100)])).findings[0].subject.in_use;
+    let in_use = |row: Row| judged(&exported(&[row.key_used(1, 100)])).findings[0].user.in_use;
     let row = || Row::of("alice");
     assert!(!in_use(row()));
     assert!(!in_use(row().password_used(100)));
@@ -238,16 +238,19 @@ fn a_user_is_in_use_when_some_credential_is_or_may_be() {
 
 #[test]
 fn a_level_decides_whether_a_finding_needs_remedy_and_counts_for_the_gate() {
-    for (level, needs_remedy, counts, outcome) in [
-        (Level::Notice, false, false, Outcome::Clean),
-        (Level::Warning, true, false, Outcome::Stale),
-        (Level::Error, true, true, Outcome::Stale),
+    for (level, needs_remediation, counts, outcome) in [
+        (Level::Notice, false, false, AuditOutcome::Clean),
+        (Level::Warning, true, false, AuditOutcome::Stale),
+        (Level::Error, true, true, AuditOutcome::Stale),
     ] {
         let account = exported(&[Row::of("alice").password_used(100)]);
         let audit = judged_by(&account, &policy(&[(Rule::StalePassword, level)]));
         let finding = &audit.findings[0];
         assert_eq!(finding.level, level);
-        assert_eq!((finding.needs_remedy(), finding.counts_for_gate()), (needs_remedy, counts));
+        assert_eq!(
+            (finding.needs_remediation(), finding.counts_for_gate()),
+            (needs_remediation, counts)
+        );
         assert_eq!(audit.outcome(), outcome, "{level}");
     }
 }
@@ -256,7 +259,7 @@ fn a_level_decides_whether_a_finding_needs_remedy_and_counts_for_the_gate() {
 fn a_rule_that_is_off_finds_nothing_and_claims_no_coverage() {
     let policy = policy(&[(Rule::StalePassword, Level::Off), (Rule::StaleAccessKey, Level::Off)]);
     let audit = judged_by(&stale_alice(), &policy);
-    assert_eq!((lines(&audit), audit.outcome()), (vec![], Outcome::Clean));
+    assert_eq!((lines(&audit), audit.outcome()), (vec![], AuditOutcome::Clean));
     assert_eq!(audit.accounts[0].coverage.get(&Rule::StalePassword), None);
     assert_eq!(audit.accounts[0].coverage.get(&Rule::StaleAccessKey), None);
 }
@@ -294,8 +297,8 @@ fn a_threshold_that_is_given_wins_over_the_files_and_that_over_the_default() {
 #[test]
 fn an_exempted_finding_makes_no_run_stale() {
     let audit = weigh(&stale_alice(), &exemption("user: alice"));
-    assert_eq!(audit.outcome(), Outcome::Clean);
-    assert!(audit.findings.iter().all(|it| !it.needs_remedy() && !it.counts_for_gate()));
+    assert_eq!(audit.outcome(), AuditOutcome::Clean);
+    assert!(audit.findings.iter().all(|it| !it.needs_remediation() && !it.counts_for_gate()));
 }
 
 #[test]
@@ -305,10 +308,10 @@ fn missing_evidence_comes_before_staleness_in_the_outcome() {
         Row::of("bob").password_used(1).with("password_last_used", "?"),
     ]);
     let audit = judged(&account);
-    assert_eq!(audit.outcome(), Outcome::Incomplete);
-    assert!(!audit.findings[0].needs_remedy(), "an unknown finding is not open");
-    assert_eq!(judged(&exported(&[Row::of("u")])).outcome(), Outcome::Clean);
-    assert_eq!(Outcome::Incomplete.id(), "incomplete");
+    assert_eq!(audit.outcome(), AuditOutcome::Incomplete);
+    assert!(!audit.findings[0].needs_remediation(), "an unknown finding is not open");
+    assert_eq!(judged(&exported(&[Row::of("u")])).outcome(), AuditOutcome::Clean);
+    assert_eq!(AuditOutcome::Incomplete.id(), "incomplete");
 }
 
 // What arrives from elsewhere in odd shapes
@@ -334,7 +337,7 @@ fn an_inactive_live_key_is_a_leftover_of_its_last_use() {
 
 #[test]
 fn an_unreadable_creation_of_the_user_stops_nothing() {
-    let unreadable = Stamp::Unreadable(Box::new(Unreadable {
+    let unreadable = Timestamp::Unreadable(Box::new(UnreadableField {
         column: "CreateDate".to_owned(),
         text: "?".to_owned(),
     }));
@@ -344,6 +347,6 @@ fn an_unreadable_creation_of_the_user_stops_nothing() {
         audit.findings.iter().map(line).collect::<Vec<_>>(),
         ["alice: user-without-credentials of user is open"]
     );
-    let Stamp::Unreadable(field) = unreadable else { panic!("unreadable") };
+    let Timestamp::Unreadable(field) = unreadable else { panic!("unreadable") };
     assert_eq!(notes(&audit), [[Note::Unreadable(*field)]]);
 }

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use iam_stocktake::github::{Error, Kind, NewIssue};
+use iam_stocktake::github::{Error, ErrorKind, NewIssue};
 use serde_json::{Value, json};
 
 use super::server::{Asked, Reply, Server, html, json as answer};
@@ -247,7 +247,7 @@ fn a_create_beyond_a_limit_is_sent_again_without_a_look() {
 fn a_create_that_is_refused_is_not_sent_again() {
     let refusal = answer(410, &json!({ "message": "Issues are disabled for this repo" }));
     let made = create(What::Issue, Tracker::failing(refusal, false), PATIENCE);
-    assert_eq!(made.outcome.unwrap_err().kind, Kind::Gone);
+    assert_eq!(made.outcome.unwrap_err().kind, ErrorKind::Gone);
     assert_eq!(made.server.lines(), ["POST /repos/acme/infra/issues"]);
 }
 
@@ -257,7 +257,7 @@ fn a_create_is_not_sent_again_when_it_cannot_be_looked_for() {
     let tracker = Tracker { viewer, ..Tracker::failing(html(502), true) };
     let made = create(What::Issue, tracker, PATIENCE);
     let error = made.outcome.unwrap_err();
-    assert_eq!(error.kind, Kind::Unavailable, "{error}");
+    assert_eq!(error.kind, ErrorKind::Unavailable, "{error}");
     assert!(error.message.ends_with("it is not known whether it happened"), "{error}");
     assert_eq!((creates(&made.server), made.issues), (1, 1));
 }

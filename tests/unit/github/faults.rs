@@ -3,7 +3,7 @@
 use std::net::TcpListener;
 use std::time::Duration;
 
-use iam_stocktake::github::{Error, IssueChange, Kind, NewLabel};
+use iam_stocktake::github::{Error, ErrorKind, IssueChange, NewLabel};
 use serde_json::{Value, json};
 
 use super::server::{Reply, Server, html, json as answer};
@@ -34,7 +34,7 @@ fn failing(reply: Reply) -> (Error, usize) {
 }
 
 /// A refusal, and what is to be made of it: its kind, what the error says, and what its hint says.
-type Case = (Reply, Kind, &'static str, &'static str);
+type Case = (Reply, ErrorKind, &'static str, &'static str);
 
 /// Holds that each refusal is final and told as it should be.
 fn hold(table: impl IntoIterator<Item = Case>) {
@@ -58,28 +58,28 @@ fn a_refusal_is_final_and_says_what_to_do() {
     hold([
         (
             refusal(401, "Bad credentials"),
-            Kind::Unauthorized,
+            ErrorKind::Unauthorized,
             "HTTP status 401: Bad credentials",
             "`github-token`",
         ),
-        (refusal(404, "Not Found"), Kind::NotFound, "Not Found", "the token cannot see it"),
+        (refusal(404, "Not Found"), ErrorKind::NotFound, "Not Found", "the token cannot see it"),
         (
             refusal(410, "Issues are disabled for this repo"),
-            Kind::Gone,
+            ErrorKind::Gone,
             "disabled",
             "turn them on in its settings, or name another repository with `queue-repository`",
         ),
-        (refusal(410, "This issue was deleted"), Kind::Gone, "deleted", "run again"),
+        (refusal(410, "This issue was deleted"), ErrorKind::Gone, "deleted", "run again"),
         (
             invalid(&errors),
-            Kind::Unprocessable,
+            ErrorKind::Unprocessable,
             "Validation Failed: `title` missing_field; `assignees` invalid, nobody; and more",
             "set `title`, `assignees` to something that GitHub takes",
         ),
-        (refusal(400, "Problems parsing JSON"), Kind::Unexpected, "parsing", "GITHUB_API_URL"),
+        (refusal(400, "Problems parsing JSON"), ErrorKind::Unexpected, "parsing", "GITHUB_API_URL"),
         (
             answer(200, &json!({ "hello": "world" })),
-            Kind::Unexpected,
+            ErrorKind::Unexpected,
             "missing field `number`",
             "GITHUB_API_URL",
         ),
@@ -93,26 +93,26 @@ fn a_permission_that_is_missing_is_named() {
         (
             refusal(403, "Resource not accessible by integration")
                 .with("X-Accepted-GitHub-Permissions", "issues=read; pull_requests=read"),
-            Kind::Forbidden,
+            ErrorKind::Forbidden,
             "Resource not accessible by integration",
             "`issues: read` or `pull-requests: read`; a job's permissions replace the workflow's",
         ),
-        (refusal(403, "Must have admin rights."), Kind::Forbidden, "admin rights", unnamed),
+        (refusal(403, "Must have admin rights."), ErrorKind::Forbidden, "admin rights", unnamed),
         (
             refusal(403, "Unable to create comment because issue is locked."),
-            Kind::Forbidden,
+            ErrorKind::Forbidden,
             "is locked",
             "unlock it",
         ),
         (
             refusal(403, "Repository was archived so is read-only."),
-            Kind::Forbidden,
+            ErrorKind::Forbidden,
             "archived",
             "`queue-repository`",
         ),
         (
             refusal(403, "Resource protected by organization SAML enforcement."),
-            Kind::Forbidden,
+            ErrorKind::Forbidden,
             "SAML",
             "single sign-on",
         ),
@@ -127,20 +127,20 @@ fn a_limit_that_lasts_is_given_up_and_says_when_it_ends() {
                 .with("Date", NOW)
                 .with("X-RateLimit-Remaining", "0")
                 .with("X-RateLimit-Reset", (EPOCH + 3000).to_string()),
-            Kind::RateLimited,
+            ErrorKind::RateLimited,
             "rate limit",
             "reset at 2026-11-24 12:50 UTC",
         ),
         (
             refusal(429, "Slow down").with("Date", NOW).with("Retry-After", "600"),
-            Kind::RateLimited,
+            ErrorKind::RateLimited,
             "Slow down",
             "reset at 2026-11-24 12:10 UTC",
         ),
         (
             invalid(&json!([{ "message": "was submitted too quickly" }]))
                 .with("Retry-After", "600"),
-            Kind::RateLimited,
+            ErrorKind::RateLimited,
             "too quickly",
             "in some minutes",
         ),
@@ -183,10 +183,10 @@ fn lasting(url: &str) -> Error {
 #[test]
 fn trouble_that_lasts_is_named_when_time_is_up() {
     let table = [
-        (html(502), Kind::Unavailable, "HTTP status 502 Bad Gateway", "www.githubstatus.com"),
-        (html(200), Kind::Unexpected, "no JSON", "GITHUB_API_URL"),
-        (Reply::Closed, Kind::Unreachable, "closed", "HTTPS_PROXY, NO_PROXY, SSL_CERT_FILE"),
-        (Reply::Silence, Kind::OutOfTime, "no answer within", "when GitHub is quicker"),
+        (html(502), ErrorKind::Unavailable, "HTTP status 502 Bad Gateway", "www.githubstatus.com"),
+        (html(200), ErrorKind::Unexpected, "no JSON", "GITHUB_API_URL"),
+        (Reply::Closed, ErrorKind::Unreachable, "closed", "HTTPS_PROXY, NO_PROXY, SSL_CERT_FILE"),
+        (Reply::Silence, ErrorKind::TimedOut, "no answer within", "when GitHub is quicker"),
     ];
     // Side by side, as each takes its whole time.
     std::thread::scope(|threads| {
@@ -202,7 +202,7 @@ fn trouble_that_lasts_is_named_when_time_is_up() {
         threads.spawn(|| {
             let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
             let error = lasting(&format!("http://{free}"));
-            assert_eq!(error.kind, Kind::Unreachable, "{error}");
+            assert_eq!(error.kind, ErrorKind::Unreachable, "{error}");
             assert!(error.message.contains("refused"), "{error}");
         });
     });
@@ -212,7 +212,7 @@ fn trouble_that_lasts_is_named_when_time_is_up() {
 fn what_went_wrong_before_time_was_up_is_what_is_told() {
     let server = Server::replying([html(502), Reply::Silence]);
     let error = lasting(&server.url());
-    assert_eq!(error.kind, Kind::Unavailable, "{error}");
+    assert_eq!(error.kind, ErrorKind::Unavailable, "{error}");
     assert!(server.asked().len() > 1);
 }
 
@@ -221,7 +221,7 @@ fn nothing_is_asked_for_when_time_is_up() {
     let server = Server::replying([fine()]);
     let ask = async |github: &_| infra(github).issue(7).await;
     let error = within(Duration::ZERO, &server.url(), ask).unwrap_err();
-    assert_eq!(error.kind, Kind::OutOfTime, "{error}");
+    assert_eq!(error.kind, ErrorKind::TimedOut, "{error}");
     assert_eq!(server.lines(), [""; 0]);
 }
 
@@ -232,7 +232,7 @@ fn time_begins_anew_where_something_else_has_taken_it() {
         // Until time is up, whatever takes it.
         while infra(github).issue(7).await.is_ok() {}
         assert!(infra(github).issue(7).await.is_err());
-        github.begin_anew(Duration::from_secs(60));
+        github.reset_deadline(Duration::from_secs(60));
         assert_eq!(infra(github).issue(7).await.unwrap().number, 7);
     });
 }
@@ -263,7 +263,7 @@ fn a_label_that_is_there_already_is_as_good_as_made() {
     let (made, server) = make(&[html(502), exists("already_exists")]);
     made.unwrap();
     assert_eq!(server.lines(), ["POST /repos/acme/infra/labels"; 2]);
-    assert_eq!(make(&[exists("invalid")]).0.unwrap_err().kind, Kind::Unprocessable);
+    assert_eq!(make(&[exists("invalid")]).0.unwrap_err().kind, ErrorKind::Unprocessable);
 }
 
 #[test]
@@ -275,5 +275,5 @@ fn a_comment_that_an_earlier_attempt_deleted_is_deleted() {
     let done = Reply::Answer(204, vec![], String::new());
     delete(&[done]).unwrap();
     delete(&[Reply::Closed, refusal(404, "Not Found")]).unwrap();
-    assert_eq!(delete(&[refusal(404, "Not Found")]).unwrap_err().kind, Kind::NotFound);
+    assert_eq!(delete(&[refusal(404, "Not Found")]).unwrap_err().kind, ErrorKind::NotFound);
 }

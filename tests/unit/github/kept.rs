@@ -1,6 +1,8 @@
 //! What GitHub shows after a change, held against what it was sent.
 
-use iam_stocktake::github::{Error, GitHub, IssueChange, Kind, NewIssue, State, StateReason};
+use iam_stocktake::github::{
+    Error, ErrorKind, GitHub, IssueChange, IssueState, NewIssue, StateReason,
+};
 use serde_json::{Value, json};
 
 use super::server::{Server, json as answer};
@@ -37,7 +39,7 @@ fn a_body_that_github_did_not_take_is_an_error() {
     for way in 0..4 {
         let server = Server::replying([answer(200, &shown("- alice"))]);
         let error = at(&server.url(), async |github| send(way, github).await).unwrap_err();
-        assert_eq!(error.kind, Kind::NotTaken, "{way}: {error}");
+        assert_eq!(error.kind, ErrorKind::NotApplied, "{way}: {error}");
         assert!(error.message.contains("another body"), "{way}: {error}");
         assert!(error.hint().contains("65 536"), "{way}: {}", error.hint());
         assert_eq!(server.asked().len(), 1, "{way}");
@@ -58,9 +60,9 @@ fn a_state_that_github_did_not_take_is_an_error() {
     let server = Server::replying([answer(200, &issue(7, "t", "b", "octocat"))]);
     let state = |state| IssueChange { state: Some((state, None)), ..IssueChange::default() };
     at(&server.url(), async |github| {
-        let error = infra(github).update_issue(7, &state(State::Closed)).await.unwrap_err();
-        assert_eq!(error.kind, Kind::NotTaken, "{error}");
-        infra(github).update_issue(7, &state(State::Open)).await.unwrap();
+        let error = infra(github).update_issue(7, &state(IssueState::Closed)).await.unwrap_err();
+        assert_eq!(error.kind, ErrorKind::NotApplied, "{error}");
+        infra(github).update_issue(7, &state(IssueState::Open)).await.unwrap();
     });
 }
 
@@ -72,7 +74,7 @@ fn only_what_changes_is_sent() {
     let changes = [
         IssueChange { title: Some("t".to_owned()), ..IssueChange::default() },
         IssueChange {
-            state: Some((State::Closed, Some(StateReason::NotPlanned))),
+            state: Some((IssueState::Closed, Some(StateReason::NotPlanned))),
             labels: Some(vec![]),
             ..IssueChange::default()
         },

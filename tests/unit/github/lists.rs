@@ -1,6 +1,6 @@
 //! Lists: their pages, and what odd entries stand in them.
 
-use iam_stocktake::github::{Issue, IssueFilter, Kind};
+use iam_stocktake::github::{ErrorKind, Issue, IssueFilter};
 use serde_json::{Value, json};
 
 use super::server::{Asked, Reply, Server, json as answer};
@@ -77,7 +77,7 @@ fn a_page_that_cannot_be_had_is_no_end_of_the_list() {
         _ => page(asked, 250, numbered),
     });
     let list = async |github: &_| infra(github).issues(&IssueFilter::default()).await;
-    assert_eq!(at(&server.url(), list).unwrap_err().kind, Kind::NotFound);
+    assert_eq!(at(&server.url(), list).unwrap_err().kind, ErrorKind::NotFound);
 }
 
 #[test]

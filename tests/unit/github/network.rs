@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use iam_stocktake::github::{GitHub, IssueChange, IssueFilter, Kind, NewIssue, NewLabel};
+use iam_stocktake::github::{ErrorKind, GitHub, IssueChange, IssueFilter, NewIssue, NewLabel};
 use serde_json::json;
 
 use super::server::{Reply, Server, json as answer};
@@ -15,7 +15,7 @@ fn every_request_bears_the_headers_that_github_wants_and_each_once() {
         let infra = infra(github);
         let new = NewIssue { title: "t".to_owned(), ..NewIssue::default() };
         drop(github.logins().await);
-        drop(infra.about().await);
+        drop(infra.info().await);
         drop(infra.issues(&IssueFilter::default()).await);
         drop(infra.create_issue(&new, 0).await);
         drop(infra.update_issue(7, &IssueChange::default()).await);
@@ -25,7 +25,7 @@ fn every_request_bears_the_headers_that_github_wants_and_each_once() {
         drop(infra.delete_comment(7).await);
         drop(infra.label("l").await);
         drop(infra.describe_label("l", "d").await);
-        drop(infra.issue_if_there(7).await);
+        drop(infra.find_issue(7).await);
         drop(infra.create_label(&NewLabel::default()).await);
         drop(infra.add_labels(7, &[]).await);
         drop(infra.merge_base("a", "b").await);
@@ -122,7 +122,7 @@ fn whom_the_token_belongs_to_is_asked_once_and_else_learned_from_what_is_created
     let limit = answer(403, &json!({ "message": "API rate limit exceeded" }));
     let server = Server::replying([limit.with("Retry-After", "600")]);
     let error = at(&server.url(), async |github| github.logins().await).unwrap_err();
-    assert_eq!(error.kind, Kind::RateLimited, "a limit says nothing of who we are: {error}");
+    assert_eq!(error.kind, ErrorKind::RateLimited, "a limit says nothing of who we are: {error}");
 }
 
 #[test]
@@ -138,9 +138,9 @@ fn a_passing_error_of_graphql_says_nothing_about_who_we_are() {
     }
     let limit = "API rate limit exceeded for installation ID 7.";
     for (kind, message, expected) in [
-        ("RATE_LIMITED", "Wait.", Kind::RateLimited),
-        ("", limit, Kind::RateLimited),
-        ("INTERNAL", "Something went wrong.", Kind::Unavailable),
+        ("RATE_LIMITED", "Wait.", ErrorKind::RateLimited),
+        ("", limit, ErrorKind::RateLimited),
+        ("INTERNAL", "Something went wrong.", ErrorKind::Unavailable),
     ] {
         let server = Server::replying([error(kind, message), forbidden()]);
         let error = at(&server.url(), async |github| github.logins().await).unwrap_err();
@@ -186,7 +186,7 @@ fn a_redirect_to_another_origin_is_not_followed() {
         let to = vec![("Location", target)];
         let server = Server::replying([Reply::Answer(301, to, String::new())]);
         let error = at(&server.url(), async |github| infra(github).issue(7).await).unwrap_err();
-        assert_eq!(error.kind, Kind::Unexpected, "{error}");
+        assert_eq!(error.kind, ErrorKind::Unexpected, "{error}");
         assert!(error.message.contains(&elsewhere.url()), "{error}");
         assert_eq!(server.asked().len(), 1);
     }
@@ -197,8 +197,8 @@ fn a_redirect_to_another_origin_is_not_followed() {
 fn redirects_without_end_are_given_up() {
     let to = vec![("Location", "/repos/acme/infra".to_owned())];
     let server = Server::replying([Reply::Answer(302, to, String::new())]);
-    let error = at(&server.url(), async |github| infra(github).about().await).unwrap_err();
-    assert_eq!(error.kind, Kind::Unexpected, "{error}");
+    let error = at(&server.url(), async |github| infra(github).info().await).unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Unexpected, "{error}");
     assert!(error.message.contains("redirects"), "{error}");
 }
 
@@ -231,13 +231,13 @@ fn the_token_is_in_no_log_error_or_debug_print_even_if_a_server_repeats_it() {
 fn a_client_that_can_be_none_is_refused_with_what_to_do() {
     let make = |url: &str, token: &str| GitHub::new(url, token.into(), PATIENCE).unwrap_err();
     let error = make("https://api.github.com", "two words");
-    assert_eq!(error.kind, Kind::Unauthorized);
+    assert_eq!(error.kind, ErrorKind::Unauthorized);
     assert!(!error.to_string().contains("two words"), "{error}");
     let error = make("api.github.com", TOKEN);
-    assert_eq!(error.kind, Kind::Misconfigured);
+    assert_eq!(error.kind, ErrorKind::Misconfigured);
     assert!(error.hint().contains("GITHUB_API_URL"), "{}", error.hint());
     // Outside of a runtime.
-    assert_eq!(make("https://api.github.com", TOKEN).kind, Kind::Unexpected);
+    assert_eq!(make("https://api.github.com", TOKEN).kind, ErrorKind::Unexpected);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! A repository: what GitHub tells about it, its labels, and the files in its commits.
 
-use iam_stocktake::github::{About, Error, Kind};
+use iam_stocktake::github::{Error, ErrorKind, RepositoryInfo};
 use iam_stocktake::model::identity::Visibility;
 use serde_json::{Value, json};
 
@@ -24,8 +24,8 @@ fn visibility_that_is_not_known_is_not_guessed() {
         });
         shown.as_object_mut().unwrap().extend(told.as_object().unwrap().clone());
         let server = Server::replying([answer(200, &shown)]);
-        let about = at(&server.url(), async |github| infra(github).about().await).unwrap();
-        let expected = About {
+        let about = at(&server.url(), async |github| infra(github).info().await).unwrap();
+        let expected = RepositoryInfo {
             visibility,
             default_branch: "trunk".to_owned(),
             has_issues: false,
@@ -122,7 +122,7 @@ fn what_is_no_file_is_an_error() {
     ] {
         let (bytes, _) = read("a", &[answer(200, &found)]);
         let error = bytes.unwrap_err();
-        assert_eq!(error.kind, Kind::Unexpected, "{found}: {error}");
+        assert_eq!(error.kind, ErrorKind::Unexpected, "{found}: {error}");
         assert!(error.message.contains(says), "{found}: {error}");
     }
 }
@@ -131,7 +131,7 @@ fn what_is_no_file_is_an_error() {
 fn a_path_out_of_the_repository_is_not_asked_for() {
     for path in ["../other/contents/a", "a/../../b", "", "."] {
         let (bytes, asked) = read(path, &[answer(200, &json!([]))]);
-        assert_eq!(bytes.unwrap_err().kind, Kind::Unexpected, "{path}");
+        assert_eq!(bytes.unwrap_err().kind, ErrorKind::Unexpected, "{path}");
         assert_eq!(asked, [""; 0], "{path}");
     }
 }

@@ -8,21 +8,23 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, Utc};
 use iam_stocktake::allowlist::{self, Allowlist};
-use iam_stocktake::audit::{AllowlistOrigin, judge};
+use iam_stocktake::audit::{AllowlistOrigin, audit_accounts};
 use iam_stocktake::commands::{self, Exit, Streams};
 use iam_stocktake::model::policy::remediation::RemediationPolicy;
 use iam_stocktake::model::policy::{Level, Policy, PolicyOverrides, Rule};
 use iam_stocktake::observe::{credential_report as report, export};
-use iam_stocktake::queue::markers::{self, MemoryBlock};
-use iam_stocktake::queue::memory::{Memory, Packed};
+use iam_stocktake::queue::markers::{self, StateBlock};
 use iam_stocktake::queue::observation::Observation;
-use iam_stocktake::remediate::Missing;
+use iam_stocktake::queue::state::{PackedState, QueueState};
+use iam_stocktake::remediate::MissingEvidence;
 use iam_stocktake::remediate::history::History;
 use iam_stocktake::remediate::journal;
 use iam_stocktake::remediate::plan::file::SavedPlan;
 use iam_stocktake::report::json::v1;
-use iam_stocktake::report::{self as pages, Language, MarkdownOptions, Remedy, TableOptions};
-use iam_stocktake::runner::event::Payload;
+use iam_stocktake::report::{
+    self as pages, Language, MarkdownOptions, RemediationReport, TableOptions,
+};
+use iam_stocktake::runner::event::EventPayload;
 use iam_stocktake::settings::{Command, Input, SuggestSettings};
 use sha2::{Digest as _, Sha256};
 
@@ -56,10 +58,10 @@ pub(crate) const TARGETS: [Target; 7] = [
 
 /// Any bytes as an exported credential report: recognised, parsed, judged and reported.
 pub(crate) fn credential_report(bytes: &[u8]) {
-    let Ok(export) = export::recognise(bytes.to_vec()) else { return };
+    let Ok(export) = export::parse_export(bytes.to_vec()) else { return };
     let Ok(account) = report::parse(&export.csv, export.generated_at) else { return };
     let users = account.users.len();
-    let audit = judge(&[account], &ALLOWLIST, AllowlistOrigin::None, &POLICY, *NOW);
+    let audit = audit_accounts(&[account], &ALLOWLIST, AllowlistOrigin::None, &POLICY, *NOW);
     assert_eq!(audit.accounts.iter().map(|it| it.users).sum::<usize>(), users);
     let _ = pages::table(&audit, TableOptions { color: true, width: Some(80), max_rows: 10 });
     for language in Language::ALL {
@@ -74,7 +76,7 @@ pub(crate) fn allowlist(bytes: &[u8]) {
     let source = String::from_utf8_lossy(bytes);
     let today = NOW.date_naive();
     let diagnostics = match allowlist::parse(bytes, today) {
-        Ok(allowlist) => allowlist::lapsing(&allowlist, today),
+        Ok(allowlist) => allowlist::expiry_notices(&allowlist, today),
         Err(problems) => {
             assert!(!problems.is_empty(), "refused without a reason");
             problems
@@ -91,7 +93,7 @@ pub(crate) fn allowlist(bytes: &[u8]) {
 pub(crate) fn audit_json(bytes: &[u8]) {
     if let Ok(audit) = serde_json::from_slice::<v1::Audit>(bytes) {
         let _ = Observation::of(std::slice::from_ref(&audit), *NOW);
-        let written = pages::json::written(&audit);
+        let written = pages::json::to_json(&audit);
         let again: v1::Audit = serde_json::from_str(&written).expect("what was written is read");
         assert_eq!(again, audit);
     }
@@ -113,12 +115,12 @@ pub(crate) fn plan(bytes: &[u8]) {
     let _ = SavedPlan::read(bytes, None, *NOW);
     let Ok(saved) = serde_json::from_slice::<SavedPlan>(bytes) else { return };
     let saved = SavedPlan::new(saved.plan, saved.stage, saved.accounts, saved.made_at);
-    let _ = SavedPlan::read(saved.written().as_bytes(), None, *NOW);
-    let same = SavedPlan::read(saved.written().as_bytes(), None, saved.made_at);
+    let _ = SavedPlan::read(saved.to_json().as_bytes(), None, *NOW);
+    let same = SavedPlan::read(saved.to_json().as_bytes(), None, saved.made_at);
     assert_eq!(same.as_ref(), Ok(&saved), "what was written is read");
     let policy = RemediationPolicy::default();
-    let missing = Missing::default();
-    let remedy = |is_brief| Remedy {
+    let missing = MissingEvidence::default();
+    let remedy = |is_brief| RemediationReport {
         saved: &saved,
         policy: &policy,
         applied: None,
@@ -128,9 +130,9 @@ pub(crate) fn plan(bytes: &[u8]) {
         max_rows: 3,
         is_brief,
     };
-    let _ = pages::remedy_text(remedy(false));
+    let _ = pages::remediation_text(remedy(false));
     for (language, is_brief) in Language::ALL.into_iter().zip([false, true].into_iter().cycle()) {
-        let page = pages::remedy_markdown(remedy(is_brief), language);
+        let page = pages::remediation_markdown(remedy(is_brief), language);
         page.expect("our own template renders everything");
     }
 }
@@ -140,7 +142,7 @@ pub(crate) fn lines_of(bytes: &[u8]) -> usize {
     with_checksums(bytes).map_or(0, |contents| contents.lines.len())
 }
 
-fn with_checksums(bytes: &[u8]) -> Option<journal::Contents> {
+fn with_checksums(bytes: &[u8]) -> Option<journal::JournalContents> {
     let sealed: Vec<u8> = bytes.split(|byte| *byte == b'\n').flat_map(sealed).collect();
     Some(journal::parse(Path::new("journal.jsonl"), &sealed).ok()?.0)
 }
@@ -149,29 +151,30 @@ fn with_checksums(bytes: &[u8]) -> Option<journal::Contents> {
 pub(crate) fn journal(bytes: &[u8]) {
     let _ = journal::parse(Path::new("journal.jsonl"), bytes);
     let Some(contents) = with_checksums(bytes) else { return };
-    let history = History::of(&contents.lines);
-    let _ = (history.open().count(), history.remembered(), history.people());
+    let history = History::from_lines(&contents.lines);
+    let _ = (history.open_steps().count(), history.known_tags(), history.users());
     for deletion in &history.deletions {
-        let _ = history.is_half_deleted(&deletion.user_id);
-        let _ = history.stray_mfa_devices(&deletion.user_id);
+        let _ = history.is_partially_deleted(&deletion.user_id);
+        let _ = history.orphaned_mfa_devices(&deletion.user_id);
     }
 }
 
 /// A line of a journal with the checksum that fits.
 fn sealed(line: &[u8]) -> Vec<u8> {
     let Some(body) = line.strip_suffix(b"}") else { return Vec::new() };
-    let sum: String = Sha256::digest(body).iter().take(8).map(|it| format!("{it:02x}")).collect();
-    [body, b",\"checksum\":\"", sum.as_bytes(), b"\"}\n"].concat()
+    let checksum: String =
+        Sha256::digest(body).iter().take(8).map(|it| format!("{it:02x}")).collect();
+    [body, b",\"checksum\":\"", checksum.as_bytes(), b"\"}\n"].concat()
 }
 
 /// Whether the bytes are the payload of an event.
 pub(crate) fn is_event(bytes: &[u8]) -> bool {
-    Payload::read(bytes).is_ok()
+    EventPayload::read(bytes).is_ok()
 }
 
 /// Any bytes as the payload of an event.
 pub(crate) fn event(bytes: &[u8]) {
-    let Ok(payload) = Payload::read(bytes) else { return };
+    let Ok(payload) = EventPayload::read(bytes) else { return };
     if let Some(pull_request) = &payload.pull_request {
         let _ = (pull_request.is_fork(), pull_request.is_dependabot());
     }
@@ -180,18 +183,22 @@ pub(crate) fn event(bytes: &[u8]) {
 /// Any bytes as the body of a queue's issue, and as the JSON of the state in it.
 pub(crate) fn queue_body(bytes: &[u8]) {
     let body = String::from_utf8_lossy(bytes);
-    let _ = (markers::ticked(&body), markers::visible_part(&body));
-    if let Ok(block) = MemoryBlock::of(&body)
+    let _ = (markers::ticked(&body), markers::without_state_block(&body));
+    if let Ok(block) = StateBlock::of(&body)
         && let Ok(packed) = block.packed(|_| Some(&body))
     {
-        let _ = Memory::unpack(&packed);
+        let _ = QueueState::unpack(&packed);
     }
-    let Some(mut memory) = state(bytes) else { return };
+    let Some(mut queue_state) = state(bytes) else { return };
     let today = NOW.date_naive();
-    let _ = (memory.open().count(), memory.overdue(30, today).count(), memory.is_set_aside());
-    memory.forget(today);
-    let packed = memory.pack();
-    assert!(Memory::unpack(&packed).is_ok_and(|it| it.says_the_same(&memory)));
+    let _ = (
+        queue_state.open().count(),
+        queue_state.overdue(30, today).count(),
+        queue_state.is_acknowledged(),
+    );
+    queue_state.drop_old_entries(today);
+    let packed = queue_state.pack();
+    assert!(QueueState::unpack(&packed).is_ok_and(|it| it.has_same_content(&queue_state)));
 }
 
 /// Whether the bytes are the JSON of a queue's state.
@@ -200,10 +207,10 @@ pub(crate) fn is_state(bytes: &[u8]) -> bool {
 }
 
 /// The state that a JSON says, packed as an issue holds it.
-fn state(bytes: &[u8]) -> Option<Memory> {
+fn state(bytes: &[u8]) -> Option<QueueState> {
     let text = STANDARD.encode(miniz_oxide::deflate::compress_to_vec_zlib(bytes, 1));
-    let sum = Sha256::digest(&text).iter().take(8).map(|it| format!("{it:02x}")).collect();
+    let checksum = Sha256::digest(&text).iter().take(8).map(|it| format!("{it:02x}")).collect();
     let generation = serde_json::from_slice::<serde_json::Value>(bytes).ok();
     let generation = generation.and_then(|it| it["generation"].as_u64()).unwrap_or_default();
-    Memory::unpack(&Packed { generation, sum, text }).ok()
+    QueueState::unpack(&PackedState { generation, checksum, text }).ok()
 }

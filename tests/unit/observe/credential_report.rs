@@ -9,25 +9,25 @@ fn a_row_becomes_a_user_with_the_credentials_that_it_shows() {
     let account = shown(&rows());
     assert_eq!(account.id.as_str(), ACCOUNT);
     assert_eq!(account.partition, "aws");
-    assert_eq!(account.form, Form::ExportedReport);
+    assert_eq!(account.evidence_source, EvidenceSource::ExportedReport);
     assert_eq!((account.alias, account.report_generated_at), (None, None));
     let [alice, john] = account.users.as_slice() else { panic!("two users") };
     assert_eq!(alice.name, "alice");
     assert_eq!(alice.arn, "arn:aws:iam::111122223333:user/alice");
-    assert_eq!(alice.created, Stamp::At(days_ago(400)));
+    assert_eq!(alice.created, Timestamp::At(days_ago(400)));
     assert_eq!((alice.evidence(), alice.mfa), (Evidence::CredentialReport, Some(true)));
     assert_eq!((&alice.id, &alice.tags), (&None, &None));
     assert!(!alice.hidden_credentials && !alice.other_credentials_complete);
     let password = alice.password.as_ref().unwrap();
     assert_eq!(password.enabled, Flag::Yes);
-    assert_eq!(password.last_used, Stamp::At(days_ago(100)));
-    assert_eq!(password.last_changed, Stamp::At(days_ago(400)));
+    assert_eq!(password.last_used, Timestamp::At(days_ago(100)));
+    assert_eq!(password.last_changed, Timestamp::At(days_ago(400)));
     assert!(alice.access_keys.is_empty() && alice.other_credentials.is_empty());
     assert_eq!((&john.name[..], john.mfa, &john.password), ("smith,john", Some(false), &None));
     let [key] = john.access_keys.as_slice() else { panic!("one key") };
-    assert_eq!((&key.handle, &key.active), (&Handle::Slot(2), &Flag::Yes));
-    assert_eq!(key.created, Stamp::At(days_ago(300)));
-    assert_eq!(key.last_used, Stamp::At(days_ago(5)));
+    assert_eq!((&key.handle, &key.active), (&CredentialHandle::Slot(2), &Flag::Yes));
+    assert_eq!(key.created, Timestamp::At(days_ago(300)));
+    assert_eq!(key.last_used, Timestamp::At(days_ago(5)));
     assert_eq!(key.last_used_service.as_deref(), Some("s3"));
 }
 
@@ -213,7 +213,7 @@ fn one_bad_field_keeps_its_column_and_text_and_stops_nothing() {
         assert_eq!(names, ["before", "bad", "after"], "{column}");
     }
     let account = shown(&[Row::of("u").with("user_creation_time", "once")]);
-    let Stamp::Unreadable(field) = &account.users[0].created else { panic!("not readable") };
+    let Timestamp::Unreadable(field) = &account.users[0].created else { panic!("not readable") };
     assert_eq!((field.column.as_str(), field.text.as_str()), ("user_creation_time", "once"));
 }
 

@@ -2,8 +2,8 @@
 
 use super::*;
 use iam_stocktake::queue::gate::unaudited;
-use iam_stocktake::queue::memory::State;
-use iam_stocktake::queue::observation::{Observation, Unusable};
+use iam_stocktake::queue::observation::{InvalidAudit, Observation};
+use iam_stocktake::queue::state::FindingState;
 
 /// A desk whose queue knows two accounts, with a finding in the second.
 fn two_accounts(mut desk: Desk) -> (Desk, Found) {
@@ -16,7 +16,7 @@ fn two_accounts(mut desk: Desk) -> (Desk, Found) {
 fn missing(desk: &Desk, audits: &[Audit]) -> Vec<String> {
     let json: Vec<_> = audits.iter().map(|audit| audit.0.clone()).collect();
     let observation = Observation::of(&json, on("2026-07-02")).unwrap();
-    unaudited(&observation, &desk.memory()).iter().map(ToString::to_string).collect()
+    unaudited(&observation, &desk.queue_state()).iter().map(ToString::to_string).collect()
 }
 
 #[test]
@@ -28,17 +28,17 @@ fn an_account_that_the_queue_knows_is_missing_unless_it_is_audited_or_former() {
     assert_eq!(missing(&desk, &[one(), Audit::of(OTHER_ACCOUNT, "2026-07-02", &[])]), [""; 0]);
     assert_eq!(missing(&desk, &[one().former_account(OTHER_ACCOUNT)]), [""; 0]);
     // One that is known by its findings alone, as in a queue state of other making.
-    let mut memory = desk.memory();
-    memory.audited.clear();
+    let mut queue_state = desk.queue_state();
+    queue_state.audited.clear();
     let observation = Observation::of(&[one().0], on("2026-07-02")).unwrap();
-    assert_eq!(unaudited(&observation, &memory).len(), 1);
+    assert_eq!(unaudited(&observation, &queue_state).len(), 1);
 }
 
 #[test]
 fn an_account_that_is_missing_keeps_its_findings_and_the_queue_open() {
     let (mut desk, bob) = two_accounts(desk());
     desk.run("2026-07-02", &[Audit::on("2026-07-02", &[])]);
-    assert!(matches!(desk.memory().entries[&bob.id()].state, State::Open { .. }));
+    assert!(matches!(desk.queue_state().entries[&bob.id()].state, FindingState::Open { .. }));
 
     // Nothing is open, and yet nobody can say that all is done.
     let mut desk = super::desk();
@@ -60,8 +60,8 @@ fn findings_of_a_former_account_are_not_counted_and_do_not_keep_the_queue_open()
 
         let ran = desk.run("2026-07-02", &[audit("2026-07-02")]);
 
-        assert_eq!((ran.ledger.excused, ran.ledger.cleared), (vec![bob.id()], vec![]));
-        assert!(desk.memory().entries[&bob.id()].is_not_counted());
+        assert_eq!((ran.update.dismissed, ran.update.cleared), (vec![bob.id()], vec![]));
+        assert!(desk.queue_state().entries[&bob.id()].is_not_counted());
         assert!(!desk.page().contains("Not observed completely"), "{}", desk.page());
         assert!(desk.tracker.issues.values().all(|it| !it.shown.is_open), "{}", desk.page());
         let ran = desk.run("2026-07-03", &[audit("2026-07-03")]);
@@ -71,7 +71,7 @@ fn findings_of_a_former_account_are_not_counted_and_do_not_keep_the_queue_open()
         // Audited again, what is found there is back.
         let other = Audit::of(OTHER_ACCOUNT, "2026-07-05", std::slice::from_ref(&bob));
         let ran = desk.run("2026-07-05", &[Audit::on("2026-07-05", &[]), other]);
-        assert_eq!(ran.ledger.returned, [bob.id()]);
+        assert_eq!(ran.update.returned, [bob.id()]);
     }
 }
 
@@ -82,7 +82,7 @@ fn an_account_is_not_former_and_audited_at_once() {
     let id = OTHER_ACCOUNT.parse().unwrap();
     for (audits, index) in [([former.clone(), other.clone()], 0), ([other, former], 1)] {
         let refused = Observation::of(&audits, on("2026-07-01"));
-        assert_eq!(refused, Err((index, Unusable::FormerAccountAudited(id))));
+        assert_eq!(refused, Err((index, InvalidAudit::FormerAccountAudited(id))));
     }
 }
 
@@ -118,6 +118,6 @@ fn an_old_audit_retires_no_account() {
     audit.0.accounts[0].report_generated_at = Some(on("2026-07-02"));
     audit.0.accounts[0].evidence = "exported-report".to_owned();
     let ran = desk.run("2026-07-20", std::slice::from_ref(&audit));
-    assert_eq!(ran.ledger.unaudited.len(), 1);
-    assert!(matches!(desk.memory().entries[&bob.id()].state, State::Open { .. }));
+    assert_eq!(ran.update.unaudited.len(), 1);
+    assert!(matches!(desk.queue_state().entries[&bob.id()].state, FindingState::Open { .. }));
 }

@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use iam_stocktake::audit::{AgeProblem, Coverage};
 use iam_stocktake::model::inventory::MaxEvidenceAge;
-use iam_stocktake::queue::observation::{Observation, Unusable};
+use iam_stocktake::queue::observation::{InvalidAudit, Observation};
 use iam_stocktake::report::json::v1;
 
 use super::*;
@@ -18,7 +18,7 @@ fn seconds(count: i64) -> TimeDelta {
 fn published(after: TimeDelta, limit: Option<u32>, edit: impl Fn(&mut v1::Audit)) -> Observation {
     let mut audit = Audit::on(DAY, &[]).0;
     edit(&mut audit);
-    Observation::within(&[audit], on(DAY) + after, MaxEvidenceAge::from(limit)).unwrap()
+    Observation::with_max_age(&[audit], on(DAY) + after, MaxEvidenceAge::from(limit)).unwrap()
 }
 
 /// Why the age of the evidence makes it incomplete. Then every rule is, and nothing may be cleared.
@@ -82,7 +82,7 @@ fn evidence_from_the_future_is_refused_or_incomplete() {
     let audit = Audit::on(DAY, &[]).0;
     let at = |moment| Observation::of(std::slice::from_ref(&audit), moment);
     assert!(at(on(DAY) - seconds(300)).is_ok());
-    let refused = Err((0, Unusable::StillToCome(on(DAY))));
+    let refused = Err((0, InvalidAudit::FromFuture(on(DAY))));
     assert_eq!(at(on(DAY) - seconds(301)), refused);
     assert_eq!(at("2020-01-01T00:00:00Z".parse().unwrap()), refused);
     let ahead = |audit: &mut v1::Audit| {
@@ -97,7 +97,7 @@ fn an_audit_without_accounts_is_refused_and_no_audit_at_all_is_incomplete() {
     audit.accounts.clear();
     let good = Audit::of(OTHER_ACCOUNT, DAY, &[]).0;
     let refused = Observation::of(&[good, audit], on(DAY));
-    assert_eq!(refused, Err((1, Unusable::NoAccount)));
+    assert_eq!(refused, Err((1, InvalidAudit::NoAccount)));
     assert!(Observation::of(&[], on(DAY)).unwrap().is_incomplete());
 }
 
@@ -123,14 +123,14 @@ fn an_old_report_that_is_audited_later_is_older_than_what_the_queue_knows() {
     let mut desk = desk();
     desk.run("2026-07-01", &[Audit::on("2026-07-01", &alice)]);
     let cleared = desk.run("2026-07-05", &[Audit::on("2026-07-05", &[])]);
-    assert_eq!(cleared.ledger.cleared.len(), 1);
+    assert_eq!(cleared.update.cleared.len(), 1);
     let refused = desk.try_run("2026-07-06", &[of_report("2026-07-06", "2026-06-30", &alice)]);
     let refused = refused.err().map(|it| (it.at, it.newest));
     assert_eq!(refused, Some((on("2026-06-30"), on("2026-07-05"))));
     // One that is newer than the clearing shows that it is back.
     let ran = desk.run("2026-07-08", &[of_report("2026-07-08", "2026-07-06", &alice)]);
-    assert_eq!(ran.ledger.returned.len(), 1);
-    let audited = desk.memory().audited.into_values().collect::<Vec<_>>();
+    assert_eq!(ran.update.returned.len(), 1);
+    let audited = desk.queue_state().audited.into_values().collect::<Vec<_>>();
     assert_eq!(audited, [on("2026-07-06")]);
 }
 
@@ -139,6 +139,6 @@ fn evidence_that_is_too_old_does_not_outdate_other_evidence() {
     let mut desk = desk();
     desk.run("2026-07-01", &[Audit::on("2026-07-01", &[])]);
     desk.run("2026-07-20", &[of_report("2026-07-20", "2026-07-03", &[password("alice")])]);
-    let audited = desk.memory().audited.into_values().collect::<Vec<_>>();
+    let audited = desk.queue_state().audited.into_values().collect::<Vec<_>>();
     assert_eq!(audited, [on("2026-07-01")]);
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, NaiveDate, Utc};
-use iam_stocktake::audit::Fingerprint;
+use iam_stocktake::audit::FindingId;
 use iam_stocktake::model::policy::hex16;
 use iam_stocktake::report::json::v1;
 use sha2::{Digest as _, Sha256};
@@ -69,7 +69,7 @@ fn found(user: &str, rule: &str, kind: &str) -> Found {
 }
 
 impl Found {
-    pub(crate) fn id(&self) -> Fingerprint {
+    pub(crate) fn id(&self) -> FindingId {
         self.0.id.parse().unwrap()
     }
 
@@ -125,7 +125,7 @@ impl Found {
 
     /// How far the remedy has come, and what it does next from which day on.
     pub(crate) fn remedy(mut self, reached: &str, day: &str, next: Option<(&str, &str)>) -> Self {
-        self.0.remedy = Some(v1::Remedy {
+        self.0.remedy = Some(v1::RemediationProgress {
             reached: reached.to_owned(),
             since: on(day),
             next: next.map(|(stage, _)| stage.to_owned()),
@@ -136,7 +136,7 @@ impl Found {
 
     /// The user is in these groups, has an MFA device and a policy.
     pub(crate) fn in_groups(mut self, groups: &[&str]) -> Self {
-        self.0.belongings = Some(v1::Belongings {
+        self.0.belongings = Some(v1::UserResources {
             mfa: Some(true),
             groups: groups.iter().map(|name| (*name).to_owned()).collect(),
             attached_policies: vec!["ReadOnlyAccess".to_owned()],

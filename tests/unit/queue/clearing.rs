@@ -1,8 +1,8 @@
 //! What clears a finding, and the many things that do not.
 
 use super::*;
-use iam_stocktake::queue::memory::State;
-use iam_stocktake::queue::observation::{Observation, Unusable};
+use iam_stocktake::queue::observation::{InvalidAudit, Observation};
+use iam_stocktake::queue::state::FindingState;
 
 /// A desk whose queue holds these findings since the first of July.
 fn desk_with(found: &[Found]) -> Desk {
@@ -11,12 +11,12 @@ fn desk_with(found: &[Found]) -> Desk {
     desk
 }
 
-fn state(desk: &Desk, id: Fingerprint) -> &'static str {
-    match desk.memory().entries[&id].state {
-        State::Open { .. } => "open",
-        State::Exempted { .. } => "exempted",
-        State::Cleared { .. } => "cleared",
-        State::NotCounted { .. } => "not counted",
+fn state(desk: &Desk, id: FindingId) -> &'static str {
+    match desk.queue_state().entries[&id].state {
+        FindingState::Open { .. } => "open",
+        FindingState::Exempted { .. } => "exempted",
+        FindingState::Cleared { .. } => "cleared",
+        FindingState::NotCounted { .. } => "not counted",
     }
 }
 
@@ -119,14 +119,14 @@ fn an_audit_of_the_day_before_yesterday_adds_findings_and_clears_none() {
 #[test]
 fn an_audit_that_is_still_to_come_is_refused_lest_it_outdate_all_others() {
     let refused = Observation::of(&[Audit::on("2026-07-02", &[]).0], on("2026-07-01"));
-    assert_eq!(refused, Err((0, Unusable::StillToCome(on("2026-07-02")))));
+    assert_eq!(refused, Err((0, InvalidAudit::FromFuture(on("2026-07-02")))));
 }
 
 #[test]
 fn an_account_is_taken_from_one_audit_alone() {
     let audit = Audit::on("2026-07-01", &[]).0;
     let refused = Observation::of(&[audit.clone(), audit], on("2026-07-01"));
-    assert_eq!(refused, Err((1, Unusable::Twice(ACCOUNT.parse().unwrap()))));
+    assert_eq!(refused, Err((1, InvalidAudit::DuplicateAccount(ACCOUNT.parse().unwrap()))));
 }
 
 #[test]
@@ -148,7 +148,7 @@ fn a_finding_that_nobody_could_ever_judge_does_not_enter() {
     let audit = Audit::on("2026-07-01", &[access_key("alice").unknown()])
         .coverage("stale-access-key", "incomplete");
     desk.run("2026-07-01", &[audit]);
-    assert_eq!(desk.memory().entries.len(), 0);
+    assert_eq!(desk.queue_state().entries.len(), 0);
 }
 
 #[test]
@@ -181,13 +181,13 @@ fn a_finding_that_the_policy_let_go_is_back_when_it_asks_for_it_again() {
     let alice = access_key("alice");
     let mut desk = desk_with(std::slice::from_ref(&alice));
     let ran = desk.run("2026-07-02", &[gone().stale_after_days(365)]);
-    assert_eq!(ran.ledger.excused, [alice.id()]);
+    assert_eq!(ran.update.dismissed, [alice.id()]);
     let page = desk.page();
     let line = "- `alice`: access key&nbsp;…`WXYZ`, last used 2026-01-01. No longer counted since \
                 2026-07-02: policy.";
     assert!(page.contains(line), "{page}");
     let ran = desk.run("2026-07-03", &[Audit::on("2026-07-03", std::slice::from_ref(&alice))]);
-    assert_eq!((ran.ledger.new.len(), ran.ledger.returned), (0, vec![alice.id()]));
+    assert_eq!((ran.update.new.len(), ran.update.returned), (0, vec![alice.id()]));
     // It goes for another reason while the policy does not ask for it: that is seen later.
     desk.run("2026-07-04", &[Audit::on("2026-07-04", &[]).without_rule("stale-access-key")]);
     desk.run("2026-07-05", &[Audit::on("2026-07-05", &[])]);
@@ -254,7 +254,7 @@ fn what_was_settled_is_shown_for_a_month_and_forgotten_after_half_a_year() {
     let mut desk = desk_with(std::slice::from_ref(&alice));
     let mut clean = |day: &str| {
         desk.run(day, &[Audit::on(day, &[])]);
-        (desk.page().contains("`alice`"), desk.memory().entries.contains_key(&alice.id()))
+        (desk.page().contains("`alice`"), desk.queue_state().entries.contains_key(&alice.id()))
     };
     assert_eq!(clean("2026-07-02"), (true, true));
     assert_eq!(clean("2026-08-01"), (true, true));

@@ -3,25 +3,25 @@
 use super::*;
 use std::collections::BTreeSet;
 
-use iam_stocktake::queue::gate::{FailOn, Gate, Standing};
-use iam_stocktake::queue::memory::Memory;
+use iam_stocktake::queue::gate::{FailOn, Gate, GateCounts};
 use iam_stocktake::queue::observation::Observation;
+use iam_stocktake::queue::state::QueueState;
 
 /// How a run of the fifth of August stands: its findings, to a queue of the first of July.
-fn standing(known: Option<&[Found]>, found: &[Found], uncovered: &[Found]) -> Standing {
-    let memory = known.map(|known| {
+fn gate_counts(known: Option<&[Found]>, found: &[Found], uncovered: &[Found]) -> GateCounts {
+    let queue_state = known.map(|known| {
         let mut desk = desk();
         desk.run("2026-07-01", &[Audit::on("2026-07-01", known)]);
-        desk.memory()
+        desk.queue_state()
     });
-    of(memory.as_ref(), found, uncovered)
+    of(queue_state.as_ref(), found, uncovered)
 }
 
-fn of(memory: Option<&Memory>, found: &[Found], uncovered: &[Found]) -> Standing {
+fn of(queue_state: Option<&QueueState>, found: &[Found], uncovered: &[Found]) -> GateCounts {
     let observation =
         Observation::of(&[Audit::on("2026-08-05", found).0], on("2026-08-05")).unwrap();
     let uncovered: BTreeSet<_> = uncovered.iter().map(Found::id).collect();
-    Standing::of(&observation, memory, &uncovered, on("2026-08-05").date_naive(), 30)
+    GateCounts::of(&observation, queue_state, &uncovered, on("2026-08-05").date_naive(), 30)
 }
 
 const ANY: FailOn = FailOn { any: true, ..FailOn::NONE };
@@ -31,12 +31,12 @@ const NEW_OR_OVERDUE: FailOn = FailOn { overdue: true, ..FailOn::NEW };
 #[test]
 fn the_gate_goes_by_what_is_to_fail_and_by_what_the_queue_knows() {
     use Gate::{Failed, NotEvaluated, Passed};
-    let clean = standing(Some(&[]), &[], &[]);
-    let new = standing(Some(&[]), &[password("alice")], &[]);
-    let overdue = standing(Some(&[password("alice")]), &[password("alice")], &[]);
-    let unknown = standing(None, &[password("alice")], &[]);
-    let warning = standing(Some(&[]), &[password("alice").level("warning")], &[]);
-    let table: [(&str, &Standing, bool, [Gate; 5]); 6] = [
+    let clean = gate_counts(Some(&[]), &[], &[]);
+    let new = gate_counts(Some(&[]), &[password("alice")], &[]);
+    let overdue = gate_counts(Some(&[password("alice")]), &[password("alice")], &[]);
+    let unknown = gate_counts(None, &[password("alice")], &[]);
+    let warning = gate_counts(Some(&[]), &[password("alice").level("warning")], &[]);
+    let table: [(&str, &GateCounts, bool, [Gate; 5]); 6] = [
         // none, new, overdue, new or overdue, any
         ("clean", &clean, true, [NotEvaluated, Passed, Passed, Passed, Passed]),
         ("new", &new, true, [NotEvaluated, Failed, Passed, Failed, Failed]),
@@ -56,12 +56,12 @@ fn the_gate_goes_by_what_is_to_fail_and_by_what_the_queue_knows() {
         ),
     ];
     let fail_on = [FailOn::NONE, FailOn::NEW, OVERDUE, NEW_OR_OVERDUE, ANY];
-    for (what, standing, has_queue, expected) in table {
-        let gate = |fail_on: FailOn| standing.gate(fail_on, has_queue, false);
+    for (what, gate_counts, has_queue, expected) in table {
+        let gate = |fail_on: FailOn| gate_counts.evaluate(fail_on, has_queue, false);
         assert_eq!(fail_on.map(gate), expected, "{what}");
         // Requiring a queue changes nothing where there is one, or where none is needed.
         for fail_on in fail_on {
-            let required = standing.gate(fail_on, has_queue, true);
+            let required = gate_counts.evaluate(fail_on, has_queue, true);
             if !has_queue && fail_on.needs_queue() {
                 assert_eq!(required, Failed, "{what} {fail_on:?}");
             } else {
@@ -74,11 +74,11 @@ fn the_gate_goes_by_what_is_to_fail_and_by_what_the_queue_knows() {
 #[test]
 fn warnings_are_counted_as_open_and_overdue_and_fail_nothing() {
     let warning = password("alice").level("warning");
-    let standing =
-        standing(Some(std::slice::from_ref(&warning)), &[warning.clone(), password("bob")], &[]);
-    assert_eq!((standing.open.len(), standing.errors), (2, 1));
-    assert_eq!((standing.new.as_slice(), standing.overdue), (&[password("bob").id()][..], 1));
-    assert_eq!(standing.gate(OVERDUE, true, false), Gate::Passed);
+    let gate_counts =
+        gate_counts(Some(std::slice::from_ref(&warning)), &[warning.clone(), password("bob")], &[]);
+    assert_eq!((gate_counts.open.len(), gate_counts.errors), (2, 1));
+    assert_eq!((gate_counts.new.as_slice(), gate_counts.overdue), (&[password("bob").id()][..], 1));
+    assert_eq!(gate_counts.evaluate(OVERDUE, true, false), Gate::Passed);
 }
 
 #[test]
@@ -88,8 +88,8 @@ fn notices_exempted_and_unknown_findings_do_not_stand() {
         password("bob").exempted(),
         password("carol").unknown(),
     ];
-    let standing = standing(Some(&[]), &found, &[]);
-    assert_eq!((standing.open.len(), standing.errors, standing.new.len()), (0, 0, 0));
+    let gate_counts = gate_counts(Some(&[]), &found, &[]);
+    assert_eq!((gate_counts.open.len(), gate_counts.errors, gate_counts.new.len()), (0, 0, 0));
 }
 
 #[test]
@@ -101,21 +101,22 @@ fn a_finding_that_was_settled_and_returns_is_new() {
         desk.run("2026-07-01", &[Audit::on("2026-07-01", std::slice::from_ref(&alice))]);
         desk.run("2026-07-02", &[Audit::on("2026-07-02", next)]);
         let returned = std::slice::from_ref(&alice);
-        let standing = of(Some(&desk.memory()), returned, &[]);
-        assert_eq!((standing.errors, standing.new.len(), standing.overdue), (1, 1, 0));
-        assert_eq!(standing.gate(FailOn::NEW, true, false), Gate::Failed);
+        let gate_counts = of(Some(&desk.queue_state()), returned, &[]);
+        assert_eq!((gate_counts.errors, gate_counts.new.len(), gate_counts.overdue), (1, 1, 0));
+        assert_eq!(gate_counts.evaluate(FailOn::NEW, true, false), Gate::Failed);
         // Not where the pull request itself brings it back.
-        let standing = of(Some(&desk.memory()), returned, returned);
-        assert_eq!((standing.errors, standing.new.len()), (1, 0));
+        let gate_counts = of(Some(&desk.queue_state()), returned, returned);
+        assert_eq!((gate_counts.errors, gate_counts.new.len()), (1, 0));
     }
 }
 
 #[test]
 fn what_a_pull_request_uncovers_is_not_new() {
     let alice = password("alice");
-    let standing = standing(Some(&[]), std::slice::from_ref(&alice), std::slice::from_ref(&alice));
-    assert_eq!((standing.errors, standing.new.len()), (1, 0));
-    assert_eq!(standing.gate(FailOn::NEW, true, false), Gate::Passed);
+    let gate_counts =
+        gate_counts(Some(&[]), std::slice::from_ref(&alice), std::slice::from_ref(&alice));
+    assert_eq!((gate_counts.errors, gate_counts.new.len()), (1, 0));
+    assert_eq!(gate_counts.evaluate(FailOn::NEW, true, false), Gate::Passed);
 }
 
 #[test]
@@ -123,7 +124,8 @@ fn a_finding_is_overdue_once_it_is_open_for_more_than_its_days() {
     let mut desk = desk();
     let alice = password("alice");
     desk.run("2026-07-06", &[Audit::on("2026-07-06", std::slice::from_ref(&alice))]);
-    let overdue = |desk: &Desk| of(Some(&desk.memory()), std::slice::from_ref(&alice), &[]).overdue;
+    let overdue =
+        |desk: &Desk| of(Some(&desk.queue_state()), std::slice::from_ref(&alice), &[]).overdue;
     // Thirty days to the fifth of August.
     assert_eq!(overdue(&desk), 0);
     let mut earlier = Desk::new(Language::English, false);

@@ -1,9 +1,9 @@
 //! Names that would like to be more than names. IAM would not take them, but audit JSON does.
 
 use super::*;
-use iam_stocktake::queue::bounds::LONGEST_USER;
-use iam_stocktake::queue::markers::{self, MemoryBlock};
-use iam_stocktake::queue::plan::Change;
+use iam_stocktake::queue::limits::MAX_USER_NAME_CHARS;
+use iam_stocktake::queue::markers::{self, StateBlock};
+use iam_stocktake::queue::plan::QueueChange;
 
 use crate::queue::markdown::rendered;
 
@@ -86,7 +86,7 @@ fn in_the_index_no_name_leaves_its_row() {
     let found = rendered(&page);
     assert_eq!(found.boxes, vec![false; HOSTILE.len()]);
     for name in HOSTILE {
-        let shown = iam_stocktake::report::visible(name);
+        let shown = iam_stocktake::report::escape_invisible(name);
         assert!(found.code.iter().any(|code| code.trim() == shown.trim()), "{name:?} as {shown:?}");
     }
     // One marker a finding, its own, at the end of its line.
@@ -102,11 +102,11 @@ fn no_name_forges_a_tick_or_a_memory() {
     desk.run("2026-07-01", &[hostile_audit("2026-07-01")]);
     let body = desk.index().body.clone();
     assert!(markers::ticked(&body).is_empty());
-    assert_eq!(desk.memory().entries.len(), HOSTILE.len());
+    assert_eq!(desk.queue_state().entries.len(), HOSTILE.len());
     assert_eq!(desk.run("2026-07-02", &[hostile_audit("2026-07-02")]).plan, NOTHING);
     // Nor when the real one was taken away.
     let page = desk.page();
-    assert!(MemoryBlock::of(&page).is_err());
+    assert!(StateBlock::of(&page).is_err());
 }
 
 #[test]
@@ -123,14 +123,14 @@ fn a_tick_beside_a_hostile_name_is_that_findings_tick() {
 #[test]
 fn comments_and_the_issues_of_users_are_inert_too() {
     let mut desk = desk_per_user();
-    desk.wanted.assign_owners = true;
+    desk.options.assign_owners = true;
     desk.run("2026-07-01", &[Audit::on("2026-07-01", &[])]);
     let (mut titles, mut bodies) = (Vec::new(), Vec::new());
     for day in ["2026-07-02", "2026-07-03"] {
         let ran = desk.run(day, &[hostile_audit(day)]);
         ran.said.iter().for_each(|said| assert_inert(said));
         for change in ran.changes {
-            if let Change::CreatePerson { title, body, assignees, .. } = change {
+            if let QueueChange::CreateUserIssue { title, body, assignees, .. } = change {
                 // Two of the texts could be logins.
                 assert!(
                     assignees.iter().all(|it| it == "octocat" || it == "GH-12"),
@@ -155,7 +155,7 @@ fn comments_and_the_issues_of_users_are_inert_too() {
 #[test]
 fn a_title_is_no_longer_than_github_takes() {
     let mut desk = desk_per_user();
-    let names = ["a", "\u{202e}", "@"].map(|it| it.repeat(LONGEST_USER));
+    let names = ["a", "\u{202e}", "@"].map(|it| it.repeat(MAX_USER_NAME_CHARS));
     let found: Vec<_> = names.iter().map(|name| password(name)).collect();
     desk.run("2026-07-01", &[Audit::on("2026-07-01", &found)]);
     for issue in desk.tracker.issues.values() {
@@ -172,5 +172,5 @@ fn of_an_id_no_more_than_its_end_is_published_or_remembered() {
     let key = access_key("alice").ending("AKIAIOSFODNN7EXAMPLE");
     desk.run("2026-07-01", &[Audit::on("2026-07-01", std::slice::from_ref(&key))]);
     assert!(!desk.page().contains("AKIA"));
-    assert_eq!(desk.memory().entries[&key.id()].matter.id_ending.as_deref(), Some("MPLE"));
+    assert_eq!(desk.queue_state().entries[&key.id()].finding.id_ending.as_deref(), Some("MPLE"));
 }

@@ -1,7 +1,7 @@
 //! Queues that do not fit into an issue.
 
 use super::*;
-use iam_stocktake::queue::plan::{Change, LONGEST_BODY};
+use iam_stocktake::queue::plan::{MAX_BODY_BYTES, QueueChange};
 
 use crate::queue::markdown::rendered;
 
@@ -29,14 +29,14 @@ fn number_before(page: &str, words: &str) -> usize {
 fn the_index_shows_what_fits_and_the_memory_holds_all() {
     let mut desk = desk();
     desk.run("2026-07-01", &[many("2026-07-01", USERS)]);
-    assert_eq!(desk.memory().entries.len(), USERS);
+    assert_eq!(desk.queue_state().entries.len(), USERS);
     let page = desk.page();
     let shown = page.matches("\n- [ ] ").count();
     assert_eq!(number_before(&page, " findings to remedy**"), USERS);
     assert_eq!(number_before(&page, " more findings are left out here"), USERS - shown);
     // There is no room for another row, and a row is not cut.
     let body = desk.index().body.len();
-    assert!(LONGEST_BODY - body < 250, "{body} bytes");
+    assert!(MAX_BODY_BYTES - body < 250, "{body} bytes");
     assert_eq!(rendered(&page).boxes.len(), shown);
     // The longest disuse first.
     assert!(page.contains("`service-account-0000`") && !page.contains("`service-account-4999`"));
@@ -74,7 +74,7 @@ fn twenty_issues_a_run_are_made_the_oldest_disuse_first_until_every_user_has_one
     let ran = desk.run("2026-07-01", &[many("2026-07-01", 45)]);
     let made = |ran: &Ran| -> Vec<String> {
         let titles = ran.changes.iter().filter_map(|change| match change {
-            Change::CreatePerson { title, .. } => Some(title.clone()),
+            QueueChange::CreateUserIssue { title, .. } => Some(title.clone()),
             _ => None,
         });
         titles.map(|title| title.replace("IAM user service-account-", "")[..4].to_owned()).collect()

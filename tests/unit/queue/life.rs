@@ -87,12 +87,12 @@ fn the_queue_follows_what_is_found_and_says_only_what_is_new() {
 fn a_finding_whose_exemption_lapses_is_back_but_not_new() {
     let mut desk = desk();
     let pages = live_through(&mut desk, &days(ONE_ISSUE));
-    let lapsed = &pages[6].1.ledger;
+    let lapsed = &pages[6].1.update;
     let carol = access_key("carol").id();
     assert_eq!((lapsed.new.as_slice(), lapsed.returned.as_slice()), (&[][..], &[carol][..]));
     // It has its days anew.
-    assert_eq!(lapsed.memory.entries[&carol].open_since().unwrap().to_string(), "2026-07-20");
-    assert_eq!(lapsed.memory.entries[&carol].first_seen.to_string(), "2026-07-10");
+    assert_eq!(lapsed.queue_state.entries[&carol].open_since().unwrap().to_string(), "2026-07-20");
+    assert_eq!(lapsed.queue_state.entries[&carol].first_seen.to_string(), "2026-07-10");
 }
 
 #[test]
@@ -198,7 +198,7 @@ fn a_clean_account_gets_an_index_that_is_closed_at_once() {
     let mut desk = desk();
     let ran = desk.run("2026-07-01", &[Audit::on("2026-07-01", &[])]);
     assert!(ran.plan.contains("the index: 0 open; and close it\n"), "{}", ran.plan);
-    assert_eq!(desk.index().closed_as.as_deref(), Some("completed"));
+    assert_eq!(desk.index().state_reason.as_deref(), Some("completed"));
     assert_eq!(desk.run("2026-07-02", &[Audit::on("2026-07-02", &[])]).plan, NOTHING);
     let found = [password("alice")];
     let ran = desk.run("2026-07-03", &[Audit::on("2026-07-03", &found)]);

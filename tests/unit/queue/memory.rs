@@ -6,18 +6,20 @@ use std::collections::BTreeMap;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, Datelike as _, NaiveDate};
-use iam_stocktake::audit::Reference;
-use iam_stocktake::model::clock::Reached;
+use iam_stocktake::audit::ReferenceKind;
 use iam_stocktake::model::inventory::CredentialKind;
 use iam_stocktake::model::policy::remediation::Stage;
 use iam_stocktake::model::policy::{Level, Rule, hex16};
-use iam_stocktake::queue::board::Board;
+use iam_stocktake::model::remediation_tag::RemediationStatus;
 use iam_stocktake::queue::markers;
-use iam_stocktake::queue::markers::MemoryBlock;
-use iam_stocktake::queue::memory::{Damage, Entry, Memory, Observed, Packed, State};
-use iam_stocktake::queue::observation::Matter;
-use iam_stocktake::queue::plan::{Change, IndexDraft};
-use iam_stocktake::queue::progress::{Belongings, Names, Progress};
+use iam_stocktake::queue::markers::StateBlock;
+use iam_stocktake::queue::observation::FindingRef;
+use iam_stocktake::queue::plan::{QueueChange, QueueIssueDraft};
+use iam_stocktake::queue::remediation_progress::{NameList, RemediationProgress, UserResources};
+use iam_stocktake::queue::snapshot::QueueSnapshot;
+use iam_stocktake::queue::state::{
+    FindingState, InvalidQueueState, PackedState, QueueEntry, QueueState, RuleObservation,
+};
 use proptest::collection::btree_map;
 use proptest::prelude::*;
 use sha2::{Digest as _, Sha256};
@@ -36,14 +38,17 @@ fn any_moment() -> impl Strategy<Value = DateTime<chrono::Utc>> {
         .prop_map(|seconds| DateTime::from_timestamp(seconds, 0).unwrap())
 }
 
-fn any_state() -> impl Strategy<Value = State> {
-    let open =
-        |(since, acknowledged, overdue_told)| State::Open { since, acknowledged, overdue_told };
+fn any_state() -> impl Strategy<Value = FindingState> {
+    let open = |(since, acknowledged, overdue_reported)| FindingState::Open {
+        since,
+        acknowledged,
+        overdue_reported,
+    };
     prop_oneof![
         (any_day(), any::<bool>(), any::<bool>()).prop_map(open),
-        any_day().prop_map(|since| State::Exempted { since }),
-        any_day().prop_map(|on| State::Cleared { on }),
-        any_day().prop_map(|since| State::NotCounted { since }),
+        any_day().prop_map(|since| FindingState::Exempted { since }),
+        any_day().prop_map(|on| FindingState::Cleared { on }),
+        any_day().prop_map(|since| FindingState::NotCounted { since }),
     ]
 }
 
@@ -55,20 +60,20 @@ fn any_rule() -> impl Strategy<Value = Rule> {
     proptest::sample::select(Rule::ALL.to_vec())
 }
 
-fn any_progress() -> impl Strategy<Value = Progress> {
-    let reached = proptest::sample::select(Reached::ALL.to_vec());
+fn any_progress() -> impl Strategy<Value = RemediationProgress> {
+    let reached = proptest::sample::select(RemediationStatus::ALL.to_vec());
     let stage = proptest::sample::select(Stage::ALL.to_vec());
     (reached, any_day(), proptest::option::of((stage, any_day())))
-        .prop_map(|(reached, since, next)| Progress { reached, since, next })
+        .prop_map(|(reached, since, next)| RemediationProgress { reached, since, next })
 }
 
-fn any_belongings() -> impl Strategy<Value = Belongings> {
+fn any_belongings() -> impl Strategy<Value = UserResources> {
     let names = || {
         (proptest::collection::vec(any::<String>(), 0..3), any::<usize>())
-            .prop_map(|(names, more)| Names { names, more })
+            .prop_map(|(names, more)| NameList { names, more })
     };
     (any::<Option<bool>>(), names(), names(), names()).prop_map(
-        |(mfa, groups, attached_policies, inline_policies)| Belongings {
+        |(mfa, groups, attached_policies, inline_policies)| UserResources {
             mfa,
             groups,
             attached_policies,
@@ -77,31 +82,30 @@ fn any_belongings() -> impl Strategy<Value = Belongings> {
     )
 }
 
-fn any_entry() -> impl Strategy<Value = Entry> {
+fn any_entry() -> impl Strategy<Value = QueueEntry> {
     let kinds =
         ["password", "access-key", "ssh-key"].map(|id| CredentialKind::from_id(id).unwrap());
-    let matter = (
+    let finding = (
         (any_account(), any::<String>(), any_rule()),
         proptest::option::of(proptest::sample::select(kinds.to_vec())),
         (any::<Option<u8>>(), any::<Option<String>>(), any::<Option<String>>()),
-        proptest::option::of((proptest::sample::select(Reference::ALL.to_vec()), any_moment())),
+        proptest::option::of((proptest::sample::select(ReferenceKind::ALL.to_vec()), any_moment())),
     );
-    let matter = (matter, proptest::option::of(any_progress())).prop_map(|(matter, progress)| {
-        let ((account, user, rule), kind, (slot, id_ending, owner), reference) = matter;
-        Matter { account, user, rule, kind, slot, id_ending, reference, owner, progress }
-    });
+    let finding =
+        (finding, proptest::option::of(any_progress())).prop_map(|(finding, progress)| {
+            let ((account, user, rule), kind, (slot, id_ending, owner), reference) = finding;
+            FindingRef { account, user, rule, kind, slot, id_ending, reference, owner, progress }
+        });
     let level = proptest::sample::select(Level::ALL.to_vec());
-    (matter, level, any_day(), any_state()).prop_map(|(matter, level, first_seen, state)| Entry {
-        matter,
-        level,
-        first_seen,
-        state,
+    (finding, level, any_day(), any_state()).prop_map(|(finding, level, first_seen, state)| {
+        QueueEntry { finding, level, first_seen, state }
     })
 }
 
-fn any_memory() -> impl Strategy<Value = Memory> {
-    let id = any::<u64>().prop_map(|id| format!("{id:016x}").parse::<Fingerprint>().unwrap());
-    let observed = (any_moment(), any::<String>()).prop_map(|(at, terms)| Observed { at, terms });
+fn any_memory() -> impl Strategy<Value = QueueState> {
+    let id = any::<u64>().prop_map(|id| format!("{id:016x}").parse::<FindingId>().unwrap());
+    let observed =
+        (any_moment(), any::<String>()).prop_map(|(at, criteria)| RuleObservation { at, criteria });
     (
         (1_u64..1 << 53, any_day()),
         (any::<Option<u64>>(), any::<Option<String>>()),
@@ -119,8 +123,8 @@ fn any_memory() -> impl Strategy<Value = Memory> {
                 audited,
                 observed,
                 entries,
-                belongings,
-            )| Memory {
+                user_resources,
+            )| QueueState {
                 generation,
                 issue,
                 run,
@@ -129,7 +133,7 @@ fn any_memory() -> impl Strategy<Value = Memory> {
                 audited,
                 observed,
                 entries,
-                belongings,
+                user_resources,
             },
         )
 }
@@ -138,27 +142,27 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 128, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_memory_comes_back_as_it_was(memory in any_memory()) {
-        let packed = memory.pack();
-        prop_assert_eq!(Memory::unpack(&packed).unwrap(), memory.clone());
-        let block = MemoryBlock::new(&packed, Vec::new(), vec![7, 9]);
+    fn a_memory_comes_back_as_it_was(queue_state in any_memory()) {
+        let packed = queue_state.pack();
+        prop_assert_eq!(QueueState::unpack(&packed).unwrap(), queue_state.clone());
+        let block = StateBlock::new(&packed, Vec::new(), vec![7, 9]);
         let body = format!("seen\n\n{}", block.written());
-        let read = MemoryBlock::of(&body).unwrap();
+        let read = StateBlock::of(&body).unwrap();
         prop_assert_eq!(&read, &block);
         prop_assert_eq!(read.packed(|_| None).unwrap(), packed);
     }
 
     /// Anybody can write a memory that checks, with any dates in it.
     #[test]
-    fn no_memory_makes_a_run_panic(memory in any_memory()) {
+    fn no_memory_makes_a_run_panic(queue_state in any_memory()) {
 
         for per_user in [false, true] {
             let mut desk = Desk::new(Language::English, per_user);
             desk.run("2026-07-01", &[Audit::on("2026-07-01", &[password("alice")])]);
             let page = desk.page();
             let number = desk.index().number;
-            let packed = Memory { issue: Some(number), ..memory.clone() }.pack();
-            let block = MemoryBlock::new(&packed, Vec::new(), Vec::new());
+            let packed = QueueState { issue: Some(number), ..queue_state.clone() }.pack();
+            let block = StateBlock::new(&packed, Vec::new(), Vec::new());
             desk.index().body = format!("{page}\n\n{}", block.written());
             let _ = desk.try_run("2026-07-02", &[Audit::on("2026-07-02", &[access_key("bob")])]);
         }
@@ -167,10 +171,10 @@ proptest! {
 
 // Damage in the body
 
-pub(crate) fn damage(board: &Board) -> Damage {
-    match board.memory() {
+pub(crate) fn damage(snapshot: &QueueSnapshot) -> InvalidQueueState {
+    match snapshot.queue_state() {
         Err(damage) => damage,
-        Ok(memory) => panic!("a memory that was tampered with: {memory:#?}"),
+        Ok(queue_state) => panic!("a memory that was tampered with: {queue_state:#?}"),
     }
 }
 
@@ -181,17 +185,17 @@ pub(crate) fn busy() -> Desk {
 }
 
 /// The board, with another body of the index.
-pub(crate) fn with_body(desk: &Desk, edit: impl Fn(&str) -> String) -> Board {
-    let mut board = desk.board();
-    let index = board.index.as_mut().unwrap();
+pub(crate) fn with_body(desk: &Desk, edit: impl Fn(&str) -> String) -> QueueSnapshot {
+    let mut snapshot = desk.snapshot();
+    let index = snapshot.queue_issue.as_mut().unwrap();
     index.body = edit(&index.body);
-    board
+    snapshot
 }
 
 #[test]
 fn every_edit_of_a_character_of_the_memory_is_damage() {
     let desk = busy();
-    let body = desk.board().index.unwrap().body;
+    let body = desk.snapshot().queue_issue.unwrap().body;
     let start = body.rfind("<!-- iam-stocktake:memory").unwrap();
     for at in start..body.len() {
         let (before, rest) = body.split_at(at);
@@ -205,12 +209,12 @@ fn every_edit_of_a_character_of_the_memory_is_damage() {
             format!("{before} {rest}"),
             format!("{before}\n{rest}"),
         ] {
-            let board = with_body(&desk, |_| edited.clone());
+            let snapshot = with_body(&desk, |_| edited.clone());
             // White space in front of the block is none of it.
             let outside = at == start && edited.contains(body.split_at(start).1);
-            assert!(board.memory().is_err() || outside, "{}", &edited[start..]);
+            assert!(snapshot.queue_state().is_err() || outside, "{}", &edited[start..]);
         }
-        assert!(with_body(&desk, |_| before.to_owned()).memory().is_err(), "cut at {at}");
+        assert!(with_body(&desk, |_| before.to_owned()).queue_state().is_err(), "cut at {at}");
     }
 }
 
@@ -219,36 +223,38 @@ fn a_memory_that_was_taken_away_is_damage_and_not_a_queue_that_knows_nothing() {
     let desk = busy();
     let taken =
         with_body(&desk, |body| body.split("<!-- iam-stocktake:memory").next().unwrap().into());
-    assert_eq!(damage(&taken), Damage::Missing);
+    assert_eq!(damage(&taken), InvalidQueueState::MissingBlock);
 }
 
 #[test]
 fn an_older_memory_under_a_newer_number_is_damage() {
     let desk = busy();
-    let board = desk.board();
-    let block = MemoryBlock::of(&board.index.as_ref().unwrap().body).unwrap();
+    let snapshot = desk.snapshot();
+    let block = StateBlock::of(&snapshot.queue_issue.as_ref().unwrap().body).unwrap();
     let packed = block.packed(|_| None).unwrap();
-    let newer = MemoryBlock::new(&Packed { generation: 2, ..packed }, Vec::new(), Vec::new());
-    let board = with_body(&desk, |_| format!("{}\n\n{}", first_line(&board), newer.written()));
-    assert_eq!(damage(&board), Damage::Checksum);
+    let newer = StateBlock::new(&PackedState { generation: 2, ..packed }, Vec::new(), Vec::new());
+    let snapshot =
+        with_body(&desk, |_| format!("{}\n\n{}", first_line(&snapshot), newer.written()));
+    assert_eq!(damage(&snapshot), InvalidQueueState::Checksum);
 }
 
-pub(crate) fn first_line(board: &Board) -> String {
-    board.index.as_ref().unwrap().body.lines().next().unwrap().to_owned()
+pub(crate) fn first_line(snapshot: &QueueSnapshot) -> String {
+    snapshot.queue_issue.as_ref().unwrap().body.lines().next().unwrap().to_owned()
 }
 
 /// A board whose memory is this JSON.
-fn holding(json: &[u8]) -> Board {
+fn holding(json: &[u8]) -> QueueSnapshot {
     let zlib = miniz_oxide::deflate::compress_to_vec_zlib(json, 9);
     holding_zlib(&zlib)
 }
 
-fn holding_zlib(zlib: &[u8]) -> Board {
+fn holding_zlib(zlib: &[u8]) -> QueueSnapshot {
     let text = STANDARD.encode(zlib);
-    let packed = Packed { generation: 1, sum: hex16(&Sha256::digest(text.as_bytes())), text };
-    let block = MemoryBlock::new(&packed, Vec::new(), Vec::new()).written();
+    let packed =
+        PackedState { generation: 1, checksum: hex16(&Sha256::digest(text.as_bytes())), text };
+    let block = StateBlock::new(&packed, Vec::new(), Vec::new()).written();
     let desk = busy();
-    with_body(&desk, |_| format!("{}\n\n{block}", first_line(&desk.board())))
+    with_body(&desk, |_| format!("{}\n\n{block}", first_line(&desk.snapshot())))
 }
 
 #[test]
@@ -256,24 +262,24 @@ fn what_checks_and_is_no_memory_is_damage() {
     for json in
         ["", "null", "{}", "[1]", "{\"v\":1}", "{\"v\":1,\"generation\":1}", "{\"v\":\"1\"}"]
     {
-        assert_eq!(damage(&holding(json.as_bytes())), Damage::Unreadable, "{json}");
+        assert_eq!(damage(&holding(json.as_bytes())), InvalidQueueState::Unreadable, "{json}");
     }
-    assert_eq!(damage(&holding_zlib(b"no zlib")), Damage::Unreadable);
+    assert_eq!(damage(&holding_zlib(b"no zlib")), InvalidQueueState::Unreadable);
     let whole = r#"{"v":1,"generation":1,"issue":1,"checked":"2026-07-01","aliases":{},"audited":{},"observed":[],"entries":[]}"#;
-    assert!(holding(whole.as_bytes()).memory().unwrap().is_some());
+    assert!(holding(whole.as_bytes()).queue_state().unwrap().is_some());
     let more = whole.replace("\"v\":1", "\"v\":1,\"surprise\":1");
-    assert_eq!(damage(&holding(more.as_bytes())), Damage::Unreadable);
+    assert_eq!(damage(&holding(more.as_bytes())), InvalidQueueState::Unreadable);
     let newer = whole.replace("\"v\":1", "\"v\":2,\"surprise\":1");
-    assert_eq!(damage(&holding(newer.as_bytes())), Damage::Version(2));
+    assert_eq!(damage(&holding(newer.as_bytes())), InvalidQueueState::Version(2));
     let cut = miniz_oxide::deflate::compress_to_vec_zlib(whole.as_bytes(), 9);
-    assert_eq!(damage(&holding_zlib(&cut[..cut.len() - 5])), Damage::Unreadable);
+    assert_eq!(damage(&holding_zlib(&cut[..cut.len() - 5])), InvalidQueueState::Unreadable);
 }
 
 #[test]
 fn a_memory_that_would_unpack_without_end_is_damage() {
     // Sixty-five million bytes are about sixty-five thousand when packed.
     let bomb = holding(&vec![b' '; 65 * 1024 * 1024]);
-    assert_eq!(damage(&bomb), Damage::Unreadable);
+    assert_eq!(damage(&bomb), InvalidQueueState::Unreadable);
 }
 
 #[test]
@@ -282,13 +288,13 @@ fn an_index_that_a_run_could_not_fill_is_no_queue_yet_and_is_filled_by_the_next(
     let found = [password("alice")];
     let (_, plan, _) = desk.plan("2026-07-01", &[Audit::on("2026-07-01", &found)]).unwrap();
     let draft = index_of(&plan.changes);
-    let empty = MemoryBlock::new(&draft.packed_empty(), Vec::new(), Vec::new());
+    let empty = StateBlock::new(&draft.packed_empty(), Vec::new(), Vec::new());
     let body = draft.body(&BTreeMap::new(), &empty).unwrap();
     desk.tracker.create(&draft.title, &body, &draft.labels);
     // The run ends here.
-    assert_eq!(desk.board().memory(), Ok(None));
+    assert_eq!(desk.snapshot().queue_state(), Ok(None));
     desk.run("2026-07-01", &[Audit::on("2026-07-01", &found)]);
-    assert_eq!(desk.memory().entries.len(), 1);
+    assert_eq!(desk.queue_state().entries.len(), 1);
     assert_eq!(desk.run("2026-07-02", &[Audit::on("2026-07-02", &found)]).plan, NOTHING);
 }
 
@@ -301,7 +307,7 @@ fn many(day: &str, users: usize) -> Audit {
     Audit::on(day, &found)
 }
 
-fn desk_with_parts() -> (Desk, MemoryBlock) {
+fn desk_with_parts() -> (Desk, StateBlock) {
     let mut desk = desk();
     desk.run("2026-07-01", &[many("2026-07-01", 2_500)]);
     let block = block(&desk);
@@ -309,32 +315,35 @@ fn desk_with_parts() -> (Desk, MemoryBlock) {
     (desk, block)
 }
 
-fn block(desk: &Desk) -> MemoryBlock {
-    MemoryBlock::of(&desk.board().index.unwrap().body).unwrap()
+fn block(desk: &Desk) -> StateBlock {
+    StateBlock::of(&desk.snapshot().queue_issue.unwrap().body).unwrap()
 }
 
 #[test]
 fn parts_that_were_swapped_cut_or_taken_away_are_damage() {
     let (desk, block) = desk_with_parts();
     let (one, two) = (block.parts[0], block.parts[1]);
-    assert_eq!(desk.memory().entries.len(), 2_500);
+    assert_eq!(desk.queue_state().entries.len(), 2_500);
     let damaged = |edit: &dyn Fn(&mut BTreeMap<u64, String>)| {
-        let mut board = desk.board();
-        edit(&mut board.comments);
-        damage(&board)
+        let mut snapshot = desk.snapshot();
+        edit(&mut snapshot.comments);
+        damage(&snapshot)
     };
-    assert_eq!(damaged(&|it| _ = it.remove(&two)), Damage::Part(2));
-    assert_eq!(damaged(&|it| _ = it.insert(one, "Hello.".to_owned())), Damage::Part(1));
+    assert_eq!(damaged(&|it| _ = it.remove(&two)), InvalidQueueState::MissingPart(2));
+    assert_eq!(
+        damaged(&|it| _ = it.insert(one, "Hello.".to_owned())),
+        InvalidQueueState::MissingPart(1)
+    );
     let swap = |it: &mut BTreeMap<u64, String>| {
         let body = it.insert(one, it[&two].clone()).unwrap();
         it.insert(two, body);
     };
-    assert_eq!(damaged(&swap), Damage::Checksum);
+    assert_eq!(damaged(&swap), InvalidQueueState::Checksum);
     let cut = |it: &mut BTreeMap<u64, String>| {
         let body = it.get_mut(&one).unwrap();
         *body = body.replacen('A', "", 1);
     };
-    assert_eq!(damaged(&cut), Damage::Checksum);
+    assert_eq!(damaged(&cut), InvalidQueueState::Checksum);
 }
 
 #[test]
@@ -344,9 +353,9 @@ fn a_part_of_an_earlier_generation_is_damage() {
     desk.run("2026-07-02", &[many("2026-07-02", 2_600)]);
     let second = block(&desk);
     assert_eq!(second.generation, first.generation + 1);
-    let mut board = desk.board();
-    board.comments.insert(second.parts[0], earlier);
-    assert_eq!(damage(&board), Damage::Checksum);
+    let mut snapshot = desk.snapshot();
+    snapshot.comments.insert(second.parts[0], earlier);
+    assert_eq!(damage(&snapshot), InvalidQueueState::Checksum);
 }
 
 #[test]
@@ -370,23 +379,23 @@ fn a_run_that_ends_between_the_parts_and_the_index_leaves_the_generation_before(
     // Twice, since by then the comments have been allocated.
     for (turn, day) in ["2026-07-02", "2026-07-03"].into_iter().enumerate() {
         desk.run(day, &[many(day, 2_501 + turn)]);
-        let before = desk.memory();
+        let before = desk.queue_state();
         let next = "2026-07-04";
-        let (_, plan, board) = desk.plan(next, &[many(next, 2_600)]).unwrap();
+        let (_, plan, snapshot) = desk.plan(next, &[many(next, 2_600)]).unwrap();
         let draft = index_of(&plan.changes);
         for most in [1, usize::MAX] {
-            desk.tracker.write_parts(draft, &board, 1, most);
-            assert_eq!(desk.memory(), before);
+            desk.tracker.write_parts(draft, &snapshot, 1, most);
+            assert_eq!(desk.queue_state(), before);
         }
     }
     desk.run("2026-07-05", &[many("2026-07-05", 2_600)]);
-    assert_eq!(desk.memory().entries.len(), 2_600);
+    assert_eq!(desk.queue_state().entries.len(), 2_600);
     assert!(block(&desk).generation > first.generation);
 }
 
-fn index_of(changes: &[Change]) -> &IndexDraft {
+fn index_of(changes: &[QueueChange]) -> &QueueIssueDraft {
     let index = changes.iter().find_map(|change| match change {
-        Change::Index(draft) => Some(draft),
+        QueueChange::WriteQueueIssue(draft) => Some(draft),
         _ => None,
     });
     index.expect("the index is written")
@@ -399,7 +408,7 @@ fn a_memory_that_has_shrunk_moves_back_into_the_body() {
     // What was cleared is remembered for half a year.
     desk.run("2027-02-01", &[Audit::on("2027-02-01", &[password("alice")])]);
     let block = block(&desk);
-    assert_eq!((block.parts.len(), desk.memory().entries.len()), (0, 1));
+    assert_eq!((block.parts.len(), desk.queue_state().entries.len()), (0, 1));
     assert!(!block.spare.is_empty(), "its comments are kept for later");
     assert_eq!(
         desk.run("2027-02-02", &[Audit::on("2027-02-02", &[password("alice")])]).plan,
@@ -410,10 +419,10 @@ fn a_memory_that_has_shrunk_moves_back_into_the_body() {
 #[test]
 fn a_queues_name_cannot_end_the_comment_that_it_stands_in() {
     for name in ["default", "a", "team-1", &"a".repeat(36)] {
-        assert!(name.parse::<iam_stocktake::queue::memory::QueueName>().is_ok(), "{name}");
+        assert!(name.parse::<iam_stocktake::queue::state::QueueName>().is_ok(), "{name}");
     }
     for name in ["", "-", "a-", "-a", "a--b", "A", "a b", "a>", "ä", &"a".repeat(37)] {
-        assert!(name.parse::<iam_stocktake::queue::memory::QueueName>().is_err(), "{name}");
+        assert!(name.parse::<iam_stocktake::queue::state::QueueName>().is_err(), "{name}");
     }
 }
 

@@ -2,11 +2,11 @@
 
 use super::memory::{busy, damage, first_line, with_body};
 use super::*;
-use iam_stocktake::queue::board::Board;
-use iam_stocktake::queue::markers::{self, MemoryBlock};
-use iam_stocktake::queue::memory::{Damage, Entry, Memory};
-use iam_stocktake::queue::observation::{Observation, Unusable};
-use iam_stocktake::queue::progress::{Belongings, Names};
+use iam_stocktake::queue::markers::{self, StateBlock};
+use iam_stocktake::queue::observation::{InvalidAudit, Observation};
+use iam_stocktake::queue::remediation_progress::{NameList, UserResources};
+use iam_stocktake::queue::snapshot::QueueSnapshot;
+use iam_stocktake::queue::state::{InvalidQueueState, QueueEntry, QueueState};
 
 // The number in the label
 
@@ -24,17 +24,17 @@ fn the_description_of_the_label_names_one_issue_or_none() {
         assert_eq!(number(text), Ok(Some(12)), "{text}");
     }
     for text in ["#0", "#12 and #13", "#12#12", "#18446744073709551616"] {
-        assert_eq!(number(text), Err(Damage::Label), "{text}");
+        assert_eq!(number(text), Err(InvalidQueueState::Label), "{text}");
     }
 }
 
 /// The board of a queue whose label names issue 1, after something befell it.
-fn numbered(befall: impl FnOnce(&mut Desk)) -> Board {
+fn numbered(befall: impl FnOnce(&mut Desk)) -> QueueSnapshot {
     let mut desk = busy();
-    assert_eq!(desk.board().number, Some(1));
-    assert!(desk.board().memory().unwrap().is_some());
+    assert_eq!(desk.snapshot().number, Some(1));
+    assert!(desk.snapshot().queue_state().unwrap().is_some());
     befall(&mut desk);
-    desk.board()
+    desk.snapshot()
 }
 
 #[test]
@@ -44,34 +44,43 @@ fn a_queue_that_the_label_names_is_damaged_by_whatever_makes_it_unreadable() {
         let (_, rest) = body.split_once('\n').unwrap();
         rest.clone_into(&mut desk.index().body);
     });
-    assert_eq!(damage(&without_first_line), Damage::Unmarked);
-    assert_eq!(damage(&numbered(|desk| desk.index().body.clear())), Damage::Unmarked);
-    assert_eq!(damage(&numbered(|desk| _ = desk.tracker.issues.remove(&1))), Damage::Gone);
+    assert_eq!(damage(&without_first_line), InvalidQueueState::MissingMarker);
+    assert_eq!(
+        damage(&numbered(|desk| desk.index().body.clear())),
+        InvalidQueueState::MissingMarker
+    );
+    assert_eq!(
+        damage(&numbered(|desk| _ = desk.tracker.issues.remove(&1))),
+        InvalidQueueState::IssueNotFound
+    );
     let emptied = numbered(|desk| {
-        let empty = Memory::new(on("2026-07-01").date_naive()).pack();
-        let block = MemoryBlock::new(&empty, Vec::new(), Vec::new());
-        desk.index().body = format!("{}\n\n{}", first_line(&desk.board()), block.written());
+        let empty = QueueState::new(on("2026-07-01").date_naive()).pack();
+        let block = StateBlock::new(&empty, Vec::new(), Vec::new());
+        desk.index().body = format!("{}\n\n{}", first_line(&desk.snapshot()), block.written());
     });
-    assert_eq!(damage(&emptied), Damage::Empty);
+    assert_eq!(damage(&emptied), InvalidQueueState::Empty);
 }
 
 #[test]
 fn no_other_issue_stands_in_for_the_one_that_the_label_names() {
     // Another issue with the whole body, of a lower or a higher number.
     for number in [0, 7] {
-        let board = numbered(|desk| {
+        let snapshot = numbered(|desk| {
             let mut copy = desk.tracker.issues[&1].clone();
             copy.shown.number = number;
             desk.tracker.issues.insert(number, copy);
         });
-        assert_eq!(board.index.as_ref().map(|index| index.number), Some(1));
-        assert!(board.memory().unwrap().is_some());
-        let board = numbered(|desk| {
+        assert_eq!(snapshot.queue_issue.as_ref().map(|index| index.number), Some(1));
+        assert!(snapshot.queue_state().unwrap().is_some());
+        let snapshot = numbered(|desk| {
             let mut copy = desk.tracker.issues.remove(&1).unwrap();
             copy.shown.number = number;
             desk.tracker.issues.insert(number, copy);
         });
-        assert_eq!((damage(&board), board.index, board.twins), (Damage::Gone, None, vec![]));
+        assert_eq!(
+            (damage(&snapshot), snapshot.queue_issue, snapshot.duplicates),
+            (InvalidQueueState::IssueNotFound, None, vec![])
+        );
     }
 }
 
@@ -80,8 +89,8 @@ fn no_other_issue_stands_in_for_the_one_that_the_label_names() {
 #[test]
 fn a_memory_names_its_issue_and_run_and_opens_nowhere_else() {
     let desk = busy();
-    let memory = desk.memory();
-    assert_eq!((memory.issue, memory.run.as_deref()), (Some(1), Some(tracker::RUN)));
+    let queue_state = desk.queue_state();
+    assert_eq!((queue_state.issue, queue_state.run.as_deref()), (Some(1), Some(tracker::RUN)));
     // An older issue with a copied body, before any label names the queue.
     let mut desk = desk;
     desk.tracker.numbers.clear();
@@ -89,23 +98,27 @@ fn a_memory_names_its_issue_and_run_and_opens_nowhere_else() {
     copy.shown.number = 5;
     desk.tracker.issues.insert(5, copy);
     let run = Some(tracker::RUN.to_owned());
-    let elsewhere = damage(&desk.board());
-    assert_eq!(elsewhere, Damage::Elsewhere { issue: Some(1), run });
+    let elsewhere = damage(&desk.snapshot());
+    assert_eq!(elsewhere, InvalidQueueState::OtherIssue { issue: Some(1), run });
     assert!(elsewhere.to_string().contains("issue #1 and was written by https://github.example/"));
 }
 
 #[test]
 fn a_generation_that_cannot_be_reached_is_damage() {
     let whole = |generation: u64| {
-        let memory =
-            Memory { generation, issue: Some(1), ..Memory::new(on("2026-07-01").date_naive()) };
-        let block = MemoryBlock::new(&memory.pack(), Vec::new(), Vec::new());
+        let queue_state = QueueState {
+            generation,
+            issue: Some(1),
+            ..QueueState::new(on("2026-07-01").date_naive())
+        };
+        let block = StateBlock::new(&queue_state.pack(), Vec::new(), Vec::new());
         let desk = busy();
-        with_body(&desk, |_| format!("{}\n\n{}", first_line(&desk.board()), block.written()))
+        with_body(&desk, |_| format!("{}\n\n{}", first_line(&desk.snapshot()), block.written()))
     };
-    assert_eq!(damage(&whole(u64::MAX)), Damage::Generation(u64::MAX));
-    assert!(whole(1 << 53).memory().unwrap().is_some());
-    let mut last = Memory { generation: u64::MAX, ..Memory::new(on("2026-07-01").date_naive()) };
+    assert_eq!(damage(&whole(u64::MAX)), InvalidQueueState::Generation(u64::MAX));
+    assert!(whole(1 << 53).queue_state().unwrap().is_some());
+    let mut last =
+        QueueState { generation: u64::MAX, ..QueueState::new(on("2026-07-01").date_naive()) };
     last.advance_generation();
     assert_eq!(last.generation, u64::MAX, "it never starts again");
 }
@@ -117,18 +130,18 @@ fn texts_are_bounded_before_they_are_written() {
     let found = [password("alice").owner(&long), access_key("bob")];
     let audit = |day: &str| Audit::on(day, &found).alias(&long);
     desk.run("2026-07-01", &[audit("2026-07-01")]);
-    let memory = desk.memory();
-    let longest = memory
+    let queue_state = desk.queue_state();
+    let longest = queue_state
         .aliases
         .values()
-        .chain(memory.entries.values().filter_map(|entry| entry.matter.owner.as_ref()));
+        .chain(queue_state.entries.values().filter_map(|entry| entry.finding.owner.as_ref()));
     assert_eq!(longest.map(String::len).max(), Some(256));
     // What is cut stays cut: nothing is written again for it.
     assert_eq!(desk.run("2026-07-02", &[audit("2026-07-02")]).plan, NOTHING);
     // A name is what a user is known by, and is not cut.
     let audit = Audit::on("2026-07-03", &[password(&"n".repeat(513))]);
     let refused = Observation::of(&[audit.0], on("2026-07-03")).unwrap_err();
-    assert_eq!(refused, (0, Unusable::LongName(513)));
+    assert_eq!(refused, (0, InvalidAudit::NameTooLong(513)));
     Observation::of(&[Audit::on("2026-07-03", &[password(&"n".repeat(512))]).0], on("2026-07-03"))
         .unwrap();
 }
@@ -136,60 +149,66 @@ fn texts_are_bounded_before_they_are_written() {
 #[test]
 fn a_memory_with_a_text_or_a_list_that_is_never_written_is_damage() {
     let long = "x".repeat(513);
-    let with = |change: &dyn Fn(&mut Memory)| {
-        let mut memory = busy().memory();
-        change(&mut memory);
-        memory
+    let with = |change: &dyn Fn(&mut QueueState)| {
+        let mut queue_state = busy().queue_state();
+        change(&mut queue_state);
+        queue_state
     };
-    let entry = |change: fn(&mut Entry, &str)| {
+    let entry = |change: fn(&mut QueueEntry, &str)| {
         let long = long.clone();
-        with(&move |memory| change(memory.entries.values_mut().next().unwrap(), &long))
+        with(&move |queue_state| change(queue_state.entries.values_mut().next().unwrap(), &long))
     };
     let alice = (ACCOUNT.parse().unwrap(), "alice".to_owned());
-    let belongings = |names: Vec<String>| {
-        let groups = Names { names, more: 0 };
-        with(&|memory| {
-            let has = Belongings { groups: groups.clone(), ..Belongings::default() };
-            memory.belongings.insert(alice.clone(), has);
+    let user_resources = |names: Vec<String>| {
+        let groups = NameList { names, more: 0 };
+        with(&|queue_state| {
+            let has = UserResources { groups: groups.clone(), ..UserResources::default() };
+            queue_state.user_resources.insert(alice.clone(), has);
         })
     };
-    for (name, memory) in [
-        ("run", with(&|memory| memory.run = Some(long.clone()))),
-        ("alias", with(&|memory| _ = memory.aliases.insert(alice.0, long.clone()))),
-        ("user", entry(|entry, long| entry.matter.user = long.to_owned())),
-        ("owner", entry(|entry, long| entry.matter.owner = Some(long.to_owned()))),
-        ("id", entry(|entry, long| entry.matter.id_ending = Some(long.to_owned()))),
+    for (name, queue_state) in [
+        ("run", with(&|queue_state| queue_state.run = Some(long.clone()))),
+        ("alias", with(&|queue_state| _ = queue_state.aliases.insert(alice.0, long.clone()))),
+        ("user", entry(|entry, long| entry.finding.user = long.to_owned())),
+        ("owner", entry(|entry, long| entry.finding.owner = Some(long.to_owned()))),
+        ("id", entry(|entry, long| entry.finding.id_ending = Some(long.to_owned()))),
         (
             "terms",
-            with(&|memory| {
-                memory.observed.values_mut().for_each(|it| it.terms.clone_from(&long));
+            with(&|queue_state| {
+                queue_state.observed.values_mut().for_each(|it| it.criteria.clone_from(&long));
             }),
         ),
-        ("group", belongings(vec![long.clone()])),
-        ("groups", belongings(vec!["g".to_owned(); 21])),
+        ("group", user_resources(vec![long.clone()])),
+        ("groups", user_resources(vec!["g".to_owned(); 21])),
         (
             "user of belongings",
-            with(&|memory| {
-                memory.belongings.insert((alice.0, long.clone()), Belongings::default());
+            with(&|queue_state| {
+                queue_state
+                    .user_resources
+                    .insert((alice.0, long.clone()), UserResources::default());
             }),
         ),
     ] {
-        assert!(!memory.fits(), "{name}");
-        assert_eq!(Memory::unpack(&memory.pack()), Err(Damage::Unbounded), "{name}");
+        assert!(!queue_state.fits(), "{name}");
+        assert_eq!(
+            QueueState::unpack(&queue_state.pack()),
+            Err(InvalidQueueState::TooLong),
+            "{name}"
+        );
     }
-    assert!(busy().memory().fits());
+    assert!(busy().queue_state().fits());
 }
 
 #[test]
 fn a_memory_that_could_not_be_read_again_does_not_fit() {
-    let mut memory = busy().memory();
-    let entry = memory.entries.values().next().unwrap().clone();
+    let mut queue_state = busy().queue_state();
+    let entry = queue_state.entries.values().next().unwrap().clone();
     // 64 MB of JSON, which are unpacked at most.
     for id in 0..300_000_u64 {
         let mut entry = entry.clone();
-        entry.matter.owner = Some("o".repeat(256));
-        memory.entries.insert(format!("{id:016x}").parse().unwrap(), entry);
+        entry.finding.owner = Some("o".repeat(256));
+        queue_state.entries.insert(format!("{id:016x}").parse().unwrap(), entry);
     }
-    assert!(!memory.fits());
-    assert_eq!(Memory::unpack(&memory.pack()), Err(Damage::Unreadable));
+    assert!(!queue_state.fits());
+    assert_eq!(QueueState::unpack(&queue_state.pack()), Err(InvalidQueueState::Unreadable));
 }

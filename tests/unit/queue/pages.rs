@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use iam_stocktake::report::{Page, Plain, page};
+use iam_stocktake::report::{PageTemplate, SafeText, render_page};
 
 use super::*;
 use stand_ins::gfm::outline;
@@ -66,13 +66,13 @@ fn every_page_has_the_same_blocks_in_both_languages() {
 #[test]
 fn every_comment_is_plain_paragraphs_in_both_languages() {
     for language in Language::ALL {
-        let of = BTreeMap::from([("of", Plain::issue(None, 7))]);
+        let of = BTreeMap::from([("of", SafeText::issue(None, 7))]);
         let bot = BTreeMap::from([("bot", "stale[bot]"), ("label", "iam-stocktake")]);
         for (text, paragraphs) in [
-            (page(Page::Twin, language, of).unwrap(), 1),
-            (page(Page::StillOpen, language, ()).unwrap(), 1),
-            (page(Page::MemoryPart, language, ()).unwrap(), 1),
-            (page(Page::ClosedByBot, language, bot).unwrap(), 3),
+            (render_page(PageTemplate::DuplicateIssue, language, of).unwrap(), 1),
+            (render_page(PageTemplate::StillOpen, language, ()).unwrap(), 1),
+            (render_page(PageTemplate::StatePart, language, ()).unwrap(), 1),
+            (render_page(PageTemplate::ClosedByBot, language, bot).unwrap(), 3),
         ] {
             assert_eq!(outline(&text), vec!["paragraph"; paragraphs], "{text}");
         }

@@ -186,7 +186,7 @@ fn a_body_that_somebody_edited_is_restored_at_the_next_run() {
         let ran = desk.run("2026-07-02", &[alice_and_bob("2026-07-02")]);
         assert_eq!(ran.plan, "edit issue #1, the index: 2 open\n", "{what}");
         let as_before = body.replace("Last checked: 2026-07-01", "Last checked: 2026-07-02");
-        assert_eq!(desk.page(), markers::visible_part(&as_before), "{what}");
+        assert_eq!(desk.page(), markers::without_state_block(&as_before), "{what}");
         assert!(!desk.index().body.contains("Hello"), "{what}");
     }
 }
@@ -219,12 +219,12 @@ fn more_days_to_remedy_take_back_that_a_finding_is_overdue_and_fewer_tell_of_it(
     let mut desk = busy(desk());
     desk.run("2026-08-05", &[alice_and_bob("2026-08-05")]);
     assert!(desk.page().contains("; 2 overdue."));
-    desk.wanted.remedy_within_days = 60;
+    desk.options.due_within_days = 60;
     let ran = desk.run("2026-08-06", &[alice_and_bob("2026-08-06")]);
     assert_eq!(ran.said.len(), 0);
     let page = desk.page();
     assert!(!page.contains("overdue") && page.contains("due 2026-08-30."), "{page}");
-    desk.wanted.remedy_within_days = 10;
+    desk.options.due_within_days = 10;
     let ran = desk.run("2026-08-07", &[alice_and_bob("2026-08-07")]);
     assert!(ran.said[0].starts_with("**Overdue:**"), "{:?}", ran.said);
     assert_eq!(desk.run("2026-08-08", &[alice_and_bob("2026-08-08")]).plan, NOTHING);
@@ -235,8 +235,8 @@ fn more_days_to_remedy_take_back_that_a_finding_is_overdue_and_fewer_tell_of_it(
 #[test]
 fn of_twins_the_lowest_number_stays() {
     let mut desk = busy(desk());
-    let twin = desk.index().body.clone();
-    desk.tracker.create("IAM credentials to remedy", &twin, &["iam-stocktake".to_owned()]);
+    let duplicate = desk.index().body.clone();
+    desk.tracker.create("IAM credentials to remedy", &duplicate, &["iam-stocktake".to_owned()]);
     let ran = desk.run("2026-07-02", &[alice_and_bob("2026-07-02")]);
     assert_eq!(ran.plan, "close issue #2, the twin of #1\n");
     assert_eq!(ran.said, ["Two runs made this issue at the same time. It goes on in #1."]);
@@ -247,8 +247,8 @@ fn of_twins_the_lowest_number_stays() {
 #[test]
 fn twins_of_users_issues_are_closed_too() {
     let mut desk = busy(desk_per_user());
-    let twin = desk.tracker.issue(2).body.clone();
-    desk.tracker.create("bob", &twin, &["iam-stocktake".to_owned()]);
+    let duplicate = desk.tracker.issue(2).body.clone();
+    desk.tracker.create("bob", &duplicate, &["iam-stocktake".to_owned()]);
     let ran = desk.run("2026-07-02", &[alice_and_bob("2026-07-02")]);
     assert_eq!(ran.plan, "close issue #4, the twin of #2\n");
 }
@@ -256,19 +256,19 @@ fn twins_of_users_issues_are_closed_too() {
 #[test]
 fn queues_of_different_names_do_not_know_each_other() {
     let mut desk = busy(desk());
-    desk.wanted.queue = "default-2".parse().unwrap();
+    desk.options.queue = "default-2".parse().unwrap();
     desk.run("2026-07-02", &[alice_and_bob("2026-07-02")]);
-    assert_eq!(desk.board().index.unwrap().number, 2);
-    desk.wanted.queue = "default".parse().unwrap();
-    assert_eq!(desk.board().index.unwrap().number, 1);
+    assert_eq!(desk.snapshot().queue_issue.unwrap().number, 2);
+    desk.options.queue = "default".parse().unwrap();
+    assert_eq!(desk.snapshot().queue_issue.unwrap().number, 1);
     assert_eq!(desk.run("2026-07-03", &[alice_and_bob("2026-07-03")]).plan, NOTHING);
 }
 
 #[test]
 fn owners_are_assigned_if_their_tag_names_a_login_and_each_once() {
     let mut desk = desk_per_user();
-    desk.wanted.assign_owners = true;
-    desk.wanted.assignees = vec!["Mona".to_owned(), "hubot".to_owned()];
+    desk.options.assign_owners = true;
+    desk.options.assignees = vec!["Mona".to_owned(), "hubot".to_owned()];
     let found = [
         password("alice").owner("@mona"),
         password("bob").owner("@acme/platform"),

@@ -4,24 +4,24 @@ use super::*;
 use std::collections::BTreeSet;
 
 use chrono::NaiveDate;
-use iam_stocktake::allowlist::{FormerAccount, Place};
+use iam_stocktake::allowlist::{FormerAccount, Position};
 use iam_stocktake::model::policy::remediation::RemediationPolicy;
 use iam_stocktake::model::policy::{Level, Policy, PolicyOverrides, Rule};
-use iam_stocktake::queue::gate::{FailOn, Gate, Standing, unaudited};
-use iam_stocktake::queue::memory::{Memory, QueueName};
+use iam_stocktake::queue::gate::{FailOn, Gate, GateCounts, unaudited};
 use iam_stocktake::queue::observation::Observation;
-use iam_stocktake::queue::plan::LONGEST_BODY;
+use iam_stocktake::queue::plan::MAX_BODY_BYTES;
 use iam_stocktake::queue::pull_request::{
-    Comment, Compared, PolicyChange, Proposal, remedy_changes, stricter,
+    Baseline, PolicyChange, PullRequestChanges, PullRequestComment, remediation_changes, stricter,
 };
-use iam_stocktake::report::Plain;
+use iam_stocktake::queue::state::{QueueName, QueueState};
+use iam_stocktake::report::SafeText;
 
 use crate::queue::markdown::rendered;
 use stand_ins::gfm::outline;
 
 /// A pull request of the fifth of July, to a queue that was written on the first.
 struct Case {
-    memory: Option<Memory>,
+    queue_state: Option<QueueState>,
     /// The audit by the base's exemptions.
     base: Audit,
     /// The audit by the head's.
@@ -30,9 +30,9 @@ struct Case {
     fail_on: FailOn,
     require_queue: bool,
     names: bool,
-    remedy: Vec<PolicyChange>,
+    remediation: Vec<PolicyChange>,
     /// What else the allowlists tell of it.
-    proposal: Proposal,
+    pull_request_changes: PullRequestChanges,
 }
 
 fn case(known: &[Found], head: &[Found]) -> Case {
@@ -40,15 +40,15 @@ fn case(known: &[Found], head: &[Found]) -> Case {
     desk.run("2026-07-01", &[Audit::on("2026-07-01", known)]);
     let head = Audit::on("2026-07-05", head);
     Case {
-        memory: Some(desk.memory()),
+        queue_state: Some(desk.queue_state()),
         base: head.clone(),
         head,
         today: "2026-07-05",
         fail_on: FailOn::NEW,
         require_queue: false,
         names: true,
-        remedy: Vec::new(),
-        proposal: Proposal::default(),
+        remediation: Vec::new(),
+        pull_request_changes: PullRequestChanges::default(),
     }
 }
 
@@ -66,21 +66,26 @@ fn observed(audit: &Audit) -> Observation {
 fn say(case: &Case, policies: [&Policy; 2], language: Language) -> Said {
     let (base, head) = (observed(&case.base), observed(&case.head));
     let (_, loosens) = stricter(policies[0], policies[1]);
-    let changes = Proposal { loosens, remedy: case.remedy.clone(), ..case.proposal.clone() };
-    let proposal = changes.comparing(&[base], &head);
+    let changes = PullRequestChanges {
+        loosens,
+        remediation: case.remediation.clone(),
+        ..case.pull_request_changes.clone()
+    };
+    let pull_request_changes = changes.compare(&[base], &head);
     let today: NaiveDate = case.today.parse().unwrap();
-    let memory = case.memory.as_ref();
-    let standing = Standing::of(&head, memory, &proposal.uncovers, today, 30);
-    let gate = standing.gate(case.fail_on, memory.is_some(), case.require_queue);
+    let queue_state = case.queue_state.as_ref();
+    let gate_counts = GateCounts::of(&head, queue_state, &pull_request_changes.uncovers, today, 30);
+    let gate = gate_counts.evaluate(case.fail_on, queue_state.is_some(), case.require_queue);
     let queue: QueueName = "default".parse().unwrap();
-    let unaudited = memory.map(|memory| unaudited(&head, memory)).unwrap_or_default();
-    let comment = Comment {
+    let unaudited =
+        queue_state.map(|queue_state| unaudited(&head, queue_state)).unwrap_or_default();
+    let comment = PullRequestComment {
         queue: &queue,
         observation: &head,
-        memory,
-        index: memory.map(|_| Plain::issue(None, 7)),
-        proposal: &proposal,
-        standing: &standing,
+        queue_state,
+        index: queue_state.map(|_| SafeText::issue(None, 7)),
+        pull_request_changes: &pull_request_changes,
+        gate_counts: &gate_counts,
         unaudited: &unaudited,
         gate,
         today,
@@ -90,14 +95,10 @@ fn say(case: &Case, policies: [&Policy; 2], language: Language) -> Said {
     };
     let [english, japanese] = Language::ALL.map(|it| comment.body(it).unwrap());
     // A text that is cut to what fits may have more rows in one language.
-    if english.len().max(japanese.len()) < LONGEST_BODY / 2 {
+    if english.len().max(japanese.len()) < MAX_BODY_BYTES / 2 {
         assert_eq!(outline(&english), outline(&japanese), "both languages have the same blocks");
     }
-    Said {
-        body: comment.body(language).unwrap(),
-        gate,
-        is_something: comment.has_something_to_say(),
-    }
+    Said { body: comment.body(language).unwrap(), gate, is_something: comment.has_content() }
 }
 
 fn english(case: &Case) -> Said {
@@ -157,7 +158,7 @@ fn a_warning_that_is_new_is_told_and_does_not_block() {
 #[test]
 fn without_a_queue_it_says_loudly_what_to_do() {
     let mut case = case(&[], &[password("alice"), access_key("bob")]);
-    case.memory = None;
+    case.queue_state = None;
     let said = english(&case);
     assert_eq!((said.gate, said.is_something), (Gate::NotEvaluated, true));
     insta::assert_snapshot!("no_queue", said.body);
@@ -217,20 +218,22 @@ fn overdue_findings_block_where_they_are_to() {
 #[test]
 fn where_names_may_not_be_named_only_counts_go_out() {
     let (alice, bob, carol) = (password("alice"), access_key("bob"), access_key("carol"));
-    for (language, memory) in Language::ALL.into_iter().flat_map(|it| [(it, true), (it, false)]) {
+    for (language, queue_state) in
+        Language::ALL.into_iter().flat_map(|it| [(it, true), (it, false)])
+    {
         let mut case =
             case(std::slice::from_ref(&alice), &[alice.clone(), bob.clone(), carol.clone()]);
         let base = [alice.clone().exempted(), bob.clone(), carol.clone().exempted()];
         case.base = Audit::on("2026-07-05", &base);
         case.head = case.head.coverage("stale-password", "incomplete");
         case.names = false;
-        case.memory = case.memory.filter(|_| memory);
+        case.queue_state = case.queue_state.filter(|_| queue_state);
         let said = say(&case, [&Policy::default(); 2], language);
         for name in ["alice", "bob", "carol", ACCOUNT, "WXYZ"] {
             assert!(!said.body.contains(name), "{}", said.body);
         }
         assert_eq!(rendered(&said.body).html.len(), 1, "{}", said.body);
-        if memory && language == Language::English {
+        if queue_state && language == Language::English {
             insta::assert_snapshot!("counts_alone", said.body);
         }
     }
@@ -246,7 +249,7 @@ fn a_comment_fits_however_much_is_to_be_said() {
     base[100..200].iter_mut().for_each(|it| *it = it.clone().exempted());
     case.base = Audit::on("2026-07-05", &base);
     let said = english(&case);
-    assert!(said.body.len() <= LONGEST_BODY && said.body.len() > LONGEST_BODY / 2);
+    assert!(said.body.len() <= MAX_BODY_BYTES && said.body.len() > MAX_BODY_BYTES / 2);
     assert!(said.body.contains("### 100 new findings block the merge"), "{}", said.body);
     let page = rendered(&said.body);
     assert_eq!(page.html.len(), 3, "{:?}", page.html);
@@ -329,7 +332,7 @@ fn what_a_pull_request_changes_about_the_remedy_is_listed_key_by_key() {
         paths: vec!["/".parse().unwrap(), "/ci/*".parse().unwrap()],
         rules: vec![Rule::StalePassword, Rule::OldServiceCredential],
     };
-    let changes = remedy_changes(Some(&careful), Some(&bold), true);
+    let changes = remediation_changes(Some(&careful), Some(&bold), true);
     assert_eq!(
         lines(&changes),
         [
@@ -346,14 +349,14 @@ fn what_a_pull_request_changes_about_the_remedy_is_listed_key_by_key() {
              user-without-credentials → stale-password, old-service-credential",
         ]
     );
-    let case = Case { remedy: changes, ..case(&[], &[]) };
+    let case = Case { remediation: changes, ..case(&[], &[]) };
     let said = english(&case);
     assert!(said.is_something, "a change of the remedy is worth a word");
     insta::assert_snapshot!("remedy", said.body);
     let japanese = say(&case, [&Policy::default(); 2], Language::Japanese);
     insta::assert_snapshot!("ja_remedy", japanese.body);
     // What becomes more careful is told as well.
-    let back = remedy_changes(Some(&bold), Some(&careful), true);
+    let back = remediation_changes(Some(&bold), Some(&careful), true);
     assert_eq!(back.len(), 10);
     assert_eq!(lines(&back)[1], "delete_after_days: 30 → ");
 }
@@ -371,10 +374,10 @@ fn a_remedy_that_comes_or_goes_is_listed_whole_and_one_that_stays_not_at_all() {
         "paths:  → /",
         "rules:  → stale-password, stale-access-key, inactive-access-key, user-without-credentials",
     ];
-    assert_eq!(lines(&remedy_changes(None, Some(&careful), true)), comes);
-    assert_eq!(remedy_changes(Some(&careful), None, true).len(), comes.len());
+    assert_eq!(lines(&remediation_changes(None, Some(&careful), true)), comes);
+    assert_eq!(remediation_changes(Some(&careful), None, true).len(), comes.len());
     for same in [None, Some(&careful)] {
-        assert_eq!(remedy_changes(same, same, true), []);
+        assert_eq!(remediation_changes(same, same, true), []);
     }
 }
 
@@ -387,7 +390,7 @@ fn whose_users_are_remedied_is_not_named_where_nobody_may_be() {
         max_changes: 6,
         ..base.clone()
     };
-    let changes = remedy_changes(Some(&base), Some(&head), false);
+    let changes = remediation_changes(Some(&base), Some(&head), false);
     assert_eq!(lines(&changes), ["max_changes: 5 → 6", "owners: … → …", "paths: … → …"]);
 }
 
@@ -397,11 +400,11 @@ fn a_remedy_of_ever_so_many_owners_is_cut_so_that_the_comment_can_be_posted() {
         owners: (0..20_000).map(|number| format!("team-é-{number}")).collect(),
         ..RemediationPolicy::default()
     };
-    let remedy = remedy_changes(Some(&RemediationPolicy::default()), Some(&head), true);
+    let remedy = remediation_changes(Some(&RemediationPolicy::default()), Some(&head), true);
     let [owners] = remedy.as_slice() else { panic!("{remedy:?}") };
     assert!(owners.to.starts_with("team-é-0, team-é-1, ") && owners.to.ends_with('…'));
-    let said = english(&Case { remedy, ..case(&[], &[]) });
-    assert!(said.body.len() < LONGEST_BODY, "{}", said.body.len());
+    let said = english(&Case { remediation: remedy, ..case(&[], &[]) });
+    assert!(said.body.len() < MAX_BODY_BYTES, "{}", said.body.len());
 }
 
 #[test]
@@ -416,15 +419,16 @@ fn what_a_proposal_turns_is_compared_finding_by_finding() {
         "2026-07-05",
         &[alice.clone().exempted(), bob.clone(), carol, dave.exempted()],
     ));
-    let compared = |earlier: &[Observation], head| Proposal::default().comparing(earlier, head);
-    let proposal = compared(std::slice::from_ref(&base), &head);
-    assert_eq!(proposal.exempts, BTreeSet::from([alice.id()]));
-    assert_eq!(proposal.uncovers, BTreeSet::from([bob.id()]));
+    let compared =
+        |earlier: &[Observation], head| PullRequestChanges::default().compare(earlier, head);
+    let pull_request_changes = compared(std::slice::from_ref(&base), &head);
+    assert_eq!(pull_request_changes.exempts, BTreeSet::from([alice.id()]));
+    assert_eq!(pull_request_changes.uncovers, BTreeSet::from([bob.id()]));
     let same = compared(std::slice::from_ref(&head), &head);
-    assert_eq!(same, Proposal::default());
+    assert_eq!(same, PullRequestChanges::default());
     // What one of the earlier allowlists has already is not the proposal's doing.
-    assert_eq!(compared(&[base, head.clone()], &head), Proposal::default());
-    assert_eq!(compared(&[], &head), Proposal::default());
+    assert_eq!(compared(&[base, head.clone()], &head), PullRequestChanges::default());
+    assert_eq!(compared(&[], &head), PullRequestChanges::default());
 }
 
 #[test]
@@ -435,9 +439,9 @@ fn a_stricter_policy_uncovers_what_the_earlier_one_did_not_count() {
     let found = [absent.clone(), notice.clone().level("error"), warning.clone().level("error")];
     let head = observed(&Audit::on("2026-07-05", &found));
 
-    let proposal = Proposal::default().comparing(&[earlier], &head);
+    let pull_request_changes = PullRequestChanges::default().compare(&[earlier], &head);
 
-    assert_eq!(proposal.uncovers, BTreeSet::from([absent.id(), notice.id()]));
+    assert_eq!(pull_request_changes.uncovers, BTreeSet::from([absent.id(), notice.id()]));
 }
 
 #[test]
@@ -447,7 +451,7 @@ fn a_finding_that_returns_blocks_and_is_not_called_known() {
         let mut desk = desk();
         desk.run("2026-07-01", &[Audit::on("2026-07-01", &[alice.clone(), bob.clone()])]);
         desk.run("2026-07-02", &[next]);
-        Case { memory: Some(desk.memory()), ..case(&[], &[alice.clone(), bob.clone()]) }
+        Case { queue_state: Some(desk.queue_state()), ..case(&[], &[alice.clone(), bob.clone()]) }
     };
     let cleared = returned(Audit::on("2026-07-02", std::slice::from_ref(&bob)));
     let exempted = returned(Audit::on("2026-07-02", &[alice.clone().exempted(), bob.clone()]));
@@ -473,7 +477,7 @@ fn an_account_that_the_queue_knows_and_the_run_did_not_audit_is_named() {
     let audits = [Audit::on("2026-07-01", &[]), Audit::of(OTHER_ACCOUNT, "2026-07-01", &[])];
     desk.run("2026-07-01", &audits);
     for language in Language::ALL {
-        let mut case = Case { memory: Some(desk.memory()), ..case(&[], &[]) };
+        let mut case = Case { queue_state: Some(desk.queue_state()), ..case(&[], &[]) };
         let said = say(&case, [&Policy::default(); 2], language);
         assert!(said.is_something, "{}", said.body);
         let page = rendered(&said.body);
@@ -496,11 +500,12 @@ fn an_account_that_is_no_longer_audited_is_listed_as_loosening() {
         reason: "Closed on @2026-06-01".to_owned(),
         owner: "@acme/platform".to_owned(),
         span: 0..0,
-        place: Place { line: 1, column: 1 },
+        place: Position { line: 1, column: 1 },
     }];
     for language in Language::ALL {
-        let proposal = Proposal { drops: drops.clone(), ..Proposal::default() };
-        let mut case = Case { proposal, ..case(&[], &[]) };
+        let pull_request_changes =
+            PullRequestChanges { drops: drops.clone(), ..PullRequestChanges::default() };
+        let mut case = Case { pull_request_changes, ..case(&[], &[]) };
         let said = say(&case, [&Policy::default(); 2], language);
         assert!(said.is_something);
         let page = rendered(&said.body);
@@ -519,16 +524,21 @@ fn an_account_that_is_no_longer_audited_is_listed_as_loosening() {
 #[test]
 fn what_the_allowlist_was_compared_with_is_said() {
     for (compared, english_words) in [
-        (Compared::Defaults, "**the earlier policy is unknown**"),
-        (Compared::Nothing, "could not be compared with the one of the base branch"),
-        (Compared::Elsewhere, "The allowlist is in another repository"),
+        (Baseline::Defaults, "**the earlier policy is unknown**"),
+        (Baseline::Unavailable, "could not be compared with the one of the base branch"),
+        (Baseline::OtherRepository, "The allowlist is in another repository"),
     ] {
         for language in Language::ALL {
-            let proposal = Proposal { compared, ..Proposal::default() };
-            let said = say(&Case { proposal, ..case(&[], &[]) }, [&Policy::default(); 2], language);
+            let pull_request_changes =
+                PullRequestChanges { compared, ..PullRequestChanges::default() };
+            let said = say(
+                &Case { pull_request_changes, ..case(&[], &[]) },
+                [&Policy::default(); 2],
+                language,
+            );
             let calm = say(&case(&[], &[]), [&Policy::default(); 2], language);
             assert_ne!(said.body, calm.body, "{compared:?}");
-            assert_eq!(said.is_something, compared != Compared::Elsewhere, "{compared:?}");
+            assert_eq!(said.is_something, compared != Baseline::OtherRepository, "{compared:?}");
             let is_said = said.body.contains(english_words);
             assert_eq!(is_said, language == Language::English, "{}", said.body);
         }

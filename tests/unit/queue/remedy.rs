@@ -106,7 +106,7 @@ fn where_it_was_not_looked_at_the_issue_of_a_user_is_silent_about_it() {
 #[test]
 fn what_a_user_has_is_forgotten_when_it_is_looked_at_no_longer_and_when_nothing_stands() {
     let mut desk = desk_per_user();
-    let known = |ran: &Ran| ran.ledger.memory.belongings.len();
+    let known = |ran: &Ran| ran.update.queue_state.user_resources.len();
     let found = [password("alice").in_groups(&["staff"]), password("bob").in_groups(&["staff"])];
     assert_eq!(known(&desk.run("2026-07-01", &[Audit::on("2026-07-01", &found)])), 2);
     // Nobody knows whether alice is in that group still; bob's password is gone.

@@ -3,12 +3,15 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use iam_stocktake::queue::board::{Board, BotClosing, Shown};
-use iam_stocktake::queue::ledger::{self, Ledger, OlderThanMemory, Person};
-use iam_stocktake::queue::markers::{self, MemoryBlock};
-use iam_stocktake::queue::memory::{Memory, QueueName};
+use iam_stocktake::queue::markers::{self, StateBlock};
 use iam_stocktake::queue::observation::Observation;
-use iam_stocktake::queue::plan::{self, Change, IndexDraft, MOST_INLINE, PART, Plan, Turn, Wanted};
+use iam_stocktake::queue::plan::{
+    self, MAX_INLINE_CHARS, MAX_PART_CHARS, QueueChange, QueueIssueDraft, QueueOptions, QueuePlan,
+    StateChange,
+};
+use iam_stocktake::queue::snapshot::{BotClosure, ExistingIssue, QueueSnapshot};
+use iam_stocktake::queue::state::{QueueName, QueueState};
+use iam_stocktake::queue::update::{self, OutdatedEvidence, QueueUpdate, UserKey};
 use iam_stocktake::report::Language;
 
 use crate::queue::audits::{Audit, on};
@@ -30,18 +33,18 @@ pub(crate) struct Tracker {
 pub(crate) struct Issue {
     pub(crate) title: String,
     pub(crate) assignees: Vec<String>,
-    pub(crate) shown: Shown,
+    pub(crate) shown: ExistingIssue,
 }
 
 impl Tracker {
     pub(crate) fn create(&mut self, title: &str, body: &str, labels: &[String]) -> u64 {
         let number = self.issues.len() as u64 + 1;
-        let shown = Shown {
+        let shown = ExistingIssue {
             number,
             url: format!("https://github.example/acme/iam/issues/{number}"),
             body: stored(body),
             is_open: true,
-            closed_as: None,
+            state_reason: None,
             closed_at: None,
             labels: labels.to_vec(),
             closed_by_bot: None,
@@ -51,21 +54,21 @@ impl Tracker {
         number
     }
 
-    pub(crate) fn issue(&mut self, number: u64) -> &mut Shown {
+    pub(crate) fn issue(&mut self, number: u64) -> &mut ExistingIssue {
         &mut self.issues.get_mut(&number).unwrap().shown
     }
 
-    pub(crate) fn close(&mut self, number: u64, closed_as: &str, at: DateTime<Utc>) {
+    pub(crate) fn close(&mut self, number: u64, state_reason: &str, at: DateTime<Utc>) {
         let issue = self.issue(number);
         assert!(issue.is_open, "closing #{number} changes something");
         issue.is_open = false;
-        (issue.closed_as, issue.closed_at) = (Some(closed_as.to_owned()), Some(at));
+        (issue.state_reason, issue.closed_at) = (Some(state_reason.to_owned()), Some(at));
     }
 
     /// Closes an issue as a bot, to which it was or was not explained what to do.
     pub(crate) fn close_by_bot(&mut self, number: u64, is_explained: bool, at: DateTime<Utc>) {
         self.close(number, "not_planned", at);
-        let bot = BotClosing { login: "stale[bot]".to_owned(), is_explained };
+        let bot = BotClosure { login: "stale[bot]".to_owned(), is_explained };
         self.issue(number).closed_by_bot = Some(bot);
     }
 
@@ -73,7 +76,7 @@ impl Tracker {
         let issue = self.issue(number);
         assert!(!issue.is_open, "reopening #{number} changes something");
         issue.is_open = true;
-        (issue.closed_as, issue.closed_at) = (Some("reopened".to_owned()), None);
+        (issue.state_reason, issue.closed_at) = (Some("reopened".to_owned()), None);
         issue.closed_by_bot = None;
     }
 
@@ -83,55 +86,55 @@ impl Tracker {
         id
     }
 
-    fn turn(&mut self, number: u64, turn: Option<Turn>, at: DateTime<Utc>) {
-        match turn {
-            Some(Turn::Reopen) => self.reopen(number),
-            Some(Turn::Complete) => self.close(number, "completed", at),
-            Some(Turn::SetAside) => self.close(number, "not_planned", at),
+    fn turn(&mut self, number: u64, state_change: Option<StateChange>, at: DateTime<Utc>) {
+        match state_change {
+            Some(StateChange::Reopen) => self.reopen(number),
+            Some(StateChange::CloseCompleted) => self.close(number, "completed", at),
+            Some(StateChange::CloseNotPlanned) => self.close(number, "not_planned", at),
             None => {}
         }
     }
 
-    pub(crate) fn board(&self, queue: &QueueName) -> Board {
+    pub(crate) fn snapshot(&self, queue: &QueueName) -> QueueSnapshot {
         let issues = self.issues.values().map(|issue| issue.shown.clone()).collect();
         let number = self.numbers.get(&markers::label(queue)).copied();
-        let mut board = Board::of(issues, queue, number);
-        if let Some(index) = &board.index {
+        let mut snapshot = QueueSnapshot::of(issues, queue, number);
+        if let Some(index) = &snapshot.queue_issue {
             let of_index = |(_, (number, _)): &(_, &(u64, _))| *number == index.number;
             let comments = self.comments.iter().filter(of_index);
-            board.comments = comments.map(|(id, (_, body))| (*id, body.clone())).collect();
+            snapshot.comments = comments.map(|(id, (_, body))| (*id, body.clone())).collect();
         }
-        board
+        snapshot
     }
 
-    pub(crate) fn apply(&mut self, plan: &Plan, board: &Board, at: DateTime<Utc>) {
+    pub(crate) fn apply(&mut self, plan: &QueuePlan, snapshot: &QueueSnapshot, at: DateTime<Utc>) {
         let mut made = BTreeMap::new();
         for change in &plan.changes {
             match change {
-                Change::CreateLabel(_) => {}
-                Change::CloseTwin { twin, comment } => {
-                    self.comment(twin.number, comment);
-                    self.close(twin.number, "not_planned", at);
+                QueueChange::CreateLabel(_) => {}
+                QueueChange::CloseDuplicate { duplicate, comment } => {
+                    self.comment(duplicate.number, comment);
+                    self.close(duplicate.number, "not_planned", at);
                 }
-                Change::AddLabels { number, labels } => {
+                QueueChange::AddLabels { number, labels } => {
                     self.issue(*number).labels.extend_from_slice(labels);
                 }
-                Change::CreatePerson { person, title, body, labels, assignees } => {
+                QueueChange::CreateUserIssue { user_key, title, body, labels, assignees } => {
                     let number = self.create(title, body, labels);
                     self.issues.get_mut(&number).unwrap().assignees = assignees.clone();
-                    made.insert(person.clone(), number);
+                    made.insert(user_key.clone(), number);
                 }
-                Change::EditPerson { number, body, turn, comment } => {
+                QueueChange::UpdateUserIssue { number, body, state_change, comment } => {
                     if let Some(edit) = body {
-                        assert_eq!(self.issue(*number).body, edit.instead_of);
+                        assert_eq!(self.issue(*number).body, edit.previous_body);
                         self.issue(*number).body = stored(&edit.body);
                     }
-                    self.turn(*number, *turn, at);
+                    self.turn(*number, *state_change, at);
                     comment.iter().for_each(|comment| _ = self.comment(*number, comment));
                 }
-                Change::Index(draft) => self.apply_index(draft, board, &made, at),
-                Change::RecordNumber { label, index } => {
-                    let number = index.unwrap_or(self.issues.len() as u64);
+                QueueChange::WriteQueueIssue(draft) => self.apply_index(draft, snapshot, &made, at),
+                QueueChange::RecordNumber { label, queue_issue } => {
+                    let number = queue_issue.unwrap_or(self.issues.len() as u64);
                     assert_eq!(self.numbers.insert(label.clone(), number), None, "{label}");
                 }
             }
@@ -140,24 +143,24 @@ impl Tracker {
 
     fn apply_index(
         &mut self,
-        draft: &IndexDraft,
-        board: &Board,
-        made: &BTreeMap<Person, u64>,
+        draft: &QueueIssueDraft,
+        snapshot: &QueueSnapshot,
+        made: &BTreeMap<UserKey, u64>,
         at: DateTime<Utc>,
     ) {
         let number = match &draft.existing {
             Some(shown) => shown.number,
             None => {
-                let empty = MemoryBlock::new(&draft.packed_empty(), Vec::new(), Vec::new());
+                let empty = StateBlock::new(&draft.packed_empty(), Vec::new(), Vec::new());
                 let body = draft.body(made, &empty).unwrap();
                 self.create(&draft.title, &body, &draft.labels)
             }
         };
         if draft.writes_body {
-            let block = self.write_parts(draft, board, number, usize::MAX).unwrap();
+            let block = self.write_parts(draft, snapshot, number, usize::MAX).unwrap();
             self.issue(number).body = stored(&draft.body(made, &block).unwrap());
         }
-        self.turn(number, draft.turn, at);
+        self.turn(number, draft.state_change, at);
         draft.comment.iter().for_each(|comment| _ = self.comment(number, comment));
     }
 
@@ -165,17 +168,17 @@ impl Tracker {
     /// few. A generation is written beside the one before.
     pub(crate) fn write_parts(
         &mut self,
-        draft: &IndexDraft,
-        board: &Board,
+        draft: &QueueIssueDraft,
+        snapshot: &QueueSnapshot,
         number: u64,
         most: usize,
-    ) -> Option<MemoryBlock> {
-        let old = board.index.as_ref().and_then(|shown| MemoryBlock::of(&shown.body).ok());
+    ) -> Option<StateBlock> {
+        let old = snapshot.queue_issue.as_ref().and_then(|shown| StateBlock::of(&shown.body).ok());
         let (old_parts, mut spare) = old.map_or_else(Default::default, |it| (it.parts, it.spare));
         let packed = draft.packed(number);
         let mut parts = Vec::new();
-        if packed.text.len() > MOST_INLINE {
-            for text in packed.text.as_bytes().chunks(PART) {
+        if packed.text.len() > MAX_INLINE_CHARS {
+            for text in packed.text.as_bytes().chunks(MAX_PART_CHARS) {
                 if parts.len() == most {
                     return None;
                 }
@@ -186,13 +189,13 @@ impl Tracker {
             }
         }
         spare.splice(0..0, old_parts);
-        Some(MemoryBlock::new(&packed, parts, spare))
+        Some(StateBlock::new(&packed, parts, spare))
     }
 }
 
 /// GitHub refuses what is longer, and takes away what stands at the end.
 fn stored(body: &str) -> String {
-    assert!(body.len() <= plan::LONGEST_BODY, "a body of {} bytes", body.len());
+    assert!(body.len() <= plan::MAX_BODY_BYTES, "a body of {} bytes", body.len());
     stand_ins::gfm::outline(body);
     body.trim_end().to_owned()
 }
@@ -200,10 +203,10 @@ fn stored(body: &str) -> String {
 /// What one run came to.
 #[derive(Debug)]
 pub(crate) struct Ran {
-    pub(crate) ledger: Ledger,
+    pub(crate) update: QueueUpdate,
     /// The plan, as `--dry-run` prints it.
     pub(crate) plan: String,
-    pub(crate) changes: Vec<Change>,
+    pub(crate) changes: Vec<QueueChange>,
     /// The comments that were made, memory left out.
     pub(crate) said: Vec<String>,
 }
@@ -212,12 +215,12 @@ pub(crate) struct Ran {
 #[derive(Debug, Clone)]
 pub(crate) struct Desk {
     pub(crate) tracker: Tracker,
-    pub(crate) wanted: Wanted,
+    pub(crate) options: QueueOptions,
 }
 
 impl Desk {
     pub(crate) fn new(language: Language, per_user: bool) -> Self {
-        let wanted = Wanted {
+        let options = QueueOptions {
             queue: "default".parse().unwrap(),
             per_user,
             title: None,
@@ -225,33 +228,33 @@ impl Desk {
             assignees: Vec::new(),
             assign_owners: false,
             language,
-            remedy_within_days: 30,
+            due_within_days: 30,
             today: on("2026-07-01").date_naive(),
             run: None,
             run_url: Some(RUN.to_owned()),
             observed_now: Default::default(),
         };
-        Self { tracker: Tracker::default(), wanted }
+        Self { tracker: Tracker::default(), options }
     }
 
-    pub(crate) fn board(&self) -> Board {
-        self.tracker.board(&self.wanted.queue)
+    pub(crate) fn snapshot(&self) -> QueueSnapshot {
+        self.tracker.snapshot(&self.options.queue)
     }
 
-    pub(crate) fn memory(&self) -> Memory {
-        self.board().memory().unwrap().unwrap()
+    pub(crate) fn queue_state(&self) -> QueueState {
+        self.snapshot().queue_state().unwrap().unwrap()
     }
 
     /// The index.
-    pub(crate) fn index(&mut self) -> &mut Shown {
-        let number = self.board().index.unwrap().number;
+    pub(crate) fn index(&mut self) -> &mut ExistingIssue {
+        let number = self.snapshot().queue_issue.unwrap().number;
         self.tracker.issue(number)
     }
 
     /// What people see of the index.
     pub(crate) fn page(&mut self) -> String {
         let body = self.index().body.clone();
-        iam_stocktake::queue::markers::visible_part(&body).to_owned()
+        iam_stocktake::queue::markers::without_state_block(&body).to_owned()
     }
 
     /// Plans the run of a day and carries it out.
@@ -259,14 +262,14 @@ impl Desk {
         self.try_run(day, audits).unwrap()
     }
 
-    pub(crate) fn try_run(&mut self, day: &str, audits: &[Audit]) -> Result<Ran, OlderThanMemory> {
-        let (ledger, plan, board) = self.plan(day, audits)?;
+    pub(crate) fn try_run(&mut self, day: &str, audits: &[Audit]) -> Result<Ran, OutdatedEvidence> {
+        let (update, plan, snapshot) = self.plan(day, audits)?;
         let before = self.tracker.comments.clone();
-        self.tracker.apply(&plan, &board, on(day));
+        self.tracker.apply(&plan, &snapshot, on(day));
         let said = self.tracker.comments.iter().filter(|(id, _)| !before.contains_key(id));
         let said = said.map(|(_, (_, body))| body.clone());
         let said = said.filter(|body| !body.contains("memory-part")).collect();
-        Ok(Ran { ledger, plan: plan.to_string(), changes: plan.changes, said })
+        Ok(Ran { update, plan: plan.to_string(), changes: plan.changes, said })
     }
 
     /// Plans the run of a day.
@@ -274,24 +277,30 @@ impl Desk {
         &mut self,
         day: &str,
         audits: &[Audit],
-    ) -> Result<(Ledger, Plan, Board), OlderThanMemory> {
+    ) -> Result<(QueueUpdate, QueuePlan, QueueSnapshot), OutdatedEvidence> {
         let json: Vec<_> = audits.iter().map(|audit| audit.0.clone()).collect();
         let observation = Observation::of(&json, on(day)).unwrap();
-        let board = self.board();
-        let memory = board.memory().unwrap();
-        let closures = board.closures(memory.as_ref(), self.wanted.per_user);
-        self.wanted.today = on(day).date_naive();
-        self.wanted.observed_now = observation.observed_as_asked();
-        let Wanted { today, remedy_within_days, .. } = self.wanted;
-        let memory = memory.as_ref();
-        let ledger = ledger::advance(memory, &observation, &closures, today, remedy_within_days)?;
-        let plan = plan::plan(&board, memory, &ledger, &self.wanted).unwrap();
-        Ok((ledger, plan, board))
+        let snapshot = self.snapshot();
+        let queue_state = snapshot.queue_state().unwrap();
+        let closures = snapshot.closures(queue_state.as_ref(), self.options.per_user);
+        self.options.today = on(day).date_naive();
+        self.options.observed_now = observation.observed_as_requested();
+        let QueueOptions { today, due_within_days, .. } = self.options;
+        let queue_state = queue_state.as_ref();
+        let update = update::apply_observation(
+            queue_state,
+            &observation,
+            &closures,
+            today,
+            due_within_days,
+        )?;
+        let plan = plan::plan(&snapshot, queue_state, &update, &self.options).unwrap();
+        Ok((update, plan, snapshot))
     }
 
     /// Takes the fixed label from an issue.
     pub(crate) fn unlabel(&mut self, number: u64) {
-        let queue = self.wanted.queue.clone();
+        let queue = self.options.queue.clone();
         self.tracker.issue(number).labels.retain(|label| *label != markers::label(&queue));
     }
 }

@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 
 use iam_stocktake::allowlist::Allowlist;
-use iam_stocktake::model::clock::{Clock, Reached, Subject};
-use iam_stocktake::model::inventory::{CredentialKind, Dossier, Flag, User};
+use iam_stocktake::model::inventory::{CredentialKind, Flag, User, UserRecord};
 use iam_stocktake::model::policy::Policy;
 use iam_stocktake::model::policy::remediation::{REMEDIABLE_RULES, RemediationPolicy, Stage};
-use iam_stocktake::remediate::plan::{AccountFacts, Basis, Plan, Remembered, Scene, plan};
+use iam_stocktake::model::remediation_tag::{RemediationStatus, RemediationTag, TagSubject};
+use iam_stocktake::remediate::plan::{
+    AccountFacts, KnownTag, PlanInput, PlanSettings, RemediationPlan, plan,
+};
 
 use crate::support::{ACCOUNT, allowlist, days_ago, key, live_user, now, password};
 
@@ -17,28 +19,28 @@ pub(crate) const KEY: &str = "AKIA000000000000AAAA";
 /// A user, an account, and what they are judged and remedied by.
 #[derive(Debug, Clone)]
 pub(crate) struct Case {
-    pub(crate) dossier: Dossier,
+    pub(crate) user_record: UserRecord,
     pub(crate) account: AccountFacts,
     pub(crate) allowlist: Allowlist,
     pub(crate) policy: Policy,
     pub(crate) remediation: RemediationPolicy,
     pub(crate) stage: Stage,
     pub(crate) owner_tags: Vec<String>,
-    pub(crate) remembered: Vec<Subject>,
+    pub(crate) remembered: Vec<TagSubject>,
     pub(crate) root_finding: bool,
-    pub(crate) is_half_deleted: bool,
+    pub(crate) is_partially_deleted: bool,
 }
 
 /// A key's subject.
-pub(crate) fn of_key(id: &str) -> Subject {
-    Subject::Credential(CredentialKind::AccessKey, Some(id.to_owned()))
+pub(crate) fn of_key(id: &str) -> TagSubject {
+    TagSubject::Credential(CredentialKind::AccessKey, Some(id.to_owned()))
 }
 
 impl Case {
     /// `alice` with these credentials, in an account of 100 users where everything may be deleted
     /// 30 days after its deactivation.
     pub(crate) fn of(user: User<'static>) -> Self {
-        let dossier = Dossier {
+        let user_record = UserRecord {
             account: ACCOUNT.parse().unwrap(),
             partition: "aws".to_owned(),
             user,
@@ -47,7 +49,7 @@ impl Case {
             gaps: Vec::new(),
         };
         Self {
-            dossier,
+            user_record,
             account: AccountFacts { users: 100, ..AccountFacts::default() },
             allowlist: Allowlist::default(),
             policy: Policy::default(),
@@ -60,7 +62,7 @@ impl Case {
             owner_tags: Vec::new(),
             remembered: Vec::new(),
             root_finding: false,
-            is_half_deleted: false,
+            is_partially_deleted: false,
         }
     }
 
@@ -69,13 +71,13 @@ impl Case {
     pub(crate) fn due() -> Self {
         let mut user = live_user("alice");
         user.access_keys.push(key(KEY, 200));
-        Self::of(user).tagged(&of_key(KEY), Reached::Notified, 20, 3)
+        Self::of(user).tagged(&of_key(KEY), RemediationStatus::Notified, 20, 3)
     }
 
     /// A key that was deactivated 40 days ago: it is deleted today.
     pub(crate) fn to_be_deleted() -> Self {
-        let mut case = Self::due().tagged(&of_key(KEY), Reached::Deactivated, 40, 3);
-        case.dossier.user.access_keys[0].active = Flag::No;
+        let mut case = Self::due().tagged(&of_key(KEY), RemediationStatus::Deactivated, 40, 3);
+        case.user_record.user.access_keys[0].active = Flag::No;
         case
     }
 
@@ -83,15 +85,20 @@ impl Case {
     pub(crate) fn password() -> Self {
         let mut user = live_user("alice");
         user.password = Some(password(200));
-        let mut case = Self::of(user).tagged(&Subject::PASSWORD, Reached::Notified, 20, 3);
+        let mut case =
+            Self::of(user).tagged(&TagSubject::PASSWORD, RemediationStatus::Notified, 20, 3);
         case.remediation.delete_passwords = true;
         case
     }
 
     /// Nothing but a user, who had their notice 40 days ago: they are deleted today.
     pub(crate) fn whole_user() -> Self {
-        let mut case =
-            Self::of(live_user("alice")).tagged(&Subject::User, Reached::Notified, 40, 3);
+        let mut case = Self::of(live_user("alice")).tagged(
+            &TagSubject::User,
+            RemediationStatus::Notified,
+            40,
+            3,
+        );
         case.remediation.delete_users = true;
         case
     }
@@ -103,8 +110,14 @@ impl Case {
     }
 
     /// With a tag of ours, of so many days ago.
-    pub(crate) fn tagged(self, on: &Subject, reached: Reached, since: i64, seen: i64) -> Self {
-        let clock = Clock { reached, since: days_ago(since), seen: days_ago(seen) };
+    pub(crate) fn tagged(
+        self,
+        on: &TagSubject,
+        reached: RemediationStatus,
+        since: i64,
+        seen: i64,
+    ) -> Self {
+        let clock = RemediationTag { reached, since: days_ago(since), seen: days_ago(seen) };
         self.with_tag(&on.key(), &clock.to_string())
     }
 
@@ -115,7 +128,7 @@ impl Case {
     }
 
     /// Without the tag of something.
-    pub(crate) fn without_tag(mut self, on: &Subject) -> Self {
+    pub(crate) fn without_tag(mut self, on: &TagSubject) -> Self {
         self.tags().remove(&on.key());
         self
     }
@@ -129,19 +142,19 @@ impl Case {
     }
 
     /// With one more user, unlike `alice` in name and id alone.
-    pub(crate) fn twin(&self, name: &str) -> Dossier {
-        let mut twin = self.dossier.clone();
+    pub(crate) fn twin(&self, name: &str) -> UserRecord {
+        let mut twin = self.user_record.clone();
         twin.user.name = name.to_owned().into();
         twin.user.id = live_user(name).id;
         twin
     }
 
     pub(crate) fn tags(&mut self) -> &mut BTreeMap<String, String> {
-        self.dossier.user.tags.as_mut().unwrap()
+        self.user_record.user.tags.as_mut().unwrap()
     }
 
-    pub(crate) fn basis(&self) -> Basis<'_> {
-        Basis {
+    pub(crate) fn settings(&self) -> PlanSettings<'_> {
+        PlanSettings {
             allowlist: &self.allowlist,
             policy: &self.policy,
             remediation: &self.remediation,
@@ -151,28 +164,28 @@ impl Case {
         }
     }
 
-    pub(crate) fn scene(&self) -> Scene {
-        let account = self.dossier.account;
-        let user_id = self.dossier.user.id.clone().unwrap();
+    pub(crate) fn input(&self) -> PlanInput {
+        let account = self.user_record.account;
+        let user_id = self.user_record.user.id.clone().unwrap();
         let remembered = self.remembered.iter();
         let facts = AccountFacts { root_finding: self.root_finding, ..self.account.clone() };
-        Scene {
+        PlanInput {
             accounts: BTreeMap::from([(account, facts)]),
-            dossiers: vec![self.dossier.clone()],
-            unseen: Vec::new(),
-            remembered: remembered
-                .map(|subject| Remembered {
+            user_records: vec![self.user_record.clone()],
+            lookup_failures: Vec::new(),
+            known_tags: remembered
+                .map(|subject| KnownTag {
                     account,
                     user_id: user_id.clone(),
                     subject: subject.clone(),
                 })
                 .collect(),
-            half_deleted: self.is_half_deleted.then_some(user_id).into_iter().collect(),
+            partially_deleted: self.is_partially_deleted.then_some(user_id).into_iter().collect(),
         }
     }
 
-    pub(crate) fn plan(&self) -> Plan {
-        plan(&self.scene(), self.basis())
+    pub(crate) fn plan(&self) -> RemediationPlan {
+        plan(&self.input(), self.settings())
     }
 
     /// The plan in lines.
@@ -183,20 +196,21 @@ impl Case {
 
 /// A plan in lines: `access-key …AAAA: Deactivate`, `user is left alone: …`. Of users other than
 /// `alice` the name comes first.
-pub(crate) fn said(plan: &Plan) -> Vec<String> {
-    let of = |place: &iam_stocktake::remediate::plan::Place| match place.user.as_str() {
-        "alice" => place.subject.to_string(),
-        name => format!("{name} {}", place.subject),
+pub(crate) fn said(plan: &RemediationPlan) -> Vec<String> {
+    let of = |target: &iam_stocktake::remediate::plan::RemediationTarget| match target.user.as_str()
+    {
+        "alice" => target.subject.to_string(),
+        name => format!("{name} {}", target.subject),
     };
-    let changes = plan.changes.iter().map(|it| format!("{}: {:?}", of(&it.place), it.act));
+    let changes = plan.changes.iter().map(|it| format!("{}: {:?}", of(&it.target), it.kind));
     let by = |by_hand| if by_hand { " by hand" } else { "" };
     let waiting = plan.waiting.iter();
     let waiting =
-        waiting.map(|it| format!("{} waits to {}{}", of(&it.place), it.stage, by(it.by_hand)));
+        waiting.map(|it| format!("{} waits to {}{}", of(&it.target), it.stage, by(it.by_hand)));
     let by_hand = plan.by_hand.iter().map(|it| format!("{} is for a person", of(it)));
     let alone =
-        plan.left_alone.iter().map(|it| format!("{} is left alone: {}", of(&it.place), it.guard));
-    let held = plan.held.iter().map(|it| format!("held: {it:?}"));
+        plan.skipped.iter().map(|it| format!("{} is left alone: {}", of(&it.target), it.reason));
+    let held = plan.exceeded_limits.iter().map(|it| format!("held: {it:?}"));
     changes.chain(waiting).chain(by_hand).chain(alone).chain(held).collect()
 }
 

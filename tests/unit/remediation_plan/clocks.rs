@@ -1,14 +1,14 @@
 //! When a clock starts, starts anew, goes on and is taken away.
 
-use iam_stocktake::model::clock::{Reached, Subject};
-use iam_stocktake::model::inventory::{CredentialKind, Flag, Stamp};
+use iam_stocktake::model::inventory::{CredentialKind, Flag, Timestamp};
+use iam_stocktake::model::remediation_tag::{RemediationStatus, TagSubject};
 
 use crate::remediation_plan::case::{Case, KEY, assert_planned, of_key};
 use crate::support::days_ago;
 
 /// The key of the cases, its tag set so many days ago and seen so many.
 fn set(since: i64, seen: i64) -> Case {
-    Case::due().tagged(&of_key(KEY), Reached::Notified, since, seen)
+    Case::due().tagged(&of_key(KEY), RemediationStatus::Notified, since, seen)
 }
 
 #[test]
@@ -50,26 +50,26 @@ fn a_clock_starts_anew_for_each_of_its_reasons() {
         ),
         (
             "used after the notice, and for long not again",
-            Case::due()
-                .tagged(&of_key(KEY), Reached::Notified, 200, 3)
-                .with(|it| it.dossier.user.access_keys[0].last_used = Stamp::At(days_ago(150))),
+            Case::due().tagged(&of_key(KEY), RemediationStatus::Notified, 200, 3).with(|it| {
+                it.user_record.user.access_keys[0].last_used = Timestamp::At(days_ago(150))
+            }),
             &["access-key …AAAA: Notify(Used)"],
         ),
         (
             "used before it",
-            Case::due()
-                .tagged(&of_key(KEY), Reached::Notified, 149, 3)
-                .with(|it| it.dossier.user.access_keys[0].last_used = Stamp::At(days_ago(150))),
+            Case::due().tagged(&of_key(KEY), RemediationStatus::Notified, 149, 3).with(|it| {
+                it.user_record.user.access_keys[0].last_used = Timestamp::At(days_ago(150))
+            }),
             &["access-key …AAAA: Deactivate"],
         ),
         (
             "activated again",
-            Case::due().tagged(&of_key(KEY), Reached::Deactivated, 20, 3),
+            Case::due().tagged(&of_key(KEY), RemediationStatus::Deactivated, 20, 3),
             &["access-key …AAAA: Notify(Reactivated)"],
         ),
         (
             "found inactive, and activated",
-            Case::due().tagged(&of_key(KEY), Reached::Inactive, 20, 3),
+            Case::due().tagged(&of_key(KEY), RemediationStatus::Inactive, 20, 3),
             &["access-key …AAAA: Notify(Reactivated)"],
         ),
     ]);
@@ -78,9 +78,12 @@ fn a_clock_starts_anew_for_each_of_its_reasons() {
 #[test]
 fn a_password_that_was_changed_since_its_notice_gets_another() {
     let changed = |days| {
-        Case::password().tagged(&Subject::PASSWORD, Reached::Notified, 120, 3).with(|it| {
-            it.dossier.user.password.as_mut().unwrap().last_changed = Stamp::At(days_ago(days));
-        })
+        Case::password().tagged(&TagSubject::PASSWORD, RemediationStatus::Notified, 120, 3).with(
+            |it| {
+                it.user_record.user.password.as_mut().unwrap().last_changed =
+                    Timestamp::At(days_ago(days));
+            },
+        )
     };
     assert_planned([
         ("before", changed(121), &["password: DeletePassword"]),
@@ -91,8 +94,9 @@ fn a_password_that_was_changed_since_its_notice_gets_another() {
 
 #[test]
 fn the_days_to_the_deletion_are_counted_anew_for_each_of_their_reasons() {
-    let set =
-        |since, seen| Case::to_be_deleted().tagged(&of_key(KEY), Reached::Deactivated, since, seen);
+    let set = |since, seen| {
+        Case::to_be_deleted().tagged(&of_key(KEY), RemediationStatus::Deactivated, since, seen)
+    };
     let absent = || Case::to_be_deleted().without_tag(&of_key(KEY));
     assert_planned([
         ("left over", absent(), &["access-key …AAAA: Settle(First)"]),
@@ -108,7 +112,7 @@ fn the_days_to_the_deletion_are_counted_anew_for_each_of_their_reasons() {
         ),
         (
             "notified, and made inactive by somebody",
-            absent().tagged(&of_key(KEY), Reached::Notified, 40, 3),
+            absent().tagged(&of_key(KEY), RemediationStatus::Notified, 40, 3),
             &["access-key …AAAA: Settle(First)"],
         ),
         ("not seen", set(40, 15), &["access-key …AAAA: Settle(NotSeen)"]),
@@ -125,9 +129,11 @@ fn the_days_to_the_deletion_are_counted_anew_for_each_of_their_reasons() {
 #[test]
 fn what_waits_says_who_does_it() {
     let password = |deletes: bool| {
-        Case::password().tagged(&Subject::PASSWORD, Reached::Notified, 13, 3).with(|it| {
-            it.remediation.delete_passwords = deletes;
-        })
+        Case::password().tagged(&TagSubject::PASSWORD, RemediationStatus::Notified, 13, 3).with(
+            |it| {
+                it.remediation.delete_passwords = deletes;
+            },
+        )
     };
     assert_planned([
         ("a person", password(false), &["password waits to delete by hand"]),
@@ -144,9 +150,11 @@ fn a_tag_is_written_again_before_it_looks_as_if_nobody_had_seen_it() {
         ("more", set(10, 7), &["access-key …AAAA: Renew", waiting]),
         (
             "what a person has to do",
-            Case::password().tagged(&Subject::PASSWORD, Reached::Notified, 20, 8).with(|it| {
-                it.remediation.delete_passwords = false;
-            }),
+            Case::password()
+                .tagged(&TagSubject::PASSWORD, RemediationStatus::Notified, 20, 8)
+                .with(|it| {
+                    it.remediation.delete_passwords = false;
+                }),
             &["password: Renew", "password is for a person"],
         ),
     ]);
@@ -157,7 +165,7 @@ fn a_clock_is_taken_away_when_nothing_keeps_it() {
     let inactive = |case: Case| {
         case.with(|it| {
             it.remediation.delete_after_days = None;
-            it.dossier.user.access_keys[0].active = Flag::No;
+            it.user_record.user.access_keys[0].active = Flag::No;
         })
     };
     assert_planned([
@@ -170,7 +178,7 @@ fn a_clock_is_taken_away_when_nothing_keeps_it() {
         (
             "disabled, so that nothing stands against it",
             Case::password().with(|it| {
-                it.dossier.user.password.as_mut().unwrap().enabled = Flag::No;
+                it.user_record.user.password.as_mut().unwrap().enabled = Flag::No;
             }),
             &["password: Clear(NotStale)"],
         ),
@@ -184,7 +192,7 @@ fn tags_of_credentials_that_are_gone_are_taken_away_and_no_others() {
         Case::of(crate::support::live_user("alice")).with_tag(key, clock)
     };
     let certificate =
-        Subject::Credential(CredentialKind::SigningCertificate, Some("Z".repeat(128)));
+        TagSubject::Credential(CredentialKind::SigningCertificate, Some("Z".repeat(128)));
     assert_planned([
         ("a key", gone("iam-stocktake:access-key:AKIAGONE"), &["access-key …GONE: Clear(Gone)"]),
         ("a password", gone("iam-stocktake:password"), &["password: Clear(Gone)"]),
@@ -202,8 +210,8 @@ fn tags_of_credentials_that_are_gone_are_taken_away_and_no_others() {
         ("nobody's", gone("owner"), &[]),
     ]);
     let there = gone(&certificate.key()).with(|it| {
-        let Subject::Credential(kind, Some(id)) = &certificate else { panic!() };
-        it.dossier.user.other_credentials = vec![crate::support::other(*kind, id, 1)];
+        let TagSubject::Credential(kind, Some(id)) = &certificate else { panic!() };
+        it.user_record.user.other_credentials = vec![crate::support::other(*kind, id, 1)];
     });
     // Its clock is taken away as one that nothing is held against, not as one of nothing.
     assert_planned([("a long id", there, &["signing-certificate …ZZZZ: Clear(NotStale)"])]);

@@ -1,9 +1,11 @@
 //! What keeps a credential as it is, whatever its clock says.
 
-use iam_stocktake::model::clock::{Reached, Subject};
-use iam_stocktake::model::inventory::{Cause, CredentialKind, Flag, Gap, Piece, Stamp, Unreadable};
+use iam_stocktake::model::inventory::{
+    CredentialKind, EvidenceGap, EvidenceItem, Flag, GapCause, Timestamp, UnreadableField,
+};
 use iam_stocktake::model::policy::remediation::Stage;
 use iam_stocktake::model::policy::{Level, Rule};
+use iam_stocktake::model::remediation_tag::{RemediationStatus, TagSubject};
 
 use crate::remediation_plan::case::{Case, KEY, assert_planned, of_key};
 use crate::support::{days_ago, key, other, policy};
@@ -11,19 +13,19 @@ use crate::support::{days_ago, key, other, policy};
 const DEACTIVATED: &[&str] = &["access-key …AAAA: Deactivate"];
 const DELETED: &[&str] = &["access-key …AAAA: DeleteCredential"];
 
-fn unreadable() -> Box<Unreadable> {
-    Box::new(Unreadable { column: "some_date".to_owned(), text: "soon".to_owned() })
+fn unreadable() -> Box<UnreadableField> {
+    Box::new(UnreadableField { column: "some_date".to_owned(), text: "soon".to_owned() })
 }
 
 #[test]
 fn a_root_users_keys_are_named_and_left_to_the_root_user() {
     let plan = Case::due().with(|it| it.root_finding = true).plan();
-    assert_eq!(plan.left_alone[0].place.user, "<root_account>");
+    assert_eq!(plan.skipped[0].target.user, "<root_account>");
     assert_eq!(
-        plan.left_alone[0].guard.to_string(),
+        plan.skipped[0].reason.to_string(),
         "only the root user changes the root user's credentials"
     );
-    assert!(plan.changes.iter().all(|it| it.place.user == "alice"));
+    assert!(plan.changes.iter().all(|it| it.target.user == "alice"));
 }
 
 #[test]
@@ -82,10 +84,10 @@ fn an_exemption_without_credentials_and_rules_protects_everything_of_the_user() 
         (CredentialKind::SigningCertificate, "CERTXX77"),
     ];
     for (kind, id) in kinds {
-        let subject = Subject::Credential(kind, Some(id.to_owned()));
+        let subject = TagSubject::Credential(kind, Some(id.to_owned()));
         let case = Case::of(crate::support::live_user("alice"))
-            .tagged(&subject, Reached::Notified, 20, 3)
-            .with(|it| it.dossier.user.other_credentials = vec![other(kind, id, 200)]);
+            .tagged(&subject, RemediationStatus::Notified, 20, 3)
+            .with(|it| it.user_record.user.other_credentials = vec![other(kind, id, 200)]);
         let name = subject.to_string();
         let deactivated = [format!("{name}: Deactivate")];
         let protected = [
@@ -108,17 +110,17 @@ fn an_exemption_without_credentials_and_rules_protects_everything_of_the_user() 
 
 #[test]
 fn only_what_the_policy_lists_is_remediated() {
-    let ssh_key = Subject::Credential(CredentialKind::SshKey, Some("APKAXX77".to_owned()));
+    let ssh_key = TagSubject::Credential(CredentialKind::SshKey, Some("APKAXX77".to_owned()));
     let old = |rules: &[Rule]| {
         let case = Case::of(crate::support::live_user("alice"));
-        case.tagged(&ssh_key, Reached::Notified, 20, 3).with(|it| {
-            it.dossier.user.other_credentials =
+        case.tagged(&ssh_key, RemediationStatus::Notified, 20, 3).with(|it| {
+            it.user_record.user.other_credentials =
                 vec![other(CredentialKind::SshKey, "APKAXX77", 200)];
             it.remediation.rules = rules.to_vec();
         })
     };
     let by_rules = |case: Case, rules: &[Rule]| case.with(|it| it.remediation.rules = rules.into());
-    let found = || Case::to_be_deleted().tagged(&of_key(KEY), Reached::Inactive, 40, 3);
+    let found = || Case::to_be_deleted().tagged(&of_key(KEY), RemediationStatus::Inactive, 40, 3);
     let untagged = || Case::to_be_deleted().without_tag(&of_key(KEY));
     let default = iam_stocktake::model::policy::remediation::DEFAULT_RULES;
     let cleared: &[&str] = &["access-key …AAAA: Clear(NotStale)"];
@@ -146,11 +148,13 @@ fn only_what_the_policy_lists_is_remediated() {
 
 #[test]
 fn an_exempted_service_credential_is_not_deactivated() {
-    let subject =
-        Subject::Credential(CredentialKind::ServiceSpecificCredential, Some("ACCAXX77".to_owned()));
+    let subject = TagSubject::Credential(
+        CredentialKind::ServiceSpecificCredential,
+        Some("ACCAXX77".to_owned()),
+    );
     let case = Case::of(crate::support::live_user("alice"));
-    let case = case.tagged(&subject, Reached::Notified, 20, 3).with(|it| {
-        it.dossier.user.other_credentials =
+    let case = case.tagged(&subject, RemediationStatus::Notified, 20, 3).with(|it| {
+        it.user_record.user.other_credentials =
             vec![other(CredentialKind::ServiceSpecificCredential, "ACCAXX77", 200)];
         it.policy = policy(&[(Rule::OldServiceCredential, Level::Warning)]);
     });
@@ -170,11 +174,13 @@ fn an_exempted_service_credential_is_not_deactivated() {
 fn a_password_that_was_reset_lately_is_left_alone() {
     let changed = |days| {
         Case::password().with(|it| {
-            it.dossier.user.password.as_mut().unwrap().last_changed = Stamp::At(days_ago(days));
+            it.user_record.user.password.as_mut().unwrap().last_changed =
+                Timestamp::At(days_ago(days));
         })
     };
     // The clock began before either change.
-    let long_ago = |case: Case| case.tagged(&Subject::PASSWORD, Reached::Notified, 400, 3);
+    let long_ago =
+        |case: Case| case.tagged(&TagSubject::PASSWORD, RemediationStatus::Notified, 400, 3);
     assert_planned([
         ("long ago", changed(401), &["password: DeletePassword"]),
         (
@@ -189,8 +195,8 @@ fn a_password_that_was_reset_lately_is_left_alone() {
         (
             "nobody can read when",
             Case::password().with(|it| {
-                it.dossier.user.password.as_mut().unwrap().last_changed =
-                    Stamp::Unreadable(unreadable());
+                it.user_record.user.password.as_mut().unwrap().last_changed =
+                    Timestamp::Unreadable(unreadable());
             }),
             &["password is left alone: evidence is missing: some_date cannot be read: soon"],
         ),
@@ -201,8 +207,8 @@ fn a_password_that_was_reset_lately_is_left_alone() {
 fn the_identity_that_runs_this_is_left_alone() {
     let ourselves = |name: &str| {
         Case::due().with(|it| {
-            it.account.ourselves.insert(name.to_owned());
-            it.dossier.user.name = "Alice".into();
+            it.account.own_users.insert(name.to_owned());
+            it.user_record.user.name = "Alice".into();
         })
     };
     let alone = "Alice user is left alone: it is the identity that this runs as";
@@ -214,9 +220,9 @@ fn the_identity_that_runs_this_is_left_alone() {
 
 #[test]
 fn incomplete_evidence_on_the_user_keeps_everything_as_it_is() {
-    let gap = Gap {
-        piece: Piece::SshKeys,
-        cause: Cause::Denied,
+    let gap = EvidenceGap {
+        piece: EvidenceItem::SshKeys,
+        cause: GapCause::Denied,
         action: "iam:ListSSHPublicKeys",
         message: "AccessDenied".to_owned(),
         users: 1,
@@ -225,17 +231,17 @@ fn incomplete_evidence_on_the_user_keeps_everything_as_it_is() {
         ("complete", Case::due(), DEACTIVATED),
         (
             "a gap",
-            Case::due().with(|it| it.dossier.gaps.push(gap.clone())),
+            Case::due().with(|it| it.user_record.gaps.push(gap.clone())),
             &["user is left alone: evidence is missing: iam:ListSSHPublicKeys: AccessDenied"],
         ),
         (
             "a gap, and a key to be deleted",
-            Case::to_be_deleted().with(|it| it.dossier.gaps.push(gap)),
+            Case::to_be_deleted().with(|it| it.user_record.gaps.push(gap)),
             &["user is left alone: evidence is missing: iam:ListSSHPublicKeys: AccessDenied"],
         ),
         (
             "no tags",
-            Case::due().with(|it| it.dossier.user.tags = None),
+            Case::due().with(|it| it.user_record.user.tags = None),
             &["user is left alone: evidence is missing: the user's tags were not seen"],
         ),
     ]);
@@ -244,10 +250,14 @@ fn incomplete_evidence_on_the_user_keeps_everything_as_it_is() {
 #[test]
 fn a_user_who_could_not_be_looked_at_is_left_alone_and_told() {
     let case = Case::due();
-    let mut scene = case.scene();
-    let account = scene.dossiers.remove(0).account;
-    scene.unseen.push((account, "alice".to_owned(), "iam:GetUser: AccessDenied".to_owned()));
-    let plan = iam_stocktake::remediate::plan::plan(&scene, case.basis());
+    let mut input = case.input();
+    let account = input.user_records.remove(0).account;
+    input.lookup_failures.push((
+        account,
+        "alice".to_owned(),
+        "iam:GetUser: AccessDenied".to_owned(),
+    ));
+    let plan = iam_stocktake::remediate::plan::plan(&input, case.settings());
     assert_eq!(
         crate::remediation_plan::case::said(&plan),
         ["user is left alone: evidence is missing: iam:GetUser: AccessDenied"]
@@ -271,11 +281,11 @@ fn what_cannot_be_read_is_left_alone() {
     let alone: &[&str] = &["access-key …AAAA is left alone: evidence is missing: \
                             some_date cannot be read: soon"];
     let with = |change: fn(&mut iam_stocktake::model::inventory::AccessKey<'static>)| {
-        Case::due().with(|it| change(&mut it.dossier.user.access_keys[0]))
+        Case::due().with(|it| change(&mut it.user_record.user.access_keys[0]))
     };
     assert_planned([
         ("all readable", Case::due(), DEACTIVATED),
-        ("its last use", with(|it| it.last_used = Stamp::Unreadable(unreadable())), alone),
+        ("its last use", with(|it| it.last_used = Timestamp::Unreadable(unreadable())), alone),
         ("whether it is active", with(|it| it.active = Flag::Unreadable(unreadable())), alone),
     ]);
 }
@@ -283,7 +293,7 @@ fn what_cannot_be_read_is_left_alone() {
 #[test]
 fn days_of_disuse_are_one_more_than_make_it_stale() {
     let used = |case: Case, days| {
-        case.with(|it| it.dossier.user.access_keys[0].last_used = Stamp::At(days_ago(days)))
+        case.with(|it| it.user_record.user.access_keys[0].last_used = Timestamp::At(days_ago(days)))
     };
     assert_planned([
         ("90 days", used(Case::due(), 90), &["access-key …AAAA waits to deactivate"]),
@@ -301,7 +311,7 @@ fn days_of_disuse_are_one_more_than_make_it_stale() {
 fn what_was_used_since_its_notice_is_left_alone_and_told() {
     let used = |case: Case, days| {
         case.with(|it| {
-            it.dossier.user.access_keys[0].last_used = Stamp::At(days_ago(days));
+            it.user_record.user.access_keys[0].last_used = Timestamp::At(days_ago(days));
         })
     };
     let alone: &[&str] = &[
@@ -344,7 +354,7 @@ fn users_of_other_owners_are_left_alone_unless_told() {
 fn users_under_other_paths_are_left_alone_unless_told() {
     let under = |path: &str, paths: &[&str]| {
         Case::due().with(|it| {
-            path.clone_into(&mut it.dossier.path);
+            path.clone_into(&mut it.user_record.path);
             if !paths.is_empty() {
                 it.remediation.paths = paths.iter().map(|path| path.parse().unwrap()).collect();
             }
@@ -367,7 +377,7 @@ fn a_user_with_fifty_tags_gets_none_of_ours() {
     };
     let marked = (0..49).fold(Case::due(), |case, n| case.with_tag(&format!("t{n}"), "x"));
     let two =
-        with(49).with(|it| it.dossier.user.access_keys.push(key("AKIA000000000000BBBB", 200)));
+        with(49).with(|it| it.user_record.user.access_keys.push(key("AKIA000000000000BBBB", 200)));
     let no_room = "is left alone: the user has 50 tags or nearly so: no room for ours";
     assert_planned([
         ("49", with(49), &["access-key …AAAA: Notify(First)"]),
@@ -449,14 +459,16 @@ fn a_rule_that_is_a_notice_or_off_deactivates_nothing() {
 #[test]
 fn two_keys_are_judged_alone() {
     let case = Case::due().with(|it| {
-        it.dossier.user.access_keys.push(key("AKIA000000000000BBBB", 1));
+        it.user_record.user.access_keys.push(key("AKIA000000000000BBBB", 1));
     });
     assert_planned([
         ("one in use", case.clone(), DEACTIVATED),
         (
             "one exempted",
-            case.with(|it| it.dossier.user.access_keys[1].last_used = Stamp::At(days_ago(200)))
-                .exempted("2026-12-31", ", credentials: ['access-key:BBBB']"),
+            case.with(|it| {
+                it.user_record.user.access_keys[1].last_used = Timestamp::At(days_ago(200))
+            })
+            .exempted("2026-12-31", ", credentials: ['access-key:BBBB']"),
             &[
                 "access-key …AAAA: Deactivate",
                 "access-key …BBBB is left alone: exempted until 2026-12-31 \

@@ -12,9 +12,9 @@ fn held(due: usize, users: usize, max_changes: u32, max_share: u32) -> Vec<Strin
         it.remediation.max_changes = max_changes;
         it.remediation.max_share = max_share;
     });
-    let mut scene = case.scene();
-    scene.dossiers = (0..due).map(|n| case.twin(&format!("user-{n}"))).collect();
-    let said = said(&plan(&scene, case.basis()));
+    let mut input = case.input();
+    input.user_records = (0..due).map(|n| case.twin(&format!("user-{n}"))).collect();
+    let said = said(&plan(&input, case.settings()));
     assert_eq!(said.iter().filter(|it| it.ends_with(": Deactivate")).count(), due);
     said.into_iter().filter(|it| it.starts_with("held")).collect()
 }
@@ -53,14 +53,14 @@ fn two_changes_of_one_user_are_two_changes_and_one_user() {
     let case = Case::to_be_deleted().with(|it| {
         let mut second = key("AKIA000000000000BBBB", 200);
         second.active = iam_stocktake::model::inventory::Flag::No;
-        it.dossier.user.access_keys.push(second);
+        it.user_record.user.access_keys.push(second);
         it.account.users = 1;
         it.remediation.max_changes = 1;
         it.remediation.max_share = 1;
     });
     let case = case.tagged(
         &crate::remediation_plan::case::of_key("AKIA000000000000BBBB"),
-        iam_stocktake::model::clock::Reached::Deactivated,
+        iam_stocktake::model::remediation_tag::RemediationStatus::Deactivated,
         40,
         3,
     );
@@ -79,10 +79,10 @@ fn notices_are_not_counted() {
     let case = Case::due()
         .without_tag(&crate::remediation_plan::case::of_key(crate::remediation_plan::case::KEY));
     let case = case.with(|it| it.remediation.max_changes = 1);
-    let mut scene = case.scene();
-    scene.dossiers = (0..50).map(|n| case.twin(&format!("user-{n}"))).collect();
-    let made = plan(&scene, case.basis());
-    assert_eq!((made.changes.len(), made.held.len()), (50, 0));
+    let mut input = case.input();
+    input.user_records = (0..50).map(|n| case.twin(&format!("user-{n}"))).collect();
+    let made = plan(&input, case.settings());
+    assert_eq!((made.changes.len(), made.exceeded_limits.len()), (50, 0));
 }
 
 #[test]
@@ -92,19 +92,19 @@ fn each_account_has_its_own_share_and_all_have_one_number_of_changes() {
         it.remediation.max_changes = 2;
         it.remediation.max_share = 10;
     });
-    let mut scene = case.scene();
+    let mut input = case.input();
     let mut other = case.twin("bob");
     other.account = "444455556666".parse().unwrap();
-    scene.accounts.insert(other.account, case.account.clone());
-    scene.dossiers.push(other.clone());
-    assert_eq!(plan(&scene, case.basis()).held, []);
+    input.accounts.insert(other.account, case.account.clone());
+    input.user_records.push(other.clone());
+    assert_eq!(plan(&input, case.settings()).exceeded_limits, []);
 
     let third = |account| {
         let mut third = case.twin("carol");
         third.account = account;
-        let mut scene = scene.clone();
-        scene.dossiers.push(third);
-        said(&plan(&scene, case.basis()))
+        let mut input = input.clone();
+        input.user_records.push(third);
+        said(&plan(&input, case.settings()))
     };
     let said = third(other.account);
     assert!(said.contains(&"held: Changes { due: 3, allowed: 2 }".to_owned()), "{said:#?}");

@@ -1,10 +1,10 @@
 //! What holds of every plan, whatever stands in the account and in the policy.
 
 use chrono::{DateTime, Utc};
-use iam_stocktake::model::clock::{Clock, Reached, Subject};
-use iam_stocktake::model::inventory::{CredentialKind, Flag, Handle, Stamp, User};
+use iam_stocktake::model::inventory::{CredentialHandle, CredentialKind, Flag, Timestamp, User};
 use iam_stocktake::model::policy::remediation::{RemediationPolicy, Stage};
-use iam_stocktake::remediate::plan::{Act, Change};
+use iam_stocktake::model::remediation_tag::{RemediationStatus, RemediationTag, TagSubject};
+use iam_stocktake::remediate::plan::{ChangeKind, PlannedChange};
 use proptest::prelude::*;
 
 use crate::remediation_plan::case::{Case, of_key};
@@ -21,8 +21,12 @@ fn config() -> ProptestConfig {
 fn tag() -> impl Strategy<Value = Option<String>> {
     let clock =
         (prop::bool::ANY, -2_i64..130, -2_i64..20).prop_map(|(deactivated, since, seen)| {
-            let reached = if deactivated { Reached::Deactivated } else { Reached::Notified };
-            Clock { reached, since: days_ago(since), seen: days_ago(seen) }.to_string()
+            let reached = if deactivated {
+                RemediationStatus::Deactivated
+            } else {
+                RemediationStatus::Notified
+            };
+            RemediationTag { reached, since: days_ago(since), seen: days_ago(seen) }.to_string()
         });
     prop_oneof![1 => Just(None), 6 => clock.prop_map(Some), 1 => Just(Some("x".to_owned()))]
 }
@@ -72,8 +76,8 @@ prop_compose! {
         stage in stage(),
     ) -> (Case, Option<&'static str>) {
         let mut user = live_user("alice");
-        user.created = Stamp::At(days_ago(created));
-        let mut tags = vec![(Subject::User, user_tag)];
+        user.created = Timestamp::At(days_ago(created));
+        let mut tags = vec![(TagSubject::User, user_tag)];
         for (id, (used, active, tag)) in KEYS.into_iter().zip(keys) {
             let mut key = key(id, used);
             key.active = if active { Flag::Yes } else { Flag::No };
@@ -82,14 +86,14 @@ prop_compose! {
         }
         if let Some((used, changed, tag)) = password_days {
             let mut password = password(used);
-            password.last_changed = Stamp::At(days_ago(changed));
+            password.last_changed = Timestamp::At(days_ago(changed));
             user.password = Some(password);
-            tags.push((Subject::PASSWORD, tag));
+            tags.push((TagSubject::PASSWORD, tag));
         }
         if let Some((age, tag)) = certificate {
             let kind = CredentialKind::SigningCertificate;
             user.other_credentials.push(other(kind, "CERTIFICATE", age));
-            tags.push((Subject::Credential(kind, Some("CERTIFICATE".to_owned())), tag));
+            tags.push((TagSubject::Credential(kind, Some("CERTIFICATE".to_owned())), tag));
         }
         let mut case = Case::of(user);
         for (subject, value) in tags {
@@ -107,9 +111,11 @@ prop_compose! {
 }
 
 /// When a credential of the user was last used, or made if it never was.
-fn last_use(user: &User<'_>, subject: &Subject) -> DateTime<Utc> {
-    let Subject::Credential(kind, id) = subject else { panic!("{subject} has no last use") };
-    let is_it = |handle: &Handle| id.as_ref().is_some_and(|id| *handle == Handle::Id(id.clone()));
+fn last_use(user: &User<'_>, subject: &TagSubject) -> DateTime<Utc> {
+    let TagSubject::Credential(kind, id) = subject else { panic!("{subject} has no last use") };
+    let is_it = |handle: &CredentialHandle| {
+        id.as_ref().is_some_and(|id| *handle == CredentialHandle::Id(id.clone()))
+    };
     let stamp = match kind {
         CredentialKind::Password => &user.password.as_ref().unwrap().last_used,
         CredentialKind::AccessKey => {
@@ -121,35 +127,35 @@ fn last_use(user: &User<'_>, subject: &Subject) -> DateTime<Utc> {
 }
 
 /// Whether an exemption of [`exempted`] is about the credential.
-fn covers(exemption: &str, subject: &Subject) -> bool {
+fn covers(exemption: &str, subject: &TagSubject) -> bool {
     match exemption {
         "" => matches!(
             subject,
-            Subject::Credential(CredentialKind::AccessKey | CredentialKind::Password, _)
+            TagSubject::Credential(CredentialKind::AccessKey | CredentialKind::Password, _)
         ),
-        ", credentials: [password]" => *subject == Subject::PASSWORD,
+        ", credentials: [password]" => *subject == TagSubject::PASSWORD,
         _ => *subject == of_key(KEYS[0]),
     }
 }
 
 /// Does to the user what a change says.
-fn carry_out(case: &mut Case, change: &Change) {
-    let subject = &change.place.subject;
-    let tag = |reached| Clock { reached, since: now(), seen: now() }.to_string();
+fn carry_out(case: &mut Case, change: &PlannedChange) {
+    let subject = &change.target.subject;
+    let tag = |reached| RemediationTag { reached, since: now(), seen: now() }.to_string();
     let key = subject.key();
-    let is_it = |handle: &Handle| matches!((subject, handle), (Subject::Credential(_, Some(id)), Handle::Id(it)) if it == id);
-    let user = &mut case.dossier.user;
+    let is_it = |handle: &CredentialHandle| matches!((subject, handle), (TagSubject::Credential(_, Some(id)), CredentialHandle::Id(it)) if it == id);
+    let user = &mut case.user_record.user;
     let tags = user.tags.as_mut().unwrap();
-    match change.act {
-        Act::Clear(_) => drop(tags.remove(&key)),
-        Act::Notify(_) => drop(tags.insert(key, tag(Reached::Notified))),
-        Act::Settle(_) => drop(tags.insert(key, tag(Reached::Deactivated))),
-        Act::Renew => {
-            let clock: Clock = tags[&key].parse().unwrap();
-            tags.insert(key, Clock { seen: now(), ..clock }.to_string());
+    match change.kind {
+        ChangeKind::Clear(_) => drop(tags.remove(&key)),
+        ChangeKind::Notify(_) => drop(tags.insert(key, tag(RemediationStatus::Notified))),
+        ChangeKind::Settle(_) => drop(tags.insert(key, tag(RemediationStatus::Deactivated))),
+        ChangeKind::Renew => {
+            let clock: RemediationTag = tags[&key].parse().unwrap();
+            tags.insert(key, RemediationTag { seen: now(), ..clock }.to_string());
         }
-        Act::Deactivate => {
-            tags.insert(key, tag(Reached::Deactivated));
+        ChangeKind::Deactivate => {
+            tags.insert(key, tag(RemediationStatus::Deactivated));
             user.access_keys
                 .iter_mut()
                 .filter(|it| is_it(&it.handle))
@@ -157,42 +163,42 @@ fn carry_out(case: &mut Case, change: &Change) {
             let others = user.other_credentials.iter_mut();
             others.filter(|it| is_it(&it.handle)).for_each(|it| it.active = Flag::No);
         }
-        Act::DeletePassword => {
+        ChangeKind::DeletePassword => {
             tags.remove(&key);
             user.password = None;
         }
-        Act::DeleteCredential => {
+        ChangeKind::DeleteCredential => {
             tags.remove(&key);
             user.access_keys.retain(|it| !is_it(&it.handle));
             user.other_credentials.retain(|it| !is_it(&it.handle));
         }
-        Act::DeleteUser => panic!("nobody is left to be planned for"),
+        ChangeKind::DeleteUser => panic!("nobody is left to be planned for"),
     }
 }
 
 /// Asserts that a change which takes something takes it from nobody who may need it.
-fn assert_careful(case: &Case, exemption: Option<&str>, change: &Change) {
-    let user = &case.dossier.user;
-    let subject = &change.place.subject;
-    let covered = |subject: &Subject| exemption.is_some_and(|it| covers(it, subject));
-    if change.act == Act::DeleteUser {
+fn assert_careful(case: &Case, exemption: Option<&str>, change: &PlannedChange) {
+    let user = &case.user_record.user;
+    let subject = &change.target.subject;
+    let covered = |subject: &TagSubject| exemption.is_some_and(|it| covers(it, subject));
+    if change.kind == ChangeKind::DeleteUser {
         assert!(case.remediation.delete_users);
         assert!(user.access_keys.iter().all(|it| it.active == Flag::No));
-        assert!(user.password.is_none() || !covered(&Subject::PASSWORD));
+        assert!(user.password.is_none() || !covered(&TagSubject::PASSWORD));
         let keys = KEYS.iter().take(user.access_keys.len());
         assert!(keys.into_iter().all(|id| !covered(&of_key(id))));
         return;
     }
     assert!(last_use(user, subject) <= days_ago(91));
     assert!(!covered(subject));
-    if *subject == Subject::PASSWORD {
+    if *subject == TagSubject::PASSWORD {
         let changed = user.password.as_ref().unwrap().last_changed.at();
         assert!(case.remediation.delete_passwords && changed.unwrap() <= days_ago(90));
     }
     // Nothing goes without a notice that is old enough.
     let (_, since) = change.facts.clock.unwrap();
-    let days = match change.act {
-        Act::DeleteCredential => case.remediation.delete_after_days.unwrap(),
+    let days = match change.kind {
+        ChangeKind::DeleteCredential => case.remediation.delete_after_days.unwrap(),
         _ => case.remediation.deactivate_after_days,
     };
     assert!(since <= days_ago(days.into()));
@@ -206,8 +212,8 @@ proptest! {
         (case, exemption) in case()
     ) {
         for change in case.plan().changes {
-            prop_assert!(change.act.stage() <= case.stage, "{:?}", change);
-            if change.act.takes_something() {
+            prop_assert!(change.kind.stage() <= case.stage, "{:?}", change);
+            if change.kind.removes_access() {
                 assert_careful(&case, exemption, &change);
             }
         }
@@ -219,7 +225,7 @@ proptest! {
         // A user who has nothing in use after the first plan gets a notice by the second.
         for _ in 0..3 {
             let plan = case.plan();
-            if plan.changes.iter().any(|it| it.act == Act::DeleteUser) {
+            if plan.changes.iter().any(|it| it.kind == ChangeKind::DeleteUser) {
                 return Ok(());
             }
             plan.changes.iter().for_each(|change| carry_out(&mut case, change));

@@ -1,9 +1,9 @@
 //! When a user is deleted whole: some time after the last credential went out of use, and never
 //! where anything speaks against it.
 
-use iam_stocktake::model::clock::{Reached, Subject};
-use iam_stocktake::model::inventory::{AccessKey, Flag, Stamp, Unreadable};
+use iam_stocktake::model::inventory::{AccessKey, Flag, Timestamp, UnreadableField};
 use iam_stocktake::model::policy::Rule;
+use iam_stocktake::model::remediation_tag::{RemediationStatus, TagSubject};
 
 use crate::remediation_plan::case::{Case, assert_planned};
 use crate::support::{days_ago, key, password};
@@ -28,10 +28,10 @@ fn a_user_is_deleted_whole_only_behind_a_setting_of_its_own() {
         ),
         (
             "29 days",
-            case().tagged(&Subject::User, Reached::Notified, 29, 3),
+            case().tagged(&TagSubject::User, RemediationStatus::Notified, 29, 3),
             &["user waits to delete"],
         ),
-        ("30 days", case().tagged(&Subject::User, Reached::Notified, 30, 3), DELETED),
+        ("30 days", case().tagged(&TagSubject::User, RemediationStatus::Notified, 30, 3), DELETED),
     ]);
 }
 
@@ -41,12 +41,12 @@ fn a_user_of_whom_anything_is_in_use_is_not_deleted() {
         Case::whole_user().with(|it| {
             let mut key = key("AKIA000000000000AAAA", used);
             key.active = active;
-            it.dossier.user.access_keys.push(key);
+            it.user_record.user.access_keys.push(key);
         })
     };
     let with_password = |used: i64| {
         Case::whole_user().with(|it| {
-            it.dossier.user.password = Some(password(used));
+            it.user_record.user.password = Some(password(used));
         })
     };
     assert_planned([
@@ -72,13 +72,14 @@ fn a_user_of_whom_anything_is_in_use_is_not_deleted() {
         ),
         (
             "a password that a person would have to remove",
-            with_password(200).tagged(&Subject::PASSWORD, Reached::Notified, 20, 3),
+            with_password(200).tagged(&TagSubject::PASSWORD, RemediationStatus::Notified, 20, 3),
             DELETED,
         ),
         (
             "a password that was reset lately",
             with_password(200).with(|it| {
-                it.dossier.user.password.as_mut().unwrap().last_changed = Stamp::At(days_ago(5));
+                it.user_record.user.password.as_mut().unwrap().last_changed =
+                    Timestamp::At(days_ago(5));
             }),
             &["user: Clear(InUse)", "password is left alone: the password was reset on 2026-06-25"],
         ),
@@ -89,7 +90,7 @@ fn a_user_of_whom_anything_is_in_use_is_not_deleted() {
 fn a_young_user_is_not_deleted() {
     let created = |days| {
         Case::whole_user().with(|it| {
-            it.dossier.user.created = Stamp::At(days_ago(days));
+            it.user_record.user.created = Timestamp::At(days_ago(days));
         })
     };
     assert_planned([
@@ -97,7 +98,7 @@ fn a_young_user_is_not_deleted() {
         ("90 days", created(90), IN_USE),
         (
             "nobody knows",
-            Case::whole_user().with(|it| it.dossier.user.created = Stamp::Absent),
+            Case::whole_user().with(|it| it.user_record.user.created = Timestamp::Absent),
             &["user is left alone: evidence is missing: nobody can tell when the user was created"],
         ),
     ]);
@@ -105,22 +106,23 @@ fn a_young_user_is_not_deleted() {
 
 #[test]
 fn missing_evidence_is_never_use_and_takes_no_days_away() {
-    let unreadable =
-        |column: &str| Box::new(Unreadable { column: column.to_owned(), text: "soon".to_owned() });
+    let unreadable = |column: &str| {
+        Box::new(UnreadableField { column: column.to_owned(), text: "soon".to_owned() })
+    };
     let with_key = |change: &dyn Fn(&mut AccessKey<'_>)| {
         Case::whole_user().with(|it| {
             let mut key = key("AKIA000000000000AAAA", 200);
             key.active = Flag::No;
             change(&mut key);
-            it.dossier.user.access_keys.push(key);
+            it.user_record.user.access_keys.push(key);
         })
     };
     let unread = "user is left alone: evidence is missing: X cannot be read: soon";
     let status = with_key(&|key| key.active = Flag::Unreadable(unreadable("X")));
-    let used = with_key(&|key| key.last_used = Stamp::Unreadable(unreadable("X")));
+    let used = with_key(&|key| key.last_used = Timestamp::Unreadable(unreadable("X")));
     let created = with_key(&|key| {
-        key.last_used = Stamp::Absent;
-        key.created = Stamp::Absent;
+        key.last_used = Timestamp::Absent;
+        key.created = Timestamp::Absent;
     });
     for (what, case) in [("status", status), ("use", used), ("creation", created)] {
         let said = case.said();
@@ -132,10 +134,10 @@ fn missing_evidence_is_never_use_and_takes_no_days_away() {
     // Evidence about another user is missing, so that the rule is incomplete in the account.
     let password = |seen| {
         Case::whole_user()
-            .tagged(&Subject::User, Reached::Notified, 20, seen)
-            .tagged(&Subject::PASSWORD, Reached::Notified, 20, seen)
+            .tagged(&TagSubject::User, RemediationStatus::Notified, 20, seen)
+            .tagged(&TagSubject::PASSWORD, RemediationStatus::Notified, 20, seen)
             .with(|it| {
-                it.dossier.user.password = Some(password(200));
+                it.user_record.user.password = Some(password(200));
                 it.account.incomplete.push(Rule::StalePassword);
             })
     };
@@ -149,7 +151,7 @@ fn missing_evidence_is_never_use_and_takes_no_days_away() {
     let renewed = ["password: Renew", "user: Renew"].map(str::to_owned);
     assert_eq!(password(8).said(), [&renewed[..], &alone].concat());
     // A password that is in use is use, whatever else is missing.
-    let used = password(3).with(|it| it.dossier.user.access_keys.push(key("AKIA", 1)));
+    let used = password(3).with(|it| it.user_record.user.access_keys.push(key("AKIA", 1)));
     assert_eq!(used.said()[0], "user: Clear(InUse)");
 }
 
@@ -159,7 +161,7 @@ fn a_user_of_whom_anything_is_exempted_is_not_deleted() {
         Case::whole_user().with(|it| {
             let mut key = key("AKIA000000000000AAAA", 200);
             key.active = Flag::No;
-            it.dossier.user.access_keys.push(key);
+            it.user_record.user.access_keys.push(key);
         })
     };
     let exempted = "exempted until 2026-12-31 (line 3 of the allowlist)";
@@ -195,9 +197,11 @@ fn a_user_of_whom_anything_is_exempted_is_not_deleted() {
 #[test]
 fn a_deletion_that_was_begun_is_finished_unless_its_clock_starts_anew() {
     let begun = |since, seen| {
-        Case::whole_user().tagged(&Subject::User, Reached::Notified, since, seen).with(|it| {
-            it.is_half_deleted = true;
-        })
+        Case::whole_user().tagged(&TagSubject::User, RemediationStatus::Notified, since, seen).with(
+            |it| {
+                it.is_partially_deleted = true;
+            },
+        )
     };
     assert_planned([
         ("before its days have passed, by another policy", begun(20, 3), DELETED),
@@ -219,20 +223,21 @@ fn a_user_is_not_deleted_where_any_rule_is_incomplete() {
 
 #[test]
 fn the_users_clock_starts_anew_for_each_of_its_reasons() {
-    let set =
-        |since, seen| Case::whole_user().tagged(&Subject::User, Reached::Notified, since, seen);
-    let absent = || Case::whole_user().without_tag(&Subject::User);
+    let set = |since, seen| {
+        Case::whole_user().tagged(&TagSubject::User, RemediationStatus::Notified, since, seen)
+    };
+    let absent = || Case::whole_user().without_tag(&TagSubject::User);
     assert_planned([
         ("none", absent(), &["user: Notify(First)"]),
         (
             "taken away",
-            absent().with(|it| it.remembered = vec![Subject::User]),
+            absent().with(|it| it.remembered = vec![TagSubject::User]),
             &["user: Notify(Vanished)"],
         ),
         ("nonsense", absent().with_tag("iam-stocktake:user", "x"), &["user: Notify(Unreadable)"]),
         (
             "what a user cannot be",
-            absent().tagged(&Subject::User, Reached::Deactivated, 40, 3),
+            absent().tagged(&TagSubject::User, RemediationStatus::Deactivated, 40, 3),
             &["user: Notify(Unreadable)"],
         ),
         ("to come", set(-1, 3), &["user: Notify(Unreadable)"]),
@@ -243,17 +248,17 @@ fn the_users_clock_starts_anew_for_each_of_its_reasons() {
 
 #[test]
 fn a_deletion_that_was_begun_is_finished() {
-    let case = Case::whole_user().tagged(&Subject::User, Reached::Notified, 1, 1);
+    let case = Case::whole_user().tagged(&TagSubject::User, RemediationStatus::Notified, 1, 1);
     assert_eq!(case.said(), ["user waits to delete"]);
     let begun = |case: &Case| {
-        let mut scene = case.scene();
-        scene.half_deleted.insert(case.dossier.user.id.clone().unwrap());
+        let mut input = case.input();
+        input.partially_deleted.insert(case.user_record.user.id.clone().unwrap());
         crate::remediation_plan::case::said(&iam_stocktake::remediate::plan::plan(
-            &scene,
-            case.basis(),
+            &input,
+            case.settings(),
         ))
     };
     assert_eq!(begun(&case), DELETED);
-    let used = case.with(|it| it.dossier.user.access_keys.push(key("AKIA000000000000AAAA", 1)));
+    let used = case.with(|it| it.user_record.user.access_keys.push(key("AKIA000000000000AAAA", 1)));
     assert_eq!(begun(&used), IN_USE);
 }

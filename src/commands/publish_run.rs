@@ -1,0 +1,450 @@
+//! What `action` and `publish` share: the queue or the comment, the gate, and what is told of both.
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+
+use super::job::JobReport;
+use super::publish_target::PublishTarget;
+use super::queue_client::{LoadedQueue, QueueWriteResult, describe_issues, error_text};
+use super::{Exit, Streams};
+use crate::audit::{AuditOutcome, FindingStatus};
+use crate::model::inventory::AccountId;
+use crate::queue::destination::{Destination, SkipReason};
+use crate::queue::gate::{AccountListView, FailOn, Gate, GateCounts, unaudited};
+use crate::queue::observation::Observation;
+use crate::queue::plan::QueueOptions;
+use crate::queue::pull_request::{Baseline, PullRequestChanges, PullRequestComment};
+use crate::queue::snapshot::UntrustedIssue;
+use crate::queue::state::QueueState;
+use crate::report::{PageTemplate, SafeText, escape_invisible, render_page};
+use crate::runner::job::Job;
+use crate::settings::PublishSettings;
+
+/// What is published, and by whom.
+pub(super) struct PublishRun<'a> {
+    pub(super) publish_target: &'a PublishTarget,
+    pub(super) settings: &'a PublishSettings,
+    pub(super) job: Option<&'a Job>,
+    pub(super) observation: &'a Observation,
+    /// What a pull request changes.
+    pub(super) pull_request_changes: &'a PullRequestChanges,
+    /// The allowlist's path.
+    pub(super) allowlist: Option<&'a str>,
+    pub(super) now: DateTime<Utc>,
+}
+
+/// How it went.
+struct PublishOutcome {
+    exit: Exit,
+    /// The queue's memory; `None` where there is no queue, or it was not asked for.
+    queue_state: Option<QueueState>,
+    /// The memory before this run.
+    previous_state: Option<QueueState>,
+    queue_issue: Option<(u64, String)>,
+    /// The changes, in a dry run.
+    plan: Option<String>,
+    /// Accounts that the queue knows and this run did not audit.
+    unaudited: BTreeSet<AccountId>,
+}
+
+/// What stands in the summary before the report.
+#[derive(Serialize)]
+struct SummaryView {
+    result: &'static str,
+    gate: &'static str,
+    target: &'static str,
+    why: Option<&'static str>,
+    open: usize,
+    new: usize,
+    overdue: usize,
+    exempted: usize,
+    unknown: usize,
+    unaudited: AccountListView,
+    has_queue: bool,
+    index: Option<SafeText>,
+    /// Changes that a dry run has not made.
+    plan: Option<String>,
+    failed: bool,
+    names: bool,
+}
+
+impl PublishRun<'_> {
+    /// Publishes, evaluates the gate, and leaves outputs and the beginning of the summary behind.
+    pub(super) fn publish(&self, job_report: &mut JobReport, streams: &mut Streams<'_>) -> Exit {
+        let mut published = match self.publish_target.destination {
+            Destination::Queue { per_user } => self.update_queue(per_user, streams),
+            Destination::PullRequest | Destination::Nothing(_) => self.read_queue(streams),
+        };
+        if let Some(queue_state) = &published.previous_state {
+            published.unaudited = unaudited(self.observation, queue_state);
+        }
+        let today = self.now.date_naive();
+        let days = self.settings.remedy_within_days;
+        let not_new = self.pull_request_changes.not_new();
+        let known = published.previous_state.as_ref();
+        let mut gate_counts = GateCounts::of(self.observation, known, &not_new, today, days);
+        if let Some(queue_state) = &published.queue_state {
+            gate_counts.overdue = queue_state.overdue(days, today).count();
+        }
+        let gate =
+            if published.exit == Exit::Incomplete && self.publish_target.fail_on.needs_queue() {
+                // Nobody knows what the queue holds.
+                Gate::NotEvaluated
+            } else {
+                gate_counts.evaluate(
+                    self.publish_target.fail_on,
+                    known.is_some(),
+                    self.settings.require_queue,
+                )
+            };
+        let is_compared = self.pull_request_changes.compared != Baseline::Unavailable;
+        // What the head's policy lets pass, an earlier one that nobody knows may not.
+        let gate = if gate == Gate::Passed && !is_compared { Gate::NotEvaluated } else { gate };
+        let mut exit = published.exit;
+        if gate == Gate::Failed {
+            exit = exit.max(Exit::GateFailed);
+        }
+        if self.is_incomplete(&published) {
+            exit = exit.max(Exit::Incomplete);
+        }
+        job_report.outcomes.extend(self.outcomes(&published, &gate_counts));
+        self.report(&published, &gate_counts, gate, streams);
+        self.write_job_report(&published, &gate_counts, gate, job_report, streams);
+        exit
+    }
+
+    /// Whether evidence is missing, for an audited account or because an account was not audited.
+    fn is_incomplete(&self, published: &PublishOutcome) -> bool {
+        self.observation.is_incomplete() || !published.unaudited.is_empty()
+    }
+
+    /// What is said of a run that ends with another exit code than 0 though nothing went wrong.
+    fn outcomes(
+        &self,
+        published: &PublishOutcome,
+        gate_counts: &GateCounts,
+    ) -> Vec<(Exit, String)> {
+        let (open, new, overdue) =
+            (gate_counts.open.len(), gate_counts.new.len(), gate_counts.overdue);
+        let findings = if open == 1 { "finding" } else { "findings" };
+        let counts = format!("{open} open {findings}, {new} new, {overdue} overdue");
+        let mut outcomes = vec![(Exit::GateFailed, format!("the gate failed: {counts}"))];
+        if self.is_incomplete(published) {
+            let message = format!("incomplete: some evidence is missing ({counts} in the rest)");
+            outcomes.push((Exit::Incomplete, message));
+        }
+        outcomes
+    }
+
+    fn update_queue(&self, per_user: bool, streams: &mut Streams<'_>) -> PublishOutcome {
+        let settings = self.settings;
+        let options = QueueOptions {
+            queue: settings.queue.clone(),
+            per_user,
+            title: settings.issue_title.clone(),
+            labels: settings.labels.clone(),
+            assignees: settings.assignees.clone(),
+            assign_owners: settings.assign_owners,
+            language: settings.language,
+            due_within_days: settings.remedy_within_days,
+            today: self.now.date_naive(),
+            run: self.publish_target.run.clone(),
+            run_url: self.job.map(Job::run_url),
+            observed_now: self.observation.observed_as_requested(),
+        };
+        let (Some(queue_client), Some(repository)) =
+            (&self.publish_target.queue_client, &self.publish_target.queue_repository)
+        else {
+            return PublishOutcome::nothing(Exit::Usage);
+        };
+        match queue_client.update_queue(repository, self.observation, &options, settings.dry_run) {
+            Err(error) => PublishOutcome::nothing(error.report(streams)),
+            Ok(QueueWriteResult {
+                queue_issue,
+                queue_state,
+                previous_state,
+                plan,
+                warnings,
+                untrusted,
+            }) => {
+                report_untrusted(&untrusted, streams);
+                for warning in warnings {
+                    let warning = if self.publish_target.names {
+                        warning.to_string()
+                    } else {
+                        warning.redacted()
+                    };
+                    streams.eprintln(&format!("warning: {}", escape_invisible(&warning)));
+                }
+                let plan_text = plan.to_string();
+                if self.publish_target.names {
+                    let verb = if settings.dry_run { "would " } else { "" };
+                    for line in plan_text.lines() {
+                        streams
+                            .eprintln(&format!("{repository}: {verb}{}", escape_invisible(line)));
+                    }
+                }
+                PublishOutcome {
+                    exit: Exit::Done,
+                    // A queue that is made now holds nothing before.
+                    previous_state: Some(
+                        previous_state.unwrap_or_else(|| QueueState::new(self.now.date_naive())),
+                    ),
+                    queue_state: Some(queue_state),
+                    queue_issue,
+                    plan: settings.dry_run.then_some(plan_text),
+                    unaudited: BTreeSet::new(),
+                }
+            }
+        }
+    }
+
+    /// Reads the queue where the gate or the comment needs it.
+    fn read_queue(&self, streams: &mut Streams<'_>) -> PublishOutcome {
+        let is_needed = match self.publish_target.destination {
+            Destination::PullRequest => true,
+            Destination::Nothing(SkipReason::Requested | SkipReason::Public) => {
+                self.publish_target.fail_on.needs_queue()
+            }
+            // The gate wants to know which accounts there should be.
+            _ => self.publish_target.fail_on != FailOn::NONE,
+        };
+        if !is_needed {
+            return PublishOutcome::nothing(Exit::Done);
+        }
+        let (Some(queue_client), Some(repository)) =
+            (&self.publish_target.queue_client, &self.publish_target.queue_repository)
+        else {
+            streams.error("there is no token for GitHub, so that the queue cannot be read");
+            streams.hint("give `github-token`, or set GITHUB_TOKEN");
+            return PublishOutcome::nothing(Exit::Usage);
+        };
+        match queue_client.queue(repository, &self.settings.queue) {
+            Err(error) => PublishOutcome::nothing(error.report(streams)),
+            Ok(LoadedQueue { snapshot, queue_state }) => {
+                report_untrusted(&snapshot.untrusted, streams);
+                PublishOutcome {
+                    exit: Exit::Done,
+                    previous_state: queue_state.clone(),
+                    queue_state,
+                    queue_issue: snapshot.queue_issue.map(|issue| (issue.number, issue.url)),
+                    plan: None,
+                    unaudited: BTreeSet::new(),
+                }
+            }
+        }
+    }
+
+    fn report(
+        &self,
+        published: &PublishOutcome,
+        gate_counts: &GateCounts,
+        gate: Gate,
+        streams: &mut Streams<'_>,
+    ) {
+        self.report_unaudited(&published.unaudited, streams);
+        let (open, new, overdue) =
+            (gate_counts.open.len(), gate_counts.all_new(), gate_counts.overdue);
+        streams.eprintln(&format!(
+            "{open} to remedy, {new} new, {overdue} overdue (levels error and warning); gate (level \
+             error alone): {}",
+            gate.id()
+        ));
+        if let Some((_, url)) = &published.queue_issue {
+            streams.eprintln(&format!("the queue is {}", escape_invisible(url)));
+        }
+    }
+
+    fn report_unaudited(&self, unaudited: &BTreeSet<AccountId>, streams: &mut Streams<'_>) {
+        if unaudited.is_empty() {
+            return;
+        }
+        let which = if self.publish_target.names {
+            let ids: Vec<_> = unaudited.iter().map(ToString::to_string).collect();
+            ids.join(", ")
+        } else {
+            unaudited.len().to_string()
+        };
+        streams.error(&format!("accounts that the queue knows were not audited: {which}"));
+        streams.hint(
+            "audit the same accounts in every run that uses this queue, give runs that audit other \
+             accounts another `queue`, or list an account that is dropped on purpose under \
+             `former_accounts` in the allowlist",
+        );
+    }
+
+    /// Leaves outputs, the comment and the beginning of the summary.
+    fn write_job_report(
+        &self,
+        published: &PublishOutcome,
+        gate_counts: &GateCounts,
+        gate: Gate,
+        job_report: &mut JobReport,
+        streams: &mut Streams<'_>,
+    ) {
+        let queue_issue = published.queue_issue.as_ref();
+        let link = queue_issue.map(|(number, _)| self.publish_target.queue_issue_link(*number));
+        let mut comment_url = None;
+        if self.publish_target.destination == Destination::PullRequest
+            && published.exit == Exit::Done
+        {
+            let comment = PullRequestComment {
+                queue: &self.settings.queue,
+                observation: self.observation,
+                queue_state: published.queue_state.as_ref(),
+                index: link.clone(),
+                pull_request_changes: self.pull_request_changes,
+                gate_counts,
+                unaudited: &published.unaudited,
+                gate,
+                today: self.now.date_naive(),
+                allowlist: self.allowlist,
+                run: self.publish_target.run.clone(),
+                names: self.publish_target.names,
+            };
+            comment_url = self.comment(&comment, job_report, streams);
+        }
+        let view = self.view(published, gate_counts, gate, link);
+        let result = view.result;
+        if self.publish_target.destination != Destination::PullRequest
+            || published.exit != Exit::Done
+        {
+            match render_page(PageTemplate::Summary, self.settings.language, view) {
+                Ok(text) => job_report.add_to_summary(&text),
+                Err(error) => streams.error(&escape_invisible(&error.to_string())),
+            }
+        }
+        let count = |number: usize| number.to_string();
+        job_report.outputs.extend([
+            ("result", result.to_owned()),
+            ("gate", gate.id().to_owned()),
+            ("stale-count", count(gate_counts.open.len())),
+            ("new-count", count(gate_counts.all_new())),
+            ("overdue-count", count(gate_counts.overdue)),
+            ("exempted-count", count(self.observation.count(FindingStatus::Exempted))),
+            ("expired-exemption-count", count(self.observation.expired_exemptions)),
+            ("issue-number", queue_issue.map(|(number, _)| number.to_string()).unwrap_or_default()),
+            ("issue-url", queue_issue.map(|(_, url)| url.clone()).unwrap_or_default()),
+            ("comment-url", comment_url.unwrap_or_default()),
+        ]);
+    }
+
+    /// Comments on the pull request. That is a service: what fails here fails nothing else.
+    fn comment(
+        &self,
+        comment: &PullRequestComment<'_>,
+        job_report: &mut JobReport,
+        streams: &mut Streams<'_>,
+    ) -> Option<String> {
+        let body = match comment.body(self.settings.language) {
+            Ok(body) => body,
+            Err(error) => {
+                streams.error(&escape_invisible(&error.to_string()));
+                return None;
+            }
+        };
+        // The summary says the same, without the marker.
+        job_report.add_to_summary(body.split_once('\n').map_or("", |(_, text)| text));
+        let pull_request = self.job?.payload.pull_request.as_ref()?;
+        if self.settings.dry_run {
+            streams.eprintln(&format!("would comment on #{}", pull_request.number));
+            return None;
+        }
+        let has_content = comment.has_content();
+        let written = self.publish_target.queue_client.as_ref()?.comment(
+            self.publish_target.repository.as_ref()?,
+            pull_request.number,
+            &body,
+            self.settings.comment_on,
+            has_content,
+        );
+        written.unwrap_or_else(|error| {
+            streams
+                .eprintln(&format!("warning: {}", escape_invisible(&error_text(&error, streams))));
+            streams.eprintln(&format!("help: {}", escape_invisible(&error.hint())));
+            streams.eprintln(
+                "warning: the comment on the pull request was not written; the summary has it",
+            );
+            job_report.add_to_summary("> [!WARNING]\n> This could not be written as a comment.");
+            None
+        })
+    }
+
+    fn view(
+        &self,
+        published: &PublishOutcome,
+        gate_counts: &GateCounts,
+        gate: Gate,
+        index: Option<SafeText>,
+    ) -> SummaryView {
+        // A queue or a base that could not be read is missing as evidence is.
+        let unread = published.exit == Exit::Incomplete
+            || self.pull_request_changes.compared == Baseline::Unavailable;
+        let result = if unread || self.is_incomplete(published) {
+            AuditOutcome::Incomplete
+        } else if gate_counts.open.is_empty() {
+            AuditOutcome::Clean
+        } else {
+            AuditOutcome::Stale
+        };
+        let (target, why) = match self.publish_target.destination {
+            Destination::Queue { .. } => ("queue", None),
+            Destination::PullRequest => ("pull-request", None),
+            Destination::Nothing(why) => ("nothing", Some(why.id())),
+        };
+        SummaryView {
+            result: result.id(),
+            gate: gate.id(),
+            target,
+            why,
+            open: gate_counts.open.len(),
+            new: gate_counts.all_new(),
+            overdue: gate_counts.overdue,
+            exempted: self.observation.count(FindingStatus::Exempted),
+            unknown: self.observation.count(FindingStatus::Unknown),
+            unaudited: AccountListView::of(&published.unaudited, self.publish_target.names),
+            has_queue: published.previous_state.is_some(),
+            index,
+            plan: published.plan.clone().filter(|_| self.publish_target.names),
+            failed: published.exit != Exit::Done,
+            names: self.publish_target.names,
+        }
+    }
+}
+
+/// Says which issues were ignored although they pass for the queue's.
+fn report_untrusted(untrusted: &[UntrustedIssue], streams: &mut Streams<'_>) {
+    if untrusted.is_empty() {
+        return;
+    }
+    streams.eprintln(&format!(
+        "notice: ignored because the author is not trusted with the queue: {}",
+        escape_invisible(&describe_issues(untrusted))
+    ));
+}
+
+impl PublishOutcome {
+    const fn nothing(exit: Exit) -> Self {
+        Self {
+            exit,
+            queue_state: None,
+            previous_state: None,
+            queue_issue: None,
+            plan: None,
+            unaudited: BTreeSet::new(),
+        }
+    }
+}
+
+/// No change of a pull request.
+pub(super) const NO_PULL_REQUEST_CHANGES: PullRequestChanges = PullRequestChanges {
+    exempts: BTreeSet::new(),
+    uncovers: BTreeSet::new(),
+    outdated: BTreeSet::new(),
+    loosens: Vec::new(),
+    remediation: Vec::new(),
+    drops: Vec::new(),
+    compared: Baseline::BaseAllowlist,
+};

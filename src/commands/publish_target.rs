@@ -1,0 +1,266 @@
+//! Where a run publishes, and what may be named there.
+
+use secrecy::SecretString;
+
+use super::queue_client::{QueueClient, error_text, may_show_names};
+use super::{Exit, Streams};
+use crate::github::{Error, ErrorKind, RepositoryInfo};
+use crate::model::identity::{RepositoryName, Visibility};
+use crate::queue::destination::{Destination, PublishMode, SkipReason, destination};
+use crate::queue::gate::FailOn;
+use crate::report::{SafeText, escape_invisible};
+use crate::runner::job::Job;
+use crate::runner::{self, GitHubEnvironment};
+use crate::settings::PublishSettings;
+
+/// What to do where there is no token.
+const NO_TOKEN: &str = "give `github-token`, or set GITHUB_TOKEN";
+/// Where a remedy may be planned and carried out.
+const ELSEWHERE: &str = "plan and apply on `schedule`, `workflow_dispatch` or `push`, on the default branch: \
+                         elsewhere the allowlist is somebody's proposal";
+/// What to do where everybody could read of a remedy.
+const IN_PUBLIC: &str = "remedy from a private repository, or set `publish-in-public`";
+/// What to do where nobody can be asked who reads of a remedy.
+const UNKNOWN: &str =
+    "remedy by the action's `remediate`, whose `github-token` can ask, in a private repository";
+
+/// Where a run publishes.
+pub(super) struct PublishTarget {
+    /// GitHub; `None` without a token.
+    pub(super) queue_client: Option<QueueClient>,
+    /// The workflow's repository.
+    pub(super) repository: Option<RepositoryName>,
+    /// The queue's.
+    pub(super) queue_repository: Option<RepositoryName>,
+    pub(super) destination: Destination,
+    pub(super) fail_on: FailOn,
+    /// Whether users and findings may be named in the log, the summary, files and comments.
+    pub(super) names: bool,
+    /// The page of the run.
+    pub(super) run: Option<SafeText>,
+}
+
+impl PublishTarget {
+    /// Finds out where the run is. What is wrong was told when it fails.
+    pub(super) fn of(
+        settings: &PublishSettings,
+        job: Option<&Job>,
+        streams: &mut Streams<'_>,
+    ) -> Result<Self, Exit> {
+        let GitHubEnvironment { repository, api_url, graphql_url } = match job {
+            Some(job) => github_environment(job),
+            None => runner::github_environment(),
+        };
+        let repository = repository.map(|name| parse_repository(&name, streams)).transpose()?;
+        let queue_client = match &settings.token {
+            Some(token) => {
+                let queue_client = QueueClient::new(&api_url, graphql_url.as_deref(), token);
+                let queue_client =
+                    queue_client.map_err(|error| report_read_error(&error, streams))?;
+                Some(queue_client.with_queue_author(settings.queue_author.clone()))
+            }
+            None => None,
+        };
+        let about = repository_details(job, queue_client.as_ref(), repository.as_ref(), streams)?;
+        let on_default_branch = is_on_default_branch(job, about.as_ref());
+        let event = job.map(|job| job.event.as_str());
+        let (destination, fail_on) =
+            destination(event, on_default_branch, settings.mode).map_err(|refused| {
+                streams.error(&escape_invisible(&refused.to_string()));
+                streams.hint(refused.hint());
+                Exit::Usage
+            })?;
+        let visibility = visibility(job, about.as_ref());
+        let queue_repository = settings.queue_repository.clone().or_else(|| repository.clone());
+        let names = job.is_none() || settings.publish_in_public || may_show_names(visibility);
+        streams.redacted = !names;
+        let publish_target = Self {
+            names,
+            run: job.zip(repository.as_ref()).and_then(|(job, name)| run_page(job, name)),
+            fail_on: settings.fail_on.unwrap_or(fail_on),
+            queue_client,
+            repository,
+            queue_repository,
+            destination,
+        };
+        publish_target.without_public_queue(settings, visibility, streams)
+    }
+
+    /// A queue that everybody could read is not kept.
+    fn without_public_queue(
+        mut self,
+        settings: &PublishSettings,
+        visibility: Option<Visibility>,
+        streams: &mut Streams<'_>,
+    ) -> Result<Self, Exit> {
+        if !matches!(self.destination, Destination::Queue { .. }) {
+            return Ok(self);
+        }
+        let (Some(queue_client), Some(queue)) = (&self.queue_client, &self.queue_repository) else {
+            let missing = if self.queue_client.is_none() {
+                ("there is no token for GitHub", NO_TOKEN)
+            } else {
+                (
+                    "nothing says which repository holds the queue",
+                    "give --queue-repository OWNER/NAME",
+                )
+            };
+            streams.error(missing.0);
+            streams.hint(missing.1);
+            return Err(Exit::Usage);
+        };
+        let is_own = self.repository.as_ref() == Some(queue);
+        let visibility = if is_own && visibility.is_some() {
+            visibility
+        } else {
+            queue_client
+                .about(queue)
+                .map_err(|error| report_read_error(&error, streams))?
+                .visibility
+        };
+        if !settings.publish_in_public && !may_show_names(visibility) {
+            streams.eprintln(&format!(
+                "note: {queue} is public, or nobody can tell that it is not: no queue is kept there"
+            ));
+            streams.hint("name a private repository with `queue-repository`");
+            self.destination = Destination::Nothing(SkipReason::Public);
+        }
+        Ok(self)
+    }
+
+    /// How the index is linked from the workflow's repository.
+    pub(super) fn queue_issue_link(&self, number: u64) -> SafeText {
+        let other =
+            self.queue_repository.as_ref().filter(|it| Some(*it) != self.repository.as_ref());
+        SafeText::issue(other, number)
+    }
+}
+
+/// Refuses a remedy where what somebody proposes would decide about it, and where everybody could
+/// read of it: plans and journals name users. Outside of a job there is nothing to refuse.
+pub(super) fn check_remediation_allowed(
+    token: Option<&SecretString>,
+    publish_in_public: bool,
+    job: Option<&Job>,
+    streams: &mut Streams<'_>,
+) -> Result<(), Exit> {
+    let Some(job) = job else { return Ok(()) };
+    let event = job.event.as_str();
+    // Where the event alone is enough, nobody is asked.
+    let may = |on_default_branch| {
+        let target = destination(Some(event), on_default_branch, PublishMode::Auto);
+        matches!(target, Ok((Destination::Queue { .. }, _)))
+    };
+    let refuse = |streams: &mut Streams<'_>| {
+        streams.error(&escape_invisible(&format!(
+            "a remedy is refused here: the event is `{event}`, on `{}`",
+            job.git_ref
+        )));
+        streams.hint(ELSEWHERE);
+        Err(Exit::Usage)
+    };
+    if !may(true) {
+        return refuse(streams);
+    }
+    let repository = parse_repository(&job.repository, streams)?;
+    let queue_client = match token {
+        Some(token) => {
+            let queue_client = QueueClient::new(&job.api_url, job.graphql_url.as_deref(), token);
+            Some(queue_client.map_err(|error| report_read_error(&error, streams))?)
+        }
+        None => None,
+    };
+    if queue_client.is_none() && job.payload.default_branch.is_none() {
+        streams.error(&format!(
+            "the event `{}` does not say which branch of {repository} is the default one, nor who \
+             sees it, and there is no token to ask with",
+            escape_invisible(event)
+        ));
+        streams.hint(UNKNOWN);
+        return Err(Exit::Usage);
+    }
+    let about = repository_details(Some(job), queue_client.as_ref(), Some(&repository), streams)?;
+    if !may(is_on_default_branch(Some(job), about.as_ref())) {
+        return refuse(streams);
+    }
+    if !publish_in_public && !may_show_names(visibility(Some(job), about.as_ref())) {
+        streams.error(&format!(
+            "{repository} is public, or nobody can tell that it is not: a plan and its journal name \
+             users"
+        ));
+        streams.hint(if token.is_some() { IN_PUBLIC } else { UNKNOWN });
+        return Err(Exit::Usage);
+    }
+    Ok(())
+}
+
+fn github_environment(job: &Job) -> GitHubEnvironment {
+    GitHubEnvironment {
+        repository: Some(job.repository.clone()),
+        api_url: job.api_url.clone(),
+        graphql_url: job.graphql_url.clone(),
+    }
+}
+
+fn is_on_default_branch(job: Option<&Job>, about: Option<&RepositoryInfo>) -> bool {
+    job.is_none_or(|job| {
+        let of_event = job.payload.default_branch.as_ref();
+        let branch = of_event.or(about.map(|about| &about.default_branch));
+        branch.is_some_and(|branch| job.git_ref == format!("refs/heads/{branch}"))
+    })
+}
+
+fn parse_repository(name: &str, streams: &mut Streams<'_>) -> Result<RepositoryName, Exit> {
+    name.parse().map_err(|error| {
+        streams.error(&escape_invisible(&format!("GITHUB_REPOSITORY is `{name}`: {error}")));
+        Exit::Usage
+    })
+}
+
+pub(super) fn report_read_error(error: &Error, streams: &mut Streams<'_>) -> Exit {
+    streams.error(&error_text(error, streams));
+    streams.hint(&error.hint());
+    if error.kind == ErrorKind::Misconfigured { Exit::Usage } else { Exit::Incomplete }
+}
+
+/// What the repository says of itself, where the event does not tell. Who can see it may stay unknown;
+/// which branch is the default one may not: nobody could tell whether there is a queue to keep.
+fn repository_details(
+    job: Option<&Job>,
+    queue_client: Option<&QueueClient>,
+    repository: Option<&RepositoryName>,
+    streams: &mut Streams<'_>,
+) -> Result<Option<RepositoryInfo>, Exit> {
+    let Some(job) = job else { return Ok(None) };
+    let needs_branch = job.payload.default_branch.is_none()
+        && !matches!(job.event.as_str(), "pull_request" | "merge_group");
+    if job.payload.visibility.is_some() && !needs_branch {
+        return Ok(None);
+    }
+    let (Some(queue_client), Some(repository)) = (queue_client, repository) else {
+        if needs_branch {
+            streams.error("there is no token for GitHub to ask which branch is the default one");
+            streams.hint(NO_TOKEN);
+            return Err(Exit::Usage);
+        }
+        return Ok(None);
+    };
+    match queue_client.about(repository) {
+        Ok(about) => Ok(Some(about)),
+        Err(error) if needs_branch => Err(report_read_error(&error, streams)),
+        Err(error) => {
+            let message = error_text(&error, streams);
+            streams.eprintln(&format!("note: {}; it counts as public", escape_invisible(&message)));
+            Ok(None)
+        }
+    }
+}
+
+fn visibility(job: Option<&Job>, about: Option<&RepositoryInfo>) -> Option<Visibility> {
+    let of_event = job.and_then(|job| job.payload.visibility);
+    of_event.or_else(|| about.and_then(|about| about.visibility))
+}
+
+fn run_page(job: &Job, repository: &RepositoryName) -> Option<SafeText> {
+    Some(SafeText::run(&job.server_url, repository, job.run_id.parse().ok()?))
+}

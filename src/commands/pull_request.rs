@@ -1,0 +1,331 @@
+//! What a proposal, a pull request or a merge group of several, is judged by: the head's exemptions,
+//! and the strictest policy of the head, the commit that it parts from, and the base branch's tip.
+
+use std::collections::BTreeSet;
+
+use chrono::NaiveDate;
+
+use super::allowlist::LoadedAllowlist;
+use super::publish_run::NO_PULL_REQUEST_CHANGES;
+use super::publish_target::{PublishTarget, report_read_error};
+use super::queue_client::{BasePoint, FileAt, MergeTarget};
+use super::{Exit, Streams};
+use crate::allowlist::{self, Allowlist, Exemption};
+use crate::github::Error;
+use crate::model::identity::RepositoryName;
+use crate::model::policy::Policy;
+use crate::queue::pull_request::{
+    Baseline, PolicyChange, PullRequestChanges, remediation_changes, stricter,
+};
+use crate::report::escape_invisible;
+use crate::runner::checkout::RepositoryPath;
+use crate::runner::event::EventPayload;
+use crate::runner::job::Job;
+use crate::settings::{ActionSettings, AllowlistSetting};
+
+/// What a run is judged by.
+pub(super) struct AllowlistComparison {
+    pub(super) policy: Policy,
+    /// The allowlist that counts.
+    pub(super) head: LoadedAllowlist,
+    /// The allowlists without the proposal, each with its own policy, for comparison.
+    pub(super) earlier: Vec<(Allowlist, Policy)>,
+    /// Which of those is the base branch's tip, where that was read as well as the merge base.
+    pub(super) tip: Option<usize>,
+    /// The head's allowlist with the head's own policy, where the tip was read.
+    pub(super) own: Option<(Allowlist, Policy)>,
+    /// What the proposal changes, as far as the allowlists tell.
+    pub(super) pull_request_changes: PullRequestChanges,
+    /// Whether something could not be had that a proposal is judged by.
+    pub(super) exit: Exit,
+}
+
+impl AllowlistComparison {
+    /// An allowlist on its own.
+    pub(super) fn of(head: LoadedAllowlist, settings: &ActionSettings) -> Self {
+        let policy = Policy::new(&head.allowlist.policy, settings.stale_after_days);
+        Self {
+            policy,
+            head,
+            earlier: Vec::new(),
+            tip: None,
+            own: None,
+            pull_request_changes: NO_PULL_REQUEST_CHANGES,
+            exit: Exit::Done,
+        }
+    }
+}
+
+/// What the event's proposal is to be merged into; `None` where the event proposes nothing.
+pub(super) fn base(payload: &EventPayload) -> Option<MergeTarget<'_>> {
+    let of_pull_request = payload.pull_request.as_ref().map(|it| MergeTarget {
+        merge_base: BasePoint::Of { base: &it.base_sha, head: &it.head_sha },
+        branch: Some(&it.base_ref),
+    });
+    // A merge group is built upon the newest commit, or upon the group before it.
+    of_pull_request.or_else(|| {
+        let merge_base = BasePoint::At(payload.merge_group_base.as_deref()?);
+        Some(MergeTarget { merge_base, branch: payload.merge_group_base_ref.as_deref() })
+    })
+}
+
+/// Whether the job was started by a proposal, even if the event does not say what its base is.
+pub(super) fn is_pull_request_job(job: &Job) -> bool {
+    matches!(job.event.as_str(), "pull_request" | "merge_group") || base(&job.payload).is_some()
+}
+
+/// Compares the allowlist of a proposal with the earlier ones. `place` is where it stands in the
+/// repository.
+pub(super) fn compare_allowlists(
+    publish_target: &PublishTarget,
+    settings: &ActionSettings,
+    base: MergeTarget<'_>,
+    place: &RepositoryPath,
+    mut head: LoadedAllowlist,
+    streams: &mut Streams<'_>,
+) -> AllowlistComparison {
+    let BaseAllowlists { allowlists, tip, compared, exit } =
+        read_base_allowlists(publish_target, settings, base, place, streams);
+    let policy_of = |it: &Allowlist| Policy::new(&it.policy, settings.stale_after_days);
+    let head_policy = policy_of(&head.allowlist);
+    let earlier: Vec<_> = allowlists.into_iter().map(|it| (policy_of(&it), it)).collect();
+    let strictest = earlier.iter().map(|(policy, _)| policy.clone());
+    let strictest = strictest.reduce(|one, other| one.stricter(&other));
+    let newest = tip.and_then(|tip| earlier.get(tip)).map(|(policy, _)| policy);
+    let strictest =
+        strictest.map(|it| newest.map_or(it.clone(), |newest| it.with_expiry_tag_of(newest)));
+    let own = tip.map(|_| (without_former_accounts(head.allowlist.clone()), head_policy.clone()));
+    let (policy, mut loosens) = match &strictest {
+        Some(strictest) => stricter(strictest, &head_policy),
+        None => (head_policy, Vec::new()),
+    };
+    let reach = chrono::Days::new(policy.max_exemption_days.into());
+    let last = settings.now.date_naive().checked_add_days(reach).unwrap_or(NaiveDate::MAX);
+    let (within, beyond): (Vec<Exemption>, Vec<Exemption>) =
+        head.allowlist.exemptions.into_iter().partition(|it| it.expires <= last);
+    head.allowlist.exemptions = within;
+    loosens.extend(beyond.iter().map(|exemption| PolicyChange {
+        what: if publish_target.names {
+            format!("exemption of {}", exemption.user)
+        } else {
+            "exemption".to_owned()
+        },
+        from: last.to_string(),
+        to: exemption.expires.to_string(),
+    }));
+    let allowlists: Vec<&Allowlist> = earlier.iter().map(|(_, it)| it).collect();
+    let pull_request_changes = PullRequestChanges {
+        loosens,
+        remediation: remediation_policy_changes(&allowlists, &head.allowlist, publish_target.names),
+        drops: new_former_accounts(&allowlists, &head.allowlist),
+        compared,
+        ..NO_PULL_REQUEST_CHANGES
+    };
+    let earlier = earlier.into_iter().map(|(policy, it)| (without_former_accounts(it), policy));
+    AllowlistComparison {
+        policy,
+        head,
+        earlier: earlier.collect(),
+        tip,
+        own,
+        pull_request_changes,
+        exit,
+    }
+}
+
+/// Where the head's remedy is another than one of the earlier ones.
+fn remediation_policy_changes(
+    earlier: &[&Allowlist],
+    head: &Allowlist,
+    names: bool,
+) -> Vec<PolicyChange> {
+    let mut changes: Vec<PolicyChange> = Vec::new();
+    for allowlist in earlier {
+        let (from, to) = (allowlist.remediation.as_ref(), head.remediation.as_ref());
+        for change in remediation_changes(from, to, names) {
+            if !changes.iter().any(|it| it.what == change.what) {
+                changes.push(change);
+            }
+        }
+    }
+    changes.sort_by(|one, other| one.what.cmp(&other.what));
+    changes
+}
+
+/// The former accounts of the head that not every earlier allowlist has.
+fn new_former_accounts(earlier: &[&Allowlist], head: &Allowlist) -> Vec<allowlist::FormerAccount> {
+    let is_earlier = |former: &allowlist::FormerAccount| {
+        let has = |it: &&Allowlist| {
+            it.former_accounts.iter().any(|other| other.account == former.account)
+        };
+        earlier.iter().all(has)
+    };
+    head.former_accounts.iter().filter(|it| !is_earlier(it)).cloned().collect()
+}
+
+/// For judging the evidence of today: an account that is audited again was a former one earlier.
+fn without_former_accounts(allowlist: Allowlist) -> Allowlist {
+    Allowlist { former_accounts: Vec::new(), ..allowlist }
+}
+
+/// The allowlists that a proposal is compared with.
+struct BaseAllowlists {
+    allowlists: Vec<Allowlist>,
+    /// Which of them is the tip's, where a pull request's merge base may be older than the tip.
+    tip: Option<usize>,
+    compared: Baseline,
+    exit: Exit,
+}
+
+impl BaseAllowlists {
+    fn defaults(compared: Baseline) -> Self {
+        Self { allowlists: vec![Allowlist::default()], tip: None, compared, exit: Exit::Done }
+    }
+
+    const fn nothing(compared: Baseline, exit: Exit) -> Self {
+        Self { allowlists: Vec::new(), tip: None, compared, exit }
+    }
+}
+
+/// Reads the allowlist where the proposal parts from the base, and at the base branch's tip.
+fn read_base_allowlists(
+    publish_target: &PublishTarget,
+    settings: &ActionSettings,
+    base: MergeTarget<'_>,
+    place: &RepositoryPath,
+    streams: &mut Streams<'_>,
+) -> BaseAllowlists {
+    if settings.allowlist == AllowlistSetting::None {
+        return BaseAllowlists::defaults(Baseline::BaseAllowlist);
+    }
+    let (Some(queue_client), Some(repository)) =
+        (&publish_target.queue_client, &publish_target.repository)
+    else {
+        streams.error("without a token for GitHub, the allowlist of the base cannot be read");
+        streams.hint("give `github-token`, and the job `permissions: contents: read`");
+        return BaseAllowlists::nothing(Baseline::Unavailable, Exit::Incomplete);
+    };
+    let path = match place {
+        RepositoryPath::At(path) | RepositoryPath::Probable(path) => path,
+        RepositoryPath::OtherRepository(name) => {
+            streams.eprintln(&escape_invisible(&format!(
+                "note: the allowlist is in a checkout of {name}, not of {repository}: a proposal \
+                 here does not change it, and is not compared with an earlier one"
+            )));
+            return BaseAllowlists::nothing(Baseline::OtherRepository, Exit::Done);
+        }
+        RepositoryPath::Unknown(why) => return not_in_repository(repository, why, streams),
+    };
+    let (parted, tip) = queue_client.read_base_files(repository, base, path);
+    let today = settings.now.date_naive();
+    let found: Vec<BaseFile> =
+        [Some(parted), tip].into_iter().flatten().map(|it| BaseFile::of(it, today)).collect();
+    if matches!(place, RepositoryPath::Probable(_))
+        && found.iter().all(|it| matches!(it, BaseFile::Absent))
+    {
+        let why =
+            "the workspace has no `.git`, and the base has no file of its path in the workspace";
+        return not_in_repository(repository, why, streams);
+    }
+    // A merge group is built upon what it is compared with, which may be newer than the tip.
+    let has_newer_tip = matches!(base.merge_base, BasePoint::Of { .. }) && found.len() > 1;
+    let tip = match found.last() {
+        Some(BaseFile::Read(tip)) if has_newer_tip => Some(tip.clone()),
+        _ => None,
+    };
+    let mut earlier = resolve_base_files(found, path, streams);
+    earlier.tip = tip.and_then(|tip| earlier.allowlists.iter().position(|it| *it == *tip));
+    earlier
+}
+
+/// Where the right path to ask for is not known, absence is no fact.
+fn not_in_repository(
+    repository: &RepositoryName,
+    why: &str,
+    streams: &mut Streams<'_>,
+) -> BaseAllowlists {
+    streams.error(&format!(
+        "the allowlist has no known path in {repository}, so it cannot be compared with an earlier \
+         one: {why}"
+    ));
+    streams.hint(
+        "check the repository out into the workspace, or a folder in it, with actions/checkout and \
+         git, and give the path of the allowlist in that checkout",
+    );
+    BaseAllowlists::nothing(Baseline::Unavailable, Exit::Incomplete)
+}
+
+/// An allowlist at a commit of the base.
+#[derive(Debug)]
+enum BaseFile {
+    Absent,
+    Invalid,
+    Read(Box<Allowlist>),
+    /// Nobody can tell.
+    Failed(Error),
+}
+
+impl BaseFile {
+    fn of(file: FileAt, today: NaiveDate) -> Self {
+        match file.map(|found| found.map(|bytes| allowlist::parse(&bytes, today))) {
+            Ok(None) => Self::Absent,
+            Ok(Some(Ok(allowlist))) => Self::Read(Box::new(allowlist)),
+            Ok(Some(Err(_))) => Self::Invalid,
+            Err(error) => Self::Failed(error),
+        }
+    }
+}
+
+/// What counts of what was found. A file that is absent or broken at one commit leaves the other's.
+fn resolve_base_files(
+    found: Vec<BaseFile>,
+    path: &str,
+    streams: &mut Streams<'_>,
+) -> BaseAllowlists {
+    let mut exit = Exit::Done;
+    let mut told = BTreeSet::new();
+    for it in &found {
+        if let BaseFile::Failed(error) = it
+            && told.insert(error.to_string())
+        {
+            exit = exit.max(report_read_error(error, streams));
+        }
+    }
+    let is_broken = found.iter().any(|it| matches!(it, BaseFile::Invalid));
+    let mut allowlists: Vec<Allowlist> = Vec::new();
+    for it in found {
+        if let BaseFile::Read(allowlist) = it
+            && !allowlists.contains(&allowlist)
+        {
+            allowlists.push(*allowlist);
+        }
+    }
+    let path = escape_invisible(path);
+    match (allowlists.is_empty(), exit, is_broken) {
+        (false, _, _) => {
+            if is_broken {
+                streams.eprintln(&format!(
+                    "note: {path} is broken at one of the two commits of the base that a proposal \
+                     is compared with: the other one counts"
+                ));
+            }
+            BaseAllowlists { allowlists, tip: None, compared: Baseline::BaseAllowlist, exit }
+        }
+        (true, Exit::Done, true) => {
+            streams.eprintln(&format!(
+                "note: {path} is broken in the base, so the earlier policy is unknown: the \
+                 defaults count where they are stricter, and nobody was exempted"
+            ));
+            BaseAllowlists::defaults(Baseline::Defaults)
+        }
+        (true, Exit::Done, false) => BaseAllowlists::defaults(Baseline::BaseAllowlist),
+        (true, exit, _) => BaseAllowlists::nothing(Baseline::Unavailable, exit),
+    }
+}
+
+/// Whether the pull request comes from a fork or from Dependabot: GitHub gives those no secrets and no
+/// OIDC token.
+pub(super) fn is_from_fork_or_dependabot(job: Option<&Job>) -> bool {
+    let pull_request = job.and_then(|job| job.payload.pull_request.as_ref());
+    pull_request.is_some_and(|it| it.is_fork() || it.is_dependabot())
+}

@@ -1,0 +1,534 @@
+//! The issue tracker for commands: one client, one runtime, and what a run does there.
+
+use std::time::Duration;
+
+use secrecy::SecretString;
+
+use super::{Exit, Streams};
+use crate::github::{Comment, Error, GitHub, Repository, RepositoryInfo};
+use crate::model::identity::{RepositoryName, Visibility};
+use crate::queue::apply::{ApplyError, ApplyOutcome, QueueWriter};
+use crate::queue::markers;
+use crate::queue::observation::Observation;
+use crate::queue::plan::{QueueChange, QueueOptions, QueuePlan, plan};
+use crate::queue::read::{self, IssueSearch, QueueReadError, TrustedAuthors};
+use crate::queue::snapshot::{QueueSnapshot, UntrustedIssue};
+use crate::queue::state::{InvalidQueueState, QueueName, QueueState};
+use crate::queue::update::{self, OutdatedEvidence};
+use crate::queue::warning::Warning;
+use crate::report::TemplateError;
+use crate::settings::CommentOn;
+
+/// How long everything that is asked of GitHub before the audit may take together, and what is
+/// published behind it.
+const TIMEOUT: Duration = Duration::from_secs(600);
+/// How often a plan is made anew because somebody changed what it was made for.
+const MAX_PLANS: usize = 5;
+
+/// GitHub, with the runtime that its calls need.
+pub(super) struct QueueClient {
+    runtime: tokio::runtime::Runtime,
+    github: GitHub,
+    queue_author: Option<String>,
+}
+
+/// Why the queue is not as it should be.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum QueueError {
+    /// GitHub could not be read.
+    #[error(transparent)]
+    Read(Error),
+    /// What passes for the queue is by accounts that are not trusted.
+    #[error("{}", untrusted_queue_message(.issues, .own_logins))]
+    UntrustedIssues {
+        /// The issues.
+        issues: Vec<UntrustedIssue>,
+        /// The logins of the token's own account, as far as GitHub says.
+        own_logins: Vec<String>,
+    },
+    /// The label does not say which issue is the queue.
+    #[error("the label `{label}` of {repository} is damaged: {error}")]
+    Label {
+        /// The label.
+        label: String,
+        /// Where it is.
+        repository: RepositoryName,
+        /// What is wrong.
+        error: InvalidQueueState,
+    },
+    /// The memory could not be read again.
+    #[error("the queue's memory would be larger than can be read again, so nothing was written")]
+    TooLarge,
+    /// The memory does not check.
+    #[error("the memory of the queue in {issue} is damaged: {error}")]
+    Damaged {
+        /// The index.
+        issue: String,
+        /// What is wrong.
+        error: InvalidQueueState,
+        /// The label that leads to it.
+        label: String,
+    },
+    /// The audits are old.
+    #[error(transparent)]
+    Older(#[from] OutdatedEvidence),
+    /// GitHub could not be written.
+    #[error(transparent)]
+    Unwritten(Error),
+    /// Somebody else writes all the time.
+    #[error("the queue was changed by somebody else at every attempt to write it")]
+    TooManyConflicts,
+    /// A page cannot be rendered.
+    #[error(transparent)]
+    Template(#[from] TemplateError),
+}
+
+impl QueueError {
+    pub(super) const fn exit(&self) -> Exit {
+        match self {
+            Self::Read(_)
+            | Self::Damaged { .. }
+            | Self::Label { .. }
+            | Self::UntrustedIssues { .. } => Exit::Incomplete,
+            Self::Older(_)
+            | Self::Unwritten(_)
+            | Self::TooManyConflicts
+            | Self::TooLarge
+            | Self::Template(_) => Exit::WriteFailed,
+        }
+    }
+
+    pub(super) fn report(&self, streams: &mut Streams<'_>) -> Exit {
+        let message = match self {
+            QueueError::Read(error) | Self::Unwritten(error) => error_text(error, streams),
+            other => other.to_string(),
+        };
+        streams.error(&message);
+        streams.hint(&self.hint());
+        self.exit()
+    }
+
+    fn hint(&self) -> String {
+        match self {
+            QueueError::Read(error) | Self::Unwritten(error) => error.hint(),
+            Self::Damaged { error: InvalidQueueState::IssueNotFound, label, .. } => format!(
+                "move the issue back if it was moved; or, to start over, delete the label \
+                 `{label}`: the next run makes another queue, and everything is new"
+            ),
+            Self::Damaged { label, .. } => format!(
+                "restore the issue's body, or the comments that hold parts of the memory, from \
+                 their edit history; or, to start over, delete the label `{label}`: the next run \
+                 makes another queue, and everything is new"
+            ),
+            Self::Label { label, .. } => format!(
+                "let the description of `{label}` end in the number of the queue issue, such as \
+                 `#12`; or, to start over, delete the label"
+            ),
+            Self::UntrustedIssues { issues, own_logins } => {
+                untrusted_queue_hint(issues, !own_logins.is_empty())
+            }
+            Self::TooLarge => {
+                "audit fewer accounts a queue: give each part a name of its own with `queue`"
+                    .to_owned()
+            }
+            Self::Older(_) => "publish newer audits; nothing was written".to_owned(),
+            Self::TooManyConflicts => {
+                "give the workflow a `concurrency` group, so that one run writes at a time"
+                    .to_owned()
+            }
+            Self::Template(_) => "this is a mistake of the program: please report it".to_owned(),
+        }
+    }
+}
+
+/// What a proposal is to be merged into.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct MergeTarget<'a> {
+    /// Where the proposal parts from it.
+    pub(super) merge_base: BasePoint<'a>,
+    /// The base branch, where the event names it.
+    pub(super) branch: Option<&'a str>,
+}
+
+/// Where a proposal parts from the base.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum BasePoint<'a> {
+    /// At this commit.
+    At(&'a str),
+    /// Where these two branches have their last commit in common.
+    Of { base: &'a str, head: &'a str },
+}
+
+/// A file at a commit; `None` where there is none.
+pub(super) type FileAt = Result<Option<Vec<u8>>, Error>;
+
+/// A queue as it is, and what it knows.
+pub(super) struct LoadedQueue {
+    pub(super) snapshot: QueueSnapshot,
+    pub(super) queue_state: Option<QueueState>,
+}
+
+/// What became of a queue.
+pub(super) struct QueueWriteResult {
+    /// The index; `None` in a dry run that would make one.
+    pub(super) queue_issue: Option<(u64, String)>,
+    /// The memory before this run; `None` where there was no queue.
+    pub(super) previous_state: Option<QueueState>,
+    /// The memory as it is now.
+    pub(super) queue_state: QueueState,
+    /// What was changed, or would be.
+    pub(super) plan: QueuePlan,
+    pub(super) warnings: Vec<Warning>,
+    /// Issues that pass for the queue's and were ignored.
+    pub(super) untrusted: Vec<UntrustedIssue>,
+}
+
+impl QueueClient {
+    /// A client for the API at `api_url`.
+    pub(super) fn new(
+        api_url: &str,
+        graphql_url: Option<&str>,
+        token: &SecretString,
+    ) -> Result<Self, Error> {
+        // One thread, since nearly all of it is waiting.
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|error| Error::without_network(&error))?;
+        let github = {
+            let _within = runtime.enter();
+            GitHub::new(api_url, token.clone(), TIMEOUT)?.with_graphql_url(graphql_url)
+        };
+        Ok(Self { runtime, github, queue_author: None })
+    }
+
+    /// Trusts this account's issues and comments like those of the token's own.
+    pub(super) fn with_queue_author(self, queue_author: Option<String>) -> Self {
+        Self { queue_author, ..self }
+    }
+
+    /// Begins the time anew that calls may take. An audit comes between what is asked before it and
+    /// what is published, and takes as long as it takes.
+    pub(super) fn reset_deadline(&mut self) {
+        self.github.reset_deadline(TIMEOUT);
+    }
+
+    /// What a repository says of itself.
+    pub(super) fn about(&self, repository: &RepositoryName) -> Result<RepositoryInfo, Error> {
+        self.runtime.block_on(self.github.repository(repository.clone()).info())
+    }
+
+    /// A file where a proposal parts from the base, and at the tip of the base branch. The tip is
+    /// the one of now: that of the event may be long gone.
+    pub(super) fn read_base_files(
+        &self,
+        repository: &RepositoryName,
+        base: MergeTarget<'_>,
+        path: &str,
+    ) -> (FileAt, Option<FileAt>) {
+        let repository = self.github.repository(repository.clone());
+        self.runtime.block_on(async {
+            let parted = async {
+                let commit = match base.merge_base {
+                    BasePoint::At(commit) => commit.to_owned(),
+                    BasePoint::Of { base, head } => repository.merge_base(base, head).await?,
+                };
+                match repository.file_at(path, &commit).await? {
+                    // A token that cannot see the repository's content is told the same. It cannot
+                    // see commits either.
+                    None if matches!(base.merge_base, BasePoint::At(_)) => {
+                        repository.merge_base(&commit, &commit).await.map(|_| None)
+                    }
+                    found => Ok(found),
+                }
+            };
+            let parted = parted.await;
+            let tip = match base.branch {
+                // A tag of the same name would win over the short name.
+                Some(branch) => {
+                    Some(repository.file_at(path, &format!("refs/heads/{branch}")).await)
+                }
+                None => None,
+            };
+            (parted, tip)
+        })
+    }
+
+    /// Reads a queue to compare with. A queue that its label does not name is none yet.
+    pub(super) fn queue(
+        &self,
+        repository: &RepositoryName,
+        queue: &QueueName,
+    ) -> Result<LoadedQueue, QueueError> {
+        let snapshot = self.read_snapshot(repository, queue, IssueSearch::ByLabel)?;
+        if snapshot.number.is_none() {
+            let snapshot =
+                QueueSnapshot { untrusted: snapshot.untrusted, ..QueueSnapshot::default() };
+            return Ok(LoadedQueue { snapshot, queue_state: None });
+        }
+        load_state(snapshot, repository, queue)
+    }
+
+    fn read_snapshot(
+        &self,
+        repository: &RepositoryName,
+        queue: &QueueName,
+        search: IssueSearch,
+    ) -> Result<QueueSnapshot, QueueError> {
+        let handle = self.github.repository(repository.clone());
+        let snapshot = self.runtime.block_on(async {
+            let trusted_authors =
+                TrustedAuthors::of(&self.github, self.queue_author.as_deref()).await?;
+            read::read_snapshot(&handle, &trusted_authors, queue, search).await
+        });
+        snapshot.map_err(|unread| QueueError::from_read_error(unread, repository, queue))
+    }
+
+    /// Brings a queue up to an observation. In a dry run nothing is written.
+    pub(super) fn update_queue(
+        &self,
+        repository: &RepositoryName,
+        observation: &Observation,
+        options: &QueueOptions,
+        dry_run: bool,
+    ) -> Result<QueueWriteResult, QueueError> {
+        let mut search = IssueSearch::ByLabel;
+        for _ in 0..MAX_PLANS {
+            let snapshot = self.read_snapshot(repository, &options.queue, search)?;
+            let LoadedQueue { mut snapshot, queue_state } =
+                load_state(snapshot, repository, &options.queue)?;
+            self.resolve_closers(
+                repository,
+                &mut snapshot,
+                queue_state.as_ref(),
+                options.per_user,
+            )?;
+            let closures = snapshot.closures(queue_state.as_ref(), options.per_user);
+            let update = update::apply_observation(
+                queue_state.as_ref(),
+                observation,
+                &closures,
+                options.today,
+                options.due_within_days,
+            )?;
+            if !update.queue_state.fits() {
+                return Err(QueueError::TooLarge);
+            }
+            let plan = plan(&snapshot, queue_state.as_ref(), &update, options)?;
+            if search == IssueSearch::ByLabel && creates_user_issues(&plan) {
+                search = IssueSearch::ByAuthor;
+                continue;
+            }
+            let queue_issue = snapshot
+                .queue_issue
+                .as_ref()
+                .map(|queue_issue| (queue_issue.number, queue_issue.url.clone()));
+            let written = |queue_issue, warnings| QueueWriteResult {
+                queue_issue,
+                untrusted: snapshot.untrusted.clone(),
+                previous_state: queue_state.clone(),
+                queue_state: update.queue_state.clone(),
+                plan: plan.clone(),
+                warnings,
+            };
+            if dry_run || plan.is_empty() {
+                let warnings = Warning::not_assigned(&plan.invalid_logins).into_iter().collect();
+                return Ok(written(queue_issue, warnings));
+            }
+            match self.apply(repository, &snapshot, &plan, options)? {
+                ApplyOutcome::Done { queue_issue: made, warnings } => {
+                    return Ok(written(made.or(queue_issue), warnings));
+                }
+                ApplyOutcome::Conflict => {}
+            }
+        }
+        Err(QueueError::TooManyConflicts)
+    }
+
+    /// Finds out who closed issues whose findings still call for action.
+    fn resolve_closers(
+        &self,
+        repository: &RepositoryName,
+        snapshot: &mut QueueSnapshot,
+        queue_state: Option<&QueueState>,
+        per_user: bool,
+    ) -> Result<(), QueueError> {
+        let handle = self.github.repository(repository.clone());
+        let looked = self.runtime.block_on(async {
+            let trusted_authors =
+                TrustedAuthors::of(&self.github, self.queue_author.as_deref()).await?;
+            read::find_closers(&handle, &trusted_authors, snapshot, queue_state, per_user).await
+        });
+        looked.map_err(QueueError::Read)
+    }
+
+    fn apply(
+        &self,
+        repository: &RepositoryName,
+        snapshot: &QueueSnapshot,
+        plan: &QueuePlan,
+        options: &QueueOptions,
+    ) -> Result<ApplyOutcome, QueueError> {
+        let handle = self.github.repository(repository.clone());
+        let applied = self.runtime.block_on(async {
+            let applier = QueueWriter {
+                repository: &handle,
+                queue_author: self.queue_author.as_deref(),
+                queue: &options.queue,
+                language: options.language,
+                snapshot,
+            };
+            applier.apply(plan).await
+        });
+        applied.map_err(|failed| match failed {
+            ApplyError::GitHub(error) | ApplyError::Read(QueueReadError::GitHub(error)) => {
+                QueueError::Unwritten(error)
+            }
+            ApplyError::Read(unread) => {
+                QueueError::from_read_error(unread, repository, &options.queue)
+            }
+            ApplyError::Template(error) => QueueError::Template(error),
+        })
+    }
+
+    /// Makes or updates the comment on a pull request; its address, if there is one then.
+    pub(super) fn comment(
+        &self,
+        repository: &RepositoryName,
+        pull_request: u64,
+        body: &str,
+        comment_on: CommentOn,
+        has_content: bool,
+    ) -> Result<Option<String>, Error> {
+        let handle = self.github.repository(repository.clone());
+        // The marker is the first line.
+        let marker = body.lines().next().unwrap_or_default();
+        let keep_comment = has_content || comment_on != CommentOn::Findings;
+        self.runtime.block_on(async {
+            let trusted_authors =
+                TrustedAuthors::of(&self.github, self.queue_author.as_deref()).await?;
+            let mut comments = handle.comments(pull_request).await?;
+            let newest = comments.iter().map(|comment| comment.id).max().unwrap_or_default();
+            comments.retain(|comment| markers::begins_with(&comment.body, marker));
+            let is_ours = |comment: &Comment| trusted_authors.includes(comment.author.as_deref());
+            let (ours, others): (Vec<_>, Vec<_>) = comments.into_iter().partition(is_ours);
+            if let Some((first, duplicates)) = ours.split_first() {
+                for duplicate in duplicates
+                    .iter()
+                    .filter(|duplicate| trusted_authors.is_own(duplicate.author.as_deref()))
+                {
+                    handle.delete_comment(duplicate.id).await?;
+                }
+                return update_comment_body(&handle, first, body).await.map(Some);
+            }
+            // Where GitHub does not say whom the token belongs to, a new comment's author does.
+            let may_be_ours = !trusted_authors.knows_own_login() && !others.is_empty();
+            if !keep_comment && !may_be_ours {
+                return Ok(None);
+            }
+            let made = handle.create_comment(pull_request, body, newest).await?;
+            let earlier = others.iter().find(|it| may_be_ours && it.author == made.author);
+            if earlier.is_some() || !keep_comment {
+                handle.delete_comment(made.id).await?;
+            }
+            match earlier {
+                Some(earlier) => update_comment_body(&handle, earlier, body).await.map(Some),
+                None => Ok(keep_comment.then_some(made.url)),
+            }
+        })
+    }
+}
+
+impl QueueError {
+    fn from_read_error(
+        unread: QueueReadError,
+        repository: &RepositoryName,
+        queue: &QueueName,
+    ) -> Self {
+        match unread {
+            QueueReadError::GitHub(error) => QueueError::Read(error),
+            QueueReadError::UntrustedIssues { issues, own_logins } => {
+                Self::UntrustedIssues { issues, own_logins }
+            }
+            QueueReadError::Label(error) => {
+                let (label, repository) = (markers::label(queue), repository.clone());
+                Self::Label { label, repository, error }
+            }
+        }
+    }
+}
+
+/// A queue with its memory.
+fn load_state(
+    snapshot: QueueSnapshot,
+    repository: &RepositoryName,
+    queue: &QueueName,
+) -> Result<LoadedQueue, QueueError> {
+    let queue_state = snapshot.queue_state().map_err(|error| {
+        let number =
+            snapshot.queue_issue.as_ref().map(|queue_issue| queue_issue.number).or(snapshot.number);
+        let issue = format!("{repository}#{}", number.unwrap_or_default());
+        QueueError::Damaged { issue, error, label: markers::label(queue) }
+    })?;
+    Ok(LoadedQueue { snapshot, queue_state })
+}
+
+/// Brings a comment up to date; its address.
+async fn update_comment_body(
+    repository: &Repository<'_>,
+    comment: &Comment,
+    body: &str,
+) -> Result<String, Error> {
+    if comment.body.trim_end() == body.trim_end() {
+        return Ok(comment.url.clone());
+    }
+    repository.update_comment(comment.id, body).await.map(|it| it.url)
+}
+
+/// Issues with their authors, as in `issue #7 by mallory`.
+pub(super) fn describe_issues(issues: &[UntrustedIssue]) -> String {
+    let named = |it: &UntrustedIssue| {
+        let author = it.author.as_deref().unwrap_or("an account that is gone");
+        format!("issue #{} by {author}", it.number)
+    };
+    issues.iter().map(named).collect::<Vec<_>>().join(", ")
+}
+
+fn untrusted_queue_message(issues: &[UntrustedIssue], own_logins: &[String]) -> String {
+    let own_logins = if own_logins.is_empty() {
+        "GitHub does not say whom the token belongs to".to_owned()
+    } else {
+        format!("the token belongs to {}", own_logins.join(", "))
+    };
+    format!(
+        "the queue is not by an account that is trusted: {}; {own_logins}",
+        describe_issues(issues)
+    )
+}
+
+/// Where it is not known who we are, the issues may well be ours: nothing is to be deleted then.
+fn untrusted_queue_hint(issues: &[UntrustedIssue], is_known: bool) -> String {
+    let author = issues.iter().find_map(|it| it.author.as_deref()).unwrap_or("LOGIN");
+    let mut hint = format!(
+        "if that account is one of yours, such as the one of an earlier token, set `queue-author: \
+         {author}`"
+    );
+    if is_known {
+        hint.push_str(
+            "; if not, take the queue's label off these issues, or delete the label to start over",
+        );
+    }
+    hint
+}
+
+fn creates_user_issues(plan: &QueuePlan) -> bool {
+    plan.changes.iter().any(|change| matches!(change, QueueChange::CreateUserIssue { .. }))
+}
+
+/// Whether names may be named where everybody can read who can see the repository.
+pub(super) const fn may_show_names(visibility: Option<Visibility>) -> bool {
+    matches!(visibility, Some(Visibility::Private | Visibility::Internal))
+}
+
+/// What is said of an error, without GitHub's words where everybody can read it.
+pub(super) fn error_text(error: &Error, streams: &Streams<'_>) -> String {
+    if streams.redacted { error.without_github_message() } else { error.to_string() }
+}

@@ -1,0 +1,590 @@
+//! `iam-stocktake remediate`: plan, apply, undo.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::path::Path;
+
+use chrono::{DateTime, Utc};
+
+use super::allowlist::{DetailLevel, LoadedAllowlist, MissingAllowlist, load_allowlist};
+use super::progress::ProgressDisplay;
+use super::{Exit, Streams, files, live};
+use crate::audit::{Audit, Auditor};
+use crate::cause::reason;
+use crate::files::FileKind;
+use crate::model::inventory::Account;
+use crate::model::policy::Policy;
+use crate::model::policy::remediation::{RemediationPolicy, Stage};
+use crate::observe::session::{CredentialOwner, SessionProvider};
+use crate::observe::{self, ObserveOptions};
+use crate::remediate::history::{History, merge_journals};
+use crate::remediate::journal::{
+    self, Journal, JournalContents, JournalEntry, JournalError, JournalLine, new_run_name,
+};
+use crate::remediate::plan::file::{SavedPlan, outdated_changes};
+use crate::remediate::plan::{
+    ChangeKind, PlanInput, PlanSettings, RemediationPlan, RemediationTarget, plan,
+};
+use crate::remediate::{
+    self, ApplyResult, Executor, MissingEvidence, RemediationAccounts, RemediationUser,
+};
+use crate::report::{self, RemediationReport, escape_invisible};
+use crate::runner;
+use crate::settings::{RemediateSettings, SavedPlanFile, Task};
+
+/// What a remedy came to.
+pub(super) struct RemediationOutcome {
+    /// The plan, whether it was carried out or not.
+    pub(super) saved: SavedPlan,
+    /// What the policy says.
+    pub(super) policy: RemediationPolicy,
+    /// What became of it, where it was carried out.
+    pub(super) applied: Option<ApplyResult>,
+    /// What evidence is missing.
+    pub(super) missing: MissingEvidence,
+    /// How the command ends.
+    pub(super) exit: Exit,
+}
+
+/// Plans, and carries out where that is asked for. An `Err` has been told to the user.
+pub(super) fn run(
+    settings: &RemediateSettings,
+    detail: DetailLevel,
+    streams: &mut Streams<'_>,
+) -> Result<RemediationOutcome, Exit> {
+    let today = settings.now.date_naive();
+    let read = load_allowlist(&settings.allowlist, MissingAllowlist::Fail, detail, today, streams);
+    let chosen = read.map_err(|_| Exit::Usage)?;
+    let policy = remediation(&chosen, settings, streams)?;
+    let saved = match &settings.task {
+        Task::Apply(Some(file)) => Some(read_plan(file, settings.now, streams)?),
+        _ => None,
+    };
+    let among = match &settings.audit {
+        Some(input) => Some(users_with_findings(input, streams)?),
+        None => None,
+    };
+    let run = RemediationRun {
+        settings,
+        policy: Policy::new(&chosen.allowlist.policy, settings.stale_after_days),
+        stage: saved
+            .as_ref()
+            .map(|saved| saved.stage)
+            .or(settings.stage)
+            .unwrap_or_else(|| policy.final_stage()),
+        remediation: policy,
+        chosen,
+        saved,
+        among,
+        names: detail == DetailLevel::Lines,
+    };
+    run.run(streams)
+}
+
+/// What the allowlist file says about the remedy. Without a word of it there nothing is changed.
+fn remediation(
+    chosen: &LoadedAllowlist,
+    settings: &RemediateSettings,
+    streams: &mut Streams<'_>,
+) -> Result<RemediationPolicy, Exit> {
+    const HINT: &str = "add `remediation: {}` to the allowlist file for the defaults, or more \
+                        (docs/allowlist.md)";
+    match &chosen.allowlist.remediation {
+        Some(policy) => Ok(policy.clone()),
+        None if settings.task.changes() => {
+            streams.error("the allowlist says nothing of a remedy: nothing is changed without it");
+            streams.hint(HINT);
+            Err(Exit::Usage)
+        }
+        None => {
+            streams
+                .eprintln("note: the allowlist says nothing of a remedy: this is by the defaults");
+            streams.hint(HINT);
+            Ok(RemediationPolicy::default())
+        }
+    }
+}
+
+fn read_plan(
+    file: &SavedPlanFile,
+    now: DateTime<Utc>,
+    streams: &mut Streams<'_>,
+) -> Result<SavedPlan, Exit> {
+    let name = file.file.to_string();
+    let detail = match files::read(&file.file, FileKind::Plan, streams.stdin) {
+        Err(error) => format!("cannot be read: {}", reason(&error)),
+        Ok(bytes) => match SavedPlan::read(&bytes, file.digest.as_deref(), now) {
+            Ok(saved) => return Ok(saved),
+            Err(error) => error.to_string(),
+        },
+    };
+    streams.error(&escape_invisible(&format!("{name}: the plan {detail}")));
+    streams.hint("make one with: iam-stocktake remediate --output plan.json");
+    Err(Exit::Usage)
+}
+
+/// The users who have findings in an audit JSON.
+fn users_with_findings(
+    input: &crate::settings::Input,
+    streams: &mut Streams<'_>,
+) -> Result<BTreeSet<RemediationUser>, Exit> {
+    let audit = files::read_audit(input, streams.stdin).map_err(|(message, hint)| {
+        streams.error(&escape_invisible(&format!("{input}: {message}")));
+        streams.hint(&hint);
+        Exit::Usage
+    })?;
+    let person = |account: &str, user: &str| {
+        account.parse().ok().map(|account| (account, user.to_ascii_lowercase()))
+    };
+    Ok(audit.findings.iter().filter_map(|it| person(&it.account, &it.user)).collect())
+}
+
+/// One run, with everything that was read.
+struct RemediationRun<'a> {
+    settings: &'a RemediateSettings,
+    chosen: LoadedAllowlist,
+    policy: Policy,
+    remediation: RemediationPolicy,
+    stage: Stage,
+    /// The plan to carry out, where it was made before.
+    saved: Option<SavedPlan>,
+    /// Whose findings are meant; everybody's if `None`.
+    among: Option<BTreeSet<RemediationUser>>,
+    /// Whether users may be named.
+    names: bool,
+}
+
+/// What was seen, and by what it is to be remedied.
+struct RunEvidence {
+    accounts: RemediationAccounts,
+    input: PlanInput,
+    origin: CredentialOwner,
+    missing: MissingEvidence,
+}
+
+impl RemediationRun<'_> {
+    fn plan_settings(&self) -> PlanSettings<'_> {
+        PlanSettings {
+            allowlist: &self.chosen.allowlist,
+            policy: &self.policy,
+            remediation: &self.remediation,
+            stage: self.stage,
+            owner_tags: &self.settings.live.owner_tags,
+            now: self.settings.now,
+        }
+    }
+
+    fn run(self, streams: &mut Streams<'_>) -> Result<RemediationOutcome, Exit> {
+        let applies = self.settings.task.changes();
+        let run = new_run_name(self.settings.now);
+        // Opened before anything is looked at: two runs of one journal do not come between each
+        // other.
+        let others = other_lines(self.settings, streams)?;
+        let history =
+            |own| History::from_lines(&merge_journals([vec![own], others.clone()].concat()));
+        let (journal, history) = if applies {
+            let (journal, lines) = open_journal(&self.settings.journal, run, streams)?;
+            (Some(journal), history(lines))
+        } else {
+            (None, history(read_lines(&self.settings.journal, streams)?))
+        };
+        let (options, runtime) = prepare(self.settings, &self.policy, streams)?;
+        let display = ProgressDisplay::new(self.settings.quiet || self.settings.verbose, streams);
+        let seen = runtime.block_on(async {
+            let sessions =
+                observe::open_sessions(&options).await.map_err(live::ObserveError::Refused)?;
+            let accounts =
+                observe::observe(&sessions, &options, &|event| display.show(event)).await;
+            Ok(self.observe(&sessions, &options, accounts, &history).await)
+        });
+        drop(display);
+        let seen = seen.map_err(|unobserved: live::ObserveError| unobserved.report(streams))?;
+        let seen = seen.map_err(|unanswered| {
+            streams.error(&escape_invisible(&format!(
+                "it cannot be told as whom this runs: {unanswered}"
+            )));
+            Exit::Incomplete
+        })?;
+        self.check_origin(&seen.origin, streams)?;
+        let mut exit = if seen.missing.is_empty() { Exit::Done } else { Exit::Incomplete };
+        let saved = self.planned(&seen, streams)?;
+        if !saved.plan.exceeded_limits.is_empty() {
+            exit = exit.max(if applies { Exit::WriteFailed } else { Exit::GateFailed });
+        }
+        let mut applied = None;
+        if let Some(mut journal) = journal
+            && saved.plan.exceeded_limits.is_empty()
+        {
+            self.report_plan(&saved, &seen.missing, streams);
+            let work = self.apply(&seen, (&history, &others), &mut journal, &saved);
+            match runtime.block_on(work) {
+                Ok(done) => {
+                    let written = if done.is_complete() { Exit::Done } else { Exit::WriteFailed };
+                    exit = exit.max(written);
+                    applied = Some(done);
+                }
+                Err(unfinished) => return Err(unfinished.report(streams)),
+            }
+        }
+        Ok(RemediationOutcome {
+            saved,
+            policy: self.remediation,
+            applied,
+            missing: seen.missing,
+            exit,
+        })
+    }
+
+    /// Shows the plan before it is carried out, on the command line: what a run does that is cut off was
+    /// said. A job has shown it before, and had it approved.
+    fn report_plan(&self, saved: &SavedPlan, missing: &MissingEvidence, streams: &mut Streams<'_>) {
+        let plan =
+            RemediationPlan { changes: saved.plan.changes.clone(), ..RemediationPlan::default() };
+        if self.settings.quiet || plan.changes.is_empty() {
+            return;
+        }
+        let saved = SavedPlan { plan, ..saved.clone() };
+        let text = report::remediation_text(RemediationReport {
+            saved: &saved,
+            policy: &self.remediation,
+            applied: None,
+            missing,
+            journal: &self.settings.journal,
+            other_journals: &self.settings.other_journals,
+            max_rows: self.settings.max_rows,
+            is_brief: false,
+        });
+        streams.eprint(&text);
+    }
+
+    /// Judges the accounts, and looks closely at the people in question.
+    async fn observe(
+        &self,
+        sessions: &SessionProvider,
+        options: &ObserveOptions,
+        accounts: Vec<Account<'static>>,
+        history: &History,
+    ) -> Result<RunEvidence, remediate::LookupError> {
+        let audit = self.run_audit(&accounts);
+        let users = match &self.saved {
+            Some(saved) => saved.users(),
+            None => {
+                let among = self.among.as_ref();
+                remediate::users_in_scope(&audit, &self.remediation, &accounts, history, among)
+            }
+        };
+        let accounts = RemediationAccounts::open(sessions, options, accounts).await;
+        let with_holdings = remediate::needs_holdings(self.plan_settings());
+        let (mut input, origin) =
+            accounts.collect_input(sessions, &audit, &users, with_holdings).await?;
+        input.known_tags = history.known_tags();
+        input.partially_deleted =
+            history.partial_deletions().map(|it| it.user_id.clone()).collect();
+        let missing = MissingEvidence::of(&audit, &input);
+        Ok(RunEvidence { accounts, input, origin, missing })
+    }
+
+    /// Refuses to change anything with credentials of which nobody can tell whether they are an IAM
+    /// user's: that user's key might be taken away.
+    fn check_origin(
+        &self,
+        origin: &CredentialOwner,
+        streams: &mut Streams<'_>,
+    ) -> Result<(), Exit> {
+        match origin {
+            CredentialOwner::Unknown(why) => {
+                let says = format!("it cannot be told whose credentials these are: {why}");
+                if self.settings.task.changes() {
+                    streams.error(&escape_invisible(&format!("{says}; nothing was changed")));
+                } else {
+                    streams.eprintln(&escape_invisible(&format!(
+                        "note: {says}; --apply refuses them"
+                    )));
+                }
+                streams.hint(
+                    "use a profile with `role_arn` and `source_profile`, single sign-on or an OIDC \
+                     token, or hand a role's session over: aws configure export-credentials \
+                     --format env",
+                );
+                if self.settings.task.changes() { Err(Exit::Usage) } else { Ok(()) }
+            }
+            // A job is always quiet, and its log is all that anybody reads.
+            CredentialOwner::ExistingSession
+                if !self.settings.quiet || runner::is_github_actions() =>
+            {
+                streams.eprintln(
+                    "note: this runs with a role's session that was handed over: if an IAM user's \
+                     key was used to get it, exempt that user",
+                );
+                Ok(())
+            }
+            CredentialOwner::ExistingSession
+            | CredentialOwner::User(..)
+            | CredentialOwner::NoUser => Ok(()),
+        }
+    }
+
+    fn run_audit(&self, accounts: &[Account<'_>]) -> Audit {
+        let mut auditor = Auditor::new(&self.chosen.allowlist, &self.policy, self.settings.now);
+        accounts.iter().for_each(|account| auditor.add_account(account));
+        auditor.finish(self.chosen.origin.clone())
+    }
+
+    /// The plan for the people who are meant. Of others who bear our tags no more than those are
+    /// taken away.
+    fn limit_to_users(&self, mut made: RemediationPlan, input: &PlanInput) -> RemediationPlan {
+        let Some(among) = &self.among else { return made };
+        let is_meant = |target: &RemediationTarget| {
+            among.contains(&(target.account, target.user.to_ascii_lowercase()))
+        };
+        made.changes.retain(|it| is_meant(&it.target) || matches!(it.kind, ChangeKind::Clear(_)));
+        made.waiting.retain(|it| is_meant(&it.target));
+        made.by_hand.retain(|it| is_meant(it));
+        made.exceeded_limits =
+            remediate::plan::exceeded_limits(&made.changes, input, &self.remediation);
+        made
+    }
+
+    /// The plan to carry out: the one that was made before, if its facts still are what they were,
+    /// or a new one.
+    fn planned(&self, seen: &RunEvidence, streams: &mut Streams<'_>) -> Result<SavedPlan, Exit> {
+        let audited = seen.input.accounts.keys().copied();
+        let detail = if self.names { DetailLevel::Lines } else { DetailLevel::Places };
+        let refused = self.chosen.reject_audited_former_accounts(audited, detail, streams);
+        refused.map_err(|_| Exit::Usage)?;
+        let made = self.limit_to_users(plan(&seen.input, self.plan_settings()), &seen.input);
+        let Some(saved) = &self.saved else {
+            let accounts = seen.input.accounts.keys().copied().collect();
+            return Ok(SavedPlan::new(made, self.stage, accounts, self.settings.now));
+        };
+        let outdated = outdated_changes(&saved.plan.changes, &made.changes);
+        let outdated: Vec<_> = outdated.into_iter().filter(|it| it.kind.removes_access()).collect();
+        if outdated.is_empty() {
+            let held = remediate::plan::exceeded_limits(
+                &saved.plan.changes,
+                &seen.input,
+                &self.remediation,
+            );
+            let plan = RemediationPlan { exceeded_limits: held, ..saved.plan.clone() };
+            return Ok(SavedPlan { plan, ..saved.clone() });
+        }
+        for change in outdated {
+            let target = &change.target;
+            let who = if self.names { target.user.as_str() } else { "a user" };
+            let account = target.account;
+            streams.error(&escape_invisible(&format!(
+                "the facts of the plan have moved: account {account}, {who}: {}",
+                target.subject
+            )));
+        }
+        streams.hint("nothing was changed: make a new plan, and have that approved");
+        Err(Exit::WriteFailed)
+    }
+
+    async fn apply(
+        &self,
+        seen: &RunEvidence,
+        (history, others): (&History, &[Vec<JournalLine>]),
+        journal: &mut Journal,
+        saved: &SavedPlan,
+    ) -> Result<ApplyResult, RemediationError> {
+        let now = self.settings.now;
+        begin(journal, now, &saved.digest)?;
+        Executor::new(&seen.accounts, history, journal, now).resolve_open_steps().await?;
+        // What became of open steps stands in the journal by now.
+        let lines = journal::read(&self.settings.journal, files::workspace().as_ref())?.lines;
+        let history =
+            &History::from_lines(&merge_journals([vec![lines], others.to_vec()].concat()));
+        let mut executor = Executor::new(&seen.accounts, history, journal, now);
+        let applied = executor.apply(&saved.plan, &seen.input, self.plan_settings()).await?;
+        executor.finish()?;
+        Ok(applied)
+    }
+}
+
+fn begin(journal: &mut Journal, now: DateTime<Utc>, plan: &str) -> Result<(), JournalError> {
+    let version = env!("CARGO_PKG_VERSION").to_owned();
+    journal.write(now, JournalEntry::Run { version, plan: plan.to_owned() })
+}
+
+/// Why a run could not go on.
+enum RemediationError {
+    Journal(JournalError),
+    ResolveError(remediate::ResolveError),
+}
+
+impl From<JournalError> for RemediationError {
+    fn from(error: JournalError) -> Self {
+        Self::Journal(error)
+    }
+}
+
+impl From<remediate::ResolveError> for RemediationError {
+    fn from(error: remediate::ResolveError) -> Self {
+        Self::ResolveError(error)
+    }
+}
+
+impl RemediationError {
+    fn report(&self, streams: &mut Streams<'_>) -> Exit {
+        match self {
+            Self::Journal(error) => {
+                streams.error(&escape_invisible(&error.to_string()));
+                streams
+                    .hint("nothing is done that cannot be written down: run again when it can be");
+            }
+            Self::ResolveError(error) => {
+                streams.error(&escape_invisible(&format!(
+                    "it cannot be told what became of an earlier run's last step: {error}"
+                )));
+                streams.hint("nothing was changed: run again");
+            }
+        }
+        Exit::WriteFailed
+    }
+}
+
+fn report(error: &JournalError, streams: &mut Streams<'_>) -> Exit {
+    streams.error(&escape_invisible(&error.to_string()));
+    match error {
+        JournalError::InUse { .. } => streams.hint("wait for the other run, or name another file"),
+        JournalError::File { .. } => streams.hint("name a file that can be written with --journal"),
+        JournalError::DamagedLine { .. } => {
+            streams.hint("a journal is never edited: keep this file, and name a new one");
+        }
+    }
+    Exit::Usage
+}
+
+/// Opens a journal to write it, and reads what earlier runs did.
+fn open_journal(
+    path: &Path,
+    run: String,
+    streams: &mut Streams<'_>,
+) -> Result<(Journal, Vec<JournalLine>), Exit> {
+    let opened = Journal::open(path, run, files::workspace().as_ref());
+    let (journal, contents) = opened.map_err(|error| report(&error, streams))?;
+    Ok((journal, lines_of(path, contents, "removed", streams)))
+}
+
+/// The lines, after it was told of one that was cut off. `done` is what became of that.
+fn lines_of(
+    path: &Path,
+    contents: JournalContents,
+    done: &str,
+    streams: &mut Streams<'_>,
+) -> Vec<JournalLine> {
+    if let Some(line) = contents.cut_off {
+        let name = path.display();
+        streams.eprintln(&escape_invisible(&format!(
+            "note: {name}: line {line} is incomplete, because a run ended while it wrote it; nothing \
+             was done because of that line, so it is {done}"
+        )));
+    }
+    contents.lines
+}
+
+/// What a journal says; nothing where there is none.
+fn read_lines(path: &Path, streams: &mut Streams<'_>) -> Result<Vec<JournalLine>, Exit> {
+    match journal::read(path, files::workspace().as_ref()) {
+        Ok(contents) => Ok(lines_of(path, contents, "left out", streams)),
+        Err(JournalError::File { error, .. }) if error.kind() == io::ErrorKind::NotFound => {
+            Ok(Vec::new())
+        }
+        Err(error) => Err(report(&error, streams)),
+    }
+}
+
+/// What the journals of other jobs say.
+fn other_lines(
+    settings: &RemediateSettings,
+    streams: &mut Streams<'_>,
+) -> Result<Vec<Vec<JournalLine>>, Exit> {
+    settings.other_journals.iter().map(|path| read_lines(path, streams)).collect()
+}
+
+/// What the looks go by, and what they run on.
+fn prepare(
+    settings: &RemediateSettings,
+    policy: &Policy,
+    streams: &mut Streams<'_>,
+) -> Result<(ObserveOptions, tokio::runtime::Runtime), Exit> {
+    let live_context = live::LiveContext {
+        now: settings.now,
+        quiet: settings.quiet || settings.verbose,
+        ssh_key_users: BTreeSet::new(),
+    };
+    live::warn_about_unused_settings(&settings.live, streams);
+    live::prepare(&settings.live, live_context, policy)
+        .map_err(|unobserved| unobserved.report(streams))
+}
+
+/// What an undoing came to.
+pub(super) struct UndoOutcome {
+    /// What was, or is, to be undone.
+    pub(super) undo: remediate::UndoPlan,
+    /// What became of it, where it was done.
+    pub(super) undone: Option<remediate::UndoResult>,
+    /// How the command ends.
+    pub(super) exit: Exit,
+}
+
+/// Undoes by a journal, or says what that would be. An `Err` has been told to the user.
+pub(super) fn undo(
+    settings: &RemediateSettings,
+    path: &Path,
+    users: &BTreeSet<String>,
+    streams: &mut Streams<'_>,
+) -> Result<UndoOutcome, Exit> {
+    let applies = settings.task.changes();
+    let read = journal::read(path, files::workspace().as_ref());
+    let contents = read.map_err(|error| match &error {
+        JournalError::File { .. } => {
+            streams.error(&escape_invisible(&error.to_string()));
+            streams.hint("name the journal of the run that is to be undone");
+            Exit::Usage
+        }
+        _ => report(&error, streams),
+    })?;
+    let (options, runtime) = prepare(settings, &Policy::default(), streams)?;
+    let open = async {
+        let sessions =
+            observe::open_sessions(&options).await.map_err(live::ObserveError::Refused)?;
+        Ok(RemediationAccounts::open(&sessions, &options, Vec::new()).await)
+    };
+    let accounts = runtime
+        .block_on(open)
+        .map_err(|unobserved: live::ObserveError| unobserved.report(streams))?;
+    let others = other_lines(settings, streams)?;
+    let history = |own| History::from_lines(&merge_journals([vec![own], others.clone()].concat()));
+    let plan =
+        |history: &History| runtime.block_on(remediate::plan_undo(&accounts, history, users));
+    if !applies {
+        let undo = plan(&history(lines_of(path, contents, "left out", streams)));
+        let exit = if undo.lookup_failures.is_empty() { Exit::Done } else { Exit::Incomplete };
+        return Ok(UndoOutcome { undo, undone: None, exit });
+    }
+    let (mut journal, lines) = open_journal(path, new_run_name(settings.now), streams)?;
+    let before = history(lines);
+    let settled = runtime.block_on(async {
+        begin(&mut journal, settings.now, "undo")?;
+        Executor::new(&accounts, &before, &mut journal, settings.now).resolve_open_steps().await?;
+        Ok(())
+    });
+    settled.map_err(|unfinished: RemediationError| unfinished.report(streams))?;
+    let read = journal::read(path, files::workspace().as_ref());
+    let history = history(read.map_err(|error| report(&error, streams))?.lines);
+    let undo = plan(&history);
+    let undone = runtime.block_on(async {
+        let mut executor = Executor::new(&accounts, &history, &mut journal, settings.now);
+        let undone = executor.undo(&undo).await?;
+        executor.finish()?;
+        Ok(undone)
+    });
+    let undone = undone.map_err(|unfinished: RemediationError| unfinished.report(streams))?;
+    let mut exit = if undo.lookup_failures.is_empty() { Exit::Done } else { Exit::Incomplete };
+    if !undone.failed.is_empty() || undo.has_conflict() {
+        exit = Exit::WriteFailed;
+    }
+    Ok(UndoOutcome { undo, undone: Some(undone), exit })
+}

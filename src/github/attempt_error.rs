@@ -1,0 +1,348 @@
+//! What an attempt failed for, and whether another one may be answered.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use http::header::{DATE, RETRY_AFTER};
+use http::{HeaderMap, StatusCode};
+use octocrab::GitHubError;
+use reqwest::Url;
+use serde_json::Value;
+
+use super::error::{ErrorDetails, ErrorKind, one_line};
+use crate::cause::root_cause;
+
+/// How often what should not fail twice is tried: a host that cannot be reached, an answer that is
+/// no JSON. Longer than a resolver or a route takes to recover, shorter than anybody waits for a
+/// misspelt host.
+const MAX_FEW_ATTEMPTS: u32 = 7;
+/// The longest wait that GitHub may ask for.
+const MAX_WAIT: Duration = Duration::from_secs(120);
+/// How long is waited where GitHub limits and does not say for how long.
+///
+/// Source: "Rate limits for the REST API", GitHub documentation.
+const DEFAULT_RATE_LIMIT_WAIT: Duration = Duration::from_secs(60);
+
+/// Why one attempt failed.
+#[derive(Debug)]
+pub(super) struct AttemptError {
+    pub(super) kind: ErrorKind,
+    pub(super) message: String,
+    /// The HTTP status, where there was an answer.
+    pub(super) status: Option<u16>,
+    /// How long to wait before another attempt, where GitHub has a say in it.
+    pub(super) wait: Option<Duration>,
+    pub(super) details: Option<Box<ErrorDetails>>,
+    retry_policy: RetryPolicy,
+}
+
+/// What becomes of further attempts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum RetryPolicy {
+    /// They fail alike.
+    Never,
+    /// One of the next few may be answered.
+    FewAttempts,
+    /// One may be answered some time.
+    UntilDeadline,
+}
+
+impl AttemptError {
+    fn new(kind: ErrorKind, retry_policy: RetryPolicy, message: impl Into<String>) -> Self {
+        let message = message.into();
+        Self { kind, message, status: None, wait: None, details: None, retry_policy }
+    }
+
+    /// What an error of octocrab comes to.
+    pub(super) fn of(error: octocrab::Error) -> Self {
+        match error {
+            octocrab::Error::GitHub { source, .. } => Self::refused(&source),
+            octocrab::Error::Service { .. }
+            | octocrab::Error::Reqwest { .. }
+            | octocrab::Error::Hyper { .. } => {
+                Self::new(ErrorKind::Unreachable, RetryPolicy::FewAttempts, root_cause(&error))
+            }
+            other => Self::unexpected(root_cause(&other)),
+        }
+    }
+
+    fn refused(error: &GitHubError) -> Self {
+        let unsaid = HeaderMap::new();
+        let headers = error.headers.as_ref().unwrap_or(&unsaid);
+        let resets_at = resets_at(headers);
+        let kind = kind_of(error, headers);
+        let wait = match kind {
+            ErrorKind::RateLimited => Some(rate_limit_wait(headers, resets_at)),
+            ErrorKind::Unavailable => {
+                seconds(headers, RETRY_AFTER.as_str()).map(|it| it.min(MAX_WAIT))
+            }
+            _ => None,
+        };
+        let retry_policy = retry_policy_for(kind, wait.unwrap_or_default());
+        let permissions = text(headers, "x-accepted-github-permissions").map(one_line);
+        let details = ErrorDetails {
+            permissions: permissions.filter(|it| !it.is_empty()),
+            resets_at: resets_at.filter(|_| kind == ErrorKind::RateLimited),
+            fields: texts_of(error, "field"),
+            codes: texts_of(error, "code"),
+        };
+        Self {
+            status: Some(error.status_code.as_u16()),
+            wait,
+            details: Some(Box::new(details)),
+            ..Self::new(kind, retry_policy, error_message(error))
+        }
+    }
+
+    /// An answer that makes no sense, and will make none.
+    pub(super) fn unexpected(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Unexpected, RetryPolicy::Never, message)
+    }
+
+    /// The answer is JSON of another shape.
+    pub(super) fn unexpected_shape(error: &serde_json::Error) -> Self {
+        Self::unexpected(format!("the answer has another shape than expected: {error}"))
+    }
+
+    /// The answer is no JSON, but perhaps the page of something between.
+    pub(super) fn not_json(status: StatusCode) -> Self {
+        let message = format!("HTTP status {}, and an answer that is no JSON", status.as_u16());
+        let status = Some(status.as_u16());
+        Self { status, ..Self::new(ErrorKind::Unexpected, RetryPolicy::FewAttempts, message) }
+    }
+
+    /// The connection broke within the answer, or the answer was too large.
+    pub(super) fn unreadable(error: &(dyn std::error::Error + 'static)) -> Self {
+        if error.is::<http_body_util::LengthLimitError>() {
+            return Self::unexpected("the answer is too large");
+        }
+        Self::new(ErrorKind::Unreachable, RetryPolicy::FewAttempts, root_cause(error))
+    }
+
+    /// The answer leads to another origin.
+    pub(super) fn redirected_away(target: &Url) -> Self {
+        let to = target.origin().ascii_serialization();
+        Self::unexpected(format!("a redirect to another host, {to}, which the token must not see"))
+    }
+
+    /// Time was up before the call was made.
+    pub(super) fn out_of_time() -> Self {
+        Self::new(ErrorKind::TimedOut, RetryPolicy::Never, "time was up")
+    }
+
+    /// There was no answer in the time of one attempt.
+    pub(super) fn slow(waited: Duration) -> Self {
+        let message = format!("no answer within {:.1} s", waited.as_secs_f64());
+        Self::new(ErrorKind::TimedOut, RetryPolicy::UntilDeadline, message)
+    }
+
+    /// The same failure of a create, where it could not be looked whether it happened.
+    pub(super) fn with_unknown_outcome(mut self) -> Self {
+        self.message.push_str("; it is not known whether it happened");
+        self
+    }
+
+    /// The failure to tell of: that time was up says less than what went wrong before.
+    pub(super) fn or(self, earlier: Option<Self>) -> Self {
+        match earlier {
+            Some(earlier) if self.kind == ErrorKind::TimedOut => earlier,
+            _ => self,
+        }
+    }
+
+    /// Whether another attempt may be answered.
+    pub(super) fn is_retryable(&self, attempt: u32) -> bool {
+        match self.retry_policy {
+            RetryPolicy::Never => false,
+            RetryPolicy::FewAttempts => attempt < MAX_FEW_ATTEMPTS,
+            RetryPolicy::UntilDeadline => true,
+        }
+    }
+
+    /// Whether what was asked for may have been done all the same.
+    pub(super) const fn may_have_succeeded(&self) -> bool {
+        matches!(
+            self.kind,
+            ErrorKind::Unavailable
+                | ErrorKind::Unreachable
+                | ErrorKind::TimedOut
+                | ErrorKind::Unexpected
+        )
+    }
+}
+
+fn retry_policy_for(refusal: ErrorKind, wait: Duration) -> RetryPolicy {
+    match refusal {
+        ErrorKind::RateLimited if wait > MAX_WAIT => RetryPolicy::Never,
+        ErrorKind::RateLimited | ErrorKind::Unavailable => RetryPolicy::UntilDeadline,
+        _ => RetryPolicy::Never,
+    }
+}
+
+/// Source: "Troubleshooting the REST API", GitHub documentation.
+fn kind_of(error: &GitHubError, headers: &HeaderMap) -> ErrorKind {
+    match error.status_code.as_u16() {
+        401 => ErrorKind::Unauthorized,
+        403 if is_rate_limit(error, headers) => ErrorKind::RateLimited,
+        403 => ErrorKind::Forbidden,
+        404 => ErrorKind::NotFound,
+        410 => ErrorKind::Gone,
+        // Said of what is created in quick succession.
+        422 if error_message(error).contains("submitted too quickly") => ErrorKind::RateLimited,
+        422 => ErrorKind::Unprocessable,
+        429 => ErrorKind::RateLimited,
+        408 | 500.. => ErrorKind::Unavailable,
+        _ => ErrorKind::Unexpected,
+    }
+}
+
+/// Whether a refusal means too many requests, and not a missing permission.
+fn is_rate_limit(error: &GitHubError, headers: &HeaderMap) -> bool {
+    let message = error.message.to_lowercase();
+    headers.contains_key(RETRY_AFTER)
+        || is_used_up(headers)
+        || ["rate limit", "abuse"].iter().any(|phrase| message.contains(phrase))
+}
+
+/// Whether the requests of the hour are used up.
+fn is_used_up(headers: &HeaderMap) -> bool {
+    text(headers, "x-ratelimit-remaining") == Some("0") && headers.contains_key("x-ratelimit-reset")
+}
+
+/// How long GitHub asks to wait. The time is GitHub's own, from the answer: the clock of this
+/// machine may be off.
+fn rate_limit_wait(headers: &HeaderMap, resets_at: Option<DateTime<Utc>>) -> Duration {
+    if let Some(wait) = seconds(headers, RETRY_AFTER.as_str()) {
+        return wait;
+    }
+    match (is_used_up(headers), date(headers), resets_at) {
+        (true, Some(now), Some(then)) => {
+            // The reset is given in whole seconds.
+            (then - now).to_std().unwrap_or_default() + Duration::from_secs(1)
+        }
+        _ => DEFAULT_RATE_LIMIT_WAIT,
+    }
+}
+
+/// When a limit ends, as far as GitHub says.
+fn resets_at(headers: &HeaderMap) -> Option<DateTime<Utc>> {
+    if let (Some(wait), Some(now)) = (seconds(headers, RETRY_AFTER.as_str()), date(headers)) {
+        return now.checked_add_signed(chrono::Duration::from_std(wait).ok()?);
+    }
+    let reset = text(headers, "x-ratelimit-reset")?.parse().ok()?;
+    DateTime::from_timestamp(reset, 0).filter(|_| is_used_up(headers))
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name)?.to_str().ok().map(str::trim)
+}
+
+fn seconds(headers: &HeaderMap, name: &str) -> Option<Duration> {
+    text(headers, name)?.parse().ok().map(Duration::from_secs)
+}
+
+fn date(headers: &HeaderMap) -> Option<DateTime<Utc>> {
+    let date = DateTime::parse_from_rfc2822(text(headers, DATE.as_str())?).ok()?;
+    Some(date.to_utc())
+}
+
+/// GitHub's own words: the message, and what is wrong with each field.
+fn error_message(error: &GitHubError) -> String {
+    let status = error.status_code;
+    // A page for people, of something between.
+    if error.message.starts_with('<') {
+        return format!("HTTP status {status}");
+    }
+    let problems: Vec<_> = error.errors.iter().flatten().map(problem).collect();
+    let message = format!("HTTP status {}: {}", status.as_u16(), error.message);
+    if problems.is_empty() { message } else { format!("{message}: {}", problems.join("; ")) }
+}
+
+/// One of the `errors`: a text, or a field with a code or a message.
+fn problem(error: &Value) -> String {
+    let of = |name: &str| error.get(name).and_then(Value::as_str);
+    let (field, code, message) = (of("field"), of("code"), of("message"));
+    let what = match (code, message) {
+        (Some(code), Some(message)) => format!("{code}, {message}"),
+        (Some(only), None) | (None, Some(only)) => only.to_owned(),
+        (None, None) => error.as_str().map_or_else(|| error.to_string(), str::to_owned),
+    };
+    match field {
+        Some(field) => format!("`{field}` {what}"),
+        None => what,
+    }
+}
+
+/// What stands under the name in each of the `errors`.
+fn texts_of(error: &GitHubError, name: &str) -> Vec<String> {
+    let errors = error.errors.iter().flatten();
+    errors.filter_map(|error| error.get(name)?.as_str()).map(one_line).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: &str = "Tue, 24 Nov 2026 12:00:00 GMT";
+
+    fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
+        pairs.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect()
+    }
+
+    #[test]
+    fn rate_limit_wait_follows_github_headers() {
+        let at = |after: i64| {
+            let now = DateTime::parse_from_rfc2822(NOW).unwrap().timestamp();
+            (now + after).to_string()
+        };
+        for (error, wait) in [
+            (headers(&[("retry-after", "7")]), 7),
+            (headers(&[("retry-after", "7"), ("date", NOW)]), 7),
+            (
+                headers(&[
+                    ("date", NOW),
+                    ("x-ratelimit-remaining", "0"),
+                    ("x-ratelimit-reset", &at(30)),
+                ]),
+                31,
+            ),
+            // It is reset already.
+            (
+                headers(&[
+                    ("date", NOW),
+                    ("x-ratelimit-remaining", "0"),
+                    ("x-ratelimit-reset", &at(-30)),
+                ]),
+                1,
+            ),
+            // A limit of another kind: the hour's is not used up.
+            (
+                headers(&[
+                    ("date", NOW),
+                    ("x-ratelimit-remaining", "4000"),
+                    ("x-ratelimit-reset", &at(3000)),
+                ]),
+                60,
+            ),
+            (headers(&[]), 60),
+            (headers(&[("retry-after", "soon")]), 60),
+        ] {
+            assert_eq!(rate_limit_wait(&error, resets_at(&error)).as_secs(), wait, "{error:?}");
+        }
+    }
+
+    #[test]
+    fn wait_over_the_maximum_is_not_retried() {
+        let after =
+            |seconds| retry_policy_for(ErrorKind::RateLimited, Duration::from_secs(seconds));
+        assert_eq!([after(120), after(121)], [RetryPolicy::UntilDeadline, RetryPolicy::Never]);
+    }
+
+    #[test]
+    fn unreachable_host_is_retried_a_few_times() {
+        let failure = AttemptError::new(ErrorKind::Unreachable, RetryPolicy::FewAttempts, "");
+        assert!(
+            failure.is_retryable(MAX_FEW_ATTEMPTS - 1) && !failure.is_retryable(MAX_FEW_ATTEMPTS)
+        );
+    }
+}

@@ -1,0 +1,232 @@
+//! The clock of the remedy: the tags on an IAM user that say which credential is at which stage,
+//! and since when. They are read by the audit, which shows them, and set by the remedy alone.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+
+use chrono::{DateTime, Days, SecondsFormat, Utc};
+use sha2::{Digest as _, Sha256};
+
+use crate::model::inventory::CredentialKind;
+use crate::model::policy::hex16;
+
+/// What the keys of our tags begin with. The role of the remedy may set no others.
+pub const TAG_KEY_PREFIX: &str = "iam-stocktake:";
+/// The longest key of a tag that IAM takes.
+const MAX_TAG_KEY_LENGTH: usize = 128;
+/// What the whole user is called among the things that have a clock.
+const USER: &str = "user";
+
+/// What has a clock: a credential, or the user as a whole.
+#[derive(
+    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum TagSubject {
+    /// A credential; a password has no id.
+    Credential(CredentialKind, Option<String>),
+    /// The user as a whole.
+    User,
+}
+
+impl TagSubject {
+    /// The password.
+    pub const PASSWORD: Self = Self::Credential(CredentialKind::Password, None);
+
+    /// The key of its tag.
+    #[must_use]
+    pub fn key(&self) -> String {
+        let name = match self {
+            Self::User => USER.to_owned(),
+            Self::Credential(kind, None) => kind.id().to_owned(),
+            Self::Credential(kind, Some(id)) => format!("{}:{id}", kind.id()),
+        };
+        let key = format!("{TAG_KEY_PREFIX}{name}");
+        match self {
+            Self::Credential(kind, Some(id)) if key.len() > MAX_TAG_KEY_LENGTH => {
+                format!("{TAG_KEY_PREFIX}{}:{}", kind.id(), hex16(&Sha256::digest(id.as_bytes())))
+            }
+            _ => key,
+        }
+    }
+}
+
+impl fmt::Display for TagSubject {
+    /// As people are shown it: of an id the last four characters.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::User => f.write_str(USER),
+            Self::Credential(kind, None) => f.write_str(kind.id()),
+            Self::Credential(kind, Some(id)) => {
+                let ending = id.len().saturating_sub(4);
+                write!(f, "{} …{}", kind.id(), id.get(ending..).unwrap_or_default())
+            }
+        }
+    }
+}
+
+/// How far a credential, or a user, has come.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum RemediationStatus {
+    /// The user bears a notice.
+    Notified,
+    /// A run made it inactive.
+    Deactivated,
+    /// It was found inactive: somebody else made it so.
+    Inactive,
+}
+
+impl RemediationStatus {
+    /// All of them, in their order.
+    pub const ALL: [Self; 3] = [Self::Notified, Self::Deactivated, Self::Inactive];
+
+    /// The name in the tag.
+    #[must_use]
+    pub const fn id(self) -> &'static str {
+        match self {
+            Self::Notified => "notified",
+            Self::Deactivated => "deactivated",
+            Self::Inactive => "inactive",
+        }
+    }
+
+    /// Whether the tag says that the credential is inactive.
+    #[must_use]
+    pub const fn is_inactive(self) -> bool {
+        matches!(self, Self::Deactivated | Self::Inactive)
+    }
+}
+
+/// What one of our tags says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct RemediationTag {
+    /// How far it has come.
+    pub reached: RemediationStatus,
+    /// From when the days to the next stage are counted.
+    pub since: DateTime<Utc>,
+    /// When a run last found it so, to about half of the gap that the policy allows.
+    pub seen: DateTime<Utc>,
+}
+
+impl RemediationTag {
+    /// When so many days have passed.
+    #[must_use]
+    pub fn due_after(self, days: u32) -> DateTime<Utc> {
+        days_after(self.since, days)
+    }
+
+    /// Whether no run has seen it for longer than the policy allows: nobody was reminded meanwhile.
+    #[must_use]
+    pub fn exceeds_max_gap(self, now: DateTime<Utc>, max_gap_days: u32) -> bool {
+        now > days_after(self.seen, max_gap_days)
+    }
+}
+
+/// The moment that lies so many days behind another.
+#[must_use]
+pub fn days_after(moment: DateTime<Utc>, days: u32) -> DateTime<Utc> {
+    moment.checked_add_days(Days::new(days.into())).unwrap_or(DateTime::<Utc>::MAX_UTC)
+}
+
+/// A value that none of our tags has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the tag says nothing that can be read")]
+pub struct InvalidRemediationTag;
+
+impl fmt::Display for RemediationTag {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let moment = |it: DateTime<Utc>| it.to_rfc3339_opts(SecondsFormat::Secs, true);
+        let (since, seen) = (moment(self.since), moment(self.seen));
+        write!(f, "{} since={since} seen={seen}", self.reached.id())
+    }
+}
+
+impl FromStr for RemediationTag {
+    type Err = InvalidRemediationTag;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let moment = |word: &str, name: &str| {
+            let value = word.strip_prefix(name)?.strip_prefix('=')?;
+            DateTime::parse_from_rfc3339(value).ok().map(|it| it.to_utc())
+        };
+        let words: Vec<_> = text.split(' ').collect();
+        let [reached, since, seen] = words.as_slice() else { return Err(InvalidRemediationTag) };
+        let reached = RemediationStatus::ALL.into_iter().find(|it| it.id() == *reached);
+        match (reached, moment(since, "since"), moment(seen, "seen")) {
+            (Some(reached), Some(since), Some(seen)) => Ok(Self { reached, since, seen }),
+            _ => Err(InvalidRemediationTag),
+        }
+    }
+}
+
+/// Our tags among a user's, by their keys, as they stand.
+pub fn stocktake_tags(tags: &BTreeMap<String, String>) -> impl Iterator<Item = (&str, &str)> {
+    let stocktake_tags = tags.iter().filter(|(key, _)| key.starts_with(TAG_KEY_PREFIX));
+    stocktake_tags.map(|(key, value)| (key.as_str(), value.as_str()))
+}
+
+/// The clock of a credential or user among the user's tags, if a tag says something readable.
+#[must_use]
+pub fn find(subject: &TagSubject, tags: &BTreeMap<String, String>) -> Option<RemediationTag> {
+    tags.get(&subject.key())?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn moment(text: &str) -> DateTime<Utc> {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn tag_value_round_trips() {
+        for reached in RemediationStatus::ALL {
+            let (since, seen) = (moment("2026-11-01T06:00:00Z"), moment("2026-11-08T06:00:00Z"));
+            let tag = RemediationTag { reached, since, seen };
+            assert_eq!(tag.to_string().parse(), Ok(tag));
+        }
+        for text in
+            ["", "notified", "notified since=x seen=y", "deleted since=2026-11-01T06:00:00Z"]
+        {
+            assert_eq!(text.parse::<RemediationTag>(), Err(InvalidRemediationTag), "{text}");
+        }
+    }
+
+    #[test]
+    fn tag_is_valid_for_iam() {
+        let allowed = |c: char| c.is_ascii_alphanumeric() || " _.:/=+-@".contains(c);
+        let tag = RemediationTag {
+            reached: RemediationStatus::Deactivated,
+            since: moment("2026-11-01T06:00:00Z"),
+            seen: moment("2026-11-08T06:00:00Z"),
+        };
+        assert!(tag.to_string().chars().all(allowed) && tag.to_string().len() <= 256);
+        for subject in [
+            TagSubject::User,
+            TagSubject::Credential(CredentialKind::Password, None),
+            TagSubject::Credential(CredentialKind::SigningCertificate, Some("A".repeat(128))),
+            TagSubject::Credential(
+                CredentialKind::AccessKey,
+                Some("AKIAIOSFODNN7EXAMPLE".to_owned()),
+            ),
+        ] {
+            let key = subject.key();
+            assert!(key.starts_with(TAG_KEY_PREFIX) && key.len() <= MAX_TAG_KEY_LENGTH, "{key}");
+            assert!(key.chars().all(allowed), "{key}");
+        }
+    }
+
+    #[test]
+    fn long_ids_get_distinct_tag_keys() {
+        let key = |id: &str| {
+            let id = format!("{}{id}", "A".repeat(127));
+            TagSubject::Credential(CredentialKind::SigningCertificate, Some(id)).key()
+        };
+        assert_ne!(key("1"), key("2"));
+    }
+}

@@ -1,0 +1,103 @@
+//! The account's credential report, fetched in two calls when it is ready.
+
+use std::time::Duration;
+
+use aws_sdk_iam::types::ReportStateType;
+use tokio::time::{Instant, sleep};
+
+use super::call::{AwsError, CallLimits, backoff};
+use super::credential_report;
+use super::moment;
+use super::session::Session;
+use crate::model::inventory::{Account, User};
+
+const GENERATE: &str = "iam:GenerateCredentialReport";
+const GET: &str = "iam:GetCredentialReport";
+/// The first pause while IAM generates the report; most reports take a second or two.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+/// The longest pause.
+const MAX_PAUSE: Duration = Duration::from_secs(5);
+/// What a pause is of the time that has passed: so much later than need be is the report seen.
+const SHARE: f64 = 0.2;
+
+/// Fetches the credential report, waiting while IAM generates it.
+///
+/// Source: "Get credential reports for your AWS account", IAM User Guide. IAM keeps a report for
+/// four hours and answers with it until then.
+pub(super) async fn fetch(
+    session: &Session,
+    limits: &CallLimits,
+) -> Result<Account<'static>, AwsError> {
+    let started = Instant::now();
+    let mut generations = 0;
+    'generate: loop {
+        generations += 1;
+        let generated = generate(session, limits).await?;
+        if generated != ReportStateType::Complete {
+            wait(limits, started.elapsed()).await?;
+        }
+        loop {
+            match get(session, limits).await {
+                Err(failure) if failure.has_code("ReportInProgress") => {
+                    wait(limits, started.elapsed()).await?;
+                }
+                Err(failure)
+                    if failure.has_code("ReportNotPresent")
+                        || failure.has_code("ReportExpired") =>
+                {
+                    let pause = backoff(generations);
+                    if Instant::now() + pause >= limits.deadline() {
+                        return Err(failure);
+                    }
+                    sleep(pause).await;
+                    continue 'generate;
+                }
+                outcome => return outcome,
+            }
+        }
+    }
+}
+
+async fn generate(session: &Session, limits: &CallLimits) -> Result<ReportStateType, AwsError> {
+    let answer = limits.call(GENERATE, || session.iam.generate_credential_report().send()).await?;
+    Ok(answer.state().cloned().unwrap_or(ReportStateType::Started))
+}
+
+async fn get(session: &Session, limits: &CallLimits) -> Result<Account<'static>, AwsError> {
+    let answer = limits.call(GET, || session.iam.get_credential_report().send()).await?;
+    let unexpected = |message: String| AwsError::unexpected(GET, message);
+    let content = answer.content().map(AsRef::as_ref).unwrap_or_default();
+    let csv = std::str::from_utf8(content)
+        .map_err(|error| unexpected(format!("the report is no text: {error}")))?;
+    let generated_at = answer.generated_time().and_then(moment);
+    let account = credential_report::parse(csv, generated_at)
+        .map_err(|error| unexpected(error.to_string()))?;
+    if account.id != session.account {
+        let message = format!("the report is of account {}", account.id);
+        return Err(unexpected(message));
+    }
+    Ok(Account {
+        id: account.id,
+        partition: account.partition,
+        alias: None,
+        evidence_source: account.evidence_source,
+        report_generated_at: generated_at,
+        root: account.root.map(User::into_owned),
+        users: account.users.into_iter().map(User::into_owned).collect(),
+        replaced_rows: Vec::new(),
+        queried_users: Vec::new(),
+        gaps: Vec::new(),
+    })
+}
+
+/// Pauses for a share of the time that has passed, so that no report is seen much too late.
+async fn wait(limits: &CallLimits, elapsed: Duration) -> Result<(), AwsError> {
+    let pause = elapsed.mul_f64(SHARE).clamp(FIRST_PAUSE, MAX_PAUSE);
+    if Instant::now() + pause >= limits.deadline() {
+        let mut failure = AwsError::deadline_exceeded(GET);
+        failure.message = "IAM was still generating the report when time was up".to_owned();
+        return Err(failure);
+    }
+    sleep(pause).await;
+    Ok(())
+}

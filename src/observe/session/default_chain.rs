@@ -1,0 +1,108 @@
+//! The credentials that the SDK finds by itself: environment, profile, web identity, container,
+//! instance.
+
+use std::sync::{Mutex, PoisonError};
+
+use aws_config::SdkConfig;
+use aws_config::default_provider::credentials::DefaultCredentialsChain;
+use aws_config::provider_config::ProviderConfig;
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::error::CredentialsError;
+use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
+use tokio::time::{Instant, sleep};
+
+use super::environment::Environment;
+use super::error::SessionError;
+use super::profile::Profiles;
+use super::role_credentials::SecretRegisteringProvider;
+use crate::model::inventory::GapCause;
+use crate::observe::call::{CallLimits, backoff, is_transient_message};
+use crate::observe::message::cause_chain;
+
+/// The configuration with the credentials that the SDK finds. They are asked for here, so that
+/// their absence is told as such and not as a failed call.
+pub(super) async fn with_default_chain(
+    config: SdkConfig,
+    environment: &Environment,
+    profiles: &Profiles,
+    limits: &CallLimits,
+) -> Result<SdkConfig, SessionError> {
+    if !environment.has_access_key() {
+        profiles.check_sign_in()?;
+    }
+    let mut provider_config = ProviderConfig::default().with_region(config.region().cloned());
+    if let Some(client) = config.http_client() {
+        provider_config = provider_config.with_http_client(client);
+    }
+    let mut chain = DefaultCredentialsChain::builder().configure(provider_config);
+    chain = chain.profile_name(&profiles.name);
+    if let Some(region) = config.region() {
+        chain = chain.region(region.clone());
+    }
+    let chain = SecretRegisteringProvider(chain.build().await);
+    let first = load_credentials(&chain, profiles, limits).await?;
+    let provider = SharedCredentialsProvider::new(PrefetchedProvider {
+        chain,
+        first: Mutex::new(Some(first)),
+    });
+    Ok(config.into_builder().credentials_provider(provider).build())
+}
+
+/// Asks until the answer is none that passes by itself.
+async fn load_credentials(
+    chain: &SecretRegisteringProvider<DefaultCredentialsChain>,
+    profiles: &Profiles,
+    limits: &CallLimits,
+) -> Result<Credentials, SessionError> {
+    let mut attempt = 0;
+    loop {
+        attempt += 1;
+        let error = match chain.provide_credentials().await {
+            Ok(credentials) => return Ok(credentials),
+            Err(error) => error,
+        };
+        let message = cause_chain(&error);
+        if !is_transient_message(&message) {
+            return Err(load_error(&error, &message, profiles));
+        }
+        let pause = backoff(attempt);
+        if Instant::now() + pause >= limits.deadline() {
+            let action = "sts:AssumeRoleWithWebIdentity";
+            return Err(SessionError::Failed { action, cause: GapCause::Unavailable, message });
+        }
+        sleep(pause).await;
+    }
+}
+
+fn load_error(error: &CredentialsError, message: &str, profiles: &Profiles) -> SessionError {
+    let name = &profiles.name;
+    let why = if matches!(error, CredentialsError::CredentialsNotLoaded(_)) {
+        format!(
+            "neither the environment, the profile `{name}`, a container nor an instance has any"
+        )
+    } else {
+        format!("profile `{name}`: {message}")
+    };
+    SessionError::NoCredentials { why, help: profiles.sign_in() }
+}
+
+/// Hands out the credentials that it was made with, and asks for others when the SDK finds those
+/// running out: whoever has to enter a code or touch a key is asked once.
+#[derive(Debug)]
+struct PrefetchedProvider {
+    chain: SecretRegisteringProvider<DefaultCredentialsChain>,
+    first: Mutex<Option<Credentials>>,
+}
+
+impl ProvideCredentials for PrefetchedProvider {
+    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        let first = self.first.lock().unwrap_or_else(PoisonError::into_inner).take();
+        match first {
+            Some(credentials) => future::ProvideCredentials::ready(Ok(credentials)),
+            None => self.chain.provide_credentials(),
+        }
+    }
+}

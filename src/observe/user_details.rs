@@ -1,0 +1,84 @@
+//! Tags, groups and policies: who owns a user, and where the user's rights come from.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_iam::types::{EntityType, Tag, UserDetail};
+
+use super::call::{AwsError, CallLimits};
+use super::pages::{IamPage, PAGE_SIZE, collect_pages};
+use super::required;
+use super::session::Session;
+use crate::model::inventory::Permissions;
+
+const DETAILS: &str = "iam:GetAccountAuthorizationDetails";
+const LIST_TAGS: &str = "iam:ListUserTags";
+
+/// What is known of a user besides the credentials.
+#[derive(Debug, Clone)]
+pub(super) struct UserDetails {
+    pub(super) tags: BTreeMap<String, String>,
+    /// `None` where only the tags were asked for.
+    pub(super) permissions: Option<Permissions>,
+}
+
+/// The details of all users, by the name in lower case.
+pub(super) async fn of_all(
+    session: &Session,
+    limits: &CallLimits,
+) -> Result<BTreeMap<String, UserDetails>, AwsError> {
+    let found = collect_pages(DETAILS, async |marker| {
+        let request = || {
+            let details = session.iam.get_account_authorization_details();
+            details.filter(EntityType::User).max_items(PAGE_SIZE).set_marker(marker.clone()).send()
+        };
+        let answer = limits.call(DETAILS, request).await?;
+        let users =
+            answer.user_detail_list().iter().map(read_user_detail).collect::<Result<_, _>>()?;
+        Ok(IamPage::new(users, answer.is_truncated(), answer.marker()))
+    })
+    .await?;
+    Ok(found.into_iter().collect())
+}
+
+/// The details of a user, with the name in lower case.
+fn read_user_detail(user: &UserDetail) -> Result<(String, UserDetails), AwsError> {
+    let named = |name| required(DETAILS, "PolicyName", name).map(str::to_owned);
+    let attached = user.attached_managed_policies().iter().map(|it| named(it.policy_name()));
+    let inline = user.user_policy_list().iter().map(|it| named(it.policy_name()));
+    let permissions = Permissions {
+        groups: user.group_list().to_vec(),
+        attached_policies: attached.collect::<Result<_, _>>()?,
+        inline_policies: inline.collect::<Result<_, _>>()?,
+    };
+    let name = required(DETAILS, "UserName", user.user_name())?.to_ascii_lowercase();
+    let tags = tag_map(DETAILS, user.tags())?;
+    Ok((name, UserDetails { tags, permissions: Some(permissions) }))
+}
+
+/// The tags of one user.
+pub(super) async fn of_user(
+    session: &Session,
+    limits: &CallLimits,
+    user: &str,
+) -> Result<UserDetails, AwsError> {
+    let tags = collect_pages(LIST_TAGS, async |marker| {
+        let request =
+            || session.iam.list_user_tags().user_name(user).set_marker(marker.clone()).send();
+        let answer = limits.call(LIST_TAGS, request).await?;
+        Ok(IamPage::new(answer.tags().to_vec(), answer.is_truncated(), answer.marker()))
+    })
+    .await?;
+    Ok(UserDetails { tags: tag_map(LIST_TAGS, &tags)?, permissions: None })
+}
+
+/// The tags by their keys. A value may be empty, a key may not.
+pub(super) fn tag_map(
+    action: &'static str,
+    tags: &[Tag],
+) -> Result<BTreeMap<String, String>, AwsError> {
+    let read = |tag: &Tag| {
+        let key = required(action, "Key", Some(tag.key()))?;
+        Ok((key.to_owned(), tag.value().to_owned()))
+    };
+    tags.iter().map(read).collect()
+}

@@ -1,0 +1,234 @@
+//! A close look at one user: every credential by its id, the tags, and whatever else the user has.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_iam::types::User as IamUser;
+use chrono::{DateTime, Utc};
+use futures_util::future::{join3, join4};
+
+use super::call::{AwsError, CallLimits};
+use super::pages::{IamPage, collect_pages};
+use super::recheck::{RecheckResult, recheck_user};
+use super::service_credentials::{service_specific_of, ssh_keys};
+use super::session::Session;
+use super::{required, user_details, users};
+use crate::model::inventory::{EvidenceItem, Holdings, InlinePolicy, Timestamp, User, UserRecord};
+
+const LIST_MFA: &str = "iam:ListMFADevices";
+const LIST_GROUPS: &str = "iam:ListGroupsForUser";
+const LIST_ATTACHED: &str = "iam:ListAttachedUserPolicies";
+const LIST_INLINE: &str = "iam:ListUserPolicies";
+const GET_INLINE: &str = "iam:GetUserPolicy";
+
+/// What a close look at a user came to.
+#[derive(Debug, Clone)]
+pub(crate) enum UserLookup {
+    /// There is no such user.
+    NotFound,
+    /// The user now.
+    Found(Box<UserRecord>),
+}
+
+/// How closely a user is looked at.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct UserRecordOptions {
+    /// The moment by which credentials that run out are judged.
+    pub(crate) now: DateTime<Utc>,
+    /// Whether groups, policies and MFA devices are asked for as well.
+    pub(crate) with_holdings: bool,
+}
+
+/// Looks at a user. `row` is what the credential report has of the user: it alone knows when a
+/// password was changed.
+pub(crate) async fn fetch_user_record(
+    session: &Session,
+    limits: &CallLimits,
+    name: &str,
+    row: Option<&User<'static>>,
+    options: UserRecordOptions,
+) -> Result<UserLookup, AwsError> {
+    let Some((listed, shown)) = users::get(session, limits, name).await? else {
+        return Ok(UserLookup::NotFound);
+    };
+    let name = &listed.name;
+    let holdings = async {
+        if options.with_holdings {
+            Some(holdings(session, limits, name, boundary(&shown)).await)
+        } else {
+            None
+        }
+    };
+    let (seen, keys, specific, holdings) = join4(
+        recheck_user(session, limits, &listed, None),
+        ssh_keys(session, limits, name),
+        service_specific_of(session, limits, name, options.now),
+        holdings,
+    )
+    .await;
+    let RecheckResult::Rechecked(mut user, failures) = seen else {
+        return Ok(UserLookup::NotFound);
+    };
+    let mut gaps: Vec<_> = failures.into_iter().map(|(piece, it)| it.into_gap(piece, 1)).collect();
+    for (piece, outcome) in
+        [(EvidenceItem::SshKeys, keys), (EvidenceItem::ServiceSpecificCredentials, specific)]
+    {
+        match outcome {
+            Ok(found) => user.other_credentials.extend(found),
+            Err(failure) => gaps.push(failure.into_gap(piece, 1)),
+        }
+    }
+    let holdings = holdings.transpose().unwrap_or_else(|failure| {
+        gaps.push(failure.into_gap(EvidenceItem::Holdings, 1));
+        None
+    });
+    user.other_credentials_complete = gaps.is_empty();
+    user.tags = Some(user_details::tag_map("iam:GetUser", shown.tags())?);
+    merge_report_row(&mut user, row);
+    let user_record = UserRecord {
+        account: session.account,
+        partition: session.partition.clone(),
+        user: *user,
+        path: shown.path,
+        holdings,
+        gaps,
+    };
+    Ok(UserLookup::Found(Box::new(user_record)))
+}
+
+/// The unique id and the tags of the user who has a name now; `None` where nobody has it.
+pub(crate) async fn user_id_and_tags(
+    session: &Session,
+    limits: &CallLimits,
+    name: &str,
+) -> Result<Option<(String, BTreeMap<String, String>)>, AwsError> {
+    let Some((listed, shown)) = users::get(session, limits, name).await? else { return Ok(None) };
+    Ok(Some((listed.id, user_details::tag_map("iam:GetUser", shown.tags())?)))
+}
+
+fn boundary(shown: &IamUser) -> Option<String> {
+    shown.permissions_boundary()?.permissions_boundary_arn().map(str::to_owned)
+}
+
+/// Adds what the report's row knows better: a password's last change, and a use that it has seen.
+/// A row of another user of the name says nothing.
+fn merge_report_row(user: &mut User<'static>, row: Option<&User<'static>>) {
+    let Some(row) = row.filter(|row| row.created == user.created) else { return };
+    user.mfa = row.mfa;
+    let (Some(password), Some(known)) = (&mut user.password, &row.password) else { return };
+    let later = |one: &Timestamp, other: &Timestamp| {
+        // What cannot be read may be the later one.
+        let unreadable = [one, other].into_iter().find(|it| matches!(it, Timestamp::Unreadable(_)));
+        let later = || one.at().max(other.at()).map_or(Timestamp::Absent, Timestamp::At);
+        unreadable.cloned().unwrap_or_else(later)
+    };
+    password.last_used = later(&password.last_used, &known.last_used);
+    password.last_changed = later(&password.last_changed, &known.last_changed);
+}
+
+/// What the user has besides credentials.
+async fn holdings(
+    session: &Session,
+    limits: &CallLimits,
+    user: &str,
+    permissions_boundary: Option<String>,
+) -> Result<Holdings, AwsError> {
+    let (mfa_devices, groups, policies) = join3(
+        mfa_devices(session, limits, user),
+        groups(session, limits, user),
+        policies(session, limits, user),
+    )
+    .await;
+    let (attached_policies, inline_policies) = policies?;
+    Ok(Holdings {
+        permissions_boundary,
+        mfa_devices: mfa_devices?,
+        inline_policies,
+        attached_policies,
+        groups: groups?,
+    })
+}
+
+async fn mfa_devices(
+    session: &Session,
+    limits: &CallLimits,
+    user: &str,
+) -> Result<Vec<String>, AwsError> {
+    collect_pages(LIST_MFA, async |marker| {
+        let list =
+            || session.iam.list_mfa_devices().user_name(user).set_marker(marker.clone()).send();
+        let answer = limits.call(LIST_MFA, list).await?;
+        let serials = answer.mfa_devices().iter().map(|it| Some(it.serial_number()));
+        let serials = required_all(LIST_MFA, "SerialNumber", serials)?;
+        Ok(IamPage::new(serials, answer.is_truncated(), answer.marker()))
+    })
+    .await
+}
+
+async fn groups(
+    session: &Session,
+    limits: &CallLimits,
+    user: &str,
+) -> Result<Vec<String>, AwsError> {
+    collect_pages(LIST_GROUPS, async |marker| {
+        let list =
+            || session.iam.list_groups_for_user().user_name(user).set_marker(marker.clone()).send();
+        let answer = limits.call(LIST_GROUPS, list).await?;
+        let names = answer.groups().iter().map(|it| Some(it.group_name()));
+        let names = required_all(LIST_GROUPS, "GroupName", names)?;
+        Ok(IamPage::new(names, answer.is_truncated(), answer.marker()))
+    })
+    .await
+}
+
+/// The ARNs of attached policies, and the inline policies.
+async fn policies(
+    session: &Session,
+    limits: &CallLimits,
+    user: &str,
+) -> Result<(Vec<String>, Vec<InlinePolicy>), AwsError> {
+    let attached = collect_pages(LIST_ATTACHED, async |marker| {
+        let list = session.iam.list_attached_user_policies().user_name(user);
+        let list = || list.clone().set_marker(marker.clone()).send();
+        let answer = limits.call(LIST_ATTACHED, list).await?;
+        let arns = answer.attached_policies().iter().map(|it| it.policy_arn());
+        let arns = required_all(LIST_ATTACHED, "PolicyArn", arns)?;
+        Ok(IamPage::new(arns, answer.is_truncated(), answer.marker()))
+    })
+    .await?;
+    let names = collect_pages(LIST_INLINE, async |marker| {
+        let list =
+            || session.iam.list_user_policies().user_name(user).set_marker(marker.clone()).send();
+        let answer = limits.call(LIST_INLINE, list).await?;
+        Ok(IamPage::new(answer.policy_names().to_vec(), answer.is_truncated(), answer.marker()))
+    })
+    .await?;
+    let mut inline = Vec::new();
+    for name in names {
+        let get = || session.iam.get_user_policy().user_name(user).policy_name(&name).send();
+        match limits.call(GET_INLINE, get).await {
+            Ok(answer) => {
+                let document = Some(answer.policy_document());
+                let document = decode_document(required(GET_INLINE, "PolicyDocument", document)?);
+                inline.push(InlinePolicy { name: name.clone(), document });
+            }
+            // Taken away meanwhile.
+            Err(failure) if failure.is_not_found() => {}
+            Err(failure) => return Err(failure),
+        }
+    }
+    Ok((attached, inline))
+}
+
+/// The names or ids of a page, each of which must be there.
+fn required_all<'a>(
+    action: &'static str,
+    field: &str,
+    texts: impl Iterator<Item = Option<&'a str>>,
+) -> Result<Vec<String>, AwsError> {
+    texts.map(|text| required(action, field, text).map(str::to_owned)).collect()
+}
+
+/// A policy's document, which IAM hands over as a part of a URL.
+fn decode_document(document: &str) -> String {
+    percent_encoding::percent_decode_str(document).decode_utf8_lossy().into_owned()
+}

@@ -1,0 +1,212 @@
+//! Which event may publish what.
+
+use super::gate::FailOn;
+
+/// Where the findings go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum PublishMode {
+    /// By the event: into the queue, or onto the pull request.
+    #[default]
+    Auto,
+    /// Into the queue's issue.
+    Issue,
+    /// Into the queue's issue, and an issue for each user.
+    IssuePerUser,
+    /// Onto the pull request.
+    PullRequest,
+    /// Nowhere.
+    None,
+}
+
+impl PublishMode {
+    /// All of them.
+    pub const ALL: [Self; 5] =
+        [Self::Auto, Self::Issue, Self::IssuePerUser, Self::PullRequest, Self::None];
+
+    /// The name on the command line.
+    #[must_use]
+    pub const fn id(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Issue => "issue",
+            Self::IssuePerUser => "issue-per-user",
+            Self::PullRequest => "pull-request",
+            Self::None => "none",
+        }
+    }
+
+    /// The mode of this name.
+    #[must_use]
+    pub fn from_id(id: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|mode| mode.id() == id)
+    }
+}
+
+/// Where a run publishes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Destination {
+    /// The queue.
+    Queue {
+        /// Whether each user has an issue as well.
+        per_user: bool,
+    },
+    /// The comment on the pull request.
+    PullRequest,
+    /// Nowhere.
+    Nothing(SkipReason),
+}
+
+/// Why nothing is published.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SkipReason {
+    /// It was asked for.
+    Requested,
+    /// The run is on another branch than the default one.
+    OtherBranch,
+    /// The event is none that publishes.
+    Event,
+    /// Everybody could read it.
+    Public,
+}
+
+impl SkipReason {
+    /// The reason in a word.
+    #[must_use]
+    pub const fn id(self) -> &'static str {
+        match self {
+            Self::Requested => "asked",
+            Self::OtherBranch => "other-branch",
+            Self::Event => "event",
+            Self::Public => "public",
+        }
+    }
+}
+
+/// A mode that the event does not allow, or an event that is never allowed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DestinationError {
+    /// Foreign text and a token that may write come together in it.
+    #[error(
+        "the event `{0}` is refused: it brings text of strangers together with a token that may write"
+    )]
+    Event(String),
+    /// The queue is for the default branch.
+    #[error("`publish: {mode}` is not for the event `{event}`")]
+    Mode {
+        /// The mode.
+        mode: &'static str,
+        /// The event.
+        event: String,
+    },
+    /// Outside of a workflow there is no event to go by.
+    #[error("outside of GitHub Actions nothing tells where to publish")]
+    NoEvent,
+}
+
+impl DestinationError {
+    /// What to do about it.
+    #[must_use]
+    pub const fn hint(&self) -> &'static str {
+        match self {
+            Self::Event(_) => {
+                "audit on `schedule`, `workflow_dispatch`, `push`, `pull_request` or `merge_group`"
+            }
+            Self::Mode { .. } => {
+                "leave `publish` at `auto`: the queue is for the default branch, the comment for pull requests"
+            }
+            Self::NoEvent => "give `--publish issue`, `issue-per-user` or `none`",
+        }
+    }
+}
+
+/// Where the run publishes, and which findings fail it unless told otherwise. `event` is `None`
+/// outside of a workflow.
+///
+/// # Errors
+/// [`DestinationError`] when event and mode do not go together.
+pub fn destination(
+    event: Option<&str>,
+    on_default_branch: bool,
+    mode: PublishMode,
+) -> Result<(Destination, FailOn), DestinationError> {
+    let Some(event) = event else { return outside_workflow(mode) };
+    if matches!(event, "pull_request_target" | "workflow_run" | "issue_comment") {
+        return Err(DestinationError::Event(event.to_owned()));
+    }
+    let mismatch = || Err(DestinationError::Mode { mode: mode.id(), event: event.to_owned() });
+    let per_user = mode == PublishMode::IssuePerUser;
+    match (event, mode) {
+        ("pull_request" | "merge_group", PublishMode::Issue | PublishMode::IssuePerUser) => {
+            mismatch()
+        }
+        // Where nothing is published, the queue is not read either.
+        (_, PublishMode::None) => Ok((Destination::Nothing(SkipReason::Requested), FailOn::NONE)),
+        ("pull_request", _) => Ok((Destination::PullRequest, FailOn::NEW)),
+        (_, PublishMode::PullRequest) => mismatch(),
+        ("merge_group", _) => Ok((Destination::Nothing(SkipReason::Event), FailOn::NEW)),
+        ("schedule" | "workflow_dispatch" | "repository_dispatch" | "push", _)
+            if on_default_branch =>
+        {
+            Ok((Destination::Queue { per_user }, FailOn::NONE))
+        }
+        ("schedule" | "workflow_dispatch" | "repository_dispatch" | "push", _) => {
+            Ok((Destination::Nothing(SkipReason::OtherBranch), FailOn::NONE))
+        }
+        _ => Ok((Destination::Nothing(SkipReason::Event), FailOn::NONE)),
+    }
+}
+
+fn outside_workflow(mode: PublishMode) -> Result<(Destination, FailOn), DestinationError> {
+    match mode {
+        PublishMode::Issue => Ok((Destination::Queue { per_user: false }, FailOn::NONE)),
+        PublishMode::IssuePerUser => Ok((Destination::Queue { per_user: true }, FailOn::NONE)),
+        PublishMode::None => Ok((Destination::Nothing(SkipReason::Requested), FailOn::NONE)),
+        PublishMode::Auto | PublishMode::PullRequest => Err(DestinationError::NoEvent),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn maps_events_and_modes_to_destinations() {
+        use PublishMode::{Auto, Issue, IssuePerUser, None, PullRequest};
+        let queue = |per_user| Ok((Destination::Queue { per_user }, FailOn::NONE));
+        let nothing = |why, fail_on| Ok((Destination::Nothing(why), fail_on));
+        let mode = |mode: PublishMode, event: &str| {
+            Err(DestinationError::Mode { mode: mode.id(), event: event.to_owned() })
+        };
+        for event in ["schedule", "workflow_dispatch", "push"] {
+            assert_eq!(destination(Some(event), true, Auto), queue(false));
+            assert_eq!(destination(Some(event), true, IssuePerUser), queue(true));
+            for asked in [Auto, Issue] {
+                let other = nothing(SkipReason::OtherBranch, FailOn::NONE);
+                assert_eq!(destination(Some(event), false, asked), other);
+            }
+            assert_eq!(destination(Some(event), true, PullRequest), mode(PullRequest, event));
+            assert_eq!(
+                destination(Some(event), true, None),
+                nothing(SkipReason::Requested, FailOn::NONE)
+            );
+        }
+        for on_default_branch in [true, false] {
+            let at = |event, asked| destination(Some(event), on_default_branch, asked);
+            assert_eq!(at("pull_request", Auto), Ok((Destination::PullRequest, FailOn::NEW)));
+            assert_eq!(at("pull_request", Issue), mode(Issue, "pull_request"));
+            assert_eq!(at("merge_group", Auto), nothing(SkipReason::Event, FailOn::NEW));
+            assert_eq!(at("merge_group", IssuePerUser), mode(IssuePerUser, "merge_group"));
+            for event in ["pull_request", "merge_group"] {
+                assert_eq!(at(event, None), nothing(SkipReason::Requested, FailOn::NONE));
+            }
+            assert_eq!(at("release", Auto), nothing(SkipReason::Event, FailOn::NONE));
+            for event in ["pull_request_target", "workflow_run", "issue_comment"] {
+                for asked in PublishMode::ALL {
+                    assert_eq!(at(event, asked), Err(DestinationError::Event(event.to_owned())));
+                }
+            }
+        }
+        assert_eq!(destination(Option::None, true, Auto), Err(DestinationError::NoEvent));
+        assert_eq!(destination(Option::None, true, Issue), queue(false));
+    }
+}

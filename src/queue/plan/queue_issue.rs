@@ -1,0 +1,260 @@
+//! The index: the queue's face and its memory.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use super::super::fit::fit_rows;
+use super::super::markers::{self, StateBlock};
+use super::super::snapshot::{ExistingIssue, QueueSnapshot};
+use super::super::state::{PackedState, QueueEntry, QueueState};
+use super::super::update::{QueueUpdate, UserKey, user_key_of};
+use super::super::view::{QueuePage, RowBuilder};
+use super::{
+    MAX_BODY_BYTES, QueueOptions, StateChange, assignees, change_comment, reopen_comment,
+    write_edit,
+};
+use crate::audit::FindingId;
+use crate::model::inventory::AccountId;
+use crate::model::policy::Rule;
+use crate::report::{PageTemplate, TemplateError, render_page};
+
+/// The longest memory that stands in the index itself, in characters.
+pub const MAX_INLINE_CHARS: usize = 20_000;
+/// The longest memory that stands in the index where its conversation is locked and takes no new
+/// comment, in characters. The page still has room for some rows.
+pub const MAX_INLINE_CHARS_LOCKED: usize = 45_000;
+/// The longest part of a memory that stands in a comment.
+pub const MAX_PART_CHARS: usize = 55_000;
+/// The title of an index, unless another is given.
+const DEFAULT_TITLE: &str = "IAM credentials to remedy";
+/// After how many days the line "last checked" is written anew, though nothing else has changed: a
+/// weekly schedule is to show that it lives.
+const RECHECK_INTERVAL_DAYS: i64 = 7;
+
+/// The index as it is to be. Its body is complete only once the numbers of the issues and comments
+/// that it names are known.
+#[derive(Debug, Clone)]
+pub struct QueueIssueDraft {
+    /// The index that is there.
+    pub existing: Option<ExistingIssue>,
+    /// Whether the body is written; otherwise the state alone changes.
+    pub writes_body: bool,
+    /// The state, if it changes.
+    pub state_change: Option<StateChange>,
+    /// What is said.
+    pub comment: Option<String>,
+    /// The title of a new one.
+    pub title: String,
+    /// The labels of a new one.
+    pub labels: Vec<String>,
+    /// Who is assigned to a new one.
+    pub assignees: Vec<String>,
+    options: QueueOptions,
+    queue_state: QueueState,
+    ticked: BTreeSet<FindingId>,
+    issues: BTreeMap<UserKey, u64>,
+    incomplete_now: BTreeSet<(AccountId, Rule)>,
+}
+
+/// What is to be done about the index; `None` if nothing. `creates_user_issues` tells whether users get
+/// issues, which it will name.
+pub(super) fn plan(
+    snapshot: &QueueSnapshot,
+    previous: Option<&QueueState>,
+    update: &QueueUpdate,
+    options: &QueueOptions,
+    creates_user_issues: bool,
+) -> Result<Option<QueueIssueDraft>, TemplateError> {
+    let mut draft = QueueIssueDraft::new(snapshot, update, options);
+    let entries = || draft.queue_state.entries.values();
+    let has_open_findings = entries().any(|entry| entry.open_since().is_some());
+    let calls = entries().any(QueueEntry::needs_action);
+    let is_open = draft.existing.as_ref().is_none_or(|existing| existing.is_open);
+    draft.state_change = match (is_open, has_open_findings, calls) {
+        (false, _, true) => Some(StateChange::Reopen),
+        // Where evidence is missing, or the policy looks away, nobody can say that all is done.
+        (true, false, _) if update.is_complete() => Some(StateChange::CloseCompleted),
+        (true, true, false) => Some(StateChange::CloseNotPlanned),
+        _ => None,
+    };
+    draft.writes_body = creates_user_issues || draft.needs_update(previous)?;
+    if draft.writes_body {
+        draft.queue_state.checked = options.today;
+        draft.queue_state.run.clone_from(&options.run_url);
+        draft.queue_state.advance_generation();
+        draft.queue_state.drop_old_entries(options.today);
+    }
+    // Whoever is told of a new issue needs no comment on it, nor of one that another run is about to
+    // fill, or could not.
+    if draft.existing.is_some() {
+        let news = match previous {
+            Some(_) => change_comment(update, &draft.rows(), options)?,
+            None => None,
+        };
+        draft.comment = draft.comment_text(news)?;
+    }
+    let acts = draft.writes_body || draft.state_change.is_some() || draft.comment.is_some();
+    Ok(acts.then_some(draft))
+}
+
+impl QueueIssueDraft {
+    /// The comment on an index that is there: what is new, and why the issue is open again.
+    fn comment_text(&self, news: Option<String>) -> Result<Option<String>, TemplateError> {
+        let Some(existing) =
+            self.existing.as_ref().filter(|_| self.state_change == Some(StateChange::Reopen))
+        else {
+            return Ok(news);
+        };
+        Ok(match news {
+            None => reopen_comment(existing, &self.options)?,
+            Some(news) if existing.unexplained_bot().is_none() => Some(news),
+            // The marker of an explanation is the comment's first line.
+            Some(news) => reopen_comment(existing, &self.options)?
+                .map(|explanation| format!("{explanation}\n\n{news}")),
+        })
+    }
+
+    fn new(snapshot: &QueueSnapshot, update: &QueueUpdate, options: &QueueOptions) -> Self {
+        let user_keys =
+            update.queue_state.entries.values().map(|entry| user_key_of(&entry.finding));
+        let user_keys: BTreeSet<_> = user_keys.collect();
+        let number = |user_key: UserKey| {
+            let existing = snapshot.user_issues.get(&markers::user_hash(&user_key))?;
+            Some((user_key, existing.number))
+        };
+        let issues = if options.per_user {
+            user_keys.into_iter().filter_map(number).collect()
+        } else {
+            BTreeMap::new()
+        };
+        let names = options.assignees.iter().map(String::as_str);
+        let mut queue_state = update.queue_state.clone();
+        if !options.per_user {
+            // Only the users' own issues show them: nothing else is to be written for their sake.
+            queue_state.user_resources.clear();
+        }
+        Self {
+            existing: snapshot.queue_issue.clone(),
+            writes_body: false,
+            state_change: None,
+            comment: None,
+            title: options.title.clone().unwrap_or_else(|| DEFAULT_TITLE.to_owned()),
+            labels: options.all_labels(),
+            assignees: assignees::logins(names, &mut BTreeSet::new()),
+            options: options.clone(),
+            queue_state,
+            ticked: snapshot
+                .queue_issue
+                .as_ref()
+                .map_or_else(BTreeSet::new, |it| markers::ticked(&it.body)),
+            issues,
+            incomplete_now: update.incomplete.clone(),
+        }
+    }
+
+    /// Whether the index must be written: it says something else, or said it too long ago.
+    fn needs_update(&self, previous: Option<&QueueState>) -> Result<bool, TemplateError> {
+        let (Some(previous), Some(existing)) = (previous, &self.existing) else { return Ok(true) };
+        let age = (self.options.today - previous.checked).num_days();
+        if age >= RECHECK_INTERVAL_DAYS || !previous.has_same_content(&self.queue_state) {
+            return Ok(true);
+        }
+        // The same body, with the memory as it is.
+        let Ok(block) = StateBlock::of(&existing.body) else { return Ok(true) };
+        Ok(self.body(&BTreeMap::new(), &block)? != existing.body.trim_end())
+    }
+
+    /// The memory that will stand when this is carried out.
+    pub(super) const fn queue_state(&self) -> &QueueState {
+        &self.queue_state
+    }
+
+    /// The memory as it will stand in the issue of this number. If its text is longer than
+    /// [`MAX_INLINE_CHARS`], it needs comments.
+    #[must_use]
+    pub fn packed(&self, issue: u64) -> PackedState {
+        QueueState { issue: Some(issue), ..self.queue_state.clone() }.pack()
+    }
+
+    /// An empty memory: what an index starts with, since the memory names its issue, whose number is
+    /// not known before. A run that ends then leaves a queue that knows nothing, and no damage.
+    #[must_use]
+    pub fn packed_empty(&self) -> PackedState {
+        QueueState::new(self.options.today).pack()
+    }
+
+    /// A comment that holds a part of the memory.
+    ///
+    /// # Errors
+    /// [`TemplateError`] when its page cannot be rendered.
+    pub fn part(&self, text: &str) -> Result<String, TemplateError> {
+        let page = render_page(PageTemplate::StatePart, self.options.language, ())?;
+        Ok(markers::part_comment(page.trim_end(), text))
+    }
+
+    /// The whole body. `more_issues` are those that were made since this was planned.
+    ///
+    /// # Errors
+    /// [`TemplateError`] when the page cannot be rendered.
+    pub fn body(
+        &self,
+        more_issues: &BTreeMap<UserKey, u64>,
+        block: &StateBlock,
+    ) -> Result<String, TemplateError> {
+        let mut issues = self.issues.clone();
+        issues.extend(more_issues.iter().map(|(user_key, number)| (user_key.clone(), *number)));
+        let block = block.written();
+        Ok(format!("{}\n\n{block}", self.visible_body(&issues, block.len())?))
+    }
+
+    /// What people are shown, beside a memory of so many bytes: as many rows as there is room for.
+    fn visible_body(
+        &self,
+        issues: &BTreeMap<UserKey, u64>,
+        room: usize,
+    ) -> Result<String, TemplateError> {
+        let queue_page = QueuePage {
+            rows: RowBuilder { issues, ..self.rows() },
+            observed_now: &self.options.observed_now,
+            incomplete_now: &self.incomplete_now,
+            per_user: self.options.per_user,
+        };
+        let marker = markers::queue_marker(&self.options.queue);
+        let render = |rows: usize| {
+            let text =
+                render_page(PageTemplate::Queue, self.options.language, queue_page.view(rows))?;
+            Ok(format!("{marker}\n{}", text.trim_end()))
+        };
+        let longest = MAX_BODY_BYTES.saturating_sub(room + 2);
+        fit_rows(queue_page.max_rows(), longest, render)
+    }
+
+    fn rows(&self) -> RowBuilder<'_> {
+        RowBuilder {
+            queue_state: &self.queue_state,
+            due_within_days: self.options.due_within_days,
+            ticked: &self.ticked,
+            issues: &self.issues,
+        }
+    }
+}
+
+impl fmt::Display for QueueIssueDraft {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let open = self.queue_state.open().count();
+        match &self.existing {
+            None => {
+                write!(f, "create issue {:?}, the index: {open} open", self.title)?;
+                if self.state_change == Some(StateChange::CloseCompleted) {
+                    write!(f, "; and close it")
+                } else {
+                    Ok(())
+                }
+            }
+            Some(existing) => {
+                let what = format!("issue #{}, the index: {open} open", existing.number);
+                write_edit(f, &what, self.writes_body, self.state_change, self.comment.is_some())
+            }
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! An issue for each user against whom something stands.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::super::fit::fit_rows;
+use super::super::markers;
+use super::super::snapshot::{ExistingIssue, QueueSnapshot};
+use super::super::state::{QueueEntry, QueueState};
+use super::super::update::{QueueUpdate, UserKey, user_key_of};
+use super::super::view::{RowBuilder, user_issue_view};
+use super::{
+    BodyEdit, MAX_BODY_BYTES, QueueChange, QueueOptions, StateChange, assignees, reopen_comment,
+    users_by_disuse,
+};
+use crate::audit::FindingId;
+use crate::report::{PageTemplate, TemplateError, escape_invisible, render_page};
+
+/// How many issues a run makes: GitHub limits them, and so do the people who are notified.
+const MAX_CREATED_PER_RUN: usize = 20;
+/// The longest name in a title, of which GitHub takes 256 characters.
+const MAX_NAME_CHARS: usize = 150;
+
+/// What is known of one user.
+type UserEntries<'a> = Vec<(FindingId, &'a QueueEntry)>;
+
+/// Whether somebody is to have an issue who has none.
+pub(super) fn needs_user_issue(snapshot: &QueueSnapshot, queue_state: &QueueState) -> bool {
+    queue_state.entries.values().any(|entry| {
+        let key = || markers::user_hash(&user_key_of(&entry.finding));
+        entry.needs_action() && !snapshot.user_issues.contains_key(&key())
+    })
+}
+
+/// What is to be done about the users' issues. `queue_state` is what will be known when it is done.
+pub(super) fn plan(
+    snapshot: &QueueSnapshot,
+    queue_state: &QueueState,
+    update: &QueueUpdate,
+    options: &QueueOptions,
+    invalid_logins: &mut BTreeSet<String>,
+) -> Result<Vec<QueueChange>, TemplateError> {
+    let mut entries_by_user: BTreeMap<UserKey, UserEntries<'_>> = BTreeMap::new();
+    for (id, entry) in &queue_state.entries {
+        entries_by_user.entry(user_key_of(&entry.finding)).or_default().push((*id, entry));
+    }
+    // Those against whom something stands come first, the longest disuse before the others.
+    let open = users_by_disuse(queue_state);
+    let users_with_open_findings: BTreeSet<_> = open.iter().collect();
+    let settled =
+        entries_by_user.keys().filter(|user_key| !users_with_open_findings.contains(user_key));
+    let mut changes = Vec::new();
+    let mut created = 0;
+    let news: BTreeSet<_> = update.new.iter().chain(&update.returned).copied().collect();
+    for user_key in open.iter().chain(settled) {
+        let entries = entries_by_user.get(user_key).map(Vec::as_slice).unwrap_or_default();
+        let is_former = update.former_accounts.contains(&user_key.0);
+        let user = UserIssue { user_key, entries, queue_state, options, is_former };
+        match snapshot.user_issues.get(&markers::user_hash(user_key)) {
+            Some(existing) => changes.extend(user.edit(existing, &news)?),
+            None if created < MAX_CREATED_PER_RUN && user.needs_action() => {
+                changes.extend(user.create(invalid_logins)?);
+                created += 1;
+            }
+            None => {}
+        }
+    }
+    Ok(changes)
+}
+
+/// A user, and what is known of them.
+struct UserIssue<'a> {
+    user_key: &'a UserKey,
+    entries: &'a [(FindingId, &'a QueueEntry)],
+    queue_state: &'a QueueState,
+    options: &'a QueueOptions,
+    /// Whether the account is no longer audited, on purpose.
+    is_former: bool,
+}
+
+impl UserIssue<'_> {
+    fn needs_action(&self) -> bool {
+        self.entries.iter().any(|(_, entry)| entry.needs_action())
+    }
+
+    /// The body of the issue; `before` is what it was, for the boxes that people ticked.
+    fn body(&self, before: &str) -> Result<String, TemplateError> {
+        let ticked = markers::ticked(before);
+        let rows = RowBuilder {
+            queue_state: self.queue_state,
+            due_within_days: self.options.due_within_days,
+            ticked: &ticked,
+            issues: &BTreeMap::new(),
+        };
+        let marker = markers::user_marker(&self.options.queue, self.user_key);
+        let render = |max_rows| {
+            let view = user_issue_view(&rows, self.user_key, self.entries, max_rows);
+            let text = render_page(PageTemplate::UserIssue, self.options.language, view)?;
+            Ok(format!("{marker}\n{}", text.trim_end()))
+        };
+        fit_rows(self.entries.len(), MAX_BODY_BYTES, render)
+    }
+
+    fn create(
+        &self,
+        invalid_logins: &mut BTreeSet<String>,
+    ) -> Result<Option<QueueChange>, TemplateError> {
+        let Some((_, entry)) = self.entries.first() else { return Ok(None) };
+        let (account, _) = self.user_key;
+        let name = sanitize_title(&entry.finding.user);
+        Ok(Some(QueueChange::CreateUserIssue {
+            user_key: self.user_key.clone(),
+            title: format!("IAM user {name} of account {account}: credentials to remedy"),
+            body: self.body("")?,
+            labels: self.options.all_labels(),
+            assignees: self.assignees(invalid_logins),
+        }))
+    }
+
+    fn assignees(&self, invalid_logins: &mut BTreeSet<String>) -> Vec<String> {
+        let owners = self.entries.iter().filter_map(|(_, entry)| entry.finding.owner.as_deref());
+        let owners = owners.filter(|_| self.options.assign_owners);
+        let names = self.options.assignees.iter().map(String::as_str).chain(owners);
+        assignees::logins(names, invalid_logins)
+    }
+
+    /// `news` are the findings that the index tells of in this run.
+    fn edit(
+        &self,
+        existing: &ExistingIssue,
+        news: &BTreeSet<FindingId>,
+    ) -> Result<Option<QueueChange>, TemplateError> {
+        let has_open_findings = self.entries.iter().any(|(_, entry)| entry.open_since().is_some());
+        let all_done =
+            self.is_former || !self.entries.iter().any(|(_, entry)| entry.is_not_counted());
+        let state_change = match (existing.is_open, has_open_findings, self.needs_action()) {
+            (false, _, true) => Some(StateChange::Reopen),
+            (true, false, _) if all_done => Some(StateChange::CloseCompleted),
+            (true, true, false) => Some(StateChange::CloseNotPlanned),
+            _ => None,
+        };
+        // What is closed and stays closed is left as it is.
+        if !existing.is_open && state_change.is_none() {
+            return Ok(None);
+        }
+        let body = self.body(&existing.body)?;
+        let edit = (body != existing.body.trim_end())
+            .then(|| BodyEdit { body, previous_body: existing.body.clone() });
+        let is_announced = self.entries.iter().any(|(id, _)| news.contains(id));
+        // What a bot has to be told is said although the index tells of something new.
+        let explains = !is_announced || existing.unexplained_bot().is_some();
+        let comment = if state_change == Some(StateChange::Reopen) && explains {
+            reopen_comment(existing, self.options)?
+        } else {
+            None
+        };
+        let changes = edit.is_some() || state_change.is_some();
+        Ok(changes.then_some(QueueChange::UpdateUserIssue {
+            number: existing.number,
+            body: edit,
+            state_change,
+            comment,
+        }))
+    }
+}
+
+/// A user's name in a title, which knows no code span: an `@` or a `#` before a letter would mention
+/// or link somebody, and a backtick would open one.
+fn sanitize_title(name: &str) -> String {
+    let name =
+        escape_invisible(name).replace('@', "(at)").replace('#', "(number)").replace('`', "'");
+    match name.char_indices().nth(MAX_NAME_CHARS) {
+        Some((end, _)) => format!("{}…", name.get(..end).unwrap_or_default()),
+        None => name,
+    }
+}

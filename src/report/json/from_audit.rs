@@ -1,0 +1,254 @@
+//! An audit → the structs of version 1.
+
+use super::v1::{
+    Account, AccountError, Audit, Cleared, Counts, Credential, Exemption, Finding, FindingNote,
+    FormerAccount, Gap, LastAccessed, Policy, RemediationProgress, SCHEMA, UserResources,
+};
+use crate::allowlist::{self, UserSelector};
+use crate::audit::{self, ExemptionMatch, FindingStatus, Note};
+use crate::model::inventory::{self, CredentialHandle};
+use crate::model::policy;
+use crate::report::id_ending;
+
+impl From<&audit::Audit> for Audit {
+    fn from(audit: &audit::Audit) -> Self {
+        Self {
+            schema: SCHEMA.to_owned(),
+            generated_at: audit.now,
+            run: None,
+            result: audit.outcome().id().to_owned(),
+            policy: (&audit.policy).into(),
+            allowlist: match &audit.allowlist {
+                audit::AllowlistOrigin::File(path) => Some(path.clone()),
+                audit::AllowlistOrigin::Missing(_) | audit::AllowlistOrigin::None => None,
+            },
+            counts: audit.counts().into(),
+            accounts: audit.accounts.iter().map(|it| account(it, &audit.findings)).collect(),
+            findings: audit.findings.iter().map(|it| finding(it, audit.next_stage(it))).collect(),
+            exemptions: audit.exemptions.iter().map(Into::into).collect(),
+            former_accounts: audit.former_accounts.iter().map(Into::into).collect(),
+        }
+    }
+}
+
+impl From<&allowlist::FormerAccount> for FormerAccount {
+    fn from(former: &allowlist::FormerAccount) -> Self {
+        Self {
+            account: former.account.to_string(),
+            reason: former.reason.clone(),
+            owner: former.owner.clone(),
+        }
+    }
+}
+
+impl From<&policy::Policy> for Policy {
+    fn from(policy: &policy::Policy) -> Self {
+        let level = |rule: policy::Rule| (rule.id().to_owned(), policy.level(rule).id().to_owned());
+        Self {
+            hash: policy.hash(),
+            stale_after_days: policy.stale_after_days,
+            max_exemption_days: policy.max_exemption_days,
+            expiry_tag: policy.expiry_tag.clone(),
+            rules: policy::Rule::ALL.into_iter().map(level).collect(),
+        }
+    }
+}
+
+impl From<audit::FindingCounts> for Counts {
+    fn from(counts: audit::FindingCounts) -> Self {
+        let audit::FindingCounts { errors, warnings, notices, exempted, unknown, users } = counts;
+        Self { errors, warnings, notices, exempted, unknown, users }
+    }
+}
+
+fn account(account: &audit::AuditedAccount, findings: &[audit::Finding]) -> Account {
+    let unknown = |rule| {
+        let of_rule = |finding: &&audit::Finding| {
+            finding.user.account == account.id
+                && finding.rule == rule
+                && finding.status == FindingStatus::Unknown
+        };
+        findings.iter().filter(of_rule).count()
+    };
+    Account {
+        id: account.id.to_string(),
+        alias: account.alias.clone(),
+        partition: account.partition.clone(),
+        report_generated_at: account.report_generated_at,
+        report_newest_date: account.age.newest_date,
+        users: account.users,
+        evidence: account.evidence_source.id().to_owned(),
+        candidates: account.flagged_users,
+        rechecked: account.rechecked,
+        complete: account
+            .coverage
+            .iter()
+            .map(|(rule, coverage)| (rule.id().to_owned(), coverage.id().to_owned()))
+            .collect(),
+        errors: account
+            .incomplete_rules()
+            .map(|rule| AccountError {
+                rule: rule.id().to_owned(),
+                code: why_incomplete(account, rule, unknown(rule)).to_owned(),
+                findings: unknown(rule),
+            })
+            .collect(),
+        gaps: account.gaps.iter().map(Into::into).collect(),
+        cleared: account.cleared.iter().map(Into::into).collect(),
+        asked_after: account.queried_users.clone(),
+    }
+}
+
+/// In a word why a rule is incomplete, `unknown` of its findings having no verdict.
+fn why_incomplete(
+    account: &audit::AuditedAccount,
+    rule: policy::Rule,
+    unknown: usize,
+) -> &'static str {
+    let gap = account.gaps.iter().find(|gap| audit::rules_requiring(gap.piece).contains(&rule));
+    match (gap, account.age.problem, unknown) {
+        (Some(gap), _, _) => gap.cause.id(),
+        (None, Some(problem), _) => problem.id(),
+        (None, None, 1..) => "evidence-unreadable",
+        // Something is missing that nobody failed to get, such as the root user's row.
+        (None, None, 0) => "evidence-missing",
+    }
+}
+
+impl From<&inventory::EvidenceGap> for Gap {
+    fn from(gap: &inventory::EvidenceGap) -> Self {
+        Self {
+            piece: gap.piece.id().to_owned(),
+            cause: gap.cause.id().to_owned(),
+            action: gap.action.to_owned(),
+            message: gap.message.clone(),
+            users: gap.users,
+            rules: audit::rules_requiring(gap.piece).iter().map(ToString::to_string).collect(),
+        }
+    }
+}
+
+impl From<&audit::ClearedFinding> for Cleared {
+    fn from(cleared: &audit::ClearedFinding) -> Self {
+        Self {
+            id: cleared.id.to_string(),
+            rule: cleared.rule.id().to_owned(),
+            user: cleared.user.clone(),
+            kind: cleared.kind.id().to_owned(),
+            created: cleared.created,
+            clearing: cleared.reason.id().to_owned(),
+            used: match cleared.reason {
+                audit::ClearedReason::Used(moment) => Some(moment),
+                _ => None,
+            },
+        }
+    }
+}
+
+fn finding(finding: &audit::Finding, next: Option<audit::NextStage>) -> Finding {
+    let subject = &finding.user;
+    Finding {
+        id: finding.id.to_string(),
+        rule: finding.rule.id().to_owned(),
+        level: finding.level.id().to_owned(),
+        status: finding.status.id().to_owned(),
+        account: subject.account.to_string(),
+        user: subject.name.clone(),
+        arn: subject.arn.clone(),
+        user_id: subject.user_id.clone(),
+        credential: finding.credential.as_ref().map(Into::into),
+        reference_date: finding.reference.map(|(_, moment)| moment),
+        reference: finding.reference.map(|(reference, _)| reference.id().to_owned()),
+        days: finding.days,
+        evidence: finding.evidence.id().to_owned(),
+        notes: finding.notes.iter().map(Into::into).collect(),
+        exemption: finding.exemption,
+        owner: subject.owner.clone(),
+        last_service: finding
+            .credential
+            .as_ref()
+            .and_then(|credential| credential.last_used_service.clone()),
+        last_accessed: subject
+            .last_accessed
+            .as_ref()
+            .map(|seen| LastAccessed { service: seen.service.clone(), at: seen.at }),
+        remedy: finding.remediation_tag.map(|clock| RemediationProgress {
+            reached: clock.reached.id().to_owned(),
+            since: clock.since,
+            next: next.map(|it| it.stage.id().to_owned()),
+            next_from: next.map(|it| it.from),
+        }),
+        belongings: subject.permissions.as_ref().map(|it| UserResources {
+            mfa: subject.mfa,
+            groups: it.groups.clone(),
+            attached_policies: it.attached_policies.clone(),
+            inline_policies: it.inline_policies.clone(),
+        }),
+    }
+}
+
+impl From<&audit::Credential> for Credential {
+    fn from(credential: &audit::Credential) -> Self {
+        let (slot, id) = match &credential.handle {
+            Some(CredentialHandle::Slot(slot)) => (Some(*slot), None),
+            Some(CredentialHandle::Id(id)) => (None, Some(id_ending(id))),
+            None => (None, None),
+        };
+        Self { kind: credential.kind.id().to_owned(), slot, id, created: credential.created }
+    }
+}
+
+impl From<&Note> for FindingNote {
+    fn from(note: &Note) -> Self {
+        let mut written = Self {
+            code: note.id().to_owned(),
+            column: None,
+            text: None,
+            changed: None,
+            exemption: None,
+        };
+        match note {
+            Note::RecentlyReset(changed) => written.changed = Some(*changed),
+            Note::Unreadable(field) => {
+                written.column = Some(field.column.clone());
+                written.text = Some(field.text.clone());
+            }
+            Note::HiddenCredentials => {}
+            Note::ExemptionExpired(index) | Note::ExemptionNeedsLiveEvidence(index) => {
+                written.exemption = Some(*index);
+            }
+        }
+        written
+    }
+}
+
+impl From<&audit::ExemptionResult> for Exemption {
+    fn from(reviewed: &audit::ExemptionResult) -> Self {
+        let exemption = &reviewed.exemption;
+        let (user, pattern) = match &exemption.user {
+            UserSelector::Name(name) => (Some(name.clone()), None),
+            UserSelector::Pattern(pattern) => (None, Some(pattern.as_str().to_owned())),
+        };
+        Self {
+            user,
+            pattern,
+            account: exemption.account.map(|account| account.to_string()),
+            user_id: exemption.user_id.clone(),
+            credentials: exemption.credentials.iter().map(ToString::to_string).collect(),
+            rules: exemption.rules.iter().map(ToString::to_string).collect(),
+            reason: exemption.reason.clone(),
+            owner: exemption.owner.clone(),
+            expires: exemption.expires,
+            state: reviewed.status.id().to_owned(),
+            matched: reviewed.matched.id().to_owned(),
+            users: match reviewed.matched {
+                ExemptionMatch::Users(users) => users,
+                ExemptionMatch::ByCaseOnly => 1,
+                ExemptionMatch::NoUser | ExemptionMatch::NotAudited => 0,
+            },
+            exempts: reviewed.exempts,
+            line: exemption.place.line,
+            column: exemption.place.column,
+        }
+    }
+}

@@ -1,0 +1,317 @@
+//! What to do about one user's findings, as values for the templates.
+
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use minijinja::Value;
+use serde::Serialize;
+
+use super::escape::safe_value;
+use super::{escape, id_ending};
+use crate::allowlist::{ExemptedFinding, SuggestedExemption};
+use crate::audit::{
+    Audit, AuditedAccount, Finding, FindingStatus, FindingUser, Note, UserCredential,
+};
+use crate::model::identity::Partition;
+use crate::model::inventory::{CredentialHandle, CredentialKind, Permissions, ROOT_USER};
+use crate::model::policy::Rule;
+
+/// What to do about one user.
+#[derive(Serialize)]
+pub(super) struct UserRemediation {
+    /// The account that a script must find itself in.
+    account: Value,
+    /// The console's page of the user's credentials; none where the console is not known.
+    console_url: Value,
+    /// The root user's keys are removed by the root user alone.
+    is_root: bool,
+    /// Whether the password is to go.
+    password: bool,
+    /// A moment as the AWS CLI writes it: what was used or made since is not unused.
+    threshold: String,
+    /// When the user was created, likewise; another creation is another user.
+    user_created: Option<String>,
+    /// Something stands open that nobody may act on without asking or looking first.
+    look_first: bool,
+    /// Keys and other credentials to deactivate.
+    deactivate: Vec<CredentialQuery>,
+    /// Keys and other credentials to delete.
+    delete: Vec<CredentialQuery>,
+    /// Nothing of the user's is in use and nothing is exempted: the user can go.
+    whole_user: bool,
+    /// What goes with the user; none where nothing was seen or looked at.
+    belongings: Option<DeletedWithUser>,
+    /// A key is in use, but old.
+    rotate: bool,
+    /// The user's expiry tag has passed.
+    expired: bool,
+    /// The exemptions to paste.
+    keep: String,
+}
+
+/// What the user has and would lose, as far as it was observed.
+#[derive(Serialize)]
+struct DeletedWithUser {
+    /// The credentials, whatever is to be said of them.
+    credentials: Vec<UserCredentialView>,
+    /// Whether there is an MFA device; not that there is none.
+    mfa: bool,
+    /// Whether groups and policies were looked at: only then is an empty list no group.
+    permissions_seen: bool,
+    groups: Vec<String>,
+    attached_policies: Vec<String>,
+    inline_policies: Vec<String>,
+}
+
+/// A credential as the templates name it.
+#[derive(Serialize)]
+struct UserCredentialView {
+    kind: &'static str,
+    slot: Option<u8>,
+    id_ending: Option<String>,
+}
+
+/// How a script finds a credential: by the end of its id, or by its creation where the evidence
+/// shows no id.
+#[derive(Clone, Serialize)]
+struct CredentialQuery {
+    kind: &'static str,
+    /// Picks the ids out of what `list` prints, in the AWS CLI's query language.
+    query: String,
+    /// How many ids that must give: more, and one of them may be in use.
+    count: usize,
+    /// The credential has a last use, which is looked at again before anything is done.
+    has_last_use: bool,
+    #[serde(flatten)]
+    words: CliCommands,
+}
+
+/// The AWS CLI's words for a kind of credential.
+#[derive(Clone, Serialize)]
+struct CliCommands {
+    list: &'static str,
+    #[serde(skip)]
+    items: &'static str,
+    #[serde(skip)]
+    id_field: &'static str,
+    #[serde(skip)]
+    created_field: &'static str,
+    id_flag: &'static str,
+    update: &'static str,
+    remove: &'static str,
+}
+
+const ACCESS_KEY: CliCommands = CliCommands {
+    list: "list-access-keys",
+    items: "AccessKeyMetadata",
+    id_field: "AccessKeyId",
+    created_field: "CreateDate",
+    id_flag: "--access-key-id",
+    update: "update-access-key",
+    remove: "delete-access-key",
+};
+
+const SIGNING_CERTIFICATE: CliCommands = CliCommands {
+    list: "list-signing-certificates",
+    items: "Certificates",
+    id_field: "CertificateId",
+    created_field: "UploadDate",
+    id_flag: "--certificate-id",
+    update: "update-signing-certificate",
+    remove: "delete-signing-certificate",
+};
+
+const SSH_KEY: CliCommands = CliCommands {
+    list: "list-ssh-public-keys",
+    items: "SSHPublicKeys",
+    id_field: "SSHPublicKeyId",
+    created_field: "UploadDate",
+    id_flag: "--ssh-public-key-id",
+    update: "update-ssh-public-key",
+    remove: "delete-ssh-public-key",
+};
+
+const SERVICE_SPECIFIC_CREDENTIAL: CliCommands = CliCommands {
+    list: "list-service-specific-credentials",
+    items: "ServiceSpecificCredentials",
+    id_field: "ServiceSpecificCredentialId",
+    created_field: "CreateDate",
+    id_flag: "--service-specific-credential-id",
+    update: "update-service-specific-credential",
+    remove: "delete-service-specific-credential",
+};
+
+/// `unresolved` are the user's findings that are not exempted; `exempted` says whether there are
+/// others that are.
+pub(super) fn user_remediation(
+    audit: &Audit,
+    account: &AuditedAccount,
+    unresolved: &[&Finding],
+    exempted: bool,
+) -> UserRemediation {
+    let open = || unresolved.iter().filter(|finding| is_actionable(finding));
+    let of_rules = |rules: &[Rule]| {
+        let of = open().filter(|finding| rules.contains(&finding.rule));
+        let mut selections: Vec<CredentialQuery> = Vec::new();
+        for selection in of.filter_map(|finding| credential_query(finding)) {
+            match selections.iter_mut().find(|other| other.query == selection.query) {
+                Some(duplicate) => duplicate.count += 1,
+                None => selections.push(selection),
+            }
+        }
+        selections
+    };
+    let has = |rule| open().any(|finding| finding.rule == rule);
+    let subject = unresolved.first().map(|finding| finding.user.as_ref());
+    let name = subject.map_or("", |it| it.name.as_str());
+    let all_actionable = unresolved.iter().all(|finding| is_actionable(finding));
+    let speaks_of_user = [
+        Rule::StalePassword,
+        Rule::StaleAccessKey,
+        Rule::ExpiredUser,
+        Rule::UserWithoutCredentials,
+    ];
+    let deactivate = of_rules(&[Rule::StaleAccessKey, Rule::OldServiceCredential]);
+    UserRemediation {
+        account: safe_value(account.id),
+        console_url: console_url(&account.partition, name),
+        is_root: name == ROOT_USER,
+        password: has(Rule::StalePassword),
+        delete: of_rules(&[
+            Rule::StaleAccessKey,
+            Rule::OldServiceCredential,
+            Rule::InactiveAccessKey,
+        ]),
+        // Without the date of creation a script could not tell the user from a later namesake.
+        whole_user: subject.is_some_and(|it| !it.in_use && it.created.is_some())
+            && name != ROOT_USER
+            && !exempted
+            && all_actionable
+            && speaks_of_user.into_iter().any(has),
+        rotate: !of_rules(&[Rule::UnrotatedAccessKey])
+            .iter()
+            .all(|old| deactivate.iter().any(|stale| stale.query == old.query)),
+        deactivate,
+        belongings: subject.and_then(deleted_with_user),
+        threshold: cli_moment(audit.now - TimeDelta::days(audit.policy.stale_after_days.into())),
+        user_created: subject.and_then(|it| it.created).map(cli_moment),
+        look_first: unresolved
+            .iter()
+            .any(|finding| finding.status == FindingStatus::Open && !is_actionable(finding)),
+        expired: has(Rule::ExpiredUser),
+        keep: suggested_exemptions(audit, unresolved),
+    }
+}
+
+fn deleted_with_user(subject: &FindingUser) -> Option<DeletedWithUser> {
+    let held = |held: &UserCredential| UserCredentialView {
+        kind: held.kind.id(),
+        slot: match held.handle {
+            Some(CredentialHandle::Slot(slot)) => Some(slot),
+            _ => None,
+        },
+        id_ending: match &held.handle {
+            Some(CredentialHandle::Id(id)) => Some(id_ending(id)),
+            _ => None,
+        },
+    };
+    let permissions = subject.permissions.clone();
+    let permissions_seen = permissions.is_some();
+    let Permissions { groups, attached_policies, inline_policies } =
+        permissions.unwrap_or_default();
+    let mfa = subject.mfa == Some(true);
+    (mfa || permissions_seen || !subject.credentials.is_empty()).then(|| DeletedWithUser {
+        credentials: subject.credentials.iter().map(held).collect(),
+        mfa,
+        permissions_seen,
+        groups,
+        attached_policies,
+        inline_policies,
+    })
+}
+
+/// Whether a script may act on the finding: not on what nobody knows, not on a password that
+/// somebody has just reset, and not where an exemption may speak of the credential.
+fn is_actionable(finding: &Finding) -> bool {
+    let in_the_way = |note: &Note| match note {
+        Note::RecentlyReset(_)
+        | Note::Unreadable(_)
+        | Note::HiddenCredentials
+        | Note::ExemptionNeedsLiveEvidence(_) => true,
+        Note::ExemptionExpired(_) => false,
+    };
+    finding.status == FindingStatus::Open && !finding.notes.iter().any(in_the_way)
+}
+
+/// A password is no selection: a user has one.
+fn credential_query(finding: &Finding) -> Option<CredentialQuery> {
+    let credential = finding.credential.as_ref()?;
+    let words = match credential.kind {
+        CredentialKind::Password => return None,
+        CredentialKind::AccessKey => ACCESS_KEY,
+        CredentialKind::SigningCertificate => SIGNING_CERTIFICATE,
+        CredentialKind::SshKey => SSH_KEY,
+        CredentialKind::ServiceSpecificCredential => SERVICE_SPECIFIC_CREDENTIAL,
+    };
+    let CliCommands { items, id_field, created_field, .. } = words;
+    let condition = match (&credential.handle, credential.created) {
+        (Some(CredentialHandle::Id(id)), _) => {
+            format!("ends_with({id_field}, '{}')", alphanumeric(&id_ending(id)))
+        }
+        (Some(CredentialHandle::Slot(_)), Some(created)) => {
+            format!("starts_with({created_field}, '{}')", cli_moment(created))
+        }
+        // Nothing tells which of the user's credentials it is.
+        _ => return None,
+    };
+    // A leftover that somebody has activated again is none.
+    let inactive =
+        if finding.rule == Rule::InactiveAccessKey { " && Status=='Inactive'" } else { "" };
+    let query = format!("{items}[?{condition}{inactive}].[{id_field}]");
+    let has_last_use = finding.rule == Rule::StaleAccessKey;
+    Some(CredentialQuery { kind: credential.kind.id(), query, count: 1, has_last_use, words })
+}
+
+/// Ids come from AWS, but a query is no place to find out that one did not.
+fn alphanumeric(text: &str) -> String {
+    text.chars().filter(char::is_ascii_alphanumeric).collect()
+}
+
+/// The exemptions to paste.
+fn suggested_exemptions(audit: &Audit, unresolved: &[&Finding]) -> String {
+    let expires = SuggestedExemption::suggested_expiry_date(
+        audit.now.date_naive(),
+        audit.policy.max_exemption_days,
+    );
+    // What nobody can judge is to be found out, not to be excused.
+    let argued = unresolved.iter().filter(|finding| finding.needs_remediation());
+    let accounts: Vec<_> = argued
+        .map(|finding| {
+            let ending = finding.credential.as_ref().and_then(|it| match &it.handle {
+                Some(CredentialHandle::Id(id)) => Some(id_ending(id)),
+                _ => None,
+            });
+            (finding, finding.user.account.to_string(), ending)
+        })
+        .collect();
+    let excused = accounts.iter().map(|(finding, account, ending)| ExemptedFinding {
+        user: &finding.user.name,
+        account,
+        user_id: finding.user.user_id.as_deref(),
+        rule: finding.rule,
+        credential: finding.credential.as_ref().map(|it| (it.kind.id(), ending.as_deref())),
+    });
+    SuggestedExemption::for_findings(excused, expires).iter().map(ToString::to_string).collect()
+}
+
+/// The console's page of a user's credentials; none where the partition's console is not known.
+fn console_url(partition: &str, user: &str) -> Value {
+    let Ok(partition) = partition.parse::<Partition>() else { return Value::from(()) };
+    let (host, user) = (partition.console_host(), escape::url_component(user));
+    safe_value(format!(
+        "https://{host}/iam/home#/users/details/{user}?section=security_credentials"
+    ))
+}
+
+/// A moment as it begins in the AWS CLI's output, whatever zone suffix the CLI gives it.
+fn cli_moment(moment: DateTime<Utc>) -> String {
+    moment.to_rfc3339_opts(SecondsFormat::Secs, true).trim_end_matches('Z').to_owned()
+}
