@@ -75,7 +75,7 @@ impl FileSearch<'_> {
                 || path.extension().is_some_and(|it| it.eq_ignore_ascii_case(self.extension));
             match entry {
                 EntryKind::Folder => {
-                    self.search_folder(&folder.folder(&name)?, &path, depth + 1)?
+                    self.search_folder(&folder.folder(&name)?, &path, depth + 1)?;
                 }
                 EntryKind::File if is_wanted() => self.found.push(path),
                 EntryKind::File | EntryKind::Other => {}

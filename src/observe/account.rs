@@ -201,15 +201,9 @@ impl AccountObserver<'_> {
         gaps: &mut GapSet,
     ) {
         let rows = std::mem::take(&mut account.users);
+        let (session, limits, concurrency) = (self.session, self.limits, self.options.concurrency);
         let MatchedUsers { present, deleted, unverified, not_in_report, failures } =
-            matched_users::match_users(
-                self.session,
-                self.limits,
-                rows,
-                listed,
-                self.options.concurrency,
-            )
-            .await;
+            matched_users::match_users(session, limits, rows, listed, concurrency).await;
         failures.into_iter().for_each(|failure| gaps.add_for_user(EvidenceItem::Users, failure));
         account.users.extend(unverified.into_iter().map(|row| User {
             password_evidence: Evidence::NotReChecked,

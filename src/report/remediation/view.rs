@@ -267,7 +267,7 @@ fn counts(changes: &[&PlannedChange]) -> ChangeCounts {
             | ChangeKind::Renew => counts.tags += 1,
             ChangeKind::Deactivate => counts.deactivations += 1,
             ChangeKind::DeletePassword | ChangeKind::DeleteCredential | ChangeKind::DeleteUser => {
-                counts.deletions += 1
+                counts.deletions += 1;
             }
         }
     }

@@ -108,22 +108,27 @@ fn plan(name: &str) -> RemediationPlan {
                 },
             ),
         ],
-        waiting: [
-            (key("GGGG"), Stage::Deactivate, false),
-            (TagSubject::PASSWORD, Stage::Delete, true),
-            (TagSubject::User, Stage::Delete, false),
-        ]
-        .map(|(subject, stage, by_hand)| PendingChange {
-            target: target("grace", subject),
-            stage,
-            due: moment(-3),
-            by_hand,
-        })
-        .into(),
+        waiting: pending_changes(),
         by_hand: vec![target("heidi", TagSubject::PASSWORD)],
         skipped: skipped_targets(name),
         exceeded_limits: Vec::new(),
     }
+}
+
+/// Changes that are not due yet, of each kind.
+fn pending_changes() -> Vec<PendingChange> {
+    [
+        (key("GGGG"), Stage::Deactivate, false),
+        (TagSubject::PASSWORD, Stage::Delete, true),
+        (TagSubject::User, Stage::Delete, false),
+    ]
+    .map(|(subject, stage, by_hand)| PendingChange {
+        target: target("grace", subject),
+        stage,
+        due: moment(-3),
+        by_hand,
+    })
+    .into()
 }
 
 /// Users that are left alone for every reason.

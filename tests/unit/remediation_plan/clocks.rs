@@ -51,14 +51,14 @@ fn a_clock_starts_anew_for_each_of_its_reasons() {
         (
             "used after the notice, and for long not again",
             Case::due().tagged(&of_key(KEY), RemediationStatus::Notified, 200, 3).with(|it| {
-                it.user_record.user.access_keys[0].last_used = Timestamp::At(days_ago(150))
+                it.user_record.user.access_keys[0].last_used = Timestamp::At(days_ago(150));
             }),
             &["access-key …AAAA: Notify(Used)"],
         ),
         (
             "used before it",
             Case::due().tagged(&of_key(KEY), RemediationStatus::Notified, 149, 3).with(|it| {
-                it.user_record.user.access_keys[0].last_used = Timestamp::At(days_ago(150))
+                it.user_record.user.access_keys[0].last_used = Timestamp::At(days_ago(150));
             }),
             &["access-key …AAAA: Deactivate"],
         ),

@@ -466,7 +466,7 @@ fn two_keys_are_judged_alone() {
         (
             "one exempted",
             case.with(|it| {
-                it.user_record.user.access_keys[1].last_used = Timestamp::At(days_ago(200))
+                it.user_record.user.access_keys[1].last_used = Timestamp::At(days_ago(200));
             })
             .exempted("2026-12-31", ", credentials: ['access-key:BBBB']"),
             &[
