@@ -164,7 +164,7 @@ fn a_create_is_not_sent_again_without_time_to_look_for_it() {
     let timeout = Duration::from_secs(3);
     let made = create(What::Issue, Tracker::failing(html(502), false), timeout);
     let error = made.outcome.as_ref().unwrap_err();
-    assert!(error.message.ends_with("it is not known whether it happened"), "{error}");
+    assert!(error.message.ends_with("it is unknown whether GitHub created it"), "{error}");
     assert_eq!((creates(&made.server), made.issues), (1, 0));
 }
 
@@ -258,6 +258,6 @@ fn a_create_is_not_sent_again_when_it_cannot_be_looked_for() {
     let made = create(What::Issue, tracker, PATIENCE);
     let error = made.outcome.unwrap_err();
     assert_eq!(error.kind, ErrorKind::Unavailable, "{error}");
-    assert!(error.message.ends_with("it is not known whether it happened"), "{error}");
+    assert!(error.message.ends_with("it is unknown whether GitHub created it"), "{error}");
     assert_eq!((creates(&made.server), made.issues), (1, 1));
 }
