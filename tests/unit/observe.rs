@@ -13,7 +13,7 @@ use iam_stocktake::model::inventory::{
 use iam_stocktake::observe::credential_report::{ReportError, parse};
 use iam_stocktake::observe::export::{Export, ExportError, parse_export};
 
-/// The columns without which nothing can be judged.
+/// The required columns.
 const REQUIRED: [&str; 12] = [
     "user",
     "arn",
@@ -29,7 +29,7 @@ const REQUIRED: [&str; 12] = [
     "access_key_2_last_used_date",
 ];
 
-/// A report with a root user and two users with credentials.
+/// A report with the root user and two users with credentials.
 fn rows() -> Vec<Row> {
     vec![
         Row::of("<root_account>").with("arn", "arn:aws:iam::111122223333:root"),
@@ -38,7 +38,7 @@ fn rows() -> Vec<Row> {
     ]
 }
 
-/// What a report of these rows shows, which bears no date.
+/// The account in a report with these rows and without a date.
 fn shown(rows: &[Row]) -> Account<'static> {
     crate::support::dated(rows, None)
 }
@@ -51,11 +51,11 @@ fn refused(csv: &str) -> ReportError {
     parse(csv, None).unwrap_err()
 }
 
-fn recognised(bytes: impl AsRef<[u8]>) -> Export {
+fn recognized(bytes: impl AsRef<[u8]>) -> Export {
     parse_export(bytes.as_ref().to_vec()).unwrap()
 }
 
-fn not_recognised(bytes: impl AsRef<[u8]>) -> ExportError {
+fn not_recognized(bytes: impl AsRef<[u8]>) -> ExportError {
     parse_export(bytes.as_ref().to_vec()).unwrap_err()
 }
 

@@ -124,7 +124,7 @@ fn a_wrong_audience_is_told() {
     let account = with_users();
     refused(
         &by_oidc(&account, &["--audience", "https://elsewhere.example"]),
-        &["refuses the audience", "aud `https://elsewhere.example`", "--audience"],
+        &["does not accept the audience", "aud `https://elsewhere.example`", "--audience"],
     );
 }
 
@@ -152,7 +152,7 @@ fn a_refused_request_token_is_told() {
 #[test]
 fn no_credentials_at_all_are_told() {
     let environment = [("AWS_EC2_METADATA_DISABLED".to_owned(), "true".to_owned())];
-    refused(&audit_in(&environment, &[]), &["there are no AWS credentials", "AWS_PROFILE"]);
+    refused(&audit_in(&environment, &[]), &["no AWS credentials found", "AWS_PROFILE"]);
 }
 
 #[test]
@@ -278,7 +278,11 @@ fn a_role_that_is_named_by_its_arn_needs_no_first_role() {
     // One that is named by its id does.
     let audited = audit_in(&here.environment(), &["--accounts", other.id()]);
     assert_eq!(audited.code, 3, "{}", audited.stderr);
-    assert!(audited.json.to_string().contains("nothing names the role"), "{}", audited.json);
+    assert!(
+        audited.json.to_string().contains("the name of the role to assume is missing"),
+        "{}",
+        audited.json
+    );
 }
 
 #[test]

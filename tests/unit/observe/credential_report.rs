@@ -5,7 +5,7 @@ use super::*;
 // What a row becomes
 
 #[test]
-fn a_row_becomes_a_user_with_the_credentials_that_it_shows() {
+fn a_row_becomes_a_user_with_its_credentials() {
     let account = shown(&rows());
     assert_eq!(account.id.as_str(), ACCOUNT);
     assert_eq!(account.partition, "aws");
@@ -32,7 +32,7 @@ fn a_row_becomes_a_user_with_the_credentials_that_it_shows() {
 }
 
 #[test]
-fn the_root_user_is_kept_apart_from_the_users_wherever_its_row_stands() {
+fn the_root_user_is_separate_wherever_its_row_is() {
     let mut rows = rows();
     rows.rotate_left(1);
     let account = shown(&rows);
@@ -42,7 +42,7 @@ fn the_root_user_is_kept_apart_from_the_users_wherever_its_row_stands() {
 }
 
 #[test]
-fn the_moment_of_generation_is_the_one_that_was_given() {
+fn the_generation_time_is_the_given_one() {
     let csv = csv(&rows());
     let account = parse(&csv, Some(days_ago(1))).unwrap();
     assert_eq!(account.report_generated_at, Some(days_ago(1)));
@@ -63,7 +63,7 @@ fn columns_are_found_by_name_in_any_order() {
 }
 
 #[test]
-fn column_names_are_read_without_case_and_surrounding_space() {
+fn column_names_ignore_case_and_surrounding_space() {
     let (header, body) =
         csv(&rows()).split_once('\n').map(|(h, b)| (h.to_owned(), b.to_owned())).unwrap();
     let header = header.to_uppercase().replace(',', " , ");
@@ -71,7 +71,7 @@ fn column_names_are_read_without_case_and_surrounding_space() {
 }
 
 #[test]
-fn the_required_columns_alone_are_enough() {
+fn the_required_columns_are_enough() {
     let account = parsed(&csv_of(&REQUIRED, &rows()));
     assert_eq!(account.users.len(), 2);
     assert_eq!(account.users[0].mfa, None);
@@ -79,14 +79,14 @@ fn the_required_columns_alone_are_enough() {
 }
 
 #[test]
-fn columns_that_nobody_knows_are_ignored() {
+fn unknown_columns_are_ignored() {
     let rows: Vec<Row> =
         rows().into_iter().map(|row| row.with("zodiac_sign", "N/A, \"or\" not")).collect();
     assert_eq!(shown(&rows), shown(&self::rows()));
 }
 
 #[test]
-fn a_twenty_third_column_tells_of_credentials_that_the_others_do_not_show() {
+fn additional_credentials_info_marks_hidden_credentials() {
     let of = |info| Row::of("u").with("additional_credentials_info", info);
     for (info, hidden) in [("3 access keys", true), ("false", true), ("", false), ("N/A", false)] {
         let account = shown(&[of(info)]);
@@ -100,7 +100,7 @@ fn all_missing_columns_are_named_at_once() {
     let header = |columns: &[&str]| columns.join(",");
     assert_eq!(
         refused("name,age\nalice,7\n").to_string(),
-        format!("this is no credential report: the header has no column {}", REQUIRED.join(", "))
+        format!("not a credential report: the header has no column {}", REQUIRED.join(", "))
     );
     let without: Vec<&str> = COLUMNS
         .into_iter()
@@ -109,16 +109,17 @@ fn all_missing_columns_are_named_at_once() {
     let error = refused(&header(&without));
     assert_eq!(
         error.to_string(),
-        "this is no credential report: the header has no column arn, access_key_2_last_used_date"
+        "not a credential report: the header has no column arn, access_key_2_last_used_date"
     );
     assert_eq!(
         error.hint(),
-        "export it anew: aws iam generate-credential-report, then aws iam get-credential-report --output json > report.json"
+        "export it again: aws iam generate-credential-report, then aws iam get-credential-report \
+         --output json > report.json"
     );
 }
 
 #[test]
-fn each_required_column_is_missed_by_its_name() {
+fn each_missing_required_column_is_named() {
     for column in REQUIRED {
         let others: Vec<&str> = COLUMNS.into_iter().filter(|it| *it != column).collect();
         let error = refused(&csv_of(&others, &rows()));
@@ -127,15 +128,15 @@ fn each_required_column_is_missed_by_its_name() {
 }
 
 #[test]
-fn a_column_that_stands_twice_is_refused() {
+fn a_duplicate_column_is_an_error() {
     let twice = format!("{},MFA_Active\n", COLUMNS.join(","));
-    assert_eq!(refused(&twice).to_string(), "the header names the column mfa_active twice");
+    assert_eq!(refused(&twice).to_string(), "the header contains the column mfa_active twice");
 }
 
 // Lines and fields
 
 #[test]
-fn line_ends_and_the_end_of_the_file_make_no_difference() {
+fn line_endings_and_the_end_of_the_file_make_no_difference() {
     let lf = csv(&rows());
     let expected = parsed(&lf);
     for (name, text) in [
@@ -151,7 +152,7 @@ fn line_ends_and_the_end_of_the_file_make_no_difference() {
 }
 
 #[test]
-fn quoted_fields_are_read_as_what_they_hold() {
+fn quoted_fields_are_unquoted() {
     let plain = csv(&[Row::of("alice").password_used(1)]);
     let quoted: String = plain
         .lines()
@@ -164,7 +165,7 @@ fn quoted_fields_are_read_as_what_they_hold() {
 }
 
 #[test]
-fn hostile_paths_arrive_as_they_are_written() {
+fn hostile_paths_are_kept_unchanged() {
     for path in [
         "/`id`/",
         "/|/",
@@ -186,14 +187,14 @@ fn hostile_paths_arrive_as_they_are_written() {
 }
 
 #[test]
-fn every_name_that_iam_takes_is_taken() {
+fn every_name_that_iam_allows_is_accepted() {
     for name in ["smith,john", "@octocat", "a+b=c", "first.last@example.com", "-", "_", "User"] {
         assert_eq!(shown(&[Row::of(name)]).users[0].name, name);
     }
 }
 
 #[test]
-fn the_partition_is_the_arns() {
+fn the_partition_comes_from_the_arn() {
     for partition in ["aws", "aws-cn", "aws-us-gov", "aws-iso", "aws-iso-b", "aws-eusc"] {
         let arn = format!("arn:{partition}:iam::{ACCOUNT}:user/u");
         let account = shown(&[Row::of("u").with("arn", &arn)]);
@@ -202,7 +203,7 @@ fn the_partition_is_the_arns() {
 }
 
 #[test]
-fn one_bad_field_keeps_its_column_and_text_and_stops_nothing() {
+fn an_unreadable_field_keeps_its_column_and_text() {
     for column in COLUMNS.into_iter().filter(|column| *column != "user") {
         let account = shown(&[
             Row::of("before"),
@@ -218,7 +219,7 @@ fn one_bad_field_keeps_its_column_and_text_and_stops_nothing() {
 }
 
 #[test]
-fn an_arn_that_cannot_be_read_passes_if_another_names_the_account() {
+fn an_unreadable_arn_is_ignored_if_another_has_the_account() {
     for arn in [
         "",
         "N/A",
@@ -234,22 +235,22 @@ fn an_arn_that_cannot_be_read_passes_if_another_names_the_account() {
 // Files that are no report of one account
 
 #[test]
-fn a_row_with_too_few_or_too_many_fields_is_refused_with_its_line() {
+fn a_wrong_number_of_fields_is_an_error_with_the_line() {
     let report = csv(&rows());
     let cut = &report[..report.rfind(",N/A").unwrap()];
     assert_eq!(
         refused(cut).to_string(),
-        "line 4 has 21 fields where the header has 22: was the file cut or edited?"
+        "line 4 has 21 fields, but the header has 22: the file may be incomplete or edited"
     );
     let shifted = report.replace("\"smith,john\"", "smith,john");
     assert_eq!(
         refused(&shifted).to_string(),
-        "line 4 has 23 fields where the header has 22: was the file cut or edited?"
+        "line 4 has 23 fields, but the header has 22: the file may be incomplete or edited"
     );
 }
 
 #[test]
-fn a_line_is_counted_as_an_editor_counts_it() {
+fn lines_are_counted_like_in_an_editor() {
     let report = csv(&[Row::of("alice"), Row::of("Alice")]);
     for (text, line) in [
         (report.clone(), 3),
@@ -264,7 +265,7 @@ fn a_line_is_counted_as_an_editor_counts_it() {
 }
 
 #[test]
-fn a_quote_that_is_never_closed_does_not_swallow_the_users_behind_it() {
+fn an_unclosed_quote_does_not_hide_the_following_users() {
     let report = csv(&[Row::of("alice"), Row::of("bob").password_used(400)]);
     let lines: Vec<&str> = report.lines().collect();
     let (all_but_last, _) = lines[1].rsplit_once(',').unwrap();
@@ -272,23 +273,24 @@ fn a_quote_that_is_never_closed_does_not_swallow_the_users_behind_it() {
         for line_end in ["\n", "\r\n", "\r"] {
             assert_eq!(
                 refused(&[lines[0], &unclosed, lines[2]].join(line_end)).to_string(),
-                "the CSV cannot be read: a field of line 2 runs over the line's end: is a quote not closed?"
+                "the CSV cannot be read: a field on line 2 contains a line break: a quote may not \
+                 be closed"
             );
         }
     }
 }
 
 #[test]
-fn joined_files_are_refused() {
+fn concatenated_files_are_an_error() {
     let one = csv(&[Row::of("alice")]);
     let joined = format!("{one}{one}");
     let error = refused(&joined);
     assert_eq!(error.to_string(), "line 3 is a second header");
-    assert_eq!(error.hint(), "give each account's report as a file of its own, unchanged");
+    assert_eq!(error.hint(), "provide the report of each account as a separate, unedited file");
 }
 
 #[test]
-fn a_second_header_is_known_whatever_its_case_or_mark() {
+fn a_second_header_is_recognized_in_any_case_and_with_a_byte_order_mark() {
     let one = csv(&[Row::of("alice")]);
     for second in [one.to_uppercase(), format!("\u{feff}{one}")] {
         assert_eq!(refused(&format!("{one}{second}")), ReportError::RepeatedHeader { line: 3 });
@@ -296,32 +298,33 @@ fn a_second_header_is_known_whatever_its_case_or_mark() {
 }
 
 #[test]
-fn rows_of_two_accounts_are_refused() {
+fn rows_of_two_accounts_are_an_error() {
     let error = refused(&csv(&[Row::of("alice"), Row::of("bob").in_account("444455556666")]));
     assert_eq!(
         error.to_string(),
-        "line 3 belongs to account 444455556666, the rows before it to 111122223333"
+        "line 3 belongs to account 444455556666, but the rows before it belong to account \
+         111122223333"
     );
-    assert_eq!(error.hint(), "give each account's report as a file of its own, unchanged");
+    assert_eq!(error.hint(), "provide the report of each account as a separate, unedited file");
 }
 
 #[test]
-fn a_user_who_is_listed_twice_is_refused_whatever_the_case() {
+fn a_duplicate_user_is_an_error_in_any_case() {
     let error = refused(&csv(&[Row::of("alice"), Row::of("bob"), Row::of("Alice")]));
-    assert_eq!(error.to_string(), "line 4 lists the user `Alice` for the second time");
-    assert_eq!(error.hint(), "give each account's report as a file of its own, unchanged");
+    assert_eq!(error.to_string(), "line 4 lists the user `Alice` a second time");
+    assert_eq!(error.hint(), "provide the report of each account as a separate, unedited file");
 }
 
 #[test]
-fn a_row_without_a_user_name_is_refused() {
+fn a_row_without_a_user_name_is_an_error() {
     let error = refused(&csv(&[Row::of("alice"), Row::of("")]));
-    assert_eq!(error.to_string(), "line 3 names no user");
+    assert_eq!(error.to_string(), "line 3 has no user name");
 }
 
 #[test]
-fn a_report_that_names_no_account_is_refused() {
+fn a_report_without_an_account_is_an_error() {
     let header = csv(&[]);
     for text in ["", "\n", &header, header.trim_end(), &csv(&[Row::of("u").with("arn", "N/A")])] {
-        assert_eq!(refused(text).to_string(), "no row has an ARN with an account id", "{text:?}");
+        assert_eq!(refused(text).to_string(), "no row has an ARN with an account ID", "{text:?}");
     }
 }
