@@ -12,6 +12,7 @@ from pathlib import Path
 
 VERSION = re.compile(r"\d+\.\d+\.\d+(-[0-9A-Za-z.]+)?")
 ACTION = re.compile(r"uses: iam-stocktake/iam-stocktake@(\S+)")
+README = re.compile(r"iam-stocktake/iam-stocktake(?::|@v| --tag v)(\d[\w.-]*)")
 LABEL = re.compile(r"^ARG VERSION=(\S+)$", re.MULTILINE)
 
 
@@ -26,6 +27,7 @@ def problems(version, folder):
     own = [it["version"] for it in lock["package"] if it["name"] == manifest["package"]["name"]]
     found += [("Cargo.lock", it) for it in own]
     found += [("Dockerfile", it) for it in LABEL.findall(text(folder / "Dockerfile"))]
+    found += [("README.md", it) for it in README.findall(text(folder / "README.md"))]
     for example in sorted((folder / "examples/workflows").glob("*.yml")):
         name = f"examples/workflows/{example.name}"
         found += [(name, it.removeprefix("v")) for it in ACTION.findall(text(example))]
