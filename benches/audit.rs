@@ -1,4 +1,4 @@
-//! How long one account's report takes: to read its CSV, to parse it, and to parse and judge it.
+//! Time for the report of one account: reading the CSV, parsing it, and parsing and evaluating it.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -54,7 +54,7 @@ fn audit(criterion: &mut Criterion) {
     reports(criterion, &audit_accounts(&accounts, &allowlist, AllowlistOrigin::None, &policy, now));
 }
 
-/// Writing the verdict down, apart from reaching it.
+/// Writing the report, without evaluating.
 fn reports(criterion: &mut Criterion, audit: &Audit) {
     let mut group = criterion.benchmark_group("report");
     group.bench_function("json", |bencher| bencher.iter(|| report::json::json(audit)));
