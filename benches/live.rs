@@ -10,8 +10,7 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::print_stdout,
-    clippy::disallowed_methods,
-    missing_docs
+    clippy::disallowed_methods
 )]
 
 use std::process::{Command, Stdio};

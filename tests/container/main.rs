@@ -7,8 +7,7 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::disallowed_methods,
-    clippy::needless_pass_by_value,
-    missing_docs
+    clippy::needless_pass_by_value
 )]
 
 mod act;

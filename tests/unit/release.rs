@@ -54,7 +54,8 @@ fn script(name: &str, arguments: &[&str], input: Option<&Path>) -> ScriptResult 
 fn ready_for_release() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     fs::create_dir_all(folder.path().join("examples/workflows")).unwrap();
-    let mut names: Vec<_> = ["Cargo.toml", "Cargo.lock", "Dockerfile"].map(str::to_owned).into();
+    let mut names: Vec<_> =
+        ["Cargo.toml", "Cargo.lock", "Dockerfile", "README.md"].map(str::to_owned).into();
     for entry in fs::read_dir(repository("examples/workflows")).unwrap() {
         names.push(format!("examples/workflows/{}", entry.unwrap().file_name().to_str().unwrap()));
     }
@@ -107,7 +108,9 @@ fn a_version_is_released_only_if_all_files_contain_it() {
 
     let other = script("version.py", &["9.9.9", path], None);
     assert_eq!(other.code, 1);
-    for name in ["Cargo.toml", "Cargo.lock", "Dockerfile", "scheduled.yml", "CHANGELOG.md"] {
+    for name in
+        ["Cargo.toml", "Cargo.lock", "Dockerfile", "README.md", "scheduled.yml", "CHANGELOG.md"]
+    {
         assert!(other.stderr.contains(name), "{name}: {}", other.stderr);
     }
     let no_version = script("version.py", &["v0.1", path], None);

@@ -1,6 +1,6 @@
 //! The JSON Schema of the allowlist: current, strict, and about the keys that are really read.
 //!
-//! `UPDATE_EXPECT=1 cargo test --test schemas` writes the committed file anew.
+//! `UPDATE_EXPECT=1 cargo test --test unit schemas` rewrites the committed file.
 
 use std::collections::BTreeSet;
 use std::path::Path;

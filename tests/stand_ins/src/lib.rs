@@ -7,8 +7,7 @@
     clippy::indexing_slicing,
     clippy::disallowed_methods,
     clippy::needless_pass_by_value,
-    clippy::new_without_default,
-    missing_docs
+    clippy::new_without_default
 )]
 
 pub mod aws;

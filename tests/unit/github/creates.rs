@@ -171,7 +171,7 @@ fn a_create_is_not_retried_without_time_to_check_for_it() {
     let timeout = Duration::from_secs(3);
     let result = create(ItemKind::Issue, Tracker::failing(html(502), false), timeout);
     let error = result.outcome.as_ref().unwrap_err();
-    assert!(error.message.ends_with("it is not known whether it happened"), "{error}");
+    assert!(error.message.ends_with("it is unknown whether GitHub created it"), "{error}");
     assert_eq!((creates(&result.server), result.issues), (1, 0));
 }
 
@@ -275,6 +275,6 @@ fn a_create_is_not_retried_when_the_check_fails() {
     let result = create(ItemKind::Issue, tracker, LONG_TIMEOUT);
     let error = result.outcome.unwrap_err();
     assert_eq!(error.kind, ErrorKind::Unavailable, "{error}");
-    assert!(error.message.ends_with("it is not known whether it happened"), "{error}");
+    assert!(error.message.ends_with("it is unknown whether GitHub created it"), "{error}");
     assert_eq!((creates(&result.server), result.issues), (1, 1));
 }
