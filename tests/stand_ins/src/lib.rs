@@ -1,4 +1,4 @@
-//! Stand-ins for AWS, GitHub and the runner, and what tests of several levels share.
+//! Stand-ins for AWS, GitHub and the runner, and helpers for tests of several levels.
 #![allow(
     unreachable_pub,
     clippy::unwrap_used,

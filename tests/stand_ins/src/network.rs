@@ -6,8 +6,8 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 
-/// A TLS endpoint in front of a stand-in, with a certificate of a private authority. It ends when its
-/// standard input, which this process keeps open, is closed.
+/// A TLS endpoint in front of a stand-in, with a certificate of a private authority. It ends when
+/// its standard input, which this process keeps open, is closed.
 pub struct TlsFront {
     child: Child,
     pub port: u16,
