@@ -1,4 +1,4 @@
-//! What is taken for a credential report, in which wrapping, and what is refused with which words.
+//! Which files are read as a credential report, in which formats, and which errors the others get.
 
 mod credential_report;
 mod export;
@@ -13,7 +13,7 @@ use iam_stocktake::model::inventory::{
 use iam_stocktake::observe::credential_report::{ReportError, parse};
 use iam_stocktake::observe::export::{Export, ExportError, parse_export};
 
-/// The required columns.
+/// The columns that every credential report must have.
 const REQUIRED: [&str; 12] = [
     "user",
     "arn",
@@ -29,7 +29,7 @@ const REQUIRED: [&str; 12] = [
     "access_key_2_last_used_date",
 ];
 
-/// A report with the root user and two users with credentials.
+/// A report with a root user and two users with credentials.
 fn rows() -> Vec<Row> {
     vec![
         Row::of("<root_account>").with("arn", "arn:aws:iam::111122223333:root"),
@@ -38,8 +38,8 @@ fn rows() -> Vec<Row> {
     ]
 }
 
-/// The account in a report with these rows and without a date.
-fn shown(rows: &[Row]) -> Account<'static> {
+/// The account in an undated report with these rows.
+fn account_of(rows: &[Row]) -> Account<'static> {
     crate::support::dated(rows, None)
 }
 
@@ -47,15 +47,15 @@ fn parsed(csv: &str) -> Account<'static> {
     parse(String::leak(csv.to_owned()), None).unwrap()
 }
 
-fn refused(csv: &str) -> ReportError {
+fn report_error(csv: &str) -> ReportError {
     parse(csv, None).unwrap_err()
 }
 
-fn recognized(bytes: impl AsRef<[u8]>) -> Export {
+fn export_of(bytes: impl AsRef<[u8]>) -> Export {
     parse_export(bytes.as_ref().to_vec()).unwrap()
 }
 
-fn not_recognized(bytes: impl AsRef<[u8]>) -> ExportError {
+fn export_error(bytes: impl AsRef<[u8]>) -> ExportError {
     parse_export(bytes.as_ref().to_vec()).unwrap_err()
 }
 

@@ -1,37 +1,37 @@
-//! Formats of an exported report, and files that are recognized as something else.
+//! The formats in which people have a report, and files that are something else.
 
 use super::*;
 
-// Wrappings
+// Formats
 
 #[test]
-fn a_csv_is_used_unchanged() {
+fn a_csv_is_kept_unchanged() {
     let report = csv(&rows());
-    assert_eq!(recognized(&report), undated(report));
+    assert_eq!(export_of(&report), undated(report));
 }
 
 #[test]
 fn byte_order_marks_and_utf_16_are_decoded() {
     let report = csv(&rows());
-    assert_eq!(recognized(format!("\u{feff}{report}")), undated(report.clone()));
+    assert_eq!(export_of(format!("\u{feff}{report}")), undated(report.clone()));
     let little: Vec<u8> =
         format!("\u{feff}{report}").encode_utf16().flat_map(u16::to_le_bytes).collect();
-    assert_eq!(recognized(little), undated(report.clone()));
+    assert_eq!(export_of(little), undated(report.clone()));
     let big: Vec<u8> =
         format!("\u{feff}{report}").encode_utf16().flat_map(u16::to_be_bytes).collect();
-    assert_eq!(recognized(big), undated(report));
+    assert_eq!(export_of(big), undated(report));
 }
 
 /// Base64 in lines of 76 characters.
-fn wrapped(text: &str, line_end: &str) -> String {
+fn wrapped(text: &str, line_ending: &str) -> String {
     let base64 = STANDARD.encode(text);
     let lines: Vec<&str> =
-        base64.as_bytes().chunks(76).map(|it| std::str::from_utf8(it).unwrap()).collect();
-    lines.join(line_end) + line_end
+        base64.as_bytes().chunks(76).map(|chunk| std::str::from_utf8(chunk).unwrap()).collect();
+    lines.join(line_ending) + line_ending
 }
 
 #[test]
-fn base64_is_decoded_with_and_without_line_breaks_and_padding() {
+fn base64_is_decoded_with_or_without_line_breaks_and_padding() {
     // All three padding lengths.
     for extra in ["", "\n", "\n\n"] {
         let report = csv(&rows()) + extra;
@@ -43,13 +43,13 @@ fn base64_is_decoded_with_and_without_line_breaks_and_padding() {
             format!("\n  {}\n", STANDARD.encode(&report)),
             STANDARD.encode(format!("\u{feff}{report}")),
         ] {
-            assert_eq!(recognized(&base64), undated(report.clone()), "{base64}");
+            assert_eq!(export_of(&base64), undated(report.clone()), "{base64}");
         }
     }
 }
 
 #[test]
-fn aws_cli_output_includes_the_report_date() {
+fn output_of_the_aws_cli_has_the_date_of_the_report() {
     let report = csv(&rows());
     let content = STANDARD.encode(&report);
     let date = at("2026-06-30T11:22:33Z");
@@ -62,27 +62,27 @@ fn aws_cli_output_includes_the_report_date() {
         format!(r#"{{"Content": "{content}", "GeneratedTime": 1782818553}}"#),
         format!("{content}\t2026-06-30T11:22:33+00:00\ttext/csv\n"),
     ] {
-        assert_eq!(recognized(&printed), dated(report.clone(), date), "{printed}");
+        assert_eq!(export_of(&printed), dated(report.clone(), date), "{printed}");
     }
     let mut shell = vec![0xFF, 0xFE];
     let json = format!(r#"{{"Content": "{content}", "GeneratedTime": "2026-06-30T11:22:33Z"}}"#);
     shell.extend(json.encode_utf16().flat_map(u16::to_le_bytes));
-    assert_eq!(recognized(shell), dated(report, date));
+    assert_eq!(export_of(shell), dated(report, date));
 }
 
 #[test]
-fn aws_cli_output_without_a_date_has_no_date() {
+fn cli_output_without_a_date_is_accepted() {
     let report = csv(&rows());
     let content = STANDARD.encode(&report);
     for printed in [
         format!(r#"{{"Content": "{content}"}}"#),
         format!(r#"{{"Content": "{content}", "GeneratedTime": null}}"#),
     ] {
-        assert_eq!(recognized(&printed), undated(report.clone()));
+        assert_eq!(export_of(&printed), undated(report.clone()));
     }
 }
 
-/// The text as printed by Python's `repr` of bytes.
+/// The bytes of the text as printed by Python's `repr`.
 fn python_bytes(text: &str, quote: char) -> String {
     let mut printed = format!("b{quote}");
     for byte in text.bytes() {
@@ -101,7 +101,7 @@ fn python_bytes(text: &str, quote: char) -> String {
 }
 
 #[test]
-fn json_with_plain_csv_is_parsed() {
+fn json_with_the_plain_csv_is_read() {
     let report = csv(&rows());
     let date = at("2026-06-30T11:22:33Z");
     let odd = format!("{report}odd\u{fc}ser\t'\\,{}", &report[report.find('\n').unwrap() + 1..]);
@@ -118,13 +118,13 @@ fn json_with_plain_csv_is_parsed() {
                 r#"{{"Content": {content}, "ResponseMetadata": {{"RetryAttempts": 0}}, "GeneratedTime": "2026-06-30 11:22:33+00:00"}}"#
             ),
         ] {
-            assert_eq!(recognized(&printed), dated(expected.clone(), date), "{printed}");
+            assert_eq!(export_of(&printed), dated(expected.clone(), date), "{printed}");
         }
     }
 }
 
 #[test]
-fn yaml_is_parsed() {
+fn yaml_is_read() {
     let report = csv(&rows());
     let content = STANDARD.encode(&report);
     let indented = |text: &str| format!("  {}", text.replace('\n', "\n  "));
@@ -139,51 +139,54 @@ fn yaml_is_parsed() {
         format!("Content: |\n{}\n{dates}", indented(report.trim_end())),
         format!("Content: {}\n{dates}", serde_json::to_string(&report).unwrap()),
     ] {
-        assert_eq!(recognized(&printed), dated(report.clone(), date), "{printed}");
+        assert_eq!(export_of(&printed), dated(report.clone(), date), "{printed}");
     }
-    assert_eq!(recognized(format!("Content: {content}\n")), undated(report));
+    assert_eq!(export_of(format!("Content: {content}\n")), undated(report));
 }
 
 #[test]
-fn a_yaml_report_of_the_largest_account_is_parsed() {
+fn a_yaml_report_of_the_largest_account_is_read() {
     let row = &rows()[0];
     let report = csv(&vec![row.clone(); 5_000]);
     let yaml = format!("Content: {}\nReportFormat: text/csv\n", STANDARD.encode(&report));
-    assert_eq!(recognized(yaml), undated(report));
+    assert_eq!(export_of(yaml), undated(report));
 }
 
 #[test]
-fn an_unsupported_format_error_suggests_a_working_command() {
+fn an_unreadable_format_has_a_hint_with_a_command_that_works() {
     let content = STANDARD.encode(csv(&rows()));
     let table = format!(
         "-----------------\n|  GetCredentialReport  |\n+----+\n|  Content  |  {content} |\n"
     );
-    for (printed, form) in [
+    for (printed, format) in [
         (table, "the output of `--output table`"),
         (format!("\"{content}\"\n"), "text in quotes"),
         (format!("{{'Content': b'{content}'}}"), "a response printed by Python"),
     ] {
-        let error = not_recognized(&printed);
-        let told = format!("the file contains {form}, which cannot be read as a credential report");
-        assert_eq!(error.to_string(), told);
+        let error = export_error(&printed);
+        let expected = format!(
+            "the file contains {format}, which cannot be read as a credential \
+                                report"
+        );
+        assert_eq!(error.to_string(), expected);
         assert!(error.hint().contains("get-credential-report --output json > "));
     }
-    for (printed, told) in [
+    for (printed, expected) in [
         ("Content: {a: 1}\n", "the file is YAML, but not the output of"),
         ("Content: [\n", "the file is YAML, but not the output of"),
         ("ReportFormat: text/csv\n", "the file is YAML, but not the output of"),
         ("Content: abc\nGeneratedTime: now\n", "`GeneratedTime` is not a valid date"),
         (r#"{"Content": "b'\\q'"}"#, "JSON with invalid Python bytes"),
     ] {
-        let error = not_recognized(printed).to_string();
-        assert!(error.contains(told), "{printed}: {error}");
+        let error = export_error(printed).to_string();
+        assert!(error.contains(expected), "{printed}: {error}");
     }
 }
 
-// What is recognisably something else
+// Files that are something else
 
 #[test]
-fn an_empty_file_is_an_error() {
+fn an_empty_file_is_reported_as_empty() {
     let bytes: [&[u8]; 7] = [
         b"",
         b" ",
@@ -194,14 +197,14 @@ fn an_empty_file_is_an_error() {
         b"{\"Content\":\"\"}",
     ];
     for bytes in bytes {
-        assert_eq!(not_recognized(bytes).to_string(), "the file is empty", "{bytes:?}");
+        assert_eq!(export_error(bytes).to_string(), "the file is empty", "{bytes:?}");
     }
     let blank = STANDARD.encode("\n \n");
-    assert_eq!(not_recognized(blank).to_string(), "the file is empty");
+    assert_eq!(export_error(blank).to_string(), "the file is empty");
 }
 
 #[test]
-fn other_file_types_are_named() {
+fn other_kinds_of_files_are_named() {
     let images = STANDARD.encode(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR, the rest of an image");
     let unpaired: &[u8] = b"\xFF\xFE\x00\xD8u\0";
     let cases: [(&[u8], &str); 12] = [
@@ -220,7 +223,7 @@ fn other_file_types_are_named() {
     ];
     for (bytes, what) in cases {
         assert_eq!(
-            not_recognized(bytes).to_string(),
+            export_error(bytes).to_string(),
             format!("the file contains {what}, not a credential report"),
             "{}",
             String::from_utf8_lossy(bytes)
@@ -229,15 +232,15 @@ fn other_file_types_are_named() {
 }
 
 #[test]
-fn invalid_utf8_is_reported_with_its_position() {
+fn bytes_that_are_not_text_are_reported_with_their_position() {
     assert_eq!(
-        not_recognized(b"user,arn\nal\xE9ce,arn\n").to_string(),
+        export_error(b"user,arn\nal\xE9ce,arn\n").to_string(),
         "the file is not UTF-8 text: invalid byte at offset 11, line 2"
     );
 }
 
 #[test]
-fn other_json_is_an_error() {
+fn other_json_is_rejected() {
     let json = |why: &str| {
         format!("the file is JSON, but not the output of `aws iam get-credential-report`: {why}")
     };
@@ -246,31 +249,31 @@ fn other_json_is_an_error() {
         (r#"{"Content": 7}"#, "invalid type: integer `7`, expected a string at line 1 column 13"),
         (r#"{"Content": "dXNlcg"#, "EOF while parsing a string at line 1 column 19"),
     ] {
-        assert_eq!(not_recognized(text).to_string(), json(why), "{text}");
+        assert_eq!(export_error(text).to_string(), json(why), "{text}");
     }
 }
 
 #[test]
-fn truncated_base64_is_not_a_shorter_report() {
+fn truncated_base64_is_not_read_as_a_shorter_report() {
     let base64 = STANDARD.encode(csv(&rows()));
     let cut = &base64[..base64.len() / 4 * 4 - 7];
     let length = cut.len();
     assert_eq!(
-        not_recognized(cut).to_string(),
+        export_error(cut).to_string(),
         format!(
             "the file looks like base64, but cannot be decoded (Invalid input length: {length}): \
              part of it may be missing"
         )
     );
-    let in_the_middle_of_a_row = recognized(&base64[..base64.len() / 8 * 4]);
+    let in_the_middle_of_a_row = export_of(&base64[..base64.len() / 8 * 4]);
     assert_eq!(
-        refused(&in_the_middle_of_a_row.csv).to_string(),
+        report_error(&in_the_middle_of_a_row.csv).to_string(),
         "line 2 has 2 fields, but the header has 22: the file may be incomplete or edited"
     );
 }
 
 #[test]
-fn an_invalid_report_date_is_an_error() {
+fn a_report_with_an_invalid_date_is_rejected() {
     let content = STANDARD.encode(csv(&rows()));
     for (printed, date) in [
         (format!(r#"{{"Content": "{content}", "GeneratedTime": "yesterday"}}"#), "yesterday"),
@@ -279,7 +282,7 @@ fn an_invalid_report_date_is_an_error() {
         (format!("{content}\tyesterday\ttext/csv"), "yesterday"),
     ] {
         assert_eq!(
-            not_recognized(&printed).to_string(),
+            export_error(&printed).to_string(),
             format!("`GeneratedTime` is not a valid date: `{date}`")
         );
     }
