@@ -134,7 +134,7 @@ fn only_listed_rules_are_remediated() {
     let by_rules = |case: Case, rules: &[Rule]| case.with(|it| it.remediation.rules = rules.into());
     let inactive = || Case::deletion_due().tagged(&of_key(KEY), RemediationStatus::Inactive, 40, 3);
     let untagged = || Case::deletion_due().without_tag(&of_key(KEY));
-    let default = iam_stocktake::model::policy::remediation::DEFAULT_RULES;
+    let default = iam_stocktake::model::policy::remediation::RemediationPolicy::default().rules;
     let cleared: &[&str] = &["access-key …AAAA: Clear(NotStale)"];
     assert_planned([
         ("old, default rules", old(&default), &["ssh-key …XX77: Clear(NotStale)"]),
