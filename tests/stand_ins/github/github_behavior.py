@@ -1,4 +1,4 @@
-"""What GitHub does and the emulator does not: limits, refusals, and what its answers lack."""
+"""Behavior of GitHub that the emulator does not have: limits, errors, and response fields."""
 
 import re
 import textwrap
@@ -7,10 +7,10 @@ from urllib.parse import quote, unquote
 from wire import Answer
 
 from . import listing
-from .answers import JSON, error, of_json, refusal, with_headers
+from .answers import JSON, error, json_answer, error_answer, with_headers
 from .repositories import APP, ASSIGNABLE, PERSON, WORKFLOW
 
-# The most characters of a text: of what, in which field, as the refusal names both.
+# The maximum number of characters, by resource and field.
 LIMITS = {
     ("Issue", "title"): 256,
     ("Issue", "body"): 65536,
@@ -29,12 +29,12 @@ ACCOUNT_LINKS = [
     "subscriptions",
 ]
 
-# Files above this size come without their content.
+# The content of files above this size is omitted.
 LARGE_FILE = 1024 * 1024
 
 
 class Call:
-    """A call to be carried out: who asks what of which repository."""
+    """A request: repository, login, method, path, query, and body."""
 
     def __init__(self, repository, login, method, below, query="", value=None, accept=""):
         self.repository, self.login = repository, login
@@ -48,47 +48,47 @@ class Call:
         return f"/repos/{self.repository.name}{self.below}{mark}{self.query}"
 
     def numbered(self, pattern):
-        """The number in the path, if the path is of this form."""
+        """The number in the path, if the path matches the pattern."""
         found = re.fullmatch(pattern, self.below)
         return int(found[1]) if found else None
 
     def field(self, name, default=None):
-        """A field of the body; the default where there is no such body."""
+        """A field of the body, or the default."""
         return self.value.get(name, default) if isinstance(self.value, dict) else default
 
     @property
     def resource(self):
-        """What is written, as refusals name it."""
+        """The resource as errors name it."""
         if "/comments" in self.below:
             return "IssueComment"
         return "Label" if self.below.startswith("/labels") else "Issue"
 
 
-def carry_out(emulator, call, hidden=frozenset(), unsaid=frozenset()):
-    """Carries the call out, as GitHub would.
+def execute(emulator, call, hidden_issues=frozenset(), hidden_comments=frozenset()):
+    """Executes the request like GitHub.
 
-    Issues with hidden numbers are left out of lists, and so are comments with unsaid ids.
+    Lists omit the hidden issues and comments.
     """
     number = call.numbered(r"/issues/(\d+)(?:/.*)?")
     is_pull = number in call.repository.pulls
-    refused = refuse(call, number, is_pull)
-    if refused is not None:
-        return refused
+    rejection = reject(call, number, is_pull)
+    if rejection is not None:
+        return rejection
     if call.method == "GET" and call.below == "/issues":
-        found, headers = listing.page(emulator, PERSON, call.repository, call.query, hidden)
-        return of_json(200, [mended(call, it) for it in found], headers)
+        found, headers = listing.page(emulator, PERSON, call.repository, call.query, hidden_issues)
+        return json_answer(200, [as_github(call, issue) for issue in found], headers)
     if is_pull and call.method == "GET" and call.numbered(r"/issues/(\d+)"):
         pulls = listing.pulls(emulator, PERSON, call.repository)
-        pull = next(it for it in pulls if it["number"] == number)
-        return of_json(200, mended(call, pull))
+        pull = next(pull for pull in pulls if pull["number"] == number)
+        return json_answer(200, as_github(call, pull))
     assignee = re.fullmatch(r"/assignees/([^/]+)", call.below)
     if call.method == "GET" and assignee:
         known = unquote(assignee[1]).casefold() in ASSIGNABLE
-        return of_json(204, None) if known else refusal(404)
+        return json_answer(204, None) if known else error_answer(404)
     if is_pull and call.numbered(r"/issues/(\d+)/lock") is not None:
-        # The emulator locks no pull requests.
-        note(call, None, None)
-        return of_json(204, None)
+        # The emulator cannot lock pull requests.
+        record(call, None, None)
+        return json_answer(204, None)
     spell_labels(emulator, call)
     if call.repository.drops_assignees and call.field("assignees"):
         call.value["assignees"] = []
@@ -96,18 +96,18 @@ def carry_out(emulator, call, hidden=frozenset(), unsaid=frozenset()):
     reply = emulator.ask(call.login, call.method, call.target, call.value, call.accept)
     if reply.status >= 400:
         return failed(call, reply)
-    note(call, reply, reason)
-    show_closer(emulator, call, reply)
-    if unsaid and call.method == "GET" and call.numbered(r"/issues/(\d+)/comments"):
-        reply.value = [it for it in reply.value if it["id"] not in unsaid]
+    record(call, reply, reason)
+    add_closer(emulator, call, reply)
+    if hidden_comments and call.method == "GET" and call.numbered(r"/issues/(\d+)/comments"):
+        reply.value = [one for one in reply.value if one["id"] not in hidden_comments]
     return succeeded(call, reply, is_pull)
 
 
-def refuse(call, number, is_pull):
-    """The refusal of a call that GitHub refuses and the emulator does not, else None."""
+def reject(call, number, is_pull):
+    """The error of a request that GitHub rejects and the emulator accepts, else None."""
     about_issues = call.below == "/issues" or (number is not None and not is_pull)
     if about_issues and not call.repository.has_issues:
-        return refusal(410)
+        return error_answer(410)
     if call.method not in ("POST", "PATCH"):
         return None
     title = call.field("title", "" if call.below == "/issues" else None)
@@ -123,14 +123,14 @@ def refuse(call, number, is_pull):
     if call.resource == "IssueComment":
         if not str(call.field("body") or "").strip():
             return invalid("IssueComment", "data", "unprocessable", "Body cannot be blank")
-        # Only people who may write to the repository comment on what is locked.
+        # Only people with write access can comment on locked issues.
         if call.login == WORKFLOW and number in call.repository.locked:
-            return refusal(403, "Unable to create comment because issue is locked.")
+            return error_answer(403, "Unable to create comment because issue is locked.")
     return None
 
 
 def too_long(call):
-    """The refusal of a text that exceeds its limit, else None."""
+    """The error of a text that exceeds its limit, else None."""
     for (resource, name), limit in LIMITS.items():
         text = call.field(name)
         if call.resource != resource or not isinstance(text, str) or len(text) <= limit:
@@ -144,21 +144,21 @@ def too_long(call):
 
 
 def invalid(resource, field, code, message=None, value=None):
-    """The refusal of a field."""
-    told = {"resource": resource, "field": field, "code": code}
-    told |= {"value": value} if value is not None else {}
-    return refusal(422, errors=[told | ({"message": message} if message else {})])
+    """The error of a field."""
+    details = {"resource": resource, "field": field, "code": code}
+    details |= {"value": value} if value is not None else {}
+    return error_answer(422, errors=[details | ({"message": message} if message else {})])
 
 
 def spell_labels(emulator, call):
-    """Names labels as the repository spells them: to GitHub, case makes no other label."""
+    """Changes label names to the spelling of the repository, because they are case-insensitive."""
     path = re.fullmatch(r"(/labels/|/issues/\d+/labels/)(.+)", call.below)
     names = call.value if isinstance(call.value, list) else call.field("labels")
     names = names if isinstance(names, list) else []
     if not (path or names or (call.method, call.below) == ("POST", "/labels")):
         return
     found = emulator.all_of(PERSON, f"/repos/{call.repository.name}/labels")
-    known = {it["name"].casefold(): it["name"] for it in found}
+    known = {label["name"].casefold(): label["name"] for label in found}
 
     def spelled(name):
         return known.get(name.casefold(), name) if isinstance(name, str) else name
@@ -172,22 +172,22 @@ def spell_labels(emulator, call):
 
 
 def state_reason(call):
-    """Hides from the emulator the reason that it does not know, and gives the reason meant."""
+    """The state reason of the request. Replaces one that the emulator does not know."""
     reason = call.field("state_reason")
     if reason == "duplicate":
         call.value["state_reason"] = "not_planned"
     return reason
 
 
-def note(call, reply, reason):
-    """Keeps what the emulator does not."""
+def record(call, reply, reason):
+    """Records what the emulator does not store."""
     if (call.method, call.below) == ("POST", "/issues"):
         call.repository.created[reply.value["number"]] = call.repository.requests
     if call.method == "POST" and call.numbered(r"/issues/(\d+)/comments"):
         call.repository.commented[reply.value["id"]] = call.repository.requests
     locked = call.numbered(r"/issues/(\d+)/lock")
     if locked is not None:
-        # The emulator knows it too, but asking for each comment is slow.
+        # The emulator stores this too, but a request for each comment is slow.
         call.repository.locked -= {locked}
         call.repository.locked |= {locked} if call.method == "PUT" else set()
     number = call.numbered(r"/issues/(\d+)")
@@ -199,8 +199,8 @@ def note(call, reply, reason):
             call.repository.duplicates.add(number)
 
 
-def show_closer(emulator, call, reply):
-    """Names who closed an issue in what is read of it alone; lists leave that out."""
+def add_closer(emulator, call, reply):
+    """Adds `closed_by` to a single issue. Lists do not have it."""
     number = call.numbered(r"/issues/(\d+)")
     issue = reply.value if number is not None else None
     if not isinstance(issue, dict) or "closed_at" not in issue:
@@ -212,12 +212,12 @@ def show_closer(emulator, call, reply):
 
 
 def failed(call, reply):
-    """The emulator's refusal, in GitHub's words."""
-    # What a token may not see is not there.
+    """The emulator's error with GitHub's message."""
+    # Without permission, GitHub responds with 404.
     if reply.status in (403, 404) and call.method == "GET":
-        return refusal(404)
+        return error_answer(404)
     if reply.status != 422:
-        return of_json(reply.status, error(reply.status, (reply.value or {}).get("message")))
+        return json_answer(reply.status, error(reply.status, (reply.value or {}).get("message")))
     if call.resource == "Label":
         if not re.fullmatch("[0-9a-fA-F]{6}", call.field("color", "ededed")):
             return invalid("Label", "color", "invalid")
@@ -228,28 +228,28 @@ def failed(call, reply):
 
 
 def succeeded(call, reply, is_pull):
-    """The emulator's answer, with what it lacks."""
+    """The emulator's response with the missing fields."""
     kind = reply.headers.get("content-type", JSON)
     if "json" not in kind:
-        # A file as it is, for who asked for it so.
+        # The raw content of a file, as requested.
         return Answer(reply.status, reply.body, "application/vnd.github.raw+json; charset=utf-8")
-    value = mended(call, reply.value, is_pull)
-    headers = [(it.title(), reply.headers[it]) for it in ("link",) if it in reply.headers]
-    return with_headers(of_json(reply.status, value), headers)
+    value = as_github(call, reply.value, is_pull)
+    headers = [("Link", reply.headers["link"])] if "link" in reply.headers else []
+    return with_headers(json_answer(reply.status, value), headers)
 
 
-def mended(call, value, is_pull=False):
-    """What is read, as GitHub shows it."""
+def as_github(call, value, is_pull=False):
+    """The value of a response as GitHub returns it."""
     if isinstance(value, list):
-        return [mended(call, it, is_pull) for it in value]
+        return [as_github(call, item, is_pull) for item in value]
     if not isinstance(value, dict):
         return value
-    shown = {name: shape(name, it) for name, it in value.items()}
+    shown = {name: convert(name, field) for name, field in value.items()}
     if call.below == "/issues":
         shown.pop("closed_by", None)
     if "/comments" in call.below and is_pull and "html_url" in shown:
         shown["html_url"] = shown["html_url"].replace("/issues/", "/pull/")
-    # To the emulator these bots are members of the organisation, which lets them in.
+    # In the emulator these bots are members of the organization, which gives them access.
     apps = (WORKFLOW, APP)
     if shown.get("author_association") and (shown.get("user") or {}).get("login") in apps:
         shown["author_association"] = "NONE"
@@ -263,12 +263,12 @@ def mended(call, value, is_pull=False):
     return shown
 
 
-def shape(name, value):
-    """A member of what is read: moments to the second, whole accounts."""
+def convert(name, value):
+    """A field as GitHub returns it: times to the second, complete accounts."""
     if isinstance(value, list):
-        return [shape(name, it) for it in value]
+        return [convert(name, item) for item in value]
     if isinstance(value, dict):
-        shown = {inner: shape(inner, it) for inner, it in value.items()}
+        shown = {inner: convert(inner, field) for inner, field in value.items()}
         return account(shown) if "login" in shown else shown
     if isinstance(value, str) and (name.endswith("_at") or name == "date"):
         return re.sub(r"\.\d+Z$", "Z", value)
@@ -276,20 +276,20 @@ def shape(name, value):
 
 
 def account(value):
-    """A user or organisation, with what the emulator leaves out of the latter, and bots as such."""
-    whole = {f"{name}_url": f"{value['url']}/{name}" for name in ACCOUNT_LINKS}
-    whole = whole | {"gravatar_id": ""} | value
+    """A user or organization with the fields that the emulator omits, and the type of bots."""
+    complete = {f"{name}_url": f"{value['url']}/{name}" for name in ACCOUNT_LINKS}
+    complete = complete | {"gravatar_id": ""} | value
     if value["login"].endswith("[bot]"):
-        whole["type"] = "Bot"
-        # Brackets have no place in a URL.
-        for name in whole:
+        complete["type"] = "Bot"
+        # Brackets are not allowed in a URL.
+        for name in complete:
             if name.endswith("url"):
-                whole[name] = whole[name].replace("[bot]", "%5Bbot%5D")
-    return whole
+                complete[name] = complete[name].replace("[bot]", "%5Bbot%5D")
+    return complete
 
 
 def wrap(file):
-    """Breaks a file's base64 into lines, and leaves it out of a large file."""
-    file["content"] = "".join(f"{it}\n" for it in textwrap.wrap(file["content"], 60))
+    """Wraps the base64 of a file, and omits it for a large file."""
+    file["content"] = "".join(f"{line}\n" for line in textwrap.wrap(file["content"], 60))
     if file["size"] > LARGE_FILE:
         file["content"], file["encoding"] = "", "none"
