@@ -29,4 +29,3 @@ pub mod remediate;
 pub mod report;
 pub mod runner;
 pub mod secrets;
-pub mod settings;

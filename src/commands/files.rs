@@ -4,10 +4,10 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use crate::cause::reason;
+use crate::cli::Input;
 use crate::files::{self, FileKind, Staged, Workspace};
 use crate::report::json::v1;
 use crate::runner;
-use crate::settings::Input;
 
 /// The job's workspace; `None` on the command line.
 pub(super) fn workspace() -> Option<Workspace> {

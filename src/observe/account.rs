@@ -16,7 +16,6 @@ use super::user_details::{self, UserDetails};
 use super::users::{self, ListedUser};
 use super::{fetch_report, last_accessed, service_credentials};
 use crate::audit;
-use crate::model::choices::SshKeyLookup;
 use crate::model::inventory::{
     Account, AccountId, Evidence, EvidenceGap, EvidenceItem, EvidenceSource, GapCause,
     OtherCredential, User, owner,
@@ -35,8 +34,8 @@ pub struct ObserveOptions {
     pub now: DateTime<Utc>,
     /// What is looked for; `permissions` says which calls each feature takes.
     pub features: Features,
-    /// Whose SSH keys are listed.
-    pub ssh_keys: SshKeyLookup,
+    /// Whether the SSH keys of all users are listed, and not only those of flagged users.
+    pub all_ssh_keys: bool,
     /// Users, in lower case, whose SSH keys are listed in any case: something is known of theirs
     /// that only this can clear.
     pub ssh_key_users: BTreeSet<(AccountId, String)>,
@@ -46,8 +45,6 @@ pub struct ObserveOptions {
     pub timeout: Duration,
     /// How many calls are made at a time in an account.
     pub concurrency: usize,
-    /// How many accounts are observed at a time.
-    pub account_concurrency: usize,
 }
 
 impl ObserveOptions {
@@ -294,7 +291,7 @@ impl AccountObserver<'_> {
             self.options.ssh_key_users.contains(&(id, user.name.to_ascii_lowercase()))
         };
         let listed = |user: &User<'_>| {
-            self.options.ssh_keys == SshKeyLookup::All
+            self.options.all_ssh_keys
                 || is_ssh_key_user(user)
                 || user.evidence() != Evidence::CredentialReport
                 || audit::has_no_visible_credential(user)

@@ -42,7 +42,7 @@ const CALLER: &str = "sts:GetCallerIdentity";
 /// How long a connection may take to come about.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// The longest session of a role that is assumed from another role.
-const CHAINED_SECONDS: i32 = 3_600;
+const SESSION_SECONDS: i32 = 3_600;
 
 /// How to come by a session in each account.
 #[derive(Debug, Clone)]
@@ -57,8 +57,6 @@ pub struct SessionConfig {
     pub region: Option<String>,
     /// What the sessions are called in CloudTrail.
     pub session_name: RoleName,
-    /// How long the first role's session lasts, in seconds.
-    pub duration: i32,
     /// The accounts to audit; empty for the one that we are in.
     pub members: Vec<AccountEntry>,
     /// The name of the members' role, where only their ids are given.
@@ -134,7 +132,7 @@ impl SessionProvider {
                     audience: session_config.audience.clone().unwrap_or_else(audience).to_string(),
                     role: role.clone(),
                     session_name: session_config.session_name.to_string(),
-                    duration: session_config.duration,
+                    duration: SESSION_SECONDS,
                 };
                 with_role_credentials(config, Arc::new(provider), limits).await?
             }
@@ -300,7 +298,7 @@ fn chained_role(config: &SdkConfig, session_config: &SessionConfig, role: &RoleA
         role: role.clone(),
         external_id: session_config.external_id.as_ref().map(ToString::to_string),
         session_name: session_config.session_name.to_string(),
-        duration: session_config.duration.min(CHAINED_SECONDS),
+        duration: SESSION_SECONDS,
     }
 }
 

@@ -1,35 +1,10 @@
 //! The README tells the truth.
 
-use iam_stocktake::settings::{AUDIT_SETTINGS, REMEDIATE_SETTINGS, Setting};
-
-use crate::cli::examples::{assert_current, audit};
+use crate::cli::examples::audit;
 use stand_ins::sandbox::repository;
 
 fn readme() -> String {
     std::fs::read_to_string(repository("README.md")).unwrap()
-}
-
-/// Holds the table of settings in a document against the program's.
-fn assert_settings(document: &str, settings: &[Setting]) {
-    let (begin, end) =
-        ("<!-- settings: written by the test `readme` -->\n", "<!-- end of settings -->");
-    let text = std::fs::read_to_string(repository(document)).unwrap();
-    let (before, rest) = text.split_once(begin).unwrap();
-    let (_, after) = rest.split_once(end).unwrap();
-    let mut table = String::from("| flag | default | |\n| --- | --- | --- |\n");
-    for setting in settings {
-        let flag = format!("--{} {}", setting.name, setting.value);
-        let flag = flag.trim_end().replace('|', "\\|");
-        let description = setting.description;
-        table.push_str(&format!("| `{flag}` | {} | {description} |\n", setting.default));
-    }
-    assert_current(document, &format!("{before}{begin}{table}{end}{after}"));
-}
-
-#[test]
-fn the_tables_of_settings_are_those_of_the_program() {
-    assert_settings("README.md", &AUDIT_SETTINGS);
-    assert_settings("docs/remedy.md", &REMEDIATE_SETTINGS);
 }
 
 #[test]

@@ -20,16 +20,7 @@ fn one_denied_and_one_throttled_leave_eighteen_whole() {
         (0..20).map(|seed| StandIn::shared().account(Seed::users(500, 100 + seed))).collect();
     accounts[3].faults(json!({"deny_account": true}));
     accounts[11].faults(json!({"throttle": {"every": 1}}));
-    let more = [
-        "--timeout",
-        "90",
-        "--owners",
-        "none",
-        "--last-accessed",
-        "none",
-        "--account-concurrency",
-        "20",
-    ];
+    let more = ["--timeout", "90", "--last-accessed", "false"];
     let audited = from_a_hub(&hub, &accounts, &more);
     assert_eq!(audited.code, 3, "{}", audited.stderr);
     for (place, account) in accounts.iter().enumerate() {
@@ -72,14 +63,14 @@ fn one_denied_and_one_throttled_leave_eighteen_whole() {
 #[test]
 fn a_slow_account_keeps_no_other_from_being_begun() {
     let hub = StandIn::shared().account(Seed::empty());
-    let accounts: Vec<_> = (0..4).map(|_| StandIn::shared().account(Seed::empty())).collect();
+    let accounts: Vec<_> = (0..10).map(|_| StandIn::shared().account(Seed::empty())).collect();
     accounts[0].faults(json!({"throttle": {"every": 1}}));
-    let more = ["--timeout", "8", "--account-concurrency", "2", "--no-recheck"];
+    let more = ["--timeout", "8", "--recheck", "false"];
     let audited = from_a_hub(&hub, &accounts, &more);
     let ids: Vec<_> = audited.json["accounts"].as_array().unwrap().iter().collect();
-    assert_eq!(ids.len(), 4, "{}", audited.stderr);
+    assert_eq!(ids.len(), 10, "{}", audited.stderr);
     let last_try = accounts[0].log().last().unwrap().at;
-    let begun = accounts[3].log().first().unwrap().at;
+    let begun = accounts[9].log().first().unwrap().at;
     assert!(begun < last_try, "{begun} comes after the last try of the slow one, {last_try}");
 }
 

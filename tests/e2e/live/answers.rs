@@ -9,8 +9,8 @@ use super::{Audited, audit, audit_in, ending};
 use stand_ins::aws::{Account, Seed, StandIn};
 
 /// No ornaments: they would only add calls.
-const PLAIN: [&str; 4] = ["--owners", "none", "--last-accessed", "none"];
-const SHORT: [&str; 6] = ["--owners", "none", "--last-accessed", "none", "--timeout", "4"];
+const PLAIN: [&str; 2] = ["--last-accessed", "false"];
+const SHORT: [&str; 4] = ["--last-accessed", "false", "--timeout", "4"];
 
 /// An account with a report of an hour ago: a user with a stale password and two stale keys, a user
 /// who has credentials of every other kind, and a healthy one.
@@ -205,7 +205,6 @@ fn the_hint_about_a_session_that_a_proxy_answers_for_speaks_of_the_proxy() {
     let audited = audit(&account, &[]);
     assert!(audited.stderr.contains("`<html>Sign in</html>`"), "{}", audited.stderr);
     assert!(audited.stderr.contains("HTTPS_PROXY"), "{}", audited.stderr);
-    assert!(!audited.stderr.contains("--role-duration-seconds"), "{}", audited.stderr);
 }
 
 #[test]

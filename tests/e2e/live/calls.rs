@@ -32,7 +32,7 @@ fn candidates(account: &Account) -> (usize, usize) {
 fn a_sweep_takes_two_calls() {
     let account = StandIn::shared().account(Seed::users(300, 7));
     account.make_report(1.0);
-    audit(&account, &["--no-recheck"]);
+    audit(&account, &["--recheck", "false"]);
     assert_eq!(
         account.counts(),
         [
@@ -74,7 +74,7 @@ fn a_second_look_takes_two_calls_a_candidate_and_one_a_key() {
     let account = StandIn::shared().account(Seed::users(1_500, 8));
     account.make_report(1.0);
     let (candidates, keys) = candidates(&account);
-    let audited = audit(&account, &["--owners", "none", "--last-accessed", "none"]);
+    let audited = audit(&account, &["--last-accessed", "false"]);
     let mut counted = iam(&account);
     // Candidates, users with any other finding, and users who show no credential.
     let asked: BTreeSet<String> = account
@@ -104,6 +104,7 @@ fn a_second_look_takes_two_calls_a_candidate_and_one_a_key() {
             ("ListAccessKeys", candidates),
             ("ListAccountAliases", 1),
             ("ListServiceSpecificCredentials", 1),
+            ("ListUserTags", candidates),
             ("ListUsers", 2),
         ])
     );
@@ -125,7 +126,7 @@ fn ornaments_take_calls_for_candidates_alone() {
 #[test]
 fn access_advisor_is_asked_of_a_hundred_users_at_most_the_oldest_disuse_first() {
     let account = StandIn::shared().account(Seed::users(600, 10));
-    let audited = audit(&account, &["--owners", "none"]);
+    let audited = audit(&account, &[]);
     assert_eq!(iam(&account)["GenerateServiceLastAccessedDetails"], 100);
     let asked: Vec<_> = account
         .log()
@@ -159,7 +160,9 @@ fn access_advisor_is_asked_of_a_hundred_users_at_most_the_oldest_disuse_first() 
 fn everybodys_tags_take_a_page_of_details_and_no_call_a_user() {
     let account = StandIn::shared().account(Seed::users(1_200, 12));
     account.change(json!([{"tag_user": {"user": "user-00007", "tags": {"owner": "team-seven"}}}]));
-    let audited = audit(&account, &["--owners", "all", "--last-accessed", "none"]);
+    let allowlist = "version: 1\npolicy: { expiry_tag: expires-on }\n";
+    let flags = ["--last-accessed", "false"];
+    let audited = super::audit_by(allowlist, &account.environment(), &flags);
     let counted = iam(&account);
     assert_eq!(counted["GetAccountAuthorizationDetails"], 2);
     assert!(!counted.contains_key("ListUserTags"));

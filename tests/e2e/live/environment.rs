@@ -62,11 +62,11 @@ fn a_variable_that_is_empty_is_not_set() {
         if variable == "AWS_REGION" {
             environment.push(("AWS_DEFAULT_REGION".to_owned(), account.region().to_owned()));
         }
-        let audited = audit_in(&environment, &["--no-recheck"]);
+        let audited = audit_in(&environment, &["--recheck", "false"]);
         assert_eq!(audited.code, 1, "{variable}: {}", audited.stderr);
     }
     let all: Vec<_> = every.into_iter().map(|name| (name, "")).collect();
-    let audited = audit_in(&with(&account, &all), &["--no-recheck"]);
+    let audited = audit_in(&with(&account, &all), &["--recheck", "false"]);
     assert_eq!(audited.code, 1, "{}", audited.stderr);
     // Without an endpoint AWS itself would be called: no panic is all that can be seen here.
     let nowhere = [("AWS_ENDPOINT_URL", ""), ("HTTPS_PROXY", "http://127.0.0.1:9")];
@@ -134,7 +134,7 @@ fn the_bundle_of_the_aws_cli_is_trusted_for_aws_and_takes_the_place_of_the_syste
     let secure = format!("https://localhost:{}", front.port);
     let environment = with(&account, &[("AWS_ENDPOINT_URL", &secure)]);
     let ca = sandbox.path("ca.pem").display().to_string();
-    let quickly = ["--no-recheck", "--timeout", "20"];
+    let quickly = ["--recheck", "false", "--timeout", "20"];
 
     let unknown = audit_in(&environment, &quickly);
     assert!(matches!(unknown.code, 2 | 3), "{}", unknown.stderr);

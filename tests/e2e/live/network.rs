@@ -22,7 +22,7 @@ fn private_roots_and_proxies_are_those_of_the_environment() {
         &sandbox.path("ca.pem"),
     );
     let environment = behind_tls(&account, &front);
-    let role = ["--role-to-assume", account.role_arn(), "--no-recheck", "--timeout", "20"];
+    let role = ["--role-to-assume", account.role_arn(), "--recheck", "false", "--timeout", "20"];
 
     // Nobody knows the authority: nothing is sent, neither to GitHub's endpoint nor to AWS.
     let unknown = audit_in(&environment, &role);

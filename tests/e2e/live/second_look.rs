@@ -138,7 +138,7 @@ fn a_third_key_is_found() {
     let audited = audit(&account, &[]);
     assert_eq!(audited.lines(), [stale_key("bob", &third)]);
     // Without the look nobody can say what the report does not show.
-    let unchecked = audit(&account, &["--no-recheck"]);
+    let unchecked = audit(&account, &["--recheck", "false"]);
     assert_eq!(unchecked.lines(), ["bob stale-access-key user unknown credential-report"]);
     assert_eq!(unchecked.code, 3);
 }
@@ -199,7 +199,7 @@ fn a_password_that_an_administrator_changed_is_not_taken_for_an_old_one() {
 fn the_same_findings_have_the_same_ids_however_they_were_seen() {
     let account = StandIn::shared().account(Seed::users(120, 11));
     let checked = audit(&account, &[]);
-    let unchecked = audit(&account, &["--no-recheck"]);
+    let unchecked = audit(&account, &["--recheck", "false"]);
     let mut export = tempfile::NamedTempFile::new().unwrap();
     std::io::Write::write_all(&mut export, account.exported_report().as_bytes()).unwrap();
     let file = export.path().to_str().unwrap();
