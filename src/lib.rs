@@ -27,5 +27,6 @@ pub mod permissions;
 pub mod queue;
 pub mod remediate;
 pub mod report;
+mod retry;
 pub mod runner;
 pub mod secrets;

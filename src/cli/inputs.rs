@@ -34,13 +34,12 @@ pub struct ActionInput {
 /// All inputs of the action. `action` is the subcommand `action`.
 #[must_use]
 pub fn action_inputs(action: &Command) -> Vec<ActionInput> {
-    let commands: Vec<String> =
-        action.get_subcommands().map(|it| it.get_name().to_owned()).collect();
+    let commands: Vec<String> = commands(action).map(|it| it.get_name().to_owned()).collect();
     let about = |it: &Command| {
         let about = it.get_about().map(ToString::to_string).unwrap_or_default();
         format!("`{}`: {}", it.get_name(), lower_first(&about))
     };
-    let abouts: Vec<String> = action.get_subcommands().map(about).collect();
+    let abouts: Vec<String> = self::commands(action).map(about).collect();
     let mut inputs = vec![
         ActionInput {
             name: COMMAND_INPUT.to_owned(),
@@ -55,7 +54,7 @@ pub fn action_inputs(action: &Command) -> Vec<ActionInput> {
             default: "the token of the job".to_owned(),
         },
     ];
-    for command in action.get_subcommands() {
+    for command in self::commands(action) {
         for flag in command.get_arguments().filter(|flag| is_input(flag)) {
             let name = flag.get_long().unwrap_or_default();
             match inputs.iter_mut().find(|it| it.name == name) {
@@ -65,6 +64,11 @@ pub fn action_inputs(action: &Command) -> Vec<ActionInput> {
         }
     }
     inputs
+}
+
+/// The commands of the action.
+fn commands(action: &Command) -> impl Iterator<Item = &Command> {
+    action.get_subcommands().filter(|it| it.get_name() != "help")
 }
 
 fn input_of(flag: &Arg, command: &Command) -> ActionInput {
@@ -224,7 +228,7 @@ impl Inputs {
 }
 
 fn unknown_command(name: &str, action: &Command) -> String {
-    let commands: Vec<&str> = action.get_subcommands().map(Command::get_name).collect();
+    let commands: Vec<&str> = commands(action).map(Command::get_name).collect();
     format!("the input `{COMMAND_INPUT}` is `{name}`: use {}", commands.join(", "))
 }
 

@@ -136,7 +136,7 @@ fn foreign_text_from_aws_and_the_allowlist_stays_text() {
         let world = hostile_world();
         let allowlist = hostile_allowlist(&world);
         let inputs = [("language", language)];
-        let per_user = [inputs[0], inputs[1], ("publish", "issue-per-user")];
+        let per_user = [inputs[0], ("publish", "issue-per-user")];
         // IAM's refusals repeat the user's ARN, path and all.
         world.account.faults(json!({ "deny": ["iam:GetLoginProfile"] }));
 
