@@ -13,7 +13,7 @@ use super::job::{self, JobReport};
 use super::publish_run::PublishRun;
 use super::publish_target::PublishTarget;
 use super::pull_request::{AllowlistComparison, is_from_fork_or_dependabot};
-use super::{Exit, Streams, age, audit, live, publish, pull_request, remediate, reports};
+use super::{Exit, Streams, age, audit, files, live, publish, pull_request, remediate, reports};
 use crate::allowlist::{Allowlist, Diagnostic, Position, Severity, expiry_notices};
 use crate::audit::{AllowlistOrigin, Audit, Auditor, ExemptionMatch};
 use crate::cli::{ActionCommand, AllowlistSetting, CheckArgs, Input, Output};
@@ -68,21 +68,13 @@ fn run(
             check(&args, now, job, job_report, streams)
         }
         ActionCommand::Publish(args) => {
-            let audits: Vec<Input> = args.audits.iter().map(in_workspace).collect();
+            let audits: Vec<Input> = args.audits.iter().map(files::in_workspace).collect();
             let now = args.clock.now.unwrap_or(now);
             publish::run(&audits, &args.publish, now, job, job_report, streams)
         }
         ActionCommand::Remediate(args) => {
             remediate::run_in_action(args, now, job, job_report, streams)
         }
-    }
-}
-
-/// An input with a path that is relative if it is in the workspace.
-pub(super) fn in_workspace(input: &Input) -> Input {
-    match input {
-        Input::File(path) => Input::File(as_relative(path.clone())),
-        Input::Stdin => Input::Stdin,
     }
 }
 

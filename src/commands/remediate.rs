@@ -9,7 +9,7 @@ use super::job::{self, JobReport};
 use super::publish_target::check_remediation_allowed;
 use super::remediation_run::{self, RemediationOutcome, UndoOutcome};
 use super::remediation_run::{RemediationRequest, SavedPlanFile, Task};
-use super::{Exit, MAX_ROWS, Streams, action, files, report_folder};
+use super::{Exit, MAX_ROWS, Streams, files, report_folder};
 use crate::cause::reason;
 use crate::cli::{
     self, ActionRemediateArgs, Format, Output, RemediateArgs, RemediationArgs, RemediationTask,
@@ -117,8 +117,8 @@ fn action_request(
     now: DateTime<Utc>,
 ) -> Result<RemediationRequest, String> {
     let mut shared = args.remediation.clone();
-    shared.plan = shared.plan.as_ref().map(action::in_workspace);
-    shared.audit = shared.audit.as_ref().map(action::in_workspace);
+    shared.plan = shared.plan.as_ref().map(files::in_workspace);
+    shared.audit = shared.audit.as_ref().map(files::in_workspace);
     if let cli::AllowlistSetting::File(path) = &mut shared.allowlist.allowlist {
         *path = as_relative(path.clone());
     }
