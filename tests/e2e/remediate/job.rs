@@ -145,7 +145,7 @@ impl Job {
 
     /// The messages of level error that the runner shows.
     fn errors(&self) -> Vec<String> {
-        let commands = read(&self.log, Stops::Heeded).into_iter();
+        let commands = read(&self.log, Stops::Supported).into_iter();
         commands.filter(|it| it.name == "error").map(|it| it.data).collect()
     }
 
@@ -344,7 +344,7 @@ fn what_iam_tells_gives_the_runner_no_commands() {
     let plan = jobs.action(0.0, "schedule", &[("command", "remediate"), ("task", "plan")]);
     assert_eq!(plan.code, 0, "{}", plan.log);
     assert!(plan.log.contains("forged"), "{}", plan.log);
-    let commands = read(&plan.log, Stops::Heeded);
+    let commands = read(&plan.log, Stops::Supported);
     let names: Vec<_> = commands.iter().map(|command| command.name.as_str()).collect();
     assert!(names.iter().all(|name| *name == "add-mask"), "{}", plan.log);
     assert!(plan.summary.contains(&format!("`{path}`")), "{}", plan.summary);
