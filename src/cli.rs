@@ -16,12 +16,12 @@ use clap_complete::Shell;
 
 use crate::allowlist::parse_day;
 use crate::model::policy::MAX_DAYS;
-use crate::report::Language;
 use crate::runner::checkout::{as_relative, below_workspace};
 use crate::settings::{
     self, AllowlistSetting, AuditSettings, Command, DEFAULT_MAX_ROWS, FailOn, Format, OutputFile,
     Source, SuggestSettings,
 };
+use crate::templates::Language;
 
 const EXIT_CODES: &str = "\
 Exit codes:

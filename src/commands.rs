@@ -26,10 +26,10 @@ use std::io::{self, Read, Write};
 pub use panics::record as record_panics;
 
 use crate::cause::reason;
-use crate::report::escape_invisible;
 use crate::runner::log::{inert, inert_json};
 use crate::secrets;
 use crate::settings::Command;
+use crate::templates::escape_invisible;
 
 /// Runs a command.
 pub fn run(command: &Command, streams: &mut Streams<'_>) -> Exit {

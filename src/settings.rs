@@ -21,7 +21,7 @@ pub use crate::model::choices::{
 use crate::model::identity::{AccountEntry, Audience, ExternalId, RoleArn, RoleName};
 use crate::model::inventory::{AccountId, MaxEvidenceAge};
 pub use crate::permissions::RemediationRole;
-use crate::report::Language;
+use crate::templates::Language;
 
 /// The most rows of a table, unless told otherwise.
 pub const DEFAULT_MAX_ROWS: usize = 200;

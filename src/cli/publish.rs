@@ -19,13 +19,13 @@ use crate::model::policy::MAX_DAYS;
 use crate::queue::destination::PublishMode;
 use crate::queue::gate::FailOn;
 use crate::queue::state::QueueName;
-use crate::report::Language;
 use crate::runner::checkout::as_relative;
 use crate::runner::inputs::{boolean, list, read};
 use crate::settings::{
     self, ActionSettings, AllowlistSetting, CommentOn, DEFAULT_MAX_ROWS, INPUTS, Input,
     PublishAuditsSettings, PublishSettings,
 };
+use crate::templates::Language;
 
 pub(super) const EXAMPLES: &str = "\
 Examples:

@@ -9,13 +9,13 @@ use super::live::{AccessArgs, choice};
 use super::{Clock, format_parser, help, language_parser, output_file, relative};
 use crate::model::policy::MAX_DAYS;
 use crate::model::policy::remediation::Stage;
-use crate::report::Language;
 use crate::runner::checkout::as_relative;
 use crate::runner::inputs::list;
 use crate::settings::{
     self, AllowlistSetting, DEFAULT_MAX_ROWS, Format, Input, LiveSettings, OutputFile,
     RemediateSettings, RemedyMode, SavedPlanFile, Task,
 };
+use crate::templates::Language;
 
 pub(super) const EXAMPLES: &str = "\
 Examples:

@@ -23,12 +23,12 @@ use crate::queue::observation::Observation;
 use crate::queue::state::QueueState;
 use crate::queue::update::{UserKey, user_key_of};
 use crate::report::json::v1;
-use crate::report::{UserTemplate, escape_invisible};
 use crate::runner::checkout::{self, RepositoryPath};
 use crate::runner::command::{Annotation, AnnotationLevel};
 use crate::runner::job::Job;
 use crate::runner::oidc::TokenEndpoint;
 use crate::settings::{ActionSettings, AllowlistSetting};
+use crate::templates::{UserTemplate, escape_invisible};
 
 /// Runs the command.
 pub(super) fn action(settings: &ActionSettings, streams: &mut Streams<'_>) -> Exit {
@@ -46,6 +46,7 @@ fn run(
     job_report: &mut JobReport,
     streams: &mut Streams<'_>,
 ) -> Result<Exit, Exit> {
+    job_report.language = settings.publish.language;
     reject_unsupported_pull_request(job, streams)?;
     if let Some(remedy) = &settings.remedy {
         let context = RunContext {

@@ -14,9 +14,9 @@ use crate::audit::{AllowlistOrigin, FindingStatus};
 use crate::files::FileKind;
 use crate::model::inventory::AccountId;
 use crate::model::policy::{Level, MAX_DAYS, Rule};
-use crate::report::escape_invisible;
 use crate::report::json::v1;
 use crate::settings::{AllowlistSetting, Input, SuggestSettings};
+use crate::templates::escape_invisible;
 
 /// A file that passed.
 pub(super) struct ParsedAllowlist {

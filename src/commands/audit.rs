@@ -12,10 +12,9 @@ use crate::audit::{Audit, AuditOutcome, Auditor, Finding};
 use crate::cause::reason;
 use crate::files::FileKind;
 use crate::model::policy::Policy;
-use crate::report::{
-    self, Language, MarkdownOptions, TableOptions, UserTemplate, escape_invisible,
-};
+use crate::report::{self, MarkdownOptions, TableOptions};
 use crate::settings::{AuditSettings, DEFAULT_MAX_ROWS, FailOn, Format, Input, Source};
+use crate::templates::{Language, UserTemplate, escape_invisible};
 
 /// Runs the command.
 pub(super) fn audit(

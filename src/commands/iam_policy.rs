@@ -17,8 +17,8 @@ use crate::permissions::{
     Features, PolicyNode, RemediationScope, RoleGrant, TerraformFile, member_trust, oidc_provider,
     subjects, web_identity_trust,
 };
-use crate::report::escape_invisible;
 use crate::settings::{AllowlistSetting, IamPolicySettings, Input, PolicyFormat, RemediationRole};
+use crate::templates::escape_invisible;
 
 /// Runs the command.
 pub(super) fn iam_policy(settings: &IamPolicySettings, streams: &mut Streams<'_>) -> Exit {

@@ -11,12 +11,13 @@ use super::remediation_run::{self, RemediationOutcome, UndoOutcome};
 use super::{Exit, Streams, files, report_folder};
 use crate::cause::reason;
 use crate::files::Staged;
+use crate::remediate::pages::{self, RemediationReport, UndoReport};
 use crate::remediate::plan::RemediationPlan;
-use crate::report::{self, RemediationReport, TemplateError, UndoReport, escape_invisible};
 use crate::runner::checkout::relative_to_workspace;
 use crate::runner::command::{Annotation, AnnotationLevel};
 use crate::runner::job::Job;
 use crate::settings::{Format, RemediateSettings, Task};
+use crate::templates::{TemplateError, escape_invisible};
 
 /// The names of the files in the report's folder.
 const PLAN: &str = "iam-stocktake-plan.json";
@@ -66,7 +67,7 @@ pub(super) fn run(
     job_report.outcomes.extend(OUTCOMES.map(|(exit, outcome)| (exit, outcome.to_owned())));
     if let Task::Undo { journal, users, .. } = &settings.task {
         let outcome = remediation_run::undo(settings, journal, users, streams)?;
-        return Ok(show_undo(&outcome, context, streams));
+        return show_undo(&outcome, settings, context, streams);
     }
     // Before the run, so that a panic in it loses neither the journal nor where it is.
     name_journal(settings, context, job_report);
@@ -78,13 +79,30 @@ pub(super) fn run(
     Ok(exit.max(shown.write_job_report(context, job_report, streams)?))
 }
 
-fn show_undo(outcome: &UndoOutcome, context: RunContext<'_>, streams: &mut Streams<'_>) -> Exit {
+fn show_undo(
+    outcome: &UndoOutcome,
+    settings: &RemediateSettings,
+    context: RunContext<'_>,
+    streams: &mut Streams<'_>,
+) -> Result<Exit, Exit> {
     let undo_report = UndoReport { undo: &outcome.undo, undone: outcome.undone.as_ref() };
-    let printed = print(&report::undo_text(undo_report), context, streams);
+    let text = or_report(pages::undo_text(undo_report, settings.language), streams)?;
+    let printed = print(&text, context, streams);
     if outcome.undone.is_none() && !outcome.undo.steps.is_empty() {
         streams.hint("nothing was changed: add --apply to do it");
     }
-    outcome.exit.max(printed)
+    Ok(outcome.exit.max(printed))
+}
+
+/// The text of a page; an error is reported.
+fn or_report(
+    page: Result<String, TemplateError>,
+    streams: &mut Streams<'_>,
+) -> Result<String, Exit> {
+    page.map_err(|error| {
+        streams.error(&escape_invisible(&error.to_string()));
+        Exit::WriteFailed
+    })
 }
 
 /// Prints a result. A job has one log for everything.
@@ -227,14 +245,14 @@ impl RemediationOutput<'_> {
             let remediation_report =
                 RemediationReport { is_brief: true, ..self.remediation_report(1) };
             let brief =
-                || report::remediation_markdown(remediation_report, self.settings.language).ok();
+                || pages::remediation_markdown(remediation_report, self.settings.language).ok();
             return job::fit_into_summary(taken, 1, |_| brief());
         }
         text
     }
 
     fn markdown(&self, max_rows: usize) -> Result<String, TemplateError> {
-        report::remediation_markdown(self.remediation_report(max_rows), self.settings.language)
+        pages::remediation_markdown(self.remediation_report(max_rows), self.settings.language)
     }
 
     fn remediation_report(&self, max_rows: usize) -> RemediationReport<'_> {
@@ -254,11 +272,11 @@ impl RemediationOutput<'_> {
         let max_rows = self.settings.max_rows;
         match format {
             Format::Json => Ok(self.outcome.saved.to_json()),
-            Format::Table => Ok(report::remediation_text(self.remediation_report(max_rows))),
-            Format::Markdown => self.markdown(max_rows).map_err(|error| {
-                streams.error(&escape_invisible(&error.to_string()));
-                Exit::WriteFailed
-            }),
+            Format::Table => {
+                let report = self.remediation_report(max_rows);
+                or_report(pages::remediation_text(report, self.settings.language), streams)
+            }
+            Format::Markdown => or_report(self.markdown(max_rows), streams),
         }
     }
 }

@@ -21,6 +21,7 @@ use crate::remediate::history::{History, merge_journals};
 use crate::remediate::journal::{
     self, Journal, JournalContents, JournalEntry, JournalError, JournalLine, new_run_name,
 };
+use crate::remediate::pages::{self, RemediationReport};
 use crate::remediate::plan::file::{SavedPlan, outdated_changes};
 use crate::remediate::plan::{
     ChangeKind, PlanInput, PlanSettings, RemediationPlan, RemediationTarget, plan,
@@ -28,9 +29,9 @@ use crate::remediate::plan::{
 use crate::remediate::{
     self, ApplyResult, Executor, MissingEvidence, RemediationAccounts, RemediationUser,
 };
-use crate::report::{self, RemediationReport, escape_invisible};
 use crate::runner;
 use crate::settings::{RemediateSettings, SavedPlanFile, Task};
+use crate::templates::escape_invisible;
 
 /// What a remedy came to.
 pub(super) struct RemediationOutcome {
@@ -244,7 +245,7 @@ impl RemediationRun<'_> {
             return;
         }
         let saved = SavedPlan { plan, ..saved.clone() };
-        let text = report::remediation_text(RemediationReport {
+        let report = RemediationReport {
             saved: &saved,
             policy: &self.remediation,
             applied: None,
@@ -253,8 +254,11 @@ impl RemediationRun<'_> {
             other_journals: &self.settings.other_journals,
             max_rows: self.settings.max_rows,
             is_brief: false,
-        });
-        streams.eprint(&text);
+        };
+        match pages::remediation_text(report, self.settings.language) {
+            Ok(text) => streams.eprint(&text),
+            Err(error) => streams.error(&escape_invisible(&error.to_string())),
+        }
     }
 
     /// Judges the accounts, and looks closely at the people in question.

@@ -4,9 +4,10 @@ use super::job::{JobReport, fit_into_summary};
 use super::{Exit, Streams, report_folder};
 use crate::audit::Audit;
 use crate::report::json::v1;
-use crate::report::{self, Language, MarkdownOptions, UserTemplate, escape_invisible};
+use crate::report::{self, MarkdownOptions};
 use crate::runner::job::Job;
 use crate::settings::ActionSettings;
+use crate::templates::{Language, UserTemplate, escape_invisible};
 
 /// The names of the files in the report's folder.
 const MARKDOWN: &str = "iam-stocktake.md";

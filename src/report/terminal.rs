@@ -5,16 +5,17 @@ use std::fmt::Write as _;
 
 use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, Table, presets};
 
-use super::{by_account, escape_invisible, id_ending};
+use super::by_account;
 use crate::allowlist::ExemptionStatus;
 use crate::audit::{
     self, AgeProblem, AllowlistOrigin, Audit, AuditedAccount, Coverage, ExemptionMatch, Finding,
     FindingStatus, Note, ReferenceKind,
 };
 use crate::model::inventory::{
-    AccountId, CredentialHandle, CredentialKind, Denial, EvidenceSource, GapCause,
+    AccountId, CredentialHandle, CredentialKind, Denial, EvidenceSource, GapCause, id_ending,
 };
 use crate::model::policy::{Level, Rule};
+use crate::templates::escape_invisible;
 
 /// How the table is drawn.
 #[derive(Debug, Clone, Copy)]

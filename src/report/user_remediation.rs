@@ -1,26 +1,26 @@
 //! What to do about one user's findings, as values for the templates.
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
-use minijinja::Value;
 use serde::Serialize;
 
-use super::escape::safe_value;
-use super::{escape, id_ending};
 use crate::allowlist::{ExemptedFinding, SuggestedExemption};
 use crate::audit::{
     Audit, AuditedAccount, Finding, FindingStatus, FindingUser, Note, UserCredential,
 };
 use crate::model::identity::Partition;
-use crate::model::inventory::{CredentialHandle, CredentialKind, Permissions, ROOT_USER};
+use crate::model::inventory::{
+    CredentialHandle, CredentialKind, Permissions, ROOT_USER, id_ending,
+};
 use crate::model::policy::Rule;
+use crate::templates::SafeText;
 
 /// What to do about one user.
 #[derive(Serialize)]
 pub(super) struct UserRemediation {
     /// The account that a script must find itself in.
-    account: Value,
+    account: SafeText,
     /// The console's page of the user's credentials; none where the console is not known.
-    console_url: Value,
+    console_url: Option<SafeText>,
     /// The root user's keys are removed by the root user alone.
     is_root: bool,
     /// Whether the password is to go.
@@ -171,8 +171,12 @@ pub(super) fn user_remediation(
     ];
     let deactivate = of_rules(&[Rule::StaleAccessKey, Rule::OldServiceCredential]);
     UserRemediation {
-        account: safe_value(account.id),
-        console_url: console_url(&account.partition, name),
+        account: SafeText::new(account.id),
+        console_url: account
+            .partition
+            .parse()
+            .ok()
+            .map(|partition: Partition| SafeText::console_url(partition, name)),
         is_root: name == ROOT_USER,
         password: has(Rule::StalePassword),
         delete: of_rules(&[
@@ -300,15 +304,6 @@ fn suggested_exemptions(audit: &Audit, unresolved: &[&Finding]) -> String {
         credential: finding.credential.as_ref().map(|it| (it.kind.id(), ending.as_deref())),
     });
     SuggestedExemption::for_findings(excused, expires).iter().map(ToString::to_string).collect()
-}
-
-/// The console's page of a user's credentials; none where the partition's console is not known.
-fn console_url(partition: &str, user: &str) -> Value {
-    let Ok(partition) = partition.parse::<Partition>() else { return Value::from(()) };
-    let (host, user) = (partition.console_host(), escape::url_component(user));
-    safe_value(format!(
-        "https://{host}/iam/home#/users/details/{user}?section=security_credentials"
-    ))
 }
 
 /// A moment as it begins in the AWS CLI's output, whatever zone suffix the CLI gives it.

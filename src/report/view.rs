@@ -3,20 +3,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, Utc};
-use minijinja::Value;
 use serde::Serialize;
 
-use super::escape::safe_value;
+use super::by_account;
 use super::user_remediation::{UserRemediation, user_remediation};
-use super::{by_account, id_ending};
 use crate::allowlist::{ExemptionStatus, UserSelector};
 use crate::audit::{
     self, AgeProblem, AllowlistOrigin, Audit, AuditedAccount, ClearedFinding, ClearedReason,
     Coverage, ExemptionMatch, ExemptionResult, Finding, FindingStatus, Note, ReferenceKind,
 };
-use crate::model::inventory::{CredentialHandle, Denial, DenyingPolicyKind, EvidenceGap, GapCause};
+use crate::model::inventory::{
+    CredentialHandle, Denial, DenyingPolicyKind, EvidenceGap, GapCause, id_ending,
+};
 use crate::model::policy::{Level, Rule};
+use crate::templates::SafeText;
 
 /// Everything a template can name.
 #[derive(Serialize)]
@@ -24,8 +24,8 @@ pub(super) struct ReportView {
     /// `clean`, `stale` or `incomplete`.
     outcome: &'static str,
     /// The day of the audit and the moment to the minute.
-    today: Value,
-    now: Value,
+    today: SafeText,
+    now: SafeText,
     stale_after_days: u32,
     /// The allowlist's path; none where the user asked for no allowlist.
     allowlist_path: Option<String>,
@@ -70,15 +70,15 @@ struct RuleView {
 
 #[derive(Serialize)]
 struct ReportAccountView {
-    id: Value,
+    id: SafeText,
     alias: Option<String>,
     users: usize,
     candidates: usize,
     users_without_shown_credentials: usize,
     /// When IAM generated the report; none where it does not say.
-    generated_at: Option<Value>,
+    generated_at: Option<SafeText>,
     /// The day of the newest date in a report that bears none: it was generated then or later.
-    newest_date: Option<Value>,
+    newest_date: Option<SafeText>,
     /// The report's age in days, or the most that it can be; none where that is unknown.
     age_days: Option<i64>,
     /// How old the evidence may be, in days.
@@ -127,9 +127,9 @@ struct GapView {
 struct ClearedView {
     user: String,
     kind: &'static str,
-    created: Option<Value>,
+    created: Option<SafeText>,
     clearing: &'static str,
-    used: Option<Value>,
+    used: Option<SafeText>,
 }
 
 /// One finding as a table shows it.
@@ -141,17 +141,17 @@ struct ReportRow {
     slot: Option<u8>,
     /// The last four characters of the credential's id.
     id_ending: Option<String>,
-    created: Option<Value>,
+    created: Option<SafeText>,
     last_service: Option<String>,
     rule: &'static str,
     level: &'static str,
     status: &'static str,
     days: Option<i64>,
     reference: Option<&'static str>,
-    reference_date: Option<Value>,
+    reference_date: Option<SafeText>,
     notes: Vec<NoteView>,
     clock: Option<RemediationTagView>,
-    id: Value,
+    id: SafeText,
 }
 
 /// How far the remedy has come with a credential.
@@ -159,10 +159,10 @@ struct ReportRow {
 struct RemediationTagView {
     /// `notified`, `deactivated` or `inactive`.
     reached: &'static str,
-    since: Value,
+    since: SafeText,
     /// `deactivate` or `delete`, and the first day of it; none where nobody can say.
     next: Option<&'static str>,
-    next_from: Option<Value>,
+    next_from: Option<SafeText>,
 }
 
 #[derive(Clone, Serialize)]
@@ -172,7 +172,7 @@ struct NoteView {
     column: Option<String>,
     text: Option<String>,
     /// The day of a password's last change, or an exemption's last day.
-    day: Option<Value>,
+    day: Option<SafeText>,
     /// The line of the exemption in the allowlist.
     line: Option<usize>,
 }
@@ -183,7 +183,7 @@ struct ReportUser {
     name: String,
     arn: String,
     user_id: Option<String>,
-    created: Option<Value>,
+    created: Option<SafeText>,
     mfa: Option<bool>,
     evidence: &'static str,
     owner: Option<String>,
@@ -191,7 +191,7 @@ struct ReportUser {
     policies: Vec<String>,
     /// The service that the user was last seen with, and the day.
     last_service: Option<String>,
-    last_seen: Option<Value>,
+    last_seen: Option<SafeText>,
     in_use: bool,
     all_kinds_seen: bool,
     findings: Vec<ReportRow>,
@@ -206,27 +206,19 @@ struct ExemptionView {
     pattern: Option<String>,
     /// The pattern that was probably meant, where this one reads like a regular expression.
     meant: Option<String>,
-    account: Option<Value>,
+    account: Option<SafeText>,
     credentials: Vec<String>,
     rules: Vec<&'static str>,
     /// Whether those are the rules that are exempted where none are named.
     default_rules: bool,
     reason: String,
     owner: String,
-    expires: Value,
+    expires: SafeText,
     term: &'static str,
     matched: &'static str,
     users: usize,
     exempts: usize,
     line: usize,
-}
-
-fn day(moment: DateTime<Utc>) -> Value {
-    safe_value(moment.date_naive())
-}
-
-fn minute(moment: DateTime<Utc>) -> Value {
-    safe_value(moment.format("%Y-%m-%d %H:%M UTC"))
 }
 
 /// Builds the view. A table has at most `max_rows` rows, 0 meaning all.
@@ -240,8 +232,8 @@ pub(super) fn view(audit: &Audit, max_rows: usize) -> ReportView {
     };
     ReportView {
         outcome: audit.outcome().id(),
-        today: day(audit.now),
-        now: minute(audit.now),
+        today: SafeText::day(audit.now),
+        now: SafeText::minute(audit.now),
         stale_after_days: audit.policy.stale_after_days,
         allowlist_path,
         allowlist_found,
@@ -321,13 +313,13 @@ fn account_view(
         rules.map(|(rule, _)| rule.id()).collect()
     };
     ReportAccountView {
-        id: safe_value(account.id),
+        id: SafeText::new(account.id),
         alias: account.alias.clone(),
         users: account.users,
         candidates: account.flagged_users,
         users_without_shown_credentials: account.users_without_shown_credentials,
-        generated_at: account.report_generated_at.map(minute),
-        newest_date: account.age.newest_date.map(day),
+        generated_at: account.report_generated_at.map(SafeText::minute),
+        newest_date: account.age.newest_date.map(SafeText::day),
         age_days: account.age.days,
         max_age_days: account.age.max_days,
         age_problem: account
@@ -373,10 +365,10 @@ fn cleared_view(cleared: &ClearedFinding) -> ClearedView {
     ClearedView {
         user: cleared.user.clone(),
         kind: cleared.kind.id(),
-        created: cleared.created.map(day),
+        created: cleared.created.map(SafeText::day),
         clearing: cleared.reason.id(),
         used: match cleared.reason {
-            ClearedReason::Used(moment) => Some(day(moment)),
+            ClearedReason::Used(moment) => Some(SafeText::day(moment)),
             _ => None,
         },
     }
@@ -417,7 +409,7 @@ fn user_view(
         name,
         arn: subject.map(|it| it.arn.clone()).unwrap_or_default(),
         user_id: subject.and_then(|it| it.user_id.clone()),
-        created: subject.and_then(|it| it.created).map(day),
+        created: subject.and_then(|it| it.created).map(SafeText::day),
         mfa: subject.and_then(|it| it.mfa),
         evidence: subject.map_or("", |it| it.evidence.id()),
         owner: subject.and_then(|it| it.owner.clone()),
@@ -426,7 +418,7 @@ fn user_view(
             .map(|it| [it.attached_policies.as_slice(), &it.inline_policies].concat())
             .unwrap_or_default(),
         last_service: last_accessed.map(|it| it.service.clone()),
-        last_seen: last_accessed.map(|it| day(it.at)),
+        last_seen: last_accessed.map(|it| SafeText::day(it.at)),
         in_use: subject.is_some_and(|it| it.in_use),
         all_kinds_seen: subject.is_some_and(|it| it.all_kinds_seen),
         headline: findings
@@ -450,17 +442,17 @@ fn row(audit: &Audit, finding: &Finding) -> ReportRow {
         kind: credential.map(|it| it.kind.id()),
         slot,
         id_ending: id,
-        created: credential.and_then(|it| it.created).map(day),
+        created: credential.and_then(|it| it.created).map(SafeText::day),
         last_service: credential.and_then(|it| it.last_used_service.clone()),
         rule: finding.rule.id(),
         level: finding.level.id(),
         status: finding.status.id(),
         days: finding.days,
         reference: finding.reference.map(|(reference, _)| ReferenceKind::id(reference)),
-        reference_date: finding.reference.map(|(_, moment)| day(moment)),
+        reference_date: finding.reference.map(|(_, moment)| SafeText::day(moment)),
         notes: finding.notes.iter().map(|note| note_view(audit, note)).collect(),
         clock: remediation_tag_view(audit, finding),
-        id: safe_value(finding.id),
+        id: SafeText::new(finding.id),
     }
 }
 
@@ -468,16 +460,16 @@ fn remediation_tag_view(audit: &Audit, finding: &Finding) -> Option<RemediationT
     let next = audit.next_stage(finding);
     finding.remediation_tag.map(|clock| RemediationTagView {
         reached: clock.reached.id(),
-        since: day(clock.since),
+        since: SafeText::day(clock.since),
         next: next.map(|it| it.stage.id()),
-        next_from: next.map(|it| safe_value(it.from)),
+        next_from: next.map(|it| SafeText::new(it.from)),
     })
 }
 
 fn note_view(audit: &Audit, note: &Note) -> NoteView {
     let mut view = NoteView { code: note.id(), column: None, text: None, day: None, line: None };
     match note {
-        Note::RecentlyReset(changed) => view.day = Some(day(*changed)),
+        Note::RecentlyReset(changed) => view.day = Some(SafeText::day(*changed)),
         Note::Unreadable(field) => {
             view.column = Some(field.column.clone());
             view.text = Some(field.text.clone());
@@ -485,7 +477,7 @@ fn note_view(audit: &Audit, note: &Note) -> NoteView {
         Note::HiddenCredentials => {}
         Note::ExemptionExpired(index) | Note::ExemptionNeedsLiveEvidence(index) => {
             let exemption = audit.exemptions.get(*index).map(|it| &it.exemption);
-            view.day = exemption.map(|it| safe_value(it.expires));
+            view.day = exemption.map(|it| SafeText::new(it.expires));
             view.line = exemption.map(|it| it.place.line);
         }
     }
@@ -507,13 +499,13 @@ fn exemption_view(reviewed: &ExemptionResult) -> ExemptionView {
         user,
         pattern,
         meant: exemption.user.suggested_pattern(),
-        account: exemption.account.map(safe_value),
+        account: exemption.account.map(SafeText::new),
         credentials: exemption.credentials.iter().map(ToString::to_string).collect(),
         rules: exemption.rules.iter().map(|rule| rule.id()).collect(),
         default_rules: exemption.rules == Rule::STALE,
         reason: exemption.reason.clone(),
         owner: exemption.owner.clone(),
-        expires: safe_value(exemption.expires),
+        expires: SafeText::new(exemption.expires),
         term: reviewed.status.id(),
         matched: reviewed.matched.id(),
         users: match reviewed.matched {

@@ -11,7 +11,7 @@ use crate::model::inventory::MaxEvidenceAge;
 use crate::queue::destination::PublishMode;
 use crate::queue::gate::FailOn;
 use crate::queue::state::QueueName;
-use crate::report::Language;
+use crate::templates::Language;
 
 /// How findings are published, validated.
 #[derive(Debug, Clone)]

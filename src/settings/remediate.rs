@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 
 use super::{AllowlistSetting, Format, Input, LiveSettings, OutputFile, UnknownChoice};
 use crate::model::policy::remediation::Stage;
-use crate::report::Language;
+use crate::templates::Language;
 
 /// The settings of `remediate`, validated.
 #[derive(Debug, Clone)]

@@ -12,7 +12,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("aws_*", &["observe", "remediate"]),
     ("octocrab", &["github"]),
     ("serde_saphyr", &["allowlist", "observe"]),
-    ("minijinja", &["report"]),
+    ("minijinja", &["templates"]),
     ("clap", &["cli", "main"]),
     ("clap_complete", &["cli"]),
 ];
@@ -24,8 +24,10 @@ const PURE: &[(&str, &[&str])] = &[
     ("permissions", &[]),
     ("audit", &[]),
     ("report", &[]),
+    ("templates", &[]),
     ("queue", &["queue::apply", "queue::read"]),
     ("remediate::plan", &[]),
+    ("remediate::pages", &[]),
 ];
 
 /// What a pure module does not touch.

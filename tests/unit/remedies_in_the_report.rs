@@ -12,7 +12,8 @@ use iam_stocktake::model::policy::Policy;
 use iam_stocktake::model::policy::remediation::{RemediationPolicy, Stage};
 use iam_stocktake::model::remediation_tag::{RemediationStatus, RemediationTag, TagSubject};
 use iam_stocktake::report::json::v1;
-use iam_stocktake::report::{Language, MarkdownOptions, markdown};
+use iam_stocktake::report::{MarkdownOptions, markdown};
+use iam_stocktake::templates::Language;
 use smallvec::smallvec;
 
 const KEY: &str = "AKIAXXXXXXXXXXXXWXYZ";

@@ -6,6 +6,9 @@ use iam_stocktake::model::policy::Rule;
 use iam_stocktake::model::policy::remediation::{RemediationPolicy, Stage};
 use iam_stocktake::model::remediation_tag::{RemediationStatus, TagSubject};
 use iam_stocktake::remediate::journal::UserDeletion;
+use iam_stocktake::remediate::pages::{
+    RemediationReport, UndoReport, remediation_markdown, remediation_text, undo_text,
+};
 use iam_stocktake::remediate::plan::file::SavedPlan;
 use iam_stocktake::remediate::plan::step::{IamWrite, RemediationStep};
 use iam_stocktake::remediate::plan::{
@@ -13,9 +16,7 @@ use iam_stocktake::remediate::plan::{
     RemediationSkipReason, RemediationTarget, SkippedTarget, StartReason, TagRemovalReason,
 };
 use iam_stocktake::remediate::{ApplyResult, MissingEvidence, UndoPlan, UndoSkipReason};
-use iam_stocktake::report::{
-    Language, RemediationReport, UndoReport, remediation_markdown, remediation_text, undo_text,
-};
+use iam_stocktake::templates::Language;
 
 use stand_ins::gfm::{Exposed, exposed, outline};
 
@@ -215,7 +216,7 @@ impl Shown {
     }
 
     fn text(&self) -> String {
-        self.remedy(remediation_text)
+        self.remedy(|remedy| remediation_text(remedy, Language::English).unwrap())
     }
 }
 
@@ -483,8 +484,11 @@ fn an_undoing_says_what_comes_back_and_what_it_takes_to_make_a_deleted_user_agai
         }],
         ..UndoPlan::default()
     };
-    insta::assert_snapshot!("undo_text", undo_text(UndoReport { undo: &undo, undone: None }));
+    insta::assert_snapshot!(
+        "undo_text",
+        undo_text(UndoReport { undo: &undo, undone: None }, Language::English).unwrap()
+    );
     let nothing = UndoPlan::default();
-    let text = undo_text(UndoReport { undo: &nothing, undone: None });
-    assert_eq!(text, "Nothing is to be undone.\n");
+    let text = undo_text(UndoReport { undo: &nothing, undone: None }, Language::English).unwrap();
+    assert_eq!(text, "Nothing to undo.\n");
 }

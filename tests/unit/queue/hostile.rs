@@ -86,7 +86,7 @@ fn in_the_index_no_name_leaves_its_row() {
     let found = rendered(&page);
     assert_eq!(found.boxes, vec![false; HOSTILE.len()]);
     for name in HOSTILE {
-        let shown = iam_stocktake::report::escape_invisible(name);
+        let shown = iam_stocktake::templates::escape_invisible(name);
         assert!(found.code.iter().any(|code| code.trim() == shown.trim()), "{name:?} as {shown:?}");
     }
     // One marker a finding, its own, at the end of its line.

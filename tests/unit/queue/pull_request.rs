@@ -14,7 +14,7 @@ use iam_stocktake::queue::pull_request::{
     Baseline, PolicyChange, PullRequestChanges, PullRequestComment, remediation_changes, stricter,
 };
 use iam_stocktake::queue::state::{QueueName, QueueState};
-use iam_stocktake::report::SafeText;
+use iam_stocktake::templates::SafeText;
 
 use crate::queue::markdown::rendered;
 use stand_ins::gfm::outline;
