@@ -1,15 +1,15 @@
-# The action's image: the binary on a base without a shell. No syntax line and no cache mounts, so
-# that every engine builds it, with BuildKit or without.
+# The action's image: the binary on a base without a shell. It has no syntax line and no cache mounts, so
+# that every container engine can build it, with or without BuildKit.
 
 FROM rust:1.95-slim-bookworm AS builder
 WORKDIR /src
-# No path of this machine in the binary: who builds it elsewhere gets the same bytes.
+# Removes paths of this machine from the binary, so that builds on other machines give the same bytes.
 ENV CARGO_INCREMENTAL=0 \
     RUSTFLAGS="--remap-path-prefix=/usr/local/cargo/registry/src=/cargo --remap-path-prefix=/src=/iam-stocktake" \
     SOURCE_DATE_EPOCH=0
 
-# The dependencies, in a layer that lasts until they change. The C of aws-lc-sys needs a compiler and
-# no CMake. Targets that the manifest names must be there for it to be read.
+# The dependencies, in a layer of their own that is rebuilt only when they change. The C code of aws-lc-sys
+# needs a compiler, but no CMake. Cargo requires that all targets in the manifest exist.
 COPY Cargo.toml Cargo.lock ./
 RUN mkdir src benches \
     && echo 'fn main() {}' >src/main.rs \
@@ -17,12 +17,12 @@ RUN mkdir src benches \
     && cargo build --locked --profile dist --bin iam-stocktake
 
 COPY src src
-# Files keep their dates when they are copied, and may be older than what the empty crate left.
+# Copied files keep their dates and can be older than the output of the empty crate.
 RUN touch src/main.rs src/lib.rs \
     && cargo build --locked --profile dist --bin iam-stocktake
 
-# It has libc, libgcc and the roots of TLS. As root, unlike its variant `nonroot`: the files that the
-# runner hands over for outputs and summary belong to another user.
+# The base has libc, libgcc, and TLS root certificates. It runs as root, unlike the variant `nonroot`,
+# because the runner's files for outputs and the summary belong to another user.
 FROM gcr.io/distroless/cc-debian12
 ARG REVISION=unknown
 ARG VERSION=0.1.0
@@ -35,5 +35,5 @@ LABEL org.opencontainers.image.title="iam-stocktake" \
       org.opencontainers.image.revision="${REVISION}"
 COPY LICENSE-APACHE LICENSE-MIT /usr/share/doc/iam-stocktake/
 COPY --from=builder /src/target/dist/iam-stocktake /usr/local/bin/iam-stocktake
-# No shell stands between: one would drop the inputs, whose names have dashes.
+# No shell: it would drop the inputs, because their names contain dashes.
 ENTRYPOINT ["/usr/local/bin/iam-stocktake"]

@@ -1,11 +1,10 @@
-//! How long one account's report takes: to read its CSV, to parse it, and to parse and judge it.
+//! Time for the report of one account: reading the CSV, parsing it, and parsing and evaluating it.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
-    clippy::print_stdout,
-    missing_docs
+    clippy::print_stdout
 )]
 
 mod organisation;
@@ -55,7 +54,7 @@ fn audit(criterion: &mut Criterion) {
     reports(criterion, &audit_accounts(&accounts, &allowlist, AllowlistOrigin::None, &policy, now));
 }
 
-/// Writing the verdict down, apart from reaching it.
+/// Writing the report, without evaluating.
 fn reports(criterion: &mut Criterion, audit: &Audit) {
     let mut group = criterion.benchmark_group("report");
     group.bench_function("json", |bencher| bencher.iter(|| report::json::json(audit)));

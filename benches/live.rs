@@ -1,17 +1,16 @@
-//! Live audits against the AWS stand-in: what the sweep adds to its two calls, how soon a report is
-//! seen, how many candidates a second gets through, and what accounts side by side gain.
+//! Live audits against the AWS stand-in: the time besides the two calls for the credential report,
+//! the delay until a new report is noticed, flagged users per second, and accounts in parallel.
 //!
-//! `cargo bench --bench live` prints medians of interleaved rounds; behind `--`, `sweeps`, `waits`,
-//! `looks` and `accounts` name parts of it. The stand-in is a Python process
-//! on the same machine: without latency it is what the second look waits for.
+//! `cargo bench --bench live` prints medians of interleaved rounds. `-- sweeps`, `waits`, `looks` and
+//! `accounts` select parts. The stand-in is a Python process on the same machine: without latency, the
+//! re-check waits for it.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
     clippy::print_stdout,
-    clippy::disallowed_methods,
-    missing_docs
+    clippy::disallowed_methods
 )]
 
 use std::process::{Command, Stdio};
@@ -27,7 +26,7 @@ use serde_json::json;
 use stand_ins::aws::{Account, Seed, StandIn};
 
 const ROUNDS: usize = 15;
-/// No ornaments: the second look and nothing else.
+/// No optional data: only the re-check.
 const PLAIN: [&str; 4] = ["--owners", "none", "--last-accessed", "none"];
 
 fn main() {
@@ -52,7 +51,7 @@ fn main() {
             accounts_side_by_side(&stand_in);
         }
     }
-    // `cargo test --all-targets` runs benches without that flag, and wants no measurement.
+    // `cargo test --all-targets` runs benches without that flag and needs no measurement.
 }
 
 fn median(mut numbers: Vec<f64>) -> f64 {
@@ -64,13 +63,13 @@ fn milliseconds(since: Instant) -> f64 {
     since.elapsed().as_secs_f64() * 1e3
 }
 
-/// The bare two calls, the same with the question whose the credentials are, and our sweep, which
-/// asks that too, by turns; runs in the environment of an account.
+/// Measures in turn: the two calls, the same with a call for the identity, and our audit of the
+/// credential report, which makes all three. Runs in the environment of an account.
 fn sweep_in_process() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let options = report_only();
     let (mut bare, mut with_caller, mut ours) = (Vec::new(), Vec::new(), Vec::new());
-    // The first round finds cold caches and does not count.
+    // The first round has cold caches and does not count.
     for round in 0..=ROUNDS {
         for (kind, list) in [&mut bare, &mut with_caller].into_iter().enumerate() {
             let start = Instant::now();
@@ -154,9 +153,9 @@ fn sweeps(stand_in: &StandIn) {
 /// A run of `audit`.
 struct Run {
     seconds: f64,
-    /// Of the audit's process, user and system.
+    /// User and system time of the audit's process.
     cpu: f64,
-    /// Of the stand-in meanwhile.
+    /// CPU time of the stand-in during the run.
     stand_in: f64,
 }
 
@@ -172,14 +171,14 @@ fn audit(stand_in: &StandIn, environment: &[(String, String)], arguments: &[&str
     Run { seconds, cpu: cpu_of_children() - own, stand_in: cpu_of(stand_in.process_id()) - theirs }
 }
 
-/// Numbers of /proc/PID/stat behind the command's name, in clock ticks of 10 ms.
+/// Numbers in /proc/PID/stat after the command's name, in clock ticks of 10 ms.
 fn ticks(process: &str) -> Vec<f64> {
     let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
     let behind = stat.rsplit_once(')').unwrap().1;
     behind.split_whitespace().skip(1).map(|it| it.parse().unwrap_or_default()).collect()
 }
 
-/// CPU seconds of the children that were waited for.
+/// CPU seconds of finished child processes.
 fn cpu_of_children() -> f64 {
     let ticks = ticks("self");
     (ticks[12] + ticks[13]) / 100.0
@@ -224,7 +223,7 @@ fn rechecks(stand_in: &StandIn) {
             account.faults(json!({"latency": {"milliseconds": latency}}));
             let mut runs =
                 [("look alone", &PLAIN[..], vec![], 0, 0), ("all", &[][..], vec![], 0, 0)];
-            // With latency and ornaments a run takes long, and varies little.
+            // With latency and optional data a run takes long and varies little.
             let rounds = if latency > 0 && users > 1_000 { 5 } else { ROUNDS };
             for _ in 0..rounds {
                 for (_, arguments, runs, calls, candidates) in &mut runs {

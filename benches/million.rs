@@ -1,16 +1,14 @@
-//! A million users in 200 accounts, read from disk: the time and the memory that parsing and
-//! judging take, beside those of a plain read of the same files.
+//! A million users in 200 accounts, read from disk: time and memory for parsing and evaluating,
+//! compared with a plain read of the same files.
 //!
-//! `cargo bench --bench million` prints the medians. Each measurement is a process of its own, so
-//! that none finds memory that another left behind, and the two kinds take turns, so that both see
-//! the same machine.
+//! `cargo bench --bench million` prints the medians. Each measurement is its own process, so that none
+//! reuses memory of another one. The two kinds take turns, so that both see the same machine.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
-    clippy::print_stdout,
-    missing_docs
+    clippy::print_stdout
 )]
 
 mod organisation;
@@ -31,15 +29,14 @@ use iam_stocktake::observe::{credential_report, export};
 
 const ACCOUNTS: u32 = 200;
 const ROUNDS: usize = 5;
-/// What is aimed at: the time and the memory, as multiples of the plain read's time and of the
-/// files' size.
+/// Targets: time as a multiple of the plain read's, and memory as a multiple of the files' size.
 const TIME_TARGET: f64 = 2.0;
 const MEMORY_TARGET: f64 = 12.0;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
-        // Writes the files and leaves them, for a profiler to be set on the two below.
+        // Writes the files and keeps them, for profiling the two below.
         ["write", directory] => println!("{} bytes", write_files(Path::new(directory))),
         ["plain", directory] => measured(|| plain_read(Path::new(directory))),
         ["records", directory] => measured(|| read_records(Path::new(directory))),
@@ -49,7 +46,7 @@ fn main() {
             measured(|| parse_and_judge(Path::new(directory), threads));
         }
         arguments if arguments.contains(&"--bench") => compare(),
-        // `cargo test --all-targets` runs benches without that flag, and wants no measurement.
+        // `cargo test --all-targets` runs benches without that flag and needs no measurement.
         _ => {}
     }
 }
@@ -87,7 +84,7 @@ fn plain_read(directory: &Path) {
     }
 }
 
-/// The plain read as most programs write it: from the path, a record of its own for every row.
+/// The plain read as in most programs: from the path, with a new record for every row.
 fn read_records(directory: &Path) {
     for file in files(directory) {
         let mut reader = csv::ReaderBuilder::new().from_path(file).unwrap();
@@ -97,7 +94,7 @@ fn read_records(directory: &Path) {
     }
 }
 
-/// Each of the threads takes the next file until none is left.
+/// Each thread takes the next file until none is left.
 fn parse_and_judge(directory: &Path, threads: usize) {
     let yaml = organisation::allowlist();
     let today = organisation::now().date_naive();
@@ -121,7 +118,7 @@ fn parse_and_judge(directory: &Path, threads: usize) {
         }
         auditor
     });
-    // The work ends with the verdict: tidying up is the end of the process.
+    // Freeing memory is not measured: the process ends.
     std::mem::forget(black_box(auditor.finish(AllowlistOrigin::None)));
 }
 
@@ -135,8 +132,8 @@ fn write_files(directory: &Path) -> usize {
     (0..ACCOUNTS).map(write).sum()
 }
 
-/// What is measured beside the leanest plain read, by its argument: another plain read, and judging
-/// on one thread and on all processors.
+/// What is compared with the leanest plain read, by argument: another plain read, and evaluating on
+/// one thread and on all processors.
 const WAYS: [&str; 3] = ["records", "judge", "judge-side-by-side"];
 
 struct Measurement {

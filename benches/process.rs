@@ -1,5 +1,5 @@
-//! One account of 5 000 users as a whole process, from start to exit, beside a process that only
-//! reads the same file.
+//! One account of 5,000 users as a whole process, from start to exit, compared with a process that
+//! only reads the same file.
 //!
 //! `cargo bench --bench process` prints the medians; the processes take turns.
 #![allow(
@@ -7,8 +7,7 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
-    clippy::print_stdout,
-    missing_docs
+    clippy::print_stdout
 )]
 
 mod organisation;
@@ -27,7 +26,7 @@ fn main() {
     match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         ["plain", file] => plain_read(Path::new(file)),
         arguments if arguments.contains(&"--bench") => compare(),
-        // `cargo test --all-targets` runs benches without that flag, and wants no measurement.
+        // `cargo test --all-targets` runs benches without that flag and needs no measurement.
         _ => {}
     }
 }
@@ -82,7 +81,7 @@ fn compare() {
     version.arg("--version");
     let (mut of_plain, mut of_version) = (Vec::new(), Vec::new());
     let mut of_audits = ["table", "json", "markdown"].map(|format| (format, Vec::new()));
-    // The first round finds cold caches and does not count.
+    // The first round has cold caches and does not count.
     for round in 0..=ROUNDS {
         let kept = round > 0;
         let keep = |list: &mut Vec<f64>, time| {

@@ -3,9 +3,9 @@
 
     python3 examples/generate.py
 
-The reports are laid out as IAM lays them out in 2026: the root row first, dates that end in Z,
-booleans in lower case, LF, no last newline. They were "generated" at NOW, by which all ages below
-are counted. The same program gives the same bytes every time: there is no clock and no chance.
+The reports have the format that IAM uses in 2026: the root row first, dates that end in Z, booleans in
+lower case, LF, no newline at the end. They are dated NOW, from which all ages below are counted. The
+program uses no clock and no random numbers, so it always gives the same bytes.
 """
 
 import csv
@@ -21,7 +21,7 @@ ACCOUNT = "111122223333"
 INCOMPLETE_ACCOUNT = "444455556666"
 
 NONE = "N/A"
-# What the report says of a password that was never used.
+# The value for a password that was never used.
 NEVER = "no_information"
 
 COLUMNS = [
@@ -56,14 +56,14 @@ def stamp(moment: datetime) -> str:
 
 
 def ago(days: int, what: str) -> str:
-    """A moment of the day `days` days before NOW; its time of day depends on `what` alone.
+    """Returns a time `days` days before NOW; the time of day depends only on `what`.
 
     It lies at least `days` and less than `days + 1` whole days before NOW.
     """
     return stamp(NOW - timedelta(days=days, seconds=zlib.crc32(what.encode()) % 86_400))
 
 
-# An age in days, or a date or other value written out.
+# An age in days, or a literal date or other value.
 Age = int | str
 
 
@@ -94,7 +94,7 @@ class User:
     created: Age
     password: Password | None = None
     mfa: bool = False
-    # By slot; slot 1 is not always the older key.
+    # By slot. Slot 1 is not always the older key.
     keys: list[Key | None] = field(default_factory=list)
     certificates: list[Certificate] = field(default_factory=list)
     path: str = "/"
@@ -141,12 +141,12 @@ class User:
     def date(self, age: Age, what: str) -> str:
         if isinstance(age, str):
             return age
-        # What is as old as the user was made together with it, and never before it.
+        # A credential with the age of the user was created together with it, never before.
         return ago(age, f"{self.name} {'created' if age == self.created else what}")
 
 
 def root(account: str, created: int, keys: list[Key | None]) -> list[str]:
-    # IAM says `not_supported` where the root user has no such thing.
+    # IAM writes `not_supported` in columns that do not apply to the root user.
     slots = User("<root_account>", created, keys=keys).slots()
     return [
         "<root_account>",
@@ -198,15 +198,15 @@ USERS = [
     User("sofia.petrova", 1_044, Password(used=1, changed=366), mfa=True, path="/people/"),
     User("a+b=c@example.com", 290, Password(used=33, changed=290), mfa=True),
     User("@octocat", 377, Password(used=6, changed=180), mfa=True, path="/contractors/"),
-    # People whose password nobody uses.
+    # People with unused passwords.
     User("felix.brandt", 1_630, Password(used=412, changed=700), path="/people/"),
     User("jane.miller", 947, Password(used=121, changed=310), mfa=True, path="/people/"),
     User("lucia.fernandez", 233, Password(used=NEVER, changed=233), path="/people/"),
     User("mats.lindqvist", 1_205, Password(used=EXACTLY_90_DAYS, changed=411), path="/people/"),
     User("smith,john", 564, Password(used=198, changed=377), path="/contractors/"),
-    # The help desk has set a new password; nobody has signed in with it yet.
+    # The password was reset recently, and not used since.
     User("nadia.haddad", 802, Password(used=266, changed=4), mfa=True, path="/people/"),
-    # One credential in use, the other not.
+    # One credential is used, the other is not.
     User(
         "oscar.nilsen",
         1_020,
@@ -222,7 +222,7 @@ USERS = [
         keys=[None, Key(52, used=0, service="athena")],
         path="/people/",
     ),
-    # For emergencies.
+    # Break-glass users.
     User("break-glass-admin", 1_500, Password(used=NEVER, changed=150), mfa=True, path="/admin/"),
     # Machines, most of them healthy.
     User("ci-deploy", 1_190, keys=[Key(29, used=0, service="ecr")], path="/ci/"),
@@ -251,7 +251,7 @@ USERS = [
         keys=[Key(1_450, used=530), Key(900, used=377, service="redshift")],
         path="/ops/",
     ),
-    # Terraform made both keys in one second.
+    # Terraform created both keys in the same second.
     User(
         "partner-feed",
         420,
@@ -275,7 +275,7 @@ USERS = [
     ),
     User("vendor-audit", 390, Password(used=144, changed=390), mfa=True, path="/vendors/"),
     User("vendor-scanner", 270, keys=[Key(270, used=0, service="ec2")], path="/vendors/"),
-    # What was switched off and left lying.
+    # Inactive credentials.
     User(
         "ci-old-runner",
         1_600,
@@ -283,7 +283,7 @@ USERS = [
         path="/ci/",
     ),
     User("quentin.moreau", 320, keys=[Key(45, used=41, active=False)], path="/people/"),
-    # Signing certificates, which bear no last-used date.
+    # Signing certificates, which have no last-used date.
     User("soap-gateway", 2_640, certificates=[Certificate(2_640)], path="/ops/"),
     User(
         "soap-gateway-next",
@@ -291,9 +291,9 @@ USERS = [
         certificates=[Certificate(40), Certificate(400, active=False)],
         path="/ops/",
     ),
-    # Nothing that the report would show.
+    # No credentials in the report.
     User("rosa.jimenez", 128, path="/people/"),
-    # Paths may hold any printable ASCII character.
+    # Paths can contain any printable ASCII character.
     User("tool-runner", 210, keys=[Key(210, used=170)], path="/`id`/"),
     User("team.table", 350, Password(used=160, changed=350), path="/a|b|c/"),
     User("web-preview", 333, keys=[Key(333, used=93)], path='/<img/src="x">/'),
@@ -301,9 +301,9 @@ USERS = [
 
 INCOMPLETE_USERS = [
     User("amir.rahimi", 610, Password(used=2, changed=88), mfa=True, path="/people/"),
-    # A spreadsheet has rewritten the date.
+    # A spreadsheet program changed the date format.
     User("clara.weiss", 475, Password(used="3/14/2026 9:26", changed=200), path="/people/"),
-    # More keys than the report has columns for.
+    # More keys than the report has columns.
     User(
         "deploy-fleet",
         1_240,

@@ -1,9 +1,9 @@
-"""Writes the action.yml of a release: the published image in place of the Dockerfile.
+"""Writes the action.yml of a release, with the published image instead of the Dockerfile.
 
     python3 release/action_yml.py IMAGE <action.yml >released.yml
 
-IMAGE is a name with a digest, as ghcr.io/iam-stocktake/iam-stocktake@sha256:…: a tag can be moved.
-Only the tests give a tag, with --tagged, where no registry gives a digest.
+IMAGE is a name with a digest, such as ghcr.io/iam-stocktake/iam-stocktake@sha256:…, because a tag can be
+moved. Tests use a tag with --tagged, since they have no registry that assigns a digest.
 """
 
 import re
@@ -15,7 +15,7 @@ BUILT = "  image: Dockerfile\n"
 
 
 def released(text, image, form=PINNED):
-    """The text with the image in place of the Dockerfile; a ValueError says why not."""
+    """Returns the text with the image instead of the Dockerfile, or raises a ValueError."""
     if not form.fullmatch(image):
         raise ValueError(f"`{image}` is no image with a digest: give NAME@sha256:…")
     if text.count(BUILT) != 1:
@@ -24,7 +24,7 @@ def released(text, image, form=PINNED):
 
 
 def main():
-    """Reads standard input, writes standard output."""
+    """Reads standard input and writes standard output."""
     *flags, image = sys.argv[1:] or [""]
     form = TAGGED if flags == ["--tagged"] else PINNED
     try:

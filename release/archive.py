@@ -1,9 +1,9 @@
-"""Packs a binary with the licences and the README: the same bytes for the same files.
+"""Packs a binary with the licenses and the README. The same files give the same bytes.
 
     python3 release/archive.py VERSION TARGET BINARY FOLDER
 
-Writes FOLDER/iam-stocktake-VERSION-TARGET.tar.gz, or .zip for Windows, and prints its path. It is
-run in the repository.
+Writes FOLDER/iam-stocktake-VERSION-TARGET.tar.gz, or .zip for Windows, and prints its path. Run it in the
+root of the repository.
 """
 
 import gzip
@@ -14,19 +14,19 @@ import zipfile
 from pathlib import Path
 
 DOCUMENTS = ["CHANGELOG.md", "LICENSE-APACHE", "LICENSE-MIT", "README.md"]
-# The first moment that a ZIP can tell.
+# The earliest date that a ZIP file can store.
 EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
 def members(name, binary):
-    """What is packed, each with its name, mode and content."""
+    """Yields each packed file: name, mode, and content."""
     documents = [(Path(it).name, 0o644, Path(it)) for it in DOCUMENTS]
     for file, mode, path in [(binary.name, 0o755, binary), *documents]:
         yield f"{name}/{file}", mode, path.read_bytes()
 
 
 def tarball(files):
-    """A gzipped archive without dates or owners."""
+    """Returns a gzipped archive without dates and owners."""
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w", format=tarfile.USTAR_FORMAT) as archive:
         for name, mode, content in files:
@@ -37,7 +37,7 @@ def tarball(files):
 
 
 def zipped(files):
-    """The same for Windows."""
+    """Returns a ZIP archive without dates, for Windows."""
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
         for name, mode, content in files:

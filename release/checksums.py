@@ -1,4 +1,4 @@
-"""Prints the SHA-256 of each file in a folder, as `sha256sum --check` reads it.
+"""Prints the SHA-256 of each file in a folder, in the format of `sha256sum --check`.
 
     python3 release/checksums.py FOLDER >SHA256SUMS
 """
@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 def main():
-    """Prints a line a file, by name."""
+    """Prints one line for each file, sorted by name."""
     if len(sys.argv) != 2 or not Path(sys.argv[1]).is_dir():
         sys.exit("error: give the folder with the files of the release")
     files = sorted(it for it in Path(sys.argv[1]).iterdir() if it.is_file())

@@ -1,9 +1,9 @@
-"""Prints what the binary is made of, as CycloneDX 1.6 in JSON, from Cargo.toml and Cargo.lock.
+"""Prints the software bill of materials (CycloneDX 1.6, JSON), from Cargo.toml and Cargo.lock.
 
     python3 release/sbom.py [FOLDER] >iam-stocktake.cdx.json
 
-FOLDER is the repository. Listed is what the dependencies that are shipped bring along on any target,
-what builds them included, and nothing that only tests need. The same files give the same bytes.
+FOLDER is the repository. The list contains the dependencies of the binary on all targets, including build
+dependencies, and no dependencies that only tests need. The same files give the same bytes.
 """
 
 import json
@@ -16,7 +16,7 @@ REGISTRY = "registry+"
 
 
 class Lock:
-    """The packages of Cargo.lock, by the ways in which it names them."""
+    """The packages of Cargo.lock, by name."""
 
     def __init__(self, packages):
         self.by_name = {}
@@ -24,7 +24,7 @@ class Lock:
             self.by_name.setdefault(package["name"], []).append(package)
 
     def find(self, dependency):
-        """The package that a dependency stands for: `name`, or `name version` where that is needed."""
+        """Returns the package of a dependency: `name`, or `name version` if the name is ambiguous."""
         name, *rest = dependency.split(" ")
         found = [it for it in self.by_name[name] if not rest or it["version"] == rest[0]]
         if len(found) != 1:
@@ -33,14 +33,14 @@ class Lock:
 
 
 def reference(package):
-    """The package's URL, which also names it in this document."""
+    """Returns the package URL, which also identifies the package in the document."""
     return f"pkg:cargo/{package['name']}@{package['version']}"
 
 
 def shipped(lock, root, direct):
-    """All packages below the direct dependencies, the root first."""
+    """Returns the direct dependencies and everything that they need, the root first."""
     seen = {reference(root): root}
-    # The root's entry holds what tests need as well.
+    # The root's entry also lists the dependencies of tests.
     waiting = [it for it in root["dependencies"] if it.split(" ")[0] in direct]
     while waiting:
         package = lock.find(waiting.pop())
@@ -51,7 +51,7 @@ def shipped(lock, root, direct):
 
 
 def component(package):
-    """A package as the document has it."""
+    """Returns the entry of a package in the document."""
     described = {
         "type": "library",
         "bom-ref": reference(package),
@@ -66,7 +66,7 @@ def component(package):
 
 
 def document(folder):
-    """The whole document."""
+    """Returns the document."""
     manifest = tomllib.loads((folder / "Cargo.toml").read_text(encoding="utf-8"))
     lock_text = (folder / "Cargo.lock").read_text(encoding="utf-8")
     lock = Lock(tomllib.loads(lock_text)["package"])

@@ -1,10 +1,11 @@
-"""Prints what a release is built for, as a matrix of a workflow in JSON.
+"""Prints the targets of a release as a workflow matrix, in JSON.
 
     python3 release/targets.py binaries
     python3 release/targets.py images
 
-Each is built on a machine of its own kind: nothing is cross-compiled, and each binary is run once
-before it is published. The oldest Linux that GitHub has, so that the C library need not be new.
+Each target is built on its own kind of runner: nothing is cross-compiled, and each binary is run
+once before it is published. Linux binaries are built on the oldest Ubuntu runner, so that they work
+with older C libraries.
 """
 
 import json
@@ -24,7 +25,7 @@ MATRICES = {"binaries": BINARIES, "images": IMAGES}
 
 
 def main():
-    """Prints the matrix that is asked for."""
+    """Prints the selected matrix."""
     wanted = sys.argv[1:]
     if len(wanted) != 1 or wanted[0] not in MATRICES:
         sys.exit(f"error: name one of {', '.join(MATRICES)}")

@@ -1,8 +1,8 @@
-"""Holds a version against all places that name it, and prints its notes from the changelog.
+"""Checks that all files name the version, and prints its notes from the changelog.
 
     python3 release/version.py 0.1.0 [FOLDER]
 
-FOLDER is the repository. A release begins with this: what is said to be released is what is there.
+FOLDER is the repository. A release starts with this check.
 """
 
 import re
@@ -12,11 +12,12 @@ from pathlib import Path
 
 VERSION = re.compile(r"\d+\.\d+\.\d+(-[0-9A-Za-z.]+)?")
 ACTION = re.compile(r"uses: iam-stocktake/iam-stocktake@(\S+)")
+README = re.compile(r"iam-stocktake/iam-stocktake(?::|@v| --tag v)(\d[\w.-]*)")
 LABEL = re.compile(r"^ARG VERSION=(\S+)$", re.MULTILINE)
 
 
 def problems(version, folder):
-    """What does not fit the version, a line each."""
+    """Yields one line for each problem."""
     if not VERSION.fullmatch(version):
         yield f"`{version}` is no version: write MAJOR.MINOR.PATCH, without a `v`"
         return
@@ -26,6 +27,7 @@ def problems(version, folder):
     own = [it["version"] for it in lock["package"] if it["name"] == manifest["package"]["name"]]
     found += [("Cargo.lock", it) for it in own]
     found += [("Dockerfile", it) for it in LABEL.findall(text(folder / "Dockerfile"))]
+    found += [("README.md", it) for it in README.findall(text(folder / "README.md"))]
     for example in sorted((folder / "examples/workflows").glob("*.yml")):
         name = f"examples/workflows/{example.name}"
         found += [(name, it.removeprefix("v")) for it in ACTION.findall(text(example))]
@@ -37,7 +39,7 @@ def problems(version, folder):
 
 
 def notes(version, folder):
-    """The version's section in the changelog; empty if there is none."""
+    """Returns the version's section in the changelog, or an empty text."""
     sections = re.split(r"^## ", text(folder / "CHANGELOG.md"), flags=re.MULTILINE)
     for section in sections[1:]:
         heading, _, body = section.partition("\n")
@@ -47,12 +49,12 @@ def notes(version, folder):
 
 
 def text(path):
-    """A file's text."""
+    """Reads a file."""
     return path.read_text(encoding="utf-8")
 
 
 def main():
-    """Prints the notes, or what is wrong."""
+    """Prints the notes, or the problems."""
     if len(sys.argv) not in (2, 3):
         sys.exit("error: give the version")
     version = sys.argv[1]

@@ -3,6 +3,8 @@
 mod audited_account;
 mod cleared;
 mod coverage;
+mod criteria;
+mod draft;
 mod evidence_age;
 mod exemption;
 mod finding;
@@ -11,6 +13,7 @@ mod next_stage;
 mod result;
 mod rules;
 mod staleness;
+mod user_state;
 
 use std::sync::Arc;
 
@@ -26,6 +29,7 @@ pub use next_stage::NextStage;
 pub use result::{
     AllowlistOrigin, Audit, AuditOutcome, ExemptionMatch, ExemptionResult, FindingCounts,
 };
+pub use rules::{Automation, Control, DayCount, Remediation, RemediationAction};
 
 use crate::allowlist::{Allowlist, FormerAccount};
 use crate::model::inventory::{
@@ -34,8 +38,9 @@ use crate::model::inventory::{
 };
 use crate::model::policy::remediation::RemediationPolicy;
 use crate::model::policy::{Policy, Rule};
+use criteria::Criteria;
+use draft::DraftFinding;
 use exemption::{Exemptions, MatchingExemption};
-use rules::{Criteria, DraftFinding};
 
 /// Judges the accounts by the policy and weighs the allowlist's exemptions. `now` is the moment by
 /// which days are counted.
@@ -135,19 +140,19 @@ pub fn flagged_users<'a, 'd>(
     now: DateTime<Utc>,
 ) -> impl Iterator<Item = &'a User<'d>> {
     let criteria = Criteria::new(policy, now);
-    account.users.iter().filter(move |user| rules::is_flagged(user, criteria))
+    account.users.iter().filter(move |user| user_state::is_flagged(user, criteria))
 }
 
 /// Whether the sweep cannot clear the user, so that a second look is due.
 #[must_use]
 pub fn is_flagged(user: &User<'_>, policy: &Policy, now: DateTime<Utc>) -> bool {
-    rules::is_flagged(user, Criteria::new(policy, now))
+    user_state::is_flagged(user, Criteria::new(policy, now))
 }
 
 /// Whether neither a password nor a key nor another credential of the user was seen.
 #[must_use]
 pub fn has_no_visible_credential(user: &User<'_>) -> bool {
-    rules::has_no_visible_credential(user)
+    user_state::has_no_visible_credential(user)
 }
 
 /// Whether a rule has something against the user. An exemption is not asked for, so the rule about
@@ -156,7 +161,7 @@ pub fn has_no_visible_credential(user: &User<'_>) -> bool {
 pub fn has_findings(user: &User<'_>, policy: &Policy, now: DateTime<Utc>) -> bool {
     let mut drafts = Vec::new();
     rules::check_user(user, Criteria::new(policy, now), &mut drafts);
-    drafts.iter().any(|draft| draft.rule != Rule::UnlistedUser)
+    drafts.iter().any(|draft| !draft.rule.finds_unlisted())
 }
 
 /// The date from which the longest disuse among the user's stale credentials is counted; `None`
@@ -165,14 +170,19 @@ pub fn has_findings(user: &User<'_>, policy: &Policy, now: DateTime<Utc>) -> boo
 pub fn stale_since(user: &User<'_>, policy: &Policy, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
     let mut drafts = Vec::new();
     rules::check_user(user, Criteria::new(policy, now), &mut drafts);
-    let stale = drafts.iter().filter(|draft| Rule::STALE.contains(&draft.rule));
+    let stale = drafts.iter().filter(|draft| draft.rule.finds_disuse());
     stale.filter_map(|draft| draft.outcome.as_ref().ok()?.map(|(_, moment)| moment)).min()
 }
 
-/// The rules that are incomplete where a piece of evidence could not be had.
+/// The rules that are incomplete without this evidence.
+pub fn rules_requiring(item: EvidenceItem) -> impl Iterator<Item = Rule> {
+    Rule::ALL.into_iter().filter(move |rule| rule.requires(item))
+}
+
+/// Whether no rule needs this evidence: it only adds details to the report.
 #[must_use]
-pub const fn rules_requiring(piece: EvidenceItem) -> &'static [Rule] {
-    coverage::rules_requiring(piece)
+pub fn is_optional_evidence(item: EvidenceItem) -> bool {
+    rules_requiring(item).next().is_none()
 }
 
 fn audit_account(
@@ -191,11 +201,11 @@ fn audit_account(
             rules::check_root_user(user, criteria, &mut drafts);
         } else {
             rules::check_user(user, criteria, &mut drafts);
-            flagged_users += usize::from(rules::is_flagged(user, criteria));
+            flagged_users += usize::from(user_state::is_flagged(user, criteria));
             without_shown_credentials += usize::from(has_no_shown_credentials(user));
         }
         if exemptions.any_in_force(&matches) {
-            drafts.retain(|draft| draft.rule != Rule::UnlistedUser);
+            drafts.retain(|draft| !draft.rule.finds_unlisted());
         }
         if !drafts.is_empty() {
             let builder = FindingBuilder { account: account.id, user, criteria };
@@ -232,7 +242,7 @@ fn audit_account(
 fn has_no_shown_credentials(user: &User<'_>) -> bool {
     !user.other_credentials_complete
         && !user.hidden_credentials
-        && rules::has_no_visible_credential(user)
+        && user_state::has_no_visible_credential(user)
 }
 
 /// Makes findings of one user's drafts.
@@ -263,7 +273,7 @@ impl FindingBuilder<'_, '_> {
             permissions: user.permissions.clone(),
             credentials: credentials_of(user),
             last_accessed: user.last_accessed.clone(),
-            in_use: rules::in_use(user, self.criteria),
+            in_use: user_state::in_use(user, self.criteria),
             all_kinds_seen: user.other_credentials_complete,
         });
         for draft in drafts.drain(..) {

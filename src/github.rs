@@ -28,9 +28,10 @@ use serde::Deserialize;
 use serde_json::json;
 use tokio::sync::OnceCell;
 
-use call::{ApiRequest, ApiResponse, CallTimeouts};
+use call::{ApiRequest, ApiResponse};
 
 use crate::model::identity::RepositoryName;
+use crate::retry::{Deadline, attempt_time};
 
 pub use comments::Comment;
 pub use error::{Error, ErrorKind};
@@ -54,7 +55,7 @@ pub struct GitHub {
     authorization: HeaderValue,
     /// The token again, to keep it out of messages.
     token: SecretString,
-    timeouts: CallTimeouts,
+    deadline: Deadline,
     /// The login that GitHub names for the token, if it names one.
     login: OnceCell<Option<String>>,
     /// The author that GitHub named for something created with the token.
@@ -118,7 +119,7 @@ impl GitHub {
         let api = api_address(api_url).map_err(misconfigured)?;
         let authorization = bearer(&token)
             .ok_or_else(|| failed(ErrorKind::Unauthorized, "the token can be none".to_owned()))?;
-        let client = client(CallTimeouts::attempt(timeout)).map_err(|error| {
+        let client = client(attempt_time(timeout)).map_err(|error| {
             failed(ErrorKind::Unreachable, format!("the HTTP client cannot be made: {error}"))
         })?;
         // octocrab leaves a task to the runtime, and panics without one.
@@ -133,9 +134,9 @@ impl GitHub {
             .build();
         let Ok(octocrab) = built;
         let graphql = graphql_address(&api);
-        let (timeouts, login, observed_author) =
-            (CallTimeouts::new(timeout), OnceCell::new(), OnceLock::new());
-        Ok(Self { octocrab, api, graphql, authorization, token, timeouts, login, observed_author })
+        let deadline = Deadline::new(timeout);
+        let (login, observed_author) = (OnceCell::new(), OnceLock::new());
+        Ok(Self { octocrab, api, graphql, authorization, token, deadline, login, observed_author })
     }
 
     /// Uses this address of the GraphQL API, as `GITHUB_GRAPHQL_URL` names it. An address of
@@ -151,7 +152,7 @@ impl GitHub {
 
     /// Begins the time anew: from now on everything together may take `timeout`.
     pub fn reset_deadline(&mut self, timeout: Duration) {
-        self.timeouts = CallTimeouts::new(timeout);
+        self.deadline = Deadline::new(timeout);
     }
 
     /// The logins that appear as author of what is written with the token. Usually one; empty while

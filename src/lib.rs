@@ -27,6 +27,7 @@ pub mod permissions;
 pub mod queue;
 pub mod remediate;
 pub mod report;
+mod retry;
 pub mod runner;
 pub mod secrets;
 pub mod settings;

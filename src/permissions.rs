@@ -16,8 +16,9 @@ pub use size::{PolicyKind, size};
 pub use terraform::TerraformFile;
 
 use crate::model::choices::{LastAccessedLookup, OwnerLookup};
+use crate::model::inventory::{CredentialKind, EvidenceItem};
+use crate::model::policy::Policy;
 use crate::model::policy::remediation::{RemediationPolicy, Stage};
-use crate::model::policy::{Policy, Rule};
 
 /// What an action is evaluated on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -227,7 +228,7 @@ impl RemediationScope {
             delete_passwords: policy.delete_passwords,
             delete_credentials: deletes,
             delete_users: deletes && policy.deletes_users(),
-            old_credentials: policy.covers_rule(Rule::OldServiceCredential),
+            old_credentials: policy.rules.iter().any(|rule| rule.is_about(CredentialKind::SshKey)),
         }
     }
 
@@ -290,11 +291,10 @@ impl Features {
     ) -> Self {
         Self {
             recheck,
-            service_credentials: policy.is_enabled(Rule::OldServiceCredential)
-                || policy.is_enabled(Rule::UserWithoutCredentials),
+            service_credentials: policy.requires(EvidenceItem::ServiceSpecificCredentials),
             owners,
             last_accessed: last_accessed == LastAccessedLookup::FlaggedUsers,
-            expiry_tag: policy.expiry_tag.is_some() && policy.is_enabled(Rule::ExpiredUser),
+            expiry_tag: policy.expiry_tag.is_some() && policy.requires(EvidenceItem::Tags),
             remediation: None,
         }
     }

@@ -1,13 +1,13 @@
-//! Credential reports like those of a large organisation, the same bytes every time.
+//! Credential reports like those of a large organization. Always the same bytes.
 
 use std::fmt::Write as _;
 
 use chrono::{DateTime, Duration, Utc};
 
-/// IAM's limit, and so the largest report that there is.
+/// IAM's limit, and so the size of the largest report.
 pub(crate) const USERS_PER_ACCOUNT: usize = 5_000;
 
-/// The moment by which the reports count their days.
+/// The time from which days are counted.
 pub(crate) fn now() -> DateTime<Utc> {
     "2026-06-30T12:00:00Z".parse().unwrap()
 }
@@ -21,7 +21,7 @@ const HEADER: &str = "user,arn,user_creation_time,password_enabled,password_last
     cert_1_active,cert_1_last_rotated,cert_2_active,cert_2_last_rotated,\
     additional_credentials_info";
 
-/// What becomes of so many users of a hundred.
+/// The kind of user, for each share of a hundred users.
 const SHARES: [(u32, Case); 6] = [
     (60, Case::Healthy),
     (15, Case::StalePassword),
@@ -41,7 +41,7 @@ enum Case {
     NoCredential,
 }
 
-/// The report of the account that is the `account`th of its organisation.
+/// The report of the `account`th account of the organization.
 pub(crate) fn report(account: u32, users: usize) -> String {
     let mut dice = Dice(u64::from(account) + 1);
     let id = 100_000_000_000 + u64::from(account);
@@ -81,7 +81,7 @@ fn row(csv: &mut String, dice: &mut Dice, account: u64, number: usize) {
     };
     let no_key = "false,N/A,N/A,N/A,N/A".to_owned();
     let (password, key_1, key_2) = match case {
-        // Two of three people have a key as well.
+        // Two of three people also have an access key.
         Case::Healthy if dice.below(3) > 0 => {
             (password(fresh(dice), dice), key(true, Some(fresh(dice)), dice), no_key)
         }
@@ -102,7 +102,7 @@ fn row(csv: &mut String, dice: &mut Dice, account: u64, number: usize) {
     write!(csv, "{password},{mfa},{key_1},{key_2},false,N/A,false,N/A,N/A").unwrap();
 }
 
-/// Fifty exemptions, five of them patterns; a third of them names users that there are.
+/// Fifty exemptions, five of them patterns. A third of them name users that exist.
 pub(crate) fn allowlist() -> String {
     let mut yaml = "version: 1\nexemptions:\n".to_owned();
     let end = "reason: A reason\n    owner: \"@acme/platform\"\n    expires: 2027-01-31\n";
@@ -119,7 +119,7 @@ pub(crate) fn allowlist() -> String {
     yaml
 }
 
-/// Numbers that look like chance and are the same in every run (SplitMix64).
+/// Pseudorandom numbers that are the same in every run (SplitMix64).
 struct Dice(u64);
 
 impl Dice {
@@ -142,7 +142,7 @@ impl Dice {
         Case::NoCredential
     }
 
-    /// A moment between `min` and `max` days ago.
+    /// A time between `min` and `max` days ago.
     fn ago(&mut self, min: u32, max: u32) -> String {
         let seconds = min * 86_400 + self.below((max - min) * 86_400);
         let moment = now() - Duration::seconds(i64::from(seconds));

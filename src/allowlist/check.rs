@@ -95,7 +95,8 @@ impl Checker<'_> {
         for (name, level) in raw.rules {
             let rule = self.rule(&name);
             let level = self.level(&level);
-            if rule == Some(Rule::ExpiredUser) && level > Some(Level::Off) && !names_expiry_tag {
+            let reads_expiry_tag = rule.is_some_and(Rule::reads_expiry_tag);
+            if reads_expiry_tag && level > Some(Level::Off) && !names_expiry_tag {
                 self.error(
                     DiagnosticCode::ExpiryTagMissing,
                     &name.span,
@@ -185,10 +186,9 @@ impl Checker<'_> {
         let credentials = raw.credentials.map_or_else(Vec::new, |list| {
             list.value.iter().filter_map(|it| self.credential(it)).collect()
         });
-        let rules = raw.rules.map_or_else(
-            || Rule::STALE.to_vec(),
-            |list| list.value.iter().filter_map(|it| self.rule(it)).collect(),
-        );
+        let rules = raw.rules.map_or_else(Rule::disuse_rules, |list| {
+            list.value.iter().filter_map(|it| self.rule(it)).collect()
+        });
         let reason = raw.reason.and_then(|it| self.non_blank_text(it, "reason"));
         let owner = raw.owner.and_then(|it| self.non_blank_text(it, "owner"));
         let expires = raw.expires.and_then(|it| self.expires(&it));

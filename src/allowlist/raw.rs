@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use schemars::transform::{Transform, transform_subschemas};
 
 use super::node::Located;
+use crate::model::policy::{Level, Rule};
 
 /// A character that is no white space. JSON Schema's `\s` leaves U+0085 out, Unicode does not.
 const NON_BLANK: &str = r"[^\s\u0085]";
@@ -207,7 +208,7 @@ impl JsonSchema for RuleName {
     }
 
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        let ids = crate::model::policy::Rule::ALL.map(crate::model::policy::Rule::id);
+        let ids = Rule::ALL.map(Rule::id);
         schemars::json_schema!({ "type": "string", "enum": ids })
     }
 }
@@ -221,8 +222,7 @@ impl JsonSchema for RemediableRuleName {
     }
 
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        let ids =
-            crate::model::policy::remediation::REMEDIABLE_RULES.map(crate::model::policy::Rule::id);
+        let ids: Vec<_> = Rule::remediable().into_iter().map(Rule::id).collect();
         schemars::json_schema!({ "type": "string", "enum": ids })
     }
 }
@@ -236,7 +236,7 @@ impl JsonSchema for RuleLevels {
     }
 
     fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        let levels = crate::model::policy::Level::ALL.map(crate::model::policy::Level::id);
+        let levels = Level::ALL.map(Level::id);
         schemars::json_schema!({
             "type": "object",
             "propertyNames": generator.subschema_for::<RuleName>(),

@@ -6,9 +6,7 @@ use super::help;
 use super::node::Located;
 use super::raw::RawRemediation;
 use crate::model::policy::Rule;
-use crate::model::policy::remediation::{
-    MAX_CHANGES_LIMIT, REMEDIABLE_RULES, RemediationPolicy, UserPath,
-};
+use crate::model::policy::remediation::{MAX_CHANGES_LIMIT, RemediationPolicy, UserPath};
 
 impl Checker<'_> {
     /// What the file says about the remedy, and the defaults where it says nothing.
@@ -62,10 +60,11 @@ impl Checker<'_> {
 
     fn remediable_rule(&mut self, name: &Located<String>) -> Option<Rule> {
         let rule = self.rule(name)?;
-        if REMEDIABLE_RULES.contains(&rule) {
+        if rule.is_remediable() {
             return Some(rule);
         }
-        let all = REMEDIABLE_RULES.map(Rule::id).join(", ");
+        let remediable: Vec<_> = Rule::remediable().into_iter().map(Rule::id).collect();
+        let all = remediable.join(", ");
         self.error(
             DiagnosticCode::RuleWithoutRemediation,
             &name.span,

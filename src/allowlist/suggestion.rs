@@ -42,7 +42,7 @@ pub struct ExemptedFinding<'a> {
 
 impl ExemptedFinding<'_> {
     fn is_stale(&self) -> bool {
-        Rule::STALE.contains(&self.rule)
+        self.rule.finds_disuse()
     }
 
     /// The credential in the allowlist's words, which know passwords and access keys alone.
@@ -84,7 +84,7 @@ impl SuggestedExemption {
                 it.user == finding.user
                     && it.account == finding.account
                     && match it.rules.first() {
-                        Some(first) if Rule::STALE.contains(first) => finding.is_stale(),
+                        Some(first) if first.finds_disuse() => finding.is_stale(),
                         first => first == Some(&finding.rule),
                     }
             });
@@ -125,7 +125,7 @@ impl fmt::Display for SuggestedExemption {
             let quoted: Vec<_> = self.credentials.iter().map(|it| quoted(it)).collect();
             writeln!(f, "    credentials: [{}]", quoted.join(", "))?;
         }
-        if !self.rules.iter().all(|rule| Rule::STALE.contains(rule)) {
+        if !self.rules.iter().all(|rule| rule.finds_disuse()) {
             let ids: Vec<_> = self.rules.iter().map(|rule| rule.id()).collect();
             writeln!(f, "    rules: [{}]", ids.join(", "))?;
         }

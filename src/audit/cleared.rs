@@ -5,11 +5,12 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Utc};
 
 use super::audited_account::{ClearedFinding, ClearedReason};
+use super::criteria::Criteria;
+use super::draft::DraftFinding;
 use super::finding::Finding;
 use super::finding_id::{FindingId, same_creation};
-use super::rules::{self, Criteria, DraftFinding};
+use super::rules;
 use crate::model::inventory::{Account, CredentialKind, Flag, Timestamp, User};
-use crate::model::policy::Rule;
 
 /// The stale findings of the report's rows that were replaced, and that `findings` do not hold.
 pub(super) fn of(
@@ -25,8 +26,7 @@ pub(super) fn of(
     let mut drafts = Vec::new();
     for row in &account.replaced_rows {
         rules::check_user(row, criteria, &mut drafts);
-        let stale =
-            |draft: &DraftFinding<'_>| Rule::STALE.contains(&draft.rule) && draft.outcome.is_ok();
+        let stale = |draft: &DraftFinding<'_>| draft.rule.finds_disuse() && draft.outcome.is_ok();
         for draft in drafts.drain(..).filter(stale) {
             let id = draft.finding_id(account.id, row);
             if let Some(credential) = draft.credential

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::rules::Criteria;
+use super::criteria::Criteria;
 use super::staleness::days;
 use crate::model::inventory::{
     Account, CLOCK_SKEW, EvidenceSource, MaxEvidenceAge, Timestamp, User,

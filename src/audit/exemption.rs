@@ -4,9 +4,9 @@ use std::cmp::Ordering;
 
 use chrono::NaiveDate;
 
+use super::draft::DraftFinding;
 use super::finding::Note;
 use super::result::{ExemptionMatch, ExemptionResult};
-use super::rules::DraftFinding;
 use crate::allowlist::{Allowlist, CredentialSelector, Exemption, ExemptionStatus, UserSelector};
 use crate::model::inventory::{
     Account, AccountId, CredentialHandle, CredentialKind, ROOT_USER, User,

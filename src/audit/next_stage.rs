@@ -4,6 +4,7 @@ use chrono::NaiveDate;
 
 use super::finding::{Credential, Finding, FindingStatus};
 use super::result::Audit;
+use super::rules::RemediationAction;
 use crate::allowlist::ExemptionStatus;
 use crate::model::inventory::{CredentialHandle, CredentialKind, User};
 use crate::model::policy::Rule;
@@ -68,10 +69,10 @@ impl Audit {
 /// Whether a finding with such a tag is remediated: a key that a run deactivated is deleted also
 /// where keys that were found inactive are not.
 fn is_remediated(rule: Rule, reached: RemediationStatus, policy: &RemediationPolicy) -> bool {
+    let before = rule.remediation().before_deactivation;
     policy.covers_rule(rule)
-        || (rule == Rule::InactiveAccessKey
-            && reached == RemediationStatus::Deactivated
-            && policy.covers_rule(Rule::StaleAccessKey))
+        || (reached == RemediationStatus::Deactivated
+            && before.is_some_and(|before| policy.covers_rule(before)))
 }
 
 /// What the tag of a finding's credential says, if the credential was seen in that state: whatever
@@ -82,10 +83,12 @@ pub(super) fn remediation_tag_of(
     user: &User<'_>,
 ) -> Option<RemediationTag> {
     let credential = credential?;
-    let is_of_inactive = match rule {
-        Rule::StalePassword | Rule::StaleAccessKey | Rule::OldServiceCredential => false,
-        Rule::InactiveAccessKey => true,
-        _ => return None,
+    let is_of_inactive = match rule.remediation().action {
+        RemediationAction::DeletePassword | RemediationAction::DeactivateAndDelete => false,
+        RemediationAction::Delete => true,
+        RemediationAction::DeleteUser | RemediationAction::Rotate | RemediationAction::Manual => {
+            return None;
+        }
     };
     let id = match &credential.handle {
         Some(CredentialHandle::Id(id)) => Some(id.clone()),

@@ -1,343 +1,395 @@
-//! The rules: one user's credentials → drafts of findings, before exemptions are weighed.
+//! The rules, one file each. A rule's file says everything that the rest of the program needs to
+//! know about the rule; other modules ask through the methods of [`Rule`] and [`Policy`].
+//!
+//! To add a rule, add a variant to [`Rule`], its file, and its line in [`definition`].
 
-use chrono::{DateTime, NaiveTime, TimeDelta, Utc};
+mod expired_user;
+mod inactive_access_key;
+mod old_service_credential;
+mod root_access_key;
+mod stale_access_key;
+mod stale_password;
+mod unlisted_user;
+mod unrotated_access_key;
+mod user_without_credentials;
 
-use super::finding::{Credential, Note, ReferenceKind};
-use super::finding_id::{FindingId, FindingIdentity, same_creation};
-use super::staleness::{self, Disuse, ReferenceDate};
-use crate::allowlist::parse_day;
+use std::fmt;
+
+use super::criteria::Criteria;
+use super::draft::DraftFinding;
+use super::finding::Note;
 use crate::model::inventory::{
-    AccessKey, AccountId, CLOCK_SKEW, CredentialHandle, CredentialKind, Flag, MaxEvidenceAge,
-    OtherCredential, Timestamp, UnreadableField, User,
+    Account, CredentialKind, EvidenceItem, EvidenceSource, UnreadableField, User,
 };
-use crate::model::policy::{Policy, Rule, UNROTATED_AFTER_DAYS};
+use crate::model::policy::remediation::RemediationPolicy;
+use crate::model::policy::{Level, Policy, PolicyOverrides, Rule};
 
-/// What the rules judge by.
-#[derive(Clone, Copy)]
-pub(super) struct Criteria<'a> {
-    pub(super) policy: &'a Policy,
-    pub(super) now: DateTime<Utc>,
-    /// The moment that lies as many days before `now` as make a credential stale.
-    threshold: DateTime<Utc>,
-    /// The last moment that is not in the future, by whichever clock.
-    pub(super) latest: DateTime<Utc>,
-    /// How old evidence may be.
-    pub(super) max_age: MaxEvidenceAge,
-}
-
-impl<'a> Criteria<'a> {
-    pub(super) fn new(policy: &'a Policy, now: DateTime<Utc>) -> Self {
-        let days = TimeDelta::days(i64::from(policy.stale_after_days));
-        let threshold = now.checked_sub_signed(days).unwrap_or(DateTime::<Utc>::MIN_UTC);
-        let latest = now.checked_add_signed(CLOCK_SKEW).unwrap_or(DateTime::<Utc>::MAX_UTC);
-        Self { policy, now, threshold, latest, max_age: MaxEvidenceAge::default() }
-    }
-
-    /// Whether at least as many whole days have passed as make a credential stale. It is asked
-    /// several times a credential: comparing two dates is far cheaper than subtracting them.
-    fn has_passed(&self, reference: DateTime<Utc>) -> bool {
-        reference <= self.threshold
+/// The registry.
+const fn definition(rule: Rule) -> &'static RuleDefinition {
+    match rule {
+        Rule::StalePassword => &stale_password::DEFINITION,
+        Rule::StaleAccessKey => &stale_access_key::DEFINITION,
+        Rule::ExpiredUser => &expired_user::DEFINITION,
+        Rule::RootAccessKey => &root_access_key::DEFINITION,
+        Rule::OldServiceCredential => &old_service_credential::DEFINITION,
+        Rule::InactiveAccessKey => &inactive_access_key::DEFINITION,
+        Rule::UserWithoutCredentials => &user_without_credentials::DEFINITION,
+        Rule::UnrotatedAccessKey => &unrotated_access_key::DEFINITION,
+        Rule::UnlistedUser => &unlisted_user::DEFINITION,
     }
 }
 
-/// What is against a credential or a user, or the field without which nobody can say.
-pub(super) type RuleOutcome = Result<Option<ReferenceDate>, UnreadableField>;
-
-/// A finding before exemptions are weighed.
-pub(super) struct DraftFinding<'a> {
-    pub(super) rule: Rule,
-    pub(super) credential: Option<Credential>,
-    /// The credential's creation for the fingerprint, and its ordinal among its twins.
-    pub(super) identity: (Option<&'a Timestamp>, usize),
-    /// The reference date where there is one, or the field that stands in the way of a verdict.
-    pub(super) outcome: RuleOutcome,
-    pub(super) notes: Vec<Note>,
+/// Everything there is to know about a rule.
+struct RuleDefinition {
+    /// The level if the allowlist sets none.
+    default_level: Level,
+    /// The controls that ask for the rule.
+    controls: &'static [Control],
+    /// Whether the rule finds unused credentials. An exemption that names no rules covers the
+    /// findings of these rules only.
+    finds_disuse: bool,
+    /// Whether an exemption in force that names the user settles the rule, whatever it exempts.
+    finds_unlisted: bool,
+    applies_to: Subjects,
+    /// The kinds of credential that the rule is about; empty if it is about the user.
+    kinds: &'static [CredentialKind],
+    /// Kinds for which the evidence is optional, because collecting it for every user is expensive.
+    optional_kinds: &'static [CredentialKind],
+    /// The evidence that the rule needs besides the credential report, which every rule needs.
+    evidence: &'static [EvidenceItem],
+    days: DayCount,
+    /// Whether the queue shows when the credential was created instead of its last use, which
+    /// would change from day to day.
+    shows_creation: bool,
+    remediation: Remediation,
+    /// Whether the account's evidence shows all that the rule needs.
+    availability: fn(&Account<'_>, Criteria<'_>) -> Availability,
+    /// Adds what the rule finds about one user.
+    check: for<'a> fn(&'a User<'_>, Criteria<'_>, &mut Vec<DraftFinding<'a>>),
 }
 
-impl<'a> DraftFinding<'a> {
-    fn for_user(rule: Rule, outcome: RuleOutcome) -> Self {
-        Self { rule, credential: None, identity: (None, 0), outcome, notes: Vec::new() }
-    }
+/// Whom a rule is about.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Subjects {
+    Users,
+    RootUser,
+    UsersAndRootUser,
+}
 
-    /// A verdict that stands whatever its date is; a date that cannot be read is a note.
-    fn regardless_of_date(mut self, since: Result<ReferenceDate, UnreadableField>) -> Self {
-        match since {
-            Ok(since) => self.outcome = Ok(Some(since)),
-            Err(field) => {
-                self.outcome = Ok(None);
-                self.notes.push(Note::Unreadable(field));
-            }
+/// Whether an account's evidence shows all that a rule needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Availability {
+    Shown,
+    /// Left out on purpose: by auditing an exported report, or by a setting.
+    LeftOut,
+    Missing,
+}
+
+impl Availability {
+    /// For evidence that a credential report cannot show, and a live audit always collects.
+    fn live_only(is_shown: bool, account: &Account<'_>) -> Self {
+        match account.evidence_source {
+            _ if is_shown => Self::Shown,
+            EvidenceSource::Live => Self::Missing,
+            EvidenceSource::ExportedReport | EvidenceSource::FetchedReport => Self::LeftOut,
         }
-        self
     }
 
-    /// The identity of the finding that the draft about `user` comes to.
-    pub(super) fn finding_id(&self, account: AccountId, user: &User<'_>) -> FindingId {
-        let (created, ordinal) = self.identity;
-        let identity = FindingIdentity {
-            account,
-            user: &user.name,
-            user_created: &user.created,
-            rule: self.rule,
-            kind: self.credential.as_ref().map(|it| it.kind),
-            created,
-            ordinal,
+    /// For rules about all access keys of a user. A credential report shows two keys per user; a
+    /// user with more is an exception and not a choice.
+    fn of_access_keys(rule: Rule, account: &Account<'_>, criteria: Criteria<'_>) -> Self {
+        let is_shown = account.users.iter().all(|user| !user.hidden_credentials);
+        match Self::live_only(is_shown, account) {
+            Self::LeftOut if criteria.policy.level(rule) >= Level::Warning => Self::Missing,
+            availability => availability,
+        }
+    }
+}
+
+/// How the days of a rule's findings are counted, and which part of the policy limits them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DayCount {
+    /// From the reference date, to at least `stale_after_days`.
+    StaleAfterDays,
+    /// From the day in the user's expiry tag.
+    ExpiryTag,
+    /// From the reference date. The policy's number of days does not change what is found.
+    Fixed,
+}
+
+/// What to do about the findings of a rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Remediation {
+    /// What removes the cause of a finding.
+    pub action: RemediationAction,
+    /// Whether `remediate` does it.
+    pub automation: Automation,
+    /// Whether deleting the user is an alternative, if nothing of the user is in use.
+    pub may_delete_user: bool,
+    /// The rule that reports the same credential until it is deactivated.
+    pub before_deactivation: Option<Rule>,
+}
+
+impl Remediation {
+    /// Remediation by a person, which the program cannot describe in commands.
+    const MANUAL: Self = Self {
+        action: RemediationAction::Manual,
+        automation: Automation::Never,
+        may_delete_user: false,
+        before_deactivation: None,
+    };
+}
+
+/// What removes the cause of a finding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RemediationAction {
+    /// Delete the password. A password cannot be deactivated.
+    DeletePassword,
+    /// Deactivate the credential, and delete it later.
+    DeactivateAndDelete,
+    /// Delete the credential, which is already inactive.
+    Delete,
+    /// Delete the user.
+    DeleteUser,
+    /// Replace the access key with a new one.
+    Rotate,
+    /// Something that only a person can decide.
+    Manual,
+}
+
+/// Whether `remediate` acts on the findings of a rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Automation {
+    /// Never.
+    Never,
+    /// If `remediation.rules` in the allowlist lists the rule.
+    IfListed,
+    /// Unless `remediation.rules` in the allowlist lists other rules.
+    ByDefault,
+}
+
+/// A control of Security Hub or of the CIS benchmark.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Control {
+    /// Its name, such as `IAM.8`.
+    pub name: &'static str,
+    /// The largest `stale_after_days` that satisfies it; `None` if the setting does not matter.
+    pub max_stale_after_days: Option<u32>,
+}
+
+impl Control {
+    const fn new(name: &'static str) -> Self {
+        Self { name, max_stale_after_days: None }
+    }
+
+    const fn within(name: &'static str, days: u32) -> Self {
+        Self { name, max_stale_after_days: Some(days) }
+    }
+}
+
+impl fmt::Display for Control {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.max_stale_after_days {
+            Some(days) => write!(f, "{} (≤ {days} days)", self.name),
+            None => f.write_str(self.name),
+        }
+    }
+}
+
+/// The controls about unused credentials.
+///
+/// Sources: "Security Hub controls for IAM", AWS documentation; CIS AWS Foundations Benchmark
+/// 3.0.0, recommendation 1.12.
+const UNUSED_CREDENTIAL_CONTROLS: &[Control] =
+    &[Control::within("IAM.8", 90), Control::within("IAM.22", 45), Control::within("CIS 1.12", 45)];
+
+impl Rule {
+    /// The level if the allowlist sets none. With an expiry tag, a rule that reads it is an error.
+    #[must_use]
+    pub const fn default_level(self) -> Level {
+        definition(self).default_level
+    }
+
+    /// The controls that ask for the rule. [`Policy::controls`] says which of them a policy
+    /// satisfies.
+    #[must_use]
+    pub const fn controls(self) -> &'static [Control] {
+        definition(self).controls
+    }
+
+    /// Whether the rule finds unused credentials. An exemption that names no rules covers the
+    /// findings of these rules only.
+    #[must_use]
+    pub const fn finds_disuse(self) -> bool {
+        definition(self).finds_disuse
+    }
+
+    /// Whether an exemption in force that names the user settles the rule, whatever it exempts.
+    pub(super) const fn finds_unlisted(self) -> bool {
+        definition(self).finds_unlisted
+    }
+
+    /// The rules that find unused credentials.
+    #[must_use]
+    pub fn disuse_rules() -> Vec<Self> {
+        Self::ALL.into_iter().filter(|rule| rule.finds_disuse()).collect()
+    }
+
+    /// Whether the rule is about credentials of this kind.
+    #[must_use]
+    pub fn is_about(self, kind: CredentialKind) -> bool {
+        definition(self).kinds.contains(&kind)
+    }
+
+    /// Whether a live audit may leave out credentials of some kinds, and `kind` is one of them;
+    /// `None` if the rule always needs all credentials.
+    #[must_use]
+    pub fn is_optional(self, kind: Option<CredentialKind>) -> Option<bool> {
+        let optional = definition(self).optional_kinds;
+        (!optional.is_empty()).then(|| kind.is_some_and(|kind| optional.contains(&kind)))
+    }
+
+    /// Whether the rule is incomplete without this evidence.
+    #[must_use]
+    pub fn requires(self, item: EvidenceItem) -> bool {
+        item == EvidenceItem::CredentialReport || definition(self).evidence.contains(&item)
+    }
+
+    /// How the days of the rule's findings are counted.
+    #[must_use]
+    pub const fn day_count(self) -> DayCount {
+        definition(self).days
+    }
+
+    /// Whether the rule reads the expiry tag.
+    #[must_use]
+    pub fn reads_expiry_tag(self) -> bool {
+        self.day_count() == DayCount::ExpiryTag
+    }
+
+    /// Whether the queue shows when the credential was created instead of the reference date.
+    #[must_use]
+    pub const fn shows_creation(self) -> bool {
+        definition(self).shows_creation
+    }
+
+    /// What to do about the rule's findings.
+    #[must_use]
+    pub const fn remediation(self) -> Remediation {
+        definition(self).remediation
+    }
+
+    /// Whether `remediate` can act on the rule's findings.
+    #[must_use]
+    pub fn is_remediable(self) -> bool {
+        self.remediation().automation != Automation::Never
+    }
+
+    /// The rules whose findings `remediate` can act on.
+    #[must_use]
+    pub fn remediable() -> Vec<Self> {
+        Self::ALL.into_iter().filter(|rule| rule.is_remediable()).collect()
+    }
+
+    /// Whether the account's evidence shows all that the rule needs.
+    pub(super) fn availability(
+        self,
+        account: &Account<'_>,
+        criteria: Criteria<'_>,
+    ) -> Availability {
+        (definition(self).availability)(account, criteria)
+    }
+}
+
+impl Policy {
+    /// The file's policy, with the rules' defaults for what it does not set. A `stale_after_days`
+    /// from the command line wins.
+    #[must_use]
+    pub fn new(file: &PolicyOverrides, stale_after_days: Option<u32>) -> Self {
+        let default = |rule: Rule| match file.expiry_tag {
+            Some(_) if rule.reads_expiry_tag() => Level::Error,
+            _ => rule.default_level(),
         };
-        identity.finding_id()
+        Self::with_levels(file, stale_after_days, |rule| {
+            file.levels.get(&rule).copied().unwrap_or_else(|| default(rule))
+        })
     }
 
-    fn for_access_key(
-        rule: Rule,
-        user: &'a User<'_>,
-        key: &'a AccessKey<'_>,
-        outcome: RuleOutcome,
-    ) -> Self {
-        let siblings = user.access_keys.iter().map(|sibling| (&sibling.created, &sibling.handle));
-        Self {
-            rule,
-            credential: Some(Credential {
-                kind: CredentialKind::AccessKey,
-                handle: Some(key.handle.clone()),
-                created: key.created.at(),
-                last_used_service: key.last_used_service.as_deref().map(str::to_owned),
-            }),
-            identity: (Some(&key.created), ordinal(siblings, &key.created, &key.handle)),
-            outcome,
-            notes: Vec::new(),
-        }
+    /// The controls that a rule satisfies under this policy: none if the rule is off, and otherwise
+    /// those whose number of days `stale_after_days` does not exceed.
+    pub fn controls(&self, rule: Rule) -> impl Iterator<Item = &'static str> + use<> {
+        let (is_on, days) = (self.is_enabled(rule), self.stale_after_days);
+        let satisfies =
+            move |it: &&Control| is_on && it.max_stale_after_days.is_none_or(|most| days <= most);
+        rule.controls().iter().filter(satisfies).map(|control| control.name)
+    }
+
+    /// This policy with the expiry tag of a newer policy, because neither of two tags is stricter. If
+    /// the newer policy has no tag, its level of the rules that read the tag applies as well.
+    #[must_use]
+    pub fn with_expiry_tag_of(&self, newer: &Self) -> Self {
+        let level = |rule: Rule| match newer.expiry_tag {
+            None if rule.reads_expiry_tag() => newer.level(rule),
+            _ => self.level(rule),
+        };
+        let mut policy = self.map_levels(level);
+        policy.expiry_tag.clone_from(&newer.expiry_tag);
+        policy
+    }
+
+    /// Whether a rule that is on needs this evidence.
+    #[must_use]
+    pub fn requires(&self, item: EvidenceItem) -> bool {
+        self.enabled_rules().any(|rule| rule.requires(item))
     }
 }
 
-/// How many twins of the same creation come before `handle`.
-fn ordinal<'a>(
-    siblings: impl Iterator<Item = (&'a Timestamp, &'a CredentialHandle)>,
-    created: &Timestamp,
-    handle: &CredentialHandle,
-) -> usize {
-    siblings.filter(|(other, sibling)| same_creation(other, created) && *sibling < handle).count()
+impl Default for Policy {
+    fn default() -> Self {
+        Self::new(&PolicyOverrides::default(), None)
+    }
 }
 
-/// All that the rules which are on have against an IAM user.
+impl Default for RemediationPolicy {
+    fn default() -> Self {
+        let by_default = |rule: &Rule| rule.remediation().automation == Automation::ByDefault;
+        Self::with_rules(Rule::ALL.into_iter().filter(by_default).collect())
+    }
+}
+
+/// Adds what the enabled rules find about an IAM user.
 pub(super) fn check_user<'a>(
     user: &'a User<'_>,
     criteria: Criteria<'_>,
     drafts: &mut Vec<DraftFinding<'a>>,
 ) {
-    stale_password(user, criteria, drafts);
-    for key in &user.access_keys {
-        access_key(user, key, criteria, drafts);
-    }
-    for credential in &user.other_credentials {
-        old_service_credential(user, credential, criteria, drafts);
-    }
-    if user.hidden_credentials && criteria.policy.is_enabled(Rule::StaleAccessKey) {
-        drafts.push(hidden_credentials(Rule::StaleAccessKey));
-    }
-    expired_user(user, criteria, drafts);
-    if criteria.policy.is_enabled(Rule::UserWithoutCredentials)
-        && user.other_credentials_complete
-        && !user.hidden_credentials
-        && has_no_visible_credential(user)
-    {
-        let created = created(user, criteria);
-        drafts.push(
-            DraftFinding::for_user(Rule::UserWithoutCredentials, Ok(None))
-                .regardless_of_date(created),
-        );
-    }
-    let has_login = user.password.is_some() || !user.access_keys.is_empty();
-    if criteria.policy.is_enabled(Rule::UnlistedUser) && (has_login || user.hidden_credentials) {
-        let created = created(user, criteria);
-        drafts
-            .push(DraftFinding::for_user(Rule::UnlistedUser, Ok(None)).regardless_of_date(created));
-    }
+    check(user, Subjects::RootUser, criteria, drafts);
 }
 
-/// All that the rules which are on have against the root user, who is never stale: access keys, and
-/// old signing certificates.
+/// Adds what the enabled rules find about the root user, who is never stale.
 pub(super) fn check_root_user<'a>(
     root: &'a User<'_>,
     criteria: Criteria<'_>,
     drafts: &mut Vec<DraftFinding<'a>>,
 ) {
-    for credential in &root.other_credentials {
-        old_service_credential(root, credential, criteria, drafts);
-    }
-    if criteria.policy.is_enabled(Rule::RootAccessKey) {
-        root_access_keys(root, criteria, drafts);
-    }
+    check(root, Subjects::Users, criteria, drafts);
 }
 
-fn root_access_keys<'a>(
-    root: &'a User<'_>,
-    criteria: Criteria<'_>,
-    drafts: &mut Vec<DraftFinding<'a>>,
-) {
-    if root.hidden_credentials {
-        drafts.push(hidden_credentials(Rule::RootAccessKey));
-    }
-    for key in &root.access_keys {
-        let draft = match &key.active {
-            Flag::No => continue,
-            Flag::Yes => DraftFinding::for_access_key(Rule::RootAccessKey, root, key, Ok(None))
-                .regardless_of_date(staleness::access_key_since(key, criteria.latest)),
-            Flag::Unreadable(field) => {
-                DraftFinding::for_access_key(Rule::RootAccessKey, root, key, Err((**field).clone()))
-            }
-        };
-        drafts.push(draft);
-    }
-}
-
-fn stale_password<'a>(
+fn check<'a>(
     user: &'a User<'_>,
+    except: Subjects,
     criteria: Criteria<'_>,
     drafts: &mut Vec<DraftFinding<'a>>,
 ) {
-    let policy = criteria.policy;
-    let Some(password) = &user.password else { return };
-    if !policy.is_enabled(Rule::StalePassword) {
-        return;
-    }
-    let mut notes = Vec::new();
-    let outcome = match staleness::password(password, &user.created, criteria.latest) {
-        Disuse::Disabled => return,
-        Disuse::Unknown(field) => Err(field),
-        Disuse::Since((_, moment)) if !criteria.has_passed(moment) => {
-            return;
-        }
-        Disuse::Since(since) => {
-            let column = || staleness::PASSWORD_LAST_CHANGED.to_owned();
-            match staleness::moment(&password.last_changed, criteria.latest, column) {
-                Ok(Some(changed)) if !criteria.has_passed(changed) => {
-                    notes.push(Note::RecentlyReset(changed));
-                }
-                Ok(_) => {}
-                Err(field) => notes.push(Note::Unreadable(field)),
-            }
-            Ok(Some(since))
-        }
-    };
-    drafts.push(DraftFinding {
-        rule: Rule::StalePassword,
-        credential: Some(Credential {
-            kind: CredentialKind::Password,
-            handle: None,
-            created: password.last_changed.at(),
-            last_used_service: None,
-        }),
-        identity: (None, 0),
-        outcome,
-        notes,
-    });
-}
-
-/// The rules about one access key: stale, unrotated, or inactive and left over.
-fn access_key<'a>(
-    user: &'a User<'_>,
-    key: &'a AccessKey<'_>,
-    criteria: Criteria<'_>,
-    drafts: &mut Vec<DraftFinding<'a>>,
-) {
-    let Criteria { policy, now, .. } = criteria;
-    let stale = |since: &ReferenceDate| criteria.has_passed(since.1);
-    if policy.is_enabled(Rule::StaleAccessKey) {
-        match staleness::access_key(key, criteria.latest) {
-            Disuse::Since(since) if stale(&since) => {
-                drafts.push(DraftFinding::for_access_key(
-                    Rule::StaleAccessKey,
-                    user,
-                    key,
-                    Ok(Some(since)),
-                ));
-            }
-            Disuse::Unknown(field) => {
-                drafts.push(DraftFinding::for_access_key(
-                    Rule::StaleAccessKey,
-                    user,
-                    key,
-                    Err(field),
-                ));
-            }
-            Disuse::Since(_) | Disuse::Disabled => {}
-        }
-    }
-    if policy.is_enabled(Rule::UnrotatedAccessKey) {
-        match staleness::access_key_age(key, criteria.latest) {
-            // More than 90 days, unlike the stale rules' "at least".
-            Disuse::Since(since) if now - since.1 > TimeDelta::days(UNROTATED_AFTER_DAYS) => {
-                drafts.push(DraftFinding::for_access_key(
-                    Rule::UnrotatedAccessKey,
-                    user,
-                    key,
-                    Ok(Some(since)),
-                ));
-            }
-            Disuse::Unknown(field) => {
-                drafts.push(DraftFinding::for_access_key(
-                    Rule::UnrotatedAccessKey,
-                    user,
-                    key,
-                    Err(field),
-                ));
-            }
-            Disuse::Since(_) | Disuse::Disabled => {}
-        }
-    }
-    if policy.is_enabled(Rule::InactiveAccessKey) && key.active == Flag::No {
-        match staleness::access_key_since(key, criteria.latest) {
-            Ok(since) if !stale(&since) => {}
-            outcome => {
-                drafts.push(DraftFinding::for_access_key(
-                    Rule::InactiveAccessKey,
-                    user,
-                    key,
-                    outcome.map(Some),
-                ));
-            }
+    for rule in criteria.policy.enabled_rules() {
+        let definition = definition(rule);
+        if definition.applies_to != except {
+            (definition.check)(user, criteria, drafts);
         }
     }
 }
 
-fn old_service_credential<'a>(
-    user: &'a User<'_>,
-    credential: &'a OtherCredential,
-    criteria: Criteria<'_>,
-    drafts: &mut Vec<DraftFinding<'a>>,
-) {
-    let policy = criteria.policy;
-    if !policy.is_enabled(Rule::OldServiceCredential) {
-        return;
-    }
-    let outcome = match staleness::other_age(credential, criteria.latest) {
-        Disuse::Disabled => return,
-        Disuse::Unknown(field) => Err(field),
-        Disuse::Since(since) if criteria.has_passed(since.1) => Ok(Some(since)),
-        Disuse::Since(_) => return,
-    };
-    let siblings = user
-        .other_credentials
-        .iter()
-        .filter(|sibling| sibling.kind == credential.kind)
-        .map(|sibling| (&sibling.created, &sibling.handle));
-    drafts.push(DraftFinding {
-        rule: Rule::OldServiceCredential,
-        credential: Some(Credential {
-            kind: credential.kind,
-            handle: Some(credential.handle.clone()),
-            created: credential.created.at(),
-            last_used_service: None,
-        }),
-        identity: (
-            Some(&credential.created),
-            ordinal(siblings, &credential.created, &credential.handle),
-        ),
-        outcome,
-        notes: Vec::new(),
-    });
-}
-
-/// A user with keys that the report does not show cannot be called clean.
+/// A finding for keys that the report does not show: a user who has some cannot be cleared.
 fn hidden_credentials<'a>(rule: Rule) -> DraftFinding<'a> {
     let field = UnreadableField {
         column: "additional_credentials_info".to_owned(),
@@ -348,71 +400,47 @@ fn hidden_credentials<'a>(rule: Rule) -> DraftFinding<'a> {
     draft
 }
 
-/// The expiry tag is in force through its day, UTC.
-fn expired_user<'a>(
-    user: &'a User<'_>,
-    criteria: Criteria<'_>,
-    drafts: &mut Vec<DraftFinding<'a>>,
-) {
-    let Criteria { policy, now, .. } = criteria;
-    let (Some(key), Some(tags)) = (&policy.expiry_tag, &user.tags) else { return };
-    if !policy.is_enabled(Rule::ExpiredUser) {
-        return;
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    #[test]
+    fn rule_lists_only_controls_its_threshold_satisfies() {
+        let named = |days: u32, rule: Rule| -> Vec<_> {
+            Policy::new(&PolicyOverrides::default(), Some(days)).controls(rule).collect()
+        };
+        for rule in Rule::disuse_rules() {
+            for (days, controls) in [
+                (1, &["IAM.8", "IAM.22", "CIS 1.12"][..]),
+                (45, &["IAM.8", "IAM.22", "CIS 1.12"]),
+                (46, &["IAM.8"]),
+                (90, &["IAM.8"]),
+                (91, &[]),
+            ] {
+                assert_eq!(named(days, rule), controls, "{rule} at {days}");
+            }
+        }
+        assert_eq!(named(400, Rule::RootAccessKey), ["IAM.4"]);
+        assert_eq!(named(90, Rule::UnrotatedAccessKey), [""; 0], "the rule is off");
+        let on = BTreeMap::from([(Rule::UnrotatedAccessKey, Level::Notice)]);
+        let file = PolicyOverrides { levels: on, ..PolicyOverrides::default() };
+        let policy = Policy::new(&file, None);
+        assert_eq!(policy.controls(Rule::UnrotatedAccessKey).collect::<Vec<_>>(), ["IAM.3"]);
     }
-    let Some(value) = tags.get(key) else { return };
-    let outcome = match parse_day(value.trim()) {
-        Some(day) if now.date_naive() <= day => return,
-        Some(day) => Ok(Some((ReferenceKind::Expired, day.and_time(NaiveTime::MIN).and_utc()))),
-        None => Err(UnreadableField { column: format!("tag {key}"), text: value.clone() }),
-    };
-    drafts.push(DraftFinding::for_user(Rule::ExpiredUser, outcome));
-}
 
-/// When the user was created, for verdicts on the user as such.
-fn created(user: &User<'_>, criteria: Criteria<'_>) -> Result<ReferenceDate, UnreadableField> {
-    staleness::created(&user.created, criteria.latest, || staleness::USER_CREATION_TIME.to_owned())
-}
+    #[test]
+    fn disuse_rules_are_the_two_about_passwords_and_access_keys() {
+        assert_eq!(Rule::disuse_rules(), [Rule::StalePassword, Rule::StaleAccessKey]);
+    }
 
-/// Whether neither a password nor a key nor another credential was seen.
-pub(super) fn has_no_visible_credential(user: &User<'_>) -> bool {
-    user.password.is_none() && user.access_keys.is_empty() && user.other_credentials.is_empty()
-}
-
-/// Whether a credential of the user is in use, or may be: what is not known to be unused counts.
-pub(super) fn in_use(user: &User<'_>, criteria: Criteria<'_>) -> bool {
-    let unused = |disuse: Disuse| match disuse {
-        Disuse::Disabled => true,
-        Disuse::Since((_, moment)) => criteria.has_passed(moment),
-        Disuse::Unknown(_) => false,
-    };
-    // A change that cannot be read may have been yesterday's.
-    let may_be_reset = |changed: &Timestamp| match changed {
-        Timestamp::At(changed) => !criteria.has_passed(*changed),
-        Timestamp::Unreadable(_) => true,
-        Timestamp::Absent => false,
-    };
-    user.hidden_credentials
-        || user.password.as_ref().is_some_and(|password| {
-            may_be_reset(&password.last_changed)
-                || !unused(staleness::password(password, &user.created, criteria.latest))
-        })
-        || user.access_keys.iter().any(|key| !unused(staleness::access_key(key, criteria.latest)))
-        // Without a last-used date nobody can say that they are unused.
-        || user.other_credentials.iter().any(|other| other.active != Flag::No)
-}
-
-/// Whether the sweep cannot clear the user, so that a second look is due.
-#[must_use]
-pub(super) fn is_flagged(user: &User<'_>, criteria: Criteria<'_>) -> bool {
-    let doubtful = |disuse: Disuse| match disuse {
-        Disuse::Disabled => false,
-        Disuse::Since((_, moment)) => criteria.has_passed(moment),
-        Disuse::Unknown(_) => true,
-    };
-    user.hidden_credentials
-        || user
-            .password
-            .as_ref()
-            .is_some_and(|it| doubtful(staleness::password(it, &user.created, criteria.latest)))
-        || user.access_keys.iter().any(|key| doubtful(staleness::access_key(key, criteria.latest)))
+    #[test]
+    fn every_user_rule_needs_the_list_of_users() {
+        for rule in Rule::ALL {
+            let is_about_users = definition(rule).applies_to != Subjects::RootUser;
+            assert_eq!(rule.requires(EvidenceItem::Users), is_about_users, "{rule}");
+            assert!(rule.requires(EvidenceItem::CredentialReport), "{rule}");
+        }
+    }
 }

@@ -11,11 +11,8 @@ use serde_json::Value;
 
 use super::error::{ErrorDetails, ErrorKind, one_line};
 use crate::cause::root_cause;
+use crate::retry::{AttemptFailure, Retry};
 
-/// How often what should not fail twice is tried: a host that cannot be reached, an answer that is
-/// no JSON. Longer than a resolver or a route takes to recover, shorter than anybody waits for a
-/// misspelt host.
-const MAX_FEW_ATTEMPTS: u32 = 7;
 /// The longest wait that GitHub may ask for.
 const MAX_WAIT: Duration = Duration::from_secs(120);
 /// How long is waited where GitHub limits and does not say for how long.
@@ -30,27 +27,18 @@ pub(super) struct AttemptError {
     pub(super) message: String,
     /// The HTTP status, where there was an answer.
     pub(super) status: Option<u16>,
-    /// How long to wait before another attempt, where GitHub has a say in it.
-    pub(super) wait: Option<Duration>,
     pub(super) details: Option<Box<ErrorDetails>>,
-    retry_policy: RetryPolicy,
-}
-
-/// What becomes of further attempts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum RetryPolicy {
-    /// They fail alike.
-    Never,
-    /// One of the next few may be answered.
-    FewAttempts,
-    /// One may be answered some time.
-    UntilDeadline,
+    /// The number of the attempt, from 1.
+    pub(super) number: u32,
+    /// Whether the call may have succeeded, and nobody could find out.
+    pub(super) outcome_unknown: bool,
+    retry: Retry,
 }
 
 impl AttemptError {
-    fn new(kind: ErrorKind, retry_policy: RetryPolicy, message: impl Into<String>) -> Self {
-        let message = message.into();
-        Self { kind, message, status: None, wait: None, details: None, retry_policy }
+    fn new(kind: ErrorKind, retry: Retry, message: impl Into<String>) -> Self {
+        let (message, details) = (message.into(), None);
+        Self { kind, message, status: None, details, number: 1, outcome_unknown: false, retry }
     }
 
     /// What an error of octocrab comes to.
@@ -60,7 +48,7 @@ impl AttemptError {
             octocrab::Error::Service { .. }
             | octocrab::Error::Reqwest { .. }
             | octocrab::Error::Hyper { .. } => {
-                Self::new(ErrorKind::Unreachable, RetryPolicy::FewAttempts, root_cause(&error))
+                Self::new(ErrorKind::Unreachable, Retry::FewTimes, root_cause(&error))
             }
             other => Self::unexpected(root_cause(&other)),
         }
@@ -71,14 +59,14 @@ impl AttemptError {
         let headers = error.headers.as_ref().unwrap_or(&unsaid);
         let resets_at = resets_at(headers);
         let kind = kind_of(error, headers);
-        let wait = match kind {
-            ErrorKind::RateLimited => Some(rate_limit_wait(headers, resets_at)),
+        let retry = match kind {
+            ErrorKind::RateLimited => retry_rate_limit(rate_limit_wait(headers, resets_at)),
             ErrorKind::Unavailable => {
-                seconds(headers, RETRY_AFTER.as_str()).map(|it| it.min(MAX_WAIT))
+                let wait = seconds(headers, RETRY_AFTER.as_str()).unwrap_or_default();
+                Retry::UntilDeadline { wait: wait.min(MAX_WAIT) }
             }
-            _ => None,
+            _ => Retry::Never,
         };
-        let retry_policy = retry_policy_for(kind, wait.unwrap_or_default());
         let permissions = text(headers, "x-accepted-github-permissions").map(one_line);
         let details = ErrorDetails {
             permissions: permissions.filter(|it| !it.is_empty()),
@@ -88,15 +76,14 @@ impl AttemptError {
         };
         Self {
             status: Some(error.status_code.as_u16()),
-            wait,
             details: Some(Box::new(details)),
-            ..Self::new(kind, retry_policy, error_message(error))
+            ..Self::new(kind, retry, error_message(error))
         }
     }
 
     /// An answer that makes no sense, and will make none.
     pub(super) fn unexpected(message: impl Into<String>) -> Self {
-        Self::new(ErrorKind::Unexpected, RetryPolicy::Never, message)
+        Self::new(ErrorKind::Unexpected, Retry::Never, message)
     }
 
     /// The answer is JSON of another shape.
@@ -108,7 +95,7 @@ impl AttemptError {
     pub(super) fn not_json(status: StatusCode) -> Self {
         let message = format!("HTTP status {}, and an answer that is no JSON", status.as_u16());
         let status = Some(status.as_u16());
-        Self { status, ..Self::new(ErrorKind::Unexpected, RetryPolicy::FewAttempts, message) }
+        Self { status, ..Self::new(ErrorKind::Unexpected, Retry::FewTimes, message) }
     }
 
     /// The connection broke within the answer, or the answer was too large.
@@ -116,7 +103,7 @@ impl AttemptError {
         if error.is::<http_body_util::LengthLimitError>() {
             return Self::unexpected("the answer is too large");
         }
-        Self::new(ErrorKind::Unreachable, RetryPolicy::FewAttempts, root_cause(error))
+        Self::new(ErrorKind::Unreachable, Retry::FewTimes, root_cause(error))
     }
 
     /// The answer leads to another origin.
@@ -127,36 +114,22 @@ impl AttemptError {
 
     /// Time was up before the call was made.
     pub(super) fn out_of_time() -> Self {
-        Self::new(ErrorKind::TimedOut, RetryPolicy::Never, "time was up")
+        Self::new(ErrorKind::TimedOut, Retry::Never, "time was up")
     }
 
     /// There was no answer in the time of one attempt.
     pub(super) fn slow(waited: Duration) -> Self {
         let message = format!("no answer within {:.1} s", waited.as_secs_f64());
-        Self::new(ErrorKind::TimedOut, RetryPolicy::UntilDeadline, message)
+        Self::new(ErrorKind::TimedOut, Retry::UNTIL_DEADLINE, message)
     }
 
-    /// The same failure of a create, where it could not be looked whether it happened.
-    pub(super) fn with_unknown_outcome(mut self) -> Self {
-        self.message.push_str("; it is not known whether it happened");
-        self
+    pub(super) fn with_number(self, number: u32) -> Self {
+        Self { number, ..self }
     }
 
-    /// The failure to tell of: that time was up says less than what went wrong before.
-    pub(super) fn or(self, earlier: Option<Self>) -> Self {
-        match earlier {
-            Some(earlier) if self.kind == ErrorKind::TimedOut => earlier,
-            _ => self,
-        }
-    }
-
-    /// Whether another attempt may be answered.
-    pub(super) fn is_retryable(&self, attempt: u32) -> bool {
-        match self.retry_policy {
-            RetryPolicy::Never => false,
-            RetryPolicy::FewAttempts => attempt < MAX_FEW_ATTEMPTS,
-            RetryPolicy::UntilDeadline => true,
-        }
+    /// The failure of a create that could not be checked. It is not repeated.
+    pub(super) fn with_unknown_outcome(self) -> Self {
+        Self { outcome_unknown: true, retry: Retry::Never, ..self }
     }
 
     /// Whether what was asked for may have been done all the same.
@@ -171,12 +144,25 @@ impl AttemptError {
     }
 }
 
-fn retry_policy_for(refusal: ErrorKind, wait: Duration) -> RetryPolicy {
-    match refusal {
-        ErrorKind::RateLimited if wait > MAX_WAIT => RetryPolicy::Never,
-        ErrorKind::RateLimited | ErrorKind::Unavailable => RetryPolicy::UntilDeadline,
-        _ => RetryPolicy::Never,
+impl AttemptFailure for AttemptError {
+    fn retry(&self) -> Retry {
+        self.retry
     }
+
+    /// A timeout explains less than what failed before it.
+    fn after(self, earlier: Self) -> Self {
+        match self.kind {
+            ErrorKind::TimedOut => {
+                let Self { number, outcome_unknown, .. } = self;
+                Self { number, outcome_unknown, ..earlier }
+            }
+            _ => self,
+        }
+    }
+}
+
+fn retry_rate_limit(wait: Duration) -> Retry {
+    if wait > MAX_WAIT { Retry::Never } else { Retry::UntilDeadline { wait } }
 }
 
 /// Source: "Troubleshooting the REST API", GitHub documentation.
@@ -333,16 +319,17 @@ mod tests {
 
     #[test]
     fn wait_over_the_maximum_is_not_retried() {
-        let after =
-            |seconds| retry_policy_for(ErrorKind::RateLimited, Duration::from_secs(seconds));
-        assert_eq!([after(120), after(121)], [RetryPolicy::UntilDeadline, RetryPolicy::Never]);
+        let wait = Duration::from_secs(120);
+        assert_eq!(retry_rate_limit(wait), Retry::UntilDeadline { wait });
+        assert_eq!(retry_rate_limit(wait + Duration::from_secs(1)), Retry::Never);
     }
 
     #[test]
-    fn unreachable_host_is_retried_a_few_times() {
-        let failure = AttemptError::new(ErrorKind::Unreachable, RetryPolicy::FewAttempts, "");
-        assert!(
-            failure.is_retryable(MAX_FEW_ATTEMPTS - 1) && !failure.is_retryable(MAX_FEW_ATTEMPTS)
-        );
+    fn timeout_after_another_failure_keeps_the_message_of_that_failure() {
+        let unavailable = AttemptError::new(ErrorKind::Unavailable, Retry::UNTIL_DEADLINE, "502");
+        let timeout = AttemptError::slow(Duration::from_secs(2)).with_number(2);
+        let failure = timeout.with_unknown_outcome().after(unavailable);
+        assert_eq!((failure.kind, failure.message.as_str()), (ErrorKind::Unavailable, "502"));
+        assert!(failure.outcome_unknown && failure.number == 2);
     }
 }

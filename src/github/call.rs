@@ -1,9 +1,8 @@
-//! One way to call GitHub: retried with growing pauses until it is answered, refused, or out of
-//! time.
+//! Calls to the GitHub API, with retries and redirects.
 //!
-//! octocrab's own retries end by a count, send a create again without looking, and know no
-//! `retry-after`. Redirects are followed here as well, with the method and body that were sent,
-//! and never to another origin: the token goes with them.
+//! octocrab's own retries stop after a fixed number of attempts, repeat a create without checking,
+//! and ignore `retry-after`. Redirects are followed here with the same method and body, and never
+//! to another origin, because the request carries the token.
 
 use std::time::Duration;
 
@@ -14,14 +13,13 @@ use reqwest::Url;
 use secrecy::ExposeSecret as _;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::Value;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::Instant;
 
 use super::GitHub;
 use super::attempt_error::AttemptError;
 use super::error::{Error, ErrorKind};
+use crate::retry::AttemptTimedOut;
 
-/// The first pause before a call is made again; each further one is twice as long.
-const FIRST_PAUSE: Duration = Duration::from_millis(100);
 /// The pauses before each look for what a create may have made although its answer was lost. Lists
 /// lag behind by seconds, and a second create would make a twin.
 const LOOKUP_PAUSES: [Duration; 4] = [
@@ -30,10 +28,6 @@ const LOOKUP_PAUSES: [Duration; 4] = [
     Duration::from_secs(2),
     Duration::from_secs(4),
 ];
-/// The longest pause that GitHub did not ask for.
-const MAX_PAUSE: Duration = Duration::from_secs(5);
-/// The longest time in which one attempt is answered in full.
-const MAX_ATTEMPT: Duration = Duration::from_secs(15);
 /// How many redirects are followed behind each other.
 const MAX_REDIRECTS: usize = 5;
 /// The largest answer that is read, in bytes: a page of 100 issues whose bodies are all full, each
@@ -43,13 +37,6 @@ const MAX_RESPONSE_BYTES: usize = 80 * 1024 * 1024;
 const USER_AGENT_VALUE: &str = concat!("iam-stocktake/", env!("CARGO_PKG_VERSION"));
 /// The media type of GitHub's JSON.
 pub(super) const JSON: &str = "application/vnd.github+json";
-
-/// How long calls may take, all together and each attempt alone.
-#[derive(Debug)]
-pub(super) struct CallTimeouts {
-    deadline: Instant,
-    attempt: Duration,
-}
 
 /// A request, for as often as it is sent.
 #[derive(Debug)]
@@ -71,36 +58,6 @@ pub(super) struct ApiResponse {
     pub(super) link: Option<String>,
     /// The body.
     pub(super) bytes: Vec<u8>,
-}
-
-impl CallTimeouts {
-    /// `timeout` from now.
-    pub(super) fn new(timeout: Duration) -> Self {
-        Self { deadline: Instant::now() + timeout, attempt: Self::attempt(timeout) }
-    }
-
-    /// How long one attempt may take: time for a few must remain.
-    pub(super) fn attempt(timeout: Duration) -> Duration {
-        MAX_ATTEMPT.min(timeout / 4)
-    }
-
-    /// Waits until another attempt makes sense; false if none does, or none in time.
-    async fn pause_before_retry(&self, attempt: u32, failure: &AttemptError) -> bool {
-        // What GitHub asks for is waited for in full; chance comes on top.
-        let pause = failure.wait.unwrap_or_default() + pause_after(attempt);
-        if !failure.is_retryable(attempt) || Instant::now() + pause >= self.deadline {
-            return false;
-        }
-        sleep(pause).await;
-        true
-    }
-}
-
-/// Doubles with every attempt; half of it is chance, so that calls that failed together do not
-/// come back together.
-fn pause_after(attempt: u32) -> Duration {
-    let whole = FIRST_PAUSE.saturating_mul(1 << attempt.saturating_sub(1).min(16));
-    whole.min(MAX_PAUSE).mul_f64(0.5 + fastrand::f64() / 2.0)
 }
 
 impl ApiRequest {
@@ -160,68 +117,40 @@ impl ApiResponse {
 }
 
 impl GitHub {
-    /// Makes a call that may be made twice, until it is answered, refused, or out of time.
+    /// Makes a call that can safely be repeated, and retries it until the deadline.
     pub(super) async fn call<T>(
         &self,
         request: &ApiRequest,
         read: impl Fn(ApiResponse) -> Result<T, AttemptError>,
     ) -> Result<T, Error> {
-        let (mut attempt, mut earlier) = (1, None);
-        loop {
-            let failure = match self.attempt(request, attempt, &read).await {
-                Ok(answer) => return Ok(answer),
-                Err(failure) => failure,
-            };
-            if !self.timeouts.pause_before_retry(attempt, &failure).await {
-                return Err(self.error(request, attempt, failure.or(earlier)));
-            }
-            earlier = Some(failure.or(earlier));
-            attempt += 1;
-        }
+        let attempt = |number| self.attempt(request, number, &read);
+        self.deadline.retry(attempt).await.map_err(|failure| self.error(request, failure))
     }
 
-    /// Makes a call that creates something. Where it is left open whether that happened, it is
-    /// looked for with `find`, several times with growing pauses, and the call is made again only if
-    /// it is still not there.
+    /// Makes a call that creates something. After a failure that may hide a success, looks for it
+    /// with `find`, several times with growing waits, and repeats the call only if it is not there.
     pub(super) async fn create<T>(
         &self,
         request: &ApiRequest,
         read: impl Fn(ApiResponse) -> Result<T, AttemptError>,
         find: impl AsyncFn() -> Result<Option<T>, Error>,
     ) -> Result<T, Error> {
-        let (mut attempt, mut earlier) = (1, None);
-        loop {
-            let failure = match self.attempt(request, attempt, &read).await {
-                Ok(created) => return Ok(created),
-                Err(failure) => failure,
+        let attempt = async |number| {
+            let failure = match self.attempt(request, number, &read).await {
+                Err(failure) if failure.may_have_succeeded() => failure,
+                outcome => return outcome,
             };
-            if failure.may_have_succeeded() {
-                match self.look_up_created(&find).await {
-                    Ok(LookupOutcome::Found(created)) => return Ok(created),
-                    Ok(LookupOutcome::Absent) => {}
-                    Ok(LookupOutcome::TimedOut) => {
-                        return Err(self.error(
-                            request,
-                            attempt,
-                            failure.or(earlier).with_unknown_outcome(),
-                        ));
-                    }
-                    Err(error) => {
-                        tracing::debug!(%error, "it is not known whether the create happened");
-                        return Err(self.error(
-                            request,
-                            attempt,
-                            failure.or(earlier).with_unknown_outcome(),
-                        ));
-                    }
+            match self.look_up_created(&find).await {
+                Ok(LookupOutcome::Found(created)) => Ok(created),
+                Ok(LookupOutcome::Absent) => Err(failure),
+                Ok(LookupOutcome::TimedOut) => Err(failure.with_unknown_outcome()),
+                Err(error) => {
+                    tracing::debug!(%error, "cannot check whether the create succeeded");
+                    Err(failure.with_unknown_outcome())
                 }
             }
-            if !self.timeouts.pause_before_retry(attempt, &failure).await {
-                return Err(self.error(request, attempt, failure.or(earlier)));
-            }
-            earlier = Some(failure.or(earlier));
-            attempt += 1;
-        }
+        };
+        self.deadline.retry(attempt).await.map_err(|failure| self.error(request, failure))
     }
 
     /// Looks for what a create may have made. The pause comes first: GitHub may still be at what it
@@ -231,10 +160,7 @@ impl GitHub {
         find: &impl AsyncFn() -> Result<Option<T>, Error>,
     ) -> Result<LookupOutcome<T>, Error> {
         for pause in LOOKUP_PAUSES {
-            let is_in_time = Instant::now() + pause < self.timeouts.deadline;
-            if is_in_time {
-                sleep(pause).await;
-            }
+            let is_in_time = self.deadline.sleep(pause).await;
             match find().await? {
                 Some(created) => return Ok(LookupOutcome::Found(created)),
                 None if is_in_time => {}
@@ -251,19 +177,17 @@ impl GitHub {
         read: impl Fn(ApiResponse) -> Result<T, AttemptError>,
     ) -> Result<T, AttemptError> {
         let started = Instant::now();
-        // Polled even once, a request is sent: nothing is asked for when its answer is late
-        // already.
-        if started >= self.timeouts.deadline {
-            return Err(AttemptError::out_of_time());
+        // A request is sent as soon as it is polled, so it must not be made after the deadline.
+        if self.deadline.has_passed() {
+            return Err(AttemptError::out_of_time().with_number(attempt));
         }
-        let end = self.timeouts.deadline.min(started + self.timeouts.attempt);
-        let outcome = match timeout_at(end, self.exchange(request)).await {
+        let outcome = match self.deadline.attempt(self.exchange(request)).await {
             Ok(Ok(answer)) => {
                 let status = answer.status.as_u16();
                 read(answer).map(|read| (status, read))
             }
             Ok(Err(failure)) => Err(failure),
-            Err(_) => Err(AttemptError::slow(started.elapsed())),
+            Err(AttemptTimedOut(after)) => Err(AttemptError::slow(after)),
         };
         let (method, route) = (&request.method, request.url.path());
         let milliseconds = started.elapsed().as_millis();
@@ -275,12 +199,12 @@ impl GitHub {
             Err(failure) if request.expected == Some(failure.kind) => {
                 let status = failure.status;
                 tracing::debug!(%method, route, status, attempt, milliseconds, "answered");
-                Err(failure)
+                Err(failure.with_number(attempt))
             }
             Err(failure) => {
                 let (status, kind) = (failure.status, failure.kind);
                 tracing::debug!(%method, route, status, %kind, attempt, milliseconds, "failed");
-                Err(failure)
+                Err(failure.with_number(attempt))
             }
         }
     }
@@ -328,11 +252,14 @@ impl GitHub {
         url.origin() == self.api.origin()
     }
 
-    fn error(&self, request: &ApiRequest, attempt: u32, failure: AttemptError) -> Error {
-        let AttemptError { kind, message, details, .. } = failure;
+    fn error(&self, request: &ApiRequest, failure: AttemptError) -> Error {
+        let AttemptError { kind, mut message, details, number, outcome_unknown, .. } = failure;
+        if outcome_unknown {
+            message.push_str("; it is unknown whether GitHub created it");
+        }
         // A server or a proxy may repeat what it was sent.
         let message = message.replace(self.token.expose_secret().trim(), "***");
-        Error { details, attempts: attempt, ..Error::new(request.what.as_str(), kind, message) }
+        Error { details, attempts: number, ..Error::new(request.what.as_str(), kind, message) }
     }
 }
 
@@ -366,26 +293,4 @@ fn redirected(
     }
     let location = headers.get(LOCATION)?.to_str().ok()?;
     Some(url.join(location).map_err(|_| AttemptError::unexpected("a redirect to what is no URL")))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn pauses_double_up_to_the_maximum_with_jitter() {
-        for attempt in 1..40 {
-            let whole = FIRST_PAUSE.saturating_mul(1 << (attempt - 1).min(16)).min(MAX_PAUSE);
-            let pause = pause_after(attempt);
-            assert!(whole / 2 <= pause && pause <= whole, "{attempt}: {pause:?}");
-        }
-        let pauses: std::collections::BTreeSet<_> = (0..20).map(|_| pause_after(6)).collect();
-        assert!(pauses.len() > 1);
-    }
-
-    #[test]
-    fn attempt_timeout_leaves_time_for_retries() {
-        assert_eq!(CallTimeouts::attempt(Duration::from_secs(8)), Duration::from_secs(2));
-        assert_eq!(CallTimeouts::attempt(Duration::from_secs(600)), MAX_ATTEMPT);
-    }
 }

@@ -14,8 +14,6 @@ pub const DEFAULT_STALE_AFTER_DAYS: u32 = 90;
 pub const DEFAULT_MAX_EXEMPTION_DAYS: u32 = 365;
 /// The largest threshold that is taken for meant, in days.
 pub const MAX_DAYS: u32 = 3_650;
-/// An access key older than this is unrotated: Security Hub control IAM.3.
-pub const UNROTATED_AFTER_DAYS: i64 = 90;
 
 /// What is looked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -54,9 +52,6 @@ impl Rule {
         Self::UnlistedUser,
     ];
 
-    /// The rules that an exemption covers when it names none.
-    pub const STALE: [Self; 2] = [Self::StalePassword, Self::StaleAccessKey];
-
     /// The rule's id in reports, fingerprints and the allowlist.
     #[must_use]
     pub const fn id(self) -> &'static str {
@@ -70,56 +65,6 @@ impl Rule {
             Self::UserWithoutCredentials => "user-without-credentials",
             Self::UnrotatedAccessKey => "unrotated-access-key",
             Self::UnlistedUser => "unlisted-user",
-        }
-    }
-
-    /// The controls that ask for it, in Security Hub and the CIS benchmark.
-    /// [`Policy::controls`] says which of them a policy satisfies.
-    ///
-    /// Source: "Security Hub controls for IAM", AWS documentation; CIS AWS Foundations Benchmark
-    /// 3.0.0, recommendation 1.12.
-    #[must_use]
-    pub const fn controls(self) -> &'static [Control] {
-        match self {
-            Self::StalePassword | Self::StaleAccessKey => &[
-                Control { name: "IAM.8", max_stale_after_days: Some(90) },
-                Control { name: "IAM.22", max_stale_after_days: Some(45) },
-                Control { name: "CIS 1.12", max_stale_after_days: Some(45) },
-            ],
-            Self::RootAccessKey => &[Control { name: "IAM.4", max_stale_after_days: None }],
-            // The age is fixed, and is the control's.
-            Self::UnrotatedAccessKey => &[Control { name: "IAM.3", max_stale_after_days: None }],
-            _ => &[],
-        }
-    }
-
-    /// The level where the allowlist file sets none. `expired-user` becomes an error once an expiry
-    /// tag is named.
-    #[must_use]
-    pub const fn default_level(self) -> Level {
-        match self {
-            Self::StalePassword | Self::StaleAccessKey => Level::Error,
-            Self::RootAccessKey | Self::OldServiceCredential => Level::Warning,
-            Self::InactiveAccessKey | Self::UserWithoutCredentials => Level::Notice,
-            Self::ExpiredUser | Self::UnrotatedAccessKey | Self::UnlistedUser => Level::Off,
-        }
-    }
-}
-
-/// A control of Security Hub or of the CIS benchmark.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Control {
-    /// Its name.
-    pub name: &'static str,
-    /// The largest `stale_after_days` that satisfies it; `None` where those days do not matter.
-    pub max_stale_after_days: Option<u32>,
-}
-
-impl fmt::Display for Control {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.max_stale_after_days {
-            Some(days) => write!(f, "{} (≤ {days} days)", self.name),
-            None => f.write_str(self.name),
         }
     }
 }
@@ -213,21 +158,20 @@ pub struct Policy {
 }
 
 impl Policy {
-    /// Joins the file's policy with the built-in defaults; `stale_after_days` is the flag's.
-    #[must_use]
-    pub fn new(file: &PolicyOverrides, stale_after_days: Option<u32>) -> Self {
-        let level = |rule: Rule| match (rule, &file.expiry_tag) {
-            (Rule::ExpiredUser, Some(_)) => Level::Error,
-            _ => rule.default_level(),
-        };
+    /// The file's policy with a level for each rule. A `stale_after_days` from the command line wins.
+    /// [`Policy::new`] takes the levels from the rules' defaults.
+    pub(crate) fn with_levels(
+        file: &PolicyOverrides,
+        stale_after_days: Option<u32>,
+        level: impl Fn(Rule) -> Level,
+    ) -> Self {
         Self {
             stale_after_days: stale_after_days
                 .or(file.stale_after_days)
                 .unwrap_or(DEFAULT_STALE_AFTER_DAYS),
             max_exemption_days: file.max_exemption_days.unwrap_or(DEFAULT_MAX_EXEMPTION_DAYS),
             expiry_tag: file.expiry_tag.clone(),
-            levels: Rule::ALL
-                .map(|rule| file.levels.get(&rule).copied().unwrap_or_else(|| level(rule))),
+            levels: Rule::ALL.map(level),
         }
     }
 
@@ -243,18 +187,9 @@ impl Policy {
         }
     }
 
-    /// This policy with the expiry tag of a newer one: of two tags none is the stricter. Where the newer
-    /// one has no tag, the level that an older one had for its tag does not count either.
-    #[must_use]
-    pub fn with_expiry_tag_of(&self, newer: &Self) -> Self {
-        let mut policy = self.clone();
-        policy.expiry_tag.clone_from(&newer.expiry_tag);
-        if newer.expiry_tag.is_none()
-            && let Some(level) = policy.levels.get_mut(Rule::ExpiredUser as usize)
-        {
-            *level = newer.level(Rule::ExpiredUser);
-        }
-        policy
+    /// The same policy with other levels.
+    pub(crate) fn map_levels(&self, level: impl Fn(Rule) -> Level) -> Self {
+        Self { levels: Rule::ALL.map(level), ..self.clone() }
     }
 
     /// The level of a rule.
@@ -267,15 +202,6 @@ impl Policy {
     #[must_use]
     pub fn is_enabled(&self, rule: Rule) -> bool {
         self.level(rule) != Level::Off
-    }
-
-    /// The controls that a rule satisfies under this policy: none where the rule is off, and only
-    /// those whose days the threshold does not exceed.
-    pub fn controls(&self, rule: Rule) -> impl Iterator<Item = &'static str> + use<> {
-        let (is_on, days) = (self.is_enabled(rule), self.stale_after_days);
-        let satisfies =
-            move |it: &&Control| is_on && it.max_stale_after_days.is_none_or(|most| days <= most);
-        rule.controls().iter().filter(satisfies).map(|control| control.name)
     }
 
     /// The rules that are judged, in the order of [`Rule::ALL`].
@@ -299,12 +225,6 @@ impl Policy {
     }
 }
 
-impl Default for Policy {
-    fn default() -> Self {
-        Self::new(&PolicyOverrides::default(), None)
-    }
-}
-
 /// The first sixteen hex digits of a digest.
 #[must_use]
 pub fn hex16(digest: &[u8]) -> String {
@@ -314,33 +234,4 @@ pub fn hex16(digest: &[u8]) -> String {
         let _ = write!(text, "{byte:02x}");
         text
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn rule_lists_only_controls_its_threshold_satisfies() {
-        let named = |days: u32, rule: Rule| -> Vec<_> {
-            Policy::new(&PolicyOverrides::default(), Some(days)).controls(rule).collect()
-        };
-        for rule in Rule::STALE {
-            for (days, controls) in [
-                (1, &["IAM.8", "IAM.22", "CIS 1.12"][..]),
-                (45, &["IAM.8", "IAM.22", "CIS 1.12"]),
-                (46, &["IAM.8"]),
-                (90, &["IAM.8"]),
-                (91, &[]),
-            ] {
-                assert_eq!(named(days, rule), controls, "{rule} at {days}");
-            }
-        }
-        assert_eq!(named(400, Rule::RootAccessKey), ["IAM.4"]);
-        assert_eq!(named(90, Rule::UnrotatedAccessKey), [""; 0], "the rule is off");
-        let on = BTreeMap::from([(Rule::UnrotatedAccessKey, Level::Notice)]);
-        let file = PolicyOverrides { levels: on, ..PolicyOverrides::default() };
-        let policy = Policy::new(&file, None);
-        assert_eq!(policy.controls(Rule::UnrotatedAccessKey).collect::<Vec<_>>(), ["IAM.3"]);
-    }
 }

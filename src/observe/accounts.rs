@@ -30,8 +30,10 @@ pub type ProgressCallback<'a> = &'a dyn Fn(ProgressEvent);
 pub async fn open_sessions(options: &ObserveOptions) -> Result<SessionProvider, SessionError> {
     let opening = CallLimits::new(options.timeout, 1);
     // Not all that opens a session is a call of ours: a token is fetched, a process is asked.
-    let open =
-        timeout_at(opening.deadline(), SessionProvider::open(options.session.clone(), &opening));
+    let open = timeout_at(
+        opening.deadline().end(),
+        SessionProvider::open(options.session.clone(), &opening),
+    );
     open.await.map_err(|_| SessionError::TimedOut)?
 }
 

@@ -1,40 +1,27 @@
-//! One way to call AWS: retried with growing pauses until it is answered, refused, or out of time.
-//!
-//! The SDK's own retries end by a count and by a quota that all calls share, and forget what went
-//! wrong. An audit has a deadline instead, and has to say why evidence is missing.
+//! Calls to AWS, with retries, and what their errors mean.
 
-use std::future::Future;
 use std::time::Duration;
 
 use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_iam::config::http::HttpResponse;
 use aws_sdk_iam::error::{ProvideErrorMetadata, SdkError};
-use tokio::sync::Semaphore;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::time::{Instant, timeout_at};
 
 use super::message::{cause_chain, one_line, root_cause};
 use super::{non_aws_response, response_limit};
 use crate::model::inventory::{EvidenceGap, EvidenceItem, GapCause};
+use crate::retry::{AttemptFailure, AttemptTimedOut, Deadline, Retry};
 
-/// The first pause before a call is made again; each further one is twice as long.
-const FIRST_PAUSE: Duration = Duration::from_millis(100);
-/// The longest pause.
-const MAX_PAUSE: Duration = Duration::from_secs(5);
-/// The longest time in which one attempt is answered in full.
-const MAX_ATTEMPT_TIME: Duration = Duration::from_secs(15);
-/// How often a host that cannot be reached is tried: longer than a resolver or a route takes to
-/// recover, shorter than anybody waits for a misspelt endpoint.
-const MAX_UNREACHABLE_ATTEMPTS: u32 = 7;
 /// The HTTP status of `NoSuchEntity`.
 ///
 /// Source: the errors of the actions in the IAM API Reference.
 const NOT_FOUND: u16 = 404;
 
-/// How long, and how many at a time, calls may take.
+/// The deadline of calls, and how many are made at the same time.
 #[derive(Debug)]
 pub(crate) struct CallLimits {
-    deadline: Instant,
-    attempt: Duration,
+    deadline: Deadline,
     permits: Semaphore,
 }
 
@@ -54,22 +41,16 @@ pub(crate) struct AwsError {
 }
 
 impl CallLimits {
-    /// `timeout` from now, `concurrency` calls at a time.
+    /// The deadline is `timeout` from now. At most `concurrency` calls are made at the same time.
     pub(crate) fn new(timeout: Duration, concurrency: usize) -> Self {
-        Self {
-            deadline: Instant::now() + timeout,
-            // Time for a few attempts must remain.
-            attempt: MAX_ATTEMPT_TIME.min(timeout / 4),
-            permits: Semaphore::new(concurrency),
-        }
+        Self { deadline: Deadline::new(timeout), permits: Semaphore::new(concurrency) }
     }
 
-    /// The moment at which everything ends.
-    pub(crate) const fn deadline(&self) -> Instant {
-        self.deadline
+    pub(crate) const fn deadline(&self) -> &Deadline {
+        &self.deadline
     }
 
-    /// Makes a call until it is answered, refused, or out of time.
+    /// Makes a call, and retries it until the deadline.
     pub(crate) async fn call<T, E, F>(
         &self,
         action: &'static str,
@@ -79,35 +60,15 @@ impl CallLimits {
         F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
         E: ProvideErrorMetadata + std::error::Error + 'static,
     {
-        // A permit is held through the pauses: whoever is throttled makes room for nobody.
-        let Ok(permit) = timeout_at(self.deadline, self.permits.acquire()).await else {
-            return Err(AwsError::deadline_exceeded(action));
-        };
-        let _permit = permit;
-        // Polled even once, a request is sent: nothing is asked for when its answer is late already.
-        if Instant::now() >= self.deadline {
-            return Err(AwsError::deadline_exceeded(action));
-        }
-        let (mut attempt, mut outcome_unknown) = (0, false);
-        loop {
-            attempt += 1;
-            let failure = match self.attempt(action, attempt, &request).await {
-                Ok(answer) => return Ok(answer),
-                Err(failure) => AwsError { outcome_unknown, ..failure },
-            };
-            let pause = backoff(attempt);
-            if !failure.is_retryable(attempt) || Instant::now() + pause >= self.deadline {
-                return Err(failure);
-            }
-            outcome_unknown |= failure.may_have_been_carried_out();
-            sleep(pause).await;
-        }
+        // The permit is kept between attempts: a throttled call is not replaced by another one.
+        let _permit = self.permit(action).await?;
+        self.deadline.retry(|attempt| self.attempt(action, attempt, &request)).await
     }
 
-    /// Makes a call as [`Self::call`] does, with a check right before each attempt.
+    /// Like [`Self::call`], with a check right before each attempt.
     ///
     /// # Errors
-    /// The call's failure, or the check's: then no other attempt was made.
+    /// The failure of the call, or of a check. After a failed check there is no further attempt.
     pub(crate) async fn call_checked<T, E, F, X>(
         &self,
         action: &'static str,
@@ -118,34 +79,24 @@ impl CallLimits {
         F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
         E: ProvideErrorMetadata + std::error::Error + 'static,
     {
-        let (mut attempt, mut outcome_unknown) = (0, false);
-        loop {
-            attempt += 1;
+        let attempt = async |attempt| {
+            let outcome_unknown = false;
             check().await.map_err(|error| CheckedAwsError::Check { error, outcome_unknown })?;
-            let deadline_exceeded =
-                || AwsError { outcome_unknown, ..AwsError::deadline_exceeded(action) };
-            let Ok(permit) = timeout_at(self.deadline, self.permits.acquire()).await else {
-                return Err(CheckedAwsError::Call(deadline_exceeded()));
-            };
-            if Instant::now() >= self.deadline {
-                return Err(CheckedAwsError::Call(deadline_exceeded()));
-            }
-            let outcome = self.attempt(action, attempt, &request).await;
-            drop(permit);
-            let failure = match outcome {
-                Ok(answer) => return Ok(answer),
-                Err(failure) => AwsError { outcome_unknown, ..failure },
-            };
-            let pause = backoff(attempt);
-            if !failure.is_retryable(attempt) || Instant::now() + pause >= self.deadline {
-                return Err(CheckedAwsError::Call(failure));
-            }
-            outcome_unknown |= failure.may_have_been_carried_out();
-            sleep(pause).await;
+            let _permit = self.permit(action).await.map_err(CheckedAwsError::Call)?;
+            self.attempt(action, attempt, &request).await.map_err(CheckedAwsError::Call)
+        };
+        self.deadline.retry(attempt).await
+    }
+
+    /// Waits for one of the permits. A request is sent as soon as it is polled, so it must not be
+    /// made when the deadline has passed.
+    async fn permit(&self, action: &'static str) -> Result<SemaphorePermit<'_>, AwsError> {
+        match timeout_at(self.deadline.end(), self.permits.acquire()).await {
+            Ok(Ok(permit)) if !self.deadline.has_passed() => Ok(permit),
+            _ => Err(AwsError::deadline_exceeded(action)),
         }
     }
 
-    /// Makes one attempt at a call.
     async fn attempt<T, E, F>(
         &self,
         action: &'static str,
@@ -157,15 +108,14 @@ impl CallLimits {
         E: ProvideErrorMetadata + std::error::Error + 'static,
     {
         let started = Instant::now();
-        let end = self.deadline.min(started + self.attempt);
-        let failure = match timeout_at(end, request()).await {
+        let failure = match self.deadline.attempt(request()).await {
             Ok(Ok(answer)) => {
                 let milliseconds = started.elapsed().as_millis();
                 tracing::debug!(action, attempt, milliseconds, "answered");
                 return Ok(answer);
             }
             Ok(Err(error)) => AwsError::from_sdk(action, &error),
-            Err(_) => AwsError::attempt_timed_out(action, started.elapsed()),
+            Err(AttemptTimedOut(after)) => AwsError::attempt_timed_out(action, after),
         };
         let AwsError { cause, code, message, .. } = &failure;
         if failure.is_expected() {
@@ -173,10 +123,49 @@ impl CallLimits {
             tracing::debug!(action, attempt, milliseconds, code, "answered");
             return Err(failure);
         }
-        // AWS repeats names in its words, so that they have a name of their own to be left out by.
+        // AWS messages contain names. This field has its own name so that a public log can omit it.
         let said = message;
         tracing::debug!(action, attempt, cause = cause.id(), code, said, "failed");
         Err(failure)
+    }
+}
+
+impl AttemptFailure for AwsError {
+    fn retry(&self) -> Retry {
+        match self.cause {
+            // This deadline is the one of the attempt: after the run's deadline nothing is retried.
+            GapCause::Throttled | GapCause::Unavailable | GapCause::TimedOut => {
+                Retry::UNTIL_DEADLINE
+            }
+            GapCause::Unreachable => Retry::FewTimes,
+            GapCause::Denied | GapCause::Credentials | GapCause::Unexpected => Retry::Never,
+        }
+    }
+
+    fn after(self, earlier: Self) -> Self {
+        let outcome_unknown = earlier.outcome_unknown || earlier.may_have_been_carried_out();
+        Self { outcome_unknown, ..self }
+    }
+}
+
+impl<X> AttemptFailure for CheckedAwsError<X> {
+    fn retry(&self) -> Retry {
+        match self {
+            Self::Check { .. } => Retry::Never,
+            Self::Call(error) => error.retry(),
+        }
+    }
+
+    fn after(self, earlier: Self) -> Self {
+        let Self::Call(earlier) = earlier else { return self };
+        match self {
+            Self::Check { error, .. } => {
+                let outcome_unknown =
+                    earlier.outcome_unknown || earlier.may_have_been_carried_out();
+                Self::Check { error, outcome_unknown }
+            }
+            Self::Call(error) => Self::Call(error.after(earlier)),
+        }
     }
 }
 
@@ -192,13 +181,6 @@ pub(crate) enum CheckedAwsError<X> {
     },
     /// The call failed.
     Call(AwsError),
-}
-
-/// Doubles with every attempt; half of it is chance, so that calls that failed together do not
-/// come back together.
-pub(crate) fn backoff(attempt: u32) -> Duration {
-    let whole = FIRST_PAUSE.saturating_mul(1 << attempt.saturating_sub(1).min(16));
-    whole.min(MAX_PAUSE).mul_f64(0.5 + fastrand::f64() / 2.0)
 }
 
 impl AwsError {
@@ -298,15 +280,6 @@ impl AwsError {
     /// Whether AWS refused the call, and every earlier attempt at it.
     pub(crate) fn is_rejected(&self) -> bool {
         !self.outcome_unknown && self.code.is_some() && !self.may_have_been_carried_out()
-    }
-
-    /// Whether another attempt may be answered.
-    fn is_retryable(&self, attempt: u32) -> bool {
-        match self.cause {
-            GapCause::Throttled | GapCause::Unavailable | GapCause::TimedOut => true,
-            GapCause::Unreachable => attempt < MAX_UNREACHABLE_ATTEMPTS,
-            GapCause::Denied | GapCause::Credentials | GapCause::Unexpected => false,
-        }
     }
 
     /// The gap that the failure leaves in an account's evidence; `users` is 0 where it concerns
@@ -470,16 +443,6 @@ mod tests {
     }
 
     #[test]
-    fn backoff_doubles_up_to_the_maximum_with_jitter() {
-        for attempt in 1..40 {
-            let whole = FIRST_PAUSE.saturating_mul(1 << (attempt - 1).min(16)).min(MAX_PAUSE);
-            let pause = backoff(attempt);
-            assert!(whole / 2 <= pause && pause <= whole, "{attempt}: {pause:?}");
-        }
-        assert!((0..20).map(|_| backoff(6)).collect::<std::collections::BTreeSet<_>>().len() > 1);
-    }
-
-    #[test]
     fn no_call_is_made_after_the_deadline() {
         let asked = std::cell::Cell::new(false);
         let request = async || {
@@ -508,7 +471,7 @@ mod tests {
     fn only_transient_errors_are_retried() {
         let after = |code: &str, status| {
             let cause = cause_of("iam:GenerateCredentialReport", code, status, "");
-            AwsError { cause, ..AwsError::unexpected("", "") }.is_retryable(1)
+            AwsError { cause, ..AwsError::unexpected("", "") }.retry()
         };
         for (code, status) in [
             ("Throttling", 400),
@@ -519,7 +482,7 @@ mod tests {
             ("", 502),
             ("", 429),
         ] {
-            assert!(after(code, status), "{code} {status}");
+            assert_eq!(after(code, status), Retry::UNTIL_DEADLINE, "{code} {status}");
         }
         for (code, status) in [
             ("AccessDenied", 403),
@@ -529,16 +492,34 @@ mod tests {
             ("NoSuchEntity", 404),
             ("ValidationError", 400),
         ] {
-            assert!(!after(code, status), "{code} {status}");
+            assert_eq!(after(code, status), Retry::Never, "{code} {status}");
         }
     }
 
     #[test]
     fn unreachable_hosts_are_retried_a_limited_number_of_times() {
         let failure = AwsError { cause: GapCause::Unreachable, ..AwsError::unexpected("", "") };
-        assert!(
-            failure.is_retryable(MAX_UNREACHABLE_ATTEMPTS - 1)
-                && !failure.is_retryable(MAX_UNREACHABLE_ATTEMPTS)
-        );
+        assert_eq!(failure.retry(), Retry::FewTimes);
+    }
+
+    #[test]
+    fn an_error_after_an_unanswered_attempt_has_an_unknown_outcome() {
+        let failed = |cause| AwsError { cause, ..AwsError::unexpected("iam:DeleteUser", "") };
+        for (cause, outcome_unknown) in [
+            (GapCause::Unavailable, true),
+            (GapCause::TimedOut, true),
+            (GapCause::Unreachable, true),
+            (GapCause::Throttled, false),
+        ] {
+            let second = failed(GapCause::Throttled).after(failed(cause));
+            let third = failed(GapCause::Denied).after(second);
+            assert_eq!(third.outcome_unknown, outcome_unknown, "{cause:?}");
+            let check = CheckedAwsError::Check { error: "outdated", outcome_unknown: false };
+            let check = check.after(CheckedAwsError::Call(failed(cause)));
+            assert!(matches!(
+                check,
+                CheckedAwsError::Check { outcome_unknown: it, .. } if it == outcome_unknown
+            ));
+        }
     }
 }

@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use aws_sdk_iam::types::ReportStateType;
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 
-use super::call::{AwsError, CallLimits, backoff};
+use super::call::{AwsError, CallLimits};
 use super::credential_report;
 use super::moment;
 use super::session::Session;
 use crate::model::inventory::{Account, User};
+use crate::retry::backoff;
 
 const GENERATE: &str = "iam:GenerateCredentialReport";
 const GET: &str = "iam:GetCredentialReport";
@@ -45,11 +46,9 @@ pub(super) async fn fetch(
                     if failure.has_code("ReportNotPresent")
                         || failure.has_code("ReportExpired") =>
                 {
-                    let pause = backoff(generations);
-                    if Instant::now() + pause >= limits.deadline() {
+                    if !limits.deadline().sleep(backoff(generations)).await {
                         return Err(failure);
                     }
-                    sleep(pause).await;
                     continue 'generate;
                 }
                 outcome => return outcome,
@@ -93,11 +92,10 @@ async fn get(session: &Session, limits: &CallLimits) -> Result<Account<'static>,
 /// Pauses for a share of the time that has passed, so that no report is seen much too late.
 async fn wait(limits: &CallLimits, elapsed: Duration) -> Result<(), AwsError> {
     let pause = elapsed.mul_f64(SHARE).clamp(FIRST_PAUSE, MAX_PAUSE);
-    if Instant::now() + pause >= limits.deadline() {
+    if !limits.deadline().sleep(pause).await {
         let mut failure = AwsError::deadline_exceeded(GET);
         failure.message = "IAM was still generating the report when time was up".to_owned();
         return Err(failure);
     }
-    sleep(pause).await;
     Ok(())
 }

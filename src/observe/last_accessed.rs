@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use aws_sdk_iam::operation::get_service_last_accessed_details::GetServiceLastAccessedDetailsOutput;
 use aws_sdk_iam::types::JobStatusType;
-use tokio::time::{Instant, sleep};
 
 use super::call::{AwsError, CallLimits};
 use super::pages::{IamPage, PAGE_SIZE, collect_pages};
@@ -64,8 +63,7 @@ async fn completed(
         let answer = limits.call(GET, request).await?;
         match answer.job_status() {
             JobStatusType::Completed => return Ok(answer),
-            JobStatusType::InProgress if Instant::now() + pause < limits.deadline() => {
-                sleep(pause).await;
+            JobStatusType::InProgress if limits.deadline().sleep(pause).await => {
                 pause = pause.mul_f64(1.5).min(longest);
             }
             JobStatusType::InProgress => return Err(AwsError::deadline_exceeded(GET)),

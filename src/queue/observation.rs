@@ -6,7 +6,9 @@ use chrono::{DateTime, Utc};
 
 use super::limits::{MAX_USER_NAME_CHARS, truncate};
 use super::remediation_progress::{self, RemediationProgress, UserResources};
-use crate::audit::{AgeProblem, Coverage, EvidenceAge, FindingId, FindingStatus, ReferenceKind};
+use crate::audit::{
+    AgeProblem, Coverage, DayCount, EvidenceAge, FindingId, FindingStatus, ReferenceKind,
+};
 use crate::model::inventory::{
     AccountId, CLOCK_SKEW, CredentialKind, EvidenceItem, EvidenceSource, MaxEvidenceAge,
 };
@@ -265,12 +267,13 @@ impl ObservedAccount {
         match self.coverage.get(&finding.rule) {
             Some(Coverage::Complete) => true,
             // What a live audit leaves out of this rule are SSH keys of users it did not ask after.
-            Some(Coverage::NotShown) => {
-                self.is_live
-                    && finding.rule == Rule::OldServiceCredential
-                    && (finding.kind != Some(CredentialKind::SshKey)
-                        || self.queried_users.contains(&finding.user.to_ascii_lowercase()))
-            }
+            Some(Coverage::NotShown) => match finding.rule.is_optional(finding.kind) {
+                Some(false) => self.is_live,
+                Some(true) => {
+                    self.is_live && self.queried_users.contains(&finding.user.to_ascii_lowercase())
+                }
+                None => false,
+            },
             _ => false,
         }
     }
@@ -278,13 +281,10 @@ impl ObservedAccount {
     /// What of the policy decides about a rule, as the memory keeps it.
     #[must_use]
     pub fn criteria_for(&self, rule: Rule) -> String {
-        match rule {
-            Rule::ExpiredUser => self.expiry_tag.clone().unwrap_or_default(),
-            Rule::RootAccessKey
-            | Rule::UserWithoutCredentials
-            | Rule::UnrotatedAccessKey
-            | Rule::UnlistedUser => String::new(),
-            _ => self.stale_after_days.to_string(),
+        match rule.day_count() {
+            DayCount::StaleAfterDays => self.stale_after_days.to_string(),
+            DayCount::ExpiryTag => self.expiry_tag.clone().unwrap_or_default(),
+            DayCount::Fixed => String::new(),
         }
     }
 }
@@ -371,9 +371,9 @@ fn reference(
 ) -> Result<Option<(ReferenceKind, DateTime<Utc>)>, InvalidAudit> {
     // A root key is wrong by being there. Its last use moves from day to day, and is no news.
     let created = finding.credential.as_ref().and_then(|it| it.created);
-    let (what, at) = match (rule, created) {
-        (Rule::RootAccessKey, Some(created)) => (Some(ReferenceKind::Created), Some(created)),
-        _ => {
+    let (what, at) = match created.filter(|_| rule.shows_creation()) {
+        Some(created) => (Some(ReferenceKind::Created), Some(created)),
+        None => {
             let what = finding.reference.as_deref();
             let what =
                 what.map(|text| parse("reference", text, ReferenceKind::from_id)).transpose()?;

@@ -10,7 +10,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use super::gate::unaudited;
 use super::observation::{FindingRef, Observation, ObservedAccount, ObservedFinding};
 use super::state::{FindingState, QueueEntry, QueueState, RuleObservation};
-use crate::audit::{Coverage, FindingId, FindingStatus, ReferenceKind};
+use crate::audit::{Coverage, DayCount, FindingId, FindingStatus, ReferenceKind};
 use crate::model::inventory::AccountId;
 use crate::model::policy::{Level, Rule};
 
@@ -394,13 +394,7 @@ fn absence_reason(
     }
 }
 
-/// Whether the policy's threshold decides about the rule.
-const fn counts_days(rule: Rule) -> bool {
-    matches!(
-        rule,
-        Rule::StalePassword
-            | Rule::StaleAccessKey
-            | Rule::OldServiceCredential
-            | Rule::InactiveAccessKey
-    )
+/// Whether `stale_after_days` decides what the rule finds.
+fn counts_days(rule: Rule) -> bool {
+    rule.day_count() == DayCount::StaleAfterDays
 }

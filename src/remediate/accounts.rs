@@ -9,7 +9,7 @@ use super::plan::{AccountFacts, PlanInput};
 use crate::audit::{Audit, AuditedAccount, Coverage, Finding, FindingStatus};
 use crate::model::inventory::{Account, AccountId, ROOT_USER, User};
 use crate::model::policy::Rule;
-use crate::model::policy::remediation::{REMEDIABLE_RULES, RemediationPolicy};
+use crate::model::policy::remediation::RemediationPolicy;
 use crate::model::remediation_tag;
 use crate::observe::call::{AwsError, CallLimits};
 use crate::observe::session::{CredentialOwner, Session, SessionProvider};
@@ -197,7 +197,7 @@ impl MissingEvidence {
     #[must_use]
     pub fn of(audit: &Audit, input: &PlanInput) -> Self {
         let is_missing = |rule: &Rule, coverage: Coverage| {
-            REMEDIABLE_RULES.contains(rule) && coverage == Coverage::Incomplete
+            rule.is_remediable() && coverage == Coverage::Incomplete
         };
         let rules = audit.accounts.iter().map(|account| {
             let coverage = account.coverage.iter();

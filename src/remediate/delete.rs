@@ -10,7 +10,8 @@ use super::journal::{JournalEntry, UserDeletion};
 use super::plan::step::IamWrite;
 use super::plan::{PlanInput, PlanSettings, PlannedChange};
 use crate::model::inventory::{CredentialHandle, CredentialKind, Holdings, UserRecord};
-use crate::observe::call::{AwsError, backoff};
+use crate::observe::call::AwsError;
+use crate::retry::backoff;
 
 /// How often everything is listed again when IAM says that something is left.
 const MAX_ROUNDS: u32 = 5;

@@ -5,7 +5,8 @@ use serde::Serialize;
 
 use crate::allowlist::{ExemptedFinding, SuggestedExemption};
 use crate::audit::{
-    Audit, AuditedAccount, Finding, FindingStatus, FindingUser, Note, UserCredential,
+    Audit, AuditedAccount, Finding, FindingStatus, FindingUser, Note, RemediationAction,
+    UserCredential,
 };
 use crate::model::identity::Partition;
 use crate::model::inventory::{
@@ -148,8 +149,8 @@ pub(super) fn user_remediation(
     exempted: bool,
 ) -> UserRemediation {
     let open = || unresolved.iter().filter(|finding| is_actionable(finding));
-    let of_rules = |rules: &[Rule]| {
-        let of = open().filter(|finding| rules.contains(&finding.rule));
+    let for_actions = |actions: &[RemediationAction]| {
+        let of = open().filter(|finding| actions.contains(&finding.rule.remediation().action));
         let mut selections: Vec<CredentialQuery> = Vec::new();
         for selection in of.filter_map(|finding| credential_query(finding)) {
             match selections.iter_mut().find(|other| other.query == selection.query) {
@@ -159,17 +160,11 @@ pub(super) fn user_remediation(
         }
         selections
     };
-    let has = |rule| open().any(|finding| finding.rule == rule);
+    let has = |matches: fn(Rule) -> bool| open().any(|finding| matches(finding.rule));
     let subject = unresolved.first().map(|finding| finding.user.as_ref());
     let name = subject.map_or("", |it| it.name.as_str());
     let all_actionable = unresolved.iter().all(|finding| is_actionable(finding));
-    let speaks_of_user = [
-        Rule::StalePassword,
-        Rule::StaleAccessKey,
-        Rule::ExpiredUser,
-        Rule::UserWithoutCredentials,
-    ];
-    let deactivate = of_rules(&[Rule::StaleAccessKey, Rule::OldServiceCredential]);
+    let deactivate = for_actions(&[RemediationAction::DeactivateAndDelete]);
     UserRemediation {
         account: SafeText::new(account.id),
         console_url: account
@@ -178,19 +173,15 @@ pub(super) fn user_remediation(
             .ok()
             .map(|partition: Partition| SafeText::console_url(partition, name)),
         is_root: name == ROOT_USER,
-        password: has(Rule::StalePassword),
-        delete: of_rules(&[
-            Rule::StaleAccessKey,
-            Rule::OldServiceCredential,
-            Rule::InactiveAccessKey,
-        ]),
+        password: has(|rule| rule.remediation().action == RemediationAction::DeletePassword),
+        delete: for_actions(&[RemediationAction::DeactivateAndDelete, RemediationAction::Delete]),
         // Without the date of creation a script could not tell the user from a later namesake.
         whole_user: subject.is_some_and(|it| !it.in_use && it.created.is_some())
             && name != ROOT_USER
             && !exempted
             && all_actionable
-            && speaks_of_user.into_iter().any(has),
-        rotate: !of_rules(&[Rule::UnrotatedAccessKey])
+            && has(|rule| rule.remediation().may_delete_user),
+        rotate: !for_actions(&[RemediationAction::Rotate])
             .iter()
             .all(|old| deactivate.iter().any(|stale| stale.query == old.query)),
         deactivate,
@@ -200,7 +191,7 @@ pub(super) fn user_remediation(
         look_first: unresolved
             .iter()
             .any(|finding| finding.status == FindingStatus::Open && !is_actionable(finding)),
-        expired: has(Rule::ExpiredUser),
+        expired: has(Rule::reads_expiry_tag),
         keep: suggested_exemptions(audit, unresolved),
     }
 }
@@ -267,10 +258,10 @@ fn credential_query(finding: &Finding) -> Option<CredentialQuery> {
         _ => return None,
     };
     // A leftover that somebody has activated again is none.
-    let inactive =
-        if finding.rule == Rule::InactiveAccessKey { " && Status=='Inactive'" } else { "" };
+    let action = finding.rule.remediation().action;
+    let inactive = if action == RemediationAction::Delete { " && Status=='Inactive'" } else { "" };
     let query = format!("{items}[?{condition}{inactive}].[{id_field}]");
-    let has_last_use = finding.rule == Rule::StaleAccessKey;
+    let has_last_use = finding.rule.finds_disuse();
     Some(CredentialQuery { kind: credential.kind.id(), query, count: 1, has_last_use, words })
 }
 

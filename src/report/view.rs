@@ -249,7 +249,7 @@ pub(super) fn view(audit: &Audit, max_rows: usize) -> ReportView {
             .collect(),
         exemptions: audit.exemptions.iter().map(exemption_view).collect(),
         exemption_notices: audit.exemptions.iter().filter(|it| needs_attention(it)).count(),
-        nothing_stale: Rule::STALE.into_iter().all(|rule| {
+        nothing_stale: Rule::disuse_rules().into_iter().all(|rule| {
             let against = |it: &Finding| it.rule == rule && it.status != FindingStatus::Exempted;
             audit.policy.is_enabled(rule) && !audit.findings.iter().any(against)
         }),
@@ -357,7 +357,7 @@ fn gap_view(gap: &EvidenceGap) -> GapView {
         action: gap.action,
         message: gap.message.clone(),
         users: gap.users,
-        ornament: audit::rules_requiring(gap.piece).is_empty(),
+        ornament: audit::is_optional_evidence(gap.piece),
     }
 }
 
@@ -502,7 +502,7 @@ fn exemption_view(reviewed: &ExemptionResult) -> ExemptionView {
         account: exemption.account.map(SafeText::new),
         credentials: exemption.credentials.iter().map(ToString::to_string).collect(),
         rules: exemption.rules.iter().map(|rule| rule.id()).collect(),
-        default_rules: exemption.rules == Rule::STALE,
+        default_rules: exemption.rules == Rule::disuse_rules(),
         reason: exemption.reason.clone(),
         owner: exemption.owner.clone(),
         expires: SafeText::new(exemption.expires),

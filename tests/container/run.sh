@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Builds the image from the Dockerfile as it is, and runs the tests of this folder with it. Installs
-# and starts a container engine where none runs, and makes the base images where no registry has them.
+# Builds the image from the Dockerfile, and runs the tests of this folder with it. Installs and starts a
+# container engine if none is running, and makes the base images if no registry can be reached.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 image=${IAM_STOCKTAKE_IMAGE:-iam-stocktake:test}
 
 as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
 
-# install PROGRAM PACKAGE: what is missing comes from Debian.
+# install PROGRAM PACKAGE: installs a missing program from Debian.
 install() {
   if command -v "$1" >/dev/null; then return; fi
   if ! as_root apt-get install --yes --no-install-recommends "$2" >target/apt.log 2>&1; then
@@ -21,10 +21,10 @@ engine() {
   if docker info >/dev/null 2>&1; then return; fi
   install dockerd docker.io
   install docker docker.io
-  # Where services are started when they are installed, this one runs by now.
+  # If the system starts services on installation, the engine is running now.
   if docker info >/dev/null 2>&1; then return; fi
-  # In a folder of its own: what an engine that was killed has left where it ran keeps another from
-  # starting there.
+  # Use a new folder: files of an engine that was killed prevent another one from starting in the same
+  # folder.
   as_root sh -c 'nohup dockerd --pidfile "$3/docker.pid" --exec-root "$3" >"$1" 2>&1 </dev/null &
     echo $! >"$2"' sh "$PWD/target/dockerd.log" "$PWD/target/dockerd.pid" "$(mktemp -d)"
   trap 'as_root kill "$(cat target/dockerd.pid)" 2>/dev/null || true' EXIT
@@ -33,7 +33,7 @@ engine() {
     as_root kill -0 "$(cat target/dockerd.pid)" 2>/dev/null || break
     sleep 0.5
   done
-  echo "error: no container engine runs here, and none can be started:" >&2
+  echo "error: no container engine runs here, and none could be started:" >&2
   tail -n 40 target/dockerd.log >&2
   exit 1
 }
@@ -47,12 +47,12 @@ base_images() {
     timeout 300 docker pull --quiet "$base" >/dev/null 2>&1 || missing+=("$base")
   done
   if [ ${#missing[@]} = 0 ]; then return; fi
-  echo "no registry has ${missing[*]}: stand-ins are made"
+  echo "cannot pull ${missing[*]}: building stand-ins"
   install debootstrap debootstrap
   as_root env "PATH=$PATH" "HOME=$HOME" tests/container/stand_in_images.sh "$builder" "$runtime"
 }
 
-# Where workflows run in act: 2 MB with a shell, for a checkout and the steps around the containers.
+# The image in which act runs workflows: 2 MB with a shell, for the checkout and the steps besides containers.
 runner_image() {
   local root
   install busybox busybox-static

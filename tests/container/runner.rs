@@ -1,5 +1,5 @@
-//! GitHub's runner as a container sees it: the arguments of `docker run`, the mounts, whose files
-//! they are, and the environment.
+//! GitHub's runner as a container sees it: arguments of `docker run`, mounts, file owners, and
+//! environment.
 //!
 //! Source: `ContainerActionHandler` and `DockerCommandManager` of the runner, version 2.336.0.
 
@@ -14,16 +14,16 @@ use super::engine::{self, Ended};
 use super::world::World;
 use stand_ins::github::Pull;
 
-/// The user that the runner is on GitHub's machines, to whom all files belong.
+/// The user of the runner on GitHub's machines, who owns all files.
 const RUNNER: u32 = 1001;
 
 /// How the action is run.
 pub(crate) struct Job<'a> {
     pub(crate) event: &'a str,
     pub(crate) pull: Option<&'a Pull>,
-    /// What stands under `with:`, besides the role.
+    /// Inputs under `with:`, besides the role.
     pub(crate) with: &'a [(&'a str, &'a str)],
-    /// Options for the engine, besides the runner's.
+    /// Engine options, besides the runner's.
     pub(crate) options: &'a [&'a str],
 }
 
@@ -33,14 +33,14 @@ impl Default for Job<'_> {
     }
 }
 
-/// What a job came to.
+/// The result of a job.
 pub(crate) struct Done {
     pub(crate) code: i32,
-    /// Everything that the runner read.
+    /// The log that the runner read.
     pub(crate) log: String,
     pub(crate) outputs: BTreeMap<String, String>,
     pub(crate) summary: String,
-    /// What changed something at GitHub, each as `PATCH issues/1`.
+    /// Requests that changed something on GitHub, such as `PATCH issues/1`.
     pub(crate) acts: Vec<String>,
 }
 
@@ -116,7 +116,7 @@ pub(crate) fn run(world: &World, job: Job<'_>) -> Done {
     }
 }
 
-/// The inputs as variables: every declared one, empty where neither `with:` nor `action.yml` gives a
+/// The inputs as variables: every declared input, empty if neither `with:` nor `action.yml` has a
 /// value.
 fn inputs(world: &World, with: &[(&str, &str)]) -> Vec<(String, String)> {
     let variable = |name: &str| format!("INPUT_{}", name.replace(' ', "_").to_uppercase());
@@ -129,23 +129,24 @@ fn inputs(world: &World, with: &[(&str, &str)]) -> Vec<(String, String)> {
         };
         (variable(setting.name), default.to_owned())
     });
-    // Those that are not declared arrive as well.
+    // Undeclared inputs arrive too.
     declared.chain(with.iter().map(|(name, value)| (variable(name), (*value).to_owned()))).collect()
 }
 
-/// Gives a folder with all that is in it to the runner's user, unless we are that user ourselves.
+/// Changes the owner of a folder and its content to the runner's user, unless we are that user.
 fn give_to_runner(path: &Path) {
     if path.symlink_metadata().unwrap().is_dir() {
         for entry in fs::read_dir(path).unwrap() {
             give_to_runner(&entry.unwrap().path());
         }
     }
-    // Who is not root gives nothing away; the files are another user's than the container's anyway.
+    // Only root can change owners. Otherwise the files already belong to another user than the
+    // container's.
     let given = chown(path, Some(RUNNER), Some(RUNNER));
     assert!(given.is_ok() || path.metadata().unwrap().uid() != 0, "{given:?}");
 }
 
-/// The outputs of a file that the runner reads.
+/// The outputs in the file that the runner reads.
 fn outputs(text: &str) -> BTreeMap<String, String> {
     let mut outputs = BTreeMap::new();
     let mut lines = text.lines();

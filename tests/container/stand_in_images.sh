@@ -1,27 +1,27 @@
 #!/usr/bin/env bash
 # stand_in_images.sh BUILDER RUNTIME
 #
-# Makes images of these names from Debian's packages and this machine's Rust toolchain, for where no
-# container registry is reached: the Dockerfile builds on them unchanged. They hold what the images
-# hold that they stand for, and nothing more, so that a Dockerfile that needs more fails here too.
+# Makes images with these names from Debian packages and this machine's Rust toolchain, if no container
+# registry can be reached. The Dockerfile builds on them unchanged. They contain what the real images
+# contain and nothing more, so that a Dockerfile that needs more fails here too.
 #
-# Needs root, debootstrap, rustup's toolchain and a running engine.
+# Needs root, debootstrap, a rustup toolchain, and a running engine.
 set -euo pipefail
 builder=$1 runtime=$2
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 libraries=$(gcc -print-multiarch 2>/dev/null || echo "$(uname -m)-linux-gnu")
 
-# The mirror that this machine installs from; it may be the only one that it reaches.
+# The mirror that this machine uses; it may be the only one that it can reach.
 mirror=$(grep -rhoE 'https?://[^ ]+/debian/?$' /etc/apt/sources.list /etc/apt/sources.list.d 2>/dev/null |
   head -n 1 || true)
 debootstrap --variant=minbase --include=ca-certificates,gcc,libc6-dev bookworm \
   "$work/builder" "${mirror:-http://deb.debian.org/debian}" >"$work/log" || { cat "$work/log" >&2; exit 1; }
 rm -rf "$work/builder/var/cache/apt" "$work/builder/var/lib/apt/lists"
-# This machine's roots, not the package's: there may be one among them that the network needs.
+# This machine's root certificates, since the network may need one that is not in the package.
 cp -L /etc/ssl/certs/ca-certificates.crt "$work/builder/etc/ssl/certs/"
 
-# The runtime: libc, libgcc, roots, a user database, an empty /tmp. No shell.
+# The runtime: libc, libgcc, root certificates, a user database, an empty /tmp. No shell.
 root=$work/runtime
 mkdir -p "$root/etc/ssl/certs" "$root/lib/$libraries" "$root/root" "$root/tmp" "$root/usr/share"
 chmod 1777 "$root/tmp"

@@ -1,4 +1,4 @@
-//! The action in the runner's hands.
+//! The action, run by the runner.
 
 use std::collections::BTreeSet;
 use std::fs;

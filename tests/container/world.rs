@@ -14,8 +14,8 @@ pub(crate) const ALLOWLIST: &str = ".github/iam-allowlist.yml";
 /// An allowlist without exemptions.
 pub(crate) const EMPTY: &str = "version: 1\n";
 
-/// What the first run of a repository does: it makes the label, the queue issue and its state, and
-/// writes the issue's number into the label's description.
+/// The requests of the first run in a repository: it creates the label, the queue issue and its
+/// state, and writes the issue's number into the label's description.
 pub(crate) const FIRST: [&str; 4] =
     ["POST labels", "POST issues", "PATCH issues/1", "PATCH labels/iam-stocktake"];
 
@@ -49,7 +49,7 @@ impl World {
         path
     }
 
-    /// A folder beside the workspace, empty.
+    /// An empty folder next to the workspace.
     pub(crate) fn beside(&self, name: &str) -> PathBuf {
         let path = self.folder.path().join(name);
         drop(fs::remove_dir_all(&path));
@@ -57,14 +57,14 @@ impl World {
         path
     }
 
-    /// A folder beside the workspace, as earlier runs have left it.
+    /// A folder next to the workspace, with the files of earlier runs.
     pub(crate) fn kept_beside(&self, name: &str) -> PathBuf {
         let path = self.folder.path().join(name);
         fs::create_dir_all(&path).unwrap();
         path
     }
 
-    /// Writes a file of the workspace.
+    /// Writes a file in the workspace.
     pub(crate) fn file(&self, name: &str, content: &str) -> PathBuf {
         let path = self.workspace().join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -72,12 +72,13 @@ impl World {
         path
     }
 
-    /// A user with a key that nobody has used for so many days; IAM's next report has it.
+    /// Adds a user with an access key that was not used for `days` days. IAM's next report contains
+    /// it.
     pub(crate) fn user(&self, name: &str, unused: i64) {
         user(&self.account, name, unused);
     }
 
-    /// A pull request, and in the workspace what it proposes as the allowlist.
+    /// A pull request, with its allowlist in the workspace.
     pub(crate) fn pull(&self, allowlist: &str) -> Pull {
         self.repo.branch("topic", "main");
         self.repo.commit("topic", ALLOWLIST, allowlist);
@@ -85,14 +86,14 @@ impl World {
         self.repo.pull("Exempt somebody", "topic", "main")
     }
 
-    /// The pull request with another commit.
+    /// The pull request after another commit.
     pub(crate) fn push(&self, pull: &Pull, allowlist: &str) -> Pull {
         let head_sha = self.repo.commit("topic", ALLOWLIST, allowlist);
         self.file(ALLOWLIST, allowlist);
         Pull { head_sha, ..pull.clone() }
     }
 
-    /// The index of the queue, of which there must be one.
+    /// The queue issue, which must exist.
     pub(crate) fn index(&self) -> Issue {
         let mut issues = self.repo.issues();
         issues.retain(|issue| issue.body.starts_with("<!-- iam-stocktake:queue "));
@@ -100,8 +101,8 @@ impl World {
         issues.remove(0)
     }
 
-    /// The requests since the last time that changed something, each as `PATCH issues/1`. All
-    /// requests must have kept GitHub's contract.
+    /// The requests since the last call that changed something, such as `PATCH issues/1`. All
+    /// requests must conform to GitHub's API description.
     pub(crate) fn acts(&self) -> Vec<String> {
         assert_eq!(self.repo.violations(), [""; 0], "GitHub's contract is kept");
         let act = |it: &Exchange| {
@@ -114,7 +115,7 @@ impl World {
     }
 }
 
-/// A user of an account with a key that nobody has used for so many days.
+/// A user with an access key that was not used for `days` days.
 pub(crate) fn user(account: &Account, name: &str, unused: i64) {
     account.change(json!([{"create_user": {
         "name": name, "created": 700, "keys": [{"created": 600, "last_used": unused}],

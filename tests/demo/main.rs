@@ -1,6 +1,6 @@
-//! The whole loop without an AWS account: `cargo test --test demo -- show` starts stand-ins for AWS,
-//! GitHub and the runner's OIDC endpoint, runs the real binary as the action would be run, and tells
-//! what comes of it. Without `show` it is a test like others, and silent.
+//! The whole loop without an AWS account. `cargo test --test demo -- show` starts stand-ins for
+//! AWS, GitHub and the runner's OIDC endpoint, runs the real binary as the action, and shows each
+//! step. Without `show` it is a silent test.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -8,14 +8,13 @@
     clippy::indexing_slicing,
     clippy::disallowed_methods,
     clippy::needless_pass_by_value,
-    clippy::print_stdout,
-    missing_docs
+    clippy::print_stdout
 )]
 
 use serde_json::json;
 use stand_ins::world::{EMPTY, How, Run, World, visible};
 
-/// An allowlist that lets the agent stay until a day.
+/// An allowlist with an exemption that expires on a day.
 fn exemption(until: &str) -> String {
     format!(
         "version: 1
@@ -28,7 +27,7 @@ exemptions:
     )
 }
 
-/// Tells the story, or keeps silent.
+/// Prints the steps, or nothing.
 struct Stage {
     shows: bool,
 }
@@ -44,7 +43,7 @@ impl Stage {
         }
     }
 
-    /// What a person would read in the log: without what is for the runner.
+    /// The log without workflow commands.
     fn run(&self, run: &Run) {
         for line in run.log.lines().filter(|line| !line.starts_with("::")) {
             self.say(&format!("    {line}"));
@@ -66,7 +65,7 @@ impl Stage {
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    // What nextest asks of a test binary.
+    // nextest asks every test binary for this.
     if arguments.iter().any(|it| it == "--list") {
         if !arguments.iter().any(|it| it == "--ignored") {
             println!("the_loop_is_closed: test");
@@ -80,7 +79,7 @@ fn main() {
 
 fn tell(stage: &Stage) {
     stage.scene(
-        "An account: a leaver, an agent that nobody needs, a password never used, a healthy user",
+        "An account with a former employee, an unused deploy user, a password that was never used, and a healthy user",
     );
     let world = World::new();
     world.account.change(json!([
@@ -99,13 +98,13 @@ fn tell(stage: &Stage) {
     stage.issue(&world);
     assert_eq!((first.code, first.output("stale-count")), (0, "4"), "{}", first.log);
 
-    stage.scene("Tuesday: nothing has changed, and nothing is written");
+    stage.scene("Tuesday: nothing has changed, so nothing is written");
     let second = world.day(1, EMPTY);
     stage.run(&second);
     assert!(second.writes.is_empty());
 
     let exemption = exemption(&world.date(60));
-    stage.scene("Alice's key and password are deleted; the agent gets an exemption. Wednesday:");
+    stage.scene("Wednesday: Alice's key and password were deleted, and ci-deploy has an exemption");
     world.account.change(json!([
         {"delete_key": {"user": "alice"}},
         {"delete_password": {"user": "alice"}},
@@ -115,7 +114,7 @@ fn tell(stage: &Stage) {
     stage.issue(&world);
     assert_eq!(third.output("stale-count"), "1", "{}", third.log);
 
-    stage.scene("Somebody opens a pull request, and a key nobody uses has turned up meanwhile");
+    stage.scene("Thursday: a pull request is opened, and there is a new stale key");
     world.user("contractor", 95);
     world.repo.commit("main", ".github/iam-allowlist.yml", &exemption);
     world.repo.branch("feature", "main");
@@ -140,7 +139,7 @@ fn tell(stage: &Stage) {
 }
 
 fn tell_of_the_remedy(stage: &Stage, world: &World, exemption: &str) {
-    stage.scene("Friday: the team asks for the remedy, and what is stale gets its notice");
+    stage.scene("Friday: remediation is turned on, and users with stale credentials are notified");
     let remedy = format!("{exemption}remediation: {{ max_share: 50 }}\n");
     let apply =
         |day| How { day, allowlist: &remedy, inputs: &[("remediate", "apply")], ..How::default() };
@@ -148,7 +147,9 @@ fn tell_of_the_remedy(stage: &Stage, world: &World, exemption: &str) {
     stage.run(&fifth);
     assert_eq!(fifth.code, 0, "{}", fifth.log);
 
-    stage.scene("Two weeks later: the key is deactivated, the password named for a person");
+    stage.scene(
+        "Two weeks later: the key is deactivated, and the password is listed for manual removal",
+    );
     let sixth = world.run(apply(18));
     stage.run(&sixth);
     assert_eq!(world.account.user("contractor")["keys"][0]["status"], "Inactive", "{}", sixth.log);

@@ -1,5 +1,5 @@
-//! Live accounts: the real binary against the AWS stand-in, on what it sends as well as on what it
-//! makes of the answers.
+//! Audits of live accounts: the real binary against the AWS stand-in. The tests check the calls it
+//! sends and the results.
 
 mod accounts;
 mod answers;
@@ -9,8 +9,8 @@ mod faults;
 mod network;
 mod permissions;
 mod population;
-mod remedy;
-mod second_look;
+mod re_check;
+mod remediation_tags;
 mod session;
 mod sign_in;
 
@@ -20,21 +20,21 @@ use serde_json::Value;
 use stand_ins::aws::Account;
 use stand_ins::sandbox::{Ran, Sandbox};
 
-/// A run of `audit` against the stand-in.
+/// The result of `audit` against the stand-in.
 struct Audited {
     code: i32,
     stderr: String,
-    /// The audit JSON; null where the run wrote none.
+    /// The audit JSON; null if the run wrote none.
     json: Value,
 }
 
-/// Runs `audit` in this environment without an allowlist, with these arguments more.
+/// Runs `audit` in this environment with an empty allowlist and these additional arguments.
 fn audit_in(environment: &[(String, String)], arguments: &[&str]) -> Audited {
-    audit_by("version: 1\n", environment, arguments)
+    audit_with("version: 1\n", environment, arguments)
 }
 
-/// Runs `audit` by an allowlist's text.
-fn audit_by(allowlist: &str, environment: &[(String, String)], arguments: &[&str]) -> Audited {
+/// Runs `audit` with an allowlist.
+fn audit_with(allowlist: &str, environment: &[(String, String)], arguments: &[&str]) -> Audited {
     let sandbox = Sandbox::new();
     sandbox.file("allow.yml", allowlist);
     let fixed = ["audit", "--allowlist", "allow.yml", "--output", "audit.json"];
@@ -46,7 +46,7 @@ fn audit_by(allowlist: &str, environment: &[(String, String)], arguments: &[&str
     Audited { code, stderr, json }
 }
 
-/// Runs `audit` as the account's auditor.
+/// Runs `audit` with the credentials of the account's auditor role.
 fn audit(account: &Account, arguments: &[&str]) -> Audited {
     audit_in(&account.environment(), arguments)
 }
@@ -60,13 +60,12 @@ impl Audited {
         self.json["findings"].as_array().into_iter().flatten()
     }
 
-    /// The findings of the stale rules and of others that are on, each in one line:
-    /// `alice stale-access-key WXYZ open re-checked`.
+    /// The findings, one line each: `alice stale-access-key WXYZ open re-checked`.
     fn lines(&self) -> Vec<String> {
         let text = |value: &Value| value.as_str().unwrap_or("-").to_owned();
-        let line = |it: &Value| {
-            let credential = &it["credential"];
-            let about = match credential["kind"].as_str() {
+        let line = |finding: &Value| {
+            let credential = &finding["credential"];
+            let subject = match credential["kind"].as_str() {
                 Some("access-key" | "ssh-key" | "service-specific-credential") => credential["id"]
                     .as_str()
                     .map_or_else(|| format!("slot {}", credential["slot"]), str::to_owned),
@@ -74,11 +73,11 @@ impl Audited {
                 None => "user".to_owned(),
             };
             [
-                text(&it["user"]),
-                text(&it["rule"]),
-                about,
-                text(&it["status"]),
-                text(&it["evidence"]),
+                text(&finding["user"]),
+                text(&finding["rule"]),
+                subject,
+                text(&finding["status"]),
+                text(&finding["evidence"]),
             ]
             .join(" ")
         };
@@ -87,7 +86,7 @@ impl Audited {
         lines
     }
 
-    /// The ids of the findings of the stale rules.
+    /// The ids of the findings of the rules `stale-password` and `stale-access-key`.
     fn stale_ids(&self) -> Vec<String> {
         let stale = self.findings().filter(|it| it["rule"].as_str().unwrap().starts_with("stale-"));
         let mut ids: Vec<_> = stale.map(|it| it["id"].as_str().unwrap().to_owned()).collect();
@@ -95,7 +94,7 @@ impl Audited {
         ids
     }
 
-    /// How complete each rule was in the account.
+    /// The completeness of each rule in the account.
     fn coverage(&self) -> BTreeMap<String, String> {
         serde_json::from_value(self.account()["complete"].clone()).unwrap()
     }
@@ -106,7 +105,7 @@ impl Audited {
         coverage.filter(|(_, it)| it == "incomplete").map(|(rule, _)| rule).collect()
     }
 
-    /// What was cleared, each as `alice access-key used`.
+    /// The cleared credentials, as `alice access-key used`.
     fn cleared(&self) -> Vec<String> {
         let text = |value: &Value| value.as_str().unwrap().to_owned();
         let cleared = self.account()["cleared"].as_array().unwrap().iter();
@@ -115,7 +114,7 @@ impl Audited {
             .collect()
     }
 
-    /// What could not be had, each as `users denied iam:ListUsers`.
+    /// The evidence that is missing, as `users denied iam:ListUsers`.
     fn gaps(&self) -> Vec<String> {
         let text = |value: &Value| value.as_str().unwrap().to_owned();
         let gaps = self.account()["gaps"].as_array().unwrap().iter();
@@ -124,7 +123,7 @@ impl Audited {
     }
 }
 
-/// The last four characters of a key's id, as reports show it.
+/// The last four characters of a key id, as reports show it.
 fn ending(id: &Value) -> String {
     let id = id.as_str().unwrap();
     id[id.len() - 4..].to_owned()

@@ -7,8 +7,7 @@
     clippy::indexing_slicing,
     clippy::disallowed_methods,
     clippy::needless_pass_by_value,
-    clippy::print_stdout,
-    missing_docs
+    clippy::print_stdout
 )]
 
 mod aws_stand_in;

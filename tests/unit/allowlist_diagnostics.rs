@@ -1,6 +1,6 @@
 //! What people see of a broken allowlist: one directory a case in `tests/allowlists`.
 //!
-//! `UPDATE_EXPECT=1 cargo test --test allowlist_diagnostics` writes the `expected.txt` files anew.
+//! `UPDATE_EXPECT=1 cargo test --test unit allowlist_diagnostics` rewrites the `expected.txt` files.
 
 use crate::allowlists::{Fixture, fixtures, today};
 use iam_stocktake::allowlist::{self, Diagnostic, DiagnosticCode, Position, Severity};

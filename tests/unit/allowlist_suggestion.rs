@@ -97,7 +97,7 @@ fn a_suggestion_is_accepted_once_reason_and_owner_are_filled() {
     assert_eq!(exemption.account, Some("111122223333".parse().unwrap()));
     assert_eq!(exemption.user_id.as_deref(), Some("AIDACKCEVSQ6C2EXAMPLE"));
     assert_eq!(exemption.credentials, [CredentialSelector::AccessKeyEnding("WXYZ".to_owned())]);
-    assert_eq!(exemption.rules, Rule::STALE);
+    assert_eq!(exemption.rules, Rule::disuse_rules());
     assert_eq!(exemption.expires, day("2026-09-28"));
 }
 

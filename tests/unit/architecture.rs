@@ -38,7 +38,7 @@ const IMPURE: &[&str] = &[
     "tokio",
     "reqwest",
     "crate::files",
-    "stand_ins::github",
+    "crate::github",
     "crate::observe",
     "crate::runner",
 ];
@@ -405,11 +405,7 @@ fn every_kind_of_breach_is_found() {
             "mod b { use tokio::task; }",
             "remediate::plan::a: tokio in a pure module",
         ),
-        (
-            "src/report.rs",
-            "use stand_ins::github::Issue;",
-            "report: stand_ins::github in a pure module",
-        ),
+        ("src/report.rs", "use crate::github::Issue;", "report: crate::github in a pure module"),
     ] {
         assert_eq!(broken(&[(file, text)]), [expected], "{text}");
     }
@@ -438,7 +434,7 @@ fn every_kind_of_breach_is_found() {
 fn what_is_allowed_is_let_through() {
     for (file, text) in [
         ("src/observe/session.rs", "use aws_config::SdkConfig; use std::fs;"),
-        ("src/queue/read.rs", "use stand_ins::github::Issue;"),
+        ("src/queue/read.rs", "use crate::github::Issue;"),
         ("src/audit.rs", "mod rules; use rules::Draft; use super::model::User; // use std::fs;"),
         ("src/audit.rs", r#"const X: &str = "std::fs";"#),
         ("src/audit.rs", "#[cfg(test)] mod tests { use std::fs; }"),

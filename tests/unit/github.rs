@@ -1,9 +1,9 @@
-//! The GitHub adapter against a server that fails in every way GitHub does: on what it sends as
-//! well as on what it makes of the answers.
+//! The GitHub adapter against a test server: the requests it sends, and how it handles responses
+//! and failures.
 
+mod applied;
 mod creates;
 mod faults;
-mod kept;
 mod lists;
 mod network;
 mod repository;
@@ -16,13 +16,13 @@ use std::time::Duration;
 use iam_stocktake::github::{GitHub, Repository};
 use serde_json::{Value, json};
 
-/// The token of all tests.
+/// The token that all tests use.
 const TOKEN: &str = "ghs_0123456789secret";
-/// Longer than any test takes on the slowest machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// A deadline longer than any test takes on the slowest machine.
+const LONG_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// What all tests log, by whatever crate and at every level. It is one log, since whether an event
-/// is logged at all is settled once in a process.
+/// The log of all tests, from every crate and at every level. It is shared because a process can
+/// set its global subscriber only once.
 static LOG: LazyLock<Log> = LazyLock::new(|| {
     let log = Log::default();
     let writer = log.clone();
@@ -39,7 +39,7 @@ static LOG: LazyLock<Log> = LazyLock::new(|| {
 struct Log(Arc<Mutex<Vec<u8>>>);
 
 impl Log {
-    /// What was logged so far.
+    /// The text logged so far.
     fn text(&self) -> String {
         String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
     }
@@ -55,12 +55,12 @@ impl Write for Log {
     }
 }
 
-/// Does something with the API at an address, which all together may take so long.
+/// Runs a function with a client for this URL, with an overall deadline.
 fn within<T>(timeout: Duration, url: &str, act: impl AsyncFnOnce(&GitHub) -> T) -> T {
     within_mut(timeout, url, async |github| act(github).await)
 }
 
-/// The same, where the time is to begin anew.
+/// Like [`within`], for functions that reset the deadline.
 fn within_mut<T>(timeout: Duration, url: &str, act: impl AsyncFnOnce(&mut GitHub) -> T) -> T {
     LazyLock::force(&LOG);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -70,17 +70,17 @@ fn within_mut<T>(timeout: Duration, url: &str, act: impl AsyncFnOnce(&mut GitHub
     })
 }
 
-/// Does something with the API at an address, with patience.
+/// Runs a function with a client for this URL and a long deadline.
 fn at<T>(url: &str, act: impl AsyncFnOnce(&GitHub) -> T) -> T {
-    within(PATIENCE, url, act)
+    within(LONG_TIMEOUT, url, act)
 }
 
-/// The repository of all tests.
+/// The repository that all tests use.
 fn infra(github: &GitHub) -> Repository<'_> {
     github.repository("acme/infra".parse().unwrap())
 }
 
-/// An issue as GitHub shows it.
+/// An issue as GitHub returns it.
 fn issue(number: u64, title: &str, body: &str, author: &str) -> Value {
     json!({
         "number": number,
@@ -97,7 +97,7 @@ fn issue(number: u64, title: &str, body: &str, author: &str) -> Value {
     })
 }
 
-/// A comment as GitHub shows it.
+/// A comment as GitHub returns it.
 fn comment(id: u64, body: &str, author: &str) -> Value {
     json!({
         "id": id,

@@ -6,8 +6,7 @@
     clippy::indexing_slicing,
     clippy::disallowed_methods,
     clippy::needless_pass_by_value,
-    clippy::print_stdout,
-    missing_docs
+    clippy::print_stdout
 )]
 
 mod allowlist_diagnostics;

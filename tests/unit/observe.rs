@@ -1,4 +1,4 @@
-//! What is taken for a credential report, in which wrapping, and what is refused with which words.
+//! Which files are read as a credential report, in which formats, and which errors the others get.
 
 mod credential_report;
 mod export;
@@ -13,7 +13,7 @@ use iam_stocktake::model::inventory::{
 use iam_stocktake::observe::credential_report::{ReportError, parse};
 use iam_stocktake::observe::export::{Export, ExportError, parse_export};
 
-/// The columns without which nothing can be judged.
+/// The columns that every credential report must have.
 const REQUIRED: [&str; 12] = [
     "user",
     "arn",
@@ -38,8 +38,8 @@ fn rows() -> Vec<Row> {
     ]
 }
 
-/// What a report of these rows shows, which bears no date.
-fn shown(rows: &[Row]) -> Account<'static> {
+/// The account in an undated report with these rows.
+fn account_of(rows: &[Row]) -> Account<'static> {
     crate::support::dated(rows, None)
 }
 
@@ -47,15 +47,15 @@ fn parsed(csv: &str) -> Account<'static> {
     parse(String::leak(csv.to_owned()), None).unwrap()
 }
 
-fn refused(csv: &str) -> ReportError {
+fn report_error(csv: &str) -> ReportError {
     parse(csv, None).unwrap_err()
 }
 
-fn recognised(bytes: impl AsRef<[u8]>) -> Export {
+fn export_of(bytes: impl AsRef<[u8]>) -> Export {
     parse_export(bytes.as_ref().to_vec()).unwrap()
 }
 
-fn not_recognised(bytes: impl AsRef<[u8]>) -> ExportError {
+fn export_error(bytes: impl AsRef<[u8]>) -> ExportError {
     parse_export(bytes.as_ref().to_vec()).unwrap_err()
 }
 

@@ -7,7 +7,7 @@ use iam_stocktake::model::identity::{
     AccountEntry, AccountList, Audience, ExternalId, GithubId, Partition, RepositoryName, RoleArn,
     RoleName, SubjectContext,
 };
-use iam_stocktake::model::policy::remediation::{REMEDIABLE_RULES, RemediationPolicy, Stage};
+use iam_stocktake::model::policy::remediation::{RemediationPolicy, Stage};
 use iam_stocktake::model::policy::{Level, Policy, PolicyOverrides, Rule};
 use iam_stocktake::permissions::{
     AccessLevel, Features, PERMISSIONS, RemediationScope, Resource, RoleGrant,
@@ -155,7 +155,7 @@ fn asking_for_everything() -> RemediationPolicy {
         delete_after_days: Some(30),
         delete_passwords: true,
         delete_users: true,
-        rules: REMEDIABLE_RULES.to_vec(),
+        rules: Rule::remediable(),
         ..RemediationPolicy::default()
     }
 }
@@ -194,7 +194,7 @@ fn each_stage_of_the_remedy_adds_exactly_its_actions() {
     let of = |role| for_remediation(role, &deleting);
     assert_eq!(more(of(DEACTIVATE), of(DELETE)), ["iam:DeleteAccessKey"].into());
 
-    let careful = RemediationPolicy { rules: REMEDIABLE_RULES.to_vec(), ..Default::default() };
+    let careful = RemediationPolicy { rules: Rule::remediable(), ..Default::default() };
     let of = |role| for_remediation(role, &careful);
     let audit = Features { service_credentials: true, owners: OwnerLookup::All, ..BARE };
     assert_eq!(more(audit, of(PLAN)), [].into());

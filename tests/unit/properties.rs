@@ -148,7 +148,7 @@ fn wild_rows() -> impl Strategy<Value = Vec<Row>> {
 
 /// The credentials that are stale, whatever their days.
 fn stale(audit: &Audit) -> BTreeSet<(CredentialKind, Option<CredentialHandle>)> {
-    let stale = audit.findings.iter().filter(|it| Rule::STALE.contains(&it.rule));
+    let stale = audit.findings.iter().filter(|it| it.rule.finds_disuse());
     stale
         .filter_map(|it| it.credential.as_ref())
         .map(|credential| (credential.kind, credential.handle.clone()))

@@ -1,5 +1,5 @@
-//! The steps of a release that need no GitHub: the scripts in `release/`, on this repository and on
-//! copies of its files.
+//! The release steps that do not need GitHub: the scripts in `release/`, run on this repository and
+//! on copies of its files.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -11,14 +11,14 @@ use sha2::{Digest as _, Sha256};
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// What a script came to.
-struct Ran {
+/// The result of a script.
+struct ScriptResult {
     code: i32,
     stdout: Vec<u8>,
     stderr: String,
 }
 
-impl Ran {
+impl ScriptResult {
     fn text(&self) -> &str {
         assert_eq!(self.code, 0, "{}", self.stderr);
         std::str::from_utf8(&self.stdout).unwrap()
@@ -37,24 +37,25 @@ fn read(name: &str) -> String {
     fs::read_to_string(repository(name)).unwrap()
 }
 
-/// Runs a script in the repository, with a file as its input.
-fn script(name: &str, arguments: &[&str], input: Option<&Path>) -> Ran {
+/// Runs a script in the repository with a file as its standard input.
+fn script(name: &str, arguments: &[&str], input: Option<&Path>) -> ScriptResult {
     let mut python = Command::new("python3");
     python.arg("-B").arg(repository("release").join(name)).args(arguments);
     let input = input.map_or_else(Stdio::null, |path| fs::File::open(path).unwrap().into());
     let output = python.current_dir(repository("")).stdin(input).output().unwrap();
-    Ran {
+    ScriptResult {
         code: output.status.code().unwrap(),
         stdout: output.stdout,
         stderr: String::from_utf8(output.stderr).unwrap(),
     }
 }
 
-/// A copy of the files that name the version, with a section of the changelog for it.
+/// A copy of the files that contain the version, with a changelog section for it.
 fn ready_for_release() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     fs::create_dir_all(folder.path().join("examples/workflows")).unwrap();
-    let mut names: Vec<_> = ["Cargo.toml", "Cargo.lock", "Dockerfile"].map(str::to_owned).into();
+    let mut names: Vec<_> =
+        ["Cargo.toml", "Cargo.lock", "Dockerfile", "README.md"].map(str::to_owned).into();
     for entry in fs::read_dir(repository("examples/workflows")).unwrap() {
         names.push(format!("examples/workflows/{}", entry.unwrap().file_name().to_str().unwrap()));
     }
@@ -69,7 +70,7 @@ fn ready_for_release() -> tempfile::TempDir {
 }
 
 #[test]
-fn the_action_of_a_release_names_the_image_by_its_digest_and_is_otherwise_the_same() {
+fn a_released_action_yml_differs_only_in_the_image_digest() {
     let image = format!("ghcr.io/iam-stocktake/iam-stocktake@sha256:{}", "0a".repeat(32));
     let action = repository("action.yml");
     let released = script("action_yml.py", &[&image], Some(&action));
@@ -79,7 +80,7 @@ fn the_action_of_a_release_names_the_image_by_its_digest_and_is_otherwise_the_sa
     assert_eq!(changed, [("  image: Dockerfile", line.as_str())]);
     assert_eq!(before.lines().count(), after.lines().count());
 
-    // A release of a release has nothing to rewrite.
+    // A released file has nothing to replace.
     let again = tempfile::NamedTempFile::new().unwrap();
     fs::write(again.path(), &after).unwrap();
     let again = script("action_yml.py", &[&image], Some(again.path()));
@@ -87,19 +88,19 @@ fn the_action_of_a_release_names_the_image_by_its_digest_and_is_otherwise_the_sa
 }
 
 #[test]
-fn an_image_without_a_digest_is_refused() {
+fn an_image_without_a_digest_is_rejected() {
     let name = "ghcr.io/iam-stocktake/iam-stocktake";
     let more = format!("{name}@sha256:{}\n  args: [audit]", "0a".repeat(32));
     let (tagged, cut) = (format!("{name}:0.1.0"), format!("{name}@sha256:0a"));
     for image in [&tagged, &cut, &more, ""] {
-        let ran = script("action_yml.py", &[image], Some(&repository("action.yml")));
-        assert_eq!((ran.code, ran.stdout.len()), (1, 0), "{image}: {}", ran.stderr);
-        assert!(ran.stderr.contains("is no image with a digest"), "{}", ran.stderr);
+        let result = script("action_yml.py", &[image], Some(&repository("action.yml")));
+        assert_eq!((result.code, result.stdout.len()), (1, 0), "{image}: {}", result.stderr);
+        assert!(result.stderr.contains("is no image with a digest"), "{}", result.stderr);
     }
 }
 
 #[test]
-fn a_version_is_released_only_if_all_files_name_it() {
+fn a_version_is_released_only_if_all_files_contain_it() {
     let folder = ready_for_release();
     let path = folder.path().to_str().unwrap();
     let notes = script("version.py", &[VERSION, path], None);
@@ -107,7 +108,9 @@ fn a_version_is_released_only_if_all_files_name_it() {
 
     let other = script("version.py", &["9.9.9", path], None);
     assert_eq!(other.code, 1);
-    for name in ["Cargo.toml", "Cargo.lock", "Dockerfile", "scheduled.yml", "CHANGELOG.md"] {
+    for name in
+        ["Cargo.toml", "Cargo.lock", "Dockerfile", "README.md", "scheduled.yml", "CHANGELOG.md"]
+    {
         assert!(other.stderr.contains(name), "{name}: {}", other.stderr);
     }
     let no_version = script("version.py", &["v0.1", path], None);
@@ -124,74 +127,74 @@ fn a_version_is_released_only_if_all_files_name_it() {
 }
 
 #[test]
-fn the_image_and_the_examples_have_the_version_of_the_package() {
+fn the_dockerfile_and_examples_have_the_version_of_the_package() {
     assert!(read("Dockerfile").contains(&format!("\nARG VERSION={VERSION}\n")));
     let action = format!("uses: iam-stocktake/iam-stocktake@v{VERSION}\n");
     for entry in fs::read_dir(repository("examples/workflows")).unwrap() {
         let path = entry.unwrap().path();
         let text = fs::read_to_string(&path).unwrap();
         assert!(text.contains(&action), "{}", path.display());
-        // Of the run, or of each job where one of them waits for a person.
+        // Per workflow, or per job if one of the jobs waits for an approval.
         assert!(text.contains("concurrency:\n") && text.contains("\npermissions: {}\n"));
     }
 }
 
 #[test]
-fn binaries_are_built_for_the_targets_whose_dependencies_are_checked() {
+fn binaries_are_built_for_the_targets_in_deny_toml() {
     let binaries = script("targets.py", &["binaries"], None).json();
-    let of = |matrix: &Value, key: &str| -> BTreeSet<String> {
+    let values = |matrix: &Value, key: &str| -> BTreeSet<String> {
         let rows = matrix["include"].as_array().unwrap().iter();
         rows.map(|row| row[key].as_str().unwrap().to_owned()).collect()
     };
-    let targets = of(&binaries, "target");
+    let targets = values(&binaries, "target");
     assert_eq!(targets.len(), 4);
     let deny = read("deny.toml");
     for target in &targets {
         assert!(deny.contains(&format!("\"{target}\"")), "{target}");
     }
     let images = script("targets.py", &["images"], None).json();
-    assert_eq!(of(&images, "platform"), ["amd64", "arm64"].map(str::to_owned).into());
-    // The workflow names the parts of the image's index one by one.
+    assert_eq!(values(&images, "platform"), ["amd64", "arm64"].map(str::to_owned).into());
+    // The workflow lists the images of the index one by one.
     let workflow = read(".github/workflows/release.yml");
-    for platform in of(&images, "platform") {
+    for platform in values(&images, "platform") {
         assert!(workflow.contains(&format!("\"$IMAGE:$VERSION-{platform}\"")), "{platform}");
     }
     assert_eq!(script("targets.py", &["all"], None).code, 1);
 }
 
 #[test]
-fn the_workflow_runs_every_script_and_no_other() {
+fn the_workflow_runs_every_release_script() {
     let workflow = read(".github/workflows/release.yml");
-    let named: BTreeSet<_> = workflow
+    let in_workflow: BTreeSet<_> = workflow
         .split("release/")
         .skip(1)
         .filter_map(|rest| rest.split_once(".py"))
         .map(|(name, _)| format!("{name}.py"))
         .collect();
-    let there: BTreeSet<_> = fs::read_dir(repository("release"))
+    let in_folder: BTreeSet<_> = fs::read_dir(repository("release"))
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .filter(|name| name.ends_with(".py"))
         .collect();
-    assert_eq!(named, there);
+    assert_eq!(in_workflow, in_folder);
 }
 
 #[test]
-fn an_archive_of_the_same_files_has_the_same_bytes() {
+fn an_archive_is_reproducible() {
     let folder = tempfile::tempdir().unwrap();
     let binary = folder.path().join("iam-stocktake");
     fs::write(&binary, "#!/bin/sh\necho packed\n").unwrap();
     let pack = |into: &str, target: &str| {
         let (binary, into) = (binary.to_str().unwrap(), folder.path().join(into));
-        let ran = script("archive.py", &[VERSION, target, binary, into.to_str().unwrap()], None);
-        fs::read(ran.text().trim()).unwrap()
+        let result = script("archive.py", &[VERSION, target, binary, into.to_str().unwrap()], None);
+        fs::read(result.text().trim()).unwrap()
     };
     for target in ["x86_64-unknown-linux-gnu", "x86_64-pc-windows-msvc"] {
         assert_eq!(pack("one", target), pack("other", target), "{target}");
     }
-    // A date would show only where the second is another.
+    // A timestamp would differ only if a second passes between the two.
     let header = &pack("one", "x86_64-unknown-linux-gnu")[..8];
-    assert_eq!(header[4..], [0; 4], "gzip's own date");
+    assert_eq!(header[4..], [0; 4], "the timestamp of gzip");
 
     let name = format!("iam-stocktake-{VERSION}-x86_64-unknown-linux-gnu");
     let archive = folder.path().join(format!("one/{name}.tar.gz"));
@@ -199,13 +202,13 @@ fn an_archive_of_the_same_files_has_the_same_bytes() {
     let unpacked = tar.arg("-xzf").arg(&archive).arg("-C").arg(folder.path()).status().unwrap();
     assert!(unpacked.success());
     let run = Command::new(folder.path().join(&name).join("iam-stocktake")).output().unwrap();
-    assert_eq!(run.stdout, b"packed\n", "the binary is still one");
-    let licence = fs::read_to_string(folder.path().join(&name).join("LICENSE-MIT")).unwrap();
-    assert_eq!(licence, read("LICENSE-MIT"));
+    assert_eq!(run.stdout, b"packed\n", "the binary is still executable");
+    let license = fs::read_to_string(folder.path().join(&name).join("LICENSE-MIT")).unwrap();
+    assert_eq!(license, read("LICENSE-MIT"));
 }
 
 #[test]
-fn the_checksums_are_those_of_the_files() {
+fn the_checksums_match_the_files() {
     let folder = tempfile::tempdir().unwrap();
     let names = ["e", "b", "h", "a", "d", "g", "c", "f"];
     for name in names {
@@ -225,9 +228,9 @@ fn the_checksums_are_those_of_the_files() {
 }
 
 #[test]
-fn the_list_of_components_holds_what_is_shipped_and_nothing_that_only_tests_need() {
-    let ran = script("sbom.py", &[], None);
-    let list = ran.json();
+fn the_sbom_lists_shipped_dependencies_and_no_test_dependencies() {
+    let result = script("sbom.py", &[], None);
+    let list = result.json();
     assert_eq!((&list["bomFormat"], &list["specVersion"]), (&"CycloneDX".into(), &"1.6".into()));
     assert_eq!(list["metadata"]["component"]["version"], VERSION);
     let components = list["components"].as_array().unwrap();
@@ -248,7 +251,7 @@ fn the_list_of_components_holds_what_is_shipped_and_nothing_that_only_tests_need
         assert!(entry.contains(&format!("checksum = \"{checksum}\"")), "{name} {version}");
         assert_eq!(component["purl"], format!("pkg:cargo/{name}@{version}"));
     }
-    // Every edge leads to something that is listed.
+    // Every dependency is listed.
     let known: BTreeSet<_> = list["dependencies"]
         .as_array()
         .unwrap()
@@ -262,5 +265,5 @@ fn the_list_of_components_holds_what_is_shipped_and_nothing_that_only_tests_need
             assert!(known.contains(&on.to_string()), "{on}");
         }
     }
-    assert_eq!(script("sbom.py", &[], None).stdout, ran.stdout, "the same bytes");
+    assert_eq!(script("sbom.py", &[], None).stdout, result.stdout, "the same bytes");
 }

@@ -1,5 +1,5 @@
-//! The log as the runner reads it: our commands are in it, and no text gives another, whether the
-//! runner heeds `stop-commands` or not.
+//! The log as the runner reads it: it has our workflow commands and no others, whether or not the
+//! runner supports `stop-commands`.
 
 use std::io::Write as _;
 
@@ -9,16 +9,16 @@ use proptest::prelude::*;
 use secrecy::SecretString;
 use stand_ins::workflow_commands::{Read, Stops, read};
 
-/// What is written to a log, one after another.
+/// A piece of the log.
 #[derive(Debug, Clone)]
-enum EvidenceItem {
+enum Piece {
     Text(Vec<u8>),
-    Given(Given),
+    Command(Command),
 }
 
-/// A command of ours.
+/// A workflow command that the program writes.
 #[derive(Debug, Clone)]
-enum Given {
+enum Command {
     Annotation(Annotation),
     Mask(String),
     Group(String),
@@ -26,7 +26,7 @@ enum Given {
     Debug(String),
 }
 
-impl Given {
+impl Command {
     fn command(&self) -> WorkflowCommand {
         match self.clone() {
             Self::Annotation(annotation) => annotation.into(),
@@ -37,7 +37,7 @@ impl Given {
         }
     }
 
-    /// Holds what was read against what was given.
+    /// Asserts that the runner reads this command.
     fn assert_read(&self, read: &Read) {
         let keys: Vec<&str> = read.properties.keys().map(String::as_str).collect();
         let name = match self {
@@ -47,7 +47,7 @@ impl Given {
                 assert!(read.data.encode_utf16().count() <= 4_096);
                 return assert_eq!(read.name, annotation.level.to_string());
             }
-            // A secret has to arrive to the letter.
+            // A secret must be passed on unchanged.
             Self::Mask(secret) => {
                 assert_eq!(read.data, *secret);
                 "add-mask"
@@ -60,21 +60,21 @@ impl Given {
     }
 }
 
-/// The log of these pieces.
-fn logged(pieces: &[EvidenceItem]) -> String {
+/// The log with these pieces.
+fn logged(pieces: &[Piece]) -> String {
     let mut out = Vec::new();
     let mut log = Log::start(&mut out).unwrap();
     for piece in pieces {
         match piece {
-            EvidenceItem::Text(text) => log.write_all(text).unwrap(),
-            EvidenceItem::Given(given) => log.command(&given.command()).unwrap(),
+            Piece::Text(text) => log.write_all(text).unwrap(),
+            Piece::Command(command) => log.command(&command.command()).unwrap(),
         }
     }
     log.finish().unwrap();
     String::from_utf8(out).unwrap()
 }
 
-/// What a text is put together from, so that every other one is close to a command.
+/// A part of a text. About every second text resembles a command.
 fn fragment() -> impl Strategy<Value = String> {
     let signs = prop::sample::select(vec![
         "::",
@@ -119,14 +119,14 @@ fn text() -> impl Strategy<Value = String> {
     prop::collection::vec(fragment(), 0..8).prop_map(|fragments| fragments.concat())
 }
 
-fn given() -> impl Strategy<Value = Given> {
+fn command() -> impl Strategy<Value = Command> {
     let level = prop::sample::select(vec![
         AnnotationLevel::Error,
         AnnotationLevel::Warning,
         AnnotationLevel::Notice,
     ]);
     let annotation = (level, text(), text()).prop_map(|(level, message, place)| {
-        Given::Annotation(Annotation {
+        Command::Annotation(Annotation {
             title: Some(format!("t{place}")),
             file: Some(format!("f{place}")),
             line: Some(7),
@@ -135,23 +135,23 @@ fn given() -> impl Strategy<Value = Given> {
     });
     prop_oneof![
         annotation,
-        "[a-z:#%,\\[\\]]{0,8}[a-z]".prop_map(Given::Mask),
-        text().prop_map(Given::Group),
-        Just(Given::EndGroup),
-        text().prop_map(Given::Debug),
+        "[a-z:#%,\\[\\]]{0,8}[a-z]".prop_map(Command::Mask),
+        text().prop_map(Command::Group),
+        Just(Command::EndGroup),
+        text().prop_map(Command::Debug),
     ]
 }
 
-/// Texts cut anywhere, even within a character, some bytes that are no text, and commands of ours.
-fn pieces() -> impl Strategy<Value = Vec<EvidenceItem>> {
+/// Texts split anywhere, even within a character, bytes that are not text, and our commands.
+fn pieces() -> impl Strategy<Value = Vec<Piece>> {
     let cut = (text(), 1_usize..6).prop_map(|(text, size)| {
-        text.as_bytes().chunks(size).map(|chunk| EvidenceItem::Text(chunk.to_vec())).collect()
+        text.as_bytes().chunks(size).map(|chunk| Piece::Text(chunk.to_vec())).collect()
     });
     let bytes = prop::collection::vec(any::<u8>(), 0..6);
     let some = prop_oneof![
         4 => cut,
-        1 => bytes.prop_map(|bytes| vec![EvidenceItem::Text(bytes)]),
-        2 => given().prop_map(|given| vec![EvidenceItem::Given(given)]),
+        1 => bytes.prop_map(|bytes| vec![Piece::Text(bytes)]),
+        2 => command().prop_map(|command| vec![Piece::Command(command)]),
     ];
     prop::collection::vec(some, 0..8).prop_map(|pieces| pieces.concat())
 }
@@ -165,27 +165,27 @@ proptest! {
 
     #[test]
     fn the_runner_reads_our_commands_and_no_others(pieces in pieces()) {
-        let given: Vec<_> = pieces.iter().filter_map(|piece| match piece {
-            EvidenceItem::Given(given) => Some(given),
-            EvidenceItem::Text(_) => None,
+        let expected: Vec<_> = pieces.iter().filter_map(|piece| match piece {
+            Piece::Command(command) => Some(command),
+            Piece::Text(_) => None,
         }).collect();
         let log = logged(&pieces);
         for stops in [Stops::Heeded, Stops::Ignored] {
-            // Behind the end of our log the runner heeds commands again.
+            // After the end of our log the runner processes commands again.
             let mut found = read(&format!("{log}::notice::after"), stops);
             let last = found.pop().map(|command| command.data);
             prop_assert_eq!(last, Some("after".to_owned()), "{:?}: {:?}", stops, log);
-            prop_assert_eq!(found.len(), given.len(), "{:?}: {:?}", stops, log);
-            for (given, found) in given.iter().zip(&found) {
-                given.assert_read(found);
+            prop_assert_eq!(found.len(), expected.len(), "{:?}: {:?}", stops, log);
+            for (command, found) in expected.iter().zip(&found) {
+                command.assert_read(found);
             }
         }
     }
 
     #[test]
-    fn a_text_loses_nothing_on_its_way(text in text()) {
+    fn a_text_is_logged_completely(text in text()) {
         let plain = text.replace(|c: char| c == '\\' || (c.is_control() && c != '\n'), "");
-        let log = logged(&[EvidenceItem::Text(plain.clone().into_bytes())]);
+        let log = logged(&[Piece::Text(plain.clone().into_bytes())]);
         let lines: Vec<_> = log.lines().collect();
         let shown = lines[1..lines.len() - 1].join("\n").replace('\\', "");
         prop_assert_eq!(shown, plain.strip_suffix('\n').unwrap_or(&plain));
@@ -193,7 +193,7 @@ proptest! {
 }
 
 #[test]
-fn without_the_log_the_same_texts_are_commands() {
+fn without_escaping_the_same_texts_are_commands() {
     for (text, name) in [
         ("::set-output name=x::y", "set-output"),
         ("a ##[add-mask]x", "add-mask"),

@@ -1,6 +1,6 @@
 //! The JSON Schema of the allowlist: current, strict, and about the keys that are really read.
 //!
-//! `UPDATE_EXPECT=1 cargo test --test schemas` writes the committed file anew.
+//! `UPDATE_EXPECT=1 cargo test --test unit schemas` rewrites the committed file.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -271,7 +271,7 @@ fn every_key_that_the_schema_knows_is_read() {
     assert_eq!(pattern.user.as_str(), "ses-smtp-*");
     assert_eq!((pattern.account, pattern.user_id.as_ref()), (None, None));
     assert_eq!(pattern.credentials, []);
-    assert_eq!(pattern.rules, Rule::STALE);
+    assert_eq!(pattern.rules, Rule::disuse_rules());
     assert_eq!(pattern.owner, "@acme/mail");
     assert_eq!(pattern.expires.to_string(), "2027-06-30");
 

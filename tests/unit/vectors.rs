@@ -118,7 +118,7 @@ fn every_decision_of_the_stale_rules_is_as_the_table_says() {
     assert_eq!(table.vectors.len(), 22);
     for vector in &table.vectors {
         let audit = vector.judge(table.now);
-        let stale = audit.findings.iter().filter(|finding| Rule::STALE.contains(&finding.rule));
+        let stale = audit.findings.iter().filter(|finding| finding.rule.finds_disuse());
         assert_eq!(verdicts(&audit, stale), vector.expected, "{}: {}", vector.id, vector.given);
     }
 }

@@ -16,24 +16,6 @@ pub const DEFAULT_MAX_GAP_DAYS: u32 = 14;
 /// The most changes that can be meant for one run.
 pub const MAX_CHANGES_LIMIT: u32 = 1_000;
 
-/// The rules whose findings can be remediated.
-pub const REMEDIABLE_RULES: [Rule; 5] = [
-    Rule::StalePassword,
-    Rule::StaleAccessKey,
-    Rule::OldServiceCredential,
-    Rule::InactiveAccessKey,
-    Rule::UserWithoutCredentials,
-];
-
-/// The rules whose findings are remediated unless the allowlist file lists others. Of SSH keys,
-/// service-specific credentials and certificates only the age is known, and age is not disuse.
-pub const DEFAULT_RULES: [Rule; 4] = [
-    Rule::StalePassword,
-    Rule::StaleAccessKey,
-    Rule::InactiveAccessKey,
-    Rule::UserWithoutCredentials,
-];
-
 /// What the allowlist file says about the remedy. The stages follow each other: a notice, the
 /// deactivation, the deletion.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,12 +40,14 @@ pub struct RemediationPolicy {
     pub owners: Vec<String>,
     /// Under which paths users are remedied.
     pub paths: Vec<UserPath>,
-    /// The rules whose findings are remediated, each one of [`REMEDIABLE_RULES`].
+    /// The rules whose findings are remediated, each one of [`Rule::remediable`].
     pub rules: Vec<Rule>,
 }
 
-impl Default for RemediationPolicy {
-    fn default() -> Self {
+impl RemediationPolicy {
+    /// The defaults, for these rules. `RemediationPolicy::default()` has the rules that are
+    /// remediated by default.
+    pub(crate) fn with_rules(rules: Vec<Rule>) -> Self {
         Self {
             deactivate_after_days: DEFAULT_DEACTIVATE_AFTER_DAYS,
             delete_after_days: None,
@@ -74,7 +58,7 @@ impl Default for RemediationPolicy {
             max_gap_days: DEFAULT_MAX_GAP_DAYS,
             owners: Vec::new(),
             paths: vec![UserPath::default()],
-            rules: DEFAULT_RULES.to_vec(),
+            rules,
         }
     }
 }
@@ -301,7 +285,7 @@ mod tests {
     fn old_service_credentials_are_remediated_only_if_listed() {
         let policy = RemediationPolicy::default();
         for rule in Rule::ALL {
-            let is_default = rule != Rule::OldServiceCredential && REMEDIABLE_RULES.contains(&rule);
+            let is_default = rule != Rule::OldServiceCredential && rule.is_remediable();
             assert_eq!(policy.covers_rule(rule), is_default, "{rule}");
         }
         let listed = RemediationPolicy { rules: vec![Rule::OldServiceCredential], ..policy };

@@ -9,15 +9,15 @@ use aws_config::provider_config::ProviderConfig;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
-use tokio::time::{Instant, sleep};
 
 use super::environment::Environment;
 use super::error::SessionError;
 use super::profile::Profiles;
 use super::role_credentials::SecretRegisteringProvider;
 use crate::model::inventory::GapCause;
-use crate::observe::call::{CallLimits, backoff, is_transient_message};
+use crate::observe::call::{CallLimits, is_transient_message};
 use crate::observe::message::cause_chain;
+use crate::retry::{AttemptFailure, Retry};
 
 /// The configuration with the credentials that the SDK finds. They are asked for here, so that
 /// their absence is told as such and not as a failed call.
@@ -48,30 +48,35 @@ pub(super) async fn with_default_chain(
     Ok(config.into_builder().credentials_provider(provider).build())
 }
 
-/// Asks until the answer is none that passes by itself.
+/// The chain returned no credentials.
+struct LoadFailure {
+    error: CredentialsError,
+    message: String,
+}
+
+impl AttemptFailure for LoadFailure {
+    fn retry(&self) -> Retry {
+        if is_transient_message(&self.message) { Retry::UNTIL_DEADLINE } else { Retry::Never }
+    }
+}
+
 async fn load_credentials(
     chain: &SecretRegisteringProvider<DefaultCredentialsChain>,
     profiles: &Profiles,
     limits: &CallLimits,
 ) -> Result<Credentials, SessionError> {
-    let mut attempt = 0;
-    loop {
-        attempt += 1;
-        let error = match chain.provide_credentials().await {
-            Ok(credentials) => return Ok(credentials),
-            Err(error) => error,
-        };
-        let message = cause_chain(&error);
-        if !is_transient_message(&message) {
-            return Err(load_error(&error, &message, profiles));
-        }
-        let pause = backoff(attempt);
-        if Instant::now() + pause >= limits.deadline() {
-            let action = "sts:AssumeRoleWithWebIdentity";
-            return Err(SessionError::Failed { action, cause: GapCause::Unavailable, message });
-        }
-        sleep(pause).await;
-    }
+    let load = |_| async {
+        let loaded = chain.provide_credentials().await;
+        loaded.map_err(|error| LoadFailure { message: cause_chain(&error), error })
+    };
+    limits.deadline().retry(load).await.map_err(|failure| match failure.retry() {
+        Retry::Never => load_error(&failure.error, &failure.message, profiles),
+        _ => SessionError::Failed {
+            action: "sts:AssumeRoleWithWebIdentity",
+            cause: GapCause::Unavailable,
+            message: failure.message,
+        },
+    })
 }
 
 fn load_error(error: &CredentialsError, message: &str, profiles: &Profiles) -> SessionError {

@@ -105,7 +105,7 @@ fn why_incomplete(
     rule: policy::Rule,
     unknown: usize,
 ) -> &'static str {
-    let gap = account.gaps.iter().find(|gap| audit::rules_requiring(gap.piece).contains(&rule));
+    let gap = account.gaps.iter().find(|gap| rule.requires(gap.piece));
     match (gap, account.age.problem, unknown) {
         (Some(gap), _, _) => gap.cause.id(),
         (None, Some(problem), _) => problem.id(),
@@ -123,7 +123,7 @@ impl From<&inventory::EvidenceGap> for Gap {
             action: gap.action.to_owned(),
             message: gap.message.clone(),
             users: gap.users,
-            rules: audit::rules_requiring(gap.piece).iter().map(ToString::to_string).collect(),
+            rules: audit::rules_requiring(gap.piece).map(|rule| rule.to_string()).collect(),
         }
     }
 }

@@ -1,11 +1,11 @@
-//! The action's description, its table in the README, and the flags of `action` are one.
+//! The action's description and the flags of `action` are one.
 
 use std::fmt::Write as _;
 
 use iam_stocktake::settings::{GITHUB_TOKEN, INPUTS, OUTPUTS, Setting};
 
 use crate::cli::examples::assert_current;
-use stand_ins::sandbox::{Sandbox, repository};
+use stand_ins::sandbox::Sandbox;
 
 /// The default in `action.yml`. What the allowlist or the environment may say has none there, since
 /// an input that is not empty wins over them.
@@ -60,34 +60,6 @@ fn action_yml() -> String {
 #[test]
 fn action_yml_is_that_of_the_program() {
     assert_current("action.yml", &action_yml());
-}
-
-#[test]
-fn the_readme_names_every_input_and_output() {
-    let text = std::fs::read_to_string(repository("README.md")).unwrap();
-    let between = |text: &str, name: &str, table: &str| {
-        let begin = format!("<!-- {name}: written by the test `action` -->\n");
-        let end = format!("<!-- end of {name} -->");
-        let (before, rest) = text.split_once(&begin).unwrap();
-        let (_, after) = rest.split_once(&end).unwrap();
-        format!("{before}{begin}{table}{end}{after}")
-    };
-    let mut inputs = String::from("| input | default | |\n| --- | --- | --- |\n");
-    for setting in &INPUTS {
-        let Setting { name, description, .. } = setting;
-        let default = if setting.default.is_empty() && setting.value.is_empty() {
-            "false"
-        } else {
-            setting.default
-        };
-        let _ = writeln!(inputs, "| `{name}` | {} | {description} |", default.replace('|', "\\|"));
-    }
-    let mut outputs = String::from("| output | |\n| --- | --- |\n");
-    for output in &OUTPUTS {
-        let _ = writeln!(outputs, "| `{}` | {} |", output.name, output.description);
-    }
-    let text = between(&text, "inputs", &inputs);
-    assert_current("README.md", &between(&text, "outputs", &outputs));
 }
 
 #[test]

@@ -1,55 +1,37 @@
-//! The README tells the truth.
+//! What the README and the documentation show is true.
 
-use iam_stocktake::settings::{AUDIT_SETTINGS, REMEDIATE_SETTINGS, Setting};
-
-use crate::cli::examples::{assert_current, audit};
+use crate::cli::examples::audit;
 use stand_ins::sandbox::repository;
 
-fn readme() -> String {
-    std::fs::read_to_string(repository("README.md")).unwrap()
+fn read(document: &str) -> String {
+    std::fs::read_to_string(repository(document)).unwrap()
 }
 
-/// Holds the table of settings in a document against the program's.
-fn assert_settings(document: &str, settings: &[Setting]) {
-    let (begin, end) =
-        ("<!-- settings: written by the test `readme` -->\n", "<!-- end of settings -->");
-    let text = std::fs::read_to_string(repository(document)).unwrap();
-    let (before, rest) = text.split_once(begin).unwrap();
-    let (_, after) = rest.split_once(end).unwrap();
-    let mut table = String::from("| flag | default | |\n| --- | --- | --- |\n");
-    for setting in settings {
-        let flag = format!("--{} {}", setting.name, setting.value);
-        let flag = flag.trim_end().replace('|', "\\|");
-        let description = setting.description;
-        table.push_str(&format!("| `{flag}` | {} | {description} |\n", setting.default));
-    }
-    assert_current(document, &format!("{before}{begin}{table}{end}{after}"));
-}
-
-#[test]
-fn the_tables_of_settings_are_those_of_the_program() {
-    assert_settings("README.md", &AUDIT_SETTINGS);
-    assert_settings("docs/remedy.md", &REMEDIATE_SETTINGS);
+/// The content of the first code block that starts with `start`.
+fn block<'a>(text: &'a str, start: &str) -> &'a str {
+    let (_, rest) = text.split_once(&format!("```{start}")).unwrap();
+    rest.split_once("```").unwrap().0
 }
 
 #[test]
 fn the_first_command_prints_what_the_readme_says() {
-    let command = "cargo run --release -- audit --credential-report examples/credential-report.csv \
+    let command = "cargo run -- audit --credential-report examples/credential-report.csv \
                    --allowlist examples/iam-allowlist.yml --now 2026-06-30T12:00:00Z\n";
-    assert!(readme().contains(command));
-    let committed = std::fs::read_to_string(repository("examples/report.txt")).unwrap();
-    assert_eq!(audit(&[]), committed);
+    assert!(read("README.md").contains(command));
+    assert_eq!(audit(&[]), read("examples/report.txt"));
 }
 
 #[test]
-fn the_allowlist_of_the_readme_passes_and_its_diagnostic_is_real() {
-    let text = readme();
-    let block = |kind: &str| {
-        let (_, rest) = text.split_once(&format!("```{kind}")).unwrap();
-        rest.split_once("```").unwrap().0.trim_start_matches('\n')
-    };
+fn the_workflow_in_the_readme_is_the_scheduled_example() {
+    let readme = read("README.md");
+    assert_eq!(block(&readme, "yaml\n"), read("examples/workflows/scheduled.yml"));
+}
+
+#[test]
+fn the_allowlist_in_the_readme_is_valid_and_the_documented_diagnostic_is_real() {
     let sandbox = stand_ins::sandbox::Sandbox::new();
-    sandbox.file("good.yml", format!("version: 1\n{}", block("yaml\nversion: 1")));
+    let readme = read("README.md");
+    sandbox.file("good.yml", format!("version: 1{}", block(&readme, "yaml\nversion: 1")));
     let now = ["--now", stand_ins::sandbox::NOW];
     let ran = sandbox.run(&[&["allowlist", "check", "good.yml"], &now[..]].concat());
     assert_eq!(ran.code, 0, "{}", ran.stderr);
@@ -59,15 +41,15 @@ fn the_allowlist_of_the_readme_passes_and_its_diagnostic_is_real() {
     sandbox.file(".github/iam-allowlist.yml", bad);
     let ran =
         sandbox.run(&[&["allowlist", "check", ".github/iam-allowlist.yml"], &now[..]].concat());
-    assert!(ran.stderr.contains(block("text")), "{}", ran.stderr);
+    let documentation = read("docs/allowlist.md");
+    assert!(ran.stderr.contains(block(&documentation, "text\n")), "{}", ran.stderr);
 }
 
 #[test]
 fn the_template_of_the_documentation_renders() {
-    let text = std::fs::read_to_string(repository("docs/template.md")).unwrap();
-    let (_, rest) = text.split_once("```jinja\n").unwrap();
+    let documentation = read("docs/template.md");
     let sandbox = stand_ins::sandbox::Sandbox::new();
-    sandbox.file("mine.md", rest.split_once("```").unwrap().0);
+    sandbox.file("mine.md", block(&documentation, "jinja\n"));
     let template = sandbox.path("mine.md");
     let report = audit(&["--format", "markdown", "--template", template.to_str().unwrap()]);
     assert!(
@@ -77,7 +59,7 @@ fn the_template_of_the_documentation_renders() {
 
 #[test]
 fn every_diagnostic_is_documented() {
-    let text = std::fs::read_to_string(repository("docs/allowlist.md")).unwrap();
+    let text = read("docs/allowlist.md");
     let documented: Vec<&str> = text
         .split_once("## Diagnostics")
         .unwrap()
@@ -93,7 +75,7 @@ fn every_diagnostic_is_documented() {
 #[test]
 fn the_rules_table_is_that_of_the_program() {
     use iam_stocktake::model::policy::Rule;
-    let text = readme();
+    let text = read("docs/rules.md");
     for rule in Rule::ALL {
         let row = text.lines().find(|line| line.starts_with(&format!("| `{rule}` |"))).unwrap();
         let level = match rule {

@@ -1,12 +1,12 @@
-//! Many accounts side by side: one that is denied and one that is throttled take no other along.
+//! Several accounts in one run: a denied or throttled account does not affect the others.
 
 use serde_json::json;
 
 use super::{Audited, audit_in};
 use stand_ins::aws::{Account, Seed, StandIn};
 
-/// The audit of these accounts from a hub that is not among them.
-fn from_a_hub(hub: &Account, accounts: &[Account], more: &[&str]) -> Audited {
+/// Audits these accounts from a hub account that is not one of them.
+fn audit_from_hub(hub: &Account, accounts: &[Account], more: &[&str]) -> Audited {
     let ids: Vec<_> = accounts.iter().map(Account::id).collect();
     let ids = ids.join(",");
     let arguments = ["--role-to-assume", hub.role_arn(), "--accounts", &ids];
@@ -14,7 +14,7 @@ fn from_a_hub(hub: &Account, accounts: &[Account], more: &[&str]) -> Audited {
 }
 
 #[test]
-fn one_denied_and_one_throttled_leave_eighteen_whole() {
+fn a_denied_and_a_throttled_account_do_not_affect_the_others() {
     let hub = StandIn::shared().account(Seed::empty());
     let accounts: Vec<_> =
         (0..20).map(|seed| StandIn::shared().account(Seed::users(500, 100 + seed))).collect();
@@ -30,27 +30,27 @@ fn one_denied_and_one_throttled_leave_eighteen_whole() {
         "--account-concurrency",
         "20",
     ];
-    let audited = from_a_hub(&hub, &accounts, &more);
+    let audited = audit_from_hub(&hub, &accounts, &more);
     assert_eq!(audited.code, 3, "{}", audited.stderr);
-    for (place, account) in accounts.iter().enumerate() {
-        let of_account = audited.json["accounts"]
+    for (index, account) in accounts.iter().enumerate() {
+        let entry = audited.json["accounts"]
             .as_array()
             .unwrap()
             .iter()
             .find(|it| it["id"] == account.id())
             .unwrap();
-        let causes: Vec<_> = of_account["gaps"]
+        let causes: Vec<_> = entry["gaps"]
             .as_array()
             .unwrap()
             .iter()
             .map(|gap| gap["cause"].as_str().unwrap())
             .collect();
-        let expected: &[&str] = match place {
+        let expected: &[&str] = match index {
             3 => &["denied"],
             11 => &["throttled"],
             _ => &[],
         };
-        assert_eq!(causes, expected, "account {place}");
+        assert_eq!(causes, expected, "account {index}");
         let found = audited
             .findings()
             .filter(|it| {
@@ -65,31 +65,31 @@ fn one_denied_and_one_throttled_leave_eighteen_whole() {
             .map(|user| user["reasons"].as_array().unwrap().len())
             .sum();
         assert!(stale > 100);
-        assert_eq!(found, if expected.is_empty() { stale } else { 0 }, "account {place}");
+        assert_eq!(found, if expected.is_empty() { stale } else { 0 }, "account {index}");
     }
 }
 
 #[test]
-fn a_slow_account_keeps_no_other_from_being_begun() {
+fn a_slow_account_does_not_delay_the_others() {
     let hub = StandIn::shared().account(Seed::empty());
     let accounts: Vec<_> = (0..4).map(|_| StandIn::shared().account(Seed::empty())).collect();
     accounts[0].faults(json!({"throttle": {"every": 1}}));
     let more = ["--timeout", "8", "--account-concurrency", "2", "--no-recheck"];
-    let audited = from_a_hub(&hub, &accounts, &more);
+    let audited = audit_from_hub(&hub, &accounts, &more);
     let ids: Vec<_> = audited.json["accounts"].as_array().unwrap().iter().collect();
     assert_eq!(ids.len(), 4, "{}", audited.stderr);
-    let last_try = accounts[0].log().last().unwrap().at;
-    let begun = accounts[3].log().first().unwrap().at;
-    assert!(begun < last_try, "{begun} comes after the last try of the slow one, {last_try}");
+    let last_attempt = accounts[0].log().last().unwrap().at;
+    let started = accounts[3].log().first().unwrap().at;
+    assert!(started < last_attempt, "{started} is after the last attempt {last_attempt}");
 }
 
 #[test]
-fn progress_is_told_in_lines_and_not_at_all_when_quiet() {
+fn progress_is_logged_unless_quiet() {
     let account = StandIn::shared().account(Seed::users(20, 51));
-    let told = audit_in(&account.environment(), &[]);
-    let looking = format!("{}: looking at ", account.id());
-    assert!(told.stderr.contains(&looking), "{}", told.stderr);
+    let verbose = audit_in(&account.environment(), &[]);
+    let progress = format!("{}: looking at ", account.id());
+    assert!(verbose.stderr.contains(&progress), "{}", verbose.stderr);
     let quiet = audit_in(&account.environment(), &["--quiet"]);
     assert_eq!(quiet.stderr, "wrote audit.json (json)\n");
-    assert_eq!(quiet.stale_ids(), told.stale_ids());
+    assert_eq!(quiet.stale_ids(), verbose.stale_ids());
 }

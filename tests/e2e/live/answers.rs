@@ -1,5 +1,5 @@
-//! Answers that cannot be relied on: empty lists, absences without their status, missing fields, pages
-//! of a proxy, lists without an end. None of them clears anybody.
+//! Unreliable responses: empty lists, errors with the wrong status, missing fields, pages of a proxy,
+//! endless lists. None of them clears a finding.
 
 use std::collections::BTreeMap;
 
@@ -8,12 +8,12 @@ use serde_json::{Value, json};
 use super::{Audited, audit, audit_in, ending};
 use stand_ins::aws::{Account, Seed, StandIn};
 
-/// No ornaments: they would only add calls.
+/// Without owners and Access Advisor, which only add calls.
 const PLAIN: [&str; 4] = ["--owners", "none", "--last-accessed", "none"];
 const SHORT: [&str; 6] = ["--owners", "none", "--last-accessed", "none", "--timeout", "4"];
 
-/// An account with a report of an hour ago: a user with a stale password and two stale keys, a user
-/// who has credentials of every other kind, and a healthy one.
+/// An account with a report from an hour ago: a user with a stale password and two stale keys, a user
+/// with credentials of every other kind, and a user without findings.
 fn with_users() -> Account {
     let account = StandIn::shared().account(Seed::empty());
     account.change(json!([
@@ -33,15 +33,15 @@ fn with_users() -> Account {
     account
 }
 
-/// Every finding that there is without the fault is there with it.
-fn loses_nothing(hindered: &Audited, sound: &Audited) {
-    let ids = hindered.stale_ids();
+/// Asserts that every finding of the audit without the fault is in the audit with it.
+fn assert_no_finding_lost(faulty: &Audited, sound: &Audited) {
+    let ids = faulty.stale_ids();
     let lost: Vec<_> = sound.stale_ids().into_iter().filter(|id| !ids.contains(id)).collect();
-    assert!(lost.is_empty(), "{lost:?} of {:?}: {}", sound.stale_ids(), hindered.stderr);
+    assert!(lost.is_empty(), "{lost:?} of {:?}: {}", sound.stale_ids(), faulty.stderr);
 }
 
 #[test]
-fn a_list_that_leaves_users_out_makes_nobody_disappear() {
+fn a_list_without_some_users_clears_no_finding() {
     let account = with_users();
     let sound = audit(&account, &PLAIN);
     for users in ["", "$1"] {
@@ -55,20 +55,20 @@ fn a_list_that_leaves_users_out_makes_nobody_disappear() {
         let audited = audit(&account, &PLAIN);
         assert_eq!(audited.lines(), sound.lines(), "{users}");
         assert!(audited.cleared().is_empty(), "{:?}", audited.cleared());
-        // Whoever else may be left out is not known.
+        // Other users may be missing as well.
         assert_eq!(audited.code, 3, "{}", audited.stderr);
         assert_eq!(audited.gaps(), ["users unexpected iam:ListUsers"]);
     }
 }
 
 #[test]
-fn a_user_who_is_not_listed_is_looked_up_by_name() {
+fn a_user_missing_from_the_list_is_requested_by_name() {
     let account = with_users();
     account.change(json!([{"delete_user": {"user": "alice"}}]));
     let audited = audit(&account, &PLAIN);
     assert_eq!(audited.cleared().len(), 3, "{:?}", audited.cleared());
     assert_eq!(account.counts()["iam:GetUser"], 1);
-    // Where that is denied, nobody knows.
+    // If that is denied, nothing is cleared.
     account.faults(json!({"deny": ["GetUser"]}));
     let audited = audit(&account, &PLAIN);
     assert_eq!(audited.gaps(), ["users denied iam:GetUser"]);
@@ -77,7 +77,7 @@ fn a_user_who_is_not_listed_is_looked_up_by_name() {
 }
 
 #[test]
-fn an_absence_needs_its_own_status() {
+fn a_missing_entity_is_accepted_only_with_status_404() {
     let account = with_users();
     let sound = audit(&account, &PLAIN);
     for action in ["GetLoginProfile", "ListAccessKeys", "GetAccessKeyLastUsed", "ListSSHPublicKeys"]
@@ -89,7 +89,7 @@ fn an_absence_needs_its_own_status() {
             let hint = format!("{action} {status}: {}", audited.stderr);
             assert_eq!(audited.code, 3, "{hint}");
             assert!(audited.gaps().iter().any(|gap| gap.ends_with(action)), "{hint}");
-            loses_nothing(&audited, &sound);
+            assert_no_finding_lost(&audited, &sound);
         }
     }
     account.change(json!([{"delete_user": {"user": "alice"}}]));
@@ -100,7 +100,7 @@ fn an_absence_needs_its_own_status() {
     assert!(audited.cleared().is_empty(), "{:?}", audited.cleared());
 }
 
-/// The fields without which an answer cannot be relied on, by action.
+/// The fields that a response must have, by action.
 const REQUIRED: [(&str, &[&str]); 8] = [
     ("ListUsers", &["UserName", "UserId", "Arn", "CreateDate"]),
     ("ListAccessKeys", &["AccessKeyId", "CreateDate", "Status"]),
@@ -121,7 +121,7 @@ fn without(action: &str, field: &str) -> Value {
 }
 
 #[test]
-fn a_field_that_is_missing_is_unknown_and_never_a_guess() {
+fn a_missing_field_makes_the_audit_incomplete() {
     let account = with_users();
     let sound = audit(&account, &PLAIN);
     assert_eq!((sound.code, sound.gaps()), (1, vec![]), "{}", sound.stderr);
@@ -133,14 +133,14 @@ fn a_field_that_is_missing_is_unknown_and_never_a_guess() {
             assert_eq!(audited.code, 3, "{hint}");
             assert!(!audited.json.to_string().contains("1970-01-01"), "{hint}");
             assert!(audited.cleared().is_empty(), "{hint}");
-            let healthy = |line: &&String| line.starts_with("bob ");
-            assert_eq!(audited.lines().iter().find(healthy), None, "{hint}");
+            let of_bob = |line: &&String| line.starts_with("bob ");
+            assert_eq!(audited.lines().iter().find(of_bob), None, "{hint}");
             if action != "GetCredentialReport" || *field == "GeneratedTime" {
-                loses_nothing(&audited, &sound);
+                assert_no_finding_lost(&audited, &sound);
             }
         }
     }
-    // The job of Access Advisor and tags are ornaments: they leave a gap, and no rule incomplete.
+    // Access Advisor is optional: without it there is a gap, but no rule is incomplete.
     for (action, field) in [
         ("GenerateServiceLastAccessedDetails", "JobId"),
         ("GetServiceLastAccessedDetails", "JobStatus"),
@@ -153,7 +153,7 @@ fn a_field_that_is_missing_is_unknown_and_never_a_guess() {
 }
 
 #[test]
-fn a_session_without_all_its_parts_is_none() {
+fn incomplete_session_credentials_are_rejected() {
     let (home, other) = {
         let stand_in = StandIn::shared();
         (stand_in.account(Seed::empty()), stand_in.account(Seed::users(3, 7)))
@@ -170,7 +170,7 @@ fn a_session_without_all_its_parts_is_none() {
 }
 
 #[test]
-fn an_answer_that_is_none_of_awss_is_quoted_by_its_first_words() {
+fn a_response_that_is_not_from_aws_is_quoted_in_the_error() {
     let account = with_users();
     for (status, body, says) in [
         (200, "<!DOCTYPE html><title>Sign in, please</title>", "`<!DOCTYPE html><title>Sign in"),
@@ -188,7 +188,7 @@ fn an_answer_that_is_none_of_awss_is_quoted_by_its_first_words() {
         assert!(message.contains(says), "{message}");
         assert_eq!(audited.code, 3);
     }
-    // Of XML of IAM's, what cannot be read is named.
+    // In XML from IAM, the unreadable value is named.
     let bad = json!({"<CreateDate>[^<]*</CreateDate>": "<CreateDate>soon</CreateDate>"});
     account.faults(json!({"edit": {"actions": ["ListUsers"], "replace": bad}}));
     let audited = audit(&account, &PLAIN);
@@ -198,7 +198,7 @@ fn an_answer_that_is_none_of_awss_is_quoted_by_its_first_words() {
 }
 
 #[test]
-fn the_hint_about_a_session_that_a_proxy_answers_for_speaks_of_the_proxy() {
+fn the_hint_names_the_proxy_when_a_proxy_answers_for_sts() {
     let account = StandIn::shared().account(Seed::empty());
     let edit = json!({"actions": ["GetCallerIdentity"], "body": "<html>Sign in</html>"});
     account.faults(json!({ "edit": edit }));
@@ -209,7 +209,7 @@ fn the_hint_about_a_session_that_a_proxy_answers_for_speaks_of_the_proxy() {
 }
 
 #[test]
-fn lists_without_an_end_are_incomplete() {
+fn endless_lists_are_incomplete() {
     let account = with_users();
     let sound = audit(&account, &PLAIN);
     for action in ["ListUsers", "ListAccessKeys", "ListServiceSpecificCredentials"] {
@@ -220,8 +220,8 @@ fn lists_without_an_end_are_incomplete() {
             let hint = format!("{action} {markers:?}: {}", audited.stderr);
             assert_eq!(audited.code, 3, "{hint}");
             assert!(audited.gaps().iter().any(|gap| gap.ends_with(action)), "{hint}");
-            loses_nothing(&audited, &sound);
-            // Two users are looked at again, and a list is asked for once more than it has markers.
+            assert_no_finding_lost(&audited, &sound);
+            // Two users are re-checked, and a list is requested once more than it has markers.
             let most = (markers.len() + 1) * if action == "ListAccessKeys" { 2 } else { 1 };
             let counts: BTreeMap<_, _> = account.counts();
             assert!(counts[&format!("iam:{action}")] <= most, "{hint}");
@@ -230,7 +230,7 @@ fn lists_without_an_end_are_incomplete() {
 }
 
 #[test]
-fn an_answer_beyond_all_measure_is_not_read_to_its_end() {
+fn an_oversized_list_is_not_read_completely() {
     let account = with_users();
     let sound = audit(&account, &PLAIN);
     account.faults(json!({"edit": {"actions": ["ListUsers"], "pad": 65}}));
@@ -238,11 +238,11 @@ fn an_answer_beyond_all_measure_is_not_read_to_its_end() {
     assert_eq!(audited.code, 3, "{}", audited.stderr);
     let message = audited.account()["gaps"][0]["message"].as_str().unwrap();
     assert!(message.contains("larger than 64 MiB"), "{message}");
-    loses_nothing(&audited, &sound);
+    assert_no_finding_lost(&audited, &sound);
 }
 
 #[test]
-fn the_ssh_key_of_a_user_who_is_flagged_for_a_service_credential_is_found() {
+fn the_ssh_key_of_a_user_flagged_for_a_service_credential_is_found() {
     let account = StandIn::shared().account(Seed::empty());
     let healthy = |name: &str, service: u32| {
         json!({"create_user": {"name": name, "created": 400,
@@ -264,7 +264,7 @@ fn the_ssh_key_of_a_user_who_is_flagged_for_a_service_credential_is_found() {
     };
     let audited = audit(&account, &PLAIN);
     assert_eq!(found(&audited), ["flagged service-specific-credential", "flagged ssh-key"]);
-    // So is that of a user with an old certificate, and of one with a key that is left over.
+    // The key of a user with an old certificate is found as well.
     account.change(json!([
         {"add_certificate": {"user": "healthy", "created": 300}},
     ]));
@@ -273,8 +273,8 @@ fn the_ssh_key_of_a_user_who_is_flagged_for_a_service_credential_is_found() {
     assert!(found(&audited).contains(&"healthy ssh-key".to_owned()), "{:?}", found(&audited));
 }
 
-/// Two users of the same second: one unused for long, one healthy.
-fn namesakes() -> (Account, String) {
+/// Three users created in the same second: one with a stale key, two without findings.
+fn users_of_one_second() -> (Account, String) {
     let account = StandIn::shared().account(Seed::empty());
     let created = "2025-03-01T10:00:00Z";
     let made = account.change(json!([
@@ -290,13 +290,13 @@ fn namesakes() -> (Account, String) {
 }
 
 #[test]
-fn users_of_the_same_second_who_swap_names_do_not_hide_a_stale_key() {
+fn swapping_the_names_of_users_created_in_the_same_second_does_not_hide_a_stale_key() {
     for (renames, holder) in [
         (&[("stale", "x"), ("healthy", "stale"), ("x", "healthy")][..], "healthy"),
         (&[("healthy", "gone"), ("stale", "healthy")], "healthy"),
         (&[("stale", "x"), ("third", "stale"), ("healthy", "third"), ("x", "healthy")], "healthy"),
     ] {
-        let (account, key) = namesakes();
+        let (account, key) = users_of_one_second();
         let renames: Vec<_> = renames
             .iter()
             .map(|(user, to)| json!({"rename_user": {"user": user, "to": to}}))
@@ -310,8 +310,8 @@ fn users_of_the_same_second_who_swap_names_do_not_hide_a_stale_key() {
 }
 
 #[test]
-fn users_of_the_same_second_who_keep_their_names_cost_no_further_calls() {
-    let (account, _) = namesakes();
+fn users_created_in_the_same_second_take_no_extra_calls() {
+    let (account, _) = users_of_one_second();
     audit(&account, &PLAIN);
     assert_eq!(account.counts()["iam:ListAccessKeys"], 1);
 }
@@ -334,7 +334,7 @@ fn an_old_signing_certificate_of_the_root_user_is_found() {
 }
 
 #[test]
-fn a_report_from_the_future_and_a_last_use_in_2099_are_not_clean() {
+fn dates_in_the_future_are_not_clean() {
     let account = with_users();
     account.make_report(-24.0 * 3_650.0);
     let audited = audit(&account, &PLAIN);
@@ -352,7 +352,7 @@ fn a_report_from_the_future_and_a_last_use_in_2099_are_not_clean() {
     assert!(unknown.ends_with(" unknown re-checked"), "{unknown}");
     assert_eq!(audited.code, 3);
 
-    // The clock of a runner that is years behind.
+    // A runner whose clock is years behind.
     let behind = [&PLAIN[..], &["--now", "2020-01-01T00:00:00Z"]].concat();
     let audited = audit(&with_users(), &behind);
     assert_eq!(audited.code, 3, "{}", audited.stderr);

@@ -1,4 +1,4 @@
-//! How many calls an audit takes, counted at the server.
+//! The number of API calls of an audit, counted by the stand-in.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,8 +7,8 @@ use serde_json::json;
 use super::{audit, audit_in};
 use stand_ins::aws::{Account, Seed, StandIn};
 
-/// The IAM calls by action.
-fn iam(account: &Account) -> BTreeMap<String, usize> {
+/// The number of IAM calls by action.
+fn iam_calls(account: &Account) -> BTreeMap<String, usize> {
     let counts = account.counts().into_iter();
     counts
         .filter_map(|(name, count)| Some((name.strip_prefix("iam:")?.to_owned(), count)))
@@ -19,8 +19,8 @@ fn calls<const N: usize>(calls: [(&str, usize); N]) -> BTreeMap<String, usize> {
     calls.map(|(name, count)| (name.to_owned(), count)).into()
 }
 
-/// The credentials that the report calls stale, by user: how many users, and their keys.
-fn candidates(account: &Account) -> (usize, usize) {
+/// The number of users with a stale credential, and of all their keys.
+fn flagged_users(account: &Account) -> (usize, usize) {
     let truth = account.truth();
     let stale: Vec<_> =
         truth["users"].as_array().unwrap().iter().filter(|it| it["stale"] == true).collect();
@@ -29,7 +29,7 @@ fn candidates(account: &Account) -> (usize, usize) {
 }
 
 #[test]
-fn a_sweep_takes_two_calls() {
+fn a_credential_report_takes_two_calls() {
     let account = StandIn::shared().account(Seed::users(300, 7));
     account.make_report(1.0);
     audit(&account, &["--no-recheck"]);
@@ -46,7 +46,7 @@ fn a_sweep_takes_two_calls() {
 }
 
 #[test]
-fn an_account_of_healthy_users_takes_no_call_for_any_of_them() {
+fn users_without_findings_take_no_calls() {
     let account = StandIn::shared().account(Seed::empty());
     for user in 0..30 {
         account.change(json!([{"create_user": {
@@ -58,7 +58,7 @@ fn an_account_of_healthy_users_takes_no_call_for_any_of_them() {
     let audited = audit(&account, &[]);
     assert_eq!(audited.code, 0, "{}", audited.stderr);
     assert_eq!(
-        iam(&account),
+        iam_calls(&account),
         calls([
             ("GenerateCredentialReport", 1),
             ("GetCredentialReport", 1),
@@ -70,13 +70,13 @@ fn an_account_of_healthy_users_takes_no_call_for_any_of_them() {
 }
 
 #[test]
-fn a_second_look_takes_two_calls_a_candidate_and_one_a_key() {
+fn a_re_check_takes_two_calls_per_flagged_user_and_one_per_key() {
     let account = StandIn::shared().account(Seed::users(1_500, 8));
     account.make_report(1.0);
-    let (candidates, keys) = candidates(&account);
+    let (flagged_users, keys) = flagged_users(&account);
     let audited = audit(&account, &["--owners", "none", "--last-accessed", "none"]);
-    let mut counted = iam(&account);
-    // Candidates, users with any other finding, and users who show no credential.
+    let mut counted = iam_calls(&account);
+    // Flagged users, users with any other finding, and users without visible credentials.
     let asked: BTreeSet<String> = account
         .log()
         .iter()
@@ -93,15 +93,15 @@ fn a_second_look_takes_two_calls_a_candidate_and_one_a_key() {
         .iter()
         .filter(|it| it["password"].is_null() && it["keys"].as_array().unwrap().is_empty())
         .count();
-    assert!((candidates..=candidates + bare + flagged.len()).contains(&ssh), "{ssh}");
+    assert!((flagged_users..=flagged_users + bare + flagged.len()).contains(&ssh), "{ssh}");
     assert_eq!(
         counted,
         calls([
             ("GenerateCredentialReport", 1),
             ("GetAccessKeyLastUsed", keys),
             ("GetCredentialReport", 1),
-            ("GetLoginProfile", candidates),
-            ("ListAccessKeys", candidates),
+            ("GetLoginProfile", flagged_users),
+            ("ListAccessKeys", flagged_users),
             ("ListAccountAliases", 1),
             ("ListServiceSpecificCredentials", 1),
             ("ListUsers", 2),
@@ -110,23 +110,23 @@ fn a_second_look_takes_two_calls_a_candidate_and_one_a_key() {
 }
 
 #[test]
-fn ornaments_take_calls_for_candidates_alone() {
+fn tags_and_access_advisor_take_calls_for_flagged_users_only() {
     let account = StandIn::shared().account(Seed::users(60, 9));
-    let (candidates, _) = candidates(&account);
-    assert!((2..100).contains(&candidates));
+    let (flagged_users, _) = flagged_users(&account);
+    assert!((2..100).contains(&flagged_users));
     audit(&account, &[]);
-    let counted = iam(&account);
-    assert_eq!(counted["ListUserTags"], candidates);
-    assert_eq!(counted["GenerateServiceLastAccessedDetails"], candidates);
-    assert!(counted["GetServiceLastAccessedDetails"] <= 3 * candidates);
+    let counted = iam_calls(&account);
+    assert_eq!(counted["ListUserTags"], flagged_users);
+    assert_eq!(counted["GenerateServiceLastAccessedDetails"], flagged_users);
+    assert!(counted["GetServiceLastAccessedDetails"] <= 3 * flagged_users);
     assert!(!counted.contains_key("GetAccountAuthorizationDetails"));
 }
 
 #[test]
-fn access_advisor_is_asked_of_a_hundred_users_at_most_the_oldest_disuse_first() {
+fn access_advisor_is_asked_about_the_hundred_longest_unused_users() {
     let account = StandIn::shared().account(Seed::users(600, 10));
     let audited = audit(&account, &["--owners", "none"]);
-    assert_eq!(iam(&account)["GenerateServiceLastAccessedDetails"], 100);
+    assert_eq!(iam_calls(&account)["GenerateServiceLastAccessedDetails"], 100);
     let asked: Vec<_> = account
         .log()
         .into_iter()
@@ -139,7 +139,7 @@ fn access_advisor_is_asked_of_a_hundred_users_at_most_the_oldest_disuse_first() 
         .max_by_key(|it| it["days"].as_i64())
         .unwrap();
     assert!(asked.contains(&oldest["arn"].as_str().unwrap().to_owned()));
-    let most_at_a_time = account
+    let most_at_once = account
         .log()
         .iter()
         .filter(|call| call.action.contains("ServiceLastAccessed"))
@@ -147,20 +147,22 @@ fn access_advisor_is_asked_of_a_hundred_users_at_most_the_oldest_disuse_first() 
             let log = account.log();
             log.iter()
                 .filter(|it| it.action.contains("ServiceLastAccessed"))
-                .filter(|it| it.at <= call.at && it.until.is_none_or(|until| until > call.at))
+                .filter(|other| {
+                    other.at <= call.at && other.until.is_none_or(|until| until > call.at)
+                })
                 .count()
         })
         .max()
         .unwrap();
-    assert!(most_at_a_time <= 4, "{most_at_a_time}");
+    assert!(most_at_once <= 4, "{most_at_once}");
 }
 
 #[test]
-fn everybodys_tags_take_a_page_of_details_and_no_call_a_user() {
+fn the_tags_of_all_users_are_read_in_pages() {
     let account = StandIn::shared().account(Seed::users(1_200, 12));
     account.change(json!([{"tag_user": {"user": "user-00007", "tags": {"owner": "team-seven"}}}]));
     let audited = audit(&account, &["--owners", "all", "--last-accessed", "none"]);
-    let counted = iam(&account);
+    let counted = iam_calls(&account);
     assert_eq!(counted["GetAccountAuthorizationDetails"], 2);
     assert!(!counted.contains_key("ListUserTags"));
     let owned = audited.findings().filter(|it| !it["owner"].is_null()).count();
@@ -168,7 +170,7 @@ fn everybodys_tags_take_a_page_of_details_and_no_call_a_user() {
 }
 
 #[test]
-fn what_is_not_there_is_logged_as_an_answer_and_not_as_a_failure() {
+fn an_expected_error_is_logged_as_an_answer() {
     let account = StandIn::shared().account(Seed::empty());
     // No login profile, and a credential report that has expired once it is fetched.
     account.change(json!([{"create_user": {

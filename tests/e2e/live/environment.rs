@@ -1,5 +1,4 @@
-//! The environment as it is found: variables that are empty or malformed, and certificate
-//! authorities of a company's own.
+//! Environment variables that are empty or invalid, and private certificate authorities.
 
 use super::audit_in;
 use stand_ins::aws::{Account, Seed, StandIn};
@@ -10,18 +9,18 @@ fn with_users() -> Account {
     StandIn::shared().account(Seed::users(10, 81))
 }
 
-/// The variables, those of these names replaced.
+/// The account's environment with some variables replaced.
 fn with(account: &Account, changed: &[(&str, &str)]) -> Vec<(String, String)> {
     let mut environment = account.environment();
     for (name, value) in changed {
-        environment.retain(|(it, _)| it != name);
+        environment.retain(|(key, _)| key != name);
         environment.push(((*name).to_owned(), (*value).to_owned()));
     }
     environment
 }
 
 #[test]
-fn a_variable_that_is_empty_is_not_set() {
+fn an_empty_variable_counts_as_unset() {
     let account = with_users();
     let every = [
         "AWS_ENDPOINT_URL_IAM",
@@ -68,14 +67,14 @@ fn a_variable_that_is_empty_is_not_set() {
     let all: Vec<_> = every.into_iter().map(|name| (name, "")).collect();
     let audited = audit_in(&with(&account, &all), &["--no-recheck"]);
     assert_eq!(audited.code, 1, "{}", audited.stderr);
-    // Without an endpoint AWS itself would be called: no panic is all that can be seen here.
+    // Without an endpoint AWS itself would be called. This checks only that the run does not panic.
     let nowhere = [("AWS_ENDPOINT_URL", ""), ("HTTPS_PROXY", "http://127.0.0.1:9")];
     let audited = audit_in(&with(&account, &nowhere), &["--timeout", "1"]);
     assert_eq!(audited.code, 3, "{}", audited.stderr);
 }
 
 #[test]
-fn a_malformed_variable_ends_the_run_and_is_named() {
+fn an_invalid_variable_is_an_error_that_names_it() {
     let account = with_users();
     for (variable, value) in [
         ("AWS_ENDPOINT_URL", "localhost:4566"),
@@ -100,7 +99,7 @@ fn a_malformed_variable_ends_the_run_and_is_named() {
 }
 
 #[test]
-fn a_malformed_setting_of_the_profile_ends_the_run_and_is_named() {
+fn an_invalid_profile_setting_is_an_error_that_names_it() {
     let account = with_users();
     let sandbox = Sandbox::new();
     let path = sandbox.path("config").display().to_string();
@@ -123,7 +122,7 @@ fn a_malformed_setting_of_the_profile_ends_the_run_and_is_named() {
 }
 
 #[test]
-fn the_bundle_of_the_aws_cli_is_trusted_for_aws_and_takes_the_place_of_the_systems_roots() {
+fn the_ca_bundle_of_the_aws_cli_replaces_the_system_roots_for_aws() {
     let account = with_users();
     let sandbox = Sandbox::new();
     let front = TlsFront::start(
@@ -134,30 +133,30 @@ fn the_bundle_of_the_aws_cli_is_trusted_for_aws_and_takes_the_place_of_the_syste
     let secure = format!("https://localhost:{}", front.port);
     let environment = with(&account, &[("AWS_ENDPOINT_URL", &secure)]);
     let ca = sandbox.path("ca.pem").display().to_string();
-    let quickly = ["--no-recheck", "--timeout", "20"];
+    let quick = ["--no-recheck", "--timeout", "20"];
 
-    let unknown = audit_in(&environment, &quickly);
-    assert!(matches!(unknown.code, 2 | 3), "{}", unknown.stderr);
-    assert!(unknown.stderr.to_lowercase().contains("certificate"), "{}", unknown.stderr);
+    let untrusted = audit_in(&environment, &quick);
+    assert!(matches!(untrusted.code, 2 | 3), "{}", untrusted.stderr);
+    assert!(untrusted.stderr.to_lowercase().contains("certificate"), "{}", untrusted.stderr);
 
     let by_variable = more(&environment, &[("AWS_CA_BUNDLE", ca.clone())]);
-    let trusting = audit_in(&by_variable, &quickly);
+    let trusting = audit_in(&by_variable, &quick);
     assert_eq!(trusting.code, 1, "{}", trusting.stderr);
 
     sandbox.file("config", format!("[default]\nca_bundle = {ca}\n"));
     let config = sandbox.path("config").display().to_string();
     let by_profile = more(&environment, &[("AWS_CONFIG_FILE", config.clone())]);
-    let trusting = audit_in(&by_profile, &quickly);
+    let trusting = audit_in(&by_profile, &quick);
     assert_eq!(trusting.code, 1, "{}", trusting.stderr);
 
-    // The variable comes first, and a proxy is used as without a bundle.
+    // The variable has precedence, and a proxy is used as without a bundle.
     sandbox.file("config", "[default]\nca_bundle = /nowhere/ca.pem\n");
     let proxy = Proxy::start();
     let address = format!("http://127.0.0.1:{}", proxy.port);
     let both = more(&by_variable, &[("AWS_CONFIG_FILE", config), ("HTTPS_PROXY", address)]);
-    let trusting = audit_in(&both, &quickly);
+    let trusting = audit_in(&both, &quick);
     assert_eq!(trusting.code, 1, "{}", trusting.stderr);
-    assert!(!proxy.asked().is_empty());
+    assert!(!proxy.requests().is_empty());
 
     let pem = sandbox.read("ca.pem");
     let cut: String = pem.chars().filter(|it| *it != 'M').collect();
@@ -169,7 +168,7 @@ fn the_bundle_of_the_aws_cli_is_trusted_for_aws_and_takes_the_place_of_the_syste
     ] {
         sandbox.file("other.pem", content);
         let other = sandbox.path("other.pem").display().to_string();
-        let audited = audit_in(&more(&environment, &[("AWS_CA_BUNDLE", other.clone())]), &quickly);
+        let audited = audit_in(&more(&environment, &[("AWS_CA_BUNDLE", other.clone())]), &quick);
         assert_eq!(audited.code, 2, "{}", audited.stderr);
         for words in ["AWS_CA_BUNDLE", &other, says] {
             assert!(audited.stderr.contains(words), "{words}: {}", audited.stderr);

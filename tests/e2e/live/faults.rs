@@ -1,37 +1,37 @@
-//! What goes wrong on the way: every fault ends in the whole result, or in `incomplete` for exactly
-//! the rules that needed what could not be had, and never in fewer findings.
+//! Faults of AWS: the audit gives the complete result, or it is incomplete for exactly the rules that
+//! need the missing evidence. It never has fewer findings.
 
 use serde_json::{Value, json};
 
-use super::{Audited, audit, audit_by};
+use super::{Audited, audit, audit_with};
 use stand_ins::aws::{Account, Seed, StandIn};
 use stand_ins::gfm::outline;
 
-/// Every rule that needs no tag.
+/// All rules that need no tag.
 const RULES: &str = "version: 1
 policy:
   rules: { unrotated-access-key: notice, unlisted-user: notice }
 ";
 
-/// Every rule.
+/// All rules.
 const RULES_AND_TAG: &str = "version: 1
 policy:
   expiry_tag: expires-on
   rules: { unrotated-access-key: notice, unlisted-user: notice }
 ";
 
-/// No ornaments: a fault that befalls every n-th call would befall mostly those.
+/// Without owners and Access Advisor: a fault of every n-th call would mostly affect those.
 const PLAIN: [&str; 4] = ["--owners", "none", "--last-accessed", "none"];
 
-/// An account with a report of now, of users of all kinds.
+/// An account with users of all kinds and a current report.
 fn with_users(users: usize) -> Account {
     let account = StandIn::shared().account(Seed::users(users, 31));
     account.make_report(0.5);
     account
 }
 
-/// The same, and a user whose certificates do not fit into the report.
-fn with_signer(users: usize) -> Account {
+/// The same, with a user who has more certificates than the report shows.
+fn with_many_certificates(users: usize) -> Account {
     let account = StandIn::shared().account(Seed::users(users, 31));
     account.change(json!([
         {"create_user": {"name": "signer", "created": 400, "keys": [{"created": 3}]}},
@@ -43,7 +43,8 @@ fn with_signer(users: usize) -> Account {
     account
 }
 
-fn ends_in_the_whole_result(faults: Value, users: usize, more: &[&str]) {
+/// Asserts that the audit with these faults has the same result as without, with more calls.
+fn assert_complete_despite(faults: Value, users: usize, more: &[&str]) {
     let account = with_users(users);
     let arguments = [&PLAIN, more].concat();
     let sound = audit(&account, &arguments);
@@ -51,70 +52,70 @@ fn ends_in_the_whole_result(faults: Value, users: usize, more: &[&str]) {
     let calls = account.log().len();
     account.reset_log();
     account.faults(faults.clone());
-    let hindered = audit(&account, &arguments);
-    assert_eq!(hindered.code, 1, "{faults}: {}", hindered.stderr);
-    assert_eq!(hindered.lines(), sound.lines(), "{faults}");
-    assert_eq!(hindered.coverage(), sound.coverage(), "{faults}");
-    let hindered_calls = account.log().len();
-    assert!(hindered_calls > calls, "{faults} befell nobody: {hindered_calls} calls as without");
+    let faulty = audit(&account, &arguments);
+    assert_eq!(faulty.code, 1, "{faults}: {}", faulty.stderr);
+    assert_eq!(faulty.lines(), sound.lines(), "{faults}");
+    assert_eq!(faulty.coverage(), sound.coverage(), "{faults}");
+    let faulty_calls = account.log().len();
+    assert!(faulty_calls > calls, "{faults} had no effect: {faulty_calls} calls");
 }
 
 #[test]
-fn throttled_every_third_call() {
+fn throttled_calls_are_retried() {
     for code in ["Throttling", "RequestLimitExceeded"] {
-        ends_in_the_whole_result(json!({"throttle": {"every": 3, "code": code}}), 40, &[]);
+        assert_complete_despite(json!({"throttle": {"every": 3, "code": code}}), 40, &[]);
     }
 }
 
 #[test]
-fn a_limit_of_ten_calls_a_second() {
-    ends_in_the_whole_result(json!({"burst": {"rate": 10, "burst": 10}}), 40, &[]);
+fn a_rate_limit_of_ten_calls_per_second_slows_the_audit_down() {
+    assert_complete_despite(json!({"burst": {"rate": 10, "burst": 10}}), 40, &[]);
 }
 
 #[test]
-fn a_report_that_is_still_being_made() {
-    ends_in_the_whole_result(json!({"report_in_progress": 5}), 10, &[]);
+fn a_report_in_progress_is_waited_for() {
+    assert_complete_despite(json!({"report_in_progress": 5}), 10, &[]);
 }
 
 #[test]
-fn a_report_that_has_expired() {
-    ends_in_the_whole_result(json!({"report_expired": 2}), 10, &[]);
+fn an_expired_report_is_generated_again() {
+    assert_complete_despite(json!({"report_expired": 2}), 10, &[]);
 }
 
 #[test]
-fn a_limit_on_making_reports() {
-    ends_in_the_whole_result(json!({"limit_exceeded": 3}), 10, &[]);
+fn a_limit_on_generating_reports_is_waited_for() {
+    assert_complete_despite(json!({"limit_exceeded": 3}), 10, &[]);
 }
 
 #[test]
-fn internal_errors() {
+fn internal_errors_are_retried() {
     for (status, code) in [(500, "ServiceFailure"), (503, "ServiceUnavailable")] {
         let error = json!({"error": {"every": 3, "status": status, "code": code}});
-        ends_in_the_whole_result(error, 40, &[]);
+        assert_complete_despite(error, 40, &[]);
     }
 }
 
 #[test]
-fn a_connection_reset_in_the_middle_of_a_body() {
+fn a_connection_reset_is_retried() {
     let actions = ["GetCredentialReport", "ListUsers", "ListAccessKeys"];
     let reset = json!({"reset": {"every": 1, "max": 4, "actions": actions}});
-    ends_in_the_whole_result(reset, 20, &[]);
+    assert_complete_despite(reset, 20, &[]);
 }
 
 #[test]
-fn a_body_that_stops() {
+fn a_stalled_response_is_retried() {
     let stall = json!({"stall": {"max": 1, "actions": ["GetCredentialReport"]}});
-    ends_in_the_whole_result(stall, 10, &["--timeout", "40"]);
+    assert_complete_despite(stall, 10, &["--timeout", "40"]);
 }
 
 #[test]
-fn an_answer_after_half_a_minute() {
+fn a_slow_response_is_retried() {
     let slow = json!({"slow": {"seconds": 30, "max": 1, "actions": ["ListUsers"]}});
-    ends_in_the_whole_result(slow, 10, &["--timeout", "40"]);
+    assert_complete_despite(slow, 10, &["--timeout", "40"]);
 }
 
 #[test]
-fn the_markdown_report_tells_what_was_denied() {
+fn the_markdown_report_names_denied_actions() {
     let account = with_users(5);
     for (language, permission, unseen) in [
         ("en", "Give the role that permission.", "Nothing is known of this account"),
@@ -134,7 +135,7 @@ fn the_markdown_report_tells_what_was_denied() {
 }
 
 #[test]
-fn for_an_explicit_deny_every_form_says_to_lift_it() {
+fn an_explicit_deny_has_its_own_hint_in_every_format() {
     let account = with_users(5);
     account.policy(json!({ "Version": "2012-10-17", "Statement": [
         { "Effect": "Allow", "Action": "*", "Resource": "*" },
@@ -161,9 +162,9 @@ fn for_an_explicit_deny_every_form_says_to_lift_it() {
 }
 
 #[test]
-fn what_a_user_wrote_into_a_message_of_iam_stays_in_its_code_span() {
+fn user_text_in_an_iam_message_stays_in_a_code_span() {
     let account = StandIn::shared().account(Seed::empty());
-    // A path may hold nearly everything, and the message about a denied call repeats it.
+    // A path may contain almost any character, and the message about a denied call repeats it.
     account.change(json!([{"create_user": {"name": "eve", "path": "/`@octocat`<b>/",
         "created": 400, "keys": [{"created": 300}]}}]));
     account.make_report(0.5);
@@ -175,7 +176,7 @@ fn what_a_user_wrote_into_a_message_of_iam_stays_in_its_code_span() {
     assert!(line.ends_with("action``. Give the role that permission."), "{line}");
 }
 
-/// The Markdown report of an audit that is incomplete.
+/// The Markdown report of an incomplete audit.
 fn markdown(account: &Account, language: &str) -> String {
     let sandbox = super::Sandbox::new();
     let arguments =
@@ -188,8 +189,9 @@ fn markdown(account: &Account, language: &str) -> String {
     ran.stdout
 }
 
-/// Audits under a fault that stays: these rules are incomplete, and no finding is lost.
-fn ends_incomplete(
+/// Audits with a lasting fault and asserts that exactly these rules are incomplete and no finding is
+/// lost.
+fn assert_incomplete(
     account: &Account,
     faults: &Value,
     allowlist: &str,
@@ -197,31 +199,31 @@ fn ends_incomplete(
     rules: &[&str],
 ) -> Audited {
     account.faults(json!({}));
-    let sound = audit_by(allowlist, &account.environment(), more);
+    let sound = audit_with(allowlist, &account.environment(), more);
     assert!(sound.incomplete().is_empty(), "{}", sound.stderr);
     account.faults(faults.clone());
-    let hindered = audit_by(allowlist, &account.environment(), more);
-    assert_eq!(hindered.incomplete(), rules, "{faults}: {}", hindered.stderr);
+    let faulty = audit_with(allowlist, &account.environment(), more);
+    assert_eq!(faulty.incomplete(), rules, "{faults}: {}", faulty.stderr);
     let code = if rules.is_empty() { 1 } else { 3 };
-    assert_eq!(hindered.code, code, "{faults}: {}", hindered.stderr);
-    let report_had = hindered.account()["report_generated_at"].is_string();
-    if report_had {
-        loses_nothing(&hindered, &sound);
+    assert_eq!(faulty.code, code, "{faults}: {}", faulty.stderr);
+    let has_report = faulty.account()["report_generated_at"].is_string();
+    if has_report {
+        assert_no_finding_lost(&faulty, &sound);
     } else {
-        assert_eq!(hindered.json["result"], "incomplete");
+        assert_eq!(faulty.json["result"], "incomplete");
     }
-    hindered
+    faulty
 }
 
-/// Whether every finding is there that there was without the fault. What the report hides may be
-/// there besides, as unknown.
-fn loses_nothing(hindered: &Audited, sound: &Audited) {
-    let ids = hindered.stale_ids();
+/// Asserts that every finding of the audit without the fault is in the audit with it. There may be
+/// unknown findings in addition.
+fn assert_no_finding_lost(faulty: &Audited, sound: &Audited) {
+    let ids = faulty.stale_ids();
     let lost: Vec<_> = sound.stale_ids().into_iter().filter(|id| !ids.contains(id)).collect();
     assert!(lost.is_empty(), "{lost:?} of {}", sound.stale_ids().len());
 }
 
-/// The permission that is missing, and the rules that are incomplete without it.
+/// Each permission, and the rules that are incomplete without it.
 const DENIALS: [(&str, &[&str]); 14] = {
     const ALL: &[&str] = &[
         "inactive-access-key",
@@ -269,37 +271,38 @@ const DENIALS: [(&str, &[&str]); 14] = {
         ("ListAccountAliases", &[]),
         ("GenerateServiceLastAccessedDetails", &[]),
         ("GetServiceLastAccessedDetails", &[]),
-        // Not called by this audit: a denial of it changes nothing.
+        // This audit does not call it.
         ("GetAccountAuthorizationDetails", &[]),
     ]
 };
 
 #[test]
-fn each_single_action_denied_in_turn() {
-    let (plain, with_signer) = (with_users(30), with_signer(30));
+fn a_denied_action_is_named_and_makes_only_its_rules_incomplete() {
+    let (plain, with_many_certificates) = (with_users(30), with_many_certificates(30));
     for (action, rules) in DENIALS {
-        // What the report hides of a user would make rules incomplete by itself.
-        let account = if action == "ListSigningCertificates" { &with_signer } else { &plain };
+        // Certificates that the report does not show would make rules incomplete on their own.
+        let account =
+            if action == "ListSigningCertificates" { &with_many_certificates } else { &plain };
         let deny = json!({"deny": [action]});
-        let hindered = ends_incomplete(account, &deny, RULES, &["--ssh-keys", "all"], rules);
+        let faulty = assert_incomplete(account, &deny, RULES, &["--ssh-keys", "all"], rules);
         let named: Vec<_> =
-            hindered.gaps().iter().map(|gap| gap.rsplit(' ').next().unwrap().to_owned()).collect();
+            faulty.gaps().iter().map(|gap| gap.rsplit(' ').next().unwrap().to_owned()).collect();
         if action != "GetAccountAuthorizationDetails" {
             assert_eq!(named, [format!("iam:{action}")], "the missing permission is named");
-            assert!(hindered.gaps()[0].contains(" denied "), "{:?}", hindered.gaps());
+            assert!(faulty.gaps()[0].contains(" denied "), "{:?}", faulty.gaps());
         }
     }
 }
 
 #[test]
-fn the_tags_denied_where_an_expiry_tag_is_named() {
+fn denied_tags_make_the_expiry_rule_incomplete() {
     let deny = json!({"deny": ["GetAccountAuthorizationDetails"]});
     let more = ["--ssh-keys", "all"];
-    ends_incomplete(&with_users(20), &deny, RULES_AND_TAG, &more, &["expired-user"]);
+    assert_incomplete(&with_users(20), &deny, RULES_AND_TAG, &more, &["expired-user"]);
 }
 
 #[test]
-fn an_account_denied() {
+fn a_denied_account_is_incomplete() {
     let account = with_users(5);
     account.faults(json!({"deny_account": true}));
     let audited = audit(&account, &[]);
@@ -309,17 +312,17 @@ fn an_account_denied() {
 }
 
 #[test]
-fn throttled_to_the_deadline() {
+fn throttling_until_the_deadline_is_incomplete() {
     let account = with_users(20);
     let throttle = json!({"throttle": {"every": 1, "actions": ["GetLoginProfile"]}});
-    // Nothing is looked for behind the second look, which takes all the time there is.
+    // Rules that need calls after the re-check are off, because the re-check takes all the time.
     let allowlist = "version: 1
 policy:
   rules: { unlisted-user: notice, old-service-credential: off, user-without-credentials: off }
 ";
     let more = [&PLAIN[..], &["--timeout", "30", "--concurrency", "32"]].concat();
     let rules = ["stale-password", "unlisted-user"];
-    let audited = ends_incomplete(&account, &throttle, allowlist, &more, &rules);
+    let audited = assert_incomplete(&account, &throttle, allowlist, &more, &rules);
     assert!(
         audited.gaps().iter().any(|it| it == "login-profile throttled iam:GetLoginProfile"),
         "{:?}",
@@ -328,7 +331,7 @@ policy:
 }
 
 #[test]
-fn a_report_that_is_never_finished() {
+fn a_report_that_is_never_ready_times_out() {
     let account = StandIn::shared().account(Seed::users(5, 32).report_delay(3_600.0));
     let audited = audit(&account, &["--timeout", "3"]);
     assert_eq!(
@@ -339,7 +342,7 @@ fn a_report_that_is_never_finished() {
 }
 
 #[test]
-fn credentials_that_expire_half_way() {
+fn expired_credentials_are_incomplete() {
     let account = with_users(40);
     let sound = audit(&account, &PLAIN);
     for after in [0, 1, 2, 5, 20, 60] {
@@ -347,7 +350,7 @@ fn credentials_that_expire_half_way() {
         let audited = audit(&account, &PLAIN);
         let hint = format!("after {after}: {}", audited.stderr);
         if audited.json.is_null() {
-            // Not even the account's name was had.
+            // Not even the account id is known.
             assert_eq!((audited.code, after), (2, 0), "{hint}");
             continue;
         }
@@ -358,13 +361,13 @@ fn credentials_that_expire_half_way() {
             audited.gaps()
         );
         if audited.account()["report_generated_at"].is_string() {
-            loses_nothing(&audited, &sound);
+            assert_no_finding_lost(&audited, &sound);
         }
     }
 }
 
 #[test]
-fn a_user_absent_from_the_snapshot_whose_look_is_denied_is_unknown() {
+fn a_new_user_whose_re_check_is_denied_is_unknown() {
     let account = StandIn::shared().account(Seed::empty());
     account.make_report(1.0);
     account.change(json!([{"create_user": {"name": "new", "created": 400,
@@ -382,7 +385,7 @@ fn a_user_absent_from_the_snapshot_whose_look_is_denied_is_unknown() {
 }
 
 #[test]
-fn nobody_at_the_other_end() {
+fn an_unreachable_endpoint_has_a_hint_about_the_proxy() {
     let account = with_users(5);
     let mut environment = account.environment();
     // A port that was free a moment ago.
@@ -399,7 +402,7 @@ fn nobody_at_the_other_end() {
 }
 
 #[test]
-fn short_pages_are_all_read_and_a_cut_list_is_no_list() {
+fn short_pages_are_all_read() {
     let account = with_users(250);
     let sound = audit(&account, &PLAIN);
     let actions = ["ListUsers", "ListAccessKeys", "ListServiceSpecificCredentials"];
@@ -410,14 +413,14 @@ fn short_pages_are_all_read_and_a_cut_list_is_no_list() {
 }
 
 #[test]
-fn the_two_report_actions_alone_are_of_use() {
+fn an_audit_without_a_re_check_needs_only_the_report_actions() {
     let account = StandIn::shared().account(Seed::users(60, 33));
     let allowed = json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Resource": "*",
         "Action": ["iam:GenerateCredentialReport", "iam:GetCredentialReport"]}]});
     let sound = audit(&account, &PLAIN);
     account.policy(allowed);
     let audited = audit(&account, &["--no-recheck"]);
-    loses_nothing(&audited, &sound);
+    assert_no_finding_lost(&audited, &sound);
     assert_eq!((audited.code, audited.gaps()), (1, vec![]));
     assert!(audited.coverage().values().all(|it| ["snapshot", "not-shown"].contains(&it.as_str())));
     assert_eq!(audit(&account, &["--no-recheck", "--fail-on", "none"]).code, 0);

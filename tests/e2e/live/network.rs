@@ -1,11 +1,11 @@
-//! Proxies and private roots: the network as it is in companies.
+//! Company networks: proxies and private certificate authorities.
 
 use super::audit_in;
 use stand_ins::aws::{Account, Seed, StandIn};
 use stand_ins::network::{Proxy, TlsFront, more};
 use stand_ins::sandbox::Sandbox;
 
-/// The runner's variables with everything behind TLS.
+/// The runner's variables, with all endpoints behind TLS.
 fn behind_tls(account: &Account, front: &TlsFront) -> Vec<(String, String)> {
     let secure = format!("https://localhost:{}", front.port);
     let environment = account.oidc_environment().into_iter();
@@ -13,7 +13,7 @@ fn behind_tls(account: &Account, front: &TlsFront) -> Vec<(String, String)> {
 }
 
 #[test]
-fn private_roots_and_proxies_are_those_of_the_environment() {
+fn private_certificate_authorities_and_proxies_come_from_the_environment() {
     let account = StandIn::shared().account(Seed::users(10, 61));
     let sandbox = Sandbox::new();
     let front = TlsFront::start(
@@ -24,10 +24,10 @@ fn private_roots_and_proxies_are_those_of_the_environment() {
     let environment = behind_tls(&account, &front);
     let role = ["--role-to-assume", account.role_arn(), "--no-recheck", "--timeout", "20"];
 
-    // Nobody knows the authority: nothing is sent, neither to GitHub's endpoint nor to AWS.
-    let unknown = audit_in(&environment, &role);
-    assert_eq!(unknown.code, 2, "{}", unknown.stderr);
-    assert!(unknown.stderr.to_lowercase().contains("certificate"), "{}", unknown.stderr);
+    // With an unknown authority nothing is sent, neither to GitHub nor to AWS.
+    let untrusted = audit_in(&environment, &role);
+    assert_eq!(untrusted.code, 2, "{}", untrusted.stderr);
+    assert!(untrusted.stderr.to_lowercase().contains("certificate"), "{}", untrusted.stderr);
     assert!(account.log().is_empty() && account.token_requests().is_empty());
 
     let ca = sandbox.path("ca.pem").display().to_string();
@@ -41,14 +41,14 @@ fn private_roots_and_proxies_are_those_of_the_environment() {
     let through = audit_in(&proxied, &role);
     assert_eq!(through.code, 1, "{}", through.stderr);
     assert_eq!(through.stale_ids(), direct.stale_ids());
-    let asked = proxy.asked();
-    // The token's client and the SDK's.
-    assert!(asked.len() >= 2, "{asked:?}");
+    let requests = proxy.requests();
+    // One client requests the token, the SDK is another.
+    assert!(requests.len() >= 2, "{requests:?}");
     let expected = format!("CONNECT localhost:{} ", front.port);
-    assert!(asked.iter().all(|line| line.starts_with(&expected)), "{asked:?}");
+    assert!(requests.iter().all(|line| line.starts_with(&expected)), "{requests:?}");
 
     let excepted = more(&proxied, &[("NO_PROXY", "localhost".to_owned())]);
     let around = audit_in(&excepted, &role);
     assert_eq!(around.code, 1, "{}", around.stderr);
-    assert_eq!(proxy.asked().len(), asked.len(), "NO_PROXY goes around the proxy");
+    assert_eq!(proxy.requests().len(), requests.len(), "NO_PROXY bypasses the proxy");
 }

@@ -1,19 +1,18 @@
-//! The printed policies against the calls that are made: whatever they do not allow is denied, and
-//! whatever they allow is called.
+//! The printed policies match the calls: every call is allowed, and everything allowed is called.
 
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::{Audited, audit_by};
+use super::{Audited, audit_with};
 use stand_ins::aws::{Account, Seed, StandIn};
 use stand_ins::sandbox::Sandbox;
 
 const ALLOWLIST: &str = "version: 1\n";
 const WITH_TAG: &str = "version: 1\npolicy: { expiry_tag: expires-on }\n";
 
-/// Users of all kinds, one of each whose credentials need calls of their own, and one who went away
-/// since the report.
+/// Users of all kinds, a user with more certificates than the report shows, and a user deleted after
+/// the report.
 fn with_users() -> Account {
     let account = StandIn::shared().account(Seed::users(30, 41));
     account.change(json!([
@@ -45,8 +44,8 @@ fn actions(policy: &Value) -> BTreeSet<String> {
     actions.map(|it| it.as_str().unwrap().to_owned()).collect()
 }
 
-fn made(account: &Account) -> BTreeSet<String> {
-    // Needs no permission.
+fn called(account: &Account) -> BTreeSet<String> {
+    // `sts:` calls need no permission.
     account.counts().into_keys().filter(|name| !name.starts_with("sts:")).collect()
 }
 
@@ -54,8 +53,9 @@ fn denied(account: &Account) -> Vec<String> {
     account.log().into_iter().filter(|it| it.status == 403).map(|it| it.name()).collect()
 }
 
-fn whole(audited: &Audited, flags: &[&str]) {
-    // Without a second look, the signer's third certificate leaves a question.
+/// Asserts that nothing is missing.
+fn assert_complete(audited: &Audited, flags: &[&str]) {
+    // Without a re-check, the signer's third certificate is unknown.
     let code = if flags.contains(&"--no-recheck") { 3 } else { 1 };
     assert_eq!(audited.code, code, "{flags:?}: {}", audited.stderr);
     for account in audited.json["accounts"].as_array().unwrap() {
@@ -64,7 +64,7 @@ fn whole(audited: &Audited, flags: &[&str]) {
 }
 
 #[test]
-fn what_is_printed_for_a_choice_of_features_is_just_what_an_audit_with_them_calls() {
+fn the_printed_policy_is_exactly_what_the_audit_calls() {
     let account = with_users();
     for (allowlist, flags) in [
         (ALLOWLIST, &[][..]),
@@ -80,35 +80,35 @@ fn what_is_printed_for_a_choice_of_features_is_just_what_an_audit_with_them_call
         let policy = printed(allowlist, &[flags, &["--account", account.id()]].concat());
         account.policy(policy.clone());
         account.reset_log();
-        whole(&audit_by(allowlist, &account.environment(), flags), flags);
+        assert_complete(&audit_with(allowlist, &account.environment(), flags), flags);
         assert_eq!(denied(&account), [""; 0], "{flags:?}");
-        assert_eq!(made(&account), actions(&policy), "{flags:?}");
+        assert_eq!(called(&account), actions(&policy), "{flags:?}");
     }
 }
 
 #[test]
-fn a_hub_needs_to_assume_the_members_and_nothing_else() {
+fn a_hub_account_needs_only_to_assume_the_member_roles() {
     let (hub, member) = (with_users(), with_users());
     let role = hub.role_arn().to_owned();
     let flags = ["--accounts", member.id(), "--member-role-name", "audit"];
-    let of_hub = printed(
+    let hub_policy = printed(
         ALLOWLIST,
         &[&flags[..], &["--account", hub.id(), "--role-name", "audit"]].concat(),
     );
-    assert_eq!(actions(&of_hub), ["sts:AssumeRole".to_owned()].into());
-    hub.policy(of_hub);
+    assert_eq!(actions(&hub_policy), ["sts:AssumeRole".to_owned()].into());
+    hub.policy(hub_policy);
     member.policy(printed(ALLOWLIST, &["--account", member.id()]));
-    let audited = audit_by(
+    let audited = audit_with(
         ALLOWLIST,
         &hub.oidc_environment(),
         &[&["--role-to-assume", role.as_str()], &flags[..]].concat(),
     );
-    whole(&audited, &flags);
+    assert_complete(&audited, &flags);
     assert_eq!((denied(&hub), denied(&member)), (vec![], vec![]));
 
-    // Another role is another permission.
+    // The policy does not cover another role.
     let other = with_users();
-    let audited = audit_by(
+    let audited = audit_with(
         ALLOWLIST,
         &hub.oidc_environment(),
         &["--role-to-assume", &role, "--accounts", other.id(), "--member-role-name", "audit"],

@@ -1,4 +1,4 @@
-//! Large accounts: findings equal the expected verdicts, none too many and none missing.
+//! Large accounts: the findings are exactly the stale credentials.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::{audit, ending};
 use stand_ins::aws::{Seed, StandIn};
 
-/// A credential that is stale: the user, the kind, the end of its id, and the reference date.
+/// A stale credential: the user, the kind, the last characters of the id, and the reference date.
 type Stale = (String, String, String, String);
 
 fn expected(truth: &Value) -> BTreeSet<Stale> {
@@ -37,28 +37,28 @@ fn found<'a>(findings: impl Iterator<Item = &'a Value>) -> BTreeSet<Stale> {
         .collect()
 }
 
-fn findings_equal_the_expected_verdicts(users: usize, seed: u64) {
+fn assert_findings_are_the_stale_credentials(users: usize, seed: u64) {
     let account = StandIn::shared().account(Seed::users(users, seed));
     let audited = audit(&account, &["--last-accessed", "none", "--owners", "none"]);
     assert_eq!(audited.code, 1, "{}", audited.stderr);
     let (expected, found) = (expected(&account.truth()), found(audited.findings()));
-    assert!(expected.len() > users / 5, "the population is too healthy: {}", expected.len());
+    assert!(expected.len() > users / 5, "too few stale credentials: {}", expected.len());
     let missing: Vec<_> = expected.difference(&found).collect();
-    let too_many: Vec<_> = found.difference(&expected).collect();
-    assert!(missing.is_empty() && too_many.is_empty(), "-{missing:?} +{too_many:?}");
+    let unexpected: Vec<_> = found.difference(&expected).collect();
+    assert!(missing.is_empty() && unexpected.is_empty(), "-{missing:?} +{unexpected:?}");
     assert_eq!(audited.account()["users"], users);
 }
 
 #[test]
-fn a_thousand_users() {
+fn all_findings_of_a_thousand_users_are_correct() {
     for seed in [1, 2, 3] {
-        findings_equal_the_expected_verdicts(1_000, seed);
+        assert_findings_are_the_stale_credentials(1_000, seed);
     }
 }
 
 #[test]
-fn five_thousand_users() {
+fn all_findings_of_five_thousand_users_are_correct() {
     for seed in [4, 5, 6] {
-        findings_equal_the_expected_verdicts(5_000, seed);
+        assert_findings_are_the_stale_credentials(5_000, seed);
     }
 }

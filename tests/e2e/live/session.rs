@@ -1,4 +1,4 @@
-//! Sessions: OIDC, roles from roles, refusals with their hints, and what must never be printed.
+//! Sessions: OIDC, role chaining, rejected sessions with their hints, and secrets in the output.
 
 use serde_json::json;
 
@@ -9,16 +9,16 @@ fn with_users() -> Account {
     StandIn::shared().account(Seed::users(40, 21))
 }
 
-/// Audits with nothing but the runner's variables.
-fn by_oidc(account: &Account, more: &[&str]) -> Audited {
+/// Audits with only the runner's variables.
+fn audit_with_oidc(account: &Account, more: &[&str]) -> Audited {
     let role = account.role_arn().to_owned();
     audit_in(&account.oidc_environment(), &[&["--role-to-assume", role.as_str()], more].concat())
 }
 
 #[test]
-fn a_token_opens_the_role_and_the_role_the_account() {
+fn an_oidc_token_assumes_the_role_for_the_audit() {
     let account = with_users();
-    let audited = by_oidc(
+    let audited = audit_with_oidc(
         &account,
         &["--role-session-name", "nightly-audit", "--role-duration-seconds", "1800"],
     );
@@ -36,15 +36,15 @@ fn a_token_opens_the_role_and_the_role_the_account() {
     assert_eq!(sent("RoleArn"), account.role_arn());
     assert_eq!(sent("RoleSessionName"), "nightly-audit");
     assert_eq!(sent("DurationSeconds"), "1800");
-    assert!(assumed.access_key_id.is_empty(), "nothing signs it but the token");
+    assert!(assumed.access_key_id.is_empty(), "only the token authenticates the call");
 
-    // All IAM calls are signed by the credentials that came of it, and by nothing else.
+    // All IAM calls are signed with the session credentials.
     let signers: std::collections::BTreeSet<_> =
         iam.iter().map(|call| &call.access_key_id).collect();
     assert_eq!(signers.len(), 1);
     assert!(signers.first().unwrap().starts_with("ASIA"));
     let reads = |action: &str| ["Generate", "Get", "List"].iter().any(|it| action.starts_with(it));
-    assert!(iam.iter().all(|call| reads(&call.action)), "the audit reads and does nothing else");
+    assert!(iam.iter().all(|call| reads(&call.action)), "the audit only reads");
     let listing = iam.iter().find(|call| call.action == "ListServiceSpecificCredentials").unwrap();
     assert_eq!(listing.parameters["AllUsers"], "true");
     let users = iam.iter().find(|call| call.action == "ListUsers").unwrap();
@@ -52,11 +52,11 @@ fn a_token_opens_the_role_and_the_role_the_account() {
 }
 
 #[test]
-fn a_session_that_runs_out_is_renewed_with_a_new_token() {
+fn an_expiring_session_is_renewed_with_a_new_token() {
     let account = with_users();
     // Credentials this short-lived are renewed before every call.
     account.session_seconds(5.0);
-    let audited = by_oidc(&account, &["--no-recheck"]);
+    let audited = audit_with_oidc(&account, &["--no-recheck"]);
     assert_eq!(audited.code, 1, "{}", audited.stderr);
     let renewed = account.counts()["sts:AssumeRoleWithWebIdentity"];
     assert!(renewed > 1, "{renewed}");
@@ -64,18 +64,18 @@ fn a_session_that_runs_out_is_renewed_with_a_new_token() {
 }
 
 #[test]
-fn a_token_endpoint_that_fails_for_a_moment_is_asked_again() {
+fn a_temporary_failure_of_the_token_endpoint_is_retried() {
     let account = with_users();
     account.faults(json!({"oidc_errors": 2}));
-    let audited = by_oidc(&account, &["--no-recheck"]);
+    let audited = audit_with_oidc(&account, &["--no-recheck"]);
     assert_eq!(audited.code, 1, "{}", audited.stderr);
     assert_eq!(account.token_requests().len(), 3);
 }
 
 #[test]
-fn a_token_endpoint_that_never_answers_is_given_up_when_time_is_up() {
+fn a_token_endpoint_that_never_answers_times_out() {
     let account = with_users();
-    // Connections are taken by the system, and nobody reads them.
+    // The system accepts connections, and nothing reads from them.
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let mut environment = account.oidc_environment();
     environment[0].1 = format!("http://{}/token?", silent.local_addr().unwrap());
@@ -86,8 +86,8 @@ fn a_token_endpoint_that_never_answers_is_given_up_when_time_is_up() {
     assert!(account.log().is_empty() && audited.json.is_null());
 }
 
-/// A refused session: the exit code, and what standard error must say.
-fn refused(audited: &Audited, says: &[&str]) {
+/// Asserts that the session is rejected with exit code 2 and these words on standard error.
+fn assert_rejected(audited: &Audited, says: &[&str]) {
     assert_eq!(audited.code, 2, "{}", audited.stderr);
     assert!(audited.json.is_null(), "nothing is written");
     for words in says {
@@ -96,12 +96,12 @@ fn refused(audited: &Audited, says: &[&str]) {
 }
 
 #[test]
-fn a_role_that_does_not_trust_the_workflow_is_told_with_the_tokens_own_words() {
+fn a_role_that_does_not_trust_the_workflow_is_reported_with_the_claims_of_the_token() {
     let account = with_users();
     account.faults(json!({"oidc": "not-authorized"}));
     let sub = format!("sub `{OIDC_SUBJECT}`");
-    refused(
-        &by_oidc(&account, &[]),
+    assert_rejected(
+        &audit_with_oidc(&account, &[]),
         &[
             account.role_arn(),
             "does not trust this workflow",
@@ -113,50 +113,53 @@ fn a_role_that_does_not_trust_the_workflow_is_told_with_the_tokens_own_words() {
 }
 
 #[test]
-fn an_account_without_the_provider_is_told() {
+fn an_account_without_the_oidc_provider_is_reported() {
     let account = with_users();
     account.faults(json!({"oidc": "no-provider"}));
-    refused(&by_oidc(&account, &[]), &[account.id(), "has no OIDC provider", "help:"]);
+    assert_rejected(
+        &audit_with_oidc(&account, &[]),
+        &[account.id(), "has no OIDC provider", "help:"],
+    );
 }
 
 #[test]
-fn a_wrong_audience_is_told() {
+fn a_wrong_audience_is_reported() {
     let account = with_users();
-    refused(
-        &by_oidc(&account, &["--audience", "https://elsewhere.example"]),
+    assert_rejected(
+        &audit_with_oidc(&account, &["--audience", "https://elsewhere.example"]),
         &["refuses the audience", "aud `https://elsewhere.example`", "--audience"],
     );
 }
 
 #[test]
-fn a_job_without_the_permission_is_told() {
+fn a_job_without_the_id_token_permission_is_reported() {
     let account = with_users();
     let environment =
         [("GITHUB_ACTIONS", "true".to_owned()), ("AWS_ENDPOINT_URL", account.endpoint())]
             .map(|(name, value)| (name.to_owned(), value));
     let audited = audit_in(&environment, &["--role-to-assume", account.role_arn()]);
-    refused(&audited, &["id-token: write", "fork"]);
+    assert_rejected(&audited, &["id-token: write", "fork"]);
     assert!(account.log().is_empty());
 }
 
 #[test]
-fn a_refused_request_token_is_told() {
+fn a_rejected_request_token_is_reported() {
     let account = with_users();
     let mut environment = account.oidc_environment();
     environment[1].1 = "another-token".to_owned();
     let audited = audit_in(&environment, &["--role-to-assume", account.role_arn()]);
-    refused(&audited, &["status 401"]);
+    assert_rejected(&audited, &["status 401"]);
     assert!(!audited.stderr.contains("another-token"));
 }
 
 #[test]
-fn no_credentials_at_all_are_told() {
+fn missing_credentials_are_reported() {
     let environment = [("AWS_EC2_METADATA_DISABLED".to_owned(), "true".to_owned())];
-    refused(&audit_in(&environment, &[]), &["there are no AWS credentials", "AWS_PROFILE"]);
+    assert_rejected(&audit_in(&environment, &[]), &["there are no AWS credentials", "AWS_PROFILE"]);
 }
 
 #[test]
-fn on_the_command_line_the_role_is_taken_from_the_credentials_that_are_there() {
+fn on_the_command_line_the_role_is_assumed_with_the_existing_credentials() {
     let (hub, account) = (with_users(), with_users());
     let audited = audit_in(&hub.environment(), &["--role-to-assume", account.role_arn()]);
     assert_eq!(audited.code, 1, "{}", audited.stderr);
@@ -164,7 +167,7 @@ fn on_the_command_line_the_role_is_taken_from_the_credentials_that_are_there() {
 }
 
 #[test]
-fn another_account_than_allowed_is_refused_before_anything_is_read() {
+fn an_account_that_is_not_allowed_is_rejected_before_anything_is_read() {
     let account = with_users();
     let audited = audit_in(&account.environment(), &["--allowed-account-ids", "999988887777"]);
     assert_eq!(audited.code, 2, "{}", audited.stderr);
@@ -174,24 +177,24 @@ fn another_account_than_allowed_is_refused_before_anything_is_read() {
     assert_eq!(audited.code, 1, "{}", audited.stderr);
 }
 
-/// What STS says while it cannot reach the issuer's keys, word for word.
+/// The message of STS when it cannot fetch the issuer's keys, word for word.
 const NO_KEY: &str = "Couldn't retrieve verification key from your identity provider, please \
                       reference AssumeRoleWithWebIdentity documentation for requirements";
 
 #[test]
-fn a_key_that_sts_cannot_fetch_for_a_moment_is_waited_for() {
+fn a_verification_key_that_sts_cannot_fetch_is_waited_for() {
     let account = with_users();
     let no_key = |max: u32| {
         json!({"error": {"actions": ["AssumeRoleWithWebIdentity"], "max": max, "status": 400,
                          "code": "InvalidIdentityToken", "message": NO_KEY}})
     };
     account.faults(no_key(3));
-    let audited = by_oidc(&account, &["--no-recheck"]);
+    let audited = audit_with_oidc(&account, &["--no-recheck"]);
     assert_eq!(audited.code, 1, "{}", audited.stderr);
     assert_eq!(account.counts()["sts:AssumeRoleWithWebIdentity"], 4);
 
     account.faults(no_key(1_000));
-    let audited = by_oidc(&account, &["--no-recheck", "--timeout", "2"]);
+    let audited = audit_with_oidc(&account, &["--no-recheck", "--timeout", "2"]);
     assert_eq!(audited.code, 3, "{}", audited.stderr);
     for words in ["retrieve verification key", "run the job again", "max-parallel"] {
         assert!(audited.stderr.contains(words), "{words}: {}", audited.stderr);
@@ -200,7 +203,7 @@ fn a_key_that_sts_cannot_fetch_for_a_moment_is_waited_for() {
 }
 
 #[test]
-fn a_web_identity_of_the_sdks_own_waits_for_the_key_too() {
+fn a_web_identity_token_file_waits_for_the_verification_key_too() {
     let (account, other) = (with_users(), with_users());
     let issued = account.token("sts.amazonaws.com");
     let sandbox = super::Sandbox::new();
@@ -223,15 +226,15 @@ fn a_web_identity_of_the_sdks_own_waits_for_the_key_too() {
 }
 
 #[test]
-fn credentials_of_another_account_than_the_roles_are_refused_on_every_way() {
+fn credentials_of_an_account_other_than_the_roles_are_rejected() {
     let (hub, account) = (with_users(), with_users());
     account.faults(json!({"other_account": "999988887777"}));
     let says = ["999988887777", account.role_arn(), account.id()];
-    // With a token, and from other credentials.
-    refused(&by_oidc(&account, &[]), &says);
+    // With a token, and with other credentials.
+    assert_rejected(&audit_with_oidc(&account, &[]), &says);
     let role = ["--role-to-assume", account.role_arn()];
-    refused(&audit_in(&hub.environment(), &role), &says);
-    // As one of several accounts it is incomplete.
+    assert_rejected(&audit_in(&hub.environment(), &role), &says);
+    // As one of several accounts, it is incomplete.
     let ids = format!("{},{}", hub.id(), account.id());
     let audited = audit_in(
         &hub.oidc_environment(),
@@ -239,14 +242,14 @@ fn credentials_of_another_account_than_the_roles_are_refused_on_every_way() {
     );
     assert_eq!(audited.code, 3, "{}", audited.stderr);
     let accounts = audited.json["accounts"].as_array().unwrap();
-    let of = accounts.iter().find(|it| it["id"] == account.id()).unwrap();
-    let message = of["gaps"][0]["message"].as_str().unwrap();
+    let entry = accounts.iter().find(|it| it["id"] == account.id()).unwrap();
+    let message = entry["gaps"][0]["message"].as_str().unwrap();
     assert!(says.iter().all(|words| message.contains(words)), "{message}");
     assert!(account.counts().keys().all(|name| name.starts_with("sts:")), "{:?}", account.counts());
 }
 
 #[test]
-fn a_session_that_is_renewed_into_another_account_is_refused() {
+fn a_session_renewed_for_another_account_is_rejected() {
     let account = with_users();
     account.session_seconds(5.0);
     account.faults(json!({"hold": {"action": "GenerateCredentialReport", "when": "after"}}));
@@ -258,7 +261,7 @@ fn a_session_that_is_renewed_into_another_account_is_refused() {
     while !account.held() {
         std::thread::sleep(std::time::Duration::from_millis(20));
     }
-    // The attempt breaks off, and the next one renews the session first.
+    // The attempt fails, and the next one renews the session first.
     account.faults(json!({"other_account": "999988887777"}));
     let audited = run.join().unwrap();
     assert_eq!(audited.code, 3, "{}", audited.stderr);
@@ -266,38 +269,38 @@ fn a_session_that_is_renewed_into_another_account_is_refused() {
 }
 
 #[test]
-fn a_role_that_is_named_by_its_arn_needs_no_first_role() {
+fn a_role_arn_in_accounts_needs_no_hub_role() {
     let (here, other) = (with_users(), with_users());
     let audited = audit_in(&here.environment(), &["--accounts", other.role_arn()]);
     assert_eq!(audited.code, 1, "{}", audited.stderr);
     assert_eq!(audited.account()["id"], other.id());
-    // It says which partition is meant as well.
+    // The ARN also selects the partition.
     let china = "arn:aws-cn:iam::111122223333:role/audit";
     let audited = audit_in(&here.environment(), &["--accounts", china]);
-    refused(&audited, &["us-east-1", "aws-cn", "--aws-region"]);
-    // One that is named by its id does.
+    assert_rejected(&audited, &["us-east-1", "aws-cn", "--aws-region"]);
+    // An account id needs one.
     let audited = audit_in(&here.environment(), &["--accounts", other.id()]);
     assert_eq!(audited.code, 3, "{}", audited.stderr);
     assert!(audited.json.to_string().contains("nothing names the role"), "{}", audited.json);
 }
 
 #[test]
-fn the_external_id_goes_with_every_role_that_is_assumed() {
+fn the_external_id_is_sent_with_every_assumed_role() {
     let (hub, account) = (with_users(), with_users());
     account.require_external_id("acme-audit");
     let role = ["--role-to-assume", account.role_arn(), "--external-id", "acme-audit"];
     let audited = audit_in(&hub.environment(), &role);
     assert_eq!(audited.code, 1, "{}", audited.stderr);
     assert!(!audited.stderr.contains("no effect"), "{}", audited.stderr);
-    // A token's role takes none.
-    let audited = by_oidc(&hub, &["--external-id", "acme-audit", "--no-recheck"]);
+    // A role assumed with a token has no external id.
+    let audited = audit_with_oidc(&hub, &["--external-id", "acme-audit", "--no-recheck"]);
     assert_eq!(audited.code, 1, "{}", audited.stderr);
     let note = "note: --external-id has no effect";
     assert!(audited.stderr.contains(note), "{}", audited.stderr);
 }
 
 #[test]
-fn no_flag_is_silently_without_effect() {
+fn a_flag_without_effect_is_noted() {
     let account = with_users();
     for (arguments, flag) in [
         (&["--audience", "mine"][..], "--audience"),
@@ -327,8 +330,8 @@ fn no_flag_is_silently_without_effect() {
     assert!(!plain.stderr.contains("note:"), "{}", plain.stderr);
 }
 
-/// A server that answers a token request with this many bytes, and goes on for as long as it is
-/// listened to.
+/// A server that responds with this many bytes, until the client stops reading. Returns its port and
+/// a thread that ends with the number of bytes sent.
 fn endless(bytes: usize) -> (u16, std::thread::JoinHandle<usize>) {
     use std::io::{Read as _, Write as _};
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
@@ -351,20 +354,20 @@ fn endless(bytes: usize) -> (u16, std::thread::JoinHandle<usize>) {
 }
 
 #[test]
-fn an_answer_that_is_too_large_for_a_token_is_not_read_to_its_end() {
+fn an_oversized_token_response_is_not_read_completely() {
     let account = with_users();
     let (port, server) = endless(1 << 30);
     let mut environment = account.oidc_environment();
     environment[0].1 = format!("http://127.0.0.1:{port}/token?");
     let audited = audit_in(&environment, &["--role-to-assume", account.role_arn()]);
-    refused(&audited, &["more than 64 KiB"]);
-    // What the system took in between is all that was sent.
+    assert_rejected(&audited, &["more than 64 KiB"]);
+    // Only the buffers of the system were filled.
     assert!(server.join().unwrap() < 64 << 20);
     assert!(account.log().is_empty());
 }
 
 #[test]
-fn an_answer_of_aws_without_an_end_is_not_read_to_its_end() {
+fn an_endless_response_of_aws_is_not_read_completely() {
     let account = with_users();
     let (port, server) = endless(1 << 30);
     let mut environment = account.environment();
@@ -376,13 +379,16 @@ fn an_answer_of_aws_without_an_end_is_not_read_to_its_end() {
 }
 
 #[test]
-fn region_and_role_of_different_partitions_are_told_apart() {
+fn a_region_and_role_of_different_partitions_are_rejected() {
     let account = with_users();
-    refused(&by_oidc(&account, &["--aws-region", "cn-north-1"]), &["aws-cn", "--aws-region"]);
+    assert_rejected(
+        &audit_with_oidc(&account, &["--aws-region", "cn-north-1"]),
+        &["aws-cn", "--aws-region"],
+    );
 }
 
 #[test]
-fn every_partition_has_a_region_and_an_audience_of_its_own() {
+fn every_partition_has_its_own_region_and_audience() {
     for (partition, region, audience) in [
         ("aws-cn", "cn-north-1", "sts.amazonaws.com.cn"),
         ("aws-us-gov", "us-gov-west-1", "sts.amazonaws.com"),
@@ -390,7 +396,7 @@ fn every_partition_has_a_region_and_an_audience_of_its_own() {
     ] {
         let account = StandIn::shared().account(Seed::users(20, 22).partition(partition));
         assert!(account.role_arn().starts_with(&format!("arn:{partition}:")));
-        let audited = by_oidc(&account, &[]);
+        let audited = audit_with_oidc(&account, &[]);
         assert_eq!(audited.json["accounts"][0]["partition"], partition, "{}", audited.stderr);
         assert_eq!(account.token_requests()[0].audience, audience);
         assert_eq!(account.region(), region);
@@ -398,7 +404,7 @@ fn every_partition_has_a_region_and_an_audience_of_its_own() {
 }
 
 #[test]
-fn a_hub_assumes_its_members_with_their_external_id_and_itself_only_if_listed() {
+fn a_hub_assumes_its_members_with_the_external_id_and_audits_itself_only_if_listed() {
     let (hub, member, other) = (with_users(), with_users(), with_users());
     member.require_external_id("acme-7");
     let accounts = format!("{}\n{}", member.id(), other.role_arn());
@@ -425,7 +431,7 @@ fn a_hub_assumes_its_members_with_their_external_id_and_itself_only_if_listed() 
 }
 
 #[test]
-fn a_member_that_refuses_is_incomplete_and_names_its_role() {
+fn a_member_that_rejects_the_hub_is_incomplete_and_names_its_role() {
     let (hub, member) = (with_users(), with_users());
     member.require_external_id("acme-7");
     let accounts = format!("{},{}", hub.id(), member.id());
@@ -448,7 +454,7 @@ fn a_member_that_refuses_is_incomplete_and_names_its_role() {
 }
 
 #[test]
-fn accounts_that_contradict_each_other_are_refused() {
+fn invalid_or_contradictory_settings_are_rejected() {
     let account = with_users();
     let twice = format!("{0} arn:aws:iam::{0}:role/audit", account.id());
     for (arguments, says) in [
@@ -460,7 +466,7 @@ fn accounts_that_contradict_each_other_are_refused() {
         (["--timeout", "0"], "0 is not in"),
     ] {
         let audited = audit_in(&account.environment(), &arguments);
-        refused(&audited, &[says]);
+        assert_rejected(&audited, &[says]);
     }
     assert!(account.log().is_empty());
 }
@@ -468,12 +474,12 @@ fn accounts_that_contradict_each_other_are_refused() {
 #[test]
 fn no_secret_is_ever_printed() {
     let account = with_users();
-    let refusing = with_users();
-    refusing.faults(json!({"oidc": "not-authorized"}));
+    let untrusting = with_users();
+    untrusting.faults(json!({"oidc": "not-authorized"}));
     let expiring = with_users();
     expiring.faults(json!({"expired": {"after": 3}}));
-    let mut said = Vec::new();
-    for it in [&account, &refusing, &expiring] {
+    let mut output = Vec::new();
+    for account in [&account, &untrusting, &expiring] {
         for format in ["json", "markdown", "table"] {
             let sandbox = super::Sandbox::new();
             let mut command = sandbox.command(&[
@@ -484,20 +490,23 @@ fn no_secret_is_ever_printed() {
                 "--format",
                 format,
                 "--role-to-assume",
-                it.role_arn(),
+                account.role_arn(),
             ]);
-            // The loudest that anybody can ask of the SDK and its HTTP client.
-            command.env("RUST_LOG", "trace").envs(it.oidc_environment());
+            // The most verbose level of the SDK and its HTTP client.
+            command.env("RUST_LOG", "trace").envs(account.oidc_environment());
             let ran = super::Ran::from(command.output().unwrap());
-            said.push(ran.stdout);
-            said.push(ran.stderr);
+            output.push(ran.stdout);
+            output.push(ran.stderr);
         }
     }
     let secrets = StandIn::shared().secrets();
     assert!(secrets.len() > 6, "{}", secrets.len());
-    assert!(said.iter().any(|it| it.contains("AssumeRoleWithWebIdentity")), "calls are logged");
+    assert!(
+        output.iter().any(|text| text.contains("AssumeRoleWithWebIdentity")),
+        "calls are logged"
+    );
     for secret in &secrets {
         assert!(secret.len() > 8);
-        assert!(!said.iter().any(|it| it.contains(secret.as_str())), "a secret is printed");
+        assert!(!output.iter().any(|text| text.contains(secret.as_str())), "a secret is printed");
     }
 }

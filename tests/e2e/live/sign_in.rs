@@ -1,5 +1,4 @@
-//! Where credentials come from outside of a workflow: profiles of the AWS CLI, and what is told
-//! when they give none.
+//! Credentials outside of a workflow: AWS CLI profiles, and the errors when they give none.
 
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
@@ -12,8 +11,8 @@ fn with_users() -> Account {
     StandIn::shared().account(Seed::users(20, 71))
 }
 
-/// The variables without credentials, with a file of profiles.
-fn by_profile(account: &Account, sandbox: &Sandbox, config: &str) -> Vec<(String, String)> {
+/// The environment without credentials, with a file of profiles.
+fn with_profiles(account: &Account, sandbox: &Sandbox, config: &str) -> Vec<(String, String)> {
     sandbox.file("config", config);
     let keys = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
     let mut environment = account.environment();
@@ -31,10 +30,10 @@ fn with(environment: &[(String, String)], more: &[(&str, &str)]) -> Vec<(String,
     environment.iter().cloned().chain(more).collect()
 }
 
-/// A program that prints the auditor's credentials, and counts how often it was run.
+/// A program that prints the auditor's credentials and counts its runs.
 fn process(account: &Account, sandbox: &Sandbox, more: &str) -> String {
     let environment = account.environment();
-    let of = |name: &str| &environment.iter().find(|(it, _)| it == name).unwrap().1;
+    let of = |name: &str| &environment.iter().find(|(key, _)| key == name).unwrap().1;
     let printed = format!(
         r#"{{"Version":1,"AccessKeyId":"{}","SecretAccessKey":"{}","SessionToken":"{}"{more}}}"#,
         of("AWS_ACCESS_KEY_ID"),
@@ -42,33 +41,33 @@ fn process(account: &Account, sandbox: &Sandbox, more: &str) -> String {
         of("AWS_SESSION_TOKEN")
     );
     sandbox.file("printed", printed);
-    let counter = sandbox.path("asked").display().to_string();
+    let counter = sandbox.path("runs").display().to_string();
     let printed = sandbox.path("printed").display().to_string();
     let script = format!("#!/bin/sh\necho >> '{counter}'\ncat '{printed}'\n");
     sandbox.file("process.sh", script);
     format!("sh {}", sandbox.path("process.sh").display())
 }
 
-fn times_asked(sandbox: &Sandbox) -> usize {
-    sandbox.read("asked").lines().count()
+fn times_run(sandbox: &Sandbox) -> usize {
+    sandbox.read("runs").lines().count()
 }
 
 #[test]
-fn a_credential_process_is_asked_once() {
+fn a_credential_process_is_run_once() {
     let (account, sandbox) = (with_users(), Sandbox::new());
     for expiration in ["", r#","Expiration":"2099-01-01T00:00:00Z""#] {
         let process = process(&account, &sandbox, expiration);
         let config = format!("[profile touch]\ncredential_process = {process}\n");
-        let environment = by_profile(&account, &sandbox, &config);
+        let environment = with_profiles(&account, &sandbox, &config);
         let audited = audit_in(&with(&environment, &[("AWS_PROFILE", "touch")]), &[]);
         assert_eq!(audited.code, 1, "{}", audited.stderr);
-        assert_eq!(times_asked(&sandbox), 1, "with `{expiration}`");
-        std::fs::remove_file(sandbox.path("asked")).unwrap();
+        assert_eq!(times_run(&sandbox), 1, "with `{expiration}`");
+        std::fs::remove_file(sandbox.path("runs")).unwrap();
     }
 }
 
 #[test]
-fn a_profile_of_a_role_assumes_it_once_and_the_profile_may_be_named_as_the_aws_cli_names_it() {
+fn a_profile_with_a_role_assumes_it_once() {
     let (hub, account, sandbox) = (with_users(), with_users(), Sandbox::new());
     let process = process(&hub, &sandbox, "");
     let config = format!(
@@ -76,7 +75,7 @@ fn a_profile_of_a_role_assumes_it_once_and_the_profile_may_be_named_as_the_aws_c
          [profile base]\ncredential_process = {process}\n",
         account.role_arn()
     );
-    let environment = by_profile(&hub, &sandbox, &config);
+    let environment = with_profiles(&hub, &sandbox, &config);
     for variable in ["AWS_PROFILE", "AWS_DEFAULT_PROFILE"] {
         hub.reset_log();
         account.reset_log();
@@ -90,9 +89,10 @@ fn a_profile_of_a_role_assumes_it_once_and_the_profile_may_be_named_as_the_aws_c
     }
 }
 
-/// One line of an error, and one of what to do: no debug formatting, and nothing cut off.
+/// Asserts that standard error has one `error:` line and one `help:` line, without debug formatting,
+/// and contains these words.
 #[track_caller]
-fn told(audited: &Audited, says: &[&str]) {
+fn assert_error(audited: &Audited, says: &[&str]) {
     assert_eq!(audited.code, 2, "{}", audited.stderr);
     let lines: Vec<_> = audited.stderr.lines().collect();
     assert!(
@@ -108,7 +108,7 @@ fn told(audited: &Audited, says: &[&str]) {
     }
 }
 
-/// Profiles that give no credentials here, each for another reason.
+/// Profiles that give no credentials, each for another reason.
 const PROFILES: &str = "\
 [profile sso]
 sso_session = acme
@@ -160,9 +160,9 @@ output = json
 ";
 
 #[test]
-fn missing_credentials_are_told_in_one_line_with_the_profile_and_the_innermost_cause() {
+fn missing_credentials_are_reported_with_the_profile_and_the_root_cause() {
     let (account, sandbox) = (with_users(), Sandbox::new());
-    let environment = by_profile(&account, &sandbox, PROFILES);
+    let environment = with_profiles(&account, &sandbox, PROFILES);
     let export = "aws configure export-credentials --profile";
     for (profile, says) in [
         ("nope", &["`nope` (AWS_PROFILE)", "aws configure list-profiles"][..]),
@@ -181,16 +181,16 @@ fn missing_credentials_are_told_in_one_line_with_the_profile_and_the_innermost_c
         ("empty", &["`empty`", "AWS_PROFILE"]),
     ] {
         let audited = audit_in(&with(&environment, &[("AWS_PROFILE", profile)]), &[]);
-        told(&audited, says);
+        assert_error(&audited, says);
     }
     assert!(account.log().is_empty());
 
     sandbox.file("config", "[profile x\naws_access_key_id");
-    told(&audit_in(&environment, &[]), &["config"]);
+    assert_error(&audit_in(&environment, &[]), &["config"]);
 }
 
-/// A key that proves to AWS who asks for new credentials; it guards nothing.
-const PROOF: &str = "-----BEGIN EC PRIVATE KEY-----\n\
+/// The key with which a refresh request is signed (DPoP). It protects nothing.
+const DPOP_KEY: &str = "-----BEGIN EC PRIVATE KEY-----\n\
                      MHcCAQEEIFDZHUzOG1Pzq+6F0mjMlOSp1syN9LRPBuHMoCFXTcXhoAoGCCqGSM49\n\
                      AwEHoUQDQgAE9qhj+KtcdHj1kVgwxWWWw++tqoh7H7UHs7oXh8jBbgF47rrYGC+t\n\
                      djiIaHK3dBvvdE7MGj5HsepzLm3Kj91bqA==\n-----END EC PRIVATE KEY-----\n";
@@ -200,16 +200,16 @@ fn a_profile_of_aws_login_works_until_its_session_ends() {
     let (account, sandbox) = (with_users(), Sandbox::new());
     let arn = format!("arn:aws:iam::{}:user/alice", account.id());
     let config = format!("[profile console]\nlogin_session = {arn}\nregion = us-east-1\n");
-    let environment = by_profile(&account, &sandbox, &config);
+    let environment = with_profiles(&account, &sandbox, &config);
     let cache = sandbox.path("cache").display().to_string();
     let environment =
         with(&environment, &[("AWS_PROFILE", "console"), ("AWS_LOGIN_CACHE_DIRECTORY", &cache)]);
-    told(&audit_in(&environment, &[]), &["`console`", "aws login --profile console"]);
+    assert_error(&audit_in(&environment, &[]), &["`console`", "aws login --profile console"]);
 
     let hash = Sha256::digest(arn.as_bytes());
     let file: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
     let variables = account.environment();
-    let of = |name: &str| variables.iter().find(|(it, _)| it == name).unwrap().1.clone();
+    let of = |name: &str| variables.iter().find(|(key, _)| key == name).unwrap().1.clone();
     for (expires, code) in [("2099-01-01T00:00:00Z", 1), ("2020-01-01T00:00:00Z", 2)] {
         let token = json!({
             "accessToken": {
@@ -223,29 +223,29 @@ fn a_profile_of_aws_login_works_until_its_session_ends() {
             "refreshToken": "refresh-token",
             "identityToken": "identity-token",
             "clientId": "arn:aws:signin:::devtools/same-device",
-            "dpopKey": PROOF,
+            "dpopKey": DPOP_KEY,
         });
         sandbox.file(&format!("cache/{file}.json"), token.to_string());
         let audited = audit_in(&environment, &["--no-recheck", "--timeout", "20"]);
         assert_eq!(audited.code, code, "{}", audited.stderr);
         if code == 2 {
-            // The stand-in knows no sign-in service, so that nothing renews the session.
-            told(&audited, &["`console`", "aws login --profile console"]);
+            // The stand-in has no sign-in service, so nothing renews the session.
+            assert_error(&audited, &["`console`", "aws login --profile console"]);
         }
     }
 }
 
 #[test]
-fn keys_in_the_environment_come_before_any_profile() {
+fn keys_in_the_environment_have_precedence_over_profiles() {
     let (account, sandbox) = (with_users(), Sandbox::new());
-    let environment = by_profile(&account, &sandbox, "");
+    let environment = with_profiles(&account, &sandbox, "");
     let environment = [environment, account.environment()].concat();
     let audited = audit_in(&with(&environment, &[("AWS_PROFILE", "nope")]), &[]);
     assert_eq!(audited.code, 1, "{}", audited.stderr);
 }
 
 #[test]
-fn a_profile_of_another_account_than_its_credentials_is_refused() {
+fn a_profile_whose_credentials_are_of_another_account_is_rejected() {
     let (account, sandbox) = (with_users(), Sandbox::new());
     let process = process(&account, &sandbox, "");
     let config = format!(
@@ -254,9 +254,9 @@ fn a_profile_of_another_account_than_its_credentials_is_refused() {
          [profile base]\ncredential_process = {process}\n",
         account.role_arn()
     );
-    let environment = by_profile(&account, &sandbox, &config);
+    let environment = with_profiles(&account, &sandbox, &config);
     account.faults(json!({"other_account": "999988887777"}));
     let audited = audit_in(&with(&environment, &[("AWS_PROFILE", "role")]), &[]);
-    told(&audited, &["999988887777", "the profile `role`", account.id()]);
+    assert_error(&audited, &["999988887777", "the profile `role`", account.id()]);
     assert!(account.counts().keys().all(|name| name.starts_with("sts:")), "{:?}", account.counts());
 }

@@ -29,13 +29,13 @@ fn github_is_reached_through_the_environments_roots_and_proxy() {
     assert_eq!(through.code, 0, "{}", through.log);
     assert_eq!(world.queue().len(), 1);
     let expected = format!("CONNECT localhost:{} ", front.port);
-    let asked = proxy.asked();
+    let asked = proxy.requests();
     assert!(!asked.is_empty() && asked.iter().all(|line| line.starts_with(&expected)), "{asked:?}");
 
     let around =
         run(&[("SSL_CERT_FILE", &ca), ("HTTPS_PROXY", &address), ("NO_PROXY", "localhost")]);
     assert_eq!(around.code, 0, "{}", around.log);
-    assert_eq!(proxy.asked().len(), asked.len(), "NO_PROXY goes around the proxy");
+    assert_eq!(proxy.requests().len(), asked.len(), "NO_PROXY goes around the proxy");
 }
 
 #[test]

@@ -1,8 +1,8 @@
-//! Starts the AWS stand-in (IAM, STS and the runner's OIDC endpoint, in `support/aws/`) and speaks
-//! with it: each test has an account of its own there, with faults, a policy and a log of its own.
+//! Starts the AWS stand-in (IAM, STS and the runner's OIDC endpoint, in `aws/`) and controls it.
+//! Each test has its own account, with its own faults, policy and log.
 //!
-//! The server listens on loopback alone, on a port that the system gives. It ends with the process
-//! that started it, however that ends: it reads the pipe that this process holds open.
+//! The server listens only on loopback, on a free port. It stops when the process that started it
+//! ends, because it reads a pipe that this process keeps open.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader};
@@ -13,26 +13,26 @@ use std::sync::OnceLock;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-/// What is installed for the stand-in, from the Python package index.
+/// The Python package that the stand-in needs.
 const REQUIREMENT: &str = "moto==5.2.5";
 
-/// Who the workflow is, in the tokens of the OIDC endpoint.
+/// The subject in the tokens of the OIDC endpoint.
 pub const OIDC_SUBJECT: &str = "repo:acme/iam:ref:refs/heads/main";
 
-/// A running server; dropping it ends the server.
+/// A running server; dropping it stops the server.
 pub struct StandIn {
     child: Child,
     port: u16,
 }
 
 impl StandIn {
-    /// The server of this test process, started by whoever asks first.
+    /// The server of this test process, started on first use.
     pub fn shared() -> &'static Self {
         static SHARED: OnceLock<StandIn> = OnceLock::new();
         SHARED.get_or_init(Self::start)
     }
 
-    /// A server of one's own: for a benchmark, or to watch it end.
+    /// A separate server: for a benchmark, or to test how it stops.
     pub fn start() -> Self {
         let mut child = Command::new(python())
             .args(["-m", "aws"])
@@ -59,14 +59,14 @@ impl StandIn {
         self.child.id()
     }
 
-    /// A fresh account with the users of the seed.
+    /// A new account with the users of the seed.
     pub fn account(&self, seed: Seed) -> Account {
         let told = command(self.port, "account", &seed.0).unwrap_or_else(|error| panic!("{error}"));
         let told = serde_json::from_value(told).expect("the stand-in tells of the account");
         Account { port: self.port, told }
     }
 
-    /// Every secret that the server gave out or takes: tokens, secret keys, session tokens.
+    /// Every secret that the server issued or accepts: tokens, secret keys, session tokens.
     pub fn secrets(&self) -> Vec<String> {
         let secrets = command(self.port, "secrets", &json!({})).unwrap();
         serde_json::from_value(secrets).unwrap()
@@ -80,7 +80,7 @@ impl Drop for StandIn {
     }
 }
 
-/// What an account holds at first.
+/// The initial content of an account.
 #[derive(Debug, Clone)]
 pub struct Seed(Value);
 
@@ -90,7 +90,7 @@ impl Seed {
         Self::users(0, 0)
     }
 
-    /// So many users of all kinds; the same for the same seed.
+    /// A number of users of all kinds; the same for the same seed.
     pub fn users(count: usize, seed: u64) -> Self {
         Self(json!({ "users": count, "seed": seed }))
     }
@@ -100,29 +100,29 @@ impl Seed {
         self
     }
 
-    /// The seconds that IAM takes to make a credential report; none unless told.
+    /// Seconds that IAM needs to generate a credential report; default 0.
     pub fn report_delay(self, seconds: f64) -> Self {
         self.with("report_delay", json!(seconds))
     }
 
-    /// The days of disuse around which the users are made, and by which the truth judges; 90
-    /// unless told.
+    /// The threshold in days around which users are created and the expected findings are computed;
+    /// default 90.
     pub fn stale_after_days(self, days: u32) -> Self {
         self.with("days", json!(days))
     }
 
-    /// The partition: `aws` unless told, else `aws-cn`, `aws-us-gov` or `aws-eusc`.
+    /// The partition: `aws` (default), `aws-cn`, `aws-us-gov` or `aws-eusc`.
     pub fn partition(self, partition: &str) -> Self {
         self.with("partition", json!(partition))
     }
 
-    /// The id of the account, where a fresh one will not do.
+    /// The id of the account, instead of a new one.
     pub fn id(self, id: &str) -> Self {
         self.with("id", json!(id))
     }
 }
 
-/// What the stand-in tells of an account that it made.
+/// What the stand-in returns about a new account.
 #[derive(Deserialize)]
 struct Told {
     id: String,
@@ -142,33 +142,32 @@ pub struct Account {
 }
 
 impl Account {
-    /// The account's twelve digits.
+    /// The account id.
     pub fn id(&self) -> &str {
         &self.told.id
     }
 
-    /// The ARN of the auditor's role, `audit`, which the OIDC provider and other accounts may
-    /// assume.
+    /// The ARN of the role `audit`, which the OIDC provider and other accounts can assume.
     pub fn role_arn(&self) -> &str {
         &self.told.role_arn
     }
 
-    /// The region that the account's partition is spoken to in.
+    /// The region for the account's partition.
     pub fn region(&self) -> &str {
         &self.told.region
     }
 
-    /// The access key id of the auditor's credentials.
+    /// The access key id of the role's credentials.
     pub fn access_key_id(&self) -> &str {
         &self.told.access_key_id
     }
 
-    /// Where the stand-in is, as the AWS SDK reads it from the environment.
+    /// The endpoint variables of the AWS SDK.
     pub fn endpoint(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// The environment of an auditor who has credentials of the role already.
+    /// The environment with credentials of the role.
     pub fn environment(&self) -> Vec<(String, String)> {
         pairs([
             ("AWS_ACCESS_KEY_ID", self.told.access_key_id.clone()),
@@ -180,8 +179,7 @@ impl Account {
         ])
     }
 
-    /// The environment of a workflow with `id-token: write`: the runner's variables, and where the
-    /// stand-in is.
+    /// The environment of a job with `id-token: write`: the runner's variables and the endpoints.
     pub fn oidc_environment(&self) -> Vec<(String, String)> {
         let url = format!("{}{}", self.endpoint(), self.told.request_path);
         pairs([
@@ -196,13 +194,12 @@ impl Account {
         command(self.port, name, &wanted).unwrap_or_else(|error| panic!("{name}: {error}"))
     }
 
-    /// The calls so far, in the order in which they came in. A call stands here before it is
-    /// answered.
+    /// The calls so far, in order of arrival. A call is listed before it is answered.
     pub fn log(&self) -> Vec<Call> {
         serde_json::from_value(self.ask("log", Value::Null)).unwrap()
     }
 
-    /// How often each action was called, as `iam:ListUsers` or `sts:AssumeRole`.
+    /// How often each action was called, such as `iam:ListUsers`.
     pub fn counts(&self) -> BTreeMap<String, usize> {
         let mut counts = BTreeMap::new();
         for call in self.log() {
@@ -231,65 +228,59 @@ impl Account {
         self.ask("reset-log", Value::Null);
     }
 
-    /// Replaces the faults: `support/aws/faults.py` says which there are. An empty object ends
-    /// them.
+    /// Replaces the faults (see `aws/faults.py`). An empty object removes them.
     pub fn faults(&self, faults: Value) {
         self.ask("faults", faults);
     }
 
-    /// Replaces the policy by which the auditor's calls are allowed: an IAM policy document, or
-    /// null to allow all.
+    /// Replaces the policy of the role: an IAM policy document, or null to allow everything.
     pub fn policy(&self, document: Value) {
         self.ask("policy", document);
     }
 
-    /// What an audit must find: `support/aws/truth.py` gives the shape.
+    /// The expected findings (see `aws/truth.py`).
     pub fn truth(&self) -> Value {
         self.ask("truth", Value::Null)
     }
 
-    /// Changes users and credentials: `support/aws/changes.py` says how. Gives a list with the
-    /// result of each operation.
+    /// Changes users and credentials (see `aws/changes.py`). Returns the result of each operation.
     pub fn change(&self, operations: Value) -> Value {
         self.ask("change", operations)
     }
 
-    /// All that a user has: `support/aws/holdings.py` gives the shape. Null if there is no such
-    /// user.
+    /// Everything that a user has (see `aws/holdings.py`), or null if there is no such user.
     pub fn user(&self, name: &str) -> Value {
         self.ask("user", json!(name))
     }
 
-    /// The serial numbers of the account's virtual MFA devices, whether they are a user's or
-    /// nobody's.
+    /// The serial numbers of all virtual MFA devices of the account, assigned or not.
     pub fn virtual_mfa_devices(&self) -> Vec<String> {
         serde_json::from_value(self.ask("virtual-mfa-devices", Value::Null)).unwrap()
     }
 
-    /// Whether a call is being held, as the fault `hold` asks for.
+    /// Whether the fault `hold` is delaying a call.
     pub fn held(&self) -> bool {
         self.ask("held", Value::Null) == json!(true)
     }
 
-    /// Sets the account's clock so many days ahead of the machine's. All that IAM dates from here
-    /// on goes by it; the sessions of STS do not.
+    /// Sets the account's clock ahead of the machine's by a number of days. IAM uses it for dates;
+    /// STS sessions do not.
     pub fn clock(&self, days: f64) {
         self.ask("clock", json!(days));
     }
 
-    /// Lets the account's clock stand still at a moment, in RFC 3339.
+    /// Stops the account's clock at a time, in RFC 3339.
     pub fn stop_clock(&self, at: &str) {
         self.ask("clock", json!(at));
     }
 
-    /// Has the account keep a credential report of the users as they are now, finished so many
-    /// hours ago. Changes from here on are visible live alone.
+    /// Stores a credential report of the current users that was finished some hours ago. Later
+    /// changes are only visible through the API.
     pub fn make_report(&self, hours_ago: f64) {
         self.ask("make-report", json!(hours_ago));
     }
 
-    /// The credential report as `GetCredentialReport` hands it over: a CSV in base64. There must be
-    /// one.
+    /// The credential report as `GetCredentialReport` returns it: CSV in base64. It must exist.
     pub fn exported_report(&self) -> String {
         let scope = format!("{}/20300101/us-east-1/iam/aws4_request", self.access_key_id());
         let authorization = format!("AWS4-HMAC-SHA256 Credential={scope}, Signature=0");
@@ -305,51 +296,50 @@ impl Account {
         content.split_once("</Content>").unwrap().0.to_owned()
     }
 
-    /// Lets the account keep no credential report, so that the next one is made anew.
+    /// Deletes the credential report, so that the next one is generated.
     pub fn expire_report(&self) {
         self.ask("expire-report", Value::Null);
     }
 
-    /// The seconds that IAM takes to make the next credential report.
+    /// Sets the seconds that IAM needs to generate the next credential report.
     pub fn report_delay(&self, seconds: f64) {
         self.ask("report-delay", json!(seconds));
     }
 
-    /// Lets the trust of the auditor's role ask for an external id.
+    /// Makes the role's trust policy require an external id.
     pub fn require_external_id(&self, id: &str) {
         self.ask("require-external-id", json!(id));
     }
 
-    /// How many seconds credentials of the account's roles are good from now on, whatever was
-    /// asked for.
+    /// Sets the lifetime in seconds of new role credentials, whatever was requested.
     pub fn session_seconds(&self, seconds: f64) {
         self.ask("session-seconds", json!(seconds));
     }
 }
 
-/// One call, as the stand-in took it.
+/// A call that the stand-in received.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Call {
     /// `iam` or `sts`.
     pub service: String,
     /// The action's name.
     pub action: String,
-    /// What it acts on, as a policy names it: an ARN, or `*`.
+    /// The resource, as in a policy: an ARN, or `*`.
     pub resource: String,
     /// The fields of the form that was sent.
     pub parameters: BTreeMap<String, String>,
-    /// The HTTP status of the answer, also of one that got lost; 0 while there is none.
+    /// The HTTP status of the answer, even if the answer was lost; 0 before there is one.
     pub status: u16,
-    /// Who signed the call; empty if nobody did.
+    /// The signer of the call; empty if it was not signed.
     pub access_key_id: String,
-    /// When it came in, in seconds since the server began.
+    /// When it arrived, in seconds since the server started.
     pub at: f64,
-    /// When its answer went out, on the same clock.
+    /// When its answer was sent, on the same clock.
     pub until: Option<f64>,
 }
 
 impl Call {
-    /// The action as a policy names it.
+    /// The action, as in a policy.
     pub fn name(&self) -> String {
         format!("{}:{}", self.service, self.action)
     }
@@ -358,13 +348,13 @@ impl Call {
 /// A request for an OIDC token.
 #[derive(Debug, Clone, Deserialize)]
 pub struct TokenRequest {
-    /// The audience that was asked for.
+    /// The requested audience.
     pub audience: String,
-    /// Whether the runner's request token came with it.
+    /// Whether the runner's request token was sent.
     pub authorized: bool,
     /// The HTTP status of the answer.
     pub status: u16,
-    /// When it came in, in seconds since the server began.
+    /// When it arrived, in seconds since the server started.
     pub at: f64,
 }
 
@@ -372,7 +362,7 @@ fn pairs<const N: usize>(pairs: [(&str, String); N]) -> Vec<(String, String)> {
     pairs.map(|(name, value)| (name.to_owned(), value)).into()
 }
 
-/// Sends a command to the stand-in; its complaint is the error.
+/// Sends a command to the stand-in.
 fn command(port: u16, name: &str, wanted: &Value) -> Result<Value, String> {
     let (status, body) =
         request(port, &format!("POST /_control/{name}"), &[], wanted.to_string().as_bytes());
@@ -380,7 +370,7 @@ fn command(port: u16, name: &str, wanted: &Value) -> Result<Value, String> {
     if status == 200 { Ok(told) } else { Err(told["error"].to_string()) }
 }
 
-/// Sends one request over a connection of its own, and gives the status and the body.
+/// Sends one request over a new connection, and returns the status and the body.
 ///
 /// `line` is the method and the target.
 pub fn request(port: u16, line: &str, headers: &[(&str, &str)], body: &[u8]) -> (u16, Vec<u8>) {
@@ -388,7 +378,7 @@ pub fn request(port: u16, line: &str, headers: &[(&str, &str)], body: &[u8]) -> 
     (answer.status, answer.body)
 }
 
-/// The Python of a virtual environment that has what the stand-in needs, made on first use.
+/// The Python of a virtual environment with the stand-in's packages, created on first use.
 pub fn python() -> PathBuf {
     crate::services::python(REQUIREMENT)
 }

@@ -1,17 +1,17 @@
-//! Comparing with committed files, which `UPDATE_EXPECT=1` writes anew.
+//! Compares with committed files, which `UPDATE_EXPECT=1` rewrites.
 
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
-/// Gathers every file that differs, so that one run shows them all.
+/// Collects every file that differs, so that one run shows them all.
 #[derive(Default)]
 pub struct Expectations {
     failures: String,
 }
 
 impl Expectations {
-    /// Compares the file at `path` with what it should be, or writes it.
+    /// Compares the file at `path` with `actual`, or writes it.
     #[allow(clippy::disallowed_methods, reason = "a test may write its own fixtures")]
     pub fn check(&mut self, path: &Path, actual: &str) {
         if std::env::var_os("UPDATE_EXPECT").is_some() {
@@ -29,13 +29,13 @@ impl Expectations {
     pub fn finish(self) {
         assert!(
             self.failures.is_empty(),
-            "- is what is committed, + is what came out; UPDATE_EXPECT=1 accepts it\n\n{}",
+            "- committed, + actual; UPDATE_EXPECT=1 accepts the actual text\n\n{}",
             self.failures
         );
     }
 }
 
-/// The lines that differ, between the ones that both begin and end with.
+/// The lines that differ, without the common start and end.
 fn diff(expected: &str, actual: &str) -> String {
     let expected: Vec<_> = expected.split_inclusive('\n').collect();
     let actual: Vec<_> = actual.split_inclusive('\n').collect();

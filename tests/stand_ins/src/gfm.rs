@@ -1,20 +1,20 @@
-//! Reads Markdown as GitHub does, for what foreign text has come to in it.
+//! Reads Markdown as GitHub does, to see what untrusted text became.
 
 use std::collections::BTreeSet;
 
 use comrak::nodes::{AstNode, NodeValue};
 use comrak::{Arena, Options, parse_document};
 
-/// The text of a document that stands outside code, its links, its raw HTML, and what it is made of.
+/// The text of a document outside code, its links, its raw HTML, and its structure.
 #[derive(Default)]
 pub struct Exposed {
     pub text: String,
     pub links: Vec<String>,
     pub html: String,
     pub code: Vec<String>,
-    /// The boxes of its task lists, and whether they are ticked.
+    /// The checkboxes of its task lists, and whether they are selected.
     pub boxes: Vec<bool>,
-    /// How many cells each row of each table has, beside how many it should have.
+    /// The number of cells in each table row, and the expected number.
     pub rows: Vec<(usize, usize)>,
 }
 
@@ -25,14 +25,14 @@ impl Exposed {
         tags.map(|rest| rest.split(['>', ' ']).next().unwrap()).collect()
     }
 
-    /// The comments of the HTML, without their ends.
+    /// The HTML comments, without their ends.
     pub fn comments(&self) -> Vec<&str> {
         let comments = self.html.split("<!--").skip(1);
         comments.map(|rest| rest.split_once("-->").unwrap().0.trim()).collect()
     }
 }
 
-/// GitHub's extensions, but for alerts.
+/// GitHub's extensions, except alerts.
 fn options<'o>() -> Options<'o> {
     let mut options = Options::default();
     options.extension.table = true;
@@ -42,9 +42,8 @@ fn options<'o>() -> Options<'o> {
     options
 }
 
-/// The blocks of a page in their order, those within lists and quotes indented. Panics where
-/// Markdown is shown as it was written: where it stands in HTML, or does not come out as what it
-/// was meant to be.
+/// The blocks of a page in order; blocks in lists and quotes are indented. Panics if Markdown is
+/// shown literally: inside HTML, or where it was not parsed as intended.
 #[track_caller]
 pub fn outline(page: &str) -> Vec<String> {
     let mut options = options();
@@ -69,15 +68,15 @@ pub fn outline(page: &str) -> Vec<String> {
     blocks
 }
 
-/// Marks that Markdown reads, and that no text of a template's shows.
+/// Markdown syntax that no template shows as text.
 const MARKS: [&str; 6] = ["`", "**", "~~", "](", "[!", "| --"];
 
-/// The text, if it shows a mark of Markdown's.
+/// The text, if it shows Markdown syntax.
 fn literal_markup(text: &str) -> Option<String> {
     MARKS.iter().any(|mark| text.contains(mark)).then(|| text.to_owned())
 }
 
-/// What people see of HTML.
+/// The visible text of HTML.
 fn without_tags(html: &str) -> String {
     let mut shown = String::new();
     let mut rest = html;

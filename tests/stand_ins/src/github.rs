@@ -1,9 +1,9 @@
-//! Starts the GitHub stand-in (`support/github/`: an emulator behind a proxy that holds both sides
-//! to GitHub's contract) and speaks with it: each test has a repository of its own there, with
-//! faults, permissions and a log of its own.
+//! Starts the GitHub stand-in (`github/`: an emulator behind a proxy that checks requests and
+//! answers against GitHub's API description) and controls it. Each test has its own repository,
+//! with its own faults, permissions and log.
 //!
-//! The server listens on loopback alone, on a port that the system gives. It ends with the process
-//! that started it, however that ends: it reads the pipe that this process holds open.
+//! The server listens only on loopback, on a free port. It stops when the process that started it
+//! ends, because it reads a pipe that this process keeps open.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
@@ -14,17 +14,17 @@ use std::sync::OnceLock;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-/// What checks the contract, from the Python package index.
+/// The Python package that checks the contract.
 const VALIDATOR: &str = "jsonschema-rs==0.61.0";
 
 /// The emulator and GitHub's description of its API, from the npm registry. The tag `latest` of the
 /// first is another package.
 const PACKAGES: [&str; 2] = ["emulate@0.11.2", "@octokit/openapi@23.0.2"];
 
-/// What cuts the contract out of the description: another contract, another installation.
+/// The script that extracts the contract from the description; a change causes a new installation.
 const SUBSET: &str = include_str!("../github/subset.py");
 
-/// A running server; dropping it ends the server.
+/// A running server; dropping it stops the server.
 pub struct GitHub {
     child: Child,
     port: u16,
@@ -32,13 +32,13 @@ pub struct GitHub {
 }
 
 impl GitHub {
-    /// The server of this test process, started by whoever asks first.
+    /// The server of this test process, started on first use.
     pub fn shared() -> &'static Self {
         static SHARED: OnceLock<GitHub> = OnceLock::new();
         SHARED.get_or_init(Self::start)
     }
 
-    /// A server of one's own: to watch it end.
+    /// A separate server, to test how it stops.
     pub fn start() -> Self {
         let python = crate::services::python(VALIDATOR);
         let emulator = emulator(&python);
@@ -69,7 +69,7 @@ impl GitHub {
         self.emulator_port
     }
 
-    /// A fresh repository: `private`, `internal` or `public`, with one commit on `main`.
+    /// A new repository: `private`, `internal` or `public`, with one commit on `main`.
     pub fn repository(&self, visibility: &str) -> Repo {
         let told = command(self.port, "repository", &json!({ "visibility": visibility }));
         Repo { port: self.port, told: serde_json::from_value(told).unwrap() }
@@ -83,7 +83,7 @@ impl Drop for GitHub {
     }
 }
 
-/// The folder with the emulator and the contract, made on first use.
+/// The folder with the emulator and the contract, created on first use.
 fn emulator(python: &Path) -> PathBuf {
     let content = format!("{}\n{SUBSET}", PACKAGES.join("\n"));
     crate::services::installed("emulate-0.11.2", &content, |folder| {
@@ -105,7 +105,7 @@ fn emulator(python: &Path) -> PathBuf {
     })
 }
 
-/// What the stand-in tells of a repository that it made.
+/// What the stand-in returns about a new repository.
 #[derive(Deserialize)]
 pub(crate) struct Told {
     pub(crate) id: u64,
@@ -129,24 +129,24 @@ impl Repo {
         &self.told.full_name
     }
 
-    /// The token of this repository's jobs, whom GitHub knows as `github-actions[bot]`. It is good
-    /// for this repository alone, and may not ask who it is.
+    /// The token of this repository's jobs (`github-actions[bot]`). It is valid only for this
+    /// repository and cannot call `GET /user`.
     pub fn token(&self) -> &str {
         &self.told.token
     }
 
-    /// A token of `octocat`, who may do everything in every repository.
+    /// A token of `octocat`, who has all permissions in every repository.
     pub fn personal_token(&self) -> &str {
         &self.told.personal_token
     }
 
-    /// An installation token of the GitHub App `acme-audit`, whom GitHub knows as
-    /// `acme-audit[bot]`: good for every repository, and it may not ask `GET /user` who it is.
+    /// An installation token of the GitHub App `acme-audit` (`acme-audit[bot]`). It is valid for
+    /// every repository and cannot call `GET /user`.
     pub fn app_token(&self) -> &str {
         &self.told.app_token
     }
 
-    /// Where the stand-in is, as `GITHUB_API_URL` and `GITHUB_SERVER_URL` name it.
+    /// The values of `GITHUB_API_URL` and `GITHUB_SERVER_URL`.
     pub fn api_url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
@@ -170,12 +170,12 @@ impl Repo {
         serde_json::from_value(self.ask(name, value)).unwrap()
     }
 
-    /// The issues as they are, oldest first, open and closed, without pull requests.
+    /// All issues, oldest first, open and closed, without pull requests.
     pub fn issues(&self) -> Vec<Issue> {
         self.ask_for("issues", Value::Null)
     }
 
-    /// The issue of this number, which must be there.
+    /// The issue with this number, which must exist.
     pub fn issue(&self, number: u64) -> Issue {
         let found = self.issues().into_iter().find(|it| it.number == number);
         found.unwrap_or_else(|| panic!("there is no issue {number}"))
@@ -186,38 +186,38 @@ impl Repo {
         self.ask_for("comments", json!(number))
     }
 
-    /// What a person does by hand: `octocat`, an owner of the organisation.
+    /// Acts as a person: `octocat`, an owner of the organization.
     pub fn as_person(&self) -> Actor<'_> {
         self.by("octocat")
     }
 
-    /// What earlier runs did: `github-actions[bot]`.
+    /// Acts as earlier runs did: `github-actions[bot]`.
     pub fn as_bot(&self) -> Actor<'_> {
         self.by("github-actions[bot]")
     }
 
-    /// What another user does: `secteam`, `dependabot[bot]` or `stale[bot]`, who are members, or
-    /// `mallory`, who is a stranger and gets into public repositories alone.
+    /// Acts as another user: `secteam`, `dependabot[bot]` or `stale[bot]`, who are members, or
+    /// `mallory`, who is a stranger and has access only to public repositories.
     pub fn by(&self, login: &'static str) -> Actor<'_> {
         Actor { repo: self, login }
     }
 
-    /// Writes a file on a branch, and gives the commit.
+    /// Writes a file on a branch and returns the commit.
     pub fn commit(&self, branch: &str, path: &str, content: &str) -> String {
         self.ask_for("commit", json!({ "branch": branch, "path": path, "content": content }))
     }
 
-    /// Removes a file on a branch, and gives the commit.
+    /// Removes a file on a branch and returns the commit.
     pub fn remove(&self, branch: &str, path: &str) -> String {
         self.ask_for("commit", json!({ "branch": branch, "path": path, "content": null }))
     }
 
-    /// Makes a branch that begins where another stands, and gives that commit.
+    /// Creates a branch from another one and returns its commit.
     pub fn branch(&self, name: &str, from: &str) -> String {
         self.ask_for("branch", json!({ "name": name, "from": from }))
     }
 
-    /// The commit that a branch stands at.
+    /// The commit of a branch.
     pub fn head(&self, branch: &str) -> String {
         self.ask_for("head", json!(branch))
     }
@@ -227,13 +227,12 @@ impl Repo {
         self.ask_for("pull", json!({ "title": title, "head": head, "base": base }))
     }
 
-    /// The requests so far, in the order in which they came in. A request stands here before it is
-    /// answered.
+    /// The requests so far, in order of arrival. A request is listed before it is answered.
     pub fn log(&self) -> Vec<Exchange> {
         self.ask_for("log", Value::Null)
     }
 
-    /// The requests so far that were to change something. A query of GraphQL is none.
+    /// The requests so far that change something. GraphQL queries do not count.
     pub fn writes(&self) -> Vec<Exchange> {
         let changes = |it: &Exchange| it.method != "GET" && it.path != "/graphql";
         self.log().into_iter().filter(changes).collect()
@@ -244,7 +243,7 @@ impl Repo {
         self.ask("reset-log", Value::Null);
     }
 
-    /// What requests and answers so far broke of GitHub's contract, each with its request.
+    /// Violations of GitHub's API description so far, each with its request.
     pub fn violations(&self) -> Vec<String> {
         let line = |it: &Exchange| {
             let (method, path) = (&it.method, &it.path);
@@ -253,24 +252,23 @@ impl Repo {
         self.log().iter().flat_map(line).collect()
     }
 
-    /// Replaces the faults, a list of them: `support/github/faults.py` says which there are. An
-    /// empty list ends them.
+    /// Replaces the list of faults (see `github/faults.py`). An empty list removes them.
     pub fn faults(&self, faults: Value) {
         self.ask("faults", faults);
     }
 
-    /// Sets what the job's token may do, as `{ "issues": "read" }`. By default it has what the
-    /// documentation asks for: `contents: read`, `issues: write`, `pull_requests: write`.
+    /// Sets the permissions of the job's token, such as `{ "issues": "read" }`. The default is what
+    /// the documentation requires: `contents: read`, `issues: write`, `pull_requests: write`.
     pub fn permissions(&self, permissions: Value) {
         self.ask("permissions", permissions);
     }
 
-    /// Leaves assignees out of the issues that are made, as of a token that may not assign.
+    /// Ignores assignees of new issues, as for a token that cannot assign.
     pub fn drop_assignees(&self) {
         self.ask("drop-assignees", Value::Null);
     }
 
-    /// Turns issues off: what is about them is 410 from now on, but for pull requests.
+    /// Turns issues off: requests about issues return 410, except for pull requests.
     pub fn turn_issues_off(&self) {
         self.ask("has-issues", json!(false));
     }
@@ -281,14 +279,14 @@ impl Repo {
     }
 }
 
-/// Who does something past the log: no request of it is logged, checked or faulted.
+/// Acts outside the log: its requests are not logged or checked, and faults do not apply.
 pub struct Actor<'a> {
     repo: &'a Repo,
     login: &'static str,
 }
 
 impl Actor<'_> {
-    /// Makes calls below the repository, as `("POST", "/issues", body)`, and gives what came back,
+    /// Makes calls in the repository, such as `("POST", "/issues", body)`, and returns the answers
     /// without the bodies of issues and comments. Each must succeed.
     pub fn act(&self, calls: &[(&str, String, Value)]) -> Vec<Value> {
         self.repo.ask_for("act", json!({ "login": self.login, "calls": calls }))
@@ -302,12 +300,12 @@ impl Actor<'_> {
         self.once("PATCH", format!("/issues/{number}"), body);
     }
 
-    /// Creates an issue, and gives its number.
+    /// Creates an issue and returns its number.
     pub fn create_issue(&self, title: &str, body: &str, labels: &[&str]) -> u64 {
         self.create_issues(&[(title.to_owned(), body.to_owned())], labels)[0]
     }
 
-    /// Creates issues of these titles and bodies, and gives their numbers.
+    /// Creates issues with these titles and bodies and returns their numbers.
     pub fn create_issues(&self, issues: &[(String, String)], labels: &[&str]) -> Vec<u64> {
         let call = |(title, body): &(String, String)| {
             let body = json!({ "title": title, "body": body, "labels": labels });
@@ -317,12 +315,12 @@ impl Actor<'_> {
         made.iter().map(|it| it["number"].as_u64().unwrap()).collect()
     }
 
-    /// Comments on an issue or a pull request, and gives the comment's id.
+    /// Comments on an issue or a pull request and returns the comment's id.
     pub fn comment(&self, number: u64, body: &str) -> u64 {
         self.comment_often(number, &[body.to_owned()])[0]
     }
 
-    /// Comments with each of these bodies, and gives the comments' ids.
+    /// Comments with each of these bodies and returns the comments' ids.
     pub fn comment_often(&self, number: u64, bodies: &[String]) -> Vec<u64> {
         let call = |body| ("POST", format!("/issues/{number}/comments"), json!({ "body": body }));
         let made = self.act(&bodies.iter().map(call).collect::<Vec<_>>());
@@ -359,12 +357,12 @@ impl Actor<'_> {
         self.change(number, json!({ "state": "open" }));
     }
 
-    /// Locks an issue's conversation: only who may write to the repository comments there.
+    /// Locks an issue: only users with write access can comment.
     pub fn lock(&self, number: u64) {
         self.once("PUT", format!("/issues/{number}/lock"), json!({}));
     }
 
-    /// Describes a label.
+    /// Sets the description of a label.
     pub fn describe_label(&self, name: &str, description: &str) {
         let body = json!({ "description": description });
         self.once("PATCH", format!("/labels/{}", encoded(name)), body);
@@ -375,12 +373,12 @@ impl Actor<'_> {
         self.once("POST", "/labels".to_owned(), json!({ "name": name, "color": "ededed" }));
     }
 
-    /// Renames a label, wherever it is.
+    /// Renames a label on all issues.
     pub fn rename_label(&self, name: &str, new: &str) {
         self.once("PATCH", format!("/labels/{}", encoded(name)), json!({ "new_name": new }));
     }
 
-    /// Deletes a label, from every issue.
+    /// Deletes a label from every issue.
     pub fn delete_label(&self, name: &str) {
         self.once("DELETE", format!("/labels/{}", encoded(name)), Value::Null);
     }
@@ -397,7 +395,7 @@ impl Actor<'_> {
     }
 }
 
-/// A text as it stands in a path.
+/// A text, encoded for a path.
 fn encoded(text: &str) -> String {
     let encode = |byte: u8| match byte {
         b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' => {
@@ -408,7 +406,7 @@ fn encoded(text: &str) -> String {
     text.bytes().map(encode).collect()
 }
 
-/// An issue as it is.
+/// An issue.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct Issue {
     pub number: u64,
@@ -428,7 +426,7 @@ pub struct Issue {
     pub updated_at: String,
 }
 
-/// A comment as it is.
+/// A comment.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct Comment {
     pub id: u64,
@@ -437,22 +435,22 @@ pub struct Comment {
     pub updated_at: String,
 }
 
-/// A pull request as it was when it was opened. For one of a fork or of another author, change the
-/// field.
+/// A pull request as it was when it was opened. Change the fields for one from a fork or another
+/// author.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct Pull {
     pub number: u64,
     pub author: String,
     pub head_ref: String,
     pub head_sha: String,
-    /// The repository that the head is in; a fork has another name.
+    /// The repository of the head; a fork has another name.
     pub head_repository: String,
     pub base_ref: String,
     pub base_sha: String,
     pub draft: bool,
 }
 
-/// One request and its answer, as the stand-in took them.
+/// A request that the stand-in received, and its answer.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Exchange {
     pub method: String,
@@ -462,23 +460,23 @@ pub struct Exchange {
     pub query: String,
     /// The JSON that was sent; null for none.
     pub body: Value,
-    /// Whom the token stands for; empty for nobody.
+    /// The account of the token; empty without one.
     pub login: String,
-    /// The status of the answer; 0 while there is none, or where none was given.
+    /// The status of the answer; 0 if there is none.
     pub status: u16,
-    /// The answer's JSON, or its text where it is none.
+    /// The answer's JSON, or its text if it is not JSON.
     pub answer: Value,
-    /// What the request or the answer breaks of GitHub's contract.
+    /// Violations of GitHub's API description.
     pub violations: Vec<String>,
-    /// The kinds of the faults that befell the request.
+    /// The kinds of the faults that were applied.
     pub faults: Vec<String>,
-    /// When it came in, in seconds since the server began.
+    /// When it arrived, in seconds since the server started.
     pub at: f64,
-    /// When its answer went out, on the same clock.
+    /// When its answer was sent, on the same clock.
     pub until: Option<f64>,
 }
 
-/// Sends a command to the stand-in, which must take it.
+/// Sends a command to the stand-in, which must accept it.
 fn command(port: u16, name: &str, wanted: &Value) -> Value {
     let line = format!("POST /_control/{name}");
     let answer = crate::http::send(port, &line, &[], wanted.to_string().as_bytes());

@@ -1,14 +1,14 @@
-//! One HTTP request to a server on loopback, over a connection of its own.
+//! One HTTP request to a server on loopback, over a new connection.
 
 use std::io::{Error, ErrorKind, Read as _, Write as _};
 use std::net::TcpStream;
 
-/// What a server answered.
+/// The answer of a server.
 #[derive(Debug)]
 pub struct Answer {
     /// The status.
     pub status: u16,
-    /// The names, in lower case, and values of the headers.
+    /// The headers: names in lower case, and values.
     pub headers: Vec<(String, String)>,
     /// The body.
     pub body: Vec<u8>,
@@ -34,7 +34,7 @@ impl Answer {
     }
 }
 
-/// Sends a request, of which `line` is the method and the target.
+/// Sends a request; `line` is the method and the target.
 pub fn send(port: u16, line: &str, headers: &[(&str, &str)], body: &[u8]) -> Result<Answer, Error> {
     let mut stream = TcpStream::connect(("127.0.0.1", port))?;
     let mut head = format!("{line} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n");

@@ -1,4 +1,4 @@
-//! What a job of a workflow sees: the runner's variables, its files, and the event's payload.
+//! What a job sees: the runner's variables, its files, and the event payload.
 
 use std::fs;
 use std::path::Path;
@@ -7,14 +7,13 @@ use serde_json::{Value, json};
 
 use crate::github::{Pull, Repo};
 
-/// The commit that GitHub makes to try a merge out. The stand-in has none, so that who takes it for
-/// the head is found out.
+/// The test merge commit that GitHub creates. It does not exist in the stand-in, so code that uses
+/// it as the head fails.
 const TEST_MERGE: &str = "7e57ab1e7e57ab1e7e57ab1e7e57ab1e7e57ab1e";
 
 impl Repo {
-    /// The environment of a job that the event started: on `main`, on the pull request that is
-    /// given, or in a merge queue. `folder` is the workspace; the runner's files are made in
-    /// `folder/_runner`.
+    /// The environment of a job that the event started: on `main`, on the given pull request, or in
+    /// a merge queue. `folder` is the workspace; the runner's files are in `folder/_runner`.
     pub fn job(&self, folder: &Path, event: &str, pull: Option<&Pull>) -> Vec<(String, String)> {
         let files = folder.join("_runner");
         fs::create_dir_all(&files).unwrap();
@@ -82,7 +81,7 @@ impl Repo {
             "sender": { "login": pull.map_or("octocat", |it| &it.author), "type": "User" },
         });
         match event {
-            // It tells nothing of the repository.
+            // It contains nothing about the repository.
             "schedule" => payload = json!({ "schedule": "17 5 * * *" }),
             "workflow_dispatch" => payload["ref"] = json!("refs/heads/main"),
             "push" => {
@@ -109,7 +108,7 @@ impl Repo {
 }
 
 impl Pull {
-    /// The member `pull_request` of a payload.
+    /// The field `pull_request` of a payload.
     fn payload(&self, base_repository: &str) -> Value {
         let head_repository = &self.head_repository;
         json!({
@@ -135,7 +134,7 @@ impl Pull {
     }
 }
 
-/// Where in the history a job runs.
+/// The commit and branch of a job.
 struct Place {
     git_ref: String,
     commit: String,
@@ -158,7 +157,7 @@ impl Place {
             ("merge_group", Some(pull)) => {
                 Self { git_ref: merge_queue_ref(pull), ..main(TEST_MERGE.to_owned()) }
             }
-            // It runs where the pull request is to go.
+            // It runs on the base branch of the pull request.
             ("pull_request_target", Some(pull)) => Self {
                 head_ref: pull.head_ref.clone(),
                 base_ref: pull.base_ref.clone(),
@@ -169,7 +168,7 @@ impl Place {
     }
 }
 
-/// The branch on which a merge queue tries a pull request.
+/// The branch on which a merge queue tests a pull request.
 fn merge_queue_ref(pull: &Pull) -> String {
     format!("refs/heads/gh-readonly-queue/main/pr-{}-{}", pull.number, pull.base_sha)
 }

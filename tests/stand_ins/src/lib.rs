@@ -1,4 +1,4 @@
-//! Stand-ins for AWS, GitHub and the runner, and what tests of several levels share.
+//! Stand-ins for AWS, GitHub and the runner, and helpers for tests of several levels.
 #![allow(
     unreachable_pub,
     clippy::unwrap_used,
@@ -7,8 +7,7 @@
     clippy::indexing_slicing,
     clippy::disallowed_methods,
     clippy::needless_pass_by_value,
-    clippy::new_without_default,
-    missing_docs
+    clippy::new_without_default
 )]
 
 pub mod aws;

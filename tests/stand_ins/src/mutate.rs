@@ -1,9 +1,9 @@
-//! Random changes of bytes that are the same for the same number.
+//! Random changes of bytes; the same seed gives the same changes.
 #![allow(clippy::indexing_slicing)]
 
 use fastrand::Rng;
 
-/// What breaks readers of numbers, dates and texts.
+/// Texts that often break parsers of numbers, dates and text.
 const ODD: [&str; 24] = [
     "0",
     "-1",
@@ -31,12 +31,12 @@ const ODD: [&str; 24] = [
     "\\",
 ];
 
-/// A place between two bytes.
+/// A position between two bytes.
 fn place(rng: &mut Rng, bytes: &[u8]) -> usize {
     rng.usize(..=bytes.len())
 }
 
-/// A run of letters and digits around a place: a number, a word, a date.
+/// The letters and digits around a position: a number, a word, a date.
 fn word(rng: &mut Rng, bytes: &[u8]) -> std::ops::Range<usize> {
     let at = place(rng, bytes);
     let is_word = |byte: &u8| byte.is_ascii_alphanumeric() || b"-:+.".contains(byte);
@@ -44,7 +44,7 @@ fn word(rng: &mut Rng, bytes: &[u8]) -> std::ops::Range<usize> {
     start..at + bytes[at..].iter().take_while(|byte| is_word(byte)).count()
 }
 
-/// Changes some bytes; `other` is what pieces are taken from.
+/// Changes some bytes; pieces are taken from `other`.
 pub fn mutate(rng: &mut Rng, bytes: &mut Vec<u8>, other: &[u8]) {
     let at = place(rng, bytes);
     match rng.u8(..8) {

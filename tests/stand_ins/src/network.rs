@@ -1,4 +1,4 @@
-//! The network as it is in companies: TLS of a private authority, and a proxy.
+//! A company network: TLS with a private certificate authority, and a proxy.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -6,16 +6,16 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 
-/// TLS before the stand-in, with a certificate of a private authority. Ends with its standard
-/// input, which this process holds.
+/// A TLS endpoint in front of a stand-in, with a certificate of a private authority. It ends when
+/// its standard input, which this process keeps open, is closed.
 pub struct TlsFront {
     child: Child,
     pub port: u16,
 }
 
 impl TlsFront {
-    /// Before the server at `target`; the authority's certificate is written to `ca`. `python` has the
-    /// packages of the AWS stand-in.
+    /// Starts it in front of the server at port `target`. The authority's certificate is written to
+    /// `ca`. `python` must have the packages of the AWS stand-in.
     pub fn start(python: &Path, target: u16, ca: &Path) -> Self {
         let support = Path::new(env!("CARGO_MANIFEST_DIR"));
         let mut child = Command::new(python)
@@ -39,35 +39,34 @@ impl Drop for TlsFront {
     }
 }
 
-/// A proxy that tunnels wherever it is asked to, and remembers where that was. Its threads end
-/// with this process.
+/// An HTTP proxy that opens any tunnel and records the requests. Its threads end with this process.
 pub struct Proxy {
     pub port: u16,
-    asked: Arc<Mutex<Vec<String>>>,
+    requests: Arc<Mutex<Vec<String>>>,
 }
 
 impl Proxy {
     pub fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
-        let asked = Arc::new(Mutex::new(Vec::new()));
-        let remembered = Arc::clone(&asked);
+        let requests = Arc::new(Mutex::new(Vec::new()));
+        let recorded = Arc::clone(&requests);
         std::thread::spawn(move || {
             for client in listener.incoming() {
-                let remembered = Arc::clone(&remembered);
-                std::thread::spawn(move || tunnel(client.unwrap(), &remembered));
+                let recorded = Arc::clone(&recorded);
+                std::thread::spawn(move || tunnel(client.unwrap(), &recorded));
             }
         });
-        Self { port, asked }
+        Self { port, requests }
     }
 
     /// The first lines of the requests so far.
-    pub fn asked(&self) -> Vec<String> {
-        self.asked.lock().unwrap().clone()
+    pub fn requests(&self) -> Vec<String> {
+        self.requests.lock().unwrap().clone()
     }
 }
 
-fn tunnel(mut client: TcpStream, remembered: &Mutex<Vec<String>>) {
+fn tunnel(mut client: TcpStream, recorded: &Mutex<Vec<String>>) {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         let mut byte = [0];
@@ -79,7 +78,7 @@ fn tunnel(mut client: TcpStream, remembered: &Mutex<Vec<String>>) {
     let mut words = line.split(' ');
     assert_eq!(words.next(), Some("CONNECT"), "{line}");
     let target = words.next().unwrap().replace("localhost", "127.0.0.1");
-    remembered.lock().unwrap().push(line);
+    recorded.lock().unwrap().push(line);
     let mut server = TcpStream::connect(target).unwrap();
     client.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n").unwrap();
     let (mut from_client, mut to_server) =
@@ -92,7 +91,7 @@ fn tunnel(mut client: TcpStream, remembered: &Mutex<Vec<String>>) {
     let _ = client.shutdown(Shutdown::Both);
 }
 
-/// The environment, and more.
+/// The environment with additional variables.
 pub fn more(environment: &[(String, String)], more: &[(&str, String)]) -> Vec<(String, String)> {
     let more = more.iter().map(|(name, value)| ((*name).to_owned(), value.clone()));
     environment.iter().cloned().chain(more).collect()

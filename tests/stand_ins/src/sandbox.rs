@@ -1,17 +1,17 @@
-//! Runs the real binary in a folder and an environment of its own.
+//! Runs the real binary in its own folder and environment.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-/// The moment at which the tests judge.
+/// The time of the audits in tests.
 pub const NOW: &str = "2026-06-30T12:00:00Z";
 
-/// A folder that holds what one test reads and writes.
+/// A folder with the files of one test.
 pub struct Sandbox {
     folder: tempfile::TempDir,
 }
 
-/// What a run of the binary came to.
+/// The result of a run of the binary.
 pub struct Ran {
     pub code: i32,
     pub stdout: String,
@@ -48,7 +48,7 @@ impl Sandbox {
         names
     }
 
-    /// The binary, in this folder, with an environment scrubbed of everything but the path.
+    /// The binary, in this folder, with an environment that contains only the path.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(binary());
         command
@@ -88,7 +88,7 @@ impl From<Output> for Ran {
     }
 }
 
-/// A file of the repository.
+/// A file in the repository.
 pub fn repository(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap().join(name)
 }
@@ -112,9 +112,9 @@ pub fn markdown(report: &str, allowlist: Option<&str>, more: &[&str]) -> Ran {
     sandbox.run(&[&arguments, more].concat())
 }
 
-/// A credential report of one account from `(user, password last used, key 1 last used)` rows,
-/// `-` standing for no such credential. The root user signed in an hour before [`NOW`], so that the
-/// report, which bears no date, is not older than that.
+/// A credential report of one account from rows `(user, password last used, key 1 last used)`; `-`
+/// means no such credential. The root user signed in an hour before [`NOW`], so the report, which
+/// has no date, is not older than that.
 pub fn report(account: &str, rows: &[(&str, &str, &str)]) -> String {
     let mut csv = String::from(
         "user,arn,user_creation_time,password_enabled,password_last_used,password_last_changed,\
@@ -143,7 +143,7 @@ pub fn report(account: &str, rows: &[(&str, &str, &str)]) -> String {
     csv
 }
 
-/// The program under test, which Cargo built beside the test.
+/// The program under test, which Cargo built next to the test.
 pub fn binary() -> PathBuf {
     let test = std::env::current_exe().unwrap();
     // target/PROFILE/deps/TEST

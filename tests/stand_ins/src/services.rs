@@ -1,13 +1,12 @@
-//! Installs what the tests' services need, on first use, into a folder beside the build.
+//! Installs what the stand-ins need, on first use, into a folder next to the build.
 //!
-//! Other test processes wait meanwhile. A file written last tells what is whole from what was cut
-//! short in the making.
+//! Other test processes wait. A file that is written last marks a complete installation.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// The folder in which all is kept.
+/// The folder of the installations.
 pub fn folder() -> PathBuf {
     let test = std::env::current_exe().expect("a process knows its program");
     // target/PROFILE/deps/TEST
@@ -19,7 +18,7 @@ pub fn sources() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).to_owned()
 }
 
-/// The Python of a virtual environment that has the package, from the Python package index.
+/// The Python of a virtual environment with the package.
 pub fn python(requirement: &str) -> PathBuf {
     let environment = installed(&requirement.replace("==", "-"), requirement, |environment| {
         let fit = Command::new("python3")
@@ -34,7 +33,7 @@ pub fn python(requirement: &str) -> PathBuf {
     environment.join("bin/python")
 }
 
-/// The folder of this name, filled by `make` unless it holds already what `content` says.
+/// The folder with this name, filled by `make` unless it already has this `content`.
 pub fn installed(name: &str, content: &str, make: impl FnOnce(&Path)) -> PathBuf {
     let home = folder();
     fs::create_dir_all(&home).unwrap();

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-/// A command, as the runner understands it.
+/// A command that the runner executes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Read {
     pub name: String,
@@ -10,15 +10,15 @@ pub struct Read {
     pub data: String,
 }
 
-/// What is read with `stop-commands` heeded, and without.
+/// The commands with and without `stop-commands`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stops {
     Heeded,
     Ignored,
 }
 
-/// All commands that the runner finds in a log. It takes any name for a command's, which is
-/// stricter than the runner.
+/// All commands that the runner finds in a log. Any name counts as a command, which is stricter
+/// than the runner.
 pub fn read(log: &str, stops: Stops) -> Vec<Read> {
     let (mut found, mut token) = (Vec::new(), None);
     let lines = log.split(['\n', '\r']).filter_map(command_in);
@@ -39,7 +39,7 @@ pub fn read(log: &str, stops: Stops) -> Vec<Read> {
 }
 
 /// The command in a line: `::name key=value,…::data` at its start, else `##[name …]data` anywhere.
-/// Zero-width characters count for nothing when the runner compares.
+/// The runner ignores zero-width characters.
 fn command_in(line: &str) -> Option<Read> {
     let line = without_width(line);
     let (info, data, separator) = match line.trim_start().strip_prefix("::") {

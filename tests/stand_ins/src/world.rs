@@ -1,4 +1,4 @@
-//! An account, a repository and a clock: a run of the action in them.
+//! An account, a repository and a clock, in which the action runs.
 
 use std::collections::BTreeMap;
 use std::process::{Child, Command, Stdio};
@@ -13,15 +13,15 @@ use crate::sandbox::{Ran, Sandbox};
 /// An allowlist without exemptions.
 pub const EMPTY: &str = "version: 1\n";
 
-/// Where the allowlist is.
+/// The path of the allowlist.
 pub const ALLOWLIST: &str = ".github/iam-allowlist.yml";
 
-/// What the first run of a repository does: it makes the label, the queue issue and its state, and
-/// writes the issue's number into the label's description.
+/// The requests of the first run in a repository: it creates the label, the queue issue and its
+/// state, and writes the issue's number into the label's description.
 pub const FIRST: [&str; 4] =
     ["POST labels", "POST issues", "PATCH issues/1", "PATCH labels/iam-stocktake"];
 
-/// The inputs of a run that asks for no ornaments.
+/// The inputs of a run without optional data.
 pub const QUICK: [(&str, &str); 2] = [("last-accessed", "none"), ("owners", "none")];
 
 pub struct World {
@@ -31,10 +31,10 @@ pub struct World {
     start: DateTime<Utc>,
 }
 
-/// What a run of the action came to.
+/// The result of a run of the action.
 pub struct Run {
     pub code: i32,
-    /// Everything that the runner read.
+    /// The log that the runner read.
     pub log: String,
     pub outputs: BTreeMap<String, String>,
     pub summary: String,
@@ -48,14 +48,14 @@ pub struct Run {
 pub struct How<'a> {
     /// The command and its arguments.
     pub command: &'a [&'a str],
-    /// Days since the world began.
+    /// Days since the start.
     pub day: i64,
     pub event: &'a str,
     pub pull: Option<&'a Pull>,
     /// The allowlist; empty for none.
     pub allowlist: &'a str,
     pub inputs: &'a [(&'a str, &'a str)],
-    /// Variables set or, where empty, taken away.
+    /// Variables to set, or to remove if empty.
     pub environment: &'a [(&'a str, &'a str)],
 }
 
@@ -81,7 +81,7 @@ impl World {
 
     pub fn in_repository(visibility: &str) -> Self {
         let sandbox = Sandbox::new();
-        // A checkout has that, wherever it is.
+        // Every checkout has this folder.
         sandbox.file(".git/HEAD", "ref: refs/heads/main\n");
         Self {
             account: StandIn::shared().account(Seed::empty()),
@@ -91,17 +91,17 @@ impl World {
         }
     }
 
-    /// The moment so many days after the beginning.
+    /// The time `day` days after the start.
     pub fn moment(&self, day: i64) -> String {
         (self.start + TimeDelta::days(day)).to_rfc3339_opts(SecondsFormat::Secs, true)
     }
 
-    /// The date of that moment.
+    /// The date of that time.
     pub fn date(&self, day: i64) -> String {
         self.moment(day)[..10].to_owned()
     }
 
-    /// A user with a key that was last used so many days before the beginning.
+    /// Adds a user with an access key that was last used some days before the start.
     pub fn user(&self, name: &str, unused: i64) {
         self.account.change(serde_json::json!([{"create_user": {
             "name": name, "created": 700, "keys": [{"created": 600, "last_used": unused}],
@@ -114,7 +114,7 @@ impl World {
         self.start(how).finish(&self.repo)
     }
 
-    /// Runs the action on a pull request with the allowlist that is there.
+    /// Runs the action on a pull request with the existing allowlist.
     pub fn run_as_it_is(&self, event: &str, pull: &Pull, environment: &[(&str, &str)]) -> Run {
         self.repo.reset_log();
         let mut command = self.sandbox.command(&["action"]);
@@ -123,14 +123,14 @@ impl World {
         self.start_in_job(command, event, Some(pull), environment).finish(&self.repo)
     }
 
-    /// Begins a run, beside which others may go on.
+    /// Starts a run, so that others can run at the same time.
     pub fn start(&self, how: How<'_>) -> Started {
-        // IAM makes a report on that day.
+        // IAM generates a report on that day.
         self.account.make_report(1.0 - 24.0 * how.day as f64);
         let allowlist = self.sandbox.path(ALLOWLIST);
         if how.allowlist.is_empty() {
             drop(std::fs::remove_file(&allowlist));
-        // Another run may be reading it.
+        // Another run can be reading it.
         } else if std::fs::read_to_string(allowlist).ok().as_deref() != Some(how.allowlist) {
             self.sandbox.file(ALLOWLIST, how.allowlist);
         }
@@ -144,7 +144,7 @@ impl World {
         self.start_in_job(command, how.event, how.pull, how.environment)
     }
 
-    /// Has the command line make an audit of the account on a day, in a file of the sandbox.
+    /// Audits the account on a day with the command line, into a file in the sandbox.
     pub fn audit(&self, name: &str, day: i64) {
         self.account.make_report(1.0 - 24.0 * day as f64);
         let quick = ["--owners", "none", "--last-accessed", "none", "--allowlist", "none"];
@@ -162,7 +162,7 @@ impl World {
         self.start_in_job(command, event, None, &[]).finish(&self.repo)
     }
 
-    /// Runs `publish` on a day, outside of GitHub Actions.
+    /// Runs `publish` on a day, outside GitHub Actions.
     pub fn publish(&self, day: i64, arguments: &[&str]) -> Run {
         self.repo.reset_log();
         let mut command = self.publish_command(day, arguments);
@@ -191,7 +191,7 @@ impl World {
             job.iter().find(|(variable, _)| variable == name).map(|(_, path)| path.clone()).unwrap()
         };
         let files = Files { outputs: file("GITHUB_OUTPUT"), summary: file("GITHUB_STEP_SUMMARY") };
-        // What the test has set counts more than what every job has.
+        // Variables of the test override those of every job.
         let set = |name: &str| command.get_envs().any(|(it, value)| it == name && value.is_some());
         let unset: Vec<_> = job.iter().filter(|(name, _)| !set(name)).cloned().collect();
         command.envs(unset).env("GITHUB_WORKSPACE", self.sandbox.path("."));
@@ -205,12 +205,12 @@ impl World {
         Started::new(command, folder, Some(files))
     }
 
-    /// A pull request from an allowlist to another; the base has none where it is empty.
+    /// A pull request from one allowlist to another. If the first is empty, the base has none.
     pub fn pull(&self, base: &str, head: &str) -> Pull {
         self.pull_from("head", base, head)
     }
 
-    /// The same, from a branch of this name.
+    /// The same, from a branch with this name.
     pub fn pull_from(&self, branch: &str, base: &str, head: &str) -> Pull {
         if !base.is_empty() {
             self.repo.commit("main", ALLOWLIST, base);
@@ -236,7 +236,7 @@ impl World {
         self.run(How { day, inputs, ..How::default() })
     }
 
-    /// A text with names in the place of what differs from run to run.
+    /// A text in which values that differ between runs are replaced by names.
     pub fn normalised(&self, text: &str) -> String {
         let mut text = text
             .replace(self.account.id(), "ACCOUNT")
@@ -245,20 +245,20 @@ impl World {
         for day in -800..100 {
             text = text.replace(&self.date(day), &format!("(day {day})"));
         }
-        // Each hangs on the account: a finding's id, a user's key, the ending of an id.
+        // These depend on the account: finding ids, user keys, and the ends of ids.
         for (beginning, characters) in [("<!-- f:", 16), (" user=", 16), ("…`", 4)] {
             text = masked(&text, beginning, characters);
         }
         text
     }
 
-    /// The issues that are a queue's or a user's.
+    /// The queue issues and user issues.
     pub fn queue(&self) -> Vec<Issue> {
         let labelled = |issue: &Issue| issue.labels.iter().any(|label| label == "iam-stocktake");
         self.repo.issues().into_iter().filter(labelled).collect()
     }
 
-    /// The index, of which there must be one.
+    /// The queue issue, which must exist.
     pub fn index(&self) -> Issue {
         let mut issues = self.queue();
         issues.retain(|issue| issue.body.starts_with("<!-- iam-stocktake:queue "));
@@ -267,13 +267,13 @@ impl World {
     }
 }
 
-/// The files that the runner reads behind a step.
+/// The files that the runner reads after a step.
 struct Files {
     outputs: String,
     summary: String,
 }
 
-/// A run that has begun.
+/// A run in progress.
 pub struct Started {
     child: Child,
     files: Option<Files>,
@@ -286,7 +286,7 @@ impl Started {
         Self { child, files, _folder: folder }
     }
 
-    /// Waits for its end.
+    /// Waits until it ends.
     pub fn finish(self, repo: &Repo) -> Run {
         let Ran { code, stdout, stderr } = Ran::from(self.child.wait_with_output().unwrap());
         assert_eq!(repo.violations(), [""; 0], "GitHub's contract is kept");
@@ -306,7 +306,7 @@ impl Started {
 }
 
 impl Run {
-    /// The requests that changed something, each as `PATCH issues/1`.
+    /// The requests that changed something, such as `PATCH issues/1`.
     pub fn acts(&self) -> Vec<String> {
         let act = |it: &Exchange| {
             let path = it.path.splitn(5, '/').nth(4).unwrap_or_default();
@@ -320,7 +320,7 @@ impl Run {
     }
 }
 
-/// The outputs of a file that the runner reads.
+/// The outputs in a file that the runner reads.
 fn outputs(text: &str) -> BTreeMap<String, String> {
     let mut outputs = BTreeMap::new();
     let mut lines = text.lines();
@@ -332,7 +332,7 @@ fn outputs(text: &str) -> BTreeMap<String, String> {
     outputs
 }
 
-/// The text without the characters that stand behind each of these beginnings.
+/// The text without the characters after each of these prefixes.
 fn masked(text: &str, beginning: &str, characters: usize) -> String {
     let mut pieces = text.split(beginning);
     let mut masked = pieces.next().unwrap_or_default().to_owned();
@@ -343,7 +343,7 @@ fn masked(text: &str, beginning: &str, characters: usize) -> String {
     masked
 }
 
-/// What people see of a body.
+/// The visible text of a body.
 pub fn visible(body: &str) -> &str {
     body.split("<!-- iam-stocktake:memory").next().unwrap().trim_end()
 }

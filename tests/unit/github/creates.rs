@@ -1,4 +1,4 @@
-//! Creates whose answers are lost: whatever happens, there is one afterwards.
+//! Create requests whose response is lost: exactly one issue or comment exists afterwards.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -6,183 +6,193 @@ use std::time::Duration;
 use iam_stocktake::github::{Error, ErrorKind, NewIssue};
 use serde_json::{Value, json};
 
-use super::server::{Asked, Reply, Server, html, json as answer};
-use super::{PATIENCE, comment, infra, issue, within};
+use super::server::{Reply, Request, Server, html, json as answer};
+use super::{LONG_TIMEOUT, comment, infra, issue, within};
 
+/// The login of the token.
 const US: &str = "github-actions[bot]";
-/// The highest number and id before the create.
+/// The highest issue number and comment id before the create.
 const AFTER: u64 = 5;
 
-/// An issue tracker whose first create is answered with a fault.
+/// An issue tracker that responds to the first create with a fault.
 struct Tracker {
     fault: Option<Reply>,
-    /// Whether the create that is answered so happens.
-    carries_out: bool,
-    /// What the question whom the token belongs to is answered with, of GraphQL and of REST.
+    /// Whether that create takes effect.
+    takes_effect: bool,
+    /// The response to the GraphQL query for the login of the token.
     viewer: Reply,
+    /// The response to the REST request for it.
     user: Reply,
-    /// How many lists still leave out what was created.
+    /// How many list responses still omit what was created.
     lag: usize,
-    /// Who the token speaks for.
-    us: &'static str,
+    /// The author of what is created.
+    author: &'static str,
     issues: Vec<Value>,
     comments: Vec<Value>,
 }
 
 impl Tracker {
-    fn failing(fault: Reply, carries_out: bool) -> Self {
+    fn failing(fault: Reply, takes_effect: bool) -> Self {
         Self {
             fault: Some(fault),
-            carries_out,
+            takes_effect,
             viewer: answer(200, &json!({ "data": { "viewer": { "login": US } } })),
             user: answer(403, &json!({ "message": "Resource not accessible by integration" })),
             lag: 0,
-            us: US,
+            author: US,
             issues: vec![issue(AFTER, "Stale users", "- mallory", US)],
             comments: vec![comment(AFTER, "New: mallory", US)],
         }
     }
 
-    fn answer(&mut self, asked: &Asked) -> Reply {
-        let is_comment = asked.target.contains("/comments");
-        let kept = if is_comment { &mut self.comments } else { &mut self.issues };
-        match asked.target.as_str() {
+    fn answer(&mut self, request: &Request) -> Reply {
+        let is_comment = request.target.contains("/comments");
+        let stored = if is_comment { &mut self.comments } else { &mut self.issues };
+        match request.target.as_str() {
             "/graphql" => return self.viewer.clone(),
             "/user" => return self.user.clone(),
             _ => {}
         }
-        if asked.method == "GET" {
-            let mut shown = kept.clone();
+        if request.method == "GET" {
+            let mut listed = stored.clone();
             if self.lag > 0 {
                 self.lag -= 1;
-                shown.retain(|it| it["number"] == AFTER || it["id"] == AFTER);
+                listed.retain(|item| item["number"] == AFTER || item["id"] == AFTER);
             }
-            if asked.parameter("direction") == "desc" {
-                shown.reverse();
+            if request.parameter("direction") == "desc" {
+                listed.reverse();
             }
-            return answer(200, &json!(shown));
+            return answer(200, &json!(listed));
         }
-        let next = AFTER + u64::try_from(kept.len()).unwrap();
-        let text = |name: &str| asked.json()[name].as_str().unwrap().to_owned();
-        let made = match is_comment {
-            true => comment(next, &text("body"), self.us),
-            false => issue(next, &text("title"), &text("body"), self.us),
+        let next = AFTER + u64::try_from(stored.len()).unwrap();
+        let text = |name: &str| request.json()[name].as_str().unwrap().to_owned();
+        let created = match is_comment {
+            true => comment(next, &text("body"), self.author),
+            false => issue(next, &text("title"), &text("body"), self.author),
         };
         let fault = self.fault.take();
-        if fault.is_none() || self.carries_out {
-            kept.push(made.clone());
+        if fault.is_none() || self.takes_effect {
+            stored.push(created.clone());
         }
-        fault.unwrap_or_else(|| answer(201, &made))
+        fault.unwrap_or_else(|| answer(201, &created))
     }
 }
 
-/// What came of a create: the number or id, what was kept, and what the server was asked.
-struct Made {
+/// The result of a create: the number or id, how much was stored, and the server with its requests.
+struct CreateResult {
     outcome: Result<u64, Error>,
     issues: usize,
     comments: usize,
     server: Server,
 }
 
-/// How often the create was sent.
+/// How many times the create was sent.
 fn creates(server: &Server) -> usize {
     server.lines().iter().filter(|line| line.starts_with("POST /repos/")).count()
 }
 
 #[derive(Debug, Clone, Copy)]
-enum What {
+enum ItemKind {
     Issue,
     Comment,
 }
 
-fn create(what: What, tracker: Tracker, timeout: Duration) -> Made {
+fn create(kind: ItemKind, tracker: Tracker, timeout: Duration) -> CreateResult {
     let before = (tracker.issues.len(), tracker.comments.len());
     let tracker = Arc::new(Mutex::new(tracker));
     let serving = Arc::clone(&tracker);
-    let server = Server::start(move |asked| serving.lock().unwrap().answer(asked));
+    let server = Server::start(move |request| serving.lock().unwrap().answer(request));
     let new = NewIssue {
         title: "Stale users".to_owned(),
         body: "- alice\n- bob\n".to_owned(),
         labels: vec!["iam-stocktake".to_owned()],
         assignees: vec!["octocat".to_owned()],
     };
-    let outcome = within(timeout, &server.url(), async |github| match what {
-        What::Issue => infra(github).create_issue(&new, AFTER).await.map(|issue| issue.number),
-        What::Comment => {
+    let outcome = within(timeout, &server.url(), async |github| match kind {
+        ItemKind::Issue => infra(github).create_issue(&new, AFTER).await.map(|issue| issue.number),
+        ItemKind::Comment => {
             infra(github).create_comment(1, &new.body, AFTER).await.map(|comment| comment.id)
         }
     });
-    let kept = tracker.lock().unwrap();
-    let (issues, comments) = (kept.issues.len() - before.0, kept.comments.len() - before.1);
-    Made { outcome, issues, comments, server }
+    let tracker = tracker.lock().unwrap();
+    let (issues, comments) = (tracker.issues.len() - before.0, tracker.comments.len() - before.1);
+    CreateResult { outcome, issues, comments, server }
 }
 
-/// Creates, with the fault once, and holds that there is one afterwards. Gives how often the
-/// create was sent.
-fn one_of(what: What, fault: Reply, carries_out: bool, timeout: Duration) -> usize {
-    let shown = format!("{what:?} {carries_out} {fault:?}");
-    let made = create(what, Tracker::failing(fault, carries_out), timeout);
-    assert_eq!(made.outcome.unwrap(), AFTER + 1, "{shown}");
-    assert_eq!(made.issues + made.comments, 1, "{shown}");
-    creates(&made.server)
+/// Creates an issue or comment with one fault and asserts that exactly one exists afterwards.
+/// Returns how many times the create was sent.
+fn assert_one_created(
+    kind: ItemKind,
+    fault: Reply,
+    takes_effect: bool,
+    timeout: Duration,
+) -> usize {
+    let shown = format!("{kind:?} {takes_effect} {fault:?}");
+    let result = create(kind, Tracker::failing(fault, takes_effect), timeout);
+    assert_eq!(result.outcome.unwrap(), AFTER + 1, "{shown}");
+    assert_eq!(result.issues + result.comments, 1, "{shown}");
+    creates(&result.server)
 }
 
 #[test]
-fn a_create_that_was_carried_out_is_not_sent_again() {
-    for what in [What::Issue, What::Comment] {
+fn a_create_that_took_effect_is_not_sent_again() {
+    for kind in [ItemKind::Issue, ItemKind::Comment] {
         for fault in [html(502), html(201), answer(500, &json!({})), Reply::Closed] {
-            assert_eq!(one_of(what, fault, true, PATIENCE), 1);
+            assert_eq!(assert_one_created(kind, fault, true, LONG_TIMEOUT), 1);
         }
     }
 }
 
 #[test]
-fn a_create_that_was_not_carried_out_is_sent_again() {
-    for what in [What::Issue, What::Comment] {
+fn a_create_that_did_not_take_effect_is_sent_again() {
+    for kind in [ItemKind::Issue, ItemKind::Comment] {
         for fault in [html(502), html(201), answer(500, &json!({})), Reply::Closed] {
-            assert_eq!(one_of(what, fault, false, PATIENCE), 2);
+            assert_eq!(assert_one_created(kind, fault, false, LONG_TIMEOUT), 2);
         }
     }
 }
 
 #[test]
-fn a_list_that_lags_behind_makes_no_twin() {
-    for what in [What::Issue, What::Comment] {
+fn a_stale_list_does_not_cause_a_duplicate() {
+    for kind in [ItemKind::Issue, ItemKind::Comment] {
         for lag in [1, 3] {
             let tracker = Tracker { lag, ..Tracker::failing(html(502), true) };
-            let made = create(what, tracker, PATIENCE);
-            assert_eq!(creates(&made.server), 1, "{what:?} {lag}");
-            assert_eq!(made.issues + made.comments, 1, "{what:?} {lag}");
-            assert_eq!(made.outcome.unwrap(), AFTER + 1);
+            let result = create(kind, tracker, LONG_TIMEOUT);
+            assert_eq!(creates(&result.server), 1, "{kind:?} {lag}");
+            assert_eq!(result.issues + result.comments, 1, "{kind:?} {lag}");
+            assert_eq!(result.outcome.unwrap(), AFTER + 1);
         }
     }
 }
 
 #[test]
-fn a_create_is_not_sent_again_without_time_to_look_for_it() {
-    // Less than what the looks take.
+fn a_create_is_not_retried_without_time_to_check_for_it() {
+    // Less than the checks take.
     let timeout = Duration::from_secs(3);
-    let made = create(What::Issue, Tracker::failing(html(502), false), timeout);
-    let error = made.outcome.as_ref().unwrap_err();
-    assert!(error.message.ends_with("it is not known whether it happened"), "{error}");
-    assert_eq!((creates(&made.server), made.issues), (1, 0));
+    let result = create(ItemKind::Issue, Tracker::failing(html(502), false), timeout);
+    let error = result.outcome.as_ref().unwrap_err();
+    assert!(error.message.ends_with("it is unknown whether GitHub created it"), "{error}");
+    assert_eq!((creates(&result.server), result.issues), (1, 0));
 }
 
 #[test]
-fn a_create_without_an_answer_is_looked_for() {
-    // The attempt that nobody answers takes a quarter of it; the looks take their time as well.
+fn a_create_without_a_response_is_checked_before_a_retry() {
+    // The attempt without a response takes a quarter of it; the checks take time as well.
     let timeout = Duration::from_secs(24);
-    assert_eq!(one_of(What::Issue, Reply::Silence, true, timeout), 1);
-    assert_eq!(one_of(What::Comment, Reply::Silence, false, timeout), 2);
+    assert_eq!(assert_one_created(ItemKind::Issue, Reply::NoResponse, true, timeout), 1);
+    assert_eq!(assert_one_created(ItemKind::Comment, Reply::NoResponse, false, timeout), 2);
 }
 
 #[test]
-fn an_answer_of_another_shape_is_looked_past() {
-    assert_eq!(one_of(What::Issue, answer(201, &json!({ "id": 1 })), true, PATIENCE), 1);
+fn a_create_with_an_unexpected_response_is_found_in_the_list() {
+    assert_eq!(
+        assert_one_created(ItemKind::Issue, answer(201, &json!({ "id": 1 })), true, LONG_TIMEOUT),
+        1
+    );
 }
 
 #[test]
-fn what_others_wrote_or_what_was_there_before_is_not_taken_for_it() {
+fn items_by_others_and_earlier_items_are_not_taken_for_the_new_one() {
     let mut tracker = Tracker::failing(html(502), false);
     let text = "- alice\n- bob\n";
     tracker.issues = vec![
@@ -191,9 +201,9 @@ fn what_others_wrote_or_what_was_there_before_is_not_taken_for_it() {
         issue(AFTER + 2, "Stale users", "- alice", US),
         issue(AFTER + 3, "Other users", text, US),
     ];
-    let made = create(What::Issue, tracker, PATIENCE);
-    assert_eq!((made.outcome.unwrap(), made.issues), (AFTER + 4, 1));
-    assert_eq!(creates(&made.server), 2);
+    let result = create(ItemKind::Issue, tracker, LONG_TIMEOUT);
+    assert_eq!((result.outcome.unwrap(), result.issues), (AFTER + 4, 1));
+    assert_eq!(creates(&result.server), 2);
 
     let mut tracker = Tracker::failing(html(502), false);
     tracker.comments = vec![
@@ -201,63 +211,70 @@ fn what_others_wrote_or_what_was_there_before_is_not_taken_for_it() {
         comment(AFTER + 1, text, "mallory"),
         comment(AFTER + 2, "- alice", US),
     ];
-    let made = create(What::Comment, tracker, PATIENCE);
-    assert_eq!((made.outcome.unwrap(), made.comments), (AFTER + 3, 1));
-    assert_eq!(creates(&made.server), 2);
+    let result = create(ItemKind::Comment, tracker, LONG_TIMEOUT);
+    assert_eq!((result.outcome.unwrap(), result.comments), (AFTER + 3, 1));
+    assert_eq!(creates(&result.server), 2);
 }
 
 #[test]
-fn an_issue_is_known_again_by_the_author_that_github_tells_or_by_any_app_if_it_does_not() {
+fn a_created_issue_is_recognized_by_the_login_of_the_token_or_any_app_if_it_is_unknown() {
     let viewer = |login: &str| answer(200, &json!({ "data": { "viewer": { "login": login } } }));
-    let told = answer(200, &json!({ "login": "Octocat" }));
-    let untold = answer(403, &json!({ "message": "Resource not accessible by integration" }));
+    let known = answer(200, &json!({ "login": "Octocat" }));
+    let unknown = answer(403, &json!({ "message": "Resource not accessible by integration" }));
     let absent = answer(404, &json!({ "message": "Not Found" }));
     let denied = answer(200, &json!({ "data": null, "errors": [{ "type": "FORBIDDEN" }] }));
-    for (viewer, user, us, sent) in [
-        (viewer("My-App[bot]"), untold.clone(), "my-app[bot]", 1),
-        (viewer("my-app[bot]"), untold.clone(), "github-actions[bot]", 2),
-        (absent.clone(), told.clone(), "octocat", 1),
-        (denied.clone(), told.clone(), "octocat", 1),
-        (denied, untold.clone(), "my-app[bot]", 1),
-        (absent.clone(), untold, "octocat", 2),
-        (absent, told, "my-app[bot]", 2),
+    for (viewer, user, author, sent) in [
+        (viewer("My-App[bot]"), unknown.clone(), "my-app[bot]", 1),
+        (viewer("my-app[bot]"), unknown.clone(), "github-actions[bot]", 2),
+        (absent.clone(), known.clone(), "octocat", 1),
+        (denied.clone(), known.clone(), "octocat", 1),
+        (denied, unknown.clone(), "my-app[bot]", 1),
+        (absent.clone(), unknown, "octocat", 2),
+        (absent, known, "my-app[bot]", 2),
     ] {
-        let tracker = Tracker { viewer, user, us, ..Tracker::failing(html(502), true) };
-        assert_eq!(creates(&create(What::Issue, tracker, PATIENCE).server), sent, "{us}");
+        let tracker = Tracker { viewer, user, author, ..Tracker::failing(html(502), true) };
+        assert_eq!(
+            creates(&create(ItemKind::Issue, tracker, LONG_TIMEOUT).server),
+            sent,
+            "{author}"
+        );
     }
 }
 
 #[test]
-fn a_create_beyond_a_limit_is_sent_again_without_a_look() {
+fn a_rate_limited_create_is_retried_without_a_check() {
     let limit = answer(403, &json!({ "message": "You have exceeded a secondary rate limit" }));
-    let made =
-        create(What::Issue, Tracker::failing(limit.with("Retry-After", "0"), false), PATIENCE);
-    assert_eq!(made.outcome.unwrap(), AFTER + 1);
-    assert_eq!(made.server.lines(), ["POST /repos/acme/infra/issues"; 2]);
+    let result = create(
+        ItemKind::Issue,
+        Tracker::failing(limit.with("Retry-After", "0"), false),
+        LONG_TIMEOUT,
+    );
+    assert_eq!(result.outcome.unwrap(), AFTER + 1);
+    assert_eq!(result.server.lines(), ["POST /repos/acme/infra/issues"; 2]);
     let sent = json!({
         "title": "Stale users",
         "body": "- alice\n- bob\n",
         "labels": ["iam-stocktake"],
         "assignees": ["octocat"],
     });
-    assert_eq!(made.server.asked()[1].json(), sent);
+    assert_eq!(result.server.requests()[1].json(), sent);
 }
 
 #[test]
-fn a_create_that_is_refused_is_not_sent_again() {
+fn a_rejected_create_is_not_retried() {
     let refusal = answer(410, &json!({ "message": "Issues are disabled for this repo" }));
-    let made = create(What::Issue, Tracker::failing(refusal, false), PATIENCE);
-    assert_eq!(made.outcome.unwrap_err().kind, ErrorKind::Gone);
-    assert_eq!(made.server.lines(), ["POST /repos/acme/infra/issues"]);
+    let result = create(ItemKind::Issue, Tracker::failing(refusal, false), LONG_TIMEOUT);
+    assert_eq!(result.outcome.unwrap_err().kind, ErrorKind::Gone);
+    assert_eq!(result.server.lines(), ["POST /repos/acme/infra/issues"]);
 }
 
 #[test]
-fn a_create_is_not_sent_again_when_it_cannot_be_looked_for() {
+fn a_create_is_not_retried_when_the_check_fails() {
     let viewer = answer(401, &json!({ "message": "Bad credentials" }));
     let tracker = Tracker { viewer, ..Tracker::failing(html(502), true) };
-    let made = create(What::Issue, tracker, PATIENCE);
-    let error = made.outcome.unwrap_err();
+    let result = create(ItemKind::Issue, tracker, LONG_TIMEOUT);
+    let error = result.outcome.unwrap_err();
     assert_eq!(error.kind, ErrorKind::Unavailable, "{error}");
-    assert!(error.message.ends_with("it is not known whether it happened"), "{error}");
-    assert_eq!((creates(&made.server), made.issues), (1, 1));
+    assert!(error.message.ends_with("it is unknown whether GitHub created it"), "{error}");
+    assert_eq!((creates(&result.server), result.issues), (1, 1));
 }

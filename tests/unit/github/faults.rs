@@ -1,4 +1,4 @@
-//! Refusals that are final, and failures that pass.
+//! Errors that are final, and errors that are retried.
 
 use std::net::TcpListener;
 use std::time::Duration;
@@ -10,10 +10,10 @@ use super::server::{Reply, Server, html, json as answer};
 use super::{at, infra, issue, within, within_mut};
 
 const NOW: &str = "Tue, 24 Nov 2026 12:00:00 GMT";
-/// The seconds of the epoch at `NOW`.
+/// `NOW` in seconds since the epoch.
 const EPOCH: u64 = 1_795_521_600;
 
-fn refusal(status: u16, message: &str) -> Reply {
+fn error_response(status: u16, message: &str) -> Reply {
     answer(status, &json!({ "message": message, "documentation_url": "https://docs.github.com/" }))
 }
 
@@ -25,23 +25,23 @@ fn fine() -> Reply {
     answer(200, &issue(7, "title", "body", "octocat"))
 }
 
-/// The failure of a look at an issue, where the server always replies so; and how often it was
-/// asked.
+/// The error of reading an issue from a server that always replies this way, and the number of
+/// requests.
 fn failing(reply: Reply) -> (Error, usize) {
     let server = Server::replying([reply]);
     let error = at(&server.url(), async |github| infra(github).issue(7).await).unwrap_err();
-    (error, server.asked().len())
+    (error, server.requests().len())
 }
 
-/// A refusal, and what is to be made of it: its kind, what the error says, and what its hint says.
+/// A response, and what the error must have: its kind, a part of its message, a part of its hint.
 type Case = (Reply, ErrorKind, &'static str, &'static str);
 
-/// Holds that each refusal is final and told as it should be.
-fn hold(table: impl IntoIterator<Item = Case>) {
+/// Asserts that each response is final, with the expected error.
+fn assert_final(table: impl IntoIterator<Item = Case>) {
     for (reply, kind, says, hint) in table {
         let shown = format!("{reply:?}");
-        let (error, asked) = failing(reply);
-        assert_eq!((error.kind, asked), (kind, 1), "{shown}: {error}");
+        let (error, requests) = failing(reply);
+        assert_eq!((error.kind, requests), (kind, 1), "{shown}: {error}");
         assert!(error.message.contains(says), "{shown}: {error}");
         assert!(error.hint().contains(hint), "{shown}: {}", error.hint());
         assert!(error.to_string().starts_with("looking at issue #7 of acme/infra: "), "{error}");
@@ -49,34 +49,44 @@ fn hold(table: impl IntoIterator<Item = Case>) {
 }
 
 #[test]
-fn a_refusal_is_final_and_says_what_to_do() {
+fn a_rejected_request_is_final_and_has_a_hint() {
     let errors = json!([
         { "resource": "Issue", "code": "missing_field", "field": "title" },
         { "resource": "Issue", "code": "invalid", "field": "assignees", "message": "nobody" },
         "and more",
     ]);
-    hold([
+    assert_final([
         (
-            refusal(401, "Bad credentials"),
+            error_response(401, "Bad credentials"),
             ErrorKind::Unauthorized,
             "HTTP status 401: Bad credentials",
             "`github-token`",
         ),
-        (refusal(404, "Not Found"), ErrorKind::NotFound, "Not Found", "the token cannot see it"),
         (
-            refusal(410, "Issues are disabled for this repo"),
+            error_response(404, "Not Found"),
+            ErrorKind::NotFound,
+            "Not Found",
+            "the token cannot see it",
+        ),
+        (
+            error_response(410, "Issues are disabled for this repo"),
             ErrorKind::Gone,
             "disabled",
             "turn them on in its settings, or name another repository with `queue-repository`",
         ),
-        (refusal(410, "This issue was deleted"), ErrorKind::Gone, "deleted", "run again"),
+        (error_response(410, "This issue was deleted"), ErrorKind::Gone, "deleted", "run again"),
         (
             invalid(&errors),
             ErrorKind::Unprocessable,
             "Validation Failed: `title` missing_field; `assignees` invalid, nobody; and more",
             "set `title`, `assignees` to something that GitHub takes",
         ),
-        (refusal(400, "Problems parsing JSON"), ErrorKind::Unexpected, "parsing", "GITHUB_API_URL"),
+        (
+            error_response(400, "Problems parsing JSON"),
+            ErrorKind::Unexpected,
+            "parsing",
+            "GITHUB_API_URL",
+        ),
         (
             answer(200, &json!({ "hello": "world" })),
             ErrorKind::Unexpected,
@@ -87,31 +97,36 @@ fn a_refusal_is_final_and_says_what_to_do() {
 }
 
 #[test]
-fn a_permission_that_is_missing_is_named() {
+fn a_missing_permission_is_named() {
     let unnamed = "`issues: write`, or for a pull request `pull-requests: write`";
-    hold([
+    assert_final([
         (
-            refusal(403, "Resource not accessible by integration")
+            error_response(403, "Resource not accessible by integration")
                 .with("X-Accepted-GitHub-Permissions", "issues=read; pull_requests=read"),
             ErrorKind::Forbidden,
             "Resource not accessible by integration",
             "`issues: read` or `pull-requests: read`; a job's permissions replace the workflow's",
         ),
-        (refusal(403, "Must have admin rights."), ErrorKind::Forbidden, "admin rights", unnamed),
         (
-            refusal(403, "Unable to create comment because issue is locked."),
+            error_response(403, "Must have admin rights."),
+            ErrorKind::Forbidden,
+            "admin rights",
+            unnamed,
+        ),
+        (
+            error_response(403, "Unable to create comment because issue is locked."),
             ErrorKind::Forbidden,
             "is locked",
             "unlock it",
         ),
         (
-            refusal(403, "Repository was archived so is read-only."),
+            error_response(403, "Repository was archived so is read-only."),
             ErrorKind::Forbidden,
             "archived",
             "`queue-repository`",
         ),
         (
-            refusal(403, "Resource protected by organization SAML enforcement."),
+            error_response(403, "Resource protected by organization SAML enforcement."),
             ErrorKind::Forbidden,
             "SAML",
             "single sign-on",
@@ -120,10 +135,10 @@ fn a_permission_that_is_missing_is_named() {
 }
 
 #[test]
-fn a_limit_that_lasts_is_given_up_and_says_when_it_ends() {
-    hold([
+fn a_long_rate_limit_is_final_and_its_end_is_named() {
+    assert_final([
         (
-            refusal(403, "API rate limit exceeded")
+            error_response(403, "API rate limit exceeded")
                 .with("Date", NOW)
                 .with("X-RateLimit-Remaining", "0")
                 .with("X-RateLimit-Reset", (EPOCH + 3000).to_string()),
@@ -132,7 +147,7 @@ fn a_limit_that_lasts_is_given_up_and_says_when_it_ends() {
             "reset at 2026-11-24 12:50 UTC",
         ),
         (
-            refusal(429, "Slow down").with("Date", NOW).with("Retry-After", "600"),
+            error_response(429, "Slow down").with("Date", NOW).with("Retry-After", "600"),
             ErrorKind::RateLimited,
             "Slow down",
             "reset at 2026-11-24 12:10 UTC",
@@ -148,18 +163,18 @@ fn a_limit_that_lasts_is_given_up_and_says_when_it_ends() {
 }
 
 #[test]
-fn a_failure_that_passes_is_outlasted() {
+fn a_temporary_failure_is_retried() {
     let reset = (EPOCH - 1).to_string();
     let table = [
-        refusal(403, "Forbidden")
+        error_response(403, "Forbidden")
             .with("Date", NOW)
             .with("X-RateLimit-Remaining", "0")
             .with("X-RateLimit-Reset", reset),
-        refusal(403, "You have exceeded a secondary rate limit").with("Retry-After", "0"),
-        refusal(403, "Wait").with("Retry-After", "0"),
-        refusal(429, "Too many requests").with("Retry-After", "1"),
-        refusal(500, "Server Error"),
-        refusal(503, "Maintenance").with("Retry-After", "0"),
+        error_response(403, "You have exceeded a secondary rate limit").with("Retry-After", "0"),
+        error_response(403, "Wait").with("Retry-After", "0"),
+        error_response(429, "Too many requests").with("Retry-After", "1"),
+        error_response(500, "Server Error"),
+        error_response(503, "Maintenance").with("Retry-After", "0"),
         html(502),
         html(200),
         Reply::Answer(200, vec![], String::new()),
@@ -170,30 +185,30 @@ fn a_failure_that_passes_is_outlasted() {
         let server = Server::replying([reply.clone(), reply, fine()]);
         let got = at(&server.url(), async |github| infra(github).issue(7).await);
         assert_eq!(got.unwrap().number, 7, "{shown}");
-        assert_eq!(server.asked().len(), 3, "{shown}");
+        assert_eq!(server.requests().len(), 3, "{shown}");
     }
 }
 
-/// How a look at an issue fails that ends soon.
-fn lasting(url: &str) -> Error {
+/// The error of reading an issue with a short deadline.
+fn error_at_deadline(url: &str) -> Error {
     let soon = Duration::from_secs(3);
     within(soon, url, async |github| infra(github).issue(7).await).unwrap_err()
 }
 
 #[test]
-fn trouble_that_lasts_is_named_when_time_is_up() {
+fn a_lasting_failure_is_reported_at_the_deadline() {
     let table = [
         (html(502), ErrorKind::Unavailable, "HTTP status 502 Bad Gateway", "www.githubstatus.com"),
         (html(200), ErrorKind::Unexpected, "no JSON", "GITHUB_API_URL"),
         (Reply::Closed, ErrorKind::Unreachable, "closed", "HTTPS_PROXY, NO_PROXY, SSL_CERT_FILE"),
-        (Reply::Silence, ErrorKind::TimedOut, "no answer within", "when GitHub is quicker"),
+        (Reply::NoResponse, ErrorKind::TimedOut, "no answer within", "when GitHub is quicker"),
     ];
-    // Side by side, as each takes its whole time.
+    // In parallel, because each takes until the deadline.
     std::thread::scope(|threads| {
         for (reply, kind, says, hint) in table {
             threads.spawn(move || {
                 let server = Server::replying([reply]);
-                let error = lasting(&server.url());
+                let error = error_at_deadline(&server.url());
                 assert_eq!(error.kind, kind, "{error}");
                 assert!(error.message.contains(says) && error.hint().contains(hint), "{error}");
                 assert!(!error.message.contains("Unicorn"), "{error}");
@@ -201,7 +216,7 @@ fn trouble_that_lasts_is_named_when_time_is_up() {
         }
         threads.spawn(|| {
             let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-            let error = lasting(&format!("http://{free}"));
+            let error = error_at_deadline(&format!("http://{free}"));
             assert_eq!(error.kind, ErrorKind::Unreachable, "{error}");
             assert!(error.message.contains("refused"), "{error}");
         });
@@ -209,15 +224,15 @@ fn trouble_that_lasts_is_named_when_time_is_up() {
 }
 
 #[test]
-fn what_went_wrong_before_time_was_up_is_what_is_told() {
-    let server = Server::replying([html(502), Reply::Silence]);
-    let error = lasting(&server.url());
+fn a_failure_before_the_deadline_is_reported_instead_of_the_timeout() {
+    let server = Server::replying([html(502), Reply::NoResponse]);
+    let error = error_at_deadline(&server.url());
     assert_eq!(error.kind, ErrorKind::Unavailable, "{error}");
-    assert!(server.asked().len() > 1);
+    assert!(server.requests().len() > 1);
 }
 
 #[test]
-fn nothing_is_asked_for_when_time_is_up() {
+fn no_request_is_sent_after_the_deadline() {
     let server = Server::replying([fine()]);
     let ask = async |github: &_| infra(github).issue(7).await;
     let error = within(Duration::ZERO, &server.url(), ask).unwrap_err();
@@ -226,10 +241,10 @@ fn nothing_is_asked_for_when_time_is_up() {
 }
 
 #[test]
-fn time_begins_anew_where_something_else_has_taken_it() {
+fn the_deadline_can_be_reset() {
     let server = Server::replying([fine()]);
     within_mut(Duration::from_secs(1), &server.url(), async |github| {
-        // Until time is up, whatever takes it.
+        // Until the deadline.
         while infra(github).issue(7).await.is_ok() {}
         assert!(infra(github).issue(7).await.is_err());
         github.reset_deadline(Duration::from_secs(60));
@@ -238,7 +253,7 @@ fn time_begins_anew_where_something_else_has_taken_it() {
 }
 
 #[test]
-fn what_may_be_sent_twice_is_sent_again() {
+fn idempotent_changes_are_retried() {
     let change = IssueChange { title: Some("title".to_owned()), ..IssueChange::default() };
     let server = Server::replying([html(502), fine()]);
     let updated = at(&server.url(), async |github| infra(github).update_issue(7, &change).await);
@@ -249,31 +264,31 @@ fn what_may_be_sent_twice_is_sent_again() {
     let labels = ["one".to_owned()];
     at(&server.url(), async |github| infra(github).add_labels(7, &labels).await).unwrap();
     assert_eq!(server.lines(), ["POST /repos/acme/infra/issues/7/labels"; 3]);
-    assert_eq!(server.asked()[2].json(), json!({ "labels": ["one"] }));
+    assert_eq!(server.requests()[2].json(), json!({ "labels": ["one"] }));
 }
 
 #[test]
-fn a_label_that_is_there_already_is_as_good_as_made() {
+fn creating_a_label_that_exists_succeeds() {
     let label = NewLabel { name: "iam-stocktake".to_owned(), ..NewLabel::default() };
-    let make = |replies: &[Reply]| {
+    let create = |replies: &[Reply]| {
         let server = Server::replying(replies);
         (at(&server.url(), async |github| infra(github).create_label(&label).await), server)
     };
     let exists = |code| invalid(&json!([{ "resource": "Label", "code": code, "field": "name" }]));
-    let (made, server) = make(&[html(502), exists("already_exists")]);
-    made.unwrap();
+    let (created, server) = create(&[html(502), exists("already_exists")]);
+    created.unwrap();
     assert_eq!(server.lines(), ["POST /repos/acme/infra/labels"; 2]);
-    assert_eq!(make(&[exists("invalid")]).0.unwrap_err().kind, ErrorKind::Unprocessable);
+    assert_eq!(create(&[exists("invalid")]).0.unwrap_err().kind, ErrorKind::Unprocessable);
 }
 
 #[test]
-fn a_comment_that_an_earlier_attempt_deleted_is_deleted() {
+fn a_delete_that_an_earlier_attempt_completed_succeeds() {
     let delete = |replies: &[Reply]| {
         let server = Server::replying(replies);
         at(&server.url(), async |github| infra(github).delete_comment(5).await)
     };
     let done = Reply::Answer(204, vec![], String::new());
     delete(&[done]).unwrap();
-    delete(&[Reply::Closed, refusal(404, "Not Found")]).unwrap();
-    assert_eq!(delete(&[refusal(404, "Not Found")]).unwrap_err().kind, ErrorKind::NotFound);
+    delete(&[Reply::Closed, error_response(404, "Not Found")]).unwrap();
+    assert_eq!(delete(&[error_response(404, "Not Found")]).unwrap_err().kind, ErrorKind::NotFound);
 }

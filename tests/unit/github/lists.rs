@@ -1,18 +1,18 @@
-//! Lists: their pages, and what odd entries stand in them.
+//! Lists: paging, filters, and unusual entries.
 
 use iam_stocktake::github::{ErrorKind, Issue, IssueFilter};
 use serde_json::{Value, json};
 
-use super::server::{Asked, Reply, Server, json as answer};
+use super::server::{Reply, Request, Server, json as answer};
 use super::{at, comment, infra, issue};
 
 fn all_issues(server: &Server) -> Vec<Issue> {
     at(&server.url(), async |github| infra(github).issues(&IssueFilter::default()).await).unwrap()
 }
 
-/// The page that is asked for, out of so many entries.
-fn page(asked: &Asked, count: u64, entry: impl Fn(u64) -> Value) -> Reply {
-    let (size, page) = (asked.parameter("per_page"), asked.parameter("page"));
+/// The requested page of a list with this many entries.
+fn page(request: &Request, count: u64, entry: impl Fn(u64) -> Value) -> Reply {
+    let (size, page) = (request.parameter("per_page"), request.parameter("page"));
     let (size, page): (u64, u64) = (size.parse().unwrap(), page.parse().unwrap());
     let entries = ((page - 1) * size + 1)..=(page * size).min(count);
     answer(200, &json!(entries.map(entry).collect::<Vec<_>>()))
@@ -25,12 +25,12 @@ fn numbered(number: u64) -> Value {
 #[test]
 fn all_pages_are_read() {
     for (count, pages) in [(0, 1), (99, 1), (100, 2), (250, 3)] {
-        let server = Server::start(move |asked| page(asked, count, numbered));
+        let server = Server::start(move |request| page(request, count, numbered));
         let numbers: Vec<_> = all_issues(&server).iter().map(|issue| issue.number).collect();
         assert_eq!(numbers, (1..=count).collect::<Vec<_>>());
-        assert_eq!(server.asked().len(), pages, "{count}");
+        assert_eq!(server.requests().len(), pages, "{count}");
     }
-    let server = Server::start(|asked| page(asked, 150, |id| comment(id, "body", "octocat")));
+    let server = Server::start(|request| page(request, 150, |id| comment(id, "body", "octocat")));
     let comments = at(&server.url(), async |github| infra(github).comments(7).await).unwrap();
     assert_eq!(comments.len(), 150);
     assert_eq!(
@@ -42,10 +42,10 @@ fn all_pages_are_read() {
 }
 
 #[test]
-fn the_pointer_to_the_next_page_leads_on_after_a_short_page_as_well() {
-    let server = Server::start(|asked| {
-        let host = &asked.header("host")[0];
-        match asked.parameter("after").as_str() {
+fn the_next_link_is_followed_after_a_short_page() {
+    let server = Server::start(|request| {
+        let host = &request.header("host")[0];
+        match request.parameter("after").as_str() {
             "" => answer(200, &json!([numbered(1)])).with(
                 "Link",
                 format!(r#"<http://{host}/issues?after=Y3Vyc29y>; rel="next", <http://{host}/>; rel="first""#),
@@ -59,29 +59,29 @@ fn the_pointer_to_the_next_page_leads_on_after_a_short_page_as_well() {
 }
 
 #[test]
-fn a_pointer_to_another_host_is_not_followed_but_counted() {
+fn a_next_link_to_another_host_is_not_followed_and_the_next_page_is_read() {
     let elsewhere = Server::replying([answer(200, &json!([numbered(1)]))]);
     let link = format!(r#"<{}/issues?page=2>; rel="next""#, elsewhere.url());
-    let server = Server::start(move |asked| {
-        let reply = page(asked, 150, numbered);
-        if asked.parameter("page") == "1" { reply.with("Link", link.as_str()) } else { reply }
+    let server = Server::start(move |request| {
+        let reply = page(request, 150, numbered);
+        if request.parameter("page") == "1" { reply.with("Link", link.as_str()) } else { reply }
     });
     assert_eq!(all_issues(&server).len(), 150);
     assert_eq!(elsewhere.lines(), [""; 0]);
 }
 
 #[test]
-fn a_page_that_cannot_be_had_is_no_end_of_the_list() {
-    let server = Server::start(|asked| match asked.parameter("page").as_str() {
+fn a_page_that_fails_is_an_error_and_not_the_end_of_the_list() {
+    let server = Server::start(|request| match request.parameter("page").as_str() {
         "3" => answer(404, &json!({ "message": "Not Found" })),
-        _ => page(asked, 250, numbered),
+        _ => page(request, 250, numbered),
     });
     let list = async |github: &_| infra(github).issues(&IssueFilter::default()).await;
     assert_eq!(at(&server.url(), list).unwrap_err().kind, ErrorKind::NotFound);
 }
 
 #[test]
-fn only_issues_that_pass_the_filter_are_asked_for() {
+fn the_filter_is_part_of_the_request() {
     let server = Server::replying([answer(200, &json!([]))]);
     let filter = IssueFilter {
         label: Some("iam stocktake".to_owned()),
@@ -94,7 +94,7 @@ fn only_issues_that_pass_the_filter_are_asked_for() {
 }
 
 #[test]
-fn pull_requests_are_no_issues() {
+fn pull_requests_are_not_listed_as_issues() {
     let mut pull_request = numbered(2);
     pull_request["pull_request"] = json!({ "url": "https://api.github.com/…" });
     let server = Server::replying([answer(200, &json!([numbered(3), pull_request, numbered(1)]))]);
@@ -103,7 +103,7 @@ fn pull_requests_are_no_issues() {
 }
 
 #[test]
-fn odd_entries_hide_no_others() {
+fn unusual_entries_do_not_hide_others() {
     let mut odd = issue(1, "title", "a\r\nb", "octocat");
     odd["user"] = Value::Null;
     odd["body"] = Value::Null;

@@ -1,4 +1,4 @@
-//! What goes over the wire, and where to: headers, addresses, redirects, and the token.
+//! Requests on the wire: headers, URLs, redirects, and the token.
 
 use std::time::Duration;
 
@@ -6,10 +6,10 @@ use iam_stocktake::github::{ErrorKind, GitHub, IssueChange, IssueFilter, NewIssu
 use serde_json::json;
 
 use super::server::{Reply, Server, json as answer};
-use super::{LOG, PATIENCE, TOKEN, at, infra, issue, within};
+use super::{LOG, LONG_TIMEOUT, TOKEN, at, infra, issue, within};
 
 #[test]
-fn every_request_bears_the_headers_that_github_wants_and_each_once() {
+fn every_request_has_each_required_header_once() {
     let server = Server::replying([answer(404, &json!({ "message": "Not Found" }))]);
     at(&server.url(), async |github| {
         let infra = infra(github);
@@ -31,9 +31,9 @@ fn every_request_bears_the_headers_that_github_wants_and_each_once() {
         drop(infra.merge_base("a", "b").await);
         drop(infra.file_at("f", "a").await);
     });
-    // Whose the token is, is asked in two ways.
-    assert_eq!(server.asked().len(), 17);
-    for asked in server.asked() {
+    // The login of the token takes two requests.
+    assert_eq!(server.requests().len(), 17);
+    for request in server.requests() {
         let version = concat!("iam-stocktake/", env!("CARGO_PKG_VERSION"));
         for (name, value) in [
             ("authorization", format!("Bearer {TOKEN}").as_str()),
@@ -41,15 +41,15 @@ fn every_request_bears_the_headers_that_github_wants_and_each_once() {
             ("x-github-api-version", "2022-11-28"),
             ("user-agent", version),
         ] {
-            assert_eq!(asked.header(name), [value], "{}", asked.line());
+            assert_eq!(request.header(name), [value], "{}", request.line());
         }
-        let is_json = asked.header("content-type") == ["application/json"];
-        assert_eq!(is_json, !asked.body.is_empty(), "{}", asked.line());
+        let is_json = request.header("content-type") == ["application/json"];
+        assert_eq!(is_json, !request.body.is_empty(), "{}", request.line());
     }
 }
 
 #[test]
-fn the_path_of_an_enterprise_server_is_kept() {
+fn the_path_of_an_enterprise_server_url_is_kept() {
     for base in ["/api/v3", "/api/v3/"] {
         let server = Server::replying([viewer("octocat")]);
         let logins = at(&format!("{}{base}", server.url()), async |github| github.logins().await);
@@ -62,40 +62,40 @@ fn the_path_of_an_enterprise_server_is_kept() {
     }
 }
 
-/// The answer of GraphQL to whom the token belongs.
+/// The GraphQL response with the login of the token.
 fn viewer(login: &str) -> Reply {
     answer(200, &json!({ "data": { "viewer": { "login": login } } }))
 }
 
-/// The answer of REST.
+/// The REST response with it.
 fn user(login: &str) -> Reply {
     answer(200, &json!({ "login": login }))
 }
 
 #[test]
-fn the_token_goes_to_no_graphql_of_another_origin() {
+fn the_token_is_not_sent_to_a_graphql_url_of_another_origin() {
     let elsewhere = Server::replying([viewer("mallory")]);
     let server = Server::replying([viewer("octocat")]);
-    for (named, asked) in [
+    for (graphql_url, expected) in [
         (format!("{}/graphql", elsewhere.url()), "POST /graphql"),
-        ("no address".to_owned(), "POST /graphql"),
+        ("not a URL".to_owned(), "POST /graphql"),
         (format!("{}/elsewhere/graphql", server.url()), "POST /elsewhere/graphql"),
     ] {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let logins = runtime.block_on(async {
-            let github = GitHub::new(&server.url(), TOKEN.into(), PATIENCE).unwrap();
-            github.with_graphql_url(Some(&named)).logins().await
+            let github = GitHub::new(&server.url(), TOKEN.into(), LONG_TIMEOUT).unwrap();
+            github.with_graphql_url(Some(&graphql_url)).logins().await
         });
         assert_eq!(logins.unwrap(), ["octocat"]);
-        assert_eq!(server.lines().last().unwrap(), asked, "{named}");
+        assert_eq!(server.lines().last().unwrap(), expected, "{graphql_url}");
     }
     assert_eq!(elsewhere.lines(), [""; 0]);
 }
 
 #[test]
-fn whom_the_token_belongs_to_is_asked_once_and_else_learned_from_what_is_created() {
+fn the_login_of_the_token_is_requested_once_or_learned_from_a_created_issue() {
     let forbidden = || answer(403, &json!({ "message": "Resource not accessible by integration" }));
-    let asked = ["POST /graphql", "GET /user"];
+    let lines = ["POST /graphql", "GET /user"];
     for (replies, logins, requests) in [
         (vec![viewer("acme-audit[bot]")], vec!["acme-audit[bot]"], 1),
         (vec![forbidden(), user("octocat")], vec!["octocat"], 2),
@@ -107,10 +107,10 @@ fn whom_the_token_belongs_to_is_asked_once_and_else_learned_from_what_is_created
             assert_eq!(github.logins().await.unwrap(), logins);
             assert_eq!(github.logins().await.unwrap(), logins);
         });
-        assert_eq!(server.lines(), asked[..requests]);
+        assert_eq!(server.lines(), lines[..requests]);
     }
-    let server = Server::start(move |asked| match asked.method.as_str() {
-        "POST" if asked.target != "/graphql" => answer(201, &issue(7, "t", "b", "my-app[bot]")),
+    let server = Server::start(move |request| match request.method.as_str() {
+        "POST" if request.target != "/graphql" => answer(201, &issue(7, "t", "b", "my-app[bot]")),
         _ => forbidden(),
     });
     at(&server.url(), async |github| {
@@ -122,11 +122,15 @@ fn whom_the_token_belongs_to_is_asked_once_and_else_learned_from_what_is_created
     let limit = answer(403, &json!({ "message": "API rate limit exceeded" }));
     let server = Server::replying([limit.with("Retry-After", "600")]);
     let error = at(&server.url(), async |github| github.logins().await).unwrap_err();
-    assert_eq!(error.kind, ErrorKind::RateLimited, "a limit says nothing of who we are: {error}");
+    assert_eq!(
+        error.kind,
+        ErrorKind::RateLimited,
+        "a rate limit does not mean an unknown login: {error}"
+    );
 }
 
 #[test]
-fn a_passing_error_of_graphql_says_nothing_about_who_we_are() {
+fn a_temporary_graphql_error_does_not_mean_an_unknown_login() {
     let forbidden = || answer(403, &json!({ "message": "Resource not accessible by integration" }));
     let error = |kind: &str, message: &str| {
         answer(200, &json!({ "data": null, "errors": [{ "type": kind, "message": message }] }))
@@ -150,11 +154,11 @@ fn a_passing_error_of_graphql_says_nothing_about_who_we_are() {
 }
 
 #[test]
-fn a_redirect_within_the_origin_is_followed_with_what_was_sent() {
+fn a_redirect_within_the_origin_is_followed_with_the_same_request() {
     for status in [301, 302, 307, 308] {
-        let server = Server::start(move |asked| {
-            if asked.target.starts_with("/repos/acme/") {
-                let target = asked.target.replace("/repos/acme/infra", "/repositories/42");
+        let server = Server::start(move |request| {
+            if request.target.starts_with("/repos/acme/") {
+                let target = request.target.replace("/repos/acme/infra", "/repositories/42");
                 return Reply::Answer(status, vec![("Location", target)], String::new());
             }
             answer(200, &issue(7, "t", "b", "octocat"))
@@ -173,9 +177,9 @@ fn a_redirect_within_the_origin_is_followed_with_what_was_sent() {
                 "POST /repositories/42/issues",
             ]
         );
-        let asked = server.asked();
-        assert_eq!(asked[2].body, asked[3].body);
-        assert_eq!(asked[3].header("authorization"), [format!("Bearer {TOKEN}")]);
+        let requests = server.requests();
+        assert_eq!(requests[2].body, requests[3].body);
+        assert_eq!(requests[3].header("authorization"), [format!("Bearer {TOKEN}")]);
     }
 }
 
@@ -188,13 +192,13 @@ fn a_redirect_to_another_origin_is_not_followed() {
         let error = at(&server.url(), async |github| infra(github).issue(7).await).unwrap_err();
         assert_eq!(error.kind, ErrorKind::Unexpected, "{error}");
         assert!(error.message.contains(&elsewhere.url()), "{error}");
-        assert_eq!(server.asked().len(), 1);
+        assert_eq!(server.requests().len(), 1);
     }
     assert_eq!(elsewhere.lines(), [""; 0]);
 }
 
 #[test]
-fn redirects_without_end_are_given_up() {
+fn endless_redirects_are_an_error() {
     let to = vec![("Location", "/repos/acme/infra".to_owned())];
     let server = Server::replying([Reply::Answer(302, to, String::new())]);
     let error = at(&server.url(), async |github| infra(github).info().await).unwrap_err();
@@ -203,7 +207,7 @@ fn redirects_without_end_are_given_up() {
 }
 
 #[test]
-fn the_token_is_in_no_log_error_or_debug_print_even_if_a_server_repeats_it() {
+fn the_token_is_not_in_logs_errors_or_debug_output() {
     let server = Server::replying([
         answer(200, &json!([issue(7, "t", "the body", "octocat")])),
         answer(400, &json!({ "message": format!("no such token: Bearer {TOKEN}") })),
@@ -228,24 +232,25 @@ fn the_token_is_in_no_log_error_or_debug_print_even_if_a_server_repeats_it() {
 }
 
 #[test]
-fn a_client_that_can_be_none_is_refused_with_what_to_do() {
-    let make = |url: &str, token: &str| GitHub::new(url, token.into(), PATIENCE).unwrap_err();
-    let error = make("https://api.github.com", "two words");
+fn an_invalid_token_or_url_is_rejected_with_a_hint() {
+    let error_of =
+        |url: &str, token: &str| GitHub::new(url, token.into(), LONG_TIMEOUT).unwrap_err();
+    let error = error_of("https://api.github.com", "two words");
     assert_eq!(error.kind, ErrorKind::Unauthorized);
     assert!(!error.to_string().contains("two words"), "{error}");
-    let error = make("api.github.com", TOKEN);
+    let error = error_of("api.github.com", TOKEN);
     assert_eq!(error.kind, ErrorKind::Misconfigured);
     assert!(error.hint().contains("GITHUB_API_URL"), "{}", error.hint());
-    // Outside of a runtime.
-    assert_eq!(make("https://api.github.com", TOKEN).kind, ErrorKind::Unexpected);
+    // Outside of an async runtime.
+    assert_eq!(error_of("https://api.github.com", TOKEN).kind, ErrorKind::Unexpected);
 }
 
 #[test]
-fn a_slow_answer_does_not_outlive_its_attempt() {
-    // The first connection is never answered; a later one is.
-    let server = Server::replying([Reply::Silence, viewer("octocat")]);
+fn an_attempt_without_a_response_is_retried() {
+    // The first request gets no response; the second does.
+    let server = Server::replying([Reply::NoResponse, viewer("octocat")]);
     let logins =
         within(Duration::from_secs(8), &server.url(), async |github| github.logins().await);
     assert_eq!(logins.unwrap(), ["octocat"]);
-    assert_eq!(server.asked().len(), 2);
+    assert_eq!(server.requests().len(), 2);
 }

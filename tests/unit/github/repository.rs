@@ -1,4 +1,4 @@
-//! A repository: what GitHub tells about it, its labels, and the files in its commits.
+//! A repository: its properties, its labels, and the files in its commits.
 
 use iam_stocktake::github::{Error, ErrorKind, RepositoryInfo};
 use iam_stocktake::model::identity::Visibility;
@@ -8,8 +8,8 @@ use super::server::{Reply, Server, json as answer};
 use super::{at, infra};
 
 #[test]
-fn visibility_that_is_not_known_is_not_guessed() {
-    for (told, visibility) in [
+fn an_unknown_visibility_is_not_guessed() {
+    for (fields, visibility) in [
         (json!({ "visibility": "public", "private": false }), Some(Visibility::Public)),
         (json!({ "visibility": "internal", "private": true }), Some(Visibility::Internal)),
         (json!({ "visibility": "private", "private": true }), Some(Visibility::Private)),
@@ -22,23 +22,23 @@ fn visibility_that_is_not_known_is_not_guessed() {
         let mut shown = json!({
             "full_name": "acme/platform", "default_branch": "trunk", "has_issues": false,
         });
-        shown.as_object_mut().unwrap().extend(told.as_object().unwrap().clone());
+        shown.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
         let server = Server::replying([answer(200, &shown)]);
-        let about = at(&server.url(), async |github| infra(github).info().await).unwrap();
+        let info = at(&server.url(), async |github| infra(github).info().await).unwrap();
         let expected = RepositoryInfo {
             visibility,
             default_branch: "trunk".to_owned(),
             has_issues: false,
             full_name: "acme/platform".to_owned(),
         };
-        assert_eq!(about, expected, "{told}");
+        assert_eq!(info, expected, "{fields}");
         assert_eq!(server.lines(), ["GET /repos/acme/infra"]);
     }
 }
 
 #[test]
-fn a_label_is_looked_for_by_its_encoded_name() {
-    let server = Server::start(|asked| match asked.target.as_str() {
+fn a_label_is_requested_by_its_encoded_name() {
+    let server = Server::start(|request| match request.target.as_str() {
         "/repos/acme/infra/labels/a%2Fb%20c%3F" => answer(200, &json!({ "name": "a/b c?" })),
         _ => answer(404, &json!({ "message": "Not Found" })),
     });
@@ -46,14 +46,14 @@ fn a_label_is_looked_for_by_its_encoded_name() {
         let found = infra(github).label("a/b c?").await.unwrap().unwrap();
         assert_eq!((found.name.as_str(), found.description), ("a/b c?", None));
         assert_eq!(infra(github).label("other").await.unwrap(), None);
-        // These would name another address.
+        // This would be the URL of something else.
         assert_eq!(infra(github).label("..").await.unwrap(), None);
     });
-    assert_eq!(server.asked().len(), 2);
+    assert_eq!(server.requests().len(), 2);
 }
 
 #[test]
-fn the_merge_base_is_where_the_branches_parted() {
+fn the_merge_base_is_read_from_a_comparison() {
     let server = Server::replying([answer(
         200,
         &json!({ "merge_base_commit": { "sha": "c0ffee" }, "commits": [] }),
@@ -63,7 +63,7 @@ fn the_merge_base_is_where_the_branches_parted() {
     assert_eq!(server.lines(), ["GET /repos/acme/infra/compare/main...fork:fix%2Fit?per_page=1"]);
 }
 
-/// What a file comes to where GitHub answers so, and what it was asked.
+/// The result of reading a file with these responses, and the requests.
 fn read(path: &str, replies: &[Reply]) -> (Result<Option<Vec<u8>>, Error>, Vec<String>) {
     let server = Server::replying(replies);
     let bytes = at(&server.url(), async |github| infra(github).file_at(path, "c0ffee").await);
@@ -75,28 +75,28 @@ fn file(kind: &str, encoding: &str, content: &str) -> Value {
 }
 
 #[test]
-fn a_file_is_read_with_the_line_breaks_of_its_base64_taken_out() {
+fn line_breaks_in_the_base64_of_a_file_are_ignored() {
     let found = answer(200, &file("file", "base64", "dmVyc2lv\nbjogMQr/\n"));
-    let (bytes, asked) = read("./.github/iam allow#list.yml", &[found]);
+    let (bytes, lines) = read("./.github/iam allow#list.yml", &[found]);
     assert_eq!(bytes.unwrap().unwrap(), b"version: 1\n\xff");
     let line = "GET /repos/acme/infra/contents/.github/iam%20allow%23list.yml?ref=c0ffee";
-    assert_eq!(asked, [line]);
+    assert_eq!(lines, [line]);
 }
 
 #[test]
-fn an_empty_file_is_a_file() {
+fn an_empty_file_is_not_a_missing_file() {
     let (bytes, _) = read("a.yml", &[answer(200, &file("file", "base64", ""))]);
     assert_eq!(bytes.unwrap(), Some(vec![]));
 }
 
 #[test]
-fn a_file_that_is_not_there_is_none() {
+fn a_missing_file_is_none() {
     let (bytes, _) = read("a.yml", &[answer(404, &json!({ "message": "Not Found" }))]);
     assert_eq!(bytes.unwrap(), None);
 }
 
 #[test]
-fn a_large_file_is_asked_for_as_it_is() {
+fn a_large_file_is_requested_as_raw_content() {
     let text = "version: 1\n".to_owned();
     let whole = Reply::Answer(200, vec![], text.clone());
     let refused = json!({ "message": "too large", "errors": [{ "code": "too_large" }] });
@@ -104,12 +104,12 @@ fn a_large_file_is_asked_for_as_it_is() {
         let server = Server::replying([large, whole.clone()]);
         let bytes = at(&server.url(), async |github| infra(github).file_at("a", "c0ffee").await);
         assert_eq!(bytes.unwrap(), Some(text.clone().into_bytes()));
-        assert_eq!(server.asked()[1].header("accept"), ["application/vnd.github.raw+json"]);
+        assert_eq!(server.requests()[1].header("accept"), ["application/vnd.github.raw+json"]);
     }
 }
 
 #[test]
-fn what_is_no_file_is_an_error() {
+fn anything_but_a_file_is_an_error() {
     let mut submodule = file("file", "base64", "");
     submodule["submodule_git_url"] = json!("git://example.com/a.git");
     for (found, says) in [
@@ -128,10 +128,10 @@ fn what_is_no_file_is_an_error() {
 }
 
 #[test]
-fn a_path_out_of_the_repository_is_not_asked_for() {
+fn a_path_outside_the_repository_is_not_requested() {
     for path in ["../other/contents/a", "a/../../b", "", "."] {
-        let (bytes, asked) = read(path, &[answer(200, &json!([]))]);
+        let (bytes, lines) = read(path, &[answer(200, &json!([]))]);
         assert_eq!(bytes.unwrap_err().kind, ErrorKind::Unexpected, "{path}");
-        assert_eq!(asked, [""; 0], "{path}");
+        assert_eq!(lines, [""; 0], "{path}");
     }
 }

@@ -1,12 +1,12 @@
-//! What the rows of a report become, and which files are refused as no report of one account.
+//! The accounts and users that the rows of a report become, and which files are rejected.
 
 use super::*;
 
-// What a row becomes
+// Rows
 
 #[test]
-fn a_row_becomes_a_user_with_the_credentials_that_it_shows() {
-    let account = shown(&rows());
+fn a_row_becomes_a_user_with_its_credentials() {
+    let account = account_of(&rows());
     assert_eq!(account.id.as_str(), ACCOUNT);
     assert_eq!(account.partition, "aws");
     assert_eq!(account.evidence_source, EvidenceSource::ExportedReport);
@@ -32,17 +32,17 @@ fn a_row_becomes_a_user_with_the_credentials_that_it_shows() {
 }
 
 #[test]
-fn the_root_user_is_kept_apart_from_the_users_wherever_its_row_stands() {
+fn the_root_user_is_separate_wherever_its_row_is() {
     let mut rows = rows();
     rows.rotate_left(1);
-    let account = shown(&rows);
+    let account = account_of(&rows);
     assert_eq!(account.root.unwrap().name, "<root_account>");
     assert_eq!(account.users.len(), 2);
-    assert_eq!(shown(&rows[..2]).root, None);
+    assert_eq!(account_of(&rows[..2]).root, None);
 }
 
 #[test]
-fn the_moment_of_generation_is_the_one_that_was_given() {
+fn the_time_of_generation_is_kept() {
     let csv = csv(&rows());
     let account = parse(&csv, Some(days_ago(1))).unwrap();
     assert_eq!(account.report_generated_at, Some(days_ago(1)));
@@ -52,7 +52,7 @@ fn the_moment_of_generation_is_the_one_that_was_given() {
 
 #[test]
 fn columns_are_found_by_name_in_any_order() {
-    let expected = shown(&rows());
+    let expected = account_of(&rows());
     let mut columns = COLUMNS;
     for _ in 0..columns.len() {
         columns.rotate_left(1);
@@ -63,11 +63,11 @@ fn columns_are_found_by_name_in_any_order() {
 }
 
 #[test]
-fn column_names_are_read_without_case_and_surrounding_space() {
+fn column_names_ignore_case_and_surrounding_spaces() {
     let (header, body) =
         csv(&rows()).split_once('\n').map(|(h, b)| (h.to_owned(), b.to_owned())).unwrap();
     let header = header.to_uppercase().replace(',', " , ");
-    assert_eq!(parsed(&format!("{header}\n{body}")), shown(&rows()));
+    assert_eq!(parsed(&format!("{header}\n{body}")), account_of(&rows()));
 }
 
 #[test]
@@ -79,34 +79,34 @@ fn the_required_columns_alone_are_enough() {
 }
 
 #[test]
-fn columns_that_nobody_knows_are_ignored() {
+fn unknown_columns_are_ignored() {
     let rows: Vec<Row> =
         rows().into_iter().map(|row| row.with("zodiac_sign", "N/A, \"or\" not")).collect();
-    assert_eq!(shown(&rows), shown(&self::rows()));
+    assert_eq!(account_of(&rows), account_of(&self::rows()));
 }
 
 #[test]
-fn a_twenty_third_column_tells_of_credentials_that_the_others_do_not_show() {
-    let of = |info| Row::of("u").with("additional_credentials_info", info);
+fn a_twenty_third_column_means_hidden_credentials() {
+    let row = |info| Row::of("u").with("additional_credentials_info", info);
     for (info, hidden) in [("3 access keys", true), ("false", true), ("", false), ("N/A", false)] {
-        let account = shown(&[of(info)]);
+        let account = account_of(&[row(info)]);
         assert_eq!(account.users[0].hidden_credentials, hidden, "{info:?}");
     }
-    assert_eq!(csv(&[of("")]).lines().next().unwrap().split(',').count(), 23);
+    assert_eq!(csv(&[row("")]).lines().next().unwrap().split(',').count(), 23);
 }
 
 #[test]
-fn all_missing_columns_are_named_at_once() {
+fn all_missing_columns_are_reported_at_once() {
     let header = |columns: &[&str]| columns.join(",");
     assert_eq!(
-        refused("name,age\nalice,7\n").to_string(),
+        report_error("name,age\nalice,7\n").to_string(),
         format!("this is no credential report: the header has no column {}", REQUIRED.join(", "))
     );
     let without: Vec<&str> = COLUMNS
         .into_iter()
-        .filter(|it| !["arn", "access_key_2_last_used_date"].contains(it))
+        .filter(|column| !["arn", "access_key_2_last_used_date"].contains(column))
         .collect();
-    let error = refused(&header(&without));
+    let error = report_error(&header(&without));
     assert_eq!(
         error.to_string(),
         "this is no credential report: the header has no column arn, access_key_2_last_used_date"
@@ -118,31 +118,31 @@ fn all_missing_columns_are_named_at_once() {
 }
 
 #[test]
-fn each_required_column_is_missed_by_its_name() {
+fn each_missing_required_column_is_named() {
     for column in REQUIRED {
-        let others: Vec<&str> = COLUMNS.into_iter().filter(|it| *it != column).collect();
-        let error = refused(&csv_of(&others, &rows()));
+        let others: Vec<&str> = COLUMNS.into_iter().filter(|other| *other != column).collect();
+        let error = report_error(&csv_of(&others, &rows()));
         assert_eq!(error, ReportError::MissingColumns(vec![column.to_owned()]));
     }
 }
 
 #[test]
-fn a_column_that_stands_twice_is_refused() {
+fn a_duplicate_column_is_rejected() {
     let twice = format!("{},MFA_Active\n", COLUMNS.join(","));
-    assert_eq!(refused(&twice).to_string(), "the header names the column mfa_active twice");
+    assert_eq!(report_error(&twice).to_string(), "the header names the column mfa_active twice");
 }
 
 // Lines and fields
 
 #[test]
-fn line_ends_and_the_end_of_the_file_make_no_difference() {
+fn line_endings_and_the_end_of_the_file_do_not_matter() {
     let lf = csv(&rows());
     let expected = parsed(&lf);
     for (name, text) in [
         ("CRLF", lf.replace('\n', "\r\n")),
         ("CR", lf.replace('\n', "\r")),
-        ("no last line end", lf.trim_end().to_owned()),
-        ("CRLF, no last line end", lf.trim_end().replace('\n', "\r\n")),
+        ("no line ending at the end", lf.trim_end().to_owned()),
+        ("CRLF, no line ending at the end", lf.trim_end().replace('\n', "\r\n")),
         ("empty lines at the end", format!("{lf}\n\r\n\n")),
         ("empty lines between", lf.replace('\n', "\n\n")),
     ] {
@@ -151,12 +151,12 @@ fn line_ends_and_the_end_of_the_file_make_no_difference() {
 }
 
 #[test]
-fn quoted_fields_are_read_as_what_they_hold() {
+fn quoted_fields_are_unquoted() {
     let plain = csv(&[Row::of("alice").password_used(1)]);
     let quoted: String = plain
         .lines()
         .map(|line| {
-            let fields: Vec<String> = line.split(',').map(|it| format!("\"{it}\"")).collect();
+            let fields: Vec<String> = line.split(',').map(|field| format!("\"{field}\"")).collect();
             fields.join(",") + "\n"
         })
         .collect();
@@ -164,7 +164,7 @@ fn quoted_fields_are_read_as_what_they_hold() {
 }
 
 #[test]
-fn hostile_paths_arrive_as_they_are_written() {
+fn unusual_paths_are_kept_unchanged() {
     for path in [
         "/`id`/",
         "/|/",
@@ -186,25 +186,25 @@ fn hostile_paths_arrive_as_they_are_written() {
 }
 
 #[test]
-fn every_name_that_iam_takes_is_taken() {
+fn every_valid_user_name_is_accepted() {
     for name in ["smith,john", "@octocat", "a+b=c", "first.last@example.com", "-", "_", "User"] {
-        assert_eq!(shown(&[Row::of(name)]).users[0].name, name);
+        assert_eq!(account_of(&[Row::of(name)]).users[0].name, name);
     }
 }
 
 #[test]
-fn the_partition_is_the_arns() {
+fn the_partition_comes_from_the_arn() {
     for partition in ["aws", "aws-cn", "aws-us-gov", "aws-iso", "aws-iso-b", "aws-eusc"] {
         let arn = format!("arn:{partition}:iam::{ACCOUNT}:user/u");
-        let account = shown(&[Row::of("u").with("arn", &arn)]);
+        let account = account_of(&[Row::of("u").with("arn", &arn)]);
         assert_eq!((account.partition.as_str(), account.id.as_str()), (partition, ACCOUNT));
     }
 }
 
 #[test]
-fn one_bad_field_keeps_its_column_and_text_and_stops_nothing() {
+fn an_unreadable_field_keeps_its_column_and_text_and_other_rows_are_read() {
     for column in COLUMNS.into_iter().filter(|column| *column != "user") {
-        let account = shown(&[
+        let account = account_of(&[
             Row::of("before"),
             Row::of("bad").password_used(1).key_used(1, 1).key_used(2, 1).with(column, "\u{0}?é"),
             Row::of("after").password_used(1),
@@ -212,13 +212,13 @@ fn one_bad_field_keeps_its_column_and_text_and_stops_nothing() {
         let names: Vec<&str> = account.users.iter().map(|user| user.name.as_ref()).collect();
         assert_eq!(names, ["before", "bad", "after"], "{column}");
     }
-    let account = shown(&[Row::of("u").with("user_creation_time", "once")]);
+    let account = account_of(&[Row::of("u").with("user_creation_time", "once")]);
     let Timestamp::Unreadable(field) = &account.users[0].created else { panic!("not readable") };
     assert_eq!((field.column.as_str(), field.text.as_str()), ("user_creation_time", "once"));
 }
 
 #[test]
-fn an_arn_that_cannot_be_read_passes_if_another_names_the_account() {
+fn an_unreadable_arn_is_accepted_if_another_row_has_the_account_id() {
     for arn in [
         "",
         "N/A",
@@ -226,30 +226,30 @@ fn an_arn_that_cannot_be_read_passes_if_another_names_the_account() {
         "arn:aws:s3:::bucket",
         "arn:aws:iam:x:111122223333:user/u",
     ] {
-        let account = shown(&[Row::of("u").with("arn", arn), Row::of("v")]);
+        let account = account_of(&[Row::of("u").with("arn", arn), Row::of("v")]);
         assert_eq!((account.users.len(), account.id.as_str()), (2, ACCOUNT), "{arn}");
     }
 }
 
-// Files that are no report of one account
+// Files that are not the report of one account
 
 #[test]
-fn a_row_with_too_few_or_too_many_fields_is_refused_with_its_line() {
+fn a_row_with_too_few_or_too_many_fields_is_rejected_with_its_line() {
     let report = csv(&rows());
     let cut = &report[..report.rfind(",N/A").unwrap()];
     assert_eq!(
-        refused(cut).to_string(),
+        report_error(cut).to_string(),
         "line 4 has 21 fields where the header has 22: was the file cut or edited?"
     );
     let shifted = report.replace("\"smith,john\"", "smith,john");
     assert_eq!(
-        refused(&shifted).to_string(),
+        report_error(&shifted).to_string(),
         "line 4 has 23 fields where the header has 22: was the file cut or edited?"
     );
 }
 
 #[test]
-fn a_line_is_counted_as_an_editor_counts_it() {
+fn line_numbers_match_an_editor() {
     let report = csv(&[Row::of("alice"), Row::of("Alice")]);
     for (text, line) in [
         (report.clone(), 3),
@@ -259,19 +259,19 @@ fn a_line_is_counted_as_an_editor_counts_it() {
         (report.replace('\n', "\r\n\r\n"), 5),
     ] {
         let name = "Alice".to_owned();
-        assert_eq!(refused(&text), ReportError::DuplicateUser { line, name }, "{text:?}");
+        assert_eq!(report_error(&text), ReportError::DuplicateUser { line, name }, "{text:?}");
     }
 }
 
 #[test]
-fn a_quote_that_is_never_closed_does_not_swallow_the_users_behind_it() {
+fn an_unclosed_quote_does_not_hide_the_rows_after_it() {
     let report = csv(&[Row::of("alice"), Row::of("bob").password_used(400)]);
     let lines: Vec<&str> = report.lines().collect();
     let (all_but_last, _) = lines[1].rsplit_once(',').unwrap();
     for unclosed in [format!("{all_but_last},\"N/A"), format!("\"{}", lines[1])] {
-        for line_end in ["\n", "\r\n", "\r"] {
+        for line_ending in ["\n", "\r\n", "\r"] {
             assert_eq!(
-                refused(&[lines[0], &unclosed, lines[2]].join(line_end)).to_string(),
+                report_error(&[lines[0], &unclosed, lines[2]].join(line_ending)).to_string(),
                 "the CSV cannot be read: a field of line 2 runs over the line's end: is a quote not closed?"
             );
         }
@@ -279,25 +279,28 @@ fn a_quote_that_is_never_closed_does_not_swallow_the_users_behind_it() {
 }
 
 #[test]
-fn joined_files_are_refused() {
+fn concatenated_reports_are_rejected() {
     let one = csv(&[Row::of("alice")]);
     let joined = format!("{one}{one}");
-    let error = refused(&joined);
+    let error = report_error(&joined);
     assert_eq!(error.to_string(), "line 3 is a second header");
     assert_eq!(error.hint(), "give each account's report as a file of its own, unchanged");
 }
 
 #[test]
-fn a_second_header_is_known_whatever_its_case_or_mark() {
+fn a_second_header_is_detected_in_any_case_and_with_a_byte_order_mark() {
     let one = csv(&[Row::of("alice")]);
     for second in [one.to_uppercase(), format!("\u{feff}{one}")] {
-        assert_eq!(refused(&format!("{one}{second}")), ReportError::RepeatedHeader { line: 3 });
+        assert_eq!(
+            report_error(&format!("{one}{second}")),
+            ReportError::RepeatedHeader { line: 3 }
+        );
     }
 }
 
 #[test]
-fn rows_of_two_accounts_are_refused() {
-    let error = refused(&csv(&[Row::of("alice"), Row::of("bob").in_account("444455556666")]));
+fn rows_of_two_accounts_are_rejected() {
+    let error = report_error(&csv(&[Row::of("alice"), Row::of("bob").in_account("444455556666")]));
     assert_eq!(
         error.to_string(),
         "line 3 belongs to account 444455556666, the rows before it to 111122223333"
@@ -306,22 +309,26 @@ fn rows_of_two_accounts_are_refused() {
 }
 
 #[test]
-fn a_user_who_is_listed_twice_is_refused_whatever_the_case() {
-    let error = refused(&csv(&[Row::of("alice"), Row::of("bob"), Row::of("Alice")]));
+fn a_duplicate_user_is_rejected_ignoring_case() {
+    let error = report_error(&csv(&[Row::of("alice"), Row::of("bob"), Row::of("Alice")]));
     assert_eq!(error.to_string(), "line 4 lists the user `Alice` for the second time");
     assert_eq!(error.hint(), "give each account's report as a file of its own, unchanged");
 }
 
 #[test]
-fn a_row_without_a_user_name_is_refused() {
-    let error = refused(&csv(&[Row::of("alice"), Row::of("")]));
+fn a_row_without_a_user_name_is_rejected() {
+    let error = report_error(&csv(&[Row::of("alice"), Row::of("")]));
     assert_eq!(error.to_string(), "line 3 names no user");
 }
 
 #[test]
-fn a_report_that_names_no_account_is_refused() {
+fn a_report_without_an_account_id_is_rejected() {
     let header = csv(&[]);
     for text in ["", "\n", &header, header.trim_end(), &csv(&[Row::of("u").with("arn", "N/A")])] {
-        assert_eq!(refused(text).to_string(), "no row has an ARN with an account id", "{text:?}");
+        assert_eq!(
+            report_error(text).to_string(),
+            "no row has an ARN with an account id",
+            "{text:?}"
+        );
     }
 }

@@ -1,38 +1,38 @@
-//! The forms in which people hold a report, and what is recognisably something else.
+//! The formats in which people have a report, and files that are something else.
 
 use super::*;
 
-// Wrappings
+// Formats
 
 #[test]
-fn a_csv_is_taken_as_it_is() {
+fn a_csv_is_kept_unchanged() {
     let report = csv(&rows());
-    assert_eq!(recognised(&report), undated(report));
+    assert_eq!(export_of(&report), undated(report));
 }
 
 #[test]
-fn byte_order_marks_and_utf_16_are_taken_off() {
+fn byte_order_marks_and_utf_16_are_decoded() {
     let report = csv(&rows());
-    assert_eq!(recognised(format!("\u{feff}{report}")), undated(report.clone()));
+    assert_eq!(export_of(format!("\u{feff}{report}")), undated(report.clone()));
     let little: Vec<u8> =
         format!("\u{feff}{report}").encode_utf16().flat_map(u16::to_le_bytes).collect();
-    assert_eq!(recognised(little), undated(report.clone()));
+    assert_eq!(export_of(little), undated(report.clone()));
     let big: Vec<u8> =
         format!("\u{feff}{report}").encode_utf16().flat_map(u16::to_be_bytes).collect();
-    assert_eq!(recognised(big), undated(report));
+    assert_eq!(export_of(big), undated(report));
 }
 
-/// Base64 broken into lines of 76 characters.
-fn wrapped(text: &str, line_end: &str) -> String {
+/// Base64 in lines of 76 characters.
+fn wrapped(text: &str, line_ending: &str) -> String {
     let base64 = STANDARD.encode(text);
     let lines: Vec<&str> =
-        base64.as_bytes().chunks(76).map(|it| std::str::from_utf8(it).unwrap()).collect();
-    lines.join(line_end) + line_end
+        base64.as_bytes().chunks(76).map(|chunk| std::str::from_utf8(chunk).unwrap()).collect();
+    lines.join(line_ending) + line_ending
 }
 
 #[test]
-fn base64_is_decoded_wrapped_or_not_and_with_or_without_padding() {
-    // All three lengths of padding.
+fn base64_is_decoded_with_or_without_line_breaks_and_padding() {
+    // All three padding lengths.
     for extra in ["", "\n", "\n\n"] {
         let report = csv(&rows()) + extra;
         for base64 in [
@@ -43,13 +43,13 @@ fn base64_is_decoded_wrapped_or_not_and_with_or_without_padding() {
             format!("\n  {}\n", STANDARD.encode(&report)),
             STANDARD.encode(format!("\u{feff}{report}")),
         ] {
-            assert_eq!(recognised(&base64), undated(report.clone()), "{base64}");
+            assert_eq!(export_of(&base64), undated(report.clone()), "{base64}");
         }
     }
 }
 
 #[test]
-fn what_the_aws_cli_prints_bears_the_date_of_the_report() {
+fn output_of_the_aws_cli_has_the_date_of_the_report() {
     let report = csv(&rows());
     let content = STANDARD.encode(&report);
     let date = at("2026-06-30T11:22:33Z");
@@ -62,27 +62,27 @@ fn what_the_aws_cli_prints_bears_the_date_of_the_report() {
         format!(r#"{{"Content": "{content}", "GeneratedTime": 1782818553}}"#),
         format!("{content}\t2026-06-30T11:22:33+00:00\ttext/csv\n"),
     ] {
-        assert_eq!(recognised(&printed), dated(report.clone(), date), "{printed}");
+        assert_eq!(export_of(&printed), dated(report.clone(), date), "{printed}");
     }
     let mut shell = vec![0xFF, 0xFE];
     let json = format!(r#"{{"Content": "{content}", "GeneratedTime": "2026-06-30T11:22:33Z"}}"#);
     shell.extend(json.encode_utf16().flat_map(u16::to_le_bytes));
-    assert_eq!(recognised(shell), dated(report, date));
+    assert_eq!(export_of(shell), dated(report, date));
 }
 
 #[test]
-fn a_cli_answer_without_a_date_is_taken_without_one() {
+fn cli_output_without_a_date_is_accepted() {
     let report = csv(&rows());
     let content = STANDARD.encode(&report);
     for printed in [
         format!(r#"{{"Content": "{content}"}}"#),
         format!(r#"{{"Content": "{content}", "GeneratedTime": null}}"#),
     ] {
-        assert_eq!(recognised(&printed), undated(report.clone()));
+        assert_eq!(export_of(&printed), undated(report.clone()));
     }
 }
 
-/// The text as Python's `repr` prints its bytes.
+/// The bytes of the text as printed by Python's `repr`.
 fn python_bytes(text: &str, quote: char) -> String {
     let mut printed = format!("b{quote}");
     for byte in text.bytes() {
@@ -101,7 +101,7 @@ fn python_bytes(text: &str, quote: char) -> String {
 }
 
 #[test]
-fn json_that_holds_the_csv_itself_is_read() {
+fn json_with_the_plain_csv_is_read() {
     let report = csv(&rows());
     let date = at("2026-06-30T11:22:33Z");
     let odd = format!("{report}odd\u{fc}ser\t'\\,{}", &report[report.find('\n').unwrap() + 1..]);
@@ -118,7 +118,7 @@ fn json_that_holds_the_csv_itself_is_read() {
                 r#"{{"Content": {content}, "ResponseMetadata": {{"RetryAttempts": 0}}, "GeneratedTime": "2026-06-30 11:22:33+00:00"}}"#
             ),
         ] {
-            assert_eq!(recognised(&printed), dated(expected.clone(), date), "{printed}");
+            assert_eq!(export_of(&printed), dated(expected.clone(), date), "{printed}");
         }
     }
 }
@@ -139,9 +139,9 @@ fn yaml_is_read() {
         format!("Content: |\n{}\n{dates}", indented(report.trim_end())),
         format!("Content: {}\n{dates}", serde_json::to_string(&report).unwrap()),
     ] {
-        assert_eq!(recognised(&printed), dated(report.clone(), date), "{printed}");
+        assert_eq!(export_of(&printed), dated(report.clone(), date), "{printed}");
     }
-    assert_eq!(recognised(format!("Content: {content}\n")), undated(report));
+    assert_eq!(export_of(format!("Content: {content}\n")), undated(report));
 }
 
 #[test]
@@ -149,41 +149,41 @@ fn a_yaml_report_of_the_largest_account_is_read() {
     let row = &rows()[0];
     let report = csv(&vec![row.clone(); 5_000]);
     let yaml = format!("Content: {}\nReportFormat: text/csv\n", STANDARD.encode(&report));
-    assert_eq!(recognised(yaml), undated(report));
+    assert_eq!(export_of(yaml), undated(report));
 }
 
 #[test]
-fn a_form_that_cannot_be_read_back_comes_with_a_command_that_works() {
+fn an_unreadable_format_has_a_hint_with_a_command_that_works() {
     let content = STANDARD.encode(csv(&rows()));
     let table = format!(
         "-----------------\n|  GetCredentialReport  |\n+----+\n|  Content  |  {content} |\n"
     );
-    for (printed, form) in [
+    for (printed, format) in [
         (table, "a table as `--output table` prints it"),
         (format!("\"{content}\"\n"), "text in quotes"),
         (format!("{{'Content': b'{content}'}}"), "what Python prints of an answer"),
     ] {
-        let error = not_recognised(&printed);
-        let told = format!("the file is {form}, from which the report cannot be read");
-        assert_eq!(error.to_string(), told);
+        let error = export_error(&printed);
+        let expected = format!("the file is {format}, from which the report cannot be read");
+        assert_eq!(error.to_string(), expected);
         assert!(error.hint().contains("get-credential-report --output json > "));
     }
-    for (printed, told) in [
+    for (printed, expected) in [
         ("Content: {a: 1}\n", "the file is YAML, but not what"),
         ("Content: [\n", "the file is YAML, but not what"),
         ("ReportFormat: text/csv\n", "the file is YAML, but not what"),
         ("Content: abc\nGeneratedTime: now\n", "`GeneratedTime` is no date"),
         (r#"{"Content": "b'\\q'"}"#, "JSON with bytes that Python did not print"),
     ] {
-        let error = not_recognised(printed).to_string();
-        assert!(error.contains(told), "{printed}: {error}");
+        let error = export_error(printed).to_string();
+        assert!(error.contains(expected), "{printed}: {error}");
     }
 }
 
-// What is recognisably something else
+// Files that are something else
 
 #[test]
-fn an_empty_file_is_called_empty() {
+fn an_empty_file_is_reported_as_empty() {
     let bytes: [&[u8]; 7] = [
         b"",
         b" ",
@@ -194,14 +194,14 @@ fn an_empty_file_is_called_empty() {
         b"{\"Content\":\"\"}",
     ];
     for bytes in bytes {
-        assert_eq!(not_recognised(bytes).to_string(), "the file is empty", "{bytes:?}");
+        assert_eq!(export_error(bytes).to_string(), "the file is empty", "{bytes:?}");
     }
     let blank = STANDARD.encode("\n \n");
-    assert_eq!(not_recognised(blank).to_string(), "the file is empty");
+    assert_eq!(export_error(blank).to_string(), "the file is empty");
 }
 
 #[test]
-fn what_is_something_else_is_named() {
+fn other_kinds_of_files_are_named() {
     let images = STANDARD.encode(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR, the rest of an image");
     let unpaired: &[u8] = b"\xFF\xFE\x00\xD8u\0";
     let cases: [(&[u8], &str); 12] = [
@@ -226,7 +226,7 @@ fn what_is_something_else_is_named() {
     ];
     for (bytes, what) in cases {
         assert_eq!(
-            not_recognised(bytes).to_string(),
+            export_error(bytes).to_string(),
             format!("the file holds {what}, not a credential report"),
             "{}",
             String::from_utf8_lossy(bytes)
@@ -235,15 +235,15 @@ fn what_is_something_else_is_named() {
 }
 
 #[test]
-fn bytes_that_are_no_text_are_named_with_their_place() {
+fn bytes_that_are_not_text_are_reported_with_their_position() {
     assert_eq!(
-        not_recognised(b"user,arn\nal\xE9ce,arn\n").to_string(),
+        export_error(b"user,arn\nal\xE9ce,arn\n").to_string(),
         "the file is not UTF-8 text: byte 11 on line 2 cannot be read"
     );
 }
 
 #[test]
-fn json_that_is_something_else_is_refused() {
+fn other_json_is_rejected() {
     let json = |why: &str| {
         format!("the file is JSON, but not what `aws iam get-credential-report` prints: {why}")
     };
@@ -252,30 +252,30 @@ fn json_that_is_something_else_is_refused() {
         (r#"{"Content": 7}"#, "invalid type: integer `7`, expected a string at line 1 column 13"),
         (r#"{"Content": "dXNlcg"#, "EOF while parsing a string at line 1 column 19"),
     ] {
-        assert_eq!(not_recognised(text).to_string(), json(why), "{text}");
+        assert_eq!(export_error(text).to_string(), json(why), "{text}");
     }
 }
 
 #[test]
-fn base64_that_was_cut_is_not_taken_for_a_shorter_report() {
+fn truncated_base64_is_not_read_as_a_shorter_report() {
     let base64 = STANDARD.encode(csv(&rows()));
     let cut = &base64[..base64.len() / 4 * 4 - 7];
     let length = cut.len();
     assert_eq!(
-        not_recognised(cut).to_string(),
+        export_error(cut).to_string(),
         format!(
             "the file looks like base64, but does not decode (Invalid input length: {length}): was it cut?"
         )
     );
-    let in_the_middle_of_a_row = recognised(&base64[..base64.len() / 8 * 4]);
+    let in_the_middle_of_a_row = export_of(&base64[..base64.len() / 8 * 4]);
     assert_eq!(
-        refused(&in_the_middle_of_a_row.csv).to_string(),
+        report_error(&in_the_middle_of_a_row.csv).to_string(),
         "line 2 has 2 fields where the header has 22: was the file cut or edited?"
     );
 }
 
 #[test]
-fn a_report_whose_date_is_none_is_refused() {
+fn a_report_with_an_invalid_date_is_rejected() {
     let content = STANDARD.encode(csv(&rows()));
     for (printed, date) in [
         (format!(r#"{{"Content": "{content}", "GeneratedTime": "yesterday"}}"#), "yesterday"),
@@ -284,7 +284,7 @@ fn a_report_whose_date_is_none_is_refused() {
         (format!("{content}\tyesterday\ttext/csv"), "yesterday"),
     ] {
         assert_eq!(
-            not_recognised(&printed).to_string(),
+            export_error(&printed).to_string(),
             format!("the report's `GeneratedTime` is no date: `{date}`")
         );
     }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use iam_stocktake::allowlist::Allowlist;
 use iam_stocktake::model::inventory::{CredentialKind, Flag, User, UserRecord};
-use iam_stocktake::model::policy::Policy;
-use iam_stocktake::model::policy::remediation::{REMEDIABLE_RULES, RemediationPolicy, Stage};
+use iam_stocktake::model::policy::remediation::{RemediationPolicy, Stage};
+use iam_stocktake::model::policy::{Policy, Rule};
 use iam_stocktake::model::remediation_tag::{RemediationStatus, RemediationTag, TagSubject};
 use iam_stocktake::remediate::plan::{
     AccountFacts, KnownTag, PlanInput, PlanSettings, RemediationPlan, plan,
@@ -55,7 +55,7 @@ impl Case {
             policy: Policy::default(),
             remediation: RemediationPolicy {
                 delete_after_days: Some(30),
-                rules: REMEDIABLE_RULES.to_vec(),
+                rules: Rule::remediable(),
                 ..RemediationPolicy::default()
             },
             stage: Stage::Delete,

@@ -122,7 +122,7 @@ fn only_what_the_policy_lists_is_remediated() {
     let by_rules = |case: Case, rules: &[Rule]| case.with(|it| it.remediation.rules = rules.into());
     let found = || Case::to_be_deleted().tagged(&of_key(KEY), RemediationStatus::Inactive, 40, 3);
     let untagged = || Case::to_be_deleted().without_tag(&of_key(KEY));
-    let default = iam_stocktake::model::policy::remediation::DEFAULT_RULES;
+    let default = iam_stocktake::model::policy::remediation::RemediationPolicy::default().rules;
     let cleared: &[&str] = &["access-key …AAAA: Clear(NotStale)"];
     assert_planned([
         ("age alone, by default", old(&default), &["ssh-key …XX77: Clear(NotStale)"]),

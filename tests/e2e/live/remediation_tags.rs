@@ -1,12 +1,12 @@
-//! What the audit reads of the remedy: the tags that are its clock, and what goes with a user.
+//! Remediation tags and the groups and policies of a user in the audit.
 
 use serde_json::{Value, json};
 
 use super::audit;
 use stand_ins::aws::{Account, Seed, StandIn};
 
-/// An account in which `alice` has a password and a key, both unused for 200 days, with the tags of
-/// a notice on both. Gives the moment of the notice as well.
+/// An account in which `alice` has a password and a key, both unused for 200 days, with remediation
+/// tags of the stage `notified` on both. Also returns the time of the notification.
 fn notified() -> (Account, String) {
     let account = StandIn::shared().account(Seed::empty());
     let made = account.change(json!([{"create_user": {
@@ -27,26 +27,27 @@ fn notified() -> (Account, String) {
     (account, since)
 }
 
-fn each(account: &Account, member: &str, arguments: &[&str]) -> Vec<Value> {
+/// A field of each finding.
+fn fields(account: &Account, name: &str, arguments: &[&str]) -> Vec<Value> {
     let audited = audit(account, arguments);
     assert_eq!(audited.code, 1, "{}", audited.stderr);
-    audited.findings().map(|finding| finding[member].clone()).collect()
+    audited.findings().map(|finding| finding[name].clone()).collect()
 }
 
 #[test]
-fn the_tags_that_are_the_clock_come_with_the_owners_of_the_candidates() {
+fn remediation_tags_are_read_with_the_owner_tags() {
     let (account, since) = notified();
-    let said = json!({"reached": "notified", "since": since});
-    assert_eq!(each(&account, "remedy", &[]), [said.clone(), said]);
-    // Nobody asks for tags then, and nothing is said of them.
-    assert_eq!(each(&account, "remedy", &["--owners", "none"]), [Value::Null, Value::Null]);
+    let expected = json!({"reached": "notified", "since": since});
+    assert_eq!(fields(&account, "remedy", &[]), [expected.clone(), expected]);
+    // Without owners, no tags are read.
+    assert_eq!(fields(&account, "remedy", &["--owners", "none"]), [Value::Null, Value::Null]);
 }
 
 #[test]
-fn the_allowlist_says_from_which_day_on_the_next_stage_follows() {
+fn the_next_stage_follows_after_the_days_in_the_allowlist() {
     let (account, since) = notified();
     let allowlist = "version: 1\nremediation: { deactivate_after_days: 20 }\n";
-    let audited = super::audit_by(allowlist, &account.environment(), &[]);
+    let audited = super::audit_with(allowlist, &account.environment(), &[]);
     let since: chrono::DateTime<chrono::Utc> = since.parse().unwrap();
     let from = (since + chrono::TimeDelta::days(20)).date_naive().to_string();
     let next = |kind: &str| {
@@ -55,23 +56,26 @@ fn the_allowlist_says_from_which_day_on_the_next_stage_follows() {
         (finding["remedy"]["next"].clone(), finding["remedy"]["next_from"].clone())
     };
     assert_eq!(next("access-key"), (json!("deactivate"), json!(from)));
-    // A person removes it, on whichever day.
+    // A password is removed by a person, at any time.
     assert_eq!(next("password"), (Value::Null, Value::Null));
 }
 
 #[test]
-fn what_goes_with_a_user_is_known_where_the_whole_account_was_read_and_costs_no_call_else() {
+fn groups_and_policies_are_read_only_with_the_whole_account() {
     let (account, _) = notified();
-    assert_eq!(each(&account, "belongings", &[]), [Value::Null, Value::Null]);
-    let asks_for_them = |call: &stand_ins::aws::Call| {
+    assert_eq!(fields(&account, "belongings", &[]), [Value::Null, Value::Null]);
+    let lists_groups_or_policies = |call: &stand_ins::aws::Call| {
         ["ListGroupsForUser", "ListUserPolicies", "ListAttachedUserPolicies"]
             .iter()
             .any(|name| call.action.ends_with(name))
     };
-    let has = json!({
+    let belongings = json!({
         "mfa": true,
         "groups": ["staff"], "attached_policies": ["team-web"], "inline_policies": ["own"],
     });
-    assert_eq!(each(&account, "belongings", &["--owners", "all"]), [has.clone(), has]);
-    assert!(!account.log().iter().any(asks_for_them));
+    assert_eq!(
+        fields(&account, "belongings", &["--owners", "all"]),
+        [belongings.clone(), belongings]
+    );
+    assert!(!account.log().iter().any(lists_groups_or_policies));
 }

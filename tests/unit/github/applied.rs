@@ -1,4 +1,4 @@
-//! What GitHub shows after a change, held against what it was sent.
+//! Responses to changes are compared with what was sent.
 
 use iam_stocktake::github::{
     Error, ErrorKind, GitHub, IssueChange, IssueState, NewIssue, StateReason,
@@ -10,7 +10,7 @@ use super::{at, comment, infra, issue};
 
 const SENT: &str = "- alice\n- bob\n";
 
-/// Each way of sending a body, and what the answer then shows.
+/// Sends the body in one of four ways and returns the body of the response.
 async fn send(way: usize, github: &GitHub) -> Result<String, Error> {
     let (infra, body) = (infra(github), SENT.to_owned());
     match way {
@@ -27,7 +27,7 @@ async fn send(way: usize, github: &GitHub) -> Result<String, Error> {
     }
 }
 
-/// An answer that serves for an issue and for a comment.
+/// A response that can be read as an issue and as a comment.
 fn shown(body: &str) -> Value {
     let (mut one, other) = (issue(7, "t", body, "octocat"), comment(7, body, "octocat"));
     one.as_object_mut().unwrap().extend(other.as_object().unwrap().clone());
@@ -35,19 +35,19 @@ fn shown(body: &str) -> Value {
 }
 
 #[test]
-fn a_body_that_github_did_not_take_is_an_error() {
+fn a_body_that_github_did_not_save_is_an_error() {
     for way in 0..4 {
         let server = Server::replying([answer(200, &shown("- alice"))]);
         let error = at(&server.url(), async |github| send(way, github).await).unwrap_err();
         assert_eq!(error.kind, ErrorKind::NotApplied, "{way}: {error}");
         assert!(error.message.contains("another body"), "{way}: {error}");
         assert!(error.hint().contains("65 536"), "{way}: {}", error.hint());
-        assert_eq!(server.asked().len(), 1, "{way}");
+        assert_eq!(server.requests().len(), 1, "{way}");
     }
 }
 
 #[test]
-fn line_ends_and_the_white_space_at_the_end_are_githubs_own() {
+fn different_line_endings_and_trailing_white_space_are_accepted() {
     for way in 0..4 {
         let server = Server::replying([answer(200, &shown("- alice\r\n- bob"))]);
         let body = at(&server.url(), async |github| send(way, github).await).unwrap();
@@ -56,7 +56,7 @@ fn line_ends_and_the_white_space_at_the_end_are_githubs_own() {
 }
 
 #[test]
-fn a_state_that_github_did_not_take_is_an_error() {
+fn a_state_that_github_did_not_save_is_an_error() {
     let server = Server::replying([answer(200, &issue(7, "t", "b", "octocat"))]);
     let state = |state| IssueChange { state: Some((state, None)), ..IssueChange::default() };
     at(&server.url(), async |github| {
@@ -67,7 +67,7 @@ fn a_state_that_github_did_not_take_is_an_error() {
 }
 
 #[test]
-fn only_what_changes_is_sent() {
+fn only_changed_fields_are_sent() {
     let mut closed = issue(7, "t", "b", "octocat");
     closed["state"] = json!("closed");
     let server = Server::replying([answer(200, &closed)]);
@@ -86,7 +86,7 @@ fn only_what_changes_is_sent() {
         }
         infra(github).update_comment(9, "b").await.unwrap_err();
     });
-    let sent: Vec<_> = server.asked().iter().map(|asked| asked.json().to_string()).collect();
+    let sent: Vec<_> = server.requests().iter().map(|request| request.json().to_string()).collect();
     assert_eq!(
         sent,
         [

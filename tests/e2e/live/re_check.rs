@@ -1,12 +1,12 @@
-//! What the second look clears, and what it finds.
+//! What the re-check clears, and what it finds.
 
 use serde_json::json;
 
 use super::{audit, audit_in, ending};
 use stand_ins::aws::{Account, Seed, StandIn};
 
-/// An account with a report of now, in which `alice` has a password and a key, both unused for
-/// 200 days; what happens to them afterwards is visible live alone.
+/// An account with a current report, in which `alice` has a password and a key, both unused for 200
+/// days. Later changes are visible only in a re-check.
 fn with_alice() -> (Account, String) {
     let account = StandIn::shared().account(Seed::empty());
     let made = account.change(json!([{"create_user": {
@@ -27,7 +27,7 @@ fn stale_key(user: &str, key: &str) -> String {
 const STALE_PASSWORD: &str = "alice stale-password password open re-checked";
 
 #[test]
-fn what_has_not_changed_stands_and_is_known_by_its_id() {
+fn unchanged_credentials_stay_open_with_their_id() {
     let (account, key) = with_alice();
     let audited = audit(&account, &[]);
     assert_eq!(audited.lines(), [stale_key("alice", &key), STALE_PASSWORD.to_owned()]);
@@ -35,7 +35,7 @@ fn what_has_not_changed_stands_and_is_known_by_its_id() {
     assert!(audited.cleared().is_empty());
 }
 
-/// Audits after a change to alice: the findings, and what was cleared.
+/// Audits after a change to alice. Returns the findings, what was cleared, and alice's key.
 fn after(change: serde_json::Value) -> (Vec<String>, Vec<String>, String) {
     let (account, key) = with_alice();
     account.change(json!([change]));
@@ -52,11 +52,11 @@ fn a_key_used_since_is_cleared() {
 }
 
 #[test]
-fn a_key_deactivated_since_is_cleared_and_becomes_a_leftover() {
+fn a_key_deactivated_since_is_cleared_and_is_an_inactive_key() {
     let (lines, cleared, key) =
         after(json!({"set_key_status": {"user": "alice", "status": "Inactive"}}));
-    let leftover = format!("alice inactive-access-key {key} open re-checked");
-    assert_eq!(lines, [leftover, STALE_PASSWORD.to_owned()]);
+    let inactive = format!("alice inactive-access-key {key} open re-checked");
+    assert_eq!(lines, [inactive, STALE_PASSWORD.to_owned()]);
     assert_eq!(cleared, ["alice access-key deactivated"]);
 }
 
@@ -75,21 +75,21 @@ fn a_password_used_since_is_cleared() {
 }
 
 #[test]
-fn a_password_removed_since_is_cleared_though_iam_still_says_when_it_was_used() {
+fn a_deleted_password_is_cleared_although_iam_still_shows_its_last_use() {
     let (lines, cleared, key) = after(json!({"delete_password": {"user": "alice"}}));
     assert_eq!(lines, [stale_key("alice", &key)]);
     assert_eq!(cleared, ["alice password removed"]);
 }
 
 #[test]
-fn a_user_who_is_gone_is_cleared() {
+fn a_deleted_user_is_cleared() {
     let (lines, cleared, _) = after(json!({"delete_user": {"user": "alice"}}));
     assert!(lines.is_empty(), "{lines:?}");
     assert_eq!(cleared, ["alice password user-gone", "alice access-key user-gone"]);
 }
 
 #[test]
-fn a_user_made_anew_under_the_name_is_another_user() {
+fn a_user_created_again_with_the_same_name_is_another_user() {
     let (account, _) = with_alice();
     account.change(json!([
         {"delete_user": {"user": "alice"}},
@@ -101,7 +101,7 @@ fn a_user_made_anew_under_the_name_is_another_user() {
 }
 
 #[test]
-fn a_user_made_anew_under_the_name_of_a_healthy_one_is_looked_at() {
+fn a_user_created_again_with_the_name_of_an_unflagged_user_is_re_checked() {
     let account = StandIn::shared().account(Seed::empty());
     account.change(json!([
         {"create_user": {"name": "bob", "created": 400, "keys": [{"created": 300, "last_used": 1}]}},
@@ -120,7 +120,7 @@ fn a_password_reset_since_stays_with_a_note() {
     account.change(json!([{"set_password": {"user": "alice", "changed": 0, "last_used": 200}}]));
     let audited = audit(&account, &[]);
     let of_password =
-        audited.findings().find(|it| it["rule"] == "stale-password").expect("it stays").clone();
+        audited.findings().find(|it| it["rule"] == "stale-password").expect("it is open").clone();
     assert_eq!(of_password["notes"][0]["code"], "recently-reset");
 }
 
@@ -137,7 +137,7 @@ fn a_third_key_is_found() {
     let third = ending(&made[1]["key"]);
     let audited = audit(&account, &[]);
     assert_eq!(audited.lines(), [stale_key("bob", &third)]);
-    // Without the look nobody can say what the report does not show.
+    // Without the re-check, what the report does not show is unknown.
     let unchecked = audit(&account, &["--no-recheck"]);
     assert_eq!(unchecked.lines(), ["bob stale-access-key user unknown credential-report"]);
     assert_eq!(unchecked.code, 3);
@@ -157,7 +157,7 @@ fn a_third_certificate_is_found() {
 }
 
 #[test]
-fn an_old_key_that_was_activated_again_is_found() {
+fn an_old_key_that_was_reactivated_is_found() {
     let account = StandIn::shared().account(Seed::empty());
     let made = account.change(json!([{"create_user": {"name": "carol", "created": 400, "keys": [
         {"created": 300, "last_used": 200, "status": "Inactive"},
@@ -172,7 +172,7 @@ fn an_old_key_that_was_activated_again_is_found() {
 }
 
 #[test]
-fn a_user_absent_from_the_snapshot_is_found() {
+fn a_user_missing_from_the_report_is_found() {
     let (account, key) = with_alice();
     account.change(json!([{"rename_user": {"user": "alice", "to": "alicia"}}]));
     let audited = audit(&account, &[]);
@@ -182,8 +182,8 @@ fn a_user_absent_from_the_snapshot_is_found() {
 }
 
 #[test]
-fn a_password_that_an_administrator_changed_is_not_taken_for_an_old_one() {
-    // The login profile's date stays, the report's follows the change.
+fn a_password_changed_by_an_administrator_is_not_stale() {
+    // The login profile keeps its date; the report has the date of the change.
     let account = StandIn::shared().account(Seed::empty());
     account.change(json!([{"create_user": {
         "name": "dave",
@@ -196,7 +196,7 @@ fn a_password_that_an_administrator_changed_is_not_taken_for_an_old_one() {
 }
 
 #[test]
-fn the_same_findings_have_the_same_ids_however_they_were_seen() {
+fn a_finding_has_the_same_id_in_a_csv_and_in_a_live_audit() {
     let account = StandIn::shared().account(Seed::users(120, 11));
     let checked = audit(&account, &[]);
     let unchecked = audit(&account, &["--no-recheck"]);
@@ -239,7 +239,7 @@ fn a_user_with_a_bedrock_key_or_an_ssh_key_is_not_without_credentials() {
 }
 
 #[test]
-fn an_api_key_that_has_run_out_is_no_credential_in_use() {
+fn an_expired_api_key_is_not_a_credential_in_use() {
     let account = StandIn::shared().account(Seed::empty());
     account.change(json!([
         {"create_user": {"name": "model", "created": 400, "keys": [{"created": 5}]}},
@@ -253,7 +253,7 @@ fn an_api_key_that_has_run_out_is_no_credential_in_use() {
 }
 
 #[test]
-fn healthy_users_ssh_keys_are_listed_when_asked_for() {
+fn the_ssh_keys_of_unflagged_users_are_listed_on_request() {
     let account = StandIn::shared().account(Seed::empty());
     account.change(json!([
         {"create_user": {"name": "erin", "created": 400, "keys": [{"created": 5}]}},
