@@ -12,7 +12,7 @@ mod safe_text;
 
 use std::str::FromStr;
 
-pub use engine::{TemplateError, UserTemplate, render, render_user_template};
+pub use engine::{TemplateError, UserTemplate, render, render_terraform, render_user_template};
 pub use escape::{escape_invisible, shell_word};
 pub use safe_text::{SafeDisplay, SafeText};
 

@@ -29,6 +29,7 @@ const SHARED: [&[(&str, &str)]; 2] = [
         "deactivate.tf.j2",
         "delete.tf.j2",
         "delete_user.tf.j2",
+        "roles.tf.j2",
     ],
 ];
 
@@ -64,6 +65,14 @@ pub fn render(
     context: impl Serialize,
 ) -> Result<String, TemplateError> {
     render_file(&format!("{}/{}", language.id(), page.file()), context)
+}
+
+/// Renders the Terraform of the roles, ending with one line feed.
+///
+/// # Errors
+/// [`TemplateError`] if the template uses a value that the context does not have.
+pub fn render_terraform(context: impl Serialize) -> Result<String, TemplateError> {
+    render_file("terraform/roles.tf.j2", context)
 }
 
 fn render_file(name: &str, context: impl Serialize) -> Result<String, TemplateError> {

@@ -10,13 +10,16 @@ use super::escape::url_component;
 use crate::model::identity::{Partition, RepositoryName};
 use crate::model::inventory::AccountId;
 use crate::model::policy::Rule;
+use crate::model::policy::remediation::Stage;
 
 /// A type whose text has no markup in any format: letters, digits and dashes only.
 pub trait SafeDisplay: fmt::Display {}
 
 impl SafeDisplay for NaiveDate {}
 impl SafeDisplay for AccountId {}
+impl SafeDisplay for Partition {}
 impl SafeDisplay for Rule {}
+impl SafeDisplay for Stage {}
 
 /// A text that templates print as it is. Other text is escaped.
 #[derive(Debug, Clone, Default, Serialize)]
