@@ -94,14 +94,14 @@ impl Feature {
             Self::AllTags => "`--owners all`, `expiry_tag` or `--remediate`",
             Self::LastAccessed => "`--last-accessed candidates`",
             Self::Holdings => "`--remediate` with `delete_users`",
-            Self::RemediationTags => "`--remediate notify` and beyond",
-            Self::Deactivation => "`--remediate deactivate` and beyond",
+            Self::RemediationTags => "`--remediate notify`, `deactivate`, or `delete`",
+            Self::Deactivation => "`--remediate deactivate` or `delete`",
             Self::OldCredentialDeactivation => {
-                "`--remediate deactivate` and beyond with `old-service-credential` in \
+                "`--remediate deactivate` or `delete` with `old-service-credential` in \
                  `remediation.rules`"
             }
             Self::PasswordDeletion => {
-                "`--remediate deactivate` and beyond with `delete_passwords`, or \
+                "`--remediate deactivate` or `delete` with `delete_passwords`, or \
                  `--remediate delete` with `delete_users`"
             }
             Self::CredentialDeletion => "`--remediate delete` with `delete_after_days`",

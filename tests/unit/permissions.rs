@@ -325,7 +325,7 @@ fn the_documentation_lists_every_action() {
             let resource = match permission.resource {
                 Resource::Any => "`*`",
                 Resource::Users if permission.feature.access() == AccessLevel::Tag => {
-                    "`user/*`, tags `iam-stocktake:*` alone"
+                    "`user/*`, tags `iam-stocktake:*` only"
                 }
                 Resource::Users => "`user/*`",
                 Resource::Groups => "`group/*`",

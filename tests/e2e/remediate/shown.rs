@@ -352,7 +352,7 @@ fn what_takes_something_away_comes_first_and_is_never_left_out() {
                 }
             }
             let left_out = 260 - max_rows;
-            let says = format!("  … and {left_out} more notices and other tags\n");
+            let says = format!("  … and {left_out} more notices and other tag changes\n");
             assert!(text.contains(&says), "{what}: {text}");
             let says =
                 format!("{left_out} more notices and other changes of our tags are not shown");
@@ -402,8 +402,8 @@ fn a_page_says_in_its_title_that_evidence_is_missing_and_which() {
         let begins =
             format!("# IAM remedy: incomplete, {english}\n\n> [!WARNING]\n> **Incomplete:**");
         assert!(page.starts_with(&begins), "{page}");
-        assert!(page.contains("> - Account 111122223333: without the evidence for `stale-password`, `stale-access-key`\n"), "{page}");
-        assert!(page.contains("> - 2 users could not be seen whole"), "{page}");
+        assert!(page.contains("> - Account 111122223333: the evidence for `stale-password`, `stale-access-key` is incomplete\n"), "{page}");
+        assert!(page.contains("> - 2 users have incomplete evidence"), "{page}");
         let page = shown.markdown(Language::Japanese);
         let begins =
             format!("# IAM の是正: 不完全、{japanese}\n\n> [!WARNING]\n> **不完全です。**");
@@ -417,8 +417,8 @@ fn a_password_is_said_to_be_removed_by_whoever_removes_it() {
     let mut due = plan("ci-deploy");
     due.waiting.retain(|it| it.target.subject == TagSubject::PASSWORD);
     for (deletes, text, english, japanese) in [
-        (false, "to be removed by a person from", "removal by a person", "手作業での削除"),
-        (true, "to be deleted from", "deletion", "削除"),
+        (false, "manual removal from", "manual removal", "手動での削除"),
+        (true, "deletion from", "deletion", "削除"),
     ] {
         let mut plan = due.clone();
         plan.waiting[0].by_hand = !deletes;
