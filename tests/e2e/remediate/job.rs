@@ -229,7 +229,7 @@ fn another_plan_than_the_approved_one_is_not_carried_out() {
     jobs.world.account.reset_log();
     let other = "0".repeat(64);
     let refused = jobs.apply(&other);
-    refused.is_refused(&jobs, "is another plan: its digest is");
+    refused.is_refused(&jobs, "is not the requested plan: its digest is");
     assert!(refused.log.contains("::error::"), "{}", refused.log);
 
     // An output that is not there comes to an empty input, which must not take the approval out.
