@@ -1,5 +1,5 @@
-//! The audit as the Markdown templates see it. `docs/template.md` describes it for people who
-//! bring a template of their own: keep the two together.
+//! The audit, as the Markdown templates see it. `docs/template.md` describes it for users' own
+//! templates; keep the two in sync.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -27,21 +27,21 @@ pub(super) struct ReportView {
     today: SafeText,
     now: SafeText,
     stale_after_days: u32,
-    /// The allowlist's path; none where the user asked for no allowlist.
+    /// The allowlist's path; none if the user chose no allowlist.
     allowlist_path: Option<String>,
-    /// Whether the allowlist's file was there.
+    /// Whether the allowlist file exists.
     allowlist_found: bool,
     counts: CountsView,
     rules: Vec<RuleView>,
     accounts: Vec<ReportAccountView>,
     exemptions: Vec<ExemptionView>,
-    /// How many exemptions ask for attention.
+    /// How many exemptions need attention.
     exemption_notices: usize,
-    /// Both stale rules are on and have nothing against anybody that is not exempted.
+    /// Whether both stale rules are on and have no finding that is not exempted.
     nothing_stale: bool,
 }
 
-/// Findings counted by what is to be done with them.
+/// Counts of findings.
 #[derive(Serialize)]
 struct CountsView {
     accounts: usize,
@@ -64,7 +64,7 @@ struct RuleView {
     open: usize,
     exempted: usize,
     unknown: usize,
-    /// The worst coverage over all accounts; none where the rule is off.
+    /// The worst coverage of all accounts; none if the rule is off.
     coverage: Option<&'static str>,
 }
 
@@ -75,38 +75,38 @@ struct ReportAccountView {
     users: usize,
     candidates: usize,
     users_without_shown_credentials: usize,
-    /// When IAM generated the report; none where it does not say.
+    /// When IAM generated the report; none if the report has no date.
     generated_at: Option<SafeText>,
-    /// The day of the newest date in a report that bears none: it was generated then or later.
+    /// The newest date in a report that has no date of its own: IAM generated it on this day or later.
     newest_date: Option<SafeText>,
-    /// The report's age in days, or the most that it can be; none where that is unknown.
+    /// The report's age in days, or the most that it can be; none if unknown.
     age_days: Option<i64>,
-    /// How old the evidence may be, in days.
+    /// The maximum age of the evidence, in days.
     max_age_days: u32,
-    /// `evidence-too-old`, `evidence-age-unknown` or `evidence-in-future`, where that is why the
-    /// account is incomplete.
+    /// `evidence-too-old`, `evidence-age-unknown` or `evidence-in-future`, if that makes the account
+    /// incomplete.
     age_problem: Option<&'static str>,
-    /// What needs remedy or cannot be judged.
+    /// Open findings of level error and warning, and unknown findings.
     rows: Vec<ReportRow>,
     rows_left_out: usize,
     notices: Vec<ReportRow>,
     notices_left_out: usize,
     people: Vec<ReportUser>,
     people_left_out: usize,
-    /// Rules by the coverage that they had.
+    /// Rules by their coverage.
     incomplete: Vec<&'static str>,
     not_shown: Vec<&'static str>,
     /// `exported-report`, `fetched-report` or `live`.
     evidence: &'static str,
-    /// How many users were looked at live.
+    /// How many users were re-checked.
     rechecked: usize,
-    /// The credential report could not be had.
+    /// Whether the credential report is missing.
     unseen: bool,
     gaps: Vec<GapView>,
     cleared: Vec<ClearedView>,
 }
 
-/// Evidence that could not be had.
+/// Missing evidence.
 #[derive(Serialize)]
 struct GapView {
     piece: &'static str,
@@ -114,15 +114,15 @@ struct GapView {
     action: &'static str,
     message: String,
     users: usize,
-    /// Whether AWS denied the call by a deny statement, so that granting it does not help.
+    /// Whether a deny statement denied the call, so that granting the permission does not help.
     denied_explicitly: bool,
-    /// The kind of policy that AWS blames for the denial, in AWS's words; none where it names none.
+    /// The kind of policy that denied the call, in AWS's words; none if AWS names none.
     denied_by: Option<&'static str>,
-    /// Whether no rule hangs on it.
+    /// Whether no rule needs it.
     ornament: bool,
 }
 
-/// A finding of the report that a live look cleared.
+/// A finding of the credential report that the re-check cleared.
 #[derive(Serialize)]
 struct ClearedView {
     user: String,
@@ -132,11 +132,11 @@ struct ClearedView {
     used: Option<SafeText>,
 }
 
-/// One finding as a table shows it.
+/// A row of a table: one finding.
 #[derive(Clone, Serialize)]
 struct ReportRow {
     user: String,
-    /// The credential's kind; none for a verdict on the user.
+    /// The credential's kind; none for a finding about the user.
     kind: Option<&'static str>,
     slot: Option<u8>,
     /// The last four characters of the credential's id.
@@ -154,13 +154,13 @@ struct ReportRow {
     id: SafeText,
 }
 
-/// How far the remedy has come with a credential.
+/// The remediation stage of a credential.
 #[derive(Clone, Serialize)]
 struct RemediationTagView {
     /// `notified`, `deactivated` or `inactive`.
     reached: &'static str,
     since: SafeText,
-    /// `deactivate` or `delete`, and the first day of it; none where nobody can say.
+    /// `deactivate` or `delete`, and the first day of that stage; none if unknown.
     next: Option<&'static str>,
     next_from: Option<SafeText>,
 }
@@ -168,16 +168,16 @@ struct RemediationTagView {
 #[derive(Clone, Serialize)]
 struct NoteView {
     code: &'static str,
-    /// The field that could not be read.
+    /// The field that is not readable.
     column: Option<String>,
     text: Option<String>,
-    /// The day of a password's last change, or an exemption's last day.
+    /// The day of a password's last change, or an exemption's expiry date.
     day: Option<SafeText>,
     /// The line of the exemption in the allowlist.
     line: Option<usize>,
 }
 
-/// A user with findings that are not exempted, and what to do about them.
+/// A user with findings that are not exempted, and the remediation steps.
 #[derive(Serialize)]
 struct ReportUser {
     name: String,
@@ -189,13 +189,13 @@ struct ReportUser {
     owner: Option<String>,
     groups: Vec<String>,
     policies: Vec<String>,
-    /// The service that the user was last seen with, and the day.
+    /// The last service that the user accessed, and the day.
     last_service: Option<String>,
     last_seen: Option<SafeText>,
     in_use: bool,
     all_kinds_seen: bool,
     findings: Vec<ReportRow>,
-    /// The findings that name the user's trouble: without notices, unless there is nothing else.
+    /// The findings in the headline: without notices, unless there are only notices.
     headline: Vec<ReportRow>,
     remedy: UserRemediation,
 }
@@ -204,12 +204,12 @@ struct ReportUser {
 struct ExemptionView {
     user: Option<String>,
     pattern: Option<String>,
-    /// The pattern that was probably meant, where this one reads like a regular expression.
+    /// The pattern that was probably meant, if this one looks like a regular expression.
     meant: Option<String>,
     account: Option<SafeText>,
     credentials: Vec<String>,
     rules: Vec<&'static str>,
-    /// Whether those are the rules that are exempted where none are named.
+    /// Whether these are the default rules of an exemption.
     default_rules: bool,
     reason: String,
     owner: String,
@@ -221,7 +221,7 @@ struct ExemptionView {
     line: usize,
 }
 
-/// Builds the view. A table has at most `max_rows` rows, 0 meaning all.
+/// Builds the view. A table has at most `max_rows` rows; 0 for all.
 pub(super) fn view(audit: &Audit, max_rows: usize) -> ReportView {
     let limit = if max_rows == 0 { usize::MAX } else { max_rows };
     let found = by_account(audit);
@@ -374,7 +374,7 @@ fn cleared_view(cleared: &ClearedFinding) -> ClearedView {
     }
 }
 
-/// The findings gathered by user, in the order in which the users first appear.
+/// The findings grouped by user, in the order in which the users first appear.
 fn group_by_user<'a>(findings: impl Iterator<Item = &'a Finding>) -> Vec<Vec<&'a Finding>> {
     let mut places = BTreeMap::new();
     let mut people: Vec<Vec<&Finding>> = Vec::new();
@@ -394,7 +394,7 @@ fn user_view(
     unresolved: &[&Finding],
     of_account: &[Finding],
 ) -> ReportUser {
-    // `group_by_user` makes no empty groups; an empty one would be nobody.
+    // `group_by_user` makes no empty groups.
     let subject = unresolved.first().map(|finding| finding.user.as_ref());
     let permissions = subject.and_then(|it| it.permissions.as_ref());
     let last_accessed = subject.and_then(|it| it.last_accessed.as_ref());

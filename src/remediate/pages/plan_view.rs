@@ -1,4 +1,4 @@
-//! The remediation plan, and what became of it, as the Markdown templates see it.
+//! The remediation plan and its result, as the templates see them.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -19,24 +19,24 @@ use crate::templates::{SafeText, shell_word};
 /// Everything that the templates can name.
 #[derive(Serialize)]
 pub(super) struct RemediationView {
-    /// Whether the plan was carried out.
+    /// Whether the plan was applied.
     applied: bool,
-    /// The furthest stage.
+    /// The last stage.
     stage: &'static str,
     digest: String,
     made_at: SafeText,
     counts: ChangeCounts,
-    /// The limits that the plan is beyond: nothing is done then.
+    /// The limits that the plan exceeds. If there are any, nothing is changed.
     held: Vec<LimitView>,
-    /// What evidence is missing; none where all was had.
+    /// The missing evidence; none if the evidence is complete.
     missing: Option<MissingView>,
-    /// What takes something away, or did: all of it.
+    /// All deactivations and deletions, planned or made.
     takes: Vec<PlanAccountView>,
-    /// Notices and other changes of our tags.
+    /// Notices and other changes of remediation tags.
     tags: Vec<PlanAccountView>,
-    /// Whether the rows are left out, since there is no room for what takes something away.
+    /// Whether the page has counts only, because there is no room for all deactivations and deletions.
     is_brief: bool,
-    /// Clocks that somebody took away.
+    /// Remediation tags that were removed.
     vanished: PlanRows,
     skipped: PlanRows,
     failed: PlanRows,
@@ -44,31 +44,31 @@ pub(super) struct RemediationView {
     waiting: PlanRows,
     left_alone: PlanRows,
     deactivate_after_days: u32,
-    /// None where nothing is ever deleted.
+    /// None if the policy deletes nothing.
     delete_after_days: Option<u32>,
-    /// Whether passwords are deleted instead of deactivated, and not left to a person.
+    /// Whether passwords are deleted instead of deactivated; otherwise a person removes them.
     delete_passwords: bool,
     journal: String,
-    /// The command that undoes what was deactivated.
+    /// The command that undoes the deactivations.
     undo: String,
 }
 
-/// The changes that are to be made, or were, by what they do.
+/// Counts of the changes, planned or made.
 #[derive(Serialize, Default)]
 struct ChangeCounts {
     all: usize,
     deactivations: usize,
     deletions: usize,
-    /// Changes of our own tags.
+    /// Changes of remediation tags.
     tags: usize,
 }
 
-/// What evidence is missing.
+/// The missing evidence.
 #[derive(Serialize)]
 struct MissingView {
     /// The accounts in which rules are incomplete.
     accounts: Vec<MissingAccountView>,
-    /// How many users could not be seen whole.
+    /// How many users have incomplete evidence.
     users: usize,
 }
 
@@ -84,25 +84,25 @@ struct PlanAccountView {
     changes: PlanRows,
 }
 
-/// Rows of a table, and how many there is no room for.
+/// Rows of a list, and how many are left out.
 #[derive(Serialize)]
 struct PlanRows {
     rows: Vec<PlanRow>,
     left_out: usize,
 }
 
-/// A limit, and by how much it is passed.
+/// A limit, and the number that exceeds it.
 #[derive(Serialize)]
 struct LimitView {
     due: usize,
     allowed: usize,
-    /// The account whose share of users it is, and how many users it has; none for the run's
-    /// changes.
+    /// The account and its number of users, for a limit of the share of users; none for the limit of the
+    /// run's changes.
     account: Option<SafeText>,
     users: Option<usize>,
 }
 
-/// What is said of one credential, or of a user as a whole.
+/// One credential, or a user as a whole.
 #[derive(Serialize, Default)]
 pub(super) struct PlanRow {
     account: SafeText,
@@ -111,35 +111,35 @@ pub(super) struct PlanRow {
     kind: Option<&'static str>,
     id_ending: Option<String>,
     change: Option<ChangeView>,
-    /// What was answered, or why a change was not made.
+    /// The error, or why a change was not made.
     pub(super) message: Option<String>,
-    /// What comes later, and from which day on.
+    /// The next stage, and its first day.
     stage: Option<&'static str>,
     due: Option<SafeText>,
-    /// Whether a person has to do that.
+    /// Whether a person must do it.
     by_hand: bool,
     guard: Option<SkipReasonView>,
 }
 
-/// What a change does and what it hangs on.
+/// A change and the dates that it depends on.
 #[derive(Serialize)]
 struct ChangeView {
     /// `clear`, `notify`, `settle`, `renew`, `deactivate`, `delete-password`, `delete-credential` or
     /// `delete-user`.
     act: &'static str,
-    /// Why a clock starts or is taken away.
+    /// Why a remediation tag is set or removed.
     why: Option<ReasonView>,
-    /// The day of that use.
+    /// The day of the use that is the reason.
     why_day: Option<SafeText>,
     /// Whether the kind of credential has a date of its last use.
     has_use: bool,
     last_used: Option<SafeText>,
-    /// For a password when it was last changed.
+    /// The creation date; for a password the date of its last change.
     created: Option<SafeText>,
-    /// What the clock says, and since which day.
+    /// The status in the remediation tag, and its date.
     reached: Option<&'static str>,
     since: Option<SafeText>,
-    /// What goes with the user.
+    /// The credentials that are deleted with the user.
     credentials: Vec<CredentialView>,
 }
 
@@ -158,14 +158,14 @@ struct CredentialView {
     active: bool,
 }
 
-/// What keeps something as it is.
+/// Why something is skipped.
 #[derive(Serialize, Default)]
 struct SkipReasonView {
     code: &'static str,
     day: Option<SafeText>,
     /// The line of the exemption in the allowlist.
     line: Option<usize>,
-    /// What was answered; an owner; a path.
+    /// The error, the owner or the path.
     text: Option<String>,
 }
 
@@ -186,7 +186,7 @@ pub(super) fn view(report: RemediationReport<'_>) -> RemediationView {
         };
         let (takes, tags): (Vec<_>, Vec<_>) =
             of.iter().partition(|(it, _)| it.kind.removes_access());
-        // Only what takes nothing from anybody is ever left out.
+        // Deactivations and deletions are never left out.
         let PlanRows { rows, left_out } = list(tags.into_iter().map(with).collect());
         PlanRows { rows: takes.into_iter().map(with).chain(rows).collect(), left_out }
     };
@@ -219,7 +219,7 @@ pub(super) fn view(report: RemediationReport<'_>) -> RemediationView {
     }
 }
 
-/// The command that undoes what was deactivated.
+/// The command that undoes the deactivations.
 fn undo(report: RemediationReport<'_>) -> String {
     let word = |path: &Path| shell_word(&path.display().to_string());
     let others = report.other_journals.iter();
@@ -227,7 +227,7 @@ fn undo(report: RemediationReport<'_>) -> String {
     format!("iam-stocktake remediate --undo {}{others} --apply", word(report.journal))
 }
 
-/// Whether the change sets a clock that somebody took away.
+/// Whether the change sets a remediation tag that was removed.
 fn is_removed_tag(change: &PlannedChange) -> bool {
     matches!(
         change.kind,

@@ -162,7 +162,7 @@ fn a_title_is_no_longer_than_github_takes() {
         assert!(issue.title.chars().count() <= 256, "{}", issue.title);
     }
     // Nor is a row longer than a page.
-    assert!(desk.page().contains("**3 findings to remedy**"));
+    assert!(desk.page().contains("**3 open findings**"));
     assert_eq!(desk.page().matches("- [ ] ").count(), 3);
 }
 

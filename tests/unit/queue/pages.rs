@@ -58,7 +58,9 @@ fn every_page_has_the_same_blocks_in_both_languages() {
         assert_eq!(outline(&body), outline(&pages[&name]), "{name}\n{body}\n{}", pages[&name]);
     }
     let has = |words: &str| pages.values().any(|body| body.contains(words));
-    for words in ["**New:**", "**Back**", "**Overdue:**", "Opened again", "exempt-issue-labels"] {
+    for words in
+        ["**New:**", "**Returned**", "**Overdue:**", "Reopened because", "exempt-issue-labels"]
+    {
         assert!(has(words), "no page says {words}");
     }
 }
