@@ -10,8 +10,8 @@
 //!    [`remediate`] plans and carries out the removal of credentials.
 //!
 //! [`commands`] connects the stages for each subcommand of [`cli`]. [`model`] has the plain values
-//! that the stages pass to each other, [`permissions`] the IAM policies that the stages need, and
-//! [`templates`] the text that people read. [`github`], [`runner`] and [`files`] are the adapters. `docs/architecture.md` shows the map, and
+//! that the stages hand to each other, [`permissions`] the IAM policies that the stages need, and
+//! [`github`], [`runner`] and [`files`] are the adapters. `docs/architecture.md` shows the map, and
 //! `tests/architecture.rs` holds it.
 
 pub mod allowlist;
@@ -30,5 +30,4 @@ pub mod report;
 mod retry;
 pub mod runner;
 pub mod secrets;
-pub mod settings;
 pub mod templates;

@@ -126,7 +126,7 @@ fn account_table(
     if shown.len() > limit {
         let _ = writeln!(
             text,
-            "  … and {} (--max-rows 0 shows all)",
+            "  … and {} (the JSON report has all rows)",
             count(shown.len() - limit, "more row")
         );
     }

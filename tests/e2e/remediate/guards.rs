@@ -202,8 +202,7 @@ fn what_takes_something_away_is_announced_and_told_first_however_few_rows_are_sh
     world.account.change((0..4).map(new).collect::<Vec<_>>().into());
     world.set_day(14.0);
     let now = world.written(14.0);
-    let arguments =
-        ["remediate", "--now", &now, "--allowlist", "allow.yml", "--apply", "--max-rows", "1"];
+    let arguments = ["remediate", "--now", &now, "--allowlist", "allow.yml", "--apply"];
     let mut command = world.sandbox.command(&arguments);
     command.env("HOME", world.sandbox.path("home")).envs(world.account.environment());
     let ran = stand_ins::sandbox::Ran::from(command.output().unwrap());
