@@ -19,6 +19,8 @@ pub mod oidc;
 
 use std::path::PathBuf;
 
+use secrecy::SecretString;
+
 use crate::model::identity::Visibility;
 
 /// Whether the program runs in a GitHub Actions job.
@@ -58,6 +60,14 @@ pub fn register_secrets() {
             crate::secrets::register(&secret);
         }
     }
+}
+
+/// The token for the GitHub API: the input `github-token`, or `GITHUB_TOKEN`.
+#[must_use]
+pub fn github_token() -> Option<SecretString> {
+    let token = |name: &str| variable(name).filter(|token| !token.trim().is_empty());
+    let token = token("INPUT_GITHUB-TOKEN").or_else(|| token("GITHUB_TOKEN"))?;
+    Some(SecretString::from(token.trim().to_owned()))
 }
 
 /// Variables that contain secrets: the token of the action, then those of the runner and the AWS

@@ -104,7 +104,7 @@ fn every_name_stands_whole_in_a_code_span_of_a_table_whose_rows_all_have_the_sam
     let report = render("en");
     let found = exposed(&report);
     for name in HOSTILE {
-        let shown = iam_stocktake::report::escape_invisible(name).replace("\\|", "\\\\u{7c}");
+        let shown = iam_stocktake::templates::escape_invisible(name).replace("\\|", "\\\\u{7c}");
         assert!(
             found.code.iter().any(|code| code.trim() == shown.trim()),
             "{name:?} as {shown:?} in {:#?}",
@@ -169,7 +169,7 @@ fn an_audit_in_a_job_gives_the_runner_no_command() {
             assert!(json.to_string().contains("##[add-mask]z"), "{json}");
         }
         let log = ran.stdout + &ran.stderr;
-        for stops in [Stops::Heeded, Stops::Ignored] {
+        for stops in [Stops::Supported, Stops::Ignored] {
             let commands = read(&log, stops);
             let names: Vec<_> = commands.iter().map(|it| it.name.as_str()).collect();
             assert_eq!(names, vec!["error"; usize::from(code != 0)], "{arguments:?}: {log}");
