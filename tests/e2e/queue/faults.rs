@@ -198,7 +198,7 @@ fn a_body_that_github_has_not_taken_is_an_error() {
     let before = world.index().body;
     world.repo.faults(json!([At::Edit.befalling(json!({ "keep_old_body": true }))]));
     let run = world.day(1, EMPTY);
-    ended(&run, At::Edit, "issue #1 has another body", "65 536 characters");
+    ended(&run, At::Edit, "issue #1 has a different body", "65 536 characters");
     assert_eq!(world.index().body, before);
     world.repo.faults(json!([]));
     assert_eq!(world.day(1, EMPTY).code, 0);

@@ -79,7 +79,7 @@ fn a_rejected_request_is_final_and_has_a_hint() {
             invalid(&errors),
             ErrorKind::Unprocessable,
             "Validation Failed: `title` missing_field; `assignees` invalid, nobody; and more",
-            "set `title`, `assignees` to something that GitHub takes",
+            "set `title`, `assignees` to a value that GitHub accepts",
         ),
         (
             error_response(400, "Problems parsing JSON"),
