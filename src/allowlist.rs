@@ -162,7 +162,19 @@ impl Position {
 }
 
 /// Where an exemption stands in time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    strum::Display,
+    strum::EnumString,
+    strum::IntoStaticStr,
+)]
+#[strum(serialize_all = "kebab-case", const_into_str)]
 pub enum ExemptionStatus {
     /// It holds.
     InForce,
@@ -176,11 +188,7 @@ impl ExemptionStatus {
     /// The term's name.
     #[must_use]
     pub const fn id(self) -> &'static str {
-        match self {
-            Self::InForce => "in-force",
-            Self::ExpiresSoon => "expires-soon",
-            Self::Expired => "expired",
-        }
+        self.into_str()
     }
 }
 

@@ -1,6 +1,5 @@
 //! What is wrong with an allowlist file: a code, a place, and how to mend it.
 
-use std::fmt;
 use std::ops::Range;
 
 use annotate_snippets::renderer::DecorStyle;
@@ -8,101 +7,98 @@ use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
 use super::BYTE_ORDER_MARK;
 
-macro_rules! codes {
-    ($($(#[doc = $doc:literal])+ $variant:ident = $id:literal,)+) => {
-        /// What kind of problem a diagnostic reports.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub enum DiagnosticCode {
-            $($(#[doc = $doc])+ $variant,)+
-        }
-
-        impl DiagnosticCode {
-            /// Every code there is.
-            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
-
-            /// The code as it is printed.
-            #[must_use]
-            pub const fn id(self) -> &'static str {
-                match self {
-                    $(Self::$variant => $id,)+
-                }
-            }
-        }
-    };
-}
-
-codes! {
+/// What kind of problem a diagnostic reports.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    strum::Display,
+    strum::IntoStaticStr,
+    strum::VariantArray,
+)]
+#[strum(serialize_all = "kebab-case", const_into_str)]
+pub enum DiagnosticCode {
     /// The file cannot be opened or read.
-    UnreadableFile = "unreadable-file",
+    UnreadableFile,
     /// The file is not UTF-8.
-    NotUtf8 = "not-utf8",
+    NotUtf8,
     /// The file is no YAML.
-    Syntax = "syntax",
+    Syntax,
     /// The file, or a part of it, is empty.
-    EmptyFile = "empty-file",
+    EmptyFile,
     /// A key that the format does not know.
-    UnknownKey = "unknown-key",
+    UnknownKey,
     /// A key that stands twice.
-    DuplicateKey = "duplicate-key",
+    DuplicateKey,
     /// A required key that is not there.
-    MissingKey = "missing-key",
+    MissingKey,
     /// A value of another type than its key takes.
-    WrongType = "wrong-type",
+    WrongType,
     /// A version of the format that this program does not read.
-    UnsupportedVersion = "unsupported-version",
+    UnsupportedVersion,
     /// A number beyond what makes sense.
-    NumberOutOfRange = "number-out-of-range",
+    NumberOutOfRange,
     /// A list without entries, where none would mean something else.
-    EmptyList = "empty-list",
+    EmptyList,
     /// A reason, an owner, a path or a tag key of nothing but white space.
-    EmptyText = "empty-text",
+    EmptyText,
     /// No rule has this name.
-    UnknownRule = "unknown-rule",
+    UnknownRule,
     /// A rule in `remediation.rules` whose findings are never remediated.
-    RuleWithoutRemediation = "rule-without-remediation",
+    RuleWithoutRemediation,
     /// No level has this name.
-    UnknownLevel = "unknown-level",
+    UnknownLevel,
     /// `expired-user` without the tag that it reads.
-    ExpiryTagMissing = "expiry-tag-missing",
+    ExpiryTagMissing,
     /// Users are to be deleted, but no number of days says when.
-    DeletionWithoutDays = "deletion-without-days",
+    DeletionWithoutDays,
     /// A text that cannot be a path of IAM users.
-    InvalidPath = "invalid-path",
+    InvalidPath,
     /// Both `user` and `pattern`.
-    UserAndPattern = "user-and-pattern",
+    UserAndPattern,
     /// Neither `user` nor `pattern`.
-    NoUser = "no-user",
+    NoUser,
     /// A text that cannot be an IAM user name.
-    InvalidUserName = "invalid-user-name",
+    InvalidUserName,
     /// A pattern with characters that no user name has.
-    InvalidPattern = "invalid-pattern",
+    InvalidPattern,
     /// A pattern with fewer than three literal characters.
-    PatternTooBroad = "pattern-too-broad",
+    PatternTooBroad,
     /// A text that is no account id.
-    InvalidAccount = "invalid-account",
+    InvalidAccount,
     /// An account that `former_accounts` lists twice.
-    DuplicateAccount = "duplicate-account",
+    DuplicateAccount,
     /// An account that `former_accounts` lists, and that is audited.
-    FormerAccountAudited = "former-account-audited",
+    FormerAccountAudited,
     /// A text that is no user id.
-    InvalidUserId = "invalid-user-id",
+    InvalidUserId,
     /// An access key id written out.
-    FullAccessKeyId = "full-access-key-id",
+    FullAccessKeyId,
     /// A text that names no credential.
-    UnknownCredential = "unknown-credential",
+    UnknownCredential,
     /// A text that is no date.
-    InvalidDate = "invalid-date",
+    InvalidDate,
     /// An exemption that reaches too far ahead.
-    ExpiresTooFar = "expires-too-far",
+    ExpiresTooFar,
     /// An exemption that has run out.
-    ExemptionExpired = "exemption-expired",
+    ExemptionExpired,
     /// An exemption that runs out soon.
-    ExemptionExpiresSoon = "exemption-expires-soon",
+    ExemptionExpiresSoon,
 }
 
-impl fmt::Display for DiagnosticCode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.id())
+impl DiagnosticCode {
+    /// All codes.
+    pub const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
+
+    /// The code in messages.
+    #[must_use]
+    pub const fn id(self) -> &'static str {
+        self.into_str()
     }
 }
 

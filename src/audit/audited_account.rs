@@ -63,7 +63,8 @@ pub struct ClearedFinding {
 }
 
 /// What has happened to a credential since the report was generated.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, strum::IntoStaticStr)]
+#[strum(serialize_all = "kebab-case", const_into_str)]
 pub enum ClearedReason {
     /// The user is gone.
     UserGone,
@@ -81,13 +82,7 @@ impl ClearedReason {
     /// The name of what has happened.
     #[must_use]
     pub const fn id(self) -> &'static str {
-        match self {
-            Self::UserGone => "user-gone",
-            Self::Removed => "removed",
-            Self::Deactivated => "deactivated",
-            Self::Used(_) => "used",
-            Self::Changed => "changed",
-        }
+        self.into_str()
     }
 }
 

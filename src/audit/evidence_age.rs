@@ -23,13 +23,19 @@ pub struct EvidenceAge {
 }
 
 /// Why the age of evidence makes it incomplete.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, strum::Display, strum::EnumString, strum::IntoStaticStr,
+)]
+#[strum(serialize_all = "kebab-case", const_into_str)]
 pub enum AgeProblem {
     /// It is older than the limit.
+    #[strum(serialize = "evidence-too-old")]
     TooOld,
     /// It bears no date, and its newest date is older than the limit.
+    #[strum(serialize = "evidence-age-unknown")]
     Unknown,
     /// It was made after the moment of the audit: one of the clocks is wrong.
+    #[strum(serialize = "evidence-in-future")]
     InFuture,
 }
 
@@ -37,11 +43,7 @@ impl AgeProblem {
     /// Its code in the audit JSON and in templates.
     #[must_use]
     pub const fn id(self) -> &'static str {
-        match self {
-            Self::TooOld => "evidence-too-old",
-            Self::Unknown => "evidence-age-unknown",
-            Self::InFuture => "evidence-in-future",
-        }
+        self.into_str()
     }
 }
 

@@ -5,15 +5,31 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use super::finding_id::FindingId;
+use crate::model::all;
 use crate::model::inventory::{
     AccountId, CredentialHandle, CredentialKind, Evidence, LastAccessed, Permissions,
     UnreadableField,
 };
 use crate::model::policy::{Level, Rule};
 use crate::model::remediation_tag::RemediationTag;
+use strum::{EnumCount as _, VariantArray as _};
 
 /// How complete the evidence of one rule was in one account.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    strum::Display,
+    strum::EnumString,
+    strum::IntoStaticStr,
+    strum::EnumCount,
+    strum::VariantArray,
+)]
+#[strum(serialize_all = "kebab-case", const_into_str)]
 pub enum Coverage {
     /// All evidence was had, live: a finding that is gone is cleared.
     Complete,
@@ -27,13 +43,7 @@ pub enum Coverage {
 
 impl Coverage {
     /// All of them, the best first.
-    pub const ALL: [Self; 4] = [Self::Complete, Self::Snapshot, Self::NotShown, Self::Incomplete];
-
-    /// The coverage of this name.
-    #[must_use]
-    pub fn from_id(id: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|it| it.id() == id)
-    }
+    pub const ALL: [Self; Self::COUNT] = all(Self::VARIANTS);
 
     /// Whether all evidence that the rule needs was had, so that what it did not find was not there.
     #[must_use]
@@ -44,12 +54,7 @@ impl Coverage {
     /// The coverage's name.
     #[must_use]
     pub const fn id(self) -> &'static str {
-        match self {
-            Self::Complete => "complete",
-            Self::Snapshot => "snapshot",
-            Self::NotShown => "not-shown",
-            Self::Incomplete => "incomplete",
-        }
+        self.into_str()
     }
 }
 
@@ -178,7 +183,21 @@ pub struct UserCredential {
 }
 
 /// Whether a finding is open.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    strum::Display,
+    strum::EnumString,
+    strum::IntoStaticStr,
+    strum::EnumCount,
+    strum::VariantArray,
+)]
+#[strum(serialize_all = "kebab-case", const_into_str)]
 pub enum FindingStatus {
     /// It stands.
     Open,
@@ -190,27 +209,31 @@ pub enum FindingStatus {
 
 impl FindingStatus {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Open, Self::Exempted, Self::Unknown];
-
-    /// The status of this name.
-    #[must_use]
-    pub fn from_id(id: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|it| it.id() == id)
-    }
+    pub const ALL: [Self; Self::COUNT] = all(Self::VARIANTS);
 
     /// The status's name.
     #[must_use]
     pub const fn id(self) -> &'static str {
-        match self {
-            Self::Open => "open",
-            Self::Exempted => "exempted",
-            Self::Unknown => "unknown",
-        }
+        self.into_str()
     }
 }
 
 /// What the reference date is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    strum::Display,
+    strum::EnumString,
+    strum::IntoStaticStr,
+    strum::EnumCount,
+    strum::VariantArray,
+)]
+#[strum(serialize_all = "kebab-case", const_into_str)]
 pub enum ReferenceKind {
     /// The last use.
     LastUsed,
@@ -224,28 +247,18 @@ pub enum ReferenceKind {
 
 impl ReferenceKind {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::LastUsed, Self::NeverUsedSince, Self::Created, Self::Expired];
-
-    /// The reference of this name.
-    #[must_use]
-    pub fn from_id(id: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|it| it.id() == id)
-    }
+    pub const ALL: [Self; Self::COUNT] = all(Self::VARIANTS);
 
     /// The reference's name.
     #[must_use]
     pub const fn id(self) -> &'static str {
-        match self {
-            Self::LastUsed => "last-used",
-            Self::NeverUsedSince => "never-used-since",
-            Self::Created => "created",
-            Self::Expired => "expired",
-        }
+        self.into_str()
     }
 }
 
 /// What else is to be said about a finding.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, strum::IntoStaticStr)]
+#[strum(serialize_all = "kebab-case", const_into_str)]
 pub enum Note {
     /// The password is long unused, but was changed within the threshold.
     RecentlyReset(DateTime<Utc>),
@@ -263,12 +276,6 @@ impl Note {
     /// The note's name.
     #[must_use]
     pub const fn id(&self) -> &'static str {
-        match self {
-            Self::RecentlyReset(_) => "recently-reset",
-            Self::Unreadable(_) => "unreadable",
-            Self::HiddenCredentials => "hidden-credentials",
-            Self::ExemptionExpired(_) => "exemption-expired",
-            Self::ExemptionNeedsLiveEvidence(_) => "exemption-needs-live-evidence",
-        }
+        self.into_str()
     }
 }

@@ -98,7 +98,10 @@ impl FindingCounts {
 }
 
 /// The outcome of a run in one word.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, strum::Display, strum::EnumString, strum::IntoStaticStr,
+)]
+#[strum(serialize_all = "kebab-case", const_into_str)]
 pub enum AuditOutcome {
     /// All that was judged is in order.
     Clean,
@@ -112,11 +115,7 @@ impl AuditOutcome {
     /// The outcome's name.
     #[must_use]
     pub const fn id(self) -> &'static str {
-        match self {
-            Self::Clean => "clean",
-            Self::Stale => "stale",
-            Self::Incomplete => "incomplete",
-        }
+        self.into_str()
     }
 }
 
@@ -134,11 +133,13 @@ pub struct ExemptionResult {
 }
 
 /// Whom an exemption matched in this run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, strum::IntoStaticStr)]
+#[strum(serialize_all = "kebab-case", const_into_str)]
 pub enum ExemptionMatch {
     /// Its account was not audited.
     NotAudited,
     /// No user: it is not needed, or it is misspelt.
+    #[strum(serialize = "nobody")]
     NoUser,
     /// A user whose name is written with other case.
     ByCaseOnly,
@@ -150,11 +151,6 @@ impl ExemptionMatch {
     /// The name of what was matched.
     #[must_use]
     pub const fn id(self) -> &'static str {
-        match self {
-            Self::NotAudited => "not-audited",
-            Self::NoUser => "nobody",
-            Self::ByCaseOnly => "by-case-only",
-            Self::Users(_) => "users",
-        }
+        self.into_str()
     }
 }

@@ -187,7 +187,7 @@ fn fail_on(text: &str) -> Result<FailOnWords, String> {
 
 fn mode_parser() -> impl clap::builder::TypedValueParser<Value = PublishMode> {
     PossibleValuesParser::new(PublishMode::ALL.map(PublishMode::id))
-        .map(|name| PublishMode::from_id(&name).unwrap_or_default())
+        .map(|name| name.parse().unwrap_or_default())
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "the shape of a value parser")]

@@ -5,7 +5,9 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::model::all;
 use crate::model::inventory::{AccountId, InvalidAccountId};
+use strum::{EnumCount as _, VariantArray as _};
 
 /// A text that is not the name that it should be. It says what such a name looks like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -13,7 +15,19 @@ use crate::model::inventory::{AccountId, InvalidAccountId};
 pub struct InvalidName(&'static str);
 
 /// A separate world of accounts, which every ARN names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Default,
+    strum::Display,
+    strum::IntoStaticStr,
+    strum::EnumCount,
+    strum::VariantArray,
+)]
+#[strum(serialize_all = "kebab-case", const_into_str)]
 pub enum Partition {
     /// The commercial regions.
     #[default]
@@ -28,17 +42,12 @@ pub enum Partition {
 
 impl Partition {
     /// All partitions.
-    pub const ALL: [Self; 4] = [Self::Aws, Self::AwsCn, Self::AwsUsGov, Self::AwsEusc];
+    pub const ALL: [Self; Self::COUNT] = all(Self::VARIANTS);
 
     /// The partition's name in an ARN.
     #[must_use]
     pub const fn id(self) -> &'static str {
-        match self {
-            Self::Aws => "aws",
-            Self::AwsCn => "aws-cn",
-            Self::AwsUsGov => "aws-us-gov",
-            Self::AwsEusc => "aws-eusc",
-        }
+        self.into_str()
     }
 
     /// The audience that STS wants in a token of GitHub (the README of
@@ -93,12 +102,6 @@ impl Partition {
             Self::AwsUsGov => "console.amazonaws-us-gov.com",
             Self::AwsEusc => "console.amazonaws-eusc.eu",
         }
-    }
-}
-
-impl fmt::Display for Partition {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.id())
     }
 }
 

@@ -7,10 +7,12 @@ mod age;
 mod denial;
 mod user_record;
 
+use crate::model::all;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
+use strum::{EnumCount as _, VariantArray as _};
 
 use chrono::{DateTime, Utc};
 use smallvec::SmallVec;
@@ -115,7 +117,22 @@ pub struct Account<'a> {
 }
 
 /// What the evidence of an account is made of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    strum::Display,
+    strum::EnumString,
+    strum::IntoStaticStr,
+    strum::EnumCount,
+    strum::VariantArray,
+)]
+#[strum(serialize_all = "kebab-case", const_into_str)]
 pub enum EvidenceSource {
     /// An exported credential report: what it does not show was not looked for.
     ExportedReport,
@@ -127,27 +144,30 @@ pub enum EvidenceSource {
 
 impl EvidenceSource {
     /// All forms.
-    pub const ALL: [Self; 3] = [Self::ExportedReport, Self::FetchedReport, Self::Live];
-
-    /// The form of this name.
-    #[must_use]
-    pub fn from_id(id: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|it| it.id() == id)
-    }
+    pub const ALL: [Self; Self::COUNT] = all(Self::VARIANTS);
 
     /// The form's name.
     #[must_use]
     pub const fn id(self) -> &'static str {
-        match self {
-            Self::ExportedReport => "exported-report",
-            Self::FetchedReport => "fetched-report",
-            Self::Live => "live",
-        }
+        self.into_str()
     }
 }
 
 /// A piece of evidence that rules hang on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    strum::Display,
+    strum::EnumString,
+    strum::IntoStaticStr,
+)]
+#[strum(serialize_all = "kebab-case", const_into_str)]
 pub enum EvidenceItem {
     /// The credential report, and with it the account.
     CredentialReport,
@@ -181,21 +201,7 @@ impl EvidenceItem {
     /// The piece's name.
     #[must_use]
     pub const fn id(self) -> &'static str {
-        match self {
-            Self::CredentialReport => "credential-report",
-            Self::Users => "users",
-            Self::LoginProfile => "login-profile",
-            Self::AccessKeys => "access-keys",
-            Self::AccessKeyUse => "access-key-use",
-            Self::SigningCertificates => "signing-certificates",
-            Self::SshKeys => "ssh-keys",
-            Self::ServiceSpecificCredentials => "service-specific-credentials",
-            Self::Tags => "tags",
-            Self::Owners => "owners",
-            Self::Alias => "alias",
-            Self::LastAccessed => "last-accessed",
-            Self::Holdings => "holdings",
-        }
+        self.into_str()
     }
 }
 
@@ -215,7 +221,20 @@ pub struct EvidenceGap {
 }
 
 /// Why evidence could not be had.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    strum::Display,
+    strum::EnumString,
+    strum::IntoStaticStr,
+)]
+#[strum(serialize_all = "kebab-case", const_into_str)]
 pub enum GapCause {
     /// A permission is missing.
     Denied,
@@ -237,20 +256,25 @@ impl GapCause {
     /// The cause's name.
     #[must_use]
     pub const fn id(self) -> &'static str {
-        match self {
-            Self::Denied => "denied",
-            Self::Credentials => "credentials",
-            Self::Throttled => "throttled",
-            Self::Unavailable => "unavailable",
-            Self::Unreachable => "unreachable",
-            Self::TimedOut => "timed-out",
-            Self::Unexpected => "unexpected",
-        }
+        self.into_str()
     }
 }
 
 /// How a credential was seen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    strum::Display,
+    strum::EnumString,
+    strum::IntoStaticStr,
+)]
+#[strum(serialize_all = "kebab-case", const_into_str)]
 pub enum Evidence {
     /// A live look at the user that replaced the report's row.
     ReChecked,
@@ -264,11 +288,7 @@ impl Evidence {
     /// The evidence's name.
     #[must_use]
     pub const fn id(self) -> &'static str {
-        match self {
-            Self::CredentialReport => "credential-report",
-            Self::ReChecked => "re-checked",
-            Self::NotReChecked => "not-re-checked",
-        }
+        self.into_str()
     }
 }
 
@@ -422,9 +442,24 @@ pub struct OtherCredential {
 
 /// The kinds of credential that a finding can be about.
 #[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    serde::Serialize,
+    serde::Deserialize,
+    strum::Display,
+    strum::EnumString,
+    strum::IntoStaticStr,
+    strum::EnumCount,
+    strum::VariantArray,
 )]
 #[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case", const_into_str)]
 pub enum CredentialKind {
     /// The console password.
     Password,
@@ -440,30 +475,12 @@ pub enum CredentialKind {
 
 impl CredentialKind {
     /// All kinds.
-    pub const ALL: [Self; 5] = [
-        Self::Password,
-        Self::AccessKey,
-        Self::SigningCertificate,
-        Self::SshKey,
-        Self::ServiceSpecificCredential,
-    ];
-
-    /// The kind of this name.
-    #[must_use]
-    pub fn from_id(id: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|it| it.id() == id)
-    }
+    pub const ALL: [Self; Self::COUNT] = all(Self::VARIANTS);
 
     /// The kind's name in reports, fingerprints and the allowlist.
     #[must_use]
     pub const fn id(self) -> &'static str {
-        match self {
-            Self::Password => "password",
-            Self::AccessKey => "access-key",
-            Self::SigningCertificate => "signing-certificate",
-            Self::SshKey => "ssh-key",
-            Self::ServiceSpecificCredential => "service-specific-credential",
-        }
+        self.into_str()
     }
 }
 

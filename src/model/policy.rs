@@ -2,9 +2,10 @@
 
 pub mod remediation;
 
+use crate::model::all;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::str::FromStr;
+use strum::{EnumCount as _, VariantArray as _};
 
 use sha2::{Digest as _, Sha256};
 
@@ -16,7 +17,23 @@ pub const DEFAULT_MAX_EXEMPTION_DAYS: u32 = 365;
 pub const MAX_DAYS: u32 = 3_650;
 
 /// What is looked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    strum::Display,
+    strum::EnumString,
+    strum::IntoStaticStr,
+    strum::AsRefStr,
+    strum::EnumCount,
+    strum::VariantArray,
+)]
+#[strum(serialize_all = "kebab-case", const_into_str)]
 pub enum Rule {
     /// An enabled password unused for N days.
     StalePassword,
@@ -40,56 +57,32 @@ pub enum Rule {
 
 impl Rule {
     /// All rules, the ones that matter most first: in the order of their declaration.
-    pub const ALL: [Self; 9] = [
-        Self::StalePassword,
-        Self::StaleAccessKey,
-        Self::ExpiredUser,
-        Self::RootAccessKey,
-        Self::OldServiceCredential,
-        Self::InactiveAccessKey,
-        Self::UserWithoutCredentials,
-        Self::UnrotatedAccessKey,
-        Self::UnlistedUser,
-    ];
+    pub const ALL: [Self; Self::COUNT] = all(Self::VARIANTS);
 
     /// The rule's id in reports, fingerprints and the allowlist.
     #[must_use]
     pub const fn id(self) -> &'static str {
-        match self {
-            Self::StalePassword => "stale-password",
-            Self::StaleAccessKey => "stale-access-key",
-            Self::ExpiredUser => "expired-user",
-            Self::RootAccessKey => "root-access-key",
-            Self::OldServiceCredential => "old-service-credential",
-            Self::InactiveAccessKey => "inactive-access-key",
-            Self::UserWithoutCredentials => "user-without-credentials",
-            Self::UnrotatedAccessKey => "unrotated-access-key",
-            Self::UnlistedUser => "unlisted-user",
-        }
-    }
-}
-
-impl fmt::Display for Rule {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.id())
-    }
-}
-
-/// A text that names no rule or no level.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("unknown name")]
-pub struct UnknownName;
-
-impl FromStr for Rule {
-    type Err = UnknownName;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::ALL.into_iter().find(|rule| rule.id() == text).ok_or(UnknownName)
+        self.into_str()
     }
 }
 
 /// How much a finding of a rule weighs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    strum::Display,
+    strum::EnumString,
+    strum::IntoStaticStr,
+    strum::EnumCount,
+    strum::VariantArray,
+)]
+#[strum(serialize_all = "kebab-case", const_into_str)]
 pub enum Level {
     /// The rule is not judged.
     Off,
@@ -103,31 +96,12 @@ pub enum Level {
 
 impl Level {
     /// All levels, the lightest first.
-    pub const ALL: [Self; 4] = [Self::Off, Self::Notice, Self::Warning, Self::Error];
+    pub const ALL: [Self; Self::COUNT] = all(Self::VARIANTS);
 
     /// The level's name.
     #[must_use]
     pub const fn id(self) -> &'static str {
-        match self {
-            Self::Off => "off",
-            Self::Notice => "notice",
-            Self::Warning => "warning",
-            Self::Error => "error",
-        }
-    }
-}
-
-impl fmt::Display for Level {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.id())
-    }
-}
-
-impl FromStr for Level {
-    type Err = UnknownName;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::ALL.into_iter().find(|level| level.id() == text).ok_or(UnknownName)
+        self.into_str()
     }
 }
 

@@ -8,8 +8,10 @@ use std::str::FromStr;
 use chrono::{DateTime, Days, SecondsFormat, Utc};
 use sha2::{Digest as _, Sha256};
 
+use crate::model::all;
 use crate::model::inventory::CredentialKind;
 use crate::model::policy::hex16;
+use strum::{EnumCount as _, VariantArray as _};
 
 /// What the keys of our tags begin with. The role of the remedy may set no others.
 pub const TAG_KEY_PREFIX: &str = "iam-stocktake:";
@@ -68,9 +70,24 @@ impl fmt::Display for TagSubject {
 
 /// How far a credential, or a user, has come.
 #[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    serde::Serialize,
+    serde::Deserialize,
+    strum::Display,
+    strum::EnumString,
+    strum::IntoStaticStr,
+    strum::EnumCount,
+    strum::VariantArray,
 )]
 #[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case", const_into_str)]
 pub enum RemediationStatus {
     /// The user bears a notice.
     Notified,
@@ -82,16 +99,12 @@ pub enum RemediationStatus {
 
 impl RemediationStatus {
     /// All of them, in their order.
-    pub const ALL: [Self; 3] = [Self::Notified, Self::Deactivated, Self::Inactive];
+    pub const ALL: [Self; Self::COUNT] = all(Self::VARIANTS);
 
     /// The name in the tag.
     #[must_use]
     pub const fn id(self) -> &'static str {
-        match self {
-            Self::Notified => "notified",
-            Self::Deactivated => "deactivated",
-            Self::Inactive => "inactive",
-        }
+        self.into_str()
     }
 
     /// Whether the tag says that the credential is inactive.
@@ -155,7 +168,7 @@ impl FromStr for RemediationTag {
         };
         let words: Vec<_> = text.split(' ').collect();
         let [reached, since, seen] = words.as_slice() else { return Err(InvalidRemediationTag) };
-        let reached = RemediationStatus::ALL.into_iter().find(|it| it.id() == *reached);
+        let reached = reached.parse().ok();
         match (reached, moment(since, "since"), moment(seen, "seen")) {
             (Some(reached), Some(since), Some(seen)) => Ok(Self { reached, since, seen }),
             _ => Err(InvalidRemediationTag),

@@ -1,9 +1,23 @@
 //! Which event may publish what.
 
 use super::gate::FailOn;
+use crate::model::all;
+use strum::{EnumCount as _, VariantArray as _};
 
 /// Where the findings go.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Default,
+    strum::EnumString,
+    strum::IntoStaticStr,
+    strum::EnumCount,
+    strum::VariantArray,
+)]
+#[strum(serialize_all = "kebab-case", const_into_str)]
 pub enum PublishMode {
     /// By the event: into the queue, or onto the pull request.
     #[default]
@@ -20,25 +34,12 @@ pub enum PublishMode {
 
 impl PublishMode {
     /// All of them.
-    pub const ALL: [Self; 5] =
-        [Self::Auto, Self::Issue, Self::IssuePerUser, Self::PullRequest, Self::None];
+    pub const ALL: [Self; Self::COUNT] = all(Self::VARIANTS);
 
     /// The name on the command line.
     #[must_use]
     pub const fn id(self) -> &'static str {
-        match self {
-            Self::Auto => "auto",
-            Self::Issue => "issue",
-            Self::IssuePerUser => "issue-per-user",
-            Self::PullRequest => "pull-request",
-            Self::None => "none",
-        }
-    }
-
-    /// The mode of this name.
-    #[must_use]
-    pub fn from_id(id: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|mode| mode.id() == id)
+        self.into_str()
     }
 }
 
@@ -57,9 +58,11 @@ pub enum Destination {
 }
 
 /// Why nothing is published.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr)]
+#[strum(serialize_all = "kebab-case", const_into_str)]
 pub enum SkipReason {
     /// It was asked for.
+    #[strum(serialize = "asked")]
     Requested,
     /// The run is on another branch than the default one.
     OtherBranch,
@@ -73,12 +76,7 @@ impl SkipReason {
     /// The reason in a word.
     #[must_use]
     pub const fn id(self) -> &'static str {
-        match self {
-            Self::Requested => "asked",
-            Self::OtherBranch => "other-branch",
-            Self::Event => "event",
-            Self::Public => "public",
-        }
+        self.into_str()
     }
 }
 

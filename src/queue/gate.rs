@@ -39,7 +39,8 @@ impl FailOn {
 }
 
 /// What the gate says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr)]
+#[strum(serialize_all = "kebab-case", const_into_str)]
 pub enum Gate {
     /// Nothing of what was to fail the run is there.
     Passed,
@@ -53,11 +54,7 @@ impl Gate {
     /// The word of the output `gate`.
     #[must_use]
     pub const fn id(self) -> &'static str {
-        match self {
-            Self::Passed => "passed",
-            Self::Failed => "failed",
-            Self::NotEvaluated => "not-evaluated",
-        }
+        self.into_str()
     }
 }
 

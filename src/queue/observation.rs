@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Utc};
 
 use super::limits::{MAX_USER_NAME_CHARS, truncate};
-use super::remediation_progress::{self, RemediationProgress, UserResources};
+use super::remediation_progress::{RemediationProgress, UserResources};
 use crate::audit::{
     AgeProblem, Coverage, DayCount, EvidenceAge, FindingId, FindingStatus, ReferenceKind,
 };
@@ -245,7 +245,7 @@ impl ObservedAccount {
         let age_problem = age_problem(account, audit, now, limit)?;
         let coverage = account.complete.iter().map(|(rule, coverage)| {
             let rule = parse("rule", rule, |text| text.parse().ok())?;
-            let coverage = parse("coverage", coverage, Coverage::from_id)?;
+            let coverage = parse("coverage", coverage, |text| text.parse::<Coverage>().ok())?;
             Ok((rule, if age_problem.is_some() { Coverage::Incomplete } else { coverage }))
         });
         Ok(Self {
@@ -305,7 +305,7 @@ fn age_problem(
     now: DateTime<Utc>,
     limit: MaxEvidenceAge,
 ) -> Result<Option<AgeProblem>, InvalidAudit> {
-    let form = parse("evidence", &account.evidence, EvidenceSource::from_id)?;
+    let form = parse("evidence", &account.evidence, |text| text.parse::<EvidenceSource>().ok())?;
     let age = |generated_at, newest| EvidenceAge::of(form, generated_at, newest, limit, now);
     let is_unseen = account.gaps.iter().any(|gap| gap.piece == EvidenceItem::CredentialReport.id());
     // An account whose report could not be had is incomplete for that.
@@ -321,7 +321,9 @@ impl ObservedFinding {
     fn of(finding: &v1::Finding) -> Result<Self, InvalidAudit> {
         let credential = finding.credential.as_ref();
         let kind = credential
-            .map(|it| parse("credential's kind", &it.kind, CredentialKind::from_id))
+            .map(|it| {
+                parse("credential's kind", &it.kind, |text| text.parse::<CredentialKind>().ok())
+            })
             .transpose()?;
         let rule = parse("rule", &finding.rule, |text| text.parse().ok())?;
         Ok(Self {
@@ -337,7 +339,7 @@ impl ObservedFinding {
                 progress: finding.remedy.as_ref().map(remediation_progress).transpose()?,
             },
             level: parse("level", &finding.level, |text| text.parse().ok())?,
-            status: parse("status", &finding.status, FindingStatus::from_id)?,
+            status: parse("status", &finding.status, |text| text.parse::<FindingStatus>().ok())?,
             user_resources: finding.belongings.as_ref().map(Into::into),
         })
     }
@@ -375,8 +377,9 @@ fn reference(
         Some(created) => (Some(ReferenceKind::Created), Some(created)),
         None => {
             let what = finding.reference.as_deref();
-            let what =
-                what.map(|text| parse("reference", text, ReferenceKind::from_id)).transpose()?;
+            let what = what
+                .map(|text| parse("reference", text, |text| text.parse::<ReferenceKind>().ok()))
+                .transpose()?;
             (what, finding.reference_date)
         }
     };
@@ -389,7 +392,7 @@ fn remediation_progress(
 ) -> Result<RemediationProgress, InvalidAudit> {
     let stage = |text| parse("stage", text, |it| it.parse().ok());
     Ok(RemediationProgress {
-        reached: parse("remedy", &written.reached, remediation_progress::parse_status)?,
+        reached: parse("remedy", &written.reached, |text| text.parse().ok())?,
         since: written.since.date_naive(),
         next: written.next.as_deref().map(stage).transpose()?.zip(written.next_from),
     })

@@ -86,8 +86,3 @@ impl From<&v1::UserResources> for UserResources {
         }
     }
 }
-
-/// What is reached, by its name.
-pub(super) fn parse_status(text: &str) -> Option<RemediationStatus> {
-    RemediationStatus::ALL.into_iter().find(|it| it.id() == text)
-}

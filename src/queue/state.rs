@@ -15,9 +15,9 @@ pub use super::invalid_state::InvalidQueueState;
 use super::limits::{MAX_TEXT_CHARS, MAX_USER_NAME_CHARS};
 use super::observation::FindingRef;
 pub use super::queue_name::{InvalidQueueName, QueueName};
-use super::remediation_progress::{self, RemediationProgress, UserResources};
-use crate::audit::{FindingId, ReferenceKind};
-use crate::model::inventory::{AccountId, CredentialKind};
+use super::remediation_progress::{RemediationProgress, UserResources};
+use crate::audit::FindingId;
+use crate::model::inventory::AccountId;
 use crate::model::policy::{Level, Rule, hex16};
 
 /// The most that a memory may unpack to, in bytes: many times what 100 accounts would fill.
@@ -486,13 +486,11 @@ impl StoredEntry {
             overdue_reported,
         };
         let kind = match self.k {
-            Some(kind) => Some(CredentialKind::from_id(&kind)?),
+            Some(kind) => Some(kind.parse().ok()?),
             None => None,
         };
         let reference = match self.reference {
-            Some((what, at)) => {
-                Some((ReferenceKind::from_id(&what)?, DateTime::from_timestamp(at, 0)?))
-            }
+            Some((what, at)) => Some((what.parse().ok()?, DateTime::from_timestamp(at, 0)?)),
             None => None,
         };
         let next = match self.n {
@@ -501,7 +499,7 @@ impl StoredEntry {
         };
         let progress = match self.c {
             Some((what, since)) => Some(RemediationProgress {
-                reached: remediation_progress::parse_status(&what)?,
+                reached: what.parse().ok()?,
                 since,
                 next,
             }),

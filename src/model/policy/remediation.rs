@@ -4,6 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::Rule;
+use crate::model::all;
+use strum::{EnumCount as _, VariantArray as _};
 
 /// Days from the notice to the deactivation.
 pub const DEFAULT_DEACTIVATE_AFTER_DAYS: u32 = 14;
@@ -97,9 +99,24 @@ impl RemediationPolicy {
 
 /// A stage of the remedy.
 #[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    serde::Serialize,
+    serde::Deserialize,
+    strum::Display,
+    strum::EnumString,
+    strum::IntoStaticStr,
+    strum::EnumCount,
+    strum::VariantArray,
 )]
 #[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case", const_into_str)]
 pub enum Stage {
     /// The user bears a notice: a tag.
     Notify,
@@ -111,30 +128,12 @@ pub enum Stage {
 
 impl Stage {
     /// All stages, in their order.
-    pub const ALL: [Self; 3] = [Self::Notify, Self::Deactivate, Self::Delete];
+    pub const ALL: [Self; Self::COUNT] = all(Self::VARIANTS);
 
     /// The stage's name.
     #[must_use]
     pub const fn id(self) -> &'static str {
-        match self {
-            Self::Notify => "notify",
-            Self::Deactivate => "deactivate",
-            Self::Delete => "delete",
-        }
-    }
-}
-
-impl fmt::Display for Stage {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.id())
-    }
-}
-
-impl FromStr for Stage {
-    type Err = super::UnknownName;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::ALL.into_iter().find(|stage| stage.id() == text).ok_or(super::UnknownName)
+        self.into_str()
     }
 }
 

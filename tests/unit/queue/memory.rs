@@ -84,7 +84,7 @@ fn any_belongings() -> impl Strategy<Value = UserResources> {
 
 fn any_entry() -> impl Strategy<Value = QueueEntry> {
     let kinds =
-        ["password", "access-key", "ssh-key"].map(|id| CredentialKind::from_id(id).unwrap());
+        ["password", "access-key", "ssh-key"].map(|id| id.parse::<CredentialKind>().unwrap());
     let finding = (
         (any_account(), any::<String>(), any_rule()),
         proptest::option::of(proptest::sample::select(kinds.to_vec())),
