@@ -19,15 +19,17 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-pub use audited_account::{AuditedAccount, ClearedFinding, ClearedReason};
+pub use audited_account::{AuditedAccount, ClearedFinding, ClearedReason, ClearedReasonKind};
 pub use evidence_age::{AgeProblem, EvidenceAge};
 pub use finding::{
-    Coverage, Credential, Finding, FindingStatus, FindingUser, Note, ReferenceKind, UserCredential,
+    Coverage, Credential, Finding, FindingStatus, FindingUser, Note, NoteKind, ReferenceKind,
+    UserCredential,
 };
 pub use finding_id::FindingId;
 pub use next_stage::NextStage;
 pub use result::{
-    AllowlistOrigin, Audit, AuditOutcome, ExemptionMatch, ExemptionResult, FindingCounts,
+    AllowlistOrigin, Audit, AuditOutcome, ExemptionMatch, ExemptionMatchKind, ExemptionResult,
+    FindingCounts,
 };
 pub use rules::{Automation, Control, DayCount, Remediation, RemediationAction};
 

@@ -3,6 +3,7 @@
 //! Everything here is pure but `read` and `apply`, which ask GitHub and carry a plan out.
 
 pub mod apply;
+mod by_account;
 pub mod destination;
 mod fit;
 pub mod gate;

@@ -63,8 +63,13 @@ pub struct ClearedFinding {
 }
 
 /// What has happened to a credential since the report was generated.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, strum::IntoStaticStr)]
-#[strum(serialize_all = "kebab-case", const_into_str)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, strum::EnumDiscriminants)]
+#[strum_discriminants(
+    name(ClearedReasonKind),
+    derive(strum::Display, strum::EnumString, strum::IntoStaticStr),
+    strum(serialize_all = "kebab-case", const_into_str),
+    doc = "The kinds of [`ClearedReason`]."
+)]
 pub enum ClearedReason {
     /// The user is gone.
     UserGone,
@@ -81,8 +86,8 @@ pub enum ClearedReason {
 impl ClearedReason {
     /// The name of what has happened.
     #[must_use]
-    pub const fn id(self) -> &'static str {
-        self.into_str()
+    pub fn id(self) -> &'static str {
+        ClearedReasonKind::from(self).into_str()
     }
 }
 

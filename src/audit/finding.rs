@@ -232,7 +232,10 @@ impl FindingStatus {
     strum::IntoStaticStr,
     strum::EnumCount,
     strum::VariantArray,
+    serde::Serialize,
+    serde::Deserialize,
 )]
+#[serde(rename_all = "kebab-case")]
 #[strum(serialize_all = "kebab-case", const_into_str)]
 pub enum ReferenceKind {
     /// The last use.
@@ -257,8 +260,13 @@ impl ReferenceKind {
 }
 
 /// What else is to be said about a finding.
-#[derive(Debug, Clone, PartialEq, Eq, strum::IntoStaticStr)]
-#[strum(serialize_all = "kebab-case", const_into_str)]
+#[derive(Debug, Clone, PartialEq, Eq, strum::EnumDiscriminants)]
+#[strum_discriminants(
+    name(NoteKind),
+    derive(strum::Display, strum::EnumString, strum::IntoStaticStr),
+    strum(serialize_all = "kebab-case", const_into_str),
+    doc = "The kinds of [`Note`]."
+)]
 pub enum Note {
     /// The password is long unused, but was changed within the threshold.
     RecentlyReset(DateTime<Utc>),
@@ -275,7 +283,7 @@ pub enum Note {
 impl Note {
     /// The note's name.
     #[must_use]
-    pub const fn id(&self) -> &'static str {
-        self.into_str()
+    pub fn id(&self) -> &'static str {
+        NoteKind::from(self).into_str()
     }
 }

@@ -133,13 +133,18 @@ pub struct ExemptionResult {
 }
 
 /// Whom an exemption matched in this run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, strum::IntoStaticStr)]
-#[strum(serialize_all = "kebab-case", const_into_str)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, strum::EnumDiscriminants)]
+#[strum_discriminants(
+    name(ExemptionMatchKind),
+    derive(strum::Display, strum::EnumString, strum::IntoStaticStr),
+    strum(serialize_all = "kebab-case", const_into_str),
+    doc = "The kinds of [`ExemptionMatch`]."
+)]
 pub enum ExemptionMatch {
     /// Its account was not audited.
     NotAudited,
     /// No user: it is not needed, or it is misspelt.
-    #[strum(serialize = "nobody")]
+    #[strum_discriminants(strum(serialize = "nobody"))]
     NoUser,
     /// A user whose name is written with other case.
     ByCaseOnly,
@@ -150,7 +155,7 @@ pub enum ExemptionMatch {
 impl ExemptionMatch {
     /// The name of what was matched.
     #[must_use]
-    pub const fn id(self) -> &'static str {
-        self.into_str()
+    pub fn id(self) -> &'static str {
+        ExemptionMatchKind::from(self).into_str()
     }
 }

@@ -57,6 +57,9 @@ impl FromStr for AccountId {
 }
 
 impl AccountId {
+    /// Stands for an account that is set later.
+    pub(crate) const UNSET: Self = Self([b'0'; 12]);
+
     /// The twelve digits as text.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -32,7 +32,10 @@ pub const MAX_DAYS: u32 = 3_650;
     strum::AsRefStr,
     strum::EnumCount,
     strum::VariantArray,
+    serde::Serialize,
+    serde::Deserialize,
 )]
+#[serde(rename_all = "kebab-case")]
 #[strum(serialize_all = "kebab-case", const_into_str)]
 pub enum Rule {
     /// An enabled password unused for N days.
@@ -81,7 +84,10 @@ impl Rule {
     strum::IntoStaticStr,
     strum::EnumCount,
     strum::VariantArray,
+    serde::Serialize,
+    serde::Deserialize,
 )]
+#[serde(rename_all = "kebab-case")]
 #[strum(serialize_all = "kebab-case", const_into_str)]
 pub enum Level {
     /// The rule is not judged.

@@ -3,23 +3,22 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
 
+use super::by_account::dated;
 use super::limits::{MAX_USER_NAME_CHARS, truncate};
 use super::remediation_progress::{RemediationProgress, UserResources};
 use crate::audit::{
-    AgeProblem, Coverage, DayCount, EvidenceAge, FindingId, FindingStatus, ReferenceKind,
+    AgeProblem, Coverage, DayCount, EvidenceAge, FindingId, FindingStatus, NoteKind, ReferenceKind,
 };
 use crate::model::inventory::{
     AccountId, CLOCK_SKEW, CredentialKind, EvidenceItem, EvidenceSource, MaxEvidenceAge,
 };
 use crate::model::policy::{Level, Rule};
-use crate::report::json::v1;
+use crate::report::json::v1::{self, Text};
 
 /// What is published of a credential's id.
 const ID_ENDING: usize = 4;
-
-/// The note of a finding whose exemption has expired.
-const EXPIRED: &str = "exemption-expired";
 
 /// What was seen, of whichever accounts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -73,27 +72,41 @@ pub struct ObservedFinding {
     pub user_resources: Option<UserResources>,
 }
 
-/// What a finding is about, as people are shown it. It holds dates and no ages.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What a finding is about. The queue state keeps it, so it has dates instead of numbers of days.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct FindingRef {
-    /// The account.
+    /// The account. In the queue state, findings are nested by account.
+    #[serde(skip, default = "unset_account")]
     pub account: AccountId,
     /// The user's name.
+    #[serde(rename = "u")]
     pub user: String,
     /// The rule.
+    #[serde(rename = "r")]
     pub rule: Rule,
     /// The credential's kind; `None` for a verdict on the user.
+    #[serde(rename = "k", default, skip_serializing_if = "Option::is_none")]
     pub kind: Option<CredentialKind>,
     /// The slot of a key or certificate that the evidence shows no id of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slot: Option<u8>,
     /// The last four characters of the credential's id.
+    #[serde(rename = "end", default, skip_serializing_if = "Option::is_none")]
     pub id_ending: Option<String>,
     /// The date from which its days are counted, and what that is.
+    #[serde(rename = "at", default, skip_serializing_if = "Option::is_none", with = "dated")]
     pub reference: Option<(ReferenceKind, DateTime<Utc>)>,
     /// Who owns the user, by the user's tags.
+    #[serde(rename = "o", default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<String>,
     /// How far the remedy has come with the credential, where a tag on the user says so.
+    #[serde(rename = "p", default, skip_serializing_if = "Option::is_none")]
     pub progress: Option<RemediationProgress>,
+}
+
+const fn unset_account() -> AccountId {
+    AccountId::UNSET
 }
 
 /// An audit JSON that the queue cannot be fed with.
@@ -176,16 +189,19 @@ impl Observation {
             return Err(InvalidAudit::NoAccount);
         }
         for account in &audit.accounts {
-            let id = parse("account", &account.id, |text| text.parse().ok())?;
+            let id = known("account", &account.id)?;
             let audited = ObservedAccount::of(account, audit, now, limit)?;
             if self.accounts.insert(id, audited).is_some() {
                 return Err(InvalidAudit::DuplicateAccount(id));
             }
         }
         for finding in &audit.findings {
-            let id = parse("finding's id", &finding.id, |text| text.parse().ok())?;
+            let id = known("finding's id", &finding.id)?;
             self.findings.insert(id, ObservedFinding::of(finding)?);
-            let expired = finding.notes.iter().any(|note| note.code == EXPIRED);
+            let expired = finding
+                .notes
+                .iter()
+                .any(|note| note.code == Text::Known(NoteKind::ExemptionExpired));
             self.expired_exemptions += usize::from(expired);
         }
         Ok(())
@@ -194,7 +210,7 @@ impl Observation {
     /// The accounts that an audit calls former. One that another audit has is doubtful in both.
     fn former_accounts_of(&self, audit: &v1::Audit) -> Result<BTreeSet<AccountId>, InvalidAudit> {
         let former = audit.former_accounts.iter().map(|former| {
-            let id = parse("former account", &former.account, |text| text.parse().ok())?;
+            let id = known("former account", &former.account)?;
             if self.accounts.contains_key(&id) {
                 return Err(InvalidAudit::FormerAccountAudited(id));
             }
@@ -207,7 +223,7 @@ impl Observation {
     /// an older audit may have been changed since.
     fn is_recent(&self, audit: &v1::Audit) -> bool {
         audit.accounts.iter().all(|account| {
-            let audited = account.id.parse().ok().and_then(|id| self.accounts.get(&id));
+            let audited = account.id.known().and_then(|id| self.accounts.get(id));
             audited.is_some_and(|it| it.age_problem.is_none())
         })
     }
@@ -244,8 +260,8 @@ impl ObservedAccount {
     ) -> Result<Self, InvalidAudit> {
         let age_problem = age_problem(account, audit, now, limit)?;
         let coverage = account.complete.iter().map(|(rule, coverage)| {
-            let rule = parse("rule", rule, |text| text.parse().ok())?;
-            let coverage = parse("coverage", coverage, |text| text.parse::<Coverage>().ok())?;
+            let rule = known("rule", rule)?;
+            let coverage = known("coverage", coverage)?;
             Ok((rule, if age_problem.is_some() { Coverage::Incomplete } else { coverage }))
         });
         Ok(Self {
@@ -255,7 +271,7 @@ impl ObservedAccount {
             stale_after_days: audit.policy.stale_after_days,
             expiry_tag: audit.policy.expiry_tag.as_deref().map(truncate),
             coverage: coverage.collect::<Result<_, _>>()?,
-            is_live: account.evidence == EvidenceSource::Live.id() && age_problem.is_none(),
+            is_live: account.evidence == Text::Known(EvidenceSource::Live) && age_problem.is_none(),
             age_problem,
             queried_users: account.asked_after.iter().cloned().collect(),
         })
@@ -293,7 +309,7 @@ impl ObservedAccount {
 /// report is all there is.
 fn evidence_date(account: &v1::Account, audit: &v1::Audit) -> DateTime<Utc> {
     let of_report = account.report_generated_at.or(account.report_newest_date);
-    let is_live = account.evidence == EvidenceSource::Live.id();
+    let is_live = account.evidence == Text::Known(EvidenceSource::Live);
     of_report.filter(|_| !is_live).unwrap_or(audit.generated_at).min(audit.generated_at)
 }
 
@@ -305,9 +321,10 @@ fn age_problem(
     now: DateTime<Utc>,
     limit: MaxEvidenceAge,
 ) -> Result<Option<AgeProblem>, InvalidAudit> {
-    let form = parse("evidence", &account.evidence, |text| text.parse::<EvidenceSource>().ok())?;
+    let form = known("evidence", &account.evidence)?;
     let age = |generated_at, newest| EvidenceAge::of(form, generated_at, newest, limit, now);
-    let is_unseen = account.gaps.iter().any(|gap| gap.piece == EvidenceItem::CredentialReport.id());
+    let is_unseen =
+        account.gaps.iter().any(|gap| gap.piece == Text::Known(EvidenceItem::CredentialReport));
     // An account whose report could not be had is incomplete for that.
     let of_report = if is_unseen {
         None
@@ -320,15 +337,11 @@ fn age_problem(
 impl ObservedFinding {
     fn of(finding: &v1::Finding) -> Result<Self, InvalidAudit> {
         let credential = finding.credential.as_ref();
-        let kind = credential
-            .map(|it| {
-                parse("credential's kind", &it.kind, |text| text.parse::<CredentialKind>().ok())
-            })
-            .transpose()?;
-        let rule = parse("rule", &finding.rule, |text| text.parse().ok())?;
+        let kind = credential.map(|it| known("credential's kind", &it.kind)).transpose()?;
+        let rule = known("rule", &finding.rule)?;
         Ok(Self {
             finding: FindingRef {
-                account: parse("account", &finding.account, |text| text.parse().ok())?,
+                account: known("account", &finding.account)?,
                 user: user_name(&finding.user)?,
                 rule,
                 kind,
@@ -338,8 +351,8 @@ impl ObservedFinding {
                 owner: finding.owner.as_deref().map(truncate),
                 progress: finding.remedy.as_ref().map(remediation_progress).transpose()?,
             },
-            level: parse("level", &finding.level, |text| text.parse().ok())?,
-            status: parse("status", &finding.status, |text| text.parse::<FindingStatus>().ok())?,
+            level: known("level", &finding.level)?,
+            status: known("status", &finding.status)?,
             user_resources: finding.belongings.as_ref().map(Into::into),
         })
     }
@@ -376,10 +389,8 @@ fn reference(
     let (what, at) = match created.filter(|_| rule.shows_creation()) {
         Some(created) => (Some(ReferenceKind::Created), Some(created)),
         None => {
-            let what = finding.reference.as_deref();
-            let what = what
-                .map(|text| parse("reference", text, |text| text.parse::<ReferenceKind>().ok()))
-                .transpose()?;
+            let what = finding.reference.as_ref();
+            let what = what.map(|what| known("reference", what)).transpose()?;
             (what, finding.reference_date)
         }
     };
@@ -390,11 +401,11 @@ fn reference(
 fn remediation_progress(
     written: &v1::RemediationProgress,
 ) -> Result<RemediationProgress, InvalidAudit> {
-    let stage = |text| parse("stage", text, |it| it.parse().ok());
+    let stage = |stage| known("stage", stage);
     Ok(RemediationProgress {
-        reached: parse("remedy", &written.reached, |text| text.parse().ok())?,
+        reached: known("remedy", &written.reached)?,
         since: written.since.date_naive(),
-        next: written.next.as_deref().map(stage).transpose()?.zip(written.next_from),
+        next: written.next.as_ref().map(stage).transpose()?.zip(written.next_from),
     })
 }
 
@@ -409,12 +420,11 @@ fn id_ending(id: &str) -> String {
     id.chars().skip(length.saturating_sub(ID_ENDING)).collect()
 }
 
-fn parse<T>(
-    member: &'static str,
-    text: &str,
-    parse: impl Fn(&str) -> Option<T>,
-) -> Result<T, InvalidAudit> {
-    parse(text).ok_or_else(|| InvalidAudit::UnknownValue { member, text: text.to_owned() })
+fn known<T: Copy>(member: &'static str, value: &Text<T>) -> Result<T, InvalidAudit> {
+    match value {
+        Text::Known(value) => Ok(*value),
+        Text::Unknown(text) => Err(InvalidAudit::UnknownValue { member, text: text.clone() }),
+    }
 }
 
 impl Observation {

@@ -13,14 +13,18 @@ pub(super) const MAX_NAMES: usize = 20;
 /// The longest of them that is kept, in characters: IAM's are no longer.
 const MAX_NAME_CHARS: usize = 128;
 
-/// How far the remedy has come with a credential.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// How far the remediation of a credential is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct RemediationProgress {
     /// What was reached.
+    #[serde(rename = "r")]
     pub reached: RemediationStatus,
     /// On which day.
+    #[serde(rename = "s")]
     pub since: NaiveDate,
     /// What is done next, and the first day of it; `None` where nobody can say.
+    #[serde(rename = "n", default, skip_serializing_if = "Option::is_none")]
     pub next: Option<(Stage, NaiveDate)>,
 }
 
