@@ -1,9 +1,8 @@
-//! Stale credentials, and what they leave behind, removed in stages that can be undone: a notice,
-//! the deactivation, the deletion.
+//! Removes stale credentials in stages: notice, deactivation, deletion.
 //!
-//! [`plan`] says what is to be changed, and is pure. What is planned is carried out step by step by
-//! `apply`, which looks again just before each change; every step stands in the [`journal`] before
-//! and after it is done, so that a run that was cut off can be finished and deactivations undone.
+//! [`plan`] is pure and computes the changes. `apply` makes them step by step, with a re-check
+//! right before each change. Every step is recorded in the [`journal`] before and after it runs, so
+//! an interrupted run can be finished and deactivations can be undone.
 
 mod accounts;
 mod apply;

@@ -1,4 +1,4 @@
-//! The accounts and the users in question, looked at: what a plan is made from.
+//! Collects the input of a plan: the accounts, and the users to remediate.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,16 +15,15 @@ use crate::observe::call::{AwsError, CallLimits};
 use crate::observe::session::{CredentialOwner, Session, SessionProvider};
 use crate::observe::{ObserveOptions, UserLookup, UserRecordOptions, fetch_user_record};
 
-/// A user: the account and the name in lower case.
+/// Account and user name in lower case.
 pub type RemediationUser = (AccountId, String);
 
-/// A call without whose answer nothing can be done.
+/// A call failed that is required to continue.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{action} failed: {message}")]
 pub struct LookupError {
-    /// The action, as a policy names it.
+    /// The name of the action in an IAM policy.
     pub action: &'static str,
-    /// What was answered.
     pub message: String,
 }
 
@@ -34,16 +33,15 @@ impl From<AwsError> for LookupError {
     }
 }
 
-/// One account, ready to be looked at and written to.
+/// A session in one account.
 #[derive(Debug)]
 pub(super) struct AccountSession {
-    /// The session in it.
     pub(super) session: Session,
-    /// What the credential report has of its users, by their names in lower case.
+    /// The users in the credential report, by name in lower case.
     rows: BTreeMap<String, User<'static>>,
 }
 
-/// Where a remedy is at work.
+/// The accounts to remediate.
 #[derive(Debug)]
 pub struct RemediationAccounts {
     options: ObserveOptions,
@@ -51,8 +49,8 @@ pub struct RemediationAccounts {
 }
 
 impl RemediationAccounts {
-    /// Opens a session in each account. One that cannot be had is an account that was not observed
-    /// either, in which nothing is done.
+    /// Opens a session in each account. An account without a session was not observed either, so
+    /// nothing is changed in it.
     pub async fn open(
         sessions: &SessionProvider,
         options: &ObserveOptions,
@@ -71,7 +69,6 @@ impl RemediationAccounts {
         Self { options: options.clone(), account_sessions }
     }
 
-    /// How long, and how many at a time, the calls of what follows may take.
     pub(super) fn limits(&self) -> CallLimits {
         CallLimits::new(self.options.timeout, self.options.concurrency)
     }
@@ -80,7 +77,7 @@ impl RemediationAccounts {
         self.account_sessions.get(&account)
     }
 
-    /// Looks at one user. An account that was not entered has nobody to be seen.
+    /// Fetches one user. Fails if there is no session in the account.
     pub(super) async fn look_up_user(
         &self,
         limits: &CallLimits,
@@ -89,7 +86,7 @@ impl RemediationAccounts {
         with_holdings: bool,
     ) -> Result<UserLookup, AwsError> {
         let Some(account_session) = self.account_sessions.get(&account) else {
-            let message = format!("account {account} is none of those that were asked for");
+            let message = format!("account {account} is not part of this run");
             return Err(AwsError::unexpected("iam:GetUser", message));
         };
         let row = account_session.rows.get(&name.to_ascii_lowercase());
@@ -97,10 +94,10 @@ impl RemediationAccounts {
         fetch_user_record(&account_session.session, limits, name, row, options).await
     }
 
-    /// Looks at the people in question, and gathers what is known of their accounts.
+    /// Fetches the users to remediate, and collects the facts about their accounts.
     ///
     /// # Errors
-    /// [`LookupError`] where it could not be asked as whom we run.
+    /// [`LookupError`] if the identity of this run cannot be determined.
     pub async fn collect_input(
         &self,
         sessions: &SessionProvider,
@@ -113,20 +110,20 @@ impl RemediationAccounts {
         let mut accounts: BTreeMap<AccountId, AccountFacts> = accounts.collect();
         let origin = sessions.credential_owner(&limits).await?;
         if let CredentialOwner::User(account, name) = &origin
-            // Of an account that is not looked at, nobody is remedied.
+            // Nothing is remediated in an account that is not part of the run.
             && let Some(facts) = accounts.get_mut(account)
         {
             facts.own_users.insert(name.to_ascii_lowercase());
         }
         let mut input = PlanInput { accounts, ..PlanInput::default() };
-        let looks = stream::iter(users).map(async |(account, name)| {
+        let lookups = stream::iter(users).map(async |(account, name)| {
             (*account, name, self.look_up_user(&limits, *account, name, with_holdings).await)
         });
-        let mut looks = looks.buffered(self.options.concurrency);
-        while let Some((account, name, outcome)) = looks.next().await {
+        let mut lookups = lookups.buffered(self.options.concurrency);
+        while let Some((account, name, outcome)) = lookups.next().await {
             match outcome {
                 Ok(UserLookup::Found(user_record)) => input.user_records.push(*user_record),
-                // Nobody is left to be remedied.
+                // The user no longer exists.
                 Ok(UserLookup::NotFound) => {}
                 Err(failure) => {
                     let message = format!("{}: {}", failure.action, failure.message);
@@ -139,21 +136,21 @@ impl RemediationAccounts {
 }
 
 fn facts(audit: &Audit, account: &AuditedAccount) -> AccountFacts {
-    let is_roots =
+    let is_root_finding =
         |finding: &&Finding| finding.user.name == ROOT_USER && finding.user.account == account.id;
-    let mut of_root = audit.findings.iter().filter(is_roots);
+    let mut root_findings = audit.findings.iter().filter(is_root_finding);
     AccountFacts {
         users: account.users,
         incomplete: account.incomplete_rules().collect(),
         own_users: BTreeSet::new(),
-        root_finding: of_root.any(|finding| finding.status != FindingStatus::Exempted),
+        root_finding: root_findings.any(|finding| finding.status != FindingStatus::Exempted),
     }
 }
 
-/// The people in question: those against whom something stands, those who bear our tags, and those
-/// of whom an earlier run left something open.
+/// Returns the users to look at: users with findings, users with remediation tags, and users with
+/// steps that an earlier run left open.
 ///
-/// Where `among` names users, findings of others are not meant.
+/// `only_users` limits the users with findings.
 #[must_use]
 pub fn users_in_scope(
     audit: &Audit,
@@ -162,38 +159,38 @@ pub fn users_in_scope(
     history: &History,
     only_users: Option<&BTreeSet<RemediationUser>>,
 ) -> BTreeSet<RemediationUser> {
-    // Nobody but the root user changes the root user's credentials.
-    let is_meant =
+    // Only the root user can change the credentials of the root user.
+    let is_in_scope =
         |finding: &&Finding| policy.covers_rule(finding.rule) && finding.user.name != ROOT_USER;
-    let findings = audit.findings.iter().filter(is_meant);
+    let findings = audit.findings.iter().filter(is_in_scope);
     let found = findings
         .map(|finding| (finding.user.account, finding.user.name.to_ascii_lowercase()))
-        .filter(|person| only_users.is_none_or(|only_users| only_users.contains(person)));
-    let marked = accounts.iter().flat_map(|account| {
-        let is_marked = |user: &&User<'_>| {
+        .filter(|user| only_users.is_none_or(|only_users| only_users.contains(user)));
+    let tagged = accounts.iter().flat_map(|account| {
+        let is_tagged = |user: &&User<'_>| {
             user.tags
                 .as_ref()
                 .is_some_and(|it| remediation_tag::stocktake_tags(it).next().is_some())
         };
-        let users = account.users.iter().filter(is_marked);
+        let users = account.users.iter().filter(is_tagged);
         users.map(|user| (account.id, user.name.to_ascii_lowercase()))
     });
-    let heard: BTreeSet<AccountId> = accounts.iter().map(|account| account.id).collect();
-    let open = history.users().into_iter().filter(|(account, _)| heard.contains(account));
-    found.chain(marked).chain(open).collect()
+    let observed: BTreeSet<AccountId> = accounts.iter().map(|account| account.id).collect();
+    let open = history.users().into_iter().filter(|(account, _)| observed.contains(account));
+    found.chain(tagged).chain(open).collect()
 }
 
-/// What evidence a run is missing.
+/// The evidence that a run is missing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct MissingEvidence {
-    /// The rules that are incomplete, by the account.
+    /// The incomplete rules of each account.
     pub rules: BTreeMap<AccountId, Vec<Rule>>,
-    /// How many users could not be seen whole.
+    /// The number of users that could not be fetched completely.
     pub users: usize,
 }
 
 impl MissingEvidence {
-    /// What is missing of the accounts, and of the users who were looked at.
+    /// Returns what is missing in the accounts and for the fetched users.
     #[must_use]
     pub fn of(audit: &Audit, input: &PlanInput) -> Self {
         let is_missing = |rule: &Rule, coverage: Coverage| {
@@ -204,15 +201,14 @@ impl MissingEvidence {
             let rules = coverage.filter(|(rule, it)| is_missing(rule, **it));
             (account.id, rules.map(|(rule, _)| *rule).collect::<Vec<_>>())
         });
-        let not_whole =
+        let incomplete =
             input.user_records.iter().filter(|user_record| !user_record.gaps.is_empty());
         Self {
             rules: rules.filter(|(_, rules)| !rules.is_empty()).collect(),
-            users: input.lookup_failures.len() + not_whole.count(),
+            users: input.lookup_failures.len() + incomplete.count(),
         }
     }
 
-    /// Whether all evidence was had.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.rules.is_empty() && self.users == 0

@@ -1,5 +1,5 @@
-//! A plan carried out: each change after another look at its user, each step between two lines of
-//! the journal.
+//! Applies a plan. Each change is made after a re-check of its user, and each step is recorded in
+//! the journal before and after it.
 
 use std::collections::BTreeSet;
 
@@ -21,26 +21,25 @@ use crate::model::remediation_tag::{RemediationStatus, RemediationTag, TagSubjec
 use crate::observe::UserLookup;
 use crate::observe::call::{AwsError, CallLimits};
 
-/// Why nothing is done about a user.
-const OTHER_USER_MESSAGE: &str = "the user is gone, or another user has the name by now";
+/// The name now belongs to no user or to another user.
+const OTHER_USER_MESSAGE: &str = "the user no longer exists, or another user has the name";
 
-/// Why a tag is neither replaced nor removed.
-const TAG_CHANGED_MESSAGE: &str = "another run has changed its tag meanwhile";
+/// The tag is neither replaced nor removed.
+const TAG_CHANGED_MESSAGE: &str = "another run changed the remediation tag";
 
-/// What became of a plan.
+/// The result of applying a plan.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ApplyResult {
-    /// The changes that were made.
     pub made: Vec<PlannedChange>,
-    /// The changes that were not made, since their facts have moved: why.
+    /// The changes that were not made because their facts changed, with the reason.
     pub skipped: Vec<(PlannedChange, String)>,
-    /// The changes that failed: what was answered.
+    /// The changes that failed, with the error message.
     pub failed: Vec<(PlannedChange, String)>,
 }
 
 impl ApplyResult {
-    /// Whether everything was done that takes something from somebody. A tag that is of no use any
-    /// more is no loss.
+    /// Whether all changes that remove access were made. A remediation tag that could not be
+    /// changed does not matter.
     #[must_use]
     pub fn is_complete(&self) -> bool {
         let mut skipped = self.skipped.iter();
@@ -51,11 +50,10 @@ impl ApplyResult {
 /// Why a change was not made.
 #[derive(Debug)]
 pub(super) enum ChangeError {
-    /// Its facts have moved.
+    /// The facts of the change are different now.
     Outdated(String),
-    /// A call failed.
     Failed(AwsError),
-    /// The journal cannot be written: nothing more may be done.
+    /// Writing to the journal failed, so no further changes are made.
     Journal(JournalError),
 }
 
@@ -71,33 +69,30 @@ impl From<JournalError> for ChangeError {
     }
 }
 
-/// Who carries out plans.
+/// Applies plans.
 pub struct Executor<'a> {
-    /// Where.
     pub accounts: &'a RemediationAccounts,
-    /// What earlier runs did.
     pub history: &'a History,
-    /// Where every step is written down.
     pub journal: &'a mut Journal,
     now: DateTime<Utc>,
-    began: Instant,
+    started: Instant,
     pub(super) limits: CallLimits,
 }
 
 impl<'a> Executor<'a> {
-    /// `now` is the moment at which the run began.
+    /// `now` is the start time of the run.
     pub fn new(
         accounts: &'a RemediationAccounts,
         history: &'a History,
         journal: &'a mut Journal,
         now: DateTime<Utc>,
     ) -> Self {
-        Self { accounts, history, journal, now, began: Instant::now(), limits: accounts.limits() }
+        Self { accounts, history, journal, now, started: Instant::now(), limits: accounts.limits() }
     }
 
-    /// The present moment, by the run's own clock.
+    /// The current time, counted from the start time of the run.
     fn now(&self) -> DateTime<Utc> {
-        self.now + TimeDelta::from_std(self.began.elapsed()).unwrap_or_default()
+        self.now + TimeDelta::from_std(self.started.elapsed()).unwrap_or_default()
     }
 
     pub(super) fn write_entry(&mut self, entry: JournalEntry) -> Result<(), JournalError> {
@@ -105,18 +100,18 @@ impl<'a> Executor<'a> {
         self.journal.write(now, entry)
     }
 
-    /// Writes down that the run has come to its end.
+    /// Records the end of the run.
     ///
     /// # Errors
-    /// [`JournalError`] where it could not be written down.
+    /// [`JournalError`] if the entry cannot be written.
     pub fn finish(&mut self) -> Result<(), JournalError> {
         self.write_entry(JournalEntry::End)
     }
 
-    /// Carries out a plan. What goes wrong with one user keeps no other from being remedied.
+    /// Applies a plan. A failure for one user does not stop the changes for other users.
     ///
     /// # Errors
-    /// [`JournalError`] where a step could not be written down: then nothing more was done.
+    /// [`JournalError`] if a step cannot be written to the journal. No further changes are made.
     pub async fn apply(
         &mut self,
         planned: &RemediationPlan,
@@ -124,10 +119,12 @@ impl<'a> Executor<'a> {
         settings: PlanSettings<'_>,
     ) -> Result<ApplyResult, JournalError> {
         let mut applied = ApplyResult::default();
-        let mut given_up: BTreeSet<&str> = BTreeSet::new();
+        let mut stopped_users: BTreeSet<&str> = BTreeSet::new();
         for change in &planned.changes {
-            let outcome = if given_up.contains(change.user_id.as_str()) {
-                Err(ChangeError::Outdated("an earlier change of this user was not made".to_owned()))
+            let outcome = if stopped_users.contains(change.user_id.as_str()) {
+                Err(ChangeError::Outdated(
+                    "an earlier change for this user was not made".to_owned(),
+                ))
             } else {
                 self.apply_change(change, input, settings).await
             };
@@ -135,7 +132,7 @@ impl<'a> Executor<'a> {
                 Ok(()) => applied.made.push(change.clone()),
                 Err(ChangeError::Journal(error)) => return Err(error),
                 Err(ChangeError::Failed(failure)) => {
-                    given_up.insert(&change.user_id);
+                    stopped_users.insert(&change.user_id);
                     let why = format!("{} failed: {}", failure.action, failure.message);
                     applied.failed.push((change.clone(), why));
                 }
@@ -149,7 +146,7 @@ impl<'a> Executor<'a> {
         Ok(applied)
     }
 
-    /// Makes one change, if it still is to be made.
+    /// Makes one change, if the plan is still valid for it.
     async fn apply_change(
         &mut self,
         change: &PlannedChange,
@@ -168,7 +165,7 @@ impl<'a> Executor<'a> {
         Ok(())
     }
 
-    /// Looks at the user again. An `Err` is why the change is not to be made any more.
+    /// Re-checks the user. Fails if the change must not be made any more.
     pub(super) async fn recheck(
         &self,
         change: &PlannedChange,
@@ -177,12 +174,12 @@ impl<'a> Executor<'a> {
     ) -> Result<Box<UserRecord>, ChangeError> {
         let deletes_user = change.kind == ChangeKind::DeleteUser;
         let target = &change.target;
-        let look =
+        let lookup =
             self.accounts.look_up_user(&self.limits, target.account, &target.user, deletes_user);
-        let user_record = match look.await? {
+        let user_record = match lookup.await? {
             UserLookup::Found(user_record) => user_record,
             UserLookup::NotFound => {
-                return Err(ChangeError::Outdated("the user is gone".to_owned()));
+                return Err(ChangeError::Outdated("the user no longer exists".to_owned()));
             }
         };
         if user_record.user.id.as_deref() != Some(change.user_id.as_str()) {
@@ -195,44 +192,44 @@ impl<'a> Executor<'a> {
             known_tags: input.known_tags.clone(),
             partially_deleted: input.partially_deleted.clone(),
         };
-        let again = plan(&input, settings);
-        // What a deletion has taken away already was part of its facts.
-        let goes_on = deletes_user
+        let new_plan = plan(&input, settings);
+        // The deletion itself has already removed some of its facts.
+        let continues_deletion = deletes_user
             && input.partially_deleted.contains(&change.user_id)
-            && again.changes.iter().any(|it| it.kind == ChangeKind::DeleteUser);
-        if goes_on || again.changes.contains(change) {
+            && new_plan.changes.iter().any(|it| it.kind == ChangeKind::DeleteUser);
+        if continues_deletion || new_plan.changes.contains(change) {
             return Ok(user_record);
         }
-        let kept = again.skipped.into_iter().find(|it| {
+        let skip = new_plan.skipped.into_iter().find(|it| {
             it.target.subject == change.target.subject || it.target.subject == TagSubject::User
         });
-        Err(ChangeError::Outdated(kept.map_or_else(
-            || "what it hangs on has changed since the plan was made".to_owned(),
+        Err(ChangeError::Outdated(skip.map_or_else(
+            || "the plan is outdated: the user changed since it was created".to_owned(),
             |it| it.reason.to_string(),
         )))
     }
 
-    /// The calls that a change is made of.
+    /// The IAM calls of a change.
     fn iam_writes(&self, change: &PlannedChange, user_record: &UserRecord) -> Vec<IamWrite> {
         let subject = change.target.subject.clone();
-        // One moment for all clocks of a run.
+        // All tags of a run get the same time.
         let now = self.now;
         let tags = user_record.user.tags.as_ref();
         let present = tags.and_then(|tags| tags.get(&subject.key()));
-        // What another run may have set since then is not replaced.
+        // If another run changes the tag in the meantime, its value is not replaced.
         let was = Some(present.cloned().unwrap_or_default());
-        let clocked = |reached, since, was| {
+        let tag_with = |reached, since, was| {
             let value = RemediationTag { reached, since, seen: now }.to_string();
             IamWrite::Tag { subject: subject.clone(), value, was }
         };
-        let tag = |reached, since| clocked(reached, since, was.clone());
+        let tag = |reached, since| tag_with(reached, since, was.clone());
         let untag = || present.map(|_| IamWrite::Untag { subject: subject.clone(), was: None });
         let credential = match &subject {
             TagSubject::Credential(kind, Some(id)) => Some((*kind, id.clone())),
             _ => None,
         };
         match (&change.kind, credential) {
-            // A run that was cut off made it inactive: its tag is what it can be undone by.
+            // An interrupted run deactivated the credential. The tag is needed to undo that.
             (ChangeKind::Clear(TagRemovalReason::Inactive), _)
                 if self.history.is_left_untagged(&change.user_id, &subject) =>
             {
@@ -249,8 +246,8 @@ impl<'a> Executor<'a> {
                 clock.map(|clock| tag(clock.reached, clock.since)).into_iter().collect()
             }
             (ChangeKind::Deactivate, Some((kind, id))) => {
-                // True whatever another run has set in between.
-                let tag = clocked(RemediationStatus::Deactivated, now, None);
+                // The deactivation is a fact, so the tag is set whatever another run has set.
+                let tag = tag_with(RemediationStatus::Deactivated, now, None);
                 vec![IamWrite::Deactivate { kind, id }, tag]
             }
             (ChangeKind::DeletePassword, _) => {
@@ -260,15 +257,15 @@ impl<'a> Executor<'a> {
                 let delete = IamWrite::DeleteCredential { kind, id };
                 [Some(delete), untag()].into_iter().flatten().collect()
             }
-            // A user's deletion is made of what is found then.
+            // A user deletion lists its calls when it runs.
             (ChangeKind::Deactivate | ChangeKind::DeleteCredential | ChangeKind::DeleteUser, _) => {
                 Vec::new()
             }
         }
     }
 
-    /// Who made a credential inactive whose days to the deletion begin: a run of ours only where its
-    /// tag says so, or where the journal shows that a run was cut off before it could set the tag.
+    /// The status for the tag of an inactive credential: `Deactivated` only if the tag says so, or
+    /// if the journal shows that a run was interrupted between the deactivation and the tag.
     fn inactive_state(
         &self,
         why: StartReason,
@@ -277,11 +274,11 @@ impl<'a> Executor<'a> {
     ) -> RemediationStatus {
         let subject = &change.target.subject;
         let tags = user_record.user.tags.as_ref();
-        let says = tags
+        let status = tags
             .and_then(|tags| crate::model::remediation_tag::find(subject, tags))
             .map(|it| it.reached);
-        let is_ours = match (why, says) {
-            // Used since, so that somebody had activated it.
+        let is_deactivated_by_run = match (why, status) {
+            // The credential was used since, so somebody activated it.
             (StartReason::Used, _) => false,
             (_, Some(RemediationStatus::Deactivated)) => true,
             (_, Some(RemediationStatus::Notified)) => {
@@ -289,10 +286,14 @@ impl<'a> Executor<'a> {
             }
             _ => false,
         };
-        if is_ours { RemediationStatus::Deactivated } else { RemediationStatus::Inactive }
+        if is_deactivated_by_run {
+            RemediationStatus::Deactivated
+        } else {
+            RemediationStatus::Inactive
+        }
     }
 
-    /// Makes one call, between two lines of the journal.
+    /// Makes one call, with a journal entry before and after it.
     pub(super) async fn perform(
         &mut self,
         account_session: &AccountSession,
@@ -307,7 +308,7 @@ impl<'a> Executor<'a> {
             {
                 self.write_entry(JournalEntry::Done { n, was_gone: true })?;
             }
-            // A lost answer told of it, or nobody is left to be deleted.
+            // The response was lost but the user was deleted, or the user did not exist any more.
             Err(WriteError::UserChanged { is_gone, outcome_unknown })
                 if step.write == IamWrite::DeleteUser && (is_gone || outcome_unknown) =>
             {
@@ -333,29 +334,32 @@ impl<'a> Executor<'a> {
         Ok(())
     }
 
-    /// Finds out what became of the steps that earlier runs left open, and writes it down.
+    /// Checks the steps that earlier runs left open, and records whether they were done.
     ///
     /// # Errors
-    /// The failed look or the journal's error: nothing was changed.
+    /// [`ResolveError`] if a user cannot be fetched or the journal cannot be written. Nothing is
+    /// changed.
     pub async fn resolve_open_steps(&mut self) -> Result<(), ResolveError> {
-        // What an account that is not asked for now was left with stays open.
+        // Steps in accounts that are not part of this run stay open.
         let is_here = |past: &&PastStep| self.accounts.account_session(past.step.account).is_some();
         let open: Vec<_> = self.history.open_steps().filter(is_here).cloned().collect();
         for past in &open {
             let step = &past.step;
-            // The role of an earlier stage may not see more.
-            let closely = step.write.needs_holdings_to_verify();
-            let look =
-                self.accounts.look_up_user(&self.limits, step.account, &step.user, closely).await;
-            let seen = match look.map_err(|failure| ResolveError::Look(failure.into()))? {
-                // What was not seen tells nothing: the step stays open.
+            // The role of an earlier stage may not have the permissions for more.
+            let with_holdings = step.write.needs_holdings_to_verify();
+            let lookup = self
+                .accounts
+                .look_up_user(&self.limits, step.account, &step.user, with_holdings)
+                .await;
+            let seen = match lookup.map_err(|failure| ResolveError::Lookup(failure.into()))? {
+                // Without complete data about the user, the step stays open.
                 UserLookup::Found(user_record) if !user_record.gaps.is_empty() => continue,
                 UserLookup::Found(user_record)
                     if user_record.user.id.as_deref() == Some(&step.user_id) =>
                 {
                     Some(user_record)
                 }
-                // Another user of the name is not this one.
+                // Another user has the name now.
                 UserLookup::Found(_) | UserLookup::NotFound => None,
             };
             let (of, n) = (past.run.clone(), past.n);
@@ -367,13 +371,12 @@ impl<'a> Executor<'a> {
     }
 }
 
-/// Why it could not be found out what became of an open step.
+/// Why the result of an open step is unknown.
 #[derive(Debug, thiserror::Error)]
 pub enum ResolveError {
-    /// The user could not be looked at.
+    /// The user could not be fetched.
     #[error("{0}")]
-    Look(LookupError),
-    /// The journal could not be written.
+    Lookup(LookupError),
     #[error("{0}")]
     Journal(JournalError),
 }
@@ -382,8 +385,7 @@ pub(super) fn account_session<'f>(
     accounts: &'f RemediationAccounts,
     change: &PlannedChange,
 ) -> Result<&'f AccountSession, ChangeError> {
-    let missing =
-        || ChangeError::Outdated("its account is none of those that were asked for".to_owned());
+    let missing = || ChangeError::Outdated("the account is not part of this run".to_owned());
     accounts.account_session(change.target.account).ok_or_else(missing)
 }
 
@@ -396,13 +398,14 @@ pub(super) fn step(change: &PlannedChange, write: IamWrite) -> RemediationStep {
     }
 }
 
-/// Whether groups and policies are to be looked at: where whole users may be deleted.
+/// Whether groups and policies have to be fetched: only if users may be deleted.
 #[must_use]
 pub fn needs_holdings(settings: PlanSettings<'_>) -> bool {
     settings.remediation.deletes_users() && settings.stage == Stage::Delete
 }
 
-/// What is deleted of a credential: a key is made inactive first, whatever it was.
+/// The calls that delete a credential. An access key is deactivated first, even if it is inactive
+/// already.
 pub(super) fn deletion_writes(kind: CredentialKind, id: &str) -> Vec<IamWrite> {
     let id = id.to_owned();
     let delete = IamWrite::DeleteCredential { kind, id: id.clone() };

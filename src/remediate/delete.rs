@@ -1,5 +1,5 @@
-//! A whole user deleted. IAM refuses as long as anything is left, so that everything goes first, in
-//! its order; and what turns up meanwhile makes it begin again.
+//! Deletes a user. IAM refuses while the user still has credentials, policies or groups, so these
+//! are deleted first. If something new appears meanwhile, the deletion lists everything again.
 
 use tokio::time::sleep;
 
@@ -13,11 +13,11 @@ use crate::model::inventory::{CredentialHandle, CredentialKind, Holdings, UserRe
 use crate::observe::call::AwsError;
 use crate::retry::backoff;
 
-/// How often everything is listed again when IAM says that something is left.
+/// How often to list everything again if IAM reports that something is left.
 const MAX_ROUNDS: u32 = 5;
 
 impl Executor<'_> {
-    /// Deletes a user with everything that is left of the user's.
+    /// Deletes a user and everything the user has.
     pub(super) async fn delete_user(
         &mut self,
         change: &PlannedChange,
@@ -30,7 +30,7 @@ impl Executor<'_> {
         for round in 1.. {
             let user_record = self.recheck(change, &input, settings).await?;
             let Some(holdings) = user_record.holdings.clone() else {
-                let message = "groups and policies were not seen";
+                let message = "IAM did not return the user's groups and policies";
                 return Err(AwsError::unexpected("iam:ListGroupsForUser", message).into());
             };
             if round == 1 && !self.history.is_partially_deleted(&change.user_id) {
@@ -40,7 +40,7 @@ impl Executor<'_> {
                     &holdings,
                 ))))?;
             }
-            // From here on the facts move by our own hand.
+            // From here on, the deletion itself changes the facts.
             input.partially_deleted.insert(change.user_id.clone());
             if round == 1 {
                 self.delete_orphaned_mfa_devices(change, account_session, &holdings).await?;
@@ -52,7 +52,7 @@ impl Executor<'_> {
                 Err(ChangeError::Failed(failure))
                     if failure.has_code("DeleteConflict") && round < MAX_ROUNDS =>
                 {
-                    // What is gone may be seen for some seconds yet.
+                    // IAM may report deleted items for some seconds.
                     sleep(backoff(round + 2)).await;
                 }
                 outcome => return outcome,
@@ -61,7 +61,7 @@ impl Executor<'_> {
         Ok(())
     }
 
-    /// Deletes the virtual MFA devices that an earlier run took from the user and left behind.
+    /// Deletes the virtual MFA devices that an earlier run deactivated but did not delete.
     async fn delete_orphaned_mfa_devices(
         &mut self,
         change: &PlannedChange,
@@ -74,7 +74,7 @@ impl Executor<'_> {
             }
             let delete = IamWrite::DeleteVirtualMfaDevice { serial };
             match self.perform(account_session, &step(change, delete)).await {
-                // It is another user's by now.
+                // The device belongs to another user now.
                 Err(ChangeError::Failed(failure)) if failure.has_code("DeleteConflict") => {}
                 outcome => outcome?,
             }
@@ -83,7 +83,7 @@ impl Executor<'_> {
     }
 }
 
-/// What it takes to make the user again by hand.
+/// The record that a person needs to create the user again.
 fn deletion_record(
     change: &PlannedChange,
     user_record: &UserRecord,
@@ -100,8 +100,8 @@ fn deletion_record(
     }
 }
 
-/// Everything that goes before the user, in the order in which IAM lets it go. The boundary and the
-/// tags go with the user.
+/// Everything to delete before the user, in the order that IAM requires. The permissions boundary
+/// and the tags are deleted with the user.
 ///
 /// Source: "Deleting or deactivating an IAM user", IAM User Guide.
 fn deletion_order(user_record: &UserRecord, holdings: &Holdings) -> Vec<IamWrite> {

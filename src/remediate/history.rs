@@ -1,4 +1,5 @@
-//! What a journal's lines come to: which steps were done, which are open, and what is half done.
+//! What the journal says about earlier runs: which steps are done, which are open, and which
+//! deletions are not finished.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,48 +11,41 @@ use super::plan::step::{IamWrite, RemediationStep};
 use crate::model::inventory::AccountId;
 use crate::model::remediation_tag::{RemediationTag, TagSubject};
 
-/// A step of an earlier run, and what became of it.
+/// A step of an earlier run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PastStep {
-    /// The run.
     pub run: String,
-    /// The step's number in the run.
+    /// The number of the step in the run.
     pub n: u64,
-    /// The step.
     pub step: RemediationStep,
-    /// When it was started.
+    /// When the step started.
     pub at: DateTime<Utc>,
-    /// What became of it.
     pub outcome: StepOutcome,
-    /// Whether it was a part of its user's deletion.
+    /// Whether the step was part of the deletion of its user.
     pub part_of_deletion: bool,
 }
 
-/// What became of a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StepOutcome {
-    /// It was done.
     Done,
-    /// It was not done.
     NotDone,
-    /// The journal does not say: the run was cut off, or the answer was.
+    /// The journal does not say: the run was interrupted, or the response was lost.
     Open,
 }
 
-/// A journal's lines, read as a whole.
+/// The parsed journal.
 #[derive(Debug, Clone, Default)]
 pub struct History {
-    /// The steps, in their order.
     pub steps: Vec<PastStep>,
-    /// The users who were to be deleted. One whose deletion was given up, and begun again, has a record
-    /// of each: what was gone by then is in the first.
+    /// The users to delete. If a deletion was abandoned and started again, both records are kept:
+    /// the first one lists what had been deleted by then.
     pub deletions: Vec<UserDeletion>,
-    /// When those deletions were begun that are still to be finished, by the user's unique id.
+    /// The start times of the deletions to finish, by the unique id of the user.
     started: BTreeMap<String, DateTime<Utc>>,
 }
 
-/// The lines of several journals in the order of time. A run that stands in two of them, since a
-/// file was copied or named twice, counts once.
+/// Merges the lines of several journals by time. If a run is in two of them because a file was
+/// copied or named twice, it counts once.
 #[must_use]
 pub fn merge_journals(journals: Vec<Vec<JournalLine>>) -> Vec<JournalLine> {
     let mut runs: BTreeSet<String> = BTreeSet::new();
@@ -59,7 +53,7 @@ pub fn merge_journals(journals: Vec<Vec<JournalLine>>) -> Vec<JournalLine> {
     for lines in journals {
         let known = runs.clone();
         runs.extend(lines.iter().map(|line| line.run.clone()));
-        // The lines of one journal stay in their order, also where a clock was set back.
+        // The lines of one journal keep their order, even if the system clock was set back.
         let mut latest = DateTime::<Utc>::MIN_UTC;
         for line in lines.into_iter().filter(|line| !known.contains(&line.run)) {
             latest = latest.max(line.at);
@@ -71,15 +65,14 @@ pub fn merge_journals(journals: Vec<Vec<JournalLine>>) -> Vec<JournalLine> {
 }
 
 impl History {
-    /// Reads the lines.
     #[must_use]
     pub fn from_lines(lines: &[JournalLine]) -> Self {
         let mut history = Self::default();
-        let mut places: BTreeMap<(String, u64), usize> = BTreeMap::new();
+        let mut positions: BTreeMap<(String, u64), usize> = BTreeMap::new();
         for line in lines {
             let outcome = match &line.entry {
                 JournalEntry::Begin { n, step } => {
-                    places.insert((line.run.clone(), *n), history.steps.len());
+                    positions.insert((line.run.clone(), *n), history.steps.len());
                     history.abandon_deletion(step);
                     let part_of_deletion = history.started.contains_key(&step.user_id);
                     let (run, step, outcome) = (line.run.clone(), step.clone(), StepOutcome::Open);
@@ -114,7 +107,8 @@ impl History {
                 }
             };
             let (run, n, outcome) = outcome;
-            let past = places.get(&(run, n)).and_then(|place| history.steps.get_mut(*place));
+            let past =
+                positions.get(&(run, n)).and_then(|position| history.steps.get_mut(*position));
             if let Some(past) = past {
                 past.outcome = outcome;
             }
@@ -122,29 +116,29 @@ impl History {
         history
     }
 
-    /// A user whose clock was taken away, or set anew, since the deletion was begun was in use or
-    /// exempted meanwhile: that deletion is not finished any more, and another waits its days.
+    /// If the tag of a user was removed or set again after the deletion started, the user was in
+    /// use or exempt. That deletion is abandoned, and a new one has to wait until it is due.
     fn abandon_deletion(&mut self, step: &RemediationStep) {
         let Some(started) = self.started.get(&step.user_id) else { return };
-        let is_given_up = match &step.write {
+        let is_abandoned = match &step.write {
             IamWrite::Untag { subject: TagSubject::User, .. } => true,
             IamWrite::Tag { subject: TagSubject::User, value, .. } => {
                 value.parse::<RemediationTag>().map_or(true, |clock| clock.since >= *started)
             }
             _ => false,
         };
-        if is_given_up {
+        if is_abandoned {
             self.started.remove(&step.user_id);
         }
     }
 
-    /// The steps of which the journal does not say what became.
+    /// The steps whose outcome is unknown.
     pub fn open_steps(&self) -> impl Iterator<Item = &PastStep> {
         self.steps.iter().filter(|past| past.outcome == StepOutcome::Open)
     }
 
-    /// The clocks that were set and not taken away. One that we may have taken away ourselves did
-    /// not vanish.
+    /// The remediation tags that were set and not removed. A tag that a run may have removed is
+    /// left out.
     #[must_use]
     pub fn known_tags(&self) -> BTreeSet<KnownTag> {
         let mut known_tags = BTreeSet::new();
@@ -162,7 +156,7 @@ impl History {
                 IamWrite::Untag { subject, .. } => {
                     known_tags.remove(&of(subject));
                 }
-                // The tags go with the user.
+                // The tags are deleted with the user.
                 IamWrite::DeleteUser if past.outcome == StepOutcome::Done => {
                     known_tags.retain(|it| it.user_id != *user_id);
                 }
@@ -172,8 +166,8 @@ impl History {
         known_tags
     }
 
-    /// Whether the last that was done about a credential is that a run of ours made it inactive: the
-    /// run was cut off before it could set the tag that says so.
+    /// Whether the last step for the credential was a deactivation. The run was interrupted before
+    /// it set the tag.
     #[must_use]
     pub fn is_left_untagged(&self, user_id: &str, subject: &TagSubject) -> bool {
         let newest = self.steps.iter().rfind(|past| {
@@ -184,7 +178,7 @@ impl History {
         newest.is_some_and(|past| matches!(past.step.write, IamWrite::Deactivate { .. }))
     }
 
-    /// The users whose deletion was begun and is to be finished.
+    /// The deletions that started and must be finished.
     pub fn partial_deletions(&self) -> impl Iterator<Item = &UserDeletion> {
         self.deletions.iter().filter(|deletion| {
             self.started.contains_key(&deletion.user_id)
@@ -196,14 +190,13 @@ impl History {
         })
     }
 
-    /// Whether the user's deletion was begun and not finished.
     #[must_use]
     pub fn is_partially_deleted(&self, user_id: &str) -> bool {
         self.partial_deletions().any(|deletion| deletion.user_id == user_id)
     }
 
-    /// The virtual MFA devices that were taken from the user and not deleted: nothing else leads to
-    /// them any more.
+    /// The virtual MFA devices that were deactivated but not deleted. Nothing but the journal shows
+    /// them.
     #[must_use]
     pub fn orphaned_mfa_devices(&self, user_id: &str) -> Vec<String> {
         let of_user = || self.steps.iter().filter(|past| past.step.user_id == user_id);
@@ -226,21 +219,23 @@ impl History {
         orphaned
     }
 
-    /// The people of whom something is open or half done, by account and name in lower case.
+    /// The users with open steps, unfinished deletions or remediation tags, by account and name in
+    /// lower case.
     #[must_use]
     pub fn users(&self) -> BTreeSet<(AccountId, String)> {
         let open = self.open_steps().map(|past| (past.step.account, &past.step.user));
-        let half = self.partial_deletions().map(|deletion| (deletion.account, &deletion.user));
-        let marked: BTreeSet<String> = self.known_tags().into_iter().map(|it| it.user_id).collect();
-        let marked = self.steps.iter().filter(|past| marked.contains(&past.step.user_id));
-        let marked = marked.map(|past| (past.step.account, &past.step.user));
-        let all = open.chain(half).chain(marked);
+        let unfinished =
+            self.partial_deletions().map(|deletion| (deletion.account, &deletion.user));
+        let tagged: BTreeSet<String> = self.known_tags().into_iter().map(|it| it.user_id).collect();
+        let tagged = self.steps.iter().filter(|past| tagged.contains(&past.step.user_id));
+        let tagged = tagged.map(|past| (past.step.account, &past.step.user));
+        let all = open.chain(unfinished).chain(tagged);
         all.map(|(account, user)| (account, user.to_ascii_lowercase())).collect()
     }
 }
 
-/// Whether a device is a virtual one: those have ARNs, and stay behind when they are taken from
-/// their user. Security keys have ARNs as well, and go.
+/// Whether the device is a virtual device. A virtual device has an ARN and remains when it is
+/// deactivated. A security key has an ARN too, but is removed.
 #[must_use]
 pub fn is_virtual(serial: &str) -> bool {
     serial.starts_with("arn:") && serial.contains(":mfa/")

@@ -1,10 +1,11 @@
-//! The journal: JSON lines that say what is about to be done and what came of it, each on the disk
-//! before anything follows from it. What a run left half done is found in it, and what it
-//! deactivated can be undone by it.
+//! The journal: JSON lines that record each step before and after it runs. Each line is written to
+//! the disk before the run continues. An interrupted run can be finished from the journal, and
+//! deactivations can be undone.
 //!
-//! The last member of each line is its checksum. A run that ends while it writes a line leaves the
-//! beginning of that line at the end of the file: nothing was done because of it, so the next run
-//! removes it. Everything else that does not match its checksum is damage, and refused.
+//! The last member of each line is its checksum. If a run is interrupted while it writes a line,
+//! the file ends with a part of that line. The step was not started, so the next run removes the
+//! incomplete line. Any other line that does not match its checksum is damaged, and the journal is
+//! rejected.
 
 use std::fs::File;
 use std::io::{self, Write as _};
@@ -19,100 +20,74 @@ use crate::cause::reason;
 use crate::files::{self, FileKind, Workspace};
 use crate::model::inventory::{AccountId, Holdings};
 
-/// The version of the lines.
 pub const VERSION: u32 = 1;
 
-/// One line.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JournalLine {
-    /// [`VERSION`].
     pub v: u32,
-    /// When it was written.
     pub at: DateTime<Utc>,
-    /// The run that wrote it.
     pub run: String,
-    /// What it says.
     #[serde(flatten)]
     pub entry: JournalEntry,
 }
 
-/// What a line says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
 pub enum JournalEntry {
-    /// A run begins.
     Run {
-        /// The version of the program.
         version: String,
         /// The digest of the plan, or what is undone.
         plan: String,
     },
-    /// A step is about to be done.
+    /// A step is about to start.
     Begin {
-        /// The step's number in its run.
+        /// The number of the step in the run.
         n: u64,
-        /// The step.
         #[serde(flatten)]
         step: RemediationStep,
     },
-    /// It was done.
+    /// The step is done.
     Done {
-        /// The step's number in its run.
         n: u64,
-        /// Whether what it was to take away was gone already.
+        /// Whether the thing to remove did not exist any more.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         was_gone: bool,
     },
-    /// It was not answered as hoped. Where AWS did not refuse it, it may have been done.
+    /// The call failed. Unless AWS rejected it, it may still have been carried out.
     Failed {
-        /// The step's number in its run.
         n: u64,
-        /// What was answered.
         message: String,
-        /// Whether AWS refused it, so that it was not done.
+        /// Whether AWS rejected the call, so that it had no effect.
         refused: bool,
     },
-    /// What became of a step that an earlier run left open, as a later run found it.
+    /// The result of a step that an earlier run left open, as found by a later run.
     #[serde(rename = "settled")]
     Resolved {
-        /// The run that began the step.
+        /// The run that started the step.
         of: String,
-        /// The step's number in that run.
+        /// The number of the step in that run.
         n: u64,
-        /// Whether it was done.
         done: bool,
     },
-    /// A user is about to be deleted: what it takes to make the user again by hand.
+    /// A user is about to be deleted. Contains what a person needs to create the user again.
     Deletion(Box<UserDeletion>),
-    /// A change of the plan was not made.
-    Skipped {
-        /// The account.
-        account: AccountId,
-        /// The user's name.
-        user: String,
-        /// Why.
-        why: String,
-    },
-    /// The run has come to its end.
+    /// A planned change was not made.
+    Skipped { account: AccountId, user: String, why: String },
+    /// The run is complete.
     End,
 }
 
-/// A user who is about to be deleted.
+/// A user that is about to be deleted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UserDeletion {
-    /// The account.
     pub account: AccountId,
-    /// The user's name.
     pub user: String,
-    /// The user's unique id, which no other user will have.
+    /// The unique id of the user, which no other user will ever have.
     pub user_id: String,
-    /// The user's ARN.
     pub arn: String,
-    /// The user's path.
     pub path: String,
-    /// The tags.
     pub tags: std::collections::BTreeMap<String, String>,
-    /// Groups, policies, boundary and MFA devices.
+    /// Groups, policies, permissions boundary and MFA devices.
     pub holdings: Holdings,
 }
 
@@ -121,43 +96,30 @@ pub struct UserDeletion {
 pub enum JournalError {
     /// The file cannot be opened, read or written.
     #[error("{}: {}", .path.display(), reason(.error))]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// What the system says.
-        error: io::Error,
-    },
-    /// Another run is writing it.
-    #[error("{}: another run is writing this journal", .path.display())]
-    InUse {
-        /// The file.
-        path: PathBuf,
-    },
-    /// A line that no run wrote like this.
+    File { path: PathBuf, error: io::Error },
+    #[error("{}: another run is using this journal", .path.display())]
+    InUse { path: PathBuf },
+    /// A line is damaged.
     #[error("{}, line {line}: {message}", .path.display())]
     DamagedLine {
-        /// The file.
         path: PathBuf,
-        /// The line's number, from 1.
+        /// The line number, starting at 1.
         line: usize,
-        /// What is wrong.
         message: String,
     },
 }
 
-/// What a journal holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JournalContents {
-    /// The lines, in their order.
     pub lines: Vec<JournalLine>,
-    /// The number of the line, from 1, that the end of its run cut off.
+    /// The number of the last line, starting at 1, if it is incomplete.
     pub cut_off: Option<usize>,
 }
 
-/// Reads a journal. A last line that was cut off is left out.
+/// Reads a journal. An incomplete last line is left out.
 ///
 /// # Errors
-/// [`JournalError`] where the file cannot be read, or a line is damaged.
+/// [`JournalError`] if the file cannot be read, or a line is damaged.
 pub fn read(path: &Path, workspace: Option<&Workspace>) -> Result<JournalContents, JournalError> {
     let text =
         files::read(path, FileKind::Journal, workspace).map_err(|error| file(path, error))?;
@@ -168,16 +130,16 @@ fn file(path: &Path, error: io::Error) -> JournalError {
     JournalError::File { path: path.to_owned(), error }
 }
 
-/// Reads a journal's text: its contents, and how many bytes of it are whole lines.
+/// Parses a journal. Returns its contents, and the number of bytes in complete lines.
 ///
 /// # Errors
-/// [`JournalError`] where a line is damaged.
+/// [`JournalError`] if a line is damaged.
 pub fn parse(path: &Path, text: &[u8]) -> Result<(JournalContents, usize), JournalError> {
     let mut contents = JournalContents { lines: Vec::new(), cut_off: None };
-    let mut whole = 0;
+    let mut complete = 0;
     for (index, ended) in text.split_inclusive(|byte| *byte == b'\n').enumerate() {
         let number = index + 1;
-        let broken =
+        let damaged =
             |message| JournalError::DamagedLine { path: path.to_owned(), line: number, message };
         let (bytes, has_end) = match ended.strip_suffix(b"\n") {
             Some(bytes) => (bytes, true),
@@ -185,31 +147,31 @@ pub fn parse(path: &Path, text: &[u8]) -> Result<(JournalContents, usize), Journ
         };
         match JournalLine::read(bytes) {
             Ok(line) => contents.lines.push(line),
-            // Only the end of the file can be the beginning of a line. A whole line with a last
-            // byte that is no line feed was not cut off but damaged.
+            // Only the end of the file can be an incomplete line. A complete line that ends with
+            // another byte instead of a line feed is damaged.
             Err(_) if !has_end && !bytes.split_last().is_some_and(|(_, it)| is_intact(it)) => {
                 contents.cut_off = Some(number);
                 break;
             }
-            Err(message) => return Err(broken(message)),
+            Err(message) => return Err(damaged(message)),
         }
-        whole += ended.len();
+        complete += ended.len();
     }
-    Ok((contents, whole))
+    Ok((contents, complete))
 }
 
-/// What stands before a line's checksum, and behind it.
+/// The bytes before and after the checksum of a line.
 const CHECKSUM: (&[u8], &[u8]) = (br#","checksum":""#, br#""}"#);
 
-/// The first 16 hex digits of SHA-256 over the line's bytes before the checksum.
+/// The first 16 hex digits of SHA-256 over the bytes of the line before the checksum.
 fn checksum(body: &[u8]) -> String {
     Sha256::digest(body).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// The line without its checksum, and the checksum.
+/// Splits a line into the part before the checksum, and the checksum.
 fn split_checksum(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
-    let (before, behind) = CHECKSUM;
-    let (rest, sum) = bytes.strip_suffix(behind)?.split_last_chunk::<16>()?;
+    let (before, after) = CHECKSUM;
+    let (rest, sum) = bytes.strip_suffix(after)?.split_last_chunk::<16>()?;
     Some((rest.strip_suffix(before)?, sum))
 }
 
@@ -218,32 +180,36 @@ fn is_intact(bytes: &[u8]) -> bool {
 }
 
 impl JournalLine {
-    /// Reads a line, without its line feed. The error says what is wrong.
+    /// Parses a line without its line feed.
     fn read(bytes: &[u8]) -> Result<Self, String> {
         if !is_intact(bytes) {
             return Err(match split_checksum(bytes) {
-                Some(_) => "the line does not match its checksum: it was changed".to_owned(),
-                None => "the line does not end with a checksum: it was changed".to_owned(),
+                Some(_) => "the line was changed: it does not match its checksum".to_owned(),
+                None => "the line was changed: it does not end with a checksum".to_owned(),
             });
         }
-        // The checksum is a member that nothing else reads.
+        // The checksum is a member that no field of the struct reads.
         let line: Self = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
-        if line.v == VERSION { Ok(line) } else { Err(format!("version {}, not {VERSION}", line.v)) }
+        if line.v == VERSION {
+            Ok(line)
+        } else {
+            Err(format!("journal version {} is not supported, only {VERSION}", line.v))
+        }
     }
 
-    /// The line with its checksum and its line feed.
+    /// Returns the line with its checksum and line feed.
     fn to_bytes(&self) -> serde_json::Result<Vec<u8>> {
         let mut text = serde_json::to_vec(self)?;
-        // The object is closed behind the checksum.
+        // The closing brace follows the checksum.
         text.pop();
         let sum = checksum(&text);
-        let (before, behind) = CHECKSUM;
-        text.extend([before, sum.as_bytes(), behind, b"\n"].concat());
+        let (before, after) = CHECKSUM;
+        text.extend([before, sum.as_bytes(), after, b"\n"].concat());
         Ok(text)
     }
 }
 
-/// A journal that is being written.
+/// A journal that is open for writing.
 #[derive(Debug)]
 pub struct Journal {
     path: PathBuf,
@@ -253,11 +219,11 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// Opens a journal for a run, and gives what stands in it. Nobody else writes it meanwhile. A
-    /// last line that was cut off is removed from the file.
+    /// Opens a journal for a run, and returns its contents. The file is locked for other runs. An
+    /// incomplete last line is removed from the file.
     ///
     /// # Errors
-    /// [`JournalError`] where it cannot be opened or read, or is in use.
+    /// [`JournalError`] if the file cannot be opened or read, is damaged, or is in use.
     pub fn open(
         path: &Path,
         run: String,
@@ -273,12 +239,12 @@ impl Journal {
             Err(std::fs::TryLockError::Error(error)) => return Err(failed(error)),
         }
         let text = files::read_opened(&opened, FileKind::Journal).map_err(failed)?;
-        let (contents, whole) = parse(path, &text)?;
+        let (contents, complete) = parse(path, &text)?;
         if contents.cut_off.is_some() {
-            let length = u64::try_from(whole).unwrap_or(u64::MAX);
+            let length = u64::try_from(complete).unwrap_or(u64::MAX);
             opened.set_len(length).and_then(|()| opened.sync_all()).map_err(failed)?;
         } else if text.last().is_some_and(|byte| *byte != b'\n') {
-            // The line is whole; only its line feed did not reach the disk.
+            // The line is complete. Only its line feed is missing.
             opened.write_all(b"\n").map_err(failed)?;
         }
         sync_folder(path).map_err(failed)?;
@@ -288,7 +254,7 @@ impl Journal {
     /// Writes a line, and waits until it is on the disk.
     ///
     /// # Errors
-    /// [`JournalError`] where it is not: then nothing more may be done.
+    /// [`JournalError`] if this fails. The run must not make any further changes.
     pub fn write(&mut self, at: DateTime<Utc>, entry: JournalEntry) -> Result<(), JournalError> {
         let line = JournalLine { v: VERSION, at: at_second(at), run: self.run.clone(), entry };
         let failed = |error: io::Error| file(&self.path, error);
@@ -296,7 +262,6 @@ impl Journal {
         self.file.write_all(&text).and_then(|()| self.file.sync_data()).map_err(failed)
     }
 
-    /// The number of the next step.
     pub const fn next_step_number(&mut self) -> u64 {
         let number = self.next;
         self.next += 1;
@@ -304,7 +269,7 @@ impl Journal {
     }
 }
 
-/// A new file is there for good once its folder is on the disk.
+/// A new file is durable once its directory is on the disk.
 fn sync_folder(path: &Path) -> io::Result<()> {
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
@@ -318,7 +283,7 @@ fn at_second(at: DateTime<Utc>) -> DateTime<Utc> {
     text.parse().unwrap_or(at)
 }
 
-/// A name for a run that no other run of the journal has.
+/// Returns a unique name for a run.
 #[must_use]
 pub fn new_run_name(now: DateTime<Utc>) -> String {
     format!("{}-{:08x}", now.format("%Y%m%dT%H%M%SZ"), fastrand::u32(..))

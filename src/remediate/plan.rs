@@ -1,5 +1,5 @@
-//! What IAM shows of the users × the policy × the clocks on their tags → what is to be changed.
-//! Pure: the same facts give the same plan.
+//! Compares IAM users with the policy and their remediation tags, and plans the changes. Pure: the
+//! same input gives the same plan.
 
 mod credential;
 mod facts;
@@ -24,131 +24,117 @@ use crate::model::policy::remediation::{RemediationPolicy, Stage};
 use crate::model::policy::{Policy, Rule};
 use crate::model::remediation_tag::{RemediationTag, TagSubject};
 
-/// What a plan goes by.
+/// The settings of a plan.
 #[derive(Debug, Clone, Copy)]
 pub struct PlanSettings<'a> {
-    /// The exemptions.
     pub allowlist: &'a Allowlist,
-    /// What makes a credential stale.
+    /// When a credential is stale.
     pub policy: &'a Policy,
-    /// How far and how fast stale credentials are remedied.
+    /// When and how stale credentials are remediated.
     pub remediation: &'a RemediationPolicy,
-    /// The furthest stage to be carried out.
+    /// The last stage to carry out.
     pub stage: Stage,
-    /// The tags that name an owner, the first that a user has counts.
+    /// The tags that name an owner. The first one that a user has counts.
     pub owner_tags: &'a [String],
-    /// The moment by which days are counted.
+    /// The time from which days are counted.
     pub now: DateTime<Utc>,
 }
 
-/// What is known of the accounts and of the users in question.
+/// What is known about the accounts and users to plan for.
 #[derive(Debug, Clone, Default)]
 pub struct PlanInput {
-    /// The accounts.
     pub accounts: BTreeMap<AccountId, AccountFacts>,
-    /// The users who were looked at, in the order of account and name.
+    /// The users that were fetched, ordered by account and name.
     pub user_records: Vec<UserRecord>,
-    /// The users who could not be looked at, with what was answered.
+    /// The users that could not be fetched, with the error message.
     pub lookup_failures: Vec<(AccountId, String, String)>,
-    /// The clocks that the journal says were set and not taken away: where one is gone from the
-    /// user, somebody else took it.
+    /// The remediation tags that the journal says were set and not removed. If one is missing from
+    /// its user, somebody else removed it.
     pub known_tags: BTreeSet<KnownTag>,
-    /// The unique ids of users whose deletion was begun and is to be finished.
+    /// The unique ids of users whose deletion started and must be finished.
     pub partially_deleted: BTreeSet<String>,
 }
 
-/// What is known of an account.
+/// What is known about one account.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AccountFacts {
-    /// How many users it has.
+    /// The number of users in the account.
     pub users: usize,
-    /// The rules whose evidence could not be had.
+    /// The rules that are incomplete.
     pub incomplete: Vec<Rule>,
-    /// The users, in lower case, with whose credentials we run.
+    /// The users, in lower case, whose credentials this run uses.
     pub own_users: BTreeSet<String>,
-    /// Whether the root user has a finding, which nobody but the root user remedies.
+    /// Whether the root user has a finding. Only the root user can remediate it.
     pub root_finding: bool,
 }
 
-/// A clock that was set by an earlier run.
+/// A remediation tag that an earlier run set.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct KnownTag {
-    /// The account.
     pub account: AccountId,
-    /// The user's unique id.
     pub user_id: String,
-    /// What the clock is of.
     pub subject: TagSubject,
 }
 
-/// What is to be changed, and what is not, and why.
+/// The planned changes, and what is not changed and why.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RemediationPlan {
     /// The changes, in the order in which they are made.
     pub changes: Vec<PlannedChange>,
-    /// What comes later.
+    /// Changes that are not due yet.
     pub waiting: Vec<PendingChange>,
-    /// What a person has to do.
+    /// Changes that a person has to make.
     pub by_hand: Vec<RemediationTarget>,
-    /// What is left as it is, and why.
+    /// What is not changed, and why.
     #[serde(rename = "left_alone")]
     pub skipped: Vec<SkippedTarget>,
-    /// Why nothing at all is done, where a limit stands in the way.
+    /// The limits that the plan exceeds. If there is one, nothing is changed.
     #[serde(rename = "held")]
     pub exceeded_limits: Vec<ExceededLimit>,
 }
 
-/// What something is about.
+/// The credential or user that an entry of the plan is about.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct RemediationTarget {
-    /// The account.
     pub account: AccountId,
-    /// The user's name.
     pub user: String,
-    /// The credential, or the user as a whole.
     pub subject: TagSubject,
 }
 
 /// One change.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlannedChange {
-    /// What it is about.
     #[serde(flatten)]
     pub target: RemediationTarget,
-    /// The user's unique id: another user of the name is another user.
+    /// The unique id of the user. A user who is created again with the same name has another id.
     pub user_id: String,
-    /// What is done.
     #[serde(rename = "act")]
     pub kind: ChangeKind,
-    /// What the change hangs on. When any of it has moved, the change is not made.
+    /// The facts that the change depends on. If any of them differs later, the change is not made.
     pub facts: Facts,
 }
 
-/// What a change does.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ChangeKind {
-    /// Takes our tag away.
+    /// Removes the remediation tag.
     Clear(TagRemovalReason),
-    /// Sets the tag that says when the days to the deactivation begin.
+    /// Sets the tag that starts the days until deactivation.
     Notify(StartReason),
-    /// Sets the tag that says when the days to the deletion begin, of a credential that is inactive
-    /// already.
+    /// Sets the tag that starts the days until deletion, for a credential that is already inactive.
     Settle(StartReason),
-    /// Says on the tag that it still holds.
+    /// Updates the last-seen time of the tag.
     Renew,
-    /// Makes the credential inactive.
     Deactivate,
-    /// Deletes the login profile. Nothing brings it back.
+    /// Deletes the login profile. This cannot be undone.
     DeletePassword,
-    /// Deletes the credential. Nothing brings it back.
+    /// Deletes the credential. This cannot be undone.
     DeleteCredential,
-    /// Deletes the user with everything that is left. Nothing brings it back.
+    /// Deletes the user and everything the user still has. This cannot be undone.
     DeleteUser,
 }
 
 impl ChangeKind {
-    /// The stage that the change belongs to.
     #[must_use]
     pub const fn stage(&self) -> Stage {
         match self {
@@ -158,82 +144,75 @@ impl ChangeKind {
         }
     }
 
-    /// Whether more than our own tags is changed.
+    /// Whether the change affects more than the remediation tag.
     #[must_use]
     pub fn removes_access(&self) -> bool {
         self.stage() > Stage::Notify
     }
 }
 
-/// Why a clock starts.
+/// Why a remediation tag is set or set again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum StartReason {
-    /// There was none.
+    /// There is no tag yet.
     First,
-    /// An earlier run set one, and somebody else took it away.
+    /// An earlier run set a tag, and somebody else removed it.
     Vanished,
-    /// The tag said nothing that could be read, or a moment to come.
+    /// The tag cannot be read, or has a time in the future.
     Unreadable,
-    /// It was used since, and not for long again.
+    /// The credential was used after the tag was set, and is stale again.
     Used,
-    /// The password was changed since.
+    /// The password was changed after the tag was set.
     PasswordChanged,
-    /// An exemption was in force since.
+    /// An exemption was valid after the tag was set.
     ExemptionLapsed,
-    /// For longer than the policy allows no run has seen it.
+    /// No run has seen the tag for more days than the policy allows.
     NotSeen,
-    /// It was deactivated, and somebody activated it again.
+    /// The credential was deactivated, and somebody activated it again.
     Reactivated,
 }
 
-/// Why a clock is taken away.
+/// Why a remediation tag is removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum TagRemovalReason {
-    /// It was used.
     Used(DateTime<Utc>),
-    /// Nothing is held against it any more.
+    /// No finding that the policy remediates is open.
     NotStale,
-    /// An exemption covers it.
     Exempted,
-    /// The password was reset lately.
+    /// The password was recently reset.
     RecentlyReset,
-    /// The credential is gone.
     Gone,
-    /// It is inactive, and nothing is to be deleted.
+    /// The credential is inactive, and the policy does not delete it.
     Inactive,
-    /// Something of the user's is in use.
+    /// A credential of the user is in use.
     InUse,
 }
 
-/// Something that comes later.
+/// A change that is not due yet.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PendingChange {
-    /// What it is about.
     #[serde(flatten)]
     pub target: RemediationTarget,
-    /// What comes.
     pub stage: Stage,
-    /// From when on.
+    /// The earliest time of the change.
     pub due: DateTime<Utc>,
-    /// Whether a person has to do it, since the policy lets no run do it.
+    /// Whether a person has to make the change because the policy does not allow a run to.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub by_hand: bool,
 }
 
-/// Something that is left as it is.
+/// A credential or user that is not changed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SkippedTarget {
-    /// What it is about.
     #[serde(flatten)]
     pub target: RemediationTarget,
-    /// Why.
     #[serde(rename = "guard")]
     pub reason: RemediationSkipReason,
 }
 
-/// Says what is to be changed.
+/// Plans the changes.
 #[must_use]
 pub fn plan(input: &PlanInput, settings: PlanSettings<'_>) -> RemediationPlan {
     let mut plan = RemediationPlan::default();
@@ -264,7 +243,7 @@ pub fn plan(input: &PlanInput, settings: PlanSettings<'_>) -> RemediationPlan {
     plan
 }
 
-/// Why the clock cannot go on, if it cannot.
+/// Why the tag has to be set again, if it does.
 fn restart_reason(clock: RemediationTag, settings: PlanSettings<'_>) -> Option<StartReason> {
     if clock.since > settings.now || clock.seen > settings.now {
         return Some(StartReason::Unreadable);
@@ -273,9 +252,10 @@ fn restart_reason(clock: RemediationTag, settings: PlanSettings<'_>) -> Option<S
     is_lost.then_some(StartReason::NotSeen)
 }
 
-/// Whether a tag is old enough to be written again, so that the next run does not find a gap.
+/// Whether the tag is old enough to be updated, so that the next run does not find a gap.
 fn needs_refresh(clock: RemediationTag, settings: PlanSettings<'_>) -> bool {
-    // A day before the half: a weekly run that comes some minutes early must not wait for the next.
+    // One day before half of the gap: a weekly run that starts some minutes early must not wait a
+    // week.
     let half = TimeDelta::days(i64::from(settings.remediation.max_gap_days)) / 2;
     settings.now - clock.seen > (half - TimeDelta::days(1)).max(half / 2)
 }

@@ -1,4 +1,5 @@
-//! What was deactivated, activated again by the journal; and what nothing brings back.
+//! Activates deactivated credentials again, as recorded in the journal, and lists deletions that
+//! cannot be undone.
 
 use std::collections::BTreeSet;
 
@@ -15,24 +16,23 @@ use crate::model::remediation_tag::{self, RemediationStatus, RemediationTag, Tag
 use crate::observe::UserLookup;
 use crate::observe::call::CallLimits;
 
-/// What is to be undone.
+/// The plan of an undo run.
 #[derive(Debug, Clone, Default)]
 pub struct UndoPlan {
-    /// The steps, in their order.
     pub steps: Vec<RemediationStep>,
-    /// Deactivations that there is nothing to be done about: why.
+    /// The deactivations that are not undone, with the reason.
     pub skipped: Vec<(RemediationStep, UndoSkipReason)>,
-    /// What was deleted: nothing brings it back.
+    /// The deletions, which cannot be undone.
     pub irreversible: Vec<RemediationStep>,
-    /// The users who were deleted, with what it takes to make them again by hand.
+    /// The deleted users, with what a person needs to create them again.
     pub deleted_users: Vec<UserDeletion>,
-    /// The users who could not be looked at: what was answered.
+    /// The users that could not be fetched, with the error message.
     pub lookup_failures: Vec<(RemediationUser, String)>,
 }
 
 impl UndoPlan {
-    /// Whether a deactivation that the journal shows is not undone, since it cannot be told whose it
-    /// is: what was asked for is not done then.
+    /// Whether a deactivation is not undone because it is unclear who made it. The undo is then
+    /// incomplete.
     #[must_use]
     pub fn has_conflict(&self) -> bool {
         self.skipped.iter().any(|(_, why)| *why == UndoSkipReason::TagMismatch)
@@ -42,62 +42,60 @@ impl UndoPlan {
 /// Why a deactivation is not undone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UndoSkipReason {
-    /// The credential is active.
     Active,
-    /// The credential is gone.
     Gone,
-    /// The user is gone.
     UserGone,
-    /// The credential was used after we had made it inactive.
+    /// The credential was used after the run deactivated it.
     UsedSince,
-    /// Its tag does not say what the journal says.
+    /// The tag does not match the journal.
     TagMismatch,
 }
 
 impl UndoSkipReason {
-    /// Why, in words.
     #[must_use]
     pub const fn message(self) -> &'static str {
         match self {
-            Self::Active => "it is active already",
-            Self::Gone => "the credential is gone",
-            Self::UserGone => "the user is gone",
-            Self::UsedSince => "it was used since, so that somebody else made it inactive again",
+            Self::Active => "the credential is already active",
+            Self::Gone => "the credential no longer exists",
+            Self::UserGone => "the user no longer exists",
+            Self::UsedSince => {
+                "the credential was used after the run deactivated it, so somebody else deactivated it again"
+            }
             Self::TagMismatch => {
-                "its tag does not say, as the journal does, that a run made it inactive: somebody \
-                 else may have"
+                "the remediation tag does not match the journal: somebody else may have deactivated \
+                 the credential"
             }
         }
     }
 }
 
-/// What became of an undoing.
+/// The result of an undo run.
 #[derive(Debug, Clone, Default)]
 pub struct UndoResult {
-    /// What was done.
     pub made: Vec<RemediationStep>,
-    /// What failed: what was answered.
+    /// The steps that failed, with the error message.
     pub failed: Vec<(RemediationStep, String)>,
 }
 
-/// A deactivation that stands by the journal.
+/// A deactivation that the journal records.
 #[derive(Debug, Clone)]
 struct JournaledDeactivation {
-    /// When it was begun.
+    /// When the step started.
     at: DateTime<Utc>,
     step: RemediationStep,
-    /// What the tag was set to afterwards; `None` where the run was cut off before.
+    /// The value of the tag that was set afterwards. `None` if the run was interrupted before that.
     tag: Option<RemediationTag>,
-    /// Whether the journal does not say that the tag was set.
+    /// Whether the journal does not say if the tag was set.
     tag_is_uncertain: bool,
-    /// Whether a run has found since that somebody activated it: whoever made it inactive again was
-    /// not us.
+    /// Whether a later run found the credential active. If it is inactive now, somebody else
+    /// deactivated it.
     is_superseded: bool,
 }
 
 impl JournaledDeactivation {
-    /// Whether the credential's tag says what the journal says: that a run made it inactive, and
-    /// when. Where the run was cut off before it set the tag, that is the notice of before.
+    /// Whether the tag of the credential matches the journal: it says that a run deactivated the
+    /// credential, and when. If the run was interrupted before it set the tag, the tag is still the
+    /// earlier notice.
     fn matches_tag(&self, tag: Option<RemediationTag>) -> bool {
         let Some(tag) = tag else { return false };
         let is_as_set = self.tag.is_some_and(|set| {
@@ -110,8 +108,8 @@ impl JournaledDeactivation {
     }
 }
 
-/// The deactivations that stand, by the journal, the last first; of these users alone if any are
-/// named, in lower case.
+/// The deactivations to undo according to the journal, the last one first. `users`, in lower case,
+/// limits them unless it is empty.
 fn journaled_deactivations(
     history: &History,
     users: &BTreeSet<String>,
@@ -122,16 +120,16 @@ fn journaled_deactivations(
         it.outcome != StepOutcome::NotDone && (users.is_empty() || users.contains(&name))
     };
     for PastStep { step, at, outcome, part_of_deletion, .. } in history.steps.iter().filter(past) {
-        let is_it = |it: &JournaledDeactivation| {
+        let is_same = |it: &JournaledDeactivation| {
             it.step.user_id == step.user_id && it.step.write.subject() == step.write.subject()
         };
         let is_done = *outcome == StepOutcome::Done;
         match &step.write {
-            // Whoever is deleted had nothing active left: what we did not make inactive before,
-            // somebody else did.
+            // A user is deleted only if no credential is active. Somebody else deactivated what no
+            // earlier run did.
             IamWrite::Deactivate { .. } if *part_of_deletion => {}
             IamWrite::Deactivate { .. } => {
-                deactivations.retain(|it| !is_it(it));
+                deactivations.retain(|it| !is_same(it));
                 let step = step.clone();
                 deactivations.push(JournaledDeactivation {
                     at: *at,
@@ -141,21 +139,22 @@ fn journaled_deactivations(
                     is_superseded: false,
                 });
             }
-            IamWrite::Activate { .. } if is_done => deactivations.retain(|it| !is_it(it)),
+            IamWrite::Activate { .. } if is_done => deactivations.retain(|it| !is_same(it)),
             IamWrite::Tag { value, .. } => match value.parse::<RemediationTag>() {
                 Ok(clock) if clock.reached == RemediationStatus::Deactivated => {
-                    for it in deactivations.iter_mut().filter(|it| is_it(it)) {
+                    for it in deactivations.iter_mut().filter(|it| is_same(it)) {
                         (it.tag, it.tag_is_uncertain) = (Some(clock), !is_done);
                         it.is_superseded = false;
                     }
                 }
-                // Notice is given of what is active: somebody had activated it, and whoever made it
-                // inactive again was not us. `inactive` says just that.
-                _ if is_done => mark_superseded(&mut deactivations, is_it),
+                // A notice is for an active credential, so somebody had activated it. If it is
+                // inactive now, somebody else deactivated it. The status `inactive` says the same.
+                _ if is_done => mark_superseded(&mut deactivations, is_same),
                 _ => {}
             },
-            // No run removes the tag of what it deactivated while that is inactive and unused.
-            IamWrite::Untag { .. } if is_done => mark_superseded(&mut deactivations, is_it),
+            // No run removes the tag while the credential that it deactivated is inactive and
+            // unused.
+            IamWrite::Untag { .. } if is_done => mark_superseded(&mut deactivations, is_same),
             _ => {}
         }
     }
@@ -166,14 +165,14 @@ fn journaled_deactivations(
 
 fn mark_superseded(
     deactivations: &mut [JournaledDeactivation],
-    is_it: impl Fn(&JournaledDeactivation) -> bool,
+    is_same: impl Fn(&JournaledDeactivation) -> bool,
 ) {
-    for it in deactivations.iter_mut().filter(|it| is_it(it)) {
+    for it in deactivations.iter_mut().filter(|it| is_same(it)) {
         it.is_superseded = true;
     }
 }
 
-/// What nothing brings back, by the journal.
+/// The deletions that the journal records.
 fn irreversible_steps(history: &History, users: &BTreeSet<String>) -> Vec<RemediationStep> {
     let is_irreversible = |past: &&PastStep| {
         let name = past.step.user.to_ascii_lowercase();
@@ -187,7 +186,7 @@ fn irreversible_steps(history: &History, users: &BTreeSet<String>) -> Vec<Remedi
     history.steps.iter().filter(is_irreversible).map(|past| past.step.clone()).collect()
 }
 
-/// What is to be done to undo one deactivation of a user as seen; `None` is a user who is gone.
+/// The steps that undo one deactivation. `None` is a user who no longer exists.
 fn undo_steps(
     deactivation: &JournaledDeactivation,
     seen: Option<&UserRecord>,
@@ -209,14 +208,14 @@ fn undo_steps(
     if !deactivation.matches_tag(tag) {
         return Err(UndoSkipReason::TagMismatch);
     }
-    let with = |write| RemediationStep { write, ..step.clone() };
-    let mut steps = vec![with(IamWrite::Activate { kind: *kind, id: id.clone() })];
-    // Its clock starts anew with another notice.
-    steps.push(with(IamWrite::Untag { subject, was: None }));
+    let with_write = |write| RemediationStep { write, ..step.clone() };
+    let mut steps = vec![with_write(IamWrite::Activate { kind: *kind, id: id.clone() })];
+    // After the removal of the tag, the days start again with a new notice.
+    steps.push(with_write(IamWrite::Untag { subject, was: None }));
     Ok(steps)
 }
 
-/// Finds out what is to be undone.
+/// Plans what to undo.
 pub async fn plan_undo(
     accounts: &RemediationAccounts,
     history: &History,
@@ -243,7 +242,7 @@ pub async fn plan_undo(
         };
         match undo_steps(&deactivation, seen.as_deref()) {
             Ok(steps) => undo.steps.extend(steps),
-            // What was deleted later is told as lost.
+            // A credential that was deleted later is listed as irreversible.
             Err(UndoSkipReason::Gone | UndoSkipReason::UserGone)
                 if is_deleted_later(&step, &irreversible) => {}
             Err(why) => undo.skipped.push((step, why)),
@@ -252,7 +251,8 @@ pub async fn plan_undo(
     undo
 }
 
-/// Looks at the user of a step; `None` is one who is gone. An `Err` says what could not be seen.
+/// Fetches the user of a step. `None` is a user who no longer exists. Fails if the data is
+/// incomplete.
 async fn look_up_completely(
     accounts: &RemediationAccounts,
     limits: &CallLimits,
@@ -281,24 +281,24 @@ fn is_deleted_later(step: &RemediationStep, irreversible: &[RemediationStep]) ->
 }
 
 impl Executor<'_> {
-    /// Undoes, each step after another look.
+    /// Applies an undo plan, with a re-check before each step.
     ///
     /// # Errors
-    /// [`JournalError`] where a step could not be written down: then nothing more was done.
+    /// [`JournalError`] if a step cannot be written to the journal. No further changes are made.
     pub async fn undo(&mut self, undo: &UndoPlan) -> Result<UndoResult, JournalError> {
         let mut undone = UndoResult::default();
         let accounts = self.accounts;
         let deactivations = journaled_deactivations(self.history, &BTreeSet::new());
         for step in &undo.steps {
             let Some(account_session) = accounts.account_session(step.account) else { continue };
-            let is_it = |it: &RemediationStep| {
+            let is_same = |it: &RemediationStep| {
                 it.user_id == step.user_id && it.write.subject() == step.write.subject()
             };
-            // The tag of what is inactive still says since when.
-            if undone.failed.iter().any(|(it, _)| is_it(it)) {
+            // The tag of a credential that is still inactive stays. It says since when.
+            if undone.failed.iter().any(|(it, _)| is_same(it)) {
                 continue;
             }
-            let outcome = match deactivations.iter().find(|it| is_it(&it.step)) {
+            let outcome = match deactivations.iter().find(|it| is_same(&it.step)) {
                 Some(deactivation) if matches!(step.write, IamWrite::Activate { .. }) => {
                     match look_up_completely(accounts, &self.limits, step).await {
                         Err(why) => Err(ChangeError::Outdated(why)),

@@ -1,4 +1,4 @@
-//! The calls that write to IAM: one for each kind of step.
+//! The IAM calls that write: one for each kind of step.
 
 use std::future::Future;
 
@@ -15,43 +15,42 @@ use crate::observe::user_id_and_tags;
 /// Why a step was not done.
 #[derive(Debug)]
 pub(super) enum WriteError {
-    /// The call failed.
     Failed(AwsError),
-    /// The user of the step is gone, or another user has the name by now.
+    /// The user no longer exists, or another user has the name.
     UserChanged {
-        /// Whether nobody has the name.
+        /// Whether no user has the name.
         is_gone: bool,
-        /// Whether an earlier attempt may have been carried out.
+        /// Whether an earlier attempt may have succeeded.
         outcome_unknown: bool,
     },
-    /// The tag says neither what it said when the user was looked at nor what it is to say.
+    /// The tag has neither the value of the last look nor the new value.
     TagChanged {
-        /// Whether an earlier attempt may have been carried out.
+        /// Whether an earlier attempt may have succeeded.
         outcome_unknown: bool,
     },
 }
 
-/// Why a step may not be taken.
+/// Why a step must not run.
 enum CheckError {
     Failed(AwsError),
-    /// Nobody has the name.
+    /// No user has the name.
     Gone,
     /// Another user has the name.
     OtherUser,
-    /// Somebody else has changed the tag.
+    /// Somebody else changed the tag.
     TagChanged,
 }
 
-/// Makes the calls of steps, each right after a look at whose name it is.
 struct IamWriter<'a> {
     session: &'a Session,
     limits: &'a CallLimits,
     step: &'a RemediationStep,
 }
 
-/// Makes the call of a step. All of them may be made again when an answer was lost. Before each
-/// attempt the unique id of the user who has the name is compared: IAM's calls name users, and
-/// another user may have been made under the name. So is the tag: another run may have set it.
+/// Makes the IAM call of a step. The call can be repeated if a response is lost. Before each
+/// attempt, the user's unique id is compared, because IAM identifies users by name and another user
+/// may have been created with the same name. The remediation tag is compared too, because another
+/// run may have changed it.
 pub(super) async fn write(
     session: &Session,
     limits: &CallLimits,
@@ -91,7 +90,7 @@ impl IamWriter<'_> {
         }
     }
 
-    /// Whether the name still is that of the user of the step, and the tag what it was.
+    /// Checks that the name still belongs to the same user, and that the tag has not changed.
     async fn check(&self) -> Result<(), CheckError> {
         match user_id_and_tags(self.session, self.limits, &self.step.user).await {
             Ok(Some((id, _))) if id != self.step.user_id => Err(CheckError::OtherUser),

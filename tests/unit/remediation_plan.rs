@@ -1,9 +1,9 @@
-//! What the remedy plans, over values alone: each guard with a case beside it in which it does not
-//! stand in the way, so that a guard that is gone shows.
+//! The remediation plan as a pure function. Each skip reason has a case that it applies to and a
+//! similar case that it does not apply to, so that a missing check fails a test.
 
 mod case;
-mod clocks;
-mod guards;
 mod limits;
 mod properties;
+mod skip_reasons;
+mod tags;
 mod whole_user;

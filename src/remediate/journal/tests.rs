@@ -1,4 +1,4 @@
-#![allow(clippy::disallowed_methods, reason = "a test may write its own files as it likes")]
+#![allow(clippy::disallowed_methods, reason = "tests write their own files")]
 
 use std::fs;
 
@@ -9,7 +9,7 @@ fn moment() -> DateTime<Utc> {
     "2026-06-30T12:00:00Z".parse().unwrap()
 }
 
-/// Writes what a run writes: its beginning, a step and its outcome, its end.
+/// Writes the entries of a complete run: start, one step with its outcome, end.
 fn run(path: &Path, name: &str) -> Vec<JournalLine> {
     let (mut journal, contents) = Journal::open(path, name.to_owned(), None).unwrap();
     let n = journal.next_step_number();
@@ -64,7 +64,7 @@ fn an_interrupted_run_keeps_all_earlier_lines() {
     for end in first.len()..=whole.len() {
         fs::write(&path, &whole[..end]).unwrap();
         let ends = whole[..end].split(|byte| *byte == b'\n').count() - 1;
-        // A line that misses nothing but its line feed is whole.
+        // A line that lacks only its line feed is complete.
         let lines = ends + usize::from(whole.get(end) == Some(&b'\n'));
         let is_torn = lines == ends && whole[end - 1] != b'\n';
         let contents = read(&path, None).unwrap();
@@ -104,10 +104,10 @@ fn a_journal_with_a_flipped_bit_is_rejected_unchanged() {
             bad[at] ^= 1 << bit;
             fs::write(&path, &bad).unwrap();
             let line = 1 + good[..at].iter().filter(|byte| **byte == b'\n').count();
-            let told = read(&path, None).unwrap_err().to_string();
-            assert!(told.contains(&format!("line {line}: ")), "byte {at}, bit {bit}: {told}");
+            let message = read(&path, None).unwrap_err().to_string();
+            assert!(message.contains(&format!("line {line}: ")), "byte {at}, bit {bit}: {message}");
             let opened = Journal::open(&path, "second".to_owned(), None);
-            assert_eq!(opened.unwrap_err().to_string(), told);
+            assert_eq!(opened.unwrap_err().to_string(), message);
             assert_eq!(fs::read(&path).unwrap(), bad);
         }
     }
@@ -124,15 +124,21 @@ fn lines_without_a_valid_checksum_are_rejected() {
         let body = body.split_once(",\"checksum\"").unwrap().0;
         format!("{body},\"checksum\":\"{}\"}}", checksum(body.as_bytes()))
     };
-    for (text, told) in [
-        (format!("\n{good}"), "line 1: the line does not end with a checksum"),
-        (good.replace("ci-deploy", "ci-delete"), "line 2: the line does not match its checksum"),
-        (format!("{}\n{}\n", lines[0], &lines[1][..40]), "line 2: the line does not end with"),
-        (format!("{}\n{newer}\n", lines[0]), "line 2: version 2, not 1"),
-        (format!("{good}{{}}\n"), "line 5: the line does not end with a checksum"),
+    for (text, expected) in [
+        (format!("\n{good}"), "line 1: the line was changed: it does not end with a checksum"),
+        (
+            good.replace("ci-deploy", "ci-delete"),
+            "line 2: the line was changed: it does not match its checksum",
+        ),
+        (
+            format!("{}\n{}\n", lines[0], &lines[1][..40]),
+            "line 2: the line was changed: it does not end with",
+        ),
+        (format!("{}\n{newer}\n", lines[0]), "line 2: journal version 2 is not supported, only 1"),
+        (format!("{good}{{}}\n"), "line 5: the line was changed: it does not end with a checksum"),
     ] {
         fs::write(&path, text).unwrap();
         let error = read(&path, None).unwrap_err().to_string();
-        assert!(error.contains(told), "{told}: {error}");
+        assert!(error.contains(expected), "{expected}: {error}");
     }
 }

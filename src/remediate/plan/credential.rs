@@ -1,4 +1,4 @@
-//! What is to be done about one credential: its verdict and its clock → a decision.
+//! Decides about one credential, from its findings and its remediation tag.
 
 use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
 
@@ -15,48 +15,41 @@ use crate::model::remediation_tag::{
     self, RemediationStatus, RemediationTag, TagSubject, days_after,
 };
 
-/// What is to be done about a credential or a user.
+/// What to do about a credential or a user.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Decision {
-    /// Nothing is held against it.
+    /// No finding is open, and there is nothing to do.
     Nothing,
-    /// A change.
     Change(ChangeKind),
-    /// A change that comes later.
+    /// A change that is not due yet.
     Wait {
-        /// What comes.
         stage: Stage,
-        /// From when on.
         due: DateTime<Utc>,
-        /// Whether the tag is to be written again.
+        /// Whether the tag has to be updated.
         renew: bool,
-        /// Whether a person has to do it.
+        /// Whether a person has to make the change.
         by_hand: bool,
     },
-    /// A person has to do it.
+    /// A person has to make the change.
     ByHand {
-        /// Whether the tag is to be written again.
+        /// Whether the tag has to be updated.
         renew: bool,
     },
-    /// It is left as it is; a clock that ran is taken away.
+    /// No change, except that an existing tag is removed for the given reason.
     Skip(RemediationSkipReason, Option<TagRemovalReason>),
-    /// Evidence is missing, though not about this user: nothing is done, and the clock goes on.
+    /// Evidence is missing, but not about this user. No change, and the days keep counting.
     Hold {
-        /// What is missing.
         reason: RemediationSkipReason,
-        /// Whether the tag is to be written again.
+        /// Whether the tag has to be updated.
         renew: bool,
     },
 }
 
-/// What our tag says of something.
+/// The state of a remediation tag.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum TagState {
-    /// There is none.
     Absent,
-    /// Nothing that can be read.
     Unreadable,
-    /// This.
     Valid(RemediationTag),
 }
 
@@ -73,44 +66,43 @@ impl TagState {
         self != Self::Absent
     }
 
-    /// Whether it says that a run made the credential inactive.
+    /// Whether the tag says that a run deactivated the credential.
     fn is_deactivated(self) -> bool {
         matches!(self, Self::Valid(clock) if clock.reached == RemediationStatus::Deactivated)
     }
 }
 
-/// The verdicts on one user.
+/// The audit results for one user.
 pub(super) struct UserAudit<'a> {
     remediation: &'a RemediationPolicy,
-    /// The exemption in force that keeps the whole user from remediation.
+    /// The valid exemption that protects the whole user.
     protection: Option<RemediationSkipReason>,
-    /// The moment at which the last such exemption ran out.
+    /// When the last such exemption expired.
     protection_expired_at: Option<DateTime<Utc>>,
-    /// The user's credentials judged as they are.
+    /// The audit of the credentials as they are.
     actual: Audit,
-    /// The audit as if all of them were accepted: what was deactivated would be stale still, or
-    /// exempted by now.
+    /// The audit as if all credentials were active. It shows whether a deactivated credential would
+    /// still be stale, or is exempt now.
     as_if_active: Audit,
 }
 
-/// What is held against a credential.
+/// The audit result for one credential.
 pub(super) enum CredentialFinding<'a> {
-    /// Nothing that is to be remedied.
+    /// No finding that the policy remediates.
     Nothing,
-    /// An exemption is in force.
+    /// A valid exemption covers it.
     Exempted(RemediationSkipReason),
-    /// Nobody can say.
+    /// The evidence cannot be read.
     Unknown(String),
-    /// This.
     Open(&'a Finding),
 }
 
 impl<'a> UserAudit<'a> {
     pub(super) fn of(user_record: &UserRecord, settings: PlanSettings<'a>) -> Self {
         let actual = user_record.user.clone();
-        let mut accepted = actual.clone();
-        accepted.access_keys.iter_mut().for_each(|key| key.active = Flag::Yes);
-        accepted.other_credentials.iter_mut().for_each(|other| other.active = Flag::Yes);
+        let mut all_active = actual.clone();
+        all_active.access_keys.iter_mut().for_each(|key| key.active = Flag::Yes);
+        all_active.other_credentials.iter_mut().for_each(|other| other.active = Flag::Yes);
         let audit_user = |user| {
             let account = single_user_account(user_record, user, settings.now);
             let origin = AllowlistOrigin::None;
@@ -128,16 +120,16 @@ impl<'a> UserAudit<'a> {
             protection_expired_at: skip_reason::protection_expired_on(user_record, settings)
                 .map(day_after),
             actual: audit_user(actual),
-            as_if_active: audit_user(accepted),
+            as_if_active: audit_user(all_active),
         }
     }
 
-    /// Everything that the rules have against the user.
+    /// All findings of the user.
     fn findings(&self) -> impl Iterator<Item = &Finding> {
         self.actual.findings.iter().chain(&self.as_if_active.findings)
     }
 
-    /// Whether the rules have anything against the user that a remedy is for.
+    /// Whether the user has findings that the policy remediates.
     pub(super) fn has_findings(&self) -> bool {
         self.findings().any(|finding| self.remediation.covers_rule(finding.rule))
     }
@@ -151,30 +143,30 @@ impl<'a> UserAudit<'a> {
         })
     }
 
-    /// What is held against a credential that is accepted or not.
+    /// Returns the audit result for one credential.
     pub(super) fn credential_finding(
         &self,
         on: &TagSubject,
         may_be_active: bool,
     ) -> CredentialFinding<'_> {
-        let of_it =
+        let about_it =
             || self.findings().filter(|finding| finding_subject(finding).as_ref() == Some(on));
-        // A key that was found inactive would be a stale one if it were not.
+        // An inactive key with this finding would be a stale key if it were active.
         let as_inactive = !may_be_active && self.remediation.covers_rule(Rule::InactiveAccessKey);
-        let takes = |rule: Rule| {
+        let covers = |rule: Rule| {
             self.remediation.covers_rule(rule) || (as_inactive && rule == Rule::StaleAccessKey)
         };
-        let remedied = || of_it().filter(|finding| takes(finding.rule));
-        if remedied().next().is_some()
+        let remediated = || about_it().filter(|finding| covers(finding.rule));
+        if remediated().next().is_some()
             && let Some(reason) = &self.protection
         {
             return CredentialFinding::Exempted(reason.clone());
         }
-        if let Some(reason) = remedied().find_map(|finding| self.exemption(finding)) {
+        if let Some(reason) = remediated().find_map(|finding| self.exemption(finding)) {
             return CredentialFinding::Exempted(reason);
         }
-        // An inactive key's own rule says nothing about using it again.
-        let mut stale = remedied().filter(|finding| finding.rule != Rule::InactiveAccessKey);
+        // The rule for inactive keys does not show whether the key was used again.
+        let mut stale = remediated().filter(|finding| finding.rule != Rule::InactiveAccessKey);
         match stale.next() {
             None => CredentialFinding::Nothing,
             Some(finding) if finding.status == FindingStatus::Unknown => {
@@ -185,7 +177,7 @@ impl<'a> UserAudit<'a> {
         }
     }
 
-    /// Whether the rule about inactive keys has something against this one.
+    /// Whether the key has an open finding of the rule for inactive keys.
     fn has_inactive_key_finding(&self, on: &TagSubject) -> bool {
         self.remediation.covers_rule(Rule::InactiveAccessKey)
             && self.actual.findings.iter().any(|finding| {
@@ -195,7 +187,7 @@ impl<'a> UserAudit<'a> {
             })
     }
 
-    /// The moment at which the last exemption ran out that would cover the finding.
+    /// When the last exemption that covered the finding expired.
     pub(super) fn exemption_expired_at(&self, finding: &Finding) -> Option<DateTime<Utc>> {
         let expired = finding.notes.iter().filter_map(|note| match note {
             Note::ExemptionExpired(index) => self.actual.exemptions.get(*index),
@@ -205,19 +197,20 @@ impl<'a> UserAudit<'a> {
         last.map(day_after).max(self.protection_expired_at)
     }
 
-    /// The same, for anything of the user's.
+    /// When the last exemption that covered any finding of the user expired.
     pub(super) fn any_exemption_expired_at(&self) -> Option<DateTime<Utc>> {
-        let lapsed = self.findings().filter_map(|finding| self.exemption_expired_at(finding)).max();
-        lapsed.max(self.protection_expired_at)
+        let expired =
+            self.findings().filter_map(|finding| self.exemption_expired_at(finding)).max();
+        expired.max(self.protection_expired_at)
     }
 }
 
-/// The moment at which the day after this one begins.
+/// The start of the next day.
 fn day_after(day: NaiveDate) -> DateTime<Utc> {
     days_after(day.and_time(NaiveTime::MIN).and_utc(), 1)
 }
 
-/// An account with this user alone, whose evidence is new and whole.
+/// An account that has only this user, with complete and current evidence.
 fn single_user_account(
     user_record: &UserRecord,
     user: User<'static>,
@@ -237,7 +230,6 @@ fn single_user_account(
     }
 }
 
-/// The credential that a finding is about.
 fn finding_subject(finding: &Finding) -> Option<TagSubject> {
     let credential = finding.credential.as_ref()?;
     Some(match &credential.handle {
@@ -254,13 +246,13 @@ fn unreadable_message(finding: &Finding) -> String {
     field.unwrap_or_else(|| "its evidence cannot be read".to_owned())
 }
 
-/// One credential with everything that the decision hangs on.
+/// The input for the decision about one credential.
 pub(super) struct DecisionContext<'a> {
     pub(super) user_record: &'a UserRecord,
     pub(super) account: &'a AccountFacts,
     pub(super) user_audit: &'a UserAudit<'a>,
     pub(super) settings: PlanSettings<'a>,
-    /// Whether an earlier run has set a clock that nobody has taken away.
+    /// Whether an earlier run set a tag that no run has removed.
     pub(super) has_known_tag: bool,
 }
 
@@ -276,7 +268,7 @@ impl DecisionContext<'_> {
             CredentialFinding::Unknown(message) => {
                 return Decision::Skip(RemediationSkipReason::Incomplete(message), None);
             }
-            // The tag of what a run deactivated is what it can be undone by.
+            // The tag of a credential that a run deactivated is needed to undo the deactivation.
             CredentialFinding::Exempted(reason) if !may_be_active && tag.is_deactivated() => {
                 return Decision::Skip(reason, None);
             }
@@ -292,7 +284,7 @@ impl DecisionContext<'_> {
             Some(reason @ RemediationSkipReason::RecentlyReset(_)) => {
                 return Decision::Skip(reason, clearing(TagRemovalReason::RecentlyReset));
             }
-            // Missing evidence takes no days away.
+            // Missing evidence does not restart the days.
             Some(reason) => return Decision::Skip(reason, None),
             None => {}
         }
@@ -306,14 +298,15 @@ impl DecisionContext<'_> {
         }
     }
 
-    /// Nothing is held against the credential: a clock that ran stops.
+    /// Decides about a credential that has no finding: an existing tag is removed.
     fn decide_without_finding(&self, credential: &PlanCredential<'_>, tag: TagState) -> Decision {
         if !tag.is_present() {
             return Decision::Nothing;
         }
         let recent = TimeDelta::days(i64::from(self.settings.policy.stale_after_days));
         let used = credential.last_used.and_then(crate::model::inventory::Timestamp::at);
-        // The tag of what a run deactivated is what it can be undone by, unless it was used since.
+        // The tag of a credential that a run deactivated is needed to undo the deactivation, unless
+        // the credential was used since.
         if let TagState::Valid(clock) = tag
             && tag.is_deactivated()
             && !may_be_active(credential.active)
@@ -329,7 +322,7 @@ impl DecisionContext<'_> {
         }
     }
 
-    /// A stale credential that is accepted: notice, then deactivation.
+    /// Decides about a stale credential that is active: notice, then deactivation.
     fn decide_active(
         &self,
         credential: &PlanCredential<'_>,
@@ -361,7 +354,7 @@ impl DecisionContext<'_> {
             .max(self.disuse_certain_from(finding));
         let renew = needs_refresh(clock, self.settings);
         if now < due || stage < Stage::Deactivate {
-            // A password has no other way of being deactivated than to be deleted.
+            // A password cannot be deactivated, only deleted.
             let (stage, by_hand) = match (is_password, remediation.delete_passwords) {
                 (true, deletes) => (Stage::Delete, !deletes),
                 (false, _) => (Stage::Deactivate, false),
@@ -375,8 +368,8 @@ impl DecisionContext<'_> {
         }
     }
 
-    /// A credential that is inactive, and would be stale if it were not: deletion, where the policy
-    /// asks for it.
+    /// Decides about a credential that is inactive and would be stale if it were active: deletion,
+    /// if the policy allows it.
     fn decide_inactive(
         &self,
         credential: &PlanCredential<'_>,
@@ -398,7 +391,7 @@ impl DecisionContext<'_> {
         };
         let clock = match tag {
             TagState::Absent if self.has_known_tag => return settle(StartReason::Vanished),
-            // Somebody else made it inactive: a key that is left over is a finding of its own.
+            // Somebody else deactivated the key. The rule for inactive keys covers it.
             TagState::Absent if self.user_audit.has_inactive_key_finding(&credential.subject) => {
                 return settle(StartReason::First);
             }
@@ -426,8 +419,8 @@ impl DecisionContext<'_> {
         Decision::Change(ChangeKind::DeleteCredential)
     }
 
-    /// Whether an inactive credential with such a tag is remediated: a key that somebody else made
-    /// inactive has a rule of its own.
+    /// Whether an inactive credential with this tag is remediated. A key that somebody else
+    /// deactivated has its own rule.
     fn handles_inactive(&self, credential: &PlanCredential<'_>, clock: RemediationTag) -> bool {
         let is_key =
             matches!(credential.subject, TagSubject::Credential(CredentialKind::AccessKey, _));
@@ -435,8 +428,8 @@ impl DecisionContext<'_> {
         clock.reached != RemediationStatus::Inactive || self.settings.remediation.covers_rule(rule)
     }
 
-    /// From when on the disuse is certain: what IAM tells of the last use lags behind, so that it
-    /// is one day more than makes the credential stale.
+    /// When the disuse is certain. IAM reports the last use with a delay, so this is one day more
+    /// than the stale limit.
     fn disuse_certain_from(&self, finding: &Finding) -> DateTime<Utc> {
         days_after(reference(finding), self.settings.policy.stale_after_days.saturating_add(1))
     }
@@ -446,13 +439,13 @@ impl DecisionContext<'_> {
         clock: RemediationTag,
         finding: &Finding,
     ) -> Option<StartReason> {
-        let lapsed = self.user_audit.exemption_expired_at(finding)?;
-        (clock.since < lapsed).then_some(StartReason::ExemptionLapsed)
+        let expired = self.user_audit.exemption_expired_at(finding)?;
+        (clock.since < expired).then_some(StartReason::ExemptionLapsed)
     }
 }
 
-/// Whether a tag is to be written again although evidence about somebody else is missing: this user
-/// was seen whole, so that a run did see that the notice still holds.
+/// Whether the tag has to be updated although evidence about other users is missing. This user was
+/// fetched completely, so the run confirms the notice.
 pub(super) fn needs_refresh_while_held(tag: TagState, settings: PlanSettings<'_>) -> bool {
     match tag {
         TagState::Valid(clock) => {
@@ -462,7 +455,7 @@ pub(super) fn needs_refresh_while_held(tag: TagState, settings: PlanSettings<'_>
     }
 }
 
-/// The reason to skip a password that was reset lately, or may have been.
+/// Returns the reason to skip a password that was or may have been recently reset.
 pub(super) fn recently_reset(finding: &Finding) -> Option<RemediationSkipReason> {
     finding.notes.iter().find_map(|note| match note {
         Note::RecentlyReset(changed) => Some(RemediationSkipReason::RecentlyReset(*changed)),
@@ -471,39 +464,40 @@ pub(super) fn recently_reset(finding: &Finding) -> Option<RemediationSkipReason>
     })
 }
 
-/// Whether it was used after the clock began, between two runs that both found it unused for long.
+/// Whether the credential was used after the tag was set, between two runs that both found it
+/// stale.
 fn used_since(clock: RemediationTag, finding: &Finding) -> Option<StartReason> {
     let used = finding.reference.filter(|(reference, _)| *reference == ReferenceKind::LastUsed);
     used.filter(|(_, at)| *at >= clock.since).map(|_| StartReason::Used)
 }
 
-/// The date from which the disuse is counted. An open finding of these rules always has one.
+/// The date from which disuse is counted. An open finding of these rules always has one.
 fn reference(finding: &Finding) -> DateTime<Utc> {
     finding.reference.map_or(DateTime::<Utc>::MAX_UTC, |(_, moment)| moment)
 }
 
-/// Our tags of credentials that the user has no more.
+/// The remediation tags of credentials that the user no longer has.
 pub(super) fn orphaned_tags(user_record: &UserRecord) -> Vec<TagSubject> {
     let user = &user_record.user;
-    let there: Vec<String> = credentials(user).iter().map(|it| it.subject.key()).collect();
+    let existing: Vec<String> = credentials(user).iter().map(|it| it.subject.key()).collect();
     let tags = user.tags.iter().flat_map(remediation_tag::stocktake_tags);
     let gone = tags
         .map(|(key, _)| key)
-        .filter(|key| *key != TagSubject::User.key() && !there.iter().any(|known| known == key));
-    // A tag that is written in another way than ours is none of ours.
+        .filter(|key| *key != TagSubject::User.key() && !existing.iter().any(|known| known == key));
+    // A tag with a different spelling was not set by this program.
     gone.map(|key| (subject_of(key), key))
         .filter(|(subject, key)| subject.key() == *key)
         .map(|(it, _)| it)
         .collect()
 }
 
-/// What a tag of ours is about, by its key.
+/// The subject of the tag with this key.
 fn subject_of(key: &str) -> TagSubject {
     let name = key.strip_prefix(remediation_tag::TAG_KEY_PREFIX).unwrap_or(key);
     let (kind, id) = name.split_once(':').map_or((name, None), |(kind, id)| (kind, Some(id)));
     match (kind.parse().ok(), id) {
         (Some(CredentialKind::Password), None) => TagSubject::PASSWORD,
-        // A password has no id, and everything else has one.
+        // A password has no id. All other credentials have one.
         (Some(CredentialKind::Password) | None, _) | (Some(_), None) => TagSubject::User,
         (Some(kind), Some(id)) => TagSubject::Credential(kind, Some(id.to_owned())),
     }

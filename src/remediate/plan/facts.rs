@@ -1,4 +1,5 @@
-//! What a change hangs on: when any of it has moved between the plan and the change, nothing is done.
+//! The facts that a change depends on. If any of them differs when the change is due, the change is
+//! not made.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -6,29 +7,27 @@ use serde::{Deserialize, Serialize};
 use crate::model::inventory::{CredentialHandle, CredentialKind, Flag, Timestamp, User};
 use crate::model::remediation_tag::{self, RemediationStatus, TagSubject};
 
-/// What was seen of a credential or of the whole user.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Facts {
-    /// Whether the credential is accepted; `None` for a user and where it is not there.
+    /// Whether the credential is active. `None` for a user, and if the credential does not exist.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub active: Option<bool>,
-    /// When it was created; for a password when it was last changed.
+    /// When the credential was created. For a password, when it was last changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub created: Option<DateTime<Utc>>,
-    /// The last use.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_used: Option<DateTime<Utc>>,
-    /// What our tag says, if it can be read: how far it has come, and since when. Not when a run last
-    /// saw it so: another run may write that anew.
+    /// Stage and start of the remediation tag, if it can be read. The last-seen time is left out
+    /// because another run may update it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clock: Option<(RemediationStatus, DateTime<Utc>)>,
-    /// The credentials of a user that is to be deleted whole, and whether they are accepted.
+    /// The credentials of a user to delete, and whether each is active.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub credentials: Vec<(TagSubject, bool)>,
 }
 
 impl Facts {
-    /// What is seen of a credential of the user, or of the user as a whole.
+    /// The facts about a credential of the user, or about the user as a whole.
     pub(in crate::remediate) fn of(subject: &TagSubject, user: &User<'_>) -> Self {
         let clock = user.tags.as_ref().and_then(|tags| remediation_tag::find(subject, tags));
         let clock = clock.map(|clock| (clock.reached, clock.since));
@@ -43,22 +42,22 @@ impl Facts {
     }
 }
 
-/// A credential of whichever kind.
+/// A credential of any kind.
 pub(super) struct PlanCredential<'a> {
     pub(super) subject: TagSubject,
     pub(super) active: &'a Flag,
-    /// For a password when it was last changed.
+    /// For a password, when it was last changed.
     pub(super) created: &'a Timestamp,
-    /// `None` where its kind has no such date.
+    /// `None` if IAM does not record the last use of this kind.
     pub(super) last_used: Option<&'a Timestamp>,
 }
 
-/// What cannot be read may be accepted.
+/// A status that cannot be read counts as active.
 pub(super) fn may_be_active(flag: &Flag) -> bool {
     *flag != Flag::No
 }
 
-/// Every credential of the user, the password first.
+/// All credentials of the user, the password first.
 pub(super) fn credentials<'a>(user: &'a User<'_>) -> Vec<PlanCredential<'a>> {
     let password = user.password.iter().map(|it| PlanCredential {
         subject: TagSubject::PASSWORD,
@@ -81,7 +80,7 @@ pub(super) fn credentials<'a>(user: &'a User<'_>) -> Vec<PlanCredential<'a>> {
     password.chain(keys).chain(others).collect()
 }
 
-/// What a finding or a credential is about. A close look shows ids, and never slots.
+/// The subject of a credential. A re-check returns ids, never slots.
 pub(super) fn subject(kind: CredentialKind, handle: &CredentialHandle) -> TagSubject {
     let id = match handle {
         CredentialHandle::Id(id) => id.clone(),

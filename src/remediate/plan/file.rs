@@ -1,4 +1,4 @@
-//! The plan as a file, with a digest: what one job shows is what another carries out.
+//! The plan file. Its digest shows that the plan that is applied is the plan that was reviewed.
 
 use std::collections::BTreeSet;
 
@@ -10,72 +10,57 @@ use super::{PlannedChange, RemediationPlan};
 use crate::model::inventory::{AccountId, CLOCK_SKEW};
 use crate::model::policy::remediation::Stage;
 
-/// For so many days a plan can be carried out.
+/// The number of days for which a plan can be applied.
 pub const DAYS_VALID: i64 = 7;
-/// The name of the file's form.
 pub const SCHEMA: &str = "iam-stocktake/remediation-plan/v1";
 
-/// A saved plan.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SavedPlan {
-    /// [`SCHEMA`].
     pub schema: String,
     /// SHA-256 of everything else, in hex digits.
     pub digest: String,
-    /// When the plan was made.
     pub made_at: DateTime<Utc>,
-    /// The furthest stage.
+    /// The last stage that the plan includes.
     pub stage: Stage,
-    /// The accounts that were looked at.
     pub accounts: Vec<AccountId>,
-    /// What is to be changed, and what is not.
     pub plan: RemediationPlan,
 }
 
-/// Why a file is no plan that can be carried out.
+/// Why a file is not a plan that can be applied.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PlanFileError {
-    /// It is not what this program writes.
-    #[error("is no plan: {0}")]
+    /// The file is not a plan that this program wrote.
+    #[error("is not valid: {0}")]
     Unreadable(String),
-    /// It is of another version.
+    /// The file has another schema version.
     #[error("has the schema `{0}`, not `{SCHEMA}`")]
     Schema(String),
-    /// Something in it was changed after it was made.
-    #[error("was changed after it was made: its digest is {made}, and it says {says}")]
-    Changed {
-        /// What its content comes to.
-        made: String,
-        /// What stands in it.
-        says: String,
-    },
-    /// It is another plan than the one that was asked for.
-    #[error("is another plan: its digest is {is}, and {wanted} was asked for")]
-    Other {
-        /// Its digest.
-        is: String,
-        /// The one that was asked for.
-        wanted: String,
-    },
-    /// It was made too long ago.
+    /// The file was changed after it was written.
     #[error(
-        "has expired: it was made on {made_at}, and a plan can be applied for {DAYS_VALID} days"
+        "was changed after it was created: its digest is {actual}, but the file says {recorded}"
     )]
-    Expired {
-        /// When it was made.
-        made_at: DateTime<Utc>,
+    Changed {
+        /// The digest of its content.
+        actual: String,
+        /// The digest in the file.
+        recorded: String,
     },
-    /// It was made later than now.
-    #[error("was made in the future, on {made_at}: check the clock")]
-    FromTheFuture {
-        /// When it was made.
-        made_at: DateTime<Utc>,
+    /// The file is not the plan that was approved.
+    #[error("is not the requested plan: its digest is {actual}, but {expected} was requested")]
+    Other {
+        /// The digest of the file.
+        actual: String,
+        /// The digest of the approved plan.
+        expected: String,
     },
+    #[error("has expired: it was created on {made_at}, and a plan is valid for {DAYS_VALID} days")]
+    Expired { made_at: DateTime<Utc> },
+    #[error("was created in the future, on {made_at}: check the system clock")]
+    FromTheFuture { made_at: DateTime<Utc> },
 }
 
 impl SavedPlan {
-    /// A plan to save.
     #[must_use]
     pub fn new(
         plan: RemediationPlan,
@@ -88,29 +73,28 @@ impl SavedPlan {
         Self { digest: saved.compute_digest(), ..saved }
     }
 
-    /// The digest of everything but the digest.
+    /// The digest of everything except the digest itself.
     fn compute_digest(&self) -> String {
-        let bare = Self { digest: String::new(), ..self.clone() };
-        // Texts, numbers and lists always can be written.
-        let text = serde_json::to_vec(&bare).unwrap_or_default();
+        let undigested = Self { digest: String::new(), ..self.clone() };
+        // Serializing strings, numbers and lists cannot fail.
+        let text = serde_json::to_vec(&undigested).unwrap_or_default();
         Sha256::digest(&text).iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
-    /// The file's text.
     #[must_use]
     pub fn to_json(&self) -> String {
         let text = serde_json::to_string_pretty(self).unwrap_or_default();
         format!("{text}\n")
     }
 
-    /// Reads a plan. `wanted` is the digest of the plan that was approved, if it is known.
+    /// Reads a plan. `expected` is the digest of the approved plan, if it is known.
     ///
     /// # Errors
-    /// [`PlanFileError`] where it is none, was changed, is another, or was not made in the last
-    /// [`DAYS_VALID`] days.
+    /// [`PlanFileError`] if the file is not a plan, was changed, is not the approved plan, or was
+    /// not written in the last [`DAYS_VALID`] days.
     pub fn read(
         bytes: &[u8],
-        wanted: Option<&str>,
+        expected: Option<&str>,
         now: DateTime<Utc>,
     ) -> Result<Self, PlanFileError> {
         #[derive(Deserialize)]
@@ -118,18 +102,18 @@ impl SavedPlan {
             schema: String,
         }
         let unreadable = |error: serde_json::Error| PlanFileError::Unreadable(error.to_string());
-        let named: SchemaHeader = serde_json::from_slice(bytes).map_err(unreadable)?;
-        if named.schema != SCHEMA {
-            return Err(PlanFileError::Schema(named.schema));
+        let header: SchemaHeader = serde_json::from_slice(bytes).map_err(unreadable)?;
+        if header.schema != SCHEMA {
+            return Err(PlanFileError::Schema(header.schema));
         }
         let saved: Self = serde_json::from_slice(bytes).map_err(unreadable)?;
-        let made = saved.compute_digest();
-        if made != saved.digest {
-            return Err(PlanFileError::Changed { made, says: saved.digest });
+        let actual = saved.compute_digest();
+        if actual != saved.digest {
+            return Err(PlanFileError::Changed { actual, recorded: saved.digest });
         }
-        match wanted {
-            Some(wanted) if !wanted.eq_ignore_ascii_case(&made) => {
-                Err(PlanFileError::Other { is: made, wanted: wanted.to_owned() })
+        match expected {
+            Some(expected) if !expected.eq_ignore_ascii_case(&actual) => {
+                Err(PlanFileError::Other { actual, expected: expected.to_owned() })
             }
             _ => saved.check_age(now),
         }
@@ -137,7 +121,7 @@ impl SavedPlan {
 
     fn check_age(self, now: DateTime<Utc>) -> Result<Self, PlanFileError> {
         let made_at = self.made_at;
-        // A difference of two dates always fits, a sum need not.
+        // The difference of two dates cannot overflow. A sum can.
         match now.signed_duration_since(made_at) {
             age if age > TimeDelta::days(DAYS_VALID) => Err(PlanFileError::Expired { made_at }),
             age if age < -CLOCK_SKEW => Err(PlanFileError::FromTheFuture { made_at }),
@@ -145,15 +129,15 @@ impl SavedPlan {
         }
     }
 
-    /// The users whom the changes are about, in lower case.
+    /// The users that are changed, in lower case.
     #[must_use]
     pub fn users(&self) -> BTreeSet<(AccountId, String)> {
-        let places = self.plan.changes.iter().map(|change| &change.target);
-        places.map(|target| (target.account, target.user.to_ascii_lowercase())).collect()
+        let targets = self.plan.changes.iter().map(|change| &change.target);
+        targets.map(|target| (target.account, target.user.to_ascii_lowercase())).collect()
     }
 }
 
-/// The changes of a plan that a newer one does not hold just so: their facts have moved.
+/// Returns the changes that the new plan does not contain with the same facts.
 #[must_use]
 pub fn outdated_changes<'a>(
     saved: &'a [PlannedChange],

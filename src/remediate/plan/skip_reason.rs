@@ -1,4 +1,4 @@
-//! What keeps a credential or a user as it is, whatever the clock says.
+//! The reasons not to change a credential or user, whatever the remediation tag says.
 
 use std::fmt;
 
@@ -11,35 +11,35 @@ use crate::model::inventory::{UserRecord, owner};
 use crate::model::policy::Rule;
 use crate::model::remediation_tag;
 
-/// The most tags that IAM lets a user have.
+/// The number of tags that IAM allows per user.
 const MAX_TAGS: usize = 50;
 
-/// Why something is kept as it is.
+/// Why a credential or user is not changed.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum RemediationSkipReason {
-    /// It is the root user's.
+    /// It belongs to the root user.
     Root,
-    /// An exemption is in force.
+    /// An exemption is valid.
     Exempted {
-        /// The line of the allowlist file.
+        /// The line in the allowlist file.
         line: usize,
-        /// Its last day.
+        /// The last day on which the exemption is valid.
         expires: NaiveDate,
     },
-    /// The password was reset lately.
+    /// The password was recently reset.
     RecentlyReset(DateTime<Utc>),
-    /// It is the identity that we run as.
+    /// It is the identity that this run uses.
     Ourselves,
-    /// Evidence could not be had: what was answered.
+    /// Evidence is missing. Contains the error message.
     Incomplete(String),
     /// It was used after the notice.
     Used(DateTime<Utc>),
-    /// A tag names another owner.
+    /// A tag names an owner that the policy does not list.
     Owner(String),
-    /// The user stands under another path.
+    /// The user has a path that the policy does not list.
     Path(String),
-    /// The user has so many tags that there is no room for ours.
+    /// The user has no room for another tag.
     Tags,
 }
 
@@ -47,24 +47,24 @@ impl fmt::Display for RemediationSkipReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let day = |moment: &DateTime<Utc>| moment.date_naive();
         match self {
-            Self::Root => f.write_str("only the root user changes the root user's credentials"),
+            Self::Root => f.write_str("only the root user can change the root user's credentials"),
             Self::Exempted { line, expires } => {
-                write!(f, "exempted until {expires} (line {line} of the allowlist)")
+                write!(f, "exempt until {expires} (allowlist line {line})")
             }
             Self::RecentlyReset(at) => write!(f, "the password was reset on {}", day(at)),
-            Self::Ourselves => f.write_str("it is the identity that this runs as"),
+            Self::Ourselves => f.write_str("this run uses its credentials"),
             Self::Incomplete(message) => write!(f, "evidence is missing: {message}"),
             Self::Used(at) => write!(f, "it was used on {}", day(at)),
-            Self::Owner(owner) => write!(f, "it belongs to {owner}, whom the policy does not name"),
+            Self::Owner(owner) => write!(f, "its owner, {owner}, is not listed in the policy"),
             Self::Path(path) => {
-                write!(f, "the user stands under {path}, which the policy does not name")
+                write!(f, "its path, {path}, is not listed in the policy")
             }
-            Self::Tags => write!(f, "the user has {MAX_TAGS} tags or nearly so: no room for ours"),
+            Self::Tags => write!(f, "the user has no room for another tag: IAM allows {MAX_TAGS}"),
         }
     }
 }
 
-/// The reason that keeps the whole user as it is, if one does.
+/// Returns the reason to skip the whole user, if there is one.
 pub(super) fn of_user(
     user_record: &UserRecord,
     account: &AccountFacts,
@@ -78,7 +78,9 @@ pub(super) fn of_user(
         return Some(RemediationSkipReason::Incomplete(format!("{}: {}", gap.action, gap.message)));
     }
     let Some(tags) = &user.tags else {
-        return Some(RemediationSkipReason::Incomplete("the user's tags were not seen".to_owned()));
+        return Some(RemediationSkipReason::Incomplete(
+            "IAM did not return the user's tags".to_owned(),
+        ));
     };
     let owner = owner(tags, settings.owner_tags);
     if !settings.remediation.covers_owner(owner) {
@@ -90,23 +92,23 @@ pub(super) fn of_user(
     None
 }
 
-/// The reason from an exemption in force that names the user, whatever it exempts: such a user is not
-/// deleted, also where nothing is left of what is exempted.
+/// Returns the reason if a valid exemption names the user, whatever it exempts. Such a user is not
+/// deleted, even if the user no longer has what is exempted.
 pub(super) fn of_exemption(
     user_record: &UserRecord,
     settings: PlanSettings<'_>,
 ) -> Option<RemediationSkipReason> {
     let user = &user_record.user;
     let id = user.id.as_deref();
-    let naming = settings.allowlist.exemptions.iter().find(|exemption| {
+    let exemption = settings.allowlist.exemptions.iter().find(|exemption| {
         is_in_force(exemption, settings)
             && exemption.applies_to(user_record.account, &user.name, id)
     });
-    naming.map(|it| RemediationSkipReason::Exempted { line: it.place.line, expires: it.expires })
+    exemption.map(|it| RemediationSkipReason::Exempted { line: it.place.line, expires: it.expires })
 }
 
-/// The reason from an exemption in force that keeps the whole user from remediation, since it names
-/// neither credentials nor rules. Of several the one that lasts longest.
+/// Returns the reason if a valid exemption without `credentials` and `rules` protects the whole
+/// user. If there are several, the one that expires last counts.
 pub(super) fn of_protection(
     user_record: &UserRecord,
     settings: PlanSettings<'_>,
@@ -116,7 +118,7 @@ pub(super) fn of_protection(
     longest.map(|it| RemediationSkipReason::Exempted { line: it.place.line, expires: it.expires })
 }
 
-/// The last day of the last such exemption that has expired.
+/// The last expiry date of the expired exemptions that protected the whole user.
 pub(super) fn protection_expired_on(
     user_record: &UserRecord,
     settings: PlanSettings<'_>,
@@ -140,20 +142,19 @@ fn protections<'a>(
     })
 }
 
-/// Whether a rule's verdicts may be acted upon in the account.
+/// Returns the reason if the rule is incomplete in the account.
 pub(super) fn of_rule(rule: Rule, account: &AccountFacts) -> Option<RemediationSkipReason> {
     let message = || format!("the rule {rule} is incomplete in this account");
     account.incomplete.contains(&rule).then(|| RemediationSkipReason::Incomplete(message()))
 }
 
-/// Whether so many more tags of ours would be too many.
+/// Returns the reason if this number of new tags exceeds the quota.
 pub(super) fn of_tags(user_record: &UserRecord, more: usize) -> Option<RemediationSkipReason> {
     let tags = user_record.user.tags.as_ref().map_or(0, std::collections::BTreeMap::len);
     (more > 0 && tags + more > MAX_TAGS).then_some(RemediationSkipReason::Tags)
 }
 
-/// Whether the user bears a tag of ours.
-pub(super) fn has_our_tag(user_record: &UserRecord) -> bool {
+pub(super) fn has_remediation_tag(user_record: &UserRecord) -> bool {
     user_record
         .user
         .tags

@@ -1,5 +1,5 @@
-//! The steps that a change is carried out in, each one call that writes. They stand in the journal
-//! before and after they are done.
+//! The steps of a change. Each step is one IAM call that writes, and is recorded in the journal
+//! before and after the call.
 
 use std::collections::BTreeMap;
 
@@ -8,97 +8,69 @@ use serde::{Deserialize, Serialize};
 use crate::model::inventory::{AccountId, CredentialKind, UserRecord};
 use crate::model::remediation_tag::TagSubject;
 
-/// One call that writes.
+/// One IAM call that writes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RemediationStep {
-    /// The account.
     pub account: AccountId,
-    /// The user's name.
     pub user: String,
-    /// The user's unique id.
     pub user_id: String,
-    /// What the call does.
     #[serde(flatten)]
     pub write: IamWrite,
 }
 
-/// What a call does.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(tag = "step", rename_all = "kebab-case")]
 pub enum IamWrite {
-    /// Sets a tag of ours.
+    /// Sets a remediation tag.
     Tag {
-        /// What it is about.
         subject: TagSubject,
-        /// What it says.
         value: String,
-        /// What it said when the user was looked at, empty where there was none. `None` where it is
-        /// set whatever it says.
+        /// The value at the last look, empty if there was no tag. `None` to set the tag whatever
+        /// its value is.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         was: Option<String>,
     },
-    /// Takes a tag of ours away.
+    /// Removes a remediation tag.
     Untag {
-        /// What it is about.
         subject: TagSubject,
-        /// What it said when the user was looked at. `None` where it is removed whatever it says.
+        /// The value at the last look. `None` to remove the tag whatever its value is.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         was: Option<String>,
     },
-    /// Makes a credential inactive.
     Deactivate {
-        /// Its kind.
         kind: CredentialKind,
-        /// Its id.
         id: String,
     },
-    /// Makes a credential active again.
     Activate {
-        /// Its kind.
         kind: CredentialKind,
-        /// Its id.
         id: String,
     },
-    /// Deletes the login profile.
     DeletePassword,
-    /// Deletes a credential.
     DeleteCredential {
-        /// Its kind.
         kind: CredentialKind,
-        /// Its id.
         id: String,
     },
-    /// Takes an MFA device from the user.
     DeactivateMfaDevice {
-        /// Its serial number.
         serial: String,
     },
-    /// Deletes a virtual MFA device.
     DeleteVirtualMfaDevice {
-        /// Its serial number, which is an ARN.
+        /// The serial number, which is an ARN.
         serial: String,
     },
-    /// Deletes a policy that is written into the user.
     DeleteInlinePolicy {
-        /// Its name.
         name: String,
     },
-    /// Detaches a managed policy.
     DetachPolicy {
-        /// Its ARN.
         arn: String,
     },
-    /// Takes the user out of a group.
     RemoveFromGroup {
-        /// The group's name.
         group: String,
     },
-    /// Deletes the user.
     DeleteUser,
 }
 
 impl IamWrite {
-    /// The action, as a policy names it.
+    /// The name of the action in an IAM policy.
     #[must_use]
     pub const fn action(&self) -> &'static str {
         use CredentialKind::{
@@ -131,8 +103,7 @@ impl IamWrite {
         }
     }
 
-    /// The credential, or the user as a whole, that the step is about; `None` for what has no tag
-    /// of ours.
+    /// The credential or user that the step is about. `None` if it has no remediation tag.
     #[must_use]
     pub fn subject(&self) -> Option<TagSubject> {
         match self {
@@ -152,14 +123,14 @@ impl IamWrite {
         }
     }
 
-    /// Whether something that is gone is what the step is for: then there is nothing to be done.
+    /// Whether the step removes something, so that it is done if the thing no longer exists.
     #[must_use]
     pub const fn is_removal(&self) -> bool {
         !matches!(self, Self::Tag { .. } | Self::Deactivate { .. } | Self::Activate { .. })
     }
 
-    /// Whether the user's tags still admit the step: ours says what it said when the user was looked
-    /// at, or already what it is to say.
+    /// Whether the step may run with these tags: the remediation tag has the value of the last
+    /// look, or already has the new value.
     #[must_use]
     pub fn allows_tags(&self, tags: &BTreeMap<String, String>) -> bool {
         let (subject, target, was) = match self {
@@ -167,11 +138,11 @@ impl IamWrite {
             Self::Untag { subject, was: Some(was) } => (subject, "", was),
             _ => return true,
         };
-        let says = tags.get(&subject.key()).map_or("", String::as_str);
-        says == was || says == target
+        let current = tags.get(&subject.key()).map_or("", String::as_str);
+        current == was || current == target
     }
 
-    /// Whether it shows only in what the user has besides credentials and tags that it was done.
+    /// Whether `is_done` needs the groups, policies and MFA devices of the user.
     #[must_use]
     pub const fn needs_holdings_to_verify(&self) -> bool {
         matches!(
@@ -183,11 +154,12 @@ impl IamWrite {
         )
     }
 
-    /// Whether what the step is for holds of the user as seen; `None` is a user who is gone.
+    /// Whether the user is in the state that the step produces. `None` is a user who no longer
+    /// exists.
     #[must_use]
     pub fn is_done(&self, seen: Option<&UserRecord>) -> bool {
         let Some(user_record) = seen else {
-            // A virtual device outlives its user.
+            // A virtual device exists independently of its user.
             return self.is_removal() && !matches!(self, Self::DeleteVirtualMfaDevice { .. });
         };
         let user = &user_record.user;
@@ -207,7 +179,7 @@ impl IamWrite {
             Self::DeactivateMfaDevice { serial } => {
                 holdings.is_some_and(|it| !it.mfa_devices.contains(serial))
             }
-            // Nothing that is seen of the user tells: it is done again, which does no harm.
+            // The user's data does not show it. The step runs again, which is harmless.
             Self::DeleteVirtualMfaDevice { .. } | Self::DeleteUser => false,
             Self::DeleteInlinePolicy { name } => {
                 holdings.is_some_and(|it| it.inline_policies.iter().all(|it| it.name != *name))

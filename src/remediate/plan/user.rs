@@ -1,4 +1,4 @@
-//! What is to be done about one user: a decision for each credential, then for the user as a whole.
+//! Decides about one user: first about each credential, then about the user as a whole.
 
 use super::credential::{
     Decision, DecisionContext, TagState, UserAudit, needs_refresh_while_held, orphaned_tags,
@@ -13,7 +13,7 @@ use crate::model::inventory::{Flag, Timestamp, UnreadableField, UserRecord};
 use crate::model::policy::remediation::Stage;
 use crate::model::remediation_tag::{RemediationStatus, TagSubject, days_after};
 
-/// Adds to the plan what is to be done about a user.
+/// Adds the decisions about a user to the plan.
 pub(super) fn plan(
     user_record: &UserRecord,
     account: &AccountFacts,
@@ -24,7 +24,7 @@ pub(super) fn plan(
     let user_audit = UserAudit::of(user_record, settings);
     if let Some(reason) = skip_reason::of_user(user_record, account, settings) {
         if user_audit.has_findings()
-            || skip_reason::has_our_tag(user_record)
+            || skip_reason::has_remediation_tag(user_record)
             || !user_record.gaps.is_empty()
         {
             let target = target(user_record, TagSubject::User);
@@ -56,7 +56,7 @@ pub(super) fn plan(
         user_record.user.id.as_ref().is_some_and(|id| input.partially_deleted.contains(id));
     let whole = decide_user(&context(&TagSubject::User), &decisions, is_partially_deleted);
     if whole == Decision::Change(ChangeKind::DeleteUser) {
-        // The user goes with everything that is left.
+        // Deleting the user also deletes the credentials.
         decisions.retain(|(_, decision)| matches!(decision, Decision::Skip(_, None)));
     }
     decisions.push((TagSubject::User, whole));
@@ -66,7 +66,8 @@ pub(super) fn plan(
     }
 }
 
-/// Decides about the user as a whole: deleted some time after the last credential went out of use.
+/// Decides about the user as a whole: the user is deleted some time after the last credential
+/// became unused.
 fn decide_user(
     context: &DecisionContext<'_>,
     decisions: &[(TagSubject, Decision)],
@@ -75,21 +76,21 @@ fn decide_user(
     let PlanSettings { remediation, stage, now, .. } = context.settings;
     let user = &context.user_record.user;
     let tag = TagState::of(&TagSubject::User, user);
-    let stop = |why| match tag.is_present() {
+    let clear_tag = |why| match tag.is_present() {
         true => Decision::Change(ChangeKind::Clear(why)),
         false => Decision::Nothing,
     };
     let Some(days) = remediation.delete_after_days.filter(|_| remediation.deletes_users()) else {
-        return stop(TagRemovalReason::NotStale);
+        return clear_tag(TagRemovalReason::NotStale);
     };
     if let Some(reason) = skip_reason::of_exemption(context.user_record, context.settings) {
         let clearing = tag.is_present().then_some(TagRemovalReason::Exempted);
         return Decision::Skip(reason, clearing);
     }
     match user_activity(context, decisions) {
-        UserActivity::Active => return stop(TagRemovalReason::InUse),
+        UserActivity::Active => return clear_tag(TagRemovalReason::InUse),
         UserActivity::Unknown(reason) => return Decision::Skip(reason, None),
-        UserActivity::UserCredential(reason) => {
+        UserActivity::IncompleteAccount(reason) => {
             return Decision::Hold {
                 reason,
                 renew: needs_refresh_while_held(tag, context.settings),
@@ -112,15 +113,15 @@ fn decide_user(
             return Decision::Change(ChangeKind::Notify(StartReason::Unreadable));
         }
     };
-    let lapsed =
-        context.user_audit.any_exemption_expired_at().is_some_and(|lapsed| clock.since < lapsed);
+    let expired =
+        context.user_audit.any_exemption_expired_at().is_some_and(|expired| clock.since < expired);
     if let Some(why) =
-        restart_reason(clock, context.settings).or(lapsed.then_some(StartReason::ExemptionLapsed))
+        restart_reason(clock, context.settings).or(expired.then_some(StartReason::ExemptionLapsed))
     {
         return Decision::Change(ChangeKind::Notify(why));
     }
     let due = clock.due_after(days);
-    // What was begun on its day is finished, unless the clock starts anew as any other.
+    // A deletion that started on its due date is finished, unless the tag has to be set again.
     if (now < due && !is_partially_deleted) || stage < Stage::Delete {
         let renew = needs_refresh(clock, context.settings);
         return Decision::Wait { stage: Stage::Delete, due, renew, by_hand: false };
@@ -128,21 +129,21 @@ fn decide_user(
     Decision::Change(ChangeKind::DeleteUser)
 }
 
-/// Whether anything of a user's is in use.
+/// Whether the user is in use.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum UserActivity {
-    /// Nothing is.
     Idle,
     /// Evidence about the user is missing.
     Unknown(RemediationSkipReason),
-    /// Evidence is missing in the account, though not about this user.
-    UserCredential(RemediationSkipReason),
-    /// Something is, or may be: it is active, was used lately, or has not had its notice.
+    /// Evidence is missing in the account, but not about this user.
+    IncompleteAccount(RemediationSkipReason),
+    /// A credential is or may be in use: it is active, was used recently, or has had no notice yet.
     Active,
 }
 
-/// Whether anything of the user's is in use: what could be deactivated is inactive and was not used
-/// for long, and the password has had its notice. Missing evidence is never use.
+/// Whether the user is in use. A user is idle if every credential that can be deactivated is
+/// inactive and has been unused long enough, and the notice for the password is over. Missing
+/// evidence does not count as use.
 fn user_activity(
     context: &DecisionContext<'_>,
     decisions: &[(TagSubject, Decision)],
@@ -150,24 +151,24 @@ fn user_activity(
     let user = &context.user_record.user;
     let unknown =
         |what: &str| UserActivity::Unknown(RemediationSkipReason::Incomplete(what.to_owned()));
-    // Somebody may be setting the user up.
-    let mut uses = vec![match is_long_ago(context, &user.created) {
+    // A new user may still be in setup.
+    let mut activities = vec![match is_long_ago(context, &user.created) {
         Some(true) => UserActivity::Idle,
         Some(false) => UserActivity::Active,
-        None => unknown("nobody can tell when the user was created"),
+        None => unknown("the creation date of the user is unknown"),
     }];
     for credential in credentials(user) {
-        uses.push(if credential.subject == TagSubject::PASSWORD {
+        activities.push(if credential.subject == TagSubject::PASSWORD {
             password_activity(context, decisions)
         } else {
             credential_activity(context, &credential)
         });
     }
-    // One that is in use decides, whatever is missing of another.
-    if uses.contains(&UserActivity::Active) {
+    // One credential in use decides, even if evidence about another one is missing.
+    if activities.contains(&UserActivity::Active) {
         return UserActivity::Active;
     }
-    uses.into_iter().find(|it| *it != UserActivity::Idle).unwrap_or(UserActivity::Idle)
+    activities.into_iter().find(|it| *it != UserActivity::Idle).unwrap_or(UserActivity::Idle)
 }
 
 fn password_activity(
@@ -179,12 +180,13 @@ fn password_activity(
         Some(Decision::ByHand { .. } | Decision::Change(ChangeKind::DeletePassword)) => {
             UserActivity::Idle
         }
-        // Beyond the last stage that is asked for nothing is due, which a waiting tells.
+        // The requested stage may be earlier than the next change. A due date in the past shows
+        // that the notice is over.
         Some(Decision::Wait { due, .. }) if *due <= context.settings.now => UserActivity::Idle,
         Some(Decision::Skip(reason @ RemediationSkipReason::Incomplete(_), _)) => {
             UserActivity::Unknown(reason.clone())
         }
-        Some(Decision::Hold { reason, .. }) => UserActivity::UserCredential(reason.clone()),
+        Some(Decision::Hold { reason, .. }) => UserActivity::IncompleteAccount(reason.clone()),
         _ => UserActivity::Active,
     }
 }
@@ -202,7 +204,7 @@ fn credential_activity(
         Flag::Unreadable(field) => return unreadable(field),
         Flag::No => {}
     }
-    // Somebody may have made it inactive to see who misses it.
+    // The credential may have been deactivated recently, to find out who still needs it.
     let last = credential.last_used.filter(|it| **it != Timestamp::Absent);
     let last = last.unwrap_or(credential.created);
     match (is_long_ago(context, last), last) {
@@ -210,19 +212,19 @@ fn credential_activity(
         (Some(false), _) => UserActivity::Active,
         (None, Timestamp::Unreadable(field)) => unreadable(field),
         (None, _) => {
-            let message = "nobody can tell when a credential was created";
+            let message = "the creation date of a credential is unknown";
             UserActivity::Unknown(RemediationSkipReason::Incomplete(message.to_owned()))
         }
     }
 }
 
-/// Whether a moment lies one day more back than makes stale; `None` where it is not known.
+/// Whether the time is more than the stale limit plus one day ago. `None` if it is unknown.
 fn is_long_ago(context: &DecisionContext<'_>, stamp: &Timestamp) -> Option<bool> {
     let days = context.settings.policy.stale_after_days.saturating_add(1);
     stamp.at().map(|at| days_after(at, days) <= context.settings.now)
 }
 
-/// Leaves alone what would need more tags than a user may have.
+/// Skips new tags that do not fit into the tag quota of the user.
 fn skip_if_too_many_tags(user_record: &UserRecord, decisions: &mut [(TagSubject, Decision)]) {
     let is_new = |(subject, decision): &&mut (TagSubject, Decision)| {
         matches!(decision, Decision::Change(ChangeKind::Notify(_) | ChangeKind::Settle(_)))
@@ -244,7 +246,6 @@ fn target(user_record: &UserRecord, subject: TagSubject) -> RemediationTarget {
     }
 }
 
-/// A decision's entry in the plan.
 struct DecisionEntry<'a> {
     user_record: &'a UserRecord,
     subject: TagSubject,

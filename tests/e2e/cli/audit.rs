@@ -68,13 +68,13 @@ fn files_that_are_no_report_are_named_with_what_they_are_and_what_to_do() {
     for (content, expected) in [
         (&b"<!DOCTYPE html><html>"[..], "holds HTML or XML, not a credential report"),
         (b"", "the file is empty"),
-        (b"%PDF-1.7", "holds a PDF"),
+        (b"%PDF-1.7", "contains a PDF"),
         (
             b"user,arn\nalice,arn:aws:iam::111122223333:user/alice",
             "the header has no column user_creation_time",
         ),
-        (b"dXNlcixhc", "was it cut?"),
-        (b"{\"Users\": []}", "not what `aws iam get-credential-report` prints"),
+        (b"dXNlcixhc", "part of it may be missing"),
+        (b"{\"Users\": []}", "not the output of `aws iam get-credential-report`"),
     ] {
         let sandbox = Sandbox::new();
         sandbox.file("report.csv", content);

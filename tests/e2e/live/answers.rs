@@ -165,7 +165,7 @@ fn incomplete_session_credentials_are_rejected() {
         assert_eq!(audited.code, 3, "{field}: {}", audited.stderr);
         assert_eq!(audited.gaps(), ["credential-report unexpected sts:AssumeRole"], "{field}");
         let message = audited.account()["gaps"][0]["message"].as_str().unwrap();
-        assert!(message.contains("lacks a part of the credentials"), "{field}: {message}");
+        assert!(message.contains("does not contain complete credentials"), "{field}: {message}");
     }
 }
 
@@ -184,7 +184,7 @@ fn a_response_that_is_not_from_aws_is_quoted_in_the_error() {
         let audited = audit(&account, &SHORT);
         let message = audited.account()["gaps"][0]["message"].as_str().unwrap();
         assert!(message.contains(&format!("HTTP status {status}: ")), "{message}");
-        assert!(message.contains("the answer is not what AWS sends"), "{message}");
+        assert!(message.contains("the response is not from AWS"), "{message}");
         assert!(message.contains(says), "{message}");
         assert_eq!(audited.code, 3);
     }
@@ -193,7 +193,7 @@ fn a_response_that_is_not_from_aws_is_quoted_in_the_error() {
     account.faults(json!({"edit": {"actions": ["ListUsers"], "replace": bad}}));
     let audited = audit(&account, &PLAIN);
     let message = audited.account()["gaps"][0]["message"].as_str().unwrap();
-    assert!(message.contains("the answer is not what AWS sends: "), "{message}");
+    assert!(message.contains("the response is not from AWS: "), "{message}");
     assert!(!message.contains("<CreateDate>") && audited.code == 3, "{message}");
 }
 

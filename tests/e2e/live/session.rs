@@ -127,7 +127,7 @@ fn a_wrong_audience_is_reported() {
     let account = with_users();
     assert_rejected(
         &audit_with_oidc(&account, &["--audience", "https://elsewhere.example"]),
-        &["refuses the audience", "aud `https://elsewhere.example`", "--audience"],
+        &["does not accept the audience", "aud `https://elsewhere.example`", "--audience"],
     );
 }
 
@@ -155,7 +155,7 @@ fn a_rejected_request_token_is_reported() {
 #[test]
 fn missing_credentials_are_reported() {
     let environment = [("AWS_EC2_METADATA_DISABLED".to_owned(), "true".to_owned())];
-    assert_rejected(&audit_in(&environment, &[]), &["there are no AWS credentials", "AWS_PROFILE"]);
+    assert_rejected(&audit_in(&environment, &[]), &["no AWS credentials found", "AWS_PROFILE"]);
 }
 
 #[test]
@@ -281,7 +281,11 @@ fn a_role_arn_in_accounts_needs_no_hub_role() {
     // An account id needs one.
     let audited = audit_in(&here.environment(), &["--accounts", other.id()]);
     assert_eq!(audited.code, 3, "{}", audited.stderr);
-    assert!(audited.json.to_string().contains("nothing names the role"), "{}", audited.json);
+    assert!(
+        audited.json.to_string().contains("the name of the role to assume is missing"),
+        "{}",
+        audited.json
+    );
 }
 
 #[test]

@@ -8,7 +8,7 @@ use stand_ins::workflow_commands::{Read, Stops, read};
 use stand_ins::world::{ALLOWLIST, EMPTY, How, QUICK, Run, World};
 
 fn annotations(run: &Run) -> Vec<Read> {
-    read(&run.log, Stops::Heeded).into_iter().filter(|it| it.name != "add-mask").collect()
+    read(&run.log, Stops::Supported).into_iter().filter(|it| it.name != "add-mask").collect()
 }
 
 #[test]

@@ -15,7 +15,7 @@ const WITHOUT_OIDC: [(&str, &str); 2] =
 
 /// The messages of level error that the runner shows.
 fn errors(run: &Run) -> Vec<String> {
-    let commands = read(&run.log, Stops::Heeded).into_iter();
+    let commands = read(&run.log, Stops::Supported).into_iter();
     commands.filter(|it| it.name == "error").map(|it| it.data).collect()
 }
 
@@ -286,7 +286,7 @@ fn a_program_that_cannot_start_itself_again_tells_why() {
         .unwrap();
     let log = [ran.stdout, ran.stderr].map(|it| String::from_utf8(it).unwrap()).concat();
     assert_eq!(ran.status.code(), Some(2), "{log}");
-    let commands = read(&log, Stops::Heeded).into_iter();
+    let commands = read(&log, Stops::Supported).into_iter();
     let errors: Vec<_> = commands.filter(|it| it.name == "error").map(|it| it.data).collect();
     let summary = std::fs::read_to_string(path("summary.md")).unwrap_or_default();
     let outputs = std::fs::read_to_string(path("output")).unwrap_or_default();

@@ -76,7 +76,7 @@ fn assert_all_inert(world: &World, run: &Run) {
 
 /// The commands of a log that annotate. Before them come masks, the token's first; there are no others.
 fn annotations(world: &World, run: &Run) -> Vec<Read> {
-    let mut commands = read(&run.log, Stops::Heeded);
+    let mut commands = read(&run.log, Stops::Supported);
     assert_eq!(commands, read(&run.log, Stops::Ignored), "{}", run.log);
     let mask = &commands[0];
     assert_eq!((mask.name.as_str(), mask.data.as_str()), ("add-mask", world.repo.token()));

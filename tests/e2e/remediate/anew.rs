@@ -45,7 +45,7 @@ fn when_an_exemption_has_lapsed_that_a_run_saw() {
     world.allow(&exempting(&world, 5.0));
     let run = world.apply(3.0);
     assert!(run.stdout.contains("take the notice away: an exemption covers it"), "{}", run.stdout);
-    assert!(run.stdout.contains(": exempted until "), "{}", run.stdout);
+    assert!(run.stdout.contains(": exempt until "), "{}", run.stdout);
     assert_eq!(world.tags("ci-deploy"), [""; 0]);
     let run = world.apply(20.0);
     assert!(run.stdout.contains("give notice ("), "{}", run.stdout);

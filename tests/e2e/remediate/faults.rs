@@ -140,7 +140,7 @@ fn a_denial_half_way_ends_one_users_changes_and_nobody_elses() {
         failed.contains("bert, ") && failed.contains(": deactivate (") && failed.contains(told),
         "{failed}"
     );
-    assert!(run.stdout.contains("an earlier change of this user was not made"), "{}", run.stdout);
+    assert!(run.stdout.contains("an earlier change for this user was not made"), "{}", run.stdout);
 
     assert_eq!(world.key_statuses("bert"), ["Active", "Active"]);
     assert_eq!(answers(&world, "UpdateAccessKey"), [200, 403, 200]);

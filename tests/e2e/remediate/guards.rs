@@ -31,7 +31,7 @@ fn the_user_whose_key_this_runs_with_is_left_alone() {
     let world = stale(&["deployer", "other"]);
     for day in [0.0, 14.0] {
         let said = as_user(&world, "deployer", day, &["--apply"]);
-        assert!(said.contains("deployer: it is the identity that this runs as"), "{said}");
+        assert!(said.contains("deployer: this run uses its credentials"), "{said}");
     }
     assert_eq!(world.key_statuses("deployer"), ["Active"]);
     assert_eq!(world.tags("deployer"), [""; 0]);
@@ -45,7 +45,7 @@ fn the_user_whose_key_this_runs_with_is_left_alone_behind_a_role_too() {
     for day in [0.0, 14.0] {
         let arguments = ["--apply", "--role-to-assume", &role];
         let said = as_user(&world, "deployer", day, &arguments);
-        assert!(said.contains("deployer: it is the identity that this runs as"), "{said}");
+        assert!(said.contains("deployer: this run uses its credentials"), "{said}");
     }
     assert_eq!(world.key_statuses("deployer"), ["Active"]);
     assert_eq!(world.key_statuses("other"), ["Inactive"]);
@@ -288,8 +288,8 @@ fn users_of_other_owners_and_paths_are_remedied_only_if_told() {
     let run = world.run(0.0, &arguments);
     assert_eq!(run.code, 0, "{}", run.stderr);
     let alone = run.stdout.split_once("Left alone:").unwrap_or_else(|| panic!("{}", run.stdout)).1;
-    assert!(alone.contains("owned: it belongs to mail"), "{alone}");
-    assert!(alone.contains("placed: the user stands under /ci/"), "{alone}");
+    assert!(alone.contains("owned: its owner, mail, is not listed in the policy"), "{alone}");
+    assert!(alone.contains("placed: its path, /ci/, is not listed in the policy"), "{alone}");
     let marked = || ["owned", "placed", "nobodys"].map(|it| world.tags(it).len());
     assert_eq!(marked(), [0, 0, 1]);
     world.allow(&format!("{ALLOWLIST}  owners: [mail]\n  paths: [/, /ci/*]\n"));
@@ -414,7 +414,7 @@ fn root_is_left(root: Value) {
     let run = world.apply(0.0);
     assert!(
         run.stdout
-            .contains("<root_account>: only the root user changes the root user's credentials"),
+            .contains("<root_account>: only the root user can change the root user's credentials"),
         "{}",
         run.stdout
     );

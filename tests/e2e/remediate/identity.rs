@@ -53,7 +53,7 @@ fn the_user_whose_key_a_profile_begins_with_is_left_alone() {
         for day in [0.0, 14.0] {
             let ran = with_profile(&world, day, config, &["--apply"]);
             assert_eq!(ran.code, 0, "{what}: {}{}", ran.stdout, ran.stderr);
-            let says = "deployer: it is the identity that this runs as";
+            let says = "deployer: this run uses its credentials";
             assert!(ran.stdout.contains(says), "{what}: {}", ran.stdout);
         }
         assert_eq!(world.key_statuses("deployer"), ["Active"], "{what}");
@@ -113,7 +113,7 @@ fn nothing_is_changed_where_it_cannot_be_told_whose_credentials_they_are() {
     world.sandbox.file("session.json", key.to_string());
     let ran = with_profile(&world, 0.0, &format!("[profile audit]\n{process}"), &["--apply"]);
     assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
-    assert!(ran.stdout.contains("deployer: it is the identity"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("deployer: this run uses its credentials"), "{}", ran.stdout);
 }
 
 #[test]

@@ -144,7 +144,7 @@ impl Job {
 
     /// The messages of level error that the runner shows.
     fn errors(&self) -> Vec<String> {
-        let commands = read(&self.log, Stops::Heeded).into_iter();
+        let commands = read(&self.log, Stops::Supported).into_iter();
         commands.filter(|it| it.name == "error").map(|it| it.data).collect()
     }
 
@@ -229,7 +229,7 @@ fn another_plan_than_the_approved_one_is_not_carried_out() {
     jobs.world.account.reset_log();
     let other = "0".repeat(64);
     let refused = jobs.apply(&other);
-    refused.is_refused(&jobs, "is another plan: its digest is");
+    refused.is_refused(&jobs, "is not the requested plan: its digest is");
     assert!(refused.log.contains("::error::"), "{}", refused.log);
 
     // An output that is not there comes to an empty input, which must not take the approval out.
@@ -335,7 +335,7 @@ fn what_iam_tells_gives_the_runner_no_commands() {
     let plan = jobs.action(0.0, "schedule", &[("remediate", "plan")]);
     assert_eq!(plan.code, 0, "{}", plan.log);
     assert!(plan.log.contains("forged"), "{}", plan.log);
-    let commands = read(&plan.log, Stops::Heeded);
+    let commands = read(&plan.log, Stops::Supported);
     let names: Vec<_> = commands.iter().map(|command| command.name.as_str()).collect();
     assert!(names.iter().all(|name| *name == "add-mask"), "{}", plan.log);
     assert!(plan.summary.contains(&format!("`{path}`")), "{}", plan.summary);

@@ -224,7 +224,7 @@ fn a_second_run_on_the_journal_of_a_run_at_work_is_refused() {
     world.account.reset_log();
     let second = world.run(14.0, &["--apply"]);
     assert_eq!(second.code, 2, "{}", second.stderr);
-    assert!(second.stderr.contains("another run is writing this journal"), "{}", second.stderr);
+    assert!(second.stderr.contains("another run is using this journal"), "{}", second.stderr);
     let undo = ["--undo", "iam-stocktake-journal.jsonl", "--apply"];
     assert_eq!(world.run(14.0, &undo).code, 2);
     assert_eq!(world.writes(), [""; 0]);

@@ -48,7 +48,7 @@ fn a_tag_that_another_run_has_just_set_is_neither_replaced_nor_removed() {
             "{what}: {:?}",
             world.tags("ci-deploy")
         );
-        let says = "another run has changed its tag meanwhile";
+        let says = "another run changed the remediation tag";
         assert!(ran.stdout.contains(says), "{what}: {}{}", ran.stdout, ran.stderr);
     }
 }

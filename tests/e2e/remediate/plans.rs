@@ -90,7 +90,7 @@ fn a_plan_that_was_tampered_with_is_refused() {
         assert_ne!(plan, planned.plan, "{what}");
         replace(&world, &plan);
         let run = world.run(14.0, &SAVED);
-        assert_refused(&world, &run, "plan.json: the plan was changed after it was made");
+        assert_refused(&world, &run, "plan.json: the plan was changed after it was created");
     }
     // And as it was it is carried out.
     replace(&world, &planned.plan);
@@ -107,7 +107,7 @@ fn another_plan_than_the_one_that_was_approved_is_refused() {
     let approved = digest(&approved);
     let arguments = [&SAVED[..], &["--plan-digest", &approved]].concat();
     let run = world.run(14.0, &arguments);
-    assert_refused(&world, &run, &format!("{approved} was asked for"));
+    assert_refused(&world, &run, &format!("{approved} was requested"));
 }
 
 #[test]
@@ -119,11 +119,11 @@ fn what_is_no_plan_is_refused() {
         plan.to_string()
     };
     for (text, told) in [
-        (String::new(), "the plan is no plan: "),
-        ("{}".to_owned(), "the plan is no plan: missing field `schema`"),
-        (planned.plan.to_string()[..500].to_owned(), "the plan is no plan: "),
+        (String::new(), "the plan is not valid: "),
+        ("{}".to_owned(), "the plan is not valid: missing field `schema`"),
+        (planned.plan.to_string()[..500].to_owned(), "the plan is not valid: "),
         (with("schema", json!("iam-stocktake/remediation-plan/v2")), "the plan has the schema `"),
-        (with("more", json!(1)), "the plan is no plan: unknown field `more`"),
+        (with("more", json!(1)), "the plan is not valid: unknown field `more`"),
     ] {
         world.sandbox.file("other.json", &text);
         let run = world.run(14.0, &["--apply", "--plan", "other.json"]);
@@ -264,9 +264,9 @@ fn a_plan_is_carried_out_days_later_and_its_clocks_begin_then() {
 fn a_plan_that_is_too_old_or_from_the_future_is_not_carried_out() {
     let (world, _) = planned();
     for (day, told) in [
-        (21.01, "plan.json: the plan has expired: it was made on "),
-        (300.0, "and a plan can be applied for 7 days"),
-        (13.9, "plan.json: the plan was made in the future, on "),
+        (21.01, "plan.json: the plan has expired: it was created on "),
+        (300.0, "and a plan is valid for 7 days"),
+        (13.9, "plan.json: the plan was created in the future, on "),
     ] {
         assert_refused(&world, &world.run(day, &SAVED), told);
     }

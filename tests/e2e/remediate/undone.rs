@@ -117,8 +117,8 @@ fn what_a_person_did_meanwhile_stands() {
     ]));
     world.account.reset_log();
     let told = undo(&world, 15.0, &["--apply"]).stdout;
-    assert!(told.contains("it is active already\n"), "{told}");
-    assert!(told.contains("the credential is gone\n"), "{told}");
+    assert!(told.contains("the credential is already active\n"), "{told}");
+    assert!(told.contains("the credential no longer exists\n"), "{told}");
     let mut activated = world.writes();
     activated.retain(|call| call.starts_with("iam:Update"));
     let expected = ["iam:UpdateServiceSpecificCredential", "iam:UpdateSigningCertificate"];
@@ -138,7 +138,7 @@ fn a_user_who_was_created_anew_is_another_one() {
     ]));
     world.account.reset_log();
     let told = undo(&world, 15.0, &["--apply"]).stdout;
-    assert!(told.contains("the user is gone\n"), "{told}");
+    assert!(told.contains("the user no longer exists\n"), "{told}");
     assert_eq!(world.writes(), [""; 0]);
 }
 
@@ -177,7 +177,7 @@ fn what_journal_and_tag_contradict_each_other_about_stays_as_it_is() {
         assert_eq!(run.code, 4, "{}{}", run.stdout, run.stderr);
         let told = run.stdout;
         assert!(told.starts_with("Not undone:\n"), "{told}");
-        assert!(told.contains("its tag does not say, as the journal does"), "{told}");
+        assert!(told.contains("the remediation tag does not match the journal"), "{told}");
         assert_eq!(world.user("ci-deploy"), before);
     };
     let status =
@@ -252,7 +252,11 @@ fn what_changes_just_before_it_is_activated_stays_as_it_is() {
     world.account.faults(json!({}));
     let ran = stand_ins::sandbox::Ran::from(run.wait_with_output().unwrap());
     assert_eq!(ran.code, 4, "{}{}", ran.stdout, ran.stderr);
-    assert!(ran.stdout.contains("it was used since"), "{}", ran.stdout);
+    assert!(
+        ran.stdout.contains("the credential was used after the run deactivated it"),
+        "{}",
+        ran.stdout
+    );
     assert_eq!(world.key_statuses("ci-deploy"), ["Inactive"]);
 }
 

@@ -1,4 +1,4 @@
-//! One user, and everything that a plan goes by.
+//! The test case of the remediation plan tests: one user and the settings of the plan.
 
 use std::collections::BTreeMap;
 
@@ -13,10 +13,10 @@ use iam_stocktake::remediate::plan::{
 
 use crate::support::{ACCOUNT, allowlist, days_ago, key, live_user, now, password};
 
-/// The key of most cases.
+/// The access key of most cases.
 pub(crate) const KEY: &str = "AKIA000000000000AAAA";
 
-/// A user, an account, and what they are judged and remedied by.
+/// A user, an account, and the settings that decide what is remediated.
 #[derive(Debug, Clone)]
 pub(crate) struct Case {
     pub(crate) user_record: UserRecord,
@@ -26,19 +26,18 @@ pub(crate) struct Case {
     pub(crate) remediation: RemediationPolicy,
     pub(crate) stage: Stage,
     pub(crate) owner_tags: Vec<String>,
-    pub(crate) remembered: Vec<TagSubject>,
+    pub(crate) known_tags: Vec<TagSubject>,
     pub(crate) root_finding: bool,
     pub(crate) is_partially_deleted: bool,
 }
 
-/// A key's subject.
 pub(crate) fn of_key(id: &str) -> TagSubject {
     TagSubject::Credential(CredentialKind::AccessKey, Some(id.to_owned()))
 }
 
 impl Case {
-    /// `alice` with these credentials, in an account of 100 users where everything may be deleted
-    /// 30 days after its deactivation.
+    /// `alice` with these credentials, in an account with 100 users. Credentials may be deleted 30
+    /// days after they are deactivated.
     pub(crate) fn of(user: User<'static>) -> Self {
         let user_record = UserRecord {
             account: ACCOUNT.parse().unwrap(),
@@ -60,28 +59,29 @@ impl Case {
             },
             stage: Stage::Delete,
             owner_tags: Vec::new(),
-            remembered: Vec::new(),
+            known_tags: Vec::new(),
             root_finding: false,
             is_partially_deleted: false,
         }
     }
 
-    /// A key that was last used 200 days ago, had its notice 20 days ago and was seen 3 days ago:
-    /// it is deactivated today.
-    pub(crate) fn due() -> Self {
+    /// An access key that is deactivated today: last used 200 days ago, notice 20 days ago, tag
+    /// last seen 3 days ago.
+    pub(crate) fn deactivation_due() -> Self {
         let mut user = live_user("alice");
         user.access_keys.push(key(KEY, 200));
         Self::of(user).tagged(&of_key(KEY), RemediationStatus::Notified, 20, 3)
     }
 
-    /// A key that was deactivated 40 days ago: it is deleted today.
-    pub(crate) fn to_be_deleted() -> Self {
-        let mut case = Self::due().tagged(&of_key(KEY), RemediationStatus::Deactivated, 40, 3);
+    /// An access key that is deleted today: deactivated 40 days ago.
+    pub(crate) fn deletion_due() -> Self {
+        let mut case =
+            Self::deactivation_due().tagged(&of_key(KEY), RemediationStatus::Deactivated, 40, 3);
         case.user_record.user.access_keys[0].active = Flag::No;
         case
     }
 
-    /// A password that was last used 200 days ago, and had its notice 20 days ago.
+    /// A password that was last used 200 days ago, with a notice 20 days ago.
     pub(crate) fn password() -> Self {
         let mut user = live_user("alice");
         user.password = Some(password(200));
@@ -91,7 +91,7 @@ impl Case {
         case
     }
 
-    /// Nothing but a user, who had their notice 40 days ago: they are deleted today.
+    /// A user without credentials who is deleted today: notice 40 days ago.
     pub(crate) fn whole_user() -> Self {
         let mut case = Self::of(live_user("alice")).tagged(
             &TagSubject::User,
@@ -103,13 +103,13 @@ impl Case {
         case
     }
 
-    /// With a change.
+    /// Applies a change to the case.
     pub(crate) fn with(mut self, change: impl FnOnce(&mut Self)) -> Self {
         change(&mut self);
         self
     }
 
-    /// With a tag of ours, of so many days ago.
+    /// Adds a remediation tag that was set and last seen this many days ago.
     pub(crate) fn tagged(
         self,
         on: &TagSubject,
@@ -121,19 +121,18 @@ impl Case {
         self.with_tag(&on.key(), &clock.to_string())
     }
 
-    /// With any tag.
     pub(crate) fn with_tag(mut self, key: &str, value: &str) -> Self {
         self.tags().insert(key.to_owned(), value.to_owned());
         self
     }
 
-    /// Without the tag of something.
+    /// Removes the remediation tag of the subject.
     pub(crate) fn without_tag(mut self, on: &TagSubject) -> Self {
         self.tags().remove(&on.key());
         self
     }
 
-    /// With an exemption of `alice`, in force until a day, with more of its keys.
+    /// Exempts `alice` until the given day. `more` adds keys to the allowlist entry.
     pub(crate) fn exempted(mut self, until: &str, more: &str) -> Self {
         let entry =
             format!("{{user: alice, reason: standby, owner: team, expires: {until}{more}}}");
@@ -141,7 +140,7 @@ impl Case {
         self
     }
 
-    /// With one more user, unlike `alice` in name and id alone.
+    /// Another user who differs from `alice` only in name and id.
     pub(crate) fn twin(&self, name: &str) -> UserRecord {
         let mut twin = self.user_record.clone();
         twin.user.name = name.to_owned().into();
@@ -167,13 +166,13 @@ impl Case {
     pub(crate) fn input(&self) -> PlanInput {
         let account = self.user_record.account;
         let user_id = self.user_record.user.id.clone().unwrap();
-        let remembered = self.remembered.iter();
+        let known_tags = self.known_tags.iter();
         let facts = AccountFacts { root_finding: self.root_finding, ..self.account.clone() };
         PlanInput {
             accounts: BTreeMap::from([(account, facts)]),
             user_records: vec![self.user_record.clone()],
             lookup_failures: Vec::new(),
-            known_tags: remembered
+            known_tags: known_tags
                 .map(|subject| KnownTag {
                     account,
                     user_id: user_id.clone(),
@@ -188,36 +187,35 @@ impl Case {
         plan(&self.input(), self.settings())
     }
 
-    /// The plan in lines.
-    pub(crate) fn said(&self) -> Vec<String> {
-        said(&self.plan())
+    pub(crate) fn lines(&self) -> Vec<String> {
+        lines(&self.plan())
     }
 }
 
-/// A plan in lines: `access-key …AAAA: Deactivate`, `user is left alone: …`. Of users other than
-/// `alice` the name comes first.
-pub(crate) fn said(plan: &RemediationPlan) -> Vec<String> {
+/// The plan as lines: `access-key …AAAA: Deactivate`, `user is skipped: …`. For users other than
+/// `alice`, the line starts with the name.
+pub(crate) fn lines(plan: &RemediationPlan) -> Vec<String> {
     let of = |target: &iam_stocktake::remediate::plan::RemediationTarget| match target.user.as_str()
     {
         "alice" => target.subject.to_string(),
         name => format!("{name} {}", target.subject),
     };
     let changes = plan.changes.iter().map(|it| format!("{}: {:?}", of(&it.target), it.kind));
-    let by = |by_hand| if by_hand { " by hand" } else { "" };
+    let by = |by_hand| if by_hand { ", by hand" } else { "" };
     let waiting = plan.waiting.iter();
     let waiting =
-        waiting.map(|it| format!("{} waits to {}{}", of(&it.target), it.stage, by(it.by_hand)));
-    let by_hand = plan.by_hand.iter().map(|it| format!("{} is for a person", of(it)));
-    let alone =
-        plan.skipped.iter().map(|it| format!("{} is left alone: {}", of(&it.target), it.reason));
-    let held = plan.exceeded_limits.iter().map(|it| format!("held: {it:?}"));
-    changes.chain(waiting).chain(by_hand).chain(alone).chain(held).collect()
+        waiting.map(|it| format!("{} pending{}: {}", of(&it.target), by(it.by_hand), it.stage));
+    let by_hand = plan.by_hand.iter().map(|it| format!("{}: by hand", of(it)));
+    let skipped =
+        plan.skipped.iter().map(|it| format!("{} is skipped: {}", of(&it.target), it.reason));
+    let limits = plan.exceeded_limits.iter().map(|it| format!("limit exceeded: {it:?}"));
+    changes.chain(waiting).chain(by_hand).chain(skipped).chain(limits).collect()
 }
 
-/// Asserts what is planned in each case of a table.
+/// Asserts the plan of each case in a table.
 #[track_caller]
 pub(crate) fn assert_planned<const N: usize>(table: [(&str, Case, &[&str]); N]) {
     for (what, case, expected) in table {
-        assert_eq!(case.said(), expected, "{what}");
+        assert_eq!(case.lines(), expected, "{what}");
     }
 }

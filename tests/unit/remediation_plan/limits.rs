@@ -1,35 +1,38 @@
-//! How much may be changed in a run: beyond that nothing at all is done.
+//! The limits of one run. If a plan exceeds a limit, nothing is changed.
 
 use iam_stocktake::remediate::plan::plan;
 
-use crate::remediation_plan::case::{Case, said};
+use crate::remediation_plan::case::{Case, lines};
 use crate::support::key;
 
-/// Plans for so many users who are due, in an account of so many, by a policy.
-fn held(due: usize, users: usize, max_changes: u32, max_share: u32) -> Vec<String> {
-    let case = Case::due().with(|it| {
+/// The exceeded limits of a plan for `due` users in an account with `users` users.
+fn exceeded_limits(due: usize, users: usize, max_changes: u32, max_share: u32) -> Vec<String> {
+    let case = Case::deactivation_due().with(|it| {
         it.account.users = users;
         it.remediation.max_changes = max_changes;
         it.remediation.max_share = max_share;
     });
     let mut input = case.input();
     input.user_records = (0..due).map(|n| case.twin(&format!("user-{n}"))).collect();
-    let said = said(&plan(&input, case.settings()));
-    assert_eq!(said.iter().filter(|it| it.ends_with(": Deactivate")).count(), due);
-    said.into_iter().filter(|it| it.starts_with("held")).collect()
+    let lines = lines(&plan(&input, case.settings()));
+    assert_eq!(lines.iter().filter(|it| it.ends_with(": Deactivate")).count(), due);
+    lines.into_iter().filter(|it| it.starts_with("limit exceeded")).collect()
 }
 
 #[test]
-fn a_plan_of_just_so_many_changes_is_carried_out_and_one_of_more_is_not() {
-    assert_eq!(held(5, 1000, 5, 100), [""; 0]);
-    assert_eq!(held(6, 1000, 5, 100), ["held: Changes { due: 6, allowed: 5 }"]);
+fn max_changes_is_inclusive() {
+    assert_eq!(exceeded_limits(5, 1000, 5, 100), [""; 0]);
+    assert_eq!(
+        exceeded_limits(6, 1000, 5, 100),
+        ["limit exceeded: Changes { due: 6, allowed: 5 }"]
+    );
 }
 
 #[test]
-fn the_share_of_an_accounts_users_is_rounded_up() {
+fn max_share_is_rounded_up() {
     let beyond = |due, allowed, users| {
         vec![format!(
-            "held: Share {{ account: 111122223333, due: {due}, allowed: {allowed}, \
+            "limit exceeded: Share {{ account: 111122223333, due: {due}, allowed: {allowed}, \
              users: {users} }}"
         )]
     };
@@ -41,16 +44,20 @@ fn the_share_of_an_accounts_users_is_rounded_up() {
         (1, 3, 10, vec![]),
         (2, 3, 10, beyond(2, 1, 3)),
         (2, 2, 100, vec![]),
-        // An account of which nobody knows how many users it has.
+        // An account with an unknown number of users.
         (1, 0, 100, beyond(1, 0, 0)),
     ] {
-        assert_eq!(held(due, users, 1000, share), expected, "{due} of {users}, {share} %");
+        assert_eq!(
+            exceeded_limits(due, users, 1000, share),
+            expected,
+            "{due} of {users}, {share} %"
+        );
     }
 }
 
 #[test]
-fn two_changes_of_one_user_are_two_changes_and_one_user() {
-    let case = Case::to_be_deleted().with(|it| {
+fn two_changes_to_one_user_count_as_one_user() {
+    let case = Case::deletion_due().with(|it| {
         let mut second = key("AKIA000000000000BBBB", 200);
         second.active = iam_stocktake::model::inventory::Flag::No;
         it.user_record.user.access_keys.push(second);
@@ -65,18 +72,18 @@ fn two_changes_of_one_user_are_two_changes_and_one_user() {
         3,
     );
     assert_eq!(
-        case.said(),
+        case.lines(),
         [
             "access-key …AAAA: DeleteCredential",
             "access-key …BBBB: DeleteCredential",
-            "held: Changes { due: 2, allowed: 1 }",
+            "limit exceeded: Changes { due: 2, allowed: 1 }",
         ]
     );
 }
 
 #[test]
-fn notices_are_not_counted() {
-    let case = Case::due()
+fn notices_do_not_count() {
+    let case = Case::deactivation_due()
         .without_tag(&crate::remediation_plan::case::of_key(crate::remediation_plan::case::KEY));
     let case = case.with(|it| it.remediation.max_changes = 1);
     let mut input = case.input();
@@ -86,8 +93,8 @@ fn notices_are_not_counted() {
 }
 
 #[test]
-fn each_account_has_its_own_share_and_all_have_one_number_of_changes() {
-    let case = Case::due().with(|it| {
+fn max_share_is_per_account_and_max_changes_is_per_run() {
+    let case = Case::deactivation_due().with(|it| {
         it.account.users = 10;
         it.remediation.max_changes = 2;
         it.remediation.max_share = 10;
@@ -104,11 +111,18 @@ fn each_account_has_its_own_share_and_all_have_one_number_of_changes() {
         third.account = account;
         let mut input = input.clone();
         input.user_records.push(third);
-        said(&plan(&input, case.settings()))
+        lines(&plan(&input, case.settings()))
     };
-    let said = third(other.account);
-    assert!(said.contains(&"held: Changes { due: 3, allowed: 2 }".to_owned()), "{said:#?}");
-    let share = "held: Share { account: 444455556666, due: 2, allowed: 1, users: 10 }";
-    assert!(said.contains(&share.to_owned()), "{said:#?}");
-    assert_eq!(said.iter().filter(|it| it.starts_with("held: Share")).count(), 1, "{said:#?}");
+    let lines = third(other.account);
+    assert!(
+        lines.contains(&"limit exceeded: Changes { due: 3, allowed: 2 }".to_owned()),
+        "{lines:#?}"
+    );
+    let share = "limit exceeded: Share { account: 444455556666, due: 2, allowed: 1, users: 10 }";
+    assert!(lines.contains(&share.to_owned()), "{lines:#?}");
+    assert_eq!(
+        lines.iter().filter(|it| it.starts_with("limit exceeded: Share")).count(),
+        1,
+        "{lines:#?}"
+    );
 }

@@ -1,4 +1,4 @@
-//! What holds of every plan, whatever stands in the account and in the policy.
+//! Properties of every plan, for random accounts and policies.
 
 use chrono::{DateTime, Utc};
 use iam_stocktake::model::inventory::{CredentialHandle, CredentialKind, Flag, Timestamp, User};
@@ -12,12 +12,12 @@ use crate::support::{days_ago, key, live_user, now, other, password};
 
 const KEYS: [&str; 2] = ["AKIA000000000000AAAA", "AKIA000000000000BBBB"];
 
-/// A failure that is found becomes a test of its own, so that none is kept beside the source.
+/// A failing case becomes a separate test, so proptest does not store failures.
 fn config() -> ProptestConfig {
     ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() }
 }
 
-/// The value of a tag of ours, readable or not, or none.
+/// The value of a remediation tag: valid, unreadable or missing.
 fn tag() -> impl Strategy<Value = Option<String>> {
     let clock =
         (prop::bool::ANY, -2_i64..130, -2_i64..20).prop_map(|(deactivated, since, seen)| {
@@ -31,7 +31,7 @@ fn tag() -> impl Strategy<Value = Option<String>> {
     prop_oneof![1 => Just(None), 6 => clock.prop_map(Some), 1 => Just(Some("x".to_owned()))]
 }
 
-/// What becomes of a key: the days of its disuse, whether it is active, its tag.
+/// An access key: days of disuse, whether it is active, and its tag.
 fn one_key() -> impl Strategy<Value = (i64, bool, Option<String>)> {
     (prop_oneof![0_i64..100, 88_i64..93, 100_i64..300], prop::bool::ANY, tag())
 }
@@ -54,7 +54,7 @@ fn remediation() -> impl Strategy<Value = RemediationPolicy> {
     )
 }
 
-/// What is exempted: nothing, everything, passwords, or one of the keys.
+/// The exempt credentials: none, all, passwords, or one key.
 fn exempted() -> impl Strategy<Value = Option<&'static str>> {
     prop::sample::select(vec![
         None,
@@ -110,7 +110,7 @@ prop_compose! {
     }
 }
 
-/// When a credential of the user was last used, or made if it never was.
+/// When the credential was last used, or created if it was never used.
 fn last_use(user: &User<'_>, subject: &TagSubject) -> DateTime<Utc> {
     let TagSubject::Credential(kind, id) = subject else { panic!("{subject} has no last use") };
     let is_it = |handle: &CredentialHandle| {
@@ -126,7 +126,7 @@ fn last_use(user: &User<'_>, subject: &TagSubject) -> DateTime<Utc> {
     stamp.at().unwrap()
 }
 
-/// Whether an exemption of [`exempted`] is about the credential.
+/// Whether an exemption of [`exempted`] covers the credential.
 fn covers(exemption: &str, subject: &TagSubject) -> bool {
     match exemption {
         "" => matches!(
@@ -138,8 +138,8 @@ fn covers(exemption: &str, subject: &TagSubject) -> bool {
     }
 }
 
-/// Does to the user what a change says.
-fn carry_out(case: &mut Case, change: &PlannedChange) {
+/// Applies a change to the user.
+fn apply_change(case: &mut Case, change: &PlannedChange) {
     let subject = &change.target.subject;
     let tag = |reached| RemediationTag { reached, since: now(), seen: now() }.to_string();
     let key = subject.key();
@@ -172,12 +172,12 @@ fn carry_out(case: &mut Case, change: &PlannedChange) {
             user.access_keys.retain(|it| !is_it(&it.handle));
             user.other_credentials.retain(|it| !is_it(&it.handle));
         }
-        ChangeKind::DeleteUser => panic!("nobody is left to be planned for"),
+        ChangeKind::DeleteUser => panic!("there is no plan after the deletion of the user"),
     }
 }
 
-/// Asserts that a change which takes something takes it from nobody who may need it.
-fn assert_careful(case: &Case, exemption: Option<&str>, change: &PlannedChange) {
+/// Asserts that a change removes only unused and unprotected access.
+fn assert_removes_only_unused_access(case: &Case, exemption: Option<&str>, change: &PlannedChange) {
     let user = &case.user_record.user;
     let subject = &change.target.subject;
     let covered = |subject: &TagSubject| exemption.is_some_and(|it| covers(it, subject));
@@ -195,7 +195,7 @@ fn assert_careful(case: &Case, exemption: Option<&str>, change: &PlannedChange) 
         let changed = user.password.as_ref().unwrap().last_changed.at();
         assert!(case.remediation.delete_passwords && changed.unwrap() <= days_ago(90));
     }
-    // Nothing goes without a notice that is old enough.
+    // Every such change requires a notice that is old enough.
     let (_, since) = change.facts.clock.unwrap();
     let days = match change.kind {
         ChangeKind::DeleteCredential => case.remediation.delete_after_days.unwrap(),
@@ -208,27 +208,28 @@ proptest! {
     #![proptest_config(config())]
 
     #[test]
-    fn nothing_that_is_exempted_or_used_is_taken_and_nothing_beyond_the_stage(
+    fn changes_respect_exemptions_recent_use_and_the_stage(
         (case, exemption) in case()
     ) {
         for change in case.plan().changes {
             prop_assert!(change.kind.stage() <= case.stage, "{:?}", change);
             if change.kind.removes_access() {
-                assert_careful(&case, exemption, &change);
+                assert_removes_only_unused_access(&case, exemption, &change);
             }
         }
     }
 
     #[test]
-    fn a_plan_that_was_carried_out_leaves_nothing_to_change_on_that_day((case, _) in case()) {
+    fn an_applied_plan_leaves_no_changes_for_the_day((case, _) in case()) {
         let mut case = case;
-        // A user who has nothing in use after the first plan gets a notice by the second.
+        // After the first plan, the user may be idle. The second plan then adds the notice for the
+        // user.
         for _ in 0..3 {
             let plan = case.plan();
             if plan.changes.iter().any(|it| it.kind == ChangeKind::DeleteUser) {
                 return Ok(());
             }
-            plan.changes.iter().for_each(|change| carry_out(&mut case, change));
+            plan.changes.iter().for_each(|change| apply_change(&mut case, change));
         }
         prop_assert_eq!(case.plan().changes, []);
     }
