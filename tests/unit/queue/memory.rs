@@ -263,7 +263,7 @@ fn what_checks_and_is_no_memory_is_damage() {
         "",
         "null",
         "{}",
-        "[1]",
+        "[2]",
         r#"{"v":2}"#,
         r#"{"v":2,"state":{}}"#,
         r#"{"v":2,"state":{"generation":1}}"#,
