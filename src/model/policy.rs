@@ -1,4 +1,4 @@
-//! The rules, their levels, and the thresholds that a run judges by.
+//! Rules, levels, and the policy of an audit.
 
 pub mod remediation;
 
@@ -11,12 +11,12 @@ use sha2::{Digest as _, Sha256};
 
 /// Days without use after which a credential is stale: Security Hub control IAM.8.
 pub const DEFAULT_STALE_AFTER_DAYS: u32 = 90;
-/// How far ahead an exemption may reach, in days.
+/// How many days ahead an exemption may be valid.
 pub const DEFAULT_MAX_EXEMPTION_DAYS: u32 = 365;
-/// The largest threshold that is taken for meant, in days.
+/// The largest number of days in a setting.
 pub const MAX_DAYS: u32 = 3_650;
 
-/// What is looked for.
+/// What the audit looks for. The order is the order in reports.
 #[derive(
     Debug,
     Clone,
@@ -59,17 +59,17 @@ pub enum Rule {
 }
 
 impl Rule {
-    /// All rules, the ones that matter most first: in the order of their declaration.
+    /// All rules, in the order of their declaration.
     pub const ALL: [Self; Self::COUNT] = all(Self::VARIANTS);
 
-    /// The rule's id in reports, fingerprints and the allowlist.
+    /// The rule's id in reports, finding ids and the allowlist.
     #[must_use]
     pub const fn id(self) -> &'static str {
         self.into_str()
     }
 }
 
-/// How much a finding of a rule weighs.
+/// How severe the findings of a rule are.
 #[derive(
     Debug,
     Clone,
@@ -90,28 +90,27 @@ impl Rule {
 #[serde(rename_all = "kebab-case")]
 #[strum(serialize_all = "kebab-case", const_into_str)]
 pub enum Level {
-    /// The rule is not judged.
+    /// The rule is not evaluated.
     Off,
-    /// Stands in the report alone.
+    /// The finding appears in the report only.
     Notice,
-    /// Enters the queue.
+    /// The finding enters the queue.
     Warning,
-    /// Enters the queue and counts for the gate.
+    /// The finding enters the queue and counts for the gate.
     Error,
 }
 
 impl Level {
-    /// All levels, the lightest first.
+    /// All levels, the least severe first.
     pub const ALL: [Self; Self::COUNT] = all(Self::VARIANTS);
 
-    /// The level's name.
     #[must_use]
     pub const fn id(self) -> &'static str {
         self.into_str()
     }
 }
 
-/// What the allowlist file's `policy` says; a flag or input wins over it.
+/// `policy` in the allowlist file. A flag or input overrides it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PolicyOverrides {
     /// `stale_after_days`
@@ -124,16 +123,16 @@ pub struct PolicyOverrides {
     pub levels: BTreeMap<Rule, Level>,
 }
 
-/// What a run judges by.
+/// The policy of an audit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Policy {
     /// Days without use after which a credential is stale.
     pub stale_after_days: u32,
-    /// How far ahead an exemption may reach, in days.
+    /// How many days ahead an exemption may be valid.
     pub max_exemption_days: u32,
-    /// The key of the tag that says until when a user is wanted.
+    /// The key of the tag with a user's expiry date.
     pub expiry_tag: Option<String>,
-    /// The level of each rule, in the order of [`Rule::ALL`]: asked for many times a user.
+    /// The level of each rule, in the order of [`Rule::ALL`]. It is read many times per user.
     levels: [Level; Rule::ALL.len()],
 }
 
@@ -155,8 +154,8 @@ impl Policy {
         }
     }
 
-    /// The stricter of two in everything, as a pull request is judged that changes the policy. An
-    /// expiry tag that this one names stays.
+    /// The stricter of two policies in every setting, for pull requests that change the policy. The
+    /// expiry tag of this policy takes precedence.
     #[must_use]
     pub fn stricter(&self, other: &Self) -> Self {
         Self {
@@ -172,24 +171,23 @@ impl Policy {
         Self { levels: Rule::ALL.map(level), ..self.clone() }
     }
 
-    /// The level of a rule.
     #[must_use]
     pub fn level(&self, rule: Rule) -> Level {
         self.levels.get(rule as usize).copied().unwrap_or(Level::Off)
     }
 
-    /// Whether a rule is judged at all.
+    /// Whether a rule is evaluated.
     #[must_use]
     pub fn is_enabled(&self, rule: Rule) -> bool {
         self.level(rule) != Level::Off
     }
 
-    /// The rules that are judged, in the order of [`Rule::ALL`].
+    /// The enabled rules, in the order of [`Rule::ALL`].
     pub fn enabled_rules(&self) -> impl Iterator<Item = Rule> + '_ {
         Rule::ALL.into_iter().filter(|rule| self.is_enabled(*rule))
     }
 
-    /// Sixteen hex digits that change whenever the policy does.
+    /// Sixteen hex digits that change when the policy changes.
     #[must_use]
     pub fn hash(&self) -> String {
         let mut canonical = format!(
@@ -210,7 +208,7 @@ impl Policy {
 pub fn hex16(digest: &[u8]) -> String {
     use fmt::Write as _;
     digest.iter().take(8).fold(String::with_capacity(16), |mut text, byte| {
-        // Writing to a String cannot fail.
+        // Writing to a string cannot fail.
         let _ = write!(text, "{byte:02x}");
         text
     })

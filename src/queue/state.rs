@@ -1,7 +1,9 @@
-//! What the queue knows of each finding, and how it is kept in the queue's issue.
+//! The queue state: what the queue knows about each finding, and how it is stored in the queue
+//! issue.
 //!
-//! It is untrusted input: whoever may edit issues can edit it. What does not check is damaged, and
-//! damaged is neither "all new" nor "none".
+//! The stored state is untrusted, because everyone who can edit issues can edit it. A state that
+//! does not pass the checks is damaged, and a damaged state means neither "everything is new" nor
+//! "nothing is".
 
 use std::collections::BTreeMap;
 
@@ -21,11 +23,11 @@ use crate::audit::FindingId;
 use crate::model::inventory::AccountId;
 use crate::model::policy::{Level, Rule, hex16};
 
-/// The most that a memory may unpack to, in bytes: many times what 100 accounts would fill.
+/// The maximum size after decompression, in bytes: many times the size for 100 accounts.
 const MAX_UNPACKED_BYTES: usize = 64 * 1024 * 1024;
-/// The highest generation: more than a memory can reach by being written.
+/// The highest generation, which cannot be reached by writing.
 const MAX_GENERATION: u64 = 1 << 53;
-/// How long a finding that is no longer open is remembered.
+/// How long a finding is kept after it is no longer open.
 const RETENTION_DAYS: u64 = 180;
 
 /// What the queue knows. It is stored as JSON in the queue issue, so its fields have short names.
@@ -142,7 +144,7 @@ impl by_account::InAccount for QueueEntry {
 }
 
 impl QueueEntry {
-    /// Since when it stands; `None` where it does not.
+    /// The day since which it is open; `None` if it is not.
     #[must_use]
     pub const fn open_since(&self) -> Option<NaiveDate> {
         match self.state {
@@ -151,19 +153,19 @@ impl QueueEntry {
         }
     }
 
-    /// Whether it stands, and nobody has closed the issue over it as not planned.
+    /// Whether it is open, and nobody closed the issue about it as not planned.
     #[must_use]
     pub const fn needs_action(&self) -> bool {
         matches!(self.state, FindingState::Open { acknowledged: false, .. })
     }
 
-    /// Whether the policy asks for it no longer, and nobody knows what has become of it.
+    /// Whether the policy no longer asks for it, so that nobody knows whether it was remediated.
     #[must_use]
     pub const fn is_not_counted(&self) -> bool {
         matches!(self.state, FindingState::NotCounted { .. })
     }
 
-    /// The last day on which it is not overdue.
+    /// The last day before it is overdue.
     #[must_use]
     pub fn due(&self, due_within_days: u32) -> Option<NaiveDate> {
         self.open_since()?.checked_add_days(Days::new(due_within_days.into()))
@@ -173,7 +175,7 @@ impl QueueEntry {
         match self.state {
             FindingState::Open { .. } | FindingState::Exempted { .. } => false,
             FindingState::Cleared { on: day } | FindingState::NotCounted { since: day } => {
-                // Whoever edits the issue may have written any year.
+                // Someone may have edited the issue and written any year.
                 day.checked_add_days(Days::new(RETENTION_DAYS)).is_some_and(|last| last < today)
             }
         }
@@ -181,7 +183,7 @@ impl QueueEntry {
 }
 
 impl QueueState {
-    /// A memory of nothing.
+    /// An empty state.
     #[must_use]
     pub const fn new(today: NaiveDate) -> Self {
         Self {
@@ -197,12 +199,12 @@ impl QueueState {
         }
     }
 
-    /// The findings that stand.
+    /// The open findings.
     pub fn open(&self) -> impl Iterator<Item = (&FindingId, &QueueEntry)> {
         self.entries.iter().filter(|(_, entry)| entry.open_since().is_some())
     }
 
-    /// The findings that are overdue on a day.
+    /// The findings that are overdue on `today`.
     pub fn overdue(
         &self,
         due_within_days: u32,
@@ -213,15 +215,15 @@ impl QueueState {
             .filter(move |(_, entry)| entry.due(due_within_days).is_some_and(|due| due < today))
     }
 
-    /// Whether something stands, and a person has closed the issue over all of it as not planned.
+    /// Whether findings are open, and a person closed the issues about all of them as not planned.
     #[must_use]
     pub fn is_acknowledged(&self) -> bool {
         let mut open = self.open().peekable();
         open.peek().is_some() && open.all(|(_, entry)| !entry.needs_action())
     }
 
-    /// Whether it says the same as another, but for the moments of observations that go on as
-    /// before: those alone are no reason to write.
+    /// Whether it has the same content as another state. The times of observations do not count:
+    /// they alone are no reason to write.
     #[must_use]
     pub fn has_same_content(&self, other: &Self) -> bool {
         let criteria = |queue_state: &Self| -> Vec<_> {
@@ -233,25 +235,25 @@ impl QueueState {
             && criteria(self) == criteria(other)
     }
 
-    /// Makes it the next generation.
+    /// Starts the next generation.
     pub fn advance_generation(&mut self) {
-        // Reading refuses generations that are near the end.
+        // Generations near the maximum are rejected when a state is read.
         self.generation = self.generation.saturating_add(1);
     }
 
-    /// Whether it can be read again once it is written: its texts are bounded where they come from,
-    /// and together they must not exceed what is unpacked.
+    /// Whether it can be read again after it was written: every text is limited where it comes
+    /// from, and all of them together must not exceed the maximum size.
     #[must_use]
     pub fn fits(&self) -> bool {
         self.json().len() <= MAX_UNPACKED_BYTES && self.is_within_limits()
     }
 
-    /// Leaves out what was settled long ago.
+    /// Removes findings that were closed long ago.
     pub fn drop_old_entries(&mut self, today: NaiveDate) {
         self.entries.retain(|_, entry| !entry.is_past_retention(today));
     }
 
-    /// Packs it into text of the base64 alphabet.
+    /// Packs it into base64 text.
     #[must_use]
     pub fn pack(&self) -> PackedState {
         let zlib = miniz_oxide::deflate::compress_to_vec_zlib(&self.json(), 9);
@@ -284,7 +286,7 @@ impl QueueState {
         if queue_state.generation > MAX_GENERATION {
             return Err(InvalidQueueState::Generation(queue_state.generation));
         }
-        // Old text under a new number would bring back what was settled.
+        // Old text under a new generation would bring back an old state.
         if queue_state.generation == packed.generation {
             Ok(queue_state)
         } else {
@@ -293,14 +295,14 @@ impl QueueState {
     }
 }
 
-/// A memory as text, with what tells whether it is whole.
+/// A packed state, with what is needed to check it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PackedState {
-    /// The memory's generation.
+    /// The generation of the state.
     pub generation: u64,
-    /// Sixteen hex digits over the text.
+    /// Sixteen hex digits of the text's SHA-256.
     pub checksum: String,
-    /// The text: letters, digits, `+`, `/` and `=`.
+    /// Base64 text.
     pub text: String,
 }
 
@@ -354,6 +356,6 @@ impl QueueState {
 }
 
 fn fits(text: &str, most: usize) -> bool {
-    // No text has more characters than bytes.
+    // A text has at most as many characters as bytes.
     text.len() <= most || text.chars().nth(most).is_none()
 }
