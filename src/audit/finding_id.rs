@@ -9,6 +9,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::model::inventory::{AccountId, CredentialKind, Timestamp};
 use crate::model::policy::Rule;
+use crate::templates::SafeDisplay;
 
 /// A finding id: sixteen hex digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -32,6 +33,8 @@ impl<'de> serde::Deserialize<'de> for FindingId {
         text.parse().map_err(serde::de::Error::custom)
     }
 }
+
+impl SafeDisplay for FindingId {}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a finding's id has sixteen hex digits")]

@@ -16,7 +16,6 @@ use super::user_details::{self, UserDetails};
 use super::users::{self, ListedUser};
 use super::{fetch_report, last_accessed, service_credentials};
 use crate::audit;
-use crate::model::choices::SshKeyLookup;
 use crate::model::inventory::{
     Account, AccountId, Evidence, EvidenceGap, EvidenceItem, EvidenceSource, GapCause,
     OtherCredential, User, owner,
@@ -35,8 +34,8 @@ pub struct ObserveOptions {
     pub now: DateTime<Utc>,
     /// What to look for; `permissions` lists the calls of each feature.
     pub features: Features,
-    /// The users whose SSH keys are listed.
-    pub ssh_keys: SshKeyLookup,
+    /// Whether the SSH keys of all users are listed, and not only those of flagged users.
+    pub all_ssh_keys: bool,
     /// Users, in lower case, whose SSH keys are always listed, because only that can clear an open
     /// finding.
     pub ssh_key_users: BTreeSet<(AccountId, String)>,
@@ -46,8 +45,6 @@ pub struct ObserveOptions {
     pub timeout: Duration,
     /// The number of concurrent calls in an account.
     pub concurrency: usize,
-    /// The number of accounts that are observed at the same time.
-    pub account_concurrency: usize,
 }
 
 impl ObserveOptions {
@@ -290,7 +287,7 @@ impl AccountObserver<'_> {
             self.options.ssh_key_users.contains(&(id, user.name.to_ascii_lowercase()))
         };
         let listed = |user: &User<'_>| {
-            self.options.ssh_keys == SshKeyLookup::All
+            self.options.all_ssh_keys
                 || is_ssh_key_user(user)
                 || user.evidence() != Evidence::CredentialReport
                 || audit::has_no_visible_credential(user)

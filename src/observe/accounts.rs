@@ -9,6 +9,9 @@ use super::session::{SessionError, SessionProvider};
 use crate::model::identity::AccountEntry;
 use crate::model::inventory::{Account, AccountId};
 
+/// Accounts that are observed at the same time.
+const CONCURRENT_ACCOUNTS: usize = 8;
+
 /// The progress of an account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ProgressEvent {
@@ -50,7 +53,7 @@ pub async fn observe(
         (place, observe_one(sessions, member, options, &on_progress).await)
     });
     // Unordered, so that a slow account does not delay the start of the next ones.
-    let mut seen: Vec<_> = each.buffer_unordered(options.account_concurrency).collect().await;
+    let mut seen: Vec<_> = each.buffer_unordered(CONCURRENT_ACCOUNTS).collect().await;
     seen.sort_unstable_by_key(|(place, _)| *place);
     seen.into_iter().map(|(_, account)| account).collect()
 }

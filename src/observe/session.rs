@@ -40,8 +40,8 @@ use role_credentials::{
 
 const CALLER: &str = "sts:GetCallerIdentity";
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// The maximum session duration with role chaining.
-const CHAINED_SECONDS: i32 = 3_600;
+/// The session duration of a role: the maximum with role chaining.
+const SESSION_SECONDS: i32 = 3_600;
 
 /// How to open a session in each account.
 #[derive(Debug, Clone)]
@@ -56,8 +56,6 @@ pub struct SessionConfig {
     pub region: Option<String>,
     /// The role session name, which CloudTrail shows.
     pub session_name: RoleName,
-    /// The session duration of the first role, in seconds.
-    pub duration: i32,
     /// The accounts to audit; empty for the account of the credentials.
     pub members: Vec<AccountEntry>,
     /// The name of the role in accounts that are given by ID.
@@ -130,7 +128,7 @@ impl SessionProvider {
                     audience: session_config.audience.clone().unwrap_or_else(audience).to_string(),
                     role: role.clone(),
                     session_name: session_config.session_name.to_string(),
-                    duration: session_config.duration,
+                    duration: SESSION_SECONDS,
                 };
                 with_role_credentials(config, Arc::new(provider), limits).await?
             }
@@ -297,7 +295,7 @@ fn chained_role(config: &SdkConfig, session_config: &SessionConfig, role: &RoleA
         role: role.clone(),
         external_id: session_config.external_id.as_ref().map(ToString::to_string),
         session_name: session_config.session_name.to_string(),
-        duration: session_config.duration.min(CHAINED_SECONDS),
+        duration: SESSION_SECONDS,
     }
 }
 

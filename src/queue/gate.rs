@@ -9,7 +9,7 @@ use super::observation::Observation;
 use super::state::QueueState;
 use crate::audit::FindingId;
 use crate::model::inventory::AccountId;
-use crate::report::SafeText;
+use crate::templates::SafeText;
 
 /// The maximum number of accounts to name. Further accounts are counted.
 const MAX_ACCOUNTS: usize = 50;
@@ -84,7 +84,7 @@ impl AccountListView {
     #[must_use]
     pub fn of(accounts: &BTreeSet<AccountId>, names: bool) -> Self {
         let most = if names { MAX_ACCOUNTS } else { 0 };
-        let rows: Vec<_> = accounts.iter().take(most).map(|id| SafeText::account(*id)).collect();
+        let rows: Vec<_> = accounts.iter().take(most).map(|id| SafeText::new(*id)).collect();
         Self { count: accounts.len(), left_out: accounts.len() - rows.len(), rows }
     }
 }
@@ -148,13 +148,13 @@ impl GateCounts {
         self.new.len() + self.new_warnings
     }
 
-    /// The result of the gate.
+    /// What the gate says. Without a queue, nothing can be new or overdue, so it is not evaluated.
     #[must_use]
-    pub fn evaluate(&self, fail_on: FailOn, has_queue: bool, require_queue: bool) -> Gate {
+    pub fn evaluate(&self, fail_on: FailOn, has_queue: bool) -> Gate {
         let fails = (fail_on.any && self.errors > 0)
             || (fail_on.new && !self.new.is_empty())
             || (fail_on.overdue && self.overdue_errors > 0);
-        if fails || (require_queue && fail_on.needs_queue() && !has_queue) {
+        if fails {
             Gate::Failed
         } else if fail_on == FailOn::NONE || (fail_on.needs_queue() && !has_queue) {
             Gate::NotEvaluated

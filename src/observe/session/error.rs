@@ -247,10 +247,7 @@ fn hint_of_failure(action: &str, cause: GapCause) -> String {
             "check the network, HTTPS_PROXY, NO_PROXY, SSL_CERT_FILE, AWS_CA_BUNDLE and \
              AWS_ENDPOINT_URL"
         }
-        (_, GapCause::Unexpected) => {
-            "correct what the message speaks of; --role-duration-seconds may not exceed what the \
-             role itself allows"
-        }
+        (_, GapCause::Unexpected) => "correct what the message says",
         (action, GapCause::Denied) => return format!("the credentials need {action}"),
         _ => "AWS is unavailable or throttles requests: try again later",
     };

@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 use super::{Audited, audit, audit_in, ending};
 use stand_ins::aws::{Account, Seed, StandIn};
 
-/// Without owners and Access Advisor, which only add calls.
-const PLAIN: [&str; 4] = ["--owners", "none", "--last-accessed", "none"];
-const SHORT: [&str; 6] = ["--owners", "none", "--last-accessed", "none", "--timeout", "4"];
+/// Without Access Advisor, which only adds calls.
+const PLAIN: [&str; 2] = ["--last-accessed", "false"];
+const SHORT: [&str; 4] = ["--last-accessed", "false", "--timeout", "4"];
 
 /// An account with a report from an hour ago: a user with a stale password and two stale keys, a user
 /// with credentials of every other kind, and a user without findings.
@@ -205,7 +205,6 @@ fn the_hint_names_the_proxy_when_a_proxy_answers_for_sts() {
     let audited = audit(&account, &[]);
     assert!(audited.stderr.contains("`<html>Sign in</html>`"), "{}", audited.stderr);
     assert!(audited.stderr.contains("HTTPS_PROXY"), "{}", audited.stderr);
-    assert!(!audited.stderr.contains("--role-duration-seconds"), "{}", audited.stderr);
 }
 
 #[test]

@@ -226,7 +226,7 @@ fn a_profile_of_aws_login_works_until_its_session_ends() {
             "dpopKey": DPOP_KEY,
         });
         sandbox.file(&format!("cache/{file}.json"), token.to_string());
-        let audited = audit_in(&environment, &["--no-recheck", "--timeout", "20"]);
+        let audited = audit_in(&environment, &["--recheck", "false", "--timeout", "20"]);
         assert_eq!(audited.code, code, "{}", audited.stderr);
         if code == 2 {
             // The stand-in has no sign-in service, so nothing renews the session.

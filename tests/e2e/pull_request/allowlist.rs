@@ -89,7 +89,10 @@ fn a_change_of_the_remedy_is_told_and_blocks_nothing() {
 
         assert_eq!((run.code, run.output("gate")), (0, "passed"), "{branch}: {}", run.log);
         let body = &world.repo.comments(pull.number)[0].body;
-        let list = body.split_once("**This pull request changes the remedy**").expect(body).1;
+        let list = body
+            .split_once("**This pull request changes the remediation settings**")
+            .expect(body)
+            .1;
         let list = list.split_once("\n\n").unwrap().1;
         assert!(list.starts_with(first), "{branch}: {body}");
         assert!(list.contains("\n- `owners`: none → `*`\n"), "{branch}: {body}");
@@ -228,7 +231,7 @@ fn a_check_that_comments_on_nothing_goes_by_the_stricter_policy_too() {
     let head = "version: 1\npolicy:\n  rules: { stale-access-key: off }\n";
     let pull = world.pull_from("loosening", EMPTY, head);
     for (event, publish) in [("pull_request", "none"), ("merge_group", "auto")] {
-        let inputs = [QUICK[0], QUICK[1], ("publish", publish), ("fail-on", "new")];
+        let inputs = [QUICK[0], ("publish", publish), ("fail-on", "new")];
         let how =
             How { event, pull: Some(&pull), allowlist: head, inputs: &inputs, ..How::default() };
         let run = world.run(how);

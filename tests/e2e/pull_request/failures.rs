@@ -71,8 +71,16 @@ fn what_github_refuses_is_told() {
     for (what, method, status, body, code, words) in [
         ("not writable", "POST", 403, &not_accessible, 4, "Resource not accessible by integration"),
         ("not readable", "GET", 403, &not_accessible, 3, "Resource not accessible by integration"),
-        ("issues off", "POST", 410, &off, 4, "turned off"),
-        ("issues off to read", "GET", 410, &off, 3, "turned off"),
+        ("issues off", "POST", 410, &off, 4, "issues are disabled in this repository: enable them"),
+        (
+            "issues off to read",
+            "GET",
+            410,
+            &off,
+            3,
+            "issues are disabled in this repository: \
+                                                     enable them",
+        ),
     ] {
         let path = "/(issues|labels)";
         let fault = json!({ "method": method, "path": path, "status": status, "body": body });
@@ -116,7 +124,7 @@ fn inputs_and_arguments_that_are_refused_are_told() {
     let twice = format!("{id},arn:aws:iam::{id}:role/a");
     let (unknown, text) = (format!("[\"{id}\"]"), "\u{202e}::error::x");
     for (what, inputs, words) in [
-        ("no such input", &[("acounts", id)][..], "no such input: `acounts`"),
+        ("unknown input", &[("acounts", id)][..], "unknown input: `acounts`"),
         ("value", &[("publish", "nowhere")], "the input `publish` is `nowhere`"),
         ("twice", &[("accounts", twice.as_str())], "the input `accounts` names"),
         ("list", &[("accounts", unknown.as_str())], "the input `accounts`"),
@@ -152,7 +160,13 @@ fn files_that_cannot_be_read_or_written_are_told() {
         ("no template", EMPTY, &[("template", "nowhere.md.j2")], 2, "nowhere.md.j2"),
         ("broken template", EMPTY, &[("template", "broken.md.j2")], 2, "broken.md.j2"),
         ("report folder", EMPTY, &[blocked], 4, "a-file"),
-        ("no audits", EMPTY, &[("audits", "nowhere.json")], 2, "nowhere.json"),
+        (
+            "no audits",
+            EMPTY,
+            &[("command", "publish"), ("audits", "nowhere.json")],
+            2,
+            "nowhere.json",
+        ),
     ] {
         let run = world.run(How { allowlist, inputs, ..How::default() });
         assert_told(what, &run, code, words);
@@ -306,7 +320,7 @@ fn an_audit_in_a_job_tells_how_it_ended_and_prints_its_result_alone() {
     let variables = world.account.environment();
     let variables: Vec<_> =
         variables.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-    let quick = ["--owners", "none", "--last-accessed", "none", "--allowlist", "none"];
+    let quick = ["--last-accessed", "false", "--allowlist", "none"];
     let error = json!({ "error": { "actions": ["GetCallerIdentity"], "code": "AccessDenied", "status": 403 } });
     for (faults, more, code, words) in [
         (json!({}), &["--output", "a.json"][..], 1, "the gate failed: 1 finding is open"),
@@ -327,7 +341,7 @@ fn an_audit_in_a_job_tells_how_it_ended_and_prints_its_result_alone() {
 fn a_run_that_goes_well_tells_of_no_error() {
     let world = World::new();
     world.user("alice", 200);
-    let inputs = [QUICK[0], QUICK[1]];
+    let inputs = [QUICK[0]];
     for _ in 0..2 {
         let run = world.run(How { inputs: &inputs, ..How::default() });
         assert_eq!((run.code, errors(&run)), (0, vec![]), "{}", run.log);

@@ -114,7 +114,7 @@ impl Jobs {
 
     /// Plans as a job on the due day does, and gives the plan's digest.
     fn planned(&self) -> String {
-        let plan = self.action(DUE, "schedule", &[("remediate", "plan")]);
+        let plan = self.action(DUE, "schedule", &[("command", "remediate"), ("task", "plan")]);
         assert_eq!(plan.code, 0, "{}", plan.log);
         plan.output("plan-digest").to_owned()
     }
@@ -125,7 +125,8 @@ impl Jobs {
             DUE,
             "schedule",
             &[
-                ("remediate", "apply"),
+                ("command", "remediate"),
+                ("task", "apply"),
                 ("plan", "iam-stocktake-report/iam-stocktake-plan.json"),
                 ("plan-digest", digest),
             ],
@@ -152,7 +153,7 @@ impl Job {
     fn is_refused(&self, jobs: &Jobs, says: &str) {
         assert_eq!((self.code, self.output("result")), (2, "error"), "{says}: {}", self.log);
         assert!(self.log.contains(says), "{says}: {}", self.log);
-        assert!(self.summary.contains("ended with exit code 2"), "{says}: {}", self.summary);
+        assert!(self.summary.contains("failed with exit code 2"), "{says}: {}", self.summary);
         assert_eq!(self.errors().len(), 1, "{says}: {}", self.log);
         assert!(jobs.world.account.log().is_empty(), "{says}: AWS was asked");
     }
@@ -175,7 +176,7 @@ fn outputs(text: &str) -> BTreeMap<String, String> {
 fn one_job_plans_and_another_carries_out_that_very_plan() {
     let jobs = Jobs::with_a_key_that_is_due("private");
 
-    let plan = jobs.action(DUE, "schedule", &[("remediate", "plan")]);
+    let plan = jobs.action(DUE, "schedule", &[("command", "remediate"), ("task", "plan")]);
     assert_eq!((plan.code, plan.output("result")), (0, "stale"), "{}", plan.log);
     assert_eq!((plan.output("change-count"), plan.output("gate")), ("1", "not-evaluated"));
     assert_eq!(plan.output("plan"), "iam-stocktake-report/iam-stocktake-plan.json");
@@ -201,7 +202,7 @@ fn one_job_plans_and_another_carries_out_that_very_plan() {
     assert_eq!(jobs.world.journal().last().unwrap()["event"], "end");
 
     // Nothing is left to do: the next plan takes nothing.
-    let next = jobs.action(DUE + 1.0, "schedule", &[("remediate", "plan")]);
+    let next = jobs.action(DUE + 1.0, "schedule", &[("command", "remediate"), ("task", "plan")]);
     assert_eq!((next.code, next.output("result")), (0, "clean"), "{}", next.log);
     assert_eq!(next.output("change-count"), "0");
 }
@@ -214,9 +215,13 @@ fn a_notice_is_a_change_that_takes_nothing_from_anybody() {
             {"name": "ci-deploy", "created": 400, "keys": [{"created": 300, "last_used": 200}]},
         ]),
     );
-    let plan = jobs.action(0.0, "schedule", &[("remediate", "plan")]);
+    let plan = jobs.action(0.0, "schedule", &[("command", "remediate"), ("task", "plan")]);
     assert_eq!((plan.output("result"), plan.output("change-count")), ("stale", "0"));
-    let applied = jobs.action(0.0, "schedule", &[("remediate", "apply"), ("stage", "notify")]);
+    let applied = jobs.action(
+        0.0,
+        "schedule",
+        &[("command", "remediate"), ("task", "apply"), ("stage", "notify")],
+    );
     assert_eq!(applied.code, 0, "{}", applied.log);
     assert_eq!(jobs.world.tags("ci-deploy").len(), 1);
     assert_eq!(jobs.key_statuses(), ["Active"]);
@@ -233,10 +238,11 @@ fn another_plan_than_the_approved_one_is_not_carried_out() {
     assert!(refused.log.contains("::error::"), "{}", refused.log);
 
     // An output that is not there comes to an empty input, which must not take the approval out.
-    jobs.apply("").is_refused(&jobs, "'plan' goes with 'plan-digest'");
-    let without_plan = [("remediate", "apply"), ("plan-digest", digest.as_str())];
+    jobs.apply("").is_refused(&jobs, "the input `plan` needs `plan-digest`");
+    let without_plan =
+        [("command", "remediate"), ("task", "apply"), ("plan-digest", digest.as_str())];
     let refused = jobs.action(DUE, "schedule", &without_plan);
-    refused.is_refused(&jobs, "'plan-digest' goes with 'plan'");
+    refused.is_refused(&jobs, "the input `plan-digest` needs `plan`");
     assert_eq!(jobs.key_statuses(), ["Active"]);
 }
 
@@ -256,11 +262,14 @@ fn a_plan_whose_facts_have_moved_fails_its_job_and_says_so_beside_it() {
 }
 
 #[test]
-fn a_dry_run_of_a_remedy_is_its_plan() {
+fn an_input_that_remediate_does_not_use_is_refused() {
     let jobs = Jobs::with_a_key_that_is_due("private");
-    let inputs = [("remediate", "apply"), ("dry-run", "true")];
+    let inputs = [("command", "remediate"), ("task", "apply"), ("dry-run", "true")];
     let refused = jobs.action(DUE, "schedule", &inputs);
-    refused.is_refused(&jobs, "'remediate: plan' shows what 'apply' would do");
+    refused.is_refused(
+        &jobs,
+        "the input `dry-run` is not used by `command: remediate`, only by `check` and `publish`",
+    );
 }
 
 #[test]
@@ -271,12 +280,12 @@ fn what_somebody_proposes_does_not_decide_what_is_deleted() {
     jobs.repo.commit("topic", "main.tf", "# another user\n");
     let pull = jobs.repo.pull("Change users", "topic", "main");
     for mode in ["plan", "apply"] {
-        let inputs = [("remediate", mode)];
+        let inputs = [("command", "remediate"), ("task", mode)];
         for event in ["pull_request", "merge_group", "pull_request_target"] {
             let refused = jobs.of_pull(DUE, event, Some(&pull), &inputs);
             refused.is_refused(&jobs, &format!("the event is `{event}`"));
         }
-        let mut command = jobs.world.sandbox.command(&["action", "--remediate", mode]);
+        let mut command = jobs.world.sandbox.command(&["action", "remediate", "--task", mode]);
         command.env("GITHUB_REF", "refs/heads/topic");
         let folder = tempfile::tempdir().unwrap();
         let mut job = jobs.repo.job(folder.path(), "push", None);
@@ -292,11 +301,11 @@ fn what_somebody_proposes_does_not_decide_what_is_deleted() {
 fn a_plan_is_not_made_where_everybody_could_read_it() {
     let jobs = Jobs::with_a_key_that_is_due("public");
     for event in ["schedule", "push"] {
-        let refused = jobs.action(DUE, event, &[("remediate", "plan")]);
+        let refused = jobs.action(DUE, event, &[("command", "remediate"), ("task", "plan")]);
         refused.is_refused(&jobs, "is public");
         assert!(!refused.log.contains("ci-deploy"), "{}", refused.log);
     }
-    let told = [("remediate", "plan"), ("publish-in-public", "true")];
+    let told = [("command", "remediate"), ("task", "plan"), ("allow-public", "true")];
     let plan = jobs.action(DUE, "schedule", &told);
     assert_eq!(plan.code, 0, "{}", plan.log);
 }
@@ -332,7 +341,7 @@ fn what_iam_tells_gives_the_runner_no_commands() {
             "path": path,
         }]),
     );
-    let plan = jobs.action(0.0, "schedule", &[("remediate", "plan")]);
+    let plan = jobs.action(0.0, "schedule", &[("command", "remediate"), ("task", "plan")]);
     assert_eq!(plan.code, 0, "{}", plan.log);
     assert!(plan.log.contains("forged"), "{}", plan.log);
     let commands = read(&plan.log, Stops::Supported);
@@ -352,7 +361,7 @@ fn a_plan_beyond_a_limit_fails_its_job_loudly() {
         .collect();
     jobs.world.account.change(json!(users));
     jobs.world.apply(0.0);
-    let plan = jobs.action(DUE, "schedule", &[("remediate", "plan")]);
+    let plan = jobs.action(DUE, "schedule", &[("command", "remediate"), ("task", "plan")]);
     assert_eq!((plan.code, plan.output("result")), (1, "stale"), "{}", plan.log);
     assert!(plan.log.contains("::error::nothing at all is done"), "{}", plan.log);
     assert!(plan.summary.starts_with("# IAM remedy: nothing is done\n"), "{}", plan.summary);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use iam_stocktake::settings::{INPUTS, OUTPUTS};
+use iam_stocktake::cli::{Output, action_inputs, command};
 use serde_json::Value;
 
 use super::job::{DUE, Job, Jobs};
@@ -55,8 +55,11 @@ fn run(jobs: &Jobs, name: &str, day: f64, plan: Option<&Job>) -> Job {
 
 #[test]
 fn the_examples_name_inputs_and_outputs_that_the_action_has() {
-    let known: BTreeSet<_> = INPUTS.iter().map(|it| it.name).collect();
-    let told: BTreeSet<_> = OUTPUTS.iter().map(|it| it.name).collect();
+    let command = command();
+    let inputs_of_action = action_inputs(command.find_subcommand("action").unwrap());
+    let known: BTreeSet<_> = inputs_of_action.iter().map(|it| it.name.as_str()).collect();
+    let outputs: Vec<String> = Output::all().iter().map(|output| output.name()).collect();
+    let told: BTreeSet<_> = outputs.iter().map(String::as_str).collect();
     for (name, text) in examples() {
         let workflow: Value = serde_saphyr::from_str(&text).unwrap();
         for with in inputs(&workflow["jobs"]) {

@@ -22,7 +22,7 @@ pub const FIRST: [&str; 4] =
     ["POST labels", "POST issues", "PATCH issues/1", "PATCH labels/iam-stocktake"];
 
 /// The inputs of a run without optional data.
-pub const QUICK: [(&str, &str); 2] = [("last-accessed", "none"), ("owners", "none")];
+pub const QUICK: [(&str, &str); 1] = [("last-accessed", "false")];
 
 pub struct World {
     pub account: Account,
@@ -137,8 +137,13 @@ impl World {
         let mut command = self.sandbox.command(how.command);
         command.args(["--now", &self.moment(how.day)]);
         command.envs(self.account.oidc_environment());
-        command.env("INPUT_ROLE-TO-ASSUME", self.account.role_arn());
-        for (name, value) in QUICK.iter().chain(how.inputs) {
+        let action = how.inputs.iter().find(|(name, _)| *name == "command");
+        let action = action.map_or("check", |(_, action)| action);
+        if action != "publish" {
+            command.env("INPUT_ROLE-TO-ASSUME", self.account.role_arn());
+        }
+        let quick = if action == "check" { &QUICK[..] } else { &[] };
+        for (name, value) in quick.iter().chain(how.inputs) {
             command.env(format!("INPUT_{}", name.to_uppercase()), value);
         }
         self.start_in_job(command, how.event, how.pull, how.environment)
@@ -147,7 +152,7 @@ impl World {
     /// Audits the account on a day with the command line, into a file in the sandbox.
     pub fn audit(&self, name: &str, day: i64) {
         self.account.make_report(1.0 - 24.0 * day as f64);
-        let quick = ["--owners", "none", "--last-accessed", "none", "--allowlist", "none"];
+        let quick = ["--last-accessed", "false", "--allowlist", "none"];
         let now = self.moment(day);
         let rest = ["--now", &now, "--output", name, "--fail-on", "none", "--quiet"];
         let mut command = self.sandbox.command(&[&["audit"], &quick[..], &rest].concat());
@@ -164,8 +169,14 @@ impl World {
 
     /// Runs `publish` on a day, outside GitHub Actions.
     pub fn publish(&self, day: i64, arguments: &[&str]) -> Run {
+        self.publish_by(self.repo.token(), day, arguments)
+    }
+
+    /// Runs `publish` with a token on a day, outside GitHub Actions.
+    pub fn publish_by(&self, token: &str, day: i64, arguments: &[&str]) -> Run {
         self.repo.reset_log();
         let mut command = self.publish_command(day, arguments);
+        command.env("GITHUB_TOKEN", token);
         command.env("GITHUB_API_URL", self.repo.api_url());
         command.env("GITHUB_REPOSITORY", self.repo.full_name());
         Started::new(command, tempfile::tempdir().unwrap(), None).finish(&self.repo)

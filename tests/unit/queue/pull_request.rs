@@ -14,7 +14,7 @@ use iam_stocktake::queue::pull_request::{
     Baseline, PolicyChange, PullRequestChanges, PullRequestComment, remediation_changes, stricter,
 };
 use iam_stocktake::queue::state::{QueueName, QueueState};
-use iam_stocktake::report::SafeText;
+use iam_stocktake::templates::SafeText;
 
 use crate::queue::markdown::rendered;
 use stand_ins::gfm::outline;
@@ -28,7 +28,6 @@ struct Case {
     head: Audit,
     today: &'static str,
     fail_on: FailOn,
-    require_queue: bool,
     names: bool,
     remediation: Vec<PolicyChange>,
     /// What else the allowlists tell of it.
@@ -45,7 +44,6 @@ fn case(known: &[Found], head: &[Found]) -> Case {
         head,
         today: "2026-07-05",
         fail_on: FailOn::NEW,
-        require_queue: false,
         names: true,
         remediation: Vec::new(),
         pull_request_changes: PullRequestChanges::default(),
@@ -75,7 +73,7 @@ fn say(case: &Case, policies: [&Policy; 2], language: Language) -> Said {
     let today: NaiveDate = case.today.parse().unwrap();
     let queue_state = case.queue_state.as_ref();
     let gate_counts = GateCounts::of(&head, queue_state, &pull_request_changes.uncovers, today, 30);
-    let gate = gate_counts.evaluate(case.fail_on, queue_state.is_some(), case.require_queue);
+    let gate = gate_counts.evaluate(case.fail_on, queue_state.is_some());
     let queue: QueueName = "default".parse().unwrap();
     let unaudited =
         queue_state.map(|queue_state| unaudited(&head, queue_state)).unwrap_or_default();
@@ -152,7 +150,7 @@ fn a_warning_that_is_new_is_told_and_does_not_block() {
     let said = english(&case(&[], &[alice]));
     assert_eq!(said.gate, Gate::Passed);
     assert!(said.body.contains("**1 finding of level warning is new too.**"), "{}", said.body);
-    assert!(!said.body.contains("known already"), "{}", said.body);
+    assert!(!said.body.contains("already known"), "{}", said.body);
 }
 
 #[test]
@@ -162,14 +160,10 @@ fn without_a_queue_it_says_loudly_what_to_do() {
     let said = english(&case);
     assert_eq!((said.gate, said.is_something), (Gate::NotEvaluated, true));
     insta::assert_snapshot!("no_queue", said.body);
-    case.require_queue = true;
+    case.fail_on = FailOn { any: true, ..FailOn::NONE };
     let said = english(&case);
     assert_eq!(said.gate, Gate::Failed);
-    assert!(
-        said.body.contains("### This blocks the merge\n\nA queue is required"),
-        "{}",
-        said.body
-    );
+    assert!(said.body.contains("### The merge is blocked\n\n2 findings"), "{}", said.body);
 }
 
 #[test]
@@ -205,14 +199,14 @@ fn overdue_findings_block_where_they_are_to() {
     let said = english(&case);
     assert_eq!(said.gate, Gate::Failed);
     assert!(
-        said.body.contains("### This blocks the merge\n\n1 finding is overdue: see #7.\n"),
+        said.body.contains("### The merge is blocked\n\n1 finding is overdue. See #7.\n"),
         "{}",
         said.body
     );
     case.fail_on = FailOn { any: true, ..FailOn::NONE };
     case.today = "2026-07-05";
     let said = english(&case);
-    assert!(said.body.contains("1 finding is to be remedied: see #7.\n"), "{}", said.body);
+    assert!(said.body.contains("1 finding is open. See #7.\n"), "{}", said.body);
 }
 
 #[test]
@@ -460,7 +454,7 @@ fn a_finding_that_returns_blocks_and_is_not_called_known() {
     for case in [cleared, exempted, not_counted] {
         let said = english(&case);
         assert_eq!(said.gate, Gate::Failed, "{}", said.body);
-        let (blocking, known) = said.body.split_once("1 finding is known already").unwrap();
+        let (blocking, known) = said.body.split_once("1 finding is already known").unwrap();
         assert!(blocking.contains("1 new finding blocks") && blocking.contains("`alice`"));
         assert!(known.contains("`bob`") && !known.contains("`alice`"), "{}", said.body);
         // Where the pull request itself brings it back, it is listed and does not block.
@@ -511,7 +505,7 @@ fn an_account_that_is_no_longer_audited_is_listed_as_loosening() {
         let page = rendered(&said.body);
         assert!(page.text.contains(OTHER_ACCOUNT) && page.items == 1, "{}", said.body);
         if language == Language::English {
-            assert!(said.body.contains("**This pull request loosens what is audited.**"));
+            assert!(said.body.contains("**This pull request removes accounts from the audit.**"));
         }
         case.names = false;
         let said = say(&case, [&Policy::default(); 2], language);
@@ -524,7 +518,7 @@ fn an_account_that_is_no_longer_audited_is_listed_as_loosening() {
 #[test]
 fn what_the_allowlist_was_compared_with_is_said() {
     for (compared, english_words) in [
-        (Baseline::Defaults, "**the earlier policy is unknown**"),
+        (Baseline::Defaults, "**its policy is unknown**"),
         (Baseline::Unavailable, "could not be compared with the one of the base branch"),
         (Baseline::OtherRepository, "The allowlist is in another repository"),
     ] {
