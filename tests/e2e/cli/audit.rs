@@ -64,7 +64,7 @@ fn usage_errors_exit_with_2_and_write_nothing() {
 #[test]
 fn files_that_are_no_report_are_named_with_what_they_are_and_what_to_do() {
     for (content, expected) in [
-        (&b"<!DOCTYPE html><html>"[..], "holds HTML or XML, not a credential report"),
+        (&b"<!DOCTYPE html><html>"[..], "contains HTML or XML, not a credential report"),
         (b"", "the file is empty"),
         (b"%PDF-1.7", "contains a PDF"),
         (
@@ -107,7 +107,7 @@ fn all_broken_inputs_are_told_of_in_one_run() {
     assert_eq!(ran.code, 2);
     for expected in [
         "a.csv: the file is empty",
-        "b.csv: the file holds a PDF",
+        "b.csv: the file contains a PDF",
         "c.csv: cannot be read",
         "error[unsupported-version]",
         "error[unknown-key]",
@@ -214,7 +214,7 @@ fn old_reports_and_reports_of_unknown_age_are_incomplete_and_the_run_says_what_t
     let account = &json["accounts"][0];
     assert_eq!(account["report_newest_date"], "2026-06-30T11:00:00Z");
     assert_eq!(account["errors"][0]["code"], "evidence-age-unknown");
-    for (language, says) in [("en", "bears no date"), ("ja", "日付がなく")] {
+    for (language, says) in [("en", "has no date"), ("ja", "日付がなく")] {
         let more = ["--format", "markdown", "--language", language];
         let report = run("2026-07-27T12:00:00Z", &more).stdout;
         assert!(report.contains(says) && report.contains("--report-generated-at"), "{report}");

@@ -50,7 +50,7 @@ fn exemptions_that_ask_for_attention_are_annotated_on_their_lines() {
         let found = told.iter().find(|it| it.0 == line).unwrap();
         assert!(found.1 == title && found.2.contains(said), "{found:?}");
     }
-    assert!(run.summary.contains("**5 exemptions ask for attention**"), "{}", run.summary);
+    assert!(run.summary.contains("**5 exemptions need attention**"), "{}", run.summary);
 }
 
 #[test]
@@ -69,7 +69,7 @@ fn of_a_kind_there_are_ten_and_the_last_says_how_many_are_left_out() {
     let found = annotations(&run);
     assert_eq!((run.code, found.len()), (2, 10), "{}", run.log);
     assert!(found.iter().all(|it| it.name == "error"));
-    assert!(found[9].data.starts_with("3 annotations more of this kind"), "{:?}", found[9]);
+    assert!(found[9].data.starts_with("3 more annotations of this level"), "{:?}", found[9]);
 }
 
 #[test]

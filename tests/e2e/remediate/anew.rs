@@ -22,7 +22,7 @@ fn assert_since(world: &World, name: &str, day: f64) {
 }
 
 fn assert_anew(run: &Run, why: &str) {
-    assert!(run.stdout.contains(&format!("give notice anew, since {why} (")), "{}", run.stdout);
+    assert!(run.stdout.contains(&format!("give notice again, because {why} (")), "{}", run.stdout);
 }
 
 #[test]
@@ -30,7 +30,7 @@ fn when_an_exemption_has_lapsed_that_no_run_saw() {
     let world = stale();
     world.apply(0.0);
     world.allow(&exempting(&world, 5.0));
-    assert_anew(&world.apply(20.0), "an exemption has lapsed");
+    assert_anew(&world.apply(20.0), "an exemption expired");
     assert_since(&world, "ci-deploy", 20.0);
     assert_eq!(world.key_statuses("ci-deploy"), ["Active"]);
     // It lapsed before this clock started, which so goes on.
@@ -44,7 +44,7 @@ fn when_an_exemption_has_lapsed_that_a_run_saw() {
     world.apply(0.0);
     world.allow(&exempting(&world, 5.0));
     let run = world.apply(3.0);
-    assert!(run.stdout.contains("take the notice away: an exemption covers it"), "{}", run.stdout);
+    assert!(run.stdout.contains("remove the notice: exempted"), "{}", run.stdout);
     assert!(run.stdout.contains(": exempt until "), "{}", run.stdout);
     assert_eq!(world.tags("ci-deploy"), [""; 0]);
     let run = world.apply(20.0);
@@ -60,7 +60,7 @@ fn when_an_exemption_has_lapsed_after_the_deactivation() {
     world.apply(14.0);
     world.allow(&exempting(&world, 30.0));
     let run = world.apply(44.0);
-    let anew = "count the days to the deletion anew, since an exemption has lapsed (";
+    let anew = "start the waiting period before deletion again, because an exemption expired (";
     assert!(run.stdout.contains(anew), "{}", run.stdout);
     world.apply(73.9);
     assert_eq!(world.key_statuses("ci-deploy"), ["Inactive"]);
@@ -96,7 +96,7 @@ fn when_no_run_has_seen_it_for_longer_than_the_policy_allows() {
     }
     assert_since(&came_back, "ci-deploy", 60.5);
     came_back.allow(&ALLOWLIST.replace("max_gap_days: 60", "max_gap_days: 3"));
-    assert_anew(&came_back.apply(64.0), "no run has seen it for long");
+    assert_anew(&came_back.apply(64.0), "no run has checked it for a long time");
 }
 
 #[test]
@@ -105,7 +105,7 @@ fn when_the_tag_has_vanished_which_the_journal_tells() {
     world.apply(0.0);
     let key = world.user("ci-deploy")["tags"].as_object().unwrap().keys().next().unwrap().clone();
     world.account.change(json!([{"untag_user": {"user": "ci-deploy", "keys": [key]}}]));
-    assert_anew(&world.apply(14.0), "somebody took the tag away");
+    assert_anew(&world.apply(14.0), "the remediation tag was removed");
     assert_since(&world, "ci-deploy", 14.0);
     assert_eq!(world.key_statuses("ci-deploy"), ["Active"]);
 
@@ -127,7 +127,7 @@ fn when_the_tag_says_nothing_that_can_be_read_or_is_of_a_day_to_come() {
         let to_come = format!("notified since={0} seen={0}", world.written(30.0));
         let value = if says == "to come" { &to_come } else { says };
         world.account.change(json!([{"tag_user": {"user": "ci-deploy", "tags": {key: value}}}]));
-        assert_anew(&world.apply(14.0), "the tag could not be read");
+        assert_anew(&world.apply(14.0), "the remediation tag is not readable");
         assert_since(&world, "ci-deploy", 14.0);
         assert_eq!(world.key_statuses("ci-deploy"), ["Active"]);
     }

@@ -66,9 +66,9 @@ fn a_key_that_is_used_while_another_is_being_deactivated_is_left_alone() {
         json!({}),
     );
     assert_eq!(run.code, 4, "{}{}", run.stdout, run.stderr);
-    let told = "Not changed, since the facts have moved:\n";
+    let told = "Not changed, because the plan is outdated:\n";
     let told = run.stdout.split_once(told).unwrap_or_else(|| panic!("{}", run.stdout)).1;
-    assert!(told.contains("bert, access-key …") && told.contains("it was used on "), "{told}");
+    assert!(told.contains("bert, access key …") && told.contains("it was used on "), "{told}");
     for (name, status) in [("anna", "Inactive"), ("bert", "Active"), ("carl", "Inactive")] {
         assert_eq!(world.key_statuses(name), [status], "{name}");
     }
@@ -184,7 +184,7 @@ fn a_page_of_a_run_that_lacks_evidence_says_so_in_its_title() {
     assert_eq!(run.code, 3, "{}{}", run.stdout, run.stderr);
     let title = "# IAM remedy: incomplete, nothing to change in what was seen\n";
     assert!(run.stdout.starts_with(title), "{}", run.stdout);
-    assert!(run.stdout.contains("> - 1 user could not be seen whole"), "{}", run.stdout);
+    assert!(run.stdout.contains("> - 1 user has incomplete evidence"), "{}", run.stdout);
     let run = world.run(0.0, &["--apply"]);
     assert_eq!(run.code, 3, "{}{}", run.stdout, run.stderr);
     assert!(run.stdout.starts_with("Incomplete: evidence is missing"), "{}", run.stdout);
@@ -286,7 +286,7 @@ fn users_of_other_owners_and_paths_are_remedied_only_if_told() {
     let arguments = ["--apply", "--owner-tags", "team"];
     let run = world.run(0.0, &arguments);
     assert_eq!(run.code, 0, "{}", run.stderr);
-    let alone = run.stdout.split_once("Left alone:").unwrap_or_else(|| panic!("{}", run.stdout)).1;
+    let alone = run.stdout.split_once("Skipped:").unwrap_or_else(|| panic!("{}", run.stdout)).1;
     assert!(alone.contains("owned: its owner, mail, is not listed in the policy"), "{alone}");
     assert!(alone.contains("placed: its path, /ci/, is not listed in the policy"), "{alone}");
     let marked = || ["owned", "placed", "nobodys"].map(|it| world.tags(it).len());
@@ -418,7 +418,7 @@ fn root_is_left(root: Value) {
         run.stdout
     );
     let run = world.run(14.0, &["--apply"]);
-    assert!(!run.stdout.split("Left alone:").next().unwrap().contains("root"), "{}", run.stdout);
+    assert!(!run.stdout.split("Skipped:").next().unwrap().contains("root"), "{}", run.stdout);
     let asked = world.account.log();
     assert!(asked.iter().all(|it| it.parameters.get("UserName").is_none_or(|it| it == "anna")));
 }

@@ -153,7 +153,7 @@ impl Job {
     fn is_refused(&self, jobs: &Jobs, says: &str) {
         assert_eq!((self.code, self.output("result")), (2, "error"), "{says}: {}", self.log);
         assert!(self.log.contains(says), "{says}: {}", self.log);
-        assert!(self.summary.contains("ended with exit code 2"), "{says}: {}", self.summary);
+        assert!(self.summary.contains("failed with exit code 2"), "{says}: {}", self.summary);
         assert_eq!(self.errors().len(), 1, "{says}: {}", self.log);
         assert!(jobs.world.account.log().is_empty(), "{says}: AWS was asked");
     }

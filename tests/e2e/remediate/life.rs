@@ -74,8 +74,8 @@ fn a_key_that_was_used_again_is_left_alone() {
     world.account.reset_log();
     let run = world.apply(14.0);
     let used = format!("it was used on {}", world.at(5.0).date_naive());
-    assert!(run.stdout.contains(&format!("take the notice away: {used}")), "{}", run.stdout);
-    assert!(run.stdout.contains("Left alone:"), "{}", run.stdout);
+    assert!(run.stdout.contains(&format!("remove the notice: {used}")), "{}", run.stdout);
+    assert!(run.stdout.contains("Skipped:"), "{}", run.stdout);
     assert_eq!(world.writes(), ["iam:UntagUser"]);
     assert_eq!(world.key_statuses("ci-deploy"), ["Active"]);
     assert_eq!(world.tags("ci-deploy"), [""; 0]);
@@ -89,7 +89,7 @@ fn a_key_that_a_person_activated_again_starts_anew() {
     world.account.change(json!([{"set_key_status": {"user": "ci-deploy", "status": "Active"}}]));
     let run = world.apply(20.0);
     assert!(
-        run.stdout.contains("give notice anew, since somebody activated it again"),
+        run.stdout.contains("give notice again, because the credential was re-enabled"),
         "{}",
         run.stdout
     );
@@ -103,10 +103,10 @@ fn a_key_that_a_person_activated_again_starts_anew() {
 fn a_password_is_named_for_a_person_to_remove() {
     let world = with_password(ALLOWLIST);
     world.apply(0.0);
-    assert!(!world.apply(13.9).stdout.contains("To be removed by a person"));
+    assert!(!world.apply(13.9).stdout.contains("Manual removal required"));
     world.account.reset_log();
     let run = world.apply(14.0);
-    let row = format!("To be removed by a person:\n  {} bob, password\n", world.account.id());
+    let row = format!("Manual removal required:\n  {} bob, password\n", world.account.id());
     assert!(run.stdout.contains(&row), "{}", run.stdout);
     assert_eq!(world.writes(), [""; 0]);
     assert_eq!(world.user("bob")["password"], true);

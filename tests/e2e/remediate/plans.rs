@@ -57,7 +57,7 @@ fn the_plan_that_is_printed_is_the_plan_that_is_saved() {
     assert!(planned.stdout.contains(&digest(&planned)), "{}", planned.stdout);
     for name in ["anna", "bert"] {
         let key = key_of(&world, name);
-        let line = format!("{name}, access-key …{}: deactivate", &key[16..]);
+        let line = format!("{name}, access key …{}: deactivate", &key[16..]);
         assert!(planned.stdout.contains(&line), "{}", planned.stdout);
     }
     let printed = world.run(14.0, &["--format", "json"]);
@@ -231,7 +231,7 @@ fn a_plan_goes_on_when_only_its_notices_have_moved() {
     let run = world.run(14.0, &SAVED);
     // A notice that is of no use any more is told, and no loss.
     assert_eq!(run.code, 0, "{}{}", run.stdout, run.stderr);
-    assert!(run.stdout.contains("Not changed, since the facts have moved:"), "{}", run.stdout);
+    assert!(run.stdout.contains("Not changed, because the plan is outdated:"), "{}", run.stdout);
     assert_eq!(world.key_statuses("anna"), ["Inactive"]);
     assert_eq!(world.tags("dora"), [""; 0]);
 }

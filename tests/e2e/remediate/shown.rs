@@ -6,6 +6,9 @@ use iam_stocktake::model::policy::Rule;
 use iam_stocktake::model::policy::remediation::{RemediationPolicy, Stage};
 use iam_stocktake::model::remediation_tag::{RemediationStatus, TagSubject};
 use iam_stocktake::remediate::journal::UserDeletion;
+use iam_stocktake::remediate::pages::{
+    RemediationReport, UndoReport, remediation_markdown, remediation_text, undo_text,
+};
 use iam_stocktake::remediate::plan::file::SavedPlan;
 use iam_stocktake::remediate::plan::step::{IamWrite, RemediationStep};
 use iam_stocktake::remediate::plan::{
@@ -13,9 +16,7 @@ use iam_stocktake::remediate::plan::{
     RemediationSkipReason, RemediationTarget, SkippedTarget, StartReason, TagRemovalReason,
 };
 use iam_stocktake::remediate::{ApplyResult, MissingEvidence, UndoPlan, UndoSkipReason};
-use iam_stocktake::report::{
-    Language, RemediationReport, UndoReport, remediation_markdown, remediation_text, undo_text,
-};
+use iam_stocktake::templates::Language;
 
 use stand_ins::gfm::{Exposed, exposed, outline};
 
@@ -215,7 +216,7 @@ impl Shown {
     }
 
     fn text(&self) -> String {
-        self.remedy(remediation_text)
+        self.remedy(|remedy| remediation_text(remedy, Language::English).unwrap())
     }
 }
 
@@ -351,7 +352,7 @@ fn what_takes_something_away_comes_first_and_is_never_left_out() {
                 }
             }
             let left_out = 260 - max_rows;
-            let says = format!("  … and {left_out} more notices and other tags\n");
+            let says = format!("  … and {left_out} more notices and other tag changes\n");
             assert!(text.contains(&says), "{what}: {text}");
             let says =
                 format!("{left_out} more notices and other changes of our tags are not shown");
@@ -401,8 +402,8 @@ fn a_page_says_in_its_title_that_evidence_is_missing_and_which() {
         let begins =
             format!("# IAM remedy: incomplete, {english}\n\n> [!WARNING]\n> **Incomplete:**");
         assert!(page.starts_with(&begins), "{page}");
-        assert!(page.contains("> - Account 111122223333: without the evidence for `stale-password`, `stale-access-key`\n"), "{page}");
-        assert!(page.contains("> - 2 users could not be seen whole"), "{page}");
+        assert!(page.contains("> - Account 111122223333: the evidence for `stale-password`, `stale-access-key` is incomplete\n"), "{page}");
+        assert!(page.contains("> - 2 users have incomplete evidence"), "{page}");
         let page = shown.markdown(Language::Japanese);
         let begins =
             format!("# IAM の是正: 不完全、{japanese}\n\n> [!WARNING]\n> **不完全です。**");
@@ -416,8 +417,8 @@ fn a_password_is_said_to_be_removed_by_whoever_removes_it() {
     let mut due = plan("ci-deploy");
     due.waiting.retain(|it| it.target.subject == TagSubject::PASSWORD);
     for (deletes, text, english, japanese) in [
-        (false, "to be removed by a person from", "removal by a person", "手作業での削除"),
-        (true, "to be deleted from", "deletion", "削除"),
+        (false, "manual removal from", "manual removal", "手動での削除"),
+        (true, "deletion from", "deletion", "削除"),
     ] {
         let mut plan = due.clone();
         plan.waiting[0].by_hand = !deletes;
@@ -483,8 +484,11 @@ fn an_undoing_says_what_comes_back_and_what_it_takes_to_make_a_deleted_user_agai
         }],
         ..UndoPlan::default()
     };
-    insta::assert_snapshot!("undo_text", undo_text(UndoReport { undo: &undo, undone: None }));
+    insta::assert_snapshot!(
+        "undo_text",
+        undo_text(UndoReport { undo: &undo, undone: None }, Language::English).unwrap()
+    );
     let nothing = UndoPlan::default();
-    let text = undo_text(UndoReport { undo: &nothing, undone: None });
-    assert_eq!(text, "Nothing is to be undone.\n");
+    let text = undo_text(UndoReport { undo: &nothing, undone: None }, Language::English).unwrap();
+    assert_eq!(text, "Nothing to undo.\n");
 }

@@ -58,7 +58,7 @@ fn a_second_undoing_finds_nothing_to_do() {
     undo(&world, 15.0, &["--apply"]);
     world.account.reset_log();
     let run = undo(&world, 16.0, &["--apply"]);
-    assert_eq!(run.stdout, "Nothing is to be undone.\n");
+    assert_eq!(run.stdout, "Nothing to undo.\n");
     assert_eq!(world.writes(), [""; 0]);
 }
 
@@ -94,14 +94,14 @@ fn what_cannot_come_back_is_named() {
     let told = undo(&world, 15.0, &[]).stdout;
     let (account, keys) = (world.account.id(), world.user("bob")["keys"].clone());
     assert!(
-        told.contains(&format!("Deleted, and cannot come back:\n  {account} bob, password\n")),
+        told.contains(&format!("Deleted, which cannot be undone:\n  {account} bob, password\n")),
         "{told}"
     );
     world.apply(44.0);
     let told = undo(&world, 45.0, &["--apply"]).stdout;
     let ending = keys[0]["id"].as_str().unwrap().split_at(16).1;
     let lost = format!(
-        "Deleted, and cannot come back:\n  {account} bob, password\n  {account} bob, access-key …{ending}\n"
+        "Deleted, which cannot be undone:\n  {account} bob, password\n  {account} bob, access key …{ending}\n"
     );
     assert!(told.contains(&lost) && !told.contains("Done:"), "{told}");
 }
@@ -312,6 +312,6 @@ fn a_tag_that_a_run_took_away_from_an_active_key_says_that_somebody_activated_it
     assert_eq!(world.tags("ci-deploy"), [""; 0]);
     world.account.change(status("Inactive"));
     let run = undo(&world, 16.0, &["--apply"]);
-    assert_eq!(run.stdout, "Nothing is to be undone.\n");
+    assert_eq!(run.stdout, "Nothing to undo.\n");
     assert_eq!(world.key_statuses("ci-deploy"), ["Inactive"]);
 }

@@ -131,7 +131,7 @@ fn a_user_with_everything_is_deleted_whole_after_every_stage_on_its_day() {
     world.account.reset_log();
     let run = world.apply(45.0);
     let row = format!(
-        "Changed:\n  {} departed: delete the user with everything that is left",
+        "Changed:\n  {} departed: delete the user and everything that belongs to it",
         world.account.id()
     );
     assert!(run.stdout.contains(&row), "{}", run.stdout);
@@ -241,7 +241,7 @@ fn a_key_that_works_and_turns_up_meanwhile_stops_the_deletion() {
         world.account.change(json!([{"add_key": {"user": "departed", "created": 300}}]));
     });
     assert_eq!(code, 4, "{told}");
-    assert!(told.contains("Not changed, since the facts have moved:"), "{told}");
+    assert!(told.contains("Not changed, because the plan is outdated:"), "{told}");
     assert!(world.journal().iter().any(|line| line["event"] == "skipped"));
     assert_eq!(world.key_statuses("departed"), ["Active"]);
 
