@@ -159,7 +159,7 @@ fn of_a_forks_files_nothing_but_the_allowlist_is_read() {
     for target in ["/dev/zero", "../secret"] {
         std::fs::remove_file(&allowlist).unwrap();
         std::os::unix::fs::symlink(target, &allowlist).unwrap();
-        let run = world.run_as_it_is("pull_request", &pull, &WITHOUT_OIDC);
+        let run = world.run_with_existing_allowlist("pull_request", &pull, &WITHOUT_OIDC);
         assert_eq!(run.code, 2, "{}", run.log);
         assert!(run.log.contains("is a symbolic link"), "{}", run.log);
         assert!(!format!("{}{}", run.log, run.summary).contains("hunter2"), "{}", run.log);

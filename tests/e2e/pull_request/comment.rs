@@ -137,7 +137,7 @@ fn three_hundred_issues_and_five_hundred_comments_hide_nothing() {
         (1..=300).map(|n| (format!("Issue {n}"), "About a user".to_owned())).collect();
     world.repo.as_bot().create_issues(&issues, &["iam-stocktake"]);
     let comments: Vec<_> = (1..=500).map(|n| format!("Comment {n}")).collect();
-    world.repo.as_person().comment_often(pull.number, &comments);
+    world.repo.as_person().create_comments(pull.number, &comments);
 
     let known = world.check(&pull, EMPTY, 0);
     assert_eq!((known.code, known.output("issue-number")), (0, "1"), "{}", known.log);
