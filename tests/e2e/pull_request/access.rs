@@ -95,7 +95,7 @@ fn without_oidc_anywhere_else_the_permission_is_missing() {
         let how = How { event, pull, environment: &WITHOUT_OIDC, ..How::default() };
         let run = world.run(how);
         assert_eq!((run.code, run.output("result")), (2, "error"), "{event}: {}", run.log);
-        assert!(run.log.contains("error: the OIDC token could not be had"), "{}", run.log);
+        assert!(run.log.contains("error: cannot get an OIDC token"), "{}", run.log);
         assert!(run.log.contains("the job needs `permissions: id-token: write`"), "{}", run.log);
         assert_eq!((run.acts(), world.account.log().len()), (vec![], 0), "{event}");
     }
