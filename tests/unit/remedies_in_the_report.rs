@@ -210,9 +210,9 @@ fn a_notice_says_from_which_day_on_a_key_will_be_deactivated() {
     assert!(japanese.contains(&says), "{japanese}");
     let remedy = v1::Audit::from(&audit).findings[0].remedy.clone();
     let expected = v1::RemediationProgress {
-        reached: "notified".to_owned(),
+        reached: "notified".into(),
         since: days_ago(5),
-        next: Some("deactivate".to_owned()),
+        next: Some("deactivate".into()),
         next_from: Some(days_ago(-9).date_naive()),
     };
     assert_eq!(remedy, Some(expected));

@@ -163,8 +163,8 @@ fn the_ca_bundle_of_the_aws_cli_replaces_the_system_roots_for_aws() {
     for (content, says) in [
         ("", "no certificate"),
         ("no pem at all\n", "no certificate"),
-        (cut.as_str(), "damaged"),
-        (&format!("{pem}{cut}"), "certificate 2 is damaged"),
+        (cut.as_str(), "cannot be parsed"),
+        (&format!("{pem}{cut}"), "certificate 2 cannot be parsed"),
     ] {
         sandbox.file("other.pem", content);
         let other = sandbox.path("other.pem").display().to_string();

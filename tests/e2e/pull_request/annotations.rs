@@ -69,7 +69,7 @@ fn of_a_kind_there_are_ten_and_the_last_says_how_many_are_left_out() {
     let found = annotations(&run);
     assert_eq!((run.code, found.len()), (2, 10), "{}", run.log);
     assert!(found.iter().all(|it| it.name == "error"));
-    assert!(found[9].data.starts_with("3 annotations more of this kind"), "{:?}", found[9]);
+    assert!(found[9].data.starts_with("3 more annotations of this level"), "{:?}", found[9]);
 }
 
 #[test]

@@ -187,7 +187,7 @@ fn a_page_for_people_in_the_place_of_json_is_no_queue() {
         json!({ "status": 200, "body": "<html>A unicorn</html>", "content_type": "text/html" });
     world.repo.faults(json!([At::List.befalling(html)]));
     let run = world.day(0, EMPTY);
-    ended(&run, At::List, "no JSON", "GITHUB_API_URL");
+    ended(&run, At::List, "not JSON", "GITHUB_API_URL");
     assert!(!run.log.contains("unicorn"), "{}", run.log);
     assert_eq!(world.repo.issues(), []);
 }
@@ -305,5 +305,5 @@ fn a_token_that_may_not_write_is_told_which_permission_is_missing() {
     ended(&world.day(0, EMPTY), At::List, "403", "`issues: read`");
     world.repo.permissions(json!({ "issues": "write" }));
     world.repo.turn_issues_off();
-    ended(&world.day(0, EMPTY), At::List, "410", "turn them on");
+    ended(&world.day(0, EMPTY), At::List, "410", "enable them in its settings");
 }
