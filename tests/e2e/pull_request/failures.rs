@@ -126,9 +126,14 @@ fn inputs_and_arguments_that_are_refused_are_told() {
     for (what, inputs, words) in [
         ("unknown input", &[("acounts", id)][..], "unknown input: `acounts`"),
         ("value", &[("publish", "nowhere")], "the input `publish` is `nowhere`"),
-        ("twice", &[("accounts", twice.as_str())], "the input `accounts` names"),
+        ("twice", &[("accounts", twice.as_str())], "is listed twice"),
         ("list", &[("accounts", unknown.as_str())], "the input `accounts`"),
-        ("together", &[("plan", "plan.json")], "'plan' goes with 'plan-digest'"),
+        (
+            "together",
+            &[("command", "remediate"), ("plan", "plan.json")],
+            "the input `plan` needs `plan-digest`",
+        ),
+        ("unused", &[("stage", "notify")], "the input `stage` is not used by `command: check`"),
         ("hostile", &[("publish", text)], r"`\u{202e}::error::x`"),
     ] {
         let run = world.run(How { inputs, ..How::default() });
