@@ -310,7 +310,7 @@ fn a_list_has_no_more_rows_than_were_asked_for_and_says_how_many_are_left_out() 
     let markdown = shown.markdown(Language::English);
     // Of three notices in the first account, and of nine users that are left alone.
     for left_out in [
-        "1 more notice or other change of our tags is not shown here",
+        "1 more notice or other tag change is not shown here",
         "7 more rows are not shown here",
     ] {
         assert!(markdown.contains(left_out), "{markdown}");
@@ -429,7 +429,7 @@ fn a_password_is_said_to_be_removed_by_whoever_removes_it() {
         );
         let page = shown.markdown(Language::English);
         assert!(page.contains(&format!("| password | {english} | 2026")), "{page}");
-        let says = if deletes { "it is deleted instead." } else { "a person removes it." };
+        let says = if deletes { "it is deleted instead." } else { "remove it manually." };
         assert!(page.contains(says), "{page}");
         let page = shown.markdown(Language::Japanese);
         assert!(page.contains(&format!("| パスワード | {japanese} | 2026")), "{page}");
