@@ -23,35 +23,36 @@ mod reports;
 
 use std::io::{self, Read, Write};
 
+use chrono::{DateTime, Utc};
+
 pub use panics::record as record_panics;
 
 use crate::cause::reason;
+use crate::cli::Command;
 use crate::report::escape_invisible;
 use crate::runner::log::{inert, inert_json};
 use crate::secrets;
-use crate::settings::Command;
 
-/// Runs a command.
-pub fn run(command: &Command, streams: &mut Streams<'_>) -> Exit {
+/// The most rows of a table in a report.
+const MAX_ROWS: usize = 200;
+
+/// Runs a command. `now` is the time of the run, unless `--now` sets another one.
+pub fn run(command: &Command, now: DateTime<Utc>, streams: &mut Streams<'_>) -> Exit {
     match command {
-        Command::Publish(settings) => publish::publish(settings, streams),
-        Command::Remediate(settings) => remediate::remediate(settings, streams),
-        Command::Action(settings) => action::action(settings, streams),
-        Command::Audit(settings) => job::with_result(streams, |job_report, streams| {
-            audit::audit(settings, job_report, streams)
+        Command::Publish(args) => publish::publish(args, now, streams),
+        Command::Remediate(args) => remediate::remediate(args, now, streams),
+        Command::Action(command) => action::action(command, now, streams),
+        Command::Audit(args) => job::with_result(streams, |job_report, streams| {
+            audit::audit(args, now, job_report, streams)
         }),
-        Command::CheckAllowlists { files, today } => {
-            job::with_result(streams, |_, streams| allowlist::check(files, *today, streams))
+        Command::Allowlist(command) => {
+            job::with_result(streams, |_, streams| allowlist::run(command, now, streams))
         }
-        Command::AllowlistSchema => {
-            job::with_result(streams, |_, streams| allowlist::schema(streams))
+        Command::IamPolicy(args) => {
+            job::with_result(streams, |_, streams| iam_policy::iam_policy(args, now, streams))
         }
-        Command::SuggestExemptions(settings) => {
-            job::with_result(streams, |_, streams| allowlist::suggest(settings, streams))
-        }
-        Command::IamPolicy(settings) => {
-            job::with_result(streams, |_, streams| iam_policy::iam_policy(settings, streams))
-        }
+        // Parsing the arguments gives the script.
+        Command::Completions { .. } => Exit::Done,
     }
 }
 
@@ -71,7 +72,7 @@ pub fn run_catching_panics(
     process: impl FnOnce(&mut Streams<'_>) -> Exit,
 ) -> Exit {
     panics::catch_panic(|| process(&mut *streams)).unwrap_or_else(|panic_report| {
-        job::run(None, streams, |_, _, streams| panic_report.report(streams))
+        job::run(streams, |_, _, streams| panic_report.report(streams))
     })
 }
 

@@ -30,4 +30,3 @@ pub mod report;
 mod retry;
 pub mod runner;
 pub mod secrets;
-pub mod settings;

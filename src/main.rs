@@ -8,11 +8,10 @@ use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::format::debug_fn;
 use tracing_subscriber::prelude::*;
 
-use iam_stocktake::cli::{self, Parsed};
+use iam_stocktake::cli::{self, Command, Parsed};
 use iam_stocktake::commands::{self, Streams, Style};
 use iam_stocktake::runner;
 use iam_stocktake::runner::log::InertWriter;
-use iam_stocktake::settings::Command;
 
 fn main() -> ExitCode {
     commands::record_panics();
@@ -41,10 +40,10 @@ fn main() -> ExitCode {
             return commands::report_usage_error(&message, streams);
         }
         let (color_stdout, color_stderr) = (streams.stdout_style.color, streams.stderr_style.color);
-        match cli::parse(std::env::args_os(), now, color_stdout, color_stderr) {
+        match cli::parse(std::env::args_os(), color_stdout, color_stderr) {
             Parsed::Command(command) => {
                 start_logging(&command, in_job);
-                commands::run(&command, streams)
+                commands::run(&command, now, streams)
             }
             Parsed::Text(text) => commands::print_text(&text, streams),
             Parsed::Refused(text) => commands::report_usage_error(&text, streams),

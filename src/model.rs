@@ -1,6 +1,5 @@
 //! Plain values: accounts, users, credentials, rules, policy, names.
 
-pub mod choices;
 pub mod identity;
 pub mod inventory;
 pub mod policy;

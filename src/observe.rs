@@ -30,25 +30,23 @@ pub(crate) use user_record::{UserLookup, UserRecordOptions, fetch_user_record, u
 use crate::model::inventory::{Timestamp, UnreadableField};
 use call::AwsError;
 
-/// A moment of the API, to the second, as the credential report has it; `None` where the answer has
-/// none. The SDK fills 1970-01-01 in for a required date that is missing, and nothing in IAM is as old
-/// as that.
+/// A time in a response, in whole seconds like in the credential report. For a missing required
+/// date, the SDK returns 1970-01-01, which is older than IAM. That is `None`.
 fn moment(date: &AwsDateTime) -> Option<DateTime<Utc>> {
     DateTime::from_timestamp(date.secs(), 0).filter(|it| it.timestamp() > 0)
 }
 
-/// A date of the API's answer; one that is missing is unreadable, not absent.
+/// A date in a response. A missing date is unreadable, not absent.
 fn timestamp(field: &str, date: &AwsDateTime) -> Timestamp {
     moment(date).map_or_else(|| missing_date(field), Timestamp::At)
 }
 
-/// A date that the answer should have.
 fn missing_date(field: &str) -> Timestamp {
     let (column, text) = (field.to_owned(), "missing".to_owned());
     Timestamp::Unreadable(Box::new(UnreadableField { column, text }))
 }
 
-/// A date without which the answer says nothing.
+/// A date that the response must contain.
 fn required_date(
     action: &'static str,
     field: &str,
@@ -57,8 +55,7 @@ fn required_date(
     date.and_then(moment).ok_or_else(|| missing(action, field))
 }
 
-/// A name or an id without which the answer says nothing. The SDK fills an empty text in for a
-/// required one that is missing.
+/// A name or ID that the response must contain. For a missing one, the SDK returns an empty string.
 fn required<'a>(
     action: &'static str,
     field: &str,
@@ -68,5 +65,5 @@ fn required<'a>(
 }
 
 fn missing(action: &'static str, field: &str) -> AwsError {
-    AwsError::unexpected(action, format!("the answer lacks {field}"))
+    AwsError::unexpected(action, format!("the response has no {field}"))
 }

@@ -15,7 +15,6 @@ pub use role::RemediationRole;
 pub use size::{PolicyKind, size};
 pub use terraform::TerraformFile;
 
-use crate::model::choices::{LastAccessedLookup, OwnerLookup};
 use crate::model::inventory::{CredentialKind, EvidenceItem};
 use crate::model::policy::Policy;
 use crate::model::policy::remediation::{RemediationPolicy, Stage};
@@ -87,22 +86,22 @@ impl Feature {
     pub const fn condition(self) -> &'static str {
         match self {
             Self::CredentialReport => "always",
-            Self::Recheck => "unless `--no-recheck`",
+            Self::Recheck => "unless `--recheck false`",
             Self::ServiceCredentials => {
                 "`old-service-credential` or `user-without-credentials` is on, or `--remediate`"
             }
-            Self::FlaggedUserTags => "`--owners candidates` without `expiry_tag`",
-            Self::AllTags => "`--owners all`, `expiry_tag` or `--remediate`",
-            Self::LastAccessed => "`--last-accessed candidates`",
+            Self::FlaggedUserTags => "without `expiry_tag`",
+            Self::AllTags => "`expiry_tag` or `--remediate`",
+            Self::LastAccessed => "unless `--last-accessed false`",
             Self::Holdings => "`--remediate` with `delete_users`",
-            Self::RemediationTags => "`--remediate notify` and beyond",
-            Self::Deactivation => "`--remediate deactivate` and beyond",
+            Self::RemediationTags => "`--remediate notify`, `deactivate`, or `delete`",
+            Self::Deactivation => "`--remediate deactivate` or `delete`",
             Self::OldCredentialDeactivation => {
-                "`--remediate deactivate` and beyond with `old-service-credential` in \
+                "`--remediate deactivate` or `delete` with `old-service-credential` in \
                  `remediation.rules`"
             }
             Self::PasswordDeletion => {
-                "`--remediate deactivate` and beyond with `delete_passwords`, or \
+                "`--remediate deactivate` or `delete` with `delete_passwords`, or \
                  `--remediate delete` with `delete_users`"
             }
             Self::CredentialDeletion => "`--remediate delete` with `delete_after_days`",
@@ -270,8 +269,8 @@ pub struct Features {
     pub recheck: bool,
     /// SSH keys and service-specific credentials.
     pub service_credentials: bool,
-    /// Whose tags are read to name an owner.
-    pub owners: OwnerLookup,
+    /// Whether the tags of all users are read, and not only those of flagged users.
+    pub all_tags: bool,
     /// The last service used by the users that the sweep cannot clear.
     pub last_accessed: bool,
     /// The tag that says until when a user is wanted.
@@ -283,17 +282,12 @@ pub struct Features {
 impl Features {
     /// What the policy and the settings of an audit ask for.
     #[must_use]
-    pub fn new(
-        policy: &Policy,
-        recheck: bool,
-        owners: OwnerLookup,
-        last_accessed: LastAccessedLookup,
-    ) -> Self {
+    pub fn new(policy: &Policy, recheck: bool, last_accessed: bool) -> Self {
         Self {
             recheck,
             service_credentials: policy.requires(EvidenceItem::ServiceSpecificCredentials),
-            owners,
-            last_accessed: last_accessed == LastAccessedLookup::FlaggedUsers,
+            all_tags: false,
+            last_accessed,
             expiry_tag: policy.expiry_tag.is_some() && policy.requires(EvidenceItem::Tags),
             remediation: None,
         }
@@ -305,7 +299,7 @@ impl Features {
         Self {
             recheck: true,
             service_credentials: true,
-            owners: OwnerLookup::All,
+            all_tags: true,
             last_accessed: false,
             expiry_tag: false,
             remediation: Some(remediation),
@@ -318,14 +312,14 @@ impl Features {
         if let Some(remediation) = &self.remediation {
             return remediation.has(feature);
         }
-        let all_tags = self.owners == OwnerLookup::All || self.expiry_tag;
+        let all_tags = self.all_tags || self.expiry_tag;
         let asked = match feature {
             Feature::CredentialReport => return true,
             // It is of the account that assumes, and not of the one that is audited.
             Feature::Accounts => return false,
             Feature::Recheck => true,
             Feature::ServiceCredentials => self.service_credentials,
-            Feature::FlaggedUserTags => self.owners == OwnerLookup::FlaggedUsers && !all_tags,
+            Feature::FlaggedUserTags => !all_tags,
             Feature::AllTags => all_tags,
             Feature::LastAccessed => self.last_accessed,
             Feature::Holdings

@@ -19,6 +19,8 @@ pub mod oidc;
 
 use std::path::PathBuf;
 
+use secrecy::SecretString;
+
 use crate::model::identity::Visibility;
 
 /// Whether we run in a job of GitHub Actions.
@@ -57,6 +59,14 @@ pub fn register_secrets() {
             crate::secrets::register(&secret);
         }
     }
+}
+
+/// The token for the GitHub API: the input `github-token`, or `GITHUB_TOKEN`.
+#[must_use]
+pub fn github_token() -> Option<SecretString> {
+    let token = |name: &str| variable(name).filter(|token| !token.trim().is_empty());
+    let token = token("INPUT_GITHUB-TOKEN").or_else(|| token("GITHUB_TOKEN"))?;
+    Some(SecretString::from(token.trim().to_owned()))
 }
 
 /// The variables that hold secrets: the action's token first, then those of the runner and of the AWS

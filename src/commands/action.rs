@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use chrono::{DateTime, Utc};
+
 use super::allowlist::{
     AllowlistReadError, DetailLevel, LoadedAllowlist, MissingAllowlist, NAMES_WITHHELD_HINT,
     load_allowlist,
@@ -11,10 +13,10 @@ use super::job::{self, JobReport};
 use super::publish_run::PublishRun;
 use super::publish_target::PublishTarget;
 use super::pull_request::{AllowlistComparison, is_from_fork_or_dependabot};
-use super::remediate::{self, RunContext};
-use super::{Exit, Streams, age, audit, live, publish, pull_request, reports};
+use super::{Exit, Streams, age, audit, files, live, publish, pull_request, remediate, reports};
 use crate::allowlist::{Allowlist, Diagnostic, Position, Severity, expiry_notices};
 use crate::audit::{AllowlistOrigin, Audit, Auditor, ExemptionMatch};
+use crate::cli::{ActionCommand, AllowlistSetting, CheckArgs, Input, Output};
 use crate::model::identity::AccountEntry;
 use crate::model::inventory::{Account, AccountId, CredentialKind};
 use crate::model::policy::Policy;
@@ -24,46 +26,70 @@ use crate::queue::state::QueueState;
 use crate::queue::update::{UserKey, user_key_of};
 use crate::report::json::v1;
 use crate::report::{UserTemplate, escape_invisible};
-use crate::runner::checkout::{self, RepositoryPath};
+use crate::runner::checkout::{self, RepositoryPath, as_relative};
 use crate::runner::command::{Annotation, AnnotationLevel};
 use crate::runner::job::Job;
 use crate::runner::oidc::TokenEndpoint;
-use crate::settings::{ActionSettings, AllowlistSetting};
 
 /// Runs the command.
-pub(super) fn action(settings: &ActionSettings, streams: &mut Streams<'_>) -> Exit {
-    let token = settings.publish.token.as_ref();
-    job::run(token, streams, |job, job_report, streams| {
-        streams.redacted &= !settings.publish.publish_in_public;
-        run(settings, job, job_report, streams).unwrap_or_else(|exit| exit)
+pub(super) fn action(
+    command: &ActionCommand,
+    now: DateTime<Utc>,
+    streams: &mut Streams<'_>,
+) -> Exit {
+    let allow_public = match command {
+        ActionCommand::Check(args) => args.publish.public.allow_public,
+        ActionCommand::Publish(args) => args.publish.public.allow_public,
+        ActionCommand::Remediate(args) => args.public.allow_public,
+    };
+    job::run(streams, |job, job_report, streams| {
+        streams.redacted &= !allow_public;
+        run(command, now, job, job_report, streams).unwrap_or_else(|exit| exit)
     })
 }
 
-/// An `Err` has been told to the user.
+/// An error has been reported.
 fn run(
-    settings: &ActionSettings,
+    command: &ActionCommand,
+    now: DateTime<Utc>,
     job: Option<&Job>,
     job_report: &mut JobReport,
     streams: &mut Streams<'_>,
 ) -> Result<Exit, Exit> {
     reject_unsupported_pull_request(job, streams)?;
-    if let Some(remedy) = &settings.remedy {
-        let context = RunContext {
-            token: settings.publish.token.as_ref(),
-            publish_in_public: settings.publish.publish_in_public,
-            report_dir: Some(&settings.report_dir),
-            job,
-        };
-        return remediate::run(remedy, context, job_report, streams);
+    match command {
+        ActionCommand::Check(args) => {
+            let mut args = args.as_ref().clone();
+            if let AllowlistSetting::File(path) = &mut args.allowlist.allowlist {
+                *path = as_relative(path.clone());
+            }
+            args.template = args.template.map(as_relative);
+            let now = args.clock.now.unwrap_or(now);
+            check(&args, now, job, job_report, streams)
+        }
+        ActionCommand::Publish(args) => {
+            let audits: Vec<Input> = args.audits.iter().map(files::in_workspace).collect();
+            let now = args.clock.now.unwrap_or(now);
+            publish::run(&audits, &args.publish, now, job, job_report, streams)
+        }
+        ActionCommand::Remediate(args) => {
+            remediate::run_in_action(args, now, job, job_report, streams)
+        }
     }
-    if !settings.audits.is_empty() {
-        let (audits, now) = (&settings.audits, settings.now);
-        return publish::run(audits, &settings.publish, now, job, job_report, streams);
-    }
+}
+
+/// Audits and publishes. An error has been reported.
+fn check(
+    settings: &CheckArgs,
+    now: DateTime<Utc>,
+    job: Option<&Job>,
+    job_report: &mut JobReport,
+    streams: &mut Streams<'_>,
+) -> Result<Exit, Exit> {
     let mut publish_target = PublishTarget::of(&settings.publish, job, streams)?;
     let template = template(settings, job, streams);
     let detail = if publish_target.names { DetailLevel::Lines } else { DetailLevel::Places };
-    let head = allowlist_of(settings, job, detail, job_report, streams);
+    let head = allowlist_of(settings, now, job, detail, job_report, streams);
     let (head, place) = head?;
     let template = template?;
     if is_without_access(settings, job) {
@@ -71,17 +97,24 @@ fn run(
     }
     // Whether it is commented on or not: what is proposed does not set its own measure.
     let allowlists = match job.and_then(|job| pull_request::base(&job.payload)) {
-        Some(base) => {
-            pull_request::compare_allowlists(&publish_target, settings, base, &place, head, streams)
-        }
+        Some(base) => pull_request::compare_allowlists(
+            &publish_target,
+            settings,
+            now,
+            base,
+            &place,
+            head,
+            streams,
+        ),
         None => AllowlistComparison::of(head, settings),
     };
     let live_context = live::LiveContext {
-        now: settings.now,
+        now,
         quiet: !publish_target.names,
         ssh_key_users: known_ssh_keys(&publish_target, settings),
     };
-    let accounts = match live::observe(&settings.live, live_context, &allowlists.policy, streams) {
+    let live = live::LiveSettings::audit(&settings.access, settings.recheck);
+    let accounts = match live::observe(&live, live_context, &allowlists.policy, streams) {
         Ok(accounts) => accounts,
         // Where even the role is named by a secret, nothing says that there was to be a token.
         Err(unobserved)
@@ -96,13 +129,14 @@ fn run(
     if let Some(queue_client) = &mut publish_target.queue_client {
         queue_client.reset_deadline();
     }
-    let action = Action { settings, job, publish_target: &publish_target, template };
+    let action = Action { settings, now, job, publish_target: &publish_target, template };
     action.finish(&allowlists, &accounts, job_report, streams)
 }
 
 /// What a run goes by once it knows where it is.
 struct Action<'a> {
-    settings: &'a ActionSettings,
+    settings: &'a CheckArgs,
+    now: DateTime<Utc>,
     job: Option<&'a Job>,
     publish_target: &'a PublishTarget,
     template: Option<UserTemplate>,
@@ -117,30 +151,29 @@ impl Action<'_> {
         job_report: &mut JobReport,
         streams: &mut Streams<'_>,
     ) -> Result<Exit, Exit> {
-        let Self { settings, job, publish_target, template } = self;
-        let audit = run_audit(
+        let Self { settings, now, job, publish_target, template } = self;
+        let audit = self.run_audit(
             accounts,
             &basis.head.allowlist,
             basis.head.origin.clone(),
             &basis.policy,
-            settings,
         );
         let json = v1::Audit { run: job.map(run_of), ..v1::Audit::from(&audit) };
-        let observation = observe_audit(&json, settings, streams)?;
+        let observation = self.observe_audit(&json, streams)?;
         age::warn_about_published(&observation, publish_target.names, streams);
         let mut earlier = Vec::new();
         for (allowlist, policy) in &basis.earlier {
             let origin = AllowlistOrigin::None;
-            let before = run_audit(accounts, allowlist, origin, policy, settings);
-            earlier.push(observe_audit(&v1::Audit::from(&before), settings, streams)?);
+            let before = self.run_audit(accounts, allowlist, origin, policy);
+            earlier.push(self.observe_audit(&v1::Audit::from(&before), streams)?);
         }
         let mut pull_request_changes =
             basis.pull_request_changes.clone().compare(&earlier, &observation);
         if let Some((own, policy)) = &basis.own
             && let Some(tip) = basis.tip.and_then(|tip| earlier.get(tip))
         {
-            let own = run_audit(accounts, own, AllowlistOrigin::None, policy, settings);
-            let own = observe_audit(&v1::Audit::from(&own), settings, streams)?;
+            let own = self.run_audit(accounts, own, AllowlistOrigin::None, policy);
+            let own = self.observe_audit(&v1::Audit::from(&own), streams)?;
             pull_request_changes = pull_request_changes.mark_outdated(&own, tip, &observation);
         }
         let publishing = PublishRun {
@@ -150,7 +183,7 @@ impl Action<'_> {
             observation: &observation,
             pull_request_changes: &pull_request_changes,
             allowlist: json.allowlist.as_deref(),
-            now: settings.now,
+            now: *now,
         };
         let mut exit = basis.exit.max(publishing.publish(job_report, streams));
         if publish_target.names {
@@ -166,11 +199,37 @@ impl Action<'_> {
         }
         Ok(exit)
     }
+
+    fn run_audit(
+        &self,
+        accounts: &[Account<'_>],
+        allowlist: &Allowlist,
+        origin: AllowlistOrigin,
+        policy: &Policy,
+    ) -> Audit {
+        let max_age = self.settings.publish.max_evidence_age.max_evidence_age.into();
+        let mut auditor = Auditor::new(allowlist, policy, self.now).with_max_evidence_age(max_age);
+        accounts.iter().for_each(|account| auditor.add_account(account));
+        auditor.finish(origin)
+    }
+
+    fn observe_audit(
+        &self,
+        json: &v1::Audit,
+        streams: &mut Streams<'_>,
+    ) -> Result<Observation, Exit> {
+        let max_age = self.settings.publish.max_evidence_age.max_evidence_age.into();
+        let observed = Observation::with_max_age(std::slice::from_ref(json), self.now, max_age);
+        observed.map_err(|(_, unusable)| {
+            streams.error(&escape_invisible(&unusable.to_string()));
+            Exit::Incomplete
+        })
+    }
 }
 
 /// The template of the workflow's author. Of a fork's files nothing is read but the allowlist.
 fn template(
-    settings: &ActionSettings,
+    settings: &CheckArgs,
     job: Option<&Job>,
     streams: &mut Streams<'_>,
 ) -> Result<Option<UserTemplate>, Exit> {
@@ -211,9 +270,9 @@ fn reject_unsupported_pull_request(
 }
 
 /// Whether it is clear from the beginning that no account can be audited.
-fn is_without_access(settings: &ActionSettings, job: Option<&Job>) -> bool {
+fn is_without_access(settings: &CheckArgs, job: Option<&Job>) -> bool {
     is_from_fork_or_dependabot(job)
-        && settings.live.role_to_assume.is_some()
+        && settings.access.role_to_assume.is_some()
         && matches!(TokenEndpoint::from_environment(), Ok(None))
 }
 
@@ -222,15 +281,16 @@ fn report_missing_access(job_report: &mut JobReport, streams: &mut Streams<'_>) 
                 that no account can be audited. The allowlist was checked, and nothing else.";
     streams.eprintln(says);
     job_report.add_to_summary(says);
-    job_report
-        .outputs
-        .extend([("result", "incomplete".to_owned()), ("gate", "not-evaluated".to_owned())]);
+    job_report.outputs.extend([
+        (Output::Result, "incomplete".to_owned()),
+        (Output::Gate, "not-evaluated".to_owned()),
+    ]);
     Exit::Done
 }
 
 /// The users of whom the queue holds an SSH key: only listing their keys can clear it. What cannot be
 /// read here is read again, and told of, when the queue is written.
-fn known_ssh_keys(publish_target: &PublishTarget, settings: &ActionSettings) -> BTreeSet<UserKey> {
+fn known_ssh_keys(publish_target: &PublishTarget, settings: &CheckArgs) -> BTreeSet<UserKey> {
     let (Destination::Queue { .. }, Some(queue_client), Some(repository)) = (
         publish_target.destination,
         &publish_target.queue_client,
@@ -243,31 +303,6 @@ fn known_ssh_keys(publish_target: &PublishTarget, settings: &ActionSettings) -> 
     let open = queue_state.iter().flat_map(QueueState::open);
     let of_ssh_keys = open.filter(|(_, entry)| entry.finding.kind == Some(CredentialKind::SshKey));
     of_ssh_keys.map(|(_, entry)| user_key_of(&entry.finding)).collect()
-}
-
-fn run_audit(
-    accounts: &[Account<'_>],
-    allowlist: &Allowlist,
-    origin: AllowlistOrigin,
-    policy: &Policy,
-    settings: &ActionSettings,
-) -> Audit {
-    let mut auditor = Auditor::new(allowlist, policy, settings.now)
-        .with_max_evidence_age(settings.publish.max_evidence_age);
-    accounts.iter().for_each(|account| auditor.add_account(account));
-    auditor.finish(origin)
-}
-
-fn observe_audit(
-    json: &v1::Audit,
-    settings: &ActionSettings,
-    streams: &mut Streams<'_>,
-) -> Result<Observation, Exit> {
-    let (audits, limit) = (std::slice::from_ref(json), settings.publish.max_evidence_age);
-    Observation::with_max_age(audits, settings.now, limit).map_err(|(_, unusable)| {
-        streams.error(&escape_invisible(&unusable.to_string()));
-        Exit::Incomplete
-    })
 }
 
 fn run_of(job: &Job) -> v1::Run {
@@ -300,24 +335,31 @@ fn place_of_allowlist(setting: &AllowlistSetting, job: Option<&Job>) -> Reposito
 
 /// Reads the allowlist, and finds out where it stands in the repository: that is how people know it.
 fn allowlist_of(
-    settings: &ActionSettings,
+    settings: &CheckArgs,
+    now: DateTime<Utc>,
     job: Option<&Job>,
     detail: DetailLevel,
     job_report: &mut JobReport,
     streams: &mut Streams<'_>,
 ) -> Result<(LoadedAllowlist, RepositoryPath), Exit> {
-    let place = place_of_allowlist(&settings.allowlist, job);
-    let today = settings.now.date_naive();
-    let head = load_allowlist(&settings.allowlist, MissingAllowlist::Fail, detail, today, streams);
+    let place = place_of_allowlist(&settings.allowlist.allowlist, job);
+    let today = now.date_naive();
+    let head = load_allowlist(
+        &settings.allowlist.allowlist,
+        MissingAllowlist::Fail,
+        detail,
+        today,
+        streams,
+    );
     let mut head = head.map_err(|unread| {
-        let given = path_of(&settings.allowlist).display().to_string();
+        let given = path_of(&settings.allowlist.allowlist).display().to_string();
         job_report.annotations.extend(problems(&unread, place.path().unwrap_or(&given), detail));
         Exit::Usage
     })?;
     if let (AllowlistOrigin::File(name), Some(path)) = (&mut head.origin, place.path()) {
         path.clone_into(name);
     }
-    let named = settings.live.accounts.iter().map(AccountEntry::account);
+    let named = settings.access.accounts.iter().map(AccountEntry::account);
     reject_former_accounts(&head, named, detail, job_report, streams)?;
     Ok((head, place))
 }

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use chrono::{Days, NaiveDate};
+use chrono::{DateTime, Days, NaiveDate, Utc};
 
 use super::{Exit, Streams, files};
 use crate::allowlist::{
@@ -11,12 +11,29 @@ use crate::allowlist::{
     expiry_notices, render,
 };
 use crate::audit::{AllowlistOrigin, FindingStatus};
+use crate::cli::{AllowlistCommand, AllowlistSetting, Input, SuggestArgs};
 use crate::files::FileKind;
 use crate::model::inventory::AccountId;
 use crate::model::policy::{Level, MAX_DAYS, Rule};
 use crate::report::escape_invisible;
 use crate::report::json::v1;
-use crate::settings::{AllowlistSetting, Input, SuggestSettings};
+
+/// Runs the command.
+pub(super) fn run(
+    command: &AllowlistCommand,
+    now: DateTime<Utc>,
+    streams: &mut Streams<'_>,
+) -> Exit {
+    match command {
+        AllowlistCommand::Check { files, clock } => {
+            check(files, clock.now.unwrap_or(now).date_naive(), streams)
+        }
+        AllowlistCommand::Schema => schema(streams),
+        AllowlistCommand::Suggest(args) => {
+            suggest(args, args.clock.now.unwrap_or(now).date_naive(), streams)
+        }
+    }
+}
 
 /// A file that passed.
 pub(super) struct ParsedAllowlist {
@@ -210,7 +227,7 @@ fn show(diagnostic: &Diagnostic, name: &str, source: &str, streams: &mut Streams
 }
 
 /// Checks files: exit code 2 if one is wrong. Exemptions that have lapsed or soon will are told of.
-pub(super) fn check(inputs: &[Input], today: NaiveDate, streams: &mut Streams<'_>) -> Exit {
+fn check(inputs: &[Input], today: NaiveDate, streams: &mut Streams<'_>) -> Exit {
     let mut exit = Exit::Done;
     for input in inputs {
         let name = input.to_string();
@@ -240,15 +257,15 @@ pub(super) fn check(inputs: &[Input], today: NaiveDate, streams: &mut Streams<'_
 }
 
 /// Prints the JSON Schema of the file.
-pub(super) fn schema(streams: &mut Streams<'_>) -> Exit {
+fn schema(streams: &mut Streams<'_>) -> Exit {
     // A schema is made of maps with text keys, which always can be written.
     let text = serde_json::to_string_pretty(&allowlist::schema()).unwrap_or_default();
     streams.print(&format!("{text}\n"))
 }
 
 /// Prints the exemptions to paste for the findings of an audit.
-pub(super) fn suggest(settings: &SuggestSettings, streams: &mut Streams<'_>) -> Exit {
-    match run_suggest(settings, streams) {
+fn suggest(settings: &SuggestArgs, today: NaiveDate, streams: &mut Streams<'_>) -> Exit {
+    match run_suggest(settings, today, streams) {
         Ok(text) => {
             let exit = streams.print(&text);
             streams.hint("paste this under `exemptions:` and fill in the reason and the owner");
@@ -263,20 +280,20 @@ pub(super) fn suggest(settings: &SuggestSettings, streams: &mut Streams<'_>) -> 
 }
 
 fn run_suggest(
-    settings: &SuggestSettings,
+    settings: &SuggestArgs,
+    today: NaiveDate,
     streams: &mut Streams<'_>,
 ) -> Result<String, (String, String)> {
     let audit = files::read_audit(&settings.audit, streams.stdin)?;
     let reach = audit.policy.max_exemption_days;
-    let last = settings.today.checked_add_days(Days::new(reach.into()));
+    let last = today.checked_add_days(Days::new(reach.into()));
     let Some(last) = last.filter(|_| (1..=MAX_DAYS).contains(&reach)) else {
         let message =
             format!("its `max_exemption_days` is {reach}, and must be between 1 and {MAX_DAYS}");
         return Err((message, "use the audit JSON as iam-stocktake wrote it".to_owned()));
     };
-    let expires = settings
-        .expires
-        .unwrap_or_else(|| SuggestedExemption::suggested_expiry_date(settings.today, reach));
+    let expires =
+        settings.expires.unwrap_or_else(|| SuggestedExemption::suggested_expiry_date(today, reach));
     if expires > last {
         let message = format!("its policy lets an exemption reach {reach} days, not to {expires}");
         return Err((message, "give an earlier day to --expires".to_owned()));
@@ -291,7 +308,7 @@ fn run_suggest(
 
 fn suggestions(
     audit: &v1::Audit,
-    settings: &SuggestSettings,
+    settings: &SuggestArgs,
     expires: NaiveDate,
 ) -> Vec<SuggestedExemption> {
     let asked = |finding: &&v1::Finding| {

@@ -4,42 +4,46 @@ use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
 
+use chrono::{DateTime, Utc};
+
 use super::allowlist::{DetailLevel, MissingAllowlist, load_allowlist};
 use super::job::JobReport;
-use super::{Exit, Streams, age, exported, files, live};
+use super::{Exit, MAX_ROWS, Streams, age, exported, files, live};
 use crate::allowlist::Allowlist;
 use crate::audit::{Audit, AuditOutcome, Auditor, Finding};
 use crate::cause::reason;
+use crate::cli::{AuditArgs, AuditFailOn, Format, Input};
 use crate::files::FileKind;
 use crate::model::policy::Policy;
 use crate::report::{
     self, Language, MarkdownOptions, TableOptions, UserTemplate, escape_invisible,
 };
-use crate::settings::{AuditSettings, DEFAULT_MAX_ROWS, FailOn, Format, Input, Source};
 
 /// Runs the command.
 pub(super) fn audit(
-    settings: &AuditSettings,
+    args: &AuditArgs,
+    now: DateTime<Utc>,
     job_report: &mut JobReport,
     streams: &mut Streams<'_>,
 ) -> Exit {
-    match run(settings, job_report, streams) {
+    match run(args, args.clock.now.unwrap_or(now), job_report, streams) {
         Ok(exit) | Err(exit) => exit,
     }
 }
 
 /// An `Err` has been told to the user.
 fn run(
-    settings: &AuditSettings,
+    settings: &AuditArgs,
+    now: DateTime<Utc>,
     job_report: &mut JobReport,
     streams: &mut Streams<'_>,
 ) -> Result<Exit, Exit> {
     check_outputs(settings, streams)?;
     warn_about_unused_settings(settings, streams);
     // All inputs are read before anything stops, so that one run tells all that is wrong.
-    let today = settings.now.date_naive();
+    let today = now.date_naive();
     let read = load_allowlist(
-        &settings.allowlist,
+        &settings.allowlist.allowlist,
         MissingAllowlist::Continue,
         DetailLevel::Lines,
         today,
@@ -48,32 +52,34 @@ fn run(
     let template = read_template(settings.template.as_deref(), streams);
     let none = Allowlist::default();
     let allowlist = read.as_ref().map_or(&none, |chosen| &chosen.allowlist);
-    let policy = Policy::new(&allowlist.policy, settings.stale_after_days);
-    let auditor = match &settings.source {
-        Source::Exported { reports, generated_at } => {
-            let brief = exported::ExportedReports {
-                reports,
-                generated_at: *generated_at,
-                now: settings.now,
-                max_age: settings.max_evidence_age,
-            };
-            exported::audit_reports(&brief, allowlist, &policy, streams)
-        }
-        // Nobody is asked for anything before the settings are known to be right.
-        Source::Live(_) if read.is_err() || template.is_err() => Err(Exit::Usage),
-        Source::Live(live) => {
+    let policy = Policy::new(&allowlist.policy, settings.stale.stale_after_days);
+    let max_age = settings.max_evidence_age.max_evidence_age.into();
+    let auditor = match settings.credential_report.as_slice() {
+        // AWS is not called before the settings are known to be valid.
+        [] if read.is_err() || template.is_err() => Err(Exit::Usage),
+        [] => {
             let live_context = live::LiveContext {
-                now: settings.now,
-                quiet: settings.quiet || settings.verbose,
+                now,
+                quiet: settings.verbosity.quiet || settings.verbosity.verbose,
                 ssh_key_users: BTreeSet::new(),
             };
-            let observed = live::observe(live, live_context, &policy, streams);
+            let live = live::LiveSettings::audit(&settings.access, settings.recheck);
+            let observed = live::observe(&live, live_context, &policy, streams);
             observed.map_err(|refusal| refusal.report(streams)).map(|accounts| {
-                let mut auditor = Auditor::new(allowlist, &policy, settings.now)
-                    .with_max_evidence_age(settings.max_evidence_age);
+                let mut auditor =
+                    Auditor::new(allowlist, &policy, now).with_max_evidence_age(max_age);
                 accounts.iter().for_each(|account| auditor.add_account(account));
                 auditor
             })
+        }
+        reports => {
+            let brief = exported::ExportedReports {
+                reports,
+                generated_at: settings.report_generated_at,
+                now,
+                max_age,
+            };
+            exported::audit_reports(&brief, allowlist, &policy, streams)
         }
     };
     let (Ok(chosen), auditor, template) = (&read, auditor?, template?) else {
@@ -90,10 +96,15 @@ fn run(
     Ok(written.max(exit_of(&audit, settings.fail_on)))
 }
 
+/// The format of the report on standard output.
+fn stdout_format(args: &AuditArgs) -> Option<Format> {
+    args.format.or(args.output.is_empty().then_some(Format::Table))
+}
+
 /// Refuses outputs that would undo each other, and a template that nothing would use.
-fn check_outputs(settings: &AuditSettings, streams: &mut Streams<'_>) -> Result<(), Exit> {
+fn check_outputs(settings: &AuditArgs, streams: &mut Streams<'_>) -> Result<(), Exit> {
     let mut seen = BTreeSet::new();
-    for output in &settings.outputs {
+    for output in &settings.output {
         let path = std::path::absolute(&output.path).unwrap_or_else(|_| output.path.clone());
         if !seen.insert(path) {
             let name = output.path.display().to_string();
@@ -102,7 +113,8 @@ fn check_outputs(settings: &AuditSettings, streams: &mut Streams<'_>) -> Result<
             return Err(Exit::Usage);
         }
     }
-    let mut formats = settings.outputs.iter().map(|output| output.format).chain(settings.stdout);
+    let mut formats =
+        settings.output.iter().map(|output| output.format).chain(stdout_format(settings));
     if settings.template.is_some() && !formats.any(|format| format == Format::Markdown) {
         streams.error("--template is for the Markdown report, and none was asked for");
         streams.hint("add --format markdown, or --output FILE.md");
@@ -112,21 +124,17 @@ fn check_outputs(settings: &AuditSettings, streams: &mut Streams<'_>) -> Result<
 }
 
 /// Tells of settings that change nothing about the outputs that were asked for.
-fn warn_about_unused_settings(settings: &AuditSettings, streams: &mut Streams<'_>) {
-    let outputs = settings.outputs.iter().map(|output| output.format);
-    let formats: Vec<_> = outputs.chain(settings.stdout).collect();
-    if settings.language != Language::default() && !formats.contains(&Format::Markdown) {
+fn warn_about_unused_settings(settings: &AuditArgs, streams: &mut Streams<'_>) {
+    let outputs = settings.output.iter().map(|output| output.format);
+    let formats: Vec<_> = outputs.chain(stdout_format(settings)).collect();
+    if settings.language.language != Language::default() && !formats.contains(&Format::Markdown) {
         streams.eprintln("note: --language has no effect: it is for the Markdown report");
-    }
-    let has_rows = formats.iter().any(|format| *format != Format::Json);
-    if settings.max_rows != DEFAULT_MAX_ROWS && !has_rows {
-        streams.eprintln("note: --max-rows has no effect: JSON has all rows");
     }
 }
 
-fn exit_of(audit: &Audit, fail_on: FailOn) -> Exit {
+fn exit_of(audit: &Audit, fail_on: AuditFailOn) -> Exit {
     let incomplete = audit.outcome() == AuditOutcome::Incomplete;
-    let fails = fail_on == FailOn::Any && audit.findings.iter().any(Finding::counts_for_gate);
+    let fails = fail_on == AuditFailOn::Any && audit.findings.iter().any(Finding::counts_for_gate);
     match (incomplete, fails) {
         (true, _) => Exit::Incomplete,
         (false, true) => Exit::GateFailed,
@@ -166,7 +174,7 @@ pub(super) fn read_template(
 /// Writes the audit in its forms.
 struct AuditWriter<'a> {
     audit: &'a Audit,
-    settings: &'a AuditSettings,
+    settings: &'a AuditArgs,
     template: Option<UserTemplate>,
 }
 
@@ -176,7 +184,7 @@ impl AuditWriter<'_> {
     fn write(&self, streams: &mut Streams<'_>) -> Result<Exit, Exit> {
         let mut staged = Vec::new();
         let mut failed = None;
-        for output in &self.settings.outputs {
+        for output in &self.settings.output {
             let name = output.path.display().to_string();
             let text = self.render(output.format, None, streams)?;
             match files::stage(&output.path, text.as_bytes()) {
@@ -184,7 +192,7 @@ impl AuditWriter<'_> {
                 Err(error) => failed = Some(write_error(&name, &error, streams)),
             }
         }
-        let stdout = match self.settings.stdout {
+        let stdout = match stdout_format(self.settings) {
             Some(format) => {
                 Some((format, self.render(format, Some(streams.stdout_style), streams)?))
             }
@@ -223,14 +231,14 @@ impl AuditWriter<'_> {
             Format::Json => Ok(report::json::json(self.audit)),
             Format::Table => {
                 let style = style.unwrap_or_default();
-                let max_rows = settings.max_rows;
-                let options = TableOptions { color: style.color, width: style.width, max_rows };
+                let options =
+                    TableOptions { color: style.color, width: style.width, max_rows: MAX_ROWS };
                 Ok(report::table(self.audit, options))
             }
             Format::Markdown => {
                 let options = MarkdownOptions {
-                    language: settings.language,
-                    max_rows: settings.max_rows,
+                    language: settings.language.language,
+                    max_rows: MAX_ROWS,
                     template: self.template.clone(),
                 };
                 report::markdown(self.audit, &options).map_err(|error| {

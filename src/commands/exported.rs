@@ -11,12 +11,12 @@ use super::{Exit, Streams, files};
 use crate::allowlist::Allowlist;
 use crate::audit::Auditor;
 use crate::cause::reason;
+use crate::cli::Input;
 use crate::files::{FileKind, Workspace};
 use crate::model::inventory::{AccountId, CLOCK_SKEW, MaxEvidenceAge};
 use crate::model::policy::Policy;
 use crate::observe::{credential_report, export};
 use crate::report::escape_invisible;
-use crate::settings::Input;
 
 /// Which reports are judged, and when.
 pub(super) struct ExportedReports<'a> {

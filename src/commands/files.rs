@@ -4,14 +4,23 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use crate::cause::reason;
+use crate::cli::Input;
 use crate::files::{self, FileKind, Staged, Workspace};
 use crate::report::json::v1;
 use crate::runner;
-use crate::settings::Input;
+use crate::runner::checkout::as_relative;
 
 /// The job's workspace; `None` on the command line.
 pub(super) fn workspace() -> Option<Workspace> {
     runner::workspace().map(|folder| Workspace::new(&folder))
+}
+
+/// An input with a path that is relative if it is in the workspace.
+pub(super) fn in_workspace(input: &Input) -> Input {
+    match input {
+        Input::File(path) => Input::File(as_relative(path.clone())),
+        Input::Stdin => Input::Stdin,
+    }
 }
 
 /// Reads all of an input.

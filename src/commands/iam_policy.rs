@@ -3,31 +3,37 @@
 
 mod size;
 
-use std::collections::BTreeSet;
 use std::path::Path;
+
+use chrono::{DateTime, Utc};
 
 use super::allowlist::{self, AllowlistReadError, DetailLevel};
 use super::{Exit, Streams};
 use crate::allowlist::DEFAULT_PATH;
+use crate::cli::{AllowlistSetting, IamPolicyArgs, Input, PolicyFormat};
 use crate::model::identity::{AccountEntry, GithubId, RepositoryName, RoleArn};
 use crate::model::inventory::AccountId;
 use crate::model::policy::Policy;
 use crate::model::policy::remediation::{RemediationPolicy, Stage};
 use crate::permissions::{
-    Features, PolicyNode, RemediationScope, RoleGrant, TerraformFile, member_trust, oidc_provider,
-    subjects, web_identity_trust,
+    Features, PolicyNode, RemediationRole, RemediationScope, RoleGrant, TerraformFile,
+    member_trust, oidc_provider, subjects, web_identity_trust,
 };
 use crate::report::escape_invisible;
-use crate::settings::{AllowlistSetting, IamPolicySettings, Input, PolicyFormat, RemediationRole};
 
 /// Runs the command.
-pub(super) fn iam_policy(settings: &IamPolicySettings, streams: &mut Streams<'_>) -> Exit {
+pub(super) fn iam_policy(
+    settings: &IamPolicyArgs,
+    now: DateTime<Utc>,
+    streams: &mut Streams<'_>,
+) -> Exit {
+    let now = settings.clock.now.unwrap_or(now);
     let problems = problems(settings);
     for (message, hint) in &problems {
         streams.error(&escape_invisible(message));
         streams.hint(&escape_invisible(hint));
     }
-    match read_policies(settings, streams) {
+    match read_policies(settings, now, streams) {
         Ok(policies) if problems.is_empty() => {
             let problems = too_large(settings, &policies, streams);
             for (message, hint) in &problems {
@@ -56,11 +62,11 @@ struct Policies {
 
 /// Tells that a role that is named after the last stage may delete nothing.
 fn warn_about_no_deletion(
-    settings: &IamPolicySettings,
+    settings: &IamPolicyArgs,
     policies: &Policies,
     streams: &mut Streams<'_>,
 ) {
-    let is_last = settings.remedy == Some(RemediationRole::UpTo(Stage::Delete));
+    let is_last = settings.remediate == Some(RemediationRole::UpTo(Stage::Delete));
     if is_last && policies.remediation.delete_after_days.is_none() {
         streams.eprintln(
             "note: the allowlist has no `remediation.delete_after_days`: nothing is ever deleted, \
@@ -70,7 +76,7 @@ fn warn_about_no_deletion(
 }
 
 /// Tells of flags that change nothing about what is printed.
-fn warn_about_unused_settings(settings: &IamPolicySettings, streams: &mut Streams<'_>) {
+fn warn_about_unused_settings(settings: &IamPolicyArgs, streams: &mut Streams<'_>) {
     let (_, members) = roles(settings);
     let given = [
         ("external-id", settings.external_id.is_some()),
@@ -88,7 +94,7 @@ fn warn_about_unused_settings(settings: &IamPolicySettings, streams: &mut Stream
 
 /// What is too large for IAM. Where all fits, a note may be told.
 fn too_large(
-    settings: &IamPolicySettings,
+    settings: &IamPolicyArgs,
     policies: &Policies,
     streams: &mut Streams<'_>,
 ) -> Vec<(String, String)> {
@@ -116,7 +122,7 @@ struct RepositoryIdentity<'a> {
 }
 
 impl<'a> RepositoryIdentity<'a> {
-    fn of(settings: &'a IamPolicySettings) -> Option<Self> {
+    fn of(settings: &'a IamPolicyArgs) -> Option<Self> {
         Some(Self {
             account: settings.account?,
             repository: settings.repository.as_ref()?,
@@ -127,7 +133,7 @@ impl<'a> RepositoryIdentity<'a> {
 }
 
 /// The text to print; `None` where something is missing, which [`problems`] names.
-fn document(settings: &IamPolicySettings, policies: &Policies) -> Option<String> {
+fn document(settings: &IamPolicyArgs, policies: &Policies) -> Option<String> {
     let features = features(settings, policies);
     let (audits, members) = roles(settings);
     let grant = RoleGrant {
@@ -142,9 +148,9 @@ fn document(settings: &IamPolicySettings, policies: &Policies) -> Option<String>
             let RepositoryIdentity { account, repository, owner_id, repository_id } =
                 RepositoryIdentity::of(settings)?;
             let provider = PolicyNode::Text(oidc_provider(settings.partition, account));
-            let subjects = subjects(repository, owner_id, repository_id, &settings.subjects);
+            let subjects = subjects(repository, owner_id, repository_id, &settings.subjects());
             let subjects = PolicyNode::List(subjects.into_iter().map(PolicyNode::Text).collect());
-            Some(json(&web_identity_trust(provider, &settings.audience, subjects)))
+            Some(json(&web_identity_trust(provider, &settings.audience(), subjects)))
         }
         PolicyFormat::MemberTrust => {
             let hub =
@@ -156,13 +162,13 @@ fn document(settings: &IamPolicySettings, policies: &Policies) -> Option<String>
             let stack = TerraformFile {
                 grant,
                 features,
-                remediation: settings.remedy,
+                remediation: settings.remediate,
                 role_name: &settings.role_name,
                 repository: settings.repository.as_ref(),
                 owner_id: settings.repository_owner_id,
                 repository_id: settings.repository_id,
-                contexts: &settings.subjects,
-                audience: &settings.audience,
+                contexts: &settings.subjects(),
+                audience: &settings.audience(),
                 external_id: settings.external_id.as_ref(),
             };
             Some(stack.file())
@@ -170,16 +176,16 @@ fn document(settings: &IamPolicySettings, policies: &Policies) -> Option<String>
     }
 }
 
-fn features(settings: &IamPolicySettings, policies: &Policies) -> Features {
-    let IamPolicySettings { recheck, owners, last_accessed, .. } = *settings;
-    match settings.remedy {
+fn features(settings: &IamPolicyArgs, policies: &Policies) -> Features {
+    let IamPolicyArgs { recheck, last_accessed, .. } = *settings;
+    match settings.remediate {
         Some(role) => Features::for_remediation(RemediationScope::new(role, &policies.remediation)),
-        None => Features::new(&policies.audit, recheck, owners, last_accessed),
+        None => Features::new(&policies.audit, recheck, last_accessed),
     }
 }
 
 /// Whether the first role works in its own account, and the roles that it assumes.
-fn roles(settings: &IamPolicySettings) -> (bool, Vec<RoleArn>) {
+fn roles(settings: &IamPolicyArgs) -> (bool, Vec<RoleArn>) {
     let name = settings.member_role_name.as_ref().unwrap_or(&settings.role_name);
     let is_hub = |entry: &&AccountEntry| Some(entry.account()) == settings.account;
     let (hub, others): (Vec<_>, Vec<_>) = settings.accounts.iter().partition(is_hub);
@@ -188,19 +194,13 @@ fn roles(settings: &IamPolicySettings) -> (bool, Vec<RoleArn>) {
 }
 
 /// What the settings lack or contradict, each with what to do about it.
-fn problems(settings: &IamPolicySettings) -> Vec<(String, String)> {
+fn problems(settings: &IamPolicyArgs) -> Vec<(String, String)> {
     let mut problems = Vec::new();
     if settings.account.is_none() && !settings.accounts.is_empty() {
         let message = "--accounts needs --account, the account of the role that assumes the others";
         problems.push((message.to_owned(), ACCOUNT_HINT.to_owned()));
     }
-    let mut seen = BTreeSet::new();
-    for entry in &settings.accounts {
-        let account = entry.account();
-        if !seen.insert(account) {
-            let message = format!("--accounts names {account} twice");
-            problems.push((message, "name each account once".to_owned()));
-        }
+    for entry in settings.accounts.iter() {
         if let AccountEntry::Role(role) = entry
             && role.partition != settings.partition
         {
@@ -216,7 +216,7 @@ const ACCOUNT_HINT: &str =
     "its twelve digits: aws sts get-caller-identity --query Account --output text";
 
 /// What a trust policy cannot do without.
-fn missing(settings: &IamPolicySettings) -> Vec<(String, String)> {
+fn missing(settings: &IamPolicyArgs) -> Vec<(String, String)> {
     let format = settings.format;
     let mut missing = Vec::new();
     let mut lacks = |flag: &str, hint: String| {
@@ -248,15 +248,16 @@ fn missing(settings: &IamPolicySettings) -> Vec<(String, String)> {
 /// The policies by which `audit` would judge and `remediate` would plan. An `Err` has been told to
 /// the user.
 fn read_policies(
-    settings: &IamPolicySettings,
+    settings: &IamPolicyArgs,
+    now: DateTime<Utc>,
     streams: &mut Streams<'_>,
 ) -> Result<Policies, Exit> {
-    let (path, required) = match &settings.allowlist {
+    let (path, required) = match &settings.allowlist.allowlist {
         AllowlistSetting::None => return Ok(Policies::default()),
         AllowlistSetting::Default => (Path::new(DEFAULT_PATH), false),
         AllowlistSetting::File(path) => (path.as_path(), true),
     };
-    match allowlist::read(&Input::File(path.to_owned()), settings.now.date_naive(), streams) {
+    match allowlist::read(&Input::File(path.to_owned()), now.date_naive(), streams) {
         Ok(read) => Ok(Policies {
             audit: Policy::new(&read.allowlist.policy, None),
             remediation: read.allowlist.remediation.unwrap_or_default(),

@@ -6,11 +6,12 @@
 
 use std::io;
 
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::ExposeSecret as _;
 
 use super::panics::{PanicReport, catch_panic};
 use super::queue_client::may_show_names;
 use super::{Exit, Problem, Streams};
+use crate::cli::Output;
 use crate::report::failure_summary;
 use crate::runner;
 use crate::runner::command::{Annotation, AnnotationLevel, WorkflowCommand, limit_annotations};
@@ -26,7 +27,7 @@ const NOT_EVALUATED: &str = "not-evaluated";
 #[derive(Default)]
 pub(super) struct JobReport {
     /// The action's outputs.
-    pub(super) outputs: Vec<(&'static str, String)>,
+    pub(super) outputs: Vec<(Output, String)>,
     /// What is shown beside lines of files, the worst first.
     pub(super) annotations: Vec<Annotation>,
     /// Markdown for the job's summary.
@@ -77,13 +78,12 @@ pub(super) fn fit_into_summary(
     }
 }
 
-/// Runs a command, in a job or outside of one. `token` is hidden wherever it turns up.
+/// Runs a command, in a job or outside of one. The token for GitHub is hidden in all output.
 pub(super) fn run(
-    token: Option<&SecretString>,
     streams: &mut Streams<'_>,
     command: impl FnOnce(Option<&Job>, &mut JobReport, &mut Streams<'_>) -> Exit,
 ) -> Exit {
-    if let Some(token) = token {
+    if let Some(token) = runner::github_token() {
         secrets::register(token.expose_secret());
     }
     if !runner::is_github_actions() {
@@ -199,7 +199,7 @@ impl JobReport {
 
     /// Tells of a panic. What the gate said before it is no verdict: not everything was done.
     fn after_panic(&mut self, panic_report: &PanicReport, streams: &mut Streams<'_>) -> Exit {
-        for (_, verdict) in self.outputs.iter_mut().filter(|(name, _)| *name == "gate") {
+        for (_, verdict) in self.outputs.iter_mut().filter(|(name, _)| *name == Output::Gate) {
             NOT_EVALUATED.clone_into(verdict);
         }
         panic_report.report(streams)
@@ -276,17 +276,21 @@ impl JobReport {
             Exit::Done => "clean",
         };
         let is_final = matches!(exit, Exit::Usage | Exit::WriteFailed | Exit::Incomplete);
-        match self.outputs.iter_mut().find(|(name, _)| *name == "result") {
+        match self.outputs.iter_mut().find(|(name, _)| *name == Output::Result) {
             Some((_, given)) if is_final => result.clone_into(given),
             Some(_) => {}
-            None => self.outputs.push(("result", result.to_owned())),
+            None => self.outputs.push((Output::Result, result.to_owned())),
         }
-        if !self.outputs.iter().any(|(name, _)| *name == "gate") {
-            self.outputs.push(("gate", NOT_EVALUATED.to_owned()));
+        if !self.outputs.iter().any(|(name, _)| *name == Output::Gate) {
+            self.outputs.push((Output::Gate, NOT_EVALUATED.to_owned()));
         }
+        let outputs: Vec<_> = self
+            .outputs
+            .iter()
+            .map(|(name, value)| (name.name(), secrets::redact(value)))
+            .collect();
         let outputs: Vec<_> =
-            self.outputs.iter().map(|(name, value)| (*name, secrets::redact(value))).collect();
-        let outputs: Vec<_> = outputs.iter().map(|(name, value)| (*name, &**value)).collect();
+            outputs.iter().map(|(name, value)| (name.as_str(), &**value)).collect();
         match Outputs::from_environment().map(|file| file.append(&outputs)) {
             Some(Err(error)) => write_error(&error, streams),
             _ => Exit::Done,
@@ -347,9 +351,9 @@ mod tests {
     #[ignore = "run in a job by another test"]
     fn panics_in_a_command() {
         run_until_panic(|streams| {
-            run(None, streams, |_, job_report, streams| {
-                job_report.outputs.push(("result", "clean".to_owned()));
-                job_report.outputs.push(("gate", "passed".to_owned()));
+            run(streams, |_, job_report, streams| {
+                job_report.outputs.push((Output::Result, "clean".to_owned()));
+                job_report.outputs.push((Output::Gate, "passed".to_owned()));
                 job_report.summary.push_str("Half a summary\n");
                 streams.eprint("half a line");
                 panic!("zaphod\u{202e}\n::error::x ##[y] {TOKEN}");

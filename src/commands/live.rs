@@ -5,12 +5,14 @@ use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 
 use super::progress::ProgressDisplay;
 use super::{Exit, Streams};
+use crate::cli::{AccessArgs, DEFAULT_OWNER_TAGS, DEFAULT_SESSION_NAME, RecheckArgs, SshKeys};
 use crate::model::identity::AccountEntry;
 use crate::model::inventory::{Account, AccountId};
 use crate::model::policy::Policy;
@@ -19,7 +21,6 @@ use crate::observe::{self, ObserveOptions};
 use crate::permissions::Features;
 use crate::runner;
 use crate::runner::oidc::TokenEndpoint;
-use crate::settings::{self, LastAccessedLookup, LiveSettings, OwnerLookup, Setting, SshKeyLookup};
 
 /// The runner's tokens, for the session.
 #[derive(Debug)]
@@ -31,6 +32,40 @@ impl TokenSource for RunnerTokens {
         audience: &'a str,
     ) -> Pin<Box<dyn Future<Output = Result<SecretString, String>> + Send + 'a>> {
         Box::pin(async move { self.0.token(audience).await.map_err(|error| error.to_string()) })
+    }
+}
+
+/// What is asked of AWS.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct LiveSettings<'a> {
+    access: &'a AccessArgs,
+    recheck: RecheckArgs,
+    /// Whether the tags of all users are read.
+    all_tags: bool,
+}
+
+impl<'a> LiveSettings<'a> {
+    /// An audit.
+    pub(super) const fn audit(access: &'a AccessArgs, recheck: RecheckArgs) -> Self {
+        Self { access, recheck, all_tags: false }
+    }
+
+    /// Everything that a remediation depends on.
+    pub(super) const fn remediation(access: &'a AccessArgs) -> Self {
+        let recheck =
+            RecheckArgs { recheck: true, ssh_keys: SshKeys::Flagged, last_accessed: false };
+        Self { access, recheck, all_tags: true }
+    }
+}
+
+/// Refuses accounts that `allowed-account-ids` does not allow.
+fn check_allowed(access: &AccessArgs) -> Result<(), ObserveError> {
+    let allowed = &access.allowed_account_ids;
+    let is_refused =
+        |entry: &&AccountEntry| !allowed.is_empty() && !allowed.contains(&entry.account());
+    match access.accounts.iter().find(is_refused) {
+        Some(entry) => Err(ObserveError::NotAllowed(entry.account())),
+        None => Ok(()),
     }
 }
 
@@ -51,11 +86,13 @@ pub(super) enum ObserveError {
     Refused(SessionError),
     /// The system lets nothing out.
     Network(io::Error),
+    /// The settings list an account that they do not allow.
+    NotAllowed(AccountId),
 }
 
 /// Observes the accounts.
 pub(super) fn observe(
-    live: &LiveSettings,
+    live: &LiveSettings<'_>,
     context: LiveContext,
     policy: &Policy,
     streams: &mut Streams<'_>,
@@ -74,10 +111,11 @@ pub(super) fn observe(
 
 /// What an observation goes by, and what it runs on.
 pub(super) fn prepare(
-    live: &LiveSettings,
+    live: &LiveSettings<'_>,
     context: LiveContext,
     policy: &Policy,
 ) -> Result<(ObserveOptions, tokio::runtime::Runtime), ObserveError> {
+    check_allowed(live.access)?;
     let tokens = tokens(live).map_err(ObserveError::Refused)?;
     let options = observe_options(live, context, policy, tokens);
     // One thread: the calls wait for AWS, and what is done between them is little.
@@ -85,67 +123,49 @@ pub(super) fn prepare(
     Ok((options, runtime.map_err(ObserveError::Network)?))
 }
 
-/// Tells of settings that change nothing about how the accounts are observed.
-pub(super) fn warn_about_unused_settings(live: &LiveSettings, streams: &mut Streams<'_>) {
+/// Says which flags have no effect on how the accounts are observed.
+pub(super) fn warn_about_unused_settings(live: &LiveSettings<'_>, streams: &mut Streams<'_>) {
     let has_token = tokens(live).is_ok_and(|tokens| tokens.is_some());
     for (flag, why) in unused_settings(live, has_token) {
         streams.eprintln(&format!("note: --{flag} has no effect: {why}"));
     }
 }
 
-/// The settings without effect, each with the reason. Those that have their default value are
-/// not looked at.
-fn unused_settings(live: &LiveSettings, has_token: bool) -> Vec<(&'static str, &'static str)> {
+/// The flags without effect, each with the reason. Flags that have their default value are left out.
+fn unused_settings(live: &LiveSettings<'_>, has_token: bool) -> Vec<(&'static str, &'static str)> {
+    let LiveSettings { access, recheck, .. } = *live;
     let is_by_id = |entry: &AccountEntry| matches!(entry, AccountEntry::Account(_));
-    let (has_role, has_members) = (live.role_to_assume.is_some(), !live.accounts.is_empty());
+    let (has_role, has_members) = (access.role_to_assume.is_some(), !access.accounts.is_empty());
     let takes_role = has_role || has_members;
     let is_chained = (has_role && !has_token) || has_members;
-    let by_default = |value: &dyn ToString, setting: Setting| value.to_string() == setting.default;
     let no_role = "no role is assumed";
-    let mut found = Vec::new();
-    let mut check = |has_no_effect: bool, setting: Setting, why| {
-        if has_no_effect {
-            found.push((setting.name, why));
-        }
-    };
     let without_place = if has_token {
         "AssumeRoleWithWebIdentity takes none, and no other role is assumed"
     } else {
         no_role
     };
-    check(live.external_id.is_some() && !is_chained, settings::EXTERNAL_ID, without_place);
-    check(live.audience.is_some() && !has_token, settings::AUDIENCE, "no OIDC token is asked for");
-    check(
-        live.member_role_name.is_some() && !live.accounts.iter().any(is_by_id),
-        settings::MEMBER_ROLE_NAME,
-        "no account is given by its id",
-    );
-    let is_named = !by_default(&live.role_session_name, settings::ROLE_SESSION_NAME);
-    check(is_named && !takes_role, settings::ROLE_SESSION_NAME, no_role);
-    let (duration, set) = (live.role_duration_seconds, settings::ROLE_DURATION_SECONDS);
-    check(!by_default(&duration, set) && !takes_role, set, no_role);
-    let is_capped = takes_role && !(has_role && has_token) && duration > LONGEST_CHAINED;
-    check(is_capped, set, "without an OIDC token a session lasts one hour at most");
-    let (tags, recheck) = (live.owner_tags.join(","), live.recheck);
-    check(
-        !by_default(&tags, settings::OWNER_TAGS) && (live.owners == OwnerLookup::None || !recheck),
-        settings::OWNER_TAGS,
-        "no tags are read",
-    );
-    let no_recheck = "with --no-recheck nothing but the credential report is fetched";
-    check(live.ssh_keys != SshKeyLookup::FlaggedUsers && !recheck, settings::SSH_KEYS, no_recheck);
-    check(live.owners != OwnerLookup::FlaggedUsers && !recheck, settings::OWNERS, no_recheck);
-    let asks_as_ever = live.last_accessed == LastAccessedLookup::FlaggedUsers;
-    check(!asks_as_ever && !recheck, settings::LAST_ACCESSED, no_recheck);
-    found
+    let no_recheck = "with --recheck false, only the credential report is fetched";
+    let is_named = access.role_session_name.to_string() != DEFAULT_SESSION_NAME;
+    let has_tags = access.owner_tags.join(",") != DEFAULT_OWNER_TAGS;
+    let flags = [
+        ("external-id", access.external_id.is_some() && !is_chained, without_place),
+        ("audience", access.audience.is_some() && !has_token, "no OIDC token is requested"),
+        (
+            "member-role-name",
+            access.member_role_name.is_some() && !access.accounts.iter().any(is_by_id),
+            "no account is listed by its ID",
+        ),
+        ("role-session-name", is_named && !takes_role, no_role),
+        ("owner-tags", has_tags && !recheck.recheck, no_recheck),
+        ("ssh-keys", recheck.ssh_keys != SshKeys::Flagged && !recheck.recheck, no_recheck),
+        ("last-accessed", !recheck.last_accessed && !recheck.recheck, no_recheck),
+    ];
+    flags.into_iter().filter(|(_, unused, _)| *unused).map(|(flag, _, why)| (flag, why)).collect()
 }
 
-/// The longest session of a role that is not opened by a token, in seconds.
-const LONGEST_CHAINED: u16 = 3_600;
-
 /// The runner's OIDC tokens, if a role is to be taken in a workflow.
-fn tokens(live: &LiveSettings) -> Result<Option<Arc<dyn TokenSource>>, SessionError> {
-    if live.role_to_assume.is_none() {
+fn tokens(live: &LiveSettings<'_>) -> Result<Option<Arc<dyn TokenSource>>, SessionError> {
+    if live.access.role_to_assume.is_none() {
         return Ok(None);
     }
     let missing = || "the runner offers no OIDC token".to_owned();
@@ -159,34 +179,36 @@ fn tokens(live: &LiveSettings) -> Result<Option<Arc<dyn TokenSource>>, SessionEr
 }
 
 fn observe_options(
-    live: &LiveSettings,
+    live: &LiveSettings<'_>,
     context: LiveContext,
     policy: &Policy,
     tokens: Option<Arc<dyn TokenSource>>,
 ) -> ObserveOptions {
+    let LiveSettings { access, recheck, all_tags } = *live;
     ObserveOptions {
         session: SessionConfig {
-            role: live.role_to_assume.clone(),
+            role: access.role_to_assume.clone(),
             tokens,
-            audience: live.audience.clone(),
-            region: live.aws_region.clone(),
-            session_name: live.role_session_name.clone(),
-            duration: live.role_duration_seconds.into(),
-            members: live.accounts.clone(),
-            member_role_name: live.member_role_name.clone(),
-            external_id: live.external_id.clone(),
-            allowed: live.allowed_account_ids.clone(),
+            audience: access.audience.clone(),
+            region: access.aws_region.clone(),
+            session_name: access.role_session_name.clone(),
+            members: access.accounts.to_vec(),
+            member_role_name: access.member_role_name.clone(),
+            external_id: access.external_id.clone(),
+            allowed: access.allowed_account_ids.to_vec(),
             environment: Environment::new(runner::variables()),
         },
         policy: policy.clone(),
         now: context.now,
-        features: Features::new(policy, live.recheck, live.owners, live.last_accessed),
-        ssh_keys: live.ssh_keys,
+        features: Features {
+            all_tags,
+            ..Features::new(policy, recheck.recheck, recheck.last_accessed)
+        },
+        all_ssh_keys: recheck.ssh_keys == SshKeys::All,
         ssh_key_users: context.ssh_key_users,
-        owner_tags: live.owner_tags.clone(),
-        timeout: live.timeout,
-        concurrency: live.concurrency,
-        account_concurrency: live.account_concurrency,
+        owner_tags: access.owner_tags.to_vec(),
+        timeout: Duration::from_secs(access.timeout.into()),
+        concurrency: access.concurrency.into(),
     }
 }
 
@@ -198,6 +220,12 @@ impl ObserveError {
                 streams
                     .error(&format!("the network cannot be used: {}", crate::cause::reason(error)));
                 Exit::Incomplete
+            }
+            Self::NotAllowed(account) => {
+                streams.error(&format!(
+                    "`accounts` lists {account}, which `allowed-account-ids` does not allow"
+                ));
+                Exit::Usage
             }
             Self::Refused(refusal) => {
                 let message = if streams.redacted {

@@ -7,29 +7,32 @@ use super::publish_run::{NO_PULL_REQUEST_CHANGES, PublishRun};
 use super::publish_target::PublishTarget;
 use super::{Exit, Streams, age, files, pull_request};
 use crate::cause::reason;
+use crate::cli::{Input, Output, PublishArgs, PublishAuditsArgs};
 use crate::queue::destination::Destination;
 use crate::queue::observation::Observation;
 use crate::queue::pull_request::{Baseline, PullRequestChanges};
 use crate::report::escape_invisible;
 use crate::report::json::v1;
 use crate::runner::job::Job;
-use crate::settings::{Input, PublishAuditsSettings, PublishSettings};
 
 /// Runs the command.
-pub(super) fn publish(settings: &PublishAuditsSettings, streams: &mut Streams<'_>) -> Exit {
-    let PublishAuditsSettings { audits, publish, now, .. } = settings;
-    job::run(publish.token.as_ref(), streams, |job, job_report, streams| {
-        streams.redacted &= !publish.publish_in_public;
-        match run(audits, publish, *now, job, job_report, streams) {
-            Ok(exit) | Err(exit) => exit,
-        }
+pub(super) fn publish(
+    args: &PublishAuditsArgs,
+    now: DateTime<Utc>,
+    streams: &mut Streams<'_>,
+) -> Exit {
+    let PublishAuditsArgs { audits, publish, clock, .. } = args;
+    let now = clock.now.unwrap_or(now);
+    job::run(streams, |job, job_report, streams| {
+        streams.redacted &= !publish.public.allow_public;
+        run(audits, publish, now, job, job_report, streams).unwrap_or_else(|exit| exit)
     })
 }
 
 /// Publishes what is in the files and folders. An `Err` has been told to the user.
 pub(super) fn run(
     audits: &[Input],
-    publish: &PublishSettings,
+    publish: &PublishArgs,
     now: DateTime<Utc>,
     job: Option<&Job>,
     job_report: &mut JobReport,
@@ -44,7 +47,7 @@ pub(super) fn run(
     if matches!(publish_target.destination, Destination::Queue { .. }) {
         reject_pull_request_audits(&inputs, &audits, streams)?;
     }
-    let limit = publish.max_evidence_age;
+    let limit = publish.max_evidence_age.max_evidence_age.into();
     let observation =
         Observation::with_max_age(&audits, now, limit).map_err(|(index, unusable)| {
             let name = inputs.get(index).map(ToString::to_string).unwrap_or_default();
@@ -88,9 +91,10 @@ fn report_fork(job_report: &mut JobReport, streams: &mut Streams<'_>) -> Exit {
                 its checkout: no audit is read, and the gate is not evaluated.";
     streams.eprintln(says);
     job_report.add_to_summary(says);
-    job_report
-        .outputs
-        .extend([("result", "incomplete".to_owned()), ("gate", "not-evaluated".to_owned())]);
+    job_report.outputs.extend([
+        (Output::Result, "incomplete".to_owned()),
+        (Output::Gate, "not-evaluated".to_owned()),
+    ]);
     Exit::Done
 }
 

@@ -10,6 +10,7 @@ use super::publish_target::PublishTarget;
 use super::queue_client::{LoadedQueue, QueueWriteResult, describe_issues, error_text};
 use super::{Exit, Streams};
 use crate::audit::{AuditOutcome, FindingStatus};
+use crate::cli::{Output, PublishArgs};
 use crate::model::inventory::AccountId;
 use crate::queue::destination::{Destination, SkipReason};
 use crate::queue::gate::{AccountListView, FailOn, Gate, GateCounts, unaudited};
@@ -19,13 +20,13 @@ use crate::queue::pull_request::{Baseline, PullRequestChanges, PullRequestCommen
 use crate::queue::snapshot::UntrustedIssue;
 use crate::queue::state::QueueState;
 use crate::report::{PageTemplate, SafeText, escape_invisible, render_page};
+use crate::runner::command::{Annotation, AnnotationLevel};
 use crate::runner::job::Job;
-use crate::settings::PublishSettings;
 
 /// What is published, and by whom.
 pub(super) struct PublishRun<'a> {
     pub(super) publish_target: &'a PublishTarget,
-    pub(super) settings: &'a PublishSettings,
+    pub(super) settings: &'a PublishArgs,
     pub(super) job: Option<&'a Job>,
     pub(super) observation: &'a Observation,
     /// What a pull request changes.
@@ -81,7 +82,7 @@ impl PublishRun<'_> {
             published.unaudited = unaudited(self.observation, queue_state);
         }
         let today = self.now.date_naive();
-        let days = self.settings.remedy_within_days;
+        let days = self.settings.due_within_days;
         let not_new = self.pull_request_changes.not_new();
         let known = published.previous_state.as_ref();
         let mut gate_counts = GateCounts::of(self.observation, known, &not_new, today, days);
@@ -93,11 +94,7 @@ impl PublishRun<'_> {
                 // Nobody knows what the queue holds.
                 Gate::NotEvaluated
             } else {
-                gate_counts.evaluate(
-                    self.publish_target.fail_on,
-                    known.is_some(),
-                    self.settings.require_queue,
-                )
+                gate_counts.evaluate(self.publish_target.fail_on, known.is_some())
             };
         let is_compared = self.pull_request_changes.compared != Baseline::Unavailable;
         // What the head's policy lets pass, an earlier one that nobody knows may not.
@@ -108,6 +105,12 @@ impl PublishRun<'_> {
         }
         if self.is_incomplete(&published) {
             exit = exit.max(Exit::Incomplete);
+        }
+        if published.exit == Exit::Done
+            && known.is_none()
+            && self.publish_target.fail_on.needs_queue()
+        {
+            report_missing_queue(job_report, streams);
         }
         job_report.outcomes.extend(self.outcomes(&published, &gate_counts));
         self.report(&published, &gate_counts, gate, streams);
@@ -144,11 +147,11 @@ impl PublishRun<'_> {
             queue: settings.queue.clone(),
             per_user,
             title: settings.issue_title.clone(),
-            labels: settings.labels.clone(),
-            assignees: settings.assignees.clone(),
+            labels: settings.labels.to_vec(),
+            assignees: settings.assignees.to_vec(),
             assign_owners: settings.assign_owners,
-            language: settings.language,
-            due_within_days: settings.remedy_within_days,
+            language: settings.language.language,
+            due_within_days: settings.due_within_days,
             today: self.now.date_naive(),
             run: self.publish_target.run.clone(),
             run_url: self.job.map(Job::run_url),
@@ -311,23 +314,26 @@ impl PublishRun<'_> {
         if self.publish_target.destination != Destination::PullRequest
             || published.exit != Exit::Done
         {
-            match render_page(PageTemplate::Summary, self.settings.language, view) {
+            match render_page(PageTemplate::Summary, self.settings.language.language, view) {
                 Ok(text) => job_report.add_to_summary(&text),
                 Err(error) => streams.error(&escape_invisible(&error.to_string())),
             }
         }
         let count = |number: usize| number.to_string();
         job_report.outputs.extend([
-            ("result", result.to_owned()),
-            ("gate", gate.id().to_owned()),
-            ("stale-count", count(gate_counts.open.len())),
-            ("new-count", count(gate_counts.all_new())),
-            ("overdue-count", count(gate_counts.overdue)),
-            ("exempted-count", count(self.observation.count(FindingStatus::Exempted))),
-            ("expired-exemption-count", count(self.observation.expired_exemptions)),
-            ("issue-number", queue_issue.map(|(number, _)| number.to_string()).unwrap_or_default()),
-            ("issue-url", queue_issue.map(|(_, url)| url.clone()).unwrap_or_default()),
-            ("comment-url", comment_url.unwrap_or_default()),
+            (Output::Result, result.to_owned()),
+            (Output::Gate, gate.id().to_owned()),
+            (Output::StaleCount, count(gate_counts.open.len())),
+            (Output::NewCount, count(gate_counts.all_new())),
+            (Output::OverdueCount, count(gate_counts.overdue)),
+            (Output::ExemptedCount, count(self.observation.count(FindingStatus::Exempted))),
+            (Output::ExpiredExemptionCount, count(self.observation.expired_exemptions)),
+            (
+                Output::IssueNumber,
+                queue_issue.map(|(number, _)| number.to_string()).unwrap_or_default(),
+            ),
+            (Output::IssueUrl, queue_issue.map(|(_, url)| url.clone()).unwrap_or_default()),
+            (Output::CommentUrl, comment_url.unwrap_or_default()),
         ]);
     }
 
@@ -338,7 +344,7 @@ impl PublishRun<'_> {
         job_report: &mut JobReport,
         streams: &mut Streams<'_>,
     ) -> Option<String> {
-        let body = match comment.body(self.settings.language) {
+        let body = match comment.body(self.settings.language.language) {
             Ok(body) => body,
             Err(error) => {
                 streams.error(&escape_invisible(&error.to_string()));
@@ -357,7 +363,6 @@ impl PublishRun<'_> {
             self.publish_target.repository.as_ref()?,
             pull_request.number,
             &body,
-            self.settings.comment_on,
             has_content,
         );
         written.unwrap_or_else(|error| {
@@ -412,6 +417,14 @@ impl PublishRun<'_> {
             names: self.publish_target.names,
         }
     }
+}
+
+/// Warns that nothing can be new or overdue without a queue.
+fn report_missing_queue(job_report: &mut JobReport, streams: &mut Streams<'_>) {
+    let message = "there is no remediation queue yet, so the gate was not evaluated; run the action on \
+                   the default branch, or set `fail-on: any`";
+    streams.eprintln(&format!("warning: {message}"));
+    job_report.annotations.push(Annotation::new(AnnotationLevel::Warning, message));
 }
 
 /// Says which issues were ignored although they pass for the queue's.

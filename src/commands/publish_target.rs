@@ -1,9 +1,8 @@
 //! Where a run publishes, and what may be named there.
 
-use secrecy::SecretString;
-
 use super::queue_client::{QueueClient, error_text, may_show_names};
 use super::{Exit, Streams};
+use crate::cli::PublishArgs;
 use crate::github::{Error, ErrorKind, RepositoryInfo};
 use crate::model::identity::{RepositoryName, Visibility};
 use crate::queue::destination::{Destination, PublishMode, SkipReason, destination};
@@ -11,7 +10,6 @@ use crate::queue::gate::FailOn;
 use crate::report::{SafeText, escape_invisible};
 use crate::runner::job::Job;
 use crate::runner::{self, GitHubEnvironment};
-use crate::settings::PublishSettings;
 
 /// What to do where there is no token.
 const NO_TOKEN: &str = "give `github-token`, or set GITHUB_TOKEN";
@@ -19,10 +17,10 @@ const NO_TOKEN: &str = "give `github-token`, or set GITHUB_TOKEN";
 const ELSEWHERE: &str = "plan and apply on `schedule`, `workflow_dispatch` or `push`, on the default branch: \
                          elsewhere the allowlist is somebody's proposal";
 /// What to do where everybody could read of a remedy.
-const IN_PUBLIC: &str = "remedy from a private repository, or set `publish-in-public`";
+const IN_PUBLIC: &str = "remedy from a private repository, or set `allow-public`";
 /// What to do where nobody can be asked who reads of a remedy.
 const UNKNOWN: &str =
-    "remedy by the action's `remediate`, whose `github-token` can ask, in a private repository";
+    "use the action with `command: remediate` and a `github-token`, in a private repository";
 
 /// Where a run publishes.
 pub(super) struct PublishTarget {
@@ -43,7 +41,7 @@ pub(super) struct PublishTarget {
 impl PublishTarget {
     /// Finds out where the run is. What is wrong was told when it fails.
     pub(super) fn of(
-        settings: &PublishSettings,
+        settings: &PublishArgs,
         job: Option<&Job>,
         streams: &mut Streams<'_>,
     ) -> Result<Self, Exit> {
@@ -52,7 +50,7 @@ impl PublishTarget {
             None => runner::github_environment(),
         };
         let repository = repository.map(|name| parse_repository(&name, streams)).transpose()?;
-        let queue_client = match &settings.token {
+        let queue_client = match &runner::github_token() {
             Some(token) => {
                 let queue_client = QueueClient::new(&api_url, graphql_url.as_deref(), token);
                 let queue_client =
@@ -64,20 +62,20 @@ impl PublishTarget {
         let about = repository_details(job, queue_client.as_ref(), repository.as_ref(), streams)?;
         let on_default_branch = is_on_default_branch(job, about.as_ref());
         let event = job.map(|job| job.event.as_str());
-        let (destination, fail_on) =
-            destination(event, on_default_branch, settings.mode).map_err(|refused| {
+        let (destination, fail_on) = destination(event, on_default_branch, settings.publish)
+            .map_err(|refused| {
                 streams.error(&escape_invisible(&refused.to_string()));
                 streams.hint(refused.hint());
                 Exit::Usage
             })?;
         let visibility = visibility(job, about.as_ref());
         let queue_repository = settings.queue_repository.clone().or_else(|| repository.clone());
-        let names = job.is_none() || settings.publish_in_public || may_show_names(visibility);
+        let names = job.is_none() || settings.public.allow_public || may_show_names(visibility);
         streams.redacted = !names;
         let publish_target = Self {
             names,
             run: job.zip(repository.as_ref()).and_then(|(job, name)| run_page(job, name)),
-            fail_on: settings.fail_on.unwrap_or(fail_on),
+            fail_on: settings.fail_on.0.unwrap_or(fail_on),
             queue_client,
             repository,
             queue_repository,
@@ -89,7 +87,7 @@ impl PublishTarget {
     /// A queue that everybody could read is not kept.
     fn without_public_queue(
         mut self,
-        settings: &PublishSettings,
+        settings: &PublishArgs,
         visibility: Option<Visibility>,
         streams: &mut Streams<'_>,
     ) -> Result<Self, Exit> {
@@ -118,7 +116,7 @@ impl PublishTarget {
                 .map_err(|error| report_read_error(&error, streams))?
                 .visibility
         };
-        if !settings.publish_in_public && !may_show_names(visibility) {
+        if !settings.public.allow_public && !may_show_names(visibility) {
             streams.eprintln(&format!(
                 "note: {queue} is public, or nobody can tell that it is not: no queue is kept there"
             ));
@@ -139,8 +137,7 @@ impl PublishTarget {
 /// Refuses a remedy where what somebody proposes would decide about it, and where everybody could
 /// read of it: plans and journals name users. Outside of a job there is nothing to refuse.
 pub(super) fn check_remediation_allowed(
-    token: Option<&SecretString>,
-    publish_in_public: bool,
+    allow_public: bool,
     job: Option<&Job>,
     streams: &mut Streams<'_>,
 ) -> Result<(), Exit> {
@@ -163,7 +160,8 @@ pub(super) fn check_remediation_allowed(
         return refuse(streams);
     }
     let repository = parse_repository(&job.repository, streams)?;
-    let queue_client = match token {
+    let token = runner::github_token();
+    let queue_client = match &token {
         Some(token) => {
             let queue_client = QueueClient::new(&job.api_url, job.graphql_url.as_deref(), token);
             Some(queue_client.map_err(|error| report_read_error(&error, streams))?)
@@ -183,7 +181,7 @@ pub(super) fn check_remediation_allowed(
     if !may(is_on_default_branch(Some(job), about.as_ref())) {
         return refuse(streams);
     }
-    if !publish_in_public && !may_show_names(visibility(Some(job), about.as_ref())) {
+    if !allow_public && !may_show_names(visibility(Some(job), about.as_ref())) {
         streams.error(&format!(
             "{repository} is public, or nobody can tell that it is not: a plan and its journal name \
              users"

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
 
 use super::allowlist::LoadedAllowlist;
 use super::publish_run::NO_PULL_REQUEST_CHANGES;
@@ -11,6 +11,7 @@ use super::publish_target::{PublishTarget, report_read_error};
 use super::queue_client::{BasePoint, FileAt, MergeTarget};
 use super::{Exit, Streams};
 use crate::allowlist::{self, Allowlist, Exemption};
+use crate::cli::{AllowlistSetting, CheckArgs};
 use crate::github::Error;
 use crate::model::identity::RepositoryName;
 use crate::model::policy::Policy;
@@ -21,7 +22,6 @@ use crate::report::escape_invisible;
 use crate::runner::checkout::RepositoryPath;
 use crate::runner::event::EventPayload;
 use crate::runner::job::Job;
-use crate::settings::{ActionSettings, AllowlistSetting};
 
 /// What a run is judged by.
 pub(super) struct AllowlistComparison {
@@ -42,8 +42,8 @@ pub(super) struct AllowlistComparison {
 
 impl AllowlistComparison {
     /// An allowlist on its own.
-    pub(super) fn of(head: LoadedAllowlist, settings: &ActionSettings) -> Self {
-        let policy = Policy::new(&head.allowlist.policy, settings.stale_after_days);
+    pub(super) fn of(head: LoadedAllowlist, settings: &CheckArgs) -> Self {
+        let policy = Policy::new(&head.allowlist.policy, settings.stale.stale_after_days);
         Self {
             policy,
             head,
@@ -78,15 +78,16 @@ pub(super) fn is_pull_request_job(job: &Job) -> bool {
 /// repository.
 pub(super) fn compare_allowlists(
     publish_target: &PublishTarget,
-    settings: &ActionSettings,
+    settings: &CheckArgs,
+    now: DateTime<Utc>,
     base: MergeTarget<'_>,
     place: &RepositoryPath,
     mut head: LoadedAllowlist,
     streams: &mut Streams<'_>,
 ) -> AllowlistComparison {
     let BaseAllowlists { allowlists, tip, compared, exit } =
-        read_base_allowlists(publish_target, settings, base, place, streams);
-    let policy_of = |it: &Allowlist| Policy::new(&it.policy, settings.stale_after_days);
+        read_base_allowlists(publish_target, settings, now, base, place, streams);
+    let policy_of = |it: &Allowlist| Policy::new(&it.policy, settings.stale.stale_after_days);
     let head_policy = policy_of(&head.allowlist);
     let earlier: Vec<_> = allowlists.into_iter().map(|it| (policy_of(&it), it)).collect();
     let strictest = earlier.iter().map(|(policy, _)| policy.clone());
@@ -100,7 +101,7 @@ pub(super) fn compare_allowlists(
         None => (head_policy, Vec::new()),
     };
     let reach = chrono::Days::new(policy.max_exemption_days.into());
-    let last = settings.now.date_naive().checked_add_days(reach).unwrap_or(NaiveDate::MAX);
+    let last = now.date_naive().checked_add_days(reach).unwrap_or(NaiveDate::MAX);
     let (within, beyond): (Vec<Exemption>, Vec<Exemption>) =
         head.allowlist.exemptions.into_iter().partition(|it| it.expires <= last);
     head.allowlist.exemptions = within;
@@ -190,12 +191,13 @@ impl BaseAllowlists {
 /// Reads the allowlist where the proposal parts from the base, and at the base branch's tip.
 fn read_base_allowlists(
     publish_target: &PublishTarget,
-    settings: &ActionSettings,
+    settings: &CheckArgs,
+    now: DateTime<Utc>,
     base: MergeTarget<'_>,
     place: &RepositoryPath,
     streams: &mut Streams<'_>,
 ) -> BaseAllowlists {
-    if settings.allowlist == AllowlistSetting::None {
+    if settings.allowlist.allowlist == AllowlistSetting::None {
         return BaseAllowlists::defaults(Baseline::BaseAllowlist);
     }
     let (Some(queue_client), Some(repository)) =
@@ -217,7 +219,7 @@ fn read_base_allowlists(
         RepositoryPath::Unknown(why) => return not_in_repository(repository, why, streams),
     };
     let (parted, tip) = queue_client.read_base_files(repository, base, path);
-    let today = settings.now.date_naive();
+    let today = now.date_naive();
     let found: Vec<BaseFile> =
         [Some(parted), tip].into_iter().flatten().map(|it| BaseFile::of(it, today)).collect();
     if matches!(place, RepositoryPath::Probable(_))

@@ -17,7 +17,6 @@ use crate::queue::state::{InvalidQueueState, QueueName, QueueState};
 use crate::queue::update::{self, OutdatedEvidence};
 use crate::queue::warning::Warning;
 use crate::report::TemplateError;
-use crate::settings::CommentOn;
 
 /// How long everything that is asked of GitHub before the audit may take together, and what is
 /// published behind it.
@@ -389,19 +388,18 @@ impl QueueClient {
         })
     }
 
-    /// Makes or updates the comment on a pull request; its address, if there is one then.
+    /// Updates the comment on a pull request, or adds one if it has content. Returns its URL, if there
+    /// is a comment then.
     pub(super) fn comment(
         &self,
         repository: &RepositoryName,
         pull_request: u64,
         body: &str,
-        comment_on: CommentOn,
         has_content: bool,
     ) -> Result<Option<String>, Error> {
         let handle = self.github.repository(repository.clone());
         // The marker is the first line.
         let marker = body.lines().next().unwrap_or_default();
-        let keep_comment = has_content || comment_on != CommentOn::Findings;
         self.runtime.block_on(async {
             let trusted_authors =
                 TrustedAuthors::of(&self.github, self.queue_author.as_deref()).await?;
@@ -421,17 +419,17 @@ impl QueueClient {
             }
             // Where GitHub does not say whom the token belongs to, a new comment's author does.
             let may_be_ours = !trusted_authors.knows_own_login() && !others.is_empty();
-            if !keep_comment && !may_be_ours {
+            if !has_content && !may_be_ours {
                 return Ok(None);
             }
             let made = handle.create_comment(pull_request, body, newest).await?;
             let earlier = others.iter().find(|it| may_be_ours && it.author == made.author);
-            if earlier.is_some() || !keep_comment {
+            if earlier.is_some() || !has_content {
                 handle.delete_comment(made.id).await?;
             }
             match earlier {
                 Some(earlier) => update_comment_body(&handle, earlier, body).await.map(Some),
-                None => Ok(keep_comment.then_some(made.url)),
+                None => Ok(has_content.then_some(made.url)),
             }
         })
     }

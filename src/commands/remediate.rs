@@ -1,29 +1,29 @@
 //! What a remedy leaves behind: on the command line, and in a job.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use secrecy::SecretString;
+use chrono::{DateTime, Utc};
 
 use super::allowlist::DetailLevel;
 use super::job::{self, JobReport};
 use super::publish_target::check_remediation_allowed;
 use super::remediation_run::{self, RemediationOutcome, UndoOutcome};
-use super::{Exit, Streams, files, report_folder};
+use super::remediation_run::{RemediationRequest, SavedPlanFile, Task};
+use super::{Exit, MAX_ROWS, Streams, files, report_folder};
 use crate::cause::reason;
+use crate::cli::{
+    self, ActionRemediateArgs, Format, Output, RemediateArgs, RemediationArgs, RemediationTask,
+};
 use crate::files::Staged;
 use crate::remediate::plan::RemediationPlan;
 use crate::report::{self, RemediationReport, TemplateError, UndoReport, escape_invisible};
-use crate::runner::checkout::relative_to_workspace;
+use crate::runner::checkout::{as_relative, relative_to_workspace};
 use crate::runner::command::{Annotation, AnnotationLevel};
 use crate::runner::job::Job;
-use crate::settings::{Format, RemediateSettings, Task};
 
 /// The names of the files in the report's folder.
 const PLAN: &str = "iam-stocktake-plan.json";
 const MARKDOWN: &str = "iam-stocktake-plan.md";
-
-/// The output that names the journal.
-const JOURNAL: &str = "journal";
 
 /// What is said of a run that ends with another exit code than 0 though nothing went wrong.
 const OUTCOMES: [(Exit, &str); 3] = [
@@ -34,33 +34,174 @@ const OUTCOMES: [(Exit, &str); 3] = [
 
 /// Where a remedy is run, and who may read of it.
 #[derive(Clone, Copy)]
-pub(super) struct RunContext<'a> {
-    /// The token for GitHub, which is asked who may read what is left behind.
-    pub(super) token: Option<&'a SecretString>,
-    /// Whether users are named although everybody can read it.
-    pub(super) publish_in_public: bool,
+struct RunContext<'a> {
+    /// Whether users can be named in public.
+    allow_public: bool,
     /// The folder for a plan; `None` where files are named by the command line.
-    pub(super) report_dir: Option<&'a Path>,
+    report_dir: Option<&'a Path>,
     /// The job; `None` outside of one.
-    pub(super) job: Option<&'a Job>,
+    job: Option<&'a Job>,
 }
 
 /// Runs the command.
-pub(super) fn remediate(settings: &RemediateSettings, streams: &mut Streams<'_>) -> Exit {
-    job::run(None, streams, |job, job_report, streams| {
-        let context = RunContext { token: None, publish_in_public: false, report_dir: None, job };
-        run(settings, context, job_report, streams).unwrap_or_else(|exit| exit)
+pub(super) fn remediate(
+    args: &RemediateArgs,
+    now: DateTime<Utc>,
+    streams: &mut Streams<'_>,
+) -> Exit {
+    job::run(streams, |job, job_report, streams| {
+        let request = match request(args, now) {
+            Ok(request) => request,
+            Err(message) => {
+                streams.error(&message);
+                return Exit::Usage;
+            }
+        };
+        let context = RunContext { allow_public: false, report_dir: None, job };
+        run(&request, context, job_report, streams).unwrap_or_else(|exit| exit)
     })
 }
 
+/// Runs `command: remediate` of the action. An error has been reported.
+pub(super) fn run_in_action(
+    args: &ActionRemediateArgs,
+    now: DateTime<Utc>,
+    job: Option<&Job>,
+    job_report: &mut JobReport,
+    streams: &mut Streams<'_>,
+) -> Result<Exit, Exit> {
+    let request = action_request(args, now).map_err(|message| {
+        streams.error(&message);
+        Exit::Usage
+    })?;
+    let context = RunContext {
+        allow_public: args.public.allow_public,
+        report_dir: Some(&args.report.report_dir),
+        job,
+    };
+    run(&request, context, job_report, streams)
+}
+
+/// What the command line asks for.
+fn request(args: &RemediateArgs, now: DateTime<Utc>) -> Result<RemediationRequest, String> {
+    let RemediationArgs { plan, plan_digest, .. } = &args.remediation;
+    let wrong = [
+        (plan.is_some() && !args.apply, "'--plan' needs '--apply'"),
+        (plan_digest.is_some() && plan.is_none(), "'--plan-digest' needs '--plan'"),
+        (!args.user.is_empty() && args.undo.is_none(), "'--user' needs '--undo'"),
+    ];
+    if let Some((_, message)) = wrong.into_iter().find(|(is_wrong, _)| *is_wrong) {
+        return Err(message.to_owned());
+    }
+    let saved = plan.clone().map(|file| SavedPlanFile { file, digest: plan_digest.clone() });
+    let users = args.user.iter().map(|user| user.to_ascii_lowercase()).collect();
+    let task = match (&args.undo, args.apply) {
+        (Some(journal), apply) => Task::Undo { journal: journal.clone(), users, apply },
+        (None, true) => Task::Apply(saved),
+        (None, false) => Task::Plan,
+    };
+    check_time(args.clock.now, &task)?;
+    Ok(RemediationRequest {
+        args: args.remediation.clone(),
+        task,
+        stdout: args.format.or(args.output.is_empty().then_some(Format::Table)),
+        output: args.output.clone(),
+        quiet: args.verbosity.quiet || args.verbosity.verbose,
+        now: args.clock.now.unwrap_or(now),
+    })
+}
+
+/// What the inputs of the action ask for.
+fn action_request(
+    args: &ActionRemediateArgs,
+    now: DateTime<Utc>,
+) -> Result<RemediationRequest, String> {
+    let mut shared = args.remediation.clone();
+    shared.plan = shared.plan.as_ref().map(files::in_workspace);
+    shared.audit = shared.audit.as_ref().map(files::in_workspace);
+    if let cli::AllowlistSetting::File(path) = &mut shared.allowlist.allowlist {
+        *path = as_relative(path.clone());
+    }
+    shared.journal = journal_path("journal", &shared.journal)?;
+    for journal in &mut shared.other_journals.0 {
+        *journal = journal_path("other-journals", journal)?;
+    }
+    let saved = match (&shared.plan, &shared.plan_digest) {
+        (None, None) => None,
+        // An empty expression must not remove the approval.
+        (Some(_), None) => {
+            return Err(
+                "the input `plan` needs `plan-digest`, the digest of the approved plan".to_owned()
+            );
+        }
+        (None, Some(_)) => return Err("the input `plan-digest` needs `plan`".to_owned()),
+        (Some(file), digest) => Some(SavedPlanFile { file: file.clone(), digest: digest.clone() }),
+    };
+    let task = match (args.task, saved) {
+        (RemediationTask::Plan, Some(_)) => {
+            return Err("the input `plan` needs `task: apply`".to_owned());
+        }
+        (RemediationTask::Plan, None) => Task::Plan,
+        (RemediationTask::Apply, saved) => Task::Apply(saved),
+    };
+    check_time(args.clock.now, &task)?;
+    Ok(RemediationRequest {
+        args: shared,
+        task,
+        stdout: Some(Format::Table),
+        output: Vec::new(),
+        quiet: true,
+        now: args.clock.now.unwrap_or(now),
+    })
+}
+
+/// A journal of a job must be in its workspace.
+fn journal_path(input: &str, path: &Path) -> Result<PathBuf, String> {
+    cli::in_workspace(path.to_path_buf())
+        .map_err(|error| format!("the input `{input}` has `{}`: {error}", path.display()))
+}
+
+/// Refuses `--now` for changes, except in tests.
+fn check_time(now: Option<DateTime<Utc>>, task: &Task) -> Result<(), String> {
+    if now.is_some() && task.changes() && !is_local() {
+        return Err(
+            "'--now' with '--apply' is only for tests, in which AWS_ENDPOINT_URL is a local \
+                    address"
+                .to_owned(),
+        );
+    }
+    Ok(())
+}
+
+/// Whether all requests to AWS stay on this machine. The environment has precedence over the profile.
+#[expect(clippy::disallowed_methods, reason = "the environment is read at the edge")]
+fn is_local() -> bool {
+    let variable = |name: &str| std::env::var(name).ok().filter(|it| !it.is_empty());
+    let is_loopback = |url: &String| {
+        let uri: Option<http::Uri> = url.parse().ok();
+        let host = uri.as_ref().and_then(http::Uri::host).unwrap_or_default();
+        let address = host.trim_start_matches('[').trim_end_matches(']');
+        host == "localhost"
+            || address.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+    };
+    let all = variable("AWS_ENDPOINT_URL");
+    let endpoint = |service| variable(service).or_else(|| all.clone());
+    // The SDK accepts `TRUE` as well.
+    variable("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS")
+        .is_none_or(|it| it.eq_ignore_ascii_case("false"))
+        && ["AWS_ENDPOINT_URL_IAM", "AWS_ENDPOINT_URL_STS"]
+            .into_iter()
+            .all(|service| endpoint(service).as_ref().is_some_and(is_loopback))
+}
+
 /// Plans, applies or undoes, and leaves behind what came of it. An `Err` has been told to the user.
-pub(super) fn run(
-    settings: &RemediateSettings,
+fn run(
+    settings: &RemediationRequest,
     context: RunContext<'_>,
     job_report: &mut JobReport,
     streams: &mut Streams<'_>,
 ) -> Result<Exit, Exit> {
-    check_remediation_allowed(context.token, context.publish_in_public, context.job, streams)?;
+    check_remediation_allowed(context.allow_public, context.job, streams)?;
     // A plan names users, and was admitted here.
     streams.redacted = false;
     job_report.outcomes.extend(OUTCOMES.map(|(exit, outcome)| (exit, outcome.to_owned())));
@@ -99,30 +240,34 @@ fn print(text: &str, context: RunContext<'_>, streams: &mut Streams<'_>) -> Exit
 /// Leaves the journal to the steps behind, however the run has ended; where there is none its output
 /// is empty.
 fn leave_journal(
-    settings: &RemediateSettings,
+    settings: &RemediationRequest,
     context: RunContext<'_>,
     job_report: &mut JobReport,
     streams: &mut Streams<'_>,
 ) {
-    let path = &settings.journal;
+    let path = &settings.args.journal;
     if context.job.is_some() && settings.task.changes() && path.exists() {
         report_folder::give_away(std::slice::from_ref(path), context.job, streams);
     } else {
-        job_report.outputs.retain(|(name, _)| *name != JOURNAL);
+        job_report.outputs.retain(|(name, _)| *name != Output::Journal);
     }
 }
 
 /// Tells the steps behind where the journal is.
-fn name_journal(settings: &RemediateSettings, context: RunContext<'_>, job_report: &mut JobReport) {
+fn name_journal(
+    settings: &RemediationRequest,
+    context: RunContext<'_>,
+    job_report: &mut JobReport,
+) {
     if context.job.is_some() && settings.task.changes() {
-        let path_for_steps = relative_to_workspace(&settings.journal).display().to_string();
-        job_report.outputs.push((JOURNAL, path_for_steps));
+        let path_for_steps = relative_to_workspace(&settings.args.journal).display().to_string();
+        job_report.outputs.push((Output::Journal, path_for_steps));
     }
 }
 
 /// What a run came to, for people and for the steps behind.
 struct RemediationOutput<'a> {
-    settings: &'a RemediateSettings,
+    settings: &'a RemediationRequest,
     outcome: &'a RemediationOutcome,
 }
 
@@ -131,7 +276,7 @@ impl RemediationOutput<'_> {
     fn show(&self, context: RunContext<'_>, streams: &mut Streams<'_>) -> Result<Exit, Exit> {
         let Self { settings, outcome } = self;
         let mut exit = outcome.exit;
-        for output in &settings.outputs {
+        for output in &settings.output {
             let name = output.path.display().to_string();
             let text = self.rendered(output.format, streams)?;
             let staged = files::stage(&output.path, text.as_bytes());
@@ -174,8 +319,8 @@ impl RemediationOutput<'_> {
         let mut exit = Exit::Done;
         if let (Some(folder), Task::Plan) = (context.report_dir, &settings.task) {
             let reports = vec![
-                (PLAN, "plan", outcome.saved.to_json()),
-                (MARKDOWN, "report-markdown", self.rendered(Format::Markdown, streams)?),
+                (PLAN, Output::Plan, outcome.saved.to_json()),
+                (MARKDOWN, Output::ReportMarkdown, self.rendered(Format::Markdown, streams)?),
             ];
             exit = report_folder::write(folder, reports, context.job, job_report, streams);
         }
@@ -187,9 +332,9 @@ impl RemediationOutput<'_> {
             _ => "stale",
         };
         job_report.outputs.extend([
-            ("result", result.to_owned()),
-            ("plan-digest", outcome.saved.digest.clone()),
-            ("change-count", takes_something.count().to_string()),
+            (Output::Result, result.to_owned()),
+            (Output::PlanDigest, outcome.saved.digest.clone()),
+            (Output::ChangeCount, takes_something.count().to_string()),
         ]);
         job_report.annotations.extend(self.annotations());
         if context.job.is_some() {
@@ -216,25 +361,29 @@ impl RemediationOutput<'_> {
     /// The Markdown for the summary: as many rows as there is room for behind what stands there
     /// already.
     fn for_summary(&self, taken: usize) -> String {
-        let most = match self.settings.max_rows {
-            0 => usize::MAX,
-            rows => rows,
-        };
-        let rows = most.min(longest_list(&self.outcome.saved.plan));
+        let rows = MAX_ROWS.min(longest_list(&self.outcome.saved.plan));
         let text = job::fit_into_summary(taken, rows, |rows| self.markdown(rows).ok());
         if text.is_empty() {
             // What takes something away is not cut: the page says where all of it is.
             let remediation_report =
                 RemediationReport { is_brief: true, ..self.remediation_report(1) };
-            let brief =
-                || report::remediation_markdown(remediation_report, self.settings.language).ok();
+            let brief = || {
+                report::remediation_markdown(
+                    remediation_report,
+                    self.settings.args.language.language,
+                )
+                .ok()
+            };
             return job::fit_into_summary(taken, 1, |_| brief());
         }
         text
     }
 
     fn markdown(&self, max_rows: usize) -> Result<String, TemplateError> {
-        report::remediation_markdown(self.remediation_report(max_rows), self.settings.language)
+        report::remediation_markdown(
+            self.remediation_report(max_rows),
+            self.settings.args.language.language,
+        )
     }
 
     fn remediation_report(&self, max_rows: usize) -> RemediationReport<'_> {
@@ -243,19 +392,18 @@ impl RemediationOutput<'_> {
             policy: &self.outcome.policy,
             applied: self.outcome.applied.as_ref(),
             missing: &self.outcome.missing,
-            journal: &self.settings.journal,
-            other_journals: &self.settings.other_journals,
+            journal: &self.settings.args.journal,
+            other_journals: &self.settings.args.other_journals,
             max_rows,
             is_brief: false,
         }
     }
 
     fn rendered(&self, format: Format, streams: &mut Streams<'_>) -> Result<String, Exit> {
-        let max_rows = self.settings.max_rows;
         match format {
             Format::Json => Ok(self.outcome.saved.to_json()),
-            Format::Table => Ok(report::remediation_text(self.remediation_report(max_rows))),
-            Format::Markdown => self.markdown(max_rows).map_err(|error| {
+            Format::Table => Ok(report::remediation_text(self.remediation_report(MAX_ROWS))),
+            Format::Markdown => self.markdown(MAX_ROWS).map_err(|error| {
                 streams.error(&escape_invisible(&error.to_string()));
                 Exit::WriteFailed
             }),

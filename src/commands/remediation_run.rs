@@ -2,15 +2,16 @@
 
 use std::collections::BTreeSet;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
 
 use super::allowlist::{DetailLevel, LoadedAllowlist, MissingAllowlist, load_allowlist};
 use super::progress::ProgressDisplay;
-use super::{Exit, Streams, files, live};
+use super::{Exit, MAX_ROWS, Streams, files, live};
 use crate::audit::{Audit, Auditor};
 use crate::cause::reason;
+use crate::cli::{Format, Input, OutputFile, RemediationArgs};
 use crate::files::FileKind;
 use crate::model::inventory::Account;
 use crate::model::policy::Policy;
@@ -30,7 +31,53 @@ use crate::remediate::{
 };
 use crate::report::{self, RemediationReport, escape_invisible};
 use crate::runner;
-use crate::settings::{RemediateSettings, SavedPlanFile, Task};
+
+/// What is asked for.
+#[derive(Debug, Clone)]
+pub(super) struct RemediationRequest {
+    pub(super) args: RemediationArgs,
+    pub(super) task: Task,
+    /// The format on standard output.
+    pub(super) stdout: Option<Format>,
+    /// The files to write.
+    pub(super) output: Vec<OutputFile>,
+    /// Whether no progress is shown.
+    pub(super) quiet: bool,
+    /// The time from which days are counted.
+    pub(super) now: DateTime<Utc>,
+}
+
+/// What is to be done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Task {
+    /// Create a plan.
+    Plan,
+    /// Apply a plan: a saved one, or one that is created now.
+    Apply(Option<SavedPlanFile>),
+    /// Re-enable what a journal says was deactivated.
+    Undo {
+        journal: PathBuf,
+        /// Only these users, in lower case; all users if empty.
+        users: BTreeSet<String>,
+        /// Whether it is done, or only shown.
+        apply: bool,
+    },
+}
+
+impl Task {
+    /// Whether IAM is changed.
+    pub(super) const fn changes(&self) -> bool {
+        matches!(self, Self::Apply(_) | Self::Undo { apply: true, .. })
+    }
+}
+
+/// A saved plan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct SavedPlanFile {
+    pub(super) file: Input,
+    /// The digest of the approved plan, if it is known.
+    pub(super) digest: Option<String>,
+}
 
 /// What a remedy came to.
 pub(super) struct RemediationOutcome {
@@ -48,29 +95,35 @@ pub(super) struct RemediationOutcome {
 
 /// Plans, and carries out where that is asked for. An `Err` has been told to the user.
 pub(super) fn run(
-    settings: &RemediateSettings,
+    settings: &RemediationRequest,
     detail: DetailLevel,
     streams: &mut Streams<'_>,
 ) -> Result<RemediationOutcome, Exit> {
     let today = settings.now.date_naive();
-    let read = load_allowlist(&settings.allowlist, MissingAllowlist::Fail, detail, today, streams);
+    let read = load_allowlist(
+        &settings.args.allowlist.allowlist,
+        MissingAllowlist::Fail,
+        detail,
+        today,
+        streams,
+    );
     let chosen = read.map_err(|_| Exit::Usage)?;
     let policy = remediation(&chosen, settings, streams)?;
     let saved = match &settings.task {
         Task::Apply(Some(file)) => Some(read_plan(file, settings.now, streams)?),
         _ => None,
     };
-    let among = match &settings.audit {
+    let among = match &settings.args.audit {
         Some(input) => Some(users_with_findings(input, streams)?),
         None => None,
     };
     let run = RemediationRun {
         settings,
-        policy: Policy::new(&chosen.allowlist.policy, settings.stale_after_days),
+        policy: Policy::new(&chosen.allowlist.policy, settings.args.stale.stale_after_days),
         stage: saved
             .as_ref()
             .map(|saved| saved.stage)
-            .or(settings.stage)
+            .or(settings.args.stage)
             .unwrap_or_else(|| policy.final_stage()),
         remediation: policy,
         chosen,
@@ -84,7 +137,7 @@ pub(super) fn run(
 /// What the allowlist file says about the remedy. Without a word of it there nothing is changed.
 fn remediation(
     chosen: &LoadedAllowlist,
-    settings: &RemediateSettings,
+    settings: &RemediationRequest,
     streams: &mut Streams<'_>,
 ) -> Result<RemediationPolicy, Exit> {
     const HINT: &str = "add `remediation: {}` to the allowlist file for the defaults, or more \
@@ -125,7 +178,7 @@ fn read_plan(
 
 /// The users who have findings in an audit JSON.
 fn users_with_findings(
-    input: &crate::settings::Input,
+    input: &Input,
     streams: &mut Streams<'_>,
 ) -> Result<BTreeSet<RemediationUser>, Exit> {
     let audit = files::read_audit(input, streams.stdin).map_err(|(message, hint)| {
@@ -141,7 +194,7 @@ fn users_with_findings(
 
 /// One run, with everything that was read.
 struct RemediationRun<'a> {
-    settings: &'a RemediateSettings,
+    settings: &'a RemediationRequest,
     chosen: LoadedAllowlist,
     policy: Policy,
     remediation: RemediationPolicy,
@@ -169,7 +222,7 @@ impl RemediationRun<'_> {
             policy: &self.policy,
             remediation: &self.remediation,
             stage: self.stage,
-            owner_tags: &self.settings.live.owner_tags,
+            owner_tags: &self.settings.args.access.owner_tags,
             now: self.settings.now,
         }
     }
@@ -183,13 +236,13 @@ impl RemediationRun<'_> {
         let history =
             |own| History::from_lines(&merge_journals([vec![own], others.clone()].concat()));
         let (journal, history) = if applies {
-            let (journal, lines) = open_journal(&self.settings.journal, run, streams)?;
+            let (journal, lines) = open_journal(&self.settings.args.journal, run, streams)?;
             (Some(journal), history(lines))
         } else {
-            (None, history(read_lines(&self.settings.journal, streams)?))
+            (None, history(read_lines(&self.settings.args.journal, streams)?))
         };
         let (options, runtime) = prepare(self.settings, &self.policy, streams)?;
-        let display = ProgressDisplay::new(self.settings.quiet || self.settings.verbose, streams);
+        let display = ProgressDisplay::new(self.settings.quiet, streams);
         let seen = runtime.block_on(async {
             let sessions =
                 observe::open_sessions(&options).await.map_err(live::ObserveError::Refused)?;
@@ -249,9 +302,9 @@ impl RemediationRun<'_> {
             policy: &self.remediation,
             applied: None,
             missing,
-            journal: &self.settings.journal,
-            other_journals: &self.settings.other_journals,
-            max_rows: self.settings.max_rows,
+            journal: &self.settings.args.journal,
+            other_journals: &self.settings.args.other_journals,
+            max_rows: MAX_ROWS,
             is_brief: false,
         });
         streams.eprint(&text);
@@ -392,7 +445,7 @@ impl RemediationRun<'_> {
         begin(journal, now, &saved.digest)?;
         Executor::new(&seen.accounts, history, journal, now).resolve_open_steps().await?;
         // What became of open steps stands in the journal by now.
-        let lines = journal::read(&self.settings.journal, files::workspace().as_ref())?.lines;
+        let lines = journal::read(&self.settings.args.journal, files::workspace().as_ref())?.lines;
         let history =
             &History::from_lines(&merge_journals([vec![lines], others.to_vec()].concat()));
         let mut executor = Executor::new(&seen.accounts, history, journal, now);
@@ -497,26 +550,26 @@ fn read_lines(path: &Path, streams: &mut Streams<'_>) -> Result<Vec<JournalLine>
 
 /// What the journals of other jobs say.
 fn other_lines(
-    settings: &RemediateSettings,
+    settings: &RemediationRequest,
     streams: &mut Streams<'_>,
 ) -> Result<Vec<Vec<JournalLine>>, Exit> {
-    settings.other_journals.iter().map(|path| read_lines(path, streams)).collect()
+    settings.args.other_journals.iter().map(|path| read_lines(path, streams)).collect()
 }
 
 /// What the looks go by, and what they run on.
 fn prepare(
-    settings: &RemediateSettings,
+    settings: &RemediationRequest,
     policy: &Policy,
     streams: &mut Streams<'_>,
 ) -> Result<(ObserveOptions, tokio::runtime::Runtime), Exit> {
     let live_context = live::LiveContext {
         now: settings.now,
-        quiet: settings.quiet || settings.verbose,
+        quiet: settings.quiet,
         ssh_key_users: BTreeSet::new(),
     };
-    live::warn_about_unused_settings(&settings.live, streams);
-    live::prepare(&settings.live, live_context, policy)
-        .map_err(|unobserved| unobserved.report(streams))
+    let live = live::LiveSettings::remediation(&settings.args.access);
+    live::warn_about_unused_settings(&live, streams);
+    live::prepare(&live, live_context, policy).map_err(|unobserved| unobserved.report(streams))
 }
 
 /// What an undoing came to.
@@ -531,7 +584,7 @@ pub(super) struct UndoOutcome {
 
 /// Undoes by a journal, or says what that would be. An `Err` has been told to the user.
 pub(super) fn undo(
-    settings: &RemediateSettings,
+    settings: &RemediationRequest,
     path: &Path,
     users: &BTreeSet<String>,
     streams: &mut Streams<'_>,

@@ -5,13 +5,14 @@ use std::path::{Path, PathBuf};
 use super::job::JobReport;
 use super::{Exit, Streams, files};
 use crate::cause::reason;
+use crate::cli::Output;
 use crate::files::Staged;
 use crate::runner::checkout::relative_to_workspace;
 use crate::runner::files::chown_to_owner_of;
 use crate::runner::job::Job;
 
 /// A report: its file's name, its output's, and its text.
-pub(super) type Report = (&'static str, &'static str, String);
+pub(super) type Report = (&'static str, Output, String);
 
 /// Writes the reports into the folder, and leaves their outputs behind.
 pub(super) fn write(

@@ -1,12 +1,12 @@
 //! The reports that a job leaves behind: files in the workspace, and the job's summary.
 
 use super::job::{JobReport, fit_into_summary};
-use super::{Exit, Streams, report_folder};
+use super::{Exit, MAX_ROWS, Streams, report_folder};
 use crate::audit::Audit;
+use crate::cli::{CheckArgs, Output};
 use crate::report::json::v1;
 use crate::report::{self, Language, MarkdownOptions, UserTemplate, escape_invisible};
 use crate::runner::job::Job;
-use crate::settings::ActionSettings;
 
 /// The names of the files in the report's folder.
 const MARKDOWN: &str = "iam-stocktake.md";
@@ -16,13 +16,13 @@ const JSON: &str = "iam-stocktake.json";
 pub(super) fn write(
     audit: &Audit,
     json: &v1::Audit,
-    settings: &ActionSettings,
+    settings: &CheckArgs,
     template: Option<&UserTemplate>,
     job: Option<&Job>,
     job_report: &mut JobReport,
     streams: &mut Streams<'_>,
 ) -> Exit {
-    let options = options(settings.publish.language, settings.max_rows, template);
+    let options = options(settings.publish.language.language, MAX_ROWS, template);
     let markdown = match report::markdown(audit, &options) {
         Ok(markdown) => markdown,
         Err(error) => {
@@ -32,10 +32,10 @@ pub(super) fn write(
         }
     };
     let reports = vec![
-        (MARKDOWN, "report-markdown", markdown),
-        (JSON, "report-json", report::json::to_json(json)),
+        (MARKDOWN, Output::ReportMarkdown, markdown),
+        (JSON, Output::ReportJson, report::json::to_json(json)),
     ];
-    report_folder::write(&settings.report_dir, reports, job, job_report, streams)
+    report_folder::write(&settings.report.report_dir, reports, job, job_report, streams)
 }
 
 fn options(
@@ -47,9 +47,8 @@ fn options(
 }
 
 /// The report for the summary: as many rows as there is room for behind what stands there already.
-pub(super) fn for_summary(audit: &Audit, settings: &ActionSettings, taken: usize) -> String {
-    let most = if settings.max_rows == 0 { usize::MAX } else { settings.max_rows };
-    fit_into_summary(taken, most.min(audit.findings.len()), |rows| {
-        report::markdown(audit, &options(settings.publish.language, rows, None)).ok()
+pub(super) fn for_summary(audit: &Audit, settings: &CheckArgs, taken: usize) -> String {
+    fit_into_summary(taken, MAX_ROWS.min(audit.findings.len()), |rows| {
+        report::markdown(audit, &options(settings.publish.language.language, rows, None)).ok()
     })
 }

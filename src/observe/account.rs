@@ -1,4 +1,4 @@
-//! One account: its credential report, the re-check of the users it cannot clear, and the rest.
+//! Observes one account: the credential report, the re-check of flagged users, and optional data.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -16,7 +16,6 @@ use super::user_details::{self, UserDetails};
 use super::users::{self, ListedUser};
 use super::{fetch_report, last_accessed, service_credentials};
 use crate::audit;
-use crate::model::choices::SshKeyLookup;
 use crate::model::inventory::{
     Account, AccountId, Evidence, EvidenceGap, EvidenceItem, EvidenceSource, GapCause,
     OtherCredential, User, owner,
@@ -24,30 +23,28 @@ use crate::model::inventory::{
 use crate::model::policy::Policy;
 use crate::permissions::{Feature, Features};
 
-/// What is to be observed, and how.
+/// What to observe, and how.
 #[derive(Debug, Clone)]
 pub struct ObserveOptions {
-    /// How to come by a session in each account.
+    /// How to open a session in each account.
     pub session: SessionConfig,
-    /// The policy of the audit: it says which users are flagged and which evidence is needed.
+    /// The audit policy. It decides which users are flagged and which evidence is needed.
     pub policy: Policy,
-    /// The moment by which days will be counted.
+    /// The time to count days of disuse from.
     pub now: DateTime<Utc>,
-    /// What is looked for; `permissions` says which calls each feature takes.
+    /// What to look for; `permissions` lists the calls of each feature.
     pub features: Features,
-    /// Whose SSH keys are listed.
-    pub ssh_keys: SshKeyLookup,
-    /// Users, in lower case, whose SSH keys are listed in any case: something is known of theirs
-    /// that only this can clear.
+    /// Whether the SSH keys of all users are listed, and not only those of flagged users.
+    pub all_ssh_keys: bool,
+    /// Users, in lower case, whose SSH keys are always listed, because only that can clear an open
+    /// finding.
     pub ssh_key_users: BTreeSet<(AccountId, String)>,
-    /// The tags that name an owner, the first that a user has counts.
+    /// The tags that name an owner. The first one that a user has counts.
     pub owner_tags: Vec<String>,
-    /// How long an account may take.
+    /// The timeout for each account.
     pub timeout: Duration,
-    /// How many calls are made at a time in an account.
+    /// The number of concurrent calls in an account.
     pub concurrency: usize,
-    /// How many accounts are observed at a time.
-    pub account_concurrency: usize,
 }
 
 impl ObserveOptions {
@@ -56,32 +53,29 @@ impl ObserveOptions {
     }
 }
 
-/// How far the observation of an account has come.
+/// A progress step of an account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ProgressStep {
-    /// Its observation has begun.
     Started,
-    /// The credential report is there: so many users.
+    /// The credential report was fetched. Contains the number of users.
     ReportFetched(usize),
-    /// So many flagged users are to be re-checked.
+    /// The re-check starts. Contains the number of flagged users.
     RecheckStarted(usize),
-    /// One more of them was re-checked.
+    /// One flagged user was re-checked.
     UserRechecked,
-    /// Everything was observed that could be; so many gaps are left.
+    /// The account is done. Contains the number of evidence gaps.
     Done(usize),
 }
 
-/// The evidence that could not be had, gathered.
+/// Evidence gaps, grouped by evidence, cause and action.
 #[derive(Default)]
 struct GapSet(BTreeMap<(EvidenceItem, GapCause, &'static str), EvidenceGap>);
 
 impl GapSet {
-    /// A gap that concerns the account.
     fn add_for_account(&mut self, piece: EvidenceItem, failure: AwsError) {
         self.add(failure.into_gap(piece, 0));
     }
 
-    /// A gap that concerns one more user.
     fn add_for_user(&mut self, piece: EvidenceItem, failure: AwsError) {
         self.add(failure.into_gap(piece, 1));
     }
@@ -93,7 +87,7 @@ impl GapSet {
     }
 }
 
-/// Observes one account. Whatever could not be had is a gap in it.
+/// Observes one account. Missing evidence is a gap in it.
 pub(super) async fn observe(
     session: &Session,
     limits: &CallLimits,
@@ -119,7 +113,7 @@ pub(super) async fn observe(
     account
 }
 
-/// An account of which nothing was had.
+/// An account that could not be observed.
 pub(super) fn unobserved_account(
     id: AccountId,
     partition: String,
@@ -139,7 +133,6 @@ pub(super) fn unobserved_account(
     }
 }
 
-/// What the calls of one account share.
 struct AccountObserver<'a> {
     session: &'a Session,
     limits: &'a CallLimits,
@@ -164,7 +157,7 @@ impl AccountObserver<'_> {
                 None
             }
         };
-        // The list of users comes after the report, so that nobody is missed between the two.
+        // List the users after the report, so that a user created in between is not missed.
         let (listed, service_specific, details, alias) =
             join4(users::list(session, limits), service_specific, details, self.alias()).await;
         match alias {
@@ -193,7 +186,7 @@ impl AccountObserver<'_> {
         Ok(answer.account_aliases().first().cloned())
     }
 
-    /// Re-checks the flagged users, and puts what is seen in the place of their rows.
+    /// Re-checks the flagged users, and replaces their rows.
     async fn recheck_users(
         &self,
         account: &mut Account<'static>,
@@ -218,17 +211,17 @@ impl AccountObserver<'_> {
         account.replaced_rows.extend(deleted);
         let (flagged, cleared): (Vec<_>, Vec<_>) =
             present.into_iter().partition(|(row, _)| self.options.is_flagged(row));
-        let mut looks: Vec<_> =
+        let mut users: Vec<_> =
             flagged.into_iter().map(|(row, listed)| (listed, Some(row))).collect();
-        looks.extend(not_in_report.into_iter().map(|listed| (listed, None)));
-        (self.on_progress)(ProgressStep::RecheckStarted(looks.len()));
-        let mut seen = self.recheck_each(looks).await;
-        for (_, row, look) in &seen {
-            if let Some(row) = row.as_ref().filter(|row| !look.matches_row(row)) {
+        users.extend(not_in_report.into_iter().map(|listed| (listed, None)));
+        (self.on_progress)(ProgressStep::RecheckStarted(users.len()));
+        let mut rechecked = self.recheck_each(users).await;
+        for (_, row, result) in &rechecked {
+            if let Some(row) = row.as_ref().filter(|row| !result.matches_row(row)) {
                 same_second.mark_ambiguous(row);
             }
         }
-        // What a row says may be about another user of the same second: it is put aside.
+        // The row may belong to another user created in the same second, so it is not used.
         let mut again = Vec::new();
         for (row, listed) in cleared {
             if same_second.is_ambiguous(&row) {
@@ -238,16 +231,16 @@ impl AccountObserver<'_> {
                 account.users.push(User { id: Some(listed.id), ..row });
             }
         }
-        for (listed, row, _) in seen.extract_if(.., |(_, row, _)| {
+        for (listed, row, _) in rechecked.extract_if(.., |(_, row, _)| {
             row.as_ref().is_some_and(|it| same_second.is_ambiguous(it))
         }) {
             account.replaced_rows.extend(row);
             again.push((listed, None));
         }
-        seen.extend(self.recheck_each(again).await);
-        for (_, row, look) in seen {
+        rechecked.extend(self.recheck_each(again).await);
+        for (_, row, result) in rechecked {
             account.replaced_rows.extend(row);
-            if let RecheckResult::Rechecked(user, failures) = look {
+            if let RecheckResult::Rechecked(user, failures) = result {
                 account.users.push(*user);
                 for (piece, failure) in failures {
                     gaps.add_for_user(piece, failure);
@@ -256,22 +249,22 @@ impl AccountObserver<'_> {
         }
     }
 
-    /// Looks at users, each with the row that it is about, if the report has one.
+    /// Re-checks users, each with its row in the report, if any.
     async fn recheck_each(
         &self,
         users: Vec<(ListedUser, Option<User<'static>>)>,
     ) -> Vec<(ListedUser, Option<User<'static>>, RecheckResult)> {
-        let looks = stream::iter(users).map(|(listed, row)| async move {
-            let look = recheck_user(self.session, self.limits, &listed, row.as_ref()).await;
+        let rechecks = stream::iter(users).map(|(listed, row)| async move {
+            let result = recheck_user(self.session, self.limits, &listed, row.as_ref()).await;
             (self.on_progress)(ProgressStep::UserRechecked);
-            (listed, row, look)
+            (listed, row, result)
         });
-        // Permits bound the calls; users are bounded only so that not all are begun at once.
-        looks.buffered(self.options.concurrency.saturating_mul(2)).collect().await
+        // The permits limit the calls. The limit on users only avoids starting all at once.
+        rechecks.buffered(self.options.concurrency.saturating_mul(2)).collect().await
     }
 
-    /// Adds what the report does not show: everybody's service-specific credentials, and the SSH
-    /// keys of those who may be called to account for them.
+    /// Adds credentials that the report does not show: the service-specific credentials of all
+    /// users, and the SSH keys of the users selected by `ssh_keys`.
     async fn service_credentials(
         &self,
         account: &mut Account<'static>,
@@ -294,7 +287,7 @@ impl AccountObserver<'_> {
             self.options.ssh_key_users.contains(&(id, user.name.to_ascii_lowercase()))
         };
         let listed = |user: &User<'_>| {
-            self.options.ssh_keys == SshKeyLookup::All
+            self.options.all_ssh_keys
                 || is_ssh_key_user(user)
                 || user.evidence() != Evidence::CredentialReport
                 || audit::has_no_visible_credential(user)
@@ -315,7 +308,7 @@ impl AccountObserver<'_> {
                     user.other_credentials.extend(keys);
                     user.other_credentials_complete = specific_seen;
                 }
-                // A user who went away meanwhile has none.
+                // A user who was deleted in the meantime has none.
                 Err(failure) if failure.is_not_found() => user.other_credentials_complete = true,
                 Err(failure) => gaps.add_for_user(EvidenceItem::SshKeys, failure),
             }
@@ -331,7 +324,7 @@ impl AccountObserver<'_> {
         account.queried_users = answered.cloned().collect();
     }
 
-    /// Adds tags and owners: of all users where that was asked for, else of the flagged users.
+    /// Adds tags and owners of all users, or only of flagged users.
     async fn owners(
         &self,
         account: &mut Account<'static>,
@@ -379,7 +372,7 @@ impl AccountObserver<'_> {
         user.tags = Some(details.tags);
     }
 
-    /// Asks Access Advisor about those who are stale still, the oldest disuse first.
+    /// Queries Access Advisor for users who are still stale, longest unused first.
     async fn last_accessed(&self, account: &mut Account<'static>, gaps: &mut GapSet) {
         if !self.options.features.has(Feature::LastAccessed) {
             return;
@@ -401,7 +394,7 @@ impl AccountObserver<'_> {
         }
     }
 
-    /// Where the users stand against whom something stale remains, the oldest disuse first.
+    /// The indexes of users who still have something stale, longest unused first.
     fn stale_users(&self, account: &Account<'static>) -> Vec<usize> {
         let ObserveOptions { policy, now, .. } = self.options;
         let since = |user| audit::stale_since(user, policy, *now);
@@ -416,7 +409,7 @@ impl AccountObserver<'_> {
     }
 }
 
-/// The name and the ARN of the users in these places.
+/// The name and ARN of the users at these indexes.
 fn names(account: &Account<'static>, places: &[usize]) -> Vec<(usize, String, String)> {
     let name = |place: &usize| {
         let user = account.users.get(*place)?;

@@ -1,4 +1,4 @@
-//! Several accounts side by side, each on its own: one that fails takes no other with it.
+//! Observes several accounts concurrently. A failure in one does not affect the others.
 
 use futures_util::{StreamExt as _, stream};
 use tokio::time::timeout_at;
@@ -9,27 +9,28 @@ use super::session::{SessionError, SessionProvider};
 use crate::model::identity::AccountEntry;
 use crate::model::inventory::{Account, AccountId};
 
-/// News of an account.
+/// Accounts that are observed at the same time.
+const CONCURRENT_ACCOUNTS: usize = 8;
+
+/// The progress of an account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ProgressEvent {
-    /// The account.
     pub account: AccountId,
-    /// How many accounts there are.
+    /// The number of accounts.
     pub total: usize,
-    /// What has happened.
     pub step: ProgressStep,
 }
 
-/// Whoever wants to know how far the observation has come.
+/// Receives progress events.
 pub type ProgressCallback<'a> = &'a dyn Fn(ProgressEvent);
 
-/// Opens the first session, and finds out which accounts are to be observed.
+/// Opens the first session, and determines the accounts to observe.
 ///
-/// # Errors
-/// [`SessionError`] when it cannot be had, so that there is no account to speak of.
+/// [`SessionError`] when the first session cannot be opened.
 pub async fn open_sessions(options: &ObserveOptions) -> Result<SessionProvider, SessionError> {
     let opening = CallLimits::new(options.timeout, 1);
-    // Not all that opens a session is a call of ours: a token is fetched, a process is asked.
+    // Not everything here is a call with its own deadline: an OIDC token is fetched, a program is
+    // run.
     let open = timeout_at(
         opening.deadline().end(),
         SessionProvider::open(options.session.clone(), &opening),
@@ -37,7 +38,8 @@ pub async fn open_sessions(options: &ObserveOptions) -> Result<SessionProvider, 
     open.await.map_err(|_| SessionError::TimedOut)?
 }
 
-/// Observes the accounts, in their order. What could not be had of an account is a gap in it.
+/// Observes the accounts, and returns them in their order. Missing evidence is a gap in the
+/// account.
 pub async fn observe(
     sessions: &SessionProvider,
     options: &ObserveOptions,
@@ -50,9 +52,8 @@ pub async fn observe(
         let on_progress = |step| progress(ProgressEvent { account, total, step });
         (place, observe_one(sessions, member, options, &on_progress).await)
     });
-    // In the order in which they are done: in their own, a slow one would keep the next ones from
-    // being begun.
-    let mut seen: Vec<_> = each.buffer_unordered(options.account_concurrency).collect().await;
+    // Unordered, so that a slow account does not delay the start of the next ones.
+    let mut seen: Vec<_> = each.buffer_unordered(CONCURRENT_ACCOUNTS).collect().await;
     seen.sort_unstable_by_key(|(place, _)| *place);
     seen.into_iter().map(|(_, account)| account).collect()
 }

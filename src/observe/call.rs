@@ -25,18 +25,17 @@ pub(crate) struct CallLimits {
     permits: Semaphore,
 }
 
-/// A call that was not answered as hoped.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct AwsError {
-    /// As a policy names it.
+    /// The IAM action of the call, such as `iam:ListUsers`.
     pub(crate) action: &'static str,
     pub(crate) cause: GapCause,
-    /// AWS's code for the error, where AWS answered.
+    /// The error code, if AWS responded.
     pub(crate) code: Option<String>,
-    /// The HTTP status, where anything answered.
+    /// The HTTP status, if there was a response.
     pub(crate) status: Option<u16>,
     pub(crate) message: String,
-    /// Whether an earlier attempt got no answer that says so: it may have been carried out.
+    /// Whether an earlier attempt may have been carried out: it got no response, or a server error.
     pub(crate) outcome_unknown: bool,
 }
 
@@ -133,7 +132,7 @@ impl CallLimits {
 impl AttemptFailure for AwsError {
     fn retry(&self) -> Retry {
         match self.cause {
-            // This deadline is the one of the attempt: after the run's deadline nothing is retried.
+            // A timeout of one attempt. After the deadline of the run there is no further attempt.
             GapCause::Throttled | GapCause::Unavailable | GapCause::TimedOut => {
                 Retry::UNTIL_DEADLINE
             }
@@ -169,22 +168,17 @@ impl<X> AttemptFailure for CheckedAwsError<X> {
     }
 }
 
-/// Why a checked call was not answered as hoped.
 #[derive(Debug)]
 pub(crate) enum CheckedAwsError<X> {
-    /// The check before an attempt failed.
     Check {
-        /// Why.
         error: X,
         /// Whether an earlier attempt may have been carried out.
         outcome_unknown: bool,
     },
-    /// The call failed.
     Call(AwsError),
 }
 
 impl AwsError {
-    /// What an error of the SDK comes to.
     pub(crate) fn from_sdk<E>(action: &'static str, error: &SdkError<E, HttpResponse>) -> Self
     where
         E: ProvideErrorMetadata + std::error::Error + 'static,
@@ -203,7 +197,7 @@ impl AwsError {
                         answer.raw().body().bytes(),
                         answer.err(),
                     ),
-                    Some(_) => service_message(code, status, said.unwrap_or("without a message")),
+                    Some(_) => service_message(code, status, said.unwrap_or("no message")),
                 };
                 Self {
                     action,
@@ -215,7 +209,7 @@ impl AwsError {
                 }
             }
             SdkError::TimeoutError(_) => {
-                failed(GapCause::Unreachable, "no answer in time".to_owned())
+                failed(GapCause::Unreachable, "no response before the timeout".to_owned())
             }
             SdkError::DispatchFailure(failure) => {
                 if let Some(RefreshFailed(why)) = find_source(error) {
@@ -238,52 +232,51 @@ impl AwsError {
         }
     }
 
-    /// An answer that makes no sense.
+    /// A response that AWS does not send.
     pub(crate) fn unexpected(action: &'static str, message: impl Into<String>) -> Self {
         let (cause, message) = (GapCause::Unexpected, message.into());
         Self { action, cause, code: None, status: None, message, outcome_unknown: false }
     }
 
-    /// Time was up before the call was made or answered.
     pub(crate) fn deadline_exceeded(action: &'static str) -> Self {
-        Self { cause: GapCause::TimedOut, ..Self::unexpected(action, "time was up (--timeout)") }
+        Self {
+            cause: GapCause::TimedOut,
+            ..Self::unexpected(action, "the timeout was reached (--timeout)")
+        }
     }
 
     fn attempt_timed_out(action: &'static str, waited: Duration) -> Self {
-        let message = format!("no answer within {} s", waited.as_secs());
+        let message = format!("no response within {} s", waited.as_secs());
         Self { cause: GapCause::TimedOut, ..Self::unexpected(action, message) }
     }
 
-    /// Whether AWS answered with this code.
     pub(crate) fn has_code(&self, code: &str) -> bool {
         self.code.as_deref() == Some(code)
     }
 
-    /// Whether the user or credential that was asked for does not exist. An answer with another
-    /// status than IAM's own for that, such as a server error, says nothing about it.
+    /// Whether the user or credential does not exist. IAM sends `NoSuchEntity` with status 404.
+    /// With another status, such as a server error, the code proves nothing.
     pub(crate) fn is_not_found(&self) -> bool {
         self.has_code("NoSuchEntity") && self.status == Some(NOT_FOUND)
     }
 
-    /// Whether this is an ordinary answer that the caller expects beside success: what was asked for
-    /// is not there, not there yet, or still has something in it.
+    /// Whether callers expect this error: the item does not exist, or not yet, or is not empty.
     fn is_expected(&self) -> bool {
         let codes = ["ReportInProgress", "ReportNotPresent", "ReportExpired", "DeleteConflict"];
         self.is_not_found() || codes.iter().any(|code| self.has_code(code))
     }
 
-    /// Whether the call may have been carried out all the same.
+    /// Whether AWS may have carried out the call although it failed.
     const fn may_have_been_carried_out(&self) -> bool {
         matches!(self.cause, GapCause::Unavailable | GapCause::TimedOut | GapCause::Unreachable)
     }
 
-    /// Whether AWS refused the call, and every earlier attempt at it.
+    /// Whether AWS rejected this call and every earlier attempt at it.
     pub(crate) fn is_rejected(&self) -> bool {
         !self.outcome_unknown && self.code.is_some() && !self.may_have_been_carried_out()
     }
 
-    /// The gap that the failure leaves in an account's evidence; `users` is 0 where it concerns
-    /// the account.
+    /// The evidence gap that the failure causes. `users` is 0 if it affects the whole account.
     pub(crate) fn into_gap(self, piece: EvidenceItem, users: usize) -> EvidenceGap {
         EvidenceGap { piece, cause: self.cause, action: self.action, message: self.message, users }
     }
@@ -292,9 +285,11 @@ impl AwsError {
 /// Source: "Common errors" of the IAM and STS API references, and "Error retries" of the SDKs.
 fn cause_of(action: &str, code: &str, status: u16, message: &str) -> GapCause {
     match code {
-        // The code says that the token is wrong. The message may say that STS could not find out.
+        // The code means that the token is wrong, but the message can say that STS could not verify
+        // it.
         "InvalidIdentityToken" if is_transient_message(message) => GapCause::Unavailable,
-        // A report is asked for too often; anything else is too many already.
+        // For `Generate…` actions, this means that the report was requested too often. Elsewhere a
+        // quota is exceeded.
         "LimitExceeded" if !action.starts_with("iam:Generate") => GapCause::Unexpected,
         "AccessDenied" | "AccessDeniedException" | "UnauthorizedOperation" => GapCause::Denied,
         "ExpiredToken"
@@ -327,32 +322,33 @@ fn cause_of(action: &str, code: &str, status: u16, message: &str) -> GapCause {
     }
 }
 
-/// Whether an error is one of the moment by its words: STS could not fetch the public key of the
-/// token's issuer, above all when many jobs ask at once. Codes do not tell it from others, and the
-/// SDK's own credentials hand on words alone.
+/// Whether the message describes a temporary error: STS could not fetch the public key of the
+/// token's issuer, which happens when many jobs start at once. The error code is ambiguous, and the
+/// SDK's credential providers only return the message.
 pub(crate) fn is_transient_message(message: &str) -> bool {
     let message = message.to_ascii_lowercase();
     message.contains("retrieve verification key") || message.contains("idpcommunicationerror")
 }
 
-/// AWS's message in one line. The one about a wrong signature repeats the signed headers, the
-/// session token among them, and is left out.
+/// The AWS error message in one line. Messages about a wrong signature are left out because they
+/// repeat the signed headers, including the session token.
 fn service_message(code: Option<&str>, status: u16, message: &str) -> String {
     let code = code.map_or_else(|| format!("HTTP status {status}"), str::to_owned);
     if matches!(code.as_str(), "SignatureDoesNotMatch" | "IncompleteSignature") {
         return format!(
-            "{code}: the secret key does not fit the access key id, or the clock is off"
+            "{code}: the secret access key does not match the access key ID, or the system clock \
+             is wrong"
         );
     }
     format!("{code}: {}", one_line(message))
 }
 
-/// A session could not be renewed on the way to a call.
+/// The credentials could not be refreshed for a call.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub(crate) struct RefreshFailed(pub(super) String);
 
-/// The error of this kind that another comes from, if it does.
+/// The first source of an error that has this type.
 fn find_source<'a, E: std::error::Error + 'static>(
     error: &'a (dyn std::error::Error + 'static),
 ) -> Option<&'a E> {
@@ -372,7 +368,7 @@ mod tests {
     use crate::observe::message::MAX_MESSAGE_CHARS;
 
     #[test]
-    fn a_message_about_a_wrong_signature_repeats_no_header() {
+    fn signature_errors_do_not_repeat_headers() {
         let told = "The request signature we calculated does not match. The Canonical String was\n\
                     'POST\n/\nx-amz-security-token:FwoGZXIvYXdzEJr'";
         let message = service_message(Some("SignatureDoesNotMatch"), 403, told);
@@ -382,19 +378,19 @@ mod tests {
 
     #[test]
     fn not_found_requires_status_404() {
-        let answered = |status| AwsError {
+        let not_found = |status| AwsError {
             code: Some("NoSuchEntity".to_owned()),
             status,
             ..AwsError::unexpected("iam:GetUser", "")
         };
-        assert!(answered(Some(404)).is_not_found());
+        assert!(not_found(Some(404)).is_not_found());
         for status in [None, Some(200), Some(400), Some(403), Some(500), Some(503)] {
-            assert!(!answered(status).is_not_found(), "{status:?}");
+            assert!(!not_found(status).is_not_found(), "{status:?}");
         }
     }
 
     #[test]
-    fn a_message_is_one_line_of_bounded_length() {
+    fn messages_are_one_line_of_limited_length() {
         let message =
             service_message(None, 502, &format!("é{}\nx-amz-security-token", "é".repeat(500)));
         assert!(message.starts_with("HTTP status 502: é"), "{message}");
@@ -402,7 +398,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_message_keeps_why_a_call_was_denied() {
+    fn long_messages_keep_the_reason_for_a_denial() {
         let told = format!(
             "User: arn:aws:sts::111122223333:assumed-role/{}/run is not authorized to perform: \
              iam:ListUsers with an explicit deny in a service control policy",
@@ -430,7 +426,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rejection_after_an_unanswered_attempt_is_uncertain() {
+    fn a_rejection_after_an_unanswered_attempt_is_not_final() {
         let denied = |outcome_unknown| AwsError {
             cause: GapCause::Denied,
             code: Some("AccessDenied".to_owned()),

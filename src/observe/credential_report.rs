@@ -1,8 +1,8 @@
-//! The credential report's CSV → [`Account`].
+//! Parses the CSV of a credential report into an [`Account`].
 //!
 //! Source: "Get credential reports for your AWS account", IAM User Guide. Columns are found by
-//! their header names. What is wrong with the file as a whole is an error; a single field that
-//! cannot be read is kept as [`UnreadableField`](crate::model::inventory::UnreadableField) and stops nothing.
+//! header name. A problem with the whole file is an error. A single field that cannot be read is
+//! kept as [`UnreadableField`](crate::model::inventory::UnreadableField).
 
 mod columns;
 mod row;
@@ -18,61 +18,52 @@ use row::CredentialReportRow;
 
 use crate::model::inventory::{Account, AccountId, EvidenceSource, ROOT_USER, User};
 
-/// Why a CSV is no credential report. Lines count from 1, the header being line 1.
+/// Why a CSV is not a credential report. Line numbers start at 1, the header.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ReportError {
-    /// Columns that every credential report has are not there.
-    #[error("this is no credential report: the header has no column {}", .0.join(", "))]
+    /// Required columns are missing.
+    #[error("not a credential report: the header has no column {}", .0.join(", "))]
     MissingColumns(Vec<String>),
-    /// The header names a column twice.
-    #[error("the header names the column {0} twice")]
+    #[error("the header contains the column {0} twice")]
     DuplicateColumn(String),
-    /// A row that is cut, or that a comma without quotes has shifted.
+    /// A row is cut off, or has an unquoted comma in a field.
     #[error(
-        "line {line} has {found} fields where the header has {expected}: was the file cut or edited?"
+        "line {line} has {found} fields, but the header has {expected}: the file may be \
+         incomplete or edited"
     )]
     FieldCount {
-        /// The row's line.
         line: u64,
-        /// Fields in the header.
+        /// Number of fields in the header.
         expected: usize,
-        /// Fields in the row.
+        /// Number of fields in the row.
         found: usize,
     },
-    /// A second header: files were joined.
+    /// A second header: files were concatenated.
     #[error("line {line} is a second header")]
-    RepeatedHeader {
-        /// The second header's line.
-        line: u64,
-    },
-    /// A row of another account: files were joined.
-    #[error("line {line} belongs to account {found}, the rows before it to {expected}")]
+    RepeatedHeader { line: u64 },
+    /// A row of another account: files were concatenated.
+    #[error(
+        "line {line} belongs to account {found}, but the rows before it belong to account \
+             {expected}"
+    )]
     ForeignAccount {
-        /// The row's line.
         line: u64,
-        /// The account of the rows before.
+        /// The account of the previous rows.
         expected: AccountId,
-        /// The account of this row.
         found: AccountId,
     },
-    /// IAM names are unique without case.
-    #[error("line {line} lists the user `{name}` for the second time")]
+    /// User names in IAM are unique without regard to case.
+    #[error("line {line} lists the user `{name}` a second time")]
     DuplicateUser {
-        /// The second row's line.
+        /// The line of the second row.
         line: u64,
-        /// The user's name.
         name: String,
     },
-    /// A row whose user name is empty.
-    #[error("line {line} names no user")]
-    NoUserName {
-        /// The row's line.
-        line: u64,
-    },
-    /// No row has an ARN, so that nobody knows whose report it is.
-    #[error("no row has an ARN with an account id")]
+    #[error("line {line} has no user name")]
+    NoUserName { line: u64 },
+    /// No row has an ARN, so the account is unknown.
+    #[error("no row has an ARN with an account ID")]
     NoAccount,
-    /// The CSV cannot be split into fields.
     #[error("the CSV cannot be read: {0}")]
     Csv(String),
 }
@@ -85,22 +76,21 @@ impl ReportError {
             Self::ForeignAccount { .. }
             | Self::RepeatedHeader { .. }
             | Self::DuplicateUser { .. } => {
-                "give each account's report as a file of its own, unchanged"
+                "provide the report of each account as a separate, unedited file"
             }
             _ => {
-                "export it anew: aws iam generate-credential-report, then \
+                "export it again: aws iam generate-credential-report, then \
                  aws iam get-credential-report --output json > report.json"
             }
         }
     }
 }
 
-/// Reads the report of one account.
+/// Parses the report of one account.
 ///
-/// `generated_at` is the moment at which IAM generated it, where that is known.
+/// `generated_at` is when IAM generated the report, if known.
 ///
-/// # Errors
-/// [`ReportError`] when the file as a whole is no report of one account.
+/// [`ReportError`] when the file is not a report of exactly one account.
 pub fn parse(csv: &str, generated_at: Option<DateTime<Utc>>) -> Result<Account<'_>, ReportError> {
     let mut reader =
         csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(csv.as_bytes());
@@ -113,8 +103,8 @@ pub fn parse(csv: &str, generated_at: Option<DateTime<Utc>>) -> Result<Account<'
     let mut owner = ReportAccount::default();
     let mut names = SeenNames::default();
     let mut root: Option<User<'_>> = None;
-    // A row of a real report takes more than 150 bytes. Room that stays empty costs next to
-    // nothing, whereas users that outgrow their place are all moved.
+    // Real rows have more than 150 bytes. Unused capacity costs almost nothing, but growing the
+    // vector moves all users.
     let mut users: Vec<User<'_>> = Vec::with_capacity(csv.len() / 150);
     while read(&mut reader, &mut record, csv)? {
         let line = || line_of(csv, &record);
@@ -165,18 +155,18 @@ fn read(
 ) -> Result<bool, ReportError> {
     let found =
         reader.read_byte_record(record).map_err(|error| ReportError::Csv(error.to_string()))?;
-    // No value of IAM's has a line break: a quote that is not closed has swallowed other rows.
+    // IAM values have no line breaks. A line break means that a quote is not closed.
     if memchr::memchr2(b'\n', b'\r', record.as_slice()).is_some() {
         let line = line_of(csv, record);
         return Err(ReportError::Csv(format!(
-            "a field of line {line} runs over the line's end: is a quote not closed?"
+            "a field on line {line} contains a line break: a quote may not be closed"
         )));
     }
     Ok(found)
 }
 
-/// The line on which the record begins, from 1. The reader's own count is taken before the rest of
-/// a CRLF and the empty lines that it skips, and knows no lone CR.
+/// The line on which the record starts, from 1. The line count of the reader is taken before the
+/// rest of a CRLF and empty lines that it skips, and ignores a lone CR.
 fn line_of(csv: &str, record: &ByteRecord) -> u64 {
     let end_of_last = record.position().map_or(0, csv::Position::byte);
     let (before, rest) = usize::try_from(end_of_last)
@@ -193,14 +183,13 @@ fn line_of(csv: &str, record: &ByteRecord) -> u64 {
     lines
 }
 
-/// Whether the row is a header. A file that was appended may begin with a byte order mark.
+/// Whether the row is a header. A concatenated file can start with a byte order mark.
 fn is_header(user: &User<'_>) -> bool {
     let names = |field: &str, column| field.trim().eq_ignore_ascii_case(column);
     names(user.name.trim_start_matches('\u{feff}'), "user") && names(&user.arn, "arn")
 }
 
-/// The hashes of the names that occurred: keeping the names themselves in lower case would cost an
-/// allocation a user.
+/// Hashes of the user names so far. Keeping the lower-case names would take an allocation per user.
 #[derive(Default)]
 struct SeenNames {
     hasher: RandomState,
@@ -209,8 +198,8 @@ struct SeenNames {
 }
 
 impl SeenNames {
-    /// Whether the name occurred before, compared without case. `seen` are the names that did:
-    /// they are asked only where hashes are equal, which need not mean that the names are.
+    /// Whether the name occurred before, ignoring case. `seen` returns the names so far; it is only
+    /// called if hashes are equal, which can be a collision.
     fn is_repeated<'a, I: Iterator<Item = &'a str>>(
         &mut self,
         name: &str,
@@ -224,7 +213,7 @@ impl SeenNames {
     }
 }
 
-/// Hashes a hash: it is random enough as it is.
+/// Uses a hash as its own hash.
 #[derive(Default)]
 struct PassThroughHasher(u64);
 
@@ -244,16 +233,16 @@ impl Hasher for PassThroughHasher {
     }
 }
 
-/// The account whose rows these are.
+/// The account of the rows.
 #[derive(Default)]
 struct ReportAccount {
     found: Option<(AccountId, String)>,
-    /// The ARN up to the colon behind the account id: most rows begin with it.
+    /// The ARN up to the colon after the account ID. Most rows start with it.
     prefix: String,
 }
 
 impl ReportAccount {
-    /// An ARN that cannot be read says nothing about the account and passes.
+    /// An ARN that cannot be parsed is ignored.
     fn check(&mut self, arn: &str, line: impl FnOnce() -> u64) -> Result<(), ReportError> {
         if !self.prefix.is_empty() && arn.starts_with(&self.prefix) {
             return Ok(());

@@ -1,5 +1,5 @@
-//! The forms in which people hold an exported credential report: the CSV itself, its base64 as the
-//! API hands it over, and what the AWS CLI and boto3 print around either.
+//! The formats of an exported credential report: CSV, the base64 that the API returns, and the
+//! output of the AWS CLI and boto3.
 
 use base64::Engine as _;
 use base64::alphabet;
@@ -9,52 +9,48 @@ use serde::Deserialize;
 
 use crate::model::inventory::ROOT_USER;
 
-/// A credential report's text, and its date where the form bears one.
+/// A credential report, and its date if the format includes one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Export {
-    /// The CSV.
     pub csv: String,
-    /// When IAM generated it: the CLI's JSON and text output say so, a CSV does not.
+    /// When IAM generated the report. The JSON, YAML and text output of the AWS CLI include it; a
+    /// CSV does not.
     pub generated_at: Option<DateTime<Utc>>,
 }
 
-/// Why a file holds no credential report.
+/// Why a file is not a credential report.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ExportError {
-    /// Nothing but white space.
     #[error("the file is empty")]
     Empty,
-    /// Recognisably something else.
-    #[error("the file holds {0}, not a credential report")]
+    /// The file is recognized as something else.
+    #[error("the file contains {0}, not a credential report")]
     NotAReport(&'static str),
-    /// The report, in a form that cannot be read back.
-    #[error("the file is {0}, from which the report cannot be read")]
+    /// The report, in a format that cannot be parsed.
+    #[error("the file contains {0}, which cannot be read as a credential report")]
     EvidenceSource(&'static str),
-    /// Bytes that are no text.
-    #[error("the file is not UTF-8 text: byte {offset} on line {line} cannot be read")]
+    #[error("the file is not UTF-8 text: invalid byte at offset {offset}, line {line}")]
     NotText {
-        /// Offset of the first bad byte, from 0.
+        /// The offset of the first invalid byte, from 0.
         offset: usize,
-        /// Its line, from 1.
+        /// The line of that byte, from 1.
         line: usize,
     },
-    /// JSON that is not what `aws iam get-credential-report` prints.
-    #[error("the file is JSON, but not what `aws iam get-credential-report` prints: {0}")]
+    #[error("the file is JSON, but not the output of `aws iam get-credential-report`: {0}")]
     Json(String),
-    /// YAML that is not what `aws iam get-credential-report` prints.
-    #[error("the file is YAML, but not what `aws iam get-credential-report` prints: {0}")]
+    #[error("the file is YAML, but not the output of `aws iam get-credential-report`: {0}")]
     Yaml(String),
-    /// Base64 that does not decode: most often a copy that was cut.
-    #[error("the file looks like base64, but does not decode ({0}): was it cut?")]
+    /// Invalid base64, usually because part of it is missing.
+    #[error("the file looks like base64, but cannot be decoded ({0}): part of it may be missing")]
     Base64(String),
-    /// The date beside the report is none.
-    #[error("the report's `GeneratedTime` is no date: `{0}`")]
+    /// The date of the report is invalid.
+    #[error("`GeneratedTime` is not a valid date: `{0}`")]
     GeneratedTime(String),
 }
 
 impl ExportError {
-    /// What to do about it: it names the output format, which a profile or a variable may have set
-    /// to another.
+    /// What to do about it. The command sets the output format, because a profile or an environment
+    /// variable can set another one.
     #[must_use]
     pub const fn hint(&self) -> &'static str {
         "export it with: aws iam generate-credential-report; \
@@ -62,44 +58,43 @@ impl ExportError {
     }
 }
 
-/// Padding is optional: copies lose it, and it carries nothing.
+/// Padding is optional, because it is often lost when text is copied.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &alphabet::STANDARD,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// Recognises the form of `bytes` and takes the CSV out of it.
+/// Detects the format and extracts the CSV.
 ///
-/// # Errors
-/// [`ExportError`] when the bytes hold no credential report in any known form.
+/// [`ExportError`] when the bytes are not a credential report in a supported format.
 pub fn parse_export(bytes: Vec<u8>) -> Result<Export, ExportError> {
     let text = decode_text(bytes)?;
     let trimmed = text.trim_ascii();
     match trimmed.as_bytes() {
         [] => Err(ExportError::Empty),
-        [b'{', b'\'', ..] => Err(ExportError::EvidenceSource("what Python prints of an answer")),
+        [b'{', b'\'', ..] => Err(ExportError::EvidenceSource("a response printed by Python")),
         [b'{' | b'[', ..] => from_json(trimmed),
         [b'<', ..] if !trimmed.starts_with(ROOT_USER) => {
             Err(ExportError::NotAReport("HTML or XML"))
         }
         _ if is_table(trimmed) => {
-            Err(ExportError::EvidenceSource("a table as `--output table` prints it"))
+            Err(ExportError::EvidenceSource("the output of `--output table`"))
         }
         _ if is_yaml(trimmed) => from_yaml(trimmed),
-        // A CSV's header has commas; base64 and the CLI's text output have none.
+        // The CSV header has commas; base64 and the text output of the AWS CLI do not.
         _ if first_line(trimmed).contains(',') => Ok(Export { csv: text, generated_at: None }),
         _ if first_line(trimmed).contains([';', '\t']) && first_line(trimmed).contains("user") => {
-            Err(ExportError::NotAReport("a table that something has written anew without commas"))
+            Err(ExportError::NotAReport("a table that was saved without commas as separators"))
         }
         [b'"' | b'\'', ..] => Err(ExportError::EvidenceSource("text in quotes")),
         [b'b', b'\'' | b'"', ..] => {
-            Err(ExportError::EvidenceSource("what Python prints of an answer"))
+            Err(ExportError::EvidenceSource("a response printed by Python"))
         }
         _ => from_base64(trimmed),
     }
 }
 
-/// Whether the text is what `--output table` prints: a rule of dashes, then the title.
+/// Whether the text is the output of `--output table`: a line of dashes, then the title.
 fn is_table(text: &str) -> bool {
     let mut lines = text.lines();
     let rule = lines.next().unwrap_or_default().trim_end();
@@ -108,7 +103,7 @@ fn is_table(text: &str) -> bool {
         && lines.next().is_some_and(|line| line.starts_with('|'))
 }
 
-/// Whether the text is YAML: its first key is one of the CLI's, which no header begins with.
+/// Whether the text is YAML that starts with a key of the AWS CLI output.
 fn is_yaml(text: &str) -> bool {
     let begins = |line: &str| {
         ["Content:", "GeneratedTime:", "ReportFormat:", "ResponseMetadata:"]
@@ -120,7 +115,7 @@ fn is_yaml(text: &str) -> bool {
     first.is_some_and(begins)
 }
 
-/// UTF-8, or the UTF-16 that a shell's redirection makes on Windows.
+/// UTF-8, or UTF-16, which PowerShell redirection writes on Windows.
 fn decode_text(mut bytes: Vec<u8>) -> Result<String, ExportError> {
     match bytes.as_slice() {
         [0xFF, 0xFE, rest @ ..] => return decode_utf16(rest, u16::from_le_bytes),
@@ -152,7 +147,7 @@ fn first_line(text: &str) -> &str {
     text.lines().next().unwrap_or_default()
 }
 
-/// The members of `aws iam get-credential-report --output json`.
+/// The output of `aws iam get-credential-report --output json`.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct CliJson {
@@ -166,7 +161,7 @@ fn from_json(text: &str) -> Result<Export, ExportError> {
     let generated_at = match answer.generated_time {
         None | Some(serde_json::Value::Null) => None,
         Some(serde_json::Value::String(date)) => Some(parse_generated_time(&date)?),
-        // The first AWS CLI printed seconds since 1970.
+        // Version 1 of the AWS CLI prints seconds since 1970.
         Some(other) => Some(
             other
                 .as_f64()
@@ -177,7 +172,7 @@ fn from_json(text: &str) -> Result<Export, ExportError> {
     Ok(Export { csv: decode_content(&answer.content)?, generated_at })
 }
 
-/// The same members as `--output yaml` prints them.
+/// The output with `--output yaml`.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct CliYaml {
@@ -188,7 +183,7 @@ struct CliYaml {
 fn from_yaml(text: &str) -> Result<Export, ExportError> {
     let options = serde_saphyr::options! {
         budget: serde_saphyr::budget! { max_depth: MAX_DEPTH },
-        // The base64 of a binary value is decoded here.
+        // Base64 is decoded by `decode_content`.
         ignore_binary_tag_for_string: true,
         with_snippet: false,
     };
@@ -198,16 +193,16 @@ fn from_yaml(text: &str) -> Result<Export, ExportError> {
     Ok(Export { csv: decode_content(&answer.content)?, generated_at })
 }
 
-/// Answers nest two deep; the parser recurses.
+/// The output is two levels deep. The limit protects the recursive parser.
 const MAX_DEPTH: usize = 16;
 
-/// The CSV in the member `Content`: base64, as the CLI leaves it, or the text, as boto3 decodes it.
-/// `json.dumps(…, default=str)` makes `b'…'` of its bytes.
+/// The CSV in the field `Content`: base64 from the AWS CLI, or text from boto3. With `json.dumps(…,
+/// default=str)`, Python prints bytes as `b'…'`.
 fn decode_content(content: &str) -> Result<String, ExportError> {
     match content.trim_ascii().as_bytes() {
         [b'b', quote @ (b'\'' | b'"'), inner @ .., end] if quote == end => {
             let bytes = python_bytes(inner)
-                .ok_or(ExportError::EvidenceSource("JSON with bytes that Python did not print"))?;
+                .ok_or(ExportError::EvidenceSource("JSON with invalid Python bytes"))?;
             decode_text(bytes)
         }
         _ if first_line(content.trim_ascii()).contains(',') => decode_text(content.into()),
@@ -215,7 +210,7 @@ fn decode_content(content: &str) -> Result<String, ExportError> {
     }
 }
 
-/// The bytes that Python's `repr` prints between `b'` and `'`.
+/// Parses the part between the quotes of Python's `b'…'`.
 fn python_bytes(printed: &[u8]) -> Option<Vec<u8>> {
     let mut bytes = Vec::with_capacity(printed.len());
     let mut rest = printed.iter().copied();
@@ -238,8 +233,7 @@ fn python_bytes(printed: &[u8]) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
-/// Bare base64, wrapped or not, or `--output text`: the base64, the date and `text/csv` between
-/// tabs.
+/// Base64, wrapped or not, or `--output text`: base64, date and `text/csv`, separated by tabs.
 fn from_base64(text: &str) -> Result<Export, ExportError> {
     let (content, generated_at) = match text.split_whitespace().collect::<Vec<_>>().as_slice() {
         [content, date, "text/csv"] => ((*content).to_owned(), Some(parse_generated_time(date)?)),
@@ -255,7 +249,7 @@ fn decode_base64(content: &str) -> Result<String, ExportError> {
     }
     let bytes = BASE64.decode(packed).map_err(|error| ExportError::Base64(error.to_string()))?;
     let csv = decode_text(bytes)
-        .map_err(|_| ExportError::NotAReport("base64 of something else than a CSV"))?;
+        .map_err(|_| ExportError::NotAReport("base64 of something other than a CSV"))?;
     if csv.trim_ascii().is_empty() { Err(ExportError::Empty) } else { Ok(csv) }
 }
 

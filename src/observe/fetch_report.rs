@@ -1,4 +1,4 @@
-//! The account's credential report, fetched in two calls when it is ready.
+//! Fetches the credential report, with two calls if IAM has a recent one.
 
 use std::time::Duration;
 
@@ -14,17 +14,16 @@ use crate::retry::backoff;
 
 const GENERATE: &str = "iam:GenerateCredentialReport";
 const GET: &str = "iam:GetCredentialReport";
-/// The first pause while IAM generates the report; most reports take a second or two.
+/// The first wait while IAM generates the report. Most reports take one or two seconds.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
-/// The longest pause.
 const MAX_PAUSE: Duration = Duration::from_secs(5);
-/// What a pause is of the time that has passed: so much later than need be is the report seen.
+/// The wait as a share of the elapsed time: the report is seen at most this much too late.
 const SHARE: f64 = 0.2;
 
-/// Fetches the credential report, waiting while IAM generates it.
+/// Fetches the credential report, and waits while IAM generates it.
 ///
-/// Source: "Get credential reports for your AWS account", IAM User Guide. IAM keeps a report for
-/// four hours and answers with it until then.
+/// Source: "Get credential reports for your AWS account", IAM User Guide. IAM generates a new
+/// report at most every four hours.
 pub(super) async fn fetch(
     session: &Session,
     limits: &CallLimits,
@@ -67,12 +66,12 @@ async fn get(session: &Session, limits: &CallLimits) -> Result<Account<'static>,
     let unexpected = |message: String| AwsError::unexpected(GET, message);
     let content = answer.content().map(AsRef::as_ref).unwrap_or_default();
     let csv = std::str::from_utf8(content)
-        .map_err(|error| unexpected(format!("the report is no text: {error}")))?;
+        .map_err(|error| unexpected(format!("the report is not UTF-8 text: {error}")))?;
     let generated_at = answer.generated_time().and_then(moment);
     let account = credential_report::parse(csv, generated_at)
         .map_err(|error| unexpected(error.to_string()))?;
     if account.id != session.account {
-        let message = format!("the report is of account {}", account.id);
+        let message = format!("the report belongs to account {}", account.id);
         return Err(unexpected(message));
     }
     Ok(Account {
@@ -89,12 +88,14 @@ async fn get(session: &Session, limits: &CallLimits) -> Result<Account<'static>,
     })
 }
 
-/// Pauses for a share of the time that has passed, so that no report is seen much too late.
+/// Waits for a share of the elapsed time.
 async fn wait(limits: &CallLimits, elapsed: Duration) -> Result<(), AwsError> {
     let pause = elapsed.mul_f64(SHARE).clamp(FIRST_PAUSE, MAX_PAUSE);
     if !limits.deadline().sleep(pause).await {
         let mut failure = AwsError::deadline_exceeded(GET);
-        failure.message = "IAM was still generating the report when time was up".to_owned();
+        failure.message = "IAM was still generating the report when the timeout was reached \
+                           (--timeout)"
+            .to_owned();
         return Err(failure);
     }
     Ok(())

@@ -1,8 +1,8 @@
-//! Access Advisor: the service that a user was last seen with.
+//! Access Advisor: the service a user last accessed.
 //!
-//! Source: "Refine permissions using last accessed information", IAM User Guide. It speaks of the
-//! user and not of a credential, counts denied attempts, and a job can be read only by the session
-//! that began it. Its limits are not published, so that few jobs run at a time.
+//! Source: "Refine permissions using last accessed information", IAM User Guide. The data is about
+//! the user, not a credential, and includes denied attempts. Only the session that started a job
+//! can read it. The API limits are not published, so only a few jobs run at a time.
 
 use std::time::Duration;
 
@@ -17,14 +17,13 @@ use crate::model::inventory::LastAccessed;
 
 const GENERATE: &str = "iam:GenerateServiceLastAccessedDetails";
 const GET: &str = "iam:GetServiceLastAccessedDetails";
-/// The most users of an account that are asked about.
+/// The maximum number of users per account.
 pub(super) const MAX_USERS: usize = 100;
-/// How many are asked about at a time.
 pub(super) const MAX_CONCURRENT_JOBS: usize = 3;
-/// The first pause while the job runs, and the longest.
+/// The first and the longest wait while the job runs.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(3));
 
-/// What a user was last seen with; `None` if with nothing in the tracking period.
+/// The last accessed service; `None` if there is none in the tracking period.
 pub(super) async fn of_user(
     session: &Session,
     limits: &CallLimits,
@@ -43,11 +42,11 @@ pub(super) async fn of_user(
         Ok(IamPage::new(seen.collect::<Result<_, _>>()?, answer.is_truncated(), answer.marker()))
     })
     .await?;
-    // Of services of one second, the first by name, so that every run says the same.
+    // For services with the same time, the first by name, so that every run gives the same result.
     Ok(services.into_iter().max_by(|a, b| (a.at, &b.service).cmp(&(b.at, &a.service))))
 }
 
-/// A page of the job's result, once there is one.
+/// Waits for the job, and returns a page of its result.
 async fn completed(
     session: &Session,
     limits: &CallLimits,
@@ -69,7 +68,10 @@ async fn completed(
             JobStatusType::InProgress => return Err(AwsError::deadline_exceeded(GET)),
             other => {
                 let why = answer.error().map(|it| it.message().to_owned()).unwrap_or_default();
-                return Err(AwsError::unexpected(GET, format!("the job is {other}: {why}")));
+                return Err(AwsError::unexpected(
+                    GET,
+                    format!("the job has status {other}: {why}"),
+                ));
             }
         }
     }

@@ -1,4 +1,4 @@
-//! Which users of the credential report are still there, and who else is.
+//! Matches the rows of the credential report with the current users.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -9,23 +9,22 @@ use super::session::Session;
 use super::users::{self, ListedUser};
 use crate::model::inventory::{Timestamp, User};
 
-/// The report's rows and the users of the account, matched.
 #[derive(Default)]
 pub(super) struct MatchedUsers {
-    /// Users whom the report shows and who are there.
+    /// Users in the report who still exist.
     pub(super) present: Vec<(User<'static>, ListedUser)>,
-    /// The rows of users who are deleted.
+    /// Rows of deleted users.
     pub(super) deleted: Vec<User<'static>>,
-    /// Rows of which nobody knows whether their users are still there.
+    /// Rows whose users could not be checked.
     pub(super) unverified: Vec<User<'static>>,
-    /// Users whom the report does not show.
+    /// Users who are not in the report.
     pub(super) not_in_report: Vec<ListedUser>,
-    /// What could not be found out.
+    /// Failed calls.
     pub(super) failures: Vec<AwsError>,
 }
 
-/// Matches the report's rows with the listed users. A row that the list does not show is looked up
-/// by name: a list that is empty or short by mistake makes nobody disappear.
+/// Matches rows with the listed users. A row without a listed user is looked up by name, so that no
+/// user is lost when the list is incomplete.
 pub(super) async fn match_users(
     session: &Session,
     limits: &CallLimits,
@@ -45,7 +44,7 @@ pub(super) async fn match_users(
                 reported.insert(user.id.clone());
                 matched.present.push((row, (*user).clone()));
             }
-            // One of the same name that was created at another moment is another user.
+            // A user with the same name but another creation time is a different user.
             Some(_) => matched.deleted.push(row),
         }
     }
@@ -82,7 +81,7 @@ pub(super) async fn match_users(
     matched
 }
 
-/// Whether the row is about the user. A creation that cannot be read may be this one.
+/// Whether the row belongs to the user. An unreadable creation time may match.
 fn is_same(row: &User<'_>, user: &ListedUser) -> bool {
     match &row.created {
         Timestamp::At(created) => *created == user.created,
@@ -90,7 +89,11 @@ fn is_same(row: &User<'_>, user: &ListedUser) -> bool {
     }
 }
 
-/// The list leaves somebody out, and with them perhaps others whom the report does not show.
+/// The list is incomplete. Users who are not in the report may be missing as well.
 fn not_listed() -> AwsError {
-    AwsError::unexpected("iam:ListUsers", "the list leaves users out that iam:GetUser shows")
+    AwsError::unexpected(
+        "iam:ListUsers",
+        "the list does not contain a user that iam:GetUser \
+                                           returns",
+    )
 }

@@ -1,18 +1,18 @@
-//! Messages of AWS and of the SDK, shortened to a line for people.
+//! Shortens messages from AWS and the SDK to one line.
 
 use crate::model::inventory::reason_start;
 
-/// How much of an error's text is kept, in characters.
+/// The maximum length of an error message, in characters.
 pub(super) const MAX_MESSAGE_CHARS: usize = 300;
 
-/// The first line of a message, without secrets, and no longer than people read.
+/// The first line of a message, without secrets, and cut to [`MAX_MESSAGE_CHARS`].
 pub(super) fn one_line(text: &str) -> String {
-    // Before it is shortened: half a token is still to be recognized.
+    // Redact before shortening: half a token would not be recognized.
     let line = crate::secrets::redact(text.lines().next().unwrap_or_default());
     let line = with_short_ids(&line);
     let Some((end, _)) = line.char_indices().nth(MAX_MESSAGE_CHARS) else { return line };
     let cut = |text: &str, length: usize| text.chars().take(length).collect::<String>();
-    // Why a call was denied stands at the end of AWS's message, behind long ARNs.
+    // AWS puts the reason for a denial at the end of the message, after long ARNs.
     match reason_start(&line).and_then(|start| line.get(start..)) {
         Some(reason) => {
             let reason = cut(reason, MAX_MESSAGE_CHARS / 3);
@@ -22,7 +22,7 @@ pub(super) fn one_line(text: &str) -> String {
     }
 }
 
-/// A text that shows of the ids of credentials the last four characters, as we do everywhere.
+/// Shortens credential IDs in a text to their last four characters.
 ///
 /// Source: "Understanding unique ID prefixes", IAM User Guide.
 fn with_short_ids(text: &str) -> String {
@@ -40,12 +40,12 @@ fn with_short_ids(text: &str) -> String {
     short.collect()
 }
 
-/// The last of an error's causes, which says what happened; the outer ones say where.
+/// The innermost source of an error. It says what happened; the outer ones say where.
 pub(crate) fn root_cause(error: &(dyn std::error::Error + 'static)) -> String {
     one_line(&crate::cause::root_cause(error))
 }
 
-/// What the SDK says around a cause of its credentials, and what says nothing.
+/// Outer SDK messages that say nothing about the cause.
 const WRAPPERS: [&str; 7] = [
     "an error occurred while loading credentials",
     "an error occurred while loading an access token",
@@ -56,26 +56,23 @@ const WRAPPERS: [&str; 7] = [
     "unhandled error",
 ];
 
-/// An error with its causes in one line, from the outermost to the innermost: each says more than
-/// the one before. Where they are too long, the innermost alone.
+/// An error with its sources in one line, from the outermost to the innermost. If the line would be
+/// too long, only the innermost source.
 pub(crate) fn cause_chain(error: &dyn std::error::Error) -> String {
-    let mut told: Vec<String> = Vec::new();
+    let mut messages: Vec<String> = Vec::new();
     let mut next = Some(error);
     while let Some(error) = next {
         let text = error.to_string();
-        let is_new = !told.last().is_some_and(|before| before.contains(&text));
+        let is_new = !messages.last().is_some_and(|before| before.contains(&text));
         if is_new && !WRAPPERS.iter().any(|it| text.starts_with(it)) {
-            told.push(text);
+            messages.push(text);
         }
-        #[expect(
-            deprecated,
-            reason = "the SDK's error about a token of single sign-on has no source"
-        )]
+        #[expect(deprecated, reason = "the SDK error about an SSO token only implements `cause`")]
         let cause = error.cause();
         next = cause;
     }
-    let whole = told.join(": ");
+    let whole = messages.join(": ");
     let is_short = whole.chars().count() <= MAX_MESSAGE_CHARS && !whole.contains('\n');
-    let root_cause = told.pop().unwrap_or_else(|| error.to_string());
+    let root_cause = messages.pop().unwrap_or_else(|| error.to_string());
     one_line(if is_short { &whole } else { &root_cause })
 }

@@ -1,40 +1,39 @@
-//! Answers that are none of AWS's: a proxy's page, an empty body, XML that cannot be read.
+//! Responses that AWS did not send: a proxy page, an empty body, XML that cannot be parsed.
 
 use std::error::Error;
 
 use super::message::{one_line, root_cause};
 
-/// How much of such an answer is quoted, in characters.
+/// How much of such a response is quoted, in characters.
 const MAX_QUOTED_CHARS: usize = 60;
-/// What an answer with credentials holds. Nothing of it is quoted.
+/// A response that contains one of these may contain credentials, so it is not quoted.
 const SECRETS: [&str; 2] = ["SecretAccessKey", "SessionToken"];
 
-/// What is said of an answer that is none of AWS's.
-const NOT_FROM_AWS: &str = "the answer is not what AWS sends";
+const NOT_FROM_AWS: &str = "the response is not from AWS";
 
-/// Whether a message speaks of such an answer.
+/// Whether an error message describes such a response.
 pub(super) fn is_non_aws_response(message: &str) -> bool {
     message.contains(NOT_FROM_AWS)
 }
 
-/// Says what came instead of an answer of AWS's. `error` is what the SDK made of it.
+/// Describes a response that is not from AWS. `error` is the error of the SDK.
 pub(super) fn describe(status: u16, body: Option<&[u8]>, error: &(dyn Error + 'static)) -> String {
     let what = format!("HTTP status {status}: {NOT_FROM_AWS}");
     let text = String::from_utf8_lossy(body.unwrap_or_default());
     let text = text.trim();
     if text.is_empty() {
-        return format!("{what}: it is empty (a proxy's answer?)");
+        return format!("{what}: it is empty (perhaps a proxy sent it)");
     }
     if SECRETS.iter().any(|it| text.contains(it)) {
-        return format!("{what}: it cannot be read");
+        return format!("{what}: it cannot be parsed");
     }
     if is_aws_xml(text) {
         return format!("{what}: {}", root_cause(error));
     }
-    format!("{what} (a proxy's page?): `{}`", first_words(text))
+    format!("{what} (perhaps a proxy page): `{}`", first_words(text))
 }
 
-/// Whether it looks like XML of an AWS service, in which only a field is wrong.
+/// Whether the response looks like XML from an AWS service in which only one field is wrong.
 fn is_aws_xml(text: &str) -> bool {
     let root = text.trim_start_matches(|it| it != '<');
     let root =
@@ -44,7 +43,7 @@ fn is_aws_xml(text: &str) -> bool {
     name.ends_with("Response") && text.contains("amazonaws.com/doc/")
 }
 
-/// The beginning of a text, in one line and without control characters.
+/// The beginning of a text in one line, with control characters escaped.
 fn first_words(text: &str) -> String {
     let words: Vec<&str> = text.split_whitespace().take(MAX_QUOTED_CHARS).collect();
     let words = one_line(&words.join(" "));
@@ -73,12 +72,15 @@ mod tests {
 
     #[test]
     fn unexpected_pages_are_quoted_escaped_and_shortened() {
-        let said = of("<!DOCTYPE html>\n<html><title>Sign \u{1b}[2J in</title>");
-        assert!(said.contains("(a proxy's page?): `<!DOCTYPE html> <html><title>Sign"), "{said}");
-        assert!(said.contains("\\u{1b}") && !said.contains('\u{1b}'), "{said}");
-        let said = of(&"`é ".repeat(500));
-        assert!(said.ends_with("…`") && said.chars().count() < 160, "{said}");
-        assert_eq!(said.matches('`').count(), 2, "{said}");
+        let message = of("<!DOCTYPE html>\n<html><title>Sign \u{1b}[2J in</title>");
+        assert!(
+            message.contains("(perhaps a proxy page): `<!DOCTYPE html> <html><title>Sign"),
+            "{message}"
+        );
+        assert!(message.contains("\\u{1b}") && !message.contains('\u{1b}'), "{message}");
+        let message = of(&"`é ".repeat(500));
+        assert!(message.ends_with("…`") && message.chars().count() < 160, "{message}");
+        assert_eq!(message.matches('`').count(), 2, "{message}");
     }
 
     #[test]
@@ -92,15 +94,15 @@ mod tests {
     fn aws_xml_errors_name_the_field_and_quote_nothing() {
         let xml = "<?xml version='1.0'?>\n<GetUserResponse \
                    xmlns='https://iam.amazonaws.com/doc/2010-05-08/'><CreateDate>soon</CreateDate>";
-        let said = of(xml);
-        assert!(said.ends_with("the date `soon` cannot be read"), "{said}");
+        let message = of(xml);
+        assert!(message.ends_with("the date `soon` cannot be read"), "{message}");
     }
 
     #[test]
     fn an_answer_with_credentials_is_never_quoted() {
         for body in ["<x><SecretAccessKey>wJalr</SecretAccessKey>", "SessionToken FwoG"] {
-            let said = of(body);
-            assert!(!said.contains("wJalr") && !said.contains("FwoG"), "{said}");
+            let message = of(body);
+            assert!(!message.contains("wJalr") && !message.contains("FwoG"), "{message}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The re-check: what a flagged user's credentials are now, in place of the report's row.
+//! The re-check: the current credentials of a flagged user, which replace the row of the report.
 
 use aws_sdk_iam::types::{AccessKeyMetadata, LoginProfile};
 use chrono::{DateTime, Utc};
@@ -18,19 +18,19 @@ use crate::model::inventory::{
 const LIST_KEYS: &str = "iam:ListAccessKeys";
 const LAST_USED: &str = "iam:GetAccessKeyLastUsed";
 const LOGIN_PROFILE: &str = "iam:GetLoginProfile";
-/// What IAM gives for the service of a key that was never used.
+/// The service that IAM returns for a key that was never used.
 const NO_SERVICE: &str = "N/A";
 
-/// What a look at a user came to.
+/// The result of a re-check.
 pub(super) enum RecheckResult {
-    /// The user went away meanwhile.
+    /// The user was deleted in the meantime.
     UserDeleted,
-    /// The user now, and what could not be seen.
+    /// The current user, and evidence that could not be fetched.
     Rechecked(Box<User<'static>>, Vec<(EvidenceItem, AwsError)>),
 }
 
 impl RecheckResult {
-    /// Whether the look shows the credentials of the row, used no later.
+    /// Whether the credentials and their last use are the same as in the row.
     pub(super) fn matches_row(&self, row: &User<'static>) -> bool {
         let Self::Rechecked(user, _) = self else { return false };
         let keys = |user: &User<'_>| {
@@ -44,8 +44,8 @@ impl RecheckResult {
     }
 }
 
-/// Looks at one user; `row` is the report's, if it has one. What cannot be seen stays as the row
-/// has it, marked as not re-checked; where there is no row, it is unknown.
+/// Re-checks one user. `row` is the user's row in the report, if any. Evidence that cannot be
+/// fetched is taken from the row and marked as not re-checked; without a row, it is unknown.
 pub(super) async fn recheck_user(
     session: &Session,
     limits: &CallLimits,
@@ -53,7 +53,8 @@ pub(super) async fn recheck_user(
     row: Option<&User<'static>>,
 ) -> RecheckResult {
     let name = &listed.name;
-    // A row with credentials of its own beside its columns, or none at all, says nothing of these.
+    // Without a row, or if the row says that there are credentials it does not show, certificates
+    // must be listed as well.
     let wants_certificates = row.is_none_or(|row| row.hidden_credentials);
     let certificates = async {
         if wants_certificates {
@@ -105,7 +106,7 @@ fn merge(
             (None, Some(row)) => row.password.clone(),
             (None, None) => Some(unknown_password(listed)),
         },
-        // Keys that nobody saw are hidden ones, which no verdict calls clean.
+        // Keys that could not be listed count as hidden, so the user is not reported as clean.
         hidden_credentials: keys.is_none() && row.is_none_or(|row| row.hidden_credentials),
         access_keys: keys.or_else(|| row.map(|row| row.access_keys.clone())).unwrap_or_default(),
         other_credentials: certificates
@@ -119,8 +120,8 @@ fn merge(
     }
 }
 
-/// A password that there is. The login profile's date does not move when the password is changed,
-/// so that the row's may be the later one; and a use that the row has seen has taken place.
+/// An existing password. The date of the login profile does not change with the password, so the
+/// date in the row can be the later one. A use that the row shows did happen.
 fn password(created: DateTime<Utc>, listed: &ListedUser, row: Option<&User<'static>>) -> Password {
     let of_row = row.and_then(|row| row.password.as_ref());
     let last_used = of_row.and_then(|it| it.last_used.at()).max(listed.password_last_used);
@@ -132,19 +133,19 @@ fn password(created: DateTime<Utc>, listed: &ListedUser, row: Option<&User<'stat
     }
 }
 
-/// A password that there may be.
+/// A password that may exist.
 fn unknown_password(listed: &ListedUser) -> Password {
     Password {
         enabled: Flag::Unreadable(Box::new(UnreadableField {
             column: "GetLoginProfile".to_owned(),
-            text: "no answer".to_owned(),
+            text: "no response".to_owned(),
         })),
         last_used: listed.password_last_used.map_or(Timestamp::Absent, Timestamp::At),
         last_changed: Timestamp::Absent,
     }
 }
 
-/// When the login profile was made; `None` where there is none.
+/// When the login profile was created; `None` if there is none.
 async fn login_profile(
     session: &Session,
     limits: &CallLimits,
@@ -161,7 +162,7 @@ async fn login_profile(
     }
 }
 
-/// All keys of a user with their last use, or which piece is missing. Keys are known by their ids.
+/// All access keys of a user with their last use, or the evidence that is missing.
 async fn access_keys(
     session: &Session,
     limits: &CallLimits,
@@ -180,7 +181,7 @@ async fn access_keys(
     let dated = dated.map_err(|failure| (EvidenceItem::AccessKeys, failure))?;
     let with_use = dated.into_iter().map(async |(key, id, created)| {
         let (last_used, last_used_service) = match get_last_use(session, limits, id).await {
-            // The key was deleted meanwhile.
+            // The key was deleted in the meantime.
             Err(failure) if failure.is_not_found() => return Ok(None),
             outcome => outcome?,
         };
@@ -197,7 +198,7 @@ async fn access_keys(
     Ok(keys.into_iter().flatten().collect())
 }
 
-/// A key with its id and its creation, without which it cannot be told from others.
+/// A key with its ID and creation date, which identify it.
 fn key_with_id(
     key: &AccessKeyMetadata,
 ) -> Result<(&AccessKeyMetadata, &str, DateTime<Utc>), AwsError> {
@@ -213,13 +214,17 @@ async fn get_last_use(
     let request = || session.iam.get_access_key_last_used().access_key_id(id).send();
     let answer = limits.call(LAST_USED, request).await?;
     let Some(used) = answer.access_key_last_used() else {
-        return Err(AwsError::unexpected(LAST_USED, "the answer says nothing about the key's use"));
+        return Err(AwsError::unexpected(
+            LAST_USED,
+            "the response does not contain the last use of \
+                                                    the key",
+        ));
     };
     let service = required(LAST_USED, "ServiceName", Some(used.service_name()))?;
     let service = (service != NO_SERVICE).then(|| service.to_owned());
     let last_used = match (used.last_used_date(), &service) {
         (Some(date), _) => timestamp("LastUsedDate", date),
-        // A key that was never used was used for no service.
+        // A key that was never used has no service.
         (None, None) => Timestamp::Absent,
         (None, Some(_)) => missing_date("LastUsedDate"),
     };

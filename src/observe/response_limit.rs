@@ -1,4 +1,4 @@
-//! A bound on how much of an answer is read into memory.
+//! Limits the size of responses from AWS.
 
 use std::error::Error;
 
@@ -8,21 +8,20 @@ use aws_sdk_iam::error::BoxError;
 use aws_smithy_types::body::SdkBody;
 use http_body_util::{LengthLimitError, Limited};
 
-/// The largest answer that is read, in bytes. The largest that IAM gives are the credential report of
+/// The largest response body, in bytes. The largest responses from IAM are the credential report of
 /// 5 000 users and a page of 1 000 users with their policies: a few megabytes.
 const MAX_RESPONSE_BYTES: usize = 64 * 1024 * 1024;
 
-/// What is said of a larger answer.
 pub(super) const TOO_LARGE_MESSAGE: &str =
-    "the answer is larger than 64 MiB, which AWS does not send";
+    "the response is larger than 64 MiB; AWS does not send responses of that size";
 
-/// Cuts the reading of an answer off that is too large.
+/// Fails the request when the response body is too large.
 #[derive(Debug)]
 pub(crate) struct LimitResponseSize;
 
 impl Intercept for LimitResponseSize {
     fn name(&self) -> &'static str {
-        "LimitAnswers"
+        "LimitResponseSize"
     }
 
     fn modify_before_deserialization(
@@ -38,7 +37,7 @@ impl Intercept for LimitResponseSize {
     }
 }
 
-/// Whether the answer was too large.
+/// Whether the error means that the response was too large.
 pub(super) fn is_exceeded(error: &(dyn Error + 'static)) -> bool {
     let mut next = Some(error);
     while let Some(error) = next {

@@ -1,5 +1,5 @@
-//! Credentials that the report does not show and that bear no last-used date: service-specific
-//! credentials, SSH keys, and the signing certificates of users without a row.
+//! Credentials without a last-used date: service-specific credentials, SSH keys, and signing
+//! certificates.
 
 use std::collections::BTreeMap;
 
@@ -20,7 +20,7 @@ const LIST_SPECIFIC: &str = "iam:ListServiceSpecificCredentials";
 const LIST_SSH: &str = "iam:ListSSHPublicKeys";
 const LIST_CERTIFICATES: &str = "iam:ListSigningCertificates";
 
-/// The service-specific credentials of all users, by the user's name in lower case.
+/// The service-specific credentials of all users, by user name in lower case.
 pub(super) async fn service_specific(
     session: &Session,
     limits: &CallLimits,
@@ -34,7 +34,7 @@ pub(super) async fn service_specific(
     Ok(by_user)
 }
 
-/// The service-specific credentials of one user, of all services.
+/// The service-specific credentials of one user for all services.
 pub(super) async fn service_specific_of(
     session: &Session,
     limits: &CallLimits,
@@ -45,7 +45,7 @@ pub(super) async fn service_specific_of(
     Ok(found.into_iter().map(|(_, credential)| credential).collect())
 }
 
-/// The service-specific credentials of a user, or of all, each with its user's name in lower case.
+/// The service-specific credentials of one user or of all, each with its user name in lower case.
 async fn list_service_specific(
     session: &Session,
     limits: &CallLimits,
@@ -66,7 +66,7 @@ async fn list_service_specific(
             let id = it.service_specific_credential_id();
             let id = required(LIST_SPECIFIC, "ServiceSpecificCredentialId", Some(id))?;
             let user = required(LIST_SPECIFIC, "UserName", Some(it.user_name()))?;
-            // An API key that has run out is accepted no more, whatever its status.
+            // An expired API key is not accepted, whatever its status.
             let expired = it.expiration_date().and_then(moment).is_some_and(|at| at <= now);
             let credential = OtherCredential {
                 kind: CredentialKind::ServiceSpecificCredential,
@@ -83,7 +83,6 @@ async fn list_service_specific(
     .await
 }
 
-/// The SSH keys of a user.
 pub(super) async fn ssh_keys(
     session: &Session,
     limits: &CallLimits,
@@ -110,7 +109,6 @@ pub(super) async fn ssh_keys(
     .await
 }
 
-/// The signing certificates of a user.
 pub(super) async fn signing_certificates(
     session: &Session,
     limits: &CallLimits,
@@ -142,7 +140,7 @@ pub(super) async fn signing_certificates(
     .await
 }
 
-/// Whether a status means that the credential is accepted. One that is not known is neither.
+/// Whether the credential is accepted. An unknown status is unreadable.
 pub(super) fn status(status: &StatusType) -> Flag {
     match status {
         StatusType::Active => Flag::Yes,

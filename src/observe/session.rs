@@ -1,5 +1,5 @@
-//! Who we are in which account: from the runner's OIDC token or the SDK's default chain to a
-//! session in each account.
+//! AWS sessions: from the OIDC token of the runner or the SDK's default chain to a session in each
+//! account.
 
 mod ca_bundle;
 mod clients;
@@ -39,40 +39,36 @@ use role_credentials::{
 };
 
 const CALLER: &str = "sts:GetCallerIdentity";
-/// How long a connection may take to come about.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// The longest session of a role that is assumed from another role.
-const CHAINED_SECONDS: i32 = 3_600;
+/// The session duration of a role: the maximum with role chaining.
+const SESSION_SECONDS: i32 = 3_600;
 
-/// How to come by a session in each account.
+/// How to open a session in each account.
 #[derive(Debug, Clone)]
 pub struct SessionConfig {
-    /// The role that comes first.
+    /// The first role to assume.
     pub role: Option<RoleArn>,
-    /// Where OIDC tokens come from; `None` outside of a workflow.
+    /// The source of OIDC tokens; `None` outside a workflow.
     pub tokens: Option<Arc<dyn TokenSource>>,
-    /// For whom tokens are asked; by the partition if `None`.
+    /// The audience of the tokens; depends on the partition if `None`.
     pub audience: Option<Audience>,
-    /// The region; by the environment, the profile and the partition if `None`.
+    /// The region; taken from the environment, the profile or the partition if `None`.
     pub region: Option<String>,
-    /// What the sessions are called in CloudTrail.
+    /// The role session name, which CloudTrail shows.
     pub session_name: RoleName,
-    /// How long the first role's session lasts, in seconds.
-    pub duration: i32,
-    /// The accounts to audit; empty for the one that we are in.
+    /// The accounts to audit; empty for the account of the credentials.
     pub members: Vec<AccountEntry>,
-    /// The name of the members' role, where only their ids are given.
+    /// The name of the role in accounts that are given by ID.
     pub member_role_name: Option<RoleName>,
-    /// What the roles ask for that are assumed from other credentials.
+    /// The external ID for roles that are assumed with `AssumeRole`.
     pub external_id: Option<ExternalId>,
-    /// The accounts that may be audited; empty for all.
+    /// The accounts that may be audited; empty if all may.
     pub allowed: Vec<AccountId>,
-    /// The variables of the environment.
     pub environment: Environment,
 }
 
 impl SessionConfig {
-    /// The partition that the first role names, or else a role of another account.
+    /// The partition of the first role, or of a role in another account.
     fn partition(&self) -> Option<Partition> {
         let of_member = || {
             self.members.iter().find_map(|entry| match entry {
@@ -83,7 +79,7 @@ impl SessionConfig {
         self.role.as_ref().map(|role| role.partition).or_else(of_member)
     }
 
-    /// Refuses an account that is not to be audited.
+    /// Checks that the account may be audited.
     fn allows(&self, account: AccountId) -> Result<(), SessionError> {
         if self.allowed.is_empty() || self.allowed.contains(&account) {
             Ok(())
@@ -96,14 +92,12 @@ impl SessionConfig {
 /// A session in one account.
 #[derive(Debug, Clone)]
 pub struct Session {
-    /// The account.
     pub account: AccountId,
-    /// The account's partition.
     pub partition: String,
     pub(crate) iam: aws_sdk_iam::Client,
 }
 
-/// Where all sessions start from.
+/// Opens the sessions.
 #[derive(Debug)]
 pub struct SessionProvider {
     session_config: SessionConfig,
@@ -111,12 +105,12 @@ pub struct SessionProvider {
     account: AccountId,
     partition: String,
     members: Vec<AccountEntry>,
-    /// The credentials that were there to begin with; `None` where a token was.
+    /// The configuration with the original credentials; `None` if the run started with an OIDC
+    /// token.
     base_config: Option<SdkConfig>,
 }
 
 impl SessionProvider {
-    /// Opens the first session.
     pub(super) async fn open(
         session_config: SessionConfig,
         limits: &CallLimits,
@@ -134,7 +128,7 @@ impl SessionProvider {
                     audience: session_config.audience.clone().unwrap_or_else(audience).to_string(),
                     role: role.clone(),
                     session_name: session_config.session_name.to_string(),
-                    duration: session_config.duration,
+                    duration: SESSION_SECONDS,
                 };
                 with_role_credentials(config, Arc::new(provider), limits).await?
             }
@@ -165,13 +159,13 @@ impl SessionProvider {
         Ok(Self { session_config, config, account, partition, members, base_config })
     }
 
-    /// The accounts to audit: those listed, or the one that we are in.
+    /// The accounts to audit: those in the settings, or the account of the credentials.
     #[must_use]
     pub fn members(&self) -> &[AccountEntry] {
         &self.members
     }
 
-    /// Whose credentials we began with: nothing may be taken from that user while we run.
+    /// Whose credentials the run started with. Remediation must not change that user.
     pub(crate) async fn credential_owner(
         &self,
         limits: &CallLimits,
@@ -185,12 +179,13 @@ impl SessionProvider {
         }
     }
 
-    /// The partition, which the accounts share.
+    /// The partition of all accounts.
     pub(super) fn partition(&self) -> &str {
         &self.partition
     }
 
-    /// A session in an account: the one that we have if it is ours, else by its role.
+    /// A session in an account: the first session if it is in that account, otherwise one with the
+    /// role of that account.
     pub(crate) async fn session_for(
         &self,
         member: &AccountEntry,
@@ -217,7 +212,7 @@ impl SessionProvider {
         Ok(session(&config, account, &partition))
     }
 
-    /// The first role's own name unless another is given: the same stack made them all.
+    /// The role name in other accounts. By default, it is the name of the first role.
     fn member_role_name(&self) -> Result<RoleName, SessionError> {
         let own = || self.session_config.role.as_ref().map(|role| role.name.clone());
         let name = self.session_config.member_role_name.clone().or_else(own);
@@ -230,7 +225,7 @@ fn session(config: &SdkConfig, account: AccountId, partition: &str) -> Session {
     Session { account, partition: partition.to_owned(), iam }
 }
 
-/// The configuration without credentials.
+/// Loads the configuration without credentials.
 async fn load(
     session_config: &SessionConfig,
     profiles: &Profiles,
@@ -266,7 +261,7 @@ async fn load(
     Ok(config)
 }
 
-/// The region that is named: by a flag, a variable or the profile.
+/// The region from the settings, the environment or the profile.
 async fn region(session_config: &SessionConfig, profiles: &Profiles) -> Option<Region> {
     let named = session_config.region.as_deref().or_else(|| session_config.environment.region());
     match named {
@@ -278,7 +273,7 @@ async fn region(session_config: &SessionConfig, profiles: &Profiles) -> Option<R
     }
 }
 
-/// Refuses credentials of another account than the profile names, if they are the profile's.
+/// Checks that credentials of a profile belong to the account that the profile names.
 fn check_account(
     found: AccountId,
     named: Option<AccountId>,
@@ -300,11 +295,11 @@ fn chained_role(config: &SdkConfig, session_config: &SessionConfig, role: &RoleA
         role: role.clone(),
         external_id: session_config.external_id.as_ref().map(ToString::to_string),
         session_name: session_config.session_name.to_string(),
-        duration: session_config.duration.min(CHAINED_SECONDS),
+        duration: SESSION_SECONDS,
     }
 }
 
-/// The configuration with a provider's credentials, which has granted once.
+/// Assumes a role and adds its credentials to the configuration.
 async fn with_role_credentials(
     config: SdkConfig,
     provider: Arc<dyn RoleCredentialsProvider>,
@@ -317,7 +312,7 @@ async fn with_role_credentials(
     Ok((config.into_builder().credentials_provider(provider).build(), account, partition))
 }
 
-/// The account that credentials of the default chain belong to.
+/// The account that the credentials belong to.
 async fn caller(
     config: &SdkConfig,
     limits: &CallLimits,

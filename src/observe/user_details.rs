@@ -1,4 +1,4 @@
-//! Tags, groups and policies: who owns a user, and where the user's rights come from.
+//! Tags, groups and policies of users: owners, and where permissions come from.
 
 use std::collections::BTreeMap;
 
@@ -13,15 +13,14 @@ use crate::model::inventory::Permissions;
 const DETAILS: &str = "iam:GetAccountAuthorizationDetails";
 const LIST_TAGS: &str = "iam:ListUserTags";
 
-/// What is known of a user besides the credentials.
 #[derive(Debug, Clone)]
 pub(super) struct UserDetails {
     pub(super) tags: BTreeMap<String, String>,
-    /// `None` where only the tags were asked for.
+    /// `None` if only the tags were requested.
     pub(super) permissions: Option<Permissions>,
 }
 
-/// The details of all users, by the name in lower case.
+/// The details of all users, by user name in lower case.
 pub(super) async fn of_all(
     session: &Session,
     limits: &CallLimits,
@@ -40,7 +39,7 @@ pub(super) async fn of_all(
     Ok(found.into_iter().collect())
 }
 
-/// The details of a user, with the name in lower case.
+/// The user name in lower case, and the details.
 fn read_user_detail(user: &UserDetail) -> Result<(String, UserDetails), AwsError> {
     let named = |name| required(DETAILS, "PolicyName", name).map(str::to_owned);
     let attached = user.attached_managed_policies().iter().map(|it| named(it.policy_name()));
@@ -55,7 +54,6 @@ fn read_user_detail(user: &UserDetail) -> Result<(String, UserDetails), AwsError
     Ok((name, UserDetails { tags, permissions: Some(permissions) }))
 }
 
-/// The tags of one user.
 pub(super) async fn of_user(
     session: &Session,
     limits: &CallLimits,
@@ -71,7 +69,7 @@ pub(super) async fn of_user(
     Ok(UserDetails { tags: tag_map(LIST_TAGS, &tags)?, permissions: None })
 }
 
-/// The tags by their keys. A value may be empty, a key may not.
+/// Tags by key. A value can be empty, a key cannot.
 pub(super) fn tag_map(
     action: &'static str,
     tags: &[Tag],

@@ -1,4 +1,5 @@
-//! A close look at one user: every credential by its id, the tags, and whatever else the user has.
+//! Everything about one user: all credentials with their IDs, tags, and optionally what else the
+//! user has.
 
 use std::collections::BTreeMap;
 
@@ -20,25 +21,21 @@ const LIST_ATTACHED: &str = "iam:ListAttachedUserPolicies";
 const LIST_INLINE: &str = "iam:ListUserPolicies";
 const GET_INLINE: &str = "iam:GetUserPolicy";
 
-/// What a close look at a user came to.
 #[derive(Debug, Clone)]
 pub(crate) enum UserLookup {
-    /// There is no such user.
     NotFound,
-    /// The user now.
     Found(Box<UserRecord>),
 }
 
-/// How closely a user is looked at.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct UserRecordOptions {
-    /// The moment by which credentials that run out are judged.
+    /// The current time, which decides whether a credential has expired.
     pub(crate) now: DateTime<Utc>,
-    /// Whether groups, policies and MFA devices are asked for as well.
+    /// Whether to fetch groups, policies and MFA devices as well.
     pub(crate) with_holdings: bool,
 }
 
-/// Looks at a user. `row` is what the credential report has of the user: it alone knows when a
+/// Fetches a user. `row` is the user's row in the credential report, the only source of when a
 /// password was changed.
 pub(crate) async fn fetch_user_record(
     session: &Session,
@@ -95,7 +92,7 @@ pub(crate) async fn fetch_user_record(
     Ok(UserLookup::Found(Box::new(user_record)))
 }
 
-/// The unique id and the tags of the user who has a name now; `None` where nobody has it.
+/// The unique ID and tags of the user with this name; `None` if there is none.
 pub(crate) async fn user_id_and_tags(
     session: &Session,
     limits: &CallLimits,
@@ -109,14 +106,14 @@ fn boundary(shown: &IamUser) -> Option<String> {
     shown.permissions_boundary()?.permissions_boundary_arn().map(str::to_owned)
 }
 
-/// Adds what the report's row knows better: a password's last change, and a use that it has seen.
-/// A row of another user of the name says nothing.
+/// Adds what only the row shows: the last password change, and a use. The row of another user with
+/// the same name is ignored.
 fn merge_report_row(user: &mut User<'static>, row: Option<&User<'static>>) {
     let Some(row) = row.filter(|row| row.created == user.created) else { return };
     user.mfa = row.mfa;
     let (Some(password), Some(known)) = (&mut user.password, &row.password) else { return };
     let later = |one: &Timestamp, other: &Timestamp| {
-        // What cannot be read may be the later one.
+        // A date that cannot be read may be the later one.
         let unreadable = [one, other].into_iter().find(|it| matches!(it, Timestamp::Unreadable(_)));
         let later = || one.at().max(other.at()).map_or(Timestamp::Absent, Timestamp::At);
         unreadable.cloned().unwrap_or_else(later)
@@ -125,7 +122,7 @@ fn merge_report_row(user: &mut User<'static>, row: Option<&User<'static>>) {
     password.last_changed = later(&password.last_changed, &known.last_changed);
 }
 
-/// What the user has besides credentials.
+/// What the user has in addition to credentials.
 async fn holdings(
     session: &Session,
     limits: &CallLimits,
@@ -180,7 +177,6 @@ async fn groups(
     .await
 }
 
-/// The ARNs of attached policies, and the inline policies.
 async fn policies(
     session: &Session,
     limits: &CallLimits,
@@ -211,7 +207,7 @@ async fn policies(
                 let document = decode_document(required(GET_INLINE, "PolicyDocument", document)?);
                 inline.push(InlinePolicy { name: name.clone(), document });
             }
-            // Taken away meanwhile.
+            // Deleted in the meantime.
             Err(failure) if failure.is_not_found() => {}
             Err(failure) => return Err(failure),
         }
@@ -219,7 +215,7 @@ async fn policies(
     Ok((attached, inline))
 }
 
-/// The names or ids of a page, each of which must be there.
+/// The names or IDs of a page. Each one is required.
 fn required_all<'a>(
     action: &'static str,
     field: &str,
@@ -228,7 +224,7 @@ fn required_all<'a>(
     texts.map(|text| required(action, field, text).map(str::to_owned)).collect()
 }
 
-/// A policy's document, which IAM hands over as a part of a URL.
+/// Decodes a policy document, which IAM returns URL-encoded.
 fn decode_document(document: &str) -> String {
     percent_encoding::percent_decode_str(document).decode_utf8_lossy().into_owned()
 }

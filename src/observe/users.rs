@@ -1,4 +1,4 @@
-//! Which users there are now, and when their passwords were last used.
+//! The users of an account, and when their passwords were last used.
 
 use aws_sdk_iam::types::User as IamUser;
 use chrono::{DateTime, Utc};
@@ -11,14 +11,14 @@ use super::{moment, required, required_date};
 const LIST: &str = "iam:ListUsers";
 const GET: &str = "iam:GetUser";
 
-/// A user as `ListUsers` and `GetUser` show it.
+/// A user as returned by `ListUsers` and `GetUser`.
 #[derive(Debug, Clone)]
 pub(super) struct ListedUser {
     pub(super) name: String,
     pub(super) arn: String,
     pub(super) id: String,
     pub(super) created: DateTime<Utc>,
-    /// Stays after the password was deleted: it says nothing without a login profile.
+    /// Kept by IAM after the password is deleted: it means nothing without a login profile.
     pub(super) password_last_used: Option<DateTime<Utc>>,
 }
 
@@ -35,7 +35,7 @@ impl ListedUser {
     }
 }
 
-/// Lists all users of the account: a thousand in a call, password use included.
+/// Lists all users of the account, 1 000 per call.
 pub(super) async fn list(
     session: &Session,
     limits: &CallLimits,
@@ -51,7 +51,7 @@ pub(super) async fn list(
     .await
 }
 
-/// One user by name, as the API shows it and as a listed user; `None` where there is no such user.
+/// One user by name, as a listed user and as the full response; `None` if the user does not exist.
 pub(super) async fn get(
     session: &Session,
     limits: &CallLimits,
@@ -63,11 +63,11 @@ pub(super) async fn get(
         Err(failure) if failure.is_not_found() => return Ok(None),
         Err(failure) => return Err(failure),
     };
-    let shown = shown.ok_or_else(|| AwsError::unexpected(GET, "the answer names no user"))?;
+    let shown = shown.ok_or_else(|| AwsError::unexpected(GET, "the response contains no user"))?;
     let listed = ListedUser::read(GET, &shown)?;
     if listed.name.eq_ignore_ascii_case(name) {
         Ok(Some((listed, shown)))
     } else {
-        Err(AwsError::unexpected(GET, "the answer is about another user"))
+        Err(AwsError::unexpected(GET, "the response is about a different user"))
     }
 }

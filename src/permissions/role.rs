@@ -1,8 +1,5 @@
 //! The roles that a remediation uses.
 
-use std::str::FromStr;
-
-use crate::model::choices::UnknownChoice;
 use crate::model::policy::remediation::Stage;
 
 /// A role of the remedy, by how far it may go.
@@ -55,13 +52,5 @@ impl RemediationRole {
             Self::UpTo(Stage::Notify) => "iam-stocktake-notify",
             Self::UpTo(Stage::Deactivate | Stage::Delete) => "iam-stocktake-remediate",
         }
-    }
-}
-
-impl FromStr for RemediationRole {
-    type Err = UnknownChoice;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::ALL.into_iter().find(|role| role.id() == text).ok_or(UnknownChoice)
     }
 }

@@ -34,12 +34,6 @@ impl PublishMode {
             Self::None => "none",
         }
     }
-
-    /// The mode of this name.
-    #[must_use]
-    pub fn from_id(id: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|mode| mode.id() == id)
-    }
 }
 
 /// Where a run publishes.

@@ -151,13 +151,13 @@ impl GateCounts {
         self.new.len() + self.new_warnings
     }
 
-    /// What the gate says. Without a queue nobody knows what is new, unless a queue is required.
+    /// What the gate says. Without a queue, nothing can be new or overdue, so it is not evaluated.
     #[must_use]
-    pub fn evaluate(&self, fail_on: FailOn, has_queue: bool, require_queue: bool) -> Gate {
+    pub fn evaluate(&self, fail_on: FailOn, has_queue: bool) -> Gate {
         let fails = (fail_on.any && self.errors > 0)
             || (fail_on.new && !self.new.is_empty())
             || (fail_on.overdue && self.overdue_errors > 0);
-        if fails || (require_queue && fail_on.needs_queue() && !has_queue) {
+        if fails {
             Gate::Failed
         } else if fail_on == FailOn::NONE || (fail_on.needs_queue() && !has_queue) {
             Gate::NotEvaluated

@@ -67,7 +67,7 @@ impl Outputs {
     ///
     /// # Errors
     /// [`FileError`] when the file cannot be written.
-    pub fn append(&self, outputs: &[(&'static str, &str)]) -> Result<(), FileError> {
+    pub fn append(&self, outputs: &[(&str, &str)]) -> Result<(), FileError> {
         let text: String = outputs.iter().map(|(name, value)| output(name, value)).collect();
         let appended = opened(&self.path).and_then(|mut file| file.write_all(text.as_bytes()));
         appended.map_err(|reason| unwritable(OUTPUTS, &self.path, reason))

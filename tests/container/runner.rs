@@ -8,7 +8,7 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt as _, chown};
 use std::path::Path;
 
-use iam_stocktake::settings::{GITHUB_TOKEN, INPUTS};
+use iam_stocktake::cli::{TOKEN_INPUT, action_inputs, command};
 
 use super::engine::{self, Ended};
 use super::world::World;
@@ -120,14 +120,15 @@ pub(crate) fn run(world: &World, job: Job<'_>) -> Done {
 /// value.
 fn inputs(world: &World, with: &[(&str, &str)]) -> Vec<(String, String)> {
     let variable = |name: &str| format!("INPUT_{}", name.replace(' ', "_").to_uppercase());
-    let declared = INPUTS.iter().map(|setting| {
-        let default = match setting.name {
-            name if name == GITHUB_TOKEN.name => world.repo.token(),
+    let command = command();
+    let declared = action_inputs(command.find_subcommand("action").unwrap()).into_iter();
+    let declared = declared.map(|input| {
+        let default = match input.name.as_str() {
+            TOKEN_INPUT => world.repo.token(),
             "role-to-assume" => world.account.role_arn(),
-            _ if setting.default_is_value => setting.default,
             _ => "",
         };
-        (variable(setting.name), default.to_owned())
+        (variable(&input.name), default.to_owned())
     });
     // Undeclared inputs arrive too.
     declared.chain(with.iter().map(|(name, value)| (variable(name), (*value).to_owned()))).collect()

@@ -138,11 +138,13 @@ fn tell(stage: &Stage) {
     tell_of_the_remedy(stage, &world, &exemption);
 }
 
+/// The inputs that apply the remediation.
+const APPLY: [(&str, &str); 2] = [("command", "remediate"), ("task", "apply")];
+
 fn tell_of_the_remedy(stage: &Stage, world: &World, exemption: &str) {
     stage.scene("Friday: remediation is turned on, and users with stale credentials are notified");
     let remedy = format!("{exemption}remediation: {{ max_share: 50 }}\n");
-    let apply =
-        |day| How { day, allowlist: &remedy, inputs: &[("remediate", "apply")], ..How::default() };
+    let apply = |day| How { day, allowlist: &remedy, inputs: &APPLY, ..How::default() };
     let fifth = world.run(apply(4));
     stage.run(&fifth);
     assert_eq!(fifth.code, 0, "{}", fifth.log);

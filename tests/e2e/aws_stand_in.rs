@@ -1,16 +1,16 @@
-//! The AWS stand-in itself: what the other tests lean on, asked over plain HTTP.
+//! Tests of the AWS stand-in, over plain HTTP. Other tests rely on its behavior.
 
 mod call;
 mod changes;
+mod changes_to_credentials;
 mod clock;
+mod crashes;
 mod credential_report;
 mod deletion;
 mod faults;
-mod holds;
-mod life;
 mod paging;
 mod policy;
+mod server;
 mod sts;
 mod tags;
 mod users;
-mod writes;

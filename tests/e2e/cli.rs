@@ -1,6 +1,5 @@
 //! What users see, through the real binary.
 
-mod action;
 mod allowlist;
 mod arguments;
 mod audit;

@@ -1,10 +1,10 @@
-//! The GitHub stand-in itself: what the tests of the queue lean on, asked over plain HTTP.
+//! Tests of the GitHub stand-in, over plain HTTP. The tests of the queue rely on its behavior.
 
+mod behavior;
 mod client;
 mod contract;
 mod faults;
-mod life;
+mod jobs;
 mod limits;
 mod permissions;
-mod runs;
-mod ways;
+mod server;

@@ -1,5 +1,5 @@
-//! Answers of AWS and GitHub, mutated on their way: the program ends with one of its exit codes and
-//! never panics. `MUTATION_SECONDS=300` makes it search longer, `MUTATION_SEED=…` elsewhere.
+//! Mutated responses of AWS and GitHub: the program exits with one of its exit codes and never
+//! panics. `MUTATION_SECONDS=300` searches longer, `MUTATION_SEED=…` changes the random numbers.
 
 mod proxy;
 
@@ -7,32 +7,32 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use proxy::Dice;
+use proxy::MutationRng;
 use stand_ins::github::Pull;
 use stand_ins::world::{EMPTY, QUICK, World};
 
-/// The rounds of a plain run.
+/// The number of rounds without `MUTATION_SECONDS`.
 const ROUNDS: u64 = 6;
-/// How long a run may wait for answers that were spoilt, before it is given up and counted.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// The longest time that a run may wait for mutated responses. A longer run is killed and counted.
+const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// The proxies before the stand-ins.
+/// The proxies in front of the stand-ins.
 struct Proxies {
-    dice: Dice,
+    rng: MutationRng,
     aws: u16,
     github: u16,
 }
 
 impl Proxies {
     fn new(world: &World) -> Self {
-        let dice = Dice::new();
+        let rng = MutationRng::new();
         let port = |url: &str| url.rsplit(':').next().unwrap().split('/').next().unwrap().parse();
-        let aws = proxy::start(port(&world.account.endpoint()).unwrap(), &dice);
-        let github = proxy::start(world.repo.port(), &dice);
-        Self { dice, aws, github }
+        let aws = proxy::start(port(&world.account.endpoint()).unwrap(), &rng);
+        let github = proxy::start(world.repo.port(), &rng);
+        Self { rng, aws, github }
     }
 
-    /// Leads a text that names a stand-in to its proxy.
+    /// Replaces the addresses of the stand-ins in a text with those of the proxies.
     fn through(&self, world: &World, text: &str) -> String {
         let address = |port: u16| format!("127.0.0.1:{port}");
         let aws = world.account.endpoint();
@@ -42,7 +42,7 @@ impl Proxies {
     }
 }
 
-/// The action as a job runs it, all its calls through the proxies.
+/// The action as a job runs it, with all requests through the proxies.
 fn action(world: &World, proxies: &Proxies, folder: &Path, pull: Option<&Pull>) -> Command {
     let event = if pull.is_some() { "pull_request" } else { "schedule" };
     let mut command = world.sandbox.command(&["action", "--now", &world.moment(0)]);
@@ -55,8 +55,8 @@ fn action(world: &World, proxies: &Proxies, folder: &Path, pull: Option<&Pull>) 
     command
 }
 
-/// Waits for the end of a run; `None` where it takes too long.
-fn ended(mut command: Command) -> Option<(Option<i32>, String)> {
+/// Waits for the end of a run. Returns `None` if it takes too long.
+fn wait(mut command: Command) -> Option<(Option<i32>, String)> {
     let log = tempfile::NamedTempFile::new().unwrap();
     let append = || std::fs::OpenOptions::new().append(true).open(log.path()).unwrap();
     command.stdout(append()).stderr(append());
@@ -67,7 +67,7 @@ fn ended(mut command: Command) -> Option<(Option<i32>, String)> {
             let log = std::fs::read(log.path()).unwrap();
             return Some((status.code(), String::from_utf8_lossy(&log).into_owned()));
         }
-        if began.elapsed() > PATIENCE {
+        if began.elapsed() > TIMEOUT {
             child.kill().unwrap();
             child.wait().unwrap();
             return None;
@@ -77,7 +77,7 @@ fn ended(mut command: Command) -> Option<(Option<i32>, String)> {
 }
 
 #[test]
-fn no_answer_of_aws_or_github_makes_a_run_panic() {
+fn no_response_of_aws_or_github_makes_a_run_panic() {
     let variable = |name| std::env::var(name).ok().and_then(|it| it.parse().ok());
     let seconds: Option<u64> = variable("MUTATION_SECONDS");
     let seed: u64 = variable("MUTATION_SEED").unwrap_or(1);
@@ -89,17 +89,17 @@ fn no_answer_of_aws_or_github_makes_a_run_panic() {
     let pull = world.pull(EMPTY, EMPTY);
     let proxies = Proxies::new(&world);
     let began = Instant::now();
-    let mut given_up = 0;
+    let mut timed_out = 0;
     for round in 0.. {
         let is_over = match seconds {
             Some(seconds) => began.elapsed() > Duration::from_secs(seconds),
             None => round >= ROUNDS,
         };
         if is_over {
-            println!("answers: {round} rounds, {given_up} of them given up");
+            println!("answers: {round} rounds, {timed_out} timed out");
             return;
         }
-        proxies.dice.throw(seed.wrapping_mul(1_000_000_007).wrapping_add(round));
+        proxies.rng.reseed(seed.wrapping_mul(1_000_000_007).wrapping_add(round));
         let folder = tempfile::tempdir().unwrap();
         let mut command =
             action(&world, &proxies, folder.path(), (round % 2 == 1).then_some(&pull));
@@ -108,12 +108,12 @@ fn no_answer_of_aws_or_github_makes_a_run_panic() {
                 command.env(format!("INPUT_{}", name.to_uppercase()), value);
             }
         }
-        match ended(command) {
-            None => given_up += 1,
+        match wait(command) {
+            None => timed_out += 1,
             Some((code, log)) => {
-                let is_ours = code.is_some_and(|code| (0..=4).contains(&code));
-                let told = format!("seed {seed}, round {round}: {code:?}: {log}");
-                assert!(is_ours && !log.contains("panicked"), "{told}");
+                let is_known = code.is_some_and(|code| (0..=4).contains(&code));
+                let details = format!("seed {seed}, round {round}: {code:?}: {log}");
+                assert!(is_known && !log.contains("panicked"), "{details}");
             }
         }
     }

@@ -24,6 +24,7 @@ mod observe;
 mod permissions;
 mod properties;
 mod queue;
+mod reference;
 mod release;
 mod remediation_plan;
 mod remedies_in_the_report;

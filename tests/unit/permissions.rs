@@ -10,16 +10,15 @@ use iam_stocktake::model::identity::{
 use iam_stocktake::model::policy::remediation::{RemediationPolicy, Stage};
 use iam_stocktake::model::policy::{Level, Policy, PolicyOverrides, Rule};
 use iam_stocktake::permissions::{
-    AccessLevel, Features, PERMISSIONS, RemediationScope, Resource, RoleGrant,
+    AccessLevel, Features, PERMISSIONS, RemediationRole, RemediationScope, Resource, RoleGrant,
 };
-use iam_stocktake::settings::{LastAccessedLookup, OwnerLookup, RemediationRole};
 use serde_json::{Value, json};
 
 /// The credential report and the second look, and nothing that can be turned on.
 const BARE: Features = Features {
     recheck: true,
     service_credentials: false,
-    owners: OwnerLookup::None,
+    all_tags: false,
     last_accessed: false,
     expiry_tag: false,
     remediation: None,
@@ -41,11 +40,11 @@ fn assert_adds(features: Features, expected: &[&str]) {
 #[test]
 fn without_a_second_look_nothing_but_the_report_is_asked_for() {
     let report = ["iam:GenerateCredentialReport", "iam:GetCredentialReport"];
-    for owners in OwnerLookup::ALL {
+    for all_tags in [false, true] {
         let features = Features {
             recheck: false,
             service_credentials: true,
-            owners,
+            all_tags,
             last_accessed: true,
             expiry_tag: true,
             remediation: None,
@@ -62,6 +61,7 @@ fn each_feature_adds_exactly_its_actions() {
             "iam:GenerateCredentialReport",
             "iam:GetCredentialReport",
             "iam:ListUsers",
+            "iam:ListUserTags",
             "iam:GetUser",
             "iam:ListAccessKeys",
             "iam:GetAccessKeyLastUsed",
@@ -74,11 +74,12 @@ fn each_feature_adds_exactly_its_actions() {
         Features { service_credentials: true, ..BARE },
         &["iam:ListServiceSpecificCredentials", "iam:ListSSHPublicKeys"],
     );
-    assert_adds(Features { owners: OwnerLookup::FlaggedUsers, ..BARE }, &["iam:ListUserTags"]);
-    let details = ["iam:GetAccountAuthorizationDetails"];
-    assert_adds(Features { owners: OwnerLookup::All, ..BARE }, &details);
-    for owners in OwnerLookup::ALL {
-        assert_adds(Features { owners, expiry_tag: true, ..BARE }, &details);
+    // The tags of all users take another action than those of flagged users.
+    for features in [Features { all_tags: true, ..BARE }, Features { expiry_tag: true, ..BARE }] {
+        let mut expected = actions(BARE);
+        expected.remove("iam:ListUserTags");
+        expected.insert("iam:GetAccountAuthorizationDetails");
+        assert_eq!(actions(features), expected);
     }
     assert_adds(
         Features { last_accessed: true, ..BARE },
@@ -90,7 +91,7 @@ fn each_feature_adds_exactly_its_actions() {
 fn the_policy_of_the_allowlist_turns_features_on_and_off() {
     let features = |overrides: &PolicyOverrides| {
         let policy = Policy::new(overrides, None);
-        Features::new(&policy, true, OwnerLookup::FlaggedUsers, LastAccessedLookup::FlaggedUsers)
+        Features::new(&policy, true, true)
     };
     let off = |rules: &[Rule]| PolicyOverrides {
         levels: rules.iter().map(|rule| (*rule, Level::Off)).collect(),
@@ -133,7 +134,7 @@ fn granted(statements: &[Value]) -> Vec<&str> {
 
 /// All features of an audit.
 const WHOLE_AUDIT: Features =
-    Features { service_credentials: true, owners: OwnerLookup::All, last_accessed: true, ..BARE };
+    Features { service_credentials: true, all_tags: true, last_accessed: true, ..BARE };
 
 #[test]
 fn every_action_of_an_audit_is_granted_once_and_only_reads() {
@@ -196,7 +197,7 @@ fn each_stage_of_the_remedy_adds_exactly_its_actions() {
 
     let careful = RemediationPolicy { rules: Rule::remediable(), ..Default::default() };
     let of = |role| for_remediation(role, &careful);
-    let audit = Features { service_credentials: true, owners: OwnerLookup::All, ..BARE };
+    let audit = Features { service_credentials: true, all_tags: true, ..BARE };
     assert_eq!(more(audit, of(PLAN)), [].into());
     assert_eq!(more(of(PLAN), of(NOTIFY)), ["iam:TagUser", "iam:UntagUser"].into());
     let updates = [
@@ -256,7 +257,7 @@ fn each_option_of_the_remedy_adds_exactly_its_actions_from_its_stage_on() {
 #[test]
 fn audit_and_remedy_together_are_all_that_is_known() {
     let remediation = for_remediation(DELETE, &asking_for_everything());
-    let tags = actions(Features { owners: OwnerLookup::FlaggedUsers, ..BARE });
+    let tags = actions(BARE);
     let all: BTreeSet<_> = actions(WHOLE_AUDIT)
         .into_iter()
         .chain(actions(remediation))
@@ -325,7 +326,7 @@ fn the_documentation_lists_every_action() {
             let resource = match permission.resource {
                 Resource::Any => "`*`",
                 Resource::Users if permission.feature.access() == AccessLevel::Tag => {
-                    "`user/*`, tags `iam-stocktake:*` alone"
+                    "`user/*`, tags `iam-stocktake:*` only"
                 }
                 Resource::Users => "`user/*`",
                 Resource::Groups => "`group/*`",

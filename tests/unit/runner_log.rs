@@ -170,7 +170,7 @@ proptest! {
             Piece::Text(_) => None,
         }).collect();
         let log = logged(&pieces);
-        for stops in [Stops::Heeded, Stops::Ignored] {
+        for stops in [Stops::Supported, Stops::Ignored] {
             // After the end of our log the runner processes commands again.
             let mut found = read(&format!("{log}::notice::after"), stops);
             let last = found.pop().map(|command| command.data);
@@ -200,9 +200,9 @@ fn without_escaping_the_same_texts_are_commands() {
         ("a\r \u{feff}:\u{200b}:error::x", "error"),
         ("a\n\u{a0}::stop-commands::x\n::x::\n::debug::b", "debug"),
     ] {
-        let read = read(text, Stops::Heeded);
+        let read = read(text, Stops::Supported);
         assert_eq!(read.len(), 1, "{text:?}");
         assert_eq!(read[0].name, name, "{text:?}");
     }
-    assert_eq!(read("::stop-commands::x\n::error::y\n::y::\n", Stops::Heeded), []);
+    assert_eq!(read("::stop-commands::x\n::error::y\n::y::\n", Stops::Supported), []);
 }

@@ -1,16 +1,16 @@
 //! Policies that IAM would refuse for their size, before anybody pastes them.
 
+use crate::cli::{IamPolicyArgs, PolicyFormat};
 use crate::model::identity::{GithubId, RepositoryName};
 use crate::model::inventory::AccountId;
 use crate::permissions::{
     Features, PolicyKind, PolicyNode, RoleGrant, member_trust, oidc_provider, size, subjects,
     web_identity_trust,
 };
-use crate::settings::{IamPolicySettings, PolicyFormat};
 
 /// What is too large of what is to be printed, each with what to do about it.
 pub(super) fn problems(
-    settings: &IamPolicySettings,
+    settings: &IamPolicyArgs,
     features: Features,
     grant: RoleGrant<'_>,
 ) -> Vec<(String, String)> {
@@ -45,7 +45,7 @@ pub(super) fn problems(
 }
 
 /// A word about a policy that fits into a role, and not into a policy of its own.
-pub(super) fn note(settings: &IamPolicySettings, grant: RoleGrant<'_>) -> Option<String> {
+pub(super) fn note(settings: &IamPolicyArgs, grant: RoleGrant<'_>) -> Option<String> {
     let managed = PolicyKind::Managed;
     let size = managed
         .size_over_limit(&grant.policy())
@@ -95,7 +95,7 @@ fn size_over_limit(
 }
 
 /// The trust policy of the first role; what Terraform asks for is as long as is usual.
-fn trust_policy(settings: &IamPolicySettings) -> PolicyNode {
+fn trust_policy(settings: &IamPolicyArgs) -> PolicyNode {
     let usual = |digits: &str| digits.parse::<GithubId>().ok();
     let repository = settings
         .repository
@@ -103,7 +103,7 @@ fn trust_policy(settings: &IamPolicySettings) -> PolicyNode {
         .unwrap_or_else(|| RepositoryName { owner: "OWNER".to_owned(), name: "NAME".to_owned() });
     let ids = settings.repository_owner_id.or_else(|| usual("100000000"));
     let subjects = match ids.zip(settings.repository_id.or_else(|| usual("1000000000"))) {
-        Some((owner, id)) => subjects(&repository, owner, id, &settings.subjects),
+        Some((owner, id)) => subjects(&repository, owner, id, &settings.subjects()),
         None => Vec::new(),
     };
     let provider = match settings.account {
@@ -112,7 +112,7 @@ fn trust_policy(settings: &IamPolicySettings) -> PolicyNode {
     };
     web_identity_trust(
         PolicyNode::Text(provider),
-        &settings.audience,
+        &settings.audience(),
         PolicyNode::List(subjects.into_iter().map(PolicyNode::Text).collect()),
     )
 }

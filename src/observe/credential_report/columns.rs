@@ -1,4 +1,4 @@
-//! Where the columns of a credential report stand, and one row's columns → one [`User`].
+//! Finds the columns of a credential report, and turns a row into a [`User`].
 
 use std::collections::HashSet;
 
@@ -11,7 +11,6 @@ use crate::model::inventory::{
     Timestamp, User,
 };
 
-/// The columns of one access key slot.
 struct KeyColumns {
     slot: u8,
     active: Column,
@@ -20,14 +19,13 @@ struct KeyColumns {
     last_used_service: Option<Column>,
 }
 
-/// The columns of one signing certificate slot.
 struct CertificateColumns {
     slot: u8,
     active: Column,
     last_rotated: Column,
 }
 
-/// Where each column that matters stands.
+/// The positions of the columns.
 pub(super) struct Columns {
     user: Column,
     arn: Column,
@@ -41,7 +39,7 @@ pub(super) struct Columns {
     additional_credentials_info: Option<Column>,
 }
 
-/// A header row, with the required columns that it turned out to lack.
+/// A header row, and the required columns that are missing.
 struct Header<'a> {
     record: &'a ByteRecord,
     missing: Vec<String>,
@@ -155,7 +153,8 @@ impl Columns {
 }
 
 impl KeyColumns {
-    /// The key in this slot. An inactive key keeps its creation date; an empty slot has none.
+    /// The key in this slot; `None` if the slot is empty. An inactive key has a creation date; an
+    /// empty slot has none.
     fn read<'a>(&self, row: CredentialReportRow<'a, '_>) -> Option<AccessKey<'a>> {
         let created = row.timestamp(self.last_rotated);
         let last_used = row.timestamp(self.last_used_date);

@@ -1,4 +1,4 @@
-//! One row of a credential report: its fields as texts, flags and dates.
+//! One row of a credential report: its fields as text, flags and dates.
 
 use std::borrow::Cow;
 
@@ -7,25 +7,25 @@ use csv::ByteRecord;
 
 use crate::model::inventory::{Flag, Timestamp, UnreadableField};
 
-/// Where a column stands, and its name for messages.
+/// The position of a column, and its name for messages.
 #[derive(Clone, Copy)]
 pub(super) struct Column {
     pub(super) index: usize,
     pub(super) name: &'static str,
 }
 
-/// A row, and the file that it was read from.
+/// A row, and the file that contains it.
 #[derive(Clone, Copy)]
 pub(super) struct CredentialReportRow<'a, 'r> {
     csv: &'a str,
     record: &'r ByteRecord,
-    /// The byte at which the row begins, if it is the row that it looks like.
+    /// The offset of the first byte of the row, if no field before it has quotes.
     start: usize,
 }
 
 impl<'a, 'r> CredentialReportRow<'a, 'r> {
     pub(super) fn new(csv: &'a str, record: &'r ByteRecord) -> Self {
-        // The reader's position lies before the line breaks that it skipped.
+        // The position of the reader is before the line breaks that it skips.
         let end_of_last = record.position().map_or(0, csv::Position::byte);
         let end_of_last = usize::try_from(end_of_last).unwrap_or(usize::MAX);
         let rest = csv.as_bytes().get(end_of_last..).unwrap_or_default();
@@ -37,11 +37,11 @@ impl<'a, 'r> CredentialReportRow<'a, 'r> {
         self.record.get(column.index).unwrap_or_default().trim_ascii()
     }
 
-    /// The field as text: borrowed from the file where it stands there as it is, which all fields
-    /// do that have no quotes before them in their row.
+    /// The field as text. Borrowed from the file if it is found at its expected offset, which is so
+    /// unless an earlier field of the row has quotes.
     pub(super) fn text(&self, column: Column) -> Cow<'a, str> {
         let Some(field) = self.record.get(column.index) else { return Cow::Borrowed("") };
-        // The row's fields one behind the other, with a comma between each two.
+        // Fields are stored without the commas between them.
         let in_row = self.record.range(column.index).map_or(0, |range| range.start);
         let start = self.start + in_row + column.index;
         match self.csv.get(start..start + field.len()) {
@@ -50,7 +50,7 @@ impl<'a, 'r> CredentialReportRow<'a, 'r> {
         }
     }
 
-    /// Whether the field says anything else than that there is nothing.
+    /// Whether the field has a value other than "not applicable".
     pub(super) fn has_value(&self, column: Column) -> bool {
         let value = self.field(column);
         !value.is_empty() && !is_not_applicable(value)
@@ -66,7 +66,7 @@ impl<'a, 'r> CredentialReportRow<'a, 'r> {
         }
     }
 
-    /// A flag that may say that there is nothing to be enabled; beside `dates` that is no answer.
+    /// A flag that can be "not applicable". If one of `dates` is present, that value is unreadable.
     pub(super) fn flag_with_dates(&self, column: Column, dates: &[&Timestamp]) -> Flag {
         let no_dates = dates.iter().all(|date| **date == Timestamp::Absent);
         if no_dates && is_not_applicable(self.field(column)) { Flag::No } else { self.flag(column) }
@@ -84,9 +84,9 @@ impl<'a, 'r> CredentialReportRow<'a, 'r> {
     }
 }
 
-/// Whether the report says by this value that there is nothing. An empty field says nothing.
+/// Whether the value means "not applicable". An empty field does not.
 fn is_not_applicable(value: &[u8]) -> bool {
-    // Dates, and most of the rest, end here.
+    // Dates and most other values stop here.
     matches!(value.first(), Some(b'N' | b'n'))
         && [b"N/A".as_slice(), b"no_information", b"not_supported"]
             .iter()
@@ -100,18 +100,18 @@ fn unreadable(column: Column, value: &[u8]) -> Box<UnreadableField> {
     })
 }
 
-/// A date of the report, to the second: `2026-06-30T12:00:00Z`, `…+00:00`, or any RFC 3339.
+/// A date in whole seconds: `2026-06-30T12:00:00Z`, `…+00:00`, or any RFC 3339.
 fn date(value: &[u8]) -> Option<DateTime<Utc>> {
     utc_date(value).or_else(|| {
-        // RFC 3339 begins with a digit; most other values end here.
+        // RFC 3339 starts with a digit. Most other values stop here.
         value.first().filter(|byte| byte.is_ascii_digit())?;
         let parsed = DateTime::parse_from_rfc3339(std::str::from_utf8(value).ok()?).ok()?;
         DateTime::from_timestamp(parsed.timestamp(), 0)
     })
 }
 
-/// The form that IAM writes, read without the general parser: a report of a large account is
-/// mostly dates.
+/// Parses the format that IAM writes without the general parser, because a large report consists
+/// mostly of dates.
 fn utc_date(value: &[u8]) -> Option<DateTime<Utc>> {
     let stamp = value.strip_suffix(b"Z").or_else(|| value.strip_suffix(b"+00:00"))?;
     let [y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2, b'T', h1, h2, b':', n1, n2, b':', s1, s2] =

@@ -1,4 +1,4 @@
-//! Clients of AWS that read no answer without end.
+//! AWS clients with a limit on the response size.
 
 use aws_config::SdkConfig;
 

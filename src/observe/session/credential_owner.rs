@@ -1,8 +1,8 @@
-//! Which IAM user stands behind the credentials that the SDK found: the keys that a run hangs on
-//! are never taken away by it.
+//! The IAM user whose credentials the run uses. Remediation must not remove credentials that the
+//! run depends on.
 //!
-//! The caller of a role's session is the role. Where a profile of ours assumed it, the profile says
-//! with whose credentials the chain begins.
+//! In a role session, the caller is the role. If a profile assumed the role, the profile shows
+//! whose credentials the chain starts with.
 //!
 //! Source: "Using an IAM role in the AWS CLI" and "Sourcing credentials with an external process",
 //! AWS CLI User Guide.
@@ -20,42 +20,40 @@ use super::{CALLER, account_of_arn, clients};
 use crate::model::inventory::AccountId;
 use crate::observe::call::{AwsError, CallLimits};
 
-/// Whose credentials a run began with.
+/// Whose credentials the run started with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CredentialOwner {
-    /// An IAM user's.
+    /// The credentials of an IAM user.
     User(AccountId, String),
-    /// No IAM user's: a token, single sign-on, a container or an instance.
+    /// Not an IAM user: an OIDC token, single sign-on, a container or an instance.
     NoUser,
-    /// The session of a role, handed over ready-made: whoever made it did so before the run, and the
-    /// run hangs on no key.
+    /// A role session that was created before the run. The run does not depend on an access key.
     ExistingSession,
-    /// Nobody can tell: why.
+    /// The owner cannot be determined, for this reason.
     Unknown(String),
 }
 
-/// Where the credentials of a profile come from in the end.
+/// Where a chain of profiles gets its credentials.
 #[derive(Debug, PartialEq, Eq)]
 enum ProfileSource<'a> {
-    /// The profile has none: the SDK goes on to tokens, containers and instances.
+    /// The profile has none. The SDK tries tokens, containers and instances next.
     Absent,
-    /// No IAM user has them.
+    /// Not an IAM user.
     NoUser,
-    /// A container, or a program that stands in for one.
+    /// A container, or a local program in its place.
     Container,
-    /// Keys in this profile.
+    /// Access keys in this profile.
     Keys(&'a str),
-    /// Variables of the environment.
+    /// Environment variables.
     Environment,
-    /// A program.
+    /// A `credential_process`.
     Process(&'a str),
-    /// A console session, with the ARN of whoever signed in.
+    /// A console session (`aws login`), with the ARN of the signed-in identity.
     Login(&'a str),
-    /// Something that is not known here.
+    /// An unknown source.
     Unknown(&'a str),
 }
 
-/// Finds out whose credentials these are.
 pub(super) async fn credential_owner(
     own: &SdkConfig,
     variables: &Environment,
@@ -68,11 +66,11 @@ pub(super) async fn credential_owner(
     if arn.ends_with(":root") {
         return Ok(CredentialOwner::NoUser);
     }
-    // Credentials in the environment come before any profile.
+    // Credentials in the environment take precedence over profiles.
     if environment().await.is_some() {
         return Ok(CredentialOwner::ExistingSession);
     }
-    // The types of the first two, which are the machine's own, have no public name.
+    // The types of the first two arguments (file system and environment) are not public.
     let chosen = variables.profile().map(|(_, name)| name.to_owned().into());
     let files = Default::default();
     let set = match load(&Default::default(), &Default::default(), &files, chosen).await {
@@ -83,7 +81,8 @@ pub(super) async fn credential_owner(
         ProfileSource::Absent if variables.has_token() => return Ok(CredentialOwner::NoUser),
         ProfileSource::Absent | ProfileSource::Container if variables.has_local_container() => {
             return Ok(CredentialOwner::Unknown(format!(
-                "{CONTAINER} names a program on this machine, which may have them from an IAM user"
+                "{CONTAINER} points to a program on this machine, which may use the credentials \
+                 of an IAM user"
             )));
         }
         ProfileSource::Absent | ProfileSource::Container | ProfileSource::NoUser => {
@@ -91,11 +90,11 @@ pub(super) async fn credential_owner(
         }
         ProfileSource::Process(name) => {
             return Ok(CredentialOwner::Unknown(format!(
-                "the profile `{name}` has them from a program (credential_process)"
+                "the profile `{name}` gets its credentials from a program (credential_process)"
             )));
         }
         ProfileSource::Unknown(name) => {
-            let why = format!("the profile `{name}` has them from a source that is not known");
+            let why = format!("the profile `{name}` gets its credentials from an unknown source");
             return Ok(CredentialOwner::Unknown(why));
         }
         ProfileSource::Login(arn) => {
@@ -105,7 +104,9 @@ pub(super) async fn credential_owner(
         ProfileSource::Keys(name) => set.get_profile(name).and_then(keys),
     };
     let Some(credentials) = base_credentials else {
-        return Ok(CredentialOwner::Unknown("the role's source has no credentials".to_owned()));
+        return Ok(CredentialOwner::Unknown(
+            "the source of the role has no credentials".to_owned(),
+        ));
     };
     let provider = SharedCredentialsProvider::new(credentials);
     let config = own.clone().into_builder().credentials_provider(provider).build();
@@ -119,24 +120,24 @@ async fn caller(config: &SdkConfig, limits: &CallLimits) -> Result<String, AwsEr
     let arn = answer.arn().unwrap_or_default();
     match account_of_arn(arn) {
         Some(_) => Ok(arn.to_owned()),
-        None => Err(AwsError::unexpected(CALLER, "the answer names no account")),
+        None => Err(AwsError::unexpected(CALLER, "the response contains no account ID")),
     }
 }
 
-/// The IAM user of an ARN, if it is one's.
+/// The IAM user of an ARN; `None` for other ARNs.
 fn iam_user_of_arn(arn: &str) -> Option<CredentialOwner> {
     let (account, _) = account_of_arn(arn)?;
-    // Names have no slash, paths may have many.
+    // User names have no slash, but paths can.
     let resource = arn.split(':').nth(5).filter(|it| it.starts_with("user/"))?;
     Some(CredentialOwner::User(account, resource.rsplit('/').next()?.to_owned()))
 }
 
-/// The credentials in the variables of the environment.
+/// The credentials in environment variables.
 async fn environment() -> Option<Credentials> {
     EnvironmentVariableCredentialsProvider::new().provide_credentials().await.ok()
 }
 
-/// The keys in a profile.
+/// The access keys in a profile.
 fn keys(profile: &Profile) -> Option<Credentials> {
     let of = |key| setting(profile, key);
     let token = of("aws_session_token").map(str::to_owned);
@@ -148,7 +149,8 @@ fn setting<'a>(profile: &'a Profile, key: &str) -> Option<&'a str> {
     profile.get(key).filter(|value| !value.is_empty())
 }
 
-/// Follows the roles of the profile in force to where they begin, in the SDK's order.
+/// Follows `source_profile` from the profile in use to where the chain begins, in the same order as
+/// the SDK.
 fn profile_source(set: &ProfileSet) -> ProfileSource<'_> {
     let mut name = set.selected_profile();
     let mut seen = BTreeSet::new();
@@ -162,7 +164,7 @@ fn profile_source(set: &ProfileSet) -> ProfileSource<'_> {
         };
         let is_first = seen.is_empty();
         let has = |key| setting(profile, key).is_some();
-        // As the source of a role, keys come before anything else.
+        // In a `source_profile`, access keys take precedence.
         if !is_first && has("aws_access_key_id") {
             return ProfileSource::Keys(name);
         }
@@ -177,7 +179,7 @@ fn profile_source(set: &ProfileSet) -> ProfileSource<'_> {
     }
 }
 
-/// Where the credentials of a profile come from that names no other.
+/// The credential source of a profile without `source_profile`.
 fn source_of_profile<'a>(
     profile: &'a Profile,
     name: &'a str,

@@ -1,4 +1,4 @@
-//! The credentials that the SDK finds by itself: environment, profile, web identity, container,
+//! The SDK's default credential provider chain: environment, profile, web identity, container,
 //! instance.
 
 use std::sync::{Mutex, PoisonError};
@@ -19,8 +19,8 @@ use crate::observe::call::{CallLimits, is_transient_message};
 use crate::observe::message::cause_chain;
 use crate::retry::{AttemptFailure, Retry};
 
-/// The configuration with the credentials that the SDK finds. They are asked for here, so that
-/// their absence is told as such and not as a failed call.
+/// Adds the credentials that the SDK finds. They are loaded here, so that missing credentials are
+/// not reported as a failed call.
 pub(super) async fn with_default_chain(
     config: SdkConfig,
     environment: &Environment,
@@ -82,17 +82,15 @@ async fn load_credentials(
 fn load_error(error: &CredentialsError, message: &str, profiles: &Profiles) -> SessionError {
     let name = &profiles.name;
     let why = if matches!(error, CredentialsError::CredentialsNotLoaded(_)) {
-        format!(
-            "neither the environment, the profile `{name}`, a container nor an instance has any"
-        )
+        format!("none in the environment, the profile `{name}`, a container or an instance")
     } else {
         format!("profile `{name}`: {message}")
     };
     SessionError::NoCredentials { why, help: profiles.sign_in() }
 }
 
-/// Hands out the credentials that it was made with, and asks for others when the SDK finds those
-/// running out: whoever has to enter a code or touch a key is asked once.
+/// Returns the credentials it was created with, and loads others when the SDK asks again. A user
+/// who must enter a code or touch a security key is prompted only once.
 #[derive(Debug)]
 struct PrefetchedProvider {
     chain: SecretRegisteringProvider<DefaultCredentialsChain>,

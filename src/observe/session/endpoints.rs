@@ -1,4 +1,4 @@
-//! The endpoints that the SDK will call, where a profile names them: a service's own section may.
+//! The service endpoints in a profile, which can be set per service.
 //!
 //! Source: "Service-specific endpoints", AWS SDKs and Tools Reference Guide.
 
@@ -9,7 +9,7 @@ use super::environment::{INVALID_ENDPOINT, is_address};
 use super::error::SessionError;
 use super::profile::Profiles;
 
-/// Refuses an endpoint that is no address. The SDK panics over an empty one.
+/// Checks that each endpoint is a URL. The SDK panics on an empty one.
 pub(super) fn check(config: &SdkConfig, profiles: &Profiles) -> Result<(), SessionError> {
     for service in ["IAM", "STS"] {
         let key = ServiceConfigKey::builder()

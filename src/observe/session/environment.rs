@@ -1,5 +1,5 @@
-//! What the environment says about AWS, checked before anything goes by it: the SDK ignores a
-//! malformed variable, or panics over it.
+//! AWS settings in environment variables. They are checked first, because the SDK ignores or panics
+//! on malformed values.
 //!
 //! Sources: "Environment variables to configure the AWS CLI", AWS CLI User Guide, and "Settings
 //! reference", AWS SDKs and Tools Reference Guide.
@@ -12,9 +12,9 @@ use http::Uri;
 use super::error::SessionError;
 
 const REGIONS: [&str; 2] = ["AWS_REGION", "AWS_DEFAULT_REGION"];
-/// The second one is what the AWS CLI has read since its first version.
+/// The AWS CLI also reads the second variable.
 const PROFILES: [&str; 2] = ["AWS_PROFILE", "AWS_DEFAULT_PROFILE"];
-/// Addresses of the services that are called, and of what hands out credentials.
+/// URLs of the services and of credential providers.
 const ENDPOINTS: [&str; 8] = [
     "AWS_ENDPOINT_URL",
     "AWS_ENDPOINT_URL_IAM",
@@ -25,51 +25,48 @@ const ENDPOINTS: [&str; 8] = [
     "AWS_EC2_METADATA_SERVICE_ENDPOINT",
     CONTAINER,
 ];
-/// Where a container, or a program that stands in for one, hands out credentials.
+/// Where a container, or a local program in its place, gets its credentials.
 pub(super) const CONTAINER: &str = "AWS_CONTAINER_CREDENTIALS_FULL_URI";
 const BOOLEANS: [&str; 3] =
     ["AWS_USE_FIPS_ENDPOINT", "AWS_USE_DUALSTACK_ENDPOINT", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"];
 const PROXIES: [&str; 6] =
     ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"];
 
-/// The variables of the environment. One that is empty is not set.
+/// Environment variables. An empty variable counts as not set.
 #[derive(Debug, Clone, Default)]
 pub struct Environment(BTreeMap<String, String>);
 
 impl Environment {
-    /// The environment with these variables.
     #[must_use]
     pub fn new(variables: impl IntoIterator<Item = (String, String)>) -> Self {
         Self(variables.into_iter().filter(|(_, value)| !value.is_empty()).collect())
     }
 
-    /// The value of a variable.
     pub(super) fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str)
     }
 
-    /// The first of the variables that is set, with its value.
+    /// The first of these variables that is set, with its value.
     fn first(&self, names: &[&'static str]) -> Option<(&'static str, &str)> {
         names.iter().find_map(|name| Some((*name, self.get(name)?)))
     }
 
-    /// The region.
     pub(super) fn region(&self) -> Option<&str> {
         self.first(&REGIONS).map(|(_, region)| region)
     }
 
-    /// The profile that is asked for, with the variable that names it.
+    /// The selected profile, with the variable that selects it.
     pub(super) fn profile(&self) -> Option<(&'static str, &str)> {
         self.first(&PROFILES)
     }
 
-    /// Whether the credentials themselves are in the environment, which come before any profile.
+    /// Whether the environment contains access keys. They take precedence over a profile.
     pub(super) fn has_access_key(&self) -> bool {
         self.get("AWS_ACCESS_KEY_ID").is_some()
     }
 
-    /// Whether credentials of a container come from a program on this machine: the endpoints of AWS
-    /// have other addresses.
+    /// Whether container credentials come from a program on this machine. The AWS endpoints for
+    /// containers have other addresses.
     pub(super) fn has_local_container(&self) -> bool {
         let Some(uri) = self.get(CONTAINER).and_then(|text| text.parse::<Uri>().ok()) else {
             return false;
@@ -77,16 +74,17 @@ impl Environment {
         let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
         let is_local = host.eq_ignore_ascii_case("localhost")
             || host.parse::<IpAddr>().is_ok_and(|it| it.is_loopback());
-        // The relative address comes first, and is one of AWS.
+        // The relative URI takes precedence, and always points to AWS.
         is_local && self.get("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI").is_none()
     }
 
-    /// Whether a token stands in the environment, which comes before any container.
+    /// Whether the environment has a web identity token. It takes precedence over container
+    /// credentials.
     pub(super) fn has_token(&self) -> bool {
         self.get("AWS_WEB_IDENTITY_TOKEN_FILE").is_some() && self.get("AWS_ROLE_ARN").is_some()
     }
 
-    /// Refuses a variable that cannot mean anything.
+    /// Checks all variables for invalid values.
     pub(super) fn check(&self) -> Result<(), SessionError> {
         let refuse = |name: &str, problem: &str| Err(SessionError::setting(name, problem));
         let given = |names: &'static [&str]| {
@@ -104,25 +102,25 @@ impl Environment {
         }
         for (name, value) in given(&BOOLEANS) {
             if !["true", "false"].iter().any(|it| value.eq_ignore_ascii_case(it)) {
-                return refuse(name, "is neither true nor false");
+                return refuse(name, "must be true or false");
             }
         }
         for (name, value) in given(&PROXIES) {
             if !is_proxy(value) {
-                return refuse(name, "is not the address of a proxy, such as http://HOST:PORT");
+                return refuse(name, "is not a proxy URL such as http://HOST:PORT");
             }
         }
         if self.has_access_key() && self.get("AWS_SECRET_ACCESS_KEY").is_none() {
-            return refuse("AWS_SECRET_ACCESS_KEY", "is not set, but AWS_ACCESS_KEY_ID is");
+            return refuse("AWS_SECRET_ACCESS_KEY", "must be set together with AWS_ACCESS_KEY_ID");
         }
         Ok(())
     }
 }
 
-pub(super) const INVALID_REGION: &str = "is not the name of a region, such as eu-central-1";
-pub(super) const INVALID_ENDPOINT: &str = "is not an address that begins with http:// or https://";
+pub(super) const INVALID_REGION: &str = "is not a region name such as eu-central-1";
+pub(super) const INVALID_ENDPOINT: &str = "is not a URL that starts with http:// or https://";
 
-/// Whether the text can be a region: it becomes a part of host names.
+/// Whether the text can be a region. It becomes part of host names.
 pub(super) fn is_region(text: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
     (1..=63).contains(&text.len())
@@ -131,7 +129,7 @@ pub(super) fn is_region(text: &str) -> bool {
         && !text.ends_with('-')
 }
 
-/// Whether the text is the address of a service.
+/// Whether the text is an HTTP URL.
 pub(super) fn is_address(text: &str) -> bool {
     text.parse::<Uri>().is_ok_and(|uri| {
         matches!(uri.scheme_str(), Some("http" | "https"))
@@ -139,7 +137,7 @@ pub(super) fn is_address(text: &str) -> bool {
     })
 }
 
-/// Whether the text is a proxy's address; the scheme may be left out.
+/// Whether the text is a proxy URL. The scheme is optional.
 fn is_proxy(text: &str) -> bool {
     text.parse::<Uri>().is_ok_and(|uri| uri.host().is_some_and(|host| !host.is_empty()))
 }
@@ -154,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn a_malformed_variable_is_named_and_its_value_is_not_repeated() {
+    fn errors_name_a_malformed_variable_without_its_value() {
         for (name, value) in [
             ("AWS_REGION", "Frank furt"),
             ("AWS_DEFAULT_REGION", "-eu"),
@@ -167,9 +165,9 @@ mod tests {
             ("http_proxy", "://"),
             ("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE"),
         ] {
-            let told = refused(name, value);
-            assert!(told.contains(name), "{name}: {told}");
-            assert!(!told.contains("geheim") && !told.contains("AKIA"), "{told}");
+            let error = refused(name, value);
+            assert!(error.contains(name), "{name}: {error}");
+            assert!(!error.contains("geheim") && !error.contains("AKIA"), "{error}");
         }
     }
 

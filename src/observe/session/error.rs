@@ -1,4 +1,4 @@
-//! Why there is no session in an account, and what to do about it.
+//! Why a session could not be opened, and what to do about it.
 
 use crate::model::identity::{Partition, RoleArn};
 use crate::model::inventory::{AccountId, Denial, DenyingPolicyKind, GapCause};
@@ -9,118 +9,103 @@ use super::token::Claims;
 
 const WEB_IDENTITY: &str = "sts:AssumeRoleWithWebIdentity";
 
-/// Why no session was had.
+/// Why a session could not be opened.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SessionError {
-    /// The default chain found no credentials.
-    #[error("there are no AWS credentials: {why}")]
+    /// The default credential provider chain found no credentials.
+    #[error("no AWS credentials found: {why}")]
     NoCredentials {
-        /// Why, in one line.
         why: String,
-        /// What to do about it, where more is known than what fits everywhere.
+        /// A more specific hint.
         help: Option<String>,
     },
-    /// A variable of the environment, or a setting of the AWS CLI's profile, means nothing.
+    /// An environment variable or a profile setting is invalid.
     #[error("{name} {problem}")]
     Setting {
         /// The variable, or the setting and its profile.
         name: String,
-        /// What is wrong with it, without its value.
+        /// What is wrong with it, without the value.
         problem: String,
     },
-    /// The session is in another account than the role.
-    #[error("AWS answered with credentials of account {found} for {whose}, of account {expected}")]
+    /// The session is in a different account than the role.
+    #[error(
+        "AWS returned credentials for account {found}, but {whose} belongs to account {expected}"
+    )]
     OtherAccount {
-        /// The role, or what else names the account.
+        /// The role or profile that names the account.
         whose: String,
-        /// The account that it should be.
         expected: AccountId,
-        /// The account that it is.
         found: AccountId,
     },
-    /// The partition is none that we know, so that no role can be named.
-    #[error("the partition {0} is not one of aws, aws-cn, aws-us-gov and aws-eusc")]
+    /// The partition is unknown, so the role ARN cannot be built.
+    #[error("unknown partition {0}: expected aws, aws-cn, aws-us-gov or aws-eusc")]
     UnknownPartition(String),
-    /// Time was up before there was a session.
-    #[error("there was no session yet when time was up (--timeout)")]
+    #[error("could not open a session before the timeout (--timeout)")]
     TimedOut,
-    /// The OIDC token could not be had.
-    #[error("the OIDC token could not be had: {0}")]
+    #[error("cannot get an OIDC token: {0}")]
     NoToken(String),
-    /// The role's trust policy does not let the token in.
+    /// The trust policy of the role does not accept the token.
     #[error("{role} does not trust this workflow: {message}{}", describe_claims(.claims.as_ref()))]
     NotTrusted {
-        /// The role.
         role: Box<RoleArn>,
-        /// AWS's words.
+        /// The AWS error message.
         message: String,
-        /// What the trust policy was compared with.
+        /// The claims of the token that the trust policy is compared with.
         claims: Option<Claims>,
     },
-    /// The account has no OIDC provider for GitHub.
     #[error("account {account} has no OIDC provider for the token's issuer: {message}")]
     NoProvider {
-        /// The role's account.
         account: AccountId,
-        /// AWS's words.
+        /// The AWS error message.
         message: String,
     },
-    /// The token was made for another audience than the provider expects.
-    #[error("the OIDC provider of account {account} refuses the audience: {message}{}", describe_claims(.claims.as_ref()))]
+    /// The audience of the token is not a client ID of the OIDC provider.
+    #[error("the OIDC provider in account {account} does not accept the audience: {message}{}", describe_claims(.claims.as_ref()))]
     Audience {
-        /// The role's account.
         account: AccountId,
-        /// AWS's words.
+        /// The AWS error message.
         message: String,
-        /// What the token says.
+        /// The claims of the token.
         claims: Option<Claims>,
     },
-    /// A role may not be assumed from the first one.
-    #[error("{role} cannot be assumed: {message}")]
+    /// The first role is not allowed to assume this role.
+    #[error("cannot assume {role}: {message}")]
     NotAssumable {
-        /// The role.
         role: Box<RoleArn>,
-        /// AWS's words.
+        /// The AWS error message.
         message: String,
     },
-    /// The credentials are refused, or something could not be reached.
+    /// AWS rejected the credentials, or could not be reached.
     #[error("{action} failed: {message}")]
     Failed {
-        /// As a policy names it.
+        /// The IAM action of the call.
         action: &'static str,
         /// Why.
         cause: GapCause,
-        /// AWS's words, or the client's.
+        /// The error message from AWS or the client.
         message: String,
     },
-    /// The session is in an account that was not asked for.
-    #[error("the credentials are of account {0}, which --allowed-account-ids does not name")]
+    /// The account is not in `--allowed-account-ids`.
+    #[error("the credentials belong to account {0}, which is not in --allowed-account-ids")]
     AccountNotAllowed(AccountId),
-    /// The answer names no account.
-    #[error("{0} names no account")]
+    /// The response contains no account ID.
+    #[error("the response to {0} contains no account ID")]
     NoAccount(&'static str),
-    /// Accounts are given by their ids, and nothing says which role they have.
-    #[error("the accounts are given by their ids, and nothing names the role to assume in them")]
+    /// `--accounts` contains account IDs, but there is no role name for them.
+    #[error("--accounts contains account IDs, but the name of the role to assume is missing")]
     NoMemberRole,
-    /// Region and role are in different partitions.
-    #[error("the region {region} is in the partition {region_partition}, the role in {of_role}")]
-    Partition {
-        /// The region.
-        region: String,
-        /// The region's partition.
-        region_partition: Partition,
-        /// The role's partition.
-        of_role: Partition,
-    },
+    #[error(
+        "region {region} is in partition {region_partition}, but the role is in partition {of_role}"
+    )]
+    Partition { region: String, region_partition: Partition, of_role: Partition },
 }
 
 impl SessionError {
-    /// A setting that means nothing.
+    /// An invalid setting.
     pub(super) fn setting(name: &str, problem: &str) -> Self {
         Self::Setting { name: name.to_owned(), problem: problem.to_owned() }
     }
 
-    /// What a failed `AssumeRoleWithWebIdentity` comes to.
     pub(super) fn from_web_identity(
         failure: AwsError,
         role: &RoleArn,
@@ -140,7 +125,6 @@ impl SessionError {
         }
     }
 
-    /// What a failed `AssumeRole` comes to.
     pub(super) fn from_assume_role(failure: AwsError, role: &RoleArn) -> Self {
         match failure {
             AwsError { cause: GapCause::Denied, message, .. } => {
@@ -150,8 +134,8 @@ impl SessionError {
         }
     }
 
-    /// The same without words of others, which may repeat names: for where everybody can read it. AWS's
-    /// code for the error stays.
+    /// The same error without text from AWS, which can contain names, for a log that everybody can
+    /// read. The AWS error code stays.
     #[must_use]
     pub fn without_aws_message(mut self) -> Self {
         if let Self::NotTrusted { message, .. }
@@ -166,7 +150,7 @@ impl SessionError {
         self
     }
 
-    /// Whether the settings or the role are to blame, and not the moment.
+    /// Whether a setting or the role must be changed, so that running again does not help.
     #[must_use]
     pub const fn is_configuration_error(&self) -> bool {
         match self {
@@ -178,7 +162,7 @@ impl SessionError {
         }
     }
 
-    /// Why evidence is missing, where the session was one of several.
+    /// The cause of the evidence gap if this account is one of several.
     #[must_use]
     pub const fn cause(&self) -> GapCause {
         match self {
@@ -197,81 +181,81 @@ impl SessionError {
         }
         match self {
             Self::NoCredentials { help: Some(help), .. } => help.clone(),
-            Self::Setting { name, .. } => format!("correct {name}, or remove it"),
-            Self::OtherAccount { .. } => "check AWS_ENDPOINT_URL and what answers there: nothing \
-                 was read"
+            Self::Setting { name, .. } => format!("correct or remove {name}"),
+            Self::OtherAccount { .. } => "check AWS_ENDPOINT_URL and the endpoint it points to; \
+                                          the account was not audited"
                 .to_owned(),
             Self::UnknownPartition(_) => {
-                "audit it account by account, with credentials of each".to_owned()
+                "audit each account separately, with its own credentials".to_owned()
             }
-            Self::NoCredentials { .. } => "sign in (aws sso login), set AWS_PROFILE, or give \
-                 --role-to-assume in a workflow with `permissions: id-token: write`"
+            Self::NoCredentials { .. } => "sign in (aws sso login), set AWS_PROFILE, or in a \
+                                           workflow use --role-to-assume with `permissions: \
+                                           id-token: write`"
                 .to_owned(),
-            Self::TimedOut => "check what the credentials come from: the runner's token endpoint, \
-                 single sign-on, a credential_process; or give a longer --timeout"
+            Self::TimedOut => "check the source of the credentials (the OIDC token endpoint of \
+                               the runner, single sign-on, a credential_process), or set a longer \
+                               --timeout"
                 .to_owned(),
-            Self::NoToken(_) => "the job needs `permissions: id-token: write`; a job's \
-                 permissions replace the workflow's, and a fork's pull request gets none"
+            Self::NoToken(_) => "the job needs `permissions: id-token: write`. Permissions of a \
+                                 job replace those of the workflow, and a pull request from a \
+                                 fork gets no token"
                 .to_owned(),
-            Self::NotTrusted { .. } => "the role's trust policy must name this `sub` exactly; \
-                 `iam-stocktake iam-policy --format trust` prints one with both of its forms"
+            Self::NotTrusted { .. } => "the trust policy of the role must contain this `sub` \
+                                        exactly; `iam-stocktake iam-policy --format trust` prints \
+                                        a trust policy with both forms of it"
                 .to_owned(),
             Self::NoProvider { account, .. } => format!(
-                "create the provider token.actions.githubusercontent.com in account {account}; \
-                 `iam-stocktake iam-policy --format terraform` prints it"
+                "create an OIDC provider for token.actions.githubusercontent.com in account \
+                 {account}; `iam-stocktake iam-policy --format terraform` prints it"
             ),
             Self::Audience { .. } => {
-                "give --audience as the provider's client id list has it".to_owned()
+                "set --audience to a client ID (audience) of the OIDC provider".to_owned()
             }
             Self::NotAssumable { role, .. } => format!(
-                "the first role needs sts:AssumeRole on {role}, and that role must trust it \
-                 (and its external id, if it asks for one)"
+                "allow the first role sts:AssumeRole on {role}, and let the trust policy of that \
+                 role accept the first role (and the external ID, if it requires one)"
             ),
             Self::Failed { cause: GapCause::Unexpected, message, .. }
                 if is_non_aws_response(message) =>
             {
-                "check AWS_ENDPOINT_URL, HTTPS_PROXY and what answers there".to_owned()
+                "check AWS_ENDPOINT_URL, HTTPS_PROXY and the servers they point to".to_owned()
             }
             Self::Failed { action, cause, .. } => hint_of_failure(action, *cause),
             Self::AccountNotAllowed(_) => {
-                "check which account the credentials belong to before anything else".to_owned()
+                "check that these are the credentials you want to use".to_owned()
             }
-            Self::NoMemberRole => "give --member-role-name".to_owned(),
-            Self::NoAccount(_) => "is AWS_ENDPOINT_URL an AWS endpoint?".to_owned(),
+            Self::NoMemberRole => "set --member-role-name".to_owned(),
+            Self::NoAccount(_) => "check that AWS_ENDPOINT_URL is an AWS endpoint".to_owned(),
             Self::Partition { of_role, .. } => {
-                format!("give --aws-region a region of the partition {of_role}")
+                format!("set --aws-region to a region of partition {of_role}")
             }
         }
     }
 }
 
-/// What to do about a call that failed.
 fn hint_of_failure(action: &str, cause: GapCause) -> String {
     let hint = match (action, cause) {
         (WEB_IDENTITY, GapCause::Credentials) => {
-            "run the job again; if that does not help, compare the role's OIDC provider with what \
-             `iam-stocktake iam-policy --format terraform` prints"
+            "run the job again; if that does not help, compare the OIDC provider of the role with \
+             the output of `iam-stocktake iam-policy --format terraform`"
         }
         (WEB_IDENTITY, GapCause::Unavailable) => {
-            "run the job again; where a matrix starts many jobs at once, limit it (`max-parallel`)"
+            "run the job again; if a matrix starts many jobs at once, set `max-parallel`"
         }
-        (_, GapCause::Credentials) => "the credentials ran out or are wrong: sign in again",
+        (_, GapCause::Credentials) => "the credentials are invalid or expired: sign in again",
         (_, GapCause::Unreachable) => {
             "check the network, HTTPS_PROXY, NO_PROXY, SSL_CERT_FILE, AWS_CA_BUNDLE and \
              AWS_ENDPOINT_URL"
         }
-        (_, GapCause::Unexpected) => {
-            "correct what the message speaks of; --role-duration-seconds may not exceed what the \
-             role itself allows"
-        }
+        (_, GapCause::Unexpected) => "correct what the message says",
         (action, GapCause::Denied) => return format!("the credentials need {action}"),
-        _ => "AWS could not answer now: try again later",
+        _ => "AWS is unavailable or throttles requests: try again later",
     };
     hint.to_owned()
 }
 
 impl SessionError {
-    /// What AWS says of who denied the call, where granting a permission or trust would not help.
+    /// The hint for a denial by a policy that a new permission or trust policy does not change.
     fn denial_advice(&self) -> Option<String> {
         let (action, message) = match self {
             Self::NotTrusted { message, .. } => (WEB_IDENTITY, message),
@@ -280,7 +264,7 @@ impl SessionError {
             _ => return None,
         };
         let denial = Denial::from_message(message);
-        // That a role does not trust, or a resource does not allow, has a hint of its own.
+        // Denials by a trust policy or a resource policy have a hint of their own.
         let by_trust =
             matches!(denial.policy, Some(DenyingPolicyKind::Trust | DenyingPolicyKind::Resource));
         denial.advice(action).filter(|_| denial.is_explicit || !by_trust)
@@ -293,9 +277,9 @@ impl From<AwsError> for SessionError {
     }
 }
 
-/// The code that a message of AWS begins with, without the message.
+/// The AWS error code at the beginning of a message, without the message.
 fn redact(message: &str) -> String {
-    const WITHHELD: &str = "the details are withheld, since everybody can read this log";
+    const WITHHELD: &str = "details are hidden because this log is public";
     let is_code = |code: &&str| {
         code.len() <= 64 && code.bytes().all(|it| it.is_ascii_alphanumeric() || it == b'.')
     };
@@ -307,10 +291,9 @@ fn redact(message: &str) -> String {
     }
 }
 
-/// The token's own words for the trust policy.
 fn describe_claims(claims: Option<&Claims>) -> String {
     claims.map_or_else(String::new, |Claims { sub, aud }| {
-        format!("; the token says sub `{sub}`, aud `{aud}`")
+        format!("; the token has sub `{sub}` and aud `{aud}`")
     })
 }
 
@@ -325,8 +308,9 @@ mod tests {
             role: role.clone().into(),
             message: message.into(),
         };
-        let denied = "AccessDenied: User: arn:aws:iam::111122223333:user/alice is not authorized to \
-                      perform: sts:AssumeRole on resource: arn:aws:iam::444455556666:role/audit";
+        let denied = "AccessDenied: User: arn:aws:iam::111122223333:user/alice is not authorized \
+                      to perform: sts:AssumeRole on resource: \
+                      arn:aws:iam::444455556666:role/audit";
         let explicit = format!("{denied} with an explicit deny in a service control policy");
         for refusal in [
             not_assumable(&explicit),
@@ -349,7 +333,7 @@ mod tests {
         }
         let by_trust = format!("{denied} because no role trust policy allows the action");
         for message in [denied, &by_trust] {
-            assert!(not_assumable(message).hint().contains("must trust it"), "{message}");
+            assert!(not_assumable(message).hint().contains("accept the first role"), "{message}");
         }
     }
 
@@ -362,15 +346,15 @@ mod tests {
             (format!("zaphod beeblebrox: {words}"), ""),
         ] {
             let account = "111122223333".parse().unwrap();
-            let told = SessionError::NoProvider { account, message: message.clone() };
-            assert!(told.to_string().contains("zaphod"), "{told}");
-            let told = told.without_aws_message().to_string();
-            assert!(!told.contains("zaphod") && told.contains(code), "{told}");
-            assert!(told.contains("withheld"), "{told}");
-            let told = SessionError::NoCredentials { why: message, help: None }
+            let error = SessionError::NoProvider { account, message: message.clone() };
+            assert!(error.to_string().contains("zaphod"), "{error}");
+            let error = error.without_aws_message().to_string();
+            assert!(!error.contains("zaphod") && error.contains(code), "{error}");
+            assert!(error.contains("details are hidden"), "{error}");
+            let error = SessionError::NoCredentials { why: message, help: None }
                 .without_aws_message()
                 .to_string();
-            assert!(!told.contains("zaphod"), "{told}");
+            assert!(!error.contains("zaphod"), "{error}");
         }
     }
 }

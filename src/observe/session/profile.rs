@@ -1,4 +1,4 @@
-//! The profile of the AWS CLI that is in force, and what it says that the SDK does not tell us.
+//! The AWS CLI profile in use, and checks that give better messages than the SDK.
 //!
 //! Source: "Configuration and credential file settings in the AWS CLI", AWS CLI User Guide.
 
@@ -14,24 +14,24 @@ use crate::model::identity::RoleArn;
 use crate::model::inventory::AccountId;
 use crate::observe::message::cause_chain;
 
-/// The profiles of this machine, and the one in force.
+/// The profiles of this machine, and the one in use.
 #[derive(Debug)]
 pub(super) struct Profiles {
-    /// What the files hold, or why they cannot be read.
+    /// The content of the files, or why they cannot be read.
     set: Result<ProfileSet, String>,
-    /// The name of the profile in force.
+    /// The name of the profile in use.
     pub(super) name: String,
-    /// The variable that names it.
+    /// The environment variable that selects it.
     named_by: Option<&'static str>,
     home: Option<PathBuf>,
 }
 
 impl Profiles {
-    /// Reads the files of the AWS CLI.
+    /// Reads the configuration files of the AWS CLI.
     pub(super) async fn read(environment: &Environment) -> Self {
         let (named_by, name) = environment.profile().unzip();
         let name = name.unwrap_or("default").to_owned();
-        // The types of the first two, which are the machine's own, have no public name.
+        // The types of the first two arguments (file system and environment) are not public.
         let (files, chosen) = (Default::default(), Some(name.clone().into()));
         let set = load(&Default::default(), &Default::default(), &files, chosen).await;
         let set = set.map_err(|error| cause_chain(&error));
@@ -43,12 +43,13 @@ impl Profiles {
         self.set.as_ref().ok()?.get_profile(name)
     }
 
-    /// A setting of the profile in force.
+    /// A setting of the profile in use.
     fn setting(&self, key: &str) -> Option<&str> {
         self.get(&self.name)?.get(key).filter(|value| !value.is_empty())
     }
 
-    /// The certificates to trust in place of the system's, if a variable or the profile names any.
+    /// The CA bundle that replaces the system certificates, if the environment or the profile has
+    /// one.
     pub(super) fn bundle(&self, environment: &Environment) -> Option<CaBundle> {
         const VARIABLE: &str = "AWS_CA_BUNDLE";
         if let Some(path) = environment.get(VARIABLE) {
@@ -62,12 +63,12 @@ impl Profiles {
         Some(CaBundle { path, named_by: self.setting_name("ca_bundle") })
     }
 
-    /// How a message calls a setting of the profile.
+    /// The name of a profile setting in messages.
     pub(super) fn setting_name(&self, key: &str) -> String {
         format!("`{key}` of the profile `{}`", self.name)
     }
 
-    /// Refuses settings of the profile that cannot mean anything.
+    /// Checks settings of the profile for invalid values.
     pub(super) fn check(&self) -> Result<(), SessionError> {
         let raw = |key| self.get(&self.name).and_then(|profile| profile.get(key));
         if raw("region").is_some_and(|region| !is_region(region)) {
@@ -82,8 +83,8 @@ impl Profiles {
         Ok(())
     }
 
-    /// Refuses a profile that credentials cannot come from: it is not there, or asks for something
-    /// that only the AWS CLI can do. Follows its roles to where they begin.
+    /// Checks that the profile can provide credentials: it exists, and needs nothing that only the
+    /// AWS CLI can do. Follows the chain of `source_profile`.
     pub(super) fn check_sign_in(&self) -> Result<(), SessionError> {
         let set = match &self.set {
             Ok(set) => set,
@@ -95,7 +96,7 @@ impl Profiles {
             let Some(profile) = set.get_profile(name) else {
                 return self.missing(name, from);
             };
-            // As the source of a role, keys come before anything else.
+            // In a `source_profile`, access keys take precedence.
             if from.is_some() && profile.get("aws_access_key_id").is_some() {
                 return Ok(());
             }
@@ -106,8 +107,8 @@ impl Profiles {
             }
             if is_chained && profile.get("mfa_serial").is_some() {
                 let why = format!(
-                    "the profile `{name}` asks for an MFA code (mfa_serial), which only the AWS \
-                     CLI can ask you for"
+                    "the profile `{name}` requires an MFA code (mfa_serial), which only the AWS \
+                     CLI can prompt for"
                 );
                 return Err(no_credentials(why, Some(export_hint(&self.name))));
             }
@@ -116,27 +117,30 @@ impl Profiles {
                 None => return Ok(()),
             }
         }
-        let why = format!("the profile `{name}` is the source_profile of itself, by way of others");
+        let why = format!("the source_profile chain of the profile `{name}` is circular");
         Err(no_credentials(why, None))
     }
 
     fn missing(&self, name: &str, from: Option<&str>) -> Result<(), SessionError> {
         let why = match (from, self.named_by) {
             (Some(from), _) => format!(
-                "the profile `{from}` has the source_profile `{name}`, which is in no file of the \
-                 AWS CLI"
+                "the profile `{from}` has the source_profile `{name}`, which does not exist in \
+                 the AWS CLI configuration"
             ),
             (None, Some(variable)) => {
-                format!("the profile `{name}` ({variable}) is in no file of the AWS CLI")
+                format!(
+                    "the profile `{name}` ({variable}) does not exist in the AWS CLI \
+                         configuration"
+                )
             }
-            // Nobody has to have a default profile.
+            // The default profile is optional.
             (None, None) => return Ok(()),
         };
-        let help = "list the profiles that there are: aws configure list-profiles";
+        let help = "list the existing profiles: aws configure list-profiles";
         Err(no_credentials(why, Some(help.to_owned())))
     }
 
-    /// How to sign in again with the profile in force.
+    /// The command that signs in again with the profile in use.
     pub(super) fn sign_in(&self) -> Option<String> {
         let set = self.set.as_ref().ok()?;
         let mut seen = BTreeSet::new();
@@ -154,7 +158,7 @@ impl Profiles {
         None
     }
 
-    /// The account that the credentials of the profile must be of, where it says so.
+    /// The account that the profile's credentials must belong to, if the profile says so.
     pub(super) fn account(&self) -> Option<AccountId> {
         let account_of = |arn: &str| arn.split(':').nth(4)?.parse().ok();
         let role = self.setting("role_arn").and_then(|arn| arn.parse::<RoleArn>().ok());
@@ -164,21 +168,20 @@ impl Profiles {
     }
 }
 
-/// What the profile lacks to be one of single sign-on with credentials, if it is one.
+/// The SSO settings that are missing, if this is an SSO profile.
 fn missing_sso_settings(profile: &Profile) -> Option<&'static str> {
     let has = |key| profile.get(key).is_some();
     let is_sso = has("sso_session") || has("sso_start_url");
     (is_sso && !(has("sso_account_id") && has("sso_role_name"))).then_some(
-        "signs in to single sign-on without saying which account and role: it needs \
-         sso_account_id and sso_role_name (aws configure sso)",
+        "uses single sign-on but has no sso_account_id or no sso_role_name (run aws configure sso)",
     )
 }
 
-/// How to hand over the credentials that the AWS CLI can have.
+/// The command that exports credentials from the AWS CLI.
 fn export_hint(profile: &str) -> String {
     format!(
-        "let the AWS CLI sign in and hand its credentials over: \
-         eval \"$(aws configure export-credentials --profile {profile} --format env)\""
+        "sign in with the AWS CLI and export its credentials: eval \"$(aws configure \
+         export-credentials --profile {profile} --format env)\""
     )
 }
 

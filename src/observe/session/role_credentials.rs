@@ -1,4 +1,4 @@
-//! Credentials that are granted for a role, and granted anew when they run out.
+//! Credentials of an assumed role, and their renewal.
 
 use std::fmt;
 use std::future::Future;
@@ -21,10 +21,10 @@ use crate::model::inventory::AccountId;
 use crate::observe::call::{AwsError, CallLimits, RefreshFailed};
 use crate::secrets;
 
-/// The name under which the SDK's log knows our credentials.
+/// The provider name in SDK logs.
 const PROVIDER: &str = "iam-stocktake";
 
-/// Credentials, and whose they are.
+/// Credentials, and the account they belong to.
 #[derive(Clone)]
 pub(super) struct RoleCredentials {
     pub(super) credentials: Credentials,
@@ -35,12 +35,12 @@ pub(super) struct RoleCredentials {
 pub(super) type RoleCredentialsFuture<'a> =
     Pin<Box<dyn Future<Output = Result<RoleCredentials, SessionError>> + Send + 'a>>;
 
-/// What can be asked for credentials, again and again.
+/// Provides credentials of a role. Can be called again to renew them.
 pub(super) trait RoleCredentialsProvider: fmt::Debug + Send + Sync {
     fn assume<'a>(&'a self, limits: &'a CallLimits) -> RoleCredentialsFuture<'a>;
 }
 
-/// A role that an OIDC token opens.
+/// A role that is assumed with an OIDC token.
 #[derive(Debug)]
 pub(super) struct WebIdentityRole {
     pub(super) sts: Client,
@@ -48,7 +48,7 @@ pub(super) struct WebIdentityRole {
     pub(super) audience: String,
     pub(super) role: RoleArn,
     pub(super) session_name: String,
-    /// Seconds.
+    /// In seconds.
     pub(super) duration: i32,
 }
 
@@ -77,7 +77,7 @@ impl RoleCredentialsProvider for WebIdentityRole {
                     }
                     Err(failure) => failure,
                 };
-                // It was good when it came, and ran out over the attempts.
+                // The token was valid at first and expired during the retries.
                 if failure.has_code("ExpiredTokenException") && asked.elapsed() >= TOKEN_MAX_AGE {
                     continue;
                 }
@@ -88,17 +88,17 @@ impl RoleCredentialsProvider for WebIdentityRole {
     }
 }
 
-/// From this age on a token may have run out: the runner's are good for five minutes.
+/// A token of this age may have expired. Tokens of the runner are valid for five minutes.
 const TOKEN_MAX_AGE: Duration = Duration::from_secs(60);
 
-/// A role that is assumed from another.
+/// A role that is assumed from other credentials (role chaining).
 #[derive(Debug)]
 pub(super) struct ChainedRole {
     pub(super) sts: Client,
     pub(super) role: RoleArn,
     pub(super) external_id: Option<String>,
     pub(super) session_name: String,
-    /// Seconds; an hour at most, since the role is chained.
+    /// In seconds. At most one hour, because the role is chained.
     pub(super) duration: i32,
 }
 
@@ -125,7 +125,7 @@ impl RoleCredentialsProvider for ChainedRole {
     }
 }
 
-/// What STS granted for a role, if it is of the role's account.
+/// The credentials in an STS response, if they belong to the account of the role.
 fn credentials_from(
     action: &'static str,
     role: &RoleArn,
@@ -139,10 +139,10 @@ fn credentials_from(
         return Err(SessionError::OtherAccount { whose, expected: role.account, found: account });
     }
     let given = credentials.ok_or(SessionError::NoAccount(action))?;
-    // The SDK fills in for a required part that is missing: empty texts and 1970-01-01.
+    // For a missing required field, the SDK returns an empty string or 1970-01-01.
     let texts = [given.access_key_id(), given.secret_access_key(), given.session_token()];
     if texts.contains(&"") || given.expiration().secs() <= 0 {
-        let message = "the answer lacks a part of the credentials";
+        let message = "the response does not contain complete credentials";
         return Err(AwsError::unexpected(action, message).into());
     }
     secrets::register(given.secret_access_key());
@@ -157,14 +157,13 @@ fn credentials_from(
     Ok(RoleCredentials { credentials, account, partition })
 }
 
-/// The account and the partition of an ARN.
 pub(super) fn account_of_arn(arn: &str) -> Option<(AccountId, String)> {
     let mut parts = arn.split(':').skip(1);
     let partition = parts.next()?;
     Some((parts.nth(2)?.parse().ok()?, partition.to_owned()))
 }
 
-/// Hands the first grant to the SDK, and asks for another when the SDK finds it running out.
+/// Returns the first credentials to the SDK, and renews them when the SDK asks again.
 #[derive(Debug)]
 pub(super) struct RefreshingProvider {
     provider: Arc<dyn RoleCredentialsProvider>,
@@ -172,7 +171,6 @@ pub(super) struct RefreshingProvider {
     account: AccountId,
 }
 
-/// How long a renewal may take.
 pub(super) const RENEWAL_TIMEOUT: Duration = Duration::from_secs(60);
 
 impl RefreshingProvider {
@@ -186,8 +184,8 @@ impl RefreshingProvider {
         if let Some(credentials) = first {
             return Ok(credentials);
         }
-        tracing::debug!(account = %self.account, "the session runs out: renewing it");
-        // Limits of its own: the calls that wait for the renewal may hold all permits of theirs.
+        tracing::debug!(account = %self.account, "renewing the session, which is about to expire");
+        // A separate limit: the calls that wait for the renewal may hold all other permits.
         let role_credentials = self.provider.assume(&CallLimits::new(RENEWAL_TIMEOUT, 1)).await?;
         if role_credentials.account == self.account {
             Ok(role_credentials.credentials)
@@ -209,7 +207,7 @@ impl ProvideCredentials for RefreshingProvider {
     }
 }
 
-/// Credentials that the SDK finds, whose secrets are registered each time it does.
+/// Registers the secrets of credentials that the SDK finds, so that they are redacted.
 #[derive(Debug)]
 pub(super) struct SecretRegisteringProvider<P>(pub(super) P);
 

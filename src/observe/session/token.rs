@@ -1,4 +1,4 @@
-//! Where an OIDC token comes from, and what of it may be shown.
+//! OIDC tokens: where they come from, and the claims that may be shown.
 
 use std::fmt;
 use std::future::Future;
@@ -9,26 +9,26 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use secrecy::SecretString;
 use serde::Deserialize;
 
-/// Hands out OIDC tokens. A long run asks more than once.
+/// A source of OIDC tokens. A long run needs more than one token.
 pub trait TokenSource: fmt::Debug + Send + Sync {
-    /// A token for an audience, or in one line why there is none.
+    /// A token for an audience, or an error message in one line.
     fn token<'a>(
         &'a self,
         audience: &'a str,
     ) -> Pin<Box<dyn Future<Output = Result<SecretString, String>> + Send + 'a>>;
 }
 
-/// What a token says of itself and a trust policy compares. Everything else stays unseen.
+/// The claims that a trust policy checks. Other claims are not read.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Claims {
-    /// Who asks: `repo:OWNER/NAME:ref:refs/heads/main`.
+    /// The subject, such as `repo:OWNER/NAME:ref:refs/heads/main`.
     pub sub: String,
-    /// For whom the token was made.
+    /// The audience.
     pub aud: String,
 }
 
 impl Claims {
-    /// Reads them from a token. Nothing is verified: they are shown to people.
+    /// Reads the claims without verifying the token: they are only shown to people.
     #[must_use]
     pub fn read(token: &str) -> Option<Self> {
         let payload = token.split('.').nth(1)?;

@@ -1,14 +1,14 @@
-//! Calls in AWS's query protocol, and readers of what comes back.
+//! Calls in the AWS query protocol, and accessors for the responses.
 
 use stand_ins::aws::Account;
 
-/// Credentials, as a call bears them. The stand-in checks no signatures.
+/// The credentials of a call. The stand-in does not check signatures.
 pub(crate) struct Credentials {
     pub(crate) access_key_id: String,
     pub(crate) session_token: String,
 }
 
-/// An answer: its status, and its body as text.
+/// A response: its status, and its body as text.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
@@ -27,18 +27,18 @@ impl Answer {
         self.body
             .split(&start)
             .skip(1)
-            .map(|it| it.split(&end).next().unwrap().to_owned())
+            .map(|rest| rest.split(&end).next().unwrap().to_owned())
             .collect()
     }
 
-    /// The status and the error's code.
+    /// The status and the error code.
     pub(crate) fn error(&self) -> (u16, String) {
         (self.status, self.text("Code"))
     }
 }
 
 impl Credentials {
-    /// Those of the account's auditor.
+    /// The credentials of the account's auditor.
     pub(crate) fn of(account: &Account) -> Self {
         let environment = account.environment();
         let value = |name: &str| {
@@ -50,7 +50,7 @@ impl Credentials {
         }
     }
 
-    /// Those that an answer of STS gives out.
+    /// The credentials in a response of STS.
     pub(crate) fn in_answer(answer: &Answer) -> Self {
         assert_eq!(answer.status, 200, "{}", answer.body);
         Self {
@@ -59,7 +59,7 @@ impl Credentials {
         }
     }
 
-    /// The head fields of a call that is signed with the credentials.
+    /// The headers of a call that is signed with the credentials.
     pub(crate) fn headers(&self, service: &str) -> [(&'static str, String); 2] {
         let scope = format!("{}/20300101/us-east-1/{service}/aws4_request", self.access_key_id);
         [
@@ -68,7 +68,7 @@ impl Credentials {
         ]
     }
 
-    /// Calls an action (`iam:ListUsers`) with fields.
+    /// Calls an action (such as `iam:ListUsers`) with form fields.
     pub(crate) fn call(&self, port: u16, action: &str, fields: &[(&str, &str)]) -> Answer {
         let (service, action) = action.split_once(':').unwrap();
         let headers = self.headers(service);
@@ -79,17 +79,17 @@ impl Credentials {
     }
 }
 
-/// The port of the account's server.
+/// The port of the account's stand-in.
 pub(crate) fn port(account: &Account) -> u16 {
     account.endpoint().rsplit_once(':').unwrap().1.parse().unwrap()
 }
 
-/// Calls an action (`iam:ListUsers`) as the account's auditor.
+/// Calls an action (such as `iam:ListUsers`) as the account's auditor.
 pub(crate) fn call(account: &Account, action: &str, fields: &[(&str, &str)]) -> Answer {
     Credentials::of(account).call(port(account), action, fields)
 }
 
-/// Calls an action that nobody signs.
+/// Calls an action without a signature.
 pub(crate) fn unsigned(port: u16, action: &str, fields: &[(&str, &str)]) -> Answer {
     let (status, body) =
         stand_ins::aws::request(port, "POST /", &[], form(action, fields).as_bytes());
@@ -105,9 +105,11 @@ pub(crate) fn form(action: &str, fields: &[(&str, &str)]) -> String {
     form
 }
 
-/// The text, with everything but letters, digits and `-._~` percent-encoded.
+/// The percent-encoded text.
 fn encoded(text: &str) -> String {
-    let plain = |it: u8| it.is_ascii_alphanumeric() || b"-._~".contains(&it);
-    let write = |it: u8| if plain(it) { char::from(it).to_string() } else { format!("%{it:02X}") };
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    let write = |byte: u8| {
+        if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }
+    };
     text.bytes().map(write).collect()
 }

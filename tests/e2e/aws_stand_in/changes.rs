@@ -1,4 +1,4 @@
-//! The truth about an account, and the changes that a test makes to it.
+//! Changes that a test makes to an account, and the account's expected findings.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +13,7 @@ fn user(account: &Account, name: &str) -> Value {
     users.iter().find(|it| it["user"] == name).cloned().unwrap_or(Value::Null)
 }
 
-/// The credentials by which the user is stale.
+/// The kinds of the user's stale credentials.
 fn reasons(account: &Account, name: &str) -> Vec<String> {
     let user = user(account, name);
     let reasons = user["reasons"].as_array().unwrap();
@@ -21,15 +21,15 @@ fn reasons(account: &Account, name: &str) -> Vec<String> {
 }
 
 #[test]
-fn a_population_is_the_same_for_the_same_seed() {
+fn a_seed_always_gives_the_same_population() {
     let aws = StandIn::shared();
-    let of = |seed| {
+    let population = |seed| {
         let account = aws.account(Seed::users(300, seed));
         let truth = account.truth();
         let users = truth["users"].as_array().unwrap();
-        // Without dates, which count from the second in which each account was made.
+        // Without dates, which depend on the second in which the account was created.
         let reason = |it: &Value| format!("{} {} {}", it["credential"], it["days"], it["stale"]);
-        let told: Vec<_> = users
+        let described: Vec<_> = users
             .iter()
             .map(|it| {
                 let reasons: Vec<_> =
@@ -39,9 +39,9 @@ fn a_population_is_the_same_for_the_same_seed() {
             .collect();
         let kinds: BTreeSet<_> = users.iter().map(|it| it["kind"].to_string()).collect();
         let stale = users.iter().filter(|it| it["stale"] == true).count();
-        (told.len(), told, kinds, stale)
+        (described.len(), described, kinds, stale)
     };
-    let (first, again, other) = (of(1), of(1), of(2));
+    let (first, again, other) = (population(1), population(1), population(2));
     assert_eq!(first, again);
     assert_ne!(first, other);
     assert_eq!((first.0, first.2.len()), (300, 7));
@@ -49,7 +49,7 @@ fn a_population_is_the_same_for_the_same_seed() {
 }
 
 #[test]
-fn the_truth_follows_the_rule() {
+fn the_expected_findings_follow_the_rules() {
     let account = StandIn::shared().account(Seed::empty());
     account.change(json!([
         { "create_user": { "name": "edge", "keys": [
@@ -83,7 +83,7 @@ fn the_truth_follows_the_rule() {
 }
 
 #[test]
-fn every_change_shows() {
+fn every_change_is_visible() {
     let account = StandIn::shared().account(Seed::empty());
     let change = |operation: Value| account.change(json!([operation]))[0].clone();
     let old = json!({ "created": 900, "last_used": 200 });
@@ -135,13 +135,13 @@ fn every_change_shows() {
 
 #[test]
 #[should_panic(expected = "an access key knows no lastused")]
-fn a_field_that_is_not_known_is_refused() {
+fn an_unknown_field_is_rejected() {
     let account = StandIn::shared().account(Seed::empty());
     account.change(json!([{ "create_user": { "name": "anna", "keys": [{ "lastused": 3 }] } }]));
 }
 
 #[test]
 #[should_panic(expected = "no such operation: forget_user")]
-fn an_operation_that_is_not_known_is_refused() {
+fn an_unknown_operation_is_rejected() {
     StandIn::shared().account(Seed::empty()).change(json!([{ "forget_user": {} }]));
 }

@@ -1,4 +1,4 @@
-//! The credential report: its states, how long it is kept, and its bytes.
+//! The credential report: its states, its lifetime, and its content.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -21,15 +21,16 @@ fn csv(account: &Account) -> String {
     String::from_utf8(BASE64_STANDARD.decode(answer.text("Content")).unwrap()).unwrap()
 }
 
-fn ready(account: &Account) -> String {
+/// A new report as CSV.
+fn new_report(account: &Account) -> String {
     account.expire_report();
     generate(account);
     csv(account)
 }
 
 #[test]
-fn a_report_is_begun_waited_for_and_kept() {
-    // Longer than any test: it ends below, by hand.
+fn a_report_is_started_then_in_progress_then_complete() {
+    // Longer than any test. It is completed below.
     let account = StandIn::shared().account(Seed::users(5, 1).report_delay(3_600.0));
     let missing = get(&account);
     assert_eq!(missing.error(), (410, "ReportNotPresent".to_owned()));
@@ -45,7 +46,7 @@ fn a_report_is_begun_waited_for_and_kept() {
     assert_eq!(generate(&account).text("State"), "COMPLETE");
     assert_eq!(csv(&account), kept);
     account.report_delay(0.0);
-    assert!(ready(&account).contains("\nlate,"));
+    assert!(new_report(&account).contains("\nlate,"));
 }
 
 #[test]
@@ -101,19 +102,19 @@ fn a_report_has_the_columns_of_iam_and_no_last_line_break() {
          2021-01-01T00:00:00Z,N/A,false,true,2023-01-01T00:00:00Z,2026-01-01T00:00:00Z,eu-west-1,\
          ec2,false,N/A,N/A,N/A,N/A,false,N/A,false,N/A"
     );
-    assert_eq!(ready(&account), expected);
+    assert_eq!(new_report(&account), expected);
 }
 
 #[test]
-fn a_third_key_brings_a_column_of_its_own() {
+fn a_third_key_adds_a_column() {
     let account = StandIn::shared().account(Seed::empty());
     account.change(json!([
         { "create_user": { "name": "two", "keys": [{}, {}] } },
         { "create_user": { "name": "three", "keys": [{}, {}] } },
     ]));
-    assert!(!ready(&account).contains("additional_credentials_info"));
+    assert!(!new_report(&account).contains("additional_credentials_info"));
     account.change(json!([{ "add_key": { "user": "three" } }]));
-    let report = ready(&account);
+    let report = new_report(&account);
     let lines: Vec<_> = report.lines().collect();
     assert!(lines[0].ends_with(",additional_credentials_info"), "{}", lines[0]);
     assert!(lines[2].starts_with("two,") && lines[2].ends_with(','), "{}", lines[2]);
@@ -121,7 +122,7 @@ fn a_third_key_brings_a_column_of_its_own() {
 }
 
 #[test]
-fn the_report_s_faults_befall_as_often_as_was_said() {
+fn faults_of_the_report_happen_as_often_as_requested() {
     let account = StandIn::shared().account(Seed::users(2, 1));
     account.faults(json!({ "limit_exceeded": 2, "report_expired": 1 }));
     for _ in 0..2 {

@@ -1,4 +1,4 @@
-//! Deleting a user: refused until nothing is left but tags and a permissions boundary.
+//! `DeleteUser` fails until the user has only tags and a permissions boundary.
 
 use serde_json::{Value, json};
 
@@ -10,8 +10,8 @@ fn delete(account: &Account) -> Answer {
 }
 
 #[test]
-fn a_user_is_not_deleted_while_anything_is_left() {
-    for (left, remedy) in [
+fn a_user_with_credentials_groups_or_policies_is_not_deleted() {
+    for (left, step) in [
         (json!({ "password": {} }), "delete login profile"),
         (json!({ "keys": [{}] }), "delete access keys"),
         (json!({ "keys": [{ "status": "Inactive" }] }), "delete access keys"),
@@ -31,14 +31,14 @@ fn a_user_is_not_deleted_while_anything_is_left() {
         let before = account.user("anna");
         let answer = delete(&account);
         assert_eq!(answer.error(), (409, "DeleteConflict".to_owned()), "{left}");
-        let message = format!("Cannot delete entity, must {remedy} first.");
+        let message = format!("Cannot delete entity, must {step} first.");
         assert_eq!(answer.text("Message"), message);
         assert_eq!(account.user("anna"), before);
     }
 }
 
 #[test]
-fn a_user_with_a_boundary_and_tags_alone_is_deleted() {
+fn a_user_with_only_a_boundary_and_tags_is_deleted() {
     let account = StandIn::shared().account(Seed::empty());
     let anna = json!({ "create_user": {
         "name": "Anna", "path": "/people/", "boundary": "team-boundary", "tags": { "owner": "web" },
@@ -47,14 +47,14 @@ fn a_user_with_a_boundary_and_tags_alone_is_deleted() {
     assert_eq!(delete(&account).status, 200);
     assert_eq!(account.user("anna"), Value::Null);
     assert_eq!(delete(&account).error(), (404, "NoSuchEntity".to_owned()));
-    // Another of the same name begins with nothing.
+    // A new user with the same name has no tags and no boundary.
     account.change(json!([{ "create_user": { "name": "Anna", "path": "/people/" } }]));
     let again = account.user("anna");
     assert_eq!((&again["tags"], &again["boundary"]), (&json!({}), &Value::Null));
 }
 
 #[test]
-fn a_user_whom_a_test_deletes_leaves_nothing_behind() {
+fn a_user_deleted_by_a_test_leaves_nothing_behind() {
     let account = StandIn::shared().account(Seed::empty());
     account.change(json!([{ "create_user": {
         "name": "anna", "keys": [{}], "mfa": true, "groups": ["web"], "attached_policies": ["a"],

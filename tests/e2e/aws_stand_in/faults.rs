@@ -1,4 +1,4 @@
-//! What goes wrong on purpose, for one account and the actions named.
+//! Faults for one account and the named actions.
 
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::TcpStream;
@@ -12,17 +12,17 @@ fn account() -> Account {
     StandIn::shared().account(Seed::users(20, 1))
 }
 
-/// How each of so many calls was answered: `200`, or the status and code.
+/// The results of this many calls: `200`, or the status and error code.
 fn answers(account: &Account, action: &str, times: usize) -> Vec<String> {
-    let told = |_| {
+    let result = |_| {
         let answer = call(account, action, &[]);
         format!("{} {}", answer.status, answer.text("Code")).trim().to_owned()
     };
-    (0..times).map(told).collect()
+    (0..times).map(result).collect()
 }
 
 #[test]
-fn throttling_befalls_every_nth_call_so_many_times() {
+fn every_nth_call_is_throttled_up_to_a_maximum() {
     let account = account();
     account.faults(json!({ "throttle": { "every": 3, "max": 2, "actions": ["iam:ListUsers"] } }));
     assert_eq!(answers(&account, "iam:ListAccountAliases", 3), ["200"; 3]);
@@ -32,14 +32,14 @@ fn throttling_befalls_every_nth_call_so_many_times() {
     assert_eq!(answers(&account, "iam:ListUsers", 9), expected);
     account.faults(json!({ "throttle": { "code": "RequestLimitExceeded", "status": 503 } }));
     assert_eq!(answers(&account, "sts:GetCallerIdentity", 1), ["503 RequestLimitExceeded"]);
-    let statuses: Vec<_> = account.log().into_iter().map(|it| it.status).collect();
+    let statuses: Vec<_> = account.log().into_iter().map(|call| call.status).collect();
     assert_eq!(statuses, [200, 200, 200, 200, 200, 400, 200, 200, 400, 200, 200, 200, 503]);
 }
 
 #[test]
-fn a_burst_is_let_through_and_then_limited() {
+fn a_burst_is_allowed_and_then_throttled() {
     let account = account();
-    // At this rate no call comes free while the test runs.
+    // At this rate no further call is allowed while the test runs.
     account.faults(json!({ "burst": { "rate": 0.000_001, "burst": 3 } }));
     let expected = ["200", "200", "200", "400 Throttling", "400 Throttling"];
     assert_eq!(answers(&account, "iam:ListUsers", 5), expected);
@@ -59,7 +59,7 @@ fn errors_have_the_status_and_code_of_the_service() {
 }
 
 #[test]
-fn the_nth_call_of_an_action_alone_goes_wrong() {
+fn only_the_nth_call_of_an_action_fails() {
     let account = account();
     account.faults(json!({ "error": {
         "nth": 2, "actions": ["ListUsers"], "code": "DeleteConflict", "status": 409,
@@ -69,7 +69,7 @@ fn the_nth_call_of_an_action_alone_goes_wrong() {
 }
 
 #[test]
-fn nothing_is_carried_out_of_a_call_that_is_refused() {
+fn a_failed_call_changes_nothing() {
     let account = account();
     account.change(json!([{ "create_user": { "name": "anna", "keys": [{}] } }]));
     let before = account.user("anna");
@@ -94,7 +94,7 @@ fn nothing_is_carried_out_of_a_call_that_is_refused() {
 }
 
 #[test]
-fn single_actions_and_whole_accounts_are_denied() {
+fn actions_and_accounts_can_be_denied() {
     let account = account();
     account.faults(json!({ "deny": ["iam:ListUsers", "AssumeRole"] }));
     let denied = "403 AccessDenied";
@@ -107,7 +107,7 @@ fn single_actions_and_whole_accounts_are_denied() {
 }
 
 #[test]
-fn credentials_expire_half_way_and_newer_ones_work() {
+fn credentials_expire_after_some_calls_and_new_ones_work() {
     let account = account();
     account.faults(json!({ "expired": { "after": 2 } }));
     let expected = ["200", "200", "403 ExpiredToken", "403 ExpiredToken"];
@@ -118,7 +118,7 @@ fn credentials_expire_half_way_and_newer_ones_work() {
     assert_eq!(fresh.call(port(&account), "iam:ListUsers", &[]).status, 200);
 }
 
-/// Sends a call over a connection of its own.
+/// Sends a call over its own connection.
 fn send(account: &Account, action: &str) -> TcpStream {
     let mut stream = TcpStream::connect(("127.0.0.1", port(account))).unwrap();
     let body = form(action, &[]);
@@ -130,8 +130,8 @@ fn send(account: &Account, action: &str) -> TcpStream {
     stream
 }
 
-/// The length that the answer's head promises, and what came of the body by then.
-fn promised(received: &[u8]) -> Option<(usize, usize)> {
+/// The content length of the response, and the number of body bytes received so far.
+fn body_progress(received: &[u8]) -> Option<(usize, usize)> {
     let text = std::str::from_utf8(received).unwrap();
     let (head, body) = text.split_once("\r\n\r\n")?;
     let length = head.split("Content-Length: ").nth(1)?.split("\r\n").next()?;
@@ -139,48 +139,48 @@ fn promised(received: &[u8]) -> Option<(usize, usize)> {
 }
 
 #[test]
-fn a_reset_breaks_the_body_off() {
+fn a_reset_interrupts_the_body() {
     let account = account();
     account.faults(json!({ "reset": { "actions": ["ListUsers"], "max": 1 } }));
     let mut stream = send(&account, "ListUsers");
-    let mut received = Vec::new();
-    let error = stream.read_to_end(&mut received).unwrap_err();
+    let mut bytes = Vec::new();
+    let error = stream.read_to_end(&mut bytes).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::ConnectionReset);
-    if let Some((length, came)) = promised(&received) {
-        assert!(came < length, "{came} of {length} bytes");
+    if let Some((length, received)) = body_progress(&bytes) {
+        assert!(received < length, "{received} of {length} bytes");
     }
     assert_eq!(answers(&account, "iam:ListUsers", 1), ["200"]);
 }
 
 #[test]
-fn a_stalled_body_stops_half_way() {
+fn a_stalled_body_stops_halfway() {
     let account = account();
     account.faults(json!({ "stall": { "actions": ["ListUsers"], "max": 1 } }));
     let mut stream = send(&account, "ListUsers");
-    let (mut received, mut chunk) = (Vec::new(), [0; 1024]);
+    let (mut bytes, mut chunk) = (Vec::new(), [0; 1024]);
     let (length, half) = loop {
         let count = stream.read(&mut chunk).unwrap();
         assert_ne!(count, 0, "the connection stays open");
-        received.extend_from_slice(&chunk[..count]);
-        if let Some((length, came)) = promised(&received)
-            && came >= length / 2
+        bytes.extend_from_slice(&chunk[..count]);
+        if let Some((length, received)) = body_progress(&bytes)
+            && received >= length / 2
         {
-            break (length, came);
+            break (length, received);
         }
     };
     assert_eq!(half, length / 2);
-    // Nothing more is on its way, though the connection is open.
+    // No more bytes arrive, although the connection is open.
     stream.set_nonblocking(true).unwrap();
     assert_eq!(stream.read(&mut chunk).unwrap_err().kind(), ErrorKind::WouldBlock);
     assert_eq!(answers(&account, "iam:ListUsers", 1), ["200"]);
 }
 
 #[test]
-fn a_slow_answer_is_long_in_coming() {
+fn a_slow_response_is_delayed() {
     let account = account();
     account.faults(json!({ "slow": { "seconds": 3_600, "actions": ["ListUsers"], "max": 1 } }));
     let mut stream = send(&account, "ListUsers");
-    // The call is in, others are answered meanwhile, and this one still waits.
+    // The call has arrived. Others are answered, and this one still waits.
     while account.log().is_empty() {}
     assert_eq!(answers(&account, "iam:ListUsers", 2), ["200", "200"]);
     stream.set_nonblocking(true).unwrap();
@@ -193,7 +193,7 @@ fn a_slow_answer_is_long_in_coming() {
 }
 
 #[test]
-fn accounts_are_told_apart() {
+fn accounts_are_independent() {
     let (one, other) = (account(), StandIn::shared().account(Seed::users(3, 1)));
     one.faults(json!({ "deny_account": true }));
     one.policy(json!({ "Statement": [] }));
@@ -210,7 +210,7 @@ fn accounts_are_told_apart() {
 }
 
 #[test]
-fn a_fault_that_is_not_known_is_refused() {
+fn an_unknown_fault_is_rejected() {
     for (faults, complaint) in [
         (json!({ "thottle": {} }), "no such fault: thottle"),
         (json!({ "throttle": { "evry": 3 } }), "throttle knows no evry"),

@@ -1,11 +1,11 @@
-//! Lists come in pages, by `MaxItems` and an opaque `Marker`.
+//! Lists are paged with `MaxItems` and an opaque `Marker`.
 
 use serde_json::json;
 
 use crate::aws_stand_in::call::{Answer, call};
 use stand_ins::aws::{Account, Seed, StandIn};
 
-/// The names in all pages of a list, and how many names each page had.
+/// The names on all pages of a list, and the number of names on each page.
 fn all_pages(
     account: &Account,
     action: &str,
@@ -29,13 +29,13 @@ fn all_pages(
     }
 }
 
-fn refused(answer: &Answer, part: &str) {
+fn assert_rejected(answer: &Answer, part: &str) {
     assert_eq!(answer.error(), (400, "ValidationError".to_owned()));
     assert!(answer.text("Message").contains(part), "{}", answer.body);
 }
 
 #[test]
-fn every_user_stands_on_one_page() {
+fn every_user_is_on_exactly_one_page() {
     let account = StandIn::shared().account(Seed::users(1_250, 3));
     for (size, pages) in [
         (None, vec![100; 12].into_iter().chain([50]).collect::<Vec<_>>()),
@@ -82,7 +82,7 @@ fn every_list_of_a_user_is_paged() {
 }
 
 #[test]
-fn a_page_may_be_shorter_than_asked_for() {
+fn a_page_may_be_shorter_than_requested() {
     let account = StandIn::shared().account(Seed::users(10, 3));
     account.faults(json!({ "short_pages": { "items": 4, "actions": ["ListUsers"] } }));
     let (names, sizes) = all_pages(&account, "iam:ListUsers", "UserName", &[("MaxItems", "1000")]);
@@ -90,7 +90,7 @@ fn a_page_may_be_shorter_than_asked_for() {
 }
 
 #[test]
-fn a_list_that_changes_between_two_pages_skips_nobody() {
+fn a_change_between_two_pages_skips_no_user() {
     let account = StandIn::shared().account(Seed::empty());
     let names = ["anna", "bert", "cleo", "dora"];
     let users: Vec<_> = names.iter().map(|it| json!({ "create_user": { "name": it } })).collect();
@@ -104,15 +104,15 @@ fn a_list_that_changes_between_two_pages_skips_nobody() {
 }
 
 #[test]
-fn sizes_and_markers_that_are_none_are_refused() {
+fn invalid_sizes_and_markers_are_rejected() {
     let account = StandIn::shared().account(Seed::users(3, 3));
     let ask = |fields| call(&account, "iam:ListUsers", fields);
-    refused(&ask(&[("MaxItems", "1001")]), "less than or equal to 1000");
-    refused(&ask(&[("MaxItems", "0")]), "greater than or equal to 1");
-    refused(&ask(&[("Marker", "2")]), "Invalid Marker.");
+    assert_rejected(&ask(&[("MaxItems", "1001")]), "less than or equal to 1000");
+    assert_rejected(&ask(&[("MaxItems", "0")]), "greater than or equal to 1");
+    assert_rejected(&ask(&[("Marker", "2")]), "Invalid Marker.");
     let marker = ask(&[("MaxItems", "1")]).text("Marker");
     let other = StandIn::shared().account(Seed::users(3, 3));
-    refused(&call(&other, "iam:ListUsers", &[("Marker", &marker)]), "Invalid Marker.");
+    assert_rejected(&call(&other, "iam:ListUsers", &[("Marker", &marker)]), "Invalid Marker.");
     let details = call(&account, "iam:GetAccountAuthorizationDetails", &[("Marker", &marker)]);
-    refused(&details, "Invalid Marker.");
+    assert_rejected(&details, "Invalid Marker.");
 }

@@ -1,4 +1,4 @@
-//! The policy of an account's auditor decides which calls are let through.
+//! The policy of an account's auditor decides which calls are allowed.
 
 use serde_json::{Value, json};
 
@@ -20,7 +20,7 @@ fn allow(actions: Value, resources: Value) -> Value {
 }
 
 #[test]
-fn what_is_not_allowed_is_denied_in_the_words_of_aws() {
+fn a_call_without_permission_is_denied_with_the_message_of_aws() {
     let account = account();
     account.policy(json!({ "Version": "2012-10-17", "Statement": [] }));
     let answer = call(&account, "iam:GetLoginProfile", &[("UserName", "Anna")]);
@@ -34,14 +34,14 @@ fn what_is_not_allowed_is_denied_in_the_words_of_aws() {
              identity-based policy allows the iam:GetLoginProfile action"
         )
     );
-    // Everybody may ask who they are.
+    // `GetCallerIdentity` needs no permission.
     assert_eq!(call(&account, "sts:GetCallerIdentity", &[]).status, 200);
     account.policy(Value::Null);
     assert_eq!(call(&account, "iam:ListUsers", &[]).status, 200);
 }
 
 #[test]
-fn actions_and_resources_match_by_wildcards_and_a_deny_wins() {
+fn actions_and_resources_match_wildcards_and_a_deny_wins() {
     let account = account();
     let keys_of = |name| call(&account, "iam:ListAccessKeys", &[("UserName", name)]).status;
     let people = format!("arn:aws:iam::{}:user/people/*", account.id());
@@ -57,7 +57,7 @@ fn actions_and_resources_match_by_wildcards_and_a_deny_wins() {
 }
 
 #[test]
-fn the_resource_of_each_call_is_what_a_policy_names() {
+fn each_call_has_the_resource_that_policies_name() {
     let account = account();
     let key = account.truth()["users"][0]["keys"][0]["id"].as_str().unwrap().to_owned();
     let anna = format!("arn:aws:iam::{}:user/people/anna", account.id());
@@ -95,7 +95,7 @@ fn the_resource_of_each_call_is_what_a_policy_names() {
     }
 }
 
-/// The policy that allows everything under a condition.
+/// A policy that allows everything under a condition.
 fn on_condition(condition: &Value) -> Value {
     let mut statement = allow(json!("iam:*"), json!("*"));
     statement["Condition"] = condition.clone();
@@ -103,7 +103,7 @@ fn on_condition(condition: &Value) -> Value {
 }
 
 #[test]
-fn conditions_look_at_the_tags_and_policies_of_the_call() {
+fn conditions_compare_the_tags_and_policies_of_a_call() {
     let account = account();
     let user = ("UserName", "anna");
     let ours = vec![user, ("Tags.member.1.Key", "our:notice"), ("Tags.member.1.Value", "1")];
@@ -116,7 +116,7 @@ fn conditions_look_at_the_tags_and_policies_of_the_call() {
     let detach = ("iam:DetachUserPolicy", vec![user, ("PolicyArn", "arn:aws:iam::aws:policy/A")]);
     let list = ("iam:ListUsers", vec![]);
     let calls = [tag, mixed, untag, untag_other, detach, list];
-    // Which of the calls are let through: those at these places.
+    // The indexes of the allowed calls.
     for (condition, allowed) in [
         (json!({ "ForAllValues:StringLike": { "aws:TagKeys": "our:*" } }), &[0, 2, 4, 5][..]),
         (json!({ "ForAnyValue:StringLike": { "aws:TagKeys": ["our:*"] } }), &[0, 1, 2]),
@@ -133,15 +133,14 @@ fn conditions_look_at_the_tags_and_policies_of_the_call() {
         ),
     ] {
         account.policy(on_condition(&condition));
-        let through: Vec<_> =
-            calls.iter().map(|it| call(&account, it.0, &it.1).status != 403).collect();
-        let through: Vec<_> = (0..calls.len()).filter(|it| through[*it]).collect();
-        assert_eq!(through, allowed, "{condition}");
+        let status = |index: &usize| call(&account, calls[*index].0, &calls[*index].1).status;
+        let actual: Vec<_> = (0..calls.len()).filter(|index| status(index) != 403).collect();
+        assert_eq!(actual, allowed, "{condition}");
     }
 }
 
 #[test]
-fn a_condition_that_is_not_known_is_refused_rather_than_ignored() {
+fn an_unknown_condition_is_rejected() {
     for (condition, complaint) in [
         (json!({ "Bool": { "aws:TagKeys": "true" } }), "Bool is not understood"),
         (json!({ "ForSome:StringLike": { "aws:TagKeys": "a" } }), "is not understood"),

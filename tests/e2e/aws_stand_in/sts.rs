@@ -1,4 +1,4 @@
-//! STS and the runner's OIDC endpoint: who gets which credentials, and how they are refused.
+//! STS and the runner's OIDC endpoint: credentials and errors.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -12,8 +12,8 @@ fn variable(account: &Account, name: &str) -> String {
     environment.into_iter().find(|(key, _)| key == name).unwrap().1
 }
 
-/// Asks the runner for a token, as the account's workflow or with another bearer.
-fn ask_token(account: &Account, audience: &str, bearer: Option<&str>) -> (u16, String) {
+/// Requests a token from the runner, with the request token of the account's workflow or another.
+fn request_token(account: &Account, audience: &str, bearer: Option<&str>) -> (u16, String) {
     let url = variable(account, "ACTIONS_ID_TOKEN_REQUEST_URL");
     let target = url.strip_prefix(&account.endpoint()).unwrap().to_owned();
     let bearer = bearer
@@ -21,12 +21,12 @@ fn ask_token(account: &Account, audience: &str, bearer: Option<&str>) -> (u16, S
     let headers = [("Authorization", &*format!("Bearer {bearer}"))];
     let line = format!("GET {target}&audience={audience}");
     let (status, body) = stand_ins::aws::request(port(account), &line, &headers, b"");
-    let told: Value = serde_json::from_slice(&body).unwrap();
-    (status, told["value"].as_str().unwrap_or_default().to_owned())
+    let json: Value = serde_json::from_slice(&body).unwrap();
+    (status, json["value"].as_str().unwrap_or_default().to_owned())
 }
 
 fn token(account: &Account) -> String {
-    ask_token(account, "sts.amazonaws.com", None).1
+    request_token(account, "sts.amazonaws.com", None).1
 }
 
 fn with_web_identity(account: &Account, role: &str, token: &str) -> Answer {
@@ -39,13 +39,13 @@ fn assume(from: &Account, role: &str, more: &[(&str, &str)]) -> Answer {
     call(from, "sts:AssumeRole", &fields)
 }
 
-fn is_denied(answer: &Answer, message: &str) {
+fn assert_denied(answer: &Answer, message: &str) {
     assert_eq!(answer.error(), (403, "AccessDenied".to_owned()));
     assert_eq!(answer.text("Message"), message);
 }
 
 #[test]
-fn a_workflow_becomes_the_auditor() {
+fn a_workflow_assumes_the_auditor_role() {
     let account = StandIn::shared().account(Seed::users(2, 1));
     let token = token(&account);
     let parts: Vec<_> = token.split('.').collect();
@@ -77,24 +77,22 @@ fn a_workflow_becomes_the_auditor() {
     assert_eq!(log[0].parameters["RoleSessionName"], "nightly");
 
     let secrets = StandIn::shared().secrets();
-    let request_token = variable(&account, "ACTIONS_ID_TOKEN_REQUEST_TOKEN");
+    let bearer = variable(&account, "ACTIONS_ID_TOKEN_REQUEST_TOKEN");
     let own = Credentials::of(&account).session_token;
-    for secret in
-        [token, answer.text("SecretAccessKey"), credentials.session_token, request_token, own]
-    {
+    for secret in [token, answer.text("SecretAccessKey"), credentials.session_token, bearer, own] {
         assert!(secret.len() > 20 && secrets.contains(&secret), "{secret}");
     }
 }
 
 #[test]
-fn the_token_endpoint_wants_its_bearer_and_fails_when_told() {
+fn the_token_endpoint_checks_its_bearer_token_and_can_fail() {
     let account = StandIn::shared().account(Seed::empty());
-    assert_eq!(ask_token(&account, "x", Some("guess")), (401, String::new()));
+    assert_eq!(request_token(&account, "x", Some("guess")), (401, String::new()));
     account.faults(json!({ "oidc_errors": 1 }));
-    assert_eq!(ask_token(&account, "x", None), (500, String::new()));
-    let (status, first) = ask_token(&account, "x", None);
+    assert_eq!(request_token(&account, "x", None), (500, String::new()));
+    let (status, first) = request_token(&account, "x", None);
     assert_eq!(status, 200);
-    assert_ne!(ask_token(&account, "sts.amazonaws.com", None).1, first);
+    assert_ne!(request_token(&account, "sts.amazonaws.com", None).1, first);
     let requests: Vec<_> = account
         .token_requests()
         .into_iter()
@@ -106,12 +104,12 @@ fn the_token_endpoint_wants_its_bearer_and_fails_when_told() {
 }
 
 #[test]
-fn a_token_is_refused_as_aws_would() {
+fn invalid_tokens_get_the_errors_of_aws() {
     let account = StandIn::shared().account(Seed::empty());
     let role = account.role_arn();
     let invalid = (400, "InvalidIdentityToken".to_owned());
     assert_eq!(with_web_identity(&account, role, "a.b.c").error(), invalid);
-    let elsewhere = ask_token(&account, "https://github.com/acme", None).1;
+    let elsewhere = request_token(&account, "https://github.com/acme", None).1;
     let answer = with_web_identity(&account, role, &elsewhere);
     assert_eq!(answer.error(), invalid);
     assert_eq!(answer.text("Message"), "Incorrect token audience");
@@ -119,10 +117,10 @@ fn a_token_is_refused_as_aws_would() {
     let not_authorized = "Not authorized to perform sts:AssumeRoleWithWebIdentity";
     let unknown = format!("arn:aws:iam::{}:role/other", account.id());
     for role in [unknown.as_str(), "arn:aws:iam::999999999999:role/audit"] {
-        is_denied(&with_web_identity(&account, role, &token(&account)), not_authorized);
+        assert_denied(&with_web_identity(&account, role, &token(&account)), not_authorized);
     }
     account.faults(json!({ "oidc": "not-authorized" }));
-    is_denied(&with_web_identity(&account, role, &token(&account)), not_authorized);
+    assert_denied(&with_web_identity(&account, role, &token(&account)), not_authorized);
     account.faults(json!({ "oidc": "no-provider" }));
     let answer = with_web_identity(&account, role, &token(&account));
     assert_eq!(answer.error(), invalid);
@@ -133,19 +131,19 @@ fn a_token_is_refused_as_aws_would() {
 }
 
 #[test]
-fn each_partition_has_its_audience() {
+fn each_partition_has_its_own_audience() {
     let china = StandIn::shared().account(Seed::empty().partition("aws-cn"));
     assert!(china.role_arn().starts_with("arn:aws-cn:iam::"), "{}", china.role_arn());
     assert_eq!(china.region(), "cn-north-1");
     let answer = with_web_identity(&china, china.role_arn(), &token(&china));
     assert_eq!(answer.text("Message"), "Incorrect token audience");
-    let token = ask_token(&china, "sts.amazonaws.com.cn", None).1;
+    let token = request_token(&china, "sts.amazonaws.com.cn", None).1;
     let answer = with_web_identity(&china, china.role_arn(), &token);
     assert!(answer.text("Arn").starts_with("arn:aws-cn:sts::"), "{}", answer.body);
 }
 
 #[test]
-fn a_role_of_another_account_is_assumed_if_its_trust_allows() {
+fn a_role_of_another_account_is_assumed_if_its_trust_policy_allows_it() {
     let hub = StandIn::shared().account(Seed::empty());
     let member = StandIn::shared().account(Seed::users(4, 1));
     let role = member.role_arn();
@@ -161,15 +159,15 @@ fn a_role_of_another_account_is_assumed_if_its_trust_allows() {
     assert_eq!(member.counts(), [("iam:ListUsers".to_owned(), 1)].into());
 
     for missing in ["arn:aws:iam::999999999999:role/audit", &format!("{role}or")] {
-        is_denied(&assume(&hub, missing, &[]), &format!("{refusal}{missing}"));
+        assert_denied(&assume(&hub, missing, &[]), &format!("{refusal}{missing}"));
     }
     member.require_external_id("s3cret-id");
-    is_denied(&assume(&hub, role, &[]), &format!("{refusal}{role}"));
-    is_denied(&assume(&hub, role, &[("ExternalId", "other")]), &format!("{refusal}{role}"));
+    assert_denied(&assume(&hub, role, &[]), &format!("{refusal}{role}"));
+    assert_denied(&assume(&hub, role, &[("ExternalId", "other")]), &format!("{refusal}{role}"));
     assert_eq!(assume(&hub, role, &[("ExternalId", "s3cret-id")]).status, 200);
     member.faults(json!({ "refuse_role": true }));
     let answer = assume(&hub, role, &[("ExternalId", "s3cret-id")]);
-    is_denied(&answer, &format!("{refusal}{role}"));
+    assert_denied(&answer, &format!("{refusal}{role}"));
 
     let made = member.change(json!([{ "create_role": { "name": "reader", "path": "/a/" } }]));
     let arn = made[0]["arn"].as_str().unwrap();
@@ -179,16 +177,16 @@ fn a_role_of_another_account_is_assumed_if_its_trust_allows() {
 }
 
 #[test]
-fn sessions_have_bounds() {
+fn session_durations_and_names_are_limited() {
     let hub = StandIn::shared().account(Seed::empty());
-    let refused = |fields: &[(&str, &str)]| {
+    let message = |fields: &[(&str, &str)]| {
         let answer = assume(&hub, hub.role_arn(), fields);
         assert_eq!(answer.error(), (400, "ValidationError".to_owned()));
         answer.text("Message")
     };
-    assert!(refused(&[("DurationSeconds", "3601")]).contains("role chaining"));
-    assert!(refused(&[("DurationSeconds", "899")]).contains("greater than or equal to 900"));
-    assert!(refused(&[("DurationSeconds", "43201")]).contains("MaxSessionDuration"));
+    assert!(message(&[("DurationSeconds", "3601")]).contains("role chaining"));
+    assert!(message(&[("DurationSeconds", "899")]).contains("greater than or equal to 900"));
+    assert!(message(&[("DurationSeconds", "43201")]).contains("MaxSessionDuration"));
     assert_eq!(assume(&hub, hub.role_arn(), &[("DurationSeconds", "3600")]).status, 200);
     let fields = [("RoleArn", hub.role_arn()), ("RoleSessionName", "a b")];
     let answer = call(&hub, "sts:AssumeRole", &fields);
@@ -196,12 +194,12 @@ fn sessions_have_bounds() {
 }
 
 #[test]
-fn credentials_run_out() {
+fn credentials_expire() {
     let account = StandIn::shared().account(Seed::empty());
     account.session_seconds(0.0);
     let token = token(&account);
-    let gone = Credentials::in_answer(&with_web_identity(&account, account.role_arn(), &token));
-    let answer = gone.call(port(&account), "iam:ListUsers", &[]);
+    let expired = Credentials::in_answer(&with_web_identity(&account, account.role_arn(), &token));
+    let answer = expired.call(port(&account), "iam:ListUsers", &[]);
     assert_eq!(answer.error(), (403, "ExpiredToken".to_owned()));
     account.session_seconds(3_600.0);
     let fresh = Credentials::in_answer(&with_web_identity(&account, account.role_arn(), &token));
@@ -209,7 +207,7 @@ fn credentials_run_out() {
 }
 
 #[test]
-fn credentials_that_nobody_gave_out_are_refused() {
+fn unknown_credentials_are_rejected() {
     let account = StandIn::shared().account(Seed::empty());
     let invalid = (403, "InvalidClientTokenId".to_owned());
     let own = Credentials::of(&account);
@@ -228,7 +226,7 @@ fn credentials_that_nobody_gave_out_are_refused() {
 }
 
 #[test]
-fn an_active_key_of_a_user_calls_as_the_user_and_may_take_a_role() {
+fn an_active_access_key_calls_as_its_user_and_can_assume_a_role() {
     let account = StandIn::shared().account(Seed::empty());
     let made = account.change(json!([
         {"create_user": {"name": "alice", "path": "/ops/", "keys": [{}, {"status": "Inactive"}]}},

@@ -1,4 +1,4 @@
-//! Tags on users, within IAM's limits.
+//! Tags of users, within the limits of IAM.
 
 use serde_json::{Value, json};
 
@@ -14,9 +14,9 @@ fn account() -> Account {
 /// Sets tags on Anna.
 fn tag(account: &Account, tags: &[(&str, &str)]) -> Answer {
     let mut fields = vec![("UserName".to_owned(), "anna".to_owned())];
-    for (place, (key, value)) in (1..).zip(tags) {
-        fields.push((format!("Tags.member.{place}.Key"), (*key).to_owned()));
-        fields.push((format!("Tags.member.{place}.Value"), (*value).to_owned()));
+    for (number, (key, value)) in (1..).zip(tags) {
+        fields.push((format!("Tags.member.{number}.Key"), (*key).to_owned()));
+        fields.push((format!("Tags.member.{number}.Value"), (*value).to_owned()));
     }
     let fields: Vec<_> = fields.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
     call(account, "iam:TagUser", &fields)
@@ -27,11 +27,11 @@ fn tags(account: &Account) -> Value {
 }
 
 #[test]
-fn tags_are_set_and_taken_away() {
+fn tags_are_set_and_removed() {
     let account = account();
     assert_eq!(tag(&account, &[("our:notice", "2026-01-02"), ("empty", "")]).status, 200);
     assert_eq!(tags(&account), json!({ "owner": "web", "our:notice": "2026-01-02", "empty": "" }));
-    // Keys are told apart without case; a value that is set again is replaced.
+    // Keys ignore case. A value that is set again is replaced.
     tag(&account, &[("Our:NOTICE", "late")]);
     tag(&account, &[("Our:Notice", "later")]);
     assert_eq!(tags(&account), json!({ "owner": "web", "empty": "", "Our:Notice": "later" }));
@@ -46,7 +46,7 @@ fn tags_are_set_and_taken_away() {
 }
 
 #[test]
-fn tags_that_iam_does_not_take_are_refused_whole() {
+fn invalid_tags_are_rejected_and_change_nothing() {
     let account = account();
     let (long_key, long_value) = ("k".repeat(129), "v".repeat(257));
     let many: Vec<String> = (0..50).map(|it| format!("key-{it}")).collect();
@@ -68,7 +68,7 @@ fn tags_that_iam_does_not_take_are_refused_whole() {
 }
 
 #[test]
-fn a_user_who_is_not_there_has_no_tags_to_change() {
+fn tagging_a_missing_user_is_an_error() {
     let account = StandIn::shared().account(Seed::empty());
     let missing = (404, "NoSuchEntity".to_owned());
     assert_eq!(tag(&account, &[("a", "b")]).error(), missing);

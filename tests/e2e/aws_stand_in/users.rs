@@ -1,4 +1,4 @@
-//! Users and credentials as IAM shows them, where moto alone would show them otherwise.
+//! Users and credentials as IAM shows them, where moto differs.
 
 use serde_json::json;
 
@@ -11,14 +11,14 @@ fn account(users: serde_json::Value) -> Account {
     account
 }
 
-fn no_entity(account: &Account, action: &str, message: &str) {
+fn assert_no_such_entity(account: &Account, action: &str, message: &str) {
     let answer = call(account, action, &[("UserName", "Anna")]);
     assert_eq!(answer.error(), (404, "NoSuchEntity".to_owned()), "{action}");
     assert_eq!(answer.text("Message"), message, "{action}");
 }
 
 #[test]
-fn a_deleted_password_leaves_its_last_use_behind() {
+fn a_deleted_password_keeps_its_last_use() {
     let account = account(json!([{ "create_user": {
         "name": "anna",
         "password": { "changed": "2024-05-06T07:08:09Z", "last_used": "2026-01-02T03:04:05Z" },
@@ -26,7 +26,11 @@ fn a_deleted_password_leaves_its_last_use_behind() {
     let profile = call(&account, "iam:GetLoginProfile", &[("UserName", "anna")]);
     assert_eq!(profile.text("CreateDate"), "2024-05-06T07:08:09Z");
     account.change(json!([{ "delete_password": { "user": "anna" } }]));
-    no_entity(&account, "iam:GetLoginProfile", "Login Profile for User anna cannot be found.");
+    assert_no_such_entity(
+        &account,
+        "iam:GetLoginProfile",
+        "Login Profile for User anna cannot be found.",
+    );
     for (action, fields) in [("iam:ListUsers", vec![]), ("iam:GetUser", vec![("UserName", "anna")])]
     {
         let used = call(&account, action, &fields).text("PasswordLastUsed");
@@ -35,13 +39,13 @@ fn a_deleted_password_leaves_its_last_use_behind() {
 }
 
 #[test]
-fn user_names_are_told_apart_without_case() {
+fn user_names_ignore_case() {
     let account = account(json!([{ "create_user": { "name": "Anna", "keys": [{}] } }]));
     for (action, element) in [("iam:GetUser", "UserName"), ("iam:ListAccessKeys", "UserName")] {
         let name = call(&account, action, &[("UserName", "aNNa")]).text(element);
         assert_eq!(name, "Anna", "{action}");
     }
-    // moto's own answers follow.
+    // In the responses of moto as well.
     let updated = call(&account, "iam:UpdateUser", &[("UserName", "aNNa"), ("NewPath", "/a/")]);
     assert_eq!(updated.status, 200, "{}", updated.body);
     let twin = call(&account, "iam:CreateUser", &[("UserName", "ANNA")]);
@@ -49,7 +53,7 @@ fn user_names_are_told_apart_without_case() {
 }
 
 #[test]
-fn a_user_who_is_not_there_is_so_in_every_answer() {
+fn every_action_reports_a_missing_user() {
     let account = account(json!([]));
     for action in [
         "iam:GetUser",
@@ -66,12 +70,12 @@ fn a_user_who_is_not_there_is_so_in_every_answer() {
         "iam:DeleteLoginProfile",
         "iam:DeleteUser",
     ] {
-        no_entity(&account, action, "The user with name Anna cannot be found.");
+        assert_no_such_entity(&account, action, "The user with name Anna cannot be found.");
     }
 }
 
 #[test]
-fn the_last_use_of_a_key_is_told_to_its_account_alone() {
+fn the_last_use_of_a_key_is_visible_only_in_its_account() {
     let account = account(json!([{ "create_user": { "name": "anna", "keys": [
         { "last_used": "2026-01-02T03:04:05Z", "service": "ec2", "region": "eu-west-1" },
         { "last_used": "2026-02-03T04:05:06Z", "service": "s3" },
@@ -89,10 +93,10 @@ fn the_last_use_of_a_key_is_told_to_its_account_alone() {
         let used = [text("LastUsedDate"), text("ServiceName"), text("Region")];
         (answer.status, text("UserName"), used.join(" "))
     };
-    let told = |used: &str| (200, "anna".to_owned(), used.to_owned());
-    assert_eq!(last_used(&account, &keys[0]), told("2026-01-02T03:04:05Z ec2 eu-west-1"));
-    assert_eq!(last_used(&account, &keys[1]), told("2026-02-03T04:05:06Z s3 N/A"));
-    assert_eq!(last_used(&account, &keys[2]), told(" N/A N/A"));
+    let expected = |used: &str| (200, "anna".to_owned(), used.to_owned());
+    assert_eq!(last_used(&account, &keys[0]), expected("2026-01-02T03:04:05Z ec2 eu-west-1"));
+    assert_eq!(last_used(&account, &keys[1]), expected("2026-02-03T04:05:06Z s3 N/A"));
+    assert_eq!(last_used(&account, &keys[2]), expected(" N/A N/A"));
     account.change(json!([{ "delete_key": { "user": "anna", "key": keys[2] } }]));
     let other = StandIn::shared().account(Seed::empty());
     for answer in [last_used(&account, &keys[2]), last_used(&other, &keys[0])] {
@@ -101,7 +105,7 @@ fn the_last_use_of_a_key_is_told_to_its_account_alone() {
 }
 
 #[test]
-fn api_keys_have_an_alias_where_others_have_a_user_name() {
+fn api_keys_have_an_alias_instead_of_a_user_name() {
     let account = account(json!([{ "create_user": { "name": "anna", "service_credentials": [
         { "service": "codecommit.amazonaws.com", "created": "2026-01-02T03:04:05Z" },
     ] } }, { "create_user": { "name": "bert", "service_credentials": [
@@ -124,7 +128,7 @@ fn api_keys_have_an_alias_where_others_have_a_user_name() {
 }
 
 #[test]
-fn the_details_show_tags_groups_and_policies() {
+fn authorization_details_have_tags_groups_and_policies() {
     let account = account(json!([
         { "create_user": { "name": "anna", "tags": { "owner": "web" }, "groups": ["admins", "dev"],
                            "inline_policies": ["own"], "attached_policies": ["shared"] } },
@@ -144,7 +148,7 @@ fn the_details_show_tags_groups_and_policies() {
 }
 
 #[test]
-fn a_user_is_shown_with_path_boundary_and_tags() {
+fn a_user_has_a_path_a_boundary_and_tags() {
     let account = account(json!([{ "create_user": {
         "name": "anna", "path": "/people/", "boundary": "team-boundary", "tags": { "owner": "web" },
     } }]));
@@ -161,7 +165,7 @@ fn a_user_is_shown_with_path_boundary_and_tags() {
 }
 
 #[test]
-fn a_test_sees_all_that_a_user_has() {
+fn a_test_can_read_everything_of_a_user() {
     let account = account(json!([{ "create_user": {
         "name": "Anna", "path": "/people/", "tags": { "owner": "web" }, "password": {},
         "keys": [{ "status": "Inactive" }], "ssh_keys": [{}],
@@ -190,7 +194,7 @@ fn a_test_sees_all_that_a_user_has() {
 }
 
 #[test]
-fn groups_and_policies_are_listed_page_by_page() {
+fn groups_and_policies_are_paged() {
     let account = account(json!([{ "create_user": {
         "name": "anna", "groups": ["/teams/web/dev", "admins"], "attached_policies": ["b", "a"],
         "inline_policies": { "own": { "Statement": [] }, "also": { "Version": "2012-10-17" } },
@@ -206,9 +210,9 @@ fn groups_and_policies_are_listed_page_by_page() {
         let first = list(action, &[]);
         let second = list(action, &[("Marker", &first.text("Marker"))]);
         assert_eq!([first.text("IsTruncated"), second.text("IsTruncated")], ["true", "false"]);
-        // Members that have fields of their own are told by the name among them.
-        let of = |page: &crate::aws_stand_in::call::Answer| page.texts(element).pop().unwrap();
-        assert_eq!([of(&first), of(&second)], names, "{action}");
+        // The elements of a member are nested, so its name is the last match.
+        let name_on = |page: &crate::aws_stand_in::call::Answer| page.texts(element).pop().unwrap();
+        assert_eq!([name_on(&first), name_on(&second)], names, "{action}");
     }
     let groups = call(&account, "iam:ListGroupsForUser", &[("UserName", "anna")]);
     let dev = format!("arn:aws:iam::{}:group/teams/web/dev", account.id());
@@ -219,7 +223,7 @@ fn groups_and_policies_are_listed_page_by_page() {
 }
 
 #[test]
-fn service_credentials_of_a_user_are_listed_page_by_page() {
+fn service_credentials_of_a_user_are_paged() {
     let services = ["codecommit.amazonaws.com", "cassandra.amazonaws.com", "bedrock.amazonaws.com"];
     let credentials = services.map(|service| json!({ "service": service }));
     let account = account(json!([
@@ -246,7 +250,7 @@ fn service_credentials_of_a_user_are_listed_page_by_page() {
 }
 
 #[test]
-fn access_advisor_tells_the_session_that_asked() {
+fn an_access_advisor_job_is_visible_only_to_its_session() {
     let account = account(json!([
         { "create_user": { "name": "anna", "inline_policies": ["own"],
                            "password": { "last_used": null },
@@ -275,7 +279,7 @@ fn access_advisor_tells_the_session_that_asked() {
     let marker = page.text("Marker");
     assert_eq!(get(&job, &[("Marker", &marker)]).texts("ServiceNamespace"), ["signin", "sts"]);
 
-    // Without a policy there is nothing to tell, whatever the keys did.
+    // A user without policies has no services, even if keys were used.
     let job = begin("bare").text("JobId");
     assert_eq!(get(&job, &[]).text("JobStatus"), "IN_PROGRESS");
     assert_eq!(get(&job, &[]).texts("ServiceNamespace"), [""; 0]);
@@ -294,7 +298,7 @@ fn access_advisor_tells_the_session_that_asked() {
 }
 
 #[test]
-fn what_has_no_answer_of_its_own_is_answered_by_moto() {
+fn other_actions_are_answered_by_moto() {
     let account = account(json!([
         { "create_user": { "name": "anna", "groups": ["admins"] } },
     ]));

@@ -14,11 +14,11 @@ fn a_conflict_names_the_arguments_that_were_given() {
     let report = ["audit", "--credential-report", "x.csv"];
     for (more, words) in [
         (&["--accounts", "111122223333"][..], "cannot be used with '--accounts <"),
-        (&["--no-recheck"], "cannot be used with '--no-recheck'"),
+        (&["--recheck=false"], "cannot be used with '--recheck <true|false>'"),
         (&["--timeout=5"], "cannot be used with '--timeout <"),
         (
-            &["--owners", "all", "--timeout", "5"],
-            "cannot be used with:\n  --owners <candidates|all|none>\n  --timeout <SECONDS>",
+            &["--ssh-keys", "all", "--timeout", "5"],
+            "cannot be used with:\n  --timeout <SECONDS>\n  --ssh-keys <flagged|all>",
         ),
     ] {
         let message = refused(&[&report, more].concat());
@@ -30,7 +30,10 @@ fn a_conflict_names_the_arguments_that_were_given() {
         (&["remediate", "--undo", "j", "--output=p.json"], &["--undo", "--output"]),
         (&["remediate", "--apply", "--plan", "p", "--stage", "delete"], &["--plan", "--stage"]),
         (&["remediate", "--apply", "--plan", "p", "--audit", "a"], &["--plan", "--audit"]),
-        (&["iam-policy", "--remediate", "delete", "--owners", "all"], &["--remediate", "--owners"]),
+        (
+            &["iam-policy", "--remediate", "delete", "--recheck", "false"],
+            &["--remediate", "--recheck"],
+        ),
     ] {
         let message = refused(arguments);
         let flags = message.split(['\'', ' ', '=']).filter(|word| word.starts_with("--"));

@@ -39,13 +39,14 @@ fn bash_completes_every_word_of_every_command() {
         (&["allowlist", "s"], &["schema", "suggest"]),
         (&["audit", "--credential"], &["--credential-report"]),
         (&["audit", "--format", "m"], &["markdown"]),
-        (&["audit", "--quiet", "--max-r"], &["--max-rows"]),
+        (&["audit", "--quiet", "--max-e"], &["--max-evidence-age"]),
         (&["allowlist", "suggest", "--exp"], &["--expires"]),
         (&["allowlist", "check", "--n"], &["--now"]),
         (&["iam-policy", "--format", "ter"], &["terraform"]),
         (&["publish", "--dry"], &["--dry-run"]),
         (&["remediate", "--stage", "del"], &["delete"]),
-        (&["action", "--report-d"], &["--report-dir"]),
+        (&["action", "check", "--report-d"], &["--report-dir"]),
+        (&["action", "rem"], &["remediate"]),
         (&["completions", "z"], &["zsh"]),
         (&["help", "iam"], &["iam-policy"]),
     ] {
@@ -56,16 +57,24 @@ fn bash_completes_every_word_of_every_command() {
 #[test]
 fn bash_completes_all_flags_of_a_command() {
     let sandbox = sandbox();
-    for command in ["audit", "iam-policy", "publish", "remediate", "action"] {
-        let help = sandbox.run(&[command, "--help"]).stdout;
+    for command in [
+        &["audit"][..],
+        &["iam-policy"],
+        &["publish"],
+        &["remediate"],
+        &["action", "check"],
+        &["action", "publish"],
+        &["action", "remediate"],
+    ] {
+        let help = sandbox.run(&[command, &["--help"]].concat()).stdout;
         let flags = help.lines().filter_map(|line| {
             let line = line.trim_start();
             let long = line.strip_prefix("-q, ").or(line.strip_prefix("-v, ")).unwrap_or(line);
             long.starts_with("--").then(|| long.split([' ', '=', '[']).next().unwrap().to_owned())
         });
-        let completed = completed(&sandbox, &[command, "--"]);
+        let completed = completed(&sandbox, &[command, &["--"]].concat());
         for flag in flags {
-            assert!(completed.contains(&flag), "{command} {flag}: {completed:?}");
+            assert!(completed.contains(&flag), "{command:?} {flag}: {completed:?}");
         }
     }
 }

@@ -169,7 +169,7 @@ fn an_audit_in_a_job_gives_the_runner_no_command() {
             assert!(json.to_string().contains("##[add-mask]z"), "{json}");
         }
         let log = ran.stdout + &ran.stderr;
-        for stops in [Stops::Heeded, Stops::Ignored] {
+        for stops in [Stops::Supported, Stops::Ignored] {
             let commands = read(&log, stops);
             let names: Vec<_> = commands.iter().map(|it| it.name.as_str()).collect();
             assert_eq!(names, vec!["error"; usize::from(code != 0)], "{arguments:?}: {log}");

@@ -1,4 +1,4 @@
-//! A client as GitHub wants it: what every request bears, and readers of what comes back.
+//! A client with the headers that GitHub requires, and accessors for the responses.
 
 use std::io::Error;
 
@@ -7,7 +7,7 @@ use serde_json::Value;
 use stand_ins::github::Repo;
 use stand_ins::http;
 
-/// An answer: its status, its headers, and its JSON, or its text where it is none.
+/// A response: its status, its headers, and its JSON (a string if it is not JSON).
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
@@ -49,11 +49,12 @@ impl Answer {
 
 /// Plain requests to the stand-in.
 pub(crate) trait Requests {
-    /// Sends a request below the repository by its job's token, with all that GitHub wants of one.
+    /// Sends a request to a path below the repository with the token of its job and all required
+    /// headers.
     fn send(&self, method: &str, below: &str, body: Value) -> Answer;
-    /// The same, where the connection may break.
+    /// Like [`send`](Self::send), but the connection may fail.
     fn try_send(&self, method: &str, below: &str, body: Value) -> Result<Answer, Error>;
-    /// Sends a request to any target by any token.
+    /// Sends a request to any target with any token.
     fn send_by(
         &self,
         token: &str,
@@ -61,7 +62,7 @@ pub(crate) trait Requests {
         target: &str,
         body: Value,
     ) -> Result<Answer, Error>;
-    /// Reads below the repository.
+    /// Sends a `GET` request to a path below the repository.
     fn get(&self, below: &str) -> Answer;
 }
 

@@ -1,4 +1,4 @@
-//! GitHub's contract: what keeps it goes through unremarked, what breaks it is noticed.
+//! The contract of the GitHub API: violations are detected, valid requests have none.
 
 use super::client::Requests as _;
 use serde_json::{Value, json};
@@ -7,7 +7,7 @@ use stand_ins::github::{GitHub, Repo};
 use stand_ins::http;
 
 #[test]
-fn every_operation_that_a_queue_needs_keeps_the_contract() {
+fn every_operation_of_the_queue_follows_the_contract() {
     let repo = GitHub::shared().repository("private");
     repo.branch("topic", "main");
     let head = repo.commit("topic", "docs/a b.md", "text\n");
@@ -19,7 +19,7 @@ fn every_operation_that_a_queue_needs_keeps_the_contract() {
     let issue = json!({
         "title": "Stale users", "body": "many", "labels": ["one", "two"], "assignees": ["octocat"],
     });
-    // The pull request is 1; a comment's id is not known before it is made.
+    // The pull request has number 1. The next comment has the next id.
     let comment = format!("/issues/comments/{}", secret + 1);
     for (method, below, body, status) in [
         ("GET", "", Value::Null, 200),
@@ -58,8 +58,8 @@ fn every_operation_that_a_queue_needs_keeps_the_contract() {
     assert_eq!(repo.log().len(), 29);
 }
 
-/// What is wrong with a request of this body and these headers, which GitHub would not mind alone.
-fn noticed(repo: &Repo, line: &str, headers: &[(&str, &str)], body: &str) -> Vec<String> {
+/// The violations of a request with these headers and this body.
+fn violations(repo: &Repo, line: &str, headers: &[(&str, &str)], body: &str) -> Vec<String> {
     repo.reset_log();
     let authorization = format!("Bearer {}", repo.token());
     let mut all = vec![("Authorization", authorization.as_str())];
@@ -71,15 +71,15 @@ fn noticed(repo: &Repo, line: &str, headers: &[(&str, &str)], body: &str) -> Vec
 }
 
 #[test]
-fn what_breaks_the_contract_is_noticed() {
+fn violations_of_the_contract_are_detected() {
     let repo = GitHub::shared().repository("private");
-    let whole = [
+    let all_headers = [
         ("Accept", "application/vnd.github+json"),
         ("Content-Type", "application/json"),
         ("User-Agent", "a-test"),
         ("X-GitHub-Api-Version", "2022-11-28"),
     ];
-    for (line, body, noticed_as) in [
+    for (line, body, expected) in [
         ("POST /issues", r#"{ "body": "no title" }"#, "\"title\" is a required property"),
         ("POST /issues", r#"{ "title": "x", "label": ["y"] }"#, "('label' was unexpected)"),
         ("POST /issues", r#"{ "title": "x", "labels": "y" }"#, "body['labels']"),
@@ -95,15 +95,16 @@ fn what_breaks_the_contract_is_noticed() {
         ("GET /stargazers", "", "is no operation of the contract"),
         ("POST /issues/comments/1", r#"{ "body": "x" }"#, "is no operation of the contract"),
     ] {
-        let found = noticed(&repo, line, &whole, body);
-        assert!(found.iter().any(|it| it.contains(noticed_as)), "{line} {body}: {found:?}");
+        let found = violations(&repo, line, &all_headers, body);
+        assert!(found.iter().any(|it| it.contains(expected)), "{line} {body}: {found:?}");
     }
     let body = r#"{ "title": "x" }"#;
-    assert_eq!(noticed(&repo, "POST /issues", &whole, body), [""; 0]);
-    for (left_out, _) in whole {
-        let headers: Vec<_> = whole.into_iter().filter(|(name, _)| *name != left_out).collect();
-        let found = noticed(&repo, "POST /issues", &headers, body);
-        assert_eq!(found.len(), 1, "{left_out}: {found:?}");
-        assert!(found[0].starts_with(&format!("request: header {left_out}: ")), "{found:?}");
+    assert_eq!(violations(&repo, "POST /issues", &all_headers, body), [""; 0]);
+    for (omitted, _) in all_headers {
+        let headers: Vec<_> =
+            all_headers.into_iter().filter(|(name, _)| *name != omitted).collect();
+        let found = violations(&repo, "POST /issues", &headers, body);
+        assert_eq!(found.len(), 1, "{omitted}: {found:?}");
+        assert!(found[0].starts_with(&format!("request: header {omitted}: ")), "{found:?}");
     }
 }

@@ -1,4 +1,4 @@
-//! Faults: each befalls what it is meant for, as often as it is meant to.
+//! Faults: each affects only its requests, as often as requested.
 
 use super::client::Requests as _;
 use std::thread;
@@ -17,7 +17,7 @@ fn titles(repo: &Repo) -> Vec<String> {
 }
 
 #[test]
-fn a_fault_befalls_the_requests_that_it_is_about_and_no_others() {
+fn a_fault_affects_only_matching_requests() {
     let repo = GitHub::shared().repository("private");
     repo.faults(json!([
         { "status": 502, "method": "POST", "path": "/issues$", "skip": 1, "max": 2 },
@@ -35,7 +35,7 @@ fn a_fault_befalls_the_requests_that_it_is_about_and_no_others() {
 }
 
 #[test]
-fn a_fault_answers_as_github_would_or_as_it_is_told() {
+fn a_fault_responds_like_github_or_as_requested() {
     let repo = GitHub::shared().repository("private");
     let ask = |fault: Value| {
         repo.faults(json!([fault]));
@@ -58,22 +58,22 @@ fn a_fault_answers_as_github_would_or_as_it_is_told() {
 }
 
 #[test]
-fn a_connection_breaks_before_or_after_the_request_was_carried_out() {
+fn a_connection_fails_before_or_after_the_request_takes_effect() {
     let repo = GitHub::shared().repository("private");
     repo.faults(json!([
         { "reset": true, "max": 1 },
         { "reset": true, "after": true, "max": 1 },
         { "status": 502, "after": true, "max": 1 },
     ]));
-    let statuses = ["before", "after", "carried out", "fine"].map(|it| create(&repo, it));
+    let statuses = ["before", "after", "done", "fine"].map(|it| create(&repo, it));
     assert_eq!(statuses, [None, None, Some(502), Some(201)]);
-    assert_eq!(titles(&repo), ["after", "carried out", "fine"]);
+    assert_eq!(titles(&repo), ["after", "done", "fine"]);
     let logged: Vec<_> = repo.writes().iter().map(|it| it.status).collect();
     assert_eq!(logged, [0, 0, 502, 201]);
 }
 
 #[test]
-fn silence_lasts_until_the_client_goes() {
+fn a_request_without_a_response_waits_until_the_client_disconnects() {
     let repo = GitHub::shared().repository("private");
     repo.faults(json!([{ "silence": true, "method": "POST" }]));
     let (port, target) = (repo.port(), format!("/repos/{}/issues", repo.full_name()));
@@ -88,11 +88,11 @@ fn silence_lasts_until_the_client_goes() {
     }
     stream.set_read_timeout(Some(std::time::Duration::from_millis(50))).unwrap();
     let read = std::io::Read::read(&mut stream, &mut [0; 1]);
-    assert!(read.is_err(), "nothing comes, and the connection stands: {read:?}");
+    assert!(read.is_err(), "no response, and the connection is open: {read:?}");
 }
 
 #[test]
-fn an_update_can_keep_the_old_body_and_say_that_all_is_well() {
+fn an_update_can_be_ignored_with_status_200() {
     let repo = GitHub::shared().repository("private");
     repo.as_bot().create_issue("queue", "old", &[]);
     repo.faults(json!([{ "keep_old_body": true, "method": "PATCH", "max": 1 }]));
@@ -104,7 +104,7 @@ fn an_update_can_keep_the_old_body_and_say_that_all_is_well() {
 }
 
 #[test]
-fn requests_can_be_held_until_all_racers_are_there() {
+fn requests_can_be_held_until_all_have_arrived() {
     let repo = GitHub::shared().repository("private");
     repo.faults(json!([{ "hold": 2, "method": "POST", "path": "/issues$" }]));
     thread::scope(|scope| {
@@ -112,7 +112,7 @@ fn requests_can_be_held_until_all_racers_are_there() {
         while repo.writes().is_empty() {
             thread::yield_now();
         }
-        assert!(titles(&repo).is_empty(), "the first is held");
+        assert!(titles(&repo).is_empty(), "the first request is held");
         assert_eq!(create(&repo, "twin"), Some(201));
         assert_eq!(first.join().unwrap(), Some(201));
     });
@@ -121,7 +121,7 @@ fn requests_can_be_held_until_all_racers_are_there() {
 }
 
 #[test]
-fn an_issue_can_show_late_in_lists() {
+fn an_issue_can_appear_late_in_lists() {
     let repo = GitHub::shared().repository("private");
     create(&repo, "first");
     repo.faults(json!([{ "hide": [1], "path": "/issues$", "max": 1 }]));
@@ -147,6 +147,6 @@ fn an_author_can_be_missing() {
 
 #[test]
 #[should_panic(expected = "not one fault")]
-fn a_misspelt_fault_is_an_error() {
+fn an_unknown_fault_is_an_error() {
     GitHub::shared().repository("private").faults(json!([{ "status": 500, "paths": "x" }]));
 }

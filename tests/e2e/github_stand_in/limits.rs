@@ -1,4 +1,4 @@
-//! What GitHub refuses: texts that are too long or missing, labels that exist, locked issues.
+//! Requests that GitHub rejects: long or missing text, existing labels, locked issues.
 
 use super::client::Requests as _;
 use serde_json::{Value, json};
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use stand_ins::github::GitHub;
 
 #[test]
-fn what_is_too_long_or_missing_is_refused_with_its_field() {
+fn long_or_missing_text_is_rejected_with_its_field() {
     let repo = GitHub::shared().repository("private");
     repo.as_person().create_issue("first", "", &["There"]);
     let long = |length| "ä".repeat(length);
@@ -38,7 +38,7 @@ fn what_is_too_long_or_missing_is_refused_with_its_field() {
 }
 
 #[test]
-fn the_workflow_may_not_comment_on_what_is_locked() {
+fn a_workflow_cannot_comment_on_a_locked_issue() {
     let repo = GitHub::shared().repository("private");
     let number = repo.as_bot().create_issue("queue", "body", &[]);
     repo.as_person().lock(number);
@@ -46,20 +46,20 @@ fn the_workflow_may_not_comment_on_what_is_locked() {
     let answer = repo.send("POST", "/issues/1/comments", comment);
     assert_eq!(answer.status, 403);
     assert!(answer.json["message"].as_str().unwrap().contains("locked"), "{:?}", answer.json);
-    // People who may write do, and the body stays the bot's to edit.
+    // People with write access can comment, and the bot can still edit the body.
     repo.as_person().comment(number, "still open to me");
     assert_eq!(repo.send("PATCH", "/issues/1", json!({ "body": "new" })).status, 200);
     let issue = repo.issue(number);
     assert!(issue.locked);
     assert_eq!(issue.comments.len(), 1);
-    // Unlocked, it takes the workflow's comments.
+    // After unlocking, the workflow can comment.
     assert_eq!(repo.send("DELETE", "/issues/1/lock", json!(null)).status, 204);
     assert_eq!(repo.send("POST", "/issues/1/comments", json!({ "body": "said" })).status, 201);
     assert_eq!(repo.violations(), [""; 0]);
 }
 
 #[test]
-fn only_people_who_may_write_can_be_assigned() {
+fn only_people_with_write_access_can_be_assigned() {
     let repo = GitHub::shared().repository("private");
     for (login, status) in
         [("octocat", 204), ("OctoCat", 204), ("mallory", 404), ("stale%5Bbot%5D", 404)]
@@ -73,7 +73,7 @@ fn only_people_who_may_write_can_be_assigned() {
 }
 
 #[test]
-fn who_closed_an_issue_is_said_of_it_alone_and_not_in_a_list() {
+fn closed_by_is_in_an_issue_but_not_in_a_list() {
     let repo = GitHub::shared().repository("private");
     repo.as_bot().create_issue("queue", "body", &[]);
     assert_eq!(repo.get("/issues/1").json["closed_by"], Value::Null);
@@ -89,7 +89,7 @@ fn who_closed_an_issue_is_said_of_it_alone_and_not_in_a_list() {
 }
 
 #[test]
-fn where_issues_are_off_only_pull_requests_can_be_talked_about() {
+fn without_issues_only_pull_requests_have_comments() {
     let repo = GitHub::shared().repository("private");
     repo.branch("topic", "main");
     repo.commit("topic", "a", "b");
@@ -107,7 +107,7 @@ fn where_issues_are_off_only_pull_requests_can_be_talked_about() {
 }
 
 #[test]
-fn a_body_that_is_no_json_is_refused() {
+fn a_body_that_is_not_an_object_is_rejected() {
     let repo = GitHub::shared().repository("private");
     assert_eq!(repo.send("POST", "/issues", Value::from(1)).status, 400);
 }

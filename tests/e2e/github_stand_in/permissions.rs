@@ -1,4 +1,4 @@
-//! What tokens may do: whose they are, where they are good, and what a refusal names.
+//! Tokens: their logins, repositories and permissions, and the errors for missing permissions.
 
 use super::client::Requests as _;
 use serde_json::{Value, json};
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use stand_ins::github::GitHub;
 
 #[test]
-fn a_job_s_token_is_refused_what_its_permissions_leave_out() {
+fn a_job_token_cannot_exceed_its_permissions() {
     let repo = GitHub::shared().repository("private");
     repo.branch("topic", "main");
     repo.commit("topic", "a", "b");
@@ -39,7 +39,7 @@ fn a_job_s_token_is_refused_what_its_permissions_leave_out() {
 }
 
 #[test]
-fn a_job_s_token_is_good_for_its_own_repository_and_a_person_s_for_all() {
+fn a_job_token_is_valid_for_its_repository_and_a_personal_token_for_all() {
     let [private, other, public] =
         ["private", "internal", "public"].map(|it| GitHub::shared().repository(it));
     let to = |token: &str, method: &str, target: String, body: Value| {
@@ -54,7 +54,7 @@ fn a_job_s_token_is_good_for_its_own_repository_and_a_person_s_for_all() {
     assert_eq!(to(job, "POST", at(&public, "/issues"), title.clone()), 403);
     assert_eq!(to(job, "GET", "/user".to_owned(), Value::Null), 403);
     assert_eq!(to(job, "GET", "/repos/acme/nowhere".to_owned(), Value::Null), 404);
-    // An app's token is good where the app is installed, and may not ask either.
+    // An app token is valid where the app is installed, and cannot request its login either.
     let app = private.app_token();
     assert_eq!(to(app, "POST", at(&other, "/issues"), title.clone()), 201);
     assert_eq!(to(app, "GET", "/user".to_owned(), Value::Null), 403);
@@ -64,7 +64,7 @@ fn a_job_s_token_is_good_for_its_own_repository_and_a_person_s_for_all() {
     assert_eq!(to("ghs_unknown", "POST", at(&private, "/issues"), title), 401);
     let authors: Vec<_> = other.issues().into_iter().map(|it| it.author).collect();
     assert_eq!(authors, ["acme-audit[bot]", "octocat"]);
-    // What is of no repository stands in the log of the token's own.
+    // Requests for no repository are in the log of the token's repository.
     let issues = at(&private, "/issues");
     let paths: Vec<_> = private.log().into_iter().map(|it| it.path).collect();
     assert_eq!(paths, ["/user", "/repos/acme/nowhere", "/user", "/user", &issues]);
@@ -74,7 +74,7 @@ fn a_job_s_token_is_good_for_its_own_repository_and_a_person_s_for_all() {
 }
 
 #[test]
-fn graphql_says_whom_every_kind_of_token_belongs_to() {
+fn graphql_returns_the_login_of_every_kind_of_token() {
     let repo = GitHub::shared().repository("private");
     let ask = |token: &str, query: &str| {
         let body = json!({ "query": query });
@@ -93,6 +93,6 @@ fn graphql_says_whom_every_kind_of_token_belongs_to() {
     assert_eq!(ask("ghs_unknown", viewer).status, 401);
     assert!(ask(repo.token(), "query { rateLimit { cost } }").json["errors"].is_array());
     assert_eq!(repo.violations(), [""; 0]);
-    // It is no change.
+    // A query changes nothing.
     assert_eq!(repo.writes().len(), 0);
 }

@@ -20,16 +20,7 @@ fn a_denied_and_a_throttled_account_do_not_affect_the_others() {
         (0..20).map(|seed| StandIn::shared().account(Seed::users(500, 100 + seed))).collect();
     accounts[3].faults(json!({"deny_account": true}));
     accounts[11].faults(json!({"throttle": {"every": 1}}));
-    let more = [
-        "--timeout",
-        "90",
-        "--owners",
-        "none",
-        "--last-accessed",
-        "none",
-        "--account-concurrency",
-        "20",
-    ];
+    let more = ["--timeout", "90", "--last-accessed", "false"];
     let audited = audit_from_hub(&hub, &accounts, &more);
     assert_eq!(audited.code, 3, "{}", audited.stderr);
     for (index, account) in accounts.iter().enumerate() {
@@ -72,14 +63,14 @@ fn a_denied_and_a_throttled_account_do_not_affect_the_others() {
 #[test]
 fn a_slow_account_does_not_delay_the_others() {
     let hub = StandIn::shared().account(Seed::empty());
-    let accounts: Vec<_> = (0..4).map(|_| StandIn::shared().account(Seed::empty())).collect();
+    let accounts: Vec<_> = (0..10).map(|_| StandIn::shared().account(Seed::empty())).collect();
     accounts[0].faults(json!({"throttle": {"every": 1}}));
-    let more = ["--timeout", "8", "--account-concurrency", "2", "--no-recheck"];
+    let more = ["--timeout", "8", "--recheck", "false"];
     let audited = audit_from_hub(&hub, &accounts, &more);
     let ids: Vec<_> = audited.json["accounts"].as_array().unwrap().iter().collect();
-    assert_eq!(ids.len(), 4, "{}", audited.stderr);
+    assert_eq!(ids.len(), 10, "{}", audited.stderr);
     let last_attempt = accounts[0].log().last().unwrap().at;
-    let started = accounts[3].log().first().unwrap().at;
+    let started = accounts[9].log().first().unwrap().at;
     assert!(started < last_attempt, "{started} is after the last attempt {last_attempt}");
 }
 

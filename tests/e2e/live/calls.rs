@@ -32,7 +32,7 @@ fn flagged_users(account: &Account) -> (usize, usize) {
 fn a_credential_report_takes_two_calls() {
     let account = StandIn::shared().account(Seed::users(300, 7));
     account.make_report(1.0);
-    audit(&account, &["--no-recheck"]);
+    audit(&account, &["--recheck", "false"]);
     assert_eq!(
         account.counts(),
         [
@@ -70,11 +70,11 @@ fn users_without_findings_take_no_calls() {
 }
 
 #[test]
-fn a_re_check_takes_two_calls_per_flagged_user_and_one_per_key() {
+fn a_re_check_takes_three_calls_per_flagged_user_and_one_per_key() {
     let account = StandIn::shared().account(Seed::users(1_500, 8));
     account.make_report(1.0);
     let (flagged_users, keys) = flagged_users(&account);
-    let audited = audit(&account, &["--owners", "none", "--last-accessed", "none"]);
+    let audited = audit(&account, &["--last-accessed", "false"]);
     let mut counted = iam_calls(&account);
     // Flagged users, users with any other finding, and users without visible credentials.
     let asked: BTreeSet<String> = account
@@ -104,6 +104,7 @@ fn a_re_check_takes_two_calls_per_flagged_user_and_one_per_key() {
             ("ListAccessKeys", flagged_users),
             ("ListAccountAliases", 1),
             ("ListServiceSpecificCredentials", 1),
+            ("ListUserTags", flagged_users),
             ("ListUsers", 2),
         ])
     );
@@ -125,7 +126,7 @@ fn tags_and_access_advisor_take_calls_for_flagged_users_only() {
 #[test]
 fn access_advisor_is_asked_about_the_hundred_longest_unused_users() {
     let account = StandIn::shared().account(Seed::users(600, 10));
-    let audited = audit(&account, &["--owners", "none"]);
+    let audited = audit(&account, &[]);
     assert_eq!(iam_calls(&account)["GenerateServiceLastAccessedDetails"], 100);
     let asked: Vec<_> = account
         .log()
@@ -161,7 +162,9 @@ fn access_advisor_is_asked_about_the_hundred_longest_unused_users() {
 fn the_tags_of_all_users_are_read_in_pages() {
     let account = StandIn::shared().account(Seed::users(1_200, 12));
     account.change(json!([{"tag_user": {"user": "user-00007", "tags": {"owner": "team-seven"}}}]));
-    let audited = audit(&account, &["--owners", "all", "--last-accessed", "none"]);
+    let allowlist = "version: 1\npolicy: { expiry_tag: expires-on }\n";
+    let flags = ["--last-accessed", "false"];
+    let audited = super::audit_with(allowlist, &account.environment(), &flags);
     let counted = iam_calls(&account);
     assert_eq!(counted["GetAccountAuthorizationDetails"], 2);
     assert!(!counted.contains_key("ListUserTags"));

@@ -61,11 +61,11 @@ fn an_empty_variable_counts_as_unset() {
         if variable == "AWS_REGION" {
             environment.push(("AWS_DEFAULT_REGION".to_owned(), account.region().to_owned()));
         }
-        let audited = audit_in(&environment, &["--no-recheck"]);
+        let audited = audit_in(&environment, &["--recheck", "false"]);
         assert_eq!(audited.code, 1, "{variable}: {}", audited.stderr);
     }
     let all: Vec<_> = every.into_iter().map(|name| (name, "")).collect();
-    let audited = audit_in(&with(&account, &all), &["--no-recheck"]);
+    let audited = audit_in(&with(&account, &all), &["--recheck", "false"]);
     assert_eq!(audited.code, 1, "{}", audited.stderr);
     // Without an endpoint AWS itself would be called. This checks only that the run does not panic.
     let nowhere = [("AWS_ENDPOINT_URL", ""), ("HTTPS_PROXY", "http://127.0.0.1:9")];
@@ -133,7 +133,7 @@ fn the_ca_bundle_of_the_aws_cli_replaces_the_system_roots_for_aws() {
     let secure = format!("https://localhost:{}", front.port);
     let environment = with(&account, &[("AWS_ENDPOINT_URL", &secure)]);
     let ca = sandbox.path("ca.pem").display().to_string();
-    let quick = ["--no-recheck", "--timeout", "20"];
+    let quick = ["--recheck", "false", "--timeout", "20"];
 
     let untrusted = audit_in(&environment, &quick);
     assert!(matches!(untrusted.code, 2 | 3), "{}", untrusted.stderr);

@@ -22,7 +22,7 @@ fn private_certificate_authorities_and_proxies_come_from_the_environment() {
         &sandbox.path("ca.pem"),
     );
     let environment = behind_tls(&account, &front);
-    let role = ["--role-to-assume", account.role_arn(), "--no-recheck", "--timeout", "20"];
+    let role = ["--role-to-assume", account.role_arn(), "--recheck", "false", "--timeout", "20"];
 
     // With an unknown authority nothing is sent, neither to GitHub nor to AWS.
     let untrusted = audit_in(&environment, &role);

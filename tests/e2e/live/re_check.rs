@@ -138,7 +138,7 @@ fn a_third_key_is_found() {
     let audited = audit(&account, &[]);
     assert_eq!(audited.lines(), [stale_key("bob", &third)]);
     // Without the re-check, what the report does not show is unknown.
-    let unchecked = audit(&account, &["--no-recheck"]);
+    let unchecked = audit(&account, &["--recheck", "false"]);
     assert_eq!(unchecked.lines(), ["bob stale-access-key user unknown credential-report"]);
     assert_eq!(unchecked.code, 3);
 }
@@ -199,7 +199,7 @@ fn a_password_changed_by_an_administrator_is_not_stale() {
 fn a_finding_has_the_same_id_in_a_csv_and_in_a_live_audit() {
     let account = StandIn::shared().account(Seed::users(120, 11));
     let checked = audit(&account, &[]);
-    let unchecked = audit(&account, &["--no-recheck"]);
+    let unchecked = audit(&account, &["--recheck", "false"]);
     let mut export = tempfile::NamedTempFile::new().unwrap();
     std::io::Write::write_all(&mut export, account.exported_report().as_bytes()).unwrap();
     let file = export.path().to_str().unwrap();

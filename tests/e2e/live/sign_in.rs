@@ -168,7 +168,7 @@ fn missing_credentials_are_reported_with_the_profile_and_the_root_cause() {
         ("nope", &["`nope` (AWS_PROFILE)", "aws configure list-profiles"][..]),
         ("sso", &["`sso`", "No such file", "aws sso login --profile sso"]),
         ("old-sso", &["`old-sso`", "No such file", "aws sso login --profile old-sso"]),
-        ("token-only", &["`token-only`", "sso_account_id and sso_role_name"]),
+        ("token-only", &["`token-only`", "no sso_account_id or no sso_role_name"]),
         ("console", &["`console`", "aws login --profile console"]),
         ("broken-process", &["`broken-process`", "the vault is sealed"]),
         ("no-program", &["`no-program`", "not found"]),
@@ -176,7 +176,7 @@ fn missing_credentials_are_reported_with_the_profile_and_the_root_cause() {
         ("behind-mfa", &["`mfa`", "export-credentials --profile behind-mfa"]),
         ("lost", &["`lost`", "source_profile `gone`"]),
         ("file", &["`file`", "No such file"]),
-        ("circle", &["`circle`", "source_profile of itself"]),
+        ("circle", &["`circle`", "source_profile chain"]),
         ("unknown-source", &["`unknown-source`", "Hsm"]),
         ("empty", &["`empty`", "AWS_PROFILE"]),
     ] {
@@ -226,7 +226,7 @@ fn a_profile_of_aws_login_works_until_its_session_ends() {
             "dpopKey": DPOP_KEY,
         });
         sandbox.file(&format!("cache/{file}.json"), token.to_string());
-        let audited = audit_in(&environment, &["--no-recheck", "--timeout", "20"]);
+        let audited = audit_in(&environment, &["--recheck", "false", "--timeout", "20"]);
         assert_eq!(audited.code, code, "{}", audited.stderr);
         if code == 2 {
             // The stand-in has no sign-in service, so nothing renews the session.

@@ -1,4 +1,4 @@
-//! A proxy on the loopback interface that changes what its upstream answers.
+//! A proxy on the loopback interface that mutates the responses of its upstream.
 
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -8,21 +8,21 @@ use fastrand::Rng;
 
 use stand_ins::mutate::mutate;
 
-/// The bytes that the answers of a round are changed with.
+/// The random numbers for the mutations of a round.
 #[derive(Clone)]
-pub(crate) struct Dice(Arc<Mutex<Rng>>);
+pub(crate) struct MutationRng(Arc<Mutex<Rng>>);
 
-impl Dice {
+impl MutationRng {
     pub(crate) fn new() -> Self {
         Self(Arc::new(Mutex::new(Rng::with_seed(0))))
     }
 
-    pub(crate) fn throw(&self, seed: u64) {
+    pub(crate) fn reseed(&self, seed: u64) {
         *self.0.lock().unwrap() = Rng::with_seed(seed);
     }
 
-    /// Changes about every third answer. Its status stays as it is, mostly.
-    fn change(&self, answer: &mut Answer) {
+    /// Mutates about every third response, mostly without its status line and headers.
+    fn mutate(&self, answer: &mut Answer) {
         let mut rng = self.0.lock().unwrap();
         if rng.u8(..3) > 0 {
             return;
@@ -40,28 +40,28 @@ impl Dice {
     }
 }
 
-/// An answer: its status line and headers, and its body without framing.
+/// A response: its status line and headers, and its body without transfer encoding.
 struct Answer {
     head: Vec<String>,
     body: Vec<u8>,
 }
 
-/// Starts a proxy for a port and gives its own.
-pub(crate) fn start(upstream: u16, dice: &Dice) -> u16 {
+/// Starts a proxy for a port and returns the port of the proxy.
+pub(crate) fn start(upstream: u16, dice: &MutationRng) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     let dice = dice.clone();
     std::thread::spawn(move || {
         for stream in listener.incoming().flatten() {
             let dice = dice.clone();
-            // What a killed run leaves open ends its thread alone.
+            // An error, such as a connection of a killed run, ends only this thread.
             std::thread::spawn(move || drop(serve(stream, upstream, &dice)));
         }
     });
     port
 }
 
-fn serve(mut stream: TcpStream, upstream: u16, dice: &Dice) -> std::io::Result<()> {
+fn serve(mut stream: TcpStream, upstream: u16, dice: &MutationRng) -> std::io::Result<()> {
     let (head, body) = message(&mut stream, false)?;
     let mut up = TcpStream::connect(("127.0.0.1", upstream))?;
     let mut request = lines_without(&head, &["connection", "expect"]).join("\r\n").into_bytes();
@@ -71,7 +71,7 @@ fn serve(mut stream: TcpStream, upstream: u16, dice: &Dice) -> std::io::Result<(
     let (head, body) = message(&mut up, true)?;
     let head = lines_without(&head, &["connection", "content-length", "transfer-encoding"]);
     let mut answer = Answer { head, body };
-    dice.change(&mut answer);
+    dice.mutate(&mut answer);
     let length = format!("\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", answer.body.len());
     stream.write_all(answer.head.join("\r\n").as_bytes())?;
     stream.write_all(length.as_bytes())?;
@@ -81,7 +81,7 @@ fn serve(mut stream: TcpStream, upstream: u16, dice: &Dice) -> std::io::Result<(
 fn lines_without(head: &str, names: &[&str]) -> Vec<String> {
     let is_kept = |line: &&str| {
         let name = line.split(':').next().unwrap_or_default();
-        !names.iter().any(|it| name.eq_ignore_ascii_case(it))
+        !names.iter().any(|other| name.eq_ignore_ascii_case(other))
     };
     head.split("\r\n").filter(is_kept).map(str::to_owned).collect()
 }
@@ -93,7 +93,7 @@ fn header<'a>(head: &'a str, name: &str) -> Option<&'a str> {
     })
 }
 
-/// Reads a message: its head, and its body without framing.
+/// Reads a message: its head, and its body without transfer encoding.
 fn message(stream: &mut TcpStream, to_the_end: bool) -> std::io::Result<(String, Vec<u8>)> {
     let mut bytes = Vec::new();
     let mut byte = [0];

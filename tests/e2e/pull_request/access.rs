@@ -181,7 +181,7 @@ fn of_a_forks_audits_nothing_is_read() {
             let how = How { event: "pull_request", pull: Some(&pull), ..How::default() };
             let command = ["publish", audits];
             for run in [
-                world.run(How { inputs: &[("audits", audits)], ..how }),
+                world.run(How { inputs: &[("command", "publish"), ("audits", audits)], ..how }),
                 world.run(How { command: &command, environment: &token, ..how }),
             ] {
                 assert_eq!((run.code, run.acts()), (0, vec![]), "{}", run.log);
@@ -209,7 +209,7 @@ fn no_folder_of_audits_of_a_pull_request_leads_out_of_the_workspace() {
         ("real/below", "`below` is a symbolic link"),
         ("real", "there is no JSON file in this folder"),
     ] {
-        let inputs = &[("audits", audits)];
+        let inputs = &[("command", "publish"), ("audits", audits)];
         let how = How { event: "pull_request", pull: Some(&pull), inputs, ..How::default() };
         let run = world.run(how);
         assert_eq!((run.code, run.output("gate")), (2, "not-evaluated"), "{}", run.log);

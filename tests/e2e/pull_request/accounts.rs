@@ -13,7 +13,7 @@ fn two_accounts(visibility: &str) -> (World, Pull, String) {
     other.user("bob", 300);
     other.audit("audit.json", 0);
     world.sandbox.file("b.json", other.sandbox.read("audit.json"));
-    let run = world.publish(0, &["a.json", "b.json", "--publish", "issue", "--publish-in-public"]);
+    let run = world.publish(0, &["a.json", "b.json", "--publish", "issue", "--allow-public"]);
     assert_eq!(run.code, 0, "{}", run.log);
     let pull = world.pull(EMPTY, EMPTY);
     let id = other.account.id().to_owned();
@@ -37,7 +37,7 @@ fn an_account_that_a_check_did_not_audit_makes_it_incomplete_by_name() {
         ("merge_group", "auto"),
         ("merge_group", "any"),
     ] {
-        let inputs = [QUICK[0], QUICK[1], ("fail-on", fail_on)];
+        let inputs = [QUICK[0], ("fail-on", fail_on)];
         let how = How { event, pull: Some(&pull), inputs: &inputs, ..How::default() };
         let run = world.run(how);
         let found = (run.code, run.output("result"));
@@ -59,7 +59,7 @@ fn a_job_that_publishes_nothing_asks_for_no_queue_unless_it_is_to_fail_on_it() {
             ("any", 0, "passed", false),
             ("new", 3, "passed", true),
         ] {
-            let inputs = [QUICK[0], QUICK[1], ("publish", "none"), ("fail-on", fail_on)];
+            let inputs = [QUICK[0], ("publish", "none"), ("fail-on", fail_on)];
             let pull = (event != "schedule").then_some(&pull);
             let run = world.run(How { event, pull, inputs: &inputs, ..How::default() });
             let found = (run.code, run.output("gate"));
@@ -100,7 +100,7 @@ fn an_account_that_is_dropped_and_audited_is_refused_on_its_line() {
     let (world, _, _) = two_accounts("private");
     let head = former(world.account.id());
     let pull = world.pull_from("contradicting", EMPTY, &head);
-    let accounts = [QUICK[0], QUICK[1], ("accounts", world.account.id())];
+    let accounts = [QUICK[0], ("accounts", world.account.id())];
     for inputs in [&QUICK[..], &accounts] {
         for event in ["schedule", "pull_request"] {
             let pull = (event == "pull_request").then_some(&pull);

@@ -205,7 +205,7 @@ fn an_account_that_is_dropped_is_listed_unless_both_commits_have_it() {
         assert_eq!(body.contains("loosens what is audited"), listed, "{body}");
         assert_eq!(body.contains("- 999988887777: `Closed`, owner `Platform`"), listed, "{body}");
     }
-    let inputs = [QUICK[0], QUICK[1], ("comment-on", "findings")];
+    let inputs = [QUICK[0]];
     let (world, pull) = proposed(&Base { parted: Some(EMPTY), tip: Some(EMPTY) }, head, &[]);
     let how = How {
         event: "pull_request",

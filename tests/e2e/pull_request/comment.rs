@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::pull_request::with_alice_known;
-use stand_ins::world::{EMPTY, How, QUICK, Run, World};
+use stand_ins::world::{EMPTY, How, QUICK};
 
 const MARKER: &str = "<!-- iam-stocktake:pull-request v1 queue=default -->";
 
@@ -83,7 +83,7 @@ fn a_comment_that_somebody_else_made_is_not_taken_for_ours() {
 fn queues_in_one_repository_have_a_comment_each() {
     let (world, pull) = with_alice_known();
     world.check(&pull, EMPTY, 0);
-    let inputs = [QUICK[0], QUICK[1], ("queue", "production")];
+    let inputs = [QUICK[0], ("queue", "production")];
 
     let run = world.run(How {
         event: "pull_request",
@@ -100,7 +100,7 @@ fn queues_in_one_repository_have_a_comment_each() {
 fn a_dry_run_says_what_it_would_do_and_does_nothing() {
     let (world, pull) = with_alice_known();
     world.user("bob", 150);
-    let inputs = [QUICK[0], QUICK[1], ("dry-run", "true")];
+    let inputs = [QUICK[0], ("dry-run", "true")];
 
     let run = world.run(How {
         event: "pull_request",
@@ -114,25 +114,18 @@ fn a_dry_run_says_what_it_would_do_and_does_nothing() {
     assert!(run.summary.contains("1 new finding blocks the merge"), "{}", run.summary);
 }
 
-/// Checks with `comment-on: findings`.
-fn on_findings(world: &World, pull: &crate::pull_request::Pull) -> Run {
-    let inputs = [QUICK[0], QUICK[1], ("comment-on", "findings")];
-    let pull = Some(pull);
-    world.run(How { event: "pull_request", pull, inputs: &inputs, ..How::default() })
-}
-
 #[test]
-fn with_comment_on_findings_a_comment_is_made_for_news_alone() {
+fn a_comment_is_made_only_when_there_is_something_to_say() {
     let (world, pull) = with_alice_known();
-    let quiet = on_findings(&world, &pull);
+    let quiet = world.check(&pull, EMPTY, 0);
     assert_eq!((quiet.acts(), quiet.output("comment-url")), (vec![], ""), "{}", quiet.log);
     assert!(quiet.summary.contains("### No new findings"), "{}", quiet.summary);
 
     world.user("bob", 150);
-    assert_eq!(on_findings(&world, &pull).acts(), ["POST issues/2/comments"]);
+    assert_eq!(world.check(&pull, EMPTY, 0).acts(), ["POST issues/2/comments"]);
     // What was said is not left standing once it is no longer true.
     world.day(0, EMPTY);
-    let settled = on_findings(&world, &pull).acts();
+    let settled = world.check(&pull, EMPTY, 0).acts();
     assert!(settled.len() == 1 && settled[0].starts_with("PATCH issues/comments/"), "{settled:?}");
 }
 

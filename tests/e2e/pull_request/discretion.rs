@@ -72,7 +72,7 @@ fn in_public_nothing_that_leaves_a_run_names_a_user() {
             world.account.faults(json!({ "deny": denied }));
             let pull = (event != "schedule").then_some(&pull);
             let environment = &[("RUNNER_DEBUG", debug), ("RUST_LOG", "trace")];
-            let inputs = &[QUICK[0], ("owners", "all")];
+            let inputs = &[QUICK[0]];
             let run =
                 world.run(How { event, pull, allowlist, environment, inputs, ..How::default() });
             assert_eq!(run.code, code, "{event}: {}", run.log);
@@ -217,7 +217,7 @@ fn a_visibility_that_nobody_tells_counts_as_public() {
 fn private_and_internal_repositories_name_their_users() {
     for visibility in ["private", "internal"] {
         let (world, traces) = world(visibility);
-        let run = world.run(How { inputs: &[QUICK[0], ("owners", "all")], ..How::default() });
+        let run = world.run(How { inputs: &[QUICK[0]], ..How::default() });
         assert_eq!(run.code, 0, "{visibility}: {}", run.log);
         let found = traces.found_in(&world, &run).join("\n");
         for trace in &traces.0 {
@@ -233,7 +233,7 @@ fn private_and_internal_repositories_name_their_users() {
 #[test]
 fn a_public_repository_that_asks_for_it_names_its_users() {
     let (world, _) = world("public");
-    let inputs = &[QUICK[0], QUICK[1], ("publish-in-public", "true")];
+    let inputs = &[QUICK[0], ("allow-public", "true")];
 
     let run = world.run(How { inputs, ..How::default() });
 
@@ -249,7 +249,6 @@ fn a_public_repository_may_keep_its_queue_in_a_private_one() {
     let queue = elsewhere.repo.full_name();
     let inputs = [
         QUICK[0],
-        ("owners", "all"),
         ("queue-repository", queue),
         ("github-token", world.repo.personal_token()),
         ("publish", "issue-per-user"),
@@ -270,7 +269,7 @@ fn a_public_repository_may_keep_its_queue_in_a_private_one() {
     let other = format!("{NAME}.2");
     world.user(&other, 150);
     let exempting = allowlist_of(&[NAME, &other].map(|name| exemption(name, &world.date(90))));
-    let inputs = [QUICK[0], QUICK[1], inputs[2], inputs[3]];
+    let inputs = [QUICK[0], inputs[2], inputs[3]];
     for (branch, base, head, gate, said) in [
         ("new", EMPTY, EMPTY, "failed", "### 1 new finding blocks the merge"),
         ("exempting", EMPTY, &exempting, "passed", "**This pull request exempts 4 findings.**"),
@@ -291,7 +290,7 @@ fn a_public_repository_may_keep_its_queue_in_a_private_one() {
 #[test]
 fn in_public_an_audit_that_names_users_is_published_as_counts() {
     let (world, traces) = world("public");
-    let named = [QUICK[0], ("owners", "all"), ("publish", "none"), ("publish-in-public", "true")];
+    let named = [QUICK[0], ("owners", "all"), ("publish", "none"), ("allow-public", "true")];
     assert_eq!(world.run(How { inputs: &named, ..How::default() }).code, 0);
     let audit = world.sandbox.read("iam-stocktake-report/iam-stocktake.json");
     std::fs::remove_dir_all(world.sandbox.path("iam-stocktake-report")).unwrap();
@@ -317,7 +316,7 @@ fn a_queue_repository_that_is_public_is_refused() {
     let elsewhere = World::in_repository("public");
     let queue = elsewhere.repo.full_name();
     let token = ("github-token", world.repo.personal_token());
-    let inputs = [QUICK[0], QUICK[1], ("queue-repository", queue), token];
+    let inputs = [QUICK[0], ("queue-repository", queue), token];
 
     let run = world.run(How { inputs: &inputs, ..How::default() });
 

@@ -140,7 +140,7 @@ fn absolute_paths_below_the_workspace_are_taken_and_outputs_are_relative_to_it()
     // What an earlier step wrote is found by its absolute path as well.
     world.audit("a.json", 0);
     let audits = absolute("a.json");
-    let inputs = [("audits", audits.as_str()), ("publish", "none")];
+    let inputs = [("command", "publish"), ("audits", audits.as_str()), ("publish", "none")];
     let run = world.run(How { inputs: &inputs, ..How::default() });
     assert_eq!((run.code, run.output("result")), (0, "stale"), "{}", run.log);
 

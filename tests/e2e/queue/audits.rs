@@ -193,7 +193,7 @@ fn old_evidence_and_no_evidence_are_never_clean_wherever_they_are_published() {
     world.repo.commit("feature", "a.txt", "a");
     let pull = world.repo.pull("A change", "feature", "main");
     let in_pull = |audits: &str, day| {
-        let inputs = [("audits", audits)];
+        let inputs = [("command", "publish"), ("audits", audits)];
         let how = How {
             event: "pull_request",
             pull: Some(&pull),
@@ -235,7 +235,7 @@ fn an_audit_that_is_older_than_the_queue_is_refused_only_where_the_queue_is_writ
     world.repo.branch("feature", "main");
     world.repo.commit("feature", "a.txt", "a");
     let pull = world.repo.pull("A change", "feature", "main");
-    let inputs = [("audits", "pull.json"), ("max-evidence-age", "2")];
+    let inputs = [("command", "publish"), ("audits", "pull.json"), ("max-evidence-age", "2")];
     let how =
         How { event: "pull_request", pull: Some(&pull), inputs: &inputs, day: 1, ..How::default() };
     let run = world.run(how);
@@ -255,7 +255,7 @@ fn audits_of_earlier_jobs_are_never_clean_in_a_pull_request_or_a_merge_group() {
     let pull = world.pull(EMPTY, "version: 1\npolicy: { stale_after_days: 400 }\n");
     for event in ["pull_request", "merge_group"] {
         for fail_on in ["any", "new", "none"] {
-            let inputs = [("audits", "audit.json"), ("fail-on", fail_on)];
+            let inputs = [("command", "publish"), ("audits", "audit.json"), ("fail-on", fail_on)];
             let how = How { event, pull: Some(&pull), inputs: &inputs, ..How::default() };
             let of_action = world.run(how);
             // Of this job the event file does not even say what is proposed.

@@ -84,7 +84,7 @@ fn without_evidence() -> [Case; 3] {
             befall: |world| {
                 world.account.change(json!([{ "delete_key": { "user": "alice" } }]));
             },
-            how: How { inputs: &[("no-recheck", "true")], ..case("").how },
+            how: How { inputs: &[("recheck", "false")], ..case("").how },
             may_edit: true,
             ..case("nothing is looked at again, and a key is gone")
         },

@@ -92,7 +92,7 @@ fn a_memory_in_comments_is_found_again_by_every_kind_of_token_that_wrote_it() {
         let publish = |day: i64, users: usize, token: &str, more: &[&str]| {
             audit(&world, "audit.json", users, day);
             let fixed = ["audit.json", "--publish", "issue", "--queue", &name];
-            world.publish(day, &[&fixed[..], &["--github-token", token], more].concat())
+            world.publish_by(token, day, &[&fixed[..], more].concat())
         };
         let run = publish(0, MANY, token, &[]);
         assert_eq!(run.code, 0, "{}", run.log);

@@ -49,16 +49,13 @@ fn stops(name: &str, says: &str, befall: impl Fn(&World)) {
     let (world, pull) = with_news();
     befall(&world);
     for event in ["pull_request", "merge_group", "schedule"] {
-        for require_queue in ["false", "true"] {
-            let pull = Some(&pull).filter(|_| event != "schedule");
-            let inputs = &[("require-queue", require_queue)];
-            let run = world.run(How { event, pull, inputs, day: 1, ..How::default() });
-            assert_eq!((run.code, run.acts()), (3, vec![]), "{name}, {event}: {}", run.log);
-            assert_eq!(run.output("result"), "incomplete", "{name}, {event}");
-            assert_eq!(run.output("gate"), "not-evaluated", "{name}, {event}");
-            assert!(run.log.contains(says), "{name}, {event}: {}", run.log);
-            assert!(run.log.contains("delete the label"), "{name}, {event}: {}", run.log);
-        }
+        let pull = Some(&pull).filter(|_| event != "schedule");
+        let run = world.run(How { event, pull, day: 1, ..How::default() });
+        assert_eq!((run.code, run.acts()), (3, vec![]), "{name}, {event}: {}", run.log);
+        assert_eq!(run.output("result"), "incomplete", "{name}, {event}");
+        assert_eq!(run.output("gate"), "not-evaluated", "{name}, {event}");
+        assert!(run.log.contains(says), "{name}, {event}: {}", run.log);
+        assert!(run.log.contains("delete the label"), "{name}, {event}: {}", run.log);
     }
     world.repo.faults(json!([]));
     world.repo.as_person().delete_label(LABEL);

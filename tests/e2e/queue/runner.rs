@@ -35,12 +35,14 @@ fn a_value_that_an_input_does_not_take_is_refused_by_its_name() {
     for (name, value) in [
         ("stale-after-days", "ninety"),
         ("stale-after-days", "0"),
-        ("remedy-within-days", "-1"),
+        ("due-within-days", "-1"),
         ("publish", "issues"),
         ("fail-on", "newish"),
         ("fail-on", "new, none"),
         ("dry-run", "yes"),
-        ("require-queue", "1"),
+        ("recheck", "1"),
+        ("command", "audit"),
+        ("stage", "notify"),
         ("queue", "Two Words"),
         ("queue-repository", "acme"),
         ("issue-title", &long),
@@ -49,8 +51,6 @@ fn a_value_that_an_input_does_not_take_is_refused_by_its_name() {
         ("accounts", "111122223333\n111122223333"),
         ("role-to-assume", "arn:aws:iam::1:user/x"),
         ("language", "fr"),
-        ("comment-on", "never"),
-        ("max-rows", "many"),
         ("timeout", "soon"),
     ] {
         let run = world.day_with(0, &[(name, value)]);

@@ -77,8 +77,7 @@ fn an_owner_who_is_a_login_is_assigned_to_the_issue_of_the_user() {
         }})
     };
     world.account.change(json!([user("alice", "@octocat"), user("bob", "Team A <a@b.example>")]));
-    let inputs =
-        [("publish", "issue-per-user"), ("owners", "candidates"), ("assign-owners", "true")];
+    let inputs = [("publish", "issue-per-user"), ("assign-owners", "true")];
     let run = world.day_with(0, &inputs);
     assert_eq!(run.code, 0, "{}", run.log);
     let of = |user: &str| {
@@ -137,13 +136,13 @@ fn the_gate_of_a_schedule_fails_on_what_it_is_told_to() {
     assert_eq!(gate(&world, 1, &[]), is(0, ["not-evaluated", "0", "0"]));
 
     // Five days are given: the sixth is late.
-    let overdue = &[("fail-on", "overdue"), ("remedy-within-days", "5")];
+    let overdue = &[("fail-on", "overdue"), ("due-within-days", "5")];
     assert_eq!(gate(&world, 5, overdue), is(0, ["passed", "0", "0"]));
     assert_eq!(gate(&world, 6, overdue), is(1, ["failed", "0", "1"]));
     assert_eq!(world.repo.comments(1).len(), 1);
     assert_eq!(gate(&world, 7, overdue), is(1, ["failed", "0", "1"]));
     assert_eq!(world.repo.comments(1).len(), 1);
-    let both = &[("fail-on", "new,\noverdue"), ("remedy-within-days", "60")];
+    let both = &[("fail-on", "new,\noverdue"), ("due-within-days", "60")];
     assert_eq!(gate(&world, 7, both), is(0, ["passed", "0", "0"]));
 
     world.account.change(json!([{ "delete_user": { "user": "alice" } }]));
@@ -161,8 +160,11 @@ fn on_another_branch_the_gate_reads_the_queue_and_writes_nothing() {
     };
     let run = run_with(0, &[("fail-on", "new")]);
     assert_eq!((run.code, run.output("gate")), (0, "not-evaluated"), "{}", run.log);
-    let run = run_with(0, &[("fail-on", "new"), ("require-queue", "true")]);
+    let warning = "::warning::there is no remediation queue yet, so the gate was not evaluated";
+    assert!(run.log.contains(warning), "{}", run.log);
+    let run = run_with(0, &[("fail-on", "any")]);
     assert_eq!((run.code, run.output("gate")), (1, "failed"), "{}", run.log);
+    assert!(!run.log.contains("::warning::"), "{}", run.log);
     world.day(0, EMPTY);
     world.user("bob", 150);
     let run = run_with(1, &[("fail-on", "new")]);
@@ -184,6 +186,6 @@ fn of_several_exit_codes_the_highest_wins() {
     let run = world.day_with(1, any);
     assert_eq!((run.code, run.output("gate"), run.output("result")), (3, "failed", "incomplete"));
     // What cannot be read can tell nothing of what is new.
-    let run = world.day_with(1, &[("fail-on", "new"), ("require-queue", "true")]);
+    let run = world.day_with(1, &[("fail-on", "new")]);
     assert_eq!((run.code, run.output("gate")), (3, "not-evaluated"), "{}", run.log);
 }

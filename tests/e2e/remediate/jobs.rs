@@ -114,7 +114,7 @@ impl Jobs {
 
     /// Plans in a job on the due day, and returns the digest of the plan.
     fn planned(&self) -> String {
-        let plan = self.action(DUE, "schedule", &[("remediate", "plan")]);
+        let plan = self.action(DUE, "schedule", &[("command", "remediate"), ("task", "plan")]);
         assert_eq!(plan.code, 0, "{}", plan.log);
         plan.output("plan-digest").to_owned()
     }
@@ -125,7 +125,8 @@ impl Jobs {
             DUE,
             "schedule",
             &[
-                ("remediate", "apply"),
+                ("command", "remediate"),
+                ("task", "apply"),
                 ("plan", "iam-stocktake-report/iam-stocktake-plan.json"),
                 ("plan-digest", digest),
             ],
@@ -144,7 +145,7 @@ impl Job {
 
     /// The error annotations that the runner shows.
     fn errors(&self) -> Vec<String> {
-        let commands = read(&self.log, Stops::Heeded).into_iter();
+        let commands = read(&self.log, Stops::Supported).into_iter();
         commands.filter(|it| it.name == "error").map(|it| it.data).collect()
     }
 
@@ -175,7 +176,7 @@ fn outputs(text: &str) -> BTreeMap<String, String> {
 fn one_job_plans_and_another_applies_that_plan() {
     let jobs = Jobs::with_a_key_that_is_due("private");
 
-    let plan = jobs.action(DUE, "schedule", &[("remediate", "plan")]);
+    let plan = jobs.action(DUE, "schedule", &[("command", "remediate"), ("task", "plan")]);
     assert_eq!((plan.code, plan.output("result")), (0, "stale"), "{}", plan.log);
     assert_eq!((plan.output("change-count"), plan.output("gate")), ("1", "not-evaluated"));
     assert_eq!(plan.output("plan"), "iam-stocktake-report/iam-stocktake-plan.json");
@@ -201,7 +202,7 @@ fn one_job_plans_and_another_applies_that_plan() {
     assert_eq!(jobs.world.journal().last().unwrap()["event"], "end");
 
     // Nothing is left to do, so the next plan has no changes.
-    let next = jobs.action(DUE + 1.0, "schedule", &[("remediate", "plan")]);
+    let next = jobs.action(DUE + 1.0, "schedule", &[("command", "remediate"), ("task", "plan")]);
     assert_eq!((next.code, next.output("result")), (0, "clean"), "{}", next.log);
     assert_eq!(next.output("change-count"), "0");
 }
@@ -214,9 +215,13 @@ fn a_notice_does_not_count_as_a_change() {
             {"name": "ci-deploy", "created": 400, "keys": [{"created": 300, "last_used": 200}]},
         ]),
     );
-    let plan = jobs.action(0.0, "schedule", &[("remediate", "plan")]);
+    let plan = jobs.action(0.0, "schedule", &[("command", "remediate"), ("task", "plan")]);
     assert_eq!((plan.output("result"), plan.output("change-count")), ("stale", "0"));
-    let applied = jobs.action(0.0, "schedule", &[("remediate", "apply"), ("stage", "notify")]);
+    let applied = jobs.action(
+        0.0,
+        "schedule",
+        &[("command", "remediate"), ("task", "apply"), ("stage", "notify")],
+    );
     assert_eq!(applied.code, 0, "{}", applied.log);
     assert_eq!(jobs.world.tags("ci-deploy").len(), 1);
     assert_eq!(jobs.key_statuses(), ["Active"]);
@@ -233,10 +238,11 @@ fn a_plan_that_was_not_approved_is_refused() {
     assert!(refused.log.contains("::error::"), "{}", refused.log);
 
     // A missing output becomes an empty input. That must not disable the check of the digest.
-    jobs.apply("").is_refused(&jobs, "'plan' goes with 'plan-digest'");
-    let without_plan = [("remediate", "apply"), ("plan-digest", digest.as_str())];
+    jobs.apply("").is_refused(&jobs, "the input `plan` needs `plan-digest`");
+    let without_plan =
+        [("command", "remediate"), ("task", "apply"), ("plan-digest", digest.as_str())];
     let refused = jobs.action(DUE, "schedule", &without_plan);
-    refused.is_refused(&jobs, "'plan-digest' goes with 'plan'");
+    refused.is_refused(&jobs, "the input `plan-digest` needs `plan`");
     assert_eq!(jobs.key_statuses(), ["Active"]);
 }
 
@@ -256,11 +262,14 @@ fn an_outdated_plan_fails_the_job_with_an_annotation() {
 }
 
 #[test]
-fn a_dry_run_of_apply_is_refused() {
+fn an_input_that_remediate_does_not_use_is_refused() {
     let jobs = Jobs::with_a_key_that_is_due("private");
-    let inputs = [("remediate", "apply"), ("dry-run", "true")];
+    let inputs = [("command", "remediate"), ("task", "apply"), ("dry-run", "true")];
     let refused = jobs.action(DUE, "schedule", &inputs);
-    refused.is_refused(&jobs, "'remediate: plan' shows what 'apply' would do");
+    refused.is_refused(
+        &jobs,
+        "the input `dry-run` is not used by `command: remediate`, only by `check` and `publish`",
+    );
 }
 
 #[test]
@@ -271,12 +280,12 @@ fn remediation_is_refused_on_pull_requests_and_other_branches() {
     jobs.repo.commit("topic", "main.tf", "# another user\n");
     let pull = jobs.repo.pull("Change users", "topic", "main");
     for mode in ["plan", "apply"] {
-        let inputs = [("remediate", mode)];
+        let inputs = [("command", "remediate"), ("task", mode)];
         for event in ["pull_request", "merge_group", "pull_request_target"] {
             let refused = jobs.of_pull(DUE, event, Some(&pull), &inputs);
             refused.is_refused(&jobs, &format!("the event is `{event}`"));
         }
-        let mut command = jobs.world.sandbox.command(&["action", "--remediate", mode]);
+        let mut command = jobs.world.sandbox.command(&["action", "remediate", "--task", mode]);
         command.env("GITHUB_REF", "refs/heads/topic");
         let folder = tempfile::tempdir().unwrap();
         let mut job = jobs.repo.job(folder.path(), "push", None);
@@ -292,11 +301,11 @@ fn remediation_is_refused_on_pull_requests_and_other_branches() {
 fn a_plan_is_refused_in_a_public_repository() {
     let jobs = Jobs::with_a_key_that_is_due("public");
     for event in ["schedule", "push"] {
-        let refused = jobs.action(DUE, event, &[("remediate", "plan")]);
+        let refused = jobs.action(DUE, event, &[("command", "remediate"), ("task", "plan")]);
         refused.is_refused(&jobs, "is public");
         assert!(!refused.log.contains("ci-deploy"), "{}", refused.log);
     }
-    let inputs = [("remediate", "plan"), ("publish-in-public", "true")];
+    let inputs = [("command", "remediate"), ("task", "plan"), ("allow-public", "true")];
     let plan = jobs.action(DUE, "schedule", &inputs);
     assert_eq!(plan.code, 0, "{}", plan.log);
 }
@@ -332,10 +341,10 @@ fn names_from_iam_cannot_run_workflow_commands() {
             "path": path,
         }]),
     );
-    let plan = jobs.action(0.0, "schedule", &[("remediate", "plan")]);
+    let plan = jobs.action(0.0, "schedule", &[("command", "remediate"), ("task", "plan")]);
     assert_eq!(plan.code, 0, "{}", plan.log);
     assert!(plan.log.contains("forged"), "{}", plan.log);
-    let commands = read(&plan.log, Stops::Heeded);
+    let commands = read(&plan.log, Stops::Supported);
     let names: Vec<_> = commands.iter().map(|command| command.name.as_str()).collect();
     assert!(names.iter().all(|name| *name == "add-mask"), "{}", plan.log);
     assert!(plan.summary.contains(&format!("`{path}`")), "{}", plan.summary);
@@ -352,7 +361,7 @@ fn a_plan_that_exceeds_a_limit_fails_the_job() {
         .collect();
     jobs.world.account.change(json!(users));
     jobs.world.apply(0.0);
-    let plan = jobs.action(DUE, "schedule", &[("remediate", "plan")]);
+    let plan = jobs.action(DUE, "schedule", &[("command", "remediate"), ("task", "plan")]);
     assert_eq!((plan.code, plan.output("result")), (1, "stale"), "{}", plan.log);
     assert!(plan.log.contains("::error::nothing at all is done"), "{}", plan.log);
     assert!(plan.summary.starts_with("# IAM remedy: nothing is done\n"), "{}", plan.summary);

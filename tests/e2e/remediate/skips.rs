@@ -205,8 +205,7 @@ fn changes_that_remove_access_are_always_listed_first() {
     world.account.change((0..4).map(new).collect::<Vec<_>>().into());
     world.set_day(14.0);
     let now = world.written(14.0);
-    let arguments =
-        ["remediate", "--now", &now, "--allowlist", "allow.yml", "--apply", "--max-rows", "1"];
+    let arguments = ["remediate", "--now", &now, "--allowlist", "allow.yml", "--apply"];
     let mut command = world.sandbox.command(&arguments);
     command.env("HOME", world.sandbox.path("home")).envs(world.account.environment());
     let ran = stand_ins::sandbox::Ran::from(command.output().unwrap());

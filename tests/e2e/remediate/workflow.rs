@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use iam_stocktake::settings::{INPUTS, OUTPUTS};
+use iam_stocktake::cli::{Output, action_inputs, command};
 use serde_json::Value;
 
 use super::jobs::{DUE, Job, Jobs};
@@ -56,8 +56,10 @@ fn run(jobs: &Jobs, name: &str, day: f64, plan: Option<&Job>) -> Job {
 
 #[test]
 fn the_examples_use_existing_inputs_and_outputs() {
-    let known: BTreeSet<_> = INPUTS.iter().map(|it| it.name).collect();
-    let outputs: BTreeSet<_> = OUTPUTS.iter().map(|it| it.name).collect();
+    let command = command();
+    let action_inputs = action_inputs(command.find_subcommand("action").unwrap());
+    let known: BTreeSet<_> = action_inputs.iter().map(|it| it.name.as_str()).collect();
+    let outputs: BTreeSet<String> = Output::all().iter().map(|output| output.name()).collect();
     for (name, text) in examples() {
         let workflow: Value = serde_saphyr::from_str(&text).unwrap();
         for with in inputs(&workflow["jobs"]) {

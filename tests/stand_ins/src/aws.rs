@@ -41,29 +41,30 @@ impl StandIn {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
-            .expect("the stand-in starts");
+            .expect("the stand-in must start");
         let mut line = String::new();
-        let mut stdout = BufReader::new(child.stdout.take().expect("a pipe was asked for"));
-        stdout.read_line(&mut line).expect("the stand-in tells its port");
-        let port = line.trim().parse().expect("the stand-in's first line is its port");
+        let mut stdout = BufReader::new(child.stdout.take().expect("standard output is a pipe"));
+        stdout.read_line(&mut line).expect("the stand-in must print its port");
+        let port = line.trim().parse().expect("the first line of the stand-in must be its port");
         Self { child, port }
     }
 
-    /// The port that it listens on.
+    /// The port of the server.
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// The process of the server.
+    /// The process id of the server.
     pub fn process_id(&self) -> u32 {
         self.child.id()
     }
 
     /// A new account with the users of the seed.
     pub fn account(&self, seed: Seed) -> Account {
-        let told = command(self.port, "account", &seed.0).unwrap_or_else(|error| panic!("{error}"));
-        let told = serde_json::from_value(told).expect("the stand-in tells of the account");
-        Account { port: self.port, told }
+        let created =
+            command(self.port, "account", &seed.0).unwrap_or_else(|error| panic!("{error}"));
+        let details = serde_json::from_value(created).expect("the stand-in returns the account");
+        Account { port: self.port, details }
     }
 
     /// Every secret that the server issued or accepts: tokens, secret keys, session tokens.
@@ -85,7 +86,7 @@ impl Drop for StandIn {
 pub struct Seed(Value);
 
 impl Seed {
-    /// No users at all.
+    /// No users.
     pub fn empty() -> Self {
         Self::users(0, 0)
     }
@@ -124,7 +125,7 @@ impl Seed {
 
 /// What the stand-in returns about a new account.
 #[derive(Deserialize)]
-struct Told {
+struct AccountDetails {
     id: String,
     region: String,
     role_arn: String,
@@ -138,28 +139,28 @@ struct Told {
 /// An account of the stand-in.
 pub struct Account {
     port: u16,
-    told: Told,
+    details: AccountDetails,
 }
 
 impl Account {
     /// The account id.
     pub fn id(&self) -> &str {
-        &self.told.id
+        &self.details.id
     }
 
     /// The ARN of the role `audit`, which the OIDC provider and other accounts can assume.
     pub fn role_arn(&self) -> &str {
-        &self.told.role_arn
+        &self.details.role_arn
     }
 
     /// The region for the account's partition.
     pub fn region(&self) -> &str {
-        &self.told.region
+        &self.details.region
     }
 
     /// The access key id of the role's credentials.
     pub fn access_key_id(&self) -> &str {
-        &self.told.access_key_id
+        &self.details.access_key_id
     }
 
     /// The endpoint variables of the AWS SDK.
@@ -170,10 +171,10 @@ impl Account {
     /// The environment with credentials of the role.
     pub fn environment(&self) -> Vec<(String, String)> {
         pairs([
-            ("AWS_ACCESS_KEY_ID", self.told.access_key_id.clone()),
-            ("AWS_SECRET_ACCESS_KEY", self.told.secret_access_key.clone()),
-            ("AWS_SESSION_TOKEN", self.told.session_token.clone()),
-            ("AWS_REGION", self.told.region.clone()),
+            ("AWS_ACCESS_KEY_ID", self.details.access_key_id.clone()),
+            ("AWS_SECRET_ACCESS_KEY", self.details.secret_access_key.clone()),
+            ("AWS_SESSION_TOKEN", self.details.session_token.clone()),
+            ("AWS_REGION", self.details.region.clone()),
             ("AWS_ENDPOINT_URL", self.endpoint()),
             ("AWS_EC2_METADATA_DISABLED", "true".to_owned()),
         ])
@@ -181,22 +182,22 @@ impl Account {
 
     /// The environment of a job with `id-token: write`: the runner's variables and the endpoints.
     pub fn oidc_environment(&self) -> Vec<(String, String)> {
-        let url = format!("{}{}", self.endpoint(), self.told.request_path);
+        let url = format!("{}{}", self.endpoint(), self.details.request_path);
         pairs([
             ("ACTIONS_ID_TOKEN_REQUEST_URL", url),
-            ("ACTIONS_ID_TOKEN_REQUEST_TOKEN", self.told.request_token.clone()),
+            ("ACTIONS_ID_TOKEN_REQUEST_TOKEN", self.details.request_token.clone()),
             ("AWS_ENDPOINT_URL", self.endpoint()),
         ])
     }
 
-    fn ask(&self, name: &str, value: Value) -> Value {
-        let wanted = json!({ "account": self.id(), "value": value });
-        command(self.port, name, &wanted).unwrap_or_else(|error| panic!("{name}: {error}"))
+    fn command(&self, name: &str, value: Value) -> Value {
+        let arguments = json!({ "account": self.id(), "value": value });
+        command(self.port, name, &arguments).unwrap_or_else(|error| panic!("{name}: {error}"))
     }
 
     /// The calls so far, in order of arrival. A call is listed before it is answered.
     pub fn log(&self) -> Vec<Call> {
-        serde_json::from_value(self.ask("log", Value::Null)).unwrap()
+        serde_json::from_value(self.command("log", Value::Null)).unwrap()
     }
 
     /// How often each action was called, such as `iam:ListUsers`.
@@ -210,74 +211,74 @@ impl Account {
 
     /// The requests for OIDC tokens so far.
     pub fn token_requests(&self) -> Vec<TokenRequest> {
-        serde_json::from_value(self.ask("oidc-log", Value::Null)).unwrap()
+        serde_json::from_value(self.command("oidc-log", Value::Null)).unwrap()
     }
 
-    /// A token of the runner for this audience.
+    /// Requests an OIDC token for this audience.
     pub fn token(&self, audience: &str) -> String {
-        let target = format!("GET {}&audience={audience}", self.told.request_path);
-        let authorization = format!("Bearer {}", self.told.request_token);
+        let target = format!("GET {}&audience={audience}", self.details.request_path);
+        let authorization = format!("Bearer {}", self.details.request_token);
         let (status, body) = request(self.port, &target, &[("Authorization", &authorization)], b"");
         assert_eq!(status, 200);
-        let told: Value = serde_json::from_slice(&body).unwrap();
-        told["value"].as_str().unwrap().to_owned()
+        let json: Value = serde_json::from_slice(&body).unwrap();
+        json["value"].as_str().unwrap().to_owned()
     }
 
-    /// Forgets the calls and the token requests so far.
+    /// Clears the logs of calls and token requests.
     pub fn reset_log(&self) {
-        self.ask("reset-log", Value::Null);
+        self.command("reset-log", Value::Null);
     }
 
     /// Replaces the faults (see `aws/faults.py`). An empty object removes them.
     pub fn faults(&self, faults: Value) {
-        self.ask("faults", faults);
+        self.command("faults", faults);
     }
 
     /// Replaces the policy of the role: an IAM policy document, or null to allow everything.
     pub fn policy(&self, document: Value) {
-        self.ask("policy", document);
+        self.command("policy", document);
     }
 
     /// The expected findings (see `aws/truth.py`).
     pub fn truth(&self) -> Value {
-        self.ask("truth", Value::Null)
+        self.command("truth", Value::Null)
     }
 
     /// Changes users and credentials (see `aws/changes.py`). Returns the result of each operation.
     pub fn change(&self, operations: Value) -> Value {
-        self.ask("change", operations)
+        self.command("change", operations)
     }
 
     /// Everything that a user has (see `aws/holdings.py`), or null if there is no such user.
     pub fn user(&self, name: &str) -> Value {
-        self.ask("user", json!(name))
+        self.command("user", json!(name))
     }
 
     /// The serial numbers of all virtual MFA devices of the account, assigned or not.
     pub fn virtual_mfa_devices(&self) -> Vec<String> {
-        serde_json::from_value(self.ask("virtual-mfa-devices", Value::Null)).unwrap()
+        serde_json::from_value(self.command("virtual-mfa-devices", Value::Null)).unwrap()
     }
 
     /// Whether the fault `hold` is delaying a call.
     pub fn held(&self) -> bool {
-        self.ask("held", Value::Null) == json!(true)
+        self.command("held", Value::Null) == json!(true)
     }
 
     /// Sets the account's clock ahead of the machine's by a number of days. IAM uses it for dates;
     /// STS sessions do not.
     pub fn clock(&self, days: f64) {
-        self.ask("clock", json!(days));
+        self.command("clock", json!(days));
     }
 
     /// Stops the account's clock at a time, in RFC 3339.
     pub fn stop_clock(&self, at: &str) {
-        self.ask("clock", json!(at));
+        self.command("clock", json!(at));
     }
 
     /// Stores a credential report of the current users that was finished some hours ago. Later
     /// changes are only visible through the API.
     pub fn make_report(&self, hours_ago: f64) {
-        self.ask("make-report", json!(hours_ago));
+        self.command("make-report", json!(hours_ago));
     }
 
     /// The credential report as `GetCredentialReport` returns it: CSV in base64. It must exist.
@@ -286,7 +287,7 @@ impl Account {
         let authorization = format!("AWS4-HMAC-SHA256 Credential={scope}, Signature=0");
         let headers = [
             ("Authorization", authorization.as_str()),
-            ("X-Amz-Security-Token", self.told.session_token.as_str()),
+            ("X-Amz-Security-Token", self.details.session_token.as_str()),
         ];
         let form = b"Action=GetCredentialReport&Version=2010-05-08";
         let (status, body) = request(self.port, "POST /", &headers, form);
@@ -298,22 +299,22 @@ impl Account {
 
     /// Deletes the credential report, so that the next one is generated.
     pub fn expire_report(&self) {
-        self.ask("expire-report", Value::Null);
+        self.command("expire-report", Value::Null);
     }
 
     /// Sets the seconds that IAM needs to generate the next credential report.
     pub fn report_delay(&self, seconds: f64) {
-        self.ask("report-delay", json!(seconds));
+        self.command("report-delay", json!(seconds));
     }
 
     /// Makes the role's trust policy require an external id.
     pub fn require_external_id(&self, id: &str) {
-        self.ask("require-external-id", json!(id));
+        self.command("require-external-id", json!(id));
     }
 
     /// Sets the lifetime in seconds of new role credentials, whatever was requested.
     pub fn session_seconds(&self, seconds: f64) {
-        self.ask("session-seconds", json!(seconds));
+        self.command("session-seconds", json!(seconds));
     }
 }
 
@@ -322,11 +323,11 @@ impl Account {
 pub struct Call {
     /// `iam` or `sts`.
     pub service: String,
-    /// The action's name.
+    /// The name of the action.
     pub action: String,
     /// The resource, as in a policy: an ARN, or `*`.
     pub resource: String,
-    /// The fields of the form that was sent.
+    /// The form fields.
     pub parameters: BTreeMap<String, String>,
     /// The HTTP status of the answer, even if the answer was lost; 0 before there is one.
     pub status: u16,
@@ -352,7 +353,7 @@ pub struct TokenRequest {
     pub audience: String,
     /// Whether the runner's request token was sent.
     pub authorized: bool,
-    /// The HTTP status of the answer.
+    /// The HTTP status of the response.
     pub status: u16,
     /// When it arrived, in seconds since the server started.
     pub at: f64,
@@ -363,18 +364,18 @@ fn pairs<const N: usize>(pairs: [(&str, String); N]) -> Vec<(String, String)> {
 }
 
 /// Sends a command to the stand-in.
-fn command(port: u16, name: &str, wanted: &Value) -> Result<Value, String> {
+fn command(port: u16, name: &str, arguments: &Value) -> Result<Value, String> {
     let (status, body) =
-        request(port, &format!("POST /_control/{name}"), &[], wanted.to_string().as_bytes());
-    let told: Value = serde_json::from_slice(&body).expect("the stand-in answers in JSON");
-    if status == 200 { Ok(told) } else { Err(told["error"].to_string()) }
+        request(port, &format!("POST /_control/{name}"), &[], arguments.to_string().as_bytes());
+    let result: Value = serde_json::from_slice(&body).expect("the stand-in must respond with JSON");
+    if status == 200 { Ok(result) } else { Err(result["error"].to_string()) }
 }
 
 /// Sends one request over a new connection, and returns the status and the body.
 ///
 /// `line` is the method and the target.
 pub fn request(port: u16, line: &str, headers: &[(&str, &str)], body: &[u8]) -> (u16, Vec<u8>) {
-    let answer = crate::http::send(port, line, headers, body).expect("the stand-in answers");
+    let answer = crate::http::send(port, line, headers, body).expect("the stand-in must respond");
     (answer.status, answer.body)
 }
 

@@ -15,7 +15,7 @@ impl Expectations {
     #[allow(clippy::disallowed_methods, reason = "a test may write its own fixtures")]
     pub fn check(&mut self, path: &Path, actual: &str) {
         if std::env::var_os("UPDATE_EXPECT").is_some() {
-            fs::write(path, actual).expect("the expectation can be written");
+            fs::write(path, actual).expect("the file must be writable");
             return;
         }
         let expected = fs::read_to_string(path).unwrap_or_default();

@@ -60,7 +60,7 @@ pub fn outline(page: &str) -> Vec<String> {
             _ => {}
         }
     }
-    assert!(shown.is_empty(), "Markdown is shown as it was written: {shown:#?}\n\n{page}");
+    assert!(shown.is_empty(), "Markdown markup is visible as text: {shown:#?}\n\n{page}");
     let mut blocks = Vec::new();
     for node in root.children() {
         list_blocks(node, 0, &mut blocks);
@@ -114,16 +114,16 @@ fn list_blocks<'a>(node: &'a AstNode<'a>, depth: usize, blocks: &mut Vec<String>
     }
 }
 
-/// What a document exposes.
+/// Parses a document.
 pub fn exposed(document: &str) -> Exposed {
     let options = options();
     let arena = Arena::new();
     let mut found = Exposed::default();
-    gather(parse_document(&arena, document, &options), &mut found);
+    collect(parse_document(&arena, document, &options), &mut found);
     found
 }
 
-fn gather<'a>(node: &'a AstNode<'a>, found: &mut Exposed) {
+fn collect<'a>(node: &'a AstNode<'a>, found: &mut Exposed) {
     match &node.data.borrow().value {
         NodeValue::Text(text) => {
             found.text.push_str(text);
@@ -131,7 +131,7 @@ fn gather<'a>(node: &'a AstNode<'a>, found: &mut Exposed) {
         }
         NodeValue::Code(code) => found.code.push(code.literal.clone()),
         NodeValue::Link(link) => found.links.push(link.url.clone()),
-        NodeValue::Image(_) => panic!("a picture came out of the data"),
+        NodeValue::Image(_) => panic!("the data produced an image"),
         NodeValue::HtmlBlock(html) => found.html.push_str(&html.literal),
         NodeValue::HtmlInline(html) => found.html.push_str(html),
         NodeValue::TaskItem(item) => found.boxes.push(item.symbol.is_some()),
@@ -142,6 +142,6 @@ fn gather<'a>(node: &'a AstNode<'a>, found: &mut Exposed) {
         _ => {}
     }
     for child in node.children() {
-        gather(child, found);
+        collect(child, found);
     }
 }

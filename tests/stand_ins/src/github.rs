@@ -17,8 +17,8 @@ use serde_json::{Value, json};
 /// The Python package that checks the contract.
 const VALIDATOR: &str = "jsonschema-rs==0.61.0";
 
-/// The emulator and GitHub's description of its API, from the npm registry. The tag `latest` of the
-/// first is another package.
+/// The emulator and GitHub's API description, from the npm registry. The tag `latest` of the emulator
+/// is another package.
 const PACKAGES: [&str; 2] = ["emulate@0.11.2", "@octokit/openapi@23.0.2"];
 
 /// The script that extracts the contract from the description; a change causes a new installation.
@@ -50,29 +50,29 @@ impl GitHub {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
-            .expect("the stand-in starts");
+            .expect("the stand-in must start");
         let mut line = String::new();
-        let mut stdout = BufReader::new(child.stdout.take().expect("a pipe was asked for"));
-        stdout.read_line(&mut line).expect("the stand-in tells its ports");
-        let mut ports = line.split_whitespace().map(|it| it.parse().expect("a port is a number"));
-        let [port, emulator_port] = [(); 2].map(|()| ports.next().expect("it tells two ports"));
+        let mut stdout = BufReader::new(child.stdout.take().expect("standard output is a pipe"));
+        stdout.read_line(&mut line).expect("the stand-in must print its ports");
+        let mut ports = line.split_whitespace().map(|text| text.parse().expect("a port number"));
+        let [port, emulator_port] = [(); 2].map(|()| ports.next().expect("two ports"));
         Self { child, port, emulator_port }
     }
 
-    /// The port that it listens on.
+    /// The port of the server.
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// The port that the emulator behind it listens on.
+    /// The port of the emulator behind it.
     pub fn emulator_port(&self) -> u16 {
         self.emulator_port
     }
 
     /// A new repository: `private`, `internal` or `public`, with one commit on `main`.
     pub fn repository(&self, visibility: &str) -> Repo {
-        let told = command(self.port, "repository", &json!({ "visibility": visibility }));
-        Repo { port: self.port, told: serde_json::from_value(told).unwrap() }
+        let created = command(self.port, "repository", &json!({ "visibility": visibility }));
+        Repo { port: self.port, details: serde_json::from_value(created).unwrap() }
     }
 }
 
@@ -100,14 +100,14 @@ fn emulator(python: &Path) -> PathBuf {
         cut.arg(crate::services::sources().join("github/subset.py"));
         cut.arg(descriptions.join("api.github.com.json")).arg(folder.join("contract.json"));
         crate::services::run(&mut cut);
-        // Nearly 400 MB of descriptions, of this and of other servers.
+        // Nearly 400 MB of API descriptions of all GitHub products.
         fs::remove_dir_all(descriptions).unwrap();
     })
 }
 
 /// What the stand-in returns about a new repository.
 #[derive(Deserialize)]
-pub(crate) struct Told {
+pub(crate) struct RepoDetails {
     pub(crate) id: u64,
     pub(crate) full_name: String,
     pub(crate) visibility: String,
@@ -120,30 +120,30 @@ pub(crate) struct Told {
 /// A repository of the stand-in.
 pub struct Repo {
     port: u16,
-    pub(crate) told: Told,
+    pub(crate) details: RepoDetails,
 }
 
 impl Repo {
-    /// Its owner and name: `acme/r-1`.
+    /// The owner and name, such as `acme/r-1`.
     pub fn full_name(&self) -> &str {
-        &self.told.full_name
+        &self.details.full_name
     }
 
     /// The token of this repository's jobs (`github-actions[bot]`). It is valid only for this
     /// repository and cannot call `GET /user`.
     pub fn token(&self) -> &str {
-        &self.told.token
+        &self.details.token
     }
 
     /// A token of `octocat`, who has all permissions in every repository.
     pub fn personal_token(&self) -> &str {
-        &self.told.personal_token
+        &self.details.personal_token
     }
 
     /// An installation token of the GitHub App `acme-audit` (`acme-audit[bot]`). It is valid for
     /// every repository and cannot call `GET /user`.
     pub fn app_token(&self) -> &str {
-        &self.told.app_token
+        &self.details.app_token
     }
 
     /// The values of `GITHUB_API_URL` and `GITHUB_SERVER_URL`.
@@ -151,39 +151,39 @@ impl Repo {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// The port that the stand-in listens on.
+    /// The port of the stand-in.
     pub fn port(&self) -> u16 {
         self.port
     }
 
     /// The first commit on `main`.
     pub fn first_commit(&self) -> &str {
-        &self.told.head
+        &self.details.head
     }
 
-    fn ask(&self, name: &str, value: Value) -> Value {
-        let wanted = json!({ "repository": self.full_name(), "value": value });
-        command(self.port, name, &wanted)["value"].take()
+    fn command(&self, name: &str, value: Value) -> Value {
+        let arguments = json!({ "repository": self.full_name(), "value": value });
+        command(self.port, name, &arguments)["value"].take()
     }
 
-    fn ask_for<T: serde::de::DeserializeOwned>(&self, name: &str, value: Value) -> T {
-        serde_json::from_value(self.ask(name, value)).unwrap()
+    fn command_as<T: serde::de::DeserializeOwned>(&self, name: &str, value: Value) -> T {
+        serde_json::from_value(self.command(name, value)).unwrap()
     }
 
     /// All issues, oldest first, open and closed, without pull requests.
     pub fn issues(&self) -> Vec<Issue> {
-        self.ask_for("issues", Value::Null)
+        self.command_as("issues", Value::Null)
     }
 
     /// The issue with this number, which must exist.
     pub fn issue(&self, number: u64) -> Issue {
-        let found = self.issues().into_iter().find(|it| it.number == number);
+        let found = self.issues().into_iter().find(|issue| issue.number == number);
         found.unwrap_or_else(|| panic!("there is no issue {number}"))
     }
 
     /// The comments of an issue or a pull request, oldest first.
     pub fn comments(&self, number: u64) -> Vec<Comment> {
-        self.ask_for("comments", json!(number))
+        self.command_as("comments", json!(number))
     }
 
     /// Acts as a person: `octocat`, an owner of the organization.
@@ -204,78 +204,79 @@ impl Repo {
 
     /// Writes a file on a branch and returns the commit.
     pub fn commit(&self, branch: &str, path: &str, content: &str) -> String {
-        self.ask_for("commit", json!({ "branch": branch, "path": path, "content": content }))
+        self.command_as("commit", json!({ "branch": branch, "path": path, "content": content }))
     }
 
     /// Removes a file on a branch and returns the commit.
     pub fn remove(&self, branch: &str, path: &str) -> String {
-        self.ask_for("commit", json!({ "branch": branch, "path": path, "content": null }))
+        self.command_as("commit", json!({ "branch": branch, "path": path, "content": null }))
     }
 
     /// Creates a branch from another one and returns its commit.
     pub fn branch(&self, name: &str, from: &str) -> String {
-        self.ask_for("branch", json!({ "name": name, "from": from }))
+        self.command_as("branch", json!({ "name": name, "from": from }))
     }
 
     /// The commit of a branch.
     pub fn head(&self, branch: &str) -> String {
-        self.ask_for("head", json!(branch))
+        self.command_as("head", json!(branch))
     }
 
     /// Opens a pull request, as `octocat`.
     pub fn pull(&self, title: &str, head: &str, base: &str) -> Pull {
-        self.ask_for("pull", json!({ "title": title, "head": head, "base": base }))
+        self.command_as("pull", json!({ "title": title, "head": head, "base": base }))
     }
 
     /// The requests so far, in order of arrival. A request is listed before it is answered.
     pub fn log(&self) -> Vec<Exchange> {
-        self.ask_for("log", Value::Null)
+        self.command_as("log", Value::Null)
     }
 
     /// The requests so far that change something. GraphQL queries do not count.
     pub fn writes(&self) -> Vec<Exchange> {
-        let changes = |it: &Exchange| it.method != "GET" && it.path != "/graphql";
+        let changes = |exchange: &Exchange| exchange.method != "GET" && exchange.path != "/graphql";
         self.log().into_iter().filter(changes).collect()
     }
 
-    /// Forgets the requests so far.
+    /// Clears the log of requests.
     pub fn reset_log(&self) {
-        self.ask("reset-log", Value::Null);
+        self.command("reset-log", Value::Null);
     }
 
     /// Violations of GitHub's API description so far, each with its request.
     pub fn violations(&self) -> Vec<String> {
-        let line = |it: &Exchange| {
-            let (method, path) = (&it.method, &it.path);
-            it.violations.iter().map(|what| format!("{method} {path}: {what}")).collect::<Vec<_>>()
+        let line = |exchange: &Exchange| {
+            let (method, path) = (&exchange.method, &exchange.path);
+            let line = |violation: &String| format!("{method} {path}: {violation}");
+            exchange.violations.iter().map(line).collect::<Vec<_>>()
         };
         self.log().iter().flat_map(line).collect()
     }
 
     /// Replaces the list of faults (see `github/faults.py`). An empty list removes them.
     pub fn faults(&self, faults: Value) {
-        self.ask("faults", faults);
+        self.command("faults", faults);
     }
 
     /// Sets the permissions of the job's token, such as `{ "issues": "read" }`. The default is what
     /// the documentation requires: `contents: read`, `issues: write`, `pull_requests: write`.
     pub fn permissions(&self, permissions: Value) {
-        self.ask("permissions", permissions);
+        self.command("permissions", permissions);
     }
 
     /// Ignores assignees of new issues, as for a token that cannot assign.
     pub fn drop_assignees(&self) {
-        self.ask("drop-assignees", Value::Null);
+        self.command("drop-assignees", Value::Null);
     }
 
     /// Turns issues off: requests about issues return 410, except for pull requests.
     pub fn turn_issues_off(&self) {
-        self.ask("has-issues", json!(false));
+        self.command("has-issues", json!(false));
     }
 
     /// Turns issues on again.
     pub fn turn_issues_on(&self) {
-        self.ask("has-issues", json!(true));
+        self.command("has-issues", json!(true));
     }
 }
 
@@ -289,7 +290,7 @@ impl Actor<'_> {
     /// Makes calls in the repository, such as `("POST", "/issues", body)`, and returns the answers
     /// without the bodies of issues and comments. Each must succeed.
     pub fn act(&self, calls: &[(&str, String, Value)]) -> Vec<Value> {
-        self.repo.ask_for("act", json!({ "login": self.login, "calls": calls }))
+        self.repo.command_as("act", json!({ "login": self.login, "calls": calls }))
     }
 
     fn once(&self, method: &str, path: String, body: Value) -> Value {
@@ -312,7 +313,7 @@ impl Actor<'_> {
             ("POST", "/issues".to_owned(), body)
         };
         let made = self.act(&issues.iter().map(call).collect::<Vec<_>>());
-        made.iter().map(|it| it["number"].as_u64().unwrap()).collect()
+        made.iter().map(|issue| issue["number"].as_u64().unwrap()).collect()
     }
 
     /// Comments on an issue or a pull request and returns the comment's id.
@@ -324,7 +325,7 @@ impl Actor<'_> {
     pub fn comment_often(&self, number: u64, bodies: &[String]) -> Vec<u64> {
         let call = |body| ("POST", format!("/issues/{number}/comments"), json!({ "body": body }));
         let made = self.act(&bodies.iter().map(call).collect::<Vec<_>>());
-        made.iter().map(|it| it["id"].as_u64().unwrap()).collect()
+        made.iter().map(|comment| comment["id"].as_u64().unwrap()).collect()
     }
 
     /// Edits a comment.
@@ -414,7 +415,7 @@ pub struct Issue {
     pub body: String,
     /// `open` or `closed`.
     pub state: String,
-    /// `completed`, `not_planned`, `duplicate` or `reopened`; none if it was never closed.
+    /// `completed`, `not_planned`, `duplicate` or `reopened`; `None` if it was never closed.
     pub state_reason: Option<String>,
     pub labels: Vec<String>,
     pub assignees: Vec<String>,
@@ -422,7 +423,7 @@ pub struct Issue {
     pub comments: Vec<Comment>,
     pub locked: bool,
     pub closed_at: Option<String>,
-    /// When it or its comments were last changed, to the second.
+    /// The last change of the issue or its comments, to the second.
     pub updated_at: String,
 }
 
@@ -456,9 +457,9 @@ pub struct Exchange {
     pub method: String,
     /// The path without the query.
     pub path: String,
-    /// The query as it was sent.
+    /// The query string.
     pub query: String,
-    /// The JSON that was sent; null for none.
+    /// The JSON body; null if there is none.
     pub body: Value,
     /// The account of the token; empty without one.
     pub login: String,
@@ -477,11 +478,12 @@ pub struct Exchange {
 }
 
 /// Sends a command to the stand-in, which must accept it.
-fn command(port: u16, name: &str, wanted: &Value) -> Value {
+fn command(port: u16, name: &str, arguments: &Value) -> Value {
     let line = format!("POST /_control/{name}");
-    let answer = crate::http::send(port, &line, &[], wanted.to_string().as_bytes());
-    let answer = answer.expect("the stand-in answers");
-    let told: Value = serde_json::from_slice(&answer.body).expect("the stand-in answers in JSON");
-    assert_eq!(answer.status, 200, "{name}: {}", told["error"]);
-    told
+    let answer = crate::http::send(port, &line, &[], arguments.to_string().as_bytes());
+    let answer = answer.expect("the stand-in must respond");
+    let result: Value =
+        serde_json::from_slice(&answer.body).expect("the stand-in must respond with JSON");
+    assert_eq!(answer.status, 200, "{name}: {}", result["error"]);
+    result
 }

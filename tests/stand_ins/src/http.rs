@@ -16,7 +16,7 @@ pub struct Answer {
 
 impl Answer {
     fn read(mut answer: Vec<u8>) -> Option<Self> {
-        let end = answer.windows(4).position(|it| it == b"\r\n\r\n")?;
+        let end = answer.windows(4).position(|bytes| bytes == b"\r\n\r\n")?;
         let body = answer.split_off(end + 4);
         let head = String::from_utf8(answer).ok()?;
         let mut lines = head.lines();
@@ -30,7 +30,7 @@ impl Answer {
 
     /// The value of a header; empty if there is none.
     pub fn header(&self, name: &str) -> &str {
-        self.headers.iter().find(|(it, _)| it == name).map_or("", |(_, value)| value)
+        self.headers.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value)
     }
 }
 
@@ -45,5 +45,6 @@ pub fn send(port: u16, line: &str, headers: &[(&str, &str)], body: &[u8]) -> Res
     stream.write_all(&[head.as_bytes(), body].concat())?;
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer)?;
-    Answer::read(answer).ok_or_else(|| Error::new(ErrorKind::UnexpectedEof, "no whole head"))
+    Answer::read(answer)
+        .ok_or_else(|| Error::new(ErrorKind::UnexpectedEof, "the response has no complete head"))
 }

@@ -23,33 +23,34 @@ impl Repo {
             path.to_str().unwrap().to_owned()
         };
         let payload = self.payload(event, pull).to_string();
-        let place = Place::of(self, event, pull);
-        let actor = pull.map_or("octocat", |it| it.author.as_str());
+        let checkout = Checkout::of(self, event, pull);
+        let actor = pull.map_or("octocat", |pull| pull.author.as_str());
         let workflow =
-            format!("{}/.github/workflows/audit.yml@{}", self.full_name(), place.git_ref);
-        let name = place.git_ref.trim_start_matches("refs/heads/").trim_start_matches("refs/pull/");
+            format!("{}/.github/workflows/audit.yml@{}", self.full_name(), checkout.git_ref);
+        let name =
+            checkout.git_ref.trim_start_matches("refs/heads/").trim_start_matches("refs/pull/");
         let pairs: Vec<(&str, String)> = vec![
             ("CI", "true".to_owned()),
             ("GITHUB_ACTIONS", "true".to_owned()),
             ("GITHUB_ACTOR", actor.to_owned()),
             ("GITHUB_API_URL", self.api_url()),
-            ("GITHUB_BASE_REF", place.base_ref),
+            ("GITHUB_BASE_REF", checkout.base_ref),
             ("GITHUB_EVENT_NAME", event.to_owned()),
             ("GITHUB_EVENT_PATH", file("event.json", &payload)),
-            ("GITHUB_HEAD_REF", place.head_ref),
+            ("GITHUB_HEAD_REF", checkout.head_ref),
             ("GITHUB_JOB", "audit".to_owned()),
             ("GITHUB_OUTPUT", file("output", "")),
-            ("GITHUB_REF", place.git_ref.clone()),
+            ("GITHUB_REF", checkout.git_ref.clone()),
             ("GITHUB_REF_NAME", name.to_owned()),
             ("GITHUB_REF_TYPE", "branch".to_owned()),
             ("GITHUB_REPOSITORY", self.full_name().to_owned()),
-            ("GITHUB_REPOSITORY_ID", self.told.id.to_string()),
+            ("GITHUB_REPOSITORY_ID", self.details.id.to_string()),
             ("GITHUB_REPOSITORY_OWNER", "acme".to_owned()),
             ("GITHUB_RUN_ATTEMPT", "1".to_owned()),
             ("GITHUB_RUN_ID", "16000000001".to_owned()),
             ("GITHUB_RUN_NUMBER", "1".to_owned()),
             ("GITHUB_SERVER_URL", self.api_url()),
-            ("GITHUB_SHA", place.commit),
+            ("GITHUB_SHA", checkout.commit),
             ("GITHUB_STEP_SUMMARY", file("summary.md", "")),
             ("GITHUB_TRIGGERING_ACTOR", actor.to_owned()),
             ("GITHUB_WORKFLOW", "IAM stocktake".to_owned()),
@@ -64,21 +65,21 @@ impl Repo {
         pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
     }
 
-    /// The payload of the event, as GitHub writes it.
+    /// The payload of the event.
     pub fn payload(&self, event: &str, pull: Option<&Pull>) -> Value {
         let name = self.full_name();
         let mut payload = json!({
             "repository": {
-                "id": self.told.id,
+                "id": self.details.id,
                 "name": name.split('/').next_back(),
                 "full_name": name,
                 "owner": { "login": "acme", "type": "Organization" },
                 "default_branch": "main",
-                "private": self.told.visibility != "public",
-                "visibility": self.told.visibility,
+                "private": self.details.visibility != "public",
+                "visibility": self.details.visibility,
                 "fork": false,
             },
-            "sender": { "login": pull.map_or("octocat", |it| &it.author), "type": "User" },
+            "sender": { "login": pull.map_or("octocat", |pull| &pull.author), "type": "User" },
         });
         match event {
             // It contains nothing about the repository.
@@ -91,7 +92,7 @@ impl Repo {
             "merge_group" => {
                 payload["merge_group"] = json!({
                     "base_ref": "refs/heads/main",
-                    "base_sha": pull.map(|it| &it.base_sha),
+                    "base_sha": pull.map(|pull| &pull.base_sha),
                     "head_ref": pull.map(merge_queue_ref),
                     "head_sha": TEST_MERGE,
                 });
@@ -135,14 +136,14 @@ impl Pull {
 }
 
 /// The commit and branch of a job.
-struct Place {
+struct Checkout {
     git_ref: String,
     commit: String,
     head_ref: String,
     base_ref: String,
 }
 
-impl Place {
+impl Checkout {
     fn of(repo: &Repo, event: &str, pull: Option<&Pull>) -> Self {
         let (head_ref, base_ref) = (String::new(), String::new());
         let main =

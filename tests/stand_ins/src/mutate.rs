@@ -32,13 +32,13 @@ const ODD: [&str; 24] = [
 ];
 
 /// A position between two bytes.
-fn place(rng: &mut Rng, bytes: &[u8]) -> usize {
+fn position(rng: &mut Rng, bytes: &[u8]) -> usize {
     rng.usize(..=bytes.len())
 }
 
 /// The letters and digits around a position: a number, a word, a date.
 fn word(rng: &mut Rng, bytes: &[u8]) -> std::ops::Range<usize> {
-    let at = place(rng, bytes);
+    let at = position(rng, bytes);
     let is_word = |byte: &u8| byte.is_ascii_alphanumeric() || b"-:+.".contains(byte);
     let start = at - bytes[..at].iter().rev().take_while(|byte| is_word(byte)).count();
     start..at + bytes[at..].iter().take_while(|byte| is_word(byte)).count()
@@ -46,7 +46,7 @@ fn word(rng: &mut Rng, bytes: &[u8]) -> std::ops::Range<usize> {
 
 /// Changes some bytes; pieces are taken from `other`.
 pub fn mutate(rng: &mut Rng, bytes: &mut Vec<u8>, other: &[u8]) {
-    let at = place(rng, bytes);
+    let at = position(rng, bytes);
     match rng.u8(..8) {
         0 if at < bytes.len() => bytes[at] ^= 1 << rng.u8(..8),
         1 if at < bytes.len() => bytes[at] = rng.u8(..),
@@ -58,11 +58,11 @@ pub fn mutate(rng: &mut Rng, bytes: &mut Vec<u8>, other: &[u8]) {
         4 => {
             let end = (at + rng.usize(..256)).min(bytes.len());
             let copy = bytes[at..end].to_vec();
-            let to = place(rng, bytes);
+            let to = position(rng, bytes);
             drop(bytes.splice(to..to, copy));
         }
         5 => {
-            let from = place(rng, other);
+            let from = position(rng, other);
             let end = (from + rng.usize(..256)).min(other.len());
             drop(bytes.splice(at..at, other[from..end].iter().copied()));
         }

@@ -43,7 +43,7 @@ impl Sandbox {
     pub fn names(&self) -> Vec<String> {
         let entries = std::fs::read_dir(self.folder.path()).unwrap();
         let mut names: Vec<_> =
-            entries.map(|it| it.unwrap().file_name().into_string().unwrap()).collect();
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
         names.sort();
         names
     }
@@ -93,7 +93,7 @@ pub fn repository(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap().join(name)
 }
 
-/// Renders the Markdown of a report and an allowlist (`None` for none), with more arguments.
+/// Runs `audit` for a report with Markdown output, an optional allowlist, and more arguments.
 pub fn markdown(report: &str, allowlist: Option<&str>, more: &[&str]) -> Ran {
     let sandbox = Sandbox::new();
     sandbox.file("report.csv", report).file("allow.yml", allowlist.unwrap_or_default());

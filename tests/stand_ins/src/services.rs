@@ -8,12 +8,12 @@ use std::process::Command;
 
 /// The folder of the installations.
 pub fn folder() -> PathBuf {
-    let test = std::env::current_exe().expect("a process knows its program");
+    let test = std::env::current_exe().expect("the current executable is known");
     // target/PROFILE/deps/TEST
     test.ancestors().nth(3).expect("tests run from a target folder").join("test-services")
 }
 
-/// The sources of the services.
+/// The folder with the sources of the stand-ins.
 pub fn sources() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).to_owned()
 }
@@ -39,18 +39,18 @@ pub fn installed(name: &str, content: &str, make: impl FnOnce(&Path)) -> PathBuf
     fs::create_dir_all(&home).unwrap();
     let lock = File::create(home.join(format!("{name}.lock"))).unwrap();
     lock.lock().unwrap();
-    let place = home.join(name);
-    if fs::read_to_string(place.join("complete")).ok().as_deref() != Some(content) {
-        drop(fs::remove_dir_all(&place));
-        make(&place);
-        fs::write(place.join("complete"), content).unwrap();
+    let target = home.join(name);
+    if fs::read_to_string(target.join("complete")).ok().as_deref() != Some(content) {
+        drop(fs::remove_dir_all(&target));
+        make(&target);
+        fs::write(target.join("complete"), content).unwrap();
     }
-    place
+    target
 }
 
 /// Runs a command that must succeed.
 pub fn run(command: &mut Command) {
     let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{command:?}: {}\n{said}", output.status);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command:?}: {}\n{stderr}", output.status);
 }

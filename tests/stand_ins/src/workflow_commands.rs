@@ -1,4 +1,4 @@
-//! Reads the workflow commands of a log, as the runner does.
+//! Reads workflow commands from a log, as the runner does.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ pub struct Read {
 /// The commands with and without `stop-commands`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stops {
-    Heeded,
+    Supported,
     Ignored,
 }
 
@@ -27,10 +27,10 @@ pub fn read(log: &str, stops: Stops) -> Vec<Read> {
         let is_stop = command.name == "stop-commands";
         if is_stop && token.is_none() {
             token = Some(command.data);
-        } else if is_resume && stops == Stops::Heeded {
+        } else if is_resume && stops == Stops::Supported {
             token = None;
         } else if stops == Stops::Ignored && !is_resume && !is_stop
-            || stops == Stops::Heeded && token.is_none()
+            || stops == Stops::Supported && token.is_none()
         {
             found.push(command);
         }
@@ -54,7 +54,7 @@ fn command_in(line: &str) -> Option<Read> {
         }
     };
     let (name, properties) = info.split_once(' ').unwrap_or((info, ""));
-    let properties = properties.split(separator).filter_map(|it| it.split_once('='));
+    let properties = properties.split(separator).filter_map(|pair| pair.split_once('='));
     Some(Read {
         name: name.to_lowercase(),
         properties: properties.map(|(key, value)| (key.to_owned(), unescaped(value))).collect(),

@@ -22,7 +22,7 @@ pub const FIRST: [&str; 4] =
     ["POST labels", "POST issues", "PATCH issues/1", "PATCH labels/iam-stocktake"];
 
 /// The inputs of a run without optional data.
-pub const QUICK: [(&str, &str); 2] = [("last-accessed", "none"), ("owners", "none")];
+pub const QUICK: [(&str, &str); 1] = [("last-accessed", "false")];
 
 pub struct World {
     pub account: Account,
@@ -44,7 +44,7 @@ pub struct Run {
     pub requests: Vec<Exchange>,
 }
 
-/// How the action is run.
+/// The parameters of a run.
 pub struct How<'a> {
     /// The command and its arguments.
     pub command: &'a [&'a str],
@@ -52,7 +52,7 @@ pub struct How<'a> {
     pub day: i64,
     pub event: &'a str,
     pub pull: Option<&'a Pull>,
-    /// The allowlist; empty for none.
+    /// The allowlist; empty for no file.
     pub allowlist: &'a str,
     pub inputs: &'a [(&'a str, &'a str)],
     /// Variables to set, or to remove if empty.
@@ -108,7 +108,7 @@ impl World {
         }}]));
     }
 
-    /// Runs the action's entry point as the runner would.
+    /// Runs the action as the runner does.
     pub fn run(&self, how: How<'_>) -> Run {
         self.repo.reset_log();
         self.start(how).finish(&self.repo)
@@ -137,8 +137,13 @@ impl World {
         let mut command = self.sandbox.command(how.command);
         command.args(["--now", &self.moment(how.day)]);
         command.envs(self.account.oidc_environment());
-        command.env("INPUT_ROLE-TO-ASSUME", self.account.role_arn());
-        for (name, value) in QUICK.iter().chain(how.inputs) {
+        let action = how.inputs.iter().find(|(name, _)| *name == "command");
+        let action = action.map_or("check", |(_, action)| action);
+        if action != "publish" {
+            command.env("INPUT_ROLE-TO-ASSUME", self.account.role_arn());
+        }
+        let quick = if action == "check" { &QUICK[..] } else { &[] };
+        for (name, value) in quick.iter().chain(how.inputs) {
             command.env(format!("INPUT_{}", name.to_uppercase()), value);
         }
         self.start_in_job(command, how.event, how.pull, how.environment)
@@ -147,7 +152,7 @@ impl World {
     /// Audits the account on a day with the command line, into a file in the sandbox.
     pub fn audit(&self, name: &str, day: i64) {
         self.account.make_report(1.0 - 24.0 * day as f64);
-        let quick = ["--owners", "none", "--last-accessed", "none", "--allowlist", "none"];
+        let quick = ["--last-accessed", "false", "--allowlist", "none"];
         let now = self.moment(day);
         let rest = ["--now", &now, "--output", name, "--fail-on", "none", "--quiet"];
         let mut command = self.sandbox.command(&[&["audit"], &quick[..], &rest].concat());
@@ -164,8 +169,14 @@ impl World {
 
     /// Runs `publish` on a day, outside GitHub Actions.
     pub fn publish(&self, day: i64, arguments: &[&str]) -> Run {
+        self.publish_by(self.repo.token(), day, arguments)
+    }
+
+    /// Runs `publish` with a token on a day, outside GitHub Actions.
+    pub fn publish_by(&self, token: &str, day: i64, arguments: &[&str]) -> Run {
         self.repo.reset_log();
         let mut command = self.publish_command(day, arguments);
+        command.env("GITHUB_TOKEN", token);
         command.env("GITHUB_API_URL", self.repo.api_url());
         command.env("GITHUB_REPOSITORY", self.repo.full_name());
         Started::new(command, tempfile::tempdir().unwrap(), None).finish(&self.repo)
@@ -192,7 +203,8 @@ impl World {
         };
         let files = Files { outputs: file("GITHUB_OUTPUT"), summary: file("GITHUB_STEP_SUMMARY") };
         // Variables of the test override those of every job.
-        let set = |name: &str| command.get_envs().any(|(it, value)| it == name && value.is_some());
+        let set =
+            |name: &str| command.get_envs().any(|(key, value)| key == name && value.is_some());
         let unset: Vec<_> = job.iter().filter(|(name, _)| !set(name)).cloned().collect();
         command.envs(unset).env("GITHUB_WORKSPACE", self.sandbox.path("."));
         for (name, value) in environment {
@@ -221,17 +233,17 @@ impl World {
         self.repo.pull("Change users", branch, "main")
     }
 
-    /// Runs the check of a pull request, on a day.
+    /// Runs the check of a pull request on a day.
     pub fn check(&self, pull: &Pull, allowlist: &str, day: i64) -> Run {
         self.run(How { event: "pull_request", pull: Some(pull), allowlist, day, ..How::default() })
     }
 
-    /// A scheduled run on a day.
+    /// Runs the scheduled workflow on a day.
     pub fn day(&self, day: i64, allowlist: &str) -> Run {
         self.run(How { day, allowlist, ..How::default() })
     }
 
-    /// A scheduled run on a day, with inputs.
+    /// Runs the scheduled workflow on a day, with inputs.
     pub fn day_with(&self, day: i64, inputs: &[(&str, &str)]) -> Run {
         self.run(How { day, inputs, ..How::default() })
     }
@@ -246,8 +258,8 @@ impl World {
             text = text.replace(&self.date(day), &format!("(day {day})"));
         }
         // These depend on the account: finding ids, user keys, and the ends of ids.
-        for (beginning, characters) in [("<!-- f:", 16), (" user=", 16), ("…`", 4)] {
-            text = masked(&text, beginning, characters);
+        for (prefix, characters) in [("<!-- f:", 16), (" user=", 16), ("…`", 4)] {
+            text = masked(&text, prefix, characters);
         }
         text
     }
@@ -262,7 +274,7 @@ impl World {
     pub fn index(&self) -> Issue {
         let mut issues = self.queue();
         issues.retain(|issue| issue.body.starts_with("<!-- iam-stocktake:queue "));
-        assert_eq!(issues.len(), 1, "one index");
+        assert_eq!(issues.len(), 1, "one queue issue");
         issues.remove(0)
     }
 }
@@ -289,15 +301,15 @@ impl Started {
     /// Waits until it ends.
     pub fn finish(self, repo: &Repo) -> Run {
         let Ran { code, stdout, stderr } = Ran::from(self.child.wait_with_output().unwrap());
-        assert_eq!(repo.violations(), [""; 0], "GitHub's contract is kept");
+        assert_eq!(repo.violations(), [""; 0], "no violations of GitHub's contract");
         let read = |path: &String| std::fs::read_to_string(path).unwrap_or_default();
         let (files, log) = (self.files, stdout + &stderr);
-        let summary = files.as_ref().map(|it| read(&it.summary)).unwrap_or_default();
+        let summary = files.as_ref().map(|files| read(&files.summary)).unwrap_or_default();
         outline(&summary);
         Run {
             code,
             log,
-            outputs: files.as_ref().map(|it| outputs(&read(&it.outputs))).unwrap_or_default(),
+            outputs: files.as_ref().map(|files| outputs(&read(&files.outputs))).unwrap_or_default(),
             summary,
             writes: repo.writes(),
             requests: repo.log(),
@@ -308,9 +320,9 @@ impl Started {
 impl Run {
     /// The requests that changed something, such as `PATCH issues/1`.
     pub fn acts(&self) -> Vec<String> {
-        let act = |it: &Exchange| {
-            let path = it.path.splitn(5, '/').nth(4).unwrap_or_default();
-            format!("{} {path}", it.method)
+        let act = |exchange: &Exchange| {
+            let path = exchange.path.splitn(5, '/').nth(4).unwrap_or_default();
+            format!("{} {path}", exchange.method)
         };
         self.writes.iter().map(act).collect()
     }
@@ -333,12 +345,12 @@ fn outputs(text: &str) -> BTreeMap<String, String> {
 }
 
 /// The text without the characters after each of these prefixes.
-fn masked(text: &str, beginning: &str, characters: usize) -> String {
-    let mut pieces = text.split(beginning);
+fn masked(text: &str, prefix: &str, characters: usize) -> String {
+    let mut pieces = text.split(prefix);
     let mut masked = pieces.next().unwrap_or_default().to_owned();
     for piece in pieces {
         let rest: String = piece.chars().skip(characters).collect();
-        masked.push_str(&format!("{beginning}{}{rest}", "#".repeat(characters)));
+        masked.push_str(&format!("{prefix}{}{rest}", "#".repeat(characters)));
     }
     masked
 }

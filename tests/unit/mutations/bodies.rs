@@ -9,6 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, Utc};
 use iam_stocktake::allowlist::{self, Allowlist};
 use iam_stocktake::audit::{AllowlistOrigin, audit_accounts};
+use iam_stocktake::cli::{AllowlistCommand, Clock, Command, Input, SuggestArgs};
 use iam_stocktake::commands::{self, Exit, Streams};
 use iam_stocktake::model::policy::remediation::RemediationPolicy;
 use iam_stocktake::model::policy::{Level, Policy, PolicyOverrides, Rule};
@@ -25,7 +26,6 @@ use iam_stocktake::report::{
     self as pages, Language, MarkdownOptions, RemediationReport, TableOptions,
 };
 use iam_stocktake::runner::event::EventPayload;
-use iam_stocktake::settings::{Command, Input, SuggestSettings};
 use sha2::{Digest as _, Sha256};
 
 static NOW: LazyLock<DateTime<Utc>> =
@@ -97,16 +97,17 @@ pub(crate) fn audit_json(bytes: &[u8]) {
         let again: v1::Audit = serde_json::from_str(&written).expect("what was written is read");
         assert_eq!(again, audit);
     }
-    let settings = SuggestSettings {
+    let args = SuggestArgs {
         audit: Input::Stdin,
         user: None,
         id: None,
         expires: None,
-        today: NOW.date_naive(),
+        clock: Clock { now: None },
     };
     let (mut stdin, mut stdout, mut stderr) = (bytes, std::io::sink(), std::io::sink());
     let mut streams = Streams::new(&mut stdin, &mut stdout, &mut stderr);
-    let exit = commands::run(&Command::SuggestExemptions(settings), &mut streams);
+    let exit =
+        commands::run(&Command::Allowlist(AllowlistCommand::Suggest(args)), *NOW, &mut streams);
     assert!(matches!(exit, Exit::Done | Exit::Usage));
 }
 

@@ -100,7 +100,7 @@ fn all_missing_columns_are_reported_at_once() {
     let header = |columns: &[&str]| columns.join(",");
     assert_eq!(
         report_error("name,age\nalice,7\n").to_string(),
-        format!("this is no credential report: the header has no column {}", REQUIRED.join(", "))
+        format!("not a credential report: the header has no column {}", REQUIRED.join(", "))
     );
     let without: Vec<&str> = COLUMNS
         .into_iter()
@@ -109,11 +109,12 @@ fn all_missing_columns_are_reported_at_once() {
     let error = report_error(&header(&without));
     assert_eq!(
         error.to_string(),
-        "this is no credential report: the header has no column arn, access_key_2_last_used_date"
+        "not a credential report: the header has no column arn, access_key_2_last_used_date"
     );
     assert_eq!(
         error.hint(),
-        "export it anew: aws iam generate-credential-report, then aws iam get-credential-report --output json > report.json"
+        "export it again: aws iam generate-credential-report, then aws iam get-credential-report \
+         --output json > report.json"
     );
 }
 
@@ -129,7 +130,7 @@ fn each_missing_required_column_is_named() {
 #[test]
 fn a_duplicate_column_is_rejected() {
     let twice = format!("{},MFA_Active\n", COLUMNS.join(","));
-    assert_eq!(report_error(&twice).to_string(), "the header names the column mfa_active twice");
+    assert_eq!(report_error(&twice).to_string(), "the header contains the column mfa_active twice");
 }
 
 // Lines and fields
@@ -239,12 +240,12 @@ fn a_row_with_too_few_or_too_many_fields_is_rejected_with_its_line() {
     let cut = &report[..report.rfind(",N/A").unwrap()];
     assert_eq!(
         report_error(cut).to_string(),
-        "line 4 has 21 fields where the header has 22: was the file cut or edited?"
+        "line 4 has 21 fields, but the header has 22: the file may be incomplete or edited"
     );
     let shifted = report.replace("\"smith,john\"", "smith,john");
     assert_eq!(
         report_error(&shifted).to_string(),
-        "line 4 has 23 fields where the header has 22: was the file cut or edited?"
+        "line 4 has 23 fields, but the header has 22: the file may be incomplete or edited"
     );
 }
 
@@ -272,7 +273,8 @@ fn an_unclosed_quote_does_not_hide_the_rows_after_it() {
         for line_ending in ["\n", "\r\n", "\r"] {
             assert_eq!(
                 report_error(&[lines[0], &unclosed, lines[2]].join(line_ending)).to_string(),
-                "the CSV cannot be read: a field of line 2 runs over the line's end: is a quote not closed?"
+                "the CSV cannot be read: a field on line 2 contains a line break: a quote may not \
+                 be closed"
             );
         }
     }
@@ -284,7 +286,7 @@ fn concatenated_reports_are_rejected() {
     let joined = format!("{one}{one}");
     let error = report_error(&joined);
     assert_eq!(error.to_string(), "line 3 is a second header");
-    assert_eq!(error.hint(), "give each account's report as a file of its own, unchanged");
+    assert_eq!(error.hint(), "provide the report of each account as a separate, unedited file");
 }
 
 #[test]
@@ -303,22 +305,23 @@ fn rows_of_two_accounts_are_rejected() {
     let error = report_error(&csv(&[Row::of("alice"), Row::of("bob").in_account("444455556666")]));
     assert_eq!(
         error.to_string(),
-        "line 3 belongs to account 444455556666, the rows before it to 111122223333"
+        "line 3 belongs to account 444455556666, but the rows before it belong to account \
+         111122223333"
     );
-    assert_eq!(error.hint(), "give each account's report as a file of its own, unchanged");
+    assert_eq!(error.hint(), "provide the report of each account as a separate, unedited file");
 }
 
 #[test]
 fn a_duplicate_user_is_rejected_ignoring_case() {
     let error = report_error(&csv(&[Row::of("alice"), Row::of("bob"), Row::of("Alice")]));
-    assert_eq!(error.to_string(), "line 4 lists the user `Alice` for the second time");
-    assert_eq!(error.hint(), "give each account's report as a file of its own, unchanged");
+    assert_eq!(error.to_string(), "line 4 lists the user `Alice` a second time");
+    assert_eq!(error.hint(), "provide the report of each account as a separate, unedited file");
 }
 
 #[test]
 fn a_row_without_a_user_name_is_rejected() {
     let error = report_error(&csv(&[Row::of("alice"), Row::of("")]));
-    assert_eq!(error.to_string(), "line 3 names no user");
+    assert_eq!(error.to_string(), "line 3 has no user name");
 }
 
 #[test]
@@ -327,7 +330,7 @@ fn a_report_without_an_account_id_is_rejected() {
     for text in ["", "\n", &header, header.trim_end(), &csv(&[Row::of("u").with("arn", "N/A")])] {
         assert_eq!(
             report_error(text).to_string(),
-            "no row has an ARN with an account id",
+            "no row has an ARN with an account ID",
             "{text:?}"
         );
     }

@@ -159,21 +159,24 @@ fn an_unreadable_format_has_a_hint_with_a_command_that_works() {
         "-----------------\n|  GetCredentialReport  |\n+----+\n|  Content  |  {content} |\n"
     );
     for (printed, format) in [
-        (table, "a table as `--output table` prints it"),
+        (table, "the output of `--output table`"),
         (format!("\"{content}\"\n"), "text in quotes"),
-        (format!("{{'Content': b'{content}'}}"), "what Python prints of an answer"),
+        (format!("{{'Content': b'{content}'}}"), "a response printed by Python"),
     ] {
         let error = export_error(&printed);
-        let expected = format!("the file is {format}, from which the report cannot be read");
+        let expected = format!(
+            "the file contains {format}, which cannot be read as a credential \
+                                report"
+        );
         assert_eq!(error.to_string(), expected);
         assert!(error.hint().contains("get-credential-report --output json > "));
     }
     for (printed, expected) in [
-        ("Content: {a: 1}\n", "the file is YAML, but not what"),
-        ("Content: [\n", "the file is YAML, but not what"),
-        ("ReportFormat: text/csv\n", "the file is YAML, but not what"),
-        ("Content: abc\nGeneratedTime: now\n", "`GeneratedTime` is no date"),
-        (r#"{"Content": "b'\\q'"}"#, "JSON with bytes that Python did not print"),
+        ("Content: {a: 1}\n", "the file is YAML, but not the output of"),
+        ("Content: [\n", "the file is YAML, but not the output of"),
+        ("ReportFormat: text/csv\n", "the file is YAML, but not the output of"),
+        ("Content: abc\nGeneratedTime: now\n", "`GeneratedTime` is not a valid date"),
+        (r#"{"Content": "b'\\q'"}"#, "JSON with invalid Python bytes"),
     ] {
         let error = export_error(printed).to_string();
         assert!(error.contains(expected), "{printed}: {error}");
@@ -212,22 +215,16 @@ fn other_kinds_of_files_are_named() {
         (b"PK\x05\x06\0\0", "a zip archive or a spreadsheet"),
         (b"\x1F\x8B\x08\0", "gzip-compressed data"),
         (unpaired, "damaged UTF-16 text"),
-        (
-            b"user;arn;user_creation_time\n",
-            "a table that something has written anew without commas",
-        ),
-        (
-            b"user\tarn\tuser_creation_time\n",
-            "a table that something has written anew without commas",
-        ),
+        (b"user;arn;user_creation_time\n", "a table that was saved without commas as separators"),
+        (b"user\tarn\tuser_creation_time\n", "a table that was saved without commas as separators"),
         ("Zugang gesperrt für alle".as_bytes(), "text that is neither CSV nor base64"),
-        (images.as_bytes(), "base64 of something else than a CSV"),
+        (images.as_bytes(), "base64 of something other than a CSV"),
         (b"Unable to locate credentials.", "text that is neither CSV nor base64"),
     ];
     for (bytes, what) in cases {
         assert_eq!(
             export_error(bytes).to_string(),
-            format!("the file holds {what}, not a credential report"),
+            format!("the file contains {what}, not a credential report"),
             "{}",
             String::from_utf8_lossy(bytes)
         );
@@ -238,14 +235,14 @@ fn other_kinds_of_files_are_named() {
 fn bytes_that_are_not_text_are_reported_with_their_position() {
     assert_eq!(
         export_error(b"user,arn\nal\xE9ce,arn\n").to_string(),
-        "the file is not UTF-8 text: byte 11 on line 2 cannot be read"
+        "the file is not UTF-8 text: invalid byte at offset 11, line 2"
     );
 }
 
 #[test]
 fn other_json_is_rejected() {
     let json = |why: &str| {
-        format!("the file is JSON, but not what `aws iam get-credential-report` prints: {why}")
+        format!("the file is JSON, but not the output of `aws iam get-credential-report`: {why}")
     };
     for (text, why) in [
         (r#"{"State": "STARTED"}"#, "missing field `Content` at line 1 column 20"),
@@ -264,13 +261,14 @@ fn truncated_base64_is_not_read_as_a_shorter_report() {
     assert_eq!(
         export_error(cut).to_string(),
         format!(
-            "the file looks like base64, but does not decode (Invalid input length: {length}): was it cut?"
+            "the file looks like base64, but cannot be decoded (Invalid input length: {length}): \
+             part of it may be missing"
         )
     );
     let in_the_middle_of_a_row = export_of(&base64[..base64.len() / 8 * 4]);
     assert_eq!(
         report_error(&in_the_middle_of_a_row.csv).to_string(),
-        "line 2 has 2 fields where the header has 22: was the file cut or edited?"
+        "line 2 has 2 fields, but the header has 22: the file may be incomplete or edited"
     );
 }
 
@@ -285,7 +283,7 @@ fn a_report_with_an_invalid_date_is_rejected() {
     ] {
         assert_eq!(
             export_error(&printed).to_string(),
-            format!("the report's `GeneratedTime` is no date: `{date}`")
+            format!("`GeneratedTime` is not a valid date: `{date}`")
         );
     }
 }

@@ -57,17 +57,8 @@ fn the_gate_goes_by_what_is_to_fail_and_by_what_the_queue_knows() {
     ];
     let fail_on = [FailOn::NONE, FailOn::NEW, OVERDUE, NEW_OR_OVERDUE, ANY];
     for (what, gate_counts, has_queue, expected) in table {
-        let gate = |fail_on: FailOn| gate_counts.evaluate(fail_on, has_queue, false);
+        let gate = |fail_on: FailOn| gate_counts.evaluate(fail_on, has_queue);
         assert_eq!(fail_on.map(gate), expected, "{what}");
-        // Requiring a queue changes nothing where there is one, or where none is needed.
-        for fail_on in fail_on {
-            let required = gate_counts.evaluate(fail_on, has_queue, true);
-            if !has_queue && fail_on.needs_queue() {
-                assert_eq!(required, Failed, "{what} {fail_on:?}");
-            } else {
-                assert_eq!(required, gate(fail_on), "{what} {fail_on:?}");
-            }
-        }
     }
 }
 
@@ -78,7 +69,7 @@ fn warnings_are_counted_as_open_and_overdue_and_fail_nothing() {
         gate_counts(Some(std::slice::from_ref(&warning)), &[warning.clone(), password("bob")], &[]);
     assert_eq!((gate_counts.open.len(), gate_counts.errors), (2, 1));
     assert_eq!((gate_counts.new.as_slice(), gate_counts.overdue), (&[password("bob").id()][..], 1));
-    assert_eq!(gate_counts.evaluate(OVERDUE, true, false), Gate::Passed);
+    assert_eq!(gate_counts.evaluate(OVERDUE, true), Gate::Passed);
 }
 
 #[test]
@@ -103,7 +94,7 @@ fn a_finding_that_was_settled_and_returns_is_new() {
         let returned = std::slice::from_ref(&alice);
         let gate_counts = of(Some(&desk.queue_state()), returned, &[]);
         assert_eq!((gate_counts.errors, gate_counts.new.len(), gate_counts.overdue), (1, 1, 0));
-        assert_eq!(gate_counts.evaluate(FailOn::NEW, true, false), Gate::Failed);
+        assert_eq!(gate_counts.evaluate(FailOn::NEW, true), Gate::Failed);
         // Not where the pull request itself brings it back.
         let gate_counts = of(Some(&desk.queue_state()), returned, returned);
         assert_eq!((gate_counts.errors, gate_counts.new.len()), (1, 0));
@@ -116,7 +107,7 @@ fn what_a_pull_request_uncovers_is_not_new() {
     let gate_counts =
         gate_counts(Some(&[]), std::slice::from_ref(&alice), std::slice::from_ref(&alice));
     assert_eq!((gate_counts.errors, gate_counts.new.len()), (1, 0));
-    assert_eq!(gate_counts.evaluate(FailOn::NEW, true, false), Gate::Passed);
+    assert_eq!(gate_counts.evaluate(FailOn::NEW, true), Gate::Passed);
 }
 
 #[test]

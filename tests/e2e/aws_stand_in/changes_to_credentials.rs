@@ -1,12 +1,12 @@
-//! Calls that change credentials: what they do, and what they say of a thing that is not there.
+//! Calls that change credentials, and their errors if something does not exist.
 
 use serde_json::{Value, json};
 
 use crate::aws_stand_in::call::call;
 use stand_ins::aws::{Account, Seed, StandIn};
 
-/// Each kind of credential: its place in what a user has, the actions on it, and the field that
-/// names it.
+/// Each kind of credential: its field in the stand-in's user, the noun in its actions, its parameter,
+/// and the error message.
 const KINDS: [(&str, &str, &str, &str); 4] = [
     ("keys", "AccessKey", "AccessKeyId", "The Access Key with id none cannot be found."),
     (
@@ -42,7 +42,7 @@ fn account() -> Account {
     account
 }
 
-/// Calls an action on Anna, and gives the status, the error's code and its message.
+/// Calls an action for Anna. Returns the status, the error code and its message.
 fn act(account: &Account, action: &str, fields: &[(&str, &str)]) -> (u16, String, String) {
     let fields = [&[("UserName", "anna")], fields].concat();
     let answer = call(account, &format!("iam:{action}"), &fields);
@@ -63,7 +63,7 @@ fn id(account: &Account, kind: &str) -> String {
 }
 
 #[test]
-fn credentials_are_deactivated_and_activated_again() {
+fn credentials_can_be_deactivated_and_activated() {
     let account = account();
     for (kind, noun, field, _) in KINDS {
         let before = account.user("anna");
@@ -90,7 +90,7 @@ fn credentials_are_deactivated_and_activated_again() {
 }
 
 #[test]
-fn a_key_that_is_inactive_keeps_its_last_use() {
+fn an_inactive_key_keeps_its_last_use() {
     let account = account();
     let id = id(&account, "keys");
     act(&account, "UpdateAccessKey", &[("AccessKeyId", &id), ("Status", "Inactive")]);
@@ -99,7 +99,7 @@ fn a_key_that_is_inactive_keeps_its_last_use() {
 }
 
 #[test]
-fn credentials_are_deleted_once() {
+fn deleting_credentials_twice_is_an_error() {
     let account = account();
     for (kind, noun, field, message) in KINDS {
         let id = id(&account, kind);
@@ -114,7 +114,7 @@ fn credentials_are_deleted_once() {
 }
 
 #[test]
-fn the_credential_of_another_user_is_not_there() {
+fn a_credential_of_another_user_is_not_found() {
     let account = account();
     account.change(json!([{ "create_user": { "name": "bert" } }]));
     for (kind, noun, field, _) in KINDS {
@@ -128,7 +128,7 @@ fn the_credential_of_another_user_is_not_there() {
 }
 
 #[test]
-fn a_login_profile_is_deleted_once() {
+fn deleting_a_login_profile_twice_is_an_error() {
     let account = account();
     assert_eq!(act(&account, "DeleteLoginProfile", &[]), done());
     assert_eq!(account.user("anna")["password"], false);
@@ -139,7 +139,7 @@ fn a_login_profile_is_deleted_once() {
 }
 
 #[test]
-fn a_virtual_mfa_device_outlives_its_use_and_others_do_not() {
+fn a_deactivated_virtual_mfa_device_still_exists() {
     let account = account();
     let serials = account.user("anna")["mfa"].clone();
     let phone = format!("arn:aws:iam::{}:mfa/office/phone", account.id());
@@ -168,7 +168,7 @@ fn a_virtual_mfa_device_outlives_its_use_and_others_do_not() {
 }
 
 #[test]
-fn policies_and_groups_are_taken_from_the_user_alone() {
+fn removing_policies_and_groups_affects_only_the_user() {
     let account = account();
     account.change(json!([{ "create_user": {
         "name": "bert", "groups": ["web"], "inline_policies": ["own"],
@@ -204,7 +204,7 @@ fn policies_and_groups_are_taken_from_the_user_alone() {
 }
 
 #[test]
-fn a_change_of_a_test_sets_each_status() {
+fn tests_can_set_each_status() {
     let account = account();
     let second = json!({ "user": "anna", "status": "Inactive" });
     account.change(json!([{ "add_ssh_key": { "user": "anna" } }]));

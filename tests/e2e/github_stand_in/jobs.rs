@@ -1,4 +1,4 @@
-//! What a job sees: variables, files and payload of an event.
+//! The environment of a job: variables, files and the event payload.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use stand_ins::github::{GitHub, Pull, Repo};
 
-/// A job's environment, and the event's payload.
+/// The environment of a job, and the event payload.
 fn job(repo: &Repo, event: &str, pull: Option<&Pull>) -> (BTreeMap<String, String>, Value) {
     let folder = tempfile::tempdir().unwrap();
     let environment: BTreeMap<_, _> = repo.job(folder.path(), event, pull).into_iter().collect();
@@ -20,7 +20,7 @@ fn job(repo: &Repo, event: &str, pull: Option<&Pull>) -> (BTreeMap<String, Strin
 }
 
 #[test]
-fn a_job_on_the_default_branch_sees_its_commit_and_its_repository() {
+fn a_job_on_the_default_branch_has_its_commit_and_repository() {
     let repo = GitHub::shared().repository("internal");
     let head = repo.commit("main", "a", "b");
     for event in ["push", "workflow_dispatch", "schedule"] {
@@ -32,16 +32,19 @@ fn a_job_on_the_default_branch_sees_its_commit_and_its_repository() {
         if event == "schedule" {
             assert_eq!(payload, json!({ "schedule": "17 5 * * *" }));
         } else {
-            let told = &payload["repository"];
-            assert_eq!(told["full_name"], repo.full_name());
-            assert_eq!((&told["visibility"], &told["private"]), (&json!("internal"), &json!(true)));
-            assert_eq!(told["default_branch"], "main");
+            let repository = &payload["repository"];
+            assert_eq!(repository["full_name"], repo.full_name());
+            assert_eq!(
+                (&repository["visibility"], &repository["private"]),
+                (&json!("internal"), &json!(true))
+            );
+            assert_eq!(repository["default_branch"], "main");
         }
     }
 }
 
 #[test]
-fn a_job_of_a_pull_request_sees_head_and_base() {
+fn a_job_of_a_pull_request_has_the_head_and_the_base() {
     let repo = GitHub::shared().repository("private");
     let base = repo.branch("topic", "main");
     let head = repo.commit("topic", "a", "b");
@@ -53,9 +56,12 @@ fn a_job_of_a_pull_request_sees_head_and_base() {
         ("topic", "main")
     );
     assert_ne!(environment["GITHUB_SHA"], head);
-    let told = &payload["pull_request"];
-    assert_eq!((&told["head"]["sha"], &told["base"]["sha"]), (&json!(head), &json!(base)));
-    assert_eq!(told["head"]["repo"]["full_name"], repo.full_name());
+    let pull_request = &payload["pull_request"];
+    assert_eq!(
+        (&pull_request["head"]["sha"], &pull_request["base"]["sha"]),
+        (&json!(head), &json!(base))
+    );
+    assert_eq!(pull_request["head"]["repo"]["full_name"], repo.full_name());
 
     let fork = Pull {
         head_repository: "mallory/r".to_owned(),
@@ -64,8 +70,8 @@ fn a_job_of_a_pull_request_sees_head_and_base() {
     };
     let (environment, payload) = job(&repo, "pull_request", Some(&fork));
     assert_eq!(environment["GITHUB_ACTOR"], "dependabot[bot]");
-    let told = &payload["pull_request"]["head"]["repo"];
-    assert_eq!((&told["full_name"], &told["fork"]), (&json!("mallory/r"), &json!(true)));
+    let head = &payload["pull_request"]["head"]["repo"];
+    assert_eq!((&head["full_name"], &head["fork"]), (&json!("mallory/r"), &json!(true)));
 
     let (environment, payload) = job(&repo, "merge_group", Some(&pull));
     assert_eq!(environment["GITHUB_REF"], payload["merge_group"]["head_ref"]);

@@ -1,4 +1,4 @@
-//! Ways of GitHub that the emulator alone does not have.
+//! Behavior of GitHub that the emulator does not have.
 
 use super::client::Requests as _;
 use serde_json::json;
@@ -6,7 +6,7 @@ use serde_json::json;
 use stand_ins::github::GitHub;
 
 #[test]
-fn pull_requests_stand_among_the_issues() {
+fn pull_requests_are_listed_as_issues() {
     let repo = GitHub::shared().repository("private");
     repo.as_bot().create_issue("queue", "body", &["iam-stocktake"]);
     repo.branch("topic", "main");
@@ -25,7 +25,7 @@ fn pull_requests_stand_among_the_issues() {
 }
 
 #[test]
-fn lists_are_filtered_and_come_in_pages() {
+fn lists_are_filtered_and_paged() {
     let repo = GitHub::shared().repository("private");
     let issues: Vec<_> = (1..=230).map(|it| (format!("issue {it}"), String::new())).collect();
     repo.as_bot().create_issues(&issues[..220], &["Queue"]);
@@ -47,7 +47,7 @@ fn lists_are_filtered_and_come_in_pages() {
 }
 
 #[test]
-fn what_people_do_shows_as_github_shows_it() {
+fn changes_by_people_are_shown_like_on_github() {
     let repo = GitHub::shared().repository("private");
     let (bot, person) = (repo.as_bot(), repo.as_person());
     for title in ["one", "two", "three"] {
@@ -68,9 +68,9 @@ fn what_people_do_shows_as_github_shows_it() {
     person.remove_label(1, "new one");
     person.edit_body(2, "edited\r\n");
     person.edit_title(2, "zwei");
-    let said = person.comment(1, "first");
+    let id = person.comment(1, "first");
     bot.comment(1, "second");
-    person.edit_comment(said, "edited");
+    person.edit_comment(id, "edited");
     let issues = repo.issues();
     assert_eq!(issues[2].state_reason.as_deref(), Some("reopened"));
     assert_eq!((issues[2].state.as_str(), &issues[2].closed_at), ("open", &None));
@@ -80,14 +80,14 @@ fn what_people_do_shows_as_github_shows_it() {
     let comments = issues[0].comments.iter().map(|it| (it.author.as_str(), it.body.as_str()));
     let expected = [("octocat", "edited"), ("github-actions[bot]", "second")];
     assert_eq!(comments.collect::<Vec<_>>(), expected);
-    person.delete_comment(said);
+    person.delete_comment(id);
     assert_eq!(repo.comments(1).len(), 1);
-    // None of that is a request of whom the test is about.
+    // None of these is a request of the program under test.
     assert!(repo.writes().is_empty());
 }
 
 #[test]
-fn a_file_is_read_at_a_commit_and_the_merge_base_found() {
+fn files_are_read_at_a_commit_and_the_merge_base_is_found() {
     let repo = GitHub::shared().repository("private");
     let old = repo.commit("main", ".github/iam-allowlist.yml", &"version: 1\n".repeat(20));
     repo.branch("topic", "main");
@@ -98,8 +98,11 @@ fn a_file_is_read_at_a_commit_and_the_merge_base_found() {
     let file =
         |commit: &str| repo.get(&format!("/contents/.github/iam-allowlist.yml?ref={commit}"));
     let content = file(&old).json["content"].as_str().unwrap().to_owned();
-    // GitHub breaks lines within.
-    assert!(content.lines().all(|it| it.len() <= 60) && content.lines().count() > 1, "{content}");
+    // GitHub wraps the base64.
+    assert!(
+        content.lines().all(|line| line.len() <= 60) && content.lines().count() > 1,
+        "{content}"
+    );
     assert_eq!(file(&head).json["content"], "dmVyc2lvbjogMQo=\n");
     assert_eq!(file(repo.first_commit()).status, 404);
     repo.commit("main", "large", &"x".repeat(1024 * 1024 + 1));
@@ -110,11 +113,11 @@ fn a_file_is_read_at_a_commit_and_the_merge_base_found() {
 }
 
 #[test]
-fn a_repository_tells_its_visibility() {
+fn a_repository_has_its_visibility() {
     for (visibility, private) in [("private", true), ("internal", true), ("public", false)] {
-        let told = GitHub::shared().repository(visibility).get("").json;
-        assert_eq!(told["visibility"], visibility);
-        assert_eq!(told["private"], private);
-        assert_eq!(told["default_branch"], "main");
+        let repository = GitHub::shared().repository(visibility).get("").json;
+        assert_eq!(repository["visibility"], visibility);
+        assert_eq!(repository["private"], private);
+        assert_eq!(repository["default_branch"], "main");
     }
 }

@@ -1,4 +1,4 @@
-//! Answers that get lost, and calls at which the stand-in stops: what a crash looks like from here.
+//! Lost responses, and calls at which the stand-in waits so that a test can simulate a crash.
 
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::TcpStream;
@@ -19,7 +19,7 @@ fn keys(account: &Account) -> Vec<Value> {
     account.user("anna")["keys"].as_array().unwrap().clone()
 }
 
-/// Asks for the deletion of Anna's first key, over a connection of its own.
+/// Sends the deletion of Anna's first key over its own connection.
 fn delete_first_key(account: &Account) -> TcpStream {
     let key = keys(account)[0]["id"].as_str().unwrap().to_owned();
     let mut stream = TcpStream::connect(("127.0.0.1", port(account))).unwrap();
@@ -32,8 +32,8 @@ fn delete_first_key(account: &Account) -> TcpStream {
     stream
 }
 
-/// What a connection ends with that was broken off before an answer.
-fn ending(stream: &mut TcpStream) -> ErrorKind {
+/// The error of a connection that ends without a response.
+fn connection_error(stream: &mut TcpStream) -> ErrorKind {
     let mut received = Vec::new();
     let error = stream.read_to_end(&mut received).unwrap_err();
     assert_eq!(received, b"");
@@ -41,36 +41,36 @@ fn ending(stream: &mut TcpStream) -> ErrorKind {
 }
 
 #[test]
-fn an_answer_is_lost_once_the_call_was_carried_out() {
+fn a_response_is_lost_after_the_call_takes_effect() {
     let account = account();
     account.faults(json!({ "lost": { "actions": ["DeleteAccessKey"], "max": 1 },
                            "throttle": { "nth": 1, "actions": ["DeleteAccessKey"] } }));
-    // A call that is refused changes nothing, and its answer comes.
+    // A failed call changes nothing, and its response arrives.
     let throttled = [("UserName", "anna"), ("AccessKeyId", "any")];
     assert_eq!(call(&account, "iam:DeleteAccessKey", &throttled).status, 400);
     assert_eq!(keys(&account).len(), 2);
     let mut stream = delete_first_key(&account);
-    assert_eq!(ending(&mut stream), ErrorKind::ConnectionReset);
+    assert_eq!(connection_error(&mut stream), ErrorKind::ConnectionReset);
     assert_eq!(keys(&account).len(), 1);
     let mut stream = delete_first_key(&account);
-    assert_ne!(stream.read(&mut [0; 1]).unwrap(), 0, "the next answer comes");
+    assert_ne!(stream.read(&mut [0; 1]).unwrap(), 0, "the next response arrives");
     assert_eq!(keys(&account).len(), 0);
 }
 
 #[test]
-fn a_call_that_is_held_before_is_never_carried_out() {
+fn a_call_held_before_it_takes_effect_never_takes_effect() {
     let account = account();
     let hold = json!({ "hold": { "action": "iam:DeleteAccessKey", "nth": 1, "when": "before" } });
     account.faults(hold.clone());
     assert!(!account.held());
     let stream = delete_first_key(&account);
     while !account.held() {}
-    // Others are answered meanwhile, and this one is not.
+    // Other calls are answered, and this one is not.
     assert_eq!(call(&account, "iam:ListUsers", &[]).status, 200);
     stream.set_nonblocking(true).unwrap();
     assert_eq!((&stream).read(&mut [0; 1]).unwrap_err().kind(), ErrorKind::WouldBlock);
     assert_eq!(keys(&account).len(), 2);
-    // The client dies.
+    // The client disconnects.
     drop(stream);
     while account.held() {}
     assert_eq!(keys(&account).len(), 2);
@@ -81,17 +81,17 @@ fn a_call_that_is_held_before_is_never_carried_out() {
     let mut stream = delete_first_key(&account);
     while !account.held() {}
     account.faults(json!({}));
-    assert_eq!(ending(&mut stream), ErrorKind::ConnectionReset);
+    assert_eq!(connection_error(&mut stream), ErrorKind::ConnectionReset);
     assert!(!account.held());
     assert_eq!(keys(&account).len(), 2);
 }
 
 #[test]
-fn a_call_that_is_held_after_was_carried_out() {
+fn a_call_held_after_it_takes_effect_has_taken_effect() {
     let account = account();
     account.faults(json!({ "hold": { "action": "DeleteAccessKey", "nth": 2, "when": "after" } }));
     let mut first = delete_first_key(&account);
-    assert_ne!(first.read(&mut [0; 1]).unwrap(), 0, "the first answer comes");
+    assert_ne!(first.read(&mut [0; 1]).unwrap(), 0, "the first response arrives");
     assert!(!account.held());
     let second = delete_first_key(&account);
     while !account.held() {}
@@ -102,7 +102,7 @@ fn a_call_that_is_held_after_was_carried_out() {
 }
 
 #[test]
-fn a_call_that_is_refused_is_not_held() {
+fn a_failed_call_is_not_held() {
     let account = account();
     account.faults(json!({ "hold": { "action": "DeleteAccessKey", "when": "after" },
                            "deny": ["iam:DeleteAccessKey"] }));

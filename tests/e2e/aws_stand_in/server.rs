@@ -1,4 +1,4 @@
-//! The server: it keeps connections, and it ends with the process that started it.
+//! The server keeps connections open and ends with the process that started it.
 
 use std::io::{BufRead as _, BufReader, ErrorKind, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
@@ -23,7 +23,7 @@ fn one_connection_serves_many_calls() {
         while !answer.contains("</ListUsersResponse>") {
             let mut chunk = [0; 4096];
             let count = stream.read(&mut chunk).unwrap();
-            assert_ne!(count, 0, "the connection is kept: {answer}");
+            assert_ne!(count, 0, "the connection stays open: {answer}");
             answer.push_str(std::str::from_utf8(&chunk[..count]).unwrap());
         }
         assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
@@ -33,15 +33,15 @@ fn one_connection_serves_many_calls() {
 }
 
 #[test]
-fn the_server_can_be_had_from_loopback_alone() {
+fn the_server_listens_only_on_loopback() {
     let port = port(&StandIn::shared().account(Seed::empty()));
-    // A server on all addresses would be had from this one as well.
+    // A server on all addresses would accept this one as well.
     let other = SocketAddr::from(([127, 0, 0, 2], port));
     assert!(TcpStream::connect_timeout(&other, Duration::from_secs(1)).is_err());
 }
 
 #[test]
-fn a_server_of_one_s_own_ends_when_it_is_dropped() {
+fn a_separate_server_ends_when_it_is_dropped() {
     let own = StandIn::start();
     let port = own.port();
     assert_ne!(port, StandIn::shared().port());
@@ -50,21 +50,21 @@ fn a_server_of_one_s_own_ends_when_it_is_dropped() {
     assert!(TcpStream::connect(("127.0.0.1", port)).is_err());
 }
 
-/// No test by itself: the process that [`the_server_ends_with_its_owner`] starts and kills.
+/// Not a test: the process that [`the_server_ends_with_its_owner`] starts and kills.
 #[test]
 #[ignore = "started by another test"]
-fn an_owner_of_a_server() {
+fn owner_process() {
     let own = StandIn::shared();
     let line = format!("\nserver {} {}\n", own.port(), own.process_id());
     std::io::stdout().write_all(line.as_bytes()).unwrap();
-    // Until it is killed, or its parent ends.
+    // Until this process is killed, or its parent ends.
     std::io::stdin().read_to_end(&mut Vec::new()).unwrap();
 }
 
 #[test]
 fn the_server_ends_with_its_owner() {
     let mut owner = Command::new(std::env::current_exe().unwrap())
-        .args(["--ignored", "--exact", "aws_stand_in::life::an_owner_of_a_server", "--nocapture"])
+        .args(["--ignored", "--exact", "aws_stand_in::server::owner_process", "--nocapture"])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
@@ -75,7 +75,7 @@ fn the_server_ends_with_its_owner() {
     let mut connection = TcpStream::connect(("127.0.0.1", port)).unwrap();
     owner.kill().unwrap();
     owner.wait().unwrap();
-    // Whoever is connected learns of it, and soon nobody can connect again.
+    // Open connections are closed, and new ones are soon refused.
     let limit = Instant::now() + Duration::from_secs(60);
     connection.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
     let ended = connection.read(&mut [0; 1]).map_err(|error| error.kind());

@@ -1,0 +1,218 @@
+//! Values of flags. Each type parses itself.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::ops::Deref;
+use std::path::{Component, PathBuf};
+use std::str::FromStr;
+
+use chrono::{DateTime, NaiveDate, Utc};
+use clap::ValueEnum;
+use clap::builder::{PathBufValueParser, PossibleValuesParser, TypedValueParser};
+
+use crate::allowlist::parse_day;
+use crate::runner::checkout::{as_relative, below_workspace};
+use crate::runner::inputs::{boolean as parse_boolean, list};
+
+/// A list: one item a line, or separated by commas. Lines that start with `#` are comments.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct List<T>(pub Vec<T>);
+
+impl<T> List<T> {
+    /// Parses items that contain no white space, so that they can also be separated by spaces.
+    pub(super) fn of_words(text: &str) -> Result<Self, String>
+    where
+        T: FromStr<Err: fmt::Display>,
+    {
+        list(&text.split(' ').collect::<Vec<_>>().join(",")).parse_items()
+    }
+}
+
+impl<T> Deref for List<T> {
+    type Target = [T];
+
+    fn deref(&self) -> &[T] {
+        &self.0
+    }
+}
+
+impl<T: FromStr<Err: fmt::Display>> FromStr for List<T> {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        list(text).parse_items()
+    }
+}
+
+trait ParseItems {
+    fn parse_items<T: FromStr<Err: fmt::Display>>(self) -> Result<List<T>, String>;
+}
+
+impl ParseItems for Vec<String> {
+    fn parse_items<T: FromStr<Err: fmt::Display>>(self) -> Result<List<T>, String> {
+        let parse = |item: &String| item.parse().map_err(|error| format!("`{item}`: {error}"));
+        self.iter().map(parse).collect::<Result<_, _>>().map(List)
+    }
+}
+
+/// A file to read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Input {
+    /// Standard input.
+    Stdin,
+    /// A file.
+    File(PathBuf),
+}
+
+impl Input {
+    pub(super) fn parser() -> impl TypedValueParser<Value = Self> {
+        PathBufValueParser::new().map(Self::from)
+    }
+}
+
+impl From<PathBuf> for Input {
+    fn from(path: PathBuf) -> Self {
+        if path.as_os_str() == "-" { Self::Stdin } else { Self::File(path) }
+    }
+}
+
+impl FromStr for Input {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(PathBuf::from(text).into())
+    }
+}
+
+impl fmt::Display for Input {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Stdin => f.write_str("standard input"),
+            Self::File(path) => write!(f, "{}", path.display()),
+        }
+    }
+}
+
+/// Where the exemptions come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AllowlistSetting {
+    /// The default file.
+    Default,
+    /// A file, which must exist.
+    File(PathBuf),
+    /// No allowlist.
+    None,
+}
+
+impl From<&str> for AllowlistSetting {
+    fn from(text: &str) -> Self {
+        match text {
+            "" => Self::Default,
+            "none" => Self::None,
+            path => Self::File(PathBuf::from(path)),
+        }
+    }
+}
+
+/// The formats of a report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// A table for a terminal.
+    Table,
+    /// Markdown.
+    Markdown,
+    /// JSON, version 1.
+    Json,
+}
+
+impl Format {
+    /// The name of the format.
+    #[must_use]
+    pub const fn id(self) -> &'static str {
+        match self {
+            Self::Table => "table",
+            Self::Markdown => "markdown",
+            Self::Json => "json",
+        }
+    }
+}
+
+/// A file to write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutputFile {
+    /// The file.
+    pub path: PathBuf,
+    /// The format, from the file name extension.
+    pub format: Format,
+}
+
+/// A path whose extension does not name a format.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the file name extension must be .md, .json or .txt")]
+pub struct UnknownExtension;
+
+impl FromStr for OutputFile {
+    type Err = UnknownExtension;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let path = PathBuf::from(text);
+        let extension = path.extension().and_then(|it| it.to_str()).map(str::to_ascii_lowercase);
+        let format = match extension.as_deref() {
+            Some("md" | "markdown") => Format::Markdown,
+            Some("json") => Format::Json,
+            Some("txt") => Format::Table,
+            _ => return Err(UnknownExtension),
+        };
+        Ok(Self { path, format })
+    }
+}
+
+/// One of the values of an enum, by its name.
+pub(super) fn one_of<T: Copy + Send + Sync + 'static, const N: usize>(
+    all: [T; N],
+    name: fn(T) -> &'static str,
+) -> impl TypedValueParser<Value = T> {
+    PossibleValuesParser::new(all.map(name)).try_map(move |text| {
+        all.into_iter().find(|value| name(*value) == text).ok_or("unknown value")
+    })
+}
+
+/// `true` or `false`.
+pub(super) fn boolean(text: &str) -> Result<bool, String> {
+    parse_boolean(text).map_err(|error| error.to_string())
+}
+
+pub(super) fn time(text: &str) -> Result<DateTime<Utc>, String> {
+    DateTime::parse_from_rfc3339(text)
+        .map(|time| time.to_utc())
+        .map_err(|error| format!("{error}; the format is 2026-06-30T12:00:00Z"))
+}
+
+pub(super) fn day(text: &str) -> Result<NaiveDate, &'static str> {
+    parse_day(text).ok_or("the format is 2026-06-30")
+}
+
+/// A SHA-256 digest in hex digits.
+pub(super) fn digest(text: &str) -> Result<String, &'static str> {
+    let is_digest = text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if is_digest { Ok(text.to_ascii_lowercase()) } else { Err("a digest has 64 hex digits") }
+}
+
+/// A file or folder in the workspace of the job, absolute or relative.
+///
+/// # Errors
+/// When the path is outside the workspace or contains `..`.
+pub fn in_workspace(path: PathBuf) -> Result<PathBuf, &'static str> {
+    let path = as_relative(path);
+    let below = below_workspace(&path);
+    let is_inside = below
+        .as_deref()
+        .unwrap_or(&path)
+        .components()
+        .all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
+    if is_inside { Ok(path) } else { Err("the path must be in the workspace, without `..`") }
+}
+
+pub(super) fn workspace_path(text: &str) -> Result<PathBuf, &'static str> {
+    in_workspace(PathBuf::from(text))
+}
