@@ -7,7 +7,7 @@
     clippy::print_stdout
 )]
 
-mod organisation;
+mod organization;
 
 use std::hint::black_box;
 
@@ -20,12 +20,12 @@ use iam_stocktake::observe::credential_report::parse;
 use iam_stocktake::report::{self, MarkdownOptions, TableOptions};
 
 fn audit(criterion: &mut Criterion) {
-    let csv = organisation::report(0, organisation::USERS_PER_ACCOUNT);
-    let yaml = organisation::allowlist();
-    let today = organisation::now().date_naive();
+    let csv = organization::report(0, organization::USERS_PER_ACCOUNT);
+    let yaml = organization::allowlist();
+    let today = organization::now().date_naive();
     let allowlist = allowlist::parse(yaml.as_bytes(), today).unwrap();
     let policy = Policy::new(&allowlist.policy, None);
-    let now = organisation::now();
+    let now = organization::now();
     let mut group = criterion.benchmark_group("audit");
     group.throughput(Throughput::Bytes(csv.len() as u64));
     group.bench_function("plain read", |bencher| {
@@ -43,7 +43,7 @@ fn audit(criterion: &mut Criterion) {
     group.bench_function("parse", |bencher| {
         bencher.iter(|| parse(black_box(&csv), None).unwrap());
     });
-    group.bench_function("parse and judge", |bencher| {
+    group.bench_function("parse and evaluate", |bencher| {
         bencher.iter(|| {
             let accounts = [parse(black_box(&csv), None).unwrap()];
             audit_accounts(&accounts, &allowlist, AllowlistOrigin::None, &policy, now)

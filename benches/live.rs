@@ -1,8 +1,8 @@
 //! Live audits against the AWS stand-in: the time besides the two calls for the credential report,
 //! the delay until a new report is noticed, flagged users per second, and accounts in parallel.
 //!
-//! `cargo bench --bench live` prints medians of interleaved rounds. `-- sweeps`, `waits`, `looks` and
-//! `accounts` select parts. The stand-in is a Python process on the same machine: without latency, the
+//! `cargo bench --bench live` prints medians of interleaved rounds. `-- reports`, `waits`,
+//! `re-checks` and `accounts` select parts. The stand-in is a Python process on the same machine: without latency, the
 //! re-check waits for it.
 #![allow(
     clippy::unwrap_used,
@@ -30,24 +30,24 @@ const PLAIN: [&str; 2] = ["--last-accessed", "false"];
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    if arguments == ["sweep"] {
-        sweep_in_process();
-    } else if arguments.iter().any(|it| it == "--bench") {
+    if arguments == ["report"] {
+        report_in_process();
+    } else if arguments.iter().any(|argument| argument == "--bench") {
         let stand_in = StandIn::start();
-        let is_named = |name: &str| arguments.iter().any(|it| it == name);
-        let all = !["sweeps", "waits", "looks", "accounts"].into_iter().any(is_named);
+        let is_named = |name: &str| arguments.iter().any(|argument| argument == name);
+        let all = !["reports", "waits", "re-checks", "accounts"].into_iter().any(is_named);
         let measured = |name| all || is_named(name);
-        if measured("sweeps") {
-            sweeps(&stand_in);
+        if measured("reports") {
+            credential_reports(&stand_in);
         }
         if measured("waits") {
             reports_not_ready(&stand_in);
         }
-        if measured("looks") {
+        if measured("re-checks") {
             rechecks(&stand_in);
         }
         if measured("accounts") {
-            accounts_side_by_side(&stand_in);
+            accounts_in_parallel(&stand_in);
         }
     }
     // `cargo test --all-targets` runs benches without that flag and needs no measurement.
@@ -64,7 +64,7 @@ fn milliseconds(since: Instant) -> f64 {
 
 /// Measures in turn: the two calls, the same with a call for the identity, and our audit of the
 /// credential report, which makes all three. Runs in the environment of an account.
-fn sweep_in_process() {
+fn report_in_process() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let options = report_only();
     let (mut bare, mut with_caller, mut ours) = (Vec::new(), Vec::new(), Vec::new());
@@ -127,19 +127,19 @@ fn report_only() -> ObserveOptions {
     }
 }
 
-fn sweeps(stand_in: &StandIn) {
-    println!("sweep, report ready; medians of {ROUNDS}, ms");
-    println!("| users | bare two calls | and whose credentials | our sweep | added | allowed |");
+fn credential_reports(stand_in: &StandIn) {
+    println!("credential report, ready; medians of {ROUNDS}, ms");
+    println!("| users | two calls | with caller identity | our audit | added | allowed |");
     println!("| ---: | ---: | ---: | ---: | ---: | ---: |");
     for users in [1_000, 5_000] {
         let account = stand_in.account(Seed::users(users, 1));
         account.make_report(1.0);
         let mut child = Command::new(std::env::current_exe().unwrap());
-        let output = child.arg("sweep").envs(account.environment()).output().unwrap();
+        let output = child.arg("report").envs(account.environment()).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        let told = String::from_utf8(output.stdout).unwrap();
-        let told: Vec<f64> = told.split_whitespace().map(|it| it.parse().unwrap()).collect();
-        let [bare, with_caller, ours] = told.try_into().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        let times: Vec<f64> = text.split_whitespace().map(|time| time.parse().unwrap()).collect();
+        let [bare, with_caller, ours] = times.try_into().unwrap();
         let (added, allowed) = (ours - bare, bare * 0.1 + 25.0);
         println!(
             "| {users} | {bare:.1} | {with_caller:.1} | {ours:.1} | {added:.1} | {allowed:.1} |"
@@ -164,15 +164,15 @@ fn audit(stand_in: &StandIn, environment: &[(String, String)], arguments: &[&str
     let start = Instant::now();
     let code = command.status().unwrap().code();
     let seconds = start.elapsed().as_secs_f64();
-    assert_eq!(code, Some(1), "the audit finds something and is whole");
+    assert_eq!(code, Some(1), "the audit is complete and has findings");
     Run { seconds, cpu: cpu_of_children() - own, stand_in: cpu_of(stand_in.process_id()) - theirs }
 }
 
 /// Numbers in /proc/PID/stat after the command's name, in clock ticks of 10 ms.
 fn ticks(process: &str) -> Vec<f64> {
     let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
-    let behind = stat.rsplit_once(')').unwrap().1;
-    behind.split_whitespace().skip(1).map(|it| it.parse().unwrap_or_default()).collect()
+    let fields = stat.rsplit_once(')').unwrap().1;
+    fields.split_whitespace().skip(1).map(|field| field.parse().unwrap_or_default()).collect()
 }
 
 /// CPU seconds of finished child processes.
@@ -188,7 +188,7 @@ fn cpu_of(process: u32) -> f64 {
 
 fn reports_not_ready(stand_in: &StandIn) {
     println!("\nreport ready after T; medians of 5, seconds");
-    println!("| T | seen | late by | allowed |");
+    println!("| T | noticed after | delay | allowed |");
     println!("| ---: | ---: | ---: | ---: |");
     let account = stand_in.account(Seed::users(100, 2));
     for delay in [0.5, 1.0, 2.0, 5.0] {
@@ -198,9 +198,11 @@ fn reports_not_ready(stand_in: &StandIn) {
             account.reset_log();
             audit(stand_in, &account.environment(), &["--recheck", "false"]);
             let log = account.log();
-            let begun = log.iter().find(|it| it.action == "GenerateCredentialReport").unwrap().at;
-            let got = log.iter().rfind(|it| it.action == "GetCredentialReport").unwrap().at;
-            got - begun
+            let started =
+                log.iter().find(|call| call.action == "GenerateCredentialReport").unwrap().at;
+            let received =
+                log.iter().rfind(|call| call.action == "GetCredentialReport").unwrap().at;
+            received - started
         });
         let seen = median(seen.collect());
         println!("| {delay} | {seen:.2} | {:.2} | {:.2} |", seen - delay, 0.3 * delay);
@@ -208,9 +210,9 @@ fn reports_not_ready(stand_in: &StandIn) {
 }
 
 fn rechecks(stand_in: &StandIn) {
-    println!("\nthe whole run with the second look; medians of {ROUNDS}, by turns");
+    println!("\nthe whole run with the re-check; medians of {ROUNDS}, in turn");
     println!(
-        "| users | latency | what | candidates | calls | wall, s | candidates/s | CPU, s | stand-in's CPU, s |"
+        "| users | latency | what | flagged users | calls | wall, s | flagged users/s | CPU, s | stand-in's CPU, s |"
     );
     println!("| ---: | ---: | --- | ---: | ---: | ---: | ---: | ---: | ---: |");
     for users in [1_000, 5_000] {
@@ -219,33 +221,33 @@ fn rechecks(stand_in: &StandIn) {
         for latency in [0, 50] {
             account.faults(json!({"latency": {"milliseconds": latency}}));
             let mut runs =
-                [("look alone", &PLAIN[..], vec![], 0, 0), ("all", &[][..], vec![], 0, 0)];
+                [("re-check only", &PLAIN[..], vec![], 0, 0), ("all", &[][..], vec![], 0, 0)];
             // With latency and optional data a run takes long and varies little.
             let rounds = if latency > 0 && users > 1_000 { 5 } else { ROUNDS };
             for _ in 0..rounds {
-                for (_, arguments, runs, calls, candidates) in &mut runs {
+                for (_, arguments, runs, calls, flagged_users) in &mut runs {
                     account.reset_log();
                     runs.push(audit(stand_in, &account.environment(), arguments));
                     let counts = account.counts();
                     *calls = counts.values().sum();
-                    *candidates = counts["iam:ListAccessKeys"];
+                    *flagged_users = counts["iam:ListAccessKeys"];
                 }
             }
-            for (what, _, runs, calls, candidates) in runs {
-                let of = |figure: fn(&Run) -> f64| median(runs.iter().map(figure).collect());
-                let wall = of(|run| run.seconds);
+            for (what, _, runs, calls, flagged_users) in runs {
+                let value = |figure: fn(&Run) -> f64| median(runs.iter().map(figure).collect());
+                let wall = value(|run| run.seconds);
                 println!(
-                    "| {users} | {latency} ms | {what} | {candidates} | {calls} | {wall:.2} | {:.0} | {:.2} | {:.2} |",
-                    candidates as f64 / wall,
-                    of(|run| run.cpu),
-                    of(|run| run.stand_in),
+                    "| {users} | {latency} ms | {what} | {flagged_users} | {calls} | {wall:.2} | {:.0} | {:.2} | {:.2} |",
+                    flagged_users as f64 / wall,
+                    value(|run| run.cpu),
+                    value(|run| run.stand_in),
                 );
             }
         }
     }
 }
 
-fn accounts_side_by_side(stand_in: &StandIn) {
+fn accounts_in_parallel(stand_in: &StandIn) {
     println!("\n20 accounts of 500 users; medians of 3, seconds of wall time");
     println!("| latency | one audit after the other | one audit of all | ratio |");
     println!("| ---: | ---: | ---: | ---: |");

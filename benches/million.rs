@@ -11,7 +11,7 @@
     clippy::print_stdout
 )]
 
-mod organisation;
+mod organization;
 
 use std::fs;
 use std::hint::black_box;
@@ -40,10 +40,10 @@ fn main() {
         ["write", directory] => println!("{} bytes", write_files(Path::new(directory))),
         ["plain", directory] => measured(|| plain_read(Path::new(directory))),
         ["records", directory] => measured(|| read_records(Path::new(directory))),
-        ["judge", directory] => measured(|| parse_and_judge(Path::new(directory), 1)),
-        ["judge-side-by-side", directory] => {
+        ["evaluate", directory] => measured(|| parse_and_evaluate(Path::new(directory), 1)),
+        ["evaluate-in-parallel", directory] => {
             let threads = thread::available_parallelism().unwrap().get();
-            measured(|| parse_and_judge(Path::new(directory), threads));
+            measured(|| parse_and_evaluate(Path::new(directory), threads));
         }
         arguments if arguments.contains(&"--bench") => compare(),
         // `cargo test --all-targets` runs benches without that flag and needs no measurement.
@@ -95,14 +95,14 @@ fn read_records(directory: &Path) {
 }
 
 /// Each thread takes the next file until none is left.
-fn parse_and_judge(directory: &Path, threads: usize) {
-    let yaml = organisation::allowlist();
-    let today = organisation::now().date_naive();
+fn parse_and_evaluate(directory: &Path, threads: usize) {
+    let yaml = organization::allowlist();
+    let today = organization::now().date_naive();
     let allowlist = allowlist::parse(yaml.as_bytes(), today).unwrap();
     let policy = Policy::new(&allowlist.policy, None);
     let (files, next) = (files(directory), AtomicUsize::new(0));
     let work = || {
-        let mut auditor = Auditor::new(&allowlist, &policy, organisation::now());
+        let mut auditor = Auditor::new(&allowlist, &policy, organization::now());
         while let Some(file) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
             let export = export::parse_export(fs::read(file).unwrap()).unwrap();
             auditor
@@ -125,7 +125,7 @@ fn parse_and_judge(directory: &Path, threads: usize) {
 #[allow(clippy::disallowed_methods, reason = "a scratch file that nobody reads half written")]
 fn write_files(directory: &Path) -> usize {
     let write = |account| {
-        let csv = organisation::report(account, organisation::USERS_PER_ACCOUNT);
+        let csv = organization::report(account, organization::USERS_PER_ACCOUNT);
         fs::write(directory.join(format!("{account:03}.csv")), &csv).unwrap();
         csv.len()
     };
@@ -134,7 +134,7 @@ fn write_files(directory: &Path) -> usize {
 
 /// What is compared with the leanest plain read, by argument: another plain read, and evaluating on
 /// one thread and on all processors.
-const WAYS: [&str; 3] = ["records", "judge", "judge-side-by-side"];
+const COMPARED: [&str; 3] = ["records", "evaluate", "evaluate-in-parallel"];
 
 struct Measurement {
     seconds: f64,
@@ -142,8 +142,8 @@ struct Measurement {
 }
 
 fn measure(what: &str, directory: &Path) -> Measurement {
-    let itself = std::env::current_exe().unwrap();
-    let output = Command::new(itself).arg(what).arg(directory).output().unwrap();
+    let program = std::env::current_exe().unwrap();
+    let output = Command::new(program).arg(what).arg(directory).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let text = String::from_utf8(output.stdout).unwrap();
     let (seconds, peak) = text.trim().split_once(' ').unwrap();
@@ -158,27 +158,27 @@ fn median(mut numbers: Vec<f64>) -> f64 {
 fn compare() {
     let directory = tempfile::tempdir().unwrap();
     let size = write_files(directory.path()) as f64;
-    let users = f64::from(ACCOUNTS) * organisation::USERS_PER_ACCOUNT as f64;
+    let users = f64::from(ACCOUNTS) * organization::USERS_PER_ACCOUNT as f64;
     println!("{users} users, {:.0} MB, {:.0} bytes a user", size / 1e6, size / users);
     let mut plain = Vec::new();
-    let mut judged = WAYS.map(|_| Vec::new());
+    let mut compared = COMPARED.map(|_| Vec::new());
     for _ in 0..ROUNDS {
         plain.push(measure("plain", directory.path()));
-        for (way, measurements) in WAYS.iter().zip(&mut judged) {
-            measurements.push(measure(way, directory.path()));
+        for (name, measurements) in COMPARED.iter().zip(&mut compared) {
+            measurements.push(measure(name, directory.path()));
         }
     }
     let seconds = |list: &[Measurement]| median(list.iter().map(|it| it.seconds).collect());
     println!("plain: {:.2} s", seconds(&plain));
-    let [records, ..] = &judged;
-    for (way, list) in WAYS.iter().zip(&judged) {
+    let [records, ..] = &compared;
+    for (name, list) in COMPARED.iter().zip(&compared) {
         let ratio_to = |reads: &[Measurement]| {
             let ratios = list.iter().zip(reads).map(|(it, read)| it.seconds / read.seconds);
             median(ratios.collect())
         };
         let memory = median(list.iter().map(|it| it.peak / size).collect());
         println!(
-            "{way}: {:.2} s, {:.2} x plain, {:.2} x records (target {TIME_TARGET}),",
+            "{name}: {:.2} s, {:.2} x plain, {:.2} x records (target {TIME_TARGET}),",
             seconds(list),
             ratio_to(&plain),
             ratio_to(records),

@@ -10,7 +10,7 @@
     clippy::print_stdout
 )]
 
-mod organisation;
+mod organization;
 
 use std::hint::black_box;
 use std::path::Path;
@@ -61,10 +61,10 @@ fn write(file: &Path, text: &str) {
 fn compare() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("report.csv");
-    let csv = organisation::report(0, organisation::USERS_PER_ACCOUNT);
+    let csv = organization::report(0, organization::USERS_PER_ACCOUNT);
     let allowlist = directory.path().join("allowlist.yml");
     write(&file, &csv);
-    write(&allowlist, &organisation::allowlist());
+    write(&allowlist, &organization::allowlist());
     let plain = || {
         let mut command = Command::new(std::env::current_exe().unwrap());
         command.arg("plain").arg(&file);
@@ -72,7 +72,7 @@ fn compare() {
     };
     let audit = |format: &str| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_iam-stocktake"));
-        let now = organisation::now().to_rfc3339();
+        let now = organization::now().to_rfc3339();
         command.args(["audit", "--format", format, "--now", &now]);
         command.arg("--allowlist").arg(&allowlist).arg("--credential-report").arg(&file);
         command
@@ -83,9 +83,9 @@ fn compare() {
     let mut of_audits = ["table", "json", "markdown"].map(|format| (format, Vec::new()));
     // The first round has cold caches and does not count.
     for round in 0..=ROUNDS {
-        let kept = round > 0;
+        let counts = round > 0;
         let keep = |list: &mut Vec<f64>, time| {
-            if kept {
+            if counts {
                 list.push(time);
             }
         };

@@ -29,9 +29,9 @@ pub use panics::record as record_panics;
 
 use crate::cause::reason;
 use crate::cli::Command;
-use crate::report::escape_invisible;
 use crate::runner::log::{inert, inert_json};
 use crate::secrets;
+use crate::templates::escape_invisible;
 
 /// The most rows of a table in a report.
 const MAX_ROWS: usize = 200;

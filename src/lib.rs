@@ -30,3 +30,4 @@ pub mod report;
 mod retry;
 pub mod runner;
 pub mod secrets;
+pub mod templates;

@@ -3,13 +3,12 @@
 //! Terraform.
 
 mod document;
-mod hcl;
 mod role;
 mod size;
 mod terraform;
 
 pub use document::{
-    PolicyNode, RoleGrant, member_trust, oidc_provider, subjects, web_identity_trust,
+    PolicyDocument, RoleGrant, member_trust, oidc_provider, subjects, web_identity_trust,
 };
 pub use role::RemediationRole;
 pub use size::{PolicyKind, size};

@@ -9,6 +9,7 @@ mod apply;
 mod delete;
 pub mod history;
 pub mod journal;
+pub mod pages;
 pub mod plan;
 mod undo;
 mod write;

@@ -8,6 +8,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::model::inventory::{AccountId, CredentialKind, Timestamp};
 use crate::model::policy::Rule;
+use crate::templates::SafeDisplay;
 
 /// Sixteen hex digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -18,6 +19,8 @@ impl fmt::Display for FindingId {
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
     }
 }
+
+impl SafeDisplay for FindingId {}
 
 /// A text that is no fingerprint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

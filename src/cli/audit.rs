@@ -8,7 +8,7 @@ use clap::ValueEnum;
 use super::live::{AccessArgs, RecheckArgs};
 use super::values::{AllowlistSetting, Format, Input, OutputFile, one_of, time};
 use super::{Clock, MAX_DAYS_RANGE};
-use crate::report::Language;
+use crate::templates::Language;
 
 pub(super) const EXAMPLES: &str = "\
 Examples:

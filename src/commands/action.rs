@@ -25,11 +25,11 @@ use crate::queue::observation::Observation;
 use crate::queue::state::QueueState;
 use crate::queue::update::{UserKey, user_key_of};
 use crate::report::json::v1;
-use crate::report::{UserTemplate, escape_invisible};
 use crate::runner::checkout::{self, RepositoryPath, as_relative};
 use crate::runner::command::{Annotation, AnnotationLevel};
 use crate::runner::job::Job;
 use crate::runner::oidc::TokenEndpoint;
+use crate::templates::{UserTemplate, escape_invisible};
 
 /// Runs the command.
 pub(super) fn action(
@@ -57,6 +57,11 @@ fn run(
     streams: &mut Streams<'_>,
 ) -> Result<Exit, Exit> {
     reject_unsupported_pull_request(job, streams)?;
+    job_report.language = match command {
+        ActionCommand::Check(args) => args.publish.language.language,
+        ActionCommand::Publish(args) => args.publish.language.language,
+        ActionCommand::Remediate(args) => args.remediation.language.language,
+    };
     match command {
         ActionCommand::Check(args) => {
             let mut args = args.as_ref().clone();

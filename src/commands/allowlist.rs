@@ -15,8 +15,8 @@ use crate::cli::{AllowlistCommand, AllowlistSetting, Input, SuggestArgs};
 use crate::files::FileKind;
 use crate::model::inventory::AccountId;
 use crate::model::policy::{Level, MAX_DAYS, Rule};
-use crate::report::escape_invisible;
 use crate::report::json::v1;
+use crate::templates::escape_invisible;
 
 /// Runs the command.
 pub(super) fn run(

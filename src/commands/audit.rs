@@ -15,9 +15,8 @@ use crate::cause::reason;
 use crate::cli::{AuditArgs, AuditFailOn, Format, Input};
 use crate::files::FileKind;
 use crate::model::policy::Policy;
-use crate::report::{
-    self, Language, MarkdownOptions, TableOptions, UserTemplate, escape_invisible,
-};
+use crate::report::{self, MarkdownOptions, TableOptions};
+use crate::templates::{Language, UserTemplate, escape_invisible};
 
 /// Runs the command.
 pub(super) fn audit(

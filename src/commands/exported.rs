@@ -16,7 +16,7 @@ use crate::files::{FileKind, Workspace};
 use crate::model::inventory::{AccountId, CLOCK_SKEW, MaxEvidenceAge};
 use crate::model::policy::Policy;
 use crate::observe::{credential_report, export};
-use crate::report::escape_invisible;
+use crate::templates::escape_invisible;
 
 /// Which reports are judged, and when.
 pub(super) struct ExportedReports<'a> {

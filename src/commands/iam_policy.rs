@@ -16,10 +16,10 @@ use crate::model::inventory::AccountId;
 use crate::model::policy::Policy;
 use crate::model::policy::remediation::{RemediationPolicy, Stage};
 use crate::permissions::{
-    Features, PolicyNode, RemediationRole, RemediationScope, RoleGrant, TerraformFile,
+    Features, PolicyDocument, RemediationRole, RemediationScope, RoleGrant, TerraformFile,
     member_trust, oidc_provider, subjects, web_identity_trust,
 };
-use crate::report::escape_invisible;
+use crate::templates::{TemplateError, escape_invisible};
 
 /// Runs the command.
 pub(super) fn iam_policy(
@@ -45,9 +45,15 @@ pub(super) fn iam_policy(
             }
             warn_about_no_deletion(settings, &policies, streams);
             warn_about_unused_settings(settings, streams);
-            let text = document(settings, &policies);
-            // Nothing is missing where there was no problem.
-            text.map_or(Exit::Usage, |text| streams.print(&text))
+            match document(settings, &policies) {
+                Ok(Some(text)) => streams.print(&text),
+                // Nothing is missing if there was no problem.
+                Ok(None) => Exit::Usage,
+                Err(error) => {
+                    streams.error(&escape_invisible(&error.to_string()));
+                    Exit::WriteFailed
+                }
+            }
         }
         _ => Exit::Usage,
     }
@@ -133,7 +139,10 @@ impl<'a> RepositoryIdentity<'a> {
 }
 
 /// The text to print; `None` where something is missing, which [`problems`] names.
-fn document(settings: &IamPolicyArgs, policies: &Policies) -> Option<String> {
+fn document(
+    settings: &IamPolicyArgs,
+    policies: &Policies,
+) -> Result<Option<String>, TemplateError> {
     let features = features(settings, policies);
     let (audits, members) = roles(settings);
     let grant = RoleGrant {
@@ -142,24 +151,20 @@ fn document(settings: &IamPolicyArgs, policies: &Policies) -> Option<String> {
         account: settings.account,
         members: &members,
     };
-    match settings.format {
+    Ok(match settings.format {
         PolicyFormat::Json => Some(json(&grant.policy())),
-        PolicyFormat::Trust => {
-            let RepositoryIdentity { account, repository, owner_id, repository_id } =
-                RepositoryIdentity::of(settings)?;
-            let provider = PolicyNode::Text(oidc_provider(settings.partition, account));
+        PolicyFormat::Trust => RepositoryIdentity::of(settings).map(|identity| {
+            let RepositoryIdentity { account, repository, owner_id, repository_id } = identity;
+            let provider = oidc_provider(settings.partition, account);
             let subjects = subjects(repository, owner_id, repository_id, &settings.subjects());
-            let subjects = PolicyNode::List(subjects.into_iter().map(PolicyNode::Text).collect());
-            Some(json(&web_identity_trust(provider, &settings.audience(), subjects)))
-        }
-        PolicyFormat::MemberTrust => {
-            let hub =
-                RoleArn::new(settings.partition, settings.account?, settings.role_name.clone());
-            let hub = PolicyNode::Text(hub.to_string());
-            Some(json(&member_trust(features, hub, settings.external_id.as_ref())))
-        }
+            json(&web_identity_trust(provider, &settings.audience(), subjects))
+        }),
+        PolicyFormat::MemberTrust => settings.account.map(|account| {
+            let hub = RoleArn::new(settings.partition, account, settings.role_name.clone());
+            json(&member_trust(features, hub.to_string(), settings.external_id.as_ref()))
+        }),
         PolicyFormat::Terraform => {
-            let stack = TerraformFile {
+            let file = TerraformFile {
                 grant,
                 features,
                 remediation: settings.remediate,
@@ -171,9 +176,9 @@ fn document(settings: &IamPolicyArgs, policies: &Policies) -> Option<String> {
                 audience: &settings.audience(),
                 external_id: settings.external_id.as_ref(),
             };
-            Some(stack.file())
+            Some(file.file()?)
         }
-    }
+    })
 }
 
 fn features(settings: &IamPolicyArgs, policies: &Policies) -> Features {
@@ -271,7 +276,7 @@ fn read_policies(
     }
 }
 
-fn json(document: &PolicyNode) -> String {
+fn json(document: &PolicyDocument) -> String {
     // Texts and lists with text keys always can be written.
     let text = serde_json::to_string_pretty(document).unwrap_or_default();
     format!("{text}\n")

@@ -19,6 +19,7 @@ use crate::runner::files::{FileError, Outputs, Summary};
 use crate::runner::job::{Job, JobError};
 use crate::runner::log::Log;
 use crate::secrets;
+use crate::templates::{Language, escape_invisible};
 
 /// The output `gate` of a run that has no verdict.
 const NOT_EVALUATED: &str = "not-evaluated";
@@ -34,6 +35,8 @@ pub(super) struct JobReport {
     pub(super) summary: String,
     /// Why the run ends with an exit code where nothing went wrong: the summary says it already.
     pub(super) outcomes: Vec<(Exit, String)>,
+    /// The language of the summary.
+    pub(super) language: Language,
 }
 
 impl JobReport {
@@ -248,7 +251,7 @@ impl JobReport {
         if exit != Exit::Done && !is_told {
             let lines = self.reason(exit, streams);
             let lines: Vec<_> = lines.iter().map(String::as_str).collect();
-            why = failure_summary(exit as u8, &lines);
+            why = self.failure(exit, &lines);
         }
         let Some(file) = Summary::from_environment() else { return exit };
         let text = secrets::redact(&self.summary).into_owned();
@@ -260,10 +263,19 @@ impl JobReport {
                 let exit = exit.max(write_error(&error, streams));
                 let message = error.to_string();
                 // There may be room for this still.
-                let _ = file.append(&failure_summary(exit as u8, &[message.as_str()]));
+                let _ = file.append(&self.failure(exit, &[message.as_str()]));
                 exit
             }
         }
+    }
+
+    /// The part of the summary that says why the run failed.
+    fn failure(&self, exit: Exit, messages: &[&str]) -> String {
+        let page = failure_summary(self.language, exit as u8, messages);
+        page.map_or_else(
+            |error| escape_invisible(&error.to_string()).into_owned(),
+            |page| page + "\n",
+        )
     }
 
     /// Writes the outputs. `result` and `gate` are always among them.

@@ -11,9 +11,9 @@ use crate::cli::{Input, Output, PublishArgs, PublishAuditsArgs};
 use crate::queue::destination::Destination;
 use crate::queue::observation::Observation;
 use crate::queue::pull_request::{Baseline, PullRequestChanges};
-use crate::report::escape_invisible;
 use crate::report::json::v1;
 use crate::runner::job::Job;
+use crate::templates::escape_invisible;
 
 /// Runs the command.
 pub(super) fn publish(

@@ -19,9 +19,9 @@ use crate::queue::plan::QueueOptions;
 use crate::queue::pull_request::{Baseline, PullRequestChanges, PullRequestComment};
 use crate::queue::snapshot::UntrustedIssue;
 use crate::queue::state::QueueState;
-use crate::report::{PageTemplate, SafeText, escape_invisible, render_page};
 use crate::runner::command::{Annotation, AnnotationLevel};
 use crate::runner::job::Job;
+use crate::templates::{Page, SafeText, escape_invisible, render};
 
 /// What is published, and by whom.
 pub(super) struct PublishRun<'a> {
@@ -314,7 +314,7 @@ impl PublishRun<'_> {
         if self.publish_target.destination != Destination::PullRequest
             || published.exit != Exit::Done
         {
-            match render_page(PageTemplate::Summary, self.settings.language.language, view) {
+            match render(Page::Summary, self.settings.language.language, view) {
                 Ok(text) => job_report.add_to_summary(&text),
                 Err(error) => streams.error(&escape_invisible(&error.to_string())),
             }

@@ -7,9 +7,9 @@ use crate::github::{Error, ErrorKind, RepositoryInfo};
 use crate::model::identity::{RepositoryName, Visibility};
 use crate::queue::destination::{Destination, PublishMode, SkipReason, destination};
 use crate::queue::gate::FailOn;
-use crate::report::{SafeText, escape_invisible};
 use crate::runner::job::Job;
 use crate::runner::{self, GitHubEnvironment};
+use crate::templates::{SafeText, escape_invisible};
 
 /// What to do where there is no token.
 const NO_TOKEN: &str = "give `github-token`, or set GITHUB_TOKEN";

@@ -18,10 +18,10 @@ use crate::model::policy::Policy;
 use crate::queue::pull_request::{
     Baseline, PolicyChange, PullRequestChanges, remediation_changes, stricter,
 };
-use crate::report::escape_invisible;
 use crate::runner::checkout::RepositoryPath;
 use crate::runner::event::EventPayload;
 use crate::runner::job::Job;
+use crate::templates::escape_invisible;
 
 /// What a run is judged by.
 pub(super) struct AllowlistComparison {

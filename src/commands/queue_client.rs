@@ -16,7 +16,7 @@ use crate::queue::snapshot::{QueueSnapshot, UntrustedIssue};
 use crate::queue::state::{InvalidQueueState, QueueName, QueueState};
 use crate::queue::update::{self, OutdatedEvidence};
 use crate::queue::warning::Warning;
-use crate::report::TemplateError;
+use crate::templates::TemplateError;
 
 /// How long everything that is asked of GitHub before the audit may take together, and what is
 /// published behind it.

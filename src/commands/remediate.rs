@@ -15,11 +15,12 @@ use crate::cli::{
     self, ActionRemediateArgs, Format, Output, RemediateArgs, RemediationArgs, RemediationTask,
 };
 use crate::files::Staged;
+use crate::remediate::pages::{self, RemediationReport, UndoReport};
 use crate::remediate::plan::RemediationPlan;
-use crate::report::{self, RemediationReport, TemplateError, UndoReport, escape_invisible};
 use crate::runner::checkout::{as_relative, relative_to_workspace};
 use crate::runner::command::{Annotation, AnnotationLevel};
 use crate::runner::job::Job;
+use crate::templates::{Language, TemplateError, escape_invisible};
 
 /// The names of the files in the report's folder.
 const PLAN: &str = "iam-stocktake-plan.json";
@@ -207,7 +208,7 @@ fn run(
     job_report.outcomes.extend(OUTCOMES.map(|(exit, outcome)| (exit, outcome.to_owned())));
     if let Task::Undo { journal, users, .. } = &settings.task {
         let outcome = remediation_run::undo(settings, journal, users, streams)?;
-        return Ok(show_undo(&outcome, context, streams));
+        return show_undo(&outcome, settings.args.language.language, context, streams);
     }
     // Before the run, so that a panic in it loses neither the journal nor where it is.
     name_journal(settings, context, job_report);
@@ -219,13 +220,30 @@ fn run(
     Ok(exit.max(shown.write_job_report(context, job_report, streams)?))
 }
 
-fn show_undo(outcome: &UndoOutcome, context: RunContext<'_>, streams: &mut Streams<'_>) -> Exit {
+fn show_undo(
+    outcome: &UndoOutcome,
+    language: Language,
+    context: RunContext<'_>,
+    streams: &mut Streams<'_>,
+) -> Result<Exit, Exit> {
     let undo_report = UndoReport { undo: &outcome.undo, undone: outcome.undone.as_ref() };
-    let printed = print(&report::undo_text(undo_report), context, streams);
+    let text = or_report(pages::undo_text(undo_report, language), streams)?;
+    let printed = print(&text, context, streams);
     if outcome.undone.is_none() && !outcome.undo.steps.is_empty() {
         streams.hint("nothing was changed: add --apply to do it");
     }
-    outcome.exit.max(printed)
+    Ok(outcome.exit.max(printed))
+}
+
+/// The text of a page; an error is reported.
+fn or_report(
+    page: Result<String, TemplateError>,
+    streams: &mut Streams<'_>,
+) -> Result<String, Exit> {
+    page.map_err(|error| {
+        streams.error(&escape_invisible(&error.to_string()));
+        Exit::WriteFailed
+    })
 }
 
 /// Prints a result. A job has one log for everything.
@@ -368,7 +386,7 @@ impl RemediationOutput<'_> {
             let remediation_report =
                 RemediationReport { is_brief: true, ..self.remediation_report(1) };
             let brief = || {
-                report::remediation_markdown(
+                pages::remediation_markdown(
                     remediation_report,
                     self.settings.args.language.language,
                 )
@@ -380,7 +398,7 @@ impl RemediationOutput<'_> {
     }
 
     fn markdown(&self, max_rows: usize) -> Result<String, TemplateError> {
-        report::remediation_markdown(
+        pages::remediation_markdown(
             self.remediation_report(max_rows),
             self.settings.args.language.language,
         )
@@ -402,11 +420,12 @@ impl RemediationOutput<'_> {
     fn rendered(&self, format: Format, streams: &mut Streams<'_>) -> Result<String, Exit> {
         match format {
             Format::Json => Ok(self.outcome.saved.to_json()),
-            Format::Table => Ok(report::remediation_text(self.remediation_report(MAX_ROWS))),
-            Format::Markdown => self.markdown(MAX_ROWS).map_err(|error| {
-                streams.error(&escape_invisible(&error.to_string()));
-                Exit::WriteFailed
-            }),
+            Format::Table => {
+                let report = self.remediation_report(MAX_ROWS);
+                let language = self.settings.args.language.language;
+                or_report(pages::remediation_text(report, language), streams)
+            }
+            Format::Markdown => or_report(self.markdown(MAX_ROWS), streams),
         }
     }
 }

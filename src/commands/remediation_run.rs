@@ -22,6 +22,7 @@ use crate::remediate::history::{History, merge_journals};
 use crate::remediate::journal::{
     self, Journal, JournalContents, JournalEntry, JournalError, JournalLine, new_run_name,
 };
+use crate::remediate::pages::{self, RemediationReport};
 use crate::remediate::plan::file::{SavedPlan, outdated_changes};
 use crate::remediate::plan::{
     ChangeKind, PlanInput, PlanSettings, RemediationPlan, RemediationTarget, plan,
@@ -29,8 +30,8 @@ use crate::remediate::plan::{
 use crate::remediate::{
     self, ApplyResult, Executor, MissingEvidence, RemediationAccounts, RemediationUser,
 };
-use crate::report::{self, RemediationReport, escape_invisible};
 use crate::runner;
+use crate::templates::escape_invisible;
 
 /// What is asked for.
 #[derive(Debug, Clone)]
@@ -297,7 +298,7 @@ impl RemediationRun<'_> {
             return;
         }
         let saved = SavedPlan { plan, ..saved.clone() };
-        let text = report::remediation_text(RemediationReport {
+        let report = RemediationReport {
             saved: &saved,
             policy: &self.remediation,
             applied: None,
@@ -306,8 +307,11 @@ impl RemediationRun<'_> {
             other_journals: &self.settings.args.other_journals,
             max_rows: MAX_ROWS,
             is_brief: false,
-        });
-        streams.eprint(&text);
+        };
+        match pages::remediation_text(report, self.settings.args.language.language) {
+            Ok(text) => streams.eprint(&text),
+            Err(error) => streams.error(&escape_invisible(&error.to_string())),
+        }
     }
 
     /// Judges the accounts, and looks closely at the people in question.

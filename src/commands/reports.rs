@@ -5,8 +5,9 @@ use super::{Exit, MAX_ROWS, Streams, report_folder};
 use crate::audit::Audit;
 use crate::cli::{CheckArgs, Output};
 use crate::report::json::v1;
-use crate::report::{self, Language, MarkdownOptions, UserTemplate, escape_invisible};
+use crate::report::{self, MarkdownOptions};
 use crate::runner::job::Job;
+use crate::templates::{Language, UserTemplate, escape_invisible};
 
 /// The names of the files in the report's folder.
 const MARKDOWN: &str = "iam-stocktake.md";

@@ -476,6 +476,13 @@ pub enum CredentialHandle {
     Id(String),
 }
 
+/// The part of a credential's id that may be shown: the last four characters.
+#[must_use]
+pub fn id_ending(id: &str) -> String {
+    let length = id.chars().count();
+    id.chars().skip(length.saturating_sub(4)).collect()
+}
+
 /// A date that may be absent or unreadable.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Timestamp {

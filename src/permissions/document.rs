@@ -1,6 +1,8 @@
-//! The policies as documents: what a role may do, and who may assume it.
+//! Permissions policies and trust policies as JSON documents.
 
-use serde::ser::{Serialize, SerializeMap, Serializer};
+use std::collections::BTreeMap;
+
+use serde::Serialize;
 
 use super::{AccessLevel, Feature, Features, PERMISSIONS, Resource};
 use crate::model::identity::{
@@ -9,74 +11,75 @@ use crate::model::identity::{
 use crate::model::inventory::AccountId;
 use crate::model::remediation_tag;
 
-/// The issuer of GitHub's tokens, without its scheme: the OIDC provider's name in an account.
-pub(super) const ISSUER: &str = "token.actions.githubusercontent.com";
+/// The issuer of GitHub's tokens without its scheme, which names the OIDC provider in an account.
+const ISSUER: &str = "token.actions.githubusercontent.com";
 
-/// A part of a document. Keys keep their order.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum PolicyNode {
-    /// A text, as it is.
-    Text(String),
-    /// An expression of Terraform. JSON knows none.
-    Expression(String),
-    /// A list.
-    List(Vec<Self>),
-    /// Keys with their values.
-    Object(Vec<(String, Self)>),
+/// A policy document.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct PolicyDocument {
+    version: &'static str,
+    statement: Vec<Statement>,
 }
 
-impl PolicyNode {
-    pub(super) fn text(text: &(impl ToString + ?Sized)) -> Self {
-        Self::Text(text.to_string())
-    }
-
-    pub(super) fn texts<T: ToString>(texts: impl IntoIterator<Item = T>) -> Self {
-        Self::List(texts.into_iter().map(|text| Self::text(&text)).collect())
-    }
-
-    pub(super) fn object<const N: usize>(entries: [(&str, Self); N]) -> Self {
-        Self::Object(entries.into_iter().map(|(key, value)| (key.to_owned(), value)).collect())
+impl PolicyDocument {
+    fn new(statement: Vec<Statement>) -> Self {
+        Self { version: "2012-10-17", statement }
     }
 }
 
-impl Serialize for PolicyNode {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::Text(text) => serializer.serialize_str(text),
-            // So does Terraform's own JSON syntax.
-            Self::Expression(expression) => {
-                serializer.collect_str(&format_args!("${{{expression}}}"))
-            }
-            Self::List(items) => serializer.collect_seq(items),
-            Self::Object(entries) => {
-                let mut map = serializer.serialize_map(Some(entries.len()))?;
-                for (key, value) in entries {
-                    map.serialize_entry(key, value)?;
-                }
-                map.end()
-            }
-        }
+/// A statement that allows something.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Statement {
+    sid: &'static str,
+    effect: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    principal: Option<BTreeMap<&'static str, String>>,
+    action: OneOrMany,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    resource: Option<OneOrMany>,
+    /// Operator → condition key → value.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    condition: BTreeMap<&'static str, BTreeMap<String, OneOrMany>>,
+}
+
+/// A value that policies write as a string or as a list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+enum OneOrMany {
+    One(String),
+    Many(Vec<String>),
+}
+
+impl OneOrMany {
+    fn one(value: impl ToString) -> Self {
+        Self::One(value.to_string())
+    }
+
+    fn many<T: ToString>(values: impl IntoIterator<Item = T>) -> Self {
+        Self::Many(values.into_iter().map(|value| value.to_string()).collect())
     }
 }
 
-/// What one role is to be allowed.
+/// The permissions of one role.
 #[derive(Debug, Clone, Copy)]
 pub struct RoleGrant<'a> {
-    /// What it does in its own account; `None` where it only assumes other roles.
+    /// What it does in its own account; `None` if it only assumes other roles.
     pub features: Option<Features>,
     /// The partition of the account.
     pub partition: Partition,
-    /// The account, which narrows the resources; any if `None`.
+    /// The account of the resources; any account if `None`.
     pub account: Option<AccountId>,
-    /// The roles that it assumes, each one named.
+    /// The roles that it assumes.
     pub members: &'a [RoleArn],
 }
 
 impl RoleGrant<'_> {
-    /// The permissions policy of the role: one statement for each resource and what is done to it,
-    /// actions in order.
+    /// The permissions policy of the role: one statement for each resource and access level, with
+    /// sorted actions.
     #[must_use]
-    pub fn policy(&self) -> PolicyNode {
+    pub fn policy(&self) -> PolicyDocument {
         use AccessLevel::{Change, Read, Tag};
         use Resource::{Any, Groups, MemberRoles, MfaDevices, Users};
         let statements = [
@@ -90,30 +93,28 @@ impl RoleGrant<'_> {
         ];
         let statements = statements.into_iter().filter_map(|(sid, resource, access)| {
             let actions = self.actions(resource, access);
-            let mut statement = vec![
-                ("Sid".to_owned(), PolicyNode::text(sid)),
-                ("Effect".to_owned(), PolicyNode::text("Allow")),
-                ("Action".to_owned(), PolicyNode::texts(&actions)),
-                ("Resource".to_owned(), self.arns(resource)),
-            ];
-            if access == Tag {
-                statement.push(("Condition".to_owned(), only_our_tags()));
-            }
-            (!actions.is_empty()).then_some(PolicyNode::Object(statement))
+            (!actions.is_empty()).then(|| Statement {
+                sid,
+                effect: "Allow",
+                principal: None,
+                action: OneOrMany::many(actions),
+                resource: Some(self.arns(resource)),
+                condition: if access == Tag { only_our_tags() } else { BTreeMap::new() },
+            })
         });
-        document(statements.collect())
+        PolicyDocument::new(statements.collect())
     }
 
-    fn arns(&self, resource: Resource) -> PolicyNode {
+    fn arns(&self, resource: Resource) -> OneOrMany {
         let account = self.account.as_ref().map_or("*", AccountId::as_str);
         let all =
-            |kind| PolicyNode::text(&format!("arn:{}:iam::{account}:{kind}/*", self.partition));
+            |kind| OneOrMany::one(format_args!("arn:{}:iam::{account}:{kind}/*", self.partition));
         match resource {
-            Resource::Any => PolicyNode::text("*"),
+            Resource::Any => OneOrMany::one("*"),
             Resource::Users => all("user"),
             Resource::Groups => all("group"),
             Resource::MfaDevices => all("mfa"),
-            Resource::MemberRoles => PolicyNode::texts(self.members),
+            Resource::MemberRoles => OneOrMany::many(self.members),
         }
     }
 
@@ -133,24 +134,14 @@ impl RoleGrant<'_> {
     }
 }
 
-/// The condition under which tags may be set and taken away: all of them are ours. Of no tags at
-/// all that is true as well, so that there must be some (IAM User Guide, "Set operators for
-/// multivalued context keys").
-fn only_our_tags() -> PolicyNode {
-    let own_tag_keys = format!("{}*", remediation_tag::TAG_KEY_PREFIX);
-    PolicyNode::object([
-        (
-            "ForAllValues:StringLike",
-            PolicyNode::object([("aws:TagKeys", PolicyNode::text(&own_tag_keys))]),
-        ),
-        ("Null", PolicyNode::object([("aws:TagKeys", PolicyNode::text("false"))])),
-    ])
-}
-
-fn document(statements: Vec<PolicyNode>) -> PolicyNode {
-    PolicyNode::object([
-        ("Version", PolicyNode::text("2012-10-17")),
-        ("Statement", PolicyNode::List(statements)),
+/// The condition that only our tags can be set and removed. `ForAllValues` is also true without any tag
+/// key, so `Null` requires one (IAM User Guide, "Set operators for multivalued context keys").
+fn only_our_tags() -> BTreeMap<&'static str, BTreeMap<String, OneOrMany>> {
+    let own_tag_keys = OneOrMany::one(format_args!("{}*", remediation_tag::TAG_KEY_PREFIX));
+    let tag_keys = |value| BTreeMap::from([("aws:TagKeys".to_owned(), value)]);
+    BTreeMap::from([
+        ("ForAllValues:StringLike", tag_keys(own_tag_keys)),
+        ("Null", tag_keys(OneOrMany::one("false"))),
     ])
 }
 
@@ -160,9 +151,9 @@ pub fn oidc_provider(partition: Partition, account: AccountId) -> String {
     format!("arn:{partition}:iam::{account}:oidc-provider/{ISSUER}")
 }
 
-/// The subjects that GitHub gives the tokens of a repository, both forms of each context: by names
-/// alone, and, for repositories created or renamed since July 2026, with the ids of owner and
-/// repository (GitHub's "OpenID Connect", "Immutable subject claims").
+/// The subject claims of a repository's tokens, two for each context: with names, and with the ids of owner
+/// and repository, which repositories created or renamed since July 2026 use (GitHub Docs, "OpenID
+/// Connect", "Immutable subject claims").
 #[must_use]
 pub fn subjects(
     repository: &RepositoryName,
@@ -180,46 +171,51 @@ pub fn subjects(
     contexts.iter().flat_map(forms).collect()
 }
 
-/// The trust policy of a role that workflows assume with their tokens. Audience and subject are
-/// compared whole: a wildcard in place of an id would let another repository in.
+/// The trust policy of a role that workflows assume with their tokens. Audience and subject are compared
+/// as a whole: a wildcard in place of an id would let another repository assume the role.
 #[must_use]
 pub fn web_identity_trust(
-    provider: PolicyNode,
+    provider: String,
     audience: &Audience,
-    subjects: PolicyNode,
-) -> PolicyNode {
-    let (aud, sub) = (format!("{ISSUER}:aud"), format!("{ISSUER}:sub"));
-    let equals = PolicyNode::object([(&*aud, PolicyNode::text(audience)), (&*sub, subjects)]);
-    trust(
-        "GitHubActions",
-        PolicyNode::object([("Federated", provider)]),
-        "sts:AssumeRoleWithWebIdentity",
-        Some(equals),
-    )
+    subjects: Vec<String>,
+) -> PolicyDocument {
+    let equals = BTreeMap::from([
+        (format!("{ISSUER}:aud"), OneOrMany::one(audience)),
+        (format!("{ISSUER}:sub"), OneOrMany::Many(subjects)),
+    ]);
+    let principal = ("Federated", provider);
+    trust("GitHubActions", principal, "sts:AssumeRoleWithWebIdentity", Some(equals))
 }
 
 /// The trust policy of a role with these features that the first role, `hub`, assumes.
 #[must_use]
 pub fn member_trust(
     features: Features,
-    hub: PolicyNode,
+    hub: String,
     external_id: Option<&ExternalId>,
-) -> PolicyNode {
-    let sid = if features.remediation.is_some() { "RemedyRole" } else { "AuditRole" };
+) -> PolicyDocument {
     let equals =
-        external_id.map(|id| PolicyNode::object([("sts:ExternalId", PolicyNode::text(id))]));
-    trust(sid, PolicyNode::object([("AWS", hub)]), "sts:AssumeRole", equals)
+        external_id.map(|id| BTreeMap::from([("sts:ExternalId".to_owned(), OneOrMany::one(id))]));
+    trust(member_sid(features), ("AWS", hub), "sts:AssumeRole", equals)
 }
 
-fn trust(sid: &str, principal: PolicyNode, action: &str, equals: Option<PolicyNode>) -> PolicyNode {
-    let mut statement = vec![
-        ("Sid".to_owned(), PolicyNode::text(sid)),
-        ("Effect".to_owned(), PolicyNode::text("Allow")),
-        ("Principal".to_owned(), principal),
-        ("Action".to_owned(), PolicyNode::text(action)),
-    ];
-    if let Some(equals) = equals {
-        statement.push(("Condition".to_owned(), PolicyNode::object([("StringEquals", equals)])));
-    }
-    document(vec![PolicyNode::Object(statement)])
+/// The statement id of such a trust policy.
+pub(super) const fn member_sid(features: Features) -> &'static str {
+    if features.remediation.is_some() { "RemediationRole" } else { "AuditRole" }
+}
+
+fn trust(
+    sid: &'static str,
+    principal: (&'static str, String),
+    action: &str,
+    equals: Option<BTreeMap<String, OneOrMany>>,
+) -> PolicyDocument {
+    PolicyDocument::new(vec![Statement {
+        sid,
+        effect: "Allow",
+        principal: Some(BTreeMap::from([principal])),
+        action: OneOrMany::one(action),
+        resource: None,
+        condition: equals.map(|equals| ("StringEquals", equals)).into_iter().collect(),
+    }])
 }

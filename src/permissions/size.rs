@@ -2,7 +2,7 @@
 //!
 //! Source: "IAM and AWS STS quotas", IAM User Guide: white space does not count.
 
-use super::PolicyNode;
+use super::PolicyDocument;
 
 /// What a policy is, which decides how large it may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,14 +28,14 @@ impl PolicyKind {
 
     /// The size of a policy in characters, if IAM does not take one of that size.
     #[must_use]
-    pub fn size_over_limit(self, policy: &PolicyNode) -> Option<usize> {
+    pub fn size_over_limit(self, policy: &PolicyDocument) -> Option<usize> {
         Some(size(policy)).filter(|size| *size > self.limit())
     }
 }
 
 /// The characters of a policy as IAM counts them.
 #[must_use]
-pub fn size(policy: &PolicyNode) -> usize {
+pub fn size(policy: &PolicyDocument) -> usize {
     // Texts and lists with text keys always can be written.
     let text = serde_json::to_string(policy).unwrap_or_default();
     text.chars().filter(|character| !character.is_whitespace()).count()
@@ -44,13 +44,17 @@ pub fn size(policy: &PolicyNode) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::identity::Audience;
+    use crate::permissions::web_identity_trust;
 
     #[test]
     fn size_counts_characters_without_white_space() {
-        let policy = PolicyNode::object([("Sid", PolicyNode::text("a b\u{e9}"))]);
-        assert_eq!(size(&policy), r#"{"Sid":"abe"}"#.len());
-        assert_eq!(PolicyKind::Trust.size_over_limit(&policy), None);
-        let long = PolicyNode::text(&"x".repeat(2_047));
-        assert_eq!(PolicyKind::Trust.size_over_limit(&long), Some(2_049));
+        let audience = |text: &str| text.parse::<Audience>().unwrap();
+        let policy = |aud: &str| web_identity_trust("a b".to_owned(), &audience(aud), Vec::new());
+        let short = serde_json::to_string(&policy("x")).unwrap();
+        assert_eq!(size(&policy("x")), short.len() - 1);
+        assert_eq!(PolicyKind::Trust.size_over_limit(&policy("x")), None);
+        let long = web_identity_trust("\u{e9}".repeat(2_048), &audience("x"), Vec::new());
+        assert_eq!(PolicyKind::Trust.size_over_limit(&long), Some(2_048 + short.len() - 3));
     }
 }

@@ -21,7 +21,7 @@ use super::warning::Warning;
 use crate::github::{
     Error, ErrorKind, Issue, IssueChange, IssueState, NewIssue, NewLabel, Repository, StateReason,
 };
-use crate::report::{Language, PageTemplate, SafeText, TemplateError, render_page};
+use crate::templates::{Language, Page, SafeText, TemplateError, render};
 
 /// How often it is looked whether a new issue is listed, and the first pause between; each further
 /// one is twice as long.
@@ -364,7 +364,7 @@ impl QueueWriter<'_> {
             let duplicate = DuplicateIssue { number: issue.number, original: queue_issue.number };
             self.close_duplicate(
                 duplicate,
-                &render_page(PageTemplate::DuplicateIssue, self.language, of)?,
+                &render(Page::DuplicateIssue, self.language, of)?,
                 progress,
             )
             .await?;

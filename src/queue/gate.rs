@@ -9,7 +9,7 @@ use super::observation::Observation;
 use super::state::QueueState;
 use crate::audit::FindingId;
 use crate::model::inventory::AccountId;
-use crate::report::SafeText;
+use crate::templates::SafeText;
 
 /// The most accounts that are named; the rest is counted.
 const MAX_ACCOUNTS: usize = 50;
@@ -87,7 +87,7 @@ impl AccountListView {
     #[must_use]
     pub fn of(accounts: &BTreeSet<AccountId>, names: bool) -> Self {
         let most = if names { MAX_ACCOUNTS } else { 0 };
-        let rows: Vec<_> = accounts.iter().take(most).map(|id| SafeText::account(*id)).collect();
+        let rows: Vec<_> = accounts.iter().take(most).map(|id| SafeText::new(*id)).collect();
         Self { count: accounts.len(), left_out: accounts.len() - rows.len(), rows }
     }
 }

@@ -20,7 +20,7 @@ use super::update::{QueueUpdate, UserKey, user_key_of};
 use super::view::{ChangesView, NamedFindings, RowBuilder};
 use crate::model::inventory::AccountId;
 use crate::model::policy::Rule;
-use crate::report::{Language, PageTemplate, SafeText, TemplateError, render_page};
+use crate::templates::{Language, Page, SafeText, TemplateError, render};
 
 /// How many findings of a kind the comment names; the rest is counted.
 const MAX_NAMED: usize = 10;
@@ -175,8 +175,8 @@ pub fn plan(
     let (mut changes, mut invalid_logins) = (Vec::new(), BTreeSet::new());
     for duplicate in &snapshot.duplicates {
         let of = SafeText::issue(None, duplicate.original);
-        let comment = render_page(
-            PageTemplate::DuplicateIssue,
+        let comment = render(
+            Page::DuplicateIssue,
             options.language,
             std::collections::BTreeMap::from([("of", of)]),
         )?;
@@ -243,7 +243,7 @@ fn change_comment(
         overdue: NamedFindings::first(MAX_NAMED, rows, &update.overdue),
         run: options.run.clone(),
     };
-    render_page(PageTemplate::QueueChanges, options.language, view).map(Some)
+    render(Page::QueueChanges, options.language, view).map(Some)
 }
 
 /// The comment on an issue that is opened again: what a bot should be told, once, or that a person
@@ -257,10 +257,10 @@ fn reopen_comment(
         (_, Some(bot)) => {
             let label = markers::label(&options.queue);
             let context = std::collections::BTreeMap::from([("bot", bot), ("label", &label)]);
-            let text = render_page(PageTemplate::ClosedByBot, options.language, context)?;
+            let text = render(Page::ClosedByBot, options.language, context)?;
             Ok(Some(format!("{}\n{}", markers::CLOSED_BY_BOT, text.trim_end())))
         }
-        (None, None) => render_page(PageTemplate::StillOpen, options.language, ()).map(Some),
+        (None, None) => render(Page::StillOpen, options.language, ()).map(Some),
     }
 }
 

@@ -17,7 +17,7 @@ use crate::audit::{Coverage, FindingId, FindingStatus};
 use crate::model::inventory::AccountId;
 use crate::model::policy::remediation::RemediationPolicy;
 use crate::model::policy::{Level, Policy, Rule};
-use crate::report::{Language, PageTemplate, SafeText, TemplateError, render_page};
+use crate::templates::{Language, Page, SafeText, TemplateError, render};
 
 /// The most rows of each list.
 const MAX_ROWS: usize = 50;
@@ -356,7 +356,7 @@ impl PullRequestComment<'_> {
         let marker = markers::pull_request_marker(self.queue);
         let max_rows = if self.names { MAX_ROWS } else { 0 };
         fit_rows(max_rows, MAX_BODY_BYTES, |max_rows| {
-            let text = render_page(PageTemplate::PullRequest, language, self.view(max_rows))?;
+            let text = render(Page::PullRequest, language, self.view(max_rows))?;
             Ok(format!("{marker}\n{}", text.trim_end()))
         })
     }
@@ -399,7 +399,7 @@ impl PullRequestComment<'_> {
             overdue_errors: gate_counts.overdue_errors,
             has_queue: self.queue_state.is_some(),
             index: self.index.clone(),
-            dead_since: self.schedule_stopped_since().map(SafeText::day),
+            dead_since: self.schedule_stopped_since().map(SafeText::new),
             incomplete: self.incomplete(max_rows),
             unaudited: AccountListView::of(self.unaudited, self.names),
             allowlist: self.allowlist.map(str::to_owned),
@@ -422,7 +422,7 @@ impl PullRequestComment<'_> {
     fn drops(&self, max_rows: usize) -> FormerAccountList {
         let drops = &self.pull_request_changes.drops;
         let row = |former: &FormerAccount| FormerAccountRow {
-            account: SafeText::account(former.account),
+            account: SafeText::new(former.account),
             reason: cut(&former.reason),
             owner: cut(&former.owner),
         };
@@ -451,13 +451,13 @@ impl PullRequestComment<'_> {
         for (account, audited) in &self.observation.accounts {
             for (rule, coverage) in &audited.coverage {
                 if *coverage == Coverage::Incomplete {
-                    incomplete.entry(*account).or_default().push(SafeText::rule(*rule));
+                    incomplete.entry(*account).or_default().push(SafeText::new(*rule));
                 }
             }
         }
         let count = incomplete.len();
         let view =
-            |(account, rules)| IncompleteAccountRow { account: SafeText::account(account), rules };
+            |(account, rules)| IncompleteAccountRow { account: SafeText::new(account), rules };
         let rows: Vec<_> = incomplete.into_iter().take(max_rows).map(view).collect();
         IncompleteAccountList { count, left_out: count - rows.len(), rows }
     }

@@ -12,7 +12,7 @@ use super::update::{UserKey, user_key_of};
 use crate::audit::FindingId;
 use crate::model::inventory::{AccountId, CredentialKind};
 use crate::model::policy::{Level, Rule};
-use crate::report::{SafeText, escape_invisible};
+use crate::templates::{SafeText, escape_invisible};
 
 /// How many days what was settled is shown.
 const RESOLVED_SHOWN_DAYS: i64 = 30;
@@ -66,9 +66,9 @@ impl From<RemediationProgress> for QueueRemediationView {
     fn from(progress: RemediationProgress) -> Self {
         Self {
             reached: progress.reached.id(),
-            since: SafeText::day(progress.since),
+            since: SafeText::new(progress.since),
             next: progress.next.map(|(stage, _)| stage.id()),
-            next_from: progress.next.map(|(_, from)| SafeText::day(from)),
+            next_from: progress.next.map(|(_, from)| SafeText::new(from)),
         }
     }
 }
@@ -79,16 +79,16 @@ impl FindingRow {
         Self {
             marker: SafeText::row_marker(id),
             ticked: false,
-            id: SafeText::id(id),
-            account: SafeText::account(finding.account),
+            id: SafeText::new(id),
+            account: SafeText::new(finding.account),
             user: truncate_name(&finding.user),
             kind: finding.kind.map(CredentialKind::id),
             slot: finding.slot,
             id_ending: finding.id_ending.clone(),
-            rule: SafeText::rule(finding.rule),
+            rule: SafeText::new(finding.rule),
             level: level.id(),
             reference: finding.reference.map(|(what, _)| what.id()),
-            reference_date: finding.reference.map(|(_, at)| SafeText::day(at.date_naive())),
+            reference_date: finding.reference.map(|(_, at)| SafeText::new(at.date_naive())),
             owner: finding.owner.as_deref().map(truncate_name),
             clock: finding.progress.map(Into::into),
             state: "open",
@@ -103,7 +103,7 @@ impl FindingRow {
     /// A finding that the queue holds, as it is seen now.
     pub(super) fn from_entry(id: FindingId, seen: &ObservedFinding, entry: &QueueEntry) -> Self {
         Self {
-            since: entry.open_since().map(SafeText::day),
+            since: entry.open_since().map(SafeText::new),
             overdue: matches!(entry.state, FindingState::Open { overdue_reported: true, .. }),
             ..Self::of(id, &seen.finding, seen.level)
         }
@@ -135,8 +135,8 @@ impl RowBuilder<'_> {
         FindingRow {
             ticked: self.ticked.contains(&id),
             state,
-            since: Some(SafeText::day(since)),
-            due: entry.due(self.due_within_days).map(SafeText::day),
+            since: Some(SafeText::new(since)),
+            due: entry.due(self.due_within_days).map(SafeText::new),
             overdue,
             acknowledged,
             issue: issue.map(|number| SafeText::issue(None, *number)),
@@ -297,7 +297,7 @@ impl QueuePage<'_> {
             remedy_within_days: self.rows.due_within_days,
             per_user: self.per_user,
             without_issue: if self.per_user { without_issue } else { 0 },
-            checked: SafeText::day(queue_state.checked),
+            checked: SafeText::new(queue_state.checked),
         }
     }
 
@@ -306,11 +306,8 @@ impl QueuePage<'_> {
         for (id, entry) in open {
             rows.entry(entry.finding.account).or_default().push(self.rows.row(*id, entry));
         }
-        let view = |(id, rows)| QueueAccountView {
-            id: SafeText::account(id),
-            alias: self.alias(id),
-            rows,
-        };
+        let view =
+            |(id, rows)| QueueAccountView { id: SafeText::new(id), alias: self.alias(id), rows };
         rows.into_iter().map(view).collect()
     }
 
@@ -334,12 +331,11 @@ impl QueuePage<'_> {
         for ((day, account), rules) in rules {
             alike.entry((day, rules)).or_default().push(account);
         }
-        let name =
-            |id: &AccountId| AccountName { id: SafeText::account(*id), alias: self.alias(*id) };
+        let name = |id: &AccountId| AccountName { id: SafeText::new(*id), alias: self.alias(*id) };
         let view = |((day, rules), accounts): ((Option<NaiveDate>, BTreeSet<Rule>), Vec<_>)| {
             UnobservedRules {
-                since: day.map(SafeText::day),
-                rules: rules.into_iter().map(SafeText::rule).collect(),
+                since: day.map(SafeText::new),
+                rules: rules.into_iter().map(SafeText::new).collect(),
                 more: accounts.len().saturating_sub(MAX_ACCOUNTS),
                 accounts: accounts.iter().take(MAX_ACCOUNTS).map(name).collect(),
             }
@@ -416,7 +412,7 @@ pub(super) fn user_issue_view(
     let row = |(id, entry): &(FindingId, &QueueEntry)| rows.row(*id, entry);
     let calling = open.iter().map(|(_, entry)| *entry).filter(|entry| entry.needs_action());
     UserIssueView {
-        account: SafeText::account(*account),
+        account: SafeText::new(*account),
         alias: rows.queue_state.aliases.get(account).map(|alias| truncate_name(alias)),
         user: truncate_name(finding.map_or(name, |it| &it.user)),
         owner: finding.and_then(|it| it.owner.as_deref()).map(truncate_name),
@@ -425,7 +421,7 @@ pub(super) fn user_issue_view(
         rows_left_out: open.len() - shown + settled.len() - settled_shown,
         open: open.len(),
         remedy_within_days: rows.due_within_days,
-        due: calling.filter_map(|entry| entry.due(rows.due_within_days)).min().map(SafeText::day),
+        due: calling.filter_map(|entry| entry.due(rows.due_within_days)).min().map(SafeText::new),
         belongings: rows.queue_state.user_resources.get(user_key).map(Into::into),
     }
 }

@@ -40,7 +40,8 @@ impl UndoPlan {
 }
 
 /// Why a deactivation is not undone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum UndoSkipReason {
     Active,
     Gone,

@@ -1,29 +1,41 @@
-//! Why a run failed, for a job's summary.
+//! The job summary of a run that failed.
 
-use super::escape::{escape_invisible, fenced};
+use serde::Serialize;
 
-/// What the summary says of a run that failed: a caution with the exit code and these lines, which
-/// may hold anybody's text.
-#[must_use]
-pub fn failure_summary(exit_code: u8, lines: &[&str]) -> String {
-    let lines: Vec<_> = lines.iter().map(|line| escape_invisible(line)).collect();
-    let quoted = fenced(&lines.join("\n"), "text").replace('\n', "\n> ");
-    format!(
-        "> [!CAUTION]\n> **iam-stocktake ended with exit code {exit_code}:**\n>\n> {quoted}\n\n"
-    )
+use crate::templates::{Language, Page, TemplateError, escape_invisible, render};
+
+#[derive(Serialize)]
+struct FailureView {
+    exit_code: u8,
+    /// The messages, one line each.
+    messages: String,
+}
+
+/// The job summary of a run that failed, with its messages. They can contain untrusted text.
+///
+/// # Errors
+/// [`TemplateError`] if the template does not fit the view.
+pub fn failure_summary(
+    language: Language,
+    exit_code: u8,
+    messages: &[&str],
+) -> Result<String, TemplateError> {
+    let lines: Vec<_> = messages.iter().map(|message| escape_invisible(message)).collect();
+    render(Page::Failure, language, FailureView { exit_code, messages: lines.join("\n") })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::failure_summary;
+    use super::*;
 
     #[test]
-    fn text_cannot_end_its_code_block() {
-        let told = failure_summary(2, &["a ```\n> b @octocat", "````", "\u{202e}c"]);
+    fn message_cannot_end_its_code_block() {
+        let messages = ["a ```\n> b @octocat", "````", "\u{202e}c"];
+        let summary = failure_summary(Language::English, 2, &messages).unwrap();
         assert_eq!(
-            told,
-            "> [!CAUTION]\n> **iam-stocktake ended with exit code 2:**\n>\n> `````text\n\
-             > a ```\\u{a}> b @octocat\n> ````\n> \\u{202e}c\n> `````\n\n"
+            summary,
+            "> [!CAUTION]\n> **iam-stocktake failed with exit code 2:**\n>\n> `````text\n\
+             > a ```\\u{a}> b @octocat\n> ````\n> \\u{202e}c\n> `````\n"
         );
     }
 }

@@ -1,33 +1,34 @@
-//! The audit as a table for people at a terminal.
+//! The audit as a table for a terminal.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, Table, presets};
 
-use super::{by_account, escape_invisible, id_ending};
+use super::by_account;
 use crate::allowlist::ExemptionStatus;
 use crate::audit::{
     self, AgeProblem, AllowlistOrigin, Audit, AuditedAccount, Coverage, ExemptionMatch, Finding,
     FindingStatus, Note, ReferenceKind,
 };
 use crate::model::inventory::{
-    AccountId, CredentialHandle, CredentialKind, Denial, EvidenceSource, GapCause,
+    AccountId, CredentialHandle, CredentialKind, Denial, EvidenceSource, GapCause, id_ending,
 };
 use crate::model::policy::{Level, Rule};
+use crate::templates::escape_invisible;
 
-/// How the table is drawn.
+/// How the table is printed.
 #[derive(Debug, Clone, Copy)]
 pub struct TableOptions {
-    /// Whether ANSI colours are used.
+    /// Whether to use ANSI colors.
     pub color: bool,
-    /// The terminal's width in columns; `None` for as wide as it takes.
+    /// The terminal's width in columns; `None` for no limit.
     pub width: Option<u16>,
-    /// The most rows that an account's table shows; 0 for all.
+    /// The maximum number of rows per account; 0 for all.
     pub max_rows: usize,
 }
 
-/// Draws the audit, ending with a line feed.
+/// Prints the audit as text, ending with a line feed.
 #[must_use]
 pub fn table(audit: &Audit, options: TableOptions) -> String {
     let mut text = String::new();
@@ -57,13 +58,13 @@ fn heading(account: &AuditedAccount) -> String {
                 |days| format!("{} old", count_days(days)),
             );
             let live = match account.evidence_source {
-                EvidenceSource::Live => format!(", {} looked at live", account.rechecked),
+                EvidenceSource::Live => format!(", {} re-checked", account.rechecked),
                 EvidenceSource::ExportedReport | EvidenceSource::FetchedReport => String::new(),
             };
             format!("credential report of {}, {age}{live}", at.format("%Y-%m-%d %H:%M UTC"))
         }
         None if account.has_no_credential_report() => {
-            return format!("Account {}: the credential report could not be had", account.id);
+            return format!("Account {}: the credential report is not available", account.id);
         }
         None => match account.age.days {
             Some(days) => {
@@ -88,13 +89,13 @@ fn account_table(
 ) {
     let mut shown: Vec<_> =
         findings.iter().filter(|it| it.status != FindingStatus::Exempted).collect();
-    // What can wait stands last.
+    // Notices come last.
     shown.sort_by_key(|it| it.level == Level::Notice && it.status == FindingStatus::Open);
     if shown.is_empty() {
         text.push_str(match account.incomplete_rules().next() {
-            _ if account.has_no_credential_report() => "  nothing is known of it\n",
-            Some(_) => "  nothing found, but not everything was seen\n",
-            None => "  nothing to remedy\n",
+            _ if account.has_no_credential_report() => "  not audited\n",
+            Some(_) => "  no findings, but the evidence is incomplete\n",
+            None => "  no open findings\n",
         });
         return;
     }
@@ -105,7 +106,7 @@ fn account_table(
         Some(width) => {
             table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
         }
-        // Without a width of ours the table would ask the terminal itself.
+        // Without a width, the table would ask the terminal.
         None => {
             table.set_content_arrangement(ContentArrangement::Disabled);
         }
@@ -125,7 +126,7 @@ fn account_table(
     if shown.len() > limit {
         let _ = writeln!(
             text,
-            "  … and {} (--max-rows 0 shows all)",
+            "  … and {} (the JSON report has all rows)",
             count(shown.len() - limit, "more row")
         );
     }
@@ -170,8 +171,8 @@ fn since(finding: &Finding) -> String {
     let Some((reference, moment)) = finding.reference else { return "–".to_owned() };
     let words = match reference {
         ReferenceKind::LastUsed => "last used",
-        ReferenceKind::NeverUsedSince => "never used, made",
-        ReferenceKind::Created => "made",
+        ReferenceKind::NeverUsedSince => "never used, created",
+        ReferenceKind::Created => "created",
         ReferenceKind::Expired => "expired",
     };
     format!("{words} {}", moment.date_naive())
@@ -199,7 +200,7 @@ fn note(audit: &Audit, note: &Note) -> String {
 fn exemptions(audit: &Audit, text: &mut String) {
     if let AllowlistOrigin::Missing(path) = &audit.allowlist {
         let _ =
-            writeln!(text, "No allowlist at {}: nothing is exempted.\n", escape_invisible(path));
+            writeln!(text, "No allowlist at {}, so nothing is exempted.\n", escape_invisible(path));
     }
     let mut any = false;
     for reviewed in &audit.exemptions {
@@ -207,8 +208,8 @@ fn exemptions(audit: &Audit, text: &mut String) {
         let remark = match (reviewed.status, reviewed.matched) {
             (_, ExemptionMatch::NoUser) => match it.user.suggested_pattern() {
                 Some(meant) => format!(
-                    "matches no user: `.` is a dot here, not a regular expression's; did you mean \
-                     `{meant}`?"
+                    "matches no user: a pattern is not a regular expression, and `.` matches only a \
+                     dot. Did you mean `{meant}`?"
                 ),
                 None => "matches no user: remove it".to_owned(),
             },
@@ -216,7 +217,7 @@ fn exemptions(audit: &Audit, text: &mut String) {
                 format!("expired on {}", it.expires)
             }
             (ExemptionStatus::Expired, _) => {
-                format!("expired on {}: its findings are back", it.expires)
+                format!("expired on {}: its findings are open again", it.expires)
             }
             (_, ExemptionMatch::ByCaseOnly) => "matches by case only: correct the name".to_owned(),
             (ExemptionStatus::ExpiresSoon, _) => format!("expires on {}", it.expires),
@@ -237,7 +238,7 @@ fn findings_of<'a>(
     found.get(&account.id).copied().unwrap_or_default()
 }
 
-/// What is incomplete, and why.
+/// Which rules are incomplete, and why.
 fn incomplete(account: &AuditedAccount, findings: &[Finding], text: &mut String) {
     let rules: Vec<_> = account.incomplete_rules().map(Rule::id).collect();
     if !rules.is_empty() {
@@ -247,7 +248,7 @@ fn incomplete(account: &AuditedAccount, findings: &[Finding], text: &mut String)
             rules.join(", ")
         };
         let unknown = findings.iter().any(|finding| finding.status == FindingStatus::Unknown);
-        let rows = if unknown { ": see the rows with `?`" } else { "" };
+        let rows = if unknown { ". See the rows with `?`" } else { "" };
         let _ = writeln!(text, "Account {} is incomplete for {rules}{rows}.", account.id);
     }
     if let Some(problem) = account.age.problem.filter(|_| !account.has_no_credential_report()) {
@@ -259,7 +260,8 @@ fn incomplete(account: &AuditedAccount, findings: &[Finding], text: &mut String)
         } else {
             format!(" for {}", count(gap.users, "user"))
         };
-        let weight = if audit::is_optional_evidence(gap.piece) { " (an ornament)" } else { "" };
+        let weight =
+            if audit::is_optional_evidence(gap.piece) { " (no rule needs it)" } else { "" };
         let message = escape_invisible(&gap.message);
         let _ = writeln!(text, "  {} failed{users}{weight}: {message}", gap.action);
         let denied = (gap.cause == GapCause::Denied).then(|| Denial::from_message(&gap.message));
@@ -269,16 +271,18 @@ fn incomplete(account: &AuditedAccount, findings: &[Finding], text: &mut String)
     }
 }
 
-/// Why the age of the evidence makes it incomplete, and what to do about it.
+/// Why the age of the evidence makes the account incomplete, and how to fix it.
 fn age_problem(problem: AgeProblem, max_days: u32) -> String {
     let limit = count_days(max_days.into());
     match problem {
         AgeProblem::TooOld => format!("the evidence is more than {limit} old (--max-evidence-age)"),
         AgeProblem::Unknown => format!(
-            "the report bears no date, and its newest entry is more than {limit} old: say when it \
-             was generated (--report-generated-at)"
+            "the report has no date, and its newest entry is more than {limit} old. Set its date \
+             with --report-generated-at"
         ),
-        AgeProblem::InFuture => "the evidence is from the future: check the clock".to_owned(),
+        AgeProblem::InFuture => {
+            "the evidence is from the future. Check the clock of the machine".to_owned()
+        }
     }
 }
 
@@ -291,13 +295,13 @@ fn not_shown(account: &AuditedAccount, text: &mut String) {
     }
     let why = match account.evidence_source {
         EvidenceSource::ExportedReport => {
-            "an exported report cannot show all that these rules need"
+            "an exported report does not contain all evidence for these rules"
         }
         EvidenceSource::FetchedReport => {
-            "without a second look, not all is seen that these rules need"
+            "without the re-check, not all evidence for these rules is available"
         }
         EvidenceSource::Live => {
-            "SSH keys were listed of some users only (--ssh-keys all lists them all)"
+            "SSH keys were listed for flagged users only (--ssh-keys all lists the keys of all users)"
         }
     };
     let _ = writeln!(text, "Account {}: {why}: {}.", account.id, rules.join(", "));
@@ -306,7 +310,7 @@ fn not_shown(account: &AuditedAccount, text: &mut String) {
 fn summary(audit: &Audit) -> String {
     let counts = audit.counts();
     format!(
-        "{}: {} to remedy, {} cannot be judged, {} exempted, {}",
+        "{}: {} open, {} unknown, {} exempted, {}",
         audit.outcome().id(),
         counts.needing_remediation(),
         counts.unknown,

@@ -1,68 +1,68 @@
-//! What to do about one user's findings, as values for the templates.
+//! The remediation steps for one user's findings, as values for the templates.
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
-use minijinja::Value;
 use serde::Serialize;
 
-use super::escape::safe_value;
-use super::{escape, id_ending};
 use crate::allowlist::{ExemptedFinding, SuggestedExemption};
 use crate::audit::{
     Audit, AuditedAccount, Finding, FindingStatus, FindingUser, Note, RemediationAction,
     UserCredential,
 };
 use crate::model::identity::Partition;
-use crate::model::inventory::{CredentialHandle, CredentialKind, Permissions, ROOT_USER};
+use crate::model::inventory::{
+    CredentialHandle, CredentialKind, Permissions, ROOT_USER, id_ending,
+};
 use crate::model::policy::Rule;
+use crate::templates::SafeText;
 
-/// What to do about one user.
+/// The remediation steps for one user.
 #[derive(Serialize)]
 pub(super) struct UserRemediation {
-    /// The account that a script must find itself in.
-    account: Value,
-    /// The console's page of the user's credentials; none where the console is not known.
-    console_url: Value,
-    /// The root user's keys are removed by the root user alone.
+    /// The account that a script must run in.
+    account: SafeText,
+    /// The console page of the user's credentials; none for an unknown partition.
+    console_url: Option<SafeText>,
+    /// Whether it is the root user. Only the root user can remove its keys.
     is_root: bool,
-    /// Whether the password is to go.
+    /// Whether to delete the password.
     password: bool,
-    /// A moment as the AWS CLI writes it: what was used or made since is not unused.
+    /// A time as the AWS CLI prints it. A credential used or created after it is not stale.
     threshold: String,
-    /// When the user was created, likewise; another creation is another user.
+    /// The user's creation time as the AWS CLI prints it. Another creation time means another user.
     user_created: Option<String>,
-    /// Something stands open that nobody may act on without asking or looking first.
+    /// Whether a finding needs a check by a person before anything is changed.
     look_first: bool,
     /// Keys and other credentials to deactivate.
     deactivate: Vec<CredentialQuery>,
     /// Keys and other credentials to delete.
     delete: Vec<CredentialQuery>,
-    /// Nothing of the user's is in use and nothing is exempted: the user can go.
+    /// Whether the user can be deleted: nothing is in use and nothing is exempted.
     whole_user: bool,
-    /// What goes with the user; none where nothing was seen or looked at.
+    /// What is deleted with the user; none if nothing was observed.
     belongings: Option<DeletedWithUser>,
-    /// A key is in use, but old.
+    /// Whether a key is in use but not rotated.
     rotate: bool,
-    /// The user's expiry tag has passed.
+    /// Whether the date in the user's expiry tag has passed.
     expired: bool,
-    /// The exemptions to paste.
+    /// The exemptions to add to the allowlist.
     keep: String,
 }
 
-/// What the user has and would lose, as far as it was observed.
+/// What is deleted with the user, as far as it was observed.
 #[derive(Serialize)]
 struct DeletedWithUser {
-    /// The credentials, whatever is to be said of them.
+    /// All credentials, with and without findings.
     credentials: Vec<UserCredentialView>,
-    /// Whether there is an MFA device; not that there is none.
+    /// Whether an MFA device was observed. `false` does not mean that there is none.
     mfa: bool,
-    /// Whether groups and policies were looked at: only then is an empty list no group.
+    /// Whether groups and policies were read. Otherwise the lists are empty.
     permissions_seen: bool,
     groups: Vec<String>,
     attached_policies: Vec<String>,
     inline_policies: Vec<String>,
 }
 
-/// A credential as the templates name it.
+/// A credential.
 #[derive(Serialize)]
 struct UserCredentialView {
     kind: &'static str,
@@ -70,22 +70,22 @@ struct UserCredentialView {
     id_ending: Option<String>,
 }
 
-/// How a script finds a credential: by the end of its id, or by its creation where the evidence
-/// shows no id.
+/// How a script finds a credential: by the end of its id, or by its creation time if the evidence has
+/// no id.
 #[derive(Clone, Serialize)]
 struct CredentialQuery {
     kind: &'static str,
-    /// Picks the ids out of what `list` prints, in the AWS CLI's query language.
+    /// Selects the ids from the output of `list`, in the AWS CLI's query language (JMESPath).
     query: String,
-    /// How many ids that must give: more, and one of them may be in use.
+    /// How many ids the query must return. If it returns more, one of them might be in use.
     count: usize,
-    /// The credential has a last use, which is looked at again before anything is done.
+    /// Whether the script checks the last use again before each change.
     has_last_use: bool,
     #[serde(flatten)]
     words: CliCommands,
 }
 
-/// The AWS CLI's words for a kind of credential.
+/// The AWS CLI's commands and fields for a kind of credential.
 #[derive(Clone, Serialize)]
 struct CliCommands {
     list: &'static str,
@@ -140,8 +140,8 @@ const SERVICE_SPECIFIC_CREDENTIAL: CliCommands = CliCommands {
     remove: "delete-service-specific-credential",
 };
 
-/// `unresolved` are the user's findings that are not exempted; `exempted` says whether there are
-/// others that are.
+/// `unresolved` are the user's findings that are not exempted. `exempted` says whether the user also has
+/// exempted findings.
 pub(super) fn user_remediation(
     audit: &Audit,
     account: &AuditedAccount,
@@ -166,12 +166,16 @@ pub(super) fn user_remediation(
     let all_actionable = unresolved.iter().all(|finding| is_actionable(finding));
     let deactivate = for_actions(&[RemediationAction::DeactivateAndDelete]);
     UserRemediation {
-        account: safe_value(account.id),
-        console_url: console_url(&account.partition, name),
+        account: SafeText::new(account.id),
+        console_url: account
+            .partition
+            .parse()
+            .ok()
+            .map(|partition: Partition| SafeText::console_url(partition, name)),
         is_root: name == ROOT_USER,
         password: has(|rule| rule.remediation().action == RemediationAction::DeletePassword),
         delete: for_actions(&[RemediationAction::DeactivateAndDelete, RemediationAction::Delete]),
-        // Without the date of creation a script could not tell the user from a later namesake.
+        // Without the creation time a script could not tell the user from a later one with the same name.
         whole_user: subject.is_some_and(|it| !it.in_use && it.created.is_some())
             && name != ROOT_USER
             && !exempted
@@ -219,8 +223,8 @@ fn deleted_with_user(subject: &FindingUser) -> Option<DeletedWithUser> {
     })
 }
 
-/// Whether a script may act on the finding: not on what nobody knows, not on a password that
-/// somebody has just reset, and not where an exemption may speak of the credential.
+/// Whether a script may act on the finding: not if it is unknown, not on a recently reset password, and
+/// not if an exemption might apply to the credential.
 fn is_actionable(finding: &Finding) -> bool {
     let in_the_way = |note: &Note| match note {
         Note::RecentlyReset(_)
@@ -232,7 +236,7 @@ fn is_actionable(finding: &Finding) -> bool {
     finding.status == FindingStatus::Open && !finding.notes.iter().any(in_the_way)
 }
 
-/// A password is no selection: a user has one.
+/// How to find the finding's credential; none for a password, since a user has only one.
 fn credential_query(finding: &Finding) -> Option<CredentialQuery> {
     let credential = finding.credential.as_ref()?;
     let words = match credential.kind {
@@ -250,10 +254,10 @@ fn credential_query(finding: &Finding) -> Option<CredentialQuery> {
         (Some(CredentialHandle::Slot(_)), Some(created)) => {
             format!("starts_with({created_field}, '{}')", cli_moment(created))
         }
-        // Nothing tells which of the user's credentials it is.
+        // Nothing identifies the credential.
         _ => return None,
     };
-    // A leftover that somebody has activated again is none.
+    // A key that was activated again is not inactive.
     let action = finding.rule.remediation().action;
     let inactive = if action == RemediationAction::Delete { " && Status=='Inactive'" } else { "" };
     let query = format!("{items}[?{condition}{inactive}].[{id_field}]");
@@ -261,18 +265,18 @@ fn credential_query(finding: &Finding) -> Option<CredentialQuery> {
     Some(CredentialQuery { kind: credential.kind.id(), query, count: 1, has_last_use, words })
 }
 
-/// Ids come from AWS, but a query is no place to find out that one did not.
+/// Ids are alphanumeric; other characters could change the query.
 fn alphanumeric(text: &str) -> String {
     text.chars().filter(char::is_ascii_alphanumeric).collect()
 }
 
-/// The exemptions to paste.
+/// The exemptions to add to the allowlist.
 fn suggested_exemptions(audit: &Audit, unresolved: &[&Finding]) -> String {
     let expires = SuggestedExemption::suggested_expiry_date(
         audit.now.date_naive(),
         audit.policy.max_exemption_days,
     );
-    // What nobody can judge is to be found out, not to be excused.
+    // Unknown findings need a check, not an exemption.
     let argued = unresolved.iter().filter(|finding| finding.needs_remediation());
     let accounts: Vec<_> = argued
         .map(|finding| {
@@ -293,16 +297,7 @@ fn suggested_exemptions(audit: &Audit, unresolved: &[&Finding]) -> String {
     SuggestedExemption::for_findings(excused, expires).iter().map(ToString::to_string).collect()
 }
 
-/// The console's page of a user's credentials; none where the partition's console is not known.
-fn console_url(partition: &str, user: &str) -> Value {
-    let Ok(partition) = partition.parse::<Partition>() else { return Value::from(()) };
-    let (host, user) = (partition.console_host(), escape::url_component(user));
-    safe_value(format!(
-        "https://{host}/iam/home#/users/details/{user}?section=security_credentials"
-    ))
-}
-
-/// A moment as it begins in the AWS CLI's output, whatever zone suffix the CLI gives it.
+/// A time as the AWS CLI prints it, without the time zone suffix.
 fn cli_moment(moment: DateTime<Utc>) -> String {
     moment.to_rfc3339_opts(SecondsFormat::Secs, true).trim_end_matches('Z').to_owned()
 }

@@ -1,22 +1,22 @@
-//! The audit as the Markdown templates see it. `docs/template.md` describes it for people who
-//! bring a template of their own: keep the two together.
+//! The audit, as the Markdown templates see it. `docs/template.md` describes it for users' own
+//! templates; keep the two in sync.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, Utc};
-use minijinja::Value;
 use serde::Serialize;
 
-use super::escape::safe_value;
+use super::by_account;
 use super::user_remediation::{UserRemediation, user_remediation};
-use super::{by_account, id_ending};
 use crate::allowlist::{ExemptionStatus, UserSelector};
 use crate::audit::{
     self, AgeProblem, AllowlistOrigin, Audit, AuditedAccount, ClearedFinding, ClearedReason,
     Coverage, ExemptionMatch, ExemptionResult, Finding, FindingStatus, Note, ReferenceKind,
 };
-use crate::model::inventory::{CredentialHandle, Denial, DenyingPolicyKind, EvidenceGap, GapCause};
+use crate::model::inventory::{
+    CredentialHandle, Denial, DenyingPolicyKind, EvidenceGap, GapCause, id_ending,
+};
 use crate::model::policy::{Level, Rule};
+use crate::templates::SafeText;
 
 /// Everything a template can name.
 #[derive(Serialize)]
@@ -24,24 +24,24 @@ pub(super) struct ReportView {
     /// `clean`, `stale` or `incomplete`.
     outcome: &'static str,
     /// The day of the audit and the moment to the minute.
-    today: Value,
-    now: Value,
+    today: SafeText,
+    now: SafeText,
     stale_after_days: u32,
-    /// The allowlist's path; none where the user asked for no allowlist.
+    /// The allowlist's path; none if the user chose no allowlist.
     allowlist_path: Option<String>,
-    /// Whether the allowlist's file was there.
+    /// Whether the allowlist file exists.
     allowlist_found: bool,
     counts: CountsView,
     rules: Vec<RuleView>,
     accounts: Vec<ReportAccountView>,
     exemptions: Vec<ExemptionView>,
-    /// How many exemptions ask for attention.
+    /// How many exemptions need attention.
     exemption_notices: usize,
-    /// Both stale rules are on and have nothing against anybody that is not exempted.
+    /// Whether both stale rules are on and have no finding that is not exempted.
     nothing_stale: bool,
 }
 
-/// Findings counted by what is to be done with them.
+/// Counts of findings.
 #[derive(Serialize)]
 struct CountsView {
     accounts: usize,
@@ -64,49 +64,49 @@ struct RuleView {
     open: usize,
     exempted: usize,
     unknown: usize,
-    /// The worst coverage over all accounts; none where the rule is off.
+    /// The worst coverage of all accounts; none if the rule is off.
     coverage: Option<&'static str>,
 }
 
 #[derive(Serialize)]
 struct ReportAccountView {
-    id: Value,
+    id: SafeText,
     alias: Option<String>,
     users: usize,
     candidates: usize,
     users_without_shown_credentials: usize,
-    /// When IAM generated the report; none where it does not say.
-    generated_at: Option<Value>,
-    /// The day of the newest date in a report that bears none: it was generated then or later.
-    newest_date: Option<Value>,
-    /// The report's age in days, or the most that it can be; none where that is unknown.
+    /// When IAM generated the report; none if the report has no date.
+    generated_at: Option<SafeText>,
+    /// The newest date in a report that has no date of its own: IAM generated it on this day or later.
+    newest_date: Option<SafeText>,
+    /// The report's age in days, or the most that it can be; none if unknown.
     age_days: Option<i64>,
-    /// How old the evidence may be, in days.
+    /// The maximum age of the evidence, in days.
     max_age_days: u32,
-    /// `evidence-too-old`, `evidence-age-unknown` or `evidence-in-future`, where that is why the
-    /// account is incomplete.
+    /// `evidence-too-old`, `evidence-age-unknown` or `evidence-in-future`, if that makes the account
+    /// incomplete.
     age_problem: Option<&'static str>,
-    /// What needs remedy or cannot be judged.
+    /// Open findings of level error and warning, and unknown findings.
     rows: Vec<ReportRow>,
     rows_left_out: usize,
     notices: Vec<ReportRow>,
     notices_left_out: usize,
     people: Vec<ReportUser>,
     people_left_out: usize,
-    /// Rules by the coverage that they had.
+    /// Rules by their coverage.
     incomplete: Vec<&'static str>,
     not_shown: Vec<&'static str>,
     /// `exported-report`, `fetched-report` or `live`.
     evidence: &'static str,
-    /// How many users were looked at live.
+    /// How many users were re-checked.
     rechecked: usize,
-    /// The credential report could not be had.
+    /// Whether the credential report is missing.
     unseen: bool,
     gaps: Vec<GapView>,
     cleared: Vec<ClearedView>,
 }
 
-/// Evidence that could not be had.
+/// Missing evidence.
 #[derive(Serialize)]
 struct GapView {
     piece: &'static str,
@@ -114,88 +114,88 @@ struct GapView {
     action: &'static str,
     message: String,
     users: usize,
-    /// Whether AWS denied the call by a deny statement, so that granting it does not help.
+    /// Whether a deny statement denied the call, so that granting the permission does not help.
     denied_explicitly: bool,
-    /// The kind of policy that AWS blames for the denial, in AWS's words; none where it names none.
+    /// The kind of policy that denied the call, in AWS's words; none if AWS names none.
     denied_by: Option<&'static str>,
-    /// Whether no rule hangs on it.
+    /// Whether no rule needs it.
     ornament: bool,
 }
 
-/// A finding of the report that a live look cleared.
+/// A finding of the credential report that the re-check cleared.
 #[derive(Serialize)]
 struct ClearedView {
     user: String,
     kind: &'static str,
-    created: Option<Value>,
+    created: Option<SafeText>,
     clearing: &'static str,
-    used: Option<Value>,
+    used: Option<SafeText>,
 }
 
-/// One finding as a table shows it.
+/// A row of a table: one finding.
 #[derive(Clone, Serialize)]
 struct ReportRow {
     user: String,
-    /// The credential's kind; none for a verdict on the user.
+    /// The credential's kind; none for a finding about the user.
     kind: Option<&'static str>,
     slot: Option<u8>,
     /// The last four characters of the credential's id.
     id_ending: Option<String>,
-    created: Option<Value>,
+    created: Option<SafeText>,
     last_service: Option<String>,
     rule: &'static str,
     level: &'static str,
     status: &'static str,
     days: Option<i64>,
     reference: Option<&'static str>,
-    reference_date: Option<Value>,
+    reference_date: Option<SafeText>,
     notes: Vec<NoteView>,
     clock: Option<RemediationTagView>,
-    id: Value,
+    id: SafeText,
 }
 
-/// How far the remedy has come with a credential.
+/// The remediation stage of a credential.
 #[derive(Clone, Serialize)]
 struct RemediationTagView {
     /// `notified`, `deactivated` or `inactive`.
     reached: &'static str,
-    since: Value,
-    /// `deactivate` or `delete`, and the first day of it; none where nobody can say.
+    since: SafeText,
+    /// `deactivate` or `delete`, and the first day of that stage; none if unknown.
     next: Option<&'static str>,
-    next_from: Option<Value>,
+    next_from: Option<SafeText>,
 }
 
 #[derive(Clone, Serialize)]
 struct NoteView {
     code: &'static str,
-    /// The field that could not be read.
+    /// The field that is not readable.
     column: Option<String>,
     text: Option<String>,
-    /// The day of a password's last change, or an exemption's last day.
-    day: Option<Value>,
+    /// The day of a password's last change, or an exemption's expiry date.
+    day: Option<SafeText>,
     /// The line of the exemption in the allowlist.
     line: Option<usize>,
 }
 
-/// A user with findings that are not exempted, and what to do about them.
+/// A user with findings that are not exempted, and the remediation steps.
 #[derive(Serialize)]
 struct ReportUser {
     name: String,
     arn: String,
     user_id: Option<String>,
-    created: Option<Value>,
+    created: Option<SafeText>,
     mfa: Option<bool>,
     evidence: &'static str,
     owner: Option<String>,
     groups: Vec<String>,
     policies: Vec<String>,
-    /// The service that the user was last seen with, and the day.
+    /// The last service that the user accessed, and the day.
     last_service: Option<String>,
-    last_seen: Option<Value>,
+    last_seen: Option<SafeText>,
     in_use: bool,
     all_kinds_seen: bool,
     findings: Vec<ReportRow>,
-    /// The findings that name the user's trouble: without notices, unless there is nothing else.
+    /// The findings in the headline: without notices, unless there are only notices.
     headline: Vec<ReportRow>,
     remedy: UserRemediation,
 }
@@ -204,16 +204,16 @@ struct ReportUser {
 struct ExemptionView {
     user: Option<String>,
     pattern: Option<String>,
-    /// The pattern that was probably meant, where this one reads like a regular expression.
+    /// The pattern that was probably meant, if this one looks like a regular expression.
     meant: Option<String>,
-    account: Option<Value>,
+    account: Option<SafeText>,
     credentials: Vec<String>,
     rules: Vec<&'static str>,
-    /// Whether those are the rules that are exempted where none are named.
+    /// Whether these are the default rules of an exemption.
     default_rules: bool,
     reason: String,
     owner: String,
-    expires: Value,
+    expires: SafeText,
     term: &'static str,
     matched: &'static str,
     users: usize,
@@ -221,15 +221,7 @@ struct ExemptionView {
     line: usize,
 }
 
-fn day(moment: DateTime<Utc>) -> Value {
-    safe_value(moment.date_naive())
-}
-
-fn minute(moment: DateTime<Utc>) -> Value {
-    safe_value(moment.format("%Y-%m-%d %H:%M UTC"))
-}
-
-/// Builds the view. A table has at most `max_rows` rows, 0 meaning all.
+/// Builds the view. A table has at most `max_rows` rows; 0 for all.
 pub(super) fn view(audit: &Audit, max_rows: usize) -> ReportView {
     let limit = if max_rows == 0 { usize::MAX } else { max_rows };
     let found = by_account(audit);
@@ -240,8 +232,8 @@ pub(super) fn view(audit: &Audit, max_rows: usize) -> ReportView {
     };
     ReportView {
         outcome: audit.outcome().id(),
-        today: day(audit.now),
-        now: minute(audit.now),
+        today: SafeText::day(audit.now),
+        now: SafeText::minute(audit.now),
         stale_after_days: audit.policy.stale_after_days,
         allowlist_path,
         allowlist_found,
@@ -321,13 +313,13 @@ fn account_view(
         rules.map(|(rule, _)| rule.id()).collect()
     };
     ReportAccountView {
-        id: safe_value(account.id),
+        id: SafeText::new(account.id),
         alias: account.alias.clone(),
         users: account.users,
         candidates: account.flagged_users,
         users_without_shown_credentials: account.users_without_shown_credentials,
-        generated_at: account.report_generated_at.map(minute),
-        newest_date: account.age.newest_date.map(day),
+        generated_at: account.report_generated_at.map(SafeText::minute),
+        newest_date: account.age.newest_date.map(SafeText::day),
         age_days: account.age.days,
         max_age_days: account.age.max_days,
         age_problem: account
@@ -373,16 +365,16 @@ fn cleared_view(cleared: &ClearedFinding) -> ClearedView {
     ClearedView {
         user: cleared.user.clone(),
         kind: cleared.kind.id(),
-        created: cleared.created.map(day),
+        created: cleared.created.map(SafeText::day),
         clearing: cleared.reason.id(),
         used: match cleared.reason {
-            ClearedReason::Used(moment) => Some(day(moment)),
+            ClearedReason::Used(moment) => Some(SafeText::day(moment)),
             _ => None,
         },
     }
 }
 
-/// The findings gathered by user, in the order in which the users first appear.
+/// The findings grouped by user, in the order in which the users first appear.
 fn group_by_user<'a>(findings: impl Iterator<Item = &'a Finding>) -> Vec<Vec<&'a Finding>> {
     let mut places = BTreeMap::new();
     let mut people: Vec<Vec<&Finding>> = Vec::new();
@@ -402,7 +394,7 @@ fn user_view(
     unresolved: &[&Finding],
     of_account: &[Finding],
 ) -> ReportUser {
-    // `group_by_user` makes no empty groups; an empty one would be nobody.
+    // `group_by_user` makes no empty groups.
     let subject = unresolved.first().map(|finding| finding.user.as_ref());
     let permissions = subject.and_then(|it| it.permissions.as_ref());
     let last_accessed = subject.and_then(|it| it.last_accessed.as_ref());
@@ -417,7 +409,7 @@ fn user_view(
         name,
         arn: subject.map(|it| it.arn.clone()).unwrap_or_default(),
         user_id: subject.and_then(|it| it.user_id.clone()),
-        created: subject.and_then(|it| it.created).map(day),
+        created: subject.and_then(|it| it.created).map(SafeText::day),
         mfa: subject.and_then(|it| it.mfa),
         evidence: subject.map_or("", |it| it.evidence.id()),
         owner: subject.and_then(|it| it.owner.clone()),
@@ -426,7 +418,7 @@ fn user_view(
             .map(|it| [it.attached_policies.as_slice(), &it.inline_policies].concat())
             .unwrap_or_default(),
         last_service: last_accessed.map(|it| it.service.clone()),
-        last_seen: last_accessed.map(|it| day(it.at)),
+        last_seen: last_accessed.map(|it| SafeText::day(it.at)),
         in_use: subject.is_some_and(|it| it.in_use),
         all_kinds_seen: subject.is_some_and(|it| it.all_kinds_seen),
         headline: findings
@@ -450,17 +442,17 @@ fn row(audit: &Audit, finding: &Finding) -> ReportRow {
         kind: credential.map(|it| it.kind.id()),
         slot,
         id_ending: id,
-        created: credential.and_then(|it| it.created).map(day),
+        created: credential.and_then(|it| it.created).map(SafeText::day),
         last_service: credential.and_then(|it| it.last_used_service.clone()),
         rule: finding.rule.id(),
         level: finding.level.id(),
         status: finding.status.id(),
         days: finding.days,
         reference: finding.reference.map(|(reference, _)| ReferenceKind::id(reference)),
-        reference_date: finding.reference.map(|(_, moment)| day(moment)),
+        reference_date: finding.reference.map(|(_, moment)| SafeText::day(moment)),
         notes: finding.notes.iter().map(|note| note_view(audit, note)).collect(),
         clock: remediation_tag_view(audit, finding),
-        id: safe_value(finding.id),
+        id: SafeText::new(finding.id),
     }
 }
 
@@ -468,16 +460,16 @@ fn remediation_tag_view(audit: &Audit, finding: &Finding) -> Option<RemediationT
     let next = audit.next_stage(finding);
     finding.remediation_tag.map(|clock| RemediationTagView {
         reached: clock.reached.id(),
-        since: day(clock.since),
+        since: SafeText::day(clock.since),
         next: next.map(|it| it.stage.id()),
-        next_from: next.map(|it| safe_value(it.from)),
+        next_from: next.map(|it| SafeText::new(it.from)),
     })
 }
 
 fn note_view(audit: &Audit, note: &Note) -> NoteView {
     let mut view = NoteView { code: note.id(), column: None, text: None, day: None, line: None };
     match note {
-        Note::RecentlyReset(changed) => view.day = Some(day(*changed)),
+        Note::RecentlyReset(changed) => view.day = Some(SafeText::day(*changed)),
         Note::Unreadable(field) => {
             view.column = Some(field.column.clone());
             view.text = Some(field.text.clone());
@@ -485,7 +477,7 @@ fn note_view(audit: &Audit, note: &Note) -> NoteView {
         Note::HiddenCredentials => {}
         Note::ExemptionExpired(index) | Note::ExemptionNeedsLiveEvidence(index) => {
             let exemption = audit.exemptions.get(*index).map(|it| &it.exemption);
-            view.day = exemption.map(|it| safe_value(it.expires));
+            view.day = exemption.map(|it| SafeText::new(it.expires));
             view.line = exemption.map(|it| it.place.line);
         }
     }
@@ -507,13 +499,13 @@ fn exemption_view(reviewed: &ExemptionResult) -> ExemptionView {
         user,
         pattern,
         meant: exemption.user.suggested_pattern(),
-        account: exemption.account.map(safe_value),
+        account: exemption.account.map(SafeText::new),
         credentials: exemption.credentials.iter().map(ToString::to_string).collect(),
         rules: exemption.rules.iter().map(|rule| rule.id()).collect(),
         default_rules: exemption.rules == Rule::disuse_rules(),
         reason: exemption.reason.clone(),
         owner: exemption.owner.clone(),
-        expires: safe_value(exemption.expires),
+        expires: SafeText::new(exemption.expires),
         term: reviewed.status.id(),
         matched: reviewed.matched.id(),
         users: match reviewed.matched {

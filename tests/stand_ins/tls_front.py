@@ -1,9 +1,9 @@
-"""Puts TLS before the stand-in, with a certificate of a private authority that nobody else knows.
+"""Runs a TLS endpoint in front of the stand-in, with a certificate of a private authority.
 
     python tls_front.py TARGET_PORT CA_FILE
 
-writes the authority's certificate to CA_FILE and prints the port on which it listens. It ends when
-its standard input does.
+writes the authority's certificate to CA_FILE and prints its port. It ends when its standard input
+is closed.
 """
 
 import datetime
@@ -20,12 +20,12 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 
 def name(text):
-    """A name that is nothing but a common name."""
+    """A name with only a common name."""
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
 
 
 def certificate(subject, key, issuer, issuer_key, extensions):
-    """A certificate that is good for a day."""
+    """A certificate that is valid for a day."""
     now = datetime.datetime.now(datetime.timezone.utc)
     builder = (
         x509.CertificateBuilder()
@@ -41,14 +41,16 @@ def certificate(subject, key, issuer, issuer_key, extensions):
     return builder.sign(issuer_key, hashes.SHA256())
 
 
-def pem(thing):
+def pem(cert):
     """A certificate in PEM."""
-    return thing.public_bytes(serialization.Encoding.PEM)
+    return cert.public_bytes(serialization.Encoding.PEM)
 
 
 def context(ca_file):
-    """The server's side of TLS; writes the authority's certificate."""
-    authority_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
+    """The TLS context of the server. Writes the authority's certificate."""
+    authority_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(
+        ec.SECP256R1()
+    )
     authority_name = name("A private authority")
     authority = certificate(
         authority_name,
@@ -74,16 +76,16 @@ def context(ca_file):
         serialization.PrivateFormat.PKCS8,
         serialization.NoEncryption(),
     )
-    made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     with tempfile.NamedTemporaryFile() as file:
         file.write(pem(server) + private)
         file.flush()
-        made.load_cert_chain(file.name)
-    return made
+        tls.load_cert_chain(file.name)
+    return tls
 
 
 def pipe(source, sink):
-    """Hands on what comes in until it ends."""
+    """Copies bytes until the source ends."""
     try:
         while data := source.recv(65536):
             sink.sendall(data)
@@ -93,12 +95,12 @@ def pipe(source, sink):
 
 
 def serve(client, tls, target):
-    """One connection."""
+    """Serves a connection."""
     try:
         client = tls.wrap_socket(client, server_side=True)
         server = socket.create_connection(("127.0.0.1", target))
     except OSError:
-        # A client that does not know the authority goes away.
+        # A client that does not trust the authority disconnects.
         client.close()
         return
     threading.Thread(target=pipe, args=(client, server), daemon=True).start()
@@ -106,7 +108,7 @@ def serve(client, tls, target):
 
 
 def main():
-    """Listens until standard input ends."""
+    """Listens until standard input is closed."""
     target, ca_file = int(sys.argv[1]), sys.argv[2]
     tls = context(ca_file)
     listener = socket.create_server(("127.0.0.1", 0))

@@ -1,4 +1,4 @@
-"""HTTP/1.1 on loopback: connections that are kept, one thread each, and answers that break off."""
+"""An HTTP/1.1 server on loopback with a thread per connection. It can interrupt responses."""
 
 import select
 import socket
@@ -11,7 +11,7 @@ MAX_HEAD = 64 * 1024
 
 
 class Request:
-    """One request: the method, the target's path and query, lower-case headers, the body."""
+    """A request: the method, path and query, lower-case headers, and the body."""
 
     def __init__(self, method, target, headers, body):
         self.method, self.headers, self.body = method, headers, body
@@ -19,12 +19,12 @@ class Request:
 
 
 class Answer:
-    """What goes back over the connection, and how it goes.
+    """A response and its delivery.
 
-    `delivery` is `whole`, `reset` (half of the body, then a reset of the connection), `drop` (the
-    reset alone), `stall` (half of the body, then nothing) or `silence` (nothing at all); `delay` is
-    the seconds to wait before the first byte. An answer with a `hold` never goes out: the client
-    waits, until the hold (a context that `select` can watch) ends with a reset.
+    `delivery` is `whole`, `reset` (half of the body, then a reset of the connection), `drop` (only
+    the reset), `stall` (half of the body, then nothing) or `silence` (nothing). `delay` is the
+    seconds before the first byte. A response with a `hold` is never sent: the client waits until
+    the hold (a context that `select` can watch) ends with a reset.
     """
 
     def __init__(self, status, body, content_type):
@@ -34,15 +34,15 @@ class Answer:
         self.hold = None
 
 
-class Gone(Exception):
+class Disconnected(Exception):
     """The client has closed the connection."""
 
 
 class Connection(socketserver.BaseRequestHandler):
-    """Reads requests off one connection and sends the answers, until the client goes away."""
+    """Reads requests from a connection and sends responses until the client disconnects."""
 
     def handle(self):
-        """Serves the connection; the server's `answer` is asked for each request."""
+        """Serves the connection. The server's `answer` handles each request."""
         self.request.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.buffer = b""
         try:
@@ -51,21 +51,21 @@ class Connection(socketserver.BaseRequestHandler):
                 keep = request.headers.get("connection", "").lower() != "close"
                 if not self.send(self.server.answer(request), keep) or not keep:
                     return
-        except (Gone, OSError):
+        except (Disconnected, OSError):
             return
 
     def receive(self):
-        """More bytes into the buffer."""
+        """Reads more bytes into the buffer."""
         chunk = self.request.recv(65536)
         if not chunk:
-            raise Gone
+            raise Disconnected
         self.buffer += chunk
 
     def read(self):
-        """The next request of the connection."""
+        """Reads the next request."""
         while (end := self.buffer.find(b"\r\n\r\n")) < 0:
             if len(self.buffer) > MAX_HEAD:
-                raise Gone
+                raise Disconnected
             self.receive()
         head, self.buffer = self.buffer[:end].decode("latin-1"), self.buffer[end + 4 :]
         first, *lines = head.split("\r\n")
@@ -83,9 +83,9 @@ class Connection(socketserver.BaseRequestHandler):
         return Request(method, target, headers, body)
 
     def send(self, answer, keep):
-        """Sends the answer as it wants to be delivered; whether the connection goes on."""
+        """Sends a response. Returns whether the connection stays open."""
         if answer.hold is not None:
-            self.outlast(answer.hold)
+            self.wait_for(answer.hold)
             self.reset()
             return False
         if answer.delay > 0:
@@ -108,18 +108,18 @@ class Connection(socketserver.BaseRequestHandler):
         return False
 
     def reset(self):
-        """Breaks the connection off: lingering for no time at all makes the close a reset."""
+        """Resets the connection. With a linger time of 0, closing sends a reset."""
         self.request.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.request.close()
 
-    def outlast(self, hold):
-        """Waits until the hold ends, but no longer than the client does."""
+    def wait_for(self, hold):
+        """Waits until the hold ends or the client disconnects."""
         with hold:
             while self.request in select.select([self.request, hold], [], [])[0]:
                 self.receive()
 
     def wait(self, seconds):
-        """Waits so many seconds, or without end (None), but no longer than the client does."""
+        """Waits this many seconds, or forever (None), or until the client disconnects."""
         readable, _, _ = select.select([self.request], [], [], seconds)
         if readable:
             self.receive()
@@ -128,7 +128,7 @@ class Connection(socketserver.BaseRequestHandler):
 
 
 class Listener(socketserver.ThreadingTCPServer):
-    """Listens on a port of the system's choice; `answer` makes an Answer of a Request."""
+    """Listens on a port that the system chooses. `answer` returns the Answer to a Request."""
 
     daemon_threads = True
     request_queue_size = 512
@@ -139,18 +139,18 @@ class Listener(socketserver.ThreadingTCPServer):
 
     @property
     def port(self):
-        """The port that the system gave."""
+        """The port of the server."""
         return self.server_address[1]
 
     def shutdown_request(self, request):
-        """Closes the socket without the half-close that would soften a reset."""
+        """Closes the socket without a half-close, which would prevent a reset."""
         self.close_request(request)
 
     def handle_error(self, request, client_address):
-        """Tells on stderr what went wrong in a connection's thread."""
+        """Prints an error of a connection's thread."""
         if threading.main_thread().is_alive():
             super().handle_error(request, client_address)
 
     def start(self):
-        """Serves in threads of its own from now on."""
+        """Starts to serve in background threads."""
         threading.Thread(target=self.serve_forever, daemon=True).start()

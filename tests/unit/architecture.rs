@@ -13,7 +13,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("octocrab", &["github"]),
     // An export made with `aws iam get-credential-report --output yaml` is YAML as well.
     ("serde_saphyr", &["allowlist", "observe::export"]),
-    ("minijinja", &["report"]),
+    ("minijinja", &["templates"]),
     ("clap", &["cli", "main"]),
     ("clap_complete", &["cli"]),
 ];
@@ -25,8 +25,10 @@ const PURE: &[(&str, &[&str])] = &[
     ("permissions", &[]),
     ("audit", &[]),
     ("report", &[]),
+    ("templates", &[]),
     ("queue", &["queue::apply", "queue::read"]),
     ("remediate::plan", &[]),
+    ("remediate::pages", &[]),
 ];
 
 /// What a pure module must not use.

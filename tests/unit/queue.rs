@@ -20,7 +20,7 @@ mod tracker;
 
 use audits::{ACCOUNT, Audit, Found, OTHER_ACCOUNT, access_key, on, password};
 use iam_stocktake::audit::FindingId;
-use iam_stocktake::report::Language;
+use iam_stocktake::templates::Language;
 use tracker::{Desk, Ran};
 
 /// A desk in English that keeps one issue.

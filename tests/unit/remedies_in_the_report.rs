@@ -12,7 +12,8 @@ use iam_stocktake::model::policy::Policy;
 use iam_stocktake::model::policy::remediation::{RemediationPolicy, Stage};
 use iam_stocktake::model::remediation_tag::{RemediationStatus, RemediationTag, TagSubject};
 use iam_stocktake::report::json::v1;
-use iam_stocktake::report::{Language, MarkdownOptions, markdown};
+use iam_stocktake::report::{MarkdownOptions, markdown};
+use iam_stocktake::templates::Language;
 use smallvec::smallvec;
 
 const KEY: &str = "AKIAXXXXXXXXXXXXWXYZ";
@@ -124,7 +125,7 @@ fn the_script_says_what_is_to_go_before_it_takes_anything_away_and_runs_no_name(
         .unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
     assert!(output.status.success(), "{said}");
-    let expected = said.find("Expected to go with the user").unwrap();
+    let expected = said.find("these are deleted with the user").unwrap();
     let first_deletion = said.find("call delete-").unwrap();
     assert!(expected < first_deletion, "{said}");
     for name in hostile {
@@ -290,7 +291,7 @@ fn a_tag_that_speaks_of_another_key_or_another_state_says_nothing() {
     ] {
         let audit = by(RemediationPolicy::default(), tagged(user, &subject, clock));
         assert_eq!(audit.findings[0].remediation_tag, None);
-        assert!(!rendered(&audit, Language::English).contains("remedy is under way"));
+        assert!(!rendered(&audit, Language::English).contains("Remediation is in progress"));
         assert_eq!(v1::Audit::from(&audit).findings[0].remedy, None);
     }
 }

@@ -4,7 +4,7 @@ use crate::cli::{IamPolicyArgs, PolicyFormat};
 use crate::model::identity::{GithubId, RepositoryName};
 use crate::model::inventory::AccountId;
 use crate::permissions::{
-    Features, PolicyKind, PolicyNode, RoleGrant, member_trust, oidc_provider, size, subjects,
+    Features, PolicyDocument, PolicyKind, RoleGrant, member_trust, oidc_provider, size, subjects,
     web_identity_trust,
 };
 
@@ -31,8 +31,7 @@ pub(super) fn problems(
     if format == PolicyFormat::MemberTrust || (is_terraform && !grant.members.is_empty()) {
         let account = settings.account.as_ref().map_or("000000000000", AccountId::as_str);
         let hub = format!("arn:{}:iam::{account}:role/{}", settings.partition, settings.role_name);
-        let trust_policy =
-            member_trust(features, PolicyNode::Text(hub), settings.external_id.as_ref());
+        let trust_policy = member_trust(features, hub, settings.external_id.as_ref());
         let help = "choose a shorter --external-id";
         found.extend(size_over_limit(
             "other accounts' trust policy",
@@ -85,7 +84,7 @@ fn permissions(grant: RoleGrant<'_>) -> Option<(String, String)> {
 fn size_over_limit(
     what: &str,
     kind: PolicyKind,
-    policy: &PolicyNode,
+    policy: &PolicyDocument,
     help: &str,
 ) -> Option<(String, String)> {
     let size = kind.size_over_limit(policy)?;
@@ -95,7 +94,7 @@ fn size_over_limit(
 }
 
 /// The trust policy of the first role; what Terraform asks for is as long as is usual.
-fn trust_policy(settings: &IamPolicyArgs) -> PolicyNode {
+fn trust_policy(settings: &IamPolicyArgs) -> PolicyDocument {
     let usual = |digits: &str| digits.parse::<GithubId>().ok();
     let repository = settings
         .repository
@@ -110,9 +109,5 @@ fn trust_policy(settings: &IamPolicyArgs) -> PolicyNode {
         Some(account) => oidc_provider(settings.partition, account),
         None => String::new(),
     };
-    web_identity_trust(
-        PolicyNode::Text(provider),
-        &settings.audience(),
-        PolicyNode::List(subjects.into_iter().map(PolicyNode::Text).collect()),
-    )
+    web_identity_trust(provider, &settings.audience(), subjects)
 }

@@ -16,7 +16,7 @@ use super::{
 use crate::audit::FindingId;
 use crate::model::inventory::AccountId;
 use crate::model::policy::Rule;
-use crate::report::{PageTemplate, TemplateError, render_page};
+use crate::templates::{Page, TemplateError, render};
 
 /// The longest memory that stands in the index itself, in characters.
 pub const MAX_INLINE_CHARS: usize = 20_000;
@@ -188,7 +188,7 @@ impl QueueIssueDraft {
     /// # Errors
     /// [`TemplateError`] when its page cannot be rendered.
     pub fn part(&self, text: &str) -> Result<String, TemplateError> {
-        let page = render_page(PageTemplate::StatePart, self.options.language, ())?;
+        let page = render(Page::StatePart, self.options.language, ())?;
         Ok(markers::part_comment(page.trim_end(), text))
     }
 
@@ -221,8 +221,7 @@ impl QueueIssueDraft {
         };
         let marker = markers::queue_marker(&self.options.queue);
         let render = |rows: usize| {
-            let text =
-                render_page(PageTemplate::Queue, self.options.language, queue_page.view(rows))?;
+            let text = render(Page::QueueIssue, self.options.language, queue_page.view(rows))?;
             Ok(format!("{marker}\n{}", text.trim_end()))
         };
         let longest = MAX_BODY_BYTES.saturating_sub(room + 2);

@@ -13,7 +13,7 @@ use super::{
     users_by_disuse,
 };
 use crate::audit::FindingId;
-use crate::report::{PageTemplate, TemplateError, escape_invisible, render_page};
+use crate::templates::{Page, TemplateError, escape_invisible, render};
 
 /// How many issues a run makes: GitHub limits them, and so do the people who are notified.
 const MAX_CREATED_PER_RUN: usize = 20;
@@ -94,7 +94,7 @@ impl UserIssue<'_> {
         let marker = markers::user_marker(&self.options.queue, self.user_key);
         let render = |max_rows| {
             let view = user_issue_view(&rows, self.user_key, self.entries, max_rows);
-            let text = render_page(PageTemplate::UserIssue, self.options.language, view)?;
+            let text = render(Page::UserIssue, self.options.language, view)?;
             Ok(format!("{marker}\n{}", text.trim_end()))
         };
         fit_rows(self.entries.len(), MAX_BODY_BYTES, render)

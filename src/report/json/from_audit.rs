@@ -6,9 +6,9 @@ use super::v1::{
 };
 use crate::allowlist::{self, UserSelector};
 use crate::audit::{self, ExemptionMatch, FindingStatus, Note};
+use crate::model::inventory::id_ending;
 use crate::model::inventory::{self, CredentialHandle};
 use crate::model::policy;
-use crate::report::id_ending;
 
 impl From<&audit::Audit> for Audit {
     fn from(audit: &audit::Audit) -> Self {

@@ -134,7 +134,7 @@ fn every_change_is_visible() {
 }
 
 #[test]
-#[should_panic(expected = "an access key knows no lastused")]
+#[should_panic(expected = "an access key has no field lastused")]
 fn an_unknown_field_is_rejected() {
     let account = StandIn::shared().account(Seed::empty());
     account.change(json!([{ "create_user": { "name": "anna", "keys": [{ "lastused": 3 }] } }]));

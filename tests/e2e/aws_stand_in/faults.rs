@@ -213,7 +213,7 @@ fn accounts_are_independent() {
 fn an_unknown_fault_is_rejected() {
     for (faults, complaint) in [
         (json!({ "thottle": {} }), "no such fault: thottle"),
-        (json!({ "throttle": { "evry": 3 } }), "throttle knows no evry"),
+        (json!({ "throttle": { "evry": 3 } }), "throttle has no field evry"),
         (json!({ "oidc": "no-idea" }), "no such fault of oidc: no-idea"),
         (json!({ "hold": { "action": "GetUser", "when": "later" } }), "hold is before or after"),
     ] {

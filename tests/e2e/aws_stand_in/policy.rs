@@ -142,9 +142,9 @@ fn conditions_compare_the_tags_and_policies_of_a_call() {
 #[test]
 fn an_unknown_condition_is_rejected() {
     for (condition, complaint) in [
-        (json!({ "Bool": { "aws:TagKeys": "true" } }), "Bool is not understood"),
-        (json!({ "ForSome:StringLike": { "aws:TagKeys": "a" } }), "is not understood"),
-        (json!({ "StringLike": { "aws:username": "a" } }), "aws:username is not understood"),
+        (json!({ "Bool": { "aws:TagKeys": "true" } }), "Bool is not supported"),
+        (json!({ "ForSome:StringLike": { "aws:TagKeys": "a" } }), "is not supported"),
+        (json!({ "StringLike": { "aws:username": "a" } }), "aws:username is not supported"),
         (json!({ "StringLike": { "aws:TagKeys": "a" } }), "needs ForAllValues or ForAnyValue"),
         (json!({ "StringLike": { "iam:PolicyARN": "${x}" } }), "variables"),
     ] {
@@ -157,5 +157,5 @@ fn an_unknown_condition_is_rejected() {
         account().policy(json!({ "Statement": statement }));
     });
     let message = *refused.unwrap_err().downcast::<String>().unwrap();
-    assert!(message.contains("NotAction is not understood"), "{message}");
+    assert!(message.contains("NotAction is not supported"), "{message}");
 }

@@ -214,7 +214,7 @@ fn old_reports_and_reports_of_unknown_age_are_incomplete_and_the_run_says_what_t
     let account = &json["accounts"][0];
     assert_eq!(account["report_newest_date"], "2026-06-30T11:00:00Z");
     assert_eq!(account["errors"][0]["code"], "evidence-age-unknown");
-    for (language, says) in [("en", "bears no date"), ("ja", "日付がなく")] {
+    for (language, says) in [("en", "has no date"), ("ja", "日付がなく")] {
         let more = ["--format", "markdown", "--language", language];
         let report = run("2026-07-27T12:00:00Z", &more).stdout;
         assert!(report.contains(says) && report.contains("--report-generated-at"), "{report}");

@@ -104,7 +104,7 @@ fn every_name_stands_whole_in_a_code_span_of_a_table_whose_rows_all_have_the_sam
     let report = render("en");
     let found = exposed(&report);
     for name in HOSTILE {
-        let shown = iam_stocktake::report::escape_invisible(name).replace("\\|", "\\\\u{7c}");
+        let shown = iam_stocktake::templates::escape_invisible(name).replace("\\|", "\\\\u{7c}");
         assert!(
             found.code.iter().any(|code| code.trim() == shown.trim()),
             "{name:?} as {shown:?} in {:#?}",

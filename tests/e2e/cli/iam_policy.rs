@@ -121,7 +121,7 @@ impl Terraform {
             "aws_iam_role",
             hcl::value!({
                 audit = { arn = "arn:aws:iam::111122223333:role/iam-stocktake-audit" },
-                remedy = { arn = "arn:aws:iam::111122223333:role/iam-stocktake-remediate" },
+                remediation = { arn = "arn:aws:iam::111122223333:role/iam-stocktake-remediate" },
             }),
         );
         let any = || FuncDef::builder().param(ParamType::Any);
@@ -209,10 +209,10 @@ fn the_terraform_of_the_remedy_comes_to_the_printed_policies() {
     let common = [&DEACTIVATE, &ACCOUNTS[..], &REPOSITORY].concat();
     let text = print(&[&["--format", "terraform"], &common[..]].concat());
     let file = Terraform::read(&text, &[]);
-    assert_eq!(file.policy("aws_iam_role_policy", "remedy", "policy"), json_of(&common));
+    assert_eq!(file.policy("aws_iam_role_policy", "remediation", "policy"), json_of(&common));
     let mut trust = json_of(&[&["--format", "trust"], &common[..]].concat());
     trust["Statement"][0]["Principal"]["Federated"] = json!("existing");
-    assert_eq!(file.policy("aws_iam_role", "remedy", "assume_role_policy"), trust);
+    assert_eq!(file.policy("aws_iam_role", "remediation", "assume_role_policy"), trust);
     let member = "account_444455556666";
     assert_eq!(file.policy("aws_iam_role_policy", member, "policy"), json_of(&DEACTIVATE));
     let trust = json_of(&[&["--format", "member-trust"], &common[..]].concat());
@@ -269,10 +269,10 @@ fn each_role_of_the_remedy_has_a_name_of_its_own() {
         ("notify", "iam-stocktake-notify"),
         ("deactivate", "iam-stocktake-remediate"),
     ] {
-        assert_eq!(name(&["--remediate", role]), named("RemedyRole", expected));
+        assert_eq!(name(&["--remediate", role]), named("RemediationRole", expected));
     }
     let own = name(&["--remediate", "notify", "--role-name", "mine"]);
-    assert_eq!(own, named("RemedyRole", "mine"));
+    assert_eq!(own, named("RemediationRole", "mine"));
 }
 
 #[test]

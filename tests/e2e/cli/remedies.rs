@@ -116,7 +116,7 @@ fn blocks(report: &str, kind: &str) -> Vec<String> {
 
 /// What a script shows of a name with characters that nobody could paste.
 fn pasted(name: &str) -> String {
-    iam_stocktake::report::escape_invisible(name).into_owned()
+    iam_stocktake::templates::escape_invisible(name).into_owned()
 }
 
 #[test]

@@ -42,12 +42,12 @@ fn an_account_that_a_check_did_not_audit_makes_it_incomplete_by_name() {
         let run = world.run(how);
         let found = (run.code, run.output("result"));
         assert_eq!(found, (3, "incomplete"), "{event} {fail_on}: {}", run.log);
-        let said = format!("This run did not audit 1 account that the queue knows: {other}.");
+        let said = format!("This run did not audit 1 account in the queue: {other}.");
         assert!(run.summary.contains(&said), "{event} {fail_on}: {}", run.summary);
         assert!(run.log.contains(&format!("were not audited: {other}")), "{}", run.log);
     }
     let body = &world.repo.comments(pull.number)[0].body;
-    assert!(body.contains(&other) && body.contains("as far as could be seen"), "{body}");
+    assert!(body.contains(&other) && body.contains("in the available evidence"), "{body}");
 }
 
 #[test]
@@ -80,7 +80,7 @@ fn an_account_that_is_dropped_on_purpose_is_not_waited_for() {
 
     assert_eq!((run.code, run.output("gate")), (0, "passed"), "{}", run.log);
     let body = &world.repo.comments(pull.number)[0].body;
-    assert!(body.contains("**This pull request loosens what is audited.**"), "{body}");
+    assert!(body.contains("**This pull request removes accounts from the audit.**"), "{body}");
     assert!(body.contains(&format!("- {other}: `Closed in June`, owner `Platform`")), "{body}");
 
     // After the merge, the queue does not count its findings, and closes.
@@ -137,6 +137,6 @@ fn in_public_accounts_that_were_not_audited_are_counted_only() {
             assert!(!text.contains(name), "{name}: {text}");
         }
     }
-    assert!(body.contains("did not audit 1 account that the queue knows."), "{body}");
+    assert!(body.contains("did not audit 1 account in the queue."), "{body}");
     assert!(body.contains("findings of 1 account in the queue are no longer counted."), "{body}");
 }

@@ -89,7 +89,10 @@ fn a_change_of_the_remedy_is_told_and_blocks_nothing() {
 
         assert_eq!((run.code, run.output("gate")), (0, "passed"), "{branch}: {}", run.log);
         let body = &world.repo.comments(pull.number)[0].body;
-        let list = body.split_once("**This pull request changes the remedy**").expect(body).1;
+        let list = body
+            .split_once("**This pull request changes the remediation settings**")
+            .expect(body)
+            .1;
         let list = list.split_once("\n\n").unwrap().1;
         assert!(list.starts_with(first), "{branch}: {body}");
         assert!(list.contains("\n- `owners`: none → `*`\n"), "{branch}: {body}");

@@ -50,7 +50,7 @@ fn exemptions_that_ask_for_attention_are_annotated_on_their_lines() {
         let found = told.iter().find(|it| it.0 == line).unwrap();
         assert!(found.1 == title && found.2.contains(said), "{found:?}");
     }
-    assert!(run.summary.contains("**5 exemptions ask for attention**"), "{}", run.summary);
+    assert!(run.summary.contains("**5 exemptions need attention**"), "{}", run.summary);
 }
 
 #[test]

@@ -132,13 +132,13 @@ fn where_the_base_is_broken_at_both_commits_the_policy_is_unknown_and_can_be_men
         assert!(run.log.contains("so the earlier policy is unknown"), "{}", run.log);
     }
     let body = &world.repo.comments(pull.number)[0].body;
-    assert!(body.contains("**the earlier policy is unknown**"), "{body}");
+    assert!(body.contains("**its policy is unknown**"), "{body}");
 
     // What is stricter of head and defaults counts, and what the head loosens is listed.
     let (run, body) = with_bob(&broken, LOOSE);
     assert_eq!((run.code, run.output("gate")), (1, "failed"), "{}", run.log);
     assert!(body.contains("- `stale_after_days`: `90` → `400`"), "{body}");
-    assert!(body.contains("**the earlier policy is unknown**"), "{body}");
+    assert!(body.contains("**its policy is unknown**"), "{body}");
 }
 
 #[test]
@@ -202,7 +202,7 @@ fn an_account_that_is_dropped_is_listed_unless_both_commits_have_it() {
         let run = checked(&world, &pull, "pull_request", head);
         assert_eq!(run.code, 0, "{}", run.log);
         let body = &world.repo.comments(pull.number)[0].body;
-        assert_eq!(body.contains("loosens what is audited"), listed, "{body}");
+        assert_eq!(body.contains("removes accounts from the audit"), listed, "{body}");
         assert_eq!(body.contains("- 999988887777: `Closed`, owner `Platform`"), listed, "{body}");
     }
     let inputs = [QUICK[0]];

@@ -83,7 +83,7 @@ fn in_public_nothing_that_leaves_a_run_names_a_user() {
     }
     let body = &world.repo.comments(pull.number)[0].body;
     assert!(body.contains("There is no queue yet") && body.contains("3 findings stand"), "{body}");
-    assert!(body.contains("Some evidence could not be had"), "{body}");
+    assert!(body.contains("Some evidence is missing"), "{body}");
     assert_eq!(world.queue(), [], "no queue is kept in public");
 }
 
@@ -202,7 +202,7 @@ fn a_visibility_that_nobody_tells_counts_as_public() {
     assert!(run.requests.iter().any(|it| it.path == format!("/repos/{name}")), "it is asked");
     assert_eq!(traces.found_in(&world, &run), [""; 0]);
     assert_eq!(run.acts(), [""; 0]);
-    assert!(run.summary.contains("Users and findings are not named here"), "{}", run.summary);
+    assert!(run.summary.contains("Users and findings are not named"), "{}", run.summary);
     // Without an answer nobody can even tell which branch keeps the queue.
     world.repo.faults(json!([{ "status": 403, "method": "GET", "path": path }]));
     let run = world.day(0, EMPTY);
@@ -322,7 +322,7 @@ fn a_queue_repository_that_is_public_is_refused() {
 
     assert_eq!(run.code, 0, "{}", run.log);
     assert!(run.log.contains(&format!("note: {queue} is public")), "{}", run.log);
-    assert!(run.summary.contains("Nothing was published: this could be read by everybody."));
+    assert!(run.summary.contains("Nothing was published, because the repository is public."));
     assert_eq!((elsewhere.queue(), world.queue()), (vec![], vec![]));
     assert_eq!(elsewhere.repo.writes().len(), 0);
 }

@@ -20,7 +20,7 @@ fn a_new_finding_blocks_and_is_named() {
     assert!(body.starts_with("<!-- iam-stocktake:pull-request v1 queue=default -->\n"), "{body}");
     assert!(body.contains("### 1 new finding blocks the merge"), "{body}");
     assert!(body.contains("`bob`: access key&nbsp;…"), "{body}");
-    let (blocking, known) = body.split_once("1 finding is known already").unwrap();
+    let (blocking, known) = body.split_once("1 finding is already known").unwrap();
     assert!(!blocking.contains("alice") && known.contains("`alice`"), "{body}");
     assert!(known.contains("The queue is #1."), "{body}");
     assert!(body.contains("1. Remedy it, as the [report of the run]("), "{body}");
@@ -32,7 +32,7 @@ fn a_new_finding_blocks_and_is_named() {
     assert!(url.ends_with(&format!("#issuecomment-{}", comments[0].id)), "{url}");
     let (_, said) = body.split_once('\n').unwrap();
     assert!(run.summary.contains(said.trim_end()), "{}", run.summary);
-    assert!(run.summary.contains("# IAM stocktake: 2 findings to remedy"), "{}", run.summary);
+    assert!(run.summary.contains("# IAM stocktake: 2 open findings"), "{}", run.summary);
 }
 
 #[test]
@@ -45,7 +45,7 @@ fn a_known_finding_does_not_block_and_its_issue_is_linked() {
     let body = &world.repo.comments(2)[0].body;
     assert!(body.contains("### No new findings"), "{body}");
     assert!(
-        body.contains("1 finding is known already") && body.contains("The queue is #1."),
+        body.contains("1 finding is already known") && body.contains("The queue is #1."),
         "{body}"
     );
     assert_eq!((run.output("new-count"), run.output("stale-count")), ("0", "1"));
@@ -93,7 +93,7 @@ fn without_a_queue_nobody_can_tell_what_is_new_and_that_is_said_loudly() {
     assert_eq!((run.code, run.output("gate")), (0, "not-evaluated"), "{}", run.log);
     assert_eq!((run.output("new-count"), run.output("stale-count")), ("0", "1"));
     let body = &world.repo.comments(1)[0].body;
-    assert!(body.contains("### Nobody can tell what is new"), "{body}");
+    assert!(body.contains("### New findings cannot be determined"), "{body}");
     assert!(body.contains("> [!WARNING]\n> There is no queue yet"), "{body}");
     assert!(body.contains("**Run the scheduled workflow once**"), "{body}");
     assert_eq!(world.queue(), [], "a pull request makes no queue");
@@ -117,7 +117,7 @@ fn without_a_queue_fail_on_any_blocks() {
 
     assert_eq!((run.code, run.output("gate")), (1, "failed"), "{}", run.log);
     let body = &world.repo.comments(1)[0].body;
-    assert!(body.contains("### This blocks the merge"), "{body}");
+    assert!(body.contains("### The merge is blocked"), "{body}");
 }
 
 #[test]
@@ -149,7 +149,7 @@ fn incomplete_evidence_is_never_a_clean_bill() {
 
     assert_eq!((run.code, run.output("result")), (3, "incomplete"), "{}", run.log);
     let body = &world.repo.comments(2)[0].body;
-    assert!(body.contains("Some evidence could not be had"), "{body}");
+    assert!(body.contains("Some evidence is missing"), "{body}");
     let account = format!("- Account {}: ", world.account.id());
     assert!(body.contains(&account) && body.contains("stale-access-key"), "{body}");
 }

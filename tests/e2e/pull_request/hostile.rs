@@ -147,7 +147,7 @@ fn foreign_text_from_aws_and_the_allowlist_stays_text() {
         let index = exposed(&world.index().body);
         assert_eq!(index.boxes, [false; HOSTILE.len() - 1]);
         for hostile in &HOSTILE[1..] {
-            let shown = iam_stocktake::report::escape_invisible(hostile);
+            let shown = iam_stocktake::templates::escape_invisible(hostile);
             assert!(index.code.iter().any(|code| code.trim() == shown.trim()), "{shown}");
         }
         assert_all_inert(&world, &run);

@@ -76,7 +76,7 @@ fn in_a_job_the_outputs_and_the_summary_are_those_of_the_action() {
     let outputs = ["result", "gate", "stale-count", "new-count", "issue-number"];
     let expected = ["stale", "not-evaluated", "1", "1", "1"];
     assert_eq!(outputs.map(|it| run.output(it)), expected);
-    assert!(run.summary.contains("to remedy"), "{}", run.summary);
+    assert!(run.summary.contains("open finding"), "{}", run.summary);
     let run = world.publish_in_job("schedule", 0, &["a.json", "--fail-on", "any"]);
     assert_eq!((run.code, run.output("gate")), (1, "failed"));
 }
@@ -288,7 +288,7 @@ fn a_job_that_failed_makes_the_run_incomplete_and_the_others_are_published() {
     // The same without a change, and in a job.
     let run = world.publish_in_job("schedule", 1, &["a.json"]);
     assert_eq!((run.code, run.output("result"), run.acts()), (3, "incomplete", vec![]));
-    assert!(run.summary.contains("did not audit 1 account that the queue knows"));
+    assert!(run.summary.contains("did not audit 1 account in the queue"));
 }
 
 #[test]

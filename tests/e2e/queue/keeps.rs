@@ -130,7 +130,7 @@ fn with_a_changed_queue() -> [Case; 5] {
 
 fn on_other_occasions() -> [Case; 3] {
     let feature = &[("GITHUB_REF", "refs/heads/feature"), ("GITHUB_REF_NAME", "feature")];
-    let other = "Nothing was published: the queue is kept by runs on the default branch alone.";
+    let other = "Nothing was published, because only runs on the default branch update the queue.";
     [
         Case {
             befall: |world| world.user("carol", 300),
@@ -206,7 +206,7 @@ fn what_the_policy_asks_for_no_longer_is_not_called_remedied() {
         let run = world.run(How { day: 1, allowlist, inputs, ..How::default() });
         assert_eq!((run.code, run.acts()), (0, vec!["PATCH issues/1".to_owned()]), "{}", run.log);
         assert_eq!(standing(&world), ["alice"]);
-        assert!(world.index().body.contains("No longer counted"), "{}", world.index().body);
+        assert!(world.index().body.contains("Not counted since"), "{}", world.index().body);
         // It asks for it again.
         let back = world.day(2, EMPTY);
         assert_eq!((back.output("new-count"), back.output("stale-count")), ("1", "2"));
@@ -219,7 +219,7 @@ fn what_the_policy_asks_for_no_longer_is_not_called_remedied() {
     assert_eq!(index.state, "open", "looking away is no remedy");
     let body = index.body;
     assert_eq!(rendered(&body).struck, [""; 0], "{body}");
-    assert_eq!(body.matches("No longer counted").count(), 2, "{body}");
+    assert_eq!(body.matches("Not counted since").count(), 2, "{body}");
 }
 
 #[test]

@@ -209,7 +209,7 @@ fn the_pages_are_lists_of_boxes_and_struck_lines_as_github_renders_them() {
     assert_eq!(boxes, [open("alice"), open("carol")]);
     assert_eq!(struck, ["bob"]);
     assert_eq!(headings, [format!("Account {}", world.account.id())]);
-    assert_eq!(html, ["<details>\n<summary>Settled lately</summary>", "</details>"]);
+    assert_eq!(html, ["<details>\n<summary>Recently resolved</summary>", "</details>"]);
     assert_eq!(links, [""; 0]);
     // The queue's marker, one a row, and the memory.
     let is =

@@ -38,7 +38,7 @@ pub(crate) fn publish(world: &World, name: &str, day: i64, mode: &str) -> Run {
 
 /// How many findings the index says that it has no room for.
 fn left_out(body: &str) -> usize {
-    let line = body.lines().find(|line| line.contains("left out here")).unwrap();
+    let line = body.lines().find(|line| line.contains("not shown")).unwrap();
     let digits = |c: char| !c.is_ascii_digit();
     line.split(digits).find(|word| !word.is_empty()).unwrap().parse().unwrap()
 }

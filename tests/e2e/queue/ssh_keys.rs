@@ -49,6 +49,6 @@ fn a_new_warning_counts_as_new_everywhere_and_not_for_the_gate() {
     let line = "1 to remedy, 1 new, 0 overdue (levels error and warning); gate (level error alone): \
                 passed";
     assert!(run.log.contains(line), "{}", run.log);
-    let counted = "**1 finding to remedy**, 1 new, 0 overdue (levels error and warning).";
+    let counted = "**1 open finding**, 1 new, 0 overdue (levels error and warning).";
     assert!(run.summary.contains(counted), "{}", run.summary);
 }

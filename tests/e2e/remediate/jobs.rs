@@ -153,7 +153,7 @@ impl Job {
     fn is_refused(&self, jobs: &Jobs, expected: &str) {
         assert_eq!((self.code, self.output("result")), (2, "error"), "{expected}: {}", self.log);
         assert!(self.log.contains(expected), "{expected}: {}", self.log);
-        assert!(self.summary.contains("ended with exit code 2"), "{expected}: {}", self.summary);
+        assert!(self.summary.contains("failed with exit code 2"), "{expected}: {}", self.summary);
         assert_eq!(self.errors().len(), 1, "{expected}: {}", self.log);
         assert!(jobs.world.account.log().is_empty(), "{expected}: AWS was asked");
     }

@@ -33,9 +33,9 @@ fn each_job_reads_all_journals_and_writes_its_own() {
     let tag = world.user("ci-deploy")["tags"].as_object().unwrap().keys().next().unwrap().clone();
     world.account.change(json!([{"untag_user": {"user": "ci-deploy", "keys": [tag]}}]));
     let separate = world.run(1.0, &["--journal", "apply.jsonl"]);
-    assert!(!separate.stdout.contains("somebody took the tag away"), "{}", separate.stdout);
+    assert!(!separate.stdout.contains("the remediation tag was removed"), "{}", separate.stdout);
     let both = world.run(1.0, &APPLY);
-    assert!(both.stdout.contains("somebody took the tag away"), "{}", both.stdout);
+    assert!(both.stdout.contains("the remediation tag was removed"), "{}", both.stdout);
 
     notify(&world, 2.0);
     apply(&world, 16.0);

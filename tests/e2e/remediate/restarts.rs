@@ -22,7 +22,7 @@ fn assert_since(world: &World, name: &str, day: f64) {
 }
 
 fn assert_new_notice(run: &Run, why: &str) {
-    assert!(run.stdout.contains(&format!("give notice anew, since {why} (")), "{}", run.stdout);
+    assert!(run.stdout.contains(&format!("give notice again, because {why} (")), "{}", run.stdout);
 }
 
 #[test]
@@ -31,7 +31,7 @@ fn the_days_restart_after_an_exemption_that_a_run_saw() {
     world.apply(0.0);
     world.allow(&allowlist_with_exemption(&world, 5.0));
     let run = world.apply(3.0);
-    assert!(run.stdout.contains("take the notice away: an exemption covers it"), "{}", run.stdout);
+    assert!(run.stdout.contains("remove the notice: exempted"), "{}", run.stdout);
     assert!(run.stdout.contains(": exempt until "), "{}", run.stdout);
     assert_eq!(world.tags("ci-deploy"), [""; 0]);
     let run = world.apply(20.0);
@@ -46,7 +46,7 @@ fn the_days_restart_if_the_journal_shows_a_removed_tag() {
     world.apply(0.0);
     let key = world.user("ci-deploy")["tags"].as_object().unwrap().keys().next().unwrap().clone();
     world.account.change(json!([{"untag_user": {"user": "ci-deploy", "keys": [key]}}]));
-    assert_new_notice(&world.apply(14.0), "somebody took the tag away");
+    assert_new_notice(&world.apply(14.0), "the remediation tag was removed");
     assert_since(&world, "ci-deploy", 14.0);
     assert_eq!(world.key_statuses("ci-deploy"), ["Active"]);
 

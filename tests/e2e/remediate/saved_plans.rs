@@ -57,7 +57,7 @@ fn the_printed_plan_is_the_saved_plan() {
     assert!(planned.stdout.contains(&digest(&planned)), "{}", planned.stdout);
     for name in ["anna", "bert"] {
         let key = key_of(&world, name);
-        let line = format!("{name}, access-key …{}: deactivate", &key[16..]);
+        let line = format!("{name}, access key …{}: deactivate", &key[16..]);
         assert!(planned.stdout.contains(&line), "{}", planned.stdout);
     }
     let printed = world.run(14.0, &["--format", "json"]);
@@ -231,7 +231,7 @@ fn a_plan_is_applied_if_only_its_notices_are_outdated() {
     let run = world.run(14.0, &SAVED);
     // A notice that is no longer needed is reported, and does not fail the run.
     assert_eq!(run.code, 0, "{}{}", run.stdout, run.stderr);
-    assert!(run.stdout.contains("Not changed, since the facts have moved:"), "{}", run.stdout);
+    assert!(run.stdout.contains("Not changed, because the plan is outdated:"), "{}", run.stdout);
     assert_eq!(world.key_statuses("anna"), ["Inactive"]);
     assert_eq!(world.tags("dora"), [""; 0]);
 }

@@ -6,6 +6,9 @@ use iam_stocktake::model::policy::Rule;
 use iam_stocktake::model::policy::remediation::{RemediationPolicy, Stage};
 use iam_stocktake::model::remediation_tag::{RemediationStatus, TagSubject};
 use iam_stocktake::remediate::journal::UserDeletion;
+use iam_stocktake::remediate::pages::{
+    RemediationReport, UndoReport, remediation_markdown, remediation_text, undo_text,
+};
 use iam_stocktake::remediate::plan::file::SavedPlan;
 use iam_stocktake::remediate::plan::step::{IamWrite, RemediationStep};
 use iam_stocktake::remediate::plan::{
@@ -13,9 +16,7 @@ use iam_stocktake::remediate::plan::{
     RemediationSkipReason, RemediationTarget, SkippedTarget, StartReason, TagRemovalReason,
 };
 use iam_stocktake::remediate::{ApplyResult, MissingEvidence, UndoPlan, UndoSkipReason};
-use iam_stocktake::report::{
-    Language, RemediationReport, UndoReport, remediation_markdown, remediation_text, undo_text,
-};
+use iam_stocktake::templates::Language;
 
 use stand_ins::gfm::{Exposed, exposed, outline};
 
@@ -216,7 +217,7 @@ impl Shown {
     }
 
     fn text(&self) -> String {
-        self.with_report(remediation_text)
+        self.with_report(|report| remediation_text(report, Language::English).unwrap())
     }
 }
 
@@ -375,7 +376,7 @@ fn changes_that_remove_access_come_first_and_are_always_shown() {
                 }
             }
             let left_out = 260 - max_rows;
-            let expected = format!("  … and {left_out} more notices and other tags\n");
+            let expected = format!("  … and {left_out} more notices and other tag changes\n");
             assert!(text.contains(&expected), "{what}: {text}");
             let expected =
                 format!("{left_out} more notices and other changes of our tags are not shown");
@@ -425,8 +426,8 @@ fn a_page_shows_missing_evidence() {
         let begins =
             format!("# IAM remedy: incomplete, {english}\n\n> [!WARNING]\n> **Incomplete:**");
         assert!(page.starts_with(&begins), "{page}");
-        assert!(page.contains("> - Account 111122223333: without the evidence for `stale-password`, `stale-access-key`\n"), "{page}");
-        assert!(page.contains("> - 2 users could not be seen whole"), "{page}");
+        assert!(page.contains("> - Account 111122223333: the evidence for `stale-password`, `stale-access-key` is incomplete\n"), "{page}");
+        assert!(page.contains("> - 2 users have incomplete evidence"), "{page}");
         let page = shown.markdown(Language::Japanese);
         let begins =
             format!("# IAM の是正: 不完全、{japanese}\n\n> [!WARNING]\n> **不完全です。**");
@@ -440,8 +441,8 @@ fn a_pending_password_shows_who_removes_it() {
     let mut due = plan("ci-deploy");
     due.waiting.retain(|it| it.target.subject == TagSubject::PASSWORD);
     for (deletes, text, english, japanese) in [
-        (false, "to be removed by a person from", "removal by a person", "手作業での削除"),
-        (true, "to be deleted from", "deletion", "削除"),
+        (false, "manual removal from", "manual removal", "手動での削除"),
+        (true, "deletion from", "deletion", "削除"),
     ] {
         let mut plan = due.clone();
         plan.waiting[0].by_hand = !deletes;
@@ -507,8 +508,11 @@ fn an_undo_plan_shows_its_steps_and_deleted_users() {
         }],
         ..UndoPlan::default()
     };
-    insta::assert_snapshot!("undo_text", undo_text(UndoReport { undo: &undo, undone: None }));
+    insta::assert_snapshot!(
+        "undo_text",
+        undo_text(UndoReport { undo: &undo, undone: None }, Language::English).unwrap()
+    );
     let nothing = UndoPlan::default();
-    let text = undo_text(UndoReport { undo: &nothing, undone: None });
-    assert_eq!(text, "Nothing is to be undone.\n");
+    let text = undo_text(UndoReport { undo: &nothing, undone: None }, Language::English).unwrap();
+    assert_eq!(text, "Nothing to undo.\n");
 }

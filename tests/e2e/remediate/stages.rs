@@ -74,8 +74,8 @@ fn a_key_used_again_is_skipped() {
     world.account.reset_log();
     let run = world.apply(14.0);
     let used = format!("it was used on {}", world.at(5.0).date_naive());
-    assert!(run.stdout.contains(&format!("take the notice away: {used}")), "{}", run.stdout);
-    assert!(run.stdout.contains("Left alone:"), "{}", run.stdout);
+    assert!(run.stdout.contains(&format!("remove the notice: {used}")), "{}", run.stdout);
+    assert!(run.stdout.contains("Skipped:"), "{}", run.stdout);
     assert_eq!(world.writes(), ["iam:UntagUser"]);
     assert_eq!(world.key_statuses("ci-deploy"), ["Active"]);
     assert_eq!(world.tags("ci-deploy"), [""; 0]);
@@ -85,10 +85,10 @@ fn a_key_used_again_is_skipped() {
 fn a_password_is_listed_for_removal_by_hand() {
     let world = with_password(ALLOWLIST);
     world.apply(0.0);
-    assert!(!world.apply(13.9).stdout.contains("To be removed by a person"));
+    assert!(!world.apply(13.9).stdout.contains("Manual removal required"));
     world.account.reset_log();
     let run = world.apply(14.0);
-    let row = format!("To be removed by a person:\n  {} bob, password\n", world.account.id());
+    let row = format!("Manual removal required:\n  {} bob, password\n", world.account.id());
     assert!(run.stdout.contains(&row), "{}", run.stdout);
     assert_eq!(world.writes(), [""; 0]);
     assert_eq!(world.user("bob")["password"], true);

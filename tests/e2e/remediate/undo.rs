@@ -58,7 +58,7 @@ fn a_second_undo_has_nothing_to_do() {
     undo(&world, 15.0, &["--apply"]);
     world.account.reset_log();
     let run = undo(&world, 16.0, &["--apply"]);
-    assert_eq!(run.stdout, "Nothing is to be undone.\n");
+    assert_eq!(run.stdout, "Nothing to undo.\n");
     assert_eq!(world.writes(), [""; 0]);
 }
 
@@ -94,14 +94,14 @@ fn deletions_are_listed_as_irreversible() {
     let output = undo(&world, 15.0, &[]).stdout;
     let (account, keys) = (world.account.id(), world.user("bob")["keys"].clone());
     assert!(
-        output.contains(&format!("Deleted, and cannot come back:\n  {account} bob, password\n")),
+        output.contains(&format!("Deleted, which cannot be undone:\n  {account} bob, password\n")),
         "{output}"
     );
     world.apply(44.0);
     let output = undo(&world, 45.0, &["--apply"]).stdout;
     let ending = keys[0]["id"].as_str().unwrap().split_at(16).1;
     let deleted = format!(
-        "Deleted, and cannot come back:\n  {account} bob, password\n  {account} bob, access-key …{ending}\n"
+        "Deleted, which cannot be undone:\n  {account} bob, password\n  {account} bob, access key …{ending}\n"
     );
     assert!(output.contains(&deleted) && !output.contains("Done:"), "{output}");
 }
@@ -323,6 +323,6 @@ fn undo_skips_a_key_whose_tag_a_run_removed() {
     assert_eq!(world.tags("ci-deploy"), [""; 0]);
     world.account.change(status("Inactive"));
     let run = undo(&world, 16.0, &["--apply"]);
-    assert_eq!(run.stdout, "Nothing is to be undone.\n");
+    assert_eq!(run.stdout, "Nothing to undo.\n");
     assert_eq!(world.key_statuses("ci-deploy"), ["Inactive"]);
 }

@@ -133,7 +133,7 @@ fn a_user_with_everything_is_deleted_after_all_stages() {
     world.account.reset_log();
     let run = world.apply(45.0);
     let row = format!(
-        "Changed:\n  {} departed: delete the user with everything that is left",
+        "Changed:\n  {} departed: delete the user and everything that belongs to it",
         world.account.id()
     );
     assert!(run.stdout.contains(&row), "{}", run.stdout);
@@ -211,7 +211,7 @@ fn a_new_active_key_stops_the_deletion() {
         world.account.change(json!([{"add_key": {"user": "departed", "created": 300}}]));
     });
     assert_eq!(code, 4, "{output}");
-    assert!(output.contains("Not changed, since the facts have moved:"), "{output}");
+    assert!(output.contains("Not changed, because the plan is outdated:"), "{output}");
     assert!(world.journal().iter().any(|line| line["event"] == "skipped"));
     assert_eq!(world.key_statuses("departed"), ["Active"]);
 

@@ -1,1 +1,1 @@
-"""The AWS stand-in of the tests: IAM, STS and the runner's OIDC endpoint on loopback."""
+"""The AWS stand-in: IAM, STS and the runner's OIDC endpoint on loopback."""

@@ -1,4 +1,4 @@
-"""Starts the stand-in: prints its port, serves until standard input ends, and ends with it."""
+"""Starts the stand-in: prints its port and serves until standard input is closed."""
 
 import importlib
 import os
@@ -10,7 +10,7 @@ from . import control, oidc
 from .accounts import Registry
 from .calls import Service
 
-# What answers the calls; each registers its actions when it is imported.
+# The modules with handlers. Each registers its actions when it is imported.
 HANDLERS = [
     "authorization_details",
     "credential_report",
@@ -26,7 +26,7 @@ HANDLERS = [
 
 
 def main():
-    """Serves on a port that the system gives, for as long as whoever started this lives."""
+    """Serves on a port that the system chooses, until the parent process ends."""
     for name in HANDLERS:
         importlib.import_module(f".{name}", __package__)
     registry = Registry()
@@ -42,7 +42,8 @@ def main():
     listener = Listener(answer)
     listener.start()
     print(listener.port, flush=True)
-    # The owner holds the other end; it closes when the owner ends, however that comes about.
+    # The parent process keeps the other end open. It closes when the parent ends, even if it is
+    # killed.
     sys.stdin.buffer.read()
     os._exit(0)
 

@@ -1,4 +1,4 @@
-"""The accounts of the stand-in: each with a moto backend, a policy, faults and a log of its own."""
+"""The accounts of the stand-in. Each has its own moto backend, policy, faults and log."""
 
 import itertools
 import secrets
@@ -12,7 +12,7 @@ from .clock import CURRENT, Clock
 from .faults import Faults
 from .moto_model import backend_of
 
-# A region of each partition; moto derives a user's ARN from it.
+# A region of each partition. moto derives a user's ARN from it.
 REGIONS = {
     "aws": "us-east-1",
     "aws-cn": "cn-north-1",
@@ -24,13 +24,13 @@ STARTED = time.monotonic()
 
 
 def since_start():
-    """Seconds since the stand-in began."""
+    """Seconds since the start of the stand-in."""
     return round(time.monotonic() - STARTED, 6)
 
 
 @dataclass
 class Session:
-    """Credentials of an assumed role, as STS gave them out."""
+    """Credentials of an assumed role, issued by STS."""
 
     account: "Account"
     role: str
@@ -45,13 +45,13 @@ class Session:
 
     @property
     def arn(self):
-        """The caller's ARN: that of the assumed role, never that of an IAM user."""
+        """The caller's ARN: that of the assumed role."""
         account = self.account
         return f"arn:{account.partition}:sts::{account.id}:assumed-role/{self.role}/{self.name}"
 
 
 class UserSession:
-    """An access key of an IAM user, who calls without a session: it does not run out."""
+    """An access key of an IAM user, used without a session. It does not expire."""
 
     role, token, expires, issued = None, "", float("inf"), float("inf")
 
@@ -65,33 +65,33 @@ class UserSession:
 
 
 class Account:
-    """One account, and what the test that owns it has asked for."""
+    """An account, and the settings of the test that owns it."""
 
     def __init__(self, account_id, partition, days, report_delay):
         self.id, self.partition, self.region = account_id, partition, REGIONS[partition]
-        # Days of disuse from which the account's expected verdicts count a credential as stale.
+        # The threshold in days of disuse for the expected findings.
         self.days = days
-        # Seconds that IAM takes to make a credential report.
+        # Seconds that IAM takes to generate a credential report.
         self.report_delay = report_delay
         self.lock, self.clock = threading.RLock(), Clock()
         self.backend = backend_of(account_id, partition)
-        # The root user, in the words of a user's seed.
+        # The root user, in the format of a user's seed.
         self.root = {}
-        # The credential report that IAM keeps, if it has one.
+        # The current credential report, if there is one.
         self.report = None
         self.policy = None
         self.faults = Faults({})
         self.log, self.oidc_log = [], []
-        # External ids that the roles' trust asks for, by the role's name.
+        # External ids that trust policies require, by role name.
         self.external_ids = {}
         self.session_seconds = None
-        # Access Advisor's jobs, by their id.
+        # Access Advisor jobs by id.
         self.jobs = {}
         self.request_token = secrets.token_urlsafe(48)
 
     @contextmanager
-    def turn(self):
-        """Keeps others from the account meanwhile, and lets its clock count."""
+    def use(self):
+        """Locks the account and makes its clock the current one."""
         with self.lock:
             token = CURRENT.set(self.clock)
             try:
@@ -101,15 +101,15 @@ class Account:
 
     def role(self, arn):
         """The role with this ARN, or None."""
-        return next((it for it in self.backend.roles.values() if it.arn == arn), None)
+        return next((role for role in self.backend.roles.values() if role.arn == arn), None)
 
     def role_named(self, name):
-        """The role of this name."""
-        return next(it for it in self.backend.roles.values() if it.name == name)
+        """The role with this name."""
+        return next(role for role in self.backend.roles.values() if role.name == name)
 
 
 class Registry:
-    """All accounts, all credentials that were given out, and every secret among them."""
+    """All accounts, all issued credentials, and all secrets."""
 
     def __init__(self):
         self.lock = threading.Lock()
@@ -120,13 +120,13 @@ class Registry:
         self.numbers = itertools.count(300_000_000_001)
 
     def add(self, partition, days, report_delay, account_id=None):
-        """A new account, under the id asked for or under a fresh one."""
+        """Creates an account with the requested id or a new one."""
         with self.lock:
             account_id = account_id or next(
-                it for it in map(str, self.numbers) if it not in self.accounts
+                number for number in map(str, self.numbers) if number not in self.accounts
             )
             if account_id in self.accounts:
-                raise ValueError(f"there is an account {account_id} already")
+                raise ValueError(f"the account {account_id} already exists")
             account = Account(account_id, partition, days, report_delay)
             self.accounts[account_id] = account
         self.secrets.append(account.request_token)
@@ -138,7 +138,7 @@ class Registry:
         return self.accounts.get(parts[4]) if len(parts) > 4 else None
 
     def session_of(self, key_id):
-        """Whose credentials these are: a role's, or an IAM user's active key; None if nobody's."""
+        """The session of a role or of an IAM user's active key; None for unknown credentials."""
         if key_id in self.sessions:
             return self.sessions[key_id]
         for account in list(self.accounts.values()):
@@ -148,7 +148,7 @@ class Registry:
         return None
 
     def open_session(self, account, role, name, seconds):
-        """Gives out credentials of the role for so many seconds."""
+        """Issues credentials of the role that are valid for this many seconds."""
         characters = string.ascii_uppercase + "234567"
         session = Session(
             account=account,

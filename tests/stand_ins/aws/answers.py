@@ -1,4 +1,4 @@
-"""Answers in the XML of AWS's query protocol, and the errors that are answered instead."""
+"""Responses and errors in the XML of the AWS query protocol."""
 
 from datetime import datetime
 from uuid import uuid4
@@ -13,20 +13,20 @@ NAMESPACES = {
 
 
 class AwsError(Exception):
-    """An answer that refuses the call: its code, its message (None leaves it out), its status."""
+    """An error response: its code, its message (None for no message), its status."""
 
     def __init__(self, code, message, status=400):
         super().__init__(f"{code}: {message}")
         self.code, self.message, self.status = code, message, status
 
 
-def written(moment):
-    """A moment (UTC, without a zone) as AWS writes it, to the second."""
+def format_time(moment):
+    """A naive UTC time in the format of AWS, to the second."""
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def element(name, value):
-    """The value as an XML element: a dict nests, a list has members, None is left out."""
+    """The value as an XML element: a dict is nested, a list has members, None is omitted."""
     if value is None:
         return ""
     if value is True or value is False:
@@ -36,14 +36,14 @@ def element(name, value):
     elif isinstance(value, (list, tuple)):
         text = "".join([element("member", inner) for inner in value])
     elif isinstance(value, datetime):
-        text = written(value)
+        text = format_time(value)
     else:
         text = escape(str(value))
     return f"<{name}>{text}</{name}>"
 
 
 def success(service, action, result):
-    """The answer of a call that was carried out; `result` is a dict, or None for no result."""
+    """The response of a successful call. `result` is a dict, or None for no result."""
     inner = "" if result is None else element(f"{action}Result", result)
     request_id = str(uuid4())
     body = (
@@ -55,7 +55,7 @@ def success(service, action, result):
 
 
 def failure(service, error):
-    """The answer of a call that was refused."""
+    """The response of a failed call."""
     request_id = str(uuid4())
     details = {
         "Type": "Sender" if error.status < 500 else "Receiver",
@@ -70,6 +70,6 @@ def failure(service, error):
 
 
 def with_request_id(answer, request_id):
-    """The answer with the header by which AWS's support finds a call."""
+    """The response with the request id header."""
     answer.headers.append(("x-amzn-RequestId", request_id))
     return answer

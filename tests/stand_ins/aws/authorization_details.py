@@ -1,4 +1,4 @@
-"""GetAccountAuthorizationDetails: every user with tags, groups and policies, page by page."""
+"""GetAccountAuthorizationDetails: pages of users with tags, groups and policies."""
 
 from urllib.parse import quote
 
@@ -10,18 +10,18 @@ from .users import boundary_of, shown
 
 @handles("iam", "GetAccountAuthorizationDetails")
 def get_account_authorization_details(call):
-    """The account's users with what they may do; other entities are not shown here."""
+    """The users of the account. Other entities are not included."""
     wanted = call.list_of("Filter")
     users = list(call.account.backend.users.values()) if not wanted or "User" in wanted else []
-    result = page(call, users, "UserDetailList", lambda it: it.name.lower())
+    result = page(call, users, "UserDetailList", lambda user: user.name.lower())
     groups = groups_by_user(call.account)
-    details = [detail(call.account, it, groups) for it in result["UserDetailList"]]
+    details = [detail(call.account, user, groups) for user in result["UserDetailList"]]
     others = {"GroupDetailList": [], "RoleDetailList": [], "Policies": []}
     return {**result, "UserDetailList": details, **others}
 
 
 def groups_by_user(account):
-    """The names of the groups of each user, by the user's id."""
+    """The names of each user's groups, by user id."""
     found = {}
     for group in account.backend.groups.values():
         for user in group.users:
@@ -30,7 +30,7 @@ def groups_by_user(account):
 
 
 def detail(account, user, groups):
-    """One user as the details show it: without the password's last use."""
+    """A user in the details, which omit the last use of the password."""
     inline = [
         {"PolicyName": name, "PolicyDocument": quote(document, safe="")}
         for name, document in user.policies.items()

@@ -1,4 +1,4 @@
-"""The way of an AWS call: whose it is, what may befall it, who answers it, and its log entry."""
+"""Handling of an AWS call: authentication, faults, authorization, the handler, and the log."""
 
 import threading
 import time
@@ -10,15 +10,15 @@ from .accounts import Session, UserSession, since_start
 from .answers import AwsError, failure, success
 from .conditions import context_of
 
-# The handlers by service and action; each takes a Call and gives the result as a dict.
+# The handlers by service and action. Each takes a Call and returns the result as a dict.
 HANDLERS = {}
 
-# Actions that everybody may call, whatever the policy says.
-FREE = {("sts", "GetCallerIdentity"), ("sts", "AssumeRoleWithWebIdentity")}
+# Actions that are always allowed, whatever the policy says.
+ALWAYS_ALLOWED = {("sts", "GetCallerIdentity"), ("sts", "AssumeRoleWithWebIdentity")}
 
 
 def handles(service, action):
-    """Makes a function the handler of an action."""
+    """Registers a function as the handler of an action."""
 
     def register(function):
         HANDLERS[service, action] = function
@@ -28,7 +28,7 @@ def handles(service, action):
 
 
 class Call:
-    """One call of an account's API: the action, the form's fields, and who calls."""
+    """A call: the action, the form fields, and the caller."""
 
     def __init__(self, registry, service, parameters, session):
         self.registry, self.service, self.parameters = registry, service, parameters
@@ -39,11 +39,11 @@ class Call:
 
     @property
     def caller(self):
-        """The ARN of who calls."""
+        """The ARN of the caller."""
         return self.session.arn if self.session else "anonymous"
 
-    def needed(self, name):
-        """A field that the action cannot do without."""
+    def required(self, name):
+        """A required field."""
         value = self.parameters.get(name)
         if not value:
             raise AwsError(
@@ -63,8 +63,8 @@ class Call:
         return moto_model.user_named(self.account, name)
 
     def status(self):
-        """The status that a credential is to have."""
-        status = self.needed("Status")
+        """The requested status of a credential."""
+        status = self.required("Status")
         if status not in ("Active", "Inactive"):
             raise AwsError(
                 "ValidationError",
@@ -74,7 +74,7 @@ class Call:
         return status
 
     def tags(self):
-        """The keys and values of the tags among the fields."""
+        """The keys and values of the requested tags."""
         found, member = [], "Tags.member.1"
         while (key := self.parameters.get(f"{member}.Key")) is not None:
             found.append((key, self.parameters.get(f"{member}.Value", "")))
@@ -82,7 +82,7 @@ class Call:
         return found
 
     def list_of(self, name):
-        """The members of a list among the fields."""
+        """The members of a list field."""
         found = []
         while (value := self.parameters.get(f"{name}.member.{len(found) + 1}")) is not None:
             found.append(value)
@@ -90,8 +90,8 @@ class Call:
 
 
 def resource_of(call):
-    """What the call acts on, as a policy names it: the ARN of a user, role, group or virtual MFA
-    device, or `*`.
+    """The resource of the call in policies: the ARN of a user, role, group or virtual MFA device,
+    or `*`.
     """
     account, parameters = call.account, call.parameters
     users = f"arn:{account.partition}:iam::{account.id}:user/"
@@ -117,16 +117,16 @@ def resource_of(call):
 
 
 class Service:
-    """Answers AWS calls of all accounts."""
+    """Responds to the calls of all accounts."""
 
     def __init__(self, registry):
         self.registry = registry
-        # Calls whose account is not known, as those with an unknown access key.
-        self.strays = []
+        # Calls of unknown accounts, such as those with an unknown access key.
+        self.unassigned = []
         self.lock = threading.Lock()
 
     def answer(self, request):
-        """The answer to a call, which stands in its account's log before it is sent."""
+        """The response to a call. The call is logged before the response is sent."""
         text = request.body.decode("utf-8", "replace") or request.query
         parameters = dict(parse_qsl(text, keep_blank_values=True))
         scope = scope_of(request.headers.get("authorization", ""))
@@ -143,26 +143,26 @@ class Service:
         if call.action == "AssumeRoleWithWebIdentity":
             call.service = entry["service"] = "sts"
             call.account = self.registry.account_of(parameters.get("RoleArn", ""))
-        log = self.strays if call.account is None else call.account.log
+        log = self.unassigned if call.account is None else call.account.log
         if call.account is not None:
             call.resource = entry["resource"] = resource_of(call)
         log.append(entry)
         answer = self.decide(call, request)
         if call.account is not None:
             with call.account.lock:
-                call.account.faults.bend(call, answer)
+                call.account.faults.modify(call, answer)
         if answer.hold is None:
             entry["status"] = answer.status
             entry["until"] = round(since_start() + answer.delay, 6)
         return answer
 
     def decide(self, call, request):
-        """The answer, before the faults bend it."""
+        """The response before faults modify it."""
         try:
             if call.account is None:
-                raise stranger(call)
-            with call.account.turn():
-                call.account.faults.refuse(call)
+                raise unknown_account(call)
+            with call.account.use():
+                call.account.faults.fail(call)
                 if (call.service, call.action) != ("sts", "AssumeRoleWithWebIdentity"):
                     authenticate(call.session, request.headers.get("x-amz-security-token", ""))
                     call.account.faults.expire(call.session)
@@ -170,25 +170,25 @@ class Service:
                 held = call.account.faults.hold_before(call)
                 if held is not None:
                     return held
-                answer = carry_out(call, request.body)
+                answer = execute(call, request.body)
                 call.account.faults.hold_after(call, answer)
                 return answer
         except AwsError as error:
             return failure(call.service, error)
-        except Exception:  # noqa: BLE001: a fault of the stand-in itself is shown and answered
+        except Exception:  # noqa: BLE001: a bug of the stand-in is printed and answered
             traceback.print_exc()
             return failure(call.service, AwsError("InternalFailure", "see standard error", 500))
 
 
 def scope_of(authorization):
-    """The access key id and the service of a signature; empty where there is none."""
+    """The access key id and the service of a signature; empty if there is none."""
     _, found, rest = authorization.partition("Credential=")
     parts = rest.split(",")[0].split("/")
     return (parts[0], parts[3]) if found and len(parts) == 5 else ("", "")
 
 
-def stranger(call):
-    """The refusal of a call that belongs to no account."""
+def unknown_account(call):
+    """The error for a call without a known account."""
     if call.action == "AssumeRoleWithWebIdentity":
         return AwsError(
             "AccessDenied", "Not authorized to perform sts:AssumeRoleWithWebIdentity", 403
@@ -203,20 +203,18 @@ def stranger(call):
 
 
 def authenticate(session: Session | UserSession, token):
-    """Raises unless the credentials are whole and have not run out."""
+    """Raises an error if the credentials are invalid or expired."""
     if token != session.token:
         raise AwsError(
             "InvalidClientTokenId", "The security token included in the request is invalid", 403
         )
     if time.time() >= session.expires:
-        raise AwsError(
-            "ExpiredToken", "The security token included in the request is expired", 403
-        )
+        raise AwsError("ExpiredToken", "The security token included in the request is expired", 403)
 
 
 def authorize(call):
-    """Raises AccessDenied unless the account's policy and faults let the call through."""
-    if (call.service, call.action) in FREE:
+    """Raises AccessDenied unless the account's policy and faults allow the call."""
+    if (call.service, call.action) in ALWAYS_ALLOWED:
         return
     call.account.faults.deny(call)
     if call.account.policy is not None:
@@ -224,13 +222,11 @@ def authorize(call):
         call.account.policy.check(call.caller, action, call.resource, context)
 
 
-def carry_out(call, body):
-    """The answer of a call that is allowed."""
+def execute(call, body):
+    """The response of an allowed call."""
     handler = HANDLERS.get((call.service, call.action))
     if handler is not None:
         return success(call.service, call.action, handler(call))
     if call.service != "iam":
         raise AwsError("InvalidAction", f"Could not find operation {call.action}")
-    return moto_model.pass_on(call.account, body)
-
-
+    return moto_model.forward(call.account, body)

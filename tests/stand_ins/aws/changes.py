@@ -1,12 +1,12 @@
-"""Changes to an account that a test makes: each an operation's name with its seed.
+"""Changes that a test makes to an account. Each is the name of an operation with its fields.
 
-    {"create_user": {…}}                    a user's seed, as in seeds.py
-    {"delete_user": {"user": "alice"}}      with all that the user has
+    {"create_user": {…}}                    fields as in seeds.py
+    {"delete_user": {"user": "alice"}}      with all credentials, groups and policies
     {"rename_user": {"user": "alice", "to": "bob", "path": "/people/"}}
     {"use_password": {"user": "alice", "at": 0}}
     {"set_password": {"user": "alice", "changed": 0, "last_used": null}}
     {"delete_password": {"user": "alice"}}
-    {"add_key": {"user": "alice", "created": 0, …}}        also a third one
+    {"add_key": {"user": "alice", "created": 0, …}}        also a third key
     {"use_key": {"user": "alice", "key": 1, "at": 0, "service": "s3"}}
     {"set_key_status": {"user": "alice", "key": 1, "status": "Inactive"}}
     {"delete_key": {"user": "alice", "key": 1}}
@@ -28,8 +28,8 @@
     {"alias": {"name": "acme-production"}}
     {"create_role": {"name": "auditor", "path": "/audit/"}}
 
-A key, credential or certificate is named by its place among the user's own of its kind, from 1 (the
-default), or by its id. Dates, devices, groups and policies are as in seeds.py.
+A key, credential or certificate is selected by its number among the user's keys (and so on), from 1
+(default), or by its id. Dates, devices, groups and policies are as in seeds.py.
 """
 
 import json
@@ -51,7 +51,7 @@ TRUST = json.dumps(
 
 
 def operation(*fields):
-    """Makes a function an operation, of its own name, that takes these fields."""
+    """Registers a function as the operation with its name and these fields."""
 
     def register(function):
         OPERATIONS[function.__name__] = (function, set(fields))
@@ -61,10 +61,10 @@ def operation(*fields):
 
 
 def change(account, operations):
-    """Carries out the operations in order; the result of each, None where there is none."""
+    """Executes the operations in order. Returns a list with the result of each, or None."""
     results = []
-    for it in operations:
-        ((name, seed),) = it.items()
+    for item in operations:
+        ((name, seed),) = item.items()
         if name not in OPERATIONS:
             raise ValueError(f"no such operation: {name}")
         function, fields = OPERATIONS[name]
@@ -73,22 +73,22 @@ def change(account, operations):
 
 
 def key_of(user, seed):
-    """The key that the seed names."""
-    return chosen(user.access_keys, seed.get("key", 1), lambda it: it.access_key_id)
+    """The selected key."""
+    return select(user.access_keys, seed.get("key", 1), lambda key: key.access_key_id)
 
 
-def chosen(owned, name, id_of):
-    """That of this place, from 1, or of this id."""
-    if isinstance(name, str):
-        return next(it for it in owned if id_of(it) == name)
-    return list(owned)[name - 1]
+def select(owned, selector, id_of):
+    """The credential with this number, from 1, or this id."""
+    if isinstance(selector, str):
+        return next(credential for credential in owned if id_of(credential) == selector)
+    return list(owned)[selector - 1]
 
 
 @operation(*seeds.USER_FIELDS)
 def create_user(account, seed):
-    """Adds a user; gives the user's ids."""
+    """Creates a user. Returns the user's ids."""
     user = seeds.add_user(account, seed)
-    keys = [it.access_key_id for it in user.access_keys]
+    keys = [key.access_key_id for key in user.access_keys]
     return {"user_id": user.id, "arn": user.arn, "keys": keys}
 
 
@@ -100,41 +100,41 @@ def delete_user(account, seed):
 
 @operation("user", "to", "path")
 def rename_user(account, seed):
-    """Gives a user another name or path."""
+    """Changes the name or path of a user."""
     user = user_named(account, seed["user"])
     rename(account.backend, user.name, seed.get("to"), seed.get("path"))
 
 
 @operation("user", "at")
 def use_password(account, seed):
-    """Lets a user sign in."""
+    """Records a sign-in of a user."""
     user_named(account, seed["user"]).password_last_used = moment(seed.get("at", 0))
 
 
 @operation("user", "changed", "last_used")
 def set_password(account, seed):
-    """Sets a password, whether the user had one or not."""
-    told = {key: value for key, value in seed.items() if key != "user"}
-    seeds.set_password(user_named(account, seed["user"]), {"changed": 0, **told})
+    """Sets a password, or changes it."""
+    fields = {key: value for key, value in seed.items() if key != "user"}
+    seeds.set_password(user_named(account, seed["user"]), {"changed": 0, **fields})
 
 
 @operation("user")
 def delete_password(account, seed):
-    """Deletes the login profile; IAM keeps showing when the password was last used."""
+    """Deletes the login profile. IAM still shows the last use of the password."""
     user_named(account, seed["user"]).password = None
 
 
 @operation("user", "created", "last_used", "status", "service", "region")
 def add_key(account, seed):
-    """Adds an access key; gives its id."""
-    told = {key: value for key, value in seed.items() if key != "user"}
-    key = seeds.add_key(account, user_named(account, seed["user"]), {"created": 0, **told})
+    """Adds an access key. Returns its id."""
+    fields = {key: value for key, value in seed.items() if key != "user"}
+    key = seeds.add_key(account, user_named(account, seed["user"]), {"created": 0, **fields})
     return {"key": key.access_key_id}
 
 
 @operation("user", "key", "at", "service", "region")
 def use_key(account, seed):
-    """Lets a key be used."""
+    """Records a use of a key."""
     key = key_of(user_named(account, seed["user"]), seed)
     seeds.use_key(account, key, {"last_used": seed.get("at", 0), **seed})
 
@@ -154,9 +154,9 @@ def delete_key(account, seed):
 
 @operation("user", "created", "status")
 def add_ssh_key(account, seed):
-    """Adds an SSH public key; gives its id."""
-    told = {key: value for key, value in seed.items() if key != "user"}
-    key = seeds.add_ssh_key(user_named(account, seed["user"]), {"created": 0, **told})
+    """Adds an SSH public key. Returns its id."""
+    fields = {key: value for key, value in seed.items() if key != "user"}
+    key = seeds.add_ssh_key(user_named(account, seed["user"]), {"created": 0, **fields})
     return {"id": key.ssh_public_key_id}
 
 
@@ -164,7 +164,7 @@ def add_ssh_key(account, seed):
 def set_ssh_key_status(account, seed):
     """Activates or deactivates an SSH public key."""
     owned = user_named(account, seed["user"]).ssh_public_keys
-    key = chosen(owned, seed.get("key", 1), lambda it: it.ssh_public_key_id)
+    key = select(owned, seed.get("key", 1), lambda key: key.ssh_public_key_id)
     key.status = seed["status"]
 
 
@@ -176,10 +176,10 @@ def delete_ssh_keys(account, seed):
 
 @operation("user", "service", "created", "status", "expires")
 def add_service_credential(account, seed):
-    """Adds a service-specific credential; gives its id."""
-    told = {key: value for key, value in seed.items() if key != "user"}
+    """Adds a service-specific credential. Returns its id."""
+    fields = {key: value for key, value in seed.items() if key != "user"}
     user = user_named(account, seed["user"])
-    credential = seeds.add_service_credential(account, user, {"created": 0, **told})
+    credential = seeds.add_service_credential(account, user, {"created": 0, **fields})
     return {"id": credential["ServiceSpecificCredentialId"]}
 
 
@@ -187,15 +187,16 @@ def add_service_credential(account, seed):
 def set_service_credential_status(account, seed):
     """Activates or deactivates a service-specific credential."""
     owned = service_credentials_of(user_named(account, seed["user"]))
-    name = seed.get("credential", 1)
-    chosen(owned, name, lambda it: it["ServiceSpecificCredentialId"])["Status"] = seed["status"]
+    selector = seed.get("credential", 1)
+    credential = select(owned, selector, lambda owned: owned["ServiceSpecificCredentialId"])
+    credential["Status"] = seed["status"]
 
 
 @operation("user", "created", "status")
 def add_certificate(account, seed):
-    """Adds a signing certificate; gives its id."""
-    told = {key: value for key, value in seed.items() if key != "user"}
-    certificate = seeds.add_certificate(user_named(account, seed["user"]), {"created": 0, **told})
+    """Adds a signing certificate. Returns its id."""
+    fields = {key: value for key, value in seed.items() if key != "user"}
+    certificate = seeds.add_certificate(user_named(account, seed["user"]), {"created": 0, **fields})
     return {"id": certificate.id}
 
 
@@ -203,38 +204,39 @@ def add_certificate(account, seed):
 def set_certificate_status(account, seed):
     """Activates or deactivates a signing certificate."""
     owned = user_named(account, seed["user"]).signing_certificates.values()
-    chosen(owned, seed.get("certificate", 1), lambda it: it.id).status = seed["status"]
+    certificate = select(owned, seed.get("certificate", 1), lambda certificate: certificate.id)
+    certificate.status = seed["status"]
 
 
 @operation("user", "tags")
 def tag_user(account, seed):
-    """Sets tags, over those of the same keys."""
+    """Sets tags and replaces those with the same keys."""
     tags = [{"Key": key, "Value": value} for key, value in seed["tags"].items()]
     account.backend.tagger.tag_resource(user_named(account, seed["user"]).arn, tags)
 
 
 @operation("user", "keys")
 def untag_user(account, seed):
-    """Takes tags away."""
+    """Removes tags."""
     untag(account, user_named(account, seed["user"]), seed["keys"])
 
 
 @operation("user", "device")
 def add_mfa(account, seed):
-    """Gives a user an MFA device; gives its serial number."""
+    """Adds an MFA device to a user. Returns its serial number."""
     user = user_named(account, seed["user"])
     return {"serial": seeds.add_mfa(account, user, seed["device"])}
 
 
 @operation("user", "group")
 def add_to_group(account, seed):
-    """Puts a user into a group."""
+    """Adds a user to a group."""
     seeds.join(account, user_named(account, seed["user"]), seed["group"])
 
 
 @operation("user", "policies")
 def put_policies(account, seed):
-    """Gives a user inline policies."""
+    """Adds inline policies to a user."""
     seeds.put_policies(user_named(account, seed["user"]), seed["policies"])
 
 
@@ -246,33 +248,35 @@ def attach_policy(account, seed):
 
 @operation("user", "service", "at")
 def access_service(account, seed):
-    """Lets Access Advisor see a user's use of a service."""
+    """Records the use of a service for Access Advisor."""
     user_named(account, seed["user"]).accessed[seed["service"]] = moment(seed.get("at", 0))
 
 
 @operation("keys", "certificates")
 def root(account, seed):
-    """Gives the root user access keys and signing certificates."""
+    """Sets the access keys and signing certificates of the root user."""
     keys = []
-    for it in seed.get("keys", []):
+    for fields in seed.get("keys", []):
         key = SimpleNamespace(
-            status=it.get("status", "Active"), create_date=moment(it["created"]), last_used=None
+            status=fields.get("status", "Active"),
+            create_date=moment(fields["created"]),
+            last_used=None,
         )
-        seeds.use_key(account, key, it)
+        seeds.use_key(account, key, fields)
         keys.append(key)
-    certificates = [moment(it["created"]) for it in seed.get("certificates", [])]
+    certificates = [moment(fields["created"]) for fields in seed.get("certificates", [])]
     account.root = {"keys": keys, "certificates": certificates}
 
 
 @operation("name")
 def alias(account, seed):
-    """Gives the account an alias, or takes it away."""
+    """Sets or removes the account alias."""
     account.backend.account_aliases = [seed["name"]] if seed["name"] else []
 
 
 @operation("name", "path")
 def create_role(account, seed):
-    """Adds a role that whoever may call sts:AssumeRole on it can assume; gives its ARN."""
+    """Creates a role that trusts every caller with sts:AssumeRole. Returns its ARN."""
     role = account.backend.create_role(
         role_name=seed["name"],
         assume_role_policy_document=TRUST,
@@ -280,7 +284,7 @@ def create_role(account, seed):
         permissions_boundary=None,
         description="",
         tags=[],
-        # The most that a role can have, so that the limit on chaining shows by itself.
+        # The maximum of a role, so that the shorter limit of role chaining is testable.
         max_session_duration="43200",
     )
     return {"arn": role.arn}

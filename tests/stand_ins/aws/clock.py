@@ -1,8 +1,7 @@
-"""The clock of an account: the machine's, unless a test moves it or lets it stand still.
+"""The clock of an account: the machine's clock, unless a test moves or stops it.
 
-Whoever has an account's turn goes by its clock, and moto with them. The sessions of STS go by the
-machine's clock alone: credentials that were given out stay good, however far an account's clock is
-moved.
+While a thread uses an account, moto uses the account's clock as well. Sessions of STS always use
+the machine's clock, so credentials stay valid when a test moves the clock of an account.
 """
 
 from contextvars import ContextVar
@@ -13,27 +12,27 @@ from moto.iam import models
 
 
 class Clock:
-    """So many days ahead of the machine's clock; or standing still at a moment (RFC 3339)."""
+    """A number of days ahead of the machine's clock, or stopped at a time (RFC 3339)."""
 
     def __init__(self, value=0):
-        self.ahead, self.stands_at = timedelta(0), None
+        self.ahead, self.stopped_at = timedelta(0), None
         if isinstance(value, str):
-            told = datetime.fromisoformat(value).astimezone(timezone.utc)
-            self.stands_at = told.replace(tzinfo=None)
+            stopped_at = datetime.fromisoformat(value).astimezone(timezone.utc)
+            self.stopped_at = stopped_at.replace(tzinfo=None)
         else:
             self.ahead = timedelta(days=value or 0)
 
     def now(self):
-        """The moment that the clock shows, in UTC without a zone."""
-        return self.stands_at or utcnow() + self.ahead
+        """The current time as a naive UTC time."""
+        return self.stopped_at or utcnow() + self.ahead
 
 
-# The clock that this thread goes by.
+# The clock of the current thread.
 CURRENT = ContextVar("clock", default=Clock())
 
 
 def now():
-    """What it is by the clock of the account whose turn it is."""
+    """The current time by the clock of the account in use."""
     return CURRENT.get().now()
 
 

@@ -1,4 +1,4 @@
-"""The harness's own endpoint: accounts are made, bent, changed and asked about here."""
+"""The control endpoint for tests: creates, changes, and inspects accounts."""
 
 import json
 from datetime import timedelta
@@ -13,7 +13,7 @@ from .policy import Policy
 from .population import populate
 from .truth import truth
 
-# The role that the auditor of an account has.
+# The role of an account's auditor.
 ROLE = "audit"
 
 # Twelve hours: longer than any test.
@@ -21,29 +21,29 @@ AUDITOR_SECONDS = 12 * 3600
 
 
 def answer(registry, request):
-    """Carries out one command; what a test got wrong comes back as a 400 with its reason."""
+    """Executes a command. An error of the test gets status 400 with its reason."""
     try:
-        wanted = json.loads(request.body or b"{}")
+        arguments = json.loads(request.body or b"{}")
         command = COMMANDS[request.path.rpartition("/")[2]]
-        result = command(registry, wanted)
+        result = command(registry, arguments)
         return Answer(200, json.dumps(result).encode(), "application/json")
     except AwsError as error:
         reason = str(error)
-    except Exception as error:  # noqa: BLE001: whatever it is, the test is to read it
+    except Exception as error:  # noqa: BLE001: the test shows every error
         reason = f"{type(error).__name__}: {error}"
     return Answer(400, json.dumps({"error": reason}).encode(), "application/json")
 
 
-def make_account(registry, wanted):
-    """Makes and seeds an account, and gives out the auditor's credentials."""
+def create_account(registry, arguments):
+    """Creates and seeds an account. Returns its details and credentials of the auditor."""
     account = registry.add(
-        wanted.get("partition", "aws"),
-        wanted.get("days", 90),
-        wanted.get("report_delay", 0.0),
-        wanted.get("id"),
+        arguments.get("partition", "aws"),
+        arguments.get("days", 90),
+        arguments.get("report_delay", 0.0),
+        arguments.get("id"),
     )
     change(account, [{"create_role": {"name": ROLE}}])
-    populate(account, wanted.get("users", 0), wanted.get("seed", 0))
+    populate(account, arguments.get("users", 0), arguments.get("seed", 0))
     session = registry.open_session(account, ROLE, "auditor", AUDITOR_SECONDS)
     return {
         "id": account.id,
@@ -58,65 +58,65 @@ def make_account(registry, wanted):
 
 
 def with_account(function):
-    """A command about one account, carried out in its turn."""
+    """A command for one account, executed while the account is in use."""
 
-    def command(registry, wanted):
-        account = registry.accounts[wanted["account"]]
-        with account.turn():
-            return function(account, wanted.get("value"))
+    def command(registry, arguments):
+        account = registry.accounts[arguments["account"]]
+        with account.use():
+            return function(account, arguments.get("value"))
 
     return command
 
 
 def set_faults(account, value):
-    """Replaces the account's faults; what they held is let go, and not carried out any more."""
+    """Replaces the account's faults. Held calls end without taking effect."""
     faults = Faults(value)
     account.faults.release()
     account.faults = faults
 
 
 def set_policy(account, value):
-    """Replaces the policy of the account's auditor; null lets every call through."""
+    """Replaces the policy of the account's auditor. Null allows everything."""
     account.policy = None if value is None else Policy(value)
 
 
 def reset_log(account, _):
-    """Forgets the calls and token requests so far."""
+    """Clears the logs of calls and token requests."""
     account.log, account.oidc_log = [], []
 
 
 def make_report(account, value):
-    """Has the account keep a report that was finished so many hours ago, of the users now."""
+    """Generates a report of the current users with a time this many hours ago."""
     account.report = Report(account, 0.0, now() - timedelta(hours=value))
 
 
 def set_clock(account, value):
-    """Sets the account's clock: days ahead of the machine's, or the moment at which it stands."""
+    """Sets the account's clock: days ahead of the machine's, or a time at which it is stopped."""
     account.clock = Clock(value)
 
 
 def expire_report(account, _):
-    """Lets the account keep no report."""
+    """Removes the report."""
     account.report = None
 
 
 def set_report_delay(account, value):
-    """Sets the seconds that IAM takes to make the next report."""
+    """Sets the seconds that IAM takes to generate the next report."""
     account.report_delay = value
 
 
 def require_external_id(account, value):
-    """Lets the trust of the auditor's role ask for an external id; null lets it ask for none."""
+    """Makes the trust policy of the auditor's role require an external id; null for none."""
     account.external_ids[ROLE] = value
 
 
 def set_session_seconds(account, value):
-    """Sets how long credentials of the account's roles are good; null for as asked."""
+    """Sets the lifetime of new role credentials; null for the requested duration."""
     account.session_seconds = value
 
 
 COMMANDS = {
-    "account": make_account,
+    "account": create_account,
     "secrets": lambda registry, _: registry.secrets,
     "faults": with_account(set_faults),
     "policy": with_account(set_policy),
@@ -132,6 +132,8 @@ COMMANDS = {
     "session-seconds": with_account(set_session_seconds),
     "clock": with_account(set_clock),
     "user": with_account(holdings),
-    "virtual-mfa-devices": with_account(lambda it, _: list(it.backend.virtual_mfa_devices)),
+    "virtual-mfa-devices": with_account(
+        lambda account, _: list(account.backend.virtual_mfa_devices)
+    ),
     "held": with_account(lambda account, _: account.faults.is_holding()),
 }

@@ -1,4 +1,4 @@
-"""The credential report: how IAM makes it, keeps it, and hands it over."""
+"""The credential report: its generation, lifetime and content."""
 
 import base64
 import csv
@@ -6,13 +6,13 @@ import io
 import time
 from datetime import timedelta
 
-from .answers import AwsError, written
+from .answers import AwsError, format_time
 from .calls import handles
 from .clock import now
 from .users import region_shown
 
-# How long IAM keeps a report before it makes another.
-KEPT = timedelta(hours=4)
+# The lifetime of a report. IAM then generates a new one.
+LIFETIME = timedelta(hours=4)
 
 KEY_COLUMNS = ["active", "last_rotated", "last_used_date", "last_used_region", "last_used_service"]
 HEADER = [
@@ -26,7 +26,7 @@ NO_CERTIFICATE = ["false", "N/A"]
 
 
 class Report:
-    """A report that IAM keeps: the users as they were at its making, and when it is ready."""
+    """A report: the users at the time of generation, and when it is ready."""
 
     def __init__(self, account, delay, made_at):
         self.made_at = made_at
@@ -35,25 +35,25 @@ class Report:
 
     @property
     def in_progress(self):
-        """Whether IAM is still at it."""
+        """Whether IAM is still generating the report."""
         return time.monotonic() < self.ready
 
     @property
     def expired(self):
-        """Whether the report is older than IAM keeps one."""
-        return now() - self.made_at >= KEPT
+        """Whether the report is older than its lifetime."""
+        return now() - self.made_at >= LIFETIME
 
 
 @handles("iam", "GenerateCredentialReport")
 def generate_credential_report(call):
-    """Begins a report, unless there is one or one is being made."""
+    """Starts a report, unless there is one or one is in progress."""
     account = call.account
-    if account.faults.once("limit_exceeded"):
+    if account.faults.take_one("limit_exceeded"):
         raise AwsError(
             "LimitExceeded", "Cannot exceed quota for CredentialReports: too many requests", 409
         )
-    begins = account.report is None or (account.report.expired and not account.report.in_progress)
-    if begins:
+    starts = account.report is None or (account.report.expired and not account.report.in_progress)
+    if starts:
         account.report = Report(account, account.report_delay, now())
         account.faults.report_pending(generate=True)
         return {
@@ -67,12 +67,12 @@ def generate_credential_report(call):
 
 @handles("iam", "GetCredentialReport")
 def get_credential_report(call):
-    """The report that IAM keeps; its refusals bear no message."""
+    """The current report. The errors have no message."""
     account = call.account
     in_progress = account.report is not None and account.report.in_progress
     if in_progress or account.faults.report_pending(generate=False):
         raise AwsError("ReportInProgress", None, 404)
-    if account.faults.once("report_expired"):
+    if account.faults.take_one("report_expired"):
         account.report = None
         raise AwsError("ReportExpired", None, 410)
     if account.report is None:
@@ -87,14 +87,13 @@ def get_credential_report(call):
 
 
 def as_csv(account):
-    """The report's text: a header, the root user, the users; no line break at its end.
+    """The CSV: a header, the root user, the users, and no line break at the end.
 
-    A 23rd column stands there only when some user has more keys or certificates than the report
-    has columns for.
+    There is a 23rd column only if a user has more keys or certificates than the report has columns.
     """
     users = list(account.backend.users.values())
-    rows = [root_row(account)] + [row(it) for it in users]
-    extra = [""] + [additional(it) for it in users]
+    rows = [root_row(account)] + [row(user) for user in users]
+    extra = [""] + [additional(user) for user in users]
     header = HEADER
     if any(extra):
         header = [*HEADER, "additional_credentials_info"]
@@ -107,7 +106,7 @@ def as_csv(account):
 
 
 def root_row(account):
-    """The row of the account's root user."""
+    """The row of the root user."""
     created = "2019-01-01T00:00:00Z"
     fields = ["<root_account>", f"arn:{account.partition}:iam::{account.id}:root", created]
     fields += ["true", "2026-01-01T00:00:00Z", created, "not_supported", "true"]
@@ -116,16 +115,25 @@ def root_row(account):
         fields += key_fields(keys[slot]) if slot < len(keys) else NO_KEY
     for slot in (0, 1):
         certificates = account.root.get("certificates", [])
-        fields += ["true", written(certificates[slot])] if slot < len(certificates) else NO_CERTIFICATE
+        fields += (
+            ["true", format_time(certificates[slot])]
+            if slot < len(certificates)
+            else NO_CERTIFICATE
+        )
     return fields
 
 
 def row(user):
     """The row of a user."""
-    fields = [user.name, user.arn, written(user.create_date)]
+    fields = [user.name, user.arn, format_time(user.create_date)]
     if user.password:
         used, changed = user.password_last_used, getattr(user, "password_created", user.create_date)
-        fields += ["true", written(used) if used else "no_information", written(changed), "N/A"]
+        fields += [
+            "true",
+            format_time(used) if used else "no_information",
+            format_time(changed),
+            "N/A",
+        ]
     else:
         fields += ["false", "N/A", "N/A", "N/A"]
     fields.append("true" if user.mfa_devices else "false")
@@ -134,29 +142,30 @@ def row(user):
     certificates = list(user.signing_certificates.values())
     for slot in (0, 1):
         if slot < len(certificates):
-            it = certificates[slot]
-            fields += ["true" if it.status == "Active" else "false", written(it.upload_date)]
+            certificate = certificates[slot]
+            active = "true" if certificate.status == "Active" else "false"
+            fields += [active, format_time(certificate.upload_date)]
         else:
             fields += NO_CERTIFICATE
     return fields
 
 
 def key_fields(key):
-    """The five fields of an access key; `last_rotated` is its creation, whatever its status."""
-    fields = ["true" if key.status == "Active" else "false", written(key.create_date)]
+    """The five fields of an access key. `last_rotated` is the creation, whatever the status."""
+    fields = ["true" if key.status == "Active" else "false", format_time(key.create_date)]
     used = key.last_used
     if used is None:
         return fields + ["N/A"] * 3
-    return fields + [written(used.timestamp), region_shown(used), used.service]
+    return fields + [format_time(used.timestamp), region_shown(used), used.service]
 
 
 def additional(user):
-    """What the report says of credentials that it has no columns for."""
-    told = []
+    """The text about credentials without columns."""
+    parts = []
     for count, noun, action in (
         (len(user.access_keys) - 2, "access key", "ListAccessKeys"),
         (len(user.signing_certificates) - 2, "signing certificate", "ListSigningCertificates"),
     ):
         if count > 0:
-            told.append(f"{count} additional {noun}{'s' * (count > 1)}: use {action}")
-    return "; ".join(told)
+            parts.append(f"{count} additional {noun}{'s' * (count > 1)}: use {action}")
+    return "; ".join(parts)

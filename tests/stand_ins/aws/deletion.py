@@ -1,4 +1,4 @@
-"""DeleteUser: refused as long as the user has anything but tags and a permissions boundary."""
+"""DeleteUser: fails if the user has anything but tags and a permissions boundary."""
 
 from .answers import AwsError
 from .calls import handles
@@ -7,11 +7,10 @@ from .moto_model import groups_of, remove, service_credentials_of
 
 @handles("iam", "DeleteUser")
 def delete_user(call):
-    """Deletes a user who has nothing left."""
+    """Deletes a user without credentials, groups and policies."""
     user, backend = call.user(), call.account.backend
-    # What the user may still have, with what is to be done about it in IAM's words: several kinds
-    # have none of their own.
-    for left, remedy in (
+    # What the user may still have, with IAM's message about it. Several kinds share a message.
+    for left, step in (
         (user.policies, "delete policies"),
         (user.managed_policies, "detach all policies"),
         (groups_of(backend, user), "remove users from group"),
@@ -23,5 +22,5 @@ def delete_user(call):
         (service_credentials_of(user), "remove referenced objects"),
     ):
         if left:
-            raise AwsError("DeleteConflict", f"Cannot delete entity, must {remedy} first.", 409)
+            raise AwsError("DeleteConflict", f"Cannot delete entity, must {step} first.", 409)
     remove(backend, user.name)

@@ -1,34 +1,35 @@
-"""What goes wrong on purpose: the faults of an account, as a test asked for them.
+"""The faults of an account that a test requests.
 
     {"throttle": {"every": 3, "max": 2, "actions": ["ListUsers"]}}
-                            refuses calls, which are not carried out; also `code` and `status`
+                            calls fail without taking effect; also `code` and `status`
     {"error": {"nth": 2, "actions": ["DeleteUser"], "code": "DeleteConflict", "status": 409}}
-                            answers an error instead; also `message`, in which `{token}` and
-                            `{session}` are the OIDC token and the session token that were sent
-    {"burst": {"rate": 5, "burst": 3}}                  throttles beyond so many calls a second
-    {"reset": {…}}, {"stall": {…}}                      breaks off half-way through an answer
+                            calls fail with this error; also `message`, in which `{token}` and
+                            `{session}` stand for the OIDC token and the session token of the call
+    {"burst": {"rate": 5, "burst": 3}}                  throttles above this many calls per second
+    {"reset": {…}}, {"stall": {…}}                      stops halfway through a response
     {"lost": {"actions": ["UpdateAccessKey"], "max": 1}}
-                            carries the call out, and resets the connection instead of answering;
-                            counts the calls that were carried out
+                            the call takes effect, and the connection is reset instead of a
+                            response; counts calls that took effect
     {"hold": {"action": "DeleteAccessKey", "nth": 1, "when": "before"}}
-                            stops at a call, `before` it is carried out (and then it never is) or
-                            `after`: no answer until the client goes away, or until the faults are
-                            replaced, which resets the connection; counts the calls that are allowed
+                            holds a call `before` it takes effect (it then never does) or `after`:
+                            no response until the client disconnects or the faults are replaced,
+                            which resets the connection; counts allowed calls
     {"edit": {"actions": ["ListUsers"], "replace": {"<CreateDate>[^<]*</CreateDate>": ""}}}
-                            carries the call out and changes the answer: what matches a pattern, or
-                            all of it (`body`, with `status`); `pad` adds so many MiB of spaces
+                            the call takes effect, and the response is changed: the text that
+                            matches a pattern, or all of it (`body`, with `status`); `pad` adds
+                            MiB of spaces
     {"endless": {"actions": ["ListUsers"], "markers": ["a", "b"]}}
-                            gives the first page again and again, and these markers in turn
+                            always returns the first page, with these markers in turn
     {"slow": {"seconds": 5}}, {"latency": {"milliseconds": 20}}, {"short_pages": {"items": 2}}
     {"expired": {"after": 3}}, {"deny": ["ListUsers"]}, {"deny_account": true},
     {"refuse_role": true}
     {"report_in_progress": 2.5}, {"report_expired": 1}, {"limit_exceeded": 1}
     {"oidc": "no-provider"}, {"oidc_errors": 1}
-    {"other_account": "999988887777"}                   STS answers with this account for its roles
-    {"oidc_bare": true}     answers token requests with the token alone, as a text in JSON
+    {"other_account": "999988887777"}                   STS returns this account for its roles
+    {"oidc_bare": true}     token requests return only the token, as a JSON string
 
-A fault with `actions` is about these alone. It befalls each of their calls, or every so many
-(`every`), or the n-th alone (`nth`), and at most so many (`max`). Several of a kind are a list.
+A fault with `actions` affects only these. It affects every call of them, or every n-th (`every`),
+or only the n-th (`nth`), and at most `max` calls. Several faults of a kind are a list.
 """
 
 import re
@@ -39,7 +40,7 @@ import time
 from .answers import Answer, AwsError
 from .policy import denied
 
-# Every fault, and what may be said of it; None for a plain value.
+# The faults and their fields; None for a plain value.
 KNOWN = {
     "throttle": {"every", "nth", "max", "actions", "code", "status"},
     "burst": {"rate", "burst", "actions"},
@@ -80,7 +81,7 @@ OIDC = {
 
 
 class Counted:
-    """A fault that befalls every so many calls of some actions, or one of them alone."""
+    """A fault of every n-th call of some actions, or of only one call."""
 
     def __init__(self, wanted):
         self.wanted = wanted
@@ -90,11 +91,11 @@ class Counted:
         self.seen = 0
 
     def concerns(self, call):
-        """Whether the fault is about this action."""
+        """Whether the fault is for this action."""
         return not self.actions or call.action in self.actions
 
-    def befalls(self, call):
-        """Whether this call is to go wrong; counts it."""
+    def affects(self, call):
+        """Whether the fault affects this call. Counts the call."""
         if not self.concerns(call):
             return False
         self.seen += 1
@@ -105,13 +106,13 @@ class Counted:
 
 
 class Bucket(Counted):
-    """A limit of so many calls a second, with a reserve for bursts."""
+    """A limit of calls per second, with an allowance for bursts."""
 
     def __init__(self, wanted):
         super().__init__(wanted)
         self.tokens, self.at = wanted["burst"], time.monotonic()
 
-    def befalls(self, call):
+    def affects(self, call):
         """Whether the call exceeds the limit."""
         if not self.concerns(call):
             return False
@@ -125,32 +126,32 @@ class Bucket(Counted):
 
 
 class Hold(Counted):
-    """A call at which the stand-in stops; used as a context by whoever keeps its client waiting.
+    """A held call. The connection's thread uses it as a context while its client waits.
 
-    A held call has nothing more to do here: what is to happen has happened already, so that no
-    lock is kept, and a call held before it was carried out never is.
+    Holding keeps no lock: a call held `after` has already taken effect, and a call held `before`
+    never takes effect.
     """
 
     def __init__(self, wanted):
         super().__init__({"actions": [wanted["action"]], "nth": wanted.get("nth", 1)})
         self.before = wanted["when"] == "before"
         self.waiting, self.lock = 0, threading.Lock()
-        # Readable for all who wait once the other end is closed.
+        # Readable for all waiting threads after the other end is closed.
         self.ending, self.ended = socket.socketpair()
 
     def take(self, answer):
-        """Holds the answer back."""
+        """Holds the response."""
         with self.lock:
             self.waiting += 1
         answer.hold = self
         return answer
 
     def release(self):
-        """Lets go of everything that is held."""
+        """Ends all held calls."""
         self.ending.close()
 
     def fileno(self):
-        """What `select` watches for the end."""
+        """The file descriptor that `select` watches for the end."""
         return self.ended.fileno()
 
     def __enter__(self):
@@ -162,43 +163,45 @@ class Hold(Counted):
 
 
 class Faults:
-    """The faults of one account; asked for each call under the account's lock."""
+    """The faults of one account, applied to each call under the account's lock."""
 
     def __init__(self, wanted):
         for name, value in wanted.items():
             check(name, value)
         self.wanted = wanted
         self.denied = bare(wanted.get("deny", []))
-        several = {name: every(wanted.get(name)) for name in KNOWN}
-        self.throttles = [Counted(it) for it in several["throttle"]]
-        self.bursts = [Bucket(it) for it in several["burst"]]
-        self.errors = [Counted(it) for it in several["error"]]
-        self.ways = {name: [Counted(it) for it in several[name]] for name in ("reset", "stall")}
-        self.lost = [Counted(it) for it in several["lost"]]
-        self.holds = [Hold(it) for it in several["hold"]]
-        self.edits = [Counted(it) for it in several["edit"]]
-        self.endless = [Counted(it) for it in several["endless"]]
-        self.slow = [Counted(it) for it in several["slow"]]
-        self.latency = [Counted(it) for it in several["latency"]]
-        self.short_pages = [Counted(it) for it in several["short_pages"]]
+        several = {name: as_list(wanted.get(name)) for name in KNOWN}
+        self.throttles = [Counted(fields) for fields in several["throttle"]]
+        self.bursts = [Bucket(fields) for fields in several["burst"]]
+        self.errors = [Counted(fields) for fields in several["error"]]
+        self.interruptions = {
+            name: [Counted(fields) for fields in several[name]] for name in ("reset", "stall")
+        }
+        self.lost = [Counted(fields) for fields in several["lost"]]
+        self.holds = [Hold(fields) for fields in several["hold"]]
+        self.edits = [Counted(fields) for fields in several["edit"]]
+        self.endless = [Counted(fields) for fields in several["endless"]]
+        self.slow = [Counted(fields) for fields in several["slow"]]
+        self.latency = [Counted(fields) for fields in several["latency"]]
+        self.short_pages = [Counted(fields) for fields in several["short_pages"]]
         self.report_expired = wanted.get("report_expired", 0)
         self.limit_exceeded = wanted.get("limit_exceeded", 0)
         self.oidc_errors = wanted.get("oidc_errors", 0)
         self.report_asked_at = None
-        self.let_through, self.expired_at = 0, None
+        self.allowed, self.expired_at = 0, None
 
-    def refuse(self, call):
-        """Raises what AWS would answer before it looks at the call itself."""
-        if any(it.concerns(call) for it in self.endless):
+    def fail(self, call):
+        """Raises the errors that AWS returns before it processes a call."""
+        if any(fault.concerns(call) for fault in self.endless):
             call.parameters.pop("Marker", None)
         for fault in self.throttles:
-            if fault.befalls(call):
+            if fault.affects(call):
                 raise throttling(fault.wanted)
         for fault in self.bursts:
-            if fault.befalls(call):
+            if fault.affects(call):
                 raise throttling({})
         for fault in self.errors:
-            if fault.befalls(call):
+            if fault.affects(call):
                 status = fault.wanted.get("status", 500)
                 usual = "ServiceFailure" if status == 500 else "ServiceUnavailable"
                 code = fault.wanted.get("code", usual)
@@ -208,88 +211,88 @@ class Faults:
                 raise AwsError(code, message, status)
 
     def expire(self, session):
-        """Raises ExpiredToken once so many calls were let through.
+        """Raises ExpiredToken after a number of allowed calls.
 
-        Credentials that are given out after that moment work.
+        Credentials that are issued later work.
         """
         if "expired" not in self.wanted:
             return
-        if self.expired_at is None and self.let_through >= self.wanted["expired"].get("after", 0):
+        if self.expired_at is None and self.allowed >= self.wanted["expired"].get("after", 0):
             self.expired_at = time.monotonic()
         if self.expired_at is not None and session.issued <= self.expired_at:
             raise AwsError(
                 "ExpiredToken", "The security token included in the request is expired", 403
             )
-        self.let_through += 1
+        self.allowed += 1
 
     def deny(self, call):
-        """Raises AccessDenied for the actions that were named, or for all of IAM."""
+        """Raises AccessDenied for the named actions, or for all of IAM."""
         if call.action in self.denied or (
             self.wanted.get("deny_account") and call.service == "iam"
         ):
             raise denied(call.caller, f"{call.service}:{call.action}", call.resource)
 
     def hold_before(self, call):
-        """What stands for the answer of a call that is never carried out, if this is one."""
+        """The held response of a call that never takes effect, or None."""
         for hold in self.holds:
-            if hold.before and hold.befalls(call):
+            if hold.before and hold.affects(call):
                 return hold.take(Answer(0, b"", "text/xml"))
         return None
 
     def hold_after(self, call, answer):
-        """Holds the answer of a call that was carried out, if this is one."""
+        """Holds the response of a call that took effect, if a fault requests it."""
         for hold in self.holds:
-            if not hold.before and answer.hold is None and hold.befalls(call):
+            if not hold.before and answer.hold is None and hold.affects(call):
                 hold.take(answer)
 
     def is_holding(self):
-        """Whether a call is being held."""
-        return any(it.waiting for it in self.holds)
+        """Whether a call is held."""
+        return any(hold.waiting for hold in self.holds)
 
     def release(self):
-        """Lets go of the calls that are held."""
+        """Ends all held calls."""
         for hold in self.holds:
             hold.release()
 
-    def bend(self, call, answer):
-        """Lets the answer be another, come late, break off, stop, or get lost."""
+    def modify(self, call, answer):
+        """Changes, delays, interrupts, stalls or drops the response."""
         for fault in self.edits:
-            if fault.befalls(call):
+            if fault.affects(call):
                 edit(answer, fault.wanted)
         for fault in self.endless:
-            if fault.befalls(call):
+            if fault.affects(call):
                 markers = fault.wanted["markers"]
                 marker = markers[(fault.seen - 1) % len(markers)]
                 more = f"<IsTruncated>true</IsTruncated><Marker>{marker}</Marker>"
                 edit(answer, {"replace": {"<IsTruncated>false</IsTruncated>": more}})
         for fault in self.lost:
-            if answer.status == 200 and fault.befalls(call):
+            if answer.status == 200 and fault.affects(call):
                 answer.delivery = "drop"
         for fault in self.latency:
             if fault.concerns(call):
                 answer.delay += fault.wanted["milliseconds"] / 1000
         for fault in self.slow:
-            if fault.befalls(call):
+            if fault.affects(call):
                 answer.delay += fault.wanted["seconds"]
-        for way, faults in self.ways.items():
+        for delivery, faults in self.interruptions.items():
             for fault in faults:
-                if fault.befalls(call):
-                    answer.delivery = way
+                if fault.affects(call):
+                    answer.delivery = delivery
 
     def most_items(self, call):
-        """The most items that a page of this action may hold."""
+        """The maximum number of items on a page of this action."""
         return min(
-            [it.wanted["items"] for it in self.short_pages if it.concerns(call)],
+            [fault.wanted["items"] for fault in self.short_pages if fault.concerns(call)],
             default=float("inf"),
         )
 
     def role_with_web_identity(self):
-        """Raises what the account's OIDC provider or trust policy is made to answer."""
+        """Raises the requested error of the OIDC provider or trust policy."""
         if "oidc" in self.wanted:
             raise OIDC[self.wanted["oidc"]]
 
     def report_pending(self, generate):
-        """Whether the credential report is made to look as if it were in progress."""
+        """Whether the credential report appears to be in progress."""
         seconds = self.wanted.get("report_in_progress")
         if seconds is None:
             return False
@@ -299,15 +302,15 @@ class Faults:
             self.report_asked_at = time.monotonic()
         return time.monotonic() - self.report_asked_at < seconds
 
-    def once(self, name):
-        """Whether a fault that is given as a number of times befalls now; counts it down."""
+    def take_one(self, name):
+        """Whether a fault with a number of times happens now. Decrements the number."""
         left = getattr(self, name)
         setattr(self, name, max(left - 1, 0))
         return left > 0
 
 
 def edit(answer, wanted):
-    """Changes the answer of a call that was carried out."""
+    """Changes the response of a call that took effect."""
     text = answer.body.decode()
     for pattern, replacement in wanted.get("replace", {}).items():
         text = re.sub(pattern, replacement, text, flags=re.DOTALL)
@@ -316,31 +319,31 @@ def edit(answer, wanted):
 
 
 def check(name, value):
-    """Raises ValueError for a fault that is not known, so that a typo tests nothing silently."""
+    """Raises ValueError for an unknown fault, so that a typo is not ignored."""
     if name not in KNOWN:
         raise ValueError(f"no such fault: {name}")
     if name == "oidc" and value not in OIDC:
         raise ValueError(f"no such fault of oidc: {value}")
-    if name == "hold" and not all(it["when"] in ("before", "after") for it in every(value)):
+    if name == "hold" and not all(hold["when"] in ("before", "after") for hold in as_list(value)):
         raise ValueError("hold is before or after")
-    for it in every(value) if KNOWN[name] is not None else []:
-        unknown = it.keys() - KNOWN[name]
+    for fields in as_list(value) if KNOWN[name] is not None else []:
+        unknown = fields.keys() - KNOWN[name]
         if unknown:
-            raise ValueError(f"{name} knows no {', '.join(sorted(unknown))}")
+            raise ValueError(f"{name} has no field {', '.join(sorted(unknown))}")
 
 
-def every(value):
-    """A fault's settings as a list, where a test may give one alone."""
+def as_list(value):
+    """The value as a list. A test may give a single fault instead."""
     if value is None:
         return []
     return value if isinstance(value, list) else [value]
 
 
 def bare(actions):
-    """The actions' names without their service."""
-    return {it.rpartition(":")[2] for it in actions}
+    """The names of the actions without their service."""
+    return {action.rpartition(":")[2] for action in actions}
 
 
 def throttling(wanted):
-    """The answer to a caller who calls too often."""
+    """The error for too many calls."""
     return AwsError(wanted.get("code", "Throttling"), "Rate exceeded", wanted.get("status", 400))

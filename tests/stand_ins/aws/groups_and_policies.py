@@ -1,4 +1,4 @@
-"""Groups of users, and the policies that are theirs."""
+"""Groups and policies of users."""
 
 from urllib.parse import quote
 
@@ -10,26 +10,26 @@ from .paging import page
 
 @handles("iam", "ListGroupsForUser")
 def list_groups_for_user(call):
-    """The groups that a user is in."""
+    """The groups of a user."""
     groups = groups_of(call.account.backend, call.user())
-    result = page(call, groups, "Groups", lambda it: it.name.lower())
+    result = page(call, groups, "Groups", lambda group: group.name.lower())
     shown = [
         {
-            "Path": it.path,
-            "GroupName": it.name,
-            "GroupId": it.id,
-            "Arn": it.arn,
-            "CreateDate": it.create_date,
+            "Path": group.path,
+            "GroupName": group.name,
+            "GroupId": group.id,
+            "Arn": group.arn,
+            "CreateDate": group.create_date,
         }
-        for it in result["Groups"]
+        for group in result["Groups"]
     ]
     return {**result, "Groups": shown}
 
 
 @handles("iam", "RemoveUserFromGroup")
 def remove_user_from_group(call):
-    """Takes a user out of a group."""
-    group, user = group_named(call.account, call.needed("GroupName")), call.user()
+    """Removes a user from a group."""
+    group, user = group_named(call.account, call.required("GroupName")), call.user()
     if user not in group.users:
         message = f"User {user.name} not in group {group.name}"
         raise AwsError("NoSuchEntity", message, 404)
@@ -39,12 +39,12 @@ def remove_user_from_group(call):
 @handles("iam", "ListUserPolicies")
 def list_user_policies(call):
     """The names of a user's inline policies."""
-    return page(call, call.user().policies, "PolicyNames", lambda it: it)
+    return page(call, call.user().policies, "PolicyNames", lambda name: name)
 
 
 @handles("iam", "GetUserPolicy")
 def get_user_policy(call):
-    """An inline policy, its document percent-encoded."""
+    """An inline policy with its percent-encoded document."""
     user, name = call.user(), inline_policy(call)
     document = quote(user.policies[name], safe="")
     return {"UserName": user.name, "PolicyName": name, "PolicyDocument": document}
@@ -57,8 +57,8 @@ def delete_user_policy(call):
 
 
 def inline_policy(call):
-    """The name of the user's inline policy that the call names, or NoSuchEntity."""
-    user, name = call.user(), call.needed("PolicyName")
+    """The name of the inline policy of the call, or NoSuchEntity."""
+    user, name = call.user(), call.required("PolicyName")
     if name not in user.policies:
         message = f"The user policy with name {name} cannot be found."
         raise AwsError("NoSuchEntity", message, 404)
@@ -67,15 +67,15 @@ def inline_policy(call):
 
 @handles("iam", "ListAttachedUserPolicies")
 def list_attached_user_policies(call):
-    """The managed policies that are attached to a user."""
+    """The managed policies of a user."""
     attached = call.user().attached_managed_policies
-    return page(call, attached, "AttachedPolicies", lambda it: it["PolicyName"])
+    return page(call, attached, "AttachedPolicies", lambda policy: policy["PolicyName"])
 
 
 @handles("iam", "DetachUserPolicy")
 def detach_user_policy(call):
     """Detaches a managed policy."""
-    user, arn = call.user(), call.needed("PolicyArn")
+    user, arn = call.user(), call.required("PolicyArn")
     if arn not in user.managed_policies:
         raise AwsError("NoSuchEntity", f"Policy {arn} was not found.", 404)
     user.managed_policies[arn].detach_from(user)

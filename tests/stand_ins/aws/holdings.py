@@ -1,35 +1,37 @@
-"""All that a user has: for tests to look at, from the model and never from what is answered."""
+"""A user with credentials, groups and policies for tests, from the model, not from responses."""
 
 from .moto_model import groups_of, service_credentials_of
 from .tags import tags_of
 
 
 def holdings(account, name):
-    """A user with everything; None if there is no such user."""
+    """A user with all credentials, groups and policies; None if the user does not exist."""
     user = account.backend.users.get(name)
     if user is None:
         return None
-    keys = [(it.access_key_id, it.status) for it in user.access_keys]
-    certificates = [(it.id, it.status) for it in user.signing_certificates.values()]
-    ssh_keys = [(it.ssh_public_key_id, it.status) for it in user.ssh_public_keys]
+    keys = [(key.access_key_id, key.status) for key in user.access_keys]
+    certificates = [
+        (certificate.id, certificate.status) for certificate in user.signing_certificates.values()
+    ]
+    ssh_keys = [(key.ssh_public_key_id, key.status) for key in user.ssh_public_keys]
     return {
         "name": user.name,
         "path": user.path,
-        "tags": {it["Key"]: it["Value"] for it in tags_of(account, user)},
+        "tags": {tag["Key"]: tag["Value"] for tag in tags_of(account, user)},
         "password": bool(user.password),
         "keys": with_status(keys),
         "certificates": with_status(certificates),
         "ssh_keys": with_status(ssh_keys),
         "service_credentials": [
             {
-                "id": it["ServiceSpecificCredentialId"],
-                "service": it["ServiceName"],
-                "status": it["Status"],
+                "id": credential["ServiceSpecificCredentialId"],
+                "service": credential["ServiceName"],
+                "status": credential["Status"],
             }
-            for it in service_credentials_of(user)
+            for credential in service_credentials_of(user)
         ],
         "mfa": list(user.mfa_devices),
-        "groups": [it.name for it in groups_of(account.backend, user)],
+        "groups": [group.name for group in groups_of(account.backend, user)],
         "inline": list(user.policies),
         "attached": list(user.managed_policies),
         "boundary": getattr(user, "boundary", None),
@@ -37,5 +39,5 @@ def holdings(account, name):
 
 
 def with_status(credentials):
-    """Credentials by their ids, each with its status."""
+    """Credential ids with their status."""
     return [{"id": name, "status": status} for name, status in credentials]

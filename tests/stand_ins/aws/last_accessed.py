@@ -1,4 +1,4 @@
-"""Access Advisor: a job for each question, and the services that a user's policies allow."""
+"""Access Advisor: jobs, and the services that a user's policies allow."""
 
 from uuid import uuid4
 
@@ -8,7 +8,7 @@ from .clock import now
 from .moto_model import groups_of
 from .paging import page
 
-# The services that the seeded policies allow, by the namespace that access keys report.
+# The services that the seeded policies allow, by service namespace.
 SERVICES = {
     "ec2": "Amazon EC2",
     "iam": "AWS Identity and Access Management",
@@ -21,17 +21,17 @@ SERVICES = {
 
 @handles("iam", "GenerateServiceLastAccessedDetails")
 def generate_service_last_accessed_details(call):
-    """Begins a job for a user."""
-    arn = call.needed("Arn")
+    """Starts a job for a user."""
+    arn = call.required("Arn")
     users = call.account.backend.users.values()
-    user = next((it for it in users if it.arn == arn), None)
+    user = next((user for user in users if user.arn == arn), None)
     if user is None:
         raise AwsError("NoSuchEntity", f"ARN {arn} cannot be found.", 404)
     job = str(uuid4())
     call.account.jobs[job] = {
         "access_key": call.session.access_key,
         "created": now(),
-        "asked": 0,
+        "requests": 0,
         "services": services_of(call.account, user),
     }
     return {"JobId": job}
@@ -39,21 +39,23 @@ def generate_service_last_accessed_details(call):
 
 @handles("iam", "GetServiceLastAccessedDetails")
 def get_service_last_accessed_details(call):
-    """A job's result: in progress when first asked for, and there for its own session alone."""
-    job = call.account.jobs.get(call.needed("JobId"))
+    """The result of a job: in progress at the first request, and visible only to its session."""
+    job = call.account.jobs.get(call.required("JobId"))
     if job is None or job["access_key"] != call.session.access_key:
         raise AwsError("NoSuchEntity", "The specified job cannot be found.", 404)
-    job["asked"] += 1
+    job["requests"] += 1
     common = {"JobType": "SERVICE_LEVEL", "JobCreationDate": job["created"]}
-    if job["asked"] == 1:
+    if job["requests"] == 1:
         return {"JobStatus": "IN_PROGRESS", **common}
     services = job["services"]
-    result = page(call, services, "ServicesLastAccessed", lambda it: it["ServiceNamespace"])
+    result = page(
+        call, services, "ServicesLastAccessed", lambda service: service["ServiceNamespace"]
+    )
     return {"JobStatus": "COMPLETED", **common, "JobCompletionDate": now(), **result}
 
 
 def services_of(account, user):
-    """What Access Advisor tells of a user: nothing of one without policies."""
+    """The services of a user; none for a user without policies."""
     has_policy = user.policies or user.managed_policies or groups_of(account.backend, user)
     if not has_policy:
         return []
@@ -72,13 +74,13 @@ def services_of(account, user):
 
 
 def note(used, service, moment, region):
-    """Keeps the latest use of a service."""
+    """Records the use of a service, if it is the latest."""
     if service not in used or used[service][0] < moment:
         used[service] = (moment, region)
 
 
 def service_shown(user, namespace, moment, region):
-    """One service, with the user's last use of it if there was one."""
+    """A service with the user's last use, if any."""
     return {
         "ServiceName": SERVICES.get(namespace, namespace),
         "ServiceNamespace": namespace,

@@ -1,4 +1,4 @@
-"""moto's model of an account, mended where it departs from IAM in what an audit reads."""
+"""moto's model of an account, with corrections where it differs from IAM."""
 
 import xml.etree.ElementTree as ET
 
@@ -14,14 +14,14 @@ from .clock import now
 CHARACTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 
 
-class NamesWithoutCase(dict):
-    """Users or groups by name, where IAM tells names apart without case."""
+class CaseInsensitiveDict(dict):
+    """Users or groups by case-insensitive name."""
 
     def __getitem__(self, name):
         return super().__getitem__(name.lower())
 
-    def __setitem__(self, name, it):
-        super().__setitem__(name.lower(), it)
+    def __setitem__(self, name, value):
+        super().__setitem__(name.lower(), value)
 
     def __delitem__(self, name):
         super().__delitem__(name.lower())
@@ -30,23 +30,23 @@ class NamesWithoutCase(dict):
         return super().__contains__(name.lower())
 
     def get(self, name, default=None):
-        """What has the name, or the default."""
+        """The value with the name, or the default."""
         return super().get(name.lower(), default)
 
     def pop(self, name, *default):
-        """Takes out what has the name."""
+        """Removes and returns the value with the name."""
         return super().pop(name.lower(), *default)
 
 
 def backend_of(account_id, partition):
     """moto's backend of a new account."""
     backend = iam_backends[account_id][partition]
-    backend.users, backend.groups = NamesWithoutCase(), NamesWithoutCase()
+    backend.users, backend.groups = CaseInsensitiveDict(), CaseInsensitiveDict()
     return backend
 
 
 def user_named(account, name):
-    """The account's user, or NoSuchEntity."""
+    """The user with the name, or NoSuchEntity."""
     user = account.backend.users.get(name)
     if user is None:
         raise no_user(name)
@@ -54,12 +54,12 @@ def user_named(account, name):
 
 
 def no_user(name):
-    """NoSuchEntity for a user, in IAM's words."""
+    """NoSuchEntity for a user, with IAM's message."""
     return AwsError("NoSuchEntity", f"The user with name {name} cannot be found.", 404)
 
 
 def group_named(account, name):
-    """The account's group, or NoSuchEntity."""
+    """The group with the name, or NoSuchEntity."""
     group = account.backend.groups.get(name)
     if group is None:
         raise AwsError("NoSuchEntity", f"The group with name {name} cannot be found.", 404)
@@ -67,17 +67,17 @@ def group_named(account, name):
 
 
 def groups_of(backend, user):
-    """The groups that a user is in."""
-    return [it for it in backend.groups.values() if user in it.users]
+    """The groups of a user."""
+    return [group for group in backend.groups.values() if user in group.users]
 
 
 def service_credentials_of(user):
-    """The user's service-specific credentials, which moto does not know."""
+    """The user's service-specific credentials, which moto does not support."""
     return user.__dict__.setdefault("service_credentials", [])
 
 
 def rename(backend, name, new_name, new_path=None):
-    """Gives a user another name or path; keys, tags and certificates go with the user."""
+    """Changes the name or path of a user, who keeps keys, tags and certificates."""
     user = backend.users[name]
     tags = backend.tagger.list_tags_for_resource(user.arn)["Tags"]
     backend.tagger.delete_all_tags_for_resource(user.arn)
@@ -86,12 +86,12 @@ def rename(backend, name, new_name, new_path=None):
     backend.users[user.name] = user
     backend.tagger.tag_resource(user.arn, tags)
     owned = [*user.access_keys, *user.ssh_public_keys, *user.signing_certificates.values()]
-    for it in owned:
-        it.user_name = user.name
+    for credential in owned:
+        credential.user_name = user.name
 
 
 def remove(backend, name):
-    """Deletes a user with all that the user has."""
+    """Deletes a user with all credentials, groups and policies."""
     user = backend.users.pop(name)
     backend.tagger.delete_all_tags_for_resource(user.arn)
     for key in user.access_keys:
@@ -104,8 +104,8 @@ def remove(backend, name):
         backend.virtual_mfa_devices.pop(serial, None)
 
 
-def ids_of_users(backend_class):
-    """Gives users ids as IAM has them, and refuses a name that another user has."""
+def patch_create_user(backend_class):
+    """Makes moto create user ids like IAM, and reject existing names."""
     original = backend_class.create_user
 
     def create_user(self, region_name, user_name, path="/", tags=None):
@@ -119,8 +119,8 @@ def ids_of_users(backend_class):
     backend_class.create_user = create_user
 
 
-def dates_of_passwords(backend_class):
-    """Lets moto remember when a password was set."""
+def patch_login_profiles(backend_class):
+    """Makes moto record when a password was set."""
     for method in ("create_login_profile", "update_login_profile"):
         original = getattr(backend_class, method)
 
@@ -132,8 +132,8 @@ def dates_of_passwords(backend_class):
         setattr(backend_class, method, dated)
 
 
-def pass_on(account, body):
-    """Lets moto answer an IAM call that this stand-in has no answer of its own for."""
+def forward(account, body):
+    """Forwards an IAM call without a handler to moto."""
     scope = f"STANDIN/20200101/{account.region}/iam/aws4_request"
     headers = {
         "Content-Type": "application/x-www-form-urlencoded; charset=utf-8",
@@ -153,8 +153,8 @@ def pass_on(account, body):
     return Answer(status, text, "text/xml")
 
 
-ids_of_users(IAMBackend)
-dates_of_passwords(IAMBackend)
+patch_create_user(IAMBackend)
+patch_login_profiles(IAMBackend)
 IAMBackend.update_user = lambda self, user_name, new_path=None, new_user_name=None: rename(
     self, user_name, new_user_name, new_path
 )

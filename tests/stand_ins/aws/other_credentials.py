@@ -1,4 +1,4 @@
-"""SSH public keys, signing certificates and service-specific credentials, in IAM's hands."""
+"""SSH public keys, signing certificates and service-specific credentials."""
 
 from .answers import AwsError
 from .calls import handles
@@ -10,15 +10,15 @@ from .paging import page
 def list_ssh_public_keys(call):
     """A user's SSH public keys."""
     keys = call.user().ssh_public_keys
-    result = page(call, keys, "SSHPublicKeys", lambda it: it.ssh_public_key_id)
+    result = page(call, keys, "SSHPublicKeys", lambda key: key.ssh_public_key_id)
     shown = [
         {
-            "UserName": it.user_name,
-            "SSHPublicKeyId": it.ssh_public_key_id,
-            "Status": it.status,
-            "UploadDate": it.upload_date,
+            "UserName": key.user_name,
+            "SSHPublicKeyId": key.ssh_public_key_id,
+            "Status": key.status,
+            "UploadDate": key.upload_date,
         }
-        for it in result["SSHPublicKeys"]
+        for key in result["SSHPublicKeys"]
     ]
     return {**result, "SSHPublicKeys": shown}
 
@@ -37,9 +37,10 @@ def delete_ssh_public_key(call):
 
 
 def ssh_public_key(call):
-    """The user's key that the call names, or NoSuchEntity."""
-    name = call.needed("SSHPublicKeyId")
-    key = next((it for it in call.user().ssh_public_keys if it.ssh_public_key_id == name), None)
+    """The key of the call, or NoSuchEntity."""
+    name = call.required("SSHPublicKeyId")
+    keys = call.user().ssh_public_keys
+    key = next((key for key in keys if key.ssh_public_key_id == name), None)
     if key is None:
         raise AwsError("NoSuchEntity", f"The SSH Public Key with id {name} cannot be found.", 404)
     return key
@@ -49,16 +50,16 @@ def ssh_public_key(call):
 def list_signing_certificates(call):
     """A user's signing certificates."""
     certificates = call.user().signing_certificates.values()
-    result = page(call, certificates, "Certificates", lambda it: it.id)
+    result = page(call, certificates, "Certificates", lambda certificate: certificate.id)
     shown = [
         {
-            "UserName": it.user_name,
-            "CertificateId": it.id,
-            "CertificateBody": it.body,
-            "Status": it.status,
-            "UploadDate": it.upload_date,
+            "UserName": certificate.user_name,
+            "CertificateId": certificate.id,
+            "CertificateBody": certificate.body,
+            "Status": certificate.status,
+            "UploadDate": certificate.upload_date,
         }
-        for it in result["Certificates"]
+        for certificate in result["Certificates"]
     ]
     return {**result, "Certificates": shown}
 
@@ -77,8 +78,8 @@ def delete_signing_certificate(call):
 
 
 def signing_certificate(call):
-    """The user's certificate that the call names, or NoSuchEntity."""
-    name = call.needed("CertificateId")
+    """The certificate of the call, or NoSuchEntity."""
+    name = call.required("CertificateId")
     certificate = call.user().signing_certificates.get(name)
     if certificate is None:
         raise AwsError("NoSuchEntity", f"The Certificate with id {name} cannot be found.", 404)
@@ -99,10 +100,10 @@ def delete_service_specific_credential(call):
 
 
 def service_specific_credential(call):
-    """The user's credential that the call names, or NoSuchEntity."""
-    name = call.needed("ServiceSpecificCredentialId")
+    """The credential of the call, or NoSuchEntity."""
+    name = call.required("ServiceSpecificCredentialId")
     owned = service_credentials_of(call.user())
-    found = next((it for it in owned if it["ServiceSpecificCredentialId"] == name), None)
+    found = next((one for one in owned if one["ServiceSpecificCredentialId"] == name), None)
     if found is None:
         raise AwsError("NoSuchEntity", f"No such credential {name} exists", 404)
     return found
@@ -119,12 +120,17 @@ def list_service_specific_credentials(call):
         users = [call.user()]
     service = call.parameters.get("ServiceName")
     owned = [
-        (user, it)
+        (user, credential)
         for user in users
-        for it in service_credentials_of(user)
-        if service in (None, it["ServiceName"])
+        for credential in service_credentials_of(user)
+        if service in (None, credential["ServiceName"])
     ]
     name = "ServiceSpecificCredentials"
-    order = lambda it: f"{it[0].name.lower()} {it[1]['ServiceSpecificCredentialId']}"  # noqa: E731
+
+    def order(pair):
+        user, credential = pair
+        return f"{user.name.lower()} {credential['ServiceSpecificCredentialId']}"
+
     result = page(call, owned, name, order)
-    return {**result, name: [{"UserName": user.name, **it} for user, it in result[name]]}
+    shown = [{"UserName": user.name, **credential} for user, credential in result[name]]
+    return {**result, name: shown}

@@ -1,4 +1,4 @@
-"""Pages of a list, by MaxItems and an opaque Marker, with IAM's default and limits."""
+"""Pages of lists with MaxItems and an opaque Marker, with IAM's default and limits."""
 
 import base64
 import json
@@ -9,14 +9,14 @@ DEFAULT_ITEMS, MOST_ITEMS = 100, 1000
 
 
 def page(call, items, name, key):
-    """One page of `items` as the result of `call`, under `name`.
+    """One page of `items` as the result of `call`, in the field `name`.
 
-    `key` gives an item's own name; the items are ordered by it, and a marker remembers the last
-    one that was given, so that a list that changes between two pages skips and repeats nothing.
+    The items are ordered by `key`. A marker contains the key of the last item, so a change of the
+    list between two pages skips and repeats nothing.
     """
     size = items_wanted(call)
     ordered = sorted(items, key=key)
-    last = place_of(call)
+    last = last_key_of(call)
     if last is not None:
         ordered = [item for item in ordered if key(item) > last]
     shown, rest = ordered[:size], ordered[size:]
@@ -27,7 +27,7 @@ def page(call, items, name, key):
 
 
 def items_wanted(call):
-    """How many items the page may hold."""
+    """The maximum number of items on the page."""
     text = call.parameters.get("MaxItems", str(DEFAULT_ITEMS))
     if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= MOST_ITEMS:
         bound = "greater than or equal to 1"
@@ -38,18 +38,18 @@ def items_wanted(call):
             f"1 validation error detected: Value '{text}' at 'maxItems' failed to satisfy "
             f"constraint: Member must have value {bound}",
         )
-    # A page may be shorter than asked for while there is more.
+    # A page may be shorter than requested although there is more.
     return min(int(text), call.account.faults.most_items(call))
 
 
 def marker(call, last):
-    """The marker behind the item `last`: good for this account and action alone."""
+    """The marker after the item `last`, valid only for this account and action."""
     text = json.dumps([call.account.id, call.action, last])
     return base64.urlsafe_b64encode(text.encode()).decode()
 
 
-def place_of(call):
-    """The item behind which the page begins, or None for the first page."""
+def last_key_of(call):
+    """The key of the last item of the previous page, or None for the first page."""
     text = call.parameters.get("Marker")
     if text is None:
         return None

@@ -1,4 +1,4 @@
-"""IAM policy documents: which calls the auditor may make."""
+"""IAM policies, which decide the calls that the auditor is allowed to make."""
 
 import re
 
@@ -7,21 +7,22 @@ from .conditions import conditions, listed, pattern
 
 
 class Policy:
-    """A policy document of Allow and Deny statements; a Deny wins.
+    """A policy document with Allow and Deny statements. A Deny wins.
 
-    A statement that asks for more than actions, resources and the conditions that are known raises
-    ValueError: what would be ignored must not look as if it had been tested.
+    A statement with unsupported elements or conditions raises ValueError, so that a test does not
+    rely on something that is ignored.
     """
 
     def __init__(self, document):
         statements = document["Statement"]
         if isinstance(statements, dict):
             statements = [statements]
-        self.statements = [Statement(it) for it in statements]
+        self.statements = [Statement(statement) for statement in statements]
 
     def check(self, caller, action, resource, context):
-        """Raises AccessDenied, in AWS's words, unless the policy allows the action."""
-        effects = {it.effect for it in self.statements if it.matches(action, resource, context)}
+        """Raises AccessDenied, with AWS's message, unless the policy allows the action."""
+        matching = [one for one in self.statements if one.matches(action, resource, context)]
+        effects = {statement.effect for statement in matching}
         if "Deny" in effects:
             why = "with an explicit deny in an identity-based policy"
             raise denied(caller, action, resource, why)
@@ -30,30 +31,30 @@ class Policy:
 
 
 class Statement:
-    """One statement of a policy document."""
+    """A statement of a policy document."""
 
     def __init__(self, statement):
         unknown = statement.keys() - {"Sid", "Effect", "Action", "Resource", "Condition"}
         if unknown:
-            raise ValueError(f"a policy's {', '.join(sorted(unknown))} is not understood here")
+            raise ValueError(f"a policy's {', '.join(sorted(unknown))} is not supported")
         if statement["Effect"] not in ("Allow", "Deny"):
             raise ValueError(f"no such effect: {statement['Effect']}")
         self.effect = statement["Effect"]
-        self.actions = [pattern(it, re.IGNORECASE) for it in listed(statement["Action"])]
-        self.resources = [pattern(it, 0) for it in listed(statement["Resource"])]
+        self.actions = [pattern(action, re.IGNORECASE) for action in listed(statement["Action"])]
+        self.resources = [pattern(resource, 0) for resource in listed(statement["Resource"])]
         self.conditions = conditions(statement.get("Condition", {}))
 
     def matches(self, action, resource, context):
-        """Whether the statement speaks of this action on this resource, asked for like this."""
+        """Whether the statement applies to this action, resource and context."""
         return (
-            any(it.fullmatch(action) for it in self.actions)
-            and any(it.fullmatch(resource) for it in self.resources)
-            and all(it.holds(context) for it in self.conditions)
+            any(pattern.fullmatch(action) for pattern in self.actions)
+            and any(pattern.fullmatch(resource) for pattern in self.resources)
+            and all(condition.holds(context) for condition in self.conditions)
         )
 
 
 def denied(caller, action, resource, why=None):
-    """AccessDenied in AWS's words; `why` is the reason, if it is not the lack of an Allow."""
+    """AccessDenied with AWS's message. `why` is the reason, if it is not a missing Allow."""
     why = why or f"because no identity-based policy allows the {action} action"
     return AwsError(
         "AccessDenied",

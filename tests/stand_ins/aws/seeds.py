@@ -1,6 +1,6 @@
-"""Users and credentials from a few words: what a test says of them, with dates in days ago.
+"""Creates users and credentials from seeds.
 
-A user's seed, everything but the name optional:
+The seed of a user, in which only the name is required:
 
     {"name": "alice", "path": "/people/", "created": 400, "tags": {"owner": "team@example.com"},
      "password": {"changed": 300, "last_used": 100},
@@ -12,13 +12,13 @@ A user's seed, everything but the name optional:
      "inline_policies": ["inline"], "attached_policies": ["team-web"],
      "boundary": "team-boundary", "accessed": {"lambda": 12}}
 
-A date is a number of days ago by the account's clock (fractions allowed), an RFC 3339 text, or null
-for never.
+A date is a number of days ago by the account's clock (fractions are allowed), an RFC 3339 text, or
+null for never.
 
-An MFA device is hardware, by its serial number; or it has an ARN, which begins here behind the
-account: `mfa/phone` is a virtual device, `u2f/user/alice/key` a security key. `true` is a virtual
-one of the user's name. A group may have a path before its name. Inline policies may be an object,
-with the document of each. A policy is the account's own, by its name; a boundary may be an ARN.
+An MFA device is the serial number of a hardware device, or the part of an ARN after the account:
+`mfa/phone` is a virtual device, `u2f/user/alice/key` a security key. `true` is a virtual device
+with the user's name. A group may have a path before its name. Inline policies may be an object with
+the document of each. Policies are names of policies in the account; a boundary may be an ARN.
 """
 
 import json
@@ -36,7 +36,7 @@ ALLOWED = {
 }
 DOCUMENT = json.dumps(ALLOWED)
 
-# The days ago of what a seed says nothing of.
+# The default dates, in days ago.
 USER_CREATED, CREDENTIAL_CREATED = 1000, 500
 
 USER_FIELDS = {
@@ -47,33 +47,33 @@ USER_FIELDS = {
 
 
 def moment(value):
-    """A date of a seed as a moment in UTC without a zone, to the second; None for never."""
+    """The date of a seed as a naive UTC time, to the second; None for never."""
     if value is None:
         return None
     if isinstance(value, str):
-        told = datetime.fromisoformat(value).astimezone(timezone.utc).replace(tzinfo=None)
+        date = datetime.fromisoformat(value).astimezone(timezone.utc).replace(tzinfo=None)
     else:
-        told = now() - timedelta(days=value)
-    return told.replace(microsecond=0)
+        date = now() - timedelta(days=value)
+    return date.replace(microsecond=0)
 
 
 def known(seed, fields, what):
-    """The seed; ValueError for a field that would be ignored."""
+    """The seed. Raises ValueError for an unknown field."""
     unknown = seed.keys() - fields
     if unknown:
-        raise ValueError(f"{what} knows no {', '.join(sorted(unknown))}")
+        raise ValueError(f"{what} has no field {', '.join(sorted(unknown))}")
     return seed
 
 
 def add_user(account, seed):
-    """Makes the user of a seed."""
+    """Creates the user of a seed."""
     known(seed, USER_FIELDS, "a user")
     backend, name = account.backend, seed["name"]
     tags = [{"Key": key, "Value": value} for key, value in seed.get("tags", {}).items()]
     user = backend.create_user(account.region, name, seed.get("path", "/"), tags)
     user.create_date = moment(seed.get("created", USER_CREATED))
     user.kind, user.note = seed.get("kind", ""), seed.get("note", "")
-    user.accessed = {it: moment(at) for it, at in seed.get("accessed", {}).items()}
+    user.accessed = {service: moment(at) for service, at in seed.get("accessed", {}).items()}
     if seed.get("password") is not None:
         set_password(user, seed["password"])
     for key in seed.get("keys", []):
@@ -100,7 +100,7 @@ def add_user(account, seed):
 
 
 def add_mfa(account, user, device):
-    """Gives a user an MFA device, and gives its serial number."""
+    """Adds an MFA device to a user. Returns its serial number."""
     serial = device
     if "/" in device:
         serial = f"arn:{account.partition}:iam::{account.id}:{device}"
@@ -112,7 +112,7 @@ def add_mfa(account, user, device):
 
 
 def join(account, user, group):
-    """Puts a user into a group, made on its first use."""
+    """Adds a user to a group, and creates the group if necessary."""
     path, _, name = group.rpartition("/")
     if name not in account.backend.groups:
         account.backend.create_group(name, f"{path}/")
@@ -121,14 +121,14 @@ def join(account, user, group):
 
 
 def put_policies(user, policies):
-    """Gives a user inline policies: their names, or an object with the document of each."""
+    """Adds inline policies to a user: their names, or an object with the document of each."""
     documents = policies if isinstance(policies, dict) else dict.fromkeys(policies, ALLOWED)
     for name, document in documents.items():
         user.put_policy(name, json.dumps(document))
 
 
 def attach(account, user, name):
-    """Attaches a managed policy of the account, made on its first use."""
+    """Attaches a managed policy of the account, and creates it if necessary."""
     arn = f"arn:{account.partition}:iam::{account.id}:policy/{name}"
     if arn not in account.backend.managed_policies:
         account.backend.create_policy("", "/", DOCUMENT, name, [])
@@ -136,21 +136,23 @@ def attach(account, user, name):
 
 
 def set_password(user, seed):
-    """Sets a password; `last_used` is left as it is unless told.
+    """Sets a password. Without `last_used`, the last use is kept.
 
-    The login profile is as old as the password unless `profile_created` tells otherwise: its date
-    stays when an administrator changes the password.
+    The login profile has the date of the password unless `profile_created` is given: it keeps its
+    date when an administrator changes the password.
     """
     known(seed, {"changed", "last_used", "profile_created"}, "a password")
     user.password = "not-a-real-password"
     user.password_created = moment(seed.get("changed", CREDENTIAL_CREATED))
-    user.profile_created = moment(seed.get("profile_created", seed.get("changed", CREDENTIAL_CREATED)))
+    user.profile_created = moment(
+        seed.get("profile_created", seed.get("changed", CREDENTIAL_CREATED))
+    )
     if "last_used" in seed:
         user.password_last_used = moment(seed["last_used"])
 
 
 def add_key(account, user, seed):
-    """Adds an access key, beyond IAM's limit of two if told so."""
+    """Adds an access key, even above IAM's limit of two."""
     known(seed, {"created", "last_used", "status", "service", "region"}, "an access key")
     key = user.create_access_key("AKIA", seed.get("status", "Active"))
     account.backend.access_keys[key.access_key_id] = key
@@ -160,7 +162,7 @@ def add_key(account, user, seed):
 
 
 def use_key(account, key, seed):
-    """Lets a key be used at `last_used`, if that is a date."""
+    """Records a use of a key at `last_used`, unless that is None."""
     at = moment(seed.get("last_used"))
     if at is not None:
         service = seed.get("service", "ec2")
@@ -191,8 +193,8 @@ def add_certificate(user, seed):
 def add_service_credential(account, user, seed):
     """Adds a service-specific credential.
 
-    Those of Bedrock and CloudWatch Logs are API keys: they have an alias where others have a
-    generated user name.
+    Those of Bedrock and CloudWatch Logs are API keys. They have an alias instead of a generated
+    user name.
     """
     known(seed, {"service", "created", "status", "expires"}, "a service-specific credential")
     service = seed.get("service", "codecommit.amazonaws.com")

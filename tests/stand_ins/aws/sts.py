@@ -1,4 +1,4 @@
-"""STS: who calls, and credentials for roles."""
+"""STS: the identity of the caller, and credentials of roles."""
 
 import re
 from datetime import datetime, timezone
@@ -19,7 +19,7 @@ def get_caller_identity(call):
         return {"Arn": user.arn, "UserId": user.id, "Account": call.account.id}
     role = call.account.role_named(call.session.role)
     return {
-        "Arn": as_told(call.account, call.session.arn),
+        "Arn": shown_arn(call.account, call.session.arn),
         "UserId": f"{role.id}:{call.session.name}",
         "Account": call.account.id,
     }
@@ -27,19 +27,19 @@ def get_caller_identity(call):
 
 @handles("sts", "AssumeRole")
 def assume_role(call):
-    """Credentials of a role, if its trust allows it: for a role at most an hour."""
-    arn = call.needed("RoleArn")
+    """Credentials of a role, if its trust policy allows it. With role chaining, at most an hour."""
+    arn = call.required("RoleArn")
     account = call.registry.account_of(arn)
     role = account.role(arn) if account else None
-    refusal = AwsError(
+    denial = AwsError(
         "AccessDenied",
         f"User: {call.caller} is not authorized to perform: sts:AssumeRole on resource: {arn}",
         403,
     )
     if role is None or account.faults.wanted.get("refuse_role"):
-        raise refusal
+        raise denial
     if account.external_ids.get(role.name) not in (None, call.parameters.get("ExternalId")):
-        raise refusal
+        raise denial
     seconds = seconds_wanted(call, role)
     if call.session.role is not None and seconds > LONGEST_CHAINED:
         raise AwsError(
@@ -52,10 +52,10 @@ def assume_role(call):
 
 @handles("sts", "AssumeRoleWithWebIdentity")
 def assume_role_with_web_identity(call):
-    """Credentials of a role, for a token of the runner."""
-    arn, account = call.needed("RoleArn"), call.account
+    """Credentials of a role for a token of the runner."""
+    arn, account = call.required("RoleArn"), call.account
     account.faults.role_with_web_identity()
-    claims = claims_of(call.registry, call.needed("WebIdentityToken"))
+    claims = claims_of(call.registry, call.required("WebIdentityToken"))
     wanted = "sts.amazonaws.com.cn" if account.partition == "aws-cn" else "sts.amazonaws.com"
     if claims["aud"] != wanted:
         raise AwsError("InvalidIdentityToken", "Incorrect token audience")
@@ -74,7 +74,7 @@ def assume_role_with_web_identity(call):
 
 
 def seconds_wanted(call, role):
-    """For how long the credentials are to be good, within the role's limits."""
+    """The requested session duration, within the role's limits."""
     seconds = int(call.parameters.get("DurationSeconds", "3600"))
     if seconds < SHORTEST:
         raise AwsError(
@@ -90,21 +90,21 @@ def seconds_wanted(call, role):
     return seconds
 
 
-def as_told(account, arn):
-    """The ARN of a session, with the account that the answers are made to name."""
+def shown_arn(account, arn):
+    """The ARN of a session, with the account that a fault requests."""
     return arn.replace(account.id, account.faults.wanted.get("other_account", account.id))
 
 
 def credentials(call, account, role, seconds):
-    """Opens a session of the role and shows its credentials."""
-    name = call.needed("RoleSessionName")
+    """Opens a session of the role and returns its credentials."""
+    name = call.required("RoleSessionName")
     if not SESSION_NAME.fullmatch(name):
         raise AwsError(
             "ValidationError",
             f"1 validation error detected: Value '{name}' at 'roleSessionName' failed to satisfy "
             "constraint: Member must satisfy regular expression pattern: [\\w+=,.@-]*",
         )
-    # The account may have been told to give credentials that run out sooner than AWS would.
+    # A test may request a shorter lifetime than AWS allows.
     seconds = seconds if account.session_seconds is None else account.session_seconds
     session = call.registry.open_session(account, role.name, name, seconds)
     return {
@@ -116,6 +116,6 @@ def credentials(call, account, role, seconds):
         },
         "AssumedRoleUser": {
             "AssumedRoleId": f"{role.id}:{name}",
-            "Arn": as_told(account, session.arn),
+            "Arn": shown_arn(account, session.arn),
         },
     }

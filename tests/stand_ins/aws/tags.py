@@ -1,4 +1,4 @@
-"""Tags of users: read, set and taken away, within IAM's limits."""
+"""Tags of users, within IAM's limits."""
 
 import unicodedata
 
@@ -10,22 +10,22 @@ MOST_TAGS, LONGEST_KEY, LONGEST_VALUE = 50, 128, 256
 
 
 def tags_of(account, user):
-    """The user's tags."""
+    """The tags of a user."""
     return account.backend.tagger.list_tags_for_resource(user.arn)["Tags"]
 
 
 @handles("iam", "ListUserTags")
 def list_user_tags(call):
-    """A user's tags."""
-    return page(call, tags_of(call.account, call.user()), "Tags", lambda it: it["Key"])
+    """The tags of a user, as a page."""
+    return page(call, tags_of(call.account, call.user()), "Tags", lambda tag: tag["Key"])
 
 
 @handles("iam", "TagUser")
 def tag_user(call):
-    """Sets tags, over those of the same keys: IAM tells keys apart without case."""
+    """Sets tags and replaces those with the same keys, which are case-insensitive."""
     user, wanted = call.user(), call.tags()
     if not wanted:
-        call.needed("Tags")
+        call.required("Tags")
     names = [key.lower() for key, _ in wanted]
     if len(set(names)) < len(names):
         message = "Duplicate tag keys found. Please note that Tag keys are case insensitive."
@@ -35,7 +35,7 @@ def tag_user(call):
         check("value", value, 0, LONGEST_VALUE)
         if key.lower().startswith("aws:"):
             raise AwsError("InvalidInput", "System tags cannot be added/updated by requester.")
-    kept = [it for it in tags_of(call.account, user) if it["Key"].lower() not in names]
+    kept = [tag for tag in tags_of(call.account, user) if tag["Key"].lower() not in names]
     tags = kept + [{"Key": key, "Value": value} for key, value in wanted]
     if len(tags) > MOST_TAGS:
         raise AwsError("LimitExceeded", f"Cannot exceed quota for TagsPerUser: {MOST_TAGS}", 409)
@@ -44,29 +44,30 @@ def tag_user(call):
 
 @handles("iam", "UntagUser")
 def untag_user(call):
-    """Takes tags away; one that is not there is no error."""
+    """Removes tags. A missing tag is not an error."""
     user = call.user()
     if not call.list_of("TagKeys"):
-        call.needed("TagKeys")
+        call.required("TagKeys")
     untag(call.account, user, call.list_of("TagKeys"))
 
 
 def untag(account, user, keys):
-    """Takes the tags of these keys away."""
-    gone = [it.lower() for it in keys]
-    replace(account, user, [it for it in tags_of(account, user) if it["Key"].lower() not in gone])
+    """Removes the tags with these keys."""
+    removed = [key.lower() for key in keys]
+    kept = [tag for tag in tags_of(account, user) if tag["Key"].lower() not in removed]
+    replace(account, user, kept)
 
 
 def replace(account, user, tags):
-    """Gives a user these tags and no others."""
+    """Replaces all tags of a user."""
     account.backend.tagger.delete_all_tags_for_resource(user.arn)
     account.backend.tagger.tag_resource(user.arn, tags)
 
 
 def check(what, text, shortest, longest):
-    """Raises ValidationError for a tag's key or value that IAM does not take."""
-    fits = all(unicodedata.category(it)[0] in "LZN" or it in "_.:/=+-@" for it in text)
-    if not fits or not shortest <= len(text) <= longest:
+    """Raises ValidationError for an invalid key or value of a tag."""
+    valid = all(unicodedata.category(char)[0] in "LZN" or char in "_.:/=+-@" for char in text)
+    if not valid or not shortest <= len(text) <= longest:
         raise AwsError(
             "ValidationError",
             f"1 validation error detected: Value at 'tags.1.member.{what}' failed to satisfy "

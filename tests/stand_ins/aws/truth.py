@@ -1,32 +1,32 @@
-"""What an audit must find in an account: computed from the model, never from what is answered."""
+"""The expected findings of an account, computed from the model instead of API responses."""
 
 from datetime import timedelta
 
-from .answers import written
-from .clock import now as by_the_clock
+from .answers import format_time
+from .clock import now as current_time
 from .moto_model import service_credentials_of
 from .tags import tags_of
 
 
 def truth(account):
-    """The account's users as they are now, and which of their credentials are stale."""
-    now = by_the_clock()
+    """The current users of the account, and which of their credentials are stale."""
+    now = current_time()
     users = list(account.backend.users.values())
     return {
         "account": account.id,
-        "now": written(now),
+        "now": format_time(now),
         "days": account.days,
-        "users": [of_user(account, it, now) for it in users],
+        "users": [of_user(account, user, now) for user in users],
     }
 
 
 def iso(moment):
-    """A moment as text, None for never."""
-    return written(moment) if moment else None
+    """The time as text; None for never."""
+    return format_time(moment) if moment else None
 
 
 def disuse(account, now, reference, enabled):
-    """The reference date, the whole days since then, and whether that makes it stale."""
+    """The reference date, the days of disuse, and whether the credential is stale."""
     age = now - reference
     return {
         "reference_date": iso(reference),
@@ -36,11 +36,11 @@ def disuse(account, now, reference, enabled):
 
 
 def of_user(account, user, now):
-    """One user, with each credential and the reasons why the user is stale."""
-    keys = [of_key(account, it, now) for it in user.access_keys]
+    """A user with all credentials, and those that are stale."""
+    keys = [of_key(account, key, now) for key in user.access_keys]
     password = of_password(account, user, now)
     others = of_others(account, user, now)
-    reasons = [{"credential": "access-key", **it} for it in keys if it["stale"]]
+    reasons = [{"credential": "access-key", **key} for key in keys if key["stale"]]
     if password and password["stale"]:
         reasons.insert(0, {"credential": "password", **password})
     return {
@@ -51,7 +51,7 @@ def of_user(account, user, now):
         "created": iso(user.create_date),
         "kind": getattr(user, "kind", ""),
         "note": getattr(user, "note", ""),
-        "tags": {it["Key"]: it["Value"] for it in tags_of(account, user)},
+        "tags": {tag["Key"]: tag["Value"] for tag in tags_of(account, user)},
         "mfa": bool(user.mfa_devices),
         "password": password,
         "keys": keys,
@@ -68,44 +68,44 @@ def of_password(account, user, now):
         return None
     changed = getattr(user, "password_created", user.create_date)
     used = user.password_last_used
-    told = {"last_used": iso(used), "last_changed": iso(changed)}
-    return {**told, **disuse(account, now, used or changed, True)}
+    dates = {"last_used": iso(used), "last_changed": iso(changed)}
+    return {**dates, **disuse(account, now, used or changed, True)}
 
 
 def of_key(account, key, now):
-    """An access key; an inactive one is never stale, but in time a leftover."""
+    """An access key. An inactive key is never stale, but may have been inactive for long."""
     used = key.last_used.timestamp if key.last_used else None
-    told = disuse(account, now, used or key.create_date, key.status == "Active")
+    fields = disuse(account, now, used or key.create_date, key.status == "Active")
     return {
         "id": key.access_key_id,
         "status": key.status,
         "created": iso(key.create_date),
         "last_used": iso(used),
         "last_service": key.last_used.service if key.last_used else None,
-        **told,
-        "leftover": key.status == "Inactive" and told["days"] >= account.days,
+        **fields,
+        "leftover": key.status == "Inactive" and fields["days"] >= account.days,
     }
 
 
 def of_others(account, user, now):
-    """SSH keys, service-specific credentials and certificates; `stale` means active and old."""
+    """SSH keys, service-specific credentials and certificates. `stale` means active and old."""
     found = [
-        ("ssh-key", it.ssh_public_key_id, it.status, it.upload_date, None)
-        for it in user.ssh_public_keys
+        ("ssh-key", key.ssh_public_key_id, key.status, key.upload_date, None)
+        for key in user.ssh_public_keys
     ]
     found += [
-        ("signing-certificate", it.id, it.status, it.upload_date, None)
-        for it in user.signing_certificates.values()
+        ("signing-certificate", certificate.id, certificate.status, certificate.upload_date, None)
+        for certificate in user.signing_certificates.values()
     ]
     found += [
         (
             "service-specific-credential",
-            it["ServiceSpecificCredentialId"],
-            it["Status"],
-            it["CreateDate"],
-            it["ServiceName"],
+            credential["ServiceSpecificCredentialId"],
+            credential["Status"],
+            credential["CreateDate"],
+            credential["ServiceName"],
         )
-        for it in service_credentials_of(user)
+        for credential in service_credentials_of(user)
     ]
     return [
         {

@@ -1,4 +1,4 @@
-"""Users, their login profiles and access keys, as IAM shows and changes them."""
+"""Users, login profiles and access keys."""
 
 from .answers import AwsError
 from .calls import handles
@@ -9,7 +9,7 @@ from .tags import tags_of
 
 
 def shown(user):
-    """A user as lists show it: with the last use of the password, even of one deleted since."""
+    """A user in lists, with the last use of the password, even if the password was deleted."""
     return {
         "Path": user.path,
         "UserName": user.name,
@@ -21,30 +21,31 @@ def shown(user):
 
 
 def boundary_of(user):
-    """The user's permissions boundary, if there is one."""
+    """The permissions boundary of a user, if any."""
     arn = getattr(user, "boundary", None)
     kind = "PermissionsBoundaryPolicy"
     return arn and {"PermissionsBoundaryType": kind, "PermissionsBoundaryArn": arn}
 
 
 def profile_created(user):
-    """When the login profile was made; a password that was changed may be younger."""
+    """The creation date of the login profile. The password may have been changed later."""
     set_at = getattr(user, "password_created", user.create_date)
     return getattr(user, "profile_created", set_at)
 
 
 @handles("iam", "ListUsers")
 def list_users(call):
-    """The account's users, ordered by name."""
+    """The users of the account, ordered by name."""
     prefix = call.parameters.get("PathPrefix", "/")
-    users = [it for it in list(call.account.backend.users.values()) if it.path.startswith(prefix)]
-    result = page(call, users, "Users", lambda it: it.name.lower())
-    return {**result, "Users": [shown(it) for it in result["Users"]]}
+    users = list(call.account.backend.users.values())
+    users = [user for user in users if user.path.startswith(prefix)]
+    result = page(call, users, "Users", lambda user: user.name.lower())
+    return {**result, "Users": [shown(user) for user in result["Users"]]}
 
 
 @handles("iam", "GetUser")
 def get_user(call):
-    """One user, with tags and boundary."""
+    """A user with tags and boundary."""
     user = call.user()
     more = {"PermissionsBoundary": boundary_of(user), "Tags": tags_of(call.account, user) or None}
     return {"User": {**shown(user), **more}}
@@ -52,7 +53,7 @@ def get_user(call):
 
 @handles("iam", "GetLoginProfile")
 def get_login_profile(call):
-    """The login profile of a user who has a password."""
+    """The login profile of a user with a password."""
     user = with_password(call)
     return {
         "LoginProfile": {
@@ -65,12 +66,12 @@ def get_login_profile(call):
 
 @handles("iam", "DeleteLoginProfile")
 def delete_login_profile(call):
-    """Deletes the password; when it was last used is shown on."""
+    """Deletes the password. Its last use remains visible."""
     with_password(call).password = None
 
 
 def with_password(call):
-    """The user that the call names, or NoSuchEntity if the user has no password."""
+    """The user of the call, or NoSuchEntity without a password."""
     user = call.user()
     if not user.password:
         raise AwsError("NoSuchEntity", f"Login Profile for User {user.name} cannot be found.", 404)
@@ -79,23 +80,24 @@ def with_password(call):
 
 @handles("iam", "ListAccessKeys")
 def list_access_keys(call):
-    """A user's access keys."""
-    result = page(call, call.user().access_keys, "AccessKeyMetadata", lambda it: it.access_key_id)
+    """The access keys of a user."""
+    keys = call.user().access_keys
+    result = page(call, keys, "AccessKeyMetadata", lambda key: key.access_key_id)
     keys = [
         {
-            "UserName": it.user_name,
-            "AccessKeyId": it.access_key_id,
-            "Status": it.status,
-            "CreateDate": it.create_date,
+            "UserName": key.user_name,
+            "AccessKeyId": key.access_key_id,
+            "Status": key.status,
+            "CreateDate": key.create_date,
         }
-        for it in result["AccessKeyMetadata"]
+        for key in result["AccessKeyMetadata"]
     ]
     return {**result, "AccessKeyMetadata": keys}
 
 
 @handles("iam", "UpdateAccessKey")
 def update_access_key(call):
-    """Activates or deactivates a key; its creation and last use stay as they are."""
+    """Activates or deactivates a key, which keeps its creation date and last use."""
     key = key_of(call)
     key.status = call.status()
 
@@ -109,9 +111,9 @@ def delete_access_key(call):
 
 
 def key_of(call):
-    """The key of the user that the call names, or NoSuchEntity."""
-    name = call.needed("AccessKeyId")
-    key = next((it for it in call.user().access_keys if it.access_key_id == name), None)
+    """The key of the call, or NoSuchEntity."""
+    name = call.required("AccessKeyId")
+    key = next((key for key in call.user().access_keys if key.access_key_id == name), None)
     if key is None:
         raise AwsError("NoSuchEntity", f"The Access Key with id {name} cannot be found.", 404)
     return key
@@ -119,11 +121,11 @@ def key_of(call):
 
 @handles("iam", "GetAccessKeyLastUsed")
 def get_access_key_last_used(call):
-    """When, where and for what a key was last used.
+    """The last use of a key.
 
-    IAM knows no NoSuchEntity here: a key that is not there is a key that nobody may ask about.
+    IAM has no NoSuchEntity here. For a missing key it returns AccessDenied.
     """
-    key_id = call.needed("AccessKeyId")
+    key_id = call.required("AccessKeyId")
     key = call.account.backend.access_keys.get(key_id)
     if key is None or key.user_name is None:
         raise denied(call.caller, "iam:GetAccessKeyLastUsed", f"access key {key_id}")
@@ -140,11 +142,11 @@ def get_access_key_last_used(call):
 
 
 def region_shown(used):
-    """The region of a key's last use; S3 tells none, though the key was used."""
+    """The region of a key's last use. S3 reports none."""
     return "N/A" if used.service == "s3" else used.region
 
 
 @handles("iam", "ListAccountAliases")
 def list_account_aliases(call):
-    """The account's alias, if it has one."""
-    return page(call, call.account.backend.account_aliases, "AccountAliases", lambda it: it)
+    """The account alias, if any."""
+    return page(call, call.account.backend.account_aliases, "AccountAliases", lambda alias: alias)

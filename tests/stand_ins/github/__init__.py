@@ -1,1 +1,1 @@
-"""The GitHub stand-in of the tests: a proxy that holds an emulator to GitHub's own contract."""
+"""The GitHub stand-in: a proxy that checks an emulator against GitHub's API description."""

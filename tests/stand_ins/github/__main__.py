@@ -1,8 +1,8 @@
-"""Starts the stand-in: prints its port and the emulator's, serves until standard input ends.
+"""Starts the stand-in: prints its port and the emulator's, and serves until standard input closes.
 
     python -m github FOLDER
 
-FOLDER has the emulator (`node_modules/emulate`) and the contract (`contract.json`).
+FOLDER contains the emulator (`node_modules/emulate`) and the contract (`contract.json`).
 """
 
 import os
@@ -19,7 +19,7 @@ from .repositories import Registry
 
 
 def main():
-    """Serves on a port that the system gives, for as long as whoever started this lives."""
+    """Serves on a port that the system chooses, until the parent process ends."""
     folder = Path(sys.argv[1])
     proxy = None
 
@@ -30,14 +30,14 @@ def main():
 
     listener = Listener(answer)
     emulator = Emulator(folder, f"http://127.0.0.1:{listener.port}")
-    # The emulator is starting meanwhile.
+    # The emulator starts in the meantime.
     contract = Contract(folder / "contract.json")
     emulator.wait()
     proxy = Proxy(Registry(), emulator, contract)
     listener.start()
     print(listener.port, emulator.port, flush=True)
-    # The owner holds the other end; it closes when the owner ends, however that comes about. The
-    # emulator holds on to this process in the same way.
+    # The parent process keeps the other end open. It closes when the parent ends, even if it is
+    # killed. The emulator ends with this process in the same way.
     sys.stdin.buffer.read()
     os._exit(0)
 

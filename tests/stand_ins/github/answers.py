@@ -1,4 +1,4 @@
-"""Answers in GitHub's JSON, and its refusals."""
+"""JSON responses and errors of GitHub."""
 
 import json
 
@@ -6,7 +6,7 @@ from wire import Answer
 
 JSON = "application/json; charset=utf-8"
 
-# What GitHub says where a fault or a limit of the stand-in says nothing else.
+# The default messages of errors.
 MESSAGES = {
     400: "Problems parsing JSON",
     401: "Bad credentials",
@@ -18,40 +18,40 @@ MESSAGES = {
     429: "You have exceeded a secondary rate limit. Please wait a few minutes.",
 }
 
-# The page that GitHub's front door shows when what is behind it fails.
+# The HTML page that GitHub returns for internal errors.
 UNICORN = """<!DOCTYPE html>
 <html><head><title>Unicorn! &middot; GitHub</title></head>
 <body><p>We had issues producing the response to your request.</p></body></html>
 """
 
 
-def of_json(status, value, headers=()):
-    """An answer with a value; an empty one for None."""
+def json_answer(status, value, headers=()):
+    """A response with a JSON value; without a body for None."""
     body = b"" if value is None else json.dumps(value).encode()
     return with_headers(Answer(status, body, JSON), headers)
 
 
 def with_headers(answer, headers):
-    """The answer with these headers more."""
+    """The response with additional headers."""
     answer.headers += list(headers)
     return answer
 
 
 def error(status, message=None, errors=None):
-    """The JSON of a refusal."""
+    """The JSON of an error."""
     value = {"message": message or MESSAGES.get(status, "Server Error")}
     if errors:
         value["errors"] = errors
     return value | {"documentation_url": "https://docs.github.com/rest", "status": str(status)}
 
 
-def refusal(status, message=None, errors=None, headers=()):
-    """A refusal as GitHub writes it."""
-    return of_json(status, error(status, message, errors), headers)
+def error_answer(status, message=None, errors=None, headers=()):
+    """An error response in GitHub's format."""
+    return json_answer(status, error(status, message, errors), headers)
 
 
-def failing(status, wanted, permissions):
-    """The answer of a fault: what the test wants it to say, or else what GitHub would."""
+def fault_answer(status, wanted, permissions):
+    """The response of a fault: as the test requests, or as GitHub would respond."""
     headers = [(name, str(value)) for name, value in wanted.get("headers", {}).items()]
     body = wanted.get("body")
     if isinstance(body, str) or (body is None and status >= 500):
@@ -60,6 +60,6 @@ def failing(status, wanted, permissions):
         return with_headers(Answer(status, content, kind), headers)
     if status == 403 and body is None:
         headers.append(("X-Accepted-GitHub-Permissions", "; ".join(permissions)))
-    answer = of_json(status, error(status) if body is None else body, headers)
+    answer = json_answer(status, error(status) if body is None else body, headers)
     answer.content_type = wanted.get("content_type", JSON)
     return answer

@@ -1,4 +1,4 @@
-"""GitHub's contract: what its OpenAPI description lets be asked, and answered."""
+"""GitHub's contract: the requests and responses that its OpenAPI description allows."""
 
 import json
 import re
@@ -7,40 +7,40 @@ from urllib.parse import parse_qsl, unquote
 
 import jsonschema_rs
 
-# Refusals that every operation may meet, whether its own part of the description says so or not.
+# Errors that every operation may return, even if its description does not mention them.
 EVERYWHERE = {401, 403, 404, 410, 429}
 
-# The most problems of one value that are told.
-MOST = 10
+# The maximum number of reported problems of a value.
+MAX_PROBLEMS = 10
 
-# The most entries of a page; the description does not say so.
-PAGE = 100
+# The maximum page size, which the description does not contain.
+MAX_PAGE_SIZE = 100
 
 
 class Operation:
-    """One operation of the contract, with its schemas compiled on first use."""
+    """An operation of the contract. Its schemas are compiled on first use."""
 
-    def __init__(self, told, components):
-        self.told, self.components = told, components
-        self.method = told["method"]
-        pattern = re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^/]+)", re.escape(told["path"]))
-        # A path within the repository is the one parameter that holds slashes.
+    def __init__(self, description, components):
+        self.description, self.components = description, components
+        self.method = description["method"]
+        pattern = re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^/]+)", re.escape(description["path"]))
+        # A path in the repository is the only parameter that contains slashes.
         self.pattern = re.compile(pattern.replace("(?P<path>[^/]+)", "(?P<path>.+)") + "$")
-        self.parameters = {(it["in"], it["name"]): it for it in told["parameters"]}
+        self.parameters = {(one["in"], one["name"]): one for one in description["parameters"]}
         self.validators = {}
 
     def problems(self, where, schema, value):
-        """What of the value breaks the schema, which is known by `where`."""
+        """The problems of a value with its schema, which is cached under `where`."""
         if where not in self.validators:
             whole = {"components": self.components, "allOf": [schema]}
             self.validators[where] = jsonschema_rs.Draft4Validator(whole)
         return [
-            f"{where}{''.join(f'[{it!r}]' for it in error.instance_path)}: {error.message[:200]}"
-            for error in islice(self.validators[where].iter_errors(value), MOST)
+            f"{where}{''.join(f'[{key!r}]' for key in error.instance_path)}: {error.message[:200]}"
+            for error in islice(self.validators[where].iter_errors(value), MAX_PROBLEMS)
         ]
 
     def check_parameters(self, found, query):
-        """What is wrong with the parameters in the path and in the query."""
+        """The problems of the path and query parameters."""
         query = parse_qsl(query, keep_blank_values=True)
         given = [("path", name, unquote(value)) for name, value in found.groupdict().items()]
         given += [("query", name, value) for name, value in query]
@@ -52,19 +52,19 @@ class Operation:
                 continue
             value = cast(parameter["type"], value)
             problems += self.problems(f"{place} {name}", parameter["schema"], value)
-            if name == "per_page" and isinstance(value, int) and value > PAGE:
-                problems.append(f"query per_page: {value} is more than {PAGE}")
-        needed = {name for (place, name), it in self.parameters.items() if it["required"]}
-        missing = needed - {name for _, name, _ in given}
+            if name == "per_page" and isinstance(value, int) and value > MAX_PAGE_SIZE:
+                problems.append(f"query per_page: {value} is more than {MAX_PAGE_SIZE}")
+        required = {name for (_, name), one in self.parameters.items() if one["required"]}
+        missing = required - {name for _, name, _ in given}
         return problems + [f"{name}: missing" for name in sorted(missing)]
 
     def check_body(self, body):
-        """What is wrong with the body."""
-        schema = self.told["body"]
+        """The problems of the body."""
+        schema = self.description["body"]
         if not body:
-            return ["body: missing"] if self.told["body_required"] else []
+            return ["body: missing"] if self.description["body_required"] else []
         if schema is None:
-            return ["body: the operation takes none"]
+            return ["body: the operation has none"]
         try:
             return self.problems("body", schema, json.loads(body))
         except ValueError as error:
@@ -72,36 +72,36 @@ class Operation:
 
 
 class Contract:
-    """The operations that `subset.py` cut out of GitHub's description."""
+    """The operations that `subset.py` extracted from GitHub's description."""
 
     def __init__(self, file):
-        told = json.loads(file.read_bytes())
-        components = told["components"]
-        self.operations = [Operation(it, components) for it in told["operations"]]
-        # Literal paths win.
-        self.operations.sort(key=lambda it: len(it.parameters))
-        self.operations.sort(key=lambda it: it.told["path"].count("{"))
-        self.refusal = {"$ref": "#/components/schemas/basic-error"}
+        contract = json.loads(file.read_bytes())
+        components = contract["components"]
+        self.operations = [Operation(one, components) for one in contract["operations"]]
+        # Literal paths have precedence.
+        self.operations.sort(key=lambda operation: len(operation.parameters))
+        self.operations.sort(key=lambda operation: operation.description["path"].count("{"))
+        self.error_schema = {"$ref": "#/components/schemas/basic-error"}
 
     def check_request(self, request):
-        """The operation, None for an unknown one, and what the request breaks of the contract."""
+        """The operation (None if unknown), and the violations of the request."""
         if (request.method, request.path) == ("POST", "/graphql"):
-            # No operation of the description, which is about REST.
-            return None, [f"request: {it}" for it in check_headers(request)]
+            # The description contains only REST operations.
+            return None, [f"request: {problem}" for problem in check_headers(request)]
         for operation in self.operations:
             found = operation.pattern.match(request.path)
             if found and operation.method == request.method:
                 problems = operation.check_parameters(found, request.query)
                 problems += check_headers(request) + operation.check_body(request.body)
-                return operation, [f"request: {it}" for it in problems]
+                return operation, [f"request: {problem}" for problem in problems]
         return None, [f"request: {request.method} {request.path} is no operation of the contract"]
 
     def check_answer(self, operation, answer):
-        """What an answer breaks of the contract."""
-        schemas, status = operation.told["answers"], str(answer.status)
+        """The violations of a response."""
+        schemas, status = operation.description["answers"], str(answer.status)
         if status not in schemas and answer.status not in EVERYWHERE:
             return [f"answer: status {status} is not documented"]
-        schema = schemas.get(status, self.refusal)
+        schema = schemas.get(status, self.error_schema)
         if schema is None:
             return ["answer: a body where none is documented"] if answer.body else []
         if "raw" in answer.content_type:
@@ -114,10 +114,10 @@ class Contract:
 
 
 def check_headers(request):
-    """What is wrong with the headers."""
+    """The problems of the headers."""
     headers, problems = request.headers, []
     if not headers.get("user-agent"):
-        problems.append("header User-Agent: missing; GitHub answers 403")
+        problems.append("header User-Agent: missing; GitHub returns 403")
     if not headers.get("accept", "").startswith("application/vnd.github"):
         problems.append("header Accept: not application/vnd.github+json")
     if not headers.get("x-github-api-version"):
@@ -128,7 +128,7 @@ def check_headers(request):
 
 
 def cast(kind, text):
-    """A parameter's text as the type that it is to have; as it is where it cannot be."""
+    """The text of a parameter as the documented type, or unchanged if that is impossible."""
     if kind == "integer" and re.fullmatch(r"-?\d+", text):
         return int(text)
     if kind == "boolean" and text in ("true", "false"):

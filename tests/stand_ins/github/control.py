@@ -1,40 +1,41 @@
-"""The harness's own endpoint: repositories are made, changed, bent and asked about here."""
+"""The control endpoint for tests: creates, changes, and inspects repositories."""
 
 import base64
 import json
 from urllib.parse import quote
 
 from . import listing
-from .answers import of_json
+from .answers import json_answer
 from .faults import Faults
-from .mends import Call, carry_out, mended
+from .github_behavior import Call, as_github, execute
 from .repositories import PERMISSIONS, PERSON
 
 
 def answer(proxy, request):
-    """Carries out one command; what a test got wrong comes back as a 400 with its reason."""
+    """Executes a command. An error of the test gets status 400 with its reason."""
     try:
-        wanted = json.loads(request.body or b"{}")
+        arguments = json.loads(request.body or b"{}")
         name = request.path.rpartition("/")[2]
         if name == "repository":
-            return of_json(200, make_repository(proxy, **wanted))
-        repository = proxy.registry.by_name[wanted["repository"]]
-        return of_json(200, {"value": COMMANDS[name](proxy, repository, wanted.get("value"))})
-    except Exception as error:  # noqa: BLE001: whatever it is, the test is to read it
-        return of_json(400, {"error": f"{type(error).__name__}: {error}"})
+            return json_answer(200, create_repository(proxy, **arguments))
+        repository = proxy.registry.by_name[arguments["repository"]]
+        value = COMMANDS[name](proxy, repository, arguments.get("value"))
+        return json_answer(200, {"value": value})
+    except Exception as error:  # noqa: BLE001: the test shows every error
+        return json_answer(400, {"error": f"{type(error).__name__}: {error}"})
 
 
-def make_repository(proxy, visibility):
-    """Makes a repository with one commit on `main`."""
+def create_repository(proxy, visibility):
+    """Creates a repository with one commit on `main`."""
     repository = proxy.registry.add()
     name = repository.name.partition("/")[2]
     body = {"name": name, "auto_init": True, "private": visibility != "public"}
-    made = told(proxy.emulator.ask(PERSON, "POST", "/orgs/acme/repos", body))
+    created = result(proxy.emulator.ask(PERSON, "POST", "/orgs/acme/repos", body))
     if visibility == "internal":
         change = {"visibility": visibility}
-        told(proxy.emulator.ask(PERSON, "PATCH", f"/repos/{repository.name}", change))
+        result(proxy.emulator.ask(PERSON, "PATCH", f"/repos/{repository.name}", change))
     return {
-        "id": made["id"],
+        "id": created["id"],
         "full_name": repository.name,
         "visibility": visibility,
         "token": repository.token,
@@ -44,74 +45,74 @@ def make_repository(proxy, visibility):
     }
 
 
-def told(reply):
-    """What a reply of success says."""
+def result(reply):
+    """The JSON of a successful reply."""
     if reply.status >= 400:
         raise ValueError(f"{reply.status} {reply.body.decode('utf-8', 'replace')}")
     return json.loads(reply.body) if reply.body else None
 
 
-def act(proxy, repository, wanted):
-    """Makes calls as a user, in their order, and gives what each came to; none is logged.
+def act(proxy, repository, value):
+    """Sends requests as a user, in order, and returns the responses. They are not logged.
 
-    What comes back is without bodies: they are long, and the test has just written them.
+    The responses are without bodies, which are long and known to the test.
     """
     found = []
-    for method, below, body in wanted["calls"]:
-        call = Call(repository, wanted["login"], method, below, value=body)
-        value = told(carry_out(proxy.emulator, call))
-        found.append(value)
-        if isinstance(value, dict):
-            value.pop("body", None)
+    for method, below, body in value["calls"]:
+        call = Call(repository, value["login"], method, below, value=body)
+        response = result(execute(proxy.emulator, call))
+        found.append(response)
+        if isinstance(response, dict):
+            response.pop("body", None)
     return found
 
 
 def ask(proxy, repository, method, below, body=None):
-    """Makes a call to the emulator as it is, by who may do everything."""
+    """Sends a request directly to the emulator as a user with all permissions."""
     target = f"/repos/{repository.name}{below}"
     return proxy.emulator.ask(PERSON, method, target, body)
 
 
 def head(proxy, repository, branch):
-    """The commit that a branch stands at."""
-    return told(ask(proxy, repository, "GET", f"/git/ref/heads/{branch}"))["object"]["sha"]
+    """The head commit of a branch."""
+    return result(ask(proxy, repository, "GET", f"/git/ref/heads/{branch}"))["object"]["sha"]
 
 
 def make_branch(proxy, repository, value):
-    """Makes a branch from another's head, and gives the commit."""
+    """Creates a branch at the head of another and returns the commit."""
     commit = head(proxy, repository, value["from"])
     body = {"ref": f"refs/heads/{value['name']}", "sha": commit}
-    told(ask(proxy, repository, "POST", "/git/refs", body))
+    result(ask(proxy, repository, "POST", "/git/refs", body))
     return commit
 
 
 def commit(proxy, repository, value):
-    """Writes a file on a branch (null: removes it), and gives the commit."""
+    """Writes a file on a branch (null removes it) and returns the commit."""
     below = f"/contents/{quote(value['path'])}"
     branch, content = value["branch"], value["content"]
     body = {"message": f"Change {value['path']}", "branch": branch}
-    there = ask(proxy, repository, "GET", f"{below}?ref={quote(branch, safe='')}")
-    if there.status == 200:
-        body["sha"] = there.value["sha"]
+    existing = ask(proxy, repository, "GET", f"{below}?ref={quote(branch, safe='')}")
+    if existing.status == 200:
+        body["sha"] = existing.value["sha"]
     if content is not None:
         body["content"] = base64.b64encode(content.encode()).decode()
     method = "DELETE" if content is None else "PUT"
-    return told(ask(proxy, repository, method, below, body))["commit"]["sha"]
+    return result(ask(proxy, repository, method, below, body))["commit"]["sha"]
 
 
 def make_pull(proxy, repository, value):
     """Opens a pull request."""
-    made = told(ask(proxy, repository, "POST", "/pulls", value))
-    repository.pulls.add(made["number"])
+    created = result(ask(proxy, repository, "POST", "/pulls", value))
+    repository.pulls.add(created["number"])
     return {
-        "number": made["number"],
-        "author": made["user"]["login"],
-        "head_ref": made["head"]["ref"],
-        "head_sha": made["head"]["sha"],
+        "number": created["number"],
+        "author": created["user"]["login"],
+        "head_ref": created["head"]["ref"],
+        "head_sha": created["head"]["sha"],
         "head_repository": repository.name,
-        "base_ref": made["base"]["ref"],
-        "base_sha": made["base"]["sha"],
-        "draft": made["draft"],
+        "base_ref": created["base"]["ref"],
+        "base_sha": created["base"]["sha"],
+        "draft": created["draft"],
     }
 
 
@@ -120,12 +121,12 @@ def comments(proxy, repository, number):
     found = proxy.emulator.all_of(PERSON, f"/repos/{repository.name}/issues/{number}/comments")
     return [
         {
-            "id": it["id"],
-            "body": it["body"],
-            "author": it["user"]["login"],
-            "updated_at": it["updated_at"],
+            "id": comment["id"],
+            "body": comment["body"],
+            "author": comment["user"]["login"],
+            "updated_at": comment["updated_at"],
         }
-        for it in found
+        for comment in found
     ]
 
 
@@ -135,23 +136,25 @@ def issues(proxy, repository, _):
     found, number = [], 1
     while True:
         page, headers = listing.page(proxy.emulator, PERSON, repository, f"{query}{number}", ())
-        found += [it for it in page if "pull_request" not in it]
+        found += [issue for issue in page if "pull_request" not in issue]
         if 'rel="next"' not in dict(headers).get("Link", ""):
             break
         number += 1
-    plain = Call(repository, PERSON, "GET", "/issues")
+    call = Call(repository, PERSON, "GET", "/issues")
     return [
         {
-            **{name: it[name] for name in ("number", "title", "state", "state_reason", "locked")},
-            "body": it["body"] or "",
-            "author": it["user"]["login"],
-            "labels": [label["name"] for label in it["labels"]],
-            "assignees": [user["login"] for user in it["assignees"]],
-            "closed_at": it["closed_at"],
-            "updated_at": it["updated_at"],
-            "comments": comments(proxy, repository, it["number"]) if it["comments"] else [],
+            **{
+                name: issue[name] for name in ("number", "title", "state", "state_reason", "locked")
+            },
+            "body": issue["body"] or "",
+            "author": issue["user"]["login"],
+            "labels": [label["name"] for label in issue["labels"]],
+            "assignees": [user["login"] for user in issue["assignees"]],
+            "closed_at": issue["closed_at"],
+            "updated_at": issue["updated_at"],
+            "comments": comments(proxy, repository, issue["number"]) if issue["comments"] else [],
         }
-        for it in (mended(plain, issue) for issue in found)
+        for issue in (as_github(call, one) for one in found)
     ]
 
 
@@ -161,7 +164,7 @@ def set_faults(_, repository, value):
 
 
 def set_permissions(_, repository, value):
-    """Sets what the job's token may do, from what it may by default."""
+    """Sets permissions of the job's token; others have their defaults."""
     repository.permissions = PERMISSIONS | value
 
 
@@ -171,12 +174,12 @@ def set_has_issues(_, repository, value):
 
 
 def drop_assignees(_, repository, __):
-    """Leaves assignees out of the issues that are made from now on."""
+    """Ignores the assignees of new issues."""
     repository.drops_assignees = True
 
 
 def reset_log(_, repository, __):
-    """Forgets the requests so far."""
+    """Clears the log of requests."""
     repository.log = []
 
 

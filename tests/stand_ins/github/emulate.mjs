@@ -1,16 +1,16 @@
-// Starts emulate's GitHub on loopback, on a port that the system gives, prints the port, and ends
-// when standard input does.
+// Starts the GitHub emulator on loopback, on a port that the system chooses, prints the port, and
+// ends when standard input is closed.
 //   node emulate.mjs FOLDER BASE_URL
-// FOLDER has node_modules/emulate; BASE_URL stands in the URLs of the answers.
+// FOLDER contains node_modules/emulate. BASE_URL is the base of the URLs in responses.
 import net from "node:net";
 import { pathToFileURL } from "node:url";
 
 const [folder, baseUrl] = process.argv.slice(2);
 
-// By itself emulate binds every interface, on a port that it wants to be told.
+// By default the emulator listens on all interfaces and needs a fixed port.
 const listen = net.Server.prototype.listen;
 net.Server.prototype.listen = function () {
-  // The proxy keeps its connections for as long as it likes.
+  // The proxy keeps its connections open.
   Object.assign(this, { keepAliveTimeout: 0, headersTimeout: 0, requestTimeout: 0 });
   this.once("listening", () => console.log(this.address().port));
   return listen.call(this, 0, "127.0.0.1");
@@ -34,7 +34,7 @@ const members = [
   { login: "stale[bot]", role: "member" },
 ];
 
-// A token is good for 5 000 requests an hour, which many tests in one process exceed.
+// A token allows 5,000 requests per hour, which many tests in one process exceed.
 const tokens = {};
 for (const login of users) {
   for (let number = 0; number < 50; number++) tokens[`${login}-${number}`] = { login };

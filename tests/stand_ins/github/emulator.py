@@ -1,4 +1,4 @@
-"""The emulator behind the proxy: a process of Node, and calls to it as one user or another."""
+"""The emulator behind the proxy: a Node process, and requests to it as different users."""
 
 import http.client
 import itertools
@@ -9,19 +9,19 @@ import threading
 from pathlib import Path
 from urllib.parse import urlsplit
 
-# Under the 5 000 requests that the emulator lets a token make, and within the tokens it is given.
-CALLS_OF_A_TOKEN, TOKENS = 4000, 50
+# Below the emulator's limit of 5,000 requests per token, and the number of tokens in emulate.mjs.
+REQUESTS_PER_TOKEN, TOKENS = 4000, 50
 
 
 class Reply:
-    """What the emulator answered: status, lower-case headers, the body's bytes."""
+    """A response of the emulator: status, lower-case headers, and the body."""
 
     def __init__(self, status, headers, body):
         self.status, self.headers, self.body = status, headers, body
 
     @property
     def value(self):
-        """The body's JSON; None for an empty body."""
+        """The JSON of the body; None for an empty body."""
         return json.loads(self.body) if self.body else None
 
     @value.setter
@@ -30,13 +30,13 @@ class Reply:
 
 
 class Emulator:
-    """The process, and one kept connection to it for each thread."""
+    """The process, with one open connection per thread."""
 
     def __init__(self, folder, base_url):
         script = Path(__file__).with_name("emulate.mjs")
         self.host = urlsplit(base_url).netloc
         self.base_url = base_url
-        # Nothing else of the environment: a DEBUG there would make it print.
+        # Only PATH, because a DEBUG variable would make it print.
         environment = {"PATH": os.environ.get("PATH", "")}
         self.process = subprocess.Popen(
             ["node", script, folder, base_url],
@@ -49,7 +49,7 @@ class Emulator:
         self.local = threading.local()
 
     def wait(self):
-        """Waits until it listens."""
+        """Waits until the emulator listens."""
         line = self.process.stdout.readline()
         if not line:
             raise RuntimeError("the emulator did not start: see above")
@@ -62,9 +62,9 @@ class Emulator:
         return self.local.connection
 
     def ask(self, login, method, target, body=None, accept="application/vnd.github+json"):
-        """Makes a call as the user; `body` is a JSON value, or None for none."""
-        token = f"{login}-{next(self.calls) // CALLS_OF_A_TOKEN % TOKENS}"
-        # The host is what its links to further pages name.
+        """Sends a request as the user. `body` is a JSON value, or None."""
+        token = f"{login}-{next(self.calls) // REQUESTS_PER_TOKEN % TOKENS}"
+        # Links to other pages contain the host.
         headers = {"Host": self.host, "Authorization": f"Bearer {token}", "Accept": accept}
         content = None
         if body is not None:
@@ -77,7 +77,7 @@ class Emulator:
         return Reply(answer.status, headers, answer.read())
 
     def all_of(self, login, target):
-        """All entries of a list, from all of its pages."""
+        """The entries of all pages of a list."""
         found, mark = [], "&" if "?" in target else "?"
         for page in itertools.count(1):
             reply = self.ask(login, "GET", f"{target}{mark}per_page=100&page={page}")

@@ -1,8 +1,8 @@
-"""Lists of issues as GitHub gives them: with the pull requests, which the emulator leaves out."""
+"""Lists of issues like GitHub's, which include pull requests, unlike the emulator's."""
 
 from urllib.parse import parse_qsl, urlencode
 
-# What a pull request and the issue that GitHub lists for it have in common.
+# The fields that a pull request shares with the issue that GitHub lists for it.
 SHARED = [
     "assignee",
     "assignees",
@@ -26,12 +26,12 @@ SHARED = [
     "user",
 ]
 
-# Filters of GitHub's that nobody here needed yet.
+# Filters that no test needs.
 UNSUPPORTED = {"mentioned", "milestone", "type"}
 
 
 def as_issue(pull):
-    """The issue that stands for a pull request."""
+    """The issue that GitHub lists for a pull request."""
     url = pull["issue_url"]
     links = ["url", "html_url", "diff_url", "patch_url", "merged_at"]
     return {name: pull[name] for name in SHARED} | {
@@ -50,22 +50,23 @@ def as_issue(pull):
 def pulls(emulator, login, repository):
     """All pull requests, as issues."""
     found = emulator.all_of(login, f"/repos/{repository.name}/pulls?state=all")
-    return [as_issue(it) for it in found]
+    return [as_issue(pull) for pull in found]
 
 
 def matching(query, hidden):
-    """Whether an issue belongs into the list that the query asks for."""
+    """A function that tells whether an issue matches the query and is not hidden."""
     state = query.get("state", "open")
-    labels = {it.strip().casefold() for it in query.get("labels", "").split(",") if it.strip()}
+    names = [name.strip() for name in query.get("labels", "").split(",")]
+    labels = {name.casefold() for name in names if name}
     creator, assignee = query.get("creator"), query.get("assignee", "*")
 
     def matches(issue):
         author = (issue["user"] or {}).get("login", "ghost")
-        assignees = [it["login"] for it in issue["assignees"]]
+        assignees = [user["login"] for user in issue["assignees"]]
         return (
             issue["number"] not in hidden
             and state in ("all", issue["state"])
-            and labels <= {it["name"].casefold() for it in issue["labels"]}
+            and labels <= {label["name"].casefold() for label in issue["labels"]}
             and creator in (None, author)
             and ("assignee" not in query or (assignee in assignees or assignee == "none"))
             and issue["updated_at"] >= query.get("since", "")
@@ -75,7 +76,7 @@ def matching(query, hidden):
 
 
 def page(emulator, login, repository, query, hidden):
-    """One page of the issues and pull requests, and the headers with the links to others."""
+    """A page of the issues and pull requests, and the headers with links to other pages."""
     query = dict(parse_qsl(query))
     if UNSUPPORTED & query.keys():
         raise ValueError(f"the stand-in cannot list issues by {UNSUPPORTED & query.keys()}")
@@ -84,7 +85,7 @@ def page(emulator, login, repository, query, hidden):
     found = list(filter(matching(query, hidden), found))
     key = {"updated": "updated_at", "comments": "comments"}.get(query.get("sort"), "created_at")
     descending = query.get("direction", "desc") == "desc"
-    found.sort(key=lambda it: (it[key], it["number"]), reverse=descending)
+    found.sort(key=lambda issue: (issue[key], issue["number"]), reverse=descending)
     size = min(max(int(query.get("per_page", "30")), 1), 100)
     number = max(int(query.get("page", "1")), 1)
     last = max(-(-len(found) // size), 1)

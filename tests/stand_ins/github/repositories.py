@@ -1,4 +1,4 @@
-"""The repositories of the tests, whom their tokens stand for, and what those may do."""
+"""The repositories of the tests, and the logins and permissions of their tokens."""
 
 import itertools
 import re
@@ -8,10 +8,10 @@ from .faults import Faults
 
 WORKFLOW = "github-actions[bot]"
 PERSON = "octocat"
-# A GitHub App that is installed in every repository.
+# A GitHub App that is installed in all repositories.
 APP = "acme-audit[bot]"
 
-# What a job's token may do unless a test says otherwise: what the documentation asks for.
+# The default permissions of a job's token: those that the documentation requires.
 PERMISSIONS = {
     "contents": "read",
     "issues": "write",
@@ -19,14 +19,14 @@ PERMISSIONS = {
     "pull_requests": "write",
 }
 
-# To whom issues can be assigned: people who may write to the repository.
+# Issues can be assigned to people with write access.
 ASSIGNABLE = {PERSON, "secteam"}
 
 RANKS = {"none": 0, "read": 1, "write": 2}
 
-# What a token needs for a call below a repository, any of several: the method, the path, the
-# permissions. The first line that matches counts.
-NEEDED = [
+# The permissions for requests to a repository: method, path, level, and permissions, any of which
+# is enough. The first match counts.
+REQUIRED = [
     ("GET", r"", "read", ["metadata"]),
     ("GET", r"/(contents|compare)/.*", "read", ["contents"]),
     (".*", r"/(contents|git)/.*", "write", ["contents"]),
@@ -39,16 +39,16 @@ NEEDED = [
 ]
 
 
-def needed(method, path):
-    """The permissions that a call below a repository needs, as `issues=write`, any of them."""
-    for methods, paths, level, names in NEEDED:
+def required_permissions(method, path):
+    """The permissions for a request to a repository, as `issues=write`. Any of them is enough."""
+    for methods, paths, level, names in REQUIRED:
         if re.fullmatch(methods, method) and re.fullmatch(paths, path):
             return [f"{name}={level}" for name in names]
     return ["administration=write"]
 
 
 class Repository:
-    """One test's repository: what the proxy knows of it beside the emulator."""
+    """The repository of a test, with what the emulator does not store."""
 
     def __init__(self, number):
         self.name = f"acme/r-{number}"
@@ -58,15 +58,15 @@ class Repository:
         self.permissions = dict(PERMISSIONS)
         self.has_issues = True
         self.pulls, self.locked = set(), set()
-        # Issues that were closed as duplicates, a reason that the emulator does not know.
+        # Issues closed as duplicates, a reason that the emulator does not support.
         self.duplicates = set()
-        # Whether assignees are left out in silence, as of a token that may not assign.
+        # Whether assignees are silently ignored, as for a token that cannot assign.
         self.drops_assignees = False
-        # Who closed an issue last, by its number.
+        # The user who last closed an issue, by issue number.
         self.closers = {}
-        # Each issue's number, with how many requests had come in when it was created.
+        # The number of requests before the creation of an issue, by issue number.
         self.created = {}
-        # The same for comments, by their ids.
+        # The same for comments, by id.
         self.commented = {}
         self.requests = 0
         self.log = []
@@ -74,43 +74,44 @@ class Repository:
         self.lock = threading.RLock()
 
     def allows(self, method, path):
-        """Whether the job's token has what a call below this repository needs."""
-        wanted = [it.split("=") for it in needed(method, path)]
+        """Whether the permissions of the job's token allow a request to this repository."""
+        options = [option.split("=") for option in required_permissions(method, path)]
         number = re.match(r"/issues/(\d+)", path)
         if number and int(number[1]) not in self.pulls:
-            # That permission is for the conversations of pull requests alone.
-            wanted = [it for it in wanted if it[0] != "pull_requests"]
-        return any(RANKS[self.permissions.get(name, "none")] >= RANKS[it] for name, it in wanted)
+            # This permission is only for pull requests.
+            options = [option for option in options if option[0] != "pull_requests"]
+        granted = {name: RANKS[level] for name, level in self.permissions.items()}
+        return any(granted.get(name, 0) >= RANKS[level] for name, level in options)
 
 
 class Caller:
-    """Whom a token stands for: the login, and the repository whose job or person it is."""
+    """The owner of a token: the login, and the repository that the token was created for."""
 
     def __init__(self, login, home):
         self.login, self.home = login, home
 
     @property
     def is_workflow(self):
-        """Whether it is a job's token, which is good for its own repository."""
+        """Whether it is a job's token, which is valid only for its repository."""
         return self.login == WORKFLOW
 
     @property
     def is_app(self):
-        """Whether it is an installation token: a job's, or another app's."""
+        """Whether it is an installation token, of a job or of another app."""
         return self.login.endswith("[bot]")
 
 
 class Registry:
-    """All repositories, by name and by token."""
+    """All repositories and tokens."""
 
     def __init__(self):
         self.numbers = itertools.count(1)
         self.by_name, self.callers = {}, {}
-        # Where it is logged what belongs to nobody.
-        self.nowhere = Repository(0)
+        # The log of requests without a known repository or token.
+        self.unassigned = Repository(0)
 
     def add(self):
-        """A fresh repository with its tokens."""
+        """Creates a repository with its tokens."""
         repository = Repository(next(self.numbers))
         self.callers[repository.token] = Caller(WORKFLOW, repository)
         self.callers[repository.personal_token] = Caller(PERSON, repository)
@@ -119,12 +120,12 @@ class Registry:
         return repository
 
     def caller(self, authorization):
-        """Whom a request's Authorization stands for; None for nobody that is known."""
+        """The owner of the token in the Authorization header; None for an unknown token."""
         kind, _, token = authorization.partition(" ")
         return self.callers.get(token.strip()) if kind.lower() in ("bearer", "token") else None
 
-    def place(self, path):
-        """The repository of a path, None for none that is known, and the path below it."""
+    def find(self, path):
+        """The repository of a path (None if unknown), and the rest of the path."""
         parts = path.split("/", 4)
         if len(parts) < 4 or parts[1] != "repos":
             return None, path

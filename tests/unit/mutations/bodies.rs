@@ -13,19 +13,19 @@ use iam_stocktake::cli::{AllowlistCommand, Clock, Command, Input, SuggestArgs};
 use iam_stocktake::commands::{self, Exit, Streams};
 use iam_stocktake::model::policy::remediation::RemediationPolicy;
 use iam_stocktake::model::policy::{Level, Policy, PolicyOverrides, Rule};
-use iam_stocktake::observe::{credential_report as report, export};
+use iam_stocktake::observe::{credential_report, export};
 use iam_stocktake::queue::markers::{self, StateBlock};
 use iam_stocktake::queue::observation::Observation;
 use iam_stocktake::queue::state::{PackedState, QueueState};
 use iam_stocktake::remediate::MissingEvidence;
 use iam_stocktake::remediate::history::History;
 use iam_stocktake::remediate::journal;
+use iam_stocktake::remediate::pages::{self, RemediationReport};
 use iam_stocktake::remediate::plan::file::SavedPlan;
 use iam_stocktake::report::json::v1;
-use iam_stocktake::report::{
-    self as pages, Language, MarkdownOptions, RemediationReport, TableOptions,
-};
+use iam_stocktake::report::{self, MarkdownOptions, TableOptions};
 use iam_stocktake::runner::event::EventPayload;
+use iam_stocktake::templates::Language;
 use sha2::{Digest as _, Sha256};
 
 static NOW: LazyLock<DateTime<Utc>> =
@@ -59,16 +59,16 @@ pub(crate) const TARGETS: [Target; 7] = [
 /// Any bytes as an exported credential report: recognised, parsed, judged and reported.
 pub(crate) fn credential_report(bytes: &[u8]) {
     let Ok(export) = export::parse_export(bytes.to_vec()) else { return };
-    let Ok(account) = report::parse(&export.csv, export.generated_at) else { return };
+    let Ok(account) = credential_report::parse(&export.csv, export.generated_at) else { return };
     let users = account.users.len();
     let audit = audit_accounts(&[account], &ALLOWLIST, AllowlistOrigin::None, &POLICY, *NOW);
     assert_eq!(audit.accounts.iter().map(|it| it.users).sum::<usize>(), users);
-    let _ = pages::table(&audit, TableOptions { color: true, width: Some(80), max_rows: 10 });
+    let _ = report::table(&audit, TableOptions { color: true, width: Some(80), max_rows: 10 });
     for language in Language::ALL {
         let options = MarkdownOptions { language, max_rows: 10, template: None };
-        pages::markdown(&audit, &options).expect("our own template renders everything");
+        report::markdown(&audit, &options).expect("our own template renders everything");
     }
-    audit_json(pages::json::json(&audit).as_bytes());
+    audit_json(report::json::json(&audit).as_bytes());
 }
 
 /// Any bytes as an allowlist: read, and every problem rendered.
@@ -93,7 +93,7 @@ pub(crate) fn allowlist(bytes: &[u8]) {
 pub(crate) fn audit_json(bytes: &[u8]) {
     if let Ok(audit) = serde_json::from_slice::<v1::Audit>(bytes) {
         let _ = Observation::of(std::slice::from_ref(&audit), *NOW);
-        let written = pages::json::to_json(&audit);
+        let written = report::json::to_json(&audit);
         let again: v1::Audit = serde_json::from_str(&written).expect("what was written is read");
         assert_eq!(again, audit);
     }
@@ -131,7 +131,7 @@ pub(crate) fn plan(bytes: &[u8]) {
         max_rows: 3,
         is_brief,
     };
-    let _ = pages::remediation_text(remedy(false));
+    pages::remediation_text(remedy(false), Language::English).expect("the built-in template fits");
     for (language, is_brief) in Language::ALL.into_iter().zip([false, true].into_iter().cycle()) {
         let page = pages::remediation_markdown(remedy(is_brief), language);
         page.expect("our own template renders everything");

@@ -62,7 +62,7 @@ fn findings_of_a_former_account_are_not_counted_and_do_not_keep_the_queue_open()
 
         assert_eq!((ran.update.dismissed, ran.update.cleared), (vec![bob.id()], vec![]));
         assert!(desk.queue_state().entries[&bob.id()].is_not_counted());
-        assert!(!desk.page().contains("Not observed completely"), "{}", desk.page());
+        assert!(!desk.page().contains("Incomplete since"), "{}", desk.page());
         assert!(desk.tracker.issues.values().all(|it| !it.shown.is_open), "{}", desk.page());
         let ran = desk.run("2026-07-03", &[audit("2026-07-03")]);
         assert_eq!(ran.plan, NOTHING);

@@ -27,7 +27,7 @@ fn after(audit: Audit) -> &'static str {
     desk.run("2026-07-02", &[audit]);
     let index = desk.index();
     // What is listed keeps it open, and so does what the policy looks away from.
-    let holds = ["- [ ]", "No longer counted"].iter().any(|it| index.body.contains(it));
+    let holds = ["- [ ]", "Not counted since"].iter().any(|it| index.body.contains(it));
     assert_eq!(index.is_open, holds, "{}", index.body);
     state(&desk, found.id())
 }
@@ -65,14 +65,14 @@ fn an_account_that_was_not_audited_keeps_its_findings_and_the_day_of_its_last_au
     desk.run("2026-07-02", &[gone()]);
     assert_eq!((state(&desk, here.id()), state(&desk, there.id())), ("cleared", "open"));
     let page = desk.page();
-    assert!(page.contains("> Not observed completely since 2026-07-01: "), "{page}");
+    assert!(page.contains("> Incomplete since 2026-07-01: "), "{page}");
     assert!(page.contains("in account 444455556666.\n"), "{page}");
     // It is audited again, and the other is not.
     let audit = Audit::of(OTHER_ACCOUNT, "2026-07-03", &[]);
     desk.run("2026-07-03", &[audit]);
     assert_eq!(state(&desk, there.id()), "cleared");
     let page = desk.page();
-    assert!(page.contains("> Not observed completely since 2026-07-02: "), "{page}");
+    assert!(page.contains("> Incomplete since 2026-07-02: "), "{page}");
 }
 
 #[test]
@@ -158,8 +158,8 @@ fn where_evidence_is_missing_nothing_is_called_done() {
     desk.run("2026-07-01", &[audit]);
     assert!(desk.index().is_open);
     let page = desk.page();
-    assert!(!page.contains("Nothing is to be remedied"), "{page}");
-    let warning = "> Never observed completely: stale-access-key in account 111122223333.";
+    assert!(!page.contains("**No open findings.**"), "{page}");
+    let warning = "> Never audited completely: stale-access-key in account 111122223333.";
     assert!(page.contains(warning), "{page}");
     // Once it was had, the index can be closed.
     let ran = desk.run("2026-07-02", &[Audit::on("2026-07-02", &[])]);
@@ -183,8 +183,8 @@ fn a_finding_that_the_policy_let_go_is_back_when_it_asks_for_it_again() {
     let ran = desk.run("2026-07-02", &[gone().stale_after_days(365)]);
     assert_eq!(ran.update.dismissed, [alice.id()]);
     let page = desk.page();
-    let line = "- `alice`: access key&nbsp;…`WXYZ`, last used 2026-01-01. No longer counted since \
-                2026-07-02: policy.";
+    let line = "- `alice`: access key&nbsp;…`WXYZ`, last used 2026-01-01. Not counted since \
+                2026-07-02 because of the policy.";
     assert!(page.contains(line), "{page}");
     let ran = desk.run("2026-07-03", &[Audit::on("2026-07-03", std::slice::from_ref(&alice))]);
     assert_eq!((ran.update.new.len(), ran.update.returned), (0, vec![alice.id()]));

@@ -32,8 +32,8 @@ fn the_index_shows_what_fits_and_the_memory_holds_all() {
     assert_eq!(desk.queue_state().entries.len(), USERS);
     let page = desk.page();
     let shown = page.matches("\n- [ ] ").count();
-    assert_eq!(number_before(&page, " findings to remedy**"), USERS);
-    assert_eq!(number_before(&page, " more findings are left out here"), USERS - shown);
+    assert_eq!(number_before(&page, " open findings**"), USERS);
+    assert_eq!(number_before(&page, " more findings are not shown"), USERS - shown);
     // There is no room for another row, and a row is not cut.
     let body = desk.index().body.len();
     assert!(MAX_BODY_BYTES - body < 250, "{body} bytes");
@@ -63,7 +63,7 @@ fn what_was_settled_is_left_out_before_what_stands() {
     assert_eq!(page.matches("\n- [ ] ").count(), 100);
     let settled = page.matches("\n- ~~").count();
     assert!(settled > 0);
-    assert_eq!(number_before(&page, " more are left out here"), 600 - settled);
+    assert_eq!(number_before(&page, " more are not shown"), 600 - settled);
     assert!(!page.contains("more findings are left out"));
     assert_eq!(desk.run("2026-07-03", &[many("2026-07-03", 100)]).plan, NOTHING);
 }
@@ -111,7 +111,7 @@ fn hundreds_of_accounts_that_could_not_be_observed_are_counted() {
     desk.run("2026-07-01", &accounts("2026-07-01", "complete"));
     desk.run("2026-07-02", &accounts("2026-07-02", "incomplete"));
     let page = desk.page();
-    assert!(page.contains("Not observed completely since 2026-07-01: stale-password in accounts"));
+    assert!(page.contains("Incomplete since 2026-07-01: stale-password in accounts"));
     assert!(page.contains(" and 350 more.\n"), "{page}");
 }
 
@@ -122,5 +122,5 @@ fn a_user_with_more_findings_than_an_issue_holds_has_some_of_them_counted() {
     desk.run("2026-07-01", &[Audit::on("2026-07-01", &found)]);
     let body = desk.tracker.issue(1).body.clone();
     let shown = body.matches("\n- [ ] ").count();
-    assert_eq!(number_before(&body, " more are left out here"), 900 - shown);
+    assert_eq!(number_before(&body, " more are not shown"), 900 - shown);
 }

@@ -155,7 +155,7 @@ fn a_page_is_a_list_of_boxes_and_struck_lines_and_nothing_else() {
         [
             "<!-- iam-stocktake:queue v1 name=default -->",
             &format!("<!-- f:{bob} -->"),
-            "<details>\n<summary>Settled lately</summary>",
+            "<details>\n<summary>Recently resolved</summary>",
             "</details>",
         ]
     );

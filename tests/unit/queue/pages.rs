@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use iam_stocktake::report::{PageTemplate, SafeText, render_page};
+use iam_stocktake::templates::{Page, SafeText, render};
 
 use super::*;
 use stand_ins::gfm::outline;
@@ -58,7 +58,9 @@ fn every_page_has_the_same_blocks_in_both_languages() {
         assert_eq!(outline(&body), outline(&pages[&name]), "{name}\n{body}\n{}", pages[&name]);
     }
     let has = |words: &str| pages.values().any(|body| body.contains(words));
-    for words in ["**New:**", "**Back**", "**Overdue:**", "Opened again", "exempt-issue-labels"] {
+    for words in
+        ["**New:**", "**Returned**", "**Overdue:**", "Reopened because", "exempt-issue-labels"]
+    {
         assert!(has(words), "no page says {words}");
     }
 }
@@ -69,10 +71,10 @@ fn every_comment_is_plain_paragraphs_in_both_languages() {
         let of = BTreeMap::from([("of", SafeText::issue(None, 7))]);
         let bot = BTreeMap::from([("bot", "stale[bot]"), ("label", "iam-stocktake")]);
         for (text, paragraphs) in [
-            (render_page(PageTemplate::DuplicateIssue, language, of).unwrap(), 1),
-            (render_page(PageTemplate::StillOpen, language, ()).unwrap(), 1),
-            (render_page(PageTemplate::StatePart, language, ()).unwrap(), 1),
-            (render_page(PageTemplate::ClosedByBot, language, bot).unwrap(), 3),
+            (render(Page::DuplicateIssue, language, of).unwrap(), 1),
+            (render(Page::StillOpen, language, ()).unwrap(), 1),
+            (render(Page::StatePart, language, ()).unwrap(), 1),
+            (render(Page::ClosedByBot, language, bot).unwrap(), 3),
         ] {
             assert_eq!(outline(&text), vec!["paragraph"; paragraphs], "{text}");
         }

@@ -68,7 +68,7 @@ fn what_was_listed_when_a_person_closed_as_not_planned_is_acknowledged() {
     let ran = desk.run("2026-07-06", &[alice_and_bob("2026-07-06")]);
     assert_eq!((ran.plan.as_str(), ran.said.len()), ("edit issue #1, the index: 2 open\n", 0));
     let page = desk.page();
-    assert!(page.contains("**2 findings to remedy**, of 2 users; 2 closed without an exemption."));
+    assert!(page.contains("**2 open findings** for 2 users; 2 closed without an exemption."));
     assert_eq!(page.matches("**closed without an exemption**").count(), 2, "{page}");
     assert_eq!(desk.run("2026-07-07", &[alice_and_bob("2026-07-07")]).plan, NOTHING);
     // They become overdue, are counted so, and nobody is told.
@@ -87,7 +87,7 @@ fn a_new_finding_opens_what_was_closed_as_not_planned_and_its_end_closes_it_agai
     assert_eq!(ran.plan, "edit and reopen and comment on issue #1, the index: 3 open\n");
     assert!(!ran.said[0].contains("alice") && ran.said[0].contains("carol"), "{:?}", ran.said);
     let page = desk.page();
-    assert!(page.contains("3 findings to remedy**, of 3 users; 2 closed without an exemption"));
+    assert!(page.contains("3 open findings** for 3 users; 2 closed without an exemption"));
     let ran = desk.run("2026-07-08", &[alice_and_bob("2026-07-08")]);
     assert_eq!(ran.plan, "edit and close as not planned issue #1, the index: 2 open\n");
     assert_eq!(desk.run("2026-07-09", &[alice_and_bob("2026-07-09")]).plan, NOTHING);
@@ -120,7 +120,7 @@ fn closed_as_completed_while_findings_stand_is_opened_with_one_comment() {
     desk.tracker.close(1, "completed", on("2026-07-05"));
     let ran = desk.run("2026-07-06", &[alice_and_bob("2026-07-06")]);
     assert_eq!(ran.plan, "reopen and comment on issue #1, the index: 2 open\n");
-    assert!(ran.said[0].starts_with("Opened again"), "{:?}", ran.said);
+    assert!(ran.said[0].starts_with("Reopened because"), "{:?}", ran.said);
     assert_eq!(ran.said.len(), 1);
     assert_eq!(desk.run("2026-07-07", &[alice_and_bob("2026-07-07")]).plan, NOTHING);
     // With news there is one comment as well.
@@ -136,7 +136,7 @@ fn closing_the_issue_of_one_user_as_not_planned_acknowledges_that_users_findings
     desk.tracker.close(1, "not_planned", on("2026-07-05"));
     let ran = desk.run("2026-07-06", &[alice_and_bob("2026-07-06")]);
     assert_eq!(ran.plan, "edit issue #3, the index: 2 open\n");
-    assert!(desk.page().contains("of 2 users; 1 closed without an exemption."));
+    assert!(desk.page().contains("for 2 users; 1 closed without an exemption."));
     assert_eq!(desk.run("2026-07-07", &[alice_and_bob("2026-07-07")]).plan, NOTHING);
     // Opening it again takes that back.
     desk.tracker.reopen(1);
@@ -239,7 +239,7 @@ fn of_twins_the_lowest_number_stays() {
     desk.tracker.create("IAM credentials to remedy", &duplicate, &["iam-stocktake".to_owned()]);
     let ran = desk.run("2026-07-02", &[alice_and_bob("2026-07-02")]);
     assert_eq!(ran.plan, "close issue #2, the twin of #1\n");
-    assert_eq!(ran.said, ["Two runs made this issue at the same time. It goes on in #1."]);
+    assert_eq!(ran.said, ["Two runs created this issue at the same time. It continues in #1."]);
     assert_eq!(desk.run("2026-07-03", &[alice_and_bob("2026-07-03")]).plan, NOTHING);
     assert!(desk.tracker.issue(1).is_open);
 }

@@ -14,7 +14,7 @@ use iam_stocktake::queue::pull_request::{
     Baseline, PolicyChange, PullRequestChanges, PullRequestComment, remediation_changes, stricter,
 };
 use iam_stocktake::queue::state::{QueueName, QueueState};
-use iam_stocktake::report::SafeText;
+use iam_stocktake::templates::SafeText;
 
 use crate::queue::markdown::rendered;
 use stand_ins::gfm::outline;
@@ -150,7 +150,7 @@ fn a_warning_that_is_new_is_told_and_does_not_block() {
     let said = english(&case(&[], &[alice]));
     assert_eq!(said.gate, Gate::Passed);
     assert!(said.body.contains("**1 finding of level warning is new too.**"), "{}", said.body);
-    assert!(!said.body.contains("known already"), "{}", said.body);
+    assert!(!said.body.contains("already known"), "{}", said.body);
 }
 
 #[test]
@@ -163,7 +163,7 @@ fn without_a_queue_it_says_loudly_what_to_do() {
     case.fail_on = FailOn { any: true, ..FailOn::NONE };
     let said = english(&case);
     assert_eq!(said.gate, Gate::Failed);
-    assert!(said.body.contains("### This blocks the merge\n\n2 findings"), "{}", said.body);
+    assert!(said.body.contains("### The merge is blocked\n\n2 findings"), "{}", said.body);
 }
 
 #[test]
@@ -199,14 +199,14 @@ fn overdue_findings_block_where_they_are_to() {
     let said = english(&case);
     assert_eq!(said.gate, Gate::Failed);
     assert!(
-        said.body.contains("### This blocks the merge\n\n1 finding is overdue: see #7.\n"),
+        said.body.contains("### The merge is blocked\n\n1 finding is overdue. See #7.\n"),
         "{}",
         said.body
     );
     case.fail_on = FailOn { any: true, ..FailOn::NONE };
     case.today = "2026-07-05";
     let said = english(&case);
-    assert!(said.body.contains("1 finding is to be remedied: see #7.\n"), "{}", said.body);
+    assert!(said.body.contains("1 finding is open. See #7.\n"), "{}", said.body);
 }
 
 #[test]
@@ -454,7 +454,7 @@ fn a_finding_that_returns_blocks_and_is_not_called_known() {
     for case in [cleared, exempted, not_counted] {
         let said = english(&case);
         assert_eq!(said.gate, Gate::Failed, "{}", said.body);
-        let (blocking, known) = said.body.split_once("1 finding is known already").unwrap();
+        let (blocking, known) = said.body.split_once("1 finding is already known").unwrap();
         assert!(blocking.contains("1 new finding blocks") && blocking.contains("`alice`"));
         assert!(known.contains("`bob`") && !known.contains("`alice`"), "{}", said.body);
         // Where the pull request itself brings it back, it is listed and does not block.
@@ -505,7 +505,7 @@ fn an_account_that_is_no_longer_audited_is_listed_as_loosening() {
         let page = rendered(&said.body);
         assert!(page.text.contains(OTHER_ACCOUNT) && page.items == 1, "{}", said.body);
         if language == Language::English {
-            assert!(said.body.contains("**This pull request loosens what is audited.**"));
+            assert!(said.body.contains("**This pull request removes accounts from the audit.**"));
         }
         case.names = false;
         let said = say(&case, [&Policy::default(); 2], language);
@@ -518,7 +518,7 @@ fn an_account_that_is_no_longer_audited_is_listed_as_loosening() {
 #[test]
 fn what_the_allowlist_was_compared_with_is_said() {
     for (compared, english_words) in [
-        (Baseline::Defaults, "**the earlier policy is unknown**"),
+        (Baseline::Defaults, "**its policy is unknown**"),
         (Baseline::Unavailable, "could not be compared with the one of the base branch"),
         (Baseline::OtherRepository, "The allowlist is in another repository"),
     ] {

@@ -12,7 +12,7 @@ use iam_stocktake::queue::plan::{
 use iam_stocktake::queue::snapshot::{BotClosure, ExistingIssue, QueueSnapshot};
 use iam_stocktake::queue::state::{QueueName, QueueState};
 use iam_stocktake::queue::update::{self, OutdatedEvidence, QueueUpdate, UserKey};
-use iam_stocktake::report::Language;
+use iam_stocktake::templates::Language;
 
 use crate::queue::audits::{Audit, on};
 

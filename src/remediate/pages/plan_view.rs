@@ -1,0 +1,404 @@
+//! The remediation plan and its result, as the templates see them.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+
+use super::RemediationReport;
+use crate::model::inventory::{AccountId, CredentialKind, id_ending};
+use crate::model::remediation_tag::TagSubject;
+use crate::remediate::MissingEvidence;
+use crate::remediate::plan::{
+    ChangeKind, ExceededLimit, Facts, PendingChange, PlannedChange, RemediationSkipReason,
+    RemediationTarget, SkippedTarget, StartReason, TagRemovalReason,
+};
+use crate::templates::{SafeText, shell_word};
+
+/// Everything that the templates can name.
+#[derive(Serialize)]
+pub(super) struct RemediationView {
+    /// Whether the plan was applied.
+    applied: bool,
+    /// The last stage.
+    stage: &'static str,
+    digest: String,
+    made_at: SafeText,
+    counts: ChangeCounts,
+    /// The limits that the plan exceeds. If there are any, nothing is changed.
+    held: Vec<LimitView>,
+    /// The missing evidence; none if the evidence is complete.
+    missing: Option<MissingView>,
+    /// All deactivations and deletions, planned or made.
+    takes: Vec<PlanAccountView>,
+    /// Notices and other changes of remediation tags.
+    tags: Vec<PlanAccountView>,
+    /// Whether the page has counts only, because there is no room for all deactivations and deletions.
+    is_brief: bool,
+    /// Remediation tags that were removed.
+    vanished: PlanRows,
+    skipped: PlanRows,
+    failed: PlanRows,
+    by_hand: PlanRows,
+    waiting: PlanRows,
+    left_alone: PlanRows,
+    deactivate_after_days: u32,
+    /// None if the policy deletes nothing.
+    delete_after_days: Option<u32>,
+    /// Whether passwords are deleted instead of deactivated; otherwise a person removes them.
+    delete_passwords: bool,
+    journal: String,
+    /// The command that undoes the deactivations.
+    undo: String,
+}
+
+/// Counts of the changes, planned or made.
+#[derive(Serialize, Default)]
+struct ChangeCounts {
+    all: usize,
+    deactivations: usize,
+    deletions: usize,
+    /// Changes of remediation tags.
+    tags: usize,
+}
+
+/// The missing evidence.
+#[derive(Serialize)]
+struct MissingView {
+    /// The accounts in which rules are incomplete.
+    accounts: Vec<MissingAccountView>,
+    /// How many users have incomplete evidence.
+    users: usize,
+}
+
+#[derive(Serialize)]
+struct MissingAccountView {
+    id: SafeText,
+    rules: Vec<&'static str>,
+}
+
+#[derive(Serialize)]
+struct PlanAccountView {
+    id: SafeText,
+    changes: PlanRows,
+}
+
+/// Rows of a list, and how many are left out.
+#[derive(Serialize)]
+struct PlanRows {
+    rows: Vec<PlanRow>,
+    left_out: usize,
+}
+
+/// A limit, and the number that exceeds it.
+#[derive(Serialize)]
+struct LimitView {
+    due: usize,
+    allowed: usize,
+    /// The account and its number of users, for a limit of the share of users; none for the limit of the
+    /// run's changes.
+    account: Option<SafeText>,
+    users: Option<usize>,
+}
+
+/// One credential, or a user as a whole.
+#[derive(Serialize, Default)]
+pub(super) struct PlanRow {
+    account: SafeText,
+    user: String,
+    /// The credential's kind; none for the user as a whole.
+    kind: Option<&'static str>,
+    id_ending: Option<String>,
+    change: Option<ChangeView>,
+    /// The error, or why a change was not made.
+    pub(super) message: Option<String>,
+    /// The next stage, and its first day.
+    stage: Option<&'static str>,
+    due: Option<SafeText>,
+    /// Whether a person must do it.
+    by_hand: bool,
+    guard: Option<SkipReasonView>,
+}
+
+/// A change and the dates that it depends on.
+#[derive(Serialize)]
+struct ChangeView {
+    /// `clear`, `notify`, `settle`, `renew`, `deactivate`, `delete-password`, `delete-credential` or
+    /// `delete-user`.
+    act: &'static str,
+    /// Why a remediation tag is set or removed.
+    why: Option<ReasonView>,
+    /// The day of the use that is the reason.
+    why_day: Option<SafeText>,
+    /// Whether the kind of credential has a date of its last use.
+    has_use: bool,
+    last_used: Option<SafeText>,
+    /// The creation date; for a password the date of its last change.
+    created: Option<SafeText>,
+    /// The status in the remediation tag, and its date.
+    reached: Option<&'static str>,
+    since: Option<SafeText>,
+    /// The credentials that are deleted with the user.
+    credentials: Vec<CredentialView>,
+}
+
+/// Why a remediation tag is set or removed.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum ReasonView {
+    Start(StartReason),
+    Removal(&'static str),
+}
+
+#[derive(Serialize)]
+struct CredentialView {
+    kind: Option<&'static str>,
+    id_ending: Option<String>,
+    active: bool,
+}
+
+/// Why something is skipped.
+#[derive(Serialize, Default)]
+struct SkipReasonView {
+    code: &'static str,
+    day: Option<SafeText>,
+    /// The line of the exemption in the allowlist.
+    line: Option<usize>,
+    /// The error, the owner or the path.
+    text: Option<String>,
+}
+
+/// Builds the view.
+pub(super) fn view(report: RemediationReport<'_>) -> RemediationView {
+    let RemediationReport { saved, policy, applied, missing, max_rows, is_brief, .. } = report;
+    let plan = &saved.plan;
+    let limit = if max_rows == 0 { usize::MAX } else { max_rows };
+    let list = |rows: Vec<PlanRow>| truncate_rows(rows, limit);
+    let changes: Vec<&PlannedChange> = match applied {
+        Some(applied) => applied.made.iter().collect(),
+        None => plan.changes.iter().collect(),
+    };
+    let with_message = |of: &[(PlannedChange, String)]| {
+        let with = |(it, why): &(PlannedChange, String)| PlanRow {
+            message: Some(why.clone()),
+            ..change_row(it)
+        };
+        let (takes, tags): (Vec<_>, Vec<_>) =
+            of.iter().partition(|(it, _)| it.kind.removes_access());
+        // Deactivations and deletions are never left out.
+        let PlanRows { rows, left_out } = list(tags.into_iter().map(with).collect());
+        PlanRows { rows: takes.into_iter().map(with).chain(rows).collect(), left_out }
+    };
+    let (takes, tags): (Vec<_>, Vec<_>) =
+        changes.iter().copied().partition(|it| it.kind.removes_access());
+    let vanished = plan.changes.iter().filter(|it| is_removed_tag(it));
+    let journal = report.journal.display().to_string();
+    RemediationView {
+        applied: applied.is_some(),
+        stage: saved.stage.id(),
+        digest: saved.digest.clone(),
+        made_at: SafeText::minute(saved.made_at),
+        counts: counts(&changes),
+        held: plan.exceeded_limits.iter().map(limit_view).collect(),
+        missing: (!missing.is_empty()).then(|| missing_view(missing)),
+        takes: by_account(&takes, usize::MAX),
+        tags: by_account(&tags, limit),
+        is_brief,
+        vanished: list(vanished.map(change_row).collect()),
+        skipped: with_message(applied.map_or(&[], |it| &it.skipped)),
+        failed: with_message(applied.map_or(&[], |it| &it.failed)),
+        by_hand: list(plan.by_hand.iter().map(row).collect()),
+        waiting: list(plan.waiting.iter().map(pending).collect()),
+        left_alone: list(plan.skipped.iter().map(skipped_row).collect()),
+        deactivate_after_days: policy.deactivate_after_days,
+        delete_after_days: policy.delete_after_days,
+        delete_passwords: policy.delete_passwords,
+        undo: undo(report),
+        journal,
+    }
+}
+
+/// The command that undoes the deactivations.
+fn undo(report: RemediationReport<'_>) -> String {
+    let word = |path: &Path| shell_word(&path.display().to_string());
+    let others = report.other_journals.iter();
+    let others: String = others.map(|path| format!(" --other-journals {}", word(path))).collect();
+    format!("iam-stocktake remediate --undo {}{others} --apply", word(report.journal))
+}
+
+/// Whether the change sets a remediation tag that was removed.
+fn is_removed_tag(change: &PlannedChange) -> bool {
+    matches!(
+        change.kind,
+        ChangeKind::Notify(StartReason::Vanished) | ChangeKind::Settle(StartReason::Vanished)
+    )
+}
+
+fn truncate_rows(mut rows: Vec<PlanRow>, limit: usize) -> PlanRows {
+    let left_out = rows.len().saturating_sub(limit);
+    rows.truncate(limit);
+    PlanRows { rows, left_out }
+}
+
+fn missing_view(missing: &MissingEvidence) -> MissingView {
+    let accounts = missing.rules.iter().map(|(account, rules)| MissingAccountView {
+        id: SafeText::new(*account),
+        rules: rules.iter().map(|rule| rule.id()).collect(),
+    });
+    MissingView { accounts: accounts.collect(), users: missing.users }
+}
+
+fn by_account(changes: &[&PlannedChange], limit: usize) -> Vec<PlanAccountView> {
+    let mut accounts: BTreeMap<AccountId, Vec<PlanRow>> = BTreeMap::new();
+    for change in changes {
+        accounts.entry(change.target.account).or_default().push(change_row(change));
+    }
+    let accounts = accounts.into_iter();
+    accounts
+        .map(|(id, rows)| PlanAccountView {
+            id: SafeText::new(id),
+            changes: truncate_rows(rows, limit),
+        })
+        .collect()
+}
+
+fn counts(changes: &[&PlannedChange]) -> ChangeCounts {
+    let mut counts = ChangeCounts { all: changes.len(), ..ChangeCounts::default() };
+    for change in changes {
+        match change.kind {
+            ChangeKind::Clear(_)
+            | ChangeKind::Notify(_)
+            | ChangeKind::Settle(_)
+            | ChangeKind::Renew => counts.tags += 1,
+            ChangeKind::Deactivate => counts.deactivations += 1,
+            ChangeKind::DeletePassword | ChangeKind::DeleteCredential | ChangeKind::DeleteUser => {
+                counts.deletions += 1;
+            }
+        }
+    }
+    counts
+}
+
+fn limit_view(limit: &ExceededLimit) -> LimitView {
+    match limit {
+        ExceededLimit::Changes { due, allowed } => {
+            LimitView { due: *due, allowed: *allowed, account: None, users: None }
+        }
+        ExceededLimit::Share { account, due, allowed, users } => LimitView {
+            due: *due,
+            allowed: *allowed,
+            account: Some(SafeText::new(*account)),
+            users: Some(*users),
+        },
+    }
+}
+
+fn credential(subject: &TagSubject) -> (Option<&'static str>, Option<String>) {
+    match subject {
+        TagSubject::User => (None, None),
+        TagSubject::Credential(kind, id) => (Some(kind.id()), id.as_deref().map(id_ending)),
+    }
+}
+
+pub(super) fn row(target: &RemediationTarget) -> PlanRow {
+    let (kind, id_ending) = credential(&target.subject);
+    PlanRow {
+        account: SafeText::new(target.account),
+        user: target.user.clone(),
+        kind,
+        id_ending,
+        ..PlanRow::default()
+    }
+}
+
+fn pending(waiting: &PendingChange) -> PlanRow {
+    PlanRow {
+        stage: Some(waiting.stage.id()),
+        due: Some(SafeText::day(waiting.due)),
+        by_hand: waiting.by_hand,
+        ..row(&waiting.target)
+    }
+}
+
+fn skipped_row(left: &SkippedTarget) -> PlanRow {
+    PlanRow { guard: Some(skip_reason_view(&left.reason)), ..row(&left.target) }
+}
+
+fn change_row(change: &PlannedChange) -> PlanRow {
+    let Facts { last_used, created, clock, credentials, .. } = &change.facts;
+    let (act, why, used) = act(&change.kind);
+    let has_use = matches!(
+        change.target.subject,
+        TagSubject::Credential(CredentialKind::Password | CredentialKind::AccessKey, _)
+    );
+    let view = ChangeView {
+        act,
+        why,
+        why_day: used.map(SafeText::day),
+        has_use,
+        last_used: last_used.map(SafeText::day),
+        created: created.map(SafeText::day),
+        reached: clock.map(|(reached, _)| reached.id()),
+        since: clock.map(|(_, since)| SafeText::day(since)),
+        credentials: credentials.iter().map(credential_view).collect(),
+    };
+    PlanRow { change: Some(view), ..row(&change.target) }
+}
+
+fn credential_view((subject, active): &(TagSubject, bool)) -> CredentialView {
+    let (kind, id_ending) = credential(subject);
+    CredentialView { kind, id_ending, active: *active }
+}
+
+/// What a change does, why, and the date that belongs to the reason.
+fn act(kind: &ChangeKind) -> (&'static str, Option<ReasonView>, Option<DateTime<Utc>>) {
+    use ReasonView::{Removal, Start};
+    match kind {
+        ChangeKind::Clear(TagRemovalReason::Used(at)) => {
+            ("clear", Some(Removal("used")), Some(*at))
+        }
+        ChangeKind::Clear(why) => ("clear", Some(Removal(clearing(*why))), None),
+        ChangeKind::Notify(why) => ("notify", Some(Start(*why)), None),
+        ChangeKind::Settle(why) => ("settle", Some(Start(*why)), None),
+        ChangeKind::Renew => ("renew", None, None),
+        ChangeKind::Deactivate => ("deactivate", None, None),
+        ChangeKind::DeletePassword => ("delete-password", None, None),
+        ChangeKind::DeleteCredential => ("delete-credential", None, None),
+        ChangeKind::DeleteUser => ("delete-user", None, None),
+    }
+}
+
+const fn clearing(why: TagRemovalReason) -> &'static str {
+    match why {
+        TagRemovalReason::Used(_) => "used",
+        TagRemovalReason::NotStale => "not-stale",
+        TagRemovalReason::Exempted => "exempted",
+        TagRemovalReason::RecentlyReset => "recently-reset",
+        TagRemovalReason::Gone => "gone",
+        TagRemovalReason::Inactive => "inactive",
+        TagRemovalReason::InUse => "in-use",
+    }
+}
+
+fn skip_reason_view(guard: &RemediationSkipReason) -> SkipReasonView {
+    let of = |code| SkipReasonView { code, ..SkipReasonView::default() };
+    let with_text = |code, text: &String| SkipReasonView { text: Some(text.clone()), ..of(code) };
+    let with_day =
+        |code, at: DateTime<Utc>| SkipReasonView { day: Some(SafeText::day(at)), ..of(code) };
+    match guard {
+        RemediationSkipReason::Root => of("root"),
+        RemediationSkipReason::Exempted { line, expires } => SkipReasonView {
+            line: Some(*line),
+            day: Some(SafeText::new(*expires)),
+            ..of("exempted")
+        },
+        RemediationSkipReason::RecentlyReset(at) => with_day("recently-reset", *at),
+        RemediationSkipReason::Ourselves => of("ourselves"),
+        RemediationSkipReason::Incomplete(message) => with_text("incomplete", message),
+        RemediationSkipReason::Used(at) => with_day("used", *at),
+        RemediationSkipReason::Owner(owner) => with_text("owner", owner),
+        RemediationSkipReason::Path(path) => with_text("path", path),
+        RemediationSkipReason::Tags => of("tags"),
+    }
+}
