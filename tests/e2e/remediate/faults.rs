@@ -228,7 +228,11 @@ fn a_call_that_takes_longer_than_the_run_may_is_told_and_found_out_by_the_next()
     world.account.faults(json!({"slow": {"seconds": 120, "actions": ["UpdateAccessKey"]}}));
     let run = world.run(14.0, &["--apply", "--timeout", "12"]);
     assert_eq!(run.code, 4, "{}{}", run.stdout, run.stderr);
-    assert!(run.stdout.contains("iam:UpdateAccessKey failed: no response within "), "{}", run.stdout);
+    assert!(
+        run.stdout.contains("iam:UpdateAccessKey failed: no response within "),
+        "{}",
+        run.stdout
+    );
     world.account.faults(json!({}));
     world.apply(14.0);
     let settled: Vec<_> =
