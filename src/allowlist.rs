@@ -1,8 +1,8 @@
 //! The YAML allowlist → [`Allowlist`], with problems that point at line and column.
 //!
-//! The file is parsed into a tree (`node`), from there read into raw types that mirror what is
-//! written (`reader`, `raw`), and those are checked (`check`). Every stage notes what is wrong and
-//! goes on, so that all problems of a file are reported together.
+//! The file is parsed into a tree (`node`), read into raw types that mirror the file (`reader`,
+//! `raw`), and checked (`check`). Every stage records problems and continues, so that all problems
+//! of a file are reported at once.
 
 mod check;
 mod diagnostic;
@@ -32,57 +32,55 @@ use crate::model::inventory::AccountId;
 use crate::model::policy::remediation::RemediationPolicy;
 use crate::model::policy::{PolicyOverrides, Rule};
 
-/// Where the allowlist is looked for unless told otherwise.
+/// The default path.
 pub const DEFAULT_PATH: &str = ".github/iam-allowlist.yml";
 
-/// What some editors put before a file's first character; no column counts it.
+/// The byte order mark that some editors put at the start of a file. Columns do not count it.
 const BYTE_ORDER_MARK: char = '\u{feff}';
 
 /// A checked allowlist.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Allowlist {
-    /// What the file says about the policy.
+    /// `policy` in the file.
     pub policy: PolicyOverrides,
-    /// The exemptions, in the file's order.
+    /// The exemptions, in the order of the file.
     pub exemptions: Vec<Exemption>,
-    /// What the file says about the remedy; `None` where it says nothing.
+    /// `remediation` in the file; `None` if it is absent.
     pub remediation: Option<RemediationPolicy>,
-    /// Accounts that are no longer audited, in the file's order.
+    /// Accounts that are no longer audited, in the order of the file.
     pub former_accounts: Vec<FormerAccount>,
 }
 
-/// Who may keep which credential, why, and until when.
+/// An exemption: who may keep which credential, why, and until when.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Exemption {
-    /// Whom it is about.
+    /// The user or users.
     pub user: UserSelector,
-    /// The account; every audited one if `None`.
+    /// The account; `None` for every audited account.
     pub account: Option<AccountId>,
-    /// The user's unique id; any user of the name if `None`.
+    /// The user's unique id; `None` for any user with the name.
     pub user_id: Option<String>,
-    /// The credentials; all if empty.
+    /// The credentials; empty for all.
     pub credentials: Vec<CredentialSelector>,
     /// The rules whose findings it exempts.
     pub rules: Vec<Rule>,
-    /// Whether it names neither `credentials` nor `rules`: then nothing of the user's is
-    /// remediated, also by rules whose findings it does not exempt.
+    /// Whether it names neither `credentials` nor `rules`. It then protects the whole user from
+    /// remediation, even from rules whose findings it does not exempt.
     pub protects_user: bool,
-    /// Why.
     pub reason: String,
-    /// Who answers for it.
     pub owner: String,
-    /// The last day (UTC) on which it holds.
+    /// The last day (UTC) on which it is valid.
     pub expires: NaiveDate,
-    /// The bytes of the file at which it begins.
+    /// Where it begins in the file, in bytes.
     pub span: Range<usize>,
-    /// The same place for people.
+    /// Where it begins, as line and column.
     pub place: Position,
 }
 
-/// Whom an exemption is about.
+/// Which users an exemption is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum UserSelector {
-    /// One user; names are compared without case.
+    /// One user. Names are compared without case.
     Name(String),
     /// All users whose names match.
     Pattern(Pattern),
@@ -100,8 +98,8 @@ impl UserSelector {
 }
 
 impl UserSelector {
-    /// What to write instead, where a pattern reads like a regular expression and so may match
-    /// nobody.
+    /// The pattern to write instead of one that looks like a regular expression and may match no
+    /// user.
     #[must_use]
     pub fn suggested_pattern(&self) -> Option<String> {
         match self {
@@ -138,7 +136,7 @@ impl fmt::Display for CredentialSelector {
     }
 }
 
-/// A place in the file; both count from 1, the column in characters.
+/// A position in the file. Lines and columns start at 1; columns count characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Position {
     /// The line.
@@ -148,7 +146,7 @@ pub struct Position {
 }
 
 impl Position {
-    /// The place of a byte offset.
+    /// The position of a byte offset.
     #[must_use]
     pub fn of(source: &str, offset: usize) -> Self {
         let before = source.get(..offset).unwrap_or(source);
@@ -161,31 +159,38 @@ impl Position {
     }
 }
 
-/// Where an exemption stands in time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+/// Whether an exemption is valid.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    strum::Display,
+    strum::EnumString,
+    strum::IntoStaticStr,
+)]
+#[strum(serialize_all = "kebab-case", const_into_str)]
 pub enum ExemptionStatus {
-    /// It holds.
+    /// It is valid.
     InForce,
-    /// It holds for at most [`EXPIRES_SOON_DAYS`] more days.
+    /// It is valid for at most [`EXPIRES_SOON_DAYS`] more days.
     ExpiresSoon,
-    /// Its last day has passed.
+    /// Its expiry date has passed.
     Expired,
 }
 
 impl ExemptionStatus {
-    /// The term's name.
     #[must_use]
     pub const fn id(self) -> &'static str {
-        match self {
-            Self::InForce => "in-force",
-            Self::ExpiresSoon => "expires-soon",
-            Self::Expired => "expired",
-        }
+        self.into_str()
     }
 }
 
 impl Exemption {
-    /// Whether the exemption is about this user, by account, name and, where it names one, unique id.
+    /// Whether the exemption names this user, by account, name and, if it has one, unique id.
     #[must_use]
     pub fn applies_to(&self, account: AccountId, name: &str, id: Option<&str>) -> bool {
         let is_named = match &self.user {
@@ -197,7 +202,7 @@ impl Exemption {
             && self.user_id.as_deref().is_none_or(|own| Some(own) == id)
     }
 
-    /// Where the exemption stands on `today` (UTC).
+    /// The status on `today` (UTC).
     #[must_use]
     pub fn status_on(&self, today: NaiveDate) -> ExemptionStatus {
         match (self.expires - today).num_days() {
@@ -208,7 +213,7 @@ impl Exemption {
     }
 }
 
-/// Reads an allowlist as seen on `today` (UTC), since an exemption may not reach too far from it.
+/// Reads an allowlist. The expiry dates are checked against `today` (UTC).
 ///
 /// # Errors
 /// Everything that is wrong with the file, in the file's order.
@@ -238,22 +243,22 @@ fn not_utf8(bytes: &[u8], error: &std::str::Utf8Error) -> Diagnostic {
         _ => ("the file is not UTF-8", "save it as UTF-8, or remove the character"),
     };
     let byte = bytes.get(at).copied().unwrap_or_default();
-    let label = format!("the byte 0x{byte:02X} is no character in UTF-8");
+    let label = format!("the byte 0x{byte:02X} is not valid UTF-8");
     Diagnostic::error(DiagnosticCode::NotUtf8, at..at + 1, message).label(label).help(help)
 }
 
 fn null_byte(at: usize) -> Diagnostic {
-    Diagnostic::error(DiagnosticCode::NotUtf8, at..at + 1, "the file is no text, or UTF-16")
+    Diagnostic::error(DiagnosticCode::NotUtf8, at..at + 1, "the file is not text, or is UTF-16")
         .label("a null byte")
         .help("save it as UTF-8")
 }
 
 fn empty(source: &str) -> Diagnostic {
-    let help = "an allowlist without exemptions is written `version: 1`";
+    let help = "for an allowlist without exemptions, write `version: 1`";
     let comments = source.lines().any(|line| line.starts_with('#'));
     let problem = if comments {
-        Diagnostic::error(DiagnosticCode::EmptyFile, 0..1, "the file holds nothing but comments")
-            .label("no key follows")
+        Diagnostic::error(DiagnosticCode::EmptyFile, 0..1, "the file has only comments")
+            .label("no keys")
     } else {
         Diagnostic::error(DiagnosticCode::EmptyFile, 0..0, "the file is empty")
             .label("nothing here")
@@ -261,14 +266,14 @@ fn empty(source: &str) -> Diagnostic {
     problem.help(help)
 }
 
-/// A day written as `YYYY-MM-DD`, and in no other way.
+/// Parses a day in the form `YYYY-MM-DD` and no other.
 #[must_use]
 pub fn parse_day(text: &str) -> Option<NaiveDate> {
     let date = check::is_day_shaped(text).then(|| NaiveDate::parse_from_str(text, "%Y-%m-%d").ok());
     date.flatten()
 }
 
-/// The diagnostic for a file that cannot be opened or read.
+/// The diagnostic for a file that cannot be read.
 #[must_use]
 pub fn unreadable(error: &std::io::Error, help: &str) -> Diagnostic {
     let message = format!("the allowlist cannot be read: {}", reason(error));

@@ -1,4 +1,4 @@
-//! Inventory × allowlist × policy × now → [`Audit`]. Pure: the same input gives the same audit.
+//! Accounts × allowlist × policy × now → [`Audit`]. Pure: the same input gives the same audit.
 
 mod audited_account;
 mod cleared;
@@ -19,15 +19,17 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-pub use audited_account::{AuditedAccount, ClearedFinding, ClearedReason};
+pub use audited_account::{AuditedAccount, ClearedFinding, ClearedReason, ClearedReasonKind};
 pub use evidence_age::{AgeProblem, EvidenceAge};
 pub use finding::{
-    Coverage, Credential, Finding, FindingStatus, FindingUser, Note, ReferenceKind, UserCredential,
+    Coverage, Credential, Finding, FindingStatus, FindingUser, Note, NoteKind, ReferenceKind,
+    UserCredential,
 };
 pub use finding_id::FindingId;
 pub use next_stage::NextStage;
 pub use result::{
-    AllowlistOrigin, Audit, AuditOutcome, ExemptionMatch, ExemptionResult, FindingCounts,
+    AllowlistOrigin, Audit, AuditOutcome, ExemptionMatch, ExemptionMatchKind, ExemptionResult,
+    FindingCounts,
 };
 pub use rules::{Automation, Control, DayCount, Remediation, RemediationAction};
 
@@ -42,8 +44,7 @@ use criteria::Criteria;
 use draft::DraftFinding;
 use exemption::{Exemptions, MatchingExemption};
 
-/// Judges the accounts by the policy and weighs the allowlist's exemptions. `now` is the moment by
-/// which days are counted.
+/// Audits the accounts. Days are counted up to `now`.
 #[must_use]
 pub fn audit_accounts(
     accounts: &[Account<'_>],
@@ -59,8 +60,8 @@ pub fn audit_accounts(
     auditor.finish(origin)
 }
 
-/// Judges one account after the other, so that nobody need keep more than one at a time. The order
-/// in which they are heard makes no difference.
+/// Audits one account after the other, so that only one must be in memory at a time. The order of
+/// the accounts makes no difference.
 pub struct Auditor<'a> {
     criteria: Criteria<'a>,
     exemptions: Exemptions<'a>,
@@ -70,7 +71,7 @@ pub struct Auditor<'a> {
 }
 
 impl<'a> Auditor<'a> {
-    /// `now` is the moment by which days are counted.
+    /// Days are counted up to `now`.
     #[must_use]
     pub fn new(allowlist: &'a Allowlist, policy: &'a Policy, now: DateTime<Utc>) -> Self {
         let exemptions = Exemptions::new(allowlist, now.date_naive());
@@ -84,26 +85,24 @@ impl<'a> Auditor<'a> {
         }
     }
 
-    /// Limits the age of evidence.
     #[must_use]
     pub const fn with_max_evidence_age(mut self, limit: MaxEvidenceAge) -> Self {
         self.criteria.max_age = limit;
         self
     }
 
-    /// Judges an account.
     pub fn add_account(&mut self, account: &Account<'_>) {
         self.audited.push(audit_account(account, self.criteria, &mut self.exemptions));
     }
 
-    /// Takes over what another heard by the same allowlist, policy and moment, so that accounts can
-    /// be judged side by side.
+    /// Adds the accounts of another auditor with the same allowlist, policy and time, so that
+    /// accounts can be audited in parallel.
     pub fn merge(&mut self, other: Self) {
         self.audited.extend(other.audited);
         self.exemptions.merge(&other.exemptions);
     }
 
-    /// The verdict on all accounts that were heard. `origin` is the allowlist's.
+    /// The audit of all added accounts.
     #[must_use]
     pub fn finish(mut self, origin: AllowlistOrigin) -> Audit {
         self.audited.sort_by_key(|(account, _)| account.id);
@@ -115,7 +114,7 @@ impl<'a> Auditor<'a> {
             accounts.push(account);
             findings.extend(of_account);
         }
-        // Those of each account are in order already.
+        // The findings of each account are sorted already.
         if !each_once {
             findings.sort_by(Finding::compare);
         }
@@ -132,8 +131,8 @@ impl<'a> Auditor<'a> {
     }
 }
 
-/// The users whom a sweep cannot clear, so that a second look is due: those with a stale or
-/// unknown password or key, and those with credentials that the report does not show.
+/// The flagged users: users with a stale or unknown password or key, and users with credentials
+/// that the report does not show.
 pub fn flagged_users<'a, 'd>(
     account: &'a Account<'d>,
     policy: &'a Policy,
@@ -143,20 +142,20 @@ pub fn flagged_users<'a, 'd>(
     account.users.iter().filter(move |user| user_state::is_flagged(user, criteria))
 }
 
-/// Whether the sweep cannot clear the user, so that a second look is due.
+/// Whether the credential report cannot clear the user, so the user must be re-checked.
 #[must_use]
 pub fn is_flagged(user: &User<'_>, policy: &Policy, now: DateTime<Utc>) -> bool {
     user_state::is_flagged(user, Criteria::new(policy, now))
 }
 
-/// Whether neither a password nor a key nor another credential of the user was seen.
+/// Whether the evidence shows no password, key or other credential of the user.
 #[must_use]
 pub fn has_no_visible_credential(user: &User<'_>) -> bool {
     user_state::has_no_visible_credential(user)
 }
 
-/// Whether a rule has something against the user. An exemption is not asked for, so the rule about
-/// users whom none names is left out.
+/// Whether a rule finds something about the user. Exemptions are not applied, so the rule about
+/// unlisted users is left out.
 #[must_use]
 pub fn has_findings(user: &User<'_>, policy: &Policy, now: DateTime<Utc>) -> bool {
     let mut drafts = Vec::new();
@@ -164,8 +163,8 @@ pub fn has_findings(user: &User<'_>, policy: &Policy, now: DateTime<Utc>) -> boo
     drafts.iter().any(|draft| !draft.rule.finds_unlisted())
 }
 
-/// The date from which the longest disuse among the user's stale credentials is counted; `None`
-/// for a user whom the sweep clears.
+/// The earliest reference date among the user's stale credentials; `None` if no credential is
+/// stale.
 #[must_use]
 pub fn stale_since(user: &User<'_>, policy: &Policy, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
     let mut drafts = Vec::new();
@@ -238,14 +237,14 @@ fn audit_account(
     (audited, findings)
 }
 
-/// Whether no credential was seen where not all kinds were looked for.
+/// Whether the evidence shows no credential, and does not show credentials of all kinds.
 fn has_no_shown_credentials(user: &User<'_>) -> bool {
     !user.other_credentials_complete
         && !user.hidden_credentials
         && user_state::has_no_visible_credential(user)
 }
 
-/// Makes findings of one user's drafts.
+/// Turns the drafts about one user into findings.
 struct FindingBuilder<'a, 'd> {
     account: AccountId,
     user: &'a User<'d>,
@@ -300,7 +299,7 @@ impl FindingBuilder<'_, '_> {
         let (known, reference) = match draft.outcome {
             Ok(since) => (true, since),
             Err(field) => {
-                // Where credentials are hidden, there is no field to blame.
+                // For hidden credentials there is no field to name.
                 if !notes.contains(&Note::HiddenCredentials) {
                     notes.push(Note::Unreadable(field));
                 }
@@ -333,7 +332,7 @@ impl FindingBuilder<'_, '_> {
     }
 }
 
-/// The user's credentials, in a fixed order.
+/// The user's credentials, sorted.
 fn credentials_of(user: &User<'_>) -> Vec<UserCredential> {
     let password = user
         .password
@@ -352,13 +351,13 @@ fn credentials_of(user: &User<'_>) -> Vec<UserCredential> {
     held
 }
 
-/// How a credential of the user was seen; `None` for a verdict on the user.
+/// How the evidence of a credential was collected, or of the user if there is no credential.
 fn evidence(user: &User<'_>, credential: Option<&Credential>) -> Evidence {
     match credential {
         None => user.evidence(),
         Some(Credential { kind: CredentialKind::Password, .. }) => user.password_evidence,
         Some(Credential { kind: CredentialKind::AccessKey, .. }) => user.access_key_evidence,
-        // A report names these by slots, the live API by ids.
+        // A credential report identifies these by slot, the live API by id.
         Some(Credential { handle: Some(CredentialHandle::Id(_)), .. }) => Evidence::ReChecked,
         Some(_) => Evidence::CredentialReport,
     }

@@ -1,9 +1,9 @@
-//! Why something failed, in words for people.
+//! Error causes in plain text.
 
 use std::error::Error;
 use std::io;
 
-/// The last of an error's causes, which says what happened; the outer ones say where.
+/// The innermost source of an error. It says what happened; the outer ones say where.
 #[must_use]
 pub fn root_cause(error: &(dyn Error + 'static)) -> String {
     let mut last = error;
@@ -13,8 +13,8 @@ pub fn root_cause(error: &(dyn Error + 'static)) -> String {
     last.downcast_ref::<io::Error>().map_or_else(|| last.to_string(), reason)
 }
 
-/// Why a call to the operating system failed: the system's words without their number, or the cause
-/// that an error wraps.
+/// Why a call to the operating system failed: the message of the system without the error number,
+/// or the wrapped error.
 #[must_use]
 pub fn reason(error: &io::Error) -> String {
     if let Some(code) = error.raw_os_error() {
@@ -26,20 +26,20 @@ pub fn reason(error: &io::Error) -> String {
         return root_cause(cause);
     }
     let text = error.to_string();
-    // Some wrappers repeat what they wrap and a path of no interest, and do not hand it over.
+    // Some wrappers include the message of the wrapped error and a path, and have no source.
     if let Some((words, _)) = text.split_once(" (os error ") {
         return words.to_owned();
     }
-    // Without a message of its own an error shows Rust's name of its kind.
+    // Without a message, an error shows the name of its kind in Rust.
     match error.kind() {
         kind if error.get_ref().is_some() || kind.to_string() != text => text,
         io::ErrorKind::NotFound => "No such file or directory".to_owned(),
         io::ErrorKind::PermissionDenied => "Permission denied".to_owned(),
         io::ErrorKind::UnexpectedEof => "the data ends too early".to_owned(),
         io::ErrorKind::InvalidData => "the data is not valid".to_owned(),
-        io::ErrorKind::WriteZero => "not everything could be written".to_owned(),
+        io::ErrorKind::WriteZero => "not all data could be written".to_owned(),
         io::ErrorKind::BrokenPipe => "Broken pipe".to_owned(),
-        io::ErrorKind::TimedOut => "it took too long".to_owned(),
+        io::ErrorKind::TimedOut => "the operation timed out".to_owned(),
         io::ErrorKind::ConnectionRefused => "Connection refused".to_owned(),
         io::ErrorKind::ConnectionReset => "Connection reset by peer".to_owned(),
         _ => text,
@@ -77,12 +77,12 @@ mod tests {
 
     #[test]
     fn error_kind_names_are_not_shown() {
-        // The kinds that the system's calls on files answer with.
+        // Errors of system calls on files.
         for code in [1, 2, 5, 9, 11, 12, 13, 16, 17, 18, 20, 21, 22, 23, 24, 27, 28, 30, 36, 40] {
             let error = io::Error::from_raw_os_error(code);
-            let told = reason(&error);
-            assert_ne!(told, error.kind().to_string());
-            assert!(!told.contains("os error"), "{told}");
+            let text = reason(&error);
+            assert_ne!(text, error.kind().to_string());
+            assert!(!text.contains("os error"), "{text}");
         }
     }
 }

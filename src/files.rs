@@ -1,9 +1,9 @@
-//! Files that the program reads and writes, and what it accepts as one.
+//! Reading and writing files safely.
 //!
-//! On the command line a path is whatever its user means by it: a link, a pipe, a device. In a job
-//! of GitHub Actions the workspace may hold somebody's proposal, so below it nothing leads
-//! elsewhere: no part of a path is a link, and what is read or written is a regular file. Every
-//! file has a limit, so that none can fill the memory.
+//! On the command line, a path can be anything: a link, a pipe, a device. In a GitHub Actions job,
+//! the workspace can contain files from a pull request, so paths in it must not lead elsewhere: no
+//! part of a path is a link, and only regular files are read and written. Every file kind has a
+//! size limit.
 
 #[cfg_attr(not(unix), path = "beneath_portable.rs")]
 mod beneath;
@@ -20,17 +20,17 @@ pub use limits::{FileKind, read_stream};
 pub use listing::files_below;
 pub use write::{Staged, create_folders, stage};
 
-/// The folder of a job into which the repository is checked out.
+/// The folder of a job that the repository is checked out to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Workspace {
-    /// The folder as it was named, absolute.
+    /// The absolute path, as given.
     folder: PathBuf,
-    /// The same folder, without links in its own path.
+    /// The path with links resolved.
     canonical: PathBuf,
 }
 
 impl Workspace {
-    /// A workspace. Links on the way to the folder itself are followed.
+    /// Links in the path to the workspace itself are followed.
     #[must_use]
     pub fn new(folder: &Path) -> Self {
         let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.to_path_buf());
@@ -38,7 +38,7 @@ impl Workspace {
         Self { folder, canonical }
     }
 
-    /// The parts of a path below the workspace; `None` for a path that leads elsewhere.
+    /// The parts of a path in the workspace; `None` for a path outside.
     fn parts(&self, path: &Path) -> Option<Vec<OsString>> {
         let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
         let mut plain = PathBuf::new();
@@ -55,19 +55,17 @@ impl Workspace {
     }
 }
 
-/// What an entry of a folder is.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum EntryKind {
     Folder,
     File,
-    /// A link, which may lead out of the folder, a device or a pipe.
+    /// A link, a device or a pipe.
     Other,
 }
 
-/// Reads all of a file. `workspace` is that of the job, `None` on the command line.
+/// Reads a file. `workspace` is the workspace of the job; `None` on the command line.
 ///
-/// # Errors
-/// When the file cannot be read, is larger than its kind's limit, or is not what a job may read.
+/// When the file cannot be read, is larger than the limit, or may not be read in a job.
 pub fn read(path: &Path, kind: FileKind, workspace: Option<&Workspace>) -> io::Result<Vec<u8>> {
     read_opened(&open(path, kind, workspace)?, kind)
 }
@@ -80,7 +78,7 @@ fn open(path: &Path, kind: FileKind, workspace: Option<&Workspace>) -> io::Resul
         if kind.is_repository_file() {
             let folder = workspace.folder.display();
             return Err(io::Error::other(format!(
-                "it is outside of the workspace {folder}; in a job it must be a file of the \
+                "it is outside the workspace {folder}; in a job it must be a file in the \
                  checked-out repository"
             )));
         }
@@ -88,33 +86,31 @@ fn open(path: &Path, kind: FileKind, workspace: Option<&Workspace>) -> io::Resul
     if kind.is_regular() { regular(beneath::open_any(path)?) } else { File::open(path) }
 }
 
-/// Reads all of an open file, from its beginning.
+/// Reads an open file to its end.
 ///
-/// # Errors
-/// When it cannot be read or is larger than its kind's limit.
+/// When it cannot be read or is larger than the limit.
 pub fn read_opened(file: &File, kind: FileKind) -> io::Result<Vec<u8>> {
     let mut file: &File = file;
     read_stream(&mut file as &mut dyn Read, kind)
 }
 
-/// Opens a journal to read it and to append to it; it is made where there is none, for its user's
-/// eyes alone, since it names users and their credentials. In a job it belongs to the workspace's owner.
+/// Opens a journal for reading and appending. A new one can only be read by its user, since it
+/// contains names and credentials of users. In a job, it belongs to the owner of the workspace.
 ///
-/// # Errors
-/// When it cannot be opened or is no regular file.
+/// When it cannot be opened or is not a regular file.
 pub fn open_journal(path: &Path, workspace: Option<&Workspace>) -> io::Result<File> {
     let Some(workspace) = workspace else { return open_private(path) };
     let file = match workspace.parts(path) {
         Some(parts) => beneath::open_to_append(&workspace.canonical, &parts)?,
         None => open_private(path)?,
     };
-    // Now, not at the end of the run: the next steps need it most where the run was cut off. Only root
-    // can do so; whoever else runs in a job mostly is that owner.
+    // Change the owner now, not at the end of the run: the next steps need the journal most if the
+    // run is interrupted. Only root can do this; other users in a job are usually the owner.
     let _ = chown_to_owner_of(&file, &workspace.canonical);
     Ok(file)
 }
 
-/// Gives an open file to whom a folder belongs.
+/// Changes the owner of an open file to the owner of a folder.
 #[cfg(unix)]
 fn chown_to_owner_of(file: &File, folder: &Path) -> io::Result<()> {
     use std::os::unix::fs::{MetadataExt as _, fchown};
@@ -125,13 +121,13 @@ fn chown_to_owner_of(file: &File, folder: &Path) -> io::Result<()> {
     fchown(file, Some(owner.uid()), Some(owner.gid()))
 }
 
-/// Files have no owner of this kind here.
+/// There are no Unix owners on this system.
 #[cfg(not(unix))]
 fn chown_to_owner_of(_file: &File, _folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Opens a regular file to read it and to append to it; a new one is for its user alone.
+/// Opens a regular file for reading and appending. A new one can only be read by its user.
 fn open_private(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true).append(true).create(true);
@@ -143,15 +139,14 @@ fn open_private(path: &Path) -> io::Result<File> {
     regular(options.open(path)?)
 }
 
-/// Opens one of the runner's files to append to it: it is never a link or a pipe.
+/// Opens a file of the runner for appending. It must not be a link or a pipe.
 ///
-/// # Errors
-/// When it cannot be opened or is no regular file.
+/// When it cannot be opened or is not a regular file.
 pub fn open_runner_file(path: &Path) -> io::Result<File> {
     regular(beneath::append_any(path)?)
 }
 
-/// Refuses what is no regular file: it may have no end, or never answer.
+/// Rejects anything but a regular file. A device can be endless, and a pipe can block.
 fn regular(file: File) -> io::Result<File> {
     let metadata = file.metadata()?;
     if metadata.is_file() {
@@ -169,7 +164,7 @@ fn is_folder() -> io::Error {
 
 fn is_link(name: &Path) -> io::Error {
     io::Error::other(format!(
-        "`{}` is a symbolic link, and links are not followed in a job",
+        "`{}` is a symbolic link, which is not followed in a job",
         name.display()
     ))
 }

@@ -1,8 +1,8 @@
 //! The GitHub adapter: issues, comments, labels and files, through octocrab.
 //!
-//! Every call is made through one way, which knows what may be sent twice. What GitHub
-//! shows is read into slim types of our own: a page holds what people and other programs made of
-//! it, and one odd entry must not hide the others.
+//! All calls go through `call`, which knows which ones can be repeated. Responses are read into
+//! small types with only the needed fields, so that an unexpected value in one entry does not hide
+//! the others.
 
 mod attempt_error;
 mod call;
@@ -39,39 +39,37 @@ pub use issues::{GitHubUser, Issue, IssueChange, IssueFilter, IssueState, NewIss
 pub use labels::{Label, NewLabel};
 pub use repository::{Repository, RepositoryInfo};
 
-/// How the author of what an app's token writes ends, a workflow's own token included.
+/// The suffix of the login of apps, including a workflow's own token.
 const BOT: &str = "[bot]";
-/// The question that every kind of token may ask: users' tokens, apps', and a workflow's own.
+/// A query that every kind of token may send: tokens of users, apps and workflows.
 const VIEWER: &str = "query { viewer { login } }";
-/// The longest time in which a connection is made.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// GitHub, seen with one token. All calls together have one deadline.
+/// A client of the GitHub API with one token. All calls share one deadline.
 pub struct GitHub {
     octocrab: Octocrab,
     api: Url,
     graphql: Url,
-    /// The header that bears the token; it prints as `Sensitive`.
+    /// The header with the token; its debug output is `Sensitive`.
     authorization: HeaderValue,
-    /// The token again, to keep it out of messages.
+    /// The token, to remove it from messages.
     token: SecretString,
     deadline: Deadline,
-    /// The login that GitHub names for the token, if it names one.
+    /// The login of the token, if GitHub returns one.
     login: OnceCell<Option<String>>,
-    /// The author that GitHub named for something created with the token.
+    /// The author of something that was created with the token.
     observed_author: OnceLock<String>,
 }
 
-/// A user or app, as far as it is of use.
 #[derive(Deserialize)]
 pub(super) struct RawUser {
     pub(super) login: String,
-    /// `User`, `Bot`, or what else there is.
+    /// `User`, `Bot` or another type.
     #[serde(rename = "type")]
     pub(super) kind: Option<String>,
 }
 
-/// The answer to [`VIEWER`]. GraphQL reports errors with status 200, without data.
+/// The response to [`VIEWER`]. GraphQL returns errors with status 200 and without data.
 #[derive(Deserialize)]
 struct ViewerResponse {
     data: Option<GraphqlData>,
@@ -89,7 +87,7 @@ struct GraphqlError {
 }
 
 impl GraphqlError {
-    /// Whether the token may not ask this, so that another way of asking may still answer.
+    /// Whether the token may not send this query. Another request may still work.
     fn is_denial(&self) -> bool {
         matches!(self.kind.as_str(), "FORBIDDEN" | "INSUFFICIENT_SCOPES" | "NOT_FOUND")
     }
@@ -106,27 +104,38 @@ struct GraphqlData {
 }
 
 impl GitHub {
-    /// Makes a client, within a tokio runtime and for it alone.
+    /// Creates a client. Must be called within the tokio runtime that uses it.
     ///
     /// `api_url` is `https://api.github.com`, or `https://HOST/api/v3` of a GitHub Enterprise
-    /// Server. `timeout` is how long everything together may take, from now.
+    /// Server. `timeout` is the time for all calls together, from now.
     ///
-    /// # Errors
-    /// [`Error`] when the URL or the token can be none, or the HTTP client cannot be made.
+    /// [`Error`] when the URL or the token is invalid, or the HTTP client cannot be created.
     pub fn new(api_url: &str, token: SecretString, timeout: Duration) -> Result<Self, Error> {
-        let failed = |kind, message: String| Error::new("preparing calls to GitHub", kind, message);
+        let failed =
+            |kind, message: String| Error::new("preparing the GitHub client", kind, message);
         let misconfigured = |message| failed(ErrorKind::Misconfigured, message);
         let api = api_address(api_url).map_err(misconfigured)?;
-        let authorization = bearer(&token)
-            .ok_or_else(|| failed(ErrorKind::Unauthorized, "the token can be none".to_owned()))?;
-        let client = client(attempt_time(timeout)).map_err(|error| {
-            failed(ErrorKind::Unreachable, format!("the HTTP client cannot be made: {error}"))
+        let authorization = bearer(&token).ok_or_else(|| {
+            failed(
+                ErrorKind::Unauthorized,
+                "the token is not valid: it must be \
+                                                            one word of ASCII characters"
+                    .to_owned(),
+            )
         })?;
-        // octocrab leaves a task to the runtime, and panics without one.
+        let client = client(attempt_time(timeout)).map_err(|error| {
+            failed(ErrorKind::Unreachable, format!("cannot create the HTTP client: {error}"))
+        })?;
+        // octocrab spawns a task, and panics without a runtime.
         if tokio::runtime::Handle::try_current().is_err() {
-            return Err(failed(ErrorKind::Unexpected, "there is no tokio runtime".to_owned()));
+            return Err(failed(
+                ErrorKind::Unexpected,
+                "the client was created outside a tokio \
+                                                      runtime"
+                    .to_owned(),
+            ));
         }
-        // Not through `build_with_reqwest`: it adds a second User-Agent, panics over an odd token,
+        // Not `build_with_reqwest`: it adds a second User-Agent header, panics on an unusual token,
         // and does not mark the token's header as sensitive.
         let built: Result<_, Infallible> = OctocrabBuilder::new_empty()
             .with_service(ReqwestConnector::new(client))
@@ -139,8 +148,8 @@ impl GitHub {
         Ok(Self { octocrab, api, graphql, authorization, token, deadline, login, observed_author })
     }
 
-    /// Uses this address of the GraphQL API, as `GITHUB_GRAPHQL_URL` names it. An address of
-    /// another origin than the REST API's is not used: the token goes there.
+    /// Uses this URL of the GraphQL API, from `GITHUB_GRAPHQL_URL`. A URL with another origin than
+    /// the REST API is ignored, because the token would be sent there.
     #[must_use]
     pub fn with_graphql_url(mut self, url: Option<&str>) -> Self {
         let url = url.and_then(|url| api_address(url).ok());
@@ -150,16 +159,15 @@ impl GitHub {
         self
     }
 
-    /// Begins the time anew: from now on everything together may take `timeout`.
+    /// Restarts the deadline: all further calls together may take `timeout` from now.
     pub fn reset_deadline(&mut self, timeout: Duration) {
         self.deadline = Deadline::new(timeout);
     }
 
-    /// The logins that appear as author of what is written with the token. Usually one; empty while
-    /// GitHub does not say and nothing was created yet.
+    /// The logins that GitHub shows as author of what the token writes. Usually one; empty if
+    /// GitHub does not tell and nothing was created yet.
     ///
-    /// # Errors
-    /// [`Error`] when GitHub cannot be asked.
+    /// [`Error`] when the request fails.
     pub async fn logins(&self) -> Result<Vec<String>, Error> {
         let login = self.login.get_or_try_init(|| self.ask_login()).await?;
         let mut logins: Vec<_> = login.iter().chain(self.observed_author.get()).cloned().collect();
@@ -167,23 +175,22 @@ impl GitHub {
         Ok(logins)
     }
 
-    /// A repository.
     #[must_use]
     pub const fn repository(&self, name: RepositoryName) -> Repository<'_> {
         Repository::new(self, name)
     }
 
     /// Source: "Forming calls with GraphQL" and "Get the authenticated user", GitHub documentation.
-    /// The latter is closed to installation tokens.
+    /// Installation tokens cannot use the latter.
     async fn ask_login(&self) -> Result<Option<String>, Error> {
-        let what = "asking GitHub whom the token belongs to";
+        let what = "getting the login of the token";
         let request = ApiRequest::post(what, self.graphql.clone(), json!({ "query": VIEWER }));
         let request = request.expecting(ErrorKind::NotFound);
         match self.call(&request, ApiResponse::json::<ViewerResponse>).await {
             Ok(ViewerResponse { data: Some(GraphqlData { viewer: Some(user) }), .. }) => {
                 return Ok(Some(user.login));
             }
-            // A passing error says nothing about who we are.
+            // A temporary error does not mean that the login is unavailable.
             Ok(ViewerResponse { errors, .. }) => {
                 if let Some(error) = errors.iter().find(|error| !error.is_denial()) {
                     let limited = error.is_rate_limit();
@@ -205,23 +212,23 @@ impl GitHub {
         }
     }
 
-    /// Keeps the author that GitHub named for something created with the token.
+    /// Stores the author of something created with the token.
     fn remember_author(&self, author: Option<&str>) {
         if let Some(author) = author {
             self.observed_author.get_or_init(|| author.to_owned());
         }
     }
 
-    /// Whether the author is the account that the token belongs to.
+    /// Whether the author is the account of the token.
     async fn is_by_us(&self, author: Option<&str>) -> Result<bool, Error> {
         let Some(author) = author else { return Ok(false) };
         let logins = self.logins().await?;
-        // Only an app's token leaves GitHub without an answer.
+        // GitHub returns no login only for app tokens.
         let is_unknown_app = logins.is_empty() && author.ends_with(BOT);
         Ok(is_unknown_app || logins.iter().any(|login| login.eq_ignore_ascii_case(author)))
     }
 
-    /// A route's address. Segments are encoded; `.` and `..` cannot be, and are left out.
+    /// The URL of a route. Segments are percent-encoded; `.` and `..` are left out.
     fn url(&self, segments: &[&str]) -> Url {
         let mut url = self.api.clone();
         if let Ok(mut path) = url.path_segments_mut() {
@@ -237,22 +244,22 @@ impl fmt::Debug for GitHub {
     }
 }
 
-/// The address of the API, or why it is none.
+/// Parses the URL of the API.
 fn api_address(text: &str) -> Result<Url, String> {
-    let url = Url::parse(text.trim()).map_err(|error| format!("`{text}` is no URL: {error}"))?;
+    let url = Url::parse(text.trim()).map_err(|error| format!("`{text}` is not a URL: {error}"))?;
     if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
-        return Err(format!("`{text}` is no address of an API: it begins with https://"));
+        return Err(format!("`{text}` is not an API URL: it must start with https://"));
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return Err("the API's address holds a user name or password".to_owned());
+        return Err("the API URL contains a user name or password".to_owned());
     }
     if url.query().is_some() || url.fragment().is_some() {
-        return Err(format!("`{text}` is no address of an API: it has no `?` and no `#`"));
+        return Err(format!("`{text}` is not an API URL: it must not contain `?` or `#`"));
     }
     Ok(url)
 }
 
-/// The address of the GraphQL API beside a REST API: `https://HOST/api/graphql` on GitHub Enterprise
+/// The URL of the GraphQL API for a REST API URL: `https://HOST/api/graphql` on GitHub Enterprise
 /// Server.
 ///
 /// Source: "Forming calls with GraphQL", GitHub documentation.
@@ -269,7 +276,7 @@ fn graphql_address(api: &Url) -> Url {
     url
 }
 
-/// Whether a refusal only says that this question is not answered here.
+/// Whether the error only means that this query is not supported.
 const fn is_unsupported_query(kind: ErrorKind) -> bool {
     matches!(
         kind,
@@ -281,9 +288,9 @@ const fn is_unsupported_query(kind: ErrorKind) -> bool {
     )
 }
 
-/// The header's value; `None` where the token can be none.
+/// The header value; `None` if the token is invalid.
 fn bearer(token: &SecretString) -> Option<HeaderValue> {
-    // A secret is often stored with the line's end.
+    // Secrets are often stored with a trailing line break.
     let token = token.expose_secret().trim();
     if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
         return None;
@@ -293,10 +300,10 @@ fn bearer(token: &SecretString) -> Option<HeaderValue> {
     Some(value)
 }
 
-/// A client of our own: it takes proxies from the environment and roots from the system, and
-/// leaves redirects, retries and the time of a whole attempt to the calls.
+/// The HTTP client. It uses the proxy settings and root certificates of the system. Redirects,
+/// retries and timeouts are handled by the calls.
 fn client(attempt: Duration) -> Result<Client, reqwest::Error> {
-    // The provider may be there already: the AWS SDK brings its own.
+    // The AWS SDK may have installed the provider already.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     Client::builder()
         .connect_timeout(CONNECT_TIMEOUT.min(attempt))
@@ -306,12 +313,12 @@ fn client(attempt: Duration) -> Result<Client, reqwest::Error> {
         .build()
 }
 
-/// The text with the line ends that we write: GitHub's forms send CR LF.
+/// The text with LF line endings. GitHub's web forms send CRLF.
 fn normalize_line_endings(text: &str) -> String {
     text.replace("\r\n", "\n")
 }
 
-/// Whether GitHub keeps what it was sent: line ends and the white space at the end are its own.
+/// Whether the stored text is what was sent, apart from line endings and trailing white space.
 fn is_stored_as_sent(sent: &str, kept: &str) -> bool {
     normalize_line_endings(sent).trim_end() == normalize_line_endings(kept).trim_end()
 }
@@ -331,8 +338,8 @@ mod tests {
         for text in ["", "github", "ftp://a.example", "https://a.example?x", "file:///etc/passwd"] {
             assert!(api_address(text).is_err(), "{text}");
         }
-        let told = api_address("https://me:geheim@a.example").unwrap_err();
-        assert!(!told.contains("geheim"), "{told}");
+        let error = api_address("https://me:geheim@a.example").unwrap_err();
+        assert!(!error.contains("geheim"), "{error}");
         for text in ["https://api.github.com", "https://a.example/api/v3/", "http://127.0.0.1:8080"]
         {
             assert!(api_address(text).is_ok(), "{text}");

@@ -12,7 +12,7 @@
 //! [`commands`] connects the stages for each subcommand of [`cli`]. [`model`] has the plain values
 //! that the stages hand to each other, [`permissions`] the IAM policies that the stages need, and
 //! [`github`], [`runner`] and [`files`] are the adapters. `docs/architecture.md` shows the map, and
-//! `tests/architecture.rs` holds it.
+//! `tests/unit/architecture.rs` checks it.
 
 pub mod allowlist;
 pub mod audit;

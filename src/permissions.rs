@@ -1,6 +1,5 @@
-//! What the roles of the audit and of the remedy must be allowed: each action, the resource that it
-//! is evaluated on, and the feature that needs it; and the policies that say so, as JSON and as
-//! Terraform.
+//! The IAM permissions of the audit and remediation roles: each action, the resource that IAM evaluates it
+//! on, and the feature that needs it. From this table come the policies, as JSON and as Terraform.
 
 mod document;
 mod role;
@@ -18,10 +17,10 @@ use crate::model::inventory::{CredentialKind, EvidenceItem};
 use crate::model::policy::Policy;
 use crate::model::policy::remediation::{RemediationPolicy, Stage};
 
-/// What an action is evaluated on.
+/// The resource that IAM evaluates an action on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Resource {
-    /// The account as a whole: no narrower resource can be named.
+    /// The whole account: the action supports no narrower resource.
     Any,
     /// The users of the account.
     Users,
@@ -33,28 +32,28 @@ pub enum Resource {
     MemberRoles,
 }
 
-/// What an action is needed for.
+/// A feature that needs actions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Feature {
     /// The credential report.
     CredentialReport,
-    /// The second look at the users that the sweep cannot clear.
+    /// The re-check of flagged users.
     Recheck,
     /// SSH keys and service-specific credentials.
     ServiceCredentials,
-    /// The tags of the users that the sweep cannot clear.
+    /// The tags of flagged users.
     FlaggedUserTags,
     /// The tags of every user.
     AllTags,
     /// The last service used (Access Advisor).
     LastAccessed,
-    /// The groups, policies and MFA devices of a user who may be deleted.
+    /// The groups, policies and MFA devices of a user that may be deleted.
     Holdings,
-    /// The tags that are the remedy's clock.
+    /// The remediation tags.
     RemediationTags,
-    /// Credentials made inactive, and active again to undo that.
+    /// Deactivating access keys, and activating them again to undo it.
     Deactivation,
-    /// The same of SSH keys, service-specific credentials and certificates.
+    /// The same for SSH keys, service-specific credentials and certificates.
     OldCredentialDeactivation,
     /// The deletion of passwords.
     PasswordDeletion,
@@ -68,19 +67,19 @@ pub enum Feature {
     Accounts,
 }
 
-/// What is done to a resource.
+/// The kind of access to a resource.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum AccessLevel {
-    /// It is looked at, or assumed.
+    /// Read it, or assume it.
     Read,
-    /// Tags of ours are set and taken away, and no others.
+    /// Set and remove remediation tags only.
     Tag,
-    /// It is changed.
+    /// Change it.
     Change,
 }
 
 impl Feature {
-    /// What turns the feature on, in the words of the command line and of the allowlist.
+    /// The settings that turn the feature on, for the documentation.
     #[must_use]
     pub const fn condition(self) -> &'static str {
         match self {
@@ -113,7 +112,7 @@ impl Feature {
         }
     }
 
-    /// What the feature does to what it is about.
+    /// The access that the feature needs.
     #[must_use]
     pub const fn access(self) -> AccessLevel {
         match self {
@@ -129,14 +128,14 @@ impl Feature {
     }
 }
 
-/// One action of the audit or of the remedy.
+/// One action of the audit or of a remediation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Permission {
     /// The action, with its service.
     pub action: &'static str,
-    /// What it is evaluated on.
+    /// The resource that IAM evaluates it on.
     pub resource: Resource,
-    /// What it is needed for.
+    /// The feature that needs it.
     pub feature: Feature,
 }
 
@@ -144,14 +143,14 @@ const fn needs(action: &'static str, resource: Resource, feature: Feature) -> Pe
     Permission { action, resource, feature }
 }
 
-/// Every action that an audit or a remedy can make. The resources are those of the Service
+/// Every action that an audit or a remediation can call. The resources are those of the Service
 /// Authorization Reference, "Actions, resources, and condition keys for AWS Identity and Access
 /// Management (IAM)" and "… AWS Security Token Service".
 ///
-/// There `ListServiceSpecificCredentials` has the user as its resource; but the call that lists
-/// those of all users names none, so that no user's ARN can be relied upon to match it.
+/// There, `ListServiceSpecificCredentials` has the user as its resource. But the call that lists the
+/// credentials of all users names no user, so a user's ARN might not match it.
 /// `GenerateServiceLastAccessedDetails` is evaluated on what its `Arn` names: here, a user.
-/// `RemoveUserFromGroup` is evaluated on the group alone, whoever the user is.
+/// `RemoveUserFromGroup` is evaluated on the group only.
 pub const PERMISSIONS: [Permission; 38] = {
     use Feature::{
         Accounts, AllTags, CredentialDeletion, CredentialReport, Deactivation, FlaggedUserTags,
@@ -201,23 +200,23 @@ pub const PERMISSIONS: [Permission; 38] = {
     ]
 };
 
-/// What a role of the remedy is for.
+/// What a remediation role must do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RemediationScope {
-    /// How far it goes; `None` where it plans and changes nothing.
+    /// The last stage; `None` if the role only plans.
     pub stage: Option<Stage>,
-    /// Whether passwords are deleted when other credentials are deactivated.
+    /// Whether passwords are deleted at the stage `deactivate`.
     pub delete_passwords: bool,
-    /// Whether credentials are deleted at all, at the last stage.
+    /// Whether credentials are deleted at the stage `delete`.
     pub delete_credentials: bool,
-    /// Whether whole users are, at the last stage.
+    /// Whether users are deleted at the stage `delete`.
     pub delete_users: bool,
     /// Whether SSH keys, service-specific credentials and certificates are remediated.
     pub old_credentials: bool,
 }
 
 impl RemediationScope {
-    /// What the role has to do by the policy.
+    /// What the role must do under the policy.
     #[must_use]
     pub fn new(role: RemediationRole, policy: &RemediationPolicy) -> Self {
         let deletes = policy.delete_after_days.is_some();
@@ -234,13 +233,13 @@ impl RemediationScope {
         let reaches = |stage| self.stage >= Some(stage);
         let deletes_users = reaches(Stage::Delete) && self.delete_users;
         match feature {
-            // It looks at everything that a remedy hangs on.
+            // A plan depends on all of this evidence.
             Feature::CredentialReport
             | Feature::Recheck
             | Feature::ServiceCredentials
             | Feature::AllTags => true,
             Feature::FlaggedUserTags | Feature::LastAccessed | Feature::Accounts => false,
-            // Whatever the role may do, it can show the whole plan.
+            // Every role can show the whole plan.
             Feature::Holdings => self.delete_users,
             Feature::RemediationTags => reaches(Stage::Notify),
             Feature::Deactivation => reaches(Stage::Deactivate),
@@ -260,26 +259,25 @@ impl RemediationScope {
     }
 }
 
-/// The features of an audit, or of a remedy, of one account.
+/// The features of an audit or a remediation of one account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Features {
-    /// The second look. Without it nothing but the credential report is asked for, whatever else
-    /// is on.
+    /// The re-check. Without it, only the credential report is read.
     pub recheck: bool,
     /// SSH keys and service-specific credentials.
     pub service_credentials: bool,
     /// Whether the tags of all users are read, and not only those of flagged users.
     pub all_tags: bool,
-    /// The last service used by the users that the sweep cannot clear.
+    /// The last service used by flagged users.
     pub last_accessed: bool,
-    /// The tag that says until when a user is wanted.
+    /// The tag with a user's expiry date.
     pub expiry_tag: bool,
-    /// The remedy, which looks at everything that it hangs on, whatever else is on.
+    /// The remediation, which reads all evidence that a plan depends on.
     pub remediation: Option<RemediationScope>,
 }
 
 impl Features {
-    /// What the policy and the settings of an audit ask for.
+    /// The features that the policy and the settings of an audit need.
     #[must_use]
     pub fn new(policy: &Policy, recheck: bool, last_accessed: bool) -> Self {
         Self {
@@ -292,7 +290,7 @@ impl Features {
         }
     }
 
-    /// What a role of the remedy is for.
+    /// What a remediation role must do.
     #[must_use]
     pub const fn for_remediation(remediation: RemediationScope) -> Self {
         Self {
@@ -314,7 +312,7 @@ impl Features {
         let all_tags = self.all_tags || self.expiry_tag;
         let asked = match feature {
             Feature::CredentialReport => return true,
-            // It is of the account that assumes, and not of the one that is audited.
+            // The account that assumes the roles needs it, not the audited account.
             Feature::Accounts => return false,
             Feature::Recheck => true,
             Feature::ServiceCredentials => self.service_credentials,
@@ -333,7 +331,7 @@ impl Features {
         self.recheck && asked
     }
 
-    /// What a role with these features is to be allowed in the account.
+    /// The permissions that a role with these features needs in the account.
     pub fn permissions(&self) -> impl Iterator<Item = Permission> + '_ {
         PERMISSIONS.into_iter().filter(|permission| self.has(permission.feature))
     }

@@ -1,8 +1,10 @@
-//! Audits × what GitHub shows → a plan → the remediation queue, the pull request's comment, the gate.
+//! Audits × the issues on GitHub → a plan → the remediation queue, the pull request comment, the
+//! gate.
 //!
-//! Everything here is pure but `read` and `apply`, which ask GitHub and carry a plan out.
+//! Everything here is pure except `read` and `apply`, which read from GitHub and carry out a plan.
 
 pub mod apply;
+mod by_account;
 pub mod destination;
 mod fit;
 pub mod gate;

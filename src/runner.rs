@@ -1,8 +1,8 @@
-//! The GitHub Actions runner's contract: what it hands over, and what it takes back.
+//! The interface to the GitHub Actions runner.
 //!
-//! It hands over [`inputs`], the [`job`] with its [`event`], and [`oidc`] tokens. It takes back
-//! outputs and a summary through [`files`], and [`command`]s through the [`log`]. The environment is
-//! read in small functions named `from_environment`; what they make of it takes values.
+//! From the runner come the [`inputs`], the [`job`] with its [`event`], and [`oidc`] tokens. To the
+//! runner go outputs and a summary through [`files`], and [`command`]s through the [`log`]. Small
+//! functions named `from_environment` read the environment; everything else takes values.
 //!
 //! Sources: "Workflow commands for GitHub Actions", "Metadata syntax for GitHub Actions" and
 //! "Variables reference", GitHub documentation.
@@ -23,13 +23,13 @@ use secrecy::SecretString;
 
 use crate::model::identity::Visibility;
 
-/// Whether we run in a job of GitHub Actions.
+/// Whether the program runs in a GitHub Actions job.
 #[must_use]
 pub fn is_github_actions() -> bool {
     is_set_by_the_runner(&variable)
 }
 
-/// Whether the run was asked for its debug log.
+/// Whether debug logging is enabled for the run.
 ///
 /// Source: "Enabling debug logging", GitHub documentation.
 #[must_use]
@@ -37,14 +37,15 @@ pub fn is_debug_logging() -> bool {
     is_github_actions() && variable("RUNNER_DEBUG").is_some_and(|value| value == "1")
 }
 
-/// The folder of the job into which its repository is checked out; `None` outside of a job.
+/// The folder that the repository is checked out to; `None` outside a job.
 #[must_use]
 pub fn workspace() -> Option<PathBuf> {
     is_github_actions()
         .then(|| variable("GITHUB_WORKSPACE").unwrap_or_else(|| ".".to_owned()).into())
 }
 
-/// Whether the event says that not everybody can read the job's log.
+/// Whether the event says that the repository is private or internal, so that the log is not
+/// public.
 #[must_use]
 pub fn is_private_repository() -> bool {
     let job = job::Job::from_environment().ok().flatten();
@@ -52,7 +53,7 @@ pub fn is_private_repository() -> bool {
     matches!(visibility, Some(Visibility::Private | Visibility::Internal))
 }
 
-/// Registers the tokens and keys that the environment holds, so that none is shown.
+/// Registers the tokens and keys in the environment, so that they are redacted.
 pub fn register_secrets() {
     for name in SECRETS {
         if let Some(secret) = variable(name) {
@@ -69,7 +70,7 @@ pub fn github_token() -> Option<SecretString> {
     Some(SecretString::from(token.trim().to_owned()))
 }
 
-/// The variables that hold secrets: the action's token first, then those of the runner and of the AWS
+/// Variables that contain secrets: the token of the action, then those of the runner and the AWS
 /// SDK.
 ///
 /// Source: "Environment variables", AWS SDKs and Tools Reference Guide.
@@ -89,35 +90,34 @@ fn is_set_by_the_runner(variable: &dyn Fn(&str) -> Option<String>) -> bool {
     variable("GITHUB_ACTIONS").is_some_and(|value| value == "true")
 }
 
-/// A variable of the environment; an empty one is none.
-#[expect(clippy::disallowed_methods, reason = "the runner speaks through the environment")]
+/// An environment variable; `None` if it is empty.
+#[expect(clippy::disallowed_methods, reason = "the runner passes values in environment variables")]
 fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-/// All variables of the environment.
 pub fn variables() -> impl Iterator<Item = (String, String)> {
     let text = |text: std::ffi::OsString| text.to_string_lossy().into_owned();
     std::env::vars_os().map(move |(name, value)| (text(name), text(value)))
 }
 
-/// 128 bits of chance in hexadecimal digits, which a text that was written before cannot foresee.
+/// 128 random bits in hexadecimal, so that text from elsewhere cannot contain them.
 fn random_token() -> String {
     format!("{:032x}", fastrand::u128(..))
 }
 
-/// What the environment says about GitHub, in a job or not.
+/// GitHub settings in the environment, in a job or outside.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GitHubEnvironment {
-    /// `owner/name` of the repository, where one is named.
+    /// `owner/name` of the repository.
     pub repository: Option<String>,
-    /// Where GitHub's REST API is: GitHub's own where none is named.
+    /// The URL of the REST API. The default is github.com.
     pub api_url: String,
-    /// Where GitHub's GraphQL API is, where it is named.
+    /// The URL of the GraphQL API.
     pub graphql_url: Option<String>,
 }
 
-/// The repository and the APIs that the environment names.
+/// Reads the repository and the API URLs from the environment.
 #[must_use]
 pub fn github_environment() -> GitHubEnvironment {
     GitHubEnvironment {

@@ -1,8 +1,8 @@
-//! The secrets this process holds, so that none of them is shown.
+//! Secrets to redact.
 //!
-//! Tokens and keys are registered where they are read or received. The job's log has the runner mask
-//! each of them, and whatever is written for people is cut with [`redact`] first: an error of AWS, GitHub
-//! or the token endpoint may repeat what it was sent.
+//! Tokens and keys are registered where they are read or received. The runner masks them in the job
+//! log, and text for people goes through [`redact`] first, because errors from AWS, GitHub or the
+//! token endpoint can repeat what was sent.
 
 use std::borrow::Cow;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -10,18 +10,17 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use secrecy::{ExposeSecret, SecretString};
 
-/// What stands in place of a secret.
 const REDACTED: &str = "***";
-/// Shorter texts are not cut: they are words that may stand anywhere.
+/// Shorter secrets are not redacted, because they can be ordinary words.
 const MIN_REDACTED_LENGTH: usize = 8;
-/// This many characters identify a secret, so that one that an error shortens is still recognized.
+/// This many characters identify a secret, so that one that is cut off is still recognized.
 const PREFIX_LENGTH: usize = 16;
-/// What a form or a query encodes in keys and tokens.
+/// Characters in keys and tokens that forms and queries encode.
 const ENCODED: &AsciiSet = &CONTROLS.add(b' ').add(b'%').add(b'&').add(b'+').add(b'/').add(b'=');
 
 static SECRETS: Mutex<Vec<SecretString>> = Mutex::new(Vec::new());
 
-/// Registers a secret, each of its lines on its own. Blank lines are ignored.
+/// Registers each line of a secret. Blank lines are ignored.
 pub fn register(secret: &str) {
     let mut secrets = secrets();
     for line in secret.split(['\r', '\n']).map(str::trim).filter(|line| !line.is_empty()) {
@@ -31,13 +30,14 @@ pub fn register(secret: &str) {
     }
 }
 
-/// The secrets registered after the first `known`, for the runner to mask.
+/// The secrets registered after the first `known`, to be masked by the runner.
 #[must_use]
 pub fn registered_after(known: usize) -> Vec<SecretString> {
     secrets().get(known..).unwrap_or_default().to_vec()
 }
 
-/// The text with `***` in place of every registered secret, or of what follows its first characters.
+/// Replaces every registered secret, and everything that starts with its first characters, with
+/// `***`.
 #[must_use]
 pub fn redact(text: &str) -> Cow<'_, str> {
     let mut shown = Cow::Borrowed(text);
@@ -64,7 +64,7 @@ fn redact_secret(text: &str, secret: &str) -> Option<String> {
     while let Some((before, found)) = rest.split_once(needle) {
         shown.push_str(before);
         shown.push_str(REDACTED);
-        // Keys and tokens consist of these characters; the rest of this one goes too.
+        // Keys and tokens consist of these characters. The rest of the secret is removed as well.
         let is_part = |it: char| it.is_ascii_alphanumeric() || "+/=_-.%~".contains(it);
         let whole = secret.get(needle.len()..).and_then(|tail| found.strip_prefix(tail));
         rest = whole.unwrap_or_else(|| found.trim_start_matches(is_part));
@@ -81,7 +81,7 @@ fn secrets() -> MutexGuard<'static, Vec<SecretString>> {
 mod tests {
     use super::*;
 
-    // Every test has secrets of its own: the register is the process's.
+    // Every test has its own secrets, because the registry is shared by the process.
 
     #[test]
     fn secret_is_redacted_in_every_form() {

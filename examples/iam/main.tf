@@ -113,8 +113,8 @@ resource "aws_iam_role" "audit" {
 }
 
 resource "aws_iam_role_policy" "audit" {
-  name   = "iam-stocktake-audit"
-  role   = aws_iam_role.audit.id
+  name = "iam-stocktake-audit"
+  role = aws_iam_role.audit.id
   policy = jsonencode({
     Version = "2012-10-17"
     Statement = [

@@ -1,4 +1,4 @@
-//! The file as it is written → [`Allowlist`], or everything that is wrong with its values.
+//! Raw types → [`Allowlist`], or all problems with the values.
 
 use std::ops::Range;
 use std::str::FromStr;
@@ -14,12 +14,12 @@ use super::{Allowlist, CredentialSelector, Exemption, Position, UserSelector};
 use crate::model::inventory::{AccountId, ROOT_USER};
 use crate::model::policy::{DEFAULT_MAX_EXEMPTION_DAYS, Level, MAX_DAYS, PolicyOverrides, Rule};
 
-/// The longest IAM user name.
+/// The longest IAM user name, in characters.
 const MAX_USER_NAME: usize = 64;
-/// Exemptions that run out within so many days are announced.
+/// Exemptions that expire within this many days are reported.
 pub const EXPIRES_SOON_DAYS: i64 = 14;
 
-/// Makes an allowlist of what was read, as seen on `today` (UTC).
+/// Checks the raw values. `today` is in UTC.
 pub(super) fn check(
     raw: RawAllowlist,
     source: &str,
@@ -39,7 +39,7 @@ pub(super) fn check(
     Allowlist { policy, exemptions, remediation, former_accounts }
 }
 
-/// Makes values of what was read, and notes what is wrong with it.
+/// Checks the raw values, and collects the problems.
 pub(super) struct Checker<'a> {
     source: &'a str,
     today: NaiveDate,
@@ -63,7 +63,7 @@ impl Checker<'_> {
         self.problems.push(problem);
     }
 
-    /// Where a part of the file begins, for people.
+    /// The position of a part of the file.
     pub(super) fn place(&self, span: &Range<usize>) -> Position {
         Position::of(self.source, span.start)
     }
@@ -101,9 +101,9 @@ impl Checker<'_> {
                     DiagnosticCode::ExpiryTagMissing,
                     &name.span,
                     "the rule `expired-user` is turned on, but `policy` has no `expiry_tag`",
-                    "which tag is it to read?",
-                    "add `expiry_tag: KEY` under `policy`, with the key of the tag that holds the \
-                     last day",
+                    "which tag does it read?",
+                    "add `expiry_tag: KEY` under `policy`, with the key of the tag with the \
+                     expiry date",
                 );
             }
             if let (Some(rule), Some(level)) = (rule, level) {
@@ -117,7 +117,7 @@ impl Checker<'_> {
         self.number(number, key, MAX_DAYS, " days")
     }
 
-    /// A number from 1 to `max`, which are of this `unit`.
+    /// A number from 1 to `max`, in `unit`.
     pub(super) fn number(
         &mut self,
         number: &Located<i64>,
@@ -194,7 +194,7 @@ impl Checker<'_> {
         let expires = raw.expires.and_then(|it| self.expires(&it));
         Some(Exemption {
             user: user?,
-            // An account or id that is wrong must not widen the exemption to all.
+            // An invalid account or id must not widen the exemption to all accounts or users.
             account: account.map_or(Some(None), |it| it.map(Some))?,
             user_id: user_id.map_or(Some(None), |it| it.map(Some))?,
             credentials,
@@ -220,18 +220,18 @@ impl Checker<'_> {
                 )
                 .label("a pattern here")
                 .related(user.span.clone(), "a user here")
-                .help("remove one of them, or make two exemptions of it");
+                .help("remove one of them, or split it into two exemptions");
                 self.problems.push(problem);
                 None
             }
-            // What is there was reported when it was read.
+            // The invalid value was reported already.
             (None, None) if raw.is_named => None,
             (None, None) => {
                 self.error(
                     DiagnosticCode::NoUser,
                     &raw.span,
                     "an exemption has neither `user` nor `pattern`",
-                    "whom is this for?",
+                    "which user is this for?",
                     "add `user: NAME`, or `pattern: \"PREFIX-*\"`",
                 );
                 None
@@ -248,7 +248,7 @@ impl Checker<'_> {
         }
         if self.check_not_blank(user, "`user`", &help::written("user")) {
             let (label, help) = help::user_name(name, MAX_USER_NAME);
-            let message = format!("{} cannot be an IAM user name", shown(name));
+            let message = format!("{} is not a valid IAM user name", shown(name));
             self.error(DiagnosticCode::InvalidUserName, &user.span, message, label, help);
         }
         None
@@ -264,8 +264,8 @@ impl Checker<'_> {
                 self.error(
                     DiagnosticCode::InvalidPattern,
                     &pattern.span,
-                    format!("the pattern {} can match no user", shown(&pattern.value)),
-                    format!("no user name has {}", shown(&character.to_string())),
+                    format!("the pattern {} cannot match any user", shown(&pattern.value)),
+                    format!("user names cannot contain {}", shown(&character.to_string())),
                     "only `*` is special, it stands for any run of characters; the whole name must \
                      match, without path",
                 );
@@ -275,11 +275,11 @@ impl Checker<'_> {
                 self.error(
                     DiagnosticCode::PatternTooBroad,
                     &pattern.span,
-                    format!("the pattern {} may match everybody", shown(&pattern.value)),
+                    format!("the pattern {} is too broad", shown(&pattern.value)),
                     format!("fewer than {MIN_LITERALS} characters besides `*`"),
                     format!(
                         "write at least {MIN_LITERALS} characters besides `*`, such as \
-                         \"ses-smtp-*\", or name the users one by one"
+                         \"ses-smtp-*\", or list the users one by one"
                     ),
                 );
                 None
@@ -297,20 +297,20 @@ impl Checker<'_> {
             let others = account.value.chars().any(|c| !c.is_ascii_digit() && !"- ".contains(c));
             let (label, help) = match digits.len() {
                 12 if !others => {
-                    ("not the digits alone".to_owned(), format!("write `account: \"{digits}\"`"))
+                    ("not only digits".to_owned(), format!("write `account: \"{digits}\"`"))
                 }
                 count if !others => (format!("{count} digits"), help::digits(count).to_owned()),
                 _ if account.value.chars().all(|c| c == '*') => (
                     "no pattern".to_owned(),
-                    "leave `account` out for every audited account".to_owned(),
+                    "omit `account` to cover every audited account".to_owned(),
                 ),
                 _ => (
                     "not twelve digits".to_owned(),
-                    "write the twelve digits of the id; names and aliases are not looked up"
+                    "write the twelve digits of the id; account names and aliases are not supported"
                         .to_owned(),
                 ),
             };
-            let message = format!("{} is no AWS account id", shown(&account.value));
+            let message = format!("{} is not an AWS account id", shown(&account.value));
             self.error(DiagnosticCode::InvalidAccount, &account.span, message, label, help);
         }
         id
@@ -330,7 +330,7 @@ impl Checker<'_> {
             self.error(
                 DiagnosticCode::InvalidUserId,
                 &id.span,
-                format!("{} is no unique id of an IAM user", shown(&id.value)),
+                format!("{} is not the unique id of an IAM user", shown(&id.value)),
                 "not of the form AIDA…",
                 "`aws iam get-user --user-name NAME --query User.UserId` prints it",
             );
@@ -355,7 +355,7 @@ impl Checker<'_> {
             self.error(
                 DiagnosticCode::UnknownCredential,
                 &credential.span,
-                format!("{} names no credential", shown(text)),
+                format!("{} is not a credential", shown(text)),
                 "unknown credential",
                 help::credential(text),
             );
@@ -363,15 +363,15 @@ impl Checker<'_> {
         None
     }
 
-    /// Refuses an access key id that is written out: the file is for many eyes.
+    /// Rejects a full access key id: many people can read the file.
     pub(super) fn check_no_key_id(&mut self, text: &Located<String>) -> bool {
         let Some(id) = help::key_id(&text.value) else { return true };
         let ending = id.get(id.len() - 4..).unwrap_or("WXYZ").to_ascii_uppercase();
         self.error(
             DiagnosticCode::FullAccessKeyId,
             &text.span,
-            "a whole access key id has no place in a repository",
-            "has an access key id",
+            "the file contains a full access key id",
+            "this is an access key id",
             format!(
                 "write the last four characters alone; in `credentials` that is \
                  \"access-key:{ending}\""
@@ -380,12 +380,12 @@ impl Checker<'_> {
         false
     }
 
-    /// A text that people read, such as the reason.
+    /// Text for people, such as the reason.
     fn non_blank_text(&mut self, text: Located<String>, key: &str) -> Option<String> {
         let help = match key {
-            "reason" => "say why the credential must stay, and where that is tracked",
-            "owner" => "name who answers for it, such as \"@acme/platform\"",
-            _ => "write it out, or leave the key out",
+            "reason" => "explain why the credential must stay, and where that is tracked",
+            "owner" => "name the owner, such as \"@acme/platform\"",
+            _ => "write a value, or omit the key",
         };
         let good =
             self.check_not_blank(&text, &format!("`{key}`"), help) && self.check_no_key_id(&text);
@@ -398,7 +398,7 @@ impl Checker<'_> {
         what: &str,
         help: &str,
     ) -> bool {
-        // A byte order mark within a file is white space to editors.
+        // Editors show a byte order mark within a file as white space.
         let non_blank_text = text.value.chars().any(|c| !c.is_whitespace() && c != '\u{feff}');
         if !non_blank_text {
             self.error(
@@ -415,18 +415,19 @@ impl Checker<'_> {
     fn expires(&mut self, date: &Located<String>) -> Option<NaiveDate> {
         let last = self.today.checked_add_days(Days::new(u64::from(self.max_days)));
         let last = last.unwrap_or(NaiveDate::MAX);
-        let far = format!("the last day may be {last} at most, {} days from today", self.max_days);
+        let far =
+            format!("the expiry date can be at most {last}, {} days from today", self.max_days);
         if !self.check_not_blank(date, "`expires`", &format!("write it as YYYY-MM-DD; {far}")) {
             return None;
         }
         let Some(day) = super::parse_day(&date.value) else {
             let help = match help::day(&date.value) {
                 Some(day) => format!("did you mean {day}?"),
-                None => format!("write the last day as YYYY-MM-DD; {far}"),
+                None => format!("write the expiry date as YYYY-MM-DD; {far}"),
             };
             let message = format!("{} is no date", shown(&date.value));
             let label = if is_day_shaped(&date.value) {
-                "there is no such day"
+                "this day does not exist"
             } else {
                 "not of the form YYYY-MM-DD"
             };
@@ -437,7 +438,7 @@ impl Checker<'_> {
             self.error(
                 DiagnosticCode::ExpiresTooFar,
                 &date.span,
-                format!("the exemption reaches further than {} days from today", self.max_days),
+                format!("the expiry date is more than {} days from today", self.max_days),
                 match (day - last).num_days() {
                     1 => "one day too far".to_owned(),
                     days => format!("{days} days too far"),
@@ -450,14 +451,14 @@ impl Checker<'_> {
     }
 }
 
-/// Whether the text has the shape of a day, if not the value of one.
+/// Whether the text looks like a day, valid or not.
 pub(super) fn is_day_shaped(text: &str) -> bool {
     let fits =
         |(at, b): (usize, u8)| if at == 4 || at == 7 { b == b'-' } else { b.is_ascii_digit() };
     text.len() == 10 && text.bytes().enumerate().all(fits)
 }
 
-/// The notices about exemptions that have run out or soon will, as seen on `today` (UTC).
+/// Notices about exemptions that are expired on `today` (UTC), or expire soon.
 #[must_use]
 pub fn expiry_notices(allowlist: &Allowlist, today: NaiveDate) -> Vec<Diagnostic> {
     let notice = |exemption: &Exemption| {
@@ -466,7 +467,7 @@ pub fn expiry_notices(allowlist: &Allowlist, today: NaiveDate) -> Vec<Diagnostic
             super::ExemptionStatus::ExpiresSoon => (
                 DiagnosticCode::ExemptionExpiresSoon,
                 format!("the exemption for `{}` expires on {}", exemption.user, exemption.expires),
-                "remedy its findings by then, or renew it with a reason that still holds",
+                "resolve its findings by then, or renew it with a current reason",
             ),
             super::ExemptionStatus::Expired => (
                 DiagnosticCode::ExemptionExpired,

@@ -1,6 +1,5 @@
-//! What is wrong with an allowlist file: a code, a place, and how to mend it.
+//! Problems of an allowlist file: a code, a position, and how to fix it.
 
-use std::fmt;
 use std::ops::Range;
 
 use annotate_snippets::renderer::DecorStyle;
@@ -8,129 +7,124 @@ use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
 use super::BYTE_ORDER_MARK;
 
-macro_rules! codes {
-    ($($(#[doc = $doc:literal])+ $variant:ident = $id:literal,)+) => {
-        /// What kind of problem a diagnostic reports.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub enum DiagnosticCode {
-            $($(#[doc = $doc])+ $variant,)+
-        }
-
-        impl DiagnosticCode {
-            /// Every code there is.
-            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
-
-            /// The code as it is printed.
-            #[must_use]
-            pub const fn id(self) -> &'static str {
-                match self {
-                    $(Self::$variant => $id,)+
-                }
-            }
-        }
-    };
-}
-
-codes! {
+/// The kind of a problem.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    strum::Display,
+    strum::IntoStaticStr,
+    strum::VariantArray,
+)]
+#[strum(serialize_all = "kebab-case", const_into_str)]
+pub enum DiagnosticCode {
     /// The file cannot be opened or read.
-    UnreadableFile = "unreadable-file",
+    UnreadableFile,
     /// The file is not UTF-8.
-    NotUtf8 = "not-utf8",
-    /// The file is no YAML.
-    Syntax = "syntax",
+    NotUtf8,
+    /// The file is not valid YAML.
+    Syntax,
     /// The file, or a part of it, is empty.
-    EmptyFile = "empty-file",
-    /// A key that the format does not know.
-    UnknownKey = "unknown-key",
-    /// A key that stands twice.
-    DuplicateKey = "duplicate-key",
-    /// A required key that is not there.
-    MissingKey = "missing-key",
-    /// A value of another type than its key takes.
-    WrongType = "wrong-type",
-    /// A version of the format that this program does not read.
-    UnsupportedVersion = "unsupported-version",
-    /// A number beyond what makes sense.
-    NumberOutOfRange = "number-out-of-range",
-    /// A list without entries, where none would mean something else.
-    EmptyList = "empty-list",
-    /// A reason, an owner, a path or a tag key of nothing but white space.
-    EmptyText = "empty-text",
-    /// No rule has this name.
-    UnknownRule = "unknown-rule",
-    /// A rule in `remediation.rules` whose findings are never remediated.
-    RuleWithoutRemediation = "rule-without-remediation",
-    /// No level has this name.
-    UnknownLevel = "unknown-level",
-    /// `expired-user` without the tag that it reads.
-    ExpiryTagMissing = "expiry-tag-missing",
-    /// Users are to be deleted, but no number of days says when.
-    DeletionWithoutDays = "deletion-without-days",
-    /// A text that cannot be a path of IAM users.
-    InvalidPath = "invalid-path",
+    EmptyFile,
+    /// A key that does not exist.
+    UnknownKey,
+    /// A key that appears twice.
+    DuplicateKey,
+    /// A required key is missing.
+    MissingKey,
+    /// A value of the wrong type.
+    WrongType,
+    /// An unsupported version of the format.
+    UnsupportedVersion,
+    /// A number out of range.
+    NumberOutOfRange,
+    /// A list without entries.
+    EmptyList,
+    /// Text that is only white space.
+    EmptyText,
+    /// A rule that does not exist.
+    UnknownRule,
+    /// A rule in `remediation.rules` whose findings cannot be remediated.
+    RuleWithoutRemediation,
+    /// A level that does not exist.
+    UnknownLevel,
+    /// `expired-user` without an `expiry_tag`.
+    ExpiryTagMissing,
+    /// `delete_users` without `delete_after_days`.
+    DeletionWithoutDays,
+    /// An invalid path of IAM users.
+    InvalidPath,
     /// Both `user` and `pattern`.
-    UserAndPattern = "user-and-pattern",
+    UserAndPattern,
     /// Neither `user` nor `pattern`.
-    NoUser = "no-user",
-    /// A text that cannot be an IAM user name.
-    InvalidUserName = "invalid-user-name",
-    /// A pattern with characters that no user name has.
-    InvalidPattern = "invalid-pattern",
+    NoUser,
+    /// An invalid IAM user name.
+    InvalidUserName,
+    /// A pattern with characters that are not allowed in user names.
+    InvalidPattern,
     /// A pattern with fewer than three literal characters.
-    PatternTooBroad = "pattern-too-broad",
-    /// A text that is no account id.
-    InvalidAccount = "invalid-account",
+    PatternTooBroad,
+    /// An invalid account id.
+    InvalidAccount,
     /// An account that `former_accounts` lists twice.
-    DuplicateAccount = "duplicate-account",
-    /// An account that `former_accounts` lists, and that is audited.
-    FormerAccountAudited = "former-account-audited",
-    /// A text that is no user id.
-    InvalidUserId = "invalid-user-id",
-    /// An access key id written out.
-    FullAccessKeyId = "full-access-key-id",
-    /// A text that names no credential.
-    UnknownCredential = "unknown-credential",
-    /// A text that is no date.
-    InvalidDate = "invalid-date",
-    /// An exemption that reaches too far ahead.
-    ExpiresTooFar = "expires-too-far",
-    /// An exemption that has run out.
-    ExemptionExpired = "exemption-expired",
-    /// An exemption that runs out soon.
-    ExemptionExpiresSoon = "exemption-expires-soon",
+    DuplicateAccount,
+    /// An audited account that `former_accounts` lists.
+    FormerAccountAudited,
+    /// An invalid unique id.
+    InvalidUserId,
+    /// A full access key id.
+    FullAccessKeyId,
+    /// A credential that does not exist.
+    UnknownCredential,
+    /// An invalid date.
+    InvalidDate,
+    /// An expiry date too far in the future.
+    ExpiresTooFar,
+    /// An expired exemption.
+    ExemptionExpired,
+    /// An exemption that expires soon.
+    ExemptionExpiresSoon,
 }
 
-impl fmt::Display for DiagnosticCode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.id())
+impl DiagnosticCode {
+    /// All codes.
+    pub const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
+
+    /// The code in messages.
+    #[must_use]
+    pub const fn id(self) -> &'static str {
+        self.into_str()
     }
 }
 
-/// How much a diagnostic weighs.
+/// The severity of a diagnostic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
-    /// The file is refused.
+    /// The file is rejected.
     Error,
-    /// The file is good; somebody should know.
+    /// The file is valid, but someone should know about this.
     Notice,
 }
 
-/// One thing that is wrong with a file, and where.
+/// One problem of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnostic {
-    /// What kind of problem it is.
     pub code: DiagnosticCode,
-    /// Whether the file is refused for it.
     pub severity: Severity,
-    /// What is wrong.
+    /// The message.
     pub message: String,
-    /// The bytes of the file that are meant.
+    /// The position, in bytes.
     pub span: Range<usize>,
-    /// What stands beside the marked place.
+    /// The label at the position.
     pub label: String,
-    /// A second place that belongs to it.
+    /// A second position and its label.
     pub related: Option<(Range<usize>, String)>,
-    /// How to mend it.
+    /// How to fix it.
     pub help: String,
 }
 
@@ -175,10 +169,10 @@ impl Diagnostic {
     }
 }
 
-/// The longest text of the file that a message repeats, in characters.
+/// The longest excerpt of the file in a message, in characters.
 const MAX_SHOWN: usize = 72;
 
-/// A text of the file as a message repeats it: not too long.
+/// An excerpt of the file, of limited length.
 pub(super) fn excerpt(text: &str) -> String {
     match text.char_indices().nth(MAX_SHOWN) {
         Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
@@ -191,8 +185,8 @@ pub(super) fn shown(text: &str) -> String {
     format!("`{}`", excerpt(text))
 }
 
-/// A sentence on one line, with nothing in it that a terminal or the runner's log would obey: it
-/// may repeat what stands in the file.
+/// A message in one line, without control characters or workflow commands: it may contain text from
+/// the file.
 fn sanitized(sentence: &str) -> String {
     let mut sanitized = String::with_capacity(sentence.len());
     for c in sentence.chars() {
@@ -204,9 +198,9 @@ fn sanitized(sentence: &str) -> String {
     sanitized
 }
 
-/// Renders a diagnostic the way rustc does: `source` is the file's text, `path` its name.
+/// Renders a diagnostic like rustc. `source` is the file's text, `path` its name.
 ///
-/// Ends with a line feed. With `color`, ANSI colours are used.
+/// The text ends with a line feed. With `color`, it has ANSI colors.
 #[must_use]
 pub fn render(diagnostic: &Diagnostic, path: &str, source: &str, color: bool) -> String {
     let level = match diagnostic.severity {
@@ -221,7 +215,7 @@ pub fn render(diagnostic: &Diagnostic, path: &str, source: &str, color: bool) ->
         let mark = source.len() - text.len();
         clamp_span(text, &(span.start.saturating_sub(mark)..span.end.saturating_sub(mark)))
     };
-    // A file that could not be read has no line to show.
+    // A file that cannot be read has no line to show.
     if text.is_empty() {
         group = group.element(annotate_snippets::Origin::path(path));
     } else {
@@ -243,7 +237,7 @@ pub fn render(diagnostic: &Diagnostic, path: &str, source: &str, color: bool) ->
     text
 }
 
-/// The span, cut to the source and to whole characters, so that rendering cannot fail.
+/// The span, limited to the source and to whole characters, so that rendering cannot fail.
 fn clamp_span(source: &str, span: &Range<usize>) -> Range<usize> {
     let start = source.floor_char_boundary(span.start.min(source.len()));
     let end = source.ceil_char_boundary(span.end.clamp(start, source.len()));

@@ -1,4 +1,4 @@
-//! `former_accounts`: accounts that are no longer audited, on purpose.
+//! `former_accounts`: accounts that are no longer audited.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -10,18 +10,15 @@ use super::raw::RawFormerAccount;
 use super::{Allowlist, Position};
 use crate::model::inventory::AccountId;
 
-/// An account that is no longer audited. Its findings in the remediation queue are not counted.
+/// An account that is no longer audited. Its findings in the remediation queue no longer count.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FormerAccount {
-    /// The account.
     pub account: AccountId,
-    /// Why it is no longer audited.
     pub reason: String,
-    /// Who answers for it.
     pub owner: String,
-    /// The bytes of the file at which the entry begins.
+    /// Where the entry begins in the file, in bytes.
     pub span: Range<usize>,
-    /// The same place for people.
+    /// Where the entry begins, as line and column.
     pub place: Position,
 }
 
@@ -47,14 +44,10 @@ impl Checker<'_> {
         let place = self.place(&raw.span);
         let account = raw.account.and_then(|it| self.account(&it));
         let reason = raw.reason.and_then(|it| {
-            self.former_account_text(it, "reason", "say why the account is no longer audited")
+            self.former_account_text(it, "reason", "explain why the account is no longer audited")
         });
         let owner = raw.owner.and_then(|it| {
-            self.former_account_text(
-                it,
-                "owner",
-                "name who answers for it, such as \"@acme/platform\"",
-            )
+            self.former_account_text(it, "owner", "name the owner, such as \"@acme/platform\"")
         });
         Some(FormerAccount {
             account: account?,
@@ -81,13 +74,13 @@ impl Checker<'_> {
         let problem = Diagnostic::error(DiagnosticCode::DuplicateAccount, again, message)
             .label("again here")
             .related(first, "first here")
-            .help("keep one of the two");
+            .help("remove one of them");
         self.report(problem);
     }
 }
 
-/// The problems with entries of `former_accounts` for accounts that are audited after all. Such an
-/// entry has no effect now, and would hide the account's findings once the account is dropped.
+/// Problems with entries of `former_accounts` for accounts that are audited. Such an entry has no
+/// effect now, and would hide the account's findings when the account is removed from the audit.
 #[must_use]
 pub fn audited_former_accounts(
     allowlist: &Allowlist,

@@ -1,4 +1,4 @@
-//! How to mend what is wrong: what was probably meant, and what a right value looks like.
+//! Help texts: what was probably meant, and what a correct value looks like.
 
 use chrono::NaiveDate;
 
@@ -8,20 +8,20 @@ use super::pattern::is_user_name_char;
 use crate::model::policy::remediation::UserPath;
 
 pub(super) const FILE_IS_A_MAPPING: &str =
-    "begin the file with `version: 1`, and put the list of exemptions under `exemptions:`";
+    "start the file with `version: 1`, and put the list of exemptions under `exemptions:`";
 pub(super) const POLICY_IS_A_MAPPING: &str =
-    "write keys below it, such as `stale_after_days: 90`, or leave `policy` out";
+    "write keys below it, such as `stale_after_days: 90`, or omit `policy`";
 pub(super) const REMEDIATION_IS_A_MAPPING: &str = "write `remediation: {}` for the defaults, or keys below it, such as `deactivate_after_days: 14`";
 pub(super) const FORMER_ACCOUNT_IS_A_MAPPING: &str =
     "write `- account: \"111122223333\"` with `reason` and `owner` below `account`";
-pub(super) const LEVELS: &str = "write `rules: { stale-password: error }`, or leave `rules` out";
+pub(super) const LEVELS: &str = "write `rules: { stale-password: error }`, or omit `rules`";
 pub(super) const MERGE_NAMES_AN_ANCHOR: &str =
-    "name the anchor of a mapping, such as `<<: *name` where another entry begins with `&name`";
-pub(super) const ACCESS_KEY_SUFFIX: &str = "name a key by the last four characters of its id, in quotes and without a space: \
+    "name the anchor of a mapping, such as `<<: *name` where another entry starts with `&name`";
+pub(super) const ACCESS_KEY_SUFFIX: &str = "identify a key by the last four characters of its id, in quotes and without a space: \
      \"access-key:WXYZ\"";
-pub(super) const CREDENTIALS: &str = "the credentials are password, access-key, and \"access-key:WXYZ\" for the key whose id ends so";
+pub(super) const CREDENTIALS: &str = "the credentials are password, access-key, and \"access-key:WXYZ\" for the key with these last four characters";
 
-/// A value that shows what a key takes, as it stands in the file.
+/// An example value of a key.
 pub(super) fn example(key: &str) -> &'static str {
     match key {
         "version" => "1",
@@ -60,12 +60,12 @@ pub(super) fn listed(items: impl IntoIterator<Item = String>) -> String {
     if items.is_empty() { last } else { format!("{} and {last}", items.join(", ")) }
 }
 
-/// The name that a misspelt one probably stands for.
+/// The name that was probably meant.
 pub(super) fn nearest<'a>(
     written: &str,
     names: impl IntoIterator<Item = &'a str>,
 ) -> Option<&'a str> {
-    /// Jaro-Winkler likeness of names that a slip of the finger sets apart.
+    /// The Jaro-Winkler similarity of names that differ by a typo.
     const MIN_SIMILARITY: f64 = 0.85;
     let plain = |name: &str| name.to_ascii_lowercase().replace(['_', ' '], "-");
     let written = plain(written);
@@ -77,11 +77,11 @@ pub(super) fn nearest<'a>(
         .map(|(_, name)| name)
 }
 
-/// Why no user can be called so, and what to write instead.
+/// Why a user name is invalid, and what to write instead.
 pub(super) fn user_name(name: &str, max: usize) -> (String, String) {
     let alphabet = "user names have letters without accents, digits and _ + = , . @ -";
     if name.contains('*') {
-        let label = "`*` means nothing in a user name".to_owned();
+        let label = "`*` is not allowed in a user name".to_owned();
         return (
             label,
             format!("for several users write `pattern: \"{}\"` instead", excerpt(name)),
@@ -93,55 +93,56 @@ pub(super) fn user_name(name: &str, max: usize) -> (String, String) {
     }
     if name.contains(":role/") || name.contains(":assumed-role/") {
         let label = "this is a role".to_owned();
-        return (label, "roles have no passwords and no access keys of their own".to_owned());
+        return (label, "roles do not have passwords or access keys".to_owned());
     }
     let bare = name.rsplit('/').next().unwrap_or_default();
     if name.contains('/') && !bare.is_empty() && bare.chars().all(is_user_name_char) {
         let what = if name.starts_with("arn:") { "this is an ARN" } else { "this has a path" };
-        return (what.to_owned(), format!("write the name alone: `user: {}`", excerpt(bare)));
+        return (what.to_owned(), format!("write only the name: `user: {}`", excerpt(bare)));
     }
     if let Some(other) = name.chars().find(|c| !is_user_name_char(*c)) {
         let other = if other == ' ' { "a space".to_owned() } else { shown(&other.to_string()) };
-        return (format!("no user name has {other}"), alphabet.to_owned());
+        return (format!("user names cannot contain {other}"), alphabet.to_owned());
     }
     (format!("{} characters", name.len()), format!("user names have at most {max} characters"))
 }
 
-/// What to say of an account id of so many digits.
+/// Help for an account id with this many digits.
 pub(super) const fn digits(count: usize) -> &'static str {
     match count {
         9..12 => {
-            "an account id has twelve digits: if zeros at its beginning were lost, write all twelve \
+            "an account id has twelve digits: if leading zeros are missing, write all twelve digits \
              in quotes"
         }
         _ => "an account id has twelve digits",
     }
 }
 
-/// Why no user has such a path, and what to write instead.
+/// Why a path is invalid, and what to write instead.
 pub(super) fn path(text: &str) -> (&'static str, String) {
     let bare = text.strip_suffix('*').unwrap_or(text);
     let meant = format!("/{}/", bare.trim_matches('/')).replace("//", "/");
     let meant = if bare == text { meant } else { format!("{meant}*") };
     let label = if !text.starts_with('/') {
-        "does not begin with `/`"
+        "does not start with `/`"
     } else if bare.contains('*') {
-        "one `*` may stand, at the end"
+        "`*` is only allowed once, at the end"
     } else if !bare.ends_with('/') {
         "does not end with `/` or `/*`"
     } else {
-        "has a character that no path has"
+        "has a character that is not allowed in a path"
     };
     let help = match meant.parse::<UserPath>() {
         Ok(meant) => format!("did you mean \"{}\"?", excerpt(&meant.to_string())),
         Err(_) => {
-            "write it like \"/ci/\", or \"/ci/*\" for all below it; \"/*\" is every path".to_owned()
+            "write it like \"/ci/\", or \"/ci/*\" for all paths below it; \"/*\" matches every path"
+                .to_owned()
         }
     };
     (label, help)
 }
 
-/// `true` or `false`, where something else was written for it.
+/// What to write instead of something that means `true` or `false`.
 pub(super) fn boolean(key: &str, text: &str) -> String {
     let (meant, quoted) = match text.to_ascii_lowercase().as_str() {
         "true" => (true, true),
@@ -157,7 +158,7 @@ pub(super) fn boolean(key: &str, text: &str) -> String {
     }
 }
 
-/// What to write instead of a text that names no credential.
+/// What to write instead of an unknown credential.
 pub(super) fn credential(text: &str) -> String {
     let key_part = |text: &str| text.len() == 4 && text.chars().all(|c| c.is_ascii_alphanumeric());
     let pin = text.split_once(':').map_or(text, |(_, pin)| pin).trim();
@@ -173,7 +174,7 @@ pub(super) fn credential(text: &str) -> String {
     }
 }
 
-/// The access key id that a text has in it.
+/// The access key id in a text.
 pub(super) fn key_id(text: &str) -> Option<&str> {
     text.split(|c: char| !c.is_ascii_alphanumeric()).find(|word| is_key_id(word))
 }
@@ -185,15 +186,15 @@ fn is_key_id(word: &str) -> bool {
         && word.bytes().any(|b| b.is_ascii_digit())
 }
 
-/// The day that a date in another form stands for.
+/// The day that a date in another format means.
 pub(super) fn day(text: &str) -> Option<NaiveDate> {
     let date = text.split(['T', ' ']).next().unwrap_or_default();
     let formats = ["%Y-%m-%d", "%d.%m.%Y", "%Y/%m/%d", "%Y.%m.%d", "%Y%m%d"];
     let other = formats.iter().find_map(|format| NaiveDate::parse_from_str(date, format).ok());
-    // The last day of the month, where the day is beyond it.
+    // The last day of the month, if the day does not exist.
     let month = text.get(..8).filter(|_| text.len() == 10);
     other
         .or_else(|| (28..=30).rev().find_map(|day| parse_day(&format!("{}{day}", month?))))
-        // `%Y` takes a year of any length.
+        // `%Y` accepts years of any length.
         .filter(|day| day.format("%Y").to_string().len() == 4)
 }

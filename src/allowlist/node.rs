@@ -1,7 +1,7 @@
-//! The YAML file as a tree in which every key and value knows its place.
+//! The YAML file as a tree in which every key and value knows its position.
 //!
-//! Nothing is rejected here that the YAML grammar allows, so that all that is wrong with a file can
-//! be reported at once.
+//! Everything that is valid YAML is accepted here, so that all problems of a file can be reported
+//! at once.
 
 use std::fmt;
 use std::ops::Range;
@@ -20,13 +20,13 @@ pub(super) enum YamlNode {
     Null,
     /// Text, quoted or plain.
     Text(String),
-    /// A whole number, cut to what fits.
+    /// A whole number, limited to the range of the type.
     Integer(i64),
     /// Any other number.
     Fraction,
     /// Plain `true` or `false`.
     Boolean(bool),
-    /// What `!!binary` marks.
+    /// Binary data (`!!binary`).
     Binary,
     /// A list.
     List(Vec<Located<YamlNode>>),
@@ -35,7 +35,7 @@ pub(super) enum YamlNode {
 }
 
 impl YamlNode {
-    /// What it is, for "expected …, found …".
+    /// Its name in messages.
     pub(super) const fn describe(&self) -> &'static str {
         match self {
             Self::Null => "nothing",
@@ -50,18 +50,18 @@ impl YamlNode {
     }
 }
 
-/// Something and its place.
+/// A value and its position.
 #[derive(Debug, Clone)]
 pub(super) struct Located<T> {
     pub(super) value: T,
-    /// The bytes of the file that are shown for it; for an alias, where it is used.
+    /// The position to show, in bytes; for an alias, where it is used.
     pub(super) span: Range<usize>,
-    /// The bytes of the file that it was made of; for an alias, those at its anchor.
+    /// The position of the content, in bytes; for an alias, at its anchor.
     pub(super) origin: Range<usize>,
 }
 
 impl<T> Located<T> {
-    /// Something else at the same place.
+    /// Another value at the same position.
     pub(super) fn with<U>(&self, value: U) -> Located<U> {
         Located { value, span: self.span.clone(), origin: self.origin.clone() }
     }
@@ -72,9 +72,9 @@ pub(super) fn parse(text: &str) -> Result<Located<YamlNode>, Box<Diagnostic>> {
     let options = serde_saphyr::options! {
         budget: serde_saphyr::budget! { max_depth: MAX_DEPTH },
         duplicate_keys: DuplicateKeyPolicy::PassThrough,
-        // The parser's own merging would hide a key that is repeated in what is merged.
+        // The parser's merging would hide repeated keys.
         merge_keys: MergeKeyPolicy::AsOrdinary,
-        // As in YAML 1.2 and in editors: `off` is the level that it says, `no` a user's name.
+        // As in YAML 1.2 and in editors: `off` is a level, and `no` can be a user name.
         strict_booleans: true,
         non_finite_float_policy: NonFiniteFloatPolicy::AsString,
         with_snippet: false,
@@ -154,7 +154,7 @@ impl<'de> Visitor<'de> for YamlNodeVisitor {
     }
 
     fn visit_f64<E>(self, number: f64) -> Result<YamlNode, E> {
-        // JSON Schema counts 90.0 among the integers. The cast cuts to what fits.
+        // JSON Schema accepts 90.0 as an integer. The cast limits it to the range of the type.
         Ok(if number.fract() == 0.0 {
             YamlNode::Integer(number as i64)
         } else {
@@ -184,8 +184,8 @@ impl<'de> Visitor<'de> for YamlNodeVisitor {
     }
 }
 
-/// Sets the spans of the tree to what is worth underlining: never more than one line, a list or
-/// mapping as far as its first entry reaches, and for a value that is not there its key.
+/// Sets the spans to underline: at most one line, for a list or mapping up to its first entry, and
+/// for a missing value its key.
 fn set_display_spans(node: &mut Located<YamlNode>, source: &str) {
     match &mut node.value {
         YamlNode::Mapping(entries) => {
@@ -204,7 +204,7 @@ fn set_display_spans(node: &mut Located<YamlNode>, source: &str) {
             for item in items.iter_mut() {
                 set_display_spans(item, source);
                 if is_invisible(item, source) {
-                    // The parser's place is the one behind the dash.
+                    // The parser's position is after the dash.
                     let dash = item.span.start.saturating_sub(1);
                     item.span = dash..item.span.start;
                 }
@@ -217,7 +217,7 @@ fn set_display_spans(node: &mut Located<YamlNode>, source: &str) {
     }
 }
 
-/// Whether nothing was written where the value belongs: `reason:`, or a `|` without lines.
+/// Whether the value is missing: `reason:`, or `|` without lines.
 fn is_invisible(node: &Located<YamlNode>, source: &str) -> bool {
     let written = source.get(node.span.clone()).unwrap_or_default();
     match &node.value {
@@ -229,14 +229,14 @@ fn is_invisible(node: &Located<YamlNode>, source: &str) -> bool {
     }
 }
 
-/// The part of the span that stands on its first line, without white space at the end.
+/// The part of the span on its first line, without trailing white space.
 fn first_line(source: &str, span: &Range<usize>) -> Range<usize> {
     let text = source.get(span.clone()).unwrap_or_default();
     let line = text.lines().next().unwrap_or_default().trim_end();
     span.start..span.start + line.len()
 }
 
-/// The span of a list or mapping whose entries have been measured.
+/// The span of a list or mapping whose entries have their spans.
 fn collection(
     source: &str,
     span: &Range<usize>,
@@ -250,7 +250,7 @@ fn collection(
         Some('{') => '}',
         Some('*') => return first_line(source, span),
         _ => {
-            // Block style: the first entry, as far as it stands on the line.
+            // Block style: the first entry, as far as it is on the same line.
             let end = first.and_then(|(key, value)| {
                 [value.end, key.end].into_iter().find(|end| on_line(*end))
             });

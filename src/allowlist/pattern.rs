@@ -1,20 +1,20 @@
-//! Patterns over user names: `*` stands for any run of characters, everything else for itself.
+//! Patterns for user names: `*` matches any characters, and every other character matches itself.
 
-/// The literal characters that a pattern needs at least, so that it cannot mean "everybody".
+/// The minimum number of literal characters, so that a pattern cannot match every user.
 pub(super) const MIN_LITERALS: usize = 3;
 
-/// A pattern that matches whole user names without case.
+/// A pattern that matches whole user names, without case.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pattern {
     text: String,
-    /// The literal parts between the stars.
+    /// The literal parts between the `*`.
     parts: Vec<String>,
 }
 
-/// Why a text is no pattern.
+/// Why a pattern is invalid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum PatternError {
-    /// A character that no user name has.
+    /// A character that is not allowed in user names.
     Character(char),
     /// Fewer than [`MIN_LITERALS`] literal characters.
     TooBroad,
@@ -47,7 +47,7 @@ impl Pattern {
         let Some(rest) = without_start(name.as_bytes(), first.as_bytes()) else { return false };
         let Some(mut rest) = without_end(rest, last.as_bytes()) else { return false };
         for part in middle.iter().filter(|part| !part.is_empty()) {
-            // The leftmost place leaves most room for the parts behind it.
+            // The leftmost match leaves the most room for the following parts.
             let part = part.as_bytes();
             let at = (0..rest.len()).find(|at| {
                 rest.get(*at..*at + part.len()).is_some_and(|it| it.eq_ignore_ascii_case(part))
@@ -60,7 +60,7 @@ impl Pattern {
 }
 
 impl Pattern {
-    /// The pattern that was probably meant, where this one reads like a regular expression.
+    /// The pattern that was probably meant, if this one looks like a regular expression.
     #[must_use]
     pub fn suggested_pattern(&self) -> Option<String> {
         let text = self.as_str();
@@ -79,7 +79,7 @@ fn without_end<'a>(text: &'a [u8], end: &[u8]) -> Option<&'a [u8]> {
     tail.eq_ignore_ascii_case(end).then_some(rest)
 }
 
-/// Whether IAM takes the character in a user name: `[\w+=,.@-]`.
+/// Whether IAM allows the character in a user name: `[\w+=,.@-]`.
 #[must_use]
 pub fn is_user_name_char(c: char) -> bool {
     c.is_ascii_alphanumeric() || "_+=,.@-".contains(c)
@@ -117,7 +117,7 @@ mod tests {
             ("a*b*c", "ABxbC", true),
             ("ab**c", "abc", true),
             ("ab**c", "ab", false),
-            // The first and the last part may not share characters.
+            // The first and the last part must not overlap.
             ("aba*aba", "aba", false),
             ("aba*aba", "ababa", false),
             ("aba*aba", "abaaba", true),

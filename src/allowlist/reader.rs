@@ -1,4 +1,4 @@
-//! The tree → the raw types: which keys are there, and whether their values have the right type.
+//! The tree → the raw types: which keys exist, and whether their values have the correct type.
 
 use std::collections::HashMap;
 
@@ -10,8 +10,8 @@ use super::help;
 use super::node::{Located, YamlNode};
 use super::raw::{RawAllowlist, RawExemption, RawFormerAccount, RawPolicy, RawRemediation};
 
-/// Reads the file's tree, noting what is wrong with it. What could be read is returned all the
-/// same, so that the rest is checked in the same run.
+/// Reads the tree and records problems. It returns what it could read, so that the rest is checked
+/// in the same run.
 pub(super) fn read(
     root: Located<YamlNode>,
     source: &str,
@@ -41,16 +41,16 @@ struct MappingSchemas {
     former_account: MappingSchema,
 }
 
-/// What a mapping may hold.
+/// The keys of a mapping.
 struct MappingSchema {
-    /// What the mapping is, in a sentence.
+    /// The name of the mapping in messages.
     what: &'static str,
     keys: Vec<String>,
     required: Vec<String>,
 }
 
 impl MappingSchema {
-    /// The keys that `T`'s schema knows.
+    /// The keys in the schema of `T`.
     fn of<T: JsonSchema>(what: &'static str) -> Self {
         let schema = schemars::schema_for!(T);
         let properties = schema.get("properties").and_then(Value::as_object);
@@ -70,15 +70,15 @@ impl MappingSchema {
 /// A key and its value.
 type KeyValue = (Located<String>, Located<YamlNode>);
 
-/// What an entry of `former_accounts` is, in a sentence.
+/// The name of an entry of `former_accounts` in messages.
 const FORMER_ACCOUNT: &str = "a former account";
-/// The key that merges other mappings into its own.
+/// The YAML merge key.
 const MERGE: &str = "<<";
 
-/// The entries of one mapping that were not taken yet.
+/// The entries of one mapping that were not read yet.
 struct MappingEntries {
     entries: Vec<KeyValue>,
-    /// The keys that the unknown ones probably stand for.
+    /// The keys that unknown keys probably mean.
     meant: Vec<String>,
 }
 
@@ -87,7 +87,7 @@ impl MappingEntries {
         self.entries.iter().any(|(name, _)| name.value == key)
     }
 
-    /// Whether the key is there, be it misspelt.
+    /// Whether the key exists, even with a typo.
     fn has_or_resembles(&self, key: &str) -> bool {
         self.has(key) || self.meant.iter().any(|meant| meant == key)
     }
@@ -141,7 +141,7 @@ impl Reader<'_> {
         };
         let entries = self.merged(entries);
         let level = |(rule, level): KeyValue| {
-            // A level is unknown rather than of the wrong type.
+            // Reported as an unknown level and not as a wrong type.
             let level = self.as_written(level);
             let help = format!("write `{}: error`, or another level", excerpt(&rule.value));
             let what = format!("the level of {}", shown(&rule.value));
@@ -158,7 +158,7 @@ impl Reader<'_> {
             YamlNode::Text(name) => {
                 format!("write `- user: {}`, and the other keys below it", excerpt(name))
             }
-            _ => "begin it with `- user: NAME`, and put the other keys below `user`".to_owned(),
+            _ => "start it with `- user: NAME`, and put the other keys below `user`".to_owned(),
         };
         let mut entries = self.mapping(node, &shapes.exemption, &help)?;
         let is_named = ["user", "pattern"].into_iter().any(|key| entries.has_or_resembles(key));
@@ -222,7 +222,7 @@ impl Reader<'_> {
         })
     }
 
-    /// The entries of a mapping, its unknown, repeated and missing keys noted.
+    /// The entries of a mapping. Records unknown, repeated and missing keys.
     fn mapping(
         &mut self,
         node: Located<YamlNode>,
@@ -278,8 +278,8 @@ impl Reader<'_> {
         self.problems.push(problem);
     }
 
-    /// The entries with those that `<<` adds: a key of the mapping's own goes before one that is
-    /// merged, and of those the first. Repeated keys are noted.
+    /// The entries, with those that `<<` adds. A key of the mapping itself takes precedence over a
+    /// merged key, and the first merged key over others. Records repeated keys.
     fn merged(&mut self, entries: Vec<KeyValue>) -> Vec<KeyValue> {
         self.duplicates(&entries);
         let (merges, mut own): (Vec<_>, Vec<_>) =
@@ -318,7 +318,7 @@ impl Reader<'_> {
                     Diagnostic::error(DiagnosticCode::DuplicateKey, key.span.clone(), message)
                         .label("again here")
                         .related(earlier.span.clone(), "first here")
-                        .help("keep one of the two");
+                        .help("remove one of them");
                 self.problems.push(problem);
             }
         }
@@ -335,16 +335,16 @@ impl Reader<'_> {
             _ => {
                 let help = match (&node.value, key) {
                     (YamlNode::Mapping(_), "exemptions") => {
-                        "begin every exemption with `- `".to_owned()
+                        "start each exemption with `- `".to_owned()
                     }
                     (YamlNode::Mapping(_), "former_accounts") => {
-                        "begin every account with `- account: `".to_owned()
+                        "start each account with `- account: `".to_owned()
                     }
                     (YamlNode::Null, "exemptions" | "former_accounts") => {
-                        format!("write `{key}: []` for none")
+                        format!("write `{key}: []` for an empty list")
                     }
                     (_, "former_accounts") => help::FORMER_ACCOUNT_IS_A_MAPPING.to_owned(),
-                    // Plain, a `*` is YAML's own.
+                    // Without quotes, `*` has a meaning in YAML.
                     (YamlNode::Text(text), "owners" | "paths") => {
                         format!("write `{key}: [\"{}\"]`", excerpt(text))
                     }
@@ -367,7 +367,7 @@ impl Reader<'_> {
             let message = format!("`{key}` is an empty list");
             let problem = Diagnostic::error(DiagnosticCode::EmptyList, list.span.clone(), message)
                 .label("nothing here")
-                .help(format!("name what is meant, or leave `{key}` out"));
+                .help(format!("add an entry, or omit `{key}`"));
             self.problems.push(problem);
         }
         let (place, what) = (list.with(()), format!("an entry of `{key}`"));
@@ -386,9 +386,7 @@ impl Reader<'_> {
 
     fn text(&mut self, node: Located<YamlNode>, key: &str) -> Option<Located<String>> {
         let help = match (&node.value, key) {
-            (YamlNode::List(_), "user" | "pattern") => {
-                "make an exemption of its own for each user".to_owned()
-            }
+            (YamlNode::List(_), "user" | "pattern") => "write one exemption per user".to_owned(),
             (YamlNode::Integer(_), "account") if self.origin(&node).len() != 12 => {
                 help::digits(self.origin(&node).len()).to_owned()
             }
@@ -400,7 +398,7 @@ impl Reader<'_> {
         self.text_or(node, &format!("`{key}`"), &help)
     }
 
-    /// The text of a node; `what` takes it, and `help` says what to write instead.
+    /// The text of a node. `what` names it in messages, and `help` says what to write instead.
     fn text_or(
         &mut self,
         node: Located<YamlNode>,
@@ -443,7 +441,7 @@ impl Reader<'_> {
         None
     }
 
-    /// What plain text turned into a number or a boolean, as text again.
+    /// The text of a value that YAML read as a number or a Boolean.
     fn as_written(&self, node: Located<YamlNode>) -> Located<YamlNode> {
         match node.value {
             YamlNode::Integer(_) | YamlNode::Fraction | YamlNode::Boolean(_) => {
@@ -461,7 +459,7 @@ impl Reader<'_> {
         let found = node.value.describe();
         let (message, label) = match node.value {
             YamlNode::Null => (format!("{what} has no value"), "nothing here".to_owned()),
-            _ => (format!("{what} takes {expected}, not {found}"), format!("this is {found}")),
+            _ => (format!("{what} must be {expected}, not {found}"), format!("this is {found}")),
         };
         let problem = Diagnostic::error(DiagnosticCode::WrongType, node.span.clone(), message)
             .label(label)

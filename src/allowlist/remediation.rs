@@ -1,4 +1,4 @@
-//! `remediation` as it is written → [`RemediationPolicy`], or everything that is wrong with it.
+//! Raw `remediation` → [`RemediationPolicy`], or all problems with it.
 
 use super::check::Checker;
 use super::diagnostic::{DiagnosticCode, shown};
@@ -9,11 +9,11 @@ use crate::model::policy::Rule;
 use crate::model::policy::remediation::{MAX_CHANGES_LIMIT, RemediationPolicy, UserPath};
 
 impl Checker<'_> {
-    /// What the file says about the remedy, and the defaults where it says nothing.
+    /// `remediation` in the file, with the defaults for missing keys.
     pub(super) fn remediation(&mut self, raw: RawRemediation) -> RemediationPolicy {
         self.check_delete_after_days(&raw);
         let absent = RemediationPolicy::default();
-        // A value that is wrong was noted, so that no default stands for it in the end.
+        // An invalid value was recorded as a problem, so its default is never used.
         let mut days =
             |number: Option<Located<i64>>, key| number.and_then(|it| self.days(&it, key));
         let deactivate_after_days = days(raw.deactivate_after_days, "deactivate_after_days");
@@ -51,7 +51,7 @@ impl Checker<'_> {
                 DiagnosticCode::DeletionWithoutDays,
                 &deletes.span,
                 "`delete_users` is true, but `remediation` has no `delete_after_days`",
-                "after how many days?",
+                "after how many days are users deleted?",
                 "add `delete_after_days: 90`, which counts from the deactivation, or write \
                  `delete_users: false`",
             );
@@ -69,7 +69,7 @@ impl Checker<'_> {
             DiagnosticCode::RuleWithoutRemediation,
             &name.span,
             format!("findings of the rule `{rule}` cannot be remediated"),
-            "nothing can be done automatically here",
+            "`remediate` cannot act on this rule",
             format!("remove it; the rules that can be remediated are {all}"),
         );
         None
@@ -88,7 +88,7 @@ impl Checker<'_> {
         let found = path.value.parse().ok();
         if found.is_none() {
             let (label, help) = help::path(&path.value);
-            let message = format!("{} is no path of IAM users", shown(&path.value));
+            let message = format!("{} is not a path of IAM users", shown(&path.value));
             self.error(DiagnosticCode::InvalidPath, &path.span, message, label, help);
         }
         found

@@ -1,4 +1,4 @@
-//! The exemption to paste for a credential that must stay.
+//! Suggested exemptions for credentials that must stay.
 
 use std::fmt;
 
@@ -7,36 +7,31 @@ use chrono::{Days, NaiveDate};
 use crate::model::inventory::CredentialKind;
 use crate::model::policy::Rule;
 
-/// An exemption with reason and owner left to fill in: a check refuses it until they are.
+/// An exemption with an empty reason and owner. It is invalid until they are filled in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SuggestedExemption {
-    /// The user's name.
     pub user: String,
-    /// The account's id.
     pub account: String,
-    /// The user's unique id, where it is known.
+    /// The user's unique id, if it is known.
     pub user_id: Option<String>,
-    /// Credentials in the allowlist's words; all if empty.
+    /// Credentials as in the allowlist; empty for all.
     pub credentials: Vec<String>,
-    /// The rules to exempt from; the two stale ones need not be named.
+    /// The rules to exempt from. The rules about disuse need not be named.
     pub rules: Vec<Rule>,
-    /// The last day.
+    /// The expiry date.
     pub expires: NaiveDate,
 }
 
-/// A finding that somebody wants to excuse.
+/// A finding to exempt.
 #[derive(Debug, Clone, Copy)]
 pub struct ExemptedFinding<'a> {
-    /// The user's name.
     pub user: &'a str,
-    /// The account's id.
     pub account: &'a str,
-    /// The user's unique id, where it is known.
+    /// The user's unique id, if it is known.
     pub user_id: Option<&'a str>,
-    /// The rule.
     pub rule: Rule,
-    /// The credential's kind, and the last four characters of its id where that is known; `None`
-    /// for a verdict on the user as such.
+    /// The credential's kind, and the last four characters of its id if it is known; `None` if the
+    /// finding is about the user.
     pub credential: Option<(&'a str, Option<&'a str>)>,
 }
 
@@ -45,7 +40,7 @@ impl ExemptedFinding<'_> {
         self.rule.finds_disuse()
     }
 
-    /// The credential in the allowlist's words, which know passwords and access keys alone.
+    /// The credential as in the allowlist, which only has passwords and access keys.
     fn credential_selector(&self) -> Option<String> {
         let key = CredentialKind::AccessKey.id();
         match self.credential {
@@ -53,26 +48,26 @@ impl ExemptedFinding<'_> {
             Some((kind, _)) if kind == key || kind == CredentialKind::Password.id() => {
                 Some(kind.to_owned())
             }
-            // Keys that the report does not show.
+            // Access keys that the report does not show.
             None if self.is_stale() => Some(key.to_owned()),
             _ => None,
         }
     }
 }
 
-/// How long a suggested exemption holds.
+/// How long a suggested exemption is valid, in days.
 const SUGGESTED_DAYS: u32 = 90;
 
 impl SuggestedExemption {
-    /// The last day of an exemption that is suggested `today`, where exemptions may reach
-    /// `max_days` ahead.
+    /// The expiry date of an exemption suggested on `today`, if exemptions can be valid for
+    /// `max_days`.
     #[must_use]
     pub fn suggested_expiry_date(today: NaiveDate, max_days: u32) -> NaiveDate {
         let days = Days::new(SUGGESTED_DAYS.min(max_days).into());
         today.checked_add_days(days).unwrap_or(NaiveDate::MAX)
     }
 
-    /// Makes one exemption of a user's stale credentials, and one for each other rule.
+    /// Combines a user's stale credentials into one exemption, with one more for each other rule.
     #[must_use]
     pub fn for_findings<'a>(
         findings: impl Iterator<Item = ExemptedFinding<'a>>,
@@ -113,7 +108,7 @@ impl SuggestedExemption {
     }
 }
 
-/// Writes the entry of the `exemptions` list, indented as such, ending with a line feed.
+/// Writes an entry of the `exemptions` list with its indentation, ending with a line feed.
 impl fmt::Display for SuggestedExemption {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "  - user: {}", quoted(&self.user))?;
@@ -135,14 +130,14 @@ impl fmt::Display for SuggestedExemption {
     }
 }
 
-/// A YAML double-quoted scalar on one line. Quotes and backslashes are escaped, and so is what
-/// cannot be seen: YAML forbids some of it, takes some for a line end, and none of it should be
-/// pasted unseen.
+/// A YAML double-quoted scalar on one line. Quotes, backslashes and invisible characters are
+/// escaped: YAML does not allow some of these and reads others as line ends, and nobody should
+/// paste what they cannot see.
 fn quoted(text: &str) -> String {
     use fmt::Write as _;
     let mut quoted = String::from("\"");
     for c in text.chars() {
-        // Writing to a String cannot fail.
+        // Writing to a string cannot fail.
         let _ = match (c, u32::from(c)) {
             ('\'', _) => write!(quoted, "{c}"),
             _ if c.escape_debug().len() == 1 => write!(quoted, "{c}"),

@@ -1,4 +1,4 @@
-//! Why a text is no YAML, said so that the author of an allowlist can mend it.
+//! Explains YAML syntax errors to the author of an allowlist.
 
 use std::ops::Range;
 
@@ -8,14 +8,14 @@ use serde_saphyr::{Error, ExternalMessageSource};
 
 use super::diagnostic::{Diagnostic, DiagnosticCode, excerpt, shown};
 
-/// The format nests four deep. The parser recurses, so a file of nothing but brackets would
-/// exhaust the stack long before the parser's own limit.
+/// The format has four levels. The parser is recursive, so a file of brackets would exhaust the
+/// stack before the parser's own limit.
 pub(super) const MAX_DEPTH: usize = 16;
 
 const GENERAL_HELP: &str = "compare this line with the example in the documentation; text with \
                               special characters goes in quotes";
 
-/// The diagnostic for an error of the parser.
+/// The diagnostic for a parser error.
 pub(super) fn problem(source: &str, error: &Error) -> Diagnostic {
     let span = place(source, error);
     let mut error = error;
@@ -34,7 +34,7 @@ pub(super) fn problem(source: &str, error: &Error) -> Diagnostic {
         Error::Budget { breach: BudgetBreach::Depth { .. }, .. } => syntax(
             span,
             format!("the file is nested more than {MAX_DEPTH} levels deep"),
-            "one level too many",
+            "too deep",
             "an allowlist needs four levels: remove the brackets or the indentation",
         ),
         Error::Budget { .. }
@@ -43,20 +43,23 @@ pub(super) fn problem(source: &str, error: &Error) -> Diagnostic {
         | Error::AliasExpansionLimitExceeded { .. }
         | Error::AliasReplayStackDepthExceeded { .. } => syntax(
             span,
-            "the file, with its aliases written out, is larger than an allowlist can be",
-            "the limit is reached here",
-            "use fewer aliases, and let one pattern stand for many users",
+            "the file is too large when its aliases are expanded",
+            "exceeds the limit here",
+            "use fewer aliases, or one pattern for many users",
         ),
         Error::RecursiveReferencesRequireWeakTypes { .. } => syntax(
             span,
-            "an alias stands within the very value that it stands for",
-            "without end",
+            "an alias is used inside its own value",
+            "refers to itself",
             "move the alias out of the value, or write the value out",
         ),
-        // The only thing that is asked of the parser beyond the grammar is that a key be text.
-        Error::Unexpected { .. } | Error::NullIntoString { .. } => {
-            syntax(span, "a key must be text", "this is none", "write a name, such as `version`")
-        }
+        // The only requirement beyond the grammar is that keys are text.
+        Error::Unexpected { .. } | Error::NullIntoString { .. } => syntax(
+            span,
+            "a key must be text",
+            "this is not text",
+            "write a name, such as `version`",
+        ),
         _ => other(span, error),
     }
 }
@@ -72,13 +75,13 @@ fn syntax(
 
 fn other(span: Range<usize>, error: &Error) -> Diagnostic {
     let message = error.render();
-    // The place is shown by the snippet; the sentence need not repeat it.
+    // The snippet shows the position, so the message does not repeat it.
     let message = message.split(" at line ").next().unwrap_or_default();
-    let message = format!("the file is no YAML: {message}");
-    syntax(span, message, "cannot be read from here on", GENERAL_HELP)
+    let message = format!("the file is not valid YAML: {message}");
+    syntax(span, message, "the error is here", GENERAL_HELP)
 }
 
-/// What the scanner stumbled over at `span`.
+/// The cause of a scanner error at `span`.
 fn scan_problem(source: &str, span: Range<usize>, kind: &ErrorKind) -> Diagnostic {
     use ErrorKind as K;
     match kind {
@@ -95,39 +98,39 @@ fn scan_problem(source: &str, span: Range<usize>, kind: &ErrorKind) -> Diagnosti
             };
             syntax(
                 span,
-                format!("plain text cannot begin with {character}"),
+                format!("plain text cannot start with {character}"),
                 "needs quotes",
                 format!("put the text in quotes: \"{text}\""),
             )
         }
         K::UnclosedQuotedScalar => syntax(
             span,
-            "a quoted text has no closing quote",
+            "quoted text has no closing quotation mark",
             "opened here",
-            "close it with the same quote",
+            "close it with the same quotation mark",
         ),
         K::InvalidTrailingDoubleQuotedScalar | K::InvalidTrailingSingleQuotedScalar
             if follows_opening_quote(source, span.start) =>
         {
             syntax(
                 span.start.saturating_sub(1)..span.start,
-                "a quote that should open a text closes one",
-                "ends the text of a line before",
-                "close the quoted text of the line before with the same quote",
+                "a quotation mark that should start text ends it",
+                "ends text from an earlier line",
+                "close the quoted text of the earlier line with the same quotation mark",
             )
         }
         K::InvalidTrailingDoubleQuotedScalar | K::InvalidTrailingSingleQuotedScalar => syntax(
             span,
-            "text goes on behind its closing quote",
-            "not within the quotes",
-            "put all of it in quotes; a quote within the text is written \\\" or, in single quotes, \
+            "text continues after the closing quotation mark",
+            "outside the quotation marks",
+            "put all of it in quotes; write a quotation mark inside the text as \\\" or, in single quotes, \
              doubled",
         ),
         K::UnknownQuotedScalarEscape | K::InvalidQuotedScalarHexEscape => syntax(
             span,
-            "a backslash in double quotes begins no escape that YAML knows",
+            "a backslash in double quotes starts an invalid escape sequence",
             "in this text",
-            "write two backslashes for one, or use single quotes",
+            "write two backslashes, or use single quotes",
         ),
         _ => match open_bracket(source, span.start) {
             Some(open) => unclosed(source, span, open),
@@ -136,15 +139,15 @@ fn scan_problem(source: &str, span: Range<usize>, kind: &ErrorKind) -> Diagnosti
     }
 }
 
-/// What is wrong outside of brackets: mostly a stray colon, or the indentation.
+/// The cause outside of brackets: usually a colon, or the indentation.
 fn block_problem(source: &str, span: Range<usize>, kind: &ErrorKind) -> Diagnostic {
     use ErrorKind as K;
     let before = source.get(line_start(source, span.start)..span.start).unwrap_or_default();
     match kind {
         K::MappingValueNotAllowed | K::InvalidColonPlacement if before.contains(": ") => syntax(
             span,
-            "plain text cannot have a colon with a space behind it",
-            "taken for the end of a key",
+            "plain text cannot contain a colon followed by a space",
+            "read as the end of a key",
             "put the whole text in quotes",
         ),
         K::MappingValueNotAllowed
@@ -157,15 +160,15 @@ fn block_problem(source: &str, span: Range<usize>, kind: &ErrorKind) -> Diagnost
         | K::SimpleKeyExpected
         | K::InvalidSimpleKey => syntax(
             span,
-            "the lines do not form a list or a mapping",
-            "does not fit the lines before",
+            "the indentation is inconsistent",
+            "does not match the lines before",
             "keys that belong together are indented alike and end with a colon; every exemption \
              begins with `- `",
         ),
         _ => syntax(
             span,
-            format!("the file is no YAML: {kind}"),
-            "cannot be read from here on",
+            format!("the file is not valid YAML: {kind}"),
+            "the error is here",
             GENERAL_HELP,
         ),
     }
@@ -176,9 +179,9 @@ fn tab(source: &str, span: Range<usize>) -> Diagnostic {
     let at = source.get(from..).unwrap_or_default().find('\t').map_or(span.start, |at| from + at);
     syntax(
         at..at + 1,
-        "YAML is indented with spaces, not with tabs",
+        "YAML is indented with spaces, not tabs",
         "a tab",
-        "replace every tab by spaces",
+        "replace each tab with spaces",
     )
 }
 
@@ -191,7 +194,7 @@ fn unclosed(source: &str, span: Range<usize>, open: usize) -> Diagnostic {
         "opened here",
         format!("close it with `{close}`, and put commas between the entries"),
     )
-    .related(span, "nothing fits from here on")
+    .related(span, "the error is here")
 }
 
 fn second_document(source: &str, span: &Range<usize>) -> Diagnostic {
@@ -204,9 +207,9 @@ fn second_document(source: &str, span: &Range<usize>) -> Diagnostic {
         .map_or_else(|| span.clone(), |(at, marker)| at..at + marker.len());
     syntax(
         marker,
-        "the file holds more than one YAML document",
-        "another document begins here",
-        "keep one: remove this line, and join what both say",
+        "the file has more than one YAML document",
+        "another document starts here",
+        "remove this line, and combine both documents",
     )
 }
 
@@ -215,13 +218,13 @@ fn unknown_alias(source: &str, span: &Range<usize>) -> Diagnostic {
     let name = alias.strip_prefix('*').unwrap_or(alias);
     syntax(
         span.start..span.start + alias.len(),
-        format!("{} refers to an anchor that is not there", shown(alias)),
+        format!("{} refers to an anchor that does not exist", shown(alias)),
         format!("no {} before this", shown(&format!("&{name}"))),
-        format!("if the text itself begins with `*`, put it in quotes: \"{}\"", excerpt(alias)),
+        format!("if the text itself starts with `*`, put it in quotes: \"{}\"", excerpt(alias)),
     )
 }
 
-/// Where the error is. The scanner's own errors bear no byte offset.
+/// The position of the error. The scanner's own errors have no byte offset.
 fn place(source: &str, error: &Error) -> Range<usize> {
     let Some(location) = error.location() else { return 0..0 };
     let before = |number: u64| usize::try_from(number.saturating_sub(1)).unwrap_or(usize::MAX);
@@ -236,7 +239,7 @@ fn place(source: &str, error: &Error) -> Range<usize> {
     start..start + width
 }
 
-/// Whether the quote before a place looks as if it were to open a text.
+/// Whether the quotation mark before a position was probably meant to start text.
 fn follows_opening_quote(source: &str, at: usize) -> bool {
     let before = source.get(line_start(source, at)..at).unwrap_or_default();
     let Some(before) = before.strip_suffix(['"', '\'']) else { return false };
@@ -247,15 +250,14 @@ fn line_start(source: &str, at: usize) -> usize {
     source.get(..at).and_then(|before| before.rfind('\n')).map_or(0, |at| at + 1)
 }
 
-/// The plain text that begins at a place: up to white space or what ends it within brackets.
+/// The plain text at a position: up to white space, or the end of an element within brackets.
 fn word(source: &str, start: usize) -> &str {
     let rest = source.get(start..).unwrap_or_default();
     let end = rest.find(|c: char| c.is_whitespace() || c.is_control() || ",[]{}\"".contains(c));
     rest.get(..end.unwrap_or(rest.len())).unwrap_or_default()
 }
 
-/// The innermost bracket that stands open before `end`, as far as brackets, quotes and comments can
-/// be told without a parser.
+/// The innermost bracket that is open before `end`, as far as that is possible without a parser.
 fn open_bracket(source: &str, end: usize) -> Option<usize> {
     let mut open = Vec::new();
     let mut quote = None;
@@ -275,7 +277,7 @@ fn open_bracket(source: &str, end: usize) -> Option<usize> {
             (None, ']' | '}') => drop(open.pop()),
             _ => {}
         }
-        // An escaped backslash escapes nothing.
+        // An escaped backslash does not escape the next character.
         previous = if previous == '\\' && c == '\\' { ' ' } else { c };
     }
     open.last().copied()

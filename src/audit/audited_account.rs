@@ -1,4 +1,4 @@
-//! What a run did with an account, and what its second look cleared.
+//! An audited account, and what the re-check cleared.
 
 use std::collections::BTreeMap;
 
@@ -12,93 +12,86 @@ use crate::model::inventory::{
 };
 use crate::model::policy::Rule;
 
-/// What a run did with one account.
+/// An audited account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuditedAccount {
-    /// The account's id.
     pub id: AccountId,
-    /// The ARN partition.
+    /// The ARN partition: `aws`, `aws-cn`, …
     pub partition: String,
-    /// The account's alias, where it is known.
+    /// The account's alias, if it is known.
     pub alias: Option<String>,
-    /// When IAM generated the credential report, where that is known.
+    /// When IAM generated the credential report, if it is known.
     pub report_generated_at: Option<DateTime<Utc>>,
-    /// How old the evidence is.
     pub age: EvidenceAge,
-    /// How many IAM users it has, the root user not counted.
+    /// The number of IAM users, without the root user.
     pub users: usize,
-    /// How many of them a sweep cannot clear, so that a second look is due.
+    /// The number of flagged users.
     pub flagged_users: usize,
-    /// How many of them show no credential in a report that cannot show all kinds.
+    /// The number of users without a credential in a report that does not show all kinds.
     pub users_without_shown_credentials: usize,
-    /// What the evidence is made of.
     pub evidence_source: EvidenceSource,
-    /// How many users were looked at live.
+    /// The number of re-checked users.
     pub rechecked: usize,
-    /// How complete each rule's evidence was; rules that are off are not listed.
+    /// How complete the evidence of each enabled rule is.
     pub coverage: BTreeMap<Rule, Coverage>,
-    /// What was asked for and could not be had.
+    /// Evidence that could not be collected.
     pub gaps: Vec<EvidenceGap>,
-    /// What the report alone would have called stale, and the second look cleared.
+    /// Findings of the credential report that the re-check cleared.
     pub cleared: Vec<ClearedFinding>,
-    /// Users who were asked after by name: all their other credentials were seen, or they are gone.
+    /// Users whose SSH keys were requested by name: the evidence has all of their other
+    /// credentials, or they no longer exist.
     pub queried_users: Vec<String>,
 }
 
-/// A finding that the report alone would have made, and that a live look cleared.
+/// A finding of the credential report that the re-check cleared.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClearedFinding {
-    /// The finding's identity.
+    /// The id that the finding would have.
     pub id: FindingId,
-    /// The rule.
     pub rule: Rule,
-    /// The user's name.
     pub user: String,
-    /// What kind of credential it is about.
     pub kind: CredentialKind,
-    /// When the credential was created; for a password when it was last changed.
+    /// When the credential was created, or when the password was last changed.
     pub created: Option<DateTime<Utc>>,
-    /// What has happened to it since the report.
     pub reason: ClearedReason,
 }
 
-/// What has happened to a credential since the report was generated.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+/// What happened to a credential after the report was generated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, strum::EnumDiscriminants)]
+#[strum_discriminants(
+    name(ClearedReasonKind),
+    derive(strum::Display, strum::EnumString, strum::IntoStaticStr),
+    strum(serialize_all = "kebab-case", const_into_str),
+    doc = "The kinds of [`ClearedReason`]."
+)]
 pub enum ClearedReason {
-    /// The user is gone.
+    /// The user was deleted.
     UserGone,
-    /// The credential is gone.
+    /// The credential was deleted.
     Removed,
-    /// The key was deactivated.
+    /// The access key was deactivated.
     Deactivated,
-    /// It was used.
+    /// The credential was used.
     Used(DateTime<Utc>),
-    /// It was changed.
+    /// The credential was changed in another way.
     Changed,
 }
 
 impl ClearedReason {
-    /// The name of what has happened.
     #[must_use]
-    pub const fn id(self) -> &'static str {
-        match self {
-            Self::UserGone => "user-gone",
-            Self::Removed => "removed",
-            Self::Deactivated => "deactivated",
-            Self::Used(_) => "used",
-            Self::Changed => "changed",
-        }
+    pub fn id(self) -> &'static str {
+        ClearedReasonKind::from(self).into_str()
     }
 }
 
 impl AuditedAccount {
-    /// Whether the credential report could not be had, so that nothing is known of the account.
+    /// Whether there is no credential report, so nothing is known about the account.
     #[must_use]
     pub fn has_no_credential_report(&self) -> bool {
         self.gaps.iter().any(|gap| gap.piece == EvidenceItem::CredentialReport)
     }
 
-    /// The rules whose evidence could not be had.
+    /// The rules that are incomplete.
     pub fn incomplete_rules(&self) -> impl Iterator<Item = Rule> + '_ {
         let incomplete = |(rule, coverage): (&Rule, &Coverage)| {
             (*coverage == Coverage::Incomplete).then_some(*rule)

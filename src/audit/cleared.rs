@@ -1,4 +1,4 @@
-//! What the second look cleared: findings that the credential report alone would have made.
+//! Findings of the credential report that the re-check cleared.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ use super::finding_id::{FindingId, same_creation};
 use super::rules;
 use crate::model::inventory::{Account, CredentialKind, Flag, Timestamp, User};
 
-/// The stale findings of the report's rows that were replaced, and that `findings` do not hold.
+/// The stale findings of replaced report rows that are not in `findings`.
 pub(super) fn of(
     account: &Account<'_>,
     criteria: Criteria<'_>,
@@ -48,7 +48,7 @@ pub(super) fn of(
     cleared
 }
 
-/// A user of the same name that was created at another moment is another user.
+/// A user with the same name that was created at another time is another user.
 fn is_same(user: &User<'_>, row: &User<'_>) -> bool {
     user.name.eq_ignore_ascii_case(&row.name) && same_creation(&user.created, &row.created)
 }

@@ -1,4 +1,4 @@
-//! How complete the evidence of each rule was in one account. Only a complete rule may clear a
+//! How complete the evidence of each rule is in one account. Only a complete rule can clear a
 //! finding.
 
 use std::collections::BTreeMap;
@@ -11,7 +11,7 @@ use super::user_state::is_flagged;
 use crate::model::inventory::{Account, Evidence, EvidenceItem, EvidenceSource, User};
 use crate::model::policy::Rule;
 
-/// The coverage of every rule that is on. `findings` and `age` are the account's.
+/// The coverage of every enabled rule. `findings` and `age` belong to the account.
 pub(super) fn of(
     account: &Account<'_>,
     criteria: Criteria<'_>,
@@ -44,7 +44,7 @@ fn from_evidence_source(rule: Rule, account: &Account<'_>, criteria: Criteria<'_
     }
 }
 
-/// What the users' own evidence lets a rule say in a live account.
+/// The coverage that the evidence of the users allows in a live account.
 fn from_user_evidence(rule: Rule, account: &Account<'_>, criteria: Criteria<'_>) -> Coverage {
     if account.evidence_source != EvidenceSource::Live {
         return Coverage::Complete;
@@ -55,14 +55,15 @@ fn from_user_evidence(rule: Rule, account: &Account<'_>, criteria: Criteria<'_>)
         if needs(EvidenceItem::LoginProfile) {
             weakest = weakest.max(user.password_evidence);
         }
-        // What hangs on the list of keys alone has a gap where that could not be had.
+        // A rule that needs only the list of keys has a gap if the list is missing.
         if needs(EvidenceItem::AccessKeyUse) {
             weakest = weakest.max(user.access_key_evidence);
         }
         match weakest {
             Evidence::ReChecked => Coverage::Complete,
             Evidence::NotReChecked => Coverage::Incomplete,
-            // The sweep clears the healthy; whoever it cannot clear was to be looked at.
+            // The credential report clears users who are not flagged; flagged users should have
+            // been re-checked.
             Evidence::CredentialReport if is_flagged(user, criteria) => Coverage::Snapshot,
             Evidence::CredentialReport => Coverage::Complete,
         }

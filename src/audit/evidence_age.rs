@@ -1,4 +1,4 @@
-//! How old an account's evidence is, and whether that is too old to rely on.
+//! The age of an account's evidence, and whether the evidence is too old.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -8,28 +8,35 @@ use crate::model::inventory::{
     Account, CLOCK_SKEW, EvidenceSource, MaxEvidenceAge, Timestamp, User,
 };
 
-/// How old an account's evidence is.
+/// The age of an account's evidence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EvidenceAge {
-    /// The newest date in a report that bears none itself: IAM generated the report then or later.
+    /// The newest date in a report that does not say when it was generated. IAM generated it then
+    /// or later.
     pub newest_date: Option<DateTime<Utc>>,
-    /// Whole days since the report was generated, or at most so many since its newest date; `None`
-    /// where neither is known.
+    /// Whole days since the report was generated, or at most that many since its newest date;
+    /// `None` if neither is known.
     pub days: Option<i64>,
     /// The limit, in days.
     pub max_days: u32,
-    /// Why the evidence does not count as complete, if it does not.
+    /// Why the evidence is incomplete, if it is.
     pub problem: Option<AgeProblem>,
 }
 
-/// Why the age of evidence makes it incomplete.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Why the age makes evidence incomplete.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, strum::Display, strum::EnumString, strum::IntoStaticStr,
+)]
+#[strum(serialize_all = "kebab-case", const_into_str)]
 pub enum AgeProblem {
     /// It is older than the limit.
+    #[strum(serialize = "evidence-too-old")]
     TooOld,
-    /// It bears no date, and its newest date is older than the limit.
+    /// It does not say when it was generated, and its newest date is older than the limit.
+    #[strum(serialize = "evidence-age-unknown")]
     Unknown,
-    /// It was made after the moment of the audit: one of the clocks is wrong.
+    /// It was generated after the time of the audit, so one of the clocks is wrong.
+    #[strum(serialize = "evidence-in-future")]
     InFuture,
 }
 
@@ -37,17 +44,13 @@ impl AgeProblem {
     /// Its code in the audit JSON and in templates.
     #[must_use]
     pub const fn id(self) -> &'static str {
-        match self {
-            Self::TooOld => "evidence-too-old",
-            Self::Unknown => "evidence-age-unknown",
-            Self::InFuture => "evidence-in-future",
-        }
+        self.into_str()
     }
 }
 
 impl EvidenceAge {
-    /// The age of evidence of this form. `generated_at` is when the report was generated,
-    /// `newest_date` the newest date in a report that bears none.
+    /// `generated_at` is when the report was generated, `newest_date` the newest date in a report
+    /// that does not say so.
     #[must_use]
     pub fn of(
         evidence_source: EvidenceSource,
@@ -75,7 +78,7 @@ impl EvidenceAge {
 /// The age of an account's evidence.
 pub(super) fn of(account: &Account<'_>, criteria: Criteria<'_>) -> EvidenceAge {
     let generated_at = account.report_generated_at;
-    // A live report always bears its date.
+    // A report that was fetched always has its date.
     let is_undated =
         generated_at.is_none() && account.evidence_source == EvidenceSource::ExportedReport;
     let newest = is_undated.then(|| newest_date(account, criteria.latest)).flatten();
@@ -83,7 +86,7 @@ pub(super) fn of(account: &Account<'_>, criteria: Criteria<'_>) -> EvidenceAge {
 }
 
 /// The newest date in the report that is not after `latest`. The next rotation of a password is a
-/// date to come, and is not read at all.
+/// future date and is not read.
 fn newest_date(account: &Account<'_>, latest: DateTime<Utc>) -> Option<DateTime<Utc>> {
     let for_user = |user: &User<'_>| {
         let password = user.password.iter().flat_map(|it| [&it.last_used, &it.last_changed]);

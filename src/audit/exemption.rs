@@ -1,4 +1,4 @@
-//! Which exemptions speak of a user, which of them cover a finding, and what became of each.
+//! Which exemptions name a user, which of them cover a finding, and what each of them does.
 
 use std::cmp::Ordering;
 
@@ -13,11 +13,11 @@ use crate::model::inventory::{
 };
 use crate::model::policy::Rule;
 
-/// The exemptions, ready to be asked about many users, with a tally of whom they matched.
+/// The exemptions, indexed by user name, with counts of the users that they matched.
 pub(super) struct Exemptions<'a> {
     list: &'a [Exemption],
     today: NaiveDate,
-    /// The exemptions of one user each, in the order of [`compare_names`].
+    /// The exemptions that name one user, in the order of [`compare_names`].
     by_name: Vec<(&'a str, usize)>,
     patterns: Vec<usize>,
     tallies: Vec<ExemptionTally>,
@@ -31,19 +31,19 @@ struct ExemptionTally {
     exempts: usize,
 }
 
-/// An exemption that speaks of a user.
+/// An exemption that names a user.
 #[derive(Clone, Copy)]
 pub(super) struct MatchingExemption {
     index: usize,
-    /// The exemption names a user id, and the evidence shows none.
+    /// The exemption names a user id, and the evidence does not show user ids.
     user_id_unknown: bool,
 }
 
-/// What an exemption has to say about a finding.
+/// What an exemption does to a finding.
 enum ExemptionEffect {
     No,
     Yes,
-    /// It names a key, and the evidence shows no key ids.
+    /// The exemption names an access key, and the evidence does not show key ids.
     CannotTell,
 }
 
@@ -62,8 +62,8 @@ impl<'a> Exemptions<'a> {
         Self { list, today, by_name, patterns, tallies }
     }
 
-    /// Notes that an account is audited, so that its exemptions can be called unused. Without a
-    /// root user in the evidence, nothing is known of the root user's exemptions.
+    /// Records that an account is audited, so that its exemptions can be reported as unused.
+    /// Without a root user in the evidence, nothing is known about the root user's exemptions.
     pub(super) fn add_account(&mut self, account: &Account<'_>) {
         for (exemption, tally) in self.list.iter().zip(&mut self.tallies) {
             let is_shown = exemption.user.as_str() != ROOT_USER || account.root.is_some();
@@ -72,7 +72,7 @@ impl<'a> Exemptions<'a> {
         }
     }
 
-    /// Adds the tally of the same exemptions that was kept elsewhere.
+    /// Adds the counts of the same exemptions from another auditor.
     pub(super) fn merge(&mut self, other: &Self) {
         for (tally, more) in self.tallies.iter_mut().zip(&other.tallies) {
             tally.account_audited |= more.account_audited;
@@ -82,7 +82,7 @@ impl<'a> Exemptions<'a> {
         }
     }
 
-    /// The exemptions that speak of the user, in the file's order.
+    /// The exemptions that name the user, in the order of the file.
     pub(super) fn matching(
         &mut self,
         user: &User<'_>,
@@ -90,7 +90,7 @@ impl<'a> Exemptions<'a> {
         into: &mut Vec<MatchingExemption>,
     ) {
         into.clear();
-        // Searched and matched in place: a copy in lower case would cost more than all the rest.
+        // Compares in place, because a copy in lower case would take longer than everything else.
         let below = |(name, _): &(&str, usize)| compare_names(name, &user.name).is_lt();
         let first = self.by_name.partition_point(below);
         let named = self
@@ -123,13 +123,13 @@ impl<'a> Exemptions<'a> {
         into.sort_unstable_by_key(|found| found.index);
     }
 
-    /// Whether one of the exemptions in force names the user.
+    /// Whether an exemption in force names the user.
     pub(super) fn any_in_force(&self, matches: &[MatchingExemption]) -> bool {
         matches.iter().any(|found| !found.user_id_unknown && self.is_in_force(found.index))
     }
 
-    /// The exemption that covers the draft, the one that lasts longest if there are several; and
-    /// what is to be said of those that do not, but look as if they did.
+    /// The exemption that covers the draft (the one that is valid longest if there are several),
+    /// and notes about exemptions that look as if they covered it.
     pub(super) fn find_covering(
         &mut self,
         draft: &DraftFinding<'_>,
@@ -141,7 +141,7 @@ impl<'a> Exemptions<'a> {
             let Some(exemption) = self.list.get(found.index) else { continue };
             let effect = match covers(exemption, draft) {
                 ExemptionEffect::Yes if found.user_id_unknown => ExemptionEffect::CannotTell,
-                // Being named is all that this rule asks of an exemption.
+                // This rule only requires that an exemption names the user.
                 ExemptionEffect::No
                     if draft.rule == Rule::UnlistedUser && found.user_id_unknown =>
                 {
@@ -173,7 +173,7 @@ impl<'a> Exemptions<'a> {
         self.list.get(index).is_some_and(|it| it.status_on(self.today) != ExemptionStatus::Expired)
     }
 
-    /// What became of each exemption, in the file's order.
+    /// What each exemption did, in the order of the file.
     pub(super) fn finish(self) -> Vec<ExemptionResult> {
         let finish = |(exemption, tally): (&Exemption, &ExemptionTally)| ExemptionResult {
             exemption: exemption.clone(),
@@ -192,7 +192,8 @@ impl<'a> Exemptions<'a> {
     }
 }
 
-/// Orders names without case. The length comes first: it tells most names apart at no cost.
+/// Compares names without case. Lengths come first, because they are fast to compare and usually
+/// differ.
 fn compare_names(a: &str, b: &str) -> Ordering {
     let lower_case = |byte: u8| byte.to_ascii_lowercase();
     a.len().cmp(&b.len()).then_with(|| a.bytes().map(lower_case).cmp(b.bytes().map(lower_case)))
@@ -207,7 +208,7 @@ fn covers(exemption: &Exemption, draft: &DraftFinding<'_>) -> ExemptionEffect {
     }
     let (kind, handle) = match (&draft.credential, draft.rule) {
         (Some(credential), _) => (credential.kind, credential.handle.as_ref()),
-        // Keys that the report does not show.
+        // Access keys that the report does not show.
         (None, Rule::StaleAccessKey) => (CredentialKind::AccessKey, None),
         (None, _) => return ExemptionEffect::No,
     };
@@ -223,7 +224,7 @@ fn covers(exemption: &Exemption, draft: &DraftFinding<'_>) -> ExemptionEffect {
                 CredentialKind::AccessKey,
                 Some(CredentialHandle::Id(id)),
             ) if id.ends_with(last4.as_str()) => return ExemptionEffect::Yes,
-            // Another key.
+            // The exemption names another key.
             (CredentialSelector::AccessKeyEnding(_), _, Some(CredentialHandle::Id(_))) => {}
             (CredentialSelector::AccessKeyEnding(_), CredentialKind::AccessKey, _) => {
                 effect = ExemptionEffect::CannotTell;

@@ -1,109 +1,110 @@
-//! What the judge says: findings, how complete the evidence was, and what became of the exemptions.
+//! Findings, and how complete the evidence for them is.
 
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
 use super::finding_id::FindingId;
+use crate::model::all;
 use crate::model::inventory::{
     AccountId, CredentialHandle, CredentialKind, Evidence, LastAccessed, Permissions,
     UnreadableField,
 };
 use crate::model::policy::{Level, Rule};
 use crate::model::remediation_tag::RemediationTag;
+use strum::{EnumCount as _, VariantArray as _};
 
-/// How complete the evidence of one rule was in one account.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+/// How complete the evidence of one rule is in one account.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    strum::Display,
+    strum::EnumString,
+    strum::IntoStaticStr,
+    strum::EnumCount,
+    strum::VariantArray,
+)]
+#[strum(serialize_all = "kebab-case", const_into_str)]
 pub enum Coverage {
-    /// All evidence was had, live: a finding that is gone is cleared.
+    /// All evidence was collected from the account: a finding that is no longer there is cleared.
     Complete,
-    /// All evidence was had, but from a report that may be old: findings are added, none cleared.
+    /// All evidence is there, but from a report that may be outdated: findings are added, and none
+    /// is cleared.
     Snapshot,
-    /// The evidence is not of a form that shows all that the rule needs, by the user's choice.
+    /// By the user's choice, the evidence does not show everything that the rule needs.
     NotShown,
-    /// Evidence that was to be had could not be had or read. Never the same as clean.
+    /// Evidence is missing or cannot be read. Never reported as clean.
     Incomplete,
 }
 
 impl Coverage {
-    /// All of them, the best first.
-    pub const ALL: [Self; 4] = [Self::Complete, Self::Snapshot, Self::NotShown, Self::Incomplete];
+    /// All values, the best first.
+    pub const ALL: [Self; Self::COUNT] = all(Self::VARIANTS);
 
-    /// The coverage of this name.
-    #[must_use]
-    pub fn from_id(id: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|it| it.id() == id)
-    }
-
-    /// Whether all evidence that the rule needs was had, so that what it did not find was not there.
+    /// Whether all evidence that the rule needs is there, so that what it did not find does not
+    /// exist.
     #[must_use]
     pub const fn has_all_evidence(self) -> bool {
         matches!(self, Self::Complete | Self::Snapshot)
     }
 
-    /// The coverage's name.
     #[must_use]
     pub const fn id(self) -> &'static str {
-        match self {
-            Self::Complete => "complete",
-            Self::Snapshot => "snapshot",
-            Self::NotShown => "not-shown",
-            Self::Incomplete => "incomplete",
-        }
+        self.into_str()
     }
 }
 
-/// One rule's verdict on one credential or user.
+/// One rule's result for one credential or user.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
-    /// The same for the same credential in every run.
+    /// The same in every run for the same credential.
     pub id: FindingId,
-    /// The rule.
     pub rule: Rule,
-    /// The rule's level in this run.
     pub level: Level,
-    /// Whether it is open.
     pub status: FindingStatus,
-    /// Whose it is.
     pub user: Arc<FindingUser>,
-    /// How the credential was seen.
+    /// How the evidence was collected.
     pub evidence: Evidence,
-    /// Which credential it is about; `None` for a verdict on the user.
+    /// The credential; `None` if the finding is about the user.
     pub credential: Option<Credential>,
-    /// The date from which the days are counted, and what it is; `None` when it is unknown.
+    /// The date from which days are counted, and what it is; `None` if it is unknown.
     pub reference: Option<(ReferenceKind, DateTime<Utc>)>,
-    /// Whole days since then.
+    /// Whole days since the reference date.
     pub days: Option<i64>,
-    /// What else is to be said.
     pub notes: Vec<Note>,
-    /// Index of the exemption that covers it.
+    /// The index of the exemption that covers it.
     pub exemption: Option<usize>,
-    /// How far the remedy has come with the credential, where the tag on the user says so and the
-    /// credential was seen in that state.
+    /// The remediation tag of the credential, if it matches the state in which the credential was
+    /// observed.
     pub remediation_tag: Option<RemediationTag>,
 }
 
 impl Finding {
-    /// Whether the finding is open and of a level that needs remedy.
+    /// Whether the finding is open, and a warning or an error.
     #[must_use]
     pub fn needs_remediation(&self) -> bool {
         self.status == FindingStatus::Open && self.level >= Level::Warning
     }
 
-    /// Whether the gate counts the finding.
+    /// Whether the finding is open, and an error.
     #[must_use]
     pub fn counts_for_gate(&self) -> bool {
         self.status == FindingStatus::Open && self.level == Level::Error
     }
 
-    /// Whether the password was changed so lately that its disuse is somebody's current business.
+    /// Whether the password was changed recently, so someone is about to use it.
     #[must_use]
     pub fn recently_reset(&self) -> bool {
         self.notes.iter().any(|note| matches!(note, Note::RecentlyReset(_)))
     }
 
-    /// The order of findings within an account: what nobody knows first, then the longest disuse,
-    /// what was reset recently last. The rest makes the order total.
+    /// The order of findings within an account: unknown ones first, then by days of disuse, and
+    /// recently reset passwords last. The remaining fields make the order total.
     pub(super) fn order(&self) -> impl Ord + use<'_> {
         (
             self.status != FindingStatus::Unknown,
@@ -116,7 +117,7 @@ impl Finding {
         )
     }
 
-    /// Compares by account and by the order in which findings are listed.
+    /// Compares by account, and then in the order in which findings are listed.
     #[must_use]
     pub fn compare(&self, other: &Self) -> std::cmp::Ordering {
         let account = self.user.account.cmp(&other.user.account);
@@ -124,151 +125,151 @@ impl Finding {
     }
 }
 
-/// The user whom a finding is about.
+/// The user of a finding.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct FindingUser {
-    /// The account.
     pub account: AccountId,
-    /// The user's name.
     pub name: String,
-    /// The user's ARN.
     pub arn: String,
-    /// The user's unique id, where it is known.
+    /// The user's unique id, if it is known.
     pub user_id: Option<String>,
-    /// When the user was created, where it could be read.
+    /// When the user was created, if that can be read.
     pub created: Option<DateTime<Utc>>,
-    /// Whether the user has an MFA device, where that was shown.
+    /// Whether the user has an MFA device, if that is known.
     pub mfa: Option<bool>,
-    /// How the user's credentials were seen, by the weakest of the evidence.
+    /// How the evidence was collected, by the weakest part of it.
     pub evidence: Evidence,
-    /// Who owns the user, where tags say so.
+    /// The owner in the user's tags.
     pub owner: Option<String>,
-    /// The groups and policies, where they were observed.
+    /// The groups and policies, if they were collected.
     pub permissions: Option<Permissions>,
-    /// The user's credentials, as far as they were seen: they go with the user.
+    /// The user's credentials, as far as they are known. They are deleted with the user.
     pub credentials: Vec<UserCredential>,
-    /// The service that the user was last seen with, where that was asked.
+    /// The service that the user last accessed, if that was requested.
     pub last_accessed: Option<LastAccessed>,
-    /// Whether some credential of the user is in use, or may be: then the user must stay.
+    /// Whether a credential of the user is in use, or may be, so the user must stay.
     pub in_use: bool,
-    /// Whether credentials of every kind were looked for.
+    /// Whether the evidence shows credentials of all kinds.
     pub all_kinds_seen: bool,
 }
 
-/// Which credential a finding is about.
+/// The credential of a finding.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Credential {
-    /// What kind it is.
     pub kind: CredentialKind,
-    /// Its slot or id; a password has neither.
+    /// The slot or id; a password has neither.
     pub handle: Option<CredentialHandle>,
-    /// When it was created, where that could be read; for a password when it was last changed.
+    /// When it was created, or when the password was last changed, if that can be read.
     pub created: Option<DateTime<Utc>>,
-    /// The last service it was used for, where that was shown.
+    /// The service for which it was last used, if that is known.
     pub last_used_service: Option<String>,
 }
 
-/// A credential that a user has, whatever is to be said of it.
+/// A credential of a user, with or without a finding.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct UserCredential {
-    /// What kind it is.
     pub kind: CredentialKind,
-    /// Its slot or id; a password has neither.
+    /// The slot or id; a password has neither.
     pub handle: Option<CredentialHandle>,
 }
 
-/// Whether a finding is open.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    strum::Display,
+    strum::EnumString,
+    strum::IntoStaticStr,
+    strum::EnumCount,
+    strum::VariantArray,
+)]
+#[strum(serialize_all = "kebab-case", const_into_str)]
 pub enum FindingStatus {
-    /// It stands.
+    /// The finding is open.
     Open,
     /// An exemption in force covers it.
     Exempted,
-    /// The evidence cannot be read, so that nobody knows.
+    /// The evidence cannot be read, so the result is unknown.
     Unknown,
 }
 
 impl FindingStatus {
-    /// All of them.
-    pub const ALL: [Self; 3] = [Self::Open, Self::Exempted, Self::Unknown];
+    pub const ALL: [Self; Self::COUNT] = all(Self::VARIANTS);
 
-    /// The status of this name.
-    #[must_use]
-    pub fn from_id(id: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|it| it.id() == id)
-    }
-
-    /// The status's name.
     #[must_use]
     pub const fn id(self) -> &'static str {
-        match self {
-            Self::Open => "open",
-            Self::Exempted => "exempted",
-            Self::Unknown => "unknown",
-        }
+        self.into_str()
     }
 }
 
-/// What the reference date is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+/// The meaning of a reference date.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    strum::Display,
+    strum::EnumString,
+    strum::IntoStaticStr,
+    strum::EnumCount,
+    strum::VariantArray,
+    serde::Serialize,
+    serde::Deserialize,
+)]
+#[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case", const_into_str)]
 pub enum ReferenceKind {
     /// The last use.
     LastUsed,
-    /// The creation, since there was no use.
+    /// The creation, because the credential was never used.
     NeverUsedSince,
-    /// The creation, for credentials that have no last-used date and for rules about age.
+    /// The creation, for credentials without a last-used date and for rules about age.
     Created,
-    /// The day that a user's expiry tag names.
+    /// The day in the user's expiry tag.
     Expired,
 }
 
 impl ReferenceKind {
-    /// All of them.
-    pub const ALL: [Self; 4] = [Self::LastUsed, Self::NeverUsedSince, Self::Created, Self::Expired];
+    pub const ALL: [Self; Self::COUNT] = all(Self::VARIANTS);
 
-    /// The reference of this name.
-    #[must_use]
-    pub fn from_id(id: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|it| it.id() == id)
-    }
-
-    /// The reference's name.
     #[must_use]
     pub const fn id(self) -> &'static str {
-        match self {
-            Self::LastUsed => "last-used",
-            Self::NeverUsedSince => "never-used-since",
-            Self::Created => "created",
-            Self::Expired => "expired",
-        }
+        self.into_str()
     }
 }
 
-/// What else is to be said about a finding.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Additional information about a finding.
+#[derive(Debug, Clone, PartialEq, Eq, strum::EnumDiscriminants)]
+#[strum_discriminants(
+    name(NoteKind),
+    derive(strum::Display, strum::EnumString, strum::IntoStaticStr),
+    strum(serialize_all = "kebab-case", const_into_str),
+    doc = "The kinds of [`Note`]."
+)]
 pub enum Note {
-    /// The password is long unused, but was changed within the threshold.
+    /// The password has not been used for a long time, but was changed within `stale_after_days`.
     RecentlyReset(DateTime<Utc>),
-    /// A field could not be read.
+    /// A field cannot be read.
     Unreadable(UnreadableField),
     /// The user has credentials that the report does not show.
     HiddenCredentials,
-    /// An exemption (by index) would cover the finding, but has expired.
+    /// An exemption (by index) would cover the finding, but is expired.
     ExemptionExpired(usize),
-    /// An exemption (by index) names a user id or a key that an exported report does not show.
+    /// An exemption (by index) names a user id or access key, which an exported report does not
+    /// show.
     ExemptionNeedsLiveEvidence(usize),
 }
 
 impl Note {
-    /// The note's name.
     #[must_use]
-    pub const fn id(&self) -> &'static str {
-        match self {
-            Self::RecentlyReset(_) => "recently-reset",
-            Self::Unreadable(_) => "unreadable",
-            Self::HiddenCredentials => "hidden-credentials",
-            Self::ExemptionExpired(_) => "exemption-expired",
-            Self::ExemptionNeedsLiveEvidence(_) => "exemption-needs-live-evidence",
-        }
+    pub fn id(&self) -> &'static str {
+        NoteKind::from(self).into_str()
     }
 }

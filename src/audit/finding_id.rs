@@ -1,5 +1,6 @@
-//! The identity of a finding: the same in every run, from a report or from the live API.
+//! The id of a finding: the same in every run, from a report or from the live API.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
@@ -10,7 +11,7 @@ use crate::model::inventory::{AccountId, CredentialKind, Timestamp};
 use crate::model::policy::Rule;
 use crate::templates::SafeDisplay;
 
-/// Sixteen hex digits.
+/// A finding id: sixteen hex digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FindingId([u8; 8]);
 
@@ -20,9 +21,21 @@ impl fmt::Display for FindingId {
     }
 }
 
+impl serde::Serialize for FindingId {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for FindingId {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = <Cow<'de, str>>::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
 impl SafeDisplay for FindingId {}
 
-/// A text that is no fingerprint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a finding's id has sixteen hex digits")]
 pub struct InvalidFindingId;
@@ -31,7 +44,8 @@ impl FromStr for FindingId {
     type Err = InvalidFindingId;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        // Written in one way alone: a parser of numbers would take signs and capitals as well.
+        // There is one way to write an id. A number parser would also accept signs and capital
+        // letters.
         let digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
         if text.len() != 16 || !text.bytes().all(digit) {
             return Err(InvalidFindingId);
@@ -47,25 +61,26 @@ impl fmt::Debug for FindingId {
     }
 }
 
-/// What a fingerprint is made of. Slots and key ids are no part of it: a report does not show the
-/// one, the live API not the other.
+/// What identifies a finding. Slots and key ids are not part of it, because a report does not show
+/// ids and the live API does not show slots.
 pub(super) struct FindingIdentity<'a> {
     pub(super) account: AccountId,
     pub(super) user: &'a str,
     pub(super) user_created: &'a Timestamp,
     pub(super) rule: Rule,
     pub(super) kind: Option<CredentialKind>,
-    /// The creation of the credential; for a password and for a user there is none.
+    /// The creation of the credential; `None` for a password and for a user.
     pub(super) created: Option<&'a Timestamp>,
-    /// The how-manieth it is, from 0, of the user's credentials of that kind and second.
+    /// The position, from 0, among the user's credentials of the same kind that were created in the
+    /// same second.
     pub(super) ordinal: usize,
 }
 
 impl FindingIdentity<'_> {
-    /// The first eight bytes of SHA-256 over
-    /// `v1|account|lower-case user|user creation time|rule|kind|credential creation time`, times
-    /// as RFC 3339 in UTC to the second, the kind of a verdict on the user being `user`. A twin of
-    /// the same second has `|1`, `|2`, … behind that.
+    /// The first eight bytes of SHA-256 over `v1|account|lower-case user|user creation
+    /// time|rule|kind|credential creation time`. Times are RFC 3339 in UTC, to the second. The kind
+    /// is `user` for a finding about the user. Further credentials that were created in the same
+    /// second have `|1`, `|2`, … at the end.
     pub(super) fn finding_id(&self) -> FindingId {
         let mut text = String::with_capacity(160);
         for part in ["v1|", self.account.as_str(), "|"] {
@@ -104,8 +119,8 @@ fn push_stamp(text: &mut String, stamp: &Timestamp) {
     }
 }
 
-/// Whether two creations are written alike in a fingerprint, so that an ordinal must tell their
-/// credentials apart.
+/// Whether two creation times look the same in an id, so that a position must tell the credentials
+/// apart.
 pub(super) fn same_creation(one: &Timestamp, other: &Timestamp) -> bool {
     match (one, other) {
         (Timestamp::At(one), Timestamp::At(other)) => one.timestamp() == other.timestamp(),
@@ -114,7 +129,7 @@ pub(super) fn same_creation(one: &Timestamp, other: &Timestamp) -> bool {
     }
 }
 
-/// What a fingerprint holds in the place of a date that is not there.
+/// What an id has instead of a missing date.
 fn placeholder(stamp: &Timestamp) -> &str {
     match stamp {
         Timestamp::Unreadable(field) => &field.text,
@@ -122,8 +137,8 @@ fn placeholder(stamp: &Timestamp) -> &str {
     }
 }
 
-/// `2026-06-30T12:00:00Z`. Written digit by digit: there are two to a finding, and the general
-/// formatter takes longer than the digest.
+/// `2026-06-30T12:00:00Z`, digit by digit: each finding has two, and the general formatter takes
+/// longer than SHA-256.
 fn push_seconds(text: &mut String, moment: DateTime<Utc>) {
     let Some(year) = u32::try_from(moment.year()).ok().filter(|year| *year < 10_000) else {
         text.push_str(&moment.to_rfc3339_opts(SecondsFormat::Secs, true));
@@ -138,7 +153,7 @@ fn push_seconds(text: &mut String, moment: DateTime<Utc>) {
         (moment.minute(), Some(':')),
         (moment.second(), Some('Z')),
     ];
-    // None of the numbers has more than two digits.
+    // All of the numbers have at most two digits.
     let digit = |number: u32| char::from_digit(number, 10).unwrap_or('?');
     for (number, behind) in parts {
         text.push(digit(number / 10));

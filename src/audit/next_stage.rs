@@ -1,4 +1,4 @@
-//! How far the remedy has come with a credential, and what it does next, from which day on.
+//! The next remediation stage of a credential, and its first day.
 
 use chrono::NaiveDate;
 
@@ -11,18 +11,18 @@ use crate::model::policy::Rule;
 use crate::model::policy::remediation::{RemediationPolicy, Stage};
 use crate::model::remediation_tag::{self, RemediationStatus, RemediationTag};
 
-/// What the remedy does next with a credential, unless it is used or exempted meanwhile.
+/// The next remediation stage of a credential, unless it is used or exempted before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct NextStage {
-    /// What it does.
     pub stage: Stage,
-    /// The first day on which it does.
+    /// The first day of the stage.
     pub from: NaiveDate,
 }
 
 impl Audit {
-    /// What the remedy does next with the credential of a finding; `None` where that is not known:
-    /// without a policy for it, without a notice, or where no run has seen it for too long.
+    /// The next remediation stage of a finding's credential; `None` if it is unknown: without a
+    /// remediation policy, without a remediation tag, or if no run has seen the credential for too
+    /// long.
     #[must_use]
     pub fn next_stage(&self, finding: &Finding) -> Option<NextStage> {
         let policy = self.remediation.as_ref()?;
@@ -41,7 +41,7 @@ impl Audit {
             return None;
         }
         let (stage, days) = match (tag.reached, kind) {
-            // A password has no other way of being deactivated.
+            // A password cannot be deactivated in another way.
             (RemediationStatus::Notified, CredentialKind::Password) if policy.delete_passwords => {
                 (Stage::Delete, policy.deactivate_after_days)
             }
@@ -54,7 +54,7 @@ impl Audit {
         Some(NextStage { stage, from: tag.due_after(days).date_naive() })
     }
 
-    /// Whether an exemption in force keeps the whole user of the finding from remediation.
+    /// Whether an exemption in force protects the whole user.
     fn protects(&self, finding: &Finding) -> bool {
         let subject = &finding.user;
         self.exemptions.iter().any(|reviewed| {
@@ -66,8 +66,8 @@ impl Audit {
     }
 }
 
-/// Whether a finding with such a tag is remediated: a key that a run deactivated is deleted also
-/// where keys that were found inactive are not.
+/// Whether a finding with such a tag is remediated. A key that a run deactivated is deleted even if
+/// the policy does not cover keys that were already inactive.
 fn is_remediated(rule: Rule, reached: RemediationStatus, policy: &RemediationPolicy) -> bool {
     let before = rule.remediation().before_deactivation;
     policy.covers_rule(rule)
@@ -75,8 +75,8 @@ fn is_remediated(rule: Rule, reached: RemediationStatus, policy: &RemediationPol
             && before.is_some_and(|before| policy.covers_rule(before)))
 }
 
-/// What the tag of a finding's credential says, if the credential was seen in that state: whatever
-/// was made active again is no longer deactivated.
+/// The remediation tag of a finding's credential, if it matches the credential's state: a
+/// credential that was re-enabled is no longer deactivated.
 pub(super) fn remediation_tag_of(
     rule: Rule,
     credential: Option<&Credential>,
@@ -93,7 +93,7 @@ pub(super) fn remediation_tag_of(
     let id = match &credential.handle {
         Some(CredentialHandle::Id(id)) => Some(id.clone()),
         None => None,
-        // A slot may hold another key by now.
+        // The slot may have another key by now.
         Some(CredentialHandle::Slot(_)) => return None,
     };
     let subject = remediation_tag::TagSubject::Credential(credential.kind, id);
@@ -101,7 +101,7 @@ pub(super) fn remediation_tag_of(
     (tag.reached.is_inactive() == is_of_inactive).then_some(tag)
 }
 
-/// The path in the ARN of a user, with the slashes around it.
+/// The path in a user's ARN, including its slashes.
 fn path(arn: &str) -> Option<&str> {
     let (_, resource) = arn.split_once(":user")?;
     resource.get(..=resource.rfind('/')?)

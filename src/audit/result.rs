@@ -1,4 +1,4 @@
-//! The result of an audit: findings, the audited accounts, and what became of the exemptions.
+//! The result of an audit: findings, audited accounts and exemptions.
 
 use chrono::{DateTime, Utc};
 
@@ -8,29 +8,27 @@ use crate::allowlist::{Exemption, ExemptionStatus, FormerAccount};
 use crate::model::policy::remediation::RemediationPolicy;
 use crate::model::policy::{Level, Policy};
 
-/// The whole verdict of a run.
+/// The result of an audit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Audit {
-    /// The moment by which days were counted.
+    /// The time up to which days are counted.
     pub now: DateTime<Utc>,
-    /// What was judged by.
     pub policy: Policy,
-    /// What the allowlist says about the remedy; `None` where it says nothing.
+    /// `remediation` in the allowlist; `None` if it is absent.
     pub remediation: Option<RemediationPolicy>,
-    /// Where the exemptions came from.
+    /// Where the exemptions come from.
     pub allowlist: AllowlistOrigin,
-    /// The audited accounts, by id.
+    /// The audited accounts, sorted by id.
     pub accounts: Vec<AuditedAccount>,
     /// The findings, in the order of [`Finding::compare`].
     pub findings: Vec<Finding>,
-    /// The exemptions, in the file's order.
+    /// The exemptions, in the order of the file.
     pub exemptions: Vec<ExemptionResult>,
-    /// Accounts that are no longer audited, on purpose.
+    /// Accounts that the allowlist lists as no longer audited.
     pub former_accounts: Vec<FormerAccount>,
 }
 
 impl Audit {
-    /// Counts the findings.
     #[must_use]
     pub fn counts(&self) -> FindingCounts {
         let users = self.accounts.iter().map(|account| account.users).sum();
@@ -48,7 +46,7 @@ impl Audit {
         counts
     }
 
-    /// The outcome in one word. Missing evidence comes before everything else.
+    /// The outcome in one word. Incomplete evidence takes precedence.
     #[must_use]
     pub fn outcome(&self) -> AuditOutcome {
         if self.accounts.iter().any(|account| account.incomplete_rules().next().is_some()) {
@@ -61,18 +59,18 @@ impl Audit {
     }
 }
 
-/// Where the exemptions came from.
+/// Where the exemptions come from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AllowlistOrigin {
     /// A file.
     File(String),
-    /// The default file is not there.
+    /// The default file does not exist.
     Missing(String),
-    /// The user asked for none.
+    /// Auditing without an allowlist was requested.
     None,
 }
 
-/// How many findings there are, by what is to be done with them.
+/// The number of findings by status and level.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct FindingCounts {
     /// Open, of level error.
@@ -83,78 +81,74 @@ pub struct FindingCounts {
     pub notices: usize,
     /// Exempted.
     pub exempted: usize,
-    /// Whose evidence cannot be read.
+    /// With evidence that cannot be read.
     pub unknown: usize,
     /// IAM users that were audited.
     pub users: usize,
 }
 
 impl FindingCounts {
-    /// Open findings of a level that needs remedy.
+    /// Open findings with level warning or error.
     #[must_use]
     pub const fn needing_remediation(&self) -> usize {
         self.errors + self.warnings
     }
 }
 
-/// The outcome of a run in one word.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The outcome of an audit in one word.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, strum::Display, strum::EnumString, strum::IntoStaticStr,
+)]
+#[strum(serialize_all = "kebab-case", const_into_str)]
 pub enum AuditOutcome {
-    /// All that was judged is in order.
+    /// There are no open findings with level warning or error.
     Clean,
-    /// There are open findings that need remedy.
+    /// There are open findings with level warning or error.
     Stale,
-    /// Evidence was missing, so that nobody can say.
+    /// A rule is incomplete.
     Incomplete,
 }
 
 impl AuditOutcome {
-    /// The outcome's name.
     #[must_use]
     pub const fn id(self) -> &'static str {
-        match self {
-            Self::Clean => "clean",
-            Self::Stale => "stale",
-            Self::Incomplete => "incomplete",
-        }
+        self.into_str()
     }
 }
 
-/// An exemption and what it did in this run.
+/// An exemption, and what it did in this audit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExemptionResult {
-    /// The exemption.
     pub exemption: Exemption,
-    /// Where it stands in time.
     pub status: ExemptionStatus,
-    /// Whom it matched.
     pub matched: ExemptionMatch,
-    /// How many findings it exempts.
+    /// The number of findings that it covers.
     pub exempts: usize,
 }
 
-/// Whom an exemption matched in this run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+/// The users that an exemption matched in this audit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, strum::EnumDiscriminants)]
+#[strum_discriminants(
+    name(ExemptionMatchKind),
+    derive(strum::Display, strum::EnumString, strum::IntoStaticStr),
+    strum(serialize_all = "kebab-case", const_into_str),
+    doc = "The kinds of [`ExemptionMatch`]."
+)]
 pub enum ExemptionMatch {
     /// Its account was not audited.
     NotAudited,
-    /// No user: it is not needed, or it is misspelt.
+    /// No user: it is no longer needed, or the name has a typo.
+    #[strum_discriminants(strum(serialize = "nobody"))]
     NoUser,
-    /// A user whose name is written with other case.
+    /// A user whose name differs in case only.
     ByCaseOnly,
-    /// So many users.
+    /// This many users.
     Users(usize),
 }
 
 impl ExemptionMatch {
-    /// The name of what was matched.
     #[must_use]
-    pub const fn id(self) -> &'static str {
-        match self {
-            Self::NotAudited => "not-audited",
-            Self::NoUser => "nobody",
-            Self::ByCaseOnly => "by-case-only",
-            Self::Users(_) => "users",
-        }
+    pub fn id(self) -> &'static str {
+        ExemptionMatchKind::from(self).into_str()
     }
 }

@@ -1,6 +1,6 @@
 //! How long a credential has not been used: reference dates and days of disuse.
 //!
-//! Every credential is judged alone; no use of one hides the disuse of another.
+//! Each credential is evaluated on its own.
 
 use chrono::{DateTime, SecondsFormat, Utc};
 
@@ -9,22 +9,21 @@ use crate::model::inventory::{
     AccessKey, CredentialHandle, Flag, OtherCredential, Password, Timestamp, UnreadableField,
 };
 
-/// The date from which disuse is counted.
 pub(super) type ReferenceDate = (ReferenceKind, DateTime<Utc>);
 
-/// The report's column with the last change of a password.
+/// The report's column for the last change of a password.
 pub(super) const PASSWORD_LAST_CHANGED: &str = "password_last_changed";
-/// The report's column with the creation of a user.
+/// The report's column for the creation of a user.
 pub(super) const USER_CREATION_TIME: &str = "user_creation_time";
 
-/// Whether a credential is enabled, and since when it is not used.
+/// Whether a credential is enabled, and since when it is unused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Disuse {
     /// It is not enabled.
     Disabled,
     /// It is enabled and unused since then.
     Since(ReferenceDate),
-    /// A field that the verdict hangs on cannot be read.
+    /// A field that is needed cannot be read.
     Unknown(UnreadableField),
 }
 
@@ -33,8 +32,8 @@ pub(super) fn days(now: DateTime<Utc>, reference: DateTime<Utc>) -> i64 {
     (now - reference).num_days().max(0)
 }
 
-/// The password's disuse: from the last use; if never used from its last change; if that is not
-/// known either from the user's creation. A date after `latest` cannot be relied on.
+/// The disuse of a password: since its last use; if it was never used, since its last change; if
+/// that is unknown, since the creation of the user. A date after `latest` cannot be read.
 pub(super) fn password(
     password: &Password,
     user_created: &Timestamp,
@@ -50,7 +49,7 @@ pub(super) fn password(
     })
 }
 
-/// The key's disuse, whether it is active or not: from the last use; if never used from its
+/// The disuse of an access key, active or not: since its last use; if it was never used, since its
 /// creation.
 pub(super) fn access_key_since(
     key: &AccessKey<'_>,
@@ -61,19 +60,19 @@ pub(super) fn access_key_since(
     since((&key.last_used, &last_used), &[(&key.created, &created)], latest)
 }
 
-/// The key's disuse if it is active.
+/// The disuse of an access key, if it is active.
 pub(super) fn access_key(key: &AccessKey<'_>, latest: DateTime<Utc>) -> Disuse {
     enabled(&key.active, || access_key_since(key, latest))
 }
 
-/// The age of an active key.
+/// The age of an access key, if it is active.
 pub(super) fn access_key_age(key: &AccessKey<'_>, latest: DateTime<Utc>) -> Disuse {
     enabled(&key.active, || {
         created(&key.created, latest, || created_column("access_key", &key.handle))
     })
 }
 
-/// The age of an active credential that bears no last-used date.
+/// The age of a credential without a last-used date, if it is active.
 pub(super) fn other_age(credential: &OtherCredential, latest: DateTime<Utc>) -> Disuse {
     enabled(&credential.active, || {
         created(&credential.created, latest, || created_column("cert", &credential.handle))
@@ -88,12 +87,11 @@ fn enabled(flag: &Flag, since: impl FnOnce() -> Result<ReferenceDate, Unreadable
     }
 }
 
-/// A date, and the name of the field that it stands in.
+/// A date, and the name of its field.
 type DateField<'a> = (&'a Timestamp, &'a dyn Fn() -> String);
 
-/// The moment of a date; `None` where there is none. A date after `latest` is as good as
-/// unreadable: either it is wrong or our clock is, and both would make a used credential of an
-/// unused one.
+/// The time, or `None` if it is absent. A date after `latest` counts as unreadable: the date or the
+/// local clock is wrong, and either could make a used credential look unused.
 pub(super) fn moment(
     stamp: &Timestamp,
     latest: DateTime<Utc>,
@@ -110,8 +108,8 @@ pub(super) fn moment(
     }
 }
 
-/// The last use, or the first of `fallbacks` that is there. An unreadable date before that is the
-/// end: the dates behind it would only make a guess.
+/// The last use, or the first of `fallbacks` that is present. After an unreadable date the next one
+/// would only be a guess.
 fn since(
     last_used: DateField<'_>,
     fallbacks: &[DateField<'_>],
@@ -141,7 +139,7 @@ pub(super) fn created(
     }
 }
 
-/// Where the last use of an access key would stand: the report's column, or the API's field.
+/// The field for the last use of an access key, in the report or the API.
 fn last_used_column(handle: &CredentialHandle) -> String {
     match handle {
         CredentialHandle::Slot(slot) => format!("access_key_{slot}_last_used_date"),
@@ -149,7 +147,7 @@ fn last_used_column(handle: &CredentialHandle) -> String {
     }
 }
 
-/// Where the creation of a credential would stand: the report's column, or the API's field.
+/// The field for the creation of a credential, in the report or the API.
 fn created_column(kind: &str, handle: &CredentialHandle) -> String {
     match handle {
         CredentialHandle::Slot(slot) => format!("{kind}_{slot}_last_rotated"),
@@ -157,7 +155,7 @@ fn created_column(kind: &str, handle: &CredentialHandle) -> String {
     }
 }
 
-/// An enabled credential that nothing dates.
+/// For an enabled credential without any date.
 fn no_date(column: String) -> UnreadableField {
     UnreadableField { column, text: "N/A".to_owned() }
 }

@@ -113,6 +113,7 @@ fn lower_first(text: &str) -> String {
 /// The inputs that the runner passed, without the token.
 #[derive(Default)]
 pub(super) struct Inputs {
+    is_action: bool,
     command: Option<String>,
     values: BTreeMap<String, String>,
 }
@@ -132,7 +133,7 @@ impl Inputs {
         let mut values: BTreeMap<String, String> =
             read.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
         values.remove(TOKEN_INPUT);
-        Ok(Self { command: values.remove(COMMAND_INPUT), values })
+        Ok(Self { is_action: true, command: values.remove(COMMAND_INPUT), values })
     }
 
     /// The arguments with the inputs as flags. A flag among the arguments has precedence.
@@ -144,7 +145,7 @@ impl Inputs {
         mut arguments: Vec<OsString>,
         action: &Command,
     ) -> Result<Vec<OsString>, String> {
-        if arguments.get(1).is_none_or(|command| command != "action") {
+        if !self.is_action {
             return Ok(arguments);
         }
         let texts: Vec<String> =
@@ -187,6 +188,9 @@ impl Inputs {
 
     /// The message for an error in flags that were inputs.
     pub(super) fn explain(&self, error: &clap::Error) -> Option<String> {
+        if !self.is_action {
+            return None;
+        }
         let name_of = |usage: &str| {
             let name = usage.trim_start_matches('-').split([' ', '=']).next()?;
             Some(name.to_owned())

@@ -14,8 +14,8 @@ use crate::audit::{AllowlistOrigin, FindingStatus};
 use crate::cli::{AllowlistCommand, AllowlistSetting, Input, SuggestArgs};
 use crate::files::FileKind;
 use crate::model::inventory::AccountId;
-use crate::model::policy::{Level, MAX_DAYS, Rule};
-use crate::report::json::v1;
+use crate::model::policy::{Level, MAX_DAYS};
+use crate::report::json::v1::{self, Text};
 use crate::templates::escape_invisible;
 
 /// Runs the command.
@@ -313,18 +313,19 @@ fn suggestions(
 ) -> Vec<SuggestedExemption> {
     let asked = |finding: &&v1::Finding| {
         // What nobody can judge is to be found out, not to be excused.
-        finding.status == FindingStatus::Open.id()
-            && finding.level != Level::Notice.id()
-            && settings.id.as_ref().is_none_or(|id| *id == finding.id)
+        finding.status == Text::Known(FindingStatus::Open)
+            && finding.level != Text::Known(Level::Notice)
+            && settings.id.as_ref().is_none_or(|id| *id == finding.id.to_string())
             && settings.user.as_ref().is_none_or(|user| user.eq_ignore_ascii_case(&finding.user))
     };
-    let items = audit.findings.iter().filter(asked).filter_map(|finding| {
-        let rule: Rule = finding.rule.parse().ok()?;
+    let asked = audit.findings.iter().filter(asked);
+    let asked: Vec<_> = asked.map(|finding| (finding, finding.account.to_string())).collect();
+    let items = asked.iter().filter_map(|(finding, account)| {
         Some(allowlist::ExemptedFinding {
             user: &finding.user,
-            account: &finding.account,
+            account,
             user_id: finding.user_id.as_deref(),
-            rule,
+            rule: *finding.rule.known()?,
             credential: finding.credential.as_ref().map(|it| (it.kind.as_str(), it.id.as_deref())),
         })
     });

@@ -1,5 +1,5 @@
-//! `iam-stocktake iam-policy`: what the roles of an audit or a remedy must be allowed, and who may
-//! assume them.
+//! `iam-stocktake iam-policy`: the permissions policies and trust policies of the audit and remediation
+//! roles.
 
 mod size;
 
@@ -59,14 +59,14 @@ pub(super) fn iam_policy(
     }
 }
 
-/// What the allowlist file says besides its exemptions.
+/// The policies in the allowlist file.
 #[derive(Default)]
 struct Policies {
     audit: Policy,
     remediation: RemediationPolicy,
 }
 
-/// Tells that a role that is named after the last stage may delete nothing.
+/// Notes that a role for the stage `delete` cannot delete anything.
 fn warn_about_no_deletion(
     settings: &IamPolicyArgs,
     policies: &Policies,
@@ -75,13 +75,13 @@ fn warn_about_no_deletion(
     let is_last = settings.remediate == Some(RemediationRole::UpTo(Stage::Delete));
     if is_last && policies.remediation.delete_after_days.is_none() {
         streams.eprintln(
-            "note: the allowlist has no `remediation.delete_after_days`: nothing is ever deleted, \
-             and the role may delete nothing",
+            "note: the allowlist has no `remediation.delete_after_days`, so nothing is deleted and \
+             the role has no permission to delete",
         );
     }
 }
 
-/// Tells of flags that change nothing about what is printed.
+/// Notes flags that have no effect.
 fn warn_about_unused_settings(settings: &IamPolicyArgs, streams: &mut Streams<'_>) {
     let (_, members) = roles(settings);
     let given = [
@@ -92,13 +92,13 @@ fn warn_about_unused_settings(settings: &IamPolicyArgs, streams: &mut Streams<'_
     for (flag, _) in given.into_iter().filter(|(_, given)| *given) {
         if members.is_empty() && !(is_for_members && flag == "external-id") {
             streams.eprintln(&format!(
-                "note: --{flag} has no effect: --accounts names no other account"
+                "note: --{flag} has no effect, because --accounts has no other account"
             ));
         }
     }
 }
 
-/// What is too large for IAM. Where all fits, a note may be told.
+/// The policies that are too large for IAM. If none is, there may be a note.
 fn too_large(
     settings: &IamPolicyArgs,
     policies: &Policies,
@@ -119,7 +119,7 @@ fn too_large(
     problems
 }
 
-/// What a trust policy names, given whole.
+/// The repository and account of a trust policy, if all settings are given.
 struct RepositoryIdentity<'a> {
     account: AccountId,
     repository: &'a RepositoryName,
@@ -198,7 +198,7 @@ fn roles(settings: &IamPolicyArgs) -> (bool, Vec<RoleArn>) {
     (settings.accounts.is_empty() || !hub.is_empty(), members)
 }
 
-/// What the settings lack or contradict, each with what to do about it.
+/// Missing and contradictory settings, each with a hint.
 fn problems(settings: &IamPolicyArgs) -> Vec<(String, String)> {
     let mut problems = Vec::new();
     if settings.account.is_none() && !settings.accounts.is_empty() {
@@ -218,9 +218,9 @@ fn problems(settings: &IamPolicyArgs) -> Vec<(String, String)> {
 }
 
 const ACCOUNT_HINT: &str =
-    "its twelve digits: aws sts get-caller-identity --query Account --output text";
+    "find the account ID with: aws sts get-caller-identity --query Account --output text";
 
-/// What a trust policy cannot do without.
+/// Missing settings of a trust policy, each with a hint.
 fn missing(settings: &IamPolicyArgs) -> Vec<(String, String)> {
     let format = settings.format;
     let mut missing = Vec::new();
@@ -235,23 +235,22 @@ fn missing(settings: &IamPolicyArgs) -> Vec<(String, String)> {
         return missing;
     }
     if settings.repository.is_none() {
-        let hint = "spell it as GitHub does: gh repo view --json nameWithOwner --jq .nameWithOwner";
+        let hint = "spell it as on GitHub: gh repo view --json nameWithOwner --jq .nameWithOwner";
         lacks("--repository OWNER/NAME", hint.to_owned());
     }
     if settings.repository_owner_id.is_none() || settings.repository_id.is_none() {
         let repository =
             settings.repository.as_ref().map_or("OWNER/NAME".to_owned(), ToString::to_string);
         lacks(
-            "--repository-owner-id and --repository-id, which the subjects of newer repositories \
-             bear",
-            format!("read them in this order: gh api repos/{repository} --jq '.owner.id, .id'"),
+            "--repository-owner-id and --repository-id, which the subject claims of newer \
+             repositories contain",
+            format!("get both, in this order: gh api repos/{repository} --jq '.owner.id, .id'"),
         );
     }
     missing
 }
 
-/// The policies by which `audit` would judge and `remediate` would plan. An `Err` has been told to
-/// the user.
+/// The policies that `audit` and `remediate` would use. An error has been reported.
 fn read_policies(
     settings: &IamPolicyArgs,
     now: DateTime<Utc>,
@@ -269,7 +268,7 @@ fn read_policies(
         }),
         Err(AllowlistReadError::Missing) if !required => Ok(Policies::default()),
         Err(unread) => {
-            let hint = "name another file, or `--allowlist none` for the default rules";
+            let hint = "set another file, or `--allowlist none` for the default rules";
             unread.report(&path.display().to_string(), hint, DetailLevel::Lines, streams);
             Err(Exit::Usage)
         }
@@ -277,7 +276,7 @@ fn read_policies(
 }
 
 fn json(document: &PolicyDocument) -> String {
-    // Texts and lists with text keys always can be written.
+    // Strings and lists with string keys can always be serialized.
     let text = serde_json::to_string_pretty(document).unwrap_or_default();
     format!("{text}\n")
 }

@@ -1,5 +1,7 @@
 //! Where a run publishes, and what may be named there.
 
+use secrecy::SecretString;
+
 use super::queue_client::{QueueClient, error_text, may_show_names};
 use super::{Exit, Streams};
 use crate::cli::PublishArgs;
@@ -137,6 +139,7 @@ impl PublishTarget {
 /// Refuses a remedy where what somebody proposes would decide about it, and where everybody could
 /// read of it: plans and journals name users. Outside of a job there is nothing to refuse.
 pub(super) fn check_remediation_allowed(
+    token: Option<&SecretString>,
     allow_public: bool,
     job: Option<&Job>,
     streams: &mut Streams<'_>,
@@ -160,8 +163,7 @@ pub(super) fn check_remediation_allowed(
         return refuse(streams);
     }
     let repository = parse_repository(&job.repository, streams)?;
-    let token = runner::github_token();
-    let queue_client = match &token {
+    let queue_client = match token {
         Some(token) => {
             let queue_client = QueueClient::new(&job.api_url, job.graphql_url.as_deref(), token);
             Some(queue_client.map_err(|error| report_read_error(&error, streams))?)

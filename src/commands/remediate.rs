@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
+use secrecy::SecretString;
 
 use super::allowlist::DetailLevel;
 use super::job::{self, JobReport};
@@ -17,6 +18,7 @@ use crate::cli::{
 use crate::files::Staged;
 use crate::remediate::pages::{self, RemediationReport, UndoReport};
 use crate::remediate::plan::RemediationPlan;
+use crate::runner;
 use crate::runner::checkout::{as_relative, relative_to_workspace};
 use crate::runner::command::{Annotation, AnnotationLevel};
 use crate::runner::job::Job;
@@ -36,6 +38,8 @@ const OUTCOMES: [(Exit, &str); 3] = [
 /// Where a remedy is run, and who may read of it.
 #[derive(Clone, Copy)]
 struct RunContext<'a> {
+    /// The token for GitHub, to ask who can read the results.
+    token: Option<&'a SecretString>,
     /// Whether users can be named in public.
     allow_public: bool,
     /// The folder for a plan; `None` where files are named by the command line.
@@ -58,7 +62,7 @@ pub(super) fn remediate(
                 return Exit::Usage;
             }
         };
-        let context = RunContext { allow_public: false, report_dir: None, job };
+        let context = RunContext { token: None, allow_public: false, report_dir: None, job };
         run(&request, context, job_report, streams).unwrap_or_else(|exit| exit)
     })
 }
@@ -75,7 +79,9 @@ pub(super) fn run_in_action(
         streams.error(&message);
         Exit::Usage
     })?;
+    let token = runner::github_token();
     let context = RunContext {
+        token: token.as_ref(),
         allow_public: args.public.allow_public,
         report_dir: Some(&args.report.report_dir),
         job,
@@ -202,7 +208,7 @@ fn run(
     job_report: &mut JobReport,
     streams: &mut Streams<'_>,
 ) -> Result<Exit, Exit> {
-    check_remediation_allowed(context.allow_public, context.job, streams)?;
+    check_remediation_allowed(context.token, context.allow_public, context.job, streams)?;
     // A plan names users, and was admitted here.
     streams.redacted = false;
     job_report.outcomes.extend(OUTCOMES.map(|(exit, outcome)| (exit, outcome.to_owned())));

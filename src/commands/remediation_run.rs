@@ -30,6 +30,7 @@ use crate::remediate::plan::{
 use crate::remediate::{
     self, ApplyResult, Executor, MissingEvidence, RemediationAccounts, RemediationUser,
 };
+use crate::report::json::v1;
 use crate::runner;
 use crate::templates::escape_invisible;
 
@@ -187,10 +188,10 @@ fn users_with_findings(
         streams.hint(&hint);
         Exit::Usage
     })?;
-    let person = |account: &str, user: &str| {
-        account.parse().ok().map(|account| (account, user.to_ascii_lowercase()))
+    let user_of = |finding: &v1::Finding| {
+        finding.account.known().map(|account| (*account, finding.user.to_ascii_lowercase()))
     };
-    Ok(audit.findings.iter().filter_map(|it| person(&it.account, &it.user)).collect())
+    Ok(audit.findings.iter().filter_map(user_of).collect())
 }
 
 /// One run, with everything that was read.

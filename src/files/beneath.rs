@@ -1,5 +1,5 @@
-//! Files below a folder, opened part by part without following a link. What was checked is what is
-//! open: nobody can put a link in its place in between.
+//! Files in a folder, opened part by part without following links. The opened file is the one that
+//! was checked, so nobody can replace it with a link in between.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -13,60 +13,58 @@ use rustix::io::Errno;
 
 use super::{EntryKind, is_folder, is_link, regular};
 
-/// Neither a pipe without a writer nor a terminal holds up who opens it so.
+/// Opening does not block on a pipe without a writer, and does not take over a terminal.
 const OPEN_FLAGS: OFlags = OFlags::NONBLOCK.union(OFlags::NOCTTY).union(OFlags::CLOEXEC);
 const APPEND_FLAGS: OFlags = OFlags::APPEND.union(OFlags::CREATE);
 
-/// Opens a regular file to read it.
+/// Opens a regular file for reading.
 pub(super) fn open(root: &Path, parts: &[OsString]) -> io::Result<File> {
     let (folder, name) = parent(root, parts, false)?;
     open_in(&folder, name, OFlags::RDONLY, Mode::empty())
 }
 
-/// Opens a regular file to read it and to append to it; a new one is for its user alone.
+/// Opens a regular file for reading and appending. A new one can only be read by its user.
 pub(super) fn open_to_append(root: &Path, parts: &[OsString]) -> io::Result<File> {
     let (folder, name) = parent(root, parts, false)?;
     open_in(&folder, name, OFlags::RDWR.union(APPEND_FLAGS), Mode::RUSR | Mode::WUSR)
 }
 
-/// Opens anything to read it, without waiting for it.
+/// Opens anything for reading, without blocking.
 pub(super) fn open_any(path: &Path) -> io::Result<File> {
     Ok(fs::open(path, OPEN_FLAGS | OFlags::RDONLY, Mode::empty())?.into())
 }
 
-/// Opens anything but a link to append to it, without waiting for it.
+/// Opens anything but a link for appending, without blocking.
 pub(super) fn append_any(path: &Path) -> io::Result<File> {
     let flags = OPEN_FLAGS | OFlags::WRONLY | APPEND_FLAGS | OFlags::NOFOLLOW;
     Ok(fs::open(path, flags, Mode::from_raw_mode(0o666))?.into())
 }
 
-/// Makes the folders of a path that are not there yet.
+/// Creates missing folders.
 pub(super) fn create_folders(root: &Path, parts: &[OsString]) -> io::Result<()> {
     folder(root, parts, true).map(drop)
 }
 
-/// An open folder, to find out what is in it.
+/// An open folder.
 pub(super) struct Folder(OwnedFd);
 
 impl Folder {
-    /// Opens a folder below another.
     pub(super) fn open(root: &Path, parts: &[OsString]) -> io::Result<Self> {
         folder(root, parts, false).map(Self)
     }
 
-    /// Opens any folder; a link to one is followed.
+    /// Opens any folder. A link to a folder is followed.
     pub(super) fn open_any(path: &Path) -> io::Result<Self> {
         folder(path, &[], false).map(Self)
     }
 
-    /// Opens a folder in this one.
     pub(super) fn folder(&self, name: &OsStr) -> io::Result<Self> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
         let opened = fs::openat(&self.0, name, flags, Mode::empty());
         opened.map(Self).map_err(|error| link_error_or(&self.0, name, error))
     }
 
-    /// What is in the folder, so many entries at most.
+    /// The entries of the folder, at most `most`.
     pub(super) fn entries(&self, most: usize) -> io::Result<Vec<(OsString, EntryKind)>> {
         let mut entries = Vec::new();
         for entry in fs::Dir::read_from(&self.0)? {
@@ -78,7 +76,7 @@ impl Folder {
             if entries.len() == most {
                 break;
             }
-            // Not every file system tells it with the name.
+            // Not every file system returns the type here.
             let kind = match entry.file_type() {
                 FileType::Unknown => kind_of(&self.0, name)?.0,
                 kind => kind,
@@ -94,16 +92,16 @@ impl Folder {
     }
 }
 
-/// A file that is written beside its target, and put in its place at the end.
+/// A temporary file next to its target, which is renamed to the target at the end.
 pub(super) struct TemporaryFile {
     folder: OwnedFd,
     target: OsString,
-    /// `None` once it is in its place.
+    /// `None` after the rename.
     temporary: Option<String>,
 }
 
 impl TemporaryFile {
-    /// Writes the content beside its target and waits until it is on the disk.
+    /// Writes the content next to its target and syncs it to disk.
     pub(super) fn write(root: &Path, parts: &[OsString], content: &[u8]) -> io::Result<Self> {
         let (folder, name) = parent(root, parts, false)?;
         let target = name.to_owned();
@@ -112,7 +110,7 @@ impl TemporaryFile {
             Ok((FileType::Symlink, _)) => return Err(is_link(Path::new(name))),
             Ok((FileType::Directory, _)) => return Err(is_folder()),
             Ok(_) => return Err(io::Error::other("it is a device or a pipe, not a regular file")),
-            // What a plain new file gets; the process's mask takes its part away.
+            // The mode of a new file, reduced by the umask.
             Err(Errno::NOENT) => Mode::from_raw_mode(0o666),
             Err(error) => return Err(error.into()),
         };
@@ -125,7 +123,8 @@ impl TemporaryFile {
         Ok(temporary_file)
     }
 
-    /// Puts the file in its place. A link that was put there meanwhile is replaced, not followed.
+    /// Renames the file to its target. A link that was created there in the meantime is replaced,
+    /// not followed.
     pub(super) fn publish(mut self) -> io::Result<()> {
         if let Some(temporary) = &self.temporary {
             fs::renameat(&self.folder, temporary, &self.folder, &self.target)?;
@@ -138,13 +137,13 @@ impl TemporaryFile {
 impl Drop for TemporaryFile {
     fn drop(&mut self) {
         if let Some(temporary) = &self.temporary {
-            // Nobody is left to be told of it.
+            // Nothing can be done about an error here.
             let _ = fs::unlinkat(&self.folder, temporary, AtFlags::empty());
         }
     }
 }
 
-/// The folder of a file, open, and the file's name in it.
+/// The open parent folder of a file, and the name of the file.
 fn parent<'a>(root: &Path, parts: &'a [OsString], makes: bool) -> io::Result<(OwnedFd, &'a OsStr)> {
     let (name, folders) = parts.split_last().ok_or_else(is_folder)?;
     Ok((folder(root, folders, makes)?, name))
@@ -172,7 +171,7 @@ fn open_in(folder: &OwnedFd, name: &OsStr, flags: OFlags, mode: Mode) -> io::Res
     regular(opened.into())
 }
 
-/// Systems differ in what they answer for a link.
+/// Systems return different errors for a link.
 fn link_error_or(folder: &OwnedFd, name: &OsStr, error: Errno) -> io::Error {
     match kind_of(folder, name) {
         Ok((FileType::Symlink, _)) => is_link(Path::new(name)),

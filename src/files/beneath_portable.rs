@@ -1,4 +1,4 @@
-//! Files below a folder, where the system cannot open a path part by part: every part is looked at
+//! Files in a folder, for systems that cannot open a path part by part. Every part is checked
 //! before the file is opened.
 
 use std::ffi::{OsStr, OsString};
@@ -10,23 +10,23 @@ use tempfile::NamedTempFile;
 
 use super::{EntryKind, is_folder, is_link, regular};
 
-/// Opens a regular file to read it.
+/// Opens a regular file for reading.
 pub(super) fn open(root: &Path, parts: &[OsString]) -> io::Result<File> {
     regular(File::open(checked(root, parts)?)?)
 }
 
-/// Opens a regular file to read it and to append to it.
+/// Opens a regular file for reading and appending.
 pub(super) fn open_to_append(root: &Path, parts: &[OsString]) -> io::Result<File> {
     let path = checked(root, parts)?;
     regular(OpenOptions::new().read(true).append(true).create(true).open(path)?)
 }
 
-/// Opens anything to read it.
+/// Opens anything for reading.
 pub(super) fn open_any(path: &Path) -> io::Result<File> {
     File::open(path)
 }
 
-/// Opens anything but a link to append to it.
+/// Opens anything but a link for appending.
 pub(super) fn append_any(path: &Path) -> io::Result<File> {
     if path.is_symlink() {
         return Err(is_link(path));
@@ -34,21 +34,19 @@ pub(super) fn append_any(path: &Path) -> io::Result<File> {
     OpenOptions::new().append(true).create(true).open(path)
 }
 
-/// Makes the folders of a path that are not there yet.
+/// Creates missing folders.
 pub(super) fn create_folders(root: &Path, parts: &[OsString]) -> io::Result<()> {
     fs::create_dir_all(checked(root, parts)?)
 }
 
-/// A folder, to find out what is in it.
 pub(super) struct Folder(PathBuf);
 
 impl Folder {
-    /// A folder below another.
     pub(super) fn open(root: &Path, parts: &[OsString]) -> io::Result<Self> {
         Self::open_any(&checked(root, parts)?)
     }
 
-    /// Any folder; a link to one is followed.
+    /// Any folder. A link to a folder is followed.
     pub(super) fn open_any(path: &Path) -> io::Result<Self> {
         if fs::metadata(path)?.is_dir() {
             Ok(Self(path.to_path_buf()))
@@ -57,12 +55,11 @@ impl Folder {
         }
     }
 
-    /// A folder in this one.
     pub(super) fn folder(&self, name: &OsStr) -> io::Result<Self> {
         Self::open(&self.0, &[name.to_owned()])
     }
 
-    /// What is in the folder, so many entries at most.
+    /// The entries of the folder, at most `most`.
     pub(super) fn entries(&self, most: usize) -> io::Result<Vec<(OsString, EntryKind)>> {
         let mut entries = Vec::new();
         for entry in fs::read_dir(&self.0)?.take(most) {
@@ -81,14 +78,14 @@ impl Folder {
     }
 }
 
-/// A file that is written beside its target, and put in its place at the end.
+/// A temporary file next to its target, which is renamed to the target at the end.
 pub(super) struct TemporaryFile {
     target: PathBuf,
     file: NamedTempFile,
 }
 
 impl TemporaryFile {
-    /// Writes the content beside its target and waits until it is on the disk.
+    /// Writes the content next to its target and syncs it to disk.
     pub(super) fn write(root: &Path, parts: &[OsString], content: &[u8]) -> io::Result<Self> {
         let target = checked(root, parts)?;
         if target.is_dir() {
@@ -101,13 +98,13 @@ impl TemporaryFile {
         Ok(Self { target, file })
     }
 
-    /// Puts the file in its place.
+    /// Renames the file to its target.
     pub(super) fn publish(self) -> io::Result<()> {
         self.file.persist(&self.target).map(drop).map_err(|it| it.error)
     }
 }
 
-/// The path, after none of its parts below the folder turned out to be a link.
+/// The path, if none of its parts below the folder is a link.
 fn checked(root: &Path, parts: &[OsString]) -> io::Result<PathBuf> {
     let mut path = root.to_path_buf();
     for part in parts {

@@ -1,30 +1,24 @@
-//! How large a file of each kind may be.
+//! Size limits for each kind of file.
 
 use std::io::{self, Read};
 
 const MIB: u64 = 1 << 20;
 
-/// What a file is read as.
+/// The kind of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FileKind {
-    /// An allowlist.
     Allowlist,
-    /// A template for the report.
+    /// A report template.
     Template,
-    /// A credential report in any of its forms.
+    /// A credential report in any format.
     CredentialReport,
-    /// An audit JSON.
     Audit,
-    /// A saved remediation plan.
     Plan,
-    /// A journal.
     Journal,
-    /// The payload of the event that started a job.
     Event,
 }
 
 impl FileKind {
-    /// Every kind.
     pub const ALL: [Self; 7] = [
         Self::Allowlist,
         Self::Template,
@@ -35,8 +29,8 @@ impl FileKind {
         Self::Event,
     ];
 
-    /// The most bytes that are read. An account has at most 5,000 users, about 1 MiB of credential
-    /// report; GitHub's payloads have at most 25 MB.
+    /// The maximum size in bytes. An account has at most 5 000 users, which is about 1 MiB of
+    /// credential report. Event payloads have at most 25 MB.
     #[must_use]
     pub const fn limit(self) -> u64 {
         match self {
@@ -47,12 +41,12 @@ impl FileKind {
         }
     }
 
-    /// Whether a job reads it from the checked-out repository alone.
+    /// Whether a job only reads it from the checked-out repository.
     pub(super) const fn is_repository_file(self) -> bool {
         matches!(self, Self::Allowlist | Self::Template)
     }
 
-    /// Whether it is a regular file on the command line too.
+    /// Whether it must be a regular file on the command line as well.
     pub(super) const fn is_regular(self) -> bool {
         matches!(self, Self::Journal | Self::Event)
     }
@@ -60,8 +54,7 @@ impl FileKind {
 
 /// Reads a stream to its end.
 ///
-/// # Errors
-/// When it cannot be read or holds more than the kind's limit.
+/// When it cannot be read or is larger than the limit.
 pub fn read_stream(stream: &mut dyn Read, kind: FileKind) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     stream.take(kind.limit() + 1).read_to_end(&mut bytes)?;

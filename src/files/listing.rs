@@ -1,4 +1,4 @@
-//! The files anywhere below a folder, found without following a link.
+//! Lists files in a folder and its subfolders without following links.
 
 use std::ffi::{OsStr, OsString};
 use std::io;
@@ -6,18 +6,16 @@ use std::path::{Path, PathBuf};
 
 use super::{EntryKind, Workspace, beneath};
 
-/// The most files and folders that are looked at.
+/// The maximum number of files and folders.
 pub(super) const MAX_ENTRIES: usize = 10_000;
 
-/// How many folders deep the search goes.
+/// The maximum depth.
 pub(super) const MAX_DEPTH: usize = 16;
 
-/// The regular files with an extension anywhere below a folder, by name; `None` where the path is no
-/// folder. `workspace` is that of the job: below it no part of the path is a link.
+/// The regular files with this extension in a folder and its subfolders, sorted by name; `None` if
+/// the path is not a folder. In a job, no part of a path in `workspace` can be a link.
 ///
-/// # Errors
-/// When a folder cannot be read, in a job the path leads through a link, or there is more below the
-/// folder than is looked at.
+/// When a folder cannot be read, a link is found in a job, or there are too many files or levels.
 pub fn files_below(
     path: &Path,
     extension: &str,
@@ -30,7 +28,7 @@ pub fn files_below(
     };
     let folder = match opened {
         Ok(folder) => folder,
-        // Whoever reads it as a file says what is wrong.
+        // Reading it as a file gives the error.
         Err(error)
             if matches!(error.kind(), io::ErrorKind::NotADirectory | io::ErrorKind::NotFound) =>
         {
@@ -59,14 +57,15 @@ impl FileSearch<'_> {
     ) -> io::Result<()> {
         if depth > MAX_DEPTH {
             return Err(io::Error::other(format!(
-                "it is more than {MAX_DEPTH} folders deep; name the folder that holds the files"
+                "it is more than {MAX_DEPTH} levels deep; use the folder that contains the files"
             )));
         }
         let entries: Vec<(OsString, EntryKind)> = folder.entries(MAX_ENTRIES + 1 - self.seen)?;
         self.seen += entries.len();
         if self.seen > MAX_ENTRIES {
             return Err(io::Error::other(format!(
-                "it holds more than {MAX_ENTRIES} files and folders; name the folder that holds the files"
+                "it contains more than {MAX_ENTRIES} files and folders; use the folder that \
+                 contains the files"
             )));
         }
         for (name, entry) in entries {

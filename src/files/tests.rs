@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::*;
 
-/// A workspace, and a folder beside it that a link may lead to.
+/// A workspace, and a folder next to it that a link can point to.
 struct TestFolders {
     _both: tempfile::TempDir,
     workspace: PathBuf,
@@ -37,7 +37,7 @@ fn file_over_its_size_limit_is_rejected() {
     File::create(&path).unwrap().set_len(FileKind::Allowlist.limit()).unwrap();
     assert_eq!(read(&path, FileKind::Allowlist, Some(&place)).unwrap().len(), 1 << 20);
     for kind in FileKind::ALL {
-        // A file of nothing takes no room on the disk.
+        // A sparse file takes no space on disk.
         File::create(&path).unwrap().set_len(kind.limit() + 1).unwrap();
         let expected = format!("it is larger than {} MiB", kind.limit() >> 20);
         assert_eq!(why(read(&path, kind, Some(&place))), expected);
@@ -52,7 +52,7 @@ fn paths_above_the_workspace_are_outside() {
     let above = workspace.join("../outside/file");
     for path in [&above, &outside.join("file")] {
         for kind in [FileKind::Allowlist, FileKind::Template] {
-            assert!(why(read(path, kind, Some(&place))).starts_with("it is outside of the"));
+            assert!(why(read(path, kind, Some(&place))).starts_with("it is outside the"));
         }
         assert_eq!(read(path, FileKind::Audit, Some(&place)).unwrap(), b"content");
         assert_eq!(read(path, FileKind::Allowlist, None).unwrap(), b"content");
@@ -84,14 +84,14 @@ fn files_below_a_folder_are_listed_up_to_a_limit() {
     }
     fs::create_dir_all(workspace.join("deep").join("d/".repeat(listing::MAX_DEPTH))).unwrap();
     for found in below("deep") {
-        assert!(why(found).starts_with("it is more than 16 folders deep"));
+        assert!(why(found).starts_with("it is more than 16 levels deep"));
     }
     assert!(below("deep/d").into_iter().all(|found| found.unwrap() == Some(Vec::new())));
     for number in 0..=listing::MAX_ENTRIES {
         fs::hard_link(workspace.join("a/2.json"), workspace.join(format!("a/b/{number}"))).unwrap();
     }
     for found in below("a") {
-        assert!(why(found).starts_with("it holds more than 10000 files and folders"));
+        assert!(why(found).starts_with("it contains more than 10000 files and folders"));
     }
 }
 
@@ -114,7 +114,7 @@ mod unix {
                 [("folder/file", "folder"), ("link", "link"), ("sibling", "sibling")]
             {
                 let expected =
-                    format!("`{link}` is a symbolic link, and links are not followed in a job");
+                    format!("`{link}` is a symbolic link, which is not followed in a job");
                 for root in [workspace, &outside.join("way")] {
                     assert_eq!(why(read(&root.join(name), kind, Some(&place))), expected);
                 }
@@ -140,7 +140,7 @@ mod unix {
         for place in [None, Some(&place)] {
             assert_eq!(below("audits", place).unwrap(), Some(Vec::new()));
         }
-        // On the command line the target of the path itself is meant.
+        // On the command line, a link as the path itself is followed.
         let expected = workspace.join("folder/a.json");
         assert_eq!(below("folder", None).unwrap(), Some(vec![expected]));
     }
@@ -169,7 +169,7 @@ mod unix {
         assert_eq!(why(stage(&pipe, b"x", Some(&place))), expected);
         assert!(!why(open_runner_file(&pipe)).is_empty());
         assert_eq!(why(open_runner_file(Path::new("/dev/null"))), expected);
-        // On the command line it is read as far as its kind's limit.
+        // On the command line, it is read up to the limit.
         let zero = read(Path::new("/dev/zero"), FileKind::Allowlist, None);
         assert_eq!(why(zero), "it is larger than 1 MiB");
     }
@@ -193,7 +193,7 @@ mod unix {
         assert!(why(open_runner_file(&elsewhere)).len() > 1);
         assert_eq!(fs::read_to_string(outside.join("file")).unwrap(), "content");
         assert_eq!(fs::read_dir(outside).unwrap().count(), 2);
-        // On the command line a link's target is meant.
+        // On the command line, links are followed.
         stage(&workspace.join("link"), b"changed", None).unwrap().publish().unwrap();
         assert_eq!(fs::read_to_string(outside.join("file")).unwrap(), "changed");
     }

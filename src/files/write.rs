@@ -1,4 +1,4 @@
-//! Output files, which appear whole or not at all.
+//! Output files, written completely or not at all.
 
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -7,25 +7,24 @@ use tempfile::NamedTempFile;
 
 use super::{Workspace, beneath, is_folder, is_link};
 
-/// A file that is written beside its target and not there yet.
+/// A file that is written, but not at its target yet.
 pub struct Staged {
     content: StagedContent,
 }
 
 enum StagedContent {
-    /// Takes its target's place by a rename, in a folder of the workspace.
+    /// Renamed to its target, in a folder of the workspace.
     Beneath(beneath::TemporaryFile),
-    /// Takes its target's place by a rename.
+    /// Renamed to its target.
     TemporaryFile { target: PathBuf, file: NamedTempFile },
-    /// The target is a pipe or a device, which nothing can take the place of.
+    /// The target is a pipe or a device, which cannot be replaced.
     Through { target: PathBuf, bytes: Vec<u8> },
 }
 
-/// Writes `content` beside `path`, so that [`Staged::publish`] has nothing left to do that is
-/// likely to fail. In a job no link leads elsewhere, and nothing but a regular file is replaced.
+/// Writes `content` next to `path`, so that [`Staged::publish`] is unlikely to fail. In a job, no
+/// link is followed, and only a regular file is replaced.
 ///
-/// # Errors
-/// When the file cannot be written, or is not what a job may write.
+/// When the file cannot be written, or may not be written in a job.
 pub fn stage(path: &Path, content: &[u8], workspace: Option<&Workspace>) -> io::Result<Staged> {
     let Some(workspace) = workspace else { return stage_on_command_line(path, content) };
     if let Some(parts) = workspace.parts(path) {
@@ -41,7 +40,7 @@ pub fn stage(path: &Path, content: &[u8], workspace: Option<&Workspace>) -> io::
     }
 }
 
-/// On the command line a link's target is what is meant to be replaced, not the link.
+/// On the command line, the target of a link is replaced, not the link.
 fn stage_on_command_line(path: &Path, content: &[u8]) -> io::Result<Staged> {
     let target = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
     let metadata = target.metadata().ok();
@@ -61,7 +60,7 @@ fn stage_on_command_line(path: &Path, content: &[u8]) -> io::Result<Staged> {
     #[cfg(unix)]
     let permissions = permissions.or_else(|| {
         use std::os::unix::fs::PermissionsExt as _;
-        // What a plain new file gets; the process's mask takes its part away.
+        // The mode of a new file, reduced by the umask.
         Some(std::fs::Permissions::from_mode(0o666))
     });
     if let Some(permissions) = permissions {
@@ -74,10 +73,9 @@ fn stage_on_command_line(path: &Path, content: &[u8]) -> io::Result<Staged> {
 }
 
 impl Staged {
-    /// Puts the file in its place.
+    /// Moves the file to its target.
     ///
-    /// # Errors
-    /// When the file cannot be put there.
+    /// When the file cannot be moved.
     pub fn publish(self) -> io::Result<()> {
         match self.content {
             StagedContent::Beneath(temporary_file) => temporary_file.publish(),
@@ -91,10 +89,9 @@ impl Staged {
     }
 }
 
-/// Makes a folder and those around it that are not there yet.
+/// Creates a folder and missing parent folders.
 ///
-/// # Errors
-/// When a folder cannot be made, or a link leads out of a job's workspace.
+/// When a folder cannot be created, or a link leads out of the workspace of a job.
 pub fn create_folders(path: &Path, workspace: Option<&Workspace>) -> io::Result<()> {
     match workspace.and_then(|it| Some((it, it.parts(path)?))) {
         Some((workspace, parts)) => beneath::create_folders(&workspace.canonical, &parts),

@@ -1,4 +1,4 @@
-//! What an attempt failed for, and whether another one may be answered.
+//! Why an attempt failed, and whether to retry.
 
 use std::time::Duration;
 
@@ -13,9 +13,9 @@ use super::error::{ErrorDetails, ErrorKind, one_line};
 use crate::cause::root_cause;
 use crate::retry::{AttemptFailure, Retry};
 
-/// The longest wait that GitHub may ask for.
+/// The longest wait that is accepted from GitHub.
 const MAX_WAIT: Duration = Duration::from_secs(120);
-/// How long is waited where GitHub limits and does not say for how long.
+/// The wait for a rate limit if GitHub does not say how long.
 ///
 /// Source: "Rate limits for the REST API", GitHub documentation.
 const DEFAULT_RATE_LIMIT_WAIT: Duration = Duration::from_secs(60);
@@ -25,12 +25,12 @@ const DEFAULT_RATE_LIMIT_WAIT: Duration = Duration::from_secs(60);
 pub(super) struct AttemptError {
     pub(super) kind: ErrorKind,
     pub(super) message: String,
-    /// The HTTP status, where there was an answer.
+    /// The HTTP status, if there was a response.
     pub(super) status: Option<u16>,
     pub(super) details: Option<Box<ErrorDetails>>,
     /// The number of the attempt, from 1.
     pub(super) number: u32,
-    /// Whether the call may have succeeded, and nobody could find out.
+    /// Whether the call may have succeeded, and this could not be checked.
     pub(super) outcome_unknown: bool,
     retry: Retry,
 }
@@ -41,7 +41,6 @@ impl AttemptError {
         Self { kind, message, status: None, details, number: 1, outcome_unknown: false, retry }
     }
 
-    /// What an error of octocrab comes to.
     pub(super) fn of(error: octocrab::Error) -> Self {
         match error {
             octocrab::Error::GitHub { source, .. } => Self::refused(&source),
@@ -55,8 +54,8 @@ impl AttemptError {
     }
 
     fn refused(error: &GitHubError) -> Self {
-        let unsaid = HeaderMap::new();
-        let headers = error.headers.as_ref().unwrap_or(&unsaid);
+        let no_headers = HeaderMap::new();
+        let headers = error.headers.as_ref().unwrap_or(&no_headers);
         let resets_at = resets_at(headers);
         let kind = kind_of(error, headers);
         let retry = match kind {
@@ -81,45 +80,48 @@ impl AttemptError {
         }
     }
 
-    /// An answer that makes no sense, and will make none.
+    /// A response that GitHub does not send, and that a retry would not change.
     pub(super) fn unexpected(message: impl Into<String>) -> Self {
         Self::new(ErrorKind::Unexpected, Retry::Never, message)
     }
 
-    /// The answer is JSON of another shape.
+    /// JSON with a different structure.
     pub(super) fn unexpected_shape(error: &serde_json::Error) -> Self {
-        Self::unexpected(format!("the answer has another shape than expected: {error}"))
+        Self::unexpected(format!("the response has an unexpected structure: {error}"))
     }
 
-    /// The answer is no JSON, but perhaps the page of something between.
+    /// Not JSON, perhaps the page of a proxy.
     pub(super) fn not_json(status: StatusCode) -> Self {
-        let message = format!("HTTP status {}, and an answer that is no JSON", status.as_u16());
+        let message = format!("HTTP status {}, and the response is not JSON", status.as_u16());
         let status = Some(status.as_u16());
         Self { status, ..Self::new(ErrorKind::Unexpected, Retry::FewTimes, message) }
     }
 
-    /// The connection broke within the answer, or the answer was too large.
+    /// The connection was closed during the response, or the response was too large.
     pub(super) fn unreadable(error: &(dyn std::error::Error + 'static)) -> Self {
         if error.is::<http_body_util::LengthLimitError>() {
-            return Self::unexpected("the answer is too large");
+            return Self::unexpected("the response is too large");
         }
         Self::new(ErrorKind::Unreachable, Retry::FewTimes, root_cause(error))
     }
 
-    /// The answer leads to another origin.
+    /// A redirect to another origin.
     pub(super) fn redirected_away(target: &Url) -> Self {
         let to = target.origin().ascii_serialization();
-        Self::unexpected(format!("a redirect to another host, {to}, which the token must not see"))
+        Self::unexpected(format!(
+            "a redirect to another host, {to}, to which the token is not \
+                                  sent"
+        ))
     }
 
-    /// Time was up before the call was made.
+    /// The deadline passed before the call was made.
     pub(super) fn out_of_time() -> Self {
-        Self::new(ErrorKind::TimedOut, Retry::Never, "time was up")
+        Self::new(ErrorKind::TimedOut, Retry::Never, "the timeout was reached")
     }
 
-    /// There was no answer in the time of one attempt.
+    /// One attempt timed out.
     pub(super) fn slow(waited: Duration) -> Self {
-        let message = format!("no answer within {:.1} s", waited.as_secs_f64());
+        let message = format!("no response within {:.1} s", waited.as_secs_f64());
         Self::new(ErrorKind::TimedOut, Retry::UNTIL_DEADLINE, message)
     }
 
@@ -132,7 +134,7 @@ impl AttemptError {
         Self { outcome_unknown: true, retry: Retry::Never, ..self }
     }
 
-    /// Whether what was asked for may have been done all the same.
+    /// Whether GitHub may have carried out the request although it failed.
     pub(super) const fn may_have_succeeded(&self) -> bool {
         matches!(
             self.kind,
@@ -173,7 +175,7 @@ fn kind_of(error: &GitHubError, headers: &HeaderMap) -> ErrorKind {
         403 => ErrorKind::Forbidden,
         404 => ErrorKind::NotFound,
         410 => ErrorKind::Gone,
-        // Said of what is created in quick succession.
+        // GitHub sends this when content is created too quickly.
         422 if error_message(error).contains("submitted too quickly") => ErrorKind::RateLimited,
         422 => ErrorKind::Unprocessable,
         429 => ErrorKind::RateLimited,
@@ -182,7 +184,7 @@ fn kind_of(error: &GitHubError, headers: &HeaderMap) -> ErrorKind {
     }
 }
 
-/// Whether a refusal means too many requests, and not a missing permission.
+/// Whether a 403 is a rate limit and not a missing permission.
 fn is_rate_limit(error: &GitHubError, headers: &HeaderMap) -> bool {
     let message = error.message.to_lowercase();
     headers.contains_key(RETRY_AFTER)
@@ -190,27 +192,27 @@ fn is_rate_limit(error: &GitHubError, headers: &HeaderMap) -> bool {
         || ["rate limit", "abuse"].iter().any(|phrase| message.contains(phrase))
 }
 
-/// Whether the requests of the hour are used up.
+/// Whether the hourly requests are used up.
 fn is_used_up(headers: &HeaderMap) -> bool {
     text(headers, "x-ratelimit-remaining") == Some("0") && headers.contains_key("x-ratelimit-reset")
 }
 
-/// How long GitHub asks to wait. The time is GitHub's own, from the answer: the clock of this
-/// machine may be off.
+/// How long GitHub asks to wait. Uses the time in the response, because the local clock may be
+/// wrong.
 fn rate_limit_wait(headers: &HeaderMap, resets_at: Option<DateTime<Utc>>) -> Duration {
     if let Some(wait) = seconds(headers, RETRY_AFTER.as_str()) {
         return wait;
     }
     match (is_used_up(headers), date(headers), resets_at) {
         (true, Some(now), Some(then)) => {
-            // The reset is given in whole seconds.
+            // The reset time is in whole seconds.
             (then - now).to_std().unwrap_or_default() + Duration::from_secs(1)
         }
         _ => DEFAULT_RATE_LIMIT_WAIT,
     }
 }
 
-/// When a limit ends, as far as GitHub says.
+/// When the rate limit resets, if GitHub says so.
 fn resets_at(headers: &HeaderMap) -> Option<DateTime<Utc>> {
     if let (Some(wait), Some(now)) = (seconds(headers, RETRY_AFTER.as_str()), date(headers)) {
         return now.checked_add_signed(chrono::Duration::from_std(wait).ok()?);
@@ -232,10 +234,10 @@ fn date(headers: &HeaderMap) -> Option<DateTime<Utc>> {
     Some(date.to_utc())
 }
 
-/// GitHub's own words: the message, and what is wrong with each field.
+/// The error message of GitHub, with the problems of each field.
 fn error_message(error: &GitHubError) -> String {
     let status = error.status_code;
-    // A page for people, of something between.
+    // An HTML page, probably from a proxy.
     if error.message.starts_with('<') {
         return format!("HTTP status {status}");
     }
@@ -244,7 +246,7 @@ fn error_message(error: &GitHubError) -> String {
     if problems.is_empty() { message } else { format!("{message}: {}", problems.join("; ")) }
 }
 
-/// One of the `errors`: a text, or a field with a code or a message.
+/// An entry of `errors`: a text, or a field with a code or a message.
 fn problem(error: &Value) -> String {
     let of = |name: &str| error.get(name).and_then(Value::as_str);
     let (field, code, message) = (of("field"), of("code"), of("message"));
@@ -259,7 +261,7 @@ fn problem(error: &Value) -> String {
     }
 }
 
-/// What stands under the name in each of the `errors`.
+/// The texts with this key in all `errors`.
 fn texts_of(error: &GitHubError, name: &str) -> Vec<String> {
     let errors = error.errors.iter().flatten();
     errors.filter_map(|error| error.get(name)?.as_str()).map(one_line).collect()
@@ -292,7 +294,7 @@ mod tests {
                 ]),
                 31,
             ),
-            // It is reset already.
+            // The reset time has passed.
             (
                 headers(&[
                     ("date", NOW),
@@ -301,7 +303,7 @@ mod tests {
                 ]),
                 1,
             ),
-            // A limit of another kind: the hour's is not used up.
+            // Not the hourly limit, which is not used up.
             (
                 headers(&[
                     ("date", NOW),

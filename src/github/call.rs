@@ -20,43 +20,42 @@ use super::attempt_error::AttemptError;
 use super::error::{Error, ErrorKind};
 use crate::retry::AttemptTimedOut;
 
-/// The pauses before each look for what a create may have made although its answer was lost. Lists
-/// lag behind by seconds, and a second create would make a twin.
+/// The waits before each lookup of something that a create may have made although its response was
+/// lost. Lists lag behind by some seconds, and repeating the create too early would make a
+/// duplicate.
 const LOOKUP_PAUSES: [Duration; 4] = [
     Duration::from_millis(500),
     Duration::from_secs(1),
     Duration::from_secs(2),
     Duration::from_secs(4),
 ];
-/// How many redirects are followed behind each other.
+/// The maximum number of consecutive redirects.
 const MAX_REDIRECTS: usize = 5;
-/// The largest answer that is read, in bytes: a page of 100 issues whose bodies are all full, each
-/// character escaped, is half of it.
+/// The largest response body, in bytes: twice a page of 100 issues with full bodies in which every
+/// character is escaped.
 const MAX_RESPONSE_BYTES: usize = 80 * 1024 * 1024;
 
 const USER_AGENT_VALUE: &str = concat!("iam-stocktake/", env!("CARGO_PKG_VERSION"));
-/// The media type of GitHub's JSON.
 pub(super) const JSON: &str = "application/vnd.github+json";
 
-/// A request, for as often as it is sent.
+/// A request that can be sent several times.
 #[derive(Debug)]
 pub(super) struct ApiRequest {
-    /// What it is for, as in `listing the issues of acme/infra`.
+    /// What it does, such as `listing the issues of acme/infra`.
     pub(super) what: String,
     pub(super) method: Method,
     pub(super) url: Url,
     pub(super) body: Option<Value>,
     pub(super) accept: &'static str,
-    /// A refusal that is an ordinary answer here, as that something does not exist.
+    /// An error that is an ordinary answer to this request, such as not found.
     pub(super) expected: Option<ErrorKind>,
 }
 
-/// What GitHub answered with a status of success.
+/// A successful response.
 pub(super) struct ApiResponse {
     status: StatusCode,
-    /// The header that names the next page, where there is one.
+    /// The `Link` header, which contains the URL of the next page.
     pub(super) link: Option<String>,
-    /// The body.
     pub(super) bytes: Vec<u8>,
 }
 
@@ -72,7 +71,7 @@ impl ApiRequest {
         }
     }
 
-    /// The same, where this refusal is an ordinary answer.
+    /// The same request, for which this error is an ordinary answer.
     pub(super) fn expecting(self, refusal: ErrorKind) -> Self {
         Self { expected: Some(refusal), ..self }
     }
@@ -91,11 +90,11 @@ impl ApiRequest {
 }
 
 impl ApiResponse {
-    /// Reads the body as JSON.
+    /// Parses the body as JSON.
     pub(super) fn json<T: DeserializeOwned>(self) -> Result<T, AttemptError> {
         serde_json::from_slice(&self.bytes).map_err(|error| {
-            // Something between may have answered, and may be gone at the next attempt; JSON of
-            // another shape will not pass.
+            // Invalid JSON may come from a proxy, and the next attempt may succeed. JSON with a
+            // different structure will not change.
             if error.is_data() {
                 AttemptError::unexpected_shape(&error)
             } else {
@@ -104,13 +103,13 @@ impl ApiResponse {
         })
     }
 
-    /// Reads nothing but that GitHub answered: with JSON, or with nothing.
+    /// Checks that GitHub responded with JSON or with an empty body.
     pub(super) fn expect_empty(self) -> Result<(), AttemptError> {
         if self.bytes.is_empty() { Ok(()) } else { self.json::<IgnoredAny>().map(drop) }
     }
 
-    /// The body as it is.
-    #[expect(clippy::unnecessary_wraps, reason = "one reader of many")]
+    /// The unparsed body.
+    #[expect(clippy::unnecessary_wraps, reason = "has the signature of a reader")]
     pub(super) fn into_bytes(self) -> Result<Vec<u8>, AttemptError> {
         Ok(self.bytes)
     }
@@ -153,8 +152,8 @@ impl GitHub {
         self.deadline.retry(attempt).await.map_err(|failure| self.error(request, failure))
     }
 
-    /// Looks for what a create may have made. The pause comes first: GitHub may still be at what it
-    /// gave up answering.
+    /// Looks for something that a create may have made. Waits first, because GitHub may still be
+    /// processing the request.
     async fn look_up_created<T>(
         &self,
         find: &impl AsyncFn() -> Result<Option<T>, Error>,
@@ -209,7 +208,7 @@ impl GitHub {
         }
     }
 
-    /// Sends the request once, and wherever it is redirected to within the same origin.
+    /// Sends the request once, and follows redirects within the same origin.
     async fn exchange(&self, request: &ApiRequest) -> Result<ApiResponse, AttemptError> {
         let mut url = request.url.clone();
         for _ in 0..=MAX_REDIRECTS {
@@ -247,7 +246,7 @@ impl GitHub {
         Ok(SendOutcome::Answered(ApiResponse { status: parts.status, link, bytes }))
     }
 
-    /// Whether the token may go there.
+    /// Whether the token may be sent to this URL.
     pub(super) fn is_same_origin(&self, url: &Url) -> bool {
         url.origin() == self.api.origin()
     }
@@ -257,32 +256,31 @@ impl GitHub {
         if outcome_unknown {
             message.push_str("; it is unknown whether GitHub created it");
         }
-        // A server or a proxy may repeat what it was sent.
+        // A server or proxy may repeat the token.
         let message = message.replace(self.token.expose_secret().trim(), "***");
         Error { details, attempts: number, ..Error::new(request.what.as_str(), kind, message) }
     }
 }
 
-/// What came of looking for what a create may have made.
+/// The result of a lookup after a failed create.
 enum LookupOutcome<T> {
     Found(T),
-    /// It is not there after every look.
+    /// Not found in any lookup.
     Absent,
-    /// Time did not allow for every look.
+    /// The deadline did not allow all lookups.
     TimedOut,
 }
 
-/// What came of sending a request once.
 enum SendOutcome {
     Answered(ApiResponse),
     Redirected(Url),
 }
 
-/// Where the answer sends the request on to, if it does. A repository that was renamed or moved
-/// answers so.
+/// The target of a redirect, if the response is one. A repository that was renamed or moved
+/// responds with one.
 ///
-/// Source: "Best practices for using the REST API", GitHub documentation: the request is to be
-/// repeated as it was, whatever the status.
+/// Source: "Best practices for using the REST API", GitHub documentation. The request is repeated
+/// unchanged, whatever the status of the redirect.
 fn redirected(
     status: StatusCode,
     headers: &HeaderMap,
@@ -292,5 +290,5 @@ fn redirected(
         return None;
     }
     let location = headers.get(LOCATION)?.to_str().ok()?;
-    Some(url.join(location).map_err(|_| AttemptError::unexpected("a redirect to what is no URL")))
+    Some(url.join(location).map_err(|_| AttemptError::unexpected("a redirect to an invalid URL")))
 }

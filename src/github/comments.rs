@@ -10,18 +10,16 @@ use super::error::{Error, ErrorKind};
 use super::repository::Repository;
 use super::{RawUser, is_stored_as_sent, normalize_line_endings};
 
-/// A comment, as GitHub shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Comment {
-    /// Its id, which grows with every comment of all of GitHub.
+    /// The ID. IDs increase with every comment on GitHub.
     pub id: u64,
-    /// Its place on the page for people.
+    /// The URL on the web page of the issue.
     pub url: String,
-    /// Its body, with LF; empty where it has none.
+    /// The body with LF line endings; empty if there is none.
     pub body: String,
-    /// The author's login; `None` where the account is gone.
+    /// The login of the author; `None` if the account was deleted.
     pub author: Option<String>,
-    /// When it was written.
     pub created_at: DateTime<Utc>,
 }
 
@@ -36,10 +34,9 @@ struct RawComment {
 }
 
 impl Repository<'_> {
-    /// All comments on an issue or a pull request, the oldest first.
+    /// All comments on an issue or pull request, oldest first.
     ///
-    /// # Errors
-    /// [`Error`] when one of the pages cannot be had.
+    /// [`Error`] when one of the pages cannot be fetched.
     pub async fn comments(&self, issue: u64) -> Result<Vec<Comment>, Error> {
         let what = format!("listing the comments on #{issue} of {}", self.name);
         let url = self.url(&["issues", &issue.to_string(), "comments"]);
@@ -50,11 +47,10 @@ impl Repository<'_> {
         Ok(comments)
     }
 
-    /// Comments on an issue or a pull request. `after` is the highest id known before: where it is
-    /// left open whether the comment was made, it is looked for among those that came later.
+    /// Comments on an issue or pull request. `after` is the highest ID known before. If the
+    /// response is lost, the comment is looked up among those with a higher ID.
     ///
-    /// # Errors
-    /// [`Error`] when it was not made, or not with this body ([`ErrorKind::NotApplied`]).
+    /// [`Error`] when it was not created, or not with this body ([`ErrorKind::NotApplied`]).
     pub async fn create_comment(
         &self,
         issue: u64,
@@ -89,7 +85,7 @@ impl Repository<'_> {
         let what = format!("deleting comment {id} of {}", self.name);
         let request = ApiRequest::delete(what, self.comment_url(id));
         match self.github.call(&request, ApiResponse::expect_empty).await {
-            // An earlier attempt was carried out, and its answer was lost.
+            // An earlier attempt succeeded, but its response was lost.
             Err(error) if error.kind == ErrorKind::NotFound && error.attempts > 1 => Ok(()),
             outcome => outcome,
         }
@@ -99,7 +95,7 @@ impl Repository<'_> {
         self.url(&["issues", "comments", &id.to_string()])
     }
 
-    /// The comment that a create may have made: newer, by us, and with the same text.
+    /// The comment that a create may have made: a newer one by the same author with the same text.
     async fn find_created_comment(
         &self,
         issue: u64,
@@ -134,11 +130,12 @@ fn read_comment(answer: ApiResponse) -> Result<Comment, AttemptError> {
     answer.json::<RawComment>().map(Comment::from)
 }
 
-/// Holds what GitHub shows now against what it was sent.
+/// Compares the stored comment with what was sent.
 fn verify_applied(what: &str, comment: Comment, body: &str) -> Result<Comment, Error> {
     if is_stored_as_sent(body, &comment.body) {
         return Ok(comment);
     }
-    let message = format!("GitHub said yes, and comment {} has another body", comment.id);
+    let message =
+        format!("GitHub accepted the change, but comment {} has a different body", comment.id);
     Err(Error::new(what, ErrorKind::NotApplied, message))
 }

@@ -9,7 +9,7 @@ use super::call::{ApiRequest, ApiResponse};
 use super::error::{Error, ErrorKind};
 use super::repository::Repository;
 
-/// The media type of a file as it is.
+/// The media type for the unencoded content of a file.
 const RAW: &str = "application/vnd.github.raw+json";
 
 #[derive(Deserialize)]
@@ -22,12 +22,12 @@ struct Commit {
     sha: String,
 }
 
-/// What stands at a path: an object, or for a folder a list of them.
+/// The response for a path: an object, or a list for a folder.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum ContentResponse {
     File(RawFile),
-    Folder(#[expect(dead_code, reason = "tells a list by its shape")] Vec<IgnoredAny>),
+    Folder(#[expect(dead_code, reason = "only the shape matters")] Vec<IgnoredAny>),
 }
 
 #[derive(Deserialize)]
@@ -35,28 +35,27 @@ struct RawFile {
     r#type: String,
     encoding: Option<String>,
     content: Option<String>,
-    /// Some servers call a submodule a file.
+    /// Some server versions return the type `file` for a submodule.
     submodule_git_url: Option<String>,
 }
 
-/// What is to be made of a path.
+/// What a path contains.
 enum PathContent {
     Bytes(Vec<u8>),
-    /// A file too large to stand in the answer.
+    /// A file that is too large for the JSON response.
     TooLarge,
-    /// Something else, as GitHub calls it.
+    /// Something other than a file.
     Other(String),
 }
 
 impl Repository<'_> {
-    /// The commit from which `head` parted from `base`; both are commits or branches, of another
-    /// fork as `OWNER:BRANCH`.
+    /// The merge base of `base` and `head`. Both are commits or branches; `OWNER:BRANCH` is a
+    /// branch of a fork.
     ///
-    /// # Errors
-    /// [`Error`] when it cannot be had, or they have no commit in common.
+    /// [`Error`] when the request fails, or there is no common commit.
     pub async fn merge_base(&self, base: &str, head: &str) -> Result<String, Error> {
         let mut url = self.url(&["compare", &format!("{base}...{head}")]);
-        // The commits themselves are of no use.
+        // The list of commits is not needed.
         url.query_pairs_mut().append_pair("per_page", "1");
         let what = format!("comparing {base} with {head} in {}", self.name);
         let request = ApiRequest::get(what, url);
@@ -64,16 +63,15 @@ impl Repository<'_> {
         Ok(comparison.merge_base_commit.sha)
     }
 
-    /// The bytes of a file at a commit; `None` where there is none. A symbolic link within the
+    /// The content of a file at a commit; `None` if it does not exist. A symbolic link within the
     /// repository is followed.
     ///
-    /// # Errors
-    /// [`Error`] when it cannot be had, or stands for a folder or a submodule.
+    /// [`Error`] when the request fails, or the path is a folder or submodule.
     pub async fn file_at(&self, path: &str, commit: &str) -> Result<Option<Vec<u8>>, Error> {
         let what = format!("reading {path} at {commit} of {}", self.name);
         let segments: Vec<_> = path.split('/').filter(|it| !matches!(*it, "" | ".")).collect();
         if segments.is_empty() || segments.contains(&"..") {
-            let message = "the path leads out of the repository";
+            let message = "the path points outside the repository";
             return Err(Error::new(what, ErrorKind::Unexpected, message));
         }
         let mut url = self.url(&[&["contents"], segments.as_slice()].concat());
@@ -82,7 +80,7 @@ impl Repository<'_> {
         let found = match self.github.call(&request, ApiResponse::json::<ContentResponse>).await {
             Ok(content) => content.into_path_content(),
             Err(error) if error.kind == ErrorKind::NotFound => return Ok(None),
-            // As servers before the limit of 100 MB say it.
+            // Older server versions respond like this to files over 1 MB.
             Err(error) if error.has_error_code("too_large") => PathContent::TooLarge,
             Err(error) => return Err(error),
         };
@@ -93,7 +91,7 @@ impl Repository<'_> {
                 self.github.call(&raw, ApiResponse::into_bytes).await.map(Some)
             }
             PathContent::Other(other) => {
-                let message = format!("there is no file, but {other}");
+                let message = format!("the path is {other}, not a file");
                 Err(Error::new(request.what, ErrorKind::Unexpected, message))
             }
         }
@@ -114,11 +112,11 @@ impl ContentResponse {
         }
         match (file.encoding.as_deref(), file.content) {
             (Some("base64"), Some(text)) => {
-                // GitHub breaks it into lines.
+                // GitHub wraps the base64 in lines.
                 let one: Vec<u8> = text.bytes().filter(|it| !it.is_ascii_whitespace()).collect();
                 match BASE64_STANDARD.decode(one) {
                     Ok(bytes) => PathContent::Bytes(bytes),
-                    Err(error) => PathContent::Other(format!("what is no base64: {error}")),
+                    Err(error) => PathContent::Other(format!("invalid base64 ({error})")),
                 }
             }
             _ => PathContent::TooLarge,

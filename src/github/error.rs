@@ -1,67 +1,63 @@
-//! Why a call to GitHub failed, and what to do about it.
+//! Errors of the GitHub API, and what to do about them.
 
 use std::fmt;
 
 use chrono::{DateTime, Utc};
 
-/// How much of GitHub's words is kept, in characters.
+/// The maximum length of an error message, in characters.
 const MAX_MESSAGE_CHARS: usize = 300;
 
-/// A call to GitHub that came to nothing.
+/// A failed call to GitHub.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("{what}: {message}")]
 pub struct Error {
-    /// What was tried, and where, as in `listing the issues of acme/infra`.
+    /// What was tried, such as `listing the issues of acme/infra`.
     pub what: String,
-    /// What kind of failure it was.
     pub kind: ErrorKind,
-    /// GitHub's own words, or the network's, in one line.
+    /// The message from GitHub or the network, in one line.
     pub message: String,
     pub(super) details: Option<Box<ErrorDetails>>,
-    /// How often the request was sent.
     pub(super) attempts: u32,
 }
 
-/// What kind of failure a call ended in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ErrorKind {
-    /// The token is none that GitHub knows (401).
+    /// The token is invalid (401).
     Unauthorized,
-    /// The token may not do this (403).
+    /// The token does not have permission (403).
     Forbidden,
-    /// Too many requests, and no end of it in time (403 or 429).
+    /// Rate limited, beyond the deadline (403 or 429).
     RateLimited,
     /// It does not exist, or the token cannot see it (404).
     NotFound,
-    /// It is no more, or issues are turned off (410).
+    /// It was deleted, or issues are disabled (410).
     Gone,
-    /// GitHub takes the request's fields for wrong (422).
+    /// GitHub rejected a field of the request (422).
     Unprocessable,
-    /// GitHub said yes, and kept something else than it was sent.
+    /// GitHub accepted the request, but stored something else.
     NotApplied,
-    /// GitHub is in trouble (5xx).
+    /// A server error (5xx).
     Unavailable,
-    /// The address of the API is none.
+    /// The API URL is invalid.
     Misconfigured,
-    /// No connection, or one that broke.
+    /// The connection failed.
     Unreachable,
-    /// An answer that makes no sense.
+    /// A response that the GitHub API does not send.
     Unexpected,
-    /// Time was up, or an answer took too long.
+    /// The timeout was reached.
     TimedOut,
 }
 
-/// What GitHub tells beside its words.
+/// More details from GitHub.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct ErrorDetails {
-    /// The permissions that would have done, as the header `X-Accepted-GitHub-Permissions` has
-    /// them: `issues=write; pull_requests=write`.
+    /// The permissions that the request needs, from the header `X-Accepted-GitHub-Permissions`:
+    /// `issues=write; pull_requests=write`.
     pub(super) permissions: Option<String>,
-    /// When the rate limit is reset.
     pub(super) resets_at: Option<DateTime<Utc>>,
-    /// The fields that are wrong.
+    /// The rejected fields.
     pub(super) fields: Vec<String>,
-    /// The codes of what is wrong with them, as `already_exists`.
+    /// Their error codes, such as `already_exists`.
     pub(super) codes: Vec<String>,
 }
 
@@ -71,22 +67,22 @@ impl Error {
         Self { what: what.into(), kind, message, details: None, attempts: 0 }
     }
 
-    /// The system lets nothing out.
+    /// The runtime for network calls could not be started.
     #[must_use]
     pub fn without_network(error: &std::io::Error) -> Self {
         Self::new("preparing calls to GitHub", ErrorKind::Unreachable, crate::cause::reason(error))
     }
 
-    /// What went wrong without GitHub's words, which may repeat names: for where everybody can read it.
+    /// The error without the message from GitHub, which can contain names, for a log that everybody
+    /// can read.
     #[must_use]
     pub fn without_github_message(&self) -> String {
         match self.kind {
-            // These words are ours.
+            // This message is not from GitHub.
             ErrorKind::TimedOut => self.to_string(),
-            kind => format!(
-                "{}: {kind} (the details are withheld, since everybody can read this log)",
-                self.what
-            ),
+            kind => {
+                format!("{}: {kind} (details are hidden because this log is public)", self.what)
+            }
         }
     }
 
@@ -95,61 +91,60 @@ impl Error {
     pub fn hint(&self) -> String {
         let hint = match self.kind {
             ErrorKind::Unauthorized => {
-                "the token (`github-token`) is wrong, revoked or out of date; a job's own token \
-                 ends with its job"
+                "the token (`github-token`) is invalid, revoked or expired; GITHUB_TOKEN expires \
+                 when its job ends"
             }
             ErrorKind::Forbidden => return self.forbidden_hint(),
             ErrorKind::RateLimited => return self.rate_limit_hint(),
             ErrorKind::NotFound => {
-                "the name is wrong, or the token cannot see it: a job's own token sees its own \
-                 repository alone, and only with `contents: read` and `issues: read` at least"
+                "check the name and the permissions of the token: GITHUB_TOKEN only has access to \
+                 its own repository, and needs at least `contents: read` and `issues: read`"
             }
             ErrorKind::Gone if self.message_contains("deleted") => {
-                "it was deleted: run again to have another made"
+                "it was deleted: run again to create a new one"
             }
             ErrorKind::Gone => {
-                "issues are turned off in this repository: turn them on in its settings, or name \
-                 another repository with `queue-repository`"
+                "issues are disabled in this repository: enable them in its settings, or set \
+                 `queue-repository` to another repository"
             }
             ErrorKind::Unprocessable => return self.fields_hint(),
             ErrorKind::NotApplied => {
-                "GitHub keeps at most 65 536 characters of an issue or a comment; if the text is \
-                 shorter, somebody else wrote at the same time: run again"
+                "issues and comments can have at most 65 536 characters; if the text is shorter, \
+                 somebody else edited it at the same time: run again"
             }
             ErrorKind::Unavailable => {
-                "GitHub is in trouble, or something on the way to it: look at \
-                 https://www.githubstatus.com and run again"
+                "GitHub or a proxy has a problem: check https://www.githubstatus.com and run again"
             }
             ErrorKind::Misconfigured => {
-                "correct GITHUB_API_URL, or remove it: it is https://HOST/api/v3 of a GitHub \
-                 Enterprise Server"
+                "correct or remove GITHUB_API_URL; for GitHub Enterprise Server it is \
+                 https://HOST/api/v3"
             }
             ErrorKind::Unreachable => {
-                "look at the way there: HTTPS_PROXY, NO_PROXY, SSL_CERT_FILE (the root \
-                 certificates), GITHUB_API_URL (GitHub Enterprise Server: https://HOST/api/v3)"
+                "check the network, HTTPS_PROXY, NO_PROXY, SSL_CERT_FILE (root certificates) and \
+                 GITHUB_API_URL (GitHub Enterprise Server: https://HOST/api/v3)"
             }
             ErrorKind::Unexpected => {
-                "something else than GitHub's API seems to answer: look at GITHUB_API_URL (GitHub \
-                 Enterprise Server: https://HOST/api/v3) and at HTTPS_PROXY"
+                "the response does not seem to come from the GitHub API: check GITHUB_API_URL \
+                 (GitHub Enterprise Server: https://HOST/api/v3) and HTTPS_PROXY"
             }
-            ErrorKind::TimedOut => "run again when GitHub is quicker",
+            ErrorKind::TimedOut => "run again later, or set a longer timeout",
         };
         hint.to_owned()
     }
 
-    /// Whether GitHub gave the code for one of the fields.
+    /// Whether one of the fields has this error code.
     pub(super) fn has_error_code(&self, code: &str) -> bool {
         let codes = self.details.iter().flat_map(|details| &details.codes);
         codes.into_iter().any(|it| it == code)
     }
 
-    /// Whether the conversation is locked, so that this token may not write there.
+    /// Whether the conversation is locked, so that this token may not write to it.
     #[must_use]
     pub fn is_locked(&self) -> bool {
         self.kind == ErrorKind::Forbidden && self.message_contains("is locked")
     }
 
-    /// Whether GitHub's words hold this one, in whatever case.
+    /// Whether the message contains this word, ignoring case.
     fn message_contains(&self, word: &str) -> bool {
         self.message.to_lowercase().contains(word)
     }
@@ -158,34 +153,40 @@ impl Error {
     /// permissions for GITHUB_TOKEN", GitHub documentation.
     fn forbidden_hint(&self) -> String {
         if self.is_locked() {
-            return "the conversation is locked, and this token may not write there: unlock it on \
+            return "the conversation is locked, and this token may not write to it: unlock it on \
                     its page (\"Unlock conversation\") and run again"
                 .to_owned();
         }
         if self.message_contains("archived") {
-            return "the repository is archived: name another with `queue-repository`".to_owned();
+            return "the repository is archived: set `queue-repository` to another repository"
+                .to_owned();
         }
         if self.message_contains("saml") {
-            return "authorize the token for the organization's single sign-on".to_owned();
+            return "authorize the token for single sign-on of the organization".to_owned();
         }
-        let told = self.details.as_ref().and_then(|details| details.permissions.as_deref());
-        let told = told.filter(|told| is_plain(told));
-        let named = told.map_or_else(
+        let permissions = self.details.as_ref().and_then(|details| details.permissions.as_deref());
+        let permissions = permissions.filter(|it| is_plain(it));
+        let named = permissions.map_or_else(
             || "`issues: write`, or for a pull request `pull-requests: write`".to_owned(),
             workflow_syntax,
         );
         format!(
-            "give the job `permissions:` {named}; a job's permissions replace the workflow's, and \
-             a run for a fork or by Dependabot may only read"
+            "add {named} to `permissions:` of the job. Permissions of a job replace those of the \
+             workflow, and runs for forks and Dependabot are read-only"
         )
     }
 
     fn rate_limit_hint(&self) -> String {
         match self.details.as_ref().and_then(|details| details.resets_at) {
             Some(at) => {
-                format!("the limit is reset at {}: run again then", at.format("%Y-%m-%d %H:%M UTC"))
+                format!(
+                    "run again after the rate limit resets at {}",
+                    at.format("%Y-%m-%d %H:%M UTC")
+                )
             }
-            None => "run again in some minutes, or with a token that others do not use".to_owned(),
+            None => {
+                "run again in a few minutes, or use a token that no other program uses".to_owned()
+            }
         }
     }
 
@@ -194,23 +195,22 @@ impl Error {
         match fields {
             Some(fields) if !fields.is_empty() && fields.iter().all(|it| is_plain(it)) => {
                 let named: Vec<_> = fields.iter().map(|field| format!("`{field}`")).collect();
-                format!("set {} to something that GitHub takes", named.join(", "))
+                format!("set {} to a value that GitHub accepts", named.join(", "))
             }
-            _ => "GitHub's words say what it does not take: look at `issue-title`, `labels` and \
-                  `assignees`"
+            _ => "GitHub's message says what it does not accept: check `issue-title`, `labels` \
+                  and `assignees`"
                 .to_owned(),
         }
     }
 }
 
-/// Whether a name in an answer is one that GitHub would use, and no text of somebody else.
+/// Whether a name in a response has only the characters that GitHub uses.
 fn is_plain(name: &str) -> bool {
     let is_part = |it: char| it.is_ascii_alphanumeric() || "_-.=;, ".contains(it);
     name.len() <= 200 && name.chars().all(is_part)
 }
 
-/// The permissions of the header as a workflow grants them: what is parted by `;` does alone, what
-/// is parted by `,` does together.
+/// The permissions of the header in workflow syntax. In the header, `;` means or and `,` means and.
 fn workflow_syntax(permissions: &str) -> String {
     let granted = |pair: &str| {
         let (name, level) = pair.trim().split_once('=').unwrap_or((pair.trim(), "write"));
@@ -220,7 +220,7 @@ fn workflow_syntax(permissions: &str) -> String {
     permissions.split(';').map(together).collect::<Vec<_>>().join(" or ")
 }
 
-/// The text in one line of bounded length; whoever wrote it, it begins no line of its own.
+/// The text in one line of limited length, without secrets.
 pub(super) fn one_line(text: &str) -> String {
     let blank = |c: char| c.is_whitespace() || c.is_control();
     let error_message: Vec<_> = text.split(blank).filter(|word| !word.is_empty()).collect();
@@ -240,12 +240,12 @@ impl fmt::Display for ErrorKind {
             Self::NotFound => "not-found",
             Self::Gone => "gone",
             Self::Unprocessable => "unprocessable",
-            Self::NotApplied => "not-taken",
+            Self::NotApplied => "not-applied",
             Self::Unavailable => "unavailable",
             Self::Misconfigured => "misconfigured",
             Self::Unreachable => "unreachable",
             Self::Unexpected => "unexpected",
-            Self::TimedOut => "out-of-time",
+            Self::TimedOut => "timed-out",
         })
     }
 }
@@ -269,9 +269,9 @@ mod tests {
     fn github_message_is_omitted_in_public() {
         let error =
             Error::new("listing the issues of acme/infra", ErrorKind::Forbidden, "zaphod may not");
-        let told = error.without_github_message();
-        assert!(told.starts_with("listing the issues of acme/infra: forbidden"), "{told}");
-        assert!(!told.contains("zaphod"), "{told}");
+        let message = error.without_github_message();
+        assert!(message.starts_with("listing the issues of acme/infra: forbidden"), "{message}");
+        assert!(!message.contains("zaphod"), "{message}");
         let details = ErrorDetails {
             permissions: Some("<b>@zaphod</b>".to_owned()),
             fields: vec!["::error::zaphod".to_owned()],
@@ -286,8 +286,8 @@ mod tests {
 
     #[test]
     fn message_is_one_line_of_limited_length() {
-        let told = format!("first\r\n::error::second\u{7}\u{85}{}", "é".repeat(500));
-        let error = Error::new("trying", ErrorKind::Unexpected, told);
+        let text = format!("first\r\n::error::second\u{7}\u{85}{}", "é".repeat(500));
+        let error = Error::new("trying", ErrorKind::Unexpected, text);
         assert!(error.message.starts_with("first ::error::second é"), "{error}");
         assert!(error.message.ends_with("é…") && error.message.chars().count() == 301);
     }

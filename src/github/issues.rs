@@ -12,104 +12,86 @@ use super::pages::page_url;
 use super::repository::Repository;
 use super::{RawUser, is_stored_as_sent, normalize_line_endings};
 
-/// An issue, as GitHub shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Issue {
-    /// Its number in the repository; pull requests are counted along.
+    /// The number in the repository, which issues share with pull requests.
     pub number: u64,
-    /// Its page for people.
+    /// The URL of its web page.
     pub url: String,
-    /// Its title.
     pub title: String,
-    /// Its body, with LF; empty where it has none.
+    /// The body with LF line endings; empty if there is none.
     pub body: String,
-    /// Whether it is open.
     pub is_open: bool,
-    /// Why it was closed or reopened, in GitHub's words: `completed`, `not_planned`, `duplicate`,
-    /// `reopened`, or what comes to be.
+    /// Why it was closed or reopened: `completed`, `not_planned`, `duplicate`, `reopened` or
+    /// another value from GitHub.
     pub state_reason: Option<String>,
-    /// The author's login; `None` where the account is gone.
+    /// The login of the author; `None` if the account was deleted.
     pub author: Option<String>,
-    /// The names of its labels.
     pub labels: Vec<String>,
-    /// When it was closed, while it is.
+    /// When it was closed; `None` while it is open.
     pub closed_at: Option<DateTime<Utc>>,
-    /// When it was opened.
     pub created_at: DateTime<Utc>,
-    /// Whether the conversation is locked.
     pub locked: bool,
-    /// The logins of those it is assigned to.
+    /// The logins of the assignees.
     pub assignees: Vec<String>,
-    /// Who closed it, while it is closed. Lists may leave this out, and it is `None` where the
-    /// account is gone.
+    /// Who closed it. Lists can leave this out, and it is `None` if the account was deleted.
     pub closed_by: Option<GitHubUser>,
 }
 
-/// A user or an app of GitHub.
+/// A GitHub user or app.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GitHubUser {
-    /// Its login.
     pub login: String,
-    /// Whether it is an app or a workflow's token, and not a person.
+    /// Whether it is an app or a workflow token, not a person.
     pub is_bot: bool,
 }
 
-/// Which issues are listed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct IssueFilter {
-    /// Only those with this label.
+    /// Only issues with this label.
     pub label: Option<String>,
-    /// Only those by this login.
+    /// Only issues created by this login.
     pub creator: Option<String>,
 }
 
-/// An issue to be made.
+/// An issue to create.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct NewIssue {
-    /// The title.
     pub title: String,
-    /// The body, in Markdown.
+    /// Markdown.
     pub body: String,
-    /// The names of the labels.
+    /// Label names.
     pub labels: Vec<String>,
-    /// The logins of those it is assigned to.
+    /// The logins of the assignees.
     pub assignees: Vec<String>,
 }
 
-/// What to change of an issue; what is `None` stays.
+/// Changes to an issue; `None` leaves a value unchanged.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct IssueChange {
-    /// The new title.
     pub title: Option<String>,
-    /// The new body, in Markdown.
+    /// Markdown.
     pub body: Option<String>,
-    /// Whether it is open, and why.
+    /// The state, and the reason for it.
     pub state: Option<(IssueState, Option<StateReason>)>,
-    /// All labels.
+    /// All label names.
     pub labels: Option<Vec<String>>,
-    /// All logins that it is assigned to.
+    /// The logins of all assignees.
     pub assignees: Option<Vec<String>>,
 }
 
 /// Whether an issue is open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum IssueState {
-    /// Something is to be done.
     Open,
-    /// Nothing is.
     Closed,
 }
 
-/// Why an issue is closed or open again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum StateReason {
-    /// It is done.
     Completed,
-    /// It will not be done.
     NotPlanned,
-    /// Another one stands for it.
     Duplicate,
-    /// It was closed too early.
     Reopened,
 }
 
@@ -132,7 +114,7 @@ struct RawIssue {
     #[serde(default)]
     assignees: Option<Vec<RawUser>>,
     closed_by: Option<RawUser>,
-    /// What tells a pull request from an issue.
+    /// Present only for pull requests.
     pull_request: Option<IgnoredAny>,
 }
 
@@ -144,7 +126,7 @@ enum RawLabel {
 }
 
 impl Repository<'_> {
-    /// All issues that pass the filter, open and closed, the oldest first; no pull requests.
+    /// All issues that match the filter, open and closed, oldest first, without pull requests.
     ///
     /// # Errors
     /// [`Error`] when one of the pages cannot be had.
@@ -152,7 +134,8 @@ impl Repository<'_> {
         let mut url = self.url(&["issues"]);
         {
             let mut query = url.query_pairs_mut();
-            // In the order of creation, an issue made meanwhile moves no other to another page.
+            // In order of creation, so that an issue created in the meantime does not move others
+            // to another page.
             let fixed = [("state", "all"), ("sort", "created"), ("direction", "asc")];
             query.extend_pairs(fixed);
             query.extend_pairs(filter.label.iter().map(|label| ("labels", label)));
@@ -170,33 +153,32 @@ impl Repository<'_> {
     /// # Errors
     /// [`Error`] when it cannot be had.
     pub async fn issue(&self, number: u64) -> Result<Issue, Error> {
-        let what = format!("looking at issue #{number} of {}", self.name);
+        let what = format!("getting issue #{number} of {}", self.name);
         let request = ApiRequest::get(what, self.url(&["issues", &number.to_string()]));
         self.github.call(&request, read_issue).await
     }
 
-    /// One issue; `None` where there is no issue of this number (any more): it was deleted or moved
-    /// to another repository, or it is a pull request.
+    /// One issue; `None` if it does not exist (anymore): it was deleted or transferred, or the
+    /// number is a pull request.
     ///
-    /// # Errors
-    /// [`Error`] when GitHub cannot be asked.
+    /// [`Error`] when the request fails.
     pub async fn find_issue(&self, number: u64) -> Result<Option<Issue>, Error> {
         let what = format!("looking for issue #{number} of {}", self.name);
         let request = ApiRequest::get(what, self.url(&["issues", &number.to_string()]));
         let request = request.expecting(ErrorKind::NotFound);
         match self.github.call(&request, ApiResponse::json::<RawIssue>).await {
-            // A moved issue is answered from where it is now, under its number there.
+            // For a transferred issue, GitHub returns the issue in the other repository, with its
+            // number there.
             Ok(raw) => Ok(only_issues(vec![raw]).pop().filter(|issue| issue.number == number)),
             Err(error) if matches!(error.kind, ErrorKind::NotFound | ErrorKind::Gone) => Ok(None),
             Err(error) => Err(error),
         }
     }
 
-    /// Makes an issue. `after` is the highest number known before: where it is left open whether
-    /// the issue was made, it is looked for among those that came later.
+    /// Creates an issue. `after` is the highest number known before. If the response is lost, the
+    /// issue is looked up among those with a higher number.
     ///
-    /// # Errors
-    /// [`Error`] when it was not made, or not with this body ([`ErrorKind::NotApplied`]).
+    /// [`Error`] when it was not created, or not with this body ([`ErrorKind::NotApplied`]).
     pub async fn create_issue(&self, new: &NewIssue, after: u64) -> Result<Issue, Error> {
         let NewIssue { title, body, labels, assignees } = new;
         let sent = json!({
@@ -225,7 +207,7 @@ impl Repository<'_> {
         Ok(issue)
     }
 
-    /// Unlocks the conversation of an issue. One that is not locked stays as it is.
+    /// Unlocks the conversation of an issue. Does nothing if it is not locked.
     ///
     /// # Errors
     /// [`Error`] when it was not unlocked.
@@ -237,10 +219,9 @@ impl Repository<'_> {
 
     /// Whether issues can be assigned to a login.
     ///
-    /// # Errors
-    /// [`Error`] when GitHub cannot be asked.
+    /// [`Error`] when the request fails.
     pub async fn is_assignable(&self, login: &str) -> Result<bool, Error> {
-        let what = format!("asking {} whether issues can be assigned to `{login}`", self.name);
+        let what = format!("checking whether issues in {} can be assigned to `{login}`", self.name);
         let request = ApiRequest::get(what, self.url(&["assignees", login]));
         let request = request.expecting(ErrorKind::NotFound);
         match self.github.call(&request, ApiResponse::expect_empty).await {
@@ -250,8 +231,8 @@ impl Repository<'_> {
         }
     }
 
-    /// The issue that a create may have made: newer, by us, and with the same text. The newest
-    /// hundred are looked at, as it was made a moment ago.
+    /// The issue that a create may have made: a newer one by the same author with the same text.
+    /// The newest hundred issues are checked, because it was created a moment ago.
     async fn find_created_issue(&self, new: &NewIssue, after: u64) -> Result<Option<Issue>, Error> {
         let mut url = self.url(&["issues"]);
         let newest = [("state", "all"), ("sort", "created"), ("direction", "desc")];
@@ -259,7 +240,7 @@ impl Repository<'_> {
         let what = format!("looking for the new issue in {}", self.name);
         let request = ApiRequest::get(what, page_url(&url, 1));
         let mut issues = only_issues(self.github.call(&request, ApiResponse::json).await?);
-        // Of twins the lowest is the one that stays.
+        // Of duplicates, the one with the lowest number is kept.
         issues.sort_by_key(|issue| issue.number);
         for issue in issues {
             if issue.number > after
@@ -294,7 +275,7 @@ impl IssueChange {
 }
 
 impl IssueState {
-    /// As GitHub writes it.
+    /// The value in the API.
     #[must_use]
     pub const fn id(self) -> &'static str {
         match self {
@@ -305,7 +286,7 @@ impl IssueState {
 }
 
 impl StateReason {
-    /// As GitHub writes it.
+    /// The value in the API.
     #[must_use]
     pub const fn id(self) -> &'static str {
         match self {
@@ -356,7 +337,7 @@ fn only_issues(raw: Vec<RawIssue>) -> Vec<Issue> {
     raw.into_iter().filter(|raw| raw.pull_request.is_none()).map(Issue::from).collect()
 }
 
-/// Holds what GitHub shows now against what it was sent.
+/// Compares the stored issue with what was sent.
 fn verify_applied(
     what: &str,
     issue: &Issue,
@@ -370,6 +351,9 @@ fn verify_applied(
     } else {
         return Ok(());
     };
-    let message = format!("GitHub said yes, and issue #{} has another {differs}", issue.number);
+    let message = format!(
+        "GitHub accepted the change, but issue #{} has a different {differs}",
+        issue.number
+    );
     Err(Error::new(what, ErrorKind::NotApplied, message))
 }

@@ -7,36 +7,33 @@ use super::call::{ApiRequest, ApiResponse};
 use super::error::{Error, ErrorKind};
 use super::repository::Repository;
 
-/// The code of GitHub's complaint over a label that is there.
+/// The error code for a label that already exists.
 const ALREADY_EXISTS: &str = "already_exists";
 
-/// A label, as GitHub shows it.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Label {
-    /// Its name, as the repository spells it.
+    /// The name, as spelled in the repository.
     pub name: String,
-    /// What it says; `None` where it says nothing.
+    /// The description, if any.
     pub description: Option<String>,
 }
 
-/// A label to be made.
+/// A label to create.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct NewLabel {
-    /// Its name.
     pub name: String,
-    /// Its colour: six hex digits without `#`.
+    /// Six hex digits without `#`.
     pub color: String,
-    /// What it says, in 100 characters at most.
+    /// At most 100 characters.
     pub description: String,
 }
 
 impl Repository<'_> {
-    /// The label of this name; `None` where the repository has none.
+    /// The label with this name; `None` if there is none.
     ///
-    /// # Errors
-    /// [`Error`] when GitHub cannot be asked.
+    /// [`Error`] when the request fails.
     pub async fn label(&self, name: &str) -> Result<Option<Label>, Error> {
-        // No path can name these; making it tells whether it is there.
+        // These names cannot be in a URL path. Creating the label shows whether it exists.
         if matches!(name, "" | "." | "..") {
             return Ok(None);
         }
@@ -50,10 +47,9 @@ impl Repository<'_> {
         }
     }
 
-    /// Gives a label another description.
+    /// Changes the description of a label.
     ///
-    /// # Errors
-    /// [`Error`] when it did not get it.
+    /// [`Error`] when it was not changed.
     pub async fn describe_label(&self, name: &str, description: &str) -> Result<(), Error> {
         let what = format!("updating the label `{name}` in {}", self.name);
         let body = json!({ "description": description });
@@ -61,30 +57,28 @@ impl Repository<'_> {
         self.github.call(&request, ApiResponse::expect_empty).await
     }
 
-    /// Makes a label. That it is there already is as good.
+    /// Creates a label. It is no error if the label exists already.
     ///
-    /// # Errors
     /// [`Error`] when there is no such label afterwards.
     pub async fn create_label(&self, label: &NewLabel) -> Result<(), Error> {
         let NewLabel { name, color, description } = label;
         let what = format!("creating the label `{name}` in {}", self.name);
         let body = json!({ "name": name, "color": color, "description": description });
         let request = ApiRequest::post(what, self.url(&["labels"]), body);
-        // Sent twice it is made once: a name can be taken only once.
+        // Label names are unique, so the request can be repeated.
         match self.github.call(&request, ApiResponse::expect_empty).await {
             Err(error) if error.has_error_code(ALREADY_EXISTS) => Ok(()),
             outcome => outcome,
         }
     }
 
-    /// Puts labels on an issue, beside those that it has.
+    /// Adds labels to an issue.
     ///
-    /// # Errors
-    /// [`Error`] when they were not put on it.
+    /// [`Error`] when they were not added.
     pub async fn add_labels(&self, issue: u64, labels: &[String]) -> Result<(), Error> {
-        let what = format!("labelling #{issue} of {}", self.name);
+        let what = format!("adding labels to #{issue} of {}", self.name);
         let url = self.url(&["issues", &issue.to_string(), "labels"]);
-        // Sent twice it does the same.
+        // This request can be repeated.
         let request = ApiRequest::post(what, url, json!({ "labels": labels }));
         self.github.call(&request, ApiResponse::expect_empty).await
     }

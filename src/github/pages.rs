@@ -1,4 +1,4 @@
-//! Lists, page by page.
+//! Paginated lists.
 
 use reqwest::Url;
 use serde::de::DeserializeOwned;
@@ -8,13 +8,13 @@ use super::attempt_error::AttemptError;
 use super::call::{ApiRequest, ApiResponse};
 use super::error::Error;
 
-/// As many entries as GitHub gives a page.
+/// The maximum page size of GitHub.
 pub(super) const PAGE_SIZE: usize = 100;
 
 /// A page of a list.
 struct ListPage<T> {
     entries: Vec<T>,
-    /// The header that names the next page, where GitHub sent it.
+    /// The `Link` header, if GitHub sent one.
     link: Option<String>,
 }
 
@@ -26,8 +26,8 @@ impl<T: DeserializeOwned> ListPage<T> {
 }
 
 impl GitHub {
-    /// All entries of a list, in GitHub's order. `what` is tried at `url`, to which the page is
-    /// added.
+    /// All entries of a list, in GitHub's order. `what` describes the request, and the page number
+    /// is added to `url`.
     pub(super) async fn list<T: DeserializeOwned>(
         &self,
         what: &str,
@@ -39,8 +39,8 @@ impl GitHub {
             let ListPage { entries: read, link } =
                 self.call(&ApiRequest::get(what, target), ListPage::of).await?;
             number += 1;
-            // GitHub's own pointer serves lists in which a number leads no further; it may also
-            // come after a short page. One to another host comes of a proxy before the API.
+            // The `Link` header also works for lists without page numbers, and after a short page.
+            // If it points to another host, it comes from a proxy in front of the API.
             next = match link.as_deref().map(next_page_url) {
                 Some(None) => None,
                 Some(Some(link)) => match Url::parse(link) {
@@ -55,7 +55,6 @@ impl GitHub {
     }
 }
 
-/// The address of a page by its number.
 pub(super) fn page_url(url: &Url, number: usize) -> Url {
     let mut url = url.clone();
     let (size, number) = (PAGE_SIZE.to_string(), number.to_string());
@@ -63,12 +62,12 @@ pub(super) fn page_url(url: &Url, number: usize) -> Url {
     url
 }
 
-/// The next page's address, by a `Link` header (RFC 8288).
+/// The URL of the next page in a `Link` header (RFC 8288).
 fn next_page_url(link: &str) -> Option<&str> {
     let mut rest = link;
     while let Some((_, behind)) = rest.split_once('<') {
         let (target, behind) = behind.split_once('>')?;
-        // Up to the next target stand this one's parameters.
+        // The parameters of this target end at the next target.
         let parameters = behind.split('<').next().unwrap_or_default();
         let is_next = |it: &str| it.trim().trim_end_matches(',').trim() == "rel=\"next\"";
         if parameters.split(';').any(is_next) {

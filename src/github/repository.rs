@@ -1,4 +1,4 @@
-//! A repository: its name, and what GitHub tells about it.
+//! Repositories.
 
 use reqwest::Url;
 use serde::Deserialize;
@@ -8,23 +8,22 @@ use super::call::{ApiRequest, ApiResponse};
 use super::error::Error;
 use crate::model::identity::{RepositoryName, Visibility};
 
-/// A repository, seen with a token.
+/// A repository, accessed with a token.
 #[derive(Debug)]
 pub struct Repository<'a> {
     pub(super) github: &'a GitHub,
     pub(super) name: RepositoryName,
 }
 
-/// What GitHub tells about a repository.
+/// Information about a repository.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RepositoryInfo {
-    /// Who can see it; `None` where GitHub does not tell.
+    /// Who can see it; `None` if unknown.
     pub visibility: Option<Visibility>,
-    /// The branch that stands for the repository.
     pub default_branch: String,
-    /// Whether issues are turned on.
+    /// Whether issues are enabled.
     pub has_issues: bool,
-    /// Its name now, `OWNER/NAME`: another one where it was renamed or moved.
+    /// The current `OWNER/NAME`, which differs if the repository was renamed or moved.
     pub full_name: String,
 }
 
@@ -42,31 +41,31 @@ impl<'a> Repository<'a> {
         Self { github, name }
     }
 
-    /// Its name, as it was given.
+    /// The name it was created with.
     #[must_use]
     pub const fn name(&self) -> &RepositoryName {
         &self.name
     }
 
-    /// GitHub, through which it is seen.
+    /// The client.
     #[must_use]
     pub const fn github(&self) -> &'a GitHub {
         self.github
     }
 
-    /// What GitHub tells about it.
+    /// Fetches information about the repository.
     ///
-    /// # Errors
-    /// [`Error`] when GitHub cannot be asked, or does not show it.
+    /// [`Error`] when the request fails, or the repository is not visible.
     pub async fn info(&self) -> Result<RepositoryInfo, Error> {
-        let request = ApiRequest::get(format!("looking at {}", self.name), self.url(&[]));
+        let request =
+            ApiRequest::get(format!("getting the repository {}", self.name), self.url(&[]));
         self.github
             .call(&request, ApiResponse::json::<RawRepositoryInfo>)
             .await
             .map(RepositoryInfo::from)
     }
 
-    /// The address of what the segments lead to, from the repository on.
+    /// The URL of a route below the repository.
     pub(super) fn url(&self, segments: &[&str]) -> Url {
         let start = ["repos", &self.name.owner, &self.name.name];
         self.github.url(&[&start, segments].concat())
@@ -76,7 +75,7 @@ impl<'a> Repository<'a> {
 impl From<RawRepositoryInfo> for RepositoryInfo {
     fn from(raw: RawRepositoryInfo) -> Self {
         let visibility = match (raw.visibility.as_deref(), raw.private) {
-            // Older servers tell this alone; and one that contradicts itself is taken at its worst.
+            // Older servers only send `private`. If the two contradict, the more public one counts.
             (_, Some(false)) | (Some("public"), _) => Some(Visibility::Public),
             (Some("internal"), _) => Some(Visibility::Internal),
             (Some("private"), _) | (None, Some(true)) => Some(Visibility::Private),
@@ -85,7 +84,7 @@ impl From<RawRepositoryInfo> for RepositoryInfo {
         Self {
             visibility,
             default_branch: raw.default_branch,
-            // Where they are not, the first call to them says so.
+            // If issues are disabled, the first request for them fails.
             has_issues: raw.has_issues.unwrap_or(true),
             full_name: raw.full_name,
         }

@@ -1,19 +1,33 @@
-//! The names by which AWS and GitHub know who may act: partitions, roles, repositories and the
-//! subjects of OIDC tokens. Each is checked when it is read, and is an exact name: none can hold a
-//! wildcard or a policy variable.
+//! Names that AWS and GitHub use in policies: partitions, roles, repositories and the subjects of
+//! OIDC tokens. Each is checked when it is read, and is exact: no name can contain a wildcard or a
+//! policy variable.
 
 use std::fmt;
 use std::str::FromStr;
 
+use crate::model::all;
 use crate::model::inventory::{AccountId, InvalidAccountId};
+use strum::{EnumCount as _, VariantArray as _};
 
-/// A text that is not the name that it should be. It says what such a name looks like.
+/// Text that is not a valid name. The message says what a valid one looks like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct InvalidName(&'static str);
 
-/// A separate world of accounts, which every ARN names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+/// An AWS partition. Every ARN names one.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Default,
+    strum::Display,
+    strum::IntoStaticStr,
+    strum::EnumCount,
+    strum::VariantArray,
+)]
+#[strum(serialize_all = "kebab-case", const_into_str)]
 pub enum Partition {
     /// The commercial regions.
     #[default]
@@ -28,20 +42,14 @@ pub enum Partition {
 
 impl Partition {
     /// All partitions.
-    pub const ALL: [Self; 4] = [Self::Aws, Self::AwsCn, Self::AwsUsGov, Self::AwsEusc];
+    pub const ALL: [Self; Self::COUNT] = all(Self::VARIANTS);
 
-    /// The partition's name in an ARN.
     #[must_use]
     pub const fn id(self) -> &'static str {
-        match self {
-            Self::Aws => "aws",
-            Self::AwsCn => "aws-cn",
-            Self::AwsUsGov => "aws-us-gov",
-            Self::AwsEusc => "aws-eusc",
-        }
+        self.into_str()
     }
 
-    /// The audience that STS wants in a token of GitHub (the README of
+    /// The audience that STS requires in a GitHub token (the README of
     /// `aws-actions/configure-aws-credentials`, "OIDC Audience").
     #[must_use]
     pub const fn audience(self) -> &'static str {
@@ -62,15 +70,15 @@ impl Partition {
         }
     }
 
-    /// The partition of a region, by the beginning of its name; `None` for a region of a partition
-    /// that is none of these.
+    /// The partition of a region, by the prefix of its name; `None` for a region of another
+    /// partition.
     #[must_use]
     pub fn from_region(region: &str) -> Option<Self> {
         const REGION_PREFIXES: [(&str, Option<Partition>); 7] = [
             ("cn-", Some(Partition::AwsCn)),
             ("us-gov-", Some(Partition::AwsUsGov)),
             ("eusc-", Some(Partition::AwsEusc)),
-            // Partitions that are closed to the public.
+            // Partitions that are not open to the public.
             ("us-iso-", None),
             ("us-isob-", None),
             ("us-isof-", None),
@@ -81,7 +89,7 @@ impl Partition {
         known.map_or(Some(Self::Aws), |(_, partition)| partition)
     }
 
-    /// The host of the console.
+    /// The host of the AWS console.
     ///
     /// Source: "AWS Management Console", and the guides of China, GovCloud and the European
     /// Sovereign Cloud.
@@ -96,12 +104,6 @@ impl Partition {
     }
 }
 
-impl fmt::Display for Partition {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.id())
-    }
-}
-
 impl FromStr for Partition {
     type Err = InvalidName;
 
@@ -111,7 +113,8 @@ impl FromStr for Partition {
     }
 }
 
-/// What IAM allows in the names of roles and in external ids, beside what each adds.
+/// The characters that IAM allows in role names and external ids, besides those that each of them
+/// adds.
 const fn is_iam_name_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'+' | b'=' | b',' | b'.' | b'@' | b'-')
 }
@@ -139,18 +142,15 @@ impl fmt::Display for RoleName {
 /// The ARN of one role.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RoleArn {
-    /// The partition.
     pub partition: Partition,
-    /// The role's account.
     pub account: AccountId,
     /// The path: `/`, or with names between slashes.
     path: String,
-    /// The name.
     pub name: RoleName,
 }
 
 impl RoleArn {
-    /// The role of a name without a path.
+    /// A role without a path.
     #[must_use]
     pub fn new(partition: Partition, account: AccountId, name: RoleName) -> Self {
         Self { partition, account, path: "/".to_owned(), name }
@@ -176,7 +176,8 @@ impl FromStr for RoleArn {
         };
         let (path, name) =
             role.strip_prefix("role").and_then(|it| it.rsplit_once('/')).ok_or(INVALID_FORMAT)?;
-        // IAM allows more in a path: what would be a wildcard or a variable in a policy.
+        // IAM allows more characters in a path, but they would be a wildcard or a variable in a
+        // policy.
         let plain = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'*' | b'?' | b'$');
         if !(path.is_empty() || path.starts_with('/')) || !path.bytes().all(plain) {
             return Err(INVALID_FORMAT);
@@ -197,17 +198,16 @@ impl fmt::Display for RoleArn {
     }
 }
 
-/// An account to audit, as `accounts` names it.
+/// An entry of `accounts`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AccountEntry {
-    /// An account, audited with the role of the agreed name.
+    /// An account, audited with the role of the default name.
     Account(AccountId),
-    /// A role of an account.
+    /// A role in an account.
     Role(RoleArn),
 }
 
 impl AccountEntry {
-    /// The account.
     #[must_use]
     pub const fn account(&self) -> AccountId {
         match self {
@@ -216,7 +216,7 @@ impl AccountEntry {
         }
     }
 
-    /// The role with which the account is audited; `name` is the agreed one.
+    /// The role that audits the account; `name` is the default name.
     #[must_use]
     pub fn role(&self, partition: Partition, name: &RoleName) -> RoleArn {
         match self {
@@ -245,7 +245,7 @@ impl FromStr for AccountEntry {
     }
 }
 
-/// Accounts as they are written on the command line: between commas or white space.
+/// Accounts on the command line, separated by commas or white space.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct AccountList(pub Vec<AccountEntry>);
 
@@ -259,8 +259,7 @@ impl FromStr for AccountList {
     }
 }
 
-/// What a role's trust policy may ask for beside the caller's ARN (STS's API reference,
-/// "AssumeRole").
+/// The external id that a role's trust policy may require (STS API reference, "AssumeRole").
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExternalId(String);
 
@@ -281,12 +280,11 @@ impl fmt::Display for ExternalId {
     }
 }
 
-/// A GitHub repository, spelt as GitHub spells it: tokens are compared with case.
+/// A GitHub repository, in GitHub's spelling: tokens are compared with case.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RepositoryName {
-    /// The user or organisation.
+    /// The user or organization.
     pub owner: String,
-    /// The repository's name.
     pub name: String,
 }
 
@@ -296,7 +294,7 @@ impl FromStr for RepositoryName {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         const INVALID_FORMAT: InvalidName = InvalidName("a repository is named as OWNER/NAME");
         let (owner, name) = text.split_once('/').ok_or(INVALID_FORMAT)?;
-        // Managed users of an enterprise have an underscore in their names.
+        // Enterprise managed users have an underscore in their names.
         let owner_char = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
         let name_char = |byte: u8| owner_char(byte) || byte == b'.';
         let valid = (1..=100).contains(&owner.len())
@@ -315,7 +313,7 @@ impl fmt::Display for RepositoryName {
     }
 }
 
-/// Who can see a repository.
+/// The visibility of a repository.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Visibility {
     /// Everybody.
@@ -326,7 +324,7 @@ pub enum Visibility {
     Private,
 }
 
-/// The number that GitHub gave an owner or a repository, and gives no other.
+/// The id of an owner or a repository on GitHub, which GitHub never reuses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct GithubId(u64);
 
@@ -346,11 +344,11 @@ impl fmt::Display for GithubId {
     }
 }
 
-/// Runs of the main branch, as [`SubjectContext`].
+/// The context of runs on the main branch.
 const MAIN_BRANCH: &str = "ref:refs/heads/main";
 
-/// What stands behind the repository in the subject of a token: `ref:refs/heads/main`,
-/// `pull_request`, `environment:NAME` (GitHub's "OpenID Connect reference").
+/// The part of a token's subject after the repository: `ref:refs/heads/main`, `pull_request`,
+/// `environment:NAME` (GitHub's "OpenID Connect reference").
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SubjectContext(String);
 
@@ -361,14 +359,13 @@ impl SubjectContext {
         [MAIN_BRANCH, "pull_request"].map(|it| Self(it.to_owned())).to_vec()
     }
 
-    /// The context of runs that may do nothing that takes something away.
+    /// The context of runs that make no destructive changes.
     #[must_use]
     pub fn default_branch_only() -> Vec<Self> {
         vec![Self(MAIN_BRANCH.to_owned())]
     }
 
-    /// The context of a job that somebody approves: of the environment in which the remedy is
-    /// carried out.
+    /// The context of jobs that require approval: the environment for remediation.
     #[must_use]
     pub fn remediation_environment() -> Vec<Self> {
         vec![Self("environment:iam-remediation".to_owned())]
@@ -379,7 +376,7 @@ impl FromStr for SubjectContext {
     type Err = InvalidName;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        // What a policy can hold at all, by IAM's API reference of "CreateRole".
+        // The characters that a policy can contain (IAM API reference, "CreateRole").
         let latin = |character: char| !character.is_control() && character <= '\u{ff}';
         if text.is_empty() || text.trim() != text || !text.chars().all(latin) {
             return Err(InvalidName("write it like ref:refs/heads/main or environment:prod"));
@@ -400,7 +397,7 @@ impl fmt::Display for SubjectContext {
     }
 }
 
-/// Whom a token is for.
+/// The audience of a token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Audience(String);
 
@@ -415,7 +412,7 @@ impl FromStr for Audience {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let plain = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'*' | b'?' | b'$');
-        // A client id of an OIDC provider, by IAM's API reference of "CreateOpenIDConnectProvider".
+        // A client id of an OIDC provider (IAM API reference, "CreateOpenIDConnectProvider").
         let valid = (1..=255).contains(&text.len()) && text.bytes().all(plain);
         let expected = "an audience has 1 to 255 visible characters and no wildcard";
         if valid { Ok(Self(text.to_owned())) } else { Err(InvalidName(expected)) }

@@ -1,16 +1,18 @@
-//! What observation yields: accounts, their users and their credentials, as plain values.
+//! Accounts, users and credentials as they were observed.
 //!
-//! Nothing here judges. A field that could not be read keeps its column and its text, so that the
-//! judge can call the verdict unknown instead of guessing.
+//! A field that cannot be read keeps its column and its text, so that the audit reports the finding
+//! as unknown instead of guessing.
 
 mod age;
 mod denial;
 mod user_record;
 
+use crate::model::all;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
+use strum::{EnumCount as _, VariantArray as _};
 
 use chrono::{DateTime, Utc};
 use smallvec::SmallVec;
@@ -26,13 +28,12 @@ pub const ROOT_USER: &str = "<root_account>";
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AccountId([u8; 12]);
 
-/// A text that is no AWS account id.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidAccountId {
-    /// It is something else.
+    /// It is not a number of twelve digits.
     #[error("an AWS account id has twelve digits")]
     NotTwelveDigits,
-    /// It has digits alone, and too few.
+    /// It is a number with fewer digits.
     #[error(
         "an AWS account id has twelve digits: did this one lose a zero at its beginning? Write all \
          twelve, in YAML in quotes"
@@ -47,7 +48,7 @@ impl FromStr for AccountId {
         let is_number = !text.is_empty() && text.bytes().all(|it| it.is_ascii_digit());
         match text.as_bytes().try_into() {
             Ok(digits) if is_number => Ok(Self(digits)),
-            // Spreadsheets and YAML take an id for a number, which has no zeros before it.
+            // Spreadsheets and YAML parsers read an id as a number and drop its leading zeros.
             _ if is_number && (9..12).contains(&text.len()) => Err(InvalidAccountId::TooFewDigits),
             _ => Err(InvalidAccountId::NotTwelveDigits),
         }
@@ -55,7 +56,9 @@ impl FromStr for AccountId {
 }
 
 impl AccountId {
-    /// The twelve digits as text.
+    /// Stands for an account that is set later.
+    pub(crate) const UNSET: Self = Self([b'0'; 12]);
+
     #[must_use]
     pub fn as_str(&self) -> &str {
         std::str::from_utf8(&self.0).unwrap_or_default()
@@ -87,79 +90,94 @@ impl fmt::Debug for AccountId {
     }
 }
 
-/// One audited account with everything that was observed of it. Texts of a credential report are
-/// borrowed from it: most users are healthy, and no text of theirs need be copied.
+/// One observed account. Text is borrowed from the credential report, because most users need no
+/// copy of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Account<'a> {
     /// The account's id, from the ARNs of its users.
     pub id: AccountId,
     /// The ARN partition: `aws`, `aws-cn`, `aws-us-gov`, …
     pub partition: String,
-    /// The account's alias, where it was asked for.
+    /// The account's alias, if it was requested.
     pub alias: Option<String>,
-    /// What the account's evidence is made of.
     pub evidence_source: EvidenceSource,
     /// When IAM generated the credential report; `None` when an exported file does not say.
     pub report_generated_at: Option<DateTime<Utc>>,
-    /// The root user, unless the report has no row for it.
+    /// The root user, if the report has a row for it.
     pub root: Option<User<'a>>,
     /// The IAM users, in the order in which they were observed.
     pub users: Vec<User<'a>>,
-    /// The report's rows of users whom a live look has replaced or found gone.
+    /// The report's rows of users that the re-check replaced, or that no longer exist.
     pub replaced_rows: Vec<User<'a>>,
-    /// What was asked for and could not be had.
+    /// Evidence that could not be collected.
     pub gaps: Vec<EvidenceGap>,
-    /// Users who were asked after by name, in lower case: all their other credentials were seen, or
-    /// they are gone.
+    /// Users whose SSH keys were requested by name, in lower case: the evidence has all of their
+    /// other credentials, or they no longer exist.
     pub queried_users: Vec<String>,
 }
 
-/// What the evidence of an account is made of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// Where the evidence of an account comes from.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    strum::Display,
+    strum::EnumString,
+    strum::IntoStaticStr,
+    strum::EnumCount,
+    strum::VariantArray,
+)]
+#[strum(serialize_all = "kebab-case", const_into_str)]
 pub enum EvidenceSource {
-    /// An exported credential report: what it does not show was not looked for.
+    /// An exported credential report. What it does not show was not requested.
     ExportedReport,
-    /// A credential report that was fetched, without a second look, by the user's choice.
+    /// A credential report that was fetched without a re-check, by the user's choice.
     FetchedReport,
-    /// A credential report and live looks: what is missing could not be had.
+    /// A credential report and a re-check. What is missing could not be collected.
     Live,
 }
 
 impl EvidenceSource {
-    /// All forms.
-    pub const ALL: [Self; 3] = [Self::ExportedReport, Self::FetchedReport, Self::Live];
+    pub const ALL: [Self; Self::COUNT] = all(Self::VARIANTS);
 
-    /// The form of this name.
-    #[must_use]
-    pub fn from_id(id: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|it| it.id() == id)
-    }
-
-    /// The form's name.
     #[must_use]
     pub const fn id(self) -> &'static str {
-        match self {
-            Self::ExportedReport => "exported-report",
-            Self::FetchedReport => "fetched-report",
-            Self::Live => "live",
-        }
+        self.into_str()
     }
 }
 
-/// A piece of evidence that rules hang on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// A kind of evidence.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    strum::Display,
+    strum::EnumString,
+    strum::IntoStaticStr,
+)]
+#[strum(serialize_all = "kebab-case", const_into_str)]
 pub enum EvidenceItem {
-    /// The credential report, and with it the account.
+    /// The credential report, without which nothing is known about the account.
     CredentialReport,
-    /// Which users there are now, and when their passwords were last used.
+    /// The current users, and when their passwords were last used.
     Users,
-    /// Whether a user has a password now.
+    /// Whether a user currently has a password.
     LoginProfile,
-    /// Which access keys a user has now.
+    /// The current access keys of a user.
     AccessKeys,
     /// When an access key was last used.
     AccessKeyUse,
-    /// The signing certificates of a user whose row cannot show them.
+    /// The signing certificates of a user, if the report cannot show them.
     SigningCertificates,
     /// The SSH keys of a user.
     SshKeys,
@@ -167,153 +185,148 @@ pub enum EvidenceItem {
     ServiceSpecificCredentials,
     /// The tags of all users.
     Tags,
-    /// The tags that name a user's owner: an ornament.
+    /// The tags with a user's owner. Optional.
     Owners,
-    /// The account's alias: an ornament.
+    /// The account's alias. Optional.
     Alias,
-    /// The services that a user was last seen with: an ornament.
+    /// The service that a user last accessed. Optional.
     LastAccessed,
-    /// The groups, policies and MFA devices of a user: the remedy alone asks for them.
+    /// The groups, policies and MFA devices of a user. Only `remediate` requests them.
     Holdings,
 }
 
 impl EvidenceItem {
-    /// The piece's name.
     #[must_use]
     pub const fn id(self) -> &'static str {
-        match self {
-            Self::CredentialReport => "credential-report",
-            Self::Users => "users",
-            Self::LoginProfile => "login-profile",
-            Self::AccessKeys => "access-keys",
-            Self::AccessKeyUse => "access-key-use",
-            Self::SigningCertificates => "signing-certificates",
-            Self::SshKeys => "ssh-keys",
-            Self::ServiceSpecificCredentials => "service-specific-credentials",
-            Self::Tags => "tags",
-            Self::Owners => "owners",
-            Self::Alias => "alias",
-            Self::LastAccessed => "last-accessed",
-            Self::Holdings => "holdings",
-        }
+        self.into_str()
     }
 }
 
-/// Evidence that was asked for and could not be had.
+/// Evidence that could not be collected.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct EvidenceGap {
-    /// What is missing.
     pub piece: EvidenceItem,
-    /// Why, as a word for programs.
+    /// The cause.
     pub cause: GapCause,
-    /// The action that failed, as a policy names it: `iam:ListUsers`, `sts:AssumeRole`.
+    /// The action that failed, as in an IAM policy: `iam:ListUsers`, `sts:AssumeRole`.
     pub action: &'static str,
-    /// What was answered, in one line for people.
+    /// The error in one line.
     pub message: String,
-    /// How many users the evidence is missing for; 0 where it is missing for the account.
+    /// The number of users without the evidence; 0 if it is missing for the account.
     pub users: usize,
 }
 
-/// Why evidence could not be had.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// Why evidence could not be collected.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    strum::Display,
+    strum::EnumString,
+    strum::IntoStaticStr,
+)]
+#[strum(serialize_all = "kebab-case", const_into_str)]
 pub enum GapCause {
     /// A permission is missing.
     Denied,
-    /// The credentials ran out or were refused.
+    /// The AWS credentials have expired or were rejected.
     Credentials,
-    /// AWS asked to go slower, until time was up.
+    /// AWS throttled the call until the timeout.
     Throttled,
-    /// AWS could not answer, until time was up.
+    /// AWS returned server errors until the timeout.
     Unavailable,
-    /// Nothing could be reached, or nothing came back.
+    /// The endpoint could not be reached, or did not respond.
     Unreachable,
-    /// Time was up before it was asked for or answered.
+    /// The call was not made or completed before the timeout.
     TimedOut,
-    /// The answer was none that can be worked with.
+    /// The response was not usable.
     Unexpected,
 }
 
 impl GapCause {
-    /// The cause's name.
     #[must_use]
     pub const fn id(self) -> &'static str {
-        match self {
-            Self::Denied => "denied",
-            Self::Credentials => "credentials",
-            Self::Throttled => "throttled",
-            Self::Unavailable => "unavailable",
-            Self::Unreachable => "unreachable",
-            Self::TimedOut => "timed-out",
-            Self::Unexpected => "unexpected",
-        }
+        self.into_str()
     }
 }
 
-/// How a credential was seen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// How the evidence of a credential was collected.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    strum::Display,
+    strum::EnumString,
+    strum::IntoStaticStr,
+)]
+#[strum(serialize_all = "kebab-case", const_into_str)]
 pub enum Evidence {
-    /// A live look at the user that replaced the report's row.
+    /// By a re-check, which replaced the report's row.
     ReChecked,
-    /// A row of a credential report, which may be hours old.
+    /// From a row of the credential report, which may be hours old.
     CredentialReport,
-    /// The report's row, because the live look failed.
+    /// From a row of the credential report, because the re-check failed.
     NotReChecked,
 }
 
 impl Evidence {
-    /// The evidence's name.
     #[must_use]
     pub const fn id(self) -> &'static str {
-        match self {
-            Self::CredentialReport => "credential-report",
-            Self::ReChecked => "re-checked",
-            Self::NotReChecked => "not-re-checked",
-        }
+        self.into_str()
     }
 }
 
 /// One IAM user, or the root user.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct User<'a> {
-    /// The user's name; IAM compares it without case.
+    /// The user's name. IAM compares it without case.
     pub name: Cow<'a, str>,
-    /// The user's ARN, as it was written.
+    /// The user's ARN.
     pub arn: Cow<'a, str>,
-    /// The unique id (`AIDA…`); only the live API shows it.
+    /// The unique id (`AIDA…`), which only the live API shows.
     pub id: Option<String>,
-    /// When the user was created.
     pub created: Timestamp,
-    /// How the password was seen.
+    /// How the evidence of the password was collected.
     pub password_evidence: Evidence,
-    /// How the access keys were seen.
+    /// How the evidence of the access keys was collected.
     pub access_key_evidence: Evidence,
-    /// Whether the user has an MFA device, where that was shown.
+    /// Whether the user has an MFA device, if that is known.
     pub mfa: Option<bool>,
-    /// The console password; `None` when there is none or it is disabled.
+    /// The console password; `None` if there is none.
     pub password: Option<Password>,
     /// The access keys, active or not.
     pub access_keys: AccessKeys<'a>,
-    /// Signing certificates and, where the live API was asked, SSH keys and service-specific
-    /// credentials.
+    /// Signing certificates and, if they were requested, SSH keys and service-specific credentials.
     pub other_credentials: Vec<OtherCredential>,
-    /// Whether `other_credentials` holds all kinds. A credential report shows signing
-    /// certificates alone.
+    /// Whether `other_credentials` has all kinds. A credential report only shows signing
+    /// certificates.
     pub other_credentials_complete: bool,
-    /// The report names credentials that its columns do not show (`additional_credentials_info`).
+    /// The report mentions credentials that its columns do not show
+    /// (`additional_credentials_info`).
     pub hidden_credentials: bool,
-    /// The user's tags, where the live API was asked.
+    /// The user's tags, if they were requested.
     pub tags: Option<BTreeMap<String, String>>,
-    /// Who owns the user, by the tags that name owners.
+    /// The owner in the user's owner tags.
     pub owner: Option<String>,
-    /// The groups and policies, where the live API was asked.
+    /// The groups and policies, if they were requested.
     pub permissions: Option<Permissions>,
-    /// The service that the user was last seen with, where Access Advisor was asked. It speaks of
-    /// the user, and of no credential.
+    /// The service that the user last accessed according to Access Advisor, if that was requested.
+    /// It is about the user and not about one credential.
     pub last_accessed: Option<LastAccessed>,
 }
 
 impl User<'_> {
-    /// The same user, free of the report that its texts were borrowed from.
+    /// The same user, without text borrowed from the report.
     #[must_use]
     pub fn into_owned(self) -> User<'static> {
         let owned = |text: Cow<'_, str>| Cow::Owned(text.into_owned());
@@ -344,37 +357,36 @@ impl User<'_> {
         }
     }
 
-    /// How the user was seen, by the weakest of the evidence.
+    /// How the evidence was collected, by the weakest part of it.
     #[must_use]
     pub fn evidence(&self) -> Evidence {
         self.password_evidence.max(self.access_key_evidence)
     }
 }
 
-/// The owner that the first of `keys` names which is among the tags.
+/// The owner in the first of the tags `keys` that the user has.
 #[must_use]
 pub fn owner<'t>(tags: &'t BTreeMap<String, String>, keys: &[String]) -> Option<&'t str> {
     let named = keys.iter().filter_map(|key| tags.get(key));
     named.map(|value| value.trim()).find(|value| !value.is_empty())
 }
 
-/// Where a user's rights come from, by name.
+/// The names of a user's groups and policies.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Permissions {
     /// Groups.
     pub groups: Vec<String>,
     /// Managed policies, attached to the user.
     pub attached_policies: Vec<String>,
-    /// Policies written into the user.
+    /// Inline policies.
     pub inline_policies: Vec<String>,
 }
 
-/// What Access Advisor last saw a user do: denied attempts count too.
+/// The last access of a user that Access Advisor recorded. Denied attempts count too.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct LastAccessed {
     /// The service's namespace: `s3`, `ec2`, …
     pub service: String,
-    /// When.
     pub at: DateTime<Utc>,
 }
 
@@ -389,13 +401,13 @@ pub struct Password {
     pub last_changed: Timestamp,
 }
 
-/// A user's access keys: two at most, but for the third that AWS sometimes lets through.
+/// A user's access keys: two at most, apart from a third that AWS sometimes allows.
 pub type AccessKeys<'a> = SmallVec<[AccessKey<'a>; 2]>;
 
 /// An access key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccessKey<'a> {
-    /// Where it stands in the report, or what the live API calls it.
+    /// Its slot in the report, or its id in the live API.
     pub handle: CredentialHandle,
     /// Whether requests signed with it are accepted.
     pub active: Flag,
@@ -403,28 +415,42 @@ pub struct AccessKey<'a> {
     pub created: Timestamp,
     /// The last request signed with it.
     pub last_used: Timestamp,
-    /// The service of that request (`s3`, `ec2`, …).
+    /// The service of the last request (`s3`, `ec2`, …).
     pub last_used_service: Option<Cow<'a, str>>,
 }
 
-/// A credential that bears no last-used date.
+/// A credential without a last-used date.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OtherCredential {
-    /// What kind it is.
     pub kind: CredentialKind,
-    /// Where it stands in the report, or what the live API calls it.
+    /// Its slot in the report, or its id in the live API.
     pub handle: CredentialHandle,
-    /// Whether it is accepted.
+    /// Whether it is active.
     pub active: Flag,
     /// When it was created or uploaded.
     pub created: Timestamp,
 }
 
-/// The kinds of credential that a finding can be about.
+/// The kinds of credentials.
 #[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    serde::Serialize,
+    serde::Deserialize,
+    strum::Display,
+    strum::EnumString,
+    strum::IntoStaticStr,
+    strum::EnumCount,
+    strum::VariantArray,
 )]
 #[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case", const_into_str)]
 pub enum CredentialKind {
     /// The console password.
     Password,
@@ -439,40 +465,21 @@ pub enum CredentialKind {
 }
 
 impl CredentialKind {
-    /// All kinds.
-    pub const ALL: [Self; 5] = [
-        Self::Password,
-        Self::AccessKey,
-        Self::SigningCertificate,
-        Self::SshKey,
-        Self::ServiceSpecificCredential,
-    ];
+    pub const ALL: [Self; Self::COUNT] = all(Self::VARIANTS);
 
-    /// The kind of this name.
-    #[must_use]
-    pub fn from_id(id: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|it| it.id() == id)
-    }
-
-    /// The kind's name in reports, fingerprints and the allowlist.
+    /// The kind's name in reports, finding ids and the allowlist.
     #[must_use]
     pub const fn id(self) -> &'static str {
-        match self {
-            Self::Password => "password",
-            Self::AccessKey => "access-key",
-            Self::SigningCertificate => "signing-certificate",
-            Self::SshKey => "ssh-key",
-            Self::ServiceSpecificCredential => "service-specific-credential",
-        }
+        self.into_str()
     }
 }
 
-/// What tells a credential from its siblings of the same kind.
+/// What distinguishes a credential from others of the same kind.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum CredentialHandle {
-    /// The slot of a credential report: 1 or 2. Slot 1 is not the older one.
+    /// The slot in a credential report: 1 or 2. The key in slot 1 is not necessarily older.
     Slot(u8),
-    /// The id of the live API (`AKIA…` for an access key).
+    /// The id in the live API (`AKIA…` for an access key).
     Id(String),
 }
 
@@ -486,16 +493,16 @@ pub fn id_ending(id: &str) -> String {
 /// A date that may be absent or unreadable.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Timestamp {
-    /// Explicitly none: `N/A`, `no_information`, `not_supported`.
+    /// There is none: `N/A`, `no_information`, `not_supported`.
     Absent,
-    /// A moment, to the second.
+    /// A time, to the second.
     At(DateTime<Utc>),
-    /// There is a text, and it is no date.
+    /// There is text that is not a date.
     Unreadable(Box<UnreadableField>),
 }
 
 impl Timestamp {
-    /// The moment, if there is a readable one.
+    /// The time, if it can be read.
     #[must_use]
     pub const fn at(&self) -> Option<DateTime<Utc>> {
         match self {
@@ -505,22 +512,22 @@ impl Timestamp {
     }
 }
 
-/// A yes or no that may be unreadable.
+/// A Boolean that may be unreadable.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Flag {
     /// `true`.
     Yes,
-    /// `false`, or a value that says the thing does not exist.
+    /// `false`, or a value that says that the credential does not exist.
     No,
-    /// There is a text, and it is neither.
+    /// There is text that is neither.
     Unreadable(Box<UnreadableField>),
 }
 
-/// A field that could not be read.
+/// A field that cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct UnreadableField {
     /// The column of the credential report, or the field of the API's answer.
     pub column: String,
-    /// What stood there.
+    /// Its content.
     pub text: String,
 }

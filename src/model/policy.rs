@@ -1,22 +1,42 @@
-//! The rules, their levels, and the thresholds that a run judges by.
+//! Rules, levels, and the policy of an audit.
 
 pub mod remediation;
 
+use crate::model::all;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::str::FromStr;
+use strum::{EnumCount as _, VariantArray as _};
 
 use sha2::{Digest as _, Sha256};
 
 /// Days without use after which a credential is stale: Security Hub control IAM.8.
 pub const DEFAULT_STALE_AFTER_DAYS: u32 = 90;
-/// How far ahead an exemption may reach, in days.
+/// How many days ahead an exemption may be valid.
 pub const DEFAULT_MAX_EXEMPTION_DAYS: u32 = 365;
-/// The largest threshold that is taken for meant, in days.
+/// The largest number of days in a setting.
 pub const MAX_DAYS: u32 = 3_650;
 
-/// What is looked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// What the audit looks for. The order is the order in reports.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    strum::Display,
+    strum::EnumString,
+    strum::IntoStaticStr,
+    strum::AsRefStr,
+    strum::EnumCount,
+    strum::VariantArray,
+    serde::Serialize,
+    serde::Deserialize,
+)]
+#[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case", const_into_str)]
 pub enum Rule {
     /// An enabled password unused for N days.
     StalePassword,
@@ -39,99 +59,58 @@ pub enum Rule {
 }
 
 impl Rule {
-    /// All rules, the ones that matter most first: in the order of their declaration.
-    pub const ALL: [Self; 9] = [
-        Self::StalePassword,
-        Self::StaleAccessKey,
-        Self::ExpiredUser,
-        Self::RootAccessKey,
-        Self::OldServiceCredential,
-        Self::InactiveAccessKey,
-        Self::UserWithoutCredentials,
-        Self::UnrotatedAccessKey,
-        Self::UnlistedUser,
-    ];
+    /// All rules, in the order of their declaration.
+    pub const ALL: [Self; Self::COUNT] = all(Self::VARIANTS);
 
-    /// The rule's id in reports, fingerprints and the allowlist.
+    /// The rule's id in reports, finding ids and the allowlist.
     #[must_use]
     pub const fn id(self) -> &'static str {
-        match self {
-            Self::StalePassword => "stale-password",
-            Self::StaleAccessKey => "stale-access-key",
-            Self::ExpiredUser => "expired-user",
-            Self::RootAccessKey => "root-access-key",
-            Self::OldServiceCredential => "old-service-credential",
-            Self::InactiveAccessKey => "inactive-access-key",
-            Self::UserWithoutCredentials => "user-without-credentials",
-            Self::UnrotatedAccessKey => "unrotated-access-key",
-            Self::UnlistedUser => "unlisted-user",
-        }
+        self.into_str()
     }
 }
 
-impl fmt::Display for Rule {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.id())
-    }
-}
-
-/// A text that names no rule or no level.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("unknown name")]
-pub struct UnknownName;
-
-impl FromStr for Rule {
-    type Err = UnknownName;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::ALL.into_iter().find(|rule| rule.id() == text).ok_or(UnknownName)
-    }
-}
-
-/// How much a finding of a rule weighs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// How severe the findings of a rule are.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    strum::Display,
+    strum::EnumString,
+    strum::IntoStaticStr,
+    strum::EnumCount,
+    strum::VariantArray,
+    serde::Serialize,
+    serde::Deserialize,
+)]
+#[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case", const_into_str)]
 pub enum Level {
-    /// The rule is not judged.
+    /// The rule is not evaluated.
     Off,
-    /// Stands in the report alone.
+    /// The finding appears in the report only.
     Notice,
-    /// Enters the queue.
+    /// The finding enters the queue.
     Warning,
-    /// Enters the queue and counts for the gate.
+    /// The finding enters the queue and counts for the gate.
     Error,
 }
 
 impl Level {
-    /// All levels, the lightest first.
-    pub const ALL: [Self; 4] = [Self::Off, Self::Notice, Self::Warning, Self::Error];
+    /// All levels, the least severe first.
+    pub const ALL: [Self; Self::COUNT] = all(Self::VARIANTS);
 
-    /// The level's name.
     #[must_use]
     pub const fn id(self) -> &'static str {
-        match self {
-            Self::Off => "off",
-            Self::Notice => "notice",
-            Self::Warning => "warning",
-            Self::Error => "error",
-        }
+        self.into_str()
     }
 }
 
-impl fmt::Display for Level {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.id())
-    }
-}
-
-impl FromStr for Level {
-    type Err = UnknownName;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::ALL.into_iter().find(|level| level.id() == text).ok_or(UnknownName)
-    }
-}
-
-/// What the allowlist file's `policy` says; a flag or input wins over it.
+/// `policy` in the allowlist file. A flag or input overrides it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PolicyOverrides {
     /// `stale_after_days`
@@ -144,16 +123,16 @@ pub struct PolicyOverrides {
     pub levels: BTreeMap<Rule, Level>,
 }
 
-/// What a run judges by.
+/// The policy of an audit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Policy {
     /// Days without use after which a credential is stale.
     pub stale_after_days: u32,
-    /// How far ahead an exemption may reach, in days.
+    /// How many days ahead an exemption may be valid.
     pub max_exemption_days: u32,
-    /// The key of the tag that says until when a user is wanted.
+    /// The key of the tag with a user's expiry date.
     pub expiry_tag: Option<String>,
-    /// The level of each rule, in the order of [`Rule::ALL`]: asked for many times a user.
+    /// The level of each rule, in the order of [`Rule::ALL`]. It is read many times per user.
     levels: [Level; Rule::ALL.len()],
 }
 
@@ -175,8 +154,8 @@ impl Policy {
         }
     }
 
-    /// The stricter of two in everything, as a pull request is judged that changes the policy. An
-    /// expiry tag that this one names stays.
+    /// The stricter of two policies in every setting, for pull requests that change the policy. The
+    /// expiry tag of this policy takes precedence.
     #[must_use]
     pub fn stricter(&self, other: &Self) -> Self {
         Self {
@@ -192,24 +171,23 @@ impl Policy {
         Self { levels: Rule::ALL.map(level), ..self.clone() }
     }
 
-    /// The level of a rule.
     #[must_use]
     pub fn level(&self, rule: Rule) -> Level {
         self.levels.get(rule as usize).copied().unwrap_or(Level::Off)
     }
 
-    /// Whether a rule is judged at all.
+    /// Whether a rule is evaluated.
     #[must_use]
     pub fn is_enabled(&self, rule: Rule) -> bool {
         self.level(rule) != Level::Off
     }
 
-    /// The rules that are judged, in the order of [`Rule::ALL`].
+    /// The enabled rules, in the order of [`Rule::ALL`].
     pub fn enabled_rules(&self) -> impl Iterator<Item = Rule> + '_ {
         Rule::ALL.into_iter().filter(|rule| self.is_enabled(*rule))
     }
 
-    /// Sixteen hex digits that change whenever the policy does.
+    /// Sixteen hex digits that change when the policy changes.
     #[must_use]
     pub fn hash(&self) -> String {
         let mut canonical = format!(
@@ -230,7 +208,7 @@ impl Policy {
 pub fn hex16(digest: &[u8]) -> String {
     use fmt::Write as _;
     digest.iter().take(8).fold(String::with_capacity(16), |mut text, byte| {
-        // Writing to a String cannot fail.
+        // Writing to a string cannot fail.
         let _ = write!(text, "{byte:02x}");
         text
     })

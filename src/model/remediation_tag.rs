@@ -1,5 +1,5 @@
-//! The clock of the remedy: the tags on an IAM user that say which credential is at which stage,
-//! and since when. They are read by the audit, which shows them, and set by the remedy alone.
+//! Remediation tags: the tags on an IAM user that record the stage of each credential, and since
+//! when. The audit shows them; only `remediate` sets them.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,17 +8,19 @@ use std::str::FromStr;
 use chrono::{DateTime, Days, SecondsFormat, Utc};
 use sha2::{Digest as _, Sha256};
 
+use crate::model::all;
 use crate::model::inventory::CredentialKind;
 use crate::model::policy::hex16;
+use strum::{EnumCount as _, VariantArray as _};
 
-/// What the keys of our tags begin with. The role of the remedy may set no others.
+/// The prefix of the tag keys. The remediation role may not set other tags.
 pub const TAG_KEY_PREFIX: &str = "iam-stocktake:";
-/// The longest key of a tag that IAM takes.
+/// IAM's limit for the length of a tag key.
 const MAX_TAG_KEY_LENGTH: usize = 128;
-/// What the whole user is called among the things that have a clock.
+/// The name of the whole user in tag keys.
 const USER: &str = "user";
 
-/// What has a clock: a credential, or the user as a whole.
+/// What a remediation tag is about: a credential, or the user as a whole.
 #[derive(
     Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
 )]
@@ -53,7 +55,7 @@ impl TagSubject {
 }
 
 impl fmt::Display for TagSubject {
-    /// As people are shown it: of an id the last four characters.
+    /// Shows only the last four characters of an id.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::User => f.write_str(USER),
@@ -66,32 +68,42 @@ impl fmt::Display for TagSubject {
     }
 }
 
-/// How far a credential, or a user, has come.
+/// The remediation status of a credential or user.
 #[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    serde::Serialize,
+    serde::Deserialize,
+    strum::Display,
+    strum::EnumString,
+    strum::IntoStaticStr,
+    strum::EnumCount,
+    strum::VariantArray,
 )]
 #[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case", const_into_str)]
 pub enum RemediationStatus {
-    /// The user bears a notice.
+    /// The next stage was announced.
     Notified,
-    /// A run made it inactive.
+    /// A run deactivated it.
     Deactivated,
-    /// It was found inactive: somebody else made it so.
+    /// It was inactive already: someone else deactivated it.
     Inactive,
 }
 
 impl RemediationStatus {
-    /// All of them, in their order.
-    pub const ALL: [Self; 3] = [Self::Notified, Self::Deactivated, Self::Inactive];
+    /// All values, in the order of the stages.
+    pub const ALL: [Self; Self::COUNT] = all(Self::VARIANTS);
 
-    /// The name in the tag.
     #[must_use]
     pub const fn id(self) -> &'static str {
-        match self {
-            Self::Notified => "notified",
-            Self::Deactivated => "deactivated",
-            Self::Inactive => "inactive",
-        }
+        self.into_str()
     }
 
     /// Whether the tag says that the credential is inactive.
@@ -101,38 +113,38 @@ impl RemediationStatus {
     }
 }
 
-/// What one of our tags says.
+/// The value of a remediation tag.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct RemediationTag {
-    /// How far it has come.
+    /// The status.
     pub reached: RemediationStatus,
-    /// From when the days to the next stage are counted.
+    /// The start of the days until the next stage.
     pub since: DateTime<Utc>,
-    /// When a run last found it so, to about half of the gap that the policy allows.
+    /// When a run last saw this status, within about half of the allowed gap.
     pub seen: DateTime<Utc>,
 }
 
 impl RemediationTag {
-    /// When so many days have passed.
+    /// The time after this many days.
     #[must_use]
     pub fn due_after(self, days: u32) -> DateTime<Utc> {
         days_after(self.since, days)
     }
 
-    /// Whether no run has seen it for longer than the policy allows: nobody was reminded meanwhile.
+    /// Whether no run has seen it for longer than the policy allows, so nobody was reminded in the
+    /// meantime.
     #[must_use]
     pub fn exceeds_max_gap(self, now: DateTime<Utc>, max_gap_days: u32) -> bool {
         now > days_after(self.seen, max_gap_days)
     }
 }
 
-/// The moment that lies so many days behind another.
+/// The time this many days after another.
 #[must_use]
 pub fn days_after(moment: DateTime<Utc>, days: u32) -> DateTime<Utc> {
     moment.checked_add_days(Days::new(days.into())).unwrap_or(DateTime::<Utc>::MAX_UTC)
 }
 
-/// A value that none of our tags has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the tag says nothing that can be read")]
 pub struct InvalidRemediationTag;
@@ -155,7 +167,7 @@ impl FromStr for RemediationTag {
         };
         let words: Vec<_> = text.split(' ').collect();
         let [reached, since, seen] = words.as_slice() else { return Err(InvalidRemediationTag) };
-        let reached = RemediationStatus::ALL.into_iter().find(|it| it.id() == *reached);
+        let reached = reached.parse().ok();
         match (reached, moment(since, "since"), moment(seen, "seen")) {
             (Some(reached), Some(since), Some(seen)) => Ok(Self { reached, since, seen }),
             _ => Err(InvalidRemediationTag),
@@ -163,13 +175,13 @@ impl FromStr for RemediationTag {
     }
 }
 
-/// Our tags among a user's, by their keys, as they stand.
+/// The remediation tags among a user's tags, by key.
 pub fn stocktake_tags(tags: &BTreeMap<String, String>) -> impl Iterator<Item = (&str, &str)> {
     let stocktake_tags = tags.iter().filter(|(key, _)| key.starts_with(TAG_KEY_PREFIX));
     stocktake_tags.map(|(key, value)| (key.as_str(), value.as_str()))
 }
 
-/// The clock of a credential or user among the user's tags, if a tag says something readable.
+/// The remediation tag of a credential or user; `None` if it is absent or cannot be read.
 #[must_use]
 pub fn find(subject: &TagSubject, tags: &BTreeMap<String, String>) -> Option<RemediationTag> {
     tags.get(&subject.key())?.parse().ok()

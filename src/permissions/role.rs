@@ -1,18 +1,18 @@
-//! The roles that a remediation uses.
+//! The remediation roles.
 
 use crate::model::policy::remediation::Stage;
 
-/// A role of the remedy, by how far it may go.
+/// A remediation role, by its last stage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RemediationRole {
-    /// It plans, and changes nothing.
+    /// Plans, and changes nothing.
     Plan,
-    /// It carries out this stage and those before it.
+    /// Applies this stage and the stages before it.
     UpTo(Stage),
 }
 
 impl RemediationRole {
-    /// All roles, each of which may do what those before it may.
+    /// All roles. Each has the permissions of the roles before it.
     pub const ALL: [Self; 4] = [
         Self::Plan,
         Self::UpTo(Stage::Notify),
@@ -20,7 +20,7 @@ impl RemediationRole {
         Self::UpTo(Stage::Delete),
     ];
 
-    /// The furthest stage that it carries out.
+    /// The last stage that it applies.
     #[must_use]
     pub const fn stage(self) -> Option<Stage> {
         match self {
@@ -38,13 +38,13 @@ impl RemediationRole {
         }
     }
 
-    /// Whether it may do what somebody has to approve first.
+    /// Whether the role can make changes that need an approval.
     #[must_use]
     pub const fn needs_approval(self) -> bool {
         matches!(self, Self::UpTo(Stage::Deactivate | Stage::Delete))
     }
 
-    /// The role's name, unless told otherwise.
+    /// The role's default name.
     #[must_use]
     pub const fn default_name(self) -> &'static str {
         match self {

@@ -1,22 +1,22 @@
-//! How large a policy may be.
+//! The maximum size of a policy.
 //!
-//! Source: "IAM and AWS STS quotas", IAM User Guide: white space does not count.
+//! Source: "IAM and AWS STS quotas", IAM User Guide. White space does not count.
 
 use super::PolicyDocument;
 
-/// What a policy is, which decides how large it may be.
+/// The kind of a policy, which decides its maximum size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PolicyKind {
-    /// A role's own permissions policy: all of a role's inline policies together.
+    /// A role's inline permissions policies, all together.
     Inline,
-    /// A policy of its own, which roles are attached to.
+    /// A managed policy.
     Managed,
-    /// Who may assume a role, by the default quota.
+    /// A trust policy, under the default quota.
     Trust,
 }
 
 impl PolicyKind {
-    /// The most characters that IAM takes.
+    /// The maximum number of characters.
     #[must_use]
     pub const fn limit(self) -> usize {
         match self {
@@ -26,7 +26,7 @@ impl PolicyKind {
         }
     }
 
-    /// The size of a policy in characters, if IAM does not take one of that size.
+    /// The size of a policy in characters, if it exceeds the limit.
     #[must_use]
     pub fn size_over_limit(self, policy: &PolicyDocument) -> Option<usize> {
         Some(size(policy)).filter(|size| *size > self.limit())
@@ -36,7 +36,7 @@ impl PolicyKind {
 /// The characters of a policy as IAM counts them.
 #[must_use]
 pub fn size(policy: &PolicyDocument) -> usize {
-    // Texts and lists with text keys always can be written.
+    // Strings and lists with string keys can always be serialized.
     let text = serde_json::to_string(policy).unwrap_or_default();
     text.chars().filter(|character| !character.is_whitespace()).count()
 }

@@ -1,47 +1,51 @@
-//! Which event may publish what.
+//! Which event publishes where.
 
 use super::gate::FailOn;
+use crate::model::all;
+use strum::{EnumCount as _, VariantArray as _};
 
-/// Where the findings go.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+/// The setting for where to publish.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Default,
+    strum::EnumString,
+    strum::IntoStaticStr,
+    strum::EnumCount,
+    strum::VariantArray,
+)]
+#[strum(serialize_all = "kebab-case", const_into_str)]
 pub enum PublishMode {
-    /// By the event: into the queue, or onto the pull request.
+    /// By event: to the queue, or to the pull request.
     #[default]
     Auto,
-    /// Into the queue's issue.
+    /// To the queue issue.
     Issue,
-    /// Into the queue's issue, and an issue for each user.
+    /// To the queue issue, and to an issue for each user.
     IssuePerUser,
-    /// Onto the pull request.
+    /// To the pull request.
     PullRequest,
     /// Nowhere.
     None,
 }
 
 impl PublishMode {
-    /// All of them.
-    pub const ALL: [Self; 5] =
-        [Self::Auto, Self::Issue, Self::IssuePerUser, Self::PullRequest, Self::None];
+    pub const ALL: [Self; Self::COUNT] = all(Self::VARIANTS);
 
-    /// The name on the command line.
     #[must_use]
     pub const fn id(self) -> &'static str {
-        match self {
-            Self::Auto => "auto",
-            Self::Issue => "issue",
-            Self::IssuePerUser => "issue-per-user",
-            Self::PullRequest => "pull-request",
-            Self::None => "none",
-        }
+        self.into_str()
     }
 }
 
-/// Where a run publishes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Destination {
     /// The queue.
     Queue {
-        /// Whether each user has an issue as well.
+        /// Whether each user has an issue.
         per_user: bool,
     },
     /// The comment on the pull request.
@@ -51,48 +55,39 @@ pub enum Destination {
 }
 
 /// Why nothing is published.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr)]
+#[strum(serialize_all = "kebab-case", const_into_str)]
 pub enum SkipReason {
-    /// It was asked for.
+    /// It was requested.
+    #[strum(serialize = "asked")]
     Requested,
-    /// The run is on another branch than the default one.
+    /// The run is not on the default branch.
     OtherBranch,
-    /// The event is none that publishes.
+    /// The event does not publish.
     Event,
-    /// Everybody could read it.
+    /// Everyone could read it.
     Public,
 }
 
 impl SkipReason {
-    /// The reason in a word.
     #[must_use]
     pub const fn id(self) -> &'static str {
-        match self {
-            Self::Requested => "asked",
-            Self::OtherBranch => "other-branch",
-            Self::Event => "event",
-            Self::Public => "public",
-        }
+        self.into_str()
     }
 }
 
-/// A mode that the event does not allow, or an event that is never allowed.
+/// A mode that does not fit the event, or an event that is never allowed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DestinationError {
-    /// Foreign text and a token that may write come together in it.
+    /// The event combines untrusted text with a token that can write.
     #[error(
         "the event `{0}` is refused: it brings text of strangers together with a token that may write"
     )]
     Event(String),
     /// The queue is for the default branch.
     #[error("`publish: {mode}` is not for the event `{event}`")]
-    Mode {
-        /// The mode.
-        mode: &'static str,
-        /// The event.
-        event: String,
-    },
-    /// Outside of a workflow there is no event to go by.
+    Mode { mode: &'static str, event: String },
+    /// There is no event outside of a workflow.
     #[error("outside of GitHub Actions nothing tells where to publish")]
     NoEvent,
 }
@@ -113,8 +108,8 @@ impl DestinationError {
     }
 }
 
-/// Where the run publishes, and which findings fail it unless told otherwise. `event` is `None`
-/// outside of a workflow.
+/// Where the run publishes, and which findings fail it by default. `event` is `None` outside of a
+/// workflow.
 ///
 /// # Errors
 /// [`DestinationError`] when event and mode do not go together.
@@ -133,7 +128,7 @@ pub fn destination(
         ("pull_request" | "merge_group", PublishMode::Issue | PublishMode::IssuePerUser) => {
             mismatch()
         }
-        // Where nothing is published, the queue is not read either.
+        // If nothing is published, the queue is not read either.
         (_, PublishMode::None) => Ok((Destination::Nothing(SkipReason::Requested), FailOn::NONE)),
         ("pull_request", _) => Ok((Destination::PullRequest, FailOn::NEW)),
         (_, PublishMode::PullRequest) => mismatch(),

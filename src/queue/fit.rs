@@ -1,16 +1,16 @@
-//! How much of a page an issue or a comment has room for.
+//! How many rows fit into an issue or a comment.
 
-/// No row is shorter, in bytes: with its name, its date and what is said of it.
+/// The shortest possible row, in bytes.
 const MIN_ROW_BYTES: usize = 40;
 
-/// The page with the most rows that is not longer than `longest` bytes, or else the one without any.
-/// `render` makes it with at most so many of the `rows`.
+/// The page with as many rows as fit into `longest` bytes, or without rows. `render` renders it
+/// with a maximum number of the `rows`.
 pub(super) fn fit_rows<E>(
     rows: usize,
     longest: usize,
     render: impl Fn(usize) -> Result<String, E>,
 ) -> Result<String, E> {
-    // More than so many do not fit, and need not be tried.
+    // More rows than this cannot fit.
     let most = rows.min(longest / MIN_ROW_BYTES);
     let whole = render(most)?;
     if whole.len() <= longest {

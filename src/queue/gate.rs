@@ -11,53 +11,50 @@ use crate::audit::FindingId;
 use crate::model::inventory::AccountId;
 use crate::templates::SafeText;
 
-/// The most accounts that are named; the rest is counted.
+/// The maximum number of accounts to name. Further accounts are counted.
 const MAX_ACCOUNTS: usize = 50;
 
 /// Which open findings fail a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct FailOn {
-    /// Those of level error that the queue does not hold.
+    /// Errors that are not in the queue.
     pub new: bool,
-    /// Those of level error that stand for longer than they may.
+    /// Errors that are overdue.
     pub overdue: bool,
-    /// All of level error.
+    /// All errors.
     pub any: bool,
 }
 
 impl FailOn {
-    /// Nothing fails.
+    /// No finding fails the run.
     pub const NONE: Self = Self { new: false, overdue: false, any: false };
-    /// What is new.
+    /// New findings fail the run.
     pub const NEW: Self = Self { new: true, ..Self::NONE };
 
-    /// Whether the queue must be known to tell.
+    /// Whether the queue state is needed to decide.
     #[must_use]
     pub const fn needs_queue(self) -> bool {
         self.new || self.overdue
     }
 }
 
-/// What the gate says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The result of the gate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr)]
+#[strum(serialize_all = "kebab-case", const_into_str)]
 pub enum Gate {
-    /// Nothing of what was to fail the run is there.
+    /// There is no finding that fails the run.
     Passed,
-    /// Something is.
+    /// There are findings that fail the run.
     Failed,
-    /// Nothing was to fail the run, or nobody can tell what is new.
+    /// No finding was to fail the run, or it is unknown which are new.
     NotEvaluated,
 }
 
 impl Gate {
-    /// The word of the output `gate`.
+    /// The value of the output `gate`.
     #[must_use]
     pub const fn id(self) -> &'static str {
-        match self {
-            Self::Passed => "passed",
-            Self::Failed => "failed",
-            Self::NotEvaluated => "not-evaluated",
-        }
+        self.into_str()
     }
 }
 
@@ -74,7 +71,7 @@ pub fn unaudited(observation: &Observation, queue_state: &QueueState) -> BTreeSe
     known.filter(is_unaudited).collect()
 }
 
-/// Some accounts by their ids, and how many more there are.
+/// Some account ids, and the number of further accounts.
 #[derive(Debug, Clone, Serialize)]
 pub struct AccountListView {
     count: usize,
@@ -83,7 +80,7 @@ pub struct AccountListView {
 }
 
 impl AccountListView {
-    /// At most 50 of these, or only their number where `names` may not be shown.
+    /// At most 50 of these accounts, or only their number if `names` must not be shown.
     #[must_use]
     pub fn of(accounts: &BTreeSet<AccountId>, names: bool) -> Self {
         let most = if names { MAX_ACCOUNTS } else { 0 };
@@ -92,28 +89,28 @@ impl AccountListView {
     }
 }
 
-/// Findings of a run, counted and named by what the queue knows of them.
+/// The findings of a run, counted by their state in the queue.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct GateCounts {
-    /// Open, of level error or warning.
+    /// Open errors and warnings.
     pub open: Vec<FindingId>,
-    /// Open, of level error.
+    /// Open errors.
     pub errors: usize,
-    /// Open, of level error, and not held by the queue: what the gate counts as new.
+    /// Open errors that are not in the queue: new for the gate.
     pub new: Vec<FindingId>,
-    /// Open, of level warning, and not held by the queue.
+    /// Open warnings that are not in the queue.
     pub new_warnings: usize,
-    /// Open for longer than they may, as the queue counts.
+    /// Overdue findings.
     pub overdue: usize,
-    /// Those of them of level error.
+    /// Overdue errors.
     pub overdue_errors: usize,
 }
 
 impl GateCounts {
-    /// `queue_state` is the queue's before this run, `None` where there is no queue. Only what is open in
-    /// it is known: a finding that was cleared, exempted or not counted and returns is new.
-    /// `uncovered` are findings that this pull request brings back, by removing an exemption or by a
-    /// stricter policy, or that only an outdated policy holds open: they are not new.
+    /// `queue_state` is the state before this run, `None` without a queue. A finding is known if it
+    /// is open in the state; a finding that was cleared, exempted or not counted and returns is
+    /// new. `uncovered` findings are not new: this pull request brings them back by removing an
+    /// exemption or by a stricter policy, or only an outdated policy keeps them open.
     #[must_use]
     pub fn of(
         observation: &Observation,
@@ -145,7 +142,7 @@ impl GateCounts {
         gate_counts
     }
 
-    /// How many open findings of level error and warning the queue does not hold.
+    /// The number of open errors and warnings that are not in the queue.
     #[must_use]
     pub const fn all_new(&self) -> usize {
         self.new.len() + self.new_warnings

@@ -1,137 +1,144 @@
-//! Audit JSON of one or more runs → what the queue needs to know of it.
+//! Audit JSON of one or more runs → what the queue needs to know.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
 
+use super::by_account::dated;
 use super::limits::{MAX_USER_NAME_CHARS, truncate};
-use super::remediation_progress::{self, RemediationProgress, UserResources};
+use super::remediation_progress::{RemediationProgress, UserResources};
 use crate::audit::{
-    AgeProblem, Coverage, DayCount, EvidenceAge, FindingId, FindingStatus, ReferenceKind,
+    AgeProblem, Coverage, DayCount, EvidenceAge, FindingId, FindingStatus, NoteKind, ReferenceKind,
 };
 use crate::model::inventory::{
     AccountId, CLOCK_SKEW, CredentialKind, EvidenceItem, EvidenceSource, MaxEvidenceAge,
 };
 use crate::model::policy::{Level, Rule};
-use crate::report::json::v1;
+use crate::report::json::v1::{self, Text};
 
-/// What is published of a credential's id.
+/// The number of characters that are published of a credential id.
 const ID_ENDING: usize = 4;
 
-/// The note of a finding whose exemption has expired.
-const EXPIRED: &str = "exemption-expired";
-
-/// What was seen, of whichever accounts.
+/// What the audits of a run observed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Observation {
-    /// The audited accounts.
     pub accounts: BTreeMap<AccountId, ObservedAccount>,
-    /// What was found in them.
+    /// The findings.
     pub findings: BTreeMap<FindingId, ObservedFinding>,
-    /// How many findings have an exemption that has expired.
+    /// The number of findings with an expired exemption.
     pub expired_exemptions: usize,
-    /// Accounts that are no longer audited, on purpose: every audit's allowlist says so, and the
-    /// evidence of at least one of the audits is recent enough.
+    /// Former accounts: every audit's allowlist lists them, and the evidence of at least one of
+    /// these audits is recent enough.
     pub former_accounts: BTreeSet<AccountId>,
 }
 
 /// One audited account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ObservedAccount {
-    /// The account's alias, where it is known.
+    /// The account's alias, if it is known.
     pub alias: Option<String>,
-    /// When it was judged.
+    /// When it was audited.
     pub at: DateTime<Utc>,
     /// When its evidence was collected, as far as that is known: a credential report may be days
-    /// older than the audit of it.
+    /// older than its audit.
     pub evidence_at: DateTime<Utc>,
-    /// The days after which a credential counted as stale.
+    /// The policy's `stale_after_days`.
     pub stale_after_days: u32,
-    /// The tag that says until when a user is wanted.
+    /// The policy's `expiry_tag`.
     pub expiry_tag: Option<String>,
-    /// How complete the evidence of each rule was; a rule that is not here was off.
+    /// How complete the evidence of each rule is. Rules that are off are missing.
     pub coverage: BTreeMap<Rule, Coverage>,
-    /// Whether it was looked at live, not too long ago.
+    /// Whether it was audited live, and recently enough.
     pub is_live: bool,
-    /// Why its evidence is incomplete for every rule, if its age is the reason. Such evidence may add
+    /// Why the age of the evidence makes every rule incomplete, if it does. Such evidence can add
     /// findings and clears none.
     pub age_problem: Option<AgeProblem>,
-    /// Users, in lower case, whose other credentials were all seen, or who are gone.
+    /// Users, in lower case, of whom the evidence has all other credentials, or who no longer
+    /// exist.
     pub queried_users: BTreeSet<String>,
 }
 
-/// One finding.
+/// An observed finding.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ObservedFinding {
-    /// What it is about.
     pub finding: FindingRef,
-    /// The rule's level in that run.
     pub level: Level,
-    /// Whether it stands.
     pub status: FindingStatus,
-    /// What the user has besides credentials, where it was looked at.
+    /// What the user has besides credentials, if it was requested.
     pub user_resources: Option<UserResources>,
 }
 
-/// What a finding is about, as people are shown it. It holds dates and no ages.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What a finding is about. The queue state keeps it, so it has dates instead of numbers of days.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct FindingRef {
-    /// The account.
+    /// The account. In the queue state, findings are nested by account.
+    #[serde(skip, default = "unset_account")]
     pub account: AccountId,
-    /// The user's name.
+    #[serde(rename = "u")]
     pub user: String,
-    /// The rule.
+    #[serde(rename = "r")]
     pub rule: Rule,
-    /// The credential's kind; `None` for a verdict on the user.
+    /// The credential's kind; `None` if the finding is about the user.
+    #[serde(rename = "k", default, skip_serializing_if = "Option::is_none")]
     pub kind: Option<CredentialKind>,
-    /// The slot of a key or certificate that the evidence shows no id of.
+    /// The slot of a key or certificate whose id is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slot: Option<u8>,
     /// The last four characters of the credential's id.
+    #[serde(rename = "end", default, skip_serializing_if = "Option::is_none")]
     pub id_ending: Option<String>,
-    /// The date from which its days are counted, and what that is.
+    /// The date from which days are counted, and what it is.
+    #[serde(rename = "at", default, skip_serializing_if = "Option::is_none", with = "dated")]
     pub reference: Option<(ReferenceKind, DateTime<Utc>)>,
-    /// Who owns the user, by the user's tags.
+    /// The owner in the user's tags.
+    #[serde(rename = "o", default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<String>,
-    /// How far the remedy has come with the credential, where a tag on the user says so.
+    /// The remediation of the credential, if the user has a remediation tag for it.
+    #[serde(rename = "p", default, skip_serializing_if = "Option::is_none")]
     pub progress: Option<RemediationProgress>,
 }
 
-/// An audit JSON that the queue cannot be fed with.
+const fn unset_account() -> AccountId {
+    AccountId::UNSET
+}
+
+/// An audit JSON that cannot be published.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidAudit {
-    /// A newer version made it, or it was tampered with.
+    /// A later version made it, or someone edited it.
     #[error("its {member} `{text}` is not known to this version")]
     UnknownValue {
-        /// The member of the JSON.
         member: &'static str,
-        /// What it holds.
+        /// Its value.
         text: String,
     },
-    /// The allowlist names an account as no longer audited, and an audit has it.
+    /// The allowlist lists an account as no longer audited, and an audit has the account.
     #[error(
         "account {0} is audited, but `former_accounts` in the allowlist lists it: remove the entry, or \
          stop auditing the account"
     )]
     FormerAccountAudited(AccountId),
-    /// A name that no user of IAM can have.
+    /// A name that is too long for an IAM user.
     #[error(
         "it names a user with {0} characters, and IAM's names have at most 64: make the audit anew"
     )]
     NameTooLong(usize),
-    /// Two audits of one account say different things.
+    /// An account is in two audits.
     #[error("account {0} is in another of the audits too: give one audit an account")]
     DuplicateAccount(AccountId),
-    /// Nothing was audited, so that there is nothing to say.
+    /// The audit has no accounts.
     #[error("it audits no account")]
     NoAccount,
-    /// The queue would take every later audit for an older one.
+    /// The time of the audit is in the future, so the queue would reject every later audit as
+    /// older.
     #[error("it was made at {0}, which is still to come: make it without --now")]
     FromFuture(DateTime<Utc>),
 }
 
 impl Observation {
-    /// Joins audits of different accounts as [`Observation::with_max_age`] does, with the default limits on
-    /// the age of evidence.
+    /// Like [`Observation::with_max_age`], with the default limits on the age of evidence.
     ///
     /// # Errors
     /// [`InvalidAudit`], with the index of the audit.
@@ -139,7 +146,8 @@ impl Observation {
         Self::with_max_age(audits, now, MaxEvidenceAge::default())
     }
 
-    /// Joins audits of different accounts. Evidence that is older than `limit` at `now` is incomplete.
+    /// Combines audits of different accounts. Evidence that is older than `limit` at `now` is
+    /// incomplete.
     ///
     /// # Errors
     /// [`InvalidAudit`], with the index of the audit.
@@ -176,25 +184,28 @@ impl Observation {
             return Err(InvalidAudit::NoAccount);
         }
         for account in &audit.accounts {
-            let id = parse("account", &account.id, |text| text.parse().ok())?;
+            let id = known("account", &account.id)?;
             let audited = ObservedAccount::of(account, audit, now, limit)?;
             if self.accounts.insert(id, audited).is_some() {
                 return Err(InvalidAudit::DuplicateAccount(id));
             }
         }
         for finding in &audit.findings {
-            let id = parse("finding's id", &finding.id, |text| text.parse().ok())?;
+            let id = known("finding's id", &finding.id)?;
             self.findings.insert(id, ObservedFinding::of(finding)?);
-            let expired = finding.notes.iter().any(|note| note.code == EXPIRED);
+            let expired = finding
+                .notes
+                .iter()
+                .any(|note| note.code == Text::Known(NoteKind::ExemptionExpired));
             self.expired_exemptions += usize::from(expired);
         }
         Ok(())
     }
 
-    /// The accounts that an audit calls former. One that another audit has is doubtful in both.
+    /// The former accounts of an audit. It is an error if an audit has the account.
     fn former_accounts_of(&self, audit: &v1::Audit) -> Result<BTreeSet<AccountId>, InvalidAudit> {
         let former = audit.former_accounts.iter().map(|former| {
-            let id = parse("former account", &former.account, |text| text.parse().ok())?;
+            let id = known("former account", &former.account)?;
             if self.accounts.contains_key(&id) {
                 return Err(InvalidAudit::FormerAccountAudited(id));
             }
@@ -203,17 +214,17 @@ impl Observation {
         former.collect()
     }
 
-    /// Whether the age of the evidence is a problem in none of the audit's accounts. The allowlist of
-    /// an older audit may have been changed since.
+    /// Whether no account of the audit has an age problem. The allowlist of an older audit may have
+    /// been changed since.
     fn is_recent(&self, audit: &v1::Audit) -> bool {
         audit.accounts.iter().all(|account| {
-            let audited = account.id.parse().ok().and_then(|id| self.accounts.get(&id));
+            let audited = account.id.known().and_then(|id| self.accounts.get(id));
             audited.is_some_and(|it| it.age_problem.is_none())
         })
     }
 
-    /// The rules of which all evidence was had that was asked for, in which accounts. What is left
-    /// out by choice, as the SSH keys of healthy users, is not missing.
+    /// The rules, by account, for which all requested evidence is there. What a setting leaves out,
+    /// such as the SSH keys of users who are not flagged, is not missing.
     #[must_use]
     pub fn observed_as_requested(&self) -> BTreeSet<(AccountId, Rule)> {
         let of_account = |(account, audited): (&AccountId, &ObservedAccount)| {
@@ -224,7 +235,7 @@ impl Observation {
         self.accounts.iter().flat_map(of_account).collect()
     }
 
-    /// Whether some rule's evidence was incomplete in some account, or no account was audited.
+    /// Whether a rule is incomplete in an account, or no account was audited.
     #[must_use]
     pub fn is_incomplete(&self) -> bool {
         let coverage = self.accounts.values().flat_map(|it| it.coverage.values());
@@ -244,8 +255,8 @@ impl ObservedAccount {
     ) -> Result<Self, InvalidAudit> {
         let age_problem = age_problem(account, audit, now, limit)?;
         let coverage = account.complete.iter().map(|(rule, coverage)| {
-            let rule = parse("rule", rule, |text| text.parse().ok())?;
-            let coverage = parse("coverage", coverage, Coverage::from_id)?;
+            let rule = known("rule", rule)?;
+            let coverage = known("coverage", coverage)?;
             Ok((rule, if age_problem.is_some() { Coverage::Incomplete } else { coverage }))
         });
         Ok(Self {
@@ -255,18 +266,19 @@ impl ObservedAccount {
             stale_after_days: audit.policy.stale_after_days,
             expiry_tag: audit.policy.expiry_tag.as_deref().map(truncate),
             coverage: coverage.collect::<Result<_, _>>()?,
-            is_live: account.evidence == EvidenceSource::Live.id() && age_problem.is_none(),
+            is_live: account.evidence == Text::Known(EvidenceSource::Live) && age_problem.is_none(),
             age_problem,
             queried_users: account.asked_after.iter().cloned().collect(),
         })
     }
 
-    /// Whether the evidence was such that a finding of this matter that is gone is cleared.
+    /// Whether the evidence can clear this finding.
     #[must_use]
     pub fn may_clear(&self, finding: &FindingRef) -> bool {
         match self.coverage.get(&finding.rule) {
             Some(Coverage::Complete) => true,
-            // What a live audit leaves out of this rule are SSH keys of users it did not ask after.
+            // A live audit can leave out optional credentials of users for whom they were not
+            // requested.
             Some(Coverage::NotShown) => match finding.rule.is_optional(finding.kind) {
                 Some(false) => self.is_live,
                 Some(true) => {
@@ -278,7 +290,7 @@ impl ObservedAccount {
         }
     }
 
-    /// What of the policy decides about a rule, as the memory keeps it.
+    /// The part of the policy that decides what the rule finds, as the queue state keeps it.
     #[must_use]
     pub fn criteria_for(&self, rule: Rule) -> String {
         match rule.day_count() {
@@ -289,26 +301,27 @@ impl ObservedAccount {
     }
 }
 
-/// When the evidence was collected. A live audit looks at the account itself; otherwise the credential
-/// report is all there is.
+/// When the evidence was collected. A live audit reads the account itself; other audits only have
+/// the credential report.
 fn evidence_date(account: &v1::Account, audit: &v1::Audit) -> DateTime<Utc> {
     let of_report = account.report_generated_at.or(account.report_newest_date);
-    let is_live = account.evidence == EvidenceSource::Live.id();
+    let is_live = account.evidence == Text::Known(EvidenceSource::Live);
     of_report.filter(|_| !is_live).unwrap_or(audit.generated_at).min(audit.generated_at)
 }
 
 /// Why the age of an account's evidence makes it incomplete, if it does. Both the credential report
-/// and the audit of it grow old.
+/// and its audit age.
 fn age_problem(
     account: &v1::Account,
     audit: &v1::Audit,
     now: DateTime<Utc>,
     limit: MaxEvidenceAge,
 ) -> Result<Option<AgeProblem>, InvalidAudit> {
-    let form = parse("evidence", &account.evidence, EvidenceSource::from_id)?;
+    let form = known("evidence", &account.evidence)?;
     let age = |generated_at, newest| EvidenceAge::of(form, generated_at, newest, limit, now);
-    let is_unseen = account.gaps.iter().any(|gap| gap.piece == EvidenceItem::CredentialReport.id());
-    // An account whose report could not be had is incomplete for that.
+    let is_unseen =
+        account.gaps.iter().any(|gap| gap.piece == Text::Known(EvidenceItem::CredentialReport));
+    // An account without a report is incomplete for that reason.
     let of_report = if is_unseen {
         None
     } else {
@@ -320,13 +333,11 @@ fn age_problem(
 impl ObservedFinding {
     fn of(finding: &v1::Finding) -> Result<Self, InvalidAudit> {
         let credential = finding.credential.as_ref();
-        let kind = credential
-            .map(|it| parse("credential's kind", &it.kind, CredentialKind::from_id))
-            .transpose()?;
-        let rule = parse("rule", &finding.rule, |text| text.parse().ok())?;
+        let kind = credential.map(|it| known("credential's kind", &it.kind)).transpose()?;
+        let rule = known("rule", &finding.rule)?;
         Ok(Self {
             finding: FindingRef {
-                account: parse("account", &finding.account, |text| text.parse().ok())?,
+                account: known("account", &finding.account)?,
                 user: user_name(&finding.user)?,
                 rule,
                 kind,
@@ -336,27 +347,27 @@ impl ObservedFinding {
                 owner: finding.owner.as_deref().map(truncate),
                 progress: finding.remedy.as_ref().map(remediation_progress).transpose()?,
             },
-            level: parse("level", &finding.level, |text| text.parse().ok())?,
-            status: parse("status", &finding.status, FindingStatus::from_id)?,
+            level: known("level", &finding.level)?,
+            status: known("status", &finding.status)?,
             user_resources: finding.belongings.as_ref().map(Into::into),
         })
     }
 
-    /// Whether it belongs into the queue.
+    /// Whether it enters the queue.
     #[must_use]
     pub fn needs_remediation(&self) -> bool {
         self.status == FindingStatus::Open && self.level >= Level::Warning
     }
 
-    /// Whether the gate counts it.
+    /// Whether it counts for the gate.
     #[must_use]
     pub fn counts_for_gate(&self) -> bool {
         self.status == FindingStatus::Open && self.level == Level::Error
     }
 }
 
-/// A name is what a user is known by, so it is not cut. Anybody can write an audit, and the queue
-/// holds only so much.
+/// A name identifies the user, so it is not shortened. Everyone can write an audit, and the space
+/// in the queue is limited.
 fn user_name(name: &str) -> Result<String, InvalidAudit> {
     match name.chars().count() {
         length if length > MAX_USER_NAME_CHARS => Err(InvalidAudit::NameTooLong(length)),
@@ -364,58 +375,57 @@ fn user_name(name: &str) -> Result<String, InvalidAudit> {
     }
 }
 
-/// The date that people are shown.
+/// The reference date to show.
 fn reference(
     rule: Rule,
     finding: &v1::Finding,
 ) -> Result<Option<(ReferenceKind, DateTime<Utc>)>, InvalidAudit> {
-    // A root key is wrong by being there. Its last use moves from day to day, and is no news.
+    // The finding is about the existence of the credential. Its last use changes from day to day
+    // and is no news.
     let created = finding.credential.as_ref().and_then(|it| it.created);
     let (what, at) = match created.filter(|_| rule.shows_creation()) {
         Some(created) => (Some(ReferenceKind::Created), Some(created)),
         None => {
-            let what = finding.reference.as_deref();
-            let what =
-                what.map(|text| parse("reference", text, ReferenceKind::from_id)).transpose()?;
+            let what = finding.reference.as_ref();
+            let what = what.map(|what| known("reference", what)).transpose()?;
             (what, finding.reference_date)
         }
     };
     Ok(what.zip(at.map(to_the_second)))
 }
 
-/// How far the remedy has come.
+/// The remediation of a credential.
 fn remediation_progress(
     written: &v1::RemediationProgress,
 ) -> Result<RemediationProgress, InvalidAudit> {
-    let stage = |text| parse("stage", text, |it| it.parse().ok());
+    let stage = |stage| known("stage", stage);
     Ok(RemediationProgress {
-        reached: parse("remedy", &written.reached, remediation_progress::parse_status)?,
+        reached: known("remedy", &written.reached)?,
         since: written.since.date_naive(),
-        next: written.next.as_deref().map(stage).transpose()?.zip(written.next_from),
+        next: written.next.as_ref().map(stage).transpose()?.zip(written.next_from),
     })
 }
 
-/// A moment as the memory keeps it, so that what was seen and what is remembered can be compared.
+/// A time with the precision of the queue state, so that observed and stored times can be compared.
 fn to_the_second(moment: DateTime<Utc>) -> DateTime<Utc> {
     DateTime::from_timestamp(moment.timestamp(), 0).unwrap_or(moment)
 }
 
-/// The end of an id. An audit holds no more of it, but anybody can write an audit.
+/// The end of an id. An audit has only these characters, but everyone can write an audit.
 fn id_ending(id: &str) -> String {
     let length = id.chars().count();
     id.chars().skip(length.saturating_sub(ID_ENDING)).collect()
 }
 
-fn parse<T>(
-    member: &'static str,
-    text: &str,
-    parse: impl Fn(&str) -> Option<T>,
-) -> Result<T, InvalidAudit> {
-    parse(text).ok_or_else(|| InvalidAudit::UnknownValue { member, text: text.to_owned() })
+fn known<T: Copy>(member: &'static str, value: &Text<T>) -> Result<T, InvalidAudit> {
+    match value {
+        Text::Known(value) => Ok(*value),
+        Text::Unknown(text) => Err(InvalidAudit::UnknownValue { member, text: text.clone() }),
+    }
 }
 
 impl Observation {
-    /// How many findings have this status.
+    /// The number of findings with this status.
     #[must_use]
     pub fn count(&self, status: FindingStatus) -> usize {
         self.findings.values().filter(|seen| seen.status == status).count()

@@ -1,5 +1,4 @@
-//! What an audit JSON says of the remedy: how far it has come with a credential, and what goes with a
-//! user.
+//! Remediation in an audit JSON: the status of a credential, and what is deleted with a user.
 
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
@@ -8,48 +7,51 @@ use crate::model::policy::remediation::Stage;
 use crate::model::remediation_tag::RemediationStatus;
 use crate::report::json::v1;
 
-/// The most names of a kind that are kept: IAM lets a user have about as many.
+/// The maximum number of names in a list. IAM's limits are about the same.
 pub(super) const MAX_NAMES: usize = 20;
-/// The longest of them that is kept, in characters: IAM's are no longer.
+/// The longest name, in characters. IAM's are not longer.
 const MAX_NAME_CHARS: usize = 128;
 
-/// How far the remedy has come with a credential.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// How far the remediation of a credential is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct RemediationProgress {
-    /// What was reached.
+    /// The status.
+    #[serde(rename = "r")]
     pub reached: RemediationStatus,
-    /// On which day.
+    /// The day of the status.
+    #[serde(rename = "s")]
     pub since: NaiveDate,
-    /// What is done next, and the first day of it; `None` where nobody can say.
+    /// The next stage, and its first day; `None` if it is unknown.
+    #[serde(rename = "n", default, skip_serializing_if = "Option::is_none")]
     pub next: Option<(Stage, NaiveDate)>,
 }
 
-/// What a user has besides credentials, where it was looked at.
+/// What a user has besides credentials.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct UserResources {
-    /// Whether there is an MFA device, where that was shown.
+    /// Whether the user has an MFA device, if that is known.
     #[serde(rename = "m", default, skip_serializing_if = "Option::is_none")]
     pub mfa: Option<bool>,
-    /// Groups.
     #[serde(rename = "g", default, skip_serializing_if = "NameList::is_empty")]
     pub groups: NameList,
     /// Managed policies, attached to the user.
     #[serde(rename = "p", default, skip_serializing_if = "NameList::is_empty")]
     pub attached_policies: NameList,
-    /// Policies written into the user.
+    /// Inline policies.
     #[serde(rename = "i", default, skip_serializing_if = "NameList::is_empty")]
     pub inline_policies: NameList,
 }
 
-/// Some names, and how many more there are.
+/// Some names, and the number of further names.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NameList {
-    /// The first of them, in their order.
+    /// The first names, sorted.
     #[serde(rename = "n")]
     pub names: Vec<String>,
-    /// How many more.
+    /// The number of further names.
     #[serde(rename = "x", default, skip_serializing_if = "is_zero")]
     pub more: usize,
 }
@@ -59,7 +61,8 @@ const fn is_zero(more: &usize) -> bool {
 }
 
 impl NameList {
-    /// Of any length and in any order. Anybody can write an audit, and an issue holds only so much.
+    /// The names can be of any number, length and order: everyone can write an audit, and the space
+    /// in an issue is limited.
     fn of(names: &[String]) -> Self {
         let cut = |name: &String| name.chars().take(MAX_NAME_CHARS).collect();
         let mut names: Vec<String> = names.iter().map(cut).collect();
@@ -69,7 +72,6 @@ impl NameList {
         Self { names, more }
     }
 
-    /// Whether there are none.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.names.is_empty() && self.more == 0
@@ -85,9 +87,4 @@ impl From<&v1::UserResources> for UserResources {
             inline_policies: NameList::of(&written.inline_policies),
         }
     }
-}
-
-/// What is reached, by its name.
-pub(super) fn parse_status(text: &str) -> Option<RemediationStatus> {
-    RemediationStatus::ALL.into_iter().find(|it| it.id() == text)
 }

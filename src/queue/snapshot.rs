@@ -1,4 +1,4 @@
-//! What GitHub shows of a queue: its issues, the comments that hold its memory, and twins.
+//! The queue on GitHub: its issues, the comments with the queue state, and duplicates.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,34 +8,29 @@ use super::markers::{self, StateBlock};
 use super::state::{InvalidQueueState, QueueName, QueueState};
 use super::update::{ManualClosures, UserKey, user_key_of};
 
-/// An issue or a comment by one of those who are trusted with a queue.
+/// An issue by a trusted author.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExistingIssue {
-    /// The issue's number.
     pub number: u64,
-    /// The issue's page.
+    /// The address of the issue.
     pub url: String,
-    /// The body, its line ends `\n`.
+    /// The body, with `\n` as line ends.
     pub body: String,
-    /// Whether it is open.
     pub is_open: bool,
-    /// Why it is closed, in GitHub's words.
+    /// GitHub's `state_reason`.
     pub state_reason: Option<String>,
-    /// When it was closed.
     pub closed_at: Option<DateTime<Utc>>,
-    /// Its labels.
     pub labels: Vec<String>,
-    /// Set when a bot closed it. Lists do not say who closed an issue, so this is known only after
+    /// The bot that closed it. Lists do not say who closed an issue, so this is known only after
     /// [`read::find_closers`](super::read::find_closers).
     pub closed_by_bot: Option<BotClosure>,
 }
 
-/// A bot closed an issue: no decision of a person.
+/// A bot closed an issue, which is no decision of a person.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BotClosure {
-    /// The bot's login.
     pub login: String,
-    /// Whether a comment on the issue explains already what to do about the bot.
+    /// Whether a comment already explains what to do about the bot.
     pub is_explained: bool,
 }
 
@@ -47,7 +42,7 @@ impl ExistingIssue {
         self.closed_at.filter(|_| !self.is_open && not_planned && by_person)
     }
 
-    /// The bot that closed it, if no comment explains yet what to do about that.
+    /// The bot that closed it, if no comment explains what to do about it yet.
     #[must_use]
     pub fn unexplained_bot(&self) -> Option<&str> {
         let closing = self.closed_by_bot.as_ref().filter(|closing| !closing.is_explained);
@@ -55,48 +50,48 @@ impl ExistingIssue {
     }
 }
 
-/// An issue that a parallel run has made as well.
+/// A duplicate from a parallel run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DuplicateIssue {
-    /// The one to close.
+    /// The issue to close.
     pub number: u64,
-    /// The one that stays.
+    /// The issue to keep.
     pub original: u64,
 }
 
-/// An issue with the label and a marker of the queue, by an account that is not trusted with it.
+/// An issue with the label and a marker of the queue, by an author who is not trusted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UntrustedIssue {
-    /// Its number.
     pub number: u64,
-    /// The author's login; `None` where the account is gone.
+    /// The author's login; `None` if the account was deleted.
     pub author: Option<String>,
 }
 
-/// A queue as GitHub shows it.
+/// A queue on GitHub.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct QueueSnapshot {
-    /// The number of the queue issue, by the description of the queue's label.
+    /// The number of the queue issue in the description of the queue's label.
     pub number: Option<u64>,
-    /// The index.
+    /// The queue issue.
     pub queue_issue: Option<ExistingIssue>,
-    /// Whether the index that the label names does not begin as one does.
+    /// Whether the issue in the label's description does not begin like a queue issue.
     pub lacks_marker: bool,
-    /// Issues that pass for this queue's and are ignored.
+    /// Issues with the queue's marker that are ignored.
     pub untrusted: Vec<UntrustedIssue>,
-    /// Issues of single users, by the key of their markers.
+    /// Per-user issues, by the key in their markers.
     pub user_issues: BTreeMap<String, ExistingIssue>,
-    /// Open issues that stand for what a lower number stands for.
+    /// Open issues with the same marker as one with a lower number.
     pub duplicates: Vec<DuplicateIssue>,
-    /// The comments on the index by those who are trusted, by their ids.
+    /// The comments of trusted authors on the queue issue, by id.
     pub comments: BTreeMap<u64, String>,
-    /// The highest number among the issues that were listed.
+    /// The highest number of the listed issues.
     pub highest_issue: u64,
 }
 
 impl QueueSnapshot {
-    /// Sorts issues by their markers. Of several that bear the same, the lowest number counts; but
-    /// where the label names the queue issue by its `number`, no other is.
+    /// Sorts issues by their markers. The lowest number counts if several have the same marker. If
+    /// the label's description names the queue issue by `number`, no other issue is the queue
+    /// issue.
     #[must_use]
     pub fn of(mut issues: Vec<ExistingIssue>, queue: &QueueName, number: Option<u64>) -> Self {
         issues.sort_by_key(|issue| issue.number);
@@ -113,7 +108,7 @@ impl QueueSnapshot {
             let user_key = markers::parse_user_hash(&issue.body, queue).map(str::to_owned);
             let first = if markers::begins_with(&issue.body, &marker) {
                 if number.is_some() && snapshot.queue_issue.is_none() {
-                    // The queue issue is gone, and this is none.
+                    // The queue issue was deleted, and this is another issue.
                     continue;
                 }
                 snapshot.queue_issue.as_ref()
@@ -138,9 +133,9 @@ impl QueueSnapshot {
         snapshot
     }
 
-    /// The queue's memory; `None` where there is no queue yet, or an index that a run could not
-    /// fill, since it ended before. It is the writer's view: whoever only reads goes by the label,
-    /// and takes a queue that the label does not name for none.
+    /// The queue state; `None` if there is no queue yet, or if the run that created the queue issue
+    /// ended before it wrote the state. This is for runs that write; runs that only read use the
+    /// number in the label's description, and see no queue without it.
     ///
     /// # Errors
     /// [`InvalidQueueState`] when there is a queue, and its memory does not check.
@@ -159,8 +154,8 @@ impl QueueSnapshot {
         let packed = block.packed(|id| self.comments.get(&id).map(String::as_str))?;
         let queue_state = QueueState::unpack(&packed)?;
         if queue_state.generation == 0 {
-            // A queue that has never known anything cannot tell what is new. The label names a
-            // queue only once it knows something.
+            // An empty state cannot tell what is new. The label's description names a queue only
+            // once the state is written.
             return if self.number.is_some() { Err(InvalidQueueState::Empty) } else { Ok(None) };
         }
         if queue_state.issue != Some(queue_issue.number) {
@@ -172,8 +167,8 @@ impl QueueSnapshot {
         Ok(Some(queue_state))
     }
 
-    /// Closed issues with findings that still call for action: who closed them decides what that
-    /// means. `per_user` tells whether the users' issues are kept up.
+    /// Closed issues with findings that need action, which mean something different depending on
+    /// who closed them. `per_user` says whether per-user issues are used.
     pub fn closed_needing_action(
         &mut self,
         queue_state: Option<&QueueState>,
@@ -190,8 +185,8 @@ impl QueueSnapshot {
         issues.filter(|issue| !issue.is_open)
     }
 
-    /// What people have set aside, of those whom the memory knows. `per_user` tells whether the
-    /// users' issues are kept up.
+    /// The findings in the state that people acknowledged. `per_user` says whether per-user issues
+    /// are used.
     #[must_use]
     pub fn closures(&self, queue_state: Option<&QueueState>, per_user: bool) -> ManualClosures {
         let queue_issue = self.queue_issue.as_ref();
@@ -201,7 +196,7 @@ impl QueueSnapshot {
                 && queue_state.is_some_and(QueueState::is_acknowledged),
             ..ManualClosures::default()
         };
-        // For each user, whether something stands that calls for action.
+        // For each user, whether a finding needs action.
         let mut users: BTreeMap<UserKey, bool> = BTreeMap::new();
         let open =
             queue_state.iter().filter(|_| per_user).flat_map(|queue_state| queue_state.open());

@@ -1,7 +1,9 @@
-//! What the queue knows of each finding, and how it is kept in the queue's issue.
+//! The queue state: what the queue knows about each finding, and how it is stored in the queue
+//! issue.
 //!
-//! It is untrusted input: whoever may edit issues can edit it. What does not check is damaged, and
-//! damaged is neither "all new" nor "none".
+//! The stored state is untrusted, because everyone who can edit issues can edit it. A state that
+//! does not pass the checks is damaged, and a damaged state means neither "everything is new" nor
+//! "nothing is".
 
 use std::collections::BTreeMap;
 
@@ -11,101 +13,138 @@ use chrono::{DateTime, Days, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use super::by_account;
 pub use super::invalid_state::InvalidQueueState;
 use super::limits::{MAX_TEXT_CHARS, MAX_USER_NAME_CHARS};
 use super::observation::FindingRef;
 pub use super::queue_name::{InvalidQueueName, QueueName};
-use super::remediation_progress::{self, RemediationProgress, UserResources};
-use crate::audit::{FindingId, ReferenceKind};
-use crate::model::inventory::{AccountId, CredentialKind};
+use super::remediation_progress::{MAX_NAMES, NameList, UserResources};
+use crate::audit::FindingId;
+use crate::model::inventory::AccountId;
 use crate::model::policy::{Level, Rule, hex16};
 
-/// The most that a memory may unpack to, in bytes: many times what 100 accounts would fill.
+/// The maximum size after decompression, in bytes: many times the size for 100 accounts.
 const MAX_UNPACKED_BYTES: usize = 64 * 1024 * 1024;
-/// The most names of a kind that a memory holds of a user.
-const MAX_NAMES: usize = super::remediation_progress::MAX_NAMES;
-/// The highest generation: more than a memory can reach by being written.
+/// The highest generation, which cannot be reached by writing.
 const MAX_GENERATION: u64 = 1 << 53;
-/// How long a finding that is no longer open is remembered.
+/// How long a finding is kept after it is no longer open.
 const RETENTION_DAYS: u64 = 180;
 
-/// What the queue knows.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What the queue knows. It is stored as JSON in the queue issue, so its fields have short names.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct QueueState {
-    /// Counts the times that it was written.
+    /// How many times it was written.
     pub generation: u64,
     /// The number of the issue that it belongs to; `None` before its first generation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub issue: Option<u64>,
-    /// The page of the run that wrote it; `None` where it was no workflow run.
+    /// The page of the run that wrote it; `None` outside of a workflow run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run: Option<String>,
-    /// The day that the line "last checked" names.
+    /// The day in the line "last checked".
     pub checked: NaiveDate,
     /// The accounts' aliases, where they are known.
     pub aliases: BTreeMap<AccountId, String>,
     /// The date of each account's newest evidence.
+    #[serde(with = "by_account::times")]
     pub audited: BTreeMap<AccountId, DateTime<Utc>>,
     /// When each rule was last observed completely in each account.
+    #[serde(with = "by_account::pairs")]
     pub observed: BTreeMap<(AccountId, Rule), RuleObservation>,
-    /// Every finding that the queue has held.
+    /// Every finding that was in the queue.
+    #[serde(with = "by_account::values")]
     pub entries: BTreeMap<FindingId, QueueEntry>,
-    /// What the users have against whom something stands, where it was looked at: by account, and
-    /// name in lower case.
+    /// What the users with open findings have besides credentials, where it is known: by account,
+    /// and name in lower case.
+    #[serde(
+        rename = "users",
+        default,
+        skip_serializing_if = "BTreeMap::is_empty",
+        with = "by_account::pairs"
+    )]
     pub user_resources: BTreeMap<(AccountId, String), UserResources>,
 }
 
 /// A complete observation of a rule.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct RuleObservation {
     /// When.
+    #[serde(with = "chrono::serde::ts_seconds")]
     pub at: DateTime<Utc>,
-    /// What of the policy decided about the rule.
+    /// The part of the policy that decided what the rule finds.
+    #[serde(rename = "t")]
     pub criteria: String,
 }
 
-/// What is known of one finding.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What is known about one finding.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct QueueEntry {
-    /// What it is about, as it was last seen.
+    /// The finding, as it was last observed.
+    #[serde(rename = "f")]
     pub finding: FindingRef,
-    /// The rule's level when it was last seen.
+    /// The rule's level when the finding was last observed.
+    #[serde(rename = "l")]
     pub level: Level,
-    /// The day on which the queue first held it.
+    /// The day on which the finding entered the queue for the first time.
+    #[serde(rename = "first")]
     pub first_seen: NaiveDate,
-    /// What has become of it.
+    /// What happened to it.
+    #[serde(rename = "s")]
     pub state: FindingState,
 }
 
-/// What has become of a finding.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What happened to a finding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum FindingState {
-    /// It stands.
+    /// It is open.
     Open {
-        /// Since when, without a break.
+        /// The day since which it has been open without interruption.
         since: NaiveDate,
-        /// A person closed the issue over it as not planned.
+        /// A person closed the issue about it as not planned.
+        #[serde(rename = "ack", default, skip_serializing_if = "is_false")]
         acknowledged: bool,
-        /// It is overdue, and that was told.
+        /// It is overdue, and a comment said so.
+        #[serde(rename = "overdue", default, skip_serializing_if = "is_false")]
         overdue_reported: bool,
     },
     /// An exemption covers it.
     Exempted {
-        /// The day on which that was first seen.
+        /// The day on which that was first observed.
         since: NaiveDate,
     },
-    /// It was remedied.
+    /// The credential was removed, deactivated or used.
     Cleared {
-        /// The day on which that was first seen.
+        /// The day on which that was first observed.
         on: NaiveDate,
     },
-    /// The policy asks for it no longer.
+    /// The policy no longer asks for it.
     NotCounted {
-        /// The day on which that was first seen.
+        /// The day on which that was first observed.
         since: NaiveDate,
     },
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_false(value: &bool) -> bool {
+    !*value
+}
+
+impl by_account::InAccount for QueueEntry {
+    fn account(&self) -> AccountId {
+        self.finding.account
+    }
+
+    fn set_account(&mut self, account: AccountId) {
+        self.finding.account = account;
+    }
+}
+
 impl QueueEntry {
-    /// Since when it stands; `None` where it does not.
+    /// The day since which it is open; `None` if it is not.
     #[must_use]
     pub const fn open_since(&self) -> Option<NaiveDate> {
         match self.state {
@@ -114,19 +153,19 @@ impl QueueEntry {
         }
     }
 
-    /// Whether it stands, and nobody has closed the issue over it as not planned.
+    /// Whether it is open, and nobody closed the issue about it as not planned.
     #[must_use]
     pub const fn needs_action(&self) -> bool {
         matches!(self.state, FindingState::Open { acknowledged: false, .. })
     }
 
-    /// Whether the policy asks for it no longer, and nobody knows what has become of it.
+    /// Whether the policy no longer asks for it, so that nobody knows whether it was remediated.
     #[must_use]
     pub const fn is_not_counted(&self) -> bool {
         matches!(self.state, FindingState::NotCounted { .. })
     }
 
-    /// The last day on which it is not overdue.
+    /// The last day before it is overdue.
     #[must_use]
     pub fn due(&self, due_within_days: u32) -> Option<NaiveDate> {
         self.open_since()?.checked_add_days(Days::new(due_within_days.into()))
@@ -136,7 +175,7 @@ impl QueueEntry {
         match self.state {
             FindingState::Open { .. } | FindingState::Exempted { .. } => false,
             FindingState::Cleared { on: day } | FindingState::NotCounted { since: day } => {
-                // Whoever edits the issue may have written any year.
+                // Someone may have edited the issue and written any year.
                 day.checked_add_days(Days::new(RETENTION_DAYS)).is_some_and(|last| last < today)
             }
         }
@@ -144,7 +183,7 @@ impl QueueEntry {
 }
 
 impl QueueState {
-    /// A memory of nothing.
+    /// An empty state.
     #[must_use]
     pub const fn new(today: NaiveDate) -> Self {
         Self {
@@ -160,12 +199,12 @@ impl QueueState {
         }
     }
 
-    /// The findings that stand.
+    /// The open findings.
     pub fn open(&self) -> impl Iterator<Item = (&FindingId, &QueueEntry)> {
         self.entries.iter().filter(|(_, entry)| entry.open_since().is_some())
     }
 
-    /// The findings that are overdue on a day.
+    /// The findings that are overdue on `today`.
     pub fn overdue(
         &self,
         due_within_days: u32,
@@ -176,15 +215,15 @@ impl QueueState {
             .filter(move |(_, entry)| entry.due(due_within_days).is_some_and(|due| due < today))
     }
 
-    /// Whether something stands, and a person has closed the issue over all of it as not planned.
+    /// Whether findings are open, and a person closed the issues about all of them as not planned.
     #[must_use]
     pub fn is_acknowledged(&self) -> bool {
         let mut open = self.open().peekable();
         open.peek().is_some() && open.all(|(_, entry)| !entry.needs_action())
     }
 
-    /// Whether it says the same as another, but for the moments of observations that go on as
-    /// before: those alone are no reason to write.
+    /// Whether it has the same content as another state. The times of observations do not count:
+    /// they alone are no reason to write.
     #[must_use]
     pub fn has_same_content(&self, other: &Self) -> bool {
         let criteria = |queue_state: &Self| -> Vec<_> {
@@ -196,34 +235,29 @@ impl QueueState {
             && criteria(self) == criteria(other)
     }
 
-    /// Makes it the next generation.
+    /// Starts the next generation.
     pub fn advance_generation(&mut self) {
-        // Reading refuses generations that are near the end.
+        // Generations near the maximum are rejected when a state is read.
         self.generation = self.generation.saturating_add(1);
     }
 
-    /// Whether it can be read again once it is written: its texts are bounded where they come from,
-    /// and together they must not exceed what is unpacked.
+    /// Whether it can be read again after it was written: every text is limited where it comes
+    /// from, and all of them together must not exceed the maximum size.
     #[must_use]
     pub fn fits(&self) -> bool {
-        let written = StoredState::from(self);
-        let is_small =
-            serde_json::to_vec(&written).is_ok_and(|json| json.len() <= MAX_UNPACKED_BYTES);
-        is_small && written.is_within_limits()
+        self.json().len() <= MAX_UNPACKED_BYTES && self.is_within_limits()
     }
 
-    /// Leaves out what was settled long ago.
+    /// Removes findings that were closed long ago.
     pub fn drop_old_entries(&mut self, today: NaiveDate) {
         self.entries.retain(|_, entry| !entry.is_past_retention(today));
     }
 
-    /// Packs it into text of the base64 alphabet.
+    /// Packs it into base64 text.
     #[must_use]
     pub fn pack(&self) -> PackedState {
-        let written = StoredState::from(self);
-        // Structs of texts and numbers, which always can be written.
-        let json = serde_json::to_vec(&written).unwrap_or_default();
-        let text = STANDARD.encode(miniz_oxide::deflate::compress_to_vec_zlib(&json, 9));
+        let zlib = miniz_oxide::deflate::compress_to_vec_zlib(&self.json(), 9);
+        let text = STANDARD.encode(zlib);
         PackedState { generation: self.generation, checksum: checksum(&text), text }
     }
 
@@ -244,16 +278,15 @@ impl QueueState {
         if version.v != FORMAT_VERSION {
             return Err(InvalidQueueState::Version(version.v));
         }
-        let written: StoredState =
-            serde_json::from_slice(&json).map_err(|_| InvalidQueueState::Unreadable)?;
-        if !written.is_within_limits() {
+        let Stored { state: queue_state, .. } = serde_json::from_slice::<Stored<Self>>(&json)
+            .map_err(|_| InvalidQueueState::Unreadable)?;
+        if !queue_state.is_within_limits() {
             return Err(InvalidQueueState::TooLong);
         }
-        if written.generation > MAX_GENERATION {
-            return Err(InvalidQueueState::Generation(written.generation));
+        if queue_state.generation > MAX_GENERATION {
+            return Err(InvalidQueueState::Generation(queue_state.generation));
         }
-        let queue_state = written.read().ok_or(InvalidQueueState::Unreadable)?;
-        // Old text under a new number would bring back what was settled.
+        // Old text under a new generation would bring back an old state.
         if queue_state.generation == packed.generation {
             Ok(queue_state)
         } else {
@@ -262,14 +295,14 @@ impl QueueState {
     }
 }
 
-/// A memory as text, with what tells whether it is whole.
+/// A packed state, with what is needed to check it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PackedState {
-    /// The memory's generation.
+    /// The generation of the state.
     pub generation: u64,
-    /// Sixteen hex digits over the text.
+    /// Sixteen hex digits of the text's SHA-256.
     pub checksum: String,
-    /// The text: letters, digits, `+`, `/` and `=`.
+    /// Base64 text.
     pub text: String,
 }
 
@@ -277,262 +310,52 @@ fn checksum(text: &str) -> String {
     hex16(&Sha256::digest(text.as_bytes()))
 }
 
-const FORMAT_VERSION: u32 = 1;
+const FORMAT_VERSION: u32 = 2;
 
+/// The queue state as JSON.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Stored<S> {
+    v: u32,
+    state: S,
+}
+
+/// The version, whatever else the JSON has.
 #[derive(Deserialize)]
 struct FormatVersion {
     v: u32,
 }
 
-/// A memory as JSON: short names, since it is packed into an issue.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct StoredState {
-    v: u32,
-    generation: u64,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    issue: Option<u64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    run: Option<String>,
-    checked: NaiveDate,
-    aliases: BTreeMap<String, String>,
-    audited: BTreeMap<String, i64>,
-    observed: Vec<StoredObservation>,
-    entries: Vec<StoredEntry>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    users: Vec<StoredUser>,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct StoredUser {
-    a: String,
-    u: String,
-    h: UserResources,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct StoredObservation {
-    a: String,
-    r: String,
-    at: i64,
-    t: String,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct StoredEntry {
-    id: String,
-    a: String,
-    u: String,
-    r: String,
-    l: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    k: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    slot: Option<u8>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    end: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    reference: Option<(String, i64)>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    o: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    c: Option<(String, NaiveDate)>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    n: Option<(String, NaiveDate)>,
-    first: NaiveDate,
-    s: StoredFindingState,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum StoredFindingState {
-    Open(NaiveDate),
-    Overdue(NaiveDate),
-    Acknowledged(NaiveDate),
-    AcknowledgedOverdue(NaiveDate),
-    Exempted(NaiveDate),
-    Cleared(NaiveDate),
-    NotCounted(NaiveDate),
-}
-
-impl From<&QueueState> for StoredState {
-    fn from(queue_state: &QueueState) -> Self {
-        let observed = queue_state.observed.iter().map(|((account, rule), it)| StoredObservation {
-            a: account.to_string(),
-            r: rule.to_string(),
-            at: it.at.timestamp(),
-            t: it.criteria.clone(),
-        });
-        let alias = |(account, alias): (&AccountId, &String)| (account.to_string(), alias.clone());
-        Self {
-            v: FORMAT_VERSION,
-            generation: queue_state.generation,
-            issue: queue_state.issue,
-            run: queue_state.run.clone(),
-            checked: queue_state.checked,
-            aliases: queue_state.aliases.iter().map(alias).collect(),
-            audited: queue_state
-                .audited
-                .iter()
-                .map(|(account, at)| (account.to_string(), at.timestamp()))
-                .collect(),
-            observed: observed.collect(),
-            entries: queue_state
-                .entries
-                .iter()
-                .map(|(id, entry)| stored_entry(*id, entry))
-                .collect(),
-            users: queue_state.user_resources.iter().map(stored_user).collect(),
-        }
+impl QueueState {
+    fn json(&self) -> Vec<u8> {
+        let stored = Stored { v: FORMAT_VERSION, state: self };
+        // Text, numbers, and maps with text as keys: serialization cannot fail.
+        serde_json::to_vec(&stored).unwrap_or_default()
     }
-}
 
-fn stored_user(((account, user), has): (&(AccountId, String), &UserResources)) -> StoredUser {
-    StoredUser { a: account.to_string(), u: user.clone(), h: has.clone() }
-}
-
-fn stored_entry(id: FindingId, entry: &QueueEntry) -> StoredEntry {
-    let finding = &entry.finding;
-    StoredEntry {
-        id: id.to_string(),
-        a: finding.account.to_string(),
-        u: finding.user.clone(),
-        r: finding.rule.to_string(),
-        l: entry.level.to_string(),
-        k: finding.kind.map(|kind| kind.id().to_owned()),
-        slot: finding.slot,
-        end: finding.id_ending.clone(),
-        reference: finding.reference.map(|(what, at)| (what.id().to_owned(), at.timestamp())),
-        o: finding.owner.clone(),
-        c: finding.progress.map(|it| (it.reached.id().to_owned(), it.since)),
-        n: finding.progress.and_then(|it| it.next).map(|(stage, from)| (stage.to_string(), from)),
-        first: entry.first_seen,
-        s: match entry.state {
-            FindingState::Open { since, acknowledged, overdue_reported } => {
-                match (acknowledged, overdue_reported) {
-                    (false, false) => StoredFindingState::Open(since),
-                    (false, true) => StoredFindingState::Overdue(since),
-                    (true, false) => StoredFindingState::Acknowledged(since),
-                    (true, true) => StoredFindingState::AcknowledgedOverdue(since),
-                }
-            }
-            FindingState::Exempted { since } => StoredFindingState::Exempted(since),
-            FindingState::Cleared { on } => StoredFindingState::Cleared(on),
-            FindingState::NotCounted { since } => StoredFindingState::NotCounted(since),
-        },
-    }
-}
-
-impl StoredState {
-    /// Whether no text and no list is longer than any that is written.
+    /// Whether no text and no list is longer than any that the program writes.
     fn is_within_limits(&self) -> bool {
-        let of_entry = |entry: &StoredEntry| {
-            fits(&entry.u, MAX_USER_NAME_CHARS)
-                && [&entry.end, &entry.o].into_iter().flatten().all(|it| fits(it, MAX_TEXT_CHARS))
+        let entry_fits = |entry: &QueueEntry| {
+            let FindingRef { user, id_ending, owner, .. } = &entry.finding;
+            fits(user, MAX_USER_NAME_CHARS)
+                && [id_ending, owner].into_iter().flatten().all(|it| fits(it, MAX_TEXT_CHARS))
         };
-        let of_user = |user: &StoredUser| {
-            let UserResources { groups, attached_policies, inline_policies, .. } = &user.h;
-            let names = [groups, attached_policies, inline_policies];
-            fits(&user.u, MAX_USER_NAME_CHARS)
-                && names.iter().all(|it| {
-                    it.names.len() <= MAX_NAMES
-                        && it.names.iter().all(|it| fits(it, MAX_TEXT_CHARS))
-                })
+        let list_fits = |list: &NameList| {
+            list.names.len() <= MAX_NAMES && list.names.iter().all(|it| fits(it, MAX_TEXT_CHARS))
+        };
+        let user_fits = |((_, user), has): (&(AccountId, String), &UserResources)| {
+            let UserResources { groups, attached_policies, inline_policies, .. } = has;
+            fits(user, MAX_USER_NAME_CHARS)
+                && [groups, attached_policies, inline_policies].into_iter().all(list_fits)
         };
         self.run.iter().chain(self.aliases.values()).all(|it| fits(it, MAX_TEXT_CHARS))
-            && self.observed.iter().all(|it| fits(&it.t, MAX_TEXT_CHARS))
-            && self.entries.iter().all(of_entry)
-            && self.users.iter().all(of_user)
-    }
-
-    fn read(self) -> Option<QueueState> {
-        let observed = self.observed.into_iter().map(|it| {
-            let at = DateTime::from_timestamp(it.at, 0)?;
-            Some(((it.a.parse().ok()?, it.r.parse().ok()?), RuleObservation { at, criteria: it.t }))
-        });
-        let aliases = self.aliases.into_iter();
-        let audited = self
-            .audited
-            .into_iter()
-            .map(|(account, at)| Some((account.parse().ok()?, DateTime::from_timestamp(at, 0)?)));
-        Some(QueueState {
-            generation: self.generation,
-            issue: self.issue,
-            run: self.run,
-            checked: self.checked,
-            aliases: aliases
-                .map(|(account, alias)| Some((account.parse().ok()?, alias)))
-                .collect::<Option<_>>()?,
-            audited: audited.collect::<Option<_>>()?,
-            observed: observed.collect::<Option<_>>()?,
-            entries: self.entries.into_iter().map(StoredEntry::read).collect::<Option<_>>()?,
-            user_resources: self
-                .users
-                .into_iter()
-                .map(|it| Some(((it.a.parse().ok()?, it.u), it.h)))
-                .collect::<Option<_>>()?,
-        })
-    }
-}
-
-impl StoredEntry {
-    fn read(self) -> Option<(FindingId, QueueEntry)> {
-        let open = |since, acknowledged, overdue_reported| FindingState::Open {
-            since,
-            acknowledged,
-            overdue_reported,
-        };
-        let kind = match self.k {
-            Some(kind) => Some(CredentialKind::from_id(&kind)?),
-            None => None,
-        };
-        let reference = match self.reference {
-            Some((what, at)) => {
-                Some((ReferenceKind::from_id(&what)?, DateTime::from_timestamp(at, 0)?))
-            }
-            None => None,
-        };
-        let next = match self.n {
-            Some((stage, from)) => Some((stage.parse().ok()?, from)),
-            None => None,
-        };
-        let progress = match self.c {
-            Some((what, since)) => Some(RemediationProgress {
-                reached: remediation_progress::parse_status(&what)?,
-                since,
-                next,
-            }),
-            None => None,
-        };
-        let finding = FindingRef {
-            account: self.a.parse().ok()?,
-            user: self.u,
-            rule: self.r.parse().ok()?,
-            kind,
-            slot: self.slot,
-            id_ending: self.end,
-            reference,
-            owner: self.o,
-            progress,
-        };
-        let state = match self.s {
-            StoredFindingState::Open(since) => open(since, false, false),
-            StoredFindingState::Overdue(since) => open(since, false, true),
-            StoredFindingState::Acknowledged(since) => open(since, true, false),
-            StoredFindingState::AcknowledgedOverdue(since) => open(since, true, true),
-            StoredFindingState::Exempted(since) => FindingState::Exempted { since },
-            StoredFindingState::Cleared(on) => FindingState::Cleared { on },
-            StoredFindingState::NotCounted(since) => FindingState::NotCounted { since },
-        };
-        let level = self.l.parse().ok()?;
-        Some((self.id.parse().ok()?, QueueEntry { finding, level, first_seen: self.first, state }))
+            && self.observed.values().all(|it| fits(&it.criteria, MAX_TEXT_CHARS))
+            && self.entries.values().all(entry_fits)
+            && self.user_resources.iter().all(user_fits)
     }
 }
 
 fn fits(text: &str, most: usize) -> bool {
-    // No text has more characters than bytes.
+    // A text has at most as many characters as bytes.
     text.len() <= most || text.chars().nth(most).is_none()
 }

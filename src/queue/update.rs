@@ -1,7 +1,7 @@
-//! What a new observation makes of the queue's memory.
+//! Updates the queue state with a new observation.
 //!
-//! A finding that is gone is not remedied by that alone: cleared is what a newer observation, in
-//! which its rule was complete, did not find although it would have.
+//! A finding that is no longer observed is not necessarily remediated. It is cleared when a newer
+//! observation, in which its rule was complete, did not find it and would have.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,7 +14,7 @@ use crate::audit::{Coverage, DayCount, FindingId, FindingStatus, ReferenceKind};
 use crate::model::inventory::AccountId;
 use crate::model::policy::{Level, Rule};
 
-/// The user whom an issue of their own is about: the account, and the name in lower case.
+/// The user of a per-user issue: the account, and the name in lower case.
 pub type UserKey = (AccountId, String);
 
 /// The user of a finding.
@@ -23,61 +23,60 @@ pub fn user_key_of(finding: &FindingRef) -> UserKey {
     (finding.account, finding.user.to_ascii_lowercase())
 }
 
-/// When people closed issues as not planned, so that what was listed then is acknowledged, and
-/// which of those they have opened again.
+/// When people closed issues as not planned, which acknowledges the findings listed in them, and
+/// which of these issues people reopened.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ManualClosures {
-    /// The index.
+    /// The queue issue.
     pub queue_issue: Option<DateTime<Utc>>,
-    /// Issues of single users.
+    /// Per-user issues.
     pub users: BTreeMap<UserKey, DateTime<Utc>>,
-    /// The index is open again, though nothing but what is acknowledged stands.
+    /// The queue issue was reopened, although all open findings are acknowledged.
     pub queue_issue_reopened: bool,
-    /// So are the issues of these users.
+    /// The issues of these users were reopened.
     pub users_reopened: BTreeSet<UserKey>,
 }
 
-/// The memory as it is to be, and what has happened since it was written last.
+/// The new queue state, and what changed since the previous one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QueueUpdate {
-    /// As it is to be; its generation is still the last one's.
+    /// The new state, still with the previous generation.
     pub queue_state: QueueState,
-    /// When the audits were made, the newest of them.
+    /// The time of the newest audit.
     pub at: DateTime<Utc>,
-    /// Findings that the queue did not hold, the longest disuse first.
+    /// Findings that were not in the queue, the longest disuse first.
     pub new: Vec<FindingId>,
-    /// Findings that were settled and are back.
+    /// Findings that were no longer open and returned.
     pub returned: Vec<FindingId>,
-    /// Findings that have become overdue.
+    /// Findings that are overdue now.
     pub overdue: Vec<FindingId>,
-    /// Findings that were remedied.
+    /// Findings that were cleared.
     pub cleared: Vec<FindingId>,
-    /// Findings that an exemption has come to cover, or that the policy asks for no longer.
+    /// Findings that an exemption covers now, or that the policy no longer asks for.
     pub dismissed: Vec<FindingId>,
-    /// The rules whose evidence could not be had this time: nothing is closed on the strength of it.
+    /// The incomplete rules, which close nothing.
     pub incomplete: BTreeSet<(AccountId, Rule)>,
     /// Accounts that the queue state knows and this run did not audit.
     pub unaudited: BTreeSet<AccountId>,
-    /// Accounts that are no longer audited, on purpose.
+    /// Accounts that the allowlist lists as no longer audited.
     pub former_accounts: BTreeSet<AccountId>,
 }
 
-/// The evidence of the audits is older than what the queue knows already.
+/// The evidence of an audit is older than the evidence in the queue state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
     "the evidence in the audit of account {account} is of {at}, and the queue knows of a newer \
      one, of {newest}"
 )]
 pub struct OutdatedEvidence {
-    /// The account.
     pub account: AccountId,
     /// The date of the audit's evidence.
     pub at: DateTime<Utc>,
-    /// The moment that the queue knows of.
+    /// The date of the evidence in the queue state.
     pub newest: DateTime<Utc>,
 }
 
-/// Brings the memory up to an observation. `today` is the day of the run; a finding that stands for
+/// Updates the state with an observation. `today` is the day of the run; a finding that is open for
 /// more than `due_within_days` is overdue.
 ///
 /// # Errors
@@ -133,7 +132,7 @@ fn incomplete(observation: &Observation) -> BTreeSet<(AccountId, Rule)> {
     observation.accounts.iter().flat_map(of_account).collect()
 }
 
-/// The longest disuse first; the rest makes the order total.
+/// The longest disuse first. The remaining fields make the order total.
 fn sort_key<'a>(
     entries: &'a BTreeMap<FindingId, QueueEntry>,
     id: &'a FindingId,
@@ -159,8 +158,8 @@ fn reject_outdated(
 }
 
 impl QueueUpdate {
-    /// What was listed when a person closed the issue as not planned is acknowledged, until a person
-    /// opens the issue again.
+    /// Acknowledges the findings that were listed when a person closed the issue as not planned,
+    /// until a person reopens the issue.
     fn acknowledge(&mut self, closures: &ManualClosures) {
         for entry in self.queue_state.entries.values_mut() {
             let user_key = user_key_of(&entry.finding);
@@ -215,7 +214,8 @@ impl QueueUpdate {
                     FindingState::Cleared { .. } | FindingState::NotCounted { .. },
                 )
                 | (AbsenceReason::Unknown, _) => {}
-                // By which terms it was found is forgotten, and other terms may not show it.
+                // The criteria by which it was found are no longer known, and other criteria may
+                // not find it.
                 (AbsenceReason::Cleared, FindingState::NotCounted { .. })
                     if !counts_days(entry.finding.rule) => {}
                 (AbsenceReason::Cleared, _) => {
@@ -234,7 +234,7 @@ impl QueueUpdate {
         }
     }
 
-    /// What was found in a former account is not counted any more, and not waited for.
+    /// Findings in a former account no longer count, and its rules are no longer expected.
     fn resolve_former_accounts(&mut self, today: NaiveDate) {
         for (id, entry) in &mut self.queue_state.entries {
             let is_former = self.former_accounts.contains(&entry.finding.account);
@@ -253,8 +253,8 @@ impl QueueUpdate {
         self.queue_state.observed.retain(|(account, _), _| !self.former_accounts.contains(account));
     }
 
-    /// Whether nothing is missing, and nothing is looked away from, so that a queue in which nothing
-    /// is open is done.
+    /// Whether every rule is complete and no finding is ignored, so that a queue without open
+    /// findings is done.
     #[must_use]
     pub fn is_complete(&self) -> bool {
         let is_ignored = |entry: &QueueEntry| {
@@ -265,7 +265,7 @@ impl QueueUpdate {
             && !self.queue_state.entries.values().any(is_ignored)
     }
 
-    /// What a user has is known as it was seen last, and of interest while something stands.
+    /// Keeps what the users with open findings have besides credentials, as it was last observed.
     fn record_user_resources(&mut self, observation: &Observation) {
         let user_resources = &mut self.queue_state.user_resources;
         for seen in observation.findings.values() {
@@ -283,7 +283,7 @@ impl QueueUpdate {
     fn record_coverage(&mut self, observation: &Observation) {
         for (account, audited) in &observation.accounts {
             let newest = self.queue_state.audited.entry(*account).or_insert(audited.evidence_at);
-            // Evidence whose age is a problem must not outdate other evidence.
+            // Evidence with an age problem must not make other evidence outdated.
             if audited.age_problem.is_none() {
                 *newest = audited.evidence_at;
             }
@@ -299,7 +299,7 @@ impl QueueUpdate {
                     };
                     self.queue_state.observed.insert((*account, rule), observed);
                 } else if !audited.coverage.contains_key(&rule) {
-                    // A rule that is off is not waited for.
+                    // A rule that is off is not expected.
                     self.queue_state.observed.remove(&(*account, rule));
                 }
             }
@@ -312,16 +312,16 @@ impl QueueUpdate {
             let FindingState::Open { acknowledged, overdue_reported, .. } = &mut entry.state else {
                 continue;
             };
-            // What is acknowledged is overdue too, and nobody wants to hear of it.
+            // Acknowledged findings become overdue too, but are not reported.
             if is_overdue && !*overdue_reported && !*acknowledged {
                 self.overdue.push(*id);
             }
-            // It may have got more time since it was told.
+            // Its due date may have been extended since it was reported.
             *overdue_reported = is_overdue;
         }
     }
 
-    /// Whether something has happened that people are to be told of.
+    /// Whether something changed that is worth a comment.
     #[must_use]
     pub const fn has_reportable_changes(&self) -> bool {
         !(self.new.is_empty() && self.returned.is_empty() && self.overdue.is_empty())
@@ -333,9 +333,9 @@ const fn open_state(today: NaiveDate) -> FindingState {
 }
 
 impl QueueEntry {
-    /// Takes in how the finding was seen; the state, if it is another now.
+    /// Records an observation of the finding, and returns the state if it changed.
     fn record(&mut self, seen: &ObservedFinding, today: NaiveDate) -> Option<FindingState> {
-        // Nobody knows: it stays what it was, and as it was seen when it could be judged.
+        // An unknown finding keeps its state, and the details from when it could be evaluated.
         if seen.status == FindingStatus::Unknown {
             return None;
         }
@@ -356,13 +356,13 @@ impl QueueEntry {
     }
 }
 
-/// Why a finding is not there.
+/// Why a finding was not observed.
 enum AbsenceReason {
-    /// It would have been found.
+    /// It no longer exists: the audit would have found it.
     Cleared,
-    /// The policy asks for it no longer.
+    /// The policy no longer asks for it.
     NotCounted,
-    /// Nobody can say.
+    /// The evidence does not tell.
     Unknown,
 }
 
@@ -380,7 +380,8 @@ fn absence_reason(
     let criteria = audited.criteria_for(finding.rule);
     let same_terms = known.is_none_or(|known| known.criteria == criteria);
     match finding.reference {
-        // Its date alone is too young for today's threshold, whatever has become of it.
+        // Its reference date is too recent for today's `stale_after_days`, so it is not found
+        // either way.
         Some((
             ReferenceKind::LastUsed | ReferenceKind::NeverUsedSince | ReferenceKind::Created,
             since,

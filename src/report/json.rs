@@ -1,7 +1,11 @@
 //! The audit as JSON, for programs. Versioned: what reads v1 reads every later v1.
 
 mod from_audit;
+mod incomplete_reason;
+mod text;
 pub mod v1;
+
+pub use incomplete_reason::IncompleteReason;
 
 use crate::audit::Audit;
 

@@ -1,29 +1,29 @@
 //! Paths in the workspace of a job, and in the repository that is checked out there.
 //!
-//! `actions/checkout` puts the repository into the workspace, or into a folder below it (`path:`).
-//! Annotations, comments and the contents API want the path in the repository; files are opened by
-//! their path in the workspace, and outputs are read by later steps relative to it. Git itself is
-//! not run: the workspace belongs to another user than the container's.
+//! `actions/checkout` writes the repository to the workspace or to a folder in it (`path:`).
+//! Annotations, comments and the contents API use the path in the repository; files are opened by
+//! their path in the workspace, and later steps read outputs relative to it. Git is not run,
+//! because the workspace belongs to another user than the container.
 
 use std::path::{Component, Path, PathBuf};
 
 const WORKSPACE: &str = "GITHUB_WORKSPACE";
 
-/// Where a file of the workspace stands in the repository.
+/// The path of a workspace file in the repository.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RepositoryPath {
-    /// At this path, segments separated by `/`.
+    /// This path, with `/` as separator.
     At(String),
-    /// Probably at this path: the workspace has no `.git` that would tell where the checkout begins.
+    /// Probably this path. The workspace has no `.git` that shows where the checkout is.
     Probable(String),
-    /// In a checkout of another repository, which is no submodule: `owner/name`.
+    /// In a checkout of another repository that is not a submodule: `owner/name`.
     OtherRepository(String),
-    /// Nobody can tell; the reason.
+    /// Unknown, for this reason.
     Unknown(&'static str),
 }
 
 impl RepositoryPath {
-    /// The path, if there is one in the workflow's repository.
+    /// The path in the workflow's repository, if known.
     #[must_use]
     pub fn path(&self) -> Option<&str> {
         match self {
@@ -33,8 +33,8 @@ impl RepositoryPath {
     }
 }
 
-/// Where a file of the workspace stands in the repository. `own` are the names of the repositories
-/// that count as the workflow's own: it, and the fork that a pull request comes from.
+/// Finds the path of a workspace file in the repository. `own` are the names of the workflow's
+/// repositories: its own, and the fork that a pull request comes from.
 #[must_use]
 pub fn locate(file: &Path, workspace: Option<&Path>, own: &[&str]) -> RepositoryPath {
     let workspace = resolved(workspace.unwrap_or_else(|| Path::new(".")));
@@ -47,11 +47,11 @@ pub fn locate(file: &Path, workspace: Option<&Path>, own: &[&str]) -> Repository
     let Some(root) = folders.into_iter().find(is_checkout) else {
         return match slash_separated(below) {
             Some(path) => RepositoryPath::Probable(path),
-            None => RepositoryPath::Unknown("its path is not text in UTF-8"),
+            None => RepositoryPath::Unknown("its path is not UTF-8 text"),
         };
     };
     match origin(root) {
-        // Wherever it comes from: the commit that is checked out is the proposal's to choose.
+        // Whatever its origin is: the pull request can change the commit that is checked out.
         CheckoutOrigin::Submodule => RepositoryPath::Unknown("it is in a submodule"),
         CheckoutOrigin::Repository(name)
             if !own.iter().any(|own| own.eq_ignore_ascii_case(&name)) =>
@@ -61,13 +61,13 @@ pub fn locate(file: &Path, workspace: Option<&Path>, own: &[&str]) -> Repository
         CheckoutOrigin::Repository(_) | CheckoutOrigin::Unknown => {
             match file.strip_prefix(root).ok().and_then(slash_separated) {
                 Some(path) => RepositoryPath::At(path),
-                None => RepositoryPath::Unknown("its path is not text in UTF-8"),
+                None => RepositoryPath::Unknown("its path is not UTF-8 text"),
             }
         }
     }
 }
 
-/// A path as later steps of the job know it: relative to the workspace where it is below it.
+/// The path as later steps of the job see it: relative to the workspace, if it is in there.
 #[must_use]
 pub fn relative_to_workspace(path: &Path) -> PathBuf {
     let Some(workspace) = super::variable(WORKSPACE).map(PathBuf::from) else {
@@ -77,15 +77,15 @@ pub fn relative_to_workspace(path: &Path) -> PathBuf {
     below(&absolute, &workspace).unwrap_or_else(|| path.to_path_buf())
 }
 
-/// The workspace or an absolute path below it, relative to the workspace; `None` for every other path.
+/// The path of the workspace or of a file in it relative to the workspace; `None` for other paths.
 #[must_use]
 pub fn below_workspace(path: &Path) -> Option<PathBuf> {
     let workspace = super::variable(WORKSPACE).map(PathBuf::from)?;
     if path.is_absolute() { below(path, &workspace) } else { None }
 }
 
-/// A path that a setting gives, relative where it is an absolute one below the workspace and we
-/// work in the workspace: the same file, by the name that other steps know it by.
+/// A path from a setting. An absolute path in the workspace becomes relative if the current
+/// directory is the workspace.
 #[must_use]
 pub fn as_relative(path: PathBuf) -> PathBuf {
     let relative_workspace = || {
@@ -98,7 +98,7 @@ pub fn as_relative(path: PathBuf) -> PathBuf {
     }
 }
 
-/// The path below the workspace, by the names alone or with links resolved.
+/// The path below the workspace, compared by name or with links resolved.
 fn below(path: &Path, workspace: &Path) -> Option<PathBuf> {
     let is_plain = |it: &Path| it.components().all(|part| part != Component::ParentDir);
     let by_name = path.strip_prefix(workspace).map(Path::to_path_buf).ok();
@@ -110,7 +110,7 @@ fn below(path: &Path, workspace: &Path) -> Option<PathBuf> {
     Some(if found.as_os_str().is_empty() { PathBuf::from(".") } else { found })
 }
 
-/// The absolute path, with the links in the folders above resolved as far as those are there.
+/// The absolute path, with links in existing parent folders resolved.
 fn resolved(path: &Path) -> PathBuf {
     let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
     match (absolute.parent(), absolute.file_name()) {
@@ -127,13 +127,11 @@ fn slash_separated(path: &Path) -> Option<String> {
     segments.map(|segments| segments.join("/"))
 }
 
-/// Where a checkout comes from.
+/// The origin of a checkout.
 enum CheckoutOrigin {
     /// `owner/name`
     Repository(String),
-    /// A submodule, wherever it comes from.
     Submodule,
-    /// The checkout does not say.
     Unknown,
 }
 
@@ -141,7 +139,7 @@ fn origin(root: &Path) -> CheckoutOrigin {
     let git = root.join(".git");
     let mut folder = git.clone();
     if git.is_file() {
-        // A worktree or a submodule: the file names the real folder.
+        // In a worktree or submodule, the file contains the path of the git folder.
         let text = read_small_file(&git).unwrap_or_default();
         let named = text.strip_prefix("gitdir:").map(str::trim).unwrap_or_default();
         folder = root.join(named);
@@ -160,7 +158,7 @@ fn origin(root: &Path) -> CheckoutOrigin {
     }
 }
 
-/// The text of a small file of git's.
+/// The text of a small file in a git folder.
 fn read_small_file(path: &Path) -> Option<String> {
     const LARGEST: u64 = 1024 * 1024;
     let metadata = path.metadata().ok()?;
@@ -168,7 +166,7 @@ fn read_small_file(path: &Path) -> Option<String> {
     is_small_file.then(|| std::fs::read_to_string(path).ok()).flatten()
 }
 
-/// The address of the remote `origin` in a git configuration.
+/// The URL of the remote `origin` in a git configuration.
 fn origin_url(config: &str) -> Option<&str> {
     let mut of_origin = false;
     for line in config.lines().map(str::trim) {
@@ -184,13 +182,13 @@ fn origin_url(config: &str) -> Option<&str> {
     None
 }
 
-/// `owner/name` at the end of the address of a repository.
+/// `owner/name` at the end of a repository URL.
 fn repository_of(url: &str) -> Option<String> {
     let url = url.trim_end_matches('/');
     let url = url.strip_suffix(".git").unwrap_or(url);
     let mut segments = url.rsplit(['/', ':']);
     let (name, owner) = (segments.next()?, segments.next()?);
-    // Whoever signs in by the address stands before an `@`, and is nobody's business.
+    // Credentials are in front of an `@`, and must not be shown.
     let is_name = |text: &str| !text.is_empty() && !text.contains('@');
     (is_name(name) && is_name(owner)).then(|| format!("{owner}/{name}"))
 }
@@ -204,7 +202,7 @@ mod tests {
     const OWN: [&str; 1] = ["acme/infra"];
     const FILE: &str = ".github/iam-allowlist.yml";
 
-    /// A workspace with an allowlist below `folder`.
+    /// A workspace with an allowlist in `folder`.
     fn workspace(folder: &str) -> (tempfile::TempDir, PathBuf) {
         let workspace = tempfile::tempdir().unwrap();
         let file = workspace.path().join(folder).join(FILE);
@@ -215,7 +213,8 @@ mod tests {
 
     fn config(url: &str) -> String {
         format!(
-            "[core]\n\tbare = false\n[remote \"up\"]\n\turl = x\n[remote \"origin\"]\n\turl = {url}\n"
+            "[core]\n\tbare = false\n[remote \"up\"]\n\turl = x\n[remote \"origin\"]\n\turl = \
+             {url}\n"
         )
     }
 
@@ -290,7 +289,7 @@ mod tests {
         put(root.join("tree/.git"), "gitdir: ../.git/modules/tree\n");
         let unknown = locate(&file, Some(root), &OWN);
         assert_eq!(unknown, RepositoryPath::Unknown("it is in a submodule"));
-        // The proposal sets which commit of a submodule is checked out, and where it comes from.
+        // The pull request can change the commit and the origin of a submodule.
         for origin in ["../policies.git", "https://github.com/acme/policies", "../infra.git"] {
             put(root.join(".git/modules/tree/config"), &config(origin));
             assert_eq!(locate(&file, Some(root), &OWN), unknown, "{origin}");
@@ -305,7 +304,7 @@ mod tests {
         let found = locate(&file, Some(workspace.path()), &OWN);
         assert_eq!(found, RepositoryPath::Probable(FILE.to_owned()));
         let (elsewhere, _) = self::workspace("");
-        // A checkout around the workspace is none of ours.
+        // A checkout around the workspace does not count.
         let outside = locate(&file, Some(elsewhere.path()), &OWN);
         assert_eq!(outside, RepositoryPath::Unknown("it is outside the workspace"));
     }

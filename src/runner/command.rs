@@ -1,6 +1,6 @@
 //! Workflow commands: annotations, masks and groups.
 //!
-//! Source: "Workflow commands for GitHub Actions", GitHub documentation. They are given through
+//! Source: "Workflow commands for GitHub Actions", GitHub documentation. Commands are written with
 //! [`Log::command`](super::log::Log::command).
 
 use std::fmt::{self, Write as _};
@@ -9,37 +9,36 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use super::inert::inert;
 
-/// The longest message of an annotation, in UTF-16 code units, as the runner counts; what is
-/// longer it cuts.
+/// The longest message of an annotation, in UTF-16 code units like the runner counts. The runner
+/// cuts longer messages.
 pub const MAX_MESSAGE_LENGTH: usize = 4_096;
-/// How many annotations of a level a step may make; the runner drops what is beyond.
+/// The maximum number of annotations per level and step. The runner drops the rest.
 pub const MAX_ANNOTATIONS_PER_LEVEL: usize = 10;
 
-/// What the runner is told to do. The text in it may be anybody's.
+/// A workflow command. Its text can be untrusted.
 #[derive(Debug)]
 pub enum WorkflowCommand {
-    /// Shows a message on the run's page, and on a file's line where it names one.
+    /// Shows a message on the page of the run, and at a line of a file.
     Annotation(Annotation),
-    /// Blanks a value in everything that the runner shows, the step's summary included.
+    /// Hides a value in logs and the step summary.
     Mask(SecretString),
-    /// Folds what follows under a title.
+    /// Starts a collapsible group of log lines.
     Group(String),
-    /// Ends what [`WorkflowCommand::Group`] began.
+    /// Ends a [`WorkflowCommand::Group`].
     EndGroup,
-    /// Shows a line where the debug log is asked for.
+    /// A log line that is shown if debug logging is enabled.
     Debug(String),
 }
 
-/// A message on the run's page, and on a line of a file.
+/// A message on the page of the run, and at a line of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Annotation {
-    /// How bad it is.
     pub level: AnnotationLevel,
-    /// The text; line breaks are kept, and what is over [`MAX_MESSAGE_LENGTH`] is cut.
+    /// The text. Line breaks are kept. Text over [`MAX_MESSAGE_LENGTH`] is cut.
     pub message: String,
-    /// What stands above the text, where that is not the level's name.
+    /// The title; by default the name of the level.
     pub title: Option<String>,
-    /// The file, by its path in the repository.
+    /// The path of the file in the repository.
     pub file: Option<String>,
     /// The line, from 1.
     pub line: Option<usize>,
@@ -51,20 +50,17 @@ pub struct Annotation {
     pub end_column: Option<usize>,
 }
 
-/// How bad an annotation is, the worst first.
+/// The level of an annotation, most severe first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum AnnotationLevel {
-    /// Something is wrong.
     Error,
-    /// Something may be wrong.
     Warning,
-    /// Something is worth knowing.
     Notice,
 }
 
 impl WorkflowCommand {
-    /// The command as the runner reads it, with its line's end. A secret of several lines takes
-    /// several; one that is blank takes none, for to mask it would blank everything.
+    /// The lines of the command, with line breaks. A secret of several lines takes several. A blank
+    /// secret takes none, because masking it would hide everything.
     #[must_use]
     pub fn lines(&self) -> String {
         match self {
@@ -84,7 +80,7 @@ impl From<Annotation> for WorkflowCommand {
 }
 
 impl Annotation {
-    /// An annotation of the run, on no file.
+    /// An annotation of the run, without a file.
     pub fn new(level: AnnotationLevel, message: impl Into<String>) -> Self {
         Self {
             level,
@@ -129,30 +125,32 @@ impl fmt::Display for AnnotationLevel {
     }
 }
 
-/// The annotations that a step may make: the worst first, else in the given order. Where there are
-/// more than [`MAX_ANNOTATIONS_PER_LEVEL`] of a level, the last one kept says how many are left out.
+/// Limits the annotations to what a step can have, most severe first and otherwise in the given
+/// order. If there are more than [`MAX_ANNOTATIONS_PER_LEVEL`] of a level, the last one says how
+/// many are left out.
 #[must_use]
 pub fn limit_annotations(mut annotations: Vec<Annotation>) -> Vec<Annotation> {
     annotations.sort_by_key(|annotation| annotation.level);
-    let kinds = annotations.chunk_by(|one, next| one.level == next.level);
-    kinds.flat_map(limit_level).collect()
+    let levels = annotations.chunk_by(|one, next| one.level == next.level);
+    levels.flat_map(limit_level).collect()
 }
 
-fn limit_level(kind: &[Annotation]) -> Vec<Annotation> {
-    match (kind.first(), kind.get(..MAX_ANNOTATIONS_PER_LEVEL - 1)) {
-        (Some(first), Some(kept)) if kind.len() > MAX_ANNOTATIONS_PER_LEVEL => {
+fn limit_level(level: &[Annotation]) -> Vec<Annotation> {
+    match (level.first(), level.get(..MAX_ANNOTATIONS_PER_LEVEL - 1)) {
+        (Some(first), Some(kept)) if level.len() > MAX_ANNOTATIONS_PER_LEVEL => {
             let message = format!(
-                "{} annotations more of this kind are left out: a step may make {MAX_ANNOTATIONS_PER_LEVEL}",
-                kind.len() - kept.len()
+                "{} more annotations of this level are not shown: a step can have at most \
+                 {MAX_ANNOTATIONS_PER_LEVEL}",
+                level.len() - kept.len()
             );
             let rest = Annotation::new(first.level, message);
             kept.iter().cloned().chain([rest]).collect()
         }
-        _ => kind.to_vec(),
+        _ => level.to_vec(),
     }
 }
 
-/// The runner compares by lines, so each line of a secret is one of its own.
+/// The runner masks line by line, so each line of a secret is masked separately.
 fn masks(secret: &str) -> String {
     let lines = secret.split(['\r', '\n']).filter(|line| !line.trim().is_empty());
     lines.map(|line| format!("::add-mask::{}\n", data(line))).collect()
@@ -165,7 +163,7 @@ fn truncate(mut message: String) -> String {
     let mut units = 0;
     let end = message.char_indices().find(|(_, character)| {
         units += character.len_utf16();
-        // One is the ellipsis.
+        // One is reserved for the ellipsis.
         units > MAX_MESSAGE_LENGTH - 1
     });
     message.truncate(end.map_or(message.len(), |(at, _)| at));
@@ -241,7 +239,7 @@ mod tests {
         assert_eq!(message(whole.clone()), format!("::error::{whole}\n"));
         let expected = format!("::error::{}…\n", "é".repeat(MAX_MESSAGE_LENGTH - 1));
         assert_eq!(message(format!("{whole}é")), expected);
-        // Two code units each, and none is cut in half.
+        // Two code units each. None is cut in half.
         let expected = format!("::error::{}…\n", "🔑".repeat(MAX_MESSAGE_LENGTH / 2 - 1));
         assert_eq!(message("🔑".repeat(MAX_MESSAGE_LENGTH)), expected);
     }
@@ -276,7 +274,7 @@ mod tests {
         assert_eq!(messages.len(), 21);
         assert_eq!(messages[..2], ["error 1", "error 2"]);
         assert_eq!(messages[8], "error 9");
-        let rest = "3 annotations more of this kind are left out: a step may make 10";
+        let rest = "3 more annotations of this level are not shown: a step can have at most 10";
         assert_eq!((kept[9].level, messages[9]), (AnnotationLevel::Error, rest));
         assert_eq!(messages[10], "warning 1");
         assert_eq!(messages[19..], ["warning 10", "notice 1"]);

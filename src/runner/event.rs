@@ -1,8 +1,8 @@
-//! What happened: the webhook payload of the event that started the job.
+//! The webhook payload of the event that started the job.
 //!
-//! Source: "Webhook events and payloads" and "Events that trigger workflows", GitHub
-//! documentation. Only what is needed is read, and what is missing or odd is `None`: a `schedule`
-//! event has hardly anything.
+//! Source: "Webhook events and payloads" and "Events that trigger workflows", GitHub documentation.
+//! Only the needed fields are read. A missing or malformed field is `None`: a `schedule` event has
+//! almost no fields.
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
@@ -10,47 +10,42 @@ use serde_json::Value;
 
 use crate::model::identity::Visibility;
 
-/// The parts of an event that a run depends on.
+/// The fields of an event that a run uses.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct EventPayload {
-    /// The branch that schedules run on.
     pub default_branch: Option<String>,
-    /// Who sees the repository; `None` is not known, and no reason to take it for private.
+    /// Who can see the repository. `None` is unknown, and must not be treated as private.
     pub visibility: Option<Visibility>,
-    /// The pull request that the event is about.
     pub pull_request: Option<PullRequest>,
-    /// The newest commit of the branch that a merge group is built upon.
+    /// The head commit of the branch that a merge group merges into.
     pub merge_group_base: Option<String>,
-    /// The name of that branch.
     pub merge_group_base_ref: Option<String>,
 }
 
-/// A pull request, as it was when the event happened.
+/// A pull request at the time of the event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PullRequest {
-    /// Its number in the base repository.
+    /// The number in the base repository.
     pub number: u64,
-    /// The newest commit that it wants to merge.
+    /// The head commit.
     pub head_sha: String,
-    /// The newest commit of the branch into which it wants to merge; not the merge base.
+    /// The head commit of the base branch; not the merge base.
     pub base_sha: String,
-    /// The name of that branch.
     pub base_ref: String,
-    /// `owner/name` of the repository it comes from; `None` where a fork was deleted.
+    /// `owner/name` of the head repository; `None` if a fork was deleted.
     pub head_repository: Option<String>,
-    /// `owner/name` of the repository it goes to.
+    /// `owner/name` of the base repository.
     pub base_repository: String,
-    /// The login of whoever opened it; `None` where the account was deleted.
+    /// The login of the author; `None` if the account was deleted.
     pub author: Option<String>,
-    /// Whether it is not ready for review.
+    /// Whether it is a draft.
     pub draft: bool,
 }
 
 impl EventPayload {
-    /// Reads the event file.
+    /// Parses the event file.
     ///
-    /// # Errors
-    /// When it is no JSON; the error names the line and repeats nothing.
+    /// When it is not JSON. The error contains the line, but no content.
     pub fn read(json: &[u8]) -> Result<Self, serde_json::Error> {
         let event: Value = serde_json::from_slice(json)?;
         let event = RawEvent::deserialize(event).unwrap_or_default();
@@ -66,22 +61,21 @@ impl EventPayload {
 }
 
 impl PullRequest {
-    /// Whether it comes from another repository, or from one that is not known. Such a run has no
-    /// OIDC token and no token that writes.
+    /// Whether the head repository is a different or unknown one. Such a run has no OIDC token, and
+    /// a read-only token.
     #[must_use]
     pub fn is_fork(&self) -> bool {
         let is_base = |head: &String| head.eq_ignore_ascii_case(&self.base_repository);
         !self.head_repository.as_ref().is_some_and(is_base)
     }
 
-    /// Whether Dependabot opened it. Such a run may have no secrets and no token that writes.
+    /// Whether Dependabot opened it. Such a run may have no secrets, and a read-only token.
     #[must_use]
     pub fn is_dependabot(&self) -> bool {
         self.author.as_deref() == Some("dependabot[bot]")
     }
 }
 
-/// The payload as it stands in the file.
 #[derive(Deserialize, Default)]
 struct RawEvent {
     #[serde(default, deserialize_with = "if_readable")]
@@ -153,7 +147,7 @@ struct EventUser {
     login: String,
 }
 
-/// The value, or `None` where it is another kind of thing.
+/// The value, or `None` if it has another type.
 fn if_readable<'de, T, D>(deserializer: D) -> Result<Option<T>, D::Error>
 where
     T: DeserializeOwned,
@@ -163,7 +157,7 @@ where
 }
 
 impl RawRepository {
-    /// Older servers say only whether it is private, which there includes internal ones.
+    /// Older servers only send `private`, which includes internal.
     fn visibility_of(&self) -> Option<Visibility> {
         match (self.visibility.as_deref(), self.private) {
             (Some("public"), _) | (_, Some(false)) => Some(Visibility::Public),

@@ -1,71 +1,65 @@
-//! The files through which a step hands over its outputs and its summary, and whose files are.
+//! The files for outputs and the summary of a step, and the ownership of created files.
 //!
-//! Source: "Workflow commands for GitHub Actions", GitHub documentation. The runner makes the files
-//! and names them in the environment; outside of Actions there are none, and nothing is written.
+//! Source: "Workflow commands for GitHub Actions", GitHub documentation. The runner creates the
+//! files and sets their paths in the environment. Outside Actions there are none, and nothing is
+//! written.
 
 use std::fs::File;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-use crate::cause::reason as words;
+use crate::cause::reason as describe;
 use crate::files::open_runner_file;
 
-/// The longest summary of a step, in bytes. A longer one the runner drops whole.
+/// The maximum size of a step summary, in bytes. The runner drops a larger one.
 pub const MAX_SUMMARY_BYTES: usize = 1_048_576;
 
 const OUTPUTS: &str = "GITHUB_OUTPUT";
 const SUMMARY: &str = "GITHUB_STEP_SUMMARY";
 
-/// The step's outputs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outputs {
     path: PathBuf,
 }
 
-/// The step's summary, in Markdown.
+/// The step summary, in Markdown.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Summary {
     path: PathBuf,
 }
 
-/// Why a file of the runner was not written.
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
-    /// It cannot be appended to.
-    #[error("{} ({variable}) cannot be written: {}{}", path.display(), words(reason), hint(reason))]
+    #[error("cannot write {} ({variable}): {}{}", path.display(), describe(reason), hint(reason))]
     Unwritable {
-        /// The file.
         path: PathBuf,
-        /// The variable that names it.
+        /// The variable that contains its path.
         variable: &'static str,
-        /// What came of it.
+        /// The error.
         reason: io::Error,
     },
-    /// The summary would become too long.
     #[error(
-        "the summary in {} ({SUMMARY}) would be {bytes} bytes long, and the runner drops one of \
-         more than {MAX_SUMMARY_BYTES}; write less of it",
+        "the summary in {} ({SUMMARY}) would have {bytes} bytes, but the runner drops a summary \
+         of more than {MAX_SUMMARY_BYTES} bytes; write less to it",
         path.display()
     )]
     TooLong {
-        /// The file.
         path: PathBuf,
-        /// How long the summary would be.
+        /// The size that the summary would have.
         bytes: usize,
     },
 }
 
 impl Outputs {
-    /// The file that the environment names; `None` where it names none.
+    /// The file from the environment; `None` if there is none.
     #[must_use]
     pub fn from_environment() -> Option<Self> {
         super::variable(OUTPUTS).map(|path| Self { path: path.into() })
     }
 
-    /// Appends outputs, each a name and its value. The value may be anybody's text: it stands
-    /// between lines of chance that it does not hold.
+    /// Appends outputs, each a name and its value. The value can be untrusted: it is written
+    /// between random delimiters that it does not contain.
     ///
-    /// # Errors
     /// [`FileError`] when the file cannot be written.
     pub fn append(&self, outputs: &[(&str, &str)]) -> Result<(), FileError> {
         let text: String = outputs.iter().map(|(name, value)| output(name, value)).collect();
@@ -75,32 +69,30 @@ impl Outputs {
 }
 
 impl Summary {
-    /// The file that the environment names; `None` where it names none.
+    /// The file from the environment; `None` if there is none.
     #[must_use]
     pub fn from_environment() -> Option<Self> {
         super::variable(SUMMARY).map(|path| Self { path: path.into() })
     }
 
-    /// Whether nothing has been written to it yet, as far as can be seen.
+    /// Whether nothing was written to it yet, as far as can be determined.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.remaining_bytes().is_ok_and(|room| room == MAX_SUMMARY_BYTES)
     }
 
-    /// How many bytes may still be appended.
+    /// How many bytes can still be appended.
     ///
-    /// # Errors
-    /// [`FileError`] when the file cannot be written, which is found out early here.
+    /// [`FileError`] when the file cannot be written.
     pub fn remaining_bytes(&self) -> Result<usize, FileError> {
         let held = opened(&self.path).and_then(|file| length(&file));
         let held = held.map_err(|reason| unwritable(SUMMARY, &self.path, reason))?;
         Ok(MAX_SUMMARY_BYTES.saturating_sub(held))
     }
 
-    /// Appends Markdown, all of it or nothing.
+    /// Appends all of the Markdown, or nothing.
     ///
-    /// # Errors
-    /// [`FileError`] when there is no room for it or the file cannot be written.
+    /// [`FileError`] when it does not fit or the file cannot be written.
     pub fn append(&self, markdown: &str) -> Result<(), FileError> {
         let unwritable = |reason| unwritable(SUMMARY, &self.path, reason);
         let mut file = opened(&self.path).map_err(unwritable)?;
@@ -112,12 +104,11 @@ impl Summary {
     }
 }
 
-/// Gives files and folders that were made in a folder to whom the folder belongs. A container
-/// makes them as root, and the steps behind it could not touch them. A link itself is given, never
-/// what it leads to.
+/// Changes the owner of files and folders to the owner of `folder`. A container creates them as
+/// root, and later steps could not change them. For a link, the owner of the link itself is
+/// changed.
 ///
-/// # Errors
-/// When a file is not there or must not be given away.
+/// When a file does not exist or its owner cannot be changed.
 #[cfg(unix)]
 pub fn chown_to_owner_of(folder: &Path, files: &[&Path]) -> io::Result<()> {
     use std::os::unix::fs::{MetadataExt as _, lchown};
@@ -131,7 +122,7 @@ pub fn chown_to_owner_of(folder: &Path, files: &[&Path]) -> io::Result<()> {
     Ok(())
 }
 
-/// Files have no owner of this kind here.
+/// There are no Unix owners on this system.
 ///
 /// # Errors
 /// None.
@@ -153,7 +144,7 @@ fn opened(path: &Path) -> io::Result<File> {
 }
 
 fn length(file: &File) -> io::Result<usize> {
-    // What is longer than can be said is too long anyway.
+    // A size that does not fit is too large anyway.
     Ok(usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX))
 }
 
@@ -164,10 +155,10 @@ fn unwritable(variable: &'static str, path: &Path, reason: io::Error) -> FileErr
 fn hint(reason: &io::Error) -> &'static str {
     match reason.kind() {
         io::ErrorKind::PermissionDenied => {
-            "; the runner's files belong to another user, so the container has to run as root"
+            "; the files of the runner belong to another user, so the container must run as root"
         }
         io::ErrorKind::NotFound => {
-            "; where a container runs outside of the runner's hands, mount the file's folder there"
+            "; if you start the container yourself, mount the folder of the file"
         }
         _ => "",
     }
@@ -181,7 +172,7 @@ mod tests {
 
     use super::*;
 
-    /// Reads a file of outputs as the runner does: `name<<DELIMITER`, lines, the delimiter alone.
+    /// Parses outputs like the runner does: `name<<DELIMITER`, lines, the delimiter alone.
     fn read_back(text: &str) -> Vec<(String, String)> {
         let (mut lines, mut outputs) = (text.split('\n'), Vec::new());
         while let Some((name, delimiter)) = lines.next().and_then(|line| line.split_once("<<")) {
@@ -234,7 +225,7 @@ mod tests {
     fn too_long_summary_is_rejected() {
         let (file, summary) = summary(MAX_SUMMARY_BYTES - 2);
         let error = summary.append("abc").unwrap_err().to_string();
-        assert!(error.contains("would be 1048577 bytes long"), "{error}");
+        assert!(error.contains("would have 1048577 bytes"), "{error}");
         assert_eq!(file.path().metadata().unwrap().len(), 1_048_574);
         summary.append("ab").unwrap();
         assert_eq!(summary.remaining_bytes().unwrap(), 0);
@@ -245,16 +236,19 @@ mod tests {
     fn write_error_names_file_variable_and_hint() {
         let path: PathBuf = "/nowhere/at/all".into();
         let error = Outputs { path: path.clone() }.append(&[("a", "b")]).unwrap_err().to_string();
-        assert!(error.starts_with("/nowhere/at/all (GITHUB_OUTPUT) cannot be written: "));
-        assert!(error.ends_with("mount the file's folder there"), "{error}");
+        assert!(error.starts_with("cannot write /nowhere/at/all (GITHUB_OUTPUT): "));
+        assert!(error.ends_with("mount the folder of the file"), "{error}");
         for error in [
             Summary { path: path.clone() }.append("a").unwrap_err(),
             Summary { path: path.clone() }.remaining_bytes().unwrap_err(),
         ] {
-            assert!(error.to_string().starts_with("/nowhere/at/all (GITHUB_STEP_SUMMARY) cannot"));
+            assert!(error.to_string().starts_with(
+                "cannot write /nowhere/at/all \
+                                                   (GITHUB_STEP_SUMMARY): "
+            ));
         }
         let denied = unwritable(OUTPUTS, &path, io::ErrorKind::PermissionDenied.into());
-        assert!(denied.to_string().ends_with("so the container has to run as root"), "{denied}");
+        assert!(denied.to_string().ends_with("so the container must run as root"), "{denied}");
     }
 
     #[cfg(unix)]
@@ -266,7 +260,7 @@ mod tests {
         let foreign = NamedTempFile::new().unwrap();
         File::create(&made).unwrap();
         symlink(foreign.path(), &link).unwrap();
-        // Only root gives away; everybody else's files are the folder's owner's already.
+        // Only root can change owners. Files of other users already have the owner of the folder.
         let is_given = chown(folder.path(), Some(4_711), Some(4_712)).is_ok();
         chown_to_owner_of(folder.path(), &[&made, &link]).unwrap();
         let owner = |path: &Path| {

@@ -1,41 +1,41 @@
-//! Text in which the runner finds no workflow command.
+//! Escapes workflow commands in text, so that the runner does not execute them.
 //!
-//! The runner takes a line for a command that begins with `::` behind white space, or that holds
-//! `##[` anywhere (`ActionCommand` of actions/runner). It compares by the rules of a culture, which
-//! pass over zero-width characters, so that `:\u{200b}:` may count as `::`. Here only ASCII parts
-//! what would be a command: other characters neither end a line's start nor part the signs.
+//! The runner executes a line that starts with `::` after white space, or that contains `##[`
+//! anywhere (`ActionCommand` of actions/runner). It compares strings by culture rules, which ignore
+//! zero-width characters, so `:\u{200b}:` may count as `::`. Therefore only ASCII characters end
+//! the start of a line or separate these signs here.
 //!
-//! A command is broken by a backslash before its last sign, `:\:` and `##\[`, which people see and
-//! can take away again. It needs no look ahead, so the text may come in pieces of any size.
+//! A command is escaped with a backslash before its last character, `:\:` and `##\[`. This needs no
+//! lookahead, so the text can be written in chunks of any size.
 
 use std::fmt::Write as _;
 
-/// Breaks commands in a text that comes character by character.
+/// Escapes commands in a text that is written character by character.
 #[derive(Debug, Default)]
 pub(super) struct CommandEscaper {
     start: LineStart,
-    /// How many `#` stand in a row just here.
+    /// The number of consecutive `#` before this position.
     hashes: usize,
-    /// A carriage return was pushed and not shown yet: with a line feed it is the end of a line.
+    /// A carriage return that is not written yet: followed by a line feed, it ends a line.
     carriage_return: bool,
     is_within_line: bool,
 }
 
-/// How much of `::` a line has begun with.
+/// How the line starts.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 enum LineStart {
-    /// White space at most.
+    /// Only white space.
     #[default]
     Blank,
-    /// One colon.
     Colon,
-    /// The line begins otherwise.
+    /// Other text.
     Text,
 }
 
 impl CommandEscaper {
-    /// Appends the character to what is shown. Control characters become visible: they move the
-    /// cursor, and a carriage return begins a line for the runner. So do marks that reorder text.
+    /// Appends the character to `shown`. Control characters are made visible, because they can move
+    /// the cursor, and the runner treats a carriage return as a line break. So are characters that
+    /// reorder text.
     pub(super) fn push(&mut self, character: char, shown: &mut String) {
         if character == '\n' {
             *self = Self::default();
@@ -54,14 +54,14 @@ impl CommandEscaper {
         }
     }
 
-    /// Shows a carriage return that no line feed followed.
+    /// Writes a carriage return that is not followed by a line feed.
     pub(super) fn flush_carriage_return(&mut self, shown: &mut String) {
         if std::mem::take(&mut self.carriage_return) {
             self.put_code_point('\r', shown);
         }
     }
 
-    /// Whether the line that was begun has no end yet.
+    /// Whether the current line has no line break yet.
     pub(super) const fn is_within_line(&self) -> bool {
         self.is_within_line
     }
@@ -91,7 +91,7 @@ impl CommandEscaper {
     }
 }
 
-/// Whether the character changes the direction of the text around it.
+/// Whether the character changes the direction of text.
 ///
 /// Source: "Unicode Bidirectional Algorithm", section "Explicit Directional Formatting Characters".
 const fn reorders(character: char) -> bool {
@@ -99,8 +99,8 @@ const fn reorders(character: char) -> bool {
         '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// JSON in which the runner finds no command, and which says the same: where a command begins within
-/// a text, its bracket is written as `\u005b`. No line of JSON begins with a colon.
+/// Escapes commands in JSON without changing its meaning: the bracket of a command is written as
+/// `\u005b`. No line of JSON starts with a colon.
 #[must_use]
 pub fn inert_json(json: &str) -> String {
     let mut shown = String::with_capacity(json.len() + 8);
@@ -111,7 +111,7 @@ pub fn inert_json(json: &str) -> String {
         } else {
             shown.push(character);
         }
-        // The runner passes over some characters that are not ASCII.
+        // The runner ignores some non-ASCII characters.
         if character.is_ascii() {
             hashes = if character == '#' { hashes + 1 } else { 0 };
         }
@@ -119,15 +119,15 @@ pub fn inert_json(json: &str) -> String {
     shown
 }
 
-/// The whole text, with every command in it broken.
+/// The text with all commands escaped.
 #[must_use]
 pub fn inert(text: &str) -> String {
-    let mut breaker = CommandEscaper::default();
+    let mut escaper = CommandEscaper::default();
     let mut shown = String::with_capacity(text.len() + 8);
     for character in text.chars() {
-        breaker.push(character, &mut shown);
+        escaper.push(character, &mut shown);
     }
-    breaker.flush_carriage_return(&mut shown);
+    escaper.flush_carriage_return(&mut shown);
     shown
 }
 

@@ -1,47 +1,44 @@
-//! The action's inputs, as the runner hands them over.
+//! The inputs of the action.
 //!
 //! Source: "Metadata syntax for GitHub Actions", GitHub documentation, and `getInput`,
-//! `getBooleanInput` of the Actions toolkit. An input arrives as `INPUT_` and its name in capitals,
-//! with spaces as `_` and dashes kept; every declared one arrives, empty if it is not given.
+//! `getBooleanInput` of the Actions toolkit. The runner sets `INPUT_NAME` for each declared input,
+//! also for empty ones. The name is in upper case; spaces become `_`, dashes stay.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 
 const PREFIX: &str = "INPUT_";
-/// Inputs that every container action takes, for the runner itself.
+/// Inputs of every container action, for the runner itself.
 const RUNNER_INPUTS: [&str; 2] = ["INPUT_ARGS", "INPUT_ENTRYPOINT"];
 
-/// Why the inputs cannot be taken. No value is in it: an input may be a secret.
+/// Why the inputs are invalid. Contains no value, because an input can be a secret.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InputError {
-    /// Inputs that the action does not have.
-    #[error("no such input: {}; mend or remove it under `with:`", list_unknown(.0))]
+    /// Unknown inputs.
+    #[error("unknown input: {}; correct or remove it under `with:`", list_unknown(.0))]
     Unknown(Vec<UnknownInput>),
-    /// The value is not UTF-8.
-    #[error("the input `{0}` is no text in UTF-8; write it anew under `with:`")]
+    #[error("the input `{0}` is not UTF-8 text; correct it under `with:`")]
     NotText(String),
 }
 
-/// An input that the action does not have.
+/// An unknown input.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnknownInput {
-    /// Its name, in small letters; the runner hands over capitals.
+    /// The name in lower case. The runner only has it in upper case.
     pub name: String,
-    /// The input that was probably meant.
+    /// The most similar input.
     pub nearest: Option<String>,
 }
 
-/// A value that is neither true nor false.
+/// Not a boolean.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("it is neither `true` nor `false`")]
+#[error("must be `true` or `false`")]
 pub struct NotBoolean;
 
-/// The inputs that are given, by their declared names, without white space around the value; a
-/// blank one is not given.
+/// The inputs that are set, by their declared names, with white space around values removed. A
+/// blank input is not set.
 ///
-/// # Errors
-/// [`InputError`] for all variables at once that are no declared input: a misspelt setting must
-/// not pass for one that was left out.
+/// [`InputError`] with all unknown inputs: a misspelled input must not be ignored.
 pub fn read<'a>(declared: &[&'a str]) -> Result<BTreeMap<&'a str, String>, InputError> {
     given(declared, std::env::vars_os())
 }
@@ -66,16 +63,15 @@ fn given<'a>(
             given.insert(*name, value.trim().to_owned());
         }
     }
-    // The environment has no order.
+    // Environment variables have no order.
     unknown.sort_by(|one, other| one.name.cmp(&other.name));
     if unknown.is_empty() { Ok(given) } else { Err(InputError::Unknown(unknown)) }
 }
 
-/// Reads a switch.
+/// Parses a boolean input.
 ///
-/// # Errors
-/// [`NotBoolean`] for everything but `true`, `True`, `TRUE`, `false`, `False` and `FALSE`: the
-/// core schema of YAML 1.2, as the Actions toolkit has it.
+/// [`NotBoolean`] for everything except `true`, `True`, `TRUE`, `false`, `False` and `FALSE`: the
+/// booleans of YAML 1.2, as in the Actions toolkit.
 pub fn boolean(text: &str) -> Result<bool, NotBoolean> {
     match text {
         "true" | "True" | "TRUE" => Ok(true),
@@ -84,7 +80,8 @@ pub fn boolean(text: &str) -> Result<bool, NotBoolean> {
     }
 }
 
-/// The items of a list: one a line, or separated by commas. Lines that begin with `#` are comments.
+/// The items of a list: one per line, or separated by commas. Lines that start with `#` are
+/// comments.
 #[must_use]
 pub fn list(text: &str) -> Vec<String> {
     let lines = text.lines().map(str::trim).filter(|line| !line.starts_with('#'));
@@ -102,15 +99,15 @@ fn unknown_input(capitals: &str, declared: &[&str]) -> UnknownInput {
     UnknownInput { name, nearest }
 }
 
-/// The declared name that a misspelt one probably stands for.
+/// The declared name that is most similar to a misspelled one.
 fn nearest<'a>(written: &str, declared: &[&'a str]) -> Option<&'a str> {
-    /// Jaro-Winkler likeness of names that a slip of the finger sets apart.
+    /// The minimum Jaro-Winkler similarity of names that differ by a typo.
     const MIN_SIMILARITY: f64 = 0.85;
     let written = written.replace('_', "-");
     declared
         .iter()
         .map(|name| (strsim::jaro_winkler(name, &written), *name))
-        .filter(|(likeness, _)| *likeness > MIN_SIMILARITY)
+        .filter(|(similarity, _)| *similarity > MIN_SIMILARITY)
         .max_by(|one, other| one.0.total_cmp(&other.0))
         .map(|(_, name)| name)
 }
@@ -167,8 +164,8 @@ mod tests {
         ]);
         assert_eq!(
             error.unwrap_err().to_string(),
-            "no such input: `acounts` (did you mean `accounts`?), `colour`, `stale_after_days` \
-             (did you mean `stale-after-days`?); mend or remove it under `with:`"
+            "unknown input: `acounts` (did you mean `accounts`?), `colour`, `stale_after_days` \
+             (did you mean `stale-after-days`?); correct or remove it under `with:`"
         );
     }
 

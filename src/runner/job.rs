@@ -1,4 +1,4 @@
-//! The job that we run in: what started it, where, and on which commit.
+//! The GitHub Actions job: its event, repository, commit and URLs.
 //!
 //! Source: "Variables reference", GitHub documentation.
 
@@ -10,74 +10,64 @@ use crate::files::{self, FileKind};
 
 const EVENT_PATH: &str = "GITHUB_EVENT_PATH";
 
-/// A job of GitHub Actions.
+/// A GitHub Actions job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Job {
-    /// The event's name, such as `schedule`.
+    /// The event name, such as `schedule`.
     pub event: String,
     /// `owner/name` of the repository whose workflow runs.
     pub repository: String,
     /// The full name of the branch or tag, such as `refs/heads/main` or `refs/pull/12/merge`.
     pub git_ref: String,
-    /// The commit; for a pull request the one that merges it by way of trial.
+    /// The commit. For a pull request, the test merge commit.
     pub sha: String,
-    /// The run's id; a run that is repeated keeps it.
+    /// The run ID, which stays the same when the run is repeated.
     pub run_id: String,
-    /// How often the run was started, from 1.
+    /// The attempt number of the run, from 1.
     pub run_attempt: String,
-    /// Where GitHub is, without a slash at the end.
+    /// The URL of GitHub, without a trailing slash.
     pub server_url: String,
-    /// Where GitHub's REST API is, without a slash at the end.
+    /// The URL of the REST API, without a trailing slash.
     pub api_url: String,
-    /// Where GitHub's GraphQL API is; `None` where the runner does not say.
+    /// The URL of the GraphQL API; `None` if the runner does not set it.
     pub graphql_url: Option<String>,
-    /// The folder into which the repository is checked out, as seen from here.
+    /// The folder that the repository is checked out to.
     pub workspace: Option<PathBuf>,
-    /// The login of whoever started the run.
+    /// The login of the user who started the run.
     pub actor: String,
-    /// Whether the run was asked for its debug log.
+    /// Whether debug logging is enabled.
     pub debug: bool,
-    /// What happened.
     pub payload: EventPayload,
 }
 
-/// Why the job is not known.
+/// Why the job cannot be read from the environment.
 #[derive(Debug, thiserror::Error)]
 pub enum JobError {
-    /// A variable is not there that the runner always sets.
+    /// A variable that the runner always sets is missing.
     #[error(
-        "GITHUB_ACTIONS is `true`, but {0} is not set; where a container runs outside of the \
-         runner's hands, pass the runner's variables on to it"
+        "GITHUB_ACTIONS is `true`, but {0} is not set; if you start the container yourself, pass \
+         the variables of the runner to it"
     )]
     Missing(&'static str),
-    /// The event file cannot be read.
     #[error(
-        "the event file {} ({EVENT_PATH}) cannot be read: {}; where a container runs outside \
-         of the runner's hands, mount the file there",
+        "cannot read the event file {} ({EVENT_PATH}): {}; if you start the container yourself, \
+         mount the file",
         path.display(),
         crate::cause::reason(reason)
     )]
     Unreadable {
-        /// The event file.
         path: PathBuf,
-        /// What came of it.
+        /// The error.
         reason: io::Error,
     },
-    /// The event file does not hold an event.
-    #[error("the event file {} ({EVENT_PATH}) is no JSON: {reason}", path.display())]
-    NotJson {
-        /// The event file.
-        path: PathBuf,
-        /// Where it stops being JSON.
-        reason: serde_json::Error,
-    },
+    #[error("the event file {} ({EVENT_PATH}) is not valid JSON: {reason}", path.display())]
+    NotJson { path: PathBuf, reason: serde_json::Error },
 }
 
 impl Job {
-    /// The job that the environment tells of; `None` outside of GitHub Actions.
+    /// Reads the job from the environment; `None` outside GitHub Actions.
     ///
-    /// # Errors
-    /// [`JobError`] when it tells of one, but not all of it.
+    /// [`JobError`] when the environment is incomplete.
     pub fn from_environment() -> Result<Option<Self>, JobError> {
         Self::from_variables(&super::variable)
     }
@@ -97,7 +87,7 @@ impl Job {
             git_ref: required("GITHUB_REF")?,
             sha: required("GITHUB_SHA")?,
             run_id: required("GITHUB_RUN_ID")?,
-            // Older servers do not know it.
+            // Older servers do not set it.
             run_attempt: variable("GITHUB_RUN_ATTEMPT").unwrap_or_else(|| "1".to_owned()),
             server_url: url("GITHUB_SERVER_URL", "https://github.com"),
             api_url: url("GITHUB_API_URL", "https://api.github.com"),
@@ -109,7 +99,7 @@ impl Job {
         }))
     }
 
-    /// The page of the run.
+    /// The URL of the run.
     #[must_use]
     pub fn run_url(&self) -> String {
         format!("{}/{}/actions/runs/{}", self.server_url, self.repository, self.run_id)
@@ -130,7 +120,7 @@ mod tests {
 
     use super::*;
 
-    /// The least that the runner tells of a job, with an event file of this content.
+    /// The minimal environment of a job, with an event file with this content.
     struct TestEnvironment {
         variables: BTreeMap<&'static str, String>,
         _event: tempfile::NamedTempFile,
@@ -235,11 +225,14 @@ mod tests {
     fn unreadable_event_file_is_named() {
         let missing = TestEnvironment::of("{}").with(EVENT_PATH, "/nowhere/event.json");
         let error = missing.job().unwrap_err().to_string();
-        assert!(error.starts_with("the event file /nowhere/event.json (GITHUB_EVENT_PATH) cannot"));
+        assert!(error.starts_with(
+            "cannot read the event file /nowhere/event.json \
+                                   (GITHUB_EVENT_PATH): "
+        ));
         let environment = TestEnvironment::of("{ \"repository\"");
         let error = environment.job().unwrap_err().to_string();
         let path = &environment.variables[EVENT_PATH];
         assert!(error.starts_with(&format!("the event file {path}")), "{error}");
-        assert!(error.contains("is no JSON: ") && error.contains("line 1"), "{error}");
+        assert!(error.contains("is not valid JSON: ") && error.contains("line 1"), "{error}");
     }
 }

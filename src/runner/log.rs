@@ -1,9 +1,9 @@
-//! The log: the one stream through which everything goes that the runner reads.
+//! The log: the only stream that the runner reads.
 //!
-//! The runner reads workflow commands from standard output and standard error alike, and names of
-//! users, reasons and answers of servers are written there by whoever made them. Two belts keep
-//! them from giving commands: every command in a text is broken on its way, and all text stands
-//! between `::stop-commands::TOKEN` and `::TOKEN::`, where the runner heeds none.
+//! The runner executes workflow commands from standard output and standard error, and untrusted
+//! text is written there: user names, reasons, responses from servers. Two measures prevent that
+//! such text is executed: commands in text are escaped, and all text is written between
+//! `::stop-commands::TOKEN` and `::TOKEN::`, where the runner executes no commands.
 
 use std::io::{self, Write};
 
@@ -13,36 +13,36 @@ use super::command::WorkflowCommand;
 use super::inert::CommandEscaper;
 pub use super::inert::{inert, inert_json};
 
-/// A log that the runner reads. Text is written to it as to any stream, in pieces of any size and
-/// in UTF-8; commands by [`Log::command`]. Colours are control characters too, and become visible.
+/// A log that the runner reads. Text is written with [`Write`], in UTF-8 and in chunks of any size;
+/// commands are written with [`Log::command`]. Colors are control characters, and are made visible.
 pub struct Log<W: Write> {
     out: W,
-    /// What ends the time in which commands are not heeded.
+    /// The token that makes the runner execute commands again.
     token: String,
-    breaker: CommandEscaper,
-    /// The first bytes of a character whose others are still to come.
+    escaper: CommandEscaper,
+    /// The first bytes of an incomplete character.
     partial: Vec<u8>,
     is_finished: bool,
     /// Returns the secrets registered after the first so many; `None` if nothing is masked.
     secrets: Option<fn(usize) -> Vec<SecretString>>,
-    /// How many of them the runner was told to mask.
+    /// How many of them are masked.
     masked: usize,
 }
 
 impl<W: Write> Log<W> {
-    /// Begins the log: from here on the runner heeds no command but those of [`Log::command`].
+    /// Starts the log. From now on the runner only executes the commands of [`Log::command`].
     ///
     /// # Errors
     /// When the stream cannot be written.
     pub fn start(mut out: W) -> io::Result<Self> {
         let token = super::random_token();
         out.write_all(stop(&token).as_bytes())?;
-        let (breaker, partial) = (CommandEscaper::default(), Vec::new());
-        Ok(Self { out, token, breaker, partial, is_finished: false, secrets: None, masked: 0 })
+        let (escaper, partial) = (CommandEscaper::default(), Vec::new());
+        Ok(Self { out, token, escaper, partial, is_finished: false, secrets: None, masked: 0 })
     }
 
-    /// Begins a log that masks secrets: `secrets` returns those registered after the first so many.
-    /// The runner is told of each one before anything else is written.
+    /// Starts a log that masks secrets. `secrets` returns those registered after the first so many.
+    /// Each one is masked before anything else is written.
     ///
     /// # Errors
     /// When the stream cannot be written.
@@ -53,7 +53,7 @@ impl<W: Write> Log<W> {
         Ok(log)
     }
 
-    /// Has the runner mask the secrets that were registered since.
+    /// Masks the secrets that were registered since the last call.
     fn mask(&mut self) -> io::Result<()> {
         let found = self.secrets.map(|after| after(self.masked)).unwrap_or_default();
         self.masked += found.len();
@@ -61,7 +61,7 @@ impl<W: Write> Log<W> {
         self.write_commands(&masks)
     }
 
-    /// Gives the runner a command.
+    /// Writes a command.
     ///
     /// # Errors
     /// When the stream cannot be written.
@@ -69,7 +69,7 @@ impl<W: Write> Log<W> {
         self.commands([command])
     }
 
-    /// Gives the runner several commands, in one go: what surrounds them stands in the log too.
+    /// Writes several commands at once, with one `stop-commands` around them.
     ///
     /// # Errors
     /// When the stream cannot be written.
@@ -93,12 +93,12 @@ impl<W: Write> Log<W> {
         text.push_str(&resume(&self.token));
         text.push_str(&lines);
         text.push_str(&stop(&self.token));
-        // A mask has to be known before anything is written that it hides.
+        // A mask must reach the runner before the secret does.
         self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush())
     }
 
-    /// Ends the log: from here on the runner heeds commands again. Dropping does so as well, but
-    /// tells of no error.
+    /// Ends the log. The runner executes commands again. Dropping the log does the same, but
+    /// ignores errors.
     ///
     /// # Errors
     /// When the stream cannot be written.
@@ -115,20 +115,20 @@ impl<W: Write> Log<W> {
         self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush())
     }
 
-    /// What is missing to the end of the line, if one was begun.
+    /// Ends the current line, if there is one.
     fn end_of_line(&mut self) -> String {
         let mut shown = String::new();
         if !std::mem::take(&mut self.partial).is_empty() {
-            self.breaker.push(char::REPLACEMENT_CHARACTER, &mut shown);
+            self.escaper.push(char::REPLACEMENT_CHARACTER, &mut shown);
         }
-        self.breaker.flush_carriage_return(&mut shown);
-        if self.breaker.is_within_line() {
-            self.breaker.push('\n', &mut shown);
+        self.escaper.flush_carriage_return(&mut shown);
+        if self.escaper.is_within_line() {
+            self.escaper.push('\n', &mut shown);
         }
         shown
     }
 
-    /// What the bytes are shown as, behind those that were begun.
+    /// The escaped text for these bytes, which follow the previous ones.
     fn shown(&mut self, bytes: &[u8]) -> String {
         let mut text = std::mem::take(&mut self.partial);
         text.extend_from_slice(bytes);
@@ -136,12 +136,12 @@ impl<W: Write> Log<W> {
         let mut chunks = text.utf8_chunks().peekable();
         while let Some(chunk) = chunks.next() {
             for character in chunk.valid().chars() {
-                self.breaker.push(character, &mut shown);
+                self.escaper.push(character, &mut shown);
             }
             if chunks.peek().is_none() && is_partial_character(chunk.invalid()) {
                 self.partial = chunk.invalid().to_vec();
             } else if !chunk.invalid().is_empty() {
-                self.breaker.push(char::REPLACEMENT_CHARACTER, &mut shown);
+                self.escaper.push(char::REPLACEMENT_CHARACTER, &mut shown);
             }
         }
         shown
@@ -167,8 +167,8 @@ impl<W: Write> Drop for Log<W> {
     }
 }
 
-/// A stream beside the log, which the runner reads as well: what is written in one go gives no
-/// commands. It holds nothing back, so that it can be written from anywhere.
+/// Another stream that the runner reads. Each write is escaped on its own and written at once, so
+/// it can be used from anywhere.
 pub struct InertWriter<W: Write>(pub W);
 
 impl<W: Write> Write for InertWriter<W> {
@@ -183,7 +183,7 @@ impl<W: Write> Write for InertWriter<W> {
     }
 }
 
-/// Whether a character begins with these bytes and lacks others.
+/// Whether these bytes are the start of an incomplete character.
 fn is_partial_character(bytes: &[u8]) -> bool {
     std::str::from_utf8(bytes).is_err_and(|error| error.error_len().is_none())
 }
@@ -202,7 +202,7 @@ mod tests {
 
     use super::*;
 
-    /// What the log holds when `write` has written to it, with the token as `TOKEN`.
+    /// The log after `write`, with the token as `TOKEN`.
     fn logged(write: impl FnOnce(&mut Log<&mut Vec<u8>>)) -> String {
         let mut out = Vec::new();
         let mut log = Log::start(&mut out).unwrap();

@@ -1,7 +1,7 @@
-//! The runner's OIDC tokens.
+//! OIDC tokens of the runner.
 //!
-//! Source: "OpenID Connect reference", GitHub documentation. The variables are there when the job
-//! has `id-token: write`.
+//! Source: "OpenID Connect reference", GitHub documentation. The variables are set if the job has
+//! the permission `id-token: write`.
 
 use std::time::Duration;
 
@@ -11,15 +11,15 @@ use serde::Deserialize;
 
 const URL_VARIABLE: &str = "ACTIONS_ID_TOKEN_REQUEST_URL";
 const TOKEN_VARIABLE: &str = "ACTIONS_ID_TOKEN_REQUEST_TOKEN";
-/// How long one request may take.
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// How often a token is asked for before it is given up, and the pause behind the first attempt.
+/// The number of attempts, and the wait after the first one. Each further wait is twice as long.
 const ATTEMPTS: u32 = 4;
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
-/// The largest answer that is read, in bytes: a token has about two thousand.
+/// The largest response body, in bytes. A token has about two thousand bytes.
 const MAX_RESPONSE_BYTES: usize = 64 * 1024;
 
-/// Where the runner hands out OIDC tokens. Its client sees no other secret than the request's own.
+/// The token endpoint of the runner. Its HTTP client has no other secret than the token of this
+/// request.
 #[derive(Debug)]
 pub struct TokenEndpoint {
     client: Client,
@@ -27,43 +27,37 @@ pub struct TokenEndpoint {
     bearer: SecretString,
 }
 
-/// Why no token was had, in one line.
+/// Why there is no token, in one line.
 #[derive(Debug, thiserror::Error)]
 pub enum TokenError {
-    /// The variable holds no URL.
-    #[error("{URL_VARIABLE} is not an address that begins with http:// or https://")]
+    #[error("{URL_VARIABLE} is not a URL that starts with http:// or https://")]
     Url,
-    /// The client cannot be made: most often there are no root certificates.
-    #[error("the HTTP client cannot be made: {0}")]
+    /// The HTTP client cannot be created, usually because there are no root certificates.
+    #[error("cannot create the HTTP client: {0}")]
     Client(String),
-    /// The endpoint refuses the request.
-    #[error("the runner's token endpoint answered with status {0}")]
+    #[error("the token endpoint of the runner returned status {0}")]
     Refused(u16),
-    /// The answer is too large to hold a token alone.
     #[error(
-        "the runner's token endpoint answered with more than {} KiB; no token is that large",
+        "the token endpoint of the runner returned more than {} KiB, which cannot be a token",
         MAX_RESPONSE_BYTES / 1024
     )]
     TooLarge,
-    /// The answer holds no token.
-    #[error("the runner's token endpoint answered without a token")]
+    #[error("the token endpoint of the runner returned no token")]
     NoToken,
-    /// The endpoint cannot be reached, or its answer breaks off.
-    #[error("the runner's token endpoint cannot be reached: {0}")]
+    /// The endpoint cannot be reached, or the connection was closed.
+    #[error("cannot reach the token endpoint of the runner: {0}")]
     Unreachable(String),
 }
 
-/// The endpoint's answer.
 #[derive(Deserialize)]
 struct TokenResponse {
     value: SecretString,
 }
 
 impl TokenEndpoint {
-    /// The endpoint that the environment names; `None` where it names none.
+    /// The endpoint from the environment; `None` if there is none.
     ///
-    /// # Errors
-    /// [`TokenError`] when what it names cannot be used.
+    /// [`TokenError`] when the environment is invalid.
     pub fn from_environment() -> Result<Option<Self>, TokenError> {
         let (Some(url), Some(bearer)) =
             (super::variable(URL_VARIABLE), super::variable(TOKEN_VARIABLE))
@@ -73,7 +67,7 @@ impl TokenEndpoint {
         crate::secrets::register(&bearer);
         let url = Url::parse(&url).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
         let url = url.ok_or(TokenError::Url)?;
-        // The provider may be there already: the AWS SDK brings its own.
+        // The AWS SDK may have installed the provider already.
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let client = Client::builder()
             .timeout(TIMEOUT)
@@ -83,16 +77,15 @@ impl TokenEndpoint {
         Ok(Some(Self { client, url, bearer: bearer.into() }))
     }
 
-    /// Asks for a token for an audience. The endpoint fails now and then, and is asked again.
+    /// Requests a token for an audience. Retries, because the endpoint fails now and then.
     ///
-    /// # Errors
-    /// [`TokenError`] when there is none.
+    /// [`TokenError`] when all attempts fail.
     pub async fn token(&self, audience: &str) -> Result<SecretString, TokenError> {
         let mut pause = FIRST_PAUSE;
         for _ in 1..ATTEMPTS {
             match self.request_token(audience).await {
                 Err(error) if error.is_transient() => {
-                    tracing::debug!(%error, "the OIDC token is asked for again");
+                    tracing::debug!(%error, "requesting the OIDC token again");
                     tokio::time::sleep(pause).await;
                     pause *= 2;
                 }
@@ -104,7 +97,7 @@ impl TokenEndpoint {
 
     async fn request_token(&self, audience: &str) -> Result<SecretString, TokenError> {
         let unreachable = |error| TokenError::Unreachable(reason(error));
-        // The URL has a query already.
+        // The URL already has a query.
         let mut url = self.url.clone();
         url.query_pairs_mut().append_pair("audience", audience);
         let request = self.client.get(url).bearer_auth(self.bearer.expose_secret());
@@ -113,7 +106,7 @@ impl TokenEndpoint {
             return Err(TokenError::Refused(answer.status().as_u16()));
         }
         let body = body(answer).await?;
-        // The parser's own words may repeat a part of the token.
+        // The parser's message may contain part of the token.
         let answer: TokenResponse =
             serde_json::from_slice(&body).map_err(|_| TokenError::NoToken)?;
         crate::secrets::register(answer.value.expose_secret());
@@ -121,7 +114,6 @@ impl TokenEndpoint {
     }
 }
 
-/// The whole body, unless it is too large to be an answer.
 async fn body(mut answer: Response) -> Result<Vec<u8>, TokenError> {
     let mut body = Vec::new();
     loop {
@@ -146,7 +138,7 @@ impl TokenError {
     }
 }
 
-/// The innermost cause, without the URL.
+/// The innermost source of the error, without the URL.
 fn reason(error: reqwest::Error) -> String {
     crate::secrets::redact(&crate::cause::root_cause(&error.without_url())).into_owned()
 }

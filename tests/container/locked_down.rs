@@ -39,7 +39,7 @@ fn without_the_right_to_write_the_runners_files_the_exit_code_is_4_and_says_what
         for name in ["GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY"] {
             assert!(done.log.contains(&format!("({name}) cannot be written")), "{}", done.log);
         }
-        assert!(done.log.contains("the container has to run as root"), "{}", done.log);
+        assert!(done.log.contains("the container must run as root"), "{}", done.log);
         assert_eq!((done.outputs.len(), done.summary.as_str()), (0, ""));
     }
 }

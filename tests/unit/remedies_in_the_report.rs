@@ -64,7 +64,7 @@ fn with_everything() -> User<'static> {
 fn the_deletion_of_a_user_names_what_goes_with_the_user() {
     let audit = audit_of(with_everything());
     let report = rendered(&audit, Language::English);
-    let goes = "What goes with the user, as observed: password, access key&nbsp;…`WXYZ`, \
+    let goes = "Deleted with the user, as observed: password, access key&nbsp;…`WXYZ`, \
                 SSH key&nbsp;…`ABCD`, an MFA device; groups `staff`, `ops`; attached policies \
                 `ReadOnlyAccess`; inline policies `own-bucket`.";
     assert!(report.contains(goes), "{report}");
@@ -85,7 +85,7 @@ fn the_deletion_of_a_user_names_what_goes_with_the_user() {
 #[test]
 fn what_was_not_looked_at_is_not_said_to_be_absent() {
     let report = rendered(&audit_of(leaver()), Language::English);
-    assert!(report.contains("What goes with the user, as observed: password, access key"));
+    assert!(report.contains("Deleted with the user, as observed: password, access key"));
     for claim in ["no group", "no attached", "no inline", "MFA device;", "aws_iam_user_group"] {
         assert!(!report.contains(claim), "{claim}\n{report}");
     }
@@ -199,8 +199,8 @@ fn a_notice_says_from_which_day_on_a_key_will_be_deactivated() {
     assert_eq!(next(&audit), on(Stage::Deactivate, days_ago(5 - 14)));
     let report = rendered(&audit, Language::English);
     let says = format!(
-        "- access key&nbsp;…`WXYZ`: Notice was given on {}; it will be deactivated from {} on, \
-         unless it is used or exempted.",
+        "- access key&nbsp;…`WXYZ`: Notice given on {}; deactivation from {}, unless it is \
+         used or exempted.",
         days_ago(5).date_naive(),
         days_ago(-9).date_naive()
     );
@@ -210,9 +210,9 @@ fn a_notice_says_from_which_day_on_a_key_will_be_deactivated() {
     assert!(japanese.contains(&says), "{japanese}");
     let remedy = v1::Audit::from(&audit).findings[0].remedy.clone();
     let expected = v1::RemediationProgress {
-        reached: "notified".to_owned(),
+        reached: "notified".into(),
         since: days_ago(5),
-        next: Some("deactivate".to_owned()),
+        next: Some("deactivate".into()),
         next_from: Some(days_ago(-9).date_naive()),
     };
     assert_eq!(remedy, Some(expected));
@@ -224,8 +224,8 @@ fn without_a_policy_for_the_remedy_a_notice_has_no_second_date() {
         audit_of(tagged(with_stale_key(), &the_key(), reached(RemediationStatus::Notified, 5)));
     assert_eq!(next(&audit), None);
     let report = rendered(&audit, Language::English);
-    let says = format!("Notice was given on {}.\n", days_ago(5).date_naive());
-    assert!(report.contains(&says) && !report.contains("it will be"), "{report}");
+    let says = format!("Notice given on {}.\n", days_ago(5).date_naive());
+    assert!(report.contains(&says) && !report.contains("deactivation from"), "{report}");
 }
 
 #[test]
@@ -237,7 +237,7 @@ fn what_is_deactivated_is_deleted_only_if_the_policy_says_so() {
     let audit = by(deletes, user());
     assert_eq!(next(&audit), on(Stage::Delete, days_ago(3 - 30)));
     let report = rendered(&audit, Language::English);
-    let says = format!("Deactivated on {}; it will be deleted", days_ago(3).date_naive());
+    let says = format!("Deactivated on {}; deletion from", days_ago(3).date_naive());
     assert!(report.contains(&says), "{report}");
 }
 

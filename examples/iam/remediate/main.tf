@@ -112,8 +112,8 @@ resource "aws_iam_role" "remediation" {
 }
 
 resource "aws_iam_role_policy" "remediation" {
-  name   = "iam-stocktake-remediate"
-  role   = aws_iam_role.remediation.id
+  name = "iam-stocktake-remediate"
+  role = aws_iam_role.remediation.id
   policy = jsonencode({
     Version = "2012-10-17"
     Statement = [

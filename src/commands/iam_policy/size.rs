@@ -1,4 +1,4 @@
-//! Policies that IAM would refuse for their size, before anybody pastes them.
+//! Policies that exceed IAM's size limits.
 
 use crate::cli::{IamPolicyArgs, PolicyFormat};
 use crate::model::identity::{GithubId, RepositoryName};
@@ -8,7 +8,7 @@ use crate::permissions::{
     web_identity_trust,
 };
 
-/// What is too large of what is to be printed, each with what to do about it.
+/// The policies that are too large, each with a hint.
 pub(super) fn problems(
     settings: &IamPolicyArgs,
     features: Features,
@@ -20,7 +20,7 @@ pub(super) fn problems(
         found.extend(permissions(grant));
     }
     if is_terraform || format == PolicyFormat::Trust {
-        let help = "name fewer runs with --subject, or let a second role trust the rest";
+        let help = "set fewer --subject values, or create a second role for the others";
         found.extend(size_over_limit(
             "trust policy",
             PolicyKind::Trust,
@@ -43,15 +43,15 @@ pub(super) fn problems(
     found
 }
 
-/// A word about a policy that fits into a role, and not into a policy of its own.
+/// A note about a policy that fits in a role, but not in a managed policy.
 pub(super) fn note(settings: &IamPolicyArgs, grant: RoleGrant<'_>) -> Option<String> {
     let managed = PolicyKind::Managed;
     let size = managed
         .size_over_limit(&grant.policy())
         .filter(|_| settings.format == PolicyFormat::Json)?;
     Some(format!(
-        "note: the policy has {size} characters: it fits into the role itself (an inline policy, \
-         at most {}), not into a managed policy (at most {})",
+        "note: the policy has {size} characters. It fits in an inline policy of the role (at most {}), \
+         but not in a managed policy (at most {})",
         PolicyKind::Inline.limit(),
         managed.limit()
     ))
@@ -62,15 +62,15 @@ fn permissions(grant: RoleGrant<'_>) -> Option<(String, String)> {
         let members = grant.members.get(..members).unwrap_or_default();
         size(&RoleGrant { members, ..grant }.policy()) <= PolicyKind::Inline.limit()
     };
-    // How many fit: between the last number that does and the first that does not.
+    // Binary search for the largest number of accounts that fits.
     let (mut most, mut too_many) = (0, grant.members.len());
     while too_many.saturating_sub(most) > 1 {
         let middle = most.midpoint(too_many);
         if fits(middle) { most = middle } else { too_many = middle }
     }
     let help = format!(
-        "at most {most} of the {} accounts fit: give each part of them to a first role of its own \
-         (--role-name and --accounts), and audit them in as many jobs",
+        "at most {most} of the {} accounts fit. Create a role for each part of the accounts \
+         (--role-name and --accounts), and audit each part in a job",
         grant.members.len()
     );
     size_over_limit(
@@ -89,11 +89,12 @@ fn size_over_limit(
 ) -> Option<(String, String)> {
     let size = kind.size_over_limit(policy)?;
     let limit = kind.limit();
-    let message = format!("the {what} would have {size} characters, and IAM takes at most {limit}");
+    let message =
+        format!("the {what} would have {size} characters, and IAM allows at most {limit}");
     Some((message, help.to_owned()))
 }
 
-/// The trust policy of the first role; what Terraform asks for is as long as is usual.
+/// The trust policy of the first role. Values that Terraform asks for have their usual length.
 fn trust_policy(settings: &IamPolicyArgs) -> PolicyDocument {
     let usual = |digits: &str| digits.parse::<GithubId>().ok();
     let repository = settings

@@ -1,10 +1,10 @@
-//! How old evidence may be.
+//! Limits on the age of evidence.
 
 use chrono::TimeDelta;
 
 use super::EvidenceSource;
 
-/// How far another clock may be ahead of ours. A date beyond that is in the future.
+/// The maximum difference between two clocks. A later date is in the future.
 pub const CLOCK_SKEW: TimeDelta = TimeDelta::minutes(5);
 
 /// The limits on the age of evidence, in days. Older evidence is incomplete.
@@ -21,14 +21,14 @@ impl Default for MaxEvidenceAge {
 }
 
 impl From<Option<u32>> for MaxEvidenceAge {
-    /// One limit for all evidence, or the defaults.
+    /// One limit for all evidence, or the default limits.
     fn from(days: Option<u32>) -> Self {
         days.map_or_else(Self::default, |days| Self { live_days: days, exported_days: days })
     }
 }
 
 impl MaxEvidenceAge {
-    /// The limit for evidence of this form, in days.
+    /// The limit for this source, in days.
     #[must_use]
     pub const fn days(self, form: EvidenceSource) -> u32 {
         match form {

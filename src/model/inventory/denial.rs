@@ -1,34 +1,34 @@
-//! What AWS says of a call that was denied: by which kind of policy, and whether by a deny statement.
+//! What AWS says about a denied call: the kind of policy, and whether the deny is explicit.
 //!
 //! Source: "Troubleshoot access denied error messages", IAM User Guide.
 
-/// Why a call was denied, as far as AWS's message says.
+/// Why a call was denied, according to AWS's message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Denial {
-    /// Whether a statement denies it explicitly, so that allowing it elsewhere does not help.
+    /// Whether a statement denies it explicitly, so that an allow elsewhere does not help.
     pub is_explicit: bool,
-    /// The kind of policy that denies it, or that does not allow it.
+    /// The kind of policy that denies it, or does not allow it.
     pub policy: Option<DenyingPolicyKind>,
 }
 
-/// A kind of policy, by the words of AWS's messages.
+/// A kind of policy, named as in AWS's messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DenyingPolicyKind {
-    /// A policy of the role or the user that calls.
+    /// An identity-based policy of the calling role or user.
     Identity,
-    /// A policy of what is called.
+    /// A resource-based policy.
     Resource,
-    /// A role's trust policy.
+    /// A role trust policy.
     Trust,
-    /// The permissions boundary of the role or the user that calls.
+    /// The permissions boundary of the calling role or user.
     Boundary,
-    /// The policy that the session was given.
+    /// The session policy.
     Session,
     /// A service control policy of the organization (SCP).
     ServiceControl,
     /// A resource control policy of the organization (RCP).
     ResourceControl,
-    /// The policy of the VPC endpoint that the call goes through.
+    /// The policy of the VPC endpoint.
     VpcEndpoint,
 }
 
@@ -44,7 +44,7 @@ impl DenyingPolicyKind {
         Self::VpcEndpoint,
     ];
 
-    /// What AWS calls it, with its article.
+    /// AWS's name of it, with an article.
     const fn with_article(self) -> &'static str {
         match self {
             Self::Identity => "an identity-based policy",
@@ -58,7 +58,7 @@ impl DenyingPolicyKind {
         }
     }
 
-    /// What AWS calls it.
+    /// AWS's name of it.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -74,24 +74,23 @@ impl DenyingPolicyKind {
     }
 }
 
-/// Where AWS's messages begin to say why: `… with an explicit deny in a service control policy`,
+/// How the reason begins in AWS's messages: `… with an explicit deny in a service control policy`,
 /// `… because no permissions boundary allows the iam:ListUsers action`.
 const REASON_MARKERS: [&str; 2] = ["with an explicit deny", "because no "];
 
-/// Where the reason begins in AWS's message, if it gives one, in bytes.
+/// Where the reason begins in AWS's message, in bytes; `None` if it has none.
 #[must_use]
 pub fn reason_start(message: &str) -> Option<usize> {
     REASON_MARKERS.iter().filter_map(|words| message.find(words)).min()
 }
 
 impl Denial {
-    /// Reads AWS's message about a call that was denied.
+    /// Parses AWS's message about a denied call.
     #[must_use]
     pub fn from_message(message: &str) -> Self {
         let reason = reason_start(message).and_then(|start| message.get(start..));
         let reason = reason.unwrap_or_default();
-        // The earliest kind that is named: behind it the policy's ARN may stand, which may hold
-        // any name.
+        // The first kind in the message: a policy ARN after it may contain any name.
         let named = |kind: &DenyingPolicyKind| reason.find(kind.name());
         let policy = DenyingPolicyKind::ALL.into_iter().filter(|kind| named(kind).is_some());
         Self {
@@ -100,8 +99,7 @@ impl Denial {
         }
     }
 
-    /// AWS's words for the reason, without anything that names a user or a policy; `None` if AWS
-    /// gives none.
+    /// The reason in AWS's words, without names of users or policies; `None` if AWS gives none.
     #[must_use]
     pub fn reason(self) -> Option<String> {
         match (self.is_explicit, self.policy) {
@@ -116,8 +114,8 @@ impl Denial {
         }
     }
 
-    /// What to do about it where `action` was denied; `None` if AWS says nothing that is not clear
-    /// from the action already.
+    /// What to do about a denied `action`; `None` if AWS's message adds nothing to the name of the
+    /// action.
     #[must_use]
     pub fn advice(self, action: &str) -> Option<String> {
         match (self.is_explicit, self.policy) {

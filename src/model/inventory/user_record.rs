@@ -1,45 +1,41 @@
-//! One user looked at closely: everything that a remedy hangs on, as IAM shows it at one moment.
+//! Everything about one user that remediation depends on, at one point in time.
 
 use super::{AccountId, EvidenceGap, User};
 
-/// One user, looked at closely.
+/// Everything about one user that remediation depends on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UserRecord {
-    /// The account.
     pub account: AccountId,
-    /// The account's partition.
     pub partition: String,
-    /// The user with all credentials, each seen live, and all tags.
+    /// The user with all credentials and tags, from the live API.
     pub user: User<'static>,
-    /// The user's path.
     pub path: String,
-    /// What else the user has; `None` where it was not asked for.
+    /// What else the user has; `None` if it was not requested.
     pub holdings: Option<Holdings>,
-    /// What could not be seen. With a gap, nothing is done about the user.
+    /// Evidence that could not be collected. A user with a gap is not changed.
     pub gaps: Vec<EvidenceGap>,
 }
 
-/// What a user has besides credentials: what goes with the user, and what would be needed to make
-/// the user again by hand.
+/// What a user has besides credentials. It is deleted with the user, and needed to create the user
+/// again by hand.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Holdings {
-    /// The ARN of the policy that bounds the user's rights.
+    /// The ARN of the permissions boundary.
     pub permissions_boundary: Option<String>,
-    /// The serial numbers of the MFA devices; those of virtual ones are ARNs.
+    /// The serial numbers of the MFA devices. Those of virtual devices are ARNs.
     pub mfa_devices: Vec<String>,
-    /// The policies written into the user.
+    /// The inline policies.
     pub inline_policies: Vec<InlinePolicy>,
-    /// The ARNs of the managed policies that are attached to the user.
+    /// The ARNs of the attached managed policies.
     pub attached_policies: Vec<String>,
     /// The groups.
     pub groups: Vec<String>,
 }
 
-/// A policy that is written into a user.
+/// An inline policy.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 pub struct InlinePolicy {
-    /// The policy's name.
     pub name: String,
-    /// The document, as JSON.
+    /// The policy document, as JSON.
     pub document: String,
 }

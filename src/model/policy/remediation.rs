@@ -1,44 +1,48 @@
-//! How far, and how fast, stale credentials are remedied: `remediation` in the allowlist file.
+//! Which findings are remediated, and when: `remediation` in the allowlist file.
 
 use std::fmt;
 use std::str::FromStr;
 
 use super::Rule;
+use crate::model::all;
+use strum::{EnumCount as _, VariantArray as _};
 
-/// Days from the notice to the deactivation.
+/// Days from the notification to the deactivation.
 pub const DEFAULT_DEACTIVATE_AFTER_DAYS: u32 = 14;
-/// Changes in one run beyond which nothing at all is done.
+/// The maximum number of changes in one run. A plan with more changes is not carried out at all.
 pub const DEFAULT_MAX_CHANGES: u32 = 5;
-/// The share of an account's users, in percent, beyond which nothing at all is done.
+/// The maximum share of an account's users that one run may change, in percent. Beyond that,
+/// nothing is changed.
 pub const DEFAULT_MAX_SHARE: u32 = 10;
-/// Days without a run after which the clocks start anew.
+/// Days without a run after which the stages start again from the beginning.
 pub const DEFAULT_MAX_GAP_DAYS: u32 = 14;
-/// The most changes that can be meant for one run.
+/// The largest `max_changes`.
 pub const MAX_CHANGES_LIMIT: u32 = 1_000;
 
-/// What the allowlist file says about the remedy. The stages follow each other: a notice, the
-/// deactivation, the deletion.
+/// `remediation` in the allowlist file. The stages are notification, deactivation and deletion.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RemediationPolicy {
-    /// Days from the notice to the deactivation.
+    /// Days from the notification to the deactivation.
     pub deactivate_after_days: u32,
-    /// Days from the deactivation to the deletion; `None` for never.
+    /// Days from the deactivation to the deletion; `None` for no deletion.
     pub delete_after_days: Option<u32>,
-    /// Whether passwords are deleted when keys are deactivated. Nothing brings one back.
+    /// Whether passwords are deleted when keys are deactivated. A deleted password cannot be
+    /// restored.
     pub delete_passwords: bool,
-    /// Whether users are deleted of whom nothing is in use.
+    /// Whether users are deleted if nothing of them is in use.
     pub delete_users: bool,
-    /// How much may be changed in a run. Beyond that nothing at all is done.
+    /// The maximum number of changes in one run. Beyond that, nothing is changed.
     pub max_changes: u32,
-    /// How many of an account's users may be touched in a run, in percent. Beyond that nothing at
-    /// all is done.
+    /// The maximum share of an account's users that one run may change, in percent. Beyond that,
+    /// nothing is changed.
     pub max_share: u32,
-    /// Days without a run after which the clocks start anew: nobody was reminded meanwhile.
+    /// Days without a run after which the stages start again from the beginning, because nobody was
+    /// reminded in the meantime.
     pub max_gap_days: u32,
-    /// Whose users are remedied, by the tag that names an owner, besides those of nobody; `*` for
-    /// everybody's.
+    /// The owners, by their owner tag, whose users are remediated in addition to users without an
+    /// owner; `*` for all owners.
     pub owners: Vec<String>,
-    /// Under which paths users are remedied.
+    /// The paths whose users are remediated.
     pub paths: Vec<UserPath>,
     /// The rules whose findings are remediated, each one of [`Rule::remediable`].
     pub rules: Vec<Rule>,
@@ -64,13 +68,13 @@ impl RemediationPolicy {
 }
 
 impl RemediationPolicy {
-    /// The furthest stage that the policy asks for.
+    /// The last stage of the policy.
     #[must_use]
     pub const fn final_stage(&self) -> Stage {
         if self.delete_after_days.is_some() { Stage::Delete } else { Stage::Deactivate }
     }
 
-    /// Whether users of this owner are remedied; `None` is nobody.
+    /// Whether users of this owner are remediated; `None` for users without an owner.
     #[must_use]
     pub fn covers_owner(&self, owner: Option<&str>) -> bool {
         owner.is_none_or(|owner| self.owners.iter().any(|known| known == "*" || known == owner))
@@ -82,67 +86,62 @@ impl RemediationPolicy {
         self.rules.contains(&rule)
     }
 
-    /// Whether whole users are deleted at the last stage.
+    /// Whether whole users are deleted in the last stage.
     #[must_use]
     pub fn deletes_users(&self) -> bool {
         self.delete_users && self.covers_rule(Rule::UserWithoutCredentials)
     }
 
-    /// Whether users under this path are remedied.
+    /// Whether users with this path are remediated.
     #[must_use]
     pub fn covers_path(&self, path: &str) -> bool {
         self.paths.iter().any(|known| known.covers(path))
     }
 }
 
-/// A stage of the remedy.
+/// A remediation stage.
 #[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    serde::Serialize,
+    serde::Deserialize,
+    strum::Display,
+    strum::EnumString,
+    strum::IntoStaticStr,
+    strum::EnumCount,
+    strum::VariantArray,
 )]
 #[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case", const_into_str)]
 pub enum Stage {
-    /// The user bears a notice: a tag.
+    /// A tag on the user announces the next stage.
     Notify,
-    /// Keys and other credentials are inactive, which can be undone.
+    /// Keys and other credentials are deactivated, which can be undone.
     Deactivate,
-    /// They are gone.
+    /// Credentials and users are deleted.
     Delete,
 }
 
 impl Stage {
     /// All stages, in their order.
-    pub const ALL: [Self; 3] = [Self::Notify, Self::Deactivate, Self::Delete];
+    pub const ALL: [Self; Self::COUNT] = all(Self::VARIANTS);
 
-    /// The stage's name.
     #[must_use]
     pub const fn id(self) -> &'static str {
-        match self {
-            Self::Notify => "notify",
-            Self::Deactivate => "deactivate",
-            Self::Delete => "delete",
-        }
+        self.into_str()
     }
 }
 
-impl fmt::Display for Stage {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.id())
-    }
-}
-
-impl FromStr for Stage {
-    type Err = super::UnknownName;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::ALL.into_iter().find(|stage| stage.id() == text).ok_or(super::UnknownName)
-    }
-}
-
-/// Paths of users: one, or with `*` at its end all that begin so.
+/// The path of users: one path, or with `*` at its end all paths that begin with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UserPath(String);
 
-/// A text that is no path of users.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a path begins and ends with `/`, or ends with `/*` for all below it")]
 pub struct InvalidUserPath;
@@ -154,7 +153,7 @@ impl Default for UserPath {
 }
 
 impl UserPath {
-    /// Whether users of this path are meant.
+    /// Whether users with this path are meant.
     #[must_use]
     pub fn covers(&self, path: &str) -> bool {
         match self.0.strip_suffix('*') {

@@ -495,7 +495,7 @@ pub(super) fn orphaned_tags(user_record: &UserRecord) -> Vec<TagSubject> {
 fn subject_of(key: &str) -> TagSubject {
     let name = key.strip_prefix(remediation_tag::TAG_KEY_PREFIX).unwrap_or(key);
     let (kind, id) = name.split_once(':').map_or((name, None), |(kind, id)| (kind, Some(id)));
-    match (CredentialKind::from_id(kind), id) {
+    match (kind.parse().ok(), id) {
         (Some(CredentialKind::Password), None) => TagSubject::PASSWORD,
         // A password has no id. All other credentials have one.
         (Some(CredentialKind::Password) | None, _) | (Some(_), None) => TagSubject::User,

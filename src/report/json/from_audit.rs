@@ -1,8 +1,9 @@
 //! An audit → the structs of version 1.
 
+use super::incomplete_reason::IncompleteReason;
 use super::v1::{
     Account, AccountError, Audit, Cleared, Counts, Credential, Exemption, Finding, FindingNote,
-    FormerAccount, Gap, LastAccessed, Policy, RemediationProgress, SCHEMA, UserResources,
+    FormerAccount, Gap, LastAccessed, Policy, RemediationProgress, SCHEMA, Text, UserResources,
 };
 use crate::allowlist::{self, UserSelector};
 use crate::audit::{self, ExemptionMatch, FindingStatus, Note};
@@ -16,7 +17,7 @@ impl From<&audit::Audit> for Audit {
             schema: SCHEMA.to_owned(),
             generated_at: audit.now,
             run: None,
-            result: audit.outcome().id().to_owned(),
+            result: Text::Known(audit.outcome()),
             policy: (&audit.policy).into(),
             allowlist: match &audit.allowlist {
                 audit::AllowlistOrigin::File(path) => Some(path.clone()),
@@ -34,7 +35,7 @@ impl From<&audit::Audit> for Audit {
 impl From<&allowlist::FormerAccount> for FormerAccount {
     fn from(former: &allowlist::FormerAccount) -> Self {
         Self {
-            account: former.account.to_string(),
+            account: Text::Known(former.account),
             reason: former.reason.clone(),
             owner: former.owner.clone(),
         }
@@ -43,7 +44,7 @@ impl From<&allowlist::FormerAccount> for FormerAccount {
 
 impl From<&policy::Policy> for Policy {
     fn from(policy: &policy::Policy) -> Self {
-        let level = |rule: policy::Rule| (rule.id().to_owned(), policy.level(rule).id().to_owned());
+        let level = |rule| (Text::Known(rule), Text::Known(policy.level(rule)));
         Self {
             hash: policy.hash(),
             stale_after_days: policy.stale_after_days,
@@ -71,25 +72,25 @@ fn account(account: &audit::AuditedAccount, findings: &[audit::Finding]) -> Acco
         findings.iter().filter(of_rule).count()
     };
     Account {
-        id: account.id.to_string(),
+        id: Text::Known(account.id),
         alias: account.alias.clone(),
         partition: account.partition.clone(),
         report_generated_at: account.report_generated_at,
         report_newest_date: account.age.newest_date,
         users: account.users,
-        evidence: account.evidence_source.id().to_owned(),
+        evidence: Text::Known(account.evidence_source),
         candidates: account.flagged_users,
         rechecked: account.rechecked,
         complete: account
             .coverage
             .iter()
-            .map(|(rule, coverage)| (rule.id().to_owned(), coverage.id().to_owned()))
+            .map(|(rule, coverage)| (Text::Known(*rule), Text::Known(*coverage)))
             .collect(),
         errors: account
             .incomplete_rules()
             .map(|rule| AccountError {
-                rule: rule.id().to_owned(),
-                code: why_incomplete(account, rule, unknown(rule)).to_owned(),
+                rule: Text::Known(rule),
+                code: Text::Known(IncompleteReason::of(account, rule, unknown(rule))),
                 findings: unknown(rule),
             })
             .collect(),
@@ -99,31 +100,15 @@ fn account(account: &audit::AuditedAccount, findings: &[audit::Finding]) -> Acco
     }
 }
 
-/// In a word why a rule is incomplete, `unknown` of its findings having no verdict.
-fn why_incomplete(
-    account: &audit::AuditedAccount,
-    rule: policy::Rule,
-    unknown: usize,
-) -> &'static str {
-    let gap = account.gaps.iter().find(|gap| rule.requires(gap.piece));
-    match (gap, account.age.problem, unknown) {
-        (Some(gap), _, _) => gap.cause.id(),
-        (None, Some(problem), _) => problem.id(),
-        (None, None, 1..) => "evidence-unreadable",
-        // Something is missing that nobody failed to get, such as the root user's row.
-        (None, None, 0) => "evidence-missing",
-    }
-}
-
 impl From<&inventory::EvidenceGap> for Gap {
     fn from(gap: &inventory::EvidenceGap) -> Self {
         Self {
-            piece: gap.piece.id().to_owned(),
-            cause: gap.cause.id().to_owned(),
+            piece: Text::Known(gap.piece),
+            cause: Text::Known(gap.cause),
             action: gap.action.to_owned(),
             message: gap.message.clone(),
             users: gap.users,
-            rules: audit::rules_requiring(gap.piece).map(|rule| rule.to_string()).collect(),
+            rules: audit::rules_requiring(gap.piece).map(Text::Known).collect(),
         }
     }
 }
@@ -131,12 +116,12 @@ impl From<&inventory::EvidenceGap> for Gap {
 impl From<&audit::ClearedFinding> for Cleared {
     fn from(cleared: &audit::ClearedFinding) -> Self {
         Self {
-            id: cleared.id.to_string(),
-            rule: cleared.rule.id().to_owned(),
+            id: Text::Known(cleared.id),
+            rule: Text::Known(cleared.rule),
             user: cleared.user.clone(),
-            kind: cleared.kind.id().to_owned(),
+            kind: Text::Known(cleared.kind),
             created: cleared.created,
-            clearing: cleared.reason.id().to_owned(),
+            clearing: Text::Known(cleared.reason.into()),
             used: match cleared.reason {
                 audit::ClearedReason::Used(moment) => Some(moment),
                 _ => None,
@@ -148,19 +133,19 @@ impl From<&audit::ClearedFinding> for Cleared {
 fn finding(finding: &audit::Finding, next: Option<audit::NextStage>) -> Finding {
     let subject = &finding.user;
     Finding {
-        id: finding.id.to_string(),
-        rule: finding.rule.id().to_owned(),
-        level: finding.level.id().to_owned(),
-        status: finding.status.id().to_owned(),
-        account: subject.account.to_string(),
+        id: Text::Known(finding.id),
+        rule: Text::Known(finding.rule),
+        level: Text::Known(finding.level),
+        status: Text::Known(finding.status),
+        account: Text::Known(subject.account),
         user: subject.name.clone(),
         arn: subject.arn.clone(),
         user_id: subject.user_id.clone(),
         credential: finding.credential.as_ref().map(Into::into),
         reference_date: finding.reference.map(|(_, moment)| moment),
-        reference: finding.reference.map(|(reference, _)| reference.id().to_owned()),
+        reference: finding.reference.map(|(reference, _)| Text::Known(reference)),
         days: finding.days,
-        evidence: finding.evidence.id().to_owned(),
+        evidence: Text::Known(finding.evidence),
         notes: finding.notes.iter().map(Into::into).collect(),
         exemption: finding.exemption,
         owner: subject.owner.clone(),
@@ -173,9 +158,9 @@ fn finding(finding: &audit::Finding, next: Option<audit::NextStage>) -> Finding 
             .as_ref()
             .map(|seen| LastAccessed { service: seen.service.clone(), at: seen.at }),
         remedy: finding.remediation_tag.map(|clock| RemediationProgress {
-            reached: clock.reached.id().to_owned(),
+            reached: Text::Known(clock.reached),
             since: clock.since,
-            next: next.map(|it| it.stage.id().to_owned()),
+            next: next.map(|it| Text::Known(it.stage)),
             next_from: next.map(|it| it.from),
         }),
         belongings: subject.permissions.as_ref().map(|it| UserResources {
@@ -194,14 +179,14 @@ impl From<&audit::Credential> for Credential {
             Some(CredentialHandle::Id(id)) => (None, Some(id_ending(id))),
             None => (None, None),
         };
-        Self { kind: credential.kind.id().to_owned(), slot, id, created: credential.created }
+        Self { kind: Text::Known(credential.kind), slot, id, created: credential.created }
     }
 }
 
 impl From<&Note> for FindingNote {
     fn from(note: &Note) -> Self {
         let mut written = Self {
-            code: note.id().to_owned(),
+            code: Text::Known(note.into()),
             column: None,
             text: None,
             changed: None,
@@ -232,15 +217,15 @@ impl From<&audit::ExemptionResult> for Exemption {
         Self {
             user,
             pattern,
-            account: exemption.account.map(|account| account.to_string()),
+            account: exemption.account.map(Text::Known),
             user_id: exemption.user_id.clone(),
             credentials: exemption.credentials.iter().map(ToString::to_string).collect(),
-            rules: exemption.rules.iter().map(ToString::to_string).collect(),
+            rules: exemption.rules.iter().copied().map(Text::Known).collect(),
             reason: exemption.reason.clone(),
             owner: exemption.owner.clone(),
             expires: exemption.expires,
-            state: reviewed.status.id().to_owned(),
-            matched: reviewed.matched.id().to_owned(),
+            state: Text::Known(reviewed.status),
+            matched: Text::Known(reviewed.matched.into()),
             users: match reviewed.matched {
                 ExemptionMatch::Users(users) => users,
                 ExemptionMatch::ByCaseOnly => 1,

@@ -7,6 +7,20 @@ use chrono::{DateTime, NaiveDate, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::incomplete_reason::IncompleteReason;
+pub use super::text::Text;
+use crate::allowlist::ExemptionStatus;
+use crate::audit::{
+    AuditOutcome, ClearedReasonKind, Coverage, ExemptionMatchKind, FindingId, FindingStatus,
+    NoteKind, ReferenceKind,
+};
+use crate::model::inventory::{
+    AccountId, CredentialKind, Evidence, EvidenceItem, EvidenceSource, GapCause,
+};
+use crate::model::policy::remediation::Stage;
+use crate::model::policy::{Level, Rule};
+use crate::model::remediation_tag::RemediationStatus;
+
 /// The value of the member `schema`.
 pub const SCHEMA: &str = "iam-stocktake/audit/v1";
 
@@ -22,7 +36,7 @@ pub struct Audit {
     /// The workflow run that made it; absent outside of one.
     pub run: Option<Run>,
     /// `clean`, `stale` or `incomplete`: evidence that a rule needed could not be had.
-    pub result: String,
+    pub result: Text<AuditOutcome>,
     /// What was judged by.
     pub policy: Policy,
     /// The allowlist's path; absent where there was none.
@@ -44,7 +58,7 @@ pub struct Audit {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct FormerAccount {
     /// Twelve digits.
-    pub account: String,
+    pub account: Text<AccountId>,
     /// Why it is no longer audited.
     pub reason: String,
     /// Who answers for it.
@@ -76,7 +90,7 @@ pub struct Policy {
     /// The key of the tag that says until when a user is wanted.
     pub expiry_tag: Option<String>,
     /// The level of every rule: `off`, `notice`, `warning` or `error`.
-    pub rules: BTreeMap<String, String>,
+    pub rules: BTreeMap<Text<Rule>, Text<Level>>,
 }
 
 /// How many findings there are.
@@ -100,7 +114,7 @@ pub struct Counts {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Account {
     /// Twelve digits.
-    pub id: String,
+    pub id: Text<AccountId>,
     /// The account's alias.
     pub alias: Option<String>,
     /// The ARN partition: `aws`, `aws-cn`, `aws-us-gov`, …
@@ -115,7 +129,7 @@ pub struct Account {
     /// What the evidence is made of: `exported-report`, `fetched-report` (no second look was
     /// asked for) or `live`.
     #[serde(default)]
-    pub evidence: String,
+    pub evidence: Text<EvidenceSource>,
     /// Users that a live audit looks at again; those that remain stale or unknown, if it did.
     pub candidates: usize,
     /// Users that were looked at live.
@@ -125,7 +139,7 @@ pub struct Account {
     /// finding that is gone is cleared), `snapshot` (an exported or unchecked report: adds
     /// findings, clears none), `not-shown` (the report does not show all that the rule needs),
     /// `incomplete` (evidence could not be had).
-    pub complete: BTreeMap<String, String>,
+    pub complete: BTreeMap<Text<Rule>, Text<Coverage>>,
     /// Why rules are incomplete.
     pub errors: Vec<AccountError>,
     /// What was asked for and could not be had, ornaments included.
@@ -146,10 +160,10 @@ pub struct Gap {
     /// What is missing: `credential-report`, `users`, `login-profile`, `access-keys`,
     /// `access-key-use`, `signing-certificates`, `ssh-keys`, `service-specific-credentials`,
     /// `tags`, `owners`, `alias` or `last-accessed`.
-    pub piece: String,
+    pub piece: Text<EvidenceItem>,
     /// Why: `denied`, `credentials`, `throttled`, `unavailable`, `unreachable`, `timed-out` or
     /// `unexpected`.
-    pub cause: String,
+    pub cause: Text<GapCause>,
     /// The action that failed, as a policy names it.
     pub action: String,
     /// What was answered.
@@ -157,25 +171,25 @@ pub struct Gap {
     /// How many users it is missing for; 0 where it is missing for the account.
     pub users: usize,
     /// The rules that are incomplete for it; none for an ornament.
-    pub rules: Vec<String>,
+    pub rules: Vec<Text<Rule>>,
 }
 
 /// A finding that the credential report alone would have made, and that a live look cleared.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Cleared {
     /// The finding's id.
-    pub id: String,
+    pub id: Text<FindingId>,
     /// The rule.
-    pub rule: String,
+    pub rule: Text<Rule>,
     /// The user's name.
     pub user: String,
     /// The credential's kind.
-    pub kind: String,
+    pub kind: Text<CredentialKind>,
     /// When the credential was created; for a password when it was last changed.
     pub created: Option<DateTime<Utc>>,
     /// What has happened since the report: `user-gone`, `removed`, `deactivated`, `used` or
     /// `changed`.
-    pub clearing: String,
+    pub clearing: Text<ClearedReasonKind>,
     /// When it was used.
     pub used: Option<DateTime<Utc>>,
 }
@@ -184,10 +198,10 @@ pub struct Cleared {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AccountError {
     /// The rule.
-    pub rule: String,
+    pub rule: Text<Rule>,
     /// A gap's cause, `evidence-unreadable`, `evidence-too-old`, `evidence-age-unknown` or
     /// `evidence-in-future`.
-    pub code: String,
+    pub code: Text<IncompleteReason>,
     /// How many findings of the rule have the status `unknown` for it.
     pub findings: usize,
 }
@@ -196,15 +210,15 @@ pub struct AccountError {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Finding {
     /// Sixteen hex digits, the same for the same credential in every run.
-    pub id: String,
+    pub id: Text<FindingId>,
     /// The rule.
-    pub rule: String,
+    pub rule: Text<Rule>,
     /// `notice`, `warning` or `error`.
-    pub level: String,
+    pub level: Text<Level>,
     /// `open`, `exempted` or `unknown`.
-    pub status: String,
+    pub status: Text<FindingStatus>,
     /// The account's id.
-    pub account: String,
+    pub account: Text<AccountId>,
     /// The user's name.
     pub user: String,
     /// The user's ARN.
@@ -216,11 +230,11 @@ pub struct Finding {
     /// The date from which days are counted.
     pub reference_date: Option<DateTime<Utc>>,
     /// What that date is: `last-used`, `never-used-since`, `created`, `expired`.
-    pub reference: Option<String>,
+    pub reference: Option<Text<ReferenceKind>>,
     /// Whole days since then.
     pub days: Option<i64>,
     /// `credential-report`, `re-checked` or `not-re-checked`.
-    pub evidence: String,
+    pub evidence: Text<Evidence>,
     /// What else is to be said.
     pub notes: Vec<FindingNote>,
     /// Index into `exemptions` of the exemption that covers it.
@@ -245,13 +259,13 @@ pub struct Finding {
 #[schemars(rename = "Remedy")]
 pub struct RemediationProgress {
     /// `notified`, `deactivated` or `inactive`.
-    pub reached: String,
+    pub reached: Text<RemediationStatus>,
     /// Since when.
     pub since: DateTime<Utc>,
     /// What is done next, unless the credential is used or exempted: `deactivate` or `delete`;
     /// absent where nothing is to be done, or nobody can say when.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub next: Option<String>,
+    pub next: Option<Text<Stage>>,
     /// The first day on which that is done, UTC.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_from: Option<NaiveDate>,
@@ -285,7 +299,7 @@ pub struct LastAccessed {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Credential {
     /// `password`, `access-key`, `signing-certificate`, `ssh-key`, `service-specific-credential`.
-    pub kind: String,
+    pub kind: Text<CredentialKind>,
     /// The slot of the credential report, 1 or 2.
     pub slot: Option<u8>,
     /// The last four characters of its id; absent in exported reports.
@@ -299,7 +313,7 @@ pub struct Credential {
 pub struct FindingNote {
     /// `recently-reset`, `unreadable`, `hidden-credentials`, `exemption-expired` or
     /// `exemption-needs-live-evidence`.
-    pub code: String,
+    pub code: Text<NoteKind>,
     /// The field that cannot be read.
     pub column: Option<String>,
     /// What stands in that field.
@@ -318,13 +332,13 @@ pub struct Exemption {
     /// The pattern.
     pub pattern: Option<String>,
     /// The account; every one if absent.
-    pub account: Option<String>,
+    pub account: Option<Text<AccountId>>,
     /// The user's unique id; any user of the name if absent.
     pub user_id: Option<String>,
     /// The credentials; all if empty.
     pub credentials: Vec<String>,
     /// The rules that it exempts from.
-    pub rules: Vec<String>,
+    pub rules: Vec<Text<Rule>>,
     /// Why.
     pub reason: String,
     /// Who answers for it.
@@ -332,9 +346,9 @@ pub struct Exemption {
     /// The last day, UTC.
     pub expires: NaiveDate,
     /// `in-force`, `expires-soon` or `expired`.
-    pub state: String,
+    pub state: Text<ExemptionStatus>,
     /// `users`, `nobody`, `by-case-only` or `not-audited`.
-    pub matched: String,
+    pub matched: Text<ExemptionMatchKind>,
     /// How many users it matched.
     pub users: usize,
     /// How many findings it exempts.

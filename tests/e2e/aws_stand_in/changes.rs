@@ -66,7 +66,7 @@ fn the_expected_findings_follow_the_rules() {
     let edge = user(&account, "edge");
     let stale: Vec<_> = edge["keys"].as_array().unwrap().iter().map(|it| &it["stale"]).collect();
     assert_eq!(stale, [true, false, false]);
-    assert_eq!(edge["keys"][2]["leftover"], true);
+    assert_eq!(edge["keys"][2]["inactive_too_long"], true);
     assert_eq!(edge["reasons"][0]["id"], edge["keys"][0]["id"]);
     assert_eq!(edge["reasons"][0]["created"], edge["keys"][0]["created"]);
     assert_eq!(reasons(&account, "never"), ["password", "access-key"]);

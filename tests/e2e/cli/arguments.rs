@@ -18,7 +18,7 @@ fn a_conflict_names_the_arguments_that_were_given() {
         (&["--timeout=5"], "cannot be used with '--timeout <"),
         (
             &["--ssh-keys", "all", "--timeout", "5"],
-            "cannot be used with:\n  --timeout <SECONDS>\n  --ssh-keys <flagged|all>",
+            "cannot be used with:\n  --ssh-keys <flagged|all>\n  --timeout <SECONDS>",
         ),
     ] {
         let message = refused(&[&report, more].concat());
@@ -50,7 +50,7 @@ fn an_argument_that_needs_another_is_named_with_it() {
     for (arguments, message) in [
         (
             &["audit", "--report-generated-at", "2026-06-30T12:00:00Z"][..],
-            "'--report-generated-at' needs '--credential-report'",
+            "the following required arguments were not provided:\n  --credential-report <FILE>",
         ),
         (&["remediate", "--plan", "p.json"], "'--plan' needs '--apply'"),
         (

@@ -42,10 +42,10 @@ fn usage_errors_exit_with_2_and_write_nothing() {
         (&["--stale-after-days", "0"][..], "0 is not in 1..=3650"),
         (&["--stale-after-days", "soon"], "invalid digit"),
         (&["--format", "pdf"], "possible values: table, markdown, json"),
-        (&["--output", "report.pdf"], "use .md, .json or .txt"),
+        (&["--output", "report.pdf"], "must be .md, .json or .txt"),
         (&["--language", "tlh"], "possible values: en, ja"),
         (&["--fail-on", "sometimes"], "possible values: any, none"),
-        (&["--report-generated-at", "yesterday"], "write it like 2026-06-30T12:00:00Z"),
+        (&["--report-generated-at", "yesterday"], "the format is 2026-06-30T12:00:00Z"),
         (&["--report-generated-at", "2026-07-01T00:00:00Z"], "after the moment of the audit"),
         (&["--template", "missing.md", "--format", "markdown"], "the template cannot be read"),
         (&["--template", "missing.md"], "none was asked for"),
@@ -64,7 +64,7 @@ fn usage_errors_exit_with_2_and_write_nothing() {
 #[test]
 fn files_that_are_no_report_are_named_with_what_they_are_and_what_to_do() {
     for (content, expected) in [
-        (&b"<!DOCTYPE html><html>"[..], "holds HTML or XML, not a credential report"),
+        (&b"<!DOCTYPE html><html>"[..], "contains HTML or XML, not a credential report"),
         (b"", "the file is empty"),
         (b"%PDF-1.7", "contains a PDF"),
         (
@@ -107,7 +107,7 @@ fn all_broken_inputs_are_told_of_in_one_run() {
     assert_eq!(ran.code, 2);
     for expected in [
         "a.csv: the file is empty",
-        "b.csv: the file holds a PDF",
+        "b.csv: the file contains a PDF",
         "c.csv: cannot be read",
         "error[unsupported-version]",
         "error[unknown-key]",

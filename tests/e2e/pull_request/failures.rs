@@ -71,8 +71,16 @@ fn what_github_refuses_is_told() {
     for (what, method, status, body, code, words) in [
         ("not writable", "POST", 403, &not_accessible, 4, "Resource not accessible by integration"),
         ("not readable", "GET", 403, &not_accessible, 3, "Resource not accessible by integration"),
-        ("issues off", "POST", 410, &off, 4, "turned off"),
-        ("issues off to read", "GET", 410, &off, 3, "turned off"),
+        ("issues off", "POST", 410, &off, 4, "issues are disabled in this repository: enable them"),
+        (
+            "issues off to read",
+            "GET",
+            410,
+            &off,
+            3,
+            "issues are disabled in this repository: \
+                                                     enable them",
+        ),
     ] {
         let path = "/(issues|labels)";
         let fault = json!({ "method": method, "path": path, "status": status, "body": body });
@@ -116,11 +124,16 @@ fn inputs_and_arguments_that_are_refused_are_told() {
     let twice = format!("{id},arn:aws:iam::{id}:role/a");
     let (unknown, text) = (format!("[\"{id}\"]"), "\u{202e}::error::x");
     for (what, inputs, words) in [
-        ("no such input", &[("acounts", id)][..], "no such input: `acounts`"),
+        ("unknown input", &[("acounts", id)][..], "unknown input: `acounts`"),
         ("value", &[("publish", "nowhere")], "the input `publish` is `nowhere`"),
-        ("twice", &[("accounts", twice.as_str())], "the input `accounts` names"),
+        ("twice", &[("accounts", twice.as_str())], "is listed twice"),
         ("list", &[("accounts", unknown.as_str())], "the input `accounts`"),
-        ("together", &[("plan", "plan.json")], "'plan' goes with 'plan-digest'"),
+        (
+            "together",
+            &[("command", "remediate"), ("plan", "plan.json")],
+            "the input `plan` needs `plan-digest`",
+        ),
+        ("unused", &[("stage", "notify")], "the input `stage` is not used by `command: check`"),
         ("hostile", &[("publish", text)], r"`\u{202e}::error::x`"),
     ] {
         let run = world.run(How { inputs, ..How::default() });

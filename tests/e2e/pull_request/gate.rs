@@ -42,7 +42,7 @@ fn a_known_finding_does_not_block_and_its_issue_is_linked() {
     let run = world.check(&pull, EMPTY, 0);
 
     assert_eq!((run.code, run.output("gate")), (0, "passed"), "{}", run.log);
-    let body = &world.repo.comments(2)[0].body;
+    let body = &run.summary;
     assert!(body.contains("### No new findings"), "{body}");
     assert!(
         body.contains("1 finding is already known") && body.contains("The queue is #1."),

@@ -88,7 +88,7 @@ fn annotations(world: &World, run: &Run) -> Vec<Read> {
             assert!(["title", "file", "line", "col"].contains(&key.as_str()), "{command:?}");
         }
         let file = command.properties.get("file").map(String::as_str);
-        let is_rest = command.data.contains("annotations more of this kind are left out");
+        let is_rest = command.data.contains("more annotations of this level are not shown");
         // Why the run failed is about no file.
         let is_of_run = command.name == "error" && command.properties.is_empty();
         assert!(is_rest || is_of_run || file == Some(ALLOWLIST), "{command:?}");

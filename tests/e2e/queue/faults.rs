@@ -187,7 +187,7 @@ fn a_page_for_people_in_the_place_of_json_is_no_queue() {
         json!({ "status": 200, "body": "<html>A unicorn</html>", "content_type": "text/html" });
     world.repo.faults(json!([At::List.befalling(html)]));
     let run = world.day(0, EMPTY);
-    ended(&run, At::List, "no JSON", "GITHUB_API_URL");
+    ended(&run, At::List, "not JSON", "GITHUB_API_URL");
     assert!(!run.log.contains("unicorn"), "{}", run.log);
     assert_eq!(world.repo.issues(), []);
 }
@@ -198,7 +198,7 @@ fn a_body_that_github_has_not_taken_is_an_error() {
     let before = world.index().body;
     world.repo.faults(json!([At::Edit.befalling(json!({ "keep_old_body": true }))]));
     let run = world.day(1, EMPTY);
-    ended(&run, At::Edit, "issue #1 has another body", "65 536 characters");
+    ended(&run, At::Edit, "issue #1 has a different body", "65 536 characters");
     assert_eq!(world.index().body, before);
     world.repo.faults(json!([]));
     assert_eq!(world.day(1, EMPTY).code, 0);
@@ -305,5 +305,5 @@ fn a_token_that_may_not_write_is_told_which_permission_is_missing() {
     ended(&world.day(0, EMPTY), At::List, "403", "`issues: read`");
     world.repo.permissions(json!({ "issues": "write" }));
     world.repo.turn_issues_off();
-    ended(&world.day(0, EMPTY), At::List, "410", "turn them on");
+    ended(&world.day(0, EMPTY), At::List, "410", "enable them in its settings");
 }

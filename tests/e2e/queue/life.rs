@@ -103,7 +103,7 @@ fn written(world: &World, run: &Run, step: &str) -> String {
         let what = format!("{} {}", write.method, write.path);
         let state = write.body["state"].as_str().unwrap_or("as it was");
         let page = format!("\n======== {step}: {what}, {state}\n{}\n", visible(body));
-        pages.push_str(&world.normalised(&page));
+        pages.push_str(&world.normalized(&page));
     }
     pages
 }

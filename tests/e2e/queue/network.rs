@@ -45,6 +45,6 @@ fn an_address_of_the_api_that_is_none_ends_the_run_and_is_named() {
         let environment = [("GITHUB_API_URL", address)];
         let run = world.run(How { allowlist: EMPTY, environment: &environment, ..How::default() });
         assert_eq!(run.code, 2, "{}", run.log);
-        assert!(run.log.contains("correct GITHUB_API_URL"), "{}", run.log);
+        assert!(run.log.contains("correct or remove GITHUB_API_URL"), "{}", run.log);
     }
 }

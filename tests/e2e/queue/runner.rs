@@ -20,9 +20,9 @@ fn an_input_that_the_action_does_not_have_is_named_with_what_was_meant() {
     for (name, says) in [
         ("stale-after-day", "`stale-after-day` (did you mean `stale-after-days`?)"),
         ("stale_after_days", "`stale_after_days` (did you mean `stale-after-days`?)"),
-        ("colour", "no such input: `colour`"),
+        ("colour", "unknown input: `colour`"),
         // A flag of the command line is not yet an input.
-        ("now", "no such input: `now`"),
+        ("now", "unknown input: `now`"),
     ] {
         refused(&world, &world.day_with(0, &[(name, "45")]), says);
     }

@@ -229,7 +229,11 @@ fn the_next_run_resolves_a_call_that_timed_out() {
     world.account.faults(json!({"slow": {"seconds": 120, "actions": ["UpdateAccessKey"]}}));
     let run = world.run(14.0, &["--apply", "--timeout", "12"]);
     assert_eq!(run.code, 4, "{}{}", run.stdout, run.stderr);
-    assert!(run.stdout.contains("iam:UpdateAccessKey failed: no answer within "), "{}", run.stdout);
+    assert!(
+        run.stdout.contains("iam:UpdateAccessKey failed: no response within "),
+        "{}",
+        run.stdout
+    );
     world.account.faults(json!({}));
     world.apply(14.0);
     let resolved: Vec<_> =

@@ -185,7 +185,7 @@ fn one_job_plans_and_another_applies_that_plan() {
     assert_eq!(saved["digest"], plan.output("plan-digest"));
     let markdown = jobs.world.sandbox.read(plan.output("report-markdown"));
     assert_eq!(plan.summary, markdown);
-    assert!(markdown.starts_with("# IAM remedy: 1 change planned\n"), "{markdown}");
+    assert!(markdown.starts_with("# IAM remediation: 1 change planned\n"), "{markdown}");
     assert!(markdown.contains("| `ci-deploy` |") && !markdown.contains("alice"), "{markdown}");
     assert!(markdown.contains(plan.output("plan-digest")), "{markdown}");
     assert_eq!(jobs.world.writes(), [""; 0], "a plan changes nothing");
@@ -196,7 +196,7 @@ fn one_job_plans_and_another_applies_that_plan() {
     assert_eq!(applied.output("journal"), "iam-stocktake-journal.jsonl");
     assert_eq!(jobs.key_statuses(), ["Inactive"]);
     let summary = &applied.summary;
-    assert!(summary.starts_with("# IAM remedy: 1 change made\n"), "{summary}");
+    assert!(summary.starts_with("# IAM remediation: 1 change made\n"), "{summary}");
     let undo = "iam-stocktake remediate --undo 'iam-stocktake-journal.jsonl' --apply";
     assert!(summary.contains(undo), "{summary}");
     assert_eq!(jobs.world.journal().last().unwrap()["event"], "end");
@@ -320,7 +320,7 @@ fn the_command_in_a_job_has_the_same_checks() {
 
     let plan = jobs.command(DUE, "push", &["--output", "plan.json"]);
     assert_eq!((plan.code, plan.output("change-count")), (0, "1"), "{}", plan.log);
-    assert!(plan.summary.starts_with("# IAM remedy: 1 change planned\n"), "{}", plan.summary);
+    assert!(plan.summary.starts_with("# IAM remediation: 1 change planned\n"), "{}", plan.summary);
     let applied = jobs.command(DUE, "push", &["--apply", "--plan", "plan.json"]);
     assert_eq!(applied.code, 0, "{}", applied.log);
     assert_eq!(applied.output("journal"), "iam-stocktake-journal.jsonl");
@@ -364,7 +364,11 @@ fn a_plan_that_exceeds_a_limit_fails_the_job() {
     let plan = jobs.action(DUE, "schedule", &[("command", "remediate"), ("task", "plan")]);
     assert_eq!((plan.code, plan.output("result")), (1, "stale"), "{}", plan.log);
     assert!(plan.log.contains("::error::nothing at all is done"), "{}", plan.log);
-    assert!(plan.summary.starts_with("# IAM remedy: nothing is done\n"), "{}", plan.summary);
+    assert!(
+        plan.summary.starts_with("# IAM remediation: nothing is changed\n"),
+        "{}",
+        plan.summary
+    );
     let applied = jobs.apply(plan.output("plan-digest"));
     assert_eq!((applied.code, applied.output("result")), (4, "error"), "{}", applied.log);
     assert_eq!(jobs.key_statuses(), ["Active"]);

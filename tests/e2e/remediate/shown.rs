@@ -292,8 +292,8 @@ fn exceeded_limits_are_shown_first() {
 fn a_plan_without_changes_has_only_a_title() {
     let shown = Shown::of(RemediationPlan::default());
     for (language, title) in [
-        (Language::English, "# IAM remedy: nothing to change\n"),
-        (Language::Japanese, "# IAM の是正: 変更はありません\n"),
+        (Language::English, "# IAM remediation: nothing to change\n"),
+        (Language::Japanese, "# IAM の修復: 変更はありません\n"),
     ] {
         let markdown = shown.markdown(language);
         assert!(markdown.starts_with(title), "{markdown}");
@@ -378,8 +378,7 @@ fn changes_that_remove_access_come_first_and_are_always_shown() {
             let left_out = 260 - max_rows;
             let expected = format!("  … and {left_out} more notices and other tag changes\n");
             assert!(text.contains(&expected), "{what}: {text}");
-            let expected =
-                format!("{left_out} more notices and other changes of our tags are not shown");
+            let expected = format!("{left_out} more notices and other tag changes are not shown");
             assert!(markdown.contains(&expected), "{what}: {markdown}");
         }
     }
@@ -389,8 +388,8 @@ fn changes_that_remove_access_come_first_and_are_always_shown() {
 fn a_brief_page_says_where_the_changes_are() {
     let shown = Shown { is_brief: true, ..Shown::of(plan("ci-deploy")) };
     for (language, expected) in [
-        (Language::English, "**There is no room here for everything"),
-        (Language::Japanese, "ここには載せられません"),
+        (Language::English, "**The list of deactivations and deletions does not fit here.**"),
+        (Language::Japanese, "ここには表示できません"),
     ] {
         let markdown = shown.markdown(language);
         assert!(markdown.contains(expected) && !markdown.contains("CCCC"), "{markdown}");
@@ -414,23 +413,23 @@ fn a_page_shows_missing_evidence() {
         (
             RemediationPlan::default(),
             None,
-            "nothing to change in what was seen",
+            "nothing to change in the available evidence",
             "確認できた範囲に変更はありません",
         ),
         (one.clone(), None, "1 change planned", "変更予定 1 件"),
-        (limits, None, "nothing is done", "何も変更しません"),
+        (limits, None, "nothing is changed", "何も変更しません"),
         (one, done, "1 change made", "1 件を変更"),
     ] {
         let shown = Shown { applied, missing: missing.clone(), ..Shown::of(plan) };
         let page = shown.markdown(Language::English);
         let begins =
-            format!("# IAM remedy: incomplete, {english}\n\n> [!WARNING]\n> **Incomplete:**");
+            format!("# IAM remediation: incomplete, {english}\n\n> [!WARNING]\n> **Incomplete:**");
         assert!(page.starts_with(&begins), "{page}");
         assert!(page.contains("> - Account 111122223333: the evidence for `stale-password`, `stale-access-key` is incomplete\n"), "{page}");
         assert!(page.contains("> - 2 users have incomplete evidence"), "{page}");
         let page = shown.markdown(Language::Japanese);
         let begins =
-            format!("# IAM の是正: 不完全、{japanese}\n\n> [!WARNING]\n> **不完全です。**");
+            format!("# IAM の修復: 不完全、{japanese}\n\n> [!WARNING]\n> **不完全です。**");
         assert!(page.starts_with(&begins), "{page}");
         assert!(shown.text().starts_with("Incomplete: evidence is missing"), "{}", shown.text());
     }

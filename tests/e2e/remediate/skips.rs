@@ -185,7 +185,7 @@ fn the_title_says_that_evidence_is_missing() {
     world.account.faults(json!({"deny": ["ListSSHPublicKeys"]}));
     let run = world.run(0.0, &["--format", "markdown"]);
     assert_eq!(run.code, 3, "{}{}", run.stdout, run.stderr);
-    let title = "# IAM remedy: incomplete, nothing to change in what was seen\n";
+    let title = "# IAM remediation: incomplete, nothing to change in the available evidence\n";
     assert!(run.stdout.starts_with(title), "{}", run.stdout);
     assert!(run.stdout.contains("> - 1 user has incomplete evidence"), "{}", run.stdout);
     let run = world.run(0.0, &["--apply"]);

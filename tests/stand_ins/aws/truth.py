@@ -83,7 +83,7 @@ def of_key(account, key, now):
         "last_used": iso(used),
         "last_service": key.last_used.service if key.last_used else None,
         **fields,
-        "leftover": key.status == "Inactive" and fields["days"] >= account.days,
+        "inactive_too_long": key.status == "Inactive" and fields["days"] >= account.days,
     }
 
 

@@ -318,11 +318,11 @@ impl Actor<'_> {
 
     /// Comments on an issue or a pull request and returns the comment's id.
     pub fn comment(&self, number: u64, body: &str) -> u64 {
-        self.comment_often(number, &[body.to_owned()])[0]
+        self.create_comments(number, &[body.to_owned()])[0]
     }
 
     /// Comments with each of these bodies and returns the comments' ids.
-    pub fn comment_often(&self, number: u64, bodies: &[String]) -> Vec<u64> {
+    pub fn create_comments(&self, number: u64, bodies: &[String]) -> Vec<u64> {
         let call = |body| ("POST", format!("/issues/{number}/comments"), json!({ "body": body }));
         let made = self.act(&bodies.iter().map(call).collect::<Vec<_>>());
         made.iter().map(|comment| comment["id"].as_u64().unwrap()).collect()

@@ -115,7 +115,12 @@ impl World {
     }
 
     /// Runs the action on a pull request with the existing allowlist.
-    pub fn run_as_it_is(&self, event: &str, pull: &Pull, environment: &[(&str, &str)]) -> Run {
+    pub fn run_with_existing_allowlist(
+        &self,
+        event: &str,
+        pull: &Pull,
+        environment: &[(&str, &str)],
+    ) -> Run {
         self.repo.reset_log();
         let mut command = self.sandbox.command(&["action"]);
         command.args(["--now", &self.moment(0)]);
@@ -249,7 +254,7 @@ impl World {
     }
 
     /// A text in which values that differ between runs are replaced by names.
-    pub fn normalised(&self, text: &str) -> String {
+    pub fn normalized(&self, text: &str) -> String {
         let mut text = text
             .replace(self.account.id(), "ACCOUNT")
             .replace(&self.repo.api_url(), "GITHUB")

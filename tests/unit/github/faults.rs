@@ -44,7 +44,7 @@ fn assert_final(table: impl IntoIterator<Item = Case>) {
         assert_eq!((error.kind, requests), (kind, 1), "{shown}: {error}");
         assert!(error.message.contains(says), "{shown}: {error}");
         assert!(error.hint().contains(hint), "{shown}: {}", error.hint());
-        assert!(error.to_string().starts_with("looking at issue #7 of acme/infra: "), "{error}");
+        assert!(error.to_string().starts_with("getting issue #7 of acme/infra: "), "{error}");
     }
 }
 
@@ -66,20 +66,20 @@ fn a_rejected_request_is_final_and_has_a_hint() {
             error_response(404, "Not Found"),
             ErrorKind::NotFound,
             "Not Found",
-            "the token cannot see it",
+            "the permissions of the token",
         ),
         (
             error_response(410, "Issues are disabled for this repo"),
             ErrorKind::Gone,
             "disabled",
-            "turn them on in its settings, or name another repository with `queue-repository`",
+            "enable them in its settings, or set `queue-repository` to another repository",
         ),
         (error_response(410, "This issue was deleted"), ErrorKind::Gone, "deleted", "run again"),
         (
             invalid(&errors),
             ErrorKind::Unprocessable,
             "Validation Failed: `title` missing_field; `assignees` invalid, nobody; and more",
-            "set `title`, `assignees` to something that GitHub takes",
+            "set `title`, `assignees` to a value that GitHub accepts",
         ),
         (
             error_response(400, "Problems parsing JSON"),
@@ -105,7 +105,7 @@ fn a_missing_permission_is_named() {
                 .with("X-Accepted-GitHub-Permissions", "issues=read; pull_requests=read"),
             ErrorKind::Forbidden,
             "Resource not accessible by integration",
-            "`issues: read` or `pull-requests: read`; a job's permissions replace the workflow's",
+            "`issues: read` or `pull-requests: read` to `permissions:` of the job",
         ),
         (
             error_response(403, "Must have admin rights."),
@@ -144,7 +144,7 @@ fn a_long_rate_limit_is_final_and_its_end_is_named() {
                 .with("X-RateLimit-Reset", (EPOCH + 3000).to_string()),
             ErrorKind::RateLimited,
             "rate limit",
-            "reset at 2026-11-24 12:50 UTC",
+            "resets at 2026-11-24 12:50 UTC",
         ),
         (
             error_response(429, "Slow down").with("Date", NOW).with("Retry-After", "600"),
@@ -157,7 +157,7 @@ fn a_long_rate_limit_is_final_and_its_end_is_named() {
                 .with("Retry-After", "600"),
             ErrorKind::RateLimited,
             "too quickly",
-            "in some minutes",
+            "in a few minutes",
         ),
     ]);
 }
@@ -199,9 +199,9 @@ fn error_at_deadline(url: &str) -> Error {
 fn a_lasting_failure_is_reported_at_the_deadline() {
     let table = [
         (html(502), ErrorKind::Unavailable, "HTTP status 502 Bad Gateway", "www.githubstatus.com"),
-        (html(200), ErrorKind::Unexpected, "no JSON", "GITHUB_API_URL"),
+        (html(200), ErrorKind::Unexpected, "not JSON", "GITHUB_API_URL"),
         (Reply::Closed, ErrorKind::Unreachable, "closed", "HTTPS_PROXY, NO_PROXY, SSL_CERT_FILE"),
-        (Reply::NoResponse, ErrorKind::TimedOut, "no answer within", "when GitHub is quicker"),
+        (Reply::NoResponse, ErrorKind::TimedOut, "no response within", "set a longer timeout"),
     ];
     // In parallel, because each takes until the deadline.
     std::thread::scope(|threads| {

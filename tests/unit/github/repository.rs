@@ -118,7 +118,7 @@ fn anything_but_a_file_is_an_error() {
         (submodule, "a submodule"),
         (json!({ "type": "submodule" }), "a submodule"),
         (json!({ "type": "symlink", "target": "/etc/passwd" }), "a symlink"),
-        (file("file", "base64", "%"), "no base64"),
+        (file("file", "base64", "%"), "invalid base64"),
     ] {
         let (bytes, _) = read("a", &[answer(200, &found)]);
         let error = bytes.unwrap_err();

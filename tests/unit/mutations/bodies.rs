@@ -212,6 +212,7 @@ fn state(bytes: &[u8]) -> Option<QueueState> {
     let text = STANDARD.encode(miniz_oxide::deflate::compress_to_vec_zlib(bytes, 1));
     let checksum = Sha256::digest(&text).iter().take(8).map(|it| format!("{it:02x}")).collect();
     let generation = serde_json::from_slice::<serde_json::Value>(bytes).ok();
-    let generation = generation.and_then(|it| it["generation"].as_u64()).unwrap_or_default();
+    let generation =
+        generation.and_then(|it| it["state"]["generation"].as_u64()).unwrap_or_default();
     QueueState::unpack(&PackedState { generation, checksum, text }).ok()
 }

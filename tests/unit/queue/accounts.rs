@@ -116,7 +116,7 @@ fn an_old_audit_retires_no_account() {
     let (mut desk, bob) = two_accounts(desk());
     let mut audit = Audit::on("2026-07-20", &[]).former_account(OTHER_ACCOUNT);
     audit.0.accounts[0].report_generated_at = Some(on("2026-07-02"));
-    audit.0.accounts[0].evidence = "exported-report".to_owned();
+    audit.0.accounts[0].evidence = "exported-report".into();
     let ran = desk.run("2026-07-20", std::slice::from_ref(&audit));
     assert_eq!(ran.update.unaudited.len(), 1);
     assert!(matches!(desk.queue_state().entries[&bob.id()].state, FindingState::Open { .. }));

@@ -36,7 +36,7 @@ fn problem(observation: &Observation) -> Option<AgeProblem> {
 #[test]
 fn live_evidence_may_be_published_for_a_day_and_a_report_for_a_week() {
     for (form, days) in [("live", 1), ("fetched-report", 1), ("exported-report", 7)] {
-        let edit = |audit: &mut v1::Audit| audit.accounts[0].evidence = form.to_owned();
+        let edit = |audit: &mut v1::Audit| audit.accounts[0].evidence = form.into();
         for (limit, days) in [(None, days), (Some(30), 30), (Some(1), 1)] {
             let after = |age| problem(&published(age, limit, edit));
             assert_eq!(after(TimeDelta::days(days)), None);
@@ -66,7 +66,7 @@ fn an_exported_report_without_a_date_is_as_old_as_its_newest_date() {
     let newest = |date: Option<DateTime<Utc>>| {
         let edit = move |audit: &mut v1::Audit| {
             let account = &mut audit.accounts[0];
-            account.evidence = "exported-report".to_owned();
+            account.evidence = "exported-report".into();
             (account.report_generated_at, account.report_newest_date) = (None, date);
         };
         problem(&published(TimeDelta::days(2), None, edit))
@@ -104,7 +104,7 @@ fn an_audit_without_accounts_is_refused_and_no_audit_at_all_is_incomplete() {
 #[test]
 fn a_form_of_evidence_that_is_not_known_has_no_limit_to_go_by() {
     let mut audit = Audit::on(DAY, &[]).0;
-    audit.accounts[0].evidence = "hearsay".to_owned();
+    audit.accounts[0].evidence = "hearsay".into();
     let (_, refused) = Observation::of(&[audit], on(DAY)).unwrap_err();
     assert!(refused.to_string().contains("`hearsay`"), "{refused}");
 }
@@ -112,7 +112,7 @@ fn a_form_of_evidence_that_is_not_known_has_no_limit_to_go_by() {
 /// An audit of that day whose evidence is a credential report of another day.
 fn of_report(day: &str, generated: &str, findings: &[Found]) -> Audit {
     let mut audit = Audit::on(day, findings);
-    audit.0.accounts[0].evidence = "exported-report".to_owned();
+    audit.0.accounts[0].evidence = "exported-report".into();
     audit.0.accounts[0].report_generated_at = Some(on(generated));
     audit
 }

@@ -42,21 +42,21 @@ pub(crate) fn password(user: &str) -> Found {
 }
 
 fn found(user: &str, rule: &str, kind: &str) -> Found {
-    let credential = v1::Credential { kind: kind.to_owned(), slot: None, id: None, created: None };
+    let credential = v1::Credential { kind: kind.into(), slot: None, id: None, created: None };
     let finding = v1::Finding {
-        id: String::new(),
-        rule: rule.to_owned(),
-        level: "error".to_owned(),
-        status: "open".to_owned(),
-        account: ACCOUNT.to_owned(),
+        id: v1::Text::default(),
+        rule: rule.into(),
+        level: "error".into(),
+        status: "open".into(),
+        account: ACCOUNT.into(),
         user: user.to_owned(),
         arn: format!("arn:aws:iam::{ACCOUNT}:user/{user}"),
         user_id: None,
         credential: Some(credential),
         reference_date: Some(on("2026-01-01")),
-        reference: Some("last-used".to_owned()),
+        reference: Some("last-used".into()),
         days: None,
-        evidence: "re-checked".to_owned(),
+        evidence: "re-checked".into(),
         notes: Vec::new(),
         exemption: None,
         owner: None,
@@ -70,15 +70,15 @@ fn found(user: &str, rule: &str, kind: &str) -> Found {
 
 impl Found {
     pub(crate) fn id(&self) -> FindingId {
-        self.0.id.parse().unwrap()
+        *self.0.id.known().unwrap()
     }
 
     /// An id like the judge's: it does not depend on what may change.
     fn identified(mut self) -> Self {
         let it = &self.0;
-        let kind = it.credential.as_ref().map(|it| (&it.kind, &it.id));
+        let kind = it.credential.as_ref().map(|it| (it.kind.to_string(), &it.id));
         let text = format!("{}|{}|{}|{kind:?}", it.account, it.user.to_lowercase(), it.rule);
-        self.0.id = hex16(&Sha256::digest(text.as_bytes()));
+        self.0.id = hex16(&Sha256::digest(text.as_bytes())).as_str().into();
         self
     }
 
@@ -90,18 +90,18 @@ impl Found {
     }
 
     pub(crate) fn in_account(mut self, account: &str) -> Self {
-        self.0.account = account.to_owned();
+        self.0.account = account.into();
         self.identified()
     }
 
     /// A finding of another rule, about the user as such if there is no kind.
     pub(crate) fn of(mut self, rule: &str, level: &str, kind: Option<&str>) -> Self {
-        self.0.rule = rule.to_owned();
-        self.0.level = level.to_owned();
+        self.0.rule = rule.into();
+        self.0.level = level.into();
         match kind {
             Some(kind) => {
                 let credential = self.0.credential.as_mut();
-                credential.unwrap().kind = kind.to_owned();
+                credential.unwrap().kind = kind.into();
             }
             None => self.0.credential = None,
         }
@@ -109,7 +109,7 @@ impl Found {
     }
 
     pub(crate) fn reference(mut self, what: &str, day: &str) -> Self {
-        self.0.reference = Some(what.to_owned());
+        self.0.reference = Some(what.into());
         self.0.reference_date = Some(on(day));
         self
     }
@@ -126,9 +126,9 @@ impl Found {
     /// How far the remedy has come, and what it does next from which day on.
     pub(crate) fn remedy(mut self, reached: &str, day: &str, next: Option<(&str, &str)>) -> Self {
         self.0.remedy = Some(v1::RemediationProgress {
-            reached: reached.to_owned(),
+            reached: reached.into(),
             since: on(day),
-            next: next.map(|(stage, _)| stage.to_owned()),
+            next: next.map(|(stage, _)| stage.into()),
             next_from: next.map(|(_, day)| day.parse().unwrap()),
         });
         self
@@ -146,19 +146,19 @@ impl Found {
     }
 
     pub(crate) fn exempted(mut self) -> Self {
-        self.0.status = "exempted".to_owned();
+        self.0.status = "exempted".into();
         self
     }
 
     /// Evidence of it could not be read.
     pub(crate) fn unknown(mut self) -> Self {
-        self.0.status = "unknown".to_owned();
+        self.0.status = "unknown".into();
         (self.0.reference, self.0.reference_date) = (None, None);
         self
     }
 
     pub(crate) fn level(mut self, level: &str) -> Self {
-        self.0.level = level.to_owned();
+        self.0.level = level.into();
         self
     }
 }
@@ -174,15 +174,15 @@ impl Audit {
     }
 
     pub(crate) fn of(account: &str, day: &str, findings: &[Found]) -> Self {
-        let complete = RULES.map(|rule| (rule.to_owned(), "complete".to_owned()));
+        let complete = RULES.map(|rule| (rule.into(), "complete".into()));
         let account = v1::Account {
-            id: account.to_owned(),
+            id: account.into(),
             alias: None,
             partition: "aws".to_owned(),
             report_generated_at: Some(on(day)),
             report_newest_date: None,
             users: 10,
-            evidence: "live".to_owned(),
+            evidence: "live".into(),
             candidates: 0,
             rechecked: 0,
             complete: complete.into_iter().collect(),
@@ -195,7 +195,7 @@ impl Audit {
             schema: v1::SCHEMA.to_owned(),
             generated_at: on(day),
             run: None,
-            result: "stale".to_owned(),
+            result: "stale".into(),
             policy: v1::Policy {
                 hash: String::new(),
                 stale_after_days: 90,
@@ -218,13 +218,13 @@ impl Audit {
     }
 
     pub(crate) fn coverage(mut self, rule: &str, coverage: &str) -> Self {
-        self.0.accounts[0].complete.insert(rule.to_owned(), coverage.to_owned());
+        self.0.accounts[0].complete.insert(rule.into(), coverage.into());
         self
     }
 
     /// No evidence of the rule at all is asked for.
     pub(crate) fn without_rule(mut self, rule: &str) -> Self {
-        self.0.accounts[0].complete.remove(rule);
+        self.0.accounts[0].complete.remove(&rule.into());
         self
     }
 
@@ -236,7 +236,7 @@ impl Audit {
     /// The allowlist names the account as no longer audited.
     pub(crate) fn former_account(mut self, account: &str) -> Self {
         self.0.former_accounts.push(v1::FormerAccount {
-            account: account.to_owned(),
+            account: account.into(),
             reason: "Closed".to_owned(),
             owner: "Platform".to_owned(),
         });

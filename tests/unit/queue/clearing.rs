@@ -97,7 +97,7 @@ fn an_audit_whose_evidence_was_all_incomplete_counts_as_newer_too() {
     let found = access_key("alice");
     let mut audit = Audit::on("2026-07-02", std::slice::from_ref(&found));
     for coverage in audit.0.accounts[0].complete.values_mut() {
-        *coverage = "incomplete".to_owned();
+        *coverage = "incomplete".into();
     }
     let mut desk = desk();
     desk.run("2026-07-02", &[audit]);

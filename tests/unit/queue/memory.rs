@@ -84,7 +84,7 @@ fn any_belongings() -> impl Strategy<Value = UserResources> {
 
 fn any_entry() -> impl Strategy<Value = QueueEntry> {
     let kinds =
-        ["password", "access-key", "ssh-key"].map(|id| CredentialKind::from_id(id).unwrap());
+        ["password", "access-key", "ssh-key"].map(|id| id.parse::<CredentialKind>().unwrap());
     let finding = (
         (any_account(), any::<String>(), any_rule()),
         proptest::option::of(proptest::sample::select(kinds.to_vec())),
@@ -259,20 +259,58 @@ fn holding_zlib(zlib: &[u8]) -> QueueSnapshot {
 
 #[test]
 fn what_checks_and_is_no_memory_is_damage() {
-    for json in
-        ["", "null", "{}", "[1]", "{\"v\":1}", "{\"v\":1,\"generation\":1}", "{\"v\":\"1\"}"]
-    {
+    for json in [
+        "",
+        "null",
+        "{}",
+        "[2]",
+        r#"{"v":2}"#,
+        r#"{"v":2,"state":{}}"#,
+        r#"{"v":2,"state":{"generation":1}}"#,
+        r#"{"v":"2"}"#,
+    ] {
         assert_eq!(damage(&holding(json.as_bytes())), InvalidQueueState::Unreadable, "{json}");
     }
     assert_eq!(damage(&holding_zlib(b"no zlib")), InvalidQueueState::Unreadable);
-    let whole = r#"{"v":1,"generation":1,"issue":1,"checked":"2026-07-01","aliases":{},"audited":{},"observed":[],"entries":[]}"#;
+    let whole = r#"{"v":2,"state":{"generation":1,"issue":1,"checked":"2026-07-01","aliases":{},"audited":{},"observed":{},"entries":{}}}"#;
     assert!(holding(whole.as_bytes()).queue_state().unwrap().is_some());
-    let more = whole.replace("\"v\":1", "\"v\":1,\"surprise\":1");
-    assert_eq!(damage(&holding(more.as_bytes())), InvalidQueueState::Unreadable);
-    let newer = whole.replace("\"v\":1", "\"v\":2,\"surprise\":1");
-    assert_eq!(damage(&holding(newer.as_bytes())), InvalidQueueState::Version(2));
+    for (before, after) in [
+        (r#""v":2"#, r#""v":2,"surprise":1"#),
+        (r#""generation":1"#, r#""generation":1,"surprise":1"#),
+        (r#""aliases":{}"#, r#""aliases":{"1":"prod"}"#),
+        (r#""observed":{}"#, r#""observed":{"111122223333":{"no-rule":{"at":1,"t":""}}}"#),
+        (r#""audited":{}"#, r#""audited":{"111122223333":9223372036854775807}"#),
+    ] {
+        let other = whole.replace(before, after);
+        assert_ne!(other, whole);
+        assert_eq!(damage(&holding(other.as_bytes())), InvalidQueueState::Unreadable, "{other}");
+    }
+    for version in [1, 3] {
+        let other = whole.replace(r#""v":2"#, &format!(r#""v":{version},"surprise":1"#));
+        assert_eq!(damage(&holding(other.as_bytes())), InvalidQueueState::Version(version));
+    }
     let cut = miniz_oxide::deflate::compress_to_vec_zlib(whole.as_bytes(), 9);
     assert_eq!(damage(&holding_zlib(&cut[..cut.len() - 5])), InvalidQueueState::Unreadable);
+}
+
+/// A finding id contains the account, so one id in two accounts was not written by this program.
+#[test]
+fn a_finding_in_two_accounts_is_damage() {
+    let entry = r#"{"f":{"u":"alice","r":"stale-password"},"l":"error","first":"2026-07-01","s":{"open":{"since":"2026-07-01"}}}"#;
+    let finding = |account: &str| format!(r#""{account}":{{"0123456789abcdef":{entry}}}"#);
+    let holding_entries = |entries: &str| {
+        holding(
+            format!(
+                r#"{{"v":2,"state":{{"generation":1,"issue":1,"checked":"2026-07-01","aliases":{{}},"audited":{{}},"observed":{{}},"entries":{{{entries}}}}}}}"#
+            )
+            .as_bytes(),
+        )
+    };
+    let one = holding_entries(&finding(ACCOUNT)).queue_state().unwrap().unwrap();
+    let entry = one.entries.values().next().unwrap();
+    assert_eq!(entry.finding.account.as_str(), ACCOUNT);
+    let both = format!("{},{}", finding(ACCOUNT), finding(OTHER_ACCOUNT));
+    assert_eq!(damage(&holding_entries(&both)), InvalidQueueState::Unreadable);
 }
 
 #[test]

@@ -149,7 +149,7 @@ fn a_warning_that_is_new_is_told_and_does_not_block() {
     let alice = password("alice").level("warning");
     let said = english(&case(&[], &[alice]));
     assert_eq!(said.gate, Gate::Passed);
-    assert!(said.body.contains("**1 finding of level warning is new too.**"), "{}", said.body);
+    assert!(said.body.contains("**1 finding of level warning is also new.**"), "{}", said.body);
     assert!(!said.body.contains("already known"), "{}", said.body);
 }
 
@@ -519,7 +519,7 @@ fn an_account_that_is_no_longer_audited_is_listed_as_loosening() {
 fn what_the_allowlist_was_compared_with_is_said() {
     for (compared, english_words) in [
         (Baseline::Defaults, "**its policy is unknown**"),
-        (Baseline::Unavailable, "could not be compared with the one of the base branch"),
+        (Baseline::Unavailable, "could not be compared with the base branch"),
         (Baseline::OtherRepository, "The allowlist is in another repository"),
     ] {
         for language in Language::ALL {

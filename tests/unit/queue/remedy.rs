@@ -12,7 +12,7 @@ fn a_row_says_when_notice_was_given_and_from_which_day_on_it_will_be_deactivated
     let mut desk = desk();
     let found = || [access_key("bob").remedy("notified", "2026-07-01", DEACTIVATE)];
     desk.run("2026-07-01", &[Audit::on("2026-07-01", &found())]);
-    let says = "due 2026-07-31. Notified 2026-07-01, deactivated from 2026-07-15 on. <!-- f:";
+    let says = "due 2026-07-31. Notified 2026-07-01, deactivation from 2026-07-15. <!-- f:";
     assert!(desk.page().contains(says), "{}", desk.page());
     // It shows dates and no ages: nothing is written while nothing changes.
     assert_eq!(desk.run("2026-07-02", &[Audit::on("2026-07-02", &found())]).plan, NOTHING);
@@ -73,11 +73,11 @@ fn the_issue_of_a_user_says_what_the_user_has_and_what_to_do_by_when() {
     desk.run("2026-07-01", &[Audit::on("2026-07-01", &found())]);
     let body = desk.tracker.issue(1).body.clone();
     for says in [
-        "**What the user has,** besides credentials: MFA on; groups `ops`, `staff`; attached \
+        "**The user also has:** MFA on; groups `ops`, `staff`; attached \
          policy `ReadOnlyAccess`; no inline policy.",
-        "- **Deactivate** what nobody needs, by 2026-07-31.",
-        "- **Delete** it two weeks later; a user of whom nothing is needed goes whole",
-        "- **Keep** what must stay",
+        "- **Deactivate** credentials that are not needed by 2026-07-31.",
+        "- **Delete** them two weeks later. If nothing of the user is needed, delete the user",
+        "- **Keep** a credential by adding an exemption",
     ] {
         assert!(body.contains(says), "{says}\n{body}");
     }
@@ -99,8 +99,11 @@ fn where_it_was_not_looked_at_the_issue_of_a_user_is_silent_about_it() {
     let mut desk = desk_per_user();
     desk.run("2026-07-01", &[Audit::on("2026-07-01", &[password("alice")])]);
     let body = &desk.tracker.issue(1).body;
-    assert!(!body.contains("What the user has") && !body.contains("no group"), "{body}");
-    assert!(body.contains("- **Deactivate** what nobody needs, by 2026-07-31."), "{body}");
+    assert!(!body.contains("The user also has") && !body.contains("no group"), "{body}");
+    assert!(
+        body.contains("- **Deactivate** credentials that are not needed by 2026-07-31."),
+        "{body}"
+    );
 }
 
 #[test]
