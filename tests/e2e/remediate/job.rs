@@ -364,7 +364,11 @@ fn a_plan_beyond_a_limit_fails_its_job_loudly() {
     let plan = jobs.action(DUE, "schedule", &[("command", "remediate"), ("task", "plan")]);
     assert_eq!((plan.code, plan.output("result")), (1, "stale"), "{}", plan.log);
     assert!(plan.log.contains("::error::nothing at all is done"), "{}", plan.log);
-    assert!(plan.summary.starts_with("# IAM remediation: nothing is changed\n"), "{}", plan.summary);
+    assert!(
+        plan.summary.starts_with("# IAM remediation: nothing is changed\n"),
+        "{}",
+        plan.summary
+    );
     let applied = jobs.apply(plan.output("plan-digest"));
     assert_eq!((applied.code, applied.output("result")), (4, "error"), "{}", applied.log);
     assert_eq!(jobs.key_statuses(), ["Active"]);

@@ -354,8 +354,7 @@ fn what_takes_something_away_comes_first_and_is_never_left_out() {
             let left_out = 260 - max_rows;
             let says = format!("  … and {left_out} more notices and other tag changes\n");
             assert!(text.contains(&says), "{what}: {text}");
-            let says =
-                format!("{left_out} more notices and other tag changes are not shown");
+            let says = format!("{left_out} more notices and other tag changes are not shown");
             assert!(markdown.contains(&says), "{what}: {markdown}");
         }
     }
