@@ -287,7 +287,7 @@ fn outputs_are_written_whole_in_the_format_of_their_ending() {
         ran.stderr,
         "wrote report.md (markdown)\nwrote audit.json (json)\nwrote table.txt (table)\n"
     );
-    assert!(sandbox.read("report.md").contains("# IAM stocktake: 1 finding to remedy"));
+    assert!(sandbox.read("report.md").contains("# IAM stocktake: 1 open finding"));
     assert!(sandbox.read("audit.json").starts_with("{\n  \"schema\": \"iam-stocktake/audit/v1\""));
     assert!(sandbox.read("table.txt").contains("leaver"));
     assert_eq!(sandbox.names(), ["audit.json", "report.csv", "report.md", "table.txt"]);
