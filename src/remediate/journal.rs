@@ -3,9 +3,8 @@
 //! deactivations can be undone.
 //!
 //! The last member of each line is its checksum. If a run is interrupted while it writes a line,
-//! the file ends with a part of that line. The step was not started, so the next run removes the
-//! incomplete line. Any other line that does not match its checksum is damaged, and the journal is
-//! rejected.
+//! the file ends with a part of that line. Nothing depends on that line yet, so the next run removes
+//! it. Any other line that does not match its checksum is damaged, and the journal is rejected.
 
 use std::fs::File;
 use std::io::{self, Write as _};

@@ -23,7 +23,7 @@ pub(super) enum WriteError {
         /// Whether an earlier attempt may have succeeded.
         outcome_unknown: bool,
     },
-    /// The tag has neither the value of the last look nor the new value.
+    /// The tag has neither the value of the re-check nor the new value.
     TagChanged {
         /// Whether an earlier attempt may have succeeded.
         outcome_unknown: bool,

@@ -1,23 +1,22 @@
-//! The remedy: the real binary against the AWS stand-in, day by day, on what it does to users as
-//! well as on what it says.
+//! Remediation with the real binary and the AWS stand-in: the changes to users, and the output.
 
 mod accounts;
-mod anew;
+mod concurrent_change;
 mod faults;
-mod guards;
 mod identity;
-mod job;
+mod interrupted;
+mod interrupted_deletion;
+mod jobs;
 mod journals;
-mod killed;
-mod killed_deletion;
-mod life;
-mod meanwhile;
-mod overlap;
+mod overlapping_runs;
 mod permissions;
-mod plans;
-mod replaced;
+mod recreated_user;
+mod restarts;
+mod saved_plans;
 mod shown;
-mod undone;
-mod whole_user;
+mod skips;
+mod stages;
+mod undo;
+mod user_deletion;
 mod workflow;
 mod world;

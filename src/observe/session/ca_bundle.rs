@@ -42,7 +42,10 @@ impl CaBundle {
     }
 
     fn refuse(&self, problem: &str) -> SessionError {
-        SessionError::setting(&self.named_by, &format!("points to {}: {problem}", self.path.display()))
+        SessionError::setting(
+            &self.named_by,
+            &format!("points to {}: {problem}", self.path.display()),
+        )
     }
 }
 

@@ -25,15 +25,15 @@ pub enum IamWrite {
     Tag {
         subject: TagSubject,
         value: String,
-        /// The value at the last look, empty if there was no tag. `None` to set the tag whatever
-        /// its value is.
+        /// The value at the re-check, empty if there was no tag. `None` to set the tag whatever its
+        /// value is.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         was: Option<String>,
     },
     /// Removes a remediation tag.
     Untag {
         subject: TagSubject,
-        /// The value at the last look. `None` to remove the tag whatever its value is.
+        /// The value at the re-check. `None` to remove the tag whatever its value is.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         was: Option<String>,
     },
@@ -129,8 +129,8 @@ impl IamWrite {
         !matches!(self, Self::Tag { .. } | Self::Deactivate { .. } | Self::Activate { .. })
     }
 
-    /// Whether the step may run with these tags: the remediation tag has the value of the last
-    /// look, or already has the new value.
+    /// Whether the step may run with these tags: the remediation tag has the value of the
+    /// re-check, or already has the new value.
     #[must_use]
     pub fn allows_tags(&self, tags: &BTreeMap<String, String>) -> bool {
         let (subject, target, was) = match self {

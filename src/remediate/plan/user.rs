@@ -218,7 +218,7 @@ fn credential_activity(
     }
 }
 
-/// Whether the time is more than the stale limit plus one day ago. `None` if it is unknown.
+/// Whether the time is at least the stale limit plus one day ago. `None` if it is unknown.
 fn is_long_ago(context: &DecisionContext<'_>, stamp: &Timestamp) -> Option<bool> {
     let days = context.settings.policy.stale_after_days.saturating_add(1);
     stamp.at().map(|at| days_after(at, days) <= context.settings.now)

@@ -1,16 +1,16 @@
-//! What goes wrong while a plan is carried out: everything is done once or told, and the journal
-//! knows which.
+//! Failures while a plan is applied: each change is made once or reported, and the journal says
+//! which.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::guards::{key_of, stale};
-use super::meanwhile::{events, ran_meanwhile};
+use super::concurrent_change::{events, run_with_change};
+use super::skips::{key_of, stale};
 use super::world::{Run, World};
 use stand_ins::aws::StandIn;
 
-/// The calls that write in a deactivation and a deletion of credentials.
+/// The IAM calls that deactivate and delete credentials.
 const WRITES: [&str; 11] = [
     "TagUser",
     "UntagUser",
@@ -25,7 +25,7 @@ const WRITES: [&str; 11] = [
     "DeleteServiceSpecificCredential",
 ];
 
-/// A user with a stale credential of every kind.
+/// A user with one stale credential of each kind.
 fn all_kinds() -> World {
     let allowlist = "version: 1\nremediation: {delete_after_days: 30, delete_passwords: true, \
                      max_changes: 20, max_share: 100, max_gap_days: 60, rules: [stale-password, \
@@ -43,13 +43,13 @@ fn all_kinds() -> World {
     )
 }
 
-/// The answers to a call of this action, by their status.
+/// The status codes of the responses to an action.
 fn answers(world: &World, action: &str) -> Vec<u16> {
     let log = world.account.log().into_iter();
     log.filter(|it| it.action == action).map(|it| it.status).collect()
 }
 
-/// Asserts that every step of the journal that was begun has one end, and that it was done.
+/// Asserts that each started step in the journal is recorded as done exactly once.
 #[track_caller]
 fn assert_all_done(world: &World) {
     let mut ends: BTreeMap<(String, u64), Vec<String>> = BTreeMap::new();
@@ -65,12 +65,12 @@ fn assert_all_done(world: &World) {
 }
 
 #[test]
-fn what_is_throttled_fails_or_is_cut_off_is_done_in_the_end_and_once() {
+fn failed_calls_are_retried_until_they_succeed_once() {
     for (what, fault) in [
         ("throttled", json!({"throttle": {"max": 3, "actions": WRITES}})),
         ("5xx", json!({"error": {"max": 3, "actions": WRITES}})),
         ("unavailable", json!({"error": {"max": 3, "actions": WRITES, "status": 503}})),
-        ("cut off", json!({"reset": {"max": 3, "actions": WRITES}})),
+        ("connection reset", json!({"reset": {"max": 3, "actions": WRITES}})),
     ] {
         let world = stale(&["anna"]);
         world.account.faults(fault.clone());
@@ -79,7 +79,8 @@ fn what_is_throttled_fails_or_is_cut_off_is_done_in_the_end_and_once() {
         world.account.reset_log();
         world.apply(14.0);
         assert_eq!(world.key_statuses("anna"), ["Inactive"], "{what}");
-        // Each three times in vain, and then once; what is cut off was carried out before.
+        // Three failed attempts, then one that succeeds. Attempts with a closed connection were
+        // carried out.
         assert_eq!(answers(&world, "UpdateAccessKey").len(), 4, "{what}");
         assert_eq!(answers(&world, "TagUser"), [200], "{what}");
         assert_all_done(&world);
@@ -87,7 +88,7 @@ fn what_is_throttled_fails_or_is_cut_off_is_done_in_the_end_and_once() {
 }
 
 #[test]
-fn an_answer_that_gets_lost_after_each_kind_of_call_is_no_second_deed() {
+fn calls_can_be_repeated_after_a_lost_response() {
     let world = all_kinds();
     let lost: Vec<_> = WRITES.map(|it| json!({"actions": [it], "max": 1})).into();
     world.account.faults(json!({ "lost": lost }));
@@ -105,7 +106,7 @@ fn an_answer_that_gets_lost_after_each_kind_of_call_is_no_second_deed() {
         ]
         .contains(&action)
         {
-            // It is gone by then.
+            // The credential no longer exists.
             404
         } else {
             200
@@ -121,7 +122,7 @@ fn an_answer_that_gets_lost_after_each_kind_of_call_is_no_second_deed() {
 }
 
 #[test]
-fn a_denial_half_way_ends_one_users_changes_and_nobody_elses() {
+fn a_denied_call_stops_the_changes_of_one_user_only() {
     let key = json!({"created": 300, "last_used": 200});
     let world = stale(&["anna", "carl"]);
     world.account.change(json!([{"create_user": {"name": "bert", "keys": [key, key]}}]));
@@ -135,9 +136,9 @@ fn a_denial_half_way_ends_one_users_changes_and_nobody_elses() {
     let run = world.run(14.0, &["--apply"]);
     assert_eq!(run.code, 4, "{}{}", run.stdout, run.stderr);
     let failed = run.stdout.split_once("Failed:\n").unwrap_or_else(|| panic!("{}", run.stdout)).1;
-    let told = "iam:UpdateAccessKey failed: AccessDenied: ";
+    let message = "iam:UpdateAccessKey failed: AccessDenied: ";
     assert!(
-        failed.contains("bert, ") && failed.contains(": deactivate (") && failed.contains(told),
+        failed.contains("bert, ") && failed.contains(": deactivate (") && failed.contains(message),
         "{failed}"
     );
     assert!(run.stdout.contains("an earlier change for this user was not made"), "{}", run.stdout);
@@ -171,20 +172,20 @@ fn a_denial_half_way_ends_one_users_changes_and_nobody_elses() {
 }
 
 #[test]
-fn a_deed_whose_answer_was_lost_and_that_is_refused_then_may_have_been_done() {
+fn a_lost_response_followed_by_a_denial_has_an_unknown_result() {
     let world = stale(&["anna"]);
     world.apply(0.0);
     let nothing = || {};
     let denied = json!({"deny": ["UpdateAccessKey"]});
     let at = ("UpdateAccessKey", 1);
-    let run = ran_meanwhile(&world, (14.0, &["--apply"]), at, nothing, denied);
+    let run = run_with_change(&world, (14.0, &["--apply"]), at, nothing, denied);
     assert_eq!(run.code, 4, "{}{}", run.stdout, run.stderr);
     assert_eq!(world.key_statuses("anna"), ["Inactive"]);
     let journal = world.journal();
     let failed = journal.iter().find(|it| it["event"] == "failed").unwrap();
     assert_eq!(failed["refused"], json!(false), "{failed}");
 
-    // So that it can be undone.
+    // The credential can still be undone.
     let undo =
         ["remediate", "--undo", "iam-stocktake-journal.jsonl", "--now", &world.written(14.0)];
     world.account.faults(json!({}));
@@ -200,12 +201,12 @@ fn a_deed_whose_answer_was_lost_and_that_is_refused_then_may_have_been_done() {
 }
 
 #[test]
-fn a_session_that_runs_out_ends_the_run_and_the_next_one_goes_on() {
+fn the_next_run_continues_after_an_expired_session() {
     let world = stale(&["anna", "bert"]);
     world.apply(0.0);
     let expired = json!({"expired": {"after": 0}});
     let at = ("UpdateAccessKey", 1);
-    let run = ran_meanwhile(&world, (14.0, &["--apply"]), at, || {}, expired);
+    let run = run_with_change(&world, (14.0, &["--apply"]), at, || {}, expired);
     assert_eq!(run.code, 4, "{}{}", run.stdout, run.stderr);
     assert_eq!(run.stdout.matches("failed: ExpiredToken: ").count(), 2, "{}", run.stdout);
     assert_eq!(world.key_statuses("bert"), ["Active"]);
@@ -214,31 +215,35 @@ fn a_session_that_runs_out_ends_the_run_and_the_next_one_goes_on() {
     world.apply(14.0);
     assert_eq!(world.key_statuses("anna"), ["Inactive"]);
     assert_eq!(world.key_statuses("bert"), ["Inactive"]);
-    // What was done without being known is found out, and not done again.
+    // The deactivation with the unknown result is resolved, not repeated.
     assert_eq!(answers(&world, "UpdateAccessKey"), [200]);
-    let settled: Vec<_> =
+    let resolved: Vec<_> =
         world.journal().into_iter().filter(|it| it["event"] == "settled").collect();
-    assert_eq!((settled.len(), &settled[0]["done"]), (1, &json!(true)));
+    assert_eq!((resolved.len(), &resolved[0]["done"]), (1, &json!(true)));
 }
 
 #[test]
-fn a_call_that_takes_longer_than_the_run_may_is_told_and_found_out_by_the_next() {
+fn the_next_run_resolves_a_call_that_timed_out() {
     let world = stale(&["anna"]);
     world.apply(0.0);
     world.account.faults(json!({"slow": {"seconds": 120, "actions": ["UpdateAccessKey"]}}));
     let run = world.run(14.0, &["--apply", "--timeout", "12"]);
     assert_eq!(run.code, 4, "{}{}", run.stdout, run.stderr);
-    assert!(run.stdout.contains("iam:UpdateAccessKey failed: no response within "), "{}", run.stdout);
+    assert!(
+        run.stdout.contains("iam:UpdateAccessKey failed: no response within "),
+        "{}",
+        run.stdout
+    );
     world.account.faults(json!({}));
     world.apply(14.0);
-    let settled: Vec<_> =
+    let resolved: Vec<_> =
         world.journal().into_iter().filter(|it| it["event"] == "settled").collect();
-    assert_eq!((settled.len(), &settled[0]["done"]), (1, &json!(true)));
+    assert_eq!((resolved.len(), &resolved[0]["done"]), (1, &json!(true)));
     assert_eq!(world.key_statuses("anna"), ["Inactive"]);
 }
 
 #[test]
-fn too_many_tags_are_told_at_once() {
+fn a_tag_quota_error_is_reported_without_retries() {
     let world = stale(&["anna", "bert"]);
     world.account.faults(json!({"error": {
         "actions": ["TagUser"], "nth": 1, "code": "LimitExceeded", "status": 409,
@@ -252,7 +257,7 @@ fn too_many_tags_are_told_at_once() {
 }
 
 #[test]
-fn nothing_is_done_where_no_journal_can_be_kept() {
+fn nothing_is_changed_without_a_journal() {
     let world = stale(&["anna"]);
     std::fs::create_dir(world.sandbox.path("folder")).unwrap();
     for journal in ["folder", "nowhere/journal.jsonl", "allow.yml/journal.jsonl", "/dev/full"] {
@@ -263,11 +268,11 @@ fn nothing_is_done_where_no_journal_can_be_kept() {
     }
 }
 
-/// A run whose files cannot grow beyond so many blocks, as on a disk that is full.
+/// A run that cannot write files larger than this number of blocks, as on a full disk.
 fn on_a_full_disk(world: &World, day: f64, blocks: u32) -> Run {
     let command = world.command(day, &["--apply"]);
     let mut limited = std::process::Command::new("sh");
-    // Without the signal that would end the program, it is told of the limit by an error.
+    // Without the trap, the signal would end the program before it sees the error.
     limited
         .args(["-c", &format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$@\""), "sh"])
         .arg(command.get_program())
@@ -285,24 +290,24 @@ fn on_a_full_disk(world: &World, day: f64, blocks: u32) -> Run {
 }
 
 #[test]
-fn nothing_is_done_that_cannot_be_written_down() {
+fn nothing_is_changed_if_the_journal_cannot_be_written() {
     let world = stale(&["anna", "bert", "carl", "dora", "emil", "fred"]);
-    let told = "nothing is done that cannot be written down";
+    let message = "nothing is done that cannot be written down";
     let run = on_a_full_disk(&world, 0.0, 0);
     assert_eq!(run.code, 4, "{}{}", run.stdout, run.stderr);
-    assert!(run.stderr.contains(told), "{}", run.stderr);
+    assert!(run.stderr.contains(message), "{}", run.stderr);
     assert_eq!(world.writes(), [""; 0]);
 
-    // And with room for some lines: no call without its line.
+    // With room for a few lines, no call is made without its line.
     let run = on_a_full_disk(&world, 0.0, 2);
     assert_eq!(run.code, 4, "{}{}", run.stdout, run.stderr);
-    assert!(run.stderr.contains(told), "{}", run.stderr);
+    assert!(run.stderr.contains(message), "{}", run.stderr);
     let text = world.sandbox.read("iam-stocktake-journal.jsonl");
-    let begun = text.matches("\"event\":\"begin\"").count();
+    let begin_lines = text.matches("\"event\":\"begin\"").count();
     let wrote = world.writes().len();
-    assert!(0 < wrote && wrote <= begun && wrote < 6, "{wrote} of {begun}");
+    assert!(0 < wrote && wrote <= begin_lines && wrote < 6, "{wrote} of {begin_lines}");
 
-    // The next run goes on behind the line that was cut off.
+    // The next run continues after the incomplete line.
     world.apply(0.0);
     for name in ["anna", "bert", "carl", "dora", "emil", "fred"] {
         assert_eq!(world.tags(name).len(), 1, "{name}");
@@ -310,7 +315,7 @@ fn nothing_is_done_that_cannot_be_written_down() {
 }
 
 #[test]
-fn a_journal_with_a_broken_line_within_is_refused() {
+fn a_damaged_journal_is_rejected() {
     let world = stale(&["anna"]);
     world.apply(0.0);
     let text = world.sandbox.read("iam-stocktake-journal.jsonl");
@@ -328,7 +333,7 @@ fn a_journal_with_a_broken_line_within_is_refused() {
 }
 
 #[test]
-fn neither_a_secret_nor_a_whole_key_id_is_printed() {
+fn no_secret_or_full_key_id_is_printed() {
     let world = stale(&["anna"]);
     let key = key_of(&world, "anna");
     world.apply(0.0);

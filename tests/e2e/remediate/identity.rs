@@ -1,16 +1,16 @@
-//! With whose credentials a run began, where a profile says so: that user is left alone, and where it
-//! cannot be told nothing is changed.
+//! Which IAM user the credentials of a profile belong to. That user is skipped. If the user is
+//! unknown, nothing is changed.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpListener;
 
 use serde_json::json;
 
-use super::guards::{key_of, stale};
+use super::skips::{key_of, stale};
 use super::world::World;
 use stand_ins::sandbox::Ran;
 
-/// Runs with a profile, and nothing about credentials in the environment.
+/// Runs with a profile, without credentials in the environment.
 fn with_profile(world: &World, day: f64, config: &str, arguments: &[&str]) -> Ran {
     let role = world.account.role_arn();
     let keys = format!(
@@ -30,7 +30,7 @@ fn with_profile(world: &World, day: f64, config: &str, arguments: &[&str]) -> Ra
 }
 
 #[test]
-fn the_user_whose_key_a_profile_begins_with_is_left_alone() {
+fn the_user_whose_key_a_profile_uses_is_skipped() {
     for (what, config) in [
         ("keys", "[profile audit]\nKEYS"),
         ("a role", "[profile audit]\nrole_arn = ROLE\nsource_profile = keys\n[profile keys]\nKEYS"),
@@ -53,8 +53,8 @@ fn the_user_whose_key_a_profile_begins_with_is_left_alone() {
         for day in [0.0, 14.0] {
             let ran = with_profile(&world, day, config, &["--apply"]);
             assert_eq!(ran.code, 0, "{what}: {}{}", ran.stdout, ran.stderr);
-            let says = "deployer: this run uses its credentials";
-            assert!(ran.stdout.contains(says), "{what}: {}", ran.stdout);
+            let expected = "deployer: this run uses its credentials";
+            assert!(ran.stdout.contains(expected), "{what}: {}", ran.stdout);
         }
         assert_eq!(world.key_statuses("deployer"), ["Active"], "{what}");
         assert_eq!(world.tags("deployer"), [""; 0], "{what}");
@@ -63,7 +63,7 @@ fn the_user_whose_key_a_profile_begins_with_is_left_alone() {
 }
 
 #[test]
-fn a_role_that_is_assumed_from_a_profile_s_role_is_traced_as_well() {
+fn the_user_is_found_through_two_roles() {
     let world = stale(&["deployer", "other"]);
     let config = "[profile audit]\nrole_arn = ROLE\nsource_profile = keys\n[profile keys]\nKEYS";
     let role = world.account.role_arn().to_owned();
@@ -77,7 +77,7 @@ fn a_role_that_is_assumed_from_a_profile_s_role_is_traced_as_well() {
 }
 
 #[test]
-fn nothing_is_changed_where_it_cannot_be_told_whose_credentials_they_are() {
+fn nothing_is_changed_with_credentials_of_an_unknown_user() {
     let world = stale(&["deployer", "other"]);
     let environment = world.account.environment();
     let of = |name: &str| environment.iter().find(|it| it.0 == name).unwrap().1.clone();
@@ -102,11 +102,11 @@ fn nothing_is_changed_where_it_cannot_be_told_whose_credentials_they_are() {
         world.account.reset_log();
         let refused = with_profile(&world, 0.0, &config, &["--apply"]);
         assert_eq!(refused.code, 2, "{}{}", refused.stdout, refused.stderr);
-        let says = "it cannot be told whose credentials these are: the profile `";
-        assert!(refused.stderr.contains(says), "{}", refused.stderr);
+        let expected = "it cannot be told whose credentials these are: the profile `";
+        assert!(refused.stderr.contains(expected), "{}", refused.stderr);
         assert_eq!(world.writes(), [""; 0]);
     }
-    // A program that gives a user's own key says who it is.
+    // A program that returns the access key of a user identifies the user.
     let key = json!({
         "Version": 1, "AccessKeyId": key_of(&world, "deployer"), "SecretAccessKey": "geheim",
     });
@@ -117,7 +117,7 @@ fn nothing_is_changed_where_it_cannot_be_told_whose_credentials_they_are() {
 }
 
 #[test]
-fn a_session_that_was_handed_over_is_used_and_named() {
+fn a_role_session_in_a_profile_is_used_and_noted() {
     let world = stale(&["deployer", "other"]);
     let environment = world.account.environment();
     let of = |name: &str| environment.iter().find(|it| it.0 == name).unwrap().1.clone();
@@ -129,7 +129,7 @@ fn a_session_that_was_handed_over_is_used_and_named() {
     );
     let ran = with_profile(&world, 0.0, &config, &["--apply"]);
     assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
-    // Said unless it is to be quiet.
+    // The note is printed unless `--quiet` is set.
     let now = world.written(1.0);
     let mut command =
         world.sandbox.command(&["remediate", "--now", &now, "--allowlist", "allow.yml"]);
@@ -138,11 +138,11 @@ fn a_session_that_was_handed_over_is_used_and_named() {
 }
 
 #[test]
-fn nothing_is_changed_with_credentials_of_a_program_that_stands_in_for_a_container() {
+fn nothing_is_changed_with_credentials_from_a_local_container_endpoint() {
     let world = stale(&["deployer", "other"]);
     let environment = world.account.environment();
     let of = |name: &str| environment.iter().find(|it| it.0 == name).unwrap().1.clone();
-    // As `aws-vault exec --ecs-server` does with the session of an IAM user's role.
+    // Like `aws-vault exec --ecs-server` with a session of a role.
     let answer = json!({
         "AccessKeyId": of("AWS_ACCESS_KEY_ID"),
         "SecretAccessKey": of("AWS_SECRET_ACCESS_KEY"),
@@ -152,7 +152,7 @@ fn nothing_is_changed_with_credentials_of_a_program_that_stands_in_for_a_contain
     .to_string();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let uri = format!("http://{}/credentials", listener.local_addr().unwrap());
-    // Ends with the process.
+    // The thread ends with the process.
     std::thread::spawn(move || {
         for stream in listener.incoming() {
             let mut stream = stream.unwrap();
@@ -180,8 +180,8 @@ fn nothing_is_changed_with_credentials_of_a_program_that_stands_in_for_a_contain
         }
         let ran = Ran::from(command.output().unwrap());
         assert_eq!(ran.code, 2, "{config}: {}{}", ran.stdout, ran.stderr);
-        let says = "AWS_CONTAINER_CREDENTIALS_FULL_URI names a program on this machine";
-        assert!(ran.stderr.contains(says), "{config}: {}", ran.stderr);
+        let expected = "AWS_CONTAINER_CREDENTIALS_FULL_URI names a program on this machine";
+        assert!(ran.stderr.contains(expected), "{config}: {}", ran.stderr);
         assert_eq!(world.writes(), [""; 0], "{config}");
     }
 }

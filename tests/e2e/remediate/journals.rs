@@ -1,8 +1,8 @@
-//! Several journals: one kind of job writes each, and every job reads all of them.
+//! Several journals: each kind of job writes its own journal and reads all of them.
 
 use serde_json::json;
 
-use super::life::stale;
+use super::stages::stale;
 use super::world::{Run, World};
 
 const NOTIFY: [&str; 4] = ["--journal", "notify.jsonl", "--other-journals", "apply.jsonl"];
@@ -25,15 +25,15 @@ fn runs(world: &World, journal: &str) -> usize {
 }
 
 #[test]
-fn each_job_knows_what_the_other_did_and_writes_its_own_journal() {
+fn each_job_reads_all_journals_and_writes_its_own() {
     let world = stale();
     notify(&world, 0.0);
     assert!(!world.sandbox.path("apply.jsonl").exists());
-    // Somebody takes the tag away, which only the other job's journal tells.
+    // Somebody removes the tag. Only the journal of the other job shows that it was set.
     let tag = world.user("ci-deploy")["tags"].as_object().unwrap().keys().next().unwrap().clone();
     world.account.change(json!([{"untag_user": {"user": "ci-deploy", "keys": [tag]}}]));
-    let alone = world.run(1.0, &["--journal", "apply.jsonl"]);
-    assert!(!alone.stdout.contains("the remediation tag was removed"), "{}", alone.stdout);
+    let separate = world.run(1.0, &["--journal", "apply.jsonl"]);
+    assert!(!separate.stdout.contains("the remediation tag was removed"), "{}", separate.stdout);
     let both = world.run(1.0, &APPLY);
     assert!(both.stdout.contains("the remediation tag was removed"), "{}", both.stdout);
 
@@ -41,7 +41,7 @@ fn each_job_knows_what_the_other_did_and_writes_its_own_journal() {
     apply(&world, 16.0);
     assert_eq!(world.key_statuses("ci-deploy"), ["Inactive"]);
     assert_eq!((runs(&world, "notify.jsonl"), runs(&world, "apply.jsonl")), (2, 1));
-    // A notice renews the other job's tag, and undoing by one journal reads the other.
+    // A notify run updates the tag of the other job. Undo with one journal reads the other one.
     notify(&world, 46.0);
     let undo = ["--undo", "apply.jsonl", "--other-journals", "notify.jsonl", "--apply"];
     let undone = world.run(46.5, &undo);
@@ -50,22 +50,22 @@ fn each_job_knows_what_the_other_did_and_writes_its_own_journal() {
 }
 
 #[test]
-fn no_line_is_lost_when_two_jobs_overlap() {
+fn overlapping_jobs_lose_no_journal_lines() {
     let world = stale();
     notify(&world, 0.0);
     world.account.change(json!([{"create_user": {
         "name": "late", "created": 400, "keys": [{"created": 300, "last_used": 200}],
     }}]));
-    // A deactivation is under way while notice is given to another user.
+    // A deactivation is in progress while another user gets a notice.
     world
         .account
         .faults(json!({"hold": {"action": "UpdateAccessKey", "nth": 1, "when": "before"}}));
-    let applying = world.held(14.0, &[&["--apply"], &APPLY[..]].concat());
+    let applying = world.run_until_held(14.0, &[&["--apply"], &APPLY[..]].concat());
     let notified = notify(&world, 14.0);
     assert!(notified.stdout.contains("late, access-key"), "{}", notified.stdout);
     world.account.faults(json!({}));
     let applied = applying.wait_with_output().unwrap();
-    // The other job gave the notice that was planned here as well: that is no loss.
+    // The other job has already given the planned notice. That does not matter.
     assert_eq!(applied.status.code(), Some(0), "{}", String::from_utf8_lossy(&applied.stdout));
     assert_eq!(world.key_statuses("ci-deploy"), ["Inactive"]);
     assert_eq!(world.tags("late").len(), 1);
@@ -75,17 +75,17 @@ fn no_line_is_lost_when_two_jobs_overlap() {
         assert_eq!(of("begin"), of("done"), "{journal}: {lines}");
         assert_eq!(of("run"), of("end"), "{journal}: {lines}");
     }
-    // Either of them goes on from what both did.
+    // Both jobs continue from the combined journals.
     apply(&world, 28.0);
     assert_eq!(world.key_statuses("late"), ["Inactive"]);
 }
 
 #[test]
-fn a_step_that_another_job_left_open_is_settled() {
+fn a_step_left_open_by_another_job_is_resolved() {
     let world = stale();
     notify(&world, 0.0);
     world.account.faults(json!({"hold": {"action": "UpdateAccessKey", "nth": 1, "when": "after"}}));
-    let mut run = world.held(14.0, &[&["--apply"], &APPLY[..]].concat());
+    let mut run = world.run_until_held(14.0, &[&["--apply"], &APPLY[..]].concat());
     run.kill().unwrap();
     run.wait().unwrap();
     world.account.faults(json!({}));

@@ -1,5 +1,5 @@
-//! The printed policies of the remedy's roles against the calls that are made: whatever they do not
-//! allow is denied, and whatever they allow is called.
+//! The printed IAM policies compared with the calls of a run: calls outside the policy are denied,
+//! and each allowed action is used.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use super::world::{ALLOWLIST, World};
 use stand_ins::aws::{Account, Call, Seed, StandIn, request};
 use stand_ins::sandbox::Ran;
 
-/// An allowlist that goes as far as these keys say.
+/// An allowlist with these remediation settings.
 fn allowlist(keys: &[&str]) -> String {
     let keys: String = keys.iter().map(|key| format!("  {key}\n")).collect();
     format!(
@@ -24,9 +24,9 @@ const USERS: &str = "delete_users: true";
 const OLD: &str = "rules: [stale-password, stale-access-key, old-service-credential, \
                    inactive-access-key, user-without-credentials]";
 
-/// A user who has everything, one who comes back, one whose deactivation is undone, and one whom
-/// nobody has anything against.
-fn everybody() -> Value {
+/// A user with everything, a user who becomes active again, a user whose deactivation is undone,
+/// and a user without findings.
+fn all_users() -> Value {
     let stale = json!([{"created": 800, "last_used": 200}]);
     json!([
         {"name": "whole", "path": "/ci/", "created": 900,
@@ -42,8 +42,8 @@ fn everybody() -> Value {
     ])
 }
 
-/// The policy of a role in the account of a world, by its allowlist.
-fn printed(world: &World, role: &str) -> Value {
+/// The printed IAM policy for a role.
+fn printed_policy(world: &World, role: &str) -> Value {
     let account = world.account.id();
     let ran = world.sandbox.run(&[
         "iam-policy",
@@ -58,7 +58,7 @@ fn printed(world: &World, role: &str) -> Value {
     serde_json::from_str(&ran.stdout).unwrap()
 }
 
-/// Every action of a policy, with the one resource that it is allowed on.
+/// Each action of a policy with its resource.
 fn allowed(policy: &Value) -> Vec<(String, String)> {
     let statements = policy["Statement"].as_array().unwrap().iter();
     let of = |statement: &Value| {
@@ -69,7 +69,7 @@ fn allowed(policy: &Value) -> Vec<(String, String)> {
     statements.flat_map(of).collect()
 }
 
-/// The calls of an account that need a permission.
+/// The calls that need a permission.
 fn calls(account: &Account) -> Vec<Call> {
     account.log().into_iter().filter(|call| call.service == "iam").collect()
 }
@@ -79,10 +79,10 @@ fn denied(account: &Account) -> Vec<String> {
     calls.map(|call| call.name()).collect()
 }
 
-/// Checks that nothing was denied, that each call is within the policy by its action and its
-/// resource, and that each action of the policy was called.
+/// Asserts that no call was denied, that the policy allows each call, and that each action of the
+/// policy was called.
 #[track_caller]
-fn assert_just(account: &Account, policy: &Value, case: &str) {
+fn assert_policy_matches_calls(account: &Account, policy: &Value, case: &str) {
     assert_eq!(denied(account), [""; 0], "{case}");
     let allowed = allowed(policy);
     let calls = calls(account);
@@ -98,8 +98,8 @@ fn assert_just(account: &Account, policy: &Value, case: &str) {
     assert_eq!(made, granted, "{case}");
 }
 
-/// Lives through all days under the role's policy, as far as the role goes.
-fn live(world: &World, role: &str) {
+/// Runs all stages that the role allows.
+fn run_all_stages(world: &World, role: &str) {
     let apply = |day| {
         let run = world.run(day, &["--apply", "--stage", role]);
         assert_eq!(run.code, 0, "{role}, day {day}: {}{}", run.stdout, run.stderr);
@@ -133,58 +133,58 @@ fn live(world: &World, role: &str) {
     apply(46.0);
 }
 
-/// Checks that a role's policy is just what its runs call, by an allowlist with these keys.
+/// Asserts that the policy of a role allows exactly the calls of its runs.
 #[track_caller]
-fn assert_least(role: &str, keys: &[&str]) {
-    let world = World::new(&allowlist(keys), everybody());
-    let policy = printed(&world, role);
+fn assert_least_privilege(role: &str, keys: &[&str]) {
+    let world = World::new(&allowlist(keys), all_users());
+    let policy = printed_policy(&world, role);
     world.account.policy(policy.clone());
     world.account.reset_log();
-    live(&world, role);
+    run_all_stages(&world, role);
     let case = format!("{role} with {keys:?}");
-    assert_just(&world.account, &policy, &case);
+    assert_policy_matches_calls(&world.account, &policy, &case);
     let is_gone = world.user("whole").is_null();
     assert_eq!(is_gone, role == "delete" && keys.contains(&USERS), "{case}");
     assert_eq!(world.key_statuses("alice"), ["Active"], "{case}");
 }
 
 #[test]
-fn the_role_that_plans_may_just_look() {
-    assert_least("plan", &[]);
-    assert_least("plan", &[DELETE, USERS]);
+fn the_plan_role_only_reads() {
+    assert_least_privilege("plan", &[]);
+    assert_least_privilege("plan", &[DELETE, USERS]);
 }
 
 #[test]
-fn the_role_that_gives_notice_may_do_just_that() {
-    assert_least("notify", &[]);
-    assert_least("notify", &[DELETE, PASSWORDS, USERS]);
+fn the_notify_role_only_sets_tags() {
+    assert_least_privilege("notify", &[]);
+    assert_least_privilege("notify", &[DELETE, PASSWORDS, USERS]);
 }
 
 #[test]
-fn the_role_that_deactivates_may_do_just_that_and_undo_it() {
-    assert_least("deactivate", &[]);
-    assert_least("deactivate", &[PASSWORDS]);
-    assert_least("deactivate", &[OLD]);
-    assert_least("deactivate", &[DELETE, PASSWORDS, USERS, OLD]);
+fn the_deactivate_role_only_deactivates_and_undoes() {
+    assert_least_privilege("deactivate", &[]);
+    assert_least_privilege("deactivate", &[PASSWORDS]);
+    assert_least_privilege("deactivate", &[OLD]);
+    assert_least_privilege("deactivate", &[DELETE, PASSWORDS, USERS, OLD]);
 }
 
 #[test]
-fn the_role_that_deletes_may_delete_just_what_the_allowlist_says() {
-    assert_least("delete", &[]);
-    assert_least("delete", &[DELETE]);
-    assert_least("delete", &[DELETE, PASSWORDS]);
-    assert_least("delete", &[DELETE, OLD]);
+fn the_delete_role_deletes_only_what_the_allowlist_allows() {
+    assert_least_privilege("delete", &[]);
+    assert_least_privilege("delete", &[DELETE]);
+    assert_least_privilege("delete", &[DELETE, PASSWORDS]);
+    assert_least_privilege("delete", &[DELETE, OLD]);
 }
 
 #[test]
-fn the_role_that_deletes_whole_users_may_do_just_that() {
-    assert_least("delete", &[DELETE, USERS, OLD]);
-    assert_least("delete", &[DELETE, PASSWORDS, USERS, OLD]);
+fn the_delete_role_deletes_users_if_the_allowlist_allows_it() {
+    assert_least_privilege("delete", &[DELETE, USERS, OLD]);
+    assert_least_privilege("delete", &[DELETE, PASSWORDS, USERS, OLD]);
 }
 
 #[test]
-fn a_hub_needs_to_assume_the_members_and_nothing_else() {
-    let member = World::new(&allowlist(&[]), everybody());
+fn a_hub_role_only_assumes_the_member_roles() {
+    let member = World::new(&allowlist(&[]), all_users());
     let hub = StandIn::shared().account(Seed::empty());
     let of_hub = member.sandbox.run(&[
         "iam-policy",
@@ -205,7 +205,7 @@ fn a_hub_needs_to_assume_the_members_and_nothing_else() {
     assert_eq!(statement["Action"], json!(["sts:AssumeRole"]));
     assert_eq!(statement["Resource"], json!([member.account.role_arn()]));
     hub.policy(of_hub);
-    member.account.policy(printed(&member, "deactivate"));
+    member.account.policy(printed_policy(&member, "deactivate"));
     member.account.reset_log();
     for day in [0.0, 14.0] {
         let mut command = member.command(
@@ -230,8 +230,7 @@ fn a_hub_needs_to_assume_the_members_and_nothing_else() {
     assert_eq!((denied(&hub), denied(&member.account)), (vec![], vec![]));
 }
 
-/// Sends a call of the account's role, with a form's fields; gives the status and the code of the
-/// error, if it is one.
+/// Sends a call with the credentials of the role. Returns the status and the error code, if any.
 fn send(account: &Account, fields: &str) -> (u16, String) {
     let environment = account.environment();
     let of = |name: &str| environment.iter().find(|(it, _)| it == name).unwrap().1.clone();
@@ -247,7 +246,7 @@ fn send(account: &Account, fields: &str) -> (u16, String) {
     (status, code.map_or(String::new(), |(code, _)| code.to_owned()))
 }
 
-/// The fields of a call that sets tags of these keys, and of one that takes them away.
+/// The forms of a call that sets tags with these keys, and of a call that removes them.
 fn tagging(keys: &[&str]) -> [String; 2] {
     let numbered = |field: &dyn Fn(usize, &str) -> String| -> String {
         keys.iter()
@@ -264,15 +263,15 @@ fn tagging(keys: &[&str]) -> [String; 2] {
 }
 
 #[test]
-fn tags_other_than_ours_are_refused() {
-    let world = World::new(&allowlist(&[DELETE, PASSWORDS, USERS]), everybody());
+fn roles_cannot_change_other_tags() {
+    let world = World::new(&allowlist(&[DELETE, PASSWORDS, USERS]), all_users());
     let account = &world.account;
     account.change(json!([{"tag_user": {"user": "whole", "tags": {"owner": "team-web"}}}]));
     let ours = "iam-stocktake:user";
     let done = (200, String::new());
     let refused = (403, "AccessDenied".to_owned());
     for role in ["notify", "deactivate", "delete"] {
-        account.policy(printed(&world, role));
+        account.policy(printed_policy(&world, role));
         for keys in [
             &["owner"][..],
             &[ours, "owner"],
@@ -280,7 +279,7 @@ fn tags_other_than_ours_are_refused() {
             &["iam-stocktake"],
             &["IAM-Stocktake:user"],
             &["x-iam-stocktake:user"],
-            // Of no keys at all it is true that all are ours.
+            // An empty list of keys matches any condition on all keys.
             &[],
         ] {
             for call in tagging(keys) {
@@ -295,40 +294,40 @@ fn tags_other_than_ours_are_refused() {
                             &Tags.member.1.Value=x";
         assert_eq!(send(account, role_of_ours), refused, "{role}");
     }
-    account.policy(printed(&world, "plan"));
+    account.policy(printed_policy(&world, "plan"));
     for call in tagging(&[ours]) {
         assert_eq!(send(account, &call), refused, "{call}");
     }
 }
 
-/// A world with one stale key, of which what a run changes is easily told.
+/// An account with one stale key.
 fn one_key() -> World {
     let key = json!({"created": 300, "last_used": 200});
     World::new(ALLOWLIST, json!([{"name": "ci-deploy", "created": 400, "keys": [key]}]))
 }
 
 #[test]
-fn the_policy_of_a_stage_refuses_the_next_stage_and_nothing_is_half_done() {
+fn the_role_of_a_stage_cannot_run_the_next_stage() {
     let world = one_key();
     for (role, day, refused) in [
         ("plan", 0.0, "iam:TagUser"),
         ("notify", 14.0, "iam:UpdateAccessKey"),
         ("deactivate", 44.0, "iam:DeleteAccessKey"),
     ] {
-        world.account.policy(printed(&world, role));
+        world.account.policy(printed_policy(&world, role));
         world.account.reset_log();
         let before = world.user("ci-deploy");
         let run = world.run(day, &["--apply"]);
         assert_eq!(run.code, 4, "{role}: {}{}", run.stdout, run.stderr);
         assert_eq!(denied(&world.account), [refused], "{role}");
         assert_eq!(world.writes(), [refused], "{role}");
-        let told = format!("{}{}", run.stdout, run.stderr);
-        assert!(told.contains(&format!("{refused} failed")), "{role}: {told}");
+        let output = format!("{}{}", run.stdout, run.stderr);
+        assert!(output.contains(&format!("{refused} failed")), "{role}: {output}");
         assert_eq!(world.user("ci-deploy"), before, "{role}");
         let failed = world.journal().into_iter().rfind(|line| line["event"] == "failed").unwrap();
         assert_eq!(failed["refused"], true, "{role}: {failed}");
 
-        // With a role of the stage it goes on where it was.
+        // A run with the role of the stage continues.
         world.account.policy(Value::Null);
         world.apply(day);
         assert_ne!(world.user("ci-deploy"), before, "{role}");
@@ -337,40 +336,40 @@ fn the_policy_of_a_stage_refuses_the_next_stage_and_nothing_is_half_done() {
 }
 
 #[test]
-fn a_role_from_before_users_were_to_be_deleted_deletes_none() {
-    let world = World::new(&allowlist(&[DELETE, PASSWORDS]), everybody());
+fn an_older_delete_role_deletes_no_users() {
+    let world = World::new(&allowlist(&[DELETE, PASSWORDS]), all_users());
     for day in [0.0, 14.0, 15.0] {
         world.apply(day);
     }
-    let policy = printed(&world, "delete");
+    let policy = printed_policy(&world, "delete");
     world.allow(&allowlist(&[DELETE, PASSWORDS, USERS]));
     world.account.policy(policy);
     let before = world.user("whole");
     for day in [44.0, 75.0] {
         let run = world.run(day, &["--apply"]);
-        // A user whose groups and policies cannot be seen is not seen whole.
+        // Without permissions for groups and policies, the data about the user is incomplete.
         assert_eq!(run.code, 3, "{}{}", run.stdout, run.stderr);
-        let told = format!("{}{}", run.stdout, run.stderr);
-        assert!(told.contains("whole: evidence is missing: iam:List"), "{told}");
+        let output = format!("{}{}", run.stdout, run.stderr);
+        assert!(output.contains("whole: evidence is missing: iam:List"), "{output}");
         assert_eq!(world.user("whole"), before);
     }
 }
 
 #[test]
-fn an_open_step_is_settled_by_what_its_own_stage_may_see() {
+fn an_open_step_is_resolved_with_the_permissions_of_its_stage() {
     let world = one_key();
-    world.account.policy(printed(&world, "notify"));
+    world.account.policy(printed_policy(&world, "notify"));
     world.apply(0.0);
-    // The run was cut off before the answer was written down.
+    // The run was interrupted before it recorded the result.
     let journal = world.sandbox.read("iam-stocktake-journal.jsonl");
     let lines: Vec<&str> = journal.lines().collect();
-    let begun = lines.iter().position(|line| line.contains("\"begin\"")).unwrap();
-    let cut: String = lines[..=begun].iter().map(|line| format!("{line}\n")).collect();
+    let first_begin = lines.iter().position(|line| line.contains("\"begin\"")).unwrap();
+    let cut: String = lines[..=first_begin].iter().map(|line| format!("{line}\n")).collect();
     world.sandbox.file("iam-stocktake-journal.jsonl", cut);
     world.account.reset_log();
     let run = world.run(1.0, &["--apply", "--stage", "notify"]);
     assert_eq!(run.code, 0, "{}{}", run.stdout, run.stderr);
     assert_eq!(denied(&world.account), [""; 0]);
-    let settled = world.journal().into_iter().find(|line| line["event"] == "settled").unwrap();
-    assert_eq!(settled["done"], true, "{settled}");
+    let resolved = world.journal().into_iter().find(|line| line["event"] == "settled").unwrap();
+    assert_eq!(resolved["done"], true, "{resolved}");
 }

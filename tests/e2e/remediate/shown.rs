@@ -1,4 +1,4 @@
-//! What people see of a plan and of what became of it.
+//! How a plan and its result are shown.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use iam_stocktake::model::inventory::{CredentialKind, Holdings, InlinePolicy};
@@ -20,7 +20,7 @@ use iam_stocktake::templates::Language;
 
 use stand_ins::gfm::{Exposed, exposed, outline};
 
-/// The moment of the plan.
+/// The time of the plan.
 const NOW: &str = "2026-06-30T12:00:00Z";
 
 fn moment(days_ago: i64) -> DateTime<Utc> {
@@ -43,7 +43,7 @@ fn change(target: RemediationTarget, kind: ChangeKind, facts: Facts) -> PlannedC
     PlannedChange { user_id: format!("AIDA{}", target.user), target, kind, facts }
 }
 
-/// What is seen of a credential that was created, used and dealt with so many days ago.
+/// The facts about a credential, with times in days before the plan.
 fn facts(created: i64, used: Option<i64>, clock: Option<(RemediationStatus, i64)>) -> Facts {
     Facts {
         active: Some(true),
@@ -54,7 +54,7 @@ fn facts(created: i64, used: Option<i64>, clock: Option<(RemediationStatus, i64)
     }
 }
 
-/// A plan with something of everything, of users of whom one is called this.
+/// A plan with entries of each kind. `name` is the name of one user.
 fn plan(name: &str) -> RemediationPlan {
     let ssh_key = credential(CredentialKind::SshKey, "APKAIOSFODNN7SSHK");
     let elsewhere = |target: RemediationTarget| RemediationTarget {
@@ -116,7 +116,7 @@ fn plan(name: &str) -> RemediationPlan {
     }
 }
 
-/// Changes that are not due yet, of each kind.
+/// Pending changes of each kind.
 fn pending_changes() -> Vec<PendingChange> {
     [
         (key("GGGG"), Stage::Deactivate, false),
@@ -132,7 +132,7 @@ fn pending_changes() -> Vec<PendingChange> {
     .into()
 }
 
-/// Users that are left alone for every reason.
+/// Skipped users, one for each reason.
 fn skipped_targets(name: &str) -> Vec<SkippedTarget> {
     [
         RemediationSkipReason::Root,
@@ -155,7 +155,7 @@ fn saved(plan: RemediationPlan) -> SavedPlan {
     SavedPlan::new(plan, Stage::Delete, accounts, moment(0))
 }
 
-/// The plan carried out: the last change failed, and the one before was not made.
+/// The result of the plan: the last change failed, and the change before it was skipped.
 fn applied(plan: &RemediationPlan, message: &str) -> ApplyResult {
     let mut made = plan.changes.clone();
     let failed = made.pop().unwrap();
@@ -167,7 +167,7 @@ fn applied(plan: &RemediationPlan, message: &str) -> ApplyResult {
     }
 }
 
-/// How a plan is shown.
+/// A plan to show, with the settings of the report.
 struct Shown {
     saved: SavedPlan,
     applied: Option<ApplyResult>,
@@ -189,7 +189,7 @@ impl Shown {
         }
     }
 
-    fn remedy<T>(&self, show: impl FnOnce(RemediationReport<'_>) -> T) -> T {
+    fn with_report<T>(&self, show: impl FnOnce(RemediationReport<'_>) -> T) -> T {
         let policy = RemediationPolicy {
             delete_after_days: Some(30),
             delete_passwords: self.delete_passwords,
@@ -207,24 +207,25 @@ impl Shown {
         })
     }
 
-    /// The page, which has the same blocks in both languages.
+    /// The Markdown page. Asserts that both languages have the same structure.
     fn markdown(&self, language: Language) -> String {
-        let of = |language| self.remedy(|remedy| remediation_markdown(remedy, language).unwrap());
+        let of =
+            |language| self.with_report(|report| remediation_markdown(report, language).unwrap());
         let [english, japanese] = Language::ALL.map(|language| outline(&of(language)));
         assert_eq!(english, japanese);
         of(language)
     }
 
     fn text(&self) -> String {
-        self.remedy(|remedy| remediation_text(remedy, Language::English).unwrap())
+        self.with_report(|report| remediation_text(report, Language::English).unwrap())
     }
 }
 
-/// Each word of a name would be something in Markdown, in HTML or to the runner.
+/// A name with markup for Markdown, HTML and the runner.
 const HOSTILE: &str = "a|b`c @acme #1 <!-- x --> [l](http://x.test) ~~s~~ *e* ::error::\u{202e}";
 
 #[test]
-fn a_plan_says_what_is_changed_and_why_and_what_is_not() {
+fn a_plan_shows_changes_with_reasons_and_skipped_users() {
     let shown = Shown::of(plan("ci-deploy"));
     insta::assert_snapshot!("plan_en", shown.markdown(Language::English));
     insta::assert_snapshot!("plan_ja", shown.markdown(Language::Japanese));
@@ -232,7 +233,30 @@ fn a_plan_says_what_is_changed_and_why_and_what_is_not() {
 }
 
 #[test]
-fn an_outcome_says_what_was_changed_and_what_failed_and_how_to_undo_it() {
+fn each_reason_to_set_a_tag_is_shown() {
+    let reasons = [
+        StartReason::First,
+        StartReason::Vanished,
+        StartReason::Unreadable,
+        StartReason::Used,
+        StartReason::PasswordChanged,
+        StartReason::ExemptionLapsed,
+        StartReason::NotSeen,
+        StartReason::Reactivated,
+    ];
+    let changes = reasons.into_iter().flat_map(|reason| {
+        let target = target(&format!("{reason:?}"), key("AAAA"));
+        [ChangeKind::Notify(reason), ChangeKind::Settle(reason)]
+            .map(|kind| change(target.clone(), kind, facts(300, None, None)))
+    });
+    let shown =
+        Shown::of(RemediationPlan { changes: changes.collect(), ..RemediationPlan::default() });
+    insta::assert_snapshot!("reasons_en", shown.markdown(Language::English));
+    insta::assert_snapshot!("reasons_text", shown.text());
+}
+
+#[test]
+fn a_result_shows_changes_failures_and_how_to_undo_them() {
     let plan = plan("ci-deploy");
     let applied = Some(applied(&plan, "iam:DeleteUser failed: AccessDenied"));
     let shown = Shown { applied, ..Shown::of(plan) };
@@ -242,8 +266,8 @@ fn an_outcome_says_what_was_changed_and_what_failed_and_how_to_undo_it() {
 }
 
 #[test]
-fn a_plan_beyond_its_limits_says_that_first() {
-    let held = vec![
+fn exceeded_limits_are_shown_first() {
+    let limits = vec![
         ExceededLimit::Changes { due: 7, allowed: 5 },
         ExceededLimit::Share {
             account: "111122223333".parse().unwrap(),
@@ -256,7 +280,7 @@ fn a_plan_beyond_its_limits_says_that_first() {
     plan.changes.truncate(4);
     let shown = Shown::of(RemediationPlan {
         changes: plan.changes,
-        exceeded_limits: held,
+        exceeded_limits: limits,
         ..RemediationPlan::default()
     });
     insta::assert_snapshot!("held_en", shown.markdown(Language::English));
@@ -265,7 +289,7 @@ fn a_plan_beyond_its_limits_says_that_first() {
 }
 
 #[test]
-fn a_plan_without_changes_says_so() {
+fn a_plan_without_changes_has_only_a_title() {
     let shown = Shown::of(RemediationPlan::default());
     for (language, title) in [
         (Language::English, "# IAM remediation: nothing to change\n"),
@@ -278,7 +302,7 @@ fn a_plan_without_changes_says_so() {
 }
 
 #[test]
-fn foreign_text_stays_in_code_and_in_its_cell() {
+fn untrusted_text_stays_in_code_and_in_its_cell() {
     for language in Language::ALL {
         let of = |name: &str| {
             let plan = plan(name);
@@ -299,29 +323,29 @@ fn foreign_text_stays_in_code_and_in_its_cell() {
 }
 
 #[test]
-fn a_terminal_is_moved_by_no_name() {
+fn names_cannot_control_the_terminal() {
     let text = Shown::of(plan(HOSTILE)).text();
     assert!(text.contains("\\u{202e}") && !text.contains('\u{202e}'), "{text}");
 }
 
 #[test]
-fn a_list_has_no_more_rows_than_were_asked_for_and_says_how_many_are_left_out() {
+fn lists_are_limited_to_max_rows_and_count_the_rest() {
     let shown = Shown { max_rows: 2, ..Shown::of(plan("ci-deploy")) };
     let markdown = shown.markdown(Language::English);
-    // Of three notices in the first account, and of nine users that are left alone.
+    // The first account has three changes of tags. Nine users are skipped.
     for left_out in [
         "1 more notice or other tag change is not shown here",
         "7 more rows are not shown here",
     ] {
         assert!(markdown.contains(left_out), "{markdown}");
     }
-    // What is counted is counted whole.
+    // The totals include the rows that are not shown.
     assert!(markdown.contains("| `delete` | **2** | **3** | 3 | 1 | 3 | 9 |"), "{markdown}");
     assert!(shown.text().contains("  … and 7 more\n"), "{}", shown.text());
 }
 
 #[test]
-fn what_takes_something_away_comes_first_and_is_never_left_out() {
+fn changes_that_remove_access_come_first_and_are_always_shown() {
     let mut few = plan("ci-deploy");
     let all = few.changes.clone();
     let (notice, takes) = (all[0].clone(), &all[3..]);
@@ -345,42 +369,42 @@ fn what_takes_something_away_comes_first_and_is_never_left_out() {
             for (page, start) in [(&text, "  "), (&markdown, "| ")] {
                 let notices = rows(page, start, "alice");
                 assert_eq!(notices.len(), max_rows, "{what}: {page}");
-                // Three deactivations and deletions of each of the two accounts.
+                // Each account has three deactivations or deletions.
                 for taken in ["CCCC", "SSHK", "DDDD", "erin", "frank"] {
                     let taken = rows(page, start, taken);
                     assert!(!taken.is_empty() && taken[0] < notices[0], "{what}: {page}");
                 }
             }
             let left_out = 260 - max_rows;
-            let says = format!("  … and {left_out} more notices and other tag changes\n");
-            assert!(text.contains(&says), "{what}: {text}");
-            let says = format!("{left_out} more notices and other tag changes are not shown");
-            assert!(markdown.contains(&says), "{what}: {markdown}");
+            let expected = format!("  … and {left_out} more notices and other tag changes\n");
+            assert!(text.contains(&expected), "{what}: {text}");
+            let expected = format!("{left_out} more notices and other tag changes are not shown");
+            assert!(markdown.contains(&expected), "{what}: {markdown}");
         }
     }
 }
 
 #[test]
-fn a_page_without_room_for_what_takes_something_away_says_where_it_is() {
+fn a_brief_page_says_where_the_changes_are() {
     let shown = Shown { is_brief: true, ..Shown::of(plan("ci-deploy")) };
-    for (language, says) in [
+    for (language, expected) in [
         (Language::English, "**The list of deactivations and deletions does not fit here.**"),
         (Language::Japanese, "ここには表示できません"),
     ] {
         let markdown = shown.markdown(language);
-        assert!(markdown.contains(says) && !markdown.contains("CCCC"), "{markdown}");
+        assert!(markdown.contains(expected) && !markdown.contains("CCCC"), "{markdown}");
         assert!(markdown.contains("| `delete` | **2** | **3** |"), "{markdown}");
     }
 }
 
 #[test]
-fn a_page_says_in_its_title_that_evidence_is_missing_and_which() {
+fn a_page_shows_missing_evidence() {
     let rules = vec![Rule::StalePassword, Rule::StaleAccessKey];
     let missing =
         MissingEvidence { rules: [("111122223333".parse().unwrap(), rules)].into(), users: 2 };
     let changes = plan("ci-deploy").changes;
     let one = RemediationPlan { changes: changes[..1].to_vec(), ..RemediationPlan::default() };
-    let held = RemediationPlan {
+    let limits = RemediationPlan {
         exceeded_limits: vec![ExceededLimit::Changes { due: 7, allowed: 5 }],
         ..one.clone()
     };
@@ -393,7 +417,7 @@ fn a_page_says_in_its_title_that_evidence_is_missing_and_which() {
             "確認できた範囲に変更はありません",
         ),
         (one.clone(), None, "1 change planned", "変更予定 1 件"),
-        (held, None, "nothing is changed", "何も変更しません"),
+        (limits, None, "nothing is changed", "何も変更しません"),
         (one, done, "1 change made", "1 件を変更"),
     ] {
         let shown = Shown { applied, missing: missing.clone(), ..Shown::of(plan) };
@@ -412,7 +436,7 @@ fn a_page_says_in_its_title_that_evidence_is_missing_and_which() {
 }
 
 #[test]
-fn a_password_is_said_to_be_removed_by_whoever_removes_it() {
+fn a_pending_password_shows_who_removes_it() {
     let mut due = plan("ci-deploy");
     due.waiting.retain(|it| it.target.subject == TagSubject::PASSWORD);
     for (deletes, text, english, japanese) in [
@@ -429,15 +453,15 @@ fn a_password_is_said_to_be_removed_by_whoever_removes_it() {
         );
         let page = shown.markdown(Language::English);
         assert!(page.contains(&format!("| password | {english} | 2026")), "{page}");
-        let says = if deletes { "it is deleted instead." } else { "remove it manually." };
-        assert!(page.contains(says), "{page}");
+        let expected = if deletes { "it is deleted instead." } else { "remove it manually." };
+        assert!(page.contains(expected), "{page}");
         let page = shown.markdown(Language::Japanese);
         assert!(page.contains(&format!("| パスワード | {japanese} | 2026")), "{page}");
     }
 }
 
 #[test]
-fn an_id_is_never_shown_whole() {
+fn full_ids_are_never_shown() {
     let plan = plan("ci-deploy");
     let applied = Some(applied(&plan, "AccessDenied"));
     let shown = Shown { applied, ..Shown::of(plan) };
@@ -449,7 +473,7 @@ fn an_id_is_never_shown_whole() {
 }
 
 #[test]
-fn an_undoing_says_what_comes_back_and_what_it_takes_to_make_a_deleted_user_again() {
+fn an_undo_plan_shows_its_steps_and_deleted_users() {
     let step = |user: &str, write: IamWrite| RemediationStep {
         account: "111122223333".parse().unwrap(),
         user: user.to_owned(),

@@ -1,16 +1,16 @@
-//! The example workflow of the remedy, its steps run job by job.
+//! The example workflow for remediation, with its jobs run one after another.
 
 use std::collections::BTreeSet;
 
 use iam_stocktake::cli::{Output, action_inputs, command};
 use serde_json::Value;
 
-use super::job::{DUE, Job, Jobs};
+use super::jobs::{DUE, Job, Jobs};
 
-/// How the examples name the action.
+/// The name of the action in the examples.
 const ACTION: &str = "iam-stocktake/iam-stocktake@";
 
-/// The examples, by their names.
+/// The example workflows by name.
 fn examples() -> Vec<(String, String)> {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/workflows");
     let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
@@ -22,24 +22,25 @@ fn examples() -> Vec<(String, String)> {
         .collect()
 }
 
-/// The jobs of the example.
-fn remedy() -> Value {
+/// The jobs of the remediation example.
+fn remediation_jobs() -> Value {
     let (_, text) = examples().into_iter().find(|(name, _)| name == "remediate.yml").unwrap();
     let workflow: Value = serde_saphyr::from_str(&text).unwrap();
     workflow["jobs"].clone()
 }
 
-/// The inputs of every step that is the action.
+/// The inputs of each step that runs the action.
 fn inputs(jobs: &Value) -> Vec<&Value> {
     let steps = jobs.as_object().unwrap().values().flat_map(|job| job["steps"].as_array().unwrap());
     let ours = steps.filter(|step| step["uses"].as_str().unwrap().starts_with(ACTION));
     ours.map(|step| &step["with"]).collect()
 }
 
-/// Runs what a job of the example has the action do, on a day. `plan` is the job whose outputs it needs.
+/// Runs the action with the inputs of a job on the given day. `plan` is the job whose outputs are
+/// used.
 fn run(jobs: &Jobs, name: &str, day: f64, plan: Option<&Job>) -> Job {
-    let remedy = remedy();
-    let of_job = inputs(&serde_json::json!({ name: remedy[name] })).pop().unwrap().clone();
+    let all_jobs = remediation_jobs();
+    let of_job = inputs(&serde_json::json!({ name: all_jobs[name] })).pop().unwrap().clone();
     let value = |text: &str| match text.strip_prefix("${{ needs.plan.outputs.") {
         Some(output) => plan.unwrap().output(output.trim_end_matches(" }}")).to_owned(),
         None => text.to_owned(),
@@ -54,12 +55,11 @@ fn run(jobs: &Jobs, name: &str, day: f64, plan: Option<&Job>) -> Job {
 }
 
 #[test]
-fn the_examples_name_inputs_and_outputs_that_the_action_has() {
+fn the_examples_use_existing_inputs_and_outputs() {
     let command = command();
-    let inputs_of_action = action_inputs(command.find_subcommand("action").unwrap());
-    let known: BTreeSet<_> = inputs_of_action.iter().map(|it| it.name.as_str()).collect();
-    let outputs: Vec<String> = Output::all().iter().map(|output| output.name()).collect();
-    let told: BTreeSet<_> = outputs.iter().map(String::as_str).collect();
+    let action_inputs = action_inputs(command.find_subcommand("action").unwrap());
+    let known: BTreeSet<_> = action_inputs.iter().map(|it| it.name.as_str()).collect();
+    let outputs: BTreeSet<String> = Output::all().iter().map(|output| output.name()).collect();
     for (name, text) in examples() {
         let workflow: Value = serde_saphyr::from_str(&text).unwrap();
         for with in inputs(&workflow["jobs"]) {
@@ -70,14 +70,14 @@ fn the_examples_name_inputs_and_outputs_that_the_action_has() {
         for used in text.split(".outputs.").skip(1) {
             let end = |c: char| !c.is_ascii_alphanumeric() && c != '-';
             let output = used.split(end).next().unwrap();
-            assert!(told.contains(output), "{name}: {output}");
+            assert!(outputs.contains(output), "{name}: {output}");
         }
     }
 }
 
 #[test]
-fn the_job_that_takes_something_away_waits_for_an_approval_and_has_a_role_of_its_own() {
-    let jobs = remedy();
+fn the_apply_job_needs_an_approval_and_has_its_own_role() {
+    let jobs = remediation_jobs();
     let roles = |name: &str| {
         let job = serde_json::json!({ name: jobs[name] });
         inputs(&job)[0]["role-to-assume"].clone()
@@ -87,20 +87,20 @@ fn the_job_that_takes_something_away_waits_for_an_approval_and_has_a_role_of_its
         assert_eq!(is_guarded, name == "apply", "{name}");
         assert_eq!(roles(name) == roles("apply"), name == "apply", "{name}");
     }
-    // Whoever gives the digest is the job that made the plan, not the artifact.
+    // The digest comes from the job that created the plan, not from the artifact.
     let apply = serde_json::json!({ "apply": jobs["apply"] });
     assert_eq!(inputs(&apply)[0]["plan-digest"], "${{ needs.plan.outputs.plan-digest }}");
 }
 
-/// The steps of a job that use an action of this name, with their inputs.
+/// The steps of a job that use the action with this name.
 fn steps<'a>(job: &'a Value, action: &str) -> Vec<&'a Value> {
     let steps = job["steps"].as_array().unwrap().iter();
     steps.filter(|step| step["uses"].as_str().unwrap().starts_with(action)).collect()
 }
 
 #[test]
-fn every_kind_of_job_has_a_journal_a_cache_key_and_a_group_of_its_own_and_reads_all() {
-    let jobs = remedy();
+fn each_kind_of_job_has_its_own_journal_cache_key_and_concurrency_group() {
+    let jobs = remediation_jobs();
     let kinds = ["notify", "apply"];
     let journal = |kind: &str| format!("journal-{kind}.jsonl");
     let key = |kind: &str| format!("iam-stocktake-journal-{kind}-");
@@ -116,7 +116,7 @@ fn every_kind_of_job_has_a_journal_a_cache_key_and_a_group_of_its_own_and_reads_
             })
             .collect();
         assert_eq!(restored, kinds.map(|kind| (journal(kind), key(kind))), "{name}");
-        // No prefix of one kind finds what the other saved.
+        // No cache key of one kind is a prefix of the other kind.
         assert!(
             !key("notify").starts_with(&key("apply")) && !key("apply").starts_with(&key("notify"))
         );
@@ -134,12 +134,13 @@ fn every_kind_of_job_has_a_journal_a_cache_key_and_a_group_of_its_own_and_reads_
             let unique =
                 format!("{}${{{{ github.run_id }}}}-${{{{ github.run_attempt }}}}", key(own));
             assert_eq!(save["with"]["key"], unique, "{name}");
-            // What was begun must be known, however the job ends.
+            // The journal must be saved however the job ends.
             let condition = save["if"].as_str().unwrap();
             assert!(condition.contains("always()") && condition.contains(&journal(own)), "{name}");
         }
     }
-    // A job that waits for an approval holds its group: nobody else is in it.
+    // A job that waits for an approval blocks its concurrency group, so no other job uses the
+    // group.
     let group = |name: &str| jobs[name]["concurrency"]["group"].as_str().map(str::to_owned);
     let groups: Vec<_> = jobs.as_object().unwrap().keys().filter_map(|name| group(name)).collect();
     assert_eq!(groups.iter().collect::<BTreeSet<_>>().len(), groups.len(), "{groups:?}");
@@ -150,8 +151,8 @@ fn every_kind_of_job_has_a_journal_a_cache_key_and_a_group_of_its_own_and_reads_
 }
 
 #[test]
-fn one_user_s_missing_evidence_keeps_nobody_else_from_being_remedied() {
-    let jobs = remedy();
+fn missing_evidence_does_not_block_the_workflow() {
+    let jobs = remediation_jobs();
     let condition = |it: &Value| it["if"].as_str().unwrap_or_default().to_owned();
     assert_eq!(condition(&jobs["plan"]), "${{ !cancelled() }}");
     let upload = steps(&jobs["plan"], "actions/upload-artifact@");
@@ -164,7 +165,7 @@ fn one_user_s_missing_evidence_keeps_nobody_else_from_being_remedied() {
 }
 
 #[test]
-fn the_workflow_gives_notice_and_after_it_asks_once_and_carries_out_what_was_approved() {
+fn the_workflow_notifies_then_applies_the_approved_plan() {
     let jobs = Jobs::with_a_stale_key("private");
     for (day, due) in [(0.0, "0"), (7.0, "0"), (DUE, "1")] {
         let notified = run(&jobs, "notify", day, None);
@@ -173,7 +174,7 @@ fn the_workflow_gives_notice_and_after_it_asks_once_and_carries_out_what_was_app
         assert_eq!((plan.code, plan.output("change-count")), (0, due), "{}", plan.log);
         assert_eq!(jobs.key_statuses(), ["Active"]);
         if due != "0" {
-            // As the artifact carries it over.
+            // The artifact transfers the plan.
             let saved = jobs.world.sandbox.read("iam-stocktake-report/iam-stocktake-plan.json");
             jobs.world.sandbox.file("plans/iam-plan/iam-stocktake-plan.json", saved);
             let applied = run(&jobs, "apply", day, Some(&plan));

@@ -1,5 +1,5 @@
-//! An account whose clock the test sets, a folder with an allowlist and a journal, and runs of
-//! `remediate` there.
+//! The test environment: an account with a simulated clock, a sandbox with an allowlist and a
+//! journal, and runs of `remediate`.
 
 use std::process::Stdio;
 
@@ -9,18 +9,19 @@ use serde_json::{Value, json};
 use stand_ins::aws::{Account, Seed, StandIn};
 use stand_ins::sandbox::{Ran, Sandbox};
 
-/// The allowlist of most tests: a notice for 14 days, deletion 30 days later, by every rule.
+/// The allowlist of most tests: deactivation 14 days after the notice, deletion 30 days later, all
+/// rules.
 pub(crate) const ALLOWLIST: &str = "version: 1\nremediation:\n  delete_after_days: 30\n  \
                                     max_share: 100\n  max_gap_days: 60\n  \
                                     rules: [stale-password, stale-access-key, \
                                     old-service-credential, inactive-access-key, \
                                     user-without-credentials]\n";
 
-/// An account, and the folder in which it is remedied.
+/// An account, and the sandbox of its runs.
 pub(crate) struct World {
     pub(crate) account: Account,
     pub(crate) sandbox: Sandbox,
-    began: DateTime<Utc>,
+    started: DateTime<Utc>,
 }
 
 /// A run of `remediate`.
@@ -28,15 +29,15 @@ pub(crate) struct Run {
     pub(crate) code: i32,
     pub(crate) stdout: String,
     pub(crate) stderr: String,
-    /// The plan that was saved; null where none was.
+    /// The saved plan, or null if there is none.
     pub(crate) plan: Value,
 }
 
 impl World {
-    /// An account with these users on day 0, by an allowlist's text.
+    /// An account with these users on day 0, and this allowlist.
     pub(crate) fn new(allowlist: &str, users: Value) -> Self {
         let account = StandIn::shared().account(Seed::empty());
-        let world = Self { account, sandbox: Sandbox::new(), began: Utc::now().trunc_subsecs(0) };
+        let world = Self { account, sandbox: Sandbox::new(), started: Utc::now().trunc_subsecs(0) };
         world.allow(allowlist);
         world.set_day(0.0);
         let users = users.as_array().unwrap().iter();
@@ -45,28 +46,27 @@ impl World {
         world
     }
 
-    /// Replaces the allowlist.
     pub(crate) fn allow(&self, allowlist: &str) {
         self.sandbox.file("allow.yml", allowlist);
     }
 
-    /// The moment of a day.
+    /// The time of a day.
     pub(crate) fn at(&self, day: f64) -> DateTime<Utc> {
-        self.began + TimeDelta::seconds((day * 86_400.0) as i64)
+        self.started + TimeDelta::seconds((day * 86_400.0) as i64)
     }
 
-    /// The moment of a day, as IAM and we write it.
+    /// The time of a day in the format of IAM and of remediation tags.
     pub(crate) fn written(&self, day: f64) -> String {
         self.at(day).to_rfc3339_opts(SecondsFormat::Secs, true)
     }
 
-    /// Sets the account's clock to a day, and lets its credential report be made anew.
+    /// Sets the clock of the account, and makes IAM generate a new credential report.
     pub(crate) fn set_day(&self, day: f64) {
         self.account.stop_clock(&self.written(day));
         self.account.expire_report();
     }
 
-    /// The command that a run on a day is.
+    /// The command line of a run on the given day.
     pub(crate) fn command(&self, day: f64, arguments: &[&str]) -> std::process::Command {
         self.set_day(day);
         let now = self.written(day);
@@ -77,7 +77,7 @@ impl World {
         command
     }
 
-    /// Runs `remediate` on a day, with these arguments more.
+    /// Runs `remediate` on the given day with more arguments.
     pub(crate) fn run(&self, day: f64, arguments: &[&str]) -> Run {
         let Ran { code, stdout, stderr, .. } =
             Ran::from(self.command(day, arguments).output().unwrap());
@@ -86,9 +86,9 @@ impl World {
         Run { code, stdout, stderr, plan }
     }
 
-    /// Starts a run on a day, with these arguments more, and waits until the stand-in holds the
-    /// call that its faults ask for.
-    pub(crate) fn held(&self, day: f64, arguments: &[&str]) -> std::process::Child {
+    /// Starts a run on the given day with more arguments, and waits until the stand-in holds a
+    /// call.
+    pub(crate) fn run_until_held(&self, day: f64, arguments: &[&str]) -> std::process::Child {
         let mut command = self.command(day, arguments);
         let run = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
         let mut run = run.unwrap();
@@ -102,47 +102,46 @@ impl World {
         run
     }
 
-    /// Carries out on a day, and lets something happen just before the first call of an action;
-    /// gives how the run ended, and what it said.
+    /// Applies a plan, and calls `change` just before the first call of an action. Returns the
+    /// exit code and the output.
     pub(crate) fn interrupted(
         &self,
         day: f64,
         action: &str,
-        happens: impl FnOnce(),
+        change: impl FnOnce(),
     ) -> (i32, String) {
         self.account.faults(json!({"hold": {"action": action, "nth": 1, "when": "before"}}));
-        let run = self.held(day, &["--apply"]);
-        happens();
+        let run = self.run_until_held(day, &["--apply"]);
+        change();
         self.account.faults(json!({}));
         let Ran { code, stdout, stderr } = Ran::from(run.wait_with_output().unwrap());
         (code, stdout + &stderr)
     }
 
-    /// Plans on a day, and saves the plan as `plan.json`.
+    /// Creates a plan, and saves it as `plan.json`.
     pub(crate) fn plan(&self, day: f64) -> Run {
         self.run(day, &["--output", "plan.json", "--format", "table"])
     }
 
-    /// Plans and carries out on a day; it must be done whole.
+    /// Applies a plan on the given day. The run must succeed.
     pub(crate) fn apply(&self, day: f64) -> Run {
         let run = self.run(day, &["--apply"]);
         assert_eq!(run.code, 0, "{}{}", run.stdout, run.stderr);
         run
     }
 
-    /// All that a user has.
     pub(crate) fn user(&self, name: &str) -> Value {
         self.account.user(name)
     }
 
-    /// The statuses of a user's keys.
+    /// The statuses of the access keys of a user.
     pub(crate) fn key_statuses(&self, name: &str) -> Vec<String> {
         let user = self.user(name);
         let keys = user["keys"].as_array().unwrap().iter();
         keys.map(|key| key["status"].as_str().unwrap().to_owned()).collect()
     }
 
-    /// Our tags of a user, each as `access-key:… notified since=…`.
+    /// The remediation tags of a user, for example `access-key:… notified since=…`.
     pub(crate) fn tags(&self, name: &str) -> Vec<String> {
         let user = self.user(name);
         let tags = user["tags"].as_object().unwrap().iter();
@@ -153,7 +152,7 @@ impl World {
         ours.collect()
     }
 
-    /// The calls since the log was reset that write, each as `iam:UpdateAccessKey`.
+    /// The calls that write since the last reset of the log, for example `iam:UpdateAccessKey`.
     pub(crate) fn writes(&self) -> Vec<String> {
         let writes = ["Update", "Delete", "Tag", "Untag", "Deactivate", "Detach", "Remove", "Put"];
         let log = self.account.log().into_iter();
@@ -169,7 +168,7 @@ impl World {
     }
 }
 
-/// A line of the journal as a run writes it: the object with its checksum as the last member.
+/// A journal line with its checksum as the last member.
 pub(crate) fn with_checksum(line: &Value) -> String {
     use sha2::Digest as _;
     let body = line.to_string();

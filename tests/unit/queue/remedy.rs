@@ -100,7 +100,10 @@ fn where_it_was_not_looked_at_the_issue_of_a_user_is_silent_about_it() {
     desk.run("2026-07-01", &[Audit::on("2026-07-01", &[password("alice")])]);
     let body = &desk.tracker.issue(1).body;
     assert!(!body.contains("The user also has") && !body.contains("no group"), "{body}");
-    assert!(body.contains("- **Deactivate** credentials that are not needed by 2026-07-31."), "{body}");
+    assert!(
+        body.contains("- **Deactivate** credentials that are not needed by 2026-07-31."),
+        "{body}"
+    );
 }
 
 #[test]

@@ -1,12 +1,14 @@
 //! When a user is deleted: some time after the last credential became unused, and only if nothing
 //! prevents it.
 
-use iam_stocktake::model::inventory::{AccessKey, Flag, Timestamp, UnreadableField};
+use iam_stocktake::model::inventory::{
+    AccessKey, CredentialKind, Flag, Timestamp, UnreadableField,
+};
 use iam_stocktake::model::policy::Rule;
 use iam_stocktake::model::remediation_tag::{RemediationStatus, TagSubject};
 
 use crate::remediation_plan::case::{Case, assert_planned};
-use crate::support::{days_ago, key, password};
+use crate::support::{days_ago, key, other, password};
 
 const DELETED: &[&str] = &["user: DeleteUser"];
 const IN_USE: &[&str] = &["user: Clear(InUse)"];
@@ -64,6 +66,14 @@ fn a_user_in_use_is_not_deleted() {
             &["access-key …AAAA: Settle(First)", "user: Clear(InUse)"],
         ),
         ("an inactive key, used yesterday", with_key(1, Flag::No), IN_USE),
+        (
+            "an active SSH key",
+            Case::whole_user().with(|it| {
+                let ssh_key = other(CredentialKind::SshKey, "APKAXX77", 300);
+                it.user_record.user.other_credentials.push(ssh_key);
+            }),
+            &["ssh-key …XX77: Notify(First)", "user: Clear(InUse)"],
+        ),
         ("a password in use", with_password(1), IN_USE),
         (
             "an unused password without a notice",

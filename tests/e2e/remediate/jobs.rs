@@ -1,4 +1,4 @@
-//! The remedy in jobs: one plans, another carries out that very plan.
+//! Remediation in workflow jobs: one job plans, and another job applies that plan.
 
 use std::collections::BTreeMap;
 
@@ -9,13 +9,13 @@ use stand_ins::github::{GitHub, Pull, Repo};
 use stand_ins::sandbox::Ran;
 use stand_ins::workflow_commands::{Stops, read};
 
-/// An account, and the repository in whose jobs it is remedied.
+/// An account, and the repository whose jobs remediate it.
 pub(crate) struct Jobs {
     pub(crate) world: World,
     repo: Repo,
 }
 
-/// What a job came to.
+/// The result of a job.
 pub(crate) struct Job {
     pub(crate) code: i32,
     pub(crate) log: String,
@@ -23,7 +23,7 @@ pub(crate) struct Job {
     summary: String,
 }
 
-/// The day on which a key is due that had its notice on the first.
+/// The day on which a key with a notice on day 0 is due.
 pub(crate) const DUE: f64 = 14.0;
 
 impl Jobs {
@@ -32,7 +32,7 @@ impl Jobs {
         Self { world, repo: GitHub::shared().repository(visibility) }
     }
 
-    /// A user with a stale key, and another whose key is in use.
+    /// A user with a stale key, and a user whose key is in use.
     pub(crate) fn with_a_stale_key(visibility: &str) -> Self {
         Self::new(
             visibility,
@@ -43,7 +43,7 @@ impl Jobs {
         )
     }
 
-    /// The same, with a notice of the first day.
+    /// The same users, with a notice on day 0.
     fn with_a_key_that_is_due(visibility: &str) -> Self {
         let jobs = Self::with_a_stale_key(visibility);
         jobs.world.apply(0.0);
@@ -52,7 +52,7 @@ impl Jobs {
         jobs
     }
 
-    /// Runs the action in a job of an event, with these inputs.
+    /// Runs the action with these inputs in a job for the event.
     pub(crate) fn action(&self, day: f64, event: &str, inputs: &[(&str, &str)]) -> Job {
         self.of_pull(day, event, None, inputs)
     }
@@ -69,7 +69,7 @@ impl Jobs {
         self.run(day, event, pull, command)
     }
 
-    /// Runs the command `remediate` in a job of an event.
+    /// Runs the command `remediate` in a job for the event.
     fn command(&self, day: f64, event: &str, arguments: &[&str]) -> Job {
         let command = self.world.command(day, arguments);
         self.run(day, event, None, command)
@@ -112,14 +112,14 @@ impl Jobs {
         Job { code, log: stdout, outputs: outputs(&read("output")), summary: read("summary.md") }
     }
 
-    /// Plans as a job on the due day does, and gives the plan's digest.
+    /// Plans in a job on the due day, and returns the digest of the plan.
     fn planned(&self) -> String {
         let plan = self.action(DUE, "schedule", &[("command", "remediate"), ("task", "plan")]);
         assert_eq!(plan.code, 0, "{}", plan.log);
         plan.output("plan-digest").to_owned()
     }
 
-    /// The inputs that carry a plan out.
+    /// Applies the plan with this digest in a job.
     fn apply(&self, digest: &str) -> Job {
         self.action(
             DUE,
@@ -143,23 +143,23 @@ impl Job {
         self.outputs.get(name).map_or("", String::as_str)
     }
 
-    /// The messages of level error that the runner shows.
+    /// The error annotations that the runner shows.
     fn errors(&self) -> Vec<String> {
         let commands = read(&self.log, Stops::Supported).into_iter();
         commands.filter(|it| it.name == "error").map(|it| it.data).collect()
     }
 
-    /// Holds that the job was refused before AWS was asked anything, and that it says why.
-    fn is_refused(&self, jobs: &Jobs, says: &str) {
-        assert_eq!((self.code, self.output("result")), (2, "error"), "{says}: {}", self.log);
-        assert!(self.log.contains(says), "{says}: {}", self.log);
-        assert!(self.summary.contains("failed with exit code 2"), "{says}: {}", self.summary);
-        assert_eq!(self.errors().len(), 1, "{says}: {}", self.log);
-        assert!(jobs.world.account.log().is_empty(), "{says}: AWS was asked");
+    /// Asserts that the job was refused before any AWS call, with this message.
+    fn is_refused(&self, jobs: &Jobs, expected: &str) {
+        assert_eq!((self.code, self.output("result")), (2, "error"), "{expected}: {}", self.log);
+        assert!(self.log.contains(expected), "{expected}: {}", self.log);
+        assert!(self.summary.contains("failed with exit code 2"), "{expected}: {}", self.summary);
+        assert_eq!(self.errors().len(), 1, "{expected}: {}", self.log);
+        assert!(jobs.world.account.log().is_empty(), "{expected}: AWS was asked");
     }
 }
 
-/// The outputs of a file that the runner reads.
+/// Parses the output file of a job.
 fn outputs(text: &str) -> BTreeMap<String, String> {
     let mut outputs = BTreeMap::new();
     let mut lines = text.lines();
@@ -173,7 +173,7 @@ fn outputs(text: &str) -> BTreeMap<String, String> {
 }
 
 #[test]
-fn one_job_plans_and_another_carries_out_that_very_plan() {
+fn one_job_plans_and_another_applies_that_plan() {
     let jobs = Jobs::with_a_key_that_is_due("private");
 
     let plan = jobs.action(DUE, "schedule", &[("command", "remediate"), ("task", "plan")]);
@@ -201,14 +201,14 @@ fn one_job_plans_and_another_carries_out_that_very_plan() {
     assert!(summary.contains(undo), "{summary}");
     assert_eq!(jobs.world.journal().last().unwrap()["event"], "end");
 
-    // Nothing is left to do: the next plan takes nothing.
+    // Nothing is left to do, so the next plan has no changes.
     let next = jobs.action(DUE + 1.0, "schedule", &[("command", "remediate"), ("task", "plan")]);
     assert_eq!((next.code, next.output("result")), (0, "clean"), "{}", next.log);
     assert_eq!(next.output("change-count"), "0");
 }
 
 #[test]
-fn a_notice_is_a_change_that_takes_nothing_from_anybody() {
+fn a_notice_does_not_count_as_a_change() {
     let jobs = Jobs::new(
         "private",
         json!([
@@ -228,7 +228,7 @@ fn a_notice_is_a_change_that_takes_nothing_from_anybody() {
 }
 
 #[test]
-fn another_plan_than_the_approved_one_is_not_carried_out() {
+fn a_plan_that_was_not_approved_is_refused() {
     let jobs = Jobs::with_a_key_that_is_due("private");
     let digest = jobs.planned();
     jobs.world.account.reset_log();
@@ -237,7 +237,7 @@ fn another_plan_than_the_approved_one_is_not_carried_out() {
     refused.is_refused(&jobs, "is not the requested plan: its digest is");
     assert!(refused.log.contains("::error::"), "{}", refused.log);
 
-    // An output that is not there comes to an empty input, which must not take the approval out.
+    // A missing output becomes an empty input. That must not disable the check of the digest.
     jobs.apply("").is_refused(&jobs, "the input `plan` needs `plan-digest`");
     let without_plan =
         [("command", "remediate"), ("task", "apply"), ("plan-digest", digest.as_str())];
@@ -247,7 +247,7 @@ fn another_plan_than_the_approved_one_is_not_carried_out() {
 }
 
 #[test]
-fn a_plan_whose_facts_have_moved_fails_its_job_and_says_so_beside_it() {
+fn an_outdated_plan_fails_the_job_with_an_annotation() {
     let jobs = Jobs::with_a_key_that_is_due("private");
     let digest = jobs.planned();
     let change = json!([{"set_key_status": {"user": "ci-deploy", "key": 1, "status": "Inactive"}}]);
@@ -273,7 +273,7 @@ fn an_input_that_remediate_does_not_use_is_refused() {
 }
 
 #[test]
-fn what_somebody_proposes_does_not_decide_what_is_deleted() {
+fn remediation_is_refused_on_pull_requests_and_other_branches() {
     let jobs = Jobs::with_a_key_that_is_due("private");
     jobs.repo.commit("main", "main.tf", "# users\n");
     jobs.repo.branch("topic", "main");
@@ -298,21 +298,21 @@ fn what_somebody_proposes_does_not_decide_what_is_deleted() {
 }
 
 #[test]
-fn a_plan_is_not_made_where_everybody_could_read_it() {
+fn a_plan_is_refused_in_a_public_repository() {
     let jobs = Jobs::with_a_key_that_is_due("public");
     for event in ["schedule", "push"] {
         let refused = jobs.action(DUE, event, &[("command", "remediate"), ("task", "plan")]);
         refused.is_refused(&jobs, "is public");
         assert!(!refused.log.contains("ci-deploy"), "{}", refused.log);
     }
-    let told = [("command", "remediate"), ("task", "plan"), ("allow-public", "true")];
-    let plan = jobs.action(DUE, "schedule", &told);
+    let inputs = [("command", "remediate"), ("task", "plan"), ("allow-public", "true")];
+    let plan = jobs.action(DUE, "schedule", &inputs);
     assert_eq!(plan.code, 0, "{}", plan.log);
 }
 
 #[test]
-fn the_command_in_a_job_is_held_to_the_same() {
-    // No token tells more than the event does.
+fn the_command_in_a_job_has_the_same_checks() {
+    // Without a token, the visibility comes from the event.
     let public = Jobs::with_a_key_that_is_due("public");
     public.command(DUE, "push", &[]).is_refused(&public, "is public");
     let jobs = Jobs::with_a_key_that_is_due("private");
@@ -332,7 +332,7 @@ fn the_command_in_a_job_is_held_to_the_same() {
 }
 
 #[test]
-fn what_iam_tells_gives_the_runner_no_commands() {
+fn names_from_iam_cannot_run_workflow_commands() {
     let path = "/##[error]forged/";
     let jobs = Jobs::new(
         "private",
@@ -351,7 +351,7 @@ fn what_iam_tells_gives_the_runner_no_commands() {
 }
 
 #[test]
-fn a_plan_beyond_a_limit_fails_its_job_loudly() {
+fn a_plan_that_exceeds_a_limit_fails_the_job() {
     let jobs = Jobs::with_a_key_that_is_due("private");
     jobs.world.allow("version: 1\nremediation:\n  max_changes: 1\n  max_share: 1\n");
     let users: Vec<_> = (0..3)
@@ -375,11 +375,12 @@ fn a_plan_beyond_a_limit_fails_its_job_loudly() {
 }
 
 #[test]
-fn the_journal_of_a_job_that_is_cut_off_belongs_to_the_workspace_s_owner() {
+fn the_journal_of_an_interrupted_job_belongs_to_the_workspace_owner() {
     use std::os::unix::fs::{MetadataExt as _, chown};
     let jobs = Jobs::with_a_stale_key("private");
     let path = |name: &str| jobs.world.sandbox.path(name);
-    // Only root gives away; everybody else's files are the folder's owner's already.
+    // Only root can change the owner. For other users, files belong to the owner of the directory
+    // anyway.
     let is_given = chown(path("."), Some(4_711), Some(4_712)).is_ok();
     jobs.killed(0.0, &["--apply"], "TagUser");
     let owner = |name: &str| {
@@ -391,7 +392,7 @@ fn the_journal_of_a_job_that_is_cut_off_belongs_to_the_workspace_s_owner() {
 }
 
 #[test]
-fn a_job_says_that_it_runs_with_a_session_that_was_handed_over() {
+fn a_job_notes_that_it_uses_a_role_session() {
     let jobs = Jobs::with_a_stale_key("private");
     let job = jobs.command(0.0, "push", &["--apply"]);
     assert_eq!(job.code, 0, "{}", job.log);

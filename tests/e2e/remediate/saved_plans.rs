@@ -1,13 +1,13 @@
-//! Saved plans: what is shown is what is carried out, and nothing else.
+//! Saved plans: exactly the plan that was reviewed is applied.
 
 use serde_json::{Value, json};
 
-use super::guards::{key_of, stale};
+use super::skips::{key_of, stale};
 use super::world::{ALLOWLIST, Run, World};
 
 const SAVED: [&str; 3] = ["--apply", "--plan", "plan.json"];
 
-/// Two users who are due on day 14, and the plan of that day, saved.
+/// Two users whose keys are due on day 14, and the saved plan of that day.
 fn planned() -> (World, Run) {
     let world = stale(&["anna", "bert"]);
     world.apply(0.0);
@@ -17,7 +17,7 @@ fn planned() -> (World, Run) {
     (world, planned)
 }
 
-/// Puts a plan in the place of the saved one.
+/// Replaces the saved plan.
 fn replace(world: &World, plan: &Value) {
     world.sandbox.file("plan.json", plan.to_string());
 }
@@ -26,16 +26,16 @@ fn digest(run: &Run) -> String {
     run.plan["digest"].as_str().unwrap().to_owned()
 }
 
-/// Asserts that a run was refused before anything was asked of AWS.
+/// Asserts that a run was refused before any AWS call.
 #[track_caller]
-fn assert_refused(world: &World, run: &Run, told: &str) {
+fn assert_refused(world: &World, run: &Run, message: &str) {
     assert_eq!(run.code, 2, "{}{}", run.stdout, run.stderr);
-    assert!(run.stderr.contains(told), "{told}: {}", run.stderr);
+    assert!(run.stderr.contains(message), "{message}: {}", run.stderr);
     assert_eq!(world.account.log().len(), 0);
 }
 
 #[test]
-fn a_saved_plan_is_carried_out_and_by_its_digest_too() {
+fn a_saved_plan_is_applied_with_and_without_its_digest() {
     for with_digest in [false, true] {
         let (world, planned) = planned();
         let digest = digest(&planned).to_ascii_uppercase();
@@ -52,7 +52,7 @@ fn a_saved_plan_is_carried_out_and_by_its_digest_too() {
 }
 
 #[test]
-fn the_plan_that_is_printed_is_the_plan_that_is_saved() {
+fn the_printed_plan_is_the_saved_plan() {
     let (world, planned) = planned();
     assert!(planned.stdout.contains(&digest(&planned)), "{}", planned.stdout);
     for name in ["anna", "bert"] {
@@ -66,9 +66,9 @@ fn the_plan_that_is_printed_is_the_plan_that_is_saved() {
 }
 
 #[test]
-fn a_plan_that_was_tampered_with_is_refused() {
+fn a_changed_plan_is_refused() {
     type Tampering = fn(&mut Value);
-    let ways: [(&str, Tampering); 8] = [
+    let cases: [(&str, Tampering); 8] = [
         ("a change removed", |it| drop(it["plan"]["changes"].as_array_mut().unwrap().pop())),
         ("a change added", |it| {
             let changes = it["plan"]["changes"].as_array_mut().unwrap();
@@ -78,13 +78,13 @@ fn a_plan_that_was_tampered_with_is_refused() {
         }),
         ("another user", |it| it["plan"]["changes"][0]["user"] = json!("carl")),
         ("another user's id", |it| it["plan"]["changes"][0]["user_id"] = json!("AIDACARL")),
-        ("another act", |it| it["plan"]["changes"][0]["act"] = json!("delete-credential")),
+        ("another change", |it| it["plan"]["changes"][0]["act"] = json!("delete-credential")),
         ("another fact", |it| it["plan"]["changes"][0]["facts"]["active"] = json!(false)),
         ("another stage", |it| it["stage"] = json!("deactivate")),
         ("another day", |it| it["made_at"] = json!("2030-01-01T00:00:00Z")),
     ];
     let (world, planned) = planned();
-    for (what, tamper) in ways {
+    for (what, tamper) in cases {
         let mut plan = planned.plan.clone();
         tamper(&mut plan);
         assert_ne!(plan, planned.plan, "{what}");
@@ -92,13 +92,13 @@ fn a_plan_that_was_tampered_with_is_refused() {
         let run = world.run(14.0, &SAVED);
         assert_refused(&world, &run, "plan.json: the plan was changed after it was created");
     }
-    // And as it was it is carried out.
+    // The original plan can be applied.
     replace(&world, &planned.plan);
     assert_eq!(world.run(14.0, &SAVED).code, 0);
 }
 
 #[test]
-fn another_plan_than_the_one_that_was_approved_is_refused() {
+fn a_plan_with_another_digest_is_refused() {
     let (world, approved) = planned();
     world.account.change(json!([{"use_key": {"user": "bert", "at": 0}}]));
     let other = world.plan(14.0);
@@ -111,14 +111,14 @@ fn another_plan_than_the_one_that_was_approved_is_refused() {
 }
 
 #[test]
-fn what_is_no_plan_is_refused() {
+fn an_invalid_plan_is_refused() {
     let (world, planned) = planned();
     let with = |key: &str, value: Value| {
         let mut plan = planned.plan.clone();
         plan[key] = value;
         plan.to_string()
     };
-    for (text, told) in [
+    for (text, message) in [
         (String::new(), "the plan is not valid: "),
         ("{}".to_owned(), "the plan is not valid: missing field `schema`"),
         (planned.plan.to_string()[..500].to_owned(), "the plan is not valid: "),
@@ -127,7 +127,7 @@ fn what_is_no_plan_is_refused() {
     ] {
         world.sandbox.file("other.json", &text);
         let run = world.run(14.0, &["--apply", "--plan", "other.json"]);
-        assert_refused(&world, &run, told);
+        assert_refused(&world, &run, message);
     }
     std::fs::remove_file(world.sandbox.path("other.json")).unwrap();
     let run = world.run(14.0, &["--apply", "--plan", "other.json"]);
@@ -135,7 +135,7 @@ fn what_is_no_plan_is_refused() {
 }
 
 #[test]
-fn arguments_that_make_no_sense_together_are_refused() {
+fn conflicting_arguments_are_refused() {
     let (world, planned) = planned();
     let digest = digest(&planned);
     for arguments in [
@@ -152,60 +152,60 @@ fn arguments_that_make_no_sense_together_are_refused() {
 }
 
 #[test]
-fn a_plan_whose_facts_have_moved_is_refused_whole() {
+fn an_outdated_plan_is_refused() {
     let key = json!({"created": 300, "last_used": 200});
     for (what, changes) in [
-        ("used", json!([{"use_key": {"user": "bert", "at": 0}}])),
-        ("inactive", json!([{"set_key_status": {"user": "bert", "status": "Inactive"}}])),
-        ("deleted", json!([{"delete_key": {"user": "bert"}}])),
+        ("key used", json!([{"use_key": {"user": "bert", "at": 0}}])),
+        ("key deactivated", json!([{"set_key_status": {"user": "bert", "status": "Inactive"}}])),
+        ("key deleted", json!([{"delete_key": {"user": "bert"}}])),
         (
-            "made anew",
+            "user created again",
             json!([
                 {"delete_user": {"user": "bert"}},
                 {"create_user": {"name": "bert", "created": 400, "keys": [key]}},
             ]),
         ),
-        ("gone", json!([{"delete_user": {"user": "bert"}}])),
-        ("owned", json!([{"tag_user": {"user": "bert", "tags": {"owner": "mail"}}}])),
-        ("elsewhere", json!([{"rename_user": {"user": "bert", "path": "/ci/"}}])),
+        ("user deleted", json!([{"delete_user": {"user": "bert"}}])),
+        ("owner changed", json!([{"tag_user": {"user": "bert", "tags": {"owner": "mail"}}}])),
+        ("path changed", json!([{"rename_user": {"user": "bert", "path": "/ci/"}}])),
     ] {
         let (world, _) = planned();
         world.account.change(changes);
         let run = world.run(14.0, &SAVED);
-        assert_moved(&world, &run, what);
+        assert_outdated(&world, &run, what);
     }
 }
 
 #[track_caller]
-fn assert_moved(world: &World, run: &Run, what: &str) {
+fn assert_outdated(world: &World, run: &Run, what: &str) {
     assert_eq!(run.code, 4, "{what}: {}{}", run.stdout, run.stderr);
-    let told = "the facts of the plan have moved: account ";
-    assert!(run.stderr.contains(told) && run.stderr.contains("bert"), "{what}: {}", run.stderr);
+    let message = "the facts of the plan have moved: account ";
+    assert!(run.stderr.contains(message) && run.stderr.contains("bert"), "{what}: {}", run.stderr);
     assert_eq!(world.writes(), [""; 0], "{what}");
     assert_eq!(world.key_statuses("anna"), ["Active"], "{what}");
 }
 
 #[test]
-fn a_plan_is_refused_whole_when_its_notice_is_gone_or_an_exemption_has_come() {
+fn a_plan_is_refused_after_changes_to_tags_exemptions_or_policy() {
     let (world, _) = planned();
     let tag = format!("iam-stocktake:access-key:{}", key_of(&world, "bert"));
     world.account.change(json!([{"untag_user": {"user": "bert", "keys": [tag]}}]));
-    assert_moved(&world, &world.run(14.0, &SAVED), "the tag is gone");
+    assert_outdated(&world, &world.run(14.0, &SAVED), "tag removed");
 
     let (world, _) = planned();
     let until = world.at(30.0).date_naive();
     let exemption =
         format!("exemptions:\n  - {{user: bert, reason: r, owner: o, expires: {until}}}\n");
     world.allow(&format!("{ALLOWLIST}{exemption}"));
-    assert_moved(&world, &world.run(14.0, &SAVED), "exempted");
+    assert_outdated(&world, &world.run(14.0, &SAVED), "exemption added");
 
     let (world, _) = planned();
     world.allow(&ALLOWLIST.replace("delete_after", "deactivate_after_days: 15\n  delete_after"));
-    assert_moved(&world, &world.run(14.0, &SAVED), "a policy of more days");
+    assert_outdated(&world, &world.run(14.0, &SAVED), "policy with more days");
 }
 
 #[test]
-fn a_plan_is_refused_when_a_password_was_changed_since() {
+fn a_plan_is_refused_after_a_password_change() {
     let password = json!({"changed": 400, "last_used": 200});
     let allowlist = ALLOWLIST.replace("delete_after", "delete_passwords: true\n  delete_after");
     let world = World::new(&allowlist, json!([{"name": "bert", "password": password}]));
@@ -221,7 +221,7 @@ fn a_plan_is_refused_when_a_password_was_changed_since() {
 }
 
 #[test]
-fn a_plan_goes_on_when_only_its_notices_have_moved() {
+fn a_plan_is_applied_if_only_its_notices_are_outdated() {
     let world = stale(&["anna"]);
     world.apply(0.0);
     let dora = json!({"name": "dora", "keys": [{"created": 300, "last_used": 200}]});
@@ -229,7 +229,7 @@ fn a_plan_goes_on_when_only_its_notices_have_moved() {
     world.plan(14.0);
     world.account.change(json!([{"use_key": {"user": "dora", "at": 0}}]));
     let run = world.run(14.0, &SAVED);
-    // A notice that is of no use any more is told, and no loss.
+    // A notice that is no longer needed is reported, and does not fail the run.
     assert_eq!(run.code, 0, "{}{}", run.stdout, run.stderr);
     assert!(run.stdout.contains("Not changed, because the plan is outdated:"), "{}", run.stdout);
     assert_eq!(world.key_statuses("anna"), ["Inactive"]);
@@ -237,7 +237,7 @@ fn a_plan_goes_on_when_only_its_notices_have_moved() {
 }
 
 #[test]
-fn a_plan_goes_on_when_another_run_has_said_on_a_tag_that_it_still_holds() {
+fn a_plan_is_applied_after_another_run_updates_a_tag() {
     let world = stale(&["anna"]);
     world.allow(&ALLOWLIST.replace("max_gap_days: 60", "max_gap_days: 28"));
     world.apply(0.0);
@@ -251,7 +251,7 @@ fn a_plan_goes_on_when_another_run_has_said_on_a_tag_that_it_still_holds() {
 }
 
 #[test]
-fn a_plan_is_carried_out_days_later_and_its_clocks_begin_then() {
+fn the_days_of_a_plan_count_from_when_it_is_applied() {
     let (world, _) = planned();
     let run = world.run(20.0, &SAVED);
     assert_eq!(run.code, 0, "{}{}", run.stdout, run.stderr);
@@ -261,14 +261,14 @@ fn a_plan_is_carried_out_days_later_and_its_clocks_begin_then() {
 }
 
 #[test]
-fn a_plan_that_is_too_old_or_from_the_future_is_not_carried_out() {
+fn an_expired_or_future_plan_is_refused() {
     let (world, _) = planned();
-    for (day, told) in [
+    for (day, message) in [
         (21.01, "plan.json: the plan has expired: it was created on "),
         (300.0, "and a plan is valid for 7 days"),
         (13.9, "plan.json: the plan was created in the future, on "),
     ] {
-        assert_refused(&world, &world.run(day, &SAVED), told);
+        assert_refused(&world, &world.run(day, &SAVED), message);
     }
     let run = world.run(20.99, &SAVED);
     assert_eq!(run.code, 0, "{}{}", run.stdout, run.stderr);
@@ -276,7 +276,7 @@ fn a_plan_that_is_too_old_or_from_the_future_is_not_carried_out() {
 }
 
 #[test]
-fn what_a_plan_does_not_hold_is_not_done() {
+fn changes_that_are_not_in_the_plan_are_not_made() {
     let (world, _) = planned();
     let late = json!({"name": "late", "keys": [{"created": 300, "last_used": 200}]});
     world.account.change(json!([{"create_user": late}]));
@@ -286,7 +286,7 @@ fn what_a_plan_does_not_hold_is_not_done() {
 }
 
 #[test]
-fn a_plan_that_was_carried_out_is_not_carried_out_again() {
+fn a_plan_cannot_be_applied_twice() {
     let (world, _) = planned();
     assert_eq!(world.run(14.0, &SAVED).code, 0);
     world.account.reset_log();

@@ -1,5 +1,4 @@
-//! Runs in the midst of which something happens: the stand-in holds one of their calls until it
-//! has.
+//! Changes in the account during a run: the stand-in holds a call until the change is made.
 
 use std::process::{Child, Stdio};
 use std::time::Duration;
@@ -9,13 +8,13 @@ use serde_json::{Value, json};
 use super::world::World;
 use stand_ins::sandbox::Ran;
 
-/// Runs `remediate` on a day, and lets something happen while the answer of a call is being held:
-/// the call has been carried out by then. From there on these faults are at work.
-pub(crate) fn ran_meanwhile(
+/// Runs `remediate` on the given day. While the response to a call is held, the call has been
+/// carried out and `change` is called. Afterwards, the stand-in uses the faults `then`.
+pub(crate) fn run_with_change(
     world: &World,
     (day, arguments): (f64, &[&str]),
     (action, nth): (&str, usize),
-    happens: impl FnOnce(),
+    change: impl FnOnce(),
     then: Value,
 ) -> Ran {
     world.account.faults(json!({"hold": {"action": action, "nth": nth, "when": "after"}}));
@@ -23,13 +22,13 @@ pub(crate) fn ran_meanwhile(
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
     wait_until_held(world, &mut child);
-    happens();
-    // The client makes the call again, since its connection is reset.
+    change();
+    // The connection is reset, so the client repeats the call.
     world.account.faults(then);
     Ran::from(child.wait_with_output().unwrap())
 }
 
-/// Waits until the stand-in holds a call; whoever ends before makes the test fail.
+/// Waits until the stand-in holds a call. Panics if the run ends first.
 fn wait_until_held(world: &World, child: &mut Child) {
     while !world.account.held() {
         assert!(child.try_wait().unwrap().is_none(), "it ended before the call");
@@ -37,7 +36,7 @@ fn wait_until_held(world: &World, child: &mut Child) {
     }
 }
 
-/// The events of the journal, each as `begin deactivate ci-deploy` or `done`.
+/// The events in the journal, for example `begin deactivate ci-deploy` or `done`.
 pub(crate) fn events(journal: &[Value]) -> Vec<String> {
     let event = |line: &Value| {
         let words = ["event", "step", "user"].iter().filter_map(|it| line[*it].as_str());

@@ -1,17 +1,19 @@
-//! Whole users deleted: when nothing of theirs is in use, with everything that they have.
+//! User deletions: a user without any use is deleted with everything the user has.
 
 use serde_json::{Value, json};
 
 use super::world::{ALLOWLIST, World};
 
-/// What else the allowlist says where users are deleted.
-pub(crate) const DELETING: &str = "  delete_users: true\n  max_changes: 50\n  paths: ['/*']\n";
+/// The allowlist settings for user deletions.
+pub(crate) const DELETION_SETTINGS: &str =
+    "  delete_users: true\n  max_changes: 50\n  paths: ['/*']\n";
 
-pub(crate) fn deleting() -> String {
-    format!("{ALLOWLIST}{DELETING}")
+pub(crate) fn allowlist_with_deletions() -> String {
+    format!("{ALLOWLIST}{DELETION_SETTINGS}")
 }
 
-/// A user with one or more of everything that a user can have, each credential with this status.
+/// A user with at least one of everything that IAM supports. `status` is the status of the
+/// credentials.
 pub(crate) fn everything(name: &str, status: &str) -> Value {
     let credential = json!({"created": 300, "status": status});
     let key = json!({"created": 300, "last_used": 200, "status": status});
@@ -34,7 +36,7 @@ pub(crate) fn everything(name: &str, status: &str) -> Value {
     })
 }
 
-/// Adds a user, all of whose credentials are inactive, whose days have run out by day 0.
+/// Adds a user whose deletion is due on day 0.
 pub(crate) fn add_due(world: &World, mut user: Value) {
     let clock = format!("notified since={} seen={}", world.written(-40.0), world.written(-1.0));
     user["tags"]["iam-stocktake:user"] = json!(clock);
@@ -44,19 +46,19 @@ pub(crate) fn add_due(world: &World, mut user: Value) {
 
 /// An account with one such user.
 fn due(user: Value) -> World {
-    let world = World::new(&deleting(), json!([]));
+    let world = World::new(&allowlist_with_deletions(), json!([]));
     add_due(&world, user);
     world.account.reset_log();
     world
 }
 
-/// A user who has an inactive key, an inline policy and nothing else.
+/// A user with only an inactive key and an inline policy.
 fn small() -> Value {
     let key = json!({"created": 300, "last_used": 200, "status": "Inactive"});
     json!({"name": "departed", "created": 400, "keys": [key], "inline_policies": ["first"]})
 }
 
-/// The one deletion that the journal records.
+/// The only deletion record in the journal.
 fn record(world: &World) -> Value {
     let mut records = world.journal();
     records.retain(|line| line["event"] == "deletion");
@@ -64,7 +66,7 @@ fn record(world: &World) -> Value {
     records.remove(0)
 }
 
-/// The calls of which a deletion of a user with everything is made.
+/// The calls that delete a user with everything.
 const ORDER: [&str; 26] = [
     "iam:DeleteLoginProfile",
     "iam:UpdateAccessKey",
@@ -94,7 +96,7 @@ const ORDER: [&str; 26] = [
     "iam:DeleteUser",
 ];
 
-/// The calls that wrote, each with what it took from the user where that has a name.
+/// The calls that write, with the name of what they remove.
 fn calls(world: &World) -> Vec<String> {
     let read = |action: &str| {
         ["Get", "List", "Generate", "Assume"].iter().any(|it| action.starts_with(it))
@@ -111,9 +113,9 @@ fn calls(world: &World) -> Vec<String> {
 }
 
 #[test]
-fn a_user_with_everything_is_deleted_whole_after_every_stage_on_its_day() {
-    let world = World::new(&deleting(), json!([everything("departed", "Active")]));
-    // Every list comes in several pages.
+fn a_user_with_everything_is_deleted_after_all_stages() {
+    let world = World::new(&allowlist_with_deletions(), json!([everything("departed", "Active")]));
+    // Each list has several pages.
     world.account.faults(json!({"short_pages": {"items": 2}}));
     world.apply(0.0);
     let is_user = |tag: &String| tag.starts_with("user ");
@@ -138,15 +140,15 @@ fn a_user_with_everything_is_deleted_whole_after_every_stage_on_its_day() {
     assert_eq!(calls(&world), ORDER);
     assert_eq!(world.user("departed"), Value::Null);
     assert_eq!(world.account.virtual_mfa_devices(), [""; 0]);
-    // Who is gone is not looked for any more.
+    // A deleted user is not fetched again.
     world.account.reset_log();
     world.apply(46.0);
     assert!(!world.account.counts().contains_key("iam:GetUser"));
-    is_enough_to_make_the_user_again(&world, &before);
+    assert_record_recreates_the_user(&world, &before);
 }
 
-/// Makes the user again from the journal, and compares.
-fn is_enough_to_make_the_user_again(world: &World, before: &Value) {
+/// Creates the user again from the journal, and compares.
+fn assert_record_recreates_the_user(world: &World, before: &Value) {
     let record = record(world);
     let holdings = &record["holdings"];
     let inline = holdings["inline_policies"].as_array().unwrap().iter();
@@ -173,56 +175,24 @@ fn is_enough_to_make_the_user_again(world: &World, before: &Value) {
 }
 
 #[test]
-fn a_user_is_kept_who_has_something_in_use_or_exempted_is_young_or_is_not_to_be_deleted() {
-    let with = |part: &str, value: Value| {
-        let mut user = small();
-        user[part] = value;
-        user
-    };
-    let used = json!([{"created": 300, "last_used": 1}]);
-    let exemption = "exemptions:\n  - user: departed\n    reason: comes back\n    owner: hr\n    \
-                     expires: ";
-    let expires = (chrono::Utc::now() + chrono::TimeDelta::days(30)).date_naive();
-    let exempting = format!("{}{exemption}{expires}\n", deleting());
-    let keeping = deleting().replace("delete_users: true", "delete_users: false");
-    for (why, user, allowlist) in [
-        ("in use", with("keys", used), deleting()),
-        ("an SSH key that works", with("ssh_keys", json!([{"created": 300}])), deleting()),
-        ("young", json!({"name": "departed", "created": 60}), deleting()),
-        ("exempted", small(), exempting),
-        ("not to be deleted", small(), keeping),
-    ] {
-        let world = due(user);
-        world.allow(&allowlist);
-        let run = world.apply(0.0);
-        assert!(!world.user("departed").is_null(), "{why}: {}", run.stdout);
-        let ours = world.tags("departed");
-        assert!(!ours.iter().any(|tag| tag.starts_with("user ")), "{why}: {ours:?}");
-    }
+fn a_deletion_includes_what_is_added_during_the_run() {
     let world = due(small());
-    world.apply(0.0);
-    assert_eq!(world.user("departed"), Value::Null);
-}
-
-#[test]
-fn what_turns_up_before_the_user_goes_makes_it_list_again() {
-    let world = due(small());
-    let (code, told) = world.interrupted(0.0, "DeleteUser", || {
+    let (code, output) = world.interrupted(0.0, "DeleteUser", || {
         world.account.change(json!([
             {"add_key": {"user": "departed", "created": 300, "status": "Inactive"}},
             {"add_mfa": {"user": "departed", "device": "mfa/late"}},
             {"put_policies": {"user": "departed", "policies": ["late"]}},
         ]));
     });
-    assert_eq!(code, 0, "{told}");
+    assert_eq!(code, 0, "{output}");
     assert_eq!(world.user("departed"), Value::Null);
     assert_eq!(world.account.virtual_mfa_devices(), [""; 0]);
-    // What was there at first is what the record holds.
+    // The record contains what existed at the start.
     assert_eq!(record(&world)["holdings"]["inline_policies"].as_array().unwrap().len(), 1);
 }
 
 #[test]
-fn a_conflict_for_which_nothing_is_seen_is_tried_again_and_given_up_after_a_while() {
+fn an_unexplained_conflict_is_retried_a_few_times() {
     for (most, code) in [(2, 0), (100, 4)] {
         let world = due(small());
         let conflict = json!({"max": most, "actions": ["DeleteUser"], "code": "DeleteConflict", "status": 409});
@@ -235,17 +205,17 @@ fn a_conflict_for_which_nothing_is_seen_is_tried_again_and_given_up_after_a_whil
 }
 
 #[test]
-fn a_key_that_works_and_turns_up_meanwhile_stops_the_deletion() {
+fn a_new_active_key_stops_the_deletion() {
     let world = due(small());
-    let (code, told) = world.interrupted(0.0, "DeleteUser", || {
+    let (code, output) = world.interrupted(0.0, "DeleteUser", || {
         world.account.change(json!([{"add_key": {"user": "departed", "created": 300}}]));
     });
-    assert_eq!(code, 4, "{told}");
-    assert!(told.contains("Not changed, because the plan is outdated:"), "{told}");
+    assert_eq!(code, 4, "{output}");
+    assert!(output.contains("Not changed, because the plan is outdated:"), "{output}");
     assert!(world.journal().iter().any(|line| line["event"] == "skipped"));
     assert_eq!(world.key_statuses("departed"), ["Active"]);
 
-    // Whoever has come back gets the whole of the days again.
+    // A user who was active again gets the full number of days.
     world.apply(1.0);
     world.account.change(json!([{"set_key_status": {"user": "departed", "status": "Inactive"}}]));
     world.apply(2.0);

@@ -1,10 +1,10 @@
-//! The stages over the days: notice, deactivation, deletion.
+//! The stages over time: notice, deactivation, deletion.
 
 use serde_json::json;
 
 use super::world::{ALLOWLIST, World};
 
-/// A user with one key that was last used 200 days ago, and one who is at work.
+/// A user with a key that was last used 200 days ago, and a user whose key is in use.
 pub(crate) fn stale() -> World {
     World::new(
         ALLOWLIST,
@@ -35,7 +35,7 @@ pub(crate) fn of_all_kinds(allowlist: &str) -> World {
     )
 }
 
-/// The statuses of all that a user can sign with, kind by kind.
+/// The status of all credentials that can be deactivated, kind by kind.
 pub(crate) fn statuses(world: &World, name: &str) -> Vec<String> {
     let user = world.user(name);
     let kinds = ["keys", "ssh_keys", "service_credentials", "certificates"];
@@ -44,7 +44,7 @@ pub(crate) fn statuses(world: &World, name: &str) -> Vec<String> {
 }
 
 #[test]
-fn a_key_is_notified_then_deactivated_on_its_day_and_deleted_on_its_day() {
+fn a_key_gets_a_notice_then_is_deactivated_and_deleted_when_due() {
     let world = stale();
     world.apply(0.0);
     assert_eq!(world.key_statuses("ci-deploy"), ["Active"]);
@@ -66,7 +66,7 @@ fn a_key_is_notified_then_deactivated_on_its_day_and_deleted_on_its_day() {
 }
 
 #[test]
-fn a_key_that_was_used_again_is_left_alone() {
+fn a_key_used_again_is_skipped() {
     let world = stale();
     world.apply(0.0);
     world.set_day(5.0);
@@ -82,25 +82,7 @@ fn a_key_that_was_used_again_is_left_alone() {
 }
 
 #[test]
-fn a_key_that_a_person_activated_again_starts_anew() {
-    let world = stale();
-    world.apply(0.0);
-    world.apply(14.0);
-    world.account.change(json!([{"set_key_status": {"user": "ci-deploy", "status": "Active"}}]));
-    let run = world.apply(20.0);
-    assert!(
-        run.stdout.contains("give notice again, because the credential was re-enabled"),
-        "{}",
-        run.stdout
-    );
-    world.apply(33.9);
-    assert_eq!(world.key_statuses("ci-deploy"), ["Active"]);
-    world.apply(34.0);
-    assert_eq!(world.key_statuses("ci-deploy"), ["Inactive"]);
-}
-
-#[test]
-fn a_password_is_named_for_a_person_to_remove() {
+fn a_password_is_listed_for_removal_by_hand() {
     let world = with_password(ALLOWLIST);
     world.apply(0.0);
     assert!(!world.apply(13.9).stdout.contains("Manual removal required"));
@@ -113,18 +95,7 @@ fn a_password_is_named_for_a_person_to_remove() {
 }
 
 #[test]
-fn a_password_is_deleted_where_the_policy_says_so() {
-    let world = with_password(&format!("{ALLOWLIST}  delete_passwords: true\n"));
-    world.apply(0.0);
-    world.apply(13.9);
-    assert_eq!(world.user("bob")["password"], true);
-    world.apply(14.0);
-    assert_eq!(world.user("bob")["password"], false);
-    assert_eq!(world.tags("bob"), [""; 0]);
-}
-
-#[test]
-fn credentials_of_all_kinds_go_through_the_stages() {
+fn credentials_of_all_kinds_go_through_all_stages() {
     let world = of_all_kinds(ALLOWLIST);
     world.apply(0.0);
     assert_eq!(world.tags("robot").len(), 4);
@@ -141,48 +112,6 @@ fn credentials_of_all_kinds_go_through_the_stages() {
 }
 
 #[test]
-fn nothing_is_deleted_unless_the_policy_says_when() {
-    let never = ALLOWLIST.replace("  delete_after_days: 30\n", "");
-    let world = of_all_kinds(&never);
-    world.apply(0.0);
-    world.apply(14.0);
-    world.apply(74.0);
-    world.apply(134.0);
-    assert_eq!(statuses(&world, "robot"), ["Inactive"; 4]);
-}
-
-#[test]
-fn by_default_what_is_only_old_is_not_deactivated() {
-    let world = of_all_kinds("version: 1\nremediation: {max_gap_days: 60, max_share: 100}\n");
-    world.apply(0.0);
-    let [tag] = &world.tags("robot")[..] else { panic!("{:?}", world.tags("robot")) };
-    assert!(tag.starts_with("access-key:"), "{tag}");
-    world.apply(14.0);
-    assert_eq!(statuses(&world, "robot"), ["Inactive", "Active", "Active", "Active"]);
-}
-
-#[test]
-fn an_exemption_protects_everything_of_its_user() {
-    let expires = (chrono::Utc::now() + chrono::TimeDelta::days(60)).date_naive();
-    let exempting = |more: &str| {
-        format!(
-            "{ALLOWLIST}exemptions:\n  - {{user: robot, reason: needed, owner: ops, expires: \
-             {expires}{more}}}\n"
-        )
-    };
-    for (more, expected) in [
-        ("", ["Active"; 4]),
-        (", rules: [stale-access-key]", ["Active", "Inactive", "Inactive", "Inactive"]),
-        (", rules: [old-service-credential]", ["Inactive", "Active", "Active", "Active"]),
-    ] {
-        let world = of_all_kinds(&exempting(more));
-        world.apply(0.0);
-        world.apply(14.0);
-        assert_eq!(statuses(&world, "robot"), expected, "{more}");
-    }
-}
-
-#[test]
 fn a_second_run_on_the_same_day_writes_nothing() {
     let world = of_all_kinds(ALLOWLIST);
     for day in [0.0, 14.0, 44.0] {
@@ -194,7 +123,7 @@ fn a_second_run_on_the_same_day_writes_nothing() {
 }
 
 #[test]
-fn a_clock_is_renewed_a_day_before_half_of_the_gap_has_passed() {
+fn a_tag_is_updated_before_half_of_the_maximum_gap() {
     let world = stale();
     world.allow("version: 1\nremediation: { deactivate_after_days: 90, max_gap_days: 20 }\n");
     world.apply(0.0);
@@ -204,9 +133,9 @@ fn a_clock_is_renewed_a_day_before_half_of_the_gap_has_passed() {
     world.apply(10.5);
     assert_eq!(world.writes(), ["iam:TagUser"]);
     let [tag] = &world.tags("ci-deploy")[..] else { panic!() };
-    let says = format!(" notified since={} seen={}", world.written(0.0), world.written(10.5));
-    assert!(tag.ends_with(&says), "{tag}");
-    // Seen on day 10.5, so that it goes on until day 30.5.
+    let expected = format!(" notified since={} seen={}", world.written(0.0), world.written(10.5));
+    assert!(tag.ends_with(&expected), "{tag}");
+    // The tag was last seen on day 10.5, so it is valid until day 30.5.
     let run = world.apply(30.5);
     assert!(run.stdout.contains("say that the notice still holds"), "{}", run.stdout);
 }

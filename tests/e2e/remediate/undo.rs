@@ -1,13 +1,13 @@
-//! Undoing by the journal: what was deactivated is active again, and what cannot come back is named.
+//! Undo with the journal: deactivated credentials become active again, and deletions are listed.
 
 use serde_json::json;
 
-use super::life::{of_all_kinds, stale, statuses};
+use super::stages::{of_all_kinds, stale, statuses};
 use super::world::{ALLOWLIST, Run, World};
 
 const UNDO: [&str; 2] = ["--undo", "iam-stocktake-journal.jsonl"];
 
-/// Undoes on a day; it must be done whole.
+/// Undoes on the given day. The run must succeed.
 fn undo(world: &World, day: f64, more: &[&str]) -> Run {
     let run = world.run(day, &[&UNDO, more].concat());
     assert_eq!(run.code, 0, "{}{}", run.stdout, run.stderr);
@@ -15,7 +15,7 @@ fn undo(world: &World, day: f64, more: &[&str]) -> Run {
 }
 
 #[test]
-fn credentials_of_all_kinds_are_active_again_and_their_clocks_start_anew() {
+fn undo_activates_all_kinds_and_the_days_restart() {
     let world = of_all_kinds(ALLOWLIST);
     world.apply(0.0);
     world.apply(14.0);
@@ -29,13 +29,13 @@ fn credentials_of_all_kinds_are_active_again_and_their_clocks_start_anew() {
     assert_eq!(statuses(&world, "robot"), ["Active"; 4]);
     world.apply(35.0);
     assert_eq!(statuses(&world, "robot"), ["Inactive"; 4]);
-    // What was deactivated again can be undone again.
+    // A second deactivation can be undone too.
     undo(&world, 36.0, &["--apply"]);
     assert_eq!(statuses(&world, "robot"), ["Active"; 4]);
 }
 
 #[test]
-fn without_apply_it_is_only_said() {
+fn undo_without_apply_changes_nothing() {
     let world = stale();
     world.apply(0.0);
     world.apply(14.0);
@@ -51,7 +51,7 @@ fn without_apply_it_is_only_said() {
 }
 
 #[test]
-fn a_second_undoing_finds_nothing_to_do() {
+fn a_second_undo_has_nothing_to_do() {
     let world = stale();
     world.apply(0.0);
     world.apply(14.0);
@@ -63,7 +63,7 @@ fn a_second_undoing_finds_nothing_to_do() {
 }
 
 #[test]
-fn one_user_is_undone_and_another_is_not() {
+fn undo_can_be_limited_to_one_user() {
     let key = json!([{"created": 300, "last_used": 200}]);
     let world = World::new(
         ALLOWLIST,
@@ -80,7 +80,7 @@ fn one_user_is_undone_and_another_is_not() {
 }
 
 #[test]
-fn what_cannot_come_back_is_named() {
+fn deletions_are_listed_as_irreversible() {
     let world = World::new(
         &format!("{ALLOWLIST}  delete_passwords: true\n"),
         json!([{
@@ -91,23 +91,23 @@ fn what_cannot_come_back_is_named() {
     );
     world.apply(0.0);
     world.apply(14.0);
-    let told = undo(&world, 15.0, &[]).stdout;
+    let output = undo(&world, 15.0, &[]).stdout;
     let (account, keys) = (world.account.id(), world.user("bob")["keys"].clone());
     assert!(
-        told.contains(&format!("Deleted, which cannot be undone:\n  {account} bob, password\n")),
-        "{told}"
+        output.contains(&format!("Deleted, which cannot be undone:\n  {account} bob, password\n")),
+        "{output}"
     );
     world.apply(44.0);
-    let told = undo(&world, 45.0, &["--apply"]).stdout;
+    let output = undo(&world, 45.0, &["--apply"]).stdout;
     let ending = keys[0]["id"].as_str().unwrap().split_at(16).1;
-    let lost = format!(
+    let deleted = format!(
         "Deleted, which cannot be undone:\n  {account} bob, password\n  {account} bob, access key …{ending}\n"
     );
-    assert!(told.contains(&lost) && !told.contains("Done:"), "{told}");
+    assert!(output.contains(&deleted) && !output.contains("Done:"), "{output}");
 }
 
 #[test]
-fn what_a_person_did_meanwhile_stands() {
+fn undo_skips_credentials_that_a_person_changed() {
     let world = of_all_kinds(ALLOWLIST);
     world.apply(0.0);
     world.apply(14.0);
@@ -116,9 +116,9 @@ fn what_a_person_did_meanwhile_stands() {
         {"delete_ssh_keys": {"user": "robot"}},
     ]));
     world.account.reset_log();
-    let told = undo(&world, 15.0, &["--apply"]).stdout;
-    assert!(told.contains("the credential is already active\n"), "{told}");
-    assert!(told.contains("the credential no longer exists\n"), "{told}");
+    let output = undo(&world, 15.0, &["--apply"]).stdout;
+    assert!(output.contains("the credential is already active\n"), "{output}");
+    assert!(output.contains("the credential no longer exists\n"), "{output}");
     let mut activated = world.writes();
     activated.retain(|call| call.starts_with("iam:Update"));
     let expected = ["iam:UpdateServiceSpecificCredential", "iam:UpdateSigningCertificate"];
@@ -127,7 +127,7 @@ fn what_a_person_did_meanwhile_stands() {
 }
 
 #[test]
-fn a_user_who_was_created_anew_is_another_one() {
+fn undo_skips_a_new_user_with_the_same_name() {
     let world = stale();
     world.apply(0.0);
     world.apply(14.0);
@@ -137,14 +137,14 @@ fn a_user_who_was_created_anew_is_another_one() {
         {"create_user": {"name": "ci-deploy", "created": 1, "keys": key}},
     ]));
     world.account.reset_log();
-    let told = undo(&world, 15.0, &["--apply"]).stdout;
-    assert!(told.contains("the user no longer exists\n"), "{told}");
+    let output = undo(&world, 15.0, &["--apply"]).stdout;
+    assert!(output.contains("the user no longer exists\n"), "{output}");
     assert_eq!(world.writes(), [""; 0]);
 }
 
 #[test]
-fn what_somebody_else_made_inactive_again_stays_so() {
-    // A run has seen it active meanwhile, or nobody has but IAM, which dates its use.
+fn undo_skips_a_key_that_somebody_else_deactivated() {
+    // Either a run has found the key active, or only its last use shows that it was active.
     for seen_by_a_run in [true, false] {
         let world = of_all_kinds(ALLOWLIST);
         world.apply(0.0);
@@ -165,19 +165,19 @@ fn what_somebody_else_made_inactive_again_stays_so() {
 }
 
 #[test]
-fn what_journal_and_tag_contradict_each_other_about_stays_as_it_is() {
-    let contradicted = |happens: &dyn Fn(&World)| {
+fn undo_fails_if_tag_and_journal_differ() {
+    let assert_conflict = |change: &dyn Fn(&World)| {
         let world = stale();
         world.apply(0.0);
         world.apply(14.0);
-        happens(&world);
+        change(&world);
         let before = world.user("ci-deploy");
-        // What was asked for was not done.
+        // The undo is incomplete.
         let run = world.run(20.0, &[&UNDO[..], &["--apply"]].concat());
         assert_eq!(run.code, 4, "{}{}", run.stdout, run.stderr);
-        let told = run.stdout;
-        assert!(told.starts_with("Not undone:\n"), "{told}");
-        assert!(told.contains("the remediation tag does not match the journal"), "{told}");
+        let output = run.stdout;
+        assert!(output.starts_with("Not undone:\n"), "{output}");
+        assert!(output.contains("the remediation tag does not match the journal"), "{output}");
         assert_eq!(world.user("ci-deploy"), before);
     };
     let status =
@@ -186,8 +186,9 @@ fn what_journal_and_tag_contradict_each_other_about_stays_as_it_is() {
         let tags = world.user("ci-deploy")["tags"].as_object().unwrap().clone();
         tags.keys().find(|it| it.starts_with("iam-stocktake:")).unwrap().clone()
     };
-    // Its owner activates it, a run of another journal sees that, and somebody disables it.
-    contradicted(&|world| {
+    // The owner activates the key, a run with another journal finds it active, and somebody
+    // deactivates it.
+    assert_conflict(&|world| {
         world.account.change(status("Active"));
         let other = ["--apply", "--journal", "other.jsonl"];
         assert_eq!(world.run(15.0, &other).code, 0);
@@ -196,14 +197,14 @@ fn what_journal_and_tag_contradict_each_other_about_stays_as_it_is() {
         assert_eq!(world.run(16.0, &other).code, 0);
         assert!(world.tags("ci-deploy")[0].contains(" inactive since="));
     });
-    // Somebody takes the tag away.
-    contradicted(&|world| {
+    // Somebody removes the tag.
+    assert_conflict(&|world| {
         let untag = json!([{"untag_user": {"user": "ci-deploy", "keys": [tag(world)]}}]);
         world.account.change(untag);
     });
-    // Somebody writes another.
+    // Somebody writes another tag.
     for forged in ["inactive", "notified", "deactivated"] {
-        contradicted(&|world| {
+        assert_conflict(&|world| {
             let value = format!("{forged} since={0} seen={0}", world.written(13.0));
             let tags = json!({ (tag(world)): value });
             world.account.change(json!([{"tag_user": {"user": "ci-deploy", "tags": tags}}]));
@@ -212,42 +213,52 @@ fn what_journal_and_tag_contradict_each_other_about_stays_as_it_is() {
 }
 
 #[test]
-fn what_was_found_inactive_is_told_from_what_a_run_made_inactive() {
+fn undo_activates_only_keys_that_a_run_deactivated() {
     let world = World::new(
         ALLOWLIST,
         json!([
-            {"name": "ours", "created": 400, "keys": [{"created": 300, "last_used": 200}]},
-            {"name": "found", "created": 400,
+            {"name": "deactivated-by-run", "created": 400, "keys": [{"created": 300, "last_used": 200}]},
+            {"name": "found-inactive", "created": 400,
              "keys": [{"created": 300, "last_used": 200, "status": "Inactive"}]},
-            {"name": "disabled", "created": 400, "keys": [{"created": 300, "last_used": 200}]},
+            {"name": "deactivated-later", "created": 400, "keys": [{"created": 300, "last_used": 200}]},
         ]),
     );
     world.apply(0.0);
-    world.account.change(json!([{"set_key_status": {"user": "disabled", "status": "Inactive"}}]));
+    world
+        .account
+        .change(json!([{"set_key_status": {"user": "deactivated-later", "status": "Inactive"}}]));
     world.apply(14.0);
-    for (name, says) in [("ours", "deactivated"), ("found", "inactive"), ("disabled", "inactive")] {
+    for (name, expected) in [
+        ("deactivated-by-run", "deactivated"),
+        ("found-inactive", "inactive"),
+        ("deactivated-later", "inactive"),
+    ] {
         let tags = world.tags(name);
-        assert!(tags[0].contains(&format!(" {says} since=")), "{name}: {tags:?}");
+        assert!(tags[0].contains(&format!(" {expected} since=")), "{name}: {tags:?}");
     }
     undo(&world, 15.0, &["--apply"]);
-    for (name, status) in [("ours", "Active"), ("found", "Inactive"), ("disabled", "Inactive")] {
+    for (name, status) in [
+        ("deactivated-by-run", "Active"),
+        ("found-inactive", "Inactive"),
+        ("deactivated-later", "Inactive"),
+    ] {
         assert_eq!(world.key_statuses(name), [status], "{name}");
     }
-    // Both kinds are deleted on their days.
+    // Keys with either status are deleted when they are due.
     world.apply(44.0);
-    assert_eq!(world.key_statuses("found"), [""; 0]);
-    assert_eq!(world.key_statuses("disabled"), [""; 0]);
-    assert_eq!(world.key_statuses("ours"), ["Active"]);
+    assert_eq!(world.key_statuses("found-inactive"), [""; 0]);
+    assert_eq!(world.key_statuses("deactivated-later"), [""; 0]);
+    assert_eq!(world.key_statuses("deactivated-by-run"), ["Active"]);
 }
 
 #[test]
-fn what_changes_just_before_it_is_activated_stays_as_it_is() {
+fn undo_rechecks_each_key_before_it_activates_it() {
     let world = stale();
     world.apply(0.0);
     world.apply(14.0);
-    // Planned by the first look, and held just before the second.
+    // The plan uses the first look. The second one is held.
     world.account.faults(json!({"hold": {"action": "GetUser", "nth": 2, "when": "before"}}));
-    let run = world.held(20.0, &[&UNDO[..], &["--apply"]].concat());
+    let run = world.run_until_held(20.0, &[&UNDO[..], &["--apply"]].concat());
     world.account.change(json!([{"use_key": {"user": "ci-deploy", "at": 0}}]));
     world.account.faults(json!({}));
     let ran = stand_ins::sandbox::Ran::from(run.wait_with_output().unwrap());
@@ -261,7 +272,7 @@ fn what_changes_just_before_it_is_activated_stays_as_it_is() {
 }
 
 #[test]
-fn a_user_who_cannot_be_seen_whole_is_told_and_nothing_is_said_to_be_gone() {
+fn undo_reports_incomplete_evidence() {
     let world = of_all_kinds(ALLOWLIST);
     world.apply(0.0);
     world.apply(14.0);
@@ -273,17 +284,17 @@ fn a_user_who_cannot_be_seen_whole_is_told_and_nothing_is_said_to_be_gone() {
 }
 
 #[test]
-fn a_key_that_the_rules_have_nothing_against_any_more_can_still_be_activated() {
-    for what in ["exempted", "less strict", "no rule"] {
+fn a_key_without_findings_can_still_be_activated() {
+    for what in ["exempt", "higher limit", "rules not listed"] {
         let world = stale();
         world.apply(0.0);
         world.apply(14.0);
         world.allow(&match what {
-            "exempted" => format!(
+            "exempt" => format!(
                 "{ALLOWLIST}exemptions:\n  - {{user: ci-deploy, reason: r, owner: o, expires: {}}}\n",
                 world.at(100.0).date_naive()
             ),
-            "less strict" => {
+            "higher limit" => {
                 ALLOWLIST.replace("remediation:", "policy: { stale_after_days: 365 }\nremediation:")
             }
             _ => ALLOWLIST.replace("stale-access-key, ", "").replace("inactive-access-key, ", ""),
@@ -297,7 +308,7 @@ fn a_key_that_the_rules_have_nothing_against_any_more_can_still_be_activated() {
 }
 
 #[test]
-fn a_tag_that_a_run_took_away_from_an_active_key_says_that_somebody_activated_it() {
+fn undo_skips_a_key_whose_tag_a_run_removed() {
     let world = stale();
     world.apply(0.0);
     world.apply(14.0);

@@ -1,30 +1,30 @@
-//! Runs killed at a call that writes: the next run finishes, and the journal tells all.
+//! Runs that are killed during a call: the next run finishes the work, and the journal is complete.
 
 use serde_json::{Value, json};
 
-use super::life::{of_all_kinds, stale, statuses};
+use super::stages::{of_all_kinds, stale, statuses};
 use super::world::{ALLOWLIST, World};
 
-/// The moments of a call at which a run is killed.
+/// When a run is killed: before or after the call is carried out.
 pub(crate) const MOMENTS: [&str; 2] = ["before", "after"];
 
-/// Starts a run that carries out on a day, and kills it before or after the first call of an
-/// action is carried out. From here on the stand-in has no faults.
+/// Applies a plan on the given day, and kills the run before or after the first call of an action
+/// is carried out. Then removes the faults of the stand-in.
 pub(crate) fn kill(world: &World, day: f64, action: &str, when: &str) {
     kill_run(world, day, &["--apply"], (action, when));
 }
 
-/// The same of a run with these arguments.
+/// The same for a run with these arguments.
 fn kill_run(world: &World, day: f64, arguments: &[&str], (action, when): (&str, &str)) {
     world.account.reset_log();
     world.account.faults(json!({"hold": {"action": action, "nth": 1, "when": when}}));
-    let mut run = world.held(day, arguments);
+    let mut run = world.run_until_held(day, arguments);
     run.kill().unwrap();
     run.wait().unwrap();
     world.account.faults(json!({}));
 }
 
-/// The action of a step in the journal.
+/// The IAM action of a step in the journal.
 fn action_of(begin: &Value) -> String {
     let update = |what: &str| format!("Update{what}");
     let delete = |what: &str| format!("Delete{what}");
@@ -50,10 +50,9 @@ fn action_of(begin: &Value) -> String {
     }
 }
 
-/// Asserts that every call that wrote since the kill's run began stands in the journal from before
-/// it was made, that the journal says what became of each, and that it is right about the one at
-/// which the run was killed.
-pub(crate) fn assert_journal_tells_all(world: &World, point: &str) {
+/// Asserts that the journal recorded each call before it was made, that each step has a result, and
+/// that the result of the interrupted step is correct.
+pub(crate) fn assert_journal_is_complete(world: &World, point: &str) {
     let journal = world.journal();
     let of = |event: &'static str| journal.iter().filter(move |line| line["event"] == event);
     let began: Vec<_> = of("begin").map(action_of).collect();
@@ -61,26 +60,26 @@ pub(crate) fn assert_journal_tells_all(world: &World, point: &str) {
     assert!(began.ends_with(&wrote) && !wrote.is_empty(), "{point}: {wrote:?} of {began:?}");
     for begin in of("begin") {
         let is_done = of("done").any(|it| it["run"] == begin["run"] && it["n"] == begin["n"]);
-        let settled: Vec<_> =
+        let resolved: Vec<_> =
             of("settled").filter(|it| it["of"] == begin["run"] && it["n"] == begin["n"]).collect();
-        assert_eq!(usize::from(is_done) + settled.len(), 1, "{point}: {begin}");
-        // Nothing that is seen of a user tells of a virtual device, which is deleted once more; and
-        // the keys of a user who goes are inactive beforehand.
+        assert_eq!(usize::from(is_done) + resolved.len(), 1, "{point}: {begin}");
+        // The result cannot be seen for a virtual device, which is deleted again. It cannot be seen
+        // for the keys of a deleted user either, because they were inactive before.
         let step = begin["step"].as_str().unwrap();
         let is_told = step != "delete-virtual-mfa-device"
             && (step, begin["user"].as_str()) != ("deactivate", Some("departed"));
-        if let [settled] = settled[..]
+        if let [resolved] = resolved[..]
             && is_told
         {
-            assert_eq!(settled["done"], point.contains("after"), "{point}: {begin}");
+            assert_eq!(resolved["done"], point.contains("after"), "{point}: {begin}");
         }
     }
     assert!(of("settled").count() == 1, "{point}");
     assert_eq!(of("end").count() + 1, of("run").count(), "{point}: one run was cut off");
 }
 
-/// Kills a run of a day in a world made ready by `ready`, before and after each action's first
-/// call; another run some hours later has to finish, after which a third has nothing to do.
+/// Kills a run before and after the first call of each action. The next run, some hours later, must
+/// finish the work. A third run must have nothing to do.
 fn at_each_point(
     actions: &[&str],
     day: f64,
@@ -94,7 +93,7 @@ fn at_each_point(
             kill(&world, day, action, when);
             world.apply(day + 0.2);
             check(&world, &point);
-            assert_journal_tells_all(&world, &point);
+            assert_journal_is_complete(&world, &point);
             world.account.reset_log();
             world.apply(day + 0.2);
             assert_eq!(world.writes(), [""; 0], "{point}");
@@ -103,7 +102,7 @@ fn at_each_point(
 }
 
 #[test]
-fn a_notice_that_was_cut_off_is_given_once() {
+fn an_interrupted_notice_is_given_once() {
     at_each_point(&["TagUser"], 0.0, stale, |world, point| {
         let [tag] = &world.tags("ci-deploy")[..] else { panic!("{point}") };
         let day = if point.contains("after") { 0.0 } else { 0.2 };
@@ -112,17 +111,17 @@ fn a_notice_that_was_cut_off_is_given_once() {
 }
 
 #[test]
-fn a_deactivation_that_was_cut_off_is_finished() {
-    finishes_deactivations(ALLOWLIST);
+fn an_interrupted_deactivation_is_finished() {
+    assert_deactivations_are_finished(ALLOWLIST);
 }
 
 #[test]
-fn a_deactivation_that_was_cut_off_is_finished_where_nothing_is_ever_deleted() {
-    finishes_deactivations(&ALLOWLIST.replace("  delete_after_days: 30\n", ""));
+fn an_interrupted_deactivation_is_finished_without_deletions() {
+    assert_deactivations_are_finished(&ALLOWLIST.replace("  delete_after_days: 30\n", ""));
 }
 
-/// Deactivations that were cut off are finished by the next run, and can be undone.
-fn finishes_deactivations(allowlist: &str) {
+/// The next run finishes interrupted deactivations, and they can be undone.
+fn assert_deactivations_are_finished(allowlist: &str) {
     let notified = || {
         let world = of_all_kinds(allowlist);
         world.apply(0.0);
@@ -145,7 +144,7 @@ fn finishes_deactivations(allowlist: &str) {
 }
 
 #[test]
-fn a_deletion_of_credentials_that_was_cut_off_is_finished() {
+fn an_interrupted_credential_deletion_is_finished() {
     let deactivated = || {
         let world = of_all_kinds(ALLOWLIST);
         world.apply(0.0);
@@ -166,7 +165,7 @@ fn a_deletion_of_credentials_that_was_cut_off_is_finished() {
 }
 
 #[test]
-fn an_undoing_that_was_cut_off_is_finished_and_the_clock_starts_anew() {
+fn an_interrupted_undo_is_finished_and_the_days_restart() {
     let undo = ["--undo", "iam-stocktake-journal.jsonl", "--apply"];
     for action in ["UpdateAccessKey", "UntagUser"] {
         for when in MOMENTS {
@@ -175,7 +174,7 @@ fn an_undoing_that_was_cut_off_is_finished_and_the_clock_starts_anew() {
             world.apply(0.0);
             world.apply(14.0);
             kill_run(&world, 15.0, &undo, (action, when));
-            // Once the key is active, what is left is for the next run to clear up.
+            // If the key is active already, the next run cleans up the tag.
             if action == "UpdateAccessKey" {
                 let run = world.run(15.2, &undo);
                 assert_eq!(run.code, 0, "{point}: {}{}", run.stdout, run.stderr);
@@ -191,7 +190,7 @@ fn an_undoing_that_was_cut_off_is_finished_and_the_clock_starts_anew() {
 }
 
 #[test]
-fn a_journal_whose_last_line_was_cut_off_is_gone_on_with() {
+fn a_journal_with_an_incomplete_last_line_is_continued() {
     let world = stale();
     world.apply(0.0);
     kill(&world, 14.0, "UpdateAccessKey", "before");
@@ -202,8 +201,9 @@ fn a_journal_whose_last_line_was_cut_off_is_gone_on_with() {
 
     let run = world.apply(14.2);
     let number = torn.lines().count();
-    let told = format!("note: iam-stocktake-journal.jsonl: line {number} is incomplete, because a");
-    assert!(run.stderr.contains(&told), "{}", run.stderr);
+    let message =
+        format!("note: iam-stocktake-journal.jsonl: line {number} is incomplete, because a");
+    assert!(run.stderr.contains(&message), "{}", run.stderr);
     assert_eq!(world.key_statuses("ci-deploy"), ["Inactive"]);
     let text = std::fs::read_to_string(&path).unwrap();
     let whole = &torn[..torn.rfind('\n').unwrap() + 1];
@@ -214,12 +214,12 @@ fn a_journal_whose_last_line_was_cut_off_is_gone_on_with() {
 }
 
 #[test]
-fn a_second_run_on_the_journal_of_a_run_at_work_is_refused() {
+fn a_journal_in_use_is_refused() {
     let world = stale();
     world.apply(0.0);
     let hold = json!({"hold": {"action": "UpdateAccessKey", "nth": 1, "when": "before"}});
     world.account.faults(hold);
-    let first = world.held(14.0, &["--apply"]);
+    let first = world.run_until_held(14.0, &["--apply"]);
     let before = (world.journal(), world.user("ci-deploy"));
     world.account.reset_log();
     let second = world.run(14.0, &["--apply"]);
@@ -237,23 +237,23 @@ fn a_second_run_on_the_journal_of_a_run_at_work_is_refused() {
 }
 
 #[test]
-fn what_became_of_a_step_is_not_said_where_the_user_could_not_be_seen_whole() {
+fn a_step_stays_open_while_evidence_about_its_user_is_missing() {
     let world = stale();
     world.apply(0.0);
     kill(&world, 14.0, "UpdateAccessKey", "after");
-    let settled = || {
+    let resolved = || {
         let journal = world.journal();
         journal.into_iter().filter(|line| line["event"] == "settled").collect::<Vec<_>>()
     };
 
     world.account.faults(json!({ "deny": ["ListAccessKeys"] }));
     let run = world.run(14.1, &["--apply"]);
-    assert_eq!((run.code, settled().len()), (3, 0), "{}{}", run.stdout, run.stderr);
+    assert_eq!((run.code, resolved().len()), (3, 0), "{}{}", run.stdout, run.stderr);
 
     world.account.faults(json!({}));
     world.apply(14.2);
-    assert_eq!(settled()[0]["done"], true);
-    // So that it can be taken back.
+    assert_eq!(resolved()[0]["done"], true);
+    // The deactivation can be undone.
     let undo = ["--undo", "iam-stocktake-journal.jsonl", "--apply"];
     let mut undo = world.sandbox.command(&[&["remediate"], &undo[..]].concat());
     let undone = undo.envs(world.account.environment()).output().unwrap();

@@ -1,23 +1,23 @@
-//! The guards end to end: what is not done, and how that is told.
+//! What a run does not change, and how it reports that.
 
 use serde_json::{Value, json};
 
-use super::meanwhile::ran_meanwhile;
+use super::concurrent_change::run_with_change;
 use super::world::{ALLOWLIST, World};
 
-/// Users of these names, each with a key that was last used 200 days ago.
+/// Users with these names, each with an access key that was last used 200 days ago.
 pub(crate) fn stale(names: &[&str]) -> World {
     let user = |name: &&str| json!({"name": name, "created": 400, "keys": [{"created": 300, "last_used": 200}]});
     World::new(ALLOWLIST, names.iter().map(user).collect::<Vec<_>>().into())
 }
 
-/// The id of a user's first key.
+/// The id of the first access key of a user.
 pub(crate) fn key_of(world: &World, name: &str) -> String {
     world.user(name)["keys"][0]["id"].as_str().unwrap().to_owned()
 }
 
-/// A run with the key of a user instead of the auditor's role.
-fn as_user(world: &World, name: &str, day: f64, arguments: &[&str]) -> String {
+/// Runs with the access key of a user instead of the role.
+fn run_as_user(world: &World, name: &str, day: f64, arguments: &[&str]) -> String {
     let mut command = world.command(day, arguments);
     command.env("AWS_ACCESS_KEY_ID", key_of(world, name)).env_remove("AWS_SESSION_TOKEN");
     let output = command.output().unwrap();
@@ -27,11 +27,11 @@ fn as_user(world: &World, name: &str, day: f64, arguments: &[&str]) -> String {
 }
 
 #[test]
-fn the_user_whose_key_this_runs_with_is_left_alone() {
+fn the_user_whose_key_the_run_uses_is_skipped() {
     let world = stale(&["deployer", "other"]);
     for day in [0.0, 14.0] {
-        let said = as_user(&world, "deployer", day, &["--apply"]);
-        assert!(said.contains("deployer: this run uses its credentials"), "{said}");
+        let stdout = run_as_user(&world, "deployer", day, &["--apply"]);
+        assert!(stdout.contains("deployer: this run uses its credentials"), "{stdout}");
     }
     assert_eq!(world.key_statuses("deployer"), ["Active"]);
     assert_eq!(world.tags("deployer"), [""; 0]);
@@ -39,24 +39,24 @@ fn the_user_whose_key_this_runs_with_is_left_alone() {
 }
 
 #[test]
-fn the_user_whose_key_this_runs_with_is_left_alone_behind_a_role_too() {
+fn the_user_whose_key_assumes_the_role_is_skipped() {
     let world = stale(&["deployer", "other"]);
     let role = world.account.role_arn().to_owned();
     for day in [0.0, 14.0] {
         let arguments = ["--apply", "--role-to-assume", &role];
-        let said = as_user(&world, "deployer", day, &arguments);
-        assert!(said.contains("deployer: this run uses its credentials"), "{said}");
+        let stdout = run_as_user(&world, "deployer", day, &arguments);
+        assert!(stdout.contains("deployer: this run uses its credentials"), "{stdout}");
     }
     assert_eq!(world.key_statuses("deployer"), ["Active"]);
     assert_eq!(world.key_statuses("other"), ["Inactive"]);
 }
 
 #[test]
-fn a_key_that_is_used_while_another_is_being_deactivated_is_left_alone() {
+fn a_key_used_during_the_run_is_skipped() {
     let world = stale(&["anna", "bert", "carl"]);
     world.apply(0.0);
     let used = json!([{"use_key": {"user": "bert", "at": 0}}]);
-    let run = ran_meanwhile(
+    let run = run_with_change(
         &world,
         (14.0, &["--apply"]),
         ("UpdateAccessKey", 1),
@@ -66,9 +66,12 @@ fn a_key_that_is_used_while_another_is_being_deactivated_is_left_alone() {
         json!({}),
     );
     assert_eq!(run.code, 4, "{}{}", run.stdout, run.stderr);
-    let told = "Not changed, because the plan is outdated:\n";
-    let told = run.stdout.split_once(told).unwrap_or_else(|| panic!("{}", run.stdout)).1;
-    assert!(told.contains("bert, access key …") && told.contains("it was used on "), "{told}");
+    let message = "Not changed, because the plan is outdated:\n";
+    let message = run.stdout.split_once(message).unwrap_or_else(|| panic!("{}", run.stdout)).1;
+    assert!(
+        message.contains("bert, access key …") && message.contains("it was used on "),
+        "{message}"
+    );
     for (name, status) in [("anna", "Inactive"), ("bert", "Active"), ("carl", "Inactive")] {
         assert_eq!(world.key_statuses(name), [status], "{name}");
     }
@@ -78,21 +81,21 @@ fn a_key_that_is_used_while_another_is_being_deactivated_is_left_alone() {
 }
 
 #[test]
-fn what_else_moves_while_another_is_being_deactivated_is_left_alone() {
+fn a_user_changed_during_the_run_is_skipped() {
     for (what, change) in [
-        ("tag gone", json!({"untag_user": {"user": "bert", "keys": ["iam-stocktake:KEY"]}})),
-        ("inactive", json!({"set_key_status": {"user": "bert", "status": "Inactive"}})),
+        ("tag removed", json!({"untag_user": {"user": "bert", "keys": ["iam-stocktake:KEY"]}})),
+        ("deactivated", json!({"set_key_status": {"user": "bert", "status": "Inactive"}})),
         ("deleted", json!({"delete_key": {"user": "bert"}})),
-        ("user gone", json!({"delete_user": {"user": "bert"}})),
-        ("owned", json!({"tag_user": {"user": "bert", "tags": {"owner": "mail"}}})),
-        ("moved", json!({"rename_user": {"user": "bert", "path": "/ci/"}})),
+        ("user deleted", json!({"delete_user": {"user": "bert"}})),
+        ("owner changed", json!({"tag_user": {"user": "bert", "tags": {"owner": "mail"}}})),
+        ("path changed", json!({"rename_user": {"user": "bert", "path": "/ci/"}})),
     ] {
         let world = stale(&["anna", "bert"]);
         world.apply(0.0);
         let tag = format!("access-key:{}", key_of(&world, "bert"));
         let change: Value = serde_json::from_str(&change.to_string().replace("KEY", &tag)).unwrap();
         world.account.reset_log();
-        let run = ran_meanwhile(
+        let run = run_with_change(
             &world,
             (14.0, &["--apply"]),
             ("UpdateAccessKey", 1),
@@ -104,17 +107,17 @@ fn what_else_moves_while_another_is_being_deactivated_is_left_alone() {
         assert_eq!(run.code, 4, "{what}: {}{}", run.stdout, run.stderr);
         let log = world.account.log();
         let writes = ["UpdateAccessKey", "TagUser", "UntagUser"];
-        let touched = log.iter().filter(|it| writes.contains(&it.action.as_str()));
-        let touched: Vec<_> = touched.map(|it| it.parameters["UserName"].as_str()).collect();
+        let changed = log.iter().filter(|it| writes.contains(&it.action.as_str()));
+        let changed: Vec<_> = changed.map(|it| it.parameters["UserName"].as_str()).collect();
         assert!(
-            touched.iter().all(|it| *it == "anna") && !touched.is_empty(),
-            "{what}: {touched:?}"
+            changed.iter().all(|it| *it == "anna") && !changed.is_empty(),
+            "{what}: {changed:?}"
         );
     }
 }
 
 #[test]
-fn a_user_of_whom_evidence_is_denied_is_left_alone_and_others_are_not() {
+fn only_the_user_with_denied_evidence_is_skipped() {
     let world = stale(&["anna", "bert"]);
     world.apply(0.0);
     let denied = format!("arn:aws:iam::{}:user/anna", world.account.id());
@@ -140,7 +143,7 @@ fn a_user_of_whom_evidence_is_denied_is_left_alone_and_others_are_not() {
 }
 
 #[test]
-fn nobody_loses_a_tag_because_evidence_about_another_is_missing() {
+fn missing_evidence_about_one_user_keeps_the_tags_of_others() {
     let user = |name: &str| {
         json!({
             "name": name, "created": 400, "password": {"changed": 300, "last_used": 200},
@@ -170,14 +173,14 @@ fn nobody_loses_a_tag_because_evidence_about_another_is_missing() {
         };
         assert_eq!(since(&world.tags("bert")), since(&before), "day {day}");
     }
-    // The days went on meanwhile.
+    // The days kept counting meanwhile.
     world.account.policy(Value::Null);
     world.apply(45.0);
     assert_eq!(world.user("bert"), Value::Null);
 }
 
 #[test]
-fn a_page_of_a_run_that_lacks_evidence_says_so_in_its_title() {
+fn the_title_says_that_evidence_is_missing() {
     let world = stale(&["anna"]);
     world.account.faults(json!({"deny": ["ListSSHPublicKeys"]}));
     let run = world.run(0.0, &["--format", "markdown"]);
@@ -191,7 +194,7 @@ fn a_page_of_a_run_that_lacks_evidence_says_so_in_its_title() {
 }
 
 #[test]
-fn what_takes_something_away_is_announced_and_told_first_however_few_rows_are_shown() {
+fn changes_that_remove_access_are_always_listed_first() {
     let world = stale(&["zoe", "zack"]);
     world.apply(0.0);
     let new = |n: usize| {
@@ -207,17 +210,17 @@ fn what_takes_something_away_is_announced_and_told_first_however_few_rows_are_sh
     command.env("HOME", world.sandbox.path("home")).envs(world.account.environment());
     let ran = stand_ins::sandbox::Ran::from(command.output().unwrap());
     assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
-    for (told, title) in [(&ran.stderr, "To be changed:\n"), (&ran.stdout, "Changed:\n")] {
-        let list = told.split_once(title).unwrap_or_else(|| panic!("{told}")).1;
+    for (message, title) in [(&ran.stderr, "To be changed:\n"), (&ran.stdout, "Changed:\n")] {
+        let list = message.split_once(title).unwrap_or_else(|| panic!("{message}")).1;
         let rows: Vec<_> = list.lines().take(4).collect();
-        assert!(rows[0].contains("deactivate") && rows[1].contains("deactivate"), "{told}");
-        assert!(rows[2].contains("anna-0") && rows[2].contains("give notice"), "{told}");
-        assert_eq!(rows[3], "  … and 3 more notices and other tags", "{told}");
+        assert!(rows[0].contains("deactivate") && rows[1].contains("deactivate"), "{message}");
+        assert!(rows[2].contains("anna-0") && rows[2].contains("give notice"), "{message}");
+        assert!(rows[3].contains("anna-1") && rows[3].contains("give notice"), "{message}");
     }
 }
 
 #[test]
-fn where_a_rule_is_incomplete_nothing_is_deactivated_by_it() {
+fn an_incomplete_rule_deactivates_nothing() {
     let world = stale(&["anna", "bert"]);
     world.apply(0.0);
     world.account.faults(json!({"deny": ["GetCredentialReport"]}));
@@ -231,8 +234,8 @@ fn where_a_rule_is_incomplete_nothing_is_deactivated_by_it() {
 }
 
 #[test]
-fn beyond_a_limit_nothing_at_all_is_done() {
-    for (limit, told) in [
+fn nothing_is_changed_if_a_limit_is_exceeded() {
+    for (limit, message) in [
         (
             "max_share: 100, max_changes: 2",
             "3 changes are due, and `max_changes` allows 2 in a run",
@@ -249,9 +252,9 @@ fn beyond_a_limit_nothing_at_all_is_done() {
         assert_eq!(planned.code, 1, "{}", planned.stderr);
         let run = world.run(14.0, &["--apply"]);
         assert_eq!(run.code, 4, "{}{}", run.stdout, run.stderr);
-        assert!(run.stdout.contains(told), "{}", run.stdout);
+        assert!(run.stdout.contains(message), "{}", run.stdout);
         assert_eq!(world.writes(), [""; 0]);
-        // The notice of the fourth user is not given either.
+        // The fourth user does not get a notice either.
         assert_eq!(world.tags("dora"), [""; 0]);
 
         let saved = ["--apply", "--plan", "plan.json"];
@@ -262,42 +265,31 @@ fn beyond_a_limit_nothing_at_all_is_done() {
 }
 
 #[test]
-fn just_so_many_changes_are_made() {
-    let world = stale(&["anna", "bert", "carl"]);
-    world.apply(0.0);
-    world.allow("version: 1\nremediation: {max_gap_days: 60, max_changes: 3, max_share: 100}\n");
-    world.apply(14.0);
-    for name in ["anna", "bert", "carl"] {
-        assert_eq!(world.key_statuses(name), ["Inactive"], "{name}");
-    }
-}
-
-#[test]
-fn users_of_other_owners_and_paths_are_remedied_only_if_told() {
+fn users_with_unlisted_owners_and_paths_are_skipped() {
     let keys = json!([{"created": 300, "last_used": 200}]);
     let world = World::new(
         ALLOWLIST,
         json!([
             {"name": "owned", "tags": {"team": "mail"}, "keys": keys},
             {"name": "placed", "path": "/ci/", "keys": keys},
-            {"name": "nobodys", "tags": {"owner": "mail"}, "keys": keys},
+            {"name": "unowned", "tags": {"owner": "mail"}, "keys": keys},
         ]),
     );
     let arguments = ["--apply", "--owner-tags", "team"];
     let run = world.run(0.0, &arguments);
     assert_eq!(run.code, 0, "{}", run.stderr);
-    let alone = run.stdout.split_once("Skipped:").unwrap_or_else(|| panic!("{}", run.stdout)).1;
-    assert!(alone.contains("owned: its owner, mail, is not listed in the policy"), "{alone}");
-    assert!(alone.contains("placed: its path, /ci/, is not listed in the policy"), "{alone}");
-    let marked = || ["owned", "placed", "nobodys"].map(|it| world.tags(it).len());
-    assert_eq!(marked(), [0, 0, 1]);
+    let skipped = run.stdout.split_once("Skipped:").unwrap_or_else(|| panic!("{}", run.stdout)).1;
+    assert!(skipped.contains("owned: its owner, mail, is not listed in the policy"), "{skipped}");
+    assert!(skipped.contains("placed: its path, /ci/, is not listed in the policy"), "{skipped}");
+    let tag_counts = || ["owned", "placed", "unowned"].map(|it| world.tags(it).len());
+    assert_eq!(tag_counts(), [0, 0, 1]);
     world.allow(&format!("{ALLOWLIST}  owners: [mail]\n  paths: [/, /ci/*]\n"));
     world.run(1.0, &arguments);
-    assert_eq!(marked(), [1, 1, 1]);
+    assert_eq!(tag_counts(), [1, 1, 1]);
 }
 
 #[test]
-fn without_a_word_of_a_remedy_in_the_allowlist_nothing_is_changed() {
+fn nothing_is_applied_without_a_remediation_section() {
     let world = stale(&["anna"]);
     world.allow("version: 1\n");
     let run = world.run(0.0, &["--apply"]);
@@ -312,7 +304,7 @@ fn without_a_word_of_a_remedy_in_the_allowlist_nothing_is_changed() {
 }
 
 #[test]
-fn without_an_allowlist_nothing_is_changed() {
+fn nothing_is_changed_without_an_allowlist() {
     let world = stale(&["anna"]);
     std::fs::remove_file(world.sandbox.path("allow.yml")).unwrap();
     for arguments in [&["--apply"][..], &[]] {
@@ -324,7 +316,7 @@ fn without_an_allowlist_nothing_is_changed() {
 }
 
 #[test]
-fn an_audit_restricts_who_is_remedied_and_the_facts_are_looked_at_again() {
+fn an_audit_limits_the_users_and_they_are_rechecked() {
     let world = stale(&["anna", "bert", "carl"]);
     world.set_day(0.0);
     let now = world.written(0.0);
@@ -344,22 +336,22 @@ fn an_audit_restricts_who_is_remedied_and_the_facts_are_looked_at_again() {
         .env("HOME", "/nowhere")
         .output()
         .unwrap();
-    // The gate does not hold.
+    // The gate fails.
     assert_eq!(audit.status.code(), Some(1), "{}", String::from_utf8_lossy(&audit.stderr));
-    let later = json!([
+    let changes = json!([
         {"use_key": {"user": "carl", "at": 0}},
         {"create_user": {"name": "dora", "keys": [{"created": 300, "last_used": 200}]}},
     ]);
-    world.account.change(later);
+    world.account.change(changes);
     let arguments = ["--apply", "--audit", "audit.json"];
     let run = world.run(0.0, &arguments);
     assert_eq!(run.code, 0, "{}", run.stderr);
-    let marked = || ["anna", "bert", "carl", "dora"].map(|it| world.tags(it).len());
-    assert_eq!(marked(), [1, 1, 0, 0]);
+    let tag_counts = || ["anna", "bert", "carl", "dora"].map(|it| world.tags(it).len());
+    assert_eq!(tag_counts(), [1, 1, 0, 0]);
 
-    // Whoever has a notice, but no finding there, is not deactivated by it.
+    // A user with a notice but without a finding in the audit is not deactivated.
     world.apply(1.0);
-    assert_eq!(marked(), [1, 1, 0, 1]);
+    assert_eq!(tag_counts(), [1, 1, 0, 1]);
     let run = world.run(20.0, &arguments);
     assert_eq!(run.code, 0, "{}", run.stderr);
     let statuses = ["anna", "bert", "carl", "dora"].map(|it| world.key_statuses(it)[0].clone());
@@ -367,27 +359,33 @@ fn an_audit_restricts_who_is_remedied_and_the_facts_are_looked_at_again() {
 }
 
 #[test]
-fn a_moment_of_ones_own_is_refused_where_anything_but_this_machine_is_asked() {
+fn now_with_apply_requires_local_endpoints() {
     let world = stale(&["anna"]);
     let local = world.account.endpoint();
     let ignored = "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS";
     for (what, variables) in [
-        ("elsewhere", &[("AWS_ENDPOINT_URL", "https://iam.example")][..]),
-        ("one that begins alike", &[("AWS_ENDPOINT_URL", "http://127.0.0.1.iam.example")]),
-        ("one with a name before it", &[("AWS_ENDPOINT_URL", "http://127.0.0.1@iam.example")]),
-        ("no endpoint", &[("AWS_ENDPOINT_URL", "")]),
-        ("IAM alone", &[("AWS_ENDPOINT_URL", ""), ("AWS_ENDPOINT_URL_IAM", &local)]),
-        ("STS alone", &[("AWS_ENDPOINT_URL", ""), ("AWS_ENDPOINT_URL_STS", &local)]),
-        ("IAM elsewhere", &[("AWS_ENDPOINT_URL_IAM", "https://iam.example")]),
-        ("STS elsewhere", &[("AWS_ENDPOINT_URL_STS", "https://iam.example")]),
-        ("ignored", &[(ignored, "true")]),
-        ("ignored in capitals", &[(ignored, "TRUE")]),
+        ("a remote endpoint", &[("AWS_ENDPOINT_URL", "https://iam.example")][..]),
+        (
+            "a remote endpoint with a local prefix",
+            &[("AWS_ENDPOINT_URL", "http://127.0.0.1.iam.example")],
+        ),
+        (
+            "a remote endpoint with a local user name",
+            &[("AWS_ENDPOINT_URL", "http://127.0.0.1@iam.example")],
+        ),
+        ("no local endpoint", &[("AWS_ENDPOINT_URL", "")]),
+        ("only IAM is local", &[("AWS_ENDPOINT_URL", ""), ("AWS_ENDPOINT_URL_IAM", &local)]),
+        ("only STS is local", &[("AWS_ENDPOINT_URL", ""), ("AWS_ENDPOINT_URL_STS", &local)]),
+        ("IAM is remote", &[("AWS_ENDPOINT_URL_IAM", "https://iam.example")]),
+        ("STS is remote", &[("AWS_ENDPOINT_URL_STS", "https://iam.example")]),
+        ("endpoints ignored", &[(ignored, "true")]),
+        ("endpoints ignored, upper case", &[(ignored, "TRUE")]),
     ] {
         let mut command = world.command(0.0, &["--apply", "--timeout", "1"]);
         let output = command.envs(variables.iter().copied()).output().unwrap();
         let stderr = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(2), "{what}: {stderr}");
-        assert!(stderr.contains("'--now' with '--apply' is for tests"), "{what}: {stderr}");
+        assert!(stderr.contains("'--now' with '--apply' is only for tests"), "{what}: {stderr}");
         assert_eq!(world.account.log().len(), 0, "{what}");
     }
     let both = [("AWS_ENDPOINT_URL_IAM", &*local), ("AWS_ENDPOINT_URL_STS", &*local)];
@@ -398,16 +396,16 @@ fn a_moment_of_ones_own_is_refused_where_anything_but_this_machine_is_asked() {
 }
 
 #[test]
-fn a_root_users_key_or_certificate_is_told_of_and_left() {
+fn root_findings_are_reported_and_not_changed() {
     for root in [
         json!({"keys": [{"created": 900, "last_used": 200}]}),
         json!({"certificates": [{"created": 900}]}),
     ] {
-        root_is_left(root);
+        assert_root_is_not_changed(root);
     }
 }
 
-fn root_is_left(root: Value) {
+fn assert_root_is_not_changed(root: Value) {
     let world = stale(&["anna"]);
     world.account.change(json!([{ "root": root }]));
     let run = world.apply(0.0);
@@ -419,6 +417,6 @@ fn root_is_left(root: Value) {
     );
     let run = world.run(14.0, &["--apply"]);
     assert!(!run.stdout.split("Skipped:").next().unwrap().contains("root"), "{}", run.stdout);
-    let asked = world.account.log();
-    assert!(asked.iter().all(|it| it.parameters.get("UserName").is_none_or(|it| it == "anna")));
+    let log = world.account.log();
+    assert!(log.iter().all(|it| it.parameters.get("UserName").is_none_or(|it| it == "anna")));
 }

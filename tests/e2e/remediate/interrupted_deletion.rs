@@ -1,13 +1,13 @@
-//! Deletions of whole users killed at each kind of call: the next run finishes them, and touches
-//! nobody else.
+//! User deletions that are killed during a call: the next run finishes them and changes no other
+//! user.
 
 use serde_json::{Value, json};
 
-use super::killed::{MOMENTS, assert_journal_tells_all, kill};
-use super::whole_user::{add_due, deleting, everything};
+use super::interrupted::{MOMENTS, assert_journal_is_complete, kill};
+use super::user_deletion::{add_due, allowlist_with_deletions, everything};
 use super::world::World;
 
-/// The kinds of calls of which a deletion is made.
+/// The actions of a user deletion.
 const ACTIONS: [&str; 12] = [
     "DeleteLoginProfile",
     "UpdateAccessKey",
@@ -23,14 +23,14 @@ const ACTIONS: [&str; 12] = [
     "DeleteUser",
 ];
 
-/// An account with a user who has everything and is to be deleted on day 0.
+/// An account with a user that has everything and is deleted on day 0.
 fn due() -> World {
-    let world = World::new(&deleting(), json!([]));
+    let world = World::new(&allowlist_with_deletions(), json!([]));
     add_due(&world, everything("departed", "Inactive"));
     world
 }
 
-/// The records of deletions in the journal.
+/// The deletion records in the journal.
 fn records(world: &World) -> Vec<Value> {
     let mut records = world.journal();
     records.retain(|line| line["event"] == "deletion");
@@ -47,7 +47,7 @@ fn assert_is_whole(record: &Value, point: &str) {
 }
 
 #[test]
-fn killed_at_any_call_it_is_finished_by_the_next_run() {
+fn the_next_run_finishes_a_killed_deletion() {
     for action in ACTIONS {
         for when in MOMENTS {
             let point = format!("killed {when} {action}");
@@ -56,10 +56,10 @@ fn killed_at_any_call_it_is_finished_by_the_next_run() {
             world.apply(0.2);
             assert_eq!(world.user("departed"), Value::Null, "{point}");
             assert_eq!(world.account.virtual_mfa_devices(), [""; 0], "{point}");
-            assert_journal_tells_all(&world, &point);
+            assert_journal_is_complete(&world, &point);
             let [record] = &records(&world)[..] else { panic!("{point}: not one record") };
             assert_is_whole(record, &point);
-            // A call that was carried out is not made again where it shows.
+            // A call that was carried out is not repeated if its effect is visible.
             let is_again = action == "DeleteUser" && when == "before";
             let made = world.account.counts()["iam:DeleteUser"];
             assert_eq!(made, if is_again { 2 } else { 1 }, "{point}");
@@ -71,7 +71,7 @@ fn killed_at_any_call_it_is_finished_by_the_next_run() {
 }
 
 #[test]
-fn a_user_who_was_created_anew_meanwhile_is_left_untouched() {
+fn a_new_user_with_the_same_name_is_not_changed() {
     let points = [
         ("DeleteAccessKey", "before"),
         ("DeleteUserPolicy", "after"),
@@ -82,14 +82,14 @@ fn a_user_who_was_created_anew_meanwhile_is_left_untouched() {
         let point = format!("killed {when} {action}");
         let world = due();
         kill(&world, 0.0, action, when);
-        let anew = json!({"create_user": {
+        let new_user = json!({"create_user": {
             "name": "departed", "path": "/ci/", "created": 1, "groups": ["admins"],
             "tags": {"team": "new"}, "keys": [{"created": 1, "last_used": 0}],
             "inline_policies": ["first"], "password": {"changed": 1, "last_used": 0},
         }});
         let delete = json!({"delete_user": {"user": "departed"}});
         let is_gone = world.user("departed").is_null();
-        world.account.change(if is_gone { json!([anew]) } else { json!([delete, anew]) });
+        world.account.change(if is_gone { json!([new_user]) } else { json!([delete, new_user]) });
         let before = world.user("departed");
         world.account.reset_log();
         for day in [0.2, 0.4] {
@@ -97,14 +97,14 @@ fn a_user_who_was_created_anew_meanwhile_is_left_untouched() {
         }
         assert_eq!(world.writes(), [""; 0], "{point}");
         assert_eq!(world.user("departed"), before, "{point}");
-        // Whatever became of the call, nothing of the one before is left.
-        let settled = world.journal().into_iter().find(|line| line["event"] == "settled");
-        assert_eq!(settled.unwrap()["done"], true, "{point}");
+        // Whatever the result of the call was, the earlier user no longer exists.
+        let resolved = world.journal().into_iter().find(|line| line["event"] == "settled");
+        assert_eq!(resolved.unwrap()["done"], true, "{point}");
     }
 }
 
 #[test]
-fn a_user_who_was_created_anew_meanwhile_has_days_of_their_own() {
+fn a_new_user_with_the_same_name_has_its_own_days() {
     let world = due();
     kill(&world, 0.0, "DeleteUserPolicy", "after");
     let clock = format!("notified since={} seen={}", world.written(-5.0), world.written(-1.0));
@@ -124,7 +124,7 @@ fn a_user_who_was_created_anew_meanwhile_has_days_of_their_own() {
 }
 
 #[test]
-fn a_device_that_is_another_users_by_now_is_left_to_them() {
+fn a_device_assigned_to_another_user_is_kept() {
     let world = due();
     kill(&world, 0.0, "DeleteVirtualMFADevice", "before");
     let actions = ["DeleteVirtualMFADevice"];
@@ -136,7 +136,7 @@ fn a_device_that_is_another_users_by_now_is_left_to_them() {
 }
 
 #[test]
-fn a_key_that_others_deactivated_is_not_activated_by_undoing_a_deletion_half_done() {
+fn undo_of_a_partial_deletion_activates_no_key() {
     for when in MOMENTS {
         let world = due();
         kill(&world, 0.0, "DeleteAccessKey", when);
@@ -152,7 +152,7 @@ fn a_key_that_others_deactivated_is_not_activated_by_undoing_a_deletion_half_don
 }
 
 #[test]
-fn a_deletion_half_done_stops_for_a_user_who_came_back() {
+fn a_partial_deletion_stops_if_the_user_is_active_again() {
     let world = due();
     kill(&world, 0.0, "DeleteUserPolicy", "after");
     world.account.change(json!([{"add_key": {"user": "departed", "created": 0}}]));

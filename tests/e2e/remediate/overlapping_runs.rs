@@ -1,27 +1,30 @@
-//! Two runs with journals of their own that overlap: none replaces a tag that the other has just set.
+//! Two overlapping runs with separate journals: neither replaces a tag that the other one has just
+//! set.
 
 use serde_json::json;
 
-use super::life::stale;
+use super::stages::stale;
 use super::world::{ALLOWLIST, World};
 use stand_ins::sandbox::Ran;
 
-/// Carries out notices on a day with a journal of its own, and lets something happen between its
-/// last look at the user's credentials and its call that writes.
-fn notified_meanwhile(world: &World, day: f64, happens: impl FnOnce()) -> Ran {
-    // The survey looks at the user first, the change again; the third call compares the user's id.
+/// Gives notices with a separate journal. `change` is called between the last look at the
+/// credentials and the call that writes.
+fn notify_with_change(world: &World, day: f64, change: impl FnOnce()) -> Ran {
+    // The first `GetUser` is for the plan, the second for the re-check. The third one compares the
+    // user id.
     world.account.faults(json!({"hold": {"action": "GetUser", "nth": 3, "when": "before"}}));
     world.account.reset_log();
     let journals = ["--journal", "notify.jsonl", "--other-journals", "iam-stocktake-journal.jsonl"];
-    let run = world.held(day, &[&["--apply", "--stage", "notify"], &journals[..]].concat());
-    happens();
+    let run =
+        world.run_until_held(day, &[&["--apply", "--stage", "notify"], &journals[..]].concat());
+    change();
     world.account.faults(json!({}));
     Ran::from(run.wait_with_output().unwrap())
 }
 
 #[test]
-fn a_tag_that_another_run_has_just_set_is_neither_replaced_nor_removed() {
-    let exempting = |world: &World| {
+fn a_tag_set_by_an_overlapping_run_is_kept() {
+    let allowlist_with_exemption = |world: &World| {
         let expires = world.at(100.0).date_naive();
         format!(
             "{ALLOWLIST}exemptions:\n  - {{user: ci-deploy, reason: r, owner: o, expires: {expires}}}\n"
@@ -31,10 +34,10 @@ fn a_tag_that_another_run_has_just_set_is_neither_replaced_nor_removed() {
         let world = stale();
         world.apply(0.0);
         if what == "cleared" {
-            world.allow(&exempting(&world));
+            world.allow(&allowlist_with_exemption(&world));
         }
         let value = format!("deactivated since={0} seen={0}", world.written(40.0));
-        let ran = notified_meanwhile(&world, 40.0, || {
+        let ran = notify_with_change(&world, 40.0, || {
             let tags = world.user("ci-deploy")["tags"].as_object().unwrap().clone();
             let key = tags.keys().find(|it| it.starts_with("iam-stocktake:")).unwrap().clone();
             world.account.change(json!([
@@ -48,7 +51,7 @@ fn a_tag_that_another_run_has_just_set_is_neither_replaced_nor_removed() {
             "{what}: {:?}",
             world.tags("ci-deploy")
         );
-        let says = "another run changed the remediation tag";
-        assert!(ran.stdout.contains(says), "{what}: {}{}", ran.stdout, ran.stderr);
+        let expected = "another run changed the remediation tag";
+        assert!(ran.stdout.contains(expected), "{what}: {}{}", ran.stdout, ran.stderr);
     }
 }

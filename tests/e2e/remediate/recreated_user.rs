@@ -1,18 +1,18 @@
-//! A user who is deleted, and another who is created under the name, between two calls of a run:
-//! the other one is left alone.
+//! A user is deleted and another user is created with the same name during a run: the new user is
+//! not changed.
 
 use serde_json::{Value, json};
 
-use super::whole_user::{add_due, deleting, everything};
+use super::user_deletion::{add_due, allowlist_with_deletions, everything};
 use super::world::{ALLOWLIST, World};
 use stand_ins::sandbox::Ran;
 
-/// Runs on a day until a call is held, replaces `bob` by another user of the name who has everything,
-/// and lets the run go on. Gives its exit code, and what the new user had and has.
+/// Runs until a call is held, replaces `bob` with another user of the same name, and continues.
+/// Returns the exit code, the new user before and after, and the output.
 fn replaced(world: &World, day: f64, (action, when): (&str, &str)) -> (i32, Value, Value, String) {
     world.account.reset_log();
     world.account.faults(json!({"hold": {"action": action, "nth": 1, "when": when}}));
-    let run = world.held(day, &["--apply"]);
+    let run = world.run_until_held(day, &["--apply"]);
     if !world.user("bob").is_null() {
         world.account.change(json!([{"delete_user": {"user": "bob"}}]));
     }
@@ -26,7 +26,7 @@ fn replaced(world: &World, day: f64, (action, when): (&str, &str)) -> (i32, Valu
 }
 
 #[test]
-fn a_deletion_ends_where_another_user_has_the_name() {
+fn a_deletion_stops_for_another_user_with_the_name() {
     for action in [
         "DeleteLoginProfile",
         "DeleteAccessKey",
@@ -38,19 +38,19 @@ fn a_deletion_ends_where_another_user_has_the_name() {
         "DeleteUser",
     ] {
         for when in ["before", "after"] {
-            let world = World::new(&deleting(), json!([]));
+            let world = World::new(&allowlist_with_deletions(), json!([]));
             add_due(&world, everything("bob", "Inactive"));
-            let (code, before, after, told) = replaced(&world, 0.0, (action, when));
-            assert_eq!(after, before, "{when} {action}: {told}");
-            // The answer to the last call got lost: the user whom it was about is gone.
+            let (code, before, after, output) = replaced(&world, 0.0, (action, when));
+            assert_eq!(after, before, "{when} {action}: {output}");
+            // The response to the last call was lost, but the user was deleted.
             let expected = if action == "DeleteUser" { 0 } else { 4 };
-            assert_eq!(code, expected, "{when} {action}: {told}");
+            assert_eq!(code, expected, "{when} {action}: {output}");
         }
     }
 }
 
 #[test]
-fn a_notice_and_a_deactivation_end_where_another_user_has_the_name() {
+fn notice_and_deactivation_stop_for_another_user_with_the_name() {
     let user = json!({"name": "bob", "created": 400, "keys": [{"created": 300, "last_used": 200}]});
     for (day, action) in [(0.0, "TagUser"), (14.0, "UpdateAccessKey"), (14.0, "TagUser")] {
         for when in ["before", "after"] {
@@ -58,21 +58,21 @@ fn a_notice_and_a_deactivation_end_where_another_user_has_the_name() {
             if day > 0.0 {
                 world.apply(0.0);
             }
-            let (code, before, after, told) = replaced(&world, day, (action, when));
-            assert_eq!(after, before, "{when} {action}: {told}");
+            let (code, before, after, output) = replaced(&world, day, (action, when));
+            assert_eq!(after, before, "{when} {action}: {output}");
             let takes_something = day > 0.0;
-            assert_eq!(code, if takes_something { 4 } else { 0 }, "{when} {action}: {told}");
+            assert_eq!(code, if takes_something { 4 } else { 0 }, "{when} {action}: {output}");
             assert!(
-                told.contains("the user no longer exists, or another user has the name"),
-                "{when} {action}: {told}"
+                output.contains("the user no longer exists, or another user has the name"),
+                "{when} {action}: {output}"
             );
         }
     }
 }
 
 #[test]
-fn who_has_the_name_is_asked_right_before_each_call() {
-    let world = World::new(&deleting(), json!([]));
+fn the_user_id_is_checked_right_before_each_call() {
+    let world = World::new(&allowlist_with_deletions(), json!([]));
     add_due(&world, everything("bob", "Inactive"));
     world.account.reset_log();
     world.apply(0.0);
