@@ -1,8 +1,8 @@
-//! Carries a plan out.
+//! Carries out a plan.
 //!
-//! Everything is looked at again just before it is written: whatever somebody has changed meanwhile
-//! calls for another plan. The memory is written last, so that a run that ends half-way leaves a
-//! queue that knows less, and never more, than what was done.
+//! Everything is read again just before it is written: if someone changed it in the meantime, a new
+//! plan is needed. The queue state is written last, so a run that ends early leaves a state that
+//! records less than was done, and never more.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -23,18 +23,18 @@ use crate::github::{
 };
 use crate::templates::{Language, Page, SafeText, TemplateError, render};
 
-/// How often it is looked whether a new issue is listed, and the first pause between; each further
-/// one is twice as long.
+/// How often to check whether a new issue is listed, and the first pause; each pause is twice as
+/// long as the one before.
 const MAX_LIST_ATTEMPTS: usize = 5;
 const INITIAL_BACKOFF: Duration = Duration::from_millis(500);
 
 /// Why a plan was not carried out.
 #[derive(Debug, thiserror::Error)]
 pub enum ApplyError {
-    /// GitHub said no.
+    /// GitHub returned an error.
     #[error(transparent)]
     GitHub(#[from] Error),
-    /// What is there cannot be read again.
+    /// The queue cannot be read again.
     #[error(transparent)]
     Read(QueueReadError),
     /// A page cannot be rendered.
@@ -42,49 +42,47 @@ pub enum ApplyError {
     Template(#[from] TemplateError),
 }
 
-/// What came of a plan.
+/// The result of a plan.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ApplyOutcome {
     /// It was carried out.
     Done {
-        /// The index, if it was made or written.
+        /// The queue issue, if it was created or written.
         queue_issue: Option<(u64, String)>,
-        /// What did not go as planned, and does no harm.
+        /// Problems that do no harm.
         warnings: Vec<Warning>,
     },
-    /// Somebody has changed what it was planned on: plan anew.
+    /// Someone changed what the plan is based on: a new plan is needed.
     Conflict,
 }
 
-/// Carries plans out in a repository.
+/// Carries out plans in a repository.
 pub struct QueueWriter<'a> {
-    /// Where.
     pub repository: &'a Repository<'a>,
-    /// Whom the user named as trusted with the queue besides the token's own account.
+    /// The author that is trusted in addition to the token's account.
     pub queue_author: Option<&'a str>,
-    /// Which queue.
     pub queue: &'a QueueName,
-    /// The language of what people are shown.
+    /// The language of issues and comments.
     pub language: Language,
-    /// What the plan was computed from.
+    /// The queue that the plan is based on.
     pub snapshot: &'a QueueSnapshot,
 }
 
-/// How far a plan was carried out.
+/// The progress of a plan.
 #[derive(Default)]
 struct ApplyProgress {
-    /// The users' issues that were made.
+    /// The created per-user issues.
     user_issues: BTreeMap<UserKey, u64>,
     queue_issue: Option<(u64, String)>,
-    /// Whether issues can be assigned to a login, as far as it was asked.
+    /// Whether issues can be assigned to a login, as far as that was checked.
     assignable: BTreeMap<String, bool>,
-    /// Who was not assigned, though they were to be.
+    /// The logins that could not be assigned.
     not_assigned: BTreeSet<String>,
     warnings: Vec<Warning>,
 }
 
 impl QueueWriter<'_> {
-    /// Carries the plan out, in its order.
+    /// Carries out the changes of the plan, in order.
     ///
     /// # Errors
     /// [`ApplyError`] at the first change that GitHub refuses.
@@ -101,7 +99,7 @@ impl QueueWriter<'_> {
         Ok(ApplyOutcome::Done { queue_issue, warnings })
     }
 
-    /// Carries one change out; `false` where somebody has changed what it was planned on.
+    /// Carries out one change; `false` if someone changed what the plan is based on.
     async fn apply_change(
         &self,
         change: &QueueChange,
@@ -158,7 +156,8 @@ impl QueueWriter<'_> {
         self.repository.create_label(&NewLabel { name, color, description }).await
     }
 
-    /// Names the index in the description of the label; `false` where that names another issue now.
+    /// Writes the number of the queue issue into the description of the label; `false` if it names
+    /// another issue now.
     async fn record_number(&self, label: &str, number: u64) -> Result<bool, Error> {
         let description = markers::label_description(number);
         let Some(found) = self.repository.label(label).await? else {
@@ -168,14 +167,14 @@ impl QueueWriter<'_> {
         match markers::queue_number(found.description.as_deref()) {
             Ok(None) => self.repository.describe_label(label, &description).await?,
             Ok(Some(named)) if named == number => {}
-            // A parallel run was quicker, or somebody wrote into it.
+            // A parallel run was faster, or someone edited the description.
             Ok(Some(_)) | Err(_) => return Ok(false),
         }
         Ok(true)
     }
 
-    /// Creates an issue. GitHub refuses the whole of it for one login that cannot be assigned, and
-    /// leaves assignees out in silence where the token may not assign.
+    /// Creates an issue. GitHub rejects the issue if one login cannot be assigned, and silently
+    /// drops assignees if the token cannot assign.
     async fn create(
         &self,
         mut new: NewIssue,
@@ -203,8 +202,7 @@ impl QueueWriter<'_> {
         }
     }
 
-    /// The first of the logins to whom issues can be assigned, as many as GitHub takes. The others
-    /// are remembered.
+    /// The first logins that can be assigned, up to GitHub's limit. The others are recorded.
     async fn assignable(&self, logins: Vec<String>, progress: &mut ApplyProgress) -> Vec<String> {
         let mut assignable = Vec::new();
         for login in logins {
@@ -214,7 +212,7 @@ impl QueueWriter<'_> {
             let known = progress.assignable.get(&login).copied();
             let is_assignable = match known {
                 Some(known) => known,
-                // Where GitHub does not tell, making the issue does.
+                // If GitHub does not say, creating the issue shows it.
                 None => self.repository.is_assignable(&login).await.unwrap_or(true),
             };
             progress.assignable.insert(login.clone(), is_assignable);
@@ -237,7 +235,7 @@ impl QueueWriter<'_> {
         self.update(duplicate.number, None, Some(StateChange::CloseNotPlanned)).await
     }
 
-    /// Writes to an issue; where its conversation is locked, unlocks it and writes once more.
+    /// Writes to an issue. If its conversation is locked, unlocks it and writes again.
     async fn with_unlock<T>(
         &self,
         number: u64,
@@ -255,8 +253,8 @@ impl QueueWriter<'_> {
         }
     }
 
-    /// Comments on an issue. Where it is locked and stays so, that is a warning: what the comment
-    /// tells stands in the issue as well.
+    /// Comments on an issue. If it is locked and cannot be unlocked, that is a warning: the issue
+    /// contains the information as well.
     async fn post_comment(
         &self,
         number: u64,
@@ -314,7 +312,7 @@ impl QueueWriter<'_> {
                 } else {
                     None
                 };
-                // Told twice is better than never, should the run end between the two.
+                // If the run ends between the two, a second comment is better than none.
                 if let Some(comment) = &draft.comment {
                     self.post_comment(existing.number, comment, progress).await?;
                 }
@@ -327,9 +325,9 @@ impl QueueWriter<'_> {
         }
     }
 
-    /// Opens an index whose memory could not be written since its conversation is locked, so that
-    /// people see it. One that a person set aside stays closed: open, it would mean that a person
-    /// has taken that back.
+    /// Opens a queue issue whose state could not be written because the conversation is locked, so
+    /// that people see it. An issue that a person acknowledged stays closed, because opening it
+    /// would mean that a person took that back.
     async fn reopen_after_failure(
         &self,
         draft: &QueueIssueDraft,
@@ -355,7 +353,8 @@ impl QueueWriter<'_> {
         let body = draft.body(&progress.user_issues, &block)?;
         let new = new_issue(&draft.title, &body, &draft.labels, &draft.assignees);
         let issue = self.create(new, progress).await?;
-        // A parallel run may have made one as well, and sets its own aside if it is the later one.
+        // A parallel run may have created one as well, and closes its own if that has the higher
+        // number.
         let snapshot = self.read_snapshot_with(issue.number).await?;
         if let Some(queue_issue) =
             snapshot.queue_issue.filter(|queue_issue| queue_issue.number != issue.number)
@@ -376,10 +375,10 @@ impl QueueWriter<'_> {
         Ok(true)
     }
 
-    /// What is there, once it shows the issue that was just made: a list lags behind, and one that
-    /// does not show our own does not show another's.
+    /// The queue, once it shows the issue that was just created: a list that does not show it yet
+    /// may not show another run's issue either.
     async fn read_snapshot_with(&self, number: u64) -> Result<QueueSnapshot, ApplyError> {
-        // Only now GitHub may have said whom the token belongs to: the author of the issue.
+        // GitHub may only now show the token's account: the author of the issue.
         let trusted_authors =
             TrustedAuthors::of(self.repository.github(), self.queue_author).await?;
         let mut pause = INITIAL_BACKOFF;
@@ -398,8 +397,8 @@ impl QueueWriter<'_> {
         }
     }
 
-    /// The index's body, once the memory's parts are written into comments that the present memory
-    /// does not need.
+    /// The body of the queue issue, after the parts of the state are written into comments that the
+    /// present state does not use.
     async fn body(
         &self,
         draft: &QueueIssueDraft,
@@ -420,7 +419,8 @@ impl QueueWriter<'_> {
                 };
                 match written {
                     Ok(id) => parts.push(id),
-                    // A locked issue takes no comment; with fewer rows its body may hold it all.
+                    // A locked issue accepts no comments; with fewer rows, the body may have space
+                    // for the whole state.
                     Err(error)
                         if error.is_locked() && packed.text.len() <= MAX_INLINE_CHARS_LOCKED =>
                     {
@@ -439,7 +439,7 @@ impl QueueWriter<'_> {
     async fn rewrite_part(&self, number: u64, id: u64, body: &str) -> Result<u64, Error> {
         let update = async || self.repository.update_comment(id, body).await;
         match self.with_unlock(number, update).await {
-            // Somebody has deleted it.
+            // Someone deleted it.
             Err(error) if error.kind == ErrorKind::NotFound => self.create_part(number, body).await,
             outcome => outcome.map(|comment| comment.id),
         }
@@ -464,7 +464,7 @@ fn new_issue(title: &str, body: &str, labels: &[String], assignees: &[String]) -
     }
 }
 
-/// The text in parts of at most [`MAX_PART_CHARS`] characters; it is of one-byte characters alone.
+/// Splits the text into parts of at most [`MAX_PART_CHARS`] characters. It is ASCII.
 fn split_into_parts(text: &str) -> impl Iterator<Item = &str> {
     let mut rest = text;
     std::iter::from_fn(move || {

@@ -81,14 +81,14 @@ impl SkipReason {
 pub enum DestinationError {
     /// The event combines untrusted text with a token that can write.
     #[error(
-        "the event `{0}` is refused: it brings text of strangers together with a token that may write"
+        "the event `{0}` is not supported: it combines untrusted text with a token that can write"
     )]
     Event(String),
     /// The queue is for the default branch.
-    #[error("`publish: {mode}` is not for the event `{event}`")]
+    #[error("`publish: {mode}` does not support the event `{event}`")]
     Mode { mode: &'static str, event: String },
     /// There is no event outside of a workflow.
-    #[error("outside of GitHub Actions nothing tells where to publish")]
+    #[error("outside of GitHub Actions, `--publish` must say where to publish")]
     NoEvent,
 }
 
@@ -101,9 +101,9 @@ impl DestinationError {
                 "audit on `schedule`, `workflow_dispatch`, `push`, `pull_request` or `merge_group`"
             }
             Self::Mode { .. } => {
-                "leave `publish` at `auto`: the queue is for the default branch, the comment for pull requests"
+                "use `publish: auto`: the queue is for the default branch, the comment is for pull requests"
             }
-            Self::NoEvent => "give `--publish issue`, `issue-per-user` or `none`",
+            Self::NoEvent => "use `--publish issue`, `issue-per-user` or `none`",
         }
     }
 }

@@ -4,38 +4,38 @@
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidQueueState {
     /// The issue has no queue state.
-    #[error("the issue holds no memory")]
+    #[error("the issue has no queue state")]
     MissingBlock,
     /// This program did not write the first line.
-    #[error("the line before the memory is damaged")]
+    #[error("the line before the queue state is damaged")]
     Header,
     /// A comment with a part of the state was deleted, or is by another author.
-    #[error("part {0} of the memory is missing")]
+    #[error("part {0} of the queue state is missing")]
     MissingPart(usize),
     /// The checksum does not match the text.
-    #[error("the memory's checksum does not fit")]
+    #[error("the checksum of the queue state does not match")]
     Checksum,
     /// The text is not a queue state.
-    #[error("the memory cannot be unpacked")]
+    #[error("the queue state cannot be read")]
     Unreadable,
     /// A text or a list is longer than any that the program writes.
-    #[error("the memory holds a text or a list that is too long")]
+    #[error("the queue state has a text or a list that is too long")]
     TooLong,
     /// The generation is higher than possible.
-    #[error("the memory's generation {0} cannot be reached")]
+    #[error("the generation {0} of the queue state is not possible")]
     Generation(u64),
     /// The issue in the label's description does not exist.
-    #[error("the issue that the label names as the queue is gone")]
+    #[error("the queue issue in the label's description does not exist")]
     IssueNotFound,
     /// The issue in the label's description does not begin like a queue issue.
-    #[error("the issue's body does not begin with the queue's marker")]
+    #[error("the issue's body does not start with the queue's marker")]
     MissingMarker,
     /// The label's description names an issue with an empty queue state.
-    #[error("the issue holds an empty memory")]
+    #[error("the issue has an empty queue state")]
     Empty,
     /// The state was copied from another issue.
     #[error(
-        "the memory belongs to {}{}",
+        "the queue state belongs to {}{}",
         .issue.map_or_else(|| "no issue".to_owned(), |number| format!("issue #{number}")),
         .run.as_deref().map(|run| format!(" and was written by {run}")).unwrap_or_default()
     )]
@@ -46,9 +46,9 @@ pub enum InvalidQueueState {
         run: Option<String>,
     },
     /// The label's description does not name one issue.
-    #[error("the label's description does not name one issue as the queue")]
+    #[error("the label's description does not name exactly one queue issue")]
     Label,
     /// Another version of the program wrote it.
-    #[error("the memory is of version {0}, which this version does not know")]
+    #[error("this version of iam-stocktake cannot read version {0} of the queue state")]
     Version(u32),
 }

@@ -1,5 +1,5 @@
-//! What tells the program's own issues and comments from others, and what of their bodies is read
-//! back: never a title, and nothing by search.
+//! Markers that identify the program's own issues and comments, and the parts of their bodies that
+//! are read back. Titles are never read, and nothing is found by search.
 
 use std::collections::BTreeSet;
 
@@ -10,24 +10,24 @@ use super::update::UserKey;
 use crate::audit::FindingId;
 use crate::model::policy::hex16;
 
-/// The label of the issues of the default queue, and how the labels of other queues begin.
+/// The label of the default queue's issues, and the prefix of the labels of other queues.
 const LABEL: &str = "iam-stocktake";
 
-/// The label that every issue of a queue bears. Its description carries the queue issue's number.
+/// The label of all issues of a queue. Its description has the number of the queue issue.
 #[must_use]
 pub fn label(queue: &QueueName) -> String {
     if queue.is_default() { LABEL.to_owned() } else { format!("{LABEL}:{queue}") }
 }
 
-/// The description of a queue's label once the queue issue has its first state: what
-/// [`queue_number`] reads.
+/// The description of a queue's label after the first state is written, which [`queue_number`]
+/// reads.
 #[must_use]
 pub fn label_description(number: u64) -> String {
     format!("IAM credentials to remediate. The queue is issue #{number}")
 }
 
-/// The number of the queue issue, by the description of the queue's label; `None` where it carries
-/// none: there is no queue yet.
+/// The number of the queue issue in the label's description; `None` if it has none, because there
+/// is no queue yet.
 ///
 /// # Errors
 /// [`InvalidQueueState::Label`] when it names several issues, or one that cannot exist.
@@ -48,13 +48,13 @@ pub fn queue_number(description: Option<&str>) -> Result<Option<u64>, InvalidQue
     }
 }
 
-/// The first line of the index's body.
+/// The first line of the queue issue's body.
 #[must_use]
 pub fn queue_marker(queue: &QueueName) -> String {
     format!("<!-- iam-stocktake:queue v1 name={queue} -->")
 }
 
-/// The first line of the body of a user's issue.
+/// The first line of a per-user issue's body.
 #[must_use]
 pub fn user_marker(queue: &QueueName, user_key: &UserKey) -> String {
     format!("<!-- iam-stocktake:user v1 queue={queue} user={} -->", user_hash(user_key))
@@ -66,28 +66,28 @@ pub fn pull_request_marker(queue: &QueueName) -> String {
     format!("<!-- iam-stocktake:pull-request v1 queue={queue} -->")
 }
 
-/// The first line of the comment that explains why an issue that a bot closed is open again.
+/// The first line of the comment that explains why an issue is open again that a bot closed.
 pub const CLOSED_BY_BOT: &str = "<!-- iam-stocktake:closed-by-a-bot v1 -->";
 
-/// Sixteen hex digits that stand for a user in a marker.
+/// Sixteen hex digits for a user in a marker.
 #[must_use]
 pub fn user_hash((account, user): &UserKey) -> String {
     hex16(&Sha256::digest(format!("v1|{account}|{user}").as_bytes()))
 }
 
-/// Whether an issue passes for one of this queue by the first line of its body.
+/// Whether the first line of an issue's body has one of this queue's markers.
 #[must_use]
 pub fn is_marked(body: &str, queue: &QueueName) -> bool {
     begins_with(body, &queue_marker(queue)) || parse_user_hash(body, queue).is_some()
 }
 
-/// Whether the body begins with the marker. White space before it is no difference.
+/// Whether the body begins with the marker, after any white space.
 #[must_use]
 pub fn begins_with(body: &str, marker: &str) -> bool {
     body.trim_start().starts_with(marker)
 }
 
-/// The key of the user whom the issue is about, if it is a user's of this queue.
+/// The key of the user in the marker, if it is a per-user issue of this queue.
 #[must_use]
 pub fn parse_user_hash<'b>(body: &'b str, queue: &QueueName) -> Option<&'b str> {
     let beginning = format!("<!-- iam-stocktake:user v1 queue={queue} user=");
@@ -95,7 +95,7 @@ pub fn parse_user_hash<'b>(body: &'b str, queue: &QueueName) -> Option<&'b str> 
     Some(key)
 }
 
-/// The findings whose boxes people have ticked.
+/// The findings whose boxes are checked.
 #[must_use]
 pub fn ticked(body: &str) -> BTreeSet<FindingId> {
     let ticked_row = |line: &str| {
@@ -107,26 +107,27 @@ pub fn ticked(body: &str) -> BTreeSet<FindingId> {
     body.lines().filter_map(ticked_row).collect()
 }
 
-/// Where the memory is: its number and checksum, and what is in the body or in which comments.
+/// The block with the queue state: its generation and checksum, and where its text is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StateBlock {
-    /// The memory's generation.
+    /// The generation of the state.
     pub generation: u64,
-    /// The checksum of its text.
+    /// The checksum of the text.
     pub checksum: String,
-    /// The comments that hold its parts, in their order; none where the text is in the body.
+    /// The comments with the parts of the text, in order; empty if the text is in the body.
     pub parts: Vec<u64>,
-    /// Comments that hold parts of an earlier generation, to be written next.
+    /// Comments with parts of an earlier generation, which will be written next.
     pub spare: Vec<u64>,
-    /// The text, where it is in the body.
+    /// The text, if it is in the body.
     pub text: String,
 }
 
-/// How the block begins, on a line of its own: a name of a user that reads so stands in a row.
+/// The start of the block. It is on a line of its own, because a user name in a row may look the
+/// same.
 const STATE_BLOCK_START: &str = "\n<!-- iam-stocktake:memory v1 ";
 
 impl StateBlock {
-    /// The block for a memory whose parts are in these comments, or in the body if there are none.
+    /// The block for a state whose parts are in these comments, or in the body if there are none.
     #[must_use]
     pub fn new(packed: &PackedState, parts: Vec<u64>, spare: Vec<u64>) -> Self {
         let text = if parts.is_empty() { packed.text.clone() } else { String::new() };
@@ -139,7 +140,7 @@ impl StateBlock {
         }
     }
 
-    /// The block as it stands at the end of the body.
+    /// The block at the end of the body.
     #[must_use]
     pub fn written(&self) -> String {
         let ids = |ids: &[u64]| ids.iter().map(u64::to_string).collect::<Vec<_>>().join(",");
@@ -150,12 +151,12 @@ impl StateBlock {
             ids(&self.parts),
             ids(&self.spare),
         );
-        // Which comments will be written is none of the memory's text, and must check as well.
+        // The list of spare comments is not part of the text, and is checked as well.
         let check = hex16(&Sha256::digest(head.as_bytes()));
         format!("{}{head} check={check}\n{}\n-->", STATE_BLOCK_START.trim_start(), self.text)
     }
 
-    /// Reads the block of a body.
+    /// Parses the block of a body.
     ///
     /// # Errors
     /// [`InvalidQueueState`] when there is none, or none that can be read.
@@ -179,7 +180,7 @@ impl StateBlock {
             })
         };
         let read = read().ok_or(InvalidQueueState::Header)?;
-        // There is one way to write it, the check of its first line included.
+        // There is only one way to write it, including the check of its first line.
         let written = read.written();
         let as_read = written
             .strip_prefix(STATE_BLOCK_START.trim_start())
@@ -187,7 +188,7 @@ impl StateBlock {
         if as_read == Some(block) { Ok(read) } else { Err(InvalidQueueState::Header) }
     }
 
-    /// The memory as text; `part` gives the body of a comment, if it is ours.
+    /// The packed state; `part` returns the body of a trusted comment.
     ///
     /// # Errors
     /// [`InvalidQueueState`] when a part is missing.
@@ -205,7 +206,7 @@ impl StateBlock {
     }
 }
 
-/// What is not the memory: what people are shown.
+/// The body without the queue state.
 #[must_use]
 pub fn without_state_block(body: &str) -> &str {
     body.rsplit_once(STATE_BLOCK_START).map_or(body, |(visible, _)| visible).trim_end()
@@ -213,7 +214,7 @@ pub fn without_state_block(body: &str) -> &str {
 
 const PART_MARKER: &str = "<!-- iam-stocktake:memory-part v1\n";
 
-/// A comment that holds a part of the memory; `page` is what people are shown of it.
+/// A comment with a part of the state; `page` is the visible text.
 #[must_use]
 pub fn part_comment(page: &str, text: &str) -> String {
     format!("{PART_MARKER}{text}\n-->\n{page}")

@@ -121,19 +121,17 @@ pub enum InvalidAudit {
     )]
     FormerAccountAudited(AccountId),
     /// A name that is too long for an IAM user.
-    #[error(
-        "it names a user with {0} characters, and IAM's names have at most 64: make the audit anew"
-    )]
+    #[error("it has a user name with {0} characters, but IAM allows 64: create the audit again")]
     NameTooLong(usize),
     /// An account is in two audits.
-    #[error("account {0} is in another of the audits too: give one audit an account")]
+    #[error("account {0} is in another audit too: publish one audit per account")]
     DuplicateAccount(AccountId),
     /// The audit has no accounts.
-    #[error("it audits no account")]
+    #[error("it has no accounts")]
     NoAccount,
     /// The time of the audit is in the future, so the queue would reject every later audit as
     /// older.
-    #[error("it was made at {0}, which is still to come: make it without --now")]
+    #[error("its time {0} is in the future: create it without --now")]
     FromFuture(DateTime<Utc>),
 }
 

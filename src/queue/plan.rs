@@ -1,5 +1,5 @@
-//! What is to be changed in the issue tracker, as a value: computed from what is wanted and what is
-//! there, printed by `--dry-run`, and carried out by `apply`.
+//! The plan for the issues, as a value: computed from what is wanted and what is there, printed by
+//! `--dry-run`, and carried out by `apply`.
 
 mod assignees;
 mod queue_issue;
@@ -22,42 +22,41 @@ use crate::model::inventory::AccountId;
 use crate::model::policy::Rule;
 use crate::templates::{Language, Page, SafeText, TemplateError, render};
 
-/// How many findings of a kind the comment names; the rest is counted.
+/// The maximum number of findings of a kind in the comment. Further findings are counted.
 const MAX_NAMED: usize = 10;
-/// GitHub refuses bodies of over 65 536 characters; ours stay well below, in characters and bytes.
+/// GitHub rejects bodies with more than 65 536 characters. This limit is well below, in bytes.
 pub const MAX_BODY_BYTES: usize = 60_000;
 
-/// What the queue is to be like.
+/// What the queue should look like.
 #[derive(Debug, Clone)]
 pub struct QueueOptions {
-    /// Which queue.
     pub queue: QueueName,
-    /// Whether each user has an issue as well.
+    /// Whether each user has an issue.
     pub per_user: bool,
-    /// The index's title, when it is made.
+    /// The title of a new queue issue.
     pub title: Option<String>,
-    /// Labels besides the fixed one.
+    /// Labels in addition to the fixed one.
     pub labels: Vec<String>,
-    /// Who is assigned to issues that are made.
+    /// The assignees of new issues.
     pub assignees: Vec<String>,
-    /// Whether owners are assigned to their users' issues.
+    /// Whether owners are assigned to the issues of their users.
     pub assign_owners: bool,
-    /// The language of what people are shown.
+    /// The language of issues and comments.
     pub language: Language,
-    /// How long a finding may stand before it is overdue.
+    /// The days after which an open finding is overdue.
     pub due_within_days: u32,
     /// The day of the run.
     pub today: NaiveDate,
-    /// The page of the run that tells more.
+    /// The run's page, for links.
     pub run: Option<SafeText>,
-    /// The address of that page, for the memory; `None` where this is no workflow run.
+    /// The run's page, for the queue state; `None` outside of a workflow run.
     pub run_url: Option<String>,
-    /// What this run has observed as completely as it was asked to.
+    /// The rules for which this run has all requested evidence.
     pub observed_now: BTreeSet<(AccountId, Rule)>,
 }
 
 impl QueueOptions {
-    /// The fixed label and the others, each once.
+    /// The fixed label and the others, without duplicates.
     fn all_labels(&self) -> Vec<String> {
         let mut labels = vec![markers::label(&self.queue)];
         for label in &self.labels {
@@ -73,36 +72,35 @@ impl QueueOptions {
 /// A change of an issue's state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StateChange {
-    /// Open it again.
+    /// Reopen it.
     Reopen,
-    /// Close it: nothing stands any more.
+    /// Close it, because nothing is open.
     CloseCompleted,
-    /// Close it: whatever stands was set aside by a person.
+    /// Close it, because a person acknowledged everything that is open.
     CloseNotPlanned,
 }
 
-/// One change.
 #[derive(Debug, Clone)]
 pub enum QueueChange {
-    /// Make a label, unless it is there.
+    /// Create a label if it does not exist.
     CreateLabel(String),
-    /// Close an issue that a parallel run made, and point at the one that stays.
+    /// Close the duplicate of a parallel run, and link the issue to keep.
     CloseDuplicate {
         /// Which.
         duplicate: DuplicateIssue,
         /// What is said.
         comment: String,
     },
-    /// Put back labels that somebody took away.
+    /// Restore labels that someone removed.
     AddLabels {
         /// The issue.
         number: u64,
         /// The labels.
         labels: Vec<String>,
     },
-    /// Make the issue of a user.
+    /// Create a per-user issue.
     CreateUserIssue {
-        /// Whom it is about.
+        /// The user.
         user_key: UserKey,
         /// Its title.
         title: String,
@@ -110,38 +108,38 @@ pub enum QueueChange {
         body: String,
         /// Its labels.
         labels: Vec<String>,
-        /// Who is assigned.
+        /// Its assignees.
         assignees: Vec<String>,
     },
-    /// Bring the issue of a user up to date.
+    /// Update a per-user issue.
     UpdateUserIssue {
         /// The issue.
         number: u64,
-        /// The body, if it is another than this was planned on.
+        /// The new body, if it changes.
         body: Option<BodyEdit>,
-        /// Its state, if that changes.
+        /// Its new state, if it changes.
         state_change: Option<StateChange>,
-        /// What is said besides.
+        /// A comment.
         comment: Option<String>,
     },
-    /// Make or write the index, and with it the memory.
+    /// Create or write the queue issue, and the queue state in it.
     WriteQueueIssue(Box<QueueIssueDraft>),
-    /// Write the number of the index into the description of the queue's label, once the index has
-    /// its first memory: from then on no other issue is the queue.
+    /// Write the number of the queue issue into the description of the label, after the first state
+    /// is written. From then on, no other issue is the queue issue.
     RecordNumber {
         /// The label.
         label: String,
-        /// The index, where it is not made by this plan.
+        /// The queue issue, if this plan does not create it.
         queue_issue: Option<u64>,
     },
 }
 
-/// A body in the place of another. If somebody has changed that meanwhile, a new plan is due.
+/// A new body. If someone changed the old one in the meantime, a new plan is needed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BodyEdit {
-    /// The body that is to be.
+    /// The new body.
     pub body: String,
-    /// The body that this was planned on.
+    /// The body that the plan is based on.
     pub previous_body: String,
 }
 
@@ -150,19 +148,19 @@ pub struct BodyEdit {
 pub struct QueuePlan {
     /// The changes.
     pub changes: Vec<QueueChange>,
-    /// Names that issues were to be assigned to and that cannot be a login.
+    /// Assignees that are not valid logins.
     pub invalid_logins: BTreeSet<String>,
 }
 
 impl QueuePlan {
-    /// Whether there is nothing to do.
+    /// Whether there are no changes.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.changes.is_empty()
     }
 }
 
-/// Computes what is to be done. `previous` is the state that the snapshot holds.
+/// Computes the plan. `previous` is the state in the snapshot.
 ///
 /// # Errors
 /// [`TemplateError`] when a page cannot be rendered.
@@ -186,8 +184,8 @@ pub fn plan(
         options.per_user && user_issues::needs_user_issue(snapshot, &update.queue_state);
     let queue_issue = queue_issue::plan(snapshot, previous, update, options, creates_user_issues)?;
     if options.per_user {
-        // They show the memory that the index will hold, so that the next run finds them as they are
-        // to be.
+        // They show the state that the queue issue will have, so that the next run finds them
+        // unchanged.
         let queue_state =
             queue_issue.as_ref().map_or(&update.queue_state, QueueIssueDraft::queue_state);
         changes.extend(user_issues::plan(
@@ -220,7 +218,7 @@ pub fn plan(
     Ok(QueuePlan { changes: ordered, invalid_logins })
 }
 
-/// The issues from which somebody has taken the fixed label. The others are people's to choose.
+/// The issues without the fixed label. Other labels are up to people.
 fn unlabeled(snapshot: &QueueSnapshot, fixed: &str) -> Vec<u64> {
     let is_label = |label: &String| label.eq_ignore_ascii_case(fixed);
     let issues = snapshot.queue_issue.iter().chain(snapshot.user_issues.values());
@@ -228,7 +226,7 @@ fn unlabeled(snapshot: &QueueSnapshot, fixed: &str) -> Vec<u64> {
     unlabeled.map(|issue| issue.number).collect()
 }
 
-/// The comment about what has happened, if anything has that people are to be told of.
+/// The comment about changes, if any of them is worth one.
 fn change_comment(
     update: &QueueUpdate,
     rows: &RowBuilder<'_>,
@@ -246,8 +244,8 @@ fn change_comment(
     render(Page::QueueChanges, options.language, view).map(Some)
 }
 
-/// The comment on an issue that is opened again: what a bot should be told, once, or that a person
-/// closed it too early.
+/// The comment on a reopened issue: what to do about a bot, once, or that a person closed it too
+/// early.
 fn reopen_comment(
     existing: &ExistingIssue,
     options: &QueueOptions,
@@ -320,7 +318,7 @@ fn write_edit(
     write!(f, "{} {what}", acts.join(" and "))
 }
 
-/// The users against whom something stands, the longest disuse first.
+/// The users with open findings, the longest disuse first.
 fn users_by_disuse(queue_state: &QueueState) -> Vec<UserKey> {
     let mut open: Vec<_> = queue_state
         .open()
@@ -328,7 +326,7 @@ fn users_by_disuse(queue_state: &QueueState) -> Vec<UserKey> {
             (entry.finding.reference.map(|(_, at)| at), user_key_of(&entry.finding), *id)
         })
         .collect();
-    // What has no date comes last.
+    // Findings without a date come last.
     open.sort_by(|a, b| (a.0.is_none(), a).cmp(&(b.0.is_none(), b)));
     let mut users = Vec::new();
     let mut seen = BTreeSet::new();

@@ -1,4 +1,5 @@
-//! What is said on a pull request: what is new, what is known, and what it does to the allowlist.
+//! The pull request comment: what is new, what is known, and what the pull request changes in the
+//! allowlist.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,45 +20,46 @@ use crate::model::policy::remediation::RemediationPolicy;
 use crate::model::policy::{Level, Policy, Rule};
 use crate::templates::{Language, Page, SafeText, TemplateError, render};
 
-/// The most rows of each list.
+/// The maximum number of rows in each list.
 const MAX_ROWS: usize = 50;
-/// After how many days without a sign of life the queue's schedule counts as dead.
+/// The days without an update after which the queue's schedule is reported as not working.
 const SCHEDULE_STOPPED_DAYS: i64 = 8;
-/// The most characters of a list of owners or paths: the file may name any number of them.
+/// The longest list of owners or paths, in characters: the file can contain any number.
 const MAX_LIST_CHARS: usize = 400;
 
-/// What a pull request changes about the findings.
+/// What a pull request changes.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct PullRequestChanges {
-    /// Open without it, exempted with it.
+    /// Findings that are open without it, and exempted with it.
     pub exempts: BTreeSet<FindingId>,
-    /// Open with it, and without it exempted or not counted: it removes an exemption, or its policy
-    /// is stricter.
+    /// Findings that it brings back: they are exempted or not counted without it, because it
+    /// removes an exemption or has a stricter policy.
     pub uncovers: BTreeSet<FindingId>,
-    /// Open only by the older policy of the commit that it branched off from: merging it does not
+    /// Findings that are open only because of the older policy of the merge base. Merging does not
     /// bring them.
     pub outdated: BTreeSet<FindingId>,
-    /// Where it would have the policy ask for less: not heeded in this run.
+    /// Where its policy is less strict. This run ignores that.
     pub loosens: Vec<PolicyChange>,
-    /// What it changes about the remedy, to the looser or the stricter: this run remedies nothing.
+    /// What it changes about remediation, in either direction. This run does not remediate.
     pub remediation: Vec<PolicyChange>,
-    /// Accounts that it declares to be no longer audited.
+    /// Accounts that it adds to `former_accounts`.
     pub drops: Vec<FormerAccount>,
     /// What it was compared with.
     pub compared: Baseline,
 }
 
-/// What a proposal's allowlist was compared with.
+/// What the allowlist of a pull request was compared with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Baseline {
-    /// The earlier allowlist, or the defaults where there was none.
+    /// The earlier allowlist, or the defaults if there was none.
     #[default]
     BaseAllowlist,
-    /// The defaults: the earlier allowlist is broken.
+    /// The defaults, because the earlier allowlist is invalid.
     Defaults,
-    /// Nothing: the earlier allowlist could not be read.
+    /// Nothing, because the earlier allowlist could not be read.
     Unavailable,
-    /// Nothing: the allowlist is in another repository, so that the proposal does not change it.
+    /// Nothing, because the allowlist is in another repository and the pull request does not change
+    /// it.
     OtherRepository,
 }
 
@@ -72,21 +74,21 @@ impl Baseline {
     }
 }
 
-/// A place in which the head's policy is another than the base's.
+/// A setting that differs between the head and the base.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct PolicyChange {
-    /// What is changed: the key of the allowlist's policy, or the rule.
+    /// The key in the allowlist's policy, or the rule.
     pub what: String,
-    /// As the base has it; empty where it has none.
+    /// The value in the base; empty if it has none.
     pub from: String,
-    /// As the head has it; empty where it has none.
+    /// The value in the head; empty if it has none.
     pub to: String,
 }
 
 impl PullRequestChanges {
-    /// Compares the same evidence judged by the earlier allowlists, each with its own policy, and as
-    /// this run judges it. Only what no earlier allowlist has is the proposal's own doing. What the
-    /// queue would not hold anyway is left out.
+    /// Compares the findings for the earlier allowlists, each with its own policy, with the
+    /// findings of this run. Only what no earlier allowlist has is caused by the pull request.
+    /// Findings that do not enter the queue are ignored.
     #[must_use]
     pub fn compare(self, earlier: &[Observation], head: &Observation) -> Self {
         let status = |observation: &Observation, id: &FindingId| {
@@ -108,14 +110,14 @@ impl PullRequestChanges {
         }
     }
 
-    /// Sets apart what is open in this run, and neither by the head's own allowlist and policy nor by
-    /// the tip's. What the proposal uncovers is said of those findings anyway.
+    /// Separates the findings that are open in this run, but neither with the head's own allowlist
+    /// and policy nor with the tip's. Findings that the pull request brings back are not affected.
     #[must_use]
     pub fn mark_outdated(self, own: &Observation, tip: &Observation, judged: &Observation) -> Self {
         let is_open = |observation: &Observation, id: &FindingId| {
             observation.findings.get(id).is_some_and(ObservedFinding::needs_remediation)
         };
-        // Nobody knows of a finding whose evidence is missing.
+        // A finding with missing evidence is unknown.
         let is_unknown = |observation: &Observation, id: &FindingId| {
             observation.findings.get(id).is_some_and(|seen| seen.status == FindingStatus::Unknown)
         };
@@ -128,16 +130,16 @@ impl PullRequestChanges {
         Self { outdated, ..self }
     }
 
-    /// The findings that do not count as new though the queue does not hold them.
+    /// The findings that do not count as new although they are not in the queue.
     #[must_use]
     pub fn not_new(&self) -> BTreeSet<FindingId> {
         self.uncovers.union(&self.outdated).copied().collect()
     }
 
-    /// Whether there is nothing to say about what it changes.
+    /// Whether there is nothing to report.
     fn is_empty(&self) -> bool {
         let compared = match self.compared {
-            // It says the same about every pull request.
+            // It is the same for every pull request.
             Baseline::OtherRepository => Baseline::BaseAllowlist,
             compared => compared,
         };
@@ -145,7 +147,7 @@ impl PullRequestChanges {
     }
 }
 
-/// The stricter of two policies, and where the head's is the looser one.
+/// The stricter of two policies, and where the head's policy is less strict.
 #[must_use]
 pub fn stricter(base: &Policy, head: &Policy) -> (Policy, Vec<PolicyChange>) {
     let mut loosens = Vec::new();
@@ -172,8 +174,8 @@ pub fn stricter(base: &Policy, head: &Policy) -> (Policy, Vec<PolicyChange>) {
     (base.stricter(head), loosens)
 }
 
-/// What a head changes about the remedy, key by key; where the file says nothing of it, no key has a
-/// value. Whose users are remedied is named only if `names` may be.
+/// What the head changes about remediation, key by key. Keys have no value if the file has no
+/// `remediation`. Owners are shown only if `names` can be.
 #[must_use]
 pub fn remediation_changes(
     base: Option<&RemediationPolicy>,
@@ -199,7 +201,7 @@ pub fn remediation_changes(
         .collect()
 }
 
-/// The beginning of a text of which there may be any amount.
+/// The beginning of a long text.
 fn cut(text: &str) -> String {
     match text.char_indices().nth(MAX_LIST_CHARS) {
         Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
@@ -207,9 +209,9 @@ fn cut(text: &str) -> String {
     }
 }
 
-/// The keys of the remedy that have a value, as the allowlist file has them.
+/// The `remediation` keys with their values, as in the allowlist file.
 fn remediation_settings(policy: &RemediationPolicy) -> BTreeMap<&'static str, String> {
-    // Every field is named, so that a new one cannot be changed unsaid.
+    // All fields are listed, so that a new one cannot be forgotten.
     let RemediationPolicy {
         deactivate_after_days,
         delete_after_days,
@@ -238,41 +240,39 @@ fn remediation_settings(policy: &RemediationPolicy) -> BTreeMap<&'static str, St
     values.into_iter().filter(|(_, text)| !text.is_empty()).collect()
 }
 
-/// What the comment is made of.
+/// What the comment is made from.
 #[derive(Debug)]
 pub struct PullRequestComment<'a> {
-    /// Which queue.
     pub queue: &'a QueueName,
-    /// What was seen.
+    /// The observation of this run.
     pub observation: &'a Observation,
-    /// What the queue knows; `None` where there is none.
+    /// The queue state; `None` without a queue.
     pub queue_state: Option<&'a QueueState>,
-    /// The queue's index, as GitHub links it from here.
+    /// The link to the queue issue.
     pub index: Option<SafeText>,
-    /// What the pull request changes.
     pub pull_request_changes: &'a PullRequestChanges,
-    /// Its findings by what the queue knows of them.
+    /// Its findings, by their state in the queue.
     pub gate_counts: &'a GateCounts,
-    /// Accounts that the queue knows and this run did not audit.
+    /// Accounts in the queue state that this run did not audit.
     pub unaudited: &'a BTreeSet<AccountId>,
-    /// What the gate says.
+    /// The result of the gate.
     pub gate: Gate,
     /// The day of the run.
     pub today: NaiveDate,
     /// The allowlist's path.
     pub allowlist: Option<&'a str>,
-    /// The page of the run.
+    /// The run's page.
     pub run: Option<SafeText>,
-    /// Whether names may be named.
+    /// Whether names can be shown.
     pub names: bool,
 }
 
 #[derive(Debug, Serialize)]
 struct PullRequestView {
     gate: &'static str,
-    /// Of level error, and not held by the queue.
+    /// Errors that are not in the queue.
     new: FindingList,
-    /// The others that the queue does not hold.
+    /// Warnings that are not in the queue.
     warnings: FindingList,
     known: FindingList,
     uncovers: FindingList,
@@ -282,7 +282,7 @@ struct PullRequestView {
     remedy: Vec<PolicyChange>,
     drops: FormerAccountList,
     compared: &'static str,
-    /// Findings that stand.
+    /// Open findings.
     open: usize,
     errors: usize,
     overdue: usize,
@@ -295,7 +295,7 @@ struct PullRequestView {
     unaudited: AccountListView,
     allowlist: Option<String>,
     run: Option<SafeText>,
-    /// Whether names may be named.
+    /// Whether names can be shown.
     names: bool,
 }
 
@@ -308,7 +308,7 @@ struct FindingList {
 
 #[derive(Debug, Serialize)]
 struct FormerAccountList {
-    /// How many accounts.
+    /// The number of accounts.
     count: usize,
     rows: Vec<FormerAccountRow>,
     left_out: usize,
@@ -323,7 +323,7 @@ struct FormerAccountRow {
 
 #[derive(Debug, Serialize)]
 struct IncompleteAccountList {
-    /// How many accounts.
+    /// The number of accounts.
     count: usize,
     rows: Vec<IncompleteAccountRow>,
     left_out: usize,
@@ -336,7 +336,7 @@ struct IncompleteAccountRow {
 }
 
 impl PullRequestComment<'_> {
-    /// Whether there is anything to say but that all is well.
+    /// Whether there is anything to report.
     #[must_use]
     pub fn has_content(&self) -> bool {
         !self.gate_counts.new.is_empty()
@@ -367,7 +367,7 @@ impl PullRequestComment<'_> {
         checked.filter(|day| (self.today - *day).num_days() > SCHEDULE_STOPPED_DAYS)
     }
 
-    /// Each list with at most so many rows.
+    /// The page with at most this many rows per list.
     fn view(&self, max_rows: usize) -> PullRequestView {
         let Self { gate_counts, pull_request_changes, .. } = self;
         let not_new = pull_request_changes.not_new();
@@ -377,7 +377,7 @@ impl PullRequestComment<'_> {
         PullRequestView {
             gate: self.gate.id(),
             new: self.list(gate_counts.new.iter().copied(), max_rows),
-            // Without a queue nobody can tell.
+            // Unknown without a queue.
             warnings: self.list(
                 open().filter(|id| self.queue_state.is_some() && is_new(id) && of_warning(id)),
                 max_rows,
@@ -408,12 +408,12 @@ impl PullRequestComment<'_> {
         }
     }
 
-    /// Whether the queue holds the finding, and this pull request does not bring it back.
+    /// Whether the finding is in the queue, and this pull request does not bring it back.
     fn is_in_queue(&self, id: FindingId) -> bool {
         self.open_entry(id).is_some() && !self.pull_request_changes.uncovers.contains(&id)
     }
 
-    /// What the queue holds of a finding; `None` where it is not open there.
+    /// The entry in the queue; `None` if it is not open there.
     fn open_entry(&self, id: FindingId) -> Option<&QueueEntry> {
         let entry = self.queue_state?.entries.get(&id)?;
         entry.open_since().map(|_| entry)

@@ -1,21 +1,21 @@
-//! Asks GitHub what it shows of a queue.
+//! Reads the queue from GitHub.
 
 use super::markers::{self, StateBlock};
 use super::snapshot::{BotClosure, ExistingIssue, QueueSnapshot, UntrustedIssue};
 use super::state::{InvalidQueueState, QueueName, QueueState};
 use crate::github::{Comment, Error, ErrorKind, GitHub, Issue, IssueFilter, Repository};
 
-/// Whose issues and comments are taken for a queue's own.
+/// The authors whose issues and comments belong to the queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TrustedAuthors {
-    /// The logins of the token's own account; none while GitHub does not say.
+    /// The logins of the token's account; empty if GitHub does not say.
     own_logins: Vec<String>,
-    /// Whom the user named.
+    /// The author in the setting `queue-author`.
     queue_author: Option<String>,
 }
 
 impl TrustedAuthors {
-    /// The account that the token belongs to, and the one that the user named.
+    /// The token's account, and the author in the setting.
     ///
     /// # Errors
     /// [`Error`] when GitHub cannot be asked.
@@ -24,27 +24,27 @@ impl TrustedAuthors {
         Ok(Self { own_logins, queue_author: queue_author.map(str::to_owned) })
     }
 
-    /// Whether what an account wrote is the queue's own. GitHub compares logins without case.
+    /// Whether an account's issues and comments are trusted. GitHub compares logins without case.
     #[must_use]
     pub fn includes(&self, author: Option<&str>) -> bool {
         let is_named = |author: &str| self.creators().any(|it| it.eq_ignore_ascii_case(author));
         author.is_some_and(is_named)
     }
 
-    /// Whether it is the token's own account.
+    /// Whether it is the token's account.
     #[must_use]
     pub fn is_own(&self, author: Option<&str>) -> bool {
         author
             .is_some_and(|author| self.own_logins.iter().any(|it| it.eq_ignore_ascii_case(author)))
     }
 
-    /// Whether GitHub said whom the token belongs to.
+    /// Whether GitHub said which account the token belongs to.
     #[must_use]
     pub const fn knows_own_login(&self) -> bool {
         !self.own_logins.is_empty()
     }
 
-    /// The logins of the token's own account.
+    /// The logins of the token's account.
     #[must_use]
     pub fn own_logins(&self) -> &[String] {
         &self.own_logins
@@ -56,21 +56,20 @@ impl TrustedAuthors {
     }
 }
 
-/// Why a queue cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum QueueReadError {
-    /// GitHub could not be asked.
+    /// GitHub returned an error.
     #[error(transparent)]
     GitHub(#[from] Error),
     /// The description of the label is damaged.
     #[error("{0}")]
     Label(InvalidQueueState),
-    /// Others than those who are trusted wrote what passes for the queue issue, and nobody else did.
-    #[error("every issue that passes for the queue is by an account that is not trusted")]
+    /// Only authors who are not trusted wrote issues with the queue's marker.
+    #[error("every issue with the queue's marker is by an author who is not trusted")]
     UntrustedIssues {
         /// The issues.
         issues: Vec<UntrustedIssue>,
-        /// The logins of the token's own account, as far as GitHub says.
+        /// The logins of the token's account, as far as GitHub says.
         own_logins: Vec<String>,
     },
 }
@@ -96,28 +95,28 @@ impl From<Issue> for ExistingIssue {
     }
 }
 
-/// How a queue's issues are looked for.
+/// How to find a queue's issues.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum IssueSearch {
     /// By the queue's label.
     ByLabel,
-    /// By their authors too: somebody may have taken the label off a user's issue. Before an issue
-    /// is made, nothing else tells that it is not there. The queue issue itself is never looked for
-    /// so: whoever deletes the label starts over.
+    /// Also by author, because someone may have removed the label from a per-user issue. This is
+    /// the only way to see that it exists before it is created. The queue issue itself is never
+    /// searched by author: deleting the label starts a new queue.
     ByAuthor,
 }
 
-/// What the label of a queue leads to.
+/// The issues of a label.
 struct LabeledIssues {
     /// The issue number in the label's description.
     number: Option<u64>,
-    /// The issues with the label, and the one of that number, by those who are trusted.
+    /// The issues with the label, and the one with that number, by trusted authors.
     issues: Vec<ExistingIssue>,
-    /// The issues that pass for the queue's, by others.
+    /// The issues with the queue's marker by other authors.
     untrusted: Vec<UntrustedIssue>,
 }
 
-/// A queue as GitHub shows it, with the comments that its memory needs.
+/// Reads a queue, with the comments that have parts of its state.
 ///
 /// # Errors
 /// [`QueueReadError`] when it cannot be read, or is not of those who are trusted.
@@ -153,8 +152,8 @@ pub async fn read_snapshot(
     Ok(snapshot)
 }
 
-/// Looks up who closed the issues whose findings still call for action, since only a person's
-/// decision counts. A list may leave out who closed an issue, so each is read by itself.
+/// Finds out who closed issues with findings that need action, because only a person's decision
+/// counts. A list may not say who closed an issue, so each one is read.
 ///
 /// # Errors
 /// [`Error`] when an issue or its comments cannot be read.
@@ -169,7 +168,7 @@ pub async fn find_closers(
         let issue = repository.issue(existing.number).await?;
         (existing.is_open, existing.state_reason, existing.closed_at) =
             (issue.is_open, issue.state_reason, issue.closed_at);
-        // Where the account is gone, it was a person's.
+        // If the account was deleted, it was a person's.
         let Some(bot) = issue.closed_by.filter(|it| it.is_bot && !existing.is_open) else {
             continue;
         };
@@ -183,7 +182,7 @@ pub async fn find_closers(
     Ok(())
 }
 
-/// What the label leads to, without comments; and whether that shows an issue that was just made.
+/// Reads the issues of the label without comments, and whether they include a new issue.
 ///
 /// # Errors
 /// [`QueueReadError`] when it cannot be read, or is not of those who are trusted.
@@ -234,8 +233,8 @@ async fn labeled(
     })
 }
 
-/// Refuses to go on where the queue issue is by an account that is not trusted: to take it for none
-/// would make a second one, or let whoever may write issues decide about the gate.
+/// Rejects a queue issue by an author who is not trusted. Ignoring it would create a second one, or
+/// let everyone who can write issues control the gate.
 fn reject_untrusted(
     ours: &[Issue],
     others: &[Issue],
@@ -246,7 +245,7 @@ fn reject_untrusted(
     let marker = markers::queue_marker(queue);
     let passes = |issue: &&Issue| match number {
         Some(number) => issue.number == number,
-        // A user's issue alone is no queue that could be meant.
+        // A per-user issue alone is not a queue.
         None => markers::begins_with(&issue.body, &marker),
     };
     let issues: Vec<_> = others.iter().filter(passes).cloned().map(UntrustedIssue::from).collect();
@@ -259,7 +258,7 @@ fn reject_untrusted(
     })
 }
 
-/// All issues by those who are trusted.
+/// All issues by trusted authors.
 async fn issues_by_author(
     repository: &Repository<'_>,
     trusted_authors: &TrustedAuthors,
@@ -269,7 +268,7 @@ async fn issues_by_author(
         let filter = IssueFilter { label: None, creator: Some(creator.clone()) };
         match repository.issues(&filter).await {
             Ok(issues) => found.extend(issues.into_iter().map(ExistingIssue::from)),
-            // An account that is gone cannot be filtered by.
+            // GitHub rejects the filter if the account was deleted.
             Err(error) if error.kind == ErrorKind::Unprocessable => {}
             Err(error) => return Err(error),
         }

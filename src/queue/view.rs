@@ -1,4 +1,4 @@
-//! What the pages of the queue show: dates and never ages, so that a run without news writes nothing.
+//! What the queue's pages show: dates instead of ages, so that a run without news writes nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,18 +14,19 @@ use crate::model::inventory::{AccountId, CredentialKind};
 use crate::model::policy::{Level, Rule};
 use crate::templates::{SafeText, escape_invisible};
 
-/// How many days what was settled is shown.
+/// How many days findings are shown after they are no longer open.
 const RESOLVED_SHOWN_DAYS: i64 = 30;
-/// The most characters of a name that are shown; IAM's are shorter, but audits hold anything.
+/// The longest name that is shown, in characters. IAM's names are shorter, but audits can contain
+/// anything.
 const MAX_NAME_CHARS: usize = 128;
-/// The most warnings about what was not observed, and the most accounts that each of them names.
+/// The maximum number of warnings about incomplete rules, and of the accounts in each.
 const MAX_UNOBSERVED: usize = 10;
 const MAX_ACCOUNTS: usize = 50;
 
-/// One finding.
+/// A row with a finding.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct FindingRow {
-    /// The marker by which its box is known again.
+    /// The marker that identifies its box.
     marker: SafeText,
     ticked: bool,
     id: SafeText,
@@ -42,22 +43,22 @@ pub(super) struct FindingRow {
     clock: Option<QueueRemediationView>,
     /// `open`, `exempted`, `cleared` or `not-counted`.
     state: &'static str,
-    /// Since when it is in that state; none where the queue does not hold it.
+    /// The day since which it has that state; `None` if it is not in the queue.
     since: Option<SafeText>,
     due: Option<SafeText>,
     overdue: bool,
     acknowledged: bool,
-    /// The issue of the user, where each has one.
+    /// The per-user issue, if there is one.
     issue: Option<SafeText>,
 }
 
-/// How far the remedy has come with a credential.
+/// The remediation of a credential.
 #[derive(Debug, Clone, Serialize)]
 struct QueueRemediationView {
     /// `notified`, `deactivated` or `inactive`.
     reached: &'static str,
     since: SafeText,
-    /// `deactivate` or `delete`, and the first day of it; none where nobody can say.
+    /// `deactivate` or `delete`, and its first day; `None` if it is unknown.
     next: Option<&'static str>,
     next_from: Option<SafeText>,
 }
@@ -74,7 +75,7 @@ impl From<RemediationProgress> for QueueRemediationView {
 }
 
 impl FindingRow {
-    /// A finding that the queue need not hold.
+    /// A finding that need not be in the queue.
     pub(super) fn of(id: FindingId, finding: &FindingRef, level: Level) -> Self {
         Self {
             marker: SafeText::row_marker(id),
@@ -100,7 +101,7 @@ impl FindingRow {
         }
     }
 
-    /// A finding that the queue holds, as it is seen now.
+    /// A finding in the queue.
     pub(super) fn from_entry(id: FindingId, seen: &ObservedFinding, entry: &QueueEntry) -> Self {
         Self {
             since: entry.open_since().map(SafeText::new),
@@ -110,13 +111,13 @@ impl FindingRow {
     }
 }
 
-/// What rows are made with.
+/// What rows are made from.
 pub(super) struct RowBuilder<'a> {
     pub(super) queue_state: &'a QueueState,
     pub(super) due_within_days: u32,
-    /// The boxes that people ticked.
+    /// The checked boxes.
     pub(super) ticked: &'a BTreeSet<FindingId>,
-    /// The numbers of the users' issues.
+    /// The numbers of the per-user issues.
     pub(super) issues: &'a BTreeMap<UserKey, u64>,
 }
 
@@ -151,7 +152,7 @@ impl RowBuilder<'_> {
     }
 }
 
-/// A text as people are shown it: what is invisible made visible, and what is too long cut.
+/// Text to show: invisible characters are made visible, and long text is shortened.
 fn truncate_name(text: &str) -> String {
     let text = escape_invisible(text);
     match text.char_indices().nth(MAX_NAME_CHARS) {
@@ -160,7 +161,7 @@ fn truncate_name(text: &str) -> String {
     }
 }
 
-/// What stands, the longest disuse first.
+/// The open findings, the longest disuse first.
 fn open_entries<'a>(
     entries: impl Iterator<Item = (FindingId, &'a QueueEntry)>,
 ) -> Vec<(FindingId, &'a QueueEntry)> {
@@ -169,8 +170,8 @@ fn open_entries<'a>(
     open
 }
 
-/// What was settled lately, the latest first. `today` is the day that the queue was last written, so
-/// that the passing of days alone changes nothing.
+/// The findings that are no longer open, the latest first. `today` is the day on which the queue
+/// was last written, so that the page does not change with time alone.
 fn resolved_entries<'a>(
     entries: impl Iterator<Item = (FindingId, &'a QueueEntry)>,
     today: NaiveDate,
@@ -197,7 +198,7 @@ fn sort_key((id, entry): (FindingId, &QueueEntry)) -> impl Ord + use<'_> {
     (date.is_none(), date, finding.account, finding.user.as_str(), id)
 }
 
-/// An account of the index.
+/// An account in the queue issue.
 #[derive(Debug, Serialize)]
 pub(super) struct QueueAccountView {
     id: SafeText,
@@ -205,14 +206,14 @@ pub(super) struct QueueAccountView {
     rows: Vec<FindingRow>,
 }
 
-/// Rules that nobody knows about now, in some accounts.
+/// Rules that are incomplete now, in some accounts.
 #[derive(Debug, Serialize)]
 pub(super) struct UnobservedRules {
-    /// The day on which they were last observed completely; none if that never was.
+    /// The day on which they were last complete; `None` for never.
     since: Option<SafeText>,
     rules: Vec<SafeText>,
     accounts: Vec<AccountName>,
-    /// How many accounts more.
+    /// The number of further accounts.
     more: usize,
 }
 
@@ -222,7 +223,7 @@ struct AccountName {
     alias: Option<String>,
 }
 
-/// The index.
+/// The queue issue.
 #[derive(Debug, Serialize)]
 pub(super) struct QueueView {
     open: usize,
@@ -231,7 +232,7 @@ pub(super) struct QueueView {
     acknowledged: usize,
     users: usize,
     unobserved: Vec<UnobservedRules>,
-    /// Whether there are warnings of that kind that are not shown.
+    /// Whether there are further warnings of that kind.
     more_unobserved: bool,
     accounts: Vec<QueueAccountView>,
     rows_left_out: usize,
@@ -239,28 +240,28 @@ pub(super) struct QueueView {
     settled_left_out: usize,
     remedy_within_days: u32,
     per_user: bool,
-    /// Users who will get their issues in later runs.
+    /// The number of users who will get their issues in later runs.
     without_issue: usize,
     checked: SafeText,
 }
 
-/// What the index is made of.
+/// What the queue issue is made from.
 pub(super) struct QueuePage<'a> {
     pub(super) rows: RowBuilder<'a>,
-    /// The pairs that this run has observed completely.
+    /// The complete rules of this run, by account.
     pub(super) observed_now: &'a BTreeSet<(AccountId, Rule)>,
-    /// The pairs whose evidence this run could not have.
+    /// The incomplete rules of this run, by account.
     pub(super) incomplete_now: &'a BTreeSet<(AccountId, Rule)>,
     pub(super) per_user: bool,
 }
 
 impl QueuePage<'_> {
-    /// How many rows there are at most.
+    /// The maximum number of rows.
     pub(super) fn max_rows(&self) -> usize {
         self.rows.queue_state.entries.len()
     }
 
-    /// The index with at most so many rows: what stands first, then what was settled.
+    /// The queue issue with at most this many rows: open findings first, then the others.
     pub(super) fn view(&self, max_rows: usize) -> QueueView {
         let queue_state = self.rows.queue_state;
         let entries = || queue_state.entries.iter().map(|(id, entry)| (*id, entry));
@@ -315,8 +316,8 @@ impl QueuePage<'_> {
         self.rows.queue_state.aliases.get(&account).map(|alias| truncate_name(alias))
     }
 
-    /// What this run has not observed completely, although it tried or some run before it had. What
-    /// is alike in several accounts is said once.
+    /// The rules that are incomplete in this run, or that an earlier run observed and this one did
+    /// not. Accounts with the same rules are combined.
     fn unobserved(&self) -> Vec<UnobservedRules> {
         let observed = &self.rows.queue_state.observed;
         let before = observed.iter().filter(|(pair, _)| !self.observed_now.contains(pair));
@@ -344,7 +345,7 @@ impl QueuePage<'_> {
     }
 }
 
-/// The issue of one user.
+/// A per-user issue.
 #[derive(Debug, Serialize)]
 pub(super) struct UserIssueView {
     account: SafeText,
@@ -356,9 +357,9 @@ pub(super) struct UserIssueView {
     settled: Vec<FindingRow>,
     rows_left_out: usize,
     remedy_within_days: u32,
-    /// The day by which something is due first.
+    /// The first due date.
     due: Option<SafeText>,
-    /// What goes with the user; none where it was not looked at.
+    /// What is deleted with the user; `None` if it is unknown.
     belongings: Option<UserResourcesView>,
 }
 
@@ -394,8 +395,8 @@ impl From<&UserResources> for UserResourcesView {
     }
 }
 
-/// The issue of a user: what stands against them, and what was settled lately, in at most so many
-/// rows. `entries` are theirs.
+/// A per-user issue with at most this many rows: open findings, then the others. `entries` are the
+/// user's.
 pub(super) fn user_issue_view(
     rows: &RowBuilder<'_>,
     user_key: &UserKey,
@@ -405,7 +406,7 @@ pub(super) fn user_issue_view(
     let (account, name) = user_key;
     let open = open_entries(entries.iter().copied());
     let settled = resolved_entries(entries.iter().copied(), rows.queue_state.checked);
-    // The name as the evidence spells it.
+    // The name as in the evidence.
     let finding = open.iter().chain(&settled).map(|(_, entry)| &entry.finding).next();
     let shown = max_rows.min(open.len());
     let settled_shown = (max_rows - shown).min(settled.len());
@@ -426,17 +427,17 @@ pub(super) fn user_issue_view(
     }
 }
 
-/// The comment about what has happened.
+/// The comment about changes.
 #[derive(Debug, Serialize)]
 pub(super) struct ChangesView {
     pub(super) new: NamedFindings,
     pub(super) returned: NamedFindings,
     pub(super) overdue: NamedFindings,
-    /// The page of the run that tells more.
+    /// The run's page.
     pub(super) run: Option<SafeText>,
 }
 
-/// Some findings by name, and how many more there are.
+/// Some findings, and the number of further ones.
 #[derive(Debug, Serialize)]
 pub(super) struct NamedFindings {
     rows: Vec<FindingRow>,
@@ -444,7 +445,7 @@ pub(super) struct NamedFindings {
 }
 
 impl NamedFindings {
-    /// The first so many of these.
+    /// The first of these findings.
     pub(super) fn first(most: usize, rows: &RowBuilder<'_>, ids: &[FindingId]) -> Self {
         let named = ids.get(..most).unwrap_or(ids);
         Self { rows: rows.of(named), left_out: ids.len() - named.len() }

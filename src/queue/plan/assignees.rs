@@ -1,15 +1,15 @@
-//! Who is assigned to the issues that are made.
+//! The assignees of new issues.
 
 use std::collections::BTreeSet;
 
-/// How many people GitHub assigns to an issue.
+/// GitHub's limit for the assignees of an issue.
 pub const MAX_ASSIGNEES: usize = 10;
 
 /// The longest login, in characters.
 const MAX_LOGIN_CHARS: usize = 39;
 
-/// The logins among the names, each once: GitHub compares logins without case. A leading `@` is no
-/// part of a login. Names that cannot be a login are added to `invalid_logins`.
+/// The valid logins among the names, without duplicates: GitHub compares logins without case. A
+/// leading `@` is ignored. Names that are not valid logins are added to `invalid_logins`.
 pub(super) fn logins<'a>(
     names: impl Iterator<Item = &'a str>,
     invalid_logins: &mut BTreeSet<String>,
@@ -26,8 +26,8 @@ pub(super) fn logins<'a>(
     logins
 }
 
-/// Letters, digits and hyphens, and an underscore before the short code of an enterprise's managed
-/// users.
+/// Letters, digits and hyphens, and an underscore before the short code of an enterprise managed
+/// user.
 ///
 /// Source: "Username considerations for external authentication", GitHub documentation.
 fn is_login(login: &str) -> bool {

@@ -1,4 +1,4 @@
-//! The index: the queue's face and its memory.
+//! The queue issue, and the queue state in it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -18,36 +18,35 @@ use crate::model::inventory::AccountId;
 use crate::model::policy::Rule;
 use crate::templates::{Page, TemplateError, render};
 
-/// The longest memory that stands in the index itself, in characters.
+/// The longest state in the body of the queue issue, in characters.
 pub const MAX_INLINE_CHARS: usize = 20_000;
-/// The longest memory that stands in the index where its conversation is locked and takes no new
-/// comment, in characters. The page still has room for some rows.
+/// The longest state in the body of a queue issue whose conversation is locked, in characters.
+/// There is still space for some rows.
 pub const MAX_INLINE_CHARS_LOCKED: usize = 45_000;
-/// The longest part of a memory that stands in a comment.
+/// The longest part of a state in a comment.
 pub const MAX_PART_CHARS: usize = 55_000;
-/// The title of an index, unless another is given.
+/// The default title.
 const DEFAULT_TITLE: &str = "IAM credentials to remedy";
-/// After how many days the line "last checked" is written anew, though nothing else has changed: a
-/// weekly schedule is to show that it lives.
+/// The days after which "last checked" is updated, even if nothing else changed: a weekly schedule
+/// should show that it works.
 const RECHECK_INTERVAL_DAYS: i64 = 7;
 
-/// The index as it is to be. Its body is complete only once the numbers of the issues and comments
-/// that it names are known.
+/// The new queue issue. Its body is complete when the numbers of its issues and comments are known.
 #[derive(Debug, Clone)]
 pub struct QueueIssueDraft {
-    /// The index that is there.
+    /// The existing queue issue.
     pub existing: Option<ExistingIssue>,
-    /// Whether the body is written; otherwise the state alone changes.
+    /// Whether the body is written; otherwise only the state changes.
     pub writes_body: bool,
-    /// The state, if it changes.
+    /// The new state, if it changes.
     pub state_change: Option<StateChange>,
-    /// What is said.
+    /// A comment.
     pub comment: Option<String>,
     /// The title of a new one.
     pub title: String,
     /// The labels of a new one.
     pub labels: Vec<String>,
-    /// Who is assigned to a new one.
+    /// The assignees of a new one.
     pub assignees: Vec<String>,
     options: QueueOptions,
     queue_state: QueueState,
@@ -56,8 +55,8 @@ pub struct QueueIssueDraft {
     incomplete_now: BTreeSet<(AccountId, Rule)>,
 }
 
-/// What is to be done about the index; `None` if nothing. `creates_user_issues` tells whether users get
-/// issues, which it will name.
+/// What to do about the queue issue; `None` for nothing. `creates_user_issues` says whether
+/// per-user issues will be created, which it will link.
 pub(super) fn plan(
     snapshot: &QueueSnapshot,
     previous: Option<&QueueState>,
@@ -72,7 +71,8 @@ pub(super) fn plan(
     let is_open = draft.existing.as_ref().is_none_or(|existing| existing.is_open);
     draft.state_change = match (is_open, has_open_findings, calls) {
         (false, _, true) => Some(StateChange::Reopen),
-        // Where evidence is missing, or the policy looks away, nobody can say that all is done.
+        // If evidence is missing, or the policy ignores a finding, it is not certain that
+        // everything is done.
         (true, false, _) if update.is_complete() => Some(StateChange::CloseCompleted),
         (true, true, false) => Some(StateChange::CloseNotPlanned),
         _ => None,
@@ -84,8 +84,7 @@ pub(super) fn plan(
         draft.queue_state.advance_generation();
         draft.queue_state.drop_old_entries(options.today);
     }
-    // Whoever is told of a new issue needs no comment on it, nor of one that another run is about to
-    // fill, or could not.
+    // People are notified of a new issue anyway, and of one that another run is about to fill.
     if draft.existing.is_some() {
         let news = match previous {
             Some(_) => change_comment(update, &draft.rows(), options)?,
@@ -98,7 +97,7 @@ pub(super) fn plan(
 }
 
 impl QueueIssueDraft {
-    /// The comment on an index that is there: what is new, and why the issue is open again.
+    /// The comment on an existing queue issue: what is new, and why it is open again.
     fn comment_text(&self, news: Option<String>) -> Result<Option<String>, TemplateError> {
         let Some(existing) =
             self.existing.as_ref().filter(|_| self.state_change == Some(StateChange::Reopen))
@@ -108,7 +107,7 @@ impl QueueIssueDraft {
         Ok(match news {
             None => reopen_comment(existing, &self.options)?,
             Some(news) if existing.unexplained_bot().is_none() => Some(news),
-            // The marker of an explanation is the comment's first line.
+            // The marker of an explanation is the first line of the comment.
             Some(news) => reopen_comment(existing, &self.options)?
                 .map(|explanation| format!("{explanation}\n\n{news}")),
         })
@@ -130,7 +129,7 @@ impl QueueIssueDraft {
         let names = options.assignees.iter().map(String::as_str);
         let mut queue_state = update.queue_state.clone();
         if !options.per_user {
-            // Only the users' own issues show them: nothing else is to be written for their sake.
+            // Only per-user issues show them, so they are no reason to write otherwise.
             queue_state.user_resources.clear();
         }
         Self {
@@ -152,38 +151,38 @@ impl QueueIssueDraft {
         }
     }
 
-    /// Whether the index must be written: it says something else, or said it too long ago.
+    /// Whether the queue issue must be written: its content changed, or "last checked" is too old.
     fn needs_update(&self, previous: Option<&QueueState>) -> Result<bool, TemplateError> {
         let (Some(previous), Some(existing)) = (previous, &self.existing) else { return Ok(true) };
         let age = (self.options.today - previous.checked).num_days();
         if age >= RECHECK_INTERVAL_DAYS || !previous.has_same_content(&self.queue_state) {
             return Ok(true);
         }
-        // The same body, with the memory as it is.
+        // The same body, with the current state.
         let Ok(block) = StateBlock::of(&existing.body) else { return Ok(true) };
         Ok(self.body(&BTreeMap::new(), &block)? != existing.body.trim_end())
     }
 
-    /// The memory that will stand when this is carried out.
+    /// The state after this plan.
     pub(super) const fn queue_state(&self) -> &QueueState {
         &self.queue_state
     }
 
-    /// The memory as it will stand in the issue of this number. If its text is longer than
-    /// [`MAX_INLINE_CHARS`], it needs comments.
+    /// The state for the issue with this number. If its text is longer than [`MAX_INLINE_CHARS`],
+    /// it needs comments.
     #[must_use]
     pub fn packed(&self, issue: u64) -> PackedState {
         QueueState { issue: Some(issue), ..self.queue_state.clone() }.pack()
     }
 
-    /// An empty memory: what an index starts with, since the memory names its issue, whose number is
-    /// not known before. A run that ends then leaves a queue that knows nothing, and no damage.
+    /// An empty state for a new queue issue: a state contains the number of its issue, which is not
+    /// known before. If the run ends then, the queue is empty and not damaged.
     #[must_use]
     pub fn packed_empty(&self) -> PackedState {
         QueueState::new(self.options.today).pack()
     }
 
-    /// A comment that holds a part of the memory.
+    /// A comment with a part of the state.
     ///
     /// # Errors
     /// [`TemplateError`] when its page cannot be rendered.
@@ -192,7 +191,7 @@ impl QueueIssueDraft {
         Ok(markers::part_comment(page.trim_end(), text))
     }
 
-    /// The whole body. `more_issues` are those that were made since this was planned.
+    /// The whole body. `more_issues` are the issues created since the plan was made.
     ///
     /// # Errors
     /// [`TemplateError`] when the page cannot be rendered.
@@ -207,7 +206,7 @@ impl QueueIssueDraft {
         Ok(format!("{}\n\n{block}", self.visible_body(&issues, block.len())?))
     }
 
-    /// What people are shown, beside a memory of so many bytes: as many rows as there is room for.
+    /// The visible text, with as many rows as fit beside a state of this size in bytes.
     fn visible_body(
         &self,
         issues: &BTreeMap<UserKey, u64>,

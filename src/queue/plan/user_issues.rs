@@ -1,4 +1,4 @@
-//! An issue for each user against whom something stands.
+//! Per-user issues: one for each user with open findings.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,15 +15,15 @@ use super::{
 use crate::audit::FindingId;
 use crate::templates::{Page, TemplateError, escape_invisible, render};
 
-/// How many issues a run makes: GitHub limits them, and so do the people who are notified.
+/// The maximum number of issues that a run creates: GitHub has limits, and people are notified.
 const MAX_CREATED_PER_RUN: usize = 20;
-/// The longest name in a title, of which GitHub takes 256 characters.
+/// The longest name in a title. GitHub allows 256 characters for a title.
 const MAX_NAME_CHARS: usize = 150;
 
-/// What is known of one user.
+/// What is known about one user.
 type UserEntries<'a> = Vec<(FindingId, &'a QueueEntry)>;
 
-/// Whether somebody is to have an issue who has none.
+/// Whether a user needs an issue and has none.
 pub(super) fn needs_user_issue(snapshot: &QueueSnapshot, queue_state: &QueueState) -> bool {
     queue_state.entries.values().any(|entry| {
         let key = || markers::user_hash(&user_key_of(&entry.finding));
@@ -31,7 +31,7 @@ pub(super) fn needs_user_issue(snapshot: &QueueSnapshot, queue_state: &QueueStat
     })
 }
 
-/// What is to be done about the users' issues. `queue_state` is what will be known when it is done.
+/// What to do about the per-user issues. `queue_state` is the new state.
 pub(super) fn plan(
     snapshot: &QueueSnapshot,
     queue_state: &QueueState,
@@ -43,7 +43,7 @@ pub(super) fn plan(
     for (id, entry) in &queue_state.entries {
         entries_by_user.entry(user_key_of(&entry.finding)).or_default().push((*id, entry));
     }
-    // Those against whom something stands come first, the longest disuse before the others.
+    // Users with open findings come first, the longest disuse before the others.
     let open = users_by_disuse(queue_state);
     let users_with_open_findings: BTreeSet<_> = open.iter().collect();
     let settled =
@@ -67,13 +67,13 @@ pub(super) fn plan(
     Ok(changes)
 }
 
-/// A user, and what is known of them.
+/// A user, and what is known about the user.
 struct UserIssue<'a> {
     user_key: &'a UserKey,
     entries: &'a [(FindingId, &'a QueueEntry)],
     queue_state: &'a QueueState,
     options: &'a QueueOptions,
-    /// Whether the account is no longer audited, on purpose.
+    /// Whether the account is a former account.
     is_former: bool,
 }
 
@@ -82,7 +82,7 @@ impl UserIssue<'_> {
         self.entries.iter().any(|(_, entry)| entry.needs_action())
     }
 
-    /// The body of the issue; `before` is what it was, for the boxes that people ticked.
+    /// The body of the issue; `before` is the old body, whose checked boxes are kept.
     fn body(&self, before: &str) -> Result<String, TemplateError> {
         let ticked = markers::ticked(before);
         let rows = RowBuilder {
@@ -123,7 +123,7 @@ impl UserIssue<'_> {
         assignees::logins(names, invalid_logins)
     }
 
-    /// `news` are the findings that the index tells of in this run.
+    /// `news` are the findings in this run's comment on the queue issue.
     fn edit(
         &self,
         existing: &ExistingIssue,
@@ -138,7 +138,7 @@ impl UserIssue<'_> {
             (true, true, false) => Some(StateChange::CloseNotPlanned),
             _ => None,
         };
-        // What is closed and stays closed is left as it is.
+        // An issue that stays closed is not updated.
         if !existing.is_open && state_change.is_none() {
             return Ok(None);
         }
@@ -146,7 +146,7 @@ impl UserIssue<'_> {
         let edit = (body != existing.body.trim_end())
             .then(|| BodyEdit { body, previous_body: existing.body.clone() });
         let is_announced = self.entries.iter().any(|(id, _)| news.contains(id));
-        // What a bot has to be told is said although the index tells of something new.
+        // The explanation about a bot is written even if the queue issue has a comment about news.
         let explains = !is_announced || existing.unexplained_bot().is_some();
         let comment = if state_change == Some(StateChange::Reopen) && explains {
             reopen_comment(existing, self.options)?
@@ -163,8 +163,8 @@ impl UserIssue<'_> {
     }
 }
 
-/// A user's name in a title, which knows no code span: an `@` or a `#` before a letter would mention
-/// or link somebody, and a backtick would open one.
+/// A user name in a title, which has no code spans: an `@` or a `#` before a letter would mention
+/// or link someone, and a backtick would start a code span.
 fn sanitize_title(name: &str) -> String {
     let name =
         escape_invisible(name).replace('@', "(at)").replace('#', "(number)").replace('`', "'");

@@ -148,7 +148,7 @@ fn two_audits_of_one_account_are_refused() {
     world.audit("later.json", 1);
     let run = publish(&world, 1, &["a.json", "later.json"]);
     assert_eq!((run.code, run.acts()), (2, vec![]), "{}", run.log);
-    let said = format!("account {} is in another of the audits too", world.account.id());
+    let said = format!("account {} is in another audit too", world.account.id());
     assert!(run.log.contains(&said), "{}", run.log);
 }
 
@@ -217,7 +217,7 @@ fn old_evidence_and_no_evidence_are_never_clean_wherever_they_are_published() {
         assert!(old.log.contains("older than --max-evidence-age allows"), "{}", old.log);
         let none = run("none.json", 0);
         assert_eq!(none.code, 2, "{}", none.log);
-        assert!(none.log.contains("none.json: it audits no account"), "{}", none.log);
+        assert!(none.log.contains("none.json: it has no accounts"), "{}", none.log);
     }
     let more = ["audit.json", "--publish", "none", "--max-evidence-age", "400"];
     assert_eq!(world.publish_in_job("schedule", 331, &more).code, 0);

@@ -223,7 +223,11 @@ fn an_older_issue_with_a_copied_body_is_not_adopted() {
     bot.create_issue("IAM credentials to remedy", &copied, &["iam-stocktake"]);
     let run = world.day(0, EMPTY);
     assert_eq!((run.code, run.acts()), (3, vec![]), "{}", run.log);
-    assert!(run.log.contains("the memory belongs to issue #2 and was written by "), "{}", run.log);
+    assert!(
+        run.log.contains("the queue state belongs to issue #2 and was written by "),
+        "{}",
+        run.log
+    );
     // Without the label it passes for nothing.
     world.repo.as_person().remove_label(1, "iam-stocktake");
     let run = world.day(0, EMPTY);

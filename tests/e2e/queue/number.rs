@@ -70,7 +70,7 @@ fn stops(name: &str, says: &str, befall: impl Fn(&World)) {
 
 #[test]
 fn a_queue_issue_without_its_first_line_stops_the_gate() {
-    stops("no first line", "does not begin with the queue's marker", |world| {
+    stops("no first line", "does not start with the queue's marker", |world| {
         let body = world.index().body;
         let (_, rest) = body.split_once('\n').unwrap();
         world.repo.as_person().edit_body(1, rest);
@@ -79,7 +79,7 @@ fn a_queue_issue_without_its_first_line_stops_the_gate() {
 
 #[test]
 fn a_queue_issue_with_an_empty_body_stops_the_gate() {
-    stops("empty", "does not begin with the queue's marker", |world| {
+    stops("empty", "does not start with the queue's marker", |world| {
         world.repo.as_person().edit_body(1, "");
     });
 }
@@ -92,7 +92,7 @@ fn a_queue_issue_that_is_gone_stops_the_gate() {
         "user": { "login": "github-actions[bot]" },
     }});
     for answer in [json!({ "status": 410 }), json!({ "status": 404 }), moved] {
-        stops("gone", "the label names as the queue is gone", |world| {
+        stops("gone", "the queue issue in the label's description does not exist", |world| {
             let mut gone = answer.clone();
             (gone["path"], gone["method"]) = (json!("/issues/1$"), json!("GET"));
             world.repo.faults(json!([gone, { "hide": [1], "path": "/issues$" }]));
@@ -109,7 +109,7 @@ fn a_label_that_names_several_issues_stops_the_gate() {
 
 #[test]
 fn an_empty_state_in_the_issue_that_the_label_names_stops_the_gate() {
-    stops("an empty state", "holds an empty memory", |world| {
+    stops("an empty state", "has an empty queue state", |world| {
         // What an issue begins with whose run ended before it wrote the state.
         let other = World::new();
         other.user("alice", 200);
