@@ -137,5 +137,5 @@ fn a_tag_is_updated_before_half_of_the_maximum_gap() {
     assert!(tag.ends_with(&expected), "{tag}");
     // The tag was last seen on day 10.5, so it is valid until day 30.5.
     let run = world.apply(30.5);
-    assert!(run.stdout.contains("say that the notice still holds"), "{}", run.stdout);
+    assert!(run.stdout.contains("renew the notice"), "{}", run.stdout);
 }
