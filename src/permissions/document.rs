@@ -53,7 +53,7 @@ enum OneOrMany {
 }
 
 impl OneOrMany {
-    fn one(value: impl ToString) -> Self {
+    fn one(value: &impl ToString) -> Self {
         Self::One(value.to_string())
     }
 
@@ -108,9 +108,9 @@ impl RoleGrant<'_> {
     fn arns(&self, resource: Resource) -> OneOrMany {
         let account = self.account.as_ref().map_or("*", AccountId::as_str);
         let all =
-            |kind| OneOrMany::one(format_args!("arn:{}:iam::{account}:{kind}/*", self.partition));
+            |kind| OneOrMany::one(&format_args!("arn:{}:iam::{account}:{kind}/*", self.partition));
         match resource {
-            Resource::Any => OneOrMany::one("*"),
+            Resource::Any => OneOrMany::one(&"*"),
             Resource::Users => all("user"),
             Resource::Groups => all("group"),
             Resource::MfaDevices => all("mfa"),
@@ -137,11 +137,11 @@ impl RoleGrant<'_> {
 /// The condition that only our tags can be set and removed. `ForAllValues` is also true without any tag
 /// key, so `Null` requires one (IAM User Guide, "Set operators for multivalued context keys").
 fn only_our_tags() -> BTreeMap<&'static str, BTreeMap<String, OneOrMany>> {
-    let own_tag_keys = OneOrMany::one(format_args!("{}*", remediation_tag::TAG_KEY_PREFIX));
+    let own_tag_keys = OneOrMany::one(&format_args!("{}*", remediation_tag::TAG_KEY_PREFIX));
     let tag_keys = |value| BTreeMap::from([("aws:TagKeys".to_owned(), value)]);
     BTreeMap::from([
         ("ForAllValues:StringLike", tag_keys(own_tag_keys)),
-        ("Null", tag_keys(OneOrMany::one("false"))),
+        ("Null", tag_keys(OneOrMany::one(&"false"))),
     ])
 }
 
@@ -180,7 +180,7 @@ pub fn web_identity_trust(
     subjects: Vec<String>,
 ) -> PolicyDocument {
     let equals = BTreeMap::from([
-        (format!("{ISSUER}:aud"), OneOrMany::one(audience)),
+        (format!("{ISSUER}:aud"), OneOrMany::one(&audience)),
         (format!("{ISSUER}:sub"), OneOrMany::Many(subjects)),
     ]);
     let principal = ("Federated", provider);
@@ -195,7 +195,7 @@ pub fn member_trust(
     external_id: Option<&ExternalId>,
 ) -> PolicyDocument {
     let equals =
-        external_id.map(|id| BTreeMap::from([("sts:ExternalId".to_owned(), OneOrMany::one(id))]));
+        external_id.map(|id| BTreeMap::from([("sts:ExternalId".to_owned(), OneOrMany::one(&id))]));
     trust(member_sid(features), ("AWS", hub), "sts:AssumeRole", equals)
 }
 
@@ -214,7 +214,7 @@ fn trust(
         sid,
         effect: "Allow",
         principal: Some(BTreeMap::from([principal])),
-        action: OneOrMany::one(action),
+        action: OneOrMany::one(&action),
         resource: None,
         condition: equals.map(|equals| ("StringEquals", equals)).into_iter().collect(),
     }])

@@ -78,7 +78,7 @@ impl FindingRow {
     /// A finding that need not be in the queue.
     pub(super) fn of(id: FindingId, finding: &FindingRef, level: Level) -> Self {
         Self {
-            marker: SafeText::row_marker(id),
+            marker: SafeText::row_marker(&id),
             ticked: false,
             id: SafeText::new(id),
             account: SafeText::new(finding.account),

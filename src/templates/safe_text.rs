@@ -49,7 +49,7 @@ impl SafeText {
 
     /// The invisible marker behind a finding's row in an issue.
     #[must_use]
-    pub fn row_marker(finding: impl SafeDisplay) -> Self {
+    pub fn row_marker(finding: &impl SafeDisplay) -> Self {
         Self::of(format_args!("<!-- f:{finding} -->"))
     }
 
