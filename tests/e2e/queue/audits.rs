@@ -63,7 +63,7 @@ fn an_audit_with_a_name_that_nobody_can_have_is_refused() {
     });
     let run = publish(&world, 0, &["b.json"]);
     assert_eq!((run.code, run.acts()), (2, vec![]), "{}", run.log);
-    assert!(run.log.contains("it names a user with 1000000 characters"), "{}", run.log);
+    assert!(run.log.contains("it has a user name with 1000000 characters"), "{}", run.log);
 }
 
 #[test]
