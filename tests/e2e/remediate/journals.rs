@@ -62,7 +62,7 @@ fn overlapping_jobs_lose_no_journal_lines() {
         .faults(json!({"hold": {"action": "UpdateAccessKey", "nth": 1, "when": "before"}}));
     let applying = world.run_until_held(14.0, &[&["--apply"], &APPLY[..]].concat());
     let notified = notify(&world, 14.0);
-    assert!(notified.stdout.contains("late, access-key"), "{}", notified.stdout);
+    assert!(notified.stdout.contains("late, access key"), "{}", notified.stdout);
     world.account.faults(json!({}));
     let applied = applying.wait_with_output().unwrap();
     // The other job has already given the planned notice. That does not matter.
