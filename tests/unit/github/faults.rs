@@ -150,7 +150,7 @@ fn a_long_rate_limit_is_final_and_its_end_is_named() {
             error_response(429, "Slow down").with("Date", NOW).with("Retry-After", "600"),
             ErrorKind::RateLimited,
             "Slow down",
-            "reset at 2026-11-24 12:10 UTC",
+            "resets at 2026-11-24 12:10 UTC",
         ),
         (
             invalid(&json!([{ "message": "was submitted too quickly" }]))
