@@ -180,7 +180,7 @@ fn nothing_is_changed_with_credentials_of_a_program_that_stands_in_for_a_contain
         }
         let ran = Ran::from(command.output().unwrap());
         assert_eq!(ran.code, 2, "{config}: {}{}", ran.stdout, ran.stderr);
-        let says = "AWS_CONTAINER_CREDENTIALS_FULL_URI names a program on this machine";
+        let says = "AWS_CONTAINER_CREDENTIALS_FULL_URI points to a program on this machine";
         assert!(ran.stderr.contains(says), "{config}: {}", ran.stderr);
         assert_eq!(world.writes(), [""; 0], "{config}");
     }
