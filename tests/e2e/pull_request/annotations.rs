@@ -62,7 +62,7 @@ fn of_a_kind_there_are_ten_and_the_last_says_how_many_are_left_out() {
     let found = annotations(&run);
     assert_eq!((found.len(), found[0].properties["line"].as_str()), (10, "3"), "{}", run.log);
     // Each has expired, and matches no user either.
-    assert!(found[9].data.starts_with("15 annotations more of this kind"), "{:?}", found[9]);
+    assert!(found[9].data.starts_with("15 more annotations of this level"), "{:?}", found[9]);
 
     let broken: Vec<_> = (0..12).map(|n| exemption(&format!("a-{n}"), "tomorrow")).collect();
     let run = world.day(0, &allowlist_of(&broken));
