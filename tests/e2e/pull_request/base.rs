@@ -237,7 +237,7 @@ fn what_only_the_older_policy_of_the_merge_base_asks_for_is_listed_and_not_new()
         let found = (run.code, run.output("gate"), run.output("new-count"));
         assert_eq!(found, (0, "passed", "0"), "{parted}: {}", run.log);
         let body = &world.repo.comments(pull.number)[0].body;
-        assert!(body.contains("open only by the older policy"), "{body}");
+        assert!(body.contains("open only under the older policy"), "{body}");
         assert!(body.contains("`carol`") && !body.contains("uncovers"), "{body}");
         // What the pull request itself would let pass still blocks.
         world.user("dave", 95);

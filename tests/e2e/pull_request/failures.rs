@@ -51,7 +51,7 @@ fn what_aws_or_the_runner_refuses_is_told() {
         ("no OIDC token", &WITHOUT_OIDC[..], json!({}), 2, "OIDC token"),
         ("untrusted", &[], json!({ "oidc": "not-authorized" }), 2, "does not trust this workflow"),
         ("no provider", &[], json!({ "oidc": "no-provider" }), 2, "no OIDC provider"),
-        ("bare token", &[], json!({ "oidc_bare": true }), 2, "without a token"),
+        ("bare token", &[], json!({ "oidc_bare": true }), 2, "returned no token"),
         ("denied", &[], json!({ "deny_account": true }), 3, "ncomplete"),
     ] {
         world.account.faults(faults);

@@ -333,10 +333,9 @@ fn lists_are_limited_to_max_rows_and_count_the_rest() {
     let shown = Shown { max_rows: 2, ..Shown::of(plan("ci-deploy")) };
     let markdown = shown.markdown(Language::English);
     // The first account has three changes of tags. Nine users are skipped.
-    for left_out in [
-        "1 more notice or other tag change is not shown here",
-        "7 more rows are not shown here",
-    ] {
+    for left_out in
+        ["1 more notice or other tag change is not shown here", "7 more rows are not shown here"]
+    {
         assert!(markdown.contains(left_out), "{markdown}");
     }
     // The totals include the rows that are not shown.
