@@ -102,7 +102,7 @@ fn a_queue_issue_that_is_gone_stops_the_gate() {
 
 #[test]
 fn a_label_that_names_several_issues_stops_the_gate() {
-    stops("two numbers", "does not name one issue as the queue", |world| {
+    stops("two numbers", "does not name exactly one queue issue", |world| {
         world.repo.as_person().describe_label(LABEL, "#1, before #7");
     });
 }

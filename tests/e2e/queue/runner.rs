@@ -171,7 +171,7 @@ fn a_file_of_the_runner_that_cannot_be_written_is_an_error_of_its_own() {
         let environment = &[(variable, "/nowhere/at/all")];
         let run = world.run(How { environment, ..How::default() });
         assert_eq!(run.code, 4, "{}", run.log);
-        let says = format!("/nowhere/at/all ({variable}) cannot be written");
+        let says = format!("cannot write /nowhere/at/all ({variable})");
         assert!(run.log.contains(&says), "{}", run.log);
         // The queue is none the worse for it.
         assert_eq!(world.queue().len(), 1);

@@ -197,7 +197,7 @@ fn one_job_plans_and_another_applies_that_plan() {
     assert_eq!(jobs.key_statuses(), ["Inactive"]);
     let summary = &applied.summary;
     assert!(summary.starts_with("# IAM remediation: 1 change made\n"), "{summary}");
-    let undo = "iam-stocktake remediate --undo 'iam-stocktake-journal.jsonl' --apply";
+    let undo = "iam-stocktake remediate --undo iam-stocktake-journal.jsonl --apply";
     assert!(summary.contains(undo), "{summary}");
     assert_eq!(jobs.world.journal().last().unwrap()["event"], "end");
 
