@@ -127,8 +127,7 @@ fn expand_folders(inputs: &[Input], streams: &mut Streams<'_>) -> Result<Vec<Inp
 }
 
 /// What is said of a file where everybody can read it.
-const UNUSABLE: &str = "cannot be used as an audit; the details are withheld, since everybody can read \
-                        this log";
+const UNUSABLE: &str = "cannot be used as an audit (details are hidden because this log is public)";
 
 /// Reads the audits, and tells of all that are none.
 fn read(inputs: &[Input], streams: &mut Streams<'_>) -> Result<Vec<v1::Audit>, Exit> {

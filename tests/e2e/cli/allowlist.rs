@@ -180,7 +180,10 @@ fn a_pattern_that_reads_like_a_regular_expression_and_matches_nobody_gets_a_hint
     for more in [&["--format", "table"][..], &["--format", "markdown"]] {
         let text = audited("svc-.*", more);
         assert!(text.contains("matches no user"), "{text}");
-        assert!(text.contains("a regular expression's; did you mean"), "{text}");
+        assert!(
+            text.contains("not a regular expression, and `.` matches only a dot. Did you mean"),
+            "{text}"
+        );
         assert!(text.contains("svc-*"), "{text}");
         let text = audited("svc-x*", more);
         assert!(text.contains("matches no user") && !text.contains("regular"), "{text}");

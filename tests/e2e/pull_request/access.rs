@@ -125,7 +125,7 @@ fn events_that_bring_foreign_text_to_a_writing_token_are_refused() {
         let run = world.run(How { event, pull, ..How::default() });
 
         assert_eq!((run.code, run.output("result")), (2, "error"), "{event}: {}", run.log);
-        assert!(run.log.contains(&format!("the event `{event}` is refused")), "{}", run.log);
+        assert!(run.log.contains(&format!("the event `{event}` is not supported")), "{}", run.log);
         assert!(run.log.contains("help: audit on `schedule`"), "{}", run.log);
         assert_eq!(run.requests.len(), 0, "{event}");
         let (calls, tokens) = (world.account.log(), world.account.token_requests());

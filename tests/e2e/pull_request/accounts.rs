@@ -138,5 +138,5 @@ fn in_public_accounts_that_were_not_audited_are_counted_only() {
         }
     }
     assert!(body.contains("did not audit 1 account in the queue."), "{body}");
-    assert!(body.contains("findings of 1 account in the queue are no longer counted."), "{body}");
+    assert!(body.contains("the queue no longer counts the findings of 1 account."), "{body}");
 }

@@ -36,7 +36,7 @@ fn an_exemption_that_is_taken_uncovers_and_does_not_block() {
         assert_eq!(run.output("stale-count"), "1", "{event}");
     }
     let body = &world.repo.comments(pull.number)[0].body;
-    let said = "**This pull request uncovers 1 finding**, by removing an exemption";
+    let said = "**This pull request uncovers 1 finding** because it removes an exemption";
     assert!(body.contains(said) && body.contains("`bob`: access key"), "{body}");
 }
 

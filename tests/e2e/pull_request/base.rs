@@ -41,7 +41,8 @@ fn checked(world: &World, pull: &Pull, event: &str, head: &str) -> Run {
 fn with_bob(base: &Base<'_>, head: &str) -> (Run, String) {
     let (world, pull) = proposed(base, head, &[("bob", 150)]);
     let run = checked(&world, &pull, "pull_request", head);
-    let body = run.summary.clone();
+    // The report follows.
+    let body = run.summary.split("> Evidence:").next().unwrap().to_owned();
     (run, body)
 }
 
@@ -186,7 +187,7 @@ fn the_remedy_is_compared_with_both_commits_too() {
         let (world, pull) = proposed(&Base { parted: Some(parted), tip: Some(tip) }, bolder, &[]);
         let run = checked(&world, &pull, "pull_request", bolder);
         assert_eq!(run.code, 0, "{}", run.log);
-        let body = &run.summary;
+        let body = run.summary.split("> Evidence:").next().unwrap();
         assert!(body.contains("- `max_changes`: `5` → `50`"), "{body}");
     }
 }
@@ -201,7 +202,7 @@ fn an_account_that_is_dropped_is_listed_unless_both_commits_have_it() {
         let (world, pull) = proposed(&Base { parted: Some(parted), tip: Some(tip) }, head, &[]);
         let run = checked(&world, &pull, "pull_request", head);
         assert_eq!(run.code, 0, "{}", run.log);
-        let body = &run.summary;
+        let body = run.summary.split("> Evidence:").next().unwrap();
         assert_eq!(body.contains("removes accounts from the audit"), listed, "{body}");
         assert_eq!(body.contains("- 999988887777: `Closed`, owner `Platform`"), listed, "{body}");
     }
@@ -237,7 +238,7 @@ fn what_only_the_older_policy_of_the_merge_base_asks_for_is_listed_and_not_new()
         let found = (run.code, run.output("gate"), run.output("new-count"));
         assert_eq!(found, (0, "passed", "0"), "{parted}: {}", run.log);
         let body = &world.repo.comments(pull.number)[0].body;
-        assert!(body.contains("open only by the older policy"), "{body}");
+        assert!(body.contains("open only under the older policy"), "{body}");
         assert!(body.contains("`carol`") && !body.contains("uncovers"), "{body}");
         // What the pull request itself would let pass still blocks.
         world.user("dave", 95);
@@ -259,7 +260,7 @@ fn of_two_expiry_tags_the_tips_counts_and_is_no_change_of_the_pull_request() {
         let (world, pull) = proposed(&Base { parted: Some(parted), tip: Some(tip) }, head, &[]);
         let run = checked(&world, &pull, "pull_request", head);
         assert_eq!(run.code, 0, "{}", run.log);
-        let body = &run.summary;
+        let body = run.summary.split("> Evidence:").next().unwrap();
         assert_eq!(body.contains("loosens the policy"), listed.is_some(), "{body}");
         let change = listed.unwrap_or_default();
         assert!(body.contains(change), "{change}: {body}");

@@ -82,7 +82,10 @@ fn in_public_nothing_that_leaves_a_run_names_a_user() {
         }
     }
     let body = &world.repo.comments(pull.number)[0].body;
-    assert!(body.contains("There is no queue yet") && body.contains("3 findings stand"), "{body}");
+    assert!(
+        body.contains("There is no queue yet") && body.contains("3 findings are open"),
+        "{body}"
+    );
     assert!(body.contains("Some evidence is missing"), "{body}");
     assert_eq!(world.queue(), [], "no queue is kept in public");
 }

@@ -94,7 +94,7 @@ fn what_github_refuses_is_told() {
 fn events_and_environments_that_are_refused_are_told() {
     let world = World::new();
     for (what, event, environment, words) in [
-        ("event", "workflow_run", &[][..], "the event `workflow_run` is refused"),
+        ("event", "workflow_run", &[][..], "the event `workflow_run` is not supported"),
         ("no pull request", "pull_request", &[], "pull_request"),
         ("no ref", "schedule", &[("GITHUB_REF", "")], "GITHUB_REF is not set"),
         (

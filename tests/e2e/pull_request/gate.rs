@@ -23,8 +23,11 @@ fn a_new_finding_blocks_and_is_named() {
     let (blocking, known) = body.split_once("1 finding is already known").unwrap();
     assert!(!blocking.contains("alice") && known.contains("`alice`"), "{body}");
     assert!(known.contains("The queue is #1."), "{body}");
-    assert!(body.contains("1. Remedy it, as the [report of the run]("), "{body}");
-    assert!(body.contains("2. Or add an exemption to `.github/iam-allowlist.yml` in"), "{body}");
+    assert!(
+        body.contains("1. Follow the steps for each user in the [report of the run]("),
+        "{body}"
+    );
+    assert!(body.contains("2. In this pull request, add an exemption with a reason, an owner, and an expiry date to `.github/iam-allowlist.yml`."), "{body}");
     let counts = ["stale-count", "new-count", "overdue-count", "exempted-count"];
     assert_eq!(counts.map(|name| run.output(name)), ["2", "1", "0", "0"]);
     assert_eq!((run.output("result"), run.output("issue-number")), ("stale", "1"));
@@ -79,7 +82,7 @@ fn what_is_overdue_blocks_where_that_is_asked_for() {
         assert_eq!(found, (code, gate, overdue), "{what} on day {day}: {}", run.log);
     }
     let run = failing_on("overdue", 31);
-    assert!(run.summary.contains("1 finding is overdue: see #1."), "{}", run.summary);
+    assert!(run.summary.contains("1 finding is overdue. See #1."), "{}", run.summary);
 }
 
 #[test]
@@ -168,7 +171,10 @@ fn incomplete_evidence_and_a_new_finding_end_with_the_greater_exit_code() {
 #[test]
 fn a_schedule_that_died_does_not_look_clean() {
     let (world, pull) = with_alice_known();
-    let warning = format!("The queue was last checked on {}: its schedule", world.date(0));
+    let warning = format!(
+        "The queue was last checked on {}, so the scheduled workflow might be disabled",
+        world.date(0)
+    );
 
     let at_eight = world.check(&pull, EMPTY, 8);
     assert!(!at_eight.summary.contains("last checked on"), "{}", at_eight.summary);
@@ -190,6 +196,6 @@ fn a_merge_group_has_the_gate_and_publishes_nothing() {
     let new = world.run(how());
     assert_eq!((new.code, new.output("gate")), (1, "failed"), "{}", new.log);
     assert_eq!([known.acts(), new.acts()], [[""; 0], [""; 0]]);
-    assert!(new.summary.contains("this event publishes nothing"), "{}", new.summary);
+    assert!(new.summary.contains("this event does not publish"), "{}", new.summary);
     assert!(new.summary.contains("| `bob` |"), "{}", new.summary);
 }
