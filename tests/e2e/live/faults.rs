@@ -113,8 +113,12 @@ fn a_slow_response_is_retried() {
 fn the_markdown_report_names_denied_actions() {
     let account = with_users(5);
     for (language, permission, unseen) in [
-        ("en", "Give the role that permission.", "Nothing is known of this account"),
-        ("ja", "この権限をロールに付けてください。", "認証情報レポートを取得できませんでした。"),
+        ("en", "Grant the role this permission.", "This account was not audited"),
+        (
+            "ja",
+            "このアクセス許可をロールに付与してください。",
+            "このアカウントは監査されていません。",
+        ),
     ] {
         account.faults(json!({"deny": ["ListUsers", "ListAccountAliases"]}));
         let report = markdown(&account, language);
@@ -139,11 +143,11 @@ fn an_explicit_deny_has_its_own_hint_in_every_format() {
     for (language, lift, grant) in [
         (
             "en",
-            "An identity-based policy denies it explicitly, so granting the permission does not help: \
-             lift that deny.",
-            "Give the role",
+            "An identity-based policy denies it explicitly, so granting the permission does not help. \
+             Remove that deny.",
+            "Grant the role",
         ),
-        ("ja", "その拒否を取り除いてください。", "この権限をロールに付けてください"),
+        ("ja", "その拒否を削除してください。", "このアクセス許可をロールに付与してください"),
     ] {
         let report = markdown(&account, language);
         assert!(report.contains(lift) && !report.contains(grant), "{report}");
@@ -168,7 +172,7 @@ fn user_text_in_an_iam_message_stays_in_a_code_span() {
     let line = report.lines().find(|line| line.contains("`iam:ListAccessKeys` failed")).unwrap();
     assert!(line.contains("failed for 1 user: ``AccessDenied: "), "{line}");
     assert!(line.contains("`@octocat`<b>/eve "), "{line}");
-    assert!(line.ends_with("action``. Give the role that permission."), "{line}");
+    assert!(line.ends_with("action``. Grant the role this permission."), "{line}");
 }
 
 /// The Markdown report of an incomplete audit.
