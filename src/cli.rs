@@ -55,7 +55,6 @@ Examples:
   iam-stocktake completions bash > ~/.local/share/bash-completion/completions/iam-stocktake";
 
 /// Days that a setting can have.
-#[expect(clippy::cast_lossless, reason = "`From` is not const")]
 const MAX_DAYS_RANGE: std::ops::RangeInclusive<i64> = 1..=MAX_DAYS as i64;
 
 /// Find unused passwords and access keys of the IAM users in AWS accounts, compare them with an
