@@ -116,6 +116,8 @@ fn a_comment_of_our_own_that_was_made_twice_is_one_again() {
     let world = World::new();
     world.user("alice", 200);
     world.day(0, EMPTY);
+    // A comment is made only when there is something to say.
+    world.user("bob", 150);
     let pull = world.pull(EMPTY, EMPTY);
     // A new finding, since a check without one makes no comment.
     world.user("bob", 150);
