@@ -251,7 +251,7 @@ impl PublishRun<'_> {
         let (open, new, overdue) =
             (gate_counts.open.len(), gate_counts.all_new(), gate_counts.overdue);
         streams.eprintln(&format!(
-            "{open} to remedy, {new} new, {overdue} overdue (levels error and warning); gate (level \
+            "{open} open, {new} new, {overdue} overdue (levels error and warning); gate (level \
              error alone): {}",
             gate.id()
         ));

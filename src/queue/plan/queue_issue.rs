@@ -26,7 +26,7 @@ pub const MAX_INLINE_CHARS_LOCKED: usize = 45_000;
 /// The longest part of a state in a comment.
 pub const MAX_PART_CHARS: usize = 55_000;
 /// The default title.
-const DEFAULT_TITLE: &str = "IAM credentials to remedy";
+const DEFAULT_TITLE: &str = "IAM credentials to remediate";
 /// The days after which "last checked" is updated, even if nothing else changed: a weekly schedule
 /// should show that it works.
 const RECHECK_INTERVAL_DAYS: i64 = 7;

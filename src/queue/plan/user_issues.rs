@@ -109,7 +109,7 @@ impl UserIssue<'_> {
         let name = sanitize_title(&entry.finding.user);
         Ok(Some(QueueChange::CreateUserIssue {
             user_key: self.user_key.clone(),
-            title: format!("IAM user {name} of account {account}: credentials to remedy"),
+            title: format!("IAM user {name} of account {account}: credentials to remediate"),
             body: self.body("")?,
             labels: self.options.all_labels(),
             assignees: self.assignees(invalid_logins),

@@ -21,7 +21,7 @@ fn the_plan_is_printed_and_stands_in_the_summary() {
     let world = World::new();
     world.user("alice", 200);
     let dry = &[("dry-run", "true")];
-    let index = "create issue \"IAM credentials to remedy\", the index: 1 open";
+    let index = "create issue \"IAM credentials to remediate\", the index: 1 open";
     let run = world.day_with(0, dry);
     let label = "make sure of the label \"iam-stocktake\"";
     let number = "write the index's number into the description of the label \"iam-stocktake\"";
@@ -67,5 +67,5 @@ fn publish_tells_its_plan_too() {
     world.audit("audit.json", 0);
     let run = world.publish(0, &["audit.json", "--publish", "issue", "--dry-run"]);
     assert_eq!((run.code, run.acts()), (0, vec![]), "{}", run.log);
-    assert!(run.log.contains("would create issue \"IAM credentials to remedy\""), "{}", run.log);
+    assert!(run.log.contains("would create issue \"IAM credentials to remediate\""), "{}", run.log);
 }

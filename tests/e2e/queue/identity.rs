@@ -187,7 +187,7 @@ fn with_an_app_s_token_another_workflow_of_the_repository_forges_no_queue() {
     world.day_with(0, &inputs);
     // It knows everybody, and is older or newer than the queue.
     let forged = world.index().body.replace("`alice`", "`bob`");
-    world.repo.as_bot().create_issue("IAM credentials to remedy", &forged, &["iam-stocktake"]);
+    world.repo.as_bot().create_issue("IAM credentials to remediate", &forged, &["iam-stocktake"]);
     world.user("bob", 150);
     let pull = world.pull(EMPTY, EMPTY);
     let run = check(&world, &pull, &inputs, 1);
@@ -222,7 +222,7 @@ fn an_older_issue_with_a_copied_body_is_not_adopted() {
     world.user("alice", 200);
     let bot = world.repo.as_bot();
     bot.create_label("iam-stocktake");
-    bot.create_issue("IAM credentials to remedy", &copied, &["iam-stocktake"]);
+    bot.create_issue("IAM credentials to remediate", &copied, &["iam-stocktake"]);
     let run = world.day(0, EMPTY);
     assert_eq!((run.code, run.acts()), (3, vec![]), "{}", run.log);
     assert!(

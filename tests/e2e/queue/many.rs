@@ -61,12 +61,12 @@ fn five_thousand_findings_are_kept_though_a_page_shows_only_some() {
     audit(&world, "second.json", MANY, 1);
     let run = publish(&world, "second.json", 1, "issue");
     assert_eq!((run.code, run.acts()), (0, vec![]), "{}", run.log);
-    assert!(run.log.contains("5000 to remedy, 0 new"), "{}", run.log);
+    assert!(run.log.contains("5000 open, 0 new"), "{}", run.log);
 
     // One more: told, with the others known, in comments that the first memory does not use.
     audit(&world, "third.json", MANY + 1, 2);
     let run = publish(&world, "third.json", 2, "issue");
-    assert!(run.log.contains("5001 to remedy, 1 new"), "{}", run.log);
+    assert!(run.log.contains("5001 open, 1 new"), "{}", run.log);
     let news =
         run.writes.iter().filter(|it| it.body["body"].as_str().unwrap().contains("user-5000"));
     assert_eq!(news.count(), 1);
@@ -75,7 +75,7 @@ fn five_thousand_findings_are_kept_though_a_page_shows_only_some() {
     // From then on the same comments are written in turn.
     audit(&world, "fourth.json", MANY + 2, 3);
     let run = publish(&world, "fourth.json", 3, "issue");
-    assert!(run.log.contains("5002 to remedy, 1 new"), "{}", run.log);
+    assert!(run.log.contains("5002 open, 1 new"), "{}", run.log);
     let posts = run.acts().iter().filter(|act| act.starts_with("POST")).count();
     assert_eq!((posts, world.repo.comments(1).len()), (1, 2 * parts + 2), "{:?}", run.acts());
 
@@ -105,7 +105,7 @@ fn a_memory_in_comments_is_found_again_by_every_kind_of_token_that_wrote_it() {
         // Another token goes on where the author of the parts is named, and writes parts of its own.
         let other = tokens[(position + 1) % 3];
         let run = publish(2, MANY + 1, other, &["--queue-author", authors[position]]);
-        assert!(run.log.contains("5001 to remedy, 1 new"), "{}", run.log);
+        assert!(run.log.contains("5001 open, 1 new"), "{}", run.log);
         let run = publish(3, MANY + 1, other, &["--queue-author", authors[position]]);
         assert_eq!((run.code, run.acts()), (0, vec![]), "{}", run.log);
         assert_eq!(publish(3, MANY + 1, other, &[]).code, 3);

@@ -74,7 +74,7 @@ fn twins_that_two_dead_runs_left_are_closed_by_the_next_one() {
     world.user("alice", 200);
     world.day(0, EMPTY);
     let body = world.repo.issue(1).body;
-    world.repo.as_bot().create_issue("IAM credentials to remedy", &body, &["iam-stocktake"]);
+    world.repo.as_bot().create_issue("IAM credentials to remediate", &body, &["iam-stocktake"]);
     let run = world.day(1, EMPTY);
     assert_eq!(run.acts(), ["POST issues/2/comments", "PATCH issues/2"], "{}", run.log);
     assert_eq!(open(&world), [1]);

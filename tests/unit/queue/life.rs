@@ -47,7 +47,7 @@ fn live_through(desk: &mut Desk, days: &[Day<'_>]) -> Vec<(String, Ran)> {
 
 const ONE_ISSUE: [&str; 11] = [
     "make sure of the label \"iam-stocktake\"\nmake sure of the label \"security\"\n\
-     create issue \"IAM credentials to remedy\", the index: 2 open\n\
+     create issue \"IAM credentials to remediate\", the index: 2 open\n\
      write the index's number into the description of the label \"iam-stocktake\"\n",
     NOTHING,
     "edit issue #1, the index: 2 open\n",
@@ -102,14 +102,14 @@ fn each_user_has_an_issue_that_opens_and_closes_with_their_findings() {
         &mut desk,
         &days([
             "make sure of the label \"iam-stocktake\"\nmake sure of the label \"security\"\n\
-             create issue \"IAM user alice of account 111122223333: credentials to remedy\"\n\
-             create issue \"IAM user bob of account 111122223333: credentials to remedy\"\n\
-             create issue \"IAM credentials to remedy\", the index: 2 open\n\
+             create issue \"IAM user alice of account 111122223333: credentials to remediate\"\n\
+             create issue \"IAM user bob of account 111122223333: credentials to remediate\"\n\
+             create issue \"IAM credentials to remediate\", the index: 2 open\n\
              write the index's number into the description of the label \"iam-stocktake\"\n",
             NOTHING,
             "edit issue #3, the index: 2 open\n",
             "make sure of the label \"iam-stocktake\"\nmake sure of the label \"security\"\n\
-             create issue \"IAM user carol of account 111122223333: credentials to remedy\"\n\
+             create issue \"IAM user carol of account 111122223333: credentials to remediate\"\n\
              edit and comment on issue #3, the index: 3 open\n",
             "edit and close as completed issue #1\nedit issue #3, the index: 2 open\n",
             "edit and close as completed issue #4\nedit issue #3, the index: 1 open\n",

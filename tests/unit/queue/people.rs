@@ -236,7 +236,7 @@ fn more_days_to_remedy_take_back_that_a_finding_is_overdue_and_fewer_tell_of_it(
 fn of_twins_the_lowest_number_stays() {
     let mut desk = busy(desk());
     let duplicate = desk.index().body.clone();
-    desk.tracker.create("IAM credentials to remedy", &duplicate, &["iam-stocktake".to_owned()]);
+    desk.tracker.create("IAM credentials to remediate", &duplicate, &["iam-stocktake".to_owned()]);
     let ran = desk.run("2026-07-02", &[alice_and_bob("2026-07-02")]);
     assert_eq!(ran.plan, "close issue #2, the twin of #1\n");
     assert_eq!(ran.said, ["Two runs created this issue at the same time. It continues in #1."]);
