@@ -74,7 +74,10 @@ fn the_matrix_publishes_the_accounts_of_all_its_jobs_in_one_queue() {
     assert_eq!(world.acts(), ["POST issues/1/comments", "PATCH issues/1"], "{}", done.log());
     let body = world.index().body;
     assert!(body.contains("`carol`") && body.contains("`bob`"), "{body}");
-    assert!(body.contains("Not observed completely"), "{body}");
+    assert!(
+        body.contains("Incomplete since") && body.contains("in account 444455556666."),
+        "{body}"
+    );
 }
 
 #[test]
