@@ -6,7 +6,7 @@ use std::path::Path;
 use chrono::{DateTime, Utc};
 
 use super::allowlist::{
-    AllowlistReadError, DetailLevel, LoadedAllowlist, MissingAllowlist, NAMES_WITHHELD_HINT,
+    AllowlistReadError, DetailLevel, HIDDEN_USERS_HINT, LoadedAllowlist, MissingAllowlist,
     load_allowlist,
 };
 use super::job::{self, JobReport};
@@ -240,8 +240,8 @@ fn template(
 ) -> Result<Option<UserTemplate>, Exit> {
     if settings.template.is_some() && is_from_fork_or_dependabot(job) {
         streams.eprintln(
-            "note: the template is not used: this pull request comes from a fork or from Dependabot, \
-             which could change it",
+            "note: the template is not used, because this pull request comes from a fork or from \
+             Dependabot and could change it",
         );
         return Ok(None);
     }
@@ -256,17 +256,17 @@ fn reject_unsupported_pull_request(
 ) -> Result<(), Exit> {
     match job {
         Some(job) if job.event == "pull_request" && job.payload.pull_request.is_none() => {
-            streams.error("the event is `pull_request`, and the event file tells of none");
+            streams.error("the event is `pull_request`, but the event payload has no pull request");
             Err(Exit::Usage)
         }
         Some(job) if job.event == "merge_group" && pull_request::base(&job.payload).is_none() => {
             streams.error(
-                "the event is `merge_group`, and the event file does not say which commit the group \
-                 is built upon",
+                "the event is `merge_group`, but the event payload has no base commit of the merge \
+                 group",
             );
             streams.hint(
-                "start the workflow by the event `merge_group` itself, with the event file that \
-                 GitHub gives to the job",
+                "trigger the workflow by the event `merge_group` itself, and do not change \
+                 GITHUB_EVENT_PATH",
             );
             Err(Exit::Usage)
         }
@@ -282,10 +282,10 @@ fn is_without_access(settings: &CheckArgs, job: Option<&Job>) -> bool {
 }
 
 fn report_missing_access(job_report: &mut JobReport, streams: &mut Streams<'_>) -> Exit {
-    let says = "This pull request comes from a fork or from Dependabot: GitHub gives it no OIDC token, so \
-                that no account can be audited. The allowlist was checked, and nothing else.";
-    streams.eprintln(says);
-    job_report.add_to_summary(says);
+    let message = "This pull request comes from a fork or from Dependabot: GitHub gives it no OIDC token, \
+                   so no account was audited. Only the allowlist was checked.";
+    streams.eprintln(message);
+    job_report.add_to_summary(message);
     job_report.outputs.extend([
         (Output::Result, "incomplete".to_owned()),
         (Output::Gate, "not-evaluated".to_owned()),
@@ -394,9 +394,7 @@ fn problems(unread: &AllowlistReadError, file: &str, detail: DetailLevel) -> Vec
                 .map(|problem| diagnostic_annotation(problem, file, source))
                 .collect();
             if detail == DetailLevel::Places {
-                annotations
-                    .iter_mut()
-                    .for_each(|it| NAMES_WITHHELD_HINT.clone_into(&mut it.message));
+                annotations.iter_mut().for_each(|it| HIDDEN_USERS_HINT.clone_into(&mut it.message));
             }
             annotations
         }
@@ -432,13 +430,13 @@ fn notices(audit: &Audit, head: &LoadedAllowlist) -> Vec<Annotation> {
         let message = match reviewed.matched {
             ExemptionMatch::NoUser => match name.suggested_pattern() {
                 Some(meant) => format!(
-                    "the exemption for `{name}` matches no user: `.` is a dot here, not a regular \
-                     expression's; did you mean `{meant}`?"
+                    "the exemption for `{name}` matches no user: `.` is not a wildcard here; did you \
+                     mean `{meant}`?"
                 ),
                 None => format!("the exemption for `{name}` matches no user: remove it"),
             },
             ExemptionMatch::ByCaseOnly => {
-                format!("the exemption for `{name}` matches by case only: correct the name")
+                format!("the exemption for `{name}` differs in case from the user name: correct it")
             }
             ExemptionMatch::NotAudited | ExemptionMatch::Users(_) => continue,
         };

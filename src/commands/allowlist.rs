@@ -81,8 +81,9 @@ pub(super) enum DetailLevel {
 }
 
 /// Where more is told of a broken file than everybody may read.
-pub(super) const NAMES_WITHHELD_HINT: &str = "users are not named here, since everybody can read this: \
-                               `iam-stocktake allowlist check` says more on a machine of yours";
+pub(super) const HIDDEN_USERS_HINT: &str = "users are hidden, because this repository is not known to be \
+                                            private; run `iam-stocktake allowlist check` on your \
+                                            machine to see them";
 
 impl AllowlistReadError {
     /// Tells the user all that is wrong. `hint` is what to do about a file that is not there.
@@ -107,7 +108,7 @@ impl AllowlistReadError {
                         escape_invisible(name)
                     ));
                 }
-                streams.hint(NAMES_WITHHELD_HINT);
+                streams.hint(HIDDEN_USERS_HINT);
             }
             Self::Missing => {
                 let error = io::Error::from(io::ErrorKind::NotFound);
@@ -135,7 +136,7 @@ impl AllowlistReadError {
                 let first = problems.first().map(|it| Position::of(source, it.span.start));
                 let at = first.map_or_else(String::new, |it| format!(" at line {}", it.line));
                 match problems.len() {
-                    1 => format!("the allowlist {name} is broken{at}"),
+                    1 => format!("the allowlist {name} is invalid{at}"),
                     count => format!("the allowlist {name} has {count} problems, the first{at}"),
                 }
             }
@@ -203,17 +204,18 @@ pub(super) fn load_allowlist(
         Err(AllowlistReadError::Missing)
             if is_default && if_missing == MissingAllowlist::Continue =>
         {
-            streams
-                .eprintln(&format!("note: there is no allowlist at {name}: nothing is exempted"));
+            streams.eprintln(&format!(
+                "note: the allowlist {name} does not exist, so nothing is exempt"
+            ));
             Ok(without(AllowlistOrigin::Missing(name)))
         }
         Err(unread) => {
             let hint = match if_missing {
                 MissingAllowlist::Fail if is_default => {
-                    "check the repository out first (actions/checkout), add the file, or set \
+                    "check out the repository first (actions/checkout), add the file, or set \
                      `allowlist: none` for no exemptions"
                 }
-                _ => "name another file, or `--allowlist none` for no exemptions",
+                _ => "set another file, or `--allowlist none` for no exemptions",
             };
             unread.report(&name, hint, detail, streams);
             Err(unread)
@@ -290,18 +292,20 @@ fn run_suggest(
     let Some(last) = last.filter(|_| (1..=MAX_DAYS).contains(&reach)) else {
         let message =
             format!("its `max_exemption_days` is {reach}, and must be between 1 and {MAX_DAYS}");
-        return Err((message, "use the audit JSON as iam-stocktake wrote it".to_owned()));
+        return Err((message, "use an unchanged audit JSON of iam-stocktake".to_owned()));
     };
     let expires =
         settings.expires.unwrap_or_else(|| SuggestedExemption::suggested_expiry_date(today, reach));
     if expires > last {
-        let message = format!("its policy lets an exemption reach {reach} days, not to {expires}");
-        return Err((message, "give an earlier day to --expires".to_owned()));
+        let message = format!(
+            "its policy allows exemptions of at most {reach} days, so {expires} is too late"
+        );
+        return Err((message, "set an earlier date with --expires".to_owned()));
     }
     let suggestions = suggestions(&audit, settings, expires);
     if suggestions.is_empty() {
-        let message = "has no open finding that this asks for".to_owned();
-        return Err((message, "the ids and users stand in its `findings`".to_owned()));
+        let message = "has no open finding that matches".to_owned();
+        return Err((message, "its `findings` list the ids and users".to_owned()));
     }
     Ok(suggestions.iter().map(ToString::to_string).collect())
 }

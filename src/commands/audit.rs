@@ -108,14 +108,14 @@ fn check_outputs(settings: &AuditArgs, streams: &mut Streams<'_>) -> Result<(), 
         if !seen.insert(path) {
             let name = output.path.display().to_string();
             streams
-                .error(&format!("--output {}: the file is named twice", escape_invisible(&name)));
+                .error(&format!("--output {}: the file is listed twice", escape_invisible(&name)));
             return Err(Exit::Usage);
         }
     }
     let mut formats =
         settings.output.iter().map(|output| output.format).chain(stdout_format(settings));
     if settings.template.is_some() && !formats.any(|format| format == Format::Markdown) {
-        streams.error("--template is for the Markdown report, and none was asked for");
+        streams.error("--template needs a Markdown report, but none is requested");
         streams.hint("add --format markdown, or --output FILE.md");
         return Err(Exit::Usage);
     }
@@ -127,7 +127,7 @@ fn warn_about_unused_settings(settings: &AuditArgs, streams: &mut Streams<'_>) {
     let outputs = settings.output.iter().map(|output| output.format);
     let formats: Vec<_> = outputs.chain(stdout_format(settings)).collect();
     if settings.language.language != Language::default() && !formats.contains(&Format::Markdown) {
-        streams.eprintln("note: --language has no effect: it is for the Markdown report");
+        streams.eprintln("note: --language has no effect, because no Markdown report is requested");
     }
 }
 
@@ -149,7 +149,7 @@ fn outcomes(audit: &Audit) -> [(Exit, String); 2] {
         (Exit::GateFailed, format!("the gate failed: {open} {findings} open (--fail-on)")),
         (
             Exit::Incomplete,
-            "the audit is incomplete: evidence is missing, as the report says".to_owned(),
+            "the audit is incomplete: evidence is missing; see the report".to_owned(),
         ),
     ]
 }
@@ -163,7 +163,7 @@ pub(super) fn read_template(
     let read = files::read(&Input::File(path.to_path_buf()), FileKind::Template, streams.stdin);
     let why = match read.map(String::from_utf8) {
         Ok(Ok(text)) => return Ok(Some(UserTemplate { name, text })),
-        Ok(Err(_)) => "it is not UTF-8 text".to_owned(),
+        Ok(Err(_)) => "it is not UTF-8".to_owned(),
         Err(error) => reason(&error),
     };
     streams.error(&escape_invisible(&format!("{name}: the template cannot be read: {why}")));

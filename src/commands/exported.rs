@@ -100,7 +100,7 @@ fn report_rejected(
             None => Ok(()),
             Some(first) => {
                 let message = format!("account {account} was already in {first}");
-                Err(RejectedReport::new(message, "give one report an account"))
+                Err(RejectedReport::new(message, "use one report for each account"))
             }
         });
         if let Err(refused) = outcome {
@@ -144,14 +144,14 @@ fn audit_report(
     })?;
     let generated_at = match (export.generated_at, brief.generated_at) {
         (Some(own), Some(given)) if own != given => {
-            let message = format!("the file says itself when it was generated: {own}");
-            return Err(RejectedReport::new(message, "leave out --report-generated-at"));
+            let message = format!("the file contains its date: {own}");
+            return Err(RejectedReport::new(message, "omit --report-generated-at"));
         }
         (own, given) => own.or(given),
     };
     // A file's own date in the future makes the account incomplete; one that was given is a mistake.
     if brief.generated_at.is_some_and(|at| at - brief.now > CLOCK_SKEW) {
-        let message = "the report was generated after the moment of the audit";
+        let message = "the report was generated after the time of the audit";
         return Err(RejectedReport::new(
             message,
             "check --report-generated-at, --now and the clock",

@@ -41,16 +41,16 @@ pub(super) fn read_audit(
     input: &Input,
     stdin: &mut dyn Read,
 ) -> Result<v1::Audit, (String, String)> {
-    let make_one = || "make one with: iam-stocktake audit … --output audit.json".to_owned();
+    let make_one = || "create one with: iam-stocktake audit … --output audit.json".to_owned();
     let bytes = read(input, FileKind::Audit, stdin)
         .map_err(|error| (format!("cannot be read: {}", reason(&error)), make_one()))?;
     let audit: v1::Audit = serde_json::from_slice(&bytes)
-        .map_err(|error| (format!("is no audit JSON: {error}"), make_one()))?;
+        .map_err(|error| (format!("is not an audit JSON: {error}"), make_one()))?;
     if audit.schema == v1::SCHEMA {
         Ok(audit)
     } else {
         let message = format!("has the schema `{}`, not `{}`", audit.schema, v1::SCHEMA);
-        Err((message, "use the iam-stocktake that made it".to_owned()))
+        Err((message, "use the version of iam-stocktake that created it".to_owned()))
     }
 }
 

@@ -237,8 +237,8 @@ impl JobReport {
         lines.extend(hint.as_ref().map(|hint| format!("help: {hint}")));
         match streams.problems.len() - 1 {
             0 => {}
-            1 => lines.push("1 more problem is in the log".to_owned()),
-            more => lines.push(format!("{more} more problems are in the log")),
+            1 => lines.push("see the log for 1 more problem".to_owned()),
+            more => lines.push(format!("see the log for {more} more problems")),
         }
         lines
     }
@@ -330,11 +330,9 @@ const fn default_reason(exit: Exit) -> &'static str {
     match exit {
         Exit::Done => "done",
         Exit::GateFailed => "the gate failed",
-        Exit::Usage => "the settings or the allowlist are wrong: the log says why",
-        Exit::Incomplete => "evidence is missing, so the result is incomplete: the log says why",
-        Exit::WriteFailed => {
-            "a result could not be written, or not everything was done: the log says why"
-        }
+        Exit::Usage => "the settings or the allowlist are invalid; see the log",
+        Exit::Incomplete => "evidence is missing, so the result is incomplete; see the log",
+        Exit::WriteFailed => "a result was not written, or a change was not made; see the log",
     }
 }
 

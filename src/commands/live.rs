@@ -168,7 +168,7 @@ fn tokens(live: &LiveSettings<'_>) -> Result<Option<Arc<dyn TokenSource>>, Sessi
     if live.access.role_to_assume.is_none() {
         return Ok(None);
     }
-    let missing = || "the runner offers no OIDC token".to_owned();
+    let missing = || "the job has no OIDC token".to_owned();
     match TokenEndpoint::from_environment() {
         Ok(Some(endpoint)) => Ok(Some(Arc::new(RunnerTokens(endpoint)))),
         // On the command line the role is taken from the credentials that are there.

@@ -61,7 +61,7 @@ fn message_of(payload: &(dyn Any + Send)) -> String {
 impl PanicReport {
     /// Says what happened, without the words of the panic where everybody can read it.
     pub(super) fn report(&self, streams: &mut Streams<'_>) -> Exit {
-        let place = self.place.as_deref().unwrap_or("an unknown place");
+        let place = self.place.as_deref().unwrap_or("an unknown location");
         let message = if streams.redacted { "" } else { self.message.as_str() };
         let separator = if message.is_empty() { "" } else { ": " };
         streams.error(&format!("iam-stocktake failed at {place}{separator}{message}"));

@@ -1,4 +1,4 @@
-//! How far an observation has come, for people: a bar on a terminal, plain lines elsewhere.
+//! The progress of an observation: a bar on a terminal, plain lines elsewhere.
 
 use std::cell::{Cell, RefCell};
 use std::io::Write;
@@ -9,12 +9,12 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use super::Streams;
 use crate::observe::{ProgressEvent, ProgressStep};
 
-/// How often the bar is drawn anew while nothing happens, so that it looks alive.
+/// How often the bar is redrawn while there are no events.
 const TICK: Duration = Duration::from_millis(120);
 
 /// Shows events on standard error.
 pub(super) enum ProgressDisplay<'a> {
-    /// Nobody wants to see them.
+    /// Events are not shown.
     Silent,
     /// One line for each step of an account.
     Lines(RefCell<&'a mut dyn Write>),
@@ -28,7 +28,7 @@ impl<'a> ProgressDisplay<'a> {
         if quiet {
             return Self::Silent;
         }
-        // A width is known of terminals alone.
+        // Only a terminal has a width.
         if streams.stderr_style.width.is_none() {
             return Self::Lines(RefCell::new(&mut *streams.stderr));
         }
@@ -40,13 +40,12 @@ impl<'a> ProgressDisplay<'a> {
         Self::Bar { bar, done: Cell::new(0) }
     }
 
-    /// Shows what has happened.
     pub(super) fn show(&self, event: ProgressEvent) {
         match self {
             Self::Silent => {}
             Self::Lines(stream) => {
                 if let Some(line) = line(event) {
-                    // Where standard error is gone, nobody is left to tell.
+                    // If standard error is closed, the progress cannot be shown.
                     let _ = writeln!(stream.borrow_mut(), "{line}");
                 }
             }
@@ -58,7 +57,7 @@ impl<'a> ProgressDisplay<'a> {
                     ProgressStep::Started | ProgressStep::ReportFetched(_) => {}
                 }
                 bar.set_message(format!(
-                    "{} of {}, users looked at",
+                    "{} of {}, users re-checked",
                     done.get(),
                     accounts(event.total)
                 ));
@@ -79,7 +78,7 @@ fn accounts(number: usize) -> String {
     if number == 1 { "1 account".to_owned() } else { format!("{number} accounts") }
 }
 
-/// An event in a line; single looks are too many for lines.
+/// The line for an event. Re-checks of single users are too many for lines.
 fn line(event: ProgressEvent) -> Option<String> {
     let account = event.account;
     match event.step {
@@ -91,9 +90,10 @@ fn line(event: ProgressEvent) -> Option<String> {
         ProgressStep::RecheckStarted(0) | ProgressStep::UserRechecked | ProgressStep::Done(0) => {
             None
         }
+        ProgressStep::RecheckStarted(1) => Some(format!("{account}: re-checking 1 user")),
         ProgressStep::RecheckStarted(users) => {
-            Some(format!("{account}: looking at {users} of them live"))
+            Some(format!("{account}: re-checking {users} users"))
         }
-        ProgressStep::Done(_) => Some(format!("{account}: some evidence could not be had")),
+        ProgressStep::Done(_) => Some(format!("{account}: some evidence is missing")),
     }
 }

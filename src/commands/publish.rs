@@ -75,22 +75,22 @@ pub(super) fn run(
 /// does not hold what it takes to judge it by the base branch's allowlist.
 fn report_uncompared(streams: &mut Streams<'_>) -> PullRequestChanges {
     streams.error(
-        "the audits of earlier jobs were judged by the allowlist that is proposed here, which cannot \
-         be compared with the base branch's: the gate is not evaluated",
+        "the audits of earlier jobs were evaluated with the pull request's allowlist and cannot be \
+         compared with the base branch: the gate is not evaluated",
     );
     streams.hint(
-        "check pull requests and merge groups in one job that audits the accounts itself, and \
-         publish the audits of earlier jobs on the default branch",
+        "check pull requests and merge groups in a job that audits the accounts itself, and publish \
+         the audits of earlier jobs on the default branch",
     );
     PullRequestChanges { compared: Baseline::Unavailable, ..NO_PULL_REQUEST_CHANGES }
 }
 
 /// What a pull request from outside brings is not taken for the audits of earlier jobs.
 fn report_fork(job_report: &mut JobReport, streams: &mut Streams<'_>) -> Exit {
-    let says = "This pull request comes from a fork or from Dependabot, which could change the audits in \
-                its checkout: no audit is read, and the gate is not evaluated.";
-    streams.eprintln(says);
-    job_report.add_to_summary(says);
+    let message = "This pull request comes from a fork or from Dependabot and could change the audits in \
+                   its checkout. No audit was read, and the gate was not evaluated.";
+    streams.eprintln(message);
+    job_report.add_to_summary(message);
     job_report.outputs.extend([
         (Output::Result, "incomplete".to_owned()),
         (Output::Gate, "not-evaluated".to_owned()),
@@ -114,10 +114,8 @@ fn expand_folders(inputs: &[Input], streams: &mut Streams<'_>) -> Result<Vec<Inp
         match found {
             None => named.push(input.clone()),
             Some(found) if found.is_empty() => {
-                streams.error(&escape_invisible(&format!(
-                    "{input}: there is no JSON file in this folder"
-                )));
-                streams.hint("download the audits of the earlier jobs into it");
+                streams.error(&escape_invisible(&format!("{input}: the folder has no JSON file")));
+                streams.hint("download the audits of the earlier jobs to this folder");
                 return Err(Exit::Usage);
             }
             Some(found) => named.extend(found.into_iter().map(Input::File)),
@@ -157,9 +155,9 @@ fn reject_pull_request_audits(
         let event = audit.run.as_ref().map(|run| run.event.as_str()).unwrap_or_default();
         if event.starts_with("pull_request") || event == "merge_group" {
             streams.error(&escape_invisible(&format!(
-                "{input}: was made by a run of the event `{event}`, which may not feed the queue"
+                "{input}: was created by the event `{event}`, which cannot update the queue"
             )));
-            streams.hint("publish audits of runs on the default branch");
+            streams.hint("publish audits that were created on the default branch");
             refused = true;
         }
     }

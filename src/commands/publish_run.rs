@@ -135,7 +135,9 @@ impl PublishRun<'_> {
         let counts = format!("{open} open {findings}, {new} new, {overdue} overdue");
         let mut outcomes = vec![(Exit::GateFailed, format!("the gate failed: {counts}"))];
         if self.is_incomplete(published) {
-            let message = format!("incomplete: some evidence is missing ({counts} in the rest)");
+            let message = format!(
+                "incomplete: some evidence is missing ({counts} in the available evidence)"
+            );
             outcomes.push((Exit::Incomplete, message));
         }
         outcomes
@@ -220,8 +222,8 @@ impl PublishRun<'_> {
         let (Some(queue_client), Some(repository)) =
             (&self.publish_target.queue_client, &self.publish_target.queue_repository)
         else {
-            streams.error("there is no token for GitHub, so that the queue cannot be read");
-            streams.hint("give `github-token`, or set GITHUB_TOKEN");
+            streams.error("the queue cannot be read without a GitHub token");
+            streams.hint("set `github-token` or GITHUB_TOKEN");
             return PublishOutcome::nothing(Exit::Usage);
         };
         match queue_client.queue(repository, &self.settings.queue) {
@@ -251,12 +253,11 @@ impl PublishRun<'_> {
         let (open, new, overdue) =
             (gate_counts.open.len(), gate_counts.all_new(), gate_counts.overdue);
         streams.eprintln(&format!(
-            "{open} open, {new} new, {overdue} overdue (levels error and warning); gate (level \
-             error alone): {}",
+            "{open} open, {new} new, {overdue} overdue (errors and warnings); gate (errors only): {}",
             gate.id()
         ));
         if let Some((_, url)) = &published.queue_issue {
-            streams.eprintln(&format!("the queue is {}", escape_invisible(url)));
+            streams.eprintln(&format!("queue: {}", escape_invisible(url)));
         }
     }
 
@@ -270,11 +271,11 @@ impl PublishRun<'_> {
         } else {
             unaudited.len().to_string()
         };
-        streams.error(&format!("accounts that the queue knows were not audited: {which}"));
+        streams.error(&format!("accounts in the queue were not audited: {which}"));
         streams.hint(
-            "audit the same accounts in every run that uses this queue, give runs that audit other \
-             accounts another `queue`, or list an account that is dropped on purpose under \
-             `former_accounts` in the allowlist",
+            "audit the same accounts in every run that uses this queue, use another `queue` for \
+             other accounts, or list accounts that are no longer audited under `former_accounts` \
+             in the allowlist",
         );
     }
 
@@ -370,9 +371,11 @@ impl PublishRun<'_> {
                 .eprintln(&format!("warning: {}", escape_invisible(&error_text(&error, streams))));
             streams.eprintln(&format!("help: {}", escape_invisible(&error.hint())));
             streams.eprintln(
-                "warning: the comment on the pull request was not written; the summary has it",
+                "warning: the comment on the pull request was not written; its text is in the summary",
             );
-            job_report.add_to_summary("> [!WARNING]\n> This could not be written as a comment.");
+            job_report.add_to_summary(
+                "> [!WARNING]\n> This text could not be added as a comment on the pull request.",
+            );
             None
         })
     }
@@ -433,7 +436,7 @@ fn report_untrusted(untrusted: &[UntrustedIssue], streams: &mut Streams<'_>) {
         return;
     }
     streams.eprintln(&format!(
-        "notice: ignored because the author is not trusted with the queue: {}",
+        "note: ignored, because the author is not trusted: {}",
         escape_invisible(&describe_issues(untrusted))
     ));
 }

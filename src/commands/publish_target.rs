@@ -14,13 +14,13 @@ use crate::runner::{self, GitHubEnvironment};
 use crate::templates::{SafeText, escape_invisible};
 
 /// What to do where there is no token.
-const NO_TOKEN: &str = "give `github-token`, or set GITHUB_TOKEN";
-/// Where a remedy may be planned and carried out.
+const NO_TOKEN: &str = "set `github-token` or GITHUB_TOKEN";
+/// The hint for an event or branch on which remediation is not allowed.
 const ELSEWHERE: &str = "plan and apply on `schedule`, `workflow_dispatch` or `push`, on the default branch: \
-                         elsewhere the allowlist is somebody's proposal";
-/// What to do where everybody could read of a remedy.
-const IN_PUBLIC: &str = "remedy from a private repository, or set `allow-public`";
-/// What to do where nobody can be asked who reads of a remedy.
+                         on other branches, the allowlist has not been reviewed";
+/// The hint for a repository that is not known to be private.
+const IN_PUBLIC: &str = "run remediation in a private repository, or set `allow-public`";
+/// The hint for a repository of unknown visibility.
 const UNKNOWN: &str =
     "use the action with `command: remediate` and a `github-token`, in a private repository";
 
@@ -98,12 +98,9 @@ impl PublishTarget {
         }
         let (Some(queue_client), Some(queue)) = (&self.queue_client, &self.queue_repository) else {
             let missing = if self.queue_client.is_none() {
-                ("there is no token for GitHub", NO_TOKEN)
+                ("there is no GitHub token", NO_TOKEN)
             } else {
-                (
-                    "nothing says which repository holds the queue",
-                    "give --queue-repository OWNER/NAME",
-                )
+                ("the repository of the queue is not known", "set --queue-repository OWNER/NAME")
             };
             streams.error(missing.0);
             streams.hint(missing.1);
@@ -120,9 +117,9 @@ impl PublishTarget {
         };
         if !settings.public.allow_public && !may_show_names(visibility) {
             streams.eprintln(&format!(
-                "note: {queue} is public, or nobody can tell that it is not: no queue is kept there"
+                "note: {queue} is not known to be private, so no queue is written there"
             ));
-            streams.hint("name a private repository with `queue-repository`");
+            streams.hint("set a private repository with `queue-repository`");
             self.destination = Destination::Nothing(SkipReason::Public);
         }
         Ok(self)
@@ -153,7 +150,7 @@ pub(super) fn check_remediation_allowed(
     };
     let refuse = |streams: &mut Streams<'_>| {
         streams.error(&escape_invisible(&format!(
-            "a remedy is refused here: the event is `{event}`, on `{}`",
+            "remediation is not allowed for the event `{event}` on `{}`",
             job.git_ref
         )));
         streams.hint(ELSEWHERE);
@@ -172,8 +169,8 @@ pub(super) fn check_remediation_allowed(
     };
     if queue_client.is_none() && job.payload.default_branch.is_none() {
         streams.error(&format!(
-            "the event `{}` does not say which branch of {repository} is the default one, nor who \
-             sees it, and there is no token to ask with",
+            "the payload of the event `{}` does not contain the default branch of {repository}, and \
+             it cannot be requested without a GitHub token",
             escape_invisible(event)
         ));
         streams.hint(UNKNOWN);
@@ -185,8 +182,7 @@ pub(super) fn check_remediation_allowed(
     }
     if !allow_public && !may_show_names(visibility(Some(job), about.as_ref())) {
         streams.error(&format!(
-            "{repository} is public, or nobody can tell that it is not: a plan and its journal name \
-             users"
+            "{repository} is not known to be private, but plans and journals name users"
         ));
         streams.hint(if token.is_some() { IN_PUBLIC } else { UNKNOWN });
         return Err(Exit::Usage);
@@ -239,7 +235,7 @@ fn repository_details(
     }
     let (Some(queue_client), Some(repository)) = (queue_client, repository) else {
         if needs_branch {
-            streams.error("there is no token for GitHub to ask which branch is the default one");
+            streams.error("cannot determine the default branch without a GitHub token");
             streams.hint(NO_TOKEN);
             return Err(Exit::Usage);
         }
@@ -250,7 +246,10 @@ fn repository_details(
         Err(error) if needs_branch => Err(report_read_error(&error, streams)),
         Err(error) => {
             let message = error_text(&error, streams);
-            streams.eprintln(&format!("note: {}; it counts as public", escape_invisible(&message)));
+            streams.eprintln(&format!(
+                "note: {}; the repository is treated as public",
+                escape_invisible(&message)
+            ));
             Ok(None)
         }
     }

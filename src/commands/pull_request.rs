@@ -203,16 +203,16 @@ fn read_base_allowlists(
     let (Some(queue_client), Some(repository)) =
         (&publish_target.queue_client, &publish_target.repository)
     else {
-        streams.error("without a token for GitHub, the allowlist of the base cannot be read");
-        streams.hint("give `github-token`, and the job `permissions: contents: read`");
+        streams.error("the allowlist of the base branch cannot be read without a GitHub token");
+        streams.hint("set `github-token`, and add `permissions: contents: read` to the job");
         return BaseAllowlists::nothing(Baseline::Unavailable, Exit::Incomplete);
     };
     let path = match place {
         RepositoryPath::At(path) | RepositoryPath::Probable(path) => path,
         RepositoryPath::OtherRepository(name) => {
             streams.eprintln(&escape_invisible(&format!(
-                "note: the allowlist is in a checkout of {name}, not of {repository}: a proposal \
-                 here does not change it, and is not compared with an earlier one"
+                "note: the allowlist is in a checkout of {name}, not of {repository}: this pull \
+                 request does not change it, so it is not compared with the base branch"
             )));
             return BaseAllowlists::nothing(Baseline::OtherRepository, Exit::Done);
         }
@@ -225,8 +225,7 @@ fn read_base_allowlists(
     if matches!(place, RepositoryPath::Probable(_))
         && found.iter().all(|it| matches!(it, BaseFile::Absent))
     {
-        let why =
-            "the workspace has no `.git`, and the base has no file of its path in the workspace";
+        let why = "the workspace has no `.git`, and the base branch has no file with the same path";
         return not_in_repository(repository, why, streams);
     }
     // A merge group is built upon what it is compared with, which may be newer than the tip.
@@ -247,12 +246,12 @@ fn not_in_repository(
     streams: &mut Streams<'_>,
 ) -> BaseAllowlists {
     streams.error(&format!(
-        "the allowlist has no known path in {repository}, so it cannot be compared with an earlier \
-         one: {why}"
+        "the allowlist has no known path in {repository}, so it cannot be compared with the base \
+         branch: {why}"
     ));
     streams.hint(
-        "check the repository out into the workspace, or a folder in it, with actions/checkout and \
-         git, and give the path of the allowlist in that checkout",
+        "check out the repository with actions/checkout and git, in the workspace or a folder in it, \
+         and set the path of the allowlist in that checkout",
     );
     BaseAllowlists::nothing(Baseline::Unavailable, Exit::Incomplete)
 }
@@ -307,16 +306,16 @@ fn resolve_base_files(
         (false, _, _) => {
             if is_broken {
                 streams.eprintln(&format!(
-                    "note: {path} is broken at one of the two commits of the base that a proposal \
-                     is compared with: the other one counts"
+                    "note: {path} is invalid in one of the two base commits that the pull request is \
+                     compared with, so only the other one is used"
                 ));
             }
             BaseAllowlists { allowlists, tip: None, compared: Baseline::BaseAllowlist, exit }
         }
         (true, Exit::Done, true) => {
             streams.eprintln(&format!(
-                "note: {path} is broken in the base, so the earlier policy is unknown: the \
-                 defaults count where they are stricter, and nobody was exempted"
+                "note: {path} is invalid in the base branch, so the earlier policy is unknown: the \
+                 defaults apply where they are stricter, without exemptions"
             ));
             BaseAllowlists::defaults(Baseline::Defaults)
         }

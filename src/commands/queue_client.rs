@@ -56,10 +56,10 @@ pub(super) enum QueueError {
         error: InvalidQueueState,
     },
     /// The memory could not be read again.
-    #[error("the queue's memory would be larger than can be read again, so nothing was written")]
+    #[error("the queue state is too large to be read again, so nothing was written")]
     TooLarge,
     /// The memory does not check.
-    #[error("the memory of the queue in {issue} is damaged: {error}")]
+    #[error("the queue state in {issue} is damaged: {error}")]
     Damaged {
         /// The index.
         issue: String,
@@ -75,7 +75,7 @@ pub(super) enum QueueError {
     #[error(transparent)]
     Unwritten(Error),
     /// Somebody else writes all the time.
-    #[error("the queue was changed by somebody else at every attempt to write it")]
+    #[error("the queue was changed by another user or run during every attempt to write it")]
     TooManyConflicts,
     /// A page cannot be rendered.
     #[error(transparent)]
@@ -111,31 +111,31 @@ impl QueueError {
         match self {
             QueueError::Read(error) | Self::Unwritten(error) => error.hint(),
             Self::Damaged { error: InvalidQueueState::IssueNotFound, label, .. } => format!(
-                "move the issue back if it was moved; or, to start over, delete the label \
-                 `{label}`: the next run makes another queue, and everything is new"
+                "if the issue was transferred, transfer it back; or, to start over, delete the label \
+                 `{label}`: the next run creates a new queue in which everything is new"
             ),
             Self::Damaged { label, .. } => format!(
-                "restore the issue's body, or the comments that hold parts of the memory, from \
-                 their edit history; or, to start over, delete the label `{label}`: the next run \
-                 makes another queue, and everything is new"
+                "restore the issue's body, or the comments with parts of the queue state, from their \
+                 edit history; or, to start over, delete the label `{label}`: the next run creates a \
+                 new queue in which everything is new"
             ),
             Self::Label { label, .. } => format!(
-                "let the description of `{label}` end in the number of the queue issue, such as \
-                 `#12`; or, to start over, delete the label"
+                "end the description of `{label}` with the number of the queue issue, such as `#12`; \
+                 or, to start over, delete the label"
             ),
             Self::UntrustedIssues { issues, own_logins } => {
                 untrusted_queue_hint(issues, !own_logins.is_empty())
             }
             Self::TooLarge => {
-                "audit fewer accounts a queue: give each part a name of its own with `queue`"
+                "split the accounts between several queues: set a different `queue` for each part"
                     .to_owned()
             }
             Self::Older(_) => "publish newer audits; nothing was written".to_owned(),
             Self::TooManyConflicts => {
-                "give the workflow a `concurrency` group, so that one run writes at a time"
+                "add a `concurrency` group to the workflow, so that only one run writes at a time"
                     .to_owned()
             }
-            Self::Template(_) => "this is a mistake of the program: please report it".to_owned(),
+            Self::Template(_) => "this is a bug: please report it".to_owned(),
         }
     }
 }
@@ -484,7 +484,7 @@ async fn update_comment_body(
 /// Issues with their authors, as in `issue #7 by mallory`.
 pub(super) fn describe_issues(issues: &[UntrustedIssue]) -> String {
     let named = |it: &UntrustedIssue| {
-        let author = it.author.as_deref().unwrap_or("an account that is gone");
+        let author = it.author.as_deref().unwrap_or("a deleted account");
         format!("issue #{} by {author}", it.number)
     };
     issues.iter().map(named).collect::<Vec<_>>().join(", ")
@@ -492,12 +492,12 @@ pub(super) fn describe_issues(issues: &[UntrustedIssue]) -> String {
 
 fn untrusted_queue_message(issues: &[UntrustedIssue], own_logins: &[String]) -> String {
     let own_logins = if own_logins.is_empty() {
-        "GitHub does not say whom the token belongs to".to_owned()
+        "the account of the token is unknown".to_owned()
     } else {
         format!("the token belongs to {}", own_logins.join(", "))
     };
     format!(
-        "the queue is not by an account that is trusted: {}; {own_logins}",
+        "the queue issue was created by an account that is not trusted: {}; {own_logins}",
         describe_issues(issues)
     )
 }
@@ -506,12 +506,12 @@ fn untrusted_queue_message(issues: &[UntrustedIssue], own_logins: &[String]) -> 
 fn untrusted_queue_hint(issues: &[UntrustedIssue], is_known: bool) -> String {
     let author = issues.iter().find_map(|it| it.author.as_deref()).unwrap_or("LOGIN");
     let mut hint = format!(
-        "if that account is one of yours, such as the one of an earlier token, set `queue-author: \
-         {author}`"
+        "if you trust that account, for example because an earlier token belonged to it, set \
+         `queue-author: {author}`"
     );
     if is_known {
         hint.push_str(
-            "; if not, take the queue's label off these issues, or delete the label to start over",
+            "; otherwise, remove the label from these issues, or delete the label to start over",
         );
     }
     hint

@@ -30,9 +30,9 @@ const MARKDOWN: &str = "iam-stocktake-plan.md";
 
 /// What is said of a run that ends with another exit code than 0 though nothing went wrong.
 const OUTCOMES: [(Exit, &str); 3] = [
-    (Exit::GateFailed, "the plan exceeds a limit, so it cannot be carried out"),
-    (Exit::Incomplete, "evidence is missing: nothing is done about the users it is missing for"),
-    (Exit::WriteFailed, "some changes were not made: the log says which, and why"),
+    (Exit::GateFailed, "the plan exceeds a limit, so it cannot be applied"),
+    (Exit::Incomplete, "evidence is missing, so users without it are not changed"),
+    (Exit::WriteFailed, "some changes were not made; see the log for the reasons"),
 ];
 
 /// Where a remedy is run, and who may read of it.
@@ -236,7 +236,7 @@ fn show_undo(
     let text = or_report(pages::undo_text(undo_report, language), streams)?;
     let printed = print(&text, context, streams);
     if outcome.undone.is_none() && !outcome.undo.steps.is_empty() {
-        streams.hint("nothing was changed: add --apply to do it");
+        streams.hint("nothing was changed; add --apply to make these changes");
     }
     Ok(outcome.exit.max(printed))
 }
@@ -327,7 +327,7 @@ impl RemediationOutput<'_> {
         }
         let plan = &outcome.saved.plan;
         if settings.task == Task::Plan && context.report_dir.is_none() && !plan.changes.is_empty() {
-            streams.hint("nothing was changed: add --apply to carry the plan out");
+            streams.hint("nothing was changed; add --apply to apply the plan");
         }
         Ok(exit)
     }
@@ -371,13 +371,13 @@ impl RemediationOutput<'_> {
     fn annotations(&self) -> Vec<Annotation> {
         let mut annotations = Vec::new();
         if !self.outcome.saved.plan.exceeded_limits.is_empty() {
-            let says = "nothing at all is done: the plan is beyond a limit, as the summary says";
-            annotations.push(Annotation::new(AnnotationLevel::Error, says));
+            let message = "nothing was changed: the plan exceeds a limit; see the summary";
+            annotations.push(Annotation::new(AnnotationLevel::Error, message));
         }
         let applied = self.outcome.applied.as_ref();
         if applied.is_some_and(|it| !it.failed.is_empty() || !it.skipped.is_empty()) {
-            let says = "some changes were not made: the summary says which, and why";
-            annotations.push(Annotation::new(AnnotationLevel::Error, says));
+            let message = "some changes were not made; see the summary for the reasons";
+            annotations.push(Annotation::new(AnnotationLevel::Error, message));
         }
         annotations
     }

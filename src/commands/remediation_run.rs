@@ -142,18 +142,19 @@ fn remediation(
     settings: &RemediationRequest,
     streams: &mut Streams<'_>,
 ) -> Result<RemediationPolicy, Exit> {
-    const HINT: &str = "add `remediation: {}` to the allowlist file for the defaults, or more \
+    const HINT: &str = "add `remediation: {}` to the allowlist file for the defaults, or with settings \
                         (docs/allowlist.md)";
     match &chosen.allowlist.remediation {
         Some(policy) => Ok(policy.clone()),
         None if settings.task.changes() => {
-            streams.error("the allowlist says nothing of a remedy: nothing is changed without it");
+            streams.error("the allowlist has no `remediation`, which --apply requires");
             streams.hint(HINT);
             Err(Exit::Usage)
         }
         None => {
-            streams
-                .eprintln("note: the allowlist says nothing of a remedy: this is by the defaults");
+            streams.eprintln(
+                "note: the allowlist has no `remediation`, so the plan uses the defaults",
+            );
             streams.hint(HINT);
             Ok(RemediationPolicy::default())
         }
@@ -174,7 +175,7 @@ fn read_plan(
         },
     };
     streams.error(&escape_invisible(&format!("{name}: the plan {detail}")));
-    streams.hint("make one with: iam-stocktake remediate --output plan.json");
+    streams.hint("create one with: iam-stocktake remediate --output plan.json");
     Err(Exit::Usage)
 }
 
@@ -256,7 +257,7 @@ impl RemediationRun<'_> {
         let seen = seen.map_err(|unobserved: live::ObserveError| unobserved.report(streams))?;
         let seen = seen.map_err(|unanswered| {
             streams.error(&escape_invisible(&format!(
-                "it cannot be told as whom this runs: {unanswered}"
+                "cannot determine whose credentials this run uses: {unanswered}"
             )));
             Exit::Incomplete
         })?;
@@ -351,18 +352,17 @@ impl RemediationRun<'_> {
     ) -> Result<(), Exit> {
         match origin {
             CredentialOwner::Unknown(why) => {
-                let says = format!("it cannot be told whose credentials these are: {why}");
+                let message = format!("cannot determine whose credentials this run uses: {why}");
                 if self.settings.task.changes() {
-                    streams.error(&escape_invisible(&format!("{says}; nothing was changed")));
+                    streams.error(&escape_invisible(&format!("{message}; nothing was changed")));
                 } else {
                     streams.eprintln(&escape_invisible(&format!(
-                        "note: {says}; --apply refuses them"
+                        "note: {message}; --apply requires this"
                     )));
                 }
                 streams.hint(
-                    "use a profile with `role_arn` and `source_profile`, single sign-on or an OIDC \
-                     token, or hand a role's session over: aws configure export-credentials \
-                     --format env",
+                    "use a profile with `role_arn` and `source_profile`, single sign-on, or an OIDC \
+                     token, or export a role session: aws configure export-credentials --format env",
                 );
                 if self.settings.task.changes() { Err(Exit::Usage) } else { Ok(()) }
             }
@@ -371,8 +371,8 @@ impl RemediationRun<'_> {
                 if !self.settings.quiet || runner::is_github_actions() =>
             {
                 streams.eprintln(
-                    "note: this runs with a role's session that was handed over: if an IAM user's \
-                     key was used to get it, exempt that user",
+                    "note: this run uses a role session created earlier: if it was created with the \
+                     access key of an IAM user, exempt that user",
                 );
                 Ok(())
             }
@@ -428,14 +428,15 @@ impl RemediationRun<'_> {
         }
         for change in outdated {
             let target = &change.target;
-            let who = if self.names { target.user.as_str() } else { "a user" };
+            let user = if self.names { target.user.as_str() } else { "a user" };
             let account = target.account;
             streams.error(&escape_invisible(&format!(
-                "the facts of the plan have moved: account {account}, {who}: {}",
+                "the plan is outdated: account {account}, {user}: {} changed since the plan was \
+                 created",
                 target.subject
             )));
         }
-        streams.hint("nothing was changed: make a new plan, and have that approved");
+        streams.hint("nothing was changed; create a new plan and have it approved");
         Err(Exit::WriteFailed)
     }
 
@@ -488,14 +489,16 @@ impl RemediationError {
         match self {
             Self::Journal(error) => {
                 streams.error(&escape_invisible(&error.to_string()));
-                streams
-                    .hint("nothing is done that cannot be written down: run again when it can be");
+                streams.hint(
+                    "no further changes were made, because each one must be in the journal; run \
+                     again when it is writable",
+                );
             }
             Self::ResolveError(error) => {
                 streams.error(&escape_invisible(&format!(
-                    "it cannot be told what became of an earlier run's last step: {error}"
+                    "cannot determine whether the last step of an earlier run was made: {error}"
                 )));
-                streams.hint("nothing was changed: run again");
+                streams.hint("nothing was changed; run again");
             }
         }
         Exit::WriteFailed
@@ -505,10 +508,10 @@ impl RemediationError {
 fn report(error: &JournalError, streams: &mut Streams<'_>) -> Exit {
     streams.error(&escape_invisible(&error.to_string()));
     match error {
-        JournalError::InUse { .. } => streams.hint("wait for the other run, or name another file"),
-        JournalError::File { .. } => streams.hint("name a file that can be written with --journal"),
+        JournalError::InUse { .. } => streams.hint("wait for the other run, or use another file"),
+        JournalError::File { .. } => streams.hint("set a writable file with --journal"),
         JournalError::DamagedLine { .. } => {
-            streams.hint("a journal is never edited: keep this file, and name a new one");
+            streams.hint("journals must not be edited: keep this file, and use a new one");
         }
     }
     Exit::Usage
@@ -535,8 +538,8 @@ fn lines_of(
     if let Some(line) = contents.cut_off {
         let name = path.display();
         streams.eprintln(&escape_invisible(&format!(
-            "note: {name}: line {line} is incomplete, because a run ended while it wrote it; nothing \
-             was done because of that line, so it is {done}"
+            "note: {name}: line {line} is incomplete, because a run ended while it wrote the line. \
+             Its change was not made, so the line is {done}"
         )));
     }
     contents.lines
@@ -545,7 +548,7 @@ fn lines_of(
 /// What a journal says; nothing where there is none.
 fn read_lines(path: &Path, streams: &mut Streams<'_>) -> Result<Vec<JournalLine>, Exit> {
     match journal::read(path, files::workspace().as_ref()) {
-        Ok(contents) => Ok(lines_of(path, contents, "left out", streams)),
+        Ok(contents) => Ok(lines_of(path, contents, "ignored", streams)),
         Err(JournalError::File { error, .. }) if error.kind() == io::ErrorKind::NotFound => {
             Ok(Vec::new())
         }
@@ -599,7 +602,7 @@ pub(super) fn undo(
     let contents = read.map_err(|error| match &error {
         JournalError::File { .. } => {
             streams.error(&escape_invisible(&error.to_string()));
-            streams.hint("name the journal of the run that is to be undone");
+            streams.hint("set the journal of the run to undo");
             Exit::Usage
         }
         _ => report(&error, streams),
@@ -618,7 +621,7 @@ pub(super) fn undo(
     let plan =
         |history: &History| runtime.block_on(remediate::plan_undo(&accounts, history, users));
     if !applies {
-        let undo = plan(&history(lines_of(path, contents, "left out", streams)));
+        let undo = plan(&history(lines_of(path, contents, "ignored", streams)));
         let exit = if undo.lookup_failures.is_empty() { Exit::Done } else { Exit::Incomplete };
         return Ok(UndoOutcome { undo, undone: None, exit });
     }

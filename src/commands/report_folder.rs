@@ -37,7 +37,7 @@ pub(super) fn write(
             }
             Err(error) => {
                 streams.error(&format!("{} cannot be written: {}", path.display(), reason(&error)));
-                streams.hint("name a folder that can be written with `report-dir`");
+                streams.hint("set a writable folder with `report-dir`");
                 exit = Exit::WriteFailed;
             }
         }
@@ -51,7 +51,10 @@ pub(super) fn give_away(made: &[PathBuf], job: Option<&Job>, streams: &mut Strea
     let workspace = job.and_then(|job| job.workspace.as_deref()).unwrap_or_else(|| Path::new("."));
     let made: Vec<_> = made.iter().map(PathBuf::as_path).collect();
     if let Err(error) = chown_to_owner_of(workspace, &made) {
-        streams.eprintln(&format!("note: the reports stay with this user: {}", reason(&error)));
+        streams.eprintln(&format!(
+            "note: the owner of the written files cannot be changed: {}",
+            reason(&error)
+        ));
     }
 }
 
