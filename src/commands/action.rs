@@ -265,8 +265,8 @@ fn reject_unsupported_pull_request(
                  group",
             );
             streams.hint(
-                "trigger the workflow by the event `merge_group` itself, and do not change \
-                 GITHUB_EVENT_PATH",
+                "trigger the workflow by the event `merge_group` itself, with the event payload \
+                 from GitHub",
             );
             Err(Exit::Usage)
         }
@@ -436,7 +436,7 @@ fn notices(audit: &Audit, head: &LoadedAllowlist) -> Vec<Annotation> {
                 None => format!("the exemption for `{name}` matches no user: remove it"),
             },
             ExemptionMatch::ByCaseOnly => {
-                format!("the exemption for `{name}` differs in case from the user name: correct it")
+                format!("the exemption for `{name}` matches by case only: correct the name")
             }
             ExemptionMatch::NotAudited | ExemptionMatch::Users(_) => continue,
         };

@@ -152,7 +152,7 @@ fn suggest_takes_a_finding_by_its_id_and_refuses_what_is_no_audit() {
         .file("no.json", "{}")
         .file("v2.json", sandbox.read("audit.json").replace("audit/v1", "audit/v2"));
     for (file, expected) in [
-        ("no.json", "is no audit JSON: missing field"),
+        ("no.json", "is not an audit JSON: missing field"),
         ("v2.json", "has the schema `iam-stocktake/audit/v2`"),
         ("gone.json", "cannot be read"),
     ] {

@@ -78,7 +78,7 @@ fn a_slow_account_does_not_delay_the_others() {
 fn progress_is_logged_unless_quiet() {
     let account = StandIn::shared().account(Seed::users(20, 51));
     let verbose = audit_in(&account.environment(), &[]);
-    let progress = format!("{}: looking at ", account.id());
+    let progress = format!("{}: re-checking ", account.id());
     assert!(verbose.stderr.contains(&progress), "{}", verbose.stderr);
     let quiet = audit_in(&account.environment(), &["--quiet"]);
     assert_eq!(quiet.stderr, "wrote audit.json (json)\n");

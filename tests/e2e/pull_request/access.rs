@@ -47,8 +47,7 @@ fn a_fork_or_dependabot_without_oidc_passes_and_says_why_nothing_was_audited() {
         let outputs = ["result", "gate"].map(|name| run.output(name));
         assert_eq!(outputs, ["incomplete", "not-evaluated"]);
         let why = "This pull request comes from a fork or from Dependabot: GitHub gives it no OIDC \
-                   token, so that no account can be audited. The allowlist was checked, and nothing \
-                   else.";
+                   token, so no account was audited. Only the allowlist was checked.";
         assert!(run.summary.contains(why), "{}", run.summary);
         assert!(run.log.contains(why), "{}", run.log);
     }
@@ -112,7 +111,8 @@ fn a_fork_that_has_tokens_is_audited_and_its_comment_is_a_service() {
 
     assert_eq!((run.code, run.output("gate")), (1, "failed"), "{}", run.log);
     assert_eq!(world.repo.comments(pull.number), []);
-    assert!(run.summary.contains("This could not be written as a comment."), "{}", run.summary);
+    let warning = "This text could not be added as a comment on the pull request.";
+    assert!(run.summary.contains(warning), "{}", run.summary);
 }
 
 #[test]
@@ -187,7 +187,7 @@ fn of_a_forks_audits_nothing_is_read() {
                 assert_eq!((run.code, run.acts()), (0, vec![]), "{}", run.log);
                 let outputs = ["result", "gate"].map(|name| run.output(name));
                 assert_eq!(outputs, ["incomplete", "not-evaluated"]);
-                let why = "no audit is read";
+                let why = "No audit was read";
                 assert!(run.log.contains(why) && run.summary.contains(why), "{}", run.log);
                 assert!(!run.log.contains("hunter2"), "{}", run.log);
             }

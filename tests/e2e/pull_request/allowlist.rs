@@ -163,7 +163,7 @@ fn a_broken_base_exempts_nobody_and_can_be_mended() {
 
     assert_eq!((run.code, run.output("gate")), (0, "passed"), "{}", run.log);
     assert!(
-        run.log.contains("is broken in the base, so the earlier policy is unknown"),
+        run.log.contains("is invalid in the base branch, so the earlier policy is unknown"),
         "{}",
         run.log
     );

@@ -99,7 +99,7 @@ fn a_base_that_is_broken_or_absent_at_one_commit_leaves_the_other() {
             assert_eq!((run.code, run.output("gate")), (1, "failed"), "{}", run.log);
             assert!(body.contains("- `stale_after_days`: `90` → `400`"), "{body}");
             assert!(!body.contains("policy is unknown"), "{body}");
-            let is_told = run.log.contains("is broken at one of the two commits");
+            let is_told = run.log.contains("is invalid in one of the two base commits");
             assert_eq!(is_told, other.is_some(), "{}", run.log);
         }
         // The other one counts, and not the defaults.

@@ -23,7 +23,8 @@ fn a_comment_that_cannot_be_written_is_a_warning_and_stands_in_the_summary() {
     let warning = "warning: the comment on the pull request was not written";
     assert!(new.log.contains(warning), "{}", new.log);
     assert!(new.log.contains("`pull-requests: write`"), "{}", new.log);
-    assert!(new.summary.contains("This could not be written as a comment."));
+    let warning = "This text could not be added as a comment on the pull request.";
+    assert!(new.summary.contains(warning), "{}", new.summary);
     assert!(known.summary.contains("### No new findings"), "{}", known.summary);
     assert!(new.summary.contains("1 new finding blocks the merge"), "{}", new.summary);
 }

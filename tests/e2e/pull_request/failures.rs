@@ -183,8 +183,8 @@ fn files_that_cannot_be_read_or_written_are_told() {
 fn a_pull_request_or_a_merge_group_without_its_base_is_refused() {
     let world = World::new();
     for (event, words) in [
-        ("pull_request", "the event file tells of none"),
-        ("merge_group", "does not say which commit the group is built upon"),
+        ("pull_request", "the event payload has no pull request"),
+        ("merge_group", "the event payload has no base commit of the merge group"),
     ] {
         let run = world.run(How { event, ..How::default() });
         assert_told(event, &run, 2, words);
@@ -257,13 +257,13 @@ fn the_commands_tell_what_went_wrong_too() {
         (&["publish", "odd.json"], 2, "odd.json"),
         (&["publish", "proposed.json"], 2, "pull_request"),
         (&["remediate"], 2, "iam-allowlist.yml"),
-        (&["remediate", "--allowlist", "broken.yml"], 2, "broken.yml is broken"),
+        (&["remediate", "--allowlist", "broken.yml"], 2, "broken.yml is invalid"),
         (&["remediate", "--undo", "nowhere.jsonl"], 2, "nowhere.jsonl"),
         (&["remediate", none[0], none[1], "--journal", "line.jsonl"], 2, "line.jsonl"),
         (&["audit", "--credential-report", "nowhere.csv", none[0], none[1]], 2, "nowhere.csv"),
         (&["allowlist", "check", "broken.yml"], 2, "broken.yml"),
         (&["allowlist", "suggest", "odd.json"], 2, "odd.json"),
-        (&["iam-policy", "--allowlist", "broken.yml"], 2, "broken.yml is broken"),
+        (&["iam-policy", "--allowlist", "broken.yml"], 2, "broken.yml is invalid"),
     ] {
         let how = How { command, event: "push", environment: &environment, ..How::default() };
         let run = world.run(How { allowlist: "", ..how });

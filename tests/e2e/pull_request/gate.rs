@@ -137,7 +137,7 @@ fn a_damaged_memory_is_neither_all_new_nor_none() {
 
     assert_eq!((run.code, run.output("gate")), (3, "not-evaluated"), "{}", run.log);
     assert_eq!(run.output("new-count"), "0");
-    assert!(run.log.contains("the memory of the queue in acme/"), "{}", run.log);
+    assert!(run.log.contains("the queue state in acme/"), "{}", run.log);
     assert!(run.log.contains("is damaged"), "{}", run.log);
     assert!(run.summary.contains("The queue could not be read or written"), "{}", run.summary);
     assert_eq!(run.acts(), [""; 0], "nothing is said that nobody knows");

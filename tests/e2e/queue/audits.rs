@@ -93,7 +93,7 @@ fn the_audit_of_a_pull_request_does_not_feed_the_queue() {
         });
         let run = publish(&world, 0, &["b.json"]);
         assert_eq!((run.code, world.repo.issues().len()), (2, 0), "{event}: {}", run.log);
-        assert!(run.log.contains(&format!("b.json: was made by a run of the event `{event}`")));
+        assert!(run.log.contains(&format!("b.json: was created by the event `{event}`")));
     }
 }
 
@@ -124,9 +124,9 @@ fn what_is_no_audit_is_refused_and_all_of_them_are_named() {
     let run = publish(&world, 0, &files);
     assert_eq!((run.code, world.repo.log().len()), (2, 0), "{}", run.log);
     for said in [
-        "empty.json: is no audit JSON",
-        "list.json: is no audit JSON",
-        "text.json: is no audit JSON",
+        "empty.json: is not an audit JSON",
+        "list.json: is not an audit JSON",
+        "text.json: is not an audit JSON",
         "v2.json: has the schema `iam-stocktake/audit/v2`, not `iam-stocktake/audit/v1`",
         "missing.json: cannot be read",
     ] {
@@ -264,7 +264,7 @@ fn audits_of_earlier_jobs_are_never_clean_in_a_pull_request_or_a_merge_group() {
                 let found = (run.code, run.output("gate"), run.output("result"));
                 let expected = (3, "not-evaluated", "incomplete");
                 assert_eq!(found, expected, "{event} {fail_on}: {}", run.log);
-                assert!(run.log.contains("in one job that audits the accounts"), "{}", run.log);
+                assert!(run.log.contains("in a job that audits the accounts"), "{}", run.log);
             }
         }
     }
@@ -282,7 +282,7 @@ fn a_job_that_failed_makes_the_run_incomplete_and_the_others_are_published() {
     world.audit("a.json", 1);
     let run = publish(&world, 1, &["a.json"]);
     assert_eq!(run.code, 3, "{}", run.log);
-    assert!(run.log.contains("accounts that the queue knows were not audited: "), "{}", run.log);
+    assert!(run.log.contains("accounts in the queue were not audited: "), "{}", run.log);
     let page = rendered(&world.index().body);
     assert_eq!((page.boxes.len(), page.struck.len()), (3, 0), "{}", world.index().body);
     // The same without a change, and in a job.
@@ -302,7 +302,7 @@ fn standard_input_is_an_audit_and_outside_of_actions_the_mode_must_be_given() {
 
     let run = world.publish(0, &["-", "--publish", "issue"]);
     assert_eq!(run.code, 2, "{}", run.log);
-    assert!(run.log.contains("standard input: is no audit JSON"), "{}", run.log);
+    assert!(run.log.contains("standard input: is not an audit JSON"), "{}", run.log);
     let arguments = ["publish", "-", "--publish", "issue", "--now", &world.moment(0)];
     let mut command = world.sandbox.command(&arguments);
     command.env("GITHUB_TOKEN", world.repo.token()).env("GITHUB_API_URL", world.repo.api_url());

@@ -88,7 +88,7 @@ fn where_github_does_not_say_whose_the_token_is_the_author_of_what_is_created_do
     let run = world.day_with(1, &with(&token, ""));
     assert_eq!((run.code, run.acts()), (3, vec![]), "{}", run.log);
     assert!(run.log.contains("issue #1 by acme-audit[bot]"), "{}", run.log);
-    assert!(run.log.contains("GitHub does not say whom the token belongs to"), "{}", run.log);
+    assert!(run.log.contains("the account of the token is unknown"), "{}", run.log);
     assert!(run.log.contains("set `queue-author: acme-audit[bot]`"), "{}", run.log);
     let named = with(&token, APP);
     assert_eq!((world.day_with(1, &named).code, world.repo.issues().len()), (0, 1));
@@ -192,7 +192,7 @@ fn with_an_app_s_token_another_workflow_of_the_repository_forges_no_queue() {
     let pull = world.pull(EMPTY, EMPTY);
     let run = check(&world, &pull, &inputs, 1);
     assert_eq!((run.code, run.output("issue-number")), (1, "1"), "{}", run.log);
-    let notice = "notice: ignored because the author is not trusted with the queue: issue #2 by \
+    let notice = "note: ignored, because the author is not trusted: issue #2 by \
                   github-actions[bot]";
     assert!(run.log.contains(notice), "{}", run.log);
     let run = world.day_with(1, &inputs);

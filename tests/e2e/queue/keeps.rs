@@ -92,7 +92,7 @@ fn without_evidence() -> [Case; 3] {
 }
 
 fn with_a_changed_queue() -> [Case; 5] {
-    let damaged = "the memory of the queue in";
+    let damaged = "the queue state in";
     [
         Case {
             befall: |world| world.repo.as_person().remove_label(1, "iam-stocktake"),

@@ -46,8 +46,7 @@ fn a_new_warning_counts_as_new_everywhere_and_not_for_the_gate() {
     assert_eq!((run.code, run.output("gate")), (0, "passed"), "{}", run.log);
     let counts = ["stale-count", "new-count", "overdue-count"].map(|name| run.output(name));
     assert_eq!(counts, ["1", "1", "0"], "{}", run.log);
-    let line = "1 open, 1 new, 0 overdue (levels error and warning); gate (level error alone): \
-                passed";
+    let line = "1 open, 1 new, 0 overdue (errors and warnings); gate (errors only): passed";
     assert!(run.log.contains(line), "{}", run.log);
     let counted = "**1 open finding**, 1 new, 0 overdue (levels error and warning).";
     assert!(run.summary.contains(counted), "{}", run.summary);

@@ -292,7 +292,7 @@ fn on_a_full_disk(world: &World, day: f64, blocks: u32) -> Run {
 #[test]
 fn nothing_is_changed_if_the_journal_cannot_be_written() {
     let world = stale(&["anna", "bert", "carl", "dora", "emil", "fred"]);
-    let message = "nothing is done that cannot be written down";
+    let message = "no further changes were made, because each one must be in the journal";
     let run = on_a_full_disk(&world, 0.0, 0);
     assert_eq!(run.code, 4, "{}{}", run.stdout, run.stderr);
     assert!(run.stderr.contains(message), "{}", run.stderr);

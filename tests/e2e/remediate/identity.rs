@@ -98,11 +98,11 @@ fn nothing_is_changed_with_credentials_of_an_unknown_user() {
     ] {
         let planned = with_profile(&world, 0.0, &config, &[]);
         assert_eq!(planned.code, 0, "{}", planned.stderr);
-        assert!(planned.stderr.contains("--apply refuses them"), "{}", planned.stderr);
+        assert!(planned.stderr.contains("; --apply requires this"), "{}", planned.stderr);
         world.account.reset_log();
         let refused = with_profile(&world, 0.0, &config, &["--apply"]);
         assert_eq!(refused.code, 2, "{}{}", refused.stdout, refused.stderr);
-        let expected = "it cannot be told whose credentials these are: the profile `";
+        let expected = "cannot determine whose credentials this run uses: the profile `";
         assert!(refused.stderr.contains(expected), "{}", refused.stderr);
         assert_eq!(world.writes(), [""; 0]);
     }
@@ -134,7 +134,7 @@ fn a_role_session_in_a_profile_is_used_and_noted() {
     let mut command =
         world.sandbox.command(&["remediate", "--now", &now, "--allowlist", "allow.yml"]);
     let ran = Ran::from(command.envs(environment.clone()).output().unwrap());
-    assert!(ran.stderr.contains("a role's session that was handed over"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("this run uses a role session created earlier"), "{}", ran.stderr);
 }
 
 #[test]

@@ -254,10 +254,10 @@ fn an_outdated_plan_fails_the_job_with_an_annotation() {
     jobs.world.account.change(change);
     let refused = jobs.apply(&digest);
     assert_eq!((refused.code, refused.output("result")), (4, "error"), "{}", refused.log);
-    assert!(refused.log.contains("the facts of the plan have moved"), "{}", refused.log);
+    assert!(refused.log.contains("the plan is outdated: account "), "{}", refused.log);
     assert_eq!(refused.errors().len(), 1, "{}", refused.log);
-    assert!(refused.errors()[0].starts_with("the facts of the plan have moved"), "{}", refused.log);
-    assert!(refused.summary.contains("the facts of the plan have moved"), "{}", refused.summary);
+    assert!(refused.errors()[0].starts_with("the plan is outdated: account "), "{}", refused.log);
+    assert!(refused.summary.contains("the plan is outdated: account "), "{}", refused.summary);
     assert_eq!(jobs.world.writes(), [""; 0]);
 }
 
@@ -363,7 +363,11 @@ fn a_plan_that_exceeds_a_limit_fails_the_job() {
     jobs.world.apply(0.0);
     let plan = jobs.action(DUE, "schedule", &[("command", "remediate"), ("task", "plan")]);
     assert_eq!((plan.code, plan.output("result")), (1, "stale"), "{}", plan.log);
-    assert!(plan.log.contains("::error::nothing at all is done"), "{}", plan.log);
+    assert!(
+        plan.log.contains("::error::nothing was changed: the plan exceeds a limit"),
+        "{}",
+        plan.log
+    );
     assert!(
         plan.summary.starts_with("# IAM remediation: nothing is changed\n"),
         "{}",
@@ -396,5 +400,5 @@ fn a_job_notes_that_it_uses_a_role_session() {
     let jobs = Jobs::with_a_stale_key("private");
     let job = jobs.command(0.0, "push", &["--apply"]);
     assert_eq!(job.code, 0, "{}", job.log);
-    assert!(job.log.contains("a role's session that was handed over"), "{}", job.log);
+    assert!(job.log.contains("this run uses a role session created earlier"), "{}", job.log);
 }

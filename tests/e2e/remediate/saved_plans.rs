@@ -179,7 +179,7 @@ fn an_outdated_plan_is_refused() {
 #[track_caller]
 fn assert_outdated(world: &World, run: &Run, what: &str) {
     assert_eq!(run.code, 4, "{what}: {}{}", run.stdout, run.stderr);
-    let message = "the facts of the plan have moved: account ";
+    let message = "the plan is outdated: account ";
     assert!(run.stderr.contains(message) && run.stderr.contains("bert"), "{what}: {}", run.stderr);
     assert_eq!(world.writes(), [""; 0], "{what}");
     assert_eq!(world.key_statuses("anna"), ["Active"], "{what}");
@@ -215,7 +215,7 @@ fn a_plan_is_refused_after_a_password_change() {
     world.account.reset_log();
     let run = world.run(14.0, &SAVED);
     assert_eq!(run.code, 4, "{}{}", run.stdout, run.stderr);
-    assert!(run.stderr.contains("the facts of the plan have moved"), "{}", run.stderr);
+    assert!(run.stderr.contains("the plan is outdated: account "), "{}", run.stderr);
     assert_eq!(world.writes(), [""; 0]);
     assert!(world.user("bert")["password"].as_bool().unwrap());
 }
@@ -292,6 +292,6 @@ fn a_plan_cannot_be_applied_twice() {
     world.account.reset_log();
     let run = world.run(14.0, &SAVED);
     assert_eq!(run.code, 4, "{}{}", run.stdout, run.stderr);
-    assert!(run.stderr.contains("the facts of the plan have moved"), "{}", run.stderr);
+    assert!(run.stderr.contains("the plan is outdated: account "), "{}", run.stderr);
     assert_eq!(world.writes(), [""; 0]);
 }

@@ -294,11 +294,12 @@ fn nothing_is_applied_without_a_remediation_section() {
     world.allow("version: 1\n");
     let run = world.run(0.0, &["--apply"]);
     assert_eq!(run.code, 2, "{}", run.stderr);
-    assert!(run.stderr.contains("the allowlist says nothing of a remedy"), "{}", run.stderr);
+    let message = "the allowlist has no `remediation`, which --apply requires";
+    assert!(run.stderr.contains(message), "{}", run.stderr);
     assert_eq!(world.account.log().len(), 0);
     let planned = world.plan(0.0);
     assert_eq!(planned.code, 0, "{}", planned.stderr);
-    assert!(planned.stderr.contains("this is by the defaults"), "{}", planned.stderr);
+    assert!(planned.stderr.contains("so the plan uses the defaults"), "{}", planned.stderr);
     assert_eq!(planned.plan["plan"]["changes"].as_array().unwrap().len(), 1);
     assert_eq!(world.writes(), [""; 0]);
 }

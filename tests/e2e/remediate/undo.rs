@@ -44,7 +44,7 @@ fn undo_without_apply_changes_nothing() {
     let run = undo(&world, 15.0, &[]);
     assert!(run.stdout.contains("To be done:\n"), "{}", run.stdout);
     assert!(run.stdout.contains(": activate\n"), "{}", run.stdout);
-    assert!(run.stderr.contains("nothing was changed: add --apply"), "{}", run.stderr);
+    assert!(run.stderr.contains("nothing was changed; add --apply"), "{}", run.stderr);
     assert_eq!(world.writes(), [""; 0]);
     assert_eq!(world.journal(), before);
     assert_eq!(world.key_statuses("ci-deploy"), ["Inactive"]);
