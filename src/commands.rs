@@ -1,4 +1,4 @@
-//! The commands, one file each: they wire the stages and hold no rules.
+//! The commands, one file each. They connect the stages and contain no rules.
 
 mod action;
 mod age;
@@ -51,22 +51,22 @@ pub fn run(command: &Command, now: DateTime<Utc>, streams: &mut Streams<'_>) -> 
         Command::IamPolicy(args) => {
             job::with_result(streams, |_, streams| iam_policy::iam_policy(args, now, streams))
         }
-        // Parsing the arguments gives the script.
+        // The script is printed when the arguments are parsed.
         Command::Completions { .. } => Exit::Done,
     }
 }
 
-/// Prints a text that was asked for: help, the version, a completion script.
+/// Prints help, the version, or a completion script.
 pub fn print_text(text: &str, streams: &mut Streams<'_>) -> Exit {
     job::with_result(streams, |_, streams| streams.print(text))
 }
 
-/// Tells why the arguments were refused.
+/// Reports invalid arguments.
 pub fn report_usage_error(text: &str, streams: &mut Streams<'_>) -> Exit {
     job::report_usage_error(text, streams)
 }
 
-/// Runs everything that the process does. If it panics, that is reported as every other error is.
+/// Runs the process, and reports a panic like any other error.
 pub fn run_catching_panics(
     streams: &mut Streams<'_>,
     process: impl FnOnce(&mut Streams<'_>) -> Exit,
@@ -82,22 +82,23 @@ pub struct Streams<'a> {
     pub stdin: &'a mut dyn Read,
     /// Results.
     pub stdout: &'a mut dyn Write,
-    /// Everything else.
+    /// Messages and progress.
     pub stderr: &'a mut dyn Write,
-    /// How the terminal behind standard output wants its table.
+    /// The style of the table on standard output.
     pub stdout_style: Style,
-    /// How the terminal behind standard error wants its messages.
+    /// The style of the messages on standard error.
     pub stderr_style: Style,
-    /// Whether the runner looks for workflow commands in standard output: it does not see a file.
+    /// Whether standard output is in the job log, where the runner executes workflow commands. If it is
+    /// redirected to a file, it is not.
     pub stdout_is_log: bool,
-    /// Whether everybody can read what is told, so that words of AWS, GitHub and others are withheld:
-    /// they may repeat names.
+    /// Whether the output may be public. Messages of AWS, GitHub, and other programs are hidden then,
+    /// because they can contain names.
     pub(crate) redacted: bool,
-    /// What was told to be wrong.
+    /// The errors that were reported.
     problems: Vec<Problem>,
 }
 
-/// Something that was told to be wrong.
+/// An error that was reported.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Problem {
     pub(crate) message: String,
@@ -105,27 +106,27 @@ pub(crate) struct Problem {
     pub(crate) hint: Option<String>,
 }
 
-/// What a stream can show.
+/// What the terminal of a stream supports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Style {
-    /// ANSI colours.
+    /// ANSI colors.
     pub color: bool,
-    /// Columns, where there is a terminal.
+    /// The number of columns; `None` without a terminal.
     pub width: Option<u16>,
 }
 
-/// How a command ended. When several hold, the greatest wins.
+/// The exit code. If several apply, the highest one is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Exit {
-    /// Done, and the gate holds.
+    /// Success; the gate passed.
     Done = 0,
-    /// The gate fails.
+    /// The gate failed.
     GateFailed = 1,
-    /// Usage, settings or the allowlist are wrong.
+    /// The usage, the settings, or the allowlist are invalid.
     Usage = 2,
-    /// Evidence could not be had.
+    /// Evidence is missing.
     Incomplete = 3,
-    /// A result could not be written, or the program failed.
+    /// A result was not written, or the program failed.
     WriteFailed = 4,
 }
 
@@ -148,7 +149,7 @@ impl<'a> Streams<'a> {
         }
     }
 
-    /// Writes a result. A reader that went away has seen all it wanted, which is no failure.
+    /// Writes a result. It is not an error if the reader closes the pipe early.
     pub fn print(&mut self, text: &str) -> Exit {
         if self.stdout_is_log {
             self.print_raw(&inert(&secrets::redact(text)))
@@ -157,7 +158,7 @@ impl<'a> Streams<'a> {
         }
     }
 
-    /// Writes a result in JSON.
+    /// Writes a JSON result.
     pub(crate) fn print_json(&mut self, json: &str) -> Exit {
         if self.stdout_is_log {
             self.print_raw(&inert_json(&secrets::redact(json)))
@@ -177,38 +178,38 @@ impl<'a> Streams<'a> {
         }
     }
 
-    /// Writes a text for people, without secrets. Where standard error is gone, nobody is left to tell.
+    /// Writes a message without secrets. If standard error is closed, the message cannot be shown.
     pub fn eprint(&mut self, text: &str) {
         let _ = self.stderr.write_all(secrets::redact(text).as_bytes());
     }
 
-    /// Writes a line for people.
+    /// Writes a line without secrets.
     fn eprintln(&mut self, line: &str) {
         self.eprint(&format!("{line}\n"));
     }
 
-    /// Writes an error. In a job that fails it becomes an annotation, and a part of the summary.
+    /// Writes an error. If the job fails, the error is also in an annotation and in the summary.
     fn error(&mut self, message: &str) {
         let message = self.record_problem(message);
         let word = if self.stderr_style.color { "\u{1b}[1;31merror\u{1b}[0m" } else { "error" };
         self.eprintln(&format!("{word}: {message}"));
     }
 
-    /// Keeps an error that is told in another form.
+    /// Records an error that is shown in another format.
     fn record_problem(&mut self, message: &str) -> String {
         let message = escape_invisible(&secrets::redact(message)).into_owned();
         self.problems.push(Problem { message: message.clone(), hint: None });
         message
     }
 
-    /// Keeps what to do about the last error, where that is told in another form.
+    /// Records the hint for the last error.
     fn record_hint(&mut self, message: &str) {
         if let Some(problem) = self.problems.last_mut() {
             problem.hint.get_or_insert_with(|| message.to_owned());
         }
     }
 
-    /// Writes what to do about an error.
+    /// Writes the hint for an error.
     fn hint(&mut self, message: &str) {
         let message = escape_invisible(&secrets::redact(message)).into_owned();
         self.record_hint(&message);

@@ -1,4 +1,4 @@
-//! `iam-stocktake action`: what the GitHub action runs, audit and publish in one go.
+//! `iam-stocktake action`: the command that the GitHub action runs.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -100,7 +100,8 @@ fn check(
     if is_without_access(settings, job) {
         return Ok(report_missing_access(job_report, streams));
     }
-    // Whether it is commented on or not: what is proposed does not set its own measure.
+    // This does not depend on comments: a pull request must not loosen the policy that it is checked
+    // with.
     let allowlists = match job.and_then(|job| pull_request::base(&job.payload)) {
         Some(base) => pull_request::compare_allowlists(
             &publish_target,
@@ -121,7 +122,7 @@ fn check(
     let live = live::LiveSettings::audit(&settings.access, settings.recheck);
     let accounts = match live::observe(&live, live_context, &allowlists.policy, streams) {
         Ok(accounts) => accounts,
-        // Where even the role is named by a secret, nothing says that there was to be a token.
+        // If the role is set by a secret, these events have no role, so a token is not required.
         Err(unobserved)
             if is_from_fork_or_dependabot(job) && unobserved.is_without_credentials() =>
         {
@@ -138,7 +139,7 @@ fn check(
     action.finish(&allowlists, &accounts, job_report, streams)
 }
 
-/// What a run goes by once it knows where it is.
+/// A run with its settings and target.
 struct Action<'a> {
     settings: &'a CheckArgs,
     now: DateTime<Utc>,
@@ -148,10 +149,10 @@ struct Action<'a> {
 }
 
 impl Action<'_> {
-    /// Judges the accounts, publishes what comes of it, and leaves the reports behind.
+    /// Audits the accounts, publishes the result, and writes the reports.
     fn finish(
         &self,
-        basis: &AllowlistComparison,
+        allowlists: &AllowlistComparison,
         accounts: &[Account<'_>],
         job_report: &mut JobReport,
         streams: &mut Streams<'_>,
@@ -159,23 +160,23 @@ impl Action<'_> {
         let Self { settings, now, job, publish_target, template } = self;
         let audit = self.run_audit(
             accounts,
-            &basis.head.allowlist,
-            basis.head.origin.clone(),
-            &basis.policy,
+            &allowlists.head.allowlist,
+            allowlists.head.origin.clone(),
+            &allowlists.policy,
         );
         let json = v1::Audit { run: job.map(run_of), ..v1::Audit::from(&audit) };
         let observation = self.observe_audit(&json, streams)?;
         age::warn_about_published(&observation, publish_target.names, streams);
         let mut earlier = Vec::new();
-        for (allowlist, policy) in &basis.earlier {
+        for (allowlist, policy) in &allowlists.earlier {
             let origin = AllowlistOrigin::None;
             let before = self.run_audit(accounts, allowlist, origin, policy);
             earlier.push(self.observe_audit(&v1::Audit::from(&before), streams)?);
         }
         let mut pull_request_changes =
-            basis.pull_request_changes.clone().compare(&earlier, &observation);
-        if let Some((own, policy)) = &basis.own
-            && let Some(tip) = basis.tip.and_then(|tip| earlier.get(tip))
+            allowlists.pull_request_changes.clone().compare(&earlier, &observation);
+        if let Some((own, policy)) = &allowlists.own
+            && let Some(tip) = allowlists.tip.and_then(|tip| earlier.get(tip))
         {
             let own = self.run_audit(accounts, own, AllowlistOrigin::None, policy);
             let own = self.observe_audit(&v1::Audit::from(&own), streams)?;
@@ -190,7 +191,7 @@ impl Action<'_> {
             allowlist: json.allowlist.as_deref(),
             now: *now,
         };
-        let mut exit = basis.exit.max(publishing.publish(job_report, streams));
+        let mut exit = allowlists.exit.max(publishing.publish(job_report, streams));
         if publish_target.names {
             let template = template.as_ref();
             exit = exit
@@ -200,7 +201,7 @@ impl Action<'_> {
                 settings,
                 job_report.summary.len(),
             ));
-            job_report.annotations.extend(notices(&audit, &basis.head));
+            job_report.annotations.extend(notices(&audit, &allowlists.head));
         }
         Ok(exit)
     }
@@ -232,7 +233,7 @@ impl Action<'_> {
     }
 }
 
-/// The template of the workflow's author. Of a fork's files nothing is read but the allowlist.
+/// The template. Of the files of a fork, only the allowlist is read.
 fn template(
     settings: &CheckArgs,
     job: Option<&Job>,
@@ -248,8 +249,8 @@ fn template(
     audit::read_template(settings.template.as_deref(), streams)
 }
 
-/// A pull request of which nothing is known cannot be told from a fork's, and a merge group without
-/// a base cannot be compared with anything.
+/// Rejects a pull request without a payload, because it could come from a fork, and a merge group
+/// without a base, because it cannot be compared.
 fn reject_unsupported_pull_request(
     job: Option<&Job>,
     streams: &mut Streams<'_>,
@@ -274,7 +275,7 @@ fn reject_unsupported_pull_request(
     }
 }
 
-/// Whether it is clear from the beginning that no account can be audited.
+/// Whether it is known before the audit that no account can be audited.
 fn is_without_access(settings: &CheckArgs, job: Option<&Job>) -> bool {
     is_from_fork_or_dependabot(job)
         && settings.access.role_to_assume.is_some()
@@ -293,8 +294,8 @@ fn report_missing_access(job_report: &mut JobReport, streams: &mut Streams<'_>) 
     Exit::Done
 }
 
-/// The users of whom the queue holds an SSH key: only listing their keys can clear it. What cannot be
-/// read here is read again, and told of, when the queue is written.
+/// The users with an SSH key in the queue, whose keys must be listed to close the finding. An error is
+/// ignored here: it is reported when the queue is read again to write it.
 fn known_ssh_keys(publish_target: &PublishTarget, settings: &CheckArgs) -> BTreeSet<UserKey> {
     let (Destination::Queue { .. }, Some(queue_client), Some(repository)) = (
         publish_target.destination,
@@ -329,7 +330,7 @@ fn path_of(setting: &AllowlistSetting) -> &Path {
     }
 }
 
-/// Where the allowlist stands in the repository.
+/// The path of the allowlist in the repository.
 fn place_of_allowlist(setting: &AllowlistSetting, job: Option<&Job>) -> RepositoryPath {
     let Some(job) = job else { return RepositoryPath::Unknown("there is no job") };
     let pull_request = job.payload.pull_request.as_ref();
@@ -338,7 +339,7 @@ fn place_of_allowlist(setting: &AllowlistSetting, job: Option<&Job>) -> Reposito
     checkout::locate(path_of(setting), job.workspace.as_deref(), &own)
 }
 
-/// Reads the allowlist, and finds out where it stands in the repository: that is how people know it.
+/// Reads the allowlist and determines its path in the repository, which is shown to users.
 fn allowlist_of(
     settings: &CheckArgs,
     now: DateTime<Utc>,
@@ -364,12 +365,12 @@ fn allowlist_of(
     if let (AllowlistOrigin::File(name), Some(path)) = (&mut head.origin, place.path()) {
         path.clone_into(name);
     }
-    let named = settings.access.accounts.iter().map(AccountEntry::account);
-    reject_former_accounts(&head, named, detail, job_report, streams)?;
+    let listed = settings.access.accounts.iter().map(AccountEntry::account);
+    reject_former_accounts(&head, listed, detail, job_report, streams)?;
     Ok((head, place))
 }
 
-/// Refuses an allowlist that calls an account former which is audited.
+/// Rejects an allowlist that lists an audited account as a former account.
 fn reject_former_accounts(
     head: &LoadedAllowlist,
     audited: impl Iterator<Item = AccountId>,
@@ -385,7 +386,7 @@ fn reject_former_accounts(
     })
 }
 
-/// What is wrong with an allowlist, beside its lines.
+/// The problems of an allowlist, as annotations on its lines.
 fn problems(unread: &AllowlistReadError, file: &str, detail: DetailLevel) -> Vec<Annotation> {
     match unread {
         AllowlistReadError::Broken { source, problems } => {
@@ -398,7 +399,7 @@ fn problems(unread: &AllowlistReadError, file: &str, detail: DetailLevel) -> Vec
             }
             annotations
         }
-        // What was told of these is enough.
+        // These have no lines.
         AllowlistReadError::Missing | AllowlistReadError::Unreadable(_) => Vec::new(),
     }
 }
@@ -418,7 +419,7 @@ fn diagnostic_annotation(problem: &Diagnostic, file: &str, source: &str) -> Anno
     }
 }
 
-/// Exemptions that ask for attention, beside their lines.
+/// Exemptions that need attention, as annotations on their lines.
 fn notices(audit: &Audit, head: &LoadedAllowlist) -> Vec<Annotation> {
     let AllowlistOrigin::File(file) = &head.origin else { return Vec::new() };
     let mut notices: Vec<_> = expiry_notices(&head.allowlist, audit.now.date_naive())

@@ -35,23 +35,23 @@ pub(super) fn run(
     }
 }
 
-/// A file that passed.
+/// A valid file.
 pub(super) struct ParsedAllowlist {
     pub(super) allowlist: Allowlist,
     source: String,
 }
 
-/// A file that did not.
+/// Why there is no valid file.
 pub(super) enum AllowlistReadError {
     /// There is no such file.
     Missing,
     /// It cannot be opened or read.
     Unreadable(io::Error),
-    /// There is something wrong with what it says.
+    /// The content is invalid.
     Broken { source: String, problems: Vec<Diagnostic> },
 }
 
-/// Reads an allowlist as seen on `today` (UTC).
+/// Reads an allowlist. `today` is the date in UTC.
 pub(super) fn read(
     input: &Input,
     today: NaiveDate,
@@ -71,22 +71,22 @@ pub(super) fn read(
     }
 }
 
-/// What is told of a broken file.
+/// Which details of an invalid file are shown.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum DetailLevel {
-    /// Its lines, which name users.
+    /// The lines, which contain user names.
     Lines,
-    /// Where something is wrong, and of what kind it is: everybody can read it.
+    /// Only the positions and codes, because the output may be public.
     Places,
 }
 
-/// Where more is told of a broken file than everybody may read.
+/// The hint for [`DetailLevel::Places`].
 pub(super) const HIDDEN_USERS_HINT: &str = "users are hidden, because this repository is not known to be \
                                             private; run `iam-stocktake allowlist check` on your \
                                             machine to see them";
 
 impl AllowlistReadError {
-    /// Tells the user all that is wrong. `hint` is what to do about a file that is not there.
+    /// Reports all problems. `hint` is for a missing file.
     pub(super) fn report(
         &self,
         name: &str,
@@ -127,7 +127,7 @@ impl AllowlistReadError {
 }
 
 impl AllowlistReadError {
-    /// What is wrong in one line, without words of the file.
+    /// The problem in one line, without content of the file.
     fn summary(&self, name: &str) -> String {
         match self {
             Self::Missing => format!("the allowlist {name} does not exist"),
@@ -144,16 +144,16 @@ impl AllowlistReadError {
     }
 }
 
-/// The allowlist that a run goes by.
+/// The allowlist of a run.
 pub(super) struct LoadedAllowlist {
     pub(super) allowlist: Allowlist,
     pub(super) origin: AllowlistOrigin,
-    /// The file's text, for the places in it.
+    /// The text of the file, for the positions of problems.
     pub(super) source: String,
 }
 
 impl LoadedAllowlist {
-    /// Refuses former accounts that are audited. What is wrong was told when it fails.
+    /// Rejects former accounts that are audited. An error has been reported.
     pub(super) fn reject_audited_former_accounts(
         &self,
         audited: impl Iterator<Item = AccountId>,
@@ -172,16 +172,16 @@ impl LoadedAllowlist {
     }
 }
 
-/// What to do where the default file is missing.
+/// What to do if the default file is missing.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum MissingAllowlist {
-    /// Go on without exemptions, and say so.
+    /// Continue without exemptions, with a note.
     Continue,
-    /// Stop: a checkout that was forgotten looks like an allowlist without exemptions.
+    /// Fail: the checkout step may be missing.
     Fail,
 }
 
-/// Reads the allowlist that the settings choose. What is wrong was told when it fails.
+/// Reads the allowlist of the settings. An error has been reported.
 pub(super) fn load_allowlist(
     setting: &AllowlistSetting,
     if_missing: MissingAllowlist,
@@ -228,7 +228,7 @@ fn show(diagnostic: &Diagnostic, name: &str, source: &str, streams: &mut Streams
     streams.eprintln(&render(diagnostic, &escape_invisible(name), source, color));
 }
 
-/// Checks files: exit code 2 if one is wrong. Exemptions that have lapsed or soon will are told of.
+/// Checks files: exit code 2 if one is invalid. Exemptions that have expired or expire soon are shown.
 fn check(inputs: &[Input], today: NaiveDate, streams: &mut Streams<'_>) -> Exit {
     let mut exit = Exit::Done;
     for input in inputs {
@@ -260,7 +260,7 @@ fn check(inputs: &[Input], today: NaiveDate, streams: &mut Streams<'_>) -> Exit 
 
 /// Prints the JSON Schema of the file.
 fn schema(streams: &mut Streams<'_>) -> Exit {
-    // A schema is made of maps with text keys, which always can be written.
+    // Maps with string keys can always be serialized.
     let text = serde_json::to_string_pretty(&allowlist::schema()).unwrap_or_default();
     streams.print(&format!("{text}\n"))
 }
@@ -315,16 +315,16 @@ fn suggestions(
     settings: &SuggestArgs,
     expires: NaiveDate,
 ) -> Vec<SuggestedExemption> {
-    let asked = |finding: &&v1::Finding| {
-        // What nobody can judge is to be found out, not to be excused.
+    let matches = |finding: &&v1::Finding| {
+        // Unknown findings must be investigated, not exempted.
         finding.status == Text::Known(FindingStatus::Open)
             && finding.level != Text::Known(Level::Notice)
             && settings.id.as_ref().is_none_or(|id| *id == finding.id.to_string())
             && settings.user.as_ref().is_none_or(|user| user.eq_ignore_ascii_case(&finding.user))
     };
-    let asked = audit.findings.iter().filter(asked);
-    let asked: Vec<_> = asked.map(|finding| (finding, finding.account.to_string())).collect();
-    let items = asked.iter().filter_map(|(finding, account)| {
+    let matching = audit.findings.iter().filter(matches);
+    let matching: Vec<_> = matching.map(|finding| (finding, finding.account.to_string())).collect();
+    let items = matching.iter().filter_map(|(finding, account)| {
         Some(allowlist::ExemptedFinding {
             user: &finding.user,
             account,

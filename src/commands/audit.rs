@@ -1,4 +1,4 @@
-//! `iam-stocktake audit`: observe, judge, report.
+//! `iam-stocktake audit`: observe, audit, report.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -30,7 +30,7 @@ pub(super) fn audit(
     }
 }
 
-/// An `Err` has been told to the user.
+/// An error has been reported.
 fn run(
     settings: &AuditArgs,
     now: DateTime<Utc>,
@@ -39,7 +39,7 @@ fn run(
 ) -> Result<Exit, Exit> {
     check_outputs(settings, streams)?;
     warn_about_unused_settings(settings, streams);
-    // All inputs are read before anything stops, so that one run tells all that is wrong.
+    // All inputs are read before an error ends the run, so that one run reports all errors.
     let today = now.date_naive();
     let read = load_allowlist(
         &settings.allowlist.allowlist,
@@ -72,13 +72,13 @@ fn run(
             })
         }
         reports => {
-            let brief = exported::ExportedReports {
+            let exported_reports = exported::ExportedReports {
                 reports,
                 generated_at: settings.report_generated_at,
                 now,
                 max_age,
             };
-            exported::audit_reports(&brief, allowlist, &policy, streams)
+            exported::audit_reports(&exported_reports, allowlist, &policy, streams)
         }
     };
     let (Ok(chosen), auditor, template) = (&read, auditor?, template?) else {
@@ -100,7 +100,7 @@ fn stdout_format(args: &AuditArgs) -> Option<Format> {
     args.format.or(args.output.is_empty().then_some(Format::Table))
 }
 
-/// Refuses outputs that would undo each other, and a template that nothing would use.
+/// Rejects outputs to the same file, and a template without a Markdown report.
 fn check_outputs(settings: &AuditArgs, streams: &mut Streams<'_>) -> Result<(), Exit> {
     let mut seen = BTreeSet::new();
     for output in &settings.output {
@@ -122,7 +122,7 @@ fn check_outputs(settings: &AuditArgs, streams: &mut Streams<'_>) -> Result<(), 
     Ok(())
 }
 
-/// Tells of settings that change nothing about the outputs that were asked for.
+/// Reports settings that have no effect on the requested outputs.
 fn warn_about_unused_settings(settings: &AuditArgs, streams: &mut Streams<'_>) {
     let outputs = settings.output.iter().map(|output| output.format);
     let formats: Vec<_> = outputs.chain(stdout_format(settings)).collect();
@@ -141,7 +141,7 @@ fn exit_of(audit: &Audit, fail_on: AuditFailOn) -> Exit {
     }
 }
 
-/// What is said of an audit that ends with another exit code than 0.
+/// The reasons for exit codes other than 0.
 fn outcomes(audit: &Audit) -> [(Exit, String); 2] {
     let open = audit.findings.iter().filter(|it| it.counts_for_gate()).count();
     let findings = if open == 1 { "finding is" } else { "findings are" };
@@ -170,7 +170,7 @@ pub(super) fn read_template(
     Err(Exit::Usage)
 }
 
-/// Writes the audit in its forms.
+/// Writes the audit in the requested formats.
 struct AuditWriter<'a> {
     audit: &'a Audit,
     settings: &'a AuditArgs,
@@ -178,8 +178,8 @@ struct AuditWriter<'a> {
 }
 
 impl AuditWriter<'_> {
-    /// Everything is rendered, then every file is written beside its place, then all are put in
-    /// place: what fails on the way leaves nothing behind.
+    /// Renders all outputs and writes them to temporary files before it replaces the first output. If
+    /// one fails, no output is changed.
     fn write(&self, streams: &mut Streams<'_>) -> Result<Exit, Exit> {
         let mut staged = Vec::new();
         let mut failed = None;
@@ -218,7 +218,7 @@ impl AuditWriter<'_> {
         })
     }
 
-    /// `style` is a terminal's; files have none.
+    /// `style` is the style of the terminal; `None` for files.
     fn render(
         &self,
         format: Format,

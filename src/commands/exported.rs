@@ -1,4 +1,4 @@
-//! Exported credential reports: read and judged side by side.
+//! Reads and audits exported credential reports in parallel.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -18,19 +18,19 @@ use crate::model::policy::Policy;
 use crate::observe::{credential_report, export};
 use crate::templates::escape_invisible;
 
-/// Which reports are judged, and when.
+/// The reports to audit.
 pub(super) struct ExportedReports<'a> {
-    /// The files, one an account.
+    /// The files, one for each account.
     pub(super) reports: &'a [Input],
-    /// The date of reports that bear none.
+    /// The date of reports that do not contain one.
     pub(super) generated_at: Option<DateTime<Utc>>,
-    /// The moment by which days are counted.
+    /// The time of the audit.
     pub(super) now: DateTime<Utc>,
-    /// How old the reports may be.
+    /// The maximum age of the reports.
     pub(super) max_age: MaxEvidenceAge,
 }
 
-/// What is wrong with a report's file, and what to do about it.
+/// Why a report was rejected.
 struct RejectedReport {
     message: String,
     hint: String,
@@ -42,14 +42,14 @@ impl RejectedReport {
     }
 }
 
-/// Reads and judges every report, side by side on all processors, and tells of all that are broken.
+/// Reads and audits the reports on all processors, and reports all invalid ones.
 pub(super) fn audit_reports<'a>(
-    brief: &ExportedReports<'_>,
+    settings: &ExportedReports<'_>,
     allowlist: &'a Allowlist,
     policy: &'a Policy,
     streams: &mut Streams<'_>,
 ) -> Result<Auditor<'a>, Exit> {
-    let inputs = brief.reports;
+    let inputs = settings.reports;
     let piped = inputs
         .contains(&Input::Stdin)
         .then(|| files::read(&Input::Stdin, FileKind::CredentialReport, streams.stdin));
@@ -57,13 +57,13 @@ pub(super) fn audit_reports<'a>(
     let next = AtomicUsize::new(0);
     let work = || {
         let mut auditor =
-            Auditor::new(allowlist, policy, brief.now).with_max_evidence_age(brief.max_age);
+            Auditor::new(allowlist, policy, settings.now).with_max_evidence_age(settings.max_age);
         let mut outcomes = Vec::new();
         loop {
             let index = next.fetch_add(1, Ordering::Relaxed);
             let Some(input) = inputs.get(index) else { break };
             let read = read(input, piped.as_ref(), workspace.as_ref());
-            let outcome = read.and_then(|bytes| audit_report(bytes, brief, &mut auditor));
+            let outcome = read.and_then(|bytes| audit_report(bytes, settings, &mut auditor));
             outcomes.push((index, outcome));
         }
         (auditor, outcomes)
@@ -87,14 +87,14 @@ pub(super) fn audit_reports<'a>(
     report_rejected(inputs, outcomes, streams).map(|()| auditor)
 }
 
-/// Tells of the reports that were refused, and of accounts that were given twice.
+/// Reports rejected reports, and accounts with more than one report.
 fn report_rejected(
     inputs: &[Input],
     outcomes: Vec<(usize, Result<AccountId, RejectedReport>)>,
     streams: &mut Streams<'_>,
 ) -> Result<(), Exit> {
     let mut seen: BTreeMap<AccountId, &Input> = BTreeMap::new();
-    let mut all_good = true;
+    let mut is_valid = true;
     for (input, (_, outcome)) in inputs.iter().zip(outcomes) {
         let outcome = outcome.and_then(|account| match seen.insert(account, input) {
             None => Ok(()),
@@ -103,16 +103,16 @@ fn report_rejected(
                 Err(RejectedReport::new(message, "use one report for each account"))
             }
         });
-        if let Err(refused) = outcome {
-            all_good = false;
-            streams.error(&escape_invisible(&format!("{input}: {}", refused.message)));
-            streams.hint(&refused.hint);
+        if let Err(rejected) = outcome {
+            is_valid = false;
+            streams.error(&escape_invisible(&format!("{input}: {}", rejected.message)));
+            streams.hint(&rejected.hint);
         }
     }
-    if all_good { Ok(()) } else { Err(Exit::Usage) }
+    if is_valid { Ok(()) } else { Err(Exit::Usage) }
 }
 
-/// The bytes of one report. `piped` is what standard input held.
+/// The bytes of a report. `piped` is the content of standard input.
 fn read(
     input: &Input,
     piped: Option<&io::Result<Vec<u8>>>,
@@ -132,25 +132,25 @@ fn read(
     }
 }
 
-/// Judges the account of one report.
+/// Audits the account of a report.
 fn audit_report(
     bytes: Vec<u8>,
-    brief: &ExportedReports<'_>,
+    settings: &ExportedReports<'_>,
     auditor: &mut Auditor<'_>,
 ) -> Result<AccountId, RejectedReport> {
     let export = export::parse_export(bytes).map_err(|error| {
         let hint = error.hint();
         RejectedReport::new(error.to_string(), hint)
     })?;
-    let generated_at = match (export.generated_at, brief.generated_at) {
+    let generated_at = match (export.generated_at, settings.generated_at) {
         (Some(own), Some(given)) if own != given => {
             let message = format!("the file contains its date: {own}");
             return Err(RejectedReport::new(message, "omit --report-generated-at"));
         }
         (own, given) => own.or(given),
     };
-    // A file's own date in the future makes the account incomplete; one that was given is a mistake.
-    if brief.generated_at.is_some_and(|at| at - brief.now > CLOCK_SKEW) {
+    // A future date in the file makes the account incomplete. A future date in the settings is an error.
+    if settings.generated_at.is_some_and(|at| at - settings.now > CLOCK_SKEW) {
         let message = "the report was generated after the time of the audit";
         return Err(RejectedReport::new(
             message,

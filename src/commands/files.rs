@@ -1,4 +1,4 @@
-//! Files as the commands name them: where a job is at work, by the rules of its workspace.
+//! Files of the commands. In a job, the rules of its workspace apply.
 
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -23,7 +23,7 @@ pub(super) fn in_workspace(input: &Input) -> Input {
     }
 }
 
-/// Reads all of an input.
+/// Reads an input.
 pub(super) fn read(input: &Input, kind: FileKind, stdin: &mut dyn Read) -> io::Result<Vec<u8>> {
     match input {
         Input::File(path) => files::read(path, kind, workspace().as_ref()),
@@ -31,21 +31,21 @@ pub(super) fn read(input: &Input, kind: FileKind, stdin: &mut dyn Read) -> io::R
     }
 }
 
-/// The JSON files anywhere below a folder, by name; `None` where the path is no folder.
+/// The JSON files in a folder and its subfolders, by name; `None` if the path is not a folder.
 pub(super) fn json_below(path: &Path) -> io::Result<Option<Vec<PathBuf>>> {
     files::files_below(path, "json", workspace().as_ref())
 }
 
-/// Reads an audit JSON; the error is what is wrong, and what to do.
+/// Reads an audit JSON. The error is a message and a hint.
 pub(super) fn read_audit(
     input: &Input,
     stdin: &mut dyn Read,
 ) -> Result<v1::Audit, (String, String)> {
-    let make_one = || "create one with: iam-stocktake audit … --output audit.json".to_owned();
+    let hint = || "create one with: iam-stocktake audit … --output audit.json".to_owned();
     let bytes = read(input, FileKind::Audit, stdin)
-        .map_err(|error| (format!("cannot be read: {}", reason(&error)), make_one()))?;
+        .map_err(|error| (format!("cannot be read: {}", reason(&error)), hint()))?;
     let audit: v1::Audit = serde_json::from_slice(&bytes)
-        .map_err(|error| (format!("is not an audit JSON: {error}"), make_one()))?;
+        .map_err(|error| (format!("is not an audit JSON: {error}"), hint()))?;
     if audit.schema == v1::SCHEMA {
         Ok(audit)
     } else {
@@ -54,12 +54,12 @@ pub(super) fn read_audit(
     }
 }
 
-/// Writes `content` beside `path`, to be put in its place later.
+/// Writes `content` to a temporary file, which later replaces `path`.
 pub(super) fn stage(path: &Path, content: &[u8]) -> io::Result<Staged> {
     files::stage(path, content, workspace().as_ref())
 }
 
-/// Makes a folder and those around it that are not there yet.
+/// Creates a folder and its missing parents.
 pub(super) fn create_folders(path: &Path) -> io::Result<()> {
     files::create_folders(path, workspace().as_ref())
 }

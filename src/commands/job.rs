@@ -1,8 +1,8 @@
-//! A command in a job of GitHub Actions: one log that gives no commands but ours, then annotations,
-//! the summary and the outputs.
+//! A command in a GitHub Actions job: the log, in which only our workflow commands are executed, then
+//! annotations, the summary, and the outputs.
 //!
-//! Every run that ends with another exit code than 0 leaves an `::error::` and a line in the summary.
-//! Both are made here, of what was told to be wrong.
+//! Every run with an exit code other than 0 has an `::error::` and a line in the summary. Both are
+//! created here from the reported errors.
 
 use std::io;
 
@@ -21,27 +21,26 @@ use crate::runner::log::Log;
 use crate::secrets;
 use crate::templates::{Language, escape_invisible};
 
-/// The output `gate` of a run that has no verdict.
+/// The output `gate` of a run in which the gate was not evaluated.
 const NOT_EVALUATED: &str = "not-evaluated";
 
-/// What a command leaves behind in a job.
+/// The results of a command in a job.
 #[derive(Default)]
 pub(super) struct JobReport {
     /// The action's outputs.
     pub(super) outputs: Vec<(Output, String)>,
-    /// What is shown beside lines of files, the worst first.
+    /// The annotations, the most severe first.
     pub(super) annotations: Vec<Annotation>,
-    /// Markdown for the job's summary.
+    /// The Markdown of the job summary.
     pub(super) summary: String,
-    /// Why the run ends with an exit code where nothing went wrong: the summary says it already.
+    /// The reasons for exit codes without an error. The summary already contains them.
     pub(super) outcomes: Vec<(Exit, String)>,
     /// The language of the summary.
     pub(super) language: Language,
 }
 
 impl JobReport {
-    /// Adds a part to the summary. A blank line is before it, so that no block of one part runs on
-    /// into the next.
+    /// Adds a part to the summary. A blank line separates it from the part before.
     pub(super) fn add_to_summary(&mut self, markdown: &str) {
         let part = markdown.trim_matches('\n');
         if part.is_empty() {
@@ -56,20 +55,20 @@ impl JobReport {
     }
 }
 
-/// The most that a summary may still hold; outside of a job nothing limits it.
+/// The space that is left in the summary. Outside of a job there is no limit.
 pub(super) fn summary_space_left() -> usize {
     Summary::from_environment()
         .map_or(usize::MAX, |summary| summary.remaining_bytes().unwrap_or_default())
 }
 
-/// A text for the summary with as many rows as there is room for behind what stands there already, so
-/// many at most; empty where not even one fits.
+/// A text for the summary with at most `rows` rows: as many as fit after the `taken` bytes. Empty if not
+/// even one row fits.
 pub(super) fn fit_into_summary(
     taken: usize,
     rows: usize,
     render: impl Fn(usize) -> Option<String>,
 ) -> String {
-    // A line feed more, and some slack for what other commands of the job append.
+    // The rest is for a line feed and for other commands of the job.
     let room = summary_space_left().saturating_sub(taken + 1024);
     let mut rows = rows.max(1);
     loop {
@@ -81,7 +80,7 @@ pub(super) fn fit_into_summary(
     }
 }
 
-/// Runs a command, in a job or outside of one. The token for GitHub is hidden in all output.
+/// Runs a command, in a job or outside of one. The GitHub token is hidden in all output.
 pub(super) fn run(
     streams: &mut Streams<'_>,
     command: impl FnOnce(Option<&Job>, &mut JobReport, &mut Streams<'_>) -> Exit,
@@ -101,7 +100,7 @@ pub(super) fn run(
     })
 }
 
-/// Runs a command within a job's log. A panic in it ends it as an error does.
+/// Runs a command in a job. A panic is reported like an error.
 fn run_in_job(
     streams: &mut Streams<'_>,
     command: impl FnOnce(Result<Option<Job>, JobError>, &mut JobReport, &mut Streams<'_>) -> Exit,
@@ -112,13 +111,13 @@ fn run_in_job(
         return job_report.finish(Exit::WriteFailed, streams);
     };
     let exit = {
-        // One stream: two would be shown in whatever order they arrive in.
+        // All output is in one stream, because the runner does not keep the order of two.
         let mut nowhere = io::sink();
         let mut streams = Streams::new(&mut *streams.stdin, &mut nowhere, &mut log);
         let job = Job::from_environment();
         streams.redacted = !job.as_ref().is_ok_and(is_private);
-        let ended = catch_panic(|| command(job, &mut job_report, &mut streams));
-        let exit = ended
+        let result = catch_panic(|| command(job, &mut job_report, &mut streams));
+        let exit = result
             .unwrap_or_else(|panic_report| job_report.after_panic(&panic_report, &mut streams));
         job_report.finish(exit, &mut streams)
     };
@@ -127,8 +126,8 @@ fn run_in_job(
     exit
 }
 
-/// Runs a command whose standard output is its result, also in a job: the runner is told on standard
-/// error what went wrong.
+/// Runs a command whose standard output is its result. In a job, errors are reported to the runner on
+/// standard error.
 pub(super) fn with_result(
     streams: &mut Streams<'_>,
     command: impl FnOnce(&mut JobReport, &mut Streams<'_>) -> Exit,
@@ -138,7 +137,7 @@ pub(super) fn with_result(
         return command(&mut job_report, streams);
     }
     let Ok(mut log) = Log::masking(&mut *streams.stderr, secrets::registered_after) else {
-        // Nobody reads what is told; the result still counts.
+        // Messages cannot be shown, but the result can.
         return command(&mut job_report, streams);
     };
     let exit = {
@@ -160,12 +159,12 @@ pub(super) fn with_result(
     exit
 }
 
-/// Whether the event says that not everybody can read the job's log.
+/// Whether the event payload shows that the repository is not public.
 fn is_private(job: &Option<Job>) -> bool {
     job.as_ref().is_some_and(|job| may_show_names(job.payload.visibility))
 }
 
-/// Tells why the arguments or the inputs were refused, in a job so that it is seen.
+/// Reports invalid arguments or inputs, in a job also in an annotation and in the summary.
 pub(super) fn report_usage_error(text: &str, streams: &mut Streams<'_>) -> Exit {
     if !runner::is_github_actions() {
         streams.eprint(text);
@@ -173,7 +172,7 @@ pub(super) fn report_usage_error(text: &str, streams: &mut Streams<'_>) -> Exit 
     }
     run_in_job(streams, |job, _, streams| {
         streams.eprint(text);
-        // The first paragraph says what is wrong; usage follows.
+        // The first paragraph is the error; the usage follows.
         let lines = text.lines().map(str::trim).take_while(|line| !line.is_empty());
         let message = lines.collect::<Vec<_>>().join(" ");
         streams.record_problem(message.strip_prefix("error: ").unwrap_or(&message));
@@ -185,7 +184,7 @@ pub(super) fn report_usage_error(text: &str, streams: &mut Streams<'_>) -> Exit 
 }
 
 impl JobReport {
-    /// Writes everything but the log; the exit code is raised by what cannot be written.
+    /// Writes the summary and the outputs. If that fails, the exit code is higher.
     fn finish(&mut self, exit: Exit, streams: &mut Streams<'_>) -> Exit {
         let exit = self.finish_summary(exit, streams);
         let exit = exit.max(self.write_outputs(exit, streams));
@@ -193,22 +192,22 @@ impl JobReport {
         exit
     }
 
-    /// The same for a command that has no outputs.
+    /// Writes only the summary, for a command without outputs.
     fn finish_without_outputs(&mut self, exit: Exit, streams: &mut Streams<'_>) -> Exit {
         let exit = self.finish_summary(exit, streams);
         self.explain(exit, streams);
         exit
     }
 
-    /// Tells of a panic. What the gate said before it is no verdict: not everything was done.
+    /// Reports a panic. The output `gate` is reset, because the run is not complete.
     fn after_panic(&mut self, panic_report: &PanicReport, streams: &mut Streams<'_>) -> Exit {
-        for (_, verdict) in self.outputs.iter_mut().filter(|(name, _)| *name == Output::Gate) {
-            NOT_EVALUATED.clone_into(verdict);
+        for (_, gate) in self.outputs.iter_mut().filter(|(name, _)| *name == Output::Gate) {
+            NOT_EVALUATED.clone_into(gate);
         }
         panic_report.report(streams)
     }
 
-    /// Makes sure that a run that fails has an annotation of level error.
+    /// Adds an annotation of level error to a failed run that has none.
     fn explain(&mut self, exit: Exit, streams: &Streams<'_>) {
         if exit != Exit::Done
             && !self.annotations.iter().any(|it| it.level == AnnotationLevel::Error)
@@ -218,14 +217,14 @@ impl JobReport {
         }
     }
 
-    /// What was found, if that and no problem is why the run ends with this exit code.
+    /// The reason for this exit code, if it is a result of the run and not an error.
     fn outcome(&self, exit: Exit, streams: &Streams<'_>) -> Option<&str> {
-        let is_found = exit == Exit::GateFailed || streams.problems.is_empty();
-        let mut outcomes = self.outcomes.iter().filter(|(of, _)| is_found && *of == exit);
+        let is_result = exit == Exit::GateFailed || streams.problems.is_empty();
+        let mut outcomes = self.outcomes.iter().filter(|(of, _)| is_result && *of == exit);
         outcomes.next().map(|(_, outcome)| outcome.as_str())
     }
 
-    /// Why the run ends with this exit code.
+    /// The reason for this exit code.
     fn reason(&self, exit: Exit, streams: &Streams<'_>) -> Vec<String> {
         if let Some(outcome) = self.outcome(exit, streams) {
             return vec![outcome.to_owned()];
@@ -243,33 +242,34 @@ impl JobReport {
         lines
     }
 
-    /// Writes the summary. One of a run that fails says why, at its beginning, unless it is there for
-    /// just that.
+    /// Writes the summary. If the run failed, the summary starts with the reason, unless it already
+    /// contains it.
     fn finish_summary(&mut self, exit: Exit, streams: &mut Streams<'_>) -> Exit {
-        let is_told = self.outcome(exit, streams).is_some() && !self.summary.is_empty();
-        let mut why = String::new();
-        if exit != Exit::Done && !is_told {
+        let has_reason = self.outcome(exit, streams).is_some() && !self.summary.is_empty();
+        let mut reason = String::new();
+        if exit != Exit::Done && !has_reason {
             let lines = self.reason(exit, streams);
             let lines: Vec<_> = lines.iter().map(String::as_str).collect();
-            why = self.failure(exit, &lines);
+            reason = self.failure(exit, &lines);
         }
         let Some(file) = Summary::from_environment() else { return exit };
         let text = secrets::redact(&self.summary).into_owned();
-        // Another command of the step may have written before, and its last block is not ours.
-        let gap = if file.is_empty() || (why.is_empty() && text.is_empty()) { "" } else { "\n\n" };
-        match file.append(&format!("{gap}{why}{text}")) {
+        // Another command of the step may have written to the summary.
+        let is_first = file.is_empty() || (reason.is_empty() && text.is_empty());
+        let gap = if is_first { "" } else { "\n\n" };
+        match file.append(&format!("{gap}{reason}{text}")) {
             Ok(()) => exit,
             Err(error) => {
                 let exit = exit.max(write_error(&error, streams));
                 let message = error.to_string();
-                // There may be room for this still.
+                // A shorter text may fit.
                 let _ = file.append(&self.failure(exit, &[message.as_str()]));
                 exit
             }
         }
     }
 
-    /// The part of the summary that says why the run failed.
+    /// The part of the summary with the reason for a failure.
     fn failure(&self, exit: Exit, messages: &[&str]) -> String {
         let page = failure_summary(self.language, exit as u8, messages);
         page.map_or_else(
@@ -278,9 +278,9 @@ impl JobReport {
         )
     }
 
-    /// Writes the outputs. `result` and `gate` are always among them.
+    /// Writes the outputs. `result` and `gate` are always set.
     fn write_outputs(&mut self, exit: Exit, streams: &mut Streams<'_>) -> Exit {
-        // A result that cannot be relied on is not called by its name.
+        // If the run is incomplete or has an error, the output `result` depends only on the exit code.
         let result = match exit {
             Exit::Usage | Exit::WriteFailed => "error",
             Exit::Incomplete => "incomplete",
@@ -309,7 +309,7 @@ impl JobReport {
         }
     }
 
-    /// Gives the runner the annotations.
+    /// Writes the annotations to the log.
     fn annotate<W: io::Write>(&mut self, log: &mut Log<W>) {
         let mut annotations = limit_annotations(std::mem::take(&mut self.annotations));
         for annotation in &mut annotations {
@@ -325,7 +325,7 @@ fn write_error(error: &FileError, streams: &mut Streams<'_>) -> Exit {
     Exit::WriteFailed
 }
 
-/// What an exit code means, where nothing more is known.
+/// The reason for an exit code without a reported error.
 const fn default_reason(exit: Exit) -> &'static str {
     match exit {
         Exit::Done => "done",
@@ -343,10 +343,10 @@ mod tests {
 
     use super::*;
 
-    /// A token that no panic may show.
+    /// A token that must not be shown.
     const TOKEN: &str = "ghs_a-token-of-a-job";
 
-    /// Runs what panics as `main` would, in the job that the environment tells of.
+    /// Runs a process that panics as `main` does, in the job of the environment.
     fn run_until_panic(process: impl FnOnce(&mut Streams<'_>) -> Exit) {
         crate::commands::record_panics();
         runner::register_secrets();
@@ -355,7 +355,7 @@ mod tests {
         assert_eq!(crate::commands::run_catching_panics(&mut streams, process), Exit::WriteFailed);
     }
 
-    // Each of these is a process of its own, run by the test below.
+    // The test below runs each of these in a separate process.
 
     #[test]
     #[ignore = "run in a job by another test"]
@@ -390,7 +390,7 @@ mod tests {
         run_until_panic(|_| panic!("zaphod {TOKEN}"));
     }
 
-    /// Runs one of the tests above in a job: what the runner reads, the outputs and the summary.
+    /// Runs one of the tests above in a job. Returns the log, the outputs, and the summary.
     fn in_job(test: &str, visibility: &str, folder: &Path) -> (String, String, String) {
         let file = |name: &str| folder.join(name).display().to_string();
         let event = format!(r#"{{"repository": {{"visibility": "{visibility}"}}}}"#);
@@ -424,7 +424,7 @@ mod tests {
     }
 
     #[test]
-    fn a_panic_in_a_job_ends_as_every_error_does() {
+    fn a_panic_in_a_job_is_reported_like_an_error() {
         for test in ["panics_in_a_command", "panics_in_a_thread", "panics_before_any_command"] {
             for visibility in ["private", "public"] {
                 let folder = tempfile::tempdir().unwrap();
@@ -433,13 +433,13 @@ mod tests {
                 let errors: Vec<_> =
                     log.lines().filter(|line| line.starts_with("::error::")).collect();
                 assert_eq!(errors.len(), 1, "{what}");
-                for told in [errors[0], summary.as_str()] {
+                for text in [errors[0], summary.as_str()] {
                     assert!(
-                        told.contains("iam-stocktake failed at src/commands/job.rs:"),
+                        text.contains("iam-stocktake failed at src/commands/job.rs:"),
                         "{what}"
                     );
-                    assert!(told.contains("this is a bug in iam-stocktake"), "{what}");
-                    assert_eq!(told.contains("zaphod"), visibility == "private", "{what}");
+                    assert!(text.contains("this is a bug in iam-stocktake"), "{what}");
+                    assert_eq!(text.contains("zaphod"), visibility == "private", "{what}");
                 }
                 for (output, expected) in [("result", "error"), ("gate", "not-evaluated")] {
                     let (_, after) = outputs.split_once(&format!("{output}<<")).unwrap();
@@ -457,15 +457,15 @@ mod tests {
     }
 
     #[test]
-    fn outside_of_a_job_a_panic_is_an_error_with_a_message() {
+    fn a_panic_outside_of_a_job_is_an_error_with_a_message() {
         let (mut stdin, mut stdout, mut stderr) = (io::empty(), Vec::new(), Vec::new());
         let mut streams = Streams::new(&mut stdin, &mut stdout, &mut stderr);
         streams.error("before");
-        let told = catch_panic(|| -> Exit { panic!("an index was wrong") });
-        assert_eq!(told.unwrap_err().report(&mut streams), Exit::WriteFailed);
-        let told = String::from_utf8(stderr).unwrap();
-        assert!(told.contains("error: iam-stocktake failed at "), "{told}");
-        assert!(told.contains(": an index was wrong\nhelp: this is a bug"), "{told}");
+        let result = catch_panic(|| -> Exit { panic!("an index was wrong") });
+        assert_eq!(result.unwrap_err().report(&mut streams), Exit::WriteFailed);
+        let messages = String::from_utf8(stderr).unwrap();
+        assert!(messages.contains("error: iam-stocktake failed at "), "{messages}");
+        assert!(messages.contains(": an index was wrong\nhelp: this is a bug"), "{messages}");
         assert!(stdout.is_empty());
     }
 }

@@ -1,4 +1,4 @@
-//! Live accounts, observed side by side.
+//! Observes live accounts.
 
 use std::collections::BTreeSet;
 use std::future::Future;
@@ -22,7 +22,7 @@ use crate::permissions::Features;
 use crate::runner;
 use crate::runner::oidc::TokenEndpoint;
 
-/// The runner's tokens, for the session.
+/// The OIDC tokens of the runner.
 #[derive(Debug)]
 struct RunnerTokens(TokenEndpoint);
 
@@ -35,7 +35,7 @@ impl TokenSource for RunnerTokens {
     }
 }
 
-/// What is asked of AWS.
+/// What is requested from AWS.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct LiveSettings<'a> {
     access: &'a AccessArgs,
@@ -69,14 +69,14 @@ fn check_allowed(access: &AccessArgs) -> Result<(), ObserveError> {
     }
 }
 
-/// How an observation goes.
+/// The context of an observation.
 #[derive(Debug, Clone)]
 pub(super) struct LiveContext {
-    /// The moment by which days are counted.
+    /// The time of the audit.
     pub(super) now: DateTime<Utc>,
     /// Whether no progress is shown.
     pub(super) quiet: bool,
-    /// Users whose SSH keys are listed in any case.
+    /// Users whose SSH keys are always listed.
     pub(super) ssh_key_users: BTreeSet<(AccountId, String)>,
 }
 
@@ -84,7 +84,7 @@ pub(super) struct LiveContext {
 pub(super) enum ObserveError {
     /// There is no session.
     Refused(SessionError),
-    /// The system lets nothing out.
+    /// The runtime cannot use the network.
     Network(io::Error),
     /// The settings list an account that they do not allow.
     NotAllowed(AccountId),
@@ -109,7 +109,7 @@ pub(super) fn observe(
     observed.map_err(ObserveError::Refused)
 }
 
-/// What an observation goes by, and what it runs on.
+/// The options and the runtime of an observation.
 pub(super) fn prepare(
     live: &LiveSettings<'_>,
     context: LiveContext,
@@ -118,12 +118,12 @@ pub(super) fn prepare(
     check_allowed(live.access)?;
     let tokens = tokens(live).map_err(ObserveError::Refused)?;
     let options = observe_options(live, context, policy, tokens);
-    // One thread: the calls wait for AWS, and what is done between them is little.
+    // One thread is enough: most of the time is spent waiting for AWS.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     Ok((options, runtime.map_err(ObserveError::Network)?))
 }
 
-/// Says which flags have no effect on how the accounts are observed.
+/// Reports flags that have no effect on the observation.
 pub(super) fn warn_about_unused_settings(live: &LiveSettings<'_>, streams: &mut Streams<'_>) {
     let has_token = tokens(live).is_ok_and(|tokens| tokens.is_some());
     for (flag, why) in unused_settings(live, has_token) {
@@ -163,7 +163,7 @@ fn unused_settings(live: &LiveSettings<'_>, has_token: bool) -> Vec<(&'static st
     flags.into_iter().filter(|(_, unused, _)| *unused).map(|(flag, _, why)| (flag, why)).collect()
 }
 
-/// The runner's OIDC tokens, if a role is to be taken in a workflow.
+/// The OIDC tokens of the runner, if a workflow assumes a role.
 fn tokens(live: &LiveSettings<'_>) -> Result<Option<Arc<dyn TokenSource>>, SessionError> {
     if live.access.role_to_assume.is_none() {
         return Ok(None);
@@ -171,7 +171,7 @@ fn tokens(live: &LiveSettings<'_>) -> Result<Option<Arc<dyn TokenSource>>, Sessi
     let missing = || "the job has no OIDC token".to_owned();
     match TokenEndpoint::from_environment() {
         Ok(Some(endpoint)) => Ok(Some(Arc::new(RunnerTokens(endpoint)))),
-        // On the command line the role is taken from the credentials that are there.
+        // On the command line, the role is assumed with the current credentials.
         Ok(None) if !runner::is_github_actions() => Ok(None),
         Ok(None) => Err(SessionError::NoToken(missing())),
         Err(error) => Err(SessionError::NoToken(error.to_string())),
@@ -213,7 +213,7 @@ fn observe_options(
 }
 
 impl ObserveError {
-    /// Says why. Settings that cannot work are one thing, a bad moment another.
+    /// Reports the error. Configuration errors and temporary errors have different exit codes.
     pub(super) fn report(&self, streams: &mut Streams<'_>) -> Exit {
         match self {
             Self::Network(error) => {
@@ -240,7 +240,7 @@ impl ObserveError {
         }
     }
 
-    /// Whether there are no credentials to begin with.
+    /// Whether no credentials were found.
     pub(super) const fn is_without_credentials(&self) -> bool {
         matches!(self, Self::Refused(SessionError::NoCredentials { .. }))
     }

@@ -1,4 +1,4 @@
-//! Panics: a panic is a mistake of the program, and is reported as every other error is.
+//! Reports panics, which are bugs, like other errors.
 
 use std::any::Any;
 use std::backtrace::{Backtrace, BacktraceStatus};
@@ -7,22 +7,21 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::{Exit, Streams};
 
-/// The first panic that was not reported yet. Behind one in a thread comes another, of whoever waits
-/// for that thread, which says nothing.
+/// The first panic that was not reported yet. A panic in a thread causes another one, without
+/// information, in the thread that waits for it.
 static FIRST: Mutex<Option<PanicReport>> = Mutex::new(None);
 
-/// What is known of a panic.
+/// The details of a panic.
 #[derive(Debug)]
 pub(super) struct PanicReport {
     message: String,
-    /// File and line of the program.
+    /// The file and line in the program.
     place: Option<String>,
-    /// Where `RUST_BACKTRACE` asks for one.
+    /// The backtrace, if `RUST_BACKTRACE` is set.
     backtrace: Option<String>,
 }
 
-/// Has panics recorded and not printed: what they say may repeat names and secrets, and in a job the
-/// runner would read it.
+/// Records panics instead of printing them: a message can contain names, secrets, and workflow commands.
 pub fn record() {
     set_hook(Box::new(|panic| {
         let backtrace = Backtrace::capture();
@@ -36,9 +35,9 @@ pub fn record() {
     }));
 }
 
-/// Runs what may panic.
+/// Runs a function and catches a panic in it.
 pub(super) fn catch_panic<T>(run: impl FnOnce() -> T) -> Result<T, PanicReport> {
-    // What it leaves half done is only reported and then dropped.
+    // After a panic, the values are only reported and dropped.
     catch_unwind(AssertUnwindSafe(run)).map_err(|payload| {
         let recorded = first().take();
         recorded.unwrap_or_else(|| PanicReport {
@@ -59,7 +58,7 @@ fn message_of(payload: &(dyn Any + Send)) -> String {
 }
 
 impl PanicReport {
-    /// Says what happened, without the words of the panic where everybody can read it.
+    /// Reports the panic, without its message if the output may be public.
     pub(super) fn report(&self, streams: &mut Streams<'_>) -> Exit {
         let place = self.place.as_deref().unwrap_or("an unknown location");
         let message = if streams.redacted { "" } else { self.message.as_str() };

@@ -1,4 +1,4 @@
-//! `iam-stocktake publish`: audits of earlier jobs, published.
+//! `iam-stocktake publish`: publishes the audits of earlier jobs.
 
 use chrono::{DateTime, Utc};
 
@@ -29,7 +29,7 @@ pub(super) fn publish(
     })
 }
 
-/// Publishes what is in the files and folders. An `Err` has been told to the user.
+/// Publishes the audits in files and folders. An error has been reported.
 pub(super) fn run(
     audits: &[Input],
     publish: &PublishArgs,
@@ -71,8 +71,8 @@ pub(super) fn run(
     Ok(exit.max(publishing.publish(job_report, streams)))
 }
 
-/// An audit of an earlier job was judged by the allowlist of the pull request or merge group, and
-/// does not hold what it takes to judge it by the base branch's allowlist.
+/// An audit of an earlier job was evaluated with the allowlist of the pull request or merge group. It
+/// has no evidence with which the base branch's allowlist could be evaluated.
 fn report_uncompared(streams: &mut Streams<'_>) -> PullRequestChanges {
     streams.error(
         "the audits of earlier jobs were evaluated with the pull request's allowlist and cannot be \
@@ -85,7 +85,7 @@ fn report_uncompared(streams: &mut Streams<'_>) -> PullRequestChanges {
     PullRequestChanges { compared: Baseline::Unavailable, ..NO_PULL_REQUEST_CHANGES }
 }
 
-/// What a pull request from outside brings is not taken for the audits of earlier jobs.
+/// Files of a pull request from a fork are not used as audits of earlier jobs.
 fn report_fork(job_report: &mut JobReport, streams: &mut Streams<'_>) -> Exit {
     let message = "This pull request comes from a fork or from Dependabot and could change the audits in \
                    its checkout. No audit was read, and the gate was not evaluated.";
@@ -98,7 +98,7 @@ fn report_fork(job_report: &mut JobReport, streams: &mut Streams<'_>) -> Exit {
     Exit::Done
 }
 
-/// The files, and in the place of each folder the JSON files anywhere below it, by name.
+/// The files. A folder is replaced by the JSON files in it and its subfolders, by name.
 fn expand_folders(inputs: &[Input], streams: &mut Streams<'_>) -> Result<Vec<Input>, Exit> {
     let mut named = Vec::new();
     for input in inputs {
@@ -124,17 +124,17 @@ fn expand_folders(inputs: &[Input], streams: &mut Streams<'_>) -> Result<Vec<Inp
     Ok(named)
 }
 
-/// What is said of a file where everybody can read it.
+/// The message for an invalid file if the output may be public.
 const UNUSABLE: &str = "cannot be used as an audit (details are hidden because this log is public)";
 
-/// Reads the audits, and tells of all that are none.
+/// Reads the audits, and reports all invalid files.
 fn read(inputs: &[Input], streams: &mut Streams<'_>) -> Result<Vec<v1::Audit>, Exit> {
     let mut audits = Vec::new();
     for input in inputs {
         match files::read_audit(input, streams.stdin) {
             Ok(audit) => audits.push(audit),
             Err((message, hint)) => {
-                // It may repeat what is in the file.
+                // It can contain names from the file.
                 let message = if streams.redacted { UNUSABLE.to_owned() } else { message };
                 streams.error(&escape_invisible(&format!("{input}: {message}")));
                 streams.hint(&hint);
@@ -144,7 +144,7 @@ fn read(inputs: &[Input], streams: &mut Streams<'_>) -> Result<Vec<v1::Audit>, E
     if audits.len() == inputs.len() { Ok(audits) } else { Err(Exit::Usage) }
 }
 
-/// The queue is fed with what stands on the default branch, not with what somebody proposes.
+/// Rejects audits of pull requests: only audits of the default branch update the queue.
 fn reject_pull_request_audits(
     inputs: &[Input],
     audits: &[v1::Audit],

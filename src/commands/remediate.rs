@@ -271,7 +271,7 @@ fn leave_journal(
 ) {
     let path = &settings.args.journal;
     if context.job.is_some() && settings.task.changes() && path.exists() {
-        report_folder::give_away(std::slice::from_ref(path), context.job, streams);
+        report_folder::change_owner(std::slice::from_ref(path), context.job, streams);
     } else {
         job_report.outputs.retain(|(name, _)| *name != Output::Journal);
     }

@@ -1,4 +1,4 @@
-//! The folder in a job's workspace into which reports are written, each named by an output.
+//! The folder for reports in a job's workspace. An output has the path of each report.
 
 use std::path::{Path, PathBuf};
 
@@ -11,10 +11,10 @@ use crate::runner::checkout::relative_to_workspace;
 use crate::runner::files::chown_to_owner_of;
 use crate::runner::job::Job;
 
-/// A report: its file's name, its output's, and its text.
+/// A report: the name of the file, the output, and the text.
 pub(super) type Report = (&'static str, Output, String);
 
-/// Writes the reports into the folder, and leaves their outputs behind.
+/// Writes the reports into the folder, and sets their outputs.
 pub(super) fn write(
     folder: &Path,
     reports: Vec<Report>,
@@ -42,15 +42,15 @@ pub(super) fn write(
             }
         }
     }
-    give_away(&written, job, streams);
+    change_owner(&written, job, streams);
     exit
 }
 
-/// Gives what was made in the workspace to whom the workspace belongs.
-pub(super) fn give_away(made: &[PathBuf], job: Option<&Job>, streams: &mut Streams<'_>) {
+/// Changes the owner of written files to the owner of the workspace.
+pub(super) fn change_owner(written: &[PathBuf], job: Option<&Job>, streams: &mut Streams<'_>) {
     let workspace = job.and_then(|job| job.workspace.as_deref()).unwrap_or_else(|| Path::new("."));
-    let made: Vec<_> = made.iter().map(PathBuf::as_path).collect();
-    if let Err(error) = chown_to_owner_of(workspace, &made) {
+    let written: Vec<_> = written.iter().map(PathBuf::as_path).collect();
+    if let Err(error) = chown_to_owner_of(workspace, &written) {
         streams.eprintln(&format!(
             "note: the owner of the written files cannot be changed: {}",
             reason(&error)
@@ -58,7 +58,7 @@ pub(super) fn give_away(made: &[PathBuf], job: Option<&Job>, streams: &mut Strea
     }
 }
 
-/// The folders on the way to this one that are not there yet, the outermost first.
+/// The missing folders of this path, the outermost first.
 fn new_folders(folder: &Path) -> Vec<PathBuf> {
     let missing = |it: &&Path| !it.as_os_str().is_empty() && !it.exists();
     let mut folders: Vec<_> = folder.ancestors().filter(missing).map(Path::to_path_buf).collect();

@@ -1,4 +1,4 @@
-//! The reports that a job leaves behind: files in the workspace, and the job's summary.
+//! The reports of a job: files in the workspace, and the job summary.
 
 use super::job::{JobReport, fit_into_summary};
 use super::{Exit, MAX_ROWS, Streams, report_folder};
@@ -13,7 +13,7 @@ use crate::templates::{Language, UserTemplate, escape_invisible};
 const MARKDOWN: &str = "iam-stocktake.md";
 const JSON: &str = "iam-stocktake.json";
 
-/// Writes the files and leaves their outputs behind.
+/// Writes the files and sets their outputs.
 pub(super) fn write(
     audit: &Audit,
     json: &v1::Audit,
@@ -47,7 +47,7 @@ fn options(
     MarkdownOptions { language, max_rows, template: template.cloned() }
 }
 
-/// The report for the summary: as many rows as there is room for behind what stands there already.
+/// The report for the summary, with as many rows as fit after the `taken` bytes.
 pub(super) fn for_summary(audit: &Audit, settings: &CheckArgs, taken: usize) -> String {
     fit_into_summary(taken, MAX_ROWS.min(audit.findings.len()), |rows| {
         report::markdown(audit, &options(settings.publish.language.language, rows, None)).ok()
