@@ -1,4 +1,4 @@
-//! What `action` and `publish` share: the queue or the comment, the gate, and what is told of both.
+//! The shared part of `action` and `publish`: the queue or the comment, the gate, and the reports.
 
 use std::collections::BTreeSet;
 
@@ -23,34 +23,34 @@ use crate::runner::command::{Annotation, AnnotationLevel};
 use crate::runner::job::Job;
 use crate::templates::{Page, SafeText, escape_invisible, render};
 
-/// What is published, and by whom.
+/// What is published, and where.
 pub(super) struct PublishRun<'a> {
     pub(super) publish_target: &'a PublishTarget,
     pub(super) settings: &'a PublishArgs,
     pub(super) job: Option<&'a Job>,
     pub(super) observation: &'a Observation,
-    /// What a pull request changes.
+    /// The changes of a pull request.
     pub(super) pull_request_changes: &'a PullRequestChanges,
-    /// The allowlist's path.
+    /// The path of the allowlist.
     pub(super) allowlist: Option<&'a str>,
     pub(super) now: DateTime<Utc>,
 }
 
-/// How it went.
+/// The result of reading or updating the queue.
 struct PublishOutcome {
     exit: Exit,
-    /// The queue's memory; `None` where there is no queue, or it was not asked for.
+    /// The queue state; `None` if there is no queue, or if it was not read.
     queue_state: Option<QueueState>,
-    /// The memory before this run.
+    /// The queue state before this run.
     previous_state: Option<QueueState>,
     queue_issue: Option<(u64, String)>,
     /// The changes, in a dry run.
     plan: Option<String>,
-    /// Accounts that the queue knows and this run did not audit.
+    /// Accounts in the queue that this run did not audit.
     unaudited: BTreeSet<AccountId>,
 }
 
-/// What stands in the summary before the report.
+/// The values of the summary before the report.
 #[derive(Serialize)]
 struct SummaryView {
     result: &'static str,
@@ -65,14 +65,14 @@ struct SummaryView {
     unaudited: AccountListView,
     has_queue: bool,
     index: Option<SafeText>,
-    /// Changes that a dry run has not made.
+    /// The changes that a dry run would make.
     plan: Option<String>,
     failed: bool,
     names: bool,
 }
 
 impl PublishRun<'_> {
-    /// Publishes, evaluates the gate, and leaves outputs and the beginning of the summary behind.
+    /// Publishes, evaluates the gate, and writes the outputs and the start of the summary.
     pub(super) fn publish(&self, job_report: &mut JobReport, streams: &mut Streams<'_>) -> Exit {
         let mut published = match self.publish_target.destination {
             Destination::Queue { per_user } => self.update_queue(per_user, streams),
@@ -91,13 +91,13 @@ impl PublishRun<'_> {
         }
         let gate =
             if published.exit == Exit::Incomplete && self.publish_target.fail_on.needs_queue() {
-                // Nobody knows what the queue holds.
+                // The content of the queue is unknown.
                 Gate::NotEvaluated
             } else {
                 gate_counts.evaluate(self.publish_target.fail_on, known.is_some())
             };
         let is_compared = self.pull_request_changes.compared != Baseline::Unavailable;
-        // What the head's policy lets pass, an earlier one that nobody knows may not.
+        // The earlier policy is unknown and may be stricter than the head's.
         let gate = if gate == Gate::Passed && !is_compared { Gate::NotEvaluated } else { gate };
         let mut exit = published.exit;
         if gate == Gate::Failed {
@@ -123,7 +123,7 @@ impl PublishRun<'_> {
         self.observation.is_incomplete() || !published.unaudited.is_empty()
     }
 
-    /// What is said of a run that ends with another exit code than 0 though nothing went wrong.
+    /// The reasons for exit codes other than 0 without an error.
     fn outcomes(
         &self,
         published: &PublishOutcome,
@@ -193,7 +193,7 @@ impl PublishRun<'_> {
                 }
                 PublishOutcome {
                     exit: Exit::Done,
-                    // A queue that is made now holds nothing before.
+                    // A new queue had no entries before.
                     previous_state: Some(
                         previous_state.unwrap_or_else(|| QueueState::new(self.now.date_naive())),
                     ),
@@ -206,14 +206,14 @@ impl PublishRun<'_> {
         }
     }
 
-    /// Reads the queue where the gate or the comment needs it.
+    /// Reads the queue if the gate or the comment needs it.
     fn read_queue(&self, streams: &mut Streams<'_>) -> PublishOutcome {
         let is_needed = match self.publish_target.destination {
             Destination::PullRequest => true,
             Destination::Nothing(SkipReason::Requested | SkipReason::Public) => {
                 self.publish_target.fail_on.needs_queue()
             }
-            // The gate wants to know which accounts there should be.
+            // The gate checks that all accounts in the queue were audited.
             _ => self.publish_target.fail_on != FailOn::NONE,
         };
         if !is_needed {
@@ -279,7 +279,7 @@ impl PublishRun<'_> {
         );
     }
 
-    /// Leaves outputs, the comment and the beginning of the summary.
+    /// Writes the outputs, the comment, and the start of the summary.
     fn write_job_report(
         &self,
         published: &PublishOutcome,
@@ -338,7 +338,7 @@ impl PublishRun<'_> {
         ]);
     }
 
-    /// Comments on the pull request. That is a service: what fails here fails nothing else.
+    /// Comments on the pull request. If that fails, the run does not fail.
     fn comment(
         &self,
         comment: &PullRequestComment<'_>,
@@ -352,7 +352,7 @@ impl PublishRun<'_> {
                 return None;
             }
         };
-        // The summary says the same, without the marker.
+        // The summary has the same text, without the marker.
         job_report.add_to_summary(body.split_once('\n').map_or("", |(_, text)| text));
         let pull_request = self.job?.payload.pull_request.as_ref()?;
         if self.settings.dry_run {
@@ -387,10 +387,10 @@ impl PublishRun<'_> {
         gate: Gate,
         index: Option<SafeText>,
     ) -> SummaryView {
-        // A queue or a base that could not be read is missing as evidence is.
-        let unread = published.exit == Exit::Incomplete
+        // A queue or a base that cannot be read makes the run incomplete.
+        let is_unread = published.exit == Exit::Incomplete
             || self.pull_request_changes.compared == Baseline::Unavailable;
-        let result = if unread || self.is_incomplete(published) {
+        let result = if is_unread || self.is_incomplete(published) {
             AuditOutcome::Incomplete
         } else if gate_counts.open.is_empty() {
             AuditOutcome::Clean
@@ -422,7 +422,7 @@ impl PublishRun<'_> {
     }
 }
 
-/// Warns that nothing can be new or overdue without a queue.
+/// Warns that the gate was not evaluated because there is no queue.
 fn report_missing_queue(job_report: &mut JobReport, streams: &mut Streams<'_>) {
     let message = "there is no remediation queue yet, so the gate was not evaluated; run the action on \
                    the default branch, or set `fail-on: any`";
@@ -430,7 +430,7 @@ fn report_missing_queue(job_report: &mut JobReport, streams: &mut Streams<'_>) {
     job_report.annotations.push(Annotation::new(AnnotationLevel::Warning, message));
 }
 
-/// Says which issues were ignored although they pass for the queue's.
+/// Reports issues that look like issues of the queue but were ignored.
 fn report_untrusted(untrusted: &[UntrustedIssue], streams: &mut Streams<'_>) {
     if untrusted.is_empty() {
         return;
@@ -454,7 +454,7 @@ impl PublishOutcome {
     }
 }
 
-/// No change of a pull request.
+/// Outside of a pull request there are no changes.
 pub(super) const NO_PULL_REQUEST_CHANGES: PullRequestChanges = PullRequestChanges {
     exempts: BTreeSet::new(),
     uncovers: BTreeSet::new(),

@@ -1,4 +1,4 @@
-//! Where a run publishes, and what may be named there.
+//! Where a run publishes, and whether it may show names there.
 
 use secrecy::SecretString;
 
@@ -13,7 +13,7 @@ use crate::runner::job::Job;
 use crate::runner::{self, GitHubEnvironment};
 use crate::templates::{SafeText, escape_invisible};
 
-/// What to do where there is no token.
+/// The hint for a missing token.
 const NO_TOKEN: &str = "set `github-token` or GITHUB_TOKEN";
 /// The hint for an event or branch on which remediation is not allowed.
 const ELSEWHERE: &str = "plan and apply on `schedule`, `workflow_dispatch` or `push`, on the default branch: \
@@ -26,22 +26,22 @@ const UNKNOWN: &str =
 
 /// Where a run publishes.
 pub(super) struct PublishTarget {
-    /// GitHub; `None` without a token.
+    /// The client; `None` without a token.
     pub(super) queue_client: Option<QueueClient>,
-    /// The workflow's repository.
+    /// The repository of the workflow.
     pub(super) repository: Option<RepositoryName>,
-    /// The queue's.
+    /// The repository of the queue.
     pub(super) queue_repository: Option<RepositoryName>,
     pub(super) destination: Destination,
     pub(super) fail_on: FailOn,
-    /// Whether users and findings may be named in the log, the summary, files and comments.
+    /// Whether the log, the summary, files, and comments may show users and findings.
     pub(super) names: bool,
     /// The page of the run.
     pub(super) run: Option<SafeText>,
 }
 
 impl PublishTarget {
-    /// Finds out where the run is. What is wrong was told when it fails.
+    /// Determines the target of the run. An error has been reported.
     pub(super) fn of(
         settings: &PublishArgs,
         job: Option<&Job>,
@@ -86,7 +86,7 @@ impl PublishTarget {
         publish_target.without_public_queue(settings, visibility, streams)
     }
 
-    /// A queue that everybody could read is not kept.
+    /// Removes a queue as the target if its repository is not known to be private.
     fn without_public_queue(
         mut self,
         settings: &PublishArgs,
@@ -125,7 +125,7 @@ impl PublishTarget {
         Ok(self)
     }
 
-    /// How the index is linked from the workflow's repository.
+    /// The link to the queue issue, as seen from the repository of the workflow.
     pub(super) fn queue_issue_link(&self, number: u64) -> SafeText {
         let other =
             self.queue_repository.as_ref().filter(|it| Some(*it) != self.repository.as_ref());
@@ -133,8 +133,8 @@ impl PublishTarget {
     }
 }
 
-/// Refuses a remedy where what somebody proposes would decide about it, and where everybody could
-/// read of it: plans and journals name users. Outside of a job there is nothing to refuse.
+/// Rejects remediation with an allowlist that has not been reviewed, and in repositories that are not
+/// known to be private, because plans and journals name users. Outside of a job, it is always allowed.
 pub(super) fn check_remediation_allowed(
     token: Option<&SecretString>,
     allow_public: bool,
@@ -143,8 +143,8 @@ pub(super) fn check_remediation_allowed(
 ) -> Result<(), Exit> {
     let Some(job) = job else { return Ok(()) };
     let event = job.event.as_str();
-    // Where the event alone is enough, nobody is asked.
-    let may = |on_default_branch| {
+    // If the event is enough to decide, GitHub is not called.
+    let is_allowed = |on_default_branch| {
         let target = destination(Some(event), on_default_branch, PublishMode::Auto);
         matches!(target, Ok((Destination::Queue { .. }, _)))
     };
@@ -156,7 +156,7 @@ pub(super) fn check_remediation_allowed(
         streams.hint(ELSEWHERE);
         Err(Exit::Usage)
     };
-    if !may(true) {
+    if !is_allowed(true) {
         return refuse(streams);
     }
     let repository = parse_repository(&job.repository, streams)?;
@@ -177,7 +177,7 @@ pub(super) fn check_remediation_allowed(
         return Err(Exit::Usage);
     }
     let about = repository_details(Some(job), queue_client.as_ref(), Some(&repository), streams)?;
-    if !may(is_on_default_branch(Some(job), about.as_ref())) {
+    if !is_allowed(is_on_default_branch(Some(job), about.as_ref())) {
         return refuse(streams);
     }
     if !allow_public && !may_show_names(visibility(Some(job), about.as_ref())) {
@@ -219,8 +219,8 @@ pub(super) fn report_read_error(error: &Error, streams: &mut Streams<'_>) -> Exi
     if error.kind == ErrorKind::Misconfigured { Exit::Usage } else { Exit::Incomplete }
 }
 
-/// What the repository says of itself, where the event does not tell. Who can see it may stay unknown;
-/// which branch is the default one may not: nobody could tell whether there is a queue to keep.
+/// The details of the repository, if the event payload does not contain them. The visibility may remain
+/// unknown. The default branch must be known, because the target depends on it.
 fn repository_details(
     job: Option<&Job>,
     queue_client: Option<&QueueClient>,

@@ -1,5 +1,5 @@
-//! What a proposal, a pull request or a merge group of several, is judged by: the head's exemptions,
-//! and the strictest policy of the head, the commit that it parts from, and the base branch's tip.
+//! The allowlists for a pull request or merge group: the exemptions of the head, and the strictest
+//! policy of the head, the merge base, and the tip of the base branch.
 
 use std::collections::BTreeSet;
 
@@ -23,25 +23,25 @@ use crate::runner::event::EventPayload;
 use crate::runner::job::Job;
 use crate::templates::escape_invisible;
 
-/// What a run is judged by.
+/// The allowlist and policy of a run, and the earlier allowlists.
 pub(super) struct AllowlistComparison {
     pub(super) policy: Policy,
-    /// The allowlist that counts.
+    /// The allowlist of the head.
     pub(super) head: LoadedAllowlist,
-    /// The allowlists without the proposal, each with its own policy, for comparison.
+    /// The earlier allowlists, each with its own policy.
     pub(super) earlier: Vec<(Allowlist, Policy)>,
-    /// Which of those is the base branch's tip, where that was read as well as the merge base.
+    /// The position of the base branch's tip in `earlier`, if it was read in addition to the merge base.
     pub(super) tip: Option<usize>,
-    /// The head's allowlist with the head's own policy, where the tip was read.
+    /// The head's allowlist with the head's own policy, if the tip was read.
     pub(super) own: Option<(Allowlist, Policy)>,
-    /// What the proposal changes, as far as the allowlists tell.
+    /// The changes between the allowlists.
     pub(super) pull_request_changes: PullRequestChanges,
-    /// Whether something could not be had that a proposal is judged by.
+    /// [`Exit::Incomplete`] if an earlier allowlist cannot be read.
     pub(super) exit: Exit,
 }
 
 impl AllowlistComparison {
-    /// An allowlist on its own.
+    /// An allowlist that is not compared.
     pub(super) fn of(head: LoadedAllowlist, settings: &CheckArgs) -> Self {
         let policy = Policy::new(&head.allowlist.policy, settings.stale.stale_after_days);
         Self {
@@ -56,26 +56,25 @@ impl AllowlistComparison {
     }
 }
 
-/// What the event's proposal is to be merged into; `None` where the event proposes nothing.
+/// The merge target of a pull request or merge group; `None` for other events.
 pub(super) fn base(payload: &EventPayload) -> Option<MergeTarget<'_>> {
     let of_pull_request = payload.pull_request.as_ref().map(|it| MergeTarget {
         merge_base: BasePoint::Of { base: &it.base_sha, head: &it.head_sha },
         branch: Some(&it.base_ref),
     });
-    // A merge group is built upon the newest commit, or upon the group before it.
+    // The base of a merge group is the newest commit, or the group before it.
     of_pull_request.or_else(|| {
         let merge_base = BasePoint::At(payload.merge_group_base.as_deref()?);
         Some(MergeTarget { merge_base, branch: payload.merge_group_base_ref.as_deref() })
     })
 }
 
-/// Whether the job was started by a proposal, even if the event does not say what its base is.
+/// Whether the job runs for a pull request or merge group, even if the payload has no base.
 pub(super) fn is_pull_request_job(job: &Job) -> bool {
     matches!(job.event.as_str(), "pull_request" | "merge_group") || base(&job.payload).is_some()
 }
 
-/// Compares the allowlist of a proposal with the earlier ones. `place` is where it stands in the
-/// repository.
+/// Compares the head's allowlist with the earlier ones. `place` is its path in the repository.
 pub(super) fn compare_allowlists(
     publish_target: &PublishTarget,
     settings: &CheckArgs,
@@ -134,7 +133,7 @@ pub(super) fn compare_allowlists(
     }
 }
 
-/// Where the head's remedy is another than one of the earlier ones.
+/// The differences between the head's remediation policy and the earlier ones.
 fn remediation_policy_changes(
     earlier: &[&Allowlist],
     head: &Allowlist,
@@ -164,15 +163,16 @@ fn new_former_accounts(earlier: &[&Allowlist], head: &Allowlist) -> Vec<allowlis
     head.former_accounts.iter().filter(|it| !is_earlier(it)).cloned().collect()
 }
 
-/// For judging the evidence of today: an account that is audited again was a former one earlier.
+/// An allowlist for the current evidence: an account that is audited again may be a former account in an
+/// earlier allowlist.
 fn without_former_accounts(allowlist: Allowlist) -> Allowlist {
     Allowlist { former_accounts: Vec::new(), ..allowlist }
 }
 
-/// The allowlists that a proposal is compared with.
+/// The allowlists to compare with.
 struct BaseAllowlists {
     allowlists: Vec<Allowlist>,
-    /// Which of them is the tip's, where a pull request's merge base may be older than the tip.
+    /// The position of the tip's allowlist, if the merge base can be older than the tip.
     tip: Option<usize>,
     compared: Baseline,
     exit: Exit,
@@ -188,7 +188,7 @@ impl BaseAllowlists {
     }
 }
 
-/// Reads the allowlist where the proposal parts from the base, and at the base branch's tip.
+/// Reads the allowlist of the merge base and of the base branch's tip.
 fn read_base_allowlists(
     publish_target: &PublishTarget,
     settings: &CheckArgs,
@@ -218,17 +218,20 @@ fn read_base_allowlists(
         }
         RepositoryPath::Unknown(why) => return not_in_repository(repository, why, streams),
     };
-    let (parted, tip) = queue_client.read_base_files(repository, base, path);
+    let (at_merge_base, tip) = queue_client.read_base_files(repository, base, path);
     let today = now.date_naive();
-    let found: Vec<BaseFile> =
-        [Some(parted), tip].into_iter().flatten().map(|it| BaseFile::of(it, today)).collect();
+    let found: Vec<BaseFile> = [Some(at_merge_base), tip]
+        .into_iter()
+        .flatten()
+        .map(|it| BaseFile::of(it, today))
+        .collect();
     if matches!(place, RepositoryPath::Probable(_))
         && found.iter().all(|it| matches!(it, BaseFile::Absent))
     {
         let why = "the workspace has no `.git`, and the base branch has no file with the same path";
         return not_in_repository(repository, why, streams);
     }
-    // A merge group is built upon what it is compared with, which may be newer than the tip.
+    // The base of a merge group can be newer than the tip.
     let has_newer_tip = matches!(base.merge_base, BasePoint::Of { .. }) && found.len() > 1;
     let tip = match found.last() {
         Some(BaseFile::Read(tip)) if has_newer_tip => Some(tip.clone()),
@@ -239,7 +242,7 @@ fn read_base_allowlists(
     earlier
 }
 
-/// Where the right path to ask for is not known, absence is no fact.
+/// If the path in the repository is unknown, a missing file does not mean that there is no allowlist.
 fn not_in_repository(
     repository: &RepositoryName,
     why: &str,
@@ -262,7 +265,7 @@ enum BaseFile {
     Absent,
     Invalid,
     Read(Box<Allowlist>),
-    /// Nobody can tell.
+    /// The file cannot be read.
     Failed(Error),
 }
 
@@ -277,17 +280,17 @@ impl BaseFile {
     }
 }
 
-/// What counts of what was found. A file that is absent or broken at one commit leaves the other's.
+/// The allowlists to use. If the file is missing or invalid in one commit, the other one's is used.
 fn resolve_base_files(
     found: Vec<BaseFile>,
     path: &str,
     streams: &mut Streams<'_>,
 ) -> BaseAllowlists {
     let mut exit = Exit::Done;
-    let mut told = BTreeSet::new();
+    let mut reported = BTreeSet::new();
     for it in &found {
         if let BaseFile::Failed(error) = it
-            && told.insert(error.to_string())
+            && reported.insert(error.to_string())
         {
             exit = exit.max(report_read_error(error, streams));
         }

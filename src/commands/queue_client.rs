@@ -1,4 +1,4 @@
-//! The issue tracker for commands: one client, one runtime, and what a run does there.
+//! A synchronous client for the queue and pull request comments.
 
 use std::time::Duration;
 
@@ -18,66 +18,65 @@ use crate::queue::update::{self, OutdatedEvidence};
 use crate::queue::warning::Warning;
 use crate::templates::TemplateError;
 
-/// How long everything that is asked of GitHub before the audit may take together, and what is
-/// published behind it.
+/// The time limit for all calls to GitHub before the audit, and for those after it.
 const TIMEOUT: Duration = Duration::from_secs(600);
-/// How often a plan is made anew because somebody changed what it was made for.
+/// The maximum number of plans. A new plan is created if an issue was changed while the plan was applied.
 const MAX_PLANS: usize = 5;
 
-/// GitHub, with the runtime that its calls need.
+/// The GitHub client with its runtime.
 pub(super) struct QueueClient {
     runtime: tokio::runtime::Runtime,
     github: GitHub,
     queue_author: Option<String>,
 }
 
-/// Why the queue is not as it should be.
+/// Why the queue was not read or updated.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum QueueError {
-    /// GitHub could not be read.
+    /// Reading from GitHub failed.
     #[error(transparent)]
     Read(Error),
-    /// What passes for the queue is by accounts that are not trusted.
+    /// The issues that look like the queue were created by accounts that are not trusted.
     #[error("{}", untrusted_queue_message(.issues, .own_logins))]
     UntrustedIssues {
         /// The issues.
         issues: Vec<UntrustedIssue>,
-        /// The logins of the token's own account, as far as GitHub says.
+        /// The logins of the token's account, if they are known.
         own_logins: Vec<String>,
     },
-    /// The label does not say which issue is the queue.
+    /// The label does not identify the queue issue.
     #[error("the label `{label}` of {repository} is damaged: {error}")]
     Label {
         /// The label.
         label: String,
-        /// Where it is.
+        /// The repository of the label.
         repository: RepositoryName,
-        /// What is wrong.
+        /// The cause.
         error: InvalidQueueState,
     },
-    /// The memory could not be read again.
+    /// The queue state exceeds the limits for reading it.
     #[error("the queue state is too large to be read again, so nothing was written")]
     TooLarge,
-    /// The memory does not check.
+    /// The queue state is damaged.
     #[error("the queue state in {issue} is damaged: {error}")]
     Damaged {
-        /// The index.
+        /// The queue issue.
         issue: String,
-        /// What is wrong.
+        /// The cause.
         error: InvalidQueueState,
-        /// The label that leads to it.
+        /// The label of the queue.
         label: String,
     },
-    /// The audits are old.
+    /// The audits are older than those in the queue.
     #[error(transparent)]
     Older(#[from] OutdatedEvidence),
-    /// GitHub could not be written.
+    /// Writing to GitHub failed.
     #[error(transparent)]
     Unwritten(Error),
-    /// Somebody else writes all the time.
+    /// Every plan had a conflict.
     #[error("the queue was changed by another user or run during every attempt to write it")]
     TooManyConflicts,
-    /// A page cannot be rendered.
+    /// A template cannot be rendered.
     #[error(transparent)]
     Template(#[from] TemplateError),
 }
@@ -140,21 +139,21 @@ impl QueueError {
     }
 }
 
-/// What a proposal is to be merged into.
+/// The merge target of a pull request or merge group.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct MergeTarget<'a> {
-    /// Where the proposal parts from it.
+    /// The merge base.
     pub(super) merge_base: BasePoint<'a>,
-    /// The base branch, where the event names it.
+    /// The base branch, if it is in the event payload.
     pub(super) branch: Option<&'a str>,
 }
 
-/// Where a proposal parts from the base.
+/// How the merge base is identified.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum BasePoint<'a> {
-    /// At this commit.
+    /// This commit.
     At(&'a str),
-    /// Where these two branches have their last commit in common.
+    /// The last commit that these two commits have in common.
     Of { base: &'a str, head: &'a str },
 }
 
@@ -169,16 +168,16 @@ pub(super) struct LoadedQueue {
 
 /// What became of a queue.
 pub(super) struct QueueWriteResult {
-    /// The index; `None` in a dry run that would make one.
+    /// The number and URL of the queue issue; `None` in a dry run that would create it.
     pub(super) queue_issue: Option<(u64, String)>,
-    /// The memory before this run; `None` where there was no queue.
+    /// The queue state before this run; `None` if there was no queue.
     pub(super) previous_state: Option<QueueState>,
-    /// The memory as it is now.
+    /// The queue state after this run.
     pub(super) queue_state: QueueState,
-    /// What was changed, or would be.
+    /// The changes that were made, or that a dry run would make.
     pub(super) plan: QueuePlan,
     pub(super) warnings: Vec<Warning>,
-    /// Issues that pass for the queue's and were ignored.
+    /// Issues that look like issues of the queue and were ignored.
     pub(super) untrusted: Vec<UntrustedIssue>,
 }
 
@@ -189,7 +188,7 @@ impl QueueClient {
         graphql_url: Option<&str>,
         token: &SecretString,
     ) -> Result<Self, Error> {
-        // One thread, since nearly all of it is waiting.
+        // One thread is enough: most of the time is spent waiting for GitHub.
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| Error::without_network(&error))?;
         let github = {
@@ -199,24 +198,23 @@ impl QueueClient {
         Ok(Self { runtime, github, queue_author: None })
     }
 
-    /// Trusts this account's issues and comments like those of the token's own.
+    /// Trusts the issues and comments of this account in addition to those of the token's account.
     pub(super) fn with_queue_author(self, queue_author: Option<String>) -> Self {
         Self { queue_author, ..self }
     }
 
-    /// Begins the time anew that calls may take. An audit comes between what is asked before it and
-    /// what is published, and takes as long as it takes.
+    /// Restarts the time limit for calls, because the audit between them has no fixed duration.
     pub(super) fn reset_deadline(&mut self) {
         self.github.reset_deadline(TIMEOUT);
     }
 
-    /// What a repository says of itself.
+    /// The details of a repository.
     pub(super) fn about(&self, repository: &RepositoryName) -> Result<RepositoryInfo, Error> {
         self.runtime.block_on(self.github.repository(repository.clone()).info())
     }
 
-    /// A file where a proposal parts from the base, and at the tip of the base branch. The tip is
-    /// the one of now: that of the event may be long gone.
+    /// A file of the merge base and of the tip of the base branch. The current tip is used, because the
+    /// one in the event payload may be outdated.
     pub(super) fn read_base_files(
         &self,
         repository: &RepositoryName,
@@ -225,33 +223,34 @@ impl QueueClient {
     ) -> (FileAt, Option<FileAt>) {
         let repository = self.github.repository(repository.clone());
         self.runtime.block_on(async {
-            let parted = async {
+            let at_merge_base = async {
                 let commit = match base.merge_base {
                     BasePoint::At(commit) => commit.to_owned(),
                     BasePoint::Of { base, head } => repository.merge_base(base, head).await?,
                 };
                 match repository.file_at(path, &commit).await? {
-                    // A token that cannot see the repository's content is told the same. It cannot
-                    // see commits either.
+                    // The response is the same if the token has no access to the content. It has no
+                    // access to commits then either.
                     None if matches!(base.merge_base, BasePoint::At(_)) => {
                         repository.merge_base(&commit, &commit).await.map(|_| None)
                     }
                     found => Ok(found),
                 }
             };
-            let parted = parted.await;
+            let at_merge_base = at_merge_base.await;
             let tip = match base.branch {
-                // A tag of the same name would win over the short name.
+                // The short name would select a tag with the same name.
                 Some(branch) => {
                     Some(repository.file_at(path, &format!("refs/heads/{branch}")).await)
                 }
                 None => None,
             };
-            (parted, tip)
+            (at_merge_base, tip)
         })
     }
 
-    /// Reads a queue to compare with. A queue that its label does not name is none yet.
+    /// Reads a queue without updating it. If the label does not have the number of an issue, there is no
+    /// queue yet.
     pub(super) fn queue(
         &self,
         repository: &RepositoryName,
@@ -281,7 +280,7 @@ impl QueueClient {
         snapshot.map_err(|unread| QueueError::from_read_error(unread, repository, queue))
     }
 
-    /// Brings a queue up to an observation. In a dry run nothing is written.
+    /// Updates a queue with an observation. A dry run writes nothing.
     pub(super) fn update_queue(
         &self,
         repository: &RepositoryName,
@@ -333,8 +332,8 @@ impl QueueClient {
                 return Ok(written(queue_issue, warnings));
             }
             match self.apply(repository, &snapshot, &plan, options)? {
-                ApplyOutcome::Done { queue_issue: made, warnings } => {
-                    return Ok(written(made.or(queue_issue), warnings));
+                ApplyOutcome::Done { queue_issue: created, warnings } => {
+                    return Ok(written(created.or(queue_issue), warnings));
                 }
                 ApplyOutcome::Conflict => {}
             }
@@ -342,7 +341,7 @@ impl QueueClient {
         Err(QueueError::TooManyConflicts)
     }
 
-    /// Finds out who closed issues whose findings still call for action.
+    /// Determines who closed issues with open findings.
     fn resolve_closers(
         &self,
         repository: &RepositoryName,
@@ -351,12 +350,12 @@ impl QueueClient {
         per_user: bool,
     ) -> Result<(), QueueError> {
         let handle = self.github.repository(repository.clone());
-        let looked = self.runtime.block_on(async {
+        let result = self.runtime.block_on(async {
             let trusted_authors =
                 TrustedAuthors::of(&self.github, self.queue_author.as_deref()).await?;
             read::find_closers(&handle, &trusted_authors, snapshot, queue_state, per_user).await
         });
-        looked.map_err(QueueError::Read)
+        result.map_err(QueueError::Read)
     }
 
     fn apply(
@@ -417,19 +416,19 @@ impl QueueClient {
                 }
                 return update_comment_body(&handle, first, body).await.map(Some);
             }
-            // Where GitHub does not say whom the token belongs to, a new comment's author does.
+            // If the account of the token is unknown, it is the author of a new comment.
             let may_be_ours = !trusted_authors.knows_own_login() && !others.is_empty();
             if !has_content && !may_be_ours {
                 return Ok(None);
             }
-            let made = handle.create_comment(pull_request, body, newest).await?;
-            let earlier = others.iter().find(|it| may_be_ours && it.author == made.author);
+            let created = handle.create_comment(pull_request, body, newest).await?;
+            let earlier = others.iter().find(|it| may_be_ours && it.author == created.author);
             if earlier.is_some() || !has_content {
-                handle.delete_comment(made.id).await?;
+                handle.delete_comment(created.id).await?;
             }
             match earlier {
                 Some(earlier) => update_comment_body(&handle, earlier, body).await.map(Some),
-                None => Ok(has_content.then_some(made.url)),
+                None => Ok(has_content.then_some(created.url)),
             }
         })
     }
@@ -454,7 +453,7 @@ impl QueueError {
     }
 }
 
-/// A queue with its memory.
+/// Reads the queue state from a snapshot.
 fn load_state(
     snapshot: QueueSnapshot,
     repository: &RepositoryName,
@@ -469,7 +468,7 @@ fn load_state(
     Ok(LoadedQueue { snapshot, queue_state })
 }
 
-/// Brings a comment up to date; its address.
+/// Updates a comment if its text differs. Returns its URL.
 async fn update_comment_body(
     repository: &Repository<'_>,
     comment: &Comment,
@@ -502,7 +501,7 @@ fn untrusted_queue_message(issues: &[UntrustedIssue], own_logins: &[String]) -> 
     )
 }
 
-/// Where it is not known who we are, the issues may well be ours: nothing is to be deleted then.
+/// If the account of the token is unknown, the issues may belong to it, so the hint deletes nothing.
 fn untrusted_queue_hint(issues: &[UntrustedIssue], is_known: bool) -> String {
     let author = issues.iter().find_map(|it| it.author.as_deref()).unwrap_or("LOGIN");
     let mut hint = format!(
@@ -521,12 +520,12 @@ fn creates_user_issues(plan: &QueuePlan) -> bool {
     plan.changes.iter().any(|change| matches!(change, QueueChange::CreateUserIssue { .. }))
 }
 
-/// Whether names may be named where everybody can read who can see the repository.
+/// Whether a repository with this visibility may contain names.
 pub(super) const fn may_show_names(visibility: Option<Visibility>) -> bool {
     matches!(visibility, Some(Visibility::Private | Visibility::Internal))
 }
 
-/// What is said of an error, without GitHub's words where everybody can read it.
+/// The text of an error, without the message of GitHub if the output may be public.
 pub(super) fn error_text(error: &Error, streams: &Streams<'_>) -> String {
     if streams.redacted { error.without_github_message() } else { error.to_string() }
 }

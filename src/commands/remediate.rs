@@ -1,4 +1,4 @@
-//! What a remedy leaves behind: on the command line, and in a job.
+//! `iam-stocktake remediate`: the settings, and the output on the command line and in a job.
 
 use std::path::{Path, PathBuf};
 
@@ -24,25 +24,25 @@ use crate::runner::command::{Annotation, AnnotationLevel};
 use crate::runner::job::Job;
 use crate::templates::{Language, TemplateError, escape_invisible};
 
-/// The names of the files in the report's folder.
+/// The names of the files in the report folder.
 const PLAN: &str = "iam-stocktake-plan.json";
 const MARKDOWN: &str = "iam-stocktake-plan.md";
 
-/// What is said of a run that ends with another exit code than 0 though nothing went wrong.
+/// The reasons for exit codes other than 0 without an error.
 const OUTCOMES: [(Exit, &str); 3] = [
     (Exit::GateFailed, "the plan exceeds a limit, so it cannot be applied"),
     (Exit::Incomplete, "evidence is missing, so users without it are not changed"),
     (Exit::WriteFailed, "some changes were not made; see the log for the reasons"),
 ];
 
-/// Where a remedy is run, and who may read of it.
+/// The environment of a run.
 #[derive(Clone, Copy)]
 struct RunContext<'a> {
-    /// The token for GitHub, to ask who can read the results.
+    /// The GitHub token, to request the visibility of the repository.
     token: Option<&'a SecretString>,
-    /// Whether users can be named in public.
+    /// Whether users may be shown in public.
     allow_public: bool,
-    /// The folder for a plan; `None` where files are named by the command line.
+    /// The folder for a plan; `None` if the command line sets the files.
     report_dir: Option<&'a Path>,
     /// The job; `None` outside of one.
     job: Option<&'a Job>,
@@ -89,7 +89,7 @@ pub(super) fn run_in_action(
     run(&request, context, job_report, streams)
 }
 
-/// What the command line asks for.
+/// The request of the command line.
 fn request(args: &RemediateArgs, now: DateTime<Utc>) -> Result<RemediationRequest, String> {
     let RemediationArgs { plan, plan_digest, .. } = &args.remediation;
     let wrong = [
@@ -118,7 +118,7 @@ fn request(args: &RemediateArgs, now: DateTime<Utc>) -> Result<RemediationReques
     })
 }
 
-/// What the inputs of the action ask for.
+/// The request of the action's inputs.
 fn action_request(
     args: &ActionRemediateArgs,
     now: DateTime<Utc>,
@@ -201,7 +201,7 @@ fn is_local() -> bool {
             .all(|service| endpoint(service).as_ref().is_some_and(is_loopback))
 }
 
-/// Plans, applies or undoes, and leaves behind what came of it. An `Err` has been told to the user.
+/// Plans, applies, or undoes, and writes the results. An error has been reported.
 fn run(
     settings: &RemediationRequest,
     context: RunContext<'_>,
@@ -209,17 +209,17 @@ fn run(
     streams: &mut Streams<'_>,
 ) -> Result<Exit, Exit> {
     check_remediation_allowed(context.token, context.allow_public, context.job, streams)?;
-    // A plan names users, and was admitted here.
+    // The check allows user names.
     streams.redacted = false;
     job_report.outcomes.extend(OUTCOMES.map(|(exit, outcome)| (exit, outcome.to_owned())));
     if let Task::Undo { journal, users, .. } = &settings.task {
         let outcome = remediation_run::undo(settings, journal, users, streams)?;
         return show_undo(&outcome, settings.args.language.language, context, streams);
     }
-    // Before the run, so that a panic in it loses neither the journal nor where it is.
-    name_journal(settings, context, job_report);
+    // Before the run, so that the output `journal` is also set after a panic.
+    set_journal_output(settings, context, job_report);
     let outcome = remediation_run::run(settings, DetailLevel::Lines, streams);
-    leave_journal(settings, context, job_report, streams);
+    publish_journal(settings, context, job_report, streams);
     let outcome = outcome?;
     let shown = RemediationOutput { settings, outcome: &outcome };
     let exit = shown.show(context, streams)?;
@@ -252,7 +252,7 @@ fn or_report(
     })
 }
 
-/// Prints a result. A job has one log for everything.
+/// Prints a result. A job has only one log.
 fn print(text: &str, context: RunContext<'_>, streams: &mut Streams<'_>) -> Exit {
     if context.job.is_none() {
         return streams.print(text);
@@ -261,9 +261,9 @@ fn print(text: &str, context: RunContext<'_>, streams: &mut Streams<'_>) -> Exit
     Exit::Done
 }
 
-/// Leaves the journal to the steps behind, however the run has ended; where there is none its output
-/// is empty.
-fn leave_journal(
+/// Makes the journal available to later steps, even after an error. Without a journal, its output is
+/// empty.
+fn publish_journal(
     settings: &RemediationRequest,
     context: RunContext<'_>,
     job_report: &mut JobReport,
@@ -277,8 +277,8 @@ fn leave_journal(
     }
 }
 
-/// Tells the steps behind where the journal is.
-fn name_journal(
+/// Sets the output `journal` for later steps.
+fn set_journal_output(
     settings: &RemediationRequest,
     context: RunContext<'_>,
     job_report: &mut JobReport,
@@ -289,14 +289,14 @@ fn name_journal(
     }
 }
 
-/// What a run came to, for people and for the steps behind.
+/// The output of a run.
 struct RemediationOutput<'a> {
     settings: &'a RemediationRequest,
     outcome: &'a RemediationOutcome,
 }
 
 impl RemediationOutput<'_> {
-    /// Writes the files that the command line names, and prints what came of the run.
+    /// Writes the files of the command line, and prints the result.
     fn show(&self, context: RunContext<'_>, streams: &mut Streams<'_>) -> Result<Exit, Exit> {
         let Self { settings, outcome } = self;
         let mut exit = outcome.exit;
@@ -332,7 +332,7 @@ impl RemediationOutput<'_> {
         Ok(exit)
     }
 
-    /// Leaves files, outputs and the summary of a job.
+    /// Writes the files, outputs, and summary of a job.
     fn write_job_report(
         &self,
         context: RunContext<'_>,
@@ -349,7 +349,7 @@ impl RemediationOutput<'_> {
             exit = report_folder::write(folder, reports, context.job, job_report, streams);
         }
         let plan = &outcome.saved.plan;
-        let takes_something = plan.changes.iter().filter(|it| it.kind.removes_access());
+        let access_changes = plan.changes.iter().filter(|it| it.kind.removes_access());
         let result = match outcome.exit {
             Exit::Incomplete => "incomplete",
             _ if plan.changes.is_empty() => "clean",
@@ -358,7 +358,7 @@ impl RemediationOutput<'_> {
         job_report.outputs.extend([
             (Output::Result, result.to_owned()),
             (Output::PlanDigest, outcome.saved.digest.clone()),
-            (Output::ChangeCount, takes_something.count().to_string()),
+            (Output::ChangeCount, access_changes.count().to_string()),
         ]);
         job_report.annotations.extend(self.annotations());
         if context.job.is_some() {
@@ -367,7 +367,7 @@ impl RemediationOutput<'_> {
         Ok(exit)
     }
 
-    /// What whoever looks at the run is to see without reading the summary.
+    /// The annotations of the run.
     fn annotations(&self) -> Vec<Annotation> {
         let mut annotations = Vec::new();
         if !self.outcome.saved.plan.exceeded_limits.is_empty() {
@@ -382,13 +382,12 @@ impl RemediationOutput<'_> {
         annotations
     }
 
-    /// The Markdown for the summary: as many rows as there is room for behind what stands there
-    /// already.
+    /// The Markdown for the summary, with as many rows as fit after the `taken` bytes.
     fn for_summary(&self, taken: usize) -> String {
         let rows = MAX_ROWS.min(longest_list(&self.outcome.saved.plan));
         let text = job::fit_into_summary(taken, rows, |rows| self.markdown(rows).ok());
         if text.is_empty() {
-            // What takes something away is not cut: the page says where all of it is.
+            // Changes that remove access are not shortened: the brief page refers to the complete list.
             let remediation_report =
                 RemediationReport { is_brief: true, ..self.remediation_report(1) };
             let brief = || {

@@ -34,7 +34,7 @@ use crate::report::json::v1;
 use crate::runner;
 use crate::templates::escape_invisible;
 
-/// What is asked for.
+/// A request to plan, apply, or undo.
 #[derive(Debug, Clone)]
 pub(super) struct RemediationRequest {
     pub(super) args: RemediationArgs,
@@ -49,19 +49,19 @@ pub(super) struct RemediationRequest {
     pub(super) now: DateTime<Utc>,
 }
 
-/// What is to be done.
+/// The task of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Task {
     /// Create a plan.
     Plan,
     /// Apply a plan: a saved one, or one that is created now.
     Apply(Option<SavedPlanFile>),
-    /// Re-enable what a journal says was deactivated.
+    /// Undo the deactivations in a journal.
     Undo {
         journal: PathBuf,
         /// Only these users, in lower case; all users if empty.
         users: BTreeSet<String>,
-        /// Whether it is done, or only shown.
+        /// Whether the changes are made, or only shown.
         apply: bool,
     },
 }
@@ -81,21 +81,20 @@ pub(super) struct SavedPlanFile {
     pub(super) digest: Option<String>,
 }
 
-/// What a remedy came to.
+/// The result of a remediation run.
 pub(super) struct RemediationOutcome {
-    /// The plan, whether it was carried out or not.
+    /// The plan, applied or not.
     pub(super) saved: SavedPlan,
-    /// What the policy says.
+    /// The remediation policy.
     pub(super) policy: RemediationPolicy,
-    /// What became of it, where it was carried out.
+    /// The result of applying the plan; `None` if it was not applied.
     pub(super) applied: Option<ApplyResult>,
-    /// What evidence is missing.
+    /// The missing evidence.
     pub(super) missing: MissingEvidence,
-    /// How the command ends.
     pub(super) exit: Exit,
 }
 
-/// Plans, and carries out where that is asked for. An `Err` has been told to the user.
+/// Creates a plan, and applies it if requested. An error has been reported.
 pub(super) fn run(
     settings: &RemediationRequest,
     detail: DetailLevel,
@@ -115,7 +114,7 @@ pub(super) fn run(
         Task::Apply(Some(file)) => Some(read_plan(file, settings.now, streams)?),
         _ => None,
     };
-    let among = match &settings.args.audit {
+    let users = match &settings.args.audit {
         Some(input) => Some(users_with_findings(input, streams)?),
         None => None,
     };
@@ -130,13 +129,13 @@ pub(super) fn run(
         remediation: policy,
         chosen,
         saved,
-        among,
+        users,
         names: detail == DetailLevel::Lines,
     };
     run.run(streams)
 }
 
-/// What the allowlist file says about the remedy. Without a word of it there nothing is changed.
+/// The remediation policy of the allowlist, which is required for changes.
 fn remediation(
     chosen: &LoadedAllowlist,
     settings: &RemediationRequest,
@@ -195,22 +194,22 @@ fn users_with_findings(
     Ok(audit.findings.iter().filter_map(user_of).collect())
 }
 
-/// One run, with everything that was read.
+/// A run with its inputs.
 struct RemediationRun<'a> {
     settings: &'a RemediationRequest,
     chosen: LoadedAllowlist,
     policy: Policy,
     remediation: RemediationPolicy,
     stage: Stage,
-    /// The plan to carry out, where it was made before.
+    /// The saved plan to apply.
     saved: Option<SavedPlan>,
-    /// Whose findings are meant; everybody's if `None`.
-    among: Option<BTreeSet<RemediationUser>>,
-    /// Whether users may be named.
+    /// The users to remediate; all users if `None`.
+    users: Option<BTreeSet<RemediationUser>>,
+    /// Whether users may be shown.
     names: bool,
 }
 
-/// What was seen, and by what it is to be remedied.
+/// The evidence of a run, and the accounts to change.
 struct RunEvidence {
     accounts: RemediationAccounts,
     input: PlanInput,
@@ -233,8 +232,8 @@ impl RemediationRun<'_> {
     fn run(self, streams: &mut Streams<'_>) -> Result<RemediationOutcome, Exit> {
         let applies = self.settings.task.changes();
         let run = new_run_name(self.settings.now);
-        // Opened before anything is looked at: two runs of one journal do not come between each
-        // other.
+        // The journal is opened before the observation, so that two runs with the same journal do not
+        // overlap.
         let others = other_lines(self.settings, streams)?;
         let history =
             |own| History::from_lines(&merge_journals([vec![own], others.clone()].concat()));
@@ -263,7 +262,7 @@ impl RemediationRun<'_> {
         })?;
         self.check_origin(&seen.origin, streams)?;
         let mut exit = if seen.missing.is_empty() { Exit::Done } else { Exit::Incomplete };
-        let saved = self.planned(&seen, streams)?;
+        let saved = self.plan_to_apply(&seen, streams)?;
         if !saved.plan.exceeded_limits.is_empty() {
             exit = exit.max(if applies { Exit::WriteFailed } else { Exit::GateFailed });
         }
@@ -291,8 +290,8 @@ impl RemediationRun<'_> {
         })
     }
 
-    /// Shows the plan before it is carried out, on the command line: what a run does that is cut off was
-    /// said. A job has shown it before, and had it approved.
+    /// Shows the plan on the command line before it is applied, in case the run is interrupted. In a job,
+    /// the plan was shown and approved before.
     fn report_plan(&self, saved: &SavedPlan, missing: &MissingEvidence, streams: &mut Streams<'_>) {
         let plan =
             RemediationPlan { changes: saved.plan.changes.clone(), ..RemediationPlan::default() };
@@ -316,7 +315,7 @@ impl RemediationRun<'_> {
         }
     }
 
-    /// Judges the accounts, and looks closely at the people in question.
+    /// Audits the accounts, and reads the details of the users in scope.
     async fn observe(
         &self,
         sessions: &SessionProvider,
@@ -328,8 +327,8 @@ impl RemediationRun<'_> {
         let users = match &self.saved {
             Some(saved) => saved.users(),
             None => {
-                let among = self.among.as_ref();
-                remediate::users_in_scope(&audit, &self.remediation, &accounts, history, among)
+                let users = self.users.as_ref();
+                remediate::users_in_scope(&audit, &self.remediation, &accounts, history, users)
             }
         };
         let accounts = RemediationAccounts::open(sessions, options, accounts).await;
@@ -343,8 +342,8 @@ impl RemediationRun<'_> {
         Ok(RunEvidence { accounts, input, origin, missing })
     }
 
-    /// Refuses to change anything with credentials of which nobody can tell whether they are an IAM
-    /// user's: that user's key might be taken away.
+    /// Rejects changes with credentials that may belong to an IAM user: the run could deactivate its own
+    /// access key.
     fn check_origin(
         &self,
         origin: &CredentialOwner,
@@ -366,7 +365,7 @@ impl RemediationRun<'_> {
                 );
                 if self.settings.task.changes() { Err(Exit::Usage) } else { Ok(()) }
             }
-            // A job is always quiet, and its log is all that anybody reads.
+            // A job is always quiet, but its log must contain this note.
             CredentialOwner::ExistingSession
                 if !self.settings.quiet || runner::is_github_actions() =>
             {
@@ -388,42 +387,45 @@ impl RemediationRun<'_> {
         auditor.finish(self.chosen.origin.clone())
     }
 
-    /// The plan for the people who are meant. Of others who bear our tags no more than those are
-    /// taken away.
-    fn limit_to_users(&self, mut made: RemediationPlan, input: &PlanInput) -> RemediationPlan {
-        let Some(among) = &self.among else { return made };
-        let is_meant = |target: &RemediationTarget| {
-            among.contains(&(target.account, target.user.to_ascii_lowercase()))
+    /// The plan for the users in scope. For other users, only our tags are removed.
+    fn limit_to_users(&self, mut plan: RemediationPlan, input: &PlanInput) -> RemediationPlan {
+        let Some(users) = &self.users else { return plan };
+        let is_in_scope = |target: &RemediationTarget| {
+            users.contains(&(target.account, target.user.to_ascii_lowercase()))
         };
-        made.changes.retain(|it| is_meant(&it.target) || matches!(it.kind, ChangeKind::Clear(_)));
-        made.waiting.retain(|it| is_meant(&it.target));
-        made.by_hand.retain(|it| is_meant(it));
-        made.exceeded_limits =
-            remediate::plan::exceeded_limits(&made.changes, input, &self.remediation);
-        made
+        plan.changes
+            .retain(|it| is_in_scope(&it.target) || matches!(it.kind, ChangeKind::Clear(_)));
+        plan.waiting.retain(|it| is_in_scope(&it.target));
+        plan.by_hand.retain(|it| is_in_scope(it));
+        plan.exceeded_limits =
+            remediate::plan::exceeded_limits(&plan.changes, input, &self.remediation);
+        plan
     }
 
-    /// The plan to carry out: the one that was made before, if its facts still are what they were,
-    /// or a new one.
-    fn planned(&self, seen: &RunEvidence, streams: &mut Streams<'_>) -> Result<SavedPlan, Exit> {
+    /// The plan to apply: the saved one if it is not outdated, or a new one.
+    fn plan_to_apply(
+        &self,
+        seen: &RunEvidence,
+        streams: &mut Streams<'_>,
+    ) -> Result<SavedPlan, Exit> {
         let audited = seen.input.accounts.keys().copied();
         let detail = if self.names { DetailLevel::Lines } else { DetailLevel::Places };
         let refused = self.chosen.reject_audited_former_accounts(audited, detail, streams);
         refused.map_err(|_| Exit::Usage)?;
-        let made = self.limit_to_users(plan(&seen.input, self.plan_settings()), &seen.input);
+        let current = self.limit_to_users(plan(&seen.input, self.plan_settings()), &seen.input);
         let Some(saved) = &self.saved else {
             let accounts = seen.input.accounts.keys().copied().collect();
-            return Ok(SavedPlan::new(made, self.stage, accounts, self.settings.now));
+            return Ok(SavedPlan::new(current, self.stage, accounts, self.settings.now));
         };
-        let outdated = outdated_changes(&saved.plan.changes, &made.changes);
+        let outdated = outdated_changes(&saved.plan.changes, &current.changes);
         let outdated: Vec<_> = outdated.into_iter().filter(|it| it.kind.removes_access()).collect();
         if outdated.is_empty() {
-            let held = remediate::plan::exceeded_limits(
+            let exceeded_limits = remediate::plan::exceeded_limits(
                 &saved.plan.changes,
                 &seen.input,
                 &self.remediation,
             );
-            let plan = RemediationPlan { exceeded_limits: held, ..saved.plan.clone() };
+            let plan = RemediationPlan { exceeded_limits, ..saved.plan.clone() };
             return Ok(SavedPlan { plan, ..saved.clone() });
         }
         for change in outdated {
@@ -450,7 +452,7 @@ impl RemediationRun<'_> {
         let now = self.settings.now;
         begin(journal, now, &saved.digest)?;
         Executor::new(&seen.accounts, history, journal, now).resolve_open_steps().await?;
-        // What became of open steps stands in the journal by now.
+        // The results of open steps are in the journal now.
         let lines = journal::read(&self.settings.args.journal, files::workspace().as_ref())?.lines;
         let history =
             &History::from_lines(&merge_journals([vec![lines], others.to_vec()].concat()));
@@ -466,7 +468,7 @@ fn begin(journal: &mut Journal, now: DateTime<Utc>, plan: &str) -> Result<(), Jo
     journal.write(now, JournalEntry::Run { version, plan: plan.to_owned() })
 }
 
-/// Why a run could not go on.
+/// Why a run stopped.
 enum RemediationError {
     Journal(JournalError),
     ResolveError(remediate::ResolveError),
@@ -528,24 +530,24 @@ fn open_journal(
     Ok((journal, lines_of(path, contents, "removed", streams)))
 }
 
-/// The lines, after it was told of one that was cut off. `done` is what became of that.
+/// The lines of a journal. Reports an incomplete last line; `action` is what happens to it.
 fn lines_of(
     path: &Path,
     contents: JournalContents,
-    done: &str,
+    action: &str,
     streams: &mut Streams<'_>,
 ) -> Vec<JournalLine> {
     if let Some(line) = contents.cut_off {
         let name = path.display();
         streams.eprintln(&escape_invisible(&format!(
             "note: {name}: line {line} is incomplete, because a run ended while it wrote the line. \
-             Its change was not made, so the line is {done}"
+             Its change was not made, so the line is {action}"
         )));
     }
     contents.lines
 }
 
-/// What a journal says; nothing where there is none.
+/// The lines of a journal; none if it does not exist.
 fn read_lines(path: &Path, streams: &mut Streams<'_>) -> Result<Vec<JournalLine>, Exit> {
     match journal::read(path, files::workspace().as_ref()) {
         Ok(contents) => Ok(lines_of(path, contents, "ignored", streams)),
@@ -556,7 +558,7 @@ fn read_lines(path: &Path, streams: &mut Streams<'_>) -> Result<Vec<JournalLine>
     }
 }
 
-/// What the journals of other jobs say.
+/// The lines of the journals of other jobs.
 fn other_lines(
     settings: &RemediationRequest,
     streams: &mut Streams<'_>,
@@ -564,7 +566,7 @@ fn other_lines(
     settings.args.other_journals.iter().map(|path| read_lines(path, streams)).collect()
 }
 
-/// What the looks go by, and what they run on.
+/// The options and the runtime of the observation.
 fn prepare(
     settings: &RemediationRequest,
     policy: &Policy,
@@ -580,17 +582,16 @@ fn prepare(
     live::prepare(&live, live_context, policy).map_err(|unobserved| unobserved.report(streams))
 }
 
-/// What an undoing came to.
+/// The result of an undo.
 pub(super) struct UndoOutcome {
-    /// What was, or is, to be undone.
+    /// The changes to undo.
     pub(super) undo: remediate::UndoPlan,
-    /// What became of it, where it was done.
+    /// The result; `None` if the changes were only shown.
     pub(super) undone: Option<remediate::UndoResult>,
-    /// How the command ends.
     pub(super) exit: Exit,
 }
 
-/// Undoes by a journal, or says what that would be. An `Err` has been told to the user.
+/// Undoes the changes in a journal, or shows what an undo would do. An error has been reported.
 pub(super) fn undo(
     settings: &RemediationRequest,
     path: &Path,
@@ -627,12 +628,12 @@ pub(super) fn undo(
     }
     let (mut journal, lines) = open_journal(path, new_run_name(settings.now), streams)?;
     let before = history(lines);
-    let settled = runtime.block_on(async {
+    let resolved = runtime.block_on(async {
         begin(&mut journal, settings.now, "undo")?;
         Executor::new(&accounts, &before, &mut journal, settings.now).resolve_open_steps().await?;
         Ok(())
     });
-    settled.map_err(|unfinished: RemediationError| unfinished.report(streams))?;
+    resolved.map_err(|unfinished: RemediationError| unfinished.report(streams))?;
     let read = journal::read(path, files::workspace().as_ref());
     let history = history(read.map_err(|error| report(&error, streams))?.lines);
     let undo = plan(&history);

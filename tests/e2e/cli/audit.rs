@@ -46,7 +46,7 @@ fn usage_errors_exit_with_2_and_write_nothing() {
         (&["--language", "tlh"], "possible values: en, ja"),
         (&["--fail-on", "sometimes"], "possible values: any, none"),
         (&["--report-generated-at", "yesterday"], "the format is 2026-06-30T12:00:00Z"),
-        (&["--report-generated-at", "2026-07-01T00:00:00Z"], "after the moment of the audit"),
+        (&["--report-generated-at", "2026-07-01T00:00:00Z"], "after the time of the audit"),
         (&["--template", "missing.md", "--format", "markdown"], "the template cannot be read"),
         (&["--template", "missing.md"], "but none is requested"),
         (&["--output", "./audit.json"], "the file is listed twice"),
@@ -244,7 +244,8 @@ fn a_missing_default_allowlist_is_told_of_and_a_missing_named_one_stops() {
     let sandbox = sandbox(&[STALE]);
     let ran = sandbox.run(&["audit", "--credential-report", "report.csv", "--now", NOW]);
     assert_eq!(ran.code, 1);
-    assert!(ran.stderr.contains("no allowlist at .github/iam-allowlist.yml"), "{}", ran.stderr);
+    let note = "note: the allowlist .github/iam-allowlist.yml does not exist, so nothing is exempt";
+    assert!(ran.stderr.contains(note), "{}", ran.stderr);
     assert!(ran.stdout.contains("nothing is exempted"), "{}", ran.stdout);
 
     let ran = sandbox.run(&[

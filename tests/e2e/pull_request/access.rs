@@ -78,7 +78,7 @@ fn a_fork_without_the_secret_that_names_the_role_passes_too() {
         world.run(How { event: "pull_request", pull: Some(&pull), environment, ..How::default() });
 
     assert_eq!((run.code, run.output("gate")), (0, "not-evaluated"), "{}", run.log);
-    assert!(run.summary.contains("no account can be audited"), "{}", run.summary);
+    assert!(run.summary.contains("no account was audited"), "{}", run.summary);
 }
 
 /// Lets nobody ask the machine for credentials.
@@ -207,7 +207,7 @@ fn no_folder_of_audits_of_a_pull_request_leads_out_of_the_workspace() {
     for (audits, why) in [
         ("audits", "`audits` is a symbolic link"),
         ("real/below", "`below` is a symbolic link"),
-        ("real", "there is no JSON file in this folder"),
+        ("real", "the folder has no JSON file"),
     ] {
         let inputs = &[("command", "publish"), ("audits", audits)];
         let how = How { event: "pull_request", pull: Some(&pull), inputs, ..How::default() };

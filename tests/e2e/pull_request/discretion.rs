@@ -324,7 +324,8 @@ fn a_queue_repository_that_is_public_is_refused() {
     let run = world.run(How { inputs: &inputs, ..How::default() });
 
     assert_eq!(run.code, 0, "{}", run.log);
-    assert!(run.log.contains(&format!("note: {queue} is public")), "{}", run.log);
+    let note = format!("note: {queue} is not known to be private, so no queue is written there");
+    assert!(run.log.contains(&note), "{}", run.log);
     assert!(run.summary.contains("Nothing was published, because the repository is public."));
     assert_eq!((elsewhere.queue(), world.queue()), (vec![], vec![]));
     assert_eq!(elsewhere.repo.writes().len(), 0);

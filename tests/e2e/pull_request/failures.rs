@@ -104,7 +104,7 @@ fn events_and_environments_that_are_refused_are_told() {
             "/nowhere/e.json",
         ),
         ("odd repository", "push", &[("GITHUB_REPOSITORY", "a b")], "GITHUB_REPOSITORY is `a b`"),
-        ("no token", "schedule", &[("INPUT_GITHUB-TOKEN", "")], "no token for GitHub"),
+        ("no token", "schedule", &[("INPUT_GITHUB-TOKEN", "")], "without a GitHub token"),
     ] {
         let run = world.run(How { event, environment, ..How::default() });
         assert_told(what, &run, 2, words);
