@@ -9,7 +9,7 @@ fn check(sandbox: &Sandbox, files: &[&str]) -> Ran {
 }
 
 #[test]
-fn check_accepts_good_files_and_tells_all_problems_of_bad_ones() {
+fn check_accepts_valid_files_and_reports_all_problems_of_invalid_ones() {
     let sandbox = Sandbox::new();
     sandbox.file("good.yml", GOOD);
     let ran = check(&sandbox, &["good.yml"]);
@@ -38,7 +38,7 @@ fn check_accepts_good_files_and_tells_all_problems_of_bad_ones() {
 }
 
 #[test]
-fn check_reads_standard_input_and_tells_of_lapsing_exemptions() {
+fn check_reads_standard_input_and_reports_expiring_exemptions() {
     let text = GOOD.replace("2026-12-31", "2026-07-14");
     let ran =
         Sandbox::new().run_with_stdin(&["allowlist", "check", "-", "--now", NOW], text.as_bytes());
@@ -69,7 +69,7 @@ fn schema_prints_the_committed_schema() {
 }
 
 #[test]
-fn a_suggestion_is_refused_until_it_is_filled_in_and_then_exempts() {
+fn a_suggestion_is_invalid_until_it_is_completed() {
     let old = "2025-01-01T00:00:00Z";
     let sandbox = Sandbox::new();
     sandbox.file(
@@ -117,7 +117,7 @@ fn a_suggestion_is_refused_until_it_is_filled_in_and_then_exempts() {
 }
 
 #[test]
-fn suggest_takes_a_finding_by_its_id_and_refuses_what_is_no_audit() {
+fn suggest_accepts_a_finding_id_and_rejects_files_that_are_not_audits() {
     let old = "2025-01-01T00:00:00Z";
     let sandbox = Sandbox::new();
     sandbox.file("report.csv", report("111122223333", &[("a", old, "-"), ("b", old, "-")]));
@@ -163,7 +163,7 @@ fn suggest_takes_a_finding_by_its_id_and_refuses_what_is_no_audit() {
 }
 
 #[test]
-fn a_pattern_that_reads_like_a_regular_expression_and_matches_nobody_gets_a_hint() {
+fn a_pattern_that_looks_like_a_regular_expression_and_matches_no_user_gets_a_hint() {
     let old = "2025-01-01T00:00:00Z";
     let sandbox = Sandbox::new();
     sandbox.file("report.csv", report("111122223333", &[("svc-a", old, "-")]));
@@ -195,7 +195,7 @@ fn a_pattern_that_reads_like_a_regular_expression_and_matches_nobody_gets_a_hint
 }
 
 #[test]
-fn an_account_id_that_lost_its_zeros_gets_a_hint_wherever_it_is_given() {
+fn an_account_id_without_leading_zeros_gets_a_hint_everywhere() {
     let sandbox = Sandbox::new();
     for (flag, id, is_told) in [
         ("--accounts", "12345678901", true),

@@ -20,7 +20,7 @@ fn audit<'a>(more: &[&'a str]) -> Vec<&'a str> {
 }
 
 #[test]
-fn the_exit_code_says_what_the_audit_found() {
+fn the_exit_code_depends_on_the_findings() {
     for (rows, more, expected) in [
         (&[HEALTHY][..], &[][..], 0),
         (&[HEALTHY, STALE], &[], 1),
@@ -62,7 +62,7 @@ fn usage_errors_exit_with_2_and_write_nothing() {
 }
 
 #[test]
-fn files_that_are_no_report_are_named_with_what_they_are_and_what_to_do() {
+fn files_that_are_not_reports_are_rejected_with_a_hint() {
     for (content, expected) in [
         (&b"<!DOCTYPE html><html>"[..], "contains HTML or XML, not a credential report"),
         (b"", "the file is empty"),
@@ -86,7 +86,7 @@ fn files_that_are_no_report_are_named_with_what_they_are_and_what_to_do() {
 }
 
 #[test]
-fn all_broken_inputs_are_told_of_in_one_run() {
+fn all_invalid_inputs_are_reported_in_one_run() {
     let sandbox = Sandbox::new();
     sandbox.file("a.csv", "").file("b.csv", "%PDF").file("allow.yml", "version: 2\nnope: 1\n");
     let ran = sandbox.run(&[
@@ -150,7 +150,7 @@ fn base64(bytes: &[u8]) -> String {
 }
 
 #[test]
-fn a_report_that_bears_its_date_is_not_given_another_and_a_skewed_clock_does_not_matter() {
+fn a_report_with_a_date_accepts_no_other_date_and_tolerates_clock_skew() {
     let csv = report("111122223333", &[HEALTHY]);
     let json = |date: &str| {
         format!(r#"{{"Content": "{}", "GeneratedTime": "{date}"}}"#, base64(csv.as_bytes()))
@@ -173,7 +173,7 @@ fn a_report_that_bears_its_date_is_not_given_another_and_a_skewed_clock_does_not
 }
 
 #[test]
-fn old_reports_and_reports_of_unknown_age_are_incomplete_and_the_run_says_what_to_do() {
+fn old_reports_and_reports_of_unknown_age_are_incomplete_with_a_hint() {
     let csv = report("111122223333", &[HEALTHY]);
     let run = |now: &str, more: &[&str]| {
         let sandbox = Sandbox::new();
@@ -222,7 +222,7 @@ fn old_reports_and_reports_of_unknown_age_are_incomplete_and_the_run_says_what_t
 }
 
 #[test]
-fn several_accounts_are_judged_side_by_side_and_one_twice_is_refused() {
+fn several_accounts_are_audited_in_parallel_and_duplicates_are_rejected() {
     let sandbox = Sandbox::new();
     sandbox
         .file("a.csv", report("444455556666", &[STALE]))
@@ -240,7 +240,7 @@ fn several_accounts_are_judged_side_by_side_and_one_twice_is_refused() {
 }
 
 #[test]
-fn a_missing_default_allowlist_is_told_of_and_a_missing_named_one_stops() {
+fn a_missing_default_allowlist_is_reported_and_a_missing_file_of_the_settings_fails() {
     let sandbox = sandbox(&[STALE]);
     let ran = sandbox.run(&["audit", "--credential-report", "report.csv", "--now", NOW]);
     assert_eq!(ran.code, 1);
@@ -262,7 +262,7 @@ fn a_missing_default_allowlist_is_told_of_and_a_missing_named_one_stops() {
 }
 
 #[test]
-fn the_default_allowlist_is_read_and_its_threshold_gives_way_to_the_flag() {
+fn the_flag_overrides_the_threshold_of_the_default_allowlist() {
     let sandbox = sandbox(&[("leaver", "2026-05-01T00:00:00Z", "-")]);
     sandbox.file(".github/iam-allowlist.yml", "version: 1\npolicy: {stale_after_days: 45}\n");
     let arguments = ["audit", "--credential-report", "report.csv", "--now", NOW];
@@ -272,7 +272,7 @@ fn the_default_allowlist_is_read_and_its_threshold_gives_way_to_the_flag() {
 }
 
 #[test]
-fn outputs_are_written_whole_in_the_format_of_their_ending() {
+fn outputs_are_complete_and_have_the_format_of_their_extension() {
     let sandbox = sandbox(&[STALE]);
     sandbox.file("report.md", "old");
     let ran = sandbox.run(&audit(&[
@@ -309,7 +309,7 @@ fn an_output_that_cannot_be_written_leaves_the_others_unwritten() {
 
 #[cfg(unix)]
 #[test]
-fn an_output_keeps_its_permissions_and_replaces_what_a_link_points_to() {
+fn an_output_keeps_its_permissions_and_replaces_the_target_of_a_link() {
     use std::os::unix::fs::PermissionsExt;
     let sandbox = sandbox(&[STALE]);
     sandbox.file("real.json", "old");
@@ -324,7 +324,7 @@ fn an_output_keeps_its_permissions_and_replaces_what_a_link_points_to() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_closed_pipe_is_no_panic_and_a_full_disk_is_exit_4() {
+fn a_closed_pipe_does_not_panic_and_a_full_disk_exits_with_4() {
     use std::process::Stdio;
     let sandbox = sandbox(&[STALE]);
     let mut child = sandbox
@@ -346,7 +346,7 @@ fn a_closed_pipe_is_no_panic_and_a_full_disk_is_exit_4() {
 }
 
 #[test]
-fn the_table_fits_the_width_counts_wide_characters_and_has_no_colour_unasked() {
+fn the_table_fits_the_width_counts_wide_characters_and_has_no_color_by_default() {
     let sandbox = sandbox(&[("田中-太郎", "2025-01-01T00:00:00Z", "-"), STALE]);
     let run = |variables: &[(&str, &str)]| {
         let mut command = sandbox.command(&AUDIT);
@@ -402,7 +402,7 @@ fn help_and_completions_go_to_standard_output() {
 }
 
 #[test]
-fn the_console_is_that_of_the_partition_and_no_link_where_it_is_not_known() {
+fn the_console_link_depends_on_the_partition() {
     let csv = report("111122223333", &[("alice", "2025-01-01T00:00:00Z", "2025-01-01T00:00:00Z")]);
     for (partition, host) in [
         ("aws", Some("console.aws.amazon.com")),

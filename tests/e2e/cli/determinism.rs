@@ -26,7 +26,7 @@ fn example() -> (String, String) {
 }
 
 #[test]
-fn ten_runs_in_other_places_give_the_same_bytes() {
+fn ten_runs_in_different_environments_give_the_same_bytes() {
     let (report, allowlist) = example();
     let sandbox = Sandbox::new();
     sandbox.file("report.csv", report).file("allow.yml", allowlist);
@@ -44,7 +44,7 @@ fn ten_runs_in_other_places_give_the_same_bytes() {
 }
 
 #[test]
-fn the_order_of_rows_and_columns_changes_nothing() {
+fn the_order_of_rows_and_columns_does_not_matter() {
     let (report, allowlist) = example();
     let sandbox = Sandbox::new();
     sandbox.file("allow.yml", allowlist);

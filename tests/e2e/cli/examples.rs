@@ -46,7 +46,7 @@ fn the_example_reports_are_current() {
 }
 
 #[test]
-fn both_languages_say_the_same_in_the_same_places() {
+fn both_languages_have_the_same_content() {
     // Tables, folds, code and dates are the report's skeleton: it does not depend on the language.
     let skeleton = |language| {
         let report = audit(&["--format", "markdown", "--language", language]);

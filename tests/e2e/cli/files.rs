@@ -44,7 +44,7 @@ fn of<'a>(allowlist: &'a str, report: &'a str) -> [&'a str; 4] {
 }
 
 #[test]
-fn a_job_reads_no_file_through_a_link_and_nothing_of_what_it_leads_to() {
+fn a_job_does_not_read_files_through_links() {
     let sandbox = sandbox();
     let link = |to: &str, name: &str| symlink(to, sandbox.path("work").join(name)).unwrap();
     link("/dev/zero", "zero.yml");
@@ -89,7 +89,7 @@ fn a_job_reads_no_file_through_a_link_and_nothing_of_what_it_leads_to() {
 }
 
 #[test]
-fn what_has_no_end_or_never_answers_is_not_waited_for() {
+fn endless_or_blocking_inputs_are_rejected() {
     let sandbox = sandbox();
     let pipe = sandbox.path("work/pipe");
     assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
@@ -120,7 +120,7 @@ fn what_has_no_end_or_never_answers_is_not_waited_for() {
 }
 
 #[test]
-fn a_job_writes_no_file_through_a_link() {
+fn a_job_does_not_write_files_through_links() {
     let sandbox = sandbox();
     symlink("../outside", sandbox.path("work/folder")).unwrap();
     symlink("../outside/file", sandbox.path("work/report.md")).unwrap();
@@ -175,7 +175,7 @@ fn a_large_allowlist_is_refused_before_it_is_parsed() {
 }
 
 #[test]
-fn why_a_file_cannot_be_read_or_written_is_told_in_the_systems_words() {
+fn file_errors_contain_the_message_of_the_system() {
     let sandbox = sandbox();
     for (arguments, told) in [
         (of("gone.yml", "report.csv").to_vec(), "gone.yml: No such file or directory"),

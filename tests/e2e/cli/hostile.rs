@@ -72,7 +72,7 @@ fn render(language: &str) -> String {
 }
 
 #[test]
-fn no_foreign_text_mentions_links_or_opens_markup() {
+fn no_text_from_others_creates_mentions_links_or_markup() {
     for language in ["en", "ja"] {
         let found = exposed(&render(language));
         let issue = |text: &str| {
@@ -100,7 +100,7 @@ fn no_foreign_text_mentions_links_or_opens_markup() {
 }
 
 #[test]
-fn every_name_stands_whole_in_a_code_span_of_a_table_whose_rows_all_have_the_same_cells() {
+fn every_name_is_in_one_code_span_and_all_table_rows_have_the_same_cells() {
     let report = render("en");
     let found = exposed(&report);
     for name in HOSTILE {
@@ -130,7 +130,7 @@ fn every_name_stands_whole_in_a_code_span_of_a_table_whose_rows_all_have_the_sam
 }
 
 #[test]
-fn an_audit_in_a_job_gives_the_runner_no_command() {
+fn an_audit_in_a_job_runs_no_workflow_commands() {
     let sandbox = Sandbox::new();
     let name = "::set-output name=x::y ##[add-mask]z";
     sandbox.file("report.csv", report("111122223333", &[(name, "2025-01-01T00:00:00Z", "-")]));
@@ -178,7 +178,7 @@ fn an_audit_in_a_job_gives_the_runner_no_command() {
 }
 
 #[test]
-fn a_result_in_a_file_is_what_it_is_outside_of_a_job() {
+fn a_result_in_a_file_is_the_same_as_outside_of_a_job() {
     let sandbox = Sandbox::new();
     let name = "a ##[add-mask]z";
     sandbox.file("report.csv", report("111122223333", &[(name, "2025-01-01T00:00:00Z", "-")]));

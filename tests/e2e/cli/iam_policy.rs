@@ -171,7 +171,7 @@ fn split(arguments: &[hcl::Value]) -> Result<hcl::Value, String> {
 }
 
 #[test]
-fn the_terraform_comes_to_the_printed_policies() {
+fn the_terraform_has_the_printed_policies() {
     let odd = ["--subject", "ref:refs/heads/a\"b\\%{x}%%{y}$", "--subject", "environment:Prod EU"];
     for more in [
         &[][..],
@@ -189,7 +189,7 @@ fn the_terraform_comes_to_the_printed_policies() {
 }
 
 #[test]
-fn the_terraform_of_other_accounts_comes_to_the_printed_policies() {
+fn the_terraform_of_other_accounts_has_the_printed_policies() {
     let file = print(&[&["--format", "terraform"], &ACCOUNTS[..], &REPOSITORY].concat());
     let file = Terraform::read(&file, &[]);
     assert_eq!(file.policy("aws_iam_role_policy", "audit", "policy"), json_of(&ACCOUNTS));
@@ -205,7 +205,7 @@ fn the_terraform_of_other_accounts_comes_to_the_printed_policies() {
 }
 
 #[test]
-fn the_terraform_of_the_remedy_comes_to_the_printed_policies() {
+fn the_terraform_of_remediation_has_the_printed_policies() {
     let common = [&DEACTIVATE, &ACCOUNTS[..], &REPOSITORY].concat();
     let text = print(&[&["--format", "terraform"], &common[..]].concat());
     let file = Terraform::read(&text, &[]);
@@ -229,7 +229,7 @@ fn the_terraform_of_the_remedy_comes_to_the_printed_policies() {
 }
 
 #[test]
-fn a_role_that_takes_something_away_trusts_the_environment_alone() {
+fn a_role_that_removes_access_trusts_only_the_environment() {
     let subjects = |arguments: &[&str]| {
         let fixed = ["--format", "trust", "--account", "111122223333"];
         let trust = json_of(&[&fixed, &REPOSITORY[..], arguments].concat());
@@ -255,7 +255,7 @@ fn a_role_that_takes_something_away_trusts_the_environment_alone() {
 }
 
 #[test]
-fn each_role_of_the_remedy_has_a_name_of_its_own() {
+fn each_remediation_role_has_its_own_name() {
     let hub = ["--format", "member-trust", "--account", "111122223333"];
     let name = |arguments: &[&str]| {
         let statement = json_of(&[&hub, arguments].concat())["Statement"][0].clone();
@@ -276,7 +276,7 @@ fn each_role_of_the_remedy_has_a_name_of_its_own() {
 }
 
 #[test]
-fn the_allowlist_says_how_far_the_last_stage_goes() {
+fn the_allowlist_limits_the_last_stage() {
     let sandbox = Sandbox::new();
     let print = |arguments: &[&str]| {
         let ran = sandbox.run(&[&["iam-policy", "--now", NOW, "--remediate"], arguments].concat());
@@ -302,7 +302,7 @@ fn the_allowlist_says_how_far_the_last_stage_goes() {
 }
 
 #[test]
-fn what_no_flag_gives_is_asked_for_by_terraform() {
+fn terraform_has_variables_for_missing_settings() {
     let text = print(&["--format", "terraform"]);
     let given = [("repository", "o/r"), ("repository_owner_id", "5"), ("repository_id", "6")];
     let file = Terraform::read(&text, &given);
@@ -341,7 +341,7 @@ fn an_existing_provider_can_be_used_instead() {
 }
 
 #[test]
-fn the_account_and_the_partition_narrow_the_resources() {
+fn the_account_and_the_partition_limit_the_resources() {
     for (arguments, users) in [
         (&[][..], "arn:aws:iam::*:user/*"),
         (&["--account", "111122223333"], "arn:aws:iam::111122223333:user/*"),
@@ -370,7 +370,7 @@ fn the_account_and_the_partition_narrow_the_resources() {
 }
 
 #[test]
-fn the_first_role_reads_its_account_only_if_that_is_listed() {
+fn the_first_role_reads_its_account_only_if_it_is_listed() {
     let role = |arn: &str| json!([arn]);
     let listed = actions(&json_of(&ACCOUNTS));
     assert!(listed.contains_key("iam:GetCredentialReport"));
@@ -396,7 +396,7 @@ fn the_first_role_reads_its_account_only_if_that_is_listed() {
 }
 
 #[test]
-fn the_allowlist_says_which_rules_need_what() {
+fn the_permissions_depend_on_the_rules_in_the_allowlist() {
     let sandbox = Sandbox::new();
     let print = |arguments: &[&str]| {
         let ran = sandbox.run(&[&["iam-policy", "--now", NOW], arguments].concat());
@@ -425,7 +425,7 @@ fn the_allowlist_says_which_rules_need_what() {
 }
 
 #[test]
-fn a_broken_or_missing_allowlist_is_not_taken_for_an_empty_one() {
+fn an_invalid_or_missing_allowlist_is_not_treated_as_empty() {
     let sandbox = Sandbox::new();
     let ran = sandbox.run(&["iam-policy", "--allowlist", "gone.yml"]);
     assert_eq!((ran.code, ran.stdout.as_str()), (2, ""));
@@ -437,7 +437,7 @@ fn a_broken_or_missing_allowlist_is_not_taken_for_an_empty_one() {
 }
 
 #[test]
-fn what_a_trust_policy_lacks_is_told_with_how_to_get_it() {
+fn missing_settings_of_a_trust_policy_are_reported_with_a_hint() {
     let trust = ["--format", "trust"];
     let ran = run(&trust);
     assert_eq!((ran.code, ran.stdout.as_str()), (2, ""));
@@ -463,7 +463,7 @@ fn what_a_trust_policy_lacks_is_told_with_how_to_get_it() {
 }
 
 #[test]
-fn what_cannot_be_meant_is_refused() {
+fn contradictory_settings_are_rejected() {
     let china = "arn:aws-cn:iam::444455556666:role/x";
     let hub = ["--account", "111122223333", "--accounts"];
     for (arguments, expected) in [
@@ -507,7 +507,7 @@ fn ids(count: u64) -> String {
 }
 
 #[test]
-fn a_policy_that_iam_would_refuse_is_not_printed() {
+fn a_policy_that_exceeds_a_limit_of_iam_is_not_printed() {
     let hub = ["--account", "111122223333"];
     let trust = [&["--format", "trust"], &hub[..], &REPOSITORY].concat();
     let contexts: Vec<_> = (0..40).map(|it| format!("environment:production-{it}")).collect();
@@ -539,7 +539,7 @@ fn a_policy_that_iam_would_refuse_is_not_printed() {
 }
 
 #[test]
-fn the_number_of_accounts_that_fit_is_the_one_that_is_told() {
+fn the_reported_number_of_accounts_fits() {
     let hub = ["--account", "111122223333", "--accounts"];
     let many = ids(200);
     let told = run(&[&hub[..], &[&many]].concat()).stderr;
@@ -560,7 +560,7 @@ fn the_number_of_accounts_that_fit_is_the_one_that_is_told() {
 }
 
 #[test]
-fn a_flag_without_effect_is_told() {
+fn a_flag_without_effect_is_reported() {
     for flag in ["--external-id", "--member-role-name"] {
         let ran = run(&[flag, "acme-audit"]);
         assert_eq!(ran.code, 0, "{}", ran.stderr);

@@ -14,7 +14,7 @@ fn block<'a>(text: &'a str, start: &str) -> &'a str {
 }
 
 #[test]
-fn the_first_command_prints_what_the_readme_says() {
+fn the_first_command_prints_the_output_in_the_readme() {
     let command = "cargo run -- audit --credential-report examples/credential-report.csv \
                    --allowlist examples/iam-allowlist.yml --now 2026-06-30T12:00:00Z\n";
     assert!(read("README.md").contains(command));
@@ -73,7 +73,7 @@ fn every_diagnostic_is_documented() {
 }
 
 #[test]
-fn the_rules_table_is_that_of_the_program() {
+fn the_rules_table_matches_the_program() {
     use iam_stocktake::model::policy::Rule;
     let text = read("docs/rules.md");
     for rule in Rule::ALL {

@@ -148,7 +148,7 @@ fn every_script_parses_and_passes_the_name_as_one_argument() {
 }
 
 #[test]
-fn a_script_stops_before_it_does_anything_in_another_account() {
+fn a_script_stops_before_it_changes_another_account() {
     let shell = Shell::new();
     for script in blocks(&rendered(&hostile_report()), "sh") {
         let outcome = shell.run(&script, &[("ACCOUNT", "999999999999")]);
@@ -162,7 +162,7 @@ const OLD: &str = "2025-01-01T00:00:00Z";
 const NEW: &str = "2026-06-20T00:00:00Z";
 
 #[test]
-fn deactivation_touches_what_is_stale_and_nothing_else() {
+fn deactivation_changes_only_stale_credentials() {
     let shell = Shell::new();
     // The key is stale, the password beside it is in use.
     let report = rendered(&report("111122223333", &[("mixed", NEW, OLD)]));
@@ -194,7 +194,7 @@ fn deactivation_touches_what_is_stale_and_nothing_else() {
 }
 
 #[test]
-fn a_script_that_finds_other_keys_than_the_report_had_does_nothing() {
+fn a_script_changes_nothing_if_the_keys_differ_from_the_report() {
     let shell = Shell::new();
     let scripts = blocks(&rendered(&report("111122223333", &[("mixed", NEW, OLD)])), "sh");
     for keys in ["", "AKIAIOSFODNN7EXAMPLE\nAKIAI44QH8DHBEXAMPLE"] {
@@ -207,7 +207,7 @@ fn a_script_that_finds_other_keys_than_the_report_had_does_nothing() {
 }
 
 #[test]
-fn a_whole_user_is_deleted_in_the_order_that_iam_asks_for() {
+fn a_user_is_deleted_in_the_order_that_iam_requires() {
     let shell = Shell::new();
     let report = rendered(&report("111122223333", &[("leaver", OLD, OLD)]));
     let scripts = blocks(&report, "sh");
@@ -256,7 +256,7 @@ fn a_deletion_stops_at_the_first_call_that_fails() {
 }
 
 #[test]
-fn a_user_with_something_in_use_exempted_or_unknown_is_never_to_be_deleted_whole() {
+fn a_user_with_active_exempted_or_unknown_credentials_is_never_deleted() {
     let deletes_user = |report: &str, allowlist: &str| {
         let rendered = markdown(report, Some(allowlist), &[]).stdout;
         blocks(&rendered, "sh").iter().any(|script| script.contains("delete-user "))
@@ -272,7 +272,7 @@ fn a_user_with_something_in_use_exempted_or_unknown_is_never_to_be_deleted_whole
 }
 
 #[test]
-fn what_was_used_or_made_since_the_report_stops_every_script() {
+fn credentials_used_or_created_since_the_report_stop_every_script() {
     let shell = Shell::new();
     let of_user = blocks(&rendered(&report("111122223333", &[("leaver", OLD, OLD)])), "sh");
     let of_key = blocks(&rendered(&report("111122223333", &[("mixed", NEW, OLD)])), "sh");
@@ -300,7 +300,7 @@ fn what_was_used_or_made_since_the_report_stops_every_script() {
 }
 
 #[test]
-fn a_login_profile_that_cannot_be_looked_at_is_not_one_that_is_not_there() {
+fn a_login_profile_that_cannot_be_read_is_not_treated_as_missing() {
     let shell = Shell::new();
     let scripts = blocks(&rendered(&report("111122223333", &[("leaver", OLD, OLD)])), "sh");
     let fails = |code| shell.run(&scripts[1], &[("FAIL", "get-login-profile"), ("CODE", code)]);
@@ -311,7 +311,7 @@ fn a_login_profile_that_cannot_be_looked_at_is_not_one_that_is_not_there() {
 }
 
 #[test]
-fn no_script_acts_on_what_somebody_should_be_asked_about_first() {
+fn no_script_changes_what_needs_a_confirmation() {
     let scripts = |report: &str, allowlist: &str| {
         let rendered = markdown(report, Some(allowlist), &[]).stdout;
         assert!(

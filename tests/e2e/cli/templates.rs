@@ -21,13 +21,13 @@ fn it_gets_the_same_values_and_the_same_escaping() {
 }
 
 #[test]
-fn it_may_use_the_built_in_parts() {
+fn it_can_use_the_built_in_parts() {
     let ran = render("# Ours\n{% include \"why.md.j2\" %}");
     assert!(ran.stdout.starts_with("# Ours\n<details>"), "{}", ran.stdout);
 }
 
 #[test]
-fn its_own_words_cannot_be_a_link() {
+fn its_text_cannot_be_a_link() {
     for user in ["https://evil.example/x", "www.evil.example", "_a_"] {
         let ran = render(&format!("{{{{ \"{user}\" | word }}}}"));
         assert_eq!(ran.code, 2, "{user}: {}", ran.stdout);
@@ -35,7 +35,7 @@ fn its_own_words_cannot_be_a_link() {
 }
 
 #[test]
-fn what_is_wrong_with_it_is_told_with_its_line() {
+fn problems_are_reported_with_their_line() {
     for (template, expected) in [
         ("a\n{% for %}", "mine.md:2: "),
         ("a\n\n{{ counts.nonsense }}", "mine.md:3: "),

@@ -38,7 +38,7 @@ fn of_dependabot(pull: &Pull) -> Pull {
 }
 
 #[test]
-fn a_fork_or_dependabot_without_oidc_passes_and_says_why_nothing_was_audited() {
+fn a_fork_or_dependabot_without_oidc_passes_and_reports_why_nothing_was_audited() {
     let (world, pull) = with_alice_known();
     world.user("bob", 150);
     for pull in [of_a_fork(&pull), of_dependabot(&pull)] {
@@ -54,7 +54,7 @@ fn a_fork_or_dependabot_without_oidc_passes_and_says_why_nothing_was_audited() {
 }
 
 #[test]
-fn a_broken_allowlist_in_a_fork_is_still_refused() {
+fn an_invalid_allowlist_in_a_fork_is_rejected() {
     let (world, pull) = with_alice_known();
     let broken = "version: 1\nexemptions:\n  - user: bob\n";
     for pull in [of_a_fork(&pull), of_dependabot(&pull)] {
@@ -66,7 +66,7 @@ fn a_broken_allowlist_in_a_fork_is_still_refused() {
 }
 
 #[test]
-fn a_fork_without_the_secret_that_names_the_role_passes_too() {
+fn a_fork_without_the_secret_for_the_role_passes() {
     let (world, pull) = with_alice_known();
     let pull = of_a_fork(&pull);
     // A secret is empty in a fork's run.
@@ -101,7 +101,7 @@ fn without_oidc_anywhere_else_the_permission_is_missing() {
 }
 
 #[test]
-fn a_fork_that_has_tokens_is_audited_and_its_comment_is_a_service() {
+fn a_fork_with_tokens_is_audited_and_a_failed_comment_does_not_fail_it() {
     let (world, pull) = with_alice_known();
     world.user("bob", 150);
     let pull = of_a_fork(&pull);
@@ -116,7 +116,7 @@ fn a_fork_that_has_tokens_is_audited_and_its_comment_is_a_service() {
 }
 
 #[test]
-fn events_that_bring_foreign_text_to_a_writing_token_are_refused() {
+fn events_with_untrusted_content_and_write_access_are_rejected() {
     let (world, pull) = with_alice_known();
     for event in ["pull_request_target", "workflow_run", "issue_comment"] {
         world.account.reset_log();
@@ -135,7 +135,7 @@ fn events_that_bring_foreign_text_to_a_writing_token_are_refused() {
 
 #[cfg(unix)]
 #[test]
-fn of_a_forks_files_nothing_but_the_allowlist_is_read() {
+fn only_the_allowlist_of_a_fork_is_read() {
     let (world, pull) = with_alice_known();
     let pull = of_a_fork(&pull);
     world.sandbox.file("secret", "hunter2: [");
@@ -168,7 +168,7 @@ fn of_a_forks_files_nothing_but_the_allowlist_is_read() {
 
 #[cfg(unix)]
 #[test]
-fn of_a_forks_audits_nothing_is_read() {
+fn audits_of_a_fork_are_not_read() {
     let (world, pull) = with_alice_known();
     let outside = tempfile::tempdir().unwrap();
     std::fs::File::create(outside.path().join("hunter2.json")).unwrap();
@@ -197,7 +197,7 @@ fn of_a_forks_audits_nothing_is_read() {
 
 #[cfg(unix)]
 #[test]
-fn no_folder_of_audits_of_a_pull_request_leads_out_of_the_workspace() {
+fn no_audit_folder_of_a_pull_request_leads_out_of_the_workspace() {
     let (world, pull) = with_alice_known();
     let outside = tempfile::tempdir().unwrap();
     std::fs::File::create(outside.path().join("hunter2.json")).unwrap();

@@ -27,7 +27,7 @@ fn former(account: &str) -> String {
 }
 
 #[test]
-fn an_account_that_a_check_did_not_audit_makes_it_incomplete_by_name() {
+fn an_account_that_was_not_audited_makes_the_check_incomplete() {
     let (world, pull, other) = two_accounts("private");
     for (event, fail_on) in [
         ("pull_request", "auto"),
@@ -51,7 +51,7 @@ fn an_account_that_a_check_did_not_audit_makes_it_incomplete_by_name() {
 }
 
 #[test]
-fn a_job_that_publishes_nothing_asks_for_no_queue_unless_it_is_to_fail_on_it() {
+fn a_job_that_publishes_nothing_reads_the_queue_only_for_the_gate() {
     let (world, pull, _) = two_accounts("private");
     for event in ["schedule", "pull_request", "merge_group"] {
         for (fail_on, code, gate, asks) in [
@@ -71,7 +71,7 @@ fn a_job_that_publishes_nothing_asks_for_no_queue_unless_it_is_to_fail_on_it() {
 }
 
 #[test]
-fn an_account_that_is_dropped_on_purpose_is_not_waited_for() {
+fn a_former_account_does_not_make_the_check_incomplete() {
     let (world, _, other) = two_accounts("private");
     let head = former(&other);
     let pull = world.pull_from("dropping", EMPTY, &head);
@@ -96,7 +96,7 @@ fn an_account_that_is_dropped_on_purpose_is_not_waited_for() {
 }
 
 #[test]
-fn an_account_that_is_dropped_and_audited_is_refused_on_its_line() {
+fn a_former_account_that_is_audited_is_rejected_on_its_line() {
     let (world, _, _) = two_accounts("private");
     let head = former(world.account.id());
     let pull = world.pull_from("contradicting", EMPTY, &head);
@@ -119,7 +119,7 @@ fn an_account_that_is_dropped_and_audited_is_refused_on_its_line() {
 }
 
 #[test]
-fn in_public_accounts_that_were_not_audited_are_counted_only() {
+fn in_public_accounts_that_were_not_audited_are_only_counted() {
     let (world, _, other) = two_accounts("public");
     let head = former(world.account.id());
     let run = world.run(How { allowlist: &head, ..How::default() });

@@ -21,7 +21,7 @@ fn an_exemption_in_the_pull_request_exempts_and_the_comment_says_so() {
 }
 
 #[test]
-fn an_exemption_that_is_taken_uncovers_and_does_not_block() {
+fn a_removed_exemption_uncovers_findings_and_does_not_block() {
     let world = World::new();
     world.user("bob", 150);
     let base = allowlist_of(&[exemption("bob", &world.date(90))]);
@@ -56,7 +56,7 @@ fn with_bob_blocked_by(base: &str, head: &str) -> String {
 }
 
 #[test]
-fn a_policy_that_is_loosened_is_not_heeded_and_is_listed() {
+fn a_loosened_policy_is_not_used_and_is_listed() {
     let strict = "version: 1\npolicy:\n  stale_after_days: 60\n";
     for (base, policy, listed) in [
         (EMPTY, "rules: { stale-access-key: off }", "- `stale-access-key`: `error` → `off`"),
@@ -71,7 +71,7 @@ fn a_policy_that_is_loosened_is_not_heeded_and_is_listed() {
 }
 
 #[test]
-fn a_change_of_the_remedy_is_told_and_blocks_nothing() {
+fn a_change_of_the_remediation_policy_is_listed_and_does_not_block() {
     let (world, _) = with_alice_known();
     let head = "version: 1\nremediation: { delete_after_days: 30, owners: [\"*\"] }\n";
     let careful = "version: 1\nremediation: {}\n";
@@ -104,7 +104,7 @@ fn a_change_of_the_remedy_is_told_and_blocks_nothing() {
 }
 
 #[test]
-fn an_exemption_beyond_the_reach_of_the_base_does_not_exempt() {
+fn an_exemption_longer_than_the_base_allows_does_not_exempt() {
     let world = World::new();
     let far = world.date(3000);
     let entry = exemption("bob", &far);
@@ -119,7 +119,7 @@ fn an_exemption_beyond_the_reach_of_the_base_does_not_exempt() {
 }
 
 #[test]
-fn a_pattern_for_everybody_is_refused_on_its_line() {
+fn a_pattern_for_all_users_is_rejected_on_its_line() {
     let (world, _) = with_alice_known();
     let everybody = exemption("x", &world.date(90)).replace("user: x", "pattern: \"*\"");
     let head = allowlist_of(&[everybody]);
@@ -134,7 +134,7 @@ fn a_pattern_for_everybody_is_refused_on_its_line() {
 }
 
 #[test]
-fn a_base_without_an_allowlist_exempts_nobody_and_has_the_default_policy() {
+fn a_base_without_an_allowlist_has_no_exemptions_and_the_default_policy() {
     let world = World::new();
     world.user("alice", 200);
     world.user("bob", 150);
@@ -152,7 +152,7 @@ fn a_base_without_an_allowlist_exempts_nobody_and_has_the_default_policy() {
 }
 
 #[test]
-fn a_broken_base_exempts_nobody_and_can_be_mended() {
+fn an_invalid_base_has_no_exemptions_and_can_be_repaired() {
     let world = World::new();
     world.user("bob", 150);
     let head = allowlist_of(&[exemption("bob", &world.date(90))]);
@@ -171,7 +171,7 @@ fn a_broken_base_exempts_nobody_and_can_be_mended() {
 }
 
 #[test]
-fn a_broken_head_stops_with_its_problems_on_their_lines() {
+fn an_invalid_head_fails_with_its_problems_on_their_lines() {
     let (world, _) = with_alice_known();
     let head = "version: 1\nexemptions:\n  - user: bob\n    reason: \"\"\n    ownr: x\n";
     let pull = world.pull_from("broken", EMPTY, head);
@@ -190,7 +190,7 @@ fn a_broken_head_stops_with_its_problems_on_their_lines() {
 }
 
 #[test]
-fn the_base_is_where_the_pull_request_parted_from_it() {
+fn the_base_is_the_merge_base_of_the_pull_request() {
     let world = World::new();
     world.user("alice", 200);
     world.user("bob", 150);
@@ -225,7 +225,7 @@ fn a_base_that_cannot_be_read_is_incomplete() {
 }
 
 #[test]
-fn a_check_that_comments_on_nothing_goes_by_the_stricter_policy_too() {
+fn a_check_without_a_comment_uses_the_stricter_policy_too() {
     let (world, _) = with_alice_known();
     world.user("bob", 150);
     let head = "version: 1\npolicy:\n  rules: { stale-access-key: off }\n";

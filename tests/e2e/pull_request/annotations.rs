@@ -12,7 +12,7 @@ fn annotations(run: &Run) -> Vec<Read> {
 }
 
 #[test]
-fn exemptions_that_ask_for_attention_are_annotated_on_their_lines() {
+fn exemptions_that_need_attention_are_annotated_on_their_lines() {
     let world = World::new();
     for name in ["alice", "bob", "carol"] {
         world.user(name, 200);
@@ -54,7 +54,7 @@ fn exemptions_that_ask_for_attention_are_annotated_on_their_lines() {
 }
 
 #[test]
-fn of_a_kind_there_are_ten_and_the_last_says_how_many_are_left_out() {
+fn each_level_has_ten_annotations_and_the_last_has_the_number_of_hidden_ones() {
     let world = World::new();
     let expired: Vec<_> =
         (0..12).map(|n| exemption(&format!("gone-{n}"), &world.date(-1))).collect();
@@ -73,7 +73,7 @@ fn of_a_kind_there_are_ten_and_the_last_says_how_many_are_left_out() {
 }
 
 #[test]
-fn two_thousand_findings_make_a_summary_and_a_comment_that_are_cut_between_rows() {
+fn two_thousand_findings_are_cut_between_rows_in_the_summary_and_the_comment() {
     let world = World::new();
     assert_eq!(world.day(0, EMPTY).code, 0);
     let pull = world.pull(EMPTY, EMPTY);

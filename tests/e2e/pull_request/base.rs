@@ -74,7 +74,7 @@ fn the_policy_is_the_strictest_of_head_merge_base_and_tip() {
 }
 
 #[test]
-fn what_is_strict_at_the_tip_alone_blocks_what_is_new() {
+fn a_policy_that_is_stricter_only_at_the_tip_blocks_new_findings() {
     let (world, pull) =
         proposed(&Base { parted: Some(STRICT), tip: Some(STRICT) }, LOOSE, &[("carol", 60)]);
     for event in ["pull_request", "merge_group"] {
@@ -90,7 +90,7 @@ fn what_is_strict_at_the_tip_alone_blocks_what_is_new() {
 }
 
 #[test]
-fn a_base_that_is_broken_or_absent_at_one_commit_leaves_the_other() {
+fn a_base_file_that_is_invalid_or_missing_in_one_commit_is_ignored() {
     for other in [Some(BROKEN), None] {
         for base in
             [Base { parted: other, tip: Some(EMPTY) }, Base { parted: Some(EMPTY), tip: other }]
@@ -110,7 +110,7 @@ fn a_base_that_is_broken_or_absent_at_one_commit_leaves_the_other() {
 }
 
 #[test]
-fn of_the_first_allowlist_ever_the_defaults_are_what_it_is_compared_with() {
+fn the_first_allowlist_is_compared_with_the_defaults() {
     let none = Base { parted: None, tip: None };
     let (run, body) = with_bob(&none, LOOSE);
     assert_eq!((run.code, run.output("gate")), (1, "failed"), "{}", run.log);
@@ -124,7 +124,7 @@ fn of_the_first_allowlist_ever_the_defaults_are_what_it_is_compared_with() {
 }
 
 #[test]
-fn where_the_base_is_broken_at_both_commits_the_policy_is_unknown_and_can_be_mended() {
+fn a_base_that_is_invalid_in_both_commits_has_an_unknown_policy_and_can_be_repaired() {
     let broken = Base { parted: Some(BROKEN), tip: Some("version: [\n") };
     let (world, pull) = proposed(&broken, EMPTY, &[]);
     for event in ["pull_request", "merge_group"] {
@@ -143,7 +143,7 @@ fn where_the_base_is_broken_at_both_commits_the_policy_is_unknown_and_can_be_men
 }
 
 #[test]
-fn a_base_that_is_unreadable_at_one_commit_is_incomplete_and_the_other_counts() {
+fn a_base_file_that_cannot_be_read_in_one_commit_is_incomplete_and_the_other_is_used() {
     let base = Base { parted: Some(EMPTY), tip: Some(EMPTY) };
     for event in ["pull_request", "merge_group"] {
         let (world, pull) = proposed(&base, LOOSE, &[("bob", 150)]);
@@ -169,7 +169,7 @@ fn a_base_that_is_unreadable_at_one_commit_is_incomplete_and_the_other_counts() 
 }
 
 #[test]
-fn absence_is_no_fact_where_the_commit_itself_cannot_be_seen() {
+fn a_missing_file_means_nothing_if_the_commit_cannot_be_read() {
     let (world, pull) = proposed(&Base { parted: None, tip: None }, EMPTY, &[]);
     world.repo.faults(json!([{ "status": 404, "path": "/(contents|compare)/",
         "body": { "message": "Not Found" } }]));
@@ -180,7 +180,7 @@ fn absence_is_no_fact_where_the_commit_itself_cannot_be_seen() {
 }
 
 #[test]
-fn the_remedy_is_compared_with_both_commits_too() {
+fn the_remediation_policy_is_compared_with_both_commits() {
     let careful = "version: 1\nremediation: {}\n";
     let bolder = "version: 1\nremediation: { max_changes: 50 }\n";
     for (parted, tip) in [(careful, bolder), (bolder, careful)] {
@@ -193,7 +193,7 @@ fn the_remedy_is_compared_with_both_commits_too() {
 }
 
 #[test]
-fn an_account_that_is_dropped_is_listed_unless_both_commits_have_it() {
+fn a_new_former_account_is_listed_unless_both_commits_have_it() {
     let head = "version: 1\nformer_accounts:\n  - { account: \"999988887777\", reason: Closed, \
                 owner: Platform }\n";
     for (parted, tip, listed) in
@@ -221,7 +221,7 @@ fn an_account_that_is_dropped_is_listed_unless_both_commits_have_it() {
 /// The base branch became looser after the pull request branched off, which the pull request cannot
 /// help: its head is what merging gives.
 #[test]
-fn what_only_the_older_policy_of_the_merge_base_asks_for_is_listed_and_not_new() {
+fn findings_only_of_the_merge_base_policy_are_listed_and_not_new() {
     let short = "version: 1\npolicy: { max_exemption_days: 30 }\n";
     let exempting = |world: &World| {
         format!("{EMPTY}exemptions:\n{}", crate::pull_request::exemption("carol", &world.date(100)))
@@ -248,7 +248,7 @@ fn what_only_the_older_policy_of_the_merge_base_asks_for_is_listed_and_not_new()
 }
 
 #[test]
-fn of_two_expiry_tags_the_tips_counts_and_is_no_change_of_the_pull_request() {
+fn the_expiry_tag_of_the_tip_is_used_and_is_not_a_change_of_the_pull_request() {
     let tag = |tag: &str| format!("version: 1\npolicy: {{ expiry_tag: {tag} }}\n");
     let (one, two) = (tag("expires-on"), tag("valid-until"));
     for (parted, tip, head, listed) in [

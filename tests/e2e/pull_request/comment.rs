@@ -8,7 +8,7 @@ use stand_ins::world::{EMPTY, How, QUICK};
 const MARKER: &str = "<!-- iam-stocktake:pull-request v1 queue=default -->";
 
 #[test]
-fn a_comment_that_cannot_be_written_is_a_warning_and_stands_in_the_summary() {
+fn a_comment_that_cannot_be_written_is_a_warning_and_is_in_the_summary() {
     let (world, pull) = with_alice_known();
     world.repo.faults(json!([{ "status": 403, "method": "POST", "path": "/comments$" }]));
 
@@ -30,7 +30,7 @@ fn a_comment_that_cannot_be_written_is_a_warning_and_stands_in_the_summary() {
 }
 
 #[test]
-fn a_locked_pull_request_stays_locked_and_its_gate_holds() {
+fn a_locked_pull_request_stays_locked_and_its_gate_is_evaluated() {
     let (world, pull) = with_alice_known();
     world.repo.as_person().lock(pull.number);
     world.user("bob", 150);
@@ -43,7 +43,7 @@ fn a_locked_pull_request_stays_locked_and_its_gate_holds() {
 }
 
 #[test]
-fn a_comment_is_updated_in_place_and_left_alone_when_nothing_has_changed() {
+fn a_comment_is_updated_only_if_it_has_changed() {
     let (world, pull) = with_alice_known();
     world.user("bob", 150);
     let blocked = world.check(&pull, EMPTY, 0);
@@ -66,7 +66,7 @@ fn a_comment_is_updated_in_place_and_left_alone_when_nothing_has_changed() {
 }
 
 #[test]
-fn a_comment_that_somebody_else_made_is_not_taken_for_ours() {
+fn a_comment_of_another_account_is_not_updated() {
     let (world, pull) = with_alice_known();
     world.user("bob", 150);
     let forged = format!("{MARKER}\n### All is well");
@@ -82,7 +82,7 @@ fn a_comment_that_somebody_else_made_is_not_taken_for_ours() {
 }
 
 #[test]
-fn queues_in_one_repository_have_a_comment_each() {
+fn each_queue_in_a_repository_has_its_own_comment() {
     let (world, pull) = with_alice_known();
     world.check(&pull, EMPTY, 0);
     let inputs = [QUICK[0], ("queue", "production")];
@@ -99,7 +99,7 @@ fn queues_in_one_repository_have_a_comment_each() {
 }
 
 #[test]
-fn a_dry_run_says_what_it_would_do_and_does_nothing() {
+fn a_dry_run_shows_the_changes_and_makes_none() {
     let (world, pull) = with_alice_known();
     world.user("bob", 150);
     let inputs = [QUICK[0], ("dry-run", "true")];
@@ -117,7 +117,7 @@ fn a_dry_run_says_what_it_would_do_and_does_nothing() {
 }
 
 #[test]
-fn a_comment_is_made_only_when_there_is_something_to_say() {
+fn a_comment_is_created_only_if_it_has_content() {
     let (world, pull) = with_alice_known();
     let quiet = world.check(&pull, EMPTY, 0);
     assert_eq!((quiet.acts(), quiet.output("comment-url")), (vec![], ""), "{}", quiet.log);

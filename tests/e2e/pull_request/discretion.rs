@@ -54,7 +54,7 @@ fn broken(world: &World) -> String {
 }
 
 #[test]
-fn in_public_nothing_that_leaves_a_run_names_a_user() {
+fn in_public_no_output_of_a_run_contains_a_user() {
     let (world, traces) = world("public");
     let expired =
         allowlist_of(&[exemption(NAME, &world.date(-1)), exemption("nobody", "2020-01-01")]);
@@ -91,7 +91,7 @@ fn in_public_nothing_that_leaves_a_run_names_a_user() {
 }
 
 #[test]
-fn in_public_a_broken_allowlist_is_told_of_by_its_places() {
+fn in_public_an_invalid_allowlist_is_reported_by_positions() {
     let (world, traces) = world("public");
     let broken = broken(&world);
     let pull = world.pull(EMPTY, &broken);
@@ -112,7 +112,7 @@ fn in_public_a_broken_allowlist_is_told_of_by_its_places() {
 }
 
 #[test]
-fn in_public_an_exemption_that_reaches_too_far_is_listed_without_its_user() {
+fn in_public_an_exemption_that_is_too_long_is_listed_without_its_user() {
     let (world, traces) = world("public");
     let entry = exemption(NAME, &world.date(3000));
     let head = format!("version: 1\npolicy: {{ max_exemption_days: 3650 }}\nexemptions:\n{entry}");
@@ -127,7 +127,7 @@ fn in_public_an_exemption_that_reaches_too_far_is_listed_without_its_user() {
 }
 
 #[test]
-fn in_public_the_words_of_aws_about_a_user_are_withheld() {
+fn in_public_messages_of_aws_with_a_user_are_hidden() {
     let (world, traces) = world("public");
     // The run has keys of an IAM user, who may not even ask who they are.
     let message = format!("User: arn:aws:iam::111122223333:user{PATH}{NAME} is not authorized");
@@ -147,7 +147,7 @@ fn in_public_the_words_of_aws_about_a_user_are_withheld() {
 }
 
 #[test]
-fn in_public_words_of_others_are_withheld_whatever_they_say() {
+fn in_public_messages_of_other_programs_are_hidden() {
     for visibility in ["public", "private"] {
         let (world, traces) = world(visibility);
         let says = format!("says {NAME} of {OWNER}");
@@ -182,7 +182,7 @@ fn in_public_words_of_others_are_withheld_whatever_they_say() {
 }
 
 #[test]
-fn in_public_what_is_wrong_with_an_audit_does_not_repeat_it() {
+fn in_public_an_invalid_audit_is_reported_without_its_content() {
     let (world, traces) = world("public");
     world.sandbox.file("odd.json", format!("{{ \"schema\": \"x\", \"accounts\": \"{NAME}\" }}"));
     let environment = [("GITHUB_TOKEN", world.repo.token())];
@@ -195,7 +195,7 @@ fn in_public_what_is_wrong_with_an_audit_does_not_repeat_it() {
 }
 
 #[test]
-fn a_visibility_that_nobody_tells_counts_as_public() {
+fn an_unknown_visibility_is_treated_as_public() {
     let (world, traces) = world("private");
     let name = world.repo.full_name().to_owned();
     let path = format!("^/repos/{name}$");
@@ -217,7 +217,7 @@ fn a_visibility_that_nobody_tells_counts_as_public() {
 }
 
 #[test]
-fn private_and_internal_repositories_name_their_users() {
+fn private_and_internal_repositories_show_users() {
     for visibility in ["private", "internal"] {
         let (world, traces) = world(visibility);
         let run = world.run(How { inputs: &[QUICK[0]], ..How::default() });
@@ -234,7 +234,7 @@ fn private_and_internal_repositories_name_their_users() {
 }
 
 #[test]
-fn a_public_repository_that_asks_for_it_names_its_users() {
+fn a_public_repository_with_allow_public_shows_users() {
     let (world, _) = world("public");
     let inputs = &[QUICK[0], ("allow-public", "true")];
 
@@ -246,7 +246,7 @@ fn a_public_repository_that_asks_for_it_names_its_users() {
 }
 
 #[test]
-fn a_public_repository_may_keep_its_queue_in_a_private_one() {
+fn a_public_repository_can_have_its_queue_in_a_private_one() {
     let (world, traces) = world("public");
     let elsewhere = World::new();
     let queue = elsewhere.repo.full_name();
@@ -291,7 +291,7 @@ fn a_public_repository_may_keep_its_queue_in_a_private_one() {
 }
 
 #[test]
-fn in_public_an_audit_that_names_users_is_published_as_counts() {
+fn in_public_an_audit_with_user_names_is_published_as_counts() {
     let (world, traces) = world("public");
     let named = [QUICK[0], ("publish", "none"), ("allow-public", "true")];
     assert_eq!(world.run(How { inputs: &named, ..How::default() }).code, 0);
@@ -314,7 +314,7 @@ fn in_public_an_audit_that_names_users_is_published_as_counts() {
 }
 
 #[test]
-fn a_queue_repository_that_is_public_is_refused() {
+fn a_public_queue_repository_is_not_written() {
     let (world, _) = world("private");
     let elsewhere = World::in_repository("public");
     let queue = elsewhere.repo.full_name();

@@ -41,7 +41,7 @@ fn assert_told(what: &str, run: &Run, code: i32, words: &str) {
 }
 
 #[test]
-fn what_aws_or_the_runner_refuses_is_told() {
+fn errors_of_aws_and_the_runner_are_reported() {
     let world = World::new();
     world.user("alice", 200);
     let no_role = ("INPUT_ROLE-TO-ASSUME", "");
@@ -62,7 +62,7 @@ fn what_aws_or_the_runner_refuses_is_told() {
 }
 
 #[test]
-fn what_github_refuses_is_told() {
+fn errors_of_github_are_reported() {
     let world = World::new();
     world.user("alice", 200);
     let message = |text: &str| json!({ "message": text });
@@ -91,7 +91,7 @@ fn what_github_refuses_is_told() {
 }
 
 #[test]
-fn events_and_environments_that_are_refused_are_told() {
+fn rejected_events_and_environments_are_reported() {
     let world = World::new();
     for (what, event, environment, words) in [
         ("event", "workflow_run", &[][..], "the event `workflow_run` is not supported"),
@@ -118,7 +118,7 @@ fn events_and_environments_that_are_refused_are_told() {
 }
 
 #[test]
-fn inputs_and_arguments_that_are_refused_are_told() {
+fn rejected_inputs_and_arguments_are_reported() {
     let world = World::new();
     let id = "111122223333";
     let twice = format!("{id},arn:aws:iam::{id}:role/a");
@@ -155,7 +155,7 @@ fn inputs_and_arguments_that_are_refused_are_told() {
 }
 
 #[test]
-fn files_that_cannot_be_read_or_written_are_told() {
+fn files_that_cannot_be_read_or_written_are_reported() {
     let world = World::new();
     world.user("alice", 200);
     world.sandbox.file("a-file", "").file("broken.md.j2", "{{ nothing.at.all }}");
@@ -180,7 +180,7 @@ fn files_that_cannot_be_read_or_written_are_told() {
 
 /// Neither can be compared with anything, and what is not compared must not pass.
 #[test]
-fn a_pull_request_or_a_merge_group_without_its_base_is_refused() {
+fn a_pull_request_or_merge_group_without_a_base_is_rejected() {
     let world = World::new();
     for (event, words) in [
         ("pull_request", "the event payload has no pull request"),
@@ -192,7 +192,7 @@ fn a_pull_request_or_a_merge_group_without_its_base_is_refused() {
 }
 
 #[test]
-fn the_runner_s_own_files_that_cannot_be_written_are_told() {
+fn files_of_the_runner_that_cannot_be_written_are_reported() {
     let world = World::new();
     let folder = world.sandbox.path(".");
     let folder = folder.to_str().unwrap();
@@ -211,7 +211,7 @@ fn the_runner_s_own_files_that_cannot_be_written_are_told() {
 }
 
 #[test]
-fn a_broken_allowlist_is_told_on_its_lines_and_once_in_the_summary() {
+fn an_invalid_allowlist_is_annotated_on_its_lines_and_once_in_the_summary() {
     let world = World::new();
     let broken = format!("{EMPTY}exemptions:\n{}", exemption("alice", "tomorrow").repeat(2));
     let run = world.day(0, &broken);
@@ -221,7 +221,7 @@ fn a_broken_allowlist_is_told_on_its_lines_and_once_in_the_summary() {
 }
 
 #[test]
-fn a_gate_that_fails_and_evidence_that_is_missing_are_told_once() {
+fn a_failed_gate_and_missing_evidence_are_reported_once() {
     let world = World::new();
     assert_eq!(world.day(0, EMPTY).code, 0);
     world.user("alice", 200);
@@ -239,7 +239,7 @@ fn a_gate_that_fails_and_evidence_that_is_missing_are_told_once() {
 }
 
 #[test]
-fn the_commands_tell_what_went_wrong_too() {
+fn the_commands_report_errors_too() {
     let world = World::new();
     world.user("alice", 200);
     world.audit("audit.json", 0);
@@ -279,7 +279,7 @@ fn the_commands_tell_what_went_wrong_too() {
 /// variables.
 #[cfg(target_os = "linux")]
 #[test]
-fn a_program_that_cannot_start_itself_again_tells_why() {
+fn a_program_that_cannot_restart_itself_reports_why() {
     use std::os::fd::AsRawFd as _;
     use std::process::Command;
 
@@ -319,7 +319,7 @@ fn a_program_that_cannot_start_itself_again_tells_why() {
 }
 
 #[test]
-fn an_audit_in_a_job_tells_how_it_ended_and_prints_its_result_alone() {
+fn an_audit_in_a_job_reports_its_outcome_and_prints_only_the_result() {
     let world = World::new();
     world.user("alice", 200);
     let variables = world.account.environment();
@@ -343,7 +343,7 @@ fn an_audit_in_a_job_tells_how_it_ended_and_prints_its_result_alone() {
 }
 
 #[test]
-fn a_run_that_goes_well_tells_of_no_error() {
+fn a_successful_run_reports_no_error() {
     let world = World::new();
     world.user("alice", 200);
     let inputs = [QUICK[0]];

@@ -6,7 +6,7 @@ use crate::pull_request::with_alice_known;
 use stand_ins::world::{EMPTY, How, QUICK, Run, World};
 
 #[test]
-fn a_new_finding_blocks_and_is_named() {
+fn a_new_finding_blocks_and_is_listed() {
     let (world, pull) = with_alice_known();
     world.user("bob", 150);
 
@@ -68,7 +68,7 @@ fn failing_on(what: &str, day: i64) -> Run {
 }
 
 #[test]
-fn what_is_overdue_blocks_where_that_is_asked_for() {
+fn overdue_findings_block_if_requested() {
     for (what, day, code, gate, overdue) in [
         ("overdue", 30, 0, "passed", "0"),
         ("overdue", 31, 1, "failed", "1"),
@@ -86,7 +86,7 @@ fn what_is_overdue_blocks_where_that_is_asked_for() {
 }
 
 #[test]
-fn without_a_queue_nobody_can_tell_what_is_new_and_that_is_said_loudly() {
+fn without_a_queue_new_findings_are_unknown_and_a_warning_is_shown() {
     let world = World::new();
     world.user("alice", 200);
     let pull = world.pull(EMPTY, EMPTY);
@@ -124,7 +124,7 @@ fn without_a_queue_fail_on_any_blocks() {
 }
 
 #[test]
-fn a_damaged_memory_is_neither_all_new_nor_none() {
+fn a_damaged_queue_state_is_incomplete() {
     let (world, pull) = with_alice_known();
     let body = world.index().body;
     // One character of the memory is another.
@@ -144,7 +144,7 @@ fn a_damaged_memory_is_neither_all_new_nor_none() {
 }
 
 #[test]
-fn incomplete_evidence_is_never_a_clean_bill() {
+fn incomplete_evidence_is_never_clean() {
     let (world, pull) = with_alice_known();
     world.account.faults(json!({ "deny": ["iam:GetAccessKeyLastUsed"] }));
 
@@ -158,7 +158,7 @@ fn incomplete_evidence_is_never_a_clean_bill() {
 }
 
 #[test]
-fn incomplete_evidence_and_a_new_finding_end_with_the_greater_exit_code() {
+fn incomplete_evidence_and_a_new_finding_exit_with_the_higher_code() {
     let (world, pull) = with_alice_known();
     world.user("bob", 150);
     world.account.faults(json!({ "deny": ["iam:GetAccessKeyLastUsed"] }));
@@ -169,7 +169,7 @@ fn incomplete_evidence_and_a_new_finding_end_with_the_greater_exit_code() {
 }
 
 #[test]
-fn a_schedule_that_died_does_not_look_clean() {
+fn a_stopped_schedule_does_not_look_clean() {
     let (world, pull) = with_alice_known();
     let warning = format!(
         "The queue was last checked on {}, so the scheduled workflow might be disabled",
@@ -185,7 +185,7 @@ fn a_schedule_that_died_does_not_look_clean() {
 }
 
 #[test]
-fn a_merge_group_has_the_gate_and_publishes_nothing() {
+fn a_merge_group_evaluates_the_gate_and_publishes_nothing() {
     let (world, pull) = with_alice_known();
     let how = || How { event: "merge_group", pull: Some(&pull), ..How::default() };
 

@@ -131,7 +131,7 @@ fn hostile_allowlist(world: &World) -> String {
 }
 
 #[test]
-fn foreign_text_from_aws_and_the_allowlist_stays_text() {
+fn text_from_aws_and_the_allowlist_stays_text() {
     for language in ["en", "ja"] {
         let world = hostile_world();
         let allowlist = hostile_allowlist(&world);
@@ -169,7 +169,7 @@ fn foreign_text_from_aws_and_the_allowlist_stays_text() {
 }
 
 #[test]
-fn a_broken_allowlist_gives_no_commands() {
+fn an_invalid_allowlist_runs_no_workflow_commands() {
     let world = World::new();
     let mut broken = format!("{EMPTY}exemptions:\n");
     for hostile in HOSTILE.iter().chain(&OF_CONTROLS) {
@@ -222,7 +222,7 @@ fn publish(world: &World, audit: &str, how: How<'_>) -> Run {
 }
 
 #[test]
-fn names_of_any_kind_in_an_audit_stay_text_and_their_boxes_stay_theirs() {
+fn any_name_in_an_audit_stays_text_and_keeps_its_checkbox() {
     let world = World::new();
     let all = HOSTILE.len() + OF_CONTROLS.len();
     let fewer = hostile_audit(&world, all - 1);
@@ -264,7 +264,7 @@ fn names_of_any_kind_in_an_audit_stay_text_and_their_boxes_stay_theirs() {
 }
 
 #[test]
-fn what_is_odd_in_an_audit_gives_no_commands() {
+fn unusual_text_in_an_audit_runs_no_workflow_commands() {
     let world = World::new();
     let audit = hostile_audit(&world, 1);
     for (member, path) in [("rule", "/findings/0/rule"), ("id", "/accounts/0/id"), ("", "/schema")]
@@ -282,7 +282,7 @@ fn what_is_odd_in_an_audit_gives_no_commands() {
 }
 
 #[test]
-fn words_of_github_give_no_commands_at_any_level_of_the_log() {
+fn messages_of_github_run_no_workflow_commands_at_any_log_level() {
     let world = World::new();
     let audit = hostile_audit(&world, 2);
     let body = json!({ "message": "a ##[error]x\n::error::y\r::set-output name=x::z" });

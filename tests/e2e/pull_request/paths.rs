@@ -49,7 +49,7 @@ fn assert_quiet(world: &World, pull: &Pull, run: &Run) {
 }
 
 #[test]
-fn an_allowlist_in_a_checkout_below_the_workspace_is_compared_with_its_own_earlier_version() {
+fn an_allowlist_in_a_checkout_below_the_workspace_is_compared_with_its_earlier_version() {
     let (world, pull, allowlist) = untouched();
     let absolute = checked_out(&world, "repo", &allowlist);
     for path in
@@ -76,7 +76,7 @@ fn an_allowlist_in_a_checkout_below_the_workspace_is_compared_with_its_own_earli
 }
 
 #[test]
-fn annotations_stand_beside_the_file_of_the_repository() {
+fn annotations_are_on_the_file_in_the_repository() {
     let (world, pull, allowlist) = untouched();
     let gone = exemption("nobody", &world.date(90));
     let absolute = checked_out(&world, "repo", &format!("{allowlist}{gone}"));
@@ -110,7 +110,7 @@ fn an_allowlist_in_the_checkout_of_another_repository_is_not_compared() {
 }
 
 #[test]
-fn where_nothing_tells_the_path_in_the_repository_absence_is_no_fact() {
+fn a_missing_file_means_nothing_if_the_path_in_the_repository_is_unknown() {
     let (world, pull, allowlist) = untouched();
     // Without git, actions/checkout leaves no `.git` behind.
     let run = world.check(&pull, &allowlist, 0);
@@ -126,7 +126,7 @@ fn where_nothing_tells_the_path_in_the_repository_absence_is_no_fact() {
 }
 
 #[test]
-fn absolute_paths_below_the_workspace_are_taken_and_outputs_are_relative_to_it() {
+fn absolute_paths_in_the_workspace_are_accepted_and_outputs_are_relative() {
     let (world, pull, allowlist) = untouched();
     let absolute = |name: &str| world.sandbox.path(name).to_str().unwrap().to_owned();
     let file = checked_out(&world, "repo", &allowlist);

@@ -39,7 +39,7 @@ fn talkative<'a>(more: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
 }
 
 #[test]
-fn no_secret_leaves_a_run_that_succeeds_and_the_token_is_masked_before_anything_is_said() {
+fn no_secret_leaks_from_a_successful_run_and_the_token_is_masked_first() {
     let world = World::new();
     world.user("alice", 200);
     let pull = world.pull(EMPTY, EMPTY);
@@ -63,7 +63,7 @@ fn no_secret_leaves_a_run_that_succeeds_and_the_token_is_masked_before_anything_
 }
 
 #[test]
-fn no_secret_leaves_a_run_whose_errors_repeat_it() {
+fn no_secret_leaks_from_a_run_whose_errors_contain_it() {
     let repeated = "you sent {token} and {session}";
     let error = |action: &str, code: &str, status: u16| {
         let fault = json!({ "actions": [action], "code": code, "status": status,
@@ -104,7 +104,7 @@ fn no_secret_leaves_a_run_whose_errors_repeat_it() {
 }
 
 #[test]
-fn no_secret_leaves_a_run_whose_inputs_are_refused() {
+fn no_secret_leaks_from_a_run_with_rejected_inputs() {
     let world = World::new();
     let token = world.repo.token();
     // A token where another input was meant.
@@ -119,7 +119,7 @@ fn no_secret_leaves_a_run_whose_inputs_are_refused() {
 }
 
 #[test]
-fn no_secret_leaves_a_run_that_aws_or_the_runner_refuses() {
+fn no_secret_leaks_from_a_run_that_aws_or_the_runner_rejects() {
     let world = World::new();
     for (faults, code) in [
         (json!({ "oidc": "not-authorized" }), 2),
@@ -137,7 +137,7 @@ fn no_secret_leaves_a_run_that_aws_or_the_runner_refuses() {
 }
 
 #[test]
-fn no_secret_leaves_a_run_whose_credentials_come_from_the_environment() {
+fn no_secret_leaks_from_a_run_with_credentials_in_the_environment() {
     let world = World::new();
     let variables = world.account.environment();
     let mut environment: Vec<_> =
@@ -156,7 +156,7 @@ fn no_secret_leaves_a_run_whose_credentials_come_from_the_environment() {
 }
 
 #[test]
-fn no_secret_leaves_a_run_that_github_refuses() {
+fn no_secret_leaks_from_a_run_that_github_rejects() {
     let world = World::new();
     let token = world.repo.token();
     for faults in [
@@ -173,7 +173,7 @@ fn no_secret_leaves_a_run_that_github_refuses() {
 }
 
 #[test]
-fn a_secret_that_cannot_be_sent_is_not_repeated() {
+fn a_secret_that_cannot_be_sent_is_not_shown() {
     let world = World::new();
     let (first, second) = ("ghs_first-line-of-a-token", "second-line-of-a-token");
     let token = format!("{first}\n{second}");
