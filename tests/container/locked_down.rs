@@ -25,7 +25,7 @@ fn the_whole_action_needs_but_two_capabilities_and_a_system_that_is_read_only() 
     assert_eq!(done.acts, FIRST);
     assert_eq!(done.output("result"), "stale");
     assert!(world.workspace().join(done.output("report-json")).is_file());
-    assert!(!done.log.contains("note: the reports stay"), "{}", done.log);
+    assert!(!done.log.contains("note: the owner of the written files"), "{}", done.log);
 }
 
 #[test]

@@ -1,6 +1,5 @@
-//! The check of a pull request, with the real binary as the action: what blocks, what is said of it,
-//! what is named where everybody can read it, and what foreign text and secrets come to. Every
-//! request of every test must keep GitHub's contract.
+//! The check of a pull request, with the real binary as the action: the gate, the comment, the output in
+//! public repositories, text from others, and secrets. Every request must conform to GitHub's API.
 
 mod access;
 mod accounts;
@@ -18,8 +17,8 @@ mod secrets;
 use stand_ins::github::Pull;
 use stand_ins::world::{ALLOWLIST, EMPTY, Run, World};
 
-/// A private repository whose queue knows `alice`, and a pull request in it that leaves the
-/// allowlist alone.
+/// A private repository with `alice` in the queue, and a pull request that does not change the
+/// allowlist.
 fn with_alice_known() -> (World, Pull) {
     let world = World::new();
     world.user("alice", 200);

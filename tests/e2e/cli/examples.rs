@@ -1,5 +1,5 @@
-//! The example reports in `examples/` are what the binary makes of the example data today, and the
-//! committed schemas are those of today's types. `UPDATE_EXPECT=1` writes them anew.
+//! The example reports in `examples/` and the committed schemas are current. `UPDATE_EXPECT=1` updates
+//! them.
 
 use stand_ins::expect::Expectations;
 use stand_ins::gfm::outline;

@@ -9,7 +9,7 @@ const NOW: &str = "2026-06-30T12:00:00Z";
 const ALLOWLIST: &str = "version: 1\n";
 const SECRET: &str = "secret: hunter2\n";
 
-/// A workspace `work` with an allowlist, a template and a report, beside a folder `outside`.
+/// A workspace `work` with an allowlist, a template, and a report, next to a folder `outside`.
 fn sandbox() -> Sandbox {
     let sandbox = Sandbox::new();
     let csv = report("111122223333", &[("a", "2025-01-01T00:00:00Z", "-")]);
@@ -196,7 +196,7 @@ fn file_errors_contain_the_message_of_the_system() {
             let ran = audit(&sandbox, in_job, &arguments);
             assert!(ran.code >= 2, "{}", ran.stderr);
             let is_told = ran.stderr.contains(told)
-                // An allowlist is told of as a diagnostic.
+                // The error of an allowlist is a diagnostic.
                 || (told.starts_with("gone.yml") && ran.stderr.contains("No such file or directory"));
             assert!(is_told, "{told}: {}", ran.stderr);
             assert!(!ran.stderr.contains("os error"), "{}", ran.stderr);

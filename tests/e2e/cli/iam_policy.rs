@@ -27,7 +27,7 @@ fn run(arguments: &[&str]) -> Ran {
     Sandbox::new().run(&[&["iam-policy"], arguments].concat())
 }
 
-/// The text that must be printed without a word beside it.
+/// The printed text. Nothing else may be printed.
 #[track_caller]
 fn print(arguments: &[&str]) -> String {
     let ran = run(arguments);
@@ -463,7 +463,7 @@ fn missing_settings_of_a_trust_policy_are_reported_with_a_hint() {
 }
 
 #[test]
-fn contradictory_settings_are_rejected() {
+fn invalid_and_contradictory_settings_are_rejected() {
     let china = "arn:aws-cn:iam::444455556666:role/x";
     let hub = ["--account", "111122223333", "--accounts"];
     for (arguments, expected) in [
@@ -553,7 +553,7 @@ fn the_reported_number_of_accounts_fits() {
         if code == 0 {
             let policy: Value = serde_json::from_str(&ran.stdout).unwrap();
             assert!(policy.to_string().len() <= 10_240);
-            // More than a managed policy may have, which is told.
+            // A note reports that the policy exceeds the limit of managed policies.
             assert!(ran.stderr.contains("managed policy (at most 6144)"), "{}", ran.stderr);
         }
     }

@@ -114,7 +114,7 @@ fn blocks(report: &str, kind: &str) -> Vec<String> {
     blocks
 }
 
-/// What a script shows of a name with characters that nobody could paste.
+/// A name as a script shows it, with invisible characters escaped.
 fn pasted(name: &str) -> String {
     iam_stocktake::templates::escape_invisible(name).into_owned()
 }
@@ -164,7 +164,7 @@ const NEW: &str = "2026-06-20T00:00:00Z";
 #[test]
 fn deactivation_changes_only_stale_credentials() {
     let shell = Shell::new();
-    // The key is stale, the password beside it is in use.
+    // The key is stale, and the password is in use.
     let report = rendered(&report("111122223333", &[("mixed", NEW, OLD)]));
     let scripts = blocks(&report, "sh");
     let outcome = shell.run(&scripts[0], &[]);
@@ -187,7 +187,7 @@ fn deactivation_changes_only_stale_credentials() {
             "Inactive",
         ]
     );
-    // The user stays: the second script deletes that key alone.
+    // The user is kept: the second script deletes only that key.
     let outcome = shell.run(&scripts[1], &[]);
     assert_eq!(outcome.names(), [&looks[..], &["update-access-key", "delete-access-key"]].concat());
     assert!(report.contains("other credentials in use"), "{report}");
@@ -293,7 +293,7 @@ fn credentials_used_or_created_since_the_report_stop_every_script() {
         assert_eq!(outcome.code, 1, "{variable}: {}", outcome.stderr);
         assert_eq!(outcome.changes(), Vec::<&Vec<String>>::new(), "{variable}");
     }
-    // The password is looked at just before it goes; the key before it is inactive by then.
+    // The password is checked just before it is deleted. The key is already inactive then.
     let outcome = shell.run(deactivate, &[("PASSWORD_USED", later)]);
     assert_eq!(outcome.code, 1);
     assert!(!outcome.names().contains(&"delete-login-profile"));

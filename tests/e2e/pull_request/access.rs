@@ -81,7 +81,7 @@ fn a_fork_without_the_secret_for_the_role_passes() {
     assert!(run.summary.contains("no account was audited"), "{}", run.summary);
 }
 
-/// Lets nobody ask the machine for credentials.
+/// Disables credentials from the instance metadata.
 const NO_METADATA: (&str, &str) = ("AWS_EC2_METADATA_DISABLED", "true");
 
 #[test]

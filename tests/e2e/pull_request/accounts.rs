@@ -1,5 +1,4 @@
-//! Accounts that the queue knows and a check does not audit, and accounts that are no longer
-//! audited.
+//! Accounts in the queue that a check does not audit, and accounts that are no longer audited.
 
 use stand_ins::github::Pull;
 use stand_ins::world::{EMPTY, How, QUICK, World};
@@ -112,7 +111,8 @@ fn a_former_account_that_is_audited_is_rejected_on_its_line() {
             assert!(run.log.contains(place), "{event}: {}", run.log);
         }
     }
-    // The head takes it back: what the base says of an account that is audited again is no problem.
+    // The head removes the former account: the entry of the base does not matter if the account is
+    // audited again.
     let pull = world.pull_from("taking-back", &head, EMPTY);
     let run = world.check(&pull, EMPTY, 0);
     assert_eq!(run.code, 3, "the other account is missing still: {}", run.log);

@@ -99,8 +99,9 @@ fn a_change_of_the_remediation_policy_is_listed_and_does_not_block() {
     }
     let pull = world.pull_from("as-careful", careful, careful);
     assert_eq!(world.check(&pull, careful, 0).code, 0);
-    let said = world.repo.comments(pull.number);
-    assert!(said.iter().all(|it| !it.body.contains("remedy")), "{said:?}");
+    let comments = world.repo.comments(pull.number);
+    let is_unlisted = |body: &str| !body.contains("remediation settings");
+    assert!(comments.iter().all(|it| is_unlisted(&it.body)), "{comments:?}");
 }
 
 #[test]
@@ -196,7 +197,7 @@ fn the_base_is_the_merge_base_of_the_pull_request() {
     world.user("bob", 150);
     assert_eq!(world.day(0, EMPTY).code, 0);
     let mut pull = world.pull(EMPTY, EMPTY);
-    // Meanwhile the base has exempted bob and become stricter, which counts.
+    // The base now exempts bob and is stricter. Both apply.
     let entry = exemption("bob", &world.date(90));
     let newer = format!("version: 1\npolicy: {{ stale_after_days: 45 }}\nexemptions:\n{entry}");
     pull.base_sha = world.repo.commit("main", ALLOWLIST, &newer);
@@ -220,8 +221,8 @@ fn a_base_that_cannot_be_read_is_incomplete() {
 
     assert_eq!(run.code, 3, "{}", run.log);
     assert!(run.log.contains("`contents: read`"), "{}", run.log);
-    // Nobody knows whether the remedy is new.
-    assert!(!run.summary.contains("remedy**"), "{}", run.summary);
+    // It is unknown whether the remediation settings are new.
+    assert!(!run.summary.contains("remediation settings"), "{}", run.summary);
 }
 
 #[test]

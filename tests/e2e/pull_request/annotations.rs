@@ -1,4 +1,4 @@
-//! What stands beside the lines of the allowlist, and a summary that the runner does not drop.
+//! Annotations on the lines of the allowlist, and a summary within the runner's limits.
 
 use serde_json::{Value, json};
 

@@ -1,5 +1,5 @@
-//! The policy that a proposal is judged by: the strictest of its own, that of the commit that it
-//! parts from, and that of the base branch's tip; and what counts where one of these is not there.
+//! The policy for a pull request: the strictest one of the head, the merge base, and the tip of the base
+//! branch. If one of them is missing, the others apply.
 
 use serde_json::json;
 
@@ -10,14 +10,13 @@ const BROKEN: &str = "version: 1\nexemptions: [\n";
 const LOOSE: &str = "version: 1\npolicy: { stale_after_days: 400 }\n";
 const STRICT: &str = "version: 1\npolicy: { stale_after_days: 45 }\n";
 
-/// The allowlist where the proposal parts from the base, and at the base branch's tip; `None` for
-/// none.
+/// The allowlists of the merge base and of the tip of the base branch.
 struct Base<'a> {
     parted: Option<&'a str>,
     tip: Option<&'a str>,
 }
 
-/// A world whose queue knows nothing, with these users, and a proposal of the head in it.
+/// A world with an empty queue, these users, and a pull request.
 fn proposed(base: &Base<'_>, head: &str, users: &[(&str, i64)]) -> (World, Pull) {
     let world = World::new();
     assert_eq!(world.day(0, EMPTY).code, 0);
@@ -55,7 +54,7 @@ fn the_policy_is_the_strictest_of_head_merge_base_and_tip() {
         let base = Base { parted: Some(parted), tip: Some(tip) };
         let (world, pull) = proposed(&base, head, &[("carol", 60)]);
         let run = checked(&world, &pull, "pull_request", head);
-        // Not every earlier allowlist counted it, but nor is it the pull request's own doing alone.
+        // Not every earlier allowlist has the finding, but the pull request is not its only cause.
         assert_eq!(run.output("stale-count"), "1", "{parted} {tip} {head}: {}", run.log);
         let body = &world.repo.comments(pull.number)[0].body;
         assert!(body.contains("- `stale_after_days`: `45` → "), "{body}");

@@ -125,7 +125,7 @@ fn a_comment_is_created_only_if_it_has_content() {
 
     world.user("bob", 150);
     assert_eq!(world.check(&pull, EMPTY, 0).acts(), ["POST issues/2/comments"]);
-    // What was said is not left standing once it is no longer true.
+    // The comment is updated when it is no longer true.
     world.day(0, EMPTY);
     let settled = world.check(&pull, EMPTY, 0).acts();
     assert!(settled.len() == 1 && settled[0].starts_with("PATCH issues/comments/"), "{settled:?}");

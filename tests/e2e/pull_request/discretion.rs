@@ -1,5 +1,4 @@
-//! A public repository is no place for a list of weak logins: nothing that leaves a run there names
-//! a user, unless that is asked for.
+//! In a public repository, no output of a run contains a user, unless `allow-public` is set.
 
 use serde_json::json;
 
@@ -10,7 +9,7 @@ const NAME: &str = "zaphod.beeblebrox";
 const PATH: &str = "/betelgeuse/";
 const OWNER: &str = "trillian";
 
-/// What names the user of [`world`]: the name, the path, the owner, and the keys' last characters.
+/// What identifies the user of [`world`]: the name, the path, the owner, and the end of the key IDs.
 struct Traces(Vec<String>);
 
 /// An account with a user of two stale keys and a stale password.
@@ -23,14 +22,14 @@ fn world(visibility: &str) -> (World, Traces) {
     }}]));
     let keys = made[0]["keys"].as_array().unwrap().iter();
     let endings = keys.map(|key| key.as_str().unwrap().chars().skip(16).collect::<String>());
-    // One of digits alone may be a year.
+    // Four digits may be a year.
     let endings = endings.filter(|ending| ending.contains(char::is_alphabetic));
     let words = [NAME, PATH.trim_matches('/'), OWNER, ":user/"].map(str::to_owned);
     (world, Traces(words.into_iter().chain(endings).collect()))
 }
 
 impl Traces {
-    /// Each trace in what left a run, with the place in which it stands.
+    /// Each trace in the output of a run, with its place.
     fn found_in(&self, world: &World, run: &Run) -> Vec<String> {
         let mut found = Vec::new();
         for (place, text) in left_behind(world, run) {
@@ -206,7 +205,7 @@ fn an_unknown_visibility_is_treated_as_public() {
     assert_eq!(traces.found_in(&world, &run), [""; 0]);
     assert_eq!(run.acts(), [""; 0]);
     assert!(run.summary.contains("Users and findings are not named"), "{}", run.summary);
-    // Without an answer nobody can even tell which branch keeps the queue.
+    // Without a response, the default branch is unknown.
     world.repo.faults(json!([{ "status": 403, "method": "GET", "path": path }]));
     let run = world.day(0, EMPTY);
     assert_eq!((run.code, run.acts()), (3, vec![]), "{}", run.log);

@@ -19,8 +19,8 @@ fn errors(run: &Run) -> Vec<String> {
     commands.filter(|it| it.name == "error").map(|it| it.data).collect()
 }
 
-/// Holds a run to what it must leave behind: the words stand in the annotation and in the summary.
-fn assert_told(what: &str, run: &Run, code: i32, words: &str) {
+/// Asserts that the annotation and the summary of a failed run contain these words.
+fn assert_reported(what: &str, run: &Run, code: i32, words: &str) {
     assert_eq!(run.code, code, "{what}: {}", run.log);
     let errors = errors(run);
     assert_eq!(errors.len(), 1, "{what}: {errors:?} in {}", run.log);
@@ -56,7 +56,7 @@ fn errors_of_aws_and_the_runner_are_reported() {
     ] {
         world.account.faults(faults);
         let run = world.run(How { environment, ..How::default() });
-        assert_told(what, &run, code, words);
+        assert_reported(what, &run, code, words);
         assert_eq!(run.output("gate"), "not-evaluated", "{what}");
     }
 }
@@ -86,7 +86,7 @@ fn errors_of_github_are_reported() {
         let fault = json!({ "method": method, "path": path, "status": status, "body": body });
         world.repo.faults(json!([fault]));
         let run = world.day(0, EMPTY);
-        assert_told(what, &run, code, words);
+        assert_reported(what, &run, code, words);
     }
 }
 
@@ -107,13 +107,13 @@ fn rejected_events_and_environments_are_reported() {
         ("no token", "schedule", &[("INPUT_GITHUB-TOKEN", "")], "without a GitHub token"),
     ] {
         let run = world.run(How { event, environment, ..How::default() });
-        assert_told(what, &run, 2, words);
+        assert_reported(what, &run, 2, words);
     }
     // The commands too.
     for command in [&["publish", "audit.json"][..], &["remediate", "--allowlist", "none"]] {
         let environment = &[("GITHUB_REF", "")];
         let run = world.run(How { command, environment, ..How::default() });
-        assert_told(command[0], &run, 2, "GITHUB_REF is not set");
+        assert_reported(command[0], &run, 2, "GITHUB_REF is not set");
     }
 }
 
@@ -137,7 +137,7 @@ fn rejected_inputs_and_arguments_are_reported() {
         ("hostile", &[("publish", text)], r"`\u{202e}::error::x`"),
     ] {
         let run = world.run(How { inputs, ..How::default() });
-        assert_told(what, &run, 2, words);
+        assert_reported(what, &run, 2, words);
         assert!(!run.log.contains('\u{202e}'), "{}", run.log);
     }
     for (command, words) in [
@@ -148,9 +148,8 @@ fn rejected_inputs_and_arguments_are_reported() {
         (&["iam-policy", "--format", "trust"], "--format trust needs"),
         (&["nonsense"], "nonsense"),
     ] {
-        // `iam-policy` is no command of a day.
         let run = world.run(How { command, ..How::default() });
-        assert_told(command[0], &run, 2, words);
+        assert_reported(command[0], &run, 2, words);
     }
 }
 
@@ -174,7 +173,7 @@ fn files_that_cannot_be_read_or_written_are_reported() {
         ),
     ] {
         let run = world.run(How { allowlist, inputs, ..How::default() });
-        assert_told(what, &run, code, words);
+        assert_reported(what, &run, code, words);
     }
 }
 
@@ -187,7 +186,7 @@ fn a_pull_request_or_merge_group_without_a_base_is_rejected() {
         ("merge_group", "the event payload has no base commit of the merge group"),
     ] {
         let run = world.run(How { event, ..How::default() });
-        assert_told(event, &run, 2, words);
+        assert_reported(event, &run, 2, words);
     }
 }
 
@@ -267,12 +266,12 @@ fn the_commands_report_errors_too() {
     ] {
         let how = How { command, event: "push", environment: &environment, ..How::default() };
         let run = world.run(How { allowlist: "", ..how });
-        assert_told(&command.join(" "), &run, code, words);
+        assert_reported(&command.join(" "), &run, code, words);
     }
     world.repo.faults(json!([{ "method": "POST", "status": 403 }]));
     let command = &["publish", "audit.json"];
     let run = world.run(How { command, environment: &environment, ..How::default() });
-    assert_told("publish", &run, 4, "HTTP status 403");
+    assert_reported("publish", &run, 4, "HTTP status 403");
 }
 
 /// The binary is gone once it has begun, so that it cannot start itself again without the empty
@@ -337,7 +336,7 @@ fn an_audit_in_a_job_reports_its_outcome_and_prints_only_the_result() {
         let command = [&["audit"], &quick[..], more].concat();
         let how = How { command: &command, environment: &variables, ..How::default() };
         let run = world.run(how);
-        assert_told(&format!("{more:?}"), &run, code, words);
+        assert_reported(&format!("{more:?}"), &run, code, words);
         assert!(run.outputs.is_empty(), "{:?}", run.outputs);
     }
 }

@@ -1,4 +1,4 @@
-//! What blocks a merge: new findings, overdue ones, and nothing that nobody can tell.
+//! What blocks a merge: new and overdue findings, but nothing that is unknown.
 
 use serde_json::json;
 
@@ -127,7 +127,7 @@ fn without_a_queue_fail_on_any_blocks() {
 fn a_damaged_queue_state_is_incomplete() {
     let (world, pull) = with_alice_known();
     let body = world.index().body;
-    // One character of the memory is another.
+    // One character of the queue state is changed.
     let at = body.rfind("\n-->").unwrap() - 10;
     let other = if &body[at..=at] == "A" { "B" } else { "A" };
     let damaged = format!("{}{other}{}", &body[..at], &body[at + 1..]);
@@ -140,7 +140,7 @@ fn a_damaged_queue_state_is_incomplete() {
     assert!(run.log.contains("the queue state in acme/"), "{}", run.log);
     assert!(run.log.contains("is damaged"), "{}", run.log);
     assert!(run.summary.contains("The queue could not be read or written"), "{}", run.summary);
-    assert_eq!(run.acts(), [""; 0], "nothing is said that nobody knows");
+    assert_eq!(run.acts(), [""; 0], "no comment without a known queue state");
 }
 
 #[test]

@@ -1,6 +1,5 @@
-//! Texts that would like to be more than text, from AWS, the allowlist and audits: in issues,
-//! comments and the summary they mention nobody, link nothing and open no markup, and in the log
-//! they give no command.
+//! Hostile text from AWS, the allowlist, and audits creates no mentions, links, or markup in issues,
+//! comments, and the summary, and no workflow commands in the log.
 
 use std::collections::BTreeSet;
 
@@ -116,8 +115,8 @@ fn hostile_world() -> World {
     world
 }
 
-/// An allowlist of hostile reasons and owners: of exemptions that match nobody, and of one that
-/// covers the first user.
+/// An allowlist with hostile reasons and owners. One exemption matches the first user, the others match
+/// no user.
 fn hostile_allowlist(world: &World) -> String {
     let (mut text, day) = (format!("{EMPTY}exemptions:\n"), world.date(90));
     for (n, hostile) in HOSTILE.iter().chain(&OF_CONTROLS).enumerate() {
@@ -232,7 +231,7 @@ fn any_name_in_an_audit_stays_text_and_keeps_its_checkbox() {
     assert_all_inert(&world, &run);
     assert_eq!(annotations(&world, &run), []);
     assert_eq!(exposed(&world.index().body).boxes.len(), all - 1);
-    // The memory is read back whole.
+    // The complete queue state is read again.
     let again = publish(&world, &fewer, How::default());
     assert_eq!((again.acts(), again.output("new-count")), (vec![], "0"), "{}", again.log);
 
@@ -288,7 +287,7 @@ fn messages_of_github_run_no_workflow_commands_at_any_log_level() {
     let body = json!({ "message": "a ##[error]x\n::error::y\r::set-output name=x::z" });
     let create =
         |status| json!({ "method": "POST", "path": "/issues$", "status": status, "body": body });
-    // Behind a create of which nobody knows: the look whether it happened.
+    // After a request to create an issue without a known result: the request that checks the result.
     let look =
         json!({ "method": "GET", "path": "/issues$", "status": 403, "body": body, "skip": 2 });
     for faults in [json!([create(403)]), json!([create(422)]), json!([create(502), look])] {

@@ -7,8 +7,8 @@ use crate::pull_request::{allowlist_of, exemption};
 use stand_ins::github::Pull;
 use stand_ins::world::{ALLOWLIST, EMPTY, How, QUICK, Run, World};
 
-/// A repository in which an allowlist exempts `bob` and lets 180 days pass, and a pull request that
-/// leaves it alone. The workspace is empty.
+/// A repository with an allowlist that exempts `bob` and allows 180 days, and a pull request that does
+/// not change it. The workspace is empty.
 fn untouched() -> (World, Pull, String) {
     let world = World::new();
     world.user("bob", 150);

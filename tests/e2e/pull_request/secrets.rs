@@ -11,8 +11,8 @@ use stand_ins::world::{EMPTY, How, QUICK, Run, World};
 const TALKATIVE: [(&str, &str); 3] =
     [("RUST_LOG", "trace"), ("RUNNER_DEBUG", "1"), ("RUST_BACKTRACE", "full")];
 
-/// Looks for every secret there is, and for these, in everything that left the run; the lines that
-/// mask are for the runner alone.
+/// Searches all output of the run for every secret and for these texts. The lines that mask secrets are
+/// excluded, because only the runner reads them.
 fn assert_kept(world: &World, run: &Run, more: &[&str]) {
     let mut secrets = StandIn::shared().secrets();
     secrets.extend([world.repo.token(), world.repo.personal_token()].map(str::to_owned));

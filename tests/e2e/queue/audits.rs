@@ -82,7 +82,7 @@ fn in_a_job_the_outputs_and_the_summary_are_those_of_the_action() {
 }
 
 #[test]
-fn the_audit_of_a_pull_request_does_not_feed_the_queue() {
+fn the_audit_of_a_pull_request_does_not_update_the_queue() {
     let world = World::new();
     world.user("alice", 200);
     world.audit("a.json", 0);
@@ -246,7 +246,7 @@ fn an_audit_that_is_older_than_the_queue_is_refused_only_where_the_queue_is_writ
     assert!(run.log.contains("the queue knows of a newer one"), "{}", run.log);
 }
 
-/// The audits were judged by the proposal's own allowlist, and do not tell what that loosens.
+/// The audits were evaluated with the pull request's allowlist and cannot be compared with the base.
 #[test]
 fn audits_of_earlier_jobs_are_never_clean_in_a_pull_request_or_a_merge_group() {
     let world = World::new();
@@ -258,7 +258,7 @@ fn audits_of_earlier_jobs_are_never_clean_in_a_pull_request_or_a_merge_group() {
             let inputs = [("command", "publish"), ("audits", "audit.json"), ("fail-on", fail_on)];
             let how = How { event, pull: Some(&pull), inputs: &inputs, ..How::default() };
             let of_action = world.run(how);
-            // Of this job the event file does not even say what is proposed.
+            // The event payload of this job has no pull request.
             let of_command = world.publish_in_job(event, 0, &["audit.json", "--fail-on", fail_on]);
             for run in [of_action, of_command] {
                 let found = (run.code, run.output("gate"), run.output("result"));
@@ -313,13 +313,13 @@ fn standard_input_is_an_audit_and_outside_of_actions_the_mode_must_be_given() {
 }
 
 #[test]
-fn without_a_token_or_a_repository_the_run_says_what_to_give() {
+fn a_missing_token_or_repository_is_reported_with_a_hint() {
     let world = World::new();
     world.audit("a.json", 0);
     let arguments = ["publish", "a.json", "--publish", "issue", "--now", &world.moment(0)];
     let ran = world.sandbox.run(&arguments);
     assert_eq!(ran.code, 2, "{}", ran.stderr);
-    assert!(ran.stderr.contains("no token for GitHub"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("there is no GitHub token"), "{}", ran.stderr);
     assert!(ran.stderr.contains("GITHUB_TOKEN"), "{}", ran.stderr);
     let mut command = world.sandbox.command(&arguments);
     command.env("GITHUB_TOKEN", world.repo.token()).env("GITHUB_API_URL", world.repo.api_url());
