@@ -283,7 +283,8 @@ fn remediation_is_refused_on_pull_requests_and_other_branches() {
         let inputs = [("command", "remediate"), ("task", mode)];
         for event in ["pull_request", "merge_group", "pull_request_target"] {
             let refused = jobs.of_pull(DUE, event, Some(&pull), &inputs);
-            refused.is_refused(&jobs, &format!("the event is `{event}`"));
+            refused
+                .is_refused(&jobs, &format!("remediation is not allowed for the event `{event}`"));
         }
         let mut command = jobs.world.sandbox.command(&["action", "remediate", "--task", mode]);
         command.env("GITHUB_REF", "refs/heads/topic");
@@ -302,7 +303,7 @@ fn a_plan_is_refused_in_a_public_repository() {
     let jobs = Jobs::with_a_key_that_is_due("public");
     for event in ["schedule", "push"] {
         let refused = jobs.action(DUE, event, &[("command", "remediate"), ("task", "plan")]);
-        refused.is_refused(&jobs, "is public");
+        refused.is_refused(&jobs, "is not known to be private");
         assert!(!refused.log.contains("ci-deploy"), "{}", refused.log);
     }
     let inputs = [("command", "remediate"), ("task", "plan"), ("allow-public", "true")];
@@ -314,9 +315,10 @@ fn a_plan_is_refused_in_a_public_repository() {
 fn the_command_in_a_job_has_the_same_checks() {
     // Without a token, the visibility comes from the event.
     let public = Jobs::with_a_key_that_is_due("public");
-    public.command(DUE, "push", &[]).is_refused(&public, "is public");
+    public.command(DUE, "push", &[]).is_refused(&public, "is not known to be private");
     let jobs = Jobs::with_a_key_that_is_due("private");
-    jobs.command(DUE, "schedule", &[]).is_refused(&jobs, "there is no token to ask with");
+    jobs.command(DUE, "schedule", &[])
+        .is_refused(&jobs, "it cannot be requested without a GitHub token");
 
     let plan = jobs.command(DUE, "push", &["--output", "plan.json"]);
     assert_eq!((plan.code, plan.output("change-count")), (0, "1"), "{}", plan.log);
