@@ -163,7 +163,7 @@ fn an_audit_that_is_older_than_the_memory_writes_nothing() {
         [publish(&world, 1, &["old.json"]), world.publish_in_job("schedule", 1, &["old.json"])]
     {
         assert_eq!((run.code, run.acts()), (4, vec![]), "{}", run.log);
-        assert!(run.log.contains("the queue knows of a newer one"), "{}", run.log);
+        assert!(run.log.contains("the queue has newer evidence"), "{}", run.log);
         assert!(["", "error"].contains(&run.output("result")), "{}", run.output("result"));
     }
     assert_eq!(world.index(), before);
@@ -240,10 +240,10 @@ fn an_audit_that_is_older_than_the_queue_is_refused_only_where_the_queue_is_writ
         How { event: "pull_request", pull: Some(&pull), inputs: &inputs, day: 1, ..How::default() };
     let run = world.run(how);
     assert_eq!((run.code, run.output("result")), (3, "incomplete"), "{}", run.log);
-    assert!(!run.log.contains("the queue knows of a newer one"), "{}", run.log);
+    assert!(!run.log.contains("the queue has newer evidence"), "{}", run.log);
     let run = publish(&world, 1, &["pull.json", "--max-evidence-age", "2"]);
     assert_eq!((run.code, run.acts()), (4, vec![]), "{}", run.log);
-    assert!(run.log.contains("the queue knows of a newer one"), "{}", run.log);
+    assert!(run.log.contains("the queue has newer evidence"), "{}", run.log);
 }
 
 /// The audits were judged by the proposal's own allowlist, and do not tell what that loosens.

@@ -21,10 +21,11 @@ fn the_plan_is_printed_and_stands_in_the_summary() {
     let world = World::new();
     world.user("alice", 200);
     let dry = &[("dry-run", "true")];
-    let index = "create issue \"IAM credentials to remediate\", the index: 1 open";
+    let index = "create issue \"IAM credentials to remediate\", the queue issue: 1 open";
     let run = world.day_with(0, dry);
-    let label = "make sure of the label \"iam-stocktake\"";
-    let number = "write the index's number into the description of the label \"iam-stocktake\"";
+    let label = "create the label \"iam-stocktake\" if it does not exist";
+    let number =
+        "store the number of the queue issue in the description of the label \"iam-stocktake\"";
     told(&run, &[label, index, number]);
     assert_eq!((run.output("issue-number"), run.output("new-count")), ("", "1"));
     assert_eq!(world.repo.issues(), []);
@@ -37,7 +38,7 @@ fn the_plan_is_printed_and_stands_in_the_summary() {
     world.user("bob", 150);
     let before = world.index();
     let run = world.day_with(1, dry);
-    told(&run, &["edit and comment on issue #1, the index: 2 open"]);
+    told(&run, &["edit and comment on issue #1, the queue issue: 2 open"]);
     assert_eq!((run.output("new-count"), run.output("stale-count")), ("1", "2"));
     assert_eq!(world.index(), before);
 }

@@ -234,7 +234,7 @@ fn where_github_does_not_say_who_can_be_assigned_the_issue_is_made_all_the_same(
     let run = world.day_with(0, &[("assignees", "octocat, left-the-company")]);
     assert_eq!(run.code, 0, "{}", run.log);
     assert_eq!(world.index().assignees, [""; 0]);
-    let warning = "warning: nobody was assigned, of octocat, left-the-company: ";
+    let warning = "warning: no one was assigned. Requested: octocat, left-the-company. GitHub: ";
     assert!(run.log.contains(warning), "{}", run.log);
 }
 

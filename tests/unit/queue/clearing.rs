@@ -82,8 +82,8 @@ fn an_audit_that_is_older_than_the_memory_is_refused() {
     let refused = desk.try_run("2026-07-02", &[Audit::on("2026-06-30", &[])]).unwrap_err();
     assert_eq!(
         refused.to_string(),
-        "the evidence in the audit of account 111122223333 is of 2026-06-30 06:00:00 UTC, and the \
-         queue knows of a newer one, of 2026-07-01 06:00:00 UTC"
+        "the evidence in the audit of account 111122223333 is from 2026-06-30 06:00:00 UTC, but \
+         the queue has newer evidence, from 2026-07-01 06:00:00 UTC"
     );
     assert_eq!(desk.index().body, before.issues[&1].shown.body);
     // The same audit again says nothing new, and another account is another matter.
@@ -163,7 +163,7 @@ fn where_evidence_is_missing_nothing_is_called_done() {
     assert!(page.contains(warning), "{page}");
     // Once it was had, the index can be closed.
     let ran = desk.run("2026-07-02", &[Audit::on("2026-07-02", &[])]);
-    assert_eq!(ran.plan, "edit and close as completed issue #1, the index: 0 open\n");
+    assert_eq!(ran.plan, "edit and close as completed issue #1, the queue issue: 0 open\n");
 }
 
 #[test]

@@ -46,19 +46,19 @@ fn live_through(desk: &mut Desk, days: &[Day<'_>]) -> Vec<(String, Ran)> {
 }
 
 const ONE_ISSUE: [&str; 11] = [
-    "make sure of the label \"iam-stocktake\"\nmake sure of the label \"security\"\n\
-     create issue \"IAM credentials to remediate\", the index: 2 open\n\
-     write the index's number into the description of the label \"iam-stocktake\"\n",
+    "create the label \"iam-stocktake\" if it does not exist\ncreate the label \"security\" if it does not exist\n\
+     create issue \"IAM credentials to remediate\", the queue issue: 2 open\n\
+     store the number of the queue issue in the description of the label \"iam-stocktake\"\n",
     NOTHING,
-    "edit issue #1, the index: 2 open\n",
-    "edit and comment on issue #1, the index: 3 open\n",
-    "edit issue #1, the index: 2 open\n",
-    "edit issue #1, the index: 1 open\n",
-    "edit and comment on issue #1, the index: 2 open\n",
-    "edit and comment on issue #1, the index: 2 open\n",
+    "edit issue #1, the queue issue: 2 open\n",
+    "edit and comment on issue #1, the queue issue: 3 open\n",
+    "edit issue #1, the queue issue: 2 open\n",
+    "edit issue #1, the queue issue: 1 open\n",
+    "edit and comment on issue #1, the queue issue: 2 open\n",
+    "edit and comment on issue #1, the queue issue: 2 open\n",
     NOTHING,
-    "edit and close as completed issue #1, the index: 0 open\n",
-    "edit and reopen and comment on issue #1, the index: 1 open\n",
+    "edit and close as completed issue #1, the queue issue: 0 open\n",
+    "edit and reopen and comment on issue #1, the queue issue: 1 open\n",
 ];
 
 #[test]
@@ -101,24 +101,24 @@ fn each_user_has_an_issue_that_opens_and_closes_with_their_findings() {
     let pages = live_through(
         &mut desk,
         &days([
-            "make sure of the label \"iam-stocktake\"\nmake sure of the label \"security\"\n\
+            "create the label \"iam-stocktake\" if it does not exist\ncreate the label \"security\" if it does not exist\n\
              create issue \"IAM user alice of account 111122223333: credentials to remediate\"\n\
              create issue \"IAM user bob of account 111122223333: credentials to remediate\"\n\
-             create issue \"IAM credentials to remediate\", the index: 2 open\n\
-             write the index's number into the description of the label \"iam-stocktake\"\n",
+             create issue \"IAM credentials to remediate\", the queue issue: 2 open\n\
+             store the number of the queue issue in the description of the label \"iam-stocktake\"\n",
             NOTHING,
-            "edit issue #3, the index: 2 open\n",
-            "make sure of the label \"iam-stocktake\"\nmake sure of the label \"security\"\n\
+            "edit issue #3, the queue issue: 2 open\n",
+            "create the label \"iam-stocktake\" if it does not exist\ncreate the label \"security\" if it does not exist\n\
              create issue \"IAM user carol of account 111122223333: credentials to remediate\"\n\
-             edit and comment on issue #3, the index: 3 open\n",
-            "edit and close as completed issue #1\nedit issue #3, the index: 2 open\n",
-            "edit and close as completed issue #4\nedit issue #3, the index: 1 open\n",
-            "edit and reopen issue #4\nedit and comment on issue #3, the index: 2 open\n",
-            "edit issue #2\nedit and comment on issue #3, the index: 2 open\n",
+             edit and comment on issue #3, the queue issue: 3 open\n",
+            "edit and close as completed issue #1\nedit issue #3, the queue issue: 2 open\n",
+            "edit and close as completed issue #4\nedit issue #3, the queue issue: 1 open\n",
+            "edit and reopen issue #4\nedit and comment on issue #3, the queue issue: 2 open\n",
+            "edit issue #2\nedit and comment on issue #3, the queue issue: 2 open\n",
             NOTHING,
             "edit and close as completed issue #2\nedit and close as completed issue #4\n\
-             edit and close as completed issue #3, the index: 0 open\n",
-            "edit and reopen issue #1\nedit and reopen and comment on issue #3, the index: 1 open\n",
+             edit and close as completed issue #3, the queue issue: 0 open\n",
+            "edit and reopen issue #1\nedit and reopen and comment on issue #3, the queue issue: 1 open\n",
         ]),
     );
     insta::assert_snapshot!("per_user_index", pages[3].0);
@@ -197,12 +197,12 @@ fn every_rule_has_its_words() {
 fn a_clean_account_gets_an_index_that_is_closed_at_once() {
     let mut desk = desk();
     let ran = desk.run("2026-07-01", &[Audit::on("2026-07-01", &[])]);
-    assert!(ran.plan.contains("the index: 0 open; and close it\n"), "{}", ran.plan);
+    assert!(ran.plan.contains("the queue issue: 0 open; and close it\n"), "{}", ran.plan);
     assert_eq!(desk.index().state_reason.as_deref(), Some("completed"));
     assert_eq!(desk.run("2026-07-02", &[Audit::on("2026-07-02", &[])]).plan, NOTHING);
     let found = [password("alice")];
     let ran = desk.run("2026-07-03", &[Audit::on("2026-07-03", &found)]);
-    assert_eq!(ran.plan, "edit and reopen and comment on issue #1, the index: 1 open\n");
+    assert_eq!(ran.plan, "edit and reopen and comment on issue #1, the queue issue: 1 open\n");
 }
 
 #[test]

@@ -66,7 +66,10 @@ fn what_was_listed_when_a_person_closed_as_not_planned_is_acknowledged() {
     let mut desk = busy(desk());
     desk.tracker.close(1, "not_planned", on("2026-07-05"));
     let ran = desk.run("2026-07-06", &[alice_and_bob("2026-07-06")]);
-    assert_eq!((ran.plan.as_str(), ran.said.len()), ("edit issue #1, the index: 2 open\n", 0));
+    assert_eq!(
+        (ran.plan.as_str(), ran.said.len()),
+        ("edit issue #1, the queue issue: 2 open\n", 0)
+    );
     let page = desk.page();
     assert!(page.contains("**2 open findings** for 2 users; 2 closed without an exemption."));
     assert_eq!(page.matches("**closed without an exemption**").count(), 2, "{page}");
@@ -84,12 +87,12 @@ fn a_new_finding_opens_what_was_closed_as_not_planned_and_its_end_closes_it_agai
     let with_carol =
         |day: &str| Audit::on(day, &[password("alice"), access_key("bob"), access_key("carol")]);
     let ran = desk.run("2026-07-06", &[with_carol("2026-07-06")]);
-    assert_eq!(ran.plan, "edit and reopen and comment on issue #1, the index: 3 open\n");
+    assert_eq!(ran.plan, "edit and reopen and comment on issue #1, the queue issue: 3 open\n");
     assert!(!ran.said[0].contains("alice") && ran.said[0].contains("carol"), "{:?}", ran.said);
     let page = desk.page();
     assert!(page.contains("3 open findings** for 3 users; 2 closed without an exemption"));
     let ran = desk.run("2026-07-08", &[alice_and_bob("2026-07-08")]);
-    assert_eq!(ran.plan, "edit and close as not planned issue #1, the index: 2 open\n");
+    assert_eq!(ran.plan, "edit and close as not planned issue #1, the queue issue: 2 open\n");
     assert_eq!(desk.run("2026-07-09", &[alice_and_bob("2026-07-09")]).plan, NOTHING);
 }
 
@@ -99,7 +102,7 @@ fn an_acknowledged_finding_that_is_cleared_and_comes_back_is_open_again() {
     desk.tracker.close(1, "not_planned", on("2026-07-05"));
     desk.run("2026-07-06", &[Audit::on("2026-07-06", &[access_key("bob")])]);
     let ran = desk.run("2026-07-07", &[alice_and_bob("2026-07-07")]);
-    assert_eq!(ran.plan, "edit and reopen and comment on issue #1, the index: 2 open\n");
+    assert_eq!(ran.plan, "edit and reopen and comment on issue #1, the queue issue: 2 open\n");
 }
 
 #[test]
@@ -109,7 +112,7 @@ fn a_person_who_opens_the_index_again_takes_the_acknowledgement_back() {
     desk.run("2026-07-06", &[alice_and_bob("2026-07-06")]);
     desk.tracker.reopen(1);
     let ran = desk.run("2026-07-07", &[alice_and_bob("2026-07-07")]);
-    assert_eq!(ran.plan, "edit issue #1, the index: 2 open\n");
+    assert_eq!(ran.plan, "edit issue #1, the queue issue: 2 open\n");
     assert!(!desk.page().contains("closed without an exemption"));
     assert_eq!(desk.run("2026-07-08", &[alice_and_bob("2026-07-08")]).plan, NOTHING);
 }
@@ -119,7 +122,7 @@ fn closed_as_completed_while_findings_stand_is_opened_with_one_comment() {
     let mut desk = busy(desk());
     desk.tracker.close(1, "completed", on("2026-07-05"));
     let ran = desk.run("2026-07-06", &[alice_and_bob("2026-07-06")]);
-    assert_eq!(ran.plan, "reopen and comment on issue #1, the index: 2 open\n");
+    assert_eq!(ran.plan, "reopen and comment on issue #1, the queue issue: 2 open\n");
     assert!(ran.said[0].starts_with("Reopened because"), "{:?}", ran.said);
     assert_eq!(ran.said.len(), 1);
     assert_eq!(desk.run("2026-07-07", &[alice_and_bob("2026-07-07")]).plan, NOTHING);
@@ -135,13 +138,13 @@ fn closing_the_issue_of_one_user_as_not_planned_acknowledges_that_users_findings
     let mut desk = busy(desk_per_user());
     desk.tracker.close(1, "not_planned", on("2026-07-05"));
     let ran = desk.run("2026-07-06", &[alice_and_bob("2026-07-06")]);
-    assert_eq!(ran.plan, "edit issue #3, the index: 2 open\n");
+    assert_eq!(ran.plan, "edit issue #3, the queue issue: 2 open\n");
     assert!(desk.page().contains("for 2 users; 1 closed without an exemption."));
     assert_eq!(desk.run("2026-07-07", &[alice_and_bob("2026-07-07")]).plan, NOTHING);
     // Opening it again takes that back.
     desk.tracker.reopen(1);
     let ran = desk.run("2026-07-08", &[alice_and_bob("2026-07-08")]);
-    assert_eq!(ran.plan, "edit issue #3, the index: 2 open\n");
+    assert_eq!(ran.plan, "edit issue #3, the queue issue: 2 open\n");
     assert_eq!(desk.run("2026-07-09", &[alice_and_bob("2026-07-09")]).plan, NOTHING);
     assert!(desk.tracker.issue(1).is_open);
 }
@@ -154,7 +157,7 @@ fn closing_the_index_as_not_planned_closes_the_issues_of_users_too() {
     assert_eq!(
         ran.plan,
         "edit and close as not planned issue #1\nedit and close as not planned issue #2\n\
-         edit issue #3, the index: 2 open\n"
+         edit issue #3, the queue issue: 2 open\n"
     );
     assert_eq!(desk.run("2026-07-07", &[alice_and_bob("2026-07-07")]).plan, NOTHING);
 }
@@ -184,7 +187,7 @@ fn a_body_that_somebody_edited_is_restored_at_the_next_run() {
         let body = desk.index().body.clone();
         desk.index().body = edit(body.clone());
         let ran = desk.run("2026-07-02", &[alice_and_bob("2026-07-02")]);
-        assert_eq!(ran.plan, "edit issue #1, the index: 2 open\n", "{what}");
+        assert_eq!(ran.plan, "edit issue #1, the queue issue: 2 open\n", "{what}");
         let as_before = body.replace("Last checked: 2026-07-01", "Last checked: 2026-07-02");
         assert_eq!(desk.page(), markers::without_state_block(&as_before), "{what}");
         assert!(!desk.index().body.contains("Hello"), "{what}");
@@ -208,7 +211,7 @@ fn a_label_that_was_taken_away_is_put_back() {
     let ran = desk.run("2026-07-02", &[alice_and_bob("2026-07-02")]);
     assert_eq!(
         ran.plan,
-        "make sure of the label \"iam-stocktake\"\nmake sure of the label \"security\"\n\
+        "create the label \"iam-stocktake\" if it does not exist\ncreate the label \"security\" if it does not exist\n\
          label issue #3: [\"iam-stocktake\"]\nlabel issue #1: [\"iam-stocktake\"]\n"
     );
     assert_eq!(desk.run("2026-07-03", &[alice_and_bob("2026-07-03")]).plan, NOTHING);
@@ -238,7 +241,7 @@ fn of_twins_the_lowest_number_stays() {
     let duplicate = desk.index().body.clone();
     desk.tracker.create("IAM credentials to remediate", &duplicate, &["iam-stocktake".to_owned()]);
     let ran = desk.run("2026-07-02", &[alice_and_bob("2026-07-02")]);
-    assert_eq!(ran.plan, "close issue #2, the twin of #1\n");
+    assert_eq!(ran.plan, "close issue #2, a duplicate of #1\n");
     assert_eq!(ran.said, ["Two runs created this issue at the same time. It continues in #1."]);
     assert_eq!(desk.run("2026-07-03", &[alice_and_bob("2026-07-03")]).plan, NOTHING);
     assert!(desk.tracker.issue(1).is_open);
@@ -250,7 +253,7 @@ fn twins_of_users_issues_are_closed_too() {
     let duplicate = desk.tracker.issue(2).body.clone();
     desk.tracker.create("bob", &duplicate, &["iam-stocktake".to_owned()]);
     let ran = desk.run("2026-07-02", &[alice_and_bob("2026-07-02")]);
-    assert_eq!(ran.plan, "close issue #4, the twin of #2\n");
+    assert_eq!(ran.plan, "close issue #4, a duplicate of #2\n");
 }
 
 #[test]

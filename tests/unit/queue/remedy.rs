@@ -46,7 +46,7 @@ fn a_notice_that_comes_later_is_written_once_and_ticks_stay() {
     desk.index().body = ticked;
     let later = || [access_key("bob").remedy("notified", "2026-07-02", DEACTIVATE)];
     let ran = desk.run("2026-07-02", &[Audit::on("2026-07-02", &later())]);
-    assert_eq!(ran.plan, "edit issue #1, the index: 1 open\n");
+    assert_eq!(ran.plan, "edit issue #1, the queue issue: 1 open\n");
     let page = desk.page();
     assert!(page.contains("- [x] `bob`") && page.contains("Notified 2026-07-02"), "{page}");
     assert_eq!(desk.run("2026-07-03", &[Audit::on("2026-07-03", &later())]).plan, NOTHING);
@@ -85,7 +85,7 @@ fn the_issue_of_a_user_says_what_the_user_has_and_what_to_do_by_when() {
     // Another group is written there, and remembered.
     let moved = || [password("alice").in_groups(&["staff"])];
     let ran = desk.run("2026-07-03", &[Audit::on("2026-07-03", &moved())]);
-    assert_eq!(ran.plan, "edit issue #1\nedit issue #2, the index: 1 open\n");
+    assert_eq!(ran.plan, "edit issue #1\nedit issue #2, the queue issue: 1 open\n");
     let body = desk.tracker.issue(1).body.clone();
     assert!(body.contains("group `staff`; attached"), "{body}");
     assert_eq!(desk.run("2026-07-04", &[Audit::on("2026-07-04", &moved())]).plan, NOTHING);
