@@ -4,6 +4,7 @@
 mod audits;
 mod bots;
 mod dry_run;
+mod duplicates;
 mod faults;
 mod identity;
 mod keeps;
@@ -18,4 +19,3 @@ mod people;
 mod runner;
 mod settings;
 mod ssh_keys;
-mod twins;

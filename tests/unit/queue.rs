@@ -10,27 +10,27 @@ mod hostile;
 mod large;
 mod life;
 mod markdown;
-mod memory;
 mod number;
 mod pages;
 mod people;
 mod pull_request;
-mod remedy;
+mod remediation;
+mod state;
 mod tracker;
 
 use audits::{ACCOUNT, Audit, Found, OTHER_ACCOUNT, access_key, on, password};
 use iam_stocktake::audit::FindingId;
 use iam_stocktake::templates::Language;
-use tracker::{Desk, Ran};
+use tracker::{Harness, QueueRun};
 
-/// A desk in English that keeps one issue.
-fn desk() -> Desk {
-    Desk::new(Language::English, false)
+/// A harness in English that keeps one issue.
+fn harness() -> Harness {
+    Harness::new(Language::English, false)
 }
 
-/// A desk in English that keeps an issue for each user as well.
-fn desk_per_user() -> Desk {
-    Desk::new(Language::English, true)
+/// A harness in English that keeps an issue for each user as well.
+fn harness_per_user() -> Harness {
+    Harness::new(Language::English, true)
 }
 
 const NOTHING: &str = "nothing to change\n";

@@ -28,7 +28,7 @@ fn edited(world: &World, from: &str, to: &str, edit: impl Fn(&mut Value)) {
 }
 
 #[test]
-fn a_matrix_of_jobs_feeds_one_queue() {
+fn matrix_of_jobs_publishes_into_one_queue() {
     let world = World::new();
     world.user("alice", 200);
     // One audit is the command line's, one the action's own report.
@@ -54,7 +54,7 @@ fn a_matrix_of_jobs_feeds_one_queue() {
 }
 
 #[test]
-fn an_audit_with_a_name_that_nobody_can_have_is_refused() {
+fn rejects_an_audit_with_an_invalid_user_name() {
     let world = World::new();
     world.user("alice", 200);
     world.audit("a.json", 0);
@@ -67,7 +67,7 @@ fn an_audit_with_a_name_that_nobody_can_have_is_refused() {
 }
 
 #[test]
-fn in_a_job_the_outputs_and_the_summary_are_those_of_the_action() {
+fn publish_in_a_job_sets_outputs_and_summary() {
     let world = World::new();
     world.user("alice", 200);
     world.audit("a.json", 0);
@@ -82,7 +82,7 @@ fn in_a_job_the_outputs_and_the_summary_are_those_of_the_action() {
 }
 
 #[test]
-fn the_audit_of_a_pull_request_does_not_feed_the_queue() {
+fn audit_of_a_pull_request_is_not_published_into_the_queue() {
     let world = World::new();
     world.user("alice", 200);
     world.audit("a.json", 0);
@@ -98,7 +98,7 @@ fn the_audit_of_a_pull_request_does_not_feed_the_queue() {
 }
 
 #[test]
-fn the_actions_own_report_says_which_event_made_it() {
+fn report_of_the_action_names_its_event() {
     let world = World::new();
     world.user("alice", 200);
     world.day(0, EMPTY);
@@ -113,7 +113,7 @@ fn the_actions_own_report_says_which_event_made_it() {
 }
 
 #[test]
-fn what_is_no_audit_is_refused_and_all_of_them_are_named() {
+fn rejects_all_invalid_audits_by_name() {
     let world = World::new();
     world.user("alice", 200);
     world.audit("a.json", 0);
@@ -141,7 +141,7 @@ fn what_is_no_audit_is_refused_and_all_of_them_are_named() {
 }
 
 #[test]
-fn two_audits_of_one_account_are_refused() {
+fn rejects_two_audits_of_one_account() {
     let world = World::new();
     world.user("alice", 200);
     world.audit("a.json", 0);
@@ -153,7 +153,7 @@ fn two_audits_of_one_account_are_refused() {
 }
 
 #[test]
-fn an_audit_that_is_older_than_the_memory_writes_nothing() {
+fn audit_older_than_the_queue_state_writes_nothing() {
     let world = World::new();
     world.user("alice", 200);
     world.audit("old.json", 0);
@@ -170,7 +170,7 @@ fn an_audit_that_is_older_than_the_memory_writes_nothing() {
 }
 
 #[test]
-fn an_audit_of_the_day_before_yesterday_adds_findings_and_clears_none() {
+fn two_day_old_audit_adds_findings_and_clears_none() {
     let world = World::new();
     world.user("alice", 200);
     world.day(0, EMPTY);
@@ -184,7 +184,7 @@ fn an_audit_of_the_day_before_yesterday_adds_findings_and_clears_none() {
 }
 
 #[test]
-fn old_evidence_and_no_evidence_are_never_clean_wherever_they_are_published() {
+fn old_or_missing_evidence_is_never_clean() {
     let world = World::new();
     world.audit("audit.json", 0);
     edited(&world, "audit.json", "none.json", |audit| audit["accounts"] = json!([]));
@@ -224,7 +224,7 @@ fn old_evidence_and_no_evidence_are_never_clean_wherever_they_are_published() {
 }
 
 #[test]
-fn an_audit_that_is_older_than_the_queue_is_refused_only_where_the_queue_is_written() {
+fn older_audits_are_rejected_only_when_the_queue_is_written() {
     let world = World::new();
     world.user("alice", 200);
     world.audit("old.json", 0);
@@ -248,7 +248,7 @@ fn an_audit_that_is_older_than_the_queue_is_refused_only_where_the_queue_is_writ
 
 /// The audits were judged by the proposal's own allowlist, and do not tell what that loosens.
 #[test]
-fn audits_of_earlier_jobs_are_never_clean_in_a_pull_request_or_a_merge_group() {
+fn audits_of_earlier_jobs_are_incomplete_in_pull_requests_and_merge_groups() {
     let world = World::new();
     world.audit("audit.json", 0);
     world.day(0, EMPTY);
@@ -272,7 +272,7 @@ fn audits_of_earlier_jobs_are_never_clean_in_a_pull_request_or_a_merge_group() {
 }
 
 #[test]
-fn a_job_that_failed_makes_the_run_incomplete_and_the_others_are_published() {
+fn failed_job_makes_the_run_incomplete_and_others_are_published() {
     let world = World::new();
     world.user("alice", 200);
     world.audit("a.json", 0);
@@ -292,7 +292,7 @@ fn a_job_that_failed_makes_the_run_incomplete_and_the_others_are_published() {
 }
 
 #[test]
-fn standard_input_is_an_audit_and_outside_of_actions_the_mode_must_be_given() {
+fn reads_standard_input_and_requires_a_mode_outside_actions() {
     let world = World::new();
     world.user("alice", 200);
     world.audit("a.json", 0);
@@ -313,7 +313,7 @@ fn standard_input_is_an_audit_and_outside_of_actions_the_mode_must_be_given() {
 }
 
 #[test]
-fn without_a_token_or_a_repository_the_run_says_what_to_give() {
+fn missing_token_or_repository_is_named() {
     let world = World::new();
     world.audit("a.json", 0);
     let arguments = ["publish", "a.json", "--publish", "issue", "--now", &world.moment(0)];

@@ -6,7 +6,7 @@ use stand_ins::github::Exchange;
 use stand_ins::world::{EMPTY, Run, World};
 
 /// Holds that a run has read and not written, and has told of each of these changes.
-fn told(run: &Run, changes: &[&str]) {
+fn assert_planned(run: &Run, changes: &[&str]) {
     assert_eq!((run.code, run.acts()), (0, vec![]), "{}", run.log);
     let plan: Vec<_> = run.log.lines().filter(|line| line.contains(": would ")).collect();
     assert_eq!(plan.len(), changes.len(), "{}", run.log);
@@ -17,7 +17,7 @@ fn told(run: &Run, changes: &[&str]) {
 }
 
 #[test]
-fn the_plan_is_printed_and_stands_in_the_summary() {
+fn dry_run_prints_the_plan_in_log_and_summary() {
     let world = World::new();
     world.user("alice", 200);
     let dry = &[("dry-run", "true")];
@@ -26,25 +26,25 @@ fn the_plan_is_printed_and_stands_in_the_summary() {
     let label = "create the label \"iam-stocktake\" if it does not exist";
     let number =
         "store the number of the queue issue in the description of the label \"iam-stocktake\"";
-    told(&run, &[label, index, number]);
+    assert_planned(&run, &[label, index, number]);
     assert_eq!((run.output("issue-number"), run.output("new-count")), ("", "1"));
     assert_eq!(world.repo.issues(), []);
 
     world.day(0, EMPTY);
     let run = world.day_with(1, dry);
-    told(&run, &["nothing to change"]);
+    assert_planned(&run, &["nothing to change"]);
     assert_eq!(run.output("issue-number"), "1");
 
     world.user("bob", 150);
     let before = world.index();
     let run = world.day_with(1, dry);
-    told(&run, &["edit and comment on issue #1, the queue issue: 2 open"]);
+    assert_planned(&run, &["edit and comment on issue #1, the queue issue: 2 open"]);
     assert_eq!((run.output("new-count"), run.output("stale-count")), ("1", "2"));
     assert_eq!(world.index(), before);
 }
 
 #[test]
-fn every_kind_of_change_is_told() {
+fn dry_run_prints_every_kind_of_change() {
     let world = World::new();
     world.user("alice", 200);
     world.user("bob", 150);
@@ -62,7 +62,7 @@ fn every_kind_of_change_is_told() {
 }
 
 #[test]
-fn publish_tells_its_plan_too() {
+fn dry_run_of_publish_prints_the_plan() {
     let world = World::new();
     world.user("alice", 200);
     world.audit("audit.json", 0);

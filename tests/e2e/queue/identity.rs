@@ -52,7 +52,7 @@ fn every_kind_of_token_keeps_one_queue_and_one_comment() {
 }
 
 #[test]
-fn every_kind_of_token_keeps_one_issue_for_each_user() {
+fn every_kind_of_token_keeps_one_issue_per_user() {
     for kind in 0..3 {
         let world = World::new();
         world.user("alice", 200);
@@ -77,7 +77,7 @@ fn say_nothing(world: &World) {
 }
 
 #[test]
-fn where_github_does_not_say_whose_the_token_is_the_author_of_what_is_created_does() {
+fn author_of_a_new_issue_identifies_the_token() {
     let world = World::new();
     world.user("alice", 200);
     say_nothing(&world);
@@ -112,7 +112,7 @@ fn where_github_does_not_say_whose_the_token_is_the_author_of_what_is_created_do
 }
 
 #[test]
-fn a_comment_of_our_own_that_was_made_twice_is_one_again() {
+fn duplicate_comments_are_removed() {
     let world = World::new();
     world.user("alice", 200);
     world.day(0, EMPTY);
@@ -131,7 +131,7 @@ fn a_comment_of_our_own_that_was_made_twice_is_one_again() {
 }
 
 #[test]
-fn a_schedule_and_a_check_with_different_tokens_name_the_author_of_the_queue() {
+fn different_tokens_need_the_queue_author() {
     for is_app in [true, false] {
         let world = World::new();
         world.user("alice", 200);
@@ -155,7 +155,7 @@ fn a_schedule_and_a_check_with_different_tokens_name_the_author_of_the_queue() {
 }
 
 #[test]
-fn a_queue_whose_token_changes_hands_goes_on_where_the_old_account_is_named() {
+fn queue_continues_with_a_new_token_and_the_queue_author() {
     let world = World::new();
     world.user("alice", 200);
     world.user("bob", 150);
@@ -179,7 +179,7 @@ fn a_queue_whose_token_changes_hands_goes_on_where_the_old_account_is_named() {
 }
 
 #[test]
-fn with_an_app_s_token_another_workflow_of_the_repository_forges_no_queue() {
+fn other_workflows_cannot_forge_the_queue_of_an_app_token() {
     let world = World::new();
     world.user("alice", 200);
     let app = world.repo.app_token().to_owned();
@@ -211,7 +211,7 @@ fn with_an_app_s_token_another_workflow_of_the_repository_forges_no_queue() {
 }
 
 #[test]
-fn an_older_issue_with_a_copied_body_is_not_adopted() {
+fn older_issue_with_a_copied_body_is_ignored() {
     // The queue of another repository, whose number is another.
     let source = World::new();
     source.user("alice", 200);

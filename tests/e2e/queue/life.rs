@@ -83,7 +83,7 @@ fn live(world: &World, mode: &str, steps: Vec<Step>) -> String {
         if step.name != "last checked" {
             pages.push_str(&written(world, &run, name));
         } else {
-            only_the_day_differs(world, &before, step.day);
+            assert_only_the_date_differs(world, &before, step.day);
         }
     }
     pages
@@ -109,7 +109,7 @@ fn written(world: &World, run: &Run, step: &str) -> String {
 }
 
 /// Holds that the pages are as before, but for the day of the last check.
-fn only_the_day_differs(world: &World, before: &[stand_ins::github::Issue], day: i64) {
+fn assert_only_the_date_differs(world: &World, before: &[stand_ins::github::Issue], day: i64) {
     let checked = |day| format!("Last checked: {}", world.date(day));
     for (before, after) in before.iter().zip(world.queue()) {
         let body = visible(&after.body).replace(&checked(day), &checked(0));
@@ -119,7 +119,7 @@ fn only_the_day_differs(world: &World, before: &[stand_ins::github::Issue], day:
 }
 
 #[test]
-fn a_queue_lives_from_the_first_finding_to_one_that_returns() {
+fn queue_issue_follows_findings_over_time() {
     let world = World::new();
     let silently: &[&str] = &["PATCH issues/1"];
     let aloud: &[&str] = &["POST issues/1/comments", "PATCH issues/1"];
@@ -148,7 +148,7 @@ fn a_queue_lives_from_the_first_finding_to_one_that_returns() {
 }
 
 #[test]
-fn with_an_issue_for_each_user_the_index_stands_beside_them() {
+fn user_issues_follow_findings_over_time() {
     let world = World::new();
     let acts: [&[&str]; 14] = [
         &[
@@ -195,7 +195,7 @@ fn with_an_issue_for_each_user_the_index_stands_beside_them() {
 }
 
 #[test]
-fn the_pages_are_lists_of_boxes_and_struck_lines_as_github_renders_them() {
+fn pages_render_as_task_lists_and_struck_lines() {
     let world = World::new();
     for (user, unused) in [("alice", 200), ("bob", 150), ("carol", 120)] {
         world.user(user, unused);

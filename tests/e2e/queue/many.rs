@@ -37,21 +37,21 @@ pub(crate) fn publish(world: &World, name: &str, day: i64, mode: &str) -> Run {
 }
 
 /// How many findings the index says that it has no room for.
-fn left_out(body: &str) -> usize {
+fn omitted_findings(body: &str) -> usize {
     let line = body.lines().find(|line| line.contains("not shown")).unwrap();
     let digits = |c: char| !c.is_ascii_digit();
     line.split(digits).find(|word| !word.is_empty()).unwrap().parse().unwrap()
 }
 
 #[test]
-fn five_thousand_findings_are_kept_though_a_page_shows_only_some() {
+fn five_thousand_findings_are_stored_and_some_are_shown() {
     let world = World::new();
     audit(&world, "first.json", MANY, 0);
     let run = publish(&world, "first.json", 0, "issue");
     assert_eq!(run.code, 0, "{}", run.log);
     let body = world.index().body;
     let page = rendered(&body);
-    assert_eq!(page.boxes.len() + left_out(&body), MANY);
+    assert_eq!(page.boxes.len() + omitted_findings(&body), MANY);
     assert!(page.boxes.len() > 100, "{}", page.boxes.len());
     // The longest disuse is not what is left out.
     assert_eq!(page.boxes[0].1, "user-0000");
@@ -79,11 +79,11 @@ fn five_thousand_findings_are_kept_though_a_page_shows_only_some() {
     let posts = run.acts().iter().filter(|act| act.starts_with("POST")).count();
     assert_eq!((posts, world.repo.comments(1).len()), (1, 2 * parts + 2), "{:?}", run.acts());
 
-    a_lost_part_is_damage(&world);
+    assert_lost_part_is_damage(&world);
 }
 
 #[test]
-fn a_memory_in_comments_is_found_again_by_every_kind_of_token_that_wrote_it() {
+fn every_kind_of_token_reads_its_state_in_comments() {
     let world = World::new();
     let tokens = [world.repo.token(), world.repo.app_token(), world.repo.personal_token()];
     let authors = ["github-actions[bot]", "acme-audit[bot]", "octocat"];
@@ -113,7 +113,7 @@ fn a_memory_in_comments_is_found_again_by_every_kind_of_token_that_wrote_it() {
 }
 
 /// Holds that a memory without one of its parts is neither all new nor nothing.
-fn a_lost_part_is_damage(world: &World) {
+fn assert_lost_part_is_damage(world: &World) {
     audit(world, "fifth.json", MANY + 2, 4);
     let body = world.index().body;
     let (_, list) = body.split_once(" parts=").unwrap();
@@ -121,12 +121,12 @@ fn a_lost_part_is_damage(world: &World) {
         list.split(' ').next().unwrap().split(',').map(|id| id.parse().unwrap()).collect();
     let part = world.repo.comments(1).into_iter().find(|it| it.id == ids[0]).unwrap();
     let person = world.repo.as_person();
-    for befall in [
+    for prepare in [
         &(|| person.edit_comment(ids[0], &part.body.replacen('A', "B", 1))) as &dyn Fn(),
         &|| person.edit_comment(ids[0], "Resolved."),
         &|| person.delete_comment(ids[0]),
     ] {
-        befall();
+        prepare();
         let run = publish(world, "fifth.json", 4, "issue");
         assert_eq!((run.code, run.acts()), (3, vec![]), "{}", run.log);
         assert!(run.log.contains("is damaged"), "{}", run.log);
@@ -135,7 +135,7 @@ fn a_lost_part_is_damage(world: &World) {
 }
 
 #[test]
-fn at_most_twenty_users_get_an_issue_in_a_run_and_the_others_in_later_ones() {
+fn each_run_creates_at_most_twenty_user_issues() {
     let world = World::new();
     audit(&world, "first.json", MANY, 0);
     let made = |run: &Run| -> Vec<String> {

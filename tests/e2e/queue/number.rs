@@ -27,7 +27,7 @@ fn described(run: &Run) -> Option<(String, String)> {
 }
 
 #[test]
-fn the_label_gets_the_number_once_the_first_state_is_written() {
+fn label_gets_the_number_after_the_first_state_is_written() {
     let world = World::new();
     world.user("alice", 200);
     let run = world.day(0, EMPTY);
@@ -45,9 +45,9 @@ fn the_label_gets_the_number_once_the_first_state_is_written() {
 
 /// Damages the queue, and holds that neither the gate nor the schedule goes on as if it were not
 /// there, and that deleting the label starts over.
-fn stops(name: &str, says: &str, befall: impl Fn(&World)) {
+fn assert_stops(name: &str, says: &str, prepare: impl Fn(&World)) {
     let (world, pull) = with_news();
-    befall(&world);
+    prepare(&world);
     for event in ["pull_request", "merge_group", "schedule"] {
         let pull = Some(&pull).filter(|_| event != "schedule");
         let run = world.run(How { event, pull, day: 1, ..How::default() });
@@ -69,8 +69,8 @@ fn stops(name: &str, says: &str, befall: impl Fn(&World)) {
 }
 
 #[test]
-fn a_queue_issue_without_its_first_line_stops_the_gate() {
-    stops("no first line", "does not start with the queue's marker", |world| {
+fn queue_issue_without_its_first_line_stops_the_gate() {
+    assert_stops("no first line", "does not start with the queue's marker", |world| {
         let body = world.index().body;
         let (_, rest) = body.split_once('\n').unwrap();
         world.repo.as_person().edit_body(1, rest);
@@ -78,38 +78,42 @@ fn a_queue_issue_without_its_first_line_stops_the_gate() {
 }
 
 #[test]
-fn a_queue_issue_with_an_empty_body_stops_the_gate() {
-    stops("empty", "does not start with the queue's marker", |world| {
+fn queue_issue_with_an_empty_body_stops_the_gate() {
+    assert_stops("empty", "does not start with the queue's marker", |world| {
         world.repo.as_person().edit_body(1, "");
     });
 }
 
 #[test]
-fn a_queue_issue_that_is_gone_stops_the_gate() {
+fn deleted_queue_issue_stops_the_gate() {
     // GitHub says 410 of what was deleted, 404 of what nobody may see, and leads on to what moved.
     let moved = json!({ "status": 200, "body": {
         "number": 7, "title": "t", "state": "open", "created_at": "2026-11-24T12:00:00Z",
         "user": { "login": "github-actions[bot]" },
     }});
     for answer in [json!({ "status": 410 }), json!({ "status": 404 }), moved] {
-        stops("gone", "the queue issue in the label's description does not exist", |world| {
-            let mut gone = answer.clone();
-            (gone["path"], gone["method"]) = (json!("/issues/1$"), json!("GET"));
-            world.repo.faults(json!([gone, { "hide": [1], "path": "/issues$" }]));
-        });
+        assert_stops(
+            "gone",
+            "the queue issue in the label's description does not exist",
+            |world| {
+                let mut gone = answer.clone();
+                (gone["path"], gone["method"]) = (json!("/issues/1$"), json!("GET"));
+                world.repo.faults(json!([gone, { "hide": [1], "path": "/issues$" }]));
+            },
+        );
     }
 }
 
 #[test]
-fn a_label_that_names_several_issues_stops_the_gate() {
-    stops("two numbers", "does not name exactly one queue issue", |world| {
+fn label_with_several_issues_stops_the_gate() {
+    assert_stops("two numbers", "does not name exactly one queue issue", |world| {
         world.repo.as_person().describe_label(LABEL, "#1, before #7");
     });
 }
 
 #[test]
-fn an_empty_state_in_the_issue_that_the_label_names_stops_the_gate() {
-    stops("an empty state", "has an empty queue state", |world| {
+fn empty_state_in_the_issue_of_the_label_stops_the_gate() {
+    assert_stops("an empty state", "has an empty queue state", |world| {
         // What an issue begins with whose run ended before it wrote the state.
         let other = World::new();
         other.user("alice", 200);
@@ -120,7 +124,7 @@ fn an_empty_state_in_the_issue_that_the_label_names_stops_the_gate() {
 }
 
 #[test]
-fn a_label_without_a_number_is_no_queue_yet_and_the_next_run_goes_on_in_its_issue() {
+fn next_run_continues_in_the_issue_of_a_label_without_a_number() {
     let (world, pull) = with_news();
     for description in ["", "IAM credentials that nobody uses"] {
         world.repo.as_person().describe_label(LABEL, description);
@@ -134,7 +138,7 @@ fn a_label_without_a_number_is_no_queue_yet_and_the_next_run_goes_on_in_its_issu
 }
 
 #[test]
-fn a_run_that_ends_at_any_write_of_the_first_day_leaves_one_queue_to_the_next() {
+fn first_run_that_ends_at_any_write_leaves_one_queue() {
     for (method, path) in [
         ("POST", "/labels$"),
         ("POST", "/issues$"),
@@ -154,7 +158,7 @@ fn a_run_that_ends_at_any_write_of_the_first_day_leaves_one_queue_to_the_next() 
 }
 
 #[test]
-fn other_issues_with_the_label_and_the_marker_are_never_the_queue() {
+fn other_issues_with_label_and_marker_are_not_the_queue() {
     let world = World::new();
     world.user("alice", 200);
     // Older than the queue, and labelled only later.
@@ -181,7 +185,7 @@ fn lagging(path: &str) -> serde_json::Value {
 }
 
 #[test]
-fn a_create_that_lists_show_late_is_made_once() {
+fn issues_that_lists_show_late_are_created_once() {
     let world = World::new();
     world.user("alice", 200);
     world.repo.faults(lagging("/issues$"));

@@ -32,7 +32,7 @@ fn named(ticked: bool, user: &str) -> (bool, String) {
 }
 
 #[test]
-fn a_ticked_box_stays_ticked_and_changes_nothing_else() {
+fn checked_box_stays_checked_and_changes_nothing_else() {
     let world = kept();
     tick(&world, 1, "alice");
     assert_eq!(world.day(1, EMPTY).acts(), [""; 0]);
@@ -43,7 +43,7 @@ fn a_ticked_box_stays_ticked_and_changes_nothing_else() {
 }
 
 #[test]
-fn a_box_that_is_ticked_while_a_run_is_about_to_write_stays_ticked() {
+fn box_that_is_checked_during_a_run_stays_checked() {
     let world = kept();
     world.user("carol", 300);
     // The run looks at the issue once more before it writes: there it is held.
@@ -70,7 +70,7 @@ fn a_box_that_is_ticked_while_a_run_is_about_to_write_stays_ticked() {
 }
 
 #[test]
-fn what_was_closed_as_not_planned_is_acknowledged_until_something_new_comes() {
+fn closing_as_not_planned_acknowledges_until_a_new_finding() {
     let world = kept();
     world.repo.as_person().close(1, "not_planned");
     let run = world.day(1, EMPTY);
@@ -92,7 +92,7 @@ fn what_was_closed_as_not_planned_is_acknowledged_until_something_new_comes() {
 }
 
 #[test]
-fn what_was_closed_as_completed_while_findings_stand_is_opened_again_with_one_comment() {
+fn queue_closed_as_completed_too_early_reopens_with_one_comment() {
     let world = kept();
     world.repo.as_person().close(1, "completed");
     let run = world.day(1, EMPTY);
@@ -102,7 +102,7 @@ fn what_was_closed_as_completed_while_findings_stand_is_opened_again_with_one_co
 }
 
 #[test]
-fn in_the_mode_with_an_issue_for_each_user_a_person_sets_one_user_aside() {
+fn closing_a_user_issue_as_not_planned_acknowledges_one_user() {
     let world = World::new();
     world.user("alice", 200);
     world.user("bob", 150);
@@ -120,7 +120,7 @@ fn in_the_mode_with_an_issue_for_each_user_a_person_sets_one_user_aside() {
 }
 
 #[test]
-fn a_comment_a_title_an_assignee_and_a_label_of_people_stay() {
+fn comments_titles_assignees_and_labels_of_people_stay() {
     let world = kept();
     let person = world.repo.as_person();
     person.edit_title(1, "Old keys, see wiki");
@@ -141,7 +141,7 @@ fn a_comment_a_title_an_assignee_and_a_label_of_people_stay() {
 }
 
 #[test]
-fn an_edited_page_is_restored_though_nothing_else_has_changed() {
+fn edited_page_is_restored_without_other_changes() {
     let world = kept();
     let before = world.index().body;
     let without_bob: Vec<_> = before.lines().filter(|line| !line.contains("`bob`")).collect();
@@ -155,7 +155,7 @@ fn an_edited_page_is_restored_though_nothing_else_has_changed() {
 }
 
 #[test]
-fn an_issue_by_a_stranger_with_our_marker_and_label_is_not_the_queue() {
+fn issue_by_a_stranger_is_not_the_queue() {
     let world = kept();
     let forged = world.index().body;
     let other = World::new();

@@ -15,7 +15,7 @@ fn refused(world: &World, run: &Run, says: &str) {
 }
 
 #[test]
-fn an_input_that_the_action_does_not_have_is_named_with_what_was_meant() {
+fn unknown_input_is_named_with_a_suggestion() {
     let world = World::new();
     for (name, says) in [
         ("stale-after-day", "`stale-after-day` (did you mean `stale-after-days`?)"),
@@ -29,7 +29,7 @@ fn an_input_that_the_action_does_not_have_is_named_with_what_was_meant() {
 }
 
 #[test]
-fn a_value_that_an_input_does_not_take_is_refused_by_its_name() {
+fn invalid_input_value_is_rejected_with_the_input_name() {
     let world = World::new();
     let long = "x".repeat(257);
     for (name, value) in [
@@ -60,7 +60,7 @@ fn a_value_that_an_input_does_not_take_is_refused_by_its_name() {
 }
 
 #[test]
-fn a_switch_takes_the_forms_of_yaml() {
+fn switches_accept_yaml_booleans() {
     let world = World::new();
     world.user("alice", 200);
     for on in ["true", "True", "TRUE"] {
@@ -73,7 +73,7 @@ fn a_switch_takes_the_forms_of_yaml() {
 }
 
 #[test]
-fn without_an_allowlist_in_the_workspace_nothing_is_judged() {
+fn missing_allowlist_ends_the_run() {
     let world = World::new();
     world.user("alice", 200);
     let run = world.run(How { allowlist: "", ..How::default() });
@@ -91,7 +91,7 @@ fn without_an_allowlist_in_the_workspace_nothing_is_judged() {
 }
 
 #[test]
-fn a_broken_allowlist_is_annotated_on_its_lines() {
+fn invalid_allowlist_is_annotated_on_its_lines() {
     let world = World::new();
     let broken = "version: 1\nexemptions:\n  - user: alice\n    reasn: Typo\n    owner: Team A\n    \
                   expires: someday\n";
@@ -108,7 +108,7 @@ fn a_broken_allowlist_is_annotated_on_its_lines() {
 }
 
 #[test]
-fn exemptions_that_ask_for_attention_are_annotated_on_their_lines() {
+fn exemptions_that_need_attention_are_annotated() {
     let world = World::new();
     world.user("alice", 200);
     let entry = |user: &str, day: i64| {
@@ -127,7 +127,7 @@ fn exemptions_that_ask_for_attention_are_annotated_on_their_lines() {
 }
 
 #[test]
-fn the_debug_log_holds_every_call_when_the_run_is_asked_for_it() {
+fn debug_log_has_every_call() {
     let world = World::new();
     world.user("alice", 200);
     let calls = |run: &Run| run.log.lines().filter(|line| line.contains("answered")).count();
@@ -150,7 +150,7 @@ fn the_debug_log_holds_every_call_when_the_run_is_asked_for_it() {
 }
 
 #[test]
-fn the_debug_log_of_a_public_repository_names_nobody() {
+fn debug_log_of_a_public_repository_has_no_names() {
     let world = World::in_repository("public");
     world.user("alice", 200);
     world.account.policy(serde_json::json!({ "Version": "2012-10-17", "Statement": [
@@ -164,7 +164,7 @@ fn the_debug_log_of_a_public_repository_names_nobody() {
 }
 
 #[test]
-fn a_file_of_the_runner_that_cannot_be_written_is_an_error_of_its_own() {
+fn runner_file_that_cannot_be_written_is_an_error() {
     for variable in ["GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY"] {
         let world = World::new();
         world.user("alice", 200);
@@ -182,7 +182,7 @@ fn a_file_of_the_runner_that_cannot_be_written_is_an_error_of_its_own() {
 }
 
 #[test]
-fn the_reports_belong_to_whom_the_workspace_belongs_to() {
+fn reports_have_the_owner_of_the_workspace() {
     let world = World::new();
     world.user("alice", 200);
     // Root alone can give a folder away; for everybody else it is their own.
@@ -204,7 +204,7 @@ fn the_reports_belong_to_whom_the_workspace_belongs_to() {
 }
 
 #[test]
-fn reports_that_cannot_be_written_are_an_error() {
+fn unwritable_reports_are_an_error() {
     let world = World::new();
     world.user("alice", 200);
     world.sandbox.file("reports", "a file where the folder is to be");
@@ -215,7 +215,7 @@ fn reports_that_cannot_be_written_are_an_error() {
 }
 
 #[test]
-fn a_missing_variable_of_the_runner_is_named() {
+fn missing_runner_variable_is_named() {
     let world = World::new();
     let run = world.run(How {
         environment: &[("GITHUB_EVENT_PATH", "")],

@@ -6,7 +6,7 @@ use stand_ins::github::GitHub;
 use stand_ins::world::{EMPTY, How, World, visible};
 
 #[test]
-fn the_queue_may_be_kept_in_another_private_repository() {
+fn queue_can_be_in_another_private_repository() {
     let world = World::new();
     world.user("alice", 200);
     let other = GitHub::shared().repository("private");
@@ -30,7 +30,7 @@ fn the_queue_may_be_kept_in_another_private_repository() {
 }
 
 #[test]
-fn two_queues_in_one_repository_know_nothing_of_each_other() {
+fn two_queues_in_one_repository_are_independent() {
     let world = World::new();
     world.user("alice", 200);
     world.day(0, EMPTY);
@@ -48,7 +48,7 @@ fn two_queues_in_one_repository_know_nothing_of_each_other() {
 }
 
 #[test]
-fn an_issue_is_made_with_its_title_labels_and_assignees() {
+fn new_issue_has_title_labels_and_assignees() {
     let world = World::new();
     world.user("alice", 200);
     let inputs = [
@@ -68,7 +68,7 @@ fn an_issue_is_made_with_its_title_labels_and_assignees() {
 }
 
 #[test]
-fn an_owner_who_is_a_login_is_assigned_to_the_issue_of_the_user() {
+fn owner_with_a_valid_login_is_assigned_to_the_user_issue() {
     let world = World::new();
     let user = |name: &str, owner: &str| {
         json!({"create_user": {
@@ -94,7 +94,7 @@ fn an_owner_who_is_a_login_is_assigned_to_the_issue_of_the_user() {
 }
 
 #[test]
-fn the_queue_speaks_japanese_and_learns_it_later_too() {
+fn language_of_the_queue_can_change_to_japanese() {
     let world = World::new();
     world.user("alice", 200);
     let japanese = &[("language", "ja")];
@@ -123,7 +123,7 @@ fn is(code: i32, told: [&str; 3]) -> (i32, [String; 3]) {
 }
 
 #[test]
-fn the_gate_of_a_schedule_fails_on_what_it_is_told_to() {
+fn gate_of_a_schedule_depends_on_fail_on() {
     let world = World::new();
     world.user("alice", 200);
     let new = &[("fail-on", "new")];
@@ -151,7 +151,7 @@ fn the_gate_of_a_schedule_fails_on_what_it_is_told_to() {
 }
 
 #[test]
-fn on_another_branch_the_gate_reads_the_queue_and_writes_nothing() {
+fn gate_on_another_branch_only_reads_the_queue() {
     let world = World::new();
     world.user("alice", 200);
     let branch = &[("GITHUB_REF", "refs/heads/feature")];
@@ -173,7 +173,7 @@ fn on_another_branch_the_gate_reads_the_queue_and_writes_nothing() {
 }
 
 #[test]
-fn of_several_exit_codes_the_highest_wins() {
+fn highest_exit_code_wins() {
     let world = World::new();
     world.user("alice", 200);
     world.day(0, EMPTY);

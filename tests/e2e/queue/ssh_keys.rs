@@ -5,7 +5,7 @@ use serde_json::json;
 use stand_ins::world::{EMPTY, World};
 
 #[test]
-fn an_ssh_key_that_the_queue_holds_is_cleared_once_it_is_gone() {
+fn removed_ssh_key_in_the_queue_is_cleared() {
     let world = World::new();
     // A healthy user beside, whose SSH keys nobody lists: the rule is never complete.
     world.account.change(json!([
@@ -34,7 +34,7 @@ fn an_ssh_key_that_the_queue_holds_is_cleared_once_it_is_gone() {
 }
 
 #[test]
-fn a_new_warning_counts_as_new_everywhere_and_not_for_the_gate() {
+fn new_warning_does_not_count_for_the_gate() {
     let world = World::new();
     assert_eq!(world.day(0, EMPTY).code, 0);
     // Of level warning.

@@ -1,4 +1,4 @@
-//! An issue tracker in memory, and a desk that runs the queue against it day by day.
+//! An issue tracker in memory, and a harness that runs the queue against it day by day.
 
 use std::collections::BTreeMap;
 
@@ -132,7 +132,9 @@ impl Tracker {
                     self.turn(*number, *state_change, at);
                     comment.iter().for_each(|comment| _ = self.comment(*number, comment));
                 }
-                QueueChange::WriteQueueIssue(draft) => self.apply_index(draft, snapshot, &made, at),
+                QueueChange::WriteQueueIssue(draft) => {
+                    self.apply_queue_issue(draft, snapshot, &made, at)
+                }
                 QueueChange::RecordNumber { label, queue_issue } => {
                     let number = queue_issue.unwrap_or(self.issues.len() as u64);
                     assert_eq!(self.numbers.insert(label.clone(), number), None, "{label}");
@@ -141,7 +143,7 @@ impl Tracker {
         }
     }
 
-    fn apply_index(
+    fn apply_queue_issue(
         &mut self,
         draft: &QueueIssueDraft,
         snapshot: &QueueSnapshot,
@@ -202,7 +204,7 @@ fn stored(body: &str) -> String {
 
 /// What one run came to.
 #[derive(Debug)]
-pub(crate) struct Ran {
+pub(crate) struct QueueRun {
     pub(crate) update: QueueUpdate,
     /// The plan, as `--dry-run` prints it.
     pub(crate) plan: String,
@@ -213,12 +215,12 @@ pub(crate) struct Ran {
 
 /// Who runs the queue.
 #[derive(Debug, Clone)]
-pub(crate) struct Desk {
+pub(crate) struct Harness {
     pub(crate) tracker: Tracker,
     pub(crate) options: QueueOptions,
 }
 
-impl Desk {
+impl Harness {
     pub(crate) fn new(language: Language, per_user: bool) -> Self {
         let options = QueueOptions {
             queue: "default".parse().unwrap(),
@@ -246,30 +248,34 @@ impl Desk {
     }
 
     /// The index.
-    pub(crate) fn index(&mut self) -> &mut ExistingIssue {
+    pub(crate) fn queue_issue(&mut self) -> &mut ExistingIssue {
         let number = self.snapshot().queue_issue.unwrap().number;
         self.tracker.issue(number)
     }
 
     /// What people see of the index.
     pub(crate) fn page(&mut self) -> String {
-        let body = self.index().body.clone();
+        let body = self.queue_issue().body.clone();
         iam_stocktake::queue::markers::without_state_block(&body).to_owned()
     }
 
     /// Plans the run of a day and carries it out.
-    pub(crate) fn run(&mut self, day: &str, audits: &[Audit]) -> Ran {
+    pub(crate) fn run(&mut self, day: &str, audits: &[Audit]) -> QueueRun {
         self.try_run(day, audits).unwrap()
     }
 
-    pub(crate) fn try_run(&mut self, day: &str, audits: &[Audit]) -> Result<Ran, OutdatedEvidence> {
+    pub(crate) fn try_run(
+        &mut self,
+        day: &str,
+        audits: &[Audit],
+    ) -> Result<QueueRun, OutdatedEvidence> {
         let (update, plan, snapshot) = self.plan(day, audits)?;
         let before = self.tracker.comments.clone();
         self.tracker.apply(&plan, &snapshot, on(day));
         let said = self.tracker.comments.iter().filter(|(id, _)| !before.contains_key(id));
         let said = said.map(|(_, (_, body))| body.clone());
         let said = said.filter(|body| !body.contains("memory-part")).collect();
-        Ok(Ran { update, plan: plan.to_string(), changes: plan.changes, said })
+        Ok(QueueRun { update, plan: plan.to_string(), changes: plan.changes, said })
     }
 
     /// Plans the run of a day.

@@ -21,7 +21,7 @@ fn open(world: &World) -> Vec<u64> {
 }
 
 #[test]
-fn two_runs_that_both_list_before_either_creates_leave_one_open_issue() {
+fn parallel_first_runs_leave_one_open_issue() {
     for more in [json!({ "hide": [], "path": "^$" }), json!({ "hide": 2, "path": "/issues$" })] {
         let world = World::new();
         world.user("alice", 200);
@@ -41,7 +41,7 @@ fn two_runs_that_both_list_before_either_creates_leave_one_open_issue() {
 }
 
 #[test]
-fn a_run_to_which_the_queue_is_shown_only_at_the_second_list_goes_on_in_it() {
+fn run_continues_in_a_queue_that_the_second_list_shows() {
     let world = World::new();
     world.user("alice", 200);
     world.day(0, EMPTY);
@@ -69,7 +69,7 @@ fn a_run_to_which_the_queue_is_shown_only_at_the_second_list_goes_on_in_it() {
 }
 
 #[test]
-fn twins_that_two_dead_runs_left_are_closed_by_the_next_one() {
+fn next_run_closes_duplicates_of_ended_runs() {
     let world = World::new();
     world.user("alice", 200);
     world.day(0, EMPTY);
@@ -82,7 +82,7 @@ fn twins_that_two_dead_runs_left_are_closed_by_the_next_one() {
 }
 
 #[test]
-fn users_have_one_open_issue_each_after_two_runs_at_the_same_time() {
+fn parallel_runs_leave_one_open_issue_per_user() {
     let world = World::new();
     world.user("alice", 200);
     world.repo.faults(json!([{ "hold": 2, "method": "POST", "path": "/issues$" }]));
