@@ -1,5 +1,5 @@
-//! The loop closed: the real binary as the action, from AWS to the issue tracker and back, against
-//! stand-ins for both. Every request of every test must keep GitHub's contract.
+//! The program as the action, from AWS to the issue tracker, against stand-ins for both. Every request
+//! must follow GitHub's API description.
 
 mod audits;
 mod bots;

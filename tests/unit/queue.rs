@@ -1,5 +1,5 @@
-//! What the queue makes of audits over the days, the gate, and what is said on a pull request: the
-//! pure part of `publish`, against an issue tracker in memory.
+//! The queue over several days, the gate, and the pull request comment: the pure part of `publish`,
+//! against an in-memory issue tracker.
 
 mod accounts;
 mod age;
@@ -23,12 +23,12 @@ use iam_stocktake::audit::FindingId;
 use iam_stocktake::templates::Language;
 use tracker::{Harness, QueueRun};
 
-/// A harness in English that keeps one issue.
+/// A queue in English with one issue.
 fn harness() -> Harness {
     Harness::new(Language::English, false)
 }
 
-/// A harness in English that keeps an issue for each user as well.
+/// A queue in English with per-user issues.
 fn harness_per_user() -> Harness {
     Harness::new(Language::English, true)
 }

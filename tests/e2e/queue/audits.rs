@@ -1,4 +1,4 @@
-//! `publish`: audits that other jobs have made, brought into one queue.
+//! `publish`: audits of other jobs in one queue.
 
 use serde_json::{Value, json};
 
@@ -7,12 +7,12 @@ use stand_ins::world::{EMPTY, FIRST, How, World};
 
 const QUEUE: [&str; 2] = ["--publish", "issue"];
 
-/// Publishes files into the queue, and gives the run.
+/// Publishes files into the queue, and returns the run.
 fn publish(world: &World, day: i64, files: &[&str]) -> stand_ins::world::Run {
     world.publish(day, &[files, &QUEUE].concat())
 }
 
-/// An account of its own, of which a job has made an audit.
+/// Another account that a job has audited.
 fn audited_elsewhere(world: &World, name: &str, user: &str) {
     let other = World::new();
     other.user(user, 300);
@@ -20,7 +20,7 @@ fn audited_elsewhere(world: &World, name: &str, user: &str) {
     world.sandbox.file(name, other.sandbox.read("audit.json"));
 }
 
-/// Changes an audit that stands in a file.
+/// Changes an audit in a file.
 fn edited(world: &World, from: &str, to: &str, edit: impl Fn(&mut Value)) {
     let mut audit: Value = serde_json::from_str(&world.sandbox.read(from)).unwrap();
     edit(&mut audit);
@@ -31,7 +31,7 @@ fn edited(world: &World, from: &str, to: &str, edit: impl Fn(&mut Value)) {
 fn matrix_of_jobs_publishes_into_one_queue() {
     let world = World::new();
     world.user("alice", 200);
-    // One audit is the command line's, one the action's own report.
+    // One audit is from the command line, one is the report of the action.
     world.audit("a.json", 0);
     let other = World::new();
     other.user("bob", 300);
@@ -137,7 +137,11 @@ fn rejects_all_invalid_audits_by_name() {
     });
     let run = publish(&world, 0, &["rule.json"]);
     assert_eq!((run.code, run.acts()), (2, vec![]), "{}", run.log);
-    assert!(run.log.contains("rule.json: its rule `stale-fax` is not known"), "{}", run.log);
+    assert!(
+        run.log.contains("rule.json: its rule `stale-fax` is not supported by this version"),
+        "{}",
+        run.log
+    );
 }
 
 #[test]
@@ -206,7 +210,7 @@ fn old_or_missing_evidence_is_never_clean() {
     let nowhere =
         |audits: &str, day| world.publish_in_job("schedule", day, &[audits, "--publish", "none"]);
     type Published<'a> = &'a dyn Fn(&str, i64) -> stand_ins::world::Run;
-    // In a pull request even recent audits are not clean: nothing tells what it changes.
+    // In a pull request even recent audits are not clean, because its changes are unknown.
     let runs: [(Published<'_>, (i32, &str)); 2] =
         [(&in_pull, (3, "incomplete")), (&nowhere, (0, "clean"))];
     for (run, expected) in runs {
@@ -246,7 +250,7 @@ fn older_audits_are_rejected_only_when_the_queue_is_written() {
     assert!(run.log.contains("the queue has newer evidence"), "{}", run.log);
 }
 
-/// The audits were judged by the proposal's own allowlist, and do not tell what that loosens.
+/// The audits used the allowlist of the pull request, and do not show where it is less strict.
 #[test]
 fn audits_of_earlier_jobs_are_incomplete_in_pull_requests_and_merge_groups() {
     let world = World::new();
@@ -258,7 +262,7 @@ fn audits_of_earlier_jobs_are_incomplete_in_pull_requests_and_merge_groups() {
             let inputs = [("command", "publish"), ("audits", "audit.json"), ("fail-on", fail_on)];
             let how = How { event, pull: Some(&pull), inputs: &inputs, ..How::default() };
             let of_action = world.run(how);
-            // Of this job the event file does not even say what is proposed.
+            // The event file of this job does not even name the pull request.
             let of_command = world.publish_in_job(event, 0, &["audit.json", "--fail-on", fail_on]);
             for run in [of_action, of_command] {
                 let found = (run.code, run.output("gate"), run.output("result"));
@@ -285,7 +289,7 @@ fn failed_job_makes_the_run_incomplete_and_others_are_published() {
     assert!(run.log.contains("accounts that the queue knows were not audited: "), "{}", run.log);
     let page = rendered(&world.index().body);
     assert_eq!((page.boxes.len(), page.struck.len()), (3, 0), "{}", world.index().body);
-    // The same without a change, and in a job.
+    // The same without changes, and in a job.
     let run = world.publish_in_job("schedule", 1, &["a.json"]);
     assert_eq!((run.code, run.output("result"), run.acts()), (3, "incomplete", vec![]));
     assert!(run.summary.contains("did not audit 1 account in the queue"));

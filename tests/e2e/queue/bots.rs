@@ -4,7 +4,7 @@ use serde_json::json;
 
 use stand_ins::world::{EMPTY, World};
 
-/// A queue that holds alice and bob.
+/// A queue with alice and bob.
 fn kept() -> World {
     let world = World::new();
     world.user("alice", 200);
@@ -17,7 +17,7 @@ const SET_ASIDE: &str = "closed without an exemption";
 
 #[test]
 fn queue_closed_by_a_bot_is_reopened_and_explained_once() {
-    // `actions/stale` acts with the job's token, as we do.
+    // `actions/stale` uses the job's token, like this program.
     for (bot, reason) in [
         ("stale[bot]", "not_planned"),
         ("github-actions[bot]", "not_planned"),
@@ -58,7 +58,7 @@ fn bot_cannot_acknowledge_user_issues_or_the_queue() {
     let per_user = &[("publish", "issue-per-user")];
     assert_eq!(world.day_with(0, per_user).code, 0);
     let bot = world.repo.by("stale[bot]");
-    // What a person has set aside stays so.
+    // What a person acknowledged stays acknowledged.
     world.repo.as_person().close(2, "not_planned");
     assert_eq!(world.day_with(1, per_user).code, 0);
     for day in 2..5 {

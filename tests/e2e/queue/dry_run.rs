@@ -1,11 +1,11 @@
-//! A dry run says what it would do, and does nothing.
+//! A dry run prints its plan, and changes nothing.
 
 use serde_json::json;
 
 use stand_ins::github::Exchange;
 use stand_ins::world::{EMPTY, Run, World};
 
-/// Holds that a run has read and not written, and has told of each of these changes.
+/// Asserts that a run wrote nothing, and printed each of these changes.
 fn assert_planned(run: &Run, changes: &[&str]) {
     assert_eq!((run.code, run.acts()), (0, vec![]), "{}", run.log);
     let plan: Vec<_> = run.log.lines().filter(|line| line.contains(": would ")).collect();
@@ -21,12 +21,12 @@ fn dry_run_prints_the_plan_in_log_and_summary() {
     let world = World::new();
     world.user("alice", 200);
     let dry = &[("dry-run", "true")];
-    let index = "create issue \"IAM credentials to remediate\", the queue issue: 1 open";
+    let queue_issue = "create issue \"IAM credentials to remediate\", the queue issue: 1 open";
     let run = world.day_with(0, dry);
     let label = "create the label \"iam-stocktake\" if it does not exist";
     let number =
         "store the number of the queue issue in the description of the label \"iam-stocktake\"";
-    assert_planned(&run, &[label, index, number]);
+    assert_planned(&run, &[label, queue_issue, number]);
     assert_eq!((run.output("issue-number"), run.output("new-count")), ("", "1"));
     assert_eq!(world.repo.issues(), []);
 

@@ -1,10 +1,10 @@
-//! Two runs at the same time, of which neither knows of the other.
+//! Two parallel runs.
 
 use serde_json::json;
 
 use stand_ins::world::{EMPTY, How, World};
 
-/// Lets two runs of a day go on side by side, and holds that both end well.
+/// Starts two parallel runs on one day, and asserts that both succeed.
 fn two_runs(world: &World, inputs: &[(&str, &str)]) {
     let begin = || world.start(How { inputs, ..How::default() });
     let both = [begin(), begin()];
@@ -46,9 +46,9 @@ fn run_continues_in_a_queue_that_the_second_list_shows() {
     world.user("alice", 200);
     world.day(0, EMPTY);
     world.user("bob", 150);
-    // The first run ended before it wrote the number into the label: the lists alone lead to it.
+    // The first run ended before it wrote the number into the label, so only lists show the issue.
     world.repo.as_person().describe_label("iam-stocktake", "");
-    // It is shown once a run has made its plan: so many lists are read until then.
+    // Lists show it only after a run has computed its plan, which reads this many lists.
     world.repo.faults(json!([{ "hide": [1], "path": "/issues$" }]));
     assert!(world.day_with(1, &[("dry-run", "true")]).log.contains("would create issue"));
     let lists = world.repo.log().iter().filter(|it| it.path.ends_with("/issues")).count();

@@ -1,10 +1,10 @@
-//! GitHub in trouble: what a run makes of it, and that nothing is left half done.
+//! Failures of GitHub: how a run handles them, and that the queue stays complete.
 
 use serde_json::{Value, json};
 
 use stand_ins::world::{EMPTY, Run, World};
 
-/// A queue that holds alice and is to be told of bob: a run lists, comments and edits.
+/// A queue with alice, and bob as a new finding: a run lists, comments and edits.
 fn kept() -> World {
     let world = World::new();
     world.user("alice", 200);
@@ -13,14 +13,14 @@ fn kept() -> World {
     world
 }
 
-/// No queue yet, and alice is found: a run lists and creates.
+/// No queue yet, and alice as a new finding: a run lists and creates.
 fn fresh() -> World {
     let world = World::new();
     world.user("alice", 200);
     world
 }
 
-/// Where a fault befalls a run.
+/// The request that fails.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum At {
     List,
@@ -36,7 +36,7 @@ impl At {
         if self == Self::Create { fresh() } else { kept() }
     }
 
-    /// The fault with the requests that it befalls.
+    /// The fault, limited to these requests.
     fn for_requests(self, mut fault: Value) -> Value {
         let (method, path) = match self {
             Self::List => ("GET", "/issues$"),
@@ -65,8 +65,7 @@ fn state(world: &World) -> Vec<(String, String, usize)> {
     issues.map(|issue| (issue.body, issue.state, issue.comments.len())).collect()
 }
 
-/// Holds that a queue holds who is stale, each once, in one open issue, and that the next run finds
-/// nothing to do.
+/// Asserts that one open issue has each stale user once, and that the next run changes nothing.
 fn assert_complete(world: &World, users: &[&str]) {
     let index = world.index();
     assert_eq!(index.state, "open");
@@ -87,7 +86,7 @@ fn assert_failed(run: &Run, at: At, says: &str, hint: &str) {
     assert!(run.summary.contains("The queue could not be read or written"), "{}", run.summary);
 }
 
-/// Refusals that are final, each with what the run says of it and what its hint says.
+/// Permanent rejections, each with the message and the hint of the run.
 fn refusals() -> [(Value, &'static str, &'static str); 7] {
     let limited = json!({ "status": 403, "headers": { "Retry-After": "600" },
         "body": { "message": "You have exceeded a secondary rate limit." } });
@@ -114,7 +113,7 @@ fn rejection_ends_the_run_and_the_next_run_recovers() {
         for (fault, says, hint) in refusals() {
             world.repo.faults(json!([at.for_requests(fault)]));
             assert_failed(&world.day(1, EMPTY), at, says, hint);
-            // A comment that stands before an edit that fails is told again, rather than never.
+            // If the edit after a comment fails, the comment is written again.
             if at != At::Edit {
                 assert_eq!(state(&world), before, "{at:?}: {says}");
             }
@@ -125,7 +124,7 @@ fn rejection_ends_the_run_and_the_next_run_recovers() {
     }
 }
 
-/// Failures that pass, some of which answer only once the request is carried out.
+/// Temporary failures. Some respond only after the request was carried out.
 fn passing() -> [Value; 8] {
     let page = json!({ "max": 1, "body": "<html>A unicorn</html>", "content_type": "text/html" });
     let with = |status: u16, after: bool| {
@@ -159,7 +158,7 @@ fn retries_temporary_failures_without_duplicate_comments() {
             world.repo.faults(json!([at.for_requests(fault.clone())]));
             let run = world.day(1, EMPTY);
             assert_eq!(run.code, 0, "{at:?}, {fault}: {}", run.log);
-            // One for each user but the first.
+            // One for each user except the first.
             assert_eq!(world.repo.comments(1).len(), users.len() - 1, "{at:?}, {fault}");
         }
     }
@@ -241,7 +240,7 @@ fn creates_the_issue_if_assignees_cannot_be_checked() {
 #[test]
 fn names_assignees_that_github_drops_silently() {
     let world = fresh();
-    // The assignees of a token that may not assign are dropped, and the issue is made.
+    // If the token cannot assign, GitHub drops the assignees and creates the issue.
     world.repo.drop_assignees();
     let run = world.day_with(0, &[("assignees", "octocat")]);
     assert_eq!((run.code, world.index().assignees), (0, vec![]), "{}", run.log);
@@ -281,11 +280,11 @@ fn not_found_responses_are_not_logged_as_failures() {
     world.audit("audit.json", 0);
     let assignees = ["--assignees", "octocat,left-the-company"];
     let arguments = [&["audit.json", "--publish", "issue", "--verbose"], &assignees[..]].concat();
-    // Where there is no GraphQL, GitHub is asked in the other way.
+    // Without GraphQL, the REST API is used.
     world.repo.faults(json!([{ "status": 404, "path": "^/graphql$" }]));
     let run = world.publish(0, &arguments);
     assert_eq!(run.code, 0, "{}", run.log);
-    // The label, the assignee, and whom a job's token stands for, which it may not ask.
+    // The label, the assignee, and the account of the job's token, which it cannot read.
     let paths = [("/labels/", 404), ("/assignees/left", 404), ("/graphql", 404), ("/user", 403)];
     for (path, status) in paths {
         let logged =

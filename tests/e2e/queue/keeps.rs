@@ -1,5 +1,4 @@
-//! What must close, clear or strike nothing: less evidence, another policy, a queue that people or
-//! accidents have changed.
+//! What must not close or clear anything: missing evidence, another policy, or a changed queue.
 
 use serde_json::json;
 
@@ -7,7 +6,7 @@ use super::page::rendered;
 use stand_ins::aws::{Seed, StandIn};
 use stand_ins::world::{EMPTY, How, Run, World};
 
-/// A queue that holds alice and bob, who stand since the first day.
+/// A queue with alice and bob, open since the first day.
 fn kept() -> World {
     let world = World::new();
     world.user("alice", 200);
@@ -16,7 +15,7 @@ fn kept() -> World {
     world
 }
 
-/// The names that have a box in the index, which is open and has nothing struck.
+/// The users with a box in the queue issue, which must be open and without struck lines.
 fn open_users(world: &World) -> Vec<String> {
     let index = world.index();
     assert_eq!(index.state, "open");
@@ -25,26 +24,26 @@ fn open_users(world: &World) -> Vec<String> {
     page.boxes.into_iter().map(|(_, name)| name).collect()
 }
 
-/// One case: what befalls the queue or the run, and what comes of the run on the next day.
+/// What changes in the queue or the run, and the result of the run on the next day.
 struct Case {
     name: &'static str,
     prepare: fn(&World),
     how: How<'static>,
     code: i32,
     acts: &'static [&'static str],
-    /// Whether the index may be edited, to say what was not observed.
+    /// Whether the queue issue may be edited, to show what is incomplete.
     may_edit: bool,
-    /// What the log or the summary says.
+    /// A text in the log or the summary.
     says: &'static str,
 }
 
-/// A case in which nothing befalls.
+/// A case without changes.
 fn case(name: &'static str) -> Case {
     let how = How { day: 1, ..How::default() };
     Case { name, prepare: |_| {}, how, code: 0, acts: &[], may_edit: false, says: "" }
 }
 
-/// Damages the memory that stands in the body of the index.
+/// Damages the state in the body of the queue issue.
 fn damage(world: &World, change: impl Fn(&str) -> String) {
     let index = world.index();
     world.repo.as_person().edit_body(index.number, &change(&index.body));
@@ -68,7 +67,7 @@ fn without_evidence() -> [Case; 3] {
             code: 3,
             may_edit: true,
             says: "iam:ListAccessKeys",
-            ..case("a second look is denied, and a key is gone")
+            ..case("the re-check is denied, and a key is deleted")
         },
         Case {
             prepare: |world| {
@@ -78,7 +77,7 @@ fn without_evidence() -> [Case; 3] {
             code: 3,
             may_edit: true,
             says: "iam:GenerateCredentialReport",
-            ..case("there is no credential report, and a key is gone")
+            ..case("there is no credential report, and a key is deleted")
         },
         Case {
             prepare: |world| {
@@ -86,7 +85,7 @@ fn without_evidence() -> [Case; 3] {
             },
             how: How { inputs: &[("recheck", "false")], ..case("").how },
             may_edit: true,
-            ..case("nothing is looked at again, and a key is gone")
+            ..case("there is no re-check, and a key is deleted")
         },
     ]
 }
@@ -97,19 +96,19 @@ fn with_a_changed_queue() -> [Case; 5] {
         Case {
             prepare: |world| world.repo.as_person().remove_label(1, "iam-stocktake"),
             acts: &["POST issues/1/labels"],
-            ..case("the label is taken off the issue")
+            ..case("the label is removed from the issue")
         },
         Case {
             prepare: |world| damage(world, |body| body.replace("generation=1", "generation=2")),
             code: 3,
             says: damaged,
-            ..case("the memory has another number")
+            ..case("the state has another generation")
         },
         Case {
             prepare: |world| damage(world, |body| body.replacen("\neN", "\nfN", 1)),
             code: 3,
             says: damaged,
-            ..case("the memory has another letter")
+            ..case("the state has another letter")
         },
         Case {
             prepare: |world| {
@@ -119,7 +118,7 @@ fn with_a_changed_queue() -> [Case; 5] {
             },
             code: 3,
             says: damaged,
-            ..case("the memory is gone")
+            ..case("the state is removed")
         },
         Case {
             how: How { event: "workflow_dispatch", ..case("").how },
@@ -144,7 +143,7 @@ fn on_other_occasions() -> [Case; 3] {
             },
             how: How { event: "push", environment: feature, ..case("").how },
             says: other,
-            ..case("somebody pushes to another branch")
+            ..case("a push to another branch")
         },
         Case {
             prepare: |world| world.user("carol", 300),
@@ -154,7 +153,7 @@ fn on_other_occasions() -> [Case; 3] {
     ]
 }
 
-/// Lets a case prepare a queue, and gives the run of the next day.
+/// Prepares a case, and returns the run of the next day.
 fn after(case: &Case, world: &World) -> Run {
     (case.prepare)(world);
     let How { day, event, allowlist, inputs, environment, .. } = case.how;
@@ -172,7 +171,7 @@ fn after(case: &Case, world: &World) -> Run {
     run
 }
 
-/// Holds that the queue is as it was.
+/// Asserts that the queue has the same open users.
 fn assert_unchanged(cases: impl IntoIterator<Item = Case>) {
     for case in cases {
         let world = kept();
@@ -207,7 +206,7 @@ fn findings_that_the_policy_ignores_are_not_cleared() {
         assert_eq!((run.code, run.acts()), (0, vec!["PATCH issues/1".to_owned()]), "{}", run.log);
         assert_eq!(open_users(&world), ["alice"]);
         assert!(world.index().body.contains("Not counted since"), "{}", world.index().body);
-        // It asks for it again.
+        // The policy includes it again.
         let back = world.day(2, EMPTY);
         assert_eq!((back.output("new-count"), back.output("stale-count")), ("1", "2"));
         assert_eq!(open_users(&world), ["alice", "bob"]);
@@ -216,7 +215,7 @@ fn findings_that_the_policy_ignores_are_not_cleared() {
     let off = "version: 1\npolicy: { rules: { stale-access-key: off } }\n";
     assert_eq!(world.day(1, off).code, 0);
     let index = world.index();
-    assert_eq!(index.state, "open", "looking away is no remedy");
+    assert_eq!(index.state, "open", "ignored findings are not cleared");
     let body = index.body;
     assert_eq!(rendered(&body).struck, [""; 0], "{body}");
     assert_eq!(body.matches("Not counted since").count(), 2, "{body}");
@@ -244,7 +243,7 @@ fn unaudited_account_keeps_its_findings() {
     assert!(world.index().body.contains(&since), "{}", world.index().body);
     assert_eq!(world.day_with(2, &[("accounts", world.account.id())]).acts(), [""; 0]);
 
-    // Audited again, and gone.
+    // Audited again, and removed.
     other.make_report(1.0 - 72.0);
     let run = world.day_with(3, &[("accounts", &both)]);
     assert_eq!((run.code, run.acts()), (0, vec!["PATCH issues/1".to_owned()]), "{}", run.log);
@@ -254,7 +253,7 @@ fn unaudited_account_keeps_its_findings() {
 
 #[test]
 fn user_issues_without_a_label_are_not_duplicated() {
-    // Whoever deletes the label starts over with another queue, and with the users' issues as they are.
+    // Deleting the label starts a new queue, which keeps the per-user issues.
     for (prepare, issues) in [
         ((|world| world.repo.as_person().delete_label("iam-stocktake")) as fn(&World), 4),
         (|world| world.repo.as_person().remove_label(1, "iam-stocktake"), 3),

@@ -1,4 +1,4 @@
-//! Conversations that somebody has locked.
+//! Locked conversations.
 
 use serde_json::{Value, json};
 
@@ -6,17 +6,17 @@ use super::many::{audit, publish};
 use super::page::rendered;
 use stand_ins::world::{EMPTY, World};
 
-/// What GitHub says of a write to a locked conversation.
+/// GitHub's response to a write to a locked conversation.
 fn refused() -> Value {
     json!({ "message": "Unable to create comment because issue is locked." })
 }
 
-/// A token that may not unlock.
+/// Denies the token to unlock.
 fn deny_unlock(world: &World) {
     world.repo.faults(json!([{ "status": 403, "method": "DELETE", "path": "/lock$" }]));
 }
 
-/// A queue that was closed as completed, was locked then, and is to be told of bob.
+/// A queue that was closed as completed and then locked, and bob as a new finding.
 fn closed_and_locked() -> World {
     let world = World::new();
     world.user("alice", 200);
@@ -77,7 +77,7 @@ fn queue_stays_locked_if_no_comment_is_needed() {
 fn writes_that_a_lock_rejects_succeed_after_unlocking() {
     let world = closed_and_locked();
     world.repo.as_person().remove_label(1, "iam-stocktake");
-    // Whatever GitHub refuses on a locked issue today or tomorrow.
+    // All writes, whichever GitHub rejects on a locked issue.
     let once = |method: &str, path: &str| json!({ "status": 403, "body": refused(), "method": method, "path": path, "max": 1 });
     world.repo.faults(json!([once("POST", "/issues/1/labels$"), once("PATCH", "/issues/1$")]));
     let run = world.day(2, EMPTY);
@@ -105,11 +105,11 @@ fn locked_user_issue_is_unlocked_too() {
     assert_eq!((alice.state.as_str(), alice.locked, alice.comments.len()), ("open", false, 1));
 }
 
-/// How many users fill a state that needs comments, and how many fill one that no body holds.
+/// The numbers of users for a state that needs comments, and for one that fits into no body.
 const LARGE: usize = 1_200;
 const TOO_LARGE: usize = 3_000;
 
-/// A queue with an empty state that was locked, and an audit of so many users.
+/// A locked queue with an empty state, and an audit of so many users.
 fn locked_before_a_large_state(users: usize) -> World {
     let world = World::new();
     audit(&world, "none.json", 0, 0);
@@ -153,7 +153,7 @@ fn state_that_does_not_fit_into_a_locked_queue_ends_the_run_with_a_hint() {
     let help = run.log.lines().find(|line| line.starts_with("help: ")).unwrap_or_default();
     assert!(help.contains("Unlock conversation") && !help.contains("another"), "{}", run.log);
     assert_eq!(world.index().body, before);
-    // The hint holds.
+    // The hint is correct.
     world.repo.faults(json!([]));
     let run = publish(&world, "large.json", 2, "issue");
     assert_eq!(run.code, 0, "{}", run.log);

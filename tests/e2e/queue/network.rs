@@ -1,4 +1,4 @@
-//! GitHub behind a private authority and a proxy, as in companies.
+//! GitHub behind a private certificate authority and a proxy.
 
 use stand_ins::aws;
 use stand_ins::network::{Proxy, TlsFront};
@@ -18,7 +18,7 @@ fn uses_the_root_certificates_and_proxy_of_the_environment() {
         world.run(How { allowlist: EMPTY, environment: &environment, ..How::default() })
     };
 
-    // Nobody knows the authority: nothing is sent, and nothing counts as clean.
+    // The authority is unknown: nothing is sent, and nothing counts as clean.
     let unknown = run(&[]);
     assert_eq!(unknown.code, 3, "{}", unknown.log);
     assert!(unknown.log.contains("SSL_CERT_FILE"), "{}", unknown.log);

@@ -1,5 +1,5 @@
-//! The number of the queue issue in the description of the queue's label: which issue is the queue,
-//! and what tells a damaged queue from one that is not there yet.
+//! The number of the queue issue in the label's description: it identifies the queue issue, and
+//! distinguishes a damaged queue from a missing one.
 
 use serde_json::json;
 
@@ -8,7 +8,7 @@ use stand_ins::world::{EMPTY, How, Run, World};
 
 const LABEL: &str = "iam-stocktake";
 
-/// A queue that knows alice, a pull request, and bob, who is new.
+/// A queue with alice, a pull request, and bob as a new finding.
 fn with_news() -> (World, Pull) {
     let world = World::new();
     world.user("alice", 200);
@@ -18,7 +18,7 @@ fn with_news() -> (World, Pull) {
     (world, pull)
 }
 
-/// The description that was last sent for a label, if one was sent.
+/// The last description that the run sent for a label.
 fn described(run: &Run) -> Option<(String, String)> {
     let mut writes = run.writes.iter().rev();
     let write = writes.find(|it| it.path.contains("/labels/") && it.method == "PATCH")?;
@@ -36,15 +36,15 @@ fn label_gets_the_number_after_the_first_state_is_written() {
     let text = "IAM credentials to remediate. The queue is issue #1";
     assert_eq!(described(&run), Some((LABEL.to_owned(), text.to_owned())));
     assert_eq!(world.day(1, EMPTY).acts(), [""; 0]);
-    // A queue with a name has a label with its name.
+    // The label of a named queue contains the name.
     let run = world.day_with(1, &[("queue", "other")]);
     let text = "IAM credentials to remediate. The queue is issue #2";
     assert_eq!(described(&run), Some(("iam-stocktake:other".to_owned(), text.to_owned())));
     assert_eq!(world.repo.issue(2).labels, ["iam-stocktake:other"]);
 }
 
-/// Damages the queue, and holds that neither the gate nor the schedule goes on as if it were not
-/// there, and that deleting the label starts over.
+/// Damages the queue, and asserts that the gate and the schedule fail, and that deleting the label
+/// starts a new queue.
 fn assert_stops(name: &str, says: &str, prepare: impl Fn(&World)) {
     let (world, pull) = with_news();
     prepare(&world);
@@ -86,7 +86,7 @@ fn queue_issue_with_an_empty_body_stops_the_gate() {
 
 #[test]
 fn deleted_queue_issue_stops_the_gate() {
-    // GitHub says 410 of what was deleted, 404 of what nobody may see, and leads on to what moved.
+    // GitHub responds with 410 for deleted issues, 404 for hidden ones, and redirects for moved ones.
     let moved = json!({ "status": 200, "body": {
         "number": 7, "title": "t", "state": "open", "created_at": "2026-11-24T12:00:00Z",
         "user": { "login": "github-actions[bot]" },
@@ -114,7 +114,7 @@ fn label_with_several_issues_stops_the_gate() {
 #[test]
 fn empty_state_in_the_issue_of_the_label_stops_the_gate() {
     assert_stops("an empty state", "has an empty queue state", |world| {
-        // What an issue begins with whose run ended before it wrote the state.
+        // The body of an issue whose run ended before it wrote the state.
         let other = World::new();
         other.user("alice", 200);
         other.repo.faults(json!([{ "status": 403, "method": "PATCH" }]));
@@ -161,7 +161,7 @@ fn first_run_that_ends_at_any_write_leaves_one_queue() {
 fn other_issues_with_label_and_marker_are_not_the_queue() {
     let world = World::new();
     world.user("alice", 200);
-    // Older than the queue, and labelled only later.
+    // Older than the queue, and labeled later.
     world.repo.as_bot().create_issue("Notes", "to be edited", &[]);
     world.day(0, EMPTY);
     let body = world.repo.issue(2).body;
@@ -169,14 +169,13 @@ fn other_issues_with_label_and_marker_are_not_the_queue() {
     world.repo.as_bot().add_label(1, LABEL);
     let run = world.day(1, EMPTY);
     assert_eq!((run.code, run.output("issue-number")), (0, "2"), "{}", run.log);
-    // It is ours, and stands for what the queue stands for.
+    // It has the same author and body as the queue issue.
     assert_eq!(run.acts(), ["POST issues/1/comments", "PATCH issues/1"]);
     assert_eq!(world.repo.issue(1).state, "closed");
     assert_eq!(world.day(2, EMPTY).acts(), [""; 0]);
 }
 
-/// A create that is carried out and answered with 502, and lists that lag behind it for some
-/// requests.
+/// A create request that succeeds but returns 502, and lists that show the issue later.
 fn lagging(path: &str) -> serde_json::Value {
     json!([
         { "status": 502, "after": true, "method": "POST", "path": path, "max": 1 },
@@ -206,7 +205,7 @@ fn issues_that_lists_show_late_are_created_once() {
     assert_eq!(world.check(&pull, EMPTY, 1).code, 1);
     assert_eq!(world.repo.comments(pull.number).len(), 1);
 
-    // A label can be made only once.
+    // A label can be created only once.
     let world = World::new();
     world.user("alice", 200);
     world.repo.faults(lagging("/labels$"));

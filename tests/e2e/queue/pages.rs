@@ -1,11 +1,11 @@
-//! What a job's summary comes to when GitHub renders it, with a report of live evidence in it.
+//! The job summary of a live audit as GitHub renders it.
 
 use serde_json::json;
 
 use stand_ins::gfm::outline;
 use stand_ins::world::{EMPTY, How, Run, World};
 
-/// A run in English and one in Japanese of the same day, in worlds of their own.
+/// A run in English and one in Japanese on the same day, in separate worlds.
 fn in_both_languages(prepare: impl Fn(&World), inputs: &[(&str, &str)]) -> [Run; 2] {
     ["en", "ja"].map(|language| {
         let world = World::new();

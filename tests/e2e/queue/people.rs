@@ -1,4 +1,4 @@
-//! What people do with the queue's issues, and what becomes of it.
+//! What people do with the queue's issues, and how the next run handles it.
 
 use serde_json::json;
 
@@ -6,7 +6,7 @@ use super::page::rendered;
 use stand_ins::http;
 use stand_ins::world::{EMPTY, How, World};
 
-/// A queue that holds alice and bob.
+/// A queue with alice and bob.
 fn kept() -> World {
     let world = World::new();
     world.user("alice", 200);
@@ -15,7 +15,7 @@ fn kept() -> World {
     world
 }
 
-/// Ticks the box of a user, as GitHub does when somebody clicks on it.
+/// Checks the box of a user, as GitHub does when someone selects it.
 fn tick(world: &World, number: u64, user: &str) {
     let body = world.repo.issue(number).body;
     let (box_, ticked) = (format!("- [ ] `{user}`"), format!("- [x] `{user}`"));
@@ -46,7 +46,7 @@ fn checked_box_stays_checked_and_changes_nothing_else() {
 fn box_that_is_checked_during_a_run_stays_checked() {
     let world = kept();
     world.user("carol", 300);
-    // The run looks at the issue once more before it writes: there it is held.
+    // The run reads the issue again before it writes. The fault delays that request.
     world.repo.faults(json!([{ "hold": 2, "method": "GET", "path": "/issues/1$" }]));
     world.repo.reset_log();
     let started = world.start(How { day: 1, ..How::default() });
@@ -148,7 +148,7 @@ fn edited_page_is_restored_without_other_changes() {
     world.repo.as_person().edit_body(1, &without_bob.join("\n"));
     assert_eq!(world.day(1, EMPTY).acts(), ["PATCH issues/1"]);
     assert_eq!(boxes(&world), [named(false, "alice"), named(false, "bob")]);
-    // GitHub's form sends other line ends.
+    // GitHub's form sends CRLF line ends.
     let body = world.index().body;
     world.repo.as_person().edit_body(1, &body.replace('\n', "\r\n"));
     assert_eq!(world.day(2, EMPTY).acts(), [""; 0]);
@@ -163,14 +163,14 @@ fn issue_by_a_stranger_is_not_the_queue() {
     let person = other.repo.by("secteam");
     person.create_label("iam-stocktake");
     person.create_issue("Forged", &forged, &["iam-stocktake"]);
-    // Nobody can tell whether it was meant to be the queue.
+    // It is unknown whether it was meant to be the queue.
     let run = other.day(0, EMPTY);
     assert_eq!((run.code, run.acts()), (3, vec![]), "{}", run.log);
     assert!(run.log.contains("issue #1 by secteam"), "{}", run.log);
     other.repo.as_person().remove_label(1, "iam-stocktake");
     let run = other.day(0, EMPTY);
     assert_eq!((run.code, run.output("issue-number")), (0, "2"), "{}", run.log);
-    // Beside a queue it is ignored.
+    // If there is a queue, it is ignored.
     other.repo.as_person().add_label(1, "iam-stocktake");
     let run = other.day(1, EMPTY);
     assert_eq!((run.code, run.acts()), (0, vec![]), "{}", run.log);

@@ -1,10 +1,10 @@
-//! The runner's side: inputs, the allowlist in the workspace, the debug log, and files that go back.
+//! The runner: inputs, the allowlist in the workspace, the debug log, and output files.
 
 use std::os::unix::fs::{MetadataExt as _, chown};
 
 use stand_ins::world::{EMPTY, How, Run, World};
 
-/// Holds that a run was refused before it asked anybody anything, and that the job says why.
+/// Asserts that a run failed before its first request, with this message.
 fn refused(world: &World, run: &Run, says: &str) {
     assert_eq!((run.code, run.output("result")), (2, "error"), "{says}: {}", run.log);
     assert!(run.log.contains(says), "{says}: {}", run.log);
@@ -21,7 +21,7 @@ fn unknown_input_is_named_with_a_suggestion() {
         ("stale-after-day", "`stale-after-day` (did you mean `stale-after-days`?)"),
         ("stale_after_days", "`stale_after_days` (did you mean `stale-after-days`?)"),
         ("colour", "unknown input: `colour`"),
-        // A flag of the command line is not yet an input.
+        // Command-line options are not inputs.
         ("now", "unknown input: `now`"),
     ] {
         refused(&world, &world.day_with(0, &[(name, "45")]), says);
@@ -84,7 +84,7 @@ fn missing_allowlist_ends_the_run() {
     let run = world.run(How { allowlist: "", inputs: elsewhere, ..How::default() });
     assert_eq!(run.code, 2, "{}", run.log);
     assert!(run.log.contains("elsewhere.yml"), "{}", run.log);
-    // To have none must be said.
+    // Running without an allowlist must be explicit.
     let none = &[("allowlist", "none")];
     let run = world.run(How { allowlist: "", inputs: none, ..How::default() });
     assert_eq!((run.code, run.output("stale-count")), (0, "1"), "{}", run.log);
@@ -173,7 +173,7 @@ fn runner_file_that_cannot_be_written_is_an_error() {
         assert_eq!(run.code, 4, "{}", run.log);
         let says = format!("cannot write /nowhere/at/all ({variable})");
         assert!(run.log.contains(&says), "{}", run.log);
-        // The queue is none the worse for it.
+        // The queue is not affected.
         assert_eq!(world.queue().len(), 1);
         if variable == "GITHUB_STEP_SUMMARY" {
             assert_eq!(run.output("result"), "error");
@@ -185,7 +185,7 @@ fn runner_file_that_cannot_be_written_is_an_error() {
 fn reports_have_the_owner_of_the_workspace() {
     let world = World::new();
     world.user("alice", 200);
-    // Root alone can give a folder away; for everybody else it is their own.
+    // Only root can change the owner of a folder.
     let given = chown(world.sandbox.path("."), Some(4_711), Some(4_712)).is_ok();
     let run = world.day_with(0, &[("report-dir", "reports/iam")]);
     assert_eq!(run.code, 0, "{}", run.log);

@@ -1,11 +1,11 @@
-//! Accounts that the queue knows and a run did not audit, and accounts that are no longer audited.
+//! Accounts in the queue that a run did not audit, and former accounts.
 
 use super::*;
 use iam_stocktake::queue::gate::unaudited;
 use iam_stocktake::queue::observation::{InvalidAudit, Observation};
 use iam_stocktake::queue::state::FindingState;
 
-/// A harness whose queue knows two accounts, with a finding in the second.
+/// A queue with two accounts, and a finding in the second.
 fn two_accounts(mut harness: Harness) -> (Harness, Found) {
     let bob = password("bob").in_account(OTHER_ACCOUNT);
     let other = Audit::of(OTHER_ACCOUNT, "2026-07-01", std::slice::from_ref(&bob));
@@ -27,7 +27,7 @@ fn accounts_in_the_queue_are_missing_unless_audited_or_former() {
     assert_eq!(missing(&harness, &[]), [ACCOUNT, OTHER_ACCOUNT]);
     assert_eq!(missing(&harness, &[one(), Audit::of(OTHER_ACCOUNT, "2026-07-02", &[])]), [""; 0]);
     assert_eq!(missing(&harness, &[one().former_account(OTHER_ACCOUNT)]), [""; 0]);
-    // One that is known by its findings alone, as in a queue state of other making.
+    // An account with findings only, which another program may have written.
     let mut queue_state = harness.queue_state();
     queue_state.audited.clear();
     let observation = Observation::of(&[one().0], on("2026-07-02")).unwrap();
@@ -40,7 +40,7 @@ fn missing_account_keeps_its_findings_and_the_queue_open() {
     harness.run("2026-07-02", &[Audit::on("2026-07-02", &[])]);
     assert!(matches!(harness.queue_state().entries[&bob.id()].state, FindingState::Open { .. }));
 
-    // Nothing is open, and yet nobody can say that all is done.
+    // Nothing is open, but it is not certain that everything is done.
     let mut harness = super::harness();
     let alice = password("alice");
     let other = Audit::of(OTHER_ACCOUNT, "2026-07-01", &[]);
@@ -66,9 +66,9 @@ fn findings_of_a_former_account_do_not_keep_the_queue_open() {
         assert!(harness.tracker.issues.values().all(|it| !it.shown.is_open), "{}", harness.page());
         let ran = harness.run("2026-07-03", &[audit("2026-07-03")]);
         assert_eq!(ran.plan, NOTHING);
-        // The queue still knows the account: the entry cannot be dropped unseen.
+        // The account is still in the queue, so removing the entry is noticed.
         assert_eq!(missing(&harness, &[Audit::on("2026-07-02", &[])]), [OTHER_ACCOUNT]);
-        // Audited again, what is found there is back.
+        // When the account is audited again, its findings return.
         let other = Audit::of(OTHER_ACCOUNT, "2026-07-05", std::slice::from_ref(&bob));
         let ran = harness.run("2026-07-05", &[Audit::on("2026-07-05", &[]), other]);
         assert_eq!(ran.update.returned, [bob.id()]);
@@ -86,7 +86,7 @@ fn rejects_a_former_account_that_is_audited() {
     }
 }
 
-/// An old allowlist may have been changed since, and one of several may be of another branch.
+/// An old allowlist may have changed since, and one of several may be from another branch.
 #[test]
 fn former_accounts_need_all_audits_and_a_recent_one() {
     let former = |day| Audit::on(day, &[]).former_account(OTHER_ACCOUNT).0;

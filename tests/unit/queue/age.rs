@@ -1,4 +1,4 @@
-//! Audits whose evidence is old, of unknown age or from the future.
+//! Audits with old evidence, evidence of unknown age, or evidence from the future.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use iam_stocktake::audit::{AgeProblem, Coverage};
@@ -14,14 +14,14 @@ fn seconds(count: i64) -> TimeDelta {
     TimeDelta::seconds(count)
 }
 
-/// An audit of that day without findings, published so long afterwards.
+/// An audit without findings that is published `after` this time.
 fn published(after: TimeDelta, limit: Option<u32>, edit: impl Fn(&mut v1::Audit)) -> Observation {
     let mut audit = Audit::on(DAY, &[]).0;
     edit(&mut audit);
     Observation::with_max_age(&[audit], on(DAY) + after, MaxEvidenceAge::from(limit)).unwrap()
 }
 
-/// Why the age of the evidence makes it incomplete. Then every rule is, and nothing may be cleared.
+/// The age problem of the evidence. With one, every rule is incomplete and nothing can be cleared.
 fn problem(observation: &Observation) -> Option<AgeProblem> {
     let audited = &observation.accounts[&ACCOUNT.parse().unwrap()];
     let is_incomplete = audited.age_problem.is_some();
@@ -56,7 +56,7 @@ fn old_credential_reports_are_incomplete_like_old_audits() {
     };
     assert_eq!(made(TimeDelta::hours(12)), None);
     assert_eq!(made(TimeDelta::hours(12) + seconds(1)), Some(AgeProblem::TooOld));
-    // An audit of a live account always says when its report was generated.
+    // A live audit always has the generation date of its report.
     let undated = |audit: &mut v1::Audit| audit.accounts[0].report_generated_at = None;
     assert_eq!(problem(&published(seconds(0), None, undated)), Some(AgeProblem::Unknown));
 }
@@ -109,7 +109,7 @@ fn rejects_an_unknown_kind_of_evidence() {
     assert!(refused.to_string().contains("`hearsay`"), "{refused}");
 }
 
-/// An audit of that day whose evidence is a credential report of another day.
+/// An audit of `day` with a credential report that was generated on another day.
 fn of_report(day: &str, generated: &str, findings: &[Found]) -> Audit {
     let mut audit = Audit::on(day, findings);
     audit.0.accounts[0].evidence = "exported-report".into();
@@ -127,7 +127,7 @@ fn rejects_a_report_older_than_the_queue_even_if_audited_later() {
     let refused = harness.try_run("2026-07-06", &[of_report("2026-07-06", "2026-06-30", &alice)]);
     let refused = refused.err().map(|it| (it.at, it.newest));
     assert_eq!(refused, Some((on("2026-06-30"), on("2026-07-05"))));
-    // One that is newer than the clearing shows that it is back.
+    // A report newer than the clearing shows that the finding returned.
     let ran = harness.run("2026-07-08", &[of_report("2026-07-08", "2026-07-06", &alice)]);
     assert_eq!(ran.update.returned.len(), 1);
     let audited = harness.queue_state().audited.into_values().collect::<Vec<_>>();

@@ -1,10 +1,10 @@
-//! What clears a finding, and the many things that do not.
+//! What clears a finding, and what does not.
 
 use super::*;
 use iam_stocktake::queue::observation::{InvalidAudit, Observation};
 use iam_stocktake::queue::state::FindingState;
 
-/// A harness whose queue holds these findings since the first of July.
+/// A queue with these findings since July 1.
 fn harness_with(found: &[Found]) -> Harness {
     let mut harness = harness();
     harness.run("2026-07-01", &[Audit::on("2026-07-01", found)]);
@@ -20,13 +20,13 @@ fn state(harness: &Harness, id: FindingId) -> &'static str {
     }
 }
 
-/// What becomes of a key that the next day's audit does not find.
+/// The state of a key that the audit of the next day does not find.
 fn after(audit: Audit) -> &'static str {
     let found = access_key("alice");
     let mut harness = harness_with(std::slice::from_ref(&found));
     harness.run("2026-07-02", &[audit]);
     let index = harness.queue_issue();
-    // What is listed keeps it open, and so does what the policy looks away from.
+    // Open findings and ignored findings keep the queue open.
     let holds = ["- [ ]", "Not counted since"].iter().any(|it| index.body.contains(it));
     assert_eq!(index.is_open, holds, "{}", index.body);
     state(&harness, found.id())
@@ -47,7 +47,7 @@ fn incomplete_or_exported_evidence_clears_nothing() {
     for coverage in ["incomplete", "snapshot", "not-shown"] {
         assert_eq!(after(gone().coverage(rule, coverage)), "open", "{coverage}");
     }
-    // Another rule's evidence is no matter.
+    // The evidence of another rule does not matter.
     assert_eq!(after(gone().coverage("stale-password", "snapshot")), "cleared");
 }
 
@@ -67,7 +67,7 @@ fn unaudited_account_keeps_its_findings_and_last_audit_date() {
     let page = harness.page();
     assert!(page.contains("> Incomplete since 2026-07-01: "), "{page}");
     assert!(page.contains("in account 444455556666.\n"), "{page}");
-    // It is audited again, and the other is not.
+    // It is audited again, but the other account is not.
     let audit = Audit::of(OTHER_ACCOUNT, "2026-07-03", &[]);
     harness.run("2026-07-03", &[audit]);
     assert_eq!(state(&harness, there.id()), "cleared");
@@ -86,7 +86,7 @@ fn rejects_an_audit_older_than_the_queue_state() {
          the queue has newer evidence, from 2026-07-01 06:00:00 UTC"
     );
     assert_eq!(harness.queue_issue().body, before.issues[&1].shown.body);
-    // The same audit again says nothing new, and another account is another matter.
+    // The same audit again changes nothing, and other accounts are independent.
     let same = Audit::on("2026-07-01", &[access_key("alice")]);
     assert_eq!(harness.run("2026-07-01", &[same]).plan, NOTHING);
     assert!(harness.try_run("2026-07-02", &[Audit::of(OTHER_ACCOUNT, "2026-06-30", &[])]).is_ok());
@@ -111,7 +111,7 @@ fn two_day_old_audit_adds_findings_and_clears_none() {
     let mut harness = harness_with(std::slice::from_ref(&alice));
     harness.run("2026-07-04", &[Audit::on("2026-07-02", std::slice::from_ref(&bob))]);
     assert_eq!((state(&harness, alice.id()), state(&harness, bob.id())), ("open", "open"));
-    // Twenty-four hours are not too many.
+    // 24 hours are allowed.
     harness.run("2026-07-06", &[Audit::on("2026-07-05", std::slice::from_ref(&bob))]);
     assert_eq!(state(&harness, alice.id()), "cleared");
 }
@@ -161,7 +161,7 @@ fn queue_stays_open_while_evidence_is_missing() {
     assert!(!page.contains("**No open findings.**"), "{page}");
     let warning = "> Never audited completely: stale-access-key in account 111122223333.";
     assert!(page.contains(warning), "{page}");
-    // Once it was had, the index can be closed.
+    // With all evidence, the queue issue can be closed.
     let ran = harness.run("2026-07-02", &[Audit::on("2026-07-02", &[])]);
     assert_eq!(ran.plan, "edit and close as completed issue #1, the queue issue: 0 open\n");
 }
@@ -172,7 +172,7 @@ fn less_strict_policy_clears_nothing() {
     assert_eq!(after(gone().stale_after_days(365)), "not counted");
     let notice = access_key("alice").level("notice");
     assert_eq!(after(Audit::on("2026-07-02", &[notice])), "not counted");
-    // A threshold that the finding would still have passed says nothing.
+    // With a threshold that still includes the finding, it is cleared.
     assert_eq!(after(gone().stale_after_days(180)), "cleared");
 }
 
@@ -188,7 +188,7 @@ fn findings_return_when_the_policy_is_strict_again() {
     assert!(page.contains(line), "{page}");
     let ran = harness.run("2026-07-03", &[Audit::on("2026-07-03", std::slice::from_ref(&alice))]);
     assert_eq!((ran.update.new.len(), ran.update.returned), (0, vec![alice.id()]));
-    // It goes for another reason while the policy does not ask for it: that is seen later.
+    // It is cleared while the policy ignores it, which is noticed later.
     harness.run("2026-07-04", &[Audit::on("2026-07-04", &[]).without_rule("stale-access-key")]);
     harness.run("2026-07-05", &[Audit::on("2026-07-05", &[])]);
     assert_eq!(state(&harness, alice.id()), "cleared");
@@ -206,7 +206,7 @@ fn changed_expiry_tag_does_not_clear_findings() {
     assert_eq!(state(&harness, alice.id()), "not counted");
     harness.run("2026-07-03", &[tagged("2026-07-03", &[], "until")]);
     assert_eq!(state(&harness, alice.id()), "not counted");
-    // By the same tag it is cleared.
+    // With the same tag it is cleared.
     harness.run("2026-07-04", &[tagged("2026-07-04", found, "until")]);
     harness.run("2026-07-05", &[tagged("2026-07-05", &[], "until")]);
     assert_eq!(state(&harness, alice.id()), "cleared");
@@ -274,7 +274,7 @@ fn run_on_the_next_day_changes_nothing() {
         harness.run("2026-07-01", &[Audit::on("2026-07-01", &[key, password.clone()])]);
         let audit = |day: &str| Audit::on(day, std::slice::from_ref(&password));
         harness.run("2026-07-02", &[audit("2026-07-02")]);
-        // The key is no longer shown among what was settled.
+        // The key is no longer listed as resolved.
         harness.run("2026-08-05", &[audit("2026-08-05")]);
         assert_eq!(harness.run("2026-08-06", &[audit("2026-08-06")]).plan, NOTHING);
     }

@@ -1,4 +1,4 @@
-//! The gate: what fails a job.
+//! The gate: which findings fail a job.
 
 use super::*;
 use std::collections::BTreeSet;
@@ -7,7 +7,7 @@ use iam_stocktake::queue::gate::{FailOn, Gate, GateCounts};
 use iam_stocktake::queue::observation::Observation;
 use iam_stocktake::queue::state::QueueState;
 
-/// How a run of the fifth of August stands: its findings, to a queue of the first of July.
+/// The counts of a run on August 5 with these findings, for a queue of July 1.
 fn gate_counts(known: Option<&[Found]>, found: &[Found], uncovered: &[Found]) -> GateCounts {
     let queue_state = known.map(|known| {
         let mut harness = harness();
@@ -95,7 +95,7 @@ fn resolved_findings_that_return_are_new() {
         let gate_counts = of(Some(&harness.queue_state()), returned, &[]);
         assert_eq!((gate_counts.errors, gate_counts.new.len(), gate_counts.overdue), (1, 1, 0));
         assert_eq!(gate_counts.evaluate(FailOn::NEW, true), Gate::Failed);
-        // Not where the pull request itself brings it back.
+        // It is not new if the pull request brings it back.
         let gate_counts = of(Some(&harness.queue_state()), returned, returned);
         assert_eq!((gate_counts.errors, gate_counts.new.len()), (1, 0));
     }
@@ -118,7 +118,7 @@ fn findings_are_overdue_after_the_due_date() {
     let overdue = |harness: &Harness| {
         of(Some(&harness.queue_state()), std::slice::from_ref(&alice), &[]).overdue
     };
-    // Thirty days to the fifth of August.
+    // 30 days before August 5.
     assert_eq!(overdue(&harness), 0);
     let mut earlier = Harness::new(Language::English, false);
     earlier.run("2026-07-05", &[Audit::on("2026-07-05", std::slice::from_ref(&alice))]);

@@ -1,4 +1,4 @@
-//! Names that would like to be more than names. IAM would not take them, but audit JSON does.
+//! Hostile names. IAM rejects them, but audit JSON can contain them.
 
 use super::*;
 use iam_stocktake::queue::limits::MAX_USER_NAME_CHARS;
@@ -44,7 +44,7 @@ const HOSTILE: &[&str] = &[
     "<!-- iam-stocktake:memory-part v1",
 ];
 
-/// Every hostile text as a name, an owner and the end of a key's id.
+/// Every hostile text as a user name, an owner, and the end of a key id.
 fn hostile() -> Vec<Found> {
     let found = |text: &&str| access_key(text).owner(text).ending(text);
     HOSTILE.iter().map(found).collect()
@@ -54,7 +54,7 @@ fn hostile_audit(day: &str) -> Audit {
     Audit::on(day, &hostile()).alias("</details> @octocat `<!-- -->` | #1")
 }
 
-/// What only our own words may be: no mention, no reference, no link, no markup.
+/// Asserts that the page has no mention, reference, link or markup from evidence.
 fn assert_inert(page: &str) {
     let found = rendered(page);
     let reference = |text: &str| {
@@ -89,7 +89,7 @@ fn names_stay_within_their_rows_in_the_queue_issue() {
         let shown = iam_stocktake::templates::escape_invisible(name);
         assert!(found.code.iter().any(|code| code.trim() == shown.trim()), "{name:?} as {shown:?}");
     }
-    // One marker a finding, its own, at the end of its line.
+    // One marker per finding, at the end of its line.
     for found in hostile() {
         let marker = format!(" <!-- f:{} -->", found.id());
         assert_eq!(page.lines().filter(|line| line.ends_with(&marker)).count(), 1, "{marker}");
@@ -104,7 +104,7 @@ fn names_cannot_forge_a_checked_box_or_a_queue_state() {
     assert!(markers::ticked(&body).is_empty());
     assert_eq!(harness.queue_state().entries.len(), HOSTILE.len());
     assert_eq!(harness.run("2026-07-02", &[hostile_audit("2026-07-02")]).plan, NOTHING);
-    // Nor when the real one was taken away.
+    // Also if the real one was removed.
     let page = harness.page();
     assert!(StateBlock::of(&page).is_err());
 }
@@ -131,7 +131,7 @@ fn comments_and_user_issues_are_inert_too() {
         ran.said.iter().for_each(|said| assert_inert(said));
         for change in ran.changes {
             if let QueueChange::CreateUserIssue { title, body, assignees, .. } = change {
-                // Two of the texts could be logins.
+                // Two of the texts are valid logins.
                 assert!(
                     assignees.iter().all(|it| it == "octocat" || it == "GH-12"),
                     "{assignees:?}"
@@ -161,7 +161,7 @@ fn titles_fit_the_limit_of_github() {
     for issue in harness.tracker.issues.values() {
         assert!(issue.title.chars().count() <= 256, "{}", issue.title);
     }
-    // Nor is a row longer than a page.
+    // A row also fits into a page.
     assert!(harness.page().contains("**3 open findings**"));
     assert_eq!(harness.page().matches("- [ ] ").count(), 3);
 }

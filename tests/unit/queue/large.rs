@@ -7,7 +7,7 @@ use crate::queue::markdown::rendered;
 
 const USERS: usize = 5_000;
 
-/// One stale key of each of so many users, the first of them unused for the longest time.
+/// An audit with one stale key for each of `users`. The first has the longest disuse.
 fn many(day: &str, users: usize) -> Audit {
     let found: Vec<_> = (0..users)
         .map(|n| {
@@ -19,7 +19,7 @@ fn many(day: &str, users: usize) -> Audit {
     Audit::on(day, &found)
 }
 
-/// The number before some words.
+/// The number before a text.
 fn number_before(page: &str, words: &str) -> usize {
     let (before, _) = page.split_once(words).unwrap_or_else(|| panic!("{words:?} in {page}"));
     before.rsplit(|c: char| !c.is_ascii_digit()).next().unwrap().parse().unwrap()
@@ -34,7 +34,7 @@ fn queue_issue_shows_what_fits_and_the_state_has_everything() {
     let shown = page.matches("\n- [ ] ").count();
     assert_eq!(number_before(&page, " open findings**"), USERS);
     assert_eq!(number_before(&page, " more findings are not shown"), USERS - shown);
-    // There is no room for another row, and a row is not cut.
+    // There is no space for another row, and no row is cut.
     let body = harness.queue_issue().body.len();
     assert!(MAX_BODY_BYTES - body < 250, "{body} bytes");
     assert_eq!(rendered(&page).boxes.len(), shown);
@@ -86,7 +86,7 @@ fn creates_twenty_issues_per_run_the_longest_disuse_first() {
         made.sort();
         made
     };
-    // Ten are unused since the same day.
+    // Ten users have the same last-used date.
     assert_eq!(sorted(made(&ran)), numbers(0..20));
     assert!(harness.page().contains("25 users have no issue yet"));
     assert_eq!(

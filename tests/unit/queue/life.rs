@@ -1,35 +1,35 @@
-//! The life of a queue, from its first findings to the last.
+//! A queue from its first findings to the last.
 
 use super::*;
 use crate::queue::markdown::rendered;
 
-/// The day, what was found, and what the plan is.
+/// The day, the findings, and the expected plan.
 type Day<'a> = (&'a str, Vec<Found>, &'a str);
 
-/// What happens to two users and some more over two months.
+/// What happens to some users over two months.
 fn days(plans: [&'static str; 11]) -> Vec<Day<'static>> {
     let (alice, bob, carol) =
         (password("alice"), access_key("bob").owner("ops"), access_key("carol"));
     let carol = carol.last_used("2026-04-01");
     let found = [
         ("2026-07-01", vec![alice.clone(), bob.clone()]),
-        // The same again.
+        // Unchanged.
         ("2026-07-02", vec![alice.clone(), bob.clone()]),
-        // So it was for over a week.
+        // Unchanged for more than a week.
         ("2026-07-09", vec![alice.clone(), bob.clone()]),
-        // One more.
+        // One new finding.
         ("2026-07-10", vec![alice.clone(), bob.clone(), carol.clone()]),
-        // One is cleared, and one exempted.
+        // One finding is cleared, and one is exempted.
         ("2026-07-11", vec![bob.clone(), carol.clone()]),
         ("2026-07-12", vec![bob.clone(), carol.clone().exempted()]),
-        // The exemption lapses.
+        // The exemption expires.
         ("2026-07-20", vec![bob.clone(), carol.clone()]),
-        // One is overdue, and is so on the next day.
+        // One finding is overdue, also on the next day.
         ("2026-08-01", vec![bob.clone(), carol.clone()]),
         ("2026-08-02", vec![bob.clone(), carol.clone()]),
         // All are cleared.
         ("2026-08-03", vec![]),
-        // One is back.
+        // One finding returns.
         ("2026-08-04", vec![alice.clone()]),
     ];
     found.into_iter().zip(plans).map(|((day, found), plan)| (day, found, plan)).collect()
@@ -87,12 +87,12 @@ fn queue_follows_findings_and_comments_only_on_news() {
 fn findings_with_an_expired_exemption_return_but_are_not_new() {
     let mut harness = harness();
     let pages = live_through(&mut harness, &days(ONE_ISSUE));
-    let lapsed = &pages[6].1.update;
+    let expired = &pages[6].1.update;
     let carol = access_key("carol").id();
-    assert_eq!((lapsed.new.as_slice(), lapsed.returned.as_slice()), (&[][..], &[carol][..]));
-    // It has its days anew.
-    assert_eq!(lapsed.queue_state.entries[&carol].open_since().unwrap().to_string(), "2026-07-20");
-    assert_eq!(lapsed.queue_state.entries[&carol].first_seen.to_string(), "2026-07-10");
+    assert_eq!((expired.new.as_slice(), expired.returned.as_slice()), (&[][..], &[carol][..]));
+    // Its due date starts again.
+    assert_eq!(expired.queue_state.entries[&carol].open_since().unwrap().to_string(), "2026-07-20");
+    assert_eq!(expired.queue_state.entries[&carol].first_seen.to_string(), "2026-07-10");
 }
 
 #[test]
@@ -146,7 +146,7 @@ fn page_has_only_task_lists_and_struck_lines() {
     let pages = live_through(&mut harness, &days(ONE_ISSUE));
     let page = rendered(&pages[5].0);
     assert_eq!(page.boxes, [false]);
-    // The box and two that are settled.
+    // The open finding and two resolved ones.
     assert_eq!((page.items, page.struck, page.headings, page.tables), (2, 1, 1, 0));
     assert_eq!(page.links, [""; 0]);
     let bob = access_key("bob").id();

@@ -1,4 +1,4 @@
-//! Which issue is the queue and whose memory it holds, and what a memory never holds.
+//! Which issue is the queue issue, which state belongs to it, and the limits of a state.
 
 use super::state::{busy, damage, first_line, with_body};
 use super::*;
@@ -28,7 +28,7 @@ fn label_description_names_one_issue_or_none() {
     }
 }
 
-/// The board of a queue whose label names issue 1, after something befell it.
+/// The snapshot of a queue whose label names issue 1, after a change.
 fn numbered(prepare: impl FnOnce(&mut Harness)) -> QueueSnapshot {
     let mut harness = busy();
     assert_eq!(harness.snapshot().number, Some(1));
@@ -64,7 +64,7 @@ fn unreadable_queue_issue_in_the_label_is_damage() {
 
 #[test]
 fn other_issues_do_not_replace_the_one_in_the_label() {
-    // Another issue with the whole body, of a lower or a higher number.
+    // Another issue with the same body and a lower or higher number.
     for number in [0, 7] {
         let snapshot = numbered(|harness| {
             let mut copy = harness.tracker.issues[&1].clone();
@@ -85,14 +85,14 @@ fn other_issues_do_not_replace_the_one_in_the_label() {
     }
 }
 
-// A memory that was made by somebody
+// Forged states
 
 #[test]
 fn state_names_its_issue_and_run_and_is_invalid_elsewhere() {
     let harness = busy();
     let queue_state = harness.queue_state();
     assert_eq!((queue_state.issue, queue_state.run.as_deref()), (Some(1), Some(tracker::RUN)));
-    // An older issue with a copied body, before any label names the queue.
+    // An older issue with a copied body, before the label names an issue.
     let mut harness = harness;
     harness.tracker.numbers.clear();
     let mut copy = harness.tracker.issues.remove(&1).unwrap();
@@ -139,9 +139,9 @@ fn texts_are_limited_before_they_are_written() {
         .values()
         .chain(queue_state.entries.values().filter_map(|entry| entry.finding.owner.as_ref()));
     assert_eq!(longest.map(String::len).max(), Some(256));
-    // What is cut stays cut: nothing is written again for it.
+    // A cut text causes no further changes.
     assert_eq!(harness.run("2026-07-02", &[audit("2026-07-02")]).plan, NOTHING);
-    // A name is what a user is known by, and is not cut.
+    // User names identify users, so they are not cut.
     let audit = Audit::on("2026-07-03", &[password(&"n".repeat(513))]);
     let refused = Observation::of(&[audit.0], on("2026-07-03")).unwrap_err();
     assert_eq!(refused, (0, InvalidAudit::NameTooLong(513)));
@@ -206,7 +206,7 @@ fn state_with_a_text_or_list_over_the_limit_is_damage() {
 fn state_over_the_maximum_size_does_not_fit() {
     let mut queue_state = busy().queue_state();
     let entry = queue_state.entries.values().next().unwrap().clone();
-    // 64 MB of JSON, which are unpacked at most.
+    // 64 MB of JSON, the maximum.
     for id in 0..300_000_u64 {
         let mut entry = entry.clone();
         entry.finding.owner = Some("o".repeat(256));

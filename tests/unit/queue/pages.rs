@@ -1,5 +1,5 @@
-//! How GitHub renders every page of the queue: the same blocks in both languages, and nothing shown
-//! as it was written. Each page of every test here is held to the latter.
+//! How GitHub renders every page of the queue: the same blocks in both languages, and no unrendered
+//! Markdown. The latter is checked for every page in these tests.
 
 use std::collections::BTreeMap;
 
@@ -8,8 +8,7 @@ use iam_stocktake::templates::{Page, SafeText, render};
 use super::*;
 use stand_ins::gfm::outline;
 
-/// What a queue with an issue for each user has shown after some eventful days: every issue's body
-/// and every comment, each day anew.
+/// All bodies and comments of a queue with per-user issues over several days.
 fn eventful(language: Language) -> Vec<(String, String)> {
     let mut harness = Harness::new(language, true);
     let (alice, bob) = (password("alice"), access_key("bob"));
@@ -28,16 +27,16 @@ fn eventful(language: Language) -> Vec<(String, String)> {
         look(harness, day);
     };
     day(&mut harness, "2026-07-01", &[alice.clone(), bob.clone()]);
-    // New, and remedied.
+    // New, and remediated.
     day(&mut harness, "2026-07-02", &[bob.clone(), carol.clone()]);
-    // Back, and closed too early by a person and by a bot.
+    // Returned, and closed too early by a person and by a bot.
     let index = harness.queue_issue().number;
     let titles = harness.tracker.issues.iter();
     let (&of_bob, _) = titles.into_iter().find(|(_, it)| it.title.contains("bob")).unwrap();
     harness.tracker.close(index, "completed", on("2026-07-03"));
     harness.tracker.close_by_bot(of_bob, false, on("2026-07-03"));
     day(&mut harness, "2026-07-04", &[alice.clone(), bob.clone(), carol.clone()]);
-    // Set aside by a person, and overdue.
+    // Acknowledged by a person, and overdue.
     harness.tracker.close(of_bob, "not_planned", on("2026-07-05"));
     day(&mut harness, "2026-07-06", &[alice.clone(), bob.clone(), carol.clone()]);
     harness.tracker.close(index, "completed", on("2026-07-07"));

@@ -1,4 +1,4 @@
-//! What people do to the issues: ticks, closing, opening, editing, labels; and parallel runs.
+//! What people do with the issues: check boxes, close, reopen, edit, label. Also parallel runs.
 
 use super::*;
 use iam_stocktake::queue::markers;
@@ -7,19 +7,19 @@ fn alice_and_bob(day: &str) -> Audit {
     Audit::on(day, &[password("alice"), access_key("bob")])
 }
 
-/// A harness whose queue has held two findings since the first of July.
+/// A queue with two findings since July 1.
 fn busy(mut harness: Harness) -> Harness {
     harness.run("2026-07-01", &[alice_and_bob("2026-07-01")]);
     harness
 }
 
-/// Ticks the first box of an issue.
+/// Checks the first box of an issue.
 fn tick(harness: &mut Harness, number: u64, mark: &str) {
     let issue = harness.tracker.issue(number);
     issue.body = issue.body.replacen("- [ ]", &format!("- [{mark}]"), 1);
 }
 
-// Ticks
+// Check boxes
 
 #[test]
 fn checked_boxes_stay_and_change_nothing_else() {
@@ -27,7 +27,7 @@ fn checked_boxes_stay_and_change_nothing_else() {
         let mut harness = busy(harness());
         tick(&mut harness, 1, mark);
         let plan = harness.run("2026-07-02", &[alice_and_bob("2026-07-02")]).plan;
-        // The other way of writing a tick is put right in passing.
+        // An `X` is rewritten as `x`.
         assert_eq!(plan == NOTHING, mark == "x", "{mark}: {plan}");
         let found = [password("alice"), access_key("bob"), access_key("carol")];
         harness.run("2026-07-03", &[Audit::on("2026-07-03", &found)]);
@@ -59,7 +59,7 @@ fn checked_boxes_stay_in_user_issues_too() {
     assert!(body.contains("- [x] `alice`") && body.contains("**overdue**"), "{body}");
 }
 
-// Closing and opening
+// Closing and reopening
 
 #[test]
 fn closing_as_not_planned_acknowledges_listed_findings() {
@@ -74,7 +74,7 @@ fn closing_as_not_planned_acknowledges_listed_findings() {
     assert!(page.contains("**2 open findings** for 2 users; 2 closed without an exemption."));
     assert_eq!(page.matches("**closed without an exemption**").count(), 2, "{page}");
     assert_eq!(harness.run("2026-07-07", &[alice_and_bob("2026-07-07")]).plan, NOTHING);
-    // They become overdue, are counted so, and nobody is told.
+    // They become overdue and are counted, without a comment.
     let ran = harness.run("2026-08-10", &[alice_and_bob("2026-08-10")]);
     assert_eq!(ran.said.len(), 0);
     assert!(harness.page().contains("; 2 overdue; 2 closed without an exemption."));
@@ -126,7 +126,7 @@ fn queue_closed_as_completed_too_early_reopens_with_one_comment() {
     assert!(ran.said[0].starts_with("Reopened because"), "{:?}", ran.said);
     assert_eq!(ran.said.len(), 1);
     assert_eq!(harness.run("2026-07-07", &[alice_and_bob("2026-07-07")]).plan, NOTHING);
-    // With news there is one comment as well.
+    // With news there is one comment too.
     harness.tracker.close(1, "completed", on("2026-07-07"));
     let found = [password("alice"), access_key("bob"), access_key("carol")];
     let ran = harness.run("2026-07-08", &[Audit::on("2026-07-08", &found)]);
@@ -141,7 +141,7 @@ fn closing_a_user_issue_as_not_planned_acknowledges_its_findings() {
     assert_eq!(ran.plan, "edit issue #3, the queue issue: 2 open\n");
     assert!(harness.page().contains("for 2 users; 1 closed without an exemption."));
     assert_eq!(harness.run("2026-07-07", &[alice_and_bob("2026-07-07")]).plan, NOTHING);
-    // Opening it again takes that back.
+    // Reopening it revokes that.
     harness.tracker.reopen(1);
     let ran = harness.run("2026-07-08", &[alice_and_bob("2026-07-08")]);
     assert_eq!(ran.plan, "edit issue #3, the queue issue: 2 open\n");

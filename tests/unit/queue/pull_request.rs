@@ -1,4 +1,4 @@
-//! What is said on a pull request.
+//! The pull request comment.
 
 use super::*;
 use std::collections::BTreeSet;
@@ -19,18 +19,18 @@ use iam_stocktake::templates::SafeText;
 use crate::queue::markdown::rendered;
 use stand_ins::gfm::outline;
 
-/// A pull request of the fifth of July, to a queue that was written on the first.
+/// A pull request on July 5, with a queue of July 1.
 struct Case {
     queue_state: Option<QueueState>,
-    /// The audit by the base's exemptions.
+    /// The audit with the base's exemptions.
     base: Audit,
-    /// The audit by the head's.
+    /// The audit with the head's exemptions.
     head: Audit,
     today: &'static str,
     fail_on: FailOn,
     names: bool,
     remediation: Vec<PolicyChange>,
-    /// What else the allowlists tell of it.
+    /// The other changes in the allowlist.
     pull_request_changes: PullRequestChanges,
 }
 
@@ -50,7 +50,7 @@ fn case(known: &[Found], head: &[Found]) -> Case {
     }
 }
 
-/// What is said, the gate, and whether it is more than that all is well.
+/// The comment, the gate, and whether there is something to report.
 struct Said {
     body: String,
     gate: Gate,
@@ -92,7 +92,7 @@ fn say(case: &Case, policies: [&Policy; 2], language: Language) -> Said {
         names: case.names,
     };
     let [english, japanese] = Language::ALL.map(|it| comment.body(it).unwrap());
-    // A text that is cut to what fits may have more rows in one language.
+    // A comment that is cut to fit may have more rows in one language.
     if english.len().max(japanese.len()) < MAX_BODY_BYTES / 2 {
         assert_eq!(outline(&english), outline(&japanese), "both languages have the same blocks");
     }
@@ -135,7 +135,7 @@ fn allowlist_changes_are_listed_and_do_not_block() {
         (password("alice"), password("bob"), password("carol").level("notice"));
     let known = [alice.clone()];
     let mut case = case(&known, &[]);
-    // The head exempts alice, and takes the exemptions of bob and carol away.
+    // The head exempts alice, and removes the exemptions of bob and carol.
     case.base =
         Audit::on("2026-07-05", &[alice.clone(), bob.clone().exempted(), carol.clone().exempted()]);
     case.head = Audit::on("2026-07-05", &[alice.exempted(), bob, carol]);
@@ -257,7 +257,7 @@ fn hostile_names_are_inert() {
     let page = rendered(&said.body);
     assert!(!page.text.contains('@') && !page.text.contains("#1"), "{}", page.text);
     assert_eq!((page.headings, page.struck, page.links.len()), (1, 0, 0));
-    // The first line, and the block of what is known.
+    // The marker, and the block of known findings.
     assert_eq!(page.html.len(), 3, "{:?}", page.html);
 }
 
@@ -345,11 +345,11 @@ fn remediation_changes_are_listed_by_key() {
     );
     let case = Case { remediation: changes, ..case(&[], &[]) };
     let said = english(&case);
-    assert!(said.is_something, "a change of the remedy is worth a word");
+    assert!(said.is_something, "a change of the remediation is reported");
     insta::assert_snapshot!("remediation", said.body);
     let japanese = say(&case, [&Policy::default(); 2], Language::Japanese);
     insta::assert_snapshot!("ja_remediation", japanese.body);
-    // What becomes more careful is told as well.
+    // More careful settings are listed too.
     let back = remediation_changes(Some(&bold), Some(&careful), true);
     assert_eq!(back.len(), 10);
     assert_eq!(lines(&back)[1], "delete_after_days: 30 → ");
@@ -420,7 +420,7 @@ fn pull_request_changes_are_compared_by_finding() {
     assert_eq!(pull_request_changes.uncovers, BTreeSet::from([bob.id()]));
     let same = compared(std::slice::from_ref(&head), &head);
     assert_eq!(same, PullRequestChanges::default());
-    // What one of the earlier allowlists has already is not the proposal's doing.
+    // What an earlier allowlist has already is not caused by the pull request.
     assert_eq!(compared(&[base, head.clone()], &head), PullRequestChanges::default());
     assert_eq!(compared(&[], &head), PullRequestChanges::default());
 }
@@ -460,7 +460,7 @@ fn returned_findings_block_and_are_not_known() {
         let (blocking, known) = said.body.split_once("1 finding is already known").unwrap();
         assert!(blocking.contains("1 new finding blocks") && blocking.contains("`alice`"));
         assert!(known.contains("`bob`") && !known.contains("`alice`"), "{}", said.body);
-        // Where the pull request itself brings it back, it is listed and does not block.
+        // If the pull request brings it back, it is listed and does not block.
         let base = Audit::on("2026-07-05", &[alice.clone().exempted(), bob.clone()]);
         let said = english(&Case { base, ..case });
         assert_eq!(said.gate, Gate::Passed, "{}", said.body);

@@ -1,11 +1,11 @@
-//! What the queue shows of the remedy: how far it has come with a credential, and what a user has.
+//! Remediation in the queue: the stage of a credential, and the resources of a user.
 
 use super::*;
 use iam_stocktake::queue::observation::Observation;
 
 const DEACTIVATE: Option<(&str, &str)> = Some(("deactivate", "2026-07-15"));
 
-// How far the remedy has come
+// Stages
 
 #[test]
 fn row_shows_the_dates_of_notice_and_deactivation() {
@@ -14,7 +14,7 @@ fn row_shows_the_dates_of_notice_and_deactivation() {
     harness.run("2026-07-01", &[Audit::on("2026-07-01", &found())]);
     let says = "due 2026-07-31. Notified 2026-07-01, deactivation from 2026-07-15. <!-- f:";
     assert!(harness.page().contains(says), "{}", harness.page());
-    // It shows dates and no ages: nothing is written while nothing changes.
+    // It shows dates instead of ages, so that it changes only with the finding.
     assert_eq!(harness.run("2026-07-02", &[Audit::on("2026-07-02", &found())]).plan, NOTHING);
 }
 
@@ -64,7 +64,7 @@ fn rejects_an_audit_with_an_unknown_stage() {
     }
 }
 
-// What the user has
+// User resources
 
 #[test]
 fn user_issue_shows_user_resources_and_due_date() {
@@ -82,14 +82,14 @@ fn user_issue_shows_user_resources_and_due_date() {
         assert!(body.contains(says), "{says}\n{body}");
     }
     assert_eq!(harness.run("2026-07-02", &[Audit::on("2026-07-02", &found())]).plan, NOTHING);
-    // Another group is written there, and remembered.
+    // Another group is written and stored.
     let moved = || [password("alice").in_groups(&["staff"])];
     let ran = harness.run("2026-07-03", &[Audit::on("2026-07-03", &moved())]);
     assert_eq!(ran.plan, "edit issue #1\nedit issue #2, the queue issue: 1 open\n");
     let body = harness.tracker.issue(1).body.clone();
     assert!(body.contains("group `staff`; attached"), "{body}");
     assert_eq!(harness.run("2026-07-04", &[Audit::on("2026-07-04", &moved())]).plan, NOTHING);
-    // An audit that did not look at the account takes nothing away.
+    // An audit of another account removes nothing.
     harness.run("2026-07-05", &[Audit::of(OTHER_ACCOUNT, "2026-07-05", &[])]);
     assert_eq!(harness.tracker.issue(1).body, body);
 }
@@ -112,7 +112,7 @@ fn user_resources_are_dropped_when_unknown_or_without_open_findings() {
     let known = |ran: &QueueRun| ran.update.queue_state.user_resources.len();
     let found = [password("alice").in_groups(&["staff"]), password("bob").in_groups(&["staff"])];
     assert_eq!(known(&harness.run("2026-07-01", &[Audit::on("2026-07-01", &found)])), 2);
-    // Nobody knows whether alice is in that group still; bob's password is gone.
+    // It is unknown whether alice is still in the group; bob's password was deleted.
     let ran = harness.run("2026-07-02", &[Audit::on("2026-07-02", &[password("alice")])]);
     assert_eq!(known(&ran), 0);
     assert!(!harness.tracker.issue(1).body.contains("`staff`"));

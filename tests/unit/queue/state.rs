@@ -1,4 +1,4 @@
-//! The memory: it comes back as it was written, or it is called damaged.
+//! The stored queue state: it is read as it was written, or reported as damaged.
 
 use super::*;
 use std::collections::BTreeMap;
@@ -28,7 +28,7 @@ use sha2::{Digest as _, Sha256};
 
 fn any_day() -> impl Strategy<Value = NaiveDate> {
     let (first, last) = (NaiveDate::MIN.num_days_from_ce(), NaiveDate::MAX.num_days_from_ce());
-    // The first and the last are those behind which a calculation would run.
+    // The first and the last date that calculations can handle.
     let days = prop_oneof![Just(first), Just(last), first..=last];
     days.prop_map(|days| NaiveDate::from_num_days_from_ce_opt(days).unwrap())
 }
@@ -152,10 +152,9 @@ proptest! {
         prop_assert_eq!(read.packed(|_| None).unwrap(), packed);
     }
 
-    /// Anybody can write a memory that checks, with any dates in it.
+    /// Everyone can write a state with a valid checksum and any dates.
     #[test]
     fn runs_do_not_panic_on_any_state(queue_state in any_queue_state()) {
-
         for per_user in [false, true] {
             let mut harness = Harness::new(Language::English, per_user);
             harness.run("2026-07-01", &[Audit::on("2026-07-01", &[password("alice")])]);
@@ -174,7 +173,7 @@ proptest! {
 pub(crate) fn damage(snapshot: &QueueSnapshot) -> InvalidQueueState {
     match snapshot.queue_state() {
         Err(damage) => damage,
-        Ok(queue_state) => panic!("a memory that was tampered with: {queue_state:#?}"),
+        Ok(queue_state) => panic!("a changed state was read: {queue_state:#?}"),
     }
 }
 
@@ -184,7 +183,7 @@ pub(crate) fn busy() -> Harness {
     harness
 }
 
-/// The board, with another body of the index.
+/// The snapshot with another body of the queue issue.
 pub(crate) fn with_body(harness: &Harness, edit: impl Fn(&str) -> String) -> QueueSnapshot {
     let mut snapshot = harness.snapshot();
     let index = snapshot.queue_issue.as_mut().unwrap();
@@ -210,7 +209,7 @@ fn every_changed_character_of_the_state_is_damage() {
             format!("{before}\n{rest}"),
         ] {
             let snapshot = with_body(&harness, |_| edited.clone());
-            // White space in front of the block is none of it.
+            // White space before the block is not part of it.
             let outside = at == start && edited.contains(body.split_at(start).1);
             assert!(snapshot.queue_state().is_err() || outside, "{}", &edited[start..]);
         }
@@ -242,7 +241,7 @@ pub(crate) fn first_line(snapshot: &QueueSnapshot) -> String {
     snapshot.queue_issue.as_ref().unwrap().body.lines().next().unwrap().to_owned()
 }
 
-/// A board whose memory is this JSON.
+/// A snapshot with this JSON as its state.
 fn holding(json: &[u8]) -> QueueSnapshot {
     let zlib = miniz_oxide::deflate::compress_to_vec_zlib(json, 9);
     holding_zlib(&zlib)
@@ -315,7 +314,7 @@ fn finding_in_two_accounts_is_damage() {
 
 #[test]
 fn decompression_bomb_is_damage() {
-    // Sixty-five million bytes are about sixty-five thousand when packed.
+    // 65 MB are about 65 kB when packed.
     let bomb = holding(&vec![b' '; 65 * 1024 * 1024]);
     assert_eq!(damage(&bomb), InvalidQueueState::Unreadable);
 }
@@ -338,7 +337,7 @@ fn next_run_fills_a_queue_issue_with_an_empty_state() {
 
 // Parts
 
-/// So many users, whose memory does not fit into the body.
+/// An audit of so many users that the state does not fit into the body.
 fn many(day: &str, users: usize) -> Audit {
     let name = |n: usize| hex16(&Sha256::digest(n.to_string().as_bytes()));
     let found: Vec<_> = (0..users).map(|n| password(&name(n))).collect();
@@ -414,7 +413,7 @@ fn generations_alternate_between_two_sets_of_comments() {
 #[test]
 fn run_that_ends_after_the_parts_keeps_the_previous_generation() {
     let (mut harness, first) = harness_with_parts();
-    // Twice, since by then the comments have been allocated.
+    // Twice, because the second time the comments exist already.
     for (turn, day) in ["2026-07-02", "2026-07-03"].into_iter().enumerate() {
         harness.run(day, &[many(day, 2_501 + turn)]);
         let before = harness.queue_state();
@@ -436,14 +435,14 @@ fn queue_issue_draft(changes: &[QueueChange]) -> &QueueIssueDraft {
         QueueChange::WriteQueueIssue(draft) => Some(draft),
         _ => None,
     });
-    index.expect("the index is written")
+    index.expect("the queue issue is written")
 }
 
 #[test]
 fn smaller_state_moves_back_into_the_body() {
     let (mut harness, _) = harness_with_parts();
     harness.run("2026-07-02", &[Audit::on("2026-07-02", &[])]);
-    // What was cleared is remembered for half a year.
+    // Cleared findings are kept for 180 days.
     harness.run("2027-02-01", &[Audit::on("2027-02-01", &[password("alice")])]);
     let block = block(&harness);
     assert_eq!((block.parts.len(), harness.queue_state().entries.len()), (0, 1));
