@@ -133,7 +133,7 @@ impl Tracker {
                     comment.iter().for_each(|comment| _ = self.comment(*number, comment));
                 }
                 QueueChange::WriteQueueIssue(draft) => {
-                    self.apply_queue_issue(draft, snapshot, &created, at)
+                    self.apply_queue_issue(draft, snapshot, &created, at);
                 }
                 QueueChange::RecordNumber { label, queue_issue } => {
                     let number = queue_issue.unwrap_or(self.issues.len() as u64);
