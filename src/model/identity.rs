@@ -292,7 +292,7 @@ impl FromStr for RepositoryName {
     type Err = InvalidName;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        const INVALID_FORMAT: InvalidName = InvalidName("a repository is named as OWNER/NAME");
+        const INVALID_FORMAT: InvalidName = InvalidName("write a repository as OWNER/NAME");
         let (owner, name) = text.split_once('/').ok_or(INVALID_FORMAT)?;
         // Enterprise managed users have an underscore in their names.
         let owner_char = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
