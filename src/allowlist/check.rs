@@ -266,8 +266,8 @@ impl Checker<'_> {
                     &pattern.span,
                     format!("the pattern {} cannot match any user", shown(&pattern.value)),
                     format!("user names cannot contain {}", shown(&character.to_string())),
-                    "only `*` is special, it stands for any run of characters; the whole name must \
-                     match, without path",
+                    "only `*` is special: it matches any characters; the whole name must match, \
+                     without path",
                 );
                 None
             }
@@ -373,7 +373,7 @@ impl Checker<'_> {
             "the file contains a full access key id",
             "this is an access key id",
             format!(
-                "write the last four characters alone; in `credentials` that is \
+                "write only the last four characters; in `credentials` that is \
                  \"access-key:{ending}\""
             ),
         );
@@ -472,8 +472,8 @@ pub fn expiry_notices(allowlist: &Allowlist, today: NaiveDate) -> Vec<Diagnostic
             super::ExemptionStatus::Expired => (
                 DiagnosticCode::ExemptionExpired,
                 format!("the exemption for `{}` expired on {}", exemption.user, exemption.expires),
-                "its findings count again: remedy them and remove it, or renew it with a reason that still \
-                 holds",
+                "its findings are open again: resolve them and remove the exemption, or renew it with a \
+                 current reason",
             ),
         };
         let diagnostic = Diagnostic::notice(code, exemption.span.clone(), message);

@@ -1,6 +1,6 @@
-//! The file as it is written: keys and types, before anything is made of the values.
+//! The file as it is written: keys and types, before the values are checked.
 //!
-//! These types are the source of the JSON Schema and, through it, of the keys that are known.
+//! These types are the source of the JSON Schema and, through it, of the known keys.
 
 use schemars::JsonSchema;
 use schemars::transform::{Transform, transform_subschemas};
@@ -8,9 +8,9 @@ use schemars::transform::{Transform, transform_subschemas};
 use super::node::Located;
 use crate::model::policy::{Level, Rule};
 
-/// A character that is no white space. JSON Schema's `\s` leaves U+0085 out, Unicode does not.
+/// A character that is not white space. JSON Schema's `\s` does not include U+0085, Unicode does.
 const NON_BLANK: &str = r"[^\s\u0085]";
-/// Where the schema is published.
+/// The address of the published schema.
 const SCHEMA_ID: &str =
     concat!(env!("CARGO_PKG_REPOSITORY"), "/raw/main/schemas/allowlist.schema.json");
 
@@ -25,22 +25,21 @@ pub(super) struct RawAllowlist {
     /// The version of this format: 1.
     #[schemars(with = "u64", extend("const" = 1))]
     pub(super) version: Option<Located<i64>>,
-    /// What the audit judges by; a flag or input wins over it.
+    /// The policy of the audit. A command-line option or action input overrides it.
     #[schemars(with = "Option<RawPolicy>")]
     pub(super) policy: RawPolicy,
-    /// Who may keep which credential, why, and until when.
+    /// The exemptions: which credentials may stay, why, and until when.
     #[schemars(with = "Option<Vec<RawExemption>>")]
     pub(super) exemptions: Vec<RawExemption>,
-    /// How far, and how fast, `iam-stocktake remediate` goes.
+    /// What `iam-stocktake remediate` does, and when.
     #[schemars(with = "Option<RawRemediation>")]
     pub(super) remediation: Option<RawRemediation>,
-    /// Accounts that are no longer audited, on purpose: their findings in the remediation queue are
-    /// not counted.
+    /// Accounts that are no longer audited. Their findings in the remediation queue are not counted.
     #[schemars(with = "Option<Vec<RawFormerAccount>>")]
     pub(super) former_accounts: Vec<RawFormerAccount>,
 }
 
-/// What the audit judges by.
+/// The policy of the audit.
 #[derive(Debug, Default, JsonSchema)]
 #[schemars(
     rename = "Policy",
@@ -57,14 +56,14 @@ pub(super) struct RawAllowlist {
     extend("then" = { "required": ["expiry_tag"] })
 )]
 pub(super) struct RawPolicy {
-    /// Days without use after which a credential is stale (default 90).
+    /// The number of days without use after which a credential is stale (default 90).
     #[schemars(with = "Option<u32>", range(min = 1, max = 3650))]
     pub(super) stale_after_days: Option<Located<i64>>,
-    /// How many days ahead an exemption may reach (default 365).
+    /// The maximum number of days until an exemption expires (default 365).
     #[schemars(with = "Option<u32>", range(min = 1, max = 3650))]
     pub(super) max_exemption_days: Option<Located<i64>>,
-    /// The key of the tag that says until when (YYYY-MM-DD) a user is wanted; naming it turns the
-    /// rule expired-user on.
+    /// The key of the tag with a user's expiry date (YYYY-MM-DD). Setting it turns on the rule
+    /// expired-user.
     #[schemars(with = "Option<String>", regex(pattern = NON_BLANK))]
     pub(super) expiry_tag: Option<Located<String>>,
     /// The level of each rule: off, notice, warning or error.
@@ -72,7 +71,7 @@ pub(super) struct RawPolicy {
     pub(super) rules: Vec<(Located<String>, Located<String>)>,
 }
 
-/// One exemption: a user or a pattern, with a reason, an owner and a last day.
+/// One exemption: a user or a pattern, with a reason, an owner, and an expiry date.
 #[derive(Debug, JsonSchema)]
 #[schemars(
     rename = "Exemption",
@@ -80,47 +79,47 @@ pub(super) struct RawPolicy {
     extend("oneOf" = [{ "required": ["user"] }, { "required": ["pattern"] }])
 )]
 pub(super) struct RawExemption {
-    /// The exact IAM user name, compared without case.
+    /// The exact IAM user name. Case is ignored.
     #[schemars(
         with = "Option<String>",
         regex(pattern = r"^([A-Za-z0-9_+=,.@-]{1,64}|<root_account>)$")
     )]
     pub(super) user: Option<Located<String>>,
-    /// Instead of user: a pattern in which * alone is special and which matches the whole name;
-    /// three literal characters at least.
+    /// A pattern for the whole user name, instead of user. Only * is special. At least three
+    /// characters must be literal.
     #[schemars(with = "Option<String>", regex(pattern = r"^\**([A-Za-z0-9_+=,.@-]\**){3,}$"))]
     pub(super) pattern: Option<Located<String>>,
-    /// The twelve-digit account id, in quotes; every audited account if absent.
+    /// The twelve-digit account ID, in quotes. If omitted, all audited accounts.
     #[schemars(with = "Option<String>", regex(pattern = r"^[0-9]{12}$"))]
     pub(super) account: Option<Located<String>>,
-    /// The user's unique id: a user created anew under the name is another user.
+    /// The user's unique ID. A user that is deleted and created again gets another ID.
     #[schemars(with = "Option<String>", regex(pattern = r"^AIDA[A-Z0-9]{12,124}$"))]
     pub(super) user_id: Option<Located<String>>,
-    /// password, access-key, or access-key: and the last four characters of the key's id; all
-    /// credentials if absent.
+    /// password, access-key, or access-key: followed by the last four characters of the key ID. If
+    /// omitted, all credentials.
     #[schemars(
         with = "Option<Vec<String>>",
         length(min = 1),
         inner(regex(pattern = r"^(password|access-key(:[A-Z0-9]{4})?)$"))
     )]
     pub(super) credentials: Option<Located<Vec<Located<String>>>>,
-    /// The rules that are exempted; stale-password and stale-access-key if absent. An exemption
-    /// without credentials and rules also keeps the whole user from remediation.
+    /// The exempted rules. If omitted, stale-password and stale-access-key. An exemption without
+    /// credentials and rules also excludes the whole user from remediation.
     #[schemars(with = "Option<Vec<RuleName>>", length(min = 1))]
     pub(super) rules: Option<Located<Vec<Located<String>>>>,
     /// Why the credential must stay.
     #[schemars(with = "String", regex(pattern = NON_BLANK))]
     pub(super) reason: Option<Located<String>>,
-    /// Who answers for it.
+    /// The owner, such as a person or a team.
     #[schemars(with = "String", regex(pattern = NON_BLANK))]
     pub(super) owner: Option<Located<String>>,
-    /// The last day (UTC) on which the exemption holds: YYYY-MM-DD.
+    /// The expiry date (YYYY-MM-DD): the last day, in UTC, on which the exemption is valid.
     #[schemars(with = "String", regex(pattern = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"), extend("format" = "date"))]
     pub(super) expires: Option<Located<String>>,
-    /// Whether `user` or `pattern` was meant to be there, readable or not.
+    /// Whether the entry has a `user` or a `pattern`, valid or not.
     #[schemars(skip)]
     pub(super) is_named: bool,
-    /// Where the entry stands.
+    /// The position of the entry.
     #[schemars(skip)]
     pub(super) span: std::ops::Range<usize>,
 }
@@ -129,21 +128,21 @@ pub(super) struct RawExemption {
 #[derive(Debug, JsonSchema)]
 #[schemars(rename = "FormerAccount", deny_unknown_fields)]
 pub(super) struct RawFormerAccount {
-    /// The twelve-digit account id, in quotes.
+    /// The twelve-digit account ID, in quotes.
     #[schemars(with = "String", regex(pattern = r"^[0-9]{12}$"))]
     pub(super) account: Option<Located<String>>,
     /// Why the account is no longer audited.
     #[schemars(with = "String", regex(pattern = NON_BLANK))]
     pub(super) reason: Option<Located<String>>,
-    /// Who answers for it.
+    /// The owner, such as a person or a team.
     #[schemars(with = "String", regex(pattern = NON_BLANK))]
     pub(super) owner: Option<Located<String>>,
-    /// Where the entry stands.
+    /// The position of the entry.
     #[schemars(skip)]
     pub(super) span: std::ops::Range<usize>,
 }
 
-/// How far, and how fast, stale credentials are remedied: notice, deactivation, deletion.
+/// When stale credentials are remediated, in three steps: notice, deactivation, deletion.
 #[derive(Debug, Default, JsonSchema)]
 #[schemars(
     rename = "Remediation",
@@ -155,51 +154,52 @@ pub(super) struct RawFormerAccount {
     extend("then" = { "required": ["delete_after_days"] })
 )]
 pub(super) struct RawRemediation {
-    /// Days from the notice to the deactivation (default 14).
+    /// The number of days from the notice to the deactivation (default 14).
     #[schemars(with = "Option<u32>", range(min = 1, max = 3650))]
     pub(super) deactivate_after_days: Option<Located<i64>>,
-    /// Days from the deactivation to the deletion; nothing is deleted if absent.
+    /// The number of days from the deactivation to the deletion. If omitted, nothing is deleted.
     #[schemars(with = "Option<u32>", range(min = 1, max = 3650))]
     pub(super) delete_after_days: Option<Located<i64>>,
     /// Whether passwords are deleted when keys are deactivated, which cannot be undone (default
     /// false).
     #[schemars(with = "Option<bool>")]
     pub(super) delete_passwords: Option<Located<bool>>,
-    /// Whether users are deleted of whom nothing is in use (default false); true needs
+    /// Whether users without credentials in use are deleted (default false). Requires
     /// delete_after_days.
     #[schemars(with = "Option<bool>")]
     pub(super) delete_users: Option<Located<bool>>,
-    /// The most changes in a run; beyond that nothing at all is done (default 5).
+    /// The maximum number of changes in a run. If a plan has more, nothing is changed (default 5).
     #[schemars(with = "Option<u32>", range(min = 1, max = 1000))]
     pub(super) max_changes: Option<Located<i64>>,
-    /// The largest share of an account's users that is touched in a run, in percent; beyond that
-    /// nothing at all is done (default 10).
+    /// The maximum share of an account's users that a run changes, in percent. If a plan changes
+    /// more, nothing is changed (default 10).
     #[schemars(with = "Option<u32>", range(min = 1, max = 100))]
     pub(super) max_share: Option<Located<i64>>,
-    /// Days without a run after which the clocks start anew (default 14).
+    /// The number of days without a run after which the waiting periods start again (default 14).
     #[schemars(with = "Option<u32>", range(min = 1, max = 3650))]
     pub(super) max_gap_days: Option<Located<i64>>,
-    /// Whose users are remedied besides those of nobody, as the tag that names an owner has it; *
-    /// for everybody's.
+    /// The owners whose users are remediated, as in the owner tag, in addition to users without an
+    /// owner. Use * for all owners.
     #[schemars(with = "Option<Vec<String>>", length(min = 1), inner(regex(pattern = NON_BLANK)))]
     pub(super) owners: Option<Located<Vec<Located<String>>>>,
-    /// Under which paths users are remedied, with * at the end for all below it (default / alone).
+    /// The paths whose users are remediated. Use * at the end to include all paths below (default:
+    /// only /).
     #[schemars(
         with = "Option<Vec<String>>",
         length(min = 1),
         inner(regex(pattern = r"^/([!-)+-~]*/)?\*?$"))
     )]
     pub(super) paths: Option<Located<Vec<Located<String>>>>,
-    /// The rules whose findings are remediated, instead of the default: all of these but
-    /// old-service-credential.
+    /// The rules whose findings are remediated (default: all of these except
+    /// old-service-credential).
     #[schemars(with = "Option<Vec<RemediableRuleName>>", length(min = 1))]
     pub(super) rules: Option<Located<Vec<Located<String>>>>,
-    /// Whether `delete_after_days` was meant to be there, readable or not.
+    /// Whether the entry has `delete_after_days`, valid or not.
     #[schemars(skip)]
     pub(super) is_deletion_dated: bool,
 }
 
-/// A rule's id, as the schema lists them.
+/// The id of a rule, for the schema.
 struct RuleName;
 
 impl JsonSchema for RuleName {
@@ -213,7 +213,7 @@ impl JsonSchema for RuleName {
     }
 }
 
-/// The id of a rule whose findings can be remediated, as the schema lists them.
+/// The id of a rule whose findings can be remediated, for the schema.
 struct RemediableRuleName;
 
 impl JsonSchema for RemediableRuleName {
@@ -227,7 +227,7 @@ impl JsonSchema for RemediableRuleName {
     }
 }
 
-/// A mapping from rule ids to levels, as the schema describes it.
+/// A mapping from rule ids to levels, for the schema.
 struct RuleLevels;
 
 impl JsonSchema for RuleLevels {
@@ -253,7 +253,7 @@ pub(super) fn schema() -> schemars::Schema {
     schema
 }
 
-/// A key without a value is refused, whereas schemars lets `null` stand for an absent option.
+/// Keys without a value are rejected, but schemars allows `null` for an absent option.
 #[derive(Clone)]
 struct NoNull;
 
@@ -280,7 +280,7 @@ impl Transform for NoNull {
     }
 }
 
-/// Without what is Rust's alone: formats that editors do not know, and line ends of comments.
+/// Removes what is specific to Rust: formats that editors do not know, and line ends of comments.
 #[derive(Clone)]
 struct StripRustFormats;
 

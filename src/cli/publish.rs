@@ -61,7 +61,7 @@ pub struct PublishArgs {
     pub queue_author: Option<String>,
 
     /// Title of a new queue issue; an issue that exists keeps its title [default: IAM credentials to
-    /// remedy]
+    /// remediate]
     #[arg(long, value_name = "TEXT", value_parser = title)]
     pub issue_title: Option<String>,
 

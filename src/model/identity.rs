@@ -235,11 +235,11 @@ impl FromStr for AccountEntry {
         }
         text.parse().map(Self::Account).map_err(|error| match error {
             InvalidAccountId::NotTwelveDigits => InvalidName(
-                "an account is named by its twelve digits or by the ARN of a role of it",
+                "use an account ID (twelve digits) or a role ARN",
             ),
             InvalidAccountId::TooFewDigits => InvalidName(
-                "an account id has twelve digits: did one lose a zero at its beginning? Write all \
-                 twelve, in YAML in quotes",
+                "an account ID has twelve digits. A leading zero may be missing: in YAML, write the \
+                 ID in quotes",
             ),
         })
     }
@@ -292,7 +292,7 @@ impl FromStr for RepositoryName {
     type Err = InvalidName;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        const INVALID_FORMAT: InvalidName = InvalidName("a repository is named as OWNER/NAME");
+        const INVALID_FORMAT: InvalidName = InvalidName("write a repository as OWNER/NAME");
         let (owner, name) = text.split_once('/').ok_or(INVALID_FORMAT)?;
         // Enterprise managed users have an underscore in their names.
         let owner_char = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
@@ -316,11 +316,11 @@ impl fmt::Display for RepositoryName {
 /// The visibility of a repository.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Visibility {
-    /// Everybody.
+    /// Visible to everyone.
     Public,
-    /// The members of the enterprise.
+    /// Visible to the members of the enterprise.
     Internal,
-    /// Those who were given access.
+    /// Visible to those with access.
     Private,
 }
 
@@ -382,10 +382,10 @@ impl FromStr for SubjectContext {
             return Err(InvalidName("write it like ref:refs/heads/main or environment:prod"));
         }
         if text.contains(['*', '?']) || text.contains("${") {
-            return Err(InvalidName("a wildcard or variable would let others in: name each one"));
+            return Err(InvalidName("wildcards and variables are not allowed: list each subject"));
         }
         if text.starts_with("repo:") {
-            return Err(InvalidName("leave out the repository: it stands in --repository"));
+            return Err(InvalidName("omit the repository: --repository sets it"));
         }
         Ok(Self(text.to_owned()))
     }

@@ -31,12 +31,12 @@ pub struct AccountId([u8; 12]);
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidAccountId {
     /// It is not a number of twelve digits.
-    #[error("an AWS account id has twelve digits")]
+    #[error("an AWS account ID has twelve digits")]
     NotTwelveDigits,
     /// It is a number with fewer digits.
     #[error(
-        "an AWS account id has twelve digits: did this one lose a zero at its beginning? Write all \
-         twelve, in YAML in quotes"
+        "an AWS account ID has twelve digits. A leading zero may be missing: in YAML, write the ID in \
+         quotes"
     )]
     TooFewDigits,
 }

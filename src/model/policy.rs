@@ -54,7 +54,7 @@ pub enum Rule {
     UserWithoutCredentials,
     /// An active access key created more than 90 days ago.
     UnrotatedAccessKey,
-    /// A user with a password or key whom no exemption in force names.
+    /// A user with a password or key and without a valid exemption.
     UnlistedUser,
 }
 

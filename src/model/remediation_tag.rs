@@ -146,7 +146,7 @@ pub fn days_after(moment: DateTime<Utc>, days: u32) -> DateTime<Utc> {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the tag says nothing that can be read")]
+#[error("the value of the tag cannot be read")]
 pub struct InvalidRemediationTag;
 
 impl fmt::Display for RemediationTag {

@@ -135,8 +135,8 @@ impl QueueWriter<'_> {
                 return self.write_queue_issue(draft, progress).await;
             }
             QueueChange::RecordNumber { label, queue_issue } => {
-                let made = progress.queue_issue.as_ref().map(|(number, _)| *number);
-                if let Some(number) = made.or(*queue_issue) {
+                let created = progress.queue_issue.as_ref().map(|(number, _)| *number);
+                if let Some(number) = created.or(*queue_issue) {
                     return Ok(self.record_number(label, number).await?);
                 }
             }

@@ -54,7 +54,7 @@ pub struct ObservedAccount {
     /// Why the age of the evidence makes every rule incomplete, if it does. Such evidence can add
     /// findings and clears none.
     pub age_problem: Option<AgeProblem>,
-    /// Users, in lower case, of whom the evidence has all other credentials, or who no longer
+    /// Users, in lower case, whose other credentials are all in the evidence, or that no longer
     /// exist.
     pub queried_users: BTreeSet<String>,
 }
@@ -107,8 +107,8 @@ const fn unset_account() -> AccountId {
 /// An audit JSON that cannot be published.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidAudit {
-    /// A later version made it, or someone edited it.
-    #[error("its {member} `{text}` is not known to this version")]
+    /// A later version created it, or someone edited it.
+    #[error("its {member} `{text}` is not supported by this version")]
     UnknownValue {
         member: &'static str,
         /// Its value.

@@ -86,9 +86,9 @@ pub enum QueueChange {
     CreateLabel(String),
     /// Close the duplicate of a parallel run, and link the issue to keep.
     CloseDuplicate {
-        /// Which.
+        /// The duplicate.
         duplicate: DuplicateIssue,
-        /// What is said.
+        /// The comment that links the issue to keep.
         comment: String,
     },
     /// Restore labels that someone removed.
@@ -274,9 +274,15 @@ impl fmt::Display for QueuePlan {
 impl fmt::Display for QueueChange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::CreateLabel(label) => write!(f, "make sure of the label {label:?}"),
+            Self::CreateLabel(label) => {
+                write!(f, "create the label {label:?} if it does not exist")
+            }
             Self::CloseDuplicate { duplicate, .. } => {
-                write!(f, "close issue #{}, the twin of #{}", duplicate.number, duplicate.original)
+                write!(
+                    f,
+                    "close issue #{}, a duplicate of #{}",
+                    duplicate.number, duplicate.original
+                )
             }
             Self::AddLabels { number, labels } => write!(f, "label issue #{number}: {labels:?}"),
             Self::CreateUserIssue { title, assignees, .. } if assignees.is_empty() => {
@@ -294,7 +300,10 @@ impl fmt::Display for QueueChange {
             ),
             Self::WriteQueueIssue(draft) => draft.fmt(f),
             Self::RecordNumber { label, .. } => {
-                write!(f, "write the index's number into the description of the label {label:?}")
+                write!(
+                    f,
+                    "store the number of the queue issue in the description of the label {label:?}"
+                )
             }
         }
     }
@@ -307,15 +316,15 @@ fn write_edit(
     state_change: Option<StateChange>,
     comments: bool,
 ) -> fmt::Result {
-    let turned = match state_change {
+    let state_action = match state_change {
         Some(StateChange::Reopen) => Some("reopen"),
         Some(StateChange::CloseCompleted) => Some("close as completed"),
         Some(StateChange::CloseNotPlanned) => Some("close as not planned"),
         None => None,
     };
-    let acts = [edits.then_some("edit"), turned, comments.then_some("comment on")];
-    let acts: Vec<_> = acts.into_iter().flatten().collect();
-    write!(f, "{} {what}", acts.join(" and "))
+    let actions = [edits.then_some("edit"), state_action, comments.then_some("comment on")];
+    let actions: Vec<_> = actions.into_iter().flatten().collect();
+    write!(f, "{} {what}", actions.join(" and "))
 }
 
 /// The users with open findings, the longest disuse first.

@@ -113,7 +113,12 @@ impl PullRequestChanges {
     /// Separates the findings that are open in this run, but neither with the head's own allowlist
     /// and policy nor with the tip's. Findings that the pull request brings back are not affected.
     #[must_use]
-    pub fn mark_outdated(self, own: &Observation, tip: &Observation, judged: &Observation) -> Self {
+    pub fn mark_outdated(
+        self,
+        own: &Observation,
+        tip: &Observation,
+        audited: &Observation,
+    ) -> Self {
         let is_open = |observation: &Observation, id: &FindingId| {
             observation.findings.get(id).is_some_and(ObservedFinding::needs_remediation)
         };
@@ -122,11 +127,11 @@ impl PullRequestChanges {
             observation.findings.get(id).is_some_and(|seen| seen.status == FindingStatus::Unknown)
         };
         let is_outdated = |id: &&FindingId| {
-            is_open(judged, id)
+            is_open(audited, id)
                 && ![own, tip].iter().any(|it| is_open(it, id) || is_unknown(it, id))
                 && !self.uncovers.contains(*id)
         };
-        let outdated = judged.findings.keys().filter(is_outdated).copied().collect();
+        let outdated = audited.findings.keys().filter(is_outdated).copied().collect();
         Self { outdated, ..self }
     }
 

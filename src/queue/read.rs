@@ -119,7 +119,7 @@ struct LabeledIssues {
 /// Reads a queue, with the comments that have parts of its state.
 ///
 /// # Errors
-/// [`QueueReadError`] when it cannot be read, or is not of those who are trusted.
+/// [`QueueReadError`] when it cannot be read, or is by an author who is not trusted.
 pub async fn read_snapshot(
     repository: &Repository<'_>,
     trusted_authors: &TrustedAuthors,
@@ -185,7 +185,7 @@ pub async fn find_closers(
 /// Reads the issues of the label without comments, and whether they include a new issue.
 ///
 /// # Errors
-/// [`QueueReadError`] when it cannot be read, or is not of those who are trusted.
+/// [`QueueReadError`] when it cannot be read, or is by an author who is not trusted.
 pub async fn read_snapshot_with(
     repository: &Repository<'_>,
     trusted_authors: &TrustedAuthors,

@@ -138,7 +138,7 @@ impl QueueSnapshot {
     /// number in the label's description, and see no queue without it.
     ///
     /// # Errors
-    /// [`InvalidQueueState`] when there is a queue, and its memory does not check.
+    /// [`InvalidQueueState`] when there is a queue, and its state is damaged.
     pub fn queue_state(&self) -> Result<Option<QueueState>, InvalidQueueState> {
         let Some(queue_issue) = &self.queue_issue else {
             return if self.number.is_some() {

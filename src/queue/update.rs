@@ -65,8 +65,8 @@ pub struct QueueUpdate {
 /// The evidence of an audit is older than the evidence in the queue state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "the evidence in the audit of account {account} is of {at}, and the queue knows of a newer \
-     one, of {newest}"
+    "the evidence in the audit of account {account} is from {at}, but the queue has newer \
+     evidence, from {newest}"
 )]
 pub struct OutdatedEvidence {
     pub account: AccountId,
@@ -165,11 +165,11 @@ impl QueueUpdate {
             let user_key = user_key_of(&entry.finding);
             let FindingState::Open { since, acknowledged, .. } = &mut entry.state else { continue };
             let listed = |closed: &DateTime<Utc>| *since <= closed.date_naive();
-            let by_person = closures.users.get(&user_key).is_some_and(listed);
-            let by_index = closures.queue_issue.as_ref().is_some_and(listed);
+            let by_user_issue = closures.users.get(&user_key).is_some_and(listed);
+            let by_queue_issue = closures.queue_issue.as_ref().is_some_and(listed);
             let reopened =
                 closures.queue_issue_reopened || closures.users_reopened.contains(&user_key);
-            *acknowledged = by_person || (!reopened && (*acknowledged || by_index));
+            *acknowledged = by_user_issue || (!reopened && (*acknowledged || by_queue_issue));
         }
     }
 
@@ -378,7 +378,7 @@ fn absence_reason(
         return AbsenceReason::Unknown;
     }
     let criteria = audited.criteria_for(finding.rule);
-    let same_terms = known.is_none_or(|known| known.criteria == criteria);
+    let same_criteria = known.is_none_or(|known| known.criteria == criteria);
     match finding.reference {
         // Its reference date is too recent for today's `stale_after_days`, so it is not found
         // either way.
@@ -390,7 +390,7 @@ fn absence_reason(
         {
             AbsenceReason::NotCounted
         }
-        _ if counts_days(finding.rule) || same_terms => AbsenceReason::Cleared,
+        _ if counts_days(finding.rule) || same_criteria => AbsenceReason::Cleared,
         _ => AbsenceReason::NotCounted,
     }
 }

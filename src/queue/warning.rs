@@ -1,19 +1,19 @@
-//! What did not go as planned while everything that counts was written.
+//! Problems that do not keep the queue from being written.
 
 use std::collections::BTreeSet;
 use std::fmt;
 
-/// Something that the run says and does not fail for.
+/// A problem that the run reports without failing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Warning {
-    /// Issues were made without these assignees.
+    /// Issues were created without these assignees.
     NotAssigned {
-        /// Their names, as they were given.
+        /// The names, as in the settings or the owner tags.
         names: Vec<String>,
-        /// Why, where it is not simply that GitHub knows no such assignee.
+        /// GitHub's message, if it rejected the issue.
         why: Option<String>,
     },
-    /// A comment was not written, since the conversation is locked and stayed so.
+    /// A comment was not written because the conversation is locked.
     Locked {
         /// The issue.
         number: u64,
@@ -23,20 +23,20 @@ pub enum Warning {
 }
 
 impl Warning {
-    /// Some could not be assigned; `None` if there are none.
+    /// The warning about these names; `None` if there are none.
     #[must_use]
     pub fn not_assigned(names: &BTreeSet<String>) -> Option<Self> {
         let names: Vec<_> = names.iter().cloned().collect();
         (!names.is_empty()).then_some(Self::NotAssigned { names, why: None })
     }
 
-    /// The same without names and without GitHub's words, for where everybody can read it.
+    /// The warning without names and GitHub's messages, for public logs.
     #[must_use]
     pub fn redacted(&self) -> String {
         match self {
             Self::NotAssigned { names, .. } => format!(
-                "{} of those whom issues were to be assigned to cannot be assigned; their names \
-                 are withheld where everybody can read them",
+                "{} assignees cannot be assigned to issues. Their names are not shown because the \
+                 log is public",
                 names.len()
             ),
             Self::Locked { number, .. } => locked(*number),
@@ -48,10 +48,10 @@ impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotAssigned { names, why: Some(why) } => {
-                write!(f, "nobody was assigned, of {}: {why}", names.join(", "))
+                write!(f, "no one was assigned. Requested: {}. GitHub: {why}", names.join(", "))
             }
             Self::NotAssigned { names, why: None } => {
-                write!(f, "not assigned, since GitHub cannot assign issues to them: ")?;
+                write!(f, "not assigned, because GitHub cannot assign issues to them: ")?;
                 f.write_str(&names.join(", "))
             }
             Self::Locked { number, why } => write!(f, "{} ({why})", locked(*number)),
@@ -61,8 +61,8 @@ impl fmt::Display for Warning {
 
 fn locked(number: u64) -> String {
     format!(
-        "issue #{number} is locked and the token may not unlock it, so a comment was not written; \
-         the issue's own text is up to date. Unlock it on its page (\"Unlock conversation\")"
+        "issue #{number} is locked and the token cannot unlock it, so a comment was not written. The \
+         body of the issue is up to date. To unlock it, select \"Unlock conversation\" on its page"
     )
 }
 
@@ -75,7 +75,11 @@ mod tests {
         let names = BTreeSet::from(["left-the-company".to_owned(), "mallory".to_owned()]);
         let warning = Warning::not_assigned(&names).unwrap();
         assert!(warning.to_string().ends_with(": left-the-company, mallory"), "{warning}");
-        assert!(warning.redacted().starts_with("2 of those"), "{}", warning.redacted());
+        assert!(
+            warning.redacted().starts_with("2 assignees cannot be assigned"),
+            "{}",
+            warning.redacted()
+        );
         assert!(!warning.redacted().contains("mallory"));
         let warning = Warning::Locked { number: 7, why: "said @octocat".to_owned() };
         assert!(warning.to_string().contains("issue #7 is locked"), "{warning}");

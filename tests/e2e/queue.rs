@@ -1,9 +1,10 @@
-//! The loop closed: the real binary as the action, from AWS to the issue tracker and back, against
-//! stand-ins for both. Every request of every test must keep GitHub's contract.
+//! The program as the action, from AWS to the issue tracker, against stand-ins for both. Every request
+//! must follow GitHub's API description.
 
 mod audits;
 mod bots;
 mod dry_run;
+mod duplicates;
 mod faults;
 mod identity;
 mod keeps;
@@ -18,4 +19,3 @@ mod people;
 mod runner;
 mod settings;
 mod ssh_keys;
-mod twins;

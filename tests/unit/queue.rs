@@ -1,5 +1,5 @@
-//! What the queue makes of audits over the days, the gate, and what is said on a pull request: the
-//! pure part of `publish`, against an issue tracker in memory.
+//! The queue over several days, the gate, and the pull request comment: the pure part of `publish`,
+//! against an in-memory issue tracker.
 
 mod accounts;
 mod age;
@@ -10,27 +10,27 @@ mod hostile;
 mod large;
 mod life;
 mod markdown;
-mod memory;
 mod number;
 mod pages;
 mod people;
 mod pull_request;
-mod remedy;
+mod remediation;
+mod state;
 mod tracker;
 
 use audits::{ACCOUNT, Audit, Found, OTHER_ACCOUNT, access_key, on, password};
 use iam_stocktake::audit::FindingId;
 use iam_stocktake::templates::Language;
-use tracker::{Desk, Ran};
+use tracker::{Harness, QueueRun};
 
-/// A desk in English that keeps one issue.
-fn desk() -> Desk {
-    Desk::new(Language::English, false)
+/// A queue in English with one issue.
+fn harness() -> Harness {
+    Harness::new(Language::English, false)
 }
 
-/// A desk in English that keeps an issue for each user as well.
-fn desk_per_user() -> Desk {
-    Desk::new(Language::English, true)
+/// A queue in English with per-user issues.
+fn harness_per_user() -> Harness {
+    Harness::new(Language::English, true)
 }
 
 const NOTHING: &str = "nothing to change\n";

@@ -242,7 +242,7 @@ impl fmt::Display for QueueIssueDraft {
         let open = self.queue_state.open().count();
         match &self.existing {
             None => {
-                write!(f, "create issue {:?}, the index: {open} open", self.title)?;
+                write!(f, "create issue {:?}, the queue issue: {open} open", self.title)?;
                 if self.state_change == Some(StateChange::CloseCompleted) {
                     write!(f, "; and close it")
                 } else {
@@ -250,7 +250,7 @@ impl fmt::Display for QueueIssueDraft {
                 }
             }
             Some(existing) => {
-                let what = format!("issue #{}, the index: {open} open", existing.number);
+                let what = format!("issue #{}, the queue issue: {open} open", existing.number);
                 write_edit(f, &what, self.writes_body, self.state_change, self.comment.is_some())
             }
         }

@@ -1,4 +1,4 @@
-//! Why a rule is incomplete, as the audit JSON says it.
+//! The reasons why a rule is incomplete, in the audit JSON.
 
 use std::str::FromStr;
 
@@ -23,8 +23,7 @@ pub enum IncompleteReason {
 }
 
 impl IncompleteReason {
-    /// Why `rule` is incomplete in the account, where `unknown` of its findings have the status
-    /// `unknown`.
+    /// Why `rule` is incomplete in the account. `unknown` of its findings have the status `unknown`.
     pub(super) fn of(account: &AuditedAccount, rule: Rule, unknown: usize) -> Self {
         let gap = account.gaps.iter().find(|gap| rule.requires(gap.piece));
         match (gap, account.age.problem, unknown) {

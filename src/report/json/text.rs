@@ -8,13 +8,13 @@ use std::str::FromStr;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// A value that is written as text. A file may come from a later version of the program, so text
-/// that this version does not know is kept; whoever needs the value reports it.
+/// A value that is written as text. A file may come from a later version of the program, so unknown
+/// text is kept. Code that needs the value reports it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Text<T> {
     /// A known value.
     Known(T),
-    /// Text that stands for no value of this version.
+    /// Text that is not a value of this version.
     Unknown(String),
 }
 
@@ -44,7 +44,7 @@ impl<T: FromStr> From<&str> for Text<T> {
     }
 }
 
-/// What a member holds that is missing in the file.
+/// The value of a field that is missing in the file.
 impl<T> Default for Text<T> {
     fn default() -> Self {
         Self::Unknown(String::new())
@@ -60,7 +60,7 @@ impl<T: fmt::Display> fmt::Display for Text<T> {
     }
 }
 
-/// Members of a JSON object are sorted by their names.
+/// Fields of a JSON object are sorted by name.
 impl<T: Copy + Eq + Into<&'static str>> Ord for Text<T> {
     fn cmp(&self, other: &Self) -> Ordering {
         self.as_str().cmp(other.as_str())

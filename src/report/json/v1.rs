@@ -1,5 +1,5 @@
-//! Version 1 of the audit JSON: structs of their own, frozen. A change that breaks a reader needs
-//! a version 2 beside this one; new fields are optional.
+//! Version 1 of the audit JSON, as separate structs that do not change with the rest of the program.
+//! A breaking change needs a version 2. New fields are optional.
 
 use std::collections::BTreeMap;
 
@@ -21,7 +21,7 @@ use crate::model::policy::remediation::Stage;
 use crate::model::policy::{Level, Rule};
 use crate::model::remediation_tag::RemediationStatus;
 
-/// The value of the member `schema`.
+/// The value of the field `schema`.
 pub const SCHEMA: &str = "iam-stocktake/audit/v1";
 
 /// An audit of the IAM users of one or more AWS accounts.
@@ -31,330 +31,334 @@ pub struct Audit {
     /// `iam-stocktake/audit/v1`
     #[schemars(extend("const" = SCHEMA))]
     pub schema: String,
-    /// The moment by which days of disuse were counted.
+    /// The time of the audit. Days without use are counted up to this time.
     pub generated_at: DateTime<Utc>,
-    /// The workflow run that made it; absent outside of one.
+    /// The workflow run of the audit. Absent outside GitHub Actions.
     pub run: Option<Run>,
-    /// `clean`, `stale` or `incomplete`: evidence that a rule needed could not be had.
+    /// `clean`, `stale`, or `incomplete` (evidence that a rule needs is missing).
     pub result: Text<AuditOutcome>,
-    /// What was judged by.
+    /// The policy.
     pub policy: Policy,
-    /// The allowlist's path; absent where there was none.
+    /// The path of the allowlist. Absent if there is none.
     pub allowlist: Option<String>,
-    /// How many findings there are.
+    /// The number of findings.
     pub counts: Counts,
-    /// The audited accounts, by id.
+    /// The audited accounts, sorted by ID.
     pub accounts: Vec<Account>,
-    /// The findings: by account, then what cannot be judged, then the longest disuse first.
+    /// The findings, sorted by account. In each account, unknown findings come first, and then the
+    /// longest disuse.
     pub findings: Vec<Finding>,
-    /// The allowlist's exemptions, in its order.
+    /// The exemptions, in the order of the allowlist.
     pub exemptions: Vec<Exemption>,
-    /// Accounts that the allowlist names as no longer audited.
+    /// The accounts in the `former_accounts` of the allowlist.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub former_accounts: Vec<FormerAccount>,
 }
 
-/// An account that is no longer audited: its findings in a remediation queue are not counted.
+/// An account that is no longer audited. Its findings in the remediation queue are not counted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct FormerAccount {
-    /// Twelve digits.
+    /// The account ID (twelve digits).
     pub account: Text<AccountId>,
-    /// Why it is no longer audited.
+    /// The reason why it is no longer audited.
     pub reason: String,
-    /// Who answers for it.
+    /// The owner.
     pub owner: String,
 }
 
-/// The workflow run that made an audit.
+/// The workflow run of an audit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Run {
-    /// The event that started it.
+    /// The event that triggered the run.
     pub event: String,
-    /// The git ref that it ran on.
+    /// The git ref of the run.
     pub r#ref: String,
-    /// `owner/name`
+    /// The repository (`owner/name`).
     pub repository: String,
-    /// The run's id.
+    /// The run ID.
     pub id: String,
 }
 
-/// What was judged by.
+/// The policy.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Policy {
-    /// Changes whenever the policy does.
+    /// A fingerprint that changes with the policy.
     pub hash: String,
-    /// Days without use after which a credential is stale.
+    /// The number of days without use after which a credential is stale.
     pub stale_after_days: u32,
-    /// How many days ahead an exemption may reach.
+    /// The maximum number of days until an exemption expires.
     pub max_exemption_days: u32,
-    /// The key of the tag that says until when a user is wanted.
+    /// The key of the tag with a user's expiry date.
     pub expiry_tag: Option<String>,
-    /// The level of every rule: `off`, `notice`, `warning` or `error`.
+    /// The level of each rule: `off`, `notice`, `warning`, or `error`.
     pub rules: BTreeMap<Text<Rule>, Text<Level>>,
 }
 
-/// How many findings there are.
+/// The number of findings.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Counts {
-    /// Open, of level error.
+    /// Open findings with level error.
     pub errors: usize,
-    /// Open, of level warning.
+    /// Open findings with level warning.
     pub warnings: usize,
-    /// Open, of level notice.
+    /// Open findings with level notice.
     pub notices: usize,
-    /// Exempted.
+    /// Exempted findings.
     pub exempted: usize,
-    /// Whose evidence cannot be read.
+    /// Unknown findings: a value in the evidence cannot be read.
     pub unknown: usize,
-    /// IAM users that were audited.
+    /// Audited IAM users.
     pub users: usize,
 }
 
 /// One audited account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Account {
-    /// Twelve digits.
+    /// The account ID (twelve digits).
     pub id: Text<AccountId>,
-    /// The account's alias.
+    /// The account alias.
     pub alias: Option<String>,
     /// The ARN partition: `aws`, `aws-cn`, `aws-us-gov`, …
     pub partition: String,
-    /// When IAM generated the credential report; absent where an exported file does not say.
+    /// When IAM generated the credential report. Absent if an exported file does not show it.
     pub report_generated_at: Option<DateTime<Utc>>,
-    /// The newest date in an exported report that bears none itself: it was generated then or later.
+    /// The newest date in an exported report without a generation date. The report was generated
+    /// then or later.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub report_newest_date: Option<DateTime<Utc>>,
-    /// IAM users, the root user not counted.
+    /// The number of IAM users, without the root user.
     pub users: usize,
-    /// What the evidence is made of: `exported-report`, `fetched-report` (no second look was
-    /// asked for) or `live`.
+    /// The kind of evidence: `exported-report`, `fetched-report` (without the re-check), or `live`.
     #[serde(default)]
     pub evidence: Text<EvidenceSource>,
-    /// Users that a live audit looks at again; those that remain stale or unknown, if it did.
+    /// The number of flagged users: those that a live audit re-checks, or those that are still
+    /// stale or unknown after the re-check.
     pub candidates: usize,
-    /// Users that were looked at live.
+    /// The number of users that were re-checked.
     #[serde(default)]
     pub rechecked: usize,
-    /// How complete the evidence of each rule was, rules that are off left out: `complete` (a
-    /// finding that is gone is cleared), `snapshot` (an exported or unchecked report: adds
-    /// findings, clears none), `not-shown` (the report does not show all that the rule needs),
-    /// `incomplete` (evidence could not be had).
+    /// How complete the evidence is for each rule that is not off: `complete` (findings that are
+    /// gone are cleared), `snapshot` (an exported or unchecked report: findings are added, but none
+    /// are cleared), `not-shown` (the report does not contain everything that the rule needs), or
+    /// `incomplete` (evidence is missing).
     pub complete: BTreeMap<Text<Rule>, Text<Coverage>>,
-    /// Why rules are incomplete.
+    /// The reasons why rules are incomplete.
     pub errors: Vec<AccountError>,
-    /// What was asked for and could not be had, ornaments included.
+    /// Missing evidence, including evidence that no rule needs.
     #[serde(default)]
     pub gaps: Vec<Gap>,
-    /// What the credential report alone would have called stale, and a live look cleared.
+    /// Findings of the credential report that the re-check cleared.
     #[serde(default)]
     pub cleared: Vec<Cleared>,
-    /// Users, in lower case, who were asked after by name since a queue knows of an SSH key of
-    /// theirs: all their other credentials were seen, or they are gone.
+    /// Users, in lower case, that were checked by name because the queue has an SSH key of theirs.
+    /// All their other credentials were read, or the users do not exist anymore.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub asked_after: Vec<String>,
 }
 
-/// Evidence that was asked for and could not be had.
+/// Missing evidence.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Gap {
     /// What is missing: `credential-report`, `users`, `login-profile`, `access-keys`,
     /// `access-key-use`, `signing-certificates`, `ssh-keys`, `service-specific-credentials`,
-    /// `tags`, `owners`, `alias` or `last-accessed`.
+    /// `tags`, `owners`, `alias`, or `last-accessed`.
     pub piece: Text<EvidenceItem>,
-    /// Why: `denied`, `credentials`, `throttled`, `unavailable`, `unreachable`, `timed-out` or
+    /// The cause: `denied`, `credentials`, `throttled`, `unavailable`, `unreachable`, `timed-out`, or
     /// `unexpected`.
     pub cause: Text<GapCause>,
-    /// The action that failed, as a policy names it.
+    /// The IAM action that failed.
     pub action: String,
-    /// What was answered.
+    /// The response.
     pub message: String,
-    /// How many users it is missing for; 0 where it is missing for the account.
+    /// The number of users without this evidence. 0 if the evidence is about the account.
     pub users: usize,
-    /// The rules that are incomplete for it; none for an ornament.
+    /// The rules that are incomplete because of it. Empty if no rule needs it.
     pub rules: Vec<Text<Rule>>,
 }
 
-/// A finding that the credential report alone would have made, and that a live look cleared.
+/// A finding of the credential report that the re-check cleared.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Cleared {
-    /// The finding's id.
+    /// The finding ID.
     pub id: Text<FindingId>,
     /// The rule.
     pub rule: Text<Rule>,
-    /// The user's name.
+    /// The user name.
     pub user: String,
-    /// The credential's kind.
+    /// The kind of credential.
     pub kind: Text<CredentialKind>,
-    /// When the credential was created; for a password when it was last changed.
+    /// When the credential was created. For a password, when it was last changed.
     pub created: Option<DateTime<Utc>>,
-    /// What has happened since the report: `user-gone`, `removed`, `deactivated`, `used` or
-    /// `changed`.
+    /// What happened after the report was generated: `user-gone`, `removed`, `deactivated`, `used`,
+    /// or `changed`.
     pub clearing: Text<ClearedReasonKind>,
-    /// When it was used.
+    /// When the credential was used.
     pub used: Option<DateTime<Utc>>,
 }
 
-/// Why a rule is incomplete.
+/// The reason why a rule is incomplete.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AccountError {
     /// The rule.
     pub rule: Text<Rule>,
-    /// A gap's cause, `evidence-unreadable`, `evidence-too-old`, `evidence-age-unknown` or
-    /// `evidence-in-future`.
+    /// The cause of missing evidence, or `evidence-unreadable`, `evidence-too-old`,
+    /// `evidence-age-unknown`, or `evidence-in-future`.
     pub code: Text<IncompleteReason>,
-    /// How many findings of the rule have the status `unknown` for it.
+    /// The number of findings of the rule with the status `unknown` for this reason.
     pub findings: usize,
 }
 
-/// One rule's verdict on one credential or user.
+/// The result of a rule for a credential or a user.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Finding {
-    /// Sixteen hex digits, the same for the same credential in every run.
+    /// The finding ID: sixteen hex digits that stay the same in all runs.
     pub id: Text<FindingId>,
     /// The rule.
     pub rule: Text<Rule>,
-    /// `notice`, `warning` or `error`.
+    /// `notice`, `warning`, or `error`.
     pub level: Text<Level>,
-    /// `open`, `exempted` or `unknown`.
+    /// `open`, `exempted`, or `unknown`.
     pub status: Text<FindingStatus>,
-    /// The account's id.
+    /// The account ID.
     pub account: Text<AccountId>,
-    /// The user's name.
+    /// The user name.
     pub user: String,
-    /// The user's ARN.
+    /// The ARN of the user.
     pub arn: String,
-    /// The user's unique id; absent in exported reports.
+    /// The unique ID of the user. Absent in exported reports.
     pub user_id: Option<String>,
-    /// The credential; absent in a verdict on the user as such.
+    /// The credential. Absent if the finding is about the user.
     pub credential: Option<Credential>,
     /// The date from which days are counted.
     pub reference_date: Option<DateTime<Utc>>,
-    /// What that date is: `last-used`, `never-used-since`, `created`, `expired`.
+    /// What the reference date is: `last-used`, `never-used-since`, `created`, or `expired`.
     pub reference: Option<Text<ReferenceKind>>,
-    /// Whole days since then.
+    /// The number of whole days since the reference date.
     pub days: Option<i64>,
-    /// `credential-report`, `re-checked` or `not-re-checked`.
+    /// `credential-report`, `re-checked`, or `not-re-checked`.
     pub evidence: Text<Evidence>,
-    /// What else is to be said.
+    /// Notes on the finding.
     pub notes: Vec<FindingNote>,
-    /// Index into `exemptions` of the exemption that covers it.
+    /// The index in `exemptions` of the exemption that covers the finding.
     pub exemption: Option<usize>,
-    /// Who owns the user, by the user's tags.
+    /// The owner in the user's tags.
     pub owner: Option<String>,
     /// The last service that the credential was used for.
     pub last_service: Option<String>,
-    /// What Access Advisor last saw the user do; it speaks of no credential.
+    /// The user's last activity in IAM last accessed information, with any credential.
     #[serde(default)]
     pub last_accessed: Option<LastAccessed>,
-    /// How far the remedy has come with the credential; absent where no tag on the user says so.
+    /// The progress of the credential's remediation. Absent if the user has no remediation tag for
+    /// it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remedy: Option<RemediationProgress>,
-    /// What goes with the user besides credentials; absent where it was not looked at.
+    /// What is deleted with the user besides credentials. Absent if it was not read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub belongings: Option<UserResources>,
 }
 
-/// How far the remedy has come with a credential.
+/// The progress of a credential's remediation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "Remedy")]
 pub struct RemediationProgress {
-    /// `notified`, `deactivated` or `inactive`.
+    /// `notified`, `deactivated`, or `inactive`.
     pub reached: Text<RemediationStatus>,
-    /// Since when.
+    /// When it reached this stage.
     pub since: DateTime<Utc>,
-    /// What is done next, unless the credential is used or exempted: `deactivate` or `delete`;
-    /// absent where nothing is to be done, or nobody can say when.
+    /// The next step unless the credential is used or exempted: `deactivate` or `delete`. Absent if
+    /// there is no next step, or its date is unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<Text<Stage>>,
-    /// The first day on which that is done, UTC.
+    /// The first day of the next step, in UTC.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_from: Option<NaiveDate>,
 }
 
-/// What a user has besides credentials, by name.
+/// What a user has besides credentials.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "Belongings")]
 pub struct UserResources {
-    /// Whether the user has an MFA device; absent where that was not shown.
+    /// Whether the user has an MFA device. Absent if it is unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mfa: Option<bool>,
-    /// The groups that the user is in.
+    /// The user's groups.
     pub groups: Vec<String>,
-    /// Managed policies, attached to the user.
+    /// Managed policies that are attached to the user.
     pub attached_policies: Vec<String>,
-    /// Policies written into the user.
+    /// Inline policies of the user.
     pub inline_policies: Vec<String>,
 }
 
-/// What a user was last seen with.
+/// The last service that was used.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LastAccessed {
-    /// The service's namespace: `s3`, `ec2`, …
+    /// The service namespace, such as `s3` or `ec2`.
     pub service: String,
-    /// When.
+    /// The date of use.
     pub at: DateTime<Utc>,
 }
 
-/// Which credential a finding is about.
+/// The credential of a finding.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Credential {
-    /// `password`, `access-key`, `signing-certificate`, `ssh-key`, `service-specific-credential`.
+    /// `password`, `access-key`, `signing-certificate`, `ssh-key`, or
+    /// `service-specific-credential`.
     pub kind: Text<CredentialKind>,
-    /// The slot of the credential report, 1 or 2.
+    /// The number of the credential in the credential report, 1 or 2.
     pub slot: Option<u8>,
-    /// The last four characters of its id; absent in exported reports.
+    /// The last four characters of the credential ID. Absent in exported reports.
     pub id: Option<String>,
-    /// When it was created; for a password when it was last changed.
+    /// When it was created. For a password, when it was last changed.
     pub created: Option<DateTime<Utc>>,
 }
 
-/// What else is to be said about a finding.
+/// A note on a finding.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct FindingNote {
-    /// `recently-reset`, `unreadable`, `hidden-credentials`, `exemption-expired` or
+    /// `recently-reset`, `unreadable`, `hidden-credentials`, `exemption-expired`, or
     /// `exemption-needs-live-evidence`.
     pub code: Text<NoteKind>,
     /// The field that cannot be read.
     pub column: Option<String>,
-    /// What stands in that field.
+    /// The value of that field.
     pub text: Option<String>,
     /// When the password was last changed.
     pub changed: Option<DateTime<Utc>>,
-    /// Index into `exemptions`.
+    /// The index of the exemption in `exemptions`.
     pub exemption: Option<usize>,
 }
 
-/// One exemption of the allowlist and what it did.
+/// An exemption in the allowlist, and its effect.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Exemption {
-    /// The user's name, unless it is a pattern.
+    /// The user name. Absent if the exemption has a pattern.
     pub user: Option<String>,
     /// The pattern.
     pub pattern: Option<String>,
-    /// The account; every one if absent.
+    /// The account. If absent, all accounts.
     pub account: Option<Text<AccountId>>,
-    /// The user's unique id; any user of the name if absent.
+    /// The unique ID of the user. If absent, any user with the name.
     pub user_id: Option<String>,
-    /// The credentials; all if empty.
+    /// The credentials. If empty, all credentials.
     pub credentials: Vec<String>,
-    /// The rules that it exempts from.
+    /// The exempted rules.
     pub rules: Vec<Text<Rule>>,
-    /// Why.
+    /// The reason.
     pub reason: String,
-    /// Who answers for it.
+    /// The owner.
     pub owner: String,
-    /// The last day, UTC.
+    /// The expiry date, in UTC.
     pub expires: NaiveDate,
-    /// `in-force`, `expires-soon` or `expired`.
+    /// `in-force`, `expires-soon`, or `expired`.
     pub state: Text<ExemptionStatus>,
-    /// `users`, `nobody`, `by-case-only` or `not-audited`.
+    /// What it matches: `users`, `nobody`, `by-case-only`, or `not-audited`.
     pub matched: Text<ExemptionMatchKind>,
-    /// How many users it matched.
+    /// The number of users that it matches.
     pub users: usize,
-    /// How many findings it exempts.
+    /// The number of findings that it exempts.
     pub exempts: usize,
-    /// Where it stands in the file, from 1.
+    /// The line of the exemption in the file, from 1.
     pub line: usize,
-    /// The column, from 1.
+    /// The column of the exemption in the file, from 1.
     pub column: usize,
 }

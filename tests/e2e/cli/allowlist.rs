@@ -206,7 +206,7 @@ fn an_account_id_without_leading_zeros_gets_a_hint_everywhere() {
     ] {
         let ran = sandbox.run(&["audit", flag, id]);
         assert_eq!(ran.code, 2, "{flag} {id}: {}", ran.stderr);
-        let hint = ran.stderr.contains("lose a zero at its beginning?");
+        let hint = ran.stderr.contains("A leading zero may be missing");
         assert_eq!(hint, is_told, "{flag} {id}: {}", ran.stderr);
     }
 }

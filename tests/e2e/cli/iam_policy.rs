@@ -484,7 +484,7 @@ fn invalid_and_contradictory_settings_are_rejected() {
         (vec!["--external-id", "${aws:userid}"], "an external id has"),
         (vec!["--repository", "acme/*"], "OWNER/NAME"),
         (vec!["--repository-id", "*"], "an id is a number"),
-        (vec!["--subject", "*"], "name each one"),
+        (vec!["--subject", "*"], "list each subject"),
         (vec!["--subject", "repo:acme/infra:pull_request"], "--repository"),
         (vec!["--partition", "aws-*"], "aws-eusc"),
         (vec!["--recheck", "no"], "true"),

@@ -459,7 +459,7 @@ fn invalid_or_contradictory_settings_are_rejected() {
     let twice = format!("{0} arn:aws:iam::{0}:role/audit", account.id());
     for (arguments, says) in [
         (["--accounts", twice.as_str()], "twice"),
-        (["--accounts", "12345"], "its twelve digits"),
+        (["--accounts", "12345"], "an account ID (twelve digits)"),
         (["--role-to-assume", "arn:aws:iam::1:role/x"], "looks like arn:aws:iam::"),
         (["--aws-region", "Frankfurt"], "eu-central-1"),
         (["--external-id", "a b"], "letters, digits"),

@@ -1,4 +1,4 @@
-//! `publish`: audits that other jobs have made, brought into one queue.
+//! `publish`: audits of other jobs in one queue.
 
 use serde_json::{Value, json};
 
@@ -7,12 +7,12 @@ use stand_ins::world::{EMPTY, FIRST, How, World};
 
 const QUEUE: [&str; 2] = ["--publish", "issue"];
 
-/// Publishes files into the queue, and gives the run.
+/// Publishes files into the queue, and returns the run.
 fn publish(world: &World, day: i64, files: &[&str]) -> stand_ins::world::Run {
     world.publish(day, &[files, &QUEUE].concat())
 }
 
-/// An account of its own, of which a job has made an audit.
+/// Another account that a job has audited.
 fn audited_elsewhere(world: &World, name: &str, user: &str) {
     let other = World::new();
     other.user(user, 300);
@@ -20,7 +20,7 @@ fn audited_elsewhere(world: &World, name: &str, user: &str) {
     world.sandbox.file(name, other.sandbox.read("audit.json"));
 }
 
-/// Changes an audit that stands in a file.
+/// Changes an audit in a file.
 fn edited(world: &World, from: &str, to: &str, edit: impl Fn(&mut Value)) {
     let mut audit: Value = serde_json::from_str(&world.sandbox.read(from)).unwrap();
     edit(&mut audit);
@@ -28,10 +28,10 @@ fn edited(world: &World, from: &str, to: &str, edit: impl Fn(&mut Value)) {
 }
 
 #[test]
-fn a_matrix_of_jobs_feeds_one_queue() {
+fn matrix_of_jobs_publishes_into_one_queue() {
     let world = World::new();
     world.user("alice", 200);
-    // One audit is the command line's, one the action's own report.
+    // One audit is from the command line, one is the report of the action.
     world.audit("a.json", 0);
     let other = World::new();
     other.user("bob", 300);
@@ -54,7 +54,7 @@ fn a_matrix_of_jobs_feeds_one_queue() {
 }
 
 #[test]
-fn an_audit_with_a_name_that_nobody_can_have_is_refused() {
+fn rejects_an_audit_with_an_invalid_user_name() {
     let world = World::new();
     world.user("alice", 200);
     world.audit("a.json", 0);
@@ -67,7 +67,7 @@ fn an_audit_with_a_name_that_nobody_can_have_is_refused() {
 }
 
 #[test]
-fn in_a_job_the_outputs_and_the_summary_are_those_of_the_action() {
+fn publish_in_a_job_sets_outputs_and_summary() {
     let world = World::new();
     world.user("alice", 200);
     world.audit("a.json", 0);
@@ -82,7 +82,7 @@ fn in_a_job_the_outputs_and_the_summary_are_those_of_the_action() {
 }
 
 #[test]
-fn the_audit_of_a_pull_request_does_not_update_the_queue() {
+fn audit_of_a_pull_request_is_not_published_into_the_queue() {
     let world = World::new();
     world.user("alice", 200);
     world.audit("a.json", 0);
@@ -98,7 +98,7 @@ fn the_audit_of_a_pull_request_does_not_update_the_queue() {
 }
 
 #[test]
-fn the_actions_own_report_says_which_event_made_it() {
+fn report_of_the_action_names_its_event() {
     let world = World::new();
     world.user("alice", 200);
     world.day(0, EMPTY);
@@ -113,7 +113,7 @@ fn the_actions_own_report_says_which_event_made_it() {
 }
 
 #[test]
-fn what_is_no_audit_is_refused_and_all_of_them_are_named() {
+fn rejects_all_invalid_audits_by_name() {
     let world = World::new();
     world.user("alice", 200);
     world.audit("a.json", 0);
@@ -137,11 +137,15 @@ fn what_is_no_audit_is_refused_and_all_of_them_are_named() {
     });
     let run = publish(&world, 0, &["rule.json"]);
     assert_eq!((run.code, run.acts()), (2, vec![]), "{}", run.log);
-    assert!(run.log.contains("rule.json: its rule `stale-fax` is not known"), "{}", run.log);
+    assert!(
+        run.log.contains("rule.json: its rule `stale-fax` is not supported by this version"),
+        "{}",
+        run.log
+    );
 }
 
 #[test]
-fn two_audits_of_one_account_are_refused() {
+fn rejects_two_audits_of_one_account() {
     let world = World::new();
     world.user("alice", 200);
     world.audit("a.json", 0);
@@ -153,7 +157,7 @@ fn two_audits_of_one_account_are_refused() {
 }
 
 #[test]
-fn an_audit_that_is_older_than_the_memory_writes_nothing() {
+fn audit_older_than_the_queue_state_writes_nothing() {
     let world = World::new();
     world.user("alice", 200);
     world.audit("old.json", 0);
@@ -163,14 +167,14 @@ fn an_audit_that_is_older_than_the_memory_writes_nothing() {
         [publish(&world, 1, &["old.json"]), world.publish_in_job("schedule", 1, &["old.json"])]
     {
         assert_eq!((run.code, run.acts()), (4, vec![]), "{}", run.log);
-        assert!(run.log.contains("the queue knows of a newer one"), "{}", run.log);
+        assert!(run.log.contains("the queue has newer evidence"), "{}", run.log);
         assert!(["", "error"].contains(&run.output("result")), "{}", run.output("result"));
     }
     assert_eq!(world.index(), before);
 }
 
 #[test]
-fn an_audit_of_the_day_before_yesterday_adds_findings_and_clears_none() {
+fn two_day_old_audit_adds_findings_and_clears_none() {
     let world = World::new();
     world.user("alice", 200);
     world.day(0, EMPTY);
@@ -184,7 +188,7 @@ fn an_audit_of_the_day_before_yesterday_adds_findings_and_clears_none() {
 }
 
 #[test]
-fn old_evidence_and_no_evidence_are_never_clean_wherever_they_are_published() {
+fn old_or_missing_evidence_is_never_clean() {
     let world = World::new();
     world.audit("audit.json", 0);
     edited(&world, "audit.json", "none.json", |audit| audit["accounts"] = json!([]));
@@ -206,7 +210,7 @@ fn old_evidence_and_no_evidence_are_never_clean_wherever_they_are_published() {
     let nowhere =
         |audits: &str, day| world.publish_in_job("schedule", day, &[audits, "--publish", "none"]);
     type Published<'a> = &'a dyn Fn(&str, i64) -> stand_ins::world::Run;
-    // In a pull request even recent audits are not clean: nothing tells what it changes.
+    // In a pull request even recent audits are not clean, because its changes are unknown.
     let runs: [(Published<'_>, (i32, &str)); 2] =
         [(&in_pull, (3, "incomplete")), (&nowhere, (0, "clean"))];
     for (run, expected) in runs {
@@ -224,7 +228,7 @@ fn old_evidence_and_no_evidence_are_never_clean_wherever_they_are_published() {
 }
 
 #[test]
-fn an_audit_that_is_older_than_the_queue_is_refused_only_where_the_queue_is_written() {
+fn older_audits_are_rejected_only_when_the_queue_is_written() {
     let world = World::new();
     world.user("alice", 200);
     world.audit("old.json", 0);
@@ -240,15 +244,15 @@ fn an_audit_that_is_older_than_the_queue_is_refused_only_where_the_queue_is_writ
         How { event: "pull_request", pull: Some(&pull), inputs: &inputs, day: 1, ..How::default() };
     let run = world.run(how);
     assert_eq!((run.code, run.output("result")), (3, "incomplete"), "{}", run.log);
-    assert!(!run.log.contains("the queue knows of a newer one"), "{}", run.log);
+    assert!(!run.log.contains("the queue has newer evidence"), "{}", run.log);
     let run = publish(&world, 1, &["pull.json", "--max-evidence-age", "2"]);
     assert_eq!((run.code, run.acts()), (4, vec![]), "{}", run.log);
-    assert!(run.log.contains("the queue knows of a newer one"), "{}", run.log);
+    assert!(run.log.contains("the queue has newer evidence"), "{}", run.log);
 }
 
-/// The audits were evaluated with the pull request's allowlist and cannot be compared with the base.
+/// The audits used the allowlist of the pull request, and do not show where it is less strict.
 #[test]
-fn audits_of_earlier_jobs_are_never_clean_in_a_pull_request_or_a_merge_group() {
+fn audits_of_earlier_jobs_are_incomplete_in_pull_requests_and_merge_groups() {
     let world = World::new();
     world.audit("audit.json", 0);
     world.day(0, EMPTY);
@@ -258,7 +262,7 @@ fn audits_of_earlier_jobs_are_never_clean_in_a_pull_request_or_a_merge_group() {
             let inputs = [("command", "publish"), ("audits", "audit.json"), ("fail-on", fail_on)];
             let how = How { event, pull: Some(&pull), inputs: &inputs, ..How::default() };
             let of_action = world.run(how);
-            // The event payload of this job has no pull request.
+            // The event file of this job does not even name the pull request.
             let of_command = world.publish_in_job(event, 0, &["audit.json", "--fail-on", fail_on]);
             for run in [of_action, of_command] {
                 let found = (run.code, run.output("gate"), run.output("result"));
@@ -272,7 +276,7 @@ fn audits_of_earlier_jobs_are_never_clean_in_a_pull_request_or_a_merge_group() {
 }
 
 #[test]
-fn a_job_that_failed_makes_the_run_incomplete_and_the_others_are_published() {
+fn failed_job_makes_the_run_incomplete_and_others_are_published() {
     let world = World::new();
     world.user("alice", 200);
     world.audit("a.json", 0);
@@ -285,14 +289,14 @@ fn a_job_that_failed_makes_the_run_incomplete_and_the_others_are_published() {
     assert!(run.log.contains("accounts in the queue were not audited: "), "{}", run.log);
     let page = rendered(&world.index().body);
     assert_eq!((page.boxes.len(), page.struck.len()), (3, 0), "{}", world.index().body);
-    // The same without a change, and in a job.
+    // The same without changes, and in a job.
     let run = world.publish_in_job("schedule", 1, &["a.json"]);
     assert_eq!((run.code, run.output("result"), run.acts()), (3, "incomplete", vec![]));
     assert!(run.summary.contains("did not audit 1 account in the queue"));
 }
 
 #[test]
-fn standard_input_is_an_audit_and_outside_of_actions_the_mode_must_be_given() {
+fn reads_standard_input_and_requires_a_mode_outside_actions() {
     let world = World::new();
     world.user("alice", 200);
     world.audit("a.json", 0);
@@ -313,7 +317,7 @@ fn standard_input_is_an_audit_and_outside_of_actions_the_mode_must_be_given() {
 }
 
 #[test]
-fn a_missing_token_or_repository_is_reported_with_a_hint() {
+fn missing_token_or_repository_is_named() {
     let world = World::new();
     world.audit("a.json", 0);
     let arguments = ["publish", "a.json", "--publish", "issue", "--now", &world.moment(0)];

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use stand_ins::world::{EMPTY, World};
 
-/// A queue that holds alice and bob.
+/// A queue with alice and bob.
 fn kept() -> World {
     let world = World::new();
     world.user("alice", 200);
@@ -16,8 +16,8 @@ fn kept() -> World {
 const SET_ASIDE: &str = "closed without an exemption";
 
 #[test]
-fn a_queue_that_a_bot_closes_is_opened_each_time_and_the_reason_is_said_once() {
-    // `actions/stale` acts with the job's token, as we do.
+fn queue_closed_by_a_bot_is_reopened_and_explained_once() {
+    // `actions/stale` uses the job's token, like this program.
     for (bot, reason) in [
         ("stale[bot]", "not_planned"),
         ("github-actions[bot]", "not_planned"),
@@ -51,14 +51,14 @@ fn a_queue_that_a_bot_closes_is_opened_each_time_and_the_reason_is_said_once() {
 }
 
 #[test]
-fn a_bot_sets_no_user_aside_and_then_not_the_queue() {
+fn bot_cannot_acknowledge_user_issues_or_the_queue() {
     let world = World::new();
     world.user("alice", 200);
     world.user("bob", 150);
     let per_user = &[("publish", "issue-per-user")];
     assert_eq!(world.day_with(0, per_user).code, 0);
     let bot = world.repo.by("stale[bot]");
-    // What a person has set aside stays so.
+    // What a person acknowledged stays acknowledged.
     world.repo.as_person().close(2, "not_planned");
     assert_eq!(world.day_with(1, per_user).code, 0);
     for day in 2..5 {
@@ -76,7 +76,7 @@ fn a_bot_sets_no_user_aside_and_then_not_the_queue() {
 }
 
 #[test]
-fn where_something_is_new_as_well_one_comment_says_both() {
+fn one_comment_has_the_explanation_and_the_news() {
     let world = kept();
     world.repo.by("stale[bot]").close(1, "not_planned");
     world.user("carol", 300);
@@ -88,7 +88,7 @@ fn where_something_is_new_as_well_one_comment_says_both() {
 }
 
 #[test]
-fn where_nothing_is_left_to_do_a_bot_may_close_the_queue() {
+fn bot_can_close_a_queue_without_open_findings() {
     let world = kept();
     world.repo.by("stale[bot]").close(1, "not_planned");
     for user in ["alice", "bob"] {
@@ -100,7 +100,7 @@ fn where_nothing_is_left_to_do_a_bot_may_close_the_queue() {
 }
 
 #[test]
-fn whoever_closed_an_issue_and_is_gone_was_a_person() {
+fn deleted_account_counts_as_a_person() {
     let world = kept();
     world.repo.as_person().close(1, "not_planned");
     world.repo.faults(json!([{ "null_user": true, "path": "/issues/1$" }]));
@@ -110,7 +110,7 @@ fn whoever_closed_an_issue_and_is_gone_was_a_person() {
 }
 
 #[test]
-fn only_issues_whose_closing_matters_are_asked_who_closed_them() {
+fn reads_closers_only_for_issues_that_need_action() {
     let world = kept();
     let asked = |run: &stand_ins::world::Run| {
         run.requests

@@ -1,12 +1,12 @@
-//! A dry run says what it would do, and does nothing.
+//! A dry run prints its plan, and changes nothing.
 
 use serde_json::json;
 
 use stand_ins::github::Exchange;
 use stand_ins::world::{EMPTY, Run, World};
 
-/// Holds that a run has read and not written, and has told of each of these changes.
-fn told(run: &Run, changes: &[&str]) {
+/// Asserts that a run wrote nothing, and printed each of these changes.
+fn assert_planned(run: &Run, changes: &[&str]) {
     assert_eq!((run.code, run.acts()), (0, vec![]), "{}", run.log);
     let plan: Vec<_> = run.log.lines().filter(|line| line.contains(": would ")).collect();
     assert_eq!(plan.len(), changes.len(), "{}", run.log);
@@ -17,33 +17,34 @@ fn told(run: &Run, changes: &[&str]) {
 }
 
 #[test]
-fn the_plan_is_printed_and_stands_in_the_summary() {
+fn dry_run_prints_the_plan_in_log_and_summary() {
     let world = World::new();
     world.user("alice", 200);
     let dry = &[("dry-run", "true")];
-    let index = "create issue \"IAM credentials to remediate\", the index: 1 open";
+    let queue_issue = "create issue \"IAM credentials to remediate\", the queue issue: 1 open";
     let run = world.day_with(0, dry);
-    let label = "make sure of the label \"iam-stocktake\"";
-    let number = "write the index's number into the description of the label \"iam-stocktake\"";
-    told(&run, &[label, index, number]);
+    let label = "create the label \"iam-stocktake\" if it does not exist";
+    let number =
+        "store the number of the queue issue in the description of the label \"iam-stocktake\"";
+    assert_planned(&run, &[label, queue_issue, number]);
     assert_eq!((run.output("issue-number"), run.output("new-count")), ("", "1"));
     assert_eq!(world.repo.issues(), []);
 
     world.day(0, EMPTY);
     let run = world.day_with(1, dry);
-    told(&run, &["nothing to change"]);
+    assert_planned(&run, &["nothing to change"]);
     assert_eq!(run.output("issue-number"), "1");
 
     world.user("bob", 150);
     let before = world.index();
     let run = world.day_with(1, dry);
-    told(&run, &["edit and comment on issue #1, the index: 2 open"]);
+    assert_planned(&run, &["edit and comment on issue #1, the queue issue: 2 open"]);
     assert_eq!((run.output("new-count"), run.output("stale-count")), ("1", "2"));
     assert_eq!(world.index(), before);
 }
 
 #[test]
-fn every_kind_of_change_is_told() {
+fn dry_run_prints_every_kind_of_change() {
     let world = World::new();
     world.user("alice", 200);
     world.user("bob", 150);
@@ -61,7 +62,7 @@ fn every_kind_of_change_is_told() {
 }
 
 #[test]
-fn publish_tells_its_plan_too() {
+fn dry_run_of_publish_prints_the_plan() {
     let world = World::new();
     world.user("alice", 200);
     world.audit("audit.json", 0);

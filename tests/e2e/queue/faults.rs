@@ -1,10 +1,10 @@
-//! GitHub in trouble: what a run makes of it, and that nothing is left half done.
+//! Failures of GitHub: how a run handles them, and that the queue stays complete.
 
 use serde_json::{Value, json};
 
 use stand_ins::world::{EMPTY, Run, World};
 
-/// A queue that holds alice and is to be told of bob: a run lists, comments and edits.
+/// A queue with alice, and bob as a new finding: a run lists, comments and edits.
 fn kept() -> World {
     let world = World::new();
     world.user("alice", 200);
@@ -13,14 +13,14 @@ fn kept() -> World {
     world
 }
 
-/// No queue yet, and alice is found: a run lists and creates.
+/// No queue yet, and alice as a new finding: a run lists and creates.
 fn fresh() -> World {
     let world = World::new();
     world.user("alice", 200);
     world
 }
 
-/// Where a fault befalls a run.
+/// The request that fails.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum At {
     List,
@@ -36,8 +36,8 @@ impl At {
         if self == Self::Create { fresh() } else { kept() }
     }
 
-    /// The fault with the requests that it befalls.
-    fn befalling(self, mut fault: Value) -> Value {
+    /// The fault, limited to these requests.
+    fn for_requests(self, mut fault: Value) -> Value {
         let (method, path) = match self {
             Self::List => ("GET", "/issues$"),
             Self::Create => ("POST", "/issues$"),
@@ -65,9 +65,8 @@ fn state(world: &World) -> Vec<(String, String, usize)> {
     issues.map(|issue| (issue.body, issue.state, issue.comments.len())).collect()
 }
 
-/// Holds that a queue holds who is stale, each once, in one open issue, and that the next run finds
-/// nothing to do.
-fn is_whole(world: &World, users: &[&str]) {
+/// Asserts that one open issue has each stale user once, and that the next run changes nothing.
+fn assert_complete(world: &World, users: &[&str]) {
     let index = world.index();
     assert_eq!(index.state, "open");
     for user in users {
@@ -76,7 +75,7 @@ fn is_whole(world: &World, users: &[&str]) {
     assert_eq!(world.day(2, EMPTY).acts(), [""; 0]);
 }
 
-fn ended(run: &Run, at: At, says: &str, hint: &str) {
+fn assert_failed(run: &Run, at: At, says: &str, hint: &str) {
     assert_eq!(run.code, at.code(), "{at:?}: {}", run.log);
     let result = if at == At::List { "incomplete" } else { "error" };
     assert_eq!(run.output("result"), result, "{at:?}: {}", run.log);
@@ -87,7 +86,7 @@ fn ended(run: &Run, at: At, says: &str, hint: &str) {
     assert!(run.summary.contains("The queue could not be read or written"), "{}", run.summary);
 }
 
-/// Refusals that are final, each with what the run says of it and what its hint says.
+/// Permanent rejections, each with the message and the hint of the run.
 fn refusals() -> [(Value, &'static str, &'static str); 7] {
     let limited = json!({ "status": 403, "headers": { "Retry-After": "600" },
         "body": { "message": "You have exceeded a secondary rate limit." } });
@@ -107,25 +106,25 @@ fn refusals() -> [(Value, &'static str, &'static str); 7] {
 }
 
 #[test]
-fn a_refusal_ends_the_run_with_its_reason_and_the_next_one_makes_up_for_it() {
+fn rejection_ends_the_run_and_the_next_run_recovers() {
     for at in At::ALL {
         let world = at.world();
         let before = state(&world);
         for (fault, says, hint) in refusals() {
-            world.repo.faults(json!([at.befalling(fault)]));
-            ended(&world.day(1, EMPTY), at, says, hint);
-            // A comment that stands before an edit that fails is told again, rather than never.
+            world.repo.faults(json!([at.for_requests(fault)]));
+            assert_failed(&world.day(1, EMPTY), at, says, hint);
+            // If the edit after a comment fails, the comment is written again.
             if at != At::Edit {
                 assert_eq!(state(&world), before, "{at:?}: {says}");
             }
         }
         world.repo.faults(json!([]));
         assert_eq!(world.day(1, EMPTY).code, 0);
-        is_whole(&world, if at == At::Create { &["alice"] } else { &["alice", "bob"] });
+        assert_complete(&world, if at == At::Create { &["alice"] } else { &["alice", "bob"] });
     }
 }
 
-/// Failures that pass, some of which answer only once the request is carried out.
+/// Temporary failures. Some respond only after the request was carried out.
 fn passing() -> [Value; 8] {
     let page = json!({ "max": 1, "body": "<html>A unicorn</html>", "content_type": "text/html" });
     let with = |status: u16, after: bool| {
@@ -147,7 +146,7 @@ fn passing() -> [Value; 8] {
 }
 
 #[test]
-fn trouble_that_passes_is_outlasted_and_no_comment_is_made_twice() {
+fn retries_temporary_failures_without_duplicate_comments() {
     let world = fresh();
     world.day(0, EMPTY);
     let mut users = vec!["alice".to_owned()];
@@ -156,57 +155,57 @@ fn trouble_that_passes_is_outlasted_and_no_comment_is_made_twice() {
             let name = format!("user-{}", users.len());
             world.user(&name, 150);
             users.push(name);
-            world.repo.faults(json!([at.befalling(fault.clone())]));
+            world.repo.faults(json!([at.for_requests(fault.clone())]));
             let run = world.day(1, EMPTY);
             assert_eq!(run.code, 0, "{at:?}, {fault}: {}", run.log);
-            // One for each user but the first.
+            // One for each user except the first.
             assert_eq!(world.repo.comments(1).len(), users.len() - 1, "{at:?}, {fault}");
         }
     }
     world.repo.faults(json!([]));
     assert_eq!(world.repo.issues().len(), 1);
-    is_whole(&world, &users.iter().map(String::as_str).collect::<Vec<_>>());
+    assert_complete(&world, &users.iter().map(String::as_str).collect::<Vec<_>>());
 }
 
 #[test]
-fn trouble_that_passes_is_outlasted_and_no_issue_is_made_twice() {
+fn retries_temporary_failures_without_duplicate_issues() {
     for fault in passing() {
         let world = fresh();
-        world.repo.faults(json!([At::Create.befalling(fault.clone())]));
+        world.repo.faults(json!([At::Create.for_requests(fault.clone())]));
         let run = world.day(0, EMPTY);
         assert_eq!(run.code, 0, "{fault}: {}", run.log);
         assert_eq!((world.repo.issues().len(), run.output("issue-number")), (1, "1"), "{fault}");
-        is_whole(&world, &["alice"]);
+        assert_complete(&world, &["alice"]);
     }
 }
 
 #[test]
-fn a_page_for_people_in_the_place_of_json_is_no_queue() {
+fn html_response_is_not_a_queue() {
     let world = fresh();
     let html =
         json!({ "status": 200, "body": "<html>A unicorn</html>", "content_type": "text/html" });
-    world.repo.faults(json!([At::List.befalling(html)]));
+    world.repo.faults(json!([At::List.for_requests(html)]));
     let run = world.day(0, EMPTY);
-    ended(&run, At::List, "not JSON", "GITHUB_API_URL");
+    assert_failed(&run, At::List, "not JSON", "GITHUB_API_URL");
     assert!(!run.log.contains("unicorn"), "{}", run.log);
     assert_eq!(world.repo.issues(), []);
 }
 
 #[test]
-fn a_body_that_github_has_not_taken_is_an_error() {
+fn body_that_github_did_not_store_is_an_error() {
     let world = kept();
     let before = world.index().body;
-    world.repo.faults(json!([At::Edit.befalling(json!({ "keep_old_body": true }))]));
+    world.repo.faults(json!([At::Edit.for_requests(json!({ "keep_old_body": true }))]));
     let run = world.day(1, EMPTY);
-    ended(&run, At::Edit, "issue #1 has a different body", "65 536 characters");
+    assert_failed(&run, At::Edit, "issue #1 has a different body", "65 536 characters");
     assert_eq!(world.index().body, before);
     world.repo.faults(json!([]));
     assert_eq!(world.day(1, EMPTY).code, 0);
-    is_whole(&world, &["alice", "bob"]);
+    assert_complete(&world, &["alice", "bob"]);
 }
 
 #[test]
-fn who_can_be_assigned_is_and_the_others_are_named_once() {
+fn assigns_valid_logins_and_names_the_others_once() {
     for mode in ["issue", "issue-per-user"] {
         let world = fresh();
         world.user("bob", 150);
@@ -228,20 +227,20 @@ fn who_can_be_assigned_is_and_the_others_are_named_once() {
 }
 
 #[test]
-fn where_github_does_not_say_who_can_be_assigned_the_issue_is_made_all_the_same() {
+fn creates_the_issue_if_assignees_cannot_be_checked() {
     let world = fresh();
     world.repo.faults(json!([{ "status": 403, "path": "/assignees/" }]));
     let run = world.day_with(0, &[("assignees", "octocat, left-the-company")]);
     assert_eq!(run.code, 0, "{}", run.log);
     assert_eq!(world.index().assignees, [""; 0]);
-    let warning = "warning: nobody was assigned, of octocat, left-the-company: ";
+    let warning = "warning: no one was assigned. Requested: octocat, left-the-company. GitHub: ";
     assert!(run.log.contains(warning), "{}", run.log);
 }
 
 #[test]
-fn an_assignee_whom_github_leaves_out_in_silence_is_named() {
+fn names_assignees_that_github_drops_silently() {
     let world = fresh();
-    // The assignees of a token that may not assign are dropped, and the issue is made.
+    // If the token cannot assign, GitHub drops the assignees and creates the issue.
     world.repo.drop_assignees();
     let run = world.day_with(0, &[("assignees", "octocat")]);
     assert_eq!((run.code, world.index().assignees), (0, vec![]), "{}", run.log);
@@ -249,7 +248,7 @@ fn an_assignee_whom_github_leaves_out_in_silence_is_named() {
 }
 
 #[test]
-fn an_issue_whose_author_is_gone_hides_no_other() {
+fn issue_by_a_deleted_account_hides_no_other_issue() {
     let world = fresh();
     let person = world.repo.as_person();
     person.create_label("iam-stocktake");
@@ -262,7 +261,7 @@ fn an_issue_whose_author_is_gone_hides_no_other() {
 }
 
 #[test]
-fn pull_requests_among_the_issues_are_none() {
+fn pull_requests_in_the_issue_list_are_ignored() {
     let world = fresh();
     world.repo.branch("feature", "main");
     world.repo.commit("feature", "a.txt", "a");
@@ -276,16 +275,16 @@ fn pull_requests_among_the_issues_are_none() {
 }
 
 #[test]
-fn what_github_does_not_have_is_logged_as_an_answer_and_not_as_a_failure() {
+fn not_found_responses_are_not_logged_as_failures() {
     let world = fresh();
     world.audit("audit.json", 0);
     let assignees = ["--assignees", "octocat,left-the-company"];
     let arguments = [&["audit.json", "--publish", "issue", "--verbose"], &assignees[..]].concat();
-    // Where there is no GraphQL, GitHub is asked in the other way.
+    // Without GraphQL, the REST API is used.
     world.repo.faults(json!([{ "status": 404, "path": "^/graphql$" }]));
     let run = world.publish(0, &arguments);
     assert_eq!(run.code, 0, "{}", run.log);
-    // The label, the assignee, and whom a job's token stands for, which it may not ask.
+    // The label, the assignee, and the account of the job's token, which it cannot read.
     let paths = [("/labels/", 404), ("/assignees/left", 404), ("/graphql", 404), ("/user", 403)];
     for (path, status) in paths {
         let logged =
@@ -296,14 +295,14 @@ fn what_github_does_not_have_is_logged_as_an_answer_and_not_as_a_failure() {
 }
 
 #[test]
-fn a_token_that_may_not_write_is_told_which_permission_is_missing() {
+fn missing_permission_of_the_token_is_named() {
     let world = fresh();
     world.repo.permissions(json!({ "issues": "read" }));
     let run = world.day(0, EMPTY);
-    ended(&run, At::Create, "403", "`issues: write`");
+    assert_failed(&run, At::Create, "403", "`issues: write`");
     world.repo.permissions(json!({ "issues": "none" }));
-    ended(&world.day(0, EMPTY), At::List, "403", "`issues: read`");
+    assert_failed(&world.day(0, EMPTY), At::List, "403", "`issues: read`");
     world.repo.permissions(json!({ "issues": "write" }));
     world.repo.turn_issues_off();
-    ended(&world.day(0, EMPTY), At::List, "410", "enable them in its settings");
+    assert_failed(&world.day(0, EMPTY), At::List, "410", "enable them in its settings");
 }

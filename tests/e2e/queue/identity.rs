@@ -1,5 +1,4 @@
-//! Who wrote it: every kind of token finds what was written with it again, and takes nobody else's
-//! issue or comment for the queue.
+//! Authors: every kind of token finds its own issues and comments, and ignores those of others.
 
 use serde_json::json;
 
@@ -9,7 +8,7 @@ use stand_ins::world::{EMPTY, How, Run, World};
 const APP: &str = "acme-audit[bot]";
 const WORKFLOW: &str = "github-actions[bot]";
 
-/// The inputs of a run with a token, and with the account that is trusted besides.
+/// The inputs of a run with a token and an additional trusted author.
 fn with<'a>(token: &'a str, queue_author: &'a str) -> Vec<(&'a str, &'a str)> {
     let author = Some(("queue-author", queue_author)).filter(|_| !queue_author.is_empty());
     [("github-token", token)].into_iter().chain(author).collect()
@@ -19,7 +18,7 @@ fn check(world: &World, pull: &Pull, inputs: &[(&str, &str)], day: i64) -> Run {
     world.run(How { event: "pull_request", pull: Some(pull), inputs, day, ..How::default() })
 }
 
-/// Each kind of token, with the author of what is written with it.
+/// Each kind of token, with its author.
 fn tokens(world: &World) -> [(String, &'static str); 3] {
     let repo = &world.repo;
     [(repo.token(), WORKFLOW), (repo.personal_token(), "octocat"), (repo.app_token(), APP)]
@@ -52,7 +51,7 @@ fn every_kind_of_token_keeps_one_queue_and_one_comment() {
 }
 
 #[test]
-fn every_kind_of_token_keeps_one_issue_for_each_user() {
+fn every_kind_of_token_keeps_one_issue_per_user() {
     for kind in 0..3 {
         let world = World::new();
         world.user("alice", 200);
@@ -68,7 +67,7 @@ fn every_kind_of_token_keeps_one_issue_for_each_user() {
     }
 }
 
-/// Lets GitHub say nothing about whom a token belongs to.
+/// Makes GitHub not say which account the token belongs to.
 fn say_nothing(world: &World) {
     world.repo.faults(json!([
         { "status": 404, "path": "^/graphql$" },
@@ -77,14 +76,14 @@ fn say_nothing(world: &World) {
 }
 
 #[test]
-fn where_github_does_not_say_whose_the_token_is_the_author_of_what_is_created_does() {
+fn author_of_a_new_issue_identifies_the_token() {
     let world = World::new();
     world.user("alice", 200);
     say_nothing(&world);
     let token = world.repo.app_token().to_owned();
     let first = world.day_with(0, &with(&token, ""));
     assert_eq!((first.code, first.output("issue-number")), (0, "1"), "{}", first.log);
-    // The next run cannot know that the queue is its own, and makes no second one.
+    // The next run cannot know that the queue is its own, and creates no second one.
     let run = world.day_with(1, &with(&token, ""));
     assert_eq!((run.code, run.acts()), (3, vec![]), "{}", run.log);
     assert!(run.log.contains("issue #1 by acme-audit[bot]"), "{}", run.log);
@@ -93,7 +92,7 @@ fn where_github_does_not_say_whose_the_token_is_the_author_of_what_is_created_do
     let named = with(&token, APP);
     assert_eq!((world.day_with(1, &named).code, world.repo.issues().len()), (0, 1));
 
-    // The comment is found again by the author of a new one, which does not stay.
+    // The comment is found by the author of a new one, which is deleted.
     let pull = world.pull(EMPTY, EMPTY);
     let marker = "<!-- iam-stocktake:pull-request v1 queue=default -->\nForged";
     world.repo.as_person().comment(pull.number, marker);
@@ -112,11 +111,11 @@ fn where_github_does_not_say_whose_the_token_is_the_author_of_what_is_created_do
 }
 
 #[test]
-fn a_comment_of_our_own_that_was_made_twice_is_one_again() {
+fn duplicate_comments_are_removed() {
     let world = World::new();
     world.user("alice", 200);
     world.day(0, EMPTY);
-    // A comment is made only when there is something to say.
+    // A comment is created only if there is something to report.
     world.user("bob", 150);
     let pull = world.pull(EMPTY, EMPTY);
     world.check(&pull, EMPTY, 0);
@@ -131,7 +130,7 @@ fn a_comment_of_our_own_that_was_made_twice_is_one_again() {
 }
 
 #[test]
-fn a_schedule_and_a_check_with_different_tokens_name_the_author_of_the_queue() {
+fn different_tokens_need_the_queue_author() {
     for is_app in [true, false] {
         let world = World::new();
         world.user("alice", 200);
@@ -140,7 +139,7 @@ fn a_schedule_and_a_check_with_different_tokens_name_the_author_of_the_queue() {
             if is_app { (app, APP, job) } else { (job, WORKFLOW, app) };
         assert_eq!(world.day_with(0, &with(&schedule, "")).code, 0);
         let pull = world.pull(EMPTY, EMPTY);
-        // Nobody passes for the queue by marker and label alone.
+        // Marker and label are not enough to be the queue.
         let run = check(&world, &pull, &with(&checking, ""), 0);
         assert_eq!((run.code, run.output("gate")), (3, "not-evaluated"), "{}", run.log);
         assert!(run.log.contains(&format!("issue #1 by {author}")), "{}", run.log);
@@ -155,7 +154,7 @@ fn a_schedule_and_a_check_with_different_tokens_name_the_author_of_the_queue() {
 }
 
 #[test]
-fn a_queue_whose_token_changes_hands_goes_on_where_the_old_account_is_named() {
+fn queue_continues_with_a_new_token_and_the_queue_author() {
     let world = World::new();
     world.user("alice", 200);
     world.user("bob", 150);
@@ -179,13 +178,13 @@ fn a_queue_whose_token_changes_hands_goes_on_where_the_old_account_is_named() {
 }
 
 #[test]
-fn with_an_app_s_token_another_workflow_of_the_repository_forges_no_queue() {
+fn other_workflows_cannot_forge_the_queue_of_an_app_token() {
     let world = World::new();
     world.user("alice", 200);
     let app = world.repo.app_token().to_owned();
     let inputs = with(&app, "");
     world.day_with(0, &inputs);
-    // It knows everybody, and is older or newer than the queue.
+    // It has all users, and is older or newer than the queue.
     let forged = world.index().body.replace("`alice`", "`bob`");
     world.repo.as_bot().create_issue("IAM credentials to remediate", &forged, &["iam-stocktake"]);
     world.user("bob", 150);
@@ -200,7 +199,7 @@ fn with_an_app_s_token_another_workflow_of_the_repository_forges_no_queue() {
     assert!(run.log.contains(notice), "{}", run.log);
     let forgery = world.repo.issue(2);
     assert_eq!((forgery.state.as_str(), &forgery.body), ("open", &forged));
-    // Where nobody else made a queue, it is no reason to make one beside it.
+    // Without another queue, no second one is created.
     let other = World::new();
     other.user("alice", 200);
     other.repo.as_bot().create_label("iam-stocktake");
@@ -211,8 +210,8 @@ fn with_an_app_s_token_another_workflow_of_the_repository_forges_no_queue() {
 }
 
 #[test]
-fn an_older_issue_with_a_copied_body_is_not_adopted() {
-    // The queue of another repository, whose number is another.
+fn older_issue_with_a_copied_body_is_ignored() {
+    // The queue of another repository, with another number.
     let source = World::new();
     source.user("alice", 200);
     source.repo.as_person().create_issue("Something", "else", &[]);
@@ -230,7 +229,7 @@ fn an_older_issue_with_a_copied_body_is_not_adopted() {
         "{}",
         run.log
     );
-    // Without the label it passes for nothing.
+    // Without the label it is ignored.
     world.repo.as_person().remove_label(1, "iam-stocktake");
     let run = world.day(0, EMPTY);
     assert_eq!((run.code, run.output("issue-number")), (0, "2"), "{}", run.log);

@@ -1,5 +1,4 @@
-//! What must close, clear or strike nothing: less evidence, another policy, a queue that people or
-//! accidents have changed.
+//! What must not close or clear anything: missing evidence, another policy, or a changed queue.
 
 use serde_json::json;
 
@@ -7,7 +6,7 @@ use super::page::rendered;
 use stand_ins::aws::{Seed, StandIn};
 use stand_ins::world::{EMPTY, How, Run, World};
 
-/// A queue that holds alice and bob, who stand since the first day.
+/// A queue with alice and bob, open since the first day.
 fn kept() -> World {
     let world = World::new();
     world.user("alice", 200);
@@ -16,8 +15,8 @@ fn kept() -> World {
     world
 }
 
-/// The names that have a box in the index, which is open and has nothing struck.
-fn standing(world: &World) -> Vec<String> {
+/// The users with a box in the queue issue, which must be open and without struck lines.
+fn open_users(world: &World) -> Vec<String> {
     let index = world.index();
     assert_eq!(index.state, "open");
     let page = rendered(&index.body);
@@ -25,26 +24,26 @@ fn standing(world: &World) -> Vec<String> {
     page.boxes.into_iter().map(|(_, name)| name).collect()
 }
 
-/// One case: what befalls the queue or the run, and what comes of the run on the next day.
+/// What changes in the queue or the run, and the result of the run on the next day.
 struct Case {
     name: &'static str,
-    befall: fn(&World),
+    prepare: fn(&World),
     how: How<'static>,
     code: i32,
     acts: &'static [&'static str],
-    /// Whether the index may be edited, to say what was not observed.
+    /// Whether the queue issue may be edited, to show what is incomplete.
     may_edit: bool,
-    /// What the log or the summary says.
+    /// A text in the log or the summary.
     says: &'static str,
 }
 
-/// A case in which nothing befalls.
+/// A case without changes.
 fn case(name: &'static str) -> Case {
     let how = How { day: 1, ..How::default() };
-    Case { name, befall: |_| {}, how, code: 0, acts: &[], may_edit: false, says: "" }
+    Case { name, prepare: |_| {}, how, code: 0, acts: &[], may_edit: false, says: "" }
 }
 
-/// Damages the memory that stands in the body of the index.
+/// Damages the state in the body of the queue issue.
 fn damage(world: &World, change: impl Fn(&str) -> String) {
     let index = world.index();
     world.repo.as_person().edit_body(index.number, &change(&index.body));
@@ -61,32 +60,32 @@ fn deny(world: &World, actions: &[&str]) {
 fn without_evidence() -> [Case; 3] {
     [
         Case {
-            befall: |world| {
+            prepare: |world| {
                 deny(world, &["iam:ListAccessKeys"]);
                 world.account.change(json!([{ "delete_key": { "user": "alice" } }]));
             },
             code: 3,
             may_edit: true,
             says: "iam:ListAccessKeys",
-            ..case("a second look is denied, and a key is gone")
+            ..case("the re-check is denied, and a key is deleted")
         },
         Case {
-            befall: |world| {
+            prepare: |world| {
                 deny(world, &["iam:GetCredentialReport", "iam:GenerateCredentialReport"]);
                 world.account.change(json!([{ "delete_key": { "user": "alice" } }]));
             },
             code: 3,
             may_edit: true,
             says: "iam:GenerateCredentialReport",
-            ..case("there is no credential report, and a key is gone")
+            ..case("there is no credential report, and a key is deleted")
         },
         Case {
-            befall: |world| {
+            prepare: |world| {
                 world.account.change(json!([{ "delete_key": { "user": "alice" } }]));
             },
             how: How { inputs: &[("recheck", "false")], ..case("").how },
             may_edit: true,
-            ..case("nothing is looked at again, and a key is gone")
+            ..case("there is no re-check, and a key is deleted")
         },
     ]
 }
@@ -95,31 +94,31 @@ fn with_a_changed_queue() -> [Case; 5] {
     let damaged = "the queue state in";
     [
         Case {
-            befall: |world| world.repo.as_person().remove_label(1, "iam-stocktake"),
+            prepare: |world| world.repo.as_person().remove_label(1, "iam-stocktake"),
             acts: &["POST issues/1/labels"],
-            ..case("the label is taken off the issue")
+            ..case("the label is removed from the issue")
         },
         Case {
-            befall: |world| damage(world, |body| body.replace("generation=1", "generation=2")),
+            prepare: |world| damage(world, |body| body.replace("generation=1", "generation=2")),
             code: 3,
             says: damaged,
-            ..case("the memory has another number")
+            ..case("the state has another generation")
         },
         Case {
-            befall: |world| damage(world, |body| body.replacen("\neN", "\nfN", 1)),
+            prepare: |world| damage(world, |body| body.replacen("\neN", "\nfN", 1)),
             code: 3,
             says: damaged,
-            ..case("the memory has another letter")
+            ..case("the state has another letter")
         },
         Case {
-            befall: |world| {
+            prepare: |world| {
                 damage(world, |body| {
                     body.split("<!-- iam-stocktake:memory").next().unwrap().into()
                 });
             },
             code: 3,
             says: damaged,
-            ..case("the memory is gone")
+            ..case("the state is removed")
         },
         Case {
             how: How { event: "workflow_dispatch", ..case("").how },
@@ -133,30 +132,30 @@ fn on_other_occasions() -> [Case; 3] {
     let other = "Nothing was published, because only runs on the default branch update the queue.";
     [
         Case {
-            befall: |world| world.user("carol", 300),
+            prepare: |world| world.user("carol", 300),
             how: How { event: "workflow_dispatch", environment: feature, ..case("").how },
             says: other,
             ..case("the workflow is started by hand on another branch")
         },
         Case {
-            befall: |world| {
+            prepare: |world| {
                 world.account.change(json!([{ "delete_user": { "user": "alice" } }]));
             },
             how: How { event: "push", environment: feature, ..case("").how },
             says: other,
-            ..case("somebody pushes to another branch")
+            ..case("a push to another branch")
         },
         Case {
-            befall: |world| world.user("carol", 300),
+            prepare: |world| world.user("carol", 300),
             how: How { inputs: &[("publish", "none")], ..case("").how },
             ..case("nothing is to be published")
         },
     ]
 }
 
-/// Lets a case befall a queue, and gives the run of the next day.
+/// Prepares a case, and returns the run of the next day.
 fn after(case: &Case, world: &World) -> Run {
-    (case.befall)(world);
+    (case.prepare)(world);
     let How { day, event, allowlist, inputs, environment, .. } = case.how;
     let run = world.run(How { day, event, allowlist, inputs, environment, ..How::default() });
     let (name, log) = (case.name, &run.log);
@@ -172,32 +171,32 @@ fn after(case: &Case, world: &World) -> Run {
     run
 }
 
-/// Holds that the queue is as it was.
-fn hold(cases: impl IntoIterator<Item = Case>) {
+/// Asserts that the queue has the same open users.
+fn assert_unchanged(cases: impl IntoIterator<Item = Case>) {
     for case in cases {
         let world = kept();
         after(&case, &world);
-        assert_eq!(standing(&world), ["alice", "bob"], "{}", case.name);
+        assert_eq!(open_users(&world), ["alice", "bob"], "{}", case.name);
     }
 }
 
 #[test]
 fn missing_evidence_clears_nothing() {
-    hold(without_evidence());
+    assert_unchanged(without_evidence());
 }
 
 #[test]
-fn a_queue_that_somebody_has_changed_is_found_again_or_left_alone() {
-    hold(with_a_changed_queue());
+fn changed_queue_is_repaired_or_left_alone() {
+    assert_unchanged(with_a_changed_queue());
 }
 
 #[test]
-fn what_may_not_publish_publishes_nothing_and_says_why() {
-    hold(on_other_occasions());
+fn runs_that_cannot_publish_say_why() {
+    assert_unchanged(on_other_occasions());
 }
 
 #[test]
-fn what_the_policy_asks_for_no_longer_is_not_called_remedied() {
+fn findings_that_the_policy_ignores_are_not_cleared() {
     for (allowlist, inputs) in [
         (EMPTY, &[("stale-after-days", "180")][..]),
         ("version: 1\npolicy: { stale_after_days: 180 }\n", &[]),
@@ -205,25 +204,25 @@ fn what_the_policy_asks_for_no_longer_is_not_called_remedied() {
         let world = kept();
         let run = world.run(How { day: 1, allowlist, inputs, ..How::default() });
         assert_eq!((run.code, run.acts()), (0, vec!["PATCH issues/1".to_owned()]), "{}", run.log);
-        assert_eq!(standing(&world), ["alice"]);
+        assert_eq!(open_users(&world), ["alice"]);
         assert!(world.index().body.contains("Not counted since"), "{}", world.index().body);
-        // It asks for it again.
+        // The policy includes it again.
         let back = world.day(2, EMPTY);
         assert_eq!((back.output("new-count"), back.output("stale-count")), ("1", "2"));
-        assert_eq!(standing(&world), ["alice", "bob"]);
+        assert_eq!(open_users(&world), ["alice", "bob"]);
     }
     let world = kept();
     let off = "version: 1\npolicy: { rules: { stale-access-key: off } }\n";
     assert_eq!(world.day(1, off).code, 0);
     let index = world.index();
-    assert_eq!(index.state, "open", "looking away is no remedy");
+    assert_eq!(index.state, "open", "ignored findings are not cleared");
     let body = index.body;
     assert_eq!(rendered(&body).struck, [""; 0], "{body}");
     assert_eq!(body.matches("Not counted since").count(), 2, "{body}");
 }
 
 #[test]
-fn an_account_that_is_not_audited_this_time_keeps_its_findings() {
+fn unaudited_account_keeps_its_findings() {
     let world = World::new();
     let other = StandIn::shared().account(Seed::empty());
     world.user("alice", 200);
@@ -239,12 +238,12 @@ fn an_account_that_is_not_audited_this_time_keeps_its_findings() {
     other.change(json!([{ "delete_user": { "user": "bob" } }]));
     let alone = world.day_with(1, &[("accounts", world.account.id())]);
     assert_eq!((alone.code, alone.output("result")), (3, "incomplete"), "{}", alone.log);
-    assert_eq!(standing(&world), ["alice", "bob"]);
+    assert_eq!(open_users(&world), ["alice", "bob"]);
     let since = format!("since {}", world.date(0));
     assert!(world.index().body.contains(&since), "{}", world.index().body);
     assert_eq!(world.day_with(2, &[("accounts", world.account.id())]).acts(), [""; 0]);
 
-    // Audited again, and gone.
+    // Audited again, and removed.
     other.make_report(1.0 - 72.0);
     let run = world.day_with(3, &[("accounts", &both)]);
     assert_eq!((run.code, run.acts()), (0, vec!["PATCH issues/1".to_owned()]), "{}", run.log);
@@ -253,9 +252,9 @@ fn an_account_that_is_not_audited_this_time_keeps_its_findings() {
 }
 
 #[test]
-fn users_whose_issues_have_lost_their_label_get_no_second_ones() {
-    // Whoever deletes the label starts over with another queue, and with the users' issues as they are.
-    for (befall, issues) in [
+fn user_issues_without_a_label_are_not_duplicated() {
+    // Deleting the label starts a new queue, which keeps the per-user issues.
+    for (prepare, issues) in [
         ((|world| world.repo.as_person().delete_label("iam-stocktake")) as fn(&World), 4),
         (|world| world.repo.as_person().remove_label(1, "iam-stocktake"), 3),
     ] {
@@ -264,7 +263,7 @@ fn users_whose_issues_have_lost_their_label_get_no_second_ones() {
         world.user("bob", 150);
         let per_user = &[("publish", "issue-per-user")];
         assert_eq!(world.day_with(0, per_user).acts().len(), 6);
-        befall(&world);
+        prepare(&world);
         for day in 1..3 {
             let run = world.day_with(day, per_user);
             assert_eq!(run.code, 0, "{}", run.log);

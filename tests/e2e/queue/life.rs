@@ -1,12 +1,12 @@
-//! The life of a queue over a moving clock, with one issue and with one for each user as well.
+//! A queue over several weeks, with one issue and with per-user issues.
 
 use serde_json::json;
 
 use super::page::{Rendered, rendered};
 use stand_ins::world::{EMPTY, FIRST, How, Run, World, visible};
 
-/// A step of the life: the day, what happens in AWS before it, whether alice has an exemption, what
-/// the run does, and its outputs `stale-count`, `new-count` and `overdue-count`.
+/// A step: the day, the change in AWS before it, whether alice has an exemption, what the run
+/// writes, and its outputs `stale-count`, `new-count` and `overdue-count`.
 struct Step {
     name: &'static str,
     day: i64,
@@ -16,7 +16,7 @@ struct Step {
     counts: [&'static str; 3],
 }
 
-/// What happens, with the acts of a run in either mode.
+/// All steps, with the writes of a run in the mode.
 fn life(acts: [&'static [&'static str]; 14]) -> Vec<Step> {
     let key = |user: &str, status: &str| json!([{ "set_key_status": { "user": user, "status": status } }]);
     let carol = json!([{"create_user": {
@@ -57,7 +57,7 @@ fn life(acts: [&'static [&'static str]; 14]) -> Vec<Step> {
     steps
 }
 
-/// Lives it through, and gives the pages of the steps that change one, in Markdown.
+/// Runs all steps, and returns the Markdown of the pages that changed.
 fn live(world: &World, mode: &str, steps: Vec<Step>) -> String {
     world.user("alice", 200);
     world.user("bob", 150);
@@ -83,19 +83,19 @@ fn live(world: &World, mode: &str, steps: Vec<Step>) -> String {
         if step.name != "last checked" {
             pages.push_str(&written(world, &run, name));
         } else {
-            only_the_day_differs(world, &before, step.day);
+            assert_only_the_date_differs(world, &before, step.day);
         }
     }
     pages
 }
 
-/// What a run has written, for a snapshot.
+/// The pages that a run wrote, for a snapshot.
 fn written(world: &World, run: &Run, step: &str) -> String {
     let mut pages = String::new();
     let mut before = "";
     for write in &run.writes {
         let Some(body) = write.body["body"].as_str() else { continue };
-        // A new index is written a second time, with its memory.
+        // A new queue issue is written a second time, with its state.
         if visible(body) == before {
             continue;
         }
@@ -108,8 +108,8 @@ fn written(world: &World, run: &Run, step: &str) -> String {
     pages
 }
 
-/// Holds that the pages are as before, but for the day of the last check.
-fn only_the_day_differs(world: &World, before: &[stand_ins::github::Issue], day: i64) {
+/// Asserts that only the date of the last check changed.
+fn assert_only_the_date_differs(world: &World, before: &[stand_ins::github::Issue], day: i64) {
     let checked = |day| format!("Last checked: {}", world.date(day));
     for (before, after) in before.iter().zip(world.queue()) {
         let body = visible(&after.body).replace(&checked(day), &checked(0));
@@ -119,7 +119,7 @@ fn only_the_day_differs(world: &World, before: &[stand_ins::github::Issue], day:
 }
 
 #[test]
-fn a_queue_lives_from_the_first_finding_to_one_that_returns() {
+fn queue_issue_follows_findings_over_time() {
     let world = World::new();
     let silently: &[&str] = &["PATCH issues/1"];
     let aloud: &[&str] = &["POST issues/1/comments", "PATCH issues/1"];
@@ -148,7 +148,7 @@ fn a_queue_lives_from_the_first_finding_to_one_that_returns() {
 }
 
 #[test]
-fn with_an_issue_for_each_user_the_index_stands_beside_them() {
+fn user_issues_follow_findings_over_time() {
     let world = World::new();
     let acts: [&[&str]; 14] = [
         &[
@@ -195,7 +195,7 @@ fn with_an_issue_for_each_user_the_index_stands_beside_them() {
 }
 
 #[test]
-fn the_pages_are_lists_of_boxes_and_struck_lines_as_github_renders_them() {
+fn pages_render_as_task_lists_and_struck_lines() {
     let world = World::new();
     for (user, unused) in [("alice", 200), ("bob", 150), ("carol", 120)] {
         world.user(user, unused);
@@ -211,7 +211,7 @@ fn the_pages_are_lists_of_boxes_and_struck_lines_as_github_renders_them() {
     assert_eq!(headings, [format!("Account {}", world.account.id())]);
     assert_eq!(html, ["<details>\n<summary>Recently resolved</summary>", "</details>"]);
     assert_eq!(links, [""; 0]);
-    // The queue's marker, one a row, and the memory.
+    // The queue's marker, one per row, and the state.
     let is =
         |beginning: &str| comments.iter().filter(|comment| comment.starts_with(beginning)).count();
     let counts =

@@ -1,4 +1,4 @@
-//! Conversations that somebody has locked.
+//! Locked conversations.
 
 use serde_json::{Value, json};
 
@@ -6,17 +6,17 @@ use super::many::{audit, publish};
 use super::page::rendered;
 use stand_ins::world::{EMPTY, World};
 
-/// What GitHub says of a write to a locked conversation.
+/// GitHub's response to a write to a locked conversation.
 fn refused() -> Value {
     json!({ "message": "Unable to create comment because issue is locked." })
 }
 
-/// A token that may not unlock.
-fn may_not_unlock(world: &World) {
+/// Denies the token to unlock.
+fn deny_unlock(world: &World) {
     world.repo.faults(json!([{ "status": 403, "method": "DELETE", "path": "/lock$" }]));
 }
 
-/// A queue that was closed as completed, was locked then, and is to be told of bob.
+/// A queue that was closed as completed and then locked, and bob as a new finding.
 fn closed_and_locked() -> World {
     let world = World::new();
     world.user("alice", 200);
@@ -34,7 +34,7 @@ fn boxes(world: &World) -> Vec<String> {
 }
 
 #[test]
-fn a_closed_and_locked_queue_is_unlocked_and_opened_for_a_new_finding() {
+fn closed_and_locked_queue_is_unlocked_and_reopened() {
     let world = closed_and_locked();
     let run = world.day(2, EMPTY);
     assert_eq!((run.code, run.output("new-count")), (0, "1"), "{}", run.log);
@@ -47,9 +47,9 @@ fn a_closed_and_locked_queue_is_unlocked_and_opened_for_a_new_finding() {
 }
 
 #[test]
-fn where_a_queue_stays_locked_all_but_the_comment_is_written() {
+fn locked_queue_is_written_without_the_comment() {
     let world = closed_and_locked();
-    may_not_unlock(&world);
+    deny_unlock(&world);
     let run = world.day(2, EMPTY);
     assert_eq!((run.code, run.output("result")), (0, "stale"), "{}", run.log);
     let warning = run.log.lines().find(|line| line.starts_with("warning: ")).unwrap_or_default();
@@ -61,7 +61,7 @@ fn where_a_queue_stays_locked_all_but_the_comment_is_written() {
 }
 
 #[test]
-fn what_needs_no_comment_leaves_a_locked_queue_locked() {
+fn queue_stays_locked_if_no_comment_is_needed() {
     let world = World::new();
     world.user("alice", 200);
     world.user("bob", 150);
@@ -74,10 +74,10 @@ fn what_needs_no_comment_leaves_a_locked_queue_locked() {
 }
 
 #[test]
-fn every_other_write_that_a_lock_refuses_is_made_once_the_issue_is_unlocked() {
+fn writes_that_a_lock_rejects_succeed_after_unlocking() {
     let world = closed_and_locked();
     world.repo.as_person().remove_label(1, "iam-stocktake");
-    // Whatever GitHub refuses on a locked issue today or tomorrow.
+    // All writes, whichever GitHub rejects on a locked issue.
     let once = |method: &str, path: &str| json!({ "status": 403, "body": refused(), "method": method, "path": path, "max": 1 });
     world.repo.faults(json!([once("POST", "/issues/1/labels$"), once("PATCH", "/issues/1$")]));
     let run = world.day(2, EMPTY);
@@ -90,7 +90,7 @@ fn every_other_write_that_a_lock_refuses_is_made_once_the_issue_is_unlocked() {
 }
 
 #[test]
-fn the_locked_issue_of_a_user_is_unlocked_too() {
+fn locked_user_issue_is_unlocked_too() {
     let world = World::new();
     world.user("alice", 200);
     let per_user = &[("publish", "issue-per-user")];
@@ -105,11 +105,11 @@ fn the_locked_issue_of_a_user_is_unlocked_too() {
     assert_eq!((alice.state.as_str(), alice.locked, alice.comments.len()), ("open", false, 1));
 }
 
-/// How many users fill a state that needs comments, and how many fill one that no body holds.
+/// The numbers of users for a state that needs comments, and for one that fits into no body.
 const LARGE: usize = 1_200;
 const TOO_LARGE: usize = 3_000;
 
-/// A queue with an empty state that was locked, and an audit of so many users.
+/// A locked queue with an empty state, and an audit of so many users.
 fn locked_before_a_large_state(users: usize) -> World {
     let world = World::new();
     audit(&world, "none.json", 0, 0);
@@ -122,7 +122,7 @@ fn locked_before_a_large_state(users: usize) -> World {
 }
 
 #[test]
-fn a_state_that_needs_comments_is_written_once_the_queue_is_unlocked() {
+fn large_state_is_written_after_unlocking() {
     let world = locked_before_a_large_state(LARGE);
     let run = publish(&world, "large.json", 2, "issue");
     assert_eq!(run.code, 0, "{}", run.log);
@@ -132,9 +132,9 @@ fn a_state_that_needs_comments_is_written_once_the_queue_is_unlocked() {
 }
 
 #[test]
-fn a_state_that_needs_comments_stands_in_a_locked_queue_while_there_is_room() {
+fn large_state_stays_in_the_body_of_a_locked_queue_if_it_fits() {
     let world = locked_before_a_large_state(LARGE);
-    may_not_unlock(&world);
+    deny_unlock(&world);
     let run = publish(&world, "large.json", 2, "issue");
     assert_eq!(run.code, 0, "{}", run.log);
     assert!(world.index().body.contains(" parts= "), "the state is in the body");
@@ -143,17 +143,17 @@ fn a_state_that_needs_comments_stands_in_a_locked_queue_while_there_is_room() {
 }
 
 #[test]
-fn a_state_that_a_locked_queue_cannot_hold_ends_the_run_with_a_hint_that_is_true() {
+fn state_that_does_not_fit_into_a_locked_queue_ends_the_run_with_a_hint() {
     let world = locked_before_a_large_state(TOO_LARGE);
     let before = world.index().body;
-    may_not_unlock(&world);
+    deny_unlock(&world);
     let run = publish(&world, "large.json", 2, "issue");
     assert_eq!(run.code, 4, "{}", run.log);
     assert!(run.log.contains("issue is locked"), "{}", run.log);
     let help = run.log.lines().find(|line| line.starts_with("help: ")).unwrap_or_default();
     assert!(help.contains("Unlock conversation") && !help.contains("another"), "{}", run.log);
     assert_eq!(world.index().body, before);
-    // The hint holds.
+    // The hint is correct.
     world.repo.faults(json!([]));
     let run = publish(&world, "large.json", 2, "issue");
     assert_eq!(run.code, 0, "{}", run.log);

@@ -6,10 +6,10 @@ use stand_ins::world::{Run, World};
 
 const MANY: usize = 5_000;
 const ACCOUNT: &str = "111122223333";
-/// What an issue or a comment may be long, in characters and in bytes.
+/// The limits of an issue or comment, in characters and bytes.
 const LONGEST: usize = 60_000;
 
-/// An audit of so many users with a stale key each, the first with the longest disuse, on a day.
+/// An audit of so many users with one stale key each. The first has the longest disuse.
 pub(crate) fn audit(world: &World, name: &str, users: usize, day: i64) {
     let dates: Vec<_> = (0..users).map(|user| world.moment(-700 + (user / 10) as i64)).collect();
     let names: Vec<_> = (0..users).map(|user| format!("user-{user:04}")).collect();
@@ -24,7 +24,7 @@ pub(crate) fn audit(world: &World, name: &str, users: usize, day: i64) {
     assert_eq!(ran.code, 0, "{}", ran.stderr);
 }
 
-/// Publishes an audit, and holds that nothing is too long.
+/// Publishes an audit, and asserts that nothing is too long.
 pub(crate) fn publish(world: &World, name: &str, day: i64, mode: &str) -> Run {
     let run = world.publish(day, &[name, "--publish", mode]);
     for write in &run.writes {
@@ -36,24 +36,24 @@ pub(crate) fn publish(world: &World, name: &str, day: i64, mode: &str) -> Run {
     run
 }
 
-/// How many findings the index says that it has no room for.
-fn left_out(body: &str) -> usize {
+/// The number of findings that the queue issue omits.
+fn omitted_findings(body: &str) -> usize {
     let line = body.lines().find(|line| line.contains("not shown")).unwrap();
     let digits = |c: char| !c.is_ascii_digit();
     line.split(digits).find(|word| !word.is_empty()).unwrap().parse().unwrap()
 }
 
 #[test]
-fn five_thousand_findings_are_kept_though_a_page_shows_only_some() {
+fn five_thousand_findings_are_stored_and_some_are_shown() {
     let world = World::new();
     audit(&world, "first.json", MANY, 0);
     let run = publish(&world, "first.json", 0, "issue");
     assert_eq!(run.code, 0, "{}", run.log);
     let body = world.index().body;
     let page = rendered(&body);
-    assert_eq!(page.boxes.len() + left_out(&body), MANY);
+    assert_eq!(page.boxes.len() + omitted_findings(&body), MANY);
     assert!(page.boxes.len() > 100, "{}", page.boxes.len());
-    // The longest disuse is not what is left out.
+    // The longest disuse is not omitted.
     assert_eq!(page.boxes[0].1, "user-0000");
     let parts = world.repo.comments(1).len();
     assert!(parts > 1);
@@ -63,7 +63,7 @@ fn five_thousand_findings_are_kept_though_a_page_shows_only_some() {
     assert_eq!((run.code, run.acts()), (0, vec![]), "{}", run.log);
     assert!(run.log.contains("5000 open, 0 new"), "{}", run.log);
 
-    // One more: told, with the others known, in comments that the first memory does not use.
+    // One new finding: the state is written into comments that the first state does not use.
     audit(&world, "third.json", MANY + 1, 2);
     let run = publish(&world, "third.json", 2, "issue");
     assert!(run.log.contains("5001 open, 1 new"), "{}", run.log);
@@ -72,18 +72,18 @@ fn five_thousand_findings_are_kept_though_a_page_shows_only_some() {
     assert_eq!(news.count(), 1);
     assert_eq!(world.repo.comments(1).len(), 2 * parts + 1);
 
-    // From then on the same comments are written in turn.
+    // After that, the two sets of comments alternate.
     audit(&world, "fourth.json", MANY + 2, 3);
     let run = publish(&world, "fourth.json", 3, "issue");
     assert!(run.log.contains("5002 open, 1 new"), "{}", run.log);
     let posts = run.acts().iter().filter(|act| act.starts_with("POST")).count();
     assert_eq!((posts, world.repo.comments(1).len()), (1, 2 * parts + 2), "{:?}", run.acts());
 
-    a_lost_part_is_damage(&world);
+    assert_lost_part_is_damage(&world);
 }
 
 #[test]
-fn a_memory_in_comments_is_found_again_by_every_kind_of_token_that_wrote_it() {
+fn every_kind_of_token_reads_its_state_in_comments() {
     let world = World::new();
     let tokens = [world.repo.token(), world.repo.app_token(), world.repo.personal_token()];
     let authors = ["github-actions[bot]", "acme-audit[bot]", "octocat"];
@@ -102,7 +102,7 @@ fn a_memory_in_comments_is_found_again_by_every_kind_of_token_that_wrote_it() {
         assert!(comments.iter().all(|it| it.author == authors[position]), "{name}");
         let run = publish(1, MANY, token, &[]);
         assert_eq!((run.code, run.acts()), (0, vec![]), "{}", run.log);
-        // Another token goes on where the author of the parts is named, and writes parts of its own.
+        // Another token continues if the author of the parts is trusted, and writes its own parts.
         let other = tokens[(position + 1) % 3];
         let run = publish(2, MANY + 1, other, &["--queue-author", authors[position]]);
         assert!(run.log.contains("5001 open, 1 new"), "{}", run.log);
@@ -112,8 +112,8 @@ fn a_memory_in_comments_is_found_again_by_every_kind_of_token_that_wrote_it() {
     }
 }
 
-/// Holds that a memory without one of its parts is neither all new nor nothing.
-fn a_lost_part_is_damage(world: &World) {
+/// Asserts that a state without one of its parts is damaged.
+fn assert_lost_part_is_damage(world: &World) {
     audit(world, "fifth.json", MANY + 2, 4);
     let body = world.index().body;
     let (_, list) = body.split_once(" parts=").unwrap();
@@ -121,12 +121,12 @@ fn a_lost_part_is_damage(world: &World) {
         list.split(' ').next().unwrap().split(',').map(|id| id.parse().unwrap()).collect();
     let part = world.repo.comments(1).into_iter().find(|it| it.id == ids[0]).unwrap();
     let person = world.repo.as_person();
-    for befall in [
+    for prepare in [
         &(|| person.edit_comment(ids[0], &part.body.replacen('A', "B", 1))) as &dyn Fn(),
         &|| person.edit_comment(ids[0], "Resolved."),
         &|| person.delete_comment(ids[0]),
     ] {
-        befall();
+        prepare();
         let run = publish(world, "fifth.json", 4, "issue");
         assert_eq!((run.code, run.acts()), (3, vec![]), "{}", run.log);
         assert!(run.log.contains("is damaged"), "{}", run.log);
@@ -135,7 +135,7 @@ fn a_lost_part_is_damage(world: &World) {
 }
 
 #[test]
-fn at_most_twenty_users_get_an_issue_in_a_run_and_the_others_in_later_ones() {
+fn each_run_creates_at_most_twenty_user_issues() {
     let world = World::new();
     audit(&world, "first.json", MANY, 0);
     let made = |run: &Run| -> Vec<String> {
@@ -157,7 +157,7 @@ fn at_most_twenty_users_get_an_issue_in_a_run_and_the_others_in_later_ones() {
     assert_eq!(run.code, 0, "{}", run.log);
     has(&made(&run), 20..40);
     assert!(world.index().body.contains("4960 users have no issue yet"), "{}", world.index().body);
-    // Silently, but for the issues themselves: nothing of it is new.
+    // Without comments, because none of the findings is new.
     for write in run.writes.iter().filter(|it| it.path.ends_with("/comments")) {
         let body = write.body["body"].as_str().unwrap();
         assert!(body.starts_with("<!-- iam-stocktake:memory-part"), "{body}");

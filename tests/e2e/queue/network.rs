@@ -1,11 +1,11 @@
-//! GitHub behind a private authority and a proxy, as in companies.
+//! GitHub behind a private certificate authority and a proxy.
 
 use stand_ins::aws;
 use stand_ins::network::{Proxy, TlsFront};
 use stand_ins::world::{EMPTY, How, World};
 
 #[test]
-fn github_is_reached_through_the_environments_roots_and_proxy() {
+fn uses_the_root_certificates_and_proxy_of_the_environment() {
     let world = World::new();
     world.user("alice", 200);
     let ca = world.sandbox.path("ca.pem");
@@ -18,7 +18,7 @@ fn github_is_reached_through_the_environments_roots_and_proxy() {
         world.run(How { allowlist: EMPTY, environment: &environment, ..How::default() })
     };
 
-    // Nobody knows the authority: nothing is sent, and nothing counts as clean.
+    // The authority is unknown: nothing is sent, and nothing counts as clean.
     let unknown = run(&[]);
     assert_eq!(unknown.code, 3, "{}", unknown.log);
     assert!(unknown.log.contains("SSL_CERT_FILE"), "{}", unknown.log);
@@ -39,7 +39,7 @@ fn github_is_reached_through_the_environments_roots_and_proxy() {
 }
 
 #[test]
-fn an_address_of_the_api_that_is_none_ends_the_run_and_is_named() {
+fn rejects_an_invalid_api_address() {
     let world = World::new();
     for address in ["localhost:8080", "ftp://github.example"] {
         let environment = [("GITHUB_API_URL", address)];

@@ -1,5 +1,5 @@
-//! The number of the queue issue in the description of the queue's label: which issue is the queue,
-//! and what tells a damaged queue from one that is not there yet.
+//! The number of the queue issue in the label's description: it identifies the queue issue, and
+//! distinguishes a damaged queue from a missing one.
 
 use serde_json::json;
 
@@ -8,7 +8,7 @@ use stand_ins::world::{EMPTY, How, Run, World};
 
 const LABEL: &str = "iam-stocktake";
 
-/// A queue that knows alice, a pull request, and bob, who is new.
+/// A queue with alice, a pull request, and bob as a new finding.
 fn with_news() -> (World, Pull) {
     let world = World::new();
     world.user("alice", 200);
@@ -18,7 +18,7 @@ fn with_news() -> (World, Pull) {
     (world, pull)
 }
 
-/// The description that was last sent for a label, if one was sent.
+/// The last description that the run sent for a label.
 fn described(run: &Run) -> Option<(String, String)> {
     let mut writes = run.writes.iter().rev();
     let write = writes.find(|it| it.path.contains("/labels/") && it.method == "PATCH")?;
@@ -27,7 +27,7 @@ fn described(run: &Run) -> Option<(String, String)> {
 }
 
 #[test]
-fn the_label_gets_the_number_once_the_first_state_is_written() {
+fn label_gets_the_number_after_the_first_state_is_written() {
     let world = World::new();
     world.user("alice", 200);
     let run = world.day(0, EMPTY);
@@ -36,18 +36,18 @@ fn the_label_gets_the_number_once_the_first_state_is_written() {
     let text = "IAM credentials to remediate. The queue is issue #1";
     assert_eq!(described(&run), Some((LABEL.to_owned(), text.to_owned())));
     assert_eq!(world.day(1, EMPTY).acts(), [""; 0]);
-    // A queue with a name has a label with its name.
+    // The label of a named queue contains the name.
     let run = world.day_with(1, &[("queue", "other")]);
     let text = "IAM credentials to remediate. The queue is issue #2";
     assert_eq!(described(&run), Some(("iam-stocktake:other".to_owned(), text.to_owned())));
     assert_eq!(world.repo.issue(2).labels, ["iam-stocktake:other"]);
 }
 
-/// Damages the queue, and holds that neither the gate nor the schedule goes on as if it were not
-/// there, and that deleting the label starts over.
-fn stops(name: &str, says: &str, befall: impl Fn(&World)) {
+/// Damages the queue, and asserts that the gate and the schedule fail, and that deleting the label
+/// starts a new queue.
+fn assert_stops(name: &str, says: &str, prepare: impl Fn(&World)) {
     let (world, pull) = with_news();
-    befall(&world);
+    prepare(&world);
     for event in ["pull_request", "merge_group", "schedule"] {
         let pull = Some(&pull).filter(|_| event != "schedule");
         let run = world.run(How { event, pull, day: 1, ..How::default() });
@@ -69,8 +69,8 @@ fn stops(name: &str, says: &str, befall: impl Fn(&World)) {
 }
 
 #[test]
-fn a_queue_issue_without_its_first_line_stops_the_gate() {
-    stops("no first line", "does not start with the queue's marker", |world| {
+fn queue_issue_without_its_first_line_stops_the_gate() {
+    assert_stops("no first line", "does not start with the queue's marker", |world| {
         let body = world.index().body;
         let (_, rest) = body.split_once('\n').unwrap();
         world.repo.as_person().edit_body(1, rest);
@@ -78,39 +78,43 @@ fn a_queue_issue_without_its_first_line_stops_the_gate() {
 }
 
 #[test]
-fn a_queue_issue_with_an_empty_body_stops_the_gate() {
-    stops("empty", "does not start with the queue's marker", |world| {
+fn queue_issue_with_an_empty_body_stops_the_gate() {
+    assert_stops("empty", "does not start with the queue's marker", |world| {
         world.repo.as_person().edit_body(1, "");
     });
 }
 
 #[test]
-fn a_queue_issue_that_is_gone_stops_the_gate() {
-    // GitHub says 410 of what was deleted, 404 of what nobody may see, and leads on to what moved.
+fn deleted_queue_issue_stops_the_gate() {
+    // GitHub responds with 410 for deleted issues, 404 for hidden ones, and redirects for moved ones.
     let moved = json!({ "status": 200, "body": {
         "number": 7, "title": "t", "state": "open", "created_at": "2026-11-24T12:00:00Z",
         "user": { "login": "github-actions[bot]" },
     }});
     for answer in [json!({ "status": 410 }), json!({ "status": 404 }), moved] {
-        stops("gone", "the queue issue in the label's description does not exist", |world| {
-            let mut gone = answer.clone();
-            (gone["path"], gone["method"]) = (json!("/issues/1$"), json!("GET"));
-            world.repo.faults(json!([gone, { "hide": [1], "path": "/issues$" }]));
-        });
+        assert_stops(
+            "gone",
+            "the queue issue in the label's description does not exist",
+            |world| {
+                let mut gone = answer.clone();
+                (gone["path"], gone["method"]) = (json!("/issues/1$"), json!("GET"));
+                world.repo.faults(json!([gone, { "hide": [1], "path": "/issues$" }]));
+            },
+        );
     }
 }
 
 #[test]
-fn a_label_that_names_several_issues_stops_the_gate() {
-    stops("two numbers", "does not name exactly one queue issue", |world| {
+fn label_with_several_issues_stops_the_gate() {
+    assert_stops("two numbers", "does not name exactly one queue issue", |world| {
         world.repo.as_person().describe_label(LABEL, "#1, before #7");
     });
 }
 
 #[test]
-fn an_empty_state_in_the_issue_that_the_label_names_stops_the_gate() {
-    stops("an empty state", "has an empty queue state", |world| {
-        // What an issue begins with whose run ended before it wrote the state.
+fn empty_state_in_the_issue_of_the_label_stops_the_gate() {
+    assert_stops("an empty state", "has an empty queue state", |world| {
+        // The body of an issue whose run ended before it wrote the state.
         let other = World::new();
         other.user("alice", 200);
         other.repo.faults(json!([{ "status": 403, "method": "PATCH" }]));
@@ -120,7 +124,7 @@ fn an_empty_state_in_the_issue_that_the_label_names_stops_the_gate() {
 }
 
 #[test]
-fn a_label_without_a_number_is_no_queue_yet_and_the_next_run_goes_on_in_its_issue() {
+fn next_run_continues_in_the_issue_of_a_label_without_a_number() {
     let (world, pull) = with_news();
     for description in ["", "IAM credentials that nobody uses"] {
         world.repo.as_person().describe_label(LABEL, description);
@@ -134,7 +138,7 @@ fn a_label_without_a_number_is_no_queue_yet_and_the_next_run_goes_on_in_its_issu
 }
 
 #[test]
-fn a_run_that_ends_at_any_write_of_the_first_day_leaves_one_queue_to_the_next() {
+fn first_run_that_ends_at_any_write_leaves_one_queue() {
     for (method, path) in [
         ("POST", "/labels$"),
         ("POST", "/issues$"),
@@ -154,10 +158,10 @@ fn a_run_that_ends_at_any_write_of_the_first_day_leaves_one_queue_to_the_next() 
 }
 
 #[test]
-fn other_issues_with_the_label_and_the_marker_are_never_the_queue() {
+fn other_issues_with_label_and_marker_are_not_the_queue() {
     let world = World::new();
     world.user("alice", 200);
-    // Older than the queue, and labelled only later.
+    // Older than the queue, and labeled later.
     world.repo.as_bot().create_issue("Notes", "to be edited", &[]);
     world.day(0, EMPTY);
     let body = world.repo.issue(2).body;
@@ -165,14 +169,13 @@ fn other_issues_with_the_label_and_the_marker_are_never_the_queue() {
     world.repo.as_bot().add_label(1, LABEL);
     let run = world.day(1, EMPTY);
     assert_eq!((run.code, run.output("issue-number")), (0, "2"), "{}", run.log);
-    // It is ours, and stands for what the queue stands for.
+    // It has the same author and body as the queue issue.
     assert_eq!(run.acts(), ["POST issues/1/comments", "PATCH issues/1"]);
     assert_eq!(world.repo.issue(1).state, "closed");
     assert_eq!(world.day(2, EMPTY).acts(), [""; 0]);
 }
 
-/// A create that is carried out and answered with 502, and lists that lag behind it for some
-/// requests.
+/// A create request that succeeds but returns 502, and lists that show the issue later.
 fn lagging(path: &str) -> serde_json::Value {
     json!([
         { "status": 502, "after": true, "method": "POST", "path": path, "max": 1 },
@@ -181,7 +184,7 @@ fn lagging(path: &str) -> serde_json::Value {
 }
 
 #[test]
-fn a_create_that_lists_show_late_is_made_once() {
+fn issues_that_lists_show_late_are_created_once() {
     let world = World::new();
     world.user("alice", 200);
     world.repo.faults(lagging("/issues$"));
@@ -202,7 +205,7 @@ fn a_create_that_lists_show_late_is_made_once() {
     assert_eq!(world.check(&pull, EMPTY, 1).code, 1);
     assert_eq!(world.repo.comments(pull.number).len(), 1);
 
-    // A label can be made only once.
+    // A label can be created only once.
     let world = World::new();
     world.user("alice", 200);
     world.repo.faults(lagging("/labels$"));

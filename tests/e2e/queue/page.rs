@@ -1,22 +1,22 @@
-//! A page as GitHub renders it: what is in it, by its structure.
+//! The structure of a page as GitHub renders it.
 
 use comrak::nodes::{AstNode, NodeValue};
 use comrak::{Arena, Options, parse_document};
 
-/// What a page holds.
+/// The content of a page.
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct Rendered {
-    /// Boxes, each with whether it is ticked, and the name that its line begins with.
+    /// For each box, whether it is checked, and the name in its line.
     pub(crate) boxes: Vec<(bool, String)>,
     /// The names in struck text.
     pub(crate) struck: Vec<String>,
     /// Headings.
     pub(crate) headings: Vec<String>,
-    /// HTML, but for comments.
+    /// HTML except comments.
     pub(crate) html: Vec<String>,
-    /// Comments in HTML, which people do not see.
+    /// HTML comments, which are not visible.
     pub(crate) comments: Vec<String>,
-    /// Links and pictures.
+    /// Links and images.
     pub(crate) links: Vec<String>,
     /// Text outside of code spans.
     pub(crate) text: String,

@@ -1,11 +1,11 @@
-//! What a job's summary comes to when GitHub renders it, with a report of live evidence in it.
+//! The job summary of a live audit as GitHub renders it.
 
 use serde_json::json;
 
 use stand_ins::gfm::outline;
 use stand_ins::world::{EMPTY, How, Run, World};
 
-/// A run in English and one in Japanese of the same day, in worlds of their own.
+/// A run in English and one in Japanese on the same day, in separate worlds.
 fn in_both_languages(prepare: impl Fn(&World), inputs: &[(&str, &str)]) -> [Run; 2] {
     ["en", "ja"].map(|language| {
         let world = World::new();
@@ -17,7 +17,7 @@ fn in_both_languages(prepare: impl Fn(&World), inputs: &[(&str, &str)]) -> [Run;
 }
 
 #[test]
-fn a_summary_has_the_same_blocks_in_both_languages() {
+fn summary_has_the_same_blocks_in_both_languages() {
     let deny = |world: &World| {
         world.account.policy(json!({ "Version": "2012-10-17", "Statement": [
             { "Effect": "Allow", "Action": "*", "Resource": "*" },
@@ -44,7 +44,7 @@ fn a_summary_has_the_same_blocks_in_both_languages() {
 }
 
 #[test]
-fn a_caution_does_not_run_into_the_line_about_the_evidence() {
+fn caution_is_separate_from_the_evidence_line() {
     let world = World::new();
     world.user("alice", 200);
     world.repo.faults(json!([{ "status": 403, "method": "GET", "path": "/issues$" }]));
@@ -55,7 +55,7 @@ fn a_caution_does_not_run_into_the_line_about_the_evidence() {
 }
 
 #[test]
-fn the_summary_of_a_user_in_a_live_report_shows_the_key_as_code() {
+fn user_details_show_the_key_as_code() {
     for run in in_both_languages(|_| {}, &[]) {
         let line = run.summary.lines().find(|line| line.starts_with("<summary><code>alice"));
         let line = line.unwrap_or_else(|| panic!("{}", run.summary));
@@ -65,7 +65,7 @@ fn the_summary_of_a_user_in_a_live_report_shows_the_key_as_code() {
 }
 
 #[test]
-fn what_another_command_of_the_step_wrote_keeps_its_blocks() {
+fn summary_of_other_commands_keeps_its_blocks() {
     let world = World::new();
     world.user("alice", 200);
     let summary = world.sandbox.path("summary.md");

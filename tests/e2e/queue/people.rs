@@ -1,4 +1,4 @@
-//! What people do with the queue's issues, and what becomes of it.
+//! What people do with the queue's issues, and how the next run handles it.
 
 use serde_json::json;
 
@@ -6,7 +6,7 @@ use super::page::rendered;
 use stand_ins::http;
 use stand_ins::world::{EMPTY, How, World};
 
-/// A queue that holds alice and bob.
+/// A queue with alice and bob.
 fn kept() -> World {
     let world = World::new();
     world.user("alice", 200);
@@ -15,7 +15,7 @@ fn kept() -> World {
     world
 }
 
-/// Ticks the box of a user, as GitHub does when somebody clicks on it.
+/// Checks the box of a user, as GitHub does when someone selects it.
 fn tick(world: &World, number: u64, user: &str) {
     let body = world.repo.issue(number).body;
     let (box_, ticked) = (format!("- [ ] `{user}`"), format!("- [x] `{user}`"));
@@ -32,7 +32,7 @@ fn named(ticked: bool, user: &str) -> (bool, String) {
 }
 
 #[test]
-fn a_ticked_box_stays_ticked_and_changes_nothing_else() {
+fn checked_box_stays_checked_and_changes_nothing_else() {
     let world = kept();
     tick(&world, 1, "alice");
     assert_eq!(world.day(1, EMPTY).acts(), [""; 0]);
@@ -43,10 +43,10 @@ fn a_ticked_box_stays_ticked_and_changes_nothing_else() {
 }
 
 #[test]
-fn a_box_that_is_ticked_while_a_run_is_about_to_write_stays_ticked() {
+fn box_that_is_checked_during_a_run_stays_checked() {
     let world = kept();
     world.user("carol", 300);
-    // The run looks at the issue once more before it writes: there it is held.
+    // The run reads the issue again before it writes. The fault delays that request.
     world.repo.faults(json!([{ "hold": 2, "method": "GET", "path": "/issues/1$" }]));
     world.repo.reset_log();
     let started = world.start(How { day: 1, ..How::default() });
@@ -70,7 +70,7 @@ fn a_box_that_is_ticked_while_a_run_is_about_to_write_stays_ticked() {
 }
 
 #[test]
-fn what_was_closed_as_not_planned_is_acknowledged_until_something_new_comes() {
+fn closing_as_not_planned_acknowledges_until_a_new_finding() {
     let world = kept();
     world.repo.as_person().close(1, "not_planned");
     let run = world.day(1, EMPTY);
@@ -92,7 +92,7 @@ fn what_was_closed_as_not_planned_is_acknowledged_until_something_new_comes() {
 }
 
 #[test]
-fn what_was_closed_as_completed_while_findings_stand_is_opened_again_with_one_comment() {
+fn queue_closed_as_completed_too_early_reopens_with_one_comment() {
     let world = kept();
     world.repo.as_person().close(1, "completed");
     let run = world.day(1, EMPTY);
@@ -102,7 +102,7 @@ fn what_was_closed_as_completed_while_findings_stand_is_opened_again_with_one_co
 }
 
 #[test]
-fn in_the_mode_with_an_issue_for_each_user_a_person_sets_one_user_aside() {
+fn closing_a_user_issue_as_not_planned_acknowledges_one_user() {
     let world = World::new();
     world.user("alice", 200);
     world.user("bob", 150);
@@ -120,7 +120,7 @@ fn in_the_mode_with_an_issue_for_each_user_a_person_sets_one_user_aside() {
 }
 
 #[test]
-fn a_comment_a_title_an_assignee_and_a_label_of_people_stay() {
+fn comments_titles_assignees_and_labels_of_people_stay() {
     let world = kept();
     let person = world.repo.as_person();
     person.edit_title(1, "Old keys, see wiki");
@@ -141,21 +141,21 @@ fn a_comment_a_title_an_assignee_and_a_label_of_people_stay() {
 }
 
 #[test]
-fn an_edited_page_is_restored_though_nothing_else_has_changed() {
+fn edited_page_is_restored_without_other_changes() {
     let world = kept();
     let before = world.index().body;
     let without_bob: Vec<_> = before.lines().filter(|line| !line.contains("`bob`")).collect();
     world.repo.as_person().edit_body(1, &without_bob.join("\n"));
     assert_eq!(world.day(1, EMPTY).acts(), ["PATCH issues/1"]);
     assert_eq!(boxes(&world), [named(false, "alice"), named(false, "bob")]);
-    // GitHub's form sends other line ends.
+    // GitHub's form sends CRLF line ends.
     let body = world.index().body;
     world.repo.as_person().edit_body(1, &body.replace('\n', "\r\n"));
     assert_eq!(world.day(2, EMPTY).acts(), [""; 0]);
 }
 
 #[test]
-fn an_issue_by_a_stranger_with_our_marker_and_label_is_not_the_queue() {
+fn issue_by_a_stranger_is_not_the_queue() {
     let world = kept();
     let forged = world.index().body;
     let other = World::new();
@@ -163,14 +163,14 @@ fn an_issue_by_a_stranger_with_our_marker_and_label_is_not_the_queue() {
     let person = other.repo.by("secteam");
     person.create_label("iam-stocktake");
     person.create_issue("Forged", &forged, &["iam-stocktake"]);
-    // Nobody can tell whether it was meant to be the queue.
+    // It is unknown whether it was meant to be the queue.
     let run = other.day(0, EMPTY);
     assert_eq!((run.code, run.acts()), (3, vec![]), "{}", run.log);
     assert!(run.log.contains("issue #1 by secteam"), "{}", run.log);
     other.repo.as_person().remove_label(1, "iam-stocktake");
     let run = other.day(0, EMPTY);
     assert_eq!((run.code, run.output("issue-number")), (0, "2"), "{}", run.log);
-    // Beside a queue it is ignored.
+    // If there is a queue, it is ignored.
     other.repo.as_person().add_label(1, "iam-stocktake");
     let run = other.day(1, EMPTY);
     assert_eq!((run.code, run.acts()), (0, vec![]), "{}", run.log);

@@ -1,10 +1,10 @@
-//! The runner's side: inputs, the allowlist in the workspace, the debug log, and files that go back.
+//! The runner: inputs, the allowlist in the workspace, the debug log, and output files.
 
 use std::os::unix::fs::{MetadataExt as _, chown};
 
 use stand_ins::world::{EMPTY, How, Run, World};
 
-/// Holds that a run was refused before it asked anybody anything, and that the job says why.
+/// Asserts that a run failed before its first request, with this message.
 fn refused(world: &World, run: &Run, says: &str) {
     assert_eq!((run.code, run.output("result")), (2, "error"), "{says}: {}", run.log);
     assert!(run.log.contains(says), "{says}: {}", run.log);
@@ -15,13 +15,13 @@ fn refused(world: &World, run: &Run, says: &str) {
 }
 
 #[test]
-fn an_input_that_the_action_does_not_have_is_named_with_what_was_meant() {
+fn unknown_input_is_named_with_a_suggestion() {
     let world = World::new();
     for (name, says) in [
         ("stale-after-day", "`stale-after-day` (did you mean `stale-after-days`?)"),
         ("stale_after_days", "`stale_after_days` (did you mean `stale-after-days`?)"),
         ("colour", "unknown input: `colour`"),
-        // A flag of the command line is not yet an input.
+        // Command-line options are not inputs.
         ("now", "unknown input: `now`"),
     ] {
         refused(&world, &world.day_with(0, &[(name, "45")]), says);
@@ -29,7 +29,7 @@ fn an_input_that_the_action_does_not_have_is_named_with_what_was_meant() {
 }
 
 #[test]
-fn a_value_that_an_input_does_not_take_is_refused_by_its_name() {
+fn invalid_input_value_is_rejected_with_the_input_name() {
     let world = World::new();
     let long = "x".repeat(257);
     for (name, value) in [
@@ -60,7 +60,7 @@ fn a_value_that_an_input_does_not_take_is_refused_by_its_name() {
 }
 
 #[test]
-fn a_switch_takes_the_forms_of_yaml() {
+fn switches_accept_yaml_booleans() {
     let world = World::new();
     world.user("alice", 200);
     for on in ["true", "True", "TRUE"] {
@@ -73,7 +73,7 @@ fn a_switch_takes_the_forms_of_yaml() {
 }
 
 #[test]
-fn without_an_allowlist_in_the_workspace_nothing_is_judged() {
+fn missing_allowlist_ends_the_run() {
     let world = World::new();
     world.user("alice", 200);
     let run = world.run(How { allowlist: "", ..How::default() });
@@ -84,14 +84,14 @@ fn without_an_allowlist_in_the_workspace_nothing_is_judged() {
     let run = world.run(How { allowlist: "", inputs: elsewhere, ..How::default() });
     assert_eq!(run.code, 2, "{}", run.log);
     assert!(run.log.contains("elsewhere.yml"), "{}", run.log);
-    // To have none must be said.
+    // Running without an allowlist must be explicit.
     let none = &[("allowlist", "none")];
     let run = world.run(How { allowlist: "", inputs: none, ..How::default() });
     assert_eq!((run.code, run.output("stale-count")), (0, "1"), "{}", run.log);
 }
 
 #[test]
-fn a_broken_allowlist_is_annotated_on_its_lines() {
+fn invalid_allowlist_is_annotated_on_its_lines() {
     let world = World::new();
     let broken = "version: 1\nexemptions:\n  - user: alice\n    reasn: Typo\n    owner: Team A\n    \
                   expires: someday\n";
@@ -108,7 +108,7 @@ fn a_broken_allowlist_is_annotated_on_its_lines() {
 }
 
 #[test]
-fn exemptions_that_ask_for_attention_are_annotated_on_their_lines() {
+fn exemptions_that_need_attention_are_annotated() {
     let world = World::new();
     world.user("alice", 200);
     let entry = |user: &str, day: i64| {
@@ -127,7 +127,7 @@ fn exemptions_that_ask_for_attention_are_annotated_on_their_lines() {
 }
 
 #[test]
-fn the_debug_log_holds_every_call_when_the_run_is_asked_for_it() {
+fn debug_log_has_every_call() {
     let world = World::new();
     world.user("alice", 200);
     let calls = |run: &Run| run.log.lines().filter(|line| line.contains("answered")).count();
@@ -150,7 +150,7 @@ fn the_debug_log_holds_every_call_when_the_run_is_asked_for_it() {
 }
 
 #[test]
-fn the_debug_log_of_a_public_repository_names_nobody() {
+fn debug_log_of_a_public_repository_has_no_names() {
     let world = World::in_repository("public");
     world.user("alice", 200);
     world.account.policy(serde_json::json!({ "Version": "2012-10-17", "Statement": [
@@ -164,7 +164,7 @@ fn the_debug_log_of_a_public_repository_names_nobody() {
 }
 
 #[test]
-fn a_file_of_the_runner_that_cannot_be_written_is_an_error_of_its_own() {
+fn runner_file_that_cannot_be_written_is_an_error() {
     for variable in ["GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY"] {
         let world = World::new();
         world.user("alice", 200);
@@ -173,7 +173,7 @@ fn a_file_of_the_runner_that_cannot_be_written_is_an_error_of_its_own() {
         assert_eq!(run.code, 4, "{}", run.log);
         let says = format!("cannot write /nowhere/at/all ({variable})");
         assert!(run.log.contains(&says), "{}", run.log);
-        // The queue is none the worse for it.
+        // The queue is not affected.
         assert_eq!(world.queue().len(), 1);
         if variable == "GITHUB_STEP_SUMMARY" {
             assert_eq!(run.output("result"), "error");
@@ -182,10 +182,10 @@ fn a_file_of_the_runner_that_cannot_be_written_is_an_error_of_its_own() {
 }
 
 #[test]
-fn the_reports_belong_to_whom_the_workspace_belongs_to() {
+fn reports_have_the_owner_of_the_workspace() {
     let world = World::new();
     world.user("alice", 200);
-    // Root alone can give a folder away; for everybody else it is their own.
+    // Only root can change the owner of a folder.
     let given = chown(world.sandbox.path("."), Some(4_711), Some(4_712)).is_ok();
     let run = world.day_with(0, &[("report-dir", "reports/iam")]);
     assert_eq!(run.code, 0, "{}", run.log);
@@ -204,7 +204,7 @@ fn the_reports_belong_to_whom_the_workspace_belongs_to() {
 }
 
 #[test]
-fn reports_that_cannot_be_written_are_an_error() {
+fn unwritable_reports_are_an_error() {
     let world = World::new();
     world.user("alice", 200);
     world.sandbox.file("reports", "a file where the folder is to be");
@@ -215,7 +215,7 @@ fn reports_that_cannot_be_written_are_an_error() {
 }
 
 #[test]
-fn a_missing_variable_of_the_runner_is_named() {
+fn missing_runner_variable_is_named() {
     let world = World::new();
     let run = world.run(How {
         environment: &[("GITHUB_EVENT_PATH", "")],

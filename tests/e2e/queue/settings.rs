@@ -1,4 +1,4 @@
-//! Where the queue is kept, what its issues are like, and which findings fail the job.
+//! Settings of the queue, its issues, and the gate.
 
 use serde_json::json;
 
@@ -6,7 +6,7 @@ use stand_ins::github::GitHub;
 use stand_ins::world::{EMPTY, How, World, visible};
 
 #[test]
-fn the_queue_may_be_kept_in_another_private_repository() {
+fn queue_can_be_in_another_private_repository() {
     let world = World::new();
     world.user("alice", 200);
     let other = GitHub::shared().repository("private");
@@ -23,14 +23,14 @@ fn the_queue_may_be_kept_in_another_private_repository() {
     assert_eq!(world.day_with(1, &inputs).code, 0);
     assert_eq!((other.writes().len(), other.violations().len()), (0, 0));
 
-    // The job's own token sees nothing there.
+    // The job's token cannot read the repository.
     let run = world.day_with(1, &inputs[..1]);
     assert_eq!((run.code, run.output("result")), (3, "incomplete"), "{}", run.log);
     assert!(run.log.contains("GITHUB_TOKEN only has access to its own repository"), "{}", run.log);
 }
 
 #[test]
-fn two_queues_in_one_repository_know_nothing_of_each_other() {
+fn two_queues_in_one_repository_are_independent() {
     let world = World::new();
     world.user("alice", 200);
     world.day(0, EMPTY);
@@ -48,7 +48,7 @@ fn two_queues_in_one_repository_know_nothing_of_each_other() {
 }
 
 #[test]
-fn an_issue_is_made_with_its_title_labels_and_assignees() {
+fn new_issue_has_title_labels_and_assignees() {
     let world = World::new();
     world.user("alice", 200);
     let inputs = [
@@ -62,13 +62,13 @@ fn an_issue_is_made_with_its_title_labels_and_assignees() {
     assert_eq!(index.title, "Keys that nobody uses");
     assert_eq!(index.labels, ["iam-stocktake", "security", "team: platform"]);
     assert_eq!(index.assignees, ["octocat", "secteam"]);
-    // They are for what is made, and change nothing of what is there.
+    // They apply to new issues only.
     let later = [("issue-title", "Another"), ("labels", "more"), ("assignees", "")];
     assert_eq!(world.day_with(1, &later).acts(), [""; 0]);
 }
 
 #[test]
-fn an_owner_who_is_a_login_is_assigned_to_the_issue_of_the_user() {
+fn owner_with_a_valid_login_is_assigned_to_the_user_issue() {
     let world = World::new();
     let user = |name: &str, owner: &str| {
         json!({"create_user": {
@@ -94,7 +94,7 @@ fn an_owner_who_is_a_login_is_assigned_to_the_issue_of_the_user() {
 }
 
 #[test]
-fn the_queue_speaks_japanese_and_learns_it_later_too() {
+fn language_of_the_queue_can_change_to_japanese() {
     let world = World::new();
     world.user("alice", 200);
     let japanese = &[("language", "ja")];
@@ -102,7 +102,7 @@ fn the_queue_speaks_japanese_and_learns_it_later_too() {
     let first = world.index();
     assert!(visible(&first.body).contains("アクセスキー"), "{}", first.body);
     assert_eq!(world.day_with(0, japanese).acts(), [""; 0]);
-    // A change of the language is no news.
+    // A change of the language causes no comment.
     assert_eq!(world.day(0, EMPTY).acts(), ["PATCH issues/1"]);
     assert!(!visible(&world.index().body).contains("アクセスキー"));
     let run = world.day_with(0, japanese);
@@ -111,31 +111,31 @@ fn the_queue_speaks_japanese_and_learns_it_later_too() {
     assert!(run.summary.contains("アクセスキー"), "{}", run.summary);
 }
 
-/// A run on a day with inputs: its exit code, and what the outputs say of the gate and the counts of
-/// what is new and overdue.
+/// A run on a day with inputs: its exit code, and its outputs for the gate, new findings and overdue
+/// findings.
 fn gate(world: &World, day: i64, inputs: &[(&str, &str)]) -> (i32, [String; 3]) {
     let run = world.day_with(day, inputs);
     (run.code, ["gate", "new-count", "overdue-count"].map(|name| run.output(name).to_owned()))
 }
 
-fn is(code: i32, told: [&str; 3]) -> (i32, [String; 3]) {
-    (code, told.map(str::to_owned))
+fn is(code: i32, outputs: [&str; 3]) -> (i32, [String; 3]) {
+    (code, outputs.map(str::to_owned))
 }
 
 #[test]
-fn the_gate_of_a_schedule_fails_on_what_it_is_told_to() {
+fn gate_of_a_schedule_depends_on_fail_on() {
     let world = World::new();
     world.user("alice", 200);
     let new = &[("fail-on", "new")];
     assert_eq!(gate(&world, 0, new), is(1, ["failed", "1", "0"]));
-    // The queue was kept all the same.
+    // The queue was still updated.
     assert_eq!(world.queue().len(), 1);
     assert_eq!(gate(&world, 1, new), is(0, ["passed", "0", "0"]));
     assert_eq!(gate(&world, 1, &[("fail-on", "any")]), is(1, ["failed", "0", "0"]));
     assert_eq!(gate(&world, 1, &[("fail-on", "none")]), is(0, ["not-evaluated", "0", "0"]));
     assert_eq!(gate(&world, 1, &[]), is(0, ["not-evaluated", "0", "0"]));
 
-    // Five days are given: the sixth is late.
+    // Due within five days: overdue on the sixth.
     let overdue = &[("fail-on", "overdue"), ("due-within-days", "5")];
     assert_eq!(gate(&world, 5, overdue), is(0, ["passed", "0", "0"]));
     assert_eq!(gate(&world, 6, overdue), is(1, ["failed", "0", "1"]));
@@ -151,7 +151,7 @@ fn the_gate_of_a_schedule_fails_on_what_it_is_told_to() {
 }
 
 #[test]
-fn on_another_branch_the_gate_reads_the_queue_and_writes_nothing() {
+fn gate_on_another_branch_only_reads_the_queue() {
     let world = World::new();
     world.user("alice", 200);
     let branch = &[("GITHUB_REF", "refs/heads/feature")];
@@ -173,7 +173,7 @@ fn on_another_branch_the_gate_reads_the_queue_and_writes_nothing() {
 }
 
 #[test]
-fn of_several_exit_codes_the_highest_wins() {
+fn highest_exit_code_wins() {
     let world = World::new();
     world.user("alice", 200);
     world.day(0, EMPTY);
@@ -185,7 +185,7 @@ fn of_several_exit_codes_the_highest_wins() {
     world.repo.faults(json!([{ "status": 403, "path": "/issues$" }]));
     let run = world.day_with(1, any);
     assert_eq!((run.code, run.output("gate"), run.output("result")), (3, "failed", "incomplete"));
-    // What cannot be read can tell nothing of what is new.
+    // With a damaged queue, it is unknown which findings are new.
     let run = world.day_with(1, &[("fail-on", "new")]);
     assert_eq!((run.code, run.output("gate")), (3, "not-evaluated"), "{}", run.log);
 }

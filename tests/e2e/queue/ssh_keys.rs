@@ -1,13 +1,13 @@
-//! An SSH key in the queue is asked after, though the user gives no other reason to.
+//! SSH keys in the queue are re-checked even if the user has no other finding.
 
 use serde_json::json;
 
 use stand_ins::world::{EMPTY, World};
 
 #[test]
-fn an_ssh_key_that_the_queue_holds_is_cleared_once_it_is_gone() {
+fn removed_ssh_key_in_the_queue_is_cleared() {
     let world = World::new();
-    // A healthy user beside, whose SSH keys nobody lists: the rule is never complete.
+    // The SSH keys of the other user are never listed, so the rule is never complete.
     world.account.change(json!([
         {"create_user": {"name": "erin", "created": 400, "keys": [{"created": 5, "last_used": 1}]}},
         {"create_user": {"name": "pusher", "created": 400, "keys": [{"created": 300, "last_used": 200}]}},
@@ -16,7 +16,7 @@ fn an_ssh_key_that_the_queue_holds_is_cleared_once_it_is_gone() {
     let first = world.day(0, EMPTY);
     assert_eq!((first.code, first.output("stale-count")), (0, "2"), "{}", first.log);
 
-    // The access key is in use again, so that nothing calls for a look at the user but the queue.
+    // The access key is in use again, so only the queue requires a re-check.
     world.account.change(json!([{"use_key": {"user": "pusher", "at": 0}}]));
     let second = world.day(1, EMPTY);
     assert_eq!(second.output("stale-count"), "1", "{}", second.log);
@@ -34,10 +34,10 @@ fn an_ssh_key_that_the_queue_holds_is_cleared_once_it_is_gone() {
 }
 
 #[test]
-fn a_new_warning_counts_as_new_everywhere_and_not_for_the_gate() {
+fn new_warning_does_not_count_for_the_gate() {
     let world = World::new();
     assert_eq!(world.day(0, EMPTY).code, 0);
-    // Of level warning.
+    // Level warning.
     world.account.change(json!([
         {"create_user": {"name": "pusher", "created": 400, "keys": [{"created": 5, "last_used": 1}]}},
         {"add_ssh_key": {"user": "pusher", "created": 200}},

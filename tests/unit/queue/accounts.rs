@@ -1,82 +1,82 @@
-//! Accounts that the queue knows and a run did not audit, and accounts that are no longer audited.
+//! Accounts in the queue that a run did not audit, and former accounts.
 
 use super::*;
 use iam_stocktake::queue::gate::unaudited;
 use iam_stocktake::queue::observation::{InvalidAudit, Observation};
 use iam_stocktake::queue::state::FindingState;
 
-/// A desk whose queue knows two accounts, with a finding in the second.
-fn two_accounts(mut desk: Desk) -> (Desk, Found) {
+/// A queue with two accounts, and a finding in the second.
+fn two_accounts(mut harness: Harness) -> (Harness, Found) {
     let bob = password("bob").in_account(OTHER_ACCOUNT);
     let other = Audit::of(OTHER_ACCOUNT, "2026-07-01", std::slice::from_ref(&bob));
-    desk.run("2026-07-01", &[Audit::on("2026-07-01", &[]), other]);
-    (desk, bob)
+    harness.run("2026-07-01", &[Audit::on("2026-07-01", &[]), other]);
+    (harness, bob)
 }
 
-fn missing(desk: &Desk, audits: &[Audit]) -> Vec<String> {
+fn missing(harness: &Harness, audits: &[Audit]) -> Vec<String> {
     let json: Vec<_> = audits.iter().map(|audit| audit.0.clone()).collect();
     let observation = Observation::of(&json, on("2026-07-02")).unwrap();
-    unaudited(&observation, &desk.queue_state()).iter().map(ToString::to_string).collect()
+    unaudited(&observation, &harness.queue_state()).iter().map(ToString::to_string).collect()
 }
 
 #[test]
-fn an_account_that_the_queue_knows_is_missing_unless_it_is_audited_or_former() {
-    let (desk, _) = two_accounts(desk());
+fn accounts_in_the_queue_are_missing_unless_audited_or_former() {
+    let (harness, _) = two_accounts(harness());
     let one = || Audit::on("2026-07-02", &[]);
-    assert_eq!(missing(&desk, &[one()]), [OTHER_ACCOUNT]);
-    assert_eq!(missing(&desk, &[]), [ACCOUNT, OTHER_ACCOUNT]);
-    assert_eq!(missing(&desk, &[one(), Audit::of(OTHER_ACCOUNT, "2026-07-02", &[])]), [""; 0]);
-    assert_eq!(missing(&desk, &[one().former_account(OTHER_ACCOUNT)]), [""; 0]);
-    // One that is known by its findings alone, as in a queue state of other making.
-    let mut queue_state = desk.queue_state();
+    assert_eq!(missing(&harness, &[one()]), [OTHER_ACCOUNT]);
+    assert_eq!(missing(&harness, &[]), [ACCOUNT, OTHER_ACCOUNT]);
+    assert_eq!(missing(&harness, &[one(), Audit::of(OTHER_ACCOUNT, "2026-07-02", &[])]), [""; 0]);
+    assert_eq!(missing(&harness, &[one().former_account(OTHER_ACCOUNT)]), [""; 0]);
+    // An account with findings only, which another program may have written.
+    let mut queue_state = harness.queue_state();
     queue_state.audited.clear();
     let observation = Observation::of(&[one().0], on("2026-07-02")).unwrap();
     assert_eq!(unaudited(&observation, &queue_state).len(), 1);
 }
 
 #[test]
-fn an_account_that_is_missing_keeps_its_findings_and_the_queue_open() {
-    let (mut desk, bob) = two_accounts(desk());
-    desk.run("2026-07-02", &[Audit::on("2026-07-02", &[])]);
-    assert!(matches!(desk.queue_state().entries[&bob.id()].state, FindingState::Open { .. }));
+fn missing_account_keeps_its_findings_and_the_queue_open() {
+    let (mut harness, bob) = two_accounts(harness());
+    harness.run("2026-07-02", &[Audit::on("2026-07-02", &[])]);
+    assert!(matches!(harness.queue_state().entries[&bob.id()].state, FindingState::Open { .. }));
 
-    // Nothing is open, and yet nobody can say that all is done.
-    let mut desk = super::desk();
+    // Nothing is open, but it is not certain that everything is done.
+    let mut harness = super::harness();
     let alice = password("alice");
     let other = Audit::of(OTHER_ACCOUNT, "2026-07-01", &[]);
-    desk.run("2026-07-01", &[Audit::on("2026-07-01", &[alice]), other.clone()]);
-    desk.run("2026-07-02", &[Audit::on("2026-07-02", &[])]);
-    assert!(desk.index().is_open, "{}", desk.page());
+    harness.run("2026-07-01", &[Audit::on("2026-07-01", &[alice]), other.clone()]);
+    harness.run("2026-07-02", &[Audit::on("2026-07-02", &[])]);
+    assert!(harness.queue_issue().is_open, "{}", harness.page());
     let other = Audit::of(OTHER_ACCOUNT, "2026-07-03", &[]);
-    desk.run("2026-07-03", &[Audit::on("2026-07-03", &[]), other]);
-    assert!(!desk.index().is_open, "{}", desk.page());
+    harness.run("2026-07-03", &[Audit::on("2026-07-03", &[]), other]);
+    assert!(!harness.queue_issue().is_open, "{}", harness.page());
 }
 
 #[test]
-fn findings_of_a_former_account_are_not_counted_and_do_not_keep_the_queue_open() {
+fn findings_of_a_former_account_do_not_keep_the_queue_open() {
     for per_user in [false, true] {
-        let (mut desk, bob) = two_accounts(Desk::new(Language::English, per_user));
+        let (mut harness, bob) = two_accounts(Harness::new(Language::English, per_user));
         let audit = |day| Audit::on(day, &[]).former_account(OTHER_ACCOUNT);
 
-        let ran = desk.run("2026-07-02", &[audit("2026-07-02")]);
+        let ran = harness.run("2026-07-02", &[audit("2026-07-02")]);
 
         assert_eq!((ran.update.dismissed, ran.update.cleared), (vec![bob.id()], vec![]));
-        assert!(desk.queue_state().entries[&bob.id()].is_not_counted());
-        assert!(!desk.page().contains("Incomplete since"), "{}", desk.page());
-        assert!(desk.tracker.issues.values().all(|it| !it.shown.is_open), "{}", desk.page());
-        let ran = desk.run("2026-07-03", &[audit("2026-07-03")]);
+        assert!(harness.queue_state().entries[&bob.id()].is_not_counted());
+        assert!(!harness.page().contains("Incomplete since"), "{}", harness.page());
+        assert!(harness.tracker.issues.values().all(|it| !it.shown.is_open), "{}", harness.page());
+        let ran = harness.run("2026-07-03", &[audit("2026-07-03")]);
         assert_eq!(ran.plan, NOTHING);
-        // The queue still knows the account: the entry cannot be dropped unseen.
-        assert_eq!(missing(&desk, &[Audit::on("2026-07-02", &[])]), [OTHER_ACCOUNT]);
-        // Audited again, what is found there is back.
+        // The account is still in the queue, so removing the entry is noticed.
+        assert_eq!(missing(&harness, &[Audit::on("2026-07-02", &[])]), [OTHER_ACCOUNT]);
+        // When the account is audited again, its findings return.
         let other = Audit::of(OTHER_ACCOUNT, "2026-07-05", std::slice::from_ref(&bob));
-        let ran = desk.run("2026-07-05", &[Audit::on("2026-07-05", &[]), other]);
+        let ran = harness.run("2026-07-05", &[Audit::on("2026-07-05", &[]), other]);
         assert_eq!(ran.update.returned, [bob.id()]);
     }
 }
 
 #[test]
-fn an_account_is_not_former_and_audited_at_once() {
+fn rejects_a_former_account_that_is_audited() {
     let former = Audit::on("2026-07-01", &[]).former_account(OTHER_ACCOUNT).0;
     let other = Audit::of(OTHER_ACCOUNT, "2026-07-01", &[]).0;
     let id = OTHER_ACCOUNT.parse().unwrap();
@@ -86,9 +86,9 @@ fn an_account_is_not_former_and_audited_at_once() {
     }
 }
 
-/// An old allowlist may have been changed since, and one of several may be of another branch.
+/// An old allowlist may have changed since, and one of several may be from another branch.
 #[test]
-fn an_account_is_former_only_by_all_audits_and_by_a_recent_one() {
+fn former_accounts_need_all_audits_and_a_recent_one() {
     let former = |day| Audit::on(day, &[]).former_account(OTHER_ACCOUNT).0;
     let third = "777788889999";
     let alone = |day| Audit::of(third, day, &[]).0;
@@ -112,12 +112,12 @@ fn an_account_is_former_only_by_all_audits_and_by_a_recent_one() {
 }
 
 #[test]
-fn an_old_audit_retires_no_account() {
-    let (mut desk, bob) = two_accounts(desk());
+fn old_audits_cannot_list_former_accounts() {
+    let (mut harness, bob) = two_accounts(harness());
     let mut audit = Audit::on("2026-07-20", &[]).former_account(OTHER_ACCOUNT);
     audit.0.accounts[0].report_generated_at = Some(on("2026-07-02"));
     audit.0.accounts[0].evidence = "exported-report".into();
-    let ran = desk.run("2026-07-20", std::slice::from_ref(&audit));
+    let ran = harness.run("2026-07-20", std::slice::from_ref(&audit));
     assert_eq!(ran.update.unaudited.len(), 1);
-    assert!(matches!(desk.queue_state().entries[&bob.id()].state, FindingState::Open { .. }));
+    assert!(matches!(harness.queue_state().entries[&bob.id()].state, FindingState::Open { .. }));
 }

@@ -1,4 +1,4 @@
-//! Audits whose evidence is old, of unknown age or from the future.
+//! Audits with old evidence, evidence of unknown age, or evidence from the future.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use iam_stocktake::audit::{AgeProblem, Coverage};
@@ -14,14 +14,14 @@ fn seconds(count: i64) -> TimeDelta {
     TimeDelta::seconds(count)
 }
 
-/// An audit of that day without findings, published so long afterwards.
+/// An audit without findings that is published `after` this time.
 fn published(after: TimeDelta, limit: Option<u32>, edit: impl Fn(&mut v1::Audit)) -> Observation {
     let mut audit = Audit::on(DAY, &[]).0;
     edit(&mut audit);
     Observation::with_max_age(&[audit], on(DAY) + after, MaxEvidenceAge::from(limit)).unwrap()
 }
 
-/// Why the age of the evidence makes it incomplete. Then every rule is, and nothing may be cleared.
+/// The age problem of the evidence. With one, every rule is incomplete and nothing can be cleared.
 fn problem(observation: &Observation) -> Option<AgeProblem> {
     let audited = &observation.accounts[&ACCOUNT.parse().unwrap()];
     let is_incomplete = audited.age_problem.is_some();
@@ -34,7 +34,7 @@ fn problem(observation: &Observation) -> Option<AgeProblem> {
 }
 
 #[test]
-fn live_evidence_may_be_published_for_a_day_and_a_report_for_a_week() {
+fn live_evidence_expires_after_a_day_and_a_report_after_a_week() {
     for (form, days) in [("live", 1), ("fetched-report", 1), ("exported-report", 7)] {
         let edit = |audit: &mut v1::Audit| audit.accounts[0].evidence = form.into();
         for (limit, days) in [(None, days), (Some(30), 30), (Some(1), 1)] {
@@ -47,7 +47,7 @@ fn live_evidence_may_be_published_for_a_day_and_a_report_for_a_week() {
 }
 
 #[test]
-fn a_credential_report_grows_old_as_the_audit_of_it_does() {
+fn old_credential_reports_are_incomplete_like_old_audits() {
     let made = |before: TimeDelta| {
         let edit = move |audit: &mut v1::Audit| {
             audit.accounts[0].report_generated_at = Some(on(DAY) - before);
@@ -56,13 +56,13 @@ fn a_credential_report_grows_old_as_the_audit_of_it_does() {
     };
     assert_eq!(made(TimeDelta::hours(12)), None);
     assert_eq!(made(TimeDelta::hours(12) + seconds(1)), Some(AgeProblem::TooOld));
-    // An audit of a live account always says when its report was generated.
+    // A live audit always has the generation date of its report.
     let undated = |audit: &mut v1::Audit| audit.accounts[0].report_generated_at = None;
     assert_eq!(problem(&published(seconds(0), None, undated)), Some(AgeProblem::Unknown));
 }
 
 #[test]
-fn an_exported_report_without_a_date_is_as_old_as_its_newest_date() {
+fn newest_date_is_the_age_of_an_exported_report_without_a_date() {
     let newest = |date: Option<DateTime<Utc>>| {
         let edit = move |audit: &mut v1::Audit| {
             let account = &mut audit.accounts[0];
@@ -78,7 +78,7 @@ fn an_exported_report_without_a_date_is_as_old_as_its_newest_date() {
 }
 
 #[test]
-fn evidence_from_the_future_is_refused_or_incomplete() {
+fn evidence_from_the_future_is_rejected_or_incomplete() {
     let audit = Audit::on(DAY, &[]).0;
     let at = |moment| Observation::of(std::slice::from_ref(&audit), moment);
     assert!(at(on(DAY) - seconds(300)).is_ok());
@@ -92,7 +92,7 @@ fn evidence_from_the_future_is_refused_or_incomplete() {
 }
 
 #[test]
-fn an_audit_without_accounts_is_refused_and_no_audit_at_all_is_incomplete() {
+fn rejects_an_audit_without_accounts_and_no_audit_is_incomplete() {
     let mut audit = Audit::on(DAY, &[]).0;
     audit.accounts.clear();
     let good = Audit::of(OTHER_ACCOUNT, DAY, &[]).0;
@@ -102,14 +102,14 @@ fn an_audit_without_accounts_is_refused_and_no_audit_at_all_is_incomplete() {
 }
 
 #[test]
-fn a_form_of_evidence_that_is_not_known_has_no_limit_to_go_by() {
+fn rejects_an_unknown_kind_of_evidence() {
     let mut audit = Audit::on(DAY, &[]).0;
     audit.accounts[0].evidence = "hearsay".into();
     let (_, refused) = Observation::of(&[audit], on(DAY)).unwrap_err();
     assert!(refused.to_string().contains("`hearsay`"), "{refused}");
 }
 
-/// An audit of that day whose evidence is a credential report of another day.
+/// An audit of `day` with a credential report that was generated on another day.
 fn of_report(day: &str, generated: &str, findings: &[Found]) -> Audit {
     let mut audit = Audit::on(day, findings);
     audit.0.accounts[0].evidence = "exported-report".into();
@@ -118,27 +118,27 @@ fn of_report(day: &str, generated: &str, findings: &[Found]) -> Audit {
 }
 
 #[test]
-fn an_old_report_that_is_audited_later_is_older_than_what_the_queue_knows() {
+fn rejects_a_report_older_than_the_queue_even_if_audited_later() {
     let alice = std::slice::from_ref(&password("alice")).to_vec();
-    let mut desk = desk();
-    desk.run("2026-07-01", &[Audit::on("2026-07-01", &alice)]);
-    let cleared = desk.run("2026-07-05", &[Audit::on("2026-07-05", &[])]);
+    let mut harness = harness();
+    harness.run("2026-07-01", &[Audit::on("2026-07-01", &alice)]);
+    let cleared = harness.run("2026-07-05", &[Audit::on("2026-07-05", &[])]);
     assert_eq!(cleared.update.cleared.len(), 1);
-    let refused = desk.try_run("2026-07-06", &[of_report("2026-07-06", "2026-06-30", &alice)]);
+    let refused = harness.try_run("2026-07-06", &[of_report("2026-07-06", "2026-06-30", &alice)]);
     let refused = refused.err().map(|it| (it.at, it.newest));
     assert_eq!(refused, Some((on("2026-06-30"), on("2026-07-05"))));
-    // One that is newer than the clearing shows that it is back.
-    let ran = desk.run("2026-07-08", &[of_report("2026-07-08", "2026-07-06", &alice)]);
+    // A report newer than the clearing shows that the finding returned.
+    let ran = harness.run("2026-07-08", &[of_report("2026-07-08", "2026-07-06", &alice)]);
     assert_eq!(ran.update.returned.len(), 1);
-    let audited = desk.queue_state().audited.into_values().collect::<Vec<_>>();
+    let audited = harness.queue_state().audited.into_values().collect::<Vec<_>>();
     assert_eq!(audited, [on("2026-07-06")]);
 }
 
 #[test]
-fn evidence_that_is_too_old_does_not_outdate_other_evidence() {
-    let mut desk = desk();
-    desk.run("2026-07-01", &[Audit::on("2026-07-01", &[])]);
-    desk.run("2026-07-20", &[of_report("2026-07-20", "2026-07-03", &[password("alice")])]);
-    let audited = desk.queue_state().audited.into_values().collect::<Vec<_>>();
+fn expired_evidence_does_not_outdate_other_evidence() {
+    let mut harness = harness();
+    harness.run("2026-07-01", &[Audit::on("2026-07-01", &[])]);
+    harness.run("2026-07-20", &[of_report("2026-07-20", "2026-07-03", &[password("alice")])]);
+    let audited = harness.queue_state().audited.into_values().collect::<Vec<_>>();
     assert_eq!(audited, [on("2026-07-01")]);
 }

@@ -1,4 +1,4 @@
-//! Audit JSON, built by hand: in `publish` it is a file that may hold anything.
+//! Builds audit JSON. In `publish`, it is a file with any content.
 
 use std::collections::BTreeMap;
 
@@ -21,7 +21,7 @@ const RULES: [&str; 6] = [
     "user-without-credentials",
 ];
 
-/// Six o'clock of a day, written `2026-07-01`.
+/// Six o'clock on a day like `2026-07-01`.
 pub(crate) fn on(day: &str) -> DateTime<Utc> {
     let day: NaiveDate = day.parse().unwrap();
     day.and_hms_opt(6, 0, 0).unwrap().and_utc()
@@ -31,12 +31,12 @@ pub(crate) fn on(day: &str) -> DateTime<Utc> {
 #[derive(Debug, Clone)]
 pub(crate) struct Found(pub(crate) v1::Finding);
 
-/// A key of the user that was last used on New Year's Day of 2026.
+/// A key of the user, last used on January 1, 2026.
 pub(crate) fn access_key(user: &str) -> Found {
     found(user, "stale-access-key", "access-key").ending("WXYZ")
 }
 
-/// A password of the user that was last used on New Year's Day of 2026.
+/// A password of the user, last used on January 1, 2026.
 pub(crate) fn password(user: &str) -> Found {
     found(user, "stale-password", "password")
 }
@@ -73,7 +73,7 @@ impl Found {
         *self.0.id.known().unwrap()
     }
 
-    /// An id like the judge's: it does not depend on what may change.
+    /// An id like the audit's: it does not depend on what can change.
     fn identified(mut self) -> Self {
         let it = &self.0;
         let kind = it.credential.as_ref().map(|it| (it.kind.to_string(), &it.id));
@@ -94,7 +94,7 @@ impl Found {
         self.identified()
     }
 
-    /// A finding of another rule, about the user as such if there is no kind.
+    /// A finding of another rule; about the user if there is no kind.
     pub(crate) fn of(mut self, rule: &str, level: &str, kind: Option<&str>) -> Self {
         self.0.rule = rule.into();
         self.0.level = level.into();
@@ -123,7 +123,7 @@ impl Found {
         self
     }
 
-    /// How far the remedy has come, and what it does next from which day on.
+    /// The stage of the remediation, and the next stage with its date.
     pub(crate) fn remedy(mut self, reached: &str, day: &str, next: Option<(&str, &str)>) -> Self {
         self.0.remedy = Some(v1::RemediationProgress {
             reached: reached.into(),
@@ -134,7 +134,7 @@ impl Found {
         self
     }
 
-    /// The user is in these groups, has an MFA device and a policy.
+    /// Puts the user in these groups, with an MFA device and a policy.
     pub(crate) fn in_groups(mut self, groups: &[&str]) -> Self {
         self.0.belongings = Some(v1::UserResources {
             mfa: Some(true),
@@ -150,7 +150,7 @@ impl Found {
         self
     }
 
-    /// Evidence of it could not be read.
+    /// A value in its evidence could not be read.
     pub(crate) fn unknown(mut self) -> Self {
         self.0.status = "unknown".into();
         (self.0.reference, self.0.reference_date) = (None, None);
@@ -163,12 +163,12 @@ impl Found {
     }
 }
 
-/// An audit of one account, live and complete, until told otherwise.
+/// An audit of one account, live and complete by default.
 #[derive(Debug, Clone)]
 pub(crate) struct Audit(pub(crate) v1::Audit);
 
 impl Audit {
-    /// Made at six o'clock of that day.
+    /// An audit at six o'clock on that day.
     pub(crate) fn on(day: &str, findings: &[Found]) -> Self {
         Self::of(ACCOUNT, day, findings)
     }
@@ -222,7 +222,7 @@ impl Audit {
         self
     }
 
-    /// No evidence of the rule at all is asked for.
+    /// The evidence of the rule is not requested.
     pub(crate) fn without_rule(mut self, rule: &str) -> Self {
         self.0.accounts[0].complete.remove(&rule.into());
         self
@@ -233,7 +233,7 @@ impl Audit {
         self
     }
 
-    /// The allowlist names the account as no longer audited.
+    /// The allowlist lists the account in `former_accounts`.
     pub(crate) fn former_account(mut self, account: &str) -> Self {
         self.0.former_accounts.push(v1::FormerAccount {
             account: account.into(),

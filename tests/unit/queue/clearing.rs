@@ -1,18 +1,18 @@
-//! What clears a finding, and the many things that do not.
+//! What clears a finding, and what does not.
 
 use super::*;
 use iam_stocktake::queue::observation::{InvalidAudit, Observation};
 use iam_stocktake::queue::state::FindingState;
 
-/// A desk whose queue holds these findings since the first of July.
-fn desk_with(found: &[Found]) -> Desk {
-    let mut desk = desk();
-    desk.run("2026-07-01", &[Audit::on("2026-07-01", found)]);
-    desk
+/// A queue with these findings since July 1.
+fn harness_with(found: &[Found]) -> Harness {
+    let mut harness = harness();
+    harness.run("2026-07-01", &[Audit::on("2026-07-01", found)]);
+    harness
 }
 
-fn state(desk: &Desk, id: FindingId) -> &'static str {
-    match desk.queue_state().entries[&id].state {
+fn state(harness: &Harness, id: FindingId) -> &'static str {
+    match harness.queue_state().entries[&id].state {
         FindingState::Open { .. } => "open",
         FindingState::Exempted { .. } => "exempted",
         FindingState::Cleared { .. } => "cleared",
@@ -20,16 +20,16 @@ fn state(desk: &Desk, id: FindingId) -> &'static str {
     }
 }
 
-/// What becomes of a key that the next day's audit does not find.
+/// The state of a key that the audit of the next day does not find.
 fn after(audit: Audit) -> &'static str {
     let found = access_key("alice");
-    let mut desk = desk_with(std::slice::from_ref(&found));
-    desk.run("2026-07-02", &[audit]);
-    let index = desk.index();
-    // What is listed keeps it open, and so does what the policy looks away from.
+    let mut harness = harness_with(std::slice::from_ref(&found));
+    harness.run("2026-07-02", &[audit]);
+    let index = harness.queue_issue();
+    // Open findings and ignored findings keep the queue open.
     let holds = ["- [ ]", "Not counted since"].iter().any(|it| index.body.contains(it));
     assert_eq!(index.is_open, holds, "{}", index.body);
-    state(&desk, found.id())
+    state(&harness, found.id())
 }
 
 fn gone() -> Audit {
@@ -37,224 +37,227 @@ fn gone() -> Audit {
 }
 
 #[test]
-fn a_complete_observation_clears_what_is_gone() {
+fn complete_observation_clears_removed_credentials() {
     assert_eq!(after(gone()), "cleared");
 }
 
 #[test]
-fn what_was_not_observed_completely_and_live_is_not_cleared() {
+fn incomplete_or_exported_evidence_clears_nothing() {
     let rule = "stale-access-key";
     for coverage in ["incomplete", "snapshot", "not-shown"] {
         assert_eq!(after(gone().coverage(rule, coverage)), "open", "{coverage}");
     }
-    // Another rule's evidence is no matter.
+    // The evidence of another rule does not matter.
     assert_eq!(after(gone().coverage("stale-password", "snapshot")), "cleared");
 }
 
 #[test]
-fn an_account_that_was_not_audited_keeps_its_findings_and_the_day_of_its_last_audit() {
+fn unaudited_account_keeps_its_findings_and_last_audit_date() {
     let (here, there) = (access_key("alice"), access_key("bob").in_account(OTHER_ACCOUNT));
-    let mut desk = desk();
-    desk.run(
+    let mut harness = harness();
+    harness.run(
         "2026-07-01",
         &[
             Audit::on("2026-07-01", std::slice::from_ref(&here)),
             Audit::of(OTHER_ACCOUNT, "2026-07-01", std::slice::from_ref(&there)),
         ],
     );
-    desk.run("2026-07-02", &[gone()]);
-    assert_eq!((state(&desk, here.id()), state(&desk, there.id())), ("cleared", "open"));
-    let page = desk.page();
+    harness.run("2026-07-02", &[gone()]);
+    assert_eq!((state(&harness, here.id()), state(&harness, there.id())), ("cleared", "open"));
+    let page = harness.page();
     assert!(page.contains("> Incomplete since 2026-07-01: "), "{page}");
     assert!(page.contains("in account 444455556666.\n"), "{page}");
-    // It is audited again, and the other is not.
+    // It is audited again, but the other account is not.
     let audit = Audit::of(OTHER_ACCOUNT, "2026-07-03", &[]);
-    desk.run("2026-07-03", &[audit]);
-    assert_eq!(state(&desk, there.id()), "cleared");
-    let page = desk.page();
+    harness.run("2026-07-03", &[audit]);
+    assert_eq!(state(&harness, there.id()), "cleared");
+    let page = harness.page();
     assert!(page.contains("> Incomplete since 2026-07-02: "), "{page}");
 }
 
 #[test]
-fn an_audit_that_is_older_than_the_memory_is_refused() {
-    let mut desk = desk_with(&[access_key("alice")]);
-    let before = desk.tracker.clone();
-    let refused = desk.try_run("2026-07-02", &[Audit::on("2026-06-30", &[])]).unwrap_err();
+fn rejects_an_audit_older_than_the_queue_state() {
+    let mut harness = harness_with(&[access_key("alice")]);
+    let before = harness.tracker.clone();
+    let refused = harness.try_run("2026-07-02", &[Audit::on("2026-06-30", &[])]).unwrap_err();
     assert_eq!(
         refused.to_string(),
-        "the evidence in the audit of account 111122223333 is of 2026-06-30 06:00:00 UTC, and the \
-         queue knows of a newer one, of 2026-07-01 06:00:00 UTC"
+        "the evidence in the audit of account 111122223333 is from 2026-06-30 06:00:00 UTC, but \
+         the queue has newer evidence, from 2026-07-01 06:00:00 UTC"
     );
-    assert_eq!(desk.index().body, before.issues[&1].shown.body);
-    // The same audit again says nothing new, and another account is another matter.
+    assert_eq!(harness.queue_issue().body, before.issues[&1].shown.body);
+    // The same audit again changes nothing, and other accounts are independent.
     let same = Audit::on("2026-07-01", &[access_key("alice")]);
-    assert_eq!(desk.run("2026-07-01", &[same]).plan, NOTHING);
-    assert!(desk.try_run("2026-07-02", &[Audit::of(OTHER_ACCOUNT, "2026-06-30", &[])]).is_ok());
+    assert_eq!(harness.run("2026-07-01", &[same]).plan, NOTHING);
+    assert!(harness.try_run("2026-07-02", &[Audit::of(OTHER_ACCOUNT, "2026-06-30", &[])]).is_ok());
 }
 
 #[test]
-fn an_audit_whose_evidence_was_all_incomplete_counts_as_newer_too() {
+fn incomplete_audits_also_outdate_older_audits() {
     let found = access_key("alice");
     let mut audit = Audit::on("2026-07-02", std::slice::from_ref(&found));
     for coverage in audit.0.accounts[0].complete.values_mut() {
         *coverage = "incomplete".into();
     }
-    let mut desk = desk();
-    desk.run("2026-07-02", &[audit]);
-    assert!(desk.try_run("2026-07-03", &[Audit::on("2026-07-01", &[])]).is_err());
-    assert_eq!(state(&desk, found.id()), "open");
+    let mut harness = harness();
+    harness.run("2026-07-02", &[audit]);
+    assert!(harness.try_run("2026-07-03", &[Audit::on("2026-07-01", &[])]).is_err());
+    assert_eq!(state(&harness, found.id()), "open");
 }
 
 #[test]
-fn an_audit_of_the_day_before_yesterday_adds_findings_and_clears_none() {
+fn two_day_old_audit_adds_findings_and_clears_none() {
     let (alice, bob) = (access_key("alice"), access_key("bob"));
-    let mut desk = desk_with(std::slice::from_ref(&alice));
-    desk.run("2026-07-04", &[Audit::on("2026-07-02", std::slice::from_ref(&bob))]);
-    assert_eq!((state(&desk, alice.id()), state(&desk, bob.id())), ("open", "open"));
-    // Twenty-four hours are not too many.
-    desk.run("2026-07-06", &[Audit::on("2026-07-05", std::slice::from_ref(&bob))]);
-    assert_eq!(state(&desk, alice.id()), "cleared");
+    let mut harness = harness_with(std::slice::from_ref(&alice));
+    harness.run("2026-07-04", &[Audit::on("2026-07-02", std::slice::from_ref(&bob))]);
+    assert_eq!((state(&harness, alice.id()), state(&harness, bob.id())), ("open", "open"));
+    // 24 hours are allowed.
+    harness.run("2026-07-06", &[Audit::on("2026-07-05", std::slice::from_ref(&bob))]);
+    assert_eq!(state(&harness, alice.id()), "cleared");
 }
 
 #[test]
-fn an_audit_that_is_still_to_come_is_refused_lest_it_outdate_all_others() {
+fn rejects_an_audit_from_the_future() {
     let refused = Observation::of(&[Audit::on("2026-07-02", &[]).0], on("2026-07-01"));
     assert_eq!(refused, Err((0, InvalidAudit::FromFuture(on("2026-07-02")))));
 }
 
 #[test]
-fn an_account_is_taken_from_one_audit_alone() {
+fn rejects_an_account_in_two_audits() {
     let audit = Audit::on("2026-07-01", &[]).0;
     let refused = Observation::of(&[audit.clone(), audit], on("2026-07-01"));
     assert_eq!(refused, Err((1, InvalidAudit::DuplicateAccount(ACCOUNT.parse().unwrap()))));
 }
 
 #[test]
-fn a_finding_that_cannot_be_judged_stays_as_it_was_seen_last() {
+fn unknown_findings_keep_their_last_state() {
     let alice = access_key("alice");
     let unknown = alice.clone().unknown();
-    let mut desk = desk_with(std::slice::from_ref(&alice));
-    let before = desk.page();
+    let mut harness = harness_with(std::slice::from_ref(&alice));
+    let before = harness.page();
     let audit = Audit::on("2026-07-02", &[unknown]).coverage("stale-access-key", "incomplete");
-    desk.run("2026-07-02", &[audit]);
-    assert_eq!(state(&desk, alice.id()), "open");
+    harness.run("2026-07-02", &[audit]);
+    assert_eq!(state(&harness, alice.id()), "open");
     let row = |page: &str| page.lines().find(|it| it.starts_with("- [")).unwrap().to_owned();
-    assert_eq!(row(&desk.page()), row(&before));
+    assert_eq!(row(&harness.page()), row(&before));
 }
 
 #[test]
-fn a_finding_that_nobody_could_ever_judge_does_not_enter() {
-    let mut desk = desk();
+fn findings_that_were_always_unknown_do_not_enter_the_queue() {
+    let mut harness = harness();
     let audit = Audit::on("2026-07-01", &[access_key("alice").unknown()])
         .coverage("stale-access-key", "incomplete");
-    desk.run("2026-07-01", &[audit]);
-    assert_eq!(desk.queue_state().entries.len(), 0);
+    harness.run("2026-07-01", &[audit]);
+    assert_eq!(harness.queue_state().entries.len(), 0);
 }
 
 #[test]
-fn where_evidence_is_missing_nothing_is_called_done() {
-    let mut desk = desk();
+fn queue_stays_open_while_evidence_is_missing() {
+    let mut harness = harness();
     let audit = Audit::on("2026-07-01", &[]).coverage("stale-access-key", "incomplete");
-    desk.run("2026-07-01", &[audit]);
-    assert!(desk.index().is_open);
-    let page = desk.page();
+    harness.run("2026-07-01", &[audit]);
+    assert!(harness.queue_issue().is_open);
+    let page = harness.page();
     assert!(!page.contains("**No open findings.**"), "{page}");
     let warning = "> Never audited completely: stale-access-key in account 111122223333.";
     assert!(page.contains(warning), "{page}");
-    // Once it was had, the index can be closed.
-    let ran = desk.run("2026-07-02", &[Audit::on("2026-07-02", &[])]);
-    assert_eq!(ran.plan, "edit and close as completed issue #1, the index: 0 open\n");
+    // With all evidence, the queue issue can be closed.
+    let ran = harness.run("2026-07-02", &[Audit::on("2026-07-02", &[])]);
+    assert_eq!(ran.plan, "edit and close as completed issue #1, the queue issue: 0 open\n");
 }
 
 #[test]
-fn a_policy_that_asks_for_less_clears_nothing() {
+fn less_strict_policy_clears_nothing() {
     assert_eq!(after(gone().without_rule("stale-access-key")), "not counted");
     assert_eq!(after(gone().stale_after_days(365)), "not counted");
     let notice = access_key("alice").level("notice");
     assert_eq!(after(Audit::on("2026-07-02", &[notice])), "not counted");
-    // A threshold that the finding would still have passed says nothing.
+    // With a threshold that still includes the finding, it is cleared.
     assert_eq!(after(gone().stale_after_days(180)), "cleared");
 }
 
 #[test]
-fn a_finding_that_the_policy_let_go_is_back_when_it_asks_for_it_again() {
+fn findings_return_when_the_policy_is_strict_again() {
     let alice = access_key("alice");
-    let mut desk = desk_with(std::slice::from_ref(&alice));
-    let ran = desk.run("2026-07-02", &[gone().stale_after_days(365)]);
+    let mut harness = harness_with(std::slice::from_ref(&alice));
+    let ran = harness.run("2026-07-02", &[gone().stale_after_days(365)]);
     assert_eq!(ran.update.dismissed, [alice.id()]);
-    let page = desk.page();
+    let page = harness.page();
     let line = "- `alice`: access key&nbsp;…`WXYZ`, last used 2026-01-01. Not counted since \
                 2026-07-02 because of the policy.";
     assert!(page.contains(line), "{page}");
-    let ran = desk.run("2026-07-03", &[Audit::on("2026-07-03", std::slice::from_ref(&alice))]);
+    let ran = harness.run("2026-07-03", &[Audit::on("2026-07-03", std::slice::from_ref(&alice))]);
     assert_eq!((ran.update.new.len(), ran.update.returned), (0, vec![alice.id()]));
-    // It goes for another reason while the policy does not ask for it: that is seen later.
-    desk.run("2026-07-04", &[Audit::on("2026-07-04", &[]).without_rule("stale-access-key")]);
-    desk.run("2026-07-05", &[Audit::on("2026-07-05", &[])]);
-    assert_eq!(state(&desk, alice.id()), "cleared");
+    // It is cleared while the policy ignores it, which is noticed later.
+    harness.run("2026-07-04", &[Audit::on("2026-07-04", &[]).without_rule("stale-access-key")]);
+    harness.run("2026-07-05", &[Audit::on("2026-07-05", &[])]);
+    assert_eq!(state(&harness, alice.id()), "cleared");
 }
 
 #[test]
-fn another_expiry_tag_is_another_policy_and_stays_so() {
+fn changed_expiry_tag_does_not_clear_findings() {
     let alice =
         access_key("alice").of("expired-user", "error", None).reference("expired", "2026-06-01");
-    let mut desk = desk();
+    let mut harness = harness();
     let tagged = |day: &str, found: &[Found], tag: &str| Audit::on(day, found).expiry_tag(tag);
     let found = std::slice::from_ref(&alice);
-    desk.run("2026-07-01", &[tagged("2026-07-01", found, "expires-on")]);
-    desk.run("2026-07-02", &[tagged("2026-07-02", &[], "until")]);
-    assert_eq!(state(&desk, alice.id()), "not counted");
-    desk.run("2026-07-03", &[tagged("2026-07-03", &[], "until")]);
-    assert_eq!(state(&desk, alice.id()), "not counted");
-    // By the same tag it is cleared.
-    desk.run("2026-07-04", &[tagged("2026-07-04", found, "until")]);
-    desk.run("2026-07-05", &[tagged("2026-07-05", &[], "until")]);
-    assert_eq!(state(&desk, alice.id()), "cleared");
+    harness.run("2026-07-01", &[tagged("2026-07-01", found, "expires-on")]);
+    harness.run("2026-07-02", &[tagged("2026-07-02", &[], "until")]);
+    assert_eq!(state(&harness, alice.id()), "not counted");
+    harness.run("2026-07-03", &[tagged("2026-07-03", &[], "until")]);
+    assert_eq!(state(&harness, alice.id()), "not counted");
+    // With the same tag it is cleared.
+    harness.run("2026-07-04", &[tagged("2026-07-04", found, "until")]);
+    harness.run("2026-07-05", &[tagged("2026-07-05", &[], "until")]);
+    assert_eq!(state(&harness, alice.id()), "cleared");
 }
 
 #[test]
-fn live_evidence_without_ssh_keys_clears_the_other_service_credentials() {
+fn live_evidence_without_ssh_keys_clears_other_service_credentials() {
     let rule = "old-service-credential";
     let old = |kind| {
         access_key("alice").of(rule, "warning", Some(kind)).reference("created", "2025-01-01")
     };
     let (ssh, service) = (old("ssh-key"), old("service-specific-credential"));
-    let mut desk = desk_with(&[ssh.clone(), service.clone()]);
-    desk.run("2026-07-02", &[gone().coverage(rule, "not-shown")]);
-    assert_eq!((state(&desk, ssh.id()), state(&desk, service.id())), ("open", "cleared"));
+    let mut harness = harness_with(&[ssh.clone(), service.clone()]);
+    harness.run("2026-07-02", &[gone().coverage(rule, "not-shown")]);
+    assert_eq!((state(&harness, ssh.id()), state(&harness, service.id())), ("open", "cleared"));
 }
 
 #[test]
-fn a_root_key_in_daily_use_is_no_news_from_day_to_day() {
+fn root_key_in_daily_use_causes_no_changes() {
     let used = |day: &str| {
         let mut key =
             access_key("<root_account>").of("root-access-key", "warning", Some("access-key"));
         key.0.credential.as_mut().unwrap().created = Some(on("2020-01-01"));
         Audit::on(day, &[key.last_used(day)])
     };
-    let mut desk = desk();
-    desk.run("2026-07-01", &[used("2026-07-01")]);
-    assert_eq!(desk.run("2026-07-02", &[used("2026-07-02")]).plan, NOTHING);
+    let mut harness = harness();
+    harness.run("2026-07-01", &[used("2026-07-01")]);
+    assert_eq!(harness.run("2026-07-02", &[used("2026-07-02")]).plan, NOTHING);
 }
 
 #[test]
-fn parts_of_a_second_are_no_difference() {
+fn fractions_of_a_second_cause_no_changes() {
     let mut audit = Audit::on("2026-07-01", &[access_key("alice")]);
     let moment = audit.0.findings[0].reference_date.as_mut().unwrap();
     *moment += chrono::TimeDelta::milliseconds(250);
     audit.0.generated_at += chrono::TimeDelta::milliseconds(250);
-    let mut desk = desk();
-    desk.run("2026-07-01", std::slice::from_ref(&audit));
-    assert_eq!(desk.run("2026-07-01", &[audit]).plan, NOTHING);
+    let mut harness = harness();
+    harness.run("2026-07-01", std::slice::from_ref(&audit));
+    assert_eq!(harness.run("2026-07-01", &[audit]).plan, NOTHING);
 }
 
 #[test]
-fn what_was_settled_is_shown_for_a_month_and_forgotten_after_half_a_year() {
+fn resolved_findings_are_shown_for_a_month_and_kept_for_six_months() {
     let alice = access_key("alice");
-    let mut desk = desk_with(std::slice::from_ref(&alice));
+    let mut harness = harness_with(std::slice::from_ref(&alice));
     let mut clean = |day: &str| {
-        desk.run(day, &[Audit::on(day, &[])]);
-        (desk.page().contains("`alice`"), desk.queue_state().entries.contains_key(&alice.id()))
+        harness.run(day, &[Audit::on(day, &[])]);
+        (
+            harness.page().contains("`alice`"),
+            harness.queue_state().entries.contains_key(&alice.id()),
+        )
     };
     assert_eq!(clean("2026-07-02"), (true, true));
     assert_eq!(clean("2026-08-01"), (true, true));
@@ -264,15 +267,15 @@ fn what_was_settled_is_shown_for_a_month_and_forgotten_after_half_a_year() {
 }
 
 #[test]
-fn a_run_the_day_after_has_nothing_to_do_whatever_the_passing_of_days_hides() {
+fn run_on_the_next_day_changes_nothing() {
     for per_user in [false, true] {
-        let mut desk = Desk::new(Language::English, per_user);
+        let mut harness = Harness::new(Language::English, per_user);
         let (key, password) = (access_key("alice"), password("alice"));
-        desk.run("2026-07-01", &[Audit::on("2026-07-01", &[key, password.clone()])]);
+        harness.run("2026-07-01", &[Audit::on("2026-07-01", &[key, password.clone()])]);
         let audit = |day: &str| Audit::on(day, std::slice::from_ref(&password));
-        desk.run("2026-07-02", &[audit("2026-07-02")]);
-        // The key is no longer shown among what was settled.
-        desk.run("2026-08-05", &[audit("2026-08-05")]);
-        assert_eq!(desk.run("2026-08-06", &[audit("2026-08-06")]).plan, NOTHING);
+        harness.run("2026-07-02", &[audit("2026-07-02")]);
+        // The key is no longer listed as resolved.
+        harness.run("2026-08-05", &[audit("2026-08-05")]);
+        assert_eq!(harness.run("2026-08-06", &[audit("2026-08-06")]).plan, NOTHING);
     }
 }

@@ -1,4 +1,4 @@
-//! The gate: what fails a job.
+//! The gate: which findings fail a job.
 
 use super::*;
 use std::collections::BTreeSet;
@@ -7,12 +7,12 @@ use iam_stocktake::queue::gate::{FailOn, Gate, GateCounts};
 use iam_stocktake::queue::observation::Observation;
 use iam_stocktake::queue::state::QueueState;
 
-/// How a run of the fifth of August stands: its findings, to a queue of the first of July.
+/// The counts of a run on August 5 with these findings, for a queue of July 1.
 fn gate_counts(known: Option<&[Found]>, found: &[Found], uncovered: &[Found]) -> GateCounts {
     let queue_state = known.map(|known| {
-        let mut desk = desk();
-        desk.run("2026-07-01", &[Audit::on("2026-07-01", known)]);
-        desk.queue_state()
+        let mut harness = harness();
+        harness.run("2026-07-01", &[Audit::on("2026-07-01", known)]);
+        harness.queue_state()
     });
     of(queue_state.as_ref(), found, uncovered)
 }
@@ -29,7 +29,7 @@ const OVERDUE: FailOn = FailOn { overdue: true, ..FailOn::NONE };
 const NEW_OR_OVERDUE: FailOn = FailOn { overdue: true, ..FailOn::NEW };
 
 #[test]
-fn the_gate_goes_by_what_is_to_fail_and_by_what_the_queue_knows() {
+fn gate_depends_on_fail_on_and_the_queue() {
     use Gate::{Failed, NotEvaluated, Passed};
     let clean = gate_counts(Some(&[]), &[], &[]);
     let new = gate_counts(Some(&[]), &[password("alice")], &[]);
@@ -63,7 +63,7 @@ fn the_gate_goes_by_what_is_to_fail_and_by_what_the_queue_knows() {
 }
 
 #[test]
-fn warnings_are_counted_as_open_and_overdue_and_fail_nothing() {
+fn warnings_are_counted_but_do_not_fail_the_gate() {
     let warning = password("alice").level("warning");
     let gate_counts =
         gate_counts(Some(std::slice::from_ref(&warning)), &[warning.clone(), password("bob")], &[]);
@@ -73,7 +73,7 @@ fn warnings_are_counted_as_open_and_overdue_and_fail_nothing() {
 }
 
 #[test]
-fn notices_exempted_and_unknown_findings_do_not_stand() {
+fn notices_exempted_and_unknown_findings_are_not_open() {
     let found = [
         password("alice").level("notice"),
         password("bob").exempted(),
@@ -84,25 +84,25 @@ fn notices_exempted_and_unknown_findings_do_not_stand() {
 }
 
 #[test]
-fn a_finding_that_was_settled_and_returns_is_new() {
+fn resolved_findings_that_return_are_new() {
     let alice = password("alice");
     let gone: [&[Found]; 3] = [&[], &[alice.clone().exempted()], &[alice.clone().level("notice")]];
     for next in gone {
-        let mut desk = desk();
-        desk.run("2026-07-01", &[Audit::on("2026-07-01", std::slice::from_ref(&alice))]);
-        desk.run("2026-07-02", &[Audit::on("2026-07-02", next)]);
+        let mut harness = harness();
+        harness.run("2026-07-01", &[Audit::on("2026-07-01", std::slice::from_ref(&alice))]);
+        harness.run("2026-07-02", &[Audit::on("2026-07-02", next)]);
         let returned = std::slice::from_ref(&alice);
-        let gate_counts = of(Some(&desk.queue_state()), returned, &[]);
+        let gate_counts = of(Some(&harness.queue_state()), returned, &[]);
         assert_eq!((gate_counts.errors, gate_counts.new.len(), gate_counts.overdue), (1, 1, 0));
         assert_eq!(gate_counts.evaluate(FailOn::NEW, true), Gate::Failed);
-        // Not where the pull request itself brings it back.
-        let gate_counts = of(Some(&desk.queue_state()), returned, returned);
+        // It is not new if the pull request brings it back.
+        let gate_counts = of(Some(&harness.queue_state()), returned, returned);
         assert_eq!((gate_counts.errors, gate_counts.new.len()), (1, 0));
     }
 }
 
 #[test]
-fn what_a_pull_request_uncovers_is_not_new() {
+fn findings_that_a_pull_request_uncovers_are_not_new() {
     let alice = password("alice");
     let gate_counts =
         gate_counts(Some(&[]), std::slice::from_ref(&alice), std::slice::from_ref(&alice));
@@ -111,21 +111,22 @@ fn what_a_pull_request_uncovers_is_not_new() {
 }
 
 #[test]
-fn a_finding_is_overdue_once_it_is_open_for_more_than_its_days() {
-    let mut desk = desk();
+fn findings_are_overdue_after_the_due_date() {
+    let mut harness = harness();
     let alice = password("alice");
-    desk.run("2026-07-06", &[Audit::on("2026-07-06", std::slice::from_ref(&alice))]);
-    let overdue =
-        |desk: &Desk| of(Some(&desk.queue_state()), std::slice::from_ref(&alice), &[]).overdue;
-    // Thirty days to the fifth of August.
-    assert_eq!(overdue(&desk), 0);
-    let mut earlier = Desk::new(Language::English, false);
+    harness.run("2026-07-06", &[Audit::on("2026-07-06", std::slice::from_ref(&alice))]);
+    let overdue = |harness: &Harness| {
+        of(Some(&harness.queue_state()), std::slice::from_ref(&alice), &[]).overdue
+    };
+    // 30 days before August 5.
+    assert_eq!(overdue(&harness), 0);
+    let mut earlier = Harness::new(Language::English, false);
     earlier.run("2026-07-05", &[Audit::on("2026-07-05", std::slice::from_ref(&alice))]);
     assert_eq!(overdue(&earlier), 1);
 }
 
 #[test]
-fn the_words_of_the_output_are_those_of_the_documentation() {
+fn gate_ids_match_the_documentation() {
     let words = [Gate::Passed, Gate::Failed, Gate::NotEvaluated].map(Gate::id);
     assert_eq!(words, ["passed", "failed", "not-evaluated"]);
 }

@@ -1,4 +1,4 @@
-//! Names that would like to be more than names. IAM would not take them, but audit JSON does.
+//! Hostile names. IAM rejects them, but audit JSON can contain them.
 
 use super::*;
 use iam_stocktake::queue::limits::MAX_USER_NAME_CHARS;
@@ -44,7 +44,7 @@ const HOSTILE: &[&str] = &[
     "<!-- iam-stocktake:memory-part v1",
 ];
 
-/// Every hostile text as a name, an owner and the end of a key's id.
+/// Every hostile text as a user name, an owner, and the end of a key id.
 fn hostile() -> Vec<Found> {
     let found = |text: &&str| access_key(text).owner(text).ending(text);
     HOSTILE.iter().map(found).collect()
@@ -54,7 +54,7 @@ fn hostile_audit(day: &str) -> Audit {
     Audit::on(day, &hostile()).alias("</details> @octocat `<!-- -->` | #1")
 }
 
-/// What only our own words may be: no mention, no reference, no link, no markup.
+/// Asserts that the page has no mention, reference, link or markup from evidence.
 fn assert_inert(page: &str) {
     let found = rendered(page);
     let reference = |text: &str| {
@@ -78,10 +78,10 @@ fn assert_inert(page: &str) {
 }
 
 #[test]
-fn in_the_index_no_name_leaves_its_row() {
-    let mut desk = desk();
-    desk.run("2026-07-01", &[hostile_audit("2026-07-01")]);
-    let page = desk.page();
+fn names_stay_within_their_rows_in_the_queue_issue() {
+    let mut harness = harness();
+    harness.run("2026-07-01", &[hostile_audit("2026-07-01")]);
+    let page = harness.page();
     assert_inert(&page);
     let found = rendered(&page);
     assert_eq!(found.boxes, vec![false; HOSTILE.len()]);
@@ -89,7 +89,7 @@ fn in_the_index_no_name_leaves_its_row() {
         let shown = iam_stocktake::templates::escape_invisible(name);
         assert!(found.code.iter().any(|code| code.trim() == shown.trim()), "{name:?} as {shown:?}");
     }
-    // One marker a finding, its own, at the end of its line.
+    // One marker per finding, at the end of its line.
     for found in hostile() {
         let marker = format!(" <!-- f:{} -->", found.id());
         assert_eq!(page.lines().filter(|line| line.ends_with(&marker)).count(), 1, "{marker}");
@@ -97,23 +97,23 @@ fn in_the_index_no_name_leaves_its_row() {
 }
 
 #[test]
-fn no_name_forges_a_tick_or_a_memory() {
-    let mut desk = desk();
-    desk.run("2026-07-01", &[hostile_audit("2026-07-01")]);
-    let body = desk.index().body.clone();
+fn names_cannot_forge_a_checked_box_or_a_queue_state() {
+    let mut harness = harness();
+    harness.run("2026-07-01", &[hostile_audit("2026-07-01")]);
+    let body = harness.queue_issue().body.clone();
     assert!(markers::ticked(&body).is_empty());
-    assert_eq!(desk.queue_state().entries.len(), HOSTILE.len());
-    assert_eq!(desk.run("2026-07-02", &[hostile_audit("2026-07-02")]).plan, NOTHING);
-    // Nor when the real one was taken away.
-    let page = desk.page();
+    assert_eq!(harness.queue_state().entries.len(), HOSTILE.len());
+    assert_eq!(harness.run("2026-07-02", &[hostile_audit("2026-07-02")]).plan, NOTHING);
+    // Also if the real one was removed.
+    let page = harness.page();
     assert!(StateBlock::of(&page).is_err());
 }
 
 #[test]
-fn a_tick_beside_a_hostile_name_is_that_findings_tick() {
-    let mut desk = desk();
-    desk.run("2026-07-01", &[hostile_audit("2026-07-01")]);
-    let body = desk.index().body.replace("- [ ] ", "- [x] ");
+fn checked_box_next_to_a_hostile_name_belongs_to_its_finding() {
+    let mut harness = harness();
+    harness.run("2026-07-01", &[hostile_audit("2026-07-01")]);
+    let body = harness.queue_issue().body.replace("- [ ] ", "- [x] ");
     let all: Vec<_> = hostile().iter().map(Found::id).collect();
     let ticked = markers::ticked(&body);
     assert_eq!(ticked.len(), all.len());
@@ -121,17 +121,17 @@ fn a_tick_beside_a_hostile_name_is_that_findings_tick() {
 }
 
 #[test]
-fn comments_and_the_issues_of_users_are_inert_too() {
-    let mut desk = desk_per_user();
-    desk.options.assign_owners = true;
-    desk.run("2026-07-01", &[Audit::on("2026-07-01", &[])]);
+fn comments_and_user_issues_are_inert_too() {
+    let mut harness = harness_per_user();
+    harness.options.assign_owners = true;
+    harness.run("2026-07-01", &[Audit::on("2026-07-01", &[])]);
     let (mut titles, mut bodies) = (Vec::new(), Vec::new());
     for day in ["2026-07-02", "2026-07-03"] {
-        let ran = desk.run(day, &[hostile_audit(day)]);
+        let ran = harness.run(day, &[hostile_audit(day)]);
         ran.said.iter().for_each(|said| assert_inert(said));
         for change in ran.changes {
             if let QueueChange::CreateUserIssue { title, body, assignees, .. } = change {
-                // Two of the texts could be logins.
+                // Two of the texts are valid logins.
                 assert!(
                     assignees.iter().all(|it| it == "octocat" || it == "GH-12"),
                     "{assignees:?}"
@@ -153,24 +153,24 @@ fn comments_and_the_issues_of_users_are_inert_too() {
 }
 
 #[test]
-fn a_title_is_no_longer_than_github_takes() {
-    let mut desk = desk_per_user();
+fn titles_fit_the_limit_of_github() {
+    let mut harness = harness_per_user();
     let names = ["a", "\u{202e}", "@"].map(|it| it.repeat(MAX_USER_NAME_CHARS));
     let found: Vec<_> = names.iter().map(|name| password(name)).collect();
-    desk.run("2026-07-01", &[Audit::on("2026-07-01", &found)]);
-    for issue in desk.tracker.issues.values() {
+    harness.run("2026-07-01", &[Audit::on("2026-07-01", &found)]);
+    for issue in harness.tracker.issues.values() {
         assert!(issue.title.chars().count() <= 256, "{}", issue.title);
     }
-    // Nor is a row longer than a page.
-    assert!(desk.page().contains("**3 open findings**"));
-    assert_eq!(desk.page().matches("- [ ] ").count(), 3);
+    // A row also fits into a page.
+    assert!(harness.page().contains("**3 open findings**"));
+    assert_eq!(harness.page().matches("- [ ] ").count(), 3);
 }
 
 #[test]
-fn of_an_id_no_more_than_its_end_is_published_or_remembered() {
-    let mut desk = desk();
+fn only_the_last_four_characters_of_an_id_are_published_or_stored() {
+    let mut harness = harness();
     let key = access_key("alice").ending("AKIAIOSFODNN7EXAMPLE");
-    desk.run("2026-07-01", &[Audit::on("2026-07-01", std::slice::from_ref(&key))]);
-    assert!(!desk.page().contains("AKIA"));
-    assert_eq!(desk.queue_state().entries[&key.id()].finding.id_ending.as_deref(), Some("MPLE"));
+    harness.run("2026-07-01", &[Audit::on("2026-07-01", std::slice::from_ref(&key))]);
+    assert!(!harness.page().contains("AKIA"));
+    assert_eq!(harness.queue_state().entries[&key.id()].finding.id_ending.as_deref(), Some("MPLE"));
 }

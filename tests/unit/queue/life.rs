@@ -1,70 +1,70 @@
-//! The life of a queue, from its first findings to the last.
+//! A queue from its first findings to the last.
 
 use super::*;
 use crate::queue::markdown::rendered;
 
-/// The day, what was found, and what the plan is.
+/// The day, the findings, and the expected plan.
 type Day<'a> = (&'a str, Vec<Found>, &'a str);
 
-/// What happens to two users and some more over two months.
+/// What happens to some users over two months.
 fn days(plans: [&'static str; 11]) -> Vec<Day<'static>> {
     let (alice, bob, carol) =
         (password("alice"), access_key("bob").owner("ops"), access_key("carol"));
     let carol = carol.last_used("2026-04-01");
     let found = [
         ("2026-07-01", vec![alice.clone(), bob.clone()]),
-        // The same again.
+        // Unchanged.
         ("2026-07-02", vec![alice.clone(), bob.clone()]),
-        // So it was for over a week.
+        // Unchanged for more than a week.
         ("2026-07-09", vec![alice.clone(), bob.clone()]),
-        // One more.
+        // One new finding.
         ("2026-07-10", vec![alice.clone(), bob.clone(), carol.clone()]),
-        // One is cleared, and one exempted.
+        // One finding is cleared, and one is exempted.
         ("2026-07-11", vec![bob.clone(), carol.clone()]),
         ("2026-07-12", vec![bob.clone(), carol.clone().exempted()]),
-        // The exemption lapses.
+        // The exemption expires.
         ("2026-07-20", vec![bob.clone(), carol.clone()]),
-        // One is overdue, and is so on the next day.
+        // One finding is overdue, also on the next day.
         ("2026-08-01", vec![bob.clone(), carol.clone()]),
         ("2026-08-02", vec![bob.clone(), carol.clone()]),
         // All are cleared.
         ("2026-08-03", vec![]),
-        // One is back.
+        // One finding returns.
         ("2026-08-04", vec![alice.clone()]),
     ];
     found.into_iter().zip(plans).map(|((day, found), plan)| (day, found, plan)).collect()
 }
 
-fn live_through(desk: &mut Desk, days: &[Day<'_>]) -> Vec<(String, Ran)> {
+fn live_through(harness: &mut Harness, days: &[Day<'_>]) -> Vec<(String, QueueRun)> {
     let run = |(day, found, plan): &Day<'_>| {
         let audit = Audit::on(day, found).alias("prod");
-        let ran = desk.run(day, &[audit]);
+        let ran = harness.run(day, &[audit]);
         assert_eq!(ran.plan, *plan, "{day}");
-        (desk.page(), ran)
+        (harness.page(), ran)
     };
     days.iter().map(run).collect()
 }
 
 const ONE_ISSUE: [&str; 11] = [
-    "make sure of the label \"iam-stocktake\"\nmake sure of the label \"security\"\n\
-     create issue \"IAM credentials to remediate\", the index: 2 open\n\
-     write the index's number into the description of the label \"iam-stocktake\"\n",
+    "create the label \"iam-stocktake\" if it does not exist\ncreate the label \"security\" if it does not exist\n\
+     create issue \"IAM credentials to remediate\", the queue issue: 2 open\n\
+     store the number of the queue issue in the description of the label \"iam-stocktake\"\n",
     NOTHING,
-    "edit issue #1, the index: 2 open\n",
-    "edit and comment on issue #1, the index: 3 open\n",
-    "edit issue #1, the index: 2 open\n",
-    "edit issue #1, the index: 1 open\n",
-    "edit and comment on issue #1, the index: 2 open\n",
-    "edit and comment on issue #1, the index: 2 open\n",
+    "edit issue #1, the queue issue: 2 open\n",
+    "edit and comment on issue #1, the queue issue: 3 open\n",
+    "edit issue #1, the queue issue: 2 open\n",
+    "edit issue #1, the queue issue: 1 open\n",
+    "edit and comment on issue #1, the queue issue: 2 open\n",
+    "edit and comment on issue #1, the queue issue: 2 open\n",
     NOTHING,
-    "edit and close as completed issue #1, the index: 0 open\n",
-    "edit and reopen and comment on issue #1, the index: 1 open\n",
+    "edit and close as completed issue #1, the queue issue: 0 open\n",
+    "edit and reopen and comment on issue #1, the queue issue: 1 open\n",
 ];
 
 #[test]
-fn the_queue_follows_what_is_found_and_says_only_what_is_new() {
-    let mut desk = desk();
-    let pages = live_through(&mut desk, &days(ONE_ISSUE));
+fn queue_follows_findings_and_comments_only_on_news() {
+    let mut harness = harness();
+    let pages = live_through(&mut harness, &days(ONE_ISSUE));
     let page = |day: usize| pages[day].0.as_str();
     insta::assert_snapshot!("first", page(0));
     assert_eq!(
@@ -77,76 +77,76 @@ fn the_queue_follows_what_is_found_and_says_only_what_is_new() {
     insta::assert_snapshot!("overdue", page(7));
     insta::assert_snapshot!("all_cleared", page(9));
     let said: Vec<_> = pages.iter().map(|(_, ran)| ran.said.join("\n===\n")).collect();
-    insta::assert_snapshot!("said", said.join("\n---\n"));
+    insta::assert_snapshot!("comments", said.join("\n---\n"));
     for (_, ran) in &pages {
         assert!(ran.said.len() <= 1, "one comment at most: {:#?}", ran.said);
     }
 }
 
 #[test]
-fn a_finding_whose_exemption_lapses_is_back_but_not_new() {
-    let mut desk = desk();
-    let pages = live_through(&mut desk, &days(ONE_ISSUE));
-    let lapsed = &pages[6].1.update;
+fn findings_with_an_expired_exemption_return_but_are_not_new() {
+    let mut harness = harness();
+    let pages = live_through(&mut harness, &days(ONE_ISSUE));
+    let expired = &pages[6].1.update;
     let carol = access_key("carol").id();
-    assert_eq!((lapsed.new.as_slice(), lapsed.returned.as_slice()), (&[][..], &[carol][..]));
-    // It has its days anew.
-    assert_eq!(lapsed.queue_state.entries[&carol].open_since().unwrap().to_string(), "2026-07-20");
-    assert_eq!(lapsed.queue_state.entries[&carol].first_seen.to_string(), "2026-07-10");
+    assert_eq!((expired.new.as_slice(), expired.returned.as_slice()), (&[][..], &[carol][..]));
+    // Its due date starts again.
+    assert_eq!(expired.queue_state.entries[&carol].open_since().unwrap().to_string(), "2026-07-20");
+    assert_eq!(expired.queue_state.entries[&carol].first_seen.to_string(), "2026-07-10");
 }
 
 #[test]
-fn each_user_has_an_issue_that_opens_and_closes_with_their_findings() {
-    let mut desk = desk_per_user();
+fn user_issues_open_and_close_with_their_findings() {
+    let mut harness = harness_per_user();
     let pages = live_through(
-        &mut desk,
+        &mut harness,
         &days([
-            "make sure of the label \"iam-stocktake\"\nmake sure of the label \"security\"\n\
+            "create the label \"iam-stocktake\" if it does not exist\ncreate the label \"security\" if it does not exist\n\
              create issue \"IAM user alice of account 111122223333: credentials to remediate\"\n\
              create issue \"IAM user bob of account 111122223333: credentials to remediate\"\n\
-             create issue \"IAM credentials to remediate\", the index: 2 open\n\
-             write the index's number into the description of the label \"iam-stocktake\"\n",
+             create issue \"IAM credentials to remediate\", the queue issue: 2 open\n\
+             store the number of the queue issue in the description of the label \"iam-stocktake\"\n",
             NOTHING,
-            "edit issue #3, the index: 2 open\n",
-            "make sure of the label \"iam-stocktake\"\nmake sure of the label \"security\"\n\
+            "edit issue #3, the queue issue: 2 open\n",
+            "create the label \"iam-stocktake\" if it does not exist\ncreate the label \"security\" if it does not exist\n\
              create issue \"IAM user carol of account 111122223333: credentials to remediate\"\n\
-             edit and comment on issue #3, the index: 3 open\n",
-            "edit and close as completed issue #1\nedit issue #3, the index: 2 open\n",
-            "edit and close as completed issue #4\nedit issue #3, the index: 1 open\n",
-            "edit and reopen issue #4\nedit and comment on issue #3, the index: 2 open\n",
-            "edit issue #2\nedit and comment on issue #3, the index: 2 open\n",
+             edit and comment on issue #3, the queue issue: 3 open\n",
+            "edit and close as completed issue #1\nedit issue #3, the queue issue: 2 open\n",
+            "edit and close as completed issue #4\nedit issue #3, the queue issue: 1 open\n",
+            "edit and reopen issue #4\nedit and comment on issue #3, the queue issue: 2 open\n",
+            "edit issue #2\nedit and comment on issue #3, the queue issue: 2 open\n",
             NOTHING,
             "edit and close as completed issue #2\nedit and close as completed issue #4\n\
-             edit and close as completed issue #3, the index: 0 open\n",
-            "edit and reopen issue #1\nedit and reopen and comment on issue #3, the index: 1 open\n",
+             edit and close as completed issue #3, the queue issue: 0 open\n",
+            "edit and reopen issue #1\nedit and reopen and comment on issue #3, the queue issue: 1 open\n",
         ]),
     );
-    insta::assert_snapshot!("per_user_index", pages[3].0);
-    insta::assert_snapshot!("per_user_issue", desk.tracker.issue(2).body);
+    insta::assert_snapshot!("per_user_queue_issue", pages[3].0);
+    insta::assert_snapshot!("per_user_issue", harness.tracker.issue(2).body);
     for (_, ran) in &pages {
         assert!(ran.said.len() <= 1, "one comment at most: {:#?}", ran.said);
     }
 }
 
 #[test]
-fn the_queue_speaks_japanese() {
-    let mut desk = Desk::new(Language::Japanese, false);
-    let pages = live_through(&mut desk, &days(ONE_ISSUE));
+fn queue_is_written_in_japanese() {
+    let mut harness = Harness::new(Language::Japanese, false);
+    let pages = live_through(&mut harness, &days(ONE_ISSUE));
     insta::assert_snapshot!("ja_one_cleared_and_one_exempted", pages[5].0);
     insta::assert_snapshot!("ja_overdue", pages[7].0);
-    insta::assert_snapshot!("ja_said", pages[7].1.said[0]);
-    let mut desk = Desk::new(Language::Japanese, true);
-    desk.run("2026-07-01", &[Audit::on("2026-07-01", &[password("alice").owner("ops")])]);
-    insta::assert_snapshot!("ja_per_user_issue", desk.tracker.issue(1).body);
+    insta::assert_snapshot!("ja_comments", pages[7].1.said[0]);
+    let mut harness = Harness::new(Language::Japanese, true);
+    harness.run("2026-07-01", &[Audit::on("2026-07-01", &[password("alice").owner("ops")])]);
+    insta::assert_snapshot!("ja_per_user_issue", harness.tracker.issue(1).body);
 }
 
 #[test]
-fn a_page_is_a_list_of_boxes_and_struck_lines_and_nothing_else() {
-    let mut desk = desk();
-    let pages = live_through(&mut desk, &days(ONE_ISSUE));
+fn page_has_only_task_lists_and_struck_lines() {
+    let mut harness = harness();
+    let pages = live_through(&mut harness, &days(ONE_ISSUE));
     let page = rendered(&pages[5].0);
     assert_eq!(page.boxes, [false]);
-    // The box and two that are settled.
+    // The open finding and two resolved ones.
     assert_eq!((page.items, page.struck, page.headings, page.tables), (2, 1, 1, 0));
     assert_eq!(page.links, [""; 0]);
     let bob = access_key("bob").id();
@@ -164,7 +164,7 @@ fn a_page_is_a_list_of_boxes_and_struck_lines_and_nothing_else() {
 }
 
 #[test]
-fn every_rule_has_its_words() {
+fn every_rule_has_a_text() {
     let found = [
         password("alice"),
         password("alice").reference("never-used-since", "2025-02-03").ending("x"),
@@ -183,10 +183,12 @@ fn every_rule_has_its_words() {
             .reference("created", "2025-01-02"),
         access_key("heidi").of("unlisted-user", "error", None).reference("created", "2025-01-02"),
     ];
-    for (language, name) in [(Language::English, "words"), (Language::Japanese, "ja_words")] {
-        let mut desk = Desk::new(language, false);
-        desk.run("2026-07-01", &[Audit::on("2026-07-01", &found)]);
-        let page = desk.page();
+    for (language, name) in
+        [(Language::English, "rule_texts"), (Language::Japanese, "ja_rule_texts")]
+    {
+        let mut harness = Harness::new(language, false);
+        harness.run("2026-07-01", &[Audit::on("2026-07-01", &found)]);
+        let page = harness.page();
         let rows: Vec<_> = page.lines().filter(|line| line.starts_with("- [")).collect();
         assert_eq!(rows.len(), found.len());
         insta::assert_snapshot!(name, rows.join("\n"));
@@ -194,30 +196,30 @@ fn every_rule_has_its_words() {
 }
 
 #[test]
-fn a_clean_account_gets_an_index_that_is_closed_at_once() {
-    let mut desk = desk();
-    let ran = desk.run("2026-07-01", &[Audit::on("2026-07-01", &[])]);
-    assert!(ran.plan.contains("the index: 0 open; and close it\n"), "{}", ran.plan);
-    assert_eq!(desk.index().state_reason.as_deref(), Some("completed"));
-    assert_eq!(desk.run("2026-07-02", &[Audit::on("2026-07-02", &[])]).plan, NOTHING);
+fn clean_account_gets_a_closed_queue_issue() {
+    let mut harness = harness();
+    let ran = harness.run("2026-07-01", &[Audit::on("2026-07-01", &[])]);
+    assert!(ran.plan.contains("the queue issue: 0 open; and close it\n"), "{}", ran.plan);
+    assert_eq!(harness.queue_issue().state_reason.as_deref(), Some("completed"));
+    assert_eq!(harness.run("2026-07-02", &[Audit::on("2026-07-02", &[])]).plan, NOTHING);
     let found = [password("alice")];
-    let ran = desk.run("2026-07-03", &[Audit::on("2026-07-03", &found)]);
-    assert_eq!(ran.plan, "edit and reopen and comment on issue #1, the index: 1 open\n");
+    let ran = harness.run("2026-07-03", &[Audit::on("2026-07-03", &found)]);
+    assert_eq!(ran.plan, "edit and reopen and comment on issue #1, the queue issue: 1 open\n");
 }
 
 #[test]
-fn at_most_ten_of_a_kind_are_named_and_the_rest_is_counted() {
-    let mut desk = desk();
-    desk.run("2026-07-01", &[Audit::on("2026-07-01", &[])]);
+fn comment_names_ten_findings_of_a_kind_and_counts_the_rest() {
+    let mut harness = harness();
+    harness.run("2026-07-01", &[Audit::on("2026-07-01", &[])]);
     let users: Vec<_> = (0..13).map(|n| password(&format!("user-{n}"))).collect();
-    let ran = desk.run("2026-07-02", &[Audit::on("2026-07-02", &users)]);
+    let ran = harness.run("2026-07-02", &[Audit::on("2026-07-02", &users)]);
     let [said] = ran.said.as_slice() else { panic!("{:#?}", ran.said) };
     assert_eq!(said.matches("- Account").count(), 10);
     assert!(said.contains("- and 3 more\n"), "{said}");
 }
 
 #[test]
-fn the_order_of_findings_and_of_audits_makes_no_difference() {
+fn order_of_findings_and_audits_does_not_matter() {
     let mut found: Vec<_> =
         (0..30).map(|n| password(&format!("user-{n}")).last_used("2026-01-01")).collect();
     let other = |found: &[Found]| -> Vec<_> {
@@ -226,14 +228,15 @@ fn the_order_of_findings_and_of_audits_makes_no_difference() {
     let bodies: Vec<_> = (0..10)
         .map(|turn| {
             found.rotate_left(7);
-            let mut desk = desk_per_user();
+            let mut harness = harness_per_user();
             let mut audits = vec![
                 Audit::on("2026-07-01", &found),
                 Audit::of(OTHER_ACCOUNT, "2026-07-01", &other(&found)),
             ];
             audits.rotate_left(turn % 2);
-            let first = desk.run("2026-07-01", &audits).plan;
-            let issues: Vec<_> = desk.tracker.issues.values().map(|it| it.shown.clone()).collect();
+            let first = harness.run("2026-07-01", &audits).plan;
+            let issues: Vec<_> =
+                harness.tracker.issues.values().map(|it| it.shown.clone()).collect();
             (first, issues)
         })
         .collect();

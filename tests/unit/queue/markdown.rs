@@ -1,17 +1,17 @@
-//! What GitHub makes of a page.
+//! A page as GitHub renders it.
 
 use comrak::nodes::{AstNode, NodeValue};
 use comrak::{Arena, Options, parse_document};
 
-/// What stands on a page.
+/// The content of a page.
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct Rendered {
-    /// Text outside code.
+    /// Text outside of code.
     pub(crate) text: String,
     pub(crate) code: Vec<String>,
     pub(crate) links: Vec<String>,
     pub(crate) html: Vec<String>,
-    /// Boxes, and whether they are ticked.
+    /// Whether each box is checked.
     pub(crate) boxes: Vec<bool>,
     pub(crate) items: usize,
     pub(crate) struck: usize,

@@ -1,6 +1,6 @@
-//! Which issue is the queue and whose memory it holds, and what a memory never holds.
+//! Which issue is the queue issue, which state belongs to it, and the limits of a state.
 
-use super::memory::{busy, damage, first_line, with_body};
+use super::state::{busy, damage, first_line, with_body};
 use super::*;
 use iam_stocktake::queue::markers::{self, StateBlock};
 use iam_stocktake::queue::observation::{InvalidAudit, Observation};
@@ -11,7 +11,7 @@ use iam_stocktake::queue::state::{InvalidQueueState, QueueEntry, QueueState};
 // The number in the label
 
 #[test]
-fn the_description_of_the_label_names_one_issue_or_none() {
+fn label_description_names_one_issue_or_none() {
     let number = |text: &str| markers::queue_number(Some(text));
     assert_eq!(markers::queue_number(None), Ok(None));
     let longest = markers::label_description(u64::MAX);
@@ -28,54 +28,55 @@ fn the_description_of_the_label_names_one_issue_or_none() {
     }
 }
 
-/// The board of a queue whose label names issue 1, after something befell it.
-fn numbered(befall: impl FnOnce(&mut Desk)) -> QueueSnapshot {
-    let mut desk = busy();
-    assert_eq!(desk.snapshot().number, Some(1));
-    assert!(desk.snapshot().queue_state().unwrap().is_some());
-    befall(&mut desk);
-    desk.snapshot()
+/// The snapshot of a queue whose label names issue 1, after a change.
+fn numbered(prepare: impl FnOnce(&mut Harness)) -> QueueSnapshot {
+    let mut harness = busy();
+    assert_eq!(harness.snapshot().number, Some(1));
+    assert!(harness.snapshot().queue_state().unwrap().is_some());
+    prepare(&mut harness);
+    harness.snapshot()
 }
 
 #[test]
-fn a_queue_that_the_label_names_is_damaged_by_whatever_makes_it_unreadable() {
-    let without_first_line = numbered(|desk| {
-        let body = desk.index().body.clone();
+fn unreadable_queue_issue_in_the_label_is_damage() {
+    let without_first_line = numbered(|harness| {
+        let body = harness.queue_issue().body.clone();
         let (_, rest) = body.split_once('\n').unwrap();
-        rest.clone_into(&mut desk.index().body);
+        rest.clone_into(&mut harness.queue_issue().body);
     });
     assert_eq!(damage(&without_first_line), InvalidQueueState::MissingMarker);
     assert_eq!(
-        damage(&numbered(|desk| desk.index().body.clear())),
+        damage(&numbered(|harness| harness.queue_issue().body.clear())),
         InvalidQueueState::MissingMarker
     );
     assert_eq!(
-        damage(&numbered(|desk| _ = desk.tracker.issues.remove(&1))),
+        damage(&numbered(|harness| _ = harness.tracker.issues.remove(&1))),
         InvalidQueueState::IssueNotFound
     );
-    let emptied = numbered(|desk| {
+    let emptied = numbered(|harness| {
         let empty = QueueState::new(on("2026-07-01").date_naive()).pack();
         let block = StateBlock::new(&empty, Vec::new(), Vec::new());
-        desk.index().body = format!("{}\n\n{}", first_line(&desk.snapshot()), block.written());
+        harness.queue_issue().body =
+            format!("{}\n\n{}", first_line(&harness.snapshot()), block.written());
     });
     assert_eq!(damage(&emptied), InvalidQueueState::Empty);
 }
 
 #[test]
-fn no_other_issue_stands_in_for_the_one_that_the_label_names() {
-    // Another issue with the whole body, of a lower or a higher number.
+fn other_issues_do_not_replace_the_one_in_the_label() {
+    // Another issue with the same body and a lower or higher number.
     for number in [0, 7] {
-        let snapshot = numbered(|desk| {
-            let mut copy = desk.tracker.issues[&1].clone();
+        let snapshot = numbered(|harness| {
+            let mut copy = harness.tracker.issues[&1].clone();
             copy.shown.number = number;
-            desk.tracker.issues.insert(number, copy);
+            harness.tracker.issues.insert(number, copy);
         });
         assert_eq!(snapshot.queue_issue.as_ref().map(|index| index.number), Some(1));
         assert!(snapshot.queue_state().unwrap().is_some());
-        let snapshot = numbered(|desk| {
-            let mut copy = desk.tracker.issues.remove(&1).unwrap();
+        let snapshot = numbered(|harness| {
+            let mut copy = harness.tracker.issues.remove(&1).unwrap();
             copy.shown.number = number;
-            desk.tracker.issues.insert(number, copy);
+            harness.tracker.issues.insert(number, copy);
         });
         assert_eq!(
             (damage(&snapshot), snapshot.queue_issue, snapshot.duplicates),
@@ -84,27 +85,27 @@ fn no_other_issue_stands_in_for_the_one_that_the_label_names() {
     }
 }
 
-// A memory that was made by somebody
+// Forged states
 
 #[test]
-fn a_memory_names_its_issue_and_run_and_opens_nowhere_else() {
-    let desk = busy();
-    let queue_state = desk.queue_state();
+fn state_names_its_issue_and_run_and_is_invalid_elsewhere() {
+    let harness = busy();
+    let queue_state = harness.queue_state();
     assert_eq!((queue_state.issue, queue_state.run.as_deref()), (Some(1), Some(tracker::RUN)));
-    // An older issue with a copied body, before any label names the queue.
-    let mut desk = desk;
-    desk.tracker.numbers.clear();
-    let mut copy = desk.tracker.issues.remove(&1).unwrap();
+    // An older issue with a copied body, before the label names an issue.
+    let mut harness = harness;
+    harness.tracker.numbers.clear();
+    let mut copy = harness.tracker.issues.remove(&1).unwrap();
     copy.shown.number = 5;
-    desk.tracker.issues.insert(5, copy);
+    harness.tracker.issues.insert(5, copy);
     let run = Some(tracker::RUN.to_owned());
-    let elsewhere = damage(&desk.snapshot());
+    let elsewhere = damage(&harness.snapshot());
     assert_eq!(elsewhere, InvalidQueueState::OtherIssue { issue: Some(1), run });
     assert!(elsewhere.to_string().contains("issue #1 and was written by https://github.example/"));
 }
 
 #[test]
-fn a_generation_that_cannot_be_reached_is_damage() {
+fn impossible_generation_is_damage() {
     let whole = |generation: u64| {
         let queue_state = QueueState {
             generation,
@@ -112,8 +113,10 @@ fn a_generation_that_cannot_be_reached_is_damage() {
             ..QueueState::new(on("2026-07-01").date_naive())
         };
         let block = StateBlock::new(&queue_state.pack(), Vec::new(), Vec::new());
-        let desk = busy();
-        with_body(&desk, |_| format!("{}\n\n{}", first_line(&desk.snapshot()), block.written()))
+        let harness = busy();
+        with_body(&harness, |_| {
+            format!("{}\n\n{}", first_line(&harness.snapshot()), block.written())
+        })
     };
     assert_eq!(damage(&whole(u64::MAX)), InvalidQueueState::Generation(u64::MAX));
     assert!(whole(1 << 53).queue_state().unwrap().is_some());
@@ -124,21 +127,21 @@ fn a_generation_that_cannot_be_reached_is_damage() {
 }
 
 #[test]
-fn texts_are_bounded_before_they_are_written() {
+fn texts_are_limited_before_they_are_written() {
     let long = "x".repeat(100_000);
-    let mut desk = desk_per_user();
+    let mut harness = harness_per_user();
     let found = [password("alice").owner(&long), access_key("bob")];
     let audit = |day: &str| Audit::on(day, &found).alias(&long);
-    desk.run("2026-07-01", &[audit("2026-07-01")]);
-    let queue_state = desk.queue_state();
+    harness.run("2026-07-01", &[audit("2026-07-01")]);
+    let queue_state = harness.queue_state();
     let longest = queue_state
         .aliases
         .values()
         .chain(queue_state.entries.values().filter_map(|entry| entry.finding.owner.as_ref()));
     assert_eq!(longest.map(String::len).max(), Some(256));
-    // What is cut stays cut: nothing is written again for it.
-    assert_eq!(desk.run("2026-07-02", &[audit("2026-07-02")]).plan, NOTHING);
-    // A name is what a user is known by, and is not cut.
+    // A cut text causes no further changes.
+    assert_eq!(harness.run("2026-07-02", &[audit("2026-07-02")]).plan, NOTHING);
+    // User names identify users, so they are not cut.
     let audit = Audit::on("2026-07-03", &[password(&"n".repeat(513))]);
     let refused = Observation::of(&[audit.0], on("2026-07-03")).unwrap_err();
     assert_eq!(refused, (0, InvalidAudit::NameTooLong(513)));
@@ -147,7 +150,7 @@ fn texts_are_bounded_before_they_are_written() {
 }
 
 #[test]
-fn a_memory_with_a_text_or_a_list_that_is_never_written_is_damage() {
+fn state_with_a_text_or_list_over_the_limit_is_damage() {
     let long = "x".repeat(513);
     let with = |change: &dyn Fn(&mut QueueState)| {
         let mut queue_state = busy().queue_state();
@@ -200,10 +203,10 @@ fn a_memory_with_a_text_or_a_list_that_is_never_written_is_damage() {
 }
 
 #[test]
-fn a_memory_that_could_not_be_read_again_does_not_fit() {
+fn state_over_the_maximum_size_does_not_fit() {
     let mut queue_state = busy().queue_state();
     let entry = queue_state.entries.values().next().unwrap().clone();
-    // 64 MB of JSON, which are unpacked at most.
+    // 64 MB of JSON, the maximum.
     for id in 0..300_000_u64 {
         let mut entry = entry.clone();
         entry.finding.owner = Some("o".repeat(256));

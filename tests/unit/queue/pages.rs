@@ -1,5 +1,5 @@
-//! How GitHub renders every page of the queue: the same blocks in both languages, and nothing shown
-//! as it was written. Each page of every test here is held to the latter.
+//! How GitHub renders every page of the queue: the same blocks in both languages, and no unrendered
+//! Markdown. The latter is checked for every page in these tests.
 
 use std::collections::BTreeMap;
 
@@ -8,49 +8,48 @@ use iam_stocktake::templates::{Page, SafeText, render};
 use super::*;
 use stand_ins::gfm::outline;
 
-/// What a queue with an issue for each user has shown after some eventful days: every issue's body
-/// and every comment, each day anew.
+/// All bodies and comments of a queue with per-user issues over several days.
 fn eventful(language: Language) -> Vec<(String, String)> {
-    let mut desk = Desk::new(language, true);
+    let mut harness = Harness::new(language, true);
     let (alice, bob) = (password("alice"), access_key("bob"));
     let (carol, dave) = (access_key("carol"), password("dave"));
     let mut pages = Vec::new();
-    let mut look = |desk: &Desk, day: &str| {
-        for (number, issue) in &desk.tracker.issues {
+    let mut look = |harness: &Harness, day: &str| {
+        for (number, issue) in &harness.tracker.issues {
             pages.push((format!("{day} issue {number}"), issue.shown.body.clone()));
         }
-        for (id, (number, body)) in &desk.tracker.comments {
+        for (id, (number, body)) in &harness.tracker.comments {
             pages.push((format!("{day} comment {id} on {number}"), body.clone()));
         }
     };
-    let mut day = |desk: &mut Desk, day: &str, found: &[Found]| {
-        desk.run(day, &[Audit::on(day, found)]);
-        look(desk, day);
+    let mut day = |harness: &mut Harness, day: &str, found: &[Found]| {
+        harness.run(day, &[Audit::on(day, found)]);
+        look(harness, day);
     };
-    day(&mut desk, "2026-07-01", &[alice.clone(), bob.clone()]);
-    // New, and remedied.
-    day(&mut desk, "2026-07-02", &[bob.clone(), carol.clone()]);
-    // Back, and closed too early by a person and by a bot.
-    let index = desk.index().number;
-    let titles = desk.tracker.issues.iter();
+    day(&mut harness, "2026-07-01", &[alice.clone(), bob.clone()]);
+    // New, and remediated.
+    day(&mut harness, "2026-07-02", &[bob.clone(), carol.clone()]);
+    // Returned, and closed too early by a person and by a bot.
+    let index = harness.queue_issue().number;
+    let titles = harness.tracker.issues.iter();
     let (&of_bob, _) = titles.into_iter().find(|(_, it)| it.title.contains("bob")).unwrap();
-    desk.tracker.close(index, "completed", on("2026-07-03"));
-    desk.tracker.close_by_bot(of_bob, false, on("2026-07-03"));
-    day(&mut desk, "2026-07-04", &[alice.clone(), bob.clone(), carol.clone()]);
-    // Set aside by a person, and overdue.
-    desk.tracker.close(of_bob, "not_planned", on("2026-07-05"));
-    day(&mut desk, "2026-07-06", &[alice.clone(), bob.clone(), carol.clone()]);
-    desk.tracker.close(index, "completed", on("2026-07-07"));
-    day(&mut desk, "2026-07-08", &[alice.clone(), bob.clone(), carol.clone()]);
-    day(&mut desk, "2026-08-20", &[alice.clone(), bob, carol]);
-    desk.tracker.close_by_bot(index, false, on("2026-08-21"));
-    day(&mut desk, "2026-08-22", &[alice, dave]);
-    day(&mut desk, "2026-08-23", &[]);
+    harness.tracker.close(index, "completed", on("2026-07-03"));
+    harness.tracker.close_by_bot(of_bob, false, on("2026-07-03"));
+    day(&mut harness, "2026-07-04", &[alice.clone(), bob.clone(), carol.clone()]);
+    // Acknowledged by a person, and overdue.
+    harness.tracker.close(of_bob, "not_planned", on("2026-07-05"));
+    day(&mut harness, "2026-07-06", &[alice.clone(), bob.clone(), carol.clone()]);
+    harness.tracker.close(index, "completed", on("2026-07-07"));
+    day(&mut harness, "2026-07-08", &[alice.clone(), bob.clone(), carol.clone()]);
+    day(&mut harness, "2026-08-20", &[alice.clone(), bob, carol]);
+    harness.tracker.close_by_bot(index, false, on("2026-08-21"));
+    day(&mut harness, "2026-08-22", &[alice, dave]);
+    day(&mut harness, "2026-08-23", &[]);
     pages
 }
 
 #[test]
-fn every_page_has_the_same_blocks_in_both_languages() {
+fn pages_have_the_same_blocks_in_both_languages() {
     let pages: BTreeMap<_, _> = eventful(Language::English).into_iter().collect();
     let japanese = eventful(Language::Japanese);
     assert_eq!(pages.len(), japanese.len());
@@ -66,7 +65,7 @@ fn every_page_has_the_same_blocks_in_both_languages() {
 }
 
 #[test]
-fn every_comment_is_plain_paragraphs_in_both_languages() {
+fn comments_are_plain_paragraphs_in_both_languages() {
     for language in Language::ALL {
         let of = BTreeMap::from([("of", SafeText::issue(None, 7))]);
         let bot = BTreeMap::from([("bot", "stale[bot]"), ("label", "iam-stocktake")]);

@@ -1,4 +1,4 @@
-//! What is said on a pull request.
+//! The pull request comment.
 
 use super::*;
 use std::collections::BTreeSet;
@@ -19,27 +19,27 @@ use iam_stocktake::templates::SafeText;
 use crate::queue::markdown::rendered;
 use stand_ins::gfm::outline;
 
-/// A pull request of the fifth of July, to a queue that was written on the first.
+/// A pull request on July 5, with a queue of July 1.
 struct Case {
     queue_state: Option<QueueState>,
-    /// The audit by the base's exemptions.
+    /// The audit with the base's exemptions.
     base: Audit,
-    /// The audit by the head's.
+    /// The audit with the head's exemptions.
     head: Audit,
     today: &'static str,
     fail_on: FailOn,
     names: bool,
     remediation: Vec<PolicyChange>,
-    /// What else the allowlists tell of it.
+    /// The other changes in the allowlist.
     pull_request_changes: PullRequestChanges,
 }
 
 fn case(known: &[Found], head: &[Found]) -> Case {
-    let mut desk = desk();
-    desk.run("2026-07-01", &[Audit::on("2026-07-01", known)]);
+    let mut harness = harness();
+    harness.run("2026-07-01", &[Audit::on("2026-07-01", known)]);
     let head = Audit::on("2026-07-05", head);
     Case {
-        queue_state: Some(desk.queue_state()),
+        queue_state: Some(harness.queue_state()),
         base: head.clone(),
         head,
         today: "2026-07-05",
@@ -50,7 +50,7 @@ fn case(known: &[Found], head: &[Found]) -> Case {
     }
 }
 
-/// What is said, the gate, and whether it is more than that all is well.
+/// The comment, the gate, and whether there is something to report.
 struct Said {
     body: String,
     gate: Gate,
@@ -92,7 +92,7 @@ fn say(case: &Case, policies: [&Policy; 2], language: Language) -> Said {
         names: case.names,
     };
     let [english, japanese] = Language::ALL.map(|it| comment.body(it).unwrap());
-    // A text that is cut to what fits may have more rows in one language.
+    // A comment that is cut to fit may have more rows in one language.
     if english.len().max(japanese.len()) < MAX_BODY_BYTES / 2 {
         assert_eq!(outline(&english), outline(&japanese), "both languages have the same blocks");
     }
@@ -104,7 +104,7 @@ fn english(case: &Case) -> Said {
 }
 
 #[test]
-fn a_new_finding_blocks_and_what_is_known_does_not() {
+fn new_findings_block_and_known_ones_do_not() {
     let (alice, bob) = (password("alice"), access_key("bob"));
     let case = case(std::slice::from_ref(&alice), &[alice.clone(), bob]);
     let said = english(&case);
@@ -115,7 +115,7 @@ fn a_new_finding_blocks_and_what_is_known_does_not() {
 }
 
 #[test]
-fn a_known_finding_is_no_reason_to_speak() {
+fn known_findings_need_no_comment() {
     let alice = password("alice");
     let said = english(&case(std::slice::from_ref(&alice), std::slice::from_ref(&alice)));
     assert_eq!((said.gate, said.is_something), (Gate::Passed, false));
@@ -123,19 +123,19 @@ fn a_known_finding_is_no_reason_to_speak() {
 }
 
 #[test]
-fn where_all_is_well_little_is_said() {
+fn comment_without_findings_is_short() {
     let said = english(&case(&[], &[]));
     assert_eq!((said.gate, said.is_something), (Gate::Passed, false));
-    insta::assert_snapshot!("calm", said.body);
+    insta::assert_snapshot!("no_findings", said.body);
 }
 
 #[test]
-fn what_an_allowlist_change_does_is_told_and_does_not_block() {
+fn allowlist_changes_are_listed_and_do_not_block() {
     let (alice, bob, carol) =
         (password("alice"), password("bob"), password("carol").level("notice"));
     let known = [alice.clone()];
     let mut case = case(&known, &[]);
-    // The head exempts alice, and takes the exemptions of bob and carol away.
+    // The head exempts alice, and removes the exemptions of bob and carol.
     case.base =
         Audit::on("2026-07-05", &[alice.clone(), bob.clone().exempted(), carol.clone().exempted()]);
     case.head = Audit::on("2026-07-05", &[alice.exempted(), bob, carol]);
@@ -145,7 +145,7 @@ fn what_an_allowlist_change_does_is_told_and_does_not_block() {
 }
 
 #[test]
-fn a_warning_that_is_new_is_told_and_does_not_block() {
+fn new_warnings_are_listed_and_do_not_block() {
     let alice = password("alice").level("warning");
     let said = english(&case(&[], &[alice]));
     assert_eq!(said.gate, Gate::Passed);
@@ -154,7 +154,7 @@ fn a_warning_that_is_new_is_told_and_does_not_block() {
 }
 
 #[test]
-fn without_a_queue_it_says_loudly_what_to_do() {
+fn without_a_queue_the_comment_says_what_to_do() {
     let mut case = case(&[], &[password("alice"), access_key("bob")]);
     case.queue_state = None;
     let said = english(&case);
@@ -167,14 +167,14 @@ fn without_a_queue_it_says_loudly_what_to_do() {
 }
 
 #[test]
-fn a_queue_whose_schedule_died_does_not_look_clean() {
+fn queue_with_a_stopped_schedule_does_not_look_clean() {
     let mut case = case(&[], &[]);
     case.today = "2026-07-09";
     assert!(!english(&case).is_something, "eight days are not too many");
     case.today = "2026-07-10";
     let said = english(&case);
     assert_eq!((said.gate, said.is_something), (Gate::Passed, true));
-    insta::assert_snapshot!("dead_schedule", said.body);
+    insta::assert_snapshot!("stopped_schedule", said.body);
 }
 
 #[test]
@@ -192,7 +192,7 @@ fn missing_evidence_does_not_look_clean() {
 }
 
 #[test]
-fn overdue_findings_block_where_they_are_to() {
+fn overdue_findings_block_if_configured() {
     let alice = password("alice");
     let mut case = case(std::slice::from_ref(&alice), std::slice::from_ref(&alice));
     (case.today, case.fail_on) = ("2026-08-05", FailOn { overdue: true, ..FailOn::NONE });
@@ -210,7 +210,7 @@ fn overdue_findings_block_where_they_are_to() {
 }
 
 #[test]
-fn where_names_may_not_be_named_only_counts_go_out() {
+fn without_names_the_comment_has_only_counts() {
     let (alice, bob, carol) = (password("alice"), access_key("bob"), access_key("carol"));
     for (language, queue_state) in
         Language::ALL.into_iter().flat_map(|it| [(it, true), (it, false)])
@@ -228,13 +228,13 @@ fn where_names_may_not_be_named_only_counts_go_out() {
         }
         assert_eq!(rendered(&said.body).html.len(), 1, "{}", said.body);
         if queue_state && language == Language::English {
-            insta::assert_snapshot!("counts_alone", said.body);
+            insta::assert_snapshot!("counts_only", said.body);
         }
     }
 }
 
 #[test]
-fn a_comment_fits_however_much_is_to_be_said() {
+fn comment_fits_the_limit_of_github() {
     let long = |n: usize| format!("{n:03}{}", "\u{1f600}".repeat(500));
     let found: Vec<_> = (0..300).map(|n| password(&long(n))).collect();
     let known = &found[..100];
@@ -257,7 +257,7 @@ fn hostile_names_are_inert() {
     let page = rendered(&said.body);
     assert!(!page.text.contains('@') && !page.text.contains("#1"), "{}", page.text);
     assert_eq!((page.headings, page.struck, page.links.len()), (1, 0, 0));
-    // The first line, and the block of what is known.
+    // The marker, and the block of known findings.
     assert_eq!(page.html.len(), 3, "{:?}", page.html);
 }
 
@@ -274,7 +274,7 @@ fn overrides(days: u32, tag: Option<&str>, levels: &[(Rule, Level)]) -> Policy {
 }
 
 #[test]
-fn a_pull_request_is_judged_by_the_stricter_of_two_policies_and_what_it_loosens_is_listed() {
+fn stricter_policy_applies_and_less_strict_settings_are_listed() {
     let strict = overrides(45, Some("expires-on"), &[(Rule::UnlistedUser, Level::Error)]);
     let loose = overrides(90, None, &[(Rule::StalePassword, Level::Notice)]);
     let (judged, loosens) = stricter(&strict, &loose);
@@ -294,11 +294,11 @@ fn a_pull_request_is_judged_by_the_stricter_of_two_policies_and_what_it_loosens_
     );
     let said = say(&case(&[], &[]), [&strict, &loose], Language::English);
     assert!(said.is_something);
-    insta::assert_snapshot!("loosens", said.body);
+    insta::assert_snapshot!("less_strict", said.body);
 }
 
 #[test]
-fn what_a_pull_request_tightens_is_heeded_and_not_listed() {
+fn stricter_settings_apply_and_are_not_listed() {
     let strict = overrides(45, Some("expires-on"), &[(Rule::UnlistedUser, Level::Error)]);
     let (judged, loosens) = stricter(&Policy::default(), &strict);
     assert_eq!((judged.stale_after_days, judged.level(Rule::UnlistedUser)), (45, Level::Error));
@@ -312,7 +312,7 @@ fn lines(changes: &[PolicyChange]) -> Vec<String> {
 }
 
 #[test]
-fn what_a_pull_request_changes_about_the_remedy_is_listed_key_by_key() {
+fn remediation_changes_are_listed_by_key() {
     let careful = RemediationPolicy::default();
     let bold = RemediationPolicy {
         deactivate_after_days: 7,
@@ -345,18 +345,18 @@ fn what_a_pull_request_changes_about_the_remedy_is_listed_key_by_key() {
     );
     let case = Case { remediation: changes, ..case(&[], &[]) };
     let said = english(&case);
-    assert!(said.is_something, "a change of the remedy is worth a word");
-    insta::assert_snapshot!("remedy", said.body);
+    assert!(said.is_something, "a change of the remediation is reported");
+    insta::assert_snapshot!("remediation", said.body);
     let japanese = say(&case, [&Policy::default(); 2], Language::Japanese);
-    insta::assert_snapshot!("ja_remedy", japanese.body);
-    // What becomes more careful is told as well.
+    insta::assert_snapshot!("ja_remediation", japanese.body);
+    // More careful settings are listed too.
     let back = remediation_changes(Some(&bold), Some(&careful), true);
     assert_eq!(back.len(), 10);
     assert_eq!(lines(&back)[1], "delete_after_days: 30 → ");
 }
 
 #[test]
-fn a_remedy_that_comes_or_goes_is_listed_whole_and_one_that_stays_not_at_all() {
+fn added_or_removed_remediation_is_listed_completely() {
     let careful = RemediationPolicy::default();
     let comes = [
         "deactivate_after_days:  → 14",
@@ -376,7 +376,7 @@ fn a_remedy_that_comes_or_goes_is_listed_whole_and_one_that_stays_not_at_all() {
 }
 
 #[test]
-fn whose_users_are_remedied_is_not_named_where_nobody_may_be() {
+fn owners_are_hidden_without_names() {
     let base = RemediationPolicy { owners: vec!["trillian".to_owned()], ..Default::default() };
     let head = RemediationPolicy {
         owners: vec!["zaphod".to_owned()],
@@ -389,7 +389,7 @@ fn whose_users_are_remedied_is_not_named_where_nobody_may_be() {
 }
 
 #[test]
-fn a_remedy_of_ever_so_many_owners_is_cut_so_that_the_comment_can_be_posted() {
+fn long_lists_of_owners_are_cut() {
     let head = RemediationPolicy {
         owners: (0..20_000).map(|number| format!("team-é-{number}")).collect(),
         ..RemediationPolicy::default()
@@ -402,7 +402,7 @@ fn a_remedy_of_ever_so_many_owners_is_cut_so_that_the_comment_can_be_posted() {
 }
 
 #[test]
-fn what_a_proposal_turns_is_compared_finding_by_finding() {
+fn pull_request_changes_are_compared_by_finding() {
     let (alice, bob, carol, dave) =
         (password("alice"), password("bob"), password("carol"), password("dave"));
     let base = observed(&Audit::on(
@@ -420,13 +420,13 @@ fn what_a_proposal_turns_is_compared_finding_by_finding() {
     assert_eq!(pull_request_changes.uncovers, BTreeSet::from([bob.id()]));
     let same = compared(std::slice::from_ref(&head), &head);
     assert_eq!(same, PullRequestChanges::default());
-    // What one of the earlier allowlists has already is not the proposal's doing.
+    // What an earlier allowlist has already is not caused by the pull request.
     assert_eq!(compared(&[base, head.clone()], &head), PullRequestChanges::default());
     assert_eq!(compared(&[], &head), PullRequestChanges::default());
 }
 
 #[test]
-fn a_stricter_policy_uncovers_what_the_earlier_one_did_not_count() {
+fn stricter_policy_uncovers_findings() {
     let (absent, notice, warning) =
         (password("alice"), password("bob").level("notice"), password("carol").level("warning"));
     let earlier = observed(&Audit::on("2026-07-05", &[notice.clone(), warning.clone()]));
@@ -439,13 +439,16 @@ fn a_stricter_policy_uncovers_what_the_earlier_one_did_not_count() {
 }
 
 #[test]
-fn a_finding_that_returns_blocks_and_is_not_called_known() {
+fn returned_findings_block_and_are_not_known() {
     let (alice, bob) = (password("alice"), password("bob"));
     let returned = |next: Audit| {
-        let mut desk = desk();
-        desk.run("2026-07-01", &[Audit::on("2026-07-01", &[alice.clone(), bob.clone()])]);
-        desk.run("2026-07-02", &[next]);
-        Case { queue_state: Some(desk.queue_state()), ..case(&[], &[alice.clone(), bob.clone()]) }
+        let mut harness = harness();
+        harness.run("2026-07-01", &[Audit::on("2026-07-01", &[alice.clone(), bob.clone()])]);
+        harness.run("2026-07-02", &[next]);
+        Case {
+            queue_state: Some(harness.queue_state()),
+            ..case(&[], &[alice.clone(), bob.clone()])
+        }
     };
     let cleared = returned(Audit::on("2026-07-02", std::slice::from_ref(&bob)));
     let exempted = returned(Audit::on("2026-07-02", &[alice.clone().exempted(), bob.clone()]));
@@ -457,7 +460,7 @@ fn a_finding_that_returns_blocks_and_is_not_called_known() {
         let (blocking, known) = said.body.split_once("1 finding is already known").unwrap();
         assert!(blocking.contains("1 new finding blocks") && blocking.contains("`alice`"));
         assert!(known.contains("`bob`") && !known.contains("`alice`"), "{}", said.body);
-        // Where the pull request itself brings it back, it is listed and does not block.
+        // If the pull request brings it back, it is listed and does not block.
         let base = Audit::on("2026-07-05", &[alice.clone().exempted(), bob.clone()]);
         let said = english(&Case { base, ..case });
         assert_eq!(said.gate, Gate::Passed, "{}", said.body);
@@ -466,12 +469,12 @@ fn a_finding_that_returns_blocks_and_is_not_called_known() {
 }
 
 #[test]
-fn an_account_that_the_queue_knows_and_the_run_did_not_audit_is_named() {
-    let mut desk = desk();
+fn unaudited_accounts_are_named() {
+    let mut harness = harness();
     let audits = [Audit::on("2026-07-01", &[]), Audit::of(OTHER_ACCOUNT, "2026-07-01", &[])];
-    desk.run("2026-07-01", &audits);
+    harness.run("2026-07-01", &audits);
     for language in Language::ALL {
-        let mut case = Case { queue_state: Some(desk.queue_state()), ..case(&[], &[]) };
+        let mut case = Case { queue_state: Some(harness.queue_state()), ..case(&[], &[]) };
         let said = say(&case, [&Policy::default(); 2], language);
         assert!(said.is_something, "{}", said.body);
         let page = rendered(&said.body);
@@ -488,7 +491,7 @@ fn an_account_that_the_queue_knows_and_the_run_did_not_audit_is_named() {
 }
 
 #[test]
-fn an_account_that_is_no_longer_audited_is_listed_as_loosening() {
+fn former_accounts_are_listed_as_less_strict() {
     let drops = vec![FormerAccount {
         account: OTHER_ACCOUNT.parse().unwrap(),
         reason: "Closed on @2026-06-01".to_owned(),
@@ -516,7 +519,7 @@ fn an_account_that_is_no_longer_audited_is_listed_as_loosening() {
 }
 
 #[test]
-fn what_the_allowlist_was_compared_with_is_said() {
+fn comment_names_the_baseline() {
     for (compared, english_words) in [
         (Baseline::Defaults, "**its policy is unknown**"),
         (Baseline::Unavailable, "could not be compared with the base branch"),

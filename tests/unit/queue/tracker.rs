@@ -1,4 +1,4 @@
-//! An issue tracker in memory, and a desk that runs the queue against it day by day.
+//! An in-memory issue tracker, and a harness that runs the queue against it day by day.
 
 use std::collections::BTreeMap;
 
@@ -16,16 +16,16 @@ use iam_stocktake::templates::Language;
 
 use crate::queue::audits::{Audit, on};
 
-/// The run that writes.
+/// The page of the run.
 pub(crate) const RUN: &str = "https://github.example/acme/iam/actions/runs/42";
 
-/// What GitHub would hold.
+/// The state on GitHub.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Tracker {
     pub(crate) issues: BTreeMap<u64, Issue>,
-    /// By their ids: the issue, and the body.
+    /// The issue and the body, by id.
     pub(crate) comments: BTreeMap<u64, (u64, String)>,
-    /// The numbers in the descriptions of labels.
+    /// The numbers in label descriptions.
     pub(crate) numbers: BTreeMap<String, u64>,
 }
 
@@ -65,7 +65,7 @@ impl Tracker {
         (issue.state_reason, issue.closed_at) = (Some(state_reason.to_owned()), Some(at));
     }
 
-    /// Closes an issue as a bot, to which it was or was not explained what to do.
+    /// Closes an issue as a bot. A comment may already explain what to do about it.
     pub(crate) fn close_by_bot(&mut self, number: u64, is_explained: bool, at: DateTime<Utc>) {
         self.close(number, "not_planned", at);
         let bot = BotClosure { login: "stale[bot]".to_owned(), is_explained };
@@ -86,7 +86,7 @@ impl Tracker {
         id
     }
 
-    fn turn(&mut self, number: u64, state_change: Option<StateChange>, at: DateTime<Utc>) {
+    fn set_state(&mut self, number: u64, state_change: Option<StateChange>, at: DateTime<Utc>) {
         match state_change {
             Some(StateChange::Reopen) => self.reopen(number),
             Some(StateChange::CloseCompleted) => self.close(number, "completed", at),
@@ -100,15 +100,15 @@ impl Tracker {
         let number = self.numbers.get(&markers::label(queue)).copied();
         let mut snapshot = QueueSnapshot::of(issues, queue, number);
         if let Some(index) = &snapshot.queue_issue {
-            let of_index = |(_, (number, _)): &(_, &(u64, _))| *number == index.number;
-            let comments = self.comments.iter().filter(of_index);
+            let of_queue_issue = |(_, (number, _)): &(_, &(u64, _))| *number == index.number;
+            let comments = self.comments.iter().filter(of_queue_issue);
             snapshot.comments = comments.map(|(id, (_, body))| (*id, body.clone())).collect();
         }
         snapshot
     }
 
     pub(crate) fn apply(&mut self, plan: &QueuePlan, snapshot: &QueueSnapshot, at: DateTime<Utc>) {
-        let mut made = BTreeMap::new();
+        let mut created = BTreeMap::new();
         for change in &plan.changes {
             match change {
                 QueueChange::CreateLabel(_) => {}
@@ -122,17 +122,19 @@ impl Tracker {
                 QueueChange::CreateUserIssue { user_key, title, body, labels, assignees } => {
                     let number = self.create(title, body, labels);
                     self.issues.get_mut(&number).unwrap().assignees = assignees.clone();
-                    made.insert(user_key.clone(), number);
+                    created.insert(user_key.clone(), number);
                 }
                 QueueChange::UpdateUserIssue { number, body, state_change, comment } => {
                     if let Some(edit) = body {
                         assert_eq!(self.issue(*number).body, edit.previous_body);
                         self.issue(*number).body = stored(&edit.body);
                     }
-                    self.turn(*number, *state_change, at);
+                    self.set_state(*number, *state_change, at);
                     comment.iter().for_each(|comment| _ = self.comment(*number, comment));
                 }
-                QueueChange::WriteQueueIssue(draft) => self.apply_index(draft, snapshot, &made, at),
+                QueueChange::WriteQueueIssue(draft) => {
+                    self.apply_queue_issue(draft, snapshot, &created, at);
+                }
                 QueueChange::RecordNumber { label, queue_issue } => {
                     let number = queue_issue.unwrap_or(self.issues.len() as u64);
                     assert_eq!(self.numbers.insert(label.clone(), number), None, "{label}");
@@ -141,31 +143,31 @@ impl Tracker {
         }
     }
 
-    fn apply_index(
+    fn apply_queue_issue(
         &mut self,
         draft: &QueueIssueDraft,
         snapshot: &QueueSnapshot,
-        made: &BTreeMap<UserKey, u64>,
+        created: &BTreeMap<UserKey, u64>,
         at: DateTime<Utc>,
     ) {
         let number = match &draft.existing {
             Some(shown) => shown.number,
             None => {
                 let empty = StateBlock::new(&draft.packed_empty(), Vec::new(), Vec::new());
-                let body = draft.body(made, &empty).unwrap();
+                let body = draft.body(created, &empty).unwrap();
                 self.create(&draft.title, &body, &draft.labels)
             }
         };
         if draft.writes_body {
             let block = self.write_parts(draft, snapshot, number, usize::MAX).unwrap();
-            self.issue(number).body = stored(&draft.body(made, &block).unwrap());
+            self.issue(number).body = stored(&draft.body(created, &block).unwrap());
         }
-        self.turn(number, draft.state_change, at);
+        self.set_state(number, draft.state_change, at);
         draft.comment.iter().for_each(|comment| _ = self.comment(number, comment));
     }
 
-    /// Writes the parts of a memory that needs comments, at most so many; `None` if that were too
-    /// few. A generation is written beside the one before.
+    /// Writes the parts of a state that needs comments, at most `most`; `None` if that is too few.
+    /// Each generation is written next to the previous one.
     pub(crate) fn write_parts(
         &mut self,
         draft: &QueueIssueDraft,
@@ -193,32 +195,32 @@ impl Tracker {
     }
 }
 
-/// GitHub refuses what is longer, and takes away what stands at the end.
+/// The body as GitHub stores it: limited in length, without white space at the end.
 fn stored(body: &str) -> String {
     assert!(body.len() <= plan::MAX_BODY_BYTES, "a body of {} bytes", body.len());
     stand_ins::gfm::outline(body);
     body.trim_end().to_owned()
 }
 
-/// What one run came to.
+/// The result of a run.
 #[derive(Debug)]
-pub(crate) struct Ran {
+pub(crate) struct QueueRun {
     pub(crate) update: QueueUpdate,
     /// The plan, as `--dry-run` prints it.
     pub(crate) plan: String,
     pub(crate) changes: Vec<QueueChange>,
-    /// The comments that were made, memory left out.
+    /// The created comments, without parts of the state.
     pub(crate) said: Vec<String>,
 }
 
-/// Who runs the queue.
+/// Runs the queue.
 #[derive(Debug, Clone)]
-pub(crate) struct Desk {
+pub(crate) struct Harness {
     pub(crate) tracker: Tracker,
     pub(crate) options: QueueOptions,
 }
 
-impl Desk {
+impl Harness {
     pub(crate) fn new(language: Language, per_user: bool) -> Self {
         let options = QueueOptions {
             queue: "default".parse().unwrap(),
@@ -245,31 +247,35 @@ impl Desk {
         self.snapshot().queue_state().unwrap().unwrap()
     }
 
-    /// The index.
-    pub(crate) fn index(&mut self) -> &mut ExistingIssue {
+    /// The queue issue.
+    pub(crate) fn queue_issue(&mut self) -> &mut ExistingIssue {
         let number = self.snapshot().queue_issue.unwrap().number;
         self.tracker.issue(number)
     }
 
-    /// What people see of the index.
+    /// The visible text of the queue issue.
     pub(crate) fn page(&mut self) -> String {
-        let body = self.index().body.clone();
+        let body = self.queue_issue().body.clone();
         iam_stocktake::queue::markers::without_state_block(&body).to_owned()
     }
 
-    /// Plans the run of a day and carries it out.
-    pub(crate) fn run(&mut self, day: &str, audits: &[Audit]) -> Ran {
+    /// Plans and applies the run of a day.
+    pub(crate) fn run(&mut self, day: &str, audits: &[Audit]) -> QueueRun {
         self.try_run(day, audits).unwrap()
     }
 
-    pub(crate) fn try_run(&mut self, day: &str, audits: &[Audit]) -> Result<Ran, OutdatedEvidence> {
+    pub(crate) fn try_run(
+        &mut self,
+        day: &str,
+        audits: &[Audit],
+    ) -> Result<QueueRun, OutdatedEvidence> {
         let (update, plan, snapshot) = self.plan(day, audits)?;
         let before = self.tracker.comments.clone();
         self.tracker.apply(&plan, &snapshot, on(day));
         let said = self.tracker.comments.iter().filter(|(id, _)| !before.contains_key(id));
         let said = said.map(|(_, (_, body))| body.clone());
         let said = said.filter(|body| !body.contains("memory-part")).collect();
-        Ok(Ran { update, plan: plan.to_string(), changes: plan.changes, said })
+        Ok(QueueRun { update, plan: plan.to_string(), changes: plan.changes, said })
     }
 
     /// Plans the run of a day.
@@ -298,7 +304,7 @@ impl Desk {
         Ok((update, plan, snapshot))
     }
 
-    /// Takes the fixed label from an issue.
+    /// Removes the fixed label from an issue.
     pub(crate) fn unlabel(&mut self, number: u64) {
         let queue = self.options.queue.clone();
         self.tracker.issue(number).labels.retain(|label| *label != markers::label(&queue));

@@ -1,4 +1,4 @@
-//! The memory: it comes back as it was written, or it is called damaged.
+//! The stored queue state: it is read as it was written, or reported as damaged.
 
 use super::*;
 use std::collections::BTreeMap;
@@ -28,12 +28,12 @@ use sha2::{Digest as _, Sha256};
 
 fn any_day() -> impl Strategy<Value = NaiveDate> {
     let (first, last) = (NaiveDate::MIN.num_days_from_ce(), NaiveDate::MAX.num_days_from_ce());
-    // The first and the last are those behind which a calculation would run.
+    // The first and the last date that calculations can handle.
     let days = prop_oneof![Just(first), Just(last), first..=last];
     days.prop_map(|days| NaiveDate::from_num_days_from_ce_opt(days).unwrap())
 }
 
-fn any_moment() -> impl Strategy<Value = DateTime<chrono::Utc>> {
+fn any_time() -> impl Strategy<Value = DateTime<chrono::Utc>> {
     (-8_000_000_000_000_i64..8_000_000_000_000)
         .prop_map(|seconds| DateTime::from_timestamp(seconds, 0).unwrap())
 }
@@ -67,7 +67,7 @@ fn any_progress() -> impl Strategy<Value = RemediationProgress> {
         .prop_map(|(reached, since, next)| RemediationProgress { reached, since, next })
 }
 
-fn any_belongings() -> impl Strategy<Value = UserResources> {
+fn any_user_resources() -> impl Strategy<Value = UserResources> {
     let names = || {
         (proptest::collection::vec(any::<String>(), 0..3), any::<usize>())
             .prop_map(|(names, more)| NameList { names, more })
@@ -89,7 +89,7 @@ fn any_entry() -> impl Strategy<Value = QueueEntry> {
         (any_account(), any::<String>(), any_rule()),
         proptest::option::of(proptest::sample::select(kinds.to_vec())),
         (any::<Option<u8>>(), any::<Option<String>>(), any::<Option<String>>()),
-        proptest::option::of((proptest::sample::select(ReferenceKind::ALL.to_vec()), any_moment())),
+        proptest::option::of((proptest::sample::select(ReferenceKind::ALL.to_vec()), any_time())),
     );
     let finding =
         (finding, proptest::option::of(any_progress())).prop_map(|(finding, progress)| {
@@ -102,18 +102,18 @@ fn any_entry() -> impl Strategy<Value = QueueEntry> {
     })
 }
 
-fn any_memory() -> impl Strategy<Value = QueueState> {
+fn any_queue_state() -> impl Strategy<Value = QueueState> {
     let id = any::<u64>().prop_map(|id| format!("{id:016x}").parse::<FindingId>().unwrap());
     let observed =
-        (any_moment(), any::<String>()).prop_map(|(at, criteria)| RuleObservation { at, criteria });
+        (any_time(), any::<String>()).prop_map(|(at, criteria)| RuleObservation { at, criteria });
     (
         (1_u64..1 << 53, any_day()),
         (any::<Option<u64>>(), any::<Option<String>>()),
         btree_map(any_account(), any::<String>(), 0..3),
-        btree_map(any_account(), any_moment(), 0..3),
+        btree_map(any_account(), any_time(), 0..3),
         btree_map((any_account(), any_rule()), observed, 0..5),
         btree_map(id, any_entry(), 0..20),
-        btree_map((any_account(), any::<String>()), any_belongings(), 0..5),
+        btree_map((any_account(), any::<String>()), any_user_resources(), 0..5),
     )
         .prop_map(
             |(
@@ -142,7 +142,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 128, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_memory_comes_back_as_it_was(queue_state in any_memory()) {
+    fn state_survives_a_round_trip(queue_state in any_queue_state()) {
         let packed = queue_state.pack();
         prop_assert_eq!(QueueState::unpack(&packed).unwrap(), queue_state.clone());
         let block = StateBlock::new(&packed, Vec::new(), vec![7, 9]);
@@ -152,19 +152,18 @@ proptest! {
         prop_assert_eq!(read.packed(|_| None).unwrap(), packed);
     }
 
-    /// Anybody can write a memory that checks, with any dates in it.
+    /// Everyone can write a state with a valid checksum and any dates.
     #[test]
-    fn no_memory_makes_a_run_panic(queue_state in any_memory()) {
-
+    fn runs_do_not_panic_on_any_state(queue_state in any_queue_state()) {
         for per_user in [false, true] {
-            let mut desk = Desk::new(Language::English, per_user);
-            desk.run("2026-07-01", &[Audit::on("2026-07-01", &[password("alice")])]);
-            let page = desk.page();
-            let number = desk.index().number;
+            let mut harness = Harness::new(Language::English, per_user);
+            harness.run("2026-07-01", &[Audit::on("2026-07-01", &[password("alice")])]);
+            let page = harness.page();
+            let number = harness.queue_issue().number;
             let packed = QueueState { issue: Some(number), ..queue_state.clone() }.pack();
             let block = StateBlock::new(&packed, Vec::new(), Vec::new());
-            desk.index().body = format!("{page}\n\n{}", block.written());
-            let _ = desk.try_run("2026-07-02", &[Audit::on("2026-07-02", &[access_key("bob")])]);
+            harness.queue_issue().body = format!("{page}\n\n{}", block.written());
+            let _ = harness.try_run("2026-07-02", &[Audit::on("2026-07-02", &[access_key("bob")])]);
         }
     }
 }
@@ -174,28 +173,28 @@ proptest! {
 pub(crate) fn damage(snapshot: &QueueSnapshot) -> InvalidQueueState {
     match snapshot.queue_state() {
         Err(damage) => damage,
-        Ok(queue_state) => panic!("a memory that was tampered with: {queue_state:#?}"),
+        Ok(queue_state) => panic!("a changed state was read: {queue_state:#?}"),
     }
 }
 
-pub(crate) fn busy() -> Desk {
-    let mut desk = desk();
-    desk.run("2026-07-01", &[Audit::on("2026-07-01", &[password("alice"), access_key("bob")])]);
-    desk
+pub(crate) fn busy() -> Harness {
+    let mut harness = harness();
+    harness.run("2026-07-01", &[Audit::on("2026-07-01", &[password("alice"), access_key("bob")])]);
+    harness
 }
 
-/// The board, with another body of the index.
-pub(crate) fn with_body(desk: &Desk, edit: impl Fn(&str) -> String) -> QueueSnapshot {
-    let mut snapshot = desk.snapshot();
+/// The snapshot with another body of the queue issue.
+pub(crate) fn with_body(harness: &Harness, edit: impl Fn(&str) -> String) -> QueueSnapshot {
+    let mut snapshot = harness.snapshot();
     let index = snapshot.queue_issue.as_mut().unwrap();
     index.body = edit(&index.body);
     snapshot
 }
 
 #[test]
-fn every_edit_of_a_character_of_the_memory_is_damage() {
-    let desk = busy();
-    let body = desk.snapshot().queue_issue.unwrap().body;
+fn every_changed_character_of_the_state_is_damage() {
+    let harness = busy();
+    let body = harness.snapshot().queue_issue.unwrap().body;
     let start = body.rfind("<!-- iam-stocktake:memory").unwrap();
     for at in start..body.len() {
         let (before, rest) = body.split_at(at);
@@ -209,32 +208,32 @@ fn every_edit_of_a_character_of_the_memory_is_damage() {
             format!("{before} {rest}"),
             format!("{before}\n{rest}"),
         ] {
-            let snapshot = with_body(&desk, |_| edited.clone());
-            // White space in front of the block is none of it.
+            let snapshot = with_body(&harness, |_| edited.clone());
+            // White space before the block is not part of it.
             let outside = at == start && edited.contains(body.split_at(start).1);
             assert!(snapshot.queue_state().is_err() || outside, "{}", &edited[start..]);
         }
-        assert!(with_body(&desk, |_| before.to_owned()).queue_state().is_err(), "cut at {at}");
+        assert!(with_body(&harness, |_| before.to_owned()).queue_state().is_err(), "cut at {at}");
     }
 }
 
 #[test]
-fn a_memory_that_was_taken_away_is_damage_and_not_a_queue_that_knows_nothing() {
-    let desk = busy();
+fn removed_state_is_damage_and_not_an_empty_queue() {
+    let harness = busy();
     let taken =
-        with_body(&desk, |body| body.split("<!-- iam-stocktake:memory").next().unwrap().into());
+        with_body(&harness, |body| body.split("<!-- iam-stocktake:memory").next().unwrap().into());
     assert_eq!(damage(&taken), InvalidQueueState::MissingBlock);
 }
 
 #[test]
-fn an_older_memory_under_a_newer_number_is_damage() {
-    let desk = busy();
-    let snapshot = desk.snapshot();
+fn older_state_with_a_newer_generation_is_damage() {
+    let harness = busy();
+    let snapshot = harness.snapshot();
     let block = StateBlock::of(&snapshot.queue_issue.as_ref().unwrap().body).unwrap();
     let packed = block.packed(|_| None).unwrap();
     let newer = StateBlock::new(&PackedState { generation: 2, ..packed }, Vec::new(), Vec::new());
     let snapshot =
-        with_body(&desk, |_| format!("{}\n\n{}", first_line(&snapshot), newer.written()));
+        with_body(&harness, |_| format!("{}\n\n{}", first_line(&snapshot), newer.written()));
     assert_eq!(damage(&snapshot), InvalidQueueState::Checksum);
 }
 
@@ -242,7 +241,7 @@ pub(crate) fn first_line(snapshot: &QueueSnapshot) -> String {
     snapshot.queue_issue.as_ref().unwrap().body.lines().next().unwrap().to_owned()
 }
 
-/// A board whose memory is this JSON.
+/// A snapshot with this JSON as its state.
 fn holding(json: &[u8]) -> QueueSnapshot {
     let zlib = miniz_oxide::deflate::compress_to_vec_zlib(json, 9);
     holding_zlib(&zlib)
@@ -253,12 +252,12 @@ fn holding_zlib(zlib: &[u8]) -> QueueSnapshot {
     let packed =
         PackedState { generation: 1, checksum: hex16(&Sha256::digest(text.as_bytes())), text };
     let block = StateBlock::new(&packed, Vec::new(), Vec::new()).written();
-    let desk = busy();
-    with_body(&desk, |_| format!("{}\n\n{block}", first_line(&desk.snapshot())))
+    let harness = busy();
+    with_body(&harness, |_| format!("{}\n\n{block}", first_line(&harness.snapshot())))
 }
 
 #[test]
-fn what_checks_and_is_no_memory_is_damage() {
+fn other_content_with_a_valid_checksum_is_damage() {
     for json in [
         "",
         "null",
@@ -295,7 +294,7 @@ fn what_checks_and_is_no_memory_is_damage() {
 
 /// A finding id contains the account, so one id in two accounts was not written by this program.
 #[test]
-fn a_finding_in_two_accounts_is_damage() {
+fn finding_in_two_accounts_is_damage() {
     let entry = r#"{"f":{"u":"alice","r":"stale-password"},"l":"error","first":"2026-07-01","s":{"open":{"since":"2026-07-01"}}}"#;
     let finding = |account: &str| format!(r#""{account}":{{"0123456789abcdef":{entry}}}"#);
     let holding_entries = |entries: &str| {
@@ -314,56 +313,56 @@ fn a_finding_in_two_accounts_is_damage() {
 }
 
 #[test]
-fn a_memory_that_would_unpack_without_end_is_damage() {
-    // Sixty-five million bytes are about sixty-five thousand when packed.
+fn decompression_bomb_is_damage() {
+    // 65 MB are about 65 kB when packed.
     let bomb = holding(&vec![b' '; 65 * 1024 * 1024]);
     assert_eq!(damage(&bomb), InvalidQueueState::Unreadable);
 }
 
 #[test]
-fn an_index_that_a_run_could_not_fill_is_no_queue_yet_and_is_filled_by_the_next() {
-    let mut desk = desk();
+fn next_run_fills_a_queue_issue_with_an_empty_state() {
+    let mut harness = harness();
     let found = [password("alice")];
-    let (_, plan, _) = desk.plan("2026-07-01", &[Audit::on("2026-07-01", &found)]).unwrap();
-    let draft = index_of(&plan.changes);
+    let (_, plan, _) = harness.plan("2026-07-01", &[Audit::on("2026-07-01", &found)]).unwrap();
+    let draft = queue_issue_draft(&plan.changes);
     let empty = StateBlock::new(&draft.packed_empty(), Vec::new(), Vec::new());
     let body = draft.body(&BTreeMap::new(), &empty).unwrap();
-    desk.tracker.create(&draft.title, &body, &draft.labels);
+    harness.tracker.create(&draft.title, &body, &draft.labels);
     // The run ends here.
-    assert_eq!(desk.snapshot().queue_state(), Ok(None));
-    desk.run("2026-07-01", &[Audit::on("2026-07-01", &found)]);
-    assert_eq!(desk.queue_state().entries.len(), 1);
-    assert_eq!(desk.run("2026-07-02", &[Audit::on("2026-07-02", &found)]).plan, NOTHING);
+    assert_eq!(harness.snapshot().queue_state(), Ok(None));
+    harness.run("2026-07-01", &[Audit::on("2026-07-01", &found)]);
+    assert_eq!(harness.queue_state().entries.len(), 1);
+    assert_eq!(harness.run("2026-07-02", &[Audit::on("2026-07-02", &found)]).plan, NOTHING);
 }
 
 // Parts
 
-/// So many users, whose memory does not fit into the body.
+/// An audit of so many users that the state does not fit into the body.
 fn many(day: &str, users: usize) -> Audit {
     let name = |n: usize| hex16(&Sha256::digest(n.to_string().as_bytes()));
     let found: Vec<_> = (0..users).map(|n| password(&name(n))).collect();
     Audit::on(day, &found)
 }
 
-fn desk_with_parts() -> (Desk, StateBlock) {
-    let mut desk = desk();
-    desk.run("2026-07-01", &[many("2026-07-01", 2_500)]);
-    let block = block(&desk);
+fn harness_with_parts() -> (Harness, StateBlock) {
+    let mut harness = harness();
+    harness.run("2026-07-01", &[many("2026-07-01", 2_500)]);
+    let block = block(&harness);
     assert!(block.parts.len() > 1 && block.text.is_empty(), "{block:?}");
-    (desk, block)
+    (harness, block)
 }
 
-fn block(desk: &Desk) -> StateBlock {
-    StateBlock::of(&desk.snapshot().queue_issue.unwrap().body).unwrap()
+fn block(harness: &Harness) -> StateBlock {
+    StateBlock::of(&harness.snapshot().queue_issue.unwrap().body).unwrap()
 }
 
 #[test]
-fn parts_that_were_swapped_cut_or_taken_away_are_damage() {
-    let (desk, block) = desk_with_parts();
+fn swapped_cut_or_removed_parts_are_damage() {
+    let (harness, block) = harness_with_parts();
     let (one, two) = (block.parts[0], block.parts[1]);
-    assert_eq!(desk.queue_state().entries.len(), 2_500);
+    assert_eq!(harness.queue_state().entries.len(), 2_500);
     let damaged = |edit: &dyn Fn(&mut BTreeMap<u64, String>)| {
-        let mut snapshot = desk.snapshot();
+        let mut snapshot = harness.snapshot();
         edit(&mut snapshot.comments);
         damage(&snapshot)
     };
@@ -385,77 +384,77 @@ fn parts_that_were_swapped_cut_or_taken_away_are_damage() {
 }
 
 #[test]
-fn a_part_of_an_earlier_generation_is_damage() {
-    let (mut desk, first) = desk_with_parts();
-    let earlier = desk.tracker.comments[&first.parts[0]].1.clone();
-    desk.run("2026-07-02", &[many("2026-07-02", 2_600)]);
-    let second = block(&desk);
+fn part_of_an_earlier_generation_is_damage() {
+    let (mut harness, first) = harness_with_parts();
+    let earlier = harness.tracker.comments[&first.parts[0]].1.clone();
+    harness.run("2026-07-02", &[many("2026-07-02", 2_600)]);
+    let second = block(&harness);
     assert_eq!(second.generation, first.generation + 1);
-    let mut snapshot = desk.snapshot();
+    let mut snapshot = harness.snapshot();
     snapshot.comments.insert(second.parts[0], earlier);
     assert_eq!(damage(&snapshot), InvalidQueueState::Checksum);
 }
 
 #[test]
-fn generations_take_turns_in_two_sets_of_comments_and_then_no_more_are_made() {
-    let (mut desk, first) = desk_with_parts();
-    desk.run("2026-07-02", &[many("2026-07-02", 2_501)]);
-    let second = block(&desk);
+fn generations_alternate_between_two_sets_of_comments() {
+    let (mut harness, first) = harness_with_parts();
+    harness.run("2026-07-02", &[many("2026-07-02", 2_501)]);
+    let second = block(&harness);
     assert_eq!(second.spare, first.parts);
-    let comments = desk.tracker.comments.len();
+    let comments = harness.tracker.comments.len();
     for (users, day) in [(2_500, "2026-07-03"), (2_499, "2026-07-04")] {
-        desk.run(day, &[many(day, users)]);
+        harness.run(day, &[many(day, users)]);
     }
-    let fourth = block(&desk);
+    let fourth = block(&harness);
     assert_eq!((fourth.parts, fourth.spare), (second.parts, second.spare));
-    assert_eq!(desk.tracker.comments.len(), comments);
+    assert_eq!(harness.tracker.comments.len(), comments);
 }
 
 #[test]
-fn a_run_that_ends_between_the_parts_and_the_index_leaves_the_generation_before() {
-    let (mut desk, first) = desk_with_parts();
-    // Twice, since by then the comments have been allocated.
+fn run_that_ends_after_the_parts_keeps_the_previous_generation() {
+    let (mut harness, first) = harness_with_parts();
+    // Twice, because the second time the comments exist already.
     for (turn, day) in ["2026-07-02", "2026-07-03"].into_iter().enumerate() {
-        desk.run(day, &[many(day, 2_501 + turn)]);
-        let before = desk.queue_state();
+        harness.run(day, &[many(day, 2_501 + turn)]);
+        let before = harness.queue_state();
         let next = "2026-07-04";
-        let (_, plan, snapshot) = desk.plan(next, &[many(next, 2_600)]).unwrap();
-        let draft = index_of(&plan.changes);
+        let (_, plan, snapshot) = harness.plan(next, &[many(next, 2_600)]).unwrap();
+        let draft = queue_issue_draft(&plan.changes);
         for most in [1, usize::MAX] {
-            desk.tracker.write_parts(draft, &snapshot, 1, most);
-            assert_eq!(desk.queue_state(), before);
+            harness.tracker.write_parts(draft, &snapshot, 1, most);
+            assert_eq!(harness.queue_state(), before);
         }
     }
-    desk.run("2026-07-05", &[many("2026-07-05", 2_600)]);
-    assert_eq!(desk.queue_state().entries.len(), 2_600);
-    assert!(block(&desk).generation > first.generation);
+    harness.run("2026-07-05", &[many("2026-07-05", 2_600)]);
+    assert_eq!(harness.queue_state().entries.len(), 2_600);
+    assert!(block(&harness).generation > first.generation);
 }
 
-fn index_of(changes: &[QueueChange]) -> &QueueIssueDraft {
+fn queue_issue_draft(changes: &[QueueChange]) -> &QueueIssueDraft {
     let index = changes.iter().find_map(|change| match change {
         QueueChange::WriteQueueIssue(draft) => Some(draft),
         _ => None,
     });
-    index.expect("the index is written")
+    index.expect("the queue issue is written")
 }
 
 #[test]
-fn a_memory_that_has_shrunk_moves_back_into_the_body() {
-    let (mut desk, _) = desk_with_parts();
-    desk.run("2026-07-02", &[Audit::on("2026-07-02", &[])]);
-    // What was cleared is remembered for half a year.
-    desk.run("2027-02-01", &[Audit::on("2027-02-01", &[password("alice")])]);
-    let block = block(&desk);
-    assert_eq!((block.parts.len(), desk.queue_state().entries.len()), (0, 1));
+fn smaller_state_moves_back_into_the_body() {
+    let (mut harness, _) = harness_with_parts();
+    harness.run("2026-07-02", &[Audit::on("2026-07-02", &[])]);
+    // Cleared findings are kept for 180 days.
+    harness.run("2027-02-01", &[Audit::on("2027-02-01", &[password("alice")])]);
+    let block = block(&harness);
+    assert_eq!((block.parts.len(), harness.queue_state().entries.len()), (0, 1));
     assert!(!block.spare.is_empty(), "its comments are kept for later");
     assert_eq!(
-        desk.run("2027-02-02", &[Audit::on("2027-02-02", &[password("alice")])]).plan,
+        harness.run("2027-02-02", &[Audit::on("2027-02-02", &[password("alice")])]).plan,
         NOTHING
     );
 }
 
 #[test]
-fn a_queues_name_cannot_end_the_comment_that_it_stands_in() {
+fn queue_name_cannot_end_its_html_comment() {
     for name in ["default", "a", "team-1", &"a".repeat(36)] {
         assert!(name.parse::<iam_stocktake::queue::state::QueueName>().is_ok(), "{name}");
     }
@@ -465,7 +464,7 @@ fn a_queues_name_cannot_end_the_comment_that_it_stands_in() {
 }
 
 #[test]
-fn the_label_of_a_queue_has_a_name_that_github_takes() {
+fn label_fits_the_limit_of_github() {
     let label = |name: &str| markers::label(&name.parse().unwrap());
     assert_eq!(label("default"), "iam-stocktake");
     assert_eq!(label("other"), "iam-stocktake:other");

@@ -1,10 +1,10 @@
-//! Two runs at the same time, of which neither knows of the other.
+//! Two parallel runs.
 
 use serde_json::json;
 
 use stand_ins::world::{EMPTY, How, World};
 
-/// Lets two runs of a day go on side by side, and holds that both end well.
+/// Starts two parallel runs on one day, and asserts that both succeed.
 fn two_runs(world: &World, inputs: &[(&str, &str)]) {
     let begin = || world.start(How { inputs, ..How::default() });
     let both = [begin(), begin()];
@@ -21,7 +21,7 @@ fn open(world: &World) -> Vec<u64> {
 }
 
 #[test]
-fn two_runs_that_both_list_before_either_creates_leave_one_open_issue() {
+fn parallel_first_runs_leave_one_open_issue() {
     for more in [json!({ "hide": [], "path": "^$" }), json!({ "hide": 2, "path": "/issues$" })] {
         let world = World::new();
         world.user("alice", 200);
@@ -41,14 +41,14 @@ fn two_runs_that_both_list_before_either_creates_leave_one_open_issue() {
 }
 
 #[test]
-fn a_run_to_which_the_queue_is_shown_only_at_the_second_list_goes_on_in_it() {
+fn run_continues_in_a_queue_that_the_second_list_shows() {
     let world = World::new();
     world.user("alice", 200);
     world.day(0, EMPTY);
     world.user("bob", 150);
-    // The first run ended before it wrote the number into the label: the lists alone lead to it.
+    // The first run ended before it wrote the number into the label, so only lists show the issue.
     world.repo.as_person().describe_label("iam-stocktake", "");
-    // It is shown once a run has made its plan: so many lists are read until then.
+    // Lists show it only after a run has computed its plan, which reads this many lists.
     world.repo.faults(json!([{ "hide": [1], "path": "/issues$" }]));
     assert!(world.day_with(1, &[("dry-run", "true")]).log.contains("would create issue"));
     let lists = world.repo.log().iter().filter(|it| it.path.ends_with("/issues")).count();
@@ -69,7 +69,7 @@ fn a_run_to_which_the_queue_is_shown_only_at_the_second_list_goes_on_in_it() {
 }
 
 #[test]
-fn twins_that_two_dead_runs_left_are_closed_by_the_next_one() {
+fn next_run_closes_duplicates_of_ended_runs() {
     let world = World::new();
     world.user("alice", 200);
     world.day(0, EMPTY);
@@ -82,7 +82,7 @@ fn twins_that_two_dead_runs_left_are_closed_by_the_next_one() {
 }
 
 #[test]
-fn users_have_one_open_issue_each_after_two_runs_at_the_same_time() {
+fn parallel_runs_leave_one_open_issue_per_user() {
     let world = World::new();
     world.user("alice", 200);
     world.repo.faults(json!([{ "hold": 2, "method": "POST", "path": "/issues$" }]));
