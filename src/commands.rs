@@ -8,6 +8,7 @@ mod exported;
 mod files;
 mod iam_policy;
 mod job;
+mod journals;
 mod live;
 mod panics;
 mod progress;
@@ -20,6 +21,7 @@ mod remediate;
 mod remediation_run;
 mod report_folder;
 mod reports;
+mod undo_run;
 
 use std::io::{self, Read, Write};
 

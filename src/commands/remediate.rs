@@ -8,8 +8,8 @@ use secrecy::SecretString;
 use super::allowlist::DetailLevel;
 use super::job::{self, JobReport};
 use super::publish_target::check_remediation_allowed;
-use super::remediation_run::{self, RemediationOutcome, UndoOutcome};
-use super::remediation_run::{RemediationRequest, SavedPlanFile, Task};
+use super::remediation_run::{self, RemediationOutcome, RemediationRequest, SavedPlanFile, Task};
+use super::undo_run::{self, UndoOutcome};
 use super::{Exit, MAX_ROWS, Streams, files, report_folder};
 use crate::cause::reason;
 use crate::cli::{
@@ -213,7 +213,7 @@ fn run(
     streams.redacted = false;
     job_report.outcomes.extend(OUTCOMES.map(|(exit, outcome)| (exit, outcome.to_owned())));
     if let Task::Undo { journal, users, .. } = &settings.task {
-        let outcome = remediation_run::undo(settings, journal, users, streams)?;
+        let outcome = undo_run::undo(settings, journal, users, streams)?;
         return show_undo(&outcome, settings.args.language.language, context, streams);
     }
     // Before the run, so that the output `journal` is also set after a panic.

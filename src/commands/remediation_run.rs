@@ -1,12 +1,12 @@
-//! `iam-stocktake remediate`: plan, apply, undo.
+//! `iam-stocktake remediate`: plan and apply.
 
 use std::collections::BTreeSet;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use chrono::{DateTime, Utc};
 
 use super::allowlist::{DetailLevel, LoadedAllowlist, MissingAllowlist, load_allowlist};
+use super::journals::{open_journal, read_lines};
 use super::progress::ProgressDisplay;
 use super::{Exit, MAX_ROWS, Streams, files, live};
 use crate::audit::{Audit, Auditor};
@@ -20,7 +20,7 @@ use crate::observe::session::{CredentialOwner, SessionProvider};
 use crate::observe::{self, ObserveOptions};
 use crate::remediate::history::{History, merge_journals};
 use crate::remediate::journal::{
-    self, Journal, JournalContents, JournalEntry, JournalError, JournalLine, new_run_name,
+    self, Journal, JournalEntry, JournalError, JournalLine, new_run_name,
 };
 use crate::remediate::pages::{self, RemediationReport};
 use crate::remediate::plan::file::{SavedPlan, outdated_changes};
@@ -463,13 +463,17 @@ impl RemediationRun<'_> {
     }
 }
 
-fn begin(journal: &mut Journal, now: DateTime<Utc>, plan: &str) -> Result<(), JournalError> {
+pub(super) fn begin(
+    journal: &mut Journal,
+    now: DateTime<Utc>,
+    plan: &str,
+) -> Result<(), JournalError> {
     let version = env!("CARGO_PKG_VERSION").to_owned();
     journal.write(now, JournalEntry::Run { version, plan: plan.to_owned() })
 }
 
 /// Why a run stopped.
-enum RemediationError {
+pub(super) enum RemediationError {
     Journal(JournalError),
     ResolveError(remediate::ResolveError),
 }
@@ -487,7 +491,7 @@ impl From<remediate::ResolveError> for RemediationError {
 }
 
 impl RemediationError {
-    fn report(&self, streams: &mut Streams<'_>) -> Exit {
+    pub(super) fn report(&self, streams: &mut Streams<'_>) -> Exit {
         match self {
             Self::Journal(error) => {
                 streams.error(&escape_invisible(&error.to_string()));
@@ -507,59 +511,8 @@ impl RemediationError {
     }
 }
 
-fn report(error: &JournalError, streams: &mut Streams<'_>) -> Exit {
-    streams.error(&escape_invisible(&error.to_string()));
-    match error {
-        JournalError::InUse { .. } => streams.hint("wait for the other run, or use another file"),
-        JournalError::File { .. } => streams.hint("set a writable file with --journal"),
-        JournalError::DamagedLine { .. } => {
-            streams.hint("journals must not be edited: keep this file, and use a new one");
-        }
-    }
-    Exit::Usage
-}
-
-/// Opens a journal to write it, and reads what earlier runs did.
-fn open_journal(
-    path: &Path,
-    run: String,
-    streams: &mut Streams<'_>,
-) -> Result<(Journal, Vec<JournalLine>), Exit> {
-    let opened = Journal::open(path, run, files::workspace().as_ref());
-    let (journal, contents) = opened.map_err(|error| report(&error, streams))?;
-    Ok((journal, lines_of(path, contents, "removed", streams)))
-}
-
-/// The lines of a journal. Reports an incomplete last line; `action` is what happens to it.
-fn lines_of(
-    path: &Path,
-    contents: JournalContents,
-    action: &str,
-    streams: &mut Streams<'_>,
-) -> Vec<JournalLine> {
-    if let Some(line) = contents.cut_off {
-        let name = path.display();
-        streams.eprintln(&escape_invisible(&format!(
-            "note: {name}: line {line} is incomplete, because a run ended while it wrote the line. \
-             Its change was not made, so the line is {action}"
-        )));
-    }
-    contents.lines
-}
-
-/// The lines of a journal; none if it does not exist.
-fn read_lines(path: &Path, streams: &mut Streams<'_>) -> Result<Vec<JournalLine>, Exit> {
-    match journal::read(path, files::workspace().as_ref()) {
-        Ok(contents) => Ok(lines_of(path, contents, "ignored", streams)),
-        Err(JournalError::File { error, .. }) if error.kind() == io::ErrorKind::NotFound => {
-            Ok(Vec::new())
-        }
-        Err(error) => Err(report(&error, streams)),
-    }
-}
-
 /// The lines of the journals of other jobs.
-fn other_lines(
+pub(super) fn other_lines(
     settings: &RemediationRequest,
     streams: &mut Streams<'_>,
 ) -> Result<Vec<Vec<JournalLine>>, Exit> {
@@ -567,7 +520,7 @@ fn other_lines(
 }
 
 /// The options and the runtime of the observation.
-fn prepare(
+pub(super) fn prepare(
     settings: &RemediationRequest,
     policy: &Policy,
     streams: &mut Streams<'_>,
@@ -580,73 +533,4 @@ fn prepare(
     let live = live::LiveSettings::remediation(&settings.args.access);
     live::warn_about_unused_settings(&live, streams);
     live::prepare(&live, live_context, policy).map_err(|unobserved| unobserved.report(streams))
-}
-
-/// The result of an undo.
-pub(super) struct UndoOutcome {
-    /// The changes to undo.
-    pub(super) undo: remediate::UndoPlan,
-    /// The result; `None` if the changes were only shown.
-    pub(super) undone: Option<remediate::UndoResult>,
-    pub(super) exit: Exit,
-}
-
-/// Undoes the changes in a journal, or shows what an undo would do. An error has been reported.
-pub(super) fn undo(
-    settings: &RemediationRequest,
-    path: &Path,
-    users: &BTreeSet<String>,
-    streams: &mut Streams<'_>,
-) -> Result<UndoOutcome, Exit> {
-    let applies = settings.task.changes();
-    let read = journal::read(path, files::workspace().as_ref());
-    let contents = read.map_err(|error| match &error {
-        JournalError::File { .. } => {
-            streams.error(&escape_invisible(&error.to_string()));
-            streams.hint("set the journal of the run to undo");
-            Exit::Usage
-        }
-        _ => report(&error, streams),
-    })?;
-    let (options, runtime) = prepare(settings, &Policy::default(), streams)?;
-    let open = async {
-        let sessions =
-            observe::open_sessions(&options).await.map_err(live::ObserveError::Refused)?;
-        Ok(RemediationAccounts::open(&sessions, &options, Vec::new()).await)
-    };
-    let accounts = runtime
-        .block_on(open)
-        .map_err(|unobserved: live::ObserveError| unobserved.report(streams))?;
-    let others = other_lines(settings, streams)?;
-    let history = |own| History::from_lines(&merge_journals([vec![own], others.clone()].concat()));
-    let plan =
-        |history: &History| runtime.block_on(remediate::plan_undo(&accounts, history, users));
-    if !applies {
-        let undo = plan(&history(lines_of(path, contents, "ignored", streams)));
-        let exit = if undo.lookup_failures.is_empty() { Exit::Done } else { Exit::Incomplete };
-        return Ok(UndoOutcome { undo, undone: None, exit });
-    }
-    let (mut journal, lines) = open_journal(path, new_run_name(settings.now), streams)?;
-    let before = history(lines);
-    let resolved = runtime.block_on(async {
-        begin(&mut journal, settings.now, "undo")?;
-        Executor::new(&accounts, &before, &mut journal, settings.now).resolve_open_steps().await?;
-        Ok(())
-    });
-    resolved.map_err(|unfinished: RemediationError| unfinished.report(streams))?;
-    let read = journal::read(path, files::workspace().as_ref());
-    let history = history(read.map_err(|error| report(&error, streams))?.lines);
-    let undo = plan(&history);
-    let undone = runtime.block_on(async {
-        let mut executor = Executor::new(&accounts, &history, &mut journal, settings.now);
-        let undone = executor.undo(&undo).await?;
-        executor.finish()?;
-        Ok(undone)
-    });
-    let undone = undone.map_err(|unfinished: RemediationError| unfinished.report(streams))?;
-    let mut exit = if undo.lookup_failures.is_empty() { Exit::Done } else { Exit::Incomplete };
-    if !undone.failed.is_empty() || undo.has_conflict() {
-        exit = Exit::WriteFailed;
-    }
-    Ok(UndoOutcome { undo, undone: Some(undone), exit })
 }
