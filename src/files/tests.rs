@@ -14,7 +14,7 @@ struct TestFolders {
 
 fn folders() -> TestFolders {
     let both = tempfile::tempdir().unwrap();
-    let (workspace, outside) = (both.path().join("work"), both.path().join("outside"));
+    let (workspace, outside) = (both.path().join("checkout"), both.path().join("outside"));
     for folder in [&workspace, &outside] {
         fs::create_dir(folder).unwrap();
         fs::write(folder.join("file"), "content").unwrap();
@@ -57,7 +57,7 @@ fn paths_above_the_workspace_are_outside() {
         assert_eq!(read(path, FileKind::Audit, Some(&place)).unwrap(), b"content");
         assert_eq!(read(path, FileKind::Allowlist, None).unwrap(), b"content");
     }
-    let within = workspace.join("../work/./file");
+    let within = workspace.join("../checkout/./file");
     assert_eq!(read(&within, FileKind::Allowlist, Some(&place)).unwrap(), b"content");
 }
 

@@ -14,9 +14,9 @@ fn sandbox() -> Sandbox {
     let sandbox = Sandbox::new();
     let csv = report("111122223333", &[("a", "2025-01-01T00:00:00Z", "-")]);
     sandbox
-        .file("work/allow.yml", ALLOWLIST)
-        .file("work/report.csv", &csv)
-        .file("work/template.md.j2", "{{ audit.counts.errors }} errors\n")
+        .file("checkout/allow.yml", ALLOWLIST)
+        .file("checkout/report.csv", &csv)
+        .file("checkout/template.md.j2", "{{ audit.counts.errors }} errors\n")
         .file("outside/file", SECRET)
         .file("outside/allow.yml", ALLOWLIST)
         .file("outside/report.csv", &csv);
@@ -26,9 +26,9 @@ fn sandbox() -> Sandbox {
 /// Runs a command in the workspace, in a job or on the command line.
 fn run(sandbox: &Sandbox, in_job: bool, arguments: &[&str]) -> Ran {
     let mut command = sandbox.command(arguments);
-    command.current_dir(sandbox.path("work"));
+    command.current_dir(sandbox.path("checkout"));
     if in_job {
-        command.env("GITHUB_ACTIONS", "true").env("GITHUB_WORKSPACE", sandbox.path("work"));
+        command.env("GITHUB_ACTIONS", "true").env("GITHUB_WORKSPACE", sandbox.path("checkout"));
     }
     command.output().unwrap().into()
 }
@@ -46,7 +46,7 @@ fn of<'a>(allowlist: &'a str, report: &'a str) -> [&'a str; 4] {
 #[test]
 fn a_job_does_not_read_files_through_links() {
     let sandbox = sandbox();
-    let link = |to: &str, name: &str| symlink(to, sandbox.path("work").join(name)).unwrap();
+    let link = |to: &str, name: &str| symlink(to, sandbox.path("checkout").join(name)).unwrap();
     link("/dev/zero", "zero.yml");
     link("../outside/file", "link.yml");
     link("../outside", "folder");
@@ -84,14 +84,14 @@ fn a_job_does_not_read_files_through_links() {
     }
     let ran = audit(&sandbox, true, &of("allow.yml", "report.csv"));
     assert_eq!(ran.code, 0, "{}", ran.stderr);
-    let ran = audit(&sandbox, true, &of("../work/allow.yml", "../outside/report.csv"));
+    let ran = audit(&sandbox, true, &of("../checkout/allow.yml", "../outside/report.csv"));
     assert_eq!(ran.code, 0, "{}", ran.stderr);
 }
 
 #[test]
 fn endless_or_blocking_inputs_are_rejected() {
     let sandbox = sandbox();
-    let pipe = sandbox.path("work/pipe");
+    let pipe = sandbox.path("checkout/pipe");
     assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
     for arguments in [
         of("pipe", "report.csv").to_vec(),
@@ -122,8 +122,8 @@ fn endless_or_blocking_inputs_are_rejected() {
 #[test]
 fn a_job_does_not_write_files_through_links() {
     let sandbox = sandbox();
-    symlink("../outside", sandbox.path("work/folder")).unwrap();
-    symlink("../outside/file", sandbox.path("work/report.md")).unwrap();
+    symlink("../outside", sandbox.path("checkout/folder")).unwrap();
+    symlink("../outside/file", sandbox.path("checkout/report.md")).unwrap();
     for name in ["folder/report.md", "folder/file.md", "report.md"] {
         let arguments = [&of("allow.yml", "report.csv")[..], &["--output", name]].concat();
         let ran = audit(&sandbox, true, &arguments);
@@ -138,14 +138,14 @@ fn a_job_does_not_write_files_through_links() {
     let ran = audit(&sandbox, false, &arguments);
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     assert_ne!(sandbox.read("outside/file"), SECRET);
-    assert!(sandbox.path("work/report.md").is_symlink());
+    assert!(sandbox.path("checkout/report.md").is_symlink());
 }
 
 #[test]
 fn the_command_line_follows_links_and_reads_pipes() {
     let sandbox = sandbox();
-    symlink("../outside/allow.yml", sandbox.path("work/link.yml")).unwrap();
-    symlink("../outside", sandbox.path("work/folder")).unwrap();
+    symlink("../outside/allow.yml", sandbox.path("checkout/link.yml")).unwrap();
+    symlink("../outside", sandbox.path("checkout/folder")).unwrap();
     for arguments in [of("link.yml", "folder/report.csv"), of("folder/allow.yml", "report.csv")] {
         let ran = audit(&sandbox, false, &arguments);
         assert_eq!(ran.code, 0, "{}", ran.stderr);
@@ -154,7 +154,7 @@ fn the_command_line_follows_links_and_reads_pipes() {
                  --allowlist <(cat allow.yml) --credential-report <(cat report.csv)";
     let ran: Ran = std::process::Command::new("bash")
         .args(["-c", shell, env!("CARGO_BIN_EXE_iam-stocktake")])
-        .current_dir(sandbox.path("work"))
+        .current_dir(sandbox.path("checkout"))
         .env_remove("GITHUB_ACTIONS")
         .output()
         .unwrap()
@@ -166,7 +166,7 @@ fn the_command_line_follows_links_and_reads_pipes() {
 fn a_large_allowlist_is_refused_before_it_is_parsed() {
     let sandbox = sandbox();
     let padding = "#".repeat(1 << 20);
-    sandbox.file("work/large.yml", format!("{ALLOWLIST}{padding}"));
+    sandbox.file("checkout/large.yml", format!("{ALLOWLIST}{padding}"));
     for in_job in [true, false] {
         let ran = run(&sandbox, in_job, &["allowlist", "check", "large.yml"]);
         assert_eq!(ran.code, 2);
@@ -213,12 +213,12 @@ fn no_number_in_an_audit_makes_a_suggestion_panic() {
         &[&of("allow.yml", "report.csv")[..], &["--output", "audit.json"]].concat(),
     );
     assert_eq!(ran.code, 0, "{}", ran.stderr);
-    let audit = sandbox.read("work/audit.json");
+    let audit = sandbox.read("checkout/audit.json");
     for days in ["4294967295", "3651", "0", "100000000"] {
         let changed = audit
             .replace("\"max_exemption_days\": 365", &format!("\"max_exemption_days\": {days}"));
         assert_ne!(changed, audit);
-        sandbox.file("work/changed.json", changed);
+        sandbox.file("checkout/changed.json", changed);
         for more in [&[][..], &["--expires", "9999-12-31"], &["--now", "9999-12-31T23:59:59Z"]] {
             let arguments = [&["allowlist", "suggest", "changed.json"], more].concat();
             let ran = run(&sandbox, false, &arguments);

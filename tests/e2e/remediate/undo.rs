@@ -280,7 +280,7 @@ fn undo_reports_incomplete_evidence() {
     let run = world.run(15.0, &UNDO);
     assert_eq!(run.code, 3, "{}{}", run.stdout, run.stderr);
     assert!(run.stdout.contains("iam:ListAccessKeys"), "{}", run.stdout);
-    assert!(!run.stdout.contains("is gone"), "{}", run.stdout);
+    assert!(!run.stdout.contains("no longer exists"), "{}", run.stdout);
 }
 
 #[test]
