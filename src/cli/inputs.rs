@@ -27,7 +27,7 @@ pub struct ActionInput {
     pub commands: Vec<String>,
     /// What it is for.
     pub description: String,
-    /// The default, for people; empty if there is none.
+    /// The default as the documentation shows it; empty without a default.
     pub default: String,
 }
 
