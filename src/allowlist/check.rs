@@ -425,7 +425,7 @@ impl Checker<'_> {
                 Some(day) => format!("did you mean {day}?"),
                 None => format!("write the expiry date as YYYY-MM-DD; {far}"),
             };
-            let message = format!("{} is no date", shown(&date.value));
+            let message = format!("{} is not a date", shown(&date.value));
             let label = if is_day_shaped(&date.value) {
                 "this day does not exist"
             } else {
