@@ -152,8 +152,9 @@ fn longest_run(text: &str, of: char) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use hcl::eval::{Context, Evaluate as _};
-    use proptest::prelude::*;
+    use stand_ins::hcl;
+    use stand_ins::hcl::eval::{Context, Evaluate as _};
+    use stand_ins::proptest::prelude::*;
 
     use super::*;
 

@@ -6,8 +6,8 @@ use std::sync::LazyLock;
 use crate::allowlists::{fixtures, today};
 use chrono::NaiveDate;
 use iam_stocktake::allowlist::{self, Allowlist, Diagnostic, Position, Severity};
-use proptest::prelude::*;
 use serde_json::Value;
+use stand_ins::proptest::prelude::*;
 
 /// The files of `tests/allowlists`, but the one that takes long on purpose.
 static FILES: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {

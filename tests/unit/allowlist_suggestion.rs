@@ -5,8 +5,8 @@ use iam_stocktake::allowlist::{
     self, Allowlist, CredentialSelector, DiagnosticCode, SuggestedExemption,
 };
 use iam_stocktake::model::policy::Rule;
-use proptest::prelude::*;
 use serde_json::Value;
+use stand_ins::proptest::prelude::*;
 
 fn day(text: &str) -> NaiveDate {
     allowlist::parse_day(text).expect("a day")

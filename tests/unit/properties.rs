@@ -12,7 +12,7 @@ use iam_stocktake::audit::{Audit, AuditOutcome, FindingStatus};
 use iam_stocktake::model::inventory::{CLOCK_SKEW, CredentialHandle, CredentialKind};
 use iam_stocktake::model::policy::{Policy, PolicyOverrides, Rule};
 use iam_stocktake::observe::{credential_report, export};
-use proptest::prelude::*;
+use stand_ins::proptest::prelude::*;
 
 /// A failure that is found becomes a test of its own, so that none is kept beside the source.
 fn config() -> ProptestConfig {
@@ -134,7 +134,7 @@ fn stale_status(audit: &Audit, rule: Rule) -> Option<FindingStatus> {
 fn wild_row(name: String) -> impl Strategy<Value = Row> {
     let flag = prop_oneof![Just("true"), Just("false"), Just("TRUE"), Just("?"), Just("")];
     let value = prop_oneof![2 => flag.prop_map(str::to_owned), 3 => field(), 1 => any_text()];
-    proptest::collection::vec(value, COLUMNS.len() - 2).prop_map(move |values| {
+    prop::collection::vec(value, COLUMNS.len() - 2).prop_map(move |values| {
         let columns = COLUMNS.into_iter().skip(2);
         columns.zip(values).fold(Row::of(&name), |row, (column, value)| row.with(column, &value))
     })

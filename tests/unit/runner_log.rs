@@ -5,8 +5,8 @@ use std::io::Write as _;
 
 use iam_stocktake::runner::command::{Annotation, AnnotationLevel, WorkflowCommand};
 use iam_stocktake::runner::log::Log;
-use proptest::prelude::*;
 use secrecy::SecretString;
+use stand_ins::proptest::prelude::*;
 use stand_ins::workflow_commands::{Read, Stops, read};
 
 /// A piece of the log.

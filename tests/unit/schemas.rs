@@ -9,10 +9,10 @@ use crate::allowlists::{Fixture, fixtures, today};
 use iam_stocktake::allowlist::{self, CredentialSelector, DiagnosticCode};
 use iam_stocktake::model::policy::remediation::RemediationPolicy;
 use iam_stocktake::model::policy::{Level, Rule};
-use jsonschema::Validator;
-use proptest::prelude::*;
 use serde_json::{Value, json};
 use stand_ins::expect::Expectations;
+use stand_ins::jsonschema::{self, Validator};
+use stand_ins::proptest::prelude::*;
 
 /// Problems that no schema can see: they take the day, or words within prose.
 const BEYOND_A_SCHEMA: [DiagnosticCode; 3] = [

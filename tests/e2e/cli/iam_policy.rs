@@ -3,9 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use hcl::eval::{Context, Evaluate as _, FuncDef, ParamType};
-use hcl::{Block, Body, Expression};
 use serde_json::{Value, json};
+use stand_ins::hcl::eval::{Context, Evaluate as _, FuncDef, ParamType};
+use stand_ins::hcl::{self, Block, Body, Expression};
 
 use crate::cli::examples::assert_current;
 use stand_ins::sandbox::{NOW, Ran, Sandbox, repository};

@@ -22,3 +22,6 @@ pub mod sandbox;
 pub mod services;
 pub mod workflow_commands;
 pub mod world;
+
+// The tests use them through this crate: see `default-members` in Cargo.toml.
+pub use {hcl, jsonschema, proptest};

@@ -20,9 +20,9 @@ use iam_stocktake::queue::snapshot::QueueSnapshot;
 use iam_stocktake::queue::state::{
     FindingState, InvalidQueueState, PackedState, QueueEntry, QueueState, RuleObservation,
 };
-use proptest::collection::btree_map;
-use proptest::prelude::*;
 use sha2::{Digest as _, Sha256};
+use stand_ins::proptest::collection::btree_map;
+use stand_ins::proptest::prelude::*;
 
 // Round trip
 
@@ -57,19 +57,19 @@ fn any_account() -> impl Strategy<Value = iam_stocktake::model::inventory::Accou
 }
 
 fn any_rule() -> impl Strategy<Value = Rule> {
-    proptest::sample::select(Rule::ALL.to_vec())
+    prop::sample::select(Rule::ALL.to_vec())
 }
 
 fn any_progress() -> impl Strategy<Value = RemediationProgress> {
-    let reached = proptest::sample::select(RemediationStatus::ALL.to_vec());
-    let stage = proptest::sample::select(Stage::ALL.to_vec());
-    (reached, any_day(), proptest::option::of((stage, any_day())))
+    let reached = prop::sample::select(RemediationStatus::ALL.to_vec());
+    let stage = prop::sample::select(Stage::ALL.to_vec());
+    (reached, any_day(), prop::option::of((stage, any_day())))
         .prop_map(|(reached, since, next)| RemediationProgress { reached, since, next })
 }
 
 fn any_user_resources() -> impl Strategy<Value = UserResources> {
     let names = || {
-        (proptest::collection::vec(any::<String>(), 0..3), any::<usize>())
+        (prop::collection::vec(any::<String>(), 0..3), any::<usize>())
             .prop_map(|(names, more)| NameList { names, more })
     };
     (any::<Option<bool>>(), names(), names(), names()).prop_map(
@@ -87,16 +87,15 @@ fn any_entry() -> impl Strategy<Value = QueueEntry> {
         ["password", "access-key", "ssh-key"].map(|id| id.parse::<CredentialKind>().unwrap());
     let finding = (
         (any_account(), any::<String>(), any_rule()),
-        proptest::option::of(proptest::sample::select(kinds.to_vec())),
+        prop::option::of(prop::sample::select(kinds.to_vec())),
         (any::<Option<u8>>(), any::<Option<String>>(), any::<Option<String>>()),
-        proptest::option::of((proptest::sample::select(ReferenceKind::ALL.to_vec()), any_time())),
+        prop::option::of((prop::sample::select(ReferenceKind::ALL.to_vec()), any_time())),
     );
-    let finding =
-        (finding, proptest::option::of(any_progress())).prop_map(|(finding, progress)| {
-            let ((account, user, rule), kind, (slot, id_ending, owner), reference) = finding;
-            FindingRef { account, user, rule, kind, slot, id_ending, reference, owner, progress }
-        });
-    let level = proptest::sample::select(Level::ALL.to_vec());
+    let finding = (finding, prop::option::of(any_progress())).prop_map(|(finding, progress)| {
+        let ((account, user, rule), kind, (slot, id_ending, owner), reference) = finding;
+        FindingRef { account, user, rule, kind, slot, id_ending, reference, owner, progress }
+    });
+    let level = prop::sample::select(Level::ALL.to_vec());
     (finding, level, any_day(), any_state()).prop_map(|(finding, level, first_seen, state)| {
         QueueEntry { finding, level, first_seen, state }
     })

@@ -5,7 +5,7 @@ use iam_stocktake::model::inventory::{CredentialHandle, CredentialKind, Flag, Ti
 use iam_stocktake::model::policy::remediation::{RemediationPolicy, Stage};
 use iam_stocktake::model::remediation_tag::{RemediationStatus, RemediationTag, TagSubject};
 use iam_stocktake::remediate::plan::{ChangeKind, PlannedChange};
-use proptest::prelude::*;
+use stand_ins::proptest::prelude::*;
 
 use crate::remediation_plan::case::{Case, of_key};
 use crate::support::{days_ago, key, live_user, now, other, password};
