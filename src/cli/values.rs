@@ -148,7 +148,7 @@ pub struct OutputFile {
 
 /// A path whose extension does not name a format.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the file name extension must be .md, .json or .txt")]
+#[error("the file name extension must be .md, .json, or .txt")]
 pub struct UnknownExtension;
 
 impl FromStr for OutputFile {

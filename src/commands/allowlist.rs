@@ -305,7 +305,7 @@ fn run_suggest(
     let suggestions = suggestions(&audit, settings, expires);
     if suggestions.is_empty() {
         let message = "has no open finding that matches".to_owned();
-        return Err((message, "its `findings` list the ids and users".to_owned()));
+        return Err((message, "its `findings` list the IDs and users".to_owned()));
     }
     Ok(suggestions.iter().map(ToString::to_string).collect())
 }

@@ -154,7 +154,7 @@ fn audit_report(
         let message = "the report was generated after the time of the audit";
         return Err(RejectedReport::new(
             message,
-            "check --report-generated-at, --now and the clock",
+            "check --report-generated-at, --now, and the clock",
         ));
     }
     let account = credential_report::parse(&export.csv, generated_at)

@@ -60,10 +60,10 @@ impl UndoSkipReason {
             Self::Gone => "the credential no longer exists",
             Self::UserGone => "the user no longer exists",
             Self::UsedSince => {
-                "the credential was used after the run deactivated it, so somebody else deactivated it again"
+                "the credential was used after the run deactivated it, so someone else deactivated it again"
             }
             Self::TagMismatch => {
-                "the remediation tag does not match the journal: somebody else may have deactivated \
+                "the remediation tag does not match the journal: someone else may have deactivated \
                  the credential"
             }
         }

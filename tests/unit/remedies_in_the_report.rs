@@ -64,7 +64,7 @@ fn with_everything() -> User<'static> {
 fn the_deletion_of_a_user_names_what_goes_with_the_user() {
     let audit = audit_of(with_everything());
     let report = rendered(&audit, Language::English);
-    let goes = "Deleted with the user, as observed: password, access key&nbsp;…`WXYZ`, \
+    let goes = "Also removed: password, access key&nbsp;…`WXYZ`, \
                 SSH key&nbsp;…`ABCD`, an MFA device; groups `staff`, `ops`; attached policies \
                 `ReadOnlyAccess`; inline policies `own-bucket`.";
     assert!(report.contains(goes), "{report}");
@@ -85,7 +85,7 @@ fn the_deletion_of_a_user_names_what_goes_with_the_user() {
 #[test]
 fn what_was_not_looked_at_is_not_said_to_be_absent() {
     let report = rendered(&audit_of(leaver()), Language::English);
-    assert!(report.contains("Deleted with the user, as observed: password, access key"));
+    assert!(report.contains("Also removed: password, access key"));
     for claim in ["no group", "no attached", "no inline", "MFA device;", "aws_iam_user_group"] {
         assert!(!report.contains(claim), "{claim}\n{report}");
     }

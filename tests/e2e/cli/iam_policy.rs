@@ -481,7 +481,7 @@ fn invalid_and_contradictory_settings_are_rejected() {
         (vec!["--accounts", "4444"], "twelve digits"),
         (vec!["--account", "*"], "twelve digits"),
         (vec!["--role-name", "a\",\n  x = \"${var.y}"], "a role's name has"),
-        (vec!["--external-id", "${aws:userid}"], "an external id has"),
+        (vec!["--external-id", "${aws:userid}"], "an external ID has"),
         (vec!["--repository", "acme/*"], "OWNER/NAME"),
         (vec!["--repository-id", "*"], "an id is a number"),
         (vec!["--subject", "*"], "list each subject"),

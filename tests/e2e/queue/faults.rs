@@ -197,7 +197,7 @@ fn body_that_github_did_not_store_is_an_error() {
     let before = world.index().body;
     world.repo.faults(json!([At::Edit.for_requests(json!({ "keep_old_body": true }))]));
     let run = world.day(1, EMPTY);
-    assert_failed(&run, At::Edit, "issue #1 has a different body", "65 536 characters");
+    assert_failed(&run, At::Edit, "issue #1 has a different body", "65,536 characters");
     assert_eq!(world.index().body, before);
     world.repo.faults(json!([]));
     assert_eq!(world.day(1, EMPTY).code, 0);
