@@ -31,6 +31,7 @@ use crate::cause::reason;
 use crate::model::inventory::AccountId;
 use crate::model::policy::remediation::RemediationPolicy;
 use crate::model::policy::{PolicyOverrides, Rule};
+use crate::model::text_enum;
 
 /// The default path.
 pub const DEFAULT_PATH: &str = ".github/iam-allowlist.yml";
@@ -159,33 +160,15 @@ impl Position {
     }
 }
 
-/// Whether an exemption is valid.
-#[derive(
-    Debug,
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    strum::Display,
-    strum::EnumString,
-    strum::IntoStaticStr,
-)]
-#[strum(serialize_all = "kebab-case", const_into_str)]
-pub enum ExemptionStatus {
-    /// It is valid.
-    InForce,
-    /// It is valid for at most [`EXPIRES_SOON_DAYS`] more days.
-    ExpiresSoon,
-    /// Its expiry date has passed.
-    Expired,
-}
-
-impl ExemptionStatus {
-    #[must_use]
-    pub const fn id(self) -> &'static str {
-        self.into_str()
+text_enum! {
+    /// Whether an exemption is valid.
+    pub enum ExemptionStatus {
+        /// It is valid.
+        InForce,
+        /// It is valid for at most [`EXPIRES_SOON_DAYS`] more days.
+        ExpiresSoon,
+        /// Its expiry date has passed.
+        Expired,
     }
 }
 

@@ -10,52 +10,31 @@ mod engine;
 mod escape;
 mod safe_text;
 
-use std::str::FromStr;
-
 pub use engine::{TemplateError, UserTemplate, render, render_terraform, render_user_template};
 pub use escape::{escape_invisible, shell_word};
 pub use safe_text::{SafeDisplay, SafeText};
 
-/// A language that text is written in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Language {
-    #[default]
-    English,
-    Japanese,
+use crate::model::text_enum;
+
+text_enum! {
+    /// A language that text is written in. Its text form is the name of its folder.
+    #[derive(Default)]
+    pub enum Language {
+        #[default]
+        #[strum(serialize = "en")]
+        English,
+        #[strum(serialize = "ja")]
+        Japanese,
+    }
 }
 
 impl Language {
-    /// All languages.
-    pub const ALL: [Self; 2] = [Self::English, Self::Japanese];
-
-    /// The language's code, which is also the name of its folder.
-    #[must_use]
-    pub const fn id(self) -> &'static str {
-        match self {
-            Self::English => "en",
-            Self::Japanese => "ja",
-        }
-    }
-
     /// The templates of the language, each with its name.
     const fn files(self) -> &'static [(&'static str, &'static str)] {
         match self {
             Self::English => &language_folder!("en"),
             Self::Japanese => &language_folder!("ja"),
         }
-    }
-}
-
-/// A text that is not a language code.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("unknown language")]
-pub struct UnknownLanguage;
-
-impl FromStr for Language {
-    type Err = UnknownLanguage;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::ALL.into_iter().find(|language| language.id() == text).ok_or(UnknownLanguage)
     }
 }
 

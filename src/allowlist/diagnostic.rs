@@ -6,99 +6,77 @@ use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
 use super::BYTE_ORDER_MARK;
+use crate::model::text_enum;
 
-/// The kind of a problem.
-#[derive(
-    Debug,
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    Hash,
-    strum::Display,
-    strum::IntoStaticStr,
-    strum::VariantArray,
-)]
-#[strum(serialize_all = "kebab-case", const_into_str)]
-pub enum DiagnosticCode {
-    /// The file cannot be opened or read.
-    UnreadableFile,
-    /// The file is not UTF-8.
-    NotUtf8,
-    /// The file is not valid YAML.
-    Syntax,
-    /// The file, or a part of it, is empty.
-    EmptyFile,
-    /// A key that does not exist.
-    UnknownKey,
-    /// A key that appears twice.
-    DuplicateKey,
-    /// A required key is missing.
-    MissingKey,
-    /// A value of the wrong type.
-    WrongType,
-    /// An unsupported version of the format.
-    UnsupportedVersion,
-    /// A number out of range.
-    NumberOutOfRange,
-    /// A list without entries.
-    EmptyList,
-    /// Text that is only white space.
-    EmptyText,
-    /// A rule that does not exist.
-    UnknownRule,
-    /// A rule in `remediation.rules` whose findings cannot be remediated.
-    RuleWithoutRemediation,
-    /// A level that does not exist.
-    UnknownLevel,
-    /// `expired-user` without an `expiry_tag`.
-    ExpiryTagMissing,
-    /// `delete_users` without `delete_after_days`.
-    DeletionWithoutDays,
-    /// An invalid path of IAM users.
-    InvalidPath,
-    /// Both `user` and `pattern`.
-    UserAndPattern,
-    /// Neither `user` nor `pattern`.
-    NoUser,
-    /// An invalid IAM user name.
-    InvalidUserName,
-    /// A pattern with characters that are not allowed in user names.
-    InvalidPattern,
-    /// A pattern with fewer than three literal characters.
-    PatternTooBroad,
-    /// An invalid account id.
-    InvalidAccount,
-    /// An account that `former_accounts` lists twice.
-    DuplicateAccount,
-    /// An audited account that `former_accounts` lists.
-    FormerAccountAudited,
-    /// An invalid unique id.
-    InvalidUserId,
-    /// A full access key id.
-    FullAccessKeyId,
-    /// A credential that does not exist.
-    UnknownCredential,
-    /// An invalid date.
-    InvalidDate,
-    /// An expiry date too far in the future.
-    ExpiresTooFar,
-    /// An expired exemption.
-    ExemptionExpired,
-    /// An exemption that expires soon.
-    ExemptionExpiresSoon,
-}
-
-impl DiagnosticCode {
-    /// All codes.
-    pub const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
-
-    /// The code in messages.
-    #[must_use]
-    pub const fn id(self) -> &'static str {
-        self.into_str()
+text_enum! {
+    /// The kind of a problem.
+    pub enum DiagnosticCode {
+        /// The file cannot be opened or read.
+        UnreadableFile,
+        /// The file is not UTF-8.
+        NotUtf8,
+        /// The file is not valid YAML.
+        Syntax,
+        /// The file, or a part of it, is empty.
+        EmptyFile,
+        /// A key that does not exist.
+        UnknownKey,
+        /// A key that appears twice.
+        DuplicateKey,
+        /// A required key is missing.
+        MissingKey,
+        /// A value of the wrong type.
+        WrongType,
+        /// An unsupported version of the format.
+        UnsupportedVersion,
+        /// A number out of range.
+        NumberOutOfRange,
+        /// A list without entries.
+        EmptyList,
+        /// Text that is only white space.
+        EmptyText,
+        /// A rule that does not exist.
+        UnknownRule,
+        /// A rule in `remediation.rules` whose findings cannot be remediated.
+        RuleWithoutRemediation,
+        /// A level that does not exist.
+        UnknownLevel,
+        /// `expired-user` without an `expiry_tag`.
+        ExpiryTagMissing,
+        /// `delete_users` without `delete_after_days`.
+        DeletionWithoutDays,
+        /// An invalid path of IAM users.
+        InvalidPath,
+        /// Both `user` and `pattern`.
+        UserAndPattern,
+        /// Neither `user` nor `pattern`.
+        NoUser,
+        /// An invalid IAM user name.
+        InvalidUserName,
+        /// A pattern with characters that are not allowed in user names.
+        InvalidPattern,
+        /// A pattern with fewer than three literal characters.
+        PatternTooBroad,
+        /// An invalid account id.
+        InvalidAccount,
+        /// An account that `former_accounts` lists twice.
+        DuplicateAccount,
+        /// An audited account that `former_accounts` lists.
+        FormerAccountAudited,
+        /// An invalid unique id.
+        InvalidUserId,
+        /// A full access key id.
+        FullAccessKeyId,
+        /// A credential that does not exist.
+        UnknownCredential,
+        /// An invalid date.
+        InvalidDate,
+        /// An expiry date too far in the future.
+        ExpiresTooFar,
+        /// An expired exemption.
+        ExemptionExpired,
+        /// An exemption that expires soon.
+        ExemptionExpiresSoon,
     }
 }
 

@@ -7,6 +7,7 @@ use super::staleness::days;
 use crate::model::inventory::{
     Account, CLOCK_SKEW, EvidenceSource, MaxEvidenceAge, Timestamp, User,
 };
+use crate::model::text_enum;
 
 /// The age of an account's evidence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,28 +24,18 @@ pub struct EvidenceAge {
     pub problem: Option<AgeProblem>,
 }
 
-/// Why the age makes evidence incomplete.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, strum::Display, strum::EnumString, strum::IntoStaticStr,
-)]
-#[strum(serialize_all = "kebab-case", const_into_str)]
-pub enum AgeProblem {
-    /// It is older than the limit.
-    #[strum(serialize = "evidence-too-old")]
-    TooOld,
-    /// It does not say when it was generated, and its newest date is older than the limit.
-    #[strum(serialize = "evidence-age-unknown")]
-    Unknown,
-    /// It was generated after the time of the audit, so one of the clocks is wrong.
-    #[strum(serialize = "evidence-in-future")]
-    InFuture,
-}
-
-impl AgeProblem {
-    /// Its code in the audit JSON and in templates.
-    #[must_use]
-    pub const fn id(self) -> &'static str {
-        self.into_str()
+text_enum! {
+    /// Why the age makes evidence incomplete.
+    pub enum AgeProblem {
+        /// It is older than the limit.
+        #[strum(serialize = "evidence-too-old")]
+        TooOld,
+        /// It does not say when it was generated, and its newest date is older than the limit.
+        #[strum(serialize = "evidence-age-unknown")]
+        Unknown,
+        /// It was generated after the time of the audit, so one of the clocks is wrong.
+        #[strum(serialize = "evidence-in-future")]
+        InFuture,
     }
 }
 

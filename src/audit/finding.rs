@@ -5,57 +5,35 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use super::finding_id::FindingId;
-use crate::model::all;
 use crate::model::inventory::{
     AccountId, CredentialHandle, CredentialKind, Evidence, LastAccessed, Permissions,
     UnreadableField,
 };
 use crate::model::policy::{Level, Rule};
 use crate::model::remediation_tag::RemediationTag;
-use strum::{EnumCount as _, VariantArray as _};
+use crate::model::text_enum;
 
-/// How complete the evidence of one rule is in one account.
-#[derive(
-    Debug,
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    strum::Display,
-    strum::EnumString,
-    strum::IntoStaticStr,
-    strum::EnumCount,
-    strum::VariantArray,
-)]
-#[strum(serialize_all = "kebab-case", const_into_str)]
-pub enum Coverage {
-    /// All evidence was collected from the account: a finding that is no longer there is cleared.
-    Complete,
-    /// All evidence is there, but from a report that may be outdated: findings are added, and none
-    /// is cleared.
-    Snapshot,
-    /// By the user's choice, the evidence does not show everything that the rule needs.
-    NotShown,
-    /// Evidence is missing or cannot be read. Never reported as clean.
-    Incomplete,
+text_enum! {
+    /// How complete the evidence of one rule is in one account.
+    pub enum Coverage {
+        /// All evidence was collected from the account: a finding that is no longer there is cleared.
+        Complete,
+        /// All evidence is there, but from a report that may be outdated: findings are added, and none
+        /// is cleared.
+        Snapshot,
+        /// By the user's choice, the evidence does not show everything that the rule needs.
+        NotShown,
+        /// Evidence is missing or cannot be read. Never reported as clean.
+        Incomplete,
+    }
 }
 
 impl Coverage {
-    /// All values, the best first.
-    pub const ALL: [Self; Self::COUNT] = all(Self::VARIANTS);
-
     /// Whether all evidence that the rule needs is there, so that what it did not find does not
     /// exist.
     #[must_use]
     pub const fn has_all_evidence(self) -> bool {
         matches!(self, Self::Complete | Self::Snapshot)
-    }
-
-    #[must_use]
-    pub const fn id(self) -> &'static str {
-        self.into_str()
     }
 }
 
@@ -173,75 +151,30 @@ pub struct UserCredential {
     pub handle: Option<CredentialHandle>,
 }
 
-#[derive(
-    Debug,
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    strum::Display,
-    strum::EnumString,
-    strum::IntoStaticStr,
-    strum::EnumCount,
-    strum::VariantArray,
-)]
-#[strum(serialize_all = "kebab-case", const_into_str)]
-pub enum FindingStatus {
-    /// The finding is open.
-    Open,
-    /// An exemption in force covers it.
-    Exempted,
-    /// The evidence cannot be read, so the result is unknown.
-    Unknown,
-}
-
-impl FindingStatus {
-    pub const ALL: [Self; Self::COUNT] = all(Self::VARIANTS);
-
-    #[must_use]
-    pub const fn id(self) -> &'static str {
-        self.into_str()
+text_enum! {
+    pub enum FindingStatus {
+        /// The finding is open.
+        Open,
+        /// An exemption in force covers it.
+        Exempted,
+        /// The evidence cannot be read, so the result is unknown.
+        Unknown,
     }
 }
 
-/// The meaning of a reference date.
-#[derive(
-    Debug,
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    strum::Display,
-    strum::EnumString,
-    strum::IntoStaticStr,
-    strum::EnumCount,
-    strum::VariantArray,
-    serde::Serialize,
-    serde::Deserialize,
-)]
-#[serde(rename_all = "kebab-case")]
-#[strum(serialize_all = "kebab-case", const_into_str)]
-pub enum ReferenceKind {
-    /// The last use.
-    LastUsed,
-    /// The creation, because the credential was never used.
-    NeverUsedSince,
-    /// The creation, for credentials without a last-used date and for rules about age.
-    Created,
-    /// The day in the user's expiry tag.
-    Expired,
-}
-
-impl ReferenceKind {
-    pub const ALL: [Self; Self::COUNT] = all(Self::VARIANTS);
-
-    #[must_use]
-    pub const fn id(self) -> &'static str {
-        self.into_str()
+text_enum! {
+    /// The meaning of a reference date.
+    #[derive(serde::Serialize, serde::Deserialize)]
+    #[serde(rename_all = "kebab-case")]
+    pub enum ReferenceKind {
+        /// The last use.
+        LastUsed,
+        /// The creation, because the credential was never used.
+        NeverUsedSince,
+        /// The creation, for credentials without a last-used date and for rules about age.
+        Created,
+        /// The day in the user's expiry tag.
+        Expired,
     }
 }
 

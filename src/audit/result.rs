@@ -7,6 +7,7 @@ use super::finding::{Finding, FindingStatus};
 use crate::allowlist::{Exemption, ExemptionStatus, FormerAccount};
 use crate::model::policy::remediation::RemediationPolicy;
 use crate::model::policy::{Level, Policy};
+use crate::model::text_enum;
 
 /// The result of an audit.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -95,24 +96,15 @@ impl FindingCounts {
     }
 }
 
-/// The outcome of an audit in one word.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, strum::Display, strum::EnumString, strum::IntoStaticStr,
-)]
-#[strum(serialize_all = "kebab-case", const_into_str)]
-pub enum AuditOutcome {
-    /// There are no open findings with level warning or error.
-    Clean,
-    /// There are open findings with level warning or error.
-    Stale,
-    /// A rule is incomplete.
-    Incomplete,
-}
-
-impl AuditOutcome {
-    #[must_use]
-    pub const fn id(self) -> &'static str {
-        self.into_str()
+text_enum! {
+    /// The outcome of an audit in one word.
+    pub enum AuditOutcome {
+        /// There are no open findings with level warning or error.
+        Clean,
+        /// There are open findings with level warning or error.
+        Stale,
+        /// A rule is incomplete.
+        Incomplete,
     }
 }
 

@@ -5,7 +5,7 @@ use std::io::{self, Read};
 const MIB: u64 = 1 << 20;
 
 /// The kind of a file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::VariantArray)]
 pub enum FileKind {
     Allowlist,
     /// A report template.
@@ -19,16 +19,6 @@ pub enum FileKind {
 }
 
 impl FileKind {
-    pub const ALL: [Self; 7] = [
-        Self::Allowlist,
-        Self::Template,
-        Self::CredentialReport,
-        Self::Audit,
-        Self::Plan,
-        Self::Journal,
-        Self::Event,
-    ];
-
     /// The maximum size in bytes. An account has at most 5 000 users, which is about 1 MiB of
     /// credential report. Event payloads have at most 25 MB.
     #[must_use]

@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::Path;
 
+use strum::VariantArray as _;
+
 use super::*;
 
 /// A workspace, and a folder next to it that a link can point to.
@@ -36,7 +38,7 @@ fn file_over_its_size_limit_is_rejected() {
     let path = workspace.join("large");
     File::create(&path).unwrap().set_len(FileKind::Allowlist.limit()).unwrap();
     assert_eq!(read(&path, FileKind::Allowlist, Some(&place)).unwrap().len(), 1 << 20);
-    for kind in FileKind::ALL {
+    for &kind in FileKind::VARIANTS {
         // A sparse file takes no space on disk.
         File::create(&path).unwrap().set_len(kind.limit() + 1).unwrap();
         let expected = format!("it is larger than {} MiB", kind.limit() >> 20);
@@ -109,7 +111,7 @@ mod unix {
         symlink("file", workspace.join("sibling")).unwrap();
         symlink(workspace, outside.join("way")).unwrap();
         let place = Workspace::new(&outside.join("way"));
-        for kind in FileKind::ALL {
+        for &kind in FileKind::VARIANTS {
             for (name, link) in
                 [("folder/file", "folder"), ("link", "link"), ("sibling", "sibling")]
             {
@@ -159,7 +161,7 @@ mod unix {
         )
         .unwrap();
         let expected = "it is a device or a pipe, not a regular file";
-        for kind in FileKind::ALL {
+        for &kind in FileKind::VARIANTS {
             assert_eq!(why(read(&pipe, kind, Some(&place))), expected);
             assert_eq!(why(read(workspace, kind, Some(&place))), "it is a folder");
         }

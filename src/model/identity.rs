@@ -5,50 +5,32 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::model::all;
 use crate::model::inventory::{AccountId, InvalidAccountId};
-use strum::{EnumCount as _, VariantArray as _};
+use crate::model::text_enum;
 
 /// Text that is not a valid name. The message says what a valid one looks like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct InvalidName(&'static str);
 
-/// An AWS partition. Every ARN names one.
-#[derive(
-    Debug,
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    Default,
-    strum::Display,
-    strum::IntoStaticStr,
-    strum::EnumCount,
-    strum::VariantArray,
-)]
-#[strum(serialize_all = "kebab-case", const_into_str)]
-pub enum Partition {
-    /// The commercial regions.
-    #[default]
-    Aws,
-    /// The regions in China.
-    AwsCn,
-    /// GovCloud (US).
-    AwsUsGov,
-    /// The European Sovereign Cloud.
-    AwsEusc,
+text_enum! {
+    /// An AWS partition. Every ARN names one.
+    #[derive(Default)]
+    #[strum(parse_err_ty = InvalidName, parse_err_fn = invalid_partition)]
+    pub enum Partition {
+        /// The commercial regions.
+        #[default]
+        Aws,
+        /// The regions in China.
+        AwsCn,
+        /// GovCloud (US).
+        AwsUsGov,
+        /// The European Sovereign Cloud.
+        AwsEusc,
+    }
 }
 
 impl Partition {
-    /// All partitions.
-    pub const ALL: [Self; Self::COUNT] = all(Self::VARIANTS);
-
-    #[must_use]
-    pub const fn id(self) -> &'static str {
-        self.into_str()
-    }
-
     /// The audience that STS requires in a GitHub token (the README of
     /// `aws-actions/configure-aws-credentials`, "OIDC Audience").
     #[must_use]
@@ -104,13 +86,8 @@ impl Partition {
     }
 }
 
-impl FromStr for Partition {
-    type Err = InvalidName;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let found = Self::ALL.into_iter().find(|partition| partition.id() == text);
-        found.ok_or(InvalidName("a partition is aws, aws-cn, aws-us-gov or aws-eusc"))
-    }
+const fn invalid_partition(_text: &str) -> InvalidName {
+    InvalidName("a partition is aws, aws-cn, aws-us-gov or aws-eusc")
 }
 
 /// The characters that IAM allows in role names and external ids, besides those that each of them

@@ -2,10 +2,9 @@
 
 pub mod remediation;
 
-use crate::model::all;
+use crate::model::text_enum;
 use std::collections::BTreeMap;
 use std::fmt;
-use strum::{EnumCount as _, VariantArray as _};
 
 use sha2::{Digest as _, Sha256};
 
@@ -16,97 +15,45 @@ pub const DEFAULT_MAX_EXEMPTION_DAYS: u32 = 365;
 /// The largest number of days in a setting.
 pub const MAX_DAYS: u32 = 3_650;
 
-/// What the audit looks for. The order is the order in reports.
-#[derive(
-    Debug,
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    Hash,
-    strum::Display,
-    strum::EnumString,
-    strum::IntoStaticStr,
-    strum::AsRefStr,
-    strum::EnumCount,
-    strum::VariantArray,
-    serde::Serialize,
-    serde::Deserialize,
-)]
-#[serde(rename_all = "kebab-case")]
-#[strum(serialize_all = "kebab-case", const_into_str)]
-pub enum Rule {
-    /// An enabled password unused for N days.
-    StalePassword,
-    /// An active access key unused for N days.
-    StaleAccessKey,
-    /// A user whose expiry tag has passed.
-    ExpiredUser,
-    /// The root user has an active access key.
-    RootAccessKey,
-    /// An active SSH key, service-specific credential or signing certificate older than N days.
-    OldServiceCredential,
-    /// An inactive key, N days after its last use or creation.
-    InactiveAccessKey,
-    /// A user with no credential of any kind.
-    UserWithoutCredentials,
-    /// An active access key created more than 90 days ago.
-    UnrotatedAccessKey,
-    /// A user with a password or key and without a valid exemption.
-    UnlistedUser,
-}
-
-impl Rule {
-    /// All rules, in the order of their declaration.
-    pub const ALL: [Self; Self::COUNT] = all(Self::VARIANTS);
-
-    /// The rule's id in reports, finding ids and the allowlist.
-    #[must_use]
-    pub const fn id(self) -> &'static str {
-        self.into_str()
+text_enum! {
+    /// What the audit looks for. The order is the order in reports.
+    #[derive(serde::Serialize, serde::Deserialize)]
+    #[serde(rename_all = "kebab-case")]
+    pub enum Rule {
+        /// An enabled password unused for N days.
+        StalePassword,
+        /// An active access key unused for N days.
+        StaleAccessKey,
+        /// A user whose expiry tag has passed.
+        ExpiredUser,
+        /// The root user has an active access key.
+        RootAccessKey,
+        /// An active SSH key, service-specific credential or signing certificate older than N days.
+        OldServiceCredential,
+        /// An inactive key, N days after its last use or creation.
+        InactiveAccessKey,
+        /// A user with no credential of any kind.
+        UserWithoutCredentials,
+        /// An active access key created more than 90 days ago.
+        UnrotatedAccessKey,
+        /// A user with a password or key and without a valid exemption.
+        UnlistedUser,
     }
 }
 
-/// How severe the findings of a rule are.
-#[derive(
-    Debug,
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    Hash,
-    strum::Display,
-    strum::EnumString,
-    strum::IntoStaticStr,
-    strum::EnumCount,
-    strum::VariantArray,
-    serde::Serialize,
-    serde::Deserialize,
-)]
-#[serde(rename_all = "kebab-case")]
-#[strum(serialize_all = "kebab-case", const_into_str)]
-pub enum Level {
-    /// The rule is not evaluated.
-    Off,
-    /// The finding appears in the report only.
-    Notice,
-    /// The finding enters the queue.
-    Warning,
-    /// The finding enters the queue and counts for the gate.
-    Error,
-}
-
-impl Level {
-    /// All levels, the least severe first.
-    pub const ALL: [Self; Self::COUNT] = all(Self::VARIANTS);
-
-    #[must_use]
-    pub const fn id(self) -> &'static str {
-        self.into_str()
+text_enum! {
+    /// How severe the findings of a rule are.
+    #[derive(serde::Serialize, serde::Deserialize)]
+    #[serde(rename_all = "kebab-case")]
+    pub enum Level {
+        /// The rule is not evaluated.
+        Off,
+        /// The finding appears in the report only.
+        Notice,
+        /// The finding enters the queue.
+        Warning,
+        /// The finding enters the queue and counts for the gate.
+        Error,
     }
 }
 

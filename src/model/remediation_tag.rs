@@ -8,10 +8,9 @@ use std::str::FromStr;
 use chrono::{DateTime, Days, SecondsFormat, Utc};
 use sha2::{Digest as _, Sha256};
 
-use crate::model::all;
 use crate::model::inventory::CredentialKind;
 use crate::model::policy::hex16;
-use strum::{EnumCount as _, VariantArray as _};
+use crate::model::text_enum;
 
 /// The prefix of the tag keys. The remediation role may not set other tags.
 pub const TAG_KEY_PREFIX: &str = "iam-stocktake:";
@@ -68,44 +67,21 @@ impl fmt::Display for TagSubject {
     }
 }
 
-/// The remediation status of a credential or user.
-#[derive(
-    Debug,
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    Hash,
-    serde::Serialize,
-    serde::Deserialize,
-    strum::Display,
-    strum::EnumString,
-    strum::IntoStaticStr,
-    strum::EnumCount,
-    strum::VariantArray,
-)]
-#[serde(rename_all = "kebab-case")]
-#[strum(serialize_all = "kebab-case", const_into_str)]
-pub enum RemediationStatus {
-    /// The next stage was announced.
-    Notified,
-    /// A run deactivated it.
-    Deactivated,
-    /// It was inactive already: someone else deactivated it.
-    Inactive,
+text_enum! {
+    /// The remediation status of a credential or user.
+    #[derive(serde::Serialize, serde::Deserialize)]
+    #[serde(rename_all = "kebab-case")]
+    pub enum RemediationStatus {
+        /// The next stage was announced.
+        Notified,
+        /// A run deactivated it.
+        Deactivated,
+        /// It was inactive already: someone else deactivated it.
+        Inactive,
+    }
 }
 
 impl RemediationStatus {
-    /// All values, in the order of the stages.
-    pub const ALL: [Self; Self::COUNT] = all(Self::VARIANTS);
-
-    #[must_use]
-    pub const fn id(self) -> &'static str {
-        self.into_str()
-    }
-
     /// Whether the tag says that the credential is inactive.
     #[must_use]
     pub const fn is_inactive(self) -> bool {

@@ -1,43 +1,23 @@
 //! Which event publishes where.
 
 use super::gate::FailOn;
-use crate::model::all;
-use strum::{EnumCount as _, VariantArray as _};
+use crate::model::text_enum;
 
-/// The setting for where to publish.
-#[derive(
-    Debug,
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    Default,
-    strum::EnumString,
-    strum::IntoStaticStr,
-    strum::EnumCount,
-    strum::VariantArray,
-)]
-#[strum(serialize_all = "kebab-case", const_into_str)]
-pub enum PublishMode {
-    /// By event: to the queue, or to the pull request.
-    #[default]
-    Auto,
-    /// To the queue issue.
-    Issue,
-    /// To the queue issue, and to an issue for each user.
-    IssuePerUser,
-    /// To the pull request.
-    PullRequest,
-    /// Nowhere.
-    None,
-}
-
-impl PublishMode {
-    pub const ALL: [Self; Self::COUNT] = all(Self::VARIANTS);
-
-    #[must_use]
-    pub const fn id(self) -> &'static str {
-        self.into_str()
+text_enum! {
+    /// The setting for where to publish.
+    #[derive(Default)]
+    pub enum PublishMode {
+        /// By event: to the queue, or to the pull request.
+        #[default]
+        Auto,
+        /// To the queue issue.
+        Issue,
+        /// To the queue issue, and to an issue for each user.
+        IssuePerUser,
+        /// To the pull request.
+        PullRequest,
+        /// Nowhere.
+        None,
     }
 }
 
@@ -54,25 +34,18 @@ pub enum Destination {
     Nothing(SkipReason),
 }
 
-/// Why nothing is published.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr)]
-#[strum(serialize_all = "kebab-case", const_into_str)]
-pub enum SkipReason {
-    /// It was requested.
-    #[strum(serialize = "asked")]
-    Requested,
-    /// The run is not on the default branch.
-    OtherBranch,
-    /// The event does not publish.
-    Event,
-    /// Everyone could read it.
-    Public,
-}
-
-impl SkipReason {
-    #[must_use]
-    pub const fn id(self) -> &'static str {
-        self.into_str()
+text_enum! {
+    /// Why nothing is published.
+    pub enum SkipReason {
+        /// It was requested.
+        #[strum(serialize = "asked")]
+        Requested,
+        /// The run is not on the default branch.
+        OtherBranch,
+        /// The event does not publish.
+        Event,
+        /// Everyone could read it.
+        Public,
     }
 }
 

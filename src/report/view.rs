@@ -351,7 +351,7 @@ fn gap_view(gap: &EvidenceGap) -> GapView {
     let denial = (gap.cause == GapCause::Denied).then(|| Denial::from_message(&gap.message));
     GapView {
         denied_explicitly: denial.is_some_and(|denial| denial.is_explicit),
-        denied_by: denial.and_then(|denial| denial.policy).map(DenyingPolicyKind::name),
+        denied_by: denial.and_then(|denial| denial.policy).map(DenyingPolicyKind::id),
         piece: gap.piece.id(),
         cause: gap.cause.id(),
         action: gap.action,

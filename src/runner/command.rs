@@ -3,7 +3,7 @@
 //! Source: "Workflow commands for GitHub Actions", GitHub documentation. Commands are written with
 //! [`Log::command`](super::log::Log::command).
 
-use std::fmt::{self, Write as _};
+use std::fmt::Write as _;
 
 use secrecy::{ExposeSecret as _, SecretString};
 
@@ -51,7 +51,8 @@ pub struct Annotation {
 }
 
 /// The level of an annotation, most severe first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, strum::Display)]
+#[strum(serialize_all = "kebab-case")]
 pub enum AnnotationLevel {
     Error,
     Warning,
@@ -112,16 +113,6 @@ impl Annotation {
             let _ = write!(line, "{separator}{key}={}", property(&inert(&value)));
         }
         format!("{line}::{}\n", data(&truncate(inert(&self.message))))
-    }
-}
-
-impl fmt::Display for AnnotationLevel {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Error => "error",
-            Self::Warning => "warning",
-            Self::Notice => "notice",
-        })
     }
 }
 

@@ -2,6 +2,8 @@
 //!
 //! Source: "Troubleshoot access denied error messages", IAM User Guide.
 
+use crate::model::text_enum;
+
 /// Why a call was denied, according to AWS's message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Denial {
@@ -11,66 +13,38 @@ pub struct Denial {
     pub policy: Option<DenyingPolicyKind>,
 }
 
-/// A kind of policy, named as in AWS's messages.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DenyingPolicyKind {
-    /// An identity-based policy of the calling role or user.
-    Identity,
-    /// A resource-based policy.
-    Resource,
-    /// A role trust policy.
-    Trust,
-    /// The permissions boundary of the calling role or user.
-    Boundary,
-    /// The session policy.
-    Session,
-    /// A service control policy of the organization (SCP).
-    ServiceControl,
-    /// A resource control policy of the organization (RCP).
-    ResourceControl,
-    /// The policy of the VPC endpoint.
-    VpcEndpoint,
+text_enum! {
+    /// A kind of policy, named as in AWS's messages.
+    pub enum DenyingPolicyKind {
+        /// An identity-based policy of the calling role or user.
+        #[strum(serialize = "identity-based policy")]
+        Identity,
+        /// A resource-based policy.
+        #[strum(serialize = "resource-based policy")]
+        Resource,
+        #[strum(serialize = "role trust policy")]
+        Trust,
+        /// The permissions boundary of the calling role or user.
+        #[strum(serialize = "permissions boundary")]
+        Boundary,
+        #[strum(serialize = "session policy")]
+        Session,
+        /// A service control policy of the organization (SCP).
+        #[strum(serialize = "service control policy")]
+        ServiceControl,
+        /// A resource control policy of the organization (RCP).
+        #[strum(serialize = "resource control policy")]
+        ResourceControl,
+        /// The policy of the VPC endpoint.
+        #[strum(serialize = "VPC endpoint policy")]
+        VpcEndpoint,
+    }
 }
 
 impl DenyingPolicyKind {
-    const ALL: [Self; 8] = [
-        Self::Identity,
-        Self::Resource,
-        Self::Trust,
-        Self::Boundary,
-        Self::Session,
-        Self::ServiceControl,
-        Self::ResourceControl,
-        Self::VpcEndpoint,
-    ];
-
-    /// AWS's name of it, with an article.
-    const fn with_article(self) -> &'static str {
-        match self {
-            Self::Identity => "an identity-based policy",
-            Self::Resource => "a resource-based policy",
-            Self::Trust => "a role trust policy",
-            Self::Boundary => "a permissions boundary",
-            Self::Session => "a session policy",
-            Self::ServiceControl => "a service control policy",
-            Self::ResourceControl => "a resource control policy",
-            Self::VpcEndpoint => "a VPC endpoint policy",
-        }
-    }
-
-    /// AWS's name of it.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Identity => "identity-based policy",
-            Self::Resource => "resource-based policy",
-            Self::Trust => "role trust policy",
-            Self::Boundary => "permissions boundary",
-            Self::Session => "session policy",
-            Self::ServiceControl => "service control policy",
-            Self::ResourceControl => "resource control policy",
-            Self::VpcEndpoint => "VPC endpoint policy",
-        }
+    fn with_article(self) -> String {
+        let article = if self == Self::Identity { "an" } else { "a" };
+        format!("{article} {self}")
     }
 }
 
@@ -91,7 +65,7 @@ impl Denial {
         let reason = reason_start(message).and_then(|start| message.get(start..));
         let reason = reason.unwrap_or_default();
         // The first kind in the message: a policy ARN after it may contain any name.
-        let named = |kind: &DenyingPolicyKind| reason.find(kind.name());
+        let named = |kind: &DenyingPolicyKind| reason.find(kind.id());
         let policy = DenyingPolicyKind::ALL.into_iter().filter(|kind| named(kind).is_some());
         Self {
             is_explicit: reason.starts_with(REASON_MARKERS[0]),
@@ -107,9 +81,7 @@ impl Denial {
                 Some(format!("{} in {}", REASON_MARKERS[0], policy.with_article()))
             }
             (true, None) => Some(REASON_MARKERS[0].to_owned()),
-            (false, Some(policy)) => {
-                Some(format!("{}{} allows it", REASON_MARKERS[1], policy.name()))
-            }
+            (false, Some(policy)) => Some(format!("{}{} allows it", REASON_MARKERS[1], policy)),
             (false, None) => None,
         }
     }
@@ -131,7 +103,7 @@ impl Denial {
             (false, None | Some(DenyingPolicyKind::Identity)) => None,
             (false, Some(policy)) => Some(format!(
                 "no {} allows {action}: allow it there, whatever else allows it",
-                policy.name()
+                policy
             )),
         }
     }

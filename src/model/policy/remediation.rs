@@ -4,8 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::Rule;
-use crate::model::all;
-use strum::{EnumCount as _, VariantArray as _};
+use crate::model::text_enum;
 
 /// Days from the notification to the deactivation.
 pub const DEFAULT_DEACTIVATE_AFTER_DAYS: u32 = 14;
@@ -99,42 +98,17 @@ impl RemediationPolicy {
     }
 }
 
-/// A remediation stage.
-#[derive(
-    Debug,
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    Hash,
-    serde::Serialize,
-    serde::Deserialize,
-    strum::Display,
-    strum::EnumString,
-    strum::IntoStaticStr,
-    strum::EnumCount,
-    strum::VariantArray,
-)]
-#[serde(rename_all = "kebab-case")]
-#[strum(serialize_all = "kebab-case", const_into_str)]
-pub enum Stage {
-    /// A tag on the user announces the next stage.
-    Notify,
-    /// Keys and other credentials are deactivated, which can be undone.
-    Deactivate,
-    /// Credentials and users are deleted.
-    Delete,
-}
-
-impl Stage {
-    /// All stages, in their order.
-    pub const ALL: [Self; Self::COUNT] = all(Self::VARIANTS);
-
-    #[must_use]
-    pub const fn id(self) -> &'static str {
-        self.into_str()
+text_enum! {
+    /// A remediation stage.
+    #[derive(serde::Serialize, serde::Deserialize)]
+    #[serde(rename_all = "kebab-case")]
+    pub enum Stage {
+        /// A tag on the user announces the next stage.
+        Notify,
+        /// Keys and other credentials are deactivated, which can be undone.
+        Deactivate,
+        /// Credentials and users are deleted.
+        Delete,
     }
 }
 
