@@ -16,7 +16,7 @@ fn the_scheduled_workflow_makes_the_queue_and_then_writes_nothing() {
     let first = act(&world, &workflow, "schedule", None);
     assert_eq!(first.code, 0, "{}", first.log());
     assert_eq!(world.acts(), FIRST, "{}", first.log());
-    assert!(world.index().body.contains("`alice`"));
+    assert!(world.queue_issue().body.contains("`alice`"));
 
     let second = act(&world, &workflow, "schedule", None);
     assert_eq!(second.code, 0, "{}", second.log());
@@ -61,7 +61,7 @@ fn the_matrix_publishes_the_accounts_of_all_its_jobs_in_one_queue() {
     let done = act(&world, &workflow, "schedule", None);
     assert_eq!(done.code, 0, "{}", done.log());
     assert_eq!(world.acts(), FIRST, "{}", done.log());
-    let body = world.index().body;
+    let body = world.queue_issue().body;
     for expected in ["111122223333", "`alice`", "444455556666", "`bob`"] {
         assert!(body.contains(expected), "{expected}: {body}");
     }
@@ -72,7 +72,7 @@ fn the_matrix_publishes_the_accounts_of_all_its_jobs_in_one_queue() {
     let done = act(&world, &workflow, "schedule", None);
     assert_eq!(done.code, 1, "{}", done.log());
     assert_eq!(world.acts(), ["POST issues/1/comments", "PATCH issues/1"], "{}", done.log());
-    let body = world.index().body;
+    let body = world.queue_issue().body;
     assert!(body.contains("`carol`") && body.contains("`bob`"), "{body}");
     assert!(
         body.contains("Incomplete since") && body.contains("in account 444455556666."),
@@ -106,7 +106,7 @@ fn the_workflow_of_the_remedy_gives_notice_then_plans_and_applies_and_tells_the_
     let tags = world.account.user("bob")["tags"].clone();
     assert!(tags.to_string().contains("notified since="), "{tags}");
     // The queue was written after the remediation.
-    let body = world.index().body;
+    let body = world.queue_issue().body;
     assert!(body.contains("`bob`") && !body.contains("`alice`"), "{body}");
 
     // The next run has this journal, finds nothing due, and does not wait for approval.

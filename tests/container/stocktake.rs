@@ -21,7 +21,7 @@ fn a_scheduled_job_makes_the_queue_and_the_next_one_writes_nothing() {
     assert_eq!(first.code, 0, "{}", first.log);
     assert_eq!(first.acts, FIRST);
     assert_eq!((first.output("result"), first.output("new-count")), ("stale", "1"));
-    assert!(world.index().body.contains("`alice`"));
+    assert!(world.queue_issue().body.contains("`alice`"));
     assert!(first.summary.contains("`alice`"), "{}", first.summary);
     let tokens = world.account.token_requests();
     assert!(!tokens.is_empty() && tokens.iter().all(|it| it.authorized), "{tokens:?}");

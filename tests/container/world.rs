@@ -94,10 +94,10 @@ impl World {
     }
 
     /// The queue issue, which must exist.
-    pub(crate) fn index(&self) -> Issue {
+    pub(crate) fn queue_issue(&self) -> Issue {
         let mut issues = self.repo.issues();
         issues.retain(|issue| issue.body.starts_with("<!-- iam-stocktake:queue "));
-        assert_eq!(issues.len(), 1, "one index");
+        assert_eq!(issues.len(), 1, "one queue issue");
         issues.remove(0)
     }
 

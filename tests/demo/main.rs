@@ -12,7 +12,7 @@
 )]
 
 use serde_json::json;
-use stand_ins::world::{EMPTY, How, Run, World, visible};
+use stand_ins::world::{EMPTY, Run, RunOptions, World, visible};
 
 /// An allowlist with an exemption that expires on a day.
 fn exemption(until: &str) -> String {
@@ -52,7 +52,7 @@ impl Stage {
     }
 
     fn issue(&self, world: &World) {
-        let index = world.index();
+        let index = world.queue_issue();
         self.say(&format!("\nissue #{}, {}: {}\n", index.number, index.state, index.title));
         let body: Vec<_> =
             visible(&index.body).lines().filter(|it| !it.starts_with("<!--")).collect();
@@ -120,12 +120,12 @@ fn tell(stage: &Stage) {
     world.repo.branch("feature", "main");
     world.repo.commit("feature", "README.md", "hello\n");
     let pull = world.repo.pull("A feature", "feature", "main");
-    let on_pull_request = How {
+    let on_pull_request = RunOptions {
         day: 3,
         event: "pull_request",
         pull: Some(&pull),
         allowlist: &exemption,
-        ..How::default()
+        ..RunOptions::default()
     };
     let fourth = world.run(on_pull_request);
     stage.run(&fourth);
@@ -144,7 +144,8 @@ const APPLY: [(&str, &str); 2] = [("command", "remediate"), ("task", "apply")];
 fn tell_of_the_remedy(stage: &Stage, world: &World, exemption: &str) {
     stage.scene("Friday: remediation is turned on, and users with stale credentials are notified");
     let remedy = format!("{exemption}remediation: {{ max_share: 50 }}\n");
-    let apply = |day| How { day, allowlist: &remedy, inputs: &APPLY, ..How::default() };
+    let apply =
+        |day| RunOptions { day, allowlist: &remedy, inputs: &APPLY, ..RunOptions::default() };
     let fifth = world.run(apply(4));
     stage.run(&fifth);
     assert_eq!(fifth.code, 0, "{}", fifth.log);

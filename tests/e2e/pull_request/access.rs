@@ -2,7 +2,7 @@
 
 use crate::pull_request::with_alice_known;
 use stand_ins::github::Pull;
-use stand_ins::world::{EMPTY, How, Run, World};
+use stand_ins::world::{EMPTY, Run, RunOptions, World};
 
 /// Takes the runner's OIDC tokens away.
 const WITHOUT_OIDC: [(&str, &str); 2] =
@@ -17,12 +17,12 @@ fn read_only(world: &World) {
 fn without_oidc(world: &World, pull: &Pull, allowlist: &str) -> Run {
     read_only(world);
     world.account.reset_log();
-    let run = world.run(How {
+    let run = world.run(RunOptions {
         event: "pull_request",
         pull: Some(pull),
         allowlist,
         environment: &WITHOUT_OIDC,
-        ..How::default()
+        ..RunOptions::default()
     });
     assert_eq!((run.acts(), world.account.log().len()), (vec![], 0), "{}", run.log);
     run
@@ -74,8 +74,12 @@ fn a_fork_without_the_secret_for_the_role_passes() {
     let environment = &[environment.as_slice(), &[NO_METADATA]].concat();
     read_only(&world);
 
-    let run =
-        world.run(How { event: "pull_request", pull: Some(&pull), environment, ..How::default() });
+    let run = world.run(RunOptions {
+        event: "pull_request",
+        pull: Some(&pull),
+        environment,
+        ..RunOptions::default()
+    });
 
     assert_eq!((run.code, run.output("gate")), (0, "not-evaluated"), "{}", run.log);
     assert!(run.summary.contains("no account was audited"), "{}", run.summary);
@@ -91,8 +95,9 @@ fn without_oidc_anywhere_else_the_permission_is_missing() {
         [("schedule", None), ("pull_request", Some(&pull)), ("merge_group", Some(&pull))]
     {
         world.account.reset_log();
-        let how = How { event, pull, environment: &WITHOUT_OIDC, ..How::default() };
-        let run = world.run(how);
+        let options =
+            RunOptions { event, pull, environment: &WITHOUT_OIDC, ..RunOptions::default() };
+        let run = world.run(options);
         assert_eq!((run.code, run.output("result")), (2, "error"), "{event}: {}", run.log);
         assert!(run.log.contains("error: cannot get an OIDC token"), "{}", run.log);
         assert!(run.log.contains("the job needs `permissions: id-token: write`"), "{}", run.log);
@@ -122,7 +127,7 @@ fn events_with_untrusted_content_and_write_access_are_rejected() {
         world.account.reset_log();
         let pull = (event == "pull_request_target").then_some(&pull);
 
-        let run = world.run(How { event, pull, ..How::default() });
+        let run = world.run(RunOptions { event, pull, ..RunOptions::default() });
 
         assert_eq!((run.code, run.output("result")), (2, "error"), "{event}: {}", run.log);
         assert!(run.log.contains(&format!("the event `{event}` is not supported")), "{}", run.log);
@@ -143,12 +148,12 @@ fn only_the_allowlist_of_a_fork_is_read() {
     read_only(&world);
     // A runner that has access all the same.
     for environment in [&WITHOUT_OIDC[..], &[]] {
-        let run = world.run(How {
+        let run = world.run(RunOptions {
             event: "pull_request",
             pull: Some(&pull),
             inputs: &[("template", "template.md.j2")],
             environment,
-            ..How::default()
+            ..RunOptions::default()
         });
         assert_eq!(run.code, 0, "{}", run.log);
         assert!(run.log.contains("note: the template is not used"), "{}", run.log);
@@ -178,11 +183,15 @@ fn audits_of_a_fork_are_not_read() {
     let token = [("GITHUB_TOKEN", world.repo.token())];
     for pull in [of_a_fork(&pull), of_dependabot(&pull)] {
         for audits in ["audits", "audit.json", "nowhere"] {
-            let how = How { event: "pull_request", pull: Some(&pull), ..How::default() };
+            let options =
+                RunOptions { event: "pull_request", pull: Some(&pull), ..RunOptions::default() };
             let command = ["publish", audits];
             for run in [
-                world.run(How { inputs: &[("command", "publish"), ("audits", audits)], ..how }),
-                world.run(How { command: &command, environment: &token, ..how }),
+                world.run(RunOptions {
+                    inputs: &[("command", "publish"), ("audits", audits)],
+                    ..options
+                }),
+                world.run(RunOptions { command: &command, environment: &token, ..options }),
             ] {
                 assert_eq!((run.code, run.acts()), (0, vec![]), "{}", run.log);
                 let outputs = ["result", "gate"].map(|name| run.output(name));
@@ -210,8 +219,13 @@ fn no_audit_folder_of_a_pull_request_leads_out_of_the_workspace() {
         ("real", "the folder has no JSON file"),
     ] {
         let inputs = &[("command", "publish"), ("audits", audits)];
-        let how = How { event: "pull_request", pull: Some(&pull), inputs, ..How::default() };
-        let run = world.run(how);
+        let options = RunOptions {
+            event: "pull_request",
+            pull: Some(&pull),
+            inputs,
+            ..RunOptions::default()
+        };
+        let run = world.run(options);
         assert_eq!((run.code, run.output("gate")), (2, "not-evaluated"), "{}", run.log);
         assert!(run.log.contains(why), "{}", run.log);
         assert!(!run.log.contains("hunter2"), "{}", run.log);
@@ -225,11 +239,11 @@ fn no_report_is_written_through_a_link_of_a_pull_request() {
     let outside = tempfile::tempdir().unwrap();
     std::os::unix::fs::symlink(outside.path(), world.sandbox.path("reports")).unwrap();
     for folder in ["reports", "reports/below"] {
-        let run = world.run(How {
+        let run = world.run(RunOptions {
             event: "pull_request",
             pull: Some(&pull),
             inputs: &[("report-dir", folder)],
-            ..How::default()
+            ..RunOptions::default()
         });
         assert_eq!(run.code, 4, "{}", run.log);
         assert!(run.log.contains("`reports` is a symbolic link"), "{}", run.log);

@@ -1,7 +1,7 @@
 //! Accounts in the queue that a check does not audit, and accounts that are no longer audited.
 
 use stand_ins::github::Pull;
-use stand_ins::world::{EMPTY, How, QUICK, World};
+use stand_ins::world::{EMPTY, QUICK, RunOptions, World};
 
 /// A repository whose queue knows the account of the world and another, in which `bob` is stale; and
 /// a pull request. Gives the id of the other account.
@@ -37,8 +37,9 @@ fn an_account_that_was_not_audited_makes_the_check_incomplete() {
         ("merge_group", "any"),
     ] {
         let inputs = [QUICK[0], ("fail-on", fail_on)];
-        let how = How { event, pull: Some(&pull), inputs: &inputs, ..How::default() };
-        let run = world.run(how);
+        let options =
+            RunOptions { event, pull: Some(&pull), inputs: &inputs, ..RunOptions::default() };
+        let run = world.run(options);
         let found = (run.code, run.output("result"));
         assert_eq!(found, (3, "incomplete"), "{event} {fail_on}: {}", run.log);
         let said = format!("This run did not audit 1 account in the queue: {other}.");
@@ -60,7 +61,8 @@ fn a_job_that_publishes_nothing_reads_the_queue_only_for_the_gate() {
         ] {
             let inputs = [QUICK[0], ("publish", "none"), ("fail-on", fail_on)];
             let pull = (event != "schedule").then_some(&pull);
-            let run = world.run(How { event, pull, inputs: &inputs, ..How::default() });
+            let run =
+                world.run(RunOptions { event, pull, inputs: &inputs, ..RunOptions::default() });
             let found = (run.code, run.output("gate"));
             assert_eq!(found, (code, gate), "{event} {fail_on}: {}", run.log);
             let asked = run.requests.iter().any(|it| it.path.contains("/issues"));
@@ -85,7 +87,7 @@ fn a_former_account_does_not_make_the_check_incomplete() {
     // After the merge, the queue does not count its findings, and closes.
     let run = world.day(0, &head);
     assert_eq!((run.code, run.output("result")), (0, "clean"), "{}", run.log);
-    let index = world.index();
+    let index = world.queue_issue();
     assert_eq!(index.state, "closed", "{}", index.body);
     let run = world.day(0, &head);
     assert_eq!((run.code, run.acts()), (0, vec![]), "{}", run.log);
@@ -103,8 +105,9 @@ fn a_former_account_that_is_audited_is_rejected_on_its_line() {
     for inputs in [&QUICK[..], &accounts] {
         for event in ["schedule", "pull_request"] {
             let pull = (event == "pull_request").then_some(&pull);
-            let how = How { event, pull, allowlist: &head, inputs, ..How::default() };
-            let run = world.run(how);
+            let options =
+                RunOptions { event, pull, allowlist: &head, inputs, ..RunOptions::default() };
+            let run = world.run(options);
             assert_eq!((run.code, run.acts()), (2, vec![]), "{event}: {}", run.log);
             let place =
                 "::error title=former-account-audited,file=.github/iam-allowlist.yml,line=3,";
@@ -122,7 +125,7 @@ fn a_former_account_that_is_audited_is_rejected_on_its_line() {
 fn in_public_accounts_that_were_not_audited_are_only_counted() {
     let (world, _, other) = two_accounts("public");
     let head = former(world.account.id());
-    let run = world.run(How { allowlist: &head, ..How::default() });
+    let run = world.run(RunOptions { allowlist: &head, ..RunOptions::default() });
     assert_eq!(run.code, 2, "{}", run.log);
     let place = "error[former-account-audited]: .github/iam-allowlist.yml:3:5";
     assert!(run.log.contains(place), "{}", run.log);

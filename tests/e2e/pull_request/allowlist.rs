@@ -2,7 +2,7 @@
 //! loosens, and files that cannot be read.
 
 use crate::pull_request::{allowlist_of, exemption, with_alice_known};
-use stand_ins::world::{ALLOWLIST, EMPTY, How, QUICK, World};
+use stand_ins::world::{ALLOWLIST, EMPTY, QUICK, RunOptions, World};
 
 #[test]
 fn an_exemption_in_the_pull_request_exempts_and_the_comment_says_so() {
@@ -29,8 +29,9 @@ fn a_removed_exemption_uncovers_findings_and_does_not_block() {
     assert_eq!(world.day(0, &base).output("stale-count"), "0");
 
     for event in ["pull_request", "merge_group"] {
-        let how = How { event, pull: Some(&pull), allowlist: EMPTY, ..How::default() };
-        let run = world.run(how);
+        let options =
+            RunOptions { event, pull: Some(&pull), allowlist: EMPTY, ..RunOptions::default() };
+        let run = world.run(options);
         let found = (run.code, run.output("gate"), run.output("new-count"));
         assert_eq!(found, (0, "passed", "0"), "{event}: {}", run.log);
         assert_eq!(run.output("stale-count"), "1", "{event}");
@@ -233,9 +234,14 @@ fn a_check_without_a_comment_uses_the_stricter_policy_too() {
     let pull = world.pull_from("loosening", EMPTY, head);
     for (event, publish) in [("pull_request", "none"), ("merge_group", "auto")] {
         let inputs = [QUICK[0], ("publish", publish), ("fail-on", "new")];
-        let how =
-            How { event, pull: Some(&pull), allowlist: head, inputs: &inputs, ..How::default() };
-        let run = world.run(how);
+        let options = RunOptions {
+            event,
+            pull: Some(&pull),
+            allowlist: head,
+            inputs: &inputs,
+            ..RunOptions::default()
+        };
+        let run = world.run(options);
         assert_eq!((run.code, run.output("new-count")), (1, "1"), "{event}: {}", run.log);
         assert_eq!(run.acts(), [""; 0], "{event}");
     }

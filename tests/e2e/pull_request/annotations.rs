@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::pull_request::{allowlist_of, exemption};
 use stand_ins::gfm::exposed;
 use stand_ins::workflow_commands::{Read, Stops, read};
-use stand_ins::world::{ALLOWLIST, EMPTY, How, QUICK, Run, World};
+use stand_ins::world::{ALLOWLIST, EMPTY, QUICK, Run, RunOptions, World};
 
 fn annotations(run: &Run) -> Vec<Read> {
     read(&run.log, Stops::Supported).into_iter().filter(|it| it.name != "add-mask").collect()
@@ -87,8 +87,13 @@ fn two_thousand_findings_are_cut_between_rows_in_the_summary_and_the_comment() {
     world.account.change((0..1000).map(user).collect::<Vec<Value>>().into());
     let inputs = [QUICK[0], ("recheck", "false")];
 
-    let how = How { event: "pull_request", pull: Some(&pull), inputs: &inputs, ..How::default() };
-    let run = world.run(how);
+    let options = RunOptions {
+        event: "pull_request",
+        pull: Some(&pull),
+        inputs: &inputs,
+        ..RunOptions::default()
+    };
+    let run = world.run(options);
 
     assert_eq!((run.code, run.output("new-count")), (1, "2000"), "{}", run.log);
     let comment = &world.repo.comments(pull.number)[0].body;

@@ -4,7 +4,7 @@
 use serde_json::json;
 
 use stand_ins::github::Pull;
-use stand_ins::world::{ALLOWLIST, EMPTY, How, QUICK, Run, World};
+use stand_ins::world::{ALLOWLIST, EMPTY, QUICK, Run, RunOptions, World};
 
 const BROKEN: &str = "version: 1\nexemptions: [\n";
 const LOOSE: &str = "version: 1\npolicy: { stale_after_days: 400 }\n";
@@ -33,7 +33,7 @@ fn proposed(base: &Base<'_>, head: &str, users: &[(&str, i64)]) -> (World, Pull)
 }
 
 fn checked(world: &World, pull: &Pull, event: &str, head: &str) -> Run {
-    world.run(How { event, pull: Some(pull), allowlist: head, ..How::default() })
+    world.run(RunOptions { event, pull: Some(pull), allowlist: head, ..RunOptions::default() })
 }
 
 /// Checks a pull request of the head with `bob`, whose key is unused for 150 days.
@@ -207,14 +207,14 @@ fn a_new_former_account_is_listed_unless_both_commits_have_it() {
     }
     let inputs = [QUICK[0]];
     let (world, pull) = proposed(&Base { parted: Some(EMPTY), tip: Some(EMPTY) }, head, &[]);
-    let how = How {
+    let options = RunOptions {
         event: "pull_request",
         pull: Some(&pull),
         allowlist: head,
         inputs: &inputs,
-        ..How::default()
+        ..RunOptions::default()
     };
-    assert_eq!((world.run(how).code, world.repo.comments(pull.number).len()), (0, 1));
+    assert_eq!((world.run(options).code, world.repo.comments(pull.number).len()), (0, 1));
 }
 
 /// The base branch became looser after the pull request branched off, which the pull request cannot

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::pull_request::with_alice_known;
-use stand_ins::world::{EMPTY, How, QUICK};
+use stand_ins::world::{EMPTY, QUICK, RunOptions};
 
 const MARKER: &str = "<!-- iam-stocktake:pull-request v1 queue=default -->";
 
@@ -87,11 +87,11 @@ fn each_queue_in_a_repository_has_its_own_comment() {
     world.check(&pull, EMPTY, 0);
     let inputs = [QUICK[0], ("queue", "production")];
 
-    let run = world.run(How {
+    let run = world.run(RunOptions {
         event: "pull_request",
         pull: Some(&pull),
         inputs: &inputs,
-        ..How::default()
+        ..RunOptions::default()
     });
 
     assert_eq!(run.acts(), ["POST issues/2/comments"], "{}", run.log);
@@ -104,11 +104,11 @@ fn a_dry_run_shows_the_changes_and_makes_none() {
     world.user("bob", 150);
     let inputs = [QUICK[0], ("dry-run", "true")];
 
-    let run = world.run(How {
+    let run = world.run(RunOptions {
         event: "pull_request",
         pull: Some(&pull),
         inputs: &inputs,
-        ..How::default()
+        ..RunOptions::default()
     });
 
     assert_eq!((run.code, run.acts()), (1, vec![]), "{}", run.log);

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::pull_request::{allowlist_of, exemption, left_behind};
-use stand_ins::world::{ALLOWLIST, EMPTY, FIRST, How, QUICK, Run, World};
+use stand_ins::world::{ALLOWLIST, EMPTY, FIRST, QUICK, Run, RunOptions, World};
 
 const NAME: &str = "zaphod.beeblebrox";
 const PATH: &str = "/betelgeuse/";
@@ -72,8 +72,14 @@ fn in_public_no_output_of_a_run_contains_a_user() {
             let pull = (event != "schedule").then_some(&pull);
             let environment = &[("RUNNER_DEBUG", debug), ("RUST_LOG", "trace")];
             let inputs = &[QUICK[0]];
-            let run =
-                world.run(How { event, pull, allowlist, environment, inputs, ..How::default() });
+            let run = world.run(RunOptions {
+                event,
+                pull,
+                allowlist,
+                environment,
+                inputs,
+                ..RunOptions::default()
+            });
             assert_eq!(run.code, code, "{event}: {}", run.log);
             assert_eq!(traces.found_in(&world, &run), [""; 0]);
             assert_eq!(run.output("stale-count"), "3", "counts go out: {}", run.log);
@@ -96,8 +102,8 @@ fn in_public_an_invalid_allowlist_is_reported_by_positions() {
     let pull = world.pull(EMPTY, &broken);
     for event in ["schedule", "pull_request"] {
         let pull = (event == "pull_request").then_some(&pull);
-        let how = How { event, pull, allowlist: &broken, ..How::default() };
-        let run = world.run(how);
+        let options = RunOptions { event, pull, allowlist: &broken, ..RunOptions::default() };
+        let run = world.run(options);
         assert_eq!(run.code, 2, "{}", run.log);
         assert_eq!(traces.found_in(&world, &run), [""; 0]);
         for (code, line) in [("expires-too-far", 4), ("user-and-pattern", 5)] {
@@ -138,7 +144,7 @@ fn in_public_messages_of_aws_with_a_user_are_hidden() {
     let environment: Vec<_> =
         environment.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
 
-    let run = world.run(How { environment: &environment, ..How::default() });
+    let run = world.run(RunOptions { environment: &environment, ..RunOptions::default() });
 
     assert_eq!(run.code, 2, "{}", run.log);
     assert_eq!(traces.found_in(&world, &run), [""; 0]);
@@ -166,7 +172,7 @@ fn in_public_messages_of_other_programs_are_hidden() {
             world.repo.faults(github.clone());
             let environment = &[("RUNNER_DEBUG", "1")];
             let event = if pull.is_some() { "pull_request" } else { "schedule" };
-            let run = world.run(How { event, pull, environment, ..How::default() });
+            let run = world.run(RunOptions { event, pull, environment, ..RunOptions::default() });
             let what = format!("{visibility}: {aws} {github}");
             assert!(run.code >= 2, "{what}: {}", run.log);
             if visibility == "public" {
@@ -186,7 +192,7 @@ fn in_public_an_invalid_audit_is_reported_without_its_content() {
     world.sandbox.file("odd.json", format!("{{ \"schema\": \"x\", \"accounts\": \"{NAME}\" }}"));
     let environment = [("GITHUB_TOKEN", world.repo.token())];
     let command = &["publish", "odd.json"];
-    let run = world.run(How { command, environment: &environment, ..How::default() });
+    let run = world.run(RunOptions { command, environment: &environment, ..RunOptions::default() });
     assert_eq!(run.code, 2, "{}", run.log);
     std::fs::remove_file(world.sandbox.path("odd.json")).unwrap();
     assert_eq!(traces.found_in(&world, &run), [""; 0]);
@@ -219,7 +225,7 @@ fn an_unknown_visibility_is_treated_as_public() {
 fn private_and_internal_repositories_show_users() {
     for visibility in ["private", "internal"] {
         let (world, traces) = world(visibility);
-        let run = world.run(How { inputs: &[QUICK[0]], ..How::default() });
+        let run = world.run(RunOptions { inputs: &[QUICK[0]], ..RunOptions::default() });
         assert_eq!(run.code, 0, "{visibility}: {}", run.log);
         let found = traces.found_in(&world, &run).join("\n");
         for trace in &traces.0 {
@@ -228,7 +234,7 @@ fn private_and_internal_repositories_show_users() {
         for place in ["the summary", "a POST", "iam-stocktake.json", "iam-stocktake.md"] {
             assert!(found.contains(&format!("{place} names ")), "{visibility}: {place}");
         }
-        assert!(world.index().body.contains(&format!("`{NAME}`")), "{visibility}");
+        assert!(world.queue_issue().body.contains(&format!("`{NAME}`")), "{visibility}");
     }
 }
 
@@ -237,10 +243,10 @@ fn a_public_repository_with_allow_public_shows_users() {
     let (world, _) = world("public");
     let inputs = &[QUICK[0], ("allow-public", "true")];
 
-    let run = world.run(How { inputs, ..How::default() });
+    let run = world.run(RunOptions { inputs, ..RunOptions::default() });
 
     assert_eq!(run.acts(), FIRST, "{}", run.log);
-    assert!(world.index().body.contains(&format!("`{NAME}`")));
+    assert!(world.queue_issue().body.contains(&format!("`{NAME}`")));
     assert!(run.summary.contains(NAME), "{}", run.summary);
 }
 
@@ -257,12 +263,12 @@ fn a_public_repository_can_have_its_queue_in_a_private_one() {
         ("assign-owners", "true"),
     ];
 
-    let run = world.run(How { inputs: &inputs, ..How::default() });
+    let run = world.run(RunOptions { inputs: &inputs, ..RunOptions::default() });
 
     assert_eq!(run.code, 0, "{}", run.log);
     assert_eq!(traces.found_in(&world, &run), [""; 0]);
     assert_eq!(world.queue(), []);
-    assert!(elsewhere.index().body.contains(&format!("`{NAME}`")));
+    assert!(elsewhere.queue_issue().body.contains(&format!("`{NAME}`")));
     assert_eq!(elsewhere.queue().len(), 2, "the index and the user's");
     assert_eq!(elsewhere.repo.violations(), [""; 0]);
     assert!(run.output("issue-url").contains(queue), "{:?}", run.outputs);
@@ -278,8 +284,9 @@ fn a_public_repository_can_have_its_queue_in_a_private_one() {
         ("uncovering", &exempting, EMPTY, "passed", "**This pull request uncovers 4 findings**"),
     ] {
         let pull = world.pull_from(branch, base, head);
-        let how = How { event: "pull_request", pull: Some(&pull), ..How::default() };
-        let run = world.run(How { inputs: &inputs, allowlist: head, ..how });
+        let options =
+            RunOptions { event: "pull_request", pull: Some(&pull), ..RunOptions::default() };
+        let run = world.run(RunOptions { inputs: &inputs, allowlist: head, ..options });
         assert_eq!(run.output("gate"), gate, "{branch}: {}", run.log);
         assert_eq!(traces.found_in(&world, &run), [""; 0]);
         let body = &world.repo.comments(pull.number)[0].body;
@@ -293,7 +300,7 @@ fn a_public_repository_can_have_its_queue_in_a_private_one() {
 fn in_public_an_audit_with_user_names_is_published_as_counts() {
     let (world, traces) = world("public");
     let named = [QUICK[0], ("publish", "none"), ("allow-public", "true")];
-    assert_eq!(world.run(How { inputs: &named, ..How::default() }).code, 0);
+    assert_eq!(world.run(RunOptions { inputs: &named, ..RunOptions::default() }).code, 0);
     let audit = world.sandbox.read("iam-stocktake-report/iam-stocktake.json");
     std::fs::remove_dir_all(world.sandbox.path("iam-stocktake-report")).unwrap();
     let elsewhere = World::new();
@@ -304,8 +311,9 @@ fn in_public_an_audit_with_user_names_is_published_as_counts() {
     // What a pull request publishes of earlier jobs is compared with nothing.
     for (event, pull, code) in [("schedule", None, 0), ("pull_request", Some(&pull), 3)] {
         let command = &["publish", &file, "--verbose"];
-        let how = How { command, event, pull, environment: &environment, ..How::default() };
-        let run = world.run(how);
+        let options =
+            RunOptions { command, event, pull, environment: &environment, ..RunOptions::default() };
+        let run = world.run(options);
         assert_eq!((run.code, run.output("stale-count")), (code, "3"), "{}", run.log);
         assert_eq!(traces.found_in(&world, &run), [""; 0]);
     }
@@ -320,7 +328,7 @@ fn a_public_queue_repository_is_not_written() {
     let token = ("github-token", world.repo.personal_token());
     let inputs = [QUICK[0], ("queue-repository", queue), token];
 
-    let run = world.run(How { inputs: &inputs, ..How::default() });
+    let run = world.run(RunOptions { inputs: &inputs, ..RunOptions::default() });
 
     assert_eq!(run.code, 0, "{}", run.log);
     let note = format!("note: {queue} is not known to be private, so no queue is written there");

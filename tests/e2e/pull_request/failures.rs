@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::pull_request::exemption;
 use stand_ins::gfm::exposed;
 use stand_ins::workflow_commands::{Stops, read};
-use stand_ins::world::{EMPTY, How, QUICK, Run, World};
+use stand_ins::world::{EMPTY, QUICK, Run, RunOptions, World};
 
 /// Takes the runner's OIDC tokens away.
 const WITHOUT_OIDC: [(&str, &str); 2] =
@@ -55,7 +55,7 @@ fn errors_of_aws_and_the_runner_are_reported() {
         ("denied", &[], json!({ "deny_account": true }), 3, "ncomplete"),
     ] {
         world.account.faults(faults);
-        let run = world.run(How { environment, ..How::default() });
+        let run = world.run(RunOptions { environment, ..RunOptions::default() });
         assert_reported(what, &run, code, words);
         assert_eq!(run.output("gate"), "not-evaluated", "{what}");
     }
@@ -106,13 +106,13 @@ fn rejected_events_and_environments_are_reported() {
         ("odd repository", "push", &[("GITHUB_REPOSITORY", "a b")], "GITHUB_REPOSITORY is `a b`"),
         ("no token", "schedule", &[("INPUT_GITHUB-TOKEN", "")], "without a GitHub token"),
     ] {
-        let run = world.run(How { event, environment, ..How::default() });
+        let run = world.run(RunOptions { event, environment, ..RunOptions::default() });
         assert_reported(what, &run, 2, words);
     }
     // The commands too.
     for command in [&["publish", "audit.json"][..], &["remediate", "--allowlist", "none"]] {
         let environment = &[("GITHUB_REF", "")];
-        let run = world.run(How { command, environment, ..How::default() });
+        let run = world.run(RunOptions { command, environment, ..RunOptions::default() });
         assert_reported(command[0], &run, 2, "GITHUB_REF is not set");
     }
 }
@@ -136,7 +136,7 @@ fn rejected_inputs_and_arguments_are_reported() {
         ("unused", &[("stage", "notify")], "the input `stage` is not used by `command: check`"),
         ("hostile", &[("publish", text)], r"`\u{202e}::error::x`"),
     ] {
-        let run = world.run(How { inputs, ..How::default() });
+        let run = world.run(RunOptions { inputs, ..RunOptions::default() });
         assert_reported(what, &run, 2, words);
         assert!(!run.log.contains('\u{202e}'), "{}", run.log);
     }
@@ -148,7 +148,7 @@ fn rejected_inputs_and_arguments_are_reported() {
         (&["iam-policy", "--format", "trust"], "--format trust needs"),
         (&["nonsense"], "nonsense"),
     ] {
-        let run = world.run(How { command, ..How::default() });
+        let run = world.run(RunOptions { command, ..RunOptions::default() });
         assert_reported(command[0], &run, 2, words);
     }
 }
@@ -172,7 +172,7 @@ fn files_that_cannot_be_read_or_written_are_reported() {
             "nowhere.json",
         ),
     ] {
-        let run = world.run(How { allowlist, inputs, ..How::default() });
+        let run = world.run(RunOptions { allowlist, inputs, ..RunOptions::default() });
         assert_reported(what, &run, code, words);
     }
 }
@@ -185,7 +185,7 @@ fn a_pull_request_or_merge_group_without_a_base_is_rejected() {
         ("pull_request", "the event payload has no pull request"),
         ("merge_group", "the event payload has no base commit of the merge group"),
     ] {
-        let run = world.run(How { event, ..How::default() });
+        let run = world.run(RunOptions { event, ..RunOptions::default() });
         assert_reported(event, &run, 2, words);
     }
 }
@@ -195,16 +195,20 @@ fn files_of_the_runner_that_cannot_be_written_are_reported() {
     let world = World::new();
     let folder = world.sandbox.path(".");
     let folder = folder.to_str().unwrap();
-    let run = world.run(How { environment: &[("GITHUB_OUTPUT", folder)], ..How::default() });
+    let run = world
+        .run(RunOptions { environment: &[("GITHUB_OUTPUT", folder)], ..RunOptions::default() });
     assert_eq!((run.code, errors(&run).len()), (4, 1), "{}", run.log);
-    let run = world.run(How { environment: &[("GITHUB_STEP_SUMMARY", folder)], ..How::default() });
+    let run = world.run(RunOptions {
+        environment: &[("GITHUB_STEP_SUMMARY", folder)],
+        ..RunOptions::default()
+    });
     assert_eq!((run.code, run.output("result")), (4, "error"), "{}", run.log);
     assert!(errors(&run)[0].contains("GITHUB_STEP_SUMMARY"), "{}", run.log);
     // A summary that is full.
     let full = world.sandbox.path("summary.md");
     world.sandbox.file("summary.md", "x".repeat(1_048_576 - 700));
     let environment = [("GITHUB_STEP_SUMMARY", full.to_str().unwrap()), ("GITHUB_REF", "")];
-    let run = world.run(How { environment: &environment, ..How::default() });
+    let run = world.run(RunOptions { environment: &environment, ..RunOptions::default() });
     assert_eq!((run.code, errors(&run).len()), (2, 1), "{}", run.log);
     assert!(world.sandbox.read("summary.md").contains("GITHUB_REF is not set"));
 }
@@ -264,13 +268,18 @@ fn the_commands_report_errors_too() {
         (&["allowlist", "suggest", "odd.json"], 2, "odd.json"),
         (&["iam-policy", "--allowlist", "broken.yml"], 2, "broken.yml is invalid"),
     ] {
-        let how = How { command, event: "push", environment: &environment, ..How::default() };
-        let run = world.run(How { allowlist: "", ..how });
+        let options = RunOptions {
+            command,
+            event: "push",
+            environment: &environment,
+            ..RunOptions::default()
+        };
+        let run = world.run(RunOptions { allowlist: "", ..options });
         assert_reported(&command.join(" "), &run, code, words);
     }
     world.repo.faults(json!([{ "method": "POST", "status": 403 }]));
     let command = &["publish", "audit.json"];
-    let run = world.run(How { command, environment: &environment, ..How::default() });
+    let run = world.run(RunOptions { command, environment: &environment, ..RunOptions::default() });
     assert_reported("publish", &run, 4, "HTTP status 403");
 }
 
@@ -334,8 +343,9 @@ fn an_audit_in_a_job_reports_its_outcome_and_prints_only_the_result() {
     ] {
         world.account.faults(faults);
         let command = [&["audit"], &quick[..], more].concat();
-        let how = How { command: &command, environment: &variables, ..How::default() };
-        let run = world.run(how);
+        let options =
+            RunOptions { command: &command, environment: &variables, ..RunOptions::default() };
+        let run = world.run(options);
         assert_reported(&format!("{more:?}"), &run, code, words);
         assert!(run.outputs.is_empty(), "{:?}", run.outputs);
     }
@@ -347,7 +357,7 @@ fn a_successful_run_reports_no_error() {
     world.user("alice", 200);
     let inputs = [QUICK[0]];
     for _ in 0..2 {
-        let run = world.run(How { inputs: &inputs, ..How::default() });
+        let run = world.run(RunOptions { inputs: &inputs, ..RunOptions::default() });
         assert_eq!((run.code, errors(&run)), (0, vec![]), "{}", run.log);
         assert!(!run.summary.contains("[!CAUTION]"), "{}", run.summary);
     }

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::pull_request::with_alice_known;
-use stand_ins::world::{EMPTY, How, QUICK, Run, World};
+use stand_ins::world::{EMPTY, QUICK, Run, RunOptions, World};
 
 #[test]
 fn a_new_finding_blocks_and_is_listed() {
@@ -58,12 +58,12 @@ fn a_known_finding_does_not_block_and_its_issue_is_linked() {
 fn failing_on(what: &str, day: i64) -> Run {
     let (world, pull) = with_alice_known();
     let inputs = [QUICK[0], ("fail-on", what)];
-    world.run(How {
+    world.run(RunOptions {
         event: "pull_request",
         pull: Some(&pull),
         inputs: &inputs,
         day,
-        ..How::default()
+        ..RunOptions::default()
     })
 }
 
@@ -111,11 +111,11 @@ fn without_a_queue_fail_on_any_blocks() {
     let pull = world.pull(EMPTY, EMPTY);
     let inputs = [("fail-on", "any")];
 
-    let run = world.run(How {
+    let run = world.run(RunOptions {
         event: "pull_request",
         pull: Some(&pull),
         inputs: &inputs,
-        ..How::default()
+        ..RunOptions::default()
     });
 
     assert_eq!((run.code, run.output("gate")), (1, "failed"), "{}", run.log);
@@ -126,7 +126,7 @@ fn without_a_queue_fail_on_any_blocks() {
 #[test]
 fn a_damaged_queue_state_is_incomplete() {
     let (world, pull) = with_alice_known();
-    let body = world.index().body;
+    let body = world.queue_issue().body;
     // One character of the queue state is changed.
     let at = body.rfind("\n-->").unwrap() - 10;
     let other = if &body[at..=at] == "A" { "B" } else { "A" };
@@ -187,13 +187,14 @@ fn a_stopped_schedule_does_not_look_clean() {
 #[test]
 fn a_merge_group_evaluates_the_gate_and_publishes_nothing() {
     let (world, pull) = with_alice_known();
-    let how = || How { event: "merge_group", pull: Some(&pull), ..How::default() };
+    let options =
+        || RunOptions { event: "merge_group", pull: Some(&pull), ..RunOptions::default() };
 
-    let known = world.run(how());
+    let known = world.run(options());
     assert_eq!((known.code, known.output("gate")), (0, "passed"), "{}", known.log);
 
     world.user("bob", 150);
-    let new = world.run(how());
+    let new = world.run(options());
     assert_eq!((new.code, new.output("gate")), (1, "failed"), "{}", new.log);
     assert_eq!([known.acts(), new.acts()], [[""; 0], [""; 0]]);
     assert!(new.summary.contains("findings are not published for this event"), "{}", new.summary);

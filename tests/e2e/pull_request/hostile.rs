@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use stand_ins::gfm::exposed;
 use stand_ins::workflow_commands::{Read, Stops, read};
-use stand_ins::world::{ALLOWLIST, EMPTY, How, QUICK, Run, World};
+use stand_ins::world::{ALLOWLIST, EMPTY, QUICK, Run, RunOptions, World};
 
 /// Texts that mean something to GitHub, to Markdown, to HTML or to the runner.
 const HOSTILE: [&str; 19] = [
@@ -139,11 +139,15 @@ fn text_from_aws_and_the_allowlist_stays_text() {
         // IAM's refusals repeat the user's ARN, path and all.
         world.account.faults(json!({ "deny": ["iam:GetLoginProfile"] }));
 
-        let run = world.run(How { inputs: &per_user, allowlist: &allowlist, ..How::default() });
+        let run = world.run(RunOptions {
+            inputs: &per_user,
+            allowlist: &allowlist,
+            ..RunOptions::default()
+        });
         assert_eq!(run.code, 3, "{}", run.log);
         assert!(run.summary.contains("iam:GetLoginProfile"), "{}", run.summary);
         assert!(world.queue().len() > 10);
-        let index = exposed(&world.index().body);
+        let index = exposed(&world.queue_issue().body);
         assert_eq!(index.boxes, [false; HOSTILE.len() - 1]);
         for hostile in &HOSTILE[1..] {
             let shown = iam_stocktake::templates::escape_invisible(hostile);
@@ -156,8 +160,9 @@ fn text_from_aws_and_the_allowlist_stays_text() {
 
         let pull = world.pull(EMPTY, &allowlist);
         world.user("@octocat", 300);
-        let how = How { pull: Some(&pull), event: "pull_request", ..How::default() };
-        let run = world.run(How { inputs: &inputs, allowlist: &allowlist, ..how });
+        let options =
+            RunOptions { pull: Some(&pull), event: "pull_request", ..RunOptions::default() };
+        let run = world.run(RunOptions { inputs: &inputs, allowlist: &allowlist, ..options });
         assert_eq!(run.output("gate"), "failed", "{}", run.log);
         let comment = &world.repo.comments(pull.number)[0].body;
         assert!(comment.contains("`@octocat`") && comment.contains("`@user+0`"), "{comment}");
@@ -195,7 +200,7 @@ const REPORT: &str = "iam-stocktake-report/iam-stocktake.json";
 fn hostile_audit(world: &World, most: usize) -> String {
     world.user("alice", 200);
     let inputs = [QUICK[0], ("publish", "none")];
-    assert_eq!(world.run(How { inputs: &inputs, ..How::default() }).code, 0);
+    assert_eq!(world.run(RunOptions { inputs: &inputs, ..RunOptions::default() }).code, 0);
     let mut audit: Value = serde_json::from_str(&world.sandbox.read(REPORT)).unwrap();
     let finding = audit["findings"][0].take();
     let of = |(n, text): (usize, &&str)| {
@@ -214,10 +219,14 @@ fn hostile_audit(world: &World, most: usize) -> String {
 }
 
 /// Publishes an audit of any origin.
-fn publish(world: &World, audit: &str, how: How<'_>) -> Run {
+fn publish(world: &World, audit: &str, options: RunOptions<'_>) -> Run {
     world.sandbox.file("audit.json", audit);
     let environment = [("GITHUB_TOKEN", world.repo.token())];
-    world.run(How { command: &["publish", "audit.json"], environment: &environment, ..how })
+    world.run(RunOptions {
+        command: &["publish", "audit.json"],
+        environment: &environment,
+        ..options
+    })
 }
 
 #[test]
@@ -226,17 +235,17 @@ fn any_name_in_an_audit_stays_text_and_keeps_its_checkbox() {
     let all = HOSTILE.len() + OF_CONTROLS.len();
     let fewer = hostile_audit(&world, all - 1);
 
-    let run = publish(&world, &fewer, How::default());
+    let run = publish(&world, &fewer, RunOptions::default());
     assert_eq!((run.code, run.output("new-count")), (0, (all - 1).to_string().as_str()));
     assert_all_inert(&world, &run);
     assert_eq!(annotations(&world, &run), []);
-    assert_eq!(exposed(&world.index().body).boxes.len(), all - 1);
+    assert_eq!(exposed(&world.queue_issue().body).boxes.len(), all - 1);
     // The complete queue state is read again.
-    let again = publish(&world, &fewer, How::default());
+    let again = publish(&world, &fewer, RunOptions::default());
     assert_eq!((again.acts(), again.output("new-count")), (vec![], "0"), "{}", again.log);
 
     // A person ticks one box.
-    let (body, number) = (world.index().body, world.index().number);
+    let (body, number) = (world.queue_issue().body, world.queue_issue().number);
     let ticked = |body: &str| -> Vec<String> {
         let lines = body.lines().filter(|line| line.starts_with("- [x] "));
         lines.map(|line| line[line.len() - 21..line.len() - 4].to_owned()).collect()
@@ -245,15 +254,15 @@ fn any_name_in_an_audit_stays_text_and_keeps_its_checkbox() {
     let by_hand = body.replace(line, &line.replacen("- [ ] ", "- [x] ", 1));
     world.repo.as_person().edit_body(number, &by_hand);
     let one = ticked(&by_hand);
-    let more = publish(&world, &hostile_audit(&world, all), How::default());
+    let more = publish(&world, &hostile_audit(&world, all), RunOptions::default());
     assert_eq!(more.output("new-count"), "1", "{}", more.log);
-    assert_eq!((ticked(&world.index().body), one.len()), (one, 1));
+    assert_eq!((ticked(&world.queue_issue().body), one.len()), (one, 1));
     assert_all_inert(&world, &more);
 
     let pull = world.pull(EMPTY, EMPTY);
-    let how = How { event: "pull_request", pull: Some(&pull), ..How::default() };
+    let options = RunOptions { event: "pull_request", pull: Some(&pull), ..RunOptions::default() };
     let renamed = hostile_audit(&world, all).replace("\"id\":\"00000", "\"id\":\"fffff");
-    let run = publish(&world, &renamed, how);
+    let run = publish(&world, &renamed, options);
     // What a pull request publishes of earlier jobs is compared with nothing.
     assert_eq!((run.code, run.output("gate")), (3, "failed"), "{}", run.log);
     let comment = &world.repo.comments(pull.number)[0].body;
@@ -271,7 +280,7 @@ fn unusual_text_in_an_audit_runs_no_workflow_commands() {
         for hostile in HOSTILE.iter().chain(&OF_CONTROLS) {
             let mut odd: Value = serde_json::from_str(&audit).unwrap();
             *odd.pointer_mut(path).unwrap() = json!(hostile);
-            let run = publish(&world, &odd.to_string(), How::default());
+            let run = publish(&world, &odd.to_string(), RunOptions::default());
             assert_eq!(run.code, 2, "{member} {hostile:?}: {}", run.log);
             assert_eq!(annotations(&world, &run).len(), 1, "{}", run.log);
             assert_inert(&world, "the summary", &run.summary);
@@ -295,7 +304,8 @@ fn messages_of_github_run_no_workflow_commands_at_any_log_level() {
         world.sandbox.file("audit.json", &audit);
         let environment = [("GITHUB_TOKEN", world.repo.token())];
         let command = &["publish", "audit.json", "--verbose"];
-        let run = world.run(How { command, environment: &environment, ..How::default() });
+        let run =
+            world.run(RunOptions { command, environment: &environment, ..RunOptions::default() });
         assert!(run.log.contains("error]x"), "{}", run.log);
         assert_eq!(annotations(&world, &run).len(), 1, "{}", run.log);
         assert_inert(&world, "the summary", &run.summary);

@@ -5,7 +5,7 @@ use std::fs;
 
 use crate::pull_request::{allowlist_of, exemption};
 use stand_ins::github::Pull;
-use stand_ins::world::{ALLOWLIST, EMPTY, How, QUICK, Run, World};
+use stand_ins::world::{ALLOWLIST, EMPTY, QUICK, Run, RunOptions, World};
 
 /// A repository with an allowlist that exempts `bob` and allows 180 days, and a pull request that does
 /// not change it. The workspace is empty.
@@ -24,14 +24,14 @@ fn untouched() -> (World, Pull, String) {
 
 fn check(world: &World, pull: &Pull, inputs: &[(&str, &str)]) -> Run {
     let inputs = [&QUICK[..], inputs].concat();
-    let how = How {
+    let options = RunOptions {
         event: "pull_request",
         pull: Some(pull),
         allowlist: "",
         inputs: &inputs,
-        ..How::default()
+        ..RunOptions::default()
     };
-    world.run(how)
+    world.run(options)
 }
 
 /// Checks out into a folder of the workspace, and gives the file's absolute path.
@@ -142,14 +142,14 @@ fn absolute_paths_in_the_workspace_are_accepted_and_outputs_are_relative() {
     world.audit("a.json", 0);
     let audits = absolute("a.json");
     let inputs = [("command", "publish"), ("audits", audits.as_str()), ("publish", "none")];
-    let run = world.run(How { inputs: &inputs, ..How::default() });
+    let run = world.run(RunOptions { inputs: &inputs, ..RunOptions::default() });
     assert_eq!((run.code, run.output("result")), (0, "stale"), "{}", run.log);
 
     for (command, input, path) in
         [("check", "report-dir", "/elsewhere"), ("remediate", "journal", "/elsewhere/journal")]
     {
         let inputs = [("command", command), (input, path)];
-        let run = world.run(How { inputs: &inputs, ..How::default() });
+        let run = world.run(RunOptions { inputs: &inputs, ..RunOptions::default() });
         assert_eq!(run.code, 2, "{input}: {}", run.log);
         assert!(run.log.contains("the path must be in the workspace"), "{}", run.log);
     }

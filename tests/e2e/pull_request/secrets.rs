@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::pull_request::left_behind;
 use stand_ins::aws::StandIn;
 use stand_ins::sandbox::Ran;
-use stand_ins::world::{EMPTY, How, QUICK, Run, World};
+use stand_ins::world::{EMPTY, QUICK, Run, RunOptions, World};
 
 /// What makes programs say more than they otherwise do.
 const TALKATIVE: [(&str, &str); 3] =
@@ -47,8 +47,9 @@ fn no_secret_leaks_from_a_successful_run_and_the_token_is_masked_first() {
     for (event, pull) in
         [("schedule", None), ("pull_request", Some(&pull)), ("merge_group", Some(&pull))]
     {
-        let how = How { event, pull, environment: &environment, ..How::default() };
-        let run = world.run(how);
+        let options =
+            RunOptions { event, pull, environment: &environment, ..RunOptions::default() };
+        let run = world.run(options);
         assert_eq!(run.code, 0, "{}", run.log);
         assert_kept(&world, &run, &[]);
         let mut lines = run.log.lines();
@@ -84,7 +85,8 @@ fn no_secret_leaks_from_a_run_whose_errors_contain_it() {
         ] {
             world.account.faults(faults.clone());
             for environment in [talkative(&[]), vec![]] {
-                let run = world.run(How { environment: &environment, ..How::default() });
+                let run =
+                    world.run(RunOptions { environment: &environment, ..RunOptions::default() });
                 assert!(run.code >= 2, "{faults}: {}", run.log);
                 assert_kept(&world, &run, &[]);
             }
@@ -110,8 +112,11 @@ fn no_secret_leaks_from_a_run_with_rejected_inputs() {
     // A token where another input was meant.
     for name in ["publish", "accounts", "queue-repository"] {
         let inputs = [(name, token)];
-        let run =
-            world.run(How { inputs: &inputs, environment: &talkative(&[]), ..How::default() });
+        let run = world.run(RunOptions {
+            inputs: &inputs,
+            environment: &talkative(&[]),
+            ..RunOptions::default()
+        });
         assert_eq!(run.code, 2, "{}", run.log);
         assert_kept(&world, &run, &[]);
         assert!(run.log.contains(&format!("::add-mask::{token}\n")), "{}", run.log);
@@ -130,7 +135,7 @@ fn no_secret_leaks_from_a_run_that_aws_or_the_runner_rejects() {
         (json!({ "expired": { "after": 1 } }), 3),
     ] {
         world.account.faults(faults.clone());
-        let run = world.run(How { environment: &talkative(&[]), ..How::default() });
+        let run = world.run(RunOptions { environment: &talkative(&[]), ..RunOptions::default() });
         assert_eq!(run.code, code, "{faults}: {}", run.log);
         assert_kept(&world, &run, &[]);
     }
@@ -144,13 +149,13 @@ fn no_secret_leaks_from_a_run_with_credentials_in_the_environment() {
         variables.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     environment.extend(talkative(&[("INPUT_ROLE-TO-ASSUME", "")]));
 
-    let run = world.run(How { environment: &environment, ..How::default() });
+    let run = world.run(RunOptions { environment: &environment, ..RunOptions::default() });
     assert_eq!(run.code, 0, "{}", run.log);
     assert_kept(&world, &run, &[]);
 
     let wrong = "wrongwrongwrongwrongwrong+wrong/wrong";
     environment.push(("AWS_SESSION_TOKEN", wrong));
-    let run = world.run(How { environment: &environment, ..How::default() });
+    let run = world.run(RunOptions { environment: &environment, ..RunOptions::default() });
     assert!(run.code >= 2, "{}", run.log);
     assert_kept(&world, &run, &[wrong]);
 }
@@ -166,7 +171,7 @@ fn no_secret_leaks_from_a_run_that_github_rejects() {
         json!([{ "status": 404 }]),
     ] {
         world.repo.faults(faults.clone());
-        let run = world.run(How { environment: &talkative(&[]), ..How::default() });
+        let run = world.run(RunOptions { environment: &talkative(&[]), ..RunOptions::default() });
         assert!(run.code >= 2 || run.output("gate") == "not-evaluated", "{faults}: {}", run.log);
         assert_kept(&world, &run, &[token]);
     }
@@ -181,7 +186,11 @@ fn a_secret_that_cannot_be_sent_is_not_shown() {
     let broken = format!("{second}\n{first}");
     let of_runner = [("ACTIONS_ID_TOKEN_REQUEST_TOKEN", broken.as_str())];
     for environment in [talkative(&[]), talkative(&of_runner)] {
-        let run = world.run(How { inputs: &inputs, environment: &environment, ..How::default() });
+        let run = world.run(RunOptions {
+            inputs: &inputs,
+            environment: &environment,
+            ..RunOptions::default()
+        });
         assert!(run.code >= 2, "{}", run.log);
         assert_kept(&world, &run, &[first, second]);
         for line in [first, second] {
@@ -189,7 +198,11 @@ fn a_secret_that_cannot_be_sent_is_not_shown() {
         }
     }
     let inputs = [("publish", "nowhere"), ("github-token", first)];
-    let run = world.run(How { inputs: &inputs, environment: &talkative(&[]), ..How::default() });
+    let run = world.run(RunOptions {
+        inputs: &inputs,
+        environment: &talkative(&[]),
+        ..RunOptions::default()
+    });
     assert_eq!(run.code, 2, "{}", run.log);
     assert!(run.log.contains("the input `publish` is `nowhere`"), "{}", run.log);
     assert_kept(&world, &run, &[first]);

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::page::rendered;
-use stand_ins::world::{EMPTY, FIRST, How, World};
+use stand_ins::world::{EMPTY, FIRST, RunOptions, World};
 
 const QUEUE: [&str; 2] = ["--publish", "issue"];
 
@@ -35,13 +35,13 @@ fn matrix_of_jobs_publishes_into_one_queue() {
     world.audit("a.json", 0);
     let other = World::new();
     other.user("bob", 300);
-    let run = other.run(How { inputs: &[("publish", "none")], ..How::default() });
+    let run = other.run(RunOptions { inputs: &[("publish", "none")], ..RunOptions::default() });
     assert_eq!(run.writes.len(), 0);
     world.sandbox.file("b.json", other.sandbox.read(run.output("report-json")));
 
     let run = publish(&world, 0, &["a.json", "b.json"]);
     assert_eq!((run.code, run.acts().len()), (0, 4), "{}", run.log);
-    let page = rendered(&world.index().body);
+    let page = rendered(&world.queue_issue().body);
     let mut names: Vec<_> = page.boxes.into_iter().map(|(_, name)| name).collect();
     names.sort();
     assert_eq!(names, ["alice", "bob"]);
@@ -105,8 +105,8 @@ fn report_of_the_action_names_its_event() {
     world.repo.branch("feature", "main");
     world.repo.commit("feature", "a.txt", "a");
     let pull = world.repo.pull("A change", "feature", "main");
-    let how = How { event: "pull_request", pull: Some(&pull), ..How::default() };
-    let run = world.run(how);
+    let options = RunOptions { event: "pull_request", pull: Some(&pull), ..RunOptions::default() };
+    let run = world.run(options);
     assert_eq!(run.code, 0, "{}", run.log);
     let run = publish(&world, 0, &[run.output("report-json")]);
     assert_eq!((run.code, run.acts()), (2, vec![]), "{}", run.log);
@@ -162,7 +162,7 @@ fn audit_older_than_the_queue_state_writes_nothing() {
     world.user("alice", 200);
     world.audit("old.json", 0);
     world.day(1, EMPTY);
-    let before = world.index();
+    let before = world.queue_issue();
     for run in
         [publish(&world, 1, &["old.json"]), world.publish_in_job("schedule", 1, &["old.json"])]
     {
@@ -170,7 +170,7 @@ fn audit_older_than_the_queue_state_writes_nothing() {
         assert!(run.log.contains("the queue has newer evidence"), "{}", run.log);
         assert!(["", "error"].contains(&run.output("result")), "{}", run.output("result"));
     }
-    assert_eq!(world.index(), before);
+    assert_eq!(world.queue_issue(), before);
 }
 
 #[test]
@@ -183,8 +183,8 @@ fn two_day_old_audit_adds_findings_and_clears_none() {
     world.audit("audit.json", 1);
     let run = publish(&world, 3, &["audit.json"]);
     assert_eq!(run.code, 3, "{}", run.log);
-    let page = rendered(&world.index().body);
-    assert_eq!((page.boxes.len(), page.struck.len()), (2, 0), "{}", world.index().body);
+    let page = rendered(&world.queue_issue().body);
+    assert_eq!((page.boxes.len(), page.struck.len()), (2, 0), "{}", world.queue_issue().body);
 }
 
 #[test]
@@ -198,14 +198,14 @@ fn old_or_missing_evidence_is_never_clean() {
     let pull = world.repo.pull("A change", "feature", "main");
     let in_pull = |audits: &str, day| {
         let inputs = [("command", "publish"), ("audits", audits)];
-        let how = How {
+        let options = RunOptions {
             event: "pull_request",
             pull: Some(&pull),
             inputs: &inputs,
             day,
-            ..How::default()
+            ..RunOptions::default()
         };
-        world.run(how)
+        world.run(options)
     };
     let nowhere =
         |audits: &str, day| world.publish_in_job("schedule", day, &[audits, "--publish", "none"]);
@@ -240,9 +240,14 @@ fn older_audits_are_rejected_only_when_the_queue_is_written() {
     world.repo.commit("feature", "a.txt", "a");
     let pull = world.repo.pull("A change", "feature", "main");
     let inputs = [("command", "publish"), ("audits", "pull.json"), ("max-evidence-age", "2")];
-    let how =
-        How { event: "pull_request", pull: Some(&pull), inputs: &inputs, day: 1, ..How::default() };
-    let run = world.run(how);
+    let options = RunOptions {
+        event: "pull_request",
+        pull: Some(&pull),
+        inputs: &inputs,
+        day: 1,
+        ..RunOptions::default()
+    };
+    let run = world.run(options);
     assert_eq!((run.code, run.output("result")), (3, "incomplete"), "{}", run.log);
     assert!(!run.log.contains("the queue has newer evidence"), "{}", run.log);
     let run = publish(&world, 1, &["pull.json", "--max-evidence-age", "2"]);
@@ -260,8 +265,9 @@ fn audits_of_earlier_jobs_are_incomplete_in_pull_requests_and_merge_groups() {
     for event in ["pull_request", "merge_group"] {
         for fail_on in ["any", "new", "none"] {
             let inputs = [("command", "publish"), ("audits", "audit.json"), ("fail-on", fail_on)];
-            let how = How { event, pull: Some(&pull), inputs: &inputs, ..How::default() };
-            let of_action = world.run(how);
+            let options =
+                RunOptions { event, pull: Some(&pull), inputs: &inputs, ..RunOptions::default() };
+            let of_action = world.run(options);
             // The event file of this job does not even name the pull request.
             let of_command = world.publish_in_job(event, 0, &["audit.json", "--fail-on", fail_on]);
             for run in [of_action, of_command] {
@@ -287,8 +293,8 @@ fn failed_job_makes_the_run_incomplete_and_others_are_published() {
     let run = publish(&world, 1, &["a.json"]);
     assert_eq!(run.code, 3, "{}", run.log);
     assert!(run.log.contains("accounts in the queue were not audited: "), "{}", run.log);
-    let page = rendered(&world.index().body);
-    assert_eq!((page.boxes.len(), page.struck.len()), (3, 0), "{}", world.index().body);
+    let page = rendered(&world.queue_issue().body);
+    assert_eq!((page.boxes.len(), page.struck.len()), (3, 0), "{}", world.queue_issue().body);
     // The same without changes, and in a job.
     let run = world.publish_in_job("schedule", 1, &["a.json"]);
     assert_eq!((run.code, run.output("result"), run.acts()), (3, "incomplete", vec![]));

@@ -29,7 +29,7 @@ fn queue_closed_by_a_bot_is_reopened_and_explained_once() {
         let run = world.day(1, EMPTY);
         let acts = ["POST issues/1/comments", "PATCH issues/1"];
         assert_eq!((run.code, run.acts()), (0, acts.map(str::to_owned).to_vec()), "{}", run.log);
-        let index = world.index();
+        let index = world.queue_issue();
         assert_eq!((index.state.as_str(), index.comments.len()), ("open", 1), "{bot} {reason}");
         assert!(!index.body.contains(SET_ASIDE), "{}", index.body);
         let said = &index.comments[0].body;
@@ -39,11 +39,11 @@ fn queue_closed_by_a_bot_is_reopened_and_explained_once() {
         for day in 2..4 {
             world.repo.by(bot).close(1, reason);
             assert_eq!(world.day(day, EMPTY).acts(), ["PATCH issues/1"], "{bot} {reason}");
-            assert_eq!(world.index().state, "open");
+            assert_eq!(world.queue_issue().state, "open");
         }
         world.repo.as_person().close(1, "not_planned");
         assert_eq!(world.day(4, EMPTY).acts(), ["PATCH issues/1"]);
-        let index = world.index();
+        let index = world.queue_issue();
         assert_eq!(index.state, "closed", "a person's decision counts");
         assert!(index.body.contains(SET_ASIDE), "{}", index.body);
         assert_eq!(world.day(5, EMPTY).acts(), [""; 0]);
@@ -81,7 +81,7 @@ fn one_comment_has_the_explanation_and_the_news() {
     world.repo.by("stale[bot]").close(1, "not_planned");
     world.user("carol", 300);
     assert_eq!(world.day(1, EMPTY).acts(), ["POST issues/1/comments", "PATCH issues/1"]);
-    let said = world.index().comments[0].body.clone();
+    let said = world.queue_issue().comments[0].body.clone();
     assert!(said.contains("`carol`") && said.contains("`exempt-issue-labels`"), "{said}");
     world.repo.by("stale[bot]").close(1, "not_planned");
     assert_eq!(world.day(2, EMPTY).acts(), ["PATCH issues/1"]);
@@ -96,7 +96,10 @@ fn bot_can_close_a_queue_without_open_findings() {
     }
     let run = world.day(1, EMPTY);
     assert_eq!((run.code, run.acts()), (0, vec!["PATCH issues/1".to_owned()]), "{}", run.log);
-    assert_eq!((world.index().state.as_str(), world.index().comments.len()), ("closed", 0));
+    assert_eq!(
+        (world.queue_issue().state.as_str(), world.queue_issue().comments.len()),
+        ("closed", 0)
+    );
 }
 
 #[test]
@@ -105,8 +108,8 @@ fn deleted_account_counts_as_a_person() {
     world.repo.as_person().close(1, "not_planned");
     world.repo.faults(json!([{ "null_user": true, "path": "/issues/1$" }]));
     assert_eq!(world.day(1, EMPTY).code, 0);
-    assert_eq!(world.index().state, "closed");
-    assert!(world.index().body.contains(SET_ASIDE));
+    assert_eq!(world.queue_issue().state, "closed");
+    assert!(world.queue_issue().body.contains(SET_ASIDE));
 }
 
 #[test]

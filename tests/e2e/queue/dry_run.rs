@@ -36,11 +36,11 @@ fn dry_run_prints_the_plan_in_log_and_summary() {
     assert_eq!(run.output("issue-number"), "1");
 
     world.user("bob", 150);
-    let before = world.index();
+    let before = world.queue_issue();
     let run = world.day_with(1, dry);
     assert_planned(&run, &["edit and comment on issue #1, the queue issue: 2 open"]);
     assert_eq!((run.output("new-count"), run.output("stale-count")), ("1", "2"));
-    assert_eq!(world.index(), before);
+    assert_eq!(world.queue_issue(), before);
 }
 
 #[test]

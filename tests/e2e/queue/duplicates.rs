@@ -2,11 +2,11 @@
 
 use serde_json::json;
 
-use stand_ins::world::{EMPTY, How, World};
+use stand_ins::world::{EMPTY, RunOptions, World};
 
 /// Starts two parallel runs on one day, and asserts that both succeed.
 fn two_runs(world: &World, inputs: &[(&str, &str)]) {
-    let begin = || world.start(How { inputs, ..How::default() });
+    let begin = || world.start(RunOptions { inputs, ..RunOptions::default() });
     let both = [begin(), begin()];
     for run in both.map(|run| run.finish(&world.repo)) {
         assert_eq!(run.code, 0, "{}", run.log);

@@ -67,7 +67,7 @@ fn state(world: &World) -> Vec<(String, String, usize)> {
 
 /// Asserts that one open issue has each stale user once, and that the next run changes nothing.
 fn assert_complete(world: &World, users: &[&str]) {
-    let index = world.index();
+    let index = world.queue_issue();
     assert_eq!(index.state, "open");
     for user in users {
         assert_eq!(index.body.matches(&format!("`{user}`:")).count(), 1, "{}", index.body);
@@ -194,11 +194,11 @@ fn html_response_is_not_a_queue() {
 #[test]
 fn body_that_github_did_not_store_is_an_error() {
     let world = kept();
-    let before = world.index().body;
+    let before = world.queue_issue().body;
     world.repo.faults(json!([At::Edit.for_requests(json!({ "keep_old_body": true }))]));
     let run = world.day(1, EMPTY);
     assert_failed(&run, At::Edit, "issue #1 has a different body", "65,536 characters");
-    assert_eq!(world.index().body, before);
+    assert_eq!(world.queue_issue().body, before);
     world.repo.faults(json!([]));
     assert_eq!(world.day(1, EMPTY).code, 0);
     assert_complete(&world, &["alice", "bob"]);
@@ -232,7 +232,7 @@ fn creates_the_issue_if_assignees_cannot_be_checked() {
     world.repo.faults(json!([{ "status": 403, "path": "/assignees/" }]));
     let run = world.day_with(0, &[("assignees", "octocat, left-the-company")]);
     assert_eq!(run.code, 0, "{}", run.log);
-    assert_eq!(world.index().assignees, [""; 0]);
+    assert_eq!(world.queue_issue().assignees, [""; 0]);
     let warning = "warning: no one was assigned. Requested: octocat, left-the-company. GitHub: ";
     assert!(run.log.contains(warning), "{}", run.log);
 }
@@ -243,7 +243,7 @@ fn names_assignees_that_github_drops_silently() {
     // If the token cannot assign, GitHub drops the assignees and creates the issue.
     world.repo.drop_assignees();
     let run = world.day_with(0, &[("assignees", "octocat")]);
-    assert_eq!((run.code, world.index().assignees), (0, vec![]), "{}", run.log);
+    assert_eq!((run.code, world.queue_issue().assignees), (0, vec![]), "{}", run.log);
     assert!(run.log.contains("warning: not assigned") && run.log.contains(": octocat"));
 }
 

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use stand_ins::github::Pull;
-use stand_ins::world::{EMPTY, How, Run, World};
+use stand_ins::world::{EMPTY, Run, RunOptions, World};
 
 const APP: &str = "acme-audit[bot]";
 const WORKFLOW: &str = "github-actions[bot]";
@@ -15,7 +15,13 @@ fn with<'a>(token: &'a str, queue_author: &'a str) -> Vec<(&'a str, &'a str)> {
 }
 
 fn check(world: &World, pull: &Pull, inputs: &[(&str, &str)], day: i64) -> Run {
-    world.run(How { event: "pull_request", pull: Some(pull), inputs, day, ..How::default() })
+    world.run(RunOptions {
+        event: "pull_request",
+        pull: Some(pull),
+        inputs,
+        day,
+        ..RunOptions::default()
+    })
 }
 
 /// Each kind of token, with its author.
@@ -36,7 +42,7 @@ fn every_kind_of_token_keeps_one_queue_and_one_comment() {
             let run = world.day_with(day, &inputs);
             assert_eq!((run.code, run.output("issue-number")), (0, "1"), "{author}: {}", run.log);
         }
-        assert_eq!(world.index().author, author);
+        assert_eq!(world.queue_issue().author, author);
         assert_eq!(world.repo.issues().len(), 1, "{author}");
         let pull = world.pull(EMPTY, EMPTY);
         world.user("bob", 150);
@@ -174,7 +180,7 @@ fn queue_continues_with_a_new_token_and_the_queue_author() {
     let authors: Vec<_> = world.repo.issues().into_iter().map(|issue| issue.author).collect();
     assert_eq!(authors, [WORKFLOW, WORKFLOW, WORKFLOW, APP]);
     assert_eq!(world.day_with(3, &named).acts(), [""; 0]);
-    assert_eq!(world.index().number, 3);
+    assert_eq!(world.queue_issue().number, 3);
 }
 
 #[test]
@@ -185,7 +191,7 @@ fn other_workflows_cannot_forge_the_queue_of_an_app_token() {
     let inputs = with(&app, "");
     world.day_with(0, &inputs);
     // It has all users, and is older or newer than the queue.
-    let forged = world.index().body.replace("`alice`", "`bob`");
+    let forged = world.queue_issue().body.replace("`alice`", "`bob`");
     world.repo.as_bot().create_issue("IAM credentials to remediate", &forged, &["iam-stocktake"]);
     world.user("bob", 150);
     let pull = world.pull(EMPTY, EMPTY);

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::page::rendered;
 use stand_ins::aws::{Seed, StandIn};
-use stand_ins::world::{EMPTY, How, Run, World};
+use stand_ins::world::{EMPTY, Run, RunOptions, World};
 
 /// A queue with alice and bob, open since the first day.
 fn kept() -> World {
@@ -17,7 +17,7 @@ fn kept() -> World {
 
 /// The users with a box in the queue issue, which must be open and without struck lines.
 fn open_users(world: &World) -> Vec<String> {
-    let index = world.index();
+    let index = world.queue_issue();
     assert_eq!(index.state, "open");
     let page = rendered(&index.body);
     assert_eq!(page.struck, [""; 0], "{}", index.body);
@@ -28,7 +28,7 @@ fn open_users(world: &World) -> Vec<String> {
 struct Case {
     name: &'static str,
     prepare: fn(&World),
-    how: How<'static>,
+    options: RunOptions<'static>,
     code: i32,
     acts: &'static [&'static str],
     /// Whether the queue issue may be edited, to show what is incomplete.
@@ -39,13 +39,13 @@ struct Case {
 
 /// A case without changes.
 fn case(name: &'static str) -> Case {
-    let how = How { day: 1, ..How::default() };
-    Case { name, prepare: |_| {}, how, code: 0, acts: &[], may_edit: false, says: "" }
+    let options = RunOptions { day: 1, ..RunOptions::default() };
+    Case { name, prepare: |_| {}, options, code: 0, acts: &[], may_edit: false, says: "" }
 }
 
 /// Damages the state in the body of the queue issue.
 fn damage(world: &World, change: impl Fn(&str) -> String) {
-    let index = world.index();
+    let index = world.queue_issue();
     world.repo.as_person().edit_body(index.number, &change(&index.body));
 }
 
@@ -83,7 +83,7 @@ fn without_evidence() -> [Case; 3] {
             prepare: |world| {
                 world.account.change(json!([{ "delete_key": { "user": "alice" } }]));
             },
-            how: How { inputs: &[("recheck", "false")], ..case("").how },
+            options: RunOptions { inputs: &[("recheck", "false")], ..case("").options },
             may_edit: true,
             ..case("there is no re-check, and a key is deleted")
         },
@@ -121,7 +121,7 @@ fn with_a_changed_queue() -> [Case; 5] {
             ..case("the state is removed")
         },
         Case {
-            how: How { event: "workflow_dispatch", ..case("").how },
+            options: RunOptions { event: "workflow_dispatch", ..case("").options },
             ..case("the workflow is started by hand, and nothing is new")
         },
     ]
@@ -133,7 +133,11 @@ fn on_other_occasions() -> [Case; 3] {
     [
         Case {
             prepare: |world| world.user("carol", 300),
-            how: How { event: "workflow_dispatch", environment: feature, ..case("").how },
+            options: RunOptions {
+                event: "workflow_dispatch",
+                environment: feature,
+                ..case("").options
+            },
             says: other,
             ..case("the workflow is started by hand on another branch")
         },
@@ -141,13 +145,13 @@ fn on_other_occasions() -> [Case; 3] {
             prepare: |world| {
                 world.account.change(json!([{ "delete_user": { "user": "alice" } }]));
             },
-            how: How { event: "push", environment: feature, ..case("").how },
+            options: RunOptions { event: "push", environment: feature, ..case("").options },
             says: other,
             ..case("a push to another branch")
         },
         Case {
             prepare: |world| world.user("carol", 300),
-            how: How { inputs: &[("publish", "none")], ..case("").how },
+            options: RunOptions { inputs: &[("publish", "none")], ..case("").options },
             ..case("nothing is to be published")
         },
     ]
@@ -156,8 +160,15 @@ fn on_other_occasions() -> [Case; 3] {
 /// Prepares a case, and returns the run of the next day.
 fn after(case: &Case, world: &World) -> Run {
     (case.prepare)(world);
-    let How { day, event, allowlist, inputs, environment, .. } = case.how;
-    let run = world.run(How { day, event, allowlist, inputs, environment, ..How::default() });
+    let RunOptions { day, event, allowlist, inputs, environment, .. } = case.options;
+    let run = world.run(RunOptions {
+        day,
+        event,
+        allowlist,
+        inputs,
+        environment,
+        ..RunOptions::default()
+    });
     let (name, log) = (case.name, &run.log);
     assert_eq!(run.code, case.code, "{name}: {log}");
     let acts = run.acts();
@@ -202,10 +213,14 @@ fn findings_that_the_policy_ignores_are_not_cleared() {
         ("version: 1\npolicy: { stale_after_days: 180 }\n", &[]),
     ] {
         let world = kept();
-        let run = world.run(How { day: 1, allowlist, inputs, ..How::default() });
+        let run = world.run(RunOptions { day: 1, allowlist, inputs, ..RunOptions::default() });
         assert_eq!((run.code, run.acts()), (0, vec!["PATCH issues/1".to_owned()]), "{}", run.log);
         assert_eq!(open_users(&world), ["alice"]);
-        assert!(world.index().body.contains("Not counted since"), "{}", world.index().body);
+        assert!(
+            world.queue_issue().body.contains("Not counted since"),
+            "{}",
+            world.queue_issue().body
+        );
         // The policy includes it again.
         let back = world.day(2, EMPTY);
         assert_eq!((back.output("new-count"), back.output("stale-count")), ("1", "2"));
@@ -214,7 +229,7 @@ fn findings_that_the_policy_ignores_are_not_cleared() {
     let world = kept();
     let off = "version: 1\npolicy: { rules: { stale-access-key: off } }\n";
     assert_eq!(world.day(1, off).code, 0);
-    let index = world.index();
+    let index = world.queue_issue();
     assert_eq!(index.state, "open", "ignored findings are not cleared");
     let body = index.body;
     assert_eq!(rendered(&body).struck, [""; 0], "{body}");
@@ -240,14 +255,14 @@ fn unaudited_account_keeps_its_findings() {
     assert_eq!((alone.code, alone.output("result")), (3, "incomplete"), "{}", alone.log);
     assert_eq!(open_users(&world), ["alice", "bob"]);
     let since = format!("since {}", world.date(0));
-    assert!(world.index().body.contains(&since), "{}", world.index().body);
+    assert!(world.queue_issue().body.contains(&since), "{}", world.queue_issue().body);
     assert_eq!(world.day_with(2, &[("accounts", world.account.id())]).acts(), [""; 0]);
 
     // Audited again, and removed.
     other.make_report(1.0 - 72.0);
     let run = world.day_with(3, &[("accounts", &both)]);
     assert_eq!((run.code, run.acts()), (0, vec!["PATCH issues/1".to_owned()]), "{}", run.log);
-    let page = rendered(&world.index().body);
+    let page = rendered(&world.queue_issue().body);
     assert_eq!((page.boxes.len(), page.struck), (1, vec!["bob".to_owned()]));
 }
 

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::page::{Rendered, rendered};
-use stand_ins::world::{EMPTY, FIRST, How, Run, World, visible};
+use stand_ins::world::{EMPTY, FIRST, Run, RunOptions, World, visible};
 
 /// A step: the day, the change in AWS before it, whether alice has an exemption, what the run
 /// writes, and its outputs `stale-count`, `new-count` and `overdue-count`.
@@ -72,7 +72,8 @@ fn live(world: &World, mode: &str, steps: Vec<Step>) -> String {
         let allowlist = if step.exempts_alice { &exemption } else { EMPTY };
         let before = world.queue();
         let inputs = &[("publish", mode)];
-        let run = world.run(How { day: step.day, allowlist, inputs, ..How::default() });
+        let run =
+            world.run(RunOptions { day: step.day, allowlist, inputs, ..RunOptions::default() });
         let (name, log) = (step.name, &run.log);
         assert_eq!(run.acts(), step.acts, "{name}: {log}");
         assert_eq!(run.code, 0, "{name}: {log}");
@@ -141,7 +142,7 @@ fn queue_issue_follows_findings_over_time() {
     ];
     let pages = live(&world, "auto", life(acts));
     insta::assert_snapshot!("one_issue", pages);
-    let issue = world.index();
+    let issue = world.queue_issue();
     assert_eq!((issue.number, issue.state.as_str()), (1, "open"));
     assert_eq!(issue.state_reason.as_deref(), Some("reopened"));
     assert_eq!(issue.comments.len(), 4);
@@ -189,9 +190,9 @@ fn user_issues_follow_findings_over_time() {
             is("closed", "completed"),
         ]
     );
-    let index = rendered(&world.index().body);
+    let index = rendered(&world.queue_issue().body);
     assert_eq!(index.boxes, [(false, "alice".to_owned())]);
-    assert!(world.index().body.contains("#1"), "{}", world.index().body);
+    assert!(world.queue_issue().body.contains("#1"), "{}", world.queue_issue().body);
 }
 
 #[test]
@@ -203,7 +204,7 @@ fn pages_render_as_task_lists_and_struck_lines() {
     world.day(0, EMPTY);
     world.account.change(json!([{ "delete_key": { "user": "bob" } }]));
     world.day(1, EMPTY);
-    let body = world.index().body;
+    let body = world.queue_issue().body;
     let Rendered { boxes, struck, headings, html, comments, links, .. } = rendered(&body);
     let open = |user: &str| (false, user.to_owned());
     assert_eq!(boxes, [open("alice"), open("carol")]);

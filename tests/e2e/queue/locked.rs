@@ -23,14 +23,14 @@ fn closed_and_locked() -> World {
     assert_eq!(world.day(0, EMPTY).code, 0);
     world.account.change(json!([{ "delete_user": { "user": "alice" } }]));
     assert_eq!(world.day(1, EMPTY).code, 0);
-    assert_eq!(world.index().state, "closed");
+    assert_eq!(world.queue_issue().state, "closed");
     world.repo.as_person().lock(1);
     world.user("bob", 150);
     world
 }
 
 fn boxes(world: &World) -> Vec<String> {
-    rendered(&world.index().body).boxes.into_iter().map(|(_, name)| name).collect()
+    rendered(&world.queue_issue().body).boxes.into_iter().map(|(_, name)| name).collect()
 }
 
 #[test]
@@ -40,7 +40,7 @@ fn closed_and_locked_queue_is_unlocked_and_reopened() {
     assert_eq!((run.code, run.output("new-count")), (0, "1"), "{}", run.log);
     let comment = "POST issues/1/comments";
     assert_eq!(run.acts(), [comment, "DELETE issues/1/lock", comment, "PATCH issues/1"]);
-    let index = world.index();
+    let index = world.queue_issue();
     assert_eq!((index.state.as_str(), index.locked, index.comments.len()), ("open", false, 1));
     assert_eq!(boxes(&world), ["bob"]);
     assert_eq!(world.day(3, EMPTY).acts(), [""; 0]);
@@ -54,7 +54,7 @@ fn locked_queue_is_written_without_the_comment() {
     assert_eq!((run.code, run.output("result")), (0, "stale"), "{}", run.log);
     let warning = run.log.lines().find(|line| line.starts_with("warning: ")).unwrap_or_default();
     assert!(warning.contains("issue #1 is locked") && warning.contains("Unlock"), "{}", run.log);
-    let index = world.index();
+    let index = world.queue_issue();
     assert_eq!((index.state.as_str(), index.locked, index.comments.len()), ("open", true, 0));
     assert_eq!(boxes(&world), ["bob"]);
     assert_eq!(world.day(3, EMPTY).acts(), [""; 0]);
@@ -70,7 +70,7 @@ fn queue_stays_locked_if_no_comment_is_needed() {
     world.account.change(json!([{ "delete_user": { "user": "bob" } }]));
     let run = world.day(1, EMPTY);
     assert_eq!((run.code, run.acts()), (0, vec!["PATCH issues/1".to_owned()]), "{}", run.log);
-    assert!(world.index().locked);
+    assert!(world.queue_issue().locked);
 }
 
 #[test]
@@ -117,7 +117,7 @@ fn locked_before_a_large_state(users: usize) -> World {
     audit(&world, "large.json", users, 2);
     assert_eq!(publish(&world, "none.json", 0, "issue").code, 0);
     assert_eq!(publish(&world, "small.json", 1, "issue").code, 0);
-    world.repo.as_person().lock(world.index().number);
+    world.repo.as_person().lock(world.queue_issue().number);
     world
 }
 
@@ -126,8 +126,11 @@ fn large_state_is_written_after_unlocking() {
     let world = locked_before_a_large_state(LARGE);
     let run = publish(&world, "large.json", 2, "issue");
     assert_eq!(run.code, 0, "{}", run.log);
-    assert!(world.index().body.contains(" parts=") && !world.index().body.contains(" parts= "));
-    assert!(!world.index().locked);
+    assert!(
+        world.queue_issue().body.contains(" parts=")
+            && !world.queue_issue().body.contains(" parts= ")
+    );
+    assert!(!world.queue_issue().locked);
     assert_eq!(publish(&world, "large.json", 2, "issue").acts(), [""; 0]);
 }
 
@@ -137,7 +140,7 @@ fn large_state_stays_in_the_body_of_a_locked_queue_if_it_fits() {
     deny_unlock(&world);
     let run = publish(&world, "large.json", 2, "issue");
     assert_eq!(run.code, 0, "{}", run.log);
-    assert!(world.index().body.contains(" parts= "), "the state is in the body");
+    assert!(world.queue_issue().body.contains(" parts= "), "the state is in the body");
     assert!(boxes(&world).len() > 10, "{}", boxes(&world).len());
     assert_eq!(publish(&world, "large.json", 2, "issue").acts(), [""; 0]);
 }
@@ -145,14 +148,14 @@ fn large_state_stays_in_the_body_of_a_locked_queue_if_it_fits() {
 #[test]
 fn state_that_does_not_fit_into_a_locked_queue_ends_the_run_with_a_hint() {
     let world = locked_before_a_large_state(TOO_LARGE);
-    let before = world.index().body;
+    let before = world.queue_issue().body;
     deny_unlock(&world);
     let run = publish(&world, "large.json", 2, "issue");
     assert_eq!(run.code, 4, "{}", run.log);
     assert!(run.log.contains("issue is locked"), "{}", run.log);
     let help = run.log.lines().find(|line| line.starts_with("help: ")).unwrap_or_default();
     assert!(help.contains("Unlock conversation") && !help.contains("permissions"), "{}", run.log);
-    assert_eq!(world.index().body, before);
+    assert_eq!(world.queue_issue().body, before);
     // The hint is correct.
     world.repo.faults(json!([]));
     let run = publish(&world, "large.json", 2, "issue");

@@ -49,7 +49,7 @@ fn five_thousand_findings_are_stored_and_some_are_shown() {
     audit(&world, "first.json", MANY, 0);
     let run = publish(&world, "first.json", 0, "issue");
     assert_eq!(run.code, 0, "{}", run.log);
-    let body = world.index().body;
+    let body = world.queue_issue().body;
     let page = rendered(&body);
     assert_eq!(page.boxes.len() + omitted_findings(&body), MANY);
     assert!(page.boxes.len() > 100, "{}", page.boxes.len());
@@ -115,7 +115,7 @@ fn every_kind_of_token_reads_its_state_in_comments() {
 /// Asserts that a state without one of its parts is damaged.
 fn assert_lost_part_is_damage(world: &World) {
     audit(world, "fifth.json", MANY + 2, 4);
-    let body = world.index().body;
+    let body = world.queue_issue().body;
     let (_, list) = body.split_once(" parts=").unwrap();
     let ids: Vec<u64> =
         list.split(' ').next().unwrap().split(',').map(|id| id.parse().unwrap()).collect();
@@ -131,7 +131,7 @@ fn assert_lost_part_is_damage(world: &World) {
         assert_eq!((run.code, run.acts()), (3, vec![]), "{}", run.log);
         assert!(run.log.contains("is damaged"), "{}", run.log);
     }
-    assert_eq!(world.index().body, body);
+    assert_eq!(world.queue_issue().body, body);
 }
 
 #[test]
@@ -156,7 +156,11 @@ fn each_run_creates_at_most_twenty_user_issues() {
     let run = publish(&world, "second.json", 1, "issue-per-user");
     assert_eq!(run.code, 0, "{}", run.log);
     has(&made(&run), 20..40);
-    assert!(world.index().body.contains("4960 users have no issue yet"), "{}", world.index().body);
+    assert!(
+        world.queue_issue().body.contains("4960 users have no issue yet"),
+        "{}",
+        world.queue_issue().body
+    );
     // Without comments, because none of the findings is new.
     for write in run.writes.iter().filter(|it| it.path.ends_with("/comments")) {
         let body = write.body["body"].as_str().unwrap();

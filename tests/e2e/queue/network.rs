@@ -2,7 +2,7 @@
 
 use stand_ins::aws;
 use stand_ins::network::{Proxy, TlsFront};
-use stand_ins::world::{EMPTY, How, World};
+use stand_ins::world::{EMPTY, RunOptions, World};
 
 #[test]
 fn uses_the_root_certificates_and_proxy_of_the_environment() {
@@ -15,7 +15,11 @@ fn uses_the_root_certificates_and_proxy_of_the_environment() {
     let address = format!("http://127.0.0.1:{}", proxy.port);
     let run = |more: &[(&str, &str)]| {
         let environment = [&[("GITHUB_API_URL", api.as_str())], more].concat();
-        world.run(How { allowlist: EMPTY, environment: &environment, ..How::default() })
+        world.run(RunOptions {
+            allowlist: EMPTY,
+            environment: &environment,
+            ..RunOptions::default()
+        })
     };
 
     // The authority is unknown: nothing is sent, and nothing counts as clean.
@@ -43,7 +47,11 @@ fn rejects_an_invalid_api_address() {
     let world = World::new();
     for address in ["localhost:8080", "ftp://github.example"] {
         let environment = [("GITHUB_API_URL", address)];
-        let run = world.run(How { allowlist: EMPTY, environment: &environment, ..How::default() });
+        let run = world.run(RunOptions {
+            allowlist: EMPTY,
+            environment: &environment,
+            ..RunOptions::default()
+        });
         assert_eq!(run.code, 2, "{}", run.log);
         assert!(run.log.contains("correct or remove GITHUB_API_URL"), "{}", run.log);
     }

@@ -4,7 +4,7 @@
 use serde_json::json;
 
 use stand_ins::github::Pull;
-use stand_ins::world::{EMPTY, How, Run, World};
+use stand_ins::world::{EMPTY, Run, RunOptions, World};
 
 const LABEL: &str = "iam-stocktake";
 
@@ -50,7 +50,7 @@ fn assert_stops(name: &str, says: &str, prepare: impl Fn(&World)) {
     prepare(&world);
     for event in ["pull_request", "merge_group", "schedule"] {
         let pull = Some(&pull).filter(|_| event != "schedule");
-        let run = world.run(How { event, pull, day: 1, ..How::default() });
+        let run = world.run(RunOptions { event, pull, day: 1, ..RunOptions::default() });
         assert_eq!((run.code, run.acts()), (3, vec![]), "{name}, {event}: {}", run.log);
         assert_eq!(run.output("result"), "incomplete", "{name}, {event}");
         assert_eq!(run.output("gate"), "not-evaluated", "{name}, {event}");
@@ -71,7 +71,7 @@ fn assert_stops(name: &str, says: &str, prepare: impl Fn(&World)) {
 #[test]
 fn queue_issue_without_its_first_line_stops_the_gate() {
     assert_stops("no first line", "does not start with the queue's marker", |world| {
-        let body = world.index().body;
+        let body = world.queue_issue().body;
         let (_, rest) = body.split_once('\n').unwrap();
         world.repo.as_person().edit_body(1, rest);
     });

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use stand_ins::gfm::outline;
-use stand_ins::world::{EMPTY, How, Run, World};
+use stand_ins::world::{EMPTY, Run, RunOptions, World};
 
 /// A run in English and one in Japanese on the same day, in separate worlds.
 fn in_both_languages(prepare: impl Fn(&World), inputs: &[(&str, &str)]) -> [Run; 2] {
@@ -12,7 +12,7 @@ fn in_both_languages(prepare: impl Fn(&World), inputs: &[(&str, &str)]) -> [Run;
         world.user("alice", 200);
         prepare(&world);
         let inputs = [inputs, &[("language", language)]].concat();
-        world.run(How { day: 1, inputs: &inputs, ..How::default() })
+        world.run(RunOptions { day: 1, inputs: &inputs, ..RunOptions::default() })
     })
 }
 
@@ -71,7 +71,7 @@ fn summary_of_other_commands_keeps_its_blocks() {
     let summary = world.sandbox.path("summary.md");
     world.sandbox.file("summary.md", "> What another command wrote.");
     let environment = [("GITHUB_STEP_SUMMARY", summary.to_str().unwrap())];
-    let run = world.run(How { environment: &environment, ..How::default() });
+    let run = world.run(RunOptions { environment: &environment, ..RunOptions::default() });
     assert_eq!(run.code, 0, "{}", run.log);
     let text = world.sandbox.read("summary.md");
     assert_eq!(outline(&text)[..3], ["quote", "  paragraph", "paragraph"], "{text}");

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::page::rendered;
 use stand_ins::http;
-use stand_ins::world::{EMPTY, How, World};
+use stand_ins::world::{EMPTY, RunOptions, World};
 
 /// A queue with alice and bob.
 fn kept() -> World {
@@ -24,7 +24,7 @@ fn tick(world: &World, number: u64, user: &str) {
 }
 
 fn boxes(world: &World) -> Vec<(bool, String)> {
-    rendered(&world.index().body).boxes
+    rendered(&world.queue_issue().body).boxes
 }
 
 fn named(ticked: bool, user: &str) -> (bool, String) {
@@ -49,7 +49,7 @@ fn box_that_is_checked_during_a_run_stays_checked() {
     // The run reads the issue again before it writes. The fault delays that request.
     world.repo.faults(json!([{ "hold": 2, "method": "GET", "path": "/issues/1$" }]));
     world.repo.reset_log();
-    let started = world.start(How { day: 1, ..How::default() });
+    let started = world.start(RunOptions { day: 1, ..RunOptions::default() });
     while !world.repo.log().iter().any(|it| it.path.ends_with("/issues/1")) {
         std::thread::yield_now();
     }
@@ -75,7 +75,7 @@ fn closing_as_not_planned_acknowledges_until_a_new_finding() {
     world.repo.as_person().close(1, "not_planned");
     let run = world.day(1, EMPTY);
     assert_eq!((run.code, run.output("stale-count")), (0, "2"), "{}", run.log);
-    let index = world.index();
+    let index = world.queue_issue();
     assert_eq!((index.state.as_str(), index.comments.len()), ("closed", 0));
     assert_eq!(index.state_reason.as_deref(), Some("not_planned"));
     assert!(index.body.to_lowercase().contains("closed without an exemption"), "{}", index.body);
@@ -84,7 +84,7 @@ fn closing_as_not_planned_acknowledges_until_a_new_finding() {
     world.user("carol", 300);
     let run = world.day(3, EMPTY);
     assert_eq!(run.acts(), ["POST issues/1/comments", "PATCH issues/1"], "{}", run.log);
-    let index = world.index();
+    let index = world.queue_issue();
     assert_eq!((index.state.as_str(), index.comments.len()), ("open", 1));
     let news = &index.comments[0].body;
     assert!(news.contains("`carol`") && !news.contains("`alice`"), "{news}");
@@ -97,7 +97,7 @@ fn queue_closed_as_completed_too_early_reopens_with_one_comment() {
     world.repo.as_person().close(1, "completed");
     let run = world.day(1, EMPTY);
     assert_eq!(run.acts(), ["POST issues/1/comments", "PATCH issues/1"], "{}", run.log);
-    assert_eq!(world.index().state, "open");
+    assert_eq!(world.queue_issue().state, "open");
     assert_eq!(world.day(2, EMPTY).acts(), [""; 0]);
 }
 
@@ -114,7 +114,7 @@ fn closing_a_user_issue_as_not_planned_acknowledges_one_user() {
     assert_eq!((run.code, run.output("stale-count")), (0, "2"), "{}", run.log);
     let alice = world.repo.issue(1);
     assert_eq!((alice.state.as_str(), alice.comments.len()), ("closed", 0));
-    assert_eq!(world.index().state, "open");
+    assert_eq!(world.queue_issue().state, "open");
     assert!(rendered(&world.repo.issue(2).body).boxes[0].0);
     assert_eq!(world.day_with(2, per_user).acts(), [""; 0]);
 }
@@ -133,7 +133,7 @@ fn comments_titles_assignees_and_labels_of_people_stay() {
     assert_eq!(run.acts(), ["POST issues/1/comments", "PATCH issues/1"], "{}", run.log);
     let sent: Vec<_> = run.writes[1].body.as_object().unwrap().keys().cloned().collect();
     assert_eq!(sent, ["body"]);
-    let index = world.index();
+    let index = world.queue_issue();
     assert_eq!(index.title, "Old keys, see wiki");
     assert_eq!(index.assignees, ["octocat"]);
     assert_eq!(index.labels, ["iam-stocktake", "security"]);
@@ -143,13 +143,13 @@ fn comments_titles_assignees_and_labels_of_people_stay() {
 #[test]
 fn edited_page_is_restored_without_other_changes() {
     let world = kept();
-    let before = world.index().body;
+    let before = world.queue_issue().body;
     let without_bob: Vec<_> = before.lines().filter(|line| !line.contains("`bob`")).collect();
     world.repo.as_person().edit_body(1, &without_bob.join("\n"));
     assert_eq!(world.day(1, EMPTY).acts(), ["PATCH issues/1"]);
     assert_eq!(boxes(&world), [named(false, "alice"), named(false, "bob")]);
     // GitHub's form sends CRLF line ends.
-    let body = world.index().body;
+    let body = world.queue_issue().body;
     world.repo.as_person().edit_body(1, &body.replace('\n', "\r\n"));
     assert_eq!(world.day(2, EMPTY).acts(), [""; 0]);
 }
@@ -157,7 +157,7 @@ fn edited_page_is_restored_without_other_changes() {
 #[test]
 fn issue_by_a_stranger_is_not_the_queue() {
     let world = kept();
-    let forged = world.index().body;
+    let forged = world.queue_issue().body;
     let other = World::new();
     other.user("alice", 200);
     let person = other.repo.by("secteam");

@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::{MetadataExt as _, chown};
 
-use stand_ins::world::{EMPTY, How, Run, World};
+use stand_ins::world::{EMPTY, Run, RunOptions, World};
 
 /// Asserts that a run failed before its first request, with this message.
 fn refused(world: &World, run: &Run, says: &str) {
@@ -76,17 +76,17 @@ fn switches_accept_yaml_booleans() {
 fn missing_allowlist_ends_the_run() {
     let world = World::new();
     world.user("alice", 200);
-    let run = world.run(How { allowlist: "", ..How::default() });
+    let run = world.run(RunOptions { allowlist: "", ..RunOptions::default() });
     assert_eq!((run.code, run.output("result")), (2, "error"), "{}", run.log);
     assert!(run.log.contains("actions/checkout"), "{}", run.log);
     assert_eq!(run.writes.len(), 0);
     let elsewhere = &[("allowlist", "elsewhere.yml")];
-    let run = world.run(How { allowlist: "", inputs: elsewhere, ..How::default() });
+    let run = world.run(RunOptions { allowlist: "", inputs: elsewhere, ..RunOptions::default() });
     assert_eq!(run.code, 2, "{}", run.log);
     assert!(run.log.contains("elsewhere.yml"), "{}", run.log);
     // Running without an allowlist must be explicit.
     let none = &[("allowlist", "none")];
-    let run = world.run(How { allowlist: "", inputs: none, ..How::default() });
+    let run = world.run(RunOptions { allowlist: "", inputs: none, ..RunOptions::default() });
     assert_eq!((run.code, run.output("stale-count")), (0, "1"), "{}", run.log);
 }
 
@@ -133,7 +133,7 @@ fn debug_log_has_every_call() {
     let calls = |run: &Run| run.log.lines().filter(|line| line.contains("answered")).count();
     let debugging = |value| {
         let environment = &[("RUNNER_DEBUG", value)];
-        world.run(How { environment, ..How::default() })
+        world.run(RunOptions { environment, ..RunOptions::default() })
     };
     let run = debugging("1");
     assert_eq!(run.code, 0, "{}", run.log);
@@ -157,7 +157,8 @@ fn debug_log_of_a_public_repository_has_no_names() {
         { "Effect": "Allow", "Action": "*", "Resource": "*" },
         { "Effect": "Deny", "Action": "iam:ListAccessKeys", "Resource": "*" },
     ]}));
-    let run = world.run(How { environment: &[("RUNNER_DEBUG", "1")], ..How::default() });
+    let run =
+        world.run(RunOptions { environment: &[("RUNNER_DEBUG", "1")], ..RunOptions::default() });
     assert_eq!(run.code, 3, "{}", run.log);
     assert!(run.log.contains("failed action=\"iam:ListAccessKeys\""), "{}", run.log);
     assert!(!run.log.contains("alice"), "{}", run.log);
@@ -169,7 +170,7 @@ fn runner_file_that_cannot_be_written_is_an_error() {
         let world = World::new();
         world.user("alice", 200);
         let environment = &[(variable, "/nowhere/at/all")];
-        let run = world.run(How { environment, ..How::default() });
+        let run = world.run(RunOptions { environment, ..RunOptions::default() });
         assert_eq!(run.code, 4, "{}", run.log);
         let says = format!("cannot write /nowhere/at/all ({variable})");
         assert!(run.log.contains(&says), "{}", run.log);
@@ -217,10 +218,10 @@ fn unwritable_reports_are_an_error() {
 #[test]
 fn missing_runner_variable_is_named() {
     let world = World::new();
-    let run = world.run(How {
+    let run = world.run(RunOptions {
         environment: &[("GITHUB_EVENT_PATH", "")],
         allowlist: EMPTY,
-        ..How::default()
+        ..RunOptions::default()
     });
     assert_eq!(run.code, 2, "{}", run.log);
     assert!(run.log.contains("GITHUB_EVENT_PATH is not set"), "{}", run.log);

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use stand_ins::github::GitHub;
-use stand_ins::world::{EMPTY, How, World, visible};
+use stand_ins::world::{EMPTY, RunOptions, World, visible};
 
 #[test]
 fn queue_can_be_in_another_private_repository() {
@@ -58,7 +58,7 @@ fn new_issue_has_title_labels_and_assignees() {
     ];
     let run = world.day_with(0, &inputs);
     assert_eq!(run.code, 0, "{}", run.log);
-    let index = world.index();
+    let index = world.queue_issue();
     assert_eq!(index.title, "Keys that nobody uses");
     assert_eq!(index.labels, ["iam-stocktake", "security", "team: platform"]);
     assert_eq!(index.assignees, ["octocat", "secteam"]);
@@ -89,7 +89,7 @@ fn owner_with_a_valid_login_is_assigned_to_the_user_issue() {
         run.log.lines().filter(|line| line.starts_with("warning: not assigned")).collect();
     assert_eq!(warnings.len(), 1, "{}", run.log);
     assert!(warnings[0].ends_with(": Team A <a@b.example>"), "{}", warnings[0]);
-    assert_eq!(world.index().assignees, [""; 0]);
+    assert_eq!(world.queue_issue().assignees, [""; 0]);
     assert_eq!(world.day_with(1, &inputs).acts(), [""; 0]);
 }
 
@@ -99,15 +99,15 @@ fn language_of_the_queue_can_change_to_japanese() {
     world.user("alice", 200);
     let japanese = &[("language", "ja")];
     world.day_with(0, japanese);
-    let first = world.index();
+    let first = world.queue_issue();
     assert!(visible(&first.body).contains("アクセスキー"), "{}", first.body);
     assert_eq!(world.day_with(0, japanese).acts(), [""; 0]);
     // A change of the language causes no comment.
     assert_eq!(world.day(0, EMPTY).acts(), ["PATCH issues/1"]);
-    assert!(!visible(&world.index().body).contains("アクセスキー"));
+    assert!(!visible(&world.queue_issue().body).contains("アクセスキー"));
     let run = world.day_with(0, japanese);
     assert_eq!(run.acts(), ["PATCH issues/1"]);
-    assert_eq!(visible(&world.index().body), visible(&first.body));
+    assert_eq!(visible(&world.queue_issue().body), visible(&first.body));
     assert!(run.summary.contains("アクセスキー"), "{}", run.summary);
 }
 
@@ -156,7 +156,13 @@ fn gate_on_another_branch_only_reads_the_queue() {
     world.user("alice", 200);
     let branch = &[("GITHUB_REF", "refs/heads/feature")];
     let run_with = |day: i64, inputs: &[(&str, &str)]| {
-        world.run(How { day, inputs, event: "push", environment: branch, ..How::default() })
+        world.run(RunOptions {
+            day,
+            inputs,
+            event: "push",
+            environment: branch,
+            ..RunOptions::default()
+        })
     };
     let run = run_with(0, &[("fail-on", "new")]);
     assert_eq!((run.code, run.output("gate")), (0, "not-evaluated"), "{}", run.log);

@@ -20,12 +20,16 @@ fn removed_ssh_key_in_the_queue_is_cleared() {
     world.account.change(json!([{"use_key": {"user": "pusher", "at": 0}}]));
     let second = world.day(1, EMPTY);
     assert_eq!(second.output("stale-count"), "1", "{}", second.log);
-    assert!(world.index().body.contains("- [ ] `pusher`: SSH key"), "{}", world.index().body);
+    assert!(
+        world.queue_issue().body.contains("- [ ] `pusher`: SSH key"),
+        "{}",
+        world.queue_issue().body
+    );
 
     world.account.change(json!([{"delete_ssh_keys": {"user": "pusher"}}]));
     let third = world.day(2, EMPTY);
     assert_eq!(third.output("stale-count"), "0", "{}", third.log);
-    let index = world.index();
+    let index = world.queue_issue();
     assert_eq!(
         (index.state.as_str(), index.state_reason.as_deref()),
         ("closed", Some("completed"))

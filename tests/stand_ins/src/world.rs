@@ -45,7 +45,7 @@ pub struct Run {
 }
 
 /// The parameters of a run.
-pub struct How<'a> {
+pub struct RunOptions<'a> {
     /// The command and its arguments.
     pub command: &'a [&'a str],
     /// Days since the start.
@@ -59,7 +59,7 @@ pub struct How<'a> {
     pub environment: &'a [(&'a str, &'a str)],
 }
 
-impl Default for How<'_> {
+impl Default for RunOptions<'_> {
     fn default() -> Self {
         Self {
             command: &["action"],
@@ -109,9 +109,9 @@ impl World {
     }
 
     /// Runs the action as the runner does.
-    pub fn run(&self, how: How<'_>) -> Run {
+    pub fn run(&self, options: RunOptions<'_>) -> Run {
         self.repo.reset_log();
-        self.start(how).finish(&self.repo)
+        self.start(options).finish(&self.repo)
     }
 
     /// Runs the action on a pull request with the existing allowlist.
@@ -129,29 +129,29 @@ impl World {
     }
 
     /// Starts a run, so that others can run at the same time.
-    pub fn start(&self, how: How<'_>) -> Started {
+    pub fn start(&self, options: RunOptions<'_>) -> Started {
         // IAM generates a report on that day.
-        self.account.make_report(1.0 - 24.0 * how.day as f64);
+        self.account.make_report(1.0 - 24.0 * options.day as f64);
         let allowlist = self.sandbox.path(ALLOWLIST);
-        if how.allowlist.is_empty() {
+        if options.allowlist.is_empty() {
             drop(std::fs::remove_file(&allowlist));
         // Another run can be reading it.
-        } else if std::fs::read_to_string(allowlist).ok().as_deref() != Some(how.allowlist) {
-            self.sandbox.file(ALLOWLIST, how.allowlist);
+        } else if std::fs::read_to_string(allowlist).ok().as_deref() != Some(options.allowlist) {
+            self.sandbox.file(ALLOWLIST, options.allowlist);
         }
-        let mut command = self.sandbox.command(how.command);
-        command.args(["--now", &self.moment(how.day)]);
+        let mut command = self.sandbox.command(options.command);
+        command.args(["--now", &self.moment(options.day)]);
         command.envs(self.account.oidc_environment());
-        let action = how.inputs.iter().find(|(name, _)| *name == "command");
+        let action = options.inputs.iter().find(|(name, _)| *name == "command");
         let action = action.map_or("check", |(_, action)| action);
         if action != "publish" {
             command.env("INPUT_ROLE-TO-ASSUME", self.account.role_arn());
         }
         let quick = if action == "check" { &QUICK[..] } else { &[] };
-        for (name, value) in quick.iter().chain(how.inputs) {
+        for (name, value) in quick.iter().chain(options.inputs) {
             command.env(format!("INPUT_{}", name.to_uppercase()), value);
         }
-        self.start_in_job(command, how.event, how.pull, how.environment)
+        self.start_in_job(command, options.event, options.pull, options.environment)
     }
 
     /// Audits the account on a day with the command line, into a file in the sandbox.
@@ -240,17 +240,23 @@ impl World {
 
     /// Runs the check of a pull request on a day.
     pub fn check(&self, pull: &Pull, allowlist: &str, day: i64) -> Run {
-        self.run(How { event: "pull_request", pull: Some(pull), allowlist, day, ..How::default() })
+        self.run(RunOptions {
+            event: "pull_request",
+            pull: Some(pull),
+            allowlist,
+            day,
+            ..RunOptions::default()
+        })
     }
 
     /// Runs the scheduled workflow on a day.
     pub fn day(&self, day: i64, allowlist: &str) -> Run {
-        self.run(How { day, allowlist, ..How::default() })
+        self.run(RunOptions { day, allowlist, ..RunOptions::default() })
     }
 
     /// Runs the scheduled workflow on a day, with inputs.
     pub fn day_with(&self, day: i64, inputs: &[(&str, &str)]) -> Run {
-        self.run(How { day, inputs, ..How::default() })
+        self.run(RunOptions { day, inputs, ..RunOptions::default() })
     }
 
     /// A text in which values that differ between runs are replaced by names.
@@ -276,7 +282,7 @@ impl World {
     }
 
     /// The queue issue, which must exist.
-    pub fn index(&self) -> Issue {
+    pub fn queue_issue(&self) -> Issue {
         let mut issues = self.queue();
         issues.retain(|issue| issue.body.starts_with("<!-- iam-stocktake:queue "));
         assert_eq!(issues.len(), 1, "one queue issue");
