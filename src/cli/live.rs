@@ -71,7 +71,7 @@ pub struct AccessArgs {
     pub concurrency: u8,
 }
 
-/// What the re-check asks for.
+/// What the re-check reads.
 #[derive(Debug, Clone, Copy, clap::Args)]
 pub struct RecheckArgs {
     /// Re-check flagged users through the IAM API; with `false`, only the credential report is

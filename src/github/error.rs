@@ -73,7 +73,7 @@ impl Error {
         Self::new("preparing calls to GitHub", ErrorKind::Unreachable, crate::cause::reason(error))
     }
 
-    /// The error without the message from GitHub, which can contain names, for a log that everybody
+    /// The error without the message from GitHub, which can contain names, for a log that everyone
     /// can read.
     #[must_use]
     pub fn without_github_message(&self) -> String {

@@ -134,7 +134,7 @@ impl SessionError {
         }
     }
 
-    /// The same error without text from AWS, which can contain names, for a log that everybody can
+    /// The same error without text from AWS, which can contain names, for a log that everyone can
     /// read. The AWS error code stays.
     #[must_use]
     pub fn without_aws_message(mut self) -> Self {

@@ -391,7 +391,7 @@ impl DecisionContext<'_> {
         };
         let clock = match tag {
             TagState::Absent if self.has_known_tag => return settle(StartReason::Vanished),
-            // Somebody else deactivated the key. The rule for inactive keys covers it.
+            // Someone else deactivated the key. The rule for inactive keys covers it.
             TagState::Absent if self.user_audit.has_inactive_key_finding(&credential.subject) => {
                 return settle(StartReason::First);
             }
@@ -419,7 +419,7 @@ impl DecisionContext<'_> {
         Decision::Change(ChangeKind::DeleteCredential)
     }
 
-    /// Whether an inactive credential with this tag is remediated. A key that somebody else
+    /// Whether an inactive credential with this tag is remediated. A key that someone else
     /// deactivated has its own rule.
     fn handles_inactive(&self, credential: &PlanCredential<'_>, clock: RemediationTag) -> bool {
         let is_key =
