@@ -301,7 +301,7 @@ impl Checker<'_> {
                 }
                 count if !others => (format!("{count} digits"), help::digits(count).to_owned()),
                 _ if account.value.chars().all(|c| c == '*') => (
-                    "no pattern".to_owned(),
+                    "patterns are not supported here".to_owned(),
                     "omit `account` to cover every audited account".to_owned(),
                 ),
                 _ => (
