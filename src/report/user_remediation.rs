@@ -31,7 +31,7 @@ pub(super) struct UserRemediation {
     /// The user's creation time as the AWS CLI prints it. Another creation time means another user.
     user_created: Option<String>,
     /// Whether a finding needs a check by a person before anything is changed.
-    look_first: bool,
+    ask_first: bool,
     /// Keys and other credentials to deactivate.
     deactivate: Vec<CredentialQuery>,
     /// Keys and other credentials to delete.
@@ -39,7 +39,7 @@ pub(super) struct UserRemediation {
     /// Whether the user can be deleted: nothing is in use and nothing is exempted.
     whole_user: bool,
     /// What is deleted with the user; none if nothing was observed.
-    belongings: Option<DeletedWithUser>,
+    deleted_with_user: Option<DeletedWithUser>,
     /// Whether a key is in use but not rotated.
     rotate: bool,
     /// Whether the date in the user's expiry tag has passed.
@@ -185,10 +185,10 @@ pub(super) fn user_remediation(
             .iter()
             .all(|old| deactivate.iter().any(|stale| stale.query == old.query)),
         deactivate,
-        belongings: subject.and_then(deleted_with_user),
+        deleted_with_user: subject.and_then(deleted_with_user),
         threshold: cli_moment(audit.now - TimeDelta::days(audit.policy.stale_after_days.into())),
         user_created: subject.and_then(|it| it.created).map(cli_moment),
-        look_first: unresolved
+        ask_first: unresolved
             .iter()
             .any(|finding| finding.status == FindingStatus::Open && !is_actionable(finding)),
         expired: has(Rule::reads_expiry_tag),

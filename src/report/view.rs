@@ -47,8 +47,8 @@ struct CountsView {
     accounts: usize,
     users: usize,
     /// Open findings of level error and warning.
-    to_remedy: usize,
-    users_to_remedy: usize,
+    to_remediate: usize,
+    users_to_remediate: usize,
     errors: usize,
     warnings: usize,
     notices: usize,
@@ -73,7 +73,7 @@ struct ReportAccountView {
     id: SafeText,
     alias: Option<String>,
     users: usize,
-    candidates: usize,
+    flagged_users: usize,
     users_without_shown_credentials: usize,
     /// When IAM generated the report; none if the report has no date.
     generated_at: Option<SafeText>,
@@ -91,8 +91,8 @@ struct ReportAccountView {
     rows_left_out: usize,
     notices: Vec<ReportRow>,
     notices_left_out: usize,
-    people: Vec<ReportUser>,
-    people_left_out: usize,
+    users_with_findings: Vec<ReportUser>,
+    users_with_findings_left_out: usize,
     /// Rules by their coverage.
     incomplete: Vec<&'static str>,
     not_shown: Vec<&'static str>,
@@ -101,7 +101,7 @@ struct ReportAccountView {
     /// How many users were re-checked.
     rechecked: usize,
     /// Whether the credential report is missing.
-    unseen: bool,
+    report_missing: bool,
     gaps: Vec<GapView>,
     cleared: Vec<ClearedView>,
 }
@@ -119,7 +119,7 @@ struct GapView {
     /// The kind of policy that denied the call, in AWS's words; none if AWS names none.
     denied_by: Option<&'static str>,
     /// Whether no rule needs it.
-    ornament: bool,
+    optional: bool,
 }
 
 /// A finding of the credential report that the re-check cleared.
@@ -150,7 +150,7 @@ struct ReportRow {
     reference: Option<&'static str>,
     reference_date: Option<SafeText>,
     notes: Vec<NoteView>,
-    clock: Option<RemediationTagView>,
+    remediation_tag: Option<RemediationTagView>,
     id: SafeText,
 }
 
@@ -197,7 +197,7 @@ struct ReportUser {
     findings: Vec<ReportRow>,
     /// The findings in the headline: without notices, unless there are only notices.
     headline: Vec<ReportRow>,
-    remedy: UserRemediation,
+    remediation: UserRemediation,
 }
 
 #[derive(Serialize)]
@@ -267,8 +267,8 @@ fn counts(audit: &Audit) -> CountsView {
     CountsView {
         accounts: audit.accounts.len(),
         users: counts.users,
-        to_remedy: counts.needing_remediation(),
-        users_to_remedy: users.len(),
+        to_remediate: counts.needing_remediation(),
+        users_to_remediate: users.len(),
         errors: counts.errors,
         warnings: counts.warnings,
         notices: counts.notices,
@@ -316,7 +316,7 @@ fn account_view(
         id: SafeText::new(account.id),
         alias: account.alias.clone(),
         users: account.users,
-        candidates: account.flagged_users,
+        flagged_users: account.flagged_users,
         users_without_shown_credentials: account.users_without_shown_credentials,
         generated_at: account.report_generated_at.map(SafeText::minute),
         newest_date: account.age.newest_date.map(SafeText::day),
@@ -331,8 +331,8 @@ fn account_view(
         rows_left_out: rows.len().saturating_sub(limit),
         notices: notices.iter().take(limit).map(row).collect(),
         notices_left_out: notices.len().saturating_sub(limit),
-        people_left_out: people.len().saturating_sub(limit),
-        people: people
+        users_with_findings_left_out: people.len().saturating_sub(limit),
+        users_with_findings: people
             .into_iter()
             .take(limit)
             .map(|unresolved| user_view(audit, account, &unresolved, findings))
@@ -341,7 +341,7 @@ fn account_view(
         not_shown: with(Coverage::NotShown),
         evidence: account.evidence_source.id(),
         rechecked: account.rechecked,
-        unseen: account.has_no_credential_report(),
+        report_missing: account.has_no_credential_report(),
         gaps: account.gaps.iter().map(gap_view).collect(),
         cleared: account.cleared.iter().take(limit).map(cleared_view).collect(),
     }
@@ -357,7 +357,7 @@ fn gap_view(gap: &EvidenceGap) -> GapView {
         action: gap.action,
         message: gap.message.clone(),
         users: gap.users,
-        ornament: audit::is_optional_evidence(gap.piece),
+        optional: audit::is_optional_evidence(gap.piece),
     }
 }
 
@@ -377,15 +377,15 @@ fn cleared_view(cleared: &ClearedFinding) -> ClearedView {
 /// The findings grouped by user, in the order in which the users first appear.
 fn group_by_user<'a>(findings: impl Iterator<Item = &'a Finding>) -> Vec<Vec<&'a Finding>> {
     let mut places = BTreeMap::new();
-    let mut people: Vec<Vec<&Finding>> = Vec::new();
+    let mut users: Vec<Vec<&Finding>> = Vec::new();
     for finding in findings {
-        let place = *places.entry(finding.user.name.as_str()).or_insert(people.len());
-        match people.get_mut(place) {
+        let place = *places.entry(finding.user.name.as_str()).or_insert(users.len());
+        match users.get_mut(place) {
             Some(of_user) => of_user.push(finding),
-            None => people.push(vec![finding]),
+            None => users.push(vec![finding]),
         }
     }
-    people
+    users
 }
 
 fn user_view(
@@ -405,7 +405,7 @@ fn user_view(
     let findings: Vec<ReportRow> = unresolved.iter().map(|finding| row(audit, finding)).collect();
     let only_notices = findings.iter().all(|row| row.level == Level::Notice.id());
     ReportUser {
-        remedy: user_remediation(audit, account, unresolved, exempted),
+        remediation: user_remediation(audit, account, unresolved, exempted),
         name,
         arn: subject.map(|it| it.arn.clone()).unwrap_or_default(),
         user_id: subject.and_then(|it| it.user_id.clone()),
@@ -451,7 +451,7 @@ fn row(audit: &Audit, finding: &Finding) -> ReportRow {
         reference: finding.reference.map(|(reference, _)| ReferenceKind::id(reference)),
         reference_date: finding.reference.map(|(_, moment)| SafeText::day(moment)),
         notes: finding.notes.iter().map(|note| note_view(audit, note)).collect(),
-        clock: remediation_tag_view(audit, finding),
+        remediation_tag: remediation_tag_view(audit, finding),
         id: SafeText::new(finding.id),
     }
 }

@@ -1,5 +1,5 @@
-//! What the report says of a user's remedy: what the user has where it was observed, and how far
-//! the remedy has come.
+//! The remediation of a user in the report: what is deleted with the user, and the state of the
+//! remediation.
 
 use std::process::Command;
 
@@ -31,7 +31,7 @@ fn names(names: &[&str]) -> Vec<String> {
     names.iter().map(|name| (*name).to_owned()).collect()
 }
 
-/// A user who is gone from everything: a stale password, a stale key and an SSH key that is off.
+/// A user with a stale password, a stale access key and an inactive SSH key.
 fn leaver() -> User<'static> {
     let ssh_key = other(CredentialKind::SshKey, "APKAXXXXXXXXXXXXABCD", 400);
     User {
@@ -58,16 +58,16 @@ fn with_everything() -> User<'static> {
     }
 }
 
-// What the user has
+// Deletion of the user
 
 #[test]
-fn the_deletion_of_a_user_names_what_goes_with_the_user() {
+fn lists_what_is_deleted_with_the_user() {
     let audit = audit_of(with_everything());
     let report = rendered(&audit, Language::English);
-    let goes = "Deleted with the user, as observed: password, access key&nbsp;…`WXYZ`, \
+    let deleted = "Deleted with the user, as observed: password, access key&nbsp;…`WXYZ`, \
                 SSH key&nbsp;…`ABCD`, an MFA device; groups `staff`, `ops`; attached policies \
                 `ReadOnlyAccess`; inline policies `own-bucket`.";
-    assert!(report.contains(goes), "{report}");
+    assert!(report.contains(deleted), "{report}");
     for resource in [
         "-resource \"aws_iam_user_group_membership\" \"…\" {\n-  user   = \"leaver\"\n\
          -  groups = [\"staff\", \"ops\"]\n-}",
@@ -83,14 +83,14 @@ fn the_deletion_of_a_user_names_what_goes_with_the_user() {
 }
 
 #[test]
-fn what_was_not_looked_at_is_not_said_to_be_absent() {
+fn missing_evidence_is_not_reported_as_absent() {
     let report = rendered(&audit_of(leaver()), Language::English);
     assert!(report.contains("Deleted with the user, as observed: password, access key"));
     for claim in ["no group", "no attached", "no inline", "MFA device;", "aws_iam_user_group"] {
         assert!(!report.contains(claim), "{claim}\n{report}");
     }
-    let looked_at = User { permissions: Some(Permissions::default()), ..leaver() };
-    let report = rendered(&audit_of(looked_at), Language::English);
+    let without_permissions = User { permissions: Some(Permissions::default()), ..leaver() };
+    let report = rendered(&audit_of(without_permissions), Language::English);
     let none = "; no group; no attached policy; no inline policy.";
     assert!(report.contains(none), "{report}");
 }
@@ -102,13 +102,13 @@ fn deletion(report: &str) -> &str {
 }
 
 #[test]
-fn the_script_says_what_is_to_go_before_it_takes_anything_away_and_runs_no_name() {
+fn script_lists_what_it_deletes_first_and_runs_no_name() {
     let hostile = names(&["staff", "a'; touch ran; '", "$(touch ran)", "`touch ran`"]);
     let mut user = with_everything();
     user.permissions.as_mut().unwrap().groups = hostile.clone();
     let report = rendered(&audit_of(user), Language::English);
     let directory = tempfile::tempdir().unwrap();
-    // Says each call, and answers what the script compares.
+    // Prints each call, and returns what the script compares.
     let stand_in = r#"aws() {
   echo "call $2" >&2
   case "$*" in
@@ -123,22 +123,22 @@ fn the_script_says_what_is_to_go_before_it_takes_anything_away_and_runs_no_name(
         .current_dir(directory.path())
         .output()
         .unwrap();
-    let said = String::from_utf8(output.stderr).unwrap();
-    assert!(output.status.success(), "{said}");
-    let expected = said.find("these are deleted with the user").unwrap();
-    let first_deletion = said.find("call delete-").unwrap();
-    assert!(expected < first_deletion, "{said}");
+    let log = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{log}");
+    let expected = log.find("these are deleted with the user").unwrap();
+    let first_deletion = log.find("call delete-").unwrap();
+    assert!(expected < first_deletion, "{log}");
     for name in hostile {
-        assert!(said.contains(&format!("\ngroup {name}\n")), "{said}");
+        assert!(log.contains(&format!("\ngroup {name}\n")), "{log}");
     }
     for line in ["access-key …WXYZ", "mfa-device", "inline-policy own-bucket"] {
-        assert!(said.contains(&format!("\n{line}\n")), "{said}");
+        assert!(log.contains(&format!("\n{line}\n")), "{log}");
     }
     assert!(!directory.path().join("ran").exists());
 }
 
 #[test]
-fn the_json_holds_what_was_looked_at_and_nothing_else() {
+fn json_contains_only_observed_resources() {
     let belongings = |user| v1::Audit::from(&audit_of(user)).findings[0].belongings.clone();
     let expected = v1::UserResources {
         mfa: Some(true),
@@ -150,20 +150,20 @@ fn the_json_holds_what_was_looked_at_and_nothing_else() {
     assert_eq!(belongings(User { mfa: Some(true), ..leaver() }), None);
 }
 
-// How far the remedy has come
+// State of the remediation
 
 /// The user with the tag of a credential.
-fn tagged(user: User<'static>, subject: &TagSubject, clock: RemediationTag) -> User<'static> {
+fn tagged(user: User<'static>, subject: &TagSubject, tag: RemediationTag) -> User<'static> {
     let mut tags = user.tags.clone().unwrap();
-    tags.insert(subject.key(), clock.to_string());
+    tags.insert(subject.key(), tag.to_string());
     User { tags: Some(tags), ..user }
 }
 
-fn the_key() -> TagSubject {
+fn key_subject() -> TagSubject {
     TagSubject::Credential(CredentialKind::AccessKey, Some(KEY.to_owned()))
 }
 
-/// So many days ago, and found so in yesterday's run.
+/// A tag from so many days ago, which yesterday's run saw.
 fn reached(reached: RemediationStatus, days: i64) -> RemediationTag {
     RemediationTag { reached, since: days_ago(days), seen: days_ago(1) }
 }
@@ -178,7 +178,7 @@ fn with_inactive_key() -> User<'static> {
     user
 }
 
-fn by(remediation: RemediationPolicy, user: User<'static>) -> Audit {
+fn audit_with(remediation: RemediationPolicy, user: User<'static>) -> Audit {
     let allowlist = Allowlist { remediation: Some(remediation), ..Allowlist::default() };
     weighed(&live(vec![user]), &allowlist, &Policy::default())
 }
@@ -193,103 +193,103 @@ fn on(stage: Stage, moment: DateTime<Utc>) -> Option<NextStage> {
 }
 
 #[test]
-fn a_notice_says_from_which_day_on_a_key_will_be_deactivated() {
-    let user = tagged(with_stale_key(), &the_key(), reached(RemediationStatus::Notified, 5));
-    let audit = by(RemediationPolicy::default(), user);
+fn notice_shows_the_day_of_the_deactivation() {
+    let user = tagged(with_stale_key(), &key_subject(), reached(RemediationStatus::Notified, 5));
+    let audit = audit_with(RemediationPolicy::default(), user);
     assert_eq!(next(&audit), on(Stage::Deactivate, days_ago(5 - 14)));
     let report = rendered(&audit, Language::English);
-    let says = format!(
+    let expected = format!(
         "- access key&nbsp;…`WXYZ`: Notice given on {}; deactivation from {}, unless it is \
          used or exempted.",
         days_ago(5).date_naive(),
         days_ago(-9).date_naive()
     );
-    assert!(report.contains(&says), "{report}");
+    assert!(report.contains(&expected), "{report}");
     let japanese = rendered(&audit, Language::Japanese);
-    let says = format!("{} 以降に無効化されます", days_ago(-9).date_naive());
-    assert!(japanese.contains(&says), "{japanese}");
-    let remedy = v1::Audit::from(&audit).findings[0].remedy.clone();
+    let expected = format!("{} 以降に無効化されます", days_ago(-9).date_naive());
+    assert!(japanese.contains(&expected), "{japanese}");
+    let progress = v1::Audit::from(&audit).findings[0].remedy.clone();
     let expected = v1::RemediationProgress {
         reached: "notified".into(),
         since: days_ago(5),
         next: Some("deactivate".into()),
         next_from: Some(days_ago(-9).date_naive()),
     };
-    assert_eq!(remedy, Some(expected));
+    assert_eq!(progress, Some(expected));
 }
 
 #[test]
-fn without_a_policy_for_the_remedy_a_notice_has_no_second_date() {
+fn notice_has_no_next_day_without_a_remediation_policy() {
     let audit =
-        audit_of(tagged(with_stale_key(), &the_key(), reached(RemediationStatus::Notified, 5)));
+        audit_of(tagged(with_stale_key(), &key_subject(), reached(RemediationStatus::Notified, 5)));
     assert_eq!(next(&audit), None);
     let report = rendered(&audit, Language::English);
-    let says = format!("Notice given on {}.\n", days_ago(5).date_naive());
-    assert!(report.contains(&says) && !report.contains("deactivation from"), "{report}");
+    let expected = format!("Notice given on {}.\n", days_ago(5).date_naive());
+    assert!(report.contains(&expected) && !report.contains("deactivation from"), "{report}");
 }
 
 #[test]
-fn what_is_deactivated_is_deleted_only_if_the_policy_says_so() {
+fn deactivated_keys_are_deleted_only_if_the_policy_allows_it() {
     let user =
-        || tagged(with_inactive_key(), &the_key(), reached(RemediationStatus::Deactivated, 3));
-    assert_eq!(next(&by(RemediationPolicy::default(), user())), None);
+        || tagged(with_inactive_key(), &key_subject(), reached(RemediationStatus::Deactivated, 3));
+    assert_eq!(next(&audit_with(RemediationPolicy::default(), user())), None);
     let deletes = RemediationPolicy { delete_after_days: Some(30), ..RemediationPolicy::default() };
-    let audit = by(deletes, user());
+    let audit = audit_with(deletes, user());
     assert_eq!(next(&audit), on(Stage::Delete, days_ago(3 - 30)));
     let report = rendered(&audit, Language::English);
-    let says = format!("Deactivated on {}; deletion from", days_ago(3).date_naive());
-    assert!(report.contains(&says), "{report}");
+    let expected = format!("Deactivated on {}; deletion from", days_ago(3).date_naive());
+    assert!(report.contains(&expected), "{report}");
 }
 
 #[test]
-fn a_password_is_deleted_instead_of_deactivated_and_only_if_the_policy_says_so() {
+fn passwords_are_deleted_only_if_the_policy_allows_it() {
     let subject = TagSubject::Credential(CredentialKind::Password, None);
     let user = || {
         let user = User { password: Some(password(200)), ..live_user("leaver") };
         tagged(user, &subject, reached(RemediationStatus::Notified, 5))
     };
-    assert_eq!(next(&by(RemediationPolicy::default(), user())), None);
+    assert_eq!(next(&audit_with(RemediationPolicy::default(), user())), None);
     let deletes = RemediationPolicy { delete_passwords: true, ..RemediationPolicy::default() };
-    assert_eq!(next(&by(deletes.clone(), user())), on(Stage::Delete, days_ago(-9)));
-    // Somebody has just changed it: nothing is done about it.
+    assert_eq!(next(&audit_with(deletes.clone(), user())), on(Stage::Delete, days_ago(-9)));
+    // A password that was recently changed is not deleted.
     let mut reset = user();
     reset.password.as_mut().unwrap().last_changed =
         iam_stocktake::model::inventory::Timestamp::At(days_ago(2));
-    assert_eq!(next(&by(deletes, reset)), None);
+    assert_eq!(next(&audit_with(deletes, reset)), None);
 }
 
 #[test]
-fn no_day_is_promised_where_the_remedy_will_not_act_on_it() {
+fn next_day_is_shown_only_for_changes_that_a_run_makes() {
     let notified = || reached(RemediationStatus::Notified, 20);
-    let user = || tagged(with_stale_key(), &the_key(), notified());
+    let user = || tagged(with_stale_key(), &key_subject(), notified());
     let default = RemediationPolicy::default;
-    assert!(next(&by(default(), user())).is_some());
+    assert!(next(&audit_with(default(), user())).is_some());
     let of_others = User { owner: Some("@acme/data".to_owned()), ..user() };
-    assert_eq!(next(&by(default(), of_others.clone())), None);
+    assert_eq!(next(&audit_with(default(), of_others.clone())), None);
     let everybody = RemediationPolicy { owners: names(&["*"]), ..default() };
-    assert!(next(&by(everybody, of_others)).is_some());
+    assert!(next(&audit_with(everybody, of_others)).is_some());
     let elsewhere = RemediationPolicy { paths: vec!["/people/".parse().unwrap()], ..default() };
-    assert_eq!(next(&by(elsewhere.clone(), user())), None);
+    assert_eq!(next(&audit_with(elsewhere.clone(), user())), None);
     let arn = "arn:aws:iam::111122223333:user/people/leaver";
-    assert!(next(&by(elsewhere, User { arn: arn.into(), ..user() })).is_some());
+    assert!(next(&audit_with(elsewhere, User { arn: arn.into(), ..user() })).is_some());
     let exempt = crate::support::allowlist(&[
         "{ user: leaver, reason: needed, owner: ops, expires: 2026-12-31 }",
     ]);
     let exempted = Allowlist { remediation: Some(default()), ..exempt };
     assert_eq!(next(&weighed(&live(vec![user()]), &exempted, &Policy::default())), None);
     let unseen = RemediationTag { seen: days_ago(15), ..notified() };
-    let lapsed = tagged(with_stale_key(), &the_key(), unseen);
-    assert_eq!(next(&by(default(), lapsed)), None);
+    let outdated = tagged(with_stale_key(), &key_subject(), unseen);
+    assert_eq!(next(&audit_with(default(), outdated)), None);
 }
 
 #[test]
-fn a_tag_that_speaks_of_another_key_or_another_state_says_nothing() {
+fn tag_of_another_key_or_state_is_ignored() {
     let another = TagSubject::Credential(CredentialKind::AccessKey, Some("AKIA2".to_owned()));
-    for (user, subject, clock) in [
+    for (user, subject, tag) in [
         (with_stale_key(), another, reached(RemediationStatus::Notified, 5)),
-        (with_stale_key(), the_key(), reached(RemediationStatus::Deactivated, 5)),
+        (with_stale_key(), key_subject(), reached(RemediationStatus::Deactivated, 5)),
     ] {
-        let audit = by(RemediationPolicy::default(), tagged(user, &subject, clock));
+        let audit = audit_with(RemediationPolicy::default(), tagged(user, &subject, tag));
         assert_eq!(audit.findings[0].remediation_tag, None);
         assert!(!rendered(&audit, Language::English).contains("Remediation is in progress"));
         assert_eq!(v1::Audit::from(&audit).findings[0].remedy, None);
@@ -297,7 +297,7 @@ fn a_tag_that_speaks_of_another_key_or_another_state_says_nothing() {
 }
 
 #[test]
-fn an_audit_json_without_the_new_members_is_still_read() {
+fn json_without_optional_members_is_read() {
     let written = serde_json::to_value(v1::Audit::from(&audit_of(leaver()))).unwrap();
     let finding = written["findings"][0].as_object().unwrap();
     assert!(!finding.contains_key("remedy") && !finding.contains_key("belongings"));
