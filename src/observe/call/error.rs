@@ -327,7 +327,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rejection_after_an_unanswered_attempt_is_not_final() {
+    fn rejection_after_an_unanswered_attempt_is_not_final() {
         let denied = |outcome_unknown| AwsError {
             cause: GapCause::Denied,
             code: Some("AccessDenied".to_owned()),
@@ -340,7 +340,7 @@ mod tests {
     }
 
     #[test]
-    fn the_message_decides_when_the_code_is_ambiguous() {
+    fn message_decides_when_the_code_is_ambiguous() {
         let cause = |message| {
             cause_of("sts:AssumeRoleWithWebIdentity", "InvalidIdentityToken", 400, message)
         };
@@ -386,7 +386,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_after_an_unanswered_attempt_has_an_unknown_outcome() {
+    fn error_after_an_unanswered_attempt_has_an_unknown_outcome() {
         let failed = |cause| AwsError { cause, ..AwsError::unexpected("iam:DeleteUser", "") };
         for (cause, outcome_unknown) in [
             (GapCause::Unavailable, true),
