@@ -4,7 +4,7 @@
 //! Everything here is pure except `read` and `apply`, which read from GitHub and carry out a plan.
 
 pub mod apply;
-mod by_account;
+pub mod by_account;
 pub mod destination;
 mod fit;
 pub mod gate;
@@ -19,6 +19,7 @@ pub mod read;
 pub mod remediation_progress;
 pub mod snapshot;
 pub mod state;
+pub mod unix_time;
 pub mod update;
 mod view;
 pub mod warning;

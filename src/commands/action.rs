@@ -307,8 +307,9 @@ fn known_ssh_keys(publish_target: &PublishTarget, settings: &CheckArgs) -> BTree
     let queue = queue_client.queue(repository, &settings.publish.queue).ok();
     let queue_state = queue.and_then(|queue| queue.queue_state);
     let open = queue_state.iter().flat_map(QueueState::open);
-    let of_ssh_keys = open.filter(|(_, entry)| entry.finding.kind == Some(CredentialKind::SshKey));
-    of_ssh_keys.map(|(_, entry)| user_key_of(&entry.finding)).collect()
+    let of_ssh_keys =
+        open.filter(|(_, _, entry)| entry.finding.kind == Some(CredentialKind::SshKey));
+    of_ssh_keys.map(|(account, _, entry)| user_key_of(account, &entry.finding)).collect()
 }
 
 fn run_of(job: &Job) -> v1::Run {

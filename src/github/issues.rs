@@ -1,9 +1,9 @@
 //! Issues.
 
 use chrono::{DateTime, Utc};
-use serde::Deserialize;
-use serde::de::IgnoredAny;
-use serde_json::{Map, Value, json};
+use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::{Value, json};
 
 use super::attempt_error::AttemptError;
 use super::call::{ApiRequest, ApiResponse};
@@ -22,9 +22,8 @@ pub struct Issue {
     /// The body with LF line endings; empty if there is none.
     pub body: String,
     pub is_open: bool,
-    /// Why it was closed or reopened: `completed`, `not_planned`, `duplicate`, `reopened` or
-    /// another value from GitHub.
-    pub state_reason: Option<String>,
+    /// Why it was closed or reopened, if it is one of these reasons.
+    pub state_reason: Option<StateReason>,
     /// The login of the author; `None` if the account was deleted.
     pub author: Option<String>,
     pub labels: Vec<String>,
@@ -36,6 +35,14 @@ pub struct Issue {
     pub assignees: Vec<String>,
     /// Who closed it. Lists can leave this out, and it is `None` if the account was deleted.
     pub closed_by: Option<GitHubUser>,
+}
+
+impl Issue {
+    /// Whether it was closed as not planned.
+    #[must_use]
+    pub fn is_not_planned(&self) -> bool {
+        !self.is_open && self.state_reason == Some(StateReason::NotPlanned)
+    }
 }
 
 /// A GitHub user or app.
@@ -67,31 +74,30 @@ pub struct NewIssue {
 }
 
 /// Changes to an issue; `None` leaves a value unchanged.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct IssueChange {
-    pub title: Option<String>,
     /// Markdown.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub body: Option<String>,
-    /// The state, and the reason for it.
-    pub state: Option<(IssueState, Option<StateReason>)>,
-    /// All label names.
-    pub labels: Option<Vec<String>>,
-    /// The logins of all assignees.
-    pub assignees: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state: Option<IssueState>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state_reason: Option<StateReason>,
 }
 
-/// Whether an issue is open.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum IssueState {
     Open,
     Closed,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+/// Why an issue was closed or reopened. GitHub has further reasons, which do not matter here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum StateReason {
     Completed,
     NotPlanned,
-    Duplicate,
     Reopened,
 }
 
@@ -102,8 +108,10 @@ struct RawIssue {
     html_url: String,
     title: Option<String>,
     body: Option<String>,
-    state: String,
-    state_reason: Option<String>,
+    #[serde(deserialize_with = "if_known")]
+    state: Option<IssueState>,
+    #[serde(default, deserialize_with = "if_known")]
+    state_reason: Option<StateReason>,
     user: Option<RawUser>,
     #[serde(default)]
     labels: Vec<RawLabel>,
@@ -200,10 +208,9 @@ impl Repository<'_> {
     pub async fn update_issue(&self, number: u64, change: &IssueChange) -> Result<Issue, Error> {
         let what = format!("updating issue #{number} of {}", self.name);
         let url = self.url(&["issues", &number.to_string()]);
-        let request = ApiRequest::patch(what, url, change.to_json());
+        let request = ApiRequest::patch(what, url, json!(change));
         let issue = self.github.call(&request, read_issue).await?;
-        let state = change.state.map(|(state, _)| state);
-        verify_applied(&request.what, &issue, change.body.as_deref(), state)?;
+        verify_applied(&request.what, &issue, change.body.as_deref(), change.state)?;
         Ok(issue)
     }
 
@@ -255,47 +262,11 @@ impl Repository<'_> {
     }
 }
 
-impl IssueChange {
-    fn to_json(&self) -> Value {
-        let (state, reason) = match self.state {
-            Some((state, reason)) => (Some(state), reason),
-            None => (None, None),
-        };
-        let fields = [
-            ("title", self.title.as_ref().map(|it| json!(it))),
-            ("body", self.body.as_ref().map(|it| json!(it))),
-            ("state", state.map(|it| json!(it.id()))),
-            ("state_reason", reason.map(|it| json!(it.id()))),
-            ("labels", self.labels.as_ref().map(|it| json!(it))),
-            ("assignees", self.assignees.as_ref().map(|it| json!(it))),
-        ];
-        let sent = fields.into_iter().filter_map(|(name, it)| Some((name.to_owned(), it?)));
-        Value::Object(sent.collect::<Map<_, _>>())
-    }
-}
-
-impl IssueState {
-    /// The value in the API.
-    #[must_use]
-    pub const fn id(self) -> &'static str {
-        match self {
-            Self::Open => "open",
-            Self::Closed => "closed",
-        }
-    }
-}
-
-impl StateReason {
-    /// The value in the API.
-    #[must_use]
-    pub const fn id(self) -> &'static str {
-        match self {
-            Self::Completed => "completed",
-            Self::NotPlanned => "not_planned",
-            Self::Duplicate => "duplicate",
-            Self::Reopened => "reopened",
-        }
-    }
+/// An unknown value must not hide the other values.
+fn if_known<'de, T: DeserializeOwned, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
+    Value::deserialize(deserializer).map(|value| T::deserialize(value).ok())
 }
 
 impl From<RawIssue> for Issue {
@@ -309,7 +280,7 @@ impl From<RawIssue> for Issue {
             url: raw.html_url,
             title: raw.title.unwrap_or_default(),
             body: normalize_line_endings(&raw.body.unwrap_or_default()),
-            is_open: raw.state == IssueState::Open.id(),
+            is_open: raw.state == Some(IssueState::Open),
             state_reason: raw.state_reason,
             author: raw.user.map(|user| user.login),
             labels: raw.labels.into_iter().filter_map(name).collect(),

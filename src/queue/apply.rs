@@ -283,11 +283,12 @@ impl QueueWriter<'_> {
         state_change: Option<StateChange>,
     ) -> Result<(), Error> {
         let state = state_change.map(|state_change| match state_change {
-            StateChange::Reopen => (IssueState::Open, Some(StateReason::Reopened)),
-            StateChange::CloseCompleted => (IssueState::Closed, Some(StateReason::Completed)),
-            StateChange::CloseNotPlanned => (IssueState::Closed, Some(StateReason::NotPlanned)),
+            StateChange::Reopen => (IssueState::Open, StateReason::Reopened),
+            StateChange::CloseCompleted => (IssueState::Closed, StateReason::Completed),
+            StateChange::CloseNotPlanned => (IssueState::Closed, StateReason::NotPlanned),
         });
-        let change = IssueChange { body, state, ..IssueChange::default() };
+        let (state, state_reason) = state.unzip();
+        let change = IssueChange { body, state, state_reason };
         let update = async || self.repository.update_issue(number, &change).await;
         self.with_unlock(number, update).await.map(drop)
     }

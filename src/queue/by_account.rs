@@ -1,132 +1,123 @@
-//! Maps of the queue state as they are stored: nested by account, with times in seconds.
+//! A map of values by account and key, which is stored nested by account.
 
+use std::borrow::Borrow;
 use std::collections::BTreeMap;
-use std::fmt;
 
-use chrono::{DateTime, Utc};
-use serde::de::{DeserializeOwned, Error as _};
-use serde::{Deserialize as _, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
 use crate::model::inventory::AccountId;
 
-type Nested<K, V> = BTreeMap<AccountId, BTreeMap<K, V>>;
+/// Values by account, and by key in the account. Accounts without values are not in the map.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(bound(deserialize = "K: Ord + Deserialize<'de>, V: Deserialize<'de>"))]
+pub struct ByAccount<K, V>(BTreeMap<AccountId, BTreeMap<K, V>>);
 
-/// Maps whose key begins with the account.
-pub(in crate::queue) mod pairs {
-    use super::*;
-
-    pub(in crate::queue) fn serialize<K: Ord + Serialize, V: Serialize, S: Serializer>(
-        map: &BTreeMap<(AccountId, K), V>,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        let mut nested: Nested<&K, &V> = BTreeMap::new();
-        for ((account, key), value) in map {
-            nested.entry(*account).or_default().insert(key, value);
-        }
-        nested.serialize(serializer)
+impl<K, V> ByAccount<K, V> {
+    #[must_use]
+    pub const fn new() -> Self {
+        Self(BTreeMap::new())
     }
 
-    pub(in crate::queue) fn deserialize<'de, K, V, D>(
-        deserializer: D,
-    ) -> Result<BTreeMap<(AccountId, K), V>, D::Error>
-    where
-        K: Ord + DeserializeOwned,
-        V: DeserializeOwned,
-        D: Deserializer<'de>,
-    {
-        let nested = Nested::<K, V>::deserialize(deserializer)?.into_iter();
-        let pairs = |(account, values): (AccountId, BTreeMap<K, V>)| {
-            values.into_iter().map(move |(key, value)| ((account, key), value))
-        };
-        Ok(nested.flat_map(pairs).collect())
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.values().map(BTreeMap::len).sum()
+    }
+
+    pub fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    /// The accounts with values.
+    pub fn accounts(&self) -> impl Iterator<Item = AccountId> {
+        self.0.keys().copied()
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = (AccountId, &K, &V)> {
+        self.0
+            .iter()
+            .flat_map(|(account, values)| values.iter().map(|(key, it)| (*account, key, it)))
+    }
+
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = (AccountId, &K, &mut V)> {
+        self.0
+            .iter_mut()
+            .flat_map(|(account, values)| values.iter_mut().map(|(key, it)| (*account, key, it)))
+    }
+
+    pub fn values(&self) -> impl Iterator<Item = &V> {
+        self.0.values().flat_map(BTreeMap::values)
+    }
+
+    pub fn values_mut(&mut self) -> impl Iterator<Item = &mut V> {
+        self.0.values_mut().flat_map(BTreeMap::values_mut)
     }
 }
 
-/// A value that knows its account.
-pub(in crate::queue) trait InAccount {
-    fn account(&self) -> AccountId;
-    fn set_account(&mut self, account: AccountId);
-}
-
-/// Maps whose values know their account, and do not store it again.
-pub(in crate::queue) mod values {
-    use super::*;
-
-    pub(in crate::queue) fn serialize<
-        K: Ord + Serialize,
-        V: InAccount + Serialize,
-        S: Serializer,
-    >(
-        map: &BTreeMap<K, V>,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        let mut nested: Nested<&K, &V> = BTreeMap::new();
-        for (key, value) in map {
-            nested.entry(value.account()).or_default().insert(key, value);
-        }
-        nested.serialize(serializer)
+impl<K: Ord, V> ByAccount<K, V> {
+    pub fn get<Q: Ord + ?Sized>(&self, account: AccountId, key: &Q) -> Option<&V>
+    where
+        K: Borrow<Q>,
+    {
+        self.0.get(&account)?.get(key)
     }
 
-    pub(in crate::queue) fn deserialize<'de, K, V, D>(
-        deserializer: D,
-    ) -> Result<BTreeMap<K, V>, D::Error>
+    pub fn get_mut<Q: Ord + ?Sized>(&mut self, account: AccountId, key: &Q) -> Option<&mut V>
     where
-        K: Ord + fmt::Display + DeserializeOwned,
-        V: InAccount + DeserializeOwned,
-        D: Deserializer<'de>,
+        K: Borrow<Q>,
     {
-        let mut map = BTreeMap::new();
-        for (account, values) in Nested::<K, V>::deserialize(deserializer)? {
-            for (key, mut value) in values {
-                value.set_account(account);
-                if map.contains_key(&key) {
-                    return Err(D::Error::custom(format!("{key} is in two accounts")));
-                }
-                map.insert(key, value);
+        self.0.get_mut(&account)?.get_mut(key)
+    }
+
+    pub fn insert(&mut self, account: AccountId, key: K, value: V) {
+        self.0.entry(account).or_default().insert(key, value);
+    }
+
+    pub fn remove<Q: Ord + ?Sized>(&mut self, account: AccountId, key: &Q)
+    where
+        K: Borrow<Q>,
+    {
+        if let Some(values) = self.0.get_mut(&account) {
+            values.remove(key);
+            if values.is_empty() {
+                self.0.remove(&account);
             }
         }
-        Ok(map)
+    }
+
+    /// Keeps the values for which `keep` returns `true`.
+    pub fn retain(&mut self, mut keep: impl FnMut(AccountId, &K, &V) -> bool) {
+        self.0.retain(|account, values| {
+            values.retain(|key, value| keep(*account, key, value));
+            !values.is_empty()
+        });
+    }
+
+    /// Finds a value by its key alone.
+    pub fn find<Q: Ord + ?Sized>(&self, key: &Q) -> Option<(AccountId, &V)>
+    where
+        K: Borrow<Q>,
+    {
+        self.0.iter().find_map(|(account, values)| Some((*account, values.get(key)?)))
     }
 }
 
-/// A time per account.
-pub(in crate::queue) mod times {
-    use super::*;
-
-    pub(in crate::queue) fn serialize<S: Serializer>(
-        map: &BTreeMap<AccountId, DateTime<Utc>>,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(map.iter().map(|(account, at)| (account, at.timestamp())))
-    }
-
-    pub(in crate::queue) fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<BTreeMap<AccountId, DateTime<Utc>>, D::Error> {
-        let seconds = BTreeMap::<AccountId, i64>::deserialize(deserializer)?.into_iter();
-        seconds.map(|(account, at)| Ok((account, time(at)?))).collect()
+impl<K, V> Default for ByAccount<K, V> {
+    fn default() -> Self {
+        Self::new()
     }
 }
 
-/// A value with a time.
-pub(in crate::queue) mod dated {
-    use super::*;
-
-    pub(in crate::queue) fn serialize<K: Serialize, S: Serializer>(
-        dated: &Option<(K, DateTime<Utc>)>,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        dated.as_ref().map(|(what, at)| (what, at.timestamp())).serialize(serializer)
+impl<K: Ord, V> FromIterator<((AccountId, K), V)> for ByAccount<K, V> {
+    fn from_iter<T: IntoIterator<Item = ((AccountId, K), V)>>(values: T) -> Self {
+        let mut by_account = Self::new();
+        for ((account, key), value) in values {
+            by_account.insert(account, key, value);
+        }
+        by_account
     }
-
-    pub(in crate::queue) fn deserialize<'de, K: DeserializeOwned, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Option<(K, DateTime<Utc>)>, D::Error> {
-        let dated = Option::<(K, i64)>::deserialize(deserializer)?;
-        dated.map(|(what, at)| Ok((what, time(at)?))).transpose()
-    }
-}
-
-fn time<E: serde::de::Error>(seconds: i64) -> Result<DateTime<Utc>, E> {
-    DateTime::from_timestamp(seconds, 0).ok_or_else(|| E::custom("the time is out of range"))
 }

@@ -62,8 +62,7 @@ impl Gate {
 /// accounts. What the queue state says about them may be outdated, so the run is incomplete.
 #[must_use]
 pub fn unaudited(observation: &Observation, queue_state: &QueueState) -> BTreeSet<AccountId> {
-    let of_entries = queue_state.entries.values().map(|entry| entry.finding.account);
-    let known = queue_state.audited.keys().copied().chain(of_entries);
+    let known = queue_state.audited.keys().copied().chain(queue_state.entries.accounts());
     let is_unaudited = |account: &AccountId| {
         !observation.accounts.contains_key(account)
             && !observation.former_accounts.contains(account)
@@ -122,7 +121,8 @@ impl GateCounts {
         let mut gate_counts = Self::default();
         for (id, seen) in observation.findings.iter().filter(|(_, seen)| seen.needs_remediation()) {
             gate_counts.open.push(*id);
-            let entry = queue_state.and_then(|queue_state| queue_state.entries.get(id));
+            let entry =
+                queue_state.and_then(|queue_state| queue_state.entries.get(seen.account, id));
             let counts = seen.counts_for_gate();
             let is_open = entry.is_some_and(|entry| entry.open_since().is_some());
             let known = is_open || uncovered.contains(id);

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::by_account::dated;
 use super::limits::{MAX_USER_NAME_CHARS, truncate};
 use super::remediation_progress::{RemediationProgress, UserResources};
+use super::unix_time::UnixTime;
 use crate::audit::{
     AgeProblem, Coverage, DayCount, EvidenceAge, FindingId, FindingStatus, NoteKind, ReferenceKind,
 };
@@ -39,10 +39,10 @@ pub struct ObservedAccount {
     /// The account's alias, if it is known.
     pub alias: Option<String>,
     /// When it was audited.
-    pub at: DateTime<Utc>,
+    pub at: UnixTime,
     /// When its evidence was collected, as far as that is known: a credential report may be days
     /// older than its audit.
-    pub evidence_at: DateTime<Utc>,
+    pub evidence_at: UnixTime,
     /// The policy's `stale_after_days`.
     pub stale_after_days: u32,
     /// The policy's `expiry_tag`.
@@ -62,6 +62,7 @@ pub struct ObservedAccount {
 /// An observed finding.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ObservedFinding {
+    pub account: AccountId,
     pub finding: FindingRef,
     pub level: Level,
     pub status: FindingStatus,
@@ -69,13 +70,11 @@ pub struct ObservedFinding {
     pub user_resources: Option<UserResources>,
 }
 
-/// What a finding is about. The queue state keeps it, so it has dates instead of numbers of days.
+/// What a finding of an account is about. The queue state keeps it, so it has dates instead of
+/// numbers of days.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FindingRef {
-    /// The account. In the queue state, findings are nested by account.
-    #[serde(skip, default = "unset_account")]
-    pub account: AccountId,
     #[serde(rename = "u")]
     pub user: String,
     #[serde(rename = "r")]
@@ -90,8 +89,8 @@ pub struct FindingRef {
     #[serde(rename = "end", default, skip_serializing_if = "Option::is_none")]
     pub id_ending: Option<String>,
     /// The date from which days are counted, and what it is.
-    #[serde(rename = "at", default, skip_serializing_if = "Option::is_none", with = "dated")]
-    pub reference: Option<(ReferenceKind, DateTime<Utc>)>,
+    #[serde(rename = "at", default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<(ReferenceKind, UnixTime)>,
     /// The owner in the user's tags.
     #[serde(rename = "o", default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<String>,
@@ -100,8 +99,12 @@ pub struct FindingRef {
     pub progress: Option<RemediationProgress>,
 }
 
-const fn unset_account() -> AccountId {
-    AccountId::UNSET
+impl FindingRef {
+    /// The date from which days are counted.
+    #[must_use]
+    pub fn reference_date(&self) -> Option<UnixTime> {
+        self.reference.map(|(_, at)| at)
+    }
 }
 
 /// An audit JSON that cannot be published.
@@ -259,8 +262,8 @@ impl ObservedAccount {
         });
         Ok(Self {
             alias: account.alias.as_deref().map(truncate),
-            at: to_the_second(audit.generated_at),
-            evidence_at: to_the_second(evidence_date(account, audit)),
+            at: audit.generated_at.into(),
+            evidence_at: evidence_date(account, audit).into(),
             stale_after_days: audit.policy.stale_after_days,
             expiry_tag: audit.policy.expiry_tag.as_deref().map(truncate),
             coverage: coverage.collect::<Result<_, _>>()?,
@@ -334,8 +337,8 @@ impl ObservedFinding {
         let kind = credential.map(|it| known("credential's kind", &it.kind)).transpose()?;
         let rule = known("rule", &finding.rule)?;
         Ok(Self {
+            account: known("account", &finding.account)?,
             finding: FindingRef {
-                account: known("account", &finding.account)?,
                 user: user_name(&finding.user)?,
                 rule,
                 kind,
@@ -377,7 +380,7 @@ fn user_name(name: &str) -> Result<String, InvalidAudit> {
 fn reference(
     rule: Rule,
     finding: &v1::Finding,
-) -> Result<Option<(ReferenceKind, DateTime<Utc>)>, InvalidAudit> {
+) -> Result<Option<(ReferenceKind, UnixTime)>, InvalidAudit> {
     // The finding is about the existence of the credential. Its last use changes from day to day
     // and is no news.
     let created = finding.credential.as_ref().and_then(|it| it.created);
@@ -389,7 +392,7 @@ fn reference(
             (what, finding.reference_date)
         }
     };
-    Ok(what.zip(at.map(to_the_second)))
+    Ok(what.zip(at.map(UnixTime::from)))
 }
 
 /// The remediation of a credential.
@@ -402,11 +405,6 @@ fn remediation_progress(
         since: written.since.date_naive(),
         next: written.next.as_ref().map(stage).transpose()?.zip(written.next_from),
     })
-}
-
-/// A time with the precision of the queue state, so that observed and stored times can be compared.
-fn to_the_second(moment: DateTime<Utc>) -> DateTime<Utc> {
-    DateTime::from_timestamp(moment.timestamp(), 0).unwrap_or(moment)
 }
 
 /// The end of an id. An audit has only these characters, but everyone can write an audit.

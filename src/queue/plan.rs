@@ -331,8 +331,8 @@ fn write_edit(
 fn users_by_disuse(queue_state: &QueueState) -> Vec<UserKey> {
     let mut open: Vec<_> = queue_state
         .open()
-        .map(|(id, entry)| {
-            (entry.finding.reference.map(|(_, at)| at), user_key_of(&entry.finding), *id)
+        .map(|(account, id, entry)| {
+            (entry.finding.reference_date(), user_key_of(account, &entry.finding), *id)
         })
         .collect();
     // Findings without a date come last.

@@ -420,7 +420,8 @@ impl PullRequestComment<'_> {
 
     /// The entry in the queue; `None` if it is not open there.
     fn open_entry(&self, id: FindingId) -> Option<&QueueEntry> {
-        let entry = self.queue_state?.entries.get(&id)?;
+        let account = self.observation.findings.get(&id)?.account;
+        let entry = self.queue_state?.entries.get(account, &id)?;
         entry.open_since().map(|_| entry)
     }
 
@@ -440,12 +441,12 @@ impl PullRequestComment<'_> {
         let seen = |id| Some((id, self.observation.findings.get(&id)?));
         let mut found: Vec<_> = ids.into_iter().filter_map(seen).collect();
         found.sort_by_key(|(id, seen)| {
-            let date = seen.finding.reference.map(|(_, at)| at);
+            let date = seen.finding.reference_date();
             (date.is_none(), date, *id)
         });
         let row = |(id, seen): &(FindingId, &ObservedFinding)| match self.open_entry(*id) {
             Some(entry) => FindingRow::from_entry(*id, seen, entry),
-            None => FindingRow::of(*id, &seen.finding, seen.level),
+            None => FindingRow::of(seen.account, *id, &seen.finding, seen.level),
         };
         let rows: Vec<_> = found.iter().take(max_rows).map(row).collect();
         FindingList { count: found.len(), left_out: found.len() - rows.len(), rows }

@@ -83,11 +83,11 @@ impl From<Issue> for UntrustedIssue {
 impl From<Issue> for ExistingIssue {
     fn from(issue: Issue) -> Self {
         Self {
+            is_not_planned: issue.is_not_planned(),
             number: issue.number,
             url: issue.url,
             body: issue.body,
             is_open: issue.is_open,
-            state_reason: issue.state_reason,
             closed_at: issue.closed_at,
             labels: issue.labels,
             closed_by_bot: None,
@@ -166,8 +166,8 @@ pub async fn find_closers(
 ) -> Result<(), Error> {
     for existing in snapshot.closed_needing_action(queue_state, per_user) {
         let issue = repository.issue(existing.number).await?;
-        (existing.is_open, existing.state_reason, existing.closed_at) =
-            (issue.is_open, issue.state_reason, issue.closed_at);
+        (existing.is_open, existing.is_not_planned, existing.closed_at) =
+            (issue.is_open, issue.is_not_planned(), issue.closed_at);
         // If the account was deleted, it was a person's.
         let Some(bot) = issue.closed_by.filter(|it| it.is_bot && !existing.is_open) else {
             continue;

@@ -17,8 +17,8 @@ pub struct ExistingIssue {
     /// The body, with `\n` as line ends.
     pub body: String,
     pub is_open: bool,
-    /// GitHub's `state_reason`.
-    pub state_reason: Option<String>,
+    /// Whether it was closed as not planned.
+    pub is_not_planned: bool,
     pub closed_at: Option<DateTime<Utc>>,
     pub labels: Vec<String>,
     /// The bot that closed it. Lists do not say who closed an issue, so this is known only after
@@ -37,9 +37,8 @@ pub struct BotClosure {
 impl ExistingIssue {
     /// When a person closed it as not planned.
     pub(super) fn closed_as_not_planned_at(&self) -> Option<DateTime<Utc>> {
-        let not_planned = self.state_reason.as_deref() == Some("not_planned");
         let by_person = self.closed_by_bot.is_none();
-        self.closed_at.filter(|_| !self.is_open && not_planned && by_person)
+        self.closed_at.filter(|_| !self.is_open && self.is_not_planned && by_person)
     }
 
     /// The bot that closed it, if no comment explains what to do about it yet.
@@ -175,9 +174,10 @@ impl QueueSnapshot {
         per_user: bool,
     ) -> impl Iterator<Item = &mut ExistingIssue> {
         let open = queue_state.into_iter().flat_map(QueueState::open);
-        let calls = open.filter(|(_, entry)| entry.needs_action());
-        let keys: BTreeSet<_> =
-            calls.map(|(_, entry)| markers::user_hash(&user_key_of(&entry.finding))).collect();
+        let unresolved = open.filter(|(_, _, entry)| entry.needs_action());
+        let keys: BTreeSet<_> = unresolved
+            .map(|(account, _, entry)| markers::user_hash(&user_key_of(account, &entry.finding)))
+            .collect();
         let queue_issue = self.queue_issue.as_mut().filter(|_| !keys.is_empty());
         let users =
             self.user_issues.iter_mut().filter(move |(key, _)| per_user && keys.contains(*key));
@@ -200,8 +200,8 @@ impl QueueSnapshot {
         let mut users: BTreeMap<UserKey, bool> = BTreeMap::new();
         let open =
             queue_state.iter().filter(|_| per_user).flat_map(|queue_state| queue_state.open());
-        for (_, entry) in open {
-            *users.entry(user_key_of(&entry.finding)).or_default() |= entry.needs_action();
+        for (account, _, entry) in open {
+            *users.entry(user_key_of(account, &entry.finding)).or_default() |= entry.needs_action();
         }
         for (user_key, needs_action) in users {
             let Some(issue) = self.user_issues.get(&markers::user_hash(&user_key)) else {

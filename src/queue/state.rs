@@ -5,20 +5,21 @@
 //! does not pass the checks is damaged, and a damaged state means neither "everything is new" nor
 //! "nothing is".
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use chrono::{DateTime, Days, NaiveDate, Utc};
+use chrono::{Days, NaiveDate};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::by_account;
+use super::by_account::ByAccount;
 pub use super::invalid_state::InvalidQueueState;
 use super::limits::{MAX_TEXT_CHARS, MAX_USER_NAME_CHARS};
 use super::observation::FindingRef;
 pub use super::queue_name::{InvalidQueueName, QueueName};
 use super::remediation_progress::{MAX_NAMES, NameList, UserResources};
+use super::unix_time::UnixTime;
 use crate::audit::FindingId;
 use crate::model::inventory::AccountId;
 use crate::model::policy::{Level, Rule, hex16};
@@ -47,23 +48,15 @@ pub struct QueueState {
     /// The accounts' aliases, where they are known.
     pub aliases: BTreeMap<AccountId, String>,
     /// The date of each account's newest evidence.
-    #[serde(with = "by_account::times")]
-    pub audited: BTreeMap<AccountId, DateTime<Utc>>,
+    pub audited: BTreeMap<AccountId, UnixTime>,
     /// When each rule was last observed completely in each account.
-    #[serde(with = "by_account::pairs")]
-    pub observed: BTreeMap<(AccountId, Rule), RuleObservation>,
-    /// Every finding that was in the queue.
-    #[serde(with = "by_account::values")]
-    pub entries: BTreeMap<FindingId, QueueEntry>,
+    pub observed: ByAccount<Rule, RuleObservation>,
+    /// Every finding that was in the queue. A finding's id is in one account only.
+    pub entries: ByAccount<FindingId, QueueEntry>,
     /// What the users with open findings have besides credentials, where it is known: by account,
     /// and name in lower case.
-    #[serde(
-        rename = "users",
-        default,
-        skip_serializing_if = "BTreeMap::is_empty",
-        with = "by_account::pairs"
-    )]
-    pub user_resources: BTreeMap<(AccountId, String), UserResources>,
+    #[serde(rename = "users", default, skip_serializing_if = "ByAccount::is_empty")]
+    pub user_resources: ByAccount<String, UserResources>,
 }
 
 /// A complete observation of a rule.
@@ -71,8 +64,7 @@ pub struct QueueState {
 #[serde(deny_unknown_fields)]
 pub struct RuleObservation {
     /// When.
-    #[serde(with = "chrono::serde::ts_seconds")]
-    pub at: DateTime<Utc>,
+    pub at: UnixTime,
     /// The part of the policy that decided what the rule finds.
     #[serde(rename = "t")]
     pub criteria: String,
@@ -133,16 +125,6 @@ const fn is_false(value: &bool) -> bool {
     !*value
 }
 
-impl by_account::InAccount for QueueEntry {
-    fn account(&self) -> AccountId {
-        self.finding.account
-    }
-
-    fn set_account(&mut self, account: AccountId) {
-        self.finding.account = account;
-    }
-}
-
 impl QueueEntry {
     /// The day since which it is open; `None` if it is not.
     #[must_use]
@@ -193,15 +175,15 @@ impl QueueState {
             checked: today,
             aliases: BTreeMap::new(),
             audited: BTreeMap::new(),
-            observed: BTreeMap::new(),
-            entries: BTreeMap::new(),
-            user_resources: BTreeMap::new(),
+            observed: ByAccount::new(),
+            entries: ByAccount::new(),
+            user_resources: ByAccount::new(),
         }
     }
 
     /// The open findings.
-    pub fn open(&self) -> impl Iterator<Item = (&FindingId, &QueueEntry)> {
-        self.entries.iter().filter(|(_, entry)| entry.open_since().is_some())
+    pub fn open(&self) -> impl Iterator<Item = (AccountId, &FindingId, &QueueEntry)> {
+        self.entries.iter().filter(|(_, _, entry)| entry.open_since().is_some())
     }
 
     /// The findings that are overdue on `today`.
@@ -209,30 +191,31 @@ impl QueueState {
         &self,
         due_within_days: u32,
         today: NaiveDate,
-    ) -> impl Iterator<Item = (&FindingId, &QueueEntry)> {
+    ) -> impl Iterator<Item = &QueueEntry> {
         self.entries
-            .iter()
-            .filter(move |(_, entry)| entry.due(due_within_days).is_some_and(|due| due < today))
+            .values()
+            .filter(move |entry| entry.due(due_within_days).is_some_and(|due| due < today))
     }
 
     /// Whether findings are open, and a person closed the issues about all of them as not planned.
     #[must_use]
     pub fn is_acknowledged(&self) -> bool {
         let mut open = self.open().peekable();
-        open.peek().is_some() && open.all(|(_, entry)| !entry.needs_action())
+        open.peek().is_some() && open.all(|(_, _, entry)| !entry.needs_action())
     }
 
     /// Whether it has the same content as another state. The times of observations do not count:
     /// they alone are no reason to write.
     #[must_use]
     pub fn has_same_content(&self, other: &Self) -> bool {
-        let criteria = |queue_state: &Self| -> Vec<_> {
-            queue_state.observed.iter().map(|(key, it)| (*key, it.criteria.clone())).collect()
-        };
         self.entries == other.entries
             && self.aliases == other.aliases
             && self.user_resources == other.user_resources
-            && criteria(self) == criteria(other)
+            && self.criteria().eq(other.criteria())
+    }
+
+    fn criteria(&self) -> impl Iterator<Item = (AccountId, Rule, &str)> {
+        self.observed.iter().map(|(account, rule, it)| (account, *rule, it.criteria.as_str()))
     }
 
     /// Starts the next generation.
@@ -245,12 +228,14 @@ impl QueueState {
     /// from, and all of them together must not exceed the maximum size.
     #[must_use]
     pub fn fits(&self) -> bool {
-        self.json().len() <= MAX_UNPACKED_BYTES && self.is_within_limits()
+        self.json().len() <= MAX_UNPACKED_BYTES
+            && self.is_within_limits()
+            && self.has_unique_findings()
     }
 
     /// Removes findings that were closed long ago.
     pub fn drop_old_entries(&mut self, today: NaiveDate) {
-        self.entries.retain(|_, entry| !entry.is_past_retention(today));
+        self.entries.retain(|_, _, entry| !entry.is_past_retention(today));
     }
 
     /// Packs it into base64 text.
@@ -280,6 +265,9 @@ impl QueueState {
         }
         let Stored { state: queue_state, .. } = serde_json::from_slice::<Stored<Self>>(&json)
             .map_err(|_| InvalidQueueState::Unreadable)?;
+        if !queue_state.has_unique_findings() {
+            return Err(InvalidQueueState::Unreadable);
+        }
         if !queue_state.is_within_limits() {
             return Err(InvalidQueueState::TooLong);
         }
@@ -333,6 +321,12 @@ impl QueueState {
         serde_json::to_vec(&stored).unwrap_or_default()
     }
 
+    /// Whether no finding is in two accounts.
+    fn has_unique_findings(&self) -> bool {
+        let mut ids = BTreeSet::new();
+        self.entries.iter().all(|(_, id, _)| ids.insert(id))
+    }
+
     /// Whether no text and no list is longer than any that the program writes.
     fn is_within_limits(&self) -> bool {
         let entry_fits = |entry: &QueueEntry| {
@@ -343,7 +337,7 @@ impl QueueState {
         let list_fits = |list: &NameList| {
             list.names.len() <= MAX_NAMES && list.names.iter().all(|it| fits(it, MAX_TEXT_CHARS))
         };
-        let user_fits = |((_, user), has): (&(AccountId, String), &UserResources)| {
+        let user_fits = |(_, user, has): (AccountId, &String, &UserResources)| {
             let UserResources { groups, attached_policies, inline_policies, .. } = has;
             fits(user, MAX_USER_NAME_CHARS)
                 && [groups, attached_policies, inline_policies].into_iter().all(list_fits)

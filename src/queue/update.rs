@@ -10,6 +10,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use super::gate::unaudited;
 use super::observation::{FindingRef, Observation, ObservedAccount, ObservedFinding};
 use super::state::{FindingState, QueueEntry, QueueState, RuleObservation};
+use super::unix_time::UnixTime;
 use crate::audit::{Coverage, DayCount, FindingId, FindingStatus, ReferenceKind};
 use crate::model::inventory::AccountId;
 use crate::model::policy::{Level, Rule};
@@ -17,10 +18,10 @@ use crate::model::policy::{Level, Rule};
 /// The user of a per-user issue: the account, and the name in lower case.
 pub type UserKey = (AccountId, String);
 
-/// The user of a finding.
+/// The user of a finding in the account.
 #[must_use]
-pub fn user_key_of(finding: &FindingRef) -> UserKey {
-    (finding.account, finding.user.to_ascii_lowercase())
+pub fn user_key_of(account: AccountId, finding: &FindingRef) -> UserKey {
+    (account, finding.user.to_ascii_lowercase())
 }
 
 /// When people closed issues as not planned, which acknowledges the findings listed in them, and
@@ -42,8 +43,6 @@ pub struct ManualClosures {
 pub struct QueueUpdate {
     /// The new state, still with the previous generation.
     pub queue_state: QueueState,
-    /// The time of the newest audit.
-    pub at: DateTime<Utc>,
     /// Findings that were not in the queue, the longest disuse first.
     pub new: Vec<FindingId>,
     /// Findings that were no longer open and returned.
@@ -71,9 +70,9 @@ pub struct QueueUpdate {
 pub struct OutdatedEvidence {
     pub account: AccountId,
     /// The date of the audit's evidence.
-    pub at: DateTime<Utc>,
+    pub at: UnixTime,
     /// The date of the evidence in the queue state.
-    pub newest: DateTime<Utc>,
+    pub newest: UnixTime,
 }
 
 /// Updates the state with an observation. `today` is the day of the run; a finding that is open for
@@ -91,10 +90,8 @@ pub fn apply_observation(
     let queue_state = queue_state.cloned().unwrap_or_else(|| QueueState::new(today));
     reject_outdated(&queue_state, observation)?;
     let unaudited = unaudited(observation, &queue_state);
-    let at = observation.accounts.values().map(|it| it.at).max().unwrap_or_default();
     let mut update = QueueUpdate {
         queue_state,
-        at,
         new: Vec::new(),
         returned: Vec::new(),
         overdue: Vec::new(),
@@ -111,7 +108,9 @@ pub fn apply_observation(
     update.record_user_resources(observation);
     update.record_coverage(observation);
     update.mark_overdue(today, due_within_days);
-    let entries = &update.queue_state.entries;
+    let entries = update.queue_state.entries.iter();
+    let dates: BTreeMap<_, _> =
+        entries.map(|(_, id, entry)| (*id, entry.finding.reference_date())).collect();
     for list in [
         &mut update.new,
         &mut update.returned,
@@ -119,7 +118,11 @@ pub fn apply_observation(
         &mut update.cleared,
         &mut update.dismissed,
     ] {
-        list.sort_by(|one, other| sort_key(entries, one).cmp(&sort_key(entries, other)));
+        // The longest disuse first. The id makes the order total.
+        list.sort_by_key(|id| {
+            let date = dates.get(id).copied().flatten();
+            (date.is_none(), date, *id)
+        });
     }
     Ok(update)
 }
@@ -130,15 +133,6 @@ fn incomplete(observation: &Observation) -> BTreeSet<(AccountId, Rule)> {
         incomplete.map(|(rule, _)| (*account, *rule)).collect::<Vec<_>>()
     };
     observation.accounts.iter().flat_map(of_account).collect()
-}
-
-/// The longest disuse first. The remaining fields make the order total.
-fn sort_key<'a>(
-    entries: &'a BTreeMap<FindingId, QueueEntry>,
-    id: &'a FindingId,
-) -> impl Ord + use<'a> {
-    let date = entries.get(id).and_then(|entry| entry.finding.reference).map(|(_, date)| date);
-    (date.is_none(), date, id)
 }
 
 fn reject_outdated(
@@ -161,8 +155,8 @@ impl QueueUpdate {
     /// Acknowledges the findings that were listed when a person closed the issue as not planned,
     /// until a person reopens the issue.
     fn acknowledge(&mut self, closures: &ManualClosures) {
-        for entry in self.queue_state.entries.values_mut() {
-            let user_key = user_key_of(&entry.finding);
+        for (account, _, entry) in self.queue_state.entries.iter_mut() {
+            let user_key = user_key_of(account, &entry.finding);
             let FindingState::Open { since, acknowledged, .. } = &mut entry.state else { continue };
             let listed = |closed: &DateTime<Utc>| *since <= closed.date_naive();
             let by_user_issue = closures.users.get(&user_key).is_some_and(listed);
@@ -175,7 +169,7 @@ impl QueueUpdate {
 
     fn record_findings(&mut self, observation: &Observation, today: NaiveDate) {
         for (id, seen) in &observation.findings {
-            match self.queue_state.entries.get_mut(id) {
+            match self.queue_state.entries.get_mut(seen.account, id) {
                 Some(entry) => {
                     let was_open = entry.open_since().is_some();
                     match entry.record(seen, today) {
@@ -191,7 +185,7 @@ impl QueueUpdate {
                         first_seen: today,
                         state: open_state(today),
                     };
-                    self.queue_state.entries.insert(*id, entry);
+                    self.queue_state.entries.insert(seen.account, *id, entry);
                     self.new.push(*id);
                 }
                 None => {}
@@ -200,12 +194,12 @@ impl QueueUpdate {
     }
 
     fn resolve_absent(&mut self, observation: &Observation, today: NaiveDate) {
-        for (id, entry) in &mut self.queue_state.entries {
-            let Some(audited) = observation.accounts.get(&entry.finding.account) else { continue };
+        for (account, id, entry) in self.queue_state.entries.iter_mut() {
+            let Some(audited) = observation.accounts.get(&account) else { continue };
             if observation.findings.contains_key(id) {
                 continue;
             }
-            let known = self.queue_state.observed.get(&(entry.finding.account, entry.finding.rule));
+            let known = self.queue_state.observed.get(account, &entry.finding.rule);
             let was_open = entry.open_since().is_some();
             match (absence_reason(&entry.finding, known, audited), entry.state) {
                 (AbsenceReason::Cleared, FindingState::Cleared { .. })
@@ -236,8 +230,8 @@ impl QueueUpdate {
 
     /// Findings in a former account no longer count, and its rules are no longer expected.
     fn resolve_former_accounts(&mut self, today: NaiveDate) {
-        for (id, entry) in &mut self.queue_state.entries {
-            let is_former = self.former_accounts.contains(&entry.finding.account);
+        for (account, id, entry) in self.queue_state.entries.iter_mut() {
+            let is_former = self.former_accounts.contains(&account);
             let is_settled = matches!(
                 entry.state,
                 FindingState::Cleared { .. } | FindingState::NotCounted { .. }
@@ -250,34 +244,37 @@ impl QueueUpdate {
             }
             entry.state = FindingState::NotCounted { since: today };
         }
-        self.queue_state.observed.retain(|(account, _), _| !self.former_accounts.contains(account));
+        self.queue_state.observed.retain(|account, _, _| !self.former_accounts.contains(&account));
     }
 
     /// Whether every rule is complete and no finding is ignored, so that a queue without open
     /// findings is done.
     #[must_use]
     pub fn is_complete(&self) -> bool {
-        let is_ignored = |entry: &QueueEntry| {
-            entry.is_not_counted() && !self.former_accounts.contains(&entry.finding.account)
+        let is_ignored = |(account, _, entry): (AccountId, &FindingId, &QueueEntry)| {
+            entry.is_not_counted() && !self.former_accounts.contains(&account)
         };
         self.incomplete.is_empty()
             && self.unaudited.is_empty()
-            && !self.queue_state.entries.values().any(is_ignored)
+            && !self.queue_state.entries.iter().any(is_ignored)
     }
 
     /// Keeps what the users with open findings have besides credentials, as it was last observed.
     fn record_user_resources(&mut self, observation: &Observation) {
         let user_resources = &mut self.queue_state.user_resources;
         for seen in observation.findings.values() {
-            let user_key = user_key_of(&seen.finding);
+            let (account, user) = user_key_of(seen.account, &seen.finding);
             match &seen.user_resources {
-                Some(has) => user_resources.insert(user_key, has.clone()),
-                None => user_resources.remove(&user_key),
-            };
+                Some(has) => user_resources.insert(account, user, has.clone()),
+                None => user_resources.remove(account, &user),
+            }
         }
+        let open = self.queue_state.open();
         let open: BTreeSet<_> =
-            self.queue_state.open().map(|(_, entry)| user_key_of(&entry.finding)).collect();
-        self.queue_state.user_resources.retain(|user_key, _| open.contains(user_key));
+            open.map(|(account, _, entry)| user_key_of(account, &entry.finding)).collect();
+        self.queue_state
+            .user_resources
+            .retain(|account, user, _| open.contains(&(account, user.clone())));
     }
 
     fn record_coverage(&mut self, observation: &Observation) {
@@ -297,17 +294,20 @@ impl QueueUpdate {
                         at: audited.evidence_at,
                         criteria: audited.criteria_for(rule),
                     };
-                    self.queue_state.observed.insert((*account, rule), observed);
-                } else if !audited.coverage.contains_key(&rule) {
-                    // A rule that is off is not expected.
-                    self.queue_state.observed.remove(&(*account, rule));
+                    self.queue_state.observed.insert(*account, rule, observed);
                 }
             }
         }
+        // A rule that is off is not expected.
+        let is_off = |account: AccountId, rule: &Rule| {
+            let audited = observation.accounts.get(&account);
+            audited.is_some_and(|audited| !audited.coverage.contains_key(rule))
+        };
+        self.queue_state.observed.retain(|account, rule, _| !is_off(account, rule));
     }
 
     fn mark_overdue(&mut self, today: NaiveDate, due_within_days: u32) {
-        for (id, entry) in &mut self.queue_state.entries {
+        for (_, id, entry) in self.queue_state.entries.iter_mut() {
             let is_overdue = entry.due(due_within_days).is_some_and(|due| due < today);
             let FindingState::Open { acknowledged, overdue_reported, .. } = &mut entry.state else {
                 continue;
@@ -386,7 +386,8 @@ fn absence_reason(
             ReferenceKind::LastUsed | ReferenceKind::NeverUsedSince | ReferenceKind::Created,
             since,
         )) if counts_days(finding.rule)
-            && (audited.at - since).num_days() < i64::from(audited.stale_after_days) =>
+            && (audited.at.get() - since.get()).num_days()
+                < i64::from(audited.stale_after_days) =>
         {
             AbsenceReason::NotCounted
         }

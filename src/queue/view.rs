@@ -76,12 +76,17 @@ impl From<RemediationProgress> for QueueRemediationView {
 
 impl FindingRow {
     /// A finding that need not be in the queue.
-    pub(super) fn of(id: FindingId, finding: &FindingRef, level: Level) -> Self {
+    pub(super) fn of(
+        account: AccountId,
+        id: FindingId,
+        finding: &FindingRef,
+        level: Level,
+    ) -> Self {
         Self {
             marker: SafeText::row_marker(&id),
             ticked: false,
             id: SafeText::new(id),
-            account: SafeText::new(finding.account),
+            account: SafeText::new(account),
             user: truncate_name(&finding.user),
             kind: finding.kind.map(CredentialKind::id),
             slot: finding.slot,
@@ -89,7 +94,7 @@ impl FindingRow {
             rule: SafeText::new(finding.rule),
             level: level.id(),
             reference: finding.reference.map(|(what, _)| what.id()),
-            reference_date: finding.reference.map(|(_, at)| SafeText::new(at.date_naive())),
+            reference_date: finding.reference.map(|(_, at)| SafeText::new(at.day())),
             owner: finding.owner.as_deref().map(truncate_name),
             clock: finding.progress.map(Into::into),
             state: "open",
@@ -106,7 +111,7 @@ impl FindingRow {
         Self {
             since: entry.open_since().map(SafeText::new),
             overdue: matches!(entry.state, FindingState::Open { overdue_reported: true, .. }),
-            ..Self::of(id, &seen.finding, seen.level)
+            ..Self::of(seen.account, id, &seen.finding, seen.level)
         }
     }
 }
@@ -122,7 +127,7 @@ pub(super) struct RowBuilder<'a> {
 }
 
 impl RowBuilder<'_> {
-    pub(super) fn row(&self, id: FindingId, entry: &QueueEntry) -> FindingRow {
+    pub(super) fn row(&self, account: AccountId, id: FindingId, entry: &QueueEntry) -> FindingRow {
         let finding = &entry.finding;
         let (state, since, acknowledged, overdue) = match entry.state {
             FindingState::Open { since, acknowledged, overdue_reported } => {
@@ -132,7 +137,7 @@ impl RowBuilder<'_> {
             FindingState::Cleared { on } => ("cleared", on, false, false),
             FindingState::NotCounted { since } => ("not-counted", since, false, false),
         };
-        let issue = self.issues.get(&user_key_of(finding));
+        let issue = self.issues.get(&user_key_of(account, finding));
         FindingRow {
             ticked: self.ticked.contains(&id),
             state,
@@ -141,14 +146,17 @@ impl RowBuilder<'_> {
             overdue,
             acknowledged,
             issue: issue.map(|number| SafeText::issue(None, *number)),
-            ..FindingRow::of(id, finding, entry.level)
+            ..FindingRow::of(account, id, finding, entry.level)
         }
     }
 
     /// The rows of these findings, in this order.
     pub(super) fn of(&self, ids: &[FindingId]) -> Vec<FindingRow> {
-        let entries = &self.queue_state.entries;
-        ids.iter().filter_map(|id| Some(self.row(*id, entries.get(id)?))).collect()
+        let row = |id: &FindingId| {
+            let (account, entry) = self.queue_state.entries.find(id)?;
+            Some(self.row(account, *id, entry))
+        };
+        ids.iter().filter_map(row).collect()
     }
 }
 
@@ -161,11 +169,12 @@ fn truncate_name(text: &str) -> String {
     }
 }
 
+/// A finding of an account in the queue state.
+pub(super) type Entry<'a> = (AccountId, FindingId, &'a QueueEntry);
+
 /// The open findings, the longest disuse first.
-fn open_entries<'a>(
-    entries: impl Iterator<Item = (FindingId, &'a QueueEntry)>,
-) -> Vec<(FindingId, &'a QueueEntry)> {
-    let mut open: Vec<_> = entries.filter(|(_, entry)| entry.open_since().is_some()).collect();
+fn open_entries<'a>(entries: impl Iterator<Item = Entry<'a>>) -> Vec<Entry<'a>> {
+    let mut open: Vec<_> = entries.filter(|(_, _, entry)| entry.open_since().is_some()).collect();
     open.sort_by(|one, other| sort_key(*one).cmp(&sort_key(*other)));
     open
 }
@@ -173,29 +182,28 @@ fn open_entries<'a>(
 /// The findings that are no longer open, the latest first. `today` is the day on which the queue
 /// was last written, so that the page does not change with time alone.
 fn resolved_entries<'a>(
-    entries: impl Iterator<Item = (FindingId, &'a QueueEntry)>,
+    entries: impl Iterator<Item = Entry<'a>>,
     today: NaiveDate,
-) -> Vec<(FindingId, &'a QueueEntry)> {
+) -> Vec<Entry<'a>> {
     let day = |entry: &QueueEntry| match entry.state {
         FindingState::Open { .. } => None,
         FindingState::Cleared { on: day }
         | FindingState::Exempted { since: day }
         | FindingState::NotCounted { since: day } => Some(day),
     };
-    let is_late = |entry: &QueueEntry| {
+    let is_recent = |entry: &QueueEntry| {
         day(entry).is_some_and(|day| (today - day).num_days() <= RESOLVED_SHOWN_DAYS)
     };
-    let mut settled: Vec<_> = entries.filter(|(_, entry)| is_late(entry)).collect();
-    settled.sort_by(|one, other| {
-        day(other.1).cmp(&day(one.1)).then_with(|| sort_key(*one).cmp(&sort_key(*other)))
+    let mut resolved: Vec<_> = entries.filter(|(_, _, entry)| is_recent(entry)).collect();
+    resolved.sort_by(|one, other| {
+        day(other.2).cmp(&day(one.2)).then_with(|| sort_key(*one).cmp(&sort_key(*other)))
     });
-    settled
+    resolved
 }
 
-fn sort_key((id, entry): (FindingId, &QueueEntry)) -> impl Ord + use<'_> {
-    let finding = &entry.finding;
-    let date = finding.reference.map(|(_, at)| at);
-    (date.is_none(), date, finding.account, finding.user.as_str(), id)
+fn sort_key((account, id, entry): Entry<'_>) -> impl Ord + use<'_> {
+    let date = entry.finding.reference_date();
+    (date.is_none(), date, account, entry.finding.user.as_str(), id)
 }
 
 /// An account in the queue issue.
@@ -264,16 +272,16 @@ impl QueuePage<'_> {
     /// The queue issue with at most this many rows: open findings first, then the others.
     pub(super) fn view(&self, max_rows: usize) -> QueueView {
         let queue_state = self.rows.queue_state;
-        let entries = || queue_state.entries.iter().map(|(id, entry)| (*id, entry));
+        let entries = || queue_state.entries.iter().map(|(account, id, it)| (account, *id, it));
         let open = open_entries(entries());
         let settled = resolved_entries(entries(), queue_state.checked);
         let users: BTreeSet<_> =
-            open.iter().map(|(_, entry)| user_key_of(&entry.finding)).collect();
+            open.iter().map(|(account, _, it)| user_key_of(*account, &it.finding)).collect();
         let without_issue = users.iter().filter(|it| !self.rows.issues.contains_key(*it)).count();
         let shown = max_rows.min(open.len());
         let settled_shown = (max_rows - shown).min(settled.len());
         let count =
-            |of: fn(&QueueEntry) -> bool| open.iter().filter(|(_, entry)| of(entry)).count();
+            |of: fn(&QueueEntry) -> bool| open.iter().filter(|(_, _, entry)| of(entry)).count();
         let mut unobserved = self.unobserved();
         let more_unobserved = unobserved.len() > MAX_UNOBSERVED;
         unobserved.truncate(MAX_UNOBSERVED);
@@ -292,7 +300,7 @@ impl QueuePage<'_> {
             settled: settled
                 .iter()
                 .take(settled_shown)
-                .map(|(id, entry)| self.rows.row(*id, entry))
+                .map(|(account, id, entry)| self.rows.row(*account, *id, entry))
                 .collect(),
             settled_left_out: settled.len() - settled_shown,
             remedy_within_days: self.rows.due_within_days,
@@ -302,10 +310,10 @@ impl QueuePage<'_> {
         }
     }
 
-    fn accounts(&self, open: &[(FindingId, &QueueEntry)]) -> Vec<QueueAccountView> {
+    fn accounts(&self, open: &[Entry<'_>]) -> Vec<QueueAccountView> {
         let mut rows: BTreeMap<AccountId, Vec<FindingRow>> = BTreeMap::new();
-        for (id, entry) in open {
-            rows.entry(entry.finding.account).or_default().push(self.rows.row(*id, entry));
+        for (account, id, entry) in open {
+            rows.entry(*account).or_default().push(self.rows.row(*account, *id, entry));
         }
         let view =
             |(id, rows)| QueueAccountView { id: SafeText::new(id), alias: self.alias(id), rows };
@@ -320,11 +328,16 @@ impl QueuePage<'_> {
     /// not. Accounts with the same rules are combined.
     fn unobserved(&self) -> Vec<UnobservedRules> {
         let observed = &self.rows.queue_state.observed;
-        let before = observed.iter().filter(|(pair, _)| !self.observed_now.contains(pair));
-        let before = before.map(|(pair, observed)| (*pair, Some(observed.at.date_naive())));
-        let never = self.incomplete_now.iter().filter(|pair| !observed.contains_key(*pair));
+        let before = observed
+            .iter()
+            .filter(|(account, rule, _)| !self.observed_now.contains(&(*account, **rule)))
+            .map(|(account, rule, observed)| (account, *rule, Some(observed.at.day())));
+        let never = self.incomplete_now.iter().copied();
+        let never = never
+            .filter(|(account, rule)| observed.get(*account, rule).is_none())
+            .map(|(account, rule)| (account, rule, None));
         let mut rules: BTreeMap<(Option<NaiveDate>, AccountId), BTreeSet<Rule>> = BTreeMap::new();
-        for ((account, rule), day) in before.chain(never.map(|pair| (*pair, None))) {
+        for (account, rule, day) in before.chain(never) {
             rules.entry((day, account)).or_default().insert(rule);
         }
         let mut alike: BTreeMap<(Option<NaiveDate>, BTreeSet<Rule>), Vec<AccountId>> =
@@ -404,14 +417,15 @@ pub(super) fn user_issue_view(
     max_rows: usize,
 ) -> UserIssueView {
     let (account, name) = user_key;
-    let open = open_entries(entries.iter().copied());
-    let settled = resolved_entries(entries.iter().copied(), rows.queue_state.checked);
+    let entries = || entries.iter().map(|(id, entry)| (*account, *id, *entry));
+    let open = open_entries(entries());
+    let settled = resolved_entries(entries(), rows.queue_state.checked);
     // The name as in the evidence.
-    let finding = open.iter().chain(&settled).map(|(_, entry)| &entry.finding).next();
+    let finding = open.iter().chain(&settled).map(|(_, _, entry)| &entry.finding).next();
     let shown = max_rows.min(open.len());
     let settled_shown = (max_rows - shown).min(settled.len());
-    let row = |(id, entry): &(FindingId, &QueueEntry)| rows.row(*id, entry);
-    let calling = open.iter().map(|(_, entry)| *entry).filter(|entry| entry.needs_action());
+    let row = |(account, id, entry): &Entry<'_>| rows.row(*account, *id, entry);
+    let calling = open.iter().map(|(_, _, entry)| *entry).filter(|entry| entry.needs_action());
     UserIssueView {
         account: SafeText::new(*account),
         alias: rows.queue_state.aliases.get(account).map(|alias| truncate_name(alias)),
@@ -423,7 +437,7 @@ pub(super) fn user_issue_view(
         open: open.len(),
         remedy_within_days: rows.due_within_days,
         due: calling.filter_map(|entry| entry.due(rows.due_within_days)).min().map(SafeText::new),
-        belongings: rows.queue_state.user_resources.get(user_key).map(Into::into),
+        belongings: rows.queue_state.user_resources.get(*account, name).map(Into::into),
     }
 }
 

@@ -36,9 +36,6 @@ impl FromStr for AccountId {
 }
 
 impl AccountId {
-    /// Stands for an account that is set later.
-    pub(crate) const UNSET: Self = Self([b'0'; 12]);
-
     #[must_use]
     pub fn as_str(&self) -> &str {
         std::str::from_utf8(&self.0).unwrap_or_default()

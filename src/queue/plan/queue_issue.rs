@@ -114,9 +114,9 @@ impl QueueIssueDraft {
     }
 
     fn new(snapshot: &QueueSnapshot, update: &QueueUpdate, options: &QueueOptions) -> Self {
-        let user_keys =
-            update.queue_state.entries.values().map(|entry| user_key_of(&entry.finding));
-        let user_keys: BTreeSet<_> = user_keys.collect();
+        let entries = update.queue_state.entries.iter();
+        let user_keys: BTreeSet<_> =
+            entries.map(|(account, _, entry)| user_key_of(account, &entry.finding)).collect();
         let number = |user_key: UserKey| {
             let existing = snapshot.user_issues.get(&markers::user_hash(&user_key))?;
             Some((user_key, existing.number))

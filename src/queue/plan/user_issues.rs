@@ -25,8 +25,8 @@ type UserEntries<'a> = Vec<(FindingId, &'a QueueEntry)>;
 
 /// Whether a user needs an issue and has none.
 pub(super) fn needs_user_issue(snapshot: &QueueSnapshot, queue_state: &QueueState) -> bool {
-    queue_state.entries.values().any(|entry| {
-        let key = || markers::user_hash(&user_key_of(&entry.finding));
+    queue_state.entries.iter().any(|(account, _, entry)| {
+        let key = || markers::user_hash(&user_key_of(account, &entry.finding));
         entry.needs_action() && !snapshot.user_issues.contains_key(&key())
     })
 }
@@ -40,8 +40,9 @@ pub(super) fn plan(
     invalid_logins: &mut BTreeSet<String>,
 ) -> Result<Vec<QueueChange>, TemplateError> {
     let mut entries_by_user: BTreeMap<UserKey, UserEntries<'_>> = BTreeMap::new();
-    for (id, entry) in &queue_state.entries {
-        entries_by_user.entry(user_key_of(&entry.finding)).or_default().push((*id, entry));
+    for (account, id, entry) in queue_state.entries.iter() {
+        let user_key = user_key_of(account, &entry.finding);
+        entries_by_user.entry(user_key).or_default().push((*id, entry));
     }
     // Users with open findings come first, the longest disuse before the others.
     let open = users_by_disuse(queue_state);

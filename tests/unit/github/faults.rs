@@ -254,7 +254,7 @@ fn deadline_can_be_reset() {
 
 #[test]
 fn idempotent_changes_are_retried() {
-    let change = IssueChange { title: Some("title".to_owned()), ..IssueChange::default() };
+    let change = IssueChange { body: Some("body".to_owned()), ..IssueChange::default() };
     let server = Server::replying([html(502), fine()]);
     let updated = at(&server.url(), async |github| infra(github).update_issue(7, &change).await);
     assert_eq!(updated.unwrap().number, 7);

@@ -116,7 +116,7 @@ fn unusual_entries_do_not_hide_others() {
     let issues = all_issues(&server);
     let odd = &issues[0];
     assert_eq!((odd.author.as_deref(), odd.body.as_str(), odd.is_open), (None, "", false));
-    assert_eq!(odd.state_reason.as_deref(), Some("merged_into_the_void"));
+    assert_eq!(odd.state_reason, None);
     assert_eq!(odd.closed_at, Some(odd.created_at));
     assert_eq!(
         (odd.labels.as_slice(), odd.locked),
@@ -124,6 +124,6 @@ fn unusual_entries_do_not_hide_others() {
     );
     let plain = &issues[1];
     assert_eq!((plain.author.as_deref(), plain.body.as_str()), (Some("octocat"), "a\nb"));
-    assert_eq!((plain.is_open, plain.closed_at, plain.state_reason.clone()), (true, None, None));
+    assert_eq!((plain.is_open, plain.closed_at, plain.state_reason), (true, None, None));
     assert_eq!(plain.url, "https://github.com/acme/infra/issues/2");
 }

@@ -38,7 +38,7 @@ fn accounts_in_the_queue_are_missing_unless_audited_or_former() {
 fn missing_account_keeps_its_findings_and_the_queue_open() {
     let (mut harness, bob) = two_accounts(harness());
     harness.run("2026-07-02", &[Audit::on("2026-07-02", &[])]);
-    assert!(matches!(harness.queue_state().entries[&bob.id()].state, FindingState::Open { .. }));
+    assert!(matches!(harness.entry(bob.id()).state, FindingState::Open { .. }));
 
     // Nothing is open, but it is not certain that everything is done.
     let mut harness = super::harness();
@@ -61,7 +61,7 @@ fn findings_of_a_former_account_do_not_keep_the_queue_open() {
         let ran = harness.run("2026-07-02", &[audit("2026-07-02")]);
 
         assert_eq!((ran.update.dismissed, ran.update.cleared), (vec![bob.id()], vec![]));
-        assert!(harness.queue_state().entries[&bob.id()].is_not_counted());
+        assert!(harness.entry(bob.id()).is_not_counted());
         assert!(!harness.page().contains("Incomplete since"), "{}", harness.page());
         assert!(harness.tracker.issues.values().all(|it| !it.shown.is_open), "{}", harness.page());
         let ran = harness.run("2026-07-03", &[audit("2026-07-03")]);
@@ -119,5 +119,5 @@ fn old_audits_cannot_list_former_accounts() {
     audit.0.accounts[0].evidence = "exported-report".into();
     let ran = harness.run("2026-07-20", std::slice::from_ref(&audit));
     assert_eq!(ran.update.unaudited.len(), 1);
-    assert!(matches!(harness.queue_state().entries[&bob.id()].state, FindingState::Open { .. }));
+    assert!(matches!(harness.entry(bob.id()).state, FindingState::Open { .. }));
 }

@@ -126,12 +126,12 @@ fn rejects_a_report_older_than_the_queue_even_if_audited_later() {
     assert_eq!(cleared.update.cleared.len(), 1);
     let refused = harness.try_run("2026-07-06", &[of_report("2026-07-06", "2026-06-30", &alice)]);
     let refused = refused.err().map(|it| (it.at, it.newest));
-    assert_eq!(refused, Some((on("2026-06-30"), on("2026-07-05"))));
+    assert_eq!(refused, Some((on("2026-06-30").into(), on("2026-07-05").into())));
     // A report newer than the clearing shows that the finding returned.
     let ran = harness.run("2026-07-08", &[of_report("2026-07-08", "2026-07-06", &alice)]);
     assert_eq!(ran.update.returned.len(), 1);
     let audited = harness.queue_state().audited.into_values().collect::<Vec<_>>();
-    assert_eq!(audited, [on("2026-07-06")]);
+    assert_eq!(audited, [on("2026-07-06").into()]);
 }
 
 #[test]
@@ -140,5 +140,5 @@ fn expired_evidence_does_not_outdate_other_evidence() {
     harness.run("2026-07-01", &[Audit::on("2026-07-01", &[])]);
     harness.run("2026-07-20", &[of_report("2026-07-20", "2026-07-03", &[password("alice")])]);
     let audited = harness.queue_state().audited.into_values().collect::<Vec<_>>();
-    assert_eq!(audited, [on("2026-07-01")]);
+    assert_eq!(audited, [on("2026-07-01").into()]);
 }

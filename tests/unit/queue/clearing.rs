@@ -12,7 +12,7 @@ fn harness_with(found: &[Found]) -> Harness {
 }
 
 fn state(harness: &Harness, id: FindingId) -> &'static str {
-    match harness.queue_state().entries[&id].state {
+    match harness.entry(id).state {
         FindingState::Open { .. } => "open",
         FindingState::Exempted { .. } => "exempted",
         FindingState::Cleared { .. } => "cleared",
@@ -256,7 +256,7 @@ fn resolved_findings_are_shown_for_a_month_and_kept_for_six_months() {
         harness.run(day, &[Audit::on(day, &[])]);
         (
             harness.page().contains("`alice`"),
-            harness.queue_state().entries.contains_key(&alice.id()),
+            harness.queue_state().entries.find(&alice.id()).is_some(),
         )
     };
     assert_eq!(clean("2026-07-02"), (true, true));

@@ -172,5 +172,5 @@ fn only_the_last_four_characters_of_an_id_are_published_or_stored() {
     let key = access_key("alice").ending("AKIAIOSFODNN7EXAMPLE");
     harness.run("2026-07-01", &[Audit::on("2026-07-01", std::slice::from_ref(&key))]);
     assert!(!harness.page().contains("AKIA"));
-    assert_eq!(harness.queue_state().entries[&key.id()].finding.id_ending.as_deref(), Some("MPLE"));
+    assert_eq!(harness.entry(key.id()).finding.id_ending.as_deref(), Some("MPLE"));
 }

@@ -2,6 +2,7 @@
 
 use super::state::{busy, damage, first_line, with_body};
 use super::*;
+use iam_stocktake::model::inventory::AccountId;
 use iam_stocktake::queue::markers::{self, StateBlock};
 use iam_stocktake::queue::observation::{InvalidAudit, Observation};
 use iam_stocktake::queue::remediation_progress::{NameList, UserResources};
@@ -161,22 +162,22 @@ fn state_with_a_text_or_list_over_the_limit_is_damage() {
         let long = long.clone();
         with(&move |queue_state| change(queue_state.entries.values_mut().next().unwrap(), &long))
     };
-    let alice = (ACCOUNT.parse().unwrap(), "alice".to_owned());
+    let account: AccountId = ACCOUNT.parse().unwrap();
     let user_resources = |names: Vec<String>| {
         let groups = NameList { names, more: 0 };
         with(&|queue_state| {
             let has = UserResources { groups: groups.clone(), ..UserResources::default() };
-            queue_state.user_resources.insert(alice.clone(), has);
+            queue_state.user_resources.insert(account, "alice".to_owned(), has);
         })
     };
     for (name, queue_state) in [
         ("run", with(&|queue_state| queue_state.run = Some(long.clone()))),
-        ("alias", with(&|queue_state| _ = queue_state.aliases.insert(alice.0, long.clone()))),
+        ("alias", with(&|queue_state| _ = queue_state.aliases.insert(account, long.clone()))),
         ("user", entry(|entry, long| entry.finding.user = long.to_owned())),
         ("owner", entry(|entry, long| entry.finding.owner = Some(long.to_owned()))),
         ("id", entry(|entry, long| entry.finding.id_ending = Some(long.to_owned()))),
         (
-            "terms",
+            "criteria",
             with(&|queue_state| {
                 queue_state.observed.values_mut().for_each(|it| it.criteria.clone_from(&long));
             }),
@@ -184,11 +185,9 @@ fn state_with_a_text_or_list_over_the_limit_is_damage() {
         ("group", user_resources(vec![long.clone()])),
         ("groups", user_resources(vec!["g".to_owned(); 21])),
         (
-            "user of belongings",
+            "user of the resources",
             with(&|queue_state| {
-                queue_state
-                    .user_resources
-                    .insert((alice.0, long.clone()), UserResources::default());
+                queue_state.user_resources.insert(account, long.clone(), UserResources::default());
             }),
         ),
     ] {
@@ -205,12 +204,13 @@ fn state_with_a_text_or_list_over_the_limit_is_damage() {
 #[test]
 fn state_over_the_maximum_size_does_not_fit() {
     let mut queue_state = busy().queue_state();
-    let entry = queue_state.entries.values().next().unwrap().clone();
+    let (account, _, entry) = queue_state.entries.iter().next().unwrap();
+    let entry = entry.clone();
     // 64 MB of JSON, the maximum.
     for id in 0..300_000_u64 {
         let mut entry = entry.clone();
         entry.finding.owner = Some("o".repeat(256));
-        queue_state.entries.insert(format!("{id:016x}").parse().unwrap(), entry);
+        queue_state.entries.insert(account, format!("{id:016x}").parse().unwrap(), entry);
     }
     assert!(!queue_state.fits());
     assert_eq!(QueueState::unpack(&queue_state.pack()), Err(InvalidQueueState::Unreadable));

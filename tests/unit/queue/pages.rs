@@ -33,13 +33,13 @@ fn eventful(language: Language) -> Vec<(String, String)> {
     let index = harness.queue_issue().number;
     let titles = harness.tracker.issues.iter();
     let (&of_bob, _) = titles.into_iter().find(|(_, it)| it.title.contains("bob")).unwrap();
-    harness.tracker.close(index, "completed", on("2026-07-03"));
+    harness.tracker.close_as_completed(index, on("2026-07-03"));
     harness.tracker.close_by_bot(of_bob, false, on("2026-07-03"));
     day(&mut harness, "2026-07-04", &[alice.clone(), bob.clone(), carol.clone()]);
     // Acknowledged by a person, and overdue.
-    harness.tracker.close(of_bob, "not_planned", on("2026-07-05"));
+    harness.tracker.close_as_not_planned(of_bob, on("2026-07-05"));
     day(&mut harness, "2026-07-06", &[alice.clone(), bob.clone(), carol.clone()]);
-    harness.tracker.close(index, "completed", on("2026-07-07"));
+    harness.tracker.close_as_completed(index, on("2026-07-07"));
     day(&mut harness, "2026-07-08", &[alice.clone(), bob.clone(), carol.clone()]);
     day(&mut harness, "2026-08-20", &[alice.clone(), bob, carol]);
     harness.tracker.close_by_bot(index, false, on("2026-08-21"));

@@ -64,7 +64,7 @@ fn checked_boxes_stay_in_user_issues_too() {
 #[test]
 fn closing_as_not_planned_acknowledges_listed_findings() {
     let mut harness = busy(harness());
-    harness.tracker.close(1, "not_planned", on("2026-07-05"));
+    harness.tracker.close_as_not_planned(1, on("2026-07-05"));
     let ran = harness.run("2026-07-06", &[alice_and_bob("2026-07-06")]);
     assert_eq!(
         (ran.plan.as_str(), ran.said.len()),
@@ -83,7 +83,7 @@ fn closing_as_not_planned_acknowledges_listed_findings() {
 #[test]
 fn new_finding_reopens_an_acknowledged_queue_until_it_is_cleared() {
     let mut harness = busy(harness());
-    harness.tracker.close(1, "not_planned", on("2026-07-05"));
+    harness.tracker.close_as_not_planned(1, on("2026-07-05"));
     let with_carol =
         |day: &str| Audit::on(day, &[password("alice"), access_key("bob"), access_key("carol")]);
     let ran = harness.run("2026-07-06", &[with_carol("2026-07-06")]);
@@ -99,7 +99,7 @@ fn new_finding_reopens_an_acknowledged_queue_until_it_is_cleared() {
 #[test]
 fn acknowledged_finding_that_returns_is_open_again() {
     let mut harness = busy(harness());
-    harness.tracker.close(1, "not_planned", on("2026-07-05"));
+    harness.tracker.close_as_not_planned(1, on("2026-07-05"));
     harness.run("2026-07-06", &[Audit::on("2026-07-06", &[access_key("bob")])]);
     let ran = harness.run("2026-07-07", &[alice_and_bob("2026-07-07")]);
     assert_eq!(ran.plan, "edit and reopen and comment on issue #1, the queue issue: 2 open\n");
@@ -108,7 +108,7 @@ fn acknowledged_finding_that_returns_is_open_again() {
 #[test]
 fn reopening_the_queue_issue_revokes_the_acknowledgement() {
     let mut harness = busy(harness());
-    harness.tracker.close(1, "not_planned", on("2026-07-05"));
+    harness.tracker.close_as_not_planned(1, on("2026-07-05"));
     harness.run("2026-07-06", &[alice_and_bob("2026-07-06")]);
     harness.tracker.reopen(1);
     let ran = harness.run("2026-07-07", &[alice_and_bob("2026-07-07")]);
@@ -120,14 +120,14 @@ fn reopening_the_queue_issue_revokes_the_acknowledgement() {
 #[test]
 fn queue_closed_as_completed_too_early_reopens_with_one_comment() {
     let mut harness = busy(harness());
-    harness.tracker.close(1, "completed", on("2026-07-05"));
+    harness.tracker.close_as_completed(1, on("2026-07-05"));
     let ran = harness.run("2026-07-06", &[alice_and_bob("2026-07-06")]);
     assert_eq!(ran.plan, "reopen and comment on issue #1, the queue issue: 2 open\n");
     assert!(ran.said[0].starts_with("Reopened because"), "{:?}", ran.said);
     assert_eq!(ran.said.len(), 1);
     assert_eq!(harness.run("2026-07-07", &[alice_and_bob("2026-07-07")]).plan, NOTHING);
     // With news there is one comment too.
-    harness.tracker.close(1, "completed", on("2026-07-07"));
+    harness.tracker.close_as_completed(1, on("2026-07-07"));
     let found = [password("alice"), access_key("bob"), access_key("carol")];
     let ran = harness.run("2026-07-08", &[Audit::on("2026-07-08", &found)]);
     assert_eq!((ran.said.len(), ran.said[0].contains("carol")), (1, true));
@@ -136,7 +136,7 @@ fn queue_closed_as_completed_too_early_reopens_with_one_comment() {
 #[test]
 fn closing_a_user_issue_as_not_planned_acknowledges_its_findings() {
     let mut harness = busy(harness_per_user());
-    harness.tracker.close(1, "not_planned", on("2026-07-05"));
+    harness.tracker.close_as_not_planned(1, on("2026-07-05"));
     let ran = harness.run("2026-07-06", &[alice_and_bob("2026-07-06")]);
     assert_eq!(ran.plan, "edit issue #3, the queue issue: 2 open\n");
     assert!(harness.page().contains("for 2 users; 1 closed without an exemption."));
@@ -152,7 +152,7 @@ fn closing_a_user_issue_as_not_planned_acknowledges_its_findings() {
 #[test]
 fn closing_the_queue_issue_as_not_planned_closes_user_issues() {
     let mut harness = busy(harness_per_user());
-    harness.tracker.close(3, "not_planned", on("2026-07-05"));
+    harness.tracker.close_as_not_planned(3, on("2026-07-05"));
     let ran = harness.run("2026-07-06", &[alice_and_bob("2026-07-06")]);
     assert_eq!(
         ran.plan,
@@ -165,7 +165,7 @@ fn closing_the_queue_issue_as_not_planned_closes_user_issues() {
 #[test]
 fn user_issue_closed_as_completed_too_early_reopens_with_one_comment() {
     let mut harness = busy(harness_per_user());
-    harness.tracker.close(1, "completed", on("2026-07-05"));
+    harness.tracker.close_as_completed(1, on("2026-07-05"));
     let ran = harness.run("2026-07-06", &[alice_and_bob("2026-07-06")]);
     assert_eq!(ran.plan, "reopen and comment on issue #1\n");
     assert_eq!(harness.run("2026-07-07", &[alice_and_bob("2026-07-07")]).plan, NOTHING);

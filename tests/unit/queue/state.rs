@@ -11,6 +11,7 @@ use iam_stocktake::model::inventory::CredentialKind;
 use iam_stocktake::model::policy::remediation::Stage;
 use iam_stocktake::model::policy::{Level, Rule, hex16};
 use iam_stocktake::model::remediation_tag::RemediationStatus;
+use iam_stocktake::queue::by_account::ByAccount;
 use iam_stocktake::queue::markers;
 use iam_stocktake::queue::markers::StateBlock;
 use iam_stocktake::queue::observation::FindingRef;
@@ -20,6 +21,7 @@ use iam_stocktake::queue::snapshot::QueueSnapshot;
 use iam_stocktake::queue::state::{
     FindingState, InvalidQueueState, PackedState, QueueEntry, QueueState, RuleObservation,
 };
+use iam_stocktake::queue::unix_time::UnixTime;
 use sha2::{Digest as _, Sha256};
 use stand_ins::proptest::collection::btree_map;
 use stand_ins::proptest::prelude::*;
@@ -33,9 +35,9 @@ fn any_day() -> impl Strategy<Value = NaiveDate> {
     days.prop_map(|days| NaiveDate::from_num_days_from_ce_opt(days).unwrap())
 }
 
-fn any_time() -> impl Strategy<Value = DateTime<chrono::Utc>> {
+fn any_time() -> impl Strategy<Value = UnixTime> {
     (-8_000_000_000_000_i64..8_000_000_000_000)
-        .prop_map(|seconds| DateTime::from_timestamp(seconds, 0).unwrap())
+        .prop_map(|seconds| DateTime::from_timestamp(seconds, 0).unwrap().into())
 }
 
 fn any_state() -> impl Strategy<Value = FindingState> {
@@ -86,14 +88,14 @@ fn any_entry() -> impl Strategy<Value = QueueEntry> {
     let kinds =
         ["password", "access-key", "ssh-key"].map(|id| id.parse::<CredentialKind>().unwrap());
     let finding = (
-        (any_account(), any::<String>(), any_rule()),
+        (any::<String>(), any_rule()),
         prop::option::of(prop::sample::select(kinds.to_vec())),
         (any::<Option<u8>>(), any::<Option<String>>(), any::<Option<String>>()),
         prop::option::of((prop::sample::select(ReferenceKind::ALL.to_vec()), any_time())),
     );
     let finding = (finding, prop::option::of(any_progress())).prop_map(|(finding, progress)| {
-        let ((account, user, rule), kind, (slot, id_ending, owner), reference) = finding;
-        FindingRef { account, user, rule, kind, slot, id_ending, reference, owner, progress }
+        let ((user, rule), kind, (slot, id_ending, owner), reference) = finding;
+        FindingRef { user, rule, kind, slot, id_ending, reference, owner, progress }
     });
     let level = prop::sample::select(Level::ALL.to_vec());
     (finding, level, any_day(), any_state()).prop_map(|(finding, level, first_seen, state)| {
@@ -111,7 +113,7 @@ fn any_queue_state() -> impl Strategy<Value = QueueState> {
         btree_map(any_account(), any::<String>(), 0..3),
         btree_map(any_account(), any_time(), 0..3),
         btree_map((any_account(), any_rule()), observed, 0..5),
-        btree_map(id, any_entry(), 0..20),
+        btree_map(id, (any_account(), any_entry()), 0..20),
         btree_map((any_account(), any::<String>()), any_user_resources(), 0..5),
     )
         .prop_map(
@@ -130,9 +132,12 @@ fn any_queue_state() -> impl Strategy<Value = QueueState> {
                 checked,
                 aliases,
                 audited,
-                observed,
-                entries,
-                user_resources,
+                observed: observed.into_iter().collect(),
+                entries: entries
+                    .into_iter()
+                    .map(|(id, (account, entry))| ((account, id), entry))
+                    .collect(),
+                user_resources: user_resources.into_iter().collect(),
             },
         )
 }
@@ -165,6 +170,17 @@ proptest! {
             let _ = harness.try_run("2026-07-02", &[Audit::on("2026-07-02", &[access_key("bob")])]);
         }
     }
+}
+
+/// The JSON of a state with every field, as issues have it.
+const STORED: &str = r#"{"v":2,"state":{"generation":7,"issue":3,"run":"https://github.example/run","checked":"2026-07-03","aliases":{"111122223333":"prod"},"audited":{"111122223333":1782950400,"444455556666":1783036800},"observed":{"111122223333":{"stale-password":{"at":1782950400,"t":"90"},"expired-user":{"at":1782950400,"t":"Expires"}},"444455556666":{"stale-password":{"at":1783036800,"t":"90"}}},"entries":{"111122223333":{"00000000000000bb":{"f":{"u":"Alice","r":"stale-access-key","k":"access-key","slot":1,"end":"MPLE","at":["last-used",1700000000],"o":"team","p":{"r":"notified","s":"2026-07-02","n":["deactivate","2026-07-16"]}},"l":"error","first":"2026-07-01","s":{"open":{"since":"2026-07-01","ack":true,"overdue":true}}},"00000000000000cc":{"f":{"u":"bob","r":"expired-user"},"l":"warning","first":"2026-07-01","s":{"cleared":{"on":"2026-07-02"}}}},"444455556666":{"00000000000000aa":{"f":{"u":"carol","r":"stale-password","k":"password"},"l":"error","first":"2026-07-01","s":{"exempted":{"since":"2026-07-01"}}}}},"users":{"111122223333":{"alice":{"m":false,"g":{"n":["admins"],"x":2}}}}}}"#;
+
+#[test]
+fn stored_state_is_nested_by_account() {
+    let queue_state = QueueState::unpack(&packed(STORED.as_bytes(), 7)).unwrap();
+    let text = STANDARD.decode(queue_state.pack().text).unwrap();
+    let json = miniz_oxide::inflate::decompress_to_vec_zlib(&text).unwrap();
+    assert_eq!(String::from_utf8(json).unwrap(), STORED);
 }
 
 // Damage in the body
@@ -246,10 +262,17 @@ fn holding(json: &[u8]) -> QueueSnapshot {
     holding_zlib(&zlib)
 }
 
-fn holding_zlib(zlib: &[u8]) -> QueueSnapshot {
+fn packed(json: &[u8], generation: u64) -> PackedState {
+    packed_zlib(&miniz_oxide::deflate::compress_to_vec_zlib(json, 9), generation)
+}
+
+fn packed_zlib(zlib: &[u8], generation: u64) -> PackedState {
     let text = STANDARD.encode(zlib);
-    let packed =
-        PackedState { generation: 1, checksum: hex16(&Sha256::digest(text.as_bytes())), text };
+    PackedState { generation, checksum: hex16(&Sha256::digest(text.as_bytes())), text }
+}
+
+fn holding_zlib(zlib: &[u8]) -> QueueSnapshot {
+    let packed = packed_zlib(zlib, 1);
     let block = StateBlock::new(&packed, Vec::new(), Vec::new()).written();
     let harness = busy();
     with_body(&harness, |_| format!("{}\n\n{block}", first_line(&harness.snapshot())))
@@ -305,8 +328,7 @@ fn finding_in_two_accounts_is_damage() {
         )
     };
     let one = holding_entries(&finding(ACCOUNT)).queue_state().unwrap().unwrap();
-    let entry = one.entries.values().next().unwrap();
-    assert_eq!(entry.finding.account.as_str(), ACCOUNT);
+    assert_eq!(one.entries.accounts().next().unwrap().as_str(), ACCOUNT);
     let both = format!("{},{}", finding(ACCOUNT), finding(OTHER_ACCOUNT));
     assert_eq!(damage(&holding_entries(&both)), InvalidQueueState::Unreadable);
 }
@@ -468,4 +490,18 @@ fn label_fits_the_limit_of_github() {
     assert_eq!(label("default"), "iam-stocktake");
     assert_eq!(label("other"), "iam-stocktake:other");
     assert_eq!(label(&"a".repeat(36)).len(), 50);
+}
+
+#[test]
+fn accounts_without_values_are_not_stored() {
+    let account = ACCOUNT.parse().unwrap();
+    let mut by_account = ByAccount::new();
+    by_account.insert(account, "alice", 1);
+    by_account.remove(account, "bob");
+    assert_eq!(by_account.len(), 1);
+    by_account.remove(account, "alice");
+    assert!(by_account.is_empty());
+    by_account.insert(account, "alice", 1);
+    by_account.retain(|_, _, _| false);
+    assert!(by_account.is_empty());
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
+use iam_stocktake::audit::FindingId;
 use iam_stocktake::queue::markers::{self, StateBlock};
 use iam_stocktake::queue::observation::Observation;
 use iam_stocktake::queue::plan::{
@@ -10,7 +11,7 @@ use iam_stocktake::queue::plan::{
     StateChange,
 };
 use iam_stocktake::queue::snapshot::{BotClosure, ExistingIssue, QueueSnapshot};
-use iam_stocktake::queue::state::{QueueName, QueueState};
+use iam_stocktake::queue::state::{QueueEntry, QueueName, QueueState};
 use iam_stocktake::queue::update::{self, OutdatedEvidence, QueueUpdate, UserKey};
 use iam_stocktake::templates::Language;
 
@@ -44,7 +45,7 @@ impl Tracker {
             url: format!("https://github.example/acme/iam/issues/{number}"),
             body: stored(body),
             is_open: true,
-            state_reason: None,
+            is_not_planned: false,
             closed_at: None,
             labels: labels.to_vec(),
             closed_by_bot: None,
@@ -58,16 +59,24 @@ impl Tracker {
         &mut self.issues.get_mut(&number).unwrap().shown
     }
 
-    pub(crate) fn close(&mut self, number: u64, state_reason: &str, at: DateTime<Utc>) {
+    pub(crate) fn close_as_completed(&mut self, number: u64, at: DateTime<Utc>) {
+        self.close(number, false, at);
+    }
+
+    pub(crate) fn close_as_not_planned(&mut self, number: u64, at: DateTime<Utc>) {
+        self.close(number, true, at);
+    }
+
+    fn close(&mut self, number: u64, is_not_planned: bool, at: DateTime<Utc>) {
         let issue = self.issue(number);
         assert!(issue.is_open, "closing #{number} changes something");
         issue.is_open = false;
-        (issue.state_reason, issue.closed_at) = (Some(state_reason.to_owned()), Some(at));
+        (issue.is_not_planned, issue.closed_at) = (is_not_planned, Some(at));
     }
 
     /// Closes an issue as a bot. A comment may already explain what to do about it.
     pub(crate) fn close_by_bot(&mut self, number: u64, is_explained: bool, at: DateTime<Utc>) {
-        self.close(number, "not_planned", at);
+        self.close_as_not_planned(number, at);
         let bot = BotClosure { login: "stale[bot]".to_owned(), is_explained };
         self.issue(number).closed_by_bot = Some(bot);
     }
@@ -76,7 +85,7 @@ impl Tracker {
         let issue = self.issue(number);
         assert!(!issue.is_open, "reopening #{number} changes something");
         issue.is_open = true;
-        (issue.state_reason, issue.closed_at) = (Some("reopened".to_owned()), None);
+        (issue.is_not_planned, issue.closed_at) = (false, None);
         issue.closed_by_bot = None;
     }
 
@@ -89,8 +98,8 @@ impl Tracker {
     fn set_state(&mut self, number: u64, state_change: Option<StateChange>, at: DateTime<Utc>) {
         match state_change {
             Some(StateChange::Reopen) => self.reopen(number),
-            Some(StateChange::CloseCompleted) => self.close(number, "completed", at),
-            Some(StateChange::CloseNotPlanned) => self.close(number, "not_planned", at),
+            Some(StateChange::CloseCompleted) => self.close_as_completed(number, at),
+            Some(StateChange::CloseNotPlanned) => self.close_as_not_planned(number, at),
             None => {}
         }
     }
@@ -114,7 +123,7 @@ impl Tracker {
                 QueueChange::CreateLabel(_) => {}
                 QueueChange::CloseDuplicate { duplicate, comment } => {
                     self.comment(duplicate.number, comment);
-                    self.close(duplicate.number, "not_planned", at);
+                    self.close_as_not_planned(duplicate.number, at);
                 }
                 QueueChange::AddLabels { number, labels } => {
                     self.issue(*number).labels.extend_from_slice(labels);
@@ -245,6 +254,11 @@ impl Harness {
 
     pub(crate) fn queue_state(&self) -> QueueState {
         self.snapshot().queue_state().unwrap().unwrap()
+    }
+
+    /// The finding in the queue state.
+    pub(crate) fn entry(&self, id: FindingId) -> QueueEntry {
+        self.queue_state().entries.find(&id).unwrap().1.clone()
     }
 
     /// The queue issue.
