@@ -150,7 +150,7 @@ fn apply_change(case: &mut Case, change: &PlannedChange) {
         ChangeKind::RemoveTag(_) => drop(tags.remove(&key)),
         ChangeKind::Notify(_) => drop(tags.insert(key, tag(RemediationStatus::Notified))),
         ChangeKind::ScheduleDeletion(_) => {
-            drop(tags.insert(key, tag(RemediationStatus::Deactivated)))
+            drop(tags.insert(key, tag(RemediationStatus::Deactivated)));
         }
         ChangeKind::RenewTag => {
             let clock: RemediationTag = tags[&key].parse().unwrap();

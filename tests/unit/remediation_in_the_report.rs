@@ -1,9 +1,8 @@
-//! The remediation of a user in the report: what is deleted with the user, and the state of the
-//! remediation.
+//! Remediation in the report: what is deleted with a user, and the remediation stage of credentials.
 
 use std::process::Command;
 
-use crate::support::{days_ago, key, live, live_user, now, other, password, weighed};
+use crate::support::{audited_with, days_ago, key, live, live_user, now, other, password};
 use chrono::{DateTime, Utc};
 use iam_stocktake::allowlist::Allowlist;
 use iam_stocktake::audit::{Audit, NextStage};
@@ -31,7 +30,7 @@ fn names(names: &[&str]) -> Vec<String> {
     names.iter().map(|name| (*name).to_owned()).collect()
 }
 
-/// A user with a stale password, a stale access key and an inactive SSH key.
+/// A user with a stale password, a stale key, and an inactive SSH key.
 fn leaver() -> User<'static> {
     let ssh_key = other(CredentialKind::SshKey, "APKAXXXXXXXXXXXXABCD", 400);
     User {
@@ -43,7 +42,7 @@ fn leaver() -> User<'static> {
 }
 
 fn audit_of(user: User<'static>) -> Audit {
-    weighed(&live(vec![user]), &Allowlist::default(), &Policy::default())
+    audited_with(&live(vec![user]), &Allowlist::default(), &Policy::default())
 }
 
 fn with_everything() -> User<'static> {
@@ -58,16 +57,16 @@ fn with_everything() -> User<'static> {
     }
 }
 
-// Deletion of the user
+// What is deleted with the user
 
 #[test]
-fn lists_what_is_deleted_with_the_user() {
+fn deletion_of_a_user_lists_what_is_deleted() {
     let audit = audit_of(with_everything());
     let report = rendered(&audit, Language::English);
-    let deleted = "Deleted with the user, as observed: password, access key&nbsp;…`WXYZ`, \
+    let goes = "Deleted with the user, as observed: password, access key&nbsp;…`WXYZ`, \
                 SSH key&nbsp;…`ABCD`, an MFA device; groups `staff`, `ops`; attached policies \
                 `ReadOnlyAccess`; inline policies `own-bucket`.";
-    assert!(report.contains(deleted), "{report}");
+    assert!(report.contains(goes), "{report}");
     for resource in [
         "-resource \"aws_iam_user_group_membership\" \"…\" {\n-  user   = \"leaver\"\n\
          -  groups = [\"staff\", \"ops\"]\n-}",
@@ -83,14 +82,14 @@ fn lists_what_is_deleted_with_the_user() {
 }
 
 #[test]
-fn missing_evidence_is_not_reported_as_absent() {
+fn evidence_that_was_not_collected_is_not_reported_as_absent() {
     let report = rendered(&audit_of(leaver()), Language::English);
     assert!(report.contains("Deleted with the user, as observed: password, access key"));
     for claim in ["no group", "no attached", "no inline", "MFA device;", "aws_iam_user_group"] {
         assert!(!report.contains(claim), "{claim}\n{report}");
     }
-    let without_permissions = User { permissions: Some(Permissions::default()), ..leaver() };
-    let report = rendered(&audit_of(without_permissions), Language::English);
+    let looked_at = User { permissions: Some(Permissions::default()), ..leaver() };
+    let report = rendered(&audit_of(looked_at), Language::English);
     let none = "; no group; no attached policy; no inline policy.";
     assert!(report.contains(none), "{report}");
 }
@@ -102,13 +101,13 @@ fn deletion(report: &str) -> &str {
 }
 
 #[test]
-fn script_lists_what_it_deletes_first_and_runs_no_name() {
+fn script_prints_what_it_deletes_first_and_executes_no_name() {
     let hostile = names(&["staff", "a'; touch ran; '", "$(touch ran)", "`touch ran`"]);
     let mut user = with_everything();
     user.permissions.as_mut().unwrap().groups = hostile.clone();
     let report = rendered(&audit_of(user), Language::English);
     let directory = tempfile::tempdir().unwrap();
-    // Prints each call, and returns what the script compares.
+    // Prints each call, and the values that the script compares.
     let stand_in = r#"aws() {
   echo "call $2" >&2
   case "$*" in
@@ -123,22 +122,22 @@ fn script_lists_what_it_deletes_first_and_runs_no_name() {
         .current_dir(directory.path())
         .output()
         .unwrap();
-    let log = String::from_utf8(output.stderr).unwrap();
-    assert!(output.status.success(), "{log}");
-    let expected = log.find("these are deleted with the user").unwrap();
-    let first_deletion = log.find("call delete-").unwrap();
-    assert!(expected < first_deletion, "{log}");
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{said}");
+    let expected = said.find("these are deleted with the user").unwrap();
+    let first_deletion = said.find("call delete-").unwrap();
+    assert!(expected < first_deletion, "{said}");
     for name in hostile {
-        assert!(log.contains(&format!("\ngroup {name}\n")), "{log}");
+        assert!(said.contains(&format!("\ngroup {name}\n")), "{said}");
     }
     for line in ["access-key …WXYZ", "mfa-device", "inline-policy own-bucket"] {
-        assert!(log.contains(&format!("\n{line}\n")), "{log}");
+        assert!(said.contains(&format!("\n{line}\n")), "{said}");
     }
     assert!(!directory.path().join("ran").exists());
 }
 
 #[test]
-fn json_contains_only_observed_resources() {
+fn json_contains_only_collected_evidence() {
     let belongings = |user| v1::Audit::from(&audit_of(user)).findings[0].belongings.clone();
     let expected = v1::UserResources {
         mfa: Some(true),
@@ -150,20 +149,20 @@ fn json_contains_only_observed_resources() {
     assert_eq!(belongings(User { mfa: Some(true), ..leaver() }), None);
 }
 
-// State of the remediation
+// Remediation stage
 
 /// The user with the tag of a credential.
-fn tagged(user: User<'static>, subject: &TagSubject, tag: RemediationTag) -> User<'static> {
+fn tagged(user: User<'static>, subject: &TagSubject, clock: RemediationTag) -> User<'static> {
     let mut tags = user.tags.clone().unwrap();
-    tags.insert(subject.key(), tag.to_string());
+    tags.insert(subject.key(), clock.to_string());
     User { tags: Some(tags), ..user }
 }
 
-fn key_subject() -> TagSubject {
+fn the_key() -> TagSubject {
     TagSubject::Credential(CredentialKind::AccessKey, Some(KEY.to_owned()))
 }
 
-/// A tag from so many days ago, which yesterday's run saw.
+/// A tag from this many days ago that yesterday's run saw.
 fn reached(reached: RemediationStatus, days: i64) -> RemediationTag {
     RemediationTag { reached, since: days_ago(days), seen: days_ago(1) }
 }
@@ -178,9 +177,9 @@ fn with_inactive_key() -> User<'static> {
     user
 }
 
-fn audit_with(remediation: RemediationPolicy, user: User<'static>) -> Audit {
+fn by(remediation: RemediationPolicy, user: User<'static>) -> Audit {
     let allowlist = Allowlist { remediation: Some(remediation), ..Allowlist::default() };
-    weighed(&live(vec![user]), &allowlist, &Policy::default())
+    audited_with(&live(vec![user]), &allowlist, &Policy::default())
 }
 
 fn next(audit: &Audit) -> Option<NextStage> {
@@ -193,21 +192,21 @@ fn on(stage: Stage, moment: DateTime<Utc>) -> Option<NextStage> {
 }
 
 #[test]
-fn notice_shows_the_day_of_the_deactivation() {
-    let user = tagged(with_stale_key(), &key_subject(), reached(RemediationStatus::Notified, 5));
-    let audit = audit_with(RemediationPolicy::default(), user);
+fn notice_has_the_first_day_of_the_deactivation() {
+    let user = tagged(with_stale_key(), &the_key(), reached(RemediationStatus::Notified, 5));
+    let audit = by(RemediationPolicy::default(), user);
     assert_eq!(next(&audit), on(Stage::Deactivate, days_ago(5 - 14)));
     let report = rendered(&audit, Language::English);
-    let expected = format!(
+    let says = format!(
         "- access key&nbsp;…`WXYZ`: Notice given on {}; deactivation from {}, unless it is \
          used or exempted.",
         days_ago(5).date_naive(),
         days_ago(-9).date_naive()
     );
-    assert!(report.contains(&expected), "{report}");
+    assert!(report.contains(&says), "{report}");
     let japanese = rendered(&audit, Language::Japanese);
-    let expected = format!("{} 以降に無効化されます", days_ago(-9).date_naive());
-    assert!(japanese.contains(&expected), "{japanese}");
+    let says = format!("{} 以降に無効化されます", days_ago(-9).date_naive());
+    assert!(japanese.contains(&says), "{japanese}");
     let progress = v1::Audit::from(&audit).findings[0].remedy.clone();
     let expected = v1::RemediationProgress {
         reached: "notified".into(),
@@ -219,77 +218,77 @@ fn notice_shows_the_day_of_the_deactivation() {
 }
 
 #[test]
-fn notice_has_no_next_day_without_a_remediation_policy() {
+fn notice_without_a_remediation_policy_has_no_next_date() {
     let audit =
-        audit_of(tagged(with_stale_key(), &key_subject(), reached(RemediationStatus::Notified, 5)));
+        audit_of(tagged(with_stale_key(), &the_key(), reached(RemediationStatus::Notified, 5)));
     assert_eq!(next(&audit), None);
     let report = rendered(&audit, Language::English);
-    let expected = format!("Notice given on {}.\n", days_ago(5).date_naive());
-    assert!(report.contains(&expected) && !report.contains("deactivation from"), "{report}");
+    let says = format!("Notice given on {}.\n", days_ago(5).date_naive());
+    assert!(report.contains(&says) && !report.contains("deactivation from"), "{report}");
 }
 
 #[test]
-fn deactivated_keys_are_deleted_only_if_the_policy_allows_it() {
+fn deactivated_credential_has_a_deletion_date_only_with_delete_after_days() {
     let user =
-        || tagged(with_inactive_key(), &key_subject(), reached(RemediationStatus::Deactivated, 3));
-    assert_eq!(next(&audit_with(RemediationPolicy::default(), user())), None);
+        || tagged(with_inactive_key(), &the_key(), reached(RemediationStatus::Deactivated, 3));
+    assert_eq!(next(&by(RemediationPolicy::default(), user())), None);
     let deletes = RemediationPolicy { delete_after_days: Some(30), ..RemediationPolicy::default() };
-    let audit = audit_with(deletes, user());
+    let audit = by(deletes, user());
     assert_eq!(next(&audit), on(Stage::Delete, days_ago(3 - 30)));
     let report = rendered(&audit, Language::English);
-    let expected = format!("Deactivated on {}; deletion from", days_ago(3).date_naive());
-    assert!(report.contains(&expected), "{report}");
+    let says = format!("Deactivated on {}; deletion from", days_ago(3).date_naive());
+    assert!(report.contains(&says), "{report}");
 }
 
 #[test]
-fn passwords_are_deleted_only_if_the_policy_allows_it() {
+fn password_has_a_deletion_date_only_with_delete_passwords() {
     let subject = TagSubject::Credential(CredentialKind::Password, None);
     let user = || {
         let user = User { password: Some(password(200)), ..live_user("leaver") };
         tagged(user, &subject, reached(RemediationStatus::Notified, 5))
     };
-    assert_eq!(next(&audit_with(RemediationPolicy::default(), user())), None);
+    assert_eq!(next(&by(RemediationPolicy::default(), user())), None);
     let deletes = RemediationPolicy { delete_passwords: true, ..RemediationPolicy::default() };
-    assert_eq!(next(&audit_with(deletes.clone(), user())), on(Stage::Delete, days_ago(-9)));
-    // A password that was recently changed is not deleted.
+    assert_eq!(next(&by(deletes.clone(), user())), on(Stage::Delete, days_ago(-9)));
+    // A recently changed password is not remediated.
     let mut reset = user();
     reset.password.as_mut().unwrap().last_changed =
         iam_stocktake::model::inventory::Timestamp::At(days_ago(2));
-    assert_eq!(next(&audit_with(deletes, reset)), None);
+    assert_eq!(next(&by(deletes, reset)), None);
 }
 
 #[test]
-fn next_day_is_shown_only_for_changes_that_a_run_makes() {
+fn finding_that_is_not_remediated_has_no_next_date() {
     let notified = || reached(RemediationStatus::Notified, 20);
-    let user = || tagged(with_stale_key(), &key_subject(), notified());
+    let user = || tagged(with_stale_key(), &the_key(), notified());
     let default = RemediationPolicy::default;
-    assert!(next(&audit_with(default(), user())).is_some());
+    assert!(next(&by(default(), user())).is_some());
     let of_others = User { owner: Some("@acme/data".to_owned()), ..user() };
-    assert_eq!(next(&audit_with(default(), of_others.clone())), None);
+    assert_eq!(next(&by(default(), of_others.clone())), None);
     let everybody = RemediationPolicy { owners: names(&["*"]), ..default() };
-    assert!(next(&audit_with(everybody, of_others)).is_some());
+    assert!(next(&by(everybody, of_others)).is_some());
     let elsewhere = RemediationPolicy { paths: vec!["/people/".parse().unwrap()], ..default() };
-    assert_eq!(next(&audit_with(elsewhere.clone(), user())), None);
+    assert_eq!(next(&by(elsewhere.clone(), user())), None);
     let arn = "arn:aws:iam::111122223333:user/people/leaver";
-    assert!(next(&audit_with(elsewhere, User { arn: arn.into(), ..user() })).is_some());
+    assert!(next(&by(elsewhere, User { arn: arn.into(), ..user() })).is_some());
     let exempt = crate::support::allowlist(&[
         "{ user: leaver, reason: needed, owner: ops, expires: 2026-12-31 }",
     ]);
     let exempted = Allowlist { remediation: Some(default()), ..exempt };
-    assert_eq!(next(&weighed(&live(vec![user()]), &exempted, &Policy::default())), None);
+    assert_eq!(next(&audited_with(&live(vec![user()]), &exempted, &Policy::default())), None);
     let unseen = RemediationTag { seen: days_ago(15), ..notified() };
-    let outdated = tagged(with_stale_key(), &key_subject(), unseen);
-    assert_eq!(next(&audit_with(default(), outdated)), None);
+    let lapsed = tagged(with_stale_key(), &the_key(), unseen);
+    assert_eq!(next(&by(default(), lapsed)), None);
 }
 
 #[test]
 fn tag_of_another_key_or_state_is_ignored() {
     let another = TagSubject::Credential(CredentialKind::AccessKey, Some("AKIA2".to_owned()));
-    for (user, subject, tag) in [
+    for (user, subject, clock) in [
         (with_stale_key(), another, reached(RemediationStatus::Notified, 5)),
-        (with_stale_key(), key_subject(), reached(RemediationStatus::Deactivated, 5)),
+        (with_stale_key(), the_key(), reached(RemediationStatus::Deactivated, 5)),
     ] {
-        let audit = audit_with(RemediationPolicy::default(), tagged(user, &subject, tag));
+        let audit = by(RemediationPolicy::default(), tagged(user, &subject, clock));
         assert_eq!(audit.findings[0].remediation_tag, None);
         assert!(!rendered(&audit, Language::English).contains("Remediation is in progress"));
         assert_eq!(v1::Audit::from(&audit).findings[0].remedy, None);
@@ -297,7 +296,7 @@ fn tag_of_another_key_or_state_is_ignored() {
 }
 
 #[test]
-fn json_without_optional_members_is_read() {
+fn audit_json_without_optional_fields_is_read() {
     let written = serde_json::to_value(v1::Audit::from(&audit_of(leaver()))).unwrap();
     let finding = written["findings"][0].as_object().unwrap();
     assert!(!finding.contains_key("remedy") && !finding.contains_key("belongings"));
