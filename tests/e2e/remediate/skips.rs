@@ -238,9 +238,9 @@ fn nothing_is_changed_if_a_limit_is_exceeded() {
     for (limit, message) in [
         (
             "max_share: 100, max_changes: 2",
-            "3 deactivations and deletions are due, and `max_changes` allows 2 per run",
+            "3 deactivations and deletions are due, but `max_changes` allows 2 per run",
         ),
-        ("max_share: 50", "3 of 4 users are due, and `max_share` allows 2 per run"),
+        ("max_share: 50", "3 of 4 users are due, but `max_share` allows 2 per run"),
     ] {
         let world = stale(&["anna", "bert", "carl"]);
         let more = json!({"name": "dora", "keys": [{"created": 300, "last_used": 200}]});
