@@ -113,7 +113,11 @@ fn nothing_is_changed_with_credentials_of_an_unknown_user() {
     world.sandbox.file("session.json", key.to_string());
     let ran = with_profile(&world, 0.0, &format!("[profile audit]\n{process}"), &["--apply"]);
     assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
-    assert!(ran.stdout.contains("deployer: this run uses the user's credentials"), "{}", ran.stdout);
+    assert!(
+        ran.stdout.contains("deployer: this run uses the user's credentials"),
+        "{}",
+        ran.stdout
+    );
 }
 
 #[test]

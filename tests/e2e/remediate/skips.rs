@@ -279,8 +279,14 @@ fn users_with_unlisted_owners_and_paths_are_skipped() {
     let run = world.run(0.0, &arguments);
     assert_eq!(run.code, 0, "{}", run.stderr);
     let skipped = run.stdout.split_once("Skipped:").unwrap_or_else(|| panic!("{}", run.stdout)).1;
-    assert!(skipped.contains("owned: the owner, mail, is not listed in `remediation.owners`"), "{skipped}");
-    assert!(skipped.contains("placed: the path, /ci/, is not listed in `remediation.paths`"), "{skipped}");
+    assert!(
+        skipped.contains("owned: the owner, mail, is not listed in `remediation.owners`"),
+        "{skipped}"
+    );
+    assert!(
+        skipped.contains("placed: the path, /ci/, is not listed in `remediation.paths`"),
+        "{skipped}"
+    );
     let tag_counts = || ["owned", "placed", "unowned"].map(|it| world.tags(it).len());
     assert_eq!(tag_counts(), [0, 0, 1]);
     world.allow(&format!("{ALLOWLIST}  owners: [mail]\n  paths: [/, /ci/*]\n"));

@@ -363,7 +363,8 @@ fn users_with_unlisted_owners_are_skipped() {
         });
         tags.iter().fold(case, |case, (key, value)| case.with_tag(key, value))
     };
-    let skipped: &[&str] = &["user is skipped: the owner, mail, is not listed in `remediation.owners`"];
+    let skipped: &[&str] =
+        &["user is skipped: the owner, mail, is not listed in `remediation.owners`"];
     assert_planned([
         ("no owner", owned(&[], &[]), DEACTIVATED),
         ("an empty owner tag", owned(&[("owner", " ")], &[]), DEACTIVATED),
@@ -388,7 +389,8 @@ fn users_with_unlisted_paths_are_skipped() {
             }
         })
     };
-    let skipped: &[&str] = &["user is skipped: the path, /ci/, is not listed in `remediation.paths`"];
+    let skipped: &[&str] =
+        &["user is skipped: the path, /ci/, is not listed in `remediation.paths`"];
     assert_planned([
         ("the root path", under("/", &[]), DEACTIVATED),
         ("an unlisted path", under("/ci/", &[]), skipped),
