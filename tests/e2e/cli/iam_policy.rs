@@ -483,7 +483,7 @@ fn invalid_and_contradictory_settings_are_rejected() {
         (vec!["--role-name", "a\",\n  x = \"${var.y}"], "a role's name has"),
         (vec!["--external-id", "${aws:userid}"], "an external ID has"),
         (vec!["--repository", "acme/*"], "OWNER/NAME"),
-        (vec!["--repository-id", "*"], "an id is a number"),
+        (vec!["--repository-id", "*"], "an ID is a number"),
         (vec!["--subject", "*"], "list each subject"),
         (vec!["--subject", "repo:acme/infra:pull_request"], "--repository"),
         (vec!["--partition", "aws-*"], "aws-eusc"),
