@@ -13,7 +13,8 @@ use crate::audit::{AuditOutcome, FindingStatus};
 use crate::cli::{Output, PublishArgs};
 use crate::model::inventory::AccountId;
 use crate::queue::destination::{Destination, SkipReason};
-use crate::queue::gate::{AccountListView, FailOn, Gate, GateCounts, unaudited};
+use crate::queue::gate::{FailOn, Gate, GateCounts, account_list, unaudited};
+use crate::queue::limited_list::LimitedList;
 use crate::queue::observation::Observation;
 use crate::queue::plan::QueueOptions;
 use crate::queue::pull_request::{Baseline, PullRequestChanges, PullRequestComment};
@@ -61,7 +62,7 @@ struct SummaryView {
     overdue: usize,
     exempted: usize,
     unknown: usize,
-    unaudited: AccountListView,
+    unaudited: LimitedList<SafeText>,
     has_queue: bool,
     queue_issue: Option<SafeText>,
     /// The changes that a dry run would make.
@@ -409,7 +410,7 @@ impl PublishRun<'_> {
             overdue: gate_counts.overdue,
             exempted: self.observation.count(FindingStatus::Exempted),
             unknown: self.observation.count(FindingStatus::Unknown),
-            unaudited: AccountListView::of(&published.unaudited, self.publish_target.names),
+            unaudited: account_list(&published.unaudited, self.publish_target.names),
             has_queue: published.previous_state.is_some(),
             queue_issue,
             plan: published.plan.clone().filter(|_| self.publish_target.names),

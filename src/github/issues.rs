@@ -137,7 +137,7 @@ impl Repository<'_> {
     /// All issues that match the filter, open and closed, oldest first, without pull requests.
     ///
     /// # Errors
-    /// [`Error`] when one of the pages cannot be had.
+    /// [`Error`] when one of the pages cannot be fetched.
     pub async fn issues(&self, filter: &IssueFilter) -> Result<Vec<Issue>, Error> {
         let mut url = self.url(&["issues"]);
         {
@@ -159,7 +159,7 @@ impl Repository<'_> {
     /// One issue.
     ///
     /// # Errors
-    /// [`Error`] when it cannot be had.
+    /// [`Error`] when it cannot be fetched.
     pub async fn issue(&self, number: u64) -> Result<Issue, Error> {
         let what = format!("getting issue #{number} of {}", self.name);
         let request = ApiRequest::get(what, self.url(&["issues", &number.to_string()]));
