@@ -82,7 +82,7 @@ fn report_uncompared(streams: &mut Streams<'_>) -> PullRequestChanges {
         "check pull requests and merge groups in a job that audits the accounts itself, and publish \
          the audits of earlier jobs on the default branch",
     );
-    PullRequestChanges { compared: Baseline::Unavailable, ..NO_PULL_REQUEST_CHANGES }
+    PullRequestChanges { baseline: Baseline::Unavailable, ..NO_PULL_REQUEST_CHANGES }
 }
 
 /// Files of a pull request from a fork are not used as audits of earlier jobs.

@@ -27,6 +27,7 @@ mod queue;
 mod reference;
 mod release;
 mod remediation_in_the_report;
+mod remediation_pages;
 mod remediation_plan;
 mod runner_log;
 mod schemas;
