@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn the_wait_of_the_server_is_kept_in_full() {
+    fn wait_of_the_server_is_kept_in_full() {
         let wait = Duration::from_secs(30);
         let waits = (1..10).map(|attempt| Retry::UntilDeadline { wait }.wait_after(attempt));
         assert!(waits.into_iter().all(|it| it.unwrap() > wait));
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn an_attempt_leaves_time_for_others() {
+    fn attempt_leaves_time_for_others() {
         assert_eq!(attempt_time(Duration::from_secs(8)), Duration::from_secs(2));
         assert_eq!(attempt_time(Duration::from_secs(600)), MAX_ATTEMPT_TIME);
         block_on(async {
@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_ends_the_attempts() {
+    fn answer_ends_the_attempts() {
         let calls = Cell::new(0);
         let answer = block_on(Deadline::new(Duration::from_secs(5)).retry(|number| {
             calls.set(number);

@@ -291,6 +291,22 @@ impl Rule {
         Self::ALL.into_iter().filter(|rule| rule.is_remediable()).collect()
     }
 
+    /// Whether the rule is about credentials that are inactive already.
+    #[must_use]
+    pub fn requires_inactive(self) -> bool {
+        self.remediation().before_deactivation.is_some()
+    }
+
+    /// The rule that decides about credentials of this kind that somebody deactivated: the rule
+    /// about inactive ones, or else the rule whose remediation deactivates them.
+    #[must_use]
+    pub fn about_inactive(kind: CredentialKind) -> Option<Self> {
+        let deactivates =
+            |rule: &Self| rule.remediation().action == RemediationAction::DeactivateAndDelete;
+        let rules = || Self::ALL.into_iter().filter(|rule| rule.is_about(kind));
+        rules().find(|rule| rule.requires_inactive()).or_else(|| rules().find(deactivates))
+    }
+
     /// Whether the account's evidence shows all that the rule needs.
     pub(super) fn availability(
         self,
@@ -347,6 +363,17 @@ impl Policy {
 impl Default for Policy {
     fn default() -> Self {
         Self::new(&PolicyOverrides::default(), None)
+    }
+}
+
+impl RemediationPolicy {
+    /// Whether whole users are deleted in the last stage.
+    #[must_use]
+    pub fn deletes_users(&self) -> bool {
+        let deletes = |rule: &Rule| {
+            rule.is_remediable() && rule.remediation().action == RemediationAction::DeleteUser
+        };
+        self.delete_users && self.rules.iter().any(deletes)
     }
 }
 

@@ -60,7 +60,7 @@ pub(super) fn run(
     let (mut exit, mut pull_request_changes) = (Exit::Done, NO_PULL_REQUEST_CHANGES);
     if job.is_some_and(pull_request::is_pull_request_job) {
         exit = streams.report(uncompared());
-        pull_request_changes.compared = Baseline::Unavailable;
+        pull_request_changes.baseline = Baseline::Unavailable;
     }
     let publishing = PublishRun {
         publish_target: &publish_target,

@@ -58,8 +58,7 @@ struct PublishOutcome {
 struct SummaryView {
     result: &'static str,
     gate: &'static str,
-    target: &'static str,
-    why: Option<&'static str>,
+    skip_reason: Option<&'static str>,
     open: usize,
     new: usize,
     overdue: usize,
@@ -67,7 +66,7 @@ struct SummaryView {
     unknown: usize,
     unaudited: AccountListView,
     has_queue: bool,
-    index: Option<SafeText>,
+    queue_issue: Option<SafeText>,
     /// The changes that a dry run would make.
     plan: Option<String>,
     failed: bool,
@@ -100,7 +99,7 @@ impl PublishRun<'_> {
             } else {
                 gate_counts.evaluate(self.publish_target.fail_on, known.is_some())
             };
-        let is_compared = self.pull_request_changes.compared != Baseline::Unavailable;
+        let is_compared = self.pull_request_changes.baseline != Baseline::Unavailable;
         // The earlier policy is unknown and may be stricter than the head's.
         let gate = if gate == Gate::Passed && !is_compared { Gate::NotEvaluated } else { gate };
         let mut exit = published.exit;
@@ -287,7 +286,7 @@ impl PublishRun<'_> {
                 queue: &self.settings.queue,
                 observation: self.observation,
                 queue_state: published.queue_state.as_ref(),
-                index: link.clone(),
+                queue_issue: link.clone(),
                 pull_request_changes: self.pull_request_changes,
                 gate_counts,
                 unaudited: &published.unaudited,
@@ -376,11 +375,11 @@ impl PublishRun<'_> {
         published: &PublishOutcome,
         gate_counts: &GateCounts,
         gate: Gate,
-        index: Option<SafeText>,
+        queue_issue: Option<SafeText>,
     ) -> SummaryView {
         // A queue or a base that cannot be read makes the run incomplete.
         let is_unread = published.exit == Exit::Incomplete
-            || self.pull_request_changes.compared == Baseline::Unavailable;
+            || self.pull_request_changes.baseline == Baseline::Unavailable;
         let result = if is_unread || self.is_incomplete(published) {
             AuditOutcome::Incomplete
         } else if gate_counts.open.is_empty() {
@@ -388,16 +387,14 @@ impl PublishRun<'_> {
         } else {
             AuditOutcome::Stale
         };
-        let (target, why) = match self.publish_target.destination {
-            Destination::Queue { .. } => ("queue", None),
-            Destination::PullRequest => ("pull-request", None),
-            Destination::Nothing(why) => ("nothing", Some(why.id())),
+        let skip_reason = match self.publish_target.destination {
+            Destination::Queue { .. } | Destination::PullRequest => None,
+            Destination::Nothing(reason) => Some(reason.id()),
         };
         SummaryView {
             result: result.id(),
             gate: gate.id(),
-            target,
-            why,
+            skip_reason,
             open: gate_counts.open.len(),
             new: gate_counts.all_new(),
             overdue: gate_counts.overdue,
@@ -405,7 +402,7 @@ impl PublishRun<'_> {
             unknown: self.observation.count(FindingStatus::Unknown),
             unaudited: AccountListView::of(&published.unaudited, self.publish_target.names),
             has_queue: published.previous_state.is_some(),
-            index,
+            queue_issue,
             plan: published.plan.clone().filter(|_| self.publish_target.names),
             failed: published.exit != Exit::Done,
             names: self.publish_target.names,
@@ -447,11 +444,11 @@ impl PublishOutcome {
 
 /// Outside of a pull request there are no changes.
 pub(super) const NO_PULL_REQUEST_CHANGES: PullRequestChanges = PullRequestChanges {
-    exempts: BTreeSet::new(),
-    uncovers: BTreeSet::new(),
+    exempted: BTreeSet::new(),
+    uncovered: BTreeSet::new(),
     outdated: BTreeSet::new(),
-    loosens: Vec::new(),
+    loosened: Vec::new(),
     remediation: Vec::new(),
-    drops: Vec::new(),
-    compared: Baseline::BaseAllowlist,
+    former_accounts: Vec::new(),
+    baseline: Baseline::BaseAllowlist,
 };

@@ -84,7 +84,7 @@ pub(super) fn compare_allowlists(
     mut head: LoadedAllowlist,
     streams: &mut Streams<'_>,
 ) -> AllowlistComparison {
-    let BaseAllowlists { allowlists, tip, compared, exit } =
+    let BaseAllowlists { allowlists, tip, baseline, exit } =
         read_base_allowlists(publish_target, settings, now, base, place, streams);
     let policy_of = |it: &Allowlist| Policy::new(&it.policy, settings.stale.stale_after_days);
     let head_policy = policy_of(&head.allowlist);
@@ -95,7 +95,7 @@ pub(super) fn compare_allowlists(
     let strictest =
         strictest.map(|it| newest.map_or(it.clone(), |newest| it.with_expiry_tag_of(newest)));
     let own = tip.map(|_| (without_former_accounts(head.allowlist.clone()), head_policy.clone()));
-    let (policy, mut loosens) = match &strictest {
+    let (policy, mut loosened) = match &strictest {
         Some(strictest) => stricter(strictest, &head_policy),
         None => (head_policy, Vec::new()),
     };
@@ -104,7 +104,7 @@ pub(super) fn compare_allowlists(
     let (within, beyond): (Vec<Exemption>, Vec<Exemption>) =
         head.allowlist.exemptions.into_iter().partition(|it| it.expires <= last);
     head.allowlist.exemptions = within;
-    loosens.extend(beyond.iter().map(|exemption| PolicyChange {
+    loosened.extend(beyond.iter().map(|exemption| PolicyChange {
         what: if publish_target.names {
             format!("exemption of {}", exemption.user)
         } else {
@@ -115,10 +115,10 @@ pub(super) fn compare_allowlists(
     }));
     let allowlists: Vec<&Allowlist> = earlier.iter().map(|(_, it)| it).collect();
     let pull_request_changes = PullRequestChanges {
-        loosens,
+        loosened,
         remediation: remediation_policy_changes(&allowlists, &head.allowlist, publish_target.names),
-        drops: new_former_accounts(&allowlists, &head.allowlist),
-        compared,
+        former_accounts: new_former_accounts(&allowlists, &head.allowlist),
+        baseline,
         ..NO_PULL_REQUEST_CHANGES
     };
     let earlier = earlier.into_iter().map(|(policy, it)| (without_former_accounts(it), policy));
@@ -174,17 +174,17 @@ struct BaseAllowlists {
     allowlists: Vec<Allowlist>,
     /// The position of the tip's allowlist, if the merge base can be older than the tip.
     tip: Option<usize>,
-    compared: Baseline,
+    baseline: Baseline,
     exit: Exit,
 }
 
 impl BaseAllowlists {
-    fn defaults(compared: Baseline) -> Self {
-        Self { allowlists: vec![Allowlist::default()], tip: None, compared, exit: Exit::Done }
+    fn defaults(baseline: Baseline) -> Self {
+        Self { allowlists: vec![Allowlist::default()], tip: None, baseline, exit: Exit::Done }
     }
 
     const fn unavailable(exit: Exit) -> Self {
-        Self { allowlists: Vec::new(), tip: None, compared: Baseline::Unavailable, exit }
+        Self { allowlists: Vec::new(), tip: None, baseline: Baseline::Unavailable, exit }
     }
 }
 
@@ -216,8 +216,8 @@ fn read_base_allowlists(
                 "note: the allowlist is in a checkout of {name}, not of {repository}: this pull \
                  request does not change it, so it is not compared with the base branch"
             ));
-            let compared = Baseline::OtherRepository;
-            return BaseAllowlists { compared, ..BaseAllowlists::unavailable(Exit::Done) };
+            let baseline = Baseline::OtherRepository;
+            return BaseAllowlists { baseline, ..BaseAllowlists::unavailable(Exit::Done) };
         }
         RepositoryPath::Unknown(why) => {
             return BaseAllowlists::unavailable(streams.report(not_in_repository(repository, why)));
@@ -312,7 +312,7 @@ fn resolve_base_files(
                      compared with, so only the other one is used"
                 ));
             }
-            BaseAllowlists { allowlists, tip: None, compared: Baseline::BaseAllowlist, exit }
+            BaseAllowlists { allowlists, tip: None, baseline: Baseline::BaseAllowlist, exit }
         }
         (true, Exit::Done, true) => {
             streams.eprintln(&format!(

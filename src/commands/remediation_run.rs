@@ -321,7 +321,7 @@ impl RemediationRun<'_> {
             users.contains(&(target.account, target.user.to_ascii_lowercase()))
         };
         plan.changes
-            .retain(|it| is_in_scope(&it.target) || matches!(it.kind, ChangeKind::Clear(_)));
+            .retain(|it| is_in_scope(&it.target) || matches!(it.kind, ChangeKind::RemoveTag(_)));
         plan.waiting.retain(|it| is_in_scope(&it.target));
         plan.by_hand.retain(|it| is_in_scope(it));
         plan.exceeded_limits =

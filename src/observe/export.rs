@@ -28,7 +28,7 @@ pub enum ExportError {
     NotAReport(&'static str),
     /// The report, in a format that cannot be parsed.
     #[error("the file contains {0}, which cannot be read as a credential report")]
-    EvidenceSource(&'static str),
+    UnsupportedFormat(&'static str),
     #[error("the file is not UTF-8 text: invalid byte at offset {offset}, line {line}")]
     NotText {
         /// The offset of the first invalid byte, from 0.
@@ -72,13 +72,13 @@ pub fn parse_export(bytes: Vec<u8>) -> Result<Export, ExportError> {
     let trimmed = text.trim_ascii();
     match trimmed.as_bytes() {
         [] => Err(ExportError::Empty),
-        [b'{', b'\'', ..] => Err(ExportError::EvidenceSource("a response printed by Python")),
+        [b'{', b'\'', ..] => Err(ExportError::UnsupportedFormat("a response printed by Python")),
         [b'{' | b'[', ..] => from_json(trimmed),
         [b'<', ..] if !trimmed.starts_with(ROOT_USER) => {
             Err(ExportError::NotAReport("HTML or XML"))
         }
         _ if is_table(trimmed) => {
-            Err(ExportError::EvidenceSource("the output of `--output table`"))
+            Err(ExportError::UnsupportedFormat("the output of `--output table`"))
         }
         _ if is_yaml(trimmed) => from_yaml(trimmed),
         // The CSV header has commas; base64 and the text output of the AWS CLI do not.
@@ -86,9 +86,9 @@ pub fn parse_export(bytes: Vec<u8>) -> Result<Export, ExportError> {
         _ if first_line(trimmed).contains([';', '\t']) && first_line(trimmed).contains("user") => {
             Err(ExportError::NotAReport("a table that was saved without commas as separators"))
         }
-        [b'"' | b'\'', ..] => Err(ExportError::EvidenceSource("text in quotes")),
+        [b'"' | b'\'', ..] => Err(ExportError::UnsupportedFormat("text in quotes")),
         [b'b', b'\'' | b'"', ..] => {
-            Err(ExportError::EvidenceSource("a response printed by Python"))
+            Err(ExportError::UnsupportedFormat("a response printed by Python"))
         }
         _ => from_base64(trimmed),
     }
@@ -202,7 +202,7 @@ fn decode_content(content: &str) -> Result<String, ExportError> {
     match content.trim_ascii().as_bytes() {
         [b'b', quote @ (b'\'' | b'"'), inner @ .., end] if quote == end => {
             let bytes = python_bytes(inner)
-                .ok_or(ExportError::EvidenceSource("JSON with invalid Python bytes"))?;
+                .ok_or(ExportError::UnsupportedFormat("JSON with invalid Python bytes"))?;
             decode_text(bytes)
         }
         _ if first_line(content.trim_ascii()).contains(',') => decode_text(content.into()),

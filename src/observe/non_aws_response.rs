@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_response_is_named_as_such() {
+    fn empty_response_is_named_as_such() {
         assert!(of(" \n").contains("it is empty"));
         let error = std::io::Error::other("x");
         assert!(describe(502, None, &error).starts_with("HTTP status 502: "));
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_with_credentials_is_never_quoted() {
+    fn answer_with_credentials_is_never_quoted() {
         for body in ["<x><SecretAccessKey>wJalr</SecretAccessKey>", "SessionToken FwoG"] {
             let message = of(body);
             assert!(!message.contains("wJalr") && !message.contains("FwoG"), "{message}");

@@ -68,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn a_repeated_marker_is_an_error() {
+    fn repeated_marker_is_an_error() {
         let (result, requests) = pages(|page| (page < 3).then(|| page.to_string()));
         assert_eq!((result, requests), (Ok(vec![1, 2, 3]), 3));
         for period in 1..4 {
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn an_endless_list_is_an_error() {
+    fn endless_list_is_an_error() {
         let (result, requests) = pages(|page| Some(page.to_string()));
         assert!(result.unwrap_err().message.contains("does not end"));
         assert_eq!(requests, MAX_PAGES + 1);

@@ -38,7 +38,6 @@ text_enum! {
     /// Why nothing is published.
     pub enum SkipReason {
         /// It was requested.
-        #[strum(serialize = "asked")]
         Requested,
         /// The run is not on the default branch.
         OtherBranch,

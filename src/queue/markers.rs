@@ -124,7 +124,7 @@ pub struct StateBlock {
 
 /// The start of the block. It is on a line of its own, because a user name in a row may look the
 /// same.
-const STATE_BLOCK_START: &str = "\n<!-- iam-stocktake:memory v1 ";
+const STATE_BLOCK_START: &str = "\n<!-- iam-stocktake:queue-state v1 ";
 
 impl StateBlock {
     /// The block for a state whose parts are in these comments, or in the body if there are none.
@@ -212,7 +212,7 @@ pub fn without_state_block(body: &str) -> &str {
     body.rsplit_once(STATE_BLOCK_START).map_or(body, |(visible, _)| visible).trim_end()
 }
 
-const PART_MARKER: &str = "<!-- iam-stocktake:memory-part v1\n";
+const PART_MARKER: &str = "<!-- iam-stocktake:queue-state-part v1\n";
 
 /// A comment with a part of the state; `page` is the visible text.
 #[must_use]

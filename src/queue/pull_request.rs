@@ -31,25 +31,26 @@ const MAX_LIST_CHARS: usize = 400;
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct PullRequestChanges {
     /// Findings that are open without it, and exempted with it.
-    pub exempts: BTreeSet<FindingId>,
+    pub exempted: BTreeSet<FindingId>,
     /// Findings that it brings back: they are exempted or not counted without it, because it
     /// removes an exemption or has a stricter policy.
-    pub uncovers: BTreeSet<FindingId>,
+    pub uncovered: BTreeSet<FindingId>,
     /// Findings that are open only because of the older policy of the merge base. Merging does not
     /// bring them.
     pub outdated: BTreeSet<FindingId>,
     /// Where its policy is less strict. This run ignores that.
-    pub loosens: Vec<PolicyChange>,
+    pub loosened: Vec<PolicyChange>,
     /// What it changes about remediation, in either direction. This run does not remediate.
     pub remediation: Vec<PolicyChange>,
     /// Accounts that it adds to `former_accounts`.
-    pub drops: Vec<FormerAccount>,
+    pub former_accounts: Vec<FormerAccount>,
     /// What it was compared with.
-    pub compared: Baseline,
+    pub baseline: Baseline,
 }
 
 /// What the allowlist of a pull request was compared with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Baseline {
     /// The earlier allowlist, or the defaults if there was none.
     #[default]
@@ -61,17 +62,6 @@ pub enum Baseline {
     /// Nothing, because the allowlist is in another repository and the pull request does not change
     /// it.
     OtherRepository,
-}
-
-impl Baseline {
-    const fn id(self) -> &'static str {
-        match self {
-            Self::BaseAllowlist => "earlier",
-            Self::Defaults => "defaults",
-            Self::Unavailable => "nothing",
-            Self::OtherRepository => "elsewhere",
-        }
-    }
 }
 
 /// A setting that differs between the head and the base.
@@ -104,8 +94,8 @@ impl PullRequestChanges {
             return self;
         }
         Self {
-            exempts: turned(FindingStatus::Exempted, &[Some(FindingStatus::Open)]),
-            uncovers: turned(FindingStatus::Open, &[Some(FindingStatus::Exempted), None]),
+            exempted: turned(FindingStatus::Exempted, &[Some(FindingStatus::Open)]),
+            uncovered: turned(FindingStatus::Open, &[Some(FindingStatus::Exempted), None]),
             ..self
         }
     }
@@ -129,7 +119,7 @@ impl PullRequestChanges {
         let is_outdated = |id: &&FindingId| {
             is_open(audited, id)
                 && ![own, tip].iter().any(|it| is_open(it, id) || is_unknown(it, id))
-                && !self.uncovers.contains(*id)
+                && !self.uncovered.contains(*id)
         };
         let outdated = audited.findings.keys().filter(is_outdated).copied().collect();
         Self { outdated, ..self }
@@ -138,26 +128,26 @@ impl PullRequestChanges {
     /// The findings that do not count as new although they are not in the queue.
     #[must_use]
     pub fn not_new(&self) -> BTreeSet<FindingId> {
-        self.uncovers.union(&self.outdated).copied().collect()
+        self.uncovered.union(&self.outdated).copied().collect()
     }
 
     /// Whether there is nothing to report.
     fn is_empty(&self) -> bool {
-        let compared = match self.compared {
+        let baseline = match self.baseline {
             // It is the same for every pull request.
             Baseline::OtherRepository => Baseline::BaseAllowlist,
-            compared => compared,
+            baseline => baseline,
         };
-        Self { compared, ..self.clone() } == Self::default()
+        Self { baseline, ..self.clone() } == Self::default()
     }
 }
 
 /// The stricter of two policies, and where the head's policy is less strict.
 #[must_use]
 pub fn stricter(base: &Policy, head: &Policy) -> (Policy, Vec<PolicyChange>) {
-    let mut loosens = Vec::new();
+    let mut loosened = Vec::new();
     let mut note = |what: &str, from: String, to: String| {
-        loosens.push(PolicyChange { what: what.to_owned(), from, to });
+        loosened.push(PolicyChange { what: what.to_owned(), from, to });
     };
     for (what, from, to) in [
         ("stale_after_days", base.stale_after_days, head.stale_after_days),
@@ -176,7 +166,7 @@ pub fn stricter(base: &Policy, head: &Policy) -> (Policy, Vec<PolicyChange>) {
             note(rule.id(), base.level(rule).to_string(), head.level(rule).to_string());
         }
     }
-    (base.stricter(head), loosens)
+    (base.stricter(head), loosened)
 }
 
 /// What the head changes about remediation, key by key. Keys have no value if the file has no
@@ -254,7 +244,7 @@ pub struct PullRequestComment<'a> {
     /// The queue state; `None` without a queue.
     pub queue_state: Option<&'a QueueState>,
     /// The link to the queue issue.
-    pub index: Option<SafeText>,
+    pub queue_issue: Option<SafeText>,
     pub pull_request_changes: &'a PullRequestChanges,
     /// Its findings, by their state in the queue.
     pub gate_counts: &'a GateCounts,
@@ -280,22 +270,22 @@ struct PullRequestView {
     /// Warnings that are not in the queue.
     warnings: FindingList,
     known: FindingList,
-    uncovers: FindingList,
+    uncovered: FindingList,
     outdated: FindingList,
-    exempts: FindingList,
-    loosens: Vec<PolicyChange>,
-    remedy: Vec<PolicyChange>,
-    drops: FormerAccountList,
-    compared: &'static str,
+    exempted: FindingList,
+    loosened: Vec<PolicyChange>,
+    remediation: Vec<PolicyChange>,
+    former_accounts: FormerAccountList,
+    baseline: Baseline,
     /// Open findings.
     open: usize,
     errors: usize,
     overdue: usize,
     overdue_errors: usize,
     has_queue: bool,
-    index: Option<SafeText>,
+    queue_issue: Option<SafeText>,
     /// The day on which the queue was last checked, if that is too long ago.
-    dead_since: Option<SafeText>,
+    schedule_stopped_since: Option<SafeText>,
     incomplete: IncompleteAccountList,
     unaudited: AccountListView,
     allowlist: Option<String>,
@@ -388,23 +378,23 @@ impl PullRequestComment<'_> {
                 max_rows,
             ),
             known: self.list(open().filter(|id| self.is_in_queue(*id)), max_rows),
-            uncovers: self.list(pull_request_changes.uncovers.iter().copied(), max_rows),
+            uncovered: self.list(pull_request_changes.uncovered.iter().copied(), max_rows),
             outdated: self.list(
                 pull_request_changes.outdated.iter().copied().filter(|id| !self.is_in_queue(*id)),
                 max_rows,
             ),
-            exempts: self.list(pull_request_changes.exempts.iter().copied(), max_rows),
-            loosens: pull_request_changes.loosens.clone(),
-            remedy: pull_request_changes.remediation.clone(),
-            drops: self.drops(max_rows),
-            compared: pull_request_changes.compared.id(),
+            exempted: self.list(pull_request_changes.exempted.iter().copied(), max_rows),
+            loosened: pull_request_changes.loosened.clone(),
+            remediation: pull_request_changes.remediation.clone(),
+            former_accounts: self.former_accounts(max_rows),
+            baseline: pull_request_changes.baseline,
             open: gate_counts.open.len(),
             errors: gate_counts.errors,
             overdue: gate_counts.overdue,
             overdue_errors: gate_counts.overdue_errors,
             has_queue: self.queue_state.is_some(),
-            index: self.index.clone(),
-            dead_since: self.schedule_stopped_since().map(SafeText::new),
+            queue_issue: self.queue_issue.clone(),
+            schedule_stopped_since: self.schedule_stopped_since().map(SafeText::new),
             incomplete: self.incomplete(max_rows),
             unaudited: AccountListView::of(self.unaudited, self.names),
             allowlist: self.allowlist.map(str::to_owned),
@@ -415,7 +405,7 @@ impl PullRequestComment<'_> {
 
     /// Whether the finding is in the queue, and this pull request does not bring it back.
     fn is_in_queue(&self, id: FindingId) -> bool {
-        self.open_entry(id).is_some() && !self.pull_request_changes.uncovers.contains(&id)
+        self.open_entry(id).is_some() && !self.pull_request_changes.uncovered.contains(&id)
     }
 
     /// The entry in the queue; `None` if it is not open there.
@@ -425,15 +415,15 @@ impl PullRequestComment<'_> {
         entry.open_since().map(|_| entry)
     }
 
-    fn drops(&self, max_rows: usize) -> FormerAccountList {
-        let drops = &self.pull_request_changes.drops;
+    fn former_accounts(&self, max_rows: usize) -> FormerAccountList {
+        let accounts = &self.pull_request_changes.former_accounts;
         let row = |former: &FormerAccount| FormerAccountRow {
             account: SafeText::new(former.account),
             reason: cut(&former.reason),
             owner: cut(&former.owner),
         };
-        let rows: Vec<_> = drops.iter().take(max_rows).map(row).collect();
-        FormerAccountList { count: drops.len(), left_out: drops.len() - rows.len(), rows }
+        let rows: Vec<_> = accounts.iter().take(max_rows).map(row).collect();
+        FormerAccountList { count: accounts.len(), left_out: accounts.len() - rows.len(), rows }
     }
 
     /// The longest disuse first.

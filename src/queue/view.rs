@@ -40,8 +40,8 @@ pub(super) struct FindingRow {
     reference: Option<&'static str>,
     reference_date: Option<SafeText>,
     owner: Option<String>,
-    clock: Option<QueueRemediationView>,
-    /// `open`, `exempted`, `cleared` or `not-counted`.
+    remediation: Option<QueueRemediationView>,
+    /// A [`FindingState`] in kebab case.
     state: &'static str,
     /// The day since which it has that state; `None` if it is not in the queue.
     since: Option<SafeText>,
@@ -96,7 +96,7 @@ impl FindingRow {
             reference: finding.reference.map(|(what, _)| what.id()),
             reference_date: finding.reference.map(|(_, at)| SafeText::new(at.day())),
             owner: finding.owner.as_deref().map(truncate_name),
-            clock: finding.progress.map(Into::into),
+            remediation: finding.progress.map(Into::into),
             state: "open",
             since: None,
             due: None,
@@ -129,18 +129,18 @@ pub(super) struct RowBuilder<'a> {
 impl RowBuilder<'_> {
     pub(super) fn row(&self, account: AccountId, id: FindingId, entry: &QueueEntry) -> FindingRow {
         let finding = &entry.finding;
-        let (state, since, acknowledged, overdue) = match entry.state {
+        let (since, acknowledged, overdue) = match entry.state {
             FindingState::Open { since, acknowledged, overdue_reported } => {
-                ("open", since, acknowledged, overdue_reported)
+                (since, acknowledged, overdue_reported)
             }
-            FindingState::Exempted { since } => ("exempted", since, false, false),
-            FindingState::Cleared { on } => ("cleared", on, false, false),
-            FindingState::NotCounted { since } => ("not-counted", since, false, false),
+            FindingState::Exempted { since: day }
+            | FindingState::Cleared { on: day }
+            | FindingState::NotCounted { since: day } => (day, false, false),
         };
         let issue = self.issues.get(&user_key_of(account, finding));
         FindingRow {
             ticked: self.ticked.contains(&id),
-            state,
+            state: entry.state.into(),
             since: Some(SafeText::new(since)),
             due: entry.due(self.due_within_days).map(SafeText::new),
             overdue,
@@ -244,9 +244,9 @@ pub(super) struct QueueView {
     more_unobserved: bool,
     accounts: Vec<QueueAccountView>,
     rows_left_out: usize,
-    settled: Vec<FindingRow>,
-    settled_left_out: usize,
-    remedy_within_days: u32,
+    resolved: Vec<FindingRow>,
+    resolved_left_out: usize,
+    due_within_days: u32,
     per_user: bool,
     /// The number of users who will get their issues in later runs.
     without_issue: usize,
@@ -274,12 +274,12 @@ impl QueuePage<'_> {
         let queue_state = self.rows.queue_state;
         let entries = || queue_state.entries.iter().map(|(account, id, it)| (account, *id, it));
         let open = open_entries(entries());
-        let settled = resolved_entries(entries(), queue_state.checked);
+        let resolved = resolved_entries(entries(), queue_state.checked);
         let users: BTreeSet<_> =
             open.iter().map(|(account, _, it)| user_key_of(*account, &it.finding)).collect();
         let without_issue = users.iter().filter(|it| !self.rows.issues.contains_key(*it)).count();
         let shown = max_rows.min(open.len());
-        let settled_shown = (max_rows - shown).min(settled.len());
+        let resolved_shown = (max_rows - shown).min(resolved.len());
         let count =
             |of: fn(&QueueEntry) -> bool| open.iter().filter(|(_, _, entry)| of(entry)).count();
         let mut unobserved = self.unobserved();
@@ -297,13 +297,13 @@ impl QueuePage<'_> {
             users: users.len(),
             accounts: self.accounts(open.get(..shown).unwrap_or_default()),
             rows_left_out: open.len() - shown,
-            settled: settled
+            resolved: resolved
                 .iter()
-                .take(settled_shown)
+                .take(resolved_shown)
                 .map(|(account, id, entry)| self.rows.row(*account, *id, entry))
                 .collect(),
-            settled_left_out: settled.len() - settled_shown,
-            remedy_within_days: self.rows.due_within_days,
+            resolved_left_out: resolved.len() - resolved_shown,
+            due_within_days: self.rows.due_within_days,
             per_user: self.per_user,
             without_issue: if self.per_user { without_issue } else { 0 },
             checked: SafeText::new(queue_state.checked),
@@ -367,13 +367,13 @@ pub(super) struct UserIssueView {
     owner: Option<String>,
     open: usize,
     rows: Vec<FindingRow>,
-    settled: Vec<FindingRow>,
+    resolved: Vec<FindingRow>,
     rows_left_out: usize,
-    remedy_within_days: u32,
+    due_within_days: u32,
     /// The first due date.
     due: Option<SafeText>,
     /// What is deleted with the user; `None` if it is unknown.
-    belongings: Option<UserResourcesView>,
+    user_resources: Option<UserResourcesView>,
 }
 
 /// What a user has besides credentials.
@@ -419,25 +419,28 @@ pub(super) fn user_issue_view(
     let (account, name) = user_key;
     let entries = || entries.iter().map(|(id, entry)| (*account, *id, *entry));
     let open = open_entries(entries());
-    let settled = resolved_entries(entries(), rows.queue_state.checked);
+    let resolved = resolved_entries(entries(), rows.queue_state.checked);
     // The name as in the evidence.
-    let finding = open.iter().chain(&settled).map(|(_, _, entry)| &entry.finding).next();
+    let finding = open.iter().chain(&resolved).map(|(_, _, entry)| &entry.finding).next();
     let shown = max_rows.min(open.len());
-    let settled_shown = (max_rows - shown).min(settled.len());
+    let resolved_shown = (max_rows - shown).min(resolved.len());
     let row = |(account, id, entry): &Entry<'_>| rows.row(*account, *id, entry);
-    let calling = open.iter().map(|(_, _, entry)| *entry).filter(|entry| entry.needs_action());
+    let unresolved = open.iter().map(|(_, _, entry)| *entry).filter(|entry| entry.needs_action());
     UserIssueView {
         account: SafeText::new(*account),
         alias: rows.queue_state.aliases.get(account).map(|alias| truncate_name(alias)),
         user: truncate_name(finding.map_or(name, |it| &it.user)),
         owner: finding.and_then(|it| it.owner.as_deref()).map(truncate_name),
         rows: open.iter().take(shown).map(row).collect(),
-        settled: settled.iter().take(settled_shown).map(row).collect(),
-        rows_left_out: open.len() - shown + settled.len() - settled_shown,
+        resolved: resolved.iter().take(resolved_shown).map(row).collect(),
+        rows_left_out: open.len() - shown + resolved.len() - resolved_shown,
         open: open.len(),
-        remedy_within_days: rows.due_within_days,
-        due: calling.filter_map(|entry| entry.due(rows.due_within_days)).min().map(SafeText::new),
-        belongings: rows.queue_state.user_resources.get(*account, name).map(Into::into),
+        due_within_days: rows.due_within_days,
+        due: unresolved
+            .filter_map(|entry| entry.due(rows.due_within_days))
+            .min()
+            .map(SafeText::new),
+        user_resources: rows.queue_state.user_resources.get(*account, name).map(Into::into),
     }
 }
 

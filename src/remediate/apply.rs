@@ -230,20 +230,22 @@ impl<'a> Executor<'a> {
         };
         match (&change.kind, credential) {
             // An interrupted run deactivated the credential. The tag is needed to undo that.
-            (ChangeKind::Clear(TagRemovalReason::Inactive), _)
+            (ChangeKind::RemoveTag(TagRemovalReason::Inactive), _)
                 if self.history.is_left_untagged(&change.user_id, &subject) =>
             {
                 vec![tag(RemediationStatus::Deactivated, now)]
             }
-            (ChangeKind::Clear(_), _) => vec![IamWrite::Untag { subject: subject.clone(), was }],
+            (ChangeKind::RemoveTag(_), _) => {
+                vec![IamWrite::Untag { subject: subject.clone(), was }]
+            }
             (ChangeKind::Notify(_), _) => vec![tag(RemediationStatus::Notified, now)],
-            (ChangeKind::Settle(why), _) => {
+            (ChangeKind::ScheduleDeletion(why), _) => {
                 vec![tag(self.inactive_state(*why, change, user_record), now)]
             }
-            (ChangeKind::Renew, _) => {
-                let clock =
+            (ChangeKind::RenewTag, _) => {
+                let current =
                     tags.and_then(|tags| crate::model::remediation_tag::find(&subject, tags));
-                clock.map(|clock| tag(clock.reached, clock.since)).into_iter().collect()
+                current.map(|it| tag(it.reached, it.since)).into_iter().collect()
             }
             (ChangeKind::Deactivate, Some((kind, id))) => {
                 // The deactivation is a fact, so the tag is set whatever another run has set.

@@ -123,7 +123,7 @@ impl History {
         let is_abandoned = match &step.write {
             IamWrite::Untag { subject: TagSubject::User, .. } => true,
             IamWrite::Tag { subject: TagSubject::User, value, .. } => {
-                value.parse::<RemediationTag>().map_or(true, |clock| clock.since >= *started)
+                value.parse::<RemediationTag>().map_or(true, |tag| tag.since >= *started)
             }
             _ => false,
         };

@@ -7,11 +7,13 @@ pub mod file;
 mod limits;
 mod skip_reason;
 pub mod step;
+mod tag_state;
 mod user;
+mod user_audit;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 pub use facts::Facts;
@@ -22,7 +24,7 @@ use crate::allowlist::Allowlist;
 use crate::model::inventory::{AccountId, UserRecord};
 use crate::model::policy::remediation::{RemediationPolicy, Stage};
 use crate::model::policy::{Policy, Rule};
-use crate::model::remediation_tag::{RemediationTag, TagSubject};
+use crate::model::remediation_tag::TagSubject;
 
 /// The settings of a plan.
 #[derive(Debug, Clone, Copy)]
@@ -114,17 +116,23 @@ pub struct PlannedChange {
     pub facts: Facts,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, strum::IntoStaticStr,
+)]
 #[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
 pub enum ChangeKind {
     /// Removes the remediation tag.
-    Clear(TagRemovalReason),
+    #[serde(rename = "clear")]
+    RemoveTag(TagRemovalReason),
     /// Sets the tag that starts the days until deactivation.
     Notify(StartReason),
     /// Sets the tag that starts the days until deletion, for a credential that is already inactive.
-    Settle(StartReason),
+    #[serde(rename = "settle")]
+    ScheduleDeletion(StartReason),
     /// Updates the last-seen time of the tag.
-    Renew,
+    #[serde(rename = "renew")]
+    RenewTag,
     Deactivate,
     /// Deletes the login profile. This cannot be undone.
     DeletePassword,
@@ -138,7 +146,9 @@ impl ChangeKind {
     #[must_use]
     pub const fn stage(&self) -> Stage {
         match self {
-            Self::Clear(_) | Self::Notify(_) | Self::Settle(_) | Self::Renew => Stage::Notify,
+            Self::RemoveTag(_) | Self::Notify(_) | Self::ScheduleDeletion(_) | Self::RenewTag => {
+                Stage::Notify
+            }
             Self::Deactivate | Self::DeletePassword => Stage::Deactivate,
             Self::DeleteCredential | Self::DeleteUser => Stage::Delete,
         }
@@ -152,13 +162,27 @@ impl ChangeKind {
 }
 
 /// Why a remediation tag is set or set again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    strum::IntoStaticStr,
+)]
 #[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
 pub enum StartReason {
     /// There is no tag yet.
     First,
     /// An earlier run set a tag, and somebody else removed it.
-    Vanished,
+    #[serde(rename = "vanished")]
+    TagRemoved,
     /// The tag cannot be read, or has a time in the future.
     Unreadable,
     /// The credential was used after the tag was set, and is stale again.
@@ -166,7 +190,8 @@ pub enum StartReason {
     /// The password was changed after the tag was set.
     PasswordChanged,
     /// An exemption was valid after the tag was set.
-    ExemptionLapsed,
+    #[serde(rename = "exemption-lapsed")]
+    ExemptionExpired,
     /// No run has seen the tag for more days than the policy allows.
     NotSeen,
     /// The credential was deactivated, and somebody activated it again.
@@ -174,8 +199,21 @@ pub enum StartReason {
 }
 
 /// Why a remediation tag is removed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    strum::IntoStaticStr,
+)]
 #[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
 pub enum TagRemovalReason {
     Used(DateTime<Utc>),
     /// No finding that the policy remediates is open.
@@ -241,21 +279,4 @@ pub fn plan(input: &PlanInput, settings: PlanSettings<'_>) -> RemediationPlan {
     }
     plan.exceeded_limits = exceeded_limits(&plan.changes, input, settings.remediation);
     plan
-}
-
-/// Why the tag has to be set again, if it does.
-fn restart_reason(clock: RemediationTag, settings: PlanSettings<'_>) -> Option<StartReason> {
-    if clock.since > settings.now || clock.seen > settings.now {
-        return Some(StartReason::Unreadable);
-    }
-    let is_lost = clock.exceeds_max_gap(settings.now, settings.remediation.max_gap_days);
-    is_lost.then_some(StartReason::NotSeen)
-}
-
-/// Whether the tag is old enough to be updated, so that the next run does not find a gap.
-fn needs_refresh(clock: RemediationTag, settings: PlanSettings<'_>) -> bool {
-    // One day before half of the gap: a weekly run that starts some minutes early must not wait a
-    // week.
-    let half = TimeDelta::days(i64::from(settings.remediation.max_gap_days)) / 2;
-    settings.now - clock.seen > (half - TimeDelta::days(1)).max(half / 2)
 }

@@ -142,9 +142,9 @@ fn journaled_deactivations(
             }
             IamWrite::Activate { .. } if is_done => deactivations.retain(|it| !is_same(it)),
             IamWrite::Tag { value, .. } => match value.parse::<RemediationTag>() {
-                Ok(clock) if clock.reached == RemediationStatus::Deactivated => {
+                Ok(tag) if tag.reached == RemediationStatus::Deactivated => {
                     for it in deactivations.iter_mut().filter(|it| is_same(it)) {
-                        (it.tag, it.tag_is_uncertain) = (Some(clock), !is_done);
+                        (it.tag, it.tag_is_uncertain) = (Some(tag), !is_done);
                         it.is_superseded = false;
                     }
                 }

@@ -31,7 +31,7 @@ pub(super) struct UserRemediation {
     /// The user's creation time as the AWS CLI prints it. Another creation time means another user.
     user_created: Option<String>,
     /// Whether a finding needs a check by a person before anything is changed.
-    look_first: bool,
+    check_first: bool,
     /// Keys and other credentials to deactivate.
     deactivate: Vec<CredentialQuery>,
     /// Keys and other credentials to delete.
@@ -39,13 +39,13 @@ pub(super) struct UserRemediation {
     /// Whether the user can be deleted: nothing is in use and nothing is exempted.
     whole_user: bool,
     /// What is deleted with the user; none if nothing was observed.
-    belongings: Option<DeletedWithUser>,
+    deleted_with_user: Option<DeletedWithUser>,
     /// Whether a key is in use but not rotated.
     rotate: bool,
     /// Whether the date in the user's expiry tag has passed.
     expired: bool,
     /// The exemptions to add to the allowlist.
-    keep: String,
+    suggested_exemptions: String,
 }
 
 /// What is deleted with the user, as far as it was observed.
@@ -185,25 +185,25 @@ pub(super) fn user_remediation(
             .iter()
             .all(|old| deactivate.iter().any(|stale| stale.query == old.query)),
         deactivate,
-        belongings: subject.and_then(deleted_with_user),
+        deleted_with_user: subject.and_then(deleted_with_user),
         threshold: cli_moment(audit.now - TimeDelta::days(audit.policy.stale_after_days.into())),
         user_created: subject.and_then(|it| it.created).map(cli_moment),
-        look_first: unresolved
+        check_first: unresolved
             .iter()
             .any(|finding| finding.status == FindingStatus::Open && !is_actionable(finding)),
         expired: has(Rule::reads_expiry_tag),
-        keep: suggested_exemptions(audit, unresolved),
+        suggested_exemptions: suggested_exemptions(audit, unresolved),
     }
 }
 
 fn deleted_with_user(subject: &FindingUser) -> Option<DeletedWithUser> {
-    let held = |held: &UserCredential| UserCredentialView {
-        kind: held.kind.id(),
-        slot: match held.handle {
+    let view = |credential: &UserCredential| UserCredentialView {
+        kind: credential.kind.id(),
+        slot: match credential.handle {
             Some(CredentialHandle::Slot(slot)) => Some(slot),
             _ => None,
         },
-        id_ending: match &held.handle {
+        id_ending: match &credential.handle {
             Some(CredentialHandle::Id(id)) => Some(id_ending(id)),
             _ => None,
         },
@@ -214,7 +214,7 @@ fn deleted_with_user(subject: &FindingUser) -> Option<DeletedWithUser> {
         permissions.unwrap_or_default();
     let mfa = subject.mfa == Some(true);
     (mfa || permissions_seen || !subject.credentials.is_empty()).then(|| DeletedWithUser {
-        credentials: subject.credentials.iter().map(held).collect(),
+        credentials: subject.credentials.iter().map(view).collect(),
         mfa,
         permissions_seen,
         groups,

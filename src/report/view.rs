@@ -1,22 +1,23 @@
 //! The audit, as the Markdown templates see it. `docs/template.md` describes it for users' own
 //! templates; keep the two in sync.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod exemption;
+mod user;
+
+use std::collections::BTreeSet;
 
 use serde::Serialize;
 
 use super::by_account;
-use super::user_remediation::{UserRemediation, user_remediation};
-use crate::allowlist::{ExemptionStatus, UserSelector};
 use crate::audit::{
     self, AgeProblem, AllowlistOrigin, Audit, AuditedAccount, ClearedFinding, ClearedReason,
-    Coverage, ExemptionMatch, ExemptionResult, Finding, FindingStatus, Note, ReferenceKind,
+    Coverage, Finding, FindingStatus,
 };
-use crate::model::inventory::{
-    CredentialHandle, Denial, DenyingPolicyKind, EvidenceGap, GapCause, id_ending,
-};
+use crate::model::inventory::{Denial, DenyingPolicyKind, EvidenceGap, GapCause};
 use crate::model::policy::{Level, Rule};
 use crate::templates::SafeText;
+use exemption::{ExemptionView, exemption_view, needs_attention};
+use user::{ReportRow, ReportUser, group_by_user, row, user_view};
 
 /// Everything a template can name.
 #[derive(Serialize)]
@@ -47,8 +48,8 @@ struct CountsView {
     accounts: usize,
     users: usize,
     /// Open findings of level error and warning.
-    to_remedy: usize,
-    users_to_remedy: usize,
+    needing_remediation: usize,
+    users_needing_remediation: usize,
     errors: usize,
     warnings: usize,
     notices: usize,
@@ -73,7 +74,7 @@ struct ReportAccountView {
     id: SafeText,
     alias: Option<String>,
     users: usize,
-    candidates: usize,
+    flagged_users: usize,
     users_without_shown_credentials: usize,
     /// When IAM generated the report; none if the report has no date.
     generated_at: Option<SafeText>,
@@ -91,8 +92,8 @@ struct ReportAccountView {
     rows_left_out: usize,
     notices: Vec<ReportRow>,
     notices_left_out: usize,
-    people: Vec<ReportUser>,
-    people_left_out: usize,
+    findings_by_user: Vec<ReportUser>,
+    users_left_out: usize,
     /// Rules by their coverage.
     incomplete: Vec<&'static str>,
     not_shown: Vec<&'static str>,
@@ -101,7 +102,7 @@ struct ReportAccountView {
     /// How many users were re-checked.
     rechecked: usize,
     /// Whether the credential report is missing.
-    unseen: bool,
+    report_missing: bool,
     gaps: Vec<GapView>,
     cleared: Vec<ClearedView>,
 }
@@ -109,7 +110,7 @@ struct ReportAccountView {
 /// Missing evidence.
 #[derive(Serialize)]
 struct GapView {
-    piece: &'static str,
+    item: &'static str,
     cause: &'static str,
     action: &'static str,
     message: String,
@@ -119,7 +120,7 @@ struct GapView {
     /// The kind of policy that denied the call, in AWS's words; none if AWS names none.
     denied_by: Option<&'static str>,
     /// Whether no rule needs it.
-    ornament: bool,
+    optional: bool,
 }
 
 /// A finding of the credential report that the re-check cleared.
@@ -128,97 +129,8 @@ struct ClearedView {
     user: String,
     kind: &'static str,
     created: Option<SafeText>,
-    clearing: &'static str,
+    reason: &'static str,
     used: Option<SafeText>,
-}
-
-/// A row of a table: one finding.
-#[derive(Clone, Serialize)]
-struct ReportRow {
-    user: String,
-    /// The credential's kind; none for a finding about the user.
-    kind: Option<&'static str>,
-    slot: Option<u8>,
-    /// The last four characters of the credential's id.
-    id_ending: Option<String>,
-    created: Option<SafeText>,
-    last_service: Option<String>,
-    rule: &'static str,
-    level: &'static str,
-    status: &'static str,
-    days: Option<i64>,
-    reference: Option<&'static str>,
-    reference_date: Option<SafeText>,
-    notes: Vec<NoteView>,
-    clock: Option<RemediationTagView>,
-    id: SafeText,
-}
-
-/// The remediation stage of a credential.
-#[derive(Clone, Serialize)]
-struct RemediationTagView {
-    /// `notified`, `deactivated` or `inactive`.
-    reached: &'static str,
-    since: SafeText,
-    /// `deactivate` or `delete`, and the first day of that stage; none if unknown.
-    next: Option<&'static str>,
-    next_from: Option<SafeText>,
-}
-
-#[derive(Clone, Serialize)]
-struct NoteView {
-    code: &'static str,
-    /// The field that is not readable.
-    column: Option<String>,
-    text: Option<String>,
-    /// The day of a password's last change, or an exemption's expiry date.
-    day: Option<SafeText>,
-    /// The line of the exemption in the allowlist.
-    line: Option<usize>,
-}
-
-/// A user with findings that are not exempted, and the remediation steps.
-#[derive(Serialize)]
-struct ReportUser {
-    name: String,
-    arn: String,
-    user_id: Option<String>,
-    created: Option<SafeText>,
-    mfa: Option<bool>,
-    evidence: &'static str,
-    owner: Option<String>,
-    groups: Vec<String>,
-    policies: Vec<String>,
-    /// The last service that the user accessed, and the day.
-    last_service: Option<String>,
-    last_seen: Option<SafeText>,
-    in_use: bool,
-    all_kinds_seen: bool,
-    findings: Vec<ReportRow>,
-    /// The findings in the headline: without notices, unless there are only notices.
-    headline: Vec<ReportRow>,
-    remedy: UserRemediation,
-}
-
-#[derive(Serialize)]
-struct ExemptionView {
-    user: Option<String>,
-    pattern: Option<String>,
-    /// The pattern that was probably meant, if this one looks like a regular expression.
-    meant: Option<String>,
-    account: Option<SafeText>,
-    credentials: Vec<String>,
-    rules: Vec<&'static str>,
-    /// Whether these are the default rules of an exemption.
-    default_rules: bool,
-    reason: String,
-    owner: String,
-    expires: SafeText,
-    term: &'static str,
-    matched: &'static str,
-    users: usize,
-    exempts: usize,
-    line: usize,
 }
 
 /// Builds the view. A table has at most `max_rows` rows; 0 for all.
@@ -267,8 +179,8 @@ fn counts(audit: &Audit) -> CountsView {
     CountsView {
         accounts: audit.accounts.len(),
         users: counts.users,
-        to_remedy: counts.needing_remediation(),
-        users_to_remedy: users.len(),
+        needing_remediation: counts.needing_remediation(),
+        users_needing_remediation: users.len(),
         errors: counts.errors,
         warnings: counts.warnings,
         notices: counts.notices,
@@ -306,7 +218,7 @@ fn account_view(
     };
     let notices: Vec<_> = unresolved().filter(is_notice).collect();
     let rows: Vec<_> = unresolved().filter(|finding| !is_notice(finding)).collect();
-    let people = group_by_user(rows.iter().chain(&notices).copied());
+    let users = group_by_user(rows.iter().chain(&notices).copied());
     let row = |finding: &&Finding| row(audit, finding);
     let with = |coverage: Coverage| {
         let rules = account.coverage.iter().filter(move |(_, it)| **it == coverage);
@@ -316,7 +228,7 @@ fn account_view(
         id: SafeText::new(account.id),
         alias: account.alias.clone(),
         users: account.users,
-        candidates: account.flagged_users,
+        flagged_users: account.flagged_users,
         users_without_shown_credentials: account.users_without_shown_credentials,
         generated_at: account.report_generated_at.map(SafeText::minute),
         newest_date: account.age.newest_date.map(SafeText::day),
@@ -331,8 +243,8 @@ fn account_view(
         rows_left_out: rows.len().saturating_sub(limit),
         notices: notices.iter().take(limit).map(row).collect(),
         notices_left_out: notices.len().saturating_sub(limit),
-        people_left_out: people.len().saturating_sub(limit),
-        people: people
+        users_left_out: users.len().saturating_sub(limit),
+        findings_by_user: users
             .into_iter()
             .take(limit)
             .map(|unresolved| user_view(audit, account, &unresolved, findings))
@@ -341,7 +253,7 @@ fn account_view(
         not_shown: with(Coverage::NotShown),
         evidence: account.evidence_source.id(),
         rechecked: account.rechecked,
-        unseen: account.has_no_credential_report(),
+        report_missing: account.has_no_credential_report(),
         gaps: account.gaps.iter().map(gap_view).collect(),
         cleared: account.cleared.iter().take(limit).map(cleared_view).collect(),
     }
@@ -352,12 +264,12 @@ fn gap_view(gap: &EvidenceGap) -> GapView {
     GapView {
         denied_explicitly: denial.is_some_and(|denial| denial.is_explicit),
         denied_by: denial.and_then(|denial| denial.policy).map(DenyingPolicyKind::id),
-        piece: gap.piece.id(),
+        item: gap.piece.id(),
         cause: gap.cause.id(),
         action: gap.action,
         message: gap.message.clone(),
         users: gap.users,
-        ornament: audit::is_optional_evidence(gap.piece),
+        optional: audit::is_optional_evidence(gap.piece),
     }
 }
 
@@ -366,153 +278,10 @@ fn cleared_view(cleared: &ClearedFinding) -> ClearedView {
         user: cleared.user.clone(),
         kind: cleared.kind.id(),
         created: cleared.created.map(SafeText::day),
-        clearing: cleared.reason.id(),
+        reason: cleared.reason.id(),
         used: match cleared.reason {
             ClearedReason::Used(moment) => Some(SafeText::day(moment)),
             _ => None,
         },
-    }
-}
-
-/// The findings grouped by user, in the order in which the users first appear.
-fn group_by_user<'a>(findings: impl Iterator<Item = &'a Finding>) -> Vec<Vec<&'a Finding>> {
-    let mut places = BTreeMap::new();
-    let mut people: Vec<Vec<&Finding>> = Vec::new();
-    for finding in findings {
-        let place = *places.entry(finding.user.name.as_str()).or_insert(people.len());
-        match people.get_mut(place) {
-            Some(of_user) => of_user.push(finding),
-            None => people.push(vec![finding]),
-        }
-    }
-    people
-}
-
-fn user_view(
-    audit: &Audit,
-    account: &AuditedAccount,
-    unresolved: &[&Finding],
-    of_account: &[Finding],
-) -> ReportUser {
-    // `group_by_user` makes no empty groups.
-    let subject = unresolved.first().map(|finding| finding.user.as_ref());
-    let permissions = subject.and_then(|it| it.permissions.as_ref());
-    let last_accessed = subject.and_then(|it| it.last_accessed.as_ref());
-    let name = subject.map(|it| it.name.clone()).unwrap_or_default();
-    let exempted = of_account
-        .iter()
-        .any(|finding| finding.status == FindingStatus::Exempted && finding.user.name == name);
-    let findings: Vec<ReportRow> = unresolved.iter().map(|finding| row(audit, finding)).collect();
-    let only_notices = findings.iter().all(|row| row.level == Level::Notice.id());
-    ReportUser {
-        remedy: user_remediation(audit, account, unresolved, exempted),
-        name,
-        arn: subject.map(|it| it.arn.clone()).unwrap_or_default(),
-        user_id: subject.and_then(|it| it.user_id.clone()),
-        created: subject.and_then(|it| it.created).map(SafeText::day),
-        mfa: subject.and_then(|it| it.mfa),
-        evidence: subject.map_or("", |it| it.evidence.id()),
-        owner: subject.and_then(|it| it.owner.clone()),
-        groups: permissions.map(|it| it.groups.clone()).unwrap_or_default(),
-        policies: permissions
-            .map(|it| [it.attached_policies.as_slice(), &it.inline_policies].concat())
-            .unwrap_or_default(),
-        last_service: last_accessed.map(|it| it.service.clone()),
-        last_seen: last_accessed.map(|it| SafeText::day(it.at)),
-        in_use: subject.is_some_and(|it| it.in_use),
-        all_kinds_seen: subject.is_some_and(|it| it.all_kinds_seen),
-        headline: findings
-            .iter()
-            .filter(|row| only_notices || row.level != Level::Notice.id())
-            .cloned()
-            .collect(),
-        findings,
-    }
-}
-
-fn row(audit: &Audit, finding: &Finding) -> ReportRow {
-    let credential = finding.credential.as_ref();
-    let (slot, id) = match credential.and_then(|it| it.handle.as_ref()) {
-        Some(CredentialHandle::Slot(slot)) => (Some(*slot), None),
-        Some(CredentialHandle::Id(id)) => (None, Some(id_ending(id))),
-        None => (None, None),
-    };
-    ReportRow {
-        user: finding.user.name.clone(),
-        kind: credential.map(|it| it.kind.id()),
-        slot,
-        id_ending: id,
-        created: credential.and_then(|it| it.created).map(SafeText::day),
-        last_service: credential.and_then(|it| it.last_used_service.clone()),
-        rule: finding.rule.id(),
-        level: finding.level.id(),
-        status: finding.status.id(),
-        days: finding.days,
-        reference: finding.reference.map(|(reference, _)| ReferenceKind::id(reference)),
-        reference_date: finding.reference.map(|(_, moment)| SafeText::day(moment)),
-        notes: finding.notes.iter().map(|note| note_view(audit, note)).collect(),
-        clock: remediation_tag_view(audit, finding),
-        id: SafeText::new(finding.id),
-    }
-}
-
-fn remediation_tag_view(audit: &Audit, finding: &Finding) -> Option<RemediationTagView> {
-    let next = audit.next_stage(finding);
-    finding.remediation_tag.map(|clock| RemediationTagView {
-        reached: clock.reached.id(),
-        since: SafeText::day(clock.since),
-        next: next.map(|it| it.stage.id()),
-        next_from: next.map(|it| SafeText::new(it.from)),
-    })
-}
-
-fn note_view(audit: &Audit, note: &Note) -> NoteView {
-    let mut view = NoteView { code: note.id(), column: None, text: None, day: None, line: None };
-    match note {
-        Note::RecentlyReset(changed) => view.day = Some(SafeText::day(*changed)),
-        Note::Unreadable(field) => {
-            view.column = Some(field.column.clone());
-            view.text = Some(field.text.clone());
-        }
-        Note::HiddenCredentials => {}
-        Note::ExemptionExpired(index) | Note::ExemptionNeedsLiveEvidence(index) => {
-            let exemption = audit.exemptions.get(*index).map(|it| &it.exemption);
-            view.day = exemption.map(|it| SafeText::new(it.expires));
-            view.line = exemption.map(|it| it.place.line);
-        }
-    }
-    view
-}
-
-fn needs_attention(reviewed: &ExemptionResult) -> bool {
-    reviewed.status != ExemptionStatus::InForce
-        || matches!(reviewed.matched, ExemptionMatch::NoUser | ExemptionMatch::ByCaseOnly)
-}
-
-fn exemption_view(reviewed: &ExemptionResult) -> ExemptionView {
-    let exemption = &reviewed.exemption;
-    let (user, pattern) = match &exemption.user {
-        UserSelector::Name(name) => (Some(name.clone()), None),
-        UserSelector::Pattern(pattern) => (None, Some(pattern.as_str().to_owned())),
-    };
-    ExemptionView {
-        user,
-        pattern,
-        meant: exemption.user.suggested_pattern(),
-        account: exemption.account.map(SafeText::new),
-        credentials: exemption.credentials.iter().map(ToString::to_string).collect(),
-        rules: exemption.rules.iter().map(|rule| rule.id()).collect(),
-        default_rules: exemption.rules == Rule::disuse_rules(),
-        reason: exemption.reason.clone(),
-        owner: exemption.owner.clone(),
-        expires: SafeText::new(exemption.expires),
-        term: reviewed.status.id(),
-        matched: reviewed.matched.id(),
-        users: match reviewed.matched {
-            ExemptionMatch::Users(users) => users,
-            _ => 0,
-        },
-        exempts: reviewed.exempts,
-        line: exemption.place.line,
     }
 }

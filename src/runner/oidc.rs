@@ -9,12 +9,12 @@ use reqwest::{Client, Response, StatusCode, Url};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 
+use crate::retry::{AttemptFailure, AttemptTimedOut, Deadline, Retry};
+
 const URL_VARIABLE: &str = "ACTIONS_ID_TOKEN_REQUEST_URL";
 const TOKEN_VARIABLE: &str = "ACTIONS_ID_TOKEN_REQUEST_TOKEN";
-const TIMEOUT: Duration = Duration::from_secs(10);
-/// The number of attempts, and the wait after the first one. Each further wait is twice as long.
-const ATTEMPTS: u32 = 4;
-const FIRST_PAUSE: Duration = Duration::from_millis(250);
+/// How long a token is requested for, with all attempts.
+const TIMEOUT: Duration = Duration::from_secs(40);
 /// The largest response body, in bytes. A token has about two thousand bytes.
 const MAX_RESPONSE_BYTES: usize = 64 * 1024;
 
@@ -47,6 +47,8 @@ pub enum TokenError {
     /// The endpoint cannot be reached, or the connection was closed.
     #[error("cannot reach the token endpoint of the runner: {0}")]
     Unreachable(String),
+    #[error("the token endpoint of the runner did not respond within {} s", .0.as_secs())]
+    TimedOut(Duration),
 }
 
 #[derive(Deserialize)]
@@ -70,7 +72,6 @@ impl TokenEndpoint {
         // The AWS SDK may have installed the provider already.
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let client = Client::builder()
-            .timeout(TIMEOUT)
             .redirect(reqwest::redirect::Policy::none())
             .build()
             .map_err(|error| TokenError::Client(reason(error)))?;
@@ -81,18 +82,14 @@ impl TokenEndpoint {
     ///
     /// [`TokenError`] when all attempts fail.
     pub async fn token(&self, audience: &str) -> Result<SecretString, TokenError> {
-        let mut pause = FIRST_PAUSE;
-        for _ in 1..ATTEMPTS {
-            match self.request_token(audience).await {
-                Err(error) if error.is_transient() => {
-                    tracing::debug!(%error, "requesting the OIDC token again");
-                    tokio::time::sleep(pause).await;
-                    pause *= 2;
-                }
-                outcome => return outcome,
-            }
-        }
-        self.request_token(audience).await
+        let deadline = Deadline::new(TIMEOUT);
+        let attempt = async |number| {
+            let outcome = deadline.attempt(self.request_token(audience)).await;
+            let outcome =
+                outcome.unwrap_or_else(|AttemptTimedOut(it)| Err(TokenError::TimedOut(it)));
+            outcome.inspect_err(|error| tracing::debug!(%error, number, "cannot get an OIDC token"))
+        };
+        deadline.retry(attempt).await
     }
 
     async fn request_token(&self, audience: &str) -> Result<SecretString, TokenError> {
@@ -128,12 +125,14 @@ async fn body(mut answer: Response) -> Result<Vec<u8>, TokenError> {
     }
 }
 
-impl TokenError {
-    fn is_transient(&self) -> bool {
+impl AttemptFailure for TokenError {
+    fn retry(&self) -> Retry {
         match self {
-            Self::Unreachable(_) => true,
-            Self::Refused(status) => *status >= 500 || *status == 429,
-            Self::Url | Self::Client(_) | Self::TooLarge | Self::NoToken => false,
+            Self::Unreachable(_) | Self::TimedOut(_) => Retry::FewTimes,
+            Self::Refused(status) if *status >= 500 || *status == 429 => Retry::FewTimes,
+            Self::Refused(_) | Self::Url | Self::Client(_) | Self::TooLarge | Self::NoToken => {
+                Retry::Never
+            }
         }
     }
 }

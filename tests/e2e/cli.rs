@@ -11,5 +11,5 @@ mod files;
 mod hostile;
 mod iam_policy;
 mod readme;
-mod remedies;
+mod scripts;
 mod templates;

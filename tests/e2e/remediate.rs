@@ -13,7 +13,6 @@ mod permissions;
 mod recreated_user;
 mod restarts;
 mod saved_plans;
-mod shown;
 mod skips;
 mod stages;
 mod undo;

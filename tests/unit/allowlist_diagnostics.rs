@@ -1,4 +1,4 @@
-//! What people see of a broken allowlist: one directory a case in `tests/allowlists`.
+//! The diagnostics of allowlist files: one folder per case in `tests/allowlists`.
 //!
 //! `UPDATE_EXPECT=1 cargo test --test unit allowlist_diagnostics` rewrites the `expected.txt` files.
 
@@ -6,11 +6,11 @@ use crate::allowlists::{Fixture, fixtures, today};
 use iam_stocktake::allowlist::{self, Diagnostic, DiagnosticCode, Position, Severity};
 use stand_ins::expect::Expectations;
 
-/// An account that is audited.
+/// An audited account.
 const AUDITED: &str = "999988887777";
 
-/// What there is to say about a file: the problems of a broken one; of a good one the notices, and
-/// what contradicts the accounts that are audited.
+/// The problems of an invalid file; the notices of a valid file, and its conflicts with the audited
+/// accounts.
 fn diagnostics(fixture: &Fixture) -> Vec<Diagnostic> {
     let audited = [AUDITED.parse().unwrap()].into();
     match allowlist::parse(&fixture.bytes, today()) {
@@ -33,7 +33,7 @@ fn rendered(fixture: &Fixture) -> String {
 }
 
 #[test]
-fn every_file_is_reported_as_its_directory_expects() {
+fn every_file_has_the_expected_diagnostics() {
     let mut expectations = Expectations::default();
     for fixture in fixtures() {
         expectations.check(&fixture.directory.join("expected.txt"), &rendered(&fixture));
@@ -42,8 +42,8 @@ fn every_file_is_reported_as_its_directory_expects() {
 }
 
 #[test]
-fn every_code_has_a_directory_named_after_it_that_shows_it() {
-    // It comes of the file system, not of what stands in a file.
+fn every_code_has_a_case_with_its_name() {
+    // The content of a file cannot cause this problem.
     let without_a_file = [DiagnosticCode::UnreadableFile];
     let fixtures = fixtures();
     for code in DiagnosticCode::ALL.iter().filter(|code| !without_a_file.contains(code)) {
@@ -51,18 +51,18 @@ fn every_code_has_a_directory_named_after_it_that_shows_it() {
             fixture.name().starts_with(code.id())
                 && diagnostics(fixture).iter().any(|it| it.code == *code)
         };
-        assert!(fixtures.iter().any(shows), "no directory shows `{code}`");
+        assert!(fixtures.iter().any(shows), "no case shows `{code}`");
     }
 }
 
 #[test]
-fn only_the_files_that_are_valid_are_accepted() {
+fn only_valid_files_are_accepted() {
     for fixture in fixtures() {
         let valid = [
             "valid-",
             "exemption-expired",
             "exemption-expires-soon",
-            // Only together with the accounts that are audited is it wrong.
+            // The file is only wrong together with the audited accounts.
             "former-account-audited",
         ]
         .iter()
@@ -77,7 +77,7 @@ fn only_the_files_that_are_valid_are_accepted() {
 }
 
 #[test]
-fn problems_stand_in_the_order_of_the_file() {
+fn problems_are_in_the_order_of_the_file() {
     for fixture in fixtures() {
         let starts: Vec<_> = diagnostics(&fixture).iter().map(|it| it.span.start).collect();
         assert!(starts.is_sorted(), "{}: {starts:?}", fixture.name());
@@ -85,7 +85,7 @@ fn problems_stand_in_the_order_of_the_file() {
 }
 
 #[test]
-fn every_diagnostic_says_what_where_and_how_to_mend_it_on_a_line_each() {
+fn every_diagnostic_has_a_message_a_label_and_help_in_one_line_each() {
     for fixture in fixtures() {
         for diagnostic in diagnostics(&fixture) {
             let Diagnostic { message, label, help, related, .. } = &diagnostic;
@@ -99,7 +99,7 @@ fn every_diagnostic_says_what_where_and_how_to_mend_it_on_a_line_each() {
 }
 
 #[test]
-fn the_place_that_is_printed_is_the_one_that_is_counted() {
+fn printed_line_and_column_match_the_span() {
     for fixture in fixtures() {
         let source = String::from_utf8_lossy(&fixture.bytes);
         for diagnostic in diagnostics(&fixture).iter().filter(|_| !source.is_empty()) {
@@ -112,7 +112,7 @@ fn the_place_that_is_printed_is_the_one_that_is_counted() {
 }
 
 #[test]
-fn a_file_that_cannot_be_opened_is_reported_without_a_line() {
+fn unreadable_file_is_reported_without_a_line() {
     let error = std::io::Error::from(std::io::ErrorKind::NotFound);
     let diagnostic = allowlist::unreadable(&error, "check the repository out first");
     assert_eq!(
@@ -124,20 +124,20 @@ fn a_file_that_cannot_be_opened_is_reported_without_a_line() {
 }
 
 #[test]
-fn colour_changes_nothing_but_the_colour() {
+fn color_does_not_change_the_text() {
     for fixture in fixtures() {
         let source = String::from_utf8_lossy(&fixture.bytes);
         for diagnostic in diagnostics(&fixture) {
             let [plain, coloured] =
                 [false, true].map(|color| allowlist::render(&diagnostic, "a.yml", &source, color));
             assert!(coloured.contains('\u{1b}') && !plain.contains('\u{1b}'));
-            assert_eq!(without_colour(&coloured), plain, "{}", fixture.name());
+            assert_eq!(without_color(&coloured), plain, "{}", fixture.name());
         }
     }
 }
 
-/// The text without its escape sequences, all of which end with an `m`.
-fn without_colour(text: &str) -> String {
+/// The text without escape sequences, which all end with `m`.
+fn without_color(text: &str) -> String {
     let mut parts = text.split('\u{1b}');
     let first = parts.next().unwrap_or_default().to_owned();
     parts.fold(first, |plain, part| plain + part.split_once('m').map_or("", |(_, rest)| rest))

@@ -1,4 +1,4 @@
-//! Nothing that a file may hold makes reading or rendering panic, and nothing is lost in silence.
+//! No file makes parsing or rendering panic, and no exemption is silently lost.
 
 use std::ops::Range;
 use std::sync::LazyLock;
@@ -9,25 +9,25 @@ use iam_stocktake::allowlist::{self, Allowlist, Diagnostic, Position, Severity};
 use serde_json::Value;
 use stand_ins::proptest::prelude::*;
 
-/// The files of `tests/allowlists`, but the one that takes long on purpose.
+/// The files in `tests/allowlists`, without the one that takes long to parse.
 static FILES: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
     let quick = fixtures().into_iter().filter(|fixture| fixture.name() != "syntax-alias-bomb");
     quick.map(|fixture| fixture.bytes).collect()
 });
 
-/// Reads and renders as the program does, and checks what must hold of any file.
+/// Parses and renders a file like the program, and checks the properties of every file.
 fn check(bytes: &[u8], today: NaiveDate) -> Result<(), TestCaseError> {
     let source = String::from_utf8_lossy(bytes);
     match allowlist::parse(bytes, today) {
         Ok(allowlist) => {
-            nothing_is_lost(&allowlist, &source)?;
+            assert_nothing_is_lost(&allowlist, &source)?;
             for notice in allowlist::expiry_notices(&allowlist, today) {
                 prop_assert_eq!(notice.severity, Severity::Notice);
                 render(&notice, &source)?;
             }
         }
         Err(problems) => {
-            prop_assert!(!problems.is_empty(), "refused for nothing");
+            prop_assert!(!problems.is_empty(), "rejected without a problem");
             prop_assert!(problems.iter().map(|it| it.span.start).is_sorted(), "out of order");
             for problem in problems {
                 prop_assert_eq!(problem.severity, Severity::Error);
@@ -38,16 +38,16 @@ fn check(bytes: &[u8], today: NaiveDate) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-/// A file that is accepted yields every exemption that any reader of YAML sees in it.
-fn nothing_is_lost(allowlist: &Allowlist, source: &str) -> Result<(), TestCaseError> {
+/// An accepted file has all exemptions that another YAML parser finds in it.
+fn assert_nothing_is_lost(allowlist: &Allowlist, source: &str) -> Result<(), TestCaseError> {
     let file: Value = serde_saphyr::from_str(source).expect("an accepted file is YAML");
     let exemptions = file.get("exemptions").and_then(Value::as_array).map_or(0, Vec::len);
     prop_assert_eq!(allowlist.exemptions.len(), exemptions);
     let remediation = file.get("remediation");
     prop_assert_eq!(allowlist.remediation.is_some(), remediation.is_some());
-    if let Some(remedy) = &allowlist.remediation {
-        prop_assert!(remedy.delete_after_days.is_some() || !remedy.delete_users);
-        prop_assert!(!remedy.paths.is_empty() && remedy.max_changes > 0);
+    if let Some(remediation) = &allowlist.remediation {
+        prop_assert!(remediation.delete_after_days.is_some() || !remediation.delete_users);
+        prop_assert!(!remediation.paths.is_empty() && remediation.max_changes > 0);
     }
     for exemption in &allowlist.exemptions {
         prop_assert!(!exemption.rules.is_empty() && !exemption.reason.trim().is_empty());
@@ -66,7 +66,7 @@ fn render(diagnostic: &Diagnostic, source: &str) -> Result<(), TestCaseError> {
     for color in [false, true] {
         let text = allowlist::render(diagnostic, "allowlist.yml", source, color);
         prop_assert!(text.ends_with('\n'));
-        // The runner reads a workflow command at a line's start.
+        // The runner executes a workflow command at the start of a line.
         prop_assert!(!text.lines().any(|line| line.trim_start().starts_with("::")), "{text}");
     }
     Ok(())
@@ -76,7 +76,7 @@ fn file() -> impl Strategy<Value = Vec<u8>> {
     (0..FILES.len()).prop_map(|index| FILES[index].clone())
 }
 
-/// One change of a file.
+/// A change to a file.
 #[derive(Debug, Clone)]
 enum Change {
     Cut(Range<usize>),
@@ -86,7 +86,7 @@ enum Change {
 
 fn change() -> impl Strategy<Value = Change> {
     let range = || (any::<usize>(), 0..60_usize).prop_map(|(at, len)| at..at.saturating_add(len));
-    // What has a meaning in YAML, at the borders of characters, or to whoever shows the text.
+    // Characters with a meaning in YAML or in a terminal, and characters of several bytes.
     let pieces = prop::sample::select(vec![
         "\"",
         "'",
@@ -176,22 +176,22 @@ proptest! {
     })]
 
     #[test]
-    fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+    fn random_bytes_do_not_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
         check(&bytes, today())?;
     }
 
     #[test]
-    fn no_text_makes_it_panic(text in "(?s).{0,200}") {
+    fn random_text_does_not_panic(text in "(?s).{0,200}") {
         check(text.as_bytes(), today())?;
     }
 
     #[test]
-    fn no_pile_of_brackets_and_indicators_makes_it_panic(text in "[-\\[\\]{}:,?&*!|>'\"%@`# \n\ta]{0,120}") {
+    fn random_yaml_syntax_does_not_panic(text in "[-\\[\\]{}:,?&*!|>'\"%@`# \n\ta]{0,120}") {
         check(text.as_bytes(), today())?;
     }
 
     #[test]
-    fn no_change_of_a_file_makes_it_panic(
+    fn changed_files_do_not_panic(
         file in file(),
         changes in prop::collection::vec(change(), 1..4),
     ) {
@@ -199,7 +199,7 @@ proptest! {
     }
 
     #[test]
-    fn no_day_makes_it_panic(
+    fn random_days_do_not_panic(
         file in file(),
         day in prop::sample::select(vec![
             NaiveDate::MIN, NaiveDate::MAX, NaiveDate::default(), NaiveDate::MAX.pred_opt().unwrap(),
@@ -209,10 +209,10 @@ proptest! {
     }
 
     #[test]
-    fn no_span_and_no_source_make_rendering_panic(
+    fn rendering_a_random_span_does_not_panic(
         file in file(), source in "(?s).{0,60}",
     ) {
-        // The file may have changed since it was read.
+        // The file may have changed since it was parsed.
         for problem in allowlist::parse(&file, today()).err().into_iter().flatten() {
             render(&problem, &source)?;
         }
@@ -220,7 +220,7 @@ proptest! {
 }
 
 #[test]
-fn nesting_of_any_depth_is_refused_and_not_followed() {
+fn deep_nesting_is_rejected_without_recursion() {
     for depth in [17, 64, 65, 1_000, 50_000] {
         for (open, close) in [("[", "]"), ("{a: ", "}"), ("- ", ""), ("? ", "")] {
             let file = format!("{}x{}", open.repeat(depth), close.repeat(depth));
@@ -230,7 +230,7 @@ fn nesting_of_any_depth_is_refused_and_not_followed() {
 }
 
 #[test]
-fn many_thousand_exemptions_are_read() {
+fn thousands_of_exemptions_are_read() {
     let exemption = |number: usize| {
         format!(
             "  - user: user-{number}\n    account: \"111122223333\"\n    \

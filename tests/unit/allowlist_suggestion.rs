@@ -1,4 +1,5 @@
-//! The exemption to paste: valid YAML whatever the user is called, refused until someone says why.
+//! Suggested exemptions: valid YAML for any user name, and rejected until the reason and owner are
+//! filled in.
 
 use chrono::NaiveDate;
 use iam_stocktake::allowlist::{
@@ -23,7 +24,7 @@ fn suggestion() -> SuggestedExemption {
     }
 }
 
-/// The file that the suggestion is pasted into, below an exemption that stands there already.
+/// A file with an exemption, and the suggestion below it.
 fn file(suggestion: &SuggestedExemption) -> String {
     let before = "version: 1\nexemptions:\n  - user: someone-else\n    reason: Moves to OIDC\n    \
                   owner: \"@acme/platform\"\n    expires: 2026-12-31\n";
@@ -41,16 +42,16 @@ fn parse(file: &str) -> Result<Allowlist, Vec<(DiagnosticCode, String)>> {
     allowlist::parse(file.as_bytes(), day("2026-06-30")).map_err(problems)
 }
 
-/// The exemption that was pasted, as any reader of YAML sees it.
+/// The suggested exemption, read by another YAML parser.
 fn pasted(file: &str) -> Value {
     let file: Value = serde_saphyr::from_str(file).expect("the suggestion is YAML");
     let exemptions = file["exemptions"].as_array().expect("a list");
-    assert_eq!(exemptions.len(), 2, "one exemption is pasted: {exemptions:#?}");
+    assert_eq!(exemptions.len(), 2, "one exemption is added: {exemptions:#?}");
     exemptions[1].clone()
 }
 
 #[test]
-fn a_suggestion_is_written_as_the_documentation_writes_exemptions() {
+fn suggestion_has_the_format_of_the_documentation() {
     assert_eq!(
         suggestion().to_string(),
         "  - user: \"ci-deploy\"\n    \
@@ -64,7 +65,7 @@ fn a_suggestion_is_written_as_the_documentation_writes_exemptions() {
 }
 
 #[test]
-fn what_is_unknown_or_goes_without_saying_is_left_out() {
+fn unknown_and_default_values_are_omitted() {
     let short = SuggestedExemption { user_id: None, credentials: Vec::new(), ..suggestion() };
     assert_eq!(
         short.to_string(),
@@ -77,20 +78,20 @@ fn what_is_unknown_or_goes_without_saying_is_left_out() {
 }
 
 #[test]
-fn a_suggestion_is_refused_for_nothing_but_its_empty_reason_and_owner() {
+fn only_the_empty_reason_and_owner_are_rejected() {
     let problems = parse(&file(&suggestion())).expect_err("reason and owner are missing");
     let expected = ["`reason` is empty", "`owner` is empty"];
     assert_eq!(problems, expected.map(|message| (DiagnosticCode::EmptyText, message.to_owned())));
 }
 
 #[test]
-fn a_suggestion_with_reason_but_without_owner_is_still_refused() {
+fn suggestion_with_reason_and_without_owner_is_rejected() {
     let file = file(&suggestion()).replace("reason: \"\"", "reason: Moves to OIDC");
     assert_eq!(parse(&file), Err(vec![(DiagnosticCode::EmptyText, "`owner` is empty".to_owned())]));
 }
 
 #[test]
-fn a_suggestion_is_accepted_once_reason_and_owner_are_filled() {
+fn suggestion_with_reason_and_owner_is_accepted() {
     let allowlist = parse(&filled(&file(&suggestion()))).expect("a good allowlist");
     let exemption = &allowlist.exemptions[1];
     assert_eq!(exemption.user.as_str(), "ci-deploy");
@@ -102,7 +103,7 @@ fn a_suggestion_is_accepted_once_reason_and_owner_are_filled() {
 }
 
 #[test]
-fn a_suggestion_for_another_rule_exempts_from_that_rule() {
+fn suggestion_for_another_rule_names_the_rule() {
     for rule in Rule::ALL {
         let suggestion = SuggestedExemption { rules: vec![rule], ..suggestion() };
         let allowlist = parse(&filled(&file(&suggestion))).expect("a good allowlist");
@@ -111,7 +112,7 @@ fn a_suggestion_for_another_rule_exempts_from_that_rule() {
 }
 
 #[test]
-fn a_suggestion_for_the_root_user_is_accepted_too() {
+fn suggestion_for_the_root_user_is_accepted() {
     let root = SuggestedExemption {
         user: "<root_account>".to_owned(),
         user_id: None,
@@ -121,7 +122,7 @@ fn a_suggestion_for_the_root_user_is_accepted_too() {
     assert!(parse(&filled(&file(&root))).is_ok());
 }
 
-/// Names that would mean something else if they were not quoted.
+/// Names that mean something else in YAML without quotes.
 const HOSTILE: [&str; 24] = [
     "\"",
     "'",
@@ -150,7 +151,7 @@ const HOSTILE: [&str; 24] = [
 ];
 
 #[test]
-fn a_hostile_name_stays_that_very_name() {
+fn hostile_name_is_unchanged() {
     for name in HOSTILE {
         let suggestion = SuggestedExemption { user: name.to_owned(), ..suggestion() };
         assert_eq!(pasted(&file(&suggestion))["user"], *name, "{name:?}");
@@ -158,7 +159,7 @@ fn a_hostile_name_stays_that_very_name() {
 }
 
 #[test]
-fn a_hostile_name_is_refused_as_a_name_and_for_nothing_else() {
+fn hostile_name_is_rejected_only_as_a_user_name() {
     for name in HOSTILE.iter().filter(|name| !["@octocat", "123", "true"].contains(name)) {
         let suggestion = SuggestedExemption { user: (*name).to_owned(), ..suggestion() };
         let problems = parse(&filled(&file(&suggestion))).expect_err("no user has this name");
@@ -168,7 +169,7 @@ fn a_hostile_name_is_refused_as_a_name_and_for_nothing_else() {
 }
 
 #[test]
-fn a_name_that_looks_like_something_else_is_accepted_as_a_name() {
+fn name_that_looks_like_another_type_is_accepted() {
     for name in
         ["@octocat", "123", "true", "null", "0x10", "1e3", "2026-06-30", "=", "-", "--", ","]
     {
@@ -182,7 +183,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn nothing_that_a_suggestion_is_made_of_can_add_to_it(
+    fn no_value_can_add_yaml_to_a_suggestion(
         user in any::<String>(), account in any::<String>(), credential in any::<String>(),
         user_id in prop::option::of(any::<String>()),
     ) {

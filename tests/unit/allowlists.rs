@@ -1,31 +1,27 @@
-//! The allowlist files of `tests/allowlists`, one directory a case.
+//! The allowlist files in `tests/allowlists`, with one folder per case.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use chrono::NaiveDate;
 
-/// One allowlist file.
 pub(crate) struct Fixture {
-    /// The directory.
     pub(crate) directory: PathBuf,
-    /// The file.
     pub(crate) bytes: Vec<u8>,
 }
 
 impl Fixture {
-    /// The directory's name.
     pub(crate) fn name(&self) -> &str {
         self.directory.file_name().and_then(|name| name.to_str()).expect("a name")
     }
 }
 
-/// The day on which the files are read.
+/// The day on which the expiry dates are checked.
 pub(crate) fn today() -> NaiveDate {
     NaiveDate::from_ymd_opt(2026, 6, 30).expect("a day")
 }
 
-/// All files, in the order of their directories' names.
+/// All cases, sorted by name.
 pub(crate) fn fixtures() -> Vec<Fixture> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/allowlists");
     let mut fixtures: Vec<_> = fs::read_dir(root)

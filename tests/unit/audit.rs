@@ -1,4 +1,4 @@
-//! What the judge makes of exemptions, of live evidence and of what could not be had.
+//! Audits: exemptions, live evidence, and missing evidence.
 
 mod age;
 mod coverage;
@@ -8,8 +8,8 @@ mod rules;
 use std::collections::BTreeMap;
 
 use crate::support::{
-    Row, allowlist, at, days_ago, exported, judged, judged_by, key, line, lines, live, live_user,
-    now, other, password, policy, weighed, written,
+    Row, allowlist, at, audited, audited_by, audited_with, days_ago, exported, key, line, lines,
+    live, live_user, now, other, password, policy, report_date,
 };
 use chrono::TimeDelta;
 use iam_stocktake::allowlist::{Allowlist, ExemptionStatus};
@@ -26,7 +26,7 @@ use smallvec::smallvec;
 
 const WHY: &str = "reason: needed, owner: ops, expires: 2026-12-31";
 
-/// An exemption in force, with these keys before the required ones.
+/// An allowlist with one exemption in force: these keys, and the required ones.
 fn exemption(keys: &str) -> Allowlist {
     allowlist(&[&format!("{{ {keys}, {WHY} }}")])
 }
@@ -36,7 +36,7 @@ fn stale_alice() -> Account<'static> {
     exported(&[Row::of("alice").password_used(100).key_used(1, 100).key_used(2, 100)])
 }
 
-/// Live evidence of the same.
+/// The same user from the live API.
 fn live_stale_alice() -> Account<'static> {
     live(vec![User {
         password: Some(password(100)),
@@ -45,17 +45,17 @@ fn live_stale_alice() -> Account<'static> {
     }])
 }
 
-fn weigh(account: &Account<'_>, allowlist: &Allowlist) -> Audit {
-    weighed(account, allowlist, &Policy::default())
+fn audited_exempting(account: &Account<'_>, allowlist: &Allowlist) -> Audit {
+    audited_with(account, allowlist, &Policy::default())
 }
 
-fn judged_at(account: &Account<'_>, allowlist: &Allowlist, now: &str) -> Audit {
+fn audited_at(account: &Account<'_>, allowlist: &Allowlist, now: &str) -> Audit {
     let accounts = std::slice::from_ref(account);
     audit::audit_accounts(accounts, allowlist, AllowlistOrigin::None, &Policy::default(), at(now))
 }
 
-/// What the findings that the exemptions leave are about.
-fn left(audit: &Audit) -> Vec<String> {
+/// The subjects of the findings that are not exempted.
+fn not_exempted(audit: &Audit) -> Vec<String> {
     let left = audit.findings.iter().filter(|finding| finding.status != FindingStatus::Exempted);
     left.map(crate::support::about).collect()
 }
@@ -64,8 +64,8 @@ fn notes(audit: &Audit) -> Vec<Vec<Note>> {
     audit.findings.iter().map(|finding| finding.notes.clone()).collect()
 }
 
-/// Whom the only exemption matched, and how many findings it exempts.
-fn review(audit: &Audit) -> (ExemptionMatch, usize) {
+/// The users that the only exemption matched, and the number of exempted findings.
+fn exemption_result(audit: &Audit) -> (ExemptionMatch, usize) {
     let [only] = audit.exemptions.as_slice() else { panic!("one exemption") };
     (only.matched, only.exempts)
 }
@@ -73,13 +73,13 @@ fn review(audit: &Audit) -> (ExemptionMatch, usize) {
 const ALL: [&str; 3] = ["password", "access-key 1", "access-key 2"];
 const NONE: [&str; 0] = [];
 
-/// A user with an active key that is in use.
+/// A user with a key in use.
 fn with_key(name: &str) -> User<'static> {
     User { access_keys: smallvec![key("AKIAXXXXXXXXXXXXAAAA", 1)], ..live_user(name) }
 }
 
-/// Every rule turned on.
-fn everything() -> Policy {
+/// A policy in which all rules are on.
+fn all_rules() -> Policy {
     let levels = Rule::ALL.map(|rule| (rule, Level::Warning));
     let overrides = PolicyOverrides {
         expiry_tag: Some("expires-on".to_owned()),

@@ -1,4 +1,4 @@
-//! However the accounts are dealt out and in whatever order they are heard: one verdict.
+//! Auditing accounts in parallel gives the same audit.
 
 use chrono::{DateTime, Utc};
 use iam_stocktake::allowlist;
@@ -16,13 +16,13 @@ fn accounts() -> [Account<'static>; 2] {
 }
 
 #[test]
-fn the_verdict_does_not_depend_on_who_heard_which_account_when() {
+fn audit_does_not_depend_on_the_order_or_split_of_accounts() {
     let now: DateTime<Utc> = "2026-06-30T12:00:00Z".parse().unwrap();
     let source = include_bytes!("../../examples/iam-allowlist.yml");
     let allowlist = allowlist::parse(source, now.date_naive()).unwrap();
     let policy = Policy::new(&allowlist.policy, None);
     let [first, second] = accounts();
-    // The first account twice: whoever gives one twice gets its findings twice, and still in order.
+    // An account that is added twice has its findings twice, in order.
     let together = [first.clone(), second.clone(), first.clone()];
     let expected = audit_accounts(&together, &allowlist, AllowlistOrigin::None, &policy, now);
     assert!(expected.findings.is_sorted_by(|a, b| a.compare(b).is_le()));

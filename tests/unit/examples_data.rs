@@ -1,4 +1,4 @@
-//! The examples are what their generator writes, and they show every verdict that a CSV can show.
+//! The examples match their generator, and contain every finding that an exported report can show.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -20,7 +20,7 @@ fn example(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(name)
 }
 
-/// The moment by which the examples count their days.
+/// The time up to which the examples count days.
 fn now() -> DateTime<Utc> {
     "2026-06-30T12:00:00Z".parse().unwrap()
 }
@@ -39,14 +39,14 @@ fn example_allowlist() -> Allowlist {
     })
 }
 
-/// Judges one report with the example's exemptions.
+/// Audits a report with the exemptions of the example.
 fn audit(report: &str, policy: &Policy) -> Audit {
     let allowlist = example_allowlist();
     let origin = AllowlistOrigin::File("examples/iam-allowlist.yml".to_owned());
     audit_accounts(&[account(report)], &allowlist, origin, policy, now())
 }
 
-/// How many findings there are of each rule and status.
+/// The number of findings by rule and status.
 fn table(audit: &Audit) -> String {
     let mut counts: BTreeMap<(Rule, FindingStatus), usize> = BTreeMap::new();
     for finding in &audit.findings {
@@ -58,7 +58,7 @@ fn table(audit: &Audit) -> String {
 }
 
 #[test]
-fn the_generator_writes_the_committed_reports() {
+fn committed_reports_match_the_generator() {
     let directory = tempfile::tempdir().unwrap();
     let status = Command::new("python3")
         .arg(example("generate.py"))
@@ -74,7 +74,7 @@ fn the_generator_writes_the_committed_reports() {
 }
 
 #[test]
-fn the_example_has_every_finding_that_a_report_can_show() {
+fn example_has_every_finding_that_a_report_can_show() {
     let audit = audit(REPORTS[0], &Policy::new(&example_allowlist().policy, None));
     insta::assert_snapshot!(table(&audit), @"
     stale-password           open     8
@@ -98,13 +98,12 @@ fn the_example_has_every_finding_that_a_report_can_show() {
 }
 
 #[test]
-fn every_rule_that_a_report_can_show_occurs_once_all_are_on() {
+fn with_all_rules_on_every_rule_of_a_report_occurs() {
     let levels = Rule::ALL.map(|rule| (rule, Level::Warning)).into();
     let policy = Policy::new(&PolicyOverrides { levels, ..PolicyOverrides::default() }, None);
     let audit = audit(REPORTS[0], &policy);
     let found: BTreeSet<_> = audit.findings.iter().map(|it| it.rule).collect();
-    // A report shows neither tags nor, for a user without credentials, the kinds it has no
-    // columns for.
+    // A report has no tags, and no columns for some kinds of credentials.
     let not_shown = [Rule::ExpiredUser, Rule::UserWithoutCredentials];
     let shown: BTreeSet<_> =
         Rule::ALL.into_iter().filter(|rule| !not_shown.contains(rule)).collect();
@@ -112,7 +111,7 @@ fn every_rule_that_a_report_can_show_occurs_once_all_are_on() {
 }
 
 #[test]
-fn the_incomplete_example_is_incomplete_for_both_reasons() {
+fn incomplete_example_has_both_reasons() {
     let audit = audit(REPORTS[1], &Policy::new(&example_allowlist().policy, None));
     insta::assert_snapshot!(table(&audit), @"
     stale-password           open     1
@@ -129,7 +128,7 @@ fn the_incomplete_example_is_incomplete_for_both_reasons() {
 }
 
 #[test]
-fn the_example_allowlist_shows_what_can_become_of_an_exemption() {
+fn example_allowlist_has_every_status_of_an_exemption() {
     let audit = audit(REPORTS[0], &Policy::new(&example_allowlist().policy, None));
     let reviewed: Vec<_> = audit
         .exemptions

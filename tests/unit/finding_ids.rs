@@ -1,11 +1,11 @@
-//! The identity of a finding: pinned, the same from a report and from the live API, and another
-//! one once the credential or the user is another.
+//! Finding ids: fixed values, the same from a report and from the live API, and different for another
+//! credential or user.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::support::{
-    Row, about, at, days_ago, exported, judged, judged_by, key, live, live_user, other, password,
-    written,
+    Row, about, at, audited, audited_by, days_ago, exported, key, live, live_user, other, password,
+    report_date,
 };
 use iam_stocktake::model::inventory::{
     AccessKey, Account, CredentialHandle, CredentialKind, Flag, Password, Timestamp, User,
@@ -13,24 +13,24 @@ use iam_stocktake::model::inventory::{
 use iam_stocktake::model::policy::{Level, Policy, PolicyOverrides, Rule};
 use smallvec::smallvec;
 
-/// Every finding's id, by its rule and what it is about.
+/// The id of every finding, by rule and subject.
 fn ids_by(account: &Account<'_>, policy: &Policy) -> BTreeMap<String, String> {
-    let audit = judged_by(account, policy);
+    let audit = audited_by(account, policy);
     let entry = |it: &iam_stocktake::audit::Finding| {
         (format!("{} of {}", it.rule, about(it)), it.id.to_string())
     };
     audit.findings.iter().map(entry).collect()
 }
 
-/// The ids of all findings by the default policy.
+/// The ids of all findings with the default policy.
 fn ids(account: &Account<'_>) -> BTreeSet<String> {
-    judged(account).findings.iter().map(|finding| finding.id.to_string()).collect()
+    audited(account).findings.iter().map(|finding| finding.id.to_string()).collect()
 }
 
-/// The one id of an account with one finding.
+/// The id of the only finding.
 fn id(account: &Account<'_>) -> String {
     let ids = ids(account);
-    assert_eq!(ids.len(), 1, "{:?}", crate::support::lines(&judged(account)));
+    assert_eq!(ids.len(), 1, "{:?}", crate::support::lines(&audited(account)));
     ids.into_iter().next().unwrap()
 }
 
@@ -51,7 +51,7 @@ fn stale_password() -> Row {
 }
 
 #[test]
-fn the_ids_are_pinned() {
+fn ids_do_not_change() {
     let overrides = PolicyOverrides {
         expiry_tag: Some("expires-on".to_owned()),
         levels: BTreeMap::from([
@@ -100,8 +100,9 @@ fn the_ids_are_pinned() {
 }
 
 #[test]
-fn a_report_and_a_live_look_give_the_same_ids() {
-    let row = stale_password().key_used(1, 100).with("access_key_2_last_rotated", &written(200));
+fn report_and_live_api_give_the_same_ids() {
+    let row =
+        stale_password().key_used(1, 100).with("access_key_2_last_rotated", &report_date(200));
     let report = exported(&[row]);
     let inactive = AccessKey {
         active: Flag::No,
@@ -119,18 +120,18 @@ fn a_report_and_a_live_look_give_the_same_ids() {
 }
 
 #[test]
-fn the_slot_is_no_part_of_an_id() {
+fn id_does_not_depend_on_the_slot() {
     assert_eq!(id_of(Row::of("alice").key_used(1, 100)), id_of(Row::of("alice").key_used(2, 100)));
     let swapped = |first: u8, second: u8| {
         let row = Row::of("alice").key_used(first, 100).key_used(second, 100);
-        ids(&exported(&[row.with(&format!("access_key_{first}_last_rotated"), &written(200))]))
+        ids(&exported(&[row.with(&format!("access_key_{first}_last_rotated"), &report_date(200))]))
     };
     assert_eq!(swapped(1, 2), swapped(2, 1));
     assert_eq!(swapped(1, 2).len(), 2);
 }
 
 #[test]
-fn the_key_id_is_no_part_of_an_id() {
+fn id_does_not_depend_on_the_key_id() {
     assert_eq!(
         id(&live_with_keys(vec![key("AKIAA", 100)])),
         id(&live_with_keys(vec![key("AKIAB", 100)]))
@@ -138,25 +139,25 @@ fn the_key_id_is_no_part_of_an_id() {
 }
 
 #[test]
-fn the_last_use_is_no_part_of_an_id() {
+fn id_does_not_depend_on_the_last_use() {
     assert_eq!(id_of(Row::of("alice").key_used(1, 100)), id_of(Row::of("alice").key_used(1, 200)));
     let (earlier, later) = (Row::of("alice").password_used(200), stale_password());
     assert_eq!(id_of(earlier), id_of(later));
 }
 
 #[test]
-fn the_case_of_the_user_name_makes_no_other_id() {
+fn id_does_not_depend_on_the_case_of_the_user_name() {
     assert_eq!(id_of(stale_key()), id_of(Row::of("ALICE").key_used(1, 100)));
 }
 
 #[test]
-fn neither_path_nor_partition_make_another_id() {
+fn id_does_not_depend_on_path_or_partition() {
     let moved = stale_key().with("arn", "arn:aws-cn:iam::111122223333:user/new/path/alice");
     assert_eq!(id_of(stale_key()), id_of(moved));
 }
 
 #[test]
-fn a_date_is_the_same_with_z_an_offset_and_fractions() {
+fn id_does_not_depend_on_the_format_of_dates() {
     for (user, rotated) in [
         ("2025-05-26T12:00:00+00:00", "2025-09-03T12:00:00+00:00"),
         ("2025-05-26T21:00:00+09:00", "2025-09-03T06:30:00-05:30"),
@@ -169,8 +170,8 @@ fn a_date_is_the_same_with_z_an_offset_and_fractions() {
 }
 
 #[test]
-fn a_password_keeps_its_id_when_it_is_changed() {
-    let changed = stale_password().with("password_last_changed", &written(5));
+fn changed_password_keeps_its_id() {
+    let changed = stale_password().with("password_last_changed", &report_date(5));
     assert_eq!(id_of(stale_password()), id_of(changed));
     let live_changed = Password { last_changed: Timestamp::At(days_ago(7)), ..password(100) };
     let user = User { password: Some(live_changed), ..live_user("alice") };
@@ -178,20 +179,20 @@ fn a_password_keeps_its_id_when_it_is_changed() {
 }
 
 #[test]
-fn a_user_created_anew_under_the_name_has_other_ids() {
+fn recreated_user_has_other_ids() {
     let second = |row: Row| row.with("user_creation_time", "2025-05-26T12:00:01Z");
     assert_ne!(id_of(stale_password()), id_of(second(stale_password())));
     assert_ne!(id_of(stale_key()), id_of(second(stale_key())));
 }
 
 #[test]
-fn a_key_created_anew_has_another_id() {
+fn recreated_key_has_another_id() {
     let anew = stale_key().with("access_key_1_last_rotated", "2025-09-03T12:00:01Z");
     assert_ne!(id_of(stale_key()), id_of(anew));
 }
 
 #[test]
-fn account_user_rule_and_kind_tell_ids_apart() {
+fn ids_differ_by_account_user_rule_and_kind() {
     let ids = BTreeSet::from([
         id_of(stale_key()),
         id_of(stale_password()),
@@ -201,14 +202,14 @@ fn account_user_rule_and_kind_tell_ids_apart() {
         id_of(
             Row::of("alice")
                 .with("cert_1_active", "true")
-                .with("cert_1_last_rotated", &written(300)),
+                .with("cert_1_last_rotated", &report_date(300)),
         ),
     ]);
     assert_eq!(ids.len(), 6);
 }
 
 #[test]
-fn twins_of_one_second_have_distinct_ids_and_the_same_set_offline_and_live() {
+fn keys_created_in_the_same_second_have_distinct_ids_from_both_sources() {
     let report = exported(&[Row::of("alice").key_used(1, 100).key_used(2, 100)]);
     let expected = ids(&report);
     assert_eq!(expected.len(), 2);
@@ -218,7 +219,7 @@ fn twins_of_one_second_have_distinct_ids_and_the_same_set_offline_and_live() {
 }
 
 #[test]
-fn a_twin_keeps_its_id_when_the_other_is_used_or_deactivated() {
+fn key_keeps_its_id_when_one_of_the_same_second_is_used_or_deactivated() {
     let twins = live_with_keys(vec![key("AKIAA", 100), key("AKIAB", 100)]);
     let policy = Policy::default();
     let (of_a, of_b) =
@@ -232,7 +233,7 @@ fn a_twin_keeps_its_id_when_the_other_is_used_or_deactivated() {
 }
 
 #[test]
-fn twins_whose_creation_cannot_be_read_have_distinct_ids() {
+fn keys_with_unreadable_creation_times_have_distinct_ids() {
     for (first, second) in [("?", "?"), ("N/A", "N/A"), ("N/A", ""), ("", "no_information")] {
         let row = Row::of("alice")
             .key_used(1, 100)
@@ -244,10 +245,10 @@ fn twins_whose_creation_cannot_be_read_have_distinct_ids() {
 }
 
 #[test]
-fn certificates_and_other_credentials_of_one_second_have_distinct_ids() {
+fn other_credentials_created_in_the_same_second_have_distinct_ids() {
     let row = ["1", "2"].into_iter().fold(Row::of("alice"), |row, slot| {
         row.with(&format!("cert_{slot}_active"), "true")
-            .with(&format!("cert_{slot}_last_rotated"), &written(300))
+            .with(&format!("cert_{slot}_last_rotated"), &report_date(300))
     });
     let report = exported(&[row]);
     let user = |kind| User {
@@ -260,14 +261,14 @@ fn certificates_and_other_credentials_of_one_second_have_distinct_ids() {
 }
 
 #[test]
-fn an_id_is_sixteen_lower_case_hex_digits() {
+fn id_has_sixteen_lower_case_hex_digits() {
     let id = id_of(stale_key());
     assert_eq!(id.len(), 16);
     assert!(id.chars().all(|c| c.is_ascii_digit() || ('a'..='f').contains(&c)), "{id}");
 }
 
 #[test]
-fn a_live_date_with_fractions_is_cut_to_the_second() {
+fn live_dates_are_truncated_to_the_second() {
     let moment = at("2025-09-03T12:00:00.75Z");
     let exact = key("AKIAA", 100);
     let fraction = AccessKey { created: Timestamp::At(moment), ..exact.clone() };

@@ -1,4 +1,4 @@
-//! Everything that needs no network and no process: values in, values out.
+//! Tests that call the library with values and check the result, without a process or a network.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -26,8 +26,9 @@ mod properties;
 mod queue;
 mod reference;
 mod release;
+mod remediation_in_the_report;
+mod remediation_pages;
 mod remediation_plan;
-mod remedies_in_the_report;
 mod runner_log;
 mod schemas;
 mod support;

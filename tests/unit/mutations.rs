@@ -1,6 +1,6 @@
-//! Every file that the program reads, mutated: nothing panics. The bodies are those of the fuzz
-//! targets, so this runs without a nightly toolchain. `MUTATION_SECONDS=600` makes it search longer,
-//! `MUTATION_SEED=…` searches elsewhere; `fuzz/README.md` says more.
+//! Mutated input files do not make the program panic. The tests run the fuzz targets on a stable
+//! toolchain. `MUTATION_SECONDS=600` searches longer, and `MUTATION_SEED=…` sets another seed. See
+//! `fuzz/README.md`.
 
 mod bodies;
 
@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use fastrand::Rng;
 use stand_ins::mutate::mutate;
 
-/// The rounds of a plain run, enough to notice what panics easily.
+/// The number of mutations in a normal run.
 const ROUNDS: u64 = 300;
 
 fn seeds(target: &str) -> Vec<Vec<u8>> {
@@ -23,7 +23,7 @@ fn seeds(target: &str) -> Vec<Vec<u8>> {
     paths.iter().map(|path| std::fs::read(path).unwrap()).collect()
 }
 
-/// Mutates the seeds of a target until its time is up.
+/// Mutates the seeds of a target.
 fn search((name, body): bodies::Target) {
     let variable = |name| std::env::var(name).ok().and_then(|it| it.parse().ok());
     let seconds: Option<u64> = variable("MUTATION_SECONDS");
@@ -56,9 +56,9 @@ fn search((name, body): bodies::Target) {
     }
 }
 
-/// Seeds that are refused at once would lead nowhere.
+/// Mutations of an invalid seed would test little.
 #[test]
-fn the_seeds_of_our_own_files_are_in_order() {
+fn seeds_are_valid_files() {
     use iam_stocktake::remediate::plan::file::SavedPlan;
     use iam_stocktake::report::json::v1;
     for seed in seeds("plan") {
@@ -86,7 +86,7 @@ macro_rules! searched {
         )+
 
         #[test]
-        fn every_target_is_searched() {
+        fn every_target_has_a_test() {
             let names = bodies::TARGETS.map(|(name, _)| name);
             assert_eq!(names, [$(stringify!($target)),+]);
         }

@@ -1,5 +1,5 @@
-//! What the audit and the remedy must be allowed: each feature and each stage adds exactly its
-//! actions, `docs/aws-role.md` lists them, and no name can mean more than one thing.
+//! The permissions of audits and remediation: each feature and each stage adds exactly its actions,
+//! `docs/aws-role.md` lists them, and names in policies are exact.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,7 +14,7 @@ use iam_stocktake::permissions::{
 };
 use serde_json::{Value, json};
 
-/// The credential report and the second look, and nothing that can be turned on.
+/// The credential report and the re-check, without optional features.
 const BARE: Features = Features {
     recheck: true,
     service_credentials: false,
@@ -38,7 +38,7 @@ fn assert_adds(features: Features, expected: &[&str]) {
 }
 
 #[test]
-fn without_a_second_look_nothing_but_the_report_is_asked_for() {
+fn without_re_check_only_the_report_is_requested() {
     let report = ["iam:GenerateCredentialReport", "iam:GetCredentialReport"];
     for all_tags in [false, true] {
         let features = Features {
@@ -74,7 +74,7 @@ fn each_feature_adds_exactly_its_actions() {
         Features { service_credentials: true, ..BARE },
         &["iam:ListServiceSpecificCredentials", "iam:ListSSHPublicKeys"],
     );
-    // The tags of all users take another action than those of flagged users.
+    // Tags of all users and tags of flagged users need different actions.
     for features in [Features { all_tags: true, ..BARE }, Features { expiry_tag: true, ..BARE }] {
         let mut expected = actions(BARE);
         expected.remove("iam:ListUserTags");
@@ -88,7 +88,7 @@ fn each_feature_adds_exactly_its_actions() {
 }
 
 #[test]
-fn the_policy_of_the_allowlist_turns_features_on_and_off() {
+fn allowlist_policy_turns_features_on_and_off() {
     let features = |overrides: &PolicyOverrides| {
         let policy = Policy::new(overrides, None);
         Features::new(&policy, true, true)
@@ -111,7 +111,7 @@ fn the_policy_of_the_allowlist_turns_features_on_and_off() {
     );
 }
 
-/// The statements of the policy with these features, and of a role that assumes another.
+/// The statements of the policy with these features, for a role that assumes other roles.
 fn statements(features: Features) -> Vec<Value> {
     let members = ["arn:aws:iam::444455556666:role/audit".parse().unwrap()];
     let grant = RoleGrant {
@@ -124,7 +124,7 @@ fn statements(features: Features) -> Vec<Value> {
     policy["Statement"].as_array().unwrap().clone()
 }
 
-/// The actions of statements, sorted, each as often as it is granted.
+/// The granted actions, sorted and with duplicates.
 fn granted(statements: &[Value]) -> Vec<&str> {
     let actions = statements.iter().flat_map(|it| it["Action"].as_array().unwrap());
     let mut actions: Vec<_> = actions.map(|action| action.as_str().unwrap()).collect();
@@ -142,7 +142,7 @@ fn every_action_of_an_audit_is_granted_once_and_only_reads() {
     let granted = granted(&statements);
     let known: BTreeSet<_> = actions(WHOLE_AUDIT).into_iter().chain(["sts:AssumeRole"]).collect();
     assert_eq!(granted, known.into_iter().collect::<Vec<_>>());
-    // `Generate…` begins a report of IAM's own and changes nothing.
+    // `Generate…` actions create a report and change nothing.
     for action in granted.iter().filter(|action| **action != "sts:AssumeRole") {
         let verb = action.strip_prefix("iam:").unwrap();
         assert!(["List", "Get", "Generate"].iter().any(|it| verb.starts_with(it)), "{action}");
@@ -150,8 +150,8 @@ fn every_action_of_an_audit_is_granted_once_and_only_reads() {
     }
 }
 
-/// The policy of an allowlist that asks for everything.
-fn asking_for_everything() -> RemediationPolicy {
+/// A remediation policy with all options.
+fn with_all_options() -> RemediationPolicy {
     RemediationPolicy {
         delete_after_days: Some(30),
         delete_passwords: true,
@@ -165,7 +165,7 @@ fn for_remediation(role: RemediationRole, policy: &RemediationPolicy) -> Feature
     Features::for_remediation(RemediationScope::new(role, policy))
 }
 
-/// What one role of the remedy may do that another may not.
+/// The actions that only the second role has. The first has no others.
 fn more(than: Features, features: Features) -> BTreeSet<&'static str> {
     let (fewer, all) = (actions(than), actions(features));
     assert!(all.is_superset(&fewer), "{:?}", fewer.difference(&all));
@@ -186,8 +186,8 @@ const HOLDINGS: [&str; 5] = [
 ];
 
 #[test]
-fn each_stage_of_the_remedy_adds_exactly_its_actions() {
-    // By default the age of an SSH key, service-specific credential or certificate is no reason.
+fn each_remediation_stage_adds_exactly_its_actions() {
+    // By default, SSH keys, service-specific credentials and certificates are not remediated.
     let default = RemediationPolicy::default();
     let of = |role| for_remediation(role, &default);
     assert_eq!(more(of(NOTIFY), of(DEACTIVATE)), ["iam:UpdateAccessKey"].into());
@@ -207,7 +207,7 @@ fn each_stage_of_the_remedy_adds_exactly_its_actions() {
         "iam:UpdateSigningCertificate",
     ];
     assert_eq!(more(of(NOTIFY), of(DEACTIVATE)), updates.into());
-    assert_eq!(more(of(DEACTIVATE), of(DELETE)), [].into(), "never is anything deleted");
+    assert_eq!(more(of(DEACTIVATE), of(DELETE)), [].into(), "nothing is deleted by default");
 
     let deleting = RemediationPolicy { delete_after_days: Some(30), ..careful };
     let of = |role| for_remediation(role, &deleting);
@@ -221,7 +221,7 @@ fn each_stage_of_the_remedy_adds_exactly_its_actions() {
 }
 
 #[test]
-fn each_option_of_the_remedy_adds_exactly_its_actions_from_its_stage_on() {
+fn each_remediation_option_adds_exactly_its_actions_from_its_stage_on() {
     let careful = RemediationPolicy { delete_after_days: Some(30), ..RemediationPolicy::default() };
     let passwords = RemediationPolicy { delete_passwords: true, ..careful.clone() };
     let users = RemediationPolicy { delete_users: true, ..careful.clone() };
@@ -255,8 +255,8 @@ fn each_option_of_the_remedy_adds_exactly_its_actions_from_its_stage_on() {
 }
 
 #[test]
-fn audit_and_remedy_together_are_all_that_is_known() {
-    let remediation = for_remediation(DELETE, &asking_for_everything());
+fn audit_and_remediation_have_all_known_actions() {
+    let remediation = for_remediation(DELETE, &with_all_options());
     let tags = actions(BARE);
     let all: BTreeSet<_> = actions(WHOLE_AUDIT)
         .into_iter()
@@ -265,13 +265,13 @@ fn audit_and_remedy_together_are_all_that_is_known() {
         .chain(["sts:AssumeRole"])
         .collect();
     assert_eq!(all, PERMISSIONS.iter().map(|permission| permission.action).collect());
-    assert_eq!(all.len(), PERMISSIONS.len(), "an action stands twice");
+    assert_eq!(all.len(), PERMISSIONS.len(), "an action is listed twice");
 }
 
 #[test]
-fn the_remedy_writes_to_what_is_of_users_alone_and_no_tags_but_its_own() {
-    let statements = statements(for_remediation(DELETE, &asking_for_everything()));
-    let known = actions(for_remediation(DELETE, &asking_for_everything()));
+fn remediation_changes_only_users_and_its_own_tags() {
+    let statements = statements(for_remediation(DELETE, &with_all_options()));
+    let known = actions(for_remediation(DELETE, &with_all_options()));
     let once: Vec<_> = known.into_iter().chain(["sts:AssumeRole"]).collect();
     assert_eq!(granted(&statements), once);
     let of = |access: AccessLevel| -> BTreeSet<&str> {
@@ -302,7 +302,7 @@ fn the_remedy_writes_to_what_is_of_users_alone_and_no_tags_but_its_own() {
             assert_eq!(statement["Condition"], condition, "{action}");
         }
     }
-    // Nothing that gives anybody more than before.
+    // No action grants permissions.
     for action in tagging.iter().chain(&changing) {
         let verb = action.strip_prefix("iam:").unwrap();
         let takes = ["Delete", "Deactivate", "Detach", "Remove", "Tag", "Untag"];
@@ -312,7 +312,7 @@ fn the_remedy_writes_to_what_is_of_users_alone_and_no_tags_but_its_own() {
 }
 
 #[test]
-fn the_documentation_lists_every_action() {
+fn documentation_lists_every_action() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/aws-role.md");
     let text = std::fs::read_to_string(path).unwrap();
     let rows: Vec<Vec<&str>> = text
@@ -344,7 +344,7 @@ fn the_documentation_lists_every_action() {
     }
 }
 
-/// Checks what a type takes, and that it writes it as it was.
+/// Asserts which texts a type accepts, and that it prints them unchanged.
 #[track_caller]
 fn assert_takes<T>(good: &[&str], bad: &[&str])
 where
@@ -354,7 +354,7 @@ where
         assert_eq!(text.parse::<T>().unwrap().to_string(), *text);
     }
     for text in bad {
-        assert!(text.parse::<T>().is_err(), "{text:?} is taken");
+        assert!(text.parse::<T>().is_err(), "{text:?} is accepted");
     }
 }
 
@@ -402,7 +402,7 @@ fn names_are_exact() {
 }
 
 #[test]
-fn repositories_and_subjects_let_no_other_in() {
+fn repositories_and_subjects_are_exact() {
     assert_takes::<RepositoryName>(
         &["acme/infra", "Acme-1/in.fra_2", "user_corp/.github"],
         &[
@@ -451,7 +451,7 @@ fn repositories_and_subjects_let_no_other_in() {
 }
 
 #[test]
-fn accounts_are_read_from_commas_lines_and_spaces() {
+fn accounts_are_separated_by_commas_or_white_space() {
     let list: AccountList =
         " 111122223333, arn:aws:iam::444455556666:role/x/audit\r\n\n777788889999 ,"
             .parse()

@@ -1,10 +1,10 @@
-//! What holds for whatever stands in a file: no panic, nothing silently clean, no dependence on
-//! the order of rows, and no credential that a stricter threshold lets go.
+//! Properties of every report: no panic, nothing silently clean, no dependence on the order of rows,
+//! and a stricter threshold finds at least as much.
 
 use std::collections::BTreeSet;
 
 use crate::support::{
-    COLUMNS, Row, csv, days_ago, exported, judged, judged_by, now, weighed, written,
+    COLUMNS, Row, audited, audited_by, audited_with, csv, days_ago, exported, now, report_date,
 };
 use chrono::{DateTime, Utc};
 use iam_stocktake::allowlist::{self, Allowlist};
@@ -14,12 +14,12 @@ use iam_stocktake::model::policy::{Policy, PolicyOverrides, Rule};
 use iam_stocktake::observe::{credential_report, export};
 use stand_ins::proptest::prelude::*;
 
-/// A failure that is found becomes a test of its own, so that none is kept beside the source.
+/// Failures are not saved in a file: add a test for each.
 fn config() -> ProptestConfig {
     ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() }
 }
 
-/// How files of the known kinds begin.
+/// The start of files of known formats.
 const MAGIC: &[&[u8]] = &[
     b"\xFF\xFE",
     b"\xFE\xFF",
@@ -35,16 +35,16 @@ fn policy(stale_after_days: u32) -> Policy {
     Policy::new(&PolicyOverrides::default(), Some(stale_after_days))
 }
 
-/// Recognises, parses and judges whatever is there.
-fn swallow(bytes: Vec<u8>) {
+/// Parses and audits the bytes, if they are a report.
+fn parse_and_audit(bytes: Vec<u8>) {
     if let Ok(export) = export::parse_export(bytes)
         && let Ok(account) = credential_report::parse(&export.csv, export.generated_at)
     {
-        let _ = judged(&account);
+        let _ = audited(&account);
     }
 }
 
-/// A date of the report in one of the ways in which it may be written.
+/// A date in one of the formats of a report.
 fn date() -> impl Strategy<Value = String> {
     let days = prop_oneof![9 => 0_i64..8_000, 1 => Just(0)];
     (days, -5_i64..86_405).prop_flat_map(|(days, seconds)| {
@@ -62,12 +62,12 @@ fn none_word() -> impl Strategy<Value = String> {
     prop_oneof![Just("N/A"), Just("no_information"), Just("not_supported")].prop_map(str::to_owned)
 }
 
-/// A text without line breaks, which no field of a report has.
+/// Text without line breaks.
 fn any_text() -> impl Strategy<Value = String> {
     any::<String>().prop_map(|text| text.replace(['\r', '\n'], " "))
 }
 
-/// What a field may mean, read in the plainest way.
+/// The meaning of a field, parsed independently of the program.
 #[derive(Debug, PartialEq)]
 enum Meaning {
     Absent,
@@ -93,7 +93,7 @@ fn field() -> impl Strategy<Value = String> {
     prop_oneof![4 => date(), 3 => none_word(), 2 => garbage()]
 }
 
-/// The dates of one credential, then the user's creation.
+/// Two dates of a credential, and the creation time of the user.
 fn dates() -> impl Strategy<Value = [String; 3]> {
     [field(), field(), field()]
 }
@@ -114,7 +114,7 @@ fn with_key(slot: u8, [last_used, last_rotated, created]: &[String; 3]) -> Row {
         .with("user_creation_time", created)
 }
 
-/// The verdict of the rule's table: the first date that is there decides, and nothing is guessed.
+/// The expected status: the first date that is not absent is the reference date.
 fn expected(dates: &[String], threshold: u32) -> Option<FindingStatus> {
     let threshold = i64::from(threshold) * 86_400;
     match dates.iter().map(|text| meaning(text)).find(|it| *it != Meaning::Absent) {
@@ -130,7 +130,7 @@ fn stale_status(audit: &Audit, rule: Rule) -> Option<FindingStatus> {
     audit.findings.iter().find(|finding| finding.rule == rule).map(|finding| finding.status)
 }
 
-/// A row of which every column but the names may hold anything.
+/// A row with any text in every column except the names.
 fn wild_row(name: String) -> impl Strategy<Value = Row> {
     let flag = prop_oneof![Just("true"), Just("false"), Just("TRUE"), Just("?"), Just("")];
     let value = prop_oneof![2 => flag.prop_map(str::to_owned), 3 => field(), 1 => any_text()];
@@ -146,7 +146,7 @@ fn wild_rows() -> impl Strategy<Value = Vec<Row>> {
     })
 }
 
-/// The credentials that are stale, whatever their days.
+/// The stale credentials.
 fn stale(audit: &Audit) -> BTreeSet<(CredentialKind, Option<CredentialHandle>)> {
     let stale = audit.findings.iter().filter(|it| it.rule.finds_disuse());
     stale
@@ -167,36 +167,36 @@ proptest! {
     #![proptest_config(config())]
 
     #[test]
-    fn any_bytes_are_taken_or_refused_without_a_panic(bytes in any::<Vec<u8>>()) {
-        swallow(bytes);
+    fn random_bytes_do_not_panic(bytes in any::<Vec<u8>>()) {
+        parse_and_audit(bytes);
     }
 
     #[test]
-    fn any_bytes_behind_a_magic_number_are_taken_or_refused(
+    fn random_bytes_after_a_known_start_do_not_panic(
         magic in prop::sample::select(MAGIC),
         bytes in any::<Vec<u8>>(),
     ) {
-        swallow([magic, &bytes].concat());
+        parse_and_audit([magic, &bytes].concat());
     }
 
     #[test]
-    fn any_text_behind_a_header_is_taken_or_refused_without_a_panic(text in any::<String>()) {
-        swallow(format!("{}\n{text}", COLUMNS.join(",")).into_bytes());
+    fn random_text_after_a_header_does_not_panic(text in any::<String>()) {
+        parse_and_audit(format!("{}\n{text}", COLUMNS.join(",")).into_bytes());
     }
 
     #[test]
-    fn a_report_that_was_cut_or_changed_anywhere_is_taken_or_refused_without_a_panic(
+    fn truncated_or_changed_report_does_not_panic(
         rows in wild_rows(), at in any::<prop::sample::Index>(), byte in any::<u8>(), cut in any::<bool>(),
     ) {
         let mut bytes = csv(&rows).into_bytes();
         let at = at.index(bytes.len());
         bytes[at] = byte;
         bytes.truncate(if cut { at } else { bytes.len() });
-        swallow(bytes);
+        parse_and_audit(bytes);
     }
 
     #[test]
-    fn any_bytes_are_an_allowlist_or_refused_without_a_panic(
+    fn random_bytes_as_an_allowlist_do_not_panic(
         head in prop_oneof![Just(""), Just("version: 1\n"), Just("version: 1\nexemptions:\n  - user: ")],
         text in any::<String>(),
     ) {
@@ -210,41 +210,41 @@ proptest! {
     }
 
     #[test]
-    fn rows_with_any_field_texts_are_all_read_and_judged(rows in wild_rows()) {
+    fn rows_with_random_fields_are_all_audited(rows in wild_rows()) {
         let account = exported(&rows);
         prop_assert_eq!(account.users.len(), rows.len());
-        let audit = judged(&account);
+        let audit = audited(&account);
         let unknown = audit.findings.iter().any(|finding| finding.status == FindingStatus::Unknown);
         prop_assert_eq!(unknown, audit.outcome() == AuditOutcome::Incomplete);
     }
 
     #[test]
-    fn an_id_stands_once_in_an_audit(rows in wild_rows()) {
-        let audit = judged(&exported(&rows));
+    fn finding_ids_are_unique(rows in wild_rows()) {
+        let audit = audited(&exported(&rows));
         let ids: BTreeSet<_> = audit.findings.iter().map(|finding| finding.id).collect();
         prop_assert_eq!(ids.len(), audit.findings.len());
     }
 
     #[test]
-    fn a_password_is_judged_by_the_first_date_that_is_there(dates in dates(), days in 1_u32..4_000) {
-        let audit = judged_by(&exported(&[with_password(&dates)]), &policy(days));
+    fn first_date_of_a_password_is_the_reference_date(dates in dates(), days in 1_u32..4_000) {
+        let audit = audited_by(&exported(&[with_password(&dates)]), &policy(days));
         prop_assert_eq!(stale_status(&audit, Rule::StalePassword), expected(&dates, days));
     }
 
     #[test]
-    fn a_key_is_judged_by_the_first_date_that_is_there(
+    fn first_date_of_a_key_is_the_reference_date(
         dates in dates(), days in 1_u32..4_000, slot in 1_u8..=2,
     ) {
-        let audit = judged_by(&exported(&[with_key(slot, &dates)]), &policy(days));
+        let audit = audited_by(&exported(&[with_key(slot, &dates)]), &policy(days));
         prop_assert_eq!(stale_status(&audit, Rule::StaleAccessKey), expected(&dates[..2], days));
     }
 
     #[test]
-    fn an_enabled_credential_whose_dates_are_garbage_is_never_clean(
+    fn enabled_credential_with_unreadable_dates_is_never_clean(
         dates in [garbage(), garbage(), garbage()], slot in 1_u8..=2,
     ) {
         for row in [with_password(&dates), with_key(slot, &dates)] {
-            let audit = judged(&exported(&[row]));
+            let audit = audited(&exported(&[row]));
             let statuses: Vec<FindingStatus> = audit.findings.iter().map(|it| it.status).collect();
             prop_assert_eq!(statuses, [FindingStatus::Unknown]);
             prop_assert_eq!(audit.outcome(), AuditOutcome::Incomplete);
@@ -252,41 +252,41 @@ proptest! {
     }
 
     #[test]
-    fn a_flag_that_is_neither_yes_nor_no_is_never_clean(flag in any_text(), slot in 1_u8..=2) {
+    fn unreadable_flag_is_never_clean(flag in any_text(), slot in 1_u8..=2) {
         let word = flag.trim_ascii().to_ascii_lowercase();
         prop_assume!(!["true", "false", "n/a", "no_information", "not_supported"].contains(&word.as_str()));
         let column = format!("access_key_{slot}_active");
         for column in ["password_enabled", &column] {
-            let audit = judged(&exported(&[Row::of("u").with(column, &flag)]));
+            let audit = audited(&exported(&[Row::of("u").with(column, &flag)]));
             let statuses: Vec<FindingStatus> = audit.findings.iter().map(|it| it.status).collect();
             prop_assert_eq!(statuses, [FindingStatus::Unknown], "{}", column);
         }
     }
 
     #[test]
-    fn the_order_of_the_rows_makes_no_other_audit(
+    fn audit_does_not_depend_on_the_order_of_rows(
         (rows, shuffled) in wild_rows().prop_flat_map(|rows| {
             (Just(rows.clone()), Just(rows).prop_shuffle())
         }),
     ) {
-        let audit = |rows: &[Row]| weighed(&exported(rows), &some_exemptions(), &Policy::default());
+        let audit = |rows: &[Row]| audited_with(&exported(rows), &some_exemptions(), &Policy::default());
         prop_assert_eq!(audit(&rows), audit(&shuffled));
     }
 
     #[test]
-    fn what_is_stale_at_a_threshold_is_stale_at_every_smaller_one(
+    fn stale_credentials_stay_stale_with_a_smaller_threshold(
         row in wild_row("u".to_owned()), one in 1_u32..4_000, other in 1_u32..4_000,
     ) {
         let account = exported(&[row]);
-        let at = |days| stale(&judged_by(&account, &policy(days)));
+        let at = |days| stale(&audited_by(&account, &policy(days)));
         let (smaller, larger) = (at(one.min(other)), at(one.max(other)));
         prop_assert!(larger.is_subset(&smaller), "{:?} is not in {:?}", larger, smaller);
     }
 
     #[test]
-    fn days_are_whole_and_never_below_zero(days in -4_000_i64..4_000, threshold in 1_u32..4_000) {
-        let row = Row::of("u").password_used(1).with("password_last_used", &written(days));
-        let audit = judged_by(&exported(&[row]), &policy(threshold));
+    fn days_are_whole_and_not_negative(days in -4_000_i64..4_000, threshold in 1_u32..4_000) {
+        let row = Row::of("u").password_used(1).with("password_last_used", &report_date(days));
+        let audit = audited_by(&exported(&[row]), &policy(threshold));
         let expected = (days >= i64::from(threshold)).then_some(days);
         let found: Option<i64> = audit.findings.first().and_then(|finding| finding.days);
         prop_assert_eq!(found, expected);

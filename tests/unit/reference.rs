@@ -151,7 +151,7 @@ fn section(command: &Command, parent: &str, page: &mut String) {
 }
 
 #[test]
-fn the_reference_is_current() {
+fn reference_is_current() {
     let mut expectations = Expectations::default();
     expectations.check(&repository("action.yml"), &action_yml());
     expectations.check(&repository("docs/action.md"), &action_md());
@@ -160,7 +160,7 @@ fn the_reference_is_current() {
 }
 
 #[test]
-fn an_input_has_one_description_for_all_commands() {
+fn input_has_one_description_for_all_commands() {
     let root = command();
     let mut descriptions = BTreeMap::<&str, String>::new();
     for command in root.find_subcommand("action").unwrap().get_subcommands() {

@@ -70,7 +70,7 @@ fn ready_for_release() -> tempfile::TempDir {
 }
 
 #[test]
-fn a_released_action_yml_differs_only_in_the_image_digest() {
+fn released_action_yml_differs_only_in_the_image_digest() {
     let image = format!("ghcr.io/iam-stocktake/iam-stocktake@sha256:{}", "0a".repeat(32));
     let action = repository("action.yml");
     let released = script("action_yml.py", &[&image], Some(&action));
@@ -88,7 +88,7 @@ fn a_released_action_yml_differs_only_in_the_image_digest() {
 }
 
 #[test]
-fn an_image_without_a_digest_is_rejected() {
+fn image_without_a_digest_is_rejected() {
     let name = "ghcr.io/iam-stocktake/iam-stocktake";
     let more = format!("{name}@sha256:{}\n  args: [audit]", "0a".repeat(32));
     let (tagged, cut) = (format!("{name}:0.1.0"), format!("{name}@sha256:0a"));
@@ -100,7 +100,7 @@ fn an_image_without_a_digest_is_rejected() {
 }
 
 #[test]
-fn a_version_is_released_only_if_all_files_contain_it() {
+fn version_is_released_only_if_all_files_contain_it() {
     let folder = ready_for_release();
     let path = folder.path().to_str().unwrap();
     let notes = script("version.py", &[VERSION, path], None);
@@ -127,7 +127,7 @@ fn a_version_is_released_only_if_all_files_contain_it() {
 }
 
 #[test]
-fn the_dockerfile_and_examples_have_the_version_of_the_package() {
+fn dockerfile_and_examples_have_the_version_of_the_package() {
     assert!(read("Dockerfile").contains(&format!("\nARG VERSION={VERSION}\n")));
     let action = format!("uses: iam-stocktake/iam-stocktake@v{VERSION}\n");
     for entry in fs::read_dir(repository("examples/workflows")).unwrap() {
@@ -163,7 +163,7 @@ fn binaries_are_built_for_the_targets_in_deny_toml() {
 }
 
 #[test]
-fn the_workflow_runs_every_release_script() {
+fn workflow_runs_every_release_script() {
     let workflow = read(".github/workflows/release.yml");
     let in_workflow: BTreeSet<_> = workflow
         .split("release/")
@@ -180,7 +180,7 @@ fn the_workflow_runs_every_release_script() {
 }
 
 #[test]
-fn an_archive_is_reproducible() {
+fn archive_is_reproducible() {
     let folder = tempfile::tempdir().unwrap();
     let binary = folder.path().join("iam-stocktake");
     fs::write(&binary, "#!/bin/sh\necho packed\n").unwrap();
@@ -208,7 +208,7 @@ fn an_archive_is_reproducible() {
 }
 
 #[test]
-fn the_checksums_match_the_files() {
+fn checksums_match_the_files() {
     let folder = tempfile::tempdir().unwrap();
     let names = ["e", "b", "h", "a", "d", "g", "c", "f"];
     for name in names {
@@ -228,7 +228,7 @@ fn the_checksums_match_the_files() {
 }
 
 #[test]
-fn the_sbom_lists_shipped_dependencies_and_no_test_dependencies() {
+fn sbom_lists_shipped_dependencies_and_no_test_dependencies() {
     let result = script("sbom.py", &[], None);
     let list = result.json();
     assert_eq!((&list["bomFormat"], &list["specVersion"]), (&"CycloneDX".into(), &"1.6".into()));

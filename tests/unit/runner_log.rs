@@ -164,7 +164,7 @@ proptest! {
     #![proptest_config(config())]
 
     #[test]
-    fn the_runner_reads_our_commands_and_no_others(pieces in pieces()) {
+    fn runner_reads_only_our_commands(pieces in pieces()) {
         let expected: Vec<_> = pieces.iter().filter_map(|piece| match piece {
             Piece::Command(command) => Some(command),
             Piece::Text(_) => None,
@@ -183,7 +183,7 @@ proptest! {
     }
 
     #[test]
-    fn a_text_is_logged_completely(text in text()) {
+    fn text_is_logged_completely(text in text()) {
         let plain = text.replace(|c: char| c == '\\' || (c.is_control() && c != '\n'), "");
         let log = logged(&[Piece::Text(plain.clone().into_bytes())]);
         let lines: Vec<_> = log.lines().collect();

@@ -1,4 +1,4 @@
-//! The JSON Schema of the allowlist: current, strict, and about the keys that are really read.
+//! The JSON Schema of the allowlist: it is current, strict, and has only keys that the program reads.
 //!
 //! `UPDATE_EXPECT=1 cargo test --test unit schemas` rewrites the committed file.
 
@@ -14,14 +14,14 @@ use stand_ins::expect::Expectations;
 use stand_ins::jsonschema::{self, Validator};
 use stand_ins::proptest::prelude::*;
 
-/// Problems that no schema can see: they take the day, or words within prose.
+/// Problems that a schema cannot detect, because they depend on the day or on the content of text.
 const BEYOND_A_SCHEMA: [DiagnosticCode; 3] = [
     DiagnosticCode::ExpiresTooFar,
     DiagnosticCode::FullAccessKeyId,
     DiagnosticCode::DuplicateAccount,
 ];
 
-/// Files that cannot be turned into JSON, so that no schema gets to see them.
+/// Files that cannot be converted to JSON, so a schema does not apply.
 const BEYOND_JSON: [&str; 4] = ["duplicate-key", "not-utf8", "syntax", "wrong-type-for-merge"];
 
 fn validator() -> Validator {
@@ -31,7 +31,7 @@ fn validator() -> Validator {
         .expect("the schema is one")
 }
 
-/// The file as an editor sees it, which reads YAML 1.2; `None` where that cannot be read.
+/// The file as JSON, read as YAML 1.2 like in an editor; `None` if that is impossible.
 fn as_json(fixture: &Fixture) -> Option<Value> {
     let text = std::str::from_utf8(&fixture.bytes).ok()?;
     let options = serde_saphyr::options! { strict_booleans: true };
@@ -39,7 +39,7 @@ fn as_json(fixture: &Fixture) -> Option<Value> {
 }
 
 #[test]
-fn the_committed_schema_is_the_one_of_this_program() {
+fn committed_schema_is_current() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("schemas/allowlist.schema.json");
     let schema = serde_json::to_string_pretty(&allowlist::schema()).unwrap() + "\n";
     let mut expectations = Expectations::default();
@@ -48,13 +48,13 @@ fn the_committed_schema_is_the_one_of_this_program() {
 }
 
 #[test]
-fn the_schema_is_a_good_one_of_draft_2020_12() {
+fn schema_is_a_good_one_of_draft_2020_12() {
     let schema = allowlist::schema();
     assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
     assert!(jsonschema::meta::is_valid(&schema));
 }
 
-/// Fails unless schema and check say the same of a file.
+/// Asserts that the schema and the check agree on a file.
 #[track_caller]
 fn assert_agreement(schema: &Validator, file: &Value) {
     let valid = schema.is_valid(file);
@@ -70,7 +70,7 @@ fn assert_agreement(schema: &Validator, file: &Value) {
 }
 
 #[test]
-fn the_schema_accepts_what_the_check_accepts_and_refuses_what_a_schema_can() {
+fn schema_accepts_valid_files_and_rejects_what_a_schema_can_detect() {
     let schema = validator();
     for fixture in fixtures() {
         let beyond_json = BEYOND_JSON.iter().any(|start| fixture.name().starts_with(start));
@@ -83,7 +83,7 @@ fn the_schema_accepts_what_the_check_accepts_and_refuses_what_a_schema_can() {
 }
 
 #[test]
-fn the_schema_refuses_every_broken_exemption_and_every_broken_key_for_itself() {
+fn schema_rejects_each_invalid_exemption_and_key() {
     let schema = validator();
     for file in fixtures().iter().filter_map(as_json) {
         let exemptions = file.get("exemptions").and_then(Value::as_array);
@@ -150,7 +150,7 @@ proptest! {
     }
 
     #[test]
-    fn schema_and_check_agree_on_any_remedy(
+    fn schema_and_check_agree_on_any_remediation_policy(
         days in prop_oneof![-1_i64..3, 3_649_i64..3_652],
         changes in prop_oneof![-1_i64..3, 999_i64..1_002],
         share in prop_oneof![-1_i64..3, 99_i64..102],
@@ -183,7 +183,7 @@ proptest! {
 }
 
 #[test]
-fn deleting_users_takes_a_number_of_days_in_the_schema_as_in_the_check() {
+fn schema_and_check_require_delete_after_days_to_delete_users() {
     let schema = validator();
     let with = |remediation: Value| json!({ "version": 1, "remediation": remediation });
     for (remediation, is_valid) in [
@@ -198,7 +198,7 @@ fn deleting_users_takes_a_number_of_days_in_the_schema_as_in_the_check() {
     }
 }
 
-/// The names of all properties that a schema describes, at any depth.
+/// The names of all properties in a schema, at any depth.
 fn properties(schema: &Value, into: &mut BTreeSet<String>) {
     match schema {
         Value::Object(object) => {
@@ -214,7 +214,7 @@ fn properties(schema: &Value, into: &mut BTreeSet<String>) {
     }
 }
 
-/// The keys of all mappings of a file.
+/// The keys of all mappings in a file.
 fn keys(file: &Value, into: &mut BTreeSet<String>) {
     match file {
         Value::Object(object) => {
@@ -229,7 +229,7 @@ fn keys(file: &Value, into: &mut BTreeSet<String>) {
 }
 
 #[test]
-fn every_key_that_the_schema_knows_is_read() {
+fn every_key_of_the_schema_is_read() {
     let fixtures = fixtures();
     let full = fixtures.iter().find(|it| it.name() == "valid-every-key").unwrap();
 
@@ -275,7 +275,7 @@ fn every_key_that_the_schema_knows_is_read() {
     assert_eq!(pattern.owner, "@acme/mail");
     assert_eq!(pattern.expires.to_string(), "2027-06-30");
 
-    let remedy = RemediationPolicy {
+    let remediation = RemediationPolicy {
         deactivate_after_days: 30,
         delete_after_days: Some(60),
         delete_passwords: true,
@@ -288,7 +288,7 @@ fn every_key_that_the_schema_knows_is_read() {
         rules: vec![Rule::StaleAccessKey, Rule::OldServiceCredential],
     };
     assert!(!allowlist.exemptions[0].protects_user && allowlist.exemptions[1].protects_user);
-    assert_eq!(allowlist.remediation, Some(remedy));
+    assert_eq!(allowlist.remediation, Some(remediation));
 
     let [former] = allowlist.former_accounts.as_slice() else { panic!("one former account") };
     assert_eq!(former.account.to_string(), "012345678901");
@@ -298,13 +298,13 @@ fn every_key_that_the_schema_knows_is_read() {
 }
 
 #[test]
-fn a_remedy_without_keys_is_the_careful_one_and_none_at_all_is_none() {
-    let remedy = |file: &str| allowlist::parse(file.as_bytes(), today()).unwrap().remediation;
-    assert_eq!(remedy("version: 1\n"), None);
+fn empty_remediation_policy_has_the_defaults_and_a_missing_one_is_none() {
+    let remediation = |file: &str| allowlist::parse(file.as_bytes(), today()).unwrap().remediation;
+    assert_eq!(remediation("version: 1\n"), None);
     let careful = RemediationPolicy::default();
-    assert_eq!(remedy("version: 1\nremediation: {}\n"), Some(careful.clone()));
+    assert_eq!(remediation("version: 1\nremediation: {}\n"), Some(careful.clone()));
     assert_eq!(
-        remedy("version: 1\nremediation: { delete_after_days: 90, max_share: 20 }\n"),
+        remediation("version: 1\nremediation: { delete_after_days: 90, max_share: 20 }\n"),
         Some(RemediationPolicy { delete_after_days: Some(90), max_share: 20, ..careful })
     );
 }

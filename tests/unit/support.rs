@@ -1,5 +1,4 @@
-//! Builders of the evidence that the tests judge: rows of a credential report, and what a live
-//! look shows.
+//! Builders of evidence: rows of a credential report, and users from the live API.
 #![allow(dead_code, reason = "every test binary has its own copy and uses a part of it")]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,7 +13,7 @@ use iam_stocktake::model::inventory::{
 use iam_stocktake::model::policy::{Level, Policy, PolicyOverrides, Rule};
 use iam_stocktake::observe::credential_report;
 
-/// The account of everything that is not told otherwise.
+/// The default account.
 pub(crate) const ACCOUNT: &str = "111122223333";
 
 /// The 22 columns that IAM writes, in its order.
@@ -43,27 +42,26 @@ pub(crate) const COLUMNS: [&str; 22] = [
     "cert_2_last_rotated",
 ];
 
-/// The moment of judgement: 2026-06-30T12:00:00Z.
+/// The time of all audits: 2026-06-30T12:00:00Z.
 pub(crate) fn now() -> DateTime<Utc> {
     at("2026-06-30T12:00:00Z")
 }
 
-/// A moment.
 pub(crate) fn at(text: &str) -> DateTime<Utc> {
     DateTime::parse_from_rfc3339(text).unwrap().to_utc()
 }
 
-/// So many days before [`now`].
+/// This many days before [`now`].
 pub(crate) fn days_ago(days: i64) -> DateTime<Utc> {
     now() - TimeDelta::days(days)
 }
 
-/// So many days before [`now`], as the report writes it.
-pub(crate) fn written(days: i64) -> String {
+/// This many days before [`now`], in the report's format.
+pub(crate) fn report_date(days: i64) -> String {
     days_ago(days).to_rfc3339_opts(SecondsFormat::Secs, true)
 }
 
-/// A row of a credential report: a user of 400 days without any credential, until told otherwise.
+/// A row of a credential report. By default, the user is 400 days old and has no credential.
 #[derive(Debug, Clone)]
 pub(crate) struct Row(BTreeMap<String, String>);
 
@@ -72,7 +70,7 @@ impl Row {
         let row = Self(BTreeMap::new())
             .with("user", user)
             .with("arn", &format!("arn:aws:iam::{ACCOUNT}:user/{user}"))
-            .with("user_creation_time", &written(400));
+            .with("user_creation_time", &report_date(400));
         COLUMNS.iter().skip(3).fold(row, |row, column| {
             let is_flag = column.ends_with("_active") || column.ends_with("_enabled");
             row.with(column, if is_flag { "false" } else { "N/A" })
@@ -89,18 +87,18 @@ impl Row {
         self.with("arn", &arn)
     }
 
-    /// An enabled password of 400 days, used so many days ago.
+    /// Adds an enabled password that is 400 days old and was used this many days ago.
     pub(crate) fn password_used(self, days: i64) -> Self {
         self.with("password_enabled", "true")
-            .with("password_last_changed", &written(400))
-            .with("password_last_used", &written(days))
+            .with("password_last_changed", &report_date(400))
+            .with("password_last_used", &report_date(days))
     }
 
-    /// An active key of 300 days in a slot, used so many days ago.
+    /// Adds an active key that is 300 days old and was used this many days ago.
     pub(crate) fn key_used(self, slot: u8, days: i64) -> Self {
         self.with(&format!("access_key_{slot}_active"), "true")
-            .with(&format!("access_key_{slot}_last_rotated"), &written(300))
-            .with(&format!("access_key_{slot}_last_used_date"), &written(days))
+            .with(&format!("access_key_{slot}_last_rotated"), &report_date(300))
+            .with(&format!("access_key_{slot}_last_used_date"), &report_date(days))
     }
 
     pub(crate) fn value(&self, column: &str) -> &str {
@@ -108,7 +106,7 @@ impl Row {
     }
 }
 
-/// The report of these rows: IAM's columns first, others behind them.
+/// A report with these rows: IAM's columns first, then other columns.
 pub(crate) fn csv(rows: &[Row]) -> String {
     let more: BTreeSet<&str> = rows
         .iter()
@@ -119,7 +117,7 @@ pub(crate) fn csv(rows: &[Row]) -> String {
     csv_of(&columns, rows)
 }
 
-/// The report of these rows with these columns alone, in this order.
+/// A report with these rows and only these columns, in this order.
 pub(crate) fn csv_of(columns: &[&str], rows: &[Row]) -> String {
     let mut writer = csv::Writer::from_writer(Vec::new());
     writer.write_record(columns).unwrap();
@@ -129,17 +127,17 @@ pub(crate) fn csv_of(columns: &[&str], rows: &[Row]) -> String {
     String::from_utf8(writer.into_inner().unwrap()).unwrap()
 }
 
-/// The account that a report of these rows shows, generated now.
+/// The account in a report with these rows that was generated now.
 pub(crate) fn exported(rows: &[Row]) -> Account<'static> {
     dated(rows, Some(now()))
 }
 
-/// The account that a report of these rows shows, with the date that it bears, if any.
+/// The account in a report with these rows and this date.
 pub(crate) fn dated(rows: &[Row], generated_at: Option<DateTime<Utc>>) -> Account<'static> {
     credential_report::parse(String::leak(csv(rows)), generated_at).unwrap()
 }
 
-/// A user as a live look shows them: 400 days old, with everything looked for and nothing found.
+/// A user from the live API who is 400 days old and has no credential of any kind.
 pub(crate) fn live_user(name: &str) -> User<'static> {
     User {
         name: name.to_owned().into(),
@@ -161,7 +159,7 @@ pub(crate) fn live_user(name: &str) -> User<'static> {
     }
 }
 
-/// An account of live evidence, with a root user who has no key.
+/// An account from the live API, with a root user without keys.
 pub(crate) fn live(users: Vec<User<'static>>) -> Account<'static> {
     Account {
         id: ACCOUNT.parse().unwrap(),
@@ -177,7 +175,7 @@ pub(crate) fn live(users: Vec<User<'static>>) -> Account<'static> {
     }
 }
 
-/// An enabled password, set 400 days ago and used so many days ago.
+/// An enabled password that was set 400 days ago and used this many days ago.
 pub(crate) fn password(used: i64) -> Password {
     Password {
         enabled: Flag::Yes,
@@ -186,7 +184,7 @@ pub(crate) fn password(used: i64) -> Password {
     }
 }
 
-/// An active key, created 300 days ago and used so many days ago.
+/// An active key that was created 300 days ago and used this many days ago.
 pub(crate) fn key(id: &str, used: i64) -> AccessKey<'static> {
     AccessKey {
         handle: CredentialHandle::Id(id.to_owned()),
@@ -197,7 +195,7 @@ pub(crate) fn key(id: &str, used: i64) -> AccessKey<'static> {
     }
 }
 
-/// An active credential without a last-used date, so many days old.
+/// An active credential without a last-used date that is this many days old.
 pub(crate) fn other(kind: CredentialKind, id: &str, created: i64) -> OtherCredential {
     OtherCredential {
         kind,
@@ -207,13 +205,13 @@ pub(crate) fn other(kind: CredentialKind, id: &str, created: i64) -> OtherCreden
     }
 }
 
-/// The default policy, but for these levels.
+/// The default policy with these levels.
 pub(crate) fn policy(levels: &[(Rule, Level)]) -> Policy {
     let levels = levels.iter().copied().collect();
     Policy::new(&PolicyOverrides { levels, ..PolicyOverrides::default() }, None)
 }
 
-/// The allowlist with these entries, each a YAML mapping in braces.
+/// An allowlist with these exemptions, each a YAML mapping in braces.
 pub(crate) fn allowlist(entries: &[&str]) -> Allowlist {
     let entries: String = entries.iter().map(|entry| format!("  - {entry}\n")).collect();
     let yaml = format!("version: 1\nexemptions:\n{entries}");
@@ -221,23 +219,22 @@ pub(crate) fn allowlist(entries: &[&str]) -> Allowlist {
         .unwrap_or_else(|problems| panic!("{yaml}\n{problems:#?}"))
 }
 
-/// The verdict by the default policy, without exemptions.
-pub(crate) fn judged(account: &Account<'_>) -> Audit {
-    judged_by(account, &Policy::default())
+/// An audit with the default policy and without exemptions.
+pub(crate) fn audited(account: &Account<'_>) -> Audit {
+    audited_by(account, &Policy::default())
 }
 
-/// The verdict by a policy, without exemptions.
-pub(crate) fn judged_by(account: &Account<'_>, policy: &Policy) -> Audit {
-    weighed(account, &Allowlist::default(), policy)
+/// An audit without exemptions.
+pub(crate) fn audited_by(account: &Account<'_>, policy: &Policy) -> Audit {
+    audited_with(account, &Allowlist::default(), policy)
 }
 
-/// The verdict on an account.
-pub(crate) fn weighed(account: &Account<'_>, allowlist: &Allowlist, policy: &Policy) -> Audit {
+pub(crate) fn audited_with(account: &Account<'_>, allowlist: &Allowlist, policy: &Policy) -> Audit {
     let accounts = std::slice::from_ref(account);
     audit::audit_accounts(accounts, allowlist, AllowlistOrigin::None, policy, now())
 }
 
-/// What a finding is about: `password`, `access-key 1`, `access-key AKIA…`, `user`.
+/// The subject of a finding: `password`, `access-key 1`, `access-key AKIA…`, `user`.
 pub(crate) fn about(finding: &Finding) -> String {
     let Some(credential) = &finding.credential else { return "user".to_owned() };
     match &credential.handle {
@@ -258,7 +255,7 @@ pub(crate) fn lines(audit: &Audit) -> Vec<String> {
     audit.findings.iter().map(line).collect()
 }
 
-/// A note in one line: its name, and the field that cannot be read.
+/// A note in one line: its id, and the unreadable field.
 pub(crate) fn note(note: &Note) -> String {
     match note {
         Note::Unreadable(field) => format!("unreadable {}=`{}`", field.column, field.text),

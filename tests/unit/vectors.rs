@@ -1,4 +1,4 @@
-//! The rule as a table: rows of a credential report and the verdict on each.
+//! Test vectors: rows of a credential report, and the expected findings.
 
 use std::collections::BTreeMap;
 
@@ -27,22 +27,22 @@ struct Vector {
     #[serde(rename = "source")]
     _source: String,
     stale_after_days: u32,
-    /// Levels by rule, where they are not the default ones.
+    /// Levels that differ from the defaults, by rule.
     #[serde(default)]
     rules: BTreeMap<String, String>,
-    /// Columns by name; those that are not given say that there is no such credential.
+    /// Columns by name. Without its columns, a credential does not exist.
     row: BTreeMap<String, String>,
     expected: Vec<String>,
-    /// Days of disuse or age, by verdict.
+    /// Days of disuse or age, by finding.
     #[serde(default)]
     days: BTreeMap<String, i64>,
-    /// What the findings' notes say, in the order of `expected`.
+    /// The notes of the findings, in the order of `expected`.
     #[serde(default)]
     notes: Vec<String>,
 }
 
 impl Vector {
-    fn judge(&self, now: DateTime<Utc>) -> Audit {
+    fn audit(&self, now: DateTime<Utc>) -> Audit {
         let default = Row::of(&self.row["user"]);
         let row = self.row.iter().fold(default, |row, (column, value)| row.with(column, value));
         let rules = self.rules.iter();
@@ -84,8 +84,8 @@ fn credential(finding: &Finding) -> String {
     }
 }
 
-/// A verdict as the vectors write it: `pw:STALE`, `k1:INACTIVE?` for an unknown leftover.
-fn verdict(finding: &Finding) -> String {
+/// A finding in the notation of the vectors: `pw:STALE`, or `k1:INACTIVE?` for an unknown one.
+fn notation(finding: &Finding) -> String {
     let word = match (finding.rule, finding.status) {
         (Rule::StalePassword | Rule::StaleAccessKey, FindingStatus::Unknown) => "UNKNOWN",
         (Rule::StalePassword | Rule::StaleAccessKey, _) => "STALE",
@@ -101,56 +101,56 @@ fn verdict(finding: &Finding) -> String {
     format!("{}:{word}{doubt}", credential(finding))
 }
 
-/// The verdicts sorted, `OK` where there is none, or `ROOT_SKIPPED` where the row is the root's.
-fn verdicts<'a>(audit: &Audit, findings: impl Iterator<Item = &'a Finding>) -> Vec<String> {
-    let mut verdicts: Vec<String> = findings.map(verdict).collect();
-    verdicts.sort();
-    if verdicts.is_empty() {
+/// The findings, sorted; `OK` if there are none, or `ROOT_SKIPPED` for the root user.
+fn notations<'a>(audit: &Audit, findings: impl Iterator<Item = &'a Finding>) -> Vec<String> {
+    let mut notations: Vec<String> = findings.map(notation).collect();
+    notations.sort();
+    if notations.is_empty() {
         let is_root = audit.accounts[0].users == 0;
-        verdicts.push(if is_root { "ROOT_SKIPPED" } else { "OK" }.to_owned());
+        notations.push(if is_root { "ROOT_SKIPPED" } else { "OK" }.to_owned());
     }
-    verdicts
+    notations
 }
 
 #[test]
-fn every_decision_of_the_stale_rules_is_as_the_table_says() {
+fn stale_rules_match_the_vectors() {
     let table = table(include_str!("../vectors/decisions.json"));
     assert_eq!(table.vectors.len(), 22);
     for vector in &table.vectors {
-        let audit = vector.judge(table.now);
+        let audit = vector.audit(table.now);
         let stale = audit.findings.iter().filter(|finding| finding.rule.finds_disuse());
-        assert_eq!(verdicts(&audit, stale), vector.expected, "{}: {}", vector.id, vector.given);
+        assert_eq!(notations(&audit, stale), vector.expected, "{}: {}", vector.id, vector.given);
     }
 }
 
-/// Verdicts, days and notes of all findings of a vector.
-type Judged = (Vec<String>, BTreeMap<String, i64>, Vec<String>);
+/// The findings of a vector, with days and notes.
+type VectorFindings = (Vec<String>, BTreeMap<String, i64>, Vec<String>);
 
-fn everything(vector: &Vector, now: DateTime<Utc>) -> Judged {
-    let audit = vector.judge(now);
+fn findings_of(vector: &Vector, now: DateTime<Utc>) -> VectorFindings {
+    let audit = vector.audit(now);
     let mut findings: Vec<&Finding> = audit.findings.iter().collect();
-    findings.sort_by_key(|finding| verdict(finding));
-    let days = |finding: &&Finding| Some((verdict(finding), finding.days?));
+    findings.sort_by_key(|finding| notation(finding));
+    let days = |finding: &&Finding| Some((notation(finding), finding.days?));
     (
-        verdicts(&audit, audit.findings.iter()),
+        notations(&audit, audit.findings.iter()),
         findings.iter().filter_map(days).collect(),
         findings.iter().flat_map(|finding| finding.notes.iter().map(note)).collect(),
     )
 }
 
 #[test]
-fn every_edge_is_as_the_table_says_with_its_days_and_notes() {
+fn edge_cases_match_the_vectors_with_days_and_notes() {
     let table = table(include_str!("../vectors/edges.json"));
     assert_eq!(table.vectors.len(), 142);
     for vector in &table.vectors {
         let Vector { expected, days, notes, .. } = vector;
         let expected = (expected.clone(), days.clone(), notes.clone());
-        assert_eq!(everything(vector, table.now), expected, "{}: {}", vector.id, vector.given);
+        assert_eq!(findings_of(vector, table.now), expected, "{}: {}", vector.id, vector.given);
     }
 }
 
 #[test]
-fn every_edge_has_an_id_of_its_own_and_stands_once() {
+fn edge_cases_have_unique_ids() {
     let (decisions, edges) = (
         table(include_str!("../vectors/decisions.json")),
         table(include_str!("../vectors/edges.json")),
@@ -163,11 +163,11 @@ fn every_edge_has_an_id_of_its_own_and_stands_once() {
 }
 
 #[test]
-fn the_reference_says_whether_it_is_a_use_or_a_creation() {
+fn reference_is_a_use_or_a_creation() {
     let table = table(include_str!("../vectors/decisions.json"));
     let reference = |id: &str| {
         let vector = table.vectors.iter().find(|vector| vector.id == id).unwrap();
-        vector.judge(table.now).findings[0].reference.unwrap()
+        vector.audit(table.now).findings[0].reference.unwrap()
     };
     for (id, expected, date) in [
         ("P03", ReferenceKind::LastUsed, "2026-04-01T12:00:00Z"),

@@ -30,8 +30,8 @@ impl From<Option<u32>> for MaxEvidenceAge {
 impl MaxEvidenceAge {
     /// The limit for this source, in days.
     #[must_use]
-    pub const fn days(self, form: EvidenceSource) -> u32 {
-        match form {
+    pub const fn days(self, source: EvidenceSource) -> u32 {
+        match source {
             EvidenceSource::ExportedReport => self.exported_days,
             EvidenceSource::FetchedReport | EvidenceSource::Live => self.live_days,
         }

@@ -85,12 +85,6 @@ impl RemediationPolicy {
         self.rules.contains(&rule)
     }
 
-    /// Whether whole users are deleted in the last stage.
-    #[must_use]
-    pub fn deletes_users(&self) -> bool {
-        self.delete_users && self.covers_rule(Rule::UserWithoutCredentials)
-    }
-
     /// Whether users with this path are remediated.
     #[must_use]
     pub fn covers_path(&self, path: &str) -> bool {

@@ -302,7 +302,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_explicit_deny_has_a_hint_even_in_a_redacted_message() {
+    fn explicit_deny_has_a_hint_even_in_a_redacted_message() {
         let role: RoleArn = "arn:aws:iam::111122223333:role/audit".parse().unwrap();
         let not_assumable = |message: &str| SessionError::NotAssumable {
             role: role.clone().into(),

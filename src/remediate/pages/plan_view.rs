@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::RemediationReport;
@@ -27,22 +26,23 @@ pub(super) struct RemediationView {
     made_at: SafeText,
     counts: ChangeCounts,
     /// The limits that the plan exceeds. If there are any, nothing is changed.
-    held: Vec<LimitView>,
+    exceeded_limits: Vec<LimitView>,
     /// The missing evidence; none if the evidence is complete.
     missing: Option<MissingView>,
     /// All deactivations and deletions, planned or made.
-    takes: Vec<PlanAccountView>,
+    access_changes: Vec<PlanAccountView>,
     /// Notices and other changes of remediation tags.
-    tags: Vec<PlanAccountView>,
+    tag_changes: Vec<PlanAccountView>,
     /// Whether the page has counts only, because there is no room for all deactivations and deletions.
     is_brief: bool,
     /// Remediation tags that were removed.
-    vanished: PlanRows,
-    skipped: PlanRows,
+    removed_tags: PlanRows,
+    /// Changes that were not made, because the plan is outdated.
+    outdated: PlanRows,
     failed: PlanRows,
     by_hand: PlanRows,
     waiting: PlanRows,
-    left_alone: PlanRows,
+    skipped: PlanRows,
     deactivate_after_days: u32,
     /// None if the policy deletes nothing.
     delete_after_days: Option<u32>,
@@ -118,19 +118,19 @@ pub(super) struct PlanRow {
     due: Option<SafeText>,
     /// Whether a person must do it.
     by_hand: bool,
-    guard: Option<SkipReasonView>,
+    skip_reason: Option<SkipReasonView>,
 }
 
 /// A change and the dates that it depends on.
 #[derive(Serialize)]
 struct ChangeView {
-    /// `clear`, `notify`, `settle`, `renew`, `deactivate`, `delete-password`, `delete-credential` or
-    /// `delete-user`.
-    act: &'static str,
-    /// Why a remediation tag is set or removed.
-    why: Option<ReasonView>,
+    /// A [`ChangeKind`] in kebab case.
+    action: &'static str,
+    /// Why a remediation tag is set or removed: a [`StartReason`] or [`TagRemovalReason`] in kebab
+    /// case.
+    reason: Option<&'static str>,
     /// The day of the use that is the reason.
-    why_day: Option<SafeText>,
+    reason_day: Option<SafeText>,
     /// Whether the kind of credential has a date of its last use.
     has_use: bool,
     last_used: Option<SafeText>,
@@ -143,14 +143,6 @@ struct ChangeView {
     credentials: Vec<CredentialView>,
 }
 
-/// Why a remediation tag is set or removed.
-#[derive(Serialize)]
-#[serde(untagged)]
-enum ReasonView {
-    Start(StartReason),
-    Removal(&'static str),
-}
-
 #[derive(Serialize)]
 struct CredentialView {
     kind: Option<&'static str>,
@@ -161,6 +153,7 @@ struct CredentialView {
 /// Why something is skipped.
 #[derive(Serialize, Default)]
 struct SkipReasonView {
+    /// A [`RemediationSkipReason`] in kebab case.
     code: &'static str,
     day: Option<SafeText>,
     /// The line of the exemption in the allowlist.
@@ -184,15 +177,15 @@ pub(super) fn view(report: RemediationReport<'_>) -> RemediationView {
             message: Some(why.clone()),
             ..change_row(it)
         };
-        let (takes, tags): (Vec<_>, Vec<_>) =
+        let (access_changes, tag_changes): (Vec<_>, Vec<_>) =
             of.iter().partition(|(it, _)| it.kind.removes_access());
         // Deactivations and deletions are never left out.
-        let PlanRows { rows, left_out } = list(tags.into_iter().map(with).collect());
-        PlanRows { rows: takes.into_iter().map(with).chain(rows).collect(), left_out }
+        let PlanRows { rows, left_out } = list(tag_changes.into_iter().map(with).collect());
+        PlanRows { rows: access_changes.into_iter().map(with).chain(rows).collect(), left_out }
     };
-    let (takes, tags): (Vec<_>, Vec<_>) =
+    let (access_changes, tag_changes): (Vec<_>, Vec<_>) =
         changes.iter().copied().partition(|it| it.kind.removes_access());
-    let vanished = plan.changes.iter().filter(|it| is_removed_tag(it));
+    let removed_tags = plan.changes.iter().filter(|it| sets_removed_tag(it));
     let journal = report.journal.display().to_string();
     RemediationView {
         applied: applied.is_some(),
@@ -200,17 +193,17 @@ pub(super) fn view(report: RemediationReport<'_>) -> RemediationView {
         digest: saved.digest.clone(),
         made_at: SafeText::minute(saved.made_at),
         counts: counts(&changes),
-        held: plan.exceeded_limits.iter().map(limit_view).collect(),
+        exceeded_limits: plan.exceeded_limits.iter().map(limit_view).collect(),
         missing: (!missing.is_empty()).then(|| missing_view(missing)),
-        takes: by_account(&takes, usize::MAX),
-        tags: by_account(&tags, limit),
+        access_changes: by_account(&access_changes, usize::MAX),
+        tag_changes: by_account(&tag_changes, limit),
         is_brief,
-        vanished: list(vanished.map(change_row).collect()),
-        skipped: with_message(applied.map_or(&[], |it| &it.skipped)),
+        removed_tags: list(removed_tags.map(change_row).collect()),
+        outdated: with_message(applied.map_or(&[], |it| &it.skipped)),
         failed: with_message(applied.map_or(&[], |it| &it.failed)),
         by_hand: list(plan.by_hand.iter().map(row).collect()),
         waiting: list(plan.waiting.iter().map(pending).collect()),
-        left_alone: list(plan.skipped.iter().map(skipped_row).collect()),
+        skipped: list(plan.skipped.iter().map(skipped_row).collect()),
         deactivate_after_days: policy.deactivate_after_days,
         delete_after_days: policy.delete_after_days,
         delete_passwords: policy.delete_passwords,
@@ -228,10 +221,11 @@ fn undo(report: RemediationReport<'_>) -> String {
 }
 
 /// Whether the change sets a remediation tag that was removed.
-fn is_removed_tag(change: &PlannedChange) -> bool {
+fn sets_removed_tag(change: &PlannedChange) -> bool {
     matches!(
         change.kind,
-        ChangeKind::Notify(StartReason::Vanished) | ChangeKind::Settle(StartReason::Vanished)
+        ChangeKind::Notify(StartReason::TagRemoved)
+            | ChangeKind::ScheduleDeletion(StartReason::TagRemoved)
     )
 }
 
@@ -267,10 +261,10 @@ fn counts(changes: &[&PlannedChange]) -> ChangeCounts {
     let mut counts = ChangeCounts { all: changes.len(), ..ChangeCounts::default() };
     for change in changes {
         match change.kind {
-            ChangeKind::Clear(_)
+            ChangeKind::RemoveTag(_)
             | ChangeKind::Notify(_)
-            | ChangeKind::Settle(_)
-            | ChangeKind::Renew => counts.tags += 1,
+            | ChangeKind::ScheduleDeletion(_)
+            | ChangeKind::RenewTag => counts.tags += 1,
             ChangeKind::Deactivate => counts.deactivations += 1,
             ChangeKind::DeletePassword | ChangeKind::DeleteCredential | ChangeKind::DeleteUser => {
                 counts.deletions += 1;
@@ -321,26 +315,35 @@ fn pending(waiting: &PendingChange) -> PlanRow {
     }
 }
 
-fn skipped_row(left: &SkippedTarget) -> PlanRow {
-    PlanRow { guard: Some(skip_reason_view(&left.reason)), ..row(&left.target) }
+fn skipped_row(skipped: &SkippedTarget) -> PlanRow {
+    PlanRow { skip_reason: Some(skip_reason_view(&skipped.reason)), ..row(&skipped.target) }
 }
 
 fn change_row(change: &PlannedChange) -> PlanRow {
-    let Facts { last_used, created, clock, credentials, .. } = &change.facts;
-    let (act, why, used) = act(&change.kind);
+    let Facts { last_used, created, tag, credentials, .. } = &change.facts;
+    let (reason, used) = match &change.kind {
+        ChangeKind::RemoveTag(reason @ TagRemovalReason::Used(at)) => {
+            (Some(reason.into()), Some(*at))
+        }
+        ChangeKind::RemoveTag(reason) => (Some(reason.into()), None),
+        ChangeKind::Notify(reason) | ChangeKind::ScheduleDeletion(reason) => {
+            (Some(reason.into()), None)
+        }
+        _ => (None, None),
+    };
     let has_use = matches!(
         change.target.subject,
         TagSubject::Credential(CredentialKind::Password | CredentialKind::AccessKey, _)
     );
     let view = ChangeView {
-        act,
-        why,
-        why_day: used.map(SafeText::day),
+        action: (&change.kind).into(),
+        reason,
+        reason_day: used.map(SafeText::day),
         has_use,
         last_used: last_used.map(SafeText::day),
         created: created.map(SafeText::day),
-        reached: clock.map(|(reached, _)| reached.id()),
-        since: clock.map(|(_, since)| SafeText::day(since)),
+        reached: tag.map(|(reached, _)| reached.id()),
+        since: tag.map(|(_, since)| SafeText::day(since)),
         credentials: credentials.iter().map(credential_view).collect(),
     };
     PlanRow { change: Some(view), ..row(&change.target) }
@@ -351,54 +354,20 @@ fn credential_view((subject, active): &(TagSubject, bool)) -> CredentialView {
     CredentialView { kind, id_ending, active: *active }
 }
 
-/// What a change does, why, and the date that belongs to the reason.
-fn act(kind: &ChangeKind) -> (&'static str, Option<ReasonView>, Option<DateTime<Utc>>) {
-    use ReasonView::{Removal, Start};
-    match kind {
-        ChangeKind::Clear(TagRemovalReason::Used(at)) => {
-            ("clear", Some(Removal("used")), Some(*at))
+fn skip_reason_view(reason: &RemediationSkipReason) -> SkipReasonView {
+    let view = SkipReasonView { code: reason.into(), ..SkipReasonView::default() };
+    match reason {
+        RemediationSkipReason::Root
+        | RemediationSkipReason::Ourselves
+        | RemediationSkipReason::Tags => view,
+        RemediationSkipReason::Exempted { line, expires } => {
+            SkipReasonView { line: Some(*line), day: Some(SafeText::new(*expires)), ..view }
         }
-        ChangeKind::Clear(why) => ("clear", Some(Removal(clearing(*why))), None),
-        ChangeKind::Notify(why) => ("notify", Some(Start(*why)), None),
-        ChangeKind::Settle(why) => ("settle", Some(Start(*why)), None),
-        ChangeKind::Renew => ("renew", None, None),
-        ChangeKind::Deactivate => ("deactivate", None, None),
-        ChangeKind::DeletePassword => ("delete-password", None, None),
-        ChangeKind::DeleteCredential => ("delete-credential", None, None),
-        ChangeKind::DeleteUser => ("delete-user", None, None),
-    }
-}
-
-const fn clearing(why: TagRemovalReason) -> &'static str {
-    match why {
-        TagRemovalReason::Used(_) => "used",
-        TagRemovalReason::NotStale => "not-stale",
-        TagRemovalReason::Exempted => "exempted",
-        TagRemovalReason::RecentlyReset => "recently-reset",
-        TagRemovalReason::Gone => "gone",
-        TagRemovalReason::Inactive => "inactive",
-        TagRemovalReason::InUse => "in-use",
-    }
-}
-
-fn skip_reason_view(guard: &RemediationSkipReason) -> SkipReasonView {
-    let of = |code| SkipReasonView { code, ..SkipReasonView::default() };
-    let with_text = |code, text: &String| SkipReasonView { text: Some(text.clone()), ..of(code) };
-    let with_day =
-        |code, at: DateTime<Utc>| SkipReasonView { day: Some(SafeText::day(at)), ..of(code) };
-    match guard {
-        RemediationSkipReason::Root => of("root"),
-        RemediationSkipReason::Exempted { line, expires } => SkipReasonView {
-            line: Some(*line),
-            day: Some(SafeText::new(*expires)),
-            ..of("exempted")
-        },
-        RemediationSkipReason::RecentlyReset(at) => with_day("recently-reset", *at),
-        RemediationSkipReason::Ourselves => of("ourselves"),
-        RemediationSkipReason::Incomplete(message) => with_text("incomplete", message),
-        RemediationSkipReason::Used(at) => with_day("used", *at),
-        RemediationSkipReason::Owner(owner) => with_text("owner", owner),
-        RemediationSkipReason::Path(path) => with_text("path", path),
-        RemediationSkipReason::Tags => of("tags"),
+        RemediationSkipReason::RecentlyReset(at) | RemediationSkipReason::Used(at) => {
+            SkipReasonView { day: Some(SafeText::day(*at)), ..view }
+        }
+        RemediationSkipReason::Incomplete(text)
+        | RemediationSkipReason::Owner(text)
+        | RemediationSkipReason::Path(text) => SkipReasonView { text: Some(text.clone()), ..view },
     }
 }

@@ -19,8 +19,8 @@ pub struct Facts {
     pub last_used: Option<DateTime<Utc>>,
     /// Stage and start of the remediation tag, if it can be read. The last-seen time is left out
     /// because another run may update it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub clock: Option<(RemediationStatus, DateTime<Utc>)>,
+    #[serde(rename = "clock", default, skip_serializing_if = "Option::is_none")]
+    pub tag: Option<(RemediationStatus, DateTime<Utc>)>,
     /// The credentials of a user to delete, and whether each is active.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub credentials: Vec<(TagSubject, bool)>,
@@ -29,8 +29,8 @@ pub struct Facts {
 impl Facts {
     /// The facts about a credential of the user, or about the user as a whole.
     pub(in crate::remediate) fn of(subject: &TagSubject, user: &User<'_>) -> Self {
-        let clock = user.tags.as_ref().and_then(|tags| remediation_tag::find(subject, tags));
-        let clock = clock.map(|clock| (clock.reached, clock.since));
+        let tag = user.tags.as_ref().and_then(|tags| remediation_tag::find(subject, tags));
+        let tag = tag.map(|tag| (tag.reached, tag.since));
         let seen = credentials(user).into_iter().find(|it| it.subject == *subject);
         let seen = seen.map(|it| Self {
             active: Some(may_be_active(it.active)),
@@ -38,7 +38,7 @@ impl Facts {
             last_used: it.last_used.and_then(Timestamp::at),
             ..Self::default()
         });
-        Self { clock, ..seen.unwrap_or_default() }
+        Self { tag, ..seen.unwrap_or_default() }
     }
 }
 

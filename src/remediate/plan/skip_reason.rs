@@ -15,8 +15,11 @@ use crate::model::remediation_tag;
 const MAX_TAGS: usize = 50;
 
 /// Why a credential or user is not changed.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, strum::IntoStaticStr,
+)]
 #[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
 pub enum RemediationSkipReason {
     /// It belongs to the root user.
     Root,

@@ -1,13 +1,15 @@
 //! Decides about one user: first about each credential, then about the user as a whole.
 
-use super::credential::{
-    Decision, DecisionContext, TagState, UserAudit, needs_refresh_while_held, orphaned_tags,
-};
+use super::credential::{Decision, DecisionContext};
 use super::facts::{PlanCredential, credentials, may_be_active};
+use super::tag_state::{
+    TagState, needs_refresh, needs_refresh_while_held, orphaned_tags, restart_reason,
+};
+use super::user_audit::UserAudit;
 use super::{
     AccountFacts, ChangeKind, Facts, KnownTag, PendingChange, PlanInput, PlanSettings,
     PlannedChange, RemediationPlan, RemediationSkipReason, RemediationTarget, SkippedTarget,
-    StartReason, TagRemovalReason, needs_refresh, restart_reason, skip_reason,
+    StartReason, TagRemovalReason, skip_reason,
 };
 use crate::model::inventory::{Flag, Timestamp, UnreadableField, UserRecord};
 use crate::model::policy::remediation::Stage;
@@ -46,7 +48,7 @@ pub(super) fn plan(
     };
     let mut decisions: Vec<(TagSubject, Decision)> = Vec::new();
     for subject in orphaned_tags(user_record) {
-        decisions.push((subject, Decision::Change(ChangeKind::Clear(TagRemovalReason::Gone))));
+        decisions.push((subject, Decision::Change(ChangeKind::RemoveTag(TagRemovalReason::Gone))));
     }
     for credential in credentials(&user_record.user) {
         let decision = context(&credential.subject).decide(&credential);
@@ -77,7 +79,7 @@ fn decide_user(
     let user = &context.user_record.user;
     let tag = TagState::of(&TagSubject::User, user);
     let clear_tag = |why| match tag.is_present() {
-        true => Decision::Change(ChangeKind::Clear(why)),
+        true => Decision::Change(ChangeKind::RemoveTag(why)),
         false => Decision::Nothing,
     };
     let Some(days) = remediation.delete_after_days.filter(|_| remediation.deletes_users()) else {
@@ -103,27 +105,27 @@ fn decide_user(
         let reason = RemediationSkipReason::Incomplete(message);
         return Decision::Hold { reason, renew: needs_refresh_while_held(tag, context.settings) };
     }
-    let clock = match tag {
+    let tag = match tag {
         TagState::Absent if context.has_known_tag => {
-            return Decision::Change(ChangeKind::Notify(StartReason::Vanished));
+            return Decision::Change(ChangeKind::Notify(StartReason::TagRemoved));
         }
         TagState::Absent => return Decision::Change(ChangeKind::Notify(StartReason::First)),
-        TagState::Valid(clock) if clock.reached == RemediationStatus::Notified => clock,
+        TagState::Valid(tag) if tag.reached == RemediationStatus::Notified => tag,
         TagState::Valid(_) | TagState::Unreadable => {
             return Decision::Change(ChangeKind::Notify(StartReason::Unreadable));
         }
     };
     let expired =
-        context.user_audit.any_exemption_expired_at().is_some_and(|expired| clock.since < expired);
+        context.user_audit.any_exemption_expired_at().is_some_and(|expired| tag.since < expired);
     if let Some(why) =
-        restart_reason(clock, context.settings).or(expired.then_some(StartReason::ExemptionLapsed))
+        restart_reason(tag, context.settings).or(expired.then_some(StartReason::ExemptionExpired))
     {
         return Decision::Change(ChangeKind::Notify(why));
     }
-    let due = clock.due_after(days);
+    let due = tag.due_after(days);
     // A deletion that started on its due date is finished, unless the tag has to be set again.
     if (now < due && !is_partially_deleted) || stage < Stage::Delete {
-        let renew = needs_refresh(clock, context.settings);
+        let renew = needs_refresh(tag, context.settings);
         return Decision::Wait { stage: Stage::Delete, due, renew, by_hand: false };
     }
     Decision::Change(ChangeKind::DeleteUser)
@@ -227,8 +229,10 @@ fn is_long_ago(context: &DecisionContext<'_>, stamp: &Timestamp) -> Option<bool>
 /// Skips new tags that do not fit into the tag quota of the user.
 fn skip_if_too_many_tags(user_record: &UserRecord, decisions: &mut [(TagSubject, Decision)]) {
     let is_new = |(subject, decision): &&mut (TagSubject, Decision)| {
-        matches!(decision, Decision::Change(ChangeKind::Notify(_) | ChangeKind::Settle(_)))
-            && TagState::of(subject, &user_record.user) == TagState::Absent
+        matches!(
+            decision,
+            Decision::Change(ChangeKind::Notify(_) | ChangeKind::ScheduleDeletion(_))
+        ) && TagState::of(subject, &user_record.user) == TagState::Absent
     };
     let more = decisions.iter_mut().filter(is_new).count();
     if let Some(reason) = skip_reason::of_tags(user_record, more) {
@@ -259,19 +263,19 @@ impl DecisionEntry<'_> {
             Decision::Change(kind) => plan.changes.push(self.change(kind)),
             Decision::Wait { stage, due, renew, by_hand } => {
                 plan.waiting.push(PendingChange { target, stage, due, by_hand });
-                plan.changes.extend(renew.then(|| self.change(ChangeKind::Renew)));
+                plan.changes.extend(renew.then(|| self.change(ChangeKind::RenewTag)));
             }
             Decision::ByHand { renew } => {
                 plan.by_hand.push(target);
-                plan.changes.extend(renew.then(|| self.change(ChangeKind::Renew)));
+                plan.changes.extend(renew.then(|| self.change(ChangeKind::RenewTag)));
             }
             Decision::Hold { reason, renew } => {
                 plan.skipped.push(SkippedTarget { target, reason });
-                plan.changes.extend(renew.then(|| self.change(ChangeKind::Renew)));
+                plan.changes.extend(renew.then(|| self.change(ChangeKind::RenewTag)));
             }
             Decision::Skip(reason, clearing) => {
                 plan.skipped.push(SkippedTarget { target, reason });
-                plan.changes.extend(clearing.map(|why| self.change(ChangeKind::Clear(why))));
+                plan.changes.extend(clearing.map(|why| self.change(ChangeKind::RemoveTag(why))));
             }
         }
     }

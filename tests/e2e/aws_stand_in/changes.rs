@@ -21,7 +21,7 @@ fn reasons(account: &Account, name: &str) -> Vec<String> {
 }
 
 #[test]
-fn a_seed_always_gives_the_same_population() {
+fn seed_always_gives_the_same_population() {
     let aws = StandIn::shared();
     let population = |seed| {
         let account = aws.account(Seed::users(300, seed));
@@ -49,7 +49,7 @@ fn a_seed_always_gives_the_same_population() {
 }
 
 #[test]
-fn the_expected_findings_follow_the_rules() {
+fn expected_findings_follow_the_rules() {
     let account = StandIn::shared().account(Seed::empty());
     account.change(json!([
         { "create_user": { "name": "edge", "keys": [
@@ -135,13 +135,13 @@ fn every_change_is_visible() {
 
 #[test]
 #[should_panic(expected = "an access key has no field lastused")]
-fn an_unknown_field_is_rejected() {
+fn unknown_field_is_rejected() {
     let account = StandIn::shared().account(Seed::empty());
     account.change(json!([{ "create_user": { "name": "anna", "keys": [{ "lastused": 3 }] } }]));
 }
 
 #[test]
 #[should_panic(expected = "no such operation: forget_user")]
-fn an_unknown_operation_is_rejected() {
+fn unknown_operation_is_rejected() {
     StandIn::shared().account(Seed::empty()).change(json!([{ "forget_user": {} }]));
 }

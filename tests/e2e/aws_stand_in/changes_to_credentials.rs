@@ -90,7 +90,7 @@ fn credentials_can_be_deactivated_and_activated() {
 }
 
 #[test]
-fn an_inactive_key_keeps_its_last_use() {
+fn inactive_key_keeps_its_last_use() {
     let account = account();
     let id = id(&account, "keys");
     act(&account, "UpdateAccessKey", &[("AccessKeyId", &id), ("Status", "Inactive")]);
@@ -114,7 +114,7 @@ fn deleting_credentials_twice_is_an_error() {
 }
 
 #[test]
-fn a_credential_of_another_user_is_not_found() {
+fn credential_of_another_user_is_not_found() {
     let account = account();
     account.change(json!([{ "create_user": { "name": "bert" } }]));
     for (kind, noun, field, _) in KINDS {
@@ -139,7 +139,7 @@ fn deleting_a_login_profile_twice_is_an_error() {
 }
 
 #[test]
-fn a_deactivated_virtual_mfa_device_still_exists() {
+fn deactivated_virtual_mfa_device_still_exists() {
     let account = account();
     let serials = account.user("anna")["mfa"].clone();
     let phone = format!("arn:aws:iam::{}:mfa/office/phone", account.id());

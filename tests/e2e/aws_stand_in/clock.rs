@@ -42,7 +42,7 @@ fn dates_follow_the_clock_of_the_account() {
 }
 
 #[test]
-fn the_age_of_a_report_follows_the_clock() {
+fn age_of_a_report_follows_the_clock() {
     let account = StandIn::shared().account(Seed::empty());
     let first = report_time(&account);
     assert_eq!(report_time(&account), first);
@@ -56,7 +56,7 @@ fn the_age_of_a_report_follows_the_clock() {
 }
 
 #[test]
-fn a_stopped_clock_gives_everything_the_same_time() {
+fn stopped_clock_gives_everything_the_same_time() {
     let account = StandIn::shared().account(Seed::empty());
     let at = now(&account) + TimeDelta::days(20);
     account.stop_clock(&at.to_rfc3339());

@@ -41,7 +41,7 @@ fn connection_error(stream: &mut TcpStream) -> ErrorKind {
 }
 
 #[test]
-fn a_response_is_lost_after_the_call_takes_effect() {
+fn response_is_lost_after_the_call_takes_effect() {
     let account = account();
     account.faults(json!({ "lost": { "actions": ["DeleteAccessKey"], "max": 1 },
                            "throttle": { "nth": 1, "actions": ["DeleteAccessKey"] } }));
@@ -58,7 +58,7 @@ fn a_response_is_lost_after_the_call_takes_effect() {
 }
 
 #[test]
-fn a_call_held_before_it_takes_effect_never_takes_effect() {
+fn call_held_before_it_takes_effect_never_takes_effect() {
     let account = account();
     let hold = json!({ "hold": { "action": "iam:DeleteAccessKey", "nth": 1, "when": "before" } });
     account.faults(hold.clone());
@@ -87,7 +87,7 @@ fn a_call_held_before_it_takes_effect_never_takes_effect() {
 }
 
 #[test]
-fn a_call_held_after_it_takes_effect_has_taken_effect() {
+fn call_held_after_it_takes_effect_has_taken_effect() {
     let account = account();
     account.faults(json!({ "hold": { "action": "DeleteAccessKey", "nth": 2, "when": "after" } }));
     let mut first = delete_first_key(&account);
@@ -102,7 +102,7 @@ fn a_call_held_after_it_takes_effect_has_taken_effect() {
 }
 
 #[test]
-fn a_failed_call_is_not_held() {
+fn failed_call_is_not_held() {
     let account = account();
     account.faults(json!({ "hold": { "action": "DeleteAccessKey", "when": "after" },
                            "deny": ["iam:DeleteAccessKey"] }));

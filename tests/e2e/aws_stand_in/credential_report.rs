@@ -29,7 +29,7 @@ fn new_report(account: &Account) -> String {
 }
 
 #[test]
-fn a_report_is_started_then_in_progress_then_complete() {
+fn report_is_started_then_in_progress_then_complete() {
     // Longer than any test. It is completed below.
     let account = StandIn::shared().account(Seed::users(5, 1).report_delay(3_600.0));
     let missing = get(&account);
@@ -50,7 +50,7 @@ fn a_report_is_started_then_in_progress_then_complete() {
 }
 
 #[test]
-fn a_report_is_kept_for_four_hours() {
+fn report_is_kept_for_four_hours() {
     let account = StandIn::shared().account(Seed::users(2, 1));
     account.make_report(3.9);
     assert_eq!(generate(&account).text("State"), "COMPLETE");
@@ -62,7 +62,7 @@ fn a_report_is_kept_for_four_hours() {
 }
 
 #[test]
-fn a_report_has_the_columns_of_iam_and_no_last_line_break() {
+fn report_has_the_columns_of_iam_and_no_last_line_break() {
     let account = StandIn::shared().account(Seed::empty());
     account.change(json!([
         { "create_user": {
@@ -106,7 +106,7 @@ fn a_report_has_the_columns_of_iam_and_no_last_line_break() {
 }
 
 #[test]
-fn a_third_key_adds_a_column() {
+fn third_key_adds_a_column() {
     let account = StandIn::shared().account(Seed::empty());
     account.change(json!([
         { "create_user": { "name": "two", "keys": [{}, {}] } },

@@ -10,7 +10,7 @@ fn delete(account: &Account) -> Answer {
 }
 
 #[test]
-fn a_user_with_credentials_groups_or_policies_is_not_deleted() {
+fn user_with_credentials_groups_or_policies_is_not_deleted() {
     for (left, step) in [
         (json!({ "password": {} }), "delete login profile"),
         (json!({ "keys": [{}] }), "delete access keys"),
@@ -38,7 +38,7 @@ fn a_user_with_credentials_groups_or_policies_is_not_deleted() {
 }
 
 #[test]
-fn a_user_with_only_a_boundary_and_tags_is_deleted() {
+fn user_with_only_a_boundary_and_tags_is_deleted() {
     let account = StandIn::shared().account(Seed::empty());
     let anna = json!({ "create_user": {
         "name": "Anna", "path": "/people/", "boundary": "team-boundary", "tags": { "owner": "web" },
@@ -54,7 +54,7 @@ fn a_user_with_only_a_boundary_and_tags_is_deleted() {
 }
 
 #[test]
-fn a_user_deleted_by_a_test_leaves_nothing_behind() {
+fn user_deleted_by_a_test_leaves_nothing_behind() {
     let account = StandIn::shared().account(Seed::empty());
     account.change(json!([{ "create_user": {
         "name": "anna", "keys": [{}], "mfa": true, "groups": ["web"], "attached_policies": ["a"],

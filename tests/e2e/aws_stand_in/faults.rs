@@ -37,7 +37,7 @@ fn every_nth_call_is_throttled_up_to_a_maximum() {
 }
 
 #[test]
-fn a_burst_is_allowed_and_then_throttled() {
+fn burst_is_allowed_and_then_throttled() {
     let account = account();
     // At this rate no further call is allowed while the test runs.
     account.faults(json!({ "burst": { "rate": 0.000_001, "burst": 3 } }));
@@ -69,7 +69,7 @@ fn only_the_nth_call_of_an_action_fails() {
 }
 
 #[test]
-fn a_failed_call_changes_nothing() {
+fn failed_call_changes_nothing() {
     let account = account();
     account.change(json!([{ "create_user": { "name": "anna", "keys": [{}] } }]));
     let before = account.user("anna");
@@ -139,7 +139,7 @@ fn body_progress(received: &[u8]) -> Option<(usize, usize)> {
 }
 
 #[test]
-fn a_reset_interrupts_the_body() {
+fn reset_interrupts_the_body() {
     let account = account();
     account.faults(json!({ "reset": { "actions": ["ListUsers"], "max": 1 } }));
     let mut stream = send(&account, "ListUsers");
@@ -153,7 +153,7 @@ fn a_reset_interrupts_the_body() {
 }
 
 #[test]
-fn a_stalled_body_stops_halfway() {
+fn stalled_body_stops_halfway() {
     let account = account();
     account.faults(json!({ "stall": { "actions": ["ListUsers"], "max": 1 } }));
     let mut stream = send(&account, "ListUsers");
@@ -176,7 +176,7 @@ fn a_stalled_body_stops_halfway() {
 }
 
 #[test]
-fn a_slow_response_is_delayed() {
+fn slow_response_is_delayed() {
     let account = account();
     account.faults(json!({ "slow": { "seconds": 3_600, "actions": ["ListUsers"], "max": 1 } }));
     let mut stream = send(&account, "ListUsers");
@@ -210,7 +210,7 @@ fn accounts_are_independent() {
 }
 
 #[test]
-fn an_unknown_fault_is_rejected() {
+fn unknown_fault_is_rejected() {
     for (faults, complaint) in [
         (json!({ "thottle": {} }), "no such fault: thottle"),
         (json!({ "throttle": { "evry": 3 } }), "throttle has no field evry"),

@@ -82,7 +82,7 @@ fn every_list_of_a_user_is_paged() {
 }
 
 #[test]
-fn a_page_may_be_shorter_than_requested() {
+fn page_may_be_shorter_than_requested() {
     let account = StandIn::shared().account(Seed::users(10, 3));
     account.faults(json!({ "short_pages": { "items": 4, "actions": ["ListUsers"] } }));
     let (names, sizes) = all_pages(&account, "iam:ListUsers", "UserName", &[("MaxItems", "1000")]);
@@ -90,7 +90,7 @@ fn a_page_may_be_shorter_than_requested() {
 }
 
 #[test]
-fn a_change_between_two_pages_skips_no_user() {
+fn change_between_two_pages_skips_no_user() {
     let account = StandIn::shared().account(Seed::empty());
     let names = ["anna", "bert", "cleo", "dora"];
     let users: Vec<_> = names.iter().map(|it| json!({ "create_user": { "name": it } })).collect();

@@ -20,7 +20,7 @@ fn allow(actions: Value, resources: Value) -> Value {
 }
 
 #[test]
-fn a_call_without_permission_is_denied_with_the_message_of_aws() {
+fn call_without_permission_is_denied_with_the_message_of_aws() {
     let account = account();
     account.policy(json!({ "Version": "2012-10-17", "Statement": [] }));
     let answer = call(&account, "iam:GetLoginProfile", &[("UserName", "Anna")]);
@@ -140,7 +140,7 @@ fn conditions_compare_the_tags_and_policies_of_a_call() {
 }
 
 #[test]
-fn an_unknown_condition_is_rejected() {
+fn unknown_condition_is_rejected() {
     for (condition, complaint) in [
         (json!({ "Bool": { "aws:TagKeys": "true" } }), "Bool is not supported"),
         (json!({ "ForSome:StringLike": { "aws:TagKeys": "a" } }), "is not supported"),

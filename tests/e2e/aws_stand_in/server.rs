@@ -33,7 +33,7 @@ fn one_connection_serves_many_calls() {
 }
 
 #[test]
-fn the_server_listens_only_on_loopback() {
+fn server_listens_only_on_loopback() {
     let port = port(&StandIn::shared().account(Seed::empty()));
     // A server on all addresses would accept this one as well.
     let other = SocketAddr::from(([127, 0, 0, 2], port));
@@ -41,7 +41,7 @@ fn the_server_listens_only_on_loopback() {
 }
 
 #[test]
-fn a_separate_server_ends_when_it_is_dropped() {
+fn separate_server_ends_when_it_is_dropped() {
     let own = StandIn::start();
     let port = own.port();
     assert_ne!(port, StandIn::shared().port());
@@ -62,7 +62,7 @@ fn owner_process() {
 }
 
 #[test]
-fn the_server_ends_with_its_owner() {
+fn server_ends_with_its_owner() {
     let mut owner = Command::new(std::env::current_exe().unwrap())
         .args(["--ignored", "--exact", "aws_stand_in::server::owner_process", "--nocapture"])
         .stdin(Stdio::piped())

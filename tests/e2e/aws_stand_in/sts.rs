@@ -45,7 +45,7 @@ fn assert_denied(answer: &Answer, message: &str) {
 }
 
 #[test]
-fn a_workflow_assumes_the_auditor_role() {
+fn workflow_assumes_the_auditor_role() {
     let account = StandIn::shared().account(Seed::users(2, 1));
     let token = token(&account);
     let parts: Vec<_> = token.split('.').collect();
@@ -85,7 +85,7 @@ fn a_workflow_assumes_the_auditor_role() {
 }
 
 #[test]
-fn the_token_endpoint_checks_its_bearer_token_and_can_fail() {
+fn token_endpoint_checks_its_bearer_token_and_can_fail() {
     let account = StandIn::shared().account(Seed::empty());
     assert_eq!(request_token(&account, "x", Some("guess")), (401, String::new()));
     account.faults(json!({ "oidc_errors": 1 }));
@@ -143,7 +143,7 @@ fn each_partition_has_its_own_audience() {
 }
 
 #[test]
-fn a_role_of_another_account_is_assumed_if_its_trust_policy_allows_it() {
+fn role_of_another_account_is_assumed_if_its_trust_policy_allows_it() {
     let hub = StandIn::shared().account(Seed::empty());
     let member = StandIn::shared().account(Seed::users(4, 1));
     let role = member.role_arn();
@@ -226,7 +226,7 @@ fn unknown_credentials_are_rejected() {
 }
 
 #[test]
-fn an_active_access_key_calls_as_its_user_and_can_assume_a_role() {
+fn active_access_key_calls_as_its_user_and_can_assume_a_role() {
     let account = StandIn::shared().account(Seed::empty());
     let made = account.change(json!([
         {"create_user": {"name": "alice", "path": "/ops/", "keys": [{}, {"status": "Inactive"}]}},

@@ -18,7 +18,7 @@ fn assert_no_such_entity(account: &Account, action: &str, message: &str) {
 }
 
 #[test]
-fn a_deleted_password_keeps_its_last_use() {
+fn deleted_password_keeps_its_last_use() {
     let account = account(json!([{ "create_user": {
         "name": "anna",
         "password": { "changed": "2024-05-06T07:08:09Z", "last_used": "2026-01-02T03:04:05Z" },
@@ -75,7 +75,7 @@ fn every_action_reports_a_missing_user() {
 }
 
 #[test]
-fn the_last_use_of_a_key_is_visible_only_in_its_account() {
+fn last_use_of_a_key_is_visible_only_in_its_account() {
     let account = account(json!([{ "create_user": { "name": "anna", "keys": [
         { "last_used": "2026-01-02T03:04:05Z", "service": "ec2", "region": "eu-west-1" },
         { "last_used": "2026-02-03T04:05:06Z", "service": "s3" },
@@ -148,7 +148,7 @@ fn authorization_details_have_tags_groups_and_policies() {
 }
 
 #[test]
-fn a_user_has_a_path_a_boundary_and_tags() {
+fn user_has_a_path_a_boundary_and_tags() {
     let account = account(json!([{ "create_user": {
         "name": "anna", "path": "/people/", "boundary": "team-boundary", "tags": { "owner": "web" },
     } }]));
@@ -165,7 +165,7 @@ fn a_user_has_a_path_a_boundary_and_tags() {
 }
 
 #[test]
-fn a_test_can_read_everything_of_a_user() {
+fn test_can_read_everything_of_a_user() {
     let account = account(json!([{ "create_user": {
         "name": "Anna", "path": "/people/", "tags": { "owner": "web" }, "password": {},
         "keys": [{ "status": "Inactive" }], "ssh_keys": [{}],
@@ -250,7 +250,7 @@ fn service_credentials_of_a_user_are_paged() {
 }
 
 #[test]
-fn an_access_advisor_job_is_visible_only_to_its_session() {
+fn access_advisor_job_is_visible_only_to_its_session() {
     let account = account(json!([
         { "create_user": { "name": "anna", "inline_policies": ["own"],
                            "password": { "last_used": null },

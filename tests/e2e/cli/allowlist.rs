@@ -53,7 +53,7 @@ fn check_reads_standard_input_and_reports_expiring_exemptions() {
 }
 
 #[test]
-fn the_example_allowlist_passes() {
+fn example_allowlist_passes() {
     let sandbox = Sandbox::new();
     let example = std::fs::read_to_string(repository("examples/iam-allowlist.yml")).unwrap();
     sandbox.file("allow.yml", example);
@@ -69,7 +69,7 @@ fn schema_prints_the_committed_schema() {
 }
 
 #[test]
-fn a_suggestion_is_invalid_until_it_is_completed() {
+fn suggestion_is_invalid_until_it_is_completed() {
     let old = "2025-01-01T00:00:00Z";
     let sandbox = Sandbox::new();
     sandbox.file(
@@ -163,7 +163,7 @@ fn suggest_accepts_a_finding_id_and_rejects_files_that_are_not_audits() {
 }
 
 #[test]
-fn a_pattern_that_looks_like_a_regular_expression_and_matches_no_user_gets_a_hint() {
+fn pattern_that_looks_like_a_regular_expression_and_matches_no_user_gets_a_hint() {
     let old = "2025-01-01T00:00:00Z";
     let sandbox = Sandbox::new();
     sandbox.file("report.csv", report("111122223333", &[("svc-a", old, "-")]));
@@ -195,7 +195,7 @@ fn a_pattern_that_looks_like_a_regular_expression_and_matches_no_user_gets_a_hin
 }
 
 #[test]
-fn an_account_id_without_leading_zeros_gets_a_hint_everywhere() {
+fn account_id_without_leading_zeros_gets_a_hint_everywhere() {
     let sandbox = Sandbox::new();
     for (flag, id, is_told) in [
         ("--accounts", "12345678901", true),

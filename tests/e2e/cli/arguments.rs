@@ -10,7 +10,7 @@ fn refused(arguments: &[&str]) -> String {
 }
 
 #[test]
-fn a_conflict_lists_the_arguments_in_use() {
+fn conflict_lists_the_arguments_in_use() {
     let report = ["audit", "--credential-report", "x.csv"];
     for (more, words) in [
         (&["--accounts", "111122223333"][..], "cannot be used with '--accounts <"),
@@ -46,7 +46,7 @@ fn a_conflict_lists_the_arguments_in_use() {
 }
 
 #[test]
-fn a_missing_required_argument_is_reported() {
+fn missing_required_argument_is_reported() {
     for (arguments, message) in [
         (
             &["audit", "--report-generated-at", "2026-06-30T12:00:00Z"][..],

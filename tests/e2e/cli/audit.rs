@@ -20,7 +20,7 @@ fn audit<'a>(more: &[&'a str]) -> Vec<&'a str> {
 }
 
 #[test]
-fn the_exit_code_depends_on_the_findings() {
+fn exit_code_depends_on_the_findings() {
     for (rows, more, expected) in [
         (&[HEALTHY][..], &[][..], 0),
         (&[HEALTHY, STALE], &[], 1),
@@ -150,7 +150,7 @@ fn base64(bytes: &[u8]) -> String {
 }
 
 #[test]
-fn a_report_with_a_date_accepts_no_other_date_and_tolerates_clock_skew() {
+fn report_with_a_date_accepts_no_other_date_and_tolerates_clock_skew() {
     let csv = report("111122223333", &[HEALTHY]);
     let json = |date: &str| {
         format!(r#"{{"Content": "{}", "GeneratedTime": "{date}"}}"#, base64(csv.as_bytes()))
@@ -240,7 +240,7 @@ fn several_accounts_are_audited_in_parallel_and_duplicates_are_rejected() {
 }
 
 #[test]
-fn a_missing_default_allowlist_is_reported_and_a_missing_file_of_the_settings_fails() {
+fn missing_default_allowlist_is_reported_and_a_missing_file_of_the_settings_fails() {
     let sandbox = sandbox(&[STALE]);
     let ran = sandbox.run(&["audit", "--credential-report", "report.csv", "--now", NOW]);
     assert_eq!(ran.code, 1);
@@ -262,7 +262,7 @@ fn a_missing_default_allowlist_is_reported_and_a_missing_file_of_the_settings_fa
 }
 
 #[test]
-fn the_flag_overrides_the_threshold_of_the_default_allowlist() {
+fn flag_overrides_the_threshold_of_the_default_allowlist() {
     let sandbox = sandbox(&[("leaver", "2026-05-01T00:00:00Z", "-")]);
     sandbox.file(".github/iam-allowlist.yml", "version: 1\npolicy: {stale_after_days: 45}\n");
     let arguments = ["audit", "--credential-report", "report.csv", "--now", NOW];
@@ -295,7 +295,7 @@ fn outputs_are_complete_and_have_the_format_of_their_extension() {
 }
 
 #[test]
-fn an_output_that_cannot_be_written_leaves_the_others_unwritten() {
+fn output_that_cannot_be_written_leaves_the_others_unwritten() {
     let sandbox = sandbox(&[STALE]);
     sandbox.file("audit.json", "old").file("folder.md/keep", "");
     for bad in ["missing/report.md", "folder.md"] {
@@ -309,7 +309,7 @@ fn an_output_that_cannot_be_written_leaves_the_others_unwritten() {
 
 #[cfg(unix)]
 #[test]
-fn an_output_keeps_its_permissions_and_replaces_the_target_of_a_link() {
+fn output_keeps_its_permissions_and_replaces_the_target_of_a_link() {
     use std::os::unix::fs::PermissionsExt;
     let sandbox = sandbox(&[STALE]);
     sandbox.file("real.json", "old");
@@ -324,7 +324,7 @@ fn an_output_keeps_its_permissions_and_replaces_the_target_of_a_link() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_closed_pipe_does_not_panic_and_a_full_disk_exits_with_4() {
+fn closed_pipe_does_not_panic_and_a_full_disk_exits_with_4() {
     use std::process::Stdio;
     let sandbox = sandbox(&[STALE]);
     let mut child = sandbox
@@ -346,7 +346,7 @@ fn a_closed_pipe_does_not_panic_and_a_full_disk_exits_with_4() {
 }
 
 #[test]
-fn the_table_fits_the_width_counts_wide_characters_and_has_no_color_by_default() {
+fn table_fits_the_width_counts_wide_characters_and_has_no_color_by_default() {
     let sandbox = sandbox(&[("田中-太郎", "2025-01-01T00:00:00Z", "-"), STALE]);
     let run = |variables: &[(&str, &str)]| {
         let mut command = sandbox.command(&AUDIT);
@@ -402,7 +402,7 @@ fn help_and_completions_go_to_standard_output() {
 }
 
 #[test]
-fn the_console_link_depends_on_the_partition() {
+fn console_link_depends_on_the_partition() {
     let csv = report("111122223333", &[("alice", "2025-01-01T00:00:00Z", "2025-01-01T00:00:00Z")]);
     for (partition, host) in [
         ("aws", Some("console.aws.amazon.com")),

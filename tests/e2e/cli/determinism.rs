@@ -44,7 +44,7 @@ fn ten_runs_in_different_environments_give_the_same_bytes() {
 }
 
 #[test]
-fn the_order_of_rows_and_columns_does_not_matter() {
+fn order_of_rows_and_columns_does_not_matter() {
     let (report, allowlist) = example();
     let sandbox = Sandbox::new();
     sandbox.file("allow.yml", allowlist);

@@ -35,7 +35,7 @@ pub(crate) fn audit(more: &[&str]) -> String {
 }
 
 #[test]
-fn the_example_reports_are_current() {
+fn example_reports_are_current() {
     let english = audit(&["--format", "markdown"]);
     assert_current("examples/report.en.md", &english);
     let japanese = audit(&["--format", "markdown", "--language", "ja"]);
@@ -67,7 +67,7 @@ fn both_languages_have_the_same_content() {
 }
 
 #[test]
-fn the_audit_json_conforms_to_its_committed_schema() {
+fn audit_json_conforms_to_its_committed_schema() {
     let schema = iam_stocktake::report::json::schema();
     let text = format!("{}\n", serde_json::to_string_pretty(&schema).unwrap());
     assert_current("schemas/audit-v1.schema.json", &text);
@@ -79,7 +79,7 @@ fn the_audit_json_conforms_to_its_committed_schema() {
 }
 
 #[test]
-fn the_audit_json_reads_back_to_the_same_value() {
+fn audit_json_reads_back_to_the_same_value() {
     use iam_stocktake::report::json::v1;
     let text = audit(&["--format", "json"]);
     let read: v1::Audit = serde_json::from_str(&text).unwrap();

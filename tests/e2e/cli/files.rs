@@ -44,7 +44,7 @@ fn of<'a>(allowlist: &'a str, report: &'a str) -> [&'a str; 4] {
 }
 
 #[test]
-fn a_job_does_not_read_files_through_links() {
+fn job_does_not_read_files_through_links() {
     let sandbox = sandbox();
     let link = |to: &str, name: &str| symlink(to, sandbox.path("checkout").join(name)).unwrap();
     link("/dev/zero", "zero.yml");
@@ -120,7 +120,7 @@ fn endless_or_blocking_inputs_are_rejected() {
 }
 
 #[test]
-fn a_job_does_not_write_files_through_links() {
+fn job_does_not_write_files_through_links() {
     let sandbox = sandbox();
     symlink("../outside", sandbox.path("checkout/folder")).unwrap();
     symlink("../outside/file", sandbox.path("checkout/report.md")).unwrap();
@@ -142,7 +142,7 @@ fn a_job_does_not_write_files_through_links() {
 }
 
 #[test]
-fn the_command_line_follows_links_and_reads_pipes() {
+fn command_line_follows_links_and_reads_pipes() {
     let sandbox = sandbox();
     symlink("../outside/allow.yml", sandbox.path("checkout/link.yml")).unwrap();
     symlink("../outside", sandbox.path("checkout/folder")).unwrap();
@@ -163,7 +163,7 @@ fn the_command_line_follows_links_and_reads_pipes() {
 }
 
 #[test]
-fn a_large_allowlist_is_refused_before_it_is_parsed() {
+fn large_allowlist_is_refused_before_it_is_parsed() {
     let sandbox = sandbox();
     let padding = "#".repeat(1 << 20);
     sandbox.file("checkout/large.yml", format!("{ALLOWLIST}{padding}"));

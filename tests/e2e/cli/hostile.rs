@@ -130,7 +130,7 @@ fn every_name_is_in_one_code_span_and_all_table_rows_have_the_same_cells() {
 }
 
 #[test]
-fn an_audit_in_a_job_runs_no_workflow_commands() {
+fn audit_in_a_job_runs_no_workflow_commands() {
     let sandbox = Sandbox::new();
     let name = "::set-output name=x::y ##[add-mask]z";
     sandbox.file("report.csv", report("111122223333", &[(name, "2025-01-01T00:00:00Z", "-")]));
@@ -178,7 +178,7 @@ fn an_audit_in_a_job_runs_no_workflow_commands() {
 }
 
 #[test]
-fn a_result_in_a_file_is_the_same_as_outside_of_a_job() {
+fn result_in_a_file_is_the_same_as_outside_of_a_job() {
     let sandbox = Sandbox::new();
     let name = "a ##[add-mask]z";
     sandbox.file("report.csv", report("111122223333", &[(name, "2025-01-01T00:00:00Z", "-")]));

@@ -53,7 +53,7 @@ fn actions(policy: &Value) -> BTreeMap<String, Value> {
 }
 
 #[test]
-fn the_examples_are_current() {
+fn examples_are_current() {
     let terraform = ["--format", "terraform"];
     let (hub, accounts) = (&ACCOUNTS[..2], &ACCOUNTS[..]);
     for (file, arguments) in [
@@ -171,7 +171,7 @@ fn split(arguments: &[hcl::Value]) -> Result<hcl::Value, String> {
 }
 
 #[test]
-fn the_terraform_has_the_printed_policies() {
+fn terraform_has_the_printed_policies() {
     let odd = ["--subject", "ref:refs/heads/a\"b\\%{x}%%{y}$", "--subject", "environment:Prod EU"];
     for more in [
         &[][..],
@@ -189,7 +189,7 @@ fn the_terraform_has_the_printed_policies() {
 }
 
 #[test]
-fn the_terraform_of_other_accounts_has_the_printed_policies() {
+fn terraform_of_other_accounts_has_the_printed_policies() {
     let file = print(&[&["--format", "terraform"], &ACCOUNTS[..], &REPOSITORY].concat());
     let file = Terraform::read(&file, &[]);
     assert_eq!(file.policy("aws_iam_role_policy", "audit", "policy"), json_of(&ACCOUNTS));
@@ -205,7 +205,7 @@ fn the_terraform_of_other_accounts_has_the_printed_policies() {
 }
 
 #[test]
-fn the_terraform_of_remediation_has_the_printed_policies() {
+fn terraform_of_remediation_has_the_printed_policies() {
     let common = [&DEACTIVATE, &ACCOUNTS[..], &REPOSITORY].concat();
     let text = print(&[&["--format", "terraform"], &common[..]].concat());
     let file = Terraform::read(&text, &[]);
@@ -229,7 +229,7 @@ fn the_terraform_of_remediation_has_the_printed_policies() {
 }
 
 #[test]
-fn a_role_that_removes_access_trusts_only_the_environment() {
+fn role_that_removes_access_trusts_only_the_environment() {
     let subjects = |arguments: &[&str]| {
         let fixed = ["--format", "trust", "--account", "111122223333"];
         let trust = json_of(&[&fixed, &REPOSITORY[..], arguments].concat());
@@ -276,7 +276,7 @@ fn each_remediation_role_has_its_own_name() {
 }
 
 #[test]
-fn the_allowlist_limits_the_last_stage() {
+fn allowlist_limits_the_last_stage() {
     let sandbox = Sandbox::new();
     let print = |arguments: &[&str]| {
         let ran = sandbox.run(&[&["iam-policy", "--now", NOW, "--remediate"], arguments].concat());
@@ -324,7 +324,7 @@ fn terraform_has_variables_for_missing_settings() {
 }
 
 #[test]
-fn an_existing_provider_can_be_used_instead() {
+fn existing_provider_can_be_used_instead() {
     let text = print(&["--format", "terraform"]).replace(
         "type        = bool\n  default     = true",
         "type        = bool\n  default     = false",
@@ -341,7 +341,7 @@ fn an_existing_provider_can_be_used_instead() {
 }
 
 #[test]
-fn the_account_and_the_partition_limit_the_resources() {
+fn account_and_the_partition_limit_the_resources() {
     for (arguments, users) in [
         (&[][..], "arn:aws:iam::*:user/*"),
         (&["--account", "111122223333"], "arn:aws:iam::111122223333:user/*"),
@@ -370,7 +370,7 @@ fn the_account_and_the_partition_limit_the_resources() {
 }
 
 #[test]
-fn the_first_role_reads_its_account_only_if_it_is_listed() {
+fn first_role_reads_its_account_only_if_it_is_listed() {
     let role = |arn: &str| json!([arn]);
     let listed = actions(&json_of(&ACCOUNTS));
     assert!(listed.contains_key("iam:GetCredentialReport"));
@@ -396,7 +396,7 @@ fn the_first_role_reads_its_account_only_if_it_is_listed() {
 }
 
 #[test]
-fn the_permissions_depend_on_the_rules_in_the_allowlist() {
+fn permissions_depend_on_the_rules_in_the_allowlist() {
     let sandbox = Sandbox::new();
     let print = |arguments: &[&str]| {
         let ran = sandbox.run(&[&["iam-policy", "--now", NOW], arguments].concat());
@@ -425,7 +425,7 @@ fn the_permissions_depend_on_the_rules_in_the_allowlist() {
 }
 
 #[test]
-fn an_invalid_or_missing_allowlist_is_not_treated_as_empty() {
+fn invalid_or_missing_allowlist_is_not_treated_as_empty() {
     let sandbox = Sandbox::new();
     let ran = sandbox.run(&["iam-policy", "--allowlist", "gone.yml"]);
     assert_eq!((ran.code, ran.stdout.as_str()), (2, ""));
@@ -507,7 +507,7 @@ fn ids(count: u64) -> String {
 }
 
 #[test]
-fn a_policy_that_exceeds_a_limit_of_iam_is_not_printed() {
+fn policy_that_exceeds_a_limit_of_iam_is_not_printed() {
     let hub = ["--account", "111122223333"];
     let trust = [&["--format", "trust"], &hub[..], &REPOSITORY].concat();
     let contexts: Vec<_> = (0..40).map(|it| format!("environment:production-{it}")).collect();
@@ -539,7 +539,7 @@ fn a_policy_that_exceeds_a_limit_of_iam_is_not_printed() {
 }
 
 #[test]
-fn the_reported_number_of_accounts_fits() {
+fn reported_number_of_accounts_fits() {
     let hub = ["--account", "111122223333", "--accounts"];
     let many = ids(200);
     let told = run(&[&hub[..], &[&many]].concat()).stderr;
@@ -560,7 +560,7 @@ fn the_reported_number_of_accounts_fits() {
 }
 
 #[test]
-fn a_flag_without_effect_is_reported() {
+fn flag_without_effect_is_reported() {
     for flag in ["--external-id", "--member-role-name"] {
         let ran = run(&[flag, "acme-audit"]);
         assert_eq!(ran.code, 0, "{}", ran.stderr);
@@ -569,7 +569,7 @@ fn a_flag_without_effect_is_reported() {
 }
 
 #[test]
-fn the_commands_of_the_documentation_work() {
+fn commands_of_the_documentation_work() {
     let mut commands = 0;
     for file in ["README.md", "docs/aws-role.md"] {
         let text = std::fs::read_to_string(repository(file)).unwrap().replace("\\\n", " ");

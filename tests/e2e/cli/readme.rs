@@ -14,7 +14,7 @@ fn block<'a>(text: &'a str, start: &str) -> &'a str {
 }
 
 #[test]
-fn the_first_command_prints_the_output_in_the_readme() {
+fn first_command_prints_the_output_in_the_readme() {
     let command = "cargo run -- audit --credential-report examples/credential-report.csv \
                    --allowlist examples/iam-allowlist.yml --now 2026-06-30T12:00:00Z\n";
     assert!(read("README.md").contains(command));
@@ -22,13 +22,13 @@ fn the_first_command_prints_the_output_in_the_readme() {
 }
 
 #[test]
-fn the_workflow_in_the_readme_is_the_scheduled_example() {
+fn workflow_in_the_readme_is_the_scheduled_example() {
     let readme = read("README.md");
     assert_eq!(block(&readme, "yaml\n"), read("examples/workflows/scheduled.yml"));
 }
 
 #[test]
-fn the_allowlist_in_the_readme_is_valid_and_the_documented_diagnostic_is_real() {
+fn allowlist_in_the_readme_is_valid_and_the_documented_diagnostic_is_real() {
     let sandbox = stand_ins::sandbox::Sandbox::new();
     let readme = read("README.md");
     sandbox.file("good.yml", format!("version: 1{}", block(&readme, "yaml\nversion: 1")));
@@ -46,14 +46,15 @@ fn the_allowlist_in_the_readme_is_valid_and_the_documented_diagnostic_is_real() 
 }
 
 #[test]
-fn the_template_of_the_documentation_renders() {
+fn template_of_the_documentation_renders() {
     let documentation = read("docs/template.md");
     let sandbox = stand_ins::sandbox::Sandbox::new();
     sandbox.file("mine.md", block(&documentation, "jinja\n"));
     let template = sandbox.path("mine.md");
     let report = audit(&["--format", "markdown", "--template", template.to_str().unwrap()]);
     assert!(
-        report.starts_with("# 19 to remedy on 2026-06-30\n\n## 111122223333\n\n- `soap-gateway`")
+        report
+            .starts_with("# 19 open findings on 2026-06-30\n\n## 111122223333\n\n- `soap-gateway`")
     );
 }
 
@@ -73,7 +74,7 @@ fn every_diagnostic_is_documented() {
 }
 
 #[test]
-fn the_rules_table_matches_the_program() {
+fn rules_table_matches_the_program() {
     use iam_stocktake::model::policy::Rule;
     let text = read("docs/rules.md");
     for rule in Rule::ALL {

@@ -113,7 +113,7 @@ fn files_are_read_at_a_commit_and_the_merge_base_is_found() {
 }
 
 #[test]
-fn a_repository_has_its_visibility() {
+fn repository_has_its_visibility() {
     for (visibility, private) in [("private", true), ("internal", true), ("public", false)] {
         let repository = GitHub::shared().repository(visibility).get("").json;
         assert_eq!(repository["visibility"], visibility);

@@ -17,7 +17,7 @@ fn titles(repo: &Repo) -> Vec<String> {
 }
 
 #[test]
-fn a_fault_affects_only_matching_requests() {
+fn fault_affects_only_matching_requests() {
     let repo = GitHub::shared().repository("private");
     repo.faults(json!([
         { "status": 502, "method": "POST", "path": "/issues$", "skip": 1, "max": 2 },
@@ -35,7 +35,7 @@ fn a_fault_affects_only_matching_requests() {
 }
 
 #[test]
-fn a_fault_responds_like_github_or_as_requested() {
+fn fault_responds_like_github_or_as_requested() {
     let repo = GitHub::shared().repository("private");
     let ask = |fault: Value| {
         repo.faults(json!([fault]));
@@ -58,7 +58,7 @@ fn a_fault_responds_like_github_or_as_requested() {
 }
 
 #[test]
-fn a_connection_fails_before_or_after_the_request_takes_effect() {
+fn connection_fails_before_or_after_the_request_takes_effect() {
     let repo = GitHub::shared().repository("private");
     repo.faults(json!([
         { "reset": true, "max": 1 },
@@ -73,7 +73,7 @@ fn a_connection_fails_before_or_after_the_request_takes_effect() {
 }
 
 #[test]
-fn a_request_without_a_response_waits_until_the_client_disconnects() {
+fn request_without_a_response_waits_until_the_client_disconnects() {
     let repo = GitHub::shared().repository("private");
     repo.faults(json!([{ "silence": true, "method": "POST" }]));
     let (port, target) = (repo.port(), format!("/repos/{}/issues", repo.full_name()));
@@ -92,7 +92,7 @@ fn a_request_without_a_response_waits_until_the_client_disconnects() {
 }
 
 #[test]
-fn an_update_can_be_ignored_with_status_200() {
+fn update_can_be_ignored_with_status_200() {
     let repo = GitHub::shared().repository("private");
     repo.as_bot().create_issue("queue", "old", &[]);
     repo.faults(json!([{ "keep_old_body": true, "method": "PATCH", "max": 1 }]));
@@ -121,7 +121,7 @@ fn requests_can_be_held_until_all_have_arrived() {
 }
 
 #[test]
-fn an_issue_can_appear_late_in_lists() {
+fn issue_can_appear_late_in_lists() {
     let repo = GitHub::shared().repository("private");
     create(&repo, "first");
     repo.faults(json!([{ "hide": [1], "path": "/issues$", "max": 1 }]));
@@ -134,7 +134,7 @@ fn an_issue_can_appear_late_in_lists() {
 }
 
 #[test]
-fn an_author_can_be_missing() {
+fn author_can_be_missing() {
     let repo = GitHub::shared().repository("private");
     repo.as_bot().create_issues(&["a", "b"].map(|it| (it.to_owned(), String::new())), &[]);
     repo.faults(json!([{ "null_user": [2] }]));
@@ -147,6 +147,6 @@ fn an_author_can_be_missing() {
 
 #[test]
 #[should_panic(expected = "not one fault")]
-fn an_unknown_fault_is_an_error() {
+fn unknown_fault_is_an_error() {
     GitHub::shared().repository("private").faults(json!([{ "status": 500, "paths": "x" }]));
 }

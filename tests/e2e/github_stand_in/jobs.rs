@@ -20,7 +20,7 @@ fn job(repo: &Repo, event: &str, pull: Option<&Pull>) -> (BTreeMap<String, Strin
 }
 
 #[test]
-fn a_job_on_the_default_branch_has_its_commit_and_repository() {
+fn job_on_the_default_branch_has_its_commit_and_repository() {
     let repo = GitHub::shared().repository("internal");
     let head = repo.commit("main", "a", "b");
     for event in ["push", "workflow_dispatch", "schedule"] {
@@ -44,7 +44,7 @@ fn a_job_on_the_default_branch_has_its_commit_and_repository() {
 }
 
 #[test]
-fn a_job_of_a_pull_request_has_the_head_and_the_base() {
+fn job_of_a_pull_request_has_the_head_and_the_base() {
     let repo = GitHub::shared().repository("private");
     let base = repo.branch("topic", "main");
     let head = repo.commit("topic", "a", "b");

@@ -38,7 +38,7 @@ fn long_or_missing_text_is_rejected_with_its_field() {
 }
 
 #[test]
-fn a_workflow_cannot_comment_on_a_locked_issue() {
+fn workflow_cannot_comment_on_a_locked_issue() {
     let repo = GitHub::shared().repository("private");
     let number = repo.as_bot().create_issue("queue", "body", &[]);
     repo.as_person().lock(number);
@@ -107,7 +107,7 @@ fn without_issues_only_pull_requests_have_comments() {
 }
 
 #[test]
-fn a_body_that_is_not_an_object_is_rejected() {
+fn body_that_is_not_an_object_is_rejected() {
     let repo = GitHub::shared().repository("private");
     assert_eq!(repo.send("POST", "/issues", Value::from(1)).status, 400);
 }

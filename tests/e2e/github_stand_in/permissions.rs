@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use stand_ins::github::GitHub;
 
 #[test]
-fn a_job_token_cannot_exceed_its_permissions() {
+fn job_token_cannot_exceed_its_permissions() {
     let repo = GitHub::shared().repository("private");
     repo.branch("topic", "main");
     repo.commit("topic", "a", "b");
@@ -39,7 +39,7 @@ fn a_job_token_cannot_exceed_its_permissions() {
 }
 
 #[test]
-fn a_job_token_is_valid_for_its_repository_and_a_personal_token_for_all() {
+fn job_token_is_valid_for_its_repository_and_a_personal_token_for_all() {
     let [private, other, public] =
         ["private", "internal", "public"].map(|it| GitHub::shared().repository(it));
     let to = |token: &str, method: &str, target: String, body: Value| {

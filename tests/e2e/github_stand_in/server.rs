@@ -25,7 +25,7 @@ fn wait_for_end(port: u16) {
 }
 
 #[test]
-fn the_server_and_its_emulator_listen_only_on_loopback() {
+fn server_and_its_emulator_listen_only_on_loopback() {
     let server = GitHub::shared();
     for port in [server.port(), server.emulator_port()] {
         assert!(answers(port));
@@ -36,7 +36,7 @@ fn the_server_and_its_emulator_listen_only_on_loopback() {
 }
 
 #[test]
-fn a_separate_server_ends_when_it_is_dropped() {
+fn separate_server_ends_when_it_is_dropped() {
     let own = GitHub::start();
     let (port, emulator) = (own.port(), own.emulator_port());
     assert_eq!(own.repository("private").get("").status, 200);
@@ -57,7 +57,7 @@ fn owner_process() {
 }
 
 #[test]
-fn the_server_ends_with_its_owner() {
+fn server_ends_with_its_owner() {
     let mut owner = Command::new(std::env::current_exe().unwrap())
         .args(["--ignored", "--exact", "github_stand_in::server::owner_process", "--nocapture"])
         .stdin(Stdio::piped())

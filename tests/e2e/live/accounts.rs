@@ -14,7 +14,7 @@ fn audit_from_hub(hub: &Account, accounts: &[Account], more: &[&str]) -> Audited
 }
 
 #[test]
-fn a_denied_and_a_throttled_account_do_not_affect_the_others() {
+fn denied_and_a_throttled_account_do_not_affect_the_others() {
     let hub = StandIn::shared().account(Seed::empty());
     let accounts: Vec<_> =
         (0..20).map(|seed| StandIn::shared().account(Seed::users(500, 100 + seed))).collect();
@@ -61,7 +61,7 @@ fn a_denied_and_a_throttled_account_do_not_affect_the_others() {
 }
 
 #[test]
-fn a_slow_account_does_not_delay_the_others() {
+fn slow_account_does_not_delay_the_others() {
     let hub = StandIn::shared().account(Seed::empty());
     let accounts: Vec<_> = (0..10).map(|_| StandIn::shared().account(Seed::empty())).collect();
     accounts[0].faults(json!({"throttle": {"every": 1}}));

@@ -41,7 +41,7 @@ fn assert_no_finding_lost(faulty: &Audited, sound: &Audited) {
 }
 
 #[test]
-fn a_list_without_some_users_clears_no_finding() {
+fn list_without_some_users_clears_no_finding() {
     let account = with_users();
     let sound = audit(&account, &PLAIN);
     for users in ["", "$1"] {
@@ -62,7 +62,7 @@ fn a_list_without_some_users_clears_no_finding() {
 }
 
 #[test]
-fn a_user_missing_from_the_list_is_requested_by_name() {
+fn user_missing_from_the_list_is_requested_by_name() {
     let account = with_users();
     account.change(json!([{"delete_user": {"user": "alice"}}]));
     let audited = audit(&account, &PLAIN);
@@ -77,7 +77,7 @@ fn a_user_missing_from_the_list_is_requested_by_name() {
 }
 
 #[test]
-fn a_missing_entity_is_accepted_only_with_status_404() {
+fn missing_entity_is_accepted_only_with_status_404() {
     let account = with_users();
     let sound = audit(&account, &PLAIN);
     for (action, status) in [
@@ -123,7 +123,7 @@ fn without(action: &str, field: &str) -> Value {
 }
 
 #[test]
-fn a_missing_field_makes_the_audit_incomplete() {
+fn missing_field_makes_the_audit_incomplete() {
     let account = with_users();
     let sound = audit(&account, &PLAIN);
     assert_eq!((sound.code, sound.gaps()), (1, vec![]), "{}", sound.stderr);
@@ -172,7 +172,7 @@ fn incomplete_session_credentials_are_rejected() {
 }
 
 #[test]
-fn a_response_that_is_not_from_aws_is_quoted_in_the_error() {
+fn response_that_is_not_from_aws_is_quoted_in_the_error() {
     let account = with_users();
     for (status, body, says) in [
         (200, "<!DOCTYPE html><title>Sign in, please</title>", "`<!DOCTYPE html><title>Sign in"),
@@ -198,7 +198,7 @@ fn a_response_that_is_not_from_aws_is_quoted_in_the_error() {
 }
 
 #[test]
-fn the_hint_names_the_proxy_when_a_proxy_answers_for_sts() {
+fn hint_names_the_proxy_when_a_proxy_answers_for_sts() {
     let account = StandIn::shared().account(Seed::empty());
     let edit = json!({"actions": ["GetCallerIdentity"], "body": "<html>Sign in</html>"});
     account.faults(json!({ "edit": edit }));
@@ -227,7 +227,7 @@ fn endless_lists_are_incomplete() {
 }
 
 #[test]
-fn an_oversized_list_is_not_read_completely() {
+fn oversized_list_is_not_read_completely() {
     let account = with_users();
     let sound = audit(&account, &PLAIN);
     account.faults(json!({"edit": {"actions": ["ListUsers"], "pad": 65}}));
@@ -239,7 +239,7 @@ fn an_oversized_list_is_not_read_completely() {
 }
 
 #[test]
-fn the_ssh_key_of_a_user_flagged_for_a_service_credential_is_found() {
+fn ssh_key_of_a_user_flagged_for_a_service_credential_is_found() {
     let account = StandIn::shared().account(Seed::empty());
     let healthy = |name: &str, service: u32| {
         json!({"create_user": {"name": name, "created": 400,
@@ -314,7 +314,7 @@ fn users_created_in_the_same_second_take_no_extra_calls() {
 }
 
 #[test]
-fn an_old_signing_certificate_of_the_root_user_is_found() {
+fn old_signing_certificate_of_the_root_user_is_found() {
     let account = StandIn::shared().account(Seed::empty());
     account.change(json!([
         {"root": {"certificates": [{"created": 4000}]}},

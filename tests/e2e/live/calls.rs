@@ -29,7 +29,7 @@ fn flagged_users(account: &Account) -> (usize, usize) {
 }
 
 #[test]
-fn a_credential_report_takes_two_calls() {
+fn credential_report_takes_two_calls() {
     let account = StandIn::shared().account(Seed::users(300, 7));
     account.make_report(1.0);
     audit(&account, &["--recheck", "false"]);
@@ -70,7 +70,7 @@ fn users_without_findings_take_no_calls() {
 }
 
 #[test]
-fn a_re_check_takes_three_calls_per_flagged_user_and_one_per_key() {
+fn re_check_takes_three_calls_per_flagged_user_and_one_per_key() {
     let account = StandIn::shared().account(Seed::users(1_500, 8));
     account.make_report(1.0);
     let (flagged_users, keys) = flagged_users(&account);
@@ -159,7 +159,7 @@ fn access_advisor_is_asked_about_the_hundred_longest_unused_users() {
 }
 
 #[test]
-fn the_tags_of_all_users_are_read_in_pages() {
+fn tags_of_all_users_are_read_in_pages() {
     let account = StandIn::shared().account(Seed::users(1_200, 12));
     account.change(json!([{"tag_user": {"user": "user-00007", "tags": {"owner": "team-seven"}}}]));
     let allowlist = "version: 1\npolicy: { expiry_tag: expires-on }\n";
@@ -173,7 +173,7 @@ fn the_tags_of_all_users_are_read_in_pages() {
 }
 
 #[test]
-fn an_expected_error_is_logged_as_an_answer() {
+fn expected_error_is_logged_as_an_answer() {
     let account = StandIn::shared().account(Seed::empty());
     // No login profile, and a credential report that has expired once it is fetched.
     account.change(json!([{"create_user": {

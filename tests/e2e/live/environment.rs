@@ -20,7 +20,7 @@ fn with(account: &Account, changed: &[(&str, &str)]) -> Vec<(String, String)> {
 }
 
 #[test]
-fn an_empty_variable_counts_as_unset() {
+fn empty_variable_counts_as_unset() {
     let account = with_users();
     let every = [
         "AWS_ENDPOINT_URL_IAM",
@@ -69,7 +69,7 @@ fn an_empty_variable_counts_as_unset() {
 }
 
 #[test]
-fn an_invalid_variable_is_an_error_that_names_it() {
+fn invalid_variable_is_an_error_that_names_it() {
     let account = with_users();
     for (variable, value) in [
         ("AWS_ENDPOINT_URL", "localhost:4566"),
@@ -89,7 +89,7 @@ fn an_invalid_variable_is_an_error_that_names_it() {
 }
 
 #[test]
-fn an_invalid_profile_setting_is_an_error_that_names_it() {
+fn invalid_profile_setting_is_an_error_that_names_it() {
     let account = with_users();
     let sandbox = Sandbox::new();
     let path = sandbox.path("config").display().to_string();
@@ -112,7 +112,7 @@ fn an_invalid_profile_setting_is_an_error_that_names_it() {
 }
 
 #[test]
-fn the_ca_bundle_of_the_aws_cli_replaces_the_system_roots_for_aws() {
+fn ca_bundle_of_the_aws_cli_replaces_the_system_roots_for_aws() {
     let account = with_users();
     let sandbox = Sandbox::new();
     let front = TlsFront::start(

@@ -66,22 +66,22 @@ fn throttled_calls_are_retried() {
 }
 
 #[test]
-fn a_rate_limit_of_ten_calls_per_second_slows_the_audit_down() {
+fn rate_limit_of_ten_calls_per_second_slows_the_audit_down() {
     assert_complete_despite(json!({"burst": {"rate": 10, "burst": 10}}), 40, &[]);
 }
 
 #[test]
-fn a_report_in_progress_is_waited_for() {
+fn report_in_progress_is_waited_for() {
     assert_complete_despite(json!({"report_in_progress": 5}), 10, &[]);
 }
 
 #[test]
-fn an_expired_report_is_generated_again() {
+fn expired_report_is_generated_again() {
     assert_complete_despite(json!({"report_expired": 2}), 10, &[]);
 }
 
 #[test]
-fn a_limit_on_generating_reports_is_waited_for() {
+fn limit_on_generating_reports_is_waited_for() {
     assert_complete_despite(json!({"limit_exceeded": 3}), 10, &[]);
 }
 
@@ -91,26 +91,26 @@ fn internal_errors_are_retried() {
 }
 
 #[test]
-fn a_connection_reset_is_retried() {
+fn connection_reset_is_retried() {
     let actions = ["GetCredentialReport", "ListUsers", "ListAccessKeys"];
     let reset = json!({"reset": {"every": 1, "max": 4, "actions": actions}});
     assert_complete_despite(reset, 20, &[]);
 }
 
 #[test]
-fn a_stalled_response_is_retried() {
+fn stalled_response_is_retried() {
     let stall = json!({"stall": {"max": 1, "actions": ["GetCredentialReport"]}});
     assert_complete_despite(stall, 10, &["--timeout", "40"]);
 }
 
 #[test]
-fn a_slow_response_is_retried() {
+fn slow_response_is_retried() {
     let slow = json!({"slow": {"seconds": 30, "max": 1, "actions": ["ListUsers"]}});
     assert_complete_despite(slow, 10, &["--timeout", "40"]);
 }
 
 #[test]
-fn the_markdown_report_names_denied_actions() {
+fn markdown_report_names_denied_actions() {
     let account = with_users(5);
     for (language, permission, unseen) in [
         ("en", "Grant the role this permission.", "This account was not audited"),
@@ -134,7 +134,7 @@ fn the_markdown_report_names_denied_actions() {
 }
 
 #[test]
-fn an_explicit_deny_has_its_own_hint_in_every_format() {
+fn explicit_deny_has_its_own_hint_in_every_format() {
     let account = with_users(5);
     account.policy(json!({ "Version": "2012-10-17", "Statement": [
         { "Effect": "Allow", "Action": "*", "Resource": "*" },
@@ -276,7 +276,7 @@ const DENIALS: [(&str, &[&str]); 14] = {
 };
 
 #[test]
-fn a_denied_action_is_named_and_makes_only_its_rules_incomplete() {
+fn denied_action_is_named_and_makes_only_its_rules_incomplete() {
     let (plain, with_many_certificates) = (with_users(30), with_many_certificates(30));
     for (action, rules) in DENIALS {
         // Certificates that the report does not show would make rules incomplete on their own.
@@ -301,7 +301,7 @@ fn denied_tags_make_the_expiry_rule_incomplete() {
 }
 
 #[test]
-fn a_denied_account_is_incomplete() {
+fn denied_account_is_incomplete() {
     let account = with_users(5);
     account.faults(json!({"deny_account": true}));
     let audited = audit(&account, &[]);
@@ -330,7 +330,7 @@ policy:
 }
 
 #[test]
-fn a_report_that_is_never_ready_times_out() {
+fn report_that_is_never_ready_times_out() {
     let account = StandIn::shared().account(Seed::users(5, 32).report_delay(3_600.0));
     let audited = audit(&account, &["--timeout", "3"]);
     assert_eq!(
@@ -366,7 +366,7 @@ fn expired_credentials_are_incomplete() {
 }
 
 #[test]
-fn a_new_user_whose_re_check_is_denied_is_unknown() {
+fn new_user_whose_re_check_is_denied_is_unknown() {
     let account = StandIn::shared().account(Seed::empty());
     account.make_report(1.0);
     account.change(json!([{"create_user": {"name": "new", "created": 400,
@@ -384,7 +384,7 @@ fn a_new_user_whose_re_check_is_denied_is_unknown() {
 }
 
 #[test]
-fn an_unreachable_endpoint_has_a_hint_about_the_proxy() {
+fn unreachable_endpoint_has_a_hint_about_the_proxy() {
     let account = with_users(5);
     let mut environment = account.environment();
     // A port that was free a moment ago.
@@ -412,7 +412,7 @@ fn short_pages_are_all_read() {
 }
 
 #[test]
-fn an_audit_without_a_re_check_needs_only_the_report_actions() {
+fn audit_without_a_re_check_needs_only_the_report_actions() {
     let account = StandIn::shared().account(Seed::users(60, 33));
     let allowed = json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Resource": "*",
         "Action": ["iam:GenerateCredentialReport", "iam:GetCredentialReport"]}]});

@@ -64,7 +64,7 @@ fn assert_complete(audited: &Audited, flags: &[&str]) {
 }
 
 #[test]
-fn the_printed_policy_is_exactly_what_the_audit_calls() {
+fn printed_policy_is_exactly_what_the_audit_calls() {
     let account = with_users();
     for (allowlist, flags) in [
         (ALLOWLIST, &[][..]),
@@ -86,7 +86,7 @@ fn the_printed_policy_is_exactly_what_the_audit_calls() {
 }
 
 #[test]
-fn a_hub_account_needs_only_to_assume_the_member_roles() {
+fn hub_account_needs_only_to_assume_the_member_roles() {
     let (hub, member) = (with_users(), with_users());
     let role = hub.role_arn().to_owned();
     let flags = ["--accounts", member.id(), "--member-role-name", "audit"];

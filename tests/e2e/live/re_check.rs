@@ -45,14 +45,14 @@ fn after(change: serde_json::Value) -> (Vec<String>, Vec<String>, String) {
 }
 
 #[test]
-fn a_key_used_since_is_cleared() {
+fn key_used_since_is_cleared() {
     let (lines, cleared, _) = after(json!({"use_key": {"user": "alice", "at": 0}}));
     assert_eq!(lines, [STALE_PASSWORD]);
     assert_eq!(cleared, ["alice access-key used"]);
 }
 
 #[test]
-fn a_key_deactivated_since_is_cleared_and_is_an_inactive_key() {
+fn key_deactivated_since_is_cleared_and_is_an_inactive_key() {
     let (lines, cleared, key) =
         after(json!({"set_key_status": {"user": "alice", "status": "Inactive"}}));
     let inactive = format!("alice inactive-access-key {key} open re-checked");
@@ -61,35 +61,35 @@ fn a_key_deactivated_since_is_cleared_and_is_an_inactive_key() {
 }
 
 #[test]
-fn a_key_deleted_since_is_cleared() {
+fn key_deleted_since_is_cleared() {
     let (lines, cleared, _) = after(json!({"delete_key": {"user": "alice"}}));
     assert_eq!(lines, [STALE_PASSWORD]);
     assert_eq!(cleared, ["alice access-key removed"]);
 }
 
 #[test]
-fn a_password_used_since_is_cleared() {
+fn password_used_since_is_cleared() {
     let (lines, cleared, key) = after(json!({"use_password": {"user": "alice", "at": 0}}));
     assert_eq!(lines, [stale_key("alice", &key)]);
     assert_eq!(cleared, ["alice password used"]);
 }
 
 #[test]
-fn a_deleted_password_is_cleared_although_iam_still_shows_its_last_use() {
+fn deleted_password_is_cleared_although_iam_still_shows_its_last_use() {
     let (lines, cleared, key) = after(json!({"delete_password": {"user": "alice"}}));
     assert_eq!(lines, [stale_key("alice", &key)]);
     assert_eq!(cleared, ["alice password removed"]);
 }
 
 #[test]
-fn a_deleted_user_is_cleared() {
+fn deleted_user_is_cleared() {
     let (lines, cleared, _) = after(json!({"delete_user": {"user": "alice"}}));
     assert!(lines.is_empty(), "{lines:?}");
     assert_eq!(cleared, ["alice password user-gone", "alice access-key user-gone"]);
 }
 
 #[test]
-fn a_user_created_again_with_the_same_name_is_another_user() {
+fn user_created_again_with_the_same_name_is_another_user() {
     let (account, _) = with_alice();
     account.change(json!([
         {"delete_user": {"user": "alice"}},
@@ -101,7 +101,7 @@ fn a_user_created_again_with_the_same_name_is_another_user() {
 }
 
 #[test]
-fn a_user_created_again_with_the_name_of_an_unflagged_user_is_re_checked() {
+fn user_created_again_with_the_name_of_an_unflagged_user_is_re_checked() {
     let account = StandIn::shared().account(Seed::empty());
     account.change(json!([
         {"create_user": {"name": "bob", "created": 400, "keys": [{"created": 300, "last_used": 1}]}},
@@ -115,7 +115,7 @@ fn a_user_created_again_with_the_name_of_an_unflagged_user_is_re_checked() {
 }
 
 #[test]
-fn a_password_reset_since_stays_with_a_note() {
+fn password_reset_since_stays_with_a_note() {
     let (account, _) = with_alice();
     account.change(json!([{"set_password": {"user": "alice", "changed": 0, "last_used": 200}}]));
     let audited = audit(&account, &[]);
@@ -125,7 +125,7 @@ fn a_password_reset_since_stays_with_a_note() {
 }
 
 #[test]
-fn a_third_key_is_found() {
+fn third_key_is_found() {
     let account = StandIn::shared().account(Seed::empty());
     let made = account.change(json!([
         {"create_user": {"name": "bob", "created": 400, "keys": [
@@ -144,7 +144,7 @@ fn a_third_key_is_found() {
 }
 
 #[test]
-fn a_third_certificate_is_found() {
+fn third_certificate_is_found() {
     let account = StandIn::shared().account(Seed::empty());
     account.change(json!([
         {"create_user": {"name": "bob", "created": 400, "keys": [{"created": 1}]}},
@@ -157,7 +157,7 @@ fn a_third_certificate_is_found() {
 }
 
 #[test]
-fn an_old_key_that_was_reactivated_is_found() {
+fn old_key_that_was_reactivated_is_found() {
     let account = StandIn::shared().account(Seed::empty());
     let made = account.change(json!([{"create_user": {"name": "carol", "created": 400, "keys": [
         {"created": 300, "last_used": 200, "status": "Inactive"},
@@ -172,7 +172,7 @@ fn an_old_key_that_was_reactivated_is_found() {
 }
 
 #[test]
-fn a_user_missing_from_the_report_is_found() {
+fn user_missing_from_the_report_is_found() {
     let (account, key) = with_alice();
     account.change(json!([{"rename_user": {"user": "alice", "to": "alicia"}}]));
     let audited = audit(&account, &[]);
@@ -182,7 +182,7 @@ fn a_user_missing_from_the_report_is_found() {
 }
 
 #[test]
-fn a_password_changed_by_an_administrator_is_not_stale() {
+fn password_changed_by_an_administrator_is_not_stale() {
     // The login profile keeps its date; the report has the date of the change.
     let account = StandIn::shared().account(Seed::empty());
     account.change(json!([{"create_user": {
@@ -196,7 +196,7 @@ fn a_password_changed_by_an_administrator_is_not_stale() {
 }
 
 #[test]
-fn a_finding_has_the_same_id_in_a_csv_and_in_a_live_audit() {
+fn finding_has_the_same_id_in_a_csv_and_in_a_live_audit() {
     let account = StandIn::shared().account(Seed::users(120, 11));
     let checked = audit(&account, &[]);
     let unchecked = audit(&account, &["--recheck", "false"]);
@@ -223,7 +223,7 @@ fn a_finding_has_the_same_id_in_a_csv_and_in_a_live_audit() {
 }
 
 #[test]
-fn a_user_with_a_bedrock_key_or_an_ssh_key_is_not_without_credentials() {
+fn user_with_a_bedrock_key_or_an_ssh_key_is_not_without_credentials() {
     let account = StandIn::shared().account(Seed::empty());
     account.change(json!([
         {"create_user": {"name": "nobody", "created": 400}},
@@ -239,7 +239,7 @@ fn a_user_with_a_bedrock_key_or_an_ssh_key_is_not_without_credentials() {
 }
 
 #[test]
-fn an_expired_api_key_is_not_a_credential_in_use() {
+fn expired_api_key_is_not_a_credential_in_use() {
     let account = StandIn::shared().account(Seed::empty());
     account.change(json!([
         {"create_user": {"name": "model", "created": 400, "keys": [{"created": 5}]}},
@@ -253,7 +253,7 @@ fn an_expired_api_key_is_not_a_credential_in_use() {
 }
 
 #[test]
-fn the_ssh_keys_of_unflagged_users_are_listed_on_request() {
+fn ssh_keys_of_unflagged_users_are_listed_on_request() {
     let account = StandIn::shared().account(Seed::empty());
     account.change(json!([
         {"create_user": {"name": "erin", "created": 400, "keys": [{"created": 5}]}},

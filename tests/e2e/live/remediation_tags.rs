@@ -44,7 +44,7 @@ fn remediation_tags_are_read_with_the_owner_tags() {
 }
 
 #[test]
-fn the_next_stage_follows_after_the_days_in_the_allowlist() {
+fn next_stage_follows_after_the_days_in_the_allowlist() {
     let (account, since) = notified();
     let allowlist = "version: 1\nremediation: { deactivate_after_days: 20 }\n";
     let audited = super::audit_with(allowlist, &account.environment(), &[]);

@@ -16,7 +16,7 @@ fn audit_with_oidc(account: &Account, more: &[&str]) -> Audited {
 }
 
 #[test]
-fn an_oidc_token_assumes_the_role_for_the_audit() {
+fn oidc_token_assumes_the_role_for_the_audit() {
     let account = with_users();
     let audited = audit_with_oidc(&account, &["--role-session-name", "nightly-audit"]);
     assert_eq!(audited.code, 1, "{}", audited.stderr);
@@ -49,7 +49,7 @@ fn an_oidc_token_assumes_the_role_for_the_audit() {
 }
 
 #[test]
-fn an_expiring_session_is_renewed_with_a_new_token() {
+fn expiring_session_is_renewed_with_a_new_token() {
     let account = with_users();
     // Credentials this short-lived are renewed before every call.
     account.session_seconds(5.0);
@@ -61,7 +61,7 @@ fn an_expiring_session_is_renewed_with_a_new_token() {
 }
 
 #[test]
-fn a_temporary_failure_of_the_token_endpoint_is_retried() {
+fn temporary_failure_of_the_token_endpoint_is_retried() {
     let account = with_users();
     account.faults(json!({"oidc_errors": 2}));
     let audited = audit_with_oidc(&account, &["--recheck", "false"]);
@@ -70,7 +70,7 @@ fn a_temporary_failure_of_the_token_endpoint_is_retried() {
 }
 
 #[test]
-fn a_token_endpoint_that_never_answers_times_out() {
+fn token_endpoint_that_never_answers_times_out() {
     let account = with_users();
     // The system accepts connections, and nothing reads from them.
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
@@ -93,7 +93,7 @@ fn assert_rejected(audited: &Audited, says: &[&str]) {
 }
 
 #[test]
-fn a_role_that_does_not_trust_the_workflow_is_reported_with_the_claims_of_the_token() {
+fn role_that_does_not_trust_the_workflow_is_reported_with_the_claims_of_the_token() {
     let account = with_users();
     account.faults(json!({"oidc": "not-authorized"}));
     let sub = format!("sub `{OIDC_SUBJECT}`");
@@ -110,7 +110,7 @@ fn a_role_that_does_not_trust_the_workflow_is_reported_with_the_claims_of_the_to
 }
 
 #[test]
-fn an_account_without_the_oidc_provider_is_reported() {
+fn account_without_the_oidc_provider_is_reported() {
     let account = with_users();
     account.faults(json!({"oidc": "no-provider"}));
     assert_rejected(
@@ -120,7 +120,7 @@ fn an_account_without_the_oidc_provider_is_reported() {
 }
 
 #[test]
-fn a_wrong_audience_is_reported() {
+fn wrong_audience_is_reported() {
     let account = with_users();
     assert_rejected(
         &audit_with_oidc(&account, &["--audience", "https://elsewhere.example"]),
@@ -129,7 +129,7 @@ fn a_wrong_audience_is_reported() {
 }
 
 #[test]
-fn a_job_without_the_id_token_permission_is_reported() {
+fn job_without_the_id_token_permission_is_reported() {
     let account = with_users();
     let environment =
         [("GITHUB_ACTIONS", "true".to_owned()), ("AWS_ENDPOINT_URL", account.endpoint())]
@@ -140,7 +140,7 @@ fn a_job_without_the_id_token_permission_is_reported() {
 }
 
 #[test]
-fn a_rejected_request_token_is_reported() {
+fn rejected_request_token_is_reported() {
     let account = with_users();
     let mut environment = account.oidc_environment();
     environment[1].1 = "another-token".to_owned();
@@ -164,7 +164,7 @@ fn on_the_command_line_the_role_is_assumed_with_the_existing_credentials() {
 }
 
 #[test]
-fn an_account_that_is_not_allowed_is_rejected_before_anything_is_read() {
+fn account_that_is_not_allowed_is_rejected_before_anything_is_read() {
     let account = with_users();
     let audited = audit_in(&account.environment(), &["--allowed-account-ids", "999988887777"]);
     assert_eq!(audited.code, 2, "{}", audited.stderr);
@@ -179,7 +179,7 @@ const NO_KEY: &str = "Couldn't retrieve verification key from your identity prov
                       reference AssumeRoleWithWebIdentity documentation for requirements";
 
 #[test]
-fn a_verification_key_that_sts_cannot_fetch_is_waited_for() {
+fn verification_key_that_sts_cannot_fetch_is_waited_for() {
     let account = with_users();
     let no_key = |max: u32| {
         json!({"error": {"actions": ["AssumeRoleWithWebIdentity"], "max": max, "status": 400,
@@ -200,7 +200,7 @@ fn a_verification_key_that_sts_cannot_fetch_is_waited_for() {
 }
 
 #[test]
-fn a_web_identity_token_file_waits_for_the_verification_key_too() {
+fn web_identity_token_file_waits_for_the_verification_key_too() {
     let (account, other) = (with_users(), with_users());
     let issued = account.token("sts.amazonaws.com");
     let sandbox = super::Sandbox::new();
@@ -246,7 +246,7 @@ fn credentials_of_an_account_other_than_the_roles_are_rejected() {
 }
 
 #[test]
-fn a_session_renewed_for_another_account_is_rejected() {
+fn session_renewed_for_another_account_is_rejected() {
     let account = with_users();
     account.session_seconds(5.0);
     account.faults(json!({"hold": {"action": "GenerateCredentialReport", "when": "after"}}));
@@ -269,7 +269,7 @@ fn a_session_renewed_for_another_account_is_rejected() {
 }
 
 #[test]
-fn a_role_arn_in_accounts_needs_no_hub_role() {
+fn role_arn_in_accounts_needs_no_hub_role() {
     let (here, other) = (with_users(), with_users());
     let audited = audit_in(&here.environment(), &["--accounts", other.role_arn()]);
     assert_eq!(audited.code, 1, "{}", audited.stderr);
@@ -289,7 +289,7 @@ fn a_role_arn_in_accounts_needs_no_hub_role() {
 }
 
 #[test]
-fn the_external_id_is_sent_with_every_assumed_role() {
+fn external_id_is_sent_with_every_assumed_role() {
     let (hub, account) = (with_users(), with_users());
     account.require_external_id("acme-audit");
     let role = ["--role-to-assume", account.role_arn(), "--external-id", "acme-audit"];
@@ -304,7 +304,7 @@ fn the_external_id_is_sent_with_every_assumed_role() {
 }
 
 #[test]
-fn a_flag_without_effect_is_noted() {
+fn flag_without_effect_is_noted() {
     let account = with_users();
     for (arguments, flag) in [
         (&["--audience", "mine"][..], "--audience"),
@@ -354,7 +354,7 @@ fn endless(bytes: usize) -> (u16, std::thread::JoinHandle<usize>) {
 }
 
 #[test]
-fn an_oversized_token_response_is_not_read_completely() {
+fn oversized_token_response_is_not_read_completely() {
     let account = with_users();
     let (port, server) = endless(1 << 30);
     let mut environment = account.oidc_environment();
@@ -367,7 +367,7 @@ fn an_oversized_token_response_is_not_read_completely() {
 }
 
 #[test]
-fn an_endless_response_of_aws_is_not_read_completely() {
+fn endless_response_of_aws_is_not_read_completely() {
     let account = with_users();
     let (port, server) = endless(1 << 30);
     let mut environment = account.environment();
@@ -379,7 +379,7 @@ fn an_endless_response_of_aws_is_not_read_completely() {
 }
 
 #[test]
-fn a_region_and_role_of_different_partitions_are_rejected() {
+fn region_and_role_of_different_partitions_are_rejected() {
     let account = with_users();
     assert_rejected(
         &audit_with_oidc(&account, &["--aws-region", "cn-north-1"]),
@@ -404,7 +404,7 @@ fn every_partition_has_its_own_region_and_audience() {
 }
 
 #[test]
-fn a_hub_assumes_its_members_with_the_external_id_and_audits_itself_only_if_listed() {
+fn hub_assumes_its_members_with_the_external_id_and_audits_itself_only_if_listed() {
     let (hub, member, other) = (with_users(), with_users(), with_users());
     member.require_external_id("acme-7");
     let accounts = format!("{}\n{}", member.id(), other.role_arn());
@@ -431,7 +431,7 @@ fn a_hub_assumes_its_members_with_the_external_id_and_audits_itself_only_if_list
 }
 
 #[test]
-fn a_member_that_rejects_the_hub_is_incomplete_and_names_its_role() {
+fn member_that_rejects_the_hub_is_incomplete_and_names_its_role() {
     let (hub, member) = (with_users(), with_users());
     member.require_external_id("acme-7");
     let accounts = format!("{},{}", hub.id(), member.id());

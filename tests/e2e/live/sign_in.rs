@@ -53,7 +53,7 @@ fn times_run(sandbox: &Sandbox) -> usize {
 }
 
 #[test]
-fn a_credential_process_is_run_once() {
+fn credential_process_is_run_once() {
     let (account, sandbox) = (with_users(), Sandbox::new());
     for expiration in ["", r#","Expiration":"2099-01-01T00:00:00Z""#] {
         let process = process(&account, &sandbox, expiration);
@@ -67,7 +67,7 @@ fn a_credential_process_is_run_once() {
 }
 
 #[test]
-fn a_profile_with_a_role_assumes_it_once() {
+fn profile_with_a_role_assumes_it_once() {
     let (hub, account, sandbox) = (with_users(), with_users(), Sandbox::new());
     let process = process(&hub, &sandbox, "");
     let config = format!(
@@ -196,7 +196,7 @@ const DPOP_KEY: &str = "-----BEGIN EC PRIVATE KEY-----\n\
                      djiIaHK3dBvvdE7MGj5HsepzLm3Kj91bqA==\n-----END EC PRIVATE KEY-----\n";
 
 #[test]
-fn a_profile_of_aws_login_works_until_its_session_ends() {
+fn profile_of_aws_login_works_until_its_session_ends() {
     let (account, sandbox) = (with_users(), Sandbox::new());
     let arn = format!("arn:aws:iam::{}:user/alice", account.id());
     let config = format!("[profile console]\nlogin_session = {arn}\nregion = us-east-1\n");
@@ -245,7 +245,7 @@ fn keys_in_the_environment_have_precedence_over_profiles() {
 }
 
 #[test]
-fn a_profile_whose_credentials_are_of_another_account_is_rejected() {
+fn profile_whose_credentials_are_of_another_account_is_rejected() {
     let (account, sandbox) = (with_users(), Sandbox::new());
     let process = process(&account, &sandbox, "");
     let config = format!(

@@ -113,7 +113,7 @@ fn with_a_changed_queue() -> [Case; 5] {
         Case {
             prepare: |world| {
                 damage(world, |body| {
-                    body.split("<!-- iam-stocktake:memory").next().unwrap().into()
+                    body.split("<!-- iam-stocktake:queue-state").next().unwrap().into()
                 });
             },
             code: 3,

@@ -215,8 +215,11 @@ fn pages_render_as_task_lists_and_struck_lines() {
     // The queue's marker, one per row, and the state.
     let is =
         |beginning: &str| comments.iter().filter(|comment| comment.starts_with(beginning)).count();
-    let counts =
-        ["<!-- iam-stocktake:queue v1 name=default -->", "<!-- f:", "<!-- iam-stocktake:memory"];
+    let counts = [
+        "<!-- iam-stocktake:queue v1 name=default -->",
+        "<!-- f:",
+        "<!-- iam-stocktake:queue-state",
+    ];
     assert_eq!(counts.map(is), [1, 2, 1], "{comments:?}");
     assert_eq!(comments.len(), 4, "{comments:?}");
 }

@@ -164,6 +164,6 @@ fn each_run_creates_at_most_twenty_user_issues() {
     // Without comments, because none of the findings is new.
     for write in run.writes.iter().filter(|it| it.path.ends_with("/comments")) {
         let body = write.body["body"].as_str().unwrap();
-        assert!(body.starts_with("<!-- iam-stocktake:memory-part"), "{body}");
+        assert!(body.starts_with("<!-- iam-stocktake:queue-state-part"), "{body}");
     }
 }

@@ -1,9 +1,9 @@
-"""Cuts the operations that a queue may need out of GitHub's OpenAPI description.
+"""Extracts the operations that the tests use from GitHub's OpenAPI description.
 
     python subset.py api.github.com.json contract.json
 
-What comes out has each operation with its parameters, the schema of its body and one for each
-status of its answers, in JSON Schema, and the schemas that those refer to.
+The result contains each operation with its parameters and the JSON Schemas of its request body and
+of its response for each status, and the schemas that these refer to.
 """
 
 import json
@@ -37,22 +37,22 @@ GET /repos/{owner}/{repo}/pulls/{pull_number}
 
 SCHEMAS = "#/components/schemas/"
 
-# What makes a schema of an object: one of these.
+# Every schema has at least one of these keywords.
 SHAPES = {"type", "$ref", "oneOf", "anyOf", "allOf"}
 
-# Prose and examples: most of the bytes, none of the shape.
+# Descriptions and examples, which are most of the file and do not affect validation.
 DROPPED = {"description", "summary", "example", "examples", "externalDocs", "discriminator", "xml"}
 
 
-class Cut:
-    """The description that is cut up, and the schemas that what was cut out refers to."""
+class Subset:
+    """The complete description, and the schemas that the extracted operations refer to."""
 
     def __init__(self, description):
         self.description = description
         self.schemas = {}
 
     def follow(self, node):
-        """What a reference stands for; anything else is itself."""
+        """The target of a reference. Any other node is returned unchanged."""
         if "$ref" not in node:
             return node
         found = self.description
@@ -61,7 +61,7 @@ class Cut:
         return found
 
     def schema(self, node):
-        """The schema as JSON Schema, which says null where OpenAPI says `nullable`."""
+        """The schema as JSON Schema, with the type null instead of the keyword `nullable`."""
         if isinstance(node, list):
             return [self.schema(it) for it in node]
         if not isinstance(node, dict):
@@ -69,7 +69,7 @@ class Cut:
         if "$ref" in node:
             self.keep(node["$ref"].removeprefix(SCHEMAS))
             return {"$ref": node["$ref"]}
-        # A property may be named like a keyword: then it holds a schema, and stays.
+        # A property can have the name of a dropped keyword. Its value is a schema and is kept.
         plain = {
             name: self.schema(value)
             for name, value in node.items()
@@ -85,13 +85,13 @@ class Cut:
         return plain
 
     def keep(self, name):
-        """Keeps a schema that is referred to, once."""
+        """Adds a schema that is referred to, once."""
         if name not in self.schemas:
             self.schemas[name] = None
             self.schemas[name] = self.schema(self.description["components"]["schemas"][name])
 
     def closed(self, node):
-        """A body's schema that knows no further properties: GitHub ignores those in silence."""
+        """A body's schema that rejects unknown properties, which GitHub silently ignores."""
         node = self.follow(node)
         several = [name for name in ("oneOf", "anyOf") if name in node]
         node = node | {name: [self.closed(it) for it in node[name]] for name in several}
@@ -100,7 +100,7 @@ class Cut:
         return node
 
     def operation(self, method, path):
-        """One operation, with all that hangs on it."""
+        """One operation, with its parameters, body and responses."""
         found = self.description["paths"][path][method.lower()]
         parameters = [self.follow(it) for it in found.get("parameters", [])]
         body = self.follow(found.get("requestBody", {}))
@@ -126,7 +126,7 @@ class Cut:
         }
 
     def answer(self, response):
-        """The schema of an answer's JSON; None where it has no body."""
+        """The schema of a response's JSON; None for a response without a body."""
         content = response.get("content", {})
         if not content:
             return None
@@ -141,12 +141,12 @@ class Cut:
 
 
 def is_schema(value):
-    """Whether a value is a schema rather than prose or an example."""
+    """Whether a value is a schema, and not a description or an example."""
     return isinstance(value, dict) and bool(SHAPES & value.keys())
 
 
 if __name__ == "__main__":
     with open(sys.argv[1], encoding="utf-8") as file:
-        CONTRACT = Cut(json.load(file)).contract()
+        CONTRACT = Subset(json.load(file)).contract()
     with open(sys.argv[2], "w", encoding="utf-8") as file:
         json.dump(CONTRACT, file, separators=(",", ":"))

@@ -368,5 +368,5 @@ fn masked(text: &str, prefix: &str, characters: usize) -> String {
 
 /// The visible text of a body.
 pub fn visible(body: &str) -> &str {
-    body.split("<!-- iam-stocktake:memory").next().unwrap().trim_end()
+    body.split("<!-- iam-stocktake:queue-state").next().unwrap().trim_end()
 }

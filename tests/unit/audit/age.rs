@@ -11,7 +11,7 @@ fn seconds(count: i64) -> TimeDelta {
     TimeDelta::seconds(count)
 }
 
-/// The age problem, the age in days and the outcome, by a limit.
+/// The age problem, the age in days, and the outcome, with a limit.
 fn aged(
     account: &Account<'_>,
     limit: Option<u32>,
@@ -32,7 +32,7 @@ const CLEAN: AuditOutcome = AuditOutcome::Clean;
 const INCOMPLETE: AuditOutcome = AuditOutcome::Incomplete;
 
 #[test]
-fn live_evidence_may_be_a_day_old_and_a_report_a_week_unless_told_otherwise() {
+fn default_limit_is_a_day_for_live_evidence_and_a_week_for_reports() {
     let healthy = [Row::of("alice").key_used(1, 1)];
     let of = |form: EvidenceSource, age: TimeDelta| {
         let generated_at = Some(now() - age);
@@ -58,7 +58,7 @@ fn live_evidence_may_be_a_day_old_and_a_report_a_week_unless_told_otherwise() {
         assert_eq!(limited(longest), (None, Some(days), CLEAN), "{form:?} {limit:?}");
         let older = limited(longest + seconds(1));
         assert_eq!(older, (too_old, Some(days), INCOMPLETE), "{form:?} {limit:?}");
-        // A clock may be off by some minutes, and no more.
+        // Clocks may differ by a few minutes.
         assert_eq!(limited(seconds(-300)), (None, Some(0), CLEAN), "{form:?}");
         for ahead in [seconds(-301), TimeDelta::days(-3_650)] {
             let future = limited(ahead);
@@ -69,10 +69,10 @@ fn live_evidence_may_be_a_day_old_and_a_report_a_week_unless_told_otherwise() {
 }
 
 #[test]
-fn a_report_without_a_date_is_at_most_as_old_as_its_newest_date() {
+fn undated_report_is_at_most_as_old_as_its_newest_date() {
     let unknown = (Some(AgeProblem::Unknown), None, INCOMPLETE);
     let of = |rows: &[Row]| aged(&dated(rows, None), None);
-    // Whichever date of whichever row it is.
+    // The date can be in any column and row.
     let bob = || Row::of("bob").key_used(1, 60);
     let active = || bob().with("cert_1_active", "true").with("password_enabled", "true");
     for column in [
@@ -84,45 +84,45 @@ fn a_report_without_a_date_is_at_most_as_old_as_its_newest_date() {
         "cert_1_last_rotated",
     ] {
         let used = |at: DateTime<Utc>| {
-            let row = active().with("password_last_used", &written(60));
-            let row = row.with("password_last_changed", &written(70));
-            let row = row.with("cert_1_last_rotated", &written(80));
+            let row = active().with("password_last_used", &report_date(60));
+            let row = row.with("password_last_changed", &report_date(70));
+            let row = row.with("cert_1_last_rotated", &report_date(80));
             row.with(column, &at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true))
         };
         let rows = |at| [Row::of("alice").key_used(1, 50), used(at)];
         assert_eq!(of(&rows(days_ago(7))), (None, Some(7), CLEAN), "{column}");
         assert_eq!(of(&rows(days_ago(7) - seconds(1))), unknown, "{column}");
-        // A date to come says nothing of the report's age.
+        // A future date says nothing about the age of the report.
         let (problem, ..) = of(&rows(days_ago(-9)));
         assert_eq!(problem, Some(AgeProblem::Unknown), "{column}");
     }
     let root = |used| Row::of("<root_account>").password_used(used);
     assert_eq!(of(&[root(3), bob()]), (None, Some(3), CLEAN));
-    let rotated = bob().with("password_next_rotation", &written(1));
+    let rotated = bob().with("password_next_rotation", &report_date(1));
     assert_eq!(of(&[rotated]), unknown);
-    // The limit that was given holds, for an age that is not known as well.
+    // The limit also applies to an unknown age.
     let of_month = dated(&[Row::of("alice").key_used(1, 27)], None);
     assert_eq!(aged(&of_month, None), unknown);
     assert_eq!(aged(&of_month, Some(30)), (None, Some(27), CLEAN));
-    // Live evidence without a date is none.
+    // Live evidence always has a date.
     let undated = Account { report_generated_at: None, ..live(vec![with_key("alice")]) };
     assert_eq!(aged(&undated, Some(3_650)), unknown);
 }
 
-/// The findings and notes of a report that was generated now and has this date in this column.
+/// The findings and notes of a report that was generated now, with this date in this column.
 fn with_date(
     row: Row,
     column: &str,
     at: DateTime<Utc>,
 ) -> (Vec<String>, Vec<String>, AuditOutcome) {
     let row = row.with(column, &at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true));
-    let audit = judged(&exported(&[row]));
+    let audit = audited(&exported(&[row]));
     let notes = audit.findings.iter().flat_map(|finding| &finding.notes).map(crate::support::note);
     (lines(&audit), notes.collect(), audit.outcome())
 }
 
 #[test]
-fn a_date_in_the_future_is_unknown_wherever_a_verdict_hangs_on_it() {
+fn future_reference_date_makes_a_finding_unknown() {
     let password = || Row::of("alice").password_used(200);
     let new_password = || password().with("password_last_used", "no_information");
     let key = || Row::of("alice").key_used(1, 200);
@@ -156,7 +156,7 @@ fn a_date_in_the_future_is_unknown_wherever_a_verdict_hangs_on_it() {
 }
 
 #[test]
-fn a_password_changed_in_the_future_is_not_taken_for_reset_lately() {
+fn password_changed_in_the_future_is_not_recently_reset() {
     let row = Row::of("alice").password_used(200);
     let (found, notes, _) = with_date(row, "password_last_changed", at("2099-01-01T00:00:00Z"));
     assert_eq!(found, ["alice: stale-password of password is open"]);
@@ -164,7 +164,7 @@ fn a_password_changed_in_the_future_is_not_taken_for_reset_lately() {
 }
 
 #[test]
-fn live_dates_in_the_future_are_unknown_too() {
+fn future_live_date_makes_a_finding_unknown() {
     let future = || Timestamp::At(at("2099-01-01T00:00:00Z"));
     let used = AccessKey { last_used: future(), ..key("AKIAXXXXXXXXXXXXAAAA", 1) };
     let made = AccessKey {
@@ -181,16 +181,16 @@ fn live_dates_in_the_future_are_unknown_too() {
         other_credentials: vec![ssh],
         ..live_user("alice")
     };
-    let audit = judged(&live(vec![user]));
+    let audit = audited(&live(vec![user]));
     assert_eq!(audit.findings.len(), 4);
     assert!(audit.findings.iter().all(|finding| finding.status == FindingStatus::Unknown));
     assert_eq!(audit.outcome(), INCOMPLETE);
 }
 
 #[test]
-fn a_clock_that_is_years_behind_finds_nothing_and_is_not_clean() {
+fn clock_years_behind_is_incomplete() {
     let account = Account { report_generated_at: Some(now()), ..live_stale_alice() };
-    let audit = judged_at(&account, &Allowlist::default(), "2020-01-01T00:00:00Z");
+    let audit = audited_at(&account, &Allowlist::default(), "2020-01-01T00:00:00Z");
     assert_eq!(audit.outcome(), INCOMPLETE);
     assert_eq!(audit.accounts[0].age.problem, Some(AgeProblem::InFuture));
 }

@@ -1,12 +1,12 @@
-//! What exemptions cover, for how long, and what is said of them.
+//! What exemptions cover, until when, and how the audit reports them.
 
 use super::*;
 
-// Exemptions: whom
+// Users
 
 #[test]
 fn without_an_exemption_every_stale_credential_is_open() {
-    let audit = judged(&stale_alice());
+    let audit = audited(&stale_alice());
     assert_eq!(
         lines(&audit),
         [
@@ -18,13 +18,13 @@ fn without_an_exemption_every_stale_credential_is_open() {
 }
 
 #[test]
-fn an_exemption_by_name_covers_the_stale_credentials_of_that_user_alone() {
+fn exemption_covers_the_stale_credentials_of_its_user_only() {
     let account = exported(&[
         Row::of("alice").password_used(100),
         Row::of("alice2").password_used(100),
         Row::of("malice").password_used(100),
     ]);
-    let audit = weigh(&account, &exemption("user: alice"));
+    let audit = audited_exempting(&account, &exemption("user: alice"));
     assert_eq!(
         lines(&audit),
         [
@@ -35,24 +35,24 @@ fn an_exemption_by_name_covers_the_stale_credentials_of_that_user_alone() {
     );
     assert_eq!(audit.findings[0].exemption, Some(0));
     assert_eq!(audit.findings[1].exemption, None);
-    assert_eq!(review(&audit), (ExemptionMatch::Users(1), 1));
+    assert_eq!(exemption_result(&audit), (ExemptionMatch::Users(1), 1));
 }
 
 #[test]
-fn names_are_compared_without_case_and_the_difference_is_told() {
-    let audit = weigh(&stale_alice(), &exemption("user: ALICE"));
-    assert_eq!(left(&audit), NONE);
-    assert_eq!(review(&audit), (ExemptionMatch::ByCaseOnly, 3));
+fn names_ignore_case_and_a_difference_is_reported() {
+    let audit = audited_exempting(&stale_alice(), &exemption("user: ALICE"));
+    assert_eq!(not_exempted(&audit), NONE);
+    assert_eq!(exemption_result(&audit), (ExemptionMatch::ByCaseOnly, 3));
 }
 
 #[test]
-fn a_pattern_covers_all_whose_whole_name_matches() {
+fn pattern_matches_whole_names() {
     let account = exported(&[
         Row::of("ses-smtp-a").key_used(1, 100),
         Row::of("SES-SMTP-b").key_used(1, 100),
         Row::of("my-ses-smtp-c").key_used(1, 100),
     ]);
-    let audit = weigh(&account, &exemption("pattern: \"ses-smtp-*\""));
+    let audit = audited_exempting(&account, &exemption("pattern: \"ses-smtp-*\""));
     assert_eq!(
         lines(&audit),
         [
@@ -61,11 +61,11 @@ fn a_pattern_covers_all_whose_whole_name_matches() {
             "ses-smtp-a: stale-access-key of access-key 1 is exempted",
         ]
     );
-    assert_eq!(review(&audit), (ExemptionMatch::Users(2), 2));
+    assert_eq!(exemption_result(&audit), (ExemptionMatch::Users(2), 2));
 }
 
 #[test]
-fn an_exemption_for_an_account_says_nothing_about_others() {
+fn exemption_for_an_account_does_not_cover_other_accounts() {
     let there = exported(&[Row::of("alice").in_account("444455556666").password_used(100)]);
     let allowlist = exemption("user: alice, account: \"444455556666\"");
     let audit = audit::audit_accounts(
@@ -80,79 +80,93 @@ fn an_exemption_for_an_account_says_nothing_about_others() {
         audit.findings.iter().filter(open).all(|it| it.user.account.as_str() == "111122223333")
     );
     assert_eq!(audit.findings.iter().filter(open).count(), 3);
-    assert_eq!(review(&audit), (ExemptionMatch::Users(1), 1));
+    assert_eq!(exemption_result(&audit), (ExemptionMatch::Users(1), 1));
 }
 
 #[test]
-fn an_exemption_for_an_account_that_is_not_audited_is_not_called_unused() {
-    let audit = weigh(&stale_alice(), &exemption("user: alice, account: \"444455556666\""));
-    assert_eq!(left(&audit), ALL);
-    assert_eq!(review(&audit), (ExemptionMatch::NotAudited, 0));
-}
-
-#[test]
-fn an_exemption_that_matches_nobody_is_told() {
-    let audit = weigh(&stale_alice(), &exemption("user: bob"));
-    assert_eq!(review(&audit), (ExemptionMatch::NoUser, 0));
-    let audit = weigh(&stale_alice(), &exemption("pattern: \"bob*\""));
-    assert_eq!(review(&audit), (ExemptionMatch::NoUser, 0));
-}
-
-#[test]
-fn an_exemption_that_matches_a_user_who_needs_none_exempts_nothing() {
-    let account = exported(&[Row::of("alice").password_used(1)]);
-    let audit = weigh(&account, &exemption("user: alice"));
-    assert_eq!((audit.findings.len(), review(&audit)), (0, (ExemptionMatch::Users(1), 0)));
-}
-
-// Exemptions: pins
-
-#[test]
-fn a_user_id_holds_against_live_evidence() {
-    let id = live_user("alice").id.unwrap();
-    let audit = weigh(&live_stale_alice(), &exemption(&format!("user: alice, user_id: {id}")));
-    assert_eq!(left(&audit), NONE);
-    assert_eq!(review(&audit), (ExemptionMatch::Users(1), 3));
-}
-
-#[test]
-fn a_user_created_anew_under_the_name_is_another_user() {
+fn exemption_for_an_account_that_is_not_audited_is_not_unused() {
     let audit =
-        weigh(&live_stale_alice(), &exemption("user: alice, user_id: AIDAZZZZZZZZZZZZZZZZZ"));
-    assert_eq!(left(&audit).len(), 3);
-    assert_eq!(notes(&audit), [vec![], vec![], vec![]]);
-    assert_eq!(review(&audit), (ExemptionMatch::NoUser, 0));
+        audited_exempting(&stale_alice(), &exemption("user: alice, account: \"444455556666\""));
+    assert_eq!(not_exempted(&audit), ALL);
+    assert_eq!(exemption_result(&audit), (ExemptionMatch::NotAudited, 0));
 }
 
 #[test]
-fn a_user_id_does_not_apply_to_an_exported_report_which_shows_none() {
-    let audit = weigh(&stale_alice(), &exemption("user: alice, user_id: AIDACKCEVSQ6C2EXAMPLE"));
-    assert_eq!(left(&audit), ALL);
+fn exemption_without_a_match_is_reported() {
+    let audit = audited_exempting(&stale_alice(), &exemption("user: bob"));
+    assert_eq!(exemption_result(&audit), (ExemptionMatch::NoUser, 0));
+    let audit = audited_exempting(&stale_alice(), &exemption("pattern: \"bob*\""));
+    assert_eq!(exemption_result(&audit), (ExemptionMatch::NoUser, 0));
+}
+
+#[test]
+fn exemption_for_a_user_without_findings_exempts_nothing() {
+    let account = exported(&[Row::of("alice").password_used(1)]);
+    let audit = audited_exempting(&account, &exemption("user: alice"));
+    assert_eq!(
+        (audit.findings.len(), exemption_result(&audit)),
+        (0, (ExemptionMatch::Users(1), 0))
+    );
+}
+
+// Unique ids and access key ids
+
+#[test]
+fn user_id_matches_live_evidence() {
+    let id = live_user("alice").id.unwrap();
+    let audit =
+        audited_exempting(&live_stale_alice(), &exemption(&format!("user: alice, user_id: {id}")));
+    assert_eq!(not_exempted(&audit), NONE);
+    assert_eq!(exemption_result(&audit), (ExemptionMatch::Users(1), 3));
+}
+
+#[test]
+fn recreated_user_does_not_match_the_user_id() {
+    let audit = audited_exempting(
+        &live_stale_alice(),
+        &exemption("user: alice, user_id: AIDAZZZZZZZZZZZZZZZZZ"),
+    );
+    assert_eq!(not_exempted(&audit).len(), 3);
+    assert_eq!(notes(&audit), [vec![], vec![], vec![]]);
+    assert_eq!(exemption_result(&audit), (ExemptionMatch::NoUser, 0));
+}
+
+#[test]
+fn user_id_does_not_match_an_exported_report() {
+    let audit = audited_exempting(
+        &stale_alice(),
+        &exemption("user: alice, user_id: AIDACKCEVSQ6C2EXAMPLE"),
+    );
+    assert_eq!(not_exempted(&audit), ALL);
     let needs_live = vec![Note::ExemptionNeedsLiveEvidence(0)];
     assert_eq!(notes(&audit), [needs_live.clone(), needs_live.clone(), needs_live.clone()]);
     assert_eq!(needs_live[0].id(), "exemption-needs-live-evidence");
-    assert_eq!(review(&audit), (ExemptionMatch::Users(1), 0));
+    assert_eq!(exemption_result(&audit), (ExemptionMatch::Users(1), 0));
 }
 
 #[test]
-fn a_pinned_key_is_exempted_and_its_sibling_is_not() {
-    let audit =
-        weigh(&live_stale_alice(), &exemption("user: alice, credentials: [\"access-key:BBBB\"]"));
-    assert_eq!(left(&audit), ["password", "access-key AKIAXXXXXXXXXXXXAAAA"]);
+fn exemption_for_a_key_does_not_cover_the_other_key() {
+    let audit = audited_exempting(
+        &live_stale_alice(),
+        &exemption("user: alice, credentials: [\"access-key:BBBB\"]"),
+    );
+    assert_eq!(not_exempted(&audit), ["password", "access-key AKIAXXXXXXXXXXXXAAAA"]);
     assert_eq!(notes(&audit), [vec![], vec![], vec![]]);
 }
 
 #[test]
-fn a_pinned_key_does_not_apply_to_the_slots_of_an_exported_report() {
-    let audit =
-        weigh(&stale_alice(), &exemption("user: alice, credentials: [\"access-key:BBBB\"]"));
-    assert_eq!(left(&audit), ALL);
+fn exemption_for_a_key_id_does_not_match_an_exported_report() {
+    let audit = audited_exempting(
+        &stale_alice(),
+        &exemption("user: alice, credentials: [\"access-key:BBBB\"]"),
+    );
+    assert_eq!(not_exempted(&audit), ALL);
     let needs_live = vec![Note::ExemptionNeedsLiveEvidence(0)];
     assert_eq!(notes(&audit), [vec![], needs_live.clone(), needs_live]);
 }
 
 #[test]
-fn a_password_or_all_keys_can_be_exempted_alone() {
+fn password_or_all_keys_can_be_exempted() {
     for (credentials, exported_left, live_left) in [
         (
             "[password]",
@@ -163,13 +177,21 @@ fn a_password_or_all_keys_can_be_exempted_alone() {
         ("[password, access-key]", vec![], vec![]),
     ] {
         let allowlist = exemption(&format!("user: alice, credentials: {credentials}"));
-        assert_eq!(left(&weigh(&stale_alice(), &allowlist)), exported_left, "{credentials}");
-        assert_eq!(left(&weigh(&live_stale_alice(), &allowlist)), live_left, "{credentials}");
+        assert_eq!(
+            not_exempted(&audited_exempting(&stale_alice(), &allowlist)),
+            exported_left,
+            "{credentials}"
+        );
+        assert_eq!(
+            not_exempted(&audited_exempting(&live_stale_alice(), &allowlist)),
+            live_left,
+            "{credentials}"
+        );
     }
 }
 
 #[test]
-fn an_exemption_of_keys_covers_those_that_the_report_does_not_show() {
+fn exemption_for_keys_covers_hidden_keys() {
     let account = exported(&[Row::of("alice").with("additional_credentials_info", "3 keys")]);
     for (credentials, status) in [
         ("", FindingStatus::Exempted),
@@ -177,19 +199,20 @@ fn an_exemption_of_keys_covers_those_that_the_report_does_not_show() {
         (", credentials: [password]", FindingStatus::Unknown),
         (", credentials: [\"access-key:BBBB\"]", FindingStatus::Unknown),
     ] {
-        let audit = weigh(&account, &exemption(&format!("user: alice{credentials}")));
+        let audit = audited_exempting(&account, &exemption(&format!("user: alice{credentials}")));
         assert_eq!(audit.findings[0].status, status, "{credentials}");
     }
 }
 
-// Exemptions: rules
+// Rules
 
 #[test]
-fn an_exemption_that_names_no_rule_covers_the_two_stale_rules_alone() {
-    let row = Row::of("alice").key_used(1, 100).with("access_key_2_last_rotated", &written(300));
+fn exemption_without_rules_covers_only_the_stale_rules() {
+    let row =
+        Row::of("alice").key_used(1, 100).with("access_key_2_last_rotated", &report_date(300));
     let account = exported(&[row]);
     let policy = policy(&[(Rule::UnrotatedAccessKey, Level::Warning)]);
-    let audit = weighed(&account, &exemption("user: alice"), &policy);
+    let audit = audited_with(&account, &exemption("user: alice"), &policy);
     assert_eq!(
         lines(&audit),
         [
@@ -201,11 +224,11 @@ fn an_exemption_that_names_no_rule_covers_the_two_stale_rules_alone() {
 }
 
 #[test]
-fn an_exemption_that_names_rules_covers_those_alone() {
+fn exemption_with_rules_covers_only_those() {
     let account = exported(&[Row::of("alice").key_used(1, 100)]);
     let policy = policy(&[(Rule::UnrotatedAccessKey, Level::Warning)]);
     let audit =
-        weighed(&account, &exemption("user: alice, rules: [unrotated-access-key]"), &policy);
+        audited_with(&account, &exemption("user: alice, rules: [unrotated-access-key]"), &policy);
     assert_eq!(
         lines(&audit),
         [
@@ -216,24 +239,24 @@ fn an_exemption_that_names_rules_covers_those_alone() {
 }
 
 #[test]
-fn the_root_users_key_can_be_exempted_by_the_name_that_the_report_gives_it() {
+fn root_key_can_be_exempted_by_the_name_in_the_report() {
     let root = Row::of("<root_account>").with("arn", "arn:aws:iam::111122223333:root");
     let account = exported(&[root.key_used(1, 1)]);
     assert_eq!(
-        lines(&judged(&account)),
+        lines(&audited(&account)),
         ["<root_account>: root-access-key of access-key 1 is open"]
     );
     let allowlist = exemption("user: <root_account>, rules: [root-access-key]");
     assert_eq!(
-        lines(&weigh(&account, &allowlist)),
+        lines(&audited_exempting(&account, &allowlist)),
         ["<root_account>: root-access-key of access-key 1 is exempted"]
     );
 }
 
-// Exemptions: time
+// Expiry date
 
 #[test]
-fn an_exemption_holds_through_its_last_day_in_utc() {
+fn exemption_is_valid_through_its_expiry_date_in_utc() {
     let allowlist = allowlist(&["{ user: alice, reason: r, owner: o, expires: 2026-07-01 }"]);
     for (now, term, status, note) in [
         ("2026-07-01T00:00:00Z", ExemptionStatus::ExpiresSoon, FindingStatus::Exempted, vec![]),
@@ -251,7 +274,7 @@ fn an_exemption_holds_through_its_last_day_in_utc() {
             vec![Note::ExemptionExpired(0)],
         ),
     ] {
-        let audit = judged_at(&stale_alice(), &allowlist, now);
+        let audit = audited_at(&stale_alice(), &allowlist, now);
         assert_eq!(audit.exemptions[0].status, term, "{now}");
         for finding in &audit.findings {
             assert_eq!((finding.status, &finding.notes), (status, &note), "{now}");
@@ -260,7 +283,7 @@ fn an_exemption_holds_through_its_last_day_in_utc() {
 }
 
 #[test]
-fn an_exemption_expires_soon_for_its_last_fourteen_days() {
+fn exemption_expires_soon_in_its_last_fourteen_days() {
     for (expires, term) in [
         ("2026-07-15", ExemptionStatus::InForce),
         ("2026-07-14", ExemptionStatus::ExpiresSoon),
@@ -268,21 +291,21 @@ fn an_exemption_expires_soon_for_its_last_fourteen_days() {
         ("2026-06-29", ExemptionStatus::Expired),
     ] {
         let entry = format!("{{ user: alice, reason: r, owner: o, expires: {expires} }}");
-        let audit = weigh(&stale_alice(), &allowlist(&[&entry]));
+        let audit = audited_exempting(&stale_alice(), &allowlist(&[&entry]));
         assert_eq!(audit.exemptions[0].status, term, "{expires}");
     }
 }
 
 #[test]
-fn an_expired_exemption_still_says_whom_it_matched_but_exempts_nothing() {
+fn expired_exemption_shows_its_match_and_exempts_nothing() {
     let allowlist = allowlist(&["{ user: alice, reason: r, owner: o, expires: 2026-06-29 }"]);
-    let audit = weigh(&stale_alice(), &allowlist);
-    assert_eq!(left(&audit), ALL);
-    assert_eq!(review(&audit), (ExemptionMatch::Users(1), 0));
+    let audit = audited_exempting(&stale_alice(), &allowlist);
+    assert_eq!(not_exempted(&audit), ALL);
+    assert_eq!(exemption_result(&audit), (ExemptionMatch::Users(1), 0));
 }
 
 #[test]
-fn of_two_exemptions_that_cover_a_finding_the_one_that_lasts_longer_counts() {
+fn exemption_that_expires_later_has_precedence() {
     let entry =
         |expires: &str| format!("{{ user: alice, reason: r, owner: o, expires: {expires} }}");
     for (expires, winner) in [
@@ -292,7 +315,7 @@ fn of_two_exemptions_that_cover_a_finding_the_one_that_lasts_longer_counts() {
         (["2026-01-01", "2026-08-01"], 1),
     ] {
         let entries = expires.map(entry);
-        let audit = weigh(&stale_alice(), &allowlist(&[&entries[0], &entries[1]]));
+        let audit = audited_exempting(&stale_alice(), &allowlist(&[&entries[0], &entries[1]]));
         assert!(audit.findings.iter().all(|it| it.exemption == Some(winner)), "{expires:?}");
         assert_eq!(notes(&audit), [vec![], vec![], vec![]], "{expires:?}");
         let exempts: Vec<usize> = audit.exemptions.iter().map(|it| it.exempts).collect();

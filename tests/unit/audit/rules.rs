@@ -4,21 +4,21 @@ use super::*;
 
 // Rules that need live evidence
 
-/// Live evidence of one user with these credentials that bear no last-used date.
+/// A live account with one user who has these credentials without a last-used date.
 fn with_others(others: &[(CredentialKind, &str, i64)]) -> Account<'static> {
     let other_credentials = others.iter().map(|(kind, id, age)| other(*kind, id, *age)).collect();
     live(vec![User { other_credentials, ..live_user("alice") }])
 }
 
 #[test]
-fn an_old_credential_without_a_last_used_date_is_found_by_its_age() {
+fn old_credential_without_a_last_used_date_is_found() {
     let account = with_others(&[
         (CredentialKind::SshKey, "APKAOLD", 90),
         (CredentialKind::SshKey, "APKANEW", 89),
         (CredentialKind::ServiceSpecificCredential, "ACCAOLD", 120),
         (CredentialKind::SigningCertificate, "CERTOLD", 400),
     ]);
-    let audit = judged(&account);
+    let audit = audited(&account);
     assert_eq!(
         lines(&audit),
         [
@@ -44,29 +44,29 @@ fn old_signing_certificates_of_the_root_user_are_found_and_new_ones_are_not() {
     let found = "<root_account>: old-service-credential of signing-certificate 2 is open";
     for (created, active, expected) in [
         ("2008-01-01T00:00:00Z", "true", vec![found]),
-        (&written(90), "true", vec![found]),
-        (&written(89), "true", vec![]),
+        (&report_date(90), "true", vec![found]),
+        (&report_date(89), "true", vec![]),
         ("2008-01-01T00:00:00Z", "false", vec![]),
     ] {
-        assert_eq!(lines(&judged(&exported(&[root(created, active)]))), expected, "{created}");
+        assert_eq!(lines(&audited(&exported(&[root(created, active)]))), expected, "{created}");
         let of_report = exported(&[root(created, active)]).root;
-        let audit = judged(&Account { root: of_report, ..live(vec![with_key("alice")]) });
+        let audit = audited(&Account { root: of_report, ..live(vec![with_key("alice")]) });
         assert_eq!(lines(&audit), expected, "{created}");
         assert_eq!(audit.accounts[0].coverage[&Rule::OldServiceCredential], Coverage::Complete);
     }
     let off = policy(&[(Rule::OldServiceCredential, Level::Off)]);
     let account = exported(&[root("2008-01-01T00:00:00Z", "true")]);
-    assert_eq!(lines(&judged_by(&account, &off)), NONE);
-    // The rule about root keys is another one.
+    assert_eq!(lines(&audited_by(&account, &off)), NONE);
+    // Root keys have another rule.
     let off = policy(&[(Rule::RootAccessKey, Level::Off)]);
-    assert_eq!(lines(&judged_by(&account, &off)), [found]);
+    assert_eq!(lines(&audited_by(&account, &off)), [found]);
 }
 
 #[test]
-fn an_inactive_credential_without_a_last_used_date_is_no_finding() {
+fn inactive_credential_without_a_last_used_date_is_not_found() {
     let mut account = with_others(&[(CredentialKind::SshKey, "APKAOLD", 400)]);
     account.users[0].other_credentials[0].active = Flag::No;
-    assert_eq!(lines(&judged(&account)), NONE);
+    assert_eq!(lines(&audited(&account)), NONE);
 }
 
 fn expiring(value: &str) -> Account<'static> {
@@ -81,7 +81,7 @@ fn expiry_policy() -> Policy {
 }
 
 #[test]
-fn a_user_is_wanted_through_the_day_that_the_expiry_tag_names_in_utc() {
+fn user_expires_after_the_day_in_the_expiry_tag_in_utc() {
     for (now, found) in [
         ("2026-06-30T00:00:00Z", vec![]),
         ("2026-06-30T23:59:59Z", vec![]),
@@ -101,8 +101,8 @@ fn a_user_is_wanted_through_the_day_that_the_expiry_tag_names_in_utc() {
 }
 
 #[test]
-fn an_expired_user_is_an_error_dated_by_the_tag() {
-    let audit = judged_by(&expiring(" 2026-06-20 "), &expiry_policy());
+fn expired_user_is_an_error_with_the_date_in_the_tag() {
+    let audit = audited_by(&expiring(" 2026-06-20 "), &expiry_policy());
     let finding = &audit.findings[0];
     assert_eq!((finding.rule, finding.level), (Rule::ExpiredUser, Level::Error));
     assert_eq!(finding.reference, Some((ReferenceKind::Expired, at("2026-06-20T00:00:00Z"))));
@@ -110,9 +110,9 @@ fn an_expired_user_is_an_error_dated_by_the_tag() {
 }
 
 #[test]
-fn an_expiry_tag_that_is_no_day_makes_the_verdict_unknown() {
+fn invalid_expiry_tag_makes_the_finding_unknown() {
     for value in ["", "soon", "2026-6-30", "2026-02-30", "30.06.2026", "2026-06-30T00:00:00Z"] {
-        let audit = judged_by(&expiring(value), &expiry_policy());
+        let audit = audited_by(&expiring(value), &expiry_policy());
         assert_eq!(lines(&audit), ["alice: expired-user of user is unknown"], "{value}");
         let (column, text) = ("tag expires-on".to_owned(), value.to_owned());
         assert_eq!(notes(&audit), [[Note::Unreadable(UnreadableField { column, text })]]);
@@ -121,28 +121,28 @@ fn an_expiry_tag_that_is_no_day_makes_the_verdict_unknown() {
 }
 
 #[test]
-fn without_a_tag_in_the_policy_or_on_the_user_nobody_expires() {
-    assert_eq!(lines(&judged(&expiring("2020-01-01"))), NONE);
+fn no_user_expires_without_a_tag() {
+    assert_eq!(lines(&audited(&expiring("2020-01-01"))), NONE);
     let account = live(vec![with_key("alice")]);
-    assert_eq!(lines(&judged_by(&account, &expiry_policy())), NONE);
+    assert_eq!(lines(&audited_by(&account, &expiry_policy())), NONE);
 }
 
 #[test]
-fn a_user_with_no_credential_of_any_kind_is_found_by_live_evidence_alone() {
-    let audit = judged(&live(vec![live_user("alice"), with_key("bob")]));
+fn user_without_credentials_is_found_only_with_live_evidence() {
+    let audit = audited(&live(vec![live_user("alice"), with_key("bob")]));
     assert_eq!(lines(&audit), ["alice: user-without-credentials of user is open"]);
     assert_eq!(audit.findings[0].reference, Some((ReferenceKind::Created, days_ago(400))));
     let unseen = User { other_credentials_complete: false, ..live_user("alice") };
-    assert_eq!(lines(&judged(&live(vec![unseen]))), NONE);
+    assert_eq!(lines(&audited(&live(vec![unseen]))), NONE);
     let with_ssh = with_others(&[(CredentialKind::SshKey, "APKANEW", 1)]);
-    assert_eq!(lines(&judged(&with_ssh)), NONE);
+    assert_eq!(lines(&audited(&with_ssh)), NONE);
     let report = exported(&[Row::of("alice"), Row::of("bob").key_used(1, 1)]);
-    let audit = judged(&report);
+    let audit = audited(&report);
     assert_eq!((lines(&audit), audit.accounts[0].users_without_shown_credentials), (vec![], 1));
 }
 
 #[test]
-fn an_unlisted_user_is_one_whom_no_exemption_in_force_names() {
+fn unlisted_user_has_no_exemption_in_force() {
     let account = live(vec![with_key("alice"), live_user("bob")]);
     let policy =
         policy(&[(Rule::UnlistedUser, Level::Warning), (Rule::UserWithoutCredentials, Level::Off)]);
@@ -165,35 +165,35 @@ fn an_unlisted_user_is_one_whom_no_exemption_in_force_names() {
         ),
         (&format!("user: alice, user_id: {id}, reason: r, owner: o, expires: 2026-12-31"), &vec![]),
     ] {
-        let audit = weighed(&account, &allowlist(&[&format!("{{ {entry} }}")]), &policy);
+        let audit = audited_with(&account, &allowlist(&[&format!("{{ {entry} }}")]), &policy);
         assert_eq!(lines(&audit), *expected, "{entry}");
     }
 }
 
 #[test]
-fn an_exemption_that_the_evidence_cannot_test_lists_nobody() {
+fn exemption_that_needs_live_evidence_does_not_list_the_user() {
     let account = exported(&[Row::of("alice").key_used(1, 1)]);
     let policy = policy(&[(Rule::UnlistedUser, Level::Warning)]);
     let pinned = exemption("user: alice, user_id: AIDACKCEVSQ6C2EXAMPLE");
     assert_eq!(
-        lines(&weighed(&account, &pinned, &policy)),
+        lines(&audited_with(&account, &pinned, &policy)),
         ["alice: unlisted-user of user is open"]
     );
-    assert_eq!(lines(&weighed(&account, &exemption("user: alice"), &policy)), NONE);
+    assert_eq!(lines(&audited_with(&account, &exemption("user: alice"), &policy)), NONE);
 }
 
 // Notes and order
 
 #[test]
-fn what_nobody_knows_comes_first_and_what_was_reset_recently_last() {
+fn unknown_findings_are_first_and_recently_reset_ones_last() {
     let account = exported(&[
-        Row::of("reset").password_used(390).with("password_last_changed", &written(1)),
+        Row::of("reset").password_used(390).with("password_last_changed", &report_date(1)),
         Row::of("b-shorter").password_used(100),
         Row::of("a-longer").password_used(200),
         Row::of("c-shorter").password_used(100),
         Row::of("unknown").password_used(1).with("password_last_used", "?"),
     ]);
-    let audit = judged(&account);
+    let audit = audited(&account);
     let names: Vec<&str> = audit.findings.iter().map(|it| it.user.name.as_str()).collect();
     assert_eq!(names, ["unknown", "a-longer", "b-shorter", "c-shorter", "reset"]);
     assert_eq!(audit.findings[4].notes, [Note::RecentlyReset(days_ago(1))]);
@@ -201,7 +201,7 @@ fn what_nobody_knows_comes_first_and_what_was_reset_recently_last() {
 }
 
 #[test]
-fn accounts_and_their_findings_stand_by_account_id() {
+fn accounts_and_findings_are_sorted_by_account_id() {
     let account =
         |id: &str, used: i64| exported(&[Row::of("u").in_account(id).password_used(used)]);
     let audit = audit::audit_accounts(
@@ -220,14 +220,14 @@ fn accounts_and_their_findings_stand_by_account_id() {
 }
 
 #[test]
-fn a_user_is_in_use_when_some_credential_is_or_may_be() {
-    let in_use = |row: Row| judged(&exported(&[row.key_used(1, 100)])).findings[0].user.in_use;
+fn user_is_in_use_if_a_credential_is_or_may_be() {
+    let in_use = |row: Row| audited(&exported(&[row.key_used(1, 100)])).findings[0].user.in_use;
     let row = || Row::of("alice");
     assert!(!in_use(row()));
     assert!(!in_use(row().password_used(100)));
     assert!(in_use(row().password_used(1)));
     assert!(in_use(row().password_used(1).with("password_last_used", "?")));
-    assert!(in_use(row().password_used(100).with("password_last_changed", &written(1))));
+    assert!(in_use(row().password_used(100).with("password_last_changed", &report_date(1))));
     assert!(in_use(row().key_used(2, 1)));
     assert!(!in_use(row().key_used(2, 1).with("access_key_2_active", "false")));
     assert!(in_use(row().with("cert_1_active", "true")));
@@ -237,14 +237,14 @@ fn a_user_is_in_use_when_some_credential_is_or_may_be() {
 // Levels and outcome
 
 #[test]
-fn a_level_decides_whether_a_finding_needs_remedy_and_counts_for_the_gate() {
+fn level_decides_about_remediation_and_the_gate() {
     for (level, needs_remediation, counts, outcome) in [
         (Level::Notice, false, false, AuditOutcome::Clean),
         (Level::Warning, true, false, AuditOutcome::Stale),
         (Level::Error, true, true, AuditOutcome::Stale),
     ] {
         let account = exported(&[Row::of("alice").password_used(100)]);
-        let audit = judged_by(&account, &policy(&[(Rule::StalePassword, level)]));
+        let audit = audited_by(&account, &policy(&[(Rule::StalePassword, level)]));
         let finding = &audit.findings[0];
         assert_eq!(finding.level, level);
         assert_eq!(
@@ -256,16 +256,16 @@ fn a_level_decides_whether_a_finding_needs_remedy_and_counts_for_the_gate() {
 }
 
 #[test]
-fn a_rule_that_is_off_finds_nothing_and_claims_no_coverage() {
+fn rule_that_is_off_has_no_findings_and_no_coverage() {
     let policy = policy(&[(Rule::StalePassword, Level::Off), (Rule::StaleAccessKey, Level::Off)]);
-    let audit = judged_by(&stale_alice(), &policy);
+    let audit = audited_by(&stale_alice(), &policy);
     assert_eq!((lines(&audit), audit.outcome()), (vec![], AuditOutcome::Clean));
     assert_eq!(audit.accounts[0].coverage.get(&Rule::StalePassword), None);
     assert_eq!(audit.accounts[0].coverage.get(&Rule::StaleAccessKey), None);
 }
 
 #[test]
-fn the_default_levels_are_the_documented_ones() {
+fn default_levels_are_the_documented_ones() {
     let levels = |policy: &Policy| Rule::ALL.map(|rule| (rule.id(), policy.level(rule).id()));
     assert_eq!(
         levels(&Policy::default()),
@@ -285,7 +285,7 @@ fn the_default_levels_are_the_documented_ones() {
 }
 
 #[test]
-fn a_threshold_that_is_given_wins_over_the_files_and_that_over_the_default() {
+fn threshold_of_the_command_line_overrides_the_file() {
     let file = |days| PolicyOverrides { stale_after_days: days, ..PolicyOverrides::default() };
     for (in_file, given, expected) in
         [(None, None, 90), (Some(45), None, 45), (Some(45), Some(30), 30), (None, Some(30), 30)]
@@ -295,39 +295,39 @@ fn a_threshold_that_is_given_wins_over_the_files_and_that_over_the_default() {
 }
 
 #[test]
-fn an_exempted_finding_makes_no_run_stale() {
-    let audit = weigh(&stale_alice(), &exemption("user: alice"));
+fn exempted_finding_is_clean() {
+    let audit = audited_exempting(&stale_alice(), &exemption("user: alice"));
     assert_eq!(audit.outcome(), AuditOutcome::Clean);
     assert!(audit.findings.iter().all(|it| !it.needs_remediation() && !it.counts_for_gate()));
 }
 
 #[test]
-fn missing_evidence_comes_before_staleness_in_the_outcome() {
+fn incomplete_has_precedence_over_stale() {
     let account = exported(&[
         Row::of("alice").password_used(100),
         Row::of("bob").password_used(1).with("password_last_used", "?"),
     ]);
-    let audit = judged(&account);
+    let audit = audited(&account);
     assert_eq!(audit.outcome(), AuditOutcome::Incomplete);
     assert!(!audit.findings[0].needs_remediation(), "an unknown finding is not open");
-    assert_eq!(judged(&exported(&[Row::of("u")])).outcome(), AuditOutcome::Clean);
+    assert_eq!(audited(&exported(&[Row::of("u")])).outcome(), AuditOutcome::Clean);
     assert_eq!(AuditOutcome::Incomplete.id(), "incomplete");
 }
 
-// What arrives from elsewhere in odd shapes
+// Unusual evidence
 
 #[test]
-fn a_disabled_password_of_a_live_user_is_no_finding() {
+fn disabled_password_is_not_found() {
     let disabled = Password { enabled: Flag::No, ..password(400) };
     let account = live(vec![User { password: Some(disabled), ..live_user("alice") }]);
-    assert_eq!(lines(&judged(&account)), NONE);
+    assert_eq!(lines(&audited(&account)), NONE);
 }
 
 #[test]
-fn an_inactive_live_key_is_a_leftover_of_its_last_use() {
+fn inactive_key_is_found_by_its_last_use() {
     let inactive = AccessKey { active: Flag::No, ..key("AKIAXXXXXXXXXXXXAAAA", 90) };
     let audit =
-        judged(&live(vec![User { access_keys: smallvec![inactive], ..live_user("alice") }]));
+        audited(&live(vec![User { access_keys: smallvec![inactive], ..live_user("alice") }]));
     assert_eq!(
         lines(&audit),
         ["alice: inactive-access-key of access-key AKIAXXXXXXXXXXXXAAAA is open"]
@@ -336,13 +336,13 @@ fn an_inactive_live_key_is_a_leftover_of_its_last_use() {
 }
 
 #[test]
-fn an_unreadable_creation_of_the_user_stops_nothing() {
+fn unreadable_creation_time_of_a_user_does_not_stop_the_audit() {
     let unreadable = Timestamp::Unreadable(Box::new(UnreadableField {
         column: "CreateDate".to_owned(),
         text: "?".to_owned(),
     }));
     let account = live(vec![User { created: unreadable.clone(), ..live_user("alice") }]);
-    let audit = judged(&account);
+    let audit = audited(&account);
     assert_eq!(
         audit.findings.iter().map(line).collect::<Vec<_>>(),
         ["alice: user-without-credentials of user is open"]

@@ -35,7 +35,7 @@ fn shown(body: &str) -> Value {
 }
 
 #[test]
-fn a_body_that_github_did_not_save_is_an_error() {
+fn body_that_github_did_not_save_is_an_error() {
     for way in 0..4 {
         let server = Server::replying([answer(200, &shown("- alice"))]);
         let error = at(&server.url(), async |github| send(way, github).await).unwrap_err();
@@ -56,7 +56,7 @@ fn different_line_endings_and_trailing_white_space_are_accepted() {
 }
 
 #[test]
-fn a_state_that_github_did_not_save_is_an_error() {
+fn state_that_github_did_not_save_is_an_error() {
     let server = Server::replying([answer(200, &issue(7, "t", "b", "octocat"))]);
     let state = |state| IssueChange { state: Some(state), ..IssueChange::default() };
     at(&server.url(), async |github| {

@@ -135,7 +135,7 @@ fn assert_one_created(
 }
 
 #[test]
-fn a_create_that_took_effect_is_not_sent_again() {
+fn create_that_took_effect_is_not_sent_again() {
     for kind in [ItemKind::Issue, ItemKind::Comment] {
         for fault in [html(502), html(201), answer(500, &json!({})), Reply::Closed] {
             assert_eq!(assert_one_created(kind, fault, true, LONG_TIMEOUT), 1);
@@ -144,7 +144,7 @@ fn a_create_that_took_effect_is_not_sent_again() {
 }
 
 #[test]
-fn a_create_that_did_not_take_effect_is_sent_again() {
+fn create_that_did_not_take_effect_is_sent_again() {
     for kind in [ItemKind::Issue, ItemKind::Comment] {
         for fault in [html(502), html(201), answer(500, &json!({})), Reply::Closed] {
             assert_eq!(assert_one_created(kind, fault, false, LONG_TIMEOUT), 2);
@@ -153,7 +153,7 @@ fn a_create_that_did_not_take_effect_is_sent_again() {
 }
 
 #[test]
-fn a_stale_list_does_not_cause_a_duplicate() {
+fn stale_list_does_not_cause_a_duplicate() {
     for kind in [ItemKind::Issue, ItemKind::Comment] {
         for lag in [1, 3] {
             let tracker = Tracker { lag, ..Tracker::failing(html(502), true) };
@@ -166,7 +166,7 @@ fn a_stale_list_does_not_cause_a_duplicate() {
 }
 
 #[test]
-fn a_create_is_not_retried_without_time_to_check_for_it() {
+fn create_is_not_retried_without_time_to_check_for_it() {
     // Less than the checks take.
     let timeout = Duration::from_secs(3);
     let result = create(ItemKind::Issue, Tracker::failing(html(502), false), timeout);
@@ -176,7 +176,7 @@ fn a_create_is_not_retried_without_time_to_check_for_it() {
 }
 
 #[test]
-fn a_create_without_a_response_is_checked_before_a_retry() {
+fn create_without_a_response_is_checked_before_a_retry() {
     // The attempt without a response takes a quarter of it; the checks take time as well.
     let timeout = Duration::from_secs(24);
     assert_eq!(assert_one_created(ItemKind::Issue, Reply::NoResponse, true, timeout), 1);
@@ -184,7 +184,7 @@ fn a_create_without_a_response_is_checked_before_a_retry() {
 }
 
 #[test]
-fn a_create_with_an_unexpected_response_is_found_in_the_list() {
+fn create_with_an_unexpected_response_is_found_in_the_list() {
     assert_eq!(
         assert_one_created(ItemKind::Issue, answer(201, &json!({ "id": 1 })), true, LONG_TIMEOUT),
         1
@@ -217,7 +217,7 @@ fn items_by_others_and_earlier_items_are_not_taken_for_the_new_one() {
 }
 
 #[test]
-fn a_created_issue_is_recognized_by_the_login_of_the_token_or_any_app_if_it_is_unknown() {
+fn created_issue_is_recognized_by_the_login_of_the_token_or_any_app_if_it_is_unknown() {
     let viewer = |login: &str| answer(200, &json!({ "data": { "viewer": { "login": login } } }));
     let known = answer(200, &json!({ "login": "Octocat" }));
     let unknown = answer(403, &json!({ "message": "Resource not accessible by integration" }));
@@ -242,7 +242,7 @@ fn a_created_issue_is_recognized_by_the_login_of_the_token_or_any_app_if_it_is_u
 }
 
 #[test]
-fn a_rate_limited_create_is_retried_without_a_check() {
+fn rate_limited_create_is_retried_without_a_check() {
     let limit = answer(403, &json!({ "message": "You have exceeded a secondary rate limit" }));
     let result = create(
         ItemKind::Issue,
@@ -261,7 +261,7 @@ fn a_rate_limited_create_is_retried_without_a_check() {
 }
 
 #[test]
-fn a_rejected_create_is_not_retried() {
+fn rejected_create_is_not_retried() {
     let refusal = answer(410, &json!({ "message": "Issues are disabled for this repo" }));
     let result = create(ItemKind::Issue, Tracker::failing(refusal, false), LONG_TIMEOUT);
     assert_eq!(result.outcome.unwrap_err().kind, ErrorKind::Gone);
@@ -269,7 +269,7 @@ fn a_rejected_create_is_not_retried() {
 }
 
 #[test]
-fn a_create_is_not_retried_when_the_check_fails() {
+fn create_is_not_retried_when_the_check_fails() {
     let viewer = answer(401, &json!({ "message": "Bad credentials" }));
     let tracker = Tracker { viewer, ..Tracker::failing(html(502), true) };
     let result = create(ItemKind::Issue, tracker, LONG_TIMEOUT);

@@ -49,7 +49,7 @@ fn assert_final(table: impl IntoIterator<Item = Case>) {
 }
 
 #[test]
-fn a_rejected_request_is_final_and_has_a_hint() {
+fn rejected_request_is_final_and_has_a_hint() {
     let errors = json!([
         { "resource": "Issue", "code": "missing_field", "field": "title" },
         { "resource": "Issue", "code": "invalid", "field": "assignees", "message": "nobody" },
@@ -97,7 +97,7 @@ fn a_rejected_request_is_final_and_has_a_hint() {
 }
 
 #[test]
-fn a_missing_permission_is_named() {
+fn missing_permission_is_named() {
     let unnamed = "`issues: write`, or for a pull request `pull-requests: write`";
     assert_final([
         (
@@ -135,7 +135,7 @@ fn a_missing_permission_is_named() {
 }
 
 #[test]
-fn a_long_rate_limit_is_final_and_its_end_is_named() {
+fn long_rate_limit_is_final_and_its_end_is_named() {
     assert_final([
         (
             error_response(403, "API rate limit exceeded")
@@ -163,7 +163,7 @@ fn a_long_rate_limit_is_final_and_its_end_is_named() {
 }
 
 #[test]
-fn a_temporary_failure_is_retried() {
+fn temporary_failure_is_retried() {
     let reset = (EPOCH - 1).to_string();
     let table = [
         error_response(403, "Forbidden")
@@ -196,7 +196,7 @@ fn error_at_deadline(url: &str) -> Error {
 }
 
 #[test]
-fn a_lasting_failure_is_reported_at_the_deadline() {
+fn lasting_failure_is_reported_at_the_deadline() {
     let table = [
         (html(502), ErrorKind::Unavailable, "HTTP status 502 Bad Gateway", "www.githubstatus.com"),
         (html(200), ErrorKind::Unexpected, "not JSON", "GITHUB_API_URL"),
@@ -224,7 +224,7 @@ fn a_lasting_failure_is_reported_at_the_deadline() {
 }
 
 #[test]
-fn a_failure_before_the_deadline_is_reported_instead_of_the_timeout() {
+fn failure_before_the_deadline_is_reported_instead_of_the_timeout() {
     let server = Server::replying([html(502), Reply::NoResponse]);
     let error = error_at_deadline(&server.url());
     assert_eq!(error.kind, ErrorKind::Unavailable, "{error}");
@@ -241,7 +241,7 @@ fn no_request_is_sent_after_the_deadline() {
 }
 
 #[test]
-fn the_deadline_can_be_reset() {
+fn deadline_can_be_reset() {
     let server = Server::replying([fine()]);
     within_mut(Duration::from_secs(1), &server.url(), async |github| {
         // Until the deadline.
@@ -282,7 +282,7 @@ fn creating_a_label_that_exists_succeeds() {
 }
 
 #[test]
-fn a_delete_that_an_earlier_attempt_completed_succeeds() {
+fn delete_that_an_earlier_attempt_completed_succeeds() {
     let delete = |replies: &[Reply]| {
         let server = Server::replying(replies);
         at(&server.url(), async |github| infra(github).delete_comment(5).await)

@@ -42,7 +42,7 @@ fn all_pages_are_read() {
 }
 
 #[test]
-fn the_next_link_is_followed_after_a_short_page() {
+fn next_link_is_followed_after_a_short_page() {
     let server = Server::start(|request| {
         let host = &request.header("host")[0];
         match request.parameter("after").as_str() {
@@ -59,7 +59,7 @@ fn the_next_link_is_followed_after_a_short_page() {
 }
 
 #[test]
-fn a_next_link_to_another_host_is_not_followed_and_the_next_page_is_read() {
+fn next_link_to_another_host_is_not_followed_and_the_next_page_is_read() {
     let elsewhere = Server::replying([answer(200, &json!([numbered(1)]))]);
     let link = format!(r#"<{}/issues?page=2>; rel="next""#, elsewhere.url());
     let server = Server::start(move |request| {
@@ -71,7 +71,7 @@ fn a_next_link_to_another_host_is_not_followed_and_the_next_page_is_read() {
 }
 
 #[test]
-fn a_page_that_fails_is_an_error_and_not_the_end_of_the_list() {
+fn page_that_fails_is_an_error_and_not_the_end_of_the_list() {
     let server = Server::start(|request| match request.parameter("page").as_str() {
         "3" => answer(404, &json!({ "message": "Not Found" })),
         _ => page(request, 250, numbered),
@@ -81,7 +81,7 @@ fn a_page_that_fails_is_an_error_and_not_the_end_of_the_list() {
 }
 
 #[test]
-fn the_filter_is_part_of_the_request() {
+fn filter_is_part_of_the_request() {
     let server = Server::replying([answer(200, &json!([]))]);
     let filter = IssueFilter {
         label: Some("iam stocktake".to_owned()),

@@ -49,7 +49,7 @@ fn every_request_has_each_required_header_once() {
 }
 
 #[test]
-fn the_path_of_an_enterprise_server_url_is_kept() {
+fn path_of_an_enterprise_server_url_is_kept() {
     for base in ["/api/v3", "/api/v3/"] {
         let server = Server::replying([viewer("octocat")]);
         let logins = at(&format!("{}{base}", server.url()), async |github| github.logins().await);
@@ -73,7 +73,7 @@ fn user(login: &str) -> Reply {
 }
 
 #[test]
-fn the_token_is_not_sent_to_a_graphql_url_of_another_origin() {
+fn token_is_not_sent_to_a_graphql_url_of_another_origin() {
     let elsewhere = Server::replying([viewer("mallory")]);
     let server = Server::replying([viewer("octocat")]);
     for (graphql_url, expected) in [
@@ -93,7 +93,7 @@ fn the_token_is_not_sent_to_a_graphql_url_of_another_origin() {
 }
 
 #[test]
-fn the_login_of_the_token_is_requested_once_or_learned_from_a_created_issue() {
+fn login_of_the_token_is_requested_once_or_learned_from_a_created_issue() {
     let forbidden = || answer(403, &json!({ "message": "Resource not accessible by integration" }));
     let lines = ["POST /graphql", "GET /user"];
     for (replies, logins, requests) in [
@@ -130,7 +130,7 @@ fn the_login_of_the_token_is_requested_once_or_learned_from_a_created_issue() {
 }
 
 #[test]
-fn a_temporary_graphql_error_does_not_mean_an_unknown_login() {
+fn temporary_graphql_error_does_not_mean_an_unknown_login() {
     let forbidden = || answer(403, &json!({ "message": "Resource not accessible by integration" }));
     let error = |kind: &str, message: &str| {
         answer(200, &json!({ "data": null, "errors": [{ "type": kind, "message": message }] }))
@@ -154,7 +154,7 @@ fn a_temporary_graphql_error_does_not_mean_an_unknown_login() {
 }
 
 #[test]
-fn a_redirect_within_the_origin_is_followed_with_the_same_request() {
+fn redirect_within_the_origin_is_followed_with_the_same_request() {
     for status in [301, 302, 307, 308] {
         let server = Server::start(move |request| {
             if request.target.starts_with("/repos/acme/") {
@@ -184,7 +184,7 @@ fn a_redirect_within_the_origin_is_followed_with_the_same_request() {
 }
 
 #[test]
-fn a_redirect_to_another_origin_is_not_followed() {
+fn redirect_to_another_origin_is_not_followed() {
     let elsewhere = Server::replying([answer(200, &issue(7, "t", "b", "octocat"))]);
     for target in [format!("{}/steal", elsewhere.url()), elsewhere.url().replace("http:", "")] {
         let to = vec![("Location", target)];
@@ -207,7 +207,7 @@ fn endless_redirects_are_an_error() {
 }
 
 #[test]
-fn the_token_is_not_in_logs_errors_or_debug_output() {
+fn token_is_not_in_logs_errors_or_debug_output() {
     let server = Server::replying([
         answer(200, &json!([issue(7, "t", "the body", "octocat")])),
         answer(400, &json!({ "message": format!("no such token: Bearer {TOKEN}") })),
@@ -232,7 +232,7 @@ fn the_token_is_not_in_logs_errors_or_debug_output() {
 }
 
 #[test]
-fn an_invalid_token_or_url_is_rejected_with_a_hint() {
+fn invalid_token_or_url_is_rejected_with_a_hint() {
     let error_of =
         |url: &str, token: &str| GitHub::new(url, token.into(), LONG_TIMEOUT).unwrap_err();
     let error = error_of("https://api.github.com", "two words");
@@ -246,7 +246,7 @@ fn an_invalid_token_or_url_is_rejected_with_a_hint() {
 }
 
 #[test]
-fn an_attempt_without_a_response_is_retried() {
+fn attempt_without_a_response_is_retried() {
     // The first request gets no response; the second does.
     let server = Server::replying([Reply::NoResponse, viewer("octocat")]);
     let logins =

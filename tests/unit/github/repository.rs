@@ -8,7 +8,7 @@ use super::server::{Reply, Server, json as answer};
 use super::{at, infra};
 
 #[test]
-fn an_unknown_visibility_is_not_guessed() {
+fn unknown_visibility_is_not_guessed() {
     for (fields, visibility) in [
         (json!({ "visibility": "public", "private": false }), Some(Visibility::Public)),
         (json!({ "visibility": "internal", "private": true }), Some(Visibility::Internal)),
@@ -37,7 +37,7 @@ fn an_unknown_visibility_is_not_guessed() {
 }
 
 #[test]
-fn a_label_is_requested_by_its_encoded_name() {
+fn label_is_requested_by_its_encoded_name() {
     let server = Server::start(|request| match request.target.as_str() {
         "/repos/acme/infra/labels/a%2Fb%20c%3F" => answer(200, &json!({ "name": "a/b c?" })),
         _ => answer(404, &json!({ "message": "Not Found" })),
@@ -53,7 +53,7 @@ fn a_label_is_requested_by_its_encoded_name() {
 }
 
 #[test]
-fn the_merge_base_is_read_from_a_comparison() {
+fn merge_base_is_read_from_a_comparison() {
     let server = Server::replying([answer(
         200,
         &json!({ "merge_base_commit": { "sha": "c0ffee" }, "commits": [] }),
@@ -84,19 +84,19 @@ fn line_breaks_in_the_base64_of_a_file_are_ignored() {
 }
 
 #[test]
-fn an_empty_file_is_not_a_missing_file() {
+fn empty_file_is_not_a_missing_file() {
     let (bytes, _) = read("a.yml", &[answer(200, &file("file", "base64", ""))]);
     assert_eq!(bytes.unwrap(), Some(vec![]));
 }
 
 #[test]
-fn a_missing_file_is_none() {
+fn missing_file_is_none() {
     let (bytes, _) = read("a.yml", &[answer(404, &json!({ "message": "Not Found" }))]);
     assert_eq!(bytes.unwrap(), None);
 }
 
 #[test]
-fn a_large_file_is_requested_as_raw_content() {
+fn large_file_is_requested_as_raw_content() {
     let text = "version: 1\n".to_owned();
     let whole = Reply::Answer(200, vec![], text.clone());
     let refused = json!({ "message": "too large", "errors": [{ "code": "too_large" }] });
@@ -128,7 +128,7 @@ fn anything_but_a_file_is_an_error() {
 }
 
 #[test]
-fn a_path_outside_the_repository_is_not_requested() {
+fn path_outside_the_repository_is_not_requested() {
     for path in ["../other/contents/a", "a/../../b", "", "."] {
         let (bytes, lines) = read(path, &[answer(200, &json!([]))]);
         assert_eq!(bytes.unwrap_err().kind, ErrorKind::Unexpected, "{path}");

@@ -1,5 +1,5 @@
-//! What each fuzz target does with its bytes. `fuzz_targets/` hands them what libFuzzer invents, and
-//! the test `mutations` what it makes of the seeds.
+//! The fuzz targets. `fuzz_targets/` calls them with bytes from libFuzzer, and the test `mutations` with
+//! mutated seeds.
 
 use std::path::Path;
 use std::sync::LazyLock;
@@ -36,16 +36,16 @@ static ALLOWLIST: LazyLock<Allowlist> = LazyLock::new(|| {
     allowlist::parse(source, NOW.date_naive()).expect("the example is in order")
 });
 
-/// Every rule on, so that every rule is run.
+/// A policy in which all rules are on.
 static POLICY: LazyLock<Policy> = LazyLock::new(|| {
     let levels = Rule::ALL.map(|rule| (rule, Level::Error)).into();
     Policy::new(&PolicyOverrides { levels, ..PolicyOverrides::default() }, None)
 });
 
-/// A target by its name.
+/// The name and function of a target.
 pub(crate) type Target = (&'static str, fn(&[u8]));
 
-/// Every target.
+/// All targets.
 pub(crate) const TARGETS: [Target; 7] = [
     ("credential_report", credential_report),
     ("allowlist", allowlist),
@@ -56,7 +56,7 @@ pub(crate) const TARGETS: [Target; 7] = [
     ("queue_body", queue_body),
 ];
 
-/// Any bytes as an exported credential report: recognised, parsed, judged and reported.
+/// Parses, audits and reports bytes as an exported credential report.
 pub(crate) fn credential_report(bytes: &[u8]) {
     let Ok(export) = export::parse_export(bytes.to_vec()) else { return };
     let Ok(account) = credential_report::parse(&export.csv, export.generated_at) else { return };
@@ -71,14 +71,14 @@ pub(crate) fn credential_report(bytes: &[u8]) {
     audit_json(report::json::json(&audit).as_bytes());
 }
 
-/// Any bytes as an allowlist: read, and every problem rendered.
+/// Parses bytes as an allowlist, and renders every problem.
 pub(crate) fn allowlist(bytes: &[u8]) {
     let source = String::from_utf8_lossy(bytes);
     let today = NOW.date_naive();
     let diagnostics = match allowlist::parse(bytes, today) {
         Ok(allowlist) => allowlist::expiry_notices(&allowlist, today),
         Err(problems) => {
-            assert!(!problems.is_empty(), "refused without a reason");
+            assert!(!problems.is_empty(), "rejected without a problem");
             problems
         }
     };
@@ -89,7 +89,7 @@ pub(crate) fn allowlist(bytes: &[u8]) {
     }
 }
 
-/// Any bytes as an audit JSON: observed as the queue does, and exemptions suggested for it.
+/// Reads bytes as an audit JSON like the queue, and suggests exemptions.
 pub(crate) fn audit_json(bytes: &[u8]) {
     if let Ok(audit) = serde_json::from_slice::<v1::Audit>(bytes) {
         let _ = Observation::of(std::slice::from_ref(&audit), *NOW);
@@ -111,7 +111,7 @@ pub(crate) fn audit_json(bytes: &[u8]) {
     assert!(matches!(exit, Exit::Done | Exit::Usage));
 }
 
-/// Any bytes as a saved plan: read as it is, and with the digest that fits, and shown.
+/// Reads and prints bytes as a saved plan, with their own digest and with the correct one.
 pub(crate) fn plan(bytes: &[u8]) {
     let _ = SavedPlan::read(bytes, None, *NOW);
     let Ok(saved) = serde_json::from_slice::<SavedPlan>(bytes) else { return };
@@ -121,7 +121,7 @@ pub(crate) fn plan(bytes: &[u8]) {
     assert_eq!(same.as_ref(), Ok(&saved), "what was written is read");
     let policy = RemediationPolicy::default();
     let missing = MissingEvidence::default();
-    let remedy = |is_brief| RemediationReport {
+    let report = |is_brief| RemediationReport {
         saved: &saved,
         policy: &policy,
         applied: None,
@@ -131,14 +131,14 @@ pub(crate) fn plan(bytes: &[u8]) {
         max_rows: 3,
         is_brief,
     };
-    pages::remediation_text(remedy(false), Language::English).expect("the built-in template fits");
+    pages::remediation_text(report(false), Language::English).expect("the built-in template fits");
     for (language, is_brief) in Language::ALL.into_iter().zip([false, true].into_iter().cycle()) {
-        let page = pages::remediation_markdown(remedy(is_brief), language);
+        let page = pages::remediation_markdown(report(is_brief), language);
         page.expect("our own template renders everything");
     }
 }
 
-/// How many lines a journal has once its checksums fit; 0 where one cannot be read.
+/// The number of journal lines with correct checksums; 0 if a line is not readable.
 pub(crate) fn lines_of(bytes: &[u8]) -> usize {
     with_checksums(bytes).map_or(0, |contents| contents.lines.len())
 }
@@ -148,7 +148,7 @@ fn with_checksums(bytes: &[u8]) -> Option<journal::JournalContents> {
     Some(journal::parse(Path::new("journal.jsonl"), &sealed).ok()?.0)
 }
 
-/// Any bytes as a journal: read as it is, and with the checksums that fit.
+/// Reads bytes as a journal, with their own checksums and with the correct ones.
 pub(crate) fn journal(bytes: &[u8]) {
     let _ = journal::parse(Path::new("journal.jsonl"), bytes);
     let Some(contents) = with_checksums(bytes) else { return };
@@ -160,7 +160,7 @@ pub(crate) fn journal(bytes: &[u8]) {
     }
 }
 
-/// A line of a journal with the checksum that fits.
+/// A journal line with the correct checksum.
 fn sealed(line: &[u8]) -> Vec<u8> {
     let Some(body) = line.strip_suffix(b"}") else { return Vec::new() };
     let checksum: String =
@@ -168,12 +168,12 @@ fn sealed(line: &[u8]) -> Vec<u8> {
     [body, b",\"checksum\":\"", checksum.as_bytes(), b"\"}\n"].concat()
 }
 
-/// Whether the bytes are the payload of an event.
+/// Whether the bytes are an event payload.
 pub(crate) fn is_event(bytes: &[u8]) -> bool {
     EventPayload::read(bytes).is_ok()
 }
 
-/// Any bytes as the payload of an event.
+/// Reads bytes as an event payload.
 pub(crate) fn event(bytes: &[u8]) {
     let Ok(payload) = EventPayload::read(bytes) else { return };
     if let Some(pull_request) = &payload.pull_request {
@@ -181,7 +181,7 @@ pub(crate) fn event(bytes: &[u8]) {
     }
 }
 
-/// Any bytes as the body of a queue's issue, and as the JSON of the state in it.
+/// Reads bytes as the body of a queue issue, and as the JSON of the queue state in it.
 pub(crate) fn queue_body(bytes: &[u8]) {
     let body = String::from_utf8_lossy(bytes);
     let _ = (markers::ticked(&body), markers::without_state_block(&body));
@@ -202,12 +202,12 @@ pub(crate) fn queue_body(bytes: &[u8]) {
     assert!(QueueState::unpack(&packed).is_ok_and(|it| it.has_same_content(&queue_state)));
 }
 
-/// Whether the bytes are the JSON of a queue's state.
+/// Whether the bytes are the JSON of a queue state.
 pub(crate) fn is_state(bytes: &[u8]) -> bool {
     state(bytes).is_some()
 }
 
-/// The state that a JSON says, packed as an issue holds it.
+/// The queue state of a JSON, packed and unpacked as in an issue.
 fn state(bytes: &[u8]) -> Option<QueueState> {
     let text = STANDARD.encode(miniz_oxide::deflate::compress_to_vec_zlib(bytes, 1));
     let checksum = Sha256::digest(&text).iter().take(8).map(|it| format!("{it:02x}")).collect();

@@ -5,7 +5,7 @@ use super::*;
 // Rows
 
 #[test]
-fn a_row_becomes_a_user_with_its_credentials() {
+fn row_becomes_a_user_with_its_credentials() {
     let account = account_of(&rows());
     assert_eq!(account.id.as_str(), ACCOUNT);
     assert_eq!(account.partition, "aws");
@@ -32,7 +32,7 @@ fn a_row_becomes_a_user_with_its_credentials() {
 }
 
 #[test]
-fn the_root_user_is_separate_wherever_its_row_is() {
+fn root_user_is_separate_wherever_its_row_is() {
     let mut rows = rows();
     rows.rotate_left(1);
     let account = account_of(&rows);
@@ -42,7 +42,7 @@ fn the_root_user_is_separate_wherever_its_row_is() {
 }
 
 #[test]
-fn the_time_of_generation_is_kept() {
+fn time_of_generation_is_kept() {
     let csv = csv(&rows());
     let account = parse(&csv, Some(days_ago(1))).unwrap();
     assert_eq!(account.report_generated_at, Some(days_ago(1)));
@@ -71,7 +71,7 @@ fn column_names_ignore_case_and_surrounding_spaces() {
 }
 
 #[test]
-fn the_required_columns_alone_are_enough() {
+fn required_columns_alone_are_enough() {
     let account = parsed(&csv_of(&REQUIRED, &rows()));
     assert_eq!(account.users.len(), 2);
     assert_eq!(account.users[0].mfa, None);
@@ -86,7 +86,7 @@ fn unknown_columns_are_ignored() {
 }
 
 #[test]
-fn a_twenty_third_column_means_hidden_credentials() {
+fn twenty_third_column_means_hidden_credentials() {
     let row = |info| Row::of("u").with("additional_credentials_info", info);
     for (info, hidden) in [("3 access keys", true), ("false", true), ("", false), ("N/A", false)] {
         let account = account_of(&[row(info)]);
@@ -128,7 +128,7 @@ fn each_missing_required_column_is_named() {
 }
 
 #[test]
-fn a_duplicate_column_is_rejected() {
+fn duplicate_column_is_rejected() {
     let twice = format!("{},MFA_Active\n", COLUMNS.join(","));
     assert_eq!(report_error(&twice).to_string(), "the header contains the column mfa_active twice");
 }
@@ -194,7 +194,7 @@ fn every_valid_user_name_is_accepted() {
 }
 
 #[test]
-fn the_partition_comes_from_the_arn() {
+fn partition_comes_from_the_arn() {
     for partition in ["aws", "aws-cn", "aws-us-gov", "aws-iso", "aws-iso-b", "aws-eusc"] {
         let arn = format!("arn:{partition}:iam::{ACCOUNT}:user/u");
         let account = account_of(&[Row::of("u").with("arn", &arn)]);
@@ -203,7 +203,7 @@ fn the_partition_comes_from_the_arn() {
 }
 
 #[test]
-fn an_unreadable_field_keeps_its_column_and_text_and_other_rows_are_read() {
+fn unreadable_field_keeps_its_column_and_text_and_other_rows_are_read() {
     for column in COLUMNS.into_iter().filter(|column| *column != "user") {
         let account = account_of(&[
             Row::of("before"),
@@ -219,7 +219,7 @@ fn an_unreadable_field_keeps_its_column_and_text_and_other_rows_are_read() {
 }
 
 #[test]
-fn an_unreadable_arn_is_accepted_if_another_row_has_the_account_id() {
+fn unreadable_arn_is_accepted_if_another_row_has_the_account_id() {
     for arn in [
         "",
         "N/A",
@@ -235,7 +235,7 @@ fn an_unreadable_arn_is_accepted_if_another_row_has_the_account_id() {
 // Files that are not the report of one account
 
 #[test]
-fn a_row_with_too_few_or_too_many_fields_is_rejected_with_its_line() {
+fn row_with_too_few_or_too_many_fields_is_rejected_with_its_line() {
     let report = csv(&rows());
     let cut = &report[..report.rfind(",N/A").unwrap()];
     assert_eq!(
@@ -265,7 +265,7 @@ fn line_numbers_match_an_editor() {
 }
 
 #[test]
-fn an_unclosed_quote_does_not_hide_the_rows_after_it() {
+fn unclosed_quote_does_not_hide_the_rows_after_it() {
     let report = csv(&[Row::of("alice"), Row::of("bob").password_used(400)]);
     let lines: Vec<&str> = report.lines().collect();
     let (all_but_last, _) = lines[1].rsplit_once(',').unwrap();
@@ -290,7 +290,7 @@ fn concatenated_reports_are_rejected() {
 }
 
 #[test]
-fn a_second_header_is_detected_in_any_case_and_with_a_byte_order_mark() {
+fn second_header_is_detected_in_any_case_and_with_a_byte_order_mark() {
     let one = csv(&[Row::of("alice")]);
     for second in [one.to_uppercase(), format!("\u{feff}{one}")] {
         assert_eq!(
@@ -312,20 +312,20 @@ fn rows_of_two_accounts_are_rejected() {
 }
 
 #[test]
-fn a_duplicate_user_is_rejected_ignoring_case() {
+fn duplicate_user_is_rejected_ignoring_case() {
     let error = report_error(&csv(&[Row::of("alice"), Row::of("bob"), Row::of("Alice")]));
     assert_eq!(error.to_string(), "line 4 lists the user `Alice` a second time");
     assert_eq!(error.hint(), "provide the report of each account as a separate, unedited file");
 }
 
 #[test]
-fn a_row_without_a_user_name_is_rejected() {
+fn row_without_a_user_name_is_rejected() {
     let error = report_error(&csv(&[Row::of("alice"), Row::of("")]));
     assert_eq!(error.to_string(), "line 3 has no user name");
 }
 
 #[test]
-fn a_report_without_an_account_id_is_rejected() {
+fn report_without_an_account_id_is_rejected() {
     let header = csv(&[]);
     for text in ["", "\n", &header, header.trim_end(), &csv(&[Row::of("u").with("arn", "N/A")])] {
         assert_eq!(

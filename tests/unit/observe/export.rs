@@ -5,7 +5,7 @@ use super::*;
 // Formats
 
 #[test]
-fn a_csv_is_kept_unchanged() {
+fn csv_is_kept_unchanged() {
     let report = csv(&rows());
     assert_eq!(export_of(&report), undated(report));
 }
@@ -145,7 +145,7 @@ fn yaml_is_read() {
 }
 
 #[test]
-fn a_yaml_report_of_the_largest_account_is_read() {
+fn yaml_report_of_the_largest_account_is_read() {
     let row = &rows()[0];
     let report = csv(&vec![row.clone(); 5_000]);
     let yaml = format!("Content: {}\nReportFormat: text/csv\n", STANDARD.encode(&report));
@@ -153,7 +153,7 @@ fn a_yaml_report_of_the_largest_account_is_read() {
 }
 
 #[test]
-fn an_unreadable_format_has_a_hint_with_a_command_that_works() {
+fn unreadable_format_has_a_hint_with_a_command_that_works() {
     let content = STANDARD.encode(csv(&rows()));
     let table = format!(
         "-----------------\n|  GetCredentialReport  |\n+----+\n|  Content  |  {content} |\n"
@@ -186,7 +186,7 @@ fn an_unreadable_format_has_a_hint_with_a_command_that_works() {
 // Files that are something else
 
 #[test]
-fn an_empty_file_is_reported_as_empty() {
+fn empty_file_is_reported_as_empty() {
     let bytes: [&[u8]; 7] = [
         b"",
         b" ",
@@ -273,7 +273,7 @@ fn truncated_base64_is_not_read_as_a_shorter_report() {
 }
 
 #[test]
-fn a_report_with_an_invalid_date_is_rejected() {
+fn report_with_an_invalid_date_is_rejected() {
     let content = STANDARD.encode(csv(&rows()));
     for (printed, date) in [
         (format!(r#"{{"Content": "{content}", "GeneratedTime": "yesterday"}}"#), "yesterday"),

@@ -39,9 +39,9 @@ const HOSTILE: &[&str] = &[
     "{{ 7 * 7 }}",
     "${{ github.token }}",
     "<!-- iam-stocktake:queue v1 name=default -->",
-    "<!-- iam-stocktake:memory v1 generation=9 sum=0000000000000000 parts= spare=",
-    "\n<!-- iam-stocktake:memory v1 generation=9 sum=0 parts= spare= check=0\nAAAA\n-->",
-    "<!-- iam-stocktake:memory-part v1",
+    "<!-- iam-stocktake:queue-state v1 generation=9 sum=0000000000000000 parts= spare=",
+    "\n<!-- iam-stocktake:queue-state v1 generation=9 sum=0 parts= spare= check=0\nAAAA\n-->",
+    "<!-- iam-stocktake:queue-state-part v1",
 ];
 
 /// Every hostile text as a user name, an owner, and the end of a key id.

@@ -63,16 +63,17 @@ fn observed(audit: &Audit) -> Observation {
 
 fn say(case: &Case, policies: [&Policy; 2], language: Language) -> Said {
     let (base, head) = (observed(&case.base), observed(&case.head));
-    let (_, loosens) = stricter(policies[0], policies[1]);
+    let (_, loosened) = stricter(policies[0], policies[1]);
     let changes = PullRequestChanges {
-        loosens,
+        loosened,
         remediation: case.remediation.clone(),
         ..case.pull_request_changes.clone()
     };
     let pull_request_changes = changes.compare(&[base], &head);
     let today: NaiveDate = case.today.parse().unwrap();
     let queue_state = case.queue_state.as_ref();
-    let gate_counts = GateCounts::of(&head, queue_state, &pull_request_changes.uncovers, today, 30);
+    let gate_counts =
+        GateCounts::of(&head, queue_state, &pull_request_changes.uncovered, today, 30);
     let gate = gate_counts.evaluate(case.fail_on, queue_state.is_some());
     let queue: QueueName = "default".parse().unwrap();
     let unaudited =
@@ -81,7 +82,7 @@ fn say(case: &Case, policies: [&Policy; 2], language: Language) -> Said {
         queue: &queue,
         observation: &head,
         queue_state,
-        index: queue_state.map(|_| SafeText::issue(None, 7)),
+        queue_issue: queue_state.map(|_| SafeText::issue(None, 7)),
         pull_request_changes: &pull_request_changes,
         gate_counts: &gate_counts,
         unaudited: &unaudited,
@@ -277,12 +278,12 @@ fn overrides(days: u32, tag: Option<&str>, levels: &[(Rule, Level)]) -> Policy {
 fn stricter_policy_applies_and_less_strict_settings_are_listed() {
     let strict = overrides(45, Some("expires-on"), &[(Rule::UnlistedUser, Level::Error)]);
     let loose = overrides(90, None, &[(Rule::StalePassword, Level::Notice)]);
-    let (judged, loosens) = stricter(&strict, &loose);
+    let (judged, loosened) = stricter(&strict, &loose);
     assert_eq!(judged, strict);
-    let loosens: Vec<_> =
-        loosens.iter().map(|it| format!("{}: {} → {}", it.what, it.from, it.to)).collect();
+    let loosened: Vec<_> =
+        loosened.iter().map(|it| format!("{}: {} → {}", it.what, it.from, it.to)).collect();
     assert_eq!(
-        loosens,
+        loosened,
         [
             "stale_after_days: 45 → 90",
             "max_exemption_days: 90 → 180",
@@ -300,10 +301,10 @@ fn stricter_policy_applies_and_less_strict_settings_are_listed() {
 #[test]
 fn stricter_settings_apply_and_are_not_listed() {
     let strict = overrides(45, Some("expires-on"), &[(Rule::UnlistedUser, Level::Error)]);
-    let (judged, loosens) = stricter(&Policy::default(), &strict);
+    let (judged, loosened) = stricter(&Policy::default(), &strict);
     assert_eq!((judged.stale_after_days, judged.level(Rule::UnlistedUser)), (45, Level::Error));
     assert_eq!(judged.expiry_tag.as_deref(), Some("expires-on"));
-    assert!(loosens.is_empty());
+    assert!(loosened.is_empty());
 }
 
 /// Changes in the form "key: from → to".
@@ -416,8 +417,8 @@ fn pull_request_changes_are_compared_by_finding() {
     let compared =
         |earlier: &[Observation], head| PullRequestChanges::default().compare(earlier, head);
     let pull_request_changes = compared(std::slice::from_ref(&base), &head);
-    assert_eq!(pull_request_changes.exempts, BTreeSet::from([alice.id()]));
-    assert_eq!(pull_request_changes.uncovers, BTreeSet::from([bob.id()]));
+    assert_eq!(pull_request_changes.exempted, BTreeSet::from([alice.id()]));
+    assert_eq!(pull_request_changes.uncovered, BTreeSet::from([bob.id()]));
     let same = compared(std::slice::from_ref(&head), &head);
     assert_eq!(same, PullRequestChanges::default());
     // What an earlier allowlist has already is not caused by the pull request.
@@ -435,7 +436,7 @@ fn stricter_policy_uncovers_findings() {
 
     let pull_request_changes = PullRequestChanges::default().compare(&[earlier], &head);
 
-    assert_eq!(pull_request_changes.uncovers, BTreeSet::from([absent.id(), notice.id()]));
+    assert_eq!(pull_request_changes.uncovered, BTreeSet::from([absent.id(), notice.id()]));
 }
 
 #[test]
@@ -492,7 +493,7 @@ fn unaudited_accounts_are_named() {
 
 #[test]
 fn former_accounts_are_listed_as_less_strict() {
-    let drops = vec![FormerAccount {
+    let former_accounts = vec![FormerAccount {
         account: OTHER_ACCOUNT.parse().unwrap(),
         reason: "Closed on @2026-06-01".to_owned(),
         owner: "@acme/platform".to_owned(),
@@ -500,8 +501,10 @@ fn former_accounts_are_listed_as_less_strict() {
         place: Position { line: 1, column: 1 },
     }];
     for language in Language::ALL {
-        let pull_request_changes =
-            PullRequestChanges { drops: drops.clone(), ..PullRequestChanges::default() };
+        let pull_request_changes = PullRequestChanges {
+            former_accounts: former_accounts.clone(),
+            ..PullRequestChanges::default()
+        };
         let mut case = Case { pull_request_changes, ..case(&[], &[]) };
         let said = say(&case, [&Policy::default(); 2], language);
         assert!(said.is_something);
@@ -520,22 +523,22 @@ fn former_accounts_are_listed_as_less_strict() {
 
 #[test]
 fn comment_names_the_baseline() {
-    for (compared, english_words) in [
+    for (baseline, english_words) in [
         (Baseline::Defaults, "**its policy is unknown**"),
         (Baseline::Unavailable, "could not be compared with the base branch"),
         (Baseline::OtherRepository, "The allowlist is in another repository"),
     ] {
         for language in Language::ALL {
             let pull_request_changes =
-                PullRequestChanges { compared, ..PullRequestChanges::default() };
+                PullRequestChanges { baseline, ..PullRequestChanges::default() };
             let said = say(
                 &Case { pull_request_changes, ..case(&[], &[]) },
                 [&Policy::default(); 2],
                 language,
             );
             let calm = say(&case(&[], &[]), [&Policy::default(); 2], language);
-            assert_ne!(said.body, calm.body, "{compared:?}");
-            assert_eq!(said.is_something, compared != Baseline::OtherRepository, "{compared:?}");
+            assert_ne!(said.body, calm.body, "{baseline:?}");
+            assert_eq!(said.is_something, baseline != Baseline::OtherRepository, "{baseline:?}");
             let is_said = said.body.contains(english_words);
             assert_eq!(is_said, language == Language::English, "{}", said.body);
         }

@@ -210,7 +210,7 @@ pub(crate) fn with_body(harness: &Harness, edit: impl Fn(&str) -> String) -> Que
 fn every_changed_character_of_the_state_is_damage() {
     let harness = busy();
     let body = harness.snapshot().queue_issue.unwrap().body;
-    let start = body.rfind("<!-- iam-stocktake:memory").unwrap();
+    let start = body.rfind("<!-- iam-stocktake:queue-state").unwrap();
     for at in start..body.len() {
         let (before, rest) = body.split_at(at);
         let after = &rest[1..];
@@ -235,8 +235,9 @@ fn every_changed_character_of_the_state_is_damage() {
 #[test]
 fn removed_state_is_damage_and_not_an_empty_queue() {
     let harness = busy();
-    let taken =
-        with_body(&harness, |body| body.split("<!-- iam-stocktake:memory").next().unwrap().into());
+    let taken = with_body(&harness, |body| {
+        body.split("<!-- iam-stocktake:queue-state").next().unwrap().into()
+    });
     assert_eq!(damage(&taken), InvalidQueueState::MissingBlock);
 }
 

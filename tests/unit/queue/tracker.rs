@@ -288,7 +288,7 @@ impl Harness {
         self.tracker.apply(&plan, &snapshot, on(day));
         let said = self.tracker.comments.iter().filter(|(id, _)| !before.contains_key(id));
         let said = said.map(|(_, (_, body))| body.clone());
-        let said = said.filter(|body| !body.contains("memory-part")).collect();
+        let said = said.filter(|body| !body.contains("queue-state-part")).collect();
         Ok(QueueRun { update, plan: plan.to_string(), changes: plan.changes, said })
     }
 

@@ -147,10 +147,12 @@ fn apply_change(case: &mut Case, change: &PlannedChange) {
     let user = &mut case.user_record.user;
     let tags = user.tags.as_mut().unwrap();
     match change.kind {
-        ChangeKind::Clear(_) => drop(tags.remove(&key)),
+        ChangeKind::RemoveTag(_) => drop(tags.remove(&key)),
         ChangeKind::Notify(_) => drop(tags.insert(key, tag(RemediationStatus::Notified))),
-        ChangeKind::Settle(_) => drop(tags.insert(key, tag(RemediationStatus::Deactivated))),
-        ChangeKind::Renew => {
+        ChangeKind::ScheduleDeletion(_) => {
+            drop(tags.insert(key, tag(RemediationStatus::Deactivated)));
+        }
+        ChangeKind::RenewTag => {
             let clock: RemediationTag = tags[&key].parse().unwrap();
             tags.insert(key, RemediationTag { seen: now(), ..clock }.to_string());
         }
@@ -196,7 +198,7 @@ fn assert_removes_only_unused_access(case: &Case, exemption: Option<&str>, chang
         assert!(case.remediation.delete_passwords && changed.unwrap() <= days_ago(90));
     }
     // Every such change requires a notice that is old enough.
-    let (_, since) = change.facts.clock.unwrap();
+    let (_, since) = change.facts.tag.unwrap();
     let days = match change.kind {
         ChangeKind::DeleteCredential => case.remediation.delete_after_days.unwrap(),
         _ => case.remediation.deactivate_after_days,

@@ -31,7 +31,7 @@ fn root_findings_are_skipped() {
 #[test]
 fn exempt_keys_are_skipped_and_their_tag_is_removed() {
     let stopped: &[&str] = &[
-        "access-key …AAAA: Clear(Exempted)",
+        "access-key …AAAA: RemoveTag(Exempted)",
         "access-key …AAAA is skipped: exempt until 2026-06-30 (allowlist line 3)",
     ];
     let today = "2026-06-30";
@@ -103,7 +103,7 @@ fn an_exemption_without_credentials_or_rules_protects_all_credentials() {
         let name = subject.to_string();
         let deactivated = [format!("{name}: Deactivate")];
         let protected = [
-            format!("{name}: Clear(Exempted)"),
+            format!("{name}: RemoveTag(Exempted)"),
             format!("{name} is skipped: exempt until 2026-12-31 (allowlist line 3)"),
         ];
         assert_eq!(case.lines(), deactivated);
@@ -116,7 +116,7 @@ fn an_exemption_without_credentials_or_rules_protects_all_credentials() {
         }
         // The days restart when the exemption has expired.
         let expired = case.clone().exempted("2026-06-25", "").lines();
-        assert_eq!(expired, [format!("{name}: Notify(ExemptionLapsed)")]);
+        assert_eq!(expired, [format!("{name}: Notify(ExemptionExpired)")]);
     }
 }
 
@@ -135,9 +135,9 @@ fn only_listed_rules_are_remediated() {
     let inactive = || Case::deletion_due().tagged(&of_key(KEY), RemediationStatus::Inactive, 40, 3);
     let untagged = || Case::deletion_due().without_tag(&of_key(KEY));
     let default = iam_stocktake::model::policy::remediation::RemediationPolicy::default().rules;
-    let cleared: &[&str] = &["access-key …AAAA: Clear(NotStale)"];
+    let cleared: &[&str] = &["access-key …AAAA: RemoveTag(NotStale)"];
     assert_planned([
-        ("old, default rules", old(&default), &["ssh-key …XX77: Clear(NotStale)"]),
+        ("old, default rules", old(&default), &["ssh-key …XX77: RemoveTag(NotStale)"]),
         ("old, listed rule", old(&[Rule::OldServiceCredential]), &["ssh-key …XX77: Deactivate"]),
         ("a stale key, default rules", by_rules(Case::deactivation_due(), &default), DEACTIVATED),
         (
@@ -155,7 +155,7 @@ fn only_listed_rules_are_remediated() {
         (
             "inactive without a tag",
             by_rules(untagged(), &[Rule::InactiveAccessKey]),
-            &["access-key …AAAA: Settle(First)"],
+            &["access-key …AAAA: ScheduleDeletion(First)"],
         ),
         (
             "inactive without a tag, another rule",
@@ -165,7 +165,7 @@ fn only_listed_rules_are_remediated() {
         (
             "the user, another rule",
             by_rules(Case::whole_user(), &[Rule::StaleAccessKey]),
-            &["user: Clear(NotStale)"],
+            &["user: RemoveTag(NotStale)"],
         ),
     ]);
 }
@@ -183,7 +183,7 @@ fn exempt_service_credentials_are_skipped() {
         it.policy = policy(&[(Rule::OldServiceCredential, Level::Warning)]);
     });
     let skipped = [
-        "service-specific-credential …XX77: Clear(Exempted)",
+        "service-specific-credential …XX77: RemoveTag(Exempted)",
         "service-specific-credential …XX77 is skipped: exempt until 2026-12-31 \
          (allowlist line 3)",
     ];
@@ -211,7 +211,7 @@ fn recently_reset_passwords_are_skipped() {
             "89 days ago",
             changed(89),
             &[
-                "password: Clear(RecentlyReset)",
+                "password: RemoveTag(RecentlyReset)",
                 "password is skipped: the password was reset on 2026-04-02",
             ],
         ),
@@ -343,7 +343,7 @@ fn credentials_used_since_the_notice_are_skipped() {
         })
     };
     let skipped: &[&str] = &[
-        "access-key …AAAA: Clear(Used(2026-06-29T12:00:00Z))",
+        "access-key …AAAA: RemoveTag(Used(2026-06-29T12:00:00Z))",
         "access-key …AAAA is skipped: it was used on 2026-06-29",
     ];
     assert_planned([
@@ -485,8 +485,8 @@ fn rules_at_notice_or_off_deactivate_nothing() {
     };
     assert_planned([
         ("a warning", at(Level::Warning), DEACTIVATED),
-        ("a notice", at(Level::Notice), &["access-key …AAAA: Clear(NotStale)"]),
-        ("off", at(Level::Off), &["access-key …AAAA: Clear(NotStale)"]),
+        ("a notice", at(Level::Notice), &["access-key …AAAA: RemoveTag(NotStale)"]),
+        ("off", at(Level::Off), &["access-key …AAAA: RemoveTag(NotStale)"]),
     ]);
 }
 

@@ -30,7 +30,7 @@ fn each_reason_restarts_the_days_until_deactivation() {
         (
             "tag removed by somebody else",
             known_tags(absent()),
-            &["access-key …AAAA: Notify(Vanished)"],
+            &["access-key …AAAA: Notify(TagRemoved)"],
         ),
         ("known tag still set", known_tags(set(20, 3)), &["access-key …AAAA: Deactivate"]),
         (
@@ -45,7 +45,7 @@ fn each_reason_restarts_the_days_until_deactivation() {
         (
             "exempt until 15 days after the notice",
             in_force_until("2026-06-25"),
-            &["access-key …AAAA: Notify(ExemptionLapsed)"],
+            &["access-key …AAAA: Notify(ExemptionExpired)"],
         ),
         (
             "exempt until two days before the notice",
@@ -107,27 +107,27 @@ fn each_reason_restarts_the_days_until_deletion() {
     };
     let absent = || Case::deletion_due().without_tag(&of_key(KEY));
     assert_planned([
-        ("inactive without a tag", absent(), &["access-key …AAAA: Settle(First)"]),
+        ("inactive without a tag", absent(), &["access-key …AAAA: ScheduleDeletion(First)"]),
         (
             "tag removed by somebody else",
             absent().with(|it| it.known_tags = vec![of_key(KEY)]),
-            &["access-key …AAAA: Settle(Vanished)"],
+            &["access-key …AAAA: ScheduleDeletion(TagRemoved)"],
         ),
         (
             "unreadable tag",
             absent().with_tag(&of_key(KEY).key(), "x"),
-            &["access-key …AAAA: Settle(Unreadable)"],
+            &["access-key …AAAA: ScheduleDeletion(Unreadable)"],
         ),
         (
             "notice, then deactivated by somebody else",
             absent().tagged(&of_key(KEY), RemediationStatus::Notified, 40, 3),
-            &["access-key …AAAA: Settle(First)"],
+            &["access-key …AAAA: ScheduleDeletion(First)"],
         ),
-        ("not seen for 15 days", set(40, 15), &["access-key …AAAA: Settle(NotSeen)"]),
+        ("not seen for 15 days", set(40, 15), &["access-key …AAAA: ScheduleDeletion(NotSeen)"]),
         (
             "exemption expired",
             set(40, 3).exempted("2026-06-25", ""),
-            &["access-key …AAAA: Settle(ExemptionLapsed)"],
+            &["access-key …AAAA: ScheduleDeletion(ExemptionExpired)"],
         ),
         ("29 days", set(29, 3), &["access-key …AAAA pending: delete"]),
         ("30 days", set(30, 3), &["access-key …AAAA: DeleteCredential"]),
@@ -159,7 +159,7 @@ fn tags_are_updated_before_the_maximum_gap() {
     let waiting = "access-key …AAAA pending: deactivate";
     assert_planned([
         ("last seen 6 days ago", set(10, 6), &[waiting]),
-        ("last seen 7 days ago", set(10, 7), &["access-key …AAAA: Renew", waiting]),
+        ("last seen 7 days ago", set(10, 7), &["access-key …AAAA: RenewTag", waiting]),
         (
             "a change by hand, last seen 8 days ago",
             Case::password()
@@ -167,7 +167,7 @@ fn tags_are_updated_before_the_maximum_gap() {
                 .with(|it| {
                     it.remediation.delete_passwords = false;
                 }),
-            &["password: Renew", "password: by hand"],
+            &["password: RenewTag", "password: by hand"],
         ),
     ]);
 }
@@ -184,7 +184,7 @@ fn unneeded_tags_are_removed() {
         (
             "notice, inactive, and deletion is off",
             inactive(Case::deactivation_due()),
-            &["access-key …AAAA: Clear(Inactive)"],
+            &["access-key …AAAA: RemoveTag(Inactive)"],
         ),
         ("deactivated by a run, and deletion is off", inactive(Case::deletion_due()), &[]),
         (
@@ -192,7 +192,7 @@ fn unneeded_tags_are_removed() {
             Case::password().with(|it| {
                 it.user_record.user.password.as_mut().unwrap().enabled = Flag::No;
             }),
-            &["password: Clear(NotStale)"],
+            &["password: RemoveTag(NotStale)"],
         ),
     ]);
 }
@@ -209,13 +209,13 @@ fn only_tags_of_missing_credentials_are_removed() {
         (
             "an access key",
             gone("iam-stocktake:access-key:AKIAGONE"),
-            &["access-key …GONE: Clear(Gone)"],
+            &["access-key …GONE: RemoveTag(Gone)"],
         ),
-        ("a password", gone("iam-stocktake:password"), &["password: Clear(Gone)"]),
+        ("a password", gone("iam-stocktake:password"), &["password: RemoveTag(Gone)"]),
         (
             "the user, and users are not deleted",
             gone("iam-stocktake:user"),
-            &["user: Clear(NotStale)"],
+            &["user: RemoveTag(NotStale)"],
         ),
         ("unknown kind", gone("iam-stocktake:foo"), &[]),
         ("unknown kind, with an id", gone("iam-stocktake:foo:AKIAGONE"), &[]),
@@ -234,6 +234,6 @@ fn only_tags_of_missing_credentials_are_removed() {
     assert_planned([(
         "a certificate with a long id",
         there,
-        &["signing-certificate …ZZZZ: Clear(NotStale)"],
+        &["signing-certificate …ZZZZ: RemoveTag(NotStale)"],
     )]);
 }

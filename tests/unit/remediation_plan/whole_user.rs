@@ -11,7 +11,7 @@ use crate::remediation_plan::case::{Case, assert_planned};
 use crate::support::{days_ago, key, other, password};
 
 const DELETED: &[&str] = &["user: DeleteUser"];
-const IN_USE: &[&str] = &["user: Clear(InUse)"];
+const IN_USE: &[&str] = &["user: RemoveTag(InUse)"];
 
 #[test]
 fn users_are_deleted_only_with_delete_users() {
@@ -21,12 +21,12 @@ fn users_are_deleted_only_with_delete_users() {
         (
             "delete_users: false",
             case().with(|it| it.remediation.delete_users = false),
-            &["user: Clear(NotStale)"],
+            &["user: RemoveTag(NotStale)"],
         ),
         (
             "delete_after_days is not set",
             case().with(|it| it.remediation.delete_after_days = None),
-            &["user: Clear(NotStale)"],
+            &["user: RemoveTag(NotStale)"],
         ),
         (
             "29 days",
@@ -56,14 +56,14 @@ fn a_user_in_use_is_not_deleted() {
         (
             "an unused active key",
             with_key(200, Flag::Yes),
-            &["access-key …AAAA: Notify(First)", "user: Clear(InUse)"],
+            &["access-key …AAAA: Notify(First)", "user: RemoveTag(InUse)"],
         ),
         ("an unused inactive key", with_key(200, Flag::No), DELETED),
         ("an inactive key, used 91 days ago", with_key(91, Flag::No), DELETED),
         (
             "an inactive key, used 90 days ago",
             with_key(90, Flag::No),
-            &["access-key …AAAA: Settle(First)", "user: Clear(InUse)"],
+            &["access-key …AAAA: ScheduleDeletion(First)", "user: RemoveTag(InUse)"],
         ),
         ("an inactive key, used yesterday", with_key(1, Flag::No), IN_USE),
         (
@@ -72,13 +72,13 @@ fn a_user_in_use_is_not_deleted() {
                 let ssh_key = other(CredentialKind::SshKey, "APKAXX77", 300);
                 it.user_record.user.other_credentials.push(ssh_key);
             }),
-            &["ssh-key …XX77: Notify(First)", "user: Clear(InUse)"],
+            &["ssh-key …XX77: Notify(First)", "user: RemoveTag(InUse)"],
         ),
         ("a password in use", with_password(1), IN_USE),
         (
             "an unused password without a notice",
             with_password(200),
-            &["password: Notify(First)", "user: Clear(InUse)"],
+            &["password: Notify(First)", "user: RemoveTag(InUse)"],
         ),
         (
             "an unused password to delete by hand",
@@ -91,7 +91,10 @@ fn a_user_in_use_is_not_deleted() {
                 it.user_record.user.password.as_mut().unwrap().last_changed =
                     Timestamp::At(days_ago(5));
             }),
-            &["user: Clear(InUse)", "password is skipped: the password was reset on 2026-06-25"],
+            &[
+                "user: RemoveTag(InUse)",
+                "password is skipped: the password was reset on 2026-06-25",
+            ],
         ),
     ]);
 }
@@ -156,11 +159,11 @@ fn missing_evidence_does_not_count_as_use() {
         [format!("password is skipped: {incomplete}"), format!("user is skipped: {incomplete}")];
     assert_eq!(password(3).lines(), skipped);
     // The days keep counting because the run fetched this user completely.
-    let renewed = ["password: Renew", "user: Renew"].map(str::to_owned);
+    let renewed = ["password: RenewTag", "user: RenewTag"].map(str::to_owned);
     assert_eq!(password(8).lines(), [&renewed[..], &skipped].concat());
     // A password in use counts as use, even if other evidence is missing.
     let used = password(3).with(|it| it.user_record.user.access_keys.push(key("AKIA", 1)));
-    assert_eq!(used.lines()[0], "user: Clear(InUse)");
+    assert_eq!(used.lines()[0], "user: RemoveTag(InUse)");
 }
 
 #[test]
@@ -179,7 +182,7 @@ fn a_user_with_an_exemption_is_not_deleted() {
             "an access key",
             with_key().exempted("2026-12-31", ", credentials: [access-key]"),
             &[
-                "user: Clear(Exempted)",
+                "user: RemoveTag(Exempted)",
                 &format!("access-key …AAAA is skipped: {exempted}"),
                 &format!("user is skipped: {exempted}"),
             ],
@@ -187,17 +190,17 @@ fn a_user_with_an_exemption_is_not_deleted() {
         (
             "the rule user-without-credentials",
             Case::whole_user().exempted("2026-12-31", ", rules: [user-without-credentials]"),
-            &["user: Clear(Exempted)", &format!("user is skipped: {exempted}")],
+            &["user: RemoveTag(Exempted)", &format!("user is skipped: {exempted}")],
         ),
         (
             "a user without the exempt credentials",
             Case::whole_user().exempted("2026-12-31", ""),
-            &["user: Clear(Exempted)", &format!("user is skipped: {exempted}")],
+            &["user: RemoveTag(Exempted)", &format!("user is skipped: {exempted}")],
         ),
         (
             "expired since",
             with_key().exempted("2026-06-25", ""),
-            &["access-key …AAAA: Settle(First)", "user: Notify(ExemptionLapsed)"],
+            &["access-key …AAAA: ScheduleDeletion(First)", "user: Notify(ExemptionExpired)"],
         ),
     ]);
 }
@@ -240,7 +243,7 @@ fn each_reason_restarts_the_days_until_user_deletion() {
         (
             "tag removed by somebody else",
             absent().with(|it| it.known_tags = vec![TagSubject::User]),
-            &["user: Notify(Vanished)"],
+            &["user: Notify(TagRemoved)"],
         ),
         (
             "unreadable tag",

@@ -1,9 +1,8 @@
-//! What the report says of a user's remedy: what the user has where it was observed, and how far
-//! the remedy has come.
+//! Remediation in the report: what is deleted with a user, and the remediation stage of credentials.
 
 use std::process::Command;
 
-use crate::support::{days_ago, key, live, live_user, now, other, password, weighed};
+use crate::support::{audited_with, days_ago, key, live, live_user, now, other, password};
 use chrono::{DateTime, Utc};
 use iam_stocktake::allowlist::Allowlist;
 use iam_stocktake::audit::{Audit, NextStage};
@@ -31,7 +30,7 @@ fn names(names: &[&str]) -> Vec<String> {
     names.iter().map(|name| (*name).to_owned()).collect()
 }
 
-/// A user who is gone from everything: a stale password, a stale key and an SSH key that is off.
+/// A user with a stale password, a stale key, and an inactive SSH key.
 fn leaver() -> User<'static> {
     let ssh_key = other(CredentialKind::SshKey, "APKAXXXXXXXXXXXXABCD", 400);
     User {
@@ -43,7 +42,7 @@ fn leaver() -> User<'static> {
 }
 
 fn audit_of(user: User<'static>) -> Audit {
-    weighed(&live(vec![user]), &Allowlist::default(), &Policy::default())
+    audited_with(&live(vec![user]), &Allowlist::default(), &Policy::default())
 }
 
 fn with_everything() -> User<'static> {
@@ -58,10 +57,10 @@ fn with_everything() -> User<'static> {
     }
 }
 
-// What the user has
+// What is deleted with the user
 
 #[test]
-fn the_deletion_of_a_user_names_what_goes_with_the_user() {
+fn deletion_of_a_user_lists_what_is_deleted() {
     let audit = audit_of(with_everything());
     let report = rendered(&audit, Language::English);
     let goes = "Deleted with the user, as observed: password, access key&nbsp;…`WXYZ`, \
@@ -83,7 +82,7 @@ fn the_deletion_of_a_user_names_what_goes_with_the_user() {
 }
 
 #[test]
-fn what_was_not_looked_at_is_not_said_to_be_absent() {
+fn evidence_that_was_not_collected_is_not_reported_as_absent() {
     let report = rendered(&audit_of(leaver()), Language::English);
     assert!(report.contains("Deleted with the user, as observed: password, access key"));
     for claim in ["no group", "no attached", "no inline", "MFA device;", "aws_iam_user_group"] {
@@ -102,13 +101,13 @@ fn deletion(report: &str) -> &str {
 }
 
 #[test]
-fn the_script_says_what_is_to_go_before_it_takes_anything_away_and_runs_no_name() {
+fn script_prints_what_it_deletes_first_and_executes_no_name() {
     let hostile = names(&["staff", "a'; touch ran; '", "$(touch ran)", "`touch ran`"]);
     let mut user = with_everything();
     user.permissions.as_mut().unwrap().groups = hostile.clone();
     let report = rendered(&audit_of(user), Language::English);
     let directory = tempfile::tempdir().unwrap();
-    // Says each call, and answers what the script compares.
+    // Prints each call, and the values that the script compares.
     let stand_in = r#"aws() {
   echo "call $2" >&2
   case "$*" in
@@ -138,7 +137,7 @@ fn the_script_says_what_is_to_go_before_it_takes_anything_away_and_runs_no_name(
 }
 
 #[test]
-fn the_json_holds_what_was_looked_at_and_nothing_else() {
+fn json_contains_only_collected_evidence() {
     let belongings = |user| v1::Audit::from(&audit_of(user)).findings[0].belongings.clone();
     let expected = v1::UserResources {
         mfa: Some(true),
@@ -150,7 +149,7 @@ fn the_json_holds_what_was_looked_at_and_nothing_else() {
     assert_eq!(belongings(User { mfa: Some(true), ..leaver() }), None);
 }
 
-// How far the remedy has come
+// Remediation stage
 
 /// The user with the tag of a credential.
 fn tagged(user: User<'static>, subject: &TagSubject, clock: RemediationTag) -> User<'static> {
@@ -163,7 +162,7 @@ fn the_key() -> TagSubject {
     TagSubject::Credential(CredentialKind::AccessKey, Some(KEY.to_owned()))
 }
 
-/// So many days ago, and found so in yesterday's run.
+/// A tag from this many days ago that yesterday's run saw.
 fn reached(reached: RemediationStatus, days: i64) -> RemediationTag {
     RemediationTag { reached, since: days_ago(days), seen: days_ago(1) }
 }
@@ -180,7 +179,7 @@ fn with_inactive_key() -> User<'static> {
 
 fn by(remediation: RemediationPolicy, user: User<'static>) -> Audit {
     let allowlist = Allowlist { remediation: Some(remediation), ..Allowlist::default() };
-    weighed(&live(vec![user]), &allowlist, &Policy::default())
+    audited_with(&live(vec![user]), &allowlist, &Policy::default())
 }
 
 fn next(audit: &Audit) -> Option<NextStage> {
@@ -193,7 +192,7 @@ fn on(stage: Stage, moment: DateTime<Utc>) -> Option<NextStage> {
 }
 
 #[test]
-fn a_notice_says_from_which_day_on_a_key_will_be_deactivated() {
+fn notice_has_the_first_day_of_the_deactivation() {
     let user = tagged(with_stale_key(), &the_key(), reached(RemediationStatus::Notified, 5));
     let audit = by(RemediationPolicy::default(), user);
     assert_eq!(next(&audit), on(Stage::Deactivate, days_ago(5 - 14)));
@@ -208,18 +207,18 @@ fn a_notice_says_from_which_day_on_a_key_will_be_deactivated() {
     let japanese = rendered(&audit, Language::Japanese);
     let says = format!("{} 以降に無効化されます", days_ago(-9).date_naive());
     assert!(japanese.contains(&says), "{japanese}");
-    let remedy = v1::Audit::from(&audit).findings[0].remedy.clone();
+    let progress = v1::Audit::from(&audit).findings[0].remedy.clone();
     let expected = v1::RemediationProgress {
         reached: "notified".into(),
         since: days_ago(5),
         next: Some("deactivate".into()),
         next_from: Some(days_ago(-9).date_naive()),
     };
-    assert_eq!(remedy, Some(expected));
+    assert_eq!(progress, Some(expected));
 }
 
 #[test]
-fn without_a_policy_for_the_remedy_a_notice_has_no_second_date() {
+fn notice_without_a_remediation_policy_has_no_next_date() {
     let audit =
         audit_of(tagged(with_stale_key(), &the_key(), reached(RemediationStatus::Notified, 5)));
     assert_eq!(next(&audit), None);
@@ -229,7 +228,7 @@ fn without_a_policy_for_the_remedy_a_notice_has_no_second_date() {
 }
 
 #[test]
-fn what_is_deactivated_is_deleted_only_if_the_policy_says_so() {
+fn deactivated_credential_has_a_deletion_date_only_with_delete_after_days() {
     let user =
         || tagged(with_inactive_key(), &the_key(), reached(RemediationStatus::Deactivated, 3));
     assert_eq!(next(&by(RemediationPolicy::default(), user())), None);
@@ -242,7 +241,7 @@ fn what_is_deactivated_is_deleted_only_if_the_policy_says_so() {
 }
 
 #[test]
-fn a_password_is_deleted_instead_of_deactivated_and_only_if_the_policy_says_so() {
+fn password_has_a_deletion_date_only_with_delete_passwords() {
     let subject = TagSubject::Credential(CredentialKind::Password, None);
     let user = || {
         let user = User { password: Some(password(200)), ..live_user("leaver") };
@@ -251,7 +250,7 @@ fn a_password_is_deleted_instead_of_deactivated_and_only_if_the_policy_says_so()
     assert_eq!(next(&by(RemediationPolicy::default(), user())), None);
     let deletes = RemediationPolicy { delete_passwords: true, ..RemediationPolicy::default() };
     assert_eq!(next(&by(deletes.clone(), user())), on(Stage::Delete, days_ago(-9)));
-    // Somebody has just changed it: nothing is done about it.
+    // A recently changed password is not remediated.
     let mut reset = user();
     reset.password.as_mut().unwrap().last_changed =
         iam_stocktake::model::inventory::Timestamp::At(days_ago(2));
@@ -259,7 +258,7 @@ fn a_password_is_deleted_instead_of_deactivated_and_only_if_the_policy_says_so()
 }
 
 #[test]
-fn no_day_is_promised_where_the_remedy_will_not_act_on_it() {
+fn finding_that_is_not_remediated_has_no_next_date() {
     let notified = || reached(RemediationStatus::Notified, 20);
     let user = || tagged(with_stale_key(), &the_key(), notified());
     let default = RemediationPolicy::default;
@@ -276,14 +275,14 @@ fn no_day_is_promised_where_the_remedy_will_not_act_on_it() {
         "{ user: leaver, reason: needed, owner: ops, expires: 2026-12-31 }",
     ]);
     let exempted = Allowlist { remediation: Some(default()), ..exempt };
-    assert_eq!(next(&weighed(&live(vec![user()]), &exempted, &Policy::default())), None);
+    assert_eq!(next(&audited_with(&live(vec![user()]), &exempted, &Policy::default())), None);
     let unseen = RemediationTag { seen: days_ago(15), ..notified() };
     let lapsed = tagged(with_stale_key(), &the_key(), unseen);
     assert_eq!(next(&by(default(), lapsed)), None);
 }
 
 #[test]
-fn a_tag_that_speaks_of_another_key_or_another_state_says_nothing() {
+fn tag_of_another_key_or_state_is_ignored() {
     let another = TagSubject::Credential(CredentialKind::AccessKey, Some("AKIA2".to_owned()));
     for (user, subject, clock) in [
         (with_stale_key(), another, reached(RemediationStatus::Notified, 5)),
@@ -297,7 +296,7 @@ fn a_tag_that_speaks_of_another_key_or_another_state_says_nothing() {
 }
 
 #[test]
-fn an_audit_json_without_the_new_members_is_still_read() {
+fn audit_json_without_optional_fields_is_read() {
     let written = serde_json::to_value(v1::Audit::from(&audit_of(leaver()))).unwrap();
     let finding = written["findings"][0].as_object().unwrap();
     assert!(!finding.contains_key("remedy") && !finding.contains_key("belongings"));

@@ -148,7 +148,7 @@ fn every_script_parses_and_passes_the_name_as_one_argument() {
 }
 
 #[test]
-fn a_script_stops_before_it_changes_another_account() {
+fn script_stops_before_it_changes_another_account() {
     let shell = Shell::new();
     for script in blocks(&rendered(&hostile_report()), "sh") {
         let outcome = shell.run(&script, &[("ACCOUNT", "999999999999")]);
@@ -194,7 +194,7 @@ fn deactivation_changes_only_stale_credentials() {
 }
 
 #[test]
-fn a_script_changes_nothing_if_the_keys_differ_from_the_report() {
+fn script_changes_nothing_if_the_keys_differ_from_the_report() {
     let shell = Shell::new();
     let scripts = blocks(&rendered(&report("111122223333", &[("mixed", NEW, OLD)])), "sh");
     for keys in ["", "AKIAIOSFODNN7EXAMPLE\nAKIAI44QH8DHBEXAMPLE"] {
@@ -207,7 +207,7 @@ fn a_script_changes_nothing_if_the_keys_differ_from_the_report() {
 }
 
 #[test]
-fn a_user_is_deleted_in_the_order_that_iam_requires() {
+fn user_is_deleted_in_the_order_that_iam_requires() {
     let shell = Shell::new();
     let report = rendered(&report("111122223333", &[("leaver", OLD, OLD)]));
     let scripts = blocks(&report, "sh");
@@ -243,7 +243,7 @@ fn a_user_is_deleted_in_the_order_that_iam_requires() {
 }
 
 #[test]
-fn a_deletion_stops_at_the_first_call_that_fails() {
+fn deletion_stops_at_the_first_call_that_fails() {
     let shell = Shell::new();
     let scripts = blocks(&rendered(&report("111122223333", &[("leaver", OLD, OLD)])), "sh");
     for fails in
@@ -256,7 +256,7 @@ fn a_deletion_stops_at_the_first_call_that_fails() {
 }
 
 #[test]
-fn a_user_with_active_exempted_or_unknown_credentials_is_never_deleted() {
+fn user_with_active_exempted_or_unknown_credentials_is_never_deleted() {
     let deletes_user = |report: &str, allowlist: &str| {
         let rendered = markdown(report, Some(allowlist), &[]).stdout;
         blocks(&rendered, "sh").iter().any(|script| script.contains("delete-user "))
@@ -300,7 +300,7 @@ fn credentials_used_or_created_since_the_report_stop_every_script() {
 }
 
 #[test]
-fn a_login_profile_that_cannot_be_read_is_not_treated_as_missing() {
+fn login_profile_that_cannot_be_read_is_not_treated_as_missing() {
     let shell = Shell::new();
     let scripts = blocks(&rendered(&report("111122223333", &[("leaver", OLD, OLD)])), "sh");
     let fails = |code| shell.run(&scripts[1], &[("FAIL", "get-login-profile"), ("CODE", code)]);

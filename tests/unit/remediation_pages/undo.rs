@@ -1,0 +1,52 @@
+//! The page of an undo plan.
+
+use iam_stocktake::model::inventory::{CredentialKind, Holdings, InlinePolicy};
+use iam_stocktake::remediate::journal::UserDeletion;
+use iam_stocktake::remediate::pages::{UndoReport, undo_text};
+use iam_stocktake::remediate::plan::step::{IamWrite, RemediationStep};
+use iam_stocktake::remediate::{UndoPlan, UndoSkipReason};
+use iam_stocktake::templates::Language;
+
+#[test]
+fn undo_plan_lists_its_steps_and_deleted_users() {
+    let step = |user: &str, write: IamWrite| RemediationStep {
+        account: "111122223333".parse().unwrap(),
+        user: user.to_owned(),
+        user_id: format!("AIDA{user}"),
+        write,
+    };
+    let kind = CredentialKind::AccessKey;
+    let id = |ending: &str| format!("AKIAIOSFODNN7XXX{ending}");
+    let undo = UndoPlan {
+        steps: vec![step("bob", IamWrite::Activate { kind, id: id("BBBB") })],
+        skipped: vec![(
+            step("carol", IamWrite::Deactivate { kind, id: id("CCCC") }),
+            UndoSkipReason::Active,
+        )],
+        irreversible: vec![step("frank", IamWrite::DeleteUser)],
+        deleted_users: vec![UserDeletion {
+            account: "111122223333".parse().unwrap(),
+            user: "frank".to_owned(),
+            user_id: "AIDAfrank".to_owned(),
+            arn: "arn:aws:iam::111122223333:user/ci/frank".to_owned(),
+            path: "/ci/".to_owned(),
+            tags: [("team".to_owned(), "web".to_owned())].into(),
+            holdings: Holdings {
+                groups: vec!["deployers".to_owned()],
+                inline_policies: vec![InlinePolicy {
+                    name: "upload".to_owned(),
+                    document: "{}".to_owned(),
+                }],
+                ..Holdings::default()
+            },
+        }],
+        ..UndoPlan::default()
+    };
+    insta::assert_snapshot!(
+        "undo_text",
+        undo_text(UndoReport { undo: &undo, undone: None }, Language::English).unwrap()
+    );
+    let nothing = UndoPlan::default();
+    let text = undo_text(UndoReport { undo: &nothing, undone: None }, Language::English).unwrap();
+    assert_eq!(text, "Nothing to undo.\n");
+}
