@@ -1,4 +1,4 @@
-//! `unlisted-user`: a user with a password or access key whom no exemption in force names. The
+//! `unlisted-user`: a user with a password or access key and without an exemption in force. The
 //! exemptions are applied later.
 
 use super::{Availability, DayCount, Remediation, RuleDefinition, Subjects};

@@ -245,7 +245,7 @@ fn identity_of_the_run_is_skipped() {
 #[test]
 fn user_with_incomplete_evidence_is_skipped() {
     let gap = EvidenceGap {
-        piece: EvidenceItem::SshKeys,
+        item: EvidenceItem::SshKeys,
         cause: GapCause::Denied,
         action: "iam:ListSSHPublicKeys",
         message: "AccessDenied".to_owned(),
