@@ -1,4 +1,4 @@
-//! The process's edge: arguments, clock, terminal and exit code.
+//! The process: arguments, clock, terminal, and exit code.
 
 use std::io::{self, IsTerminal};
 use std::process::ExitCode;
@@ -24,7 +24,7 @@ fn main() -> ExitCode {
     let now = chrono::Utc::now();
     runner::register_secrets();
     let in_job = runner::is_github_actions();
-    // Standard error is not locked: a progress bar draws on it from a thread of its own.
+    // Standard error is not locked, because the progress bar draws on it from another thread.
     let (mut stdin, mut stdout, mut stderr) =
         (io::stdin().lock(), io::stdout().lock(), io::stderr());
     let (stdout_is_terminal, stderr_is_terminal) = (stdout.is_terminal(), stderr.is_terminal());
@@ -52,7 +52,7 @@ fn main() -> ExitCode {
     ExitCode::from(exit as u8)
 }
 
-/// Whether the stream goes to a regular file: what is written there is not the job's log.
+/// Whether the stream is a regular file, and therefore not in the job log.
 #[cfg(unix)]
 fn is_file(stream: &impl std::os::fd::AsFd) -> bool {
     let file = stream.as_fd().try_clone_to_owned().map(std::fs::File::from);
@@ -64,8 +64,8 @@ fn is_file(_: &impl IsTerminal) -> bool {
     false
 }
 
-/// Logs where that is asked for. In a job everybody may read the log of what deals with GitHub, unless
-/// an event says otherwise; `audit` names users there anyway.
+/// Starts logging if it is requested. The log of a job may be public unless the event shows that the
+/// repository is private. `audit` shows user names in any case.
 fn start_logging(command: &Command, in_job: bool) {
     let names = !in_job || matches!(command, Command::Audit(_)) || runner::is_private_repository();
     if command.is_verbose() && names {
@@ -75,19 +75,19 @@ fn start_logging(command: &Command, in_job: bool) {
     }
 }
 
-/// Logs this program's own events to standard error, and nobody else's: what the AWS SDK and its HTTP
-/// client trace holds signed headers, the session's token among them. Our own events repeat words of
-/// AWS and GitHub, and a runner reads this stream too.
+/// Logs only the events of this program to standard error. The AWS SDK and its HTTP client trace signed
+/// headers with session tokens. Text is escaped, because events contain messages from AWS and GitHub and
+/// the runner reads this stream.
 fn log() {
     let lines =
         tracing_subscriber::fmt::layer().with_writer(|| InertWriter(io::stderr())).with_ansi(false);
     tracing_subscriber::registry().with(lines.with_filter(own_events())).init();
 }
 
-/// The debug log of a job, which everybody may read: what was called and what came of it, in words of
-/// ours alone. What others say repeats names.
+/// The debug log of a job, which may be public: the calls and their results, without messages from AWS
+/// and GitHub, which can contain names.
 fn log_for_public_job() {
-    const OURS: [&str; 9] = [
+    const SAFE_FIELDS: [&str; 9] = [
         "message",
         "action",
         "attempt",
@@ -100,7 +100,7 @@ fn log_for_public_job() {
     ];
     let fields = debug_fn(|writer, field, value| match field.name() {
         "message" => write!(writer, "{value:?}"),
-        name if OURS.contains(&name) => write!(writer, "{name}={value:?}"),
+        name if SAFE_FIELDS.contains(&name) => write!(writer, "{name}={value:?}"),
         _ => Ok(()),
     });
     let lines = tracing_subscriber::fmt::layer()
@@ -114,8 +114,8 @@ fn own_events() -> Targets {
     Targets::new().with_target("iam_stocktake", tracing::Level::DEBUG)
 }
 
-/// Colours where a terminal shows them, unless `NO_COLOR` is set; `CLICOLOR_FORCE` wants them
-/// everywhere. The width is the terminal's, or what `COLUMNS` says.
+/// The style of a stream. Terminals have colors unless `NO_COLOR` is set; `CLICOLOR_FORCE` enables colors
+/// everywhere else. The width is `COLUMNS`, or the width of the terminal.
 #[expect(clippy::disallowed_methods, reason = "the environment is read at the edge")]
 fn style(is_terminal: bool) -> Style {
     let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
@@ -126,24 +126,23 @@ fn style(is_terminal: bool) -> Style {
     let measured = || terminal_size::terminal_size().map(|(width, _)| width.0);
     Style {
         color: !set("NO_COLOR") && (forced || (is_terminal && !dumb)),
-        // A terminal that does not know its width says 0.
+        // A terminal of unknown width reports 0.
         width: columns.or_else(|| is_terminal.then(measured).flatten()).filter(|width| *width > 0),
     }
 }
 
-/// What libraries read from the environment by themselves, and take at its word when it is empty:
-/// the AWS SDK and the TLS stack panic over some of it.
+/// Whether the AWS SDK or the TLS stack reads this variable. They treat an empty value as set, and panic
+/// for some of them.
 fn is_read_by_libraries(name: &str) -> bool {
     const OTHERS: [&str; 5] =
         ["SSL_CERT_FILE", "SSL_CERT_DIR", "HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY"];
     name.starts_with("AWS_") || OTHERS.iter().any(|it| name.eq_ignore_ascii_case(it))
 }
 
-/// Starts the program anew without the variables that are set but empty, as `env: X: ${{ vars.X }}`
-/// leaves them in a workflow: empty means not set. `None` where there are none; an error is the message
-/// that says why it cannot be started anew.
+/// Restarts the program without variables that are set but empty, such as those of `env: X: ${{ vars.X }}`
+/// in a workflow: empty means not set. Returns `None` if there are none. The error is a message.
 ///
-/// A process cannot take a variable out of its own environment safely.
+/// A process cannot safely remove a variable from its own environment.
 fn start_without_empty_variables() -> Result<Option<ExitCode>, String> {
     let is_empty = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
         let is_ours = value.is_empty() && name.to_str().is_some_and(is_read_by_libraries);
@@ -175,14 +174,14 @@ fn start_without_empty_variables() -> Result<Option<ExitCode>, String> {
     ))
 }
 
-/// Takes this process's place.
+/// Replaces this process.
 #[cfg(unix)]
 fn start(mut command: std::process::Command) -> io::Result<ExitCode> {
     use std::os::unix::process::CommandExt as _;
     Err(command.exec())
 }
 
-/// Waits for the other process, and ends as it does.
+/// Waits for the other process, and returns its exit code.
 #[cfg(not(unix))]
 fn start(mut command: std::process::Command) -> io::Result<ExitCode> {
     let code = command.status()?.code().and_then(|code| u8::try_from(code).ok());

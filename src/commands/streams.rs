@@ -193,3 +193,50 @@ impl<'a> Streams<'a> {
 fn shown(text: &str) -> String {
     escape_invisible(&secrets::redact(text)).into_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is printed for the errors, and the exit code.
+    fn reported(is_public: bool, errors: Vec<CommandError>) -> (String, Exit, Vec<ReportedError>) {
+        let (mut stdin, mut stdout, mut stderr) = (io::empty(), io::sink(), Vec::new());
+        let mut streams = Streams::new(&mut stdin, &mut stdout, &mut stderr);
+        streams.redacted = is_public;
+        let exit = streams.report(Failure(errors));
+        let reported = streams.reported;
+        (String::from_utf8(stderr).unwrap(), exit, reported)
+    }
+
+    #[test]
+    fn errors_are_printed_in_order_and_the_highest_exit_code_applies() {
+        let errors = vec![
+            CommandError::write_failed("first").with_hint("try again"),
+            CommandError::usage("second"),
+        ];
+        let (text, exit, _) = reported(false, errors);
+        assert_eq!(text, "error: first\nhelp: try again\nerror: second\n");
+        assert_eq!(exit, Exit::WriteFailed);
+    }
+
+    #[test]
+    fn message_and_hint_are_escaped() {
+        secrets::register("a-secret-of-the-printer");
+        let hostile = "a\n::error::b\u{202e}\u{1b}[2K a-secret-of-the-printer";
+        let errors = vec![CommandError::usage(hostile).with_hint(hostile)];
+        let (text, _, reported) = reported(false, errors);
+        let shown = "a\\u{a}::error::b\\u{202e}\\u{1b}[2K ***";
+        assert_eq!(text, format!("error: {shown}\nhelp: {shown}\n"));
+        let hint = Some(shown.to_owned());
+        assert_eq!(reported, [ReportedError { message: shown.to_owned(), hint }]);
+    }
+
+    #[test]
+    fn public_output_has_the_public_message() {
+        let error = CommandError::incomplete("zaphod").with_public_message("a user");
+        assert_eq!(reported(false, vec![error.clone()]).0, "error: zaphod\n");
+        let (text, _, reported) = reported(true, vec![error]);
+        assert_eq!(text, "error: a user\n");
+        assert_eq!(reported[0].message, "a user");
+    }
+}
