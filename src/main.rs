@@ -1,4 +1,4 @@
-//! The entry point: arguments, clock, terminal, logging, and exit code.
+//! The process: arguments, clock, terminal, and exit code.
 
 use std::io::{self, IsTerminal};
 use std::process::ExitCode;
@@ -24,7 +24,7 @@ fn main() -> ExitCode {
     let now = chrono::Utc::now();
     runner::register_secrets();
     let in_job = runner::is_github_actions();
-    // Standard error is not locked: the progress bar writes to it from another thread.
+    // Standard error is not locked, because the progress bar draws on it from another thread.
     let (mut stdin, mut stdout, mut stderr) =
         (io::stdin().lock(), io::stdout().lock(), io::stderr());
     let (stdout_is_terminal, stderr_is_terminal) = (stdout.is_terminal(), stderr.is_terminal());
@@ -52,7 +52,7 @@ fn main() -> ExitCode {
     ExitCode::from(exit as u8)
 }
 
-/// Whether the stream goes to a regular file, and therefore not to the log of the job.
+/// Whether the stream is a regular file, and therefore not in the job log.
 #[cfg(unix)]
 fn is_file(stream: &impl std::os::fd::AsFd) -> bool {
     let file = stream.as_fd().try_clone_to_owned().map(std::fs::File::from);
@@ -64,9 +64,8 @@ fn is_file(_: &impl IsTerminal) -> bool {
     false
 }
 
-/// Starts logging if `--verbose` or the runner's debug logging requests it. In a job, the log of a
-/// command that uses GitHub may be public, so it contains no names, unless the event shows that the
-/// repository is private. `audit` prints names anyway.
+/// Starts logging if it is requested. The log of a job may be public unless the event shows that the
+/// repository is private. `audit` shows user names in any case.
 fn start_logging(command: &Command, in_job: bool) {
     let names = !in_job || matches!(command, Command::Audit(_)) || runner::is_private_repository();
     if command.is_verbose() && names {
@@ -76,19 +75,19 @@ fn start_logging(command: &Command, in_job: bool) {
     }
 }
 
-/// Logs only the events of this crate to standard error: those of the AWS SDK and its HTTP client
-/// contain signed headers and the session token. The events contain text from AWS and GitHub, and the
-/// runner reads this stream, so the text is escaped.
+/// Logs only the events of this program to standard error. The AWS SDK and its HTTP client trace signed
+/// headers with session tokens. Text is escaped, because events contain messages from AWS and GitHub and
+/// the runner reads this stream.
 fn log() {
     let lines =
         tracing_subscriber::fmt::layer().with_writer(|| InertWriter(io::stderr())).with_ansi(false);
     tracing_subscriber::registry().with(lines.with_filter(own_events())).init();
 }
 
-/// The debug log of a job, which may be public: the calls and their outcomes, without text from AWS or
-/// GitHub, because that can contain names.
+/// The debug log of a job, which may be public: the calls and their results, without messages from AWS
+/// and GitHub, which can contain names.
 fn log_for_public_job() {
-    const OURS: [&str; 9] = [
+    const SAFE_FIELDS: [&str; 9] = [
         "message",
         "action",
         "attempt",
@@ -101,7 +100,7 @@ fn log_for_public_job() {
     ];
     let fields = debug_fn(|writer, field, value| match field.name() {
         "message" => write!(writer, "{value:?}"),
-        name if OURS.contains(&name) => write!(writer, "{name}={value:?}"),
+        name if SAFE_FIELDS.contains(&name) => write!(writer, "{name}={value:?}"),
         _ => Ok(()),
     });
     let lines = tracing_subscriber::fmt::layer()
@@ -115,9 +114,9 @@ fn own_events() -> Targets {
     Targets::new().with_target("iam_stocktake", tracing::Level::DEBUG)
 }
 
-/// Colors are used on a terminal, unless `NO_COLOR` is set, and everywhere if `CLICOLOR_FORCE` is set.
-/// The width is `COLUMNS`, or that of the terminal.
-#[expect(clippy::disallowed_methods, reason = "the library does not read the environment")]
+/// The style of a stream. Terminals have colors unless `NO_COLOR` is set; `CLICOLOR_FORCE` enables colors
+/// everywhere else. The width is `COLUMNS`, or the width of the terminal.
+#[expect(clippy::disallowed_methods, reason = "the environment is read at the edge")]
 fn style(is_terminal: bool) -> Style {
     let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     let forced =
@@ -127,27 +126,23 @@ fn style(is_terminal: bool) -> Style {
     let measured = || terminal_size::terminal_size().map(|(width, _)| width.0);
     Style {
         color: !set("NO_COLOR") && (forced || (is_terminal && !dumb)),
-        // Some terminals report the width 0.
+        // A terminal of unknown width reports 0.
         width: columns.or_else(|| is_terminal.then(measured).flatten()).filter(|width| *width > 0),
     }
 }
 
-/// Whether libraries read the variable. The AWS SDK and the TLS library use an empty value as it is,
-/// and panic on some.
+/// Whether the AWS SDK or the TLS stack reads this variable. They treat an empty value as set, and panic
+/// for some of them.
 fn is_read_by_libraries(name: &str) -> bool {
     const OTHERS: [&str; 5] =
         ["SSL_CERT_FILE", "SSL_CERT_DIR", "HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY"];
     name.starts_with("AWS_") || OTHERS.iter().any(|it| name.eq_ignore_ascii_case(it))
 }
 
-/// Restarts iam-stocktake without the variables that are set but empty, because an empty variable
-/// counts as not set. In a workflow, `env: X: ${{ vars.X }}` sets such variables. Returns `None` if
-/// there are none.
+/// Restarts the program without variables that are set but empty, such as those of `env: X: ${{ vars.X }}`
+/// in a workflow: empty means not set. Returns `None` if there are none. The error is a message.
 ///
 /// A process cannot safely remove a variable from its own environment.
-///
-/// # Errors
-/// The message that says why iam-stocktake cannot be restarted.
 fn start_without_empty_variables() -> Result<Option<ExitCode>, String> {
     let is_empty = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
         let is_ours = value.is_empty() && name.to_str().is_some_and(is_read_by_libraries);
@@ -186,7 +181,7 @@ fn start(mut command: std::process::Command) -> io::Result<ExitCode> {
     Err(command.exec())
 }
 
-/// Waits for the other process, and ends as it does.
+/// Waits for the other process, and returns its exit code.
 #[cfg(not(unix))]
 fn start(mut command: std::process::Command) -> io::Result<ExitCode> {
     let code = command.status()?.code().and_then(|code| u8::try_from(code).ok());

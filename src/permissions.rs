@@ -310,7 +310,7 @@ impl Features {
             return remediation.has(feature);
         }
         let all_tags = self.all_tags || self.expiry_tag;
-        let asked = match feature {
+        let requested = match feature {
             Feature::CredentialReport => return true,
             // The account that assumes the roles needs it, not the audited account.
             Feature::Accounts => return false,
@@ -328,7 +328,7 @@ impl Features {
             | Feature::OldCredentialDeletion
             | Feature::UserDeletion => false,
         };
-        self.recheck && asked
+        self.recheck && requested
     }
 
     /// The permissions that a role with these features needs in the account.

@@ -9,6 +9,7 @@ pub mod destination;
 mod fit;
 pub mod gate;
 mod invalid_state;
+pub mod limited_list;
 pub mod limits;
 pub mod markers;
 pub mod observation;

@@ -88,7 +88,7 @@ impl AuditedAccount {
     /// Whether there is no credential report, so nothing is known about the account.
     #[must_use]
     pub fn has_no_credential_report(&self) -> bool {
-        self.gaps.iter().any(|gap| gap.piece == EvidenceItem::CredentialReport)
+        self.gaps.iter().any(|gap| gap.item == EvidenceItem::CredentialReport)
     }
 
     /// The rules that are incomplete.

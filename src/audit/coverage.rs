@@ -19,8 +19,8 @@ pub(super) fn of(
     age: EvidenceAge,
 ) -> BTreeMap<Rule, Coverage> {
     let of_rule = |rule: Rule| {
-        let lacks = |piece: EvidenceItem| rule.requires(piece);
-        if age.problem.is_some() || account.gaps.iter().any(|gap| lacks(gap.piece)) {
+        let lacks = |item: EvidenceItem| rule.requires(item);
+        if age.problem.is_some() || account.gaps.iter().any(|gap| lacks(gap.item)) {
             return Coverage::Incomplete;
         }
         let from_user_evidence = from_user_evidence(rule, account, criteria);
@@ -49,7 +49,7 @@ fn from_user_evidence(rule: Rule, account: &Account<'_>, criteria: Criteria<'_>)
     if account.evidence_source != EvidenceSource::Live {
         return Coverage::Complete;
     }
-    let needs = |piece: EvidenceItem| rule.requires(piece);
+    let needs = |item: EvidenceItem| rule.requires(item);
     let for_user = |user: &User<'_>| {
         let mut weakest = Evidence::ReChecked;
         if needs(EvidenceItem::LoginProfile) {

@@ -1,4 +1,4 @@
-//! What an audit is based on: the policy, the current time, and the limits derived from them.
+//! The criteria of an audit: the policy, the current time, and the limits derived from them.
 
 use chrono::{DateTime, TimeDelta, Utc};
 

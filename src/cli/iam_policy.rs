@@ -118,8 +118,9 @@ pub struct IamPolicyArgs {
 }
 
 /// What `iam-policy` prints.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, strum::IntoStaticStr)]
 #[value(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case", const_into_str)]
 pub enum PolicyFormat {
     /// The permissions policy of the role, as JSON.
     Json,
@@ -135,12 +136,7 @@ impl PolicyFormat {
     /// The name of the format.
     #[must_use]
     pub const fn id(self) -> &'static str {
-        match self {
-            Self::Json => "json",
-            Self::Trust => "trust",
-            Self::MemberTrust => "member-trust",
-            Self::Terraform => "terraform",
-        }
+        self.into_str()
     }
 }
 

@@ -115,7 +115,8 @@ impl From<&str> for AllowlistSetting {
 }
 
 /// The formats of a report.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, strum::IntoStaticStr)]
+#[strum(serialize_all = "kebab-case", const_into_str)]
 pub enum Format {
     /// A table for a terminal.
     Table,
@@ -129,11 +130,7 @@ impl Format {
     /// The name of the format.
     #[must_use]
     pub const fn id(self) -> &'static str {
-        match self {
-            Self::Table => "table",
-            Self::Markdown => "markdown",
-            Self::Json => "json",
-        }
+        self.into_str()
     }
 }
 

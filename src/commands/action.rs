@@ -5,18 +5,17 @@ use std::path::Path;
 
 use chrono::{DateTime, Utc};
 
-use super::allowlist::{
-    AllowlistReadError, DetailLevel, HIDDEN_USERS_HINT, LoadedAllowlist, MissingAllowlist,
-    load_allowlist,
-};
+use super::allowlist::{LoadedAllowlist, MissingAllowlist, load_allowlist};
+use super::error::{CommandError, CommandResult, ErrorDetails, Failure};
 use super::job::{self, JobReport};
 use super::publish_run::PublishRun;
 use super::publish_target::PublishTarget;
 use super::pull_request::{AllowlistComparison, is_from_fork_or_dependabot};
+use super::streams::HIDDEN_USERS_HINT;
 use super::{Exit, Streams, age, audit, files, live, publish, pull_request, remediate, reports};
 use crate::allowlist::{Allowlist, Diagnostic, Position, Severity, expiry_notices};
 use crate::audit::{AllowlistOrigin, Audit, Auditor, ExemptionMatch};
-use crate::cli::{ActionCommand, AllowlistSetting, CheckArgs, Input, Output};
+use crate::cli::{ActionCommand, AllowlistSetting, CheckArgs, Input};
 use crate::model::identity::AccountEntry;
 use crate::model::inventory::{Account, AccountId, CredentialKind};
 use crate::model::policy::Policy;
@@ -29,7 +28,11 @@ use crate::runner::checkout::{self, RepositoryPath, as_relative};
 use crate::runner::command::{Annotation, AnnotationLevel};
 use crate::runner::job::Job;
 use crate::runner::oidc::TokenEndpoint;
-use crate::templates::{UserTemplate, escape_invisible};
+use crate::templates::UserTemplate;
+
+/// The message of a run that may not audit any account.
+const WITHOUT_ACCESS: &str = "This pull request comes from a fork or from Dependabot: GitHub gives it no OIDC \
+                              token, so no account was audited. Only the allowlist was checked.";
 
 /// Runs the command.
 pub(super) fn action(
@@ -44,19 +47,18 @@ pub(super) fn action(
     };
     job::run(streams, |job, job_report, streams| {
         streams.redacted &= !allow_public;
-        run(command, now, job, job_report, streams).unwrap_or_else(|exit| exit)
+        run(command, now, job, job_report, streams)
     })
 }
 
-/// An error has been reported.
 fn run(
     command: &ActionCommand,
     now: DateTime<Utc>,
     job: Option<&Job>,
     job_report: &mut JobReport,
     streams: &mut Streams<'_>,
-) -> Result<Exit, Exit> {
-    reject_unsupported_pull_request(job, streams)?;
+) -> CommandResult {
+    reject_unsupported_pull_request(job)?;
     job_report.language = match command {
         ActionCommand::Check(args) => args.publish.language.language,
         ActionCommand::Publish(args) => args.publish.language.language,
@@ -83,22 +85,26 @@ fn run(
     }
 }
 
-/// Audits and publishes. An error has been reported.
+/// Audits and publishes.
 fn check(
     settings: &CheckArgs,
     now: DateTime<Utc>,
     job: Option<&Job>,
     job_report: &mut JobReport,
     streams: &mut Streams<'_>,
-) -> Result<Exit, Exit> {
+) -> CommandResult {
     let mut publish_target = PublishTarget::of(&settings.publish, job, streams)?;
+    // Both files are read before an error ends the run, so that one run reports all errors.
     let template = template(settings, job, streams);
-    let detail = if publish_target.names { DetailLevel::Lines } else { DetailLevel::Places };
-    let head = allowlist_of(settings, now, job, detail, job_report, streams);
-    let (head, place) = head?;
-    let template = template?;
+    let head = allowlist_of(settings, now, job, job_report, streams);
+    let (template, (head, place)) = match (template, head) {
+        (Ok(template), Ok(head)) => (template, head),
+        (template, head) => {
+            return Err(Failure(template.err().into_iter().chain(head.err()).collect()));
+        }
+    };
     if is_without_access(settings, job) {
-        return Ok(report_missing_access(job_report, streams));
+        return Ok(job_report.skip(WITHOUT_ACCESS, streams));
     }
     // This does not depend on comments: a pull request must not loosen the policy that it is checked
     // with.
@@ -126,12 +132,12 @@ fn check(
         Err(unobserved)
             if is_from_fork_or_dependabot(job) && unobserved.is_without_credentials() =>
         {
-            return Ok(report_missing_access(job_report, streams));
+            return Ok(job_report.skip(WITHOUT_ACCESS, streams));
         }
-        Err(unobserved) => return Err(unobserved.report(streams)),
+        Err(unobserved) => return Err(unobserved.into()),
     };
     let audited = accounts.iter().map(|it| it.id);
-    reject_former_accounts(&allowlists.head, audited, detail, job_report, streams)?;
+    reject_former_accounts(&allowlists.head, audited, job_report, streams)?;
     if let Some(queue_client) = &mut publish_target.queue_client {
         queue_client.reset_deadline();
     }
@@ -156,7 +162,7 @@ impl Action<'_> {
         accounts: &[Account<'_>],
         job_report: &mut JobReport,
         streams: &mut Streams<'_>,
-    ) -> Result<Exit, Exit> {
+    ) -> CommandResult {
         let Self { settings, now, job, publish_target, template } = self;
         let audit = self.run_audit(
             accounts,
@@ -165,13 +171,13 @@ impl Action<'_> {
             &allowlists.policy,
         );
         let json = v1::Audit { run: job.map(run_of), ..v1::Audit::from(&audit) };
-        let observation = self.observe_audit(&json, streams)?;
-        age::warn_about_published(&observation, publish_target.names, streams);
+        let observation = self.observe_audit(&json)?;
+        streams.report(age::published_errors(&observation));
         let mut earlier = Vec::new();
         for (allowlist, policy) in &allowlists.earlier {
             let origin = AllowlistOrigin::None;
             let before = self.run_audit(accounts, allowlist, origin, policy);
-            earlier.push(self.observe_audit(&v1::Audit::from(&before), streams)?);
+            earlier.push(self.observe_audit(&v1::Audit::from(&before))?);
         }
         let mut pull_request_changes =
             allowlists.pull_request_changes.clone().compare(&earlier, &observation);
@@ -179,7 +185,7 @@ impl Action<'_> {
             && let Some(tip) = allowlists.tip.and_then(|tip| earlier.get(tip))
         {
             let own = self.run_audit(accounts, own, AllowlistOrigin::None, policy);
-            let own = self.observe_audit(&v1::Audit::from(&own), streams)?;
+            let own = self.observe_audit(&v1::Audit::from(&own))?;
             pull_request_changes = pull_request_changes.mark_outdated(&own, tip, &observation);
         }
         let publishing = PublishRun {
@@ -194,8 +200,9 @@ impl Action<'_> {
         let mut exit = allowlists.exit.max(publishing.publish(job_report, streams));
         if publish_target.names {
             let template = template.as_ref();
-            exit = exit
-                .max(reports::write(&audit, &json, settings, template, *job, job_report, streams));
+            let written =
+                reports::write(&audit, &json, settings, template, *job, job_report, streams);
+            exit = exit.max(streams.exit_of(written));
             job_report.add_to_summary(&reports::for_summary(
                 &audit,
                 settings,
@@ -219,17 +226,10 @@ impl Action<'_> {
         auditor.finish(origin)
     }
 
-    fn observe_audit(
-        &self,
-        json: &v1::Audit,
-        streams: &mut Streams<'_>,
-    ) -> Result<Observation, Exit> {
+    fn observe_audit(&self, json: &v1::Audit) -> Result<Observation, CommandError> {
         let max_age = self.settings.publish.max_evidence_age.max_evidence_age.into();
-        let observed = Observation::with_max_age(std::slice::from_ref(json), self.now, max_age);
-        observed.map_err(|(_, unusable)| {
-            streams.error(&escape_invisible(&unusable.to_string()));
-            Exit::Incomplete
-        })
+        Observation::with_max_age(std::slice::from_ref(json), self.now, max_age)
+            .map_err(|(_, unusable)| CommandError::incomplete(unusable.to_string()))
     }
 }
 
@@ -238,7 +238,7 @@ fn template(
     settings: &CheckArgs,
     job: Option<&Job>,
     streams: &mut Streams<'_>,
-) -> Result<Option<UserTemplate>, Exit> {
+) -> Result<Option<UserTemplate>, CommandError> {
     if settings.template.is_some() && is_from_fork_or_dependabot(job) {
         streams.eprintln(
             "note: the template is not used, because this pull request comes from a fork or from \
@@ -251,25 +251,22 @@ fn template(
 
 /// Rejects a pull request without a payload, because it could come from a fork, and a merge group
 /// without a base, because it cannot be compared.
-fn reject_unsupported_pull_request(
-    job: Option<&Job>,
-    streams: &mut Streams<'_>,
-) -> Result<(), Exit> {
+fn reject_unsupported_pull_request(job: Option<&Job>) -> Result<(), CommandError> {
     match job {
         Some(job) if job.event == "pull_request" && job.payload.pull_request.is_none() => {
-            streams.error("the event is `pull_request`, but the event payload has no pull request");
-            Err(Exit::Usage)
+            Err(CommandError::usage(
+                "the event is `pull_request`, but the event payload has no pull request",
+            ))
         }
         Some(job) if job.event == "merge_group" && pull_request::base(&job.payload).is_none() => {
-            streams.error(
+            Err(CommandError::usage(
                 "the event is `merge_group`, but the event payload has no base commit of the merge \
                  group",
-            );
-            streams.hint(
+            )
+            .with_hint(
                 "trigger the workflow by the event `merge_group` itself, with the event payload \
                  from GitHub",
-            );
-            Err(Exit::Usage)
+            ))
         }
         _ => Ok(()),
     }
@@ -280,18 +277,6 @@ fn is_without_access(settings: &CheckArgs, job: Option<&Job>) -> bool {
     is_from_fork_or_dependabot(job)
         && settings.access.role_to_assume.is_some()
         && matches!(TokenEndpoint::from_environment(), Ok(None))
-}
-
-fn report_missing_access(job_report: &mut JobReport, streams: &mut Streams<'_>) -> Exit {
-    let message = "This pull request comes from a fork or from Dependabot: GitHub gives it no OIDC token, \
-                   so no account was audited. Only the allowlist was checked.";
-    streams.eprintln(message);
-    job_report.add_to_summary(message);
-    job_report.outputs.extend([
-        (Output::Result, "incomplete".to_owned()),
-        (Output::Gate, "not-evaluated".to_owned()),
-    ]);
-    Exit::Done
 }
 
 /// The users with an SSH key in the queue, whose keys must be listed to close the finding. An error is
@@ -345,29 +330,22 @@ fn allowlist_of(
     settings: &CheckArgs,
     now: DateTime<Utc>,
     job: Option<&Job>,
-    detail: DetailLevel,
     job_report: &mut JobReport,
     streams: &mut Streams<'_>,
-) -> Result<(LoadedAllowlist, RepositoryPath), Exit> {
-    let place = place_of_allowlist(&settings.allowlist.allowlist, job);
-    let today = now.date_naive();
-    let head = load_allowlist(
-        &settings.allowlist.allowlist,
-        MissingAllowlist::Fail,
-        detail,
-        today,
-        streams,
-    );
-    let mut head = head.map_err(|unread| {
-        let given = path_of(&settings.allowlist.allowlist).display().to_string();
-        job_report.annotations.extend(problems(&unread, place.path().unwrap_or(&given), detail));
-        Exit::Usage
-    })?;
+) -> Result<(LoadedAllowlist, RepositoryPath), CommandError> {
+    let setting = &settings.allowlist.allowlist;
+    let place = place_of_allowlist(setting, job);
+    let mut head = load_allowlist(setting, MissingAllowlist::Fail, now.date_naive(), streams)
+        .inspect_err(|error| {
+            let given = path_of(setting).display().to_string();
+            let file = place.path().unwrap_or(&given);
+            job_report.annotations.extend(problems(error, file, streams.redacted));
+        })?;
     if let (AllowlistOrigin::File(name), Some(path)) = (&mut head.origin, place.path()) {
         path.clone_into(name);
     }
     let listed = settings.access.accounts.iter().map(AccountEntry::account);
-    reject_former_accounts(&head, listed, detail, job_report, streams)?;
+    reject_former_accounts(&head, listed, job_report, streams)?;
     Ok((head, place))
 }
 
@@ -375,34 +353,30 @@ fn allowlist_of(
 fn reject_former_accounts(
     head: &LoadedAllowlist,
     audited: impl Iterator<Item = AccountId>,
-    detail: DetailLevel,
     job_report: &mut JobReport,
-    streams: &mut Streams<'_>,
-) -> Result<(), Exit> {
-    head.reject_audited_former_accounts(audited, detail, streams).map_err(|unread| {
+    streams: &Streams<'_>,
+) -> Result<(), CommandError> {
+    head.reject_audited_former_accounts(audited).inspect_err(|error| {
         if let AllowlistOrigin::File(file) = &head.origin {
-            job_report.annotations.extend(problems(&unread, file, detail));
+            job_report.annotations.extend(problems(error, file, streams.redacted));
         }
-        Exit::Usage
     })
 }
 
-/// The problems of an allowlist, as annotations on its lines.
-fn problems(unread: &AllowlistReadError, file: &str, detail: DetailLevel) -> Vec<Annotation> {
-    match unread {
-        AllowlistReadError::Broken { source, problems } => {
-            let mut annotations: Vec<_> = problems
-                .iter()
-                .map(|problem| diagnostic_annotation(problem, file, source))
-                .collect();
-            if detail == DetailLevel::Places {
-                annotations.iter_mut().for_each(|it| HIDDEN_USERS_HINT.clone_into(&mut it.message));
-            }
-            annotations
+/// The problems of an allowlist, as annotations on its lines. A file that cannot be read has no lines.
+fn problems(error: &CommandError, file: &str, is_public: bool) -> Vec<Annotation> {
+    let Some(ErrorDetails::File { source: Some(source), problems, .. }) = error.details.as_deref()
+    else {
+        return Vec::new();
+    };
+    let annotation = |problem| {
+        let annotation = diagnostic_annotation(problem, file, source);
+        if !is_public {
+            return annotation;
         }
-        // These have no lines.
-        AllowlistReadError::Missing | AllowlistReadError::Unreadable(_) => Vec::new(),
-    }
+        Annotation { message: HIDDEN_USERS_HINT.to_owned(), ..annotation }
+    };
+    problems.iter().map(annotation).collect()
 }
 
 fn diagnostic_annotation(problem: &Diagnostic, file: &str, source: &str) -> Annotation {

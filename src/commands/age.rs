@@ -1,38 +1,34 @@
-//! Reports evidence that is too old, of unknown age or from the future.
+//! Errors about evidence that is too old, of unknown age or from the future.
 
-use super::Streams;
+use super::error::{CommandError, Failure};
 use crate::audit::{AgeProblem, Audit};
 use crate::model::inventory::AccountId;
 use crate::queue::observation::Observation;
 
-/// Reports the accounts of an audit.
-pub(super) fn warn_about_audit(audit: &Audit, streams: &mut Streams<'_>) {
+/// The errors of an audit.
+pub(super) fn audit_errors(audit: &Audit) -> Failure {
     let seen = audit.accounts.iter().filter(|account| !account.has_no_credential_report());
     let problems: Vec<_> = seen.filter_map(|it| Some((it.id, it.age.problem?))).collect();
-    warn(&problems, true, streams);
+    errors(&problems)
 }
 
-/// Reports published accounts. Without `names`, only their number is shown.
-pub(super) fn warn_about_published(
-    observation: &Observation,
-    names: bool,
-    streams: &mut Streams<'_>,
-) {
+/// The errors of published accounts.
+pub(super) fn published_errors(observation: &Observation) -> Failure {
     let accounts = observation.accounts.iter();
     let problems: Vec<_> = accounts.filter_map(|(id, it)| Some((*id, it.age_problem?))).collect();
-    warn(&problems, names, streams);
+    errors(&problems)
 }
 
-fn warn(problems: &[(AccountId, AgeProblem)], names: bool, streams: &mut Streams<'_>) {
+/// One error for each kind of problem.
+fn errors(problems: &[(AccountId, AgeProblem)]) -> Failure {
+    let mut errors = Vec::new();
     for problem in [AgeProblem::TooOld, AgeProblem::Unknown, AgeProblem::InFuture] {
         let affected = problems.iter().filter(|(_, found)| *found == problem);
         let accounts: Vec<String> = affected.map(|(id, _)| id.to_string()).collect();
+        if accounts.is_empty() {
+            continue;
+        }
         let plural = if accounts.len() == 1 { "" } else { "s" };
-        let subject = match (names, accounts.len()) {
-            (_, 0) => continue,
-            (true, _) => format!("account{plural} {}", accounts.join(", ")),
-            (false, count) => format!("{count} account{plural}"),
-        };
         let (message, hint) = match problem {
             AgeProblem::TooOld => (
                 "the evidence is older than --max-evidence-age allows",
@@ -48,7 +44,12 @@ fn warn(problems: &[(AccountId, AgeProblem)], names: bool, streams: &mut Streams
                 "check the clocks of the machine that ran the audit and of this machine, and --now",
             ),
         };
-        streams.error(&format!("{subject}: {message}"));
-        streams.hint(hint);
+        let (count, accounts) = (accounts.len(), accounts.join(", "));
+        errors.push(
+            CommandError::incomplete(format!("account{plural} {accounts}: {message}"))
+                .with_public_message(format!("{count} account{plural}: {message}"))
+                .with_hint(hint),
+        );
     }
+    Failure(errors)
 }

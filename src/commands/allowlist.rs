@@ -5,10 +5,11 @@ use std::path::PathBuf;
 
 use chrono::{DateTime, Days, NaiveDate, Utc};
 
+use super::error::{CommandError, CommandResult, ErrorDetails, Failure};
 use super::{Exit, Streams, files};
 use crate::allowlist::{
     self, Allowlist, Diagnostic, Position, SuggestedExemption, audited_former_accounts,
-    expiry_notices, render,
+    expiry_notices,
 };
 use crate::audit::{AllowlistOrigin, FindingStatus};
 use crate::cli::{AllowlistCommand, AllowlistSetting, Input, SuggestArgs};
@@ -23,10 +24,10 @@ pub(super) fn run(
     command: &AllowlistCommand,
     now: DateTime<Utc>,
     streams: &mut Streams<'_>,
-) -> Exit {
+) -> CommandResult {
     match command {
         AllowlistCommand::Check { files, clock } => {
-            check(files, clock.now.unwrap_or(now).date_naive(), streams)
+            Ok(check(files, clock.now.unwrap_or(now).date_naive(), streams))
         }
         AllowlistCommand::Schema => schema(streams),
         AllowlistCommand::Suggest(args) => {
@@ -71,62 +72,23 @@ pub(super) fn read(
     }
 }
 
-/// Which details of an invalid file are shown.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum DetailLevel {
-    /// The lines, which contain user names.
-    Lines,
-    /// Only the positions and codes, because the output may be public.
-    Places,
-}
-
-/// The hint for [`DetailLevel::Places`].
-pub(super) const HIDDEN_USERS_HINT: &str = "users are hidden, because this repository is not known to be \
-                                            private; run `iam-stocktake allowlist check` on your \
-                                            machine to see them";
-
 impl AllowlistReadError {
-    /// Reports all problems. `hint` is for a missing file.
-    pub(super) fn report(
-        &self,
-        name: &str,
-        hint: &str,
-        detail: DetailLevel,
-        streams: &mut Streams<'_>,
-    ) {
-        streams.record_problem(&self.summary(name));
-        if matches!(self, Self::Missing) {
-            streams.record_hint(hint);
-        }
-        match self {
-            Self::Broken { source, problems } if detail == DetailLevel::Places => {
-                for Diagnostic { code, span, .. } in problems {
-                    let place = Position::of(source, span.start);
-                    let (line, column) = (place.line, place.column);
-                    streams.eprintln(&format!(
-                        "error[{code}]: {}:{line}:{column}",
-                        escape_invisible(name)
-                    ));
-                }
-                streams.hint(HIDDEN_USERS_HINT);
-            }
+    /// The error for a file with this name. `hint` is for a missing file.
+    pub(super) fn into_error(self, name: &str, hint: &str) -> CommandError {
+        let error = CommandError::usage(self.summary(name));
+        let (error, source, problems) = match self {
             Self::Missing => {
-                let error = io::Error::from(io::ErrorKind::NotFound);
-                show(&allowlist::unreadable(&error, hint), name, "", streams);
+                let problem = allowlist::unreadable(&io::ErrorKind::NotFound.into(), hint);
+                (error.with_hint(hint), None, vec![problem])
             }
-            Self::Unreadable(error) => {
-                show(&allowlist::unreadable(error, "check the path"), name, "", streams);
+            Self::Unreadable(cause) => {
+                (error, None, vec![allowlist::unreadable(&cause, "check the path")])
             }
-            Self::Broken { source, problems } => {
-                for problem in problems {
-                    show(problem, name, source, streams);
-                }
-            }
-        }
+            Self::Broken { source, problems } => (error, Some(source), problems),
+        };
+        error.with_details(ErrorDetails::File { name: name.to_owned(), source, problems })
     }
-}
 
-impl AllowlistReadError {
     /// The problem in one line, without content of the file.
     fn summary(&self, name: &str) -> String {
         match self {
@@ -153,22 +115,30 @@ pub(super) struct LoadedAllowlist {
 }
 
 impl LoadedAllowlist {
-    /// Rejects former accounts that are audited. An error has been reported.
+    /// No exemptions.
+    fn without_exemptions(origin: AllowlistOrigin) -> Self {
+        Self { allowlist: Allowlist::default(), origin, source: String::new() }
+    }
+
+    /// Rejects former accounts that are audited.
     pub(super) fn reject_audited_former_accounts(
         &self,
         audited: impl Iterator<Item = AccountId>,
-        detail: DetailLevel,
-        streams: &mut Streams<'_>,
-    ) -> Result<(), AllowlistReadError> {
+    ) -> Result<(), CommandError> {
         let problems = audited_former_accounts(&self.allowlist, &audited.collect());
-        if problems.is_empty() {
-            return Ok(());
+        match &self.origin {
+            AllowlistOrigin::File(name) if !problems.is_empty() => {
+                let source = self.source.clone();
+                Err(AllowlistReadError::Broken { source, problems }.into_error(name, ""))
+            }
+            _ => Ok(()),
         }
-        let unread = AllowlistReadError::Broken { source: self.source.clone(), problems };
-        if let AllowlistOrigin::File(name) = &self.origin {
-            unread.report(name, "", detail, streams);
-        }
-        Err(unread)
+    }
+}
+
+impl Default for LoadedAllowlist {
+    fn default() -> Self {
+        Self::without_exemptions(AllowlistOrigin::None)
     }
 }
 
@@ -181,18 +151,15 @@ pub(super) enum MissingAllowlist {
     Fail,
 }
 
-/// Reads the allowlist of the settings. An error has been reported.
+/// Reads the allowlist of the settings.
 pub(super) fn load_allowlist(
     setting: &AllowlistSetting,
     if_missing: MissingAllowlist,
-    detail: DetailLevel,
     today: NaiveDate,
     streams: &mut Streams<'_>,
-) -> Result<LoadedAllowlist, AllowlistReadError> {
-    let without =
-        |origin| LoadedAllowlist { allowlist: Allowlist::default(), origin, source: String::new() };
+) -> Result<LoadedAllowlist, CommandError> {
     let (path, is_default) = match setting {
-        AllowlistSetting::None => return Ok(without(AllowlistOrigin::None)),
+        AllowlistSetting::None => return Ok(LoadedAllowlist::default()),
         AllowlistSetting::Default => (PathBuf::from(allowlist::DEFAULT_PATH), true),
         AllowlistSetting::File(path) => (path.clone(), false),
     };
@@ -207,7 +174,7 @@ pub(super) fn load_allowlist(
             streams.eprintln(&format!(
                 "note: the allowlist {name} does not exist, so nothing is exempt"
             ));
-            Ok(without(AllowlistOrigin::Missing(name)))
+            Ok(LoadedAllowlist::without_exemptions(AllowlistOrigin::Missing(name)))
         }
         Err(unread) => {
             let hint = match if_missing {
@@ -217,82 +184,61 @@ pub(super) fn load_allowlist(
                 }
                 _ => "set another file, or `--allowlist none` for no exemptions",
             };
-            unread.report(&name, hint, detail, streams);
-            Err(unread)
+            Err(unread.into_error(&name, hint))
         }
     }
-}
-
-fn show(diagnostic: &Diagnostic, name: &str, source: &str, streams: &mut Streams<'_>) {
-    let color = streams.stderr_style.color;
-    streams.eprintln(&render(diagnostic, &escape_invisible(name), source, color));
 }
 
 /// Checks files: exit code 2 if one is invalid. Exemptions that have expired or expire soon are shown.
 fn check(inputs: &[Input], today: NaiveDate, streams: &mut Streams<'_>) -> Exit {
-    let mut exit = Exit::Done;
-    for input in inputs {
-        let name = input.to_string();
-        match read(input, today, streams) {
-            Err(unread) => {
-                unread.report(&name, "check the path", DetailLevel::Lines, streams);
-                let problems = match &unread {
-                    AllowlistReadError::Broken { problems, .. } => problems.len(),
-                    AllowlistReadError::Missing | AllowlistReadError::Unreadable(_) => 1,
-                };
-                let noun = if problems == 1 { "problem" } else { "problems" };
-                streams.error(&format!("{}: {problems} {noun}", escape_invisible(&name)));
-                exit = Exit::Usage;
-            }
-            Ok(ParsedAllowlist { allowlist, source }) => {
-                for notice in expiry_notices(&allowlist, today) {
-                    show(&notice, &name, &source, streams);
-                }
-                let exemptions = allowlist.exemptions.len();
-                let noun = if exemptions == 1 { "exemption" } else { "exemptions" };
-                let line = format!("{}: ok, {exemptions} {noun}\n", escape_invisible(&name));
-                exit = exit.max(streams.print(&line));
-            }
-        }
+    let exits = inputs.iter().map(|input| {
+        let checked = check_file(input, today, streams);
+        streams.exit_of(checked)
+    });
+    exits.max().unwrap_or(Exit::Done)
+}
+
+fn check_file(input: &Input, today: NaiveDate, streams: &mut Streams<'_>) -> CommandResult {
+    let name = input.to_string();
+    let ParsedAllowlist { allowlist, source } = read(input, today, streams).map_err(|unread| {
+        let problems = match &unread {
+            AllowlistReadError::Broken { problems, .. } => problems.len(),
+            AllowlistReadError::Missing | AllowlistReadError::Unreadable(_) => 1,
+        };
+        let noun = if problems == 1 { "problem" } else { "problems" };
+        let count = CommandError::usage(format!("{name}: {problems} {noun}"));
+        Failure(vec![unread.into_error(&name, "check the path"), count])
+    })?;
+    for notice in expiry_notices(&allowlist, today) {
+        streams.show(&notice, &name, &source);
     }
-    exit
+    let exemptions = allowlist.exemptions.len();
+    let noun = if exemptions == 1 { "exemption" } else { "exemptions" };
+    streams.print(&format!("{}: ok, {exemptions} {noun}\n", escape_invisible(&name)))?;
+    Ok(Exit::Done)
 }
 
 /// Prints the JSON Schema of the file.
-fn schema(streams: &mut Streams<'_>) -> Exit {
+fn schema(streams: &mut Streams<'_>) -> CommandResult {
     // Maps with string keys can always be serialized.
     let text = serde_json::to_string_pretty(&allowlist::schema()).unwrap_or_default();
-    streams.print(&format!("{text}\n"))
+    streams.print(&format!("{text}\n"))?;
+    Ok(Exit::Done)
 }
 
 /// Prints the exemptions to paste for the findings of an audit.
-fn suggest(settings: &SuggestArgs, today: NaiveDate, streams: &mut Streams<'_>) -> Exit {
-    match run_suggest(settings, today, streams) {
-        Ok(text) => {
-            let exit = streams.print(&text);
-            streams.hint("paste this under `exemptions:` and fill in the reason and the owner");
-            exit
-        }
-        Err((message, hint)) => {
-            streams.error(&escape_invisible(&format!("{}: {message}", settings.audit)));
-            streams.hint(&hint);
-            Exit::Usage
-        }
-    }
-}
-
-fn run_suggest(
-    settings: &SuggestArgs,
-    today: NaiveDate,
-    streams: &mut Streams<'_>,
-) -> Result<String, (String, String)> {
+fn suggest(settings: &SuggestArgs, today: NaiveDate, streams: &mut Streams<'_>) -> CommandResult {
+    let refused = |message: String, hint: &str| {
+        let message = format!("{}: {message}", settings.audit);
+        Err(CommandError::usage(message).with_hint(hint).into())
+    };
     let audit = files::read_audit(&settings.audit, streams.stdin)?;
     let reach = audit.policy.max_exemption_days;
     let last = today.checked_add_days(Days::new(reach.into()));
     let Some(last) = last.filter(|_| (1..=MAX_DAYS).contains(&reach)) else {
         let message =
             format!("its `max_exemption_days` is {reach}, and must be between 1 and {MAX_DAYS}");
-        return Err((message, "use an unchanged audit JSON of iam-stocktake".to_owned()));
+        return refused(message, "use an unchanged audit JSON of iam-stocktake");
     };
     let expires =
         settings.expires.unwrap_or_else(|| SuggestedExemption::suggested_expiry_date(today, reach));
@@ -300,14 +246,17 @@ fn run_suggest(
         let message = format!(
             "its policy allows exemptions of at most {reach} days, so {expires} is too late"
         );
-        return Err((message, "set an earlier date with --expires".to_owned()));
+        return refused(message, "set an earlier date with --expires");
     }
     let suggestions = suggestions(&audit, settings, expires);
     if suggestions.is_empty() {
         let message = "has no open finding that matches".to_owned();
-        return Err((message, "its `findings` list the IDs and users".to_owned()));
+        return refused(message, "its `findings` list the IDs and users");
     }
-    Ok(suggestions.iter().map(ToString::to_string).collect())
+    let text: String = suggestions.iter().map(ToString::to_string).collect();
+    streams.print(&text)?;
+    streams.hint("paste this under `exemptions:` and fill in the reason and the owner");
+    Ok(Exit::Done)
 }
 
 fn suggestions(

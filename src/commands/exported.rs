@@ -1,13 +1,15 @@
 //! Reads and audits exported credential reports in parallel.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::io;
 use std::num::NonZero;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use chrono::{DateTime, Utc};
 
-use super::{Exit, Streams, files};
+use super::error::CommandError;
+use super::{Streams, files};
 use crate::allowlist::Allowlist;
 use crate::audit::Auditor;
 use crate::cause::reason;
@@ -16,7 +18,6 @@ use crate::files::{FileKind, Workspace};
 use crate::model::inventory::{AccountId, CLOCK_SKEW, MaxEvidenceAge};
 use crate::model::policy::Policy;
 use crate::observe::{credential_report, export};
-use crate::templates::escape_invisible;
 
 /// The reports to audit.
 pub(super) struct ExportedReports<'a> {
@@ -30,25 +31,13 @@ pub(super) struct ExportedReports<'a> {
     pub(super) max_age: MaxEvidenceAge,
 }
 
-/// Why a report was rejected.
-struct RejectedReport {
-    message: String,
-    hint: String,
-}
-
-impl RejectedReport {
-    fn new(message: impl Into<String>, hint: &str) -> Self {
-        Self { message: message.into(), hint: hint.to_owned() }
-    }
-}
-
-/// Reads and audits the reports on all processors, and reports all invalid ones.
+/// Reads and audits the reports on all processors. Returns an error for each invalid one.
 pub(super) fn audit_reports<'a>(
     settings: &ExportedReports<'_>,
     allowlist: &'a Allowlist,
     policy: &'a Policy,
     streams: &mut Streams<'_>,
-) -> Result<Auditor<'a>, Exit> {
+) -> (Auditor<'a>, Vec<CommandError>) {
     let inputs = settings.reports;
     let piped = inputs
         .contains(&Input::Stdin)
@@ -63,7 +52,7 @@ pub(super) fn audit_reports<'a>(
             let index = next.fetch_add(1, Ordering::Relaxed);
             let Some(input) = inputs.get(index) else { break };
             let read = read(input, piped.as_ref(), workspace.as_ref());
-            let outcome = read.and_then(|bytes| audit_report(bytes, settings, &mut auditor));
+            let outcome = read.and_then(|bytes| audit_report(input, bytes, settings, &mut auditor));
             outcomes.push((index, outcome));
         }
         (auditor, outcomes)
@@ -84,32 +73,32 @@ pub(super) fn audit_reports<'a>(
         (auditor, outcomes)
     });
     outcomes.sort_by_key(|(index, _)| *index);
-    report_rejected(inputs, outcomes, streams).map(|()| auditor)
+    (auditor, errors(inputs, outcomes))
 }
 
-/// Reports rejected reports, and accounts with more than one report.
-fn report_rejected(
+/// The errors of rejected reports, and of accounts with more than one report.
+fn errors(
     inputs: &[Input],
-    outcomes: Vec<(usize, Result<AccountId, RejectedReport>)>,
-    streams: &mut Streams<'_>,
-) -> Result<(), Exit> {
+    outcomes: Vec<(usize, Result<AccountId, CommandError>)>,
+) -> Vec<CommandError> {
     let mut seen: BTreeMap<AccountId, &Input> = BTreeMap::new();
-    let mut is_valid = true;
+    let mut errors = Vec::new();
     for (input, (_, outcome)) in inputs.iter().zip(outcomes) {
-        let outcome = outcome.and_then(|account| match seen.insert(account, input) {
-            None => Ok(()),
-            Some(first) => {
-                let message = format!("account {account} was already in {first}");
-                Err(RejectedReport::new(message, "use one report for each account"))
-            }
-        });
-        if let Err(rejected) = outcome {
-            is_valid = false;
-            streams.error(&escape_invisible(&format!("{input}: {}", rejected.message)));
-            streams.hint(&rejected.hint);
+        match outcome.map(|account| (account, seen.insert(account, input))) {
+            Ok((account, Some(first))) => errors.push(rejected(
+                input,
+                format!("account {account} was already in {first}"),
+                "use one report for each account",
+            )),
+            Ok((_, None)) => {}
+            Err(error) => errors.push(error),
         }
     }
-    if is_valid { Ok(()) } else { Err(Exit::Usage) }
+    errors
+}
+
+fn rejected(input: &Input, message: impl Display, hint: &str) -> CommandError {
+    CommandError::usage(format!("{input}: {message}")).with_hint(hint)
 }
 
 /// The bytes of a report. `piped` is the content of standard input.
@@ -117,9 +106,9 @@ fn read(
     input: &Input,
     piped: Option<&io::Result<Vec<u8>>>,
     workspace: Option<&Workspace>,
-) -> Result<Vec<u8>, RejectedReport> {
+) -> Result<Vec<u8>, CommandError> {
     let unreadable = |error: &io::Error| {
-        RejectedReport::new(format!("cannot be read: {}", reason(error)), "check the path")
+        rejected(input, format!("cannot be read: {}", reason(error)), "check the path")
     };
     match (input, piped) {
         (Input::File(path), _) => {
@@ -134,31 +123,28 @@ fn read(
 
 /// Audits the account of a report.
 fn audit_report(
+    input: &Input,
     bytes: Vec<u8>,
     settings: &ExportedReports<'_>,
     auditor: &mut Auditor<'_>,
-) -> Result<AccountId, RejectedReport> {
-    let export = export::parse_export(bytes).map_err(|error| {
-        let hint = error.hint();
-        RejectedReport::new(error.to_string(), hint)
-    })?;
+) -> Result<AccountId, CommandError> {
+    let export =
+        export::parse_export(bytes).map_err(|error| rejected(input, &error, error.hint()))?;
     let generated_at = match (export.generated_at, settings.generated_at) {
         (Some(own), Some(given)) if own != given => {
             let message = format!("the file contains its date: {own}");
-            return Err(RejectedReport::new(message, "omit --report-generated-at"));
+            return Err(rejected(input, message, "omit --report-generated-at"));
         }
         (own, given) => own.or(given),
     };
     // A future date in the file makes the account incomplete. A future date in the settings is an error.
     if settings.generated_at.is_some_and(|at| at - settings.now > CLOCK_SKEW) {
         let message = "the report was generated after the time of the audit";
-        return Err(RejectedReport::new(
-            message,
-            "check --report-generated-at, --now, and the clock",
-        ));
+        let hint = "check --report-generated-at, --now, and the clock";
+        return Err(rejected(input, message, hint));
     }
     let account = credential_report::parse(&export.csv, generated_at)
-        .map_err(|error| RejectedReport::new(error.to_string(), error.hint()))?;
+        .map_err(|error| rejected(input, &error, error.hint()))?;
     auditor.add_account(&account);
     Ok(account.id)
 }

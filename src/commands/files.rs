@@ -3,6 +3,7 @@
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use super::error::CommandError;
 use crate::cause::reason;
 use crate::cli::Input;
 use crate::files::{self, FileKind, Staged, Workspace};
@@ -36,22 +37,35 @@ pub(super) fn json_below(path: &Path) -> io::Result<Option<Vec<PathBuf>>> {
     files::files_below(path, "json", workspace().as_ref())
 }
 
-/// Reads an audit JSON. The error is a message and a hint.
-pub(super) fn read_audit(
-    input: &Input,
-    stdin: &mut dyn Read,
-) -> Result<v1::Audit, (String, String)> {
-    let hint = || "create one with: iam-stocktake audit … --output audit.json".to_owned();
+/// Reads an audit JSON.
+pub(super) fn read_audit(input: &Input, stdin: &mut dyn Read) -> Result<v1::Audit, CommandError> {
+    // The message can contain names from the file.
+    let unusable = |message: String| {
+        CommandError::usage(format!("{input}: {message}")).with_public_message(format!(
+            "{input}: cannot be used as an audit (details are hidden because this log is public)"
+        ))
+    };
+    let hint = "create one with: iam-stocktake audit … --output audit.json";
     let bytes = read(input, FileKind::Audit, stdin)
-        .map_err(|error| (format!("cannot be read: {}", reason(&error)), hint()))?;
+        .map_err(|error| unusable(format!("cannot be read: {}", reason(&error))).with_hint(hint))?;
     let audit: v1::Audit = serde_json::from_slice(&bytes)
-        .map_err(|error| (format!("is not an audit JSON: {error}"), hint()))?;
+        .map_err(|error| unusable(format!("is not an audit JSON: {error}")).with_hint(hint))?;
     if audit.schema == v1::SCHEMA {
-        Ok(audit)
-    } else {
-        let message = format!("has the schema `{}`, not `{}`", audit.schema, v1::SCHEMA);
-        Err((message, "use the version of iam-stocktake that created it".to_owned()))
+        return Ok(audit);
     }
+    Err(unusable(format!("has the schema `{}`, not `{}`", audit.schema, v1::SCHEMA))
+        .with_hint("use the version of iam-stocktake that created it"))
+}
+
+/// Writes `content` to a file.
+pub(super) fn write(path: &Path, content: &[u8]) -> Result<(), CommandError> {
+    stage(path, content).and_then(Staged::publish).map_err(|error| write_error(path, &error))
+}
+
+/// A file cannot be written.
+pub(super) fn write_error(path: &Path, error: &io::Error) -> CommandError {
+    let message = format!("{} cannot be written: {}", path.display(), reason(error));
+    CommandError::write_failed(message)
 }
 
 /// Writes `content` to a temporary file, which later replaces `path`.

@@ -7,7 +7,8 @@ use std::path::Path;
 
 use chrono::{DateTime, Utc};
 
-use super::allowlist::{self, AllowlistReadError, DetailLevel};
+use super::allowlist::{self, AllowlistReadError};
+use super::error::{CommandError, CommandResult, Failure};
 use super::{Exit, Streams};
 use crate::allowlist::DEFAULT_PATH;
 use crate::cli::{AllowlistSetting, IamPolicyArgs, Input, PolicyFormat};
@@ -19,44 +20,28 @@ use crate::permissions::{
     Features, PolicyDocument, RemediationRole, RemediationScope, RoleGrant, TerraformFile,
     member_trust, oidc_provider, subjects, web_identity_trust,
 };
-use crate::templates::{TemplateError, escape_invisible};
+use crate::templates::TemplateError;
 
 /// Runs the command.
 pub(super) fn iam_policy(
     settings: &IamPolicyArgs,
     now: DateTime<Utc>,
     streams: &mut Streams<'_>,
-) -> Exit {
+) -> CommandResult {
     let now = settings.clock.now.unwrap_or(now);
-    let problems = problems(settings);
-    for (message, hint) in &problems {
-        streams.error(&escape_invisible(message));
-        streams.hint(&escape_invisible(hint));
-    }
-    match read_policies(settings, now, streams) {
-        Ok(policies) if problems.is_empty() => {
-            let problems = too_large(settings, &policies, streams);
-            for (message, hint) in &problems {
-                streams.error(&escape_invisible(message));
-                streams.hint(&escape_invisible(hint));
-            }
-            if !problems.is_empty() {
-                return Exit::Usage;
-            }
-            warn_about_no_deletion(settings, &policies, streams);
-            warn_about_unused_settings(settings, streams);
-            match document(settings, &policies) {
-                Ok(Some(text)) => streams.print(&text),
-                // Nothing is missing if there was no problem.
-                Ok(None) => Exit::Usage,
-                Err(error) => {
-                    streams.error(&escape_invisible(&error.to_string()));
-                    Exit::WriteFailed
-                }
-            }
-        }
-        _ => Exit::Usage,
-    }
+    let mut errors = problems(settings);
+    let policies = read_policies(settings, now, streams).unwrap_or_else(|error| {
+        errors.push(error);
+        Policies::default()
+    });
+    Failure::check(errors)?;
+    check_sizes(settings, &policies, streams)?;
+    warn_about_no_deletion(settings, &policies, streams);
+    warn_about_unused_settings(settings, streams);
+    // No setting is missing, since there was no error.
+    let Some(text) = document(settings, &policies)? else { return Ok(Exit::Usage) };
+    streams.print(&text)?;
+    Ok(Exit::Done)
 }
 
 /// The policies in the allowlist file.
@@ -98,12 +83,12 @@ fn warn_about_unused_settings(settings: &IamPolicyArgs, streams: &mut Streams<'_
     }
 }
 
-/// The policies that are too large for IAM. If none is, there may be a note.
-fn too_large(
+/// Rejects policies that are too large for IAM. If none is, there may be a note.
+fn check_sizes(
     settings: &IamPolicyArgs,
     policies: &Policies,
     streams: &mut Streams<'_>,
-) -> Vec<(String, String)> {
+) -> Result<(), Failure> {
     let features = features(settings, policies);
     let (audits, members) = roles(settings);
     let grant = RoleGrant {
@@ -112,11 +97,11 @@ fn too_large(
         account: settings.account,
         members: &members,
     };
-    let problems = size::problems(settings, features, grant);
-    if let Some(note) = size::note(settings, grant).filter(|_| problems.is_empty()) {
+    Failure::check(size::problems(settings, features, grant))?;
+    if let Some(note) = size::note(settings, grant) {
         streams.eprintln(&note);
     }
-    problems
+    Ok(())
 }
 
 /// The repository and account of a trust policy, if all settings are given.
@@ -198,19 +183,20 @@ fn roles(settings: &IamPolicyArgs) -> (bool, Vec<RoleArn>) {
     (settings.accounts.is_empty() || !hub.is_empty(), members)
 }
 
-/// Missing and contradictory settings, each with a hint.
-fn problems(settings: &IamPolicyArgs) -> Vec<(String, String)> {
+/// Missing and contradictory settings.
+fn problems(settings: &IamPolicyArgs) -> Vec<CommandError> {
     let mut problems = Vec::new();
     if settings.account.is_none() && !settings.accounts.is_empty() {
         let message = "--accounts needs --account, the account of the role that assumes the others";
-        problems.push((message.to_owned(), ACCOUNT_HINT.to_owned()));
+        problems.push(CommandError::usage(message).with_hint(ACCOUNT_HINT));
     }
     for entry in settings.accounts.iter() {
         if let AccountEntry::Role(role) = entry
             && role.partition != settings.partition
         {
             let message = format!("{role} is not in the partition {}", settings.partition);
-            problems.push((message, format!("add --partition {}", role.partition)));
+            let hint = format!("add --partition {}", role.partition);
+            problems.push(CommandError::usage(message).with_hint(hint));
         }
     }
     problems.extend(missing(settings));
@@ -220,12 +206,13 @@ fn problems(settings: &IamPolicyArgs) -> Vec<(String, String)> {
 const ACCOUNT_HINT: &str =
     "find the account ID with: aws sts get-caller-identity --query Account --output text";
 
-/// Missing settings of a trust policy, each with a hint.
-fn missing(settings: &IamPolicyArgs) -> Vec<(String, String)> {
+/// Missing settings of a trust policy.
+fn missing(settings: &IamPolicyArgs) -> Vec<CommandError> {
     let format = settings.format;
     let mut missing = Vec::new();
     let mut lacks = |flag: &str, hint: String| {
-        missing.push((format!("--format {} needs {flag}", format.id()), hint));
+        let message = format!("--format {} needs {flag}", format.id());
+        missing.push(CommandError::usage(message).with_hint(hint));
     };
     let trusts = matches!(format, PolicyFormat::Trust | PolicyFormat::MemberTrust);
     if trusts && settings.account.is_none() && settings.accounts.is_empty() {
@@ -250,12 +237,12 @@ fn missing(settings: &IamPolicyArgs) -> Vec<(String, String)> {
     missing
 }
 
-/// The policies that `audit` and `remediate` would use. An error has been reported.
+/// The policies that `audit` and `remediate` would use.
 fn read_policies(
     settings: &IamPolicyArgs,
     now: DateTime<Utc>,
     streams: &mut Streams<'_>,
-) -> Result<Policies, Exit> {
+) -> Result<Policies, CommandError> {
     let (path, required) = match &settings.allowlist.allowlist {
         AllowlistSetting::None => return Ok(Policies::default()),
         AllowlistSetting::Default => (Path::new(DEFAULT_PATH), false),
@@ -269,8 +256,7 @@ fn read_policies(
         Err(AllowlistReadError::Missing) if !required => Ok(Policies::default()),
         Err(unread) => {
             let hint = "set another file, or `--allowlist none` for the default rules";
-            unread.report(&path.display().to_string(), hint, DetailLevel::Lines, streams);
-            Err(Exit::Usage)
+            Err(unread.into_error(&path.display().to_string(), hint))
         }
     }
 }

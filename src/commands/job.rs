@@ -8,9 +8,11 @@ use std::io;
 
 use secrecy::ExposeSecret as _;
 
+use super::error::{CommandError, CommandResult, ErrorDetails, Failure};
 use super::panics::{PanicReport, catch_panic};
-use super::queue_client::may_show_names;
-use super::{Exit, Problem, Streams};
+use super::publish_target::may_show_names;
+use super::streams::ReportedError;
+use super::{Exit, Streams};
 use crate::cli::Output;
 use crate::report::failure_summary;
 use crate::runner;
@@ -23,6 +25,18 @@ use crate::templates::{Language, escape_invisible};
 
 /// The output `gate` of a run in which the gate was not evaluated.
 const NOT_EVALUATED: &str = "not-evaluated";
+
+impl From<JobError> for CommandError {
+    fn from(error: JobError) -> Self {
+        Self::usage(error.to_string())
+    }
+}
+
+impl From<FileError> for CommandError {
+    fn from(error: FileError) -> Self {
+        Self::write_failed(error.to_string())
+    }
+}
 
 /// The results of a command in a job.
 #[derive(Default)]
@@ -52,6 +66,17 @@ impl JobReport {
         }
         self.summary.push_str(part);
         self.summary.push('\n');
+    }
+
+    /// Ends a run that may not audit anything. The job does not fail, and the gate is not evaluated.
+    pub(super) fn skip(&mut self, message: &str, streams: &mut Streams<'_>) -> Exit {
+        streams.eprintln(message);
+        self.add_to_summary(message);
+        self.outputs.extend([
+            (Output::Result, "incomplete".to_owned()),
+            (Output::Gate, NOT_EVALUATED.to_owned()),
+        ]);
+        Exit::Done
     }
 }
 
@@ -83,32 +108,32 @@ pub(super) fn fit_into_summary(
 /// Runs a command, in a job or outside of one. The GitHub token is hidden in all output.
 pub(super) fn run(
     streams: &mut Streams<'_>,
-    command: impl FnOnce(Option<&Job>, &mut JobReport, &mut Streams<'_>) -> Exit,
+    command: impl FnOnce(Option<&Job>, &mut JobReport, &mut Streams<'_>) -> CommandResult,
 ) -> Exit {
     if let Some(token) = runner::github_token() {
         secrets::register(token.expose_secret());
     }
     if !runner::is_github_actions() {
-        return command(None, &mut JobReport::default(), streams);
+        let result = command(None, &mut JobReport::default(), streams);
+        return streams.exit_of(result);
     }
-    run_in_job(streams, |job, job_report, streams| match job {
-        Ok(job) => command(job.as_ref(), job_report, streams),
-        Err(error) => {
-            streams.error(&error.to_string());
-            Exit::Usage
-        }
-    })
+    run_in_job(streams, |job, job_report, streams| command(job?.as_ref(), job_report, streams))
 }
 
 /// Runs a command in a job. A panic is reported like an error.
 fn run_in_job(
     streams: &mut Streams<'_>,
-    command: impl FnOnce(Result<Option<Job>, JobError>, &mut JobReport, &mut Streams<'_>) -> Exit,
+    command: impl FnOnce(
+        Result<Option<Job>, JobError>,
+        &mut JobReport,
+        &mut Streams<'_>,
+    ) -> CommandResult,
 ) -> Exit {
     let mut job_report = JobReport::default();
     let Ok(mut log) = Log::masking(&mut *streams.stdout, secrets::registered_after) else {
-        streams.error("standard output cannot be written");
-        return job_report.finish(Exit::WriteFailed, streams);
+        let error = CommandError::write_failed("standard output cannot be written");
+        let exit = streams.report(error);
+        return job_report.finish(exit, streams);
     };
     let exit = {
         // All output is in one stream, because the runner does not keep the order of two.
@@ -116,9 +141,12 @@ fn run_in_job(
         let mut streams = Streams::new(&mut *streams.stdin, &mut nowhere, &mut log);
         let job = Job::from_environment();
         streams.redacted = !job.as_ref().is_ok_and(is_private);
-        let result = catch_panic(|| command(job, &mut job_report, &mut streams));
-        let exit = result
-            .unwrap_or_else(|panic_report| job_report.after_panic(&panic_report, &mut streams));
+        let exit = catch_panic(|| {
+            let result = command(job, &mut job_report, &mut streams);
+            streams.exit_of(result)
+        });
+        let exit =
+            exit.unwrap_or_else(|panic_report| job_report.after_panic(&panic_report, &mut streams));
         job_report.finish(exit, &mut streams)
     };
     job_report.annotate(&mut log);
@@ -130,22 +158,26 @@ fn run_in_job(
 /// standard error.
 pub(super) fn with_result(
     streams: &mut Streams<'_>,
-    command: impl FnOnce(&mut JobReport, &mut Streams<'_>) -> Exit,
+    command: impl FnOnce(&mut JobReport, &mut Streams<'_>) -> CommandResult,
 ) -> Exit {
     let mut job_report = JobReport::default();
+    let run = |job_report: &mut JobReport, streams: &mut Streams<'_>| {
+        let result = command(job_report, streams);
+        streams.exit_of(result)
+    };
     if !runner::is_github_actions() {
-        return command(&mut job_report, streams);
+        return run(&mut job_report, streams);
     }
     let Ok(mut log) = Log::masking(&mut *streams.stderr, secrets::registered_after) else {
         // Messages cannot be shown, but the result can.
-        return command(&mut job_report, streams);
+        return run(&mut job_report, streams);
     };
     let exit = {
         let mut streams = Streams {
             stdout_is_log: streams.stdout_is_log,
             ..Streams::new(&mut *streams.stdin, &mut *streams.stdout, &mut log)
         };
-        match catch_panic(|| command(&mut job_report, &mut streams)) {
+        match catch_panic(|| run(&mut job_report, &mut streams)) {
             Ok(exit) => job_report.finish_without_outputs(exit, &mut streams),
             Err(panic_report) => {
                 streams.redacted = !runner::is_private_repository();
@@ -166,20 +198,17 @@ fn is_private(job: &Option<Job>) -> bool {
 
 /// Reports invalid arguments or inputs, in a job also in an annotation and in the summary.
 pub(super) fn report_usage_error(text: &str, streams: &mut Streams<'_>) -> Exit {
+    // The first paragraph is the error; the usage follows.
+    let lines = text.lines().map(str::trim).take_while(|line| !line.is_empty());
+    let message = lines.collect::<Vec<_>>().join(" ");
+    let error = CommandError::usage(message.strip_prefix("error: ").unwrap_or(&message))
+        .with_details(ErrorDetails::Usage(text.to_owned()));
     if !runner::is_github_actions() {
-        streams.eprint(text);
-        return Exit::Usage;
+        return streams.report(error);
     }
-    run_in_job(streams, |job, _, streams| {
-        streams.eprint(text);
-        // The first paragraph is the error; the usage follows.
-        let lines = text.lines().map(str::trim).take_while(|line| !line.is_empty());
-        let message = lines.collect::<Vec<_>>().join(" ");
-        streams.record_problem(message.strip_prefix("error: ").unwrap_or(&message));
-        if let Err(error) = job {
-            streams.error(&error.to_string());
-        }
-        Exit::Usage
+    run_in_job(streams, |job, _, _| {
+        let errors = [error].into_iter().chain(job.err().map(CommandError::from));
+        Err(Failure(errors.collect()))
     })
 }
 
@@ -187,7 +216,8 @@ impl JobReport {
     /// Writes the summary and the outputs. If that fails, the exit code is higher.
     fn finish(&mut self, exit: Exit, streams: &mut Streams<'_>) -> Exit {
         let exit = self.finish_summary(exit, streams);
-        let exit = exit.max(self.write_outputs(exit, streams));
+        let outputs = self.write_outputs(exit);
+        let exit = outputs.map_or_else(|error| exit.max(streams.report(error)), |()| exit);
         self.explain(exit, streams);
         exit
     }
@@ -219,7 +249,7 @@ impl JobReport {
 
     /// The reason for this exit code, if it is a result of the run and not an error.
     fn outcome(&self, exit: Exit, streams: &Streams<'_>) -> Option<&str> {
-        let is_result = exit == Exit::GateFailed || streams.problems.is_empty();
+        let is_result = exit == Exit::GateFailed || streams.reported.is_empty();
         let mut outcomes = self.outcomes.iter().filter(|(of, _)| is_result && *of == exit);
         outcomes.next().map(|(_, outcome)| outcome.as_str())
     }
@@ -229,12 +259,12 @@ impl JobReport {
         if let Some(outcome) = self.outcome(exit, streams) {
             return vec![outcome.to_owned()];
         }
-        let Some(Problem { message, hint }) = streams.problems.first() else {
+        let Some(ReportedError { message, hint }) = streams.reported.first() else {
             return vec![default_reason(exit).to_owned()];
         };
         let mut lines = vec![message.clone()];
         lines.extend(hint.as_ref().map(|hint| format!("help: {hint}")));
-        match streams.problems.len() - 1 {
+        match streams.reported.len() - 1 {
             0 => {}
             1 => lines.push("see the log for 1 more problem".to_owned()),
             more => lines.push(format!("see the log for {more} more problems")),
@@ -260,8 +290,8 @@ impl JobReport {
         match file.append(&format!("{gap}{reason}{text}")) {
             Ok(()) => exit,
             Err(error) => {
-                let exit = exit.max(write_error(&error, streams));
                 let message = error.to_string();
+                let exit = exit.max(streams.report(error));
                 // A shorter text may fit.
                 let _ = file.append(&self.failure(exit, &[message.as_str()]));
                 exit
@@ -279,7 +309,7 @@ impl JobReport {
     }
 
     /// Writes the outputs. `result` and `gate` are always set.
-    fn write_outputs(&mut self, exit: Exit, streams: &mut Streams<'_>) -> Exit {
+    fn write_outputs(&mut self, exit: Exit) -> Result<(), FileError> {
         // If the run is incomplete or has an error, the output `result` depends only on the exit code.
         let result = match exit {
             Exit::Usage | Exit::WriteFailed => "error",
@@ -303,10 +333,7 @@ impl JobReport {
             .collect();
         let outputs: Vec<_> =
             outputs.iter().map(|(name, value)| (name.as_str(), &**value)).collect();
-        match Outputs::from_environment().map(|file| file.append(&outputs)) {
-            Some(Err(error)) => write_error(&error, streams),
-            _ => Exit::Done,
-        }
+        Outputs::from_environment().map_or(Ok(()), |file| file.append(&outputs))
     }
 
     /// Writes the annotations to the log.
@@ -318,11 +345,6 @@ impl JobReport {
         let commands: Vec<_> = annotations.into_iter().map(WorkflowCommand::from).collect();
         let _ = log.commands(&commands);
     }
-}
-
-fn write_error(error: &FileError, streams: &mut Streams<'_>) -> Exit {
-    streams.error(&error.to_string());
-    Exit::WriteFailed
 }
 
 /// The reason for an exit code without a reported error.
@@ -379,7 +401,7 @@ mod tests {
                 std::thread::scope(|scope| {
                     scope.spawn(|| panic!("zaphod {TOKEN}"));
                 });
-                Exit::Done
+                Ok(Exit::Done)
             })
         });
     }
@@ -460,7 +482,7 @@ mod tests {
     fn a_panic_outside_of_a_job_is_an_error_with_a_message() {
         let (mut stdin, mut stdout, mut stderr) = (io::empty(), Vec::new(), Vec::new());
         let mut streams = Streams::new(&mut stdin, &mut stdout, &mut stderr);
-        streams.error("before");
+        streams.report(CommandError::usage("before"));
         let result = catch_panic(|| -> Exit { panic!("an index was wrong") });
         assert_eq!(result.unwrap_err().report(&mut streams), Exit::WriteFailed);
         let messages = String::from_utf8(stderr).unwrap();

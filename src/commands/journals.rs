@@ -1,22 +1,51 @@
-//! Journals that a run reads and writes, with their errors reported.
+//! The journals that a run reads and writes.
 
 use std::io;
 use std::path::Path;
 
-use super::{Exit, Streams, files};
-use crate::remediate::journal::{self, Journal, JournalContents, JournalError, JournalLine};
-use crate::templates::escape_invisible;
+use chrono::{DateTime, Utc};
 
-pub(super) fn report_journal_error(error: &JournalError, streams: &mut Streams<'_>) -> Exit {
-    streams.error(&escape_invisible(&error.to_string()));
-    match error {
-        JournalError::InUse { .. } => streams.hint("wait for the other run, or use another file"),
-        JournalError::File { .. } => streams.hint("set a writable file with --journal"),
-        JournalError::DamagedLine { .. } => {
-            streams.hint("journals must not be edited: keep this file, and use a new one");
-        }
+use super::error::CommandError;
+use super::{Streams, files};
+use crate::remediate::ResolveError;
+use crate::remediate::journal::{
+    self, Journal, JournalContents, JournalEntry, JournalError, JournalLine,
+};
+
+/// The error of a journal before a run made changes.
+impl From<JournalError> for CommandError {
+    fn from(error: JournalError) -> Self {
+        let hint = match error {
+            JournalError::InUse { .. } => "wait for the other run, or use another file",
+            JournalError::File { .. } => "set a writable file with --journal",
+            JournalError::DamagedLine { .. } => {
+                "journals must not be edited: keep this file, and use a new one"
+            }
+        };
+        Self::usage(error.to_string()).with_hint(hint)
     }
-    Exit::Usage
+}
+
+/// Why a run stopped while it made changes.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum RemediationError {
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    #[error("cannot determine whether the last step of an earlier run was made: {0}")]
+    ResolveError(#[from] ResolveError),
+}
+
+impl From<RemediationError> for CommandError {
+    fn from(error: RemediationError) -> Self {
+        let hint = match error {
+            RemediationError::Journal(_) => {
+                "no further changes were made, because each one must be in the journal; run again \
+                 when it is writable"
+            }
+            RemediationError::ResolveError(_) => "nothing was changed; run again",
+        };
+        Self::write_failed(error.to_string()).with_hint(hint)
+    }
 }
 
 /// Opens a journal to write it, and reads what earlier runs did.
@@ -24,10 +53,19 @@ pub(super) fn open_journal(
     path: &Path,
     run: String,
     streams: &mut Streams<'_>,
-) -> Result<(Journal, Vec<JournalLine>), Exit> {
-    let opened = Journal::open(path, run, files::workspace().as_ref());
-    let (journal, contents) = opened.map_err(|error| report_journal_error(&error, streams))?;
+) -> Result<(Journal, Vec<JournalLine>), JournalError> {
+    let (journal, contents) = Journal::open(path, run, files::workspace().as_ref())?;
     Ok((journal, lines_of(path, contents, "removed", streams)))
+}
+
+/// Writes the first entry of a run. `plan` is the digest of its plan.
+pub(super) fn begin_run(
+    journal: &mut Journal,
+    now: DateTime<Utc>,
+    plan: &str,
+) -> Result<(), JournalError> {
+    let version = env!("CARGO_PKG_VERSION").to_owned();
+    journal.write(now, JournalEntry::Run { version, plan: plan.to_owned() })
 }
 
 /// The lines of a journal. Reports an incomplete last line; `action` is what happens to it.
@@ -39,21 +77,24 @@ pub(super) fn lines_of(
 ) -> Vec<JournalLine> {
     if let Some(line) = contents.cut_off {
         let name = path.display();
-        streams.eprintln(&escape_invisible(&format!(
+        streams.eprintln(&format!(
             "note: {name}: line {line} is incomplete, because a run ended while it wrote the line. \
              Its change was not made, so the line is {action}"
-        )));
+        ));
     }
     contents.lines
 }
 
 /// The lines of a journal; none if it does not exist.
-pub(super) fn read_lines(path: &Path, streams: &mut Streams<'_>) -> Result<Vec<JournalLine>, Exit> {
+pub(super) fn read_lines(
+    path: &Path,
+    streams: &mut Streams<'_>,
+) -> Result<Vec<JournalLine>, JournalError> {
     match journal::read(path, files::workspace().as_ref()) {
         Ok(contents) => Ok(lines_of(path, contents, "ignored", streams)),
         Err(JournalError::File { error, .. }) if error.kind() == io::ErrorKind::NotFound => {
             Ok(Vec::new())
         }
-        Err(error) => Err(report_journal_error(&error, streams)),
+        Err(error) => Err(error),
     }
 }

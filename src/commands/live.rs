@@ -10,8 +10,10 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 
+use super::error::CommandError;
 use super::progress::ProgressDisplay;
 use super::{Exit, Streams};
+use crate::cause::reason;
 use crate::cli::{AccessArgs, DEFAULT_OWNER_TAGS, DEFAULT_SESSION_NAME, RecheckArgs, SshKeys};
 use crate::model::identity::AccountEntry;
 use crate::model::inventory::{Account, AccountId};
@@ -81,13 +83,36 @@ pub(super) struct LiveContext {
 }
 
 /// Why nothing was observed.
+#[derive(Debug, thiserror::Error)]
 pub(super) enum ObserveError {
     /// There is no session.
-    Refused(SessionError),
+    #[error(transparent)]
+    Refused(#[from] SessionError),
     /// The runtime cannot use the network.
+    #[error("the network cannot be used: {}", reason(.0))]
     Network(io::Error),
     /// The settings list an account that they do not allow.
+    #[error("`accounts` lists {0}, which `allowed-account-ids` does not allow")]
     NotAllowed(AccountId),
+}
+
+/// Configuration errors and temporary errors have different exit codes.
+impl From<ObserveError> for CommandError {
+    fn from(error: ObserveError) -> Self {
+        let message = error.to_string();
+        match error {
+            ObserveError::Network(_) => Self::incomplete(message),
+            ObserveError::NotAllowed(_) => Self::usage(message),
+            ObserveError::Refused(refusal) => {
+                let is_permanent = refusal.is_configuration_error();
+                let exit = if is_permanent { Exit::Usage } else { Exit::Incomplete };
+                let hint = refusal.hint();
+                Self::new(exit, message)
+                    .with_hint(hint)
+                    .with_public_message(refusal.without_aws_message().to_string())
+            }
+        }
+    }
 }
 
 /// Observes the accounts.
@@ -116,7 +141,7 @@ pub(super) fn prepare(
     policy: &Policy,
 ) -> Result<(ObserveOptions, tokio::runtime::Runtime), ObserveError> {
     check_allowed(live.access)?;
-    let tokens = tokens(live).map_err(ObserveError::Refused)?;
+    let tokens = tokens(live)?;
     let options = observe_options(live, context, policy, tokens);
     // One thread is enough: most of the time is spent waiting for AWS.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -213,33 +238,6 @@ fn observe_options(
 }
 
 impl ObserveError {
-    /// Reports the error. Configuration errors and temporary errors have different exit codes.
-    pub(super) fn report(&self, streams: &mut Streams<'_>) -> Exit {
-        match self {
-            Self::Network(error) => {
-                streams
-                    .error(&format!("the network cannot be used: {}", crate::cause::reason(error)));
-                Exit::Incomplete
-            }
-            Self::NotAllowed(account) => {
-                streams.error(&format!(
-                    "`accounts` lists {account}, which `allowed-account-ids` does not allow"
-                ));
-                Exit::Usage
-            }
-            Self::Refused(refusal) => {
-                let message = if streams.redacted {
-                    refusal.clone().without_aws_message().to_string()
-                } else {
-                    refusal.to_string()
-                };
-                streams.error(&message);
-                streams.hint(&refusal.hint());
-                if refusal.is_configuration_error() { Exit::Usage } else { Exit::Incomplete }
-            }
-        }
-    }
-
     /// Whether no credentials were found.
     pub(super) const fn is_without_credentials(&self) -> bool {
         matches!(self, Self::Refused(SessionError::NoCredentials { .. }))

@@ -5,6 +5,7 @@ use std::backtrace::{Backtrace, BacktraceStatus};
 use std::panic::{AssertUnwindSafe, catch_unwind, set_hook};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use super::error::CommandError;
 use super::{Exit, Streams};
 
 /// The first panic that was not reported yet. A panic in a thread causes another one, without
@@ -61,19 +62,23 @@ impl PanicReport {
     /// Reports the panic, without its message if the output may be public.
     pub(super) fn report(&self, streams: &mut Streams<'_>) -> Exit {
         let place = self.place.as_deref().unwrap_or("an unknown location");
-        let message = if streams.redacted { "" } else { self.message.as_str() };
-        let separator = if message.is_empty() { "" } else { ": " };
-        streams.error(&format!("iam-stocktake failed at {place}{separator}{message}"));
-        streams.hint(concat!(
-            "this is a bug in iam-stocktake: report it with this message and the version (",
-            env!("CARGO_PKG_VERSION"),
-            ") at ",
-            env!("CARGO_PKG_REPOSITORY"),
-            "/issues"
-        ));
+        let at = format!("iam-stocktake failed at {place}");
+        let message = match self.message.as_str() {
+            "" => at.clone(),
+            message => format!("{at}: {message}"),
+        };
+        let exit = streams.report(
+            CommandError::write_failed(message).with_public_message(at).with_hint(concat!(
+                "this is a bug in iam-stocktake: report it with this message and the version (",
+                env!("CARGO_PKG_VERSION"),
+                ") at ",
+                env!("CARGO_PKG_REPOSITORY"),
+                "/issues"
+            )),
+        );
         if let Some(backtrace) = self.backtrace.as_ref().filter(|_| !streams.redacted) {
             streams.eprint(backtrace);
         }
-        Exit::WriteFailed
+        exit
     }
 }

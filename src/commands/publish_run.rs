@@ -5,15 +5,19 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
+use super::error::CommandError;
 use super::job::JobReport;
 use super::publish_target::PublishTarget;
-use super::queue_client::{LoadedQueue, QueueWriteResult, describe_issues, error_text};
+use super::queue_client::{LoadedQueue, QueueWriteResult};
+use super::queue_error::describe_issues;
 use super::{Exit, Streams};
 use crate::audit::{AuditOutcome, FindingStatus};
 use crate::cli::{Output, PublishArgs};
+use crate::model::identity::RepositoryName;
 use crate::model::inventory::AccountId;
 use crate::queue::destination::{Destination, SkipReason};
-use crate::queue::gate::{AccountListView, FailOn, Gate, GateCounts, unaudited};
+use crate::queue::gate::{FailOn, Gate, GateCounts, account_list, unaudited};
+use crate::queue::limited_list::LimitedList;
 use crate::queue::observation::Observation;
 use crate::queue::plan::QueueOptions;
 use crate::queue::pull_request::{Baseline, PullRequestChanges, PullRequestComment};
@@ -21,7 +25,7 @@ use crate::queue::snapshot::UntrustedIssue;
 use crate::queue::state::QueueState;
 use crate::runner::command::{Annotation, AnnotationLevel};
 use crate::runner::job::Job;
-use crate::templates::{Page, SafeText, escape_invisible, render};
+use crate::templates::{Page, SafeText, render};
 
 /// What is published, and where.
 pub(super) struct PublishRun<'a> {
@@ -61,7 +65,7 @@ struct SummaryView {
     overdue: usize,
     exempted: usize,
     unknown: usize,
-    unaudited: AccountListView,
+    unaudited: LimitedList<SafeText>,
     has_queue: bool,
     queue_issue: Option<SafeText>,
     /// The changes that a dry run would make.
@@ -76,7 +80,8 @@ impl PublishRun<'_> {
         let mut published = match self.publish_target.destination {
             Destination::Queue { per_user } => self.update_queue(per_user, streams),
             Destination::PullRequest | Destination::Nothing(_) => self.read_queue(streams),
-        };
+        }
+        .unwrap_or_else(|error| PublishOutcome::nothing(streams.report(error)));
         if let Some(queue_state) = &published.previous_state {
             published.unaudited = unaudited(self.observation, queue_state);
         }
@@ -142,7 +147,11 @@ impl PublishRun<'_> {
         outcomes
     }
 
-    fn update_queue(&self, per_user: bool, streams: &mut Streams<'_>) -> PublishOutcome {
+    fn update_queue(
+        &self,
+        per_user: bool,
+        streams: &mut Streams<'_>,
+    ) -> Result<PublishOutcome, CommandError> {
         let settings = self.settings;
         let options = QueueOptions {
             queue: settings.queue.clone(),
@@ -158,55 +167,47 @@ impl PublishRun<'_> {
             run_url: self.job.map(Job::run_url),
             observed_now: self.observation.observed_as_requested(),
         };
-        let (Some(queue_client), Some(repository)) =
-            (&self.publish_target.queue_client, &self.publish_target.queue_repository)
-        else {
-            return PublishOutcome::nothing(Exit::Usage);
-        };
-        match queue_client.update_queue(repository, self.observation, &options, settings.dry_run) {
-            Err(error) => PublishOutcome::nothing(error.report(streams)),
-            Ok(QueueWriteResult {
-                queue_issue,
-                queue_state,
-                previous_state,
-                plan,
-                warnings,
-                untrusted,
-            }) => {
-                report_untrusted(&untrusted, streams);
-                for warning in warnings {
-                    let warning = if self.publish_target.names {
-                        warning.to_string()
-                    } else {
-                        warning.redacted()
-                    };
-                    streams.eprintln(&format!("warning: {}", escape_invisible(&warning)));
-                }
-                let plan_text = plan.to_string();
-                if self.publish_target.names {
-                    let verb = if settings.dry_run { "would " } else { "" };
-                    for line in plan_text.lines() {
-                        streams
-                            .eprintln(&format!("{repository}: {verb}{}", escape_invisible(line)));
-                    }
-                }
-                PublishOutcome {
-                    exit: Exit::Done,
-                    // A new queue had no entries before.
-                    previous_state: Some(
-                        previous_state.unwrap_or_else(|| QueueState::new(self.now.date_naive())),
-                    ),
-                    queue_state: Some(queue_state),
-                    queue_issue,
-                    plan: settings.dry_run.then_some(plan_text),
-                    unaudited: BTreeSet::new(),
-                }
+        let (queue_client, repository) = self.publish_target.queue()?;
+        let written =
+            queue_client.update_queue(repository, self.observation, &options, settings.dry_run)?;
+        self.show_written_queue(&written, repository, streams);
+        let QueueWriteResult { queue_issue, queue_state, previous_state, plan, .. } = written;
+        Ok(PublishOutcome {
+            exit: Exit::Done,
+            // A new queue had no entries before.
+            previous_state: Some(
+                previous_state.unwrap_or_else(|| QueueState::new(self.now.date_naive())),
+            ),
+            queue_state: Some(queue_state),
+            queue_issue,
+            plan: settings.dry_run.then(|| plan.to_string()),
+            unaudited: BTreeSet::new(),
+        })
+    }
+
+    /// Shows the changes of a queue, and its warnings.
+    fn show_written_queue(
+        &self,
+        written: &QueueWriteResult,
+        repository: &RepositoryName,
+        streams: &mut Streams<'_>,
+    ) {
+        let names = self.publish_target.names;
+        report_untrusted(&written.untrusted, streams);
+        for warning in &written.warnings {
+            let warning = if names { warning.to_string() } else { warning.redacted() };
+            streams.eprintln(&format!("warning: {warning}"));
+        }
+        if names {
+            let verb = if self.settings.dry_run { "would " } else { "" };
+            for line in written.plan.to_string().lines() {
+                streams.eprintln(&format!("{repository}: {verb}{line}"));
             }
         }
     }
 
     /// Reads the queue if the gate or the comment needs it.
-    fn read_queue(&self, streams: &mut Streams<'_>) -> PublishOutcome {
+    fn read_queue(&self, streams: &mut Streams<'_>) -> Result<PublishOutcome, CommandError> {
         let is_needed = match self.publish_target.destination {
             Destination::PullRequest => true,
             Destination::Nothing(SkipReason::Requested | SkipReason::Public) => {
@@ -216,29 +217,20 @@ impl PublishRun<'_> {
             _ => self.publish_target.fail_on != FailOn::NONE,
         };
         if !is_needed {
-            return PublishOutcome::nothing(Exit::Done);
+            return Ok(PublishOutcome::nothing(Exit::Done));
         }
-        let (Some(queue_client), Some(repository)) =
-            (&self.publish_target.queue_client, &self.publish_target.queue_repository)
-        else {
-            streams.error("the queue cannot be read without a GitHub token");
-            streams.hint("set `github-token` or GITHUB_TOKEN");
-            return PublishOutcome::nothing(Exit::Usage);
-        };
-        match queue_client.queue(repository, &self.settings.queue) {
-            Err(error) => PublishOutcome::nothing(error.report(streams)),
-            Ok(LoadedQueue { snapshot, queue_state }) => {
-                report_untrusted(&snapshot.untrusted, streams);
-                PublishOutcome {
-                    exit: Exit::Done,
-                    previous_state: queue_state.clone(),
-                    queue_state,
-                    queue_issue: snapshot.queue_issue.map(|issue| (issue.number, issue.url)),
-                    plan: None,
-                    unaudited: BTreeSet::new(),
-                }
-            }
-        }
+        let (queue_client, repository) = self.publish_target.queue()?;
+        let LoadedQueue { snapshot, queue_state } =
+            queue_client.queue(repository, &self.settings.queue)?;
+        report_untrusted(&snapshot.untrusted, streams);
+        Ok(PublishOutcome {
+            exit: Exit::Done,
+            previous_state: queue_state.clone(),
+            queue_state,
+            queue_issue: snapshot.queue_issue.map(|issue| (issue.number, issue.url)),
+            plan: None,
+            unaudited: BTreeSet::new(),
+        })
     }
 
     fn report(
@@ -248,7 +240,7 @@ impl PublishRun<'_> {
         gate: Gate,
         streams: &mut Streams<'_>,
     ) {
-        self.report_unaudited(&published.unaudited, streams);
+        Self::report_unaudited(&published.unaudited, streams);
         let (open, new, overdue) =
             (gate_counts.open.len(), gate_counts.all_new(), gate_counts.overdue);
         streams.eprintln(&format!(
@@ -256,26 +248,24 @@ impl PublishRun<'_> {
             gate.id()
         ));
         if let Some((_, url)) = &published.queue_issue {
-            streams.eprintln(&format!("queue: {}", escape_invisible(url)));
+            streams.eprintln(&format!("queue: {url}"));
         }
     }
 
-    fn report_unaudited(&self, unaudited: &BTreeSet<AccountId>, streams: &mut Streams<'_>) {
+    fn report_unaudited(unaudited: &BTreeSet<AccountId>, streams: &mut Streams<'_>) {
         if unaudited.is_empty() {
             return;
         }
-        let which = if self.publish_target.names {
-            let ids: Vec<_> = unaudited.iter().map(ToString::to_string).collect();
-            ids.join(", ")
-        } else {
-            unaudited.len().to_string()
-        };
-        streams.error(&format!("accounts in the queue were not audited: {which}"));
-        streams.hint(
-            "audit the same accounts in every run that uses this queue, use another `queue` for \
-             other accounts, or list accounts that are no longer audited under `former_accounts` \
-             in the allowlist",
-        );
+        let message = "accounts in the queue were not audited";
+        let ids: Vec<_> = unaudited.iter().map(ToString::to_string).collect();
+        let error = CommandError::incomplete(format!("{message}: {}", ids.join(", ")))
+            .with_public_message(format!("{message}: {}", ids.len()))
+            .with_hint(
+                "audit the same accounts in every run that uses this queue, use another `queue` for \
+                 other accounts, or list accounts that are no longer audited under \
+                 `former_accounts` in the allowlist",
+            );
+        streams.report(error);
     }
 
     /// Writes the outputs, the comment, and the start of the summary.
@@ -316,7 +306,9 @@ impl PublishRun<'_> {
         {
             match render(Page::Summary, self.settings.language.language, view) {
                 Ok(text) => job_report.add_to_summary(&text),
-                Err(error) => streams.error(&escape_invisible(&error.to_string())),
+                Err(error) => {
+                    streams.report(error);
+                }
             }
         }
         let count = |number: usize| number.to_string();
@@ -347,7 +339,7 @@ impl PublishRun<'_> {
         let body = match comment.body(self.settings.language.language) {
             Ok(body) => body,
             Err(error) => {
-                streams.error(&escape_invisible(&error.to_string()));
+                streams.report(error);
                 return None;
             }
         };
@@ -366,9 +358,9 @@ impl PublishRun<'_> {
             has_content,
         );
         written.unwrap_or_else(|error| {
-            streams
-                .eprintln(&format!("warning: {}", escape_invisible(&error_text(&error, streams))));
-            streams.eprintln(&format!("help: {}", escape_invisible(&error.hint())));
+            let error = CommandError::from(error);
+            streams.eprintln(&format!("warning: {}", error.message(streams.redacted)));
+            streams.hint(error.hint.as_deref().unwrap_or_default());
             streams.eprintln(
                 "warning: the comment on the pull request was not written; its text is in the summary",
             );
@@ -409,7 +401,7 @@ impl PublishRun<'_> {
             overdue: gate_counts.overdue,
             exempted: self.observation.count(FindingStatus::Exempted),
             unknown: self.observation.count(FindingStatus::Unknown),
-            unaudited: AccountListView::of(&published.unaudited, self.publish_target.names),
+            unaudited: account_list(&published.unaudited, self.publish_target.names),
             has_queue: published.previous_state.is_some(),
             queue_issue,
             plan: published.plan.clone().filter(|_| self.publish_target.names),
@@ -434,7 +426,7 @@ fn report_untrusted(untrusted: &[UntrustedIssue], streams: &mut Streams<'_>) {
     }
     streams.eprintln(&format!(
         "note: ignored, because the author is not trusted: {}",
-        escape_invisible(&describe_issues(untrusted))
+        describe_issues(untrusted)
     ));
 }
 

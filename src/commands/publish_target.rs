@@ -2,16 +2,17 @@
 
 use secrecy::SecretString;
 
-use super::queue_client::{QueueClient, error_text, may_show_names};
-use super::{Exit, Streams};
+use super::Streams;
+use super::error::CommandError;
+use super::queue_client::QueueClient;
 use crate::cli::PublishArgs;
-use crate::github::{Error, ErrorKind, RepositoryInfo};
+use crate::github::RepositoryInfo;
 use crate::model::identity::{RepositoryName, Visibility};
 use crate::queue::destination::{Destination, PublishMode, SkipReason, destination};
 use crate::queue::gate::FailOn;
 use crate::runner::job::Job;
 use crate::runner::{self, GitHubEnvironment};
-use crate::templates::{SafeText, escape_invisible};
+use crate::templates::SafeText;
 
 /// The hint for a missing token.
 const NO_TOKEN: &str = "set `github-token` or GITHUB_TOKEN";
@@ -41,24 +42,22 @@ pub(super) struct PublishTarget {
 }
 
 impl PublishTarget {
-    /// Determines the target of the run. An error has been reported.
+    /// Determines the target of the run.
     pub(super) fn of(
         settings: &PublishArgs,
         job: Option<&Job>,
         streams: &mut Streams<'_>,
-    ) -> Result<Self, Exit> {
+    ) -> Result<Self, CommandError> {
         let GitHubEnvironment { repository, api_url, graphql_url } = match job {
             Some(job) => github_environment(job),
             None => runner::github_environment(),
         };
-        let repository = repository.map(|name| parse_repository(&name, streams)).transpose()?;
+        let repository = repository.map(|name| parse_repository(&name)).transpose()?;
         let queue_client = match &runner::github_token() {
-            Some(token) => {
-                let queue_client = QueueClient::new(&api_url, graphql_url.as_deref(), token);
-                let queue_client =
-                    queue_client.map_err(|error| report_read_error(&error, streams))?;
-                Some(queue_client.with_queue_author(settings.queue_author.clone()))
-            }
+            Some(token) => Some(
+                QueueClient::new(&api_url, graphql_url.as_deref(), token)?
+                    .with_queue_author(settings.queue_author.clone()),
+            ),
             None => None,
         };
         let about = repository_details(job, queue_client.as_ref(), repository.as_ref(), streams)?;
@@ -66,9 +65,7 @@ impl PublishTarget {
         let event = job.map(|job| job.event.as_str());
         let (destination, fail_on) = destination(event, on_default_branch, settings.publish)
             .map_err(|refused| {
-                streams.error(&escape_invisible(&refused.to_string()));
-                streams.hint(refused.hint());
-                Exit::Usage
+                CommandError::usage(refused.to_string()).with_hint(refused.hint())
             })?;
         let visibility = visibility(job, about.as_ref());
         let queue_repository = settings.queue_repository.clone().or_else(|| repository.clone());
@@ -92,28 +89,23 @@ impl PublishTarget {
         settings: &PublishArgs,
         visibility: Option<Visibility>,
         streams: &mut Streams<'_>,
-    ) -> Result<Self, Exit> {
+    ) -> Result<Self, CommandError> {
         if !matches!(self.destination, Destination::Queue { .. }) {
             return Ok(self);
         }
         let (Some(queue_client), Some(queue)) = (&self.queue_client, &self.queue_repository) else {
-            let missing = if self.queue_client.is_none() {
-                ("there is no GitHub token", NO_TOKEN)
+            return Err(if self.queue_client.is_none() {
+                CommandError::usage("there is no GitHub token").with_hint(NO_TOKEN)
             } else {
-                ("the repository of the queue is not known", "set --queue-repository OWNER/NAME")
-            };
-            streams.error(missing.0);
-            streams.hint(missing.1);
-            return Err(Exit::Usage);
+                CommandError::usage("the repository of the queue is not known")
+                    .with_hint("set --queue-repository OWNER/NAME")
+            });
         };
         let is_own = self.repository.as_ref() == Some(queue);
         let visibility = if is_own && visibility.is_some() {
             visibility
         } else {
-            queue_client
-                .about(queue)
-                .map_err(|error| report_read_error(&error, streams))?
-                .visibility
+            queue_client.about(queue)?.visibility
         };
         if !settings.public.allow_public && !may_show_names(visibility) {
             streams.eprintln(&format!(
@@ -123,6 +115,14 @@ impl PublishTarget {
             self.destination = Destination::Nothing(SkipReason::Public);
         }
         Ok(self)
+    }
+
+    /// The client and the repository of the queue.
+    pub(super) fn queue(&self) -> Result<(&QueueClient, &RepositoryName), CommandError> {
+        self.queue_client.as_ref().zip(self.queue_repository.as_ref()).ok_or_else(|| {
+            CommandError::usage("the queue cannot be read without a GitHub token")
+                .with_hint(NO_TOKEN)
+        })
     }
 
     /// The link to the queue issue, as seen from the repository of the workflow.
@@ -140,7 +140,7 @@ pub(super) fn check_remediation_allowed(
     allow_public: bool,
     job: Option<&Job>,
     streams: &mut Streams<'_>,
-) -> Result<(), Exit> {
+) -> Result<(), CommandError> {
     let Some(job) = job else { return Ok(()) };
     let event = job.event.as_str();
     // If the event is enough to decide, GitHub is not called.
@@ -148,44 +148,34 @@ pub(super) fn check_remediation_allowed(
         let target = destination(Some(event), on_default_branch, PublishMode::Auto);
         matches!(target, Ok((Destination::Queue { .. }, _)))
     };
-    let refuse = |streams: &mut Streams<'_>| {
-        streams.error(&escape_invisible(&format!(
-            "remediation is not allowed for the event `{event}` on `{}`",
-            job.git_ref
-        )));
-        streams.hint(ELSEWHERE);
-        Err(Exit::Usage)
+    let refused = || {
+        let message =
+            format!("remediation is not allowed for the event `{event}` on `{}`", job.git_ref);
+        CommandError::usage(message).with_hint(ELSEWHERE)
     };
     if !is_allowed(true) {
-        return refuse(streams);
+        return Err(refused());
     }
-    let repository = parse_repository(&job.repository, streams)?;
-    let queue_client = match token {
-        Some(token) => {
-            let queue_client = QueueClient::new(&job.api_url, job.graphql_url.as_deref(), token);
-            Some(queue_client.map_err(|error| report_read_error(&error, streams))?)
-        }
-        None => None,
-    };
+    let repository = parse_repository(&job.repository)?;
+    let queue_client = token
+        .map(|token| QueueClient::new(&job.api_url, job.graphql_url.as_deref(), token))
+        .transpose()?;
     if queue_client.is_none() && job.payload.default_branch.is_none() {
-        streams.error(&format!(
-            "the payload of the event `{}` does not contain the default branch of {repository}, and \
-             it cannot be requested without a GitHub token",
-            escape_invisible(event)
-        ));
-        streams.hint(UNKNOWN);
-        return Err(Exit::Usage);
+        let message = format!(
+            "the payload of the event `{event}` does not contain the default branch of {repository}, \
+             and it cannot be requested without a GitHub token"
+        );
+        return Err(CommandError::usage(message).with_hint(UNKNOWN));
     }
     let about = repository_details(Some(job), queue_client.as_ref(), Some(&repository), streams)?;
     if !is_allowed(is_on_default_branch(Some(job), about.as_ref())) {
-        return refuse(streams);
+        return Err(refused());
     }
     if !allow_public && !may_show_names(visibility(Some(job), about.as_ref())) {
-        streams.error(&format!(
-            "{repository} is not known to be private, but plans and journals name users"
-        ));
-        streams.hint(if token.is_some() { IN_PUBLIC } else { UNKNOWN });
-        return Err(Exit::Usage);
+        let message =
+            format!("{repository} is not known to be private, but plans and journals name users");
+        let hint = if token.is_some() { IN_PUBLIC } else { UNKNOWN };
+        return Err(CommandError::usage(message).with_hint(hint));
     }
     Ok(())
 }
@@ -206,17 +196,9 @@ fn is_on_default_branch(job: Option<&Job>, about: Option<&RepositoryInfo>) -> bo
     })
 }
 
-fn parse_repository(name: &str, streams: &mut Streams<'_>) -> Result<RepositoryName, Exit> {
-    name.parse().map_err(|error| {
-        streams.error(&escape_invisible(&format!("GITHUB_REPOSITORY is `{name}`: {error}")));
-        Exit::Usage
-    })
-}
-
-pub(super) fn report_read_error(error: &Error, streams: &mut Streams<'_>) -> Exit {
-    streams.error(&error_text(error, streams));
-    streams.hint(&error.hint());
-    if error.kind == ErrorKind::Misconfigured { Exit::Usage } else { Exit::Incomplete }
+fn parse_repository(name: &str) -> Result<RepositoryName, CommandError> {
+    name.parse()
+        .map_err(|error| CommandError::usage(format!("GITHUB_REPOSITORY is `{name}`: {error}")))
 }
 
 /// The details of the repository, if the event payload does not contain them. The visibility may remain
@@ -226,7 +208,7 @@ fn repository_details(
     queue_client: Option<&QueueClient>,
     repository: Option<&RepositoryName>,
     streams: &mut Streams<'_>,
-) -> Result<Option<RepositoryInfo>, Exit> {
+) -> Result<Option<RepositoryInfo>, CommandError> {
     let Some(job) = job else { return Ok(None) };
     let needs_branch = job.payload.default_branch.is_none()
         && !matches!(job.event.as_str(), "pull_request" | "merge_group");
@@ -235,21 +217,18 @@ fn repository_details(
     }
     let (Some(queue_client), Some(repository)) = (queue_client, repository) else {
         if needs_branch {
-            streams.error("cannot determine the default branch without a GitHub token");
-            streams.hint(NO_TOKEN);
-            return Err(Exit::Usage);
+            let message = "cannot determine the default branch without a GitHub token";
+            return Err(CommandError::usage(message).with_hint(NO_TOKEN));
         }
         return Ok(None);
     };
     match queue_client.about(repository) {
         Ok(about) => Ok(Some(about)),
-        Err(error) if needs_branch => Err(report_read_error(&error, streams)),
+        Err(error) if needs_branch => Err(error.into()),
         Err(error) => {
-            let message = error_text(&error, streams);
-            streams.eprintln(&format!(
-                "note: {}; the repository is treated as public",
-                escape_invisible(&message)
-            ));
+            let error = CommandError::from(error);
+            let message = error.message(streams.redacted);
+            streams.eprintln(&format!("note: {message}; the repository is treated as public"));
             Ok(None)
         }
     }
@@ -262,4 +241,9 @@ fn visibility(job: Option<&Job>, about: Option<&RepositoryInfo>) -> Option<Visib
 
 fn run_page(job: &Job, repository: &RepositoryName) -> Option<SafeText> {
     Some(SafeText::run(&job.server_url, repository, job.run_id.parse().ok()?))
+}
+
+/// Whether a repository with this visibility may contain names.
+pub(super) const fn may_show_names(visibility: Option<Visibility>) -> bool {
+    matches!(visibility, Some(Visibility::Private | Visibility::Internal))
 }

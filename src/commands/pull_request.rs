@@ -6,8 +6,9 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, NaiveDate, Utc};
 
 use super::allowlist::LoadedAllowlist;
+use super::error::CommandError;
 use super::publish_run::NO_PULL_REQUEST_CHANGES;
-use super::publish_target::{PublishTarget, report_read_error};
+use super::publish_target::PublishTarget;
 use super::queue_client::{BasePoint, FileAt, MergeTarget};
 use super::{Exit, Streams};
 use crate::allowlist::{self, Allowlist, Exemption};
@@ -21,7 +22,6 @@ use crate::queue::pull_request::{
 use crate::runner::checkout::RepositoryPath;
 use crate::runner::event::EventPayload;
 use crate::runner::job::Job;
-use crate::templates::escape_invisible;
 
 /// The allowlist and policy of a run, and the earlier allowlists.
 pub(super) struct AllowlistComparison {
@@ -183,8 +183,8 @@ impl BaseAllowlists {
         Self { allowlists: vec![Allowlist::default()], tip: None, baseline, exit: Exit::Done }
     }
 
-    const fn nothing(baseline: Baseline, exit: Exit) -> Self {
-        Self { allowlists: Vec::new(), tip: None, baseline, exit }
+    const fn unavailable(exit: Exit) -> Self {
+        Self { allowlists: Vec::new(), tip: None, baseline: Baseline::Unavailable, exit }
     }
 }
 
@@ -203,20 +203,25 @@ fn read_base_allowlists(
     let (Some(queue_client), Some(repository)) =
         (&publish_target.queue_client, &publish_target.repository)
     else {
-        streams.error("the allowlist of the base branch cannot be read without a GitHub token");
-        streams.hint("set `github-token`, and add `permissions: contents: read` to the job");
-        return BaseAllowlists::nothing(Baseline::Unavailable, Exit::Incomplete);
+        let message = "the allowlist of the base branch cannot be read without a GitHub token";
+        let hint = "set `github-token`, and add `permissions: contents: read` to the job";
+        return BaseAllowlists::unavailable(
+            streams.report(CommandError::incomplete(message).with_hint(hint)),
+        );
     };
     let path = match place {
         RepositoryPath::At(path) | RepositoryPath::Probable(path) => path,
         RepositoryPath::OtherRepository(name) => {
-            streams.eprintln(&escape_invisible(&format!(
+            streams.eprintln(&format!(
                 "note: the allowlist is in a checkout of {name}, not of {repository}: this pull \
                  request does not change it, so it is not compared with the base branch"
-            )));
-            return BaseAllowlists::nothing(Baseline::OtherRepository, Exit::Done);
+            ));
+            let baseline = Baseline::OtherRepository;
+            return BaseAllowlists { baseline, ..BaseAllowlists::unavailable(Exit::Done) };
         }
-        RepositoryPath::Unknown(why) => return not_in_repository(repository, why, streams),
+        RepositoryPath::Unknown(why) => {
+            return BaseAllowlists::unavailable(streams.report(not_in_repository(repository, why)));
+        }
     };
     let (at_merge_base, tip) = queue_client.read_base_files(repository, base, path);
     let today = now.date_naive();
@@ -229,7 +234,7 @@ fn read_base_allowlists(
         && found.iter().all(|it| matches!(it, BaseFile::Absent))
     {
         let why = "the workspace has no `.git`, and the base branch has no file with the same path";
-        return not_in_repository(repository, why, streams);
+        return BaseAllowlists::unavailable(streams.report(not_in_repository(repository, why)));
     }
     // The base of a merge group can be newer than the tip.
     let has_newer_tip = matches!(base.merge_base, BasePoint::Of { .. }) && found.len() > 1;
@@ -243,20 +248,15 @@ fn read_base_allowlists(
 }
 
 /// If the path in the repository is unknown, a missing file does not mean that there is no allowlist.
-fn not_in_repository(
-    repository: &RepositoryName,
-    why: &str,
-    streams: &mut Streams<'_>,
-) -> BaseAllowlists {
-    streams.error(&format!(
+fn not_in_repository(repository: &RepositoryName, why: &str) -> CommandError {
+    CommandError::incomplete(format!(
         "the allowlist has no known path in {repository}, so it cannot be compared with the base \
          branch: {why}"
-    ));
-    streams.hint(
+    ))
+    .with_hint(
         "check out the repository with actions/checkout and git, in the workspace or a folder in it, \
          and set the path of the allowlist in that checkout",
-    );
-    BaseAllowlists::nothing(Baseline::Unavailable, Exit::Incomplete)
+    )
 }
 
 /// An allowlist at a commit of the base.
@@ -292,7 +292,7 @@ fn resolve_base_files(
         if let BaseFile::Failed(error) = it
             && reported.insert(error.to_string())
         {
-            exit = exit.max(report_read_error(error, streams));
+            exit = exit.max(streams.report(error.clone()));
         }
     }
     let is_broken = found.iter().any(|it| matches!(it, BaseFile::Invalid));
@@ -304,7 +304,6 @@ fn resolve_base_files(
             allowlists.push(*allowlist);
         }
     }
-    let path = escape_invisible(path);
     match (allowlists.is_empty(), exit, is_broken) {
         (false, _, _) => {
             if is_broken {
@@ -323,7 +322,7 @@ fn resolve_base_files(
             BaseAllowlists::defaults(Baseline::Defaults)
         }
         (true, Exit::Done, false) => BaseAllowlists::defaults(Baseline::BaseAllowlist),
-        (true, exit, _) => BaseAllowlists::nothing(Baseline::Unavailable, exit),
+        (true, exit, _) => BaseAllowlists::unavailable(exit),
     }
 }
 

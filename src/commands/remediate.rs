@@ -1,28 +1,25 @@
-//! `iam-stocktake remediate`: the settings, and the output on the command line and in a job.
+//! `iam-stocktake remediate`: the output on the command line and in a job.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 
-use super::allowlist::DetailLevel;
+use super::error::{CommandError, CommandResult};
 use super::job::{self, JobReport};
 use super::publish_target::check_remediation_allowed;
-use super::remediation_run::{self, RemediationOutcome, RemediationRequest, SavedPlanFile, Task};
+use super::remediation_request::{RemediationRequest, Task};
+use super::remediation_run::{self, RemediationOutcome};
 use super::undo_run::{self, UndoOutcome};
 use super::{Exit, MAX_ROWS, Streams, files, report_folder};
-use crate::cause::reason;
-use crate::cli::{
-    self, ActionRemediateArgs, Format, Output, RemediateArgs, RemediationArgs, RemediationTask,
-};
-use crate::files::Staged;
+use crate::cli::{ActionRemediateArgs, Format, Output, RemediateArgs};
 use crate::remediate::pages::{self, RemediationReport, UndoReport};
 use crate::remediate::plan::RemediationPlan;
 use crate::runner;
-use crate::runner::checkout::{as_relative, relative_to_workspace};
+use crate::runner::checkout::relative_to_workspace;
 use crate::runner::command::{Annotation, AnnotationLevel};
 use crate::runner::job::Job;
-use crate::templates::{Language, TemplateError, escape_invisible};
+use crate::templates::{Language, TemplateError};
 
 /// The names of the files in the report folder.
 const PLAN: &str = "iam-stocktake-plan.json";
@@ -55,30 +52,21 @@ pub(super) fn remediate(
     streams: &mut Streams<'_>,
 ) -> Exit {
     job::run(streams, |job, job_report, streams| {
-        let request = match request(args, now) {
-            Ok(request) => request,
-            Err(message) => {
-                streams.error(&message);
-                return Exit::Usage;
-            }
-        };
+        let request = RemediationRequest::of_command_line(args, now)?;
         let context = RunContext { token: None, allow_public: false, report_dir: None, job };
-        run(&request, context, job_report, streams).unwrap_or_else(|exit| exit)
+        run(&request, context, job_report, streams)
     })
 }
 
-/// Runs `command: remediate` of the action. An error has been reported.
+/// Runs `command: remediate` of the action.
 pub(super) fn run_in_action(
     args: &ActionRemediateArgs,
     now: DateTime<Utc>,
     job: Option<&Job>,
     job_report: &mut JobReport,
     streams: &mut Streams<'_>,
-) -> Result<Exit, Exit> {
-    let request = action_request(args, now).map_err(|message| {
-        streams.error(&message);
-        Exit::Usage
-    })?;
+) -> CommandResult {
+    let request = RemediationRequest::of_inputs(args, now)?;
     let token = runner::github_token();
     let context = RunContext {
         token: token.as_ref(),
@@ -89,136 +77,24 @@ pub(super) fn run_in_action(
     run(&request, context, job_report, streams)
 }
 
-/// The request of the command line.
-fn request(args: &RemediateArgs, now: DateTime<Utc>) -> Result<RemediationRequest, String> {
-    let RemediationArgs { plan, plan_digest, .. } = &args.remediation;
-    let wrong = [
-        (plan.is_some() && !args.apply, "'--plan' needs '--apply'"),
-        (plan_digest.is_some() && plan.is_none(), "'--plan-digest' needs '--plan'"),
-        (!args.user.is_empty() && args.undo.is_none(), "'--user' needs '--undo'"),
-    ];
-    if let Some((_, message)) = wrong.into_iter().find(|(is_wrong, _)| *is_wrong) {
-        return Err(message.to_owned());
-    }
-    let saved = plan.clone().map(|file| SavedPlanFile { file, digest: plan_digest.clone() });
-    let users = args.user.iter().map(|user| user.to_ascii_lowercase()).collect();
-    let task = match (&args.undo, args.apply) {
-        (Some(journal), apply) => Task::Undo { journal: journal.clone(), users, apply },
-        (None, true) => Task::Apply(saved),
-        (None, false) => Task::Plan,
-    };
-    check_time(args.clock.now, &task)?;
-    Ok(RemediationRequest {
-        args: args.remediation.clone(),
-        task,
-        stdout: args.format.or(args.output.is_empty().then_some(Format::Table)),
-        output: args.output.clone(),
-        quiet: args.verbosity.quiet || args.verbosity.verbose,
-        now: args.clock.now.unwrap_or(now),
-    })
-}
-
-/// The request of the action's inputs.
-fn action_request(
-    args: &ActionRemediateArgs,
-    now: DateTime<Utc>,
-) -> Result<RemediationRequest, String> {
-    let mut shared = args.remediation.clone();
-    shared.plan = shared.plan.as_ref().map(files::in_workspace);
-    shared.audit = shared.audit.as_ref().map(files::in_workspace);
-    if let cli::AllowlistSetting::File(path) = &mut shared.allowlist.allowlist {
-        *path = as_relative(path.clone());
-    }
-    shared.journal = journal_path("journal", &shared.journal)?;
-    for journal in &mut shared.other_journals.0 {
-        *journal = journal_path("other-journals", journal)?;
-    }
-    let saved = match (&shared.plan, &shared.plan_digest) {
-        (None, None) => None,
-        // An empty expression must not remove the approval.
-        (Some(_), None) => {
-            return Err(
-                "the input `plan` needs `plan-digest`, the digest of the approved plan".to_owned()
-            );
-        }
-        (None, Some(_)) => return Err("the input `plan-digest` needs `plan`".to_owned()),
-        (Some(file), digest) => Some(SavedPlanFile { file: file.clone(), digest: digest.clone() }),
-    };
-    let task = match (args.task, saved) {
-        (RemediationTask::Plan, Some(_)) => {
-            return Err("the input `plan` needs `task: apply`".to_owned());
-        }
-        (RemediationTask::Plan, None) => Task::Plan,
-        (RemediationTask::Apply, saved) => Task::Apply(saved),
-    };
-    check_time(args.clock.now, &task)?;
-    Ok(RemediationRequest {
-        args: shared,
-        task,
-        stdout: Some(Format::Table),
-        output: Vec::new(),
-        quiet: true,
-        now: args.clock.now.unwrap_or(now),
-    })
-}
-
-/// A journal of a job must be in its workspace.
-fn journal_path(input: &str, path: &Path) -> Result<PathBuf, String> {
-    cli::in_workspace(path.to_path_buf())
-        .map_err(|error| format!("the input `{input}` has `{}`: {error}", path.display()))
-}
-
-/// Refuses `--now` for changes, except in tests.
-fn check_time(now: Option<DateTime<Utc>>, task: &Task) -> Result<(), String> {
-    if now.is_some() && task.changes() && !is_local() {
-        return Err(
-            "'--now' with '--apply' is only for tests, in which AWS_ENDPOINT_URL is a local \
-                    address"
-                .to_owned(),
-        );
-    }
-    Ok(())
-}
-
-/// Whether all requests to AWS stay on this machine. The environment has precedence over the profile.
-#[expect(clippy::disallowed_methods, reason = "the environment is read at the edge")]
-fn is_local() -> bool {
-    let variable = |name: &str| std::env::var(name).ok().filter(|it| !it.is_empty());
-    let is_loopback = |url: &String| {
-        let uri: Option<http::Uri> = url.parse().ok();
-        let host = uri.as_ref().and_then(http::Uri::host).unwrap_or_default();
-        let address = host.trim_start_matches('[').trim_end_matches(']');
-        host == "localhost"
-            || address.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
-    };
-    let all = variable("AWS_ENDPOINT_URL");
-    let endpoint = |service| variable(service).or_else(|| all.clone());
-    // The SDK accepts `TRUE` as well.
-    variable("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS")
-        .is_none_or(|it| it.eq_ignore_ascii_case("false"))
-        && ["AWS_ENDPOINT_URL_IAM", "AWS_ENDPOINT_URL_STS"]
-            .into_iter()
-            .all(|service| endpoint(service).as_ref().is_some_and(is_loopback))
-}
-
-/// Plans, applies, or undoes, and writes the results. An error has been reported.
+/// Plans, applies, or undoes, and writes the results.
 fn run(
     settings: &RemediationRequest,
     context: RunContext<'_>,
     job_report: &mut JobReport,
     streams: &mut Streams<'_>,
-) -> Result<Exit, Exit> {
+) -> CommandResult {
     check_remediation_allowed(context.token, context.allow_public, context.job, streams)?;
     // The check allows user names.
     streams.redacted = false;
     job_report.outcomes.extend(OUTCOMES.map(|(exit, outcome)| (exit, outcome.to_owned())));
     if let Task::Undo { journal, users, .. } = &settings.task {
         let outcome = undo_run::undo(settings, journal, users, streams)?;
-        return show_undo(&outcome, settings.args.language.language, context, streams);
+        return Ok(show_undo(&outcome, settings.args.language.language, context, streams)?);
     }
     // Before the run, so that the output `journal` is also set after a panic.
     set_journal_output(settings, context, job_report);
-    let outcome = remediation_run::run(settings, DetailLevel::Lines, streams);
+    let outcome = remediation_run::run(settings, streams);
     publish_journal(settings, context, job_report, streams);
     let outcome = outcome?;
     let shown = RemediationOutput { settings, outcome: &outcome };
@@ -231,34 +107,26 @@ fn show_undo(
     language: Language,
     context: RunContext<'_>,
     streams: &mut Streams<'_>,
-) -> Result<Exit, Exit> {
+) -> Result<Exit, CommandError> {
     let undo_report = UndoReport { undo: &outcome.undo, undone: outcome.undone.as_ref() };
-    let text = or_report(pages::undo_text(undo_report, language), streams)?;
-    let printed = print(&text, context, streams);
+    print(&pages::undo_text(undo_report, language)?, context, streams)?;
     if outcome.undone.is_none() && !outcome.undo.steps.is_empty() {
         streams.hint("nothing was changed; add --apply to make these changes");
     }
-    Ok(outcome.exit.max(printed))
-}
-
-/// The text of a page; an error is reported.
-fn or_report(
-    page: Result<String, TemplateError>,
-    streams: &mut Streams<'_>,
-) -> Result<String, Exit> {
-    page.map_err(|error| {
-        streams.error(&escape_invisible(&error.to_string()));
-        Exit::WriteFailed
-    })
+    Ok(outcome.exit)
 }
 
 /// Prints a result. A job has only one log.
-fn print(text: &str, context: RunContext<'_>, streams: &mut Streams<'_>) -> Exit {
+fn print(
+    text: &str,
+    context: RunContext<'_>,
+    streams: &mut Streams<'_>,
+) -> Result<(), CommandError> {
     if context.job.is_none() {
         return streams.print(text);
     }
     streams.eprint(text);
-    Exit::Done
+    Ok(())
 }
 
 /// Makes the journal available to later steps, even after an error. Without a journal, its output is
@@ -297,33 +165,19 @@ struct RemediationOutput<'a> {
 
 impl RemediationOutput<'_> {
     /// Writes the files of the command line, and prints the result.
-    fn show(&self, context: RunContext<'_>, streams: &mut Streams<'_>) -> Result<Exit, Exit> {
+    fn show(&self, context: RunContext<'_>, streams: &mut Streams<'_>) -> CommandResult {
         let Self { settings, outcome } = self;
         let mut exit = outcome.exit;
         for output in &settings.output {
-            let name = output.path.display().to_string();
-            let text = self.rendered(output.format, streams)?;
-            let staged = files::stage(&output.path, text.as_bytes());
-            match staged.and_then(Staged::publish) {
-                Ok(()) => {
-                    streams.eprintln(&format!(
-                        "wrote {} ({})",
-                        escape_invisible(&name),
-                        output.format.id()
-                    ));
-                }
-                Err(error) => {
-                    streams.error(&escape_invisible(&format!(
-                        "{name} cannot be written: {}",
-                        reason(&error)
-                    )));
-                    exit = Exit::WriteFailed;
-                }
+            let text = self.rendered(output.format)?;
+            match files::write(&output.path, text.as_bytes()) {
+                Ok(()) => streams.wrote(output),
+                Err(error) => exit = exit.max(streams.report(error)),
             }
         }
         if let Some(format) = settings.stdout {
-            let text = self.rendered(format, streams)?;
-            exit = exit.max(print(&text, context, streams));
+            let printed = print(&self.rendered(format)?, context, streams);
+            exit = printed.map_or_else(|error| exit.max(streams.report(error)), |()| exit);
         }
         let plan = &outcome.saved.plan;
         if settings.task == Task::Plan && context.report_dir.is_none() && !plan.changes.is_empty() {
@@ -338,13 +192,13 @@ impl RemediationOutput<'_> {
         context: RunContext<'_>,
         job_report: &mut JobReport,
         streams: &mut Streams<'_>,
-    ) -> Result<Exit, Exit> {
+    ) -> CommandResult {
         let Self { settings, outcome } = self;
         let mut exit = Exit::Done;
         if let (Some(folder), Task::Plan) = (context.report_dir, &settings.task) {
             let reports = vec![
                 (PLAN, Output::Plan, outcome.saved.to_json()),
-                (MARKDOWN, Output::ReportMarkdown, self.rendered(Format::Markdown, streams)?),
+                (MARKDOWN, Output::ReportMarkdown, self.rendered(Format::Markdown)?),
             ];
             exit = report_folder::write(folder, reports, context.job, job_report, streams);
         }
@@ -422,15 +276,14 @@ impl RemediationOutput<'_> {
         }
     }
 
-    fn rendered(&self, format: Format, streams: &mut Streams<'_>) -> Result<String, Exit> {
+    fn rendered(&self, format: Format) -> Result<String, TemplateError> {
         match format {
             Format::Json => Ok(self.outcome.saved.to_json()),
             Format::Table => {
                 let report = self.remediation_report(MAX_ROWS);
-                let language = self.settings.args.language.language;
-                or_report(pages::remediation_text(report, language), streams)
+                pages::remediation_text(report, self.settings.args.language.language)
             }
-            Format::Markdown => or_report(self.markdown(MAX_ROWS), streams),
+            Format::Markdown => self.markdown(MAX_ROWS),
         }
     }
 }

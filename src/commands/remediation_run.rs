@@ -1,17 +1,18 @@
 //! `iam-stocktake remediate`: plan and apply.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
 
 use chrono::{DateTime, Utc};
 
-use super::allowlist::{DetailLevel, LoadedAllowlist, MissingAllowlist, load_allowlist};
-use super::journals::{open_journal, read_lines};
+use super::allowlist::{LoadedAllowlist, MissingAllowlist, load_allowlist};
+use super::error::{CommandError, Failure};
+use super::journals::{RemediationError, begin_run, open_journal, read_lines};
 use super::progress::ProgressDisplay;
+use super::remediation_request::{RemediationRequest, SavedPlanFile, Task};
 use super::{Exit, MAX_ROWS, Streams, files, live};
 use crate::audit::{Audit, Auditor};
 use crate::cause::reason;
-use crate::cli::{Format, Input, OutputFile, RemediationArgs};
+use crate::cli::Input;
 use crate::files::FileKind;
 use crate::model::inventory::Account;
 use crate::model::policy::Policy;
@@ -19,67 +20,18 @@ use crate::model::policy::remediation::{RemediationPolicy, Stage};
 use crate::observe::session::{CredentialOwner, SessionProvider};
 use crate::observe::{self, ObserveOptions};
 use crate::remediate::history::{History, merge_journals};
-use crate::remediate::journal::{
-    self, Journal, JournalEntry, JournalError, JournalLine, new_run_name,
-};
+use crate::remediate::journal::{self, Journal, JournalError, JournalLine, new_run_name};
 use crate::remediate::pages::{self, RemediationReport};
 use crate::remediate::plan::file::{SavedPlan, outdated_changes};
 use crate::remediate::plan::{
-    ChangeKind, PlanInput, PlanSettings, RemediationPlan, RemediationTarget, plan,
+    ChangeKind, PlanInput, PlanSettings, PlannedChange, RemediationPlan, RemediationTarget, plan,
 };
 use crate::remediate::{
     self, ApplyResult, Executor, MissingEvidence, RemediationAccounts, RemediationUser,
 };
 use crate::report::json::v1;
 use crate::runner;
-use crate::templates::escape_invisible;
-
-/// A request to plan, apply, or undo.
-#[derive(Debug, Clone)]
-pub(super) struct RemediationRequest {
-    pub(super) args: RemediationArgs,
-    pub(super) task: Task,
-    /// The format on standard output.
-    pub(super) stdout: Option<Format>,
-    /// The files to write.
-    pub(super) output: Vec<OutputFile>,
-    /// Whether no progress is shown.
-    pub(super) quiet: bool,
-    /// The time from which days are counted.
-    pub(super) now: DateTime<Utc>,
-}
-
-/// The task of a request.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Task {
-    /// Create a plan.
-    Plan,
-    /// Apply a plan: a saved one, or one that is created now.
-    Apply(Option<SavedPlanFile>),
-    /// Undo the deactivations in a journal.
-    Undo {
-        journal: PathBuf,
-        /// Only these users, in lower case; all users if empty.
-        users: BTreeSet<String>,
-        /// Whether the changes are made, or only shown.
-        apply: bool,
-    },
-}
-
-impl Task {
-    /// Whether IAM is changed.
-    pub(super) const fn changes(&self) -> bool {
-        matches!(self, Self::Apply(_) | Self::Undo { apply: true, .. })
-    }
-}
-
-/// A saved plan.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct SavedPlanFile {
-    pub(super) file: Input,
-    /// The digest of the approved plan, if it is known.
-    pub(super) digest: Option<String>,
-}
+use crate::templates::TemplateError;
 
 /// The result of a remediation run.
 pub(super) struct RemediationOutcome {
@@ -94,21 +46,13 @@ pub(super) struct RemediationOutcome {
     pub(super) exit: Exit,
 }
 
-/// Creates a plan, and applies it if requested. An error has been reported.
+/// Creates a plan, and applies it if requested.
 pub(super) fn run(
     settings: &RemediationRequest,
-    detail: DetailLevel,
     streams: &mut Streams<'_>,
-) -> Result<RemediationOutcome, Exit> {
-    let today = settings.now.date_naive();
-    let read = load_allowlist(
-        &settings.args.allowlist.allowlist,
-        MissingAllowlist::Fail,
-        detail,
-        today,
-        streams,
-    );
-    let chosen = read.map_err(|_| Exit::Usage)?;
+) -> Result<RemediationOutcome, Failure> {
+    let (allowlist, today) = (&settings.args.allowlist.allowlist, settings.now.date_naive());
+    let chosen = load_allowlist(allowlist, MissingAllowlist::Fail, today, streams)?;
     let policy = remediation(&chosen, settings, streams)?;
     let saved = match &settings.task {
         Task::Apply(Some(file)) => Some(read_plan(file, settings.now, streams)?),
@@ -130,7 +74,6 @@ pub(super) fn run(
         chosen,
         saved,
         users,
-        names: detail == DetailLevel::Lines,
     };
     run.run(streams)
 }
@@ -140,15 +83,14 @@ fn remediation(
     chosen: &LoadedAllowlist,
     settings: &RemediationRequest,
     streams: &mut Streams<'_>,
-) -> Result<RemediationPolicy, Exit> {
+) -> Result<RemediationPolicy, CommandError> {
     const HINT: &str = "add `remediation: {}` to the allowlist file for the defaults, or with settings \
                         (docs/allowlist.md)";
     match &chosen.allowlist.remediation {
         Some(policy) => Ok(policy.clone()),
         None if settings.task.changes() => {
-            streams.error("the allowlist has no `remediation`, which --apply requires");
-            streams.hint(HINT);
-            Err(Exit::Usage)
+            let message = "the allowlist has no `remediation`, which --apply requires";
+            Err(CommandError::usage(message).with_hint(HINT))
         }
         None => {
             streams.eprintln(
@@ -164,8 +106,7 @@ fn read_plan(
     file: &SavedPlanFile,
     now: DateTime<Utc>,
     streams: &mut Streams<'_>,
-) -> Result<SavedPlan, Exit> {
-    let name = file.file.to_string();
+) -> Result<SavedPlan, CommandError> {
     let detail = match files::read(&file.file, FileKind::Plan, streams.stdin) {
         Err(error) => format!("cannot be read: {}", reason(&error)),
         Ok(bytes) => match SavedPlan::read(&bytes, file.digest.as_deref(), now) {
@@ -173,21 +114,16 @@ fn read_plan(
             Err(error) => error.to_string(),
         },
     };
-    streams.error(&escape_invisible(&format!("{name}: the plan {detail}")));
-    streams.hint("create one with: iam-stocktake remediate --output plan.json");
-    Err(Exit::Usage)
+    Err(CommandError::usage(format!("{}: the plan {detail}", file.file))
+        .with_hint("create one with: iam-stocktake remediate --output plan.json"))
 }
 
 /// The users who have findings in an audit JSON.
 fn users_with_findings(
     input: &Input,
     streams: &mut Streams<'_>,
-) -> Result<BTreeSet<RemediationUser>, Exit> {
-    let audit = files::read_audit(input, streams.stdin).map_err(|(message, hint)| {
-        streams.error(&escape_invisible(&format!("{input}: {message}")));
-        streams.hint(&hint);
-        Exit::Usage
-    })?;
+) -> Result<BTreeSet<RemediationUser>, CommandError> {
+    let audit = files::read_audit(input, streams.stdin)?;
     let user_of = |finding: &v1::Finding| {
         finding.account.known().map(|account| (*account, finding.user.to_ascii_lowercase()))
     };
@@ -205,8 +141,6 @@ struct RemediationRun<'a> {
     saved: Option<SavedPlan>,
     /// The users to remediate; all users if `None`.
     users: Option<BTreeSet<RemediationUser>>,
-    /// Whether users may be shown.
-    names: bool,
 }
 
 /// The evidence of a run, and the accounts to change.
@@ -229,7 +163,7 @@ impl RemediationRun<'_> {
         }
     }
 
-    fn run(self, streams: &mut Streams<'_>) -> Result<RemediationOutcome, Exit> {
+    fn run(self, streams: &mut Streams<'_>) -> Result<RemediationOutcome, Failure> {
         let applies = self.settings.task.changes();
         let run = new_run_name(self.settings.now);
         // The journal is opened before the observation, so that two runs with the same journal do not
@@ -246,23 +180,20 @@ impl RemediationRun<'_> {
         let (options, runtime) = prepare(self.settings, &self.policy, streams)?;
         let display = ProgressDisplay::new(self.settings.quiet, streams);
         let seen = runtime.block_on(async {
-            let sessions =
-                observe::open_sessions(&options).await.map_err(live::ObserveError::Refused)?;
+            let sessions = observe::open_sessions(&options).await?;
             let accounts =
                 observe::observe(&sessions, &options, &|event| display.show(event)).await;
             Ok(self.observe(&sessions, &options, accounts, &history).await)
         });
         drop(display);
-        let seen = seen.map_err(|unobserved: live::ObserveError| unobserved.report(streams))?;
-        let seen = seen.map_err(|unanswered| {
-            streams.error(&escape_invisible(&format!(
+        let seen = seen.map_err(live::ObserveError::Refused)?.map_err(|unanswered| {
+            CommandError::incomplete(format!(
                 "cannot determine whose credentials this run uses: {unanswered}"
-            )));
-            Exit::Incomplete
+            ))
         })?;
         self.check_origin(&seen.origin, streams)?;
         let mut exit = if seen.missing.is_empty() { Exit::Done } else { Exit::Incomplete };
-        let saved = self.plan_to_apply(&seen, streams)?;
+        let saved = self.plan_to_apply(&seen)?;
         if !saved.plan.exceeded_limits.is_empty() {
             exit = exit.max(if applies { Exit::WriteFailed } else { Exit::GateFailed });
         }
@@ -270,16 +201,11 @@ impl RemediationRun<'_> {
         if let Some(mut journal) = journal
             && saved.plan.exceeded_limits.is_empty()
         {
-            self.report_plan(&saved, &seen.missing, streams);
+            self.show_plan(&saved, &seen.missing, streams)?;
             let work = self.apply(&seen, (&history, &others), &mut journal, &saved);
-            match runtime.block_on(work) {
-                Ok(done) => {
-                    let written = if done.is_complete() { Exit::Done } else { Exit::WriteFailed };
-                    exit = exit.max(written);
-                    applied = Some(done);
-                }
-                Err(unfinished) => return Err(unfinished.report(streams)),
-            }
+            let done = runtime.block_on(work)?;
+            exit = exit.max(if done.is_complete() { Exit::Done } else { Exit::WriteFailed });
+            applied = Some(done);
         }
         Ok(RemediationOutcome {
             saved,
@@ -292,11 +218,16 @@ impl RemediationRun<'_> {
 
     /// Shows the plan on the command line before it is applied, in case the run is interrupted. In a job,
     /// the plan was shown and approved before.
-    fn report_plan(&self, saved: &SavedPlan, missing: &MissingEvidence, streams: &mut Streams<'_>) {
+    fn show_plan(
+        &self,
+        saved: &SavedPlan,
+        missing: &MissingEvidence,
+        streams: &mut Streams<'_>,
+    ) -> Result<(), TemplateError> {
         let plan =
             RemediationPlan { changes: saved.plan.changes.clone(), ..RemediationPlan::default() };
         if self.settings.quiet || plan.changes.is_empty() {
-            return;
+            return Ok(());
         }
         let saved = SavedPlan { plan, ..saved.clone() };
         let report = RemediationReport {
@@ -309,10 +240,8 @@ impl RemediationRun<'_> {
             max_rows: MAX_ROWS,
             is_brief: false,
         };
-        match pages::remediation_text(report, self.settings.args.language.language) {
-            Ok(text) => streams.eprint(&text),
-            Err(error) => streams.error(&escape_invisible(&error.to_string())),
-        }
+        streams.eprint(&pages::remediation_text(report, self.settings.args.language.language)?);
+        Ok(())
     }
 
     /// Audits the accounts, and reads the details of the users in scope.
@@ -348,22 +277,20 @@ impl RemediationRun<'_> {
         &self,
         origin: &CredentialOwner,
         streams: &mut Streams<'_>,
-    ) -> Result<(), Exit> {
+    ) -> Result<(), CommandError> {
+        const HINT: &str = "use a profile with `role_arn` and `source_profile`, single sign-on, or an OIDC \
+                            token, or export a role session: aws configure export-credentials \
+                            --format env";
         match origin {
             CredentialOwner::Unknown(why) => {
                 let message = format!("cannot determine whose credentials this run uses: {why}");
                 if self.settings.task.changes() {
-                    streams.error(&escape_invisible(&format!("{message}; nothing was changed")));
-                } else {
-                    streams.eprintln(&escape_invisible(&format!(
-                        "note: {message}; --apply requires this"
-                    )));
+                    let message = format!("{message}; nothing was changed");
+                    return Err(CommandError::usage(message).with_hint(HINT));
                 }
-                streams.hint(
-                    "use a profile with `role_arn` and `source_profile`, single sign-on, or an OIDC \
-                     token, or export a role session: aws configure export-credentials --format env",
-                );
-                if self.settings.task.changes() { Err(Exit::Usage) } else { Ok(()) }
+                streams.eprintln(&format!("note: {message}; --apply requires this"));
+                streams.hint(HINT);
+                Ok(())
             }
             // A job is always quiet, but its log must contain this note.
             CredentialOwner::ExistingSession
@@ -403,15 +330,8 @@ impl RemediationRun<'_> {
     }
 
     /// The plan to apply: the saved one if it is not outdated, or a new one.
-    fn plan_to_apply(
-        &self,
-        seen: &RunEvidence,
-        streams: &mut Streams<'_>,
-    ) -> Result<SavedPlan, Exit> {
-        let audited = seen.input.accounts.keys().copied();
-        let detail = if self.names { DetailLevel::Lines } else { DetailLevel::Places };
-        let refused = self.chosen.reject_audited_former_accounts(audited, detail, streams);
-        refused.map_err(|_| Exit::Usage)?;
+    fn plan_to_apply(&self, seen: &RunEvidence) -> Result<SavedPlan, Failure> {
+        self.chosen.reject_audited_former_accounts(seen.input.accounts.keys().copied())?;
         let current = self.limit_to_users(plan(&seen.input, self.plan_settings()), &seen.input);
         let Some(saved) = &self.saved else {
             let accounts = seen.input.accounts.keys().copied().collect();
@@ -428,18 +348,19 @@ impl RemediationRun<'_> {
             let plan = RemediationPlan { exceeded_limits, ..saved.plan.clone() };
             return Ok(SavedPlan { plan, ..saved.clone() });
         }
-        for change in outdated {
-            let target = &change.target;
-            let user = if self.names { target.user.as_str() } else { "a user" };
-            let account = target.account;
-            streams.error(&escape_invisible(&format!(
-                "the plan is outdated: account {account}, {user}: {} changed since the plan was \
-                 created",
-                target.subject
-            )));
+        let error_of = |change: &PlannedChange| {
+            let RemediationTarget { account, user, subject, .. } = &change.target;
+            CommandError::write_failed(format!(
+                "the plan is outdated: account {account}, {user}: {subject} changed since the plan \
+                 was created"
+            ))
+        };
+        let mut errors: Vec<_> = outdated.into_iter().map(error_of).collect();
+        if let Some(last) = errors.last_mut() {
+            last.hint =
+                Some("nothing was changed; create a new plan and have it approved".to_owned());
         }
-        streams.hint("nothing was changed; create a new plan and have it approved");
-        Err(Exit::WriteFailed)
+        Err(Failure(errors))
     }
 
     async fn apply(
@@ -450,7 +371,7 @@ impl RemediationRun<'_> {
         saved: &SavedPlan,
     ) -> Result<ApplyResult, RemediationError> {
         let now = self.settings.now;
-        begin(journal, now, &saved.digest)?;
+        begin_run(journal, now, &saved.digest)?;
         Executor::new(&seen.accounts, history, journal, now).resolve_open_steps().await?;
         // The results of open steps are in the journal now.
         let lines = journal::read(&self.settings.args.journal, files::workspace().as_ref())?.lines;
@@ -463,59 +384,11 @@ impl RemediationRun<'_> {
     }
 }
 
-pub(super) fn begin(
-    journal: &mut Journal,
-    now: DateTime<Utc>,
-    plan: &str,
-) -> Result<(), JournalError> {
-    let version = env!("CARGO_PKG_VERSION").to_owned();
-    journal.write(now, JournalEntry::Run { version, plan: plan.to_owned() })
-}
-
-/// Why a run stopped.
-pub(super) enum RemediationError {
-    Journal(JournalError),
-    ResolveError(remediate::ResolveError),
-}
-
-impl From<JournalError> for RemediationError {
-    fn from(error: JournalError) -> Self {
-        Self::Journal(error)
-    }
-}
-
-impl From<remediate::ResolveError> for RemediationError {
-    fn from(error: remediate::ResolveError) -> Self {
-        Self::ResolveError(error)
-    }
-}
-
-impl RemediationError {
-    pub(super) fn report(&self, streams: &mut Streams<'_>) -> Exit {
-        match self {
-            Self::Journal(error) => {
-                streams.error(&escape_invisible(&error.to_string()));
-                streams.hint(
-                    "no further changes were made, because each one must be in the journal; run \
-                     again when it is writable",
-                );
-            }
-            Self::ResolveError(error) => {
-                streams.error(&escape_invisible(&format!(
-                    "cannot determine whether the last step of an earlier run was made: {error}"
-                )));
-                streams.hint("nothing was changed; run again");
-            }
-        }
-        Exit::WriteFailed
-    }
-}
-
 /// The lines of the journals of other jobs.
 pub(super) fn other_lines(
     settings: &RemediationRequest,
     streams: &mut Streams<'_>,
-) -> Result<Vec<Vec<JournalLine>>, Exit> {
+) -> Result<Vec<Vec<JournalLine>>, JournalError> {
     settings.args.other_journals.iter().map(|path| read_lines(path, streams)).collect()
 }
 
@@ -524,7 +397,7 @@ pub(super) fn prepare(
     settings: &RemediationRequest,
     policy: &Policy,
     streams: &mut Streams<'_>,
-) -> Result<(ObserveOptions, tokio::runtime::Runtime), Exit> {
+) -> Result<(ObserveOptions, tokio::runtime::Runtime), live::ObserveError> {
     let live_context = live::LiveContext {
         now: settings.now,
         quiet: settings.quiet,
@@ -532,5 +405,5 @@ pub(super) fn prepare(
     };
     let live = live::LiveSettings::remediation(&settings.args.access);
     live::warn_about_unused_settings(&live, streams);
-    live::prepare(&live, live_context, policy).map_err(|unobserved| unobserved.report(streams))
+    live::prepare(&live, live_context, policy)
 }

@@ -6,7 +6,6 @@ use super::job::JobReport;
 use super::{Exit, Streams, files};
 use crate::cause::reason;
 use crate::cli::Output;
-use crate::files::Staged;
 use crate::runner::checkout::relative_to_workspace;
 use crate::runner::files::chown_to_owner_of;
 use crate::runner::job::Job;
@@ -26,19 +25,16 @@ pub(super) fn write(
     let mut written = new_folders(folder);
     for (name, output, text) in reports {
         let path = folder.join(name);
-        let staged = files::create_folders(folder)
-            .and_then(|()| files::stage(&path, text.as_bytes()))
-            .and_then(Staged::publish);
-        match staged {
+        let created = files::create_folders(folder).map_err(|it| files::write_error(&path, &it));
+        match created.and_then(|()| files::write(&path, text.as_bytes())) {
             Ok(()) => {
                 let path_for_steps = relative_to_workspace(&path).display().to_string();
                 job_report.outputs.push((output, path_for_steps));
                 written.push(path);
             }
             Err(error) => {
-                streams.error(&format!("{} cannot be written: {}", path.display(), reason(&error)));
-                streams.hint("set a writable folder with `report-dir`");
-                exit = Exit::WriteFailed;
+                let error = error.with_hint("set a writable folder with `report-dir`");
+                exit = exit.max(streams.report(error));
             }
         }
     }

@@ -1,13 +1,14 @@
 //! The reports of a job: files in the workspace, and the job summary.
 
+use super::error::CommandError;
 use super::job::{JobReport, fit_into_summary};
-use super::{Exit, MAX_ROWS, Streams, report_folder};
+use super::{Exit, MAX_ROWS, Streams, audit, report_folder};
 use crate::audit::Audit;
 use crate::cli::{CheckArgs, Output};
 use crate::report::json::v1;
 use crate::report::{self, MarkdownOptions};
 use crate::runner::job::Job;
-use crate::templates::{Language, UserTemplate, escape_invisible};
+use crate::templates::{Language, UserTemplate};
 
 /// The names of the files in the report's folder.
 const MARKDOWN: &str = "iam-stocktake.md";
@@ -22,21 +23,14 @@ pub(super) fn write(
     job: Option<&Job>,
     job_report: &mut JobReport,
     streams: &mut Streams<'_>,
-) -> Exit {
+) -> Result<Exit, CommandError> {
     let options = options(settings.publish.language.language, MAX_ROWS, template);
-    let markdown = match report::markdown(audit, &options) {
-        Ok(markdown) => markdown,
-        Err(error) => {
-            streams.error(&escape_invisible(&error.to_string()));
-            streams.hint("docs/template.md describes what a template can use");
-            return Exit::Usage;
-        }
-    };
+    let markdown = report::markdown(audit, &options).map_err(|it| audit::template_error(&it))?;
     let reports = vec![
         (MARKDOWN, Output::ReportMarkdown, markdown),
         (JSON, Output::ReportJson, report::json::to_json(json)),
     ];
-    report_folder::write(&settings.report.report_dir, reports, job, job_report, streams)
+    Ok(report_folder::write(&settings.report.report_dir, reports, job, job_report, streams))
 }
 
 fn options(

@@ -1,7 +1,5 @@
 //! Errors of the GitHub API, and what to do about them.
 
-use std::fmt;
-
 use chrono::{DateTime, Utc};
 
 /// The maximum length of an error message, in characters.
@@ -20,7 +18,8 @@ pub struct Error {
     pub(super) attempts: u32,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, strum::Display)]
+#[strum(serialize_all = "kebab-case")]
 pub enum ErrorKind {
     /// The token is invalid (401).
     Unauthorized,
@@ -228,25 +227,6 @@ pub(super) fn one_line(text: &str) -> String {
     match line.char_indices().nth(MAX_MESSAGE_CHARS) {
         Some((end, _)) => format!("{}…", line.get(..end).unwrap_or_default()),
         None => line,
-    }
-}
-
-impl fmt::Display for ErrorKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Unauthorized => "unauthorized",
-            Self::Forbidden => "forbidden",
-            Self::RateLimited => "rate-limited",
-            Self::NotFound => "not-found",
-            Self::Gone => "gone",
-            Self::Unprocessable => "unprocessable",
-            Self::NotApplied => "not-applied",
-            Self::Unavailable => "unavailable",
-            Self::Misconfigured => "misconfigured",
-            Self::Unreachable => "unreachable",
-            Self::Unexpected => "unexpected",
-            Self::TimedOut => "timed-out",
-        })
     }
 }
 

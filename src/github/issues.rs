@@ -137,7 +137,7 @@ impl Repository<'_> {
     /// All issues that match the filter, open and closed, oldest first, without pull requests.
     ///
     /// # Errors
-    /// [`Error`] when a page cannot be fetched.
+    /// [`Error`] when one of the pages cannot be fetched.
     pub async fn issues(&self, filter: &IssueFilter) -> Result<Vec<Issue>, Error> {
         let mut url = self.url(&["issues"]);
         {

@@ -72,17 +72,17 @@ pub enum ProgressStep {
 struct GapSet(BTreeMap<(EvidenceItem, GapCause, &'static str), EvidenceGap>);
 
 impl GapSet {
-    fn add_for_account(&mut self, piece: EvidenceItem, failure: AwsError) {
-        self.add(failure.into_gap(piece, 0));
+    fn add_for_account(&mut self, item: EvidenceItem, failure: AwsError) {
+        self.add(failure.into_gap(item, 0));
     }
 
-    fn add_for_user(&mut self, piece: EvidenceItem, failure: AwsError) {
-        self.add(failure.into_gap(piece, 1));
+    fn add_for_user(&mut self, item: EvidenceItem, failure: AwsError) {
+        self.add(failure.into_gap(item, 1));
     }
 
     fn add(&mut self, gap: EvidenceGap) {
         let users = gap.users;
-        let known = self.0.entry((gap.piece, gap.cause, gap.action));
+        let known = self.0.entry((gap.item, gap.cause, gap.action));
         known.and_modify(|known| known.users += users).or_insert(gap);
     }
 }
@@ -242,8 +242,8 @@ impl AccountObserver<'_> {
             account.replaced_rows.extend(row);
             if let RecheckResult::Rechecked(user, failures) = result {
                 account.users.push(*user);
-                for (piece, failure) in failures {
-                    gaps.add_for_user(piece, failure);
+                for (item, failure) in failures {
+                    gaps.add_for_user(item, failure);
                 }
             }
         }
@@ -331,7 +331,7 @@ impl AccountObserver<'_> {
         details: Option<Result<BTreeMap<String, UserDetails>, AwsError>>,
         gaps: &mut GapSet,
     ) {
-        let piece = if self.options.features.expiry_tag {
+        let item = if self.options.features.expiry_tag {
             EvidenceItem::Tags
         } else {
             EvidenceItem::Owners
@@ -344,7 +344,7 @@ impl AccountObserver<'_> {
                     }
                 }
             }
-            Some(Err(failure)) => gaps.add_for_account(piece, failure),
+            Some(Err(failure)) => gaps.add_for_account(item, failure),
             None if !self.options.features.has(Feature::FlaggedUserTags) => {}
             None => {
                 let places = self.stale_users(account);

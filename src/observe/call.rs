@@ -103,9 +103,9 @@ impl CallLimits {
             tracing::debug!(action, attempt, milliseconds, code, "answered");
             return Err(failure);
         }
-        // AWS messages contain names. This field has its own name so that a public log can omit it.
-        let said = message;
-        tracing::debug!(action, attempt, cause = cause.id(), code, said, "failed");
+        // AWS messages contain names. The log of a public job omits fields with this name.
+        let aws_message = message;
+        tracing::debug!(action, attempt, cause = cause.id(), code, aws_message, "failed");
         Err(failure)
     }
 }
@@ -116,15 +116,15 @@ mod tests {
 
     #[test]
     fn no_call_is_made_after_the_deadline() {
-        let asked = std::cell::Cell::new(false);
+        let called = std::cell::Cell::new(false);
         let request = async || {
-            asked.set(true);
+            called.set(true);
             Ok::<_, SdkError<aws_sdk_iam::operation::list_users::ListUsersError, HttpResponse>>(())
         };
         let limits = CallLimits::new(Duration::ZERO, 1);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         let failure = runtime.block_on(limits.call("iam:ListUsers", request)).unwrap_err();
         assert_eq!(failure, AwsError::deadline_exceeded("iam:ListUsers"));
-        assert!(!asked.get());
+        assert!(!called.get());
     }
 }

@@ -69,8 +69,8 @@ pub(super) async fn recheck_user(
     let mut failures = Vec::new();
     let keys = match keys {
         Err((_, failure)) if failure.is_not_found() => return RecheckResult::UserDeleted,
-        Err((piece, failure)) => {
-            failures.push((piece, failure));
+        Err((item, failure)) => {
+            failures.push((item, failure));
             None
         }
         Ok(keys) => Some(keys),

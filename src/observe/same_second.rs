@@ -1,5 +1,5 @@
 //! Users created in the same second. If two of them swap names after the report, name and creation
-//! time do not show which row belongs to whom.
+//! time do not show which row belongs to which user.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -65,13 +65,13 @@ pub(crate) async fn fetch_user_record(
     let RecheckResult::Rechecked(mut user, failures) = seen else {
         return Ok(UserLookup::NotFound);
     };
-    let mut gaps: Vec<_> = failures.into_iter().map(|(piece, it)| it.into_gap(piece, 1)).collect();
-    for (piece, outcome) in
+    let mut gaps: Vec<_> = failures.into_iter().map(|(item, it)| it.into_gap(item, 1)).collect();
+    for (item, outcome) in
         [(EvidenceItem::SshKeys, keys), (EvidenceItem::ServiceSpecificCredentials, specific)]
     {
         match outcome {
             Ok(found) => user.other_credentials.extend(found),
-            Err(failure) => gaps.push(failure.into_gap(piece, 1)),
+            Err(failure) => gaps.push(failure.into_gap(item, 1)),
         }
     }
     let holdings = holdings.transpose().unwrap_or_else(|failure| {

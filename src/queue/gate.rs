@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use chrono::NaiveDate;
-use serde::Serialize;
 
+use super::limited_list::LimitedList;
 use super::observation::Observation;
 use super::state::QueueState;
 use crate::audit::FindingId;
@@ -70,22 +70,11 @@ pub fn unaudited(observation: &Observation, queue_state: &QueueState) -> BTreeSe
     known.filter(is_unaudited).collect()
 }
 
-/// Some account ids, and the number of further accounts.
-#[derive(Debug, Clone, Serialize)]
-pub struct AccountListView {
-    count: usize,
-    rows: Vec<SafeText>,
-    left_out: usize,
-}
-
-impl AccountListView {
-    /// At most 50 of these accounts, or only their number if `names` must not be shown.
-    #[must_use]
-    pub fn of(accounts: &BTreeSet<AccountId>, names: bool) -> Self {
-        let most = if names { MAX_ACCOUNTS } else { 0 };
-        let rows: Vec<_> = accounts.iter().take(most).map(|id| SafeText::new(*id)).collect();
-        Self { count: accounts.len(), left_out: accounts.len() - rows.len(), rows }
-    }
+/// At most 50 of these accounts, or only their number if `names` must not be shown.
+#[must_use]
+pub fn account_list(accounts: &BTreeSet<AccountId>, names: bool) -> LimitedList<SafeText> {
+    let max_rows = if names { MAX_ACCOUNTS } else { 0 };
+    LimitedList::new(accounts.iter(), max_rows, |id| SafeText::new(*id))
 }
 
 /// The findings of a run, counted by their state in the queue.

@@ -229,9 +229,9 @@ impl Observation {
     #[must_use]
     pub fn observed_as_requested(&self) -> BTreeSet<(AccountId, Rule)> {
         let of_account = |(account, audited): (&AccountId, &ObservedAccount)| {
-            let had =
+            let observed =
                 audited.coverage.iter().filter(|(_, coverage)| **coverage != Coverage::Incomplete);
-            had.map(|(rule, _)| (*account, *rule)).collect::<Vec<_>>()
+            observed.map(|(rule, _)| (*account, *rule)).collect::<Vec<_>>()
         };
         self.accounts.iter().flat_map(of_account).collect()
     }
@@ -401,7 +401,7 @@ fn remediation_progress(
 ) -> Result<RemediationProgress, InvalidAudit> {
     let stage = |stage| known("stage", stage);
     Ok(RemediationProgress {
-        reached: known("remedy", &written.reached)?,
+        reached: known("remediation status", &written.reached)?,
         since: written.since.date_naive(),
         next: written.next.as_ref().map(stage).transpose()?.zip(written.next_from),
     })

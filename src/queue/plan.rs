@@ -17,7 +17,7 @@ use super::markers;
 use super::snapshot::{DuplicateIssue, ExistingIssue, QueueSnapshot};
 use super::state::{QueueName, QueueState};
 use super::update::{QueueUpdate, UserKey, user_key_of};
-use super::view::{ChangesView, NamedFindings, RowBuilder};
+use super::view::{ChangesView, RowBuilder};
 use crate::model::inventory::AccountId;
 use crate::model::policy::Rule;
 use crate::templates::{Language, Page, SafeText, TemplateError, render};
@@ -236,9 +236,9 @@ fn change_comment(
         return Ok(None);
     }
     let view = ChangesView {
-        new: NamedFindings::first(MAX_NAMED, rows, &update.new),
-        returned: NamedFindings::first(MAX_NAMED, rows, &update.returned),
-        overdue: NamedFindings::first(MAX_NAMED, rows, &update.overdue),
+        new: rows.first(MAX_NAMED, &update.new),
+        returned: rows.first(MAX_NAMED, &update.returned),
+        overdue: rows.first(MAX_NAMED, &update.overdue),
         run: options.run.clone(),
     };
     render(Page::QueueChanges, options.language, view).map(Some)

@@ -7,7 +7,8 @@ use chrono::NaiveDate;
 use serde::Serialize;
 
 use super::fit::fit_rows;
-use super::gate::{AccountListView, Gate, GateCounts};
+use super::gate::{Gate, GateCounts, account_list};
+use super::limited_list::LimitedList;
 use super::markers;
 use super::observation::{Observation, ObservedFinding};
 use super::plan::MAX_BODY_BYTES;
@@ -275,7 +276,7 @@ struct PullRequestView {
     exempted: FindingList,
     loosened: Vec<PolicyChange>,
     remediation: Vec<PolicyChange>,
-    former_accounts: FormerAccountList,
+    former_accounts: LimitedList<FormerAccountRow>,
     baseline: Baseline,
     /// Open findings.
     open: usize,
@@ -286,42 +287,21 @@ struct PullRequestView {
     queue_issue: Option<SafeText>,
     /// The day on which the queue was last checked, if that is too long ago.
     schedule_stopped_since: Option<SafeText>,
-    incomplete: IncompleteAccountList,
-    unaudited: AccountListView,
+    incomplete: LimitedList<IncompleteAccountRow>,
+    unaudited: LimitedList<SafeText>,
     allowlist: Option<String>,
     run: Option<SafeText>,
     /// Whether names can be shown.
     names: bool,
 }
 
-#[derive(Debug, Serialize)]
-struct FindingList {
-    count: usize,
-    rows: Vec<FindingRow>,
-    left_out: usize,
-}
-
-#[derive(Debug, Serialize)]
-struct FormerAccountList {
-    /// The number of accounts.
-    count: usize,
-    rows: Vec<FormerAccountRow>,
-    left_out: usize,
-}
+type FindingList = LimitedList<FindingRow>;
 
 #[derive(Debug, Serialize)]
 struct FormerAccountRow {
     account: SafeText,
     reason: String,
     owner: String,
-}
-
-#[derive(Debug, Serialize)]
-struct IncompleteAccountList {
-    /// The number of accounts.
-    count: usize,
-    rows: Vec<IncompleteAccountRow>,
-    left_out: usize,
 }
 
 #[derive(Debug, Serialize)]
@@ -396,7 +376,7 @@ impl PullRequestComment<'_> {
             queue_issue: self.queue_issue.clone(),
             schedule_stopped_since: self.schedule_stopped_since().map(SafeText::new),
             incomplete: self.incomplete(max_rows),
-            unaudited: AccountListView::of(self.unaudited, self.names),
+            unaudited: account_list(self.unaudited, self.names),
             allowlist: self.allowlist.map(str::to_owned),
             run: self.run.clone(),
             names: self.names,
@@ -415,15 +395,14 @@ impl PullRequestComment<'_> {
         entry.open_since().map(|_| entry)
     }
 
-    fn former_accounts(&self, max_rows: usize) -> FormerAccountList {
+    fn former_accounts(&self, max_rows: usize) -> LimitedList<FormerAccountRow> {
         let accounts = &self.pull_request_changes.former_accounts;
         let row = |former: &FormerAccount| FormerAccountRow {
             account: SafeText::new(former.account),
             reason: cut(&former.reason),
             owner: cut(&former.owner),
         };
-        let rows: Vec<_> = accounts.iter().take(max_rows).map(row).collect();
-        FormerAccountList { count: accounts.len(), left_out: accounts.len() - rows.len(), rows }
+        LimitedList::new(accounts.iter(), max_rows, row)
     }
 
     /// The longest disuse first.
@@ -434,15 +413,14 @@ impl PullRequestComment<'_> {
             let date = seen.finding.reference_date();
             (date.is_none(), date, *id)
         });
-        let row = |(id, seen): &(FindingId, &ObservedFinding)| match self.open_entry(*id) {
-            Some(entry) => FindingRow::from_entry(*id, seen, entry),
-            None => FindingRow::of(seen.account, *id, &seen.finding, seen.level),
+        let row = |(id, seen): (FindingId, &ObservedFinding)| match self.open_entry(id) {
+            Some(entry) => FindingRow::from_entry(id, seen, entry),
+            None => FindingRow::of(seen.account, id, &seen.finding, seen.level),
         };
-        let rows: Vec<_> = found.iter().take(max_rows).map(row).collect();
-        FindingList { count: found.len(), left_out: found.len() - rows.len(), rows }
+        LimitedList::new(found.into_iter(), max_rows, row)
     }
 
-    fn incomplete(&self, max_rows: usize) -> IncompleteAccountList {
+    fn incomplete(&self, max_rows: usize) -> LimitedList<IncompleteAccountRow> {
         let mut incomplete: BTreeMap<AccountId, Vec<SafeText>> = BTreeMap::new();
         for (account, audited) in &self.observation.accounts {
             for (rule, coverage) in &audited.coverage {
@@ -451,10 +429,8 @@ impl PullRequestComment<'_> {
                 }
             }
         }
-        let count = incomplete.len();
         let view =
             |(account, rules)| IncompleteAccountRow { account: SafeText::new(account), rules };
-        let rows: Vec<_> = incomplete.into_iter().take(max_rows).map(view).collect();
-        IncompleteAccountList { count, left_out: count - rows.len(), rows }
+        LimitedList::new(incomplete.into_iter(), max_rows, view)
     }
 }

@@ -18,7 +18,7 @@ impl TrustedAuthors {
     /// The token's account, and the author in the setting.
     ///
     /// # Errors
-    /// [`Error`] when GitHub cannot be asked.
+    /// [`Error`] when the login cannot be read.
     pub async fn of(github: &GitHub, queue_author: Option<&str>) -> Result<Self, Error> {
         let own_logins = github.logins().await?;
         Ok(Self { own_logins, queue_author: queue_author.map(str::to_owned) })
@@ -222,22 +222,22 @@ async fn labeled(
     {
         issues.extend(repository.find_issue(number).await?);
     }
-    let (ours, others): (Vec<_>, Vec<_>) =
+    let (trusted, untrusted): (Vec<_>, Vec<_>) =
         issues.into_iter().partition(|issue| trusted_authors.includes(issue.author.as_deref()));
-    reject_untrusted(&ours, &others, trusted_authors, queue, number)?;
-    let untrusted = others.into_iter().filter(|issue| markers::is_marked(&issue.body, queue));
+    reject_untrusted(&trusted, &untrusted, trusted_authors, queue, number)?;
+    let untrusted = untrusted.into_iter().filter(|issue| markers::is_marked(&issue.body, queue));
     Ok(LabeledIssues {
         number,
         untrusted: untrusted.map(UntrustedIssue::from).collect(),
-        issues: ours.into_iter().map(ExistingIssue::from).collect(),
+        issues: trusted.into_iter().map(ExistingIssue::from).collect(),
     })
 }
 
 /// Rejects a queue issue by an author who is not trusted. Ignoring it would create a second one, or
 /// let everyone who can write issues control the gate.
 fn reject_untrusted(
-    ours: &[Issue],
-    others: &[Issue],
+    trusted: &[Issue],
+    untrusted: &[Issue],
     trusted_authors: &TrustedAuthors,
     queue: &QueueName,
     number: Option<u64>,
@@ -248,8 +248,9 @@ fn reject_untrusted(
         // A per-user issue alone is not a queue.
         None => markers::begins_with(&issue.body, &marker),
     };
-    let issues: Vec<_> = others.iter().filter(passes).cloned().map(UntrustedIssue::from).collect();
-    if issues.is_empty() || ours.iter().any(|issue| passes(&issue)) {
+    let issues: Vec<_> =
+        untrusted.iter().filter(passes).cloned().map(UntrustedIssue::from).collect();
+    if issues.is_empty() || trusted.iter().any(|issue| passes(&issue)) {
         return Ok(());
     }
     Err(QueueReadError::UntrustedIssues {

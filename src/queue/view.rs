@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::NaiveDate;
 use serde::Serialize;
 
+use super::limited_list::LimitedList;
 use super::observation::{FindingRef, ObservedFinding};
 use super::remediation_progress::{NameList, RemediationProgress, UserResources};
 use super::state::{FindingState, QueueEntry, QueueState};
@@ -150,13 +151,13 @@ impl RowBuilder<'_> {
         }
     }
 
-    /// The rows of these findings, in this order.
-    pub(super) fn of(&self, ids: &[FindingId]) -> Vec<FindingRow> {
+    /// The rows of the first of these findings, all of which are in the queue state.
+    pub(super) fn first(&self, most: usize, ids: &[FindingId]) -> LimitedList<FindingRow> {
         let row = |id: &FindingId| {
             let (account, entry) = self.queue_state.entries.find(id)?;
             Some(self.row(account, *id, entry))
         };
-        ids.iter().filter_map(row).collect()
+        LimitedList::of(ids.iter().take(most).filter_map(row).collect(), ids.len())
     }
 }
 
@@ -340,10 +341,10 @@ impl QueuePage<'_> {
         for (account, rule, day) in before.chain(never) {
             rules.entry((day, account)).or_default().insert(rule);
         }
-        let mut alike: BTreeMap<(Option<NaiveDate>, BTreeSet<Rule>), Vec<AccountId>> =
+        let mut grouped: BTreeMap<(Option<NaiveDate>, BTreeSet<Rule>), Vec<AccountId>> =
             BTreeMap::new();
         for ((day, account), rules) in rules {
-            alike.entry((day, rules)).or_default().push(account);
+            grouped.entry((day, rules)).or_default().push(account);
         }
         let name = |id: &AccountId| AccountName { id: SafeText::new(*id), alias: self.alias(*id) };
         let view = |((day, rules), accounts): ((Option<NaiveDate>, BTreeSet<Rule>), Vec<_>)| {
@@ -354,7 +355,7 @@ impl QueuePage<'_> {
                 accounts: accounts.iter().take(MAX_ACCOUNTS).map(name).collect(),
             }
         };
-        alike.into_iter().map(view).collect()
+        grouped.into_iter().map(view).collect()
     }
 }
 
@@ -447,24 +448,9 @@ pub(super) fn user_issue_view(
 /// The comment about changes.
 #[derive(Debug, Serialize)]
 pub(super) struct ChangesView {
-    pub(super) new: NamedFindings,
-    pub(super) returned: NamedFindings,
-    pub(super) overdue: NamedFindings,
+    pub(super) new: LimitedList<FindingRow>,
+    pub(super) returned: LimitedList<FindingRow>,
+    pub(super) overdue: LimitedList<FindingRow>,
     /// The run's page.
     pub(super) run: Option<SafeText>,
-}
-
-/// Some findings, and the number of further ones.
-#[derive(Debug, Serialize)]
-pub(super) struct NamedFindings {
-    rows: Vec<FindingRow>,
-    left_out: usize,
-}
-
-impl NamedFindings {
-    /// The first of these findings.
-    pub(super) fn first(most: usize, rows: &RowBuilder<'_>, ids: &[FindingId]) -> Self {
-        let named = ids.get(..most).unwrap_or(ids);
-        Self { rows: rows.of(named), left_out: ids.len() - named.len() }
-    }
 }

@@ -147,7 +147,7 @@ fn facts(audit: &Audit, account: &AuditedAccount) -> AccountFacts {
     }
 }
 
-/// Returns the users to look at: users with findings, users with remediation tags, and users with
+/// Returns the users to fetch: users with findings, users with remediation tags, and users with
 /// steps that an earlier run left open.
 ///
 /// `only_users` limits the users with findings.

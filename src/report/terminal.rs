@@ -262,8 +262,7 @@ fn incomplete(account: &AuditedAccount, findings: &[Finding], text: &mut String)
         } else {
             format!(" for {}", count(gap.users, "user"))
         };
-        let weight =
-            if audit::is_optional_evidence(gap.piece) { " (no rule needs it)" } else { "" };
+        let weight = if audit::is_optional_evidence(gap.item) { " (no rule needs it)" } else { "" };
         let message = escape_invisible(&gap.message);
         let _ = writeln!(text, "  {} failed{users}{weight}: {message}", gap.action);
         let denied = (gap.cause == GapCause::Denied).then(|| Denial::from_message(&gap.message));

@@ -78,7 +78,7 @@ struct ReportAccountView {
     users_without_shown_credentials: usize,
     /// When IAM generated the report; none if the report has no date.
     generated_at: Option<SafeText>,
-    /// The newest date in a report that has no date of its own: IAM generated it on this day or later.
+    /// The newest date in a report without a date: IAM generated it on this day or later.
     newest_date: Option<SafeText>,
     /// The report's age in days, or the most that it can be; none if unknown.
     age_days: Option<i64>,
@@ -264,12 +264,12 @@ fn gap_view(gap: &EvidenceGap) -> GapView {
     GapView {
         denied_explicitly: denial.is_some_and(|denial| denial.is_explicit),
         denied_by: denial.and_then(|denial| denial.policy).map(DenyingPolicyKind::id),
-        item: gap.piece.id(),
+        item: gap.item.id(),
         cause: gap.cause.id(),
         action: gap.action,
         message: gap.message.clone(),
         users: gap.users,
-        optional: audit::is_optional_evidence(gap.piece),
+        optional: audit::is_optional_evidence(gap.item),
     }
 }
 

@@ -273,7 +273,7 @@ mod tests {
             (json!({ "private": true }), Some(Private)),
             (json!({ "private": false }), Some(Public)),
             (json!({ "visibility": "secret", "private": true }), Some(Private)),
-            // Of two answers that differ, the one that publishes less.
+            // If the two differ, the repository counts as public, so less is published.
             (json!({ "visibility": "private", "private": false }), Some(Public)),
             (json!({ "visibility": "secret" }), None),
             (json!({ "visibility": 1, "private": "true" }), None),

@@ -83,13 +83,14 @@ impl TokenEndpoint {
     /// [`TokenError`] when all attempts fail.
     pub async fn token(&self, audience: &str) -> Result<SecretString, TokenError> {
         let deadline = Deadline::new(TIMEOUT);
-        let attempt = async |number| {
+        let request = async |attempt| {
             let outcome = deadline.attempt(self.request_token(audience)).await;
             let outcome =
                 outcome.unwrap_or_else(|AttemptTimedOut(it)| Err(TokenError::TimedOut(it)));
-            outcome.inspect_err(|error| tracing::debug!(%error, number, "cannot get an OIDC token"))
+            outcome
+                .inspect_err(|error| tracing::debug!(%error, attempt, "cannot get an OIDC token"))
         };
-        deadline.retry(attempt).await
+        deadline.retry(request).await
     }
 
     async fn request_token(&self, audience: &str) -> Result<SecretString, TokenError> {

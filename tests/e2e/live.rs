@@ -3,6 +3,7 @@
 
 mod accounts;
 mod answers;
+mod assumed_roles;
 mod calls;
 mod environment;
 mod faults;

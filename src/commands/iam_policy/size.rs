@@ -1,5 +1,6 @@
 //! Policies that exceed IAM's size limits.
 
+use super::super::error::CommandError;
 use crate::cli::{IamPolicyArgs, PolicyFormat};
 use crate::model::identity::{GithubId, RepositoryName};
 use crate::model::inventory::AccountId;
@@ -8,12 +9,12 @@ use crate::permissions::{
     web_identity_trust,
 };
 
-/// The policies that are too large, each with a hint.
+/// The policies that are too large.
 pub(super) fn problems(
     settings: &IamPolicyArgs,
     features: Features,
     grant: RoleGrant<'_>,
-) -> Vec<(String, String)> {
+) -> Vec<CommandError> {
     let format = settings.format;
     let (is_terraform, mut found) = (format == PolicyFormat::Terraform, Vec::new());
     if is_terraform || format == PolicyFormat::Json {
@@ -57,7 +58,7 @@ pub(super) fn note(settings: &IamPolicyArgs, grant: RoleGrant<'_>) -> Option<Str
     ))
 }
 
-fn permissions(grant: RoleGrant<'_>) -> Option<(String, String)> {
+fn permissions(grant: RoleGrant<'_>) -> Option<CommandError> {
     let fits = |members: usize| {
         let members = grant.members.get(..members).unwrap_or_default();
         size(&RoleGrant { members, ..grant }.policy()) <= PolicyKind::Inline.limit()
@@ -86,12 +87,12 @@ fn size_over_limit(
     kind: PolicyKind,
     policy: &PolicyDocument,
     help: &str,
-) -> Option<(String, String)> {
+) -> Option<CommandError> {
     let size = kind.size_over_limit(policy)?;
     let limit = kind.limit();
     let message =
         format!("the {what} would have {size} characters, and IAM allows at most {limit}");
-    Some((message, help.to_owned()))
+    Some(CommandError::usage(message).with_hint(help))
 }
 
 /// The trust policy of the first role. Values that Terraform asks for have their usual length.

@@ -173,6 +173,9 @@ mod tests {
                 denial,
                 "{reason}"
             );
+            // The reason has AWS's words, without the name of the action.
+            let words = denial.reason().unwrap_or_default();
+            assert!(reason.trim_start().starts_with(words.trim_end_matches(" it")), "{words}");
         }
     }
 

@@ -49,7 +49,7 @@ text_enum! {
 /// Evidence that could not be collected.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct EvidenceGap {
-    pub piece: EvidenceItem,
+    pub item: EvidenceItem,
     /// The cause.
     pub cause: GapCause,
     /// The action that failed, as in an IAM policy: `iam:ListUsers`, `sts:AssumeRole`.

@@ -40,16 +40,16 @@ impl AwsError {
             SdkError::ServiceError(answer) => {
                 let code = answer.err().code();
                 let status = answer.raw().status().as_u16();
-                let said = answer.err().message();
+                let message = answer.err().message();
                 let cause =
-                    cause_of(action, code.unwrap_or_default(), status, said.unwrap_or_default());
+                    cause_of(action, code.unwrap_or_default(), status, message.unwrap_or_default());
                 let message = match code {
                     None => non_aws_response::describe(
                         status,
                         answer.raw().body().bytes(),
                         answer.err(),
                     ),
-                    Some(_) => service_message(code, status, said.unwrap_or("no message")),
+                    Some(_) => service_message(code, status, message.unwrap_or("no message")),
                 };
                 Self {
                     action,
@@ -129,8 +129,8 @@ impl AwsError {
     }
 
     /// The evidence gap that the failure causes. `users` is 0 if it affects the whole account.
-    pub(crate) fn into_gap(self, piece: EvidenceItem, users: usize) -> EvidenceGap {
-        EvidenceGap { piece, cause: self.cause, action: self.action, message: self.message, users }
+    pub(crate) fn into_gap(self, item: EvidenceItem, users: usize) -> EvidenceGap {
+        EvidenceGap { item, cause: self.cause, action: self.action, message: self.message, users }
     }
 }
 

@@ -146,7 +146,7 @@ fn is_proxy(text: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn refused(name: &str, value: &str) -> String {
+    fn error(name: &str, value: &str) -> String {
         let environment = Environment::new([(name.to_owned(), value.to_owned())]);
         environment.check().unwrap_err().to_string()
     }
@@ -165,7 +165,7 @@ mod tests {
             ("http_proxy", "://"),
             ("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE"),
         ] {
-            let error = refused(name, value);
+            let error = error(name, value);
             assert!(error.contains(name), "{name}: {error}");
             assert!(!error.contains("geheim") && !error.contains("AKIA"), "{error}");
         }

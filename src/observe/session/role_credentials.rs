@@ -57,7 +57,7 @@ impl RoleCredentialsProvider for WebIdentityRole {
         Box::pin(async move {
             let action = "sts:AssumeRoleWithWebIdentity";
             loop {
-                let asked = Instant::now();
+                let requested_at = Instant::now();
                 let token =
                     self.tokens.token(&self.audience).await.map_err(SessionError::NoToken)?;
                 secrets::register(token.expose_secret());
@@ -78,7 +78,9 @@ impl RoleCredentialsProvider for WebIdentityRole {
                     Err(failure) => failure,
                 };
                 // The token was valid at first and expired during the retries.
-                if failure.has_code("ExpiredTokenException") && asked.elapsed() >= TOKEN_MAX_AGE {
+                if failure.has_code("ExpiredTokenException")
+                    && requested_at.elapsed() >= TOKEN_MAX_AGE
+                {
                     continue;
                 }
                 let claims = Claims::read(token.expose_secret());

@@ -51,13 +51,13 @@ pub(super) fn plan(
         entries_by_user.keys().filter(|user_key| !users_with_open_findings.contains(user_key));
     let mut changes = Vec::new();
     let mut created = 0;
-    let news: BTreeSet<_> = update.new.iter().chain(&update.returned).copied().collect();
+    let announced: BTreeSet<_> = update.new.iter().chain(&update.returned).copied().collect();
     for user_key in open.iter().chain(settled) {
         let entries = entries_by_user.get(user_key).map(Vec::as_slice).unwrap_or_default();
         let is_former = update.former_accounts.contains(&user_key.0);
         let user = UserIssue { user_key, entries, queue_state, options, is_former };
         match snapshot.user_issues.get(&markers::user_hash(user_key)) {
-            Some(existing) => changes.extend(user.edit(existing, &news)?),
+            Some(existing) => changes.extend(user.edit(existing, &announced)?),
             None if created < MAX_CREATED_PER_RUN && user.needs_action() => {
                 changes.extend(user.create(invalid_logins)?);
                 created += 1;
@@ -124,11 +124,11 @@ impl UserIssue<'_> {
         assignees::logins(names, invalid_logins)
     }
 
-    /// `news` are the findings in this run's comment on the queue issue.
+    /// `announced` are the findings in this run's comment on the queue issue.
     fn edit(
         &self,
         existing: &ExistingIssue,
-        news: &BTreeSet<FindingId>,
+        announced: &BTreeSet<FindingId>,
     ) -> Result<Option<QueueChange>, TemplateError> {
         let has_open_findings = self.entries.iter().any(|(_, entry)| entry.open_since().is_some());
         let all_done =
@@ -146,8 +146,8 @@ impl UserIssue<'_> {
         let body = self.body(&existing.body)?;
         let edit = (body != existing.body.trim_end())
             .then(|| BodyEdit { body, previous_body: existing.body.clone() });
-        let is_announced = self.entries.iter().any(|(id, _)| news.contains(id));
-        // The explanation about a bot is written even if the queue issue has a comment about news.
+        let is_announced = self.entries.iter().any(|(id, _)| announced.contains(id));
+        // The explanation about a bot is written even if the queue issue has a comment about the finding.
         let explains = !is_announced || existing.unexplained_bot().is_some();
         let comment = if state_change == Some(StateChange::Reopen) && explains {
             reopen_comment(existing, self.options)?

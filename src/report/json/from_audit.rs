@@ -103,12 +103,12 @@ fn account(account: &audit::AuditedAccount, findings: &[audit::Finding]) -> Acco
 impl From<&inventory::EvidenceGap> for Gap {
     fn from(gap: &inventory::EvidenceGap) -> Self {
         Self {
-            piece: Text::Known(gap.piece),
+            piece: Text::Known(gap.item),
             cause: Text::Known(gap.cause),
             action: gap.action.to_owned(),
             message: gap.message.clone(),
             users: gap.users,
-            rules: audit::rules_requiring(gap.piece).map(Text::Known).collect(),
+            rules: audit::rules_requiring(gap.item).map(Text::Known).collect(),
         }
     }
 }

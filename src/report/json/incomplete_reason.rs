@@ -25,7 +25,7 @@ pub enum IncompleteReason {
 impl IncompleteReason {
     /// Why `rule` is incomplete in the account. `unknown` of its findings have the status `unknown`.
     pub(super) fn of(account: &AuditedAccount, rule: Rule, unknown: usize) -> Self {
-        let gap = account.gaps.iter().find(|gap| rule.requires(gap.piece));
+        let gap = account.gaps.iter().find(|gap| rule.requires(gap.item));
         match (gap, account.age.problem, unknown) {
             (Some(gap), _, _) => Self::Gap(gap.cause),
             (None, Some(problem), _) => Self::Age(problem),

@@ -1,9 +1,8 @@
 //! The server keeps connections open and ends with the process that started it.
 
-use std::io::{BufRead as _, BufReader, ErrorKind, Read as _, Write as _};
+use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::aws_stand_in::call::{Credentials, call, form, port};
 use stand_ins::aws::{Seed, StandIn};
@@ -50,12 +49,12 @@ fn separate_server_ends_when_it_is_dropped() {
     assert!(TcpStream::connect(("127.0.0.1", port)).is_err());
 }
 
-/// Not a test: the process that [`the_server_ends_with_its_owner`] starts and kills.
+/// Not a test: the process that [`server_ends_with_its_owner`] starts and kills.
 #[test]
 #[ignore = "started by another test"]
 fn owner_process() {
     let own = StandIn::shared();
-    let line = format!("\nserver {} {}\n", own.port(), own.process_id());
+    let line = format!("\nports {}\n", own.port());
     std::io::stdout().write_all(line.as_bytes()).unwrap();
     // Until this process is killed, or its parent ends.
     std::io::stdin().read_to_end(&mut Vec::new()).unwrap();
@@ -63,24 +62,5 @@ fn owner_process() {
 
 #[test]
 fn server_ends_with_its_owner() {
-    let mut owner = Command::new(std::env::current_exe().unwrap())
-        .args(["--ignored", "--exact", "aws_stand_in::server::owner_process", "--nocapture"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(owner.stdout.take().unwrap()).lines().map(Result::unwrap);
-    let line = lines.find(|it| it.starts_with("server ")).unwrap();
-    let port: u16 = line.split(' ').nth(1).unwrap().parse().unwrap();
-    let mut connection = TcpStream::connect(("127.0.0.1", port)).unwrap();
-    owner.kill().unwrap();
-    owner.wait().unwrap();
-    // Open connections are closed, and new ones are soon refused.
-    let limit = Instant::now() + Duration::from_secs(60);
-    connection.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
-    let ended = connection.read(&mut [0; 1]).map_err(|error| error.kind());
-    assert!(matches!(ended, Ok(0) | Err(ErrorKind::ConnectionReset)), "{ended:?}");
-    while TcpStream::connect(("127.0.0.1", port)).is_ok() {
-        assert!(Instant::now() < limit, "the server outlives its owner");
-    }
+    stand_ins::services::assert_ends_with_owner("aws_stand_in::server::owner_process");
 }

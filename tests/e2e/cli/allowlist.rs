@@ -99,8 +99,8 @@ fn suggestion_is_invalid_until_it_is_completed() {
          expires: 2026-09-28\n"
     );
     sandbox.file("allow.yml", format!("version: 1\nexemptions:\n{}", ran.stdout));
-    let refused = check(&sandbox, &["allow.yml"]);
-    assert_eq!((refused.code, refused.stderr.matches("error[empty-text]").count()), (2, 2));
+    let rejected = check(&sandbox, &["allow.yml"]);
+    assert_eq!((rejected.code, rejected.stderr.matches("error[empty-text]").count()), (2, 2));
     assert_eq!(audit("allow.yml").code, 2);
 
     let filled = sandbox.read("allow.yml").replace("\"\"", "because");
@@ -110,7 +110,7 @@ fn suggestion_is_invalid_until_it_is_completed() {
     assert_eq!(ran.code, 1, "the other user's finding stays");
     assert!(sandbox.read("audit.json").contains("\"exempted\": 2"));
 
-    // What is exempted is suggested no more.
+    // Exempted findings are not suggested.
     let ran = sandbox.run(&suggest);
     assert_eq!((ran.code, ran.stdout.as_str()), (2, ""));
     assert!(ran.stderr.contains("no open finding"), "{}", ran.stderr);
@@ -187,7 +187,7 @@ fn pattern_that_looks_like_a_regular_expression_and_matches_no_user_gets_a_hint(
         assert!(text.contains("svc-*"), "{text}");
         let text = audited("svc-x*", more);
         assert!(text.contains("matches no user") && !text.contains("regular"), "{text}");
-        // It matches: nothing is wrong with it.
+        // The pattern matches a user, so there is no warning.
         assert!(!audited("svc-*", more).contains("matches no user"));
     }
     let text = audited("svc-.*", &["--format", "markdown", "--language", "ja"]);
@@ -197,7 +197,7 @@ fn pattern_that_looks_like_a_regular_expression_and_matches_no_user_gets_a_hint(
 #[test]
 fn account_id_without_leading_zeros_gets_a_hint_everywhere() {
     let sandbox = Sandbox::new();
-    for (flag, id, is_told) in [
+    for (flag, id, is_reported) in [
         ("--accounts", "12345678901", true),
         ("--accounts", "123456789", true),
         ("--accounts", "1234567890123", false),
@@ -207,6 +207,6 @@ fn account_id_without_leading_zeros_gets_a_hint_everywhere() {
         let ran = sandbox.run(&["audit", flag, id]);
         assert_eq!(ran.code, 2, "{flag} {id}: {}", ran.stderr);
         let hint = ran.stderr.contains("A leading zero may be missing");
-        assert_eq!(hint, is_told, "{flag} {id}: {}", ran.stderr);
+        assert_eq!(hint, is_reported, "{flag} {id}: {}", ran.stderr);
     }
 }

@@ -1,9 +1,9 @@
-//! Arguments that do not go together: the ones that were given are named, and no others.
+//! Contradictory arguments: the error names only arguments that were given.
 
 use stand_ins::sandbox::Sandbox;
 
 /// The message, without usage and hints.
-fn refused(arguments: &[&str]) -> String {
+fn error_of(arguments: &[&str]) -> String {
     let ran = Sandbox::new().run(arguments);
     assert_eq!(ran.code, 2, "{arguments:?}: {}", ran.stderr);
     ran.stderr.split("\n\n").next().unwrap().trim_start_matches("error: ").to_owned()
@@ -21,7 +21,7 @@ fn conflict_lists_the_arguments_in_use() {
             "cannot be used with:\n  --ssh-keys <flagged|all>\n  --timeout <SECONDS>",
         ),
     ] {
-        let message = refused(&[&report, more].concat());
+        let message = error_of(&[&report, more].concat());
         assert!(message.contains(words), "{more:?}: {message}");
         assert_eq!(message.matches("--").count(), 1 + more.len().div_ceil(2), "{message}");
     }
@@ -35,7 +35,7 @@ fn conflict_lists_the_arguments_in_use() {
             &["--remediate", "--recheck"],
         ),
     ] {
-        let message = refused(arguments);
+        let message = error_of(arguments);
         let flags = message.split(['\'', ' ', '=']).filter(|word| word.starts_with("--"));
         let mut flags: Vec<_> = flags.collect();
         flags.sort_unstable();
@@ -59,7 +59,7 @@ fn missing_required_argument_is_reported() {
         ),
         (&["remediate", "--user", "bob"], "'--user' needs '--undo'"),
     ] {
-        let refused = refused(arguments);
-        assert!(refused.starts_with(message), "{refused}");
+        let error = error_of(arguments);
+        assert!(error.starts_with(message), "{error}");
     }
 }

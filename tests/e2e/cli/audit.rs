@@ -26,7 +26,7 @@ fn exit_code_depends_on_the_findings() {
         (&[HEALTHY, STALE], &[], 1),
         (&[HEALTHY, STALE], &["--fail-on", "none"], 0),
         (&[HEALTHY, UNREADABLE], &[], 3),
-        // The highest wins, and missing evidence is never a matter of the gate.
+        // The highest exit code wins, and the gate does not change incomplete evidence.
         (&[STALE, UNREADABLE], &[], 3),
         (&[HEALTHY, UNREADABLE], &["--fail-on", "none"], 3),
         (&[HEALTHY], &["--stale-after-days", "10"], 1),
@@ -182,7 +182,7 @@ fn old_reports_and_reports_of_unknown_age_are_incomplete_with_a_hint() {
             ["audit", "--credential-report", "report.csv", "--allowlist", "none", "--now", now];
         sandbox.run(&[&arguments, more].concat())
     };
-    // The newest date in the report is an hour before noon.
+    // The newest date in the report is 11:00.
     for (now, more, code, hint) in [
         ("2026-07-07T11:00:00Z", &[][..], 0, None),
         ("2026-07-07T11:00:01Z", &[], 3, Some("--report-generated-at")),
@@ -232,7 +232,7 @@ fn several_accounts_are_audited_in_parallel_and_duplicates_are_rejected() {
     let ran = sandbox.run(&arguments("b.csv"));
     assert_eq!(ran.code, 1, "{}", ran.stderr);
     let (first, second) = (ran.stdout.find("111122223333"), ran.stdout.find("444455556666"));
-    assert!(first.unwrap() < second.unwrap(), "accounts stand by id: {}", ran.stdout);
+    assert!(first.unwrap() < second.unwrap(), "accounts are sorted by id: {}", ran.stdout);
 
     let ran = sandbox.run(&arguments("a.csv"));
     assert_eq!(ran.code, 2);
@@ -364,7 +364,7 @@ fn table_fits_the_width_counts_wide_characters_and_has_no_color_by_default() {
     let narrow = run(&[("COLUMNS", "60")]);
     let table = narrow.lines().filter(|line| line.starts_with(' '));
     assert!(table.clone().all(|line| line.chars().count() <= 60), "{narrow}");
-    // A terminal that does not know its width says 0: that is as wide as it takes.
+    // A width of 0 means that the terminal does not know its width.
     assert_eq!(run(&[("COLUMNS", "0")]), wide);
     assert!(!wide.contains('\u{1b}'));
     assert!(run(&[("CLICOLOR_FORCE", "1")]).contains("\u{1b}["));

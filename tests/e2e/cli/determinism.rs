@@ -56,7 +56,7 @@ fn order_of_rows_and_columns_does_not_matter() {
     sandbox.file("report.csv", &report);
     let expected = FORMATS.map(|format| run(&sandbox, format, &[]));
     for turn in 1..6 {
-        // Turned and cut like a deck of cards, rows and columns alike.
+        // Rows and columns in another order.
         let rows = records.len();
         records[1..].rotate_left((turn * 7) % (rows - 1));
         records[1..rows / 2].reverse();

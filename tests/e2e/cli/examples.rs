@@ -47,7 +47,7 @@ fn example_reports_are_current() {
 
 #[test]
 fn both_languages_have_the_same_content() {
-    // Tables, folds, code and dates are the report's skeleton: it does not depend on the language.
+    // The structure of the report does not depend on the language: tables, details, code and dates.
     let skeleton = |language| {
         let report = audit(&["--format", "markdown", "--language", language]);
         let count = |what: &str| report.matches(what).count();
@@ -59,7 +59,7 @@ fn both_languages_have_the_same_content() {
             .filter(|it| !it.contains('\n'))
             .collect();
         let kinds = ["\n#", "\n|", "<details>", "</details>", "```sh", "```diff", "```yaml"];
-        // Languages put their words in other orders.
+        // The order of words differs between languages.
         code.sort();
         (kinds.map(count), code)
     };

@@ -1,5 +1,5 @@
-//! What the program reads and writes as a file: in a job nothing leads out of the workspace, on the
-//! command line links and pipes work.
+//! Reading and writing files: in a job, paths do not lead out of the workspace; on the command line,
+//! links and pipes work.
 
 use std::os::unix::fs::symlink;
 
@@ -72,14 +72,14 @@ fn job_does_not_read_files_through_links() {
             }
             _ => audit(&sandbox, true, &of("allow.yml", name)),
         };
-        let told = if name.starts_with("..") {
+        let expected = if name.starts_with("..") {
             "it is outside the workspace "
         } else {
             "is a symbolic link, which is not followed in a job"
         };
         assert_eq!(ran.code, 2, "{what} {name}: {}{}", ran.stdout, ran.stderr);
         let stderr = ran.stderr.replace('\n', " ");
-        assert!(stderr.contains(told), "{what} {name}: {stderr}");
+        assert!(stderr.contains(expected), "{what} {name}: {stderr}");
         assert!(!format!("{}{stderr}", ran.stdout).contains("hunter2"), "{what} {name}: {stderr}");
     }
     let ran = audit(&sandbox, true, &of("allow.yml", "report.csv"));
@@ -100,8 +100,8 @@ fn endless_or_blocking_inputs_are_rejected() {
     ] {
         let ran = audit(&sandbox, true, &arguments);
         assert_eq!(ran.code, 2, "{}", ran.stderr);
-        let told = "it is a device or a pipe, not a regular file";
-        assert!(ran.stderr.contains(told), "{}", ran.stderr);
+        let expected = "it is a device or a pipe, not a regular file";
+        assert!(ran.stderr.contains(expected), "{}", ran.stderr);
     }
     let written = audit(
         &sandbox,
@@ -109,7 +109,7 @@ fn endless_or_blocking_inputs_are_rejected() {
         &[&of("allow.yml", "report.csv")[..], &["--output", "report.md"]].concat(),
     );
     assert_eq!(written.code, 0, "{}", written.stderr);
-    // On the command line a device is read as far as is sensible.
+    // On the command line, a device is read up to the size limit.
     for (arguments, most) in
         [(of("/dev/zero", "report.csv"), "1 MiB"), (of("allow.yml", "/dev/zero"), "64 MiB")]
     {
@@ -128,12 +128,12 @@ fn job_does_not_write_files_through_links() {
         let arguments = [&of("allow.yml", "report.csv")[..], &["--output", name]].concat();
         let ran = audit(&sandbox, true, &arguments);
         assert_eq!(ran.code, 4, "{name}: {}", ran.stderr);
-        let told = "is a symbolic link, which is not followed in a job";
-        assert!(ran.stderr.contains(told), "{name}: {}", ran.stderr);
+        let expected = "is a symbolic link, which is not followed in a job";
+        assert!(ran.stderr.contains(expected), "{name}: {}", ran.stderr);
     }
     assert_eq!(sandbox.read("outside/file"), SECRET);
     assert_eq!(std::fs::read_dir(sandbox.path("outside")).unwrap().count(), 3);
-    // On the command line a link is written through.
+    // On the command line, links are followed.
     let arguments = [&of("allow.yml", "report.csv")[..], &["--output", "report.md"]].concat();
     let ran = audit(&sandbox, false, &arguments);
     assert_eq!(ran.code, 0, "{}", ran.stderr);
@@ -163,7 +163,7 @@ fn command_line_follows_links_and_reads_pipes() {
 }
 
 #[test]
-fn large_allowlist_is_refused_before_it_is_parsed() {
+fn large_allowlist_is_rejected_before_it_is_parsed() {
     let sandbox = sandbox();
     let padding = "#".repeat(1 << 20);
     sandbox.file("checkout/large.yml", format!("{ALLOWLIST}{padding}"));
@@ -177,7 +177,7 @@ fn large_allowlist_is_refused_before_it_is_parsed() {
 #[test]
 fn file_errors_contain_the_message_of_the_system() {
     let sandbox = sandbox();
-    for (arguments, told) in [
+    for (arguments, expected) in [
         (of("gone.yml", "report.csv").to_vec(), "gone.yml: No such file or directory"),
         (
             of("allow.yml", "gone.csv").to_vec(),
@@ -195,10 +195,10 @@ fn file_errors_contain_the_message_of_the_system() {
         for in_job in [true, false] {
             let ran = audit(&sandbox, in_job, &arguments);
             assert!(ran.code >= 2, "{}", ran.stderr);
-            let is_told = ran.stderr.contains(told)
-                // The error of an allowlist is a diagnostic.
-                || (told.starts_with("gone.yml") && ran.stderr.contains("No such file or directory"));
-            assert!(is_told, "{told}: {}", ran.stderr);
+            let is_reported = ran.stderr.contains(expected)
+                // An allowlist error is a diagnostic.
+                || (expected.starts_with("gone.yml") && ran.stderr.contains("No such file or directory"));
+            assert!(is_reported, "{expected}: {}", ran.stderr);
             assert!(!ran.stderr.contains("os error"), "{}", ran.stderr);
         }
     }
@@ -223,9 +223,9 @@ fn no_number_in_an_audit_makes_a_suggestion_panic() {
             let arguments = [&["allowlist", "suggest", "changed.json"], more].concat();
             let ran = run(&sandbox, false, &arguments);
             assert_eq!(ran.code, 2, "{days} {more:?}: {}", ran.stderr);
-            let told =
+            let expected =
                 format!("its `max_exemption_days` is {days}, and must be between 1 and 3650");
-            assert!(ran.stderr.contains(&told), "{}", ran.stderr);
+            assert!(ran.stderr.contains(&expected), "{}", ran.stderr);
         }
     }
 }

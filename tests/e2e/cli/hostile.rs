@@ -1,4 +1,4 @@
-//! Names, paths, reasons and owners that would like to be more than text in a Markdown report.
+//! Names, paths, reasons and owners with markup stay text in a Markdown report.
 
 use comrak::nodes::NodeValue;
 use comrak::{Arena, Options, parse_document};
@@ -7,7 +7,7 @@ use stand_ins::gfm::exposed;
 use stand_ins::sandbox::{NOW, Ran, Sandbox, markdown, report};
 use stand_ins::workflow_commands::{Stops, read};
 
-/// Texts that mean something to GitHub, to Markdown, to HTML, to a shell or to a template engine.
+/// Texts with a meaning in GitHub, Markdown, HTML, a shell or the template engine.
 pub(crate) const HOSTILE: &[&str] = &[
     "@octocat",
     "#1",
@@ -44,10 +44,10 @@ pub(crate) const HOSTILE: &[&str] = &[
     ":+1: &copy; &#64;octocat",
 ];
 
-/// Texts that a credential report cannot hold, but an allowlist can.
+/// Texts that an allowlist can contain and a credential report cannot.
 const OF_SEVERAL_LINES: &[&str] = &["a\nb\n\n# c", "a\r\nb", "a\n-->\n</details>"];
 
-/// Every hostile text as a user's name, with a stale password and a stale key.
+/// Every hostile text as a user name, with a stale password and a stale key.
 pub(crate) fn hostile_report() -> String {
     let date = "2025-01-01T00:00:00Z";
     let rows: Vec<_> = HOSTILE.iter().map(|name| (*name, date, date)).collect();
@@ -80,7 +80,7 @@ fn no_text_from_others_creates_mentions_links_or_markup() {
                 .any(|(at, _)| text[at + 1..].starts_with(|next: char| next.is_ascii_digit()))
         };
         for (place, text) in [("text", &found.text), ("html", &found.html)] {
-            // A character reference is no `#n`: the HTML is read without them.
+            // Character references contain `#`, so they are removed.
             let text = text.replace("&#", "&");
             assert!(!text.contains('@'), "{place}: {text}");
             assert!(!issue(&text), "{place}: {text}");
@@ -121,7 +121,7 @@ fn every_name_is_in_one_code_span_and_all_table_rows_have_the_same_cells() {
         for row in table.children() {
             rows += 1;
             assert_eq!(row.children().count(), shape.num_columns);
-            // GFM fills a short row with empty cells: none of ours begins empty.
+            // GFM fills a short row with empty cells. The first cell of our rows is never empty.
             let first = row.children().next().unwrap();
             assert!(first.children().next().is_some());
         }
@@ -160,7 +160,7 @@ fn audit_in_a_job_runs_no_workflow_commands() {
         let mut command = sandbox.command(arguments);
         let ran = Ran::from(command.env("GITHUB_ACTIONS", "true").output().unwrap());
         assert_eq!(ran.code, code, "{arguments:?}: {}", ran.stderr);
-        // Arguments that are refused have no result: standard output is the log.
+        // With invalid arguments there is no result, and standard output is the log.
         if !ran.stdout.starts_with("::stop-commands::") {
             assert_eq!(read(&ran.stdout, Stops::Ignored), [], "{}", ran.stdout);
         }

@@ -1,4 +1,4 @@
-//! What the README and the documentation show is true.
+//! The examples in the README and the documentation work.
 
 use crate::cli::examples::audit;
 use stand_ins::sandbox::repository;

@@ -1,11 +1,11 @@
-//! The scripts of the report, run by a shell with a stand-in for the AWS CLI.
+//! The scripts in the report, run by a shell with a stand-in for the AWS CLI.
 
 use std::process::Command;
 
 use crate::cli::hostile::{HOSTILE, hostile_report};
 use stand_ins::sandbox::{Sandbox, markdown, report};
 
-/// Records its arguments, one file a call and one line an argument, and answers what is asked.
+/// Records its arguments, with one file per call and one line per argument, and prints a response.
 const AWS: &str = r#"#!/usr/bin/env bash
 call=$(printf '%s/calls/%03d' "$STAND_IN" "$(ls "$STAND_IN/calls" | wc -l)")
 printf '%s\0' "$@" > "$call"
@@ -34,7 +34,7 @@ struct Shell {
     sandbox: Sandbox,
 }
 
-/// What a script came to: its exit code and the calls that it made, as lists of arguments.
+/// The result of a script: its exit code, and the arguments of its calls.
 struct Outcome {
     code: i32,
     stderr: String,
@@ -57,8 +57,8 @@ impl Shell {
     fn new() -> Self {
         let sandbox = Sandbox::new();
         sandbox.file("bin/aws.sh", AWS).file("calls/.keep", "");
-        // Another process writes what is started later: a file that this process had open for writing
-        // could still be open in a child that another test has just forked ("text file busy").
+        // Another process writes the executable. If this process did, a child that another test forks at
+        // the same time could keep the file open ("text file busy").
         let installed = Command::new("install")
             .args(["-m", "755"])
             .args([sandbox.path("bin/aws.sh"), sandbox.path("bin/aws")])
@@ -114,7 +114,7 @@ fn blocks(report: &str, kind: &str) -> Vec<String> {
     blocks
 }
 
-/// A name as a script shows it, with invisible characters escaped.
+/// A name as in a script, with invisible characters escaped.
 fn pasted(name: &str) -> String {
     iam_stocktake::templates::escape_invisible(name).into_owned()
 }
@@ -187,7 +187,7 @@ fn deactivation_changes_only_stale_credentials() {
             "Inactive",
         ]
     );
-    // The user is kept: the second script deletes only that key.
+    // The user is not deleted: the second script deletes only the key.
     let outcome = shell.run(&scripts[1], &[]);
     assert_eq!(outcome.names(), [&looks[..], &["update-access-key", "delete-access-key"]].concat());
     assert!(report.contains("other credentials in use"), "{report}");
@@ -293,7 +293,7 @@ fn credentials_used_or_created_since_the_report_stop_every_script() {
         assert_eq!(outcome.code, 1, "{variable}: {}", outcome.stderr);
         assert_eq!(outcome.changes(), Vec::<&Vec<String>>::new(), "{variable}");
     }
-    // The password is checked just before it is deleted. The key is already inactive then.
+    // The password is checked right before its deletion, when the key is already inactive.
     let outcome = shell.run(deactivate, &[("PASSWORD_USED", later)]);
     assert_eq!(outcome.code, 1);
     assert!(!outcome.names().contains(&"delete-login-profile"));
@@ -327,7 +327,7 @@ fn no_script_changes_what_needs_a_confirmation() {
     assert_ne!(reset, user);
     assert_eq!(scripts(&reset, none), 0, "a password that was just changed");
     let unreadable = reset.replace(NEW, "last week");
-    assert_eq!(scripts(&unreadable, none), 0, "nobody knows when it was changed");
+    assert_eq!(scripts(&unreadable, none), 0, "the time of the change is unknown");
     let pinned = "version: 1\nexemptions:\n  - {user: someone, user_id: AIDACKCEVSQ6C2EXAMPLE, \
                   reason: r, owner: o, expires: 2026-12-31}\n";
     assert_eq!(scripts(&user, pinned), 0, "an exemption may mean it");

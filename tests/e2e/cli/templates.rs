@@ -1,4 +1,4 @@
-//! A template of the user's own.
+//! A user template (`--template`).
 
 use crate::cli::hostile::hostile_report;
 use stand_ins::sandbox::{Ran, Sandbox, markdown};
@@ -11,7 +11,7 @@ fn render(template: &str) -> Ran {
 }
 
 #[test]
-fn it_gets_the_same_values_and_the_same_escaping() {
+fn user_template_has_the_same_values_and_escaping() {
     let ran = render(
         "{% for a in accounts %}{% for r in a.rows %}- {{ r.user }} {{ r.days }}\n{% endfor %}{% endfor %}",
     );
@@ -21,13 +21,13 @@ fn it_gets_the_same_values_and_the_same_escaping() {
 }
 
 #[test]
-fn it_can_use_the_built_in_parts() {
+fn user_template_can_include_built_in_templates() {
     let ran = render("# Ours\n{% include \"why.md.j2\" %}");
     assert!(ran.stdout.starts_with("# Ours\n<details>"), "{}", ran.stdout);
 }
 
 #[test]
-fn its_text_cannot_be_a_link() {
+fn text_of_a_user_template_cannot_be_a_link() {
     for user in ["https://evil.example/x", "www.evil.example", "_a_"] {
         let ran = render(&format!("{{{{ \"{user}\" | word }}}}"));
         assert_eq!(ran.code, 2, "{user}: {}", ran.stdout);

@@ -13,7 +13,7 @@ fn kept() -> World {
     world
 }
 
-const SET_ASIDE: &str = "closed without an exemption";
+const ACKNOWLEDGED: &str = "closed without an exemption";
 
 #[test]
 fn queue_closed_by_a_bot_is_reopened_and_explained_once() {
@@ -29,10 +29,14 @@ fn queue_closed_by_a_bot_is_reopened_and_explained_once() {
         let run = world.day(1, EMPTY);
         let acts = ["POST issues/1/comments", "PATCH issues/1"];
         assert_eq!((run.code, run.acts()), (0, acts.map(str::to_owned).to_vec()), "{}", run.log);
-        let index = world.queue_issue();
-        assert_eq!((index.state.as_str(), index.comments.len()), ("open", 1), "{bot} {reason}");
-        assert!(!index.body.contains(SET_ASIDE), "{}", index.body);
-        let said = &index.comments[0].body;
+        let queue_issue = world.queue_issue();
+        assert_eq!(
+            (queue_issue.state.as_str(), queue_issue.comments.len()),
+            ("open", 1),
+            "{bot} {reason}"
+        );
+        assert!(!queue_issue.body.contains(ACKNOWLEDGED), "{}", queue_issue.body);
+        let said = &queue_issue.comments[0].body;
         for word in [&format!("`{bot}`"), "label `iam-stocktake`", "`exempt-issue-labels`"] {
             assert!(said.contains(word), "{said}");
         }
@@ -43,9 +47,9 @@ fn queue_closed_by_a_bot_is_reopened_and_explained_once() {
         }
         world.repo.as_person().close(1, "not_planned");
         assert_eq!(world.day(4, EMPTY).acts(), ["PATCH issues/1"]);
-        let index = world.queue_issue();
-        assert_eq!(index.state, "closed", "a person's decision counts");
-        assert!(index.body.contains(SET_ASIDE), "{}", index.body);
+        let queue_issue = world.queue_issue();
+        assert_eq!(queue_issue.state, "closed", "a person's decision counts");
+        assert!(queue_issue.body.contains(ACKNOWLEDGED), "{}", queue_issue.body);
         assert_eq!(world.day(5, EMPTY).acts(), [""; 0]);
     }
 }
@@ -109,20 +113,20 @@ fn deleted_account_counts_as_a_person() {
     world.repo.faults(json!([{ "null_user": true, "path": "/issues/1$" }]));
     assert_eq!(world.day(1, EMPTY).code, 0);
     assert_eq!(world.queue_issue().state, "closed");
-    assert!(world.queue_issue().body.contains(SET_ASIDE));
+    assert!(world.queue_issue().body.contains(ACKNOWLEDGED));
 }
 
 #[test]
 fn reads_closers_only_for_issues_that_need_action() {
     let world = kept();
-    let asked = |run: &stand_ins::world::Run| {
+    let requests = |run: &stand_ins::world::Run| {
         run.requests
             .iter()
             .filter(|it| it.method == "GET" && it.path.ends_with("/issues/1"))
             .count()
     };
-    assert_eq!(asked(&world.day(1, EMPTY)), 0, "an open queue costs nothing more");
+    assert_eq!(requests(&world.day(1, EMPTY)), 0, "an open queue costs nothing more");
     world.repo.as_person().close(1, "not_planned");
-    assert!(asked(&world.day(2, EMPTY)) > 0);
-    assert_eq!(asked(&world.day(3, EMPTY)), 0, "what is known to be set aside neither");
+    assert!(requests(&world.day(2, EMPTY)) > 0);
+    assert_eq!(requests(&world.day(3, EMPTY)), 0, "an acknowledged queue costs nothing more");
 }

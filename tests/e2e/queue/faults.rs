@@ -22,14 +22,14 @@ fn fresh() -> World {
 
 /// The request that fails.
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum At {
+enum FailingCall {
     List,
     Create,
     Comment,
     Edit,
 }
 
-impl At {
+impl FailingCall {
     const ALL: [Self; 4] = [Self::List, Self::Create, Self::Comment, Self::Edit];
 
     fn world(self) -> World {
@@ -67,17 +67,22 @@ fn state(world: &World) -> Vec<(String, String, usize)> {
 
 /// Asserts that one open issue has each stale user once, and that the next run changes nothing.
 fn assert_complete(world: &World, users: &[&str]) {
-    let index = world.queue_issue();
-    assert_eq!(index.state, "open");
+    let queue_issue = world.queue_issue();
+    assert_eq!(queue_issue.state, "open");
     for user in users {
-        assert_eq!(index.body.matches(&format!("`{user}`:")).count(), 1, "{}", index.body);
+        assert_eq!(
+            queue_issue.body.matches(&format!("`{user}`:")).count(),
+            1,
+            "{}",
+            queue_issue.body
+        );
     }
     assert_eq!(world.day(2, EMPTY).acts(), [""; 0]);
 }
 
-fn assert_failed(run: &Run, at: At, says: &str, hint: &str) {
+fn assert_failed(run: &Run, at: FailingCall, says: &str, hint: &str) {
     assert_eq!(run.code, at.code(), "{at:?}: {}", run.log);
-    let result = if at == At::List { "incomplete" } else { "error" };
+    let result = if at == FailingCall::List { "incomplete" } else { "error" };
     assert_eq!(run.output("result"), result, "{at:?}: {}", run.log);
     let error = run.log.lines().find(|line| line.starts_with("error: ")).unwrap_or_default();
     assert!(error.contains(says), "{at:?}: {}", run.log);
@@ -107,20 +112,23 @@ fn refusals() -> [(Value, &'static str, &'static str); 7] {
 
 #[test]
 fn rejection_ends_the_run_and_the_next_run_recovers() {
-    for at in At::ALL {
+    for at in FailingCall::ALL {
         let world = at.world();
         let before = state(&world);
         for (fault, says, hint) in refusals() {
             world.repo.faults(json!([at.for_requests(fault)]));
             assert_failed(&world.day(1, EMPTY), at, says, hint);
             // If the edit after a comment fails, the comment is written again.
-            if at != At::Edit {
+            if at != FailingCall::Edit {
                 assert_eq!(state(&world), before, "{at:?}: {says}");
             }
         }
         world.repo.faults(json!([]));
         assert_eq!(world.day(1, EMPTY).code, 0);
-        assert_complete(&world, if at == At::Create { &["alice"] } else { &["alice", "bob"] });
+        assert_complete(
+            &world,
+            if at == FailingCall::Create { &["alice"] } else { &["alice", "bob"] },
+        );
     }
 }
 
@@ -150,7 +158,7 @@ fn retries_temporary_failures_without_duplicate_comments() {
     let world = fresh();
     world.day(0, EMPTY);
     let mut users = vec!["alice".to_owned()];
-    for at in [At::List, At::Comment, At::Edit] {
+    for at in [FailingCall::List, FailingCall::Comment, FailingCall::Edit] {
         for fault in passing() {
             let name = format!("user-{}", users.len());
             world.user(&name, 150);
@@ -171,7 +179,7 @@ fn retries_temporary_failures_without_duplicate_comments() {
 fn retries_temporary_failures_without_duplicate_issues() {
     for fault in passing() {
         let world = fresh();
-        world.repo.faults(json!([At::Create.for_requests(fault.clone())]));
+        world.repo.faults(json!([FailingCall::Create.for_requests(fault.clone())]));
         let run = world.day(0, EMPTY);
         assert_eq!(run.code, 0, "{fault}: {}", run.log);
         assert_eq!((world.repo.issues().len(), run.output("issue-number")), (1, "1"), "{fault}");
@@ -184,9 +192,9 @@ fn html_response_is_not_a_queue() {
     let world = fresh();
     let html =
         json!({ "status": 200, "body": "<html>A unicorn</html>", "content_type": "text/html" });
-    world.repo.faults(json!([At::List.for_requests(html)]));
+    world.repo.faults(json!([FailingCall::List.for_requests(html)]));
     let run = world.day(0, EMPTY);
-    assert_failed(&run, At::List, "not JSON", "GITHUB_API_URL");
+    assert_failed(&run, FailingCall::List, "not JSON", "GITHUB_API_URL");
     assert!(!run.log.contains("unicorn"), "{}", run.log);
     assert_eq!(world.repo.issues(), []);
 }
@@ -195,9 +203,9 @@ fn html_response_is_not_a_queue() {
 fn body_that_github_did_not_store_is_an_error() {
     let world = kept();
     let before = world.queue_issue().body;
-    world.repo.faults(json!([At::Edit.for_requests(json!({ "keep_old_body": true }))]));
+    world.repo.faults(json!([FailingCall::Edit.for_requests(json!({ "keep_old_body": true }))]));
     let run = world.day(1, EMPTY);
-    assert_failed(&run, At::Edit, "issue #1 has a different body", "65,536 characters");
+    assert_failed(&run, FailingCall::Edit, "issue #1 has a different body", "65,536 characters");
     assert_eq!(world.queue_issue().body, before);
     world.repo.faults(json!([]));
     assert_eq!(world.day(1, EMPTY).code, 0);
@@ -299,10 +307,10 @@ fn missing_permission_of_the_token_is_named() {
     let world = fresh();
     world.repo.permissions(json!({ "issues": "read" }));
     let run = world.day(0, EMPTY);
-    assert_failed(&run, At::Create, "403", "`issues: write`");
+    assert_failed(&run, FailingCall::Create, "403", "`issues: write`");
     world.repo.permissions(json!({ "issues": "none" }));
-    assert_failed(&world.day(0, EMPTY), At::List, "403", "`issues: read`");
+    assert_failed(&world.day(0, EMPTY), FailingCall::List, "403", "`issues: read`");
     world.repo.permissions(json!({ "issues": "write" }));
     world.repo.turn_issues_off();
-    assert_failed(&world.day(0, EMPTY), At::List, "410", "enable them in its settings");
+    assert_failed(&world.day(0, EMPTY), FailingCall::List, "410", "enable them in its settings");
 }

@@ -17,10 +17,10 @@ fn kept() -> World {
 
 /// The users with a box in the queue issue, which must be open and without struck lines.
 fn open_users(world: &World) -> Vec<String> {
-    let index = world.queue_issue();
-    assert_eq!(index.state, "open");
-    let page = rendered(&index.body);
-    assert_eq!(page.struck, [""; 0], "{}", index.body);
+    let queue_issue = world.queue_issue();
+    assert_eq!(queue_issue.state, "open");
+    let page = rendered(&queue_issue.body);
+    assert_eq!(page.struck, [""; 0], "{}", queue_issue.body);
     page.boxes.into_iter().map(|(_, name)| name).collect()
 }
 
@@ -45,8 +45,8 @@ fn case(name: &'static str) -> Case {
 
 /// Damages the state in the body of the queue issue.
 fn damage(world: &World, change: impl Fn(&str) -> String) {
-    let index = world.queue_issue();
-    world.repo.as_person().edit_body(index.number, &change(&index.body));
+    let queue_issue = world.queue_issue();
+    world.repo.as_person().edit_body(queue_issue.number, &change(&queue_issue.body));
 }
 
 /// Denies the auditor some actions.
@@ -229,9 +229,9 @@ fn findings_that_the_policy_ignores_are_not_cleared() {
     let world = kept();
     let off = "version: 1\npolicy: { rules: { stale-access-key: off } }\n";
     assert_eq!(world.day(1, off).code, 0);
-    let index = world.queue_issue();
-    assert_eq!(index.state, "open", "ignored findings are not cleared");
-    let body = index.body;
+    let queue_issue = world.queue_issue();
+    assert_eq!(queue_issue.state, "open", "ignored findings are not cleared");
+    let body = queue_issue.body;
     assert_eq!(rendered(&body).struck, [""; 0], "{body}");
     assert_eq!(body.matches("Not counted since").count(), 2, "{body}");
 }

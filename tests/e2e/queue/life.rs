@@ -30,7 +30,7 @@ fn life(acts: [&'static [&'static str]; 14]) -> Vec<Step> {
         ("one cleared", 10, key("bob", "Inactive"), false, ["2", "0", "0"]),
         ("one exempted", 11, json!([]), true, ["1", "0", "0"]),
         ("as before", 12, json!([]), true, ["1", "0", "0"]),
-        ("the exemption lapsed", 21, json!([]), true, ["2", "1", "0"]),
+        ("the exemption expired", 21, json!([]), true, ["2", "1", "0"]),
         ("due", 39, json!([]), true, ["2", "0", "0"]),
         ("overdue", 40, json!([]), true, ["2", "0", "1"]),
         ("still overdue", 41, json!([]), true, ["2", "0", "1"]),
@@ -190,8 +190,8 @@ fn user_issues_follow_findings_over_time() {
             is("closed", "completed"),
         ]
     );
-    let index = rendered(&world.queue_issue().body);
-    assert_eq!(index.boxes, [(false, "alice".to_owned())]);
+    let queue_issue = rendered(&world.queue_issue().body);
+    assert_eq!(queue_issue.boxes, [(false, "alice".to_owned())]);
     assert!(world.queue_issue().body.contains("#1"), "{}", world.queue_issue().body);
 }
 

@@ -40,8 +40,11 @@ fn closed_and_locked_queue_is_unlocked_and_reopened() {
     assert_eq!((run.code, run.output("new-count")), (0, "1"), "{}", run.log);
     let comment = "POST issues/1/comments";
     assert_eq!(run.acts(), [comment, "DELETE issues/1/lock", comment, "PATCH issues/1"]);
-    let index = world.queue_issue();
-    assert_eq!((index.state.as_str(), index.locked, index.comments.len()), ("open", false, 1));
+    let queue_issue = world.queue_issue();
+    assert_eq!(
+        (queue_issue.state.as_str(), queue_issue.locked, queue_issue.comments.len()),
+        ("open", false, 1)
+    );
     assert_eq!(boxes(&world), ["bob"]);
     assert_eq!(world.day(3, EMPTY).acts(), [""; 0]);
 }
@@ -54,8 +57,11 @@ fn locked_queue_is_written_without_the_comment() {
     assert_eq!((run.code, run.output("result")), (0, "stale"), "{}", run.log);
     let warning = run.log.lines().find(|line| line.starts_with("warning: ")).unwrap_or_default();
     assert!(warning.contains("issue #1 is locked") && warning.contains("Unlock"), "{}", run.log);
-    let index = world.queue_issue();
-    assert_eq!((index.state.as_str(), index.locked, index.comments.len()), ("open", true, 0));
+    let queue_issue = world.queue_issue();
+    assert_eq!(
+        (queue_issue.state.as_str(), queue_issue.locked, queue_issue.comments.len()),
+        ("open", true, 0)
+    );
     assert_eq!(boxes(&world), ["bob"]);
     assert_eq!(world.day(3, EMPTY).acts(), [""; 0]);
 }

@@ -33,13 +33,16 @@ fn uses_the_root_certificates_and_proxy_of_the_environment() {
     assert_eq!(through.code, 0, "{}", through.log);
     assert_eq!(world.queue().len(), 1);
     let expected = format!("CONNECT localhost:{} ", front.port);
-    let asked = proxy.requests();
-    assert!(!asked.is_empty() && asked.iter().all(|line| line.starts_with(&expected)), "{asked:?}");
+    let requests = proxy.requests();
+    assert!(
+        !requests.is_empty() && requests.iter().all(|line| line.starts_with(&expected)),
+        "{requests:?}"
+    );
 
     let around =
         run(&[("SSL_CERT_FILE", &ca), ("HTTPS_PROXY", &address), ("NO_PROXY", "localhost")]);
     assert_eq!(around.code, 0, "{}", around.log);
-    assert_eq!(proxy.requests().len(), asked.len(), "NO_PROXY goes around the proxy");
+    assert_eq!(proxy.requests().len(), requests.len(), "NO_PROXY goes around the proxy");
 }
 
 #[test]

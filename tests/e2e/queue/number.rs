@@ -197,7 +197,7 @@ fn issues_that_lists_show_late_are_created_once() {
     world.repo.faults(lagging("/comments$"));
     let run = world.day(1, EMPTY);
     assert_eq!(run.code, 0, "{}", run.log);
-    assert_eq!(world.repo.comments(2).len(), 1, "the news is told once");
+    assert_eq!(world.repo.comments(2).len(), 1, "the comment is written once");
 
     world.user("carol", 150);
     let pull = world.pull(EMPTY, EMPTY);

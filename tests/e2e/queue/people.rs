@@ -16,7 +16,7 @@ fn kept() -> World {
 }
 
 /// Checks the box of a user, as GitHub does when someone selects it.
-fn tick(world: &World, number: u64, user: &str) {
+fn check_box(world: &World, number: u64, user: &str) {
     let body = world.repo.issue(number).body;
     let (box_, ticked) = (format!("- [ ] `{user}`"), format!("- [x] `{user}`"));
     assert!(body.contains(&box_), "{body}");
@@ -34,7 +34,7 @@ fn named(ticked: bool, user: &str) -> (bool, String) {
 #[test]
 fn checked_box_stays_checked_and_changes_nothing_else() {
     let world = kept();
-    tick(&world, 1, "alice");
+    check_box(&world, 1, "alice");
     assert_eq!(world.day(1, EMPTY).acts(), [""; 0]);
     world.user("carol", 300);
     let run = world.day(2, EMPTY);
@@ -53,7 +53,7 @@ fn box_that_is_checked_during_a_run_stays_checked() {
     while !world.repo.log().iter().any(|it| it.path.ends_with("/issues/1")) {
         std::thread::yield_now();
     }
-    tick(&world, 1, "alice");
+    check_box(&world, 1, "alice");
     let line = format!("GET /repos/{}/issues/1", world.repo.full_name());
     let authorization = format!("Bearer {}", world.repo.token());
     let headers = [
@@ -75,18 +75,22 @@ fn closing_as_not_planned_acknowledges_until_a_new_finding() {
     world.repo.as_person().close(1, "not_planned");
     let run = world.day(1, EMPTY);
     assert_eq!((run.code, run.output("stale-count")), (0, "2"), "{}", run.log);
-    let index = world.queue_issue();
-    assert_eq!((index.state.as_str(), index.comments.len()), ("closed", 0));
-    assert_eq!(index.state_reason.as_deref(), Some("not_planned"));
-    assert!(index.body.to_lowercase().contains("closed without an exemption"), "{}", index.body);
+    let queue_issue = world.queue_issue();
+    assert_eq!((queue_issue.state.as_str(), queue_issue.comments.len()), ("closed", 0));
+    assert_eq!(queue_issue.state_reason.as_deref(), Some("not_planned"));
+    assert!(
+        queue_issue.body.to_lowercase().contains("closed without an exemption"),
+        "{}",
+        queue_issue.body
+    );
     assert_eq!(world.day(2, EMPTY).acts(), [""; 0]);
 
     world.user("carol", 300);
     let run = world.day(3, EMPTY);
     assert_eq!(run.acts(), ["POST issues/1/comments", "PATCH issues/1"], "{}", run.log);
-    let index = world.queue_issue();
-    assert_eq!((index.state.as_str(), index.comments.len()), ("open", 1));
-    let news = &index.comments[0].body;
+    let queue_issue = world.queue_issue();
+    assert_eq!((queue_issue.state.as_str(), queue_issue.comments.len()), ("open", 1));
+    let news = &queue_issue.comments[0].body;
     assert!(news.contains("`carol`") && !news.contains("`alice`"), "{news}");
     assert_eq!(world.day(4, EMPTY).acts(), [""; 0]);
 }
@@ -108,7 +112,7 @@ fn closing_a_user_issue_as_not_planned_acknowledges_one_user() {
     world.user("bob", 150);
     let per_user = &[("publish", "issue-per-user")];
     world.day_with(0, per_user);
-    tick(&world, 2, "bob");
+    check_box(&world, 2, "bob");
     world.repo.as_person().close(1, "not_planned");
     let run = world.day_with(1, per_user);
     assert_eq!((run.code, run.output("stale-count")), (0, "2"), "{}", run.log);
@@ -133,11 +137,14 @@ fn comments_titles_assignees_and_labels_of_people_stay() {
     assert_eq!(run.acts(), ["POST issues/1/comments", "PATCH issues/1"], "{}", run.log);
     let sent: Vec<_> = run.writes[1].body.as_object().unwrap().keys().cloned().collect();
     assert_eq!(sent, ["body"]);
-    let index = world.queue_issue();
-    assert_eq!(index.title, "Old keys, see wiki");
-    assert_eq!(index.assignees, ["octocat"]);
-    assert_eq!(index.labels, ["iam-stocktake", "security"]);
-    assert_eq!((index.comments[0].id, index.comments[0].body.as_str()), (id, "I ask bob."));
+    let queue_issue = world.queue_issue();
+    assert_eq!(queue_issue.title, "Old keys, see wiki");
+    assert_eq!(queue_issue.assignees, ["octocat"]);
+    assert_eq!(queue_issue.labels, ["iam-stocktake", "security"]);
+    assert_eq!(
+        (queue_issue.comments[0].id, queue_issue.comments[0].body.as_str()),
+        (id, "I ask bob.")
+    );
 }
 
 #[test]

@@ -58,10 +58,10 @@ fn new_issue_has_title_labels_and_assignees() {
     ];
     let run = world.day_with(0, &inputs);
     assert_eq!(run.code, 0, "{}", run.log);
-    let index = world.queue_issue();
-    assert_eq!(index.title, "Keys that nobody uses");
-    assert_eq!(index.labels, ["iam-stocktake", "security", "team: platform"]);
-    assert_eq!(index.assignees, ["octocat", "secteam"]);
+    let queue_issue = world.queue_issue();
+    assert_eq!(queue_issue.title, "Keys that nobody uses");
+    assert_eq!(queue_issue.labels, ["iam-stocktake", "security", "team: platform"]);
+    assert_eq!(queue_issue.assignees, ["octocat", "secteam"]);
     // They apply to new issues only.
     let later = [("issue-title", "Another"), ("labels", "more"), ("assignees", "")];
     assert_eq!(world.day_with(1, &later).acts(), [""; 0]);

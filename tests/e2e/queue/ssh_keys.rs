@@ -29,12 +29,12 @@ fn removed_ssh_key_in_the_queue_is_cleared() {
     world.account.change(json!([{"delete_ssh_keys": {"user": "pusher"}}]));
     let third = world.day(2, EMPTY);
     assert_eq!(third.output("stale-count"), "0", "{}", third.log);
-    let index = world.queue_issue();
+    let queue_issue = world.queue_issue();
     assert_eq!(
-        (index.state.as_str(), index.state_reason.as_deref()),
+        (queue_issue.state.as_str(), queue_issue.state_reason.as_deref()),
         ("closed", Some("completed"))
     );
-    assert!(index.body.contains("~~`pusher`: SSH key"), "{}", index.body);
+    assert!(queue_issue.body.contains("~~`pusher`: SSH key"), "{}", queue_issue.body);
 }
 
 #[test]

@@ -64,7 +64,7 @@ fn all_accounts_are_remediated() {
 }
 
 #[test]
-fn a_denied_account_is_incomplete_and_the_other_is_remediated() {
+fn denied_account_is_incomplete_and_the_other_is_remediated() {
     let organization = Organization::new();
     assert_eq!(organization.apply(0).code, 0);
     organization.members[0].faults(json!({"deny_account": true}));
@@ -79,7 +79,7 @@ fn a_denied_account_is_incomplete_and_the_other_is_remediated() {
 }
 
 #[test]
-fn a_denied_write_fails_and_the_other_account_is_remediated() {
+fn denied_write_fails_and_the_other_account_is_remediated() {
     let organization = Organization::new();
     assert_eq!(organization.apply(0).code, 0);
     organization.members[0].faults(json!({"deny": ["UpdateAccessKey"]}));

@@ -122,7 +122,7 @@ fn calls_can_be_repeated_after_a_lost_response() {
 }
 
 #[test]
-fn a_denied_call_stops_the_changes_of_one_user_only() {
+fn denied_call_stops_the_changes_of_one_user_only() {
     let key = json!({"created": 300, "last_used": 200});
     let world = stale(&["anna", "carl"]);
     world.account.change(json!([{"create_user": {"name": "bert", "keys": [key, key]}}]));
@@ -172,7 +172,7 @@ fn a_denied_call_stops_the_changes_of_one_user_only() {
 }
 
 #[test]
-fn a_lost_response_followed_by_a_denial_has_an_unknown_result() {
+fn lost_response_followed_by_a_denial_has_an_unknown_result() {
     let world = stale(&["anna"]);
     world.apply(0.0);
     let nothing = || {};
@@ -201,7 +201,7 @@ fn a_lost_response_followed_by_a_denial_has_an_unknown_result() {
 }
 
 #[test]
-fn the_next_run_continues_after_an_expired_session() {
+fn next_run_continues_after_an_expired_session() {
     let world = stale(&["anna", "bert"]);
     world.apply(0.0);
     let expired = json!({"expired": {"after": 0}});
@@ -223,7 +223,7 @@ fn the_next_run_continues_after_an_expired_session() {
 }
 
 #[test]
-fn the_next_run_resolves_a_call_that_timed_out() {
+fn next_run_resolves_a_call_that_timed_out() {
     let world = stale(&["anna"]);
     world.apply(0.0);
     world.account.faults(json!({"slow": {"seconds": 120, "actions": ["UpdateAccessKey"]}}));
@@ -243,7 +243,7 @@ fn the_next_run_resolves_a_call_that_timed_out() {
 }
 
 #[test]
-fn a_tag_quota_error_is_reported_without_retries() {
+fn tag_quota_error_is_reported_without_retries() {
     let world = stale(&["anna", "bert"]);
     world.account.faults(json!({"error": {
         "actions": ["TagUser"], "nth": 1, "code": "LimitExceeded", "status": 409,
@@ -315,7 +315,7 @@ fn nothing_is_changed_if_the_journal_cannot_be_written() {
 }
 
 #[test]
-fn a_damaged_journal_is_rejected() {
+fn damaged_journal_is_rejected() {
     let world = stale(&["anna"]);
     world.apply(0.0);
     let text = world.sandbox.read("iam-stocktake-journal.jsonl");

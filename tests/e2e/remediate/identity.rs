@@ -30,7 +30,7 @@ fn with_profile(world: &World, day: f64, config: &str, arguments: &[&str]) -> Ra
 }
 
 #[test]
-fn the_user_whose_key_a_profile_uses_is_skipped() {
+fn user_whose_key_a_profile_uses_is_skipped() {
     for (what, config) in [
         ("keys", "[profile audit]\nKEYS"),
         ("a role", "[profile audit]\nrole_arn = ROLE\nsource_profile = keys\n[profile keys]\nKEYS"),
@@ -63,7 +63,7 @@ fn the_user_whose_key_a_profile_uses_is_skipped() {
 }
 
 #[test]
-fn the_user_is_found_through_two_roles() {
+fn user_is_found_through_two_roles() {
     let world = stale(&["deployer", "other"]);
     let config = "[profile audit]\nrole_arn = ROLE\nsource_profile = keys\n[profile keys]\nKEYS";
     let role = world.account.role_arn().to_owned();
@@ -121,7 +121,7 @@ fn nothing_is_changed_with_credentials_of_an_unknown_user() {
 }
 
 #[test]
-fn a_role_session_in_a_profile_is_used_and_noted() {
+fn role_session_in_a_profile_is_used_and_noted() {
     let world = stale(&["deployer", "other"]);
     let environment = world.account.environment();
     let of = |name: &str| environment.iter().find(|it| it.0 == name).unwrap().1.clone();

@@ -102,7 +102,7 @@ fn at_each_point(
 }
 
 #[test]
-fn an_interrupted_notice_is_given_once() {
+fn interrupted_notice_is_given_once() {
     at_each_point(&["TagUser"], 0.0, stale, |world, point| {
         let [tag] = &world.tags("ci-deploy")[..] else { panic!("{point}") };
         let day = if point.contains("after") { 0.0 } else { 0.2 };
@@ -111,12 +111,12 @@ fn an_interrupted_notice_is_given_once() {
 }
 
 #[test]
-fn an_interrupted_deactivation_is_finished() {
+fn interrupted_deactivation_is_finished() {
     assert_deactivations_are_finished(ALLOWLIST);
 }
 
 #[test]
-fn an_interrupted_deactivation_is_finished_without_deletions() {
+fn interrupted_deactivation_is_finished_without_deletions() {
     assert_deactivations_are_finished(&ALLOWLIST.replace("  delete_after_days: 30\n", ""));
 }
 
@@ -144,7 +144,7 @@ fn assert_deactivations_are_finished(allowlist: &str) {
 }
 
 #[test]
-fn an_interrupted_credential_deletion_is_finished() {
+fn interrupted_credential_deletion_is_finished() {
     let deactivated = || {
         let world = of_all_kinds(ALLOWLIST);
         world.apply(0.0);
@@ -165,7 +165,7 @@ fn an_interrupted_credential_deletion_is_finished() {
 }
 
 #[test]
-fn an_interrupted_undo_is_finished_and_the_days_restart() {
+fn interrupted_undo_is_finished_and_the_days_restart() {
     let undo = ["--undo", "iam-stocktake-journal.jsonl", "--apply"];
     for action in ["UpdateAccessKey", "UntagUser"] {
         for when in MOMENTS {
@@ -194,7 +194,7 @@ fn an_interrupted_undo_is_finished_and_the_days_restart() {
 }
 
 #[test]
-fn a_journal_with_an_incomplete_last_line_is_continued() {
+fn journal_with_an_incomplete_last_line_is_continued() {
     let world = stale();
     world.apply(0.0);
     kill(&world, 14.0, "UpdateAccessKey", "before");
@@ -218,7 +218,7 @@ fn a_journal_with_an_incomplete_last_line_is_continued() {
 }
 
 #[test]
-fn a_journal_in_use_is_refused() {
+fn journal_in_use_is_refused() {
     let world = stale();
     world.apply(0.0);
     let hold = json!({"hold": {"action": "UpdateAccessKey", "nth": 1, "when": "before"}});
@@ -241,7 +241,7 @@ fn a_journal_in_use_is_refused() {
 }
 
 #[test]
-fn a_step_stays_open_while_evidence_about_its_user_is_missing() {
+fn step_stays_open_while_evidence_about_its_user_is_missing() {
     let world = stale();
     world.apply(0.0);
     kill(&world, 14.0, "UpdateAccessKey", "after");

@@ -47,7 +47,7 @@ fn assert_is_whole(record: &Value, point: &str) {
 }
 
 #[test]
-fn the_next_run_finishes_a_killed_deletion() {
+fn next_run_finishes_a_killed_deletion() {
     for action in ACTIONS {
         for when in MOMENTS {
             let point = format!("killed {when} {action}");
@@ -71,7 +71,7 @@ fn the_next_run_finishes_a_killed_deletion() {
 }
 
 #[test]
-fn a_new_user_with_the_same_name_is_not_changed() {
+fn new_user_with_the_same_name_is_not_changed() {
     let points = [
         ("DeleteAccessKey", "before"),
         ("DeleteUserPolicy", "after"),
@@ -104,7 +104,7 @@ fn a_new_user_with_the_same_name_is_not_changed() {
 }
 
 #[test]
-fn a_new_user_with_the_same_name_has_its_own_days() {
+fn new_user_with_the_same_name_has_its_own_days() {
     let world = due();
     kill(&world, 0.0, "DeleteUserPolicy", "after");
     let clock = format!("notified since={} seen={}", world.written(-5.0), world.written(-1.0));
@@ -124,7 +124,7 @@ fn a_new_user_with_the_same_name_has_its_own_days() {
 }
 
 #[test]
-fn a_device_assigned_to_another_user_is_kept() {
+fn device_assigned_to_another_user_is_kept() {
     let world = due();
     kill(&world, 0.0, "DeleteVirtualMFADevice", "before");
     let actions = ["DeleteVirtualMFADevice"];
@@ -152,7 +152,7 @@ fn undo_of_a_partial_deletion_activates_no_key() {
 }
 
 #[test]
-fn a_partial_deletion_stops_if_the_user_is_active_again() {
+fn partial_deletion_stops_if_the_user_is_active_again() {
     let world = due();
     kill(&world, 0.0, "DeleteUserPolicy", "after");
     world.account.change(json!([{"add_key": {"user": "departed", "created": 0}}]));

@@ -155,7 +155,7 @@ impl Job {
         assert!(self.log.contains(expected), "{expected}: {}", self.log);
         assert!(self.summary.contains("failed with exit code 2"), "{expected}: {}", self.summary);
         assert_eq!(self.errors().len(), 1, "{expected}: {}", self.log);
-        assert!(jobs.world.account.log().is_empty(), "{expected}: AWS was asked");
+        assert!(jobs.world.account.log().is_empty(), "{expected}: AWS was called");
     }
 }
 
@@ -208,7 +208,7 @@ fn one_job_plans_and_another_applies_that_plan() {
 }
 
 #[test]
-fn a_notice_does_not_count_as_a_change() {
+fn notice_does_not_count_as_a_change() {
     let jobs = Jobs::new(
         "private",
         json!([
@@ -228,7 +228,7 @@ fn a_notice_does_not_count_as_a_change() {
 }
 
 #[test]
-fn a_plan_that_was_not_approved_is_refused() {
+fn plan_that_was_not_approved_is_refused() {
     let jobs = Jobs::with_a_key_that_is_due("private");
     let digest = jobs.planned();
     jobs.world.account.reset_log();
@@ -247,7 +247,7 @@ fn a_plan_that_was_not_approved_is_refused() {
 }
 
 #[test]
-fn an_outdated_plan_fails_the_job_with_an_annotation() {
+fn outdated_plan_fails_the_job_with_an_annotation() {
     let jobs = Jobs::with_a_key_that_is_due("private");
     let digest = jobs.planned();
     let change = json!([{"set_key_status": {"user": "ci-deploy", "key": 1, "status": "Inactive"}}]);
@@ -262,7 +262,7 @@ fn an_outdated_plan_fails_the_job_with_an_annotation() {
 }
 
 #[test]
-fn an_input_that_remediate_does_not_use_is_refused() {
+fn input_that_remediate_does_not_use_is_refused() {
     let jobs = Jobs::with_a_key_that_is_due("private");
     let inputs = [("command", "remediate"), ("task", "apply"), ("dry-run", "true")];
     let refused = jobs.action(DUE, "schedule", &inputs);
@@ -295,11 +295,11 @@ fn remediation_is_refused_on_pull_requests_and_other_branches() {
         assert_eq!(ran.code, 2, "{}", ran.stdout);
         assert!(ran.stdout.contains("on `refs/heads/topic`"), "{}", ran.stdout);
     }
-    assert!(jobs.world.account.log().is_empty(), "AWS was asked");
+    assert!(jobs.world.account.log().is_empty(), "AWS was called");
 }
 
 #[test]
-fn a_plan_is_refused_in_a_public_repository() {
+fn plan_is_refused_in_a_public_repository() {
     let jobs = Jobs::with_a_key_that_is_due("public");
     for event in ["schedule", "push"] {
         let refused = jobs.action(DUE, event, &[("command", "remediate"), ("task", "plan")]);
@@ -312,7 +312,7 @@ fn a_plan_is_refused_in_a_public_repository() {
 }
 
 #[test]
-fn the_command_in_a_job_has_the_same_checks() {
+fn command_in_a_job_has_the_same_checks() {
     // Without a token, the visibility comes from the event.
     let public = Jobs::with_a_key_that_is_due("public");
     public.command(DUE, "push", &[]).is_refused(&public, "is not known to be private");
@@ -353,7 +353,7 @@ fn names_from_iam_cannot_run_workflow_commands() {
 }
 
 #[test]
-fn a_plan_that_exceeds_a_limit_fails_the_job() {
+fn plan_that_exceeds_a_limit_fails_the_job() {
     let jobs = Jobs::with_a_key_that_is_due("private");
     jobs.world.allow("version: 1\nremediation:\n  max_changes: 1\n  max_share: 1\n");
     let users: Vec<_> = (0..3)
@@ -381,7 +381,7 @@ fn a_plan_that_exceeds_a_limit_fails_the_job() {
 }
 
 #[test]
-fn the_journal_of_an_interrupted_job_belongs_to_the_workspace_owner() {
+fn journal_of_an_interrupted_job_belongs_to_the_workspace_owner() {
     use std::os::unix::fs::{MetadataExt as _, chown};
     let jobs = Jobs::with_a_stale_key("private");
     let path = |name: &str| jobs.world.sandbox.path(name);
@@ -398,7 +398,7 @@ fn the_journal_of_an_interrupted_job_belongs_to_the_workspace_owner() {
 }
 
 #[test]
-fn a_job_notes_that_it_uses_a_role_session() {
+fn job_notes_that_it_uses_a_role_session() {
     let jobs = Jobs::with_a_stale_key("private");
     let job = jobs.command(0.0, "push", &["--apply"]);
     assert_eq!(job.code, 0, "{}", job.log);

@@ -81,7 +81,7 @@ fn overlapping_jobs_lose_no_journal_lines() {
 }
 
 #[test]
-fn a_step_left_open_by_another_job_is_resolved() {
+fn step_left_open_by_another_job_is_resolved() {
     let world = stale();
     notify(&world, 0.0);
     world.account.faults(json!({"hold": {"action": "UpdateAccessKey", "nth": 1, "when": "after"}}));

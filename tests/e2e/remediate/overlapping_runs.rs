@@ -7,7 +7,7 @@ use super::stages::stale;
 use super::world::{ALLOWLIST, World};
 use stand_ins::sandbox::Ran;
 
-/// Gives notices with a separate journal. `change` is called between the last look at the
+/// Gives notices with a separate journal. `change` is called between the last re-check of the
 /// credentials and the call that writes.
 fn notify_with_change(world: &World, day: f64, change: impl FnOnce()) -> Ran {
     // The first `GetUser` is for the plan, the second for the re-check. The third one compares the
@@ -23,7 +23,7 @@ fn notify_with_change(world: &World, day: f64, change: impl FnOnce()) -> Ran {
 }
 
 #[test]
-fn a_tag_set_by_an_overlapping_run_is_kept() {
+fn tag_set_by_an_overlapping_run_is_kept() {
     let allowlist_with_exemption = |world: &World| {
         let expires = world.at(100.0).date_naive();
         format!(

@@ -149,19 +149,19 @@ fn assert_least_privilege(role: &str, keys: &[&str]) {
 }
 
 #[test]
-fn the_plan_role_only_reads() {
+fn plan_role_only_reads() {
     assert_least_privilege("plan", &[]);
     assert_least_privilege("plan", &[DELETE, USERS]);
 }
 
 #[test]
-fn the_notify_role_only_sets_tags() {
+fn notify_role_only_sets_tags() {
     assert_least_privilege("notify", &[]);
     assert_least_privilege("notify", &[DELETE, PASSWORDS, USERS]);
 }
 
 #[test]
-fn the_deactivate_role_only_deactivates_and_undoes() {
+fn deactivate_role_only_deactivates_and_undoes() {
     assert_least_privilege("deactivate", &[]);
     assert_least_privilege("deactivate", &[PASSWORDS]);
     assert_least_privilege("deactivate", &[OLD]);
@@ -169,7 +169,7 @@ fn the_deactivate_role_only_deactivates_and_undoes() {
 }
 
 #[test]
-fn the_delete_role_deletes_only_what_the_allowlist_allows() {
+fn delete_role_deletes_only_what_the_allowlist_allows() {
     assert_least_privilege("delete", &[]);
     assert_least_privilege("delete", &[DELETE]);
     assert_least_privilege("delete", &[DELETE, PASSWORDS]);
@@ -177,13 +177,13 @@ fn the_delete_role_deletes_only_what_the_allowlist_allows() {
 }
 
 #[test]
-fn the_delete_role_deletes_users_if_the_allowlist_allows_it() {
+fn delete_role_deletes_users_if_the_allowlist_allows_it() {
     assert_least_privilege("delete", &[DELETE, USERS, OLD]);
     assert_least_privilege("delete", &[DELETE, PASSWORDS, USERS, OLD]);
 }
 
 #[test]
-fn a_hub_role_only_assumes_the_member_roles() {
+fn hub_role_only_assumes_the_member_roles() {
     let member = World::new(&allowlist(&[]), all_users());
     let hub = StandIn::shared().account(Seed::empty());
     let of_hub = member.sandbox.run(&[
@@ -307,7 +307,7 @@ fn one_key() -> World {
 }
 
 #[test]
-fn the_role_of_a_stage_cannot_run_the_next_stage() {
+fn role_of_a_stage_cannot_run_the_next_stage() {
     let world = one_key();
     for (role, day, refused) in [
         ("plan", 0.0, "iam:TagUser"),
@@ -336,7 +336,7 @@ fn the_role_of_a_stage_cannot_run_the_next_stage() {
 }
 
 #[test]
-fn an_older_delete_role_deletes_no_users() {
+fn older_delete_role_deletes_no_users() {
     let world = World::new(&allowlist(&[DELETE, PASSWORDS]), all_users());
     for day in [0.0, 14.0, 15.0] {
         world.apply(day);
@@ -356,7 +356,7 @@ fn an_older_delete_role_deletes_no_users() {
 }
 
 #[test]
-fn an_open_step_is_resolved_with_the_permissions_of_its_stage() {
+fn open_step_is_resolved_with_the_permissions_of_its_stage() {
     let world = one_key();
     world.account.policy(printed_policy(&world, "notify"));
     world.apply(0.0);

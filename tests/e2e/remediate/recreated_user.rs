@@ -26,7 +26,7 @@ fn replaced(world: &World, day: f64, (action, when): (&str, &str)) -> (i32, Valu
 }
 
 #[test]
-fn a_deletion_stops_for_another_user_with_the_name() {
+fn deletion_stops_for_another_user_with_the_name() {
     for action in [
         "DeleteLoginProfile",
         "DeleteAccessKey",
@@ -71,7 +71,7 @@ fn notice_and_deactivation_stop_for_another_user_with_the_name() {
 }
 
 #[test]
-fn the_user_id_is_checked_right_before_each_call() {
+fn user_id_is_checked_right_before_each_call() {
     let world = World::new(&allowlist_with_deletions(), json!([]));
     add_due(&world, everything("bob", "Inactive"));
     world.account.reset_log();

@@ -26,7 +26,7 @@ fn assert_new_notice(run: &Run, why: &str) {
 }
 
 #[test]
-fn the_days_restart_after_an_exemption_that_a_run_saw() {
+fn days_restart_after_an_exemption_that_a_run_saw() {
     let world = stale();
     world.apply(0.0);
     world.allow(&allowlist_with_exemption(&world, 5.0));
@@ -41,7 +41,7 @@ fn the_days_restart_after_an_exemption_that_a_run_saw() {
 }
 
 #[test]
-fn the_days_restart_if_the_journal_shows_a_removed_tag() {
+fn days_restart_if_the_journal_shows_a_removed_tag() {
     let world = stale();
     world.apply(0.0);
     let key = world.user("ci-deploy")["tags"].as_object().unwrap().keys().next().unwrap().clone();

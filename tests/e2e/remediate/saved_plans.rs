@@ -35,7 +35,7 @@ fn assert_refused(world: &World, run: &Run, message: &str) {
 }
 
 #[test]
-fn a_saved_plan_is_applied_with_and_without_its_digest() {
+fn saved_plan_is_applied_with_and_without_its_digest() {
     for with_digest in [false, true] {
         let (world, planned) = planned();
         let digest = digest(&planned).to_ascii_uppercase();
@@ -52,7 +52,7 @@ fn a_saved_plan_is_applied_with_and_without_its_digest() {
 }
 
 #[test]
-fn the_printed_plan_is_the_saved_plan() {
+fn printed_plan_is_the_saved_plan() {
     let (world, planned) = planned();
     assert!(planned.stdout.contains(&digest(&planned)), "{}", planned.stdout);
     for name in ["anna", "bert"] {
@@ -66,7 +66,7 @@ fn the_printed_plan_is_the_saved_plan() {
 }
 
 #[test]
-fn a_changed_plan_is_refused() {
+fn changed_plan_is_refused() {
     type Tampering = fn(&mut Value);
     let cases: [(&str, Tampering); 8] = [
         ("a change removed", |it| drop(it["plan"]["changes"].as_array_mut().unwrap().pop())),
@@ -98,7 +98,7 @@ fn a_changed_plan_is_refused() {
 }
 
 #[test]
-fn a_plan_with_another_digest_is_refused() {
+fn plan_with_another_digest_is_refused() {
     let (world, approved) = planned();
     world.account.change(json!([{"use_key": {"user": "bert", "at": 0}}]));
     let other = world.plan(14.0);
@@ -111,7 +111,7 @@ fn a_plan_with_another_digest_is_refused() {
 }
 
 #[test]
-fn an_invalid_plan_is_refused() {
+fn invalid_plan_is_refused() {
     let (world, planned) = planned();
     let with = |key: &str, value: Value| {
         let mut plan = planned.plan.clone();
@@ -152,7 +152,7 @@ fn conflicting_arguments_are_refused() {
 }
 
 #[test]
-fn an_outdated_plan_is_refused() {
+fn outdated_plan_is_refused() {
     let key = json!({"created": 300, "last_used": 200});
     for (what, changes) in [
         ("key used", json!([{"use_key": {"user": "bert", "at": 0}}])),
@@ -186,7 +186,7 @@ fn assert_outdated(world: &World, run: &Run, what: &str) {
 }
 
 #[test]
-fn a_plan_is_refused_after_changes_to_tags_exemptions_or_policy() {
+fn plan_is_refused_after_changes_to_tags_exemptions_or_policy() {
     let (world, _) = planned();
     let tag = format!("iam-stocktake:access-key:{}", key_of(&world, "bert"));
     world.account.change(json!([{"untag_user": {"user": "bert", "keys": [tag]}}]));
@@ -205,7 +205,7 @@ fn a_plan_is_refused_after_changes_to_tags_exemptions_or_policy() {
 }
 
 #[test]
-fn a_plan_is_refused_after_a_password_change() {
+fn plan_is_refused_after_a_password_change() {
     let password = json!({"changed": 400, "last_used": 200});
     let allowlist = ALLOWLIST.replace("delete_after", "delete_passwords: true\n  delete_after");
     let world = World::new(&allowlist, json!([{"name": "bert", "password": password}]));
@@ -221,7 +221,7 @@ fn a_plan_is_refused_after_a_password_change() {
 }
 
 #[test]
-fn a_plan_is_applied_if_only_its_notices_are_outdated() {
+fn plan_is_applied_if_only_its_notices_are_outdated() {
     let world = stale(&["anna"]);
     world.apply(0.0);
     let dora = json!({"name": "dora", "keys": [{"created": 300, "last_used": 200}]});
@@ -237,7 +237,7 @@ fn a_plan_is_applied_if_only_its_notices_are_outdated() {
 }
 
 #[test]
-fn a_plan_is_applied_after_another_run_updates_a_tag() {
+fn plan_is_applied_after_another_run_updates_a_tag() {
     let world = stale(&["anna"]);
     world.allow(&ALLOWLIST.replace("max_gap_days: 60", "max_gap_days: 28"));
     world.apply(0.0);
@@ -251,7 +251,7 @@ fn a_plan_is_applied_after_another_run_updates_a_tag() {
 }
 
 #[test]
-fn the_days_of_a_plan_count_from_when_it_is_applied() {
+fn days_of_a_plan_count_from_when_it_is_applied() {
     let (world, _) = planned();
     let run = world.run(20.0, &SAVED);
     assert_eq!(run.code, 0, "{}{}", run.stdout, run.stderr);
@@ -261,7 +261,7 @@ fn the_days_of_a_plan_count_from_when_it_is_applied() {
 }
 
 #[test]
-fn an_expired_or_future_plan_is_refused() {
+fn expired_or_future_plan_is_refused() {
     let (world, _) = planned();
     for (day, message) in [
         (21.01, "plan.json: the plan has expired: it was created on "),
@@ -286,7 +286,7 @@ fn changes_that_are_not_in_the_plan_are_not_made() {
 }
 
 #[test]
-fn a_plan_cannot_be_applied_twice() {
+fn plan_cannot_be_applied_twice() {
     let (world, _) = planned();
     assert_eq!(world.run(14.0, &SAVED).code, 0);
     world.account.reset_log();

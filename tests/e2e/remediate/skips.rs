@@ -27,7 +27,7 @@ fn run_as_user(world: &World, name: &str, day: f64, arguments: &[&str]) -> Strin
 }
 
 #[test]
-fn the_user_whose_key_the_run_uses_is_skipped() {
+fn user_whose_key_the_run_uses_is_skipped() {
     let world = stale(&["deployer", "other"]);
     for day in [0.0, 14.0] {
         let stdout = run_as_user(&world, "deployer", day, &["--apply"]);
@@ -39,7 +39,7 @@ fn the_user_whose_key_the_run_uses_is_skipped() {
 }
 
 #[test]
-fn the_user_whose_key_assumes_the_role_is_skipped() {
+fn user_whose_key_assumes_the_role_is_skipped() {
     let world = stale(&["deployer", "other"]);
     let role = world.account.role_arn().to_owned();
     for day in [0.0, 14.0] {
@@ -52,7 +52,7 @@ fn the_user_whose_key_assumes_the_role_is_skipped() {
 }
 
 #[test]
-fn a_key_used_during_the_run_is_skipped() {
+fn key_used_during_the_run_is_skipped() {
     let world = stale(&["anna", "bert", "carl"]);
     world.apply(0.0);
     let used = json!([{"use_key": {"user": "bert", "at": 0}}]);
@@ -81,7 +81,7 @@ fn a_key_used_during_the_run_is_skipped() {
 }
 
 #[test]
-fn a_user_changed_during_the_run_is_skipped() {
+fn user_changed_during_the_run_is_skipped() {
     for (what, change) in [
         ("tag removed", json!({"untag_user": {"user": "bert", "keys": ["iam-stocktake:KEY"]}})),
         ("deactivated", json!({"set_key_status": {"user": "bert", "status": "Inactive"}})),
@@ -180,7 +180,7 @@ fn missing_evidence_about_one_user_keeps_the_tags_of_others() {
 }
 
 #[test]
-fn the_title_says_that_evidence_is_missing() {
+fn title_says_that_evidence_is_missing() {
     let world = stale(&["anna"]);
     world.account.faults(json!({"deny": ["ListSSHPublicKeys"]}));
     let run = world.run(0.0, &["--format", "markdown"]);
@@ -220,7 +220,7 @@ fn changes_that_remove_access_are_always_listed_first() {
 }
 
 #[test]
-fn an_incomplete_rule_deactivates_nothing() {
+fn incomplete_rule_deactivates_nothing() {
     let world = stale(&["anna", "bert"]);
     world.apply(0.0);
     world.account.faults(json!({"deny": ["GetCredentialReport"]}));
@@ -323,7 +323,7 @@ fn nothing_is_changed_without_an_allowlist() {
 }
 
 #[test]
-fn an_audit_limits_the_users_and_they_are_rechecked() {
+fn audit_limits_the_users_and_they_are_rechecked() {
     let world = stale(&["anna", "bert", "carl"]);
     world.set_day(0.0);
     let now = world.written(0.0);

@@ -44,7 +44,7 @@ pub(crate) fn statuses(world: &World, name: &str) -> Vec<String> {
 }
 
 #[test]
-fn a_key_gets_a_notice_then_is_deactivated_and_deleted_when_due() {
+fn key_gets_a_notice_then_is_deactivated_and_deleted_when_due() {
     let world = stale();
     world.apply(0.0);
     assert_eq!(world.key_statuses("ci-deploy"), ["Active"]);
@@ -66,7 +66,7 @@ fn a_key_gets_a_notice_then_is_deactivated_and_deleted_when_due() {
 }
 
 #[test]
-fn a_key_used_again_is_skipped() {
+fn key_used_again_is_skipped() {
     let world = stale();
     world.apply(0.0);
     world.set_day(5.0);
@@ -82,7 +82,7 @@ fn a_key_used_again_is_skipped() {
 }
 
 #[test]
-fn a_password_is_listed_for_removal_by_hand() {
+fn password_is_listed_for_removal_by_hand() {
     let world = with_password(ALLOWLIST);
     world.apply(0.0);
     assert!(!world.apply(13.9).stdout.contains("Manual removal required"));
@@ -112,7 +112,7 @@ fn credentials_of_all_kinds_go_through_all_stages() {
 }
 
 #[test]
-fn a_second_run_on_the_same_day_writes_nothing() {
+fn second_run_on_the_same_day_writes_nothing() {
     let world = of_all_kinds(ALLOWLIST);
     for day in [0.0, 14.0, 44.0] {
         world.apply(day);
@@ -123,7 +123,7 @@ fn a_second_run_on_the_same_day_writes_nothing() {
 }
 
 #[test]
-fn a_tag_is_updated_before_half_of_the_maximum_gap() {
+fn tag_is_updated_before_half_of_the_maximum_gap() {
     let world = stale();
     world.allow("version: 1\nremediation: { deactivate_after_days: 90, max_gap_days: 20 }\n");
     world.apply(0.0);

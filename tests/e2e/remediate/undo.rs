@@ -51,7 +51,7 @@ fn undo_without_apply_changes_nothing() {
 }
 
 #[test]
-fn a_second_undo_has_nothing_to_do() {
+fn second_undo_has_nothing_to_do() {
     let world = stale();
     world.apply(0.0);
     world.apply(14.0);
@@ -256,7 +256,7 @@ fn undo_rechecks_each_key_before_it_activates_it() {
     let world = stale();
     world.apply(0.0);
     world.apply(14.0);
-    // The plan uses the first look. The second one is held.
+    // The plan uses the first lookup. The second one is held.
     world.account.faults(json!({"hold": {"action": "GetUser", "nth": 2, "when": "before"}}));
     let run = world.run_until_held(20.0, &[&UNDO[..], &["--apply"]].concat());
     world.account.change(json!([{"use_key": {"user": "ci-deploy", "at": 0}}]));
@@ -284,7 +284,7 @@ fn undo_reports_incomplete_evidence() {
 }
 
 #[test]
-fn a_key_without_findings_can_still_be_activated() {
+fn key_without_findings_can_still_be_activated() {
     for what in ["exempt", "higher limit", "rules not listed"] {
         let world = stale();
         world.apply(0.0);

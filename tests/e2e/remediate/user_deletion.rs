@@ -113,7 +113,7 @@ fn calls(world: &World) -> Vec<String> {
 }
 
 #[test]
-fn a_user_with_everything_is_deleted_after_all_stages() {
+fn user_with_everything_is_deleted_after_all_stages() {
     let world = World::new(&allowlist_with_deletions(), json!([everything("departed", "Active")]));
     // Each list has several pages.
     world.account.faults(json!({"short_pages": {"items": 2}}));
@@ -175,7 +175,7 @@ fn assert_record_recreates_the_user(world: &World, before: &Value) {
 }
 
 #[test]
-fn a_deletion_includes_what_is_added_during_the_run() {
+fn deletion_includes_what_is_added_during_the_run() {
     let world = due(small());
     let (code, output) = world.interrupted(0.0, "DeleteUser", || {
         world.account.change(json!([
@@ -192,7 +192,7 @@ fn a_deletion_includes_what_is_added_during_the_run() {
 }
 
 #[test]
-fn an_unexplained_conflict_is_retried_a_few_times() {
+fn unexplained_conflict_is_retried_a_few_times() {
     for (most, code) in [(2, 0), (100, 4)] {
         let world = due(small());
         let conflict = json!({"max": most, "actions": ["DeleteUser"], "code": "DeleteConflict", "status": 409});
@@ -205,7 +205,7 @@ fn an_unexplained_conflict_is_retried_a_few_times() {
 }
 
 #[test]
-fn a_new_active_key_stops_the_deletion() {
+fn new_active_key_stops_the_deletion() {
     let world = due(small());
     let (code, output) = world.interrupted(0.0, "DeleteUser", || {
         world.account.change(json!([{"add_key": {"user": "departed", "created": 300}}]));

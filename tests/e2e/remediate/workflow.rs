@@ -55,7 +55,7 @@ fn run(jobs: &Jobs, name: &str, day: f64, plan: Option<&Job>) -> Job {
 }
 
 #[test]
-fn the_examples_use_existing_inputs_and_outputs() {
+fn examples_use_existing_inputs_and_outputs() {
     let command = command();
     let action_inputs = action_inputs(command.find_subcommand("action").unwrap());
     let known: BTreeSet<_> = action_inputs.iter().map(|it| it.name.as_str()).collect();
@@ -76,7 +76,7 @@ fn the_examples_use_existing_inputs_and_outputs() {
 }
 
 #[test]
-fn the_apply_job_needs_an_approval_and_has_its_own_role() {
+fn apply_job_needs_an_approval_and_has_its_own_role() {
     let jobs = remediation_jobs();
     let roles = |name: &str| {
         let job = serde_json::json!({ name: jobs[name] });
@@ -165,7 +165,7 @@ fn missing_evidence_does_not_block_the_workflow() {
 }
 
 #[test]
-fn the_workflow_notifies_then_applies_the_approved_plan() {
+fn workflow_notifies_then_applies_the_approved_plan() {
     let jobs = Jobs::with_a_stale_key("private");
     for (day, due) in [(0.0, "0"), (7.0, "0"), (DUE, "1")] {
         let notified = run(&jobs, "notify", day, None);

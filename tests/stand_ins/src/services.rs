@@ -1,10 +1,14 @@
-//! Installs what the stand-ins need, on first use, into a folder next to the build.
+//! The processes of the stand-ins: installing what they need, and checking that they end.
 //!
-//! Other test processes wait. A file that is written last marks a complete installation.
+//! Packages are installed on first use, into a folder next to the build. Other test processes wait. A
+//! file that is written last marks a complete installation.
 
 use std::fs::{self, File};
+use std::io::{BufRead as _, BufReader, ErrorKind, Read as _};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 /// The folder of the installations.
 pub fn folder() -> PathBuf {
@@ -53,4 +57,43 @@ pub fn run(command: &mut Command) {
     let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{command:?}: {}\n{stderr}", output.status);
+}
+
+/// The longest time that a server may take to end.
+const END_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Whether a server listens on the port.
+pub fn is_open(port: u16) -> bool {
+    TcpStream::connect(("127.0.0.1", port)).is_ok()
+}
+
+/// Waits until nothing listens on the port.
+pub fn wait_until_closed(port: u16) {
+    let limit = Instant::now() + END_TIMEOUT;
+    while is_open(port) {
+        assert!(Instant::now() < limit, "a server still listens on port {port}");
+        std::thread::yield_now();
+    }
+}
+
+/// Runs an ignored test, which starts servers and prints `ports` and their ports. Kills its process,
+/// and asserts that the servers end.
+pub fn assert_ends_with_owner(test: &str) {
+    let mut owner = Command::new(std::env::current_exe().unwrap())
+        .args(["--ignored", "--exact", test, "--nocapture"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(owner.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let line = lines.find(|it| it.starts_with("ports ")).unwrap();
+    let ports: Vec<u16> = line.split(' ').skip(1).map(|it| it.parse().unwrap()).collect();
+    let mut connection = TcpStream::connect(("127.0.0.1", ports[0])).unwrap();
+    owner.kill().unwrap();
+    owner.wait().unwrap();
+    // Open connections are closed, and new ones are soon rejected.
+    connection.set_read_timeout(Some(END_TIMEOUT)).unwrap();
+    let ended = connection.read(&mut [0; 1]).map_err(|error| error.kind());
+    assert!(matches!(ended, Ok(0) | Err(ErrorKind::ConnectionReset)), "{ended:?}");
+    ports.into_iter().for_each(wait_until_closed);
 }

@@ -58,9 +58,9 @@ fn failed_call_makes_the_rules_that_need_it_incomplete() {
 }
 
 /// The rules that are incomplete in an account with this gap and without findings.
-fn incomplete_for(piece: EvidenceItem) -> Vec<&'static str> {
+fn incomplete_for(item: EvidenceItem) -> Vec<&'static str> {
     let gap = EvidenceGap {
-        piece,
+        item,
         cause: GapCause::Denied,
         action: "iam:Something",
         message: "AccessDenied".to_owned(),

@@ -124,7 +124,12 @@ impl Found {
     }
 
     /// The stage of the remediation, and the next stage with its date.
-    pub(crate) fn remedy(mut self, reached: &str, day: &str, next: Option<(&str, &str)>) -> Self {
+    pub(crate) fn remediation(
+        mut self,
+        reached: &str,
+        day: &str,
+        next: Option<(&str, &str)>,
+    ) -> Self {
         self.0.remedy = Some(v1::RemediationProgress {
             reached: reached.into(),
             since: on(day),

@@ -25,30 +25,31 @@ fn after(audit: Audit) -> &'static str {
     let found = access_key("alice");
     let mut harness = harness_with(std::slice::from_ref(&found));
     harness.run("2026-07-02", &[audit]);
-    let index = harness.queue_issue();
+    let queue_issue = harness.queue_issue();
     // Open findings and ignored findings keep the queue open.
-    let holds = ["- [ ]", "Not counted since"].iter().any(|it| index.body.contains(it));
-    assert_eq!(index.is_open, holds, "{}", index.body);
+    let needs_to_be_open =
+        ["- [ ]", "Not counted since"].iter().any(|it| queue_issue.body.contains(it));
+    assert_eq!(queue_issue.is_open, needs_to_be_open, "{}", queue_issue.body);
     state(&harness, found.id())
 }
 
-fn gone() -> Audit {
+fn clean_audit() -> Audit {
     Audit::on("2026-07-02", &[])
 }
 
 #[test]
 fn complete_observation_clears_removed_credentials() {
-    assert_eq!(after(gone()), "cleared");
+    assert_eq!(after(clean_audit()), "cleared");
 }
 
 #[test]
 fn incomplete_or_exported_evidence_clears_nothing() {
     let rule = "stale-access-key";
     for coverage in ["incomplete", "snapshot", "not-shown"] {
-        assert_eq!(after(gone().coverage(rule, coverage)), "open", "{coverage}");
+        assert_eq!(after(clean_audit().coverage(rule, coverage)), "open", "{coverage}");
     }
     // The evidence of another rule does not matter.
-    assert_eq!(after(gone().coverage("stale-password", "snapshot")), "cleared");
+    assert_eq!(after(clean_audit().coverage("stale-password", "snapshot")), "cleared");
 }
 
 #[test]
@@ -62,7 +63,7 @@ fn unaudited_account_keeps_its_findings_and_last_audit_date() {
             Audit::of(OTHER_ACCOUNT, "2026-07-01", std::slice::from_ref(&there)),
         ],
     );
-    harness.run("2026-07-02", &[gone()]);
+    harness.run("2026-07-02", &[clean_audit()]);
     assert_eq!((state(&harness, here.id()), state(&harness, there.id())), ("cleared", "open"));
     let page = harness.page();
     assert!(page.contains("> Incomplete since 2026-07-01: "), "{page}");
@@ -168,19 +169,19 @@ fn queue_stays_open_while_evidence_is_missing() {
 
 #[test]
 fn less_strict_policy_clears_nothing() {
-    assert_eq!(after(gone().without_rule("stale-access-key")), "not counted");
-    assert_eq!(after(gone().stale_after_days(365)), "not counted");
+    assert_eq!(after(clean_audit().without_rule("stale-access-key")), "not counted");
+    assert_eq!(after(clean_audit().stale_after_days(365)), "not counted");
     let notice = access_key("alice").level("notice");
     assert_eq!(after(Audit::on("2026-07-02", &[notice])), "not counted");
     // With a threshold that still includes the finding, it is cleared.
-    assert_eq!(after(gone().stale_after_days(180)), "cleared");
+    assert_eq!(after(clean_audit().stale_after_days(180)), "cleared");
 }
 
 #[test]
 fn findings_return_when_the_policy_is_strict_again() {
     let alice = access_key("alice");
     let mut harness = harness_with(std::slice::from_ref(&alice));
-    let ran = harness.run("2026-07-02", &[gone().stale_after_days(365)]);
+    let ran = harness.run("2026-07-02", &[clean_audit().stale_after_days(365)]);
     assert_eq!(ran.update.dismissed, [alice.id()]);
     let page = harness.page();
     let line = "- `alice`: access key&nbsp;…`WXYZ`, last used 2026-01-01. Not counted since \
@@ -220,7 +221,7 @@ fn live_evidence_without_ssh_keys_clears_other_service_credentials() {
     };
     let (ssh, service) = (old("ssh-key"), old("service-specific-credential"));
     let mut harness = harness_with(&[ssh.clone(), service.clone()]);
-    harness.run("2026-07-02", &[gone().coverage(rule, "not-shown")]);
+    harness.run("2026-07-02", &[clean_audit().coverage(rule, "not-shown")]);
     assert_eq!((state(&harness, ssh.id()), state(&harness, service.id())), ("open", "cleared"));
 }
 

@@ -86,8 +86,9 @@ fn notices_exempted_and_unknown_findings_are_not_open() {
 #[test]
 fn resolved_findings_that_return_are_new() {
     let alice = password("alice");
-    let gone: [&[Found]; 3] = [&[], &[alice.clone().exempted()], &[alice.clone().level("notice")]];
-    for next in gone {
+    let resolved: [&[Found]; 3] =
+        [&[], &[alice.clone().exempted()], &[alice.clone().level("notice")]];
+    for next in resolved {
         let mut harness = harness();
         harness.run("2026-07-01", &[Audit::on("2026-07-01", std::slice::from_ref(&alice))]);
         harness.run("2026-07-02", &[Audit::on("2026-07-02", next)]);

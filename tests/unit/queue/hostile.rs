@@ -128,7 +128,7 @@ fn comments_and_user_issues_are_inert_too() {
     let (mut titles, mut bodies) = (Vec::new(), Vec::new());
     for day in ["2026-07-02", "2026-07-03"] {
         let ran = harness.run(day, &[hostile_audit(day)]);
-        ran.said.iter().for_each(|said| assert_inert(said));
+        ran.comments.iter().for_each(|comments| assert_inert(comments));
         for change in ran.changes {
             if let QueueChange::CreateUserIssue { title, body, assignees, .. } = change {
                 // Two of the texts are valid logins.

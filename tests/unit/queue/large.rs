@@ -61,9 +61,9 @@ fn omits_resolved_findings_before_open_ones() {
     harness.run("2026-07-02", &[many("2026-07-02", 100)]);
     let page = harness.page();
     assert_eq!(page.matches("\n- [ ] ").count(), 100);
-    let settled = page.matches("\n- ~~").count();
-    assert!(settled > 0);
-    assert_eq!(number_before(&page, " more are not shown"), 600 - settled);
+    let resolved = page.matches("\n- ~~").count();
+    assert!(resolved > 0);
+    assert_eq!(number_before(&page, " more are not shown"), 600 - resolved);
     assert!(!page.contains("because they do not fit into the issue"));
     assert_eq!(harness.run("2026-07-03", &[many("2026-07-03", 100)]).plan, NOTHING);
 }
@@ -95,7 +95,7 @@ fn creates_twenty_issues_per_run_the_longest_disuse_first() {
     );
     assert!(harness.page().contains("5 users have no issue yet"));
     let ran = harness.run("2026-07-03", &[many("2026-07-03", 45)]);
-    assert_eq!((sorted(made(&ran)), ran.said.len()), (numbers(40..45), 0));
+    assert_eq!((sorted(made(&ran)), ran.comments.len()), (numbers(40..45), 0));
     assert!(!harness.page().contains("no issue yet"));
     assert_eq!(harness.page().matches(" Issue: #").count(), 45);
     assert_eq!(harness.run("2026-07-04", &[many("2026-07-04", 45)]).plan, NOTHING);

@@ -76,10 +76,10 @@ fn queue_follows_findings_and_comments_only_on_news() {
     insta::assert_snapshot!("one_cleared_and_one_exempted", page(5));
     insta::assert_snapshot!("overdue", page(7));
     insta::assert_snapshot!("all_cleared", page(9));
-    let said: Vec<_> = pages.iter().map(|(_, ran)| ran.said.join("\n===\n")).collect();
-    insta::assert_snapshot!("comments", said.join("\n---\n"));
+    let comments: Vec<_> = pages.iter().map(|(_, ran)| ran.comments.join("\n===\n")).collect();
+    insta::assert_snapshot!("comments", comments.join("\n---\n"));
     for (_, ran) in &pages {
-        assert!(ran.said.len() <= 1, "one comment at most: {:#?}", ran.said);
+        assert!(ran.comments.len() <= 1, "one comment at most: {:#?}", ran.comments);
     }
 }
 
@@ -125,7 +125,7 @@ fn user_issues_open_and_close_with_their_findings() {
     insta::assert_snapshot!("per_user_queue_issue", pages[3].0);
     insta::assert_snapshot!("per_user_issue", harness.tracker.issue(2).body);
     for (_, ran) in &pages {
-        assert!(ran.said.len() <= 1, "one comment at most: {:#?}", ran.said);
+        assert!(ran.comments.len() <= 1, "one comment at most: {:#?}", ran.comments);
     }
 }
 
@@ -135,7 +135,7 @@ fn queue_is_written_in_japanese() {
     let pages = live_through(&mut harness, &days(ONE_ISSUE));
     insta::assert_snapshot!("ja_one_cleared_and_one_exempted", pages[5].0);
     insta::assert_snapshot!("ja_overdue", pages[7].0);
-    insta::assert_snapshot!("ja_comments", pages[7].1.said[0]);
+    insta::assert_snapshot!("ja_comments", pages[7].1.comments[0]);
     let mut harness = Harness::new(Language::Japanese, true);
     harness.run("2026-07-01", &[Audit::on("2026-07-01", &[password("alice").owner("ops")])]);
     insta::assert_snapshot!("ja_per_user_issue", harness.tracker.issue(1).body);
@@ -160,8 +160,8 @@ fn page_has_only_task_lists_and_struck_lines() {
             "</details>",
         ]
     );
-    let said = rendered(&pages[3].1.said[0]);
-    assert_eq!((said.items, said.html.len()), (1, 0));
+    let comments = rendered(&pages[3].1.comments[0]);
+    assert_eq!((comments.items, comments.html.len()), (1, 0));
 }
 
 #[test]
@@ -215,9 +215,9 @@ fn comment_names_ten_findings_of_a_kind_and_counts_the_rest() {
     harness.run("2026-07-01", &[Audit::on("2026-07-01", &[])]);
     let users: Vec<_> = (0..13).map(|n| password(&format!("user-{n}"))).collect();
     let ran = harness.run("2026-07-02", &[Audit::on("2026-07-02", &users)]);
-    let [said] = ran.said.as_slice() else { panic!("{:#?}", ran.said) };
-    assert_eq!(said.matches("- Account").count(), 10);
-    assert!(said.contains("- and 3 more\n"), "{said}");
+    let [comments] = ran.comments.as_slice() else { panic!("{:#?}", ran.comments) };
+    assert_eq!(comments.matches("- Account").count(), 10);
+    assert!(comments.contains("- and 3 more\n"), "{comments}");
 }
 
 #[test]

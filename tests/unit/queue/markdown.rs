@@ -28,11 +28,11 @@ pub(crate) fn rendered(page: &str) -> Rendered {
     options.extension.alerts = true;
     let arena = Arena::new();
     let mut found = Rendered::default();
-    walk(parse_document(&arena, page, &options), &mut found);
+    collect(parse_document(&arena, page, &options), &mut found);
     found
 }
 
-fn walk<'a>(node: &'a AstNode<'a>, found: &mut Rendered) {
+fn collect<'a>(node: &'a AstNode<'a>, found: &mut Rendered) {
     match &node.data.borrow().value {
         NodeValue::Text(text) => found.text.push_str(text),
         NodeValue::SoftBreak | NodeValue::LineBreak => found.text.push('\n'),
@@ -44,7 +44,7 @@ fn walk<'a>(node: &'a AstNode<'a>, found: &mut Rendered) {
         NodeValue::Image(_) => panic!("a picture came out of the data"),
         NodeValue::HtmlBlock(html) => found.html.push(html.literal.trim().to_owned()),
         NodeValue::HtmlInline(html) => found.html.push(html.clone()),
-        NodeValue::TaskItem(tick) => found.boxes.push(tick.symbol.is_some()),
+        NodeValue::TaskItem(item) => found.boxes.push(item.symbol.is_some()),
         NodeValue::Item(_) => found.items += 1,
         NodeValue::Strikethrough => found.struck += 1,
         NodeValue::Heading(_) => found.headings += 1,
@@ -52,7 +52,7 @@ fn walk<'a>(node: &'a AstNode<'a>, found: &mut Rendered) {
         _ => {}
     }
     for child in node.children() {
-        walk(child, found);
+        collect(child, found);
     }
     let is_block = node.data.borrow().value.block();
     if is_block {

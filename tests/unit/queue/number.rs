@@ -1,6 +1,6 @@
 //! Which issue is the queue issue, which state belongs to it, and the limits of a state.
 
-use super::state::{busy, damage, first_line, with_body};
+use super::state::{damage, first_line, with_body, with_two_findings};
 use super::*;
 use iam_stocktake::model::inventory::AccountId;
 use iam_stocktake::queue::markers::{self, StateBlock};
@@ -31,7 +31,7 @@ fn label_description_names_one_issue_or_none() {
 
 /// The snapshot of a queue whose label names issue 1, after a change.
 fn numbered(prepare: impl FnOnce(&mut Harness)) -> QueueSnapshot {
-    let mut harness = busy();
+    let mut harness = with_two_findings();
     assert_eq!(harness.snapshot().number, Some(1));
     assert!(harness.snapshot().queue_state().unwrap().is_some());
     prepare(&mut harness);
@@ -72,7 +72,7 @@ fn other_issues_do_not_replace_the_one_in_the_label() {
             copy.shown.number = number;
             harness.tracker.issues.insert(number, copy);
         });
-        assert_eq!(snapshot.queue_issue.as_ref().map(|index| index.number), Some(1));
+        assert_eq!(snapshot.queue_issue.as_ref().map(|queue_issue| queue_issue.number), Some(1));
         assert!(snapshot.queue_state().unwrap().is_some());
         let snapshot = numbered(|harness| {
             let mut copy = harness.tracker.issues.remove(&1).unwrap();
@@ -90,7 +90,7 @@ fn other_issues_do_not_replace_the_one_in_the_label() {
 
 #[test]
 fn state_names_its_issue_and_run_and_is_invalid_elsewhere() {
-    let harness = busy();
+    let harness = with_two_findings();
     let queue_state = harness.queue_state();
     assert_eq!((queue_state.issue, queue_state.run.as_deref()), (Some(1), Some(tracker::RUN)));
     // An older issue with a copied body, before the label names an issue.
@@ -114,7 +114,7 @@ fn impossible_generation_is_damage() {
             ..QueueState::new(on("2026-07-01").date_naive())
         };
         let block = StateBlock::new(&queue_state.pack(), Vec::new(), Vec::new());
-        let harness = busy();
+        let harness = with_two_findings();
         with_body(&harness, |_| {
             format!("{}\n\n{}", first_line(&harness.snapshot()), block.written())
         })
@@ -154,7 +154,7 @@ fn texts_are_limited_before_they_are_written() {
 fn state_with_a_text_or_list_over_the_limit_is_damage() {
     let long = "x".repeat(513);
     let with = |change: &dyn Fn(&mut QueueState)| {
-        let mut queue_state = busy().queue_state();
+        let mut queue_state = with_two_findings().queue_state();
         change(&mut queue_state);
         queue_state
     };
@@ -198,12 +198,12 @@ fn state_with_a_text_or_list_over_the_limit_is_damage() {
             "{name}"
         );
     }
-    assert!(busy().queue_state().fits());
+    assert!(with_two_findings().queue_state().fits());
 }
 
 #[test]
 fn state_over_the_maximum_size_does_not_fit() {
-    let mut queue_state = busy().queue_state();
+    let mut queue_state = with_two_findings().queue_state();
     let (account, _, entry) = queue_state.entries.iter().next().unwrap();
     let entry = entry.clone();
     // 64 MB of JSON, the maximum.

@@ -9,7 +9,7 @@ use super::*;
 use stand_ins::gfm::outline;
 
 /// All bodies and comments of a queue with per-user issues over several days.
-fn eventful(language: Language) -> Vec<(String, String)> {
+fn pages_of_each_kind(language: Language) -> Vec<(String, String)> {
     let mut harness = Harness::new(language, true);
     let (alice, bob) = (password("alice"), access_key("bob"));
     let (carol, dave) = (access_key("carol"), password("dave"));
@@ -30,19 +30,19 @@ fn eventful(language: Language) -> Vec<(String, String)> {
     // New, and remediated.
     day(&mut harness, "2026-07-02", &[bob.clone(), carol.clone()]);
     // Returned, and closed too early by a person and by a bot.
-    let index = harness.queue_issue().number;
+    let queue_issue = harness.queue_issue().number;
     let titles = harness.tracker.issues.iter();
     let (&of_bob, _) = titles.into_iter().find(|(_, it)| it.title.contains("bob")).unwrap();
-    harness.tracker.close_as_completed(index, on("2026-07-03"));
+    harness.tracker.close_as_completed(queue_issue, on("2026-07-03"));
     harness.tracker.close_by_bot(of_bob, false, on("2026-07-03"));
     day(&mut harness, "2026-07-04", &[alice.clone(), bob.clone(), carol.clone()]);
     // Acknowledged by a person, and overdue.
     harness.tracker.close_as_not_planned(of_bob, on("2026-07-05"));
     day(&mut harness, "2026-07-06", &[alice.clone(), bob.clone(), carol.clone()]);
-    harness.tracker.close_as_completed(index, on("2026-07-07"));
+    harness.tracker.close_as_completed(queue_issue, on("2026-07-07"));
     day(&mut harness, "2026-07-08", &[alice.clone(), bob.clone(), carol.clone()]);
     day(&mut harness, "2026-08-20", &[alice.clone(), bob, carol]);
-    harness.tracker.close_by_bot(index, false, on("2026-08-21"));
+    harness.tracker.close_by_bot(queue_issue, false, on("2026-08-21"));
     day(&mut harness, "2026-08-22", &[alice, dave]);
     day(&mut harness, "2026-08-23", &[]);
     pages
@@ -50,8 +50,8 @@ fn eventful(language: Language) -> Vec<(String, String)> {
 
 #[test]
 fn pages_have_the_same_blocks_in_both_languages() {
-    let pages: BTreeMap<_, _> = eventful(Language::English).into_iter().collect();
-    let japanese = eventful(Language::Japanese);
+    let pages: BTreeMap<_, _> = pages_of_each_kind(Language::English).into_iter().collect();
+    let japanese = pages_of_each_kind(Language::Japanese);
     assert_eq!(pages.len(), japanese.len());
     for (name, body) in japanese {
         assert_eq!(outline(&body), outline(&pages[&name]), "{name}\n{body}\n{}", pages[&name]);

@@ -8,13 +8,13 @@ fn alice_and_bob(day: &str) -> Audit {
 }
 
 /// A queue with two findings since July 1.
-fn busy(mut harness: Harness) -> Harness {
+fn with_two_findings(mut harness: Harness) -> Harness {
     harness.run("2026-07-01", &[alice_and_bob("2026-07-01")]);
     harness
 }
 
 /// Checks the first box of an issue.
-fn tick(harness: &mut Harness, number: u64, mark: &str) {
+fn check_box(harness: &mut Harness, number: u64, mark: &str) {
     let issue = harness.tracker.issue(number);
     issue.body = issue.body.replacen("- [ ]", &format!("- [{mark}]"), 1);
 }
@@ -24,8 +24,8 @@ fn tick(harness: &mut Harness, number: u64, mark: &str) {
 #[test]
 fn checked_boxes_stay_and_change_nothing_else() {
     for mark in ["x", "X"] {
-        let mut harness = busy(harness());
-        tick(&mut harness, 1, mark);
+        let mut harness = with_two_findings(harness());
+        check_box(&mut harness, 1, mark);
         let plan = harness.run("2026-07-02", &[alice_and_bob("2026-07-02")]).plan;
         // An `X` is rewritten as `x`.
         assert_eq!(plan == NOTHING, mark == "x", "{mark}: {plan}");
@@ -39,8 +39,8 @@ fn checked_boxes_stay_and_change_nothing_else() {
 
 #[test]
 fn cleared_boxes_stay_cleared() {
-    let mut harness = busy(harness());
-    tick(&mut harness, 1, "x");
+    let mut harness = with_two_findings(harness());
+    check_box(&mut harness, 1, "x");
     harness.run("2026-07-09", &[alice_and_bob("2026-07-09")]);
     let body = harness.queue_issue().body.replace("- [x]", "- [ ]");
     harness.queue_issue().body = body;
@@ -50,8 +50,8 @@ fn cleared_boxes_stay_cleared() {
 
 #[test]
 fn checked_boxes_stay_in_user_issues_too() {
-    let mut harness = busy(harness_per_user());
-    tick(&mut harness, 1, "x");
+    let mut harness = with_two_findings(harness_per_user());
+    check_box(&mut harness, 1, "x");
     assert_eq!(harness.run("2026-07-02", &[alice_and_bob("2026-07-02")]).plan, NOTHING);
     // It becomes overdue.
     harness.run("2026-08-02", &[alice_and_bob("2026-08-02")]);
@@ -63,11 +63,11 @@ fn checked_boxes_stay_in_user_issues_too() {
 
 #[test]
 fn closing_as_not_planned_acknowledges_listed_findings() {
-    let mut harness = busy(harness());
+    let mut harness = with_two_findings(harness());
     harness.tracker.close_as_not_planned(1, on("2026-07-05"));
     let ran = harness.run("2026-07-06", &[alice_and_bob("2026-07-06")]);
     assert_eq!(
-        (ran.plan.as_str(), ran.said.len()),
+        (ran.plan.as_str(), ran.comments.len()),
         ("edit issue #1, the queue issue: 2 open\n", 0)
     );
     let page = harness.page();
@@ -76,19 +76,23 @@ fn closing_as_not_planned_acknowledges_listed_findings() {
     assert_eq!(harness.run("2026-07-07", &[alice_and_bob("2026-07-07")]).plan, NOTHING);
     // They become overdue and are counted, without a comment.
     let ran = harness.run("2026-08-10", &[alice_and_bob("2026-08-10")]);
-    assert_eq!(ran.said.len(), 0);
+    assert_eq!(ran.comments.len(), 0);
     assert!(harness.page().contains("; 2 overdue; 2 closed without an exemption."));
 }
 
 #[test]
 fn new_finding_reopens_an_acknowledged_queue_until_it_is_cleared() {
-    let mut harness = busy(harness());
+    let mut harness = with_two_findings(harness());
     harness.tracker.close_as_not_planned(1, on("2026-07-05"));
     let with_carol =
         |day: &str| Audit::on(day, &[password("alice"), access_key("bob"), access_key("carol")]);
     let ran = harness.run("2026-07-06", &[with_carol("2026-07-06")]);
     assert_eq!(ran.plan, "edit and reopen and comment on issue #1, the queue issue: 3 open\n");
-    assert!(!ran.said[0].contains("alice") && ran.said[0].contains("carol"), "{:?}", ran.said);
+    assert!(
+        !ran.comments[0].contains("alice") && ran.comments[0].contains("carol"),
+        "{:?}",
+        ran.comments
+    );
     let page = harness.page();
     assert!(page.contains("3 open findings** for 3 users; 2 closed without an exemption"));
     let ran = harness.run("2026-07-08", &[alice_and_bob("2026-07-08")]);
@@ -98,7 +102,7 @@ fn new_finding_reopens_an_acknowledged_queue_until_it_is_cleared() {
 
 #[test]
 fn acknowledged_finding_that_returns_is_open_again() {
-    let mut harness = busy(harness());
+    let mut harness = with_two_findings(harness());
     harness.tracker.close_as_not_planned(1, on("2026-07-05"));
     harness.run("2026-07-06", &[Audit::on("2026-07-06", &[access_key("bob")])]);
     let ran = harness.run("2026-07-07", &[alice_and_bob("2026-07-07")]);
@@ -107,7 +111,7 @@ fn acknowledged_finding_that_returns_is_open_again() {
 
 #[test]
 fn reopening_the_queue_issue_revokes_the_acknowledgement() {
-    let mut harness = busy(harness());
+    let mut harness = with_two_findings(harness());
     harness.tracker.close_as_not_planned(1, on("2026-07-05"));
     harness.run("2026-07-06", &[alice_and_bob("2026-07-06")]);
     harness.tracker.reopen(1);
@@ -119,23 +123,23 @@ fn reopening_the_queue_issue_revokes_the_acknowledgement() {
 
 #[test]
 fn queue_closed_as_completed_too_early_reopens_with_one_comment() {
-    let mut harness = busy(harness());
+    let mut harness = with_two_findings(harness());
     harness.tracker.close_as_completed(1, on("2026-07-05"));
     let ran = harness.run("2026-07-06", &[alice_and_bob("2026-07-06")]);
     assert_eq!(ran.plan, "reopen and comment on issue #1, the queue issue: 2 open\n");
-    assert!(ran.said[0].starts_with("Reopened because"), "{:?}", ran.said);
-    assert_eq!(ran.said.len(), 1);
+    assert!(ran.comments[0].starts_with("Reopened because"), "{:?}", ran.comments);
+    assert_eq!(ran.comments.len(), 1);
     assert_eq!(harness.run("2026-07-07", &[alice_and_bob("2026-07-07")]).plan, NOTHING);
     // With news there is one comment too.
     harness.tracker.close_as_completed(1, on("2026-07-07"));
     let found = [password("alice"), access_key("bob"), access_key("carol")];
     let ran = harness.run("2026-07-08", &[Audit::on("2026-07-08", &found)]);
-    assert_eq!((ran.said.len(), ran.said[0].contains("carol")), (1, true));
+    assert_eq!((ran.comments.len(), ran.comments[0].contains("carol")), (1, true));
 }
 
 #[test]
 fn closing_a_user_issue_as_not_planned_acknowledges_its_findings() {
-    let mut harness = busy(harness_per_user());
+    let mut harness = with_two_findings(harness_per_user());
     harness.tracker.close_as_not_planned(1, on("2026-07-05"));
     let ran = harness.run("2026-07-06", &[alice_and_bob("2026-07-06")]);
     assert_eq!(ran.plan, "edit issue #3, the queue issue: 2 open\n");
@@ -151,7 +155,7 @@ fn closing_a_user_issue_as_not_planned_acknowledges_its_findings() {
 
 #[test]
 fn closing_the_queue_issue_as_not_planned_closes_user_issues() {
-    let mut harness = busy(harness_per_user());
+    let mut harness = with_two_findings(harness_per_user());
     harness.tracker.close_as_not_planned(3, on("2026-07-05"));
     let ran = harness.run("2026-07-06", &[alice_and_bob("2026-07-06")]);
     assert_eq!(
@@ -164,7 +168,7 @@ fn closing_the_queue_issue_as_not_planned_closes_user_issues() {
 
 #[test]
 fn user_issue_closed_as_completed_too_early_reopens_with_one_comment() {
-    let mut harness = busy(harness_per_user());
+    let mut harness = with_two_findings(harness_per_user());
     harness.tracker.close_as_completed(1, on("2026-07-05"));
     let ran = harness.run("2026-07-06", &[alice_and_bob("2026-07-06")]);
     assert_eq!(ran.plan, "reopen and comment on issue #1\n");
@@ -183,7 +187,7 @@ fn next_run_restores_an_edited_body() {
         ("a line is added at the end", |body: String| format!("{body}\n\nHello.")),
     ] as [(&str, fn(String) -> String); 3]
     {
-        let mut harness = busy(harness());
+        let mut harness = with_two_findings(harness());
         let body = harness.queue_issue().body.clone();
         harness.queue_issue().body = edit(body.clone());
         let ran = harness.run("2026-07-02", &[alice_and_bob("2026-07-02")]);
@@ -196,7 +200,7 @@ fn next_run_restores_an_edited_body() {
 
 #[test]
 fn next_run_restores_an_edited_user_issue() {
-    let mut harness = busy(harness_per_user());
+    let mut harness = with_two_findings(harness_per_user());
     harness.tracker.issue(2).body.push_str("\n\nHello.");
     let ran = harness.run("2026-07-02", &[alice_and_bob("2026-07-02")]);
     assert_eq!(ran.plan, "edit issue #2\n");
@@ -205,7 +209,7 @@ fn next_run_restores_an_edited_user_issue() {
 
 #[test]
 fn next_run_restores_a_removed_label() {
-    let mut harness = busy(harness_per_user());
+    let mut harness = with_two_findings(harness_per_user());
     harness.unlabel(3);
     harness.unlabel(1);
     let ran = harness.run("2026-07-02", &[alice_and_bob("2026-07-02")]);
@@ -219,17 +223,17 @@ fn next_run_restores_a_removed_label() {
 
 #[test]
 fn changed_due_date_changes_whether_a_finding_is_overdue() {
-    let mut harness = busy(harness());
+    let mut harness = with_two_findings(harness());
     harness.run("2026-08-05", &[alice_and_bob("2026-08-05")]);
     assert!(harness.page().contains("; 2 overdue."));
     harness.options.due_within_days = 60;
     let ran = harness.run("2026-08-06", &[alice_and_bob("2026-08-06")]);
-    assert_eq!(ran.said.len(), 0);
+    assert_eq!(ran.comments.len(), 0);
     let page = harness.page();
     assert!(!page.contains("overdue") && page.contains("due 2026-08-30."), "{page}");
     harness.options.due_within_days = 10;
     let ran = harness.run("2026-08-07", &[alice_and_bob("2026-08-07")]);
-    assert!(ran.said[0].starts_with("**Overdue:**"), "{:?}", ran.said);
+    assert!(ran.comments[0].starts_with("**Overdue:**"), "{:?}", ran.comments);
     assert_eq!(harness.run("2026-08-08", &[alice_and_bob("2026-08-08")]).plan, NOTHING);
 }
 
@@ -237,7 +241,7 @@ fn changed_due_date_changes_whether_a_finding_is_overdue() {
 
 #[test]
 fn lowest_number_of_duplicates_stays_open() {
-    let mut harness = busy(harness());
+    let mut harness = with_two_findings(harness());
     let duplicate = harness.queue_issue().body.clone();
     harness.tracker.create(
         "IAM credentials to remediate",
@@ -246,14 +250,14 @@ fn lowest_number_of_duplicates_stays_open() {
     );
     let ran = harness.run("2026-07-02", &[alice_and_bob("2026-07-02")]);
     assert_eq!(ran.plan, "close issue #2, a duplicate of #1\n");
-    assert_eq!(ran.said, ["Two runs created this issue at the same time. It continues in #1."]);
+    assert_eq!(ran.comments, ["Two runs created this issue at the same time. It continues in #1."]);
     assert_eq!(harness.run("2026-07-03", &[alice_and_bob("2026-07-03")]).plan, NOTHING);
     assert!(harness.tracker.issue(1).is_open);
 }
 
 #[test]
 fn duplicate_user_issues_are_closed_too() {
-    let mut harness = busy(harness_per_user());
+    let mut harness = with_two_findings(harness_per_user());
     let duplicate = harness.tracker.issue(2).body.clone();
     harness.tracker.create("bob", &duplicate, &["iam-stocktake".to_owned()]);
     let ran = harness.run("2026-07-02", &[alice_and_bob("2026-07-02")]);
@@ -262,7 +266,7 @@ fn duplicate_user_issues_are_closed_too() {
 
 #[test]
 fn queues_with_different_names_are_independent() {
-    let mut harness = busy(harness());
+    let mut harness = with_two_findings(harness());
     harness.options.queue = "default-2".parse().unwrap();
     harness.run("2026-07-02", &[alice_and_bob("2026-07-02")]);
     assert_eq!(harness.snapshot().queue_issue.unwrap().number, 2);

@@ -51,17 +51,17 @@ fn case(known: &[Found], head: &[Found]) -> Case {
 }
 
 /// The comment, the gate, and whether there is something to report.
-struct Said {
+struct RenderedComment {
     body: String,
     gate: Gate,
-    is_something: bool,
+    has_content: bool,
 }
 
 fn observed(audit: &Audit) -> Observation {
     Observation::of(std::slice::from_ref(&audit.0), audit.0.generated_at).unwrap()
 }
 
-fn say(case: &Case, policies: [&Policy; 2], language: Language) -> Said {
+fn render(case: &Case, policies: [&Policy; 2], language: Language) -> RenderedComment {
     let (base, head) = (observed(&case.base), observed(&case.head));
     let (_, loosened) = stricter(policies[0], policies[1]);
     let changes = PullRequestChanges {
@@ -97,37 +97,41 @@ fn say(case: &Case, policies: [&Policy; 2], language: Language) -> Said {
     if english.len().max(japanese.len()) < MAX_BODY_BYTES / 2 {
         assert_eq!(outline(&english), outline(&japanese), "both languages have the same blocks");
     }
-    Said { body: comment.body(language).unwrap(), gate, is_something: comment.has_content() }
+    RenderedComment {
+        body: comment.body(language).unwrap(),
+        gate,
+        has_content: comment.has_content(),
+    }
 }
 
-fn english(case: &Case) -> Said {
-    say(case, [&Policy::default(); 2], Language::English)
+fn english(case: &Case) -> RenderedComment {
+    render(case, [&Policy::default(); 2], Language::English)
 }
 
 #[test]
 fn new_findings_block_and_known_ones_do_not() {
     let (alice, bob) = (password("alice"), access_key("bob"));
     let case = case(std::slice::from_ref(&alice), &[alice.clone(), bob]);
-    let said = english(&case);
-    assert_eq!((said.gate, said.is_something), (Gate::Failed, true));
-    insta::assert_snapshot!("new", said.body);
-    let japanese = say(&case, [&Policy::default(); 2], Language::Japanese);
+    let comment = english(&case);
+    assert_eq!((comment.gate, comment.has_content), (Gate::Failed, true));
+    insta::assert_snapshot!("new", comment.body);
+    let japanese = render(&case, [&Policy::default(); 2], Language::Japanese);
     insta::assert_snapshot!("ja_new", japanese.body);
 }
 
 #[test]
 fn known_findings_need_no_comment() {
     let alice = password("alice");
-    let said = english(&case(std::slice::from_ref(&alice), std::slice::from_ref(&alice)));
-    assert_eq!((said.gate, said.is_something), (Gate::Passed, false));
-    insta::assert_snapshot!("known", said.body);
+    let comment = english(&case(std::slice::from_ref(&alice), std::slice::from_ref(&alice)));
+    assert_eq!((comment.gate, comment.has_content), (Gate::Passed, false));
+    insta::assert_snapshot!("known", comment.body);
 }
 
 #[test]
 fn comment_without_findings_is_short() {
-    let said = english(&case(&[], &[]));
-    assert_eq!((said.gate, said.is_something), (Gate::Passed, false));
-    insta::assert_snapshot!("no_findings", said.body);
+    let comment = english(&case(&[], &[]));
+    assert_eq!((comment.gate, comment.has_content), (Gate::Passed, false));
+    insta::assert_snapshot!("no_findings", comment.body);
 }
 
 #[test]
@@ -140,42 +144,46 @@ fn allowlist_changes_are_listed_and_do_not_block() {
     case.base =
         Audit::on("2026-07-05", &[alice.clone(), bob.clone().exempted(), carol.clone().exempted()]);
     case.head = Audit::on("2026-07-05", &[alice.exempted(), bob, carol]);
-    let said = english(&case);
-    assert_eq!((said.gate, said.is_something), (Gate::Passed, true));
-    insta::assert_snapshot!("exempts_and_uncovers", said.body);
+    let comment = english(&case);
+    assert_eq!((comment.gate, comment.has_content), (Gate::Passed, true));
+    insta::assert_snapshot!("exempts_and_uncovers", comment.body);
 }
 
 #[test]
 fn new_warnings_are_listed_and_do_not_block() {
     let alice = password("alice").level("warning");
-    let said = english(&case(&[], &[alice]));
-    assert_eq!(said.gate, Gate::Passed);
-    assert!(said.body.contains("**1 finding of level warning is also new.**"), "{}", said.body);
-    assert!(!said.body.contains("already known"), "{}", said.body);
+    let comment = english(&case(&[], &[alice]));
+    assert_eq!(comment.gate, Gate::Passed);
+    assert!(
+        comment.body.contains("**1 finding of level warning is also new.**"),
+        "{}",
+        comment.body
+    );
+    assert!(!comment.body.contains("already known"), "{}", comment.body);
 }
 
 #[test]
 fn without_a_queue_the_comment_says_what_to_do() {
     let mut case = case(&[], &[password("alice"), access_key("bob")]);
     case.queue_state = None;
-    let said = english(&case);
-    assert_eq!((said.gate, said.is_something), (Gate::NotEvaluated, true));
-    insta::assert_snapshot!("no_queue", said.body);
+    let comment = english(&case);
+    assert_eq!((comment.gate, comment.has_content), (Gate::NotEvaluated, true));
+    insta::assert_snapshot!("no_queue", comment.body);
     case.fail_on = FailOn { any: true, ..FailOn::NONE };
-    let said = english(&case);
-    assert_eq!(said.gate, Gate::Failed);
-    assert!(said.body.contains("### The merge is blocked\n\n2 findings"), "{}", said.body);
+    let comment = english(&case);
+    assert_eq!(comment.gate, Gate::Failed);
+    assert!(comment.body.contains("### The merge is blocked\n\n2 findings"), "{}", comment.body);
 }
 
 #[test]
 fn queue_with_a_stopped_schedule_does_not_look_clean() {
     let mut case = case(&[], &[]);
     case.today = "2026-07-09";
-    assert!(!english(&case).is_something, "eight days are not too many");
+    assert!(!english(&case).has_content, "eight days are not too many");
     case.today = "2026-07-10";
-    let said = english(&case);
-    assert_eq!((said.gate, said.is_something), (Gate::Passed, true));
-    insta::assert_snapshot!("stopped_schedule", said.body);
+    let comment = english(&case);
+    assert_eq!((comment.gate, comment.has_content), (Gate::Passed, true));
+    insta::assert_snapshot!("stopped_schedule", comment.body);
 }
 
 #[test]
@@ -185,10 +193,10 @@ fn missing_evidence_does_not_look_clean() {
         .head
         .coverage("stale-password", "incomplete")
         .coverage("stale-access-key", "incomplete");
-    let said = english(&case);
-    assert!(said.is_something);
-    insta::assert_snapshot!("incomplete", said.body);
-    let warning = rendered(&said.body);
+    let comment = english(&case);
+    assert!(comment.has_content);
+    insta::assert_snapshot!("incomplete", comment.body);
+    let warning = rendered(&comment.body);
     assert_eq!((warning.items, warning.headings), (1, 1));
 }
 
@@ -197,17 +205,17 @@ fn overdue_findings_block_if_configured() {
     let alice = password("alice");
     let mut case = case(std::slice::from_ref(&alice), std::slice::from_ref(&alice));
     (case.today, case.fail_on) = ("2026-08-05", FailOn { overdue: true, ..FailOn::NONE });
-    let said = english(&case);
-    assert_eq!(said.gate, Gate::Failed);
+    let comment = english(&case);
+    assert_eq!(comment.gate, Gate::Failed);
     assert!(
-        said.body.contains("### The merge is blocked\n\n1 finding is overdue. See #7.\n"),
+        comment.body.contains("### The merge is blocked\n\n1 finding is overdue. See #7.\n"),
         "{}",
-        said.body
+        comment.body
     );
     case.fail_on = FailOn { any: true, ..FailOn::NONE };
     case.today = "2026-07-05";
-    let said = english(&case);
-    assert!(said.body.contains("1 finding is open. See #7.\n"), "{}", said.body);
+    let comment = english(&case);
+    assert!(comment.body.contains("1 finding is open. See #7.\n"), "{}", comment.body);
 }
 
 #[test]
@@ -223,13 +231,13 @@ fn without_names_the_comment_has_only_counts() {
         case.head = case.head.coverage("stale-password", "incomplete");
         case.names = false;
         case.queue_state = case.queue_state.filter(|_| queue_state);
-        let said = say(&case, [&Policy::default(); 2], language);
+        let comment = render(&case, [&Policy::default(); 2], language);
         for name in ["alice", "bob", "carol", ACCOUNT, "WXYZ"] {
-            assert!(!said.body.contains(name), "{}", said.body);
+            assert!(!comment.body.contains(name), "{}", comment.body);
         }
-        assert_eq!(rendered(&said.body).html.len(), 1, "{}", said.body);
+        assert_eq!(rendered(&comment.body).html.len(), 1, "{}", comment.body);
         if queue_state && language == Language::English {
-            insta::assert_snapshot!("counts_only", said.body);
+            insta::assert_snapshot!("counts_only", comment.body);
         }
     }
 }
@@ -243,10 +251,10 @@ fn comment_fits_the_limit_of_github() {
     let mut base = found.clone();
     base[100..200].iter_mut().for_each(|it| *it = it.clone().exempted());
     case.base = Audit::on("2026-07-05", &base);
-    let said = english(&case);
-    assert!(said.body.len() <= MAX_BODY_BYTES && said.body.len() > MAX_BODY_BYTES / 2);
-    assert!(said.body.contains("### 100 new findings block the merge"), "{}", said.body);
-    let page = rendered(&said.body);
+    let comment = english(&case);
+    assert!(comment.body.len() <= MAX_BODY_BYTES && comment.body.len() > MAX_BODY_BYTES / 2);
+    assert!(comment.body.contains("### 100 new findings block the merge"), "{}", comment.body);
+    let page = rendered(&comment.body);
     assert_eq!(page.html.len(), 3, "{:?}", page.html);
 }
 
@@ -254,8 +262,8 @@ fn comment_fits_the_limit_of_github() {
 fn hostile_names_are_inert() {
     let names = ["@octocat", "a\n\n# b", "`", "<!-- -->", "</details>", "#1", "~~a~~", "[a](b)"];
     let found: Vec<_> = names.iter().map(|name| password(name).owner(name)).collect();
-    let said = english(&case(&found[..4], &found));
-    let page = rendered(&said.body);
+    let comment = english(&case(&found[..4], &found));
+    let page = rendered(&comment.body);
     assert!(!page.text.contains('@') && !page.text.contains("#1"), "{}", page.text);
     assert_eq!((page.headings, page.struck, page.links.len()), (1, 0, 0));
     // The marker, and the block of known findings.
@@ -278,8 +286,8 @@ fn overrides(days: u32, tag: Option<&str>, levels: &[(Rule, Level)]) -> Policy {
 fn stricter_policy_applies_and_less_strict_settings_are_listed() {
     let strict = overrides(45, Some("expires-on"), &[(Rule::UnlistedUser, Level::Error)]);
     let loose = overrides(90, None, &[(Rule::StalePassword, Level::Notice)]);
-    let (judged, loosened) = stricter(&strict, &loose);
-    assert_eq!(judged, strict);
+    let (policy, loosened) = stricter(&strict, &loose);
+    assert_eq!(policy, strict);
     let loosened: Vec<_> =
         loosened.iter().map(|it| format!("{}: {} → {}", it.what, it.from, it.to)).collect();
     assert_eq!(
@@ -293,17 +301,17 @@ fn stricter_policy_applies_and_less_strict_settings_are_listed() {
             "unlisted-user: error → off",
         ]
     );
-    let said = say(&case(&[], &[]), [&strict, &loose], Language::English);
-    assert!(said.is_something);
-    insta::assert_snapshot!("less_strict", said.body);
+    let comment = render(&case(&[], &[]), [&strict, &loose], Language::English);
+    assert!(comment.has_content);
+    insta::assert_snapshot!("less_strict", comment.body);
 }
 
 #[test]
 fn stricter_settings_apply_and_are_not_listed() {
     let strict = overrides(45, Some("expires-on"), &[(Rule::UnlistedUser, Level::Error)]);
-    let (judged, loosened) = stricter(&Policy::default(), &strict);
-    assert_eq!((judged.stale_after_days, judged.level(Rule::UnlistedUser)), (45, Level::Error));
-    assert_eq!(judged.expiry_tag.as_deref(), Some("expires-on"));
+    let (policy, loosened) = stricter(&Policy::default(), &strict);
+    assert_eq!((policy.stale_after_days, policy.level(Rule::UnlistedUser)), (45, Level::Error));
+    assert_eq!(policy.expiry_tag.as_deref(), Some("expires-on"));
     assert!(loosened.is_empty());
 }
 
@@ -345,10 +353,10 @@ fn remediation_changes_are_listed_by_key() {
         ]
     );
     let case = Case { remediation: changes, ..case(&[], &[]) };
-    let said = english(&case);
-    assert!(said.is_something, "a change of the remediation is reported");
-    insta::assert_snapshot!("remediation", said.body);
-    let japanese = say(&case, [&Policy::default(); 2], Language::Japanese);
+    let comment = english(&case);
+    assert!(comment.has_content, "a change of the remediation is reported");
+    insta::assert_snapshot!("remediation", comment.body);
+    let japanese = render(&case, [&Policy::default(); 2], Language::Japanese);
     insta::assert_snapshot!("ja_remediation", japanese.body);
     // More careful settings are listed too.
     let back = remediation_changes(Some(&bold), Some(&careful), true);
@@ -395,11 +403,11 @@ fn long_lists_of_owners_are_cut() {
         owners: (0..20_000).map(|number| format!("team-é-{number}")).collect(),
         ..RemediationPolicy::default()
     };
-    let remedy = remediation_changes(Some(&RemediationPolicy::default()), Some(&head), true);
-    let [owners] = remedy.as_slice() else { panic!("{remedy:?}") };
+    let changes = remediation_changes(Some(&RemediationPolicy::default()), Some(&head), true);
+    let [owners] = changes.as_slice() else { panic!("{changes:?}") };
     assert!(owners.to.starts_with("team-é-0, team-é-1, ") && owners.to.ends_with('…'));
-    let said = english(&Case { remediation: remedy, ..case(&[], &[]) });
-    assert!(said.body.len() < MAX_BODY_BYTES, "{}", said.body.len());
+    let comment = english(&Case { remediation: changes, ..case(&[], &[]) });
+    assert!(comment.body.len() < MAX_BODY_BYTES, "{}", comment.body.len());
 }
 
 #[test]
@@ -456,16 +464,20 @@ fn returned_findings_block_and_are_not_known() {
     let lowered = alice.clone().level("notice");
     let not_counted = returned(Audit::on("2026-07-02", &[lowered, bob.clone()]));
     for case in [cleared, exempted, not_counted] {
-        let said = english(&case);
-        assert_eq!(said.gate, Gate::Failed, "{}", said.body);
-        let (blocking, known) = said.body.split_once("1 finding is already known").unwrap();
+        let comment = english(&case);
+        assert_eq!(comment.gate, Gate::Failed, "{}", comment.body);
+        let (blocking, known) = comment.body.split_once("1 finding is already known").unwrap();
         assert!(blocking.contains("1 new finding blocks") && blocking.contains("`alice`"));
-        assert!(known.contains("`bob`") && !known.contains("`alice`"), "{}", said.body);
+        assert!(known.contains("`bob`") && !known.contains("`alice`"), "{}", comment.body);
         // If the pull request brings it back, it is listed and does not block.
         let base = Audit::on("2026-07-05", &[alice.clone().exempted(), bob.clone()]);
-        let said = english(&Case { base, ..case });
-        assert_eq!(said.gate, Gate::Passed, "{}", said.body);
-        assert!(said.body.contains("**This pull request uncovers 1 finding**"), "{}", said.body);
+        let comment = english(&Case { base, ..case });
+        assert_eq!(comment.gate, Gate::Passed, "{}", comment.body);
+        assert!(
+            comment.body.contains("**This pull request uncovers 1 finding**"),
+            "{}",
+            comment.body
+        );
     }
 }
 
@@ -476,18 +488,18 @@ fn unaudited_accounts_are_named() {
     harness.run("2026-07-01", &audits);
     for language in Language::ALL {
         let mut case = Case { queue_state: Some(harness.queue_state()), ..case(&[], &[]) };
-        let said = say(&case, [&Policy::default(); 2], language);
-        assert!(said.is_something, "{}", said.body);
-        let page = rendered(&said.body);
-        assert!(page.text.contains(OTHER_ACCOUNT), "{}", said.body);
-        assert!(!page.text.contains(ACCOUNT), "{}", said.body);
+        let comment = render(&case, [&Policy::default(); 2], language);
+        assert!(comment.has_content, "{}", comment.body);
+        let page = rendered(&comment.body);
+        assert!(page.text.contains(OTHER_ACCOUNT), "{}", comment.body);
+        assert!(!page.text.contains(ACCOUNT), "{}", comment.body);
         case.names = false;
-        let said = say(&case, [&Policy::default(); 2], language);
-        assert!(said.is_something && !said.body.contains(OTHER_ACCOUNT), "{}", said.body);
-        assert!(said.body.contains('1'), "{}", said.body);
+        let comment = render(&case, [&Policy::default(); 2], language);
+        assert!(comment.has_content && !comment.body.contains(OTHER_ACCOUNT), "{}", comment.body);
+        assert!(comment.body.contains('1'), "{}", comment.body);
         // A former account is not missing.
         case.head = case.head.former_account(OTHER_ACCOUNT);
-        assert!(!say(&case, [&Policy::default(); 2], language).is_something);
+        assert!(!render(&case, [&Policy::default(); 2], language).has_content);
     }
 }
 
@@ -506,17 +518,19 @@ fn former_accounts_are_listed_as_less_strict() {
             ..PullRequestChanges::default()
         };
         let mut case = Case { pull_request_changes, ..case(&[], &[]) };
-        let said = say(&case, [&Policy::default(); 2], language);
-        assert!(said.is_something);
-        let page = rendered(&said.body);
-        assert!(page.text.contains(OTHER_ACCOUNT) && page.items == 1, "{}", said.body);
+        let comment = render(&case, [&Policy::default(); 2], language);
+        assert!(comment.has_content);
+        let page = rendered(&comment.body);
+        assert!(page.text.contains(OTHER_ACCOUNT) && page.items == 1, "{}", comment.body);
         if language == Language::English {
-            assert!(said.body.contains("**This pull request removes accounts from the audit.**"));
+            assert!(
+                comment.body.contains("**This pull request removes accounts from the audit.**")
+            );
         }
         case.names = false;
-        let said = say(&case, [&Policy::default(); 2], language);
+        let comment = render(&case, [&Policy::default(); 2], language);
         for name in [OTHER_ACCOUNT, "Closed", "acme"] {
-            assert!(!said.body.contains(name), "{}", said.body);
+            assert!(!comment.body.contains(name), "{}", comment.body);
         }
     }
 }
@@ -531,16 +545,16 @@ fn comment_names_the_baseline() {
         for language in Language::ALL {
             let pull_request_changes =
                 PullRequestChanges { baseline, ..PullRequestChanges::default() };
-            let said = say(
+            let comment = render(
                 &Case { pull_request_changes, ..case(&[], &[]) },
                 [&Policy::default(); 2],
                 language,
             );
-            let calm = say(&case(&[], &[]), [&Policy::default(); 2], language);
-            assert_ne!(said.body, calm.body, "{baseline:?}");
-            assert_eq!(said.is_something, baseline != Baseline::OtherRepository, "{baseline:?}");
-            let is_said = said.body.contains(english_words);
-            assert_eq!(is_said, language == Language::English, "{}", said.body);
+            let unchanged = render(&case(&[], &[]), [&Policy::default(); 2], language);
+            assert_ne!(comment.body, unchanged.body, "{baseline:?}");
+            assert_eq!(comment.has_content, baseline != Baseline::OtherRepository, "{baseline:?}");
+            let is_said = comment.body.contains(english_words);
+            assert_eq!(is_said, language == Language::English, "{}", comment.body);
         }
     }
 }

@@ -10,7 +10,7 @@ const DEACTIVATE: Option<(&str, &str)> = Some(("deactivate", "2026-07-15"));
 #[test]
 fn row_shows_the_dates_of_notice_and_deactivation() {
     let mut harness = harness();
-    let found = || [access_key("bob").remedy("notified", "2026-07-01", DEACTIVATE)];
+    let found = || [access_key("bob").remediation("notified", "2026-07-01", DEACTIVATE)];
     harness.run("2026-07-01", &[Audit::on("2026-07-01", &found())]);
     let says = "due 2026-07-31. Notified 2026-07-01, deactivation from 2026-07-15. <!-- f:";
     assert!(harness.page().contains(says), "{}", harness.page());
@@ -21,7 +21,7 @@ fn row_shows_the_dates_of_notice_and_deactivation() {
 #[test]
 fn row_shows_the_dates_in_japanese() {
     let mut harness = Harness::new(Language::Japanese, false);
-    let found = access_key("bob").remedy("notified", "2026-07-01", DEACTIVATE);
+    let found = access_key("bob").remediation("notified", "2026-07-01", DEACTIVATE);
     harness.run("2026-07-01", &[Audit::on("2026-07-01", &[found])]);
     assert!(
         harness.page().contains("2026-07-01 に通知、2026-07-15 以降に無効化。"),
@@ -33,7 +33,7 @@ fn row_shows_the_dates_in_japanese() {
 #[test]
 fn row_without_a_next_date_shows_the_stage() {
     let mut harness = harness();
-    let found = access_key("bob").remedy("deactivated", "2026-06-20", None);
+    let found = access_key("bob").remediation("deactivated", "2026-06-20", None);
     harness.run("2026-07-01", &[Audit::on("2026-07-01", &[found])]);
     assert!(harness.page().contains(". Deactivated 2026-06-20. <!-- f:"), "{}", harness.page());
 }
@@ -44,7 +44,7 @@ fn later_notice_is_written_once_and_checked_boxes_stay() {
     harness.run("2026-07-01", &[Audit::on("2026-07-01", &[access_key("bob")])]);
     let ticked = harness.queue_issue().body.replace("- [ ] `bob`", "- [x] `bob`");
     harness.queue_issue().body = ticked;
-    let later = || [access_key("bob").remedy("notified", "2026-07-02", DEACTIVATE)];
+    let later = || [access_key("bob").remediation("notified", "2026-07-02", DEACTIVATE)];
     let ran = harness.run("2026-07-02", &[Audit::on("2026-07-02", &later())]);
     assert_eq!(ran.plan, "edit issue #1, the queue issue: 1 open\n");
     let page = harness.page();
@@ -55,8 +55,8 @@ fn later_notice_is_written_once_and_checked_boxes_stay() {
 #[test]
 fn rejects_an_audit_with_an_unknown_stage() {
     for found in [
-        access_key("bob").remedy("deported", "2026-07-01", None),
-        access_key("bob").remedy("notified", "2026-07-01", Some(("deport", "2026-07-15"))),
+        access_key("bob").remediation("deported", "2026-07-01", None),
+        access_key("bob").remediation("notified", "2026-07-01", Some(("deport", "2026-07-15"))),
     ] {
         let audit = Audit::on("2026-07-01", &[found]);
         let (_, refused) = Observation::of(&[audit.0], on("2026-07-01")).unwrap_err();

@@ -192,7 +192,7 @@ pub(crate) fn damage(snapshot: &QueueSnapshot) -> InvalidQueueState {
     }
 }
 
-pub(crate) fn busy() -> Harness {
+pub(crate) fn with_two_findings() -> Harness {
     let mut harness = harness();
     harness.run("2026-07-01", &[Audit::on("2026-07-01", &[password("alice"), access_key("bob")])]);
     harness
@@ -201,14 +201,14 @@ pub(crate) fn busy() -> Harness {
 /// The snapshot with another body of the queue issue.
 pub(crate) fn with_body(harness: &Harness, edit: impl Fn(&str) -> String) -> QueueSnapshot {
     let mut snapshot = harness.snapshot();
-    let index = snapshot.queue_issue.as_mut().unwrap();
-    index.body = edit(&index.body);
+    let queue_issue = snapshot.queue_issue.as_mut().unwrap();
+    queue_issue.body = edit(&queue_issue.body);
     snapshot
 }
 
 #[test]
 fn every_changed_character_of_the_state_is_damage() {
-    let harness = busy();
+    let harness = with_two_findings();
     let body = harness.snapshot().queue_issue.unwrap().body;
     let start = body.rfind("<!-- iam-stocktake:queue-state").unwrap();
     for at in start..body.len() {
@@ -234,7 +234,7 @@ fn every_changed_character_of_the_state_is_damage() {
 
 #[test]
 fn removed_state_is_damage_and_not_an_empty_queue() {
-    let harness = busy();
+    let harness = with_two_findings();
     let taken = with_body(&harness, |body| {
         body.split("<!-- iam-stocktake:queue-state").next().unwrap().into()
     });
@@ -243,7 +243,7 @@ fn removed_state_is_damage_and_not_an_empty_queue() {
 
 #[test]
 fn older_state_with_a_newer_generation_is_damage() {
-    let harness = busy();
+    let harness = with_two_findings();
     let snapshot = harness.snapshot();
     let block = StateBlock::of(&snapshot.queue_issue.as_ref().unwrap().body).unwrap();
     let packed = block.packed(|_| None).unwrap();
@@ -258,9 +258,9 @@ pub(crate) fn first_line(snapshot: &QueueSnapshot) -> String {
 }
 
 /// A snapshot with this JSON as its state.
-fn holding(json: &[u8]) -> QueueSnapshot {
+fn with_state(json: &[u8]) -> QueueSnapshot {
     let zlib = miniz_oxide::deflate::compress_to_vec_zlib(json, 9);
-    holding_zlib(&zlib)
+    with_packed_state(&zlib)
 }
 
 fn packed(json: &[u8], generation: u64) -> PackedState {
@@ -272,10 +272,10 @@ fn packed_zlib(zlib: &[u8], generation: u64) -> PackedState {
     PackedState { generation, checksum: hex16(&Sha256::digest(text.as_bytes())), text }
 }
 
-fn holding_zlib(zlib: &[u8]) -> QueueSnapshot {
+fn with_packed_state(zlib: &[u8]) -> QueueSnapshot {
     let packed = packed_zlib(zlib, 1);
     let block = StateBlock::new(&packed, Vec::new(), Vec::new()).written();
-    let harness = busy();
+    let harness = with_two_findings();
     with_body(&harness, |_| format!("{}\n\n{block}", first_line(&harness.snapshot())))
 }
 
@@ -291,11 +291,11 @@ fn other_content_with_a_valid_checksum_is_damage() {
         r#"{"v":2,"state":{"generation":1}}"#,
         r#"{"v":"2"}"#,
     ] {
-        assert_eq!(damage(&holding(json.as_bytes())), InvalidQueueState::Unreadable, "{json}");
+        assert_eq!(damage(&with_state(json.as_bytes())), InvalidQueueState::Unreadable, "{json}");
     }
-    assert_eq!(damage(&holding_zlib(b"no zlib")), InvalidQueueState::Unreadable);
+    assert_eq!(damage(&with_packed_state(b"no zlib")), InvalidQueueState::Unreadable);
     let whole = r#"{"v":2,"state":{"generation":1,"issue":1,"checked":"2026-07-01","aliases":{},"audited":{},"observed":{},"entries":{}}}"#;
-    assert!(holding(whole.as_bytes()).queue_state().unwrap().is_some());
+    assert!(with_state(whole.as_bytes()).queue_state().unwrap().is_some());
     for (before, after) in [
         (r#""v":2"#, r#""v":2,"surprise":1"#),
         (r#""generation":1"#, r#""generation":1,"surprise":1"#),
@@ -305,14 +305,14 @@ fn other_content_with_a_valid_checksum_is_damage() {
     ] {
         let other = whole.replace(before, after);
         assert_ne!(other, whole);
-        assert_eq!(damage(&holding(other.as_bytes())), InvalidQueueState::Unreadable, "{other}");
+        assert_eq!(damage(&with_state(other.as_bytes())), InvalidQueueState::Unreadable, "{other}");
     }
     for version in [1, 3] {
         let other = whole.replace(r#""v":2"#, &format!(r#""v":{version},"surprise":1"#));
-        assert_eq!(damage(&holding(other.as_bytes())), InvalidQueueState::Version(version));
+        assert_eq!(damage(&with_state(other.as_bytes())), InvalidQueueState::Version(version));
     }
     let cut = miniz_oxide::deflate::compress_to_vec_zlib(whole.as_bytes(), 9);
-    assert_eq!(damage(&holding_zlib(&cut[..cut.len() - 5])), InvalidQueueState::Unreadable);
+    assert_eq!(damage(&with_packed_state(&cut[..cut.len() - 5])), InvalidQueueState::Unreadable);
 }
 
 /// A finding id contains the account, so one id in two accounts was not written by this program.
@@ -320,24 +320,24 @@ fn other_content_with_a_valid_checksum_is_damage() {
 fn finding_in_two_accounts_is_damage() {
     let entry = r#"{"f":{"u":"alice","r":"stale-password"},"l":"error","first":"2026-07-01","s":{"open":{"since":"2026-07-01"}}}"#;
     let finding = |account: &str| format!(r#""{account}":{{"0123456789abcdef":{entry}}}"#);
-    let holding_entries = |entries: &str| {
-        holding(
+    let with_entries = |entries: &str| {
+        with_state(
             format!(
                 r#"{{"v":2,"state":{{"generation":1,"issue":1,"checked":"2026-07-01","aliases":{{}},"audited":{{}},"observed":{{}},"entries":{{{entries}}}}}}}"#
             )
             .as_bytes(),
         )
     };
-    let one = holding_entries(&finding(ACCOUNT)).queue_state().unwrap().unwrap();
+    let one = with_entries(&finding(ACCOUNT)).queue_state().unwrap().unwrap();
     assert_eq!(one.entries.accounts().next().unwrap().as_str(), ACCOUNT);
     let both = format!("{},{}", finding(ACCOUNT), finding(OTHER_ACCOUNT));
-    assert_eq!(damage(&holding_entries(&both)), InvalidQueueState::Unreadable);
+    assert_eq!(damage(&with_entries(&both)), InvalidQueueState::Unreadable);
 }
 
 #[test]
 fn decompression_bomb_is_damage() {
     // 65 MB are about 65 kB when packed.
-    let bomb = holding(&vec![b' '; 65 * 1024 * 1024]);
+    let bomb = with_state(&vec![b' '; 65 * 1024 * 1024]);
     assert_eq!(damage(&bomb), InvalidQueueState::Unreadable);
 }
 
@@ -453,11 +453,11 @@ fn run_that_ends_after_the_parts_keeps_the_previous_generation() {
 }
 
 fn queue_issue_draft(changes: &[QueueChange]) -> &QueueIssueDraft {
-    let index = changes.iter().find_map(|change| match change {
+    let queue_issue = changes.iter().find_map(|change| match change {
         QueueChange::WriteQueueIssue(draft) => Some(draft),
         _ => None,
     });
-    index.expect("the queue issue is written")
+    queue_issue.expect("the queue issue is written")
 }
 
 #[test]

@@ -108,8 +108,8 @@ impl Tracker {
         let issues = self.issues.values().map(|issue| issue.shown.clone()).collect();
         let number = self.numbers.get(&markers::label(queue)).copied();
         let mut snapshot = QueueSnapshot::of(issues, queue, number);
-        if let Some(index) = &snapshot.queue_issue {
-            let of_queue_issue = |(_, (number, _)): &(_, &(u64, _))| *number == index.number;
+        if let Some(queue_issue) = &snapshot.queue_issue {
+            let of_queue_issue = |(_, (number, _)): &(_, &(u64, _))| *number == queue_issue.number;
             let comments = self.comments.iter().filter(of_queue_issue);
             snapshot.comments = comments.map(|(id, (_, body))| (*id, body.clone())).collect();
         }
@@ -219,7 +219,7 @@ pub(crate) struct QueueRun {
     pub(crate) plan: String,
     pub(crate) changes: Vec<QueueChange>,
     /// The created comments, without parts of the state.
-    pub(crate) said: Vec<String>,
+    pub(crate) comments: Vec<String>,
 }
 
 /// Runs the queue.
@@ -286,10 +286,10 @@ impl Harness {
         let (update, plan, snapshot) = self.plan(day, audits)?;
         let before = self.tracker.comments.clone();
         self.tracker.apply(&plan, &snapshot, on(day));
-        let said = self.tracker.comments.iter().filter(|(id, _)| !before.contains_key(id));
-        let said = said.map(|(_, (_, body))| body.clone());
-        let said = said.filter(|body| !body.contains("queue-state-part")).collect();
-        Ok(QueueRun { update, plan: plan.to_string(), changes: plan.changes, said })
+        let comments = self.tracker.comments.iter().filter(|(id, _)| !before.contains_key(id));
+        let comments = comments.map(|(_, (_, body))| body.clone());
+        let comments = comments.filter(|body| !body.contains("queue-state-part")).collect();
+        Ok(QueueRun { update, plan: plan.to_string(), changes: plan.changes, comments })
     }
 
     /// Plans the run of a day.

@@ -99,12 +99,12 @@ fn untrusted_text_stays_in_code_and_in_its_cell() {
             let planned = Pages { applied: None, ..Pages::of(pages.saved.plan.clone()) };
             exposed(&(pages.markdown(language) + "\n" + &planned.markdown(language)))
         };
-        let (tame, hostile): (Exposed, Exposed) = (of("tame"), of(HOSTILE));
-        assert_eq!(hostile.text, tame.text);
-        assert_eq!(hostile.html, tame.html);
-        assert_eq!(hostile.links, tame.links);
+        let (plain, hostile): (Exposed, Exposed) = (of("plain"), of(HOSTILE));
+        assert_eq!(hostile.text, plain.text);
+        assert_eq!(hostile.html, plain.html);
+        assert_eq!(hostile.links, plain.links);
         assert!(hostile.rows.iter().all(|(has, should)| has == should), "{:?}", hostile.rows);
-        assert_eq!(hostile.rows, tame.rows);
+        assert_eq!(hostile.rows, plain.rows);
         let escaped = HOSTILE.replace('\u{202e}', "\\u{202e}");
         assert!(hostile.code.contains(&escaped), "{:?}", hostile.code);
     }

@@ -141,11 +141,11 @@ impl Case {
     }
 
     /// Another user who differs from `alice` only in name and id.
-    pub(crate) fn twin(&self, name: &str) -> UserRecord {
-        let mut twin = self.user_record.clone();
-        twin.user.name = name.to_owned().into();
-        twin.user.id = live_user(name).id;
-        twin
+    pub(crate) fn another_user(&self, name: &str) -> UserRecord {
+        let mut another_user = self.user_record.clone();
+        another_user.user.name = name.to_owned().into();
+        another_user.user.id = live_user(name).id;
+        another_user
     }
 
     pub(crate) fn tags(&mut self) -> &mut BTreeMap<String, String> {

@@ -13,7 +13,7 @@ fn exceeded_limits(due: usize, users: usize, max_changes: u32, max_share: u32) -
         it.remediation.max_share = max_share;
     });
     let mut input = case.input();
-    input.user_records = (0..due).map(|n| case.twin(&format!("user-{n}"))).collect();
+    input.user_records = (0..due).map(|n| case.another_user(&format!("user-{n}"))).collect();
     let lines = lines(&plan(&input, case.settings()));
     assert_eq!(lines.iter().filter(|it| it.ends_with(": Deactivate")).count(), due);
     lines.into_iter().filter(|it| it.starts_with("limit exceeded")).collect()
@@ -87,7 +87,7 @@ fn notices_do_not_count() {
         .without_tag(&crate::remediation_plan::case::of_key(crate::remediation_plan::case::KEY));
     let case = case.with(|it| it.remediation.max_changes = 1);
     let mut input = case.input();
-    input.user_records = (0..50).map(|n| case.twin(&format!("user-{n}"))).collect();
+    input.user_records = (0..50).map(|n| case.another_user(&format!("user-{n}"))).collect();
     let made = plan(&input, case.settings());
     assert_eq!((made.changes.len(), made.exceeded_limits.len()), (50, 0));
 }
@@ -100,14 +100,14 @@ fn max_share_is_per_account_and_max_changes_is_per_run() {
         it.remediation.max_share = 10;
     });
     let mut input = case.input();
-    let mut other = case.twin("bob");
+    let mut other = case.another_user("bob");
     other.account = "444455556666".parse().unwrap();
     input.accounts.insert(other.account, case.account.clone());
     input.user_records.push(other.clone());
     assert_eq!(plan(&input, case.settings()).exceeded_limits, []);
 
     let third = |account| {
-        let mut third = case.twin("carol");
+        let mut third = case.another_user("carol");
         third.account = account;
         let mut input = input.clone();
         input.user_records.push(third);

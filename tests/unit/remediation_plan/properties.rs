@@ -222,7 +222,7 @@ proptest! {
     }
 
     #[test]
-    fn an_applied_plan_leaves_no_changes_for_the_day((case, _) in case()) {
+    fn applied_plan_leaves_no_changes_for_the_day((case, _) in case()) {
         let mut case = case;
         // After the first plan, the user may be idle. The second plan then adds the notice for the
         // user.

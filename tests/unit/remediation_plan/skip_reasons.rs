@@ -67,7 +67,7 @@ fn exempt_keys_are_skipped_and_their_tag_is_removed() {
 }
 
 #[test]
-fn a_key_exempted_after_deactivation_is_not_deleted() {
+fn key_exempted_after_deactivation_is_not_deleted() {
     // The tag stays because undo needs it.
     let stopped: &[&str] =
         &["access-key …AAAA is skipped: exempt until 2026-06-30 (allowlist line 3)"];
@@ -89,7 +89,7 @@ fn a_key_exempted_after_deactivation_is_not_deleted() {
 }
 
 #[test]
-fn an_exemption_without_credentials_or_rules_protects_all_credentials() {
+fn exemption_without_credentials_or_rules_protects_all_credentials() {
     let kinds = [
         (CredentialKind::SshKey, "APKAXX77"),
         (CredentialKind::ServiceSpecificCredential, "ACCAXX77"),
@@ -228,7 +228,7 @@ fn recently_reset_passwords_are_skipped() {
 }
 
 #[test]
-fn the_identity_of_the_run_is_skipped() {
+fn identity_of_the_run_is_skipped() {
     let own_user = |name: &str| {
         Case::deactivation_due().with(|it| {
             it.account.own_users.insert(name.to_owned());
@@ -243,9 +243,9 @@ fn the_identity_of_the_run_is_skipped() {
 }
 
 #[test]
-fn a_user_with_incomplete_evidence_is_skipped() {
+fn user_with_incomplete_evidence_is_skipped() {
     let gap = EvidenceGap {
-        piece: EvidenceItem::SshKeys,
+        item: EvidenceItem::SshKeys,
         cause: GapCause::Denied,
         action: "iam:ListSSHPublicKeys",
         message: "AccessDenied".to_owned(),
@@ -272,7 +272,7 @@ fn a_user_with_incomplete_evidence_is_skipped() {
 }
 
 #[test]
-fn a_user_that_cannot_be_fetched_is_skipped() {
+fn user_that_cannot_be_fetched_is_skipped() {
     let case = Case::deactivation_due();
     let mut input = case.input();
     let account = input.user_records.remove(0).account;
@@ -289,7 +289,7 @@ fn a_user_that_cannot_be_fetched_is_skipped() {
 }
 
 #[test]
-fn an_incomplete_rule_remediates_nothing() {
+fn incomplete_rule_remediates_nothing() {
     let incomplete = |case: Case, rule| case.with(|it| it.account.incomplete.push(rule));
     let skipped: &[&str] = &["access-key …AAAA is skipped: evidence is missing: \
                             the rule stale-access-key is incomplete in this account"];
@@ -399,7 +399,7 @@ fn users_with_unlisted_paths_are_skipped() {
 }
 
 #[test]
-fn a_user_with_fifty_tags_gets_no_remediation_tag() {
+fn user_with_fifty_tags_gets_no_remediation_tag() {
     let with = |count: usize| {
         let case = Case::deactivation_due().without_tag(&of_key(KEY));
         (0..count).fold(case, |case, n| case.with_tag(&format!("t{n}"), "x"))

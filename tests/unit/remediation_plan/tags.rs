@@ -84,7 +84,7 @@ fn each_reason_restarts_the_days_until_deactivation() {
 }
 
 #[test]
-fn a_password_changed_since_its_notice_gets_a_new_notice() {
+fn password_changed_since_its_notice_gets_a_new_notice() {
     let changed = |days| {
         Case::password().tagged(&TagSubject::PASSWORD, RemediationStatus::Notified, 120, 3).with(
             |it| {

@@ -38,7 +38,7 @@ fn users_are_deleted_only_with_delete_users() {
 }
 
 #[test]
-fn a_user_in_use_is_not_deleted() {
+fn user_in_use_is_not_deleted() {
     let with_key = |used: i64, active: Flag| {
         Case::whole_user().with(|it| {
             let mut key = key("AKIA000000000000AAAA", used);
@@ -100,7 +100,7 @@ fn a_user_in_use_is_not_deleted() {
 }
 
 #[test]
-fn a_new_user_is_not_deleted() {
+fn new_user_is_not_deleted() {
     let created = |days| {
         Case::whole_user().with(|it| {
             it.user_record.user.created = Timestamp::At(days_ago(days));
@@ -167,7 +167,7 @@ fn missing_evidence_does_not_count_as_use() {
 }
 
 #[test]
-fn a_user_with_an_exemption_is_not_deleted() {
+fn user_with_an_exemption_is_not_deleted() {
     let with_key = || {
         Case::whole_user().with(|it| {
             let mut key = key("AKIA000000000000AAAA", 200);
@@ -206,7 +206,7 @@ fn a_user_with_an_exemption_is_not_deleted() {
 }
 
 #[test]
-fn a_started_deletion_is_finished_unless_its_tag_is_set_again() {
+fn started_deletion_is_finished_unless_its_tag_is_set_again() {
     let started = |since, seen| {
         Case::whole_user().tagged(&TagSubject::User, RemediationStatus::Notified, since, seen).with(
             |it| {
@@ -222,7 +222,7 @@ fn a_started_deletion_is_finished_unless_its_tag_is_set_again() {
 }
 
 #[test]
-fn a_user_is_not_deleted_if_any_rule_is_incomplete() {
+fn user_is_not_deleted_if_any_rule_is_incomplete() {
     let case = |rule| Case::whole_user().with(|it| it.account.incomplete.push(rule));
     for rule in [Rule::StalePassword, Rule::OldServiceCredential] {
         let message = format!(
@@ -262,7 +262,7 @@ fn each_reason_restarts_the_days_until_user_deletion() {
 }
 
 #[test]
-fn a_started_deletion_is_finished_unless_the_user_is_in_use() {
+fn started_deletion_is_finished_unless_the_user_is_in_use() {
     let case = Case::whole_user().tagged(&TagSubject::User, RemediationStatus::Notified, 1, 1);
     assert_eq!(case.lines(), ["user pending: delete"]);
     let started = |case: &Case| {
