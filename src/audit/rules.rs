@@ -297,7 +297,7 @@ impl Rule {
         self.remediation().before_deactivation.is_some()
     }
 
-    /// The rule that decides about credentials of this kind that somebody deactivated: the rule
+    /// The rule that decides about credentials of this kind that someone deactivated: the rule
     /// about inactive ones, or else the rule whose remediation deactivates them.
     #[must_use]
     pub fn about_inactive(kind: CredentialKind) -> Option<Self> {
