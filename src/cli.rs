@@ -36,7 +36,7 @@ pub use live::{AccessArgs, DEFAULT_OWNER_TAGS, DEFAULT_SESSION_NAME, RecheckArgs
 pub use outputs::Output;
 pub use publish::{AllowPublic, FailOnList, PublishArgs, PublishAuditsArgs};
 pub use remediate::{RemediateArgs, RemediationArgs};
-pub use values::{AllowlistSetting, Format, Input, List, OutputFile, in_workspace};
+pub use values::{AllowlistSetting, Format, Input, List, OutputFile, PlanFormat, in_workspace};
 
 use crate::model::policy::MAX_DAYS;
 use inputs::Inputs;

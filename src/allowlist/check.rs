@@ -91,7 +91,8 @@ impl Checker<'_> {
             ..PolicyOverrides::default()
         };
         let names_expiry_tag = raw.expiry_tag.is_some();
-        policy.expiry_tag = raw.expiry_tag.and_then(|tag| self.non_blank_text(tag, "expiry_tag"));
+        policy.expiry_tag =
+            raw.expiry_tag.and_then(|tag| self.non_blank_text(tag, "expiry_tag", help::EXPIRY_TAG));
         for (name, level) in raw.rules {
             let rule = self.rule(&name);
             let level = self.level(&level);
@@ -189,8 +190,8 @@ impl Checker<'_> {
         let rules = raw.rules.map_or_else(Rule::disuse_rules, |list| {
             list.value.iter().filter_map(|it| self.rule(it)).collect()
         });
-        let reason = raw.reason.and_then(|it| self.non_blank_text(it, "reason"));
-        let owner = raw.owner.and_then(|it| self.non_blank_text(it, "owner"));
+        let reason = raw.reason.and_then(|it| self.non_blank_text(it, "reason", help::REASON));
+        let owner = raw.owner.and_then(|it| self.non_blank_text(it, "owner", help::OWNER));
         let expires = raw.expires.and_then(|it| self.expires(&it));
         Some(Exemption {
             user: user?,
@@ -381,12 +382,12 @@ impl Checker<'_> {
     }
 
     /// Text for people, such as the reason.
-    fn non_blank_text(&mut self, text: Located<String>, key: &str) -> Option<String> {
-        let help = match key {
-            "reason" => "explain why the credential must stay, and where that is tracked",
-            "owner" => "name the owner, such as \"@acme/platform\"",
-            _ => "write a value, or omit the key",
-        };
+    pub(super) fn non_blank_text(
+        &mut self,
+        text: Located<String>,
+        key: &str,
+        help: &str,
+    ) -> Option<String> {
         let good =
             self.check_not_blank(&text, &format!("`{key}`"), help) && self.check_no_key_id(&text);
         good.then_some(text.value)

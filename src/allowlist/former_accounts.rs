@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::check::Checker;
 use super::diagnostic::{Diagnostic, DiagnosticCode};
-use super::node::Located;
+use super::help;
 use super::raw::RawFormerAccount;
 use super::{Allowlist, Position};
 use crate::model::inventory::AccountId;
@@ -43,12 +43,10 @@ impl Checker<'_> {
     fn former_account(&mut self, raw: RawFormerAccount) -> Option<FormerAccount> {
         let place = self.place(&raw.span);
         let account = raw.account.and_then(|it| self.account(&it));
-        let reason = raw.reason.and_then(|it| {
-            self.former_account_text(it, "reason", "explain why the account is no longer audited")
-        });
-        let owner = raw.owner.and_then(|it| {
-            self.former_account_text(it, "owner", "name the owner, such as \"@acme/platform\"")
-        });
+        let reason = raw
+            .reason
+            .and_then(|it| self.non_blank_text(it, "reason", help::FORMER_ACCOUNT_REASON));
+        let owner = raw.owner.and_then(|it| self.non_blank_text(it, "owner", help::OWNER));
         Some(FormerAccount {
             account: account?,
             reason: reason?,
@@ -56,17 +54,6 @@ impl Checker<'_> {
             span: raw.span,
             place,
         })
-    }
-
-    fn former_account_text(
-        &mut self,
-        text: Located<String>,
-        key: &str,
-        help: &str,
-    ) -> Option<String> {
-        let good =
-            self.check_not_blank(&text, &format!("`{key}`"), help) && self.check_no_key_id(&text);
-        good.then_some(text.value)
     }
 
     fn duplicate_account(&mut self, account: AccountId, again: Range<usize>, first: Range<usize>) {

@@ -14,6 +14,10 @@ pub(super) const POLICY_IS_A_MAPPING: &str =
 pub(super) const REMEDIATION_IS_A_MAPPING: &str = "write `remediation: {}` for the defaults, or keys below it, such as `deactivate_after_days: 14`";
 pub(super) const FORMER_ACCOUNT_IS_A_MAPPING: &str =
     "write `- account: \"111122223333\"` with `reason` and `owner` below `account`";
+pub(super) const EXPIRY_TAG: &str = "write a value, or omit the key";
+pub(super) const REASON: &str = "explain why the credential must stay, and where that is tracked";
+pub(super) const FORMER_ACCOUNT_REASON: &str = "explain why the account is no longer audited";
+pub(super) const OWNER: &str = "name the owner, such as \"@acme/platform\"";
 pub(super) const LEVELS: &str = "write `rules: { stale-password: error }`, or omit `rules`";
 pub(super) const MERGE_NAMES_AN_ANCHOR: &str =
     "name the anchor of a mapping, such as `<<: *name` where another entry starts with `&name`";

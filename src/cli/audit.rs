@@ -56,10 +56,10 @@ pub struct AuditArgs {
     #[arg(long, value_name = "FORMAT")]
     pub format: Option<Format>,
 
-    /// Write the report to this file as well, in the format of its extension (.md, .json, or .txt);
-    /// can be repeated
+    /// Write the report to this file as well, in the format of its extension, such as `.md`; can
+    /// be repeated
     #[arg(long, value_name = "FILE")]
-    pub output: Vec<OutputFile>,
+    pub output: Vec<OutputFile<Format>>,
 
     #[command(flatten)]
     pub language: LanguageArg,
@@ -131,8 +131,8 @@ pub struct StaleAfterDays {
 #[derive(Debug, Clone, Copy, clap::Args)]
 pub struct LanguageArg {
     /// Language of reports, issues, and comments
-    #[arg(long, value_name = "en|ja", value_parser = one_of(Language::ALL, Language::id),
-        default_value = "en", hide_possible_values = true)]
+    #[arg(long, value_name = "LANGUAGE", value_parser = one_of(Language::ALL, Language::id),
+        default_value = Language::default().id())]
     pub language: Language,
 }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::Clock;
 use super::audit::{LanguageArg, RequiredAllowlist, StaleAfterDays, Verbosity};
 use super::live::AccessArgs;
-use super::values::{Format, Input, List, OutputFile, digest, one_of};
+use super::values::{Input, List, OutputFile, PlanFormat, digest, one_of};
 use crate::model::policy::remediation::Stage;
 
 pub(super) const EXAMPLES: &str = "\
@@ -86,12 +86,12 @@ pub struct RemediateArgs {
 
     /// Format of the plan on standard output [default: table, or nothing when --output is given]
     #[arg(long, value_name = "FORMAT")]
-    pub format: Option<Format>,
+    pub format: Option<PlanFormat>,
 
     /// Write the plan to this file as well, in the format of its extension: .json to apply it, .md or
     /// .txt to read it; can be repeated
     #[arg(long, value_name = "FILE")]
-    pub output: Vec<OutputFile>,
+    pub output: Vec<OutputFile<PlanFormat>>,
 
     #[command(flatten)]
     pub verbosity: Verbosity,

@@ -8,7 +8,7 @@ use std::str::FromStr;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use clap::ValueEnum;
-use clap::builder::{PathBufValueParser, PossibleValuesParser, TypedValueParser};
+use clap::builder::{PathBufValueParser, PossibleValue, PossibleValuesParser, TypedValueParser};
 
 use crate::allowlist::parse_day;
 use crate::runner::checkout::{as_relative, below_workspace};
@@ -114,51 +114,64 @@ impl From<&str> for AllowlistSetting {
     }
 }
 
-/// The formats of a report.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, strum::IntoStaticStr)]
-#[strum(serialize_all = "kebab-case", const_into_str)]
+/// The formats of a report. The alias is the file name extension, if it is not the name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Format {
     /// A table for a terminal.
+    #[value(alias = "txt")]
     Table,
     /// Markdown.
+    #[value(alias = "md")]
     Markdown,
     /// JSON, version 1.
     Json,
 }
 
-impl Format {
-    /// The name of the format.
-    #[must_use]
-    pub const fn id(self) -> &'static str {
-        self.into_str()
-    }
+/// The formats of a remediation plan, with file name extensions as in [`Format`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum PlanFormat {
+    /// Text for a terminal.
+    #[value(alias = "txt")]
+    Table,
+    /// Markdown.
+    #[value(alias = "md")]
+    Markdown,
+    /// JSON, which `--apply` reads.
+    Json,
 }
 
 /// A file to write.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OutputFile {
+pub struct OutputFile<F> {
     /// The file.
     pub path: PathBuf,
     /// The format, from the file name extension.
-    pub format: Format,
+    pub format: F,
 }
 
-/// A path whose extension does not name a format.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the file name extension must be .md, .json, or .txt")]
-pub struct UnknownExtension;
+impl<F: ValueEnum> fmt::Display for OutputFile<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let format = self.format.to_possible_value();
+        let name = format.as_ref().map(PossibleValue::get_name).unwrap_or_default();
+        write!(f, "{} ({name})", self.path.display())
+    }
+}
 
-impl FromStr for OutputFile {
-    type Err = UnknownExtension;
+impl<F: ValueEnum> FromStr for OutputFile<F> {
+    type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let path = PathBuf::from(text);
-        let extension = path.extension().and_then(|it| it.to_str()).map(str::to_ascii_lowercase);
-        let format = match extension.as_deref() {
-            Some("md" | "markdown") => Format::Markdown,
-            Some("json") => Format::Json,
-            Some("txt") => Format::Table,
-            _ => return Err(UnknownExtension),
+        let extension = path.extension().and_then(|it| it.to_str()).unwrap_or_default();
+        let Ok(format) = F::from_str(extension, true) else {
+            let values = F::value_variants().iter().filter_map(F::to_possible_value);
+            let extension =
+                |it: PossibleValue| it.get_name_and_aliases().last().map(|it| format!(".{it}"));
+            let extensions: Vec<_> = values.filter_map(extension).collect();
+            return Err(format!(
+                "the file name extension must be one of {}",
+                extensions.join(", ")
+            ));
         };
         Ok(Self { path, format })
     }

@@ -12,7 +12,7 @@ use super::remediation_request::{RemediationRequest, Task};
 use super::remediation_run::{self, RemediationOutcome};
 use super::undo_run::{self, UndoOutcome};
 use super::{Exit, MAX_ROWS, Streams, files, report_folder};
-use crate::cli::{ActionRemediateArgs, Format, Output, RemediateArgs};
+use crate::cli::{ActionRemediateArgs, Output, PlanFormat, RemediateArgs};
 use crate::remediate::pages::{self, RemediationReport, UndoReport};
 use crate::remediate::plan::RemediationPlan;
 use crate::runner;
@@ -198,7 +198,7 @@ impl RemediationOutput<'_> {
         if let (Some(folder), Task::Plan) = (context.report_dir, &settings.task) {
             let reports = vec![
                 (PLAN, Output::Plan, outcome.saved.to_json()),
-                (MARKDOWN, Output::ReportMarkdown, self.rendered(Format::Markdown)?),
+                (MARKDOWN, Output::ReportMarkdown, self.rendered(PlanFormat::Markdown)?),
             ];
             exit = report_folder::write(folder, reports, context.job, job_report, streams);
         }
@@ -276,14 +276,14 @@ impl RemediationOutput<'_> {
         }
     }
 
-    fn rendered(&self, format: Format) -> Result<String, TemplateError> {
+    fn rendered(&self, format: PlanFormat) -> Result<String, TemplateError> {
         match format {
-            Format::Json => Ok(self.outcome.saved.to_json()),
-            Format::Table => {
+            PlanFormat::Json => Ok(self.outcome.saved.to_json()),
+            PlanFormat::Table => {
                 let report = self.remediation_report(MAX_ROWS);
                 pages::remediation_text(report, self.settings.args.language.language)
             }
-            Format::Markdown => self.markdown(MAX_ROWS),
+            PlanFormat::Markdown => self.markdown(MAX_ROWS),
         }
     }
 }

@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use super::error::CommandError;
 use super::files;
 use crate::cli::{
-    self, ActionRemediateArgs, Format, Input, OutputFile, RemediateArgs, RemediationArgs,
+    self, ActionRemediateArgs, Input, OutputFile, PlanFormat, RemediateArgs, RemediationArgs,
     RemediationTask,
 };
 use crate::runner::checkout::as_relative;
@@ -19,9 +19,9 @@ pub(super) struct RemediationRequest {
     pub(super) args: RemediationArgs,
     pub(super) task: Task,
     /// The format on standard output.
-    pub(super) stdout: Option<Format>,
+    pub(super) stdout: Option<PlanFormat>,
     /// The files to write.
-    pub(super) output: Vec<OutputFile>,
+    pub(super) output: Vec<OutputFile<PlanFormat>>,
     /// Whether no progress is shown.
     pub(super) quiet: bool,
     /// The time from which days are counted.
@@ -86,7 +86,7 @@ impl RemediationRequest {
         Ok(Self {
             args: args.remediation.clone(),
             task,
-            stdout: args.format.or(args.output.is_empty().then_some(Format::Table)),
+            stdout: args.format.or(args.output.is_empty().then_some(PlanFormat::Table)),
             output: args.output.clone(),
             quiet: args.verbosity.quiet || args.verbosity.verbose,
             now: args.clock.now.unwrap_or(now),
@@ -134,7 +134,7 @@ impl RemediationRequest {
         Ok(Self {
             args: shared,
             task,
-            stdout: Some(Format::Table),
+            stdout: Some(PlanFormat::Table),
             output: Vec::new(),
             quiet: true,
             now: args.clock.now.unwrap_or(now),

@@ -1,11 +1,11 @@
 //! The streams of a command, and the only place that prints errors.
 
+use std::fmt::Display;
 use std::io::{self, Read, Write};
 
 use super::error::{CommandError, ErrorDetails, Exit, Failure};
 use crate::allowlist::{Diagnostic, Position, render};
 use crate::cause::reason;
-use crate::cli::OutputFile;
 use crate::runner::log::{inert, inert_json};
 use crate::secrets;
 use crate::templates::escape_invisible;
@@ -116,8 +116,8 @@ impl<'a> Streams<'a> {
     }
 
     /// Says that a file was written.
-    pub(super) fn wrote(&mut self, output: &OutputFile) {
-        self.eprintln(&format!("wrote {} ({})", output.path.display(), output.format.id()));
+    pub(super) fn wrote(&mut self, output: &impl Display) {
+        self.eprintln(&format!("wrote {output}"));
     }
 
     /// Writes what to do, after a message that is not an error.

@@ -1,14 +1,17 @@
 //! `action.yml`, `docs/action.md` and `docs/cli.md` are generated from the command line.
-//! `UPDATE_EXPECT=1 cargo test --test unit reference` writes them.
+//! `UPDATE_EXPECT=1 cargo test --test unit reference` writes them. The tables of rules and diagnostics
+//! are complete.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use clap::{Arg, Command};
+use iam_stocktake::allowlist::DiagnosticCode;
 use iam_stocktake::cli::{
     ActionInput, COMMAND_INPUT, Output, TOKEN_INPUT, action_inputs, command,
     description_and_default, is_switch,
 };
+use iam_stocktake::model::policy::Rule;
 use stand_ins::expect::Expectations;
 use stand_ins::sandbox::repository;
 
@@ -170,5 +173,38 @@ fn input_has_one_description_for_all_commands() {
             let first = descriptions.entry(name).or_insert_with(|| help.clone());
             assert_eq!(*first, help, "{name}");
         }
+    }
+}
+
+fn documentation(page: &str) -> String {
+    std::fs::read_to_string(repository(page)).unwrap()
+}
+
+#[test]
+fn every_diagnostic_is_documented() {
+    let text = documentation("docs/allowlist.md");
+    let documented: Vec<&str> = text
+        .split_once("## Diagnostics")
+        .unwrap()
+        .1
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `")?.split('`').next())
+        .collect();
+    let codes: Vec<_> = DiagnosticCode::ALL.iter().map(|code| code.id()).collect();
+    assert_eq!(documented, codes);
+}
+
+#[test]
+fn rules_table_matches_the_program() {
+    let text = documentation("docs/rules.md");
+    for rule in Rule::ALL {
+        let row = text.lines().find(|line| line.starts_with(&format!("| `{rule}` |"))).unwrap();
+        let level = match rule {
+            Rule::ExpiredUser => "error once `expiry_tag` is set",
+            _ => rule.default_level().id(),
+        };
+        let controls: Vec<_> = rule.controls().iter().map(ToString::to_string).collect();
+        let end = format!("| {level} | {} |", controls.join(", ")).replace("|  |", "| |");
+        assert!(row.ends_with(&end), "{row} does not end with {end}");
     }
 }

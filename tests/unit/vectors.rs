@@ -115,7 +115,6 @@ fn notations<'a>(audit: &Audit, findings: impl Iterator<Item = &'a Finding>) -> 
 #[test]
 fn stale_rules_match_the_vectors() {
     let table = table(include_str!("../vectors/decisions.json"));
-    assert_eq!(table.vectors.len(), 22);
     for vector in &table.vectors {
         let audit = vector.audit(table.now);
         let stale = audit.findings.iter().filter(|finding| finding.rule.finds_disuse());
@@ -141,7 +140,6 @@ fn findings_of(vector: &Vector, now: DateTime<Utc>) -> VectorFindings {
 #[test]
 fn edge_cases_match_the_vectors_with_days_and_notes() {
     let table = table(include_str!("../vectors/edges.json"));
-    assert_eq!(table.vectors.len(), 142);
     for vector in &table.vectors {
         let Vector { expected, days, notes, .. } = vector;
         let expected = (expected.clone(), days.clone(), notes.clone());

@@ -42,7 +42,7 @@ fn usage_errors_exit_with_2_and_write_nothing() {
         (&["--stale-after-days", "0"][..], "0 is not in 1..=3650"),
         (&["--stale-after-days", "soon"], "invalid digit"),
         (&["--format", "pdf"], "possible values: table, markdown, json"),
-        (&["--output", "report.pdf"], "must be .md, .json, or .txt"),
+        (&["--output", "report.pdf"], "must be one of .txt, .md, .json"),
         (&["--language", "tlh"], "possible values: en, ja"),
         (&["--fail-on", "sometimes"], "possible values: any, none"),
         (&["--report-generated-at", "yesterday"], "the format is 2026-06-30T12:00:00Z"),

@@ -42,6 +42,14 @@ fn options<'o>() -> Options<'o> {
     options
 }
 
+/// Asserts that the pages, the same page in several languages, have the same blocks.
+#[track_caller]
+pub fn assert_same_outline(pages: &[String]) {
+    for pair in pages.windows(2) {
+        assert_eq!(outline(&pair[0]), outline(&pair[1]), "all languages have the same blocks");
+    }
+}
+
 /// The blocks of a page in order; blocks in lists and quotes are indented. Panics if Markdown is
 /// shown literally: inside HTML, or where it was not parsed as intended.
 #[track_caller]

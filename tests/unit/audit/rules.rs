@@ -265,23 +265,9 @@ fn rule_that_is_off_has_no_findings_and_no_coverage() {
 }
 
 #[test]
-fn default_levels_are_the_documented_ones() {
-    let levels = |policy: &Policy| Rule::ALL.map(|rule| (rule.id(), policy.level(rule).id()));
-    assert_eq!(
-        levels(&Policy::default()),
-        [
-            ("stale-password", "error"),
-            ("stale-access-key", "error"),
-            ("expired-user", "off"),
-            ("root-access-key", "warning"),
-            ("old-service-credential", "warning"),
-            ("inactive-access-key", "notice"),
-            ("user-without-credentials", "notice"),
-            ("unrotated-access-key", "off"),
-            ("unlisted-user", "off"),
-        ]
-    );
-    assert_eq!(levels(&expiry_policy())[2], ("expired-user", "error"));
+fn expiry_tag_turns_the_expiry_rule_on() {
+    let level = |policy: &Policy| policy.level(Rule::ExpiredUser);
+    assert_eq!((level(&Policy::default()), level(&expiry_policy())), (Level::Off, Level::Error));
 }
 
 #[test]
