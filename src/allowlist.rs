@@ -8,7 +8,10 @@ mod check;
 mod diagnostic;
 mod former_accounts;
 mod help;
+mod insertion;
+mod near_name;
 mod node;
+mod overlap;
 mod pattern;
 mod raw;
 mod reader;
@@ -21,9 +24,11 @@ use std::ops::Range;
 
 use chrono::NaiveDate;
 
-pub use check::{EXPIRES_SOON_DAYS, expiry_notices};
+pub use check::{EXPIRES_SOON_DAYS, notices};
 pub use diagnostic::{Diagnostic, DiagnosticCode, Severity, render};
 pub use former_accounts::{FormerAccount, audited_former_accounts};
+pub use insertion::{ExtendedFile, InsertionError, extend_list};
+pub use near_name::{NearName, nearest_name};
 pub use pattern::{Pattern, is_user_name_char};
 pub use suggestion::{ExemptedFinding, SuggestedExemption};
 

@@ -8,6 +8,7 @@ use chrono::{Days, NaiveDate};
 use super::diagnostic::{Diagnostic, DiagnosticCode, shown};
 use super::help;
 use super::node::Located;
+use super::overlap::duplicate_notices;
 use super::pattern::{MIN_LITERALS, Pattern, PatternError, is_user_name_char};
 use super::raw::{RawAllowlist, RawExemption, RawPolicy};
 use super::{Allowlist, CredentialSelector, Exemption, Position, UserSelector};
@@ -459,9 +460,10 @@ pub(super) fn is_day_shaped(text: &str) -> bool {
     text.len() == 10 && text.bytes().enumerate().all(fits)
 }
 
-/// Notices about exemptions that are expired on `today` (UTC), or expire soon.
+/// Notices about exemptions that are expired on `today` (UTC), expire soon, or cover the same
+/// credential as another one, in the file's order.
 #[must_use]
-pub fn expiry_notices(allowlist: &Allowlist, today: NaiveDate) -> Vec<Diagnostic> {
+pub fn notices(allowlist: &Allowlist, today: NaiveDate) -> Vec<Diagnostic> {
     let notice = |exemption: &Exemption| {
         let (code, message, help) = match exemption.status_on(today) {
             super::ExemptionStatus::InForce => return None,
@@ -480,5 +482,8 @@ pub fn expiry_notices(allowlist: &Allowlist, today: NaiveDate) -> Vec<Diagnostic
         let diagnostic = Diagnostic::notice(code, exemption.span.clone(), message);
         Some(diagnostic.label("this exemption").help(help))
     };
-    allowlist.exemptions.iter().filter_map(notice).collect()
+    let mut notices: Vec<_> = allowlist.exemptions.iter().filter_map(notice).collect();
+    notices.extend(duplicate_notices(allowlist));
+    notices.sort_by_key(|it| it.span.start);
+    notices
 }

@@ -73,6 +73,8 @@ text_enum! {
         InvalidDate,
         /// An expiry date too far in the future.
         ExpiresTooFar,
+        /// An exemption for a credential that an earlier exemption covers.
+        DuplicateExemption,
         /// An expired exemption.
         ExemptionExpired,
         /// An exemption that expires soon.

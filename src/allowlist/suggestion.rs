@@ -108,25 +108,61 @@ impl SuggestedExemption {
     }
 }
 
-/// Writes an entry of the `exemptions` list with its indentation, ending with a line feed.
-impl fmt::Display for SuggestedExemption {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "  - user: {}", quoted(&self.user))?;
-        writeln!(f, "    account: {}", quoted(&self.account))?;
-        if let Some(id) = &self.user_id {
-            writeln!(f, "    user_id: {}", quoted(id))?;
-        }
+impl SuggestedExemption {
+    /// The entry of the `exemptions` list, ending with a line feed.
+    pub(super) fn entry(&self, style: EntryStyle, reason: &str, owner: &str) -> String {
+        let mut lines = vec![
+            format!("user: {}", quoted(&self.user)),
+            format!("account: {}", quoted(&self.account)),
+        ];
+        lines.extend(self.user_id.as_ref().map(|id| format!("user_id: {}", quoted(id))));
         if !self.credentials.is_empty() {
             let quoted: Vec<_> = self.credentials.iter().map(|it| quoted(it)).collect();
-            writeln!(f, "    credentials: [{}]", quoted.join(", "))?;
+            lines.push(format!("credentials: [{}]", quoted.join(", ")));
         }
         if !self.rules.iter().all(|rule| rule.finds_disuse()) {
             let ids: Vec<_> = self.rules.iter().map(|rule| rule.id()).collect();
-            writeln!(f, "    rules: [{}]", ids.join(", "))?;
+            lines.push(format!("rules: [{}]", ids.join(", ")));
         }
-        writeln!(f, "    reason: \"\"")?;
-        writeln!(f, "    owner: \"\"")?;
-        writeln!(f, "    expires: {}", self.expires)
+        lines.push(format!("reason: {}", quoted(reason)));
+        lines.push(format!("owner: {}", quoted(owner)));
+        lines.push(format!("expires: {}", self.expires));
+        let dash = format!("{:<1$}", "-", style.keys);
+        let keys = " ".repeat(style.keys);
+        let starts = std::iter::once(&dash).chain(std::iter::repeat(&keys));
+        let indented = starts.zip(lines).map(|(start, line)| {
+            let indentation = " ".repeat(style.dash);
+            format!("{indentation}{start}{line}\n")
+        });
+        indented.collect()
+    }
+
+    /// The entry as in a new file, with this reason and owner.
+    #[must_use]
+    pub fn filled(&self, reason: &str, owner: &str) -> String {
+        self.entry(EntryStyle::default(), reason, owner)
+    }
+}
+
+/// Writes the entry as in a new file, with an empty reason and owner.
+impl fmt::Display for SuggestedExemption {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.filled("", ""))
+    }
+}
+
+/// How the entries of a list are indented, in columns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct EntryStyle {
+    /// Before the dash.
+    pub(super) dash: usize,
+    /// From the dash to the keys.
+    pub(super) keys: usize,
+}
+
+impl Default for EntryStyle {
+    fn default() -> Self {
+        Self { dash: 2, keys: 2 }
     }
 }
 

@@ -1,5 +1,7 @@
 //! The flags of `allowlist`.
 
+use std::path::PathBuf;
+
 use chrono::NaiveDate;
 use clap::Subcommand;
 
@@ -14,7 +16,9 @@ const SUGGEST_EXAMPLES: &str = "\
 Examples:
   iam-stocktake audit --credential-report report.json --output audit.json
   iam-stocktake allowlist suggest audit.json --user ci-deploy
-  iam-stocktake allowlist suggest audit.json --id 2eb8f13c01278b52 --expires 2026-12-31";
+  iam-stocktake allowlist suggest audit.json --id 2eb8f13c01278b52 --expires 2026-12-31
+  iam-stocktake allowlist suggest audit.json --user ci-deploy --write .github/iam-allowlist.yml \\
+    --reason 'Legacy Jenkins agent (PLAT-123)' --owner @acme/platform";
 
 /// The commands of `allowlist`.
 #[derive(Debug, Clone, Subcommand)]
@@ -30,8 +34,8 @@ pub enum AllowlistCommand {
     },
     /// Print the JSON Schema of the allowlist, for editors
     Schema,
-    /// Print exemptions for the findings of an audit, to paste into the allowlist; `check` rejects
-    /// them until the reason and the owner are filled in
+    /// Print exemptions for the findings of an audit, or add them to the allowlist; `check` rejects
+    /// them until they have a reason and an owner
     #[command(after_help = SUGGEST_EXAMPLES)]
     Suggest(SuggestArgs),
 }
@@ -54,6 +58,19 @@ pub struct SuggestArgs {
     /// Expiry date of the exemptions [default: in 90 days]
     #[arg(long, value_name = "YYYY-MM-DD", value_parser = day)]
     pub expires: Option<NaiveDate>,
+
+    /// Reason of the exemptions
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+
+    /// Owner of the exemptions
+    #[arg(long, value_name = "OWNER")]
+    pub owner: Option<String>,
+
+    /// Add the exemptions to the end of the `exemptions` list in this allowlist; the rest of the file
+    /// stays as it is
+    #[arg(long, value_name = "FILE", requires_all = ["reason", "owner"])]
+    pub write: Option<PathBuf>,
 
     #[command(flatten)]
     pub clock: Clock,

@@ -13,7 +13,7 @@ use super::publish_target::PublishTarget;
 use super::pull_request::{AllowlistComparison, is_from_fork_or_dependabot};
 use super::streams::HIDDEN_USERS_HINT;
 use super::{Exit, Streams, age, audit, files, live, publish, pull_request, remediate, reports};
-use crate::allowlist::{Allowlist, Diagnostic, Position, Severity, expiry_notices};
+use crate::allowlist::{self, Allowlist, Diagnostic, Position, Severity};
 use crate::audit::{AllowlistOrigin, Audit, Auditor, ExemptionMatch};
 use crate::cli::{ActionCommand, AllowlistSetting, CheckArgs, Input};
 use crate::model::identity::AccountEntry;
@@ -397,7 +397,7 @@ fn diagnostic_annotation(problem: &Diagnostic, file: &str, source: &str) -> Anno
 /// Exemptions that need attention, as annotations on their lines.
 fn notices(audit: &Audit, head: &LoadedAllowlist) -> Vec<Annotation> {
     let AllowlistOrigin::File(file) = &head.origin else { return Vec::new() };
-    let mut notices: Vec<_> = expiry_notices(&head.allowlist, audit.now.date_naive())
+    let mut notices: Vec<_> = allowlist::notices(&head.allowlist, audit.now.date_naive())
         .iter()
         .map(|notice| diagnostic_annotation(notice, file, &head.source))
         .collect();

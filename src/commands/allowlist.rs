@@ -1,15 +1,15 @@
 //! `iam-stocktake allowlist`: check the file, print its schema, suggest exemptions.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Days, NaiveDate, Utc};
 
 use super::error::{CommandError, CommandResult, ErrorDetails, Failure};
 use super::{Exit, Streams, files};
 use crate::allowlist::{
-    self, Allowlist, Diagnostic, Position, SuggestedExemption, audited_former_accounts,
-    expiry_notices,
+    self, Allowlist, Diagnostic, ExtendedFile, InsertionError, Position, SuggestedExemption,
+    audited_former_accounts,
 };
 use crate::audit::{AllowlistOrigin, FindingStatus};
 use crate::cli::{AllowlistCommand, AllowlistSetting, Input, SuggestArgs};
@@ -209,7 +209,7 @@ fn check_file(input: &Input, today: NaiveDate, streams: &mut Streams<'_>) -> Com
         let count = CommandError::usage(format!("{name}: {problems} {noun}"));
         Failure(vec![unread.into_error(&name, "check the path"), count])
     })?;
-    for notice in expiry_notices(&allowlist, today) {
+    for notice in allowlist::notices(&allowlist, today) {
         streams.show(&notice, &name, &source);
     }
     let exemptions = allowlist.exemptions.len();
@@ -251,12 +251,82 @@ fn suggest(settings: &SuggestArgs, today: NaiveDate, streams: &mut Streams<'_>) 
     let suggestions = suggestions(&audit, settings, expires);
     if suggestions.is_empty() {
         let message = "has no open finding that matches".to_owned();
-        return refused(message, "its `findings` list the IDs and users");
+        return refused(message, &hint_without_findings(&audit, settings));
     }
-    let text: String = suggestions.iter().map(ToString::to_string).collect();
-    streams.print(&text)?;
-    streams.hint("paste this under `exemptions:` and fill in the reason and the owner");
+    let reason = settings.reason.as_deref().unwrap_or_default();
+    let owner = settings.owner.as_deref().unwrap_or_default();
+    let snippet: String = suggestions.iter().map(|it| it.filled(reason, owner)).collect();
+    let Some(path) = &settings.write else {
+        streams.print(&snippet)?;
+        let is_filled = settings.reason.is_some() && settings.owner.is_some();
+        let todo = if is_filled { "" } else { " and fill in the reason and the owner" };
+        streams.hint(&format!("paste this under `exemptions:`{todo}"));
+        return Ok(Exit::Done);
+    };
+    let add = |source: &str| allowlist::extend_list(source, &suggestions, reason, owner, today);
+    let added = write_exemptions(path, add, today, streams);
+    if added.is_err() {
+        streams.print(&snippet)?;
+    }
+    added
+}
+
+/// What to do if no finding matches `--user` and `--id`.
+fn hint_without_findings(audit: &v1::Audit, settings: &SuggestArgs) -> String {
+    let users = audit.findings.iter().map(|finding| finding.user.as_str());
+    let near = settings.user.as_ref().and_then(|user| allowlist::nearest_name(user, users));
+    near.map_or_else(
+        || "its `findings` list the IDs and users".to_owned(),
+        |name| format!("did you mean --user {name}?"),
+    )
+}
+
+/// Replaces the allowlist with one that has more exemptions.
+fn write_exemptions(
+    path: &Path,
+    add: impl Fn(&str) -> Result<ExtendedFile, InsertionError>,
+    today: NaiveDate,
+    streams: &mut Streams<'_>,
+) -> CommandResult {
+    const CREATE: &str =
+        "create it with `version: 1` and `exemptions:`, and paste the printed exemption below";
+    let name = path.display().to_string();
+    let unread = |error: AllowlistReadError| error.into_error(&name, CREATE);
+    let old = read(&Input::File(path.to_owned()), today, streams).map_err(unread)?;
+    let new = add(&old.source).map_err(|error| {
+        CommandError::usage(format!("{name} was not changed: {error}"))
+            .with_hint(insertion_hint(&error))
+    })?;
+    files::write(path, new.text.as_bytes())?;
+    let count = new.allowlist.exemptions.len() - old.allowlist.exemptions.len();
+    let first = new.allowlist.exemptions.get(old.allowlist.exemptions.len());
+    let start = first.map_or(0, |it| it.span.start);
+    for notice in allowlist::notices(&new.allowlist, today) {
+        if notice.span.start >= start {
+            streams.show(&notice, &name, &new.text);
+        }
+    }
+    let noun = if count == 1 { "exemption" } else { "exemptions" };
+    let name = escape_invisible(&name);
+    streams.print(&format!("{name}: added {count} {noun} on line {}\n", new.line))?;
     Ok(Exit::Done)
+}
+
+fn insertion_hint(error: &InsertionError) -> String {
+    match error {
+        InsertionError::Invalid(_) => "correct the file first: iam-stocktake allowlist check",
+        InsertionError::NoList => {
+            "add a line `exemptions:` to the file, and paste the printed exemption below it"
+        }
+        InsertionError::NotBlockStyle | InsertionError::Unclear => {
+            "add the printed exemption to the list by hand"
+        }
+        InsertionError::AlreadyExempt { .. } => {
+            "change that exemption, for example its expiry date, instead of adding one"
+        }
+        InsertionError::WouldBeInvalid(problem) => &problem.help,
+    }
+    .to_owned()
 }
 
 fn suggestions(

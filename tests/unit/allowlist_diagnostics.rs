@@ -16,7 +16,7 @@ fn diagnostics(fixture: &Fixture) -> Vec<Diagnostic> {
     match allowlist::parse(&fixture.bytes, today()) {
         Ok(allowlist) => {
             let mut problems = allowlist::audited_former_accounts(&allowlist, &audited);
-            problems.extend(allowlist::expiry_notices(&allowlist, today()));
+            problems.extend(allowlist::notices(&allowlist, today()));
             problems
         }
         Err(problems) => problems,
@@ -62,6 +62,7 @@ fn only_valid_files_are_accepted() {
             "valid-",
             "exemption-expired",
             "exemption-expires-soon",
+            "duplicate-exemption",
             // The file is only wrong together with the audited accounts.
             "former-account-audited",
         ]

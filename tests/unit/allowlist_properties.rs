@@ -21,7 +21,7 @@ fn check(bytes: &[u8], today: NaiveDate) -> Result<(), TestCaseError> {
     match allowlist::parse(bytes, today) {
         Ok(allowlist) => {
             assert_nothing_is_lost(&allowlist, &source)?;
-            for notice in allowlist::expiry_notices(&allowlist, today) {
+            for notice in allowlist::notices(&allowlist, today) {
                 prop_assert_eq!(notice.severity, Severity::Notice);
                 render(&notice, &source)?;
             }

@@ -10,6 +10,7 @@
 )]
 
 mod allowlist_diagnostics;
+mod allowlist_insertion;
 mod allowlist_properties;
 mod allowlist_suggestion;
 mod allowlists;

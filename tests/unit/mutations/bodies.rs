@@ -76,7 +76,7 @@ pub(crate) fn allowlist(bytes: &[u8]) {
     let source = String::from_utf8_lossy(bytes);
     let today = NOW.date_naive();
     let diagnostics = match allowlist::parse(bytes, today) {
-        Ok(allowlist) => allowlist::expiry_notices(&allowlist, today),
+        Ok(allowlist) => allowlist::notices(&allowlist, today),
         Err(problems) => {
             assert!(!problems.is_empty(), "rejected without a problem");
             problems
@@ -102,6 +102,9 @@ pub(crate) fn audit_json(bytes: &[u8]) {
         user: None,
         id: None,
         expires: None,
+        reason: None,
+        owner: None,
+        write: None,
         clock: Clock { now: None },
     };
     let (mut stdin, mut stdout, mut stderr) = (bytes, std::io::sink(), std::io::sink());
