@@ -199,13 +199,15 @@ impl Action<'_> {
         };
         let mut exit = allowlists.exit.max(publishing.publish(job_report, streams));
         if publish_target.names {
-            let template = template.as_ref();
-            let written =
-                reports::write(&audit, &json, settings, template, *job, job_report, streams);
+            let (full_ids, template) = (publish_target.is_private, template.as_ref());
+            let written = reports::write(
+                &audit, &json, settings, full_ids, template, *job, job_report, streams,
+            );
             exit = exit.max(streams.exit_of(written));
             job_report.add_to_summary(&reports::for_summary(
                 &audit,
                 settings,
+                full_ids,
                 job_report.summary.len(),
             ));
             job_report.annotations.extend(notices(&audit, &allowlists.head));

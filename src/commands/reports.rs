@@ -8,7 +8,7 @@ use crate::cli::{CheckArgs, Output};
 use crate::report::json::v1;
 use crate::report::{self, MarkdownOptions};
 use crate::runner::job::Job;
-use crate::templates::{Language, UserTemplate};
+use crate::templates::UserTemplate;
 
 /// The names of the files in the report's folder.
 const MARKDOWN: &str = "iam-stocktake.md";
@@ -19,12 +19,14 @@ pub(super) fn write(
     audit: &Audit,
     json: &v1::Audit,
     settings: &CheckArgs,
+    full_ids: bool,
     template: Option<&UserTemplate>,
     job: Option<&Job>,
     job_report: &mut JobReport,
     streams: &mut Streams<'_>,
 ) -> Result<Exit, CommandError> {
-    let options = options(settings.publish.language.language, MAX_ROWS, template);
+    let options =
+        MarkdownOptions { template: template.cloned(), ..options(settings, MAX_ROWS, full_ids) };
     let markdown = report::markdown(audit, &options).map_err(|it| audit::template_error(&it))?;
     let reports = vec![
         (MARKDOWN, Output::ReportMarkdown, markdown),
@@ -33,17 +35,23 @@ pub(super) fn write(
     Ok(report_folder::write(&settings.report.report_dir, reports, job, job_report, streams))
 }
 
-fn options(
-    language: Language,
-    max_rows: usize,
-    template: Option<&UserTemplate>,
-) -> MarkdownOptions {
-    MarkdownOptions { language, max_rows, template: template.cloned() }
+const fn options(settings: &CheckArgs, max_rows: usize, full_ids: bool) -> MarkdownOptions {
+    MarkdownOptions {
+        language: settings.publish.language.language,
+        max_rows,
+        full_ids,
+        template: None,
+    }
 }
 
 /// The report for the summary, with as many rows as fit after the `taken` bytes.
-pub(super) fn for_summary(audit: &Audit, settings: &CheckArgs, taken: usize) -> String {
+pub(super) fn for_summary(
+    audit: &Audit,
+    settings: &CheckArgs,
+    full_ids: bool,
+    taken: usize,
+) -> String {
     fit_into_summary(taken, MAX_ROWS.min(audit.findings.len()), |rows| {
-        report::markdown(audit, &options(settings.publish.language.language, rows, None)).ok()
+        report::markdown(audit, &options(settings, rows, full_ids)).ok()
     })
 }
