@@ -8,7 +8,7 @@ ENV CARGO_INCREMENTAL=0 \
     RUSTFLAGS="--remap-path-prefix=/usr/local/cargo/registry/src=/cargo --remap-path-prefix=/src=/iam-stocktake" \
     SOURCE_DATE_EPOCH=0
 
-# The dependencies, in a layer of their own that is reused until they change. aws-lc-sys needs a C
+# The dependencies, in a separate layer that is reused until they change. aws-lc-sys needs a C
 # compiler, but not CMake. Cargo reads the manifest only if every target and workspace member in it
 # exists.
 COPY Cargo.toml Cargo.lock ./
@@ -24,7 +24,7 @@ COPY src src
 RUN touch src/main.rs src/lib.rs \
     && cargo build --locked --profile dist --bin iam-stocktake
 
-# This base image has libc, libgcc and the root certificates. The program runs as root, unlike in the
+# This base image has libc, libgcc, and the root certificates. The binary runs as root, unlike in the
 # `nonroot` variant: the files for outputs and the summary on the runner belong to another user.
 FROM gcr.io/distroless/cc-debian12
 ARG REVISION=unknown

@@ -1,8 +1,8 @@
 //! The command line.
 //!
 //! The structs are the settings: one field for each flag. The doc comment of a field is its
-//! description in `--help`, `action.yml`, `docs/cli.md` and `docs/action.md`; words after
-//! `[default:` say what applies when the flag is not given.
+//! description in `--help`, `action.yml`, `docs/cli.md`, and `docs/action.md`. The words after
+//! `[default:` describe the default.
 
 mod action;
 mod allowlist;
@@ -45,9 +45,9 @@ const EXIT_CODES: &str = "\
 Exit codes:
   0  done, and the gate passes
   1  the gate fails: there are open findings (--fail-on)
-  2  the usage, the settings or the allowlist are wrong
+  2  the arguments, the settings, or the allowlist are wrong
   3  incomplete: evidence is missing, or the queue state cannot be read
-  4  a result cannot be written, a plan cannot be carried out, or iam-stocktake failed
+  4  a result cannot be written, a plan cannot be applied, or iam-stocktake failed
 If several apply, the highest code is used.";
 
 const COMPLETIONS_EXAMPLES: &str = "\
@@ -57,8 +57,8 @@ Examples:
 /// Days that a setting can have.
 const MAX_DAYS_RANGE: std::ops::RangeInclusive<i64> = 1..=MAX_DAYS as i64;
 
-/// Find unused passwords and access keys of the IAM users in AWS accounts, compare them with an
-/// allowlist, and report what to remove, why and how.
+/// Find IAM users' unused passwords and access keys, compare them with an allowlist, and report what
+/// to remove and how.
 #[derive(Parser)]
 #[command(name = "iam-stocktake", version, after_help = EXIT_CODES, max_term_width = 100)]
 struct Cli {
@@ -75,7 +75,7 @@ pub enum Command {
     /// Check the allowlist, print its schema, or suggest exemptions
     #[command(subcommand)]
     Allowlist(AllowlistCommand),
-    /// Print the IAM policies of the role: the least permissions, and who can assume it
+    /// Print the IAM policies of a role: the permissions that it needs, and who can assume it
     #[command(after_help = iam_policy::EXAMPLES, after_long_help = iam_policy::EXAMPLES)]
     IamPolicy(Box<IamPolicyArgs>),
     /// Publish the audits of earlier jobs: update the queue issue, or comment on the pull request
@@ -84,13 +84,13 @@ pub enum Command {
     /// Plan the remediation of stale credentials in stages, apply the plan, or undo it
     #[command(after_help = remediate::EXAMPLES, after_long_help = remediate::EXAMPLES)]
     Remediate(Box<RemediateArgs>),
-    /// Run a command of the GitHub action; the inputs of the job are its flags
+    /// Run a command of the GitHub action; the inputs of the action are its flags
     #[command(subcommand)]
     Action(ActionCommand),
     /// Print a completion script for a shell
     #[command(after_help = COMPLETIONS_EXAMPLES)]
     Completions {
-        /// Shell
+        /// The shell that you use
         shell: Shell,
     },
 }
@@ -120,7 +120,7 @@ pub struct Clock {
 pub enum Parsed {
     /// A command to run.
     Command(Command),
-    /// A text to print: help, the version or a completion script.
+    /// A text to print: help, the version, or a completion script.
     Text(String),
     /// The error message for wrong arguments.
     Refused(String),

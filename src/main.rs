@@ -168,8 +168,8 @@ fn start_without_empty_variables() -> Result<Option<ExitCode>, String> {
     };
     let names: Vec<_> = empty.iter().map(|name| name.to_string_lossy()).collect();
     Err(format!(
-        "error: these variables are set but empty: {}; unset them, since the program cannot be \
-         started again without them: {failed}\n",
+        "error: these variables are set but empty: {}; unset them, because iam-stocktake cannot \
+         restart without them: {failed}\n",
         names.join(", ")
     ))
 }

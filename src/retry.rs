@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 /// The wait before the second attempt. Each further wait is twice as long.
 const FIRST_WAIT: Duration = Duration::from_millis(100);
-/// The longest wait that the server did not ask for.
+/// The longest wait that the server did not request.
 const MAX_WAIT: Duration = Duration::from_secs(5);
 /// The longest time for one attempt, including the response body.
 const MAX_ATTEMPT_TIME: Duration = Duration::from_secs(15);

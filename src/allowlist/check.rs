@@ -74,7 +74,7 @@ impl Checker<'_> {
                 DiagnosticCode::UnsupportedVersion,
                 &version.span,
                 format!("version {} of the allowlist format is not supported", version.value),
-                "this program reads version 1",
+                "this version of iam-stocktake reads only version 1",
                 "write `version: 1`, or update iam-stocktake",
             );
         }
@@ -102,7 +102,7 @@ impl Checker<'_> {
                     DiagnosticCode::ExpiryTagMissing,
                     &name.span,
                     "the rule `expired-user` is turned on, but `policy` has no `expiry_tag`",
-                    "which tag does it read?",
+                    "this rule needs the key of the tag",
                     "add `expiry_tag: KEY` under `policy`, with the key of the tag with the \
                      expiry date",
                 );
@@ -232,7 +232,7 @@ impl Checker<'_> {
                     DiagnosticCode::NoUser,
                     &raw.span,
                     "an exemption has neither `user` nor `pattern`",
-                    "which user is this for?",
+                    "names no user",
                     "add `user: NAME`, or `pattern: \"PREFIX-*\"`",
                 );
                 None
@@ -302,16 +302,16 @@ impl Checker<'_> {
                 }
                 count if !others => (format!("{count} digits"), help::digits(count).to_owned()),
                 _ if account.value.chars().all(|c| c == '*') => (
-                    "no pattern".to_owned(),
+                    "patterns are not supported here".to_owned(),
                     "omit `account` to cover every audited account".to_owned(),
                 ),
                 _ => (
                     "not twelve digits".to_owned(),
-                    "write the twelve digits of the id; account names and aliases are not supported"
+                    "write the twelve digits of the ID; account names and aliases are not supported"
                         .to_owned(),
                 ),
             };
-            let message = format!("{} is not an AWS account id", shown(&account.value));
+            let message = format!("{} is not an AWS account ID", shown(&account.value));
             self.error(DiagnosticCode::InvalidAccount, &account.span, message, label, help);
         }
         id
@@ -331,7 +331,7 @@ impl Checker<'_> {
             self.error(
                 DiagnosticCode::InvalidUserId,
                 &id.span,
-                format!("{} is not the unique id of an IAM user", shown(&id.value)),
+                format!("{} is not the unique ID of an IAM user", shown(&id.value)),
                 "not of the form AIDA…",
                 "`aws iam get-user --user-name NAME --query User.UserId` prints it",
             );
@@ -364,15 +364,15 @@ impl Checker<'_> {
         None
     }
 
-    /// Rejects a full access key id: many people can read the file.
+    /// Rejects a full access key ID: many people can read the file.
     pub(super) fn check_no_key_id(&mut self, text: &Located<String>) -> bool {
         let Some(id) = help::key_id(&text.value) else { return true };
         let ending = id.get(id.len() - 4..).unwrap_or("WXYZ").to_ascii_uppercase();
         self.error(
             DiagnosticCode::FullAccessKeyId,
             &text.span,
-            "the file contains a full access key id",
-            "this is an access key id",
+            "the file contains a full access key ID",
+            "this is an access key ID",
             format!(
                 "write only the last four characters; in `credentials` that is \
                  \"access-key:{ending}\""

@@ -21,7 +21,7 @@ pub(super) const OWNER: &str = "name the owner, such as \"@acme/platform\"";
 pub(super) const LEVELS: &str = "write `rules: { stale-password: error }`, or omit `rules`";
 pub(super) const MERGE_NAMES_AN_ANCHOR: &str =
     "name the anchor of a mapping, such as `<<: *name` where another entry starts with `&name`";
-pub(super) const ACCESS_KEY_SUFFIX: &str = "identify a key by the last four characters of its id, in quotes and without a space: \
+pub(super) const ACCESS_KEY_SUFFIX: &str = "identify a key by the last four characters of its ID, in quotes and without a space: \
      \"access-key:WXYZ\"";
 pub(super) const CREDENTIALS: &str = "the credentials are password, access-key, and \"access-key:WXYZ\" for the key with these last four characters";
 
@@ -57,11 +57,15 @@ pub(super) fn written(key: &str) -> String {
     format!("write it like `{key}: {}`", example(key))
 }
 
-/// `a`, `b` and `c`
+/// `a`, `b`, and `c`
 pub(super) fn listed(items: impl IntoIterator<Item = String>) -> String {
     let mut items: Vec<_> = items.into_iter().collect();
     let last = items.pop().unwrap_or_default();
-    if items.is_empty() { last } else { format!("{} and {last}", items.join(", ")) }
+    match items.as_slice() {
+        [] => last,
+        [first] => format!("{first} and {last}"),
+        all => format!("{}, and {last}", all.join(", ")),
+    }
 }
 
 /// The name that was probably meant.
@@ -83,7 +87,7 @@ pub(super) fn nearest<'a>(
 
 /// Why a user name is invalid, and what to write instead.
 pub(super) fn user_name(name: &str, max: usize) -> (String, String) {
-    let alphabet = "user names have letters without accents, digits and _ + = , . @ -";
+    let alphabet = "user names have letters without accents, digits, and _ + = , . @ -";
     if name.contains('*') {
         let label = "`*` is not allowed in a user name".to_owned();
         return (
@@ -115,10 +119,10 @@ pub(super) fn user_name(name: &str, max: usize) -> (String, String) {
 pub(super) const fn digits(count: usize) -> &'static str {
     match count {
         9..12 => {
-            "an account id has twelve digits: if leading zeros are missing, write all twelve digits \
+            "an account ID has twelve digits: if leading zeros are missing, write all twelve digits \
              in quotes"
         }
-        _ => "an account id has twelve digits",
+        _ => "an account ID has twelve digits",
     }
 }
 

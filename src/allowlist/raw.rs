@@ -28,7 +28,7 @@ pub(super) struct RawAllowlist {
     /// The policy of the audit. A command-line option or action input overrides it.
     #[schemars(with = "Option<RawPolicy>")]
     pub(super) policy: RawPolicy,
-    /// The exemptions: which credentials may stay, why, and until when.
+    /// The exemptions: which unused credentials may stay, why, and for how long.
     #[schemars(with = "Option<Vec<RawExemption>>")]
     pub(super) exemptions: Vec<RawExemption>,
     /// What `iam-stocktake remediate` does, and when.
@@ -66,7 +66,7 @@ pub(super) struct RawPolicy {
     /// expired-user.
     #[schemars(with = "Option<String>", regex(pattern = NON_BLANK))]
     pub(super) expiry_tag: Option<Located<String>>,
-    /// The level of each rule: off, notice, warning or error.
+    /// The level of each rule: off, notice, warning, or error.
     #[schemars(with = "Option<RuleLevels>")]
     pub(super) rules: Vec<(Located<String>, Located<String>)>,
 }

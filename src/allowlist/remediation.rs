@@ -51,7 +51,7 @@ impl Checker<'_> {
                 DiagnosticCode::DeletionWithoutDays,
                 &deletes.span,
                 "`delete_users` is true, but `remediation` has no `delete_after_days`",
-                "after how many days are users deleted?",
+                "needs the number of days",
                 "add `delete_after_days: 90`, which counts from the deactivation, or write \
                  `delete_users: false`",
             );

@@ -123,7 +123,7 @@ impl<'a> Exemptions<'a> {
         into.sort_unstable_by_key(|found| found.index);
     }
 
-    /// Whether an exemption in force names the user.
+    /// Whether a valid exemption names the user.
     pub(super) fn any_in_force(&self, matches: &[MatchingExemption]) -> bool {
         matches.iter().any(|found| !found.user_id_unknown && self.is_in_force(found.index))
     }

@@ -155,7 +155,7 @@ text_enum! {
     pub enum FindingStatus {
         /// The finding is open.
         Open,
-        /// An exemption in force covers it.
+        /// A valid exemption covers it.
         Exempted,
         /// The evidence cannot be read, so the result is unknown.
         Unknown,

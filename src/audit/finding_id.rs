@@ -37,7 +37,7 @@ impl<'de> serde::Deserialize<'de> for FindingId {
 impl SafeDisplay for FindingId {}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a finding's id has sixteen hex digits")]
+#[error("a finding's ID has sixteen hex digits")]
 pub struct InvalidFindingId;
 
 impl FromStr for FindingId {

@@ -54,7 +54,7 @@ impl Audit {
         Some(NextStage { stage, from: tag.due_after(days).date_naive() })
     }
 
-    /// Whether an exemption in force protects the whole user.
+    /// Whether a valid exemption protects the whole user.
     fn protects(&self, finding: &Finding) -> bool {
         let subject = &finding.user;
         self.exemptions.iter().any(|reviewed| {

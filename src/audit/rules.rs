@@ -43,12 +43,12 @@ const fn definition(rule: Rule) -> &'static RuleDefinition {
 struct RuleDefinition {
     /// The level if the allowlist sets none.
     default_level: Level,
-    /// The controls that ask for the rule.
+    /// The controls that require the rule.
     controls: &'static [Control],
     /// Whether the rule finds unused credentials. An exemption that names no rules covers the
     /// findings of these rules only.
     finds_disuse: bool,
-    /// Whether an exemption in force that names the user settles the rule, whatever it exempts.
+    /// Whether a valid exemption that names the user resolves the finding, whatever it exempts.
     finds_unlisted: bool,
     applies_to: Subjects,
     /// The kinds of credential that the rule is about; empty if it is about the user.
@@ -68,7 +68,7 @@ struct RuleDefinition {
     check: for<'a> fn(&'a User<'_>, Criteria<'_>, &mut Vec<DraftFinding<'a>>),
 }
 
-/// Whom a rule is about.
+/// The users that a rule applies to.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Subjects {
     Users,
@@ -210,7 +210,7 @@ impl Rule {
         definition(self).default_level
     }
 
-    /// The controls that ask for the rule. [`Policy::controls`] says which of them a policy
+    /// The controls that require the rule. [`Policy::controls`] says which of them a policy
     /// satisfies.
     #[must_use]
     pub const fn controls(self) -> &'static [Control] {
@@ -224,7 +224,7 @@ impl Rule {
         definition(self).finds_disuse
     }
 
-    /// Whether an exemption in force that names the user settles the rule, whatever it exempts.
+    /// Whether a valid exemption that names the user resolves the finding, whatever it exempts.
     pub(super) const fn finds_unlisted(self) -> bool {
         definition(self).finds_unlisted
     }
@@ -297,7 +297,7 @@ impl Rule {
         self.remediation().before_deactivation.is_some()
     }
 
-    /// The rule that decides about credentials of this kind that somebody deactivated: the rule
+    /// The rule that decides about credentials of this kind that someone deactivated: the rule
     /// about inactive ones, or else the rule whose remediation deactivates them.
     #[must_use]
     pub fn about_inactive(kind: CredentialKind) -> Option<Self> {

@@ -14,7 +14,7 @@ use super::values::{Input, List, workspace_path};
 /// What the action does.
 #[derive(Debug, Clone, Subcommand)]
 pub enum ActionCommand {
-    /// Audit the accounts, publish the findings and evaluate the gate
+    /// Audit the accounts, publish the findings, and evaluate the gate
     Check(Box<CheckArgs>),
     /// Publish the audits of earlier jobs and evaluate the gate
     Publish(Box<ActionPublishArgs>),

@@ -64,7 +64,7 @@ pub struct AuditArgs {
     #[command(flatten)]
     pub language: LanguageArg,
 
-    /// Open findings that make the exit code 1: `any` finding of level `error`, or `none`
+    /// Open findings that cause exit code 1: `any` finding of level `error`, or `none`
     #[arg(long, value_name = "any|none", default_value_t = AuditFailOn::Any, value_enum,
         hide_possible_values = true)]
     pub fail_on: AuditFailOn,
@@ -111,7 +111,7 @@ pub struct OptionalAllowlist {
 /// An allowlist that is required.
 #[derive(Debug, Clone, clap::Args)]
 pub struct RequiredAllowlist {
-    /// Allowlist file with the exemptions and the policy, which must exist; `none` for no allowlist
+    /// Allowlist file with the exemptions and the policy; it must exist. `none` is for no allowlist
     /// [default: .github/iam-allowlist.yml]
     #[arg(long, value_name = "FILE|none", default_value = "", hide_default_value = true)]
     pub allowlist: AllowlistSetting,
@@ -130,7 +130,7 @@ pub struct StaleAfterDays {
 /// The language of what people read.
 #[derive(Debug, Clone, Copy, clap::Args)]
 pub struct LanguageArg {
-    /// Language of reports, issues and comments
+    /// Language of reports, issues, and comments
     #[arg(long, value_name = "LANGUAGE", value_parser = one_of(Language::ALL, Language::id),
         default_value = Language::default().id())]
     pub language: Language,

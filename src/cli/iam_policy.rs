@@ -40,8 +40,8 @@ pub struct IamPolicyArgs {
     #[arg(long, value_name = "FORMAT", default_value_t = PolicyFormat::Json, value_enum)]
     pub format: PolicyFormat,
 
-    /// Print the role for `remediate` instead of the audit role: `plan`, or the last stage that the
-    /// role can apply, as far as `remediation` in the allowlist allows it
+    /// Print the role for `remediate` instead of the audit role: a role that can only plan, or can
+    /// apply the stages up to this one, within the limits of `remediation` in the allowlist
     #[arg(long, value_name = "STAGE",
         value_parser = one_of(RemediationRole::ALL, RemediationRole::id),
         conflicts_with_all = ["recheck", "last_accessed"])]
@@ -76,7 +76,7 @@ pub struct IamPolicyArgs {
     pub external_id: Option<ExternalId>,
 
     /// Name of the first role, which workflows assume; with --remediate, the default is
-    /// iam-stocktake-plan, -notify or -remediate
+    /// iam-stocktake-plan, -notify, or -remediate
     #[arg(long, value_name = "NAME", default_value = DEFAULT_ROLE_NAME,
         default_value_ifs = RemediationRole::ALL.map(|it| ("remediate", it.id(), it.default_name())))]
     pub role_name: RoleName,
@@ -95,8 +95,7 @@ pub struct IamPolicyArgs {
     #[arg(long, value_name = "TEXT")]
     pub audience: Option<Audience>,
 
-    /// Repository whose workflows can assume the role, with the same upper and lower case letters as
-    /// on GitHub
+    /// Repository whose workflows can assume the role, in the same case as on GitHub
     #[arg(long, value_name = "OWNER/NAME")]
     pub repository: Option<RepositoryName>,
 

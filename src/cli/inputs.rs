@@ -16,7 +16,7 @@ pub const DEFAULT_COMMAND: &str = "check";
 pub const TOKEN_INPUT: &str = "github-token";
 /// The description of the input that has the token.
 const TOKEN_DESCRIPTION: &str = "Token for the GitHub API, with the permissions `contents: read`, \
-    `issues: write` and `pull-requests: write` as far as the command needs them";
+    `issues: write`, and `pull-requests: write` as far as the command needs them";
 
 /// An input of the action.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -14,8 +14,8 @@ pub const DEFAULT_OWNER_TAGS: &str = "owner,Owner";
 /// How to get access to the accounts.
 #[derive(Debug, Clone, clap::Args)]
 pub struct AccessArgs {
-    /// ARN of the IAM role to assume: in a workflow with the OIDC token of the job, otherwise with
-    /// the AWS credentials in the environment
+    /// ARN of the IAM role to assume, with the OIDC token of the job, or outside of a workflow with the
+    /// AWS credentials in the environment
     #[arg(long, value_name = "ARN")]
     pub role_to_assume: Option<RoleArn>,
 
@@ -71,7 +71,7 @@ pub struct AccessArgs {
     pub concurrency: u8,
 }
 
-/// What the re-check asks for.
+/// What the re-check reads.
 #[derive(Debug, Clone, Copy, clap::Args)]
 pub struct RecheckArgs {
     /// Re-check flagged users through the IAM API; with `false`, only the credential report is
@@ -80,7 +80,7 @@ pub struct RecheckArgs {
         action = clap::ArgAction::Set)]
     pub recheck: bool,
 
-    /// Users whose SSH keys are listed: flagged users, or all users with one call for each
+    /// Users whose SSH keys are listed: flagged users, or all users, with one call for each user
     #[arg(long, value_name = "flagged|all", value_enum, default_value_t = SshKeys::Flagged,
         hide_possible_values = true)]
     pub ssh_keys: SshKeys,
@@ -115,7 +115,7 @@ pub(super) fn accounts(text: &str) -> Result<List<AccountEntry>, String> {
 /// A session name has the characters of a role name, and at least two of them.
 fn session_name(text: &str) -> Result<RoleName, &'static str> {
     let name = text.parse().ok().filter(|_| text.len() >= 2);
-    name.ok_or("a session name has 2 to 64 letters, digits and any of _+=,.@-")
+    name.ok_or("a session name has 2 to 64 letters, digits, and any of _+=,.@-")
 }
 
 fn region(text: &str) -> Result<String, &'static str> {

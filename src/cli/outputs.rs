@@ -5,18 +5,18 @@ use clap::ValueEnum;
 /// An output of the action. Its doc comment is its description.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
 pub enum Output {
-    /// `clean`, `stale`, `incomplete` or `error`; for `command: remediate`, `stale` if the plan has
+    /// `clean`, `stale`, `incomplete`, or `error`; for `command: remediate`, `stale` if the plan has
     /// changes
     Result,
-    /// `passed`, `failed` or `not-evaluated`; only findings of level `error` count
+    /// `passed`, `failed`, or `not-evaluated`; only findings of level `error` count
     Gate,
-    /// Number of open findings of level `warning` and `error`
+    /// Number of open findings of the levels `warning` and `error`
     StaleCount,
-    /// Number of open findings of level `warning` and `error` that are not open in the queue; the
+    /// Number of open findings of the levels `warning` and `error` that are not open in the queue; the
     /// gate counts only those of level `error`
     NewCount,
-    /// Number of findings of level `warning` and `error` that have been open in the queue for longer
-    /// than `due-within-days`
+    /// Number of findings of the levels `warning` and `error` that have been open in the queue for
+    /// longer than `due-within-days`
     OverdueCount,
     /// Number of exempted findings
     ExemptedCount,

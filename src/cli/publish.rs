@@ -32,9 +32,8 @@ pub struct PublishArgs {
         value_parser = one_of(PublishMode::ALL, PublishMode::id), hide_possible_values = true)]
     pub publish: PublishMode,
 
-    /// Open findings that fail the job: a list of `new`, `overdue` and `any`, which count findings
-    /// of level `error`, or `none`; `auto` is `new` for pull requests and merge queues, otherwise
-    /// `none`
+    /// Open findings of level `error` that fail the job: a list of `new`, `overdue`, and `any`, or
+    /// `none`; `auto` is `new` for pull requests and merge queues, otherwise `none`
     #[arg(long, value_name = "LIST", default_value = "auto")]
     pub fail_on: FailOnList,
 
@@ -60,7 +59,7 @@ pub struct PublishArgs {
     #[arg(long, value_name = "LOGIN", value_parser = login)]
     pub queue_author: Option<String>,
 
-    /// Title of a new queue issue; an issue that exists keeps its title [default: IAM credentials to
+    /// Title of a new queue issue; an existing issue keeps its title [default: IAM credentials to
     /// remediate]
     #[arg(long, value_name = "TEXT", value_parser = title)]
     pub issue_title: Option<String>,
@@ -73,7 +72,7 @@ pub struct PublishArgs {
     #[arg(long, value_name = "LIST", default_value = "", hide_default_value = true)]
     pub assignees: List<String>,
 
-    /// Assign the issue of a user to the owner in the tags of the user
+    /// Assign the issue of a user to the owner that the user's tags name
     #[arg(long)]
     pub assign_owners: bool,
 
@@ -91,7 +90,7 @@ pub struct PublishArgs {
 /// Whether names can be shown in public.
 #[derive(Debug, Clone, Copy, clap::Args)]
 pub struct AllowPublic {
-    /// Show the names of users and findings even if the repository is public, so that everybody can
+    /// Show the names of users and findings even if the repository is public, so that everyone can
     /// read them
     #[arg(long)]
     pub allow_public: bool,
@@ -157,6 +156,6 @@ fn login(text: &str) -> Result<String, &'static str> {
     if (1..=MAX_LOGIN_CHARS).contains(&name.len()) && name.bytes().all(is_allowed) {
         Ok(login.to_owned())
     } else {
-        Err("a login has letters, digits, `-` and `_`, and the suffix `[bot]` for an app")
+        Err("a login has letters, digits, `-`, and `_`, and the suffix `[bot]` for an app")
     }
 }

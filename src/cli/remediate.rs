@@ -16,7 +16,7 @@ Examples:
   Apply exactly this plan; the journal records each step:
     iam-stocktake remediate --apply --plan plan.json
 
-  Re-enable what was deactivated:
+  Reactivate what was deactivated:
     iam-stocktake remediate --undo iam-stocktake-journal.jsonl --user ci-deploy --apply";
 
 /// What is remediated, and how far.
@@ -37,7 +37,7 @@ pub struct RemediationArgs {
     #[arg(long, value_name = "HEX", value_parser = digest)]
     pub plan_digest: Option<String>,
 
-    /// Journal file, to which each step is written before and after it is done; the next run reads
+    /// Journal file, in which each change is recorded before and after it is made; the next run reads
     /// it
     #[arg(long, value_name = "FILE", default_value = "iam-stocktake-journal.jsonl")]
     pub journal: PathBuf,
@@ -72,12 +72,12 @@ pub struct RemediateArgs {
     #[arg(long)]
     pub apply: bool,
 
-    /// Re-enable what this journal says was deactivated; without --apply, only show it
+    /// Reactivate what was deactivated according to this journal; without --apply, only show it
     #[arg(long, value_name = "JOURNAL",
         conflicts_with_all = ["plan", "stage", "audit", "output", "format", "journal"])]
     pub undo: Option<PathBuf>,
 
-    /// With --undo, re-enable only the credentials of this user; can be repeated [default: all users]
+    /// With --undo, reactivate only the credentials of this user; can be repeated [default: all users]
     #[arg(long, value_name = "NAME")]
     pub user: Vec<String>,
 
@@ -88,8 +88,8 @@ pub struct RemediateArgs {
     #[arg(long, value_name = "FORMAT")]
     pub format: Option<PlanFormat>,
 
-    /// Write the plan to this file as well, in the format of its extension: .json can be applied, .md
-    /// and .txt are for people; can be repeated
+    /// Write the plan to this file as well, in the format of its extension: .json to apply it, .md or
+    /// .txt to read it; can be repeated
     #[arg(long, value_name = "FILE")]
     pub output: Vec<OutputFile<PlanFormat>>,
 

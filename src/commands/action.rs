@@ -414,7 +414,9 @@ fn notices(audit: &Audit, head: &LoadedAllowlist) -> Vec<Annotation> {
                 None => format!("the exemption for `{name}` matches no user: remove it"),
             },
             ExemptionMatch::ByCaseOnly => {
-                format!("the exemption for `{name}` matches by case only: correct the name")
+                format!(
+                    "the exemption for `{name}` differs from the user name only in case: correct it"
+                )
             }
             ExemptionMatch::NotAudited | ExemptionMatch::Users(_) => continue,
         };

@@ -251,7 +251,7 @@ fn suggest(settings: &SuggestArgs, today: NaiveDate, streams: &mut Streams<'_>) 
     let suggestions = suggestions(&audit, settings, expires);
     if suggestions.is_empty() {
         let message = "has no open finding that matches".to_owned();
-        return refused(message, "its `findings` list the ids and users");
+        return refused(message, "its `findings` list the IDs and users");
     }
     let text: String = suggestions.iter().map(ToString::to_string).collect();
     streams.print(&text)?;

@@ -140,7 +140,7 @@ fn audit_report(
     // A future date in the file makes the account incomplete. A future date in the settings is an error.
     if settings.generated_at.is_some_and(|at| at - settings.now > CLOCK_SKEW) {
         let message = "the report was generated after the time of the audit";
-        let hint = "check --report-generated-at, --now and the clock";
+        let hint = "check --report-generated-at, --now, and the clock";
         return Err(rejected(input, message, hint));
     }
     let account = credential_report::parse(&export.csv, generated_at)

@@ -165,7 +165,7 @@ fn unused_settings(live: &LiveSettings<'_>, has_token: bool) -> Vec<(&'static st
     let is_chained = (has_role && !has_token) || has_members;
     let no_role = "no role is assumed";
     let without_place = if has_token {
-        "AssumeRoleWithWebIdentity takes none, and no other role is assumed"
+        "AssumeRoleWithWebIdentity does not accept an external ID, and no other role is assumed"
     } else {
         no_role
     };

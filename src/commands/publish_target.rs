@@ -17,7 +17,7 @@ use crate::templates::SafeText;
 /// The hint for a missing token.
 const NO_TOKEN: &str = "set `github-token` or GITHUB_TOKEN";
 /// The hint for an event or branch on which remediation is not allowed.
-const ELSEWHERE: &str = "plan and apply on `schedule`, `workflow_dispatch` or `push`, on the default branch: \
+const ELSEWHERE: &str = "plan and apply on `schedule`, `workflow_dispatch`, or `push`, on the default branch: \
                          on other branches, the allowlist has not been reviewed";
 /// The hint for a repository that is not known to be private.
 const IN_PUBLIC: &str = "run remediation in a private repository, or set `allow-public`";

@@ -144,7 +144,7 @@ impl GitHub {
                 Ok(LookupOutcome::Absent) => Err(failure),
                 Ok(LookupOutcome::TimedOut) => Err(failure.with_unknown_outcome()),
                 Err(error) => {
-                    tracing::debug!(%error, "cannot check whether the create succeeded");
+                    tracing::debug!(%error, "cannot check whether it was created");
                     Err(failure.with_unknown_outcome())
                 }
             }

@@ -72,7 +72,7 @@ impl Error {
         Self::new("preparing calls to GitHub", ErrorKind::Unreachable, crate::cause::reason(error))
     }
 
-    /// The error without the message from GitHub, which can contain names, for a log that everybody
+    /// The error without the message from GitHub, which can contain names, for a log that everyone
     /// can read.
     #[must_use]
     pub fn without_github_message(&self) -> String {
@@ -90,7 +90,7 @@ impl Error {
     pub fn hint(&self) -> String {
         let hint = match self.kind {
             ErrorKind::Unauthorized => {
-                "the token (`github-token`) is invalid, revoked or expired; GITHUB_TOKEN expires \
+                "the token (`github-token`) is invalid, revoked, or expired; GITHUB_TOKEN expires \
                  when its job ends"
             }
             ErrorKind::Forbidden => return self.forbidden_hint(),
@@ -108,8 +108,8 @@ impl Error {
             }
             ErrorKind::Unprocessable => return self.fields_hint(),
             ErrorKind::NotApplied => {
-                "issues and comments can have at most 65 536 characters; if the text is shorter, \
-                 somebody else edited it at the same time: run again"
+                "issues and comments can have at most 65,536 characters; if the text is shorter, \
+                 someone else edited it at the same time: run again"
             }
             ErrorKind::Unavailable => {
                 "GitHub or a proxy has a problem: check https://www.githubstatus.com and run again"
@@ -119,7 +119,7 @@ impl Error {
                  https://HOST/api/v3"
             }
             ErrorKind::Unreachable => {
-                "check the network, HTTPS_PROXY, NO_PROXY, SSL_CERT_FILE (root certificates) and \
+                "check the network, HTTPS_PROXY, NO_PROXY, SSL_CERT_FILE (root certificates), and \
                  GITHUB_API_URL (GitHub Enterprise Server: https://HOST/api/v3)"
             }
             ErrorKind::Unexpected => {
@@ -196,7 +196,7 @@ impl Error {
                 let named: Vec<_> = fields.iter().map(|field| format!("`{field}`")).collect();
                 format!("set {} to a value that GitHub accepts", named.join(", "))
             }
-            _ => "GitHub's message says what it does not accept: check `issue-title`, `labels` \
+            _ => "GitHub's message says what it does not accept: check `issue-title`, `labels`, \
                   and `assignees`"
                 .to_owned(),
         }

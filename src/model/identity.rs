@@ -87,7 +87,7 @@ impl Partition {
 }
 
 const fn invalid_partition(_text: &str) -> InvalidName {
-    InvalidName("a partition is aws, aws-cn, aws-us-gov or aws-eusc")
+    InvalidName("a partition is aws, aws-cn, aws-us-gov, or aws-eusc")
 }
 
 /// The characters that IAM allows in role names and external ids, besides those that each of them
@@ -105,7 +105,7 @@ impl FromStr for RoleName {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let valid = (1..=64).contains(&text.len()) && text.bytes().all(is_iam_name_byte);
-        let expected = "a role's name has 1 to 64 letters, digits and any of _+=,.@-";
+        let expected = "a role's name has 1 to 64 letters, digits, and any of _+=,.@-";
         if valid { Ok(Self(text.to_owned())) } else { Err(InvalidName(expected)) }
     }
 }
@@ -246,7 +246,7 @@ impl FromStr for ExternalId {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let valid = (2..=1_224).contains(&text.len())
             && text.bytes().all(|byte| is_iam_name_byte(byte) || matches!(byte, b':' | b'/'));
-        let expected = "an external id has 2 to 1224 letters, digits and any of _+=,.@:/-";
+        let expected = "an external ID has 2 to 1224 letters, digits, and any of _+=,.@:/-";
         if valid { Ok(Self(text.to_owned())) } else { Err(InvalidName(expected)) }
     }
 }
@@ -311,7 +311,7 @@ impl FromStr for GithubId {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let plain = text.bytes().all(|byte| byte.is_ascii_digit()) && !text.starts_with('0');
         let number = text.parse().ok().filter(|_| plain);
-        number.map(Self).ok_or(InvalidName("an id is a number, such as 583231"))
+        number.map(Self).ok_or(InvalidName("an ID is a number, such as 583231"))
     }
 }
 

@@ -70,12 +70,12 @@ impl DestinationError {
     pub const fn hint(&self) -> &'static str {
         match self {
             Self::Event(_) => {
-                "audit on `schedule`, `workflow_dispatch`, `push`, `pull_request` or `merge_group`"
+                "audit on `schedule`, `workflow_dispatch`, `push`, `pull_request`, or `merge_group`"
             }
             Self::Mode { .. } => {
                 "use `publish: auto`: the queue is for the default branch, the comment is for pull requests"
             }
-            Self::NoEvent => "use `--publish issue`, `issue-per-user` or `none`",
+            Self::NoEvent => "use `--publish issue`, `issue-per-user`, or `none`",
         }
     }
 }

@@ -18,11 +18,11 @@ pub enum InvalidQueueState {
     /// The text is not a queue state.
     #[error("the queue state cannot be read")]
     Unreadable,
-    /// A text or a list is longer than any that the program writes.
+    /// A text or a list is longer than any that iam-stocktake writes.
     #[error("the queue state has a text or a list that is too long")]
     TooLong,
     /// The generation is higher than possible.
-    #[error("the generation {0} of the queue state is not possible")]
+    #[error("the queue state has an invalid generation, {0}")]
     Generation(u64),
     /// The issue in the label's description does not exist.
     #[error("the queue issue in the label's description does not exist")]
@@ -48,7 +48,7 @@ pub enum InvalidQueueState {
     /// The label's description does not name one issue.
     #[error("the label's description does not name exactly one queue issue")]
     Label,
-    /// Another version of the program wrote it.
+    /// Another version of iam-stocktake wrote it.
     #[error("this version of iam-stocktake cannot read version {0} of the queue state")]
     Version(u32),
 }

@@ -24,7 +24,7 @@ use crate::templates::{Language, Page, SafeText, TemplateError, render};
 
 /// The maximum number of findings of a kind in the comment. Further findings are counted.
 const MAX_NAMED: usize = 10;
-/// GitHub rejects bodies with more than 65 536 characters. This limit is well below, in bytes.
+/// GitHub rejects bodies with more than 65,536 characters. This limit is well below, in bytes.
 pub const MAX_BODY_BYTES: usize = 60_000;
 
 /// What the queue should look like.

@@ -22,7 +22,7 @@ impl QueueName {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "a queue's name has 1 to {MAX_QUEUE_NAME_CHARS} lower-case letters, digits and single dashes \
+    "a queue's name has 1 to {MAX_QUEUE_NAME_CHARS} lower-case letters, digits, and single dashes \
      between them"
 )]
 pub struct InvalidQueueName;

@@ -280,7 +280,7 @@ impl<'a> Executor<'a> {
             .and_then(|tags| crate::model::remediation_tag::find(subject, tags))
             .map(|it| it.reached);
         let is_deactivated_by_run = match (why, status) {
-            // The credential was used since, so somebody activated it.
+            // The credential was used since, so someone activated it.
             (StartReason::Used, _) => false,
             (_, Some(RemediationStatus::Deactivated)) => true,
             (_, Some(RemediationStatus::Notified)) => {

@@ -51,7 +51,7 @@ pub struct PlanInput {
     /// The users that could not be fetched, with the error message.
     pub lookup_failures: Vec<(AccountId, String, String)>,
     /// The remediation tags that the journal says were set and not removed. If one is missing from
-    /// its user, somebody else removed it.
+    /// its user, someone else removed it.
     pub known_tags: BTreeSet<KnownTag>,
     /// The unique ids of users whose deletion started and must be finished.
     pub partially_deleted: BTreeSet<String>,
@@ -166,7 +166,7 @@ impl ChangeKind {
 pub enum StartReason {
     /// There is no tag yet.
     First,
-    /// An earlier run set a tag, and somebody else removed it.
+    /// An earlier run set a tag, and someone else removed it.
     #[serde(rename = "vanished")]
     TagRemoved,
     /// The tag cannot be read, or has a time in the future.
@@ -180,7 +180,7 @@ pub enum StartReason {
     ExemptionExpired,
     /// No run has seen the tag for more days than the policy allows.
     NotSeen,
-    /// The credential was deactivated, and somebody activated it again.
+    /// The credential was deactivated, and someone activated it again.
     Reactivated,
 }
 

@@ -60,10 +60,10 @@ impl UndoSkipReason {
             Self::Gone => "the credential no longer exists",
             Self::UserGone => "the user no longer exists",
             Self::UsedSince => {
-                "the credential was used after the run deactivated it, so somebody else deactivated it again"
+                "the credential was used after the run deactivated it, so someone else deactivated it again"
             }
             Self::TagMismatch => {
-                "the remediation tag does not match the journal: somebody else may have deactivated \
+                "the remediation tag does not match the journal: someone else may have deactivated \
                  the credential"
             }
         }
@@ -88,7 +88,7 @@ struct JournaledDeactivation {
     tag: Option<RemediationTag>,
     /// Whether the journal does not say if the tag was set.
     tag_is_uncertain: bool,
-    /// Whether a later run found the credential active. If it is inactive now, somebody else
+    /// Whether a later run found the credential active. If it is inactive now, someone else
     /// deactivated it.
     is_superseded: bool,
 }
@@ -126,7 +126,7 @@ fn journaled_deactivations(
         };
         let is_done = *outcome == StepOutcome::Done;
         match &step.write {
-            // A user is deleted only if no credential is active. Somebody else deactivated what no
+            // A user is deleted only if no credential is active. Someone else deactivated what no
             // earlier run did.
             IamWrite::Deactivate { .. } if *part_of_deletion => {}
             IamWrite::Deactivate { .. } => {
@@ -148,8 +148,8 @@ fn journaled_deactivations(
                         it.is_superseded = false;
                     }
                 }
-                // A notice is for an active credential, so somebody had activated it. If it is
-                // inactive now, somebody else deactivated it. The status `inactive` says the same.
+                // A notice is for an active credential, so someone had activated it. If it is
+                // inactive now, someone else deactivated it. The status `inactive` says the same.
                 _ if is_done => mark_superseded(&mut deactivations, is_same),
                 _ => {}
             },

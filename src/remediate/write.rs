@@ -37,7 +37,7 @@ enum CheckError {
     Gone,
     /// Another user has the name.
     OtherUser,
-    /// Somebody else changed the tag.
+    /// Someone else changed the tag.
     TagChanged,
 }
 

@@ -219,7 +219,9 @@ fn exemptions(audit: &Audit, text: &mut String) {
             (ExemptionStatus::Expired, _) => {
                 format!("expired on {}: its findings are open again", it.expires)
             }
-            (_, ExemptionMatch::ByCaseOnly) => "matches by case only: correct the name".to_owned(),
+            (_, ExemptionMatch::ByCaseOnly) => {
+                "differs from the user name only in case: correct it".to_owned()
+            }
             (ExemptionStatus::ExpiresSoon, _) => format!("expires on {}", it.expires),
             (ExemptionStatus::InForce, _) => continue,
         };

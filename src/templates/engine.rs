@@ -159,7 +159,7 @@ fn word(text: String) -> Result<Value, Error> {
     if text.chars().all(is_safe) && !text.to_lowercase().contains("www.") {
         Ok(Value::from_safe_string(text))
     } else {
-        let message = "the filter `word` accepts only letters, digits, spaces and `-,.()`";
+        let message = "the filter `word` accepts only letters, digits, spaces, and `-,.()`";
         Err(Error::new(ErrorKind::InvalidOperation, message))
     }
 }

@@ -22,12 +22,12 @@ fn inputs() -> Vec<ActionInput> {
     action_inputs(command().find_subcommand("action").unwrap())
 }
 
-/// `a`, `b` and `c`.
+/// `a`, `b`, and `c`.
 fn list(names: &[String]) -> String {
     let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
-    match names.split_last() {
-        Some((last, rest)) if !rest.is_empty() => format!("{} and {last}", rest.join(", ")),
-        _ => names.concat(),
+    match names.as_slice() {
+        [rest @ .., last] if rest.len() > 1 => format!("{}, and {last}", rest.join(", ")),
+        _ => names.join(" and "),
     }
 }
 

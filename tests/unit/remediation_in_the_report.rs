@@ -69,7 +69,7 @@ fn with_everything() -> User<'static> {
 fn deletion_of_a_user_lists_what_is_deleted() {
     let audit = audit_of(with_everything());
     let report = rendered(&audit, Language::English);
-    let goes = "Deleted with the user, as observed: password, access key&nbsp;…`WXYZ`, \
+    let goes = "Also removed: password, access key&nbsp;…`WXYZ`, \
                 SSH key&nbsp;…`ABCD`, an MFA device; groups `staff`, `ops`; attached policies \
                 `ReadOnlyAccess`; inline policies `own-bucket`.";
     assert!(report.contains(goes), "{report}");
@@ -90,7 +90,7 @@ fn deletion_of_a_user_lists_what_is_deleted() {
 #[test]
 fn evidence_that_was_not_collected_is_not_reported_as_absent() {
     let report = rendered(&audit_of(leaver()), Language::English);
-    assert!(report.contains("Deleted with the user, as observed: password, access key"));
+    assert!(report.contains("Also removed: password, access key"));
     for claim in ["no group", "no attached", "no inline", "MFA device;", "aws_iam_user_group"] {
         assert!(!report.contains(claim), "{claim}\n{report}");
     }

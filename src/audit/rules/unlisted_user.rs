@@ -1,4 +1,4 @@
-//! `unlisted-user`: a user with a password or access key and without an exemption in force. The
+//! `unlisted-user`: a user with a password or access key and without a valid exemption. The
 //! exemptions are applied later.
 
 use super::{Availability, DayCount, Remediation, RuleDefinition, Subjects};

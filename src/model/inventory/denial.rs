@@ -92,17 +92,17 @@ impl Denial {
     pub fn advice(self, action: &str) -> Option<String> {
         match (self.is_explicit, self.policy) {
             (true, Some(policy)) => Some(format!(
-                "{} denies {action} explicitly, so granting it does not help: lift that deny",
+                "{} denies {action} explicitly, so granting it does not help: remove that deny",
                 policy.with_article()
             )),
             (true, None) => Some(format!(
-                "a statement denies {action} explicitly, so granting it does not help: lift \
-                 that deny, in a policy of the role, its permissions boundary or a service control \
-                 policy (SCP)"
+                "a statement denies {action} explicitly, so granting it does not help: remove \
+                 that deny from the policies of the role, its permissions boundary, or a service \
+                 control policy (SCP)"
             )),
             (false, None | Some(DenyingPolicyKind::Identity)) => None,
             (false, Some(policy)) => Some(format!(
-                "no {} allows {action}: allow it there, whatever else allows it",
+                "no {} allows {action}: allow it there, even if another policy already allows it",
                 policy
             )),
         }

@@ -82,7 +82,7 @@ async fn load_credentials(
 fn load_error(error: &CredentialsError, message: &str, profiles: &Profiles) -> SessionError {
     let name = &profiles.name;
     let why = if matches!(error, CredentialsError::CredentialsNotLoaded(_)) {
-        format!("none in the environment, the profile `{name}`, a container or an instance")
+        format!("none in the environment, the profile `{name}`, a container, or an instance")
     } else {
         format!("profile `{name}`: {message}")
     };

@@ -117,7 +117,7 @@ impl Environment {
     }
 }
 
-pub(super) const INVALID_REGION: &str = "is not a region name such as eu-central-1";
+pub(super) const INVALID_REGION: &str = "is not a Region name such as eu-central-1";
 pub(super) const INVALID_ENDPOINT: &str = "is not a URL that starts with http:// or https://";
 
 /// Whether the text can be a region. It becomes part of host names.

@@ -38,7 +38,7 @@ pub enum SessionError {
         found: AccountId,
     },
     /// The partition is unknown, so the role ARN cannot be built.
-    #[error("unknown partition {0}: expected aws, aws-cn, aws-us-gov or aws-eusc")]
+    #[error("unknown partition {0}: expected aws, aws-cn, aws-us-gov, or aws-eusc")]
     UnknownPartition(String),
     #[error("could not open a session before the timeout (--timeout)")]
     TimedOut,
@@ -95,7 +95,7 @@ pub enum SessionError {
     #[error("--accounts contains account IDs, but the name of the role to assume is missing")]
     NoMemberRole,
     #[error(
-        "region {region} is in partition {region_partition}, but the role is in partition {of_role}"
+        "Region {region} is in partition {region_partition}, but the role is in partition {of_role}"
     )]
     Partition { region: String, region_partition: Partition, of_role: Partition },
 }
@@ -134,7 +134,7 @@ impl SessionError {
         }
     }
 
-    /// The same error without text from AWS, which can contain names, for a log that everybody can
+    /// The same error without text from AWS, which can contain names, for a log that everyone can
     /// read. The AWS error code stays.
     #[must_use]
     pub fn without_aws_message(mut self) -> Self {
@@ -218,7 +218,7 @@ impl SessionError {
             Self::Failed { cause: GapCause::Unexpected, message, .. }
                 if is_non_aws_response(message) =>
             {
-                "check AWS_ENDPOINT_URL, HTTPS_PROXY and the servers they point to".to_owned()
+                "check AWS_ENDPOINT_URL, HTTPS_PROXY, and the servers they point to".to_owned()
             }
             Self::Failed { action, cause, .. } => hint_of_failure(action, *cause),
             Self::AccountNotAllowed(_) => {
@@ -227,7 +227,7 @@ impl SessionError {
             Self::NoMemberRole => "set --member-role-name".to_owned(),
             Self::NoAccount(_) => "check that AWS_ENDPOINT_URL is an AWS endpoint".to_owned(),
             Self::Partition { of_role, .. } => {
-                format!("set --aws-region to a region of partition {of_role}")
+                format!("set --aws-region to a Region of partition {of_role}")
             }
         }
     }
@@ -244,10 +244,10 @@ fn hint_of_failure(action: &str, cause: GapCause) -> String {
         }
         (_, GapCause::Credentials) => "the credentials are invalid or expired: sign in again",
         (_, GapCause::Unreachable) => {
-            "check the network, HTTPS_PROXY, NO_PROXY, SSL_CERT_FILE, AWS_CA_BUNDLE and \
+            "check the network, HTTPS_PROXY, NO_PROXY, SSL_CERT_FILE, AWS_CA_BUNDLE, and \
              AWS_ENDPOINT_URL"
         }
-        (_, GapCause::Unexpected) => "correct what the message says",
+        (_, GapCause::Unexpected) => "correct the problem that the message describes",
         (action, GapCause::Denied) => return format!("the credentials need {action}"),
         _ => "AWS is unavailable or throttles requests: try again later",
     };
@@ -328,7 +328,7 @@ mod tests {
         ] {
             let hint = refusal.hint();
             assert!(hint.contains("a service control policy denies"), "{refusal}: {hint}");
-            assert!(hint.contains("lift that deny"), "{refusal}: {hint}");
+            assert!(hint.contains("remove that deny"), "{refusal}: {hint}");
             assert!(!refusal.without_aws_message().to_string().contains("alice"));
         }
         let by_trust = format!("{denied} because no role trust policy allows the action");

@@ -189,7 +189,7 @@ impl DecisionContext<'_> {
         };
         let tag = match tag {
             TagState::Absent if self.has_known_tag => return schedule(StartReason::TagRemoved),
-            // Somebody else deactivated the credential.
+            // Someone else deactivated the credential.
             TagState::Absent if self.user_audit.has_inactive_finding(&credential.subject) => {
                 return schedule(StartReason::First);
             }
@@ -217,7 +217,7 @@ impl DecisionContext<'_> {
         Decision::Change(ChangeKind::DeleteCredential)
     }
 
-    /// Whether an inactive credential with this tag is remediated. If somebody else deactivated it,
+    /// Whether an inactive credential with this tag is remediated. If someone else deactivated it,
     /// that is up to the rule about such credentials.
     fn handles_inactive(&self, credential: &PlanCredential<'_>, tag: RemediationTag) -> bool {
         let TagSubject::Credential(kind, _) = credential.subject else { return false };

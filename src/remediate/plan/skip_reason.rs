@@ -42,7 +42,7 @@ pub enum RemediationSkipReason {
     Owner(String),
     /// The user has a path that the policy does not list.
     Path(String),
-    /// The user has no room for another tag.
+    /// The user already has the maximum number of tags.
     Tags,
 }
 
@@ -55,14 +55,16 @@ impl fmt::Display for RemediationSkipReason {
                 write!(f, "exempt until {expires} (allowlist line {line})")
             }
             Self::RecentlyReset(at) => write!(f, "the password was reset on {}", day(at)),
-            Self::Ourselves => f.write_str("this run uses its credentials"),
+            Self::Ourselves => f.write_str("this run uses the user's credentials"),
             Self::Incomplete(message) => write!(f, "evidence is missing: {message}"),
             Self::Used(at) => write!(f, "it was used on {}", day(at)),
-            Self::Owner(owner) => write!(f, "its owner, {owner}, is not listed in the policy"),
-            Self::Path(path) => {
-                write!(f, "its path, {path}, is not listed in the policy")
+            Self::Owner(owner) => {
+                write!(f, "the owner, {owner}, is not listed in `remediation.owners`")
             }
-            Self::Tags => write!(f, "the user has no room for another tag: IAM allows {MAX_TAGS}"),
+            Self::Path(path) => {
+                write!(f, "the path, {path}, is not listed in `remediation.paths`")
+            }
+            Self::Tags => write!(f, "the user cannot have another tag: IAM allows {MAX_TAGS}"),
         }
     }
 }

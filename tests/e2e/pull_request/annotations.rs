@@ -45,7 +45,7 @@ fn exemptions_that_need_attention_are_annotated_on_their_lines() {
         ("3", "exemption-expired", "expired"),
         ("4", "exemption-expires-soon", "expires"),
         ("5", "", "the exemption for `nobody` matches no user"),
-        ("6", "", "the exemption for `CAROL` matches by case only"),
+        ("6", "", "the exemption for `CAROL` differs from the user name only in case"),
     ] {
         let found = told.iter().find(|it| it.0 == line).unwrap();
         assert!(found.1 == title && found.2.contains(said), "{found:?}");

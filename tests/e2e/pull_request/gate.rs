@@ -197,6 +197,6 @@ fn a_merge_group_evaluates_the_gate_and_publishes_nothing() {
     let new = world.run(options());
     assert_eq!((new.code, new.output("gate")), (1, "failed"), "{}", new.log);
     assert_eq!([known.acts(), new.acts()], [[""; 0], [""; 0]]);
-    assert!(new.summary.contains("this event does not publish"), "{}", new.summary);
+    assert!(new.summary.contains("findings are not published for this event"), "{}", new.summary);
     assert!(new.summary.contains("| `bob` |"), "{}", new.summary);
 }

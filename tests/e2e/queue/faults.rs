@@ -205,7 +205,7 @@ fn body_that_github_did_not_store_is_an_error() {
     let before = world.queue_issue().body;
     world.repo.faults(json!([FailingCall::Edit.for_requests(json!({ "keep_old_body": true }))]));
     let run = world.day(1, EMPTY);
-    assert_failed(&run, FailingCall::Edit, "issue #1 has a different body", "65 536 characters");
+    assert_failed(&run, FailingCall::Edit, "issue #1 has a different body", "65,536 characters");
     assert_eq!(world.queue_issue().body, before);
     world.repo.faults(json!([]));
     assert_eq!(world.day(1, EMPTY).code, 0);

@@ -53,7 +53,7 @@ fn user_whose_key_a_profile_uses_is_skipped() {
         for day in [0.0, 14.0] {
             let ran = with_profile(&world, day, config, &["--apply"]);
             assert_eq!(ran.code, 0, "{what}: {}{}", ran.stdout, ran.stderr);
-            let expected = "deployer: this run uses its credentials";
+            let expected = "deployer: this run uses the user's credentials";
             assert!(ran.stdout.contains(expected), "{what}: {}", ran.stdout);
         }
         assert_eq!(world.key_statuses("deployer"), ["Active"], "{what}");
@@ -113,7 +113,11 @@ fn nothing_is_changed_with_credentials_of_an_unknown_user() {
     world.sandbox.file("session.json", key.to_string());
     let ran = with_profile(&world, 0.0, &format!("[profile audit]\n{process}"), &["--apply"]);
     assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
-    assert!(ran.stdout.contains("deployer: this run uses its credentials"), "{}", ran.stdout);
+    assert!(
+        ran.stdout.contains("deployer: this run uses the user's credentials"),
+        "{}",
+        ran.stdout
+    );
 }
 
 #[test]

@@ -139,7 +139,7 @@ fn assert_deactivations_are_finished(allowlist: &str) {
         let tags = world.tags("robot");
         assert_eq!(tags.iter().filter(|it| it.contains(" deactivated ")).count(), 4, "{point}");
         let run = world.run(14.2, &["--undo", "iam-stocktake-journal.jsonl"]);
-        assert_eq!(run.stdout.matches(": activate\n").count(), 4, "{point}: {}", run.stdout);
+        assert_eq!(run.stdout.matches(": reactivate\n").count(), 4, "{point}: {}", run.stdout);
     });
 }
 

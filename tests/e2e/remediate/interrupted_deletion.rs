@@ -143,7 +143,7 @@ fn undo_of_a_partial_deletion_activates_no_key() {
         let undo = ["--undo", "iam-stocktake-journal.jsonl", "--apply"];
         let run = world.run(0.2, &undo);
         assert_eq!(run.code, 0, "{}{}", run.stdout, run.stderr);
-        assert!(!run.stdout.contains(": activate"), "{}", run.stdout);
+        assert!(!run.stdout.contains(": reactivate"), "{}", run.stdout);
         let keys = world.key_statuses("departed");
         assert!(keys.iter().all(|status| status == "Inactive") && !keys.is_empty(), "{keys:?}");
         world.apply(0.4);

@@ -329,7 +329,7 @@ fn command_in_a_job_has_the_same_checks() {
     assert_eq!(jobs.key_statuses(), ["Inactive"]);
     let undone = jobs.command(DUE, "push", &["--undo", "iam-stocktake-journal.jsonl", "--apply"]);
     assert_eq!(undone.code, 0, "{}", undone.log);
-    assert!(undone.log.contains("activate"), "{}", undone.log);
+    assert!(undone.log.contains("reactivate"), "{}", undone.log);
     assert_eq!(jobs.key_statuses(), ["Active"]);
 }
 

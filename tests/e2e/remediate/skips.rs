@@ -31,7 +31,7 @@ fn user_whose_key_the_run_uses_is_skipped() {
     let world = stale(&["deployer", "other"]);
     for day in [0.0, 14.0] {
         let stdout = run_as_user(&world, "deployer", day, &["--apply"]);
-        assert!(stdout.contains("deployer: this run uses its credentials"), "{stdout}");
+        assert!(stdout.contains("deployer: this run uses the user's credentials"), "{stdout}");
     }
     assert_eq!(world.key_statuses("deployer"), ["Active"]);
     assert_eq!(world.tags("deployer"), [""; 0]);
@@ -45,7 +45,7 @@ fn user_whose_key_assumes_the_role_is_skipped() {
     for day in [0.0, 14.0] {
         let arguments = ["--apply", "--role-to-assume", &role];
         let stdout = run_as_user(&world, "deployer", day, &arguments);
-        assert!(stdout.contains("deployer: this run uses its credentials"), "{stdout}");
+        assert!(stdout.contains("deployer: this run uses the user's credentials"), "{stdout}");
     }
     assert_eq!(world.key_statuses("deployer"), ["Active"]);
     assert_eq!(world.key_statuses("other"), ["Inactive"]);
@@ -238,9 +238,9 @@ fn nothing_is_changed_if_a_limit_is_exceeded() {
     for (limit, message) in [
         (
             "max_share: 100, max_changes: 2",
-            "3 deactivations and deletions are due, and `max_changes` allows 2 per run",
+            "3 deactivations and deletions are due, but `max_changes` allows 2 per run",
         ),
-        ("max_share: 50", "3 of 4 users are due, and `max_share` allows 2 per run"),
+        ("max_share: 50", "3 of 4 users are due, but `max_share` allows 2 per run"),
     ] {
         let world = stale(&["anna", "bert", "carl"]);
         let more = json!({"name": "dora", "keys": [{"created": 300, "last_used": 200}]});
@@ -279,8 +279,14 @@ fn users_with_unlisted_owners_and_paths_are_skipped() {
     let run = world.run(0.0, &arguments);
     assert_eq!(run.code, 0, "{}", run.stderr);
     let skipped = run.stdout.split_once("Skipped:").unwrap_or_else(|| panic!("{}", run.stdout)).1;
-    assert!(skipped.contains("owned: its owner, mail, is not listed in the policy"), "{skipped}");
-    assert!(skipped.contains("placed: its path, /ci/, is not listed in the policy"), "{skipped}");
+    assert!(
+        skipped.contains("owned: the owner, mail, is not listed in `remediation.owners`"),
+        "{skipped}"
+    );
+    assert!(
+        skipped.contains("placed: the path, /ci/, is not listed in `remediation.paths`"),
+        "{skipped}"
+    );
     let tag_counts = || ["owned", "placed", "unowned"].map(|it| world.tags(it).len());
     assert_eq!(tag_counts(), [0, 0, 1]);
     world.allow(&format!("{ALLOWLIST}  owners: [mail]\n  paths: [/, /ci/*]\n"));

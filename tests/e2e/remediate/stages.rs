@@ -73,7 +73,7 @@ fn key_used_again_is_skipped() {
     world.account.change(json!([{"use_key": {"user": "ci-deploy"}}]));
     world.account.reset_log();
     let run = world.apply(14.0);
-    let used = format!("it was used on {}", world.at(5.0).date_naive());
+    let used = format!("the credential was used on {}", world.at(5.0).date_naive());
     assert!(run.stdout.contains(&format!("remove the notice: {used}")), "{}", run.stdout);
     assert!(run.stdout.contains("Skipped:"), "{}", run.stdout);
     assert_eq!(world.writes(), ["iam:UntagUser"]);

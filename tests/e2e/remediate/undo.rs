@@ -43,7 +43,7 @@ fn undo_without_apply_changes_nothing() {
     world.account.reset_log();
     let run = undo(&world, 15.0, &[]);
     assert!(run.stdout.contains("To be done:\n"), "{}", run.stdout);
-    assert!(run.stdout.contains(": activate\n"), "{}", run.stdout);
+    assert!(run.stdout.contains(": reactivate\n"), "{}", run.stdout);
     assert!(run.stderr.contains("nothing was changed; add --apply"), "{}", run.stderr);
     assert_eq!(world.writes(), [""; 0]);
     assert_eq!(world.journal(), before);

@@ -133,7 +133,7 @@ fn user_with_everything_is_deleted_after_all_stages() {
     world.account.reset_log();
     let run = world.apply(45.0);
     let row = format!(
-        "Changed:\n  {} departed: delete the user and everything that belongs to it",
+        "Changed:\n  {} departed: delete the user and everything that belongs to the user",
         world.account.id()
     );
     assert!(run.stdout.contains(&row), "{}", run.stdout);

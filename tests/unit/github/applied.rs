@@ -41,7 +41,7 @@ fn body_that_github_did_not_save_is_an_error() {
         let error = at(&server.url(), async |github| send(way, github).await).unwrap_err();
         assert_eq!(error.kind, ErrorKind::NotApplied, "{way}: {error}");
         assert!(error.message.contains("a different body"), "{way}: {error}");
-        assert!(error.hint().contains("65 536"), "{way}: {}", error.hint());
+        assert!(error.hint().contains("65,536"), "{way}: {}", error.hint());
         assert_eq!(server.requests().len(), 1, "{way}");
     }
 }

@@ -64,7 +64,7 @@ fn omits_resolved_findings_before_open_ones() {
     let resolved = page.matches("\n- ~~").count();
     assert!(resolved > 0);
     assert_eq!(number_before(&page, " more are not shown"), 600 - resolved);
-    assert!(!page.contains("because the issue has no room"));
+    assert!(!page.contains("because they do not fit into the issue"));
     assert_eq!(harness.run("2026-07-03", &[many("2026-07-03", 100)]).plan, NOTHING);
 }
 

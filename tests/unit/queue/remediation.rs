@@ -76,7 +76,7 @@ fn user_issue_shows_user_resources_and_due_date() {
         "**The user also has:** MFA on; groups `ops`, `staff`; attached \
          policy `ReadOnlyAccess`; no inline policy.",
         "- **Deactivate** credentials that are not needed by 2026-07-31.",
-        "- **Delete** them two weeks later. If nothing of the user is needed, delete the user",
+        "- **Delete** them two weeks later. If the user is not needed, delete the user",
         "- **Keep** a credential by adding an exemption",
     ] {
         assert!(body.contains(says), "{says}\n{body}");

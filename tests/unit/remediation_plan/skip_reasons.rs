@@ -235,7 +235,7 @@ fn identity_of_the_run_is_skipped() {
             it.user_record.user.name = "Alice".into();
         })
     };
-    let skipped = "Alice user is skipped: this run uses its credentials";
+    let skipped = "Alice user is skipped: this run uses the user's credentials";
     assert_planned([
         ("another user", own_user("bob"), &["Alice access-key …AAAA: Deactivate"]),
         ("the same user in another case", own_user("alice"), &[skipped]),
@@ -363,7 +363,8 @@ fn users_with_unlisted_owners_are_skipped() {
         });
         tags.iter().fold(case, |case, (key, value)| case.with_tag(key, value))
     };
-    let skipped: &[&str] = &["user is skipped: its owner, mail, is not listed in the policy"];
+    let skipped: &[&str] =
+        &["user is skipped: the owner, mail, is not listed in `remediation.owners`"];
     assert_planned([
         ("no owner", owned(&[], &[]), DEACTIVATED),
         ("an empty owner tag", owned(&[("owner", " ")], &[]), DEACTIVATED),
@@ -388,7 +389,8 @@ fn users_with_unlisted_paths_are_skipped() {
             }
         })
     };
-    let skipped: &[&str] = &["user is skipped: its path, /ci/, is not listed in the policy"];
+    let skipped: &[&str] =
+        &["user is skipped: the path, /ci/, is not listed in `remediation.paths`"];
     assert_planned([
         ("the root path", under("/", &[]), DEACTIVATED),
         ("an unlisted path", under("/ci/", &[]), skipped),
@@ -406,7 +408,7 @@ fn user_with_fifty_tags_gets_no_remediation_tag() {
         (0..49).fold(Case::deactivation_due(), |case, n| case.with_tag(&format!("t{n}"), "x"));
     let two =
         with(49).with(|it| it.user_record.user.access_keys.push(key("AKIA000000000000BBBB", 200)));
-    let no_room = "is skipped: the user has no room for another tag: IAM allows 50";
+    let no_room = "is skipped: the user cannot have another tag: IAM allows 50";
     assert_planned([
         ("49 tags", with(49), &["access-key …AAAA: Notify(First)"]),
         ("50 tags", with(50), &[&format!("access-key …AAAA {no_room}")]),
