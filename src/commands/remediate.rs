@@ -27,7 +27,10 @@ const MARKDOWN: &str = "iam-stocktake-plan.md";
 
 /// The reasons for exit codes other than 0 without an error.
 const OUTCOMES: [(Exit, &str); 3] = [
-    (Exit::GateFailed, "the plan exceeds a limit, so it cannot be applied"),
+    (
+        Exit::GateFailed,
+        "more than half of the users of an account are due, so the plan cannot be applied",
+    ),
     (Exit::Incomplete, "evidence is missing, so users without it are not changed"),
     (Exit::WriteFailed, "some changes were not made; see the log for the reasons"),
 ];
@@ -225,7 +228,8 @@ impl RemediationOutput<'_> {
     fn annotations(&self) -> Vec<Annotation> {
         let mut annotations = Vec::new();
         if !self.outcome.saved.plan.exceeded_limits.is_empty() {
-            let message = "nothing was changed: the plan exceeds a limit; see the summary";
+            let message = "nothing was changed: more than half of the users of an account are due; see \
+                           the summary";
             annotations.push(Annotation::new(AnnotationLevel::Error, message));
         }
         let applied = self.outcome.applied.as_ref();
@@ -289,6 +293,7 @@ impl RemediationOutput<'_> {
 }
 
 fn longest_list(plan: &RemediationPlan) -> usize {
-    let lists = [plan.changes.len(), plan.waiting.len(), plan.by_hand.len(), plan.skipped.len()];
-    lists.into_iter().max().unwrap_or_default()
+    let lists = [&plan.changes, &plan.delayed].map(Vec::len).into_iter();
+    let lists = lists.chain([plan.waiting.len(), plan.by_hand.len(), plan.skipped.len()]);
+    lists.max().unwrap_or_default()
 }

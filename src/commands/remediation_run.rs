@@ -24,7 +24,8 @@ use crate::remediate::journal::{self, Journal, JournalError, JournalLine, new_ru
 use crate::remediate::pages::{self, RemediationReport};
 use crate::remediate::plan::file::{SavedPlan, outdated_changes};
 use crate::remediate::plan::{
-    ChangeKind, PlanInput, PlanSettings, PlannedChange, RemediationPlan, RemediationTarget, plan,
+    ChangeKind, PlanInput, PlanSettings, PlannedChange, RemediationPlan, RemediationTarget, limit,
+    plan,
 };
 use crate::remediate::{
     self, ApplyResult, Executor, MissingEvidence, RemediationAccounts, RemediationUser,
@@ -315,7 +316,7 @@ impl RemediationRun<'_> {
     }
 
     /// The plan for the users in scope. For other users, only our tags are removed.
-    fn limit_to_users(&self, mut plan: RemediationPlan, input: &PlanInput) -> RemediationPlan {
+    fn limit_to_users(&self, mut plan: RemediationPlan) -> RemediationPlan {
         let Some(users) = &self.users else { return plan };
         let is_in_scope = |target: &RemediationTarget| {
             users.contains(&(target.account, target.user.to_ascii_lowercase()))
@@ -324,28 +325,24 @@ impl RemediationRun<'_> {
             .retain(|it| is_in_scope(&it.target) || matches!(it.kind, ChangeKind::RemoveTag(_)));
         plan.waiting.retain(|it| is_in_scope(&it.target));
         plan.by_hand.retain(|it| is_in_scope(it));
-        plan.exceeded_limits =
-            remediate::plan::exceeded_limits(&plan.changes, input, &self.remediation);
         plan
     }
 
     /// The plan to apply: the saved one if it is not outdated, or a new one.
     fn plan_to_apply(&self, seen: &RunEvidence) -> Result<SavedPlan, Failure> {
         self.chosen.reject_audited_former_accounts(seen.input.accounts.keys().copied())?;
-        let current = self.limit_to_users(plan(&seen.input, self.plan_settings()), &seen.input);
+        let settings = self.plan_settings();
+        let current = self.limit_to_users(plan(&seen.input, settings));
         let Some(saved) = &self.saved else {
             let accounts = seen.input.accounts.keys().copied().collect();
-            return Ok(SavedPlan::new(current, self.stage, accounts, self.settings.now));
+            let limited = limit(current, &seen.input, settings);
+            return Ok(SavedPlan::new(limited, self.stage, accounts, self.settings.now));
         };
         let outdated = outdated_changes(&saved.plan.changes, &current.changes);
         let outdated: Vec<_> = outdated.into_iter().filter(|it| it.kind.removes_access()).collect();
         if outdated.is_empty() {
-            let exceeded_limits = remediate::plan::exceeded_limits(
-                &saved.plan.changes,
-                &seen.input,
-                &self.remediation,
-            );
-            let plan = RemediationPlan { exceeded_limits, ..saved.plan.clone() };
+            // The allowlist may have lower limits now.
+            let plan = limit(saved.plan.clone(), &seen.input, settings);
             return Ok(SavedPlan { plan, ..saved.clone() });
         }
         let error_of = |change: &PlannedChange| {

@@ -17,7 +17,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 pub use facts::Facts;
-pub use limits::{ExceededLimit, exceeded_limits};
+pub use limits::{ReachedLimit, TooManyDue, limit};
 pub use skip_reason::RemediationSkipReason;
 
 use crate::allowlist::Allowlist;
@@ -90,9 +90,12 @@ pub struct RemediationPlan {
     /// What is not changed, and why.
     #[serde(rename = "left_alone")]
     pub skipped: Vec<SkippedTarget>,
-    /// The limits that the plan exceeds. If there is one, nothing is changed.
+    /// Due changes that wait for the next runs, because a limit of this run is reached.
+    pub delayed: Vec<PlannedChange>,
+    pub reached_limits: Vec<ReachedLimit>,
+    /// The accounts in which too many users are due. If there is one, nothing is changed.
     #[serde(rename = "held")]
-    pub exceeded_limits: Vec<ExceededLimit>,
+    pub exceeded_limits: Vec<TooManyDue>,
 }
 
 /// The credential or user that an entry of the plan is about.
@@ -224,7 +227,7 @@ pub struct SkippedTarget {
     pub reason: RemediationSkipReason,
 }
 
-/// Plans the changes.
+/// Plans all changes that are due. [`limit`] applies the limits of one run.
 #[must_use]
 pub fn plan(input: &PlanInput, settings: PlanSettings<'_>) -> RemediationPlan {
     let mut plan = RemediationPlan::default();
@@ -251,6 +254,5 @@ pub fn plan(input: &PlanInput, settings: PlanSettings<'_>) -> RemediationPlan {
         let account = input.accounts.get(&user_record.account).unwrap_or(&nothing);
         user::plan(user_record, account, input, settings, &mut plan);
     }
-    plan.exceeded_limits = exceeded_limits(&plan.changes, input, settings.remediation);
     plan
 }

@@ -10,8 +10,8 @@ use crate::model::inventory::{AccountId, CredentialKind, id_ending};
 use crate::model::remediation_tag::TagSubject;
 use crate::remediate::MissingEvidence;
 use crate::remediate::plan::{
-    ChangeKind, ExceededLimit, Facts, PendingChange, PlannedChange, RemediationSkipReason,
-    RemediationTarget, SkippedTarget, StartReason, TagRemovalReason,
+    ChangeKind, Facts, PendingChange, PlannedChange, ReachedLimit, RemediationSkipReason,
+    RemediationTarget, SkippedTarget, StartReason, TagRemovalReason, TooManyDue,
 };
 use crate::templates::{SafeText, shell_word};
 
@@ -25,8 +25,12 @@ pub(super) struct RemediationView {
     digest: String,
     made_at: SafeText,
     counts: ChangeCounts,
-    /// The limits that the plan exceeds. If there are any, nothing is changed.
+    /// The accounts in which too many users are due. If there are any, nothing is changed.
     exceeded_limits: Vec<LimitView>,
+    /// The limits of the run that are reached.
+    reached_limits: Vec<LimitView>,
+    /// Due changes that wait for the next runs.
+    delayed: PlanRows,
     /// The missing evidence; none if the evidence is complete.
     missing: Option<MissingView>,
     /// All deactivations and deletions, planned or made.
@@ -91,11 +95,12 @@ struct PlanRows {
     left_out: usize,
 }
 
-/// A limit, and the number that exceeds it.
+/// A limit, and the number that is due.
 #[derive(Serialize)]
 struct LimitView {
     due: usize,
-    allowed: usize,
+    /// How many a run may change; none if so many are due that nothing is changed.
+    allowed: Option<usize>,
     /// The account and its number of users, for a limit of the share of users; none for the limit of the
     /// run's changes.
     account: Option<SafeText>,
@@ -193,7 +198,9 @@ pub(super) fn view(report: RemediationReport<'_>) -> RemediationView {
         digest: saved.digest.clone(),
         made_at: SafeText::minute(saved.made_at),
         counts: counts(&changes),
-        exceeded_limits: plan.exceeded_limits.iter().map(limit_view).collect(),
+        exceeded_limits: plan.exceeded_limits.iter().map(too_many_view).collect(),
+        reached_limits: plan.reached_limits.iter().map(limit_view).collect(),
+        delayed: list(plan.delayed.iter().map(change_row).collect()),
         missing: (!missing.is_empty()).then(|| missing_view(missing)),
         access_changes: by_account(&access_changes, usize::MAX),
         tag_changes: by_account(&tag_changes, limit),
@@ -274,14 +281,23 @@ fn counts(changes: &[&PlannedChange]) -> ChangeCounts {
     counts
 }
 
-fn limit_view(limit: &ExceededLimit) -> LimitView {
+fn too_many_view(too_many: &TooManyDue) -> LimitView {
+    LimitView {
+        due: too_many.due,
+        allowed: None,
+        account: Some(SafeText::new(too_many.account)),
+        users: Some(too_many.users),
+    }
+}
+
+fn limit_view(limit: &ReachedLimit) -> LimitView {
     match limit {
-        ExceededLimit::Changes { due, allowed } => {
-            LimitView { due: *due, allowed: *allowed, account: None, users: None }
+        ReachedLimit::Changes { due, allowed } => {
+            LimitView { due: *due, allowed: Some(*allowed), account: None, users: None }
         }
-        ExceededLimit::Share { account, due, allowed, users } => LimitView {
+        ReachedLimit::Share { account, due, allowed, users } => LimitView {
             due: *due,
-            allowed: *allowed,
+            allowed: Some(*allowed),
             account: Some(SafeText::new(*account)),
             users: Some(*users),
         },

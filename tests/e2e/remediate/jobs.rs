@@ -353,10 +353,9 @@ fn names_from_iam_cannot_run_workflow_commands() {
 }
 
 #[test]
-fn plan_that_exceeds_a_limit_fails_the_job() {
+fn plan_for_more_than_half_of_an_account_fails_the_job() {
     let jobs = Jobs::with_a_key_that_is_due("private");
-    jobs.world.allow("version: 1\nremediation:\n  max_changes: 1\n  max_share: 1\n");
-    let users: Vec<_> = (0..3)
+    let users: Vec<_> = (0..8)
         .map(|n| json!({"create_user": {
             "name": format!("old-{n}"), "created": 400, "keys": [{"created": 300, "last_used": 200}],
         }}))
@@ -366,7 +365,9 @@ fn plan_that_exceeds_a_limit_fails_the_job() {
     let plan = jobs.action(DUE, "schedule", &[("command", "remediate"), ("task", "plan")]);
     assert_eq!((plan.code, plan.output("result")), (1, "stale"), "{}", plan.log);
     assert!(
-        plan.log.contains("::error::nothing was changed: the plan exceeds a limit"),
+        plan.log.contains(
+            "::error::nothing was changed: more than half of the users of an account are due"
+        ),
         "{}",
         plan.log
     );

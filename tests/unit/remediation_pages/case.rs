@@ -110,7 +110,7 @@ pub(crate) fn plan(name: &str) -> RemediationPlan {
         waiting: pending_changes(),
         by_hand: vec![target("heidi", TagSubject::PASSWORD)],
         skipped: skipped_targets(name),
-        exceeded_limits: Vec::new(),
+        ..RemediationPlan::default()
     }
 }
 

@@ -2,7 +2,9 @@
 
 use iam_stocktake::model::policy::Rule;
 use iam_stocktake::model::remediation_tag::TagSubject;
-use iam_stocktake::remediate::plan::{ChangeKind, ExceededLimit, RemediationPlan, StartReason};
+use iam_stocktake::remediate::plan::{
+    ChangeKind, ReachedLimit, RemediationPlan, StartReason, TooManyDue,
+};
 use iam_stocktake::remediate::{ApplyResult, MissingEvidence};
 use iam_stocktake::templates::Language;
 use stand_ins::gfm::{Exposed, exposed};
@@ -54,16 +56,8 @@ fn result_lists_changes_failures_and_the_undo_command() {
 }
 
 #[test]
-fn exceeded_limits_come_first() {
-    let limits = vec![
-        ExceededLimit::Changes { due: 7, allowed: 5 },
-        ExceededLimit::Share {
-            account: "111122223333".parse().unwrap(),
-            due: 3,
-            allowed: 2,
-            users: 20,
-        },
-    ];
+fn mistake_comes_first() {
+    let limits = vec![TooManyDue { account: "111122223333".parse().unwrap(), due: 11, users: 20 }];
     let mut plan = plan("ci-deploy");
     plan.changes.truncate(4);
     let pages = Pages::of(RemediationPlan {
@@ -74,6 +68,26 @@ fn exceeded_limits_come_first() {
     insta::assert_snapshot!("limits_en", pages.markdown(Language::English));
     insta::assert_snapshot!("limits_ja", pages.markdown(Language::Japanese));
     insta::assert_snapshot!("limits_text", pages.text());
+}
+
+#[test]
+fn page_lists_due_changes_that_wait_with_the_reached_limits() {
+    let mut plan = plan("ci-deploy");
+    let delayed = plan.changes.split_off(4);
+    plan.changes.truncate(1);
+    let account = "444455556666".parse().unwrap();
+    let pages = Pages::of(RemediationPlan {
+        changes: plan.changes,
+        delayed,
+        reached_limits: vec![
+            ReachedLimit::Changes { due: 7, allowed: 5 },
+            ReachedLimit::Share { account, due: 3, allowed: 2, users: 20 },
+        ],
+        ..RemediationPlan::default()
+    });
+    insta::assert_snapshot!("delayed_en", pages.markdown(Language::English));
+    insta::assert_snapshot!("delayed_ja", pages.markdown(Language::Japanese));
+    insta::assert_snapshot!("delayed_text", pages.text());
 }
 
 #[test]
@@ -192,7 +206,11 @@ fn page_shows_missing_evidence() {
     let changes = plan("ci-deploy").changes;
     let one = RemediationPlan { changes: changes[..1].to_vec(), ..RemediationPlan::default() };
     let limits = RemediationPlan {
-        exceeded_limits: vec![ExceededLimit::Changes { due: 7, allowed: 5 }],
+        exceeded_limits: vec![TooManyDue {
+            account: "111122223333".parse().unwrap(),
+            due: 11,
+            users: 20,
+        }],
         ..one.clone()
     };
     let done = Some(ApplyResult { made: one.changes.clone(), ..ApplyResult::default() });
