@@ -56,6 +56,9 @@ fn box_that_is_checked_during_a_run_stays_checked() {
     while !world.repo.log().iter().any(|it| it.path.ends_with("/issues/1")) {
         std::thread::yield_now();
     }
+    let log = world.repo.log();
+    let first = log.iter().find(|it| it.path.ends_with("/issues/1")).unwrap();
+    assert_eq!(first.method, "GET", "the run reads the issue again before it writes");
     check_box(&world, 1, "alice");
     let line = format!("GET /repos/{}/issues/1", world.repo.full_name());
     let authorization = format!("Bearer {}", world.repo.token());

@@ -39,6 +39,16 @@ fn user_whose_key_the_run_uses_is_skipped() {
 }
 
 #[test]
+fn user_of_the_run_is_recognized_by_a_name_with_capitals() {
+    let world = stale(&["Deployer"]);
+    for day in [0.0, 14.0] {
+        let stdout = run_as_user(&world, "Deployer", day, &["--apply"]);
+        assert!(stdout.contains("Deployer: this run uses the user's credentials"), "{stdout}");
+    }
+    assert_eq!(world.key_statuses("Deployer"), ["Active"]);
+}
+
+#[test]
 fn user_whose_key_assumes_the_role_is_skipped() {
     let world = stale(&["deployer", "other"]);
     let role = world.account.role_arn().to_owned();

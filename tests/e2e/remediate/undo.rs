@@ -272,6 +272,22 @@ fn undo_rechecks_each_key_before_it_activates_it() {
 }
 
 #[test]
+fn failed_undo_keeps_the_tag() {
+    let world = stale();
+    world.apply(0.0);
+    world.apply(14.0);
+    let tags = world.tags("ci-deploy");
+    world.account.faults(json!({ "deny": ["UpdateAccessKey"] }));
+    let run = world.run(15.0, &[&UNDO[..], &["--apply"]].concat());
+    assert_eq!(run.code, 4, "{}{}", run.stdout, run.stderr);
+    assert_eq!(world.tags("ci-deploy"), tags);
+    // Without the tag, the key could not be activated any more.
+    world.account.faults(json!({}));
+    undo(&world, 16.0, &["--apply"]);
+    assert_eq!(world.key_statuses("ci-deploy"), ["Active"]);
+}
+
+#[test]
 fn undo_reports_incomplete_evidence() {
     let world = of_all_kinds(ALLOWLIST);
     world.apply(0.0);
