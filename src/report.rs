@@ -1,5 +1,6 @@
 //! Audit → Markdown, JSON and a table for the terminal.
 
+mod cli_steps;
 mod failure;
 pub mod json;
 mod markdown;

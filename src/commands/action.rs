@@ -199,15 +199,12 @@ impl Action<'_> {
         };
         let mut exit = allowlists.exit.max(publishing.publish(job_report, streams));
         if publish_target.names {
-            let template = template.as_ref();
+            let options = reports::options(settings, publish_target.is_private, template.clone());
             let written =
-                reports::write(&audit, &json, settings, template, *job, job_report, streams);
+                reports::write(&audit, &json, settings, &options, *job, job_report, streams);
             exit = exit.max(streams.exit_of(written));
-            job_report.add_to_summary(&reports::for_summary(
-                &audit,
-                settings,
-                job_report.summary.len(),
-            ));
+            let taken = job_report.summary.len();
+            job_report.add_to_summary(&reports::for_summary(&audit, &options, taken));
             job_report.annotations.extend(notices(&audit, &allowlists.head));
         }
         Ok(exit)

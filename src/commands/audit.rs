@@ -16,6 +16,7 @@ use crate::files::FileKind;
 use crate::model::inventory::Account;
 use crate::model::policy::Policy;
 use crate::report::{self, MarkdownOptions, TableOptions};
+use crate::runner;
 use crate::templates::{Language, TemplateError, UserTemplate};
 
 /// Runs the command.
@@ -221,6 +222,7 @@ impl AuditWriter<'_> {
                 let options = MarkdownOptions {
                     language: self.settings.language.language,
                     max_rows: MAX_ROWS,
+                    full_ids: !runner::is_github_actions() || runner::is_private_repository(),
                     template: self.template.clone(),
                 };
                 report::markdown(self.audit, &options).map_err(|error| template_error(&error))

@@ -134,7 +134,7 @@ struct ClearedView {
 }
 
 /// Builds the view. A table has at most `max_rows` rows; 0 for all.
-pub(super) fn view(audit: &Audit, max_rows: usize) -> ReportView {
+pub(super) fn view(audit: &Audit, max_rows: usize, full_ids: bool) -> ReportView {
     let limit = if max_rows == 0 { usize::MAX } else { max_rows };
     let found = by_account(audit);
     let (allowlist_path, allowlist_found) = match &audit.allowlist {
@@ -156,7 +156,7 @@ pub(super) fn view(audit: &Audit, max_rows: usize) -> ReportView {
             .iter()
             .map(|account| {
                 let findings = found.get(&account.id).copied().unwrap_or_default();
-                account_view(audit, account, findings, limit)
+                account_view(audit, account, findings, limit, full_ids)
             })
             .collect(),
         exemptions: audit.exemptions.iter().map(exemption_view).collect(),
@@ -211,6 +211,7 @@ fn account_view(
     account: &AuditedAccount,
     findings: &[Finding],
     limit: usize,
+    full_ids: bool,
 ) -> ReportAccountView {
     let unresolved = || findings.iter().filter(|finding| finding.status != FindingStatus::Exempted);
     let is_notice = |finding: &&Finding| {
@@ -247,7 +248,7 @@ fn account_view(
         findings_by_user: users
             .into_iter()
             .take(limit)
-            .map(|unresolved| user_view(audit, account, &unresolved, findings))
+            .map(|unresolved| user_view(audit, account, &unresolved, findings, full_ids))
             .collect(),
         incomplete: with(Coverage::Incomplete),
         not_shown: with(Coverage::NotShown),

@@ -18,13 +18,7 @@ const USER_TEMPLATE: &str = "your_template.md.j2";
 
 /// Templates that are the same in every language.
 const SHARED: [&[(&str, &str)]; 2] = [
-    &folder!["scripts":
-        "account.sh.j2",
-        "deactivate.sh.j2",
-        "delete.sh.j2",
-        "delete_user.sh.j2",
-        "pick.sh.j2",
-    ],
+    &folder!["scripts": "commands.sh.j2"],
     &folder!["terraform":
         "deactivate.tf.j2",
         "delete.tf.j2",

@@ -20,6 +20,7 @@ macro_rules! folder {
 macro_rules! language_folder {
     ($folder:literal) => {
         folder![$folder:
+            "cli_steps.md.j2",
             "closed_by_bot.md.j2",
             "duplicate_issue.md.j2",
             "failure.md.j2",

@@ -166,7 +166,7 @@ fn finding(finding: &audit::Finding, next: Option<audit::NextStage>) -> Finding 
         belongings: subject.permissions.as_ref().map(|it| UserResources {
             mfa: subject.mfa,
             groups: it.groups.clone(),
-            attached_policies: it.attached_policies.clone(),
+            attached_policies: it.attached_policies.iter().map(|it| it.name.clone()).collect(),
             inline_policies: it.inline_policies.clone(),
         }),
     }

@@ -99,6 +99,7 @@ pub(super) fn user_view(
     account: &AuditedAccount,
     unresolved: &[&Finding],
     of_account: &[Finding],
+    full_ids: bool,
 ) -> ReportUser {
     // `group_by_user` makes no empty groups.
     let subject = unresolved.first().map(|finding| finding.user.as_ref());
@@ -111,7 +112,7 @@ pub(super) fn user_view(
     let findings: Vec<ReportRow> = unresolved.iter().map(|finding| row(audit, finding)).collect();
     let only_notices = findings.iter().all(|row| row.level == Level::Notice.id());
     ReportUser {
-        remediation: user_remediation(audit, account, unresolved, exempted),
+        remediation: user_remediation(audit, account, unresolved, exempted, full_ids),
         name,
         arn: subject.map(|it| it.arn.clone()).unwrap_or_default(),
         user_id: subject.and_then(|it| it.user_id.clone()),
@@ -121,7 +122,10 @@ pub(super) fn user_view(
         owner: subject.and_then(|it| it.owner.clone()),
         groups: permissions.map(|it| it.groups.clone()).unwrap_or_default(),
         policies: permissions
-            .map(|it| [it.attached_policies.as_slice(), &it.inline_policies].concat())
+            .map(|it| {
+                let attached = it.attached_policies.iter().map(|policy| &policy.name);
+                attached.chain(&it.inline_policies).cloned().collect()
+            })
             .unwrap_or_default(),
         last_service: last_accessed.map(|it| it.service.clone()),
         last_seen: last_accessed.map(|it| SafeText::day(it.at)),

@@ -10,6 +10,8 @@ use stand_ins::workflow_commands::{Stops, read};
 /// Texts with a meaning in GitHub, Markdown, HTML, a shell or the template engine.
 pub(crate) const HOSTILE: &[&str] = &[
     "@octocat",
+    "-dash",
+    "=ls",
     "#1",
     "octocat/hello#12",
     "GH-12",
