@@ -13,7 +13,7 @@ use crate::templates::{escape_invisible, shell_word};
 /// The commands of one stage.
 #[derive(Default, Serialize)]
 pub(super) struct CliSteps {
-    /// The kinds of the credentials, for the Terraform templates.
+    /// The kinds of the credentials.
     kinds: Vec<&'static str>,
     /// Commands with everything that they need. They are run in this order.
     commands: Vec<CliCommand>,
