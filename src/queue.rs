@@ -6,6 +6,7 @@
 pub mod apply;
 pub mod by_account;
 pub mod destination;
+mod exemptions;
 mod fit;
 pub mod gate;
 mod invalid_state;
@@ -16,6 +17,7 @@ pub mod observation;
 pub mod plan;
 pub mod pull_request;
 mod queue_name;
+mod queue_page;
 pub mod read;
 pub mod remediation_progress;
 pub mod snapshot;

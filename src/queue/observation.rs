@@ -45,6 +45,8 @@ pub struct ObservedAccount {
     pub evidence_at: UnixTime,
     /// The policy's `stale_after_days`.
     pub stale_after_days: u32,
+    /// The policy's `max_exemption_days`.
+    pub max_exemption_days: u32,
     /// The policy's `expiry_tag`.
     pub expiry_tag: Option<String>,
     /// How complete the evidence of each rule is. Rules that are off are missing.
@@ -265,6 +267,7 @@ impl ObservedAccount {
             at: audit.generated_at.into(),
             evidence_at: evidence_date(account, audit).into(),
             stale_after_days: audit.policy.stale_after_days,
+            max_exemption_days: audit.policy.max_exemption_days,
             expiry_tag: audit.policy.expiry_tag.as_deref().map(truncate),
             coverage: coverage.collect::<Result<_, _>>()?,
             is_live: account.evidence == Text::Known(EvidenceSource::Live) && age_problem.is_none(),

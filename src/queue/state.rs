@@ -43,6 +43,9 @@ pub struct QueueState {
     /// The page of the run that wrote it; `None` outside of a workflow run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run: Option<String>,
+    /// The name of the file of the workflow that wrote it; `None` outside of a workflow run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workflow: Option<String>,
     /// The day in the line "last checked".
     pub checked: NaiveDate,
     /// The accounts' aliases, where they are known.
@@ -173,6 +176,7 @@ impl QueueState {
             generation: 0,
             issue: None,
             run: None,
+            workflow: None,
             checked: today,
             aliases: BTreeMap::new(),
             audited: BTreeMap::new(),
@@ -343,7 +347,11 @@ impl QueueState {
             fits(user, MAX_USER_NAME_CHARS)
                 && [groups, attached_policies, inline_policies].into_iter().all(list_fits)
         };
-        self.run.iter().chain(self.aliases.values()).all(|it| fits(it, MAX_TEXT_CHARS))
+        self.run
+            .iter()
+            .chain(&self.workflow)
+            .chain(self.aliases.values())
+            .all(|it| fits(it, MAX_TEXT_CHARS))
             && self.observed.values().all(|it| fits(&it.criteria, MAX_TEXT_CHARS))
             && self.entries.values().all(entry_fits)
             && self.user_resources.iter().all(user_fits)

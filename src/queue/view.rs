@@ -1,4 +1,5 @@
-//! What the queue's pages show: dates instead of ages, so that a run without news writes nothing.
+//! Rows of the queue's pages, and the per-user issues. They show dates instead of ages, so that a run
+//! without news writes nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +13,7 @@ use super::state::{FindingState, QueueEntry, QueueState};
 use super::update::{UserKey, user_key_of};
 use crate::audit::FindingId;
 use crate::model::inventory::{AccountId, CredentialKind};
-use crate::model::policy::{Level, Rule};
+use crate::model::policy::Level;
 use crate::templates::{SafeText, escape_invisible};
 
 /// How many days findings are shown after they are no longer open.
@@ -20,9 +21,6 @@ const RESOLVED_SHOWN_DAYS: i64 = 30;
 /// The longest name that is shown, in characters. IAM's names are shorter, but audits can contain
 /// anything.
 const MAX_NAME_CHARS: usize = 128;
-/// The maximum number of warnings about incomplete rules, and of the accounts in each.
-const MAX_UNOBSERVED: usize = 10;
-const MAX_ACCOUNTS: usize = 50;
 
 /// A row with a finding.
 #[derive(Debug, Clone, Serialize)]
@@ -162,7 +160,7 @@ impl RowBuilder<'_> {
 }
 
 /// Text to show: invisible characters are made visible, and long text is shortened.
-fn truncate_name(text: &str) -> String {
+pub(super) fn truncate_name(text: &str) -> String {
     let text = escape_invisible(text);
     match text.char_indices().nth(MAX_NAME_CHARS) {
         Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
@@ -174,7 +172,7 @@ fn truncate_name(text: &str) -> String {
 pub(super) type Entry<'a> = (AccountId, FindingId, &'a QueueEntry);
 
 /// The open findings, the longest disuse first.
-fn open_entries<'a>(entries: impl Iterator<Item = Entry<'a>>) -> Vec<Entry<'a>> {
+pub(super) fn open_entries<'a>(entries: impl Iterator<Item = Entry<'a>>) -> Vec<Entry<'a>> {
     let mut open: Vec<_> = entries.filter(|(_, _, entry)| entry.open_since().is_some()).collect();
     open.sort_by(|one, other| sort_key(*one).cmp(&sort_key(*other)));
     open
@@ -182,7 +180,7 @@ fn open_entries<'a>(entries: impl Iterator<Item = Entry<'a>>) -> Vec<Entry<'a>> 
 
 /// The findings that are no longer open, the latest first. `today` is the day on which the queue
 /// was last written, so that the page does not change with time alone.
-fn resolved_entries<'a>(
+pub(super) fn resolved_entries<'a>(
     entries: impl Iterator<Item = Entry<'a>>,
     today: NaiveDate,
 ) -> Vec<Entry<'a>> {
@@ -205,158 +203,6 @@ fn resolved_entries<'a>(
 fn sort_key((account, id, entry): Entry<'_>) -> impl Ord + use<'_> {
     let date = entry.finding.reference_date();
     (date.is_none(), date, account, entry.finding.user.as_str(), id)
-}
-
-/// An account in the queue issue.
-#[derive(Debug, Serialize)]
-pub(super) struct QueueAccountView {
-    id: SafeText,
-    alias: Option<String>,
-    rows: Vec<FindingRow>,
-}
-
-/// Rules that are incomplete now, in some accounts.
-#[derive(Debug, Serialize)]
-pub(super) struct UnobservedRules {
-    /// The day on which they were last complete; `None` for never.
-    since: Option<SafeText>,
-    rules: Vec<SafeText>,
-    accounts: Vec<AccountName>,
-    /// The number of further accounts.
-    more: usize,
-}
-
-#[derive(Debug, Serialize)]
-struct AccountName {
-    id: SafeText,
-    alias: Option<String>,
-}
-
-/// The queue issue.
-#[derive(Debug, Serialize)]
-pub(super) struct QueueView {
-    open: usize,
-    errors: usize,
-    overdue: usize,
-    acknowledged: usize,
-    users: usize,
-    unobserved: Vec<UnobservedRules>,
-    /// Whether there are further warnings of that kind.
-    more_unobserved: bool,
-    accounts: Vec<QueueAccountView>,
-    rows_left_out: usize,
-    resolved: Vec<FindingRow>,
-    resolved_left_out: usize,
-    due_within_days: u32,
-    per_user: bool,
-    /// The number of users who will get their issues in later runs.
-    without_issue: usize,
-    checked: SafeText,
-}
-
-/// What the queue issue is made from.
-pub(super) struct QueuePage<'a> {
-    pub(super) rows: RowBuilder<'a>,
-    /// The complete rules of this run, by account.
-    pub(super) observed_now: &'a BTreeSet<(AccountId, Rule)>,
-    /// The incomplete rules of this run, by account.
-    pub(super) incomplete_now: &'a BTreeSet<(AccountId, Rule)>,
-    pub(super) per_user: bool,
-}
-
-impl QueuePage<'_> {
-    /// The maximum number of rows.
-    pub(super) fn max_rows(&self) -> usize {
-        self.rows.queue_state.entries.len()
-    }
-
-    /// The queue issue with at most this many rows: open findings first, then the others.
-    pub(super) fn view(&self, max_rows: usize) -> QueueView {
-        let queue_state = self.rows.queue_state;
-        let entries = || queue_state.entries.iter().map(|(account, id, it)| (account, *id, it));
-        let open = open_entries(entries());
-        let resolved = resolved_entries(entries(), queue_state.checked);
-        let users: BTreeSet<_> =
-            open.iter().map(|(account, _, it)| user_key_of(*account, &it.finding)).collect();
-        let without_issue = users.iter().filter(|it| !self.rows.issues.contains_key(*it)).count();
-        let shown = max_rows.min(open.len());
-        let resolved_shown = (max_rows - shown).min(resolved.len());
-        let count =
-            |of: fn(&QueueEntry) -> bool| open.iter().filter(|(_, _, entry)| of(entry)).count();
-        let mut unobserved = self.unobserved();
-        let more_unobserved = unobserved.len() > MAX_UNOBSERVED;
-        unobserved.truncate(MAX_UNOBSERVED);
-        QueueView {
-            unobserved,
-            more_unobserved,
-            open: open.len(),
-            errors: count(|entry| entry.level == Level::Error),
-            overdue: count(|entry| {
-                matches!(entry.state, FindingState::Open { overdue_reported: true, .. })
-            }),
-            acknowledged: count(|entry| !entry.needs_action()),
-            users: users.len(),
-            accounts: self.accounts(open.get(..shown).unwrap_or_default()),
-            rows_left_out: open.len() - shown,
-            resolved: resolved
-                .iter()
-                .take(resolved_shown)
-                .map(|(account, id, entry)| self.rows.row(*account, *id, entry))
-                .collect(),
-            resolved_left_out: resolved.len() - resolved_shown,
-            due_within_days: self.rows.due_within_days,
-            per_user: self.per_user,
-            without_issue: if self.per_user { without_issue } else { 0 },
-            checked: SafeText::new(queue_state.checked),
-        }
-    }
-
-    fn accounts(&self, open: &[Entry<'_>]) -> Vec<QueueAccountView> {
-        let mut rows: BTreeMap<AccountId, Vec<FindingRow>> = BTreeMap::new();
-        for (account, id, entry) in open {
-            rows.entry(*account).or_default().push(self.rows.row(*account, *id, entry));
-        }
-        let view =
-            |(id, rows)| QueueAccountView { id: SafeText::new(id), alias: self.alias(id), rows };
-        rows.into_iter().map(view).collect()
-    }
-
-    fn alias(&self, account: AccountId) -> Option<String> {
-        self.rows.queue_state.aliases.get(&account).map(|alias| truncate_name(alias))
-    }
-
-    /// The rules that are incomplete in this run, or that an earlier run observed and this one did
-    /// not. Accounts with the same rules are combined.
-    fn unobserved(&self) -> Vec<UnobservedRules> {
-        let observed = &self.rows.queue_state.observed;
-        let before = observed
-            .iter()
-            .filter(|(account, rule, _)| !self.observed_now.contains(&(*account, **rule)))
-            .map(|(account, rule, observed)| (account, *rule, Some(observed.at.day())));
-        let never = self.incomplete_now.iter().copied();
-        let never = never
-            .filter(|(account, rule)| observed.get(*account, rule).is_none())
-            .map(|(account, rule)| (account, rule, None));
-        let mut rules: BTreeMap<(Option<NaiveDate>, AccountId), BTreeSet<Rule>> = BTreeMap::new();
-        for (account, rule, day) in before.chain(never) {
-            rules.entry((day, account)).or_default().insert(rule);
-        }
-        let mut grouped: BTreeMap<(Option<NaiveDate>, BTreeSet<Rule>), Vec<AccountId>> =
-            BTreeMap::new();
-        for ((day, account), rules) in rules {
-            grouped.entry((day, rules)).or_default().push(account);
-        }
-        let name = |id: &AccountId| AccountName { id: SafeText::new(*id), alias: self.alias(*id) };
-        let view = |((day, rules), accounts): ((Option<NaiveDate>, BTreeSet<Rule>), Vec<_>)| {
-            UnobservedRules {
-                since: day.map(SafeText::new),
-                rules: rules.into_iter().map(SafeText::new).collect(),
-                more: accounts.len().saturating_sub(MAX_ACCOUNTS),
-                accounts: accounts.iter().take(MAX_ACCOUNTS).map(name).collect(),
-            }
-        };
-        grouped.into_iter().map(view).collect()
-    }
 }
 
 /// A per-user issue.

@@ -212,12 +212,12 @@ fn pages_render_as_task_lists_and_struck_lines() {
     assert_eq!(headings, [format!("Account {}", world.account.id())]);
     assert_eq!(html, ["<details>\n<summary>Recently resolved</summary>", "</details>"]);
     assert_eq!(links, [""; 0]);
-    // The queue's marker, one per row, and the state.
+    // The queue's marker, one per user, and the state.
     let is =
         |beginning: &str| comments.iter().filter(|comment| comment.starts_with(beginning)).count();
     let counts = [
         "<!-- iam-stocktake:queue v1 name=default -->",
-        "<!-- f:",
+        "<!-- u:",
         "<!-- iam-stocktake:queue-state",
     ];
     assert_eq!(counts.map(is), [1, 2, 1], "{comments:?}");

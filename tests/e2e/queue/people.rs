@@ -15,12 +15,15 @@ fn kept() -> World {
     world
 }
 
-/// Checks the box of a user, as GitHub does when someone selects it.
+/// Checks the box of a user, or the first box in the user's own issue, as GitHub does when someone
+/// selects it.
 fn check_box(world: &World, number: u64, user: &str) {
     let body = world.repo.issue(number).body;
-    let (box_, ticked) = (format!("- [ ] `{user}`"), format!("- [x] `{user}`"));
-    assert!(body.contains(&box_), "{body}");
-    world.repo.as_person().edit_body(number, &body.replace(&box_, &ticked));
+    let in_queue_issue = format!("- [ ] `{user}`");
+    let box_ = if body.contains(&in_queue_issue) { &in_queue_issue } else { "- [ ] " };
+    let ticked = body.replacen(box_, &box_.replace("[ ]", "[x]"), 1);
+    assert_ne!(ticked, body);
+    world.repo.as_person().edit_body(number, &ticked);
 }
 
 fn boxes(world: &World) -> Vec<(bool, String)> {

@@ -109,7 +109,7 @@ fn any_queue_state() -> impl Strategy<Value = QueueState> {
         (any_time(), any::<String>()).prop_map(|(at, criteria)| RuleObservation { at, criteria });
     (
         (1_u64..1 << 53, any_day()),
-        (any::<Option<u64>>(), any::<Option<String>>()),
+        (any::<Option<u64>>(), any::<Option<String>>(), any::<Option<String>>()),
         btree_map(any_account(), any::<String>(), 0..3),
         btree_map(any_account(), any_time(), 0..3),
         btree_map((any_account(), any_rule()), observed, 0..5),
@@ -119,7 +119,7 @@ fn any_queue_state() -> impl Strategy<Value = QueueState> {
         .prop_map(
             |(
                 (generation, checked),
-                (issue, run),
+                (issue, run, workflow),
                 aliases,
                 audited,
                 observed,
@@ -129,6 +129,7 @@ fn any_queue_state() -> impl Strategy<Value = QueueState> {
                 generation,
                 issue,
                 run,
+                workflow,
                 checked,
                 aliases,
                 audited,
