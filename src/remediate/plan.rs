@@ -17,6 +17,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 pub use facts::Facts;
+pub(super) use facts::credentials;
 pub use limits::{ReachedLimit, TooManyDue, limit};
 pub use skip_reason::RemediationSkipReason;
 

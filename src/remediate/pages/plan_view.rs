@@ -224,7 +224,7 @@ fn undo(report: RemediationReport<'_>) -> String {
     let word = |path: &Path| shell_word(&path.display().to_string());
     let others = report.other_journals.iter();
     let others: String = others.map(|path| format!(" --other-journals {}", word(path))).collect();
-    format!("iam-stocktake remediate --undo {}{others} --apply", word(report.journal))
+    format!("iam-stocktake remediate --undo --journal {}{others} --apply", word(report.journal))
 }
 
 /// Whether the change sets a remediation tag that was removed.

@@ -20,7 +20,7 @@ pub(crate) struct Job {
     pub(crate) code: i32,
     pub(crate) log: String,
     outputs: BTreeMap<String, String>,
-    summary: String,
+    pub(crate) summary: String,
 }
 
 /// The day on which a key with a notice on day 0 is due.
@@ -197,7 +197,7 @@ fn one_job_plans_and_another_applies_that_plan() {
     assert_eq!(jobs.key_statuses(), ["Inactive"]);
     let summary = &applied.summary;
     assert!(summary.starts_with("# IAM remediation: 1 change made\n"), "{summary}");
-    let undo = "iam-stocktake remediate --undo iam-stocktake-journal.jsonl --apply";
+    let undo = "iam-stocktake remediate --undo --journal iam-stocktake-journal.jsonl --apply";
     assert!(summary.contains(undo), "{summary}");
     assert_eq!(jobs.world.journal().last().unwrap()["event"], "end");
 
@@ -327,7 +327,7 @@ fn command_in_a_job_has_the_same_checks() {
     assert_eq!(applied.code, 0, "{}", applied.log);
     assert_eq!(applied.output("journal"), "iam-stocktake-journal.jsonl");
     assert_eq!(jobs.key_statuses(), ["Inactive"]);
-    let undone = jobs.command(DUE, "push", &["--undo", "iam-stocktake-journal.jsonl", "--apply"]);
+    let undone = jobs.command(DUE, "push", &["--undo", "--apply"]);
     assert_eq!(undone.code, 0, "{}", undone.log);
     assert!(undone.log.contains("reactivate"), "{}", undone.log);
     assert_eq!(jobs.key_statuses(), ["Active"]);
