@@ -418,7 +418,7 @@ pub(super) fn prepare(
     let live_context = live::LiveContext {
         now: settings.now,
         quiet: settings.quiet,
-        ssh_key_users: BTreeSet::new(),
+        known_users: BTreeSet::new(),
     };
     let live = live::LiveSettings::remediation(&settings.args.access);
     live::warn_about_unused_settings(&live, streams);
