@@ -82,7 +82,7 @@ fn observe(
     let live_context = live::LiveContext {
         now,
         quiet: settings.verbosity.quiet || settings.verbosity.verbose,
-        ssh_key_users: BTreeSet::new(),
+        known_users: BTreeSet::new(),
     };
     let live = live::LiveSettings::audit(&settings.access, settings.recheck);
     live::observe(&live, live_context, policy, streams)

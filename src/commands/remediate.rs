@@ -91,12 +91,14 @@ fn run(
     // The check allows user names.
     streams.redacted = false;
     job_report.outcomes.extend(OUTCOMES.map(|(exit, outcome)| (exit, outcome.to_owned())));
-    if let Task::Undo { journal, users, .. } = &settings.task {
-        let outcome = undo_run::undo(settings, journal, users, streams)?;
-        return Ok(show_undo(&outcome, settings.args.language.language, context, streams)?);
-    }
     // Before the run, so that the output `journal` is also set after a panic.
     set_journal_output(settings, context, job_report);
+    if let Task::Undo { .. } = &settings.task {
+        let outcome = undo_run::undo(settings, streams);
+        publish_journal(settings, context, job_report, streams);
+        let language = settings.args.language.language;
+        return Ok(show_undo(&outcome?, language, context, job_report, streams)?);
+    }
     let outcome = remediation_run::run(settings, streams);
     publish_journal(settings, context, job_report, streams);
     let outcome = outcome?;
@@ -109,11 +111,29 @@ fn show_undo(
     outcome: &UndoOutcome,
     language: Language,
     context: RunContext<'_>,
+    job_report: &mut JobReport,
     streams: &mut Streams<'_>,
 ) -> Result<Exit, CommandError> {
     let undo_report = UndoReport { undo: &outcome.undo, undone: outcome.undone.as_ref() };
     print(&pages::undo_text(undo_report, language)?, context, streams)?;
-    if outcome.undone.is_none() && !outcome.undo.steps.is_empty() {
+    if context.job.is_some() {
+        let activations = outcome.undo.activations();
+        let result = match outcome.exit {
+            Exit::Incomplete => "incomplete",
+            _ if activations == 0 => "clean",
+            _ => "stale",
+        };
+        job_report.outputs.extend([
+            (Output::Result, result.to_owned()),
+            (Output::ChangeCount, activations.to_string()),
+        ]);
+        let page = pages::undo_markdown(undo_report, language)?;
+        job_report.add_to_summary(&job::fit_into_summary(job_report.summary.len(), 1, |_| {
+            Some(page.clone())
+        }));
+    }
+    let is_shown = outcome.undone.is_none() && !outcome.undo.steps.is_empty();
+    if is_shown && context.report_dir.is_none() {
         streams.hint("nothing was changed; add --apply to make these changes");
     }
     Ok(outcome.exit)

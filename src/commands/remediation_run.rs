@@ -180,14 +180,17 @@ impl RemediationRun<'_> {
         };
         let (options, runtime) = prepare(self.settings, &self.policy, streams)?;
         let display = ProgressDisplay::new(self.settings.quiet, streams);
-        let seen = runtime.block_on(async {
+        let observed = runtime.block_on(async {
             let sessions = observe::open_sessions(&options).await?;
             let accounts =
                 observe::observe(&sessions, &options, &|event| display.show(event)).await;
-            Ok(self.observe(&sessions, &options, accounts, &history).await)
+            Ok((sessions, accounts))
         });
         drop(display);
-        let seen = seen.map_err(live::ObserveError::Refused)?.map_err(|unanswered| {
+        let (sessions, accounts) = observed.map_err(live::ObserveError::Refused)?;
+        self.check_users(&accounts)?;
+        let seen = self.observe(&sessions, &options, accounts, &history);
+        let seen = runtime.block_on(seen).map_err(|unanswered| {
             CommandError::incomplete(format!(
                 "cannot determine whose credentials this run uses: {unanswered}"
             ))
@@ -245,6 +248,20 @@ impl RemediationRun<'_> {
         Ok(())
     }
 
+    /// Refuses a requested user that no account has.
+    fn check_users(&self, accounts: &[Account<'_>]) -> Result<(), CommandError> {
+        let users = accounts.iter().flat_map(|account| &account.users);
+        let known: BTreeSet<&str> = users.map(|user| user.name.as_ref()).collect();
+        let is_complete = accounts.iter().all(|account| account.gaps.is_empty());
+        self.settings.check_users(&known, is_complete)
+    }
+
+    /// Whether the request names the user, or names none.
+    fn is_requested(&self, user: &str) -> bool {
+        let names = &self.settings.users;
+        names.is_empty() || names.iter().any(|name| name.eq_ignore_ascii_case(user))
+    }
+
     /// Audits the accounts, and reads the details of the users in scope.
     async fn observe(
         &self,
@@ -261,6 +278,7 @@ impl RemediationRun<'_> {
                 remediate::users_in_scope(&audit, &self.remediation, &accounts, history, users)
             }
         };
+        let users = users.into_iter().filter(|(_, name)| self.is_requested(name)).collect();
         let accounts = RemediationAccounts::open(sessions, options, accounts).await;
         let with_holdings = remediate::needs_holdings(self.plan_settings());
         let (mut input, origin) =
@@ -317,12 +335,14 @@ impl RemediationRun<'_> {
 
     /// The plan for the users in scope. For other users, only our tags are removed.
     fn limit_to_users(&self, mut plan: RemediationPlan) -> RemediationPlan {
+        plan.skipped.retain(|it| self.is_requested(&it.target.user));
         let Some(users) = &self.users else { return plan };
         let is_in_scope = |target: &RemediationTarget| {
             users.contains(&(target.account, target.user.to_ascii_lowercase()))
         };
         plan.changes
             .retain(|it| is_in_scope(&it.target) || matches!(it.kind, ChangeKind::RemoveTag(_)));
+        plan.users.retain(|it| users.contains(&(it.account, it.user.to_ascii_lowercase())));
         plan.waiting.retain(|it| is_in_scope(&it.target));
         plan.by_hand.retain(|it| is_in_scope(it));
         plan
@@ -398,7 +418,7 @@ pub(super) fn prepare(
     let live_context = live::LiveContext {
         now: settings.now,
         quiet: settings.quiet,
-        ssh_key_users: BTreeSet::new(),
+        known_users: BTreeSet::new(),
     };
     let live = live::LiveSettings::remediation(&settings.args.access);
     live::warn_about_unused_settings(&live, streams);

@@ -53,6 +53,9 @@ pub struct Account<'a> {
     /// Users whose SSH keys were requested by name, in lower case: the evidence has all of their
     /// other credentials, or they no longer exist.
     pub queried_users: Vec<String>,
+    /// Users that were re-checked by name because the queue knows them, in lower case: the evidence has
+    /// all of their credentials and tags, or they no longer exist.
+    pub rechecked_users: Vec<String>,
 }
 
 /// One IAM user, or the root user.

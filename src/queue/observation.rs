@@ -26,6 +26,8 @@ pub struct Observation {
     pub accounts: BTreeMap<AccountId, ObservedAccount>,
     /// The findings.
     pub findings: BTreeMap<FindingId, ObservedFinding>,
+    /// Credentials and users with a remediation tag, and all credentials of the re-checked users.
+    pub remediations: BTreeMap<FindingId, ObservedRemediation>,
     /// The number of findings with an expired exemption.
     pub expired_exemptions: usize,
     /// Former accounts: every audit's allowlist lists them, and the evidence of at least one of
@@ -59,6 +61,9 @@ pub struct ObservedAccount {
     /// Users, in lower case, whose other credentials are all in the evidence, or that no longer
     /// exist.
     pub queried_users: BTreeSet<String>,
+    /// Users, in lower case, whose credentials and tags are all in the evidence, or that no longer
+    /// exist.
+    pub rechecked_users: BTreeSet<String>,
 }
 
 /// An observed finding.
@@ -70,6 +75,19 @@ pub struct ObservedFinding {
     pub status: FindingStatus,
     /// What the user has besides credentials, if it was requested.
     pub user_resources: Option<UserResources>,
+}
+
+/// A credential or user in an audit that has a remediation tag, or that the queue asked about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObservedRemediation {
+    pub account: AccountId,
+    pub user: String,
+    pub kind: Option<CredentialKind>,
+    pub id_ending: Option<String>,
+    pub owner: Option<String>,
+    pub active: bool,
+    /// The progress; `None` without a tag.
+    pub progress: Option<RemediationProgress>,
 }
 
 /// What a finding of an account is about. The queue state keeps it, so it has dates instead of
@@ -193,6 +211,10 @@ impl Observation {
                 return Err(InvalidAudit::DuplicateAccount(id));
             }
         }
+        for seen in &audit.remediations {
+            let id = known("remediation's id", &seen.id)?;
+            self.remediations.insert(id, observed_remediation(seen)?);
+        }
         for finding in &audit.findings {
             let id = known("finding's id", &finding.id)?;
             self.findings.insert(id, ObservedFinding::of(finding)?);
@@ -273,6 +295,7 @@ impl ObservedAccount {
             is_live: account.evidence == Text::Known(EvidenceSource::Live) && age_problem.is_none(),
             age_problem,
             queried_users: account.asked_after.iter().cloned().collect(),
+            rechecked_users: account.rechecked_users.iter().cloned().collect(),
         })
     }
 
@@ -407,6 +430,19 @@ fn remediation_progress(
         reached: known("remediation status", &written.reached)?,
         since: written.since.date_naive(),
         next: written.next.as_ref().map(stage).transpose()?.zip(written.next_from),
+    })
+}
+
+fn observed_remediation(written: &v1::Remediation) -> Result<ObservedRemediation, InvalidAudit> {
+    let kind = written.kind.as_ref();
+    Ok(ObservedRemediation {
+        account: known("account", &written.account)?,
+        user: user_name(&written.user)?,
+        kind: kind.map(|kind| known("credential's kind", kind)).transpose()?,
+        id_ending: written.credential.as_deref().map(id_ending),
+        owner: written.owner.as_deref().map(truncate),
+        active: written.active,
+        progress: written.progress.as_ref().map(remediation_progress).transpose()?,
     })
 }
 

@@ -240,10 +240,12 @@ fn change_comment(
     if !update.has_reportable_changes() {
         return Ok(None);
     }
+    let events: Vec<_> = update.remediation.iter().collect();
     let view = ChangesView {
         new: rows.first(MAX_NAMED, &update.new),
         returned: rows.first(MAX_NAMED, &update.returned),
         overdue: rows.first(MAX_NAMED, &update.overdue),
+        remediation: rows.remediation_groups(MAX_NAMED, &events),
         run: options.run.clone(),
     };
     render(Page::QueueChanges, options.language, view).map(Some)

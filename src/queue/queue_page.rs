@@ -8,7 +8,9 @@ use serde::Serialize;
 use super::markers;
 use super::state::{FindingState, QueueEntry};
 use super::update::{UserKey, user_key_of};
-use super::view::{Entry, FindingRow, RowBuilder, open_entries, resolved_entries, truncate_name};
+use super::view::{
+    Entry, FindingRow, RemediationRow, RowBuilder, open_entries, resolved_entries, truncate_name,
+};
 use crate::model::inventory::AccountId;
 use crate::model::policy::{Level, Rule};
 use crate::templates::SafeText;
@@ -73,6 +75,9 @@ pub(super) struct QueueView {
     /// The users who are not shown, and the number of their findings.
     users_left_out: usize,
     rows_left_out: usize,
+    /// Deactivated credentials that will be deleted.
+    waiting: Vec<RemediationRow>,
+    waiting_left_out: usize,
     resolved: Vec<FindingRow>,
     resolved_left_out: usize,
     due_within_days: u32,
@@ -99,9 +104,10 @@ pub(super) struct QueuePage<'a> {
 }
 
 impl QueuePage<'_> {
-    /// The maximum number of rows: users with open findings, and findings that were resolved.
+    /// The maximum number of rows: users with open findings, credentials that wait for
+    /// their deletion, and findings that were resolved.
     pub(super) fn max_rows(&self) -> usize {
-        self.rows.queue_state.entries.len()
+        self.rows.queue_state.entries.len() + self.rows.queue_state.remediations.len()
     }
 
     /// The queue issue with at most this many rows: users with open findings first, the longest disuse
@@ -115,7 +121,10 @@ impl QueuePage<'_> {
         let has_no_issue = |(key, _): &&(UserKey, _)| !self.rows.issues.contains_key(key);
         let without_issue = users.iter().filter(has_no_issue).count();
         let (shown, left_out) = users.split_at(max_rows.min(users.len()));
-        let resolved_shown = (max_rows - shown.len()).min(resolved.len());
+        let mut waiting = self.rows.waiting_for_deletion(None);
+        let waiting_count = waiting.len();
+        waiting.truncate(max_rows - shown.len());
+        let resolved_shown = (max_rows - shown.len() - waiting.len()).min(resolved.len());
         let count =
             |of: fn(&QueueEntry) -> bool| open.iter().filter(|(_, _, entry)| of(entry)).count();
         let mut unobserved = self.unobserved();
@@ -134,6 +143,8 @@ impl QueuePage<'_> {
             accounts: self.accounts(shown),
             users_left_out: left_out.len(),
             rows_left_out: left_out.iter().map(|(_, entries)| entries.len()).sum(),
+            waiting_left_out: waiting_count - waiting.len(),
+            waiting,
             resolved: resolved
                 .iter()
                 .take(resolved_shown)

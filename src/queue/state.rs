@@ -18,10 +18,11 @@ pub use super::invalid_state::InvalidQueueState;
 use super::limits::{MAX_TEXT_CHARS, MAX_USER_NAME_CHARS};
 use super::observation::FindingRef;
 pub use super::queue_name::{InvalidQueueName, QueueName};
+use super::remediation_entry::{RemediationEntry, Remediations};
 use super::remediation_progress::{MAX_NAMES, NameList, UserResources};
 use super::unix_time::UnixTime;
 use crate::audit::FindingId;
-use crate::model::inventory::AccountId;
+use crate::model::inventory::{AccountId, ROOT_USER};
 use crate::model::policy::{Level, Rule, hex16};
 
 /// The maximum size after decompression, in bytes: many times the size for 100 accounts.
@@ -60,6 +61,9 @@ pub struct QueueState {
     /// and name in lower case.
     #[serde(rename = "users", default, skip_serializing_if = "ByAccount::is_empty")]
     pub user_resources: ByAccount<String, UserResources>,
+    /// The remediation of credentials and users, as the remediation tags recorded it last.
+    #[serde(default, skip_serializing_if = "ByAccount::is_empty")]
+    pub remediations: Remediations,
 }
 
 /// A complete observation of a rule.
@@ -183,12 +187,22 @@ impl QueueState {
             observed: ByAccount::new(),
             entries: ByAccount::new(),
             user_resources: ByAccount::new(),
+            remediations: ByAccount::new(),
         }
     }
 
     /// The open findings.
     pub fn open(&self) -> impl Iterator<Item = (AccountId, &FindingId, &QueueEntry)> {
         self.entries.iter().filter(|(_, _, entry)| entry.open_since().is_some())
+    }
+
+    /// The users with open findings or a remediation: by account, and name in lower case.
+    pub fn users_to_recheck(&self) -> impl Iterator<Item = (AccountId, String)> {
+        let open = self.open().map(|(account, _, entry)| (account, entry.finding.user.as_str()));
+        let remediations = self.remediations.iter();
+        let remediations = remediations.map(|(account, _, entry)| (account, entry.user.as_str()));
+        let users = open.chain(remediations).filter(|(_, user)| *user != ROOT_USER);
+        users.map(|(account, user)| (account, user.to_ascii_lowercase()))
     }
 
     /// The findings that are overdue on `today`.
@@ -216,6 +230,7 @@ impl QueueState {
         self.entries == other.entries
             && self.aliases == other.aliases
             && self.user_resources == other.user_resources
+            && self.remediations == other.remediations
             && self.criteria().eq(other.criteria())
     }
 
@@ -347,6 +362,13 @@ impl QueueState {
             fits(user, MAX_USER_NAME_CHARS)
                 && [groups, attached_policies, inline_policies].into_iter().all(list_fits)
         };
+        let remediation_fits = |it: &RemediationEntry| {
+            fits(&it.user, MAX_USER_NAME_CHARS)
+                && [&it.id_ending, &it.owner]
+                    .into_iter()
+                    .flatten()
+                    .all(|it| fits(it, MAX_TEXT_CHARS))
+        };
         self.run
             .iter()
             .chain(&self.workflow)
@@ -355,6 +377,7 @@ impl QueueState {
             && self.observed.values().all(|it| fits(&it.criteria, MAX_TEXT_CHARS))
             && self.entries.values().all(entry_fits)
             && self.user_resources.iter().all(user_fits)
+            && self.remediations.values().all(remediation_fits)
     }
 }
 

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::limited_list::LimitedList;
 use super::observation::{FindingRef, ObservedFinding};
+use super::remediation_entry::{RemediationEntry, RemediationEvent};
 use super::remediation_progress::{NameList, RemediationProgress, UserResources};
 use super::state::{FindingState, QueueEntry, QueueState};
 use super::update::{UserKey, user_key_of};
@@ -159,6 +160,88 @@ impl RowBuilder<'_> {
     }
 }
 
+/// A credential or user in a remediation.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct RemediationRow {
+    account: SafeText,
+    user: String,
+    owner: Option<String>,
+    kind: Option<&'static str>,
+    slot: Option<u8>,
+    id_ending: Option<String>,
+    remediation: QueueRemediationView,
+    /// The per-user issue, if there is one.
+    issue: Option<SafeText>,
+}
+
+/// Events of one kind.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct RemediationGroup {
+    /// A [`RemediationEventKind`](super::remediation_entry::RemediationEventKind) in kebab case.
+    event: &'static str,
+    list: LimitedList<RemediationRow>,
+}
+
+impl RowBuilder<'_> {
+    pub(super) fn remediation_row(
+        &self,
+        account: AccountId,
+        entry: &RemediationEntry,
+    ) -> RemediationRow {
+        let issue = self.issues.get(&(account, entry.user.to_ascii_lowercase()));
+        RemediationRow {
+            account: SafeText::new(account),
+            user: truncate_name(&entry.user),
+            owner: entry.owner.as_deref().map(truncate_name),
+            kind: entry.kind.map(CredentialKind::id),
+            slot: None,
+            id_ending: entry.id_ending.clone(),
+            remediation: entry.progress.into(),
+            issue: issue.map(|number| SafeText::issue(None, *number)),
+        }
+    }
+
+    /// The events by kind, with at most this many rows of each kind. They are sorted by kind.
+    pub(super) fn remediation_groups(
+        &self,
+        most: usize,
+        events: &[&RemediationEvent],
+    ) -> Vec<RemediationGroup> {
+        let groups = events.chunk_by(|one, other| one.kind == other.kind);
+        let view = |group: &[&RemediationEvent]| {
+            let row = |it: &&RemediationEvent| self.remediation_row(it.account, &it.entry);
+            let event = group.first()?.kind.into();
+            Some(RemediationGroup { event, list: LimitedList::new(group.iter(), most, row) })
+        };
+        groups.filter_map(view).collect()
+    }
+
+    /// The deactivated credentials that will be deleted, the next one first. `user_key` selects one
+    /// user's. Credentials with an open finding are left out, because the finding's row shows them.
+    pub(super) fn waiting_for_deletion(&self, user_key: Option<&UserKey>) -> Vec<RemediationRow> {
+        let is_open = |account: AccountId, it: &RemediationEntry| {
+            self.queue_state.open().any(|(of, _, entry)| {
+                let finding = &entry.finding;
+                of == account
+                    && finding.user.eq_ignore_ascii_case(&it.user)
+                    && (finding.kind, &finding.id_ending) == (it.kind, &it.id_ending)
+            })
+        };
+        let remediations = self.queue_state.remediations.iter();
+        let mut waiting: Vec<_> = remediations
+            .filter(|(account, _, it)| {
+                user_key.is_none_or(|key| *key == (*account, it.user.to_ascii_lowercase()))
+            })
+            .filter(|(_, _, it)| it.progress.reached.is_inactive() && it.progress.next.is_some())
+            .filter(|(account, _, it)| !is_open(*account, it))
+            .collect();
+        waiting.sort_by_key(|(account, id, it)| {
+            (it.progress.next.map(|(_, from)| from), *account, it.user.clone(), **id)
+        });
+        waiting.iter().map(|(account, _, it)| self.remediation_row(*account, it)).collect()
+    }
+}
+
 /// Text to show: invisible characters are made visible, and long text is shortened.
 pub(super) fn truncate_name(text: &str) -> String {
     let text = escape_invisible(text);
@@ -216,6 +299,8 @@ pub(super) struct UserIssueView {
     rows: Vec<FindingRow>,
     resolved: Vec<FindingRow>,
     rows_left_out: usize,
+    /// Deactivated credentials that will be deleted.
+    waiting: Vec<RemediationRow>,
     due_within_days: u32,
     /// The first due date.
     due: Option<SafeText>,
@@ -282,6 +367,7 @@ pub(super) fn user_issue_view(
         resolved: resolved.iter().take(resolved_shown).map(row).collect(),
         rows_left_out: open.len() - shown + resolved.len() - resolved_shown,
         open: open.len(),
+        waiting: rows.waiting_for_deletion(Some(user_key)),
         due_within_days: rows.due_within_days,
         due: unresolved
             .filter_map(|entry| entry.due(rows.due_within_days))
@@ -297,6 +383,8 @@ pub(super) struct ChangesView {
     pub(super) new: LimitedList<FindingRow>,
     pub(super) returned: LimitedList<FindingRow>,
     pub(super) overdue: LimitedList<FindingRow>,
+    /// What happened in remediations, by kind.
+    pub(super) remediation: Vec<RemediationGroup>,
     /// The run's page.
     pub(super) run: Option<SafeText>,
 }

@@ -13,7 +13,7 @@ use crate::templates::{escape_invisible, shell_word};
 /// The commands of one stage.
 #[derive(Default, Serialize)]
 pub(super) struct CliSteps {
-    /// The kinds of the credentials, for the Terraform templates.
+    /// The kinds of the credentials.
     kinds: Vec<&'static str>,
     /// Commands with everything that they need. They are run in this order.
     commands: Vec<CliCommand>,
@@ -133,32 +133,19 @@ impl StepBuilder<'_> {
             let command = self.command("deactivate-mfa-device", &[]);
             steps.commands.push(CliCommand { mfa_serial_number: true, ..command });
         }
-        match &user.permissions {
-            Some(permissions) => {
-                for name in &permissions.inline_policies {
-                    let remove = self.command("delete-user-policy", &["--policy-name", name]);
-                    steps.commands.push(remove);
-                }
-                for policy in &permissions.attached_policies {
-                    let remove = self.command("detach-user-policy", &["--policy-arn", &policy.arn]);
-                    steps.commands.push(remove);
-                }
-                for name in &permissions.groups {
-                    let remove = self.command("remove-user-from-group", &["--group-name", name]);
-                    steps.commands.push(remove);
-                }
+        if let Some(permissions) = &user.permissions {
+            for name in &permissions.inline_policies {
+                let remove = self.command("delete-user-policy", &["--policy-name", name]);
+                steps.commands.push(remove);
             }
-            None => {
-                for list in
-                    ["list-user-policies", "list-attached-user-policies", "list-groups-for-user"]
-                {
-                    steps.list(self.command(list, &[]));
-                }
+            for policy in &permissions.attached_policies {
+                let remove = self.command("detach-user-policy", &["--policy-arn", &policy.arn]);
+                steps.commands.push(remove);
             }
-        }
-        if !user.all_kinds_seen {
-            steps.list(self.command("list-ssh-public-keys", &[]));
-            steps.list(self.command("list-service-specific-credentials", &[]));
+            for name in &permissions.groups {
+                let remove = self.command("remove-user-from-group", &["--group-name", name]);
+                steps.commands.push(remove);
+            }
         }
         steps.commands.push(self.command("delete-user", &[]));
         steps
@@ -248,7 +235,7 @@ impl CliSteps {
 }
 
 /// The slot, and the end of the ID.
-pub(super) fn handle_view(handle: Option<&CredentialHandle>) -> (Option<u8>, Option<String>) {
+fn handle_view(handle: Option<&CredentialHandle>) -> (Option<u8>, Option<String>) {
     match handle {
         Some(CredentialHandle::Slot(slot)) => (Some(*slot), None),
         Some(CredentialHandle::Id(id)) => (None, Some(crate::model::inventory::id_ending(id))),

@@ -2,14 +2,11 @@
 
 use serde::Serialize;
 
-use super::cli_steps::{CliSteps, StepBuilder, handle_view};
+use super::cli_steps::{CliSteps, StepBuilder};
 use crate::allowlist::{ExemptedFinding, SuggestedExemption};
-use crate::audit::{
-    Audit, AuditedAccount, Finding, FindingStatus, FindingUser, Note, RemediationAction,
-    UserCredential,
-};
+use crate::audit::{Audit, AuditedAccount, Finding, FindingStatus, Note, RemediationAction};
 use crate::model::identity::Partition;
-use crate::model::inventory::{CredentialHandle, Permissions, ROOT_USER, id_ending};
+use crate::model::inventory::{CredentialHandle, ROOT_USER, id_ending};
 use crate::model::policy::Rule;
 use crate::templates::SafeText;
 
@@ -34,36 +31,12 @@ pub(super) struct UserRemediation {
     delete_user: CliSteps,
     /// Whether the user can be deleted: nothing is in use and nothing is exempted.
     whole_user: bool,
-    /// What is deleted with the user; none if nothing was observed.
-    deleted_with_user: Option<DeletedWithUser>,
     /// Whether a key is in use but not rotated.
     rotate: bool,
     /// Whether the date in the user's expiry tag has passed.
     expired: bool,
     /// The exemptions to add to the allowlist.
     suggested_exemptions: String,
-}
-
-/// What is deleted with the user, as far as it was observed.
-#[derive(Serialize)]
-struct DeletedWithUser {
-    /// All credentials, with and without findings.
-    credentials: Vec<UserCredentialView>,
-    /// Whether an MFA device was observed. `false` does not mean that there is none.
-    mfa: bool,
-    /// Whether groups and policies were read. Otherwise the lists are empty.
-    permissions_seen: bool,
-    groups: Vec<String>,
-    attached_policies: Vec<String>,
-    inline_policies: Vec<String>,
-}
-
-/// A credential.
-#[derive(Serialize)]
-struct UserCredentialView {
-    kind: &'static str,
-    slot: Option<u8>,
-    id_ending: Option<String>,
 }
 
 /// `unresolved` are the user's findings that are not exempted. `exempted` says whether the user also has
@@ -108,33 +81,12 @@ pub(super) fn user_remediation(
         deactivate: steps.map(|it| it.deactivate(&deactivate, password)).unwrap_or_default(),
         delete: steps.map(|it| it.delete(&delete)).unwrap_or_default(),
         delete_user: steps.filter(|_| whole_user).map(StepBuilder::delete_user).unwrap_or_default(),
-        deleted_with_user: subject.and_then(deleted_with_user),
         check_first: unresolved
             .iter()
             .any(|finding| finding.status == FindingStatus::Open && !is_actionable(finding)),
         expired: has(Rule::reads_expiry_tag),
         suggested_exemptions: suggested_exemptions(audit, unresolved),
     }
-}
-
-fn deleted_with_user(subject: &FindingUser) -> Option<DeletedWithUser> {
-    let view = |credential: &UserCredential| {
-        let (slot, id_ending) = handle_view(credential.handle.as_ref());
-        UserCredentialView { kind: credential.kind.id(), slot, id_ending }
-    };
-    let permissions = subject.permissions.clone();
-    let permissions_seen = permissions.is_some();
-    let Permissions { groups, attached_policies, inline_policies, .. } =
-        permissions.unwrap_or_default();
-    let mfa = subject.mfa == Some(true);
-    (mfa || permissions_seen || !subject.credentials.is_empty()).then(|| DeletedWithUser {
-        credentials: subject.credentials.iter().map(view).collect(),
-        mfa,
-        permissions_seen,
-        groups,
-        attached_policies: attached_policies.into_iter().map(|it| it.name).collect(),
-        inline_policies,
-    })
 }
 
 /// Whether a command may act on the finding: not if it is unknown, not on a recently reset password, and

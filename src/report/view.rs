@@ -9,15 +9,16 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 
 use super::by_account;
+use super::danger::{by_danger, is_notice};
 use crate::audit::{
     self, AgeProblem, AllowlistOrigin, Audit, AuditedAccount, ClearedFinding, ClearedReason,
     Coverage, Finding, FindingStatus,
 };
 use crate::model::inventory::{Denial, DenyingPolicyKind, EvidenceGap, GapCause};
-use crate::model::policy::{Level, Rule};
+use crate::model::policy::Rule;
 use crate::templates::SafeText;
 use exemption::{ExemptionView, exemption_view, needs_attention};
-use user::{ReportRow, ReportUser, group_by_user, row, user_view};
+use user::{ReportRow, ReportUser, row, user_view};
 
 /// Everything a template can name.
 #[derive(Serialize)]
@@ -214,12 +215,9 @@ fn account_view(
     full_ids: bool,
 ) -> ReportAccountView {
     let unresolved = || findings.iter().filter(|finding| finding.status != FindingStatus::Exempted);
-    let is_notice = |finding: &&Finding| {
-        finding.level == Level::Notice && finding.status == FindingStatus::Open
-    };
-    let notices: Vec<_> = unresolved().filter(is_notice).collect();
-    let rows: Vec<_> = unresolved().filter(|finding| !is_notice(finding)).collect();
-    let users = group_by_user(rows.iter().chain(&notices).copied());
+    let users = by_danger(unresolved());
+    let (notices, rows): (Vec<_>, Vec<_>) =
+        users.iter().flatten().copied().partition(|finding| is_notice(finding));
     let row = |finding: &&Finding| row(audit, finding);
     let with = |coverage: Coverage| {
         let rules = account.coverage.iter().filter(move |(_, it)| **it == coverage);

@@ -66,38 +66,12 @@ fn with_everything() -> User<'static> {
 // What is deleted with the user
 
 #[test]
-fn deletion_of_a_user_lists_what_is_deleted() {
-    let audit = audit_of(with_everything());
-    let report = rendered(&audit, Language::English);
-    let goes = "Also removed: password, access key&nbsp;…`WXYZ`, \
-                SSH key&nbsp;…`ABCD`, an MFA device; groups `staff`, `ops`; attached policies \
-                `ReadOnlyAccess`; inline policies `own-bucket`.";
-    assert!(report.contains(goes), "{report}");
-    for resource in [
-        "-resource \"aws_iam_user_group_membership\" \"…\" {\n-  user   = \"leaver\"\n\
-         -  groups = [\"staff\", \"ops\"]\n-}",
-        "-  policy_arn = \"…/ReadOnlyAccess\"",
-        "-resource \"aws_iam_user_policy\" \"…\" {\n-  user = \"leaver\"\n\
-         -  name = \"own-bucket\"\n-}",
-        "-resource \"aws_iam_virtual_mfa_device\"",
-    ] {
-        assert!(report.contains(resource), "{resource}\n{report}");
-    }
-    let japanese = rendered(&audit, Language::Japanese);
-    assert!(japanese.contains("グループ `staff`、`ops`、"), "{japanese}");
-}
-
-#[test]
-fn evidence_that_was_not_collected_is_not_reported_as_absent() {
+fn evidence_that_was_not_collected_has_no_command() {
     let report = rendered(&audit_of(leaver()), Language::English);
-    assert!(report.contains("Also removed: password, access key"));
-    for claim in ["no group", "no attached", "no inline", "MFA device;", "aws_iam_user_group"] {
-        assert!(!report.contains(claim), "{claim}\n{report}");
+    for claim in ["group", "policy", "mfa"] {
+        assert!(!blocks(&report)[1].contains(claim), "{claim}\n{report}");
     }
-    let looked_at = User { permissions: Some(Permissions::default()), ..leaver() };
-    let report = rendered(&audit_of(looked_at), Language::English);
-    let none = "; no group; no attached policy; no inline policy.";
-    assert!(report.contains(none), "{report}");
+    assert!(report.contains("`DeleteConflict`"), "it says what happens then");
 }
 
 /// The code blocks with AWS CLI commands.
@@ -146,7 +120,7 @@ fn report_without_full_ids_lists_the_keys() {
     }
     let created = days_ago(300).format("%Y-%m-%dT%H:%M:%S+00:00");
     let pick = format!(
-        "- In the list, pick the access key created at `{created}` with an ID that ends in `WXYZ`, \
+        "- Pick the access key created at `{created}` with an ID that ends in `WXYZ`, \
          and run `aws iam update-access-key --user-name leaver --access-key-id ID --status \
          Inactive` with its ID."
     );
@@ -350,4 +324,81 @@ fn audit_json_without_optional_fields_is_read() {
     assert!(!finding.contains_key("remedy") && !finding.contains_key("belongings"));
     let read: v1::Audit = serde_json::from_value(written).unwrap();
     assert_eq!((read.generated_at, read.findings[0].remedy.clone()), (now(), None));
+}
+
+// Order and size
+
+#[test]
+fn users_are_ordered_by_danger_and_each_appears_once() {
+    let stale = |name: &'static str, days| User {
+        access_keys: smallvec![key("AKIAXXXXXXXXXXXXAAAA", days)],
+        ..live_user(name)
+    };
+    let mut recently_reset = User { password: Some(password(600)), ..live_user("reset") };
+    recently_reset.password.as_mut().unwrap().last_changed =
+        iam_stocktake::model::inventory::Timestamp::At(days_ago(2));
+    let old = User {
+        other_credentials: vec![other(CredentialKind::SshKey, "APKAXXXXXXXXXXXXABCD", 900)],
+        ..live_user("old-ssh-key")
+    };
+    let both = User { password: Some(password(300)), mfa: Some(false), ..stale("both", 100) };
+    let mut inactive = stale("inactive", 800);
+    inactive.access_keys[0].active = Flag::No;
+    let owned = User { owner: Some("@acme/data".to_owned()), ..stale("owned", 120) };
+    let mut account = live(vec![inactive, old, recently_reset, both, owned, stale("long", 400)]);
+    account.root = Some(User {
+        access_keys: smallvec![key("AKIAXXXXXXXXXXXXROOT", 1)],
+        ..live_user("<root_account>")
+    });
+    let audit = audited_with(&account, &Allowlist::default(), &Policy::default());
+    let report = rendered(&audit, Language::English);
+    let rows: Vec<_> = report.lines().filter(|line| line.contains("` | ")).collect();
+    let first_cells = |line: &&str| {
+        let cells: Vec<_> = line.split(" | ").collect();
+        format!("{} {}", cells[0], cells[1])
+    };
+    let users: Vec<_> = rows
+        .iter()
+        .filter(|line| {
+            line.starts_with("| ⛔") || line.starts_with("| ⚠") || line.starts_with("| ℹ")
+        })
+        .map(first_cells)
+        .collect();
+    assert_eq!(
+        users,
+        [
+            "| ⛔ error `<root_account>`",
+            "| ⛔ error `long`",
+            "| ⛔ error `both`",
+            "| ⛔ error `owned`",
+            "| ⚠️ warning `old-ssh-key`",
+            "| ⛔ error `reset`",
+            "| ℹ️ notice `inactive`",
+        ]
+    );
+    assert!(report.contains("| level | user | credentials | days | owner | MFA |\n"), "{report}");
+    let both = rows.iter().find(|line| line.contains("`both`")).unwrap();
+    assert!(both.contains("password: ") && both.contains("<br>access key"), "{both}");
+    assert!(both.ends_with(" | 300 | – | no |"), "{both}");
+}
+
+#[test]
+fn report_with_twenty_findings_fits_in_40_kilobytes() {
+    let name = |number| format!("some.person-{number}@example.com").into();
+    let with_key = |number| User {
+        name: name(number),
+        access_keys: smallvec![key(&format!("AKIAXXXXXXXXXXXX{number:04}"), 200)],
+        ..live_user("leaver")
+    };
+    let one_each: Vec<_> = (0..20).map(with_key).collect();
+    let two_each: Vec<_> =
+        (0..10).map(|number| User { name: name(number), ..with_everything() }).collect();
+    for users in [one_each, two_each] {
+        let audit = audited_with(&live(users), &Allowlist::default(), &Policy::default());
+        assert_eq!(audit.findings.len(), 20);
+        for language in Language::ALL {
+            let bytes = rendered(&audit, language).len();
+            assert!(bytes < 40 * 1024, "{language:?}: {bytes} bytes");
+        }
+    }
 }

@@ -116,7 +116,7 @@ fn exported_report_says_which_key_to_pick() {
     let report = rendered(&report("111122223333", &[("mixed", NEW, OLD)]));
     let list = format!("{CHECK} &&\naws iam list-access-keys --user-name mixed");
     assert_eq!(shell::blocks(&report), [list.clone(), list]);
-    let pick = "- In the list, pick the access key created at `2024-01-01T00:00:00+00:00`, and run \
+    let pick = "- Pick the access key created at `2024-01-01T00:00:00+00:00`, and run \
                 `aws iam update-access-key --user-name mixed --access-key-id ID --status Inactive` \
                 with its ID.";
     assert!(report.contains(pick), "{report}");

@@ -48,7 +48,8 @@ fn assert_inert(world: &World, what: &str, document: &str) {
     let tags = found.tags();
     assert!(tags.is_subset(&BTreeSet::from(ours)), "{what}: {tags:?}");
     for comment in found.comments() {
-        let is_row = comment.strip_prefix("f:").is_some_and(|id| id.len() == 16);
+        let key = comment.strip_prefix("f:").or_else(|| comment.strip_prefix("u:"));
+        let is_row = key.is_some_and(|key| key.len() == 16);
         assert!(is_row || comment.starts_with("iam-stocktake:"), "{what}: <!-- {comment} -->");
         assert!(comment != "f:0123456789abcdef" && !comment.contains("name=other"), "{what}");
     }

@@ -474,3 +474,46 @@ fn assert_root_is_not_changed(root: Value) {
     let log = world.account.log();
     assert!(log.iter().all(|it| it.parameters.get("UserName").is_none_or(|it| it == "anna")));
 }
+
+#[test]
+fn named_users_are_remediated_and_nobody_else() {
+    let world = stale(&["anna", "bert", "carl"]);
+    let run = world.run(0.0, &["--apply", "--user", "Anna", "--user", "bert"]);
+    assert_eq!(run.code, 0, "{}{}", run.stdout, run.stderr);
+    assert_eq!(["anna", "bert", "carl"].map(|it| world.tags(it).len()), [1, 1, 0]);
+    assert!(!run.stdout.contains("carl"), "{}", run.stdout);
+    world.apply(0.0);
+
+    // All safeguards apply: the stage, the waiting period, and exemptions.
+    let one = ["--apply", "--user", "anna"];
+    world.run(14.0, &[&one[..], &["--stage", "notify"]].concat());
+    assert_eq!(world.key_statuses("anna"), ["Active"]);
+    let expires = world.at(100.0).date_naive();
+    let exempt = format!(
+        "{ALLOWLIST}exemptions:\n  - {{user: anna, reason: r, owner: o, expires: {expires}}}\n"
+    );
+    world.allow(&exempt);
+    let run = world.run(14.0, &[&one[..], &["--journal", "other.jsonl"]].concat());
+    assert!(run.stdout.contains("exempt until"), "{}", run.stdout);
+    assert_eq!(world.key_statuses("anna"), ["Active"]);
+    world.allow(ALLOWLIST);
+
+    let run = world.run(14.0, &["--output", "plan.json", "--user", "bert"]);
+    assert_eq!((run.code, run.plan["plan"]["changes"].as_array().unwrap().len()), (0, 1));
+    let run = world.run(14.0, &["--apply", "--plan", "plan.json"]);
+    assert_eq!(run.code, 0, "{}{}", run.stdout, run.stderr);
+    let statuses = ["anna", "bert", "carl"].map(|it| world.key_statuses(it).concat());
+    assert_eq!(statuses, ["Active", "Inactive", "Active"]);
+}
+
+#[test]
+fn unknown_user_is_refused_with_near_names() {
+    let world = stale(&["anna-deploy", "bert"]);
+    world.account.reset_log();
+    let run = world.run(0.0, &["--apply", "--user", "anna-dploy"]);
+    assert_eq!(run.code, 2, "{}{}", run.stdout, run.stderr);
+    let message = "no audited account has a user named `anna-dploy`";
+    assert!(run.stderr.contains(message), "{}", run.stderr);
+    assert!(run.stderr.contains("similar names: `anna-deploy`\n"), "{}", run.stderr);
+    assert_eq!(world.writes(), [""; 0]);
+}

@@ -16,6 +16,7 @@ use iam_stocktake::queue::markers;
 use iam_stocktake::queue::markers::StateBlock;
 use iam_stocktake::queue::observation::FindingRef;
 use iam_stocktake::queue::plan::{QueueChange, QueueIssueDraft};
+use iam_stocktake::queue::remediation_entry::RemediationEntry;
 use iam_stocktake::queue::remediation_progress::{NameList, RemediationProgress, UserResources};
 use iam_stocktake::queue::snapshot::QueueSnapshot;
 use iam_stocktake::queue::state::{
@@ -103,6 +104,19 @@ fn any_entry() -> impl Strategy<Value = QueueEntry> {
     })
 }
 
+fn any_id() -> impl Strategy<Value = FindingId> {
+    any::<u64>().prop_map(|id| format!("{id:016x}").parse().unwrap())
+}
+
+fn any_remediation() -> impl Strategy<Value = RemediationEntry> {
+    let texts = (any::<String>(), any::<Option<String>>(), any::<Option<String>>());
+    (texts, any_progress(), any::<bool>()).prop_map(|(texts, progress, deletion_announced)| {
+        let (user, id_ending, owner) = texts;
+        let kind = Some(CredentialKind::AccessKey);
+        RemediationEntry { user, kind, id_ending, owner, progress, deletion_announced }
+    })
+}
+
 fn any_queue_state() -> impl Strategy<Value = QueueState> {
     let id = any::<u64>().prop_map(|id| format!("{id:016x}").parse::<FindingId>().unwrap());
     let observed =
@@ -115,6 +129,7 @@ fn any_queue_state() -> impl Strategy<Value = QueueState> {
         btree_map((any_account(), any_rule()), observed, 0..5),
         btree_map(id, (any_account(), any_entry()), 0..20),
         btree_map((any_account(), any::<String>()), any_user_resources(), 0..5),
+        btree_map((any_account(), any_id()), any_remediation(), 0..5),
     )
         .prop_map(
             |(
@@ -125,6 +140,7 @@ fn any_queue_state() -> impl Strategy<Value = QueueState> {
                 observed,
                 entries,
                 user_resources,
+                remediations,
             )| QueueState {
                 generation,
                 issue,
@@ -139,6 +155,7 @@ fn any_queue_state() -> impl Strategy<Value = QueueState> {
                     .map(|(id, (account, entry))| ((account, id), entry))
                     .collect(),
                 user_resources: user_resources.into_iter().collect(),
+                remediations: remediations.into_iter().collect(),
             },
         )
 }
