@@ -342,6 +342,7 @@ impl RemediationRun<'_> {
         };
         plan.changes
             .retain(|it| is_in_scope(&it.target) || matches!(it.kind, ChangeKind::RemoveTag(_)));
+        plan.users.retain(|it| users.contains(&(it.account, it.user.to_ascii_lowercase())));
         plan.waiting.retain(|it| is_in_scope(&it.target));
         plan.by_hand.retain(|it| is_in_scope(it));
         plan

@@ -10,6 +10,7 @@ pub mod step;
 mod tag_state;
 mod user;
 mod user_audit;
+mod user_context;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,6 +21,7 @@ pub use facts::Facts;
 pub(super) use facts::credentials;
 pub use limits::{ReachedLimit, TooManyDue, limit};
 pub use skip_reason::RemediationSkipReason;
+pub use user_context::{PlanPermissions, PlanUser};
 
 use crate::allowlist::Allowlist;
 use crate::model::inventory::{AccountId, UserRecord};
@@ -84,6 +86,8 @@ pub struct KnownTag {
 pub struct RemediationPlan {
     /// The changes, in the order in which they are made.
     pub changes: Vec<PlannedChange>,
+    /// The users that are deactivated or deleted.
+    pub users: Vec<PlanUser>,
     /// Changes that are not due yet.
     pub waiting: Vec<PendingChange>,
     /// Changes that a person has to make.

@@ -185,8 +185,14 @@ fn one_job_plans_and_another_applies_that_plan() {
     assert_eq!(saved["digest"], plan.output("plan-digest"));
     let markdown = jobs.world.sandbox.read(plan.output("report-markdown"));
     assert_eq!(plan.summary, markdown);
-    assert!(markdown.starts_with("# IAM remediation: 1 change planned\n"), "{markdown}");
-    assert!(markdown.contains("| `ci-deploy` |") && !markdown.contains("alice"), "{markdown}");
+    assert!(
+        markdown.starts_with("# IAM remediation: 1 deactivation, 0 deletions planned\n"),
+        "{markdown}"
+    );
+    assert!(
+        markdown.contains("| `ci-deploy` ([console](") && !markdown.contains("alice"),
+        "{markdown}"
+    );
     assert!(markdown.contains(plan.output("plan-digest")), "{markdown}");
     assert_eq!(jobs.world.writes(), [""; 0], "a plan changes nothing");
     assert_eq!(plan.output("journal"), "");
@@ -196,7 +202,10 @@ fn one_job_plans_and_another_applies_that_plan() {
     assert_eq!(applied.output("journal"), "iam-stocktake-journal.jsonl");
     assert_eq!(jobs.key_statuses(), ["Inactive"]);
     let summary = &applied.summary;
-    assert!(summary.starts_with("# IAM remediation: 1 change made\n"), "{summary}");
+    assert!(
+        summary.starts_with("# IAM remediation: 1 deactivation, 0 deletions made\n"),
+        "{summary}"
+    );
     let undo = "iam-stocktake remediate --undo --journal iam-stocktake-journal.jsonl --apply";
     assert!(summary.contains(undo), "{summary}");
     assert_eq!(jobs.world.journal().last().unwrap()["event"], "end");
@@ -322,7 +331,11 @@ fn command_in_a_job_has_the_same_checks() {
 
     let plan = jobs.command(DUE, "push", &["--output", "plan.json"]);
     assert_eq!((plan.code, plan.output("change-count")), (0, "1"), "{}", plan.log);
-    assert!(plan.summary.starts_with("# IAM remediation: 1 change planned\n"), "{}", plan.summary);
+    assert!(
+        plan.summary.starts_with("# IAM remediation: 1 deactivation, 0 deletions planned\n"),
+        "{}",
+        plan.summary
+    );
     let applied = jobs.command(DUE, "push", &["--apply", "--plan", "plan.json"]);
     assert_eq!(applied.code, 0, "{}", applied.log);
     assert_eq!(applied.output("journal"), "iam-stocktake-journal.jsonl");

@@ -116,7 +116,18 @@ fn untrusted_text_stays_in_code_and_in_its_cell() {
         let (plain, hostile): (Exposed, Exposed) = (of("plain"), of(HOSTILE));
         assert_eq!(hostile.text, plain.text);
         assert_eq!(hostile.html, plain.html);
-        assert_eq!(hostile.links, plain.links);
+        // The name is encoded in the address of the console page.
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.~%".contains(c);
+        let around = |links: &[String]| -> Vec<(String, String)> {
+            let parts = links.iter().map(|link| {
+                let (start, rest) = link.split_once("/users/details/").unwrap();
+                let (name, end) = rest.split_once('?').unwrap();
+                assert!(name.chars().all(is_plain), "{link}");
+                (start.to_owned(), end.to_owned())
+            });
+            parts.collect()
+        };
+        assert_eq!(around(&hostile.links), around(&plain.links));
         assert!(hostile.rows.iter().all(|(has, should)| has == should), "{:?}", hostile.rows);
         assert_eq!(hostile.rows, plain.rows);
         let escaped = HOSTILE.replace('\u{202e}', "\\u{202e}");
@@ -132,17 +143,17 @@ fn names_cannot_control_the_terminal() {
 
 #[test]
 fn lists_have_at_most_max_rows_and_count_the_rest() {
-    let pages = Pages { max_rows: 2, ..Pages::of(plan("ci-deploy")) };
+    let pages = Pages { max_rows: 1, ..Pages::of(plan("ci-deploy")) };
     let markdown = pages.markdown(Language::English);
-    // The first account has three changes of tags. Nine users are skipped.
+    // The first account has two notices. Nine users are skipped.
     for left_out in
-        ["1 more notice or other tag change is not shown here", "7 more rows are not shown here"]
+        ["1 more notice or other tag change is not shown here", "8 more rows are not shown here"]
     {
         assert!(markdown.contains(left_out), "{markdown}");
     }
     // The totals include the rows that are not shown.
     assert!(markdown.contains("| `delete` | **2** | **3** | 3 | 1 | 3 | 9 |"), "{markdown}");
-    assert!(pages.text().contains("  … and 7 more\n"), "{}", pages.text());
+    assert!(pages.text().contains("  … and 8 more\n"), "{}", pages.text());
 }
 
 #[test]
@@ -221,9 +232,19 @@ fn page_shows_missing_evidence() {
             "nothing to change in the available evidence",
             "確認できた範囲に変更はありません",
         ),
-        (one.clone(), None, "1 change planned", "変更予定 1 件"),
+        (
+            one.clone(),
+            None,
+            "0 deactivations, 0 deletions, 1 tag change planned",
+            "無効化 0 件、削除 0 件、タグの変更 1 件の予定",
+        ),
         (limits, None, "nothing is changed", "何も変更しません"),
-        (one, done, "1 change made", "1 件を変更"),
+        (
+            one,
+            done,
+            "0 deactivations, 0 deletions, 1 tag change made",
+            "無効化 0 件、削除 0 件、タグの変更 1 件を実行",
+        ),
     ] {
         let pages = Pages { applied, missing: missing.clone(), ..Pages::of(plan) };
         let page = pages.markdown(Language::English);
