@@ -171,15 +171,14 @@ pub fn has_findings(user: &User<'_>, policy: &Policy, now: DateTime<Utc>) -> boo
     drafts.iter().any(|draft| !draft.rule.finds_unlisted())
 }
 
-/// Whether `remediate` may act on a credential of the user, so that the user's remediation tags, and the
-/// ids in them, matter.
+/// Whether the user has an inactive key that is a warning or an error, so that `remediate` may delete it.
 #[must_use]
-pub fn has_remediable_findings(user: &User<'_>, policy: &Policy, now: DateTime<Utc>) -> bool {
+pub fn has_inactive_findings(user: &User<'_>, policy: &Policy, now: DateTime<Utc>) -> bool {
     let mut drafts = Vec::new();
     rules::check_user(user, Criteria::new(policy, now), &mut drafts);
     drafts.iter().any(|draft| {
         draft.credential.is_some()
-            && draft.rule.is_remediable()
+            && draft.rule.requires_inactive()
             && policy.level(draft.rule) >= Level::Warning
     })
 }

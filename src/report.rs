@@ -1,6 +1,6 @@
 //! Audit → Markdown, JSON and a table for the terminal.
 
-mod cli_steps;
+pub mod cli_steps;
 mod danger;
 mod failure;
 pub mod json;

@@ -166,6 +166,8 @@ impl PublishRun<'_> {
             today: self.now.date_naive(),
             run: self.publish_target.run.clone(),
             run_url: self.job.map(Job::run_url),
+            max_exemption_days: self.observation.max_exemption_days(),
+            allowlist: self.allowlist.map(str::to_owned),
             workflow: self.job.and_then(Job::workflow_file).map(str::to_owned),
             workflow_host: self
                 .job

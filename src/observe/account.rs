@@ -60,7 +60,7 @@ impl ObserveOptions {
     fn needs_recheck(&self, account: AccountId, user: &User<'_>) -> bool {
         self.is_flagged(user)
             || self.is_known(account, user)
-            || audit::has_remediable_findings(user, &self.policy, self.now)
+            || audit::has_inactive_findings(user, &self.policy, self.now)
     }
 }
 
@@ -274,7 +274,10 @@ impl AccountObserver<'_> {
         users: Vec<(ListedUser, Option<User<'static>>)>,
     ) -> Vec<(ListedUser, Option<User<'static>>, RecheckResult)> {
         let rechecks = stream::iter(users).map(|(listed, row)| async move {
-            let result = recheck_user(self.session, self.limits, &listed, row.as_ref()).await;
+            let name = listed.name.to_ascii_lowercase();
+            let is_known = self.options.known_users.contains(&(self.session.account, name));
+            let result =
+                recheck_user(self.session, self.limits, &listed, row.as_ref(), is_known).await;
             (self.on_progress)(ProgressStep::UserRechecked);
             (listed, row, result)
         });
@@ -416,7 +419,7 @@ impl AccountObserver<'_> {
         let ObserveOptions { policy, now, .. } = self.options;
         let is_read = |user: &User<'_>| {
             self.options.is_known(account.id, user)
-                || audit::has_remediable_findings(user, policy, *now)
+                || audit::has_inactive_findings(user, policy, *now)
         };
         let known: BTreeSet<_> = known.iter().copied().collect();
         let others = account.users.iter().enumerate().filter(|(place, _)| !known.contains(place));

@@ -56,7 +56,7 @@ pub(crate) async fn fetch_user_record(
         }
     };
     let (seen, keys, specific, holdings) = join4(
-        recheck_user(session, limits, &listed, None),
+        recheck_user(session, limits, &listed, None, true),
         ssh_keys(session, limits, name),
         service_specific_of(session, limits, name, options.now),
         holdings,

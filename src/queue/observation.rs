@@ -40,6 +40,8 @@ pub struct Observation {
 pub struct ObservedAccount {
     /// The account's alias, if it is known.
     pub alias: Option<String>,
+    /// The partition, such as `aws`.
+    pub partition: String,
     /// When it was audited.
     pub at: UnixTime,
     /// When its evidence was collected, as far as that is known: a credential report may be days
@@ -114,6 +116,10 @@ pub struct FindingRef {
     /// The owner in the user's tags.
     #[serde(rename = "o", default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<String>,
+    /// The service that the credential was last used for, or the user accessed last, if that is old
+    /// enough not to change from day to day.
+    #[serde(rename = "v", default, skip_serializing_if = "Option::is_none")]
+    pub last_service: Option<String>,
     /// The remediation of the credential, if the user has a remediation tag for it.
     #[serde(rename = "p", default, skip_serializing_if = "Option::is_none")]
     pub progress: Option<RemediationProgress>,
@@ -217,7 +223,7 @@ impl Observation {
         }
         for finding in &audit.findings {
             let id = known("finding's id", &finding.id)?;
-            self.findings.insert(id, ObservedFinding::of(finding)?);
+            self.findings.insert(id, ObservedFinding::of(finding, audit)?);
             let expired = finding
                 .notes
                 .iter()
@@ -260,6 +266,12 @@ impl Observation {
         self.accounts.iter().flat_map(of_account).collect()
     }
 
+    /// The longest exemption that the policies of all accounts allow, in days.
+    #[must_use]
+    pub fn max_exemption_days(&self) -> u32 {
+        self.accounts.values().map(|it| it.max_exemption_days).min().unwrap_or_default()
+    }
+
     /// Whether a rule is incomplete in an account, or no account was audited.
     #[must_use]
     pub fn is_incomplete(&self) -> bool {
@@ -286,6 +298,7 @@ impl ObservedAccount {
         });
         Ok(Self {
             alias: account.alias.as_deref().map(truncate),
+            partition: truncate(&account.partition),
             at: audit.generated_at.into(),
             evidence_at: evidence_date(account, audit).into(),
             stale_after_days: audit.policy.stale_after_days,
@@ -358,7 +371,7 @@ fn age_problem(
 }
 
 impl ObservedFinding {
-    fn of(finding: &v1::Finding) -> Result<Self, InvalidAudit> {
+    fn of(finding: &v1::Finding, audit: &v1::Audit) -> Result<Self, InvalidAudit> {
         let credential = finding.credential.as_ref();
         let kind = credential.map(|it| known("credential's kind", &it.kind)).transpose()?;
         let rule = known("rule", &finding.rule)?;
@@ -372,6 +385,7 @@ impl ObservedFinding {
                 id_ending: credential.and_then(|it| it.id.as_deref()).map(id_ending),
                 reference: reference(rule, finding)?,
                 owner: finding.owner.as_deref().map(truncate),
+                last_service: last_service(rule, finding, audit).map(truncate),
                 progress: finding.remedy.as_ref().map(remediation_progress).transpose()?,
             },
             level: known("level", &finding.level)?,
@@ -400,6 +414,16 @@ fn user_name(name: &str) -> Result<String, InvalidAudit> {
         length if length > MAX_USER_NAME_CHARS => Err(InvalidAudit::NameTooLong(length)),
         _ => Ok(name.to_owned()),
     }
+}
+
+/// The service of the last use. The last use of an active credential changes from day to day, and is no
+/// news.
+fn last_service<'a>(rule: Rule, finding: &'a v1::Finding, audit: &v1::Audit) -> Option<&'a str> {
+    let stale = chrono::TimeDelta::days(audit.policy.stale_after_days.into());
+    let of_user = finding.last_accessed.as_ref();
+    let of_user = of_user.filter(|it| audit.generated_at - it.at >= stale);
+    let of_credential = finding.last_service.as_deref().filter(|_| rule.finds_disuse());
+    of_credential.or(of_user.map(|it| it.service.as_str()))
 }
 
 /// The reference date to show.

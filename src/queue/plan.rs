@@ -52,6 +52,10 @@ pub struct QueueOptions {
     pub run: Option<SafeText>,
     /// The run's page, for the queue state; `None` outside of a workflow run.
     pub run_url: Option<String>,
+    /// The longest exemption that the policies of all accounts allow, in days.
+    pub max_exemption_days: u32,
+    /// The path of the allowlist, if it is known.
+    pub allowlist: Option<String>,
     /// The name of the workflow's file; `None` outside of a workflow run.
     pub workflow: Option<String>,
     /// The URL of GitHub, and the repository of the workflow; `None` outside of a workflow run.

@@ -408,9 +408,8 @@ impl PullRequestComment<'_> {
         let findings = ids.iter().filter_map(|id| self.observation.findings.get(id));
         let findings = findings.filter(|seen| seen.counts_for_gate());
         let findings = findings.take(max_rows.min(MAX_SUGGESTED));
-        let max_days = self.observation.accounts.values().map(|it| it.max_exemption_days).min();
-        let expires =
-            SuggestedExemption::suggested_expiry_date(self.today, max_days.unwrap_or_default());
+        let max_days = self.observation.max_exemption_days();
+        let expires = SuggestedExemption::suggested_expiry_date(self.today, max_days);
         let refs = findings.map(|seen| (seen.account, &seen.finding));
         suggested_exemptions(refs, expires)
     }

@@ -51,6 +51,9 @@ pub struct QueueState {
     pub checked: NaiveDate,
     /// The accounts' aliases, where they are known.
     pub aliases: BTreeMap<AccountId, String>,
+    /// The accounts' partitions, if they are not `aws`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub partitions: BTreeMap<AccountId, String>,
     /// The date of each account's newest evidence.
     pub audited: BTreeMap<AccountId, UnixTime>,
     /// When each rule was last observed completely in each account.
@@ -183,6 +186,7 @@ impl QueueState {
             workflow: None,
             checked: today,
             aliases: BTreeMap::new(),
+            partitions: BTreeMap::new(),
             audited: BTreeMap::new(),
             observed: ByAccount::new(),
             entries: ByAccount::new(),
@@ -350,9 +354,12 @@ impl QueueState {
     /// Whether no text and no list is longer than any that the program writes.
     fn is_within_limits(&self) -> bool {
         let entry_fits = |entry: &QueueEntry| {
-            let FindingRef { user, id_ending, owner, .. } = &entry.finding;
+            let FindingRef { user, id_ending, owner, last_service, .. } = &entry.finding;
             fits(user, MAX_USER_NAME_CHARS)
-                && [id_ending, owner].into_iter().flatten().all(|it| fits(it, MAX_TEXT_CHARS))
+                && [id_ending, owner, last_service]
+                    .into_iter()
+                    .flatten()
+                    .all(|it| fits(it, MAX_TEXT_CHARS))
         };
         let list_fits = |list: &NameList| {
             list.names.len() <= MAX_NAMES && list.names.iter().all(|it| fits(it, MAX_TEXT_CHARS))
@@ -373,6 +380,7 @@ impl QueueState {
             .iter()
             .chain(&self.workflow)
             .chain(self.aliases.values())
+            .chain(self.partitions.values())
             .all(|it| fits(it, MAX_TEXT_CHARS))
             && self.observed.values().all(|it| fits(&it.criteria, MAX_TEXT_CHARS))
             && self.entries.values().all(entry_fits)

@@ -14,6 +14,7 @@ use super::remediation_update;
 use super::state::{FindingState, QueueEntry, QueueState, RuleObservation};
 use super::unix_time::UnixTime;
 use crate::audit::{Coverage, DayCount, FindingId, FindingStatus, ReferenceKind};
+use crate::model::identity::Partition;
 use crate::model::inventory::AccountId;
 use crate::model::policy::{Level, Rule};
 
@@ -290,6 +291,9 @@ impl QueueUpdate {
             // Evidence with an age problem must not make other evidence outdated.
             if audited.age_problem.is_none() {
                 *newest = audited.evidence_at;
+            }
+            if audited.partition != Partition::Aws.id() {
+                self.queue_state.partitions.insert(*account, audited.partition.clone());
             }
             if let Some(alias) = &audited.alias {
                 self.queue_state.aliases.insert(*account, alias.clone());

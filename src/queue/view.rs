@@ -6,17 +6,23 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::NaiveDate;
 use serde::Serialize;
 
+use super::exemptions::suggested_exemptions;
 use super::limited_list::LimitedList;
 use super::observation::{FindingRef, ObservedFinding};
 use super::remediation_entry::{RemediationEntry, RemediationEvent};
 use super::remediation_progress::{NameList, RemediationProgress, UserResources};
 use super::state::{FindingState, QueueEntry, QueueState};
 use super::update::{UserKey, user_key_of};
-use crate::audit::FindingId;
+use crate::allowlist::SuggestedExemption;
+use crate::audit::{FindingId, RemediationAction};
+use crate::model::identity::Partition;
 use crate::model::inventory::{AccountId, CredentialKind};
 use crate::model::policy::Level;
+use crate::report::cli_steps::{CliSteps, deactivate_listed};
 use crate::templates::{SafeText, escape_invisible};
 
+/// The maximum number of findings for which a user issue has commands and exemptions.
+const MAX_LISTED: usize = 30;
 /// How many days findings are shown after they are no longer open.
 const RESOLVED_SHOWN_DAYS: i64 = 30;
 /// The longest name that is shown, in characters. IAM's names are shorter, but audits can contain
@@ -39,6 +45,7 @@ pub(super) struct FindingRow {
     level: &'static str,
     reference: Option<&'static str>,
     reference_date: Option<SafeText>,
+    last_service: Option<String>,
     owner: Option<String>,
     remediation: Option<QueueRemediationView>,
     /// A [`FindingState`] in kebab case.
@@ -95,6 +102,7 @@ impl FindingRow {
             level: level.id(),
             reference: finding.reference.map(|(what, _)| what.id()),
             reference_date: finding.reference.map(|(_, at)| SafeText::new(at.day())),
+            last_service: finding.last_service.as_deref().map(truncate_name),
             owner: finding.owner.as_deref().map(truncate_name),
             remediation: finding.progress.map(Into::into),
             state: "open",
@@ -236,7 +244,8 @@ impl RowBuilder<'_> {
             .filter(|(account, _, it)| !is_open(*account, it))
             .collect();
         waiting.sort_by_key(|(account, id, it)| {
-            (it.progress.next.map(|(_, from)| from), *account, it.user.clone(), **id)
+            let next = it.progress.next.map(|(_, from)| from);
+            (next, *account, it.user.clone(), it.kind, it.id_ending.clone(), **id)
         });
         waiting.iter().map(|(account, _, it)| self.remediation_row(*account, it)).collect()
     }
@@ -304,6 +313,14 @@ pub(super) struct UserIssueView {
     due_within_days: u32,
     /// The first due date.
     due: Option<SafeText>,
+    /// The user's page in the console; `None` for an unknown partition.
+    console_url: Option<SafeText>,
+    /// The commands that deactivate the credentials.
+    deactivate: CliSteps,
+    /// The exemptions to add to the allowlist.
+    suggested_exemptions: String,
+    /// The path of the allowlist, if it is known.
+    allowlist: Option<String>,
     /// What is deleted with the user; `None` if it is unknown.
     user_resources: Option<UserResourcesView>,
 }
@@ -340,6 +357,34 @@ impl From<&UserResources> for UserResourcesView {
     }
 }
 
+/// Whether a person can deactivate the credential, or delete it if it is a password.
+fn is_deactivated_by_hand(finding: &FindingRef) -> bool {
+    matches!(
+        finding.rule.remediation().action,
+        RemediationAction::DeactivateAndDelete | RemediationAction::DeletePassword
+    )
+}
+
+/// How long a suggested exemption is valid.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ExemptionDays {
+    pub(super) today: NaiveDate,
+    /// The policy's `max_exemption_days`.
+    pub(super) max_days: u32,
+}
+
+impl ExemptionDays {
+    /// The expiry date in an issue about findings that are open since this day. It changes every few
+    /// weeks at most, so that an issue is not edited every day.
+    fn expiry_date(self, since: NaiveDate) -> NaiveDate {
+        let last = SuggestedExemption::suggested_expiry_date(self.today, self.max_days);
+        let days = (last - self.today).num_days();
+        let step = (days / 3).max(1);
+        let age = (self.today - since).num_days().max(0);
+        last.checked_sub_signed(chrono::TimeDelta::days(age % step)).unwrap_or(last)
+    }
+}
+
 /// A per-user issue with at most this many rows: open findings, then the others. `entries` are the
 /// user's.
 pub(super) fn user_issue_view(
@@ -347,6 +392,8 @@ pub(super) fn user_issue_view(
     user_key: &UserKey,
     entries: &[(FindingId, &QueueEntry)],
     max_rows: usize,
+    exemption_days: ExemptionDays,
+    allowlist: Option<&str>,
 ) -> UserIssueView {
     let (account, name) = user_key;
     let entries = || entries.iter().map(|(id, entry)| (*account, *id, *entry));
@@ -358,10 +405,29 @@ pub(super) fn user_issue_view(
     let resolved_shown = (max_rows - shown).min(resolved.len());
     let row = |(account, id, entry): &Entry<'_>| rows.row(*account, *id, entry);
     let unresolved = open.iter().map(|(_, _, entry)| *entry).filter(|entry| entry.needs_action());
+    let user = finding.map_or(name.as_str(), |it| &it.user);
+    // As many as the rows, and no more than a person would paste.
+    let listed = shown.min(MAX_LISTED);
+    let open_findings =
+        || open.iter().take(listed).map(|(account, _, entry)| (*account, &entry.finding));
+    let since = open.iter().filter_map(|(_, _, entry)| entry.open_since()).max();
+    let partition = rows.queue_state.partitions.get(account).map(String::as_str);
+    let partition: Option<Partition> = partition.unwrap_or(Partition::Aws.id()).parse().ok();
     UserIssueView {
+        allowlist: allowlist.map(truncate_name),
+        console_url: partition.map(|it| SafeText::console_url(it, user)),
+        deactivate: deactivate_listed(
+            user,
+            open_findings()
+                .filter(|(_, it)| is_deactivated_by_hand(it))
+                .filter_map(|(_, it)| Some((it.kind?, it.slot, it.id_ending.as_deref()))),
+        ),
+        suggested_exemptions: since.map_or_else(String::new, |since| {
+            suggested_exemptions(open_findings(), exemption_days.expiry_date(since))
+        }),
         account: SafeText::new(*account),
         alias: rows.queue_state.aliases.get(account).map(|alias| truncate_name(alias)),
-        user: truncate_name(finding.map_or(name, |it| &it.user)),
+        user: truncate_name(user),
         owner: finding.and_then(|it| it.owner.as_deref()).map(truncate_name),
         rows: open.iter().take(shown).map(row).collect(),
         resolved: resolved.iter().take(resolved_shown).map(row).collect(),

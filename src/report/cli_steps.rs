@@ -11,8 +11,8 @@ use crate::model::inventory::{CredentialHandle, CredentialKind};
 use crate::templates::{escape_invisible, shell_word};
 
 /// The commands of one stage.
-#[derive(Default, Serialize)]
-pub(super) struct CliSteps {
+#[derive(Debug, Default, Serialize)]
+pub struct CliSteps {
     /// The kinds of the credentials.
     kinds: Vec<&'static str>,
     /// Commands with everything that they need. They are run in this order.
@@ -24,7 +24,7 @@ pub(super) struct CliSteps {
 }
 
 /// A command after `aws iam`.
-#[derive(Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 struct CliCommand {
     /// The words, not quoted.
     words: Vec<String>,
@@ -33,7 +33,7 @@ struct CliCommand {
 }
 
 /// A credential to pick from a list, and the command for it.
-#[derive(Serialize)]
+#[derive(Debug, Serialize)]
 struct Pick {
     kind: &'static str,
     slot: Option<u8>,
@@ -196,25 +196,61 @@ impl StepBuilder<'_> {
         }
     }
 
-    /// A command for the user. `last` are options with their values.
     fn command(self, name: &str, last: &[&str]) -> CliCommand {
-        let mut words = vec![name.to_owned()];
-        words.extend(option("--user-name", &self.user.name));
-        for pair in last.chunks(2) {
-            match pair {
-                [flag, value] => words.extend(option(flag, value)),
-                other => words.extend(other.iter().map(|it| (*it).to_owned())),
-            }
-        }
-        CliCommand { words, mfa_serial_number: false }
+        command(&self.user.name, name, last)
     }
 
-    /// A command on one line, with `ID` for the ID.
     fn line(self, name: &str, id_option: &str, last: &[&str]) -> String {
-        let CliCommand { words, .. } = self.command(name, &[&[id_option, "ID"], last].concat());
-        let words: Vec<_> = words.iter().map(|word| shell_word(word)).collect();
-        format!("aws iam {}", words.join(" "))
+        line(&self.user.name, name, id_option, last)
     }
+}
+
+/// A command for the user. `last` are options with their values.
+fn command(user: &str, name: &str, last: &[&str]) -> CliCommand {
+    let mut words = vec![name.to_owned()];
+    words.extend(option("--user-name", user));
+    for pair in last.chunks(2) {
+        match pair {
+            [flag, value] => words.extend(option(flag, value)),
+            other => words.extend(other.iter().map(|it| (*it).to_owned())),
+        }
+    }
+    CliCommand { words, mfa_serial_number: false }
+}
+
+/// A command on one line, with `ID` for the ID.
+fn line(user: &str, name: &str, id_option: &str, last: &[&str]) -> String {
+    let CliCommand { words, .. } = command(user, name, &[&[id_option, "ID"], last].concat());
+    let words: Vec<_> = words.iter().map(|word| shell_word(word)).collect();
+    format!("aws iam {}", words.join(" "))
+}
+
+/// Deactivates credentials of which only the end of the ID is known, and deletes the password. Full IDs
+/// never appear outside of a private report.
+pub fn deactivate_listed<'a>(
+    user: &str,
+    credentials: impl Iterator<Item = (CredentialKind, Option<u8>, Option<&'a str>)>,
+) -> CliSteps {
+    let mut steps = CliSteps::default();
+    for (kind, slot, id_ending) in credentials {
+        let Some(words) = words_of(kind) else {
+            let delete = command(user, "delete-login-profile", &[]);
+            if !steps.commands.contains(&delete) {
+                steps.commands.push(delete);
+            }
+            continue;
+        };
+        steps.list(command(user, words.list, &[]));
+        let id_ending = id_ending.map(str::to_owned);
+        let is_same = |other: &Pick| {
+            (other.kind, other.slot, &other.id_ending) == (kind.id(), slot, &id_ending)
+        };
+        if !steps.picks.iter().any(is_same) {
+            let command = line(user, words.update, words.option, &["--status", "Inactive"]);
+            steps.picks.push(Pick { kind: kind.id(), slot, created: None, id_ending, command });
+        }
+    }
+    steps
 }
 
 impl CliSteps {

@@ -7,7 +7,7 @@ use super::super::markers;
 use super::super::snapshot::{ExistingIssue, QueueSnapshot};
 use super::super::state::{QueueEntry, QueueState};
 use super::super::update::{QueueUpdate, UserKey, user_key_of};
-use super::super::view::{ChangesView, RowBuilder, user_issue_view};
+use super::super::view::{ChangesView, ExemptionDays, RowBuilder, user_issue_view};
 use super::{
     BodyEdit, MAX_BODY_BYTES, MAX_NAMED, QueueChange, QueueOptions, StateChange, assignees,
     reopen_comment, users_by_disuse,
@@ -99,7 +99,14 @@ impl UserIssue<'_> {
         let rows = self.rows(&ticked);
         let marker = markers::user_marker(&self.options.queue, self.user_key);
         let render = |max_rows| {
-            let view = user_issue_view(&rows, self.user_key, self.entries, max_rows);
+            let view = user_issue_view(
+                &rows,
+                self.user_key,
+                self.entries,
+                max_rows,
+                self.exemption_days(),
+                self.options.allowlist.as_deref(),
+            );
             let text = render(Page::UserIssue, self.options.language, view)?;
             Ok(format!("{marker}\n{}", text.trim_end()))
         };
@@ -156,6 +163,10 @@ impl UserIssue<'_> {
             run: self.options.run.clone(),
         };
         render(Page::QueueChanges, self.options.language, view).map(Some)
+    }
+
+    const fn exemption_days(&self) -> ExemptionDays {
+        ExemptionDays { today: self.options.today, max_days: self.options.max_exemption_days }
     }
 
     fn rows<'r>(&'r self, ticked: &'r BTreeSet<FindingId>) -> RowBuilder<'r> {

@@ -91,7 +91,7 @@ fn notice_deactivation_and_undo_with_default_settings() {
     let world = world(json!({
         "name": "robot", "created": 700,
         "password": {"changed": 300, "last_used": 200},
-        "keys": [{"created": 600, "last_used": 200}],
+        "keys": [{"created": 600, "last_used": 210}],
     }));
     queue(&world, 0, DEFAULTS);
     let mut pages = days(&world, DEFAULTS, &[0, 7, 14]);
@@ -116,10 +116,10 @@ fn every_kind_of_credential_is_announced_until_it_is_deleted() {
     let world = world(json!({
         "name": "robot", "created": 700, "tags": {"owner": "team-ci"},
         "password": {"changed": 300, "last_used": 200},
-        "keys": [{"created": 600, "last_used": 200}],
-        "ssh_keys": [{"created": 300}],
-        "service_credentials": [{"created": 300}],
-        "certificates": [{"created": 300}],
+        "keys": [{"created": 600, "last_used": 210}],
+        "ssh_keys": [{"created": 310}],
+        "service_credentials": [{"created": 320}],
+        "certificates": [{"created": 330}],
     }));
     queue(&world, 0, DELETING);
     let pages = days(&world, DELETING, &[0, 7, 14, 21, 28, 37, 44]);

@@ -56,7 +56,7 @@ fn checked_boxes_stay_in_user_issues_too() {
     // It becomes overdue.
     harness.run("2026-08-02", &[alice_and_bob("2026-08-02")]);
     let body = &harness.tracker.issue(1).body;
-    assert!(body.contains("- [x] ❌ error") && body.contains("**overdue**"), "{body}");
+    assert!(body.contains("- [x] ⛔ error") && body.contains("**overdue**"), "{body}");
 }
 
 // Closing and reopening

@@ -75,9 +75,9 @@ fn user_issue_shows_user_resources_and_due_date() {
     for says in [
         "**The user also has:** MFA on; groups `ops`, `staff`; attached \
          policy `ReadOnlyAccess`; no inline policy.",
-        "- **Deactivate** credentials that are not needed by 2026-07-31.",
-        "- **Delete** them two weeks later. If the user is not needed, delete the user",
-        "- **Keep** a credential by adding an exemption",
+        "**Not needed:** deactivate the credentials by 2026-07-31, and delete them",
+        "If the user is not needed, delete the user with everything listed above.",
+        "**Needed:** add this to `exemptions` in `.github/iam-allowlist.yml`",
     ] {
         assert!(body.contains(says), "{says}\n{body}");
     }
@@ -101,7 +101,7 @@ fn user_issue_omits_unknown_user_resources() {
     let body = &harness.tracker.issue(1).body;
     assert!(!body.contains("The user also has") && !body.contains("no group"), "{body}");
     assert!(
-        body.contains("- **Deactivate** credentials that are not needed by 2026-07-31."),
+        body.contains("**Not needed:** deactivate the credentials by 2026-07-31, and delete them"),
         "{body}"
     );
 }
@@ -136,8 +136,50 @@ fn long_names_leave_space_for_the_rows() {
     harness.run("2026-07-01", &[Audit::on("2026-07-01", &found())]);
     let body = harness.tracker.issue(1).body.clone();
     assert!(body.len() < 20_000 && body.contains("and 4980 more"), "{}", body.len());
-    assert!(body.contains("- [ ] ❌ error: password"), "{body}");
+    assert!(body.contains("- [ ] ⛔ error: password"), "{body}");
     assert_eq!(harness.run("2026-07-02", &[Audit::on("2026-07-02", &found())]).plan, NOTHING);
+}
+
+// The user's own issue
+
+#[test]
+fn user_issue_has_the_console_link_commands_and_exemption() {
+    let mut harness = harness_per_user();
+    let mut key = access_key("bob");
+    key.0.last_service = Some("s3".to_owned());
+    let found = || [key.clone(), password("bob")];
+    harness.run("2026-07-01", &[Audit::on("2026-07-01", &found())]);
+    let body = harness.tracker.issue(1).body.clone();
+    for says in [
+        "https://console.aws.amazon.com/iam/home#/users/details/bob?section=security_credentials",
+        "access key&nbsp;…`WXYZ`, last used 2026-01-01 for `s3`.",
+        "aws iam list-access-keys --user-name bob",
+        "`aws iam update-access-key --user-name bob --access-key-id ID --status Inactive`",
+        "aws iam delete-login-profile --user-name bob",
+        "  - user: \"bob\"\n    account: \"111122223333\"\n    \
+         credentials: [\"access-key:WXYZ\", \"password\"]\n",
+        "    expires: 2026-09-29\n",
+    ] {
+        assert!(body.contains(says), "{says}\n{body}");
+    }
+    // The dates change only every few weeks.
+    for day in ["2026-07-02", "2026-07-06", "2026-07-07"] {
+        assert_eq!(harness.run(day, &[Audit::on(day, &found())]).plan, NOTHING, "{day}");
+    }
+}
+
+#[test]
+fn suggested_exemption_is_never_expired() {
+    let mut harness = harness_per_user();
+    let found = || [password("bob")];
+    harness.run("2026-07-01", &[Audit::on("2026-07-01", &found())]);
+    for (day, expires) in
+        [("2026-07-30", "2026-09-29"), ("2026-07-31", "2026-10-29"), ("2027-07-01", "2027-09-24")]
+    {
+        harness.run(day, &[Audit::on(day, &found())]);
+        let body = &harness.tracker.issue(1).body;
+        assert!(body.contains(&format!("expires: {expires}")), "{day}\n{body}");
+    }
 }
 
 // Remediation tags

@@ -89,14 +89,14 @@ fn any_entry() -> impl Strategy<Value = QueueEntry> {
     let kinds =
         ["password", "access-key", "ssh-key"].map(|id| id.parse::<CredentialKind>().unwrap());
     let finding = (
-        (any::<String>(), any_rule()),
+        (any::<String>(), any_rule(), any::<Option<String>>()),
         prop::option::of(prop::sample::select(kinds.to_vec())),
         (any::<Option<u8>>(), any::<Option<String>>(), any::<Option<String>>()),
         prop::option::of((prop::sample::select(ReferenceKind::ALL.to_vec()), any_time())),
     );
     let finding = (finding, prop::option::of(any_progress())).prop_map(|(finding, progress)| {
-        let ((user, rule), kind, (slot, id_ending, owner), reference) = finding;
-        FindingRef { user, rule, kind, slot, id_ending, reference, owner, progress }
+        let ((user, rule, last_service), kind, (slot, id_ending, owner), reference) = finding;
+        FindingRef { user, rule, kind, slot, id_ending, reference, owner, last_service, progress }
     });
     let level = prop::sample::select(Level::ALL.to_vec());
     (finding, level, any_day(), any_state()).prop_map(|(finding, level, first_seen, state)| {
@@ -148,6 +148,7 @@ fn any_queue_state() -> impl Strategy<Value = QueueState> {
                 workflow,
                 checked,
                 aliases,
+                partitions: BTreeMap::new(),
                 audited,
                 observed: observed.into_iter().collect(),
                 entries: entries
