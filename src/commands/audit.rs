@@ -200,6 +200,10 @@ impl AuditWriter<'_> {
                 Err(error) => errors.push(files::write_error(&output.path, &error)),
             }
         }
+        // A report on standard output has the result already.
+        if stdout.is_none() && !self.settings.verbosity.quiet {
+            streams.eprintln(&report::summary(self.audit));
+        }
         let printed = match stdout {
             None => Ok(()),
             Some((Format::Json, json)) => streams.print_json(&json),

@@ -286,11 +286,16 @@ fn outputs_are_complete_and_have_the_format_of_their_extension() {
     assert_eq!((ran.code, ran.stdout.as_str()), (1, ""));
     assert_eq!(
         ran.stderr,
-        "wrote report.md (markdown)\nwrote audit.json (json)\nwrote table.txt (table)\n"
+        "wrote report.md (markdown)\nwrote audit.json (json)\nwrote table.txt (table)\n\
+         stale: 1 open, 0 unknown, 0 exempted, 0 notices\n"
     );
     assert!(sandbox.read("report.md").contains("# IAM stocktake: 1 open finding"));
     assert!(sandbox.read("audit.json").starts_with("{\n  \"schema\": \"iam-stocktake/audit/v1\""));
-    assert!(sandbox.read("table.txt").contains("leaver"));
+    let table = sandbox.read("table.txt");
+    assert!(
+        table.contains("leaver") && !table.contains("note "),
+        "a column without notes: {table}"
+    );
     assert_eq!(sandbox.names(), ["audit.json", "report.csv", "report.md", "table.txt"]);
 }
 
