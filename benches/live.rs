@@ -120,7 +120,7 @@ fn report_only() -> ObserveOptions {
         policy,
         now: Utc::now(),
         all_ssh_keys: false,
-        ssh_key_users: std::collections::BTreeSet::new(),
+        known_users: std::collections::BTreeSet::new(),
         owner_tags: Vec::new(),
         timeout: Duration::from_secs(600),
         concurrency: 8,

@@ -10,6 +10,7 @@ mod exemption;
 mod finding;
 mod finding_id;
 mod next_stage;
+mod remediation_record;
 mod result;
 mod rules;
 mod staleness;
@@ -27,6 +28,7 @@ pub use finding::{
 };
 pub use finding_id::FindingId;
 pub use next_stage::NextStage;
+pub use remediation_record::RemediationRecord;
 pub use result::{
     AllowlistOrigin, Audit, AuditOutcome, ExemptionMatch, ExemptionMatchKind, ExemptionResult,
     FindingCounts,
@@ -39,7 +41,7 @@ use crate::model::inventory::{
     MaxEvidenceAge, User,
 };
 use crate::model::policy::remediation::RemediationPolicy;
-use crate::model::policy::{Policy, Rule};
+use crate::model::policy::{Level, Policy, Rule};
 use criteria::Criteria;
 use draft::DraftFinding;
 use exemption::{Exemptions, MatchingExemption};
@@ -68,6 +70,7 @@ pub struct Auditor<'a> {
     remediation: Option<&'a RemediationPolicy>,
     former_accounts: &'a [FormerAccount],
     audited: Vec<(AuditedAccount, Vec<Finding>)>,
+    remediations: Vec<RemediationRecord>,
 }
 
 impl<'a> Auditor<'a> {
@@ -82,6 +85,7 @@ impl<'a> Auditor<'a> {
             remediation,
             former_accounts: &allowlist.former_accounts,
             audited: Vec::new(),
+            remediations: Vec::new(),
         }
     }
 
@@ -92,6 +96,7 @@ impl<'a> Auditor<'a> {
     }
 
     pub fn add_account(&mut self, account: &Account<'_>) {
+        self.remediations.extend(remediation_record::of_account(account));
         self.audited.push(audit_account(account, self.criteria, &mut self.exemptions));
     }
 
@@ -99,6 +104,7 @@ impl<'a> Auditor<'a> {
     /// accounts can be audited in parallel.
     pub fn merge(&mut self, other: Self) {
         self.audited.extend(other.audited);
+        self.remediations.extend(other.remediations);
         self.exemptions.merge(&other.exemptions);
     }
 
@@ -106,6 +112,7 @@ impl<'a> Auditor<'a> {
     #[must_use]
     pub fn finish(mut self, origin: AllowlistOrigin) -> Audit {
         self.audited.sort_by_key(|(account, _)| account.id);
+        self.remediations.sort_by_key(|record| (record.account, record.id));
         let each_once = self.audited.is_sorted_by(|(a, _), (b, _)| a.id < b.id);
         let mut accounts = Vec::with_capacity(self.audited.len());
         let mut findings =
@@ -125,6 +132,7 @@ impl<'a> Auditor<'a> {
             allowlist: origin,
             accounts,
             findings,
+            remediations: self.remediations,
             exemptions: self.exemptions.finish(),
             former_accounts: self.former_accounts.to_vec(),
         }
@@ -161,6 +169,18 @@ pub fn has_findings(user: &User<'_>, policy: &Policy, now: DateTime<Utc>) -> boo
     let mut drafts = Vec::new();
     rules::check_user(user, Criteria::new(policy, now), &mut drafts);
     drafts.iter().any(|draft| !draft.rule.finds_unlisted())
+}
+
+/// Whether the user has an inactive key that is a warning or an error, so that `remediate` may delete it.
+#[must_use]
+pub fn has_inactive_findings(user: &User<'_>, policy: &Policy, now: DateTime<Utc>) -> bool {
+    let mut drafts = Vec::new();
+    rules::check_user(user, Criteria::new(policy, now), &mut drafts);
+    drafts.iter().any(|draft| {
+        draft.credential.is_some()
+            && draft.rule.requires_inactive()
+            && policy.level(draft.rule) >= Level::Warning
+    })
 }
 
 /// The earliest reference date among the user's stale credentials; `None` if no credential is
@@ -232,6 +252,7 @@ fn audit_account(
         coverage: coverage::of(account, criteria, &findings, age),
         gaps: account.gaps.clone(),
         queried_users: account.queried_users.clone(),
+        rechecked_users: account.rechecked_users.clone(),
         cleared: cleared::of(account, criteria, &findings),
     };
     (audited, findings)

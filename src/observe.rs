@@ -20,6 +20,8 @@ mod user_details;
 mod user_record;
 mod users;
 
+use std::collections::BTreeMap;
+
 use aws_sdk_iam::primitives::DateTime as AwsDateTime;
 use chrono::{DateTime, Utc};
 
@@ -28,7 +30,17 @@ pub use accounts::{ProgressCallback, ProgressEvent, observe, open_sessions};
 pub(crate) use user_record::{UserLookup, UserRecordOptions, fetch_user_record, user_id_and_tags};
 
 use crate::model::inventory::{Timestamp, UnreadableField};
-use call::AwsError;
+use call::{AwsError, CallLimits};
+use session::Session;
+
+/// The tags of all users of an account, by user name in lower case.
+pub(crate) async fn user_tags(
+    session: &Session,
+    limits: &CallLimits,
+) -> Result<BTreeMap<String, BTreeMap<String, String>>, AwsError> {
+    let details = user_details::of_all(session, limits).await?;
+    Ok(details.into_iter().map(|(name, details)| (name, details.tags)).collect())
+}
 
 /// A time in a response, in whole seconds like in the credential report. For a missing required
 /// date, the SDK returns 1970-01-01, which is older than IAM. That is `None`.

@@ -15,7 +15,7 @@ mod undo;
 mod write;
 
 pub use accounts::{
-    LookupError, MissingEvidence, RemediationAccounts, RemediationUser, users_in_scope,
+    AccountTags, LookupError, MissingEvidence, RemediationAccounts, RemediationUser, users_in_scope,
 };
 pub use apply::{ApplyResult, Executor, ResolveError, needs_holdings};
 pub use undo::{UndoPlan, UndoResult, UndoSkipReason, plan_undo};

@@ -1,5 +1,7 @@
 //! Audit → Markdown, JSON and a table for the terminal.
 
+pub mod cli_steps;
+mod danger;
 mod failure;
 pub mod json;
 mod markdown;
@@ -11,7 +13,7 @@ use std::collections::BTreeMap;
 
 pub use failure::failure_summary;
 pub use markdown::{MarkdownOptions, markdown};
-pub use terminal::{TableOptions, table};
+pub use terminal::{TableOptions, summary, table};
 
 use crate::audit::{Audit, Finding};
 use crate::model::inventory::AccountId;

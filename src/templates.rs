@@ -67,6 +67,8 @@ pub enum Page {
     Plan,
     /// The remediation plan, or its result, for a terminal.
     PlanText,
+    /// The undo plan, or its result, as Markdown.
+    Undo,
     /// The undo plan, or its result, for a terminal.
     UndoText,
 }
@@ -87,6 +89,7 @@ impl Page {
             Self::StatePart => "state_part.md.j2",
             Self::Plan => "plan.md.j2",
             Self::PlanText => "plan.txt.j2",
+            Self::Undo => "undo.md.j2",
             Self::UndoText => "undo.txt.j2",
         }
     }

@@ -168,11 +168,12 @@ pub(super) struct RawRemediation {
     /// delete_after_days.
     #[schemars(with = "Option<bool>")]
     pub(super) delete_users: Option<Located<bool>>,
-    /// The maximum number of changes in a run. If a plan has more, nothing is changed (default 5).
+    /// The maximum number of deactivations and deletions in a run. The longest unused come first, and
+    /// the rest waits for the next runs (default 5).
     #[schemars(with = "Option<u32>", range(min = 1, max = 1000))]
     pub(super) max_changes: Option<Located<i64>>,
-    /// The maximum share of an account's users that a run changes, in percent. If a plan changes
-    /// more, nothing is changed (default 10).
+    /// The maximum share of an account's users that a run changes, in percent, rounded up. The rest
+    /// waits for the next runs (default 10).
     #[schemars(with = "Option<u32>", range(min = 1, max = 100))]
     pub(super) max_share: Option<Located<i64>>,
     /// The number of days without a run after which the waiting periods start again (default 14).

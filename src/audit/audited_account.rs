@@ -41,6 +41,9 @@ pub struct AuditedAccount {
     /// Users whose SSH keys were requested by name: the evidence has all of their other
     /// credentials, or they no longer exist.
     pub queried_users: Vec<String>,
+    /// Users, in lower case, that were re-checked by name: all of their credentials and tags were
+    /// read, or they no longer exist.
+    pub rechecked_users: Vec<String>,
 }
 
 /// A finding of the credential report that the re-check cleared.

@@ -36,6 +36,17 @@ impl<'de> serde::Deserialize<'de> for FindingId {
 
 impl SafeDisplay for FindingId {}
 
+impl FindingId {
+    /// The first eight bytes of a digest.
+    pub(super) fn of_digest(digest: &[u8]) -> Self {
+        let mut first = [0; 8];
+        for (to, from) in first.iter_mut().zip(digest) {
+            *to = *from;
+        }
+        Self(first)
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a finding's ID has sixteen hex digits")]
 pub struct InvalidFindingId;
@@ -103,12 +114,7 @@ impl FindingIdentity<'_> {
             text.push('|');
             text.push_str(&self.ordinal.to_string());
         }
-        let digest = Sha256::digest(text.as_bytes());
-        let mut first = [0; 8];
-        for (to, from) in first.iter_mut().zip(digest.iter()) {
-            *to = *from;
-        }
-        FindingId(first)
+        FindingId::of_digest(&Sha256::digest(text.as_bytes()))
     }
 }
 

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 
 use super::audited_account::AuditedAccount;
 use super::finding::{Finding, FindingStatus};
+use super::remediation_record::RemediationRecord;
 use crate::allowlist::{Exemption, ExemptionStatus, FormerAccount};
 use crate::model::policy::remediation::RemediationPolicy;
 use crate::model::policy::{Level, Policy};
@@ -23,6 +24,8 @@ pub struct Audit {
     pub accounts: Vec<AuditedAccount>,
     /// The findings, in the order of [`Finding::compare`].
     pub findings: Vec<Finding>,
+    /// The remediation of credentials, as the users' tags record it, sorted by account and id.
+    pub remediations: Vec<RemediationRecord>,
     /// The exemptions, in the order of the file.
     pub exemptions: Vec<ExemptionResult>,
     /// Accounts that the allowlist lists as no longer audited.

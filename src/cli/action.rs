@@ -18,7 +18,7 @@ pub enum ActionCommand {
     Check(Box<CheckArgs>),
     /// Publish the audits of earlier jobs and evaluate the gate
     Publish(Box<ActionPublishArgs>),
-    /// Plan or apply the remediation of stale credentials, on the default branch of a private
+    /// Plan, apply, or undo the remediation of stale credentials, on the default branch of a private
     /// repository
     Remediate(Box<ActionRemediateArgs>),
 }
@@ -70,10 +70,16 @@ pub struct ActionPublishArgs {
 /// The inputs of `command: remediate`.
 #[derive(Debug, Clone, clap::Args)]
 pub struct ActionRemediateArgs {
-    /// Create a remediation plan, or apply one
-    #[arg(long, value_name = "plan|apply", default_value_t = RemediationTask::Plan, value_enum,
-        hide_possible_values = true)]
+    /// Create a remediation plan (`plan`), apply one (`apply`), show what an undo would reactivate
+    /// (`plan-undo`), or reactivate it (`undo`)
+    #[arg(long, value_name = "plan|apply|plan-undo|undo", default_value_t = RemediationTask::Plan,
+        value_enum, hide_possible_values = true)]
     pub task: RemediationTask,
+
+    /// Remediate, or reactivate, only these users, one name a line; an undo needs it [default: all
+    /// users]
+    #[arg(long, value_name = "NAMES", conflicts_with_all = ["plan", "audit"])]
+    pub user: Option<String>,
 
     #[command(flatten)]
     pub remediation: RemediationArgs,
@@ -95,6 +101,10 @@ pub enum RemediationTask {
     Plan,
     /// Apply a plan.
     Apply,
+    /// Show what an undo would do.
+    PlanUndo,
+    /// Reactivate what earlier runs deactivated.
+    Undo,
 }
 
 /// The folder of the reports.

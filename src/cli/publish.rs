@@ -32,8 +32,9 @@ pub struct PublishArgs {
         value_parser = one_of(PublishMode::ALL, PublishMode::id), hide_possible_values = true)]
     pub publish: PublishMode,
 
-    /// Open findings of level `error` that fail the job: a list of `new`, `overdue`, and `any`, or
-    /// `none`; `auto` is `new` for pull requests and merge queues, otherwise `none`
+    /// Open findings of level `error` that fail the job: a list of `new`, `overdue`, `uncovered` (only
+    /// what the pull request itself brings back), and `any`, or `none`; `auto` is `new` for pull
+    /// requests and merge queues, otherwise `none`
     #[arg(long, value_name = "LIST", default_value = "auto")]
     pub fail_on: FailOnList,
 
@@ -128,11 +129,14 @@ impl std::str::FromStr for FailOnList {
             match word.as_str() {
                 "new" => fail_on.new = true,
                 "overdue" => fail_on.overdue = true,
+                "uncovered" => fail_on.uncovered = true,
                 "any" => fail_on.any = true,
                 "auto" | "none" if words.len() == 1 => {}
                 "auto" | "none" => return Err(format!("`{word}` must be the only value")),
                 other => {
-                    return Err(format!("`{other}` is not one of new, overdue, any, none, auto"));
+                    return Err(format!(
+                        "`{other}` is not one of new, overdue, uncovered, any, none, auto"
+                    ));
                 }
             }
         }

@@ -16,8 +16,12 @@ Examples:
   Apply exactly this plan; the journal records each step:
     iam-stocktake remediate --apply --plan plan.json
 
-  Reactivate what was deactivated:
-    iam-stocktake remediate --undo iam-stocktake-journal.jsonl --user ci-deploy --apply";
+  Apply what is due for one user:
+    iam-stocktake remediate --user ci-deploy --apply
+
+  Show what can be reactivated, then reactivate one user's credentials:
+    iam-stocktake remediate --undo
+    iam-stocktake remediate --undo --user ci-deploy --apply";
 
 /// What is remediated, and how far.
 #[derive(Debug, Clone, clap::Args)]
@@ -72,13 +76,13 @@ pub struct RemediateArgs {
     #[arg(long)]
     pub apply: bool,
 
-    /// Reactivate what was deactivated according to this journal; without --apply, only show it
-    #[arg(long, value_name = "JOURNAL",
-        conflicts_with_all = ["plan", "stage", "audit", "output", "format", "journal"])]
-    pub undo: Option<PathBuf>,
+    /// Reactivate what earlier runs deactivated, according to the remediation tags of the users and
+    /// the journal, if it exists; without --apply, only show it
+    #[arg(long, conflicts_with_all = ["plan", "stage", "audit", "output", "format"])]
+    pub undo: bool,
 
-    /// With --undo, reactivate only the credentials of this user; can be repeated [default: all users]
-    #[arg(long, value_name = "NAME")]
+    /// Remediate, or with --undo reactivate, only this user; can be repeated [default: all users]
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["plan", "audit"])]
     pub user: Vec<String>,
 
     #[command(flatten)]

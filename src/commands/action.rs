@@ -17,12 +17,12 @@ use crate::allowlist::{self, Allowlist, Diagnostic, Position, Severity};
 use crate::audit::{AllowlistOrigin, Audit, Auditor, ExemptionMatch};
 use crate::cli::{ActionCommand, AllowlistSetting, CheckArgs, Input};
 use crate::model::identity::AccountEntry;
-use crate::model::inventory::{Account, AccountId, CredentialKind};
+use crate::model::inventory::{Account, AccountId};
 use crate::model::policy::Policy;
 use crate::queue::destination::Destination;
 use crate::queue::observation::Observation;
 use crate::queue::state::QueueState;
-use crate::queue::update::{UserKey, user_key_of};
+use crate::queue::update::UserKey;
 use crate::report::json::v1;
 use crate::runner::checkout::{self, RepositoryPath, as_relative};
 use crate::runner::command::{Annotation, AnnotationLevel};
@@ -123,7 +123,7 @@ fn check(
     let live_context = live::LiveContext {
         now,
         quiet: !publish_target.names,
-        ssh_key_users: known_ssh_keys(&publish_target, settings),
+        known_users: known_users(&publish_target, settings),
     };
     let live = live::LiveSettings::audit(&settings.access, settings.recheck);
     let accounts = match live::observe(&live, live_context, &allowlists.policy, streams) {
@@ -199,15 +199,12 @@ impl Action<'_> {
         };
         let mut exit = allowlists.exit.max(publishing.publish(job_report, streams));
         if publish_target.names {
-            let template = template.as_ref();
+            let options = reports::options(settings, publish_target.is_private, template.clone());
             let written =
-                reports::write(&audit, &json, settings, template, *job, job_report, streams);
+                reports::write(&audit, &json, settings, &options, *job, job_report, streams);
             exit = exit.max(streams.exit_of(written));
-            job_report.add_to_summary(&reports::for_summary(
-                &audit,
-                settings,
-                job_report.summary.len(),
-            ));
+            let taken = job_report.summary.len();
+            job_report.add_to_summary(&reports::for_summary(&audit, &options, taken));
             job_report.annotations.extend(notices(&audit, &allowlists.head));
         }
         Ok(exit)
@@ -279,9 +276,9 @@ fn is_without_access(settings: &CheckArgs, job: Option<&Job>) -> bool {
         && matches!(TokenEndpoint::from_environment(), Ok(None))
 }
 
-/// The users with an SSH key in the queue, whose keys must be listed to close the finding. An error is
-/// ignored here: it is reported when the queue is read again to write it.
-fn known_ssh_keys(publish_target: &PublishTarget, settings: &CheckArgs) -> BTreeSet<UserKey> {
+/// The users with an open finding or a remediation in the queue, whose credentials and tags must be read
+/// to see what changed. An error is ignored here: it is reported when the queue is read again to write it.
+fn known_users(publish_target: &PublishTarget, settings: &CheckArgs) -> BTreeSet<UserKey> {
     let (Destination::Queue { .. }, Some(queue_client), Some(repository)) = (
         publish_target.destination,
         &publish_target.queue_client,
@@ -291,10 +288,7 @@ fn known_ssh_keys(publish_target: &PublishTarget, settings: &CheckArgs) -> BTree
     };
     let queue = queue_client.queue(repository, &settings.publish.queue).ok();
     let queue_state = queue.and_then(|queue| queue.queue_state);
-    let open = queue_state.iter().flat_map(QueueState::open);
-    let of_ssh_keys =
-        open.filter(|(_, _, entry)| entry.finding.kind == Some(CredentialKind::SshKey));
-    of_ssh_keys.map(|(account, _, entry)| user_key_of(account, &entry.finding)).collect()
+    queue_state.iter().flat_map(QueueState::users_to_recheck).collect()
 }
 
 fn run_of(job: &Job) -> v1::Run {

@@ -16,6 +16,7 @@ use crate::files::FileKind;
 use crate::model::inventory::Account;
 use crate::model::policy::Policy;
 use crate::report::{self, MarkdownOptions, TableOptions};
+use crate::runner;
 use crate::templates::{Language, TemplateError, UserTemplate};
 
 /// Runs the command.
@@ -81,7 +82,7 @@ fn observe(
     let live_context = live::LiveContext {
         now,
         quiet: settings.verbosity.quiet || settings.verbosity.verbose,
-        ssh_key_users: BTreeSet::new(),
+        known_users: BTreeSet::new(),
     };
     let live = live::LiveSettings::audit(&settings.access, settings.recheck);
     live::observe(&live, live_context, policy, streams)
@@ -199,6 +200,10 @@ impl AuditWriter<'_> {
                 Err(error) => errors.push(files::write_error(&output.path, &error)),
             }
         }
+        // A report on standard output has the result already.
+        if stdout.is_none() && !self.settings.verbosity.quiet {
+            streams.eprintln(&report::summary(self.audit));
+        }
         let printed = match stdout {
             None => Ok(()),
             Some((Format::Json, json)) => streams.print_json(&json),
@@ -221,6 +226,7 @@ impl AuditWriter<'_> {
                 let options = MarkdownOptions {
                     language: self.settings.language.language,
                     max_rows: MAX_ROWS,
+                    full_ids: !runner::is_github_actions() || runner::is_private_repository(),
                     template: self.template.clone(),
                 };
                 report::markdown(self.audit, &options).map_err(|error| template_error(&error))

@@ -78,8 +78,8 @@ pub(super) struct LiveContext {
     pub(super) now: DateTime<Utc>,
     /// Whether no progress is shown.
     pub(super) quiet: bool,
-    /// Users whose SSH keys are always listed.
-    pub(super) ssh_key_users: BTreeSet<(AccountId, String)>,
+    /// Users that are always re-checked, because the queue knows them.
+    pub(super) known_users: BTreeSet<(AccountId, String)>,
 }
 
 /// Why nothing was observed.
@@ -230,7 +230,7 @@ fn observe_options(
             ..Features::new(policy, recheck.recheck, recheck.last_accessed)
         },
         all_ssh_keys: recheck.ssh_keys == SshKeys::All,
-        ssh_key_users: context.ssh_key_users,
+        known_users: context.known_users,
         owner_tags: access.owner_tags.to_vec(),
         timeout: Duration::from_secs(access.timeout.into()),
         concurrency: access.concurrency.into(),

@@ -89,7 +89,8 @@ impl PublishRun<'_> {
         let days = self.settings.due_within_days;
         let not_new = self.pull_request_changes.not_new();
         let known = published.previous_state.as_ref();
-        let mut gate_counts = GateCounts::of(self.observation, known, &not_new, today, days);
+        let mut gate_counts = GateCounts::of(self.observation, known, &not_new, today, days)
+            .with_uncovered(&self.pull_request_changes.uncovered, self.observation);
         if let Some(queue_state) = &published.queue_state {
             gate_counts.overdue = queue_state.overdue(days, today).count();
         }
@@ -165,6 +166,13 @@ impl PublishRun<'_> {
             today: self.now.date_naive(),
             run: self.publish_target.run.clone(),
             run_url: self.job.map(Job::run_url),
+            max_exemption_days: self.observation.max_exemption_days(),
+            allowlist: self.allowlist.map(str::to_owned),
+            workflow: self.job.and_then(Job::workflow_file).map(str::to_owned),
+            workflow_host: self
+                .job
+                .map(|job| job.server_url.clone())
+                .zip(self.publish_target.repository.clone()),
             observed_now: self.observation.observed_as_requested(),
         };
         let (queue_client, repository) = self.publish_target.queue()?;
@@ -292,6 +300,7 @@ impl PublishRun<'_> {
                 gate_counts,
                 unaudited: &published.unaudited,
                 gate,
+                uncovered_block: self.publish_target.fail_on.uncovered,
                 today: self.now.date_naive(),
                 allowlist: self.allowlist,
                 run: self.publish_target.run.clone(),

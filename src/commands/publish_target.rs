@@ -37,6 +37,8 @@ pub(super) struct PublishTarget {
     pub(super) fail_on: FailOn,
     /// Whether the log, the summary, files, and comments may show users and findings.
     pub(super) names: bool,
+    /// Whether the repository is known to be private, or the run is not a job.
+    pub(super) is_private: bool,
     /// The page of the run.
     pub(super) run: Option<SafeText>,
 }
@@ -69,10 +71,12 @@ impl PublishTarget {
             })?;
         let visibility = visibility(job, about.as_ref());
         let queue_repository = settings.queue_repository.clone().or_else(|| repository.clone());
-        let names = job.is_none() || settings.public.allow_public || may_show_names(visibility);
+        let is_private = job.is_none() || may_show_names(visibility);
+        let names = is_private || settings.public.allow_public;
         streams.redacted = !names;
         let publish_target = Self {
             names,
+            is_private,
             run: job.zip(repository.as_ref()).and_then(|(job, name)| run_page(job, name)),
             fail_on: settings.fail_on.0.unwrap_or(fail_on),
             queue_client,

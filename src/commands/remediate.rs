@@ -27,7 +27,10 @@ const MARKDOWN: &str = "iam-stocktake-plan.md";
 
 /// The reasons for exit codes other than 0 without an error.
 const OUTCOMES: [(Exit, &str); 3] = [
-    (Exit::GateFailed, "the plan exceeds a limit, so it cannot be applied"),
+    (
+        Exit::GateFailed,
+        "more than half of the users of an account are due, so the plan cannot be applied",
+    ),
     (Exit::Incomplete, "evidence is missing, so users without it are not changed"),
     (Exit::WriteFailed, "some changes were not made; see the log for the reasons"),
 ];
@@ -88,12 +91,14 @@ fn run(
     // The check allows user names.
     streams.redacted = false;
     job_report.outcomes.extend(OUTCOMES.map(|(exit, outcome)| (exit, outcome.to_owned())));
-    if let Task::Undo { journal, users, .. } = &settings.task {
-        let outcome = undo_run::undo(settings, journal, users, streams)?;
-        return Ok(show_undo(&outcome, settings.args.language.language, context, streams)?);
-    }
     // Before the run, so that the output `journal` is also set after a panic.
     set_journal_output(settings, context, job_report);
+    if let Task::Undo { .. } = &settings.task {
+        let outcome = undo_run::undo(settings, streams);
+        publish_journal(settings, context, job_report, streams);
+        let language = settings.args.language.language;
+        return Ok(show_undo(&outcome?, language, context, job_report, streams)?);
+    }
     let outcome = remediation_run::run(settings, streams);
     publish_journal(settings, context, job_report, streams);
     let outcome = outcome?;
@@ -106,11 +111,29 @@ fn show_undo(
     outcome: &UndoOutcome,
     language: Language,
     context: RunContext<'_>,
+    job_report: &mut JobReport,
     streams: &mut Streams<'_>,
 ) -> Result<Exit, CommandError> {
     let undo_report = UndoReport { undo: &outcome.undo, undone: outcome.undone.as_ref() };
     print(&pages::undo_text(undo_report, language)?, context, streams)?;
-    if outcome.undone.is_none() && !outcome.undo.steps.is_empty() {
+    if context.job.is_some() {
+        let activations = outcome.undo.activations();
+        let result = match outcome.exit {
+            Exit::Incomplete => "incomplete",
+            _ if activations == 0 => "clean",
+            _ => "stale",
+        };
+        job_report.outputs.extend([
+            (Output::Result, result.to_owned()),
+            (Output::ChangeCount, activations.to_string()),
+        ]);
+        let page = pages::undo_markdown(undo_report, language)?;
+        job_report.add_to_summary(&job::fit_into_summary(job_report.summary.len(), 1, |_| {
+            Some(page.clone())
+        }));
+    }
+    let is_shown = outcome.undone.is_none() && !outcome.undo.steps.is_empty();
+    if is_shown && context.report_dir.is_none() {
         streams.hint("nothing was changed; add --apply to make these changes");
     }
     Ok(outcome.exit)
@@ -225,7 +248,8 @@ impl RemediationOutput<'_> {
     fn annotations(&self) -> Vec<Annotation> {
         let mut annotations = Vec::new();
         if !self.outcome.saved.plan.exceeded_limits.is_empty() {
-            let message = "nothing was changed: the plan exceeds a limit; see the summary";
+            let message = "nothing was changed: more than half of the users of an account are due; see \
+                           the summary";
             annotations.push(Annotation::new(AnnotationLevel::Error, message));
         }
         let applied = self.outcome.applied.as_ref();
@@ -289,6 +313,7 @@ impl RemediationOutput<'_> {
 }
 
 fn longest_list(plan: &RemediationPlan) -> usize {
-    let lists = [plan.changes.len(), plan.waiting.len(), plan.by_hand.len(), plan.skipped.len()];
-    lists.into_iter().max().unwrap_or_default()
+    let lists = [&plan.changes, &plan.delayed].map(Vec::len).into_iter();
+    let lists = lists.chain([plan.waiting.len(), plan.by_hand.len(), plan.skipped.len()]);
+    lists.max().unwrap_or_default()
 }

@@ -18,6 +18,8 @@ use crate::runner::checkout::as_relative;
 pub(super) struct RemediationRequest {
     pub(super) args: RemediationArgs,
     pub(super) task: Task,
+    /// Only these users, as written; all users if empty.
+    pub(super) users: Vec<String>,
     /// The format on standard output.
     pub(super) stdout: Option<PlanFormat>,
     /// The files to write.
@@ -35,11 +37,8 @@ pub(super) enum Task {
     Plan,
     /// Apply a plan: a saved one, or one that is created now.
     Apply(Option<SavedPlanFile>),
-    /// Undo the deactivations in a journal.
+    /// Undo the deactivations of earlier runs.
     Undo {
-        journal: PathBuf,
-        /// Only these users, in lower case; all users if empty.
-        users: BTreeSet<String>,
         /// Whether the changes are made, or only shown.
         apply: bool,
     },
@@ -48,7 +47,7 @@ pub(super) enum Task {
 impl Task {
     /// Whether IAM is changed.
     pub(super) const fn changes(&self) -> bool {
-        matches!(self, Self::Apply(_) | Self::Undo { apply: true, .. })
+        matches!(self, Self::Apply(_) | Self::Undo { apply: true })
     }
 }
 
@@ -70,22 +69,21 @@ impl RemediationRequest {
         let wrong = [
             (plan.is_some() && !args.apply, "'--plan' needs '--apply'"),
             (plan_digest.is_some() && plan.is_none(), "'--plan-digest' needs '--plan'"),
-            (!args.user.is_empty() && args.undo.is_none(), "'--user' needs '--undo'"),
         ];
         if let Some((_, message)) = wrong.into_iter().find(|(is_wrong, _)| *is_wrong) {
             return Err(CommandError::usage(message));
         }
         let saved = plan.clone().map(|file| SavedPlanFile { file, digest: plan_digest.clone() });
-        let users = args.user.iter().map(|user| user.to_ascii_lowercase()).collect();
-        let task = match (&args.undo, args.apply) {
-            (Some(journal), apply) => Task::Undo { journal: journal.clone(), users, apply },
-            (None, true) => Task::Apply(saved),
-            (None, false) => Task::Plan,
+        let task = match (args.undo, args.apply) {
+            (true, apply) => Task::Undo { apply },
+            (false, true) => Task::Apply(saved),
+            (false, false) => Task::Plan,
         };
         check_time(args.clock.now, &task)?;
         Ok(Self {
             args: args.remediation.clone(),
             task,
+            users: args.user.clone(),
             stdout: args.format.or(args.output.is_empty().then_some(PlanFormat::Table)),
             output: args.output.clone(),
             quiet: args.verbosity.quiet || args.verbosity.verbose,
@@ -124,22 +122,84 @@ impl RemediationRequest {
             }
         };
         let task = match (args.task, saved) {
-            (RemediationTask::Plan, Some(_)) => {
+            (RemediationTask::Apply, saved) => Task::Apply(saved),
+            (_, Some(_)) => {
                 return Err(CommandError::usage("the input `plan` needs `task: apply`"));
             }
             (RemediationTask::Plan, None) => Task::Plan,
-            (RemediationTask::Apply, saved) => Task::Apply(saved),
+            (RemediationTask::PlanUndo, None) => Task::Undo { apply: false },
+            (RemediationTask::Undo, None) => Task::Undo { apply: true },
         };
+        if matches!(task, Task::Undo { .. }) && (shared.stage.is_some() || shared.audit.is_some()) {
+            let message = "an undo does not use the inputs `stage` and `audit`";
+            return Err(CommandError::usage(message));
+        }
+        let users = args.user.iter().flat_map(|names| names.lines()).map(str::trim);
+        let users: Vec<String> = users.filter(|name| !name.is_empty()).map(str::to_owned).collect();
+        // An empty expression must not reactivate everyone.
+        if matches!(task, Task::Undo { .. }) && users.is_empty() {
+            return Err(CommandError::usage("an undo needs the input `user`"));
+        }
         check_time(args.clock.now, &task)?;
         Ok(Self {
             args: shared,
             task,
+            users,
             stdout: Some(PlanFormat::Table),
             output: Vec::new(),
             quiet: true,
             now: args.clock.now.unwrap_or(now),
         })
     }
+}
+
+impl RemediationRequest {
+    /// The requested users in lower case; all users if empty.
+    pub(super) fn users_in_lower_case(&self) -> BTreeSet<String> {
+        self.users.iter().map(|user| user.to_ascii_lowercase()).collect()
+    }
+
+    /// Refuses a requested user that does not exist. `known` has the names of the users in the
+    /// accounts. If an account could not be read, the user may be there.
+    pub(super) fn check_users(
+        &self,
+        known: &BTreeSet<&str>,
+        is_complete: bool,
+    ) -> Result<(), CommandError> {
+        let is_unknown = |user: &&String| !known.iter().any(|it| it.eq_ignore_ascii_case(user));
+        let Some(user) = self.users.iter().find(is_unknown) else { return Ok(()) };
+        let name = shown(user);
+        let error = if is_complete {
+            CommandError::usage(format!("no audited account has a user named {name}"))
+        } else {
+            let message = format!("no user named {name} was found, and evidence is missing");
+            CommandError::incomplete(message)
+        };
+        let near = near_names(user, known);
+        Err(match near.is_empty() {
+            true => error,
+            false => {
+                let near: Vec<_> = near.into_iter().map(shown).collect();
+                error.with_hint(format!("similar names: {}", near.join(", ")))
+            }
+        })
+    }
+}
+
+fn shown(name: &str) -> String {
+    format!("`{name}`")
+}
+
+/// The names that are most similar to a misspelled one, at most three.
+fn near_names<'a>(written: &str, known: &BTreeSet<&'a str>) -> Vec<&'a str> {
+    /// The minimum Jaro-Winkler similarity of names that differ by a typo.
+    const MIN_SIMILARITY: f64 = 0.8;
+    let written = written.to_lowercase();
+    let similarity = |name: &&'a str| strsim::jaro_winkler(&name.to_lowercase(), &written);
+    let mut near: Vec<_> = known.iter().map(|name| (similarity(name), *name)).collect();
+    near.retain(|(similarity, _)| *similarity > MIN_SIMILARITY);
+    near.sort_by(|one, other| other.0.total_cmp(&one.0));
+    near.into_iter().take(3).map(|(_, name)| name).collect()
 }
 
 /// A journal of a job must be in its workspace.

@@ -24,7 +24,8 @@ use crate::remediate::journal::{self, Journal, JournalError, JournalLine, new_ru
 use crate::remediate::pages::{self, RemediationReport};
 use crate::remediate::plan::file::{SavedPlan, outdated_changes};
 use crate::remediate::plan::{
-    ChangeKind, PlanInput, PlanSettings, PlannedChange, RemediationPlan, RemediationTarget, plan,
+    ChangeKind, PlanInput, PlanSettings, PlannedChange, RemediationPlan, RemediationTarget, limit,
+    plan,
 };
 use crate::remediate::{
     self, ApplyResult, Executor, MissingEvidence, RemediationAccounts, RemediationUser,
@@ -179,14 +180,17 @@ impl RemediationRun<'_> {
         };
         let (options, runtime) = prepare(self.settings, &self.policy, streams)?;
         let display = ProgressDisplay::new(self.settings.quiet, streams);
-        let seen = runtime.block_on(async {
+        let observed = runtime.block_on(async {
             let sessions = observe::open_sessions(&options).await?;
             let accounts =
                 observe::observe(&sessions, &options, &|event| display.show(event)).await;
-            Ok(self.observe(&sessions, &options, accounts, &history).await)
+            Ok((sessions, accounts))
         });
         drop(display);
-        let seen = seen.map_err(live::ObserveError::Refused)?.map_err(|unanswered| {
+        let (sessions, accounts) = observed.map_err(live::ObserveError::Refused)?;
+        self.check_users(&accounts)?;
+        let seen = self.observe(&sessions, &options, accounts, &history);
+        let seen = runtime.block_on(seen).map_err(|unanswered| {
             CommandError::incomplete(format!(
                 "cannot determine whose credentials this run uses: {unanswered}"
             ))
@@ -244,6 +248,20 @@ impl RemediationRun<'_> {
         Ok(())
     }
 
+    /// Refuses a requested user that no account has.
+    fn check_users(&self, accounts: &[Account<'_>]) -> Result<(), CommandError> {
+        let users = accounts.iter().flat_map(|account| &account.users);
+        let known: BTreeSet<&str> = users.map(|user| user.name.as_ref()).collect();
+        let is_complete = accounts.iter().all(|account| account.gaps.is_empty());
+        self.settings.check_users(&known, is_complete)
+    }
+
+    /// Whether the request names the user, or names none.
+    fn is_requested(&self, user: &str) -> bool {
+        let names = &self.settings.users;
+        names.is_empty() || names.iter().any(|name| name.eq_ignore_ascii_case(user))
+    }
+
     /// Audits the accounts, and reads the details of the users in scope.
     async fn observe(
         &self,
@@ -260,6 +278,7 @@ impl RemediationRun<'_> {
                 remediate::users_in_scope(&audit, &self.remediation, &accounts, history, users)
             }
         };
+        let users = users.into_iter().filter(|(_, name)| self.is_requested(name)).collect();
         let accounts = RemediationAccounts::open(sessions, options, accounts).await;
         let with_holdings = remediate::needs_holdings(self.plan_settings());
         let (mut input, origin) =
@@ -315,37 +334,35 @@ impl RemediationRun<'_> {
     }
 
     /// The plan for the users in scope. For other users, only our tags are removed.
-    fn limit_to_users(&self, mut plan: RemediationPlan, input: &PlanInput) -> RemediationPlan {
+    fn limit_to_users(&self, mut plan: RemediationPlan) -> RemediationPlan {
+        plan.skipped.retain(|it| self.is_requested(&it.target.user));
         let Some(users) = &self.users else { return plan };
         let is_in_scope = |target: &RemediationTarget| {
             users.contains(&(target.account, target.user.to_ascii_lowercase()))
         };
         plan.changes
             .retain(|it| is_in_scope(&it.target) || matches!(it.kind, ChangeKind::RemoveTag(_)));
+        plan.users.retain(|it| users.contains(&(it.account, it.user.to_ascii_lowercase())));
         plan.waiting.retain(|it| is_in_scope(&it.target));
         plan.by_hand.retain(|it| is_in_scope(it));
-        plan.exceeded_limits =
-            remediate::plan::exceeded_limits(&plan.changes, input, &self.remediation);
         plan
     }
 
     /// The plan to apply: the saved one if it is not outdated, or a new one.
     fn plan_to_apply(&self, seen: &RunEvidence) -> Result<SavedPlan, Failure> {
         self.chosen.reject_audited_former_accounts(seen.input.accounts.keys().copied())?;
-        let current = self.limit_to_users(plan(&seen.input, self.plan_settings()), &seen.input);
+        let settings = self.plan_settings();
+        let current = self.limit_to_users(plan(&seen.input, settings));
         let Some(saved) = &self.saved else {
             let accounts = seen.input.accounts.keys().copied().collect();
-            return Ok(SavedPlan::new(current, self.stage, accounts, self.settings.now));
+            let limited = limit(current, &seen.input, settings);
+            return Ok(SavedPlan::new(limited, self.stage, accounts, self.settings.now));
         };
         let outdated = outdated_changes(&saved.plan.changes, &current.changes);
         let outdated: Vec<_> = outdated.into_iter().filter(|it| it.kind.removes_access()).collect();
         if outdated.is_empty() {
-            let exceeded_limits = remediate::plan::exceeded_limits(
-                &saved.plan.changes,
-                &seen.input,
-                &self.remediation,
-            );
-            let plan = RemediationPlan { exceeded_limits, ..saved.plan.clone() };
+            // The allowlist may have lower limits now.
+            let plan = limit(saved.plan.clone(), &seen.input, settings);
             return Ok(SavedPlan { plan, ..saved.clone() });
         }
         let error_of = |change: &PlannedChange| {
@@ -401,7 +418,7 @@ pub(super) fn prepare(
     let live_context = live::LiveContext {
         now: settings.now,
         quiet: settings.quiet,
-        ssh_key_users: BTreeSet::new(),
+        known_users: BTreeSet::new(),
     };
     let live = live::LiveSettings::remediation(&settings.args.access);
     live::warn_about_unused_settings(&live, streams);

@@ -8,24 +8,33 @@ use crate::cli::{CheckArgs, Output};
 use crate::report::json::v1;
 use crate::report::{self, MarkdownOptions};
 use crate::runner::job::Job;
-use crate::templates::{Language, UserTemplate};
+use crate::templates::UserTemplate;
 
 /// The names of the files in the report's folder.
 const MARKDOWN: &str = "iam-stocktake.md";
 const JSON: &str = "iam-stocktake.json";
+
+/// The options of the reports. `full_ids` is whether they may have the full IDs of credentials.
+pub(super) fn options(
+    settings: &CheckArgs,
+    full_ids: bool,
+    template: Option<UserTemplate>,
+) -> MarkdownOptions {
+    let language = settings.publish.language.language;
+    MarkdownOptions { language, max_rows: MAX_ROWS, full_ids, template }
+}
 
 /// Writes the files and sets their outputs.
 pub(super) fn write(
     audit: &Audit,
     json: &v1::Audit,
     settings: &CheckArgs,
-    template: Option<&UserTemplate>,
+    options: &MarkdownOptions,
     job: Option<&Job>,
     job_report: &mut JobReport,
     streams: &mut Streams<'_>,
 ) -> Result<Exit, CommandError> {
-    let options = options(settings.publish.language.language, MAX_ROWS, template);
-    let markdown = report::markdown(audit, &options).map_err(|it| audit::template_error(&it))?;
+    let markdown = report::markdown(audit, options).map_err(|it| audit::template_error(&it))?;
     let reports = vec![
         (MARKDOWN, Output::ReportMarkdown, markdown),
         (JSON, Output::ReportJson, report::json::to_json(json)),
@@ -33,17 +42,10 @@ pub(super) fn write(
     Ok(report_folder::write(&settings.report.report_dir, reports, job, job_report, streams))
 }
 
-fn options(
-    language: Language,
-    max_rows: usize,
-    template: Option<&UserTemplate>,
-) -> MarkdownOptions {
-    MarkdownOptions { language, max_rows, template: template.cloned() }
-}
-
 /// The report for the summary, with as many rows as fit after the `taken` bytes.
-pub(super) fn for_summary(audit: &Audit, settings: &CheckArgs, taken: usize) -> String {
-    fit_into_summary(taken, MAX_ROWS.min(audit.findings.len()), |rows| {
-        report::markdown(audit, &options(settings.publish.language.language, rows, None)).ok()
+pub(super) fn for_summary(audit: &Audit, options: &MarkdownOptions, taken: usize) -> String {
+    fit_into_summary(taken, MAX_ROWS.min(audit.findings.len()), |max_rows| {
+        let options = MarkdownOptions { max_rows, template: None, ..options.clone() };
+        report::markdown(audit, &options).ok()
     })
 }

@@ -1,18 +1,17 @@
-//! `iam-stocktake remediate --undo`: reactivates what a journal says was deactivated.
+//! `iam-stocktake remediate --undo`: reactivates what earlier runs deactivated.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 
 use super::error::CommandError;
-use super::journals::{RemediationError, begin_run, lines_of, open_journal};
+use super::journals::{RemediationError, begin_run, open_journal, read_lines};
 use super::remediation_request::RemediationRequest;
 use super::remediation_run::{other_lines, prepare};
 use super::{Exit, Streams, files, live};
 use crate::model::policy::Policy;
 use crate::observe;
 use crate::remediate::history::{History, merge_journals};
-use crate::remediate::journal::{self, JournalError, new_run_name};
-use crate::remediate::{self, Executor, RemediationAccounts};
+use crate::remediate::journal::{self, JournalLine, new_run_name};
+use crate::remediate::{self, AccountTags, Executor, RemediationAccounts};
 
 /// The result of an undo.
 pub(super) struct UndoOutcome {
@@ -23,32 +22,39 @@ pub(super) struct UndoOutcome {
     pub(super) exit: Exit,
 }
 
-/// Undoes the changes in a journal, or shows what an undo would do.
+/// Undoes what the journals and the remediation tags record, or shows what an undo would do.
 pub(super) fn undo(
     settings: &RemediationRequest,
-    path: &Path,
-    users: &BTreeSet<String>,
     streams: &mut Streams<'_>,
 ) -> Result<UndoOutcome, CommandError> {
-    let contents =
-        journal::read(path, files::workspace().as_ref()).map_err(|error| match error {
-            JournalError::File { .. } => CommandError::usage(error.to_string())
-                .with_hint("set the journal of the run to undo"),
-            error => error.into(),
-        })?;
+    let (path, users) = (&settings.args.journal, settings.users_in_lower_case());
+    if !path.exists() {
+        let name = path.display();
+        streams.eprintln(&format!(
+            "note: {name} does not exist, so the undo uses only the remediation tags"
+        ));
+    }
+    let own = read_lines(path, streams)?;
+    let others = other_lines(settings, streams)?;
+    let history = |own: Vec<JournalLine>| {
+        History::from_lines(&merge_journals([vec![own], others.clone()].concat()))
+    };
     let (options, runtime) = prepare(settings, &Policy::default(), streams)?;
     let open = async {
         let sessions = observe::open_sessions(&options).await?;
-        Ok(RemediationAccounts::open(&sessions, &options, Vec::new()).await)
+        let accounts = RemediationAccounts::open(&sessions, &options, Vec::new()).await;
+        let tags = accounts.user_tags().await;
+        Ok((accounts, tags))
     };
-    let accounts = runtime.block_on(open).map_err(live::ObserveError::Refused)?;
-    let others = other_lines(settings, streams)?;
-    let history = |own| History::from_lines(&merge_journals([vec![own], others.clone()].concat()));
-    let plan =
-        |history: &History| runtime.block_on(remediate::plan_undo(&accounts, history, users));
+    let (accounts, tags) = runtime.block_on(open).map_err(live::ObserveError::Refused)?;
+    let before = history(own);
+    check_users(settings, &tags, &before)?;
+    let plan = |history: &History| {
+        runtime.block_on(remediate::plan_undo(&accounts, history, &users, &tags))
+    };
     if !settings.task.changes() {
-        let undo = plan(&history(lines_of(path, contents, "ignored", streams)));
-        let exit = if undo.lookup_failures.is_empty() { Exit::Done } else { Exit::Incomplete };
+        let undo = plan(&before);
+        let exit = if undo.is_complete() { Exit::Done } else { Exit::Incomplete };
         return Ok(UndoOutcome { undo, undone: None, exit });
     }
     let (mut journal, lines) = open_journal(path, new_run_name(settings.now), streams)?;
@@ -66,9 +72,21 @@ pub(super) fn undo(
         executor.finish()?;
         Ok::<_, RemediationError>(undone)
     })?;
-    let mut exit = if undo.lookup_failures.is_empty() { Exit::Done } else { Exit::Incomplete };
+    let mut exit = if undo.is_complete() { Exit::Done } else { Exit::Incomplete };
     if !undone.failed.is_empty() || undo.has_conflict() {
         exit = Exit::WriteFailed;
     }
     Ok(UndoOutcome { undo, undone: Some(undone), exit })
+}
+
+/// Refuses a requested user that neither the accounts nor the journals have.
+fn check_users(
+    settings: &RemediationRequest,
+    tags: &AccountTags,
+    history: &History,
+) -> Result<(), CommandError> {
+    let listed = tags.users.keys().map(|(_, name)| name.as_str());
+    let journaled = history.steps.iter().map(|past| past.step.user.as_str());
+    let known: BTreeSet<&str> = listed.chain(journaled).collect();
+    settings.check_users(&known, tags.failures.is_empty())
 }

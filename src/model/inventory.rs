@@ -53,6 +53,9 @@ pub struct Account<'a> {
     /// Users whose SSH keys were requested by name, in lower case: the evidence has all of their
     /// other credentials, or they no longer exist.
     pub queried_users: Vec<String>,
+    /// Users that were re-checked by name because the queue knows them, in lower case: the evidence has
+    /// all of their credentials and tags, or they no longer exist.
+    pub rechecked_users: Vec<String>,
 }
 
 /// One IAM user, or the root user.
@@ -140,15 +143,25 @@ pub fn owner<'t>(tags: &'t BTreeMap<String, String>, keys: &[String]) -> Option<
     named.map(|value| value.trim()).find(|value| !value.is_empty())
 }
 
-/// The names of a user's groups and policies.
+/// A user's groups and policies.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Permissions {
     /// Groups.
     pub groups: Vec<String>,
     /// Managed policies, attached to the user.
-    pub attached_policies: Vec<String>,
+    pub attached_policies: Vec<AttachedPolicy>,
     /// Inline policies.
     pub inline_policies: Vec<String>,
+    /// Whether `AdministratorAccess` is attached to the user or to one of the groups; `None` if that
+    /// is not known.
+    pub administrator: Option<bool>,
+}
+
+/// A managed policy.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct AttachedPolicy {
+    pub name: String,
+    pub arn: String,
 }
 
 /// The last access of a user that Access Advisor recorded. Denied attempts count too.

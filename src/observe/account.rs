@@ -36,9 +36,9 @@ pub struct ObserveOptions {
     pub features: Features,
     /// Whether the SSH keys of all users are listed, and not only those of flagged users.
     pub all_ssh_keys: bool,
-    /// Users, in lower case, whose SSH keys are always listed, because only that can clear an open
-    /// finding.
-    pub ssh_key_users: BTreeSet<(AccountId, String)>,
+    /// Users, in lower case, that are always re-checked, with their SSH keys and tags, because the queue
+    /// knows them: only that can clear an open finding, or show what became of a remediation.
+    pub known_users: BTreeSet<(AccountId, String)>,
     /// The tags that name an owner. The first one that a user has counts.
     pub owner_tags: Vec<String>,
     /// The timeout for each account.
@@ -50,6 +50,17 @@ pub struct ObserveOptions {
 impl ObserveOptions {
     fn is_flagged(&self, user: &User<'_>) -> bool {
         audit::is_flagged(user, &self.policy, self.now)
+    }
+
+    fn is_known(&self, account: AccountId, user: &User<'_>) -> bool {
+        self.known_users.contains(&(account, user.name.to_ascii_lowercase()))
+    }
+
+    /// Whether the user is re-checked, and the tags are read.
+    fn needs_recheck(&self, account: AccountId, user: &User<'_>) -> bool {
+        self.is_flagged(user)
+            || self.is_known(account, user)
+            || audit::has_inactive_findings(user, &self.policy, self.now)
     }
 }
 
@@ -129,6 +140,7 @@ pub(super) fn unobserved_account(
         users: Vec::new(),
         replaced_rows: Vec::new(),
         queried_users: Vec::new(),
+        rechecked_users: Vec::new(),
         gaps: vec![why.into_gap(EvidenceItem::CredentialReport, 0)],
     }
 }
@@ -164,8 +176,12 @@ impl AccountObserver<'_> {
             Ok(alias) => account.alias = alias,
             Err(failure) => gaps.add_for_account(EvidenceItem::Alias, failure),
         }
+        let mut are_listed = false;
         match listed {
-            Ok(listed) => self.recheck_users(account, listed, &mut gaps).await,
+            Ok(listed) => {
+                are_listed = true;
+                self.recheck_users(account, listed, &mut gaps).await;
+            }
             Err(failure) => {
                 gaps.add_for_account(EvidenceItem::Users, failure);
                 for user in account.users.iter_mut().filter(|user| options.is_flagged(user)) {
@@ -176,6 +192,9 @@ impl AccountObserver<'_> {
         }
         self.service_credentials(account, service_specific, &mut gaps).await;
         self.owners(account, details, &mut gaps).await;
+        if are_listed {
+            account.rechecked_users = self.rechecked_users(account);
+        }
         self.last_accessed(account, &mut gaps).await;
         account.gaps.extend(gaps.0.into_values());
     }
@@ -210,7 +229,7 @@ impl AccountObserver<'_> {
         }
         account.replaced_rows.extend(deleted);
         let (flagged, cleared): (Vec<_>, Vec<_>) =
-            present.into_iter().partition(|(row, _)| self.options.is_flagged(row));
+            present.into_iter().partition(|(row, _)| self.options.needs_recheck(account.id, row));
         let mut users: Vec<_> =
             flagged.into_iter().map(|(row, listed)| (listed, Some(row))).collect();
         users.extend(not_in_report.into_iter().map(|listed| (listed, None)));
@@ -255,7 +274,10 @@ impl AccountObserver<'_> {
         users: Vec<(ListedUser, Option<User<'static>>)>,
     ) -> Vec<(ListedUser, Option<User<'static>>, RecheckResult)> {
         let rechecks = stream::iter(users).map(|(listed, row)| async move {
-            let result = recheck_user(self.session, self.limits, &listed, row.as_ref()).await;
+            let name = listed.name.to_ascii_lowercase();
+            let is_known = self.options.known_users.contains(&(self.session.account, name));
+            let result =
+                recheck_user(self.session, self.limits, &listed, row.as_ref(), is_known).await;
             (self.on_progress)(ProgressStep::UserRechecked);
             (listed, row, result)
         });
@@ -283,12 +305,9 @@ impl AccountObserver<'_> {
             user.other_credentials.extend(found.unwrap_or_default());
         }
         let id = account.id;
-        let is_ssh_key_user = |user: &User<'_>| {
-            self.options.ssh_key_users.contains(&(id, user.name.to_ascii_lowercase()))
-        };
         let listed = |user: &User<'_>| {
             self.options.all_ssh_keys
-                || is_ssh_key_user(user)
+                || self.options.is_known(id, user)
                 || user.evidence() != Evidence::CredentialReport
                 || audit::has_no_visible_credential(user)
                 || audit::has_findings(user, &self.options.policy, self.options.now)
@@ -319,7 +338,7 @@ impl AccountObserver<'_> {
                 user.name.eq_ignore_ascii_case(name) && !user.other_credentials_complete
             })
         };
-        let requested = self.options.ssh_key_users.iter().filter(|(account, _)| *account == id);
+        let requested = self.options.known_users.iter().filter(|(account, _)| *account == id);
         let answered = requested.map(|(_, name)| name).filter(|name| !is_unclear(name));
         account.queried_users = answered.cloned().collect();
     }
@@ -347,7 +366,8 @@ impl AccountObserver<'_> {
             Some(Err(failure)) => gaps.add_for_account(item, failure),
             None if !self.options.features.has(Feature::FlaggedUserTags) => {}
             None => {
-                let places = self.stale_users(account);
+                let mut places = self.stale_users(account);
+                places.extend(self.other_users_with_tags(account, &places));
                 let tags =
                     stream::iter(names(account, &places)).map(|(place, name, _)| async move {
                         (place, user_details::of_user(self.session, self.limits, &name).await)
@@ -392,6 +412,36 @@ impl AccountObserver<'_> {
                 _ => {}
             }
         }
+    }
+
+    /// The indexes of the other users whose tags are read.
+    fn other_users_with_tags(&self, account: &Account<'static>, known: &[usize]) -> Vec<usize> {
+        let ObserveOptions { policy, now, .. } = self.options;
+        let is_read = |user: &User<'_>| {
+            self.options.is_known(account.id, user)
+                || audit::has_inactive_findings(user, policy, *now)
+        };
+        let known: BTreeSet<_> = known.iter().copied().collect();
+        let others = account.users.iter().enumerate().filter(|(place, _)| !known.contains(place));
+        others.filter(|(_, user)| is_read(user)).map(|(place, _)| place).collect()
+    }
+
+    /// The known users of whom the evidence has all credentials and tags, and those who no longer
+    /// exist.
+    fn rechecked_users(&self, account: &Account<'static>) -> Vec<String> {
+        let is_complete = |user: &User<'_>| {
+            user.evidence() == Evidence::ReChecked
+                && user.other_credentials_complete
+                && user.tags.is_some()
+        };
+        let unclear: BTreeSet<_> = account
+            .users
+            .iter()
+            .filter(|user| !is_complete(user))
+            .map(|user| user.name.to_ascii_lowercase())
+            .collect();
+        let known = self.options.known_users.iter().filter(|(id, _)| *id == account.id);
+        known.map(|(_, name)| name).filter(|name| !unclear.contains(*name)).cloned().collect()
     }
 
     /// The indexes of users who still have something stale, longest unused first.

@@ -144,6 +144,7 @@ pub fn parse(csv: &str, generated_at: Option<DateTime<Utc>>) -> Result<Account<'
         users,
         replaced_rows: Vec::new(),
         queried_users: Vec::new(),
+        rechecked_users: Vec::new(),
         gaps: Vec::new(),
     })
 }

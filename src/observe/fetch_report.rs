@@ -84,6 +84,7 @@ async fn get(session: &Session, limits: &CallLimits) -> Result<Account<'static>,
         users: account.users.into_iter().map(User::into_owned).collect(),
         replaced_rows: Vec::new(),
         queried_users: Vec::new(),
+        rechecked_users: Vec::new(),
         gaps: Vec::new(),
     })
 }

@@ -51,11 +51,13 @@ pub(super) async fn recheck_user(
     limits: &CallLimits,
     listed: &ListedUser,
     row: Option<&User<'static>>,
+    needs_ids: bool,
 ) -> RecheckResult {
     let name = &listed.name;
     // Without a row, or if the row says that there are credentials it does not show, certificates
-    // must be listed as well.
-    let wants_certificates = row.is_none_or(|row| row.hidden_credentials);
+    // must be listed as well. For those in the row, only the list has the ids (`needs_ids`).
+    let wants_certificates = row
+        .is_none_or(|row| row.hidden_credentials || needs_ids && !row.other_credentials.is_empty());
     let certificates = async {
         if wants_certificates {
             Some(signing_certificates(session, limits, name).await)

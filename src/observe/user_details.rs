@@ -8,7 +8,7 @@ use super::call::{AwsError, CallLimits};
 use super::pages::{IamPage, PAGE_SIZE, collect_pages};
 use super::required;
 use super::session::Session;
-use crate::model::inventory::Permissions;
+use crate::model::inventory::{AttachedPolicy, Permissions};
 
 const DETAILS: &str = "iam:GetAccountAuthorizationDetails";
 const LIST_TAGS: &str = "iam:ListUserTags";
@@ -42,12 +42,16 @@ pub(super) async fn of_all(
 /// The user name in lower case, and the details.
 fn read_user_detail(user: &UserDetail) -> Result<(String, UserDetails), AwsError> {
     let named = |name| required(DETAILS, "PolicyName", name).map(str::to_owned);
-    let attached = user.attached_managed_policies().iter().map(|it| named(it.policy_name()));
+    let attached = user.attached_managed_policies().iter().map(|it| -> Result<_, AwsError> {
+        let arn = required(DETAILS, "PolicyArn", it.policy_arn())?.to_owned();
+        Ok(AttachedPolicy { name: named(it.policy_name())?, arn })
+    });
     let inline = user.user_policy_list().iter().map(|it| named(it.policy_name()));
     let permissions = Permissions {
         groups: user.group_list().to_vec(),
         attached_policies: attached.collect::<Result<_, _>>()?,
         inline_policies: inline.collect::<Result<_, _>>()?,
+        administrator: None,
     };
     let name = required(DETAILS, "UserName", user.user_name())?.to_ascii_lowercase();
     let tags = tag_map(DETAILS, user.tags())?;

@@ -56,7 +56,7 @@ pub(crate) async fn fetch_user_record(
         }
     };
     let (seen, keys, specific, holdings) = join4(
-        recheck_user(session, limits, &listed, None),
+        recheck_user(session, limits, &listed, None, true),
         ssh_keys(session, limits, name),
         service_specific_of(session, limits, name, options.now),
         holdings,
@@ -106,11 +106,12 @@ fn boundary(shown: &IamUser) -> Option<String> {
     shown.permissions_boundary()?.permissions_boundary_arn().map(str::to_owned)
 }
 
-/// Adds what only the row shows: the last password change, and a use. The row of another user with
+/// Adds what only the row shows: the last password change, a use, and permissions. The row of another user with
 /// the same name is ignored.
 fn merge_report_row(user: &mut User<'static>, row: Option<&User<'static>>) {
     let Some(row) = row.filter(|row| row.created == user.created) else { return };
     user.mfa = row.mfa;
+    user.permissions.clone_from(&row.permissions);
     let (Some(password), Some(known)) = (&mut user.password, &row.password) else { return };
     let later = |one: &Timestamp, other: &Timestamp| {
         // A date that cannot be read may be the later one.

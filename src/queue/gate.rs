@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use chrono::NaiveDate;
 
 use super::limited_list::LimitedList;
-use super::observation::Observation;
+use super::observation::{Observation, ObservedFinding};
 use super::state::QueueState;
 use crate::audit::FindingId;
 use crate::model::inventory::AccountId;
@@ -16,6 +16,7 @@ const MAX_ACCOUNTS: usize = 50;
 
 /// Which open findings fail a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each value of the list is on or off by itself")]
 pub struct FailOn {
     /// Errors that are not in the queue.
     pub new: bool,
@@ -23,11 +24,13 @@ pub struct FailOn {
     pub overdue: bool,
     /// All errors.
     pub any: bool,
+    /// Errors that the pull request uncovers.
+    pub uncovered: bool,
 }
 
 impl FailOn {
     /// No finding fails the run.
-    pub const NONE: Self = Self { new: false, overdue: false, any: false };
+    pub const NONE: Self = Self { new: false, overdue: false, any: false, uncovered: false };
     /// New findings fail the run.
     pub const NEW: Self = Self { new: true, ..Self::NONE };
 
@@ -92,6 +95,8 @@ pub struct GateCounts {
     pub overdue: usize,
     /// Overdue errors.
     pub overdue_errors: usize,
+    /// Errors that the pull request uncovers.
+    pub uncovered_errors: usize,
 }
 
 impl GateCounts {
@@ -131,6 +136,19 @@ impl GateCounts {
         gate_counts
     }
 
+    /// Counts the errors that the pull request uncovers. They are open in the observation.
+    #[must_use]
+    pub fn with_uncovered(
+        self,
+        uncovered: &BTreeSet<FindingId>,
+        observation: &Observation,
+    ) -> Self {
+        let counts = |id: &&FindingId| {
+            observation.findings.get(*id).is_some_and(ObservedFinding::counts_for_gate)
+        };
+        Self { uncovered_errors: uncovered.iter().filter(counts).count(), ..self }
+    }
+
     /// The number of open errors and warnings that are not in the queue.
     #[must_use]
     pub const fn all_new(&self) -> usize {
@@ -142,7 +160,8 @@ impl GateCounts {
     pub fn evaluate(&self, fail_on: FailOn, has_queue: bool) -> Gate {
         let fails = (fail_on.any && self.errors > 0)
             || (fail_on.new && !self.new.is_empty())
-            || (fail_on.overdue && self.overdue_errors > 0);
+            || (fail_on.overdue && self.overdue_errors > 0)
+            || (fail_on.uncovered && self.uncovered_errors > 0);
         if fails {
             Gate::Failed
         } else if fail_on == FailOn::NONE || (fail_on.needs_queue() && !has_queue) {

@@ -95,16 +95,26 @@ pub fn parse_user_hash<'b>(body: &'b str, queue: &QueueName) -> Option<&'b str> 
     Some(key)
 }
 
-/// The findings whose boxes are checked.
+/// The findings whose checkboxes are selected.
 #[must_use]
 pub fn ticked(body: &str) -> BTreeSet<FindingId> {
-    let ticked_row = |line: &str| {
+    ticked_keys(body, "<!-- f:").filter_map(|key| key.parse().ok()).collect()
+}
+
+/// The users whose checkboxes are selected, by the key in their marker.
+#[must_use]
+pub fn ticked_users(body: &str) -> BTreeSet<String> {
+    ticked_keys(body, "<!-- u:").map(str::to_owned).collect()
+}
+
+/// The keys in the markers of selected checkboxes.
+fn ticked_keys<'b>(body: &'b str, marker: &'static str) -> impl Iterator<Item = &'b str> {
+    body.lines().filter_map(move |line| {
         let line = line.trim_start();
         let rest = line.strip_prefix("- [x] ").or_else(|| line.strip_prefix("- [X] "))?;
-        let (_, marker) = rest.rsplit_once("<!-- f:")?;
-        marker.split_once(" -->")?.0.parse().ok()
-    };
-    body.lines().filter_map(ticked_row).collect()
+        let (_, key) = rest.rsplit_once(marker)?;
+        Some(key.split_once(" -->")?.0)
+    })
 }
 
 /// The block with the queue state: its generation and checksum, and where its text is.

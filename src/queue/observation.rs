@@ -26,6 +26,8 @@ pub struct Observation {
     pub accounts: BTreeMap<AccountId, ObservedAccount>,
     /// The findings.
     pub findings: BTreeMap<FindingId, ObservedFinding>,
+    /// Credentials and users with a remediation tag, and all credentials of the re-checked users.
+    pub remediations: BTreeMap<FindingId, ObservedRemediation>,
     /// The number of findings with an expired exemption.
     pub expired_exemptions: usize,
     /// Former accounts: every audit's allowlist lists them, and the evidence of at least one of
@@ -38,6 +40,8 @@ pub struct Observation {
 pub struct ObservedAccount {
     /// The account's alias, if it is known.
     pub alias: Option<String>,
+    /// The partition, such as `aws`.
+    pub partition: String,
     /// When it was audited.
     pub at: UnixTime,
     /// When its evidence was collected, as far as that is known: a credential report may be days
@@ -45,6 +49,8 @@ pub struct ObservedAccount {
     pub evidence_at: UnixTime,
     /// The policy's `stale_after_days`.
     pub stale_after_days: u32,
+    /// The policy's `max_exemption_days`.
+    pub max_exemption_days: u32,
     /// The policy's `expiry_tag`.
     pub expiry_tag: Option<String>,
     /// How complete the evidence of each rule is. Rules that are off are missing.
@@ -57,6 +63,9 @@ pub struct ObservedAccount {
     /// Users, in lower case, whose other credentials are all in the evidence, or that no longer
     /// exist.
     pub queried_users: BTreeSet<String>,
+    /// Users, in lower case, whose credentials and tags are all in the evidence, or that no longer
+    /// exist.
+    pub rechecked_users: BTreeSet<String>,
 }
 
 /// An observed finding.
@@ -68,6 +77,19 @@ pub struct ObservedFinding {
     pub status: FindingStatus,
     /// What the user has besides credentials, if it was requested.
     pub user_resources: Option<UserResources>,
+}
+
+/// A credential or user in an audit that has a remediation tag, or that the queue asked about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObservedRemediation {
+    pub account: AccountId,
+    pub user: String,
+    pub kind: Option<CredentialKind>,
+    pub id_ending: Option<String>,
+    pub owner: Option<String>,
+    pub active: bool,
+    /// The progress; `None` without a tag.
+    pub progress: Option<RemediationProgress>,
 }
 
 /// What a finding of an account is about. The queue state keeps it, so it has dates instead of
@@ -94,6 +116,10 @@ pub struct FindingRef {
     /// The owner in the user's tags.
     #[serde(rename = "o", default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<String>,
+    /// The service that the credential was last used for, or the user accessed last, if that is old
+    /// enough not to change from day to day.
+    #[serde(rename = "v", default, skip_serializing_if = "Option::is_none")]
+    pub last_service: Option<String>,
     /// The remediation of the credential, if the user has a remediation tag for it.
     #[serde(rename = "p", default, skip_serializing_if = "Option::is_none")]
     pub progress: Option<RemediationProgress>,
@@ -191,9 +217,13 @@ impl Observation {
                 return Err(InvalidAudit::DuplicateAccount(id));
             }
         }
+        for seen in &audit.remediations {
+            let id = known("remediation's id", &seen.id)?;
+            self.remediations.insert(id, observed_remediation(seen)?);
+        }
         for finding in &audit.findings {
             let id = known("finding's id", &finding.id)?;
-            self.findings.insert(id, ObservedFinding::of(finding)?);
+            self.findings.insert(id, ObservedFinding::of(finding, audit)?);
             let expired = finding
                 .notes
                 .iter()
@@ -236,6 +266,12 @@ impl Observation {
         self.accounts.iter().flat_map(of_account).collect()
     }
 
+    /// The longest exemption that the policies of all accounts allow, in days.
+    #[must_use]
+    pub fn max_exemption_days(&self) -> u32 {
+        self.accounts.values().map(|it| it.max_exemption_days).min().unwrap_or_default()
+    }
+
     /// Whether a rule is incomplete in an account, or no account was audited.
     #[must_use]
     pub fn is_incomplete(&self) -> bool {
@@ -262,14 +298,17 @@ impl ObservedAccount {
         });
         Ok(Self {
             alias: account.alias.as_deref().map(truncate),
+            partition: truncate(&account.partition),
             at: audit.generated_at.into(),
             evidence_at: evidence_date(account, audit).into(),
             stale_after_days: audit.policy.stale_after_days,
+            max_exemption_days: audit.policy.max_exemption_days,
             expiry_tag: audit.policy.expiry_tag.as_deref().map(truncate),
             coverage: coverage.collect::<Result<_, _>>()?,
             is_live: account.evidence == Text::Known(EvidenceSource::Live) && age_problem.is_none(),
             age_problem,
             queried_users: account.asked_after.iter().cloned().collect(),
+            rechecked_users: account.rechecked_users.iter().cloned().collect(),
         })
     }
 
@@ -332,7 +371,7 @@ fn age_problem(
 }
 
 impl ObservedFinding {
-    fn of(finding: &v1::Finding) -> Result<Self, InvalidAudit> {
+    fn of(finding: &v1::Finding, audit: &v1::Audit) -> Result<Self, InvalidAudit> {
         let credential = finding.credential.as_ref();
         let kind = credential.map(|it| known("credential's kind", &it.kind)).transpose()?;
         let rule = known("rule", &finding.rule)?;
@@ -346,6 +385,7 @@ impl ObservedFinding {
                 id_ending: credential.and_then(|it| it.id.as_deref()).map(id_ending),
                 reference: reference(rule, finding)?,
                 owner: finding.owner.as_deref().map(truncate),
+                last_service: last_service(rule, finding, audit).map(truncate),
                 progress: finding.remedy.as_ref().map(remediation_progress).transpose()?,
             },
             level: known("level", &finding.level)?,
@@ -376,6 +416,16 @@ fn user_name(name: &str) -> Result<String, InvalidAudit> {
     }
 }
 
+/// The service of the last use. The last use of an active credential changes from day to day, and is no
+/// news.
+fn last_service<'a>(rule: Rule, finding: &'a v1::Finding, audit: &v1::Audit) -> Option<&'a str> {
+    let stale = chrono::TimeDelta::days(audit.policy.stale_after_days.into());
+    let of_user = finding.last_accessed.as_ref();
+    let of_user = of_user.filter(|it| audit.generated_at - it.at >= stale);
+    let of_credential = finding.last_service.as_deref().filter(|_| rule.finds_disuse());
+    of_credential.or(of_user.map(|it| it.service.as_str()))
+}
+
 /// The reference date to show.
 fn reference(
     rule: Rule,
@@ -404,6 +454,19 @@ fn remediation_progress(
         reached: known("remediation status", &written.reached)?,
         since: written.since.date_naive(),
         next: written.next.as_ref().map(stage).transpose()?.zip(written.next_from),
+    })
+}
+
+fn observed_remediation(written: &v1::Remediation) -> Result<ObservedRemediation, InvalidAudit> {
+    let kind = written.kind.as_ref();
+    Ok(ObservedRemediation {
+        account: known("account", &written.account)?,
+        user: user_name(&written.user)?,
+        kind: kind.map(|kind| known("credential's kind", kind)).transpose()?,
+        id_ending: written.credential.as_deref().map(id_ending),
+        owner: written.owner.as_deref().map(truncate),
+        active: written.active,
+        progress: written.progress.as_ref().map(remediation_progress).transpose()?,
     })
 }
 

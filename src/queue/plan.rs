@@ -18,6 +18,7 @@ use super::snapshot::{DuplicateIssue, ExistingIssue, QueueSnapshot};
 use super::state::{QueueName, QueueState};
 use super::update::{QueueUpdate, UserKey, user_key_of};
 use super::view::{ChangesView, RowBuilder};
+use crate::model::identity::RepositoryName;
 use crate::model::inventory::AccountId;
 use crate::model::policy::Rule;
 use crate::templates::{Language, Page, SafeText, TemplateError, render};
@@ -51,6 +52,14 @@ pub struct QueueOptions {
     pub run: Option<SafeText>,
     /// The run's page, for the queue state; `None` outside of a workflow run.
     pub run_url: Option<String>,
+    /// The longest exemption that the policies of all accounts allow, in days.
+    pub max_exemption_days: u32,
+    /// The path of the allowlist, if it is known.
+    pub allowlist: Option<String>,
+    /// The name of the workflow's file; `None` outside of a workflow run.
+    pub workflow: Option<String>,
+    /// The URL of GitHub, and the repository of the workflow; `None` outside of a workflow run.
+    pub workflow_host: Option<(String, RepositoryName)>,
     /// The rules for which this run has all requested evidence.
     pub observed_now: BTreeSet<(AccountId, Rule)>,
 }
@@ -235,10 +244,12 @@ fn change_comment(
     if !update.has_reportable_changes() {
         return Ok(None);
     }
+    let events: Vec<_> = update.remediation.iter().collect();
     let view = ChangesView {
         new: rows.first(MAX_NAMED, &update.new),
         returned: rows.first(MAX_NAMED, &update.returned),
         overdue: rows.first(MAX_NAMED, &update.overdue),
+        remediation: rows.remediation_groups(MAX_NAMED, &events),
         run: options.run.clone(),
     };
     render(Page::QueueChanges, options.language, view).map(Some)

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::NaiveDate;
 use serde::Serialize;
 
+use super::exemptions::suggested_exemptions;
 use super::fit::fit_rows;
 use super::gate::{Gate, GateCounts, account_list};
 use super::limited_list::LimitedList;
@@ -14,7 +15,7 @@ use super::observation::{Observation, ObservedFinding};
 use super::plan::MAX_BODY_BYTES;
 use super::state::{QueueEntry, QueueName, QueueState};
 use super::view::FindingRow;
-use crate::allowlist::FormerAccount;
+use crate::allowlist::{FormerAccount, SuggestedExemption};
 use crate::audit::{Coverage, FindingId, FindingStatus};
 use crate::model::inventory::AccountId;
 use crate::model::policy::remediation::RemediationPolicy;
@@ -23,6 +24,8 @@ use crate::templates::{Language, Page, SafeText, TemplateError, render};
 
 /// The maximum number of rows in each list.
 const MAX_ROWS: usize = 50;
+/// The maximum number of findings for which exemptions are suggested.
+const MAX_SUGGESTED: usize = 20;
 /// The days without an update after which the queue's schedule is reported as not working.
 const SCHEDULE_STOPPED_DAYS: i64 = 8;
 /// The longest list of owners or paths, in characters: the file can contain any number.
@@ -253,6 +256,8 @@ pub struct PullRequestComment<'a> {
     pub unaudited: &'a BTreeSet<AccountId>,
     /// The result of the gate.
     pub gate: Gate,
+    /// Whether findings that the pull request uncovers fail the gate.
+    pub uncovered_block: bool,
     /// The day of the run.
     pub today: NaiveDate,
     /// The allowlist's path.
@@ -283,6 +288,11 @@ struct PullRequestView {
     errors: usize,
     overdue: usize,
     overdue_errors: usize,
+    /// Uncovered errors, if they fail the gate.
+    uncovered_errors: usize,
+    /// The exemptions of the findings that block the merge, for the allowlist; empty if names must not
+    /// be shown.
+    suggested_exemptions: String,
     has_queue: bool,
     queue_issue: Option<SafeText>,
     /// The day on which the queue was last checked, if that is too long ago.
@@ -372,6 +382,8 @@ impl PullRequestComment<'_> {
             errors: gate_counts.errors,
             overdue: gate_counts.overdue,
             overdue_errors: gate_counts.overdue_errors,
+            uncovered_errors: self.uncovered_errors(),
+            suggested_exemptions: self.suggested_exemptions(max_rows),
             has_queue: self.queue_state.is_some(),
             queue_issue: self.queue_issue.clone(),
             schedule_stopped_since: self.schedule_stopped_since().map(SafeText::new),
@@ -381,6 +393,25 @@ impl PullRequestComment<'_> {
             run: self.run.clone(),
             names: self.names,
         }
+    }
+
+    /// The number of uncovered errors, if they fail the gate.
+    const fn uncovered_errors(&self) -> usize {
+        if self.uncovered_block { self.gate_counts.uncovered_errors } else { 0 }
+    }
+
+    /// The exemptions of the first findings that block the merge.
+    fn suggested_exemptions(&self, max_rows: usize) -> String {
+        let uncovered = self.pull_request_changes.uncovered.iter();
+        let uncovered = uncovered.filter(|_| self.uncovered_errors() > 0);
+        let ids: BTreeSet<_> = self.gate_counts.new.iter().chain(uncovered).copied().collect();
+        let findings = ids.iter().filter_map(|id| self.observation.findings.get(id));
+        let findings = findings.filter(|seen| seen.counts_for_gate());
+        let findings = findings.take(max_rows.min(MAX_SUGGESTED));
+        let max_days = self.observation.max_exemption_days();
+        let expires = SuggestedExemption::suggested_expiry_date(self.today, max_days);
+        let refs = findings.map(|seen| (seen.account, &seen.finding));
+        suggested_exemptions(refs, expires)
     }
 
     /// Whether the finding is in the queue, and this pull request does not bring it back.

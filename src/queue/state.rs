@@ -18,10 +18,11 @@ pub use super::invalid_state::InvalidQueueState;
 use super::limits::{MAX_TEXT_CHARS, MAX_USER_NAME_CHARS};
 use super::observation::FindingRef;
 pub use super::queue_name::{InvalidQueueName, QueueName};
+use super::remediation_entry::{RemediationEntry, Remediations};
 use super::remediation_progress::{MAX_NAMES, NameList, UserResources};
 use super::unix_time::UnixTime;
 use crate::audit::FindingId;
-use crate::model::inventory::AccountId;
+use crate::model::inventory::{AccountId, ROOT_USER};
 use crate::model::policy::{Level, Rule, hex16};
 
 /// The maximum size after decompression, in bytes: many times the size for 100 accounts.
@@ -43,10 +44,16 @@ pub struct QueueState {
     /// The page of the run that wrote it; `None` outside of a workflow run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run: Option<String>,
+    /// The name of the file of the workflow that wrote it; `None` outside of a workflow run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workflow: Option<String>,
     /// The day in the line "last checked".
     pub checked: NaiveDate,
     /// The accounts' aliases, where they are known.
     pub aliases: BTreeMap<AccountId, String>,
+    /// The accounts' partitions, if they are not `aws`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub partitions: BTreeMap<AccountId, String>,
     /// The date of each account's newest evidence.
     pub audited: BTreeMap<AccountId, UnixTime>,
     /// When each rule was last observed completely in each account.
@@ -57,6 +64,9 @@ pub struct QueueState {
     /// and name in lower case.
     #[serde(rename = "users", default, skip_serializing_if = "ByAccount::is_empty")]
     pub user_resources: ByAccount<String, UserResources>,
+    /// The remediation of credentials and users, as the remediation tags recorded it last.
+    #[serde(default, skip_serializing_if = "ByAccount::is_empty")]
+    pub remediations: Remediations,
 }
 
 /// A complete observation of a rule.
@@ -173,18 +183,30 @@ impl QueueState {
             generation: 0,
             issue: None,
             run: None,
+            workflow: None,
             checked: today,
             aliases: BTreeMap::new(),
+            partitions: BTreeMap::new(),
             audited: BTreeMap::new(),
             observed: ByAccount::new(),
             entries: ByAccount::new(),
             user_resources: ByAccount::new(),
+            remediations: ByAccount::new(),
         }
     }
 
     /// The open findings.
     pub fn open(&self) -> impl Iterator<Item = (AccountId, &FindingId, &QueueEntry)> {
         self.entries.iter().filter(|(_, _, entry)| entry.open_since().is_some())
+    }
+
+    /// The users with open findings or a remediation: by account, and name in lower case.
+    pub fn users_to_recheck(&self) -> impl Iterator<Item = (AccountId, String)> {
+        let open = self.open().map(|(account, _, entry)| (account, entry.finding.user.as_str()));
+        let remediations = self.remediations.iter();
+        let remediations = remediations.map(|(account, _, entry)| (account, entry.user.as_str()));
+        let users = open.chain(remediations).filter(|(_, user)| *user != ROOT_USER);
+        users.map(|(account, user)| (account, user.to_ascii_lowercase()))
     }
 
     /// The findings that are overdue on `today`.
@@ -212,6 +234,7 @@ impl QueueState {
         self.entries == other.entries
             && self.aliases == other.aliases
             && self.user_resources == other.user_resources
+            && self.remediations == other.remediations
             && self.criteria().eq(other.criteria())
     }
 
@@ -331,9 +354,12 @@ impl QueueState {
     /// Whether no text and no list is longer than any that the program writes.
     fn is_within_limits(&self) -> bool {
         let entry_fits = |entry: &QueueEntry| {
-            let FindingRef { user, id_ending, owner, .. } = &entry.finding;
+            let FindingRef { user, id_ending, owner, last_service, .. } = &entry.finding;
             fits(user, MAX_USER_NAME_CHARS)
-                && [id_ending, owner].into_iter().flatten().all(|it| fits(it, MAX_TEXT_CHARS))
+                && [id_ending, owner, last_service]
+                    .into_iter()
+                    .flatten()
+                    .all(|it| fits(it, MAX_TEXT_CHARS))
         };
         let list_fits = |list: &NameList| {
             list.names.len() <= MAX_NAMES && list.names.iter().all(|it| fits(it, MAX_TEXT_CHARS))
@@ -343,10 +369,23 @@ impl QueueState {
             fits(user, MAX_USER_NAME_CHARS)
                 && [groups, attached_policies, inline_policies].into_iter().all(list_fits)
         };
-        self.run.iter().chain(self.aliases.values()).all(|it| fits(it, MAX_TEXT_CHARS))
+        let remediation_fits = |it: &RemediationEntry| {
+            fits(&it.user, MAX_USER_NAME_CHARS)
+                && [&it.id_ending, &it.owner]
+                    .into_iter()
+                    .flatten()
+                    .all(|it| fits(it, MAX_TEXT_CHARS))
+        };
+        self.run
+            .iter()
+            .chain(&self.workflow)
+            .chain(self.aliases.values())
+            .chain(self.partitions.values())
+            .all(|it| fits(it, MAX_TEXT_CHARS))
             && self.observed.values().all(|it| fits(&it.criteria, MAX_TEXT_CHARS))
             && self.entries.values().all(entry_fits)
             && self.user_resources.iter().all(user_fits)
+            && self.remediations.values().all(remediation_fits)
     }
 }
 

@@ -9,9 +9,12 @@ use chrono::{DateTime, NaiveDate, Utc};
 
 use super::gate::unaudited;
 use super::observation::{FindingRef, Observation, ObservedAccount, ObservedFinding};
+use super::remediation_entry::RemediationEvent;
+use super::remediation_update;
 use super::state::{FindingState, QueueEntry, QueueState, RuleObservation};
 use super::unix_time::UnixTime;
 use crate::audit::{Coverage, DayCount, FindingId, FindingStatus, ReferenceKind};
+use crate::model::identity::Partition;
 use crate::model::inventory::AccountId;
 use crate::model::policy::{Level, Rule};
 
@@ -49,6 +52,8 @@ pub struct QueueUpdate {
     pub returned: Vec<FindingId>,
     /// Findings that are overdue now.
     pub overdue: Vec<FindingId>,
+    /// What happened in remediations.
+    pub remediation: Vec<RemediationEvent>,
     /// Findings that were cleared.
     pub cleared: Vec<FindingId>,
     /// Findings that an exemption covers now, or that the policy no longer asks for.
@@ -95,6 +100,7 @@ pub fn apply_observation(
         new: Vec::new(),
         returned: Vec::new(),
         overdue: Vec::new(),
+        remediation: Vec::new(),
         cleared: Vec::new(),
         dismissed: Vec::new(),
         incomplete: incomplete(observation),
@@ -105,6 +111,8 @@ pub fn apply_observation(
     update.record_findings(observation, today);
     update.resolve_absent(observation, today);
     update.resolve_former_accounts(today);
+    let remediations = &mut update.queue_state.remediations;
+    update.remediation = remediation_update::record(remediations, observation, today);
     update.record_user_resources(observation);
     update.record_coverage(observation);
     update.mark_overdue(today, due_within_days);
@@ -284,6 +292,9 @@ impl QueueUpdate {
             if audited.age_problem.is_none() {
                 *newest = audited.evidence_at;
             }
+            if audited.partition != Partition::Aws.id() {
+                self.queue_state.partitions.insert(*account, audited.partition.clone());
+            }
             if let Some(alias) = &audited.alias {
                 self.queue_state.aliases.insert(*account, alias.clone());
             }
@@ -324,7 +335,10 @@ impl QueueUpdate {
     /// Whether something changed that is worth a comment.
     #[must_use]
     pub const fn has_reportable_changes(&self) -> bool {
-        !(self.new.is_empty() && self.returned.is_empty() && self.overdue.is_empty())
+        !(self.new.is_empty()
+            && self.returned.is_empty()
+            && self.overdue.is_empty()
+            && self.remediation.is_empty())
     }
 }
 

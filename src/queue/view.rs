@@ -1,28 +1,33 @@
-//! What the queue's pages show: dates instead of ages, so that a run without news writes nothing.
+//! Rows of the queue's pages, and the per-user issues. They show dates instead of ages, so that a run
+//! without news writes nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::NaiveDate;
 use serde::Serialize;
 
+use super::exemptions::suggested_exemptions;
 use super::limited_list::LimitedList;
 use super::observation::{FindingRef, ObservedFinding};
+use super::remediation_entry::{RemediationEntry, RemediationEvent};
 use super::remediation_progress::{NameList, RemediationProgress, UserResources};
 use super::state::{FindingState, QueueEntry, QueueState};
 use super::update::{UserKey, user_key_of};
-use crate::audit::FindingId;
+use crate::allowlist::SuggestedExemption;
+use crate::audit::{FindingId, RemediationAction};
+use crate::model::identity::Partition;
 use crate::model::inventory::{AccountId, CredentialKind};
-use crate::model::policy::{Level, Rule};
+use crate::model::policy::Level;
+use crate::report::cli_steps::{CliSteps, deactivate_listed};
 use crate::templates::{SafeText, escape_invisible};
 
+/// The maximum number of findings for which a user issue has commands and exemptions.
+const MAX_LISTED: usize = 30;
 /// How many days findings are shown after they are no longer open.
 const RESOLVED_SHOWN_DAYS: i64 = 30;
 /// The longest name that is shown, in characters. IAM's names are shorter, but audits can contain
 /// anything.
 const MAX_NAME_CHARS: usize = 128;
-/// The maximum number of warnings about incomplete rules, and of the accounts in each.
-const MAX_UNOBSERVED: usize = 10;
-const MAX_ACCOUNTS: usize = 50;
 
 /// A row with a finding.
 #[derive(Debug, Clone, Serialize)]
@@ -40,6 +45,7 @@ pub(super) struct FindingRow {
     level: &'static str,
     reference: Option<&'static str>,
     reference_date: Option<SafeText>,
+    last_service: Option<String>,
     owner: Option<String>,
     remediation: Option<QueueRemediationView>,
     /// A [`FindingState`] in kebab case.
@@ -96,6 +102,7 @@ impl FindingRow {
             level: level.id(),
             reference: finding.reference.map(|(what, _)| what.id()),
             reference_date: finding.reference.map(|(_, at)| SafeText::new(at.day())),
+            last_service: finding.last_service.as_deref().map(truncate_name),
             owner: finding.owner.as_deref().map(truncate_name),
             remediation: finding.progress.map(Into::into),
             state: "open",
@@ -161,8 +168,91 @@ impl RowBuilder<'_> {
     }
 }
 
+/// A credential or user in a remediation.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct RemediationRow {
+    account: SafeText,
+    user: String,
+    owner: Option<String>,
+    kind: Option<&'static str>,
+    slot: Option<u8>,
+    id_ending: Option<String>,
+    remediation: QueueRemediationView,
+    /// The per-user issue, if there is one.
+    issue: Option<SafeText>,
+}
+
+/// Events of one kind.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct RemediationGroup {
+    /// A [`RemediationEventKind`](super::remediation_entry::RemediationEventKind) in kebab case.
+    event: &'static str,
+    list: LimitedList<RemediationRow>,
+}
+
+impl RowBuilder<'_> {
+    pub(super) fn remediation_row(
+        &self,
+        account: AccountId,
+        entry: &RemediationEntry,
+    ) -> RemediationRow {
+        let issue = self.issues.get(&(account, entry.user.to_ascii_lowercase()));
+        RemediationRow {
+            account: SafeText::new(account),
+            user: truncate_name(&entry.user),
+            owner: entry.owner.as_deref().map(truncate_name),
+            kind: entry.kind.map(CredentialKind::id),
+            slot: None,
+            id_ending: entry.id_ending.clone(),
+            remediation: entry.progress.into(),
+            issue: issue.map(|number| SafeText::issue(None, *number)),
+        }
+    }
+
+    /// The events by kind, with at most this many rows of each kind. They are sorted by kind.
+    pub(super) fn remediation_groups(
+        &self,
+        most: usize,
+        events: &[&RemediationEvent],
+    ) -> Vec<RemediationGroup> {
+        let groups = events.chunk_by(|one, other| one.kind == other.kind);
+        let view = |group: &[&RemediationEvent]| {
+            let row = |it: &&RemediationEvent| self.remediation_row(it.account, &it.entry);
+            let event = group.first()?.kind.into();
+            Some(RemediationGroup { event, list: LimitedList::new(group.iter(), most, row) })
+        };
+        groups.filter_map(view).collect()
+    }
+
+    /// The deactivated credentials that will be deleted, the next one first. `user_key` selects one
+    /// user's. Credentials with an open finding are left out, because the finding's row shows them.
+    pub(super) fn waiting_for_deletion(&self, user_key: Option<&UserKey>) -> Vec<RemediationRow> {
+        let is_open = |account: AccountId, it: &RemediationEntry| {
+            self.queue_state.open().any(|(of, _, entry)| {
+                let finding = &entry.finding;
+                of == account
+                    && finding.user.eq_ignore_ascii_case(&it.user)
+                    && (finding.kind, &finding.id_ending) == (it.kind, &it.id_ending)
+            })
+        };
+        let remediations = self.queue_state.remediations.iter();
+        let mut waiting: Vec<_> = remediations
+            .filter(|(account, _, it)| {
+                user_key.is_none_or(|key| *key == (*account, it.user.to_ascii_lowercase()))
+            })
+            .filter(|(_, _, it)| it.progress.reached.is_inactive() && it.progress.next.is_some())
+            .filter(|(account, _, it)| !is_open(*account, it))
+            .collect();
+        waiting.sort_by_key(|(account, id, it)| {
+            let next = it.progress.next.map(|(_, from)| from);
+            (next, *account, it.user.clone(), it.kind, it.id_ending.clone(), **id)
+        });
+        waiting.iter().map(|(account, _, it)| self.remediation_row(*account, it)).collect()
+    }
+}
+
 /// Text to show: invisible characters are made visible, and long text is shortened.
-fn truncate_name(text: &str) -> String {
+pub(super) fn truncate_name(text: &str) -> String {
     let text = escape_invisible(text);
     match text.char_indices().nth(MAX_NAME_CHARS) {
         Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
@@ -174,7 +264,7 @@ fn truncate_name(text: &str) -> String {
 pub(super) type Entry<'a> = (AccountId, FindingId, &'a QueueEntry);
 
 /// The open findings, the longest disuse first.
-fn open_entries<'a>(entries: impl Iterator<Item = Entry<'a>>) -> Vec<Entry<'a>> {
+pub(super) fn open_entries<'a>(entries: impl Iterator<Item = Entry<'a>>) -> Vec<Entry<'a>> {
     let mut open: Vec<_> = entries.filter(|(_, _, entry)| entry.open_since().is_some()).collect();
     open.sort_by(|one, other| sort_key(*one).cmp(&sort_key(*other)));
     open
@@ -182,7 +272,7 @@ fn open_entries<'a>(entries: impl Iterator<Item = Entry<'a>>) -> Vec<Entry<'a>> 
 
 /// The findings that are no longer open, the latest first. `today` is the day on which the queue
 /// was last written, so that the page does not change with time alone.
-fn resolved_entries<'a>(
+pub(super) fn resolved_entries<'a>(
     entries: impl Iterator<Item = Entry<'a>>,
     today: NaiveDate,
 ) -> Vec<Entry<'a>> {
@@ -207,158 +297,6 @@ fn sort_key((account, id, entry): Entry<'_>) -> impl Ord + use<'_> {
     (date.is_none(), date, account, entry.finding.user.as_str(), id)
 }
 
-/// An account in the queue issue.
-#[derive(Debug, Serialize)]
-pub(super) struct QueueAccountView {
-    id: SafeText,
-    alias: Option<String>,
-    rows: Vec<FindingRow>,
-}
-
-/// Rules that are incomplete now, in some accounts.
-#[derive(Debug, Serialize)]
-pub(super) struct UnobservedRules {
-    /// The day on which they were last complete; `None` for never.
-    since: Option<SafeText>,
-    rules: Vec<SafeText>,
-    accounts: Vec<AccountName>,
-    /// The number of further accounts.
-    more: usize,
-}
-
-#[derive(Debug, Serialize)]
-struct AccountName {
-    id: SafeText,
-    alias: Option<String>,
-}
-
-/// The queue issue.
-#[derive(Debug, Serialize)]
-pub(super) struct QueueView {
-    open: usize,
-    errors: usize,
-    overdue: usize,
-    acknowledged: usize,
-    users: usize,
-    unobserved: Vec<UnobservedRules>,
-    /// Whether there are further warnings of that kind.
-    more_unobserved: bool,
-    accounts: Vec<QueueAccountView>,
-    rows_left_out: usize,
-    resolved: Vec<FindingRow>,
-    resolved_left_out: usize,
-    due_within_days: u32,
-    per_user: bool,
-    /// The number of users who will get their issues in later runs.
-    without_issue: usize,
-    checked: SafeText,
-}
-
-/// What the queue issue is made from.
-pub(super) struct QueuePage<'a> {
-    pub(super) rows: RowBuilder<'a>,
-    /// The complete rules of this run, by account.
-    pub(super) observed_now: &'a BTreeSet<(AccountId, Rule)>,
-    /// The incomplete rules of this run, by account.
-    pub(super) incomplete_now: &'a BTreeSet<(AccountId, Rule)>,
-    pub(super) per_user: bool,
-}
-
-impl QueuePage<'_> {
-    /// The maximum number of rows.
-    pub(super) fn max_rows(&self) -> usize {
-        self.rows.queue_state.entries.len()
-    }
-
-    /// The queue issue with at most this many rows: open findings first, then the others.
-    pub(super) fn view(&self, max_rows: usize) -> QueueView {
-        let queue_state = self.rows.queue_state;
-        let entries = || queue_state.entries.iter().map(|(account, id, it)| (account, *id, it));
-        let open = open_entries(entries());
-        let resolved = resolved_entries(entries(), queue_state.checked);
-        let users: BTreeSet<_> =
-            open.iter().map(|(account, _, it)| user_key_of(*account, &it.finding)).collect();
-        let without_issue = users.iter().filter(|it| !self.rows.issues.contains_key(*it)).count();
-        let shown = max_rows.min(open.len());
-        let resolved_shown = (max_rows - shown).min(resolved.len());
-        let count =
-            |of: fn(&QueueEntry) -> bool| open.iter().filter(|(_, _, entry)| of(entry)).count();
-        let mut unobserved = self.unobserved();
-        let more_unobserved = unobserved.len() > MAX_UNOBSERVED;
-        unobserved.truncate(MAX_UNOBSERVED);
-        QueueView {
-            unobserved,
-            more_unobserved,
-            open: open.len(),
-            errors: count(|entry| entry.level == Level::Error),
-            overdue: count(|entry| {
-                matches!(entry.state, FindingState::Open { overdue_reported: true, .. })
-            }),
-            acknowledged: count(|entry| !entry.needs_action()),
-            users: users.len(),
-            accounts: self.accounts(open.get(..shown).unwrap_or_default()),
-            rows_left_out: open.len() - shown,
-            resolved: resolved
-                .iter()
-                .take(resolved_shown)
-                .map(|(account, id, entry)| self.rows.row(*account, *id, entry))
-                .collect(),
-            resolved_left_out: resolved.len() - resolved_shown,
-            due_within_days: self.rows.due_within_days,
-            per_user: self.per_user,
-            without_issue: if self.per_user { without_issue } else { 0 },
-            checked: SafeText::new(queue_state.checked),
-        }
-    }
-
-    fn accounts(&self, open: &[Entry<'_>]) -> Vec<QueueAccountView> {
-        let mut rows: BTreeMap<AccountId, Vec<FindingRow>> = BTreeMap::new();
-        for (account, id, entry) in open {
-            rows.entry(*account).or_default().push(self.rows.row(*account, *id, entry));
-        }
-        let view =
-            |(id, rows)| QueueAccountView { id: SafeText::new(id), alias: self.alias(id), rows };
-        rows.into_iter().map(view).collect()
-    }
-
-    fn alias(&self, account: AccountId) -> Option<String> {
-        self.rows.queue_state.aliases.get(&account).map(|alias| truncate_name(alias))
-    }
-
-    /// The rules that are incomplete in this run, or that an earlier run observed and this one did
-    /// not. Accounts with the same rules are combined.
-    fn unobserved(&self) -> Vec<UnobservedRules> {
-        let observed = &self.rows.queue_state.observed;
-        let before = observed
-            .iter()
-            .filter(|(account, rule, _)| !self.observed_now.contains(&(*account, **rule)))
-            .map(|(account, rule, observed)| (account, *rule, Some(observed.at.day())));
-        let never = self.incomplete_now.iter().copied();
-        let never = never
-            .filter(|(account, rule)| observed.get(*account, rule).is_none())
-            .map(|(account, rule)| (account, rule, None));
-        let mut rules: BTreeMap<(Option<NaiveDate>, AccountId), BTreeSet<Rule>> = BTreeMap::new();
-        for (account, rule, day) in before.chain(never) {
-            rules.entry((day, account)).or_default().insert(rule);
-        }
-        let mut grouped: BTreeMap<(Option<NaiveDate>, BTreeSet<Rule>), Vec<AccountId>> =
-            BTreeMap::new();
-        for ((day, account), rules) in rules {
-            grouped.entry((day, rules)).or_default().push(account);
-        }
-        let name = |id: &AccountId| AccountName { id: SafeText::new(*id), alias: self.alias(*id) };
-        let view = |((day, rules), accounts): ((Option<NaiveDate>, BTreeSet<Rule>), Vec<_>)| {
-            UnobservedRules {
-                since: day.map(SafeText::new),
-                rules: rules.into_iter().map(SafeText::new).collect(),
-                more: accounts.len().saturating_sub(MAX_ACCOUNTS),
-                accounts: accounts.iter().take(MAX_ACCOUNTS).map(name).collect(),
-            }
-        };
-        grouped.into_iter().map(view).collect()
-    }
-}
-
 /// A per-user issue.
 #[derive(Debug, Serialize)]
 pub(super) struct UserIssueView {
@@ -370,9 +308,19 @@ pub(super) struct UserIssueView {
     rows: Vec<FindingRow>,
     resolved: Vec<FindingRow>,
     rows_left_out: usize,
+    /// Deactivated credentials that will be deleted.
+    waiting: Vec<RemediationRow>,
     due_within_days: u32,
     /// The first due date.
     due: Option<SafeText>,
+    /// The user's page in the console; `None` for an unknown partition.
+    console_url: Option<SafeText>,
+    /// The commands that deactivate the credentials.
+    deactivate: CliSteps,
+    /// The exemptions to add to the allowlist.
+    suggested_exemptions: String,
+    /// The path of the allowlist, if it is known.
+    allowlist: Option<String>,
     /// What is deleted with the user; `None` if it is unknown.
     user_resources: Option<UserResourcesView>,
 }
@@ -409,6 +357,34 @@ impl From<&UserResources> for UserResourcesView {
     }
 }
 
+/// Whether a person can deactivate the credential, or delete it if it is a password.
+fn is_deactivated_by_hand(finding: &FindingRef) -> bool {
+    matches!(
+        finding.rule.remediation().action,
+        RemediationAction::DeactivateAndDelete | RemediationAction::DeletePassword
+    )
+}
+
+/// How long a suggested exemption is valid.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ExemptionDays {
+    pub(super) today: NaiveDate,
+    /// The policy's `max_exemption_days`.
+    pub(super) max_days: u32,
+}
+
+impl ExemptionDays {
+    /// The expiry date in an issue about findings that are open since this day. It changes every few
+    /// weeks at most, so that an issue is not edited every day.
+    fn expiry_date(self, since: NaiveDate) -> NaiveDate {
+        let last = SuggestedExemption::suggested_expiry_date(self.today, self.max_days);
+        let days = (last - self.today).num_days();
+        let step = (days / 3).max(1);
+        let age = (self.today - since).num_days().max(0);
+        last.checked_sub_signed(chrono::TimeDelta::days(age % step)).unwrap_or(last)
+    }
+}
+
 /// A per-user issue with at most this many rows: open findings, then the others. `entries` are the
 /// user's.
 pub(super) fn user_issue_view(
@@ -416,6 +392,8 @@ pub(super) fn user_issue_view(
     user_key: &UserKey,
     entries: &[(FindingId, &QueueEntry)],
     max_rows: usize,
+    exemption_days: ExemptionDays,
+    allowlist: Option<&str>,
 ) -> UserIssueView {
     let (account, name) = user_key;
     let entries = || entries.iter().map(|(id, entry)| (*account, *id, *entry));
@@ -427,15 +405,35 @@ pub(super) fn user_issue_view(
     let resolved_shown = (max_rows - shown).min(resolved.len());
     let row = |(account, id, entry): &Entry<'_>| rows.row(*account, *id, entry);
     let unresolved = open.iter().map(|(_, _, entry)| *entry).filter(|entry| entry.needs_action());
+    let user = finding.map_or(name.as_str(), |it| &it.user);
+    // As many as the rows, and no more than a person would paste.
+    let listed = shown.min(MAX_LISTED);
+    let open_findings =
+        || open.iter().take(listed).map(|(account, _, entry)| (*account, &entry.finding));
+    let since = open.iter().filter_map(|(_, _, entry)| entry.open_since()).max();
+    let partition = rows.queue_state.partitions.get(account).map(String::as_str);
+    let partition: Option<Partition> = partition.unwrap_or(Partition::Aws.id()).parse().ok();
     UserIssueView {
+        allowlist: allowlist.map(truncate_name),
+        console_url: partition.map(|it| SafeText::console_url(it, user)),
+        deactivate: deactivate_listed(
+            user,
+            open_findings()
+                .filter(|(_, it)| is_deactivated_by_hand(it))
+                .filter_map(|(_, it)| Some((it.kind?, it.slot, it.id_ending.as_deref()))),
+        ),
+        suggested_exemptions: since.map_or_else(String::new, |since| {
+            suggested_exemptions(open_findings(), exemption_days.expiry_date(since))
+        }),
         account: SafeText::new(*account),
         alias: rows.queue_state.aliases.get(account).map(|alias| truncate_name(alias)),
-        user: truncate_name(finding.map_or(name, |it| &it.user)),
+        user: truncate_name(user),
         owner: finding.and_then(|it| it.owner.as_deref()).map(truncate_name),
         rows: open.iter().take(shown).map(row).collect(),
         resolved: resolved.iter().take(resolved_shown).map(row).collect(),
         rows_left_out: open.len() - shown + resolved.len() - resolved_shown,
         open: open.len(),
+        waiting: rows.waiting_for_deletion(Some(user_key)),
         due_within_days: rows.due_within_days,
         due: unresolved
             .filter_map(|entry| entry.due(rows.due_within_days))
@@ -451,6 +449,8 @@ pub(super) struct ChangesView {
     pub(super) new: LimitedList<FindingRow>,
     pub(super) returned: LimitedList<FindingRow>,
     pub(super) overdue: LimitedList<FindingRow>,
+    /// What happened in remediations, by kind.
+    pub(super) remediation: Vec<RemediationGroup>,
     /// The run's page.
     pub(super) run: Option<SafeText>,
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use chrono::{DateTime, Utc};
 use futures_util::{StreamExt as _, stream};
 
 use super::history::History;
@@ -13,7 +14,7 @@ use crate::model::policy::remediation::RemediationPolicy;
 use crate::model::remediation_tag;
 use crate::observe::call::{AwsError, CallLimits};
 use crate::observe::session::{CredentialOwner, Session, SessionProvider};
-use crate::observe::{ObserveOptions, UserLookup, UserRecordOptions, fetch_user_record};
+use crate::observe::{ObserveOptions, UserLookup, UserRecordOptions, fetch_user_record, user_tags};
 
 /// Account and user name in lower case.
 pub type RemediationUser = (AccountId, String);
@@ -46,6 +47,16 @@ pub(super) struct AccountSession {
 pub struct RemediationAccounts {
     options: ObserveOptions,
     account_sessions: BTreeMap<AccountId, AccountSession>,
+    /// The accounts without a session, with the error message.
+    unavailable: BTreeMap<AccountId, String>,
+}
+
+/// The tags of the users in all accounts.
+#[derive(Debug, Default)]
+pub struct AccountTags {
+    pub users: BTreeMap<RemediationUser, BTreeMap<String, String>>,
+    /// The accounts that could not be read, with the error message.
+    pub failures: Vec<(AccountId, String)>,
 }
 
 impl RemediationAccounts {
@@ -60,13 +71,45 @@ impl RemediationAccounts {
         let mut rows: BTreeMap<AccountId, Vec<User<'static>>> =
             accounts.into_iter().map(|account| (account.id, account.users)).collect();
         let mut account_sessions = BTreeMap::new();
+        let mut unavailable = BTreeMap::new();
         for member in sessions.members() {
-            let Ok(session) = sessions.session_for(member, &limits).await else { continue };
+            let session = match sessions.session_for(member, &limits).await {
+                Ok(session) => session,
+                Err(error) => {
+                    unavailable.insert(member.account(), error.to_string());
+                    continue;
+                }
+            };
             let of_account = rows.remove(&session.account).unwrap_or_default().into_iter();
             let rows = of_account.map(|user| (user.name.to_ascii_lowercase(), user)).collect();
             account_sessions.insert(session.account, AccountSession { session, rows });
         }
-        Self { options: options.clone(), account_sessions }
+        Self { options: options.clone(), account_sessions, unavailable }
+    }
+
+    /// The time of the run.
+    pub(super) fn now(&self) -> DateTime<Utc> {
+        self.options.now
+    }
+
+    /// Fetches the tags of all users. An account that cannot be read does not stop the others.
+    pub async fn user_tags(&self) -> AccountTags {
+        let limits = self.limits();
+        let mut tags = AccountTags::default();
+        tags.failures.extend(self.unavailable.clone());
+        for (account, account_session) in &self.account_sessions {
+            match user_tags(&account_session.session, &limits).await {
+                Ok(users) => {
+                    let users = users.into_iter().map(|(name, tags)| ((*account, name), tags));
+                    tags.users.extend(users);
+                }
+                Err(failure) => {
+                    let message = format!("{}: {}", failure.action, failure.message);
+                    tags.failures.push((*account, message));
+                }
+            }
+        }
+        tags
     }
 
     pub(super) fn limits(&self) -> CallLimits {

@@ -197,7 +197,8 @@ impl<'a> Executor<'a> {
         let continues_deletion = deletes_user
             && input.partially_deleted.contains(&change.user_id)
             && new_plan.changes.iter().any(|it| it.kind == ChangeKind::DeleteUser);
-        if continues_deletion || new_plan.changes.contains(change) {
+        if continues_deletion || new_plan.changes.contains(change) || is_delayed(change, &new_plan)
+        {
             return Ok(user_record);
         }
         let skip = new_plan.skipped.into_iter().find(|it| {
@@ -381,6 +382,17 @@ pub enum ResolveError {
     Lookup(LookupError),
     #[error("{0}")]
     Journal(JournalError),
+}
+
+/// Whether the change renews the tag of a due change that waits, because the run's limit is reached.
+fn is_delayed(change: &PlannedChange, due: &RemediationPlan) -> bool {
+    change.kind == ChangeKind::RenewTag
+        && due.changes.iter().any(|it| {
+            it.kind.removes_access()
+                && it.target == change.target
+                && it.user_id == change.user_id
+                && it.facts.tag == change.facts.tag
+        })
 }
 
 pub(super) fn account_session<'f>(

@@ -61,6 +61,14 @@ pub fn remediation_text(
     render(Page::PlanText, language, plan_view::view(report))
 }
 
+/// The undo plan and its result as Markdown, ending with one line feed.
+///
+/// # Errors
+/// [`TemplateError`] if the template does not fit the view.
+pub fn undo_markdown(report: UndoReport<'_>, language: Language) -> Result<String, TemplateError> {
+    render(Page::Undo, language, undo_view::view(report))
+}
+
 /// The undo plan and its result as text for a terminal, ending with one line feed.
 ///
 /// # Errors

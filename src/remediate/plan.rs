@@ -10,6 +10,7 @@ pub mod step;
 mod tag_state;
 mod user;
 mod user_audit;
+mod user_context;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,8 +18,10 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 pub use facts::Facts;
-pub use limits::{ExceededLimit, exceeded_limits};
+pub(super) use facts::credentials;
+pub use limits::{ReachedLimit, TooManyDue, limit};
 pub use skip_reason::RemediationSkipReason;
+pub use user_context::{PlanPermissions, PlanUser};
 
 use crate::allowlist::Allowlist;
 use crate::model::inventory::{AccountId, UserRecord};
@@ -83,6 +86,8 @@ pub struct KnownTag {
 pub struct RemediationPlan {
     /// The changes, in the order in which they are made.
     pub changes: Vec<PlannedChange>,
+    /// The users that are deactivated or deleted.
+    pub users: Vec<PlanUser>,
     /// Changes that are not due yet.
     pub waiting: Vec<PendingChange>,
     /// Changes that a person has to make.
@@ -90,9 +95,12 @@ pub struct RemediationPlan {
     /// What is not changed, and why.
     #[serde(rename = "left_alone")]
     pub skipped: Vec<SkippedTarget>,
-    /// The limits that the plan exceeds. If there is one, nothing is changed.
+    /// Due changes that wait for the next runs, because a limit of this run is reached.
+    pub delayed: Vec<PlannedChange>,
+    pub reached_limits: Vec<ReachedLimit>,
+    /// The accounts in which too many users are due. If there is one, nothing is changed.
     #[serde(rename = "held")]
-    pub exceeded_limits: Vec<ExceededLimit>,
+    pub exceeded_limits: Vec<TooManyDue>,
 }
 
 /// The credential or user that an entry of the plan is about.
@@ -224,7 +232,7 @@ pub struct SkippedTarget {
     pub reason: RemediationSkipReason,
 }
 
-/// Plans the changes.
+/// Plans all changes that are due. [`limit`] applies the limits of one run.
 #[must_use]
 pub fn plan(input: &PlanInput, settings: PlanSettings<'_>) -> RemediationPlan {
     let mut plan = RemediationPlan::default();
@@ -251,6 +259,5 @@ pub fn plan(input: &PlanInput, settings: PlanSettings<'_>) -> RemediationPlan {
         let account = input.accounts.get(&user_record.account).unwrap_or(&nothing);
         user::plan(user_record, account, input, settings, &mut plan);
     }
-    plan.exceeded_limits = exceeded_limits(&plan.changes, input, settings.remediation);
     plan
 }

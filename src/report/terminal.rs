@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, Table, presets};
+use comfy_table::{
+    Attribute, Cell, CellAlignment, Color, ColumnConstraint, ContentArrangement, Table, presets,
+};
 
 use super::by_account;
 use crate::allowlist::ExemptionStatus;
@@ -122,6 +124,7 @@ fn account_table(
     for finding in shown.iter().take(limit) {
         table.add_row(row(audit, finding));
     }
+    drop_empty_columns(&mut table);
     let _ = writeln!(text, "{}", table.trim_fmt());
     if shown.len() > limit {
         let _ = writeln!(
@@ -129,6 +132,21 @@ fn account_table(
             "  … and {} (the JSON report has all rows)",
             count(shown.len() - limit, "more row")
         );
+    }
+}
+
+/// Hides the columns without a value, such as `note` if there is no note.
+fn drop_empty_columns(table: &mut Table) {
+    let columns = 0..table.column_count();
+    let is_empty = |column: &usize| {
+        let mut cells = table.row_iter().filter_map(|row| row.cell_iter().nth(*column));
+        cells.all(|cell| cell.content().is_empty())
+    };
+    let empty: Vec<_> = columns.filter(is_empty).collect();
+    for column in empty {
+        if let Some(column) = table.column_mut(column) {
+            column.set_constraint(ColumnConstraint::Hidden);
+        }
     }
 }
 
@@ -308,7 +326,9 @@ fn not_shown(account: &AuditedAccount, text: &mut String) {
     let _ = writeln!(text, "Account {}: {why}: {}.", account.id, rules.join(", "));
 }
 
-fn summary(audit: &Audit) -> String {
+/// The result in one line.
+#[must_use]
+pub fn summary(audit: &Audit) -> String {
     let counts = audit.counts();
     format!(
         "{}: {} open, {} unknown, {} exempted, {}",

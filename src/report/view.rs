@@ -9,15 +9,16 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 
 use super::by_account;
+use super::danger::{by_danger, is_notice};
 use crate::audit::{
     self, AgeProblem, AllowlistOrigin, Audit, AuditedAccount, ClearedFinding, ClearedReason,
     Coverage, Finding, FindingStatus,
 };
 use crate::model::inventory::{Denial, DenyingPolicyKind, EvidenceGap, GapCause};
-use crate::model::policy::{Level, Rule};
+use crate::model::policy::Rule;
 use crate::templates::SafeText;
 use exemption::{ExemptionView, exemption_view, needs_attention};
-use user::{ReportRow, ReportUser, group_by_user, row, user_view};
+use user::{ReportRow, ReportUser, row, user_view};
 
 /// Everything a template can name.
 #[derive(Serialize)]
@@ -134,7 +135,7 @@ struct ClearedView {
 }
 
 /// Builds the view. A table has at most `max_rows` rows; 0 for all.
-pub(super) fn view(audit: &Audit, max_rows: usize) -> ReportView {
+pub(super) fn view(audit: &Audit, max_rows: usize, full_ids: bool) -> ReportView {
     let limit = if max_rows == 0 { usize::MAX } else { max_rows };
     let found = by_account(audit);
     let (allowlist_path, allowlist_found) = match &audit.allowlist {
@@ -156,7 +157,7 @@ pub(super) fn view(audit: &Audit, max_rows: usize) -> ReportView {
             .iter()
             .map(|account| {
                 let findings = found.get(&account.id).copied().unwrap_or_default();
-                account_view(audit, account, findings, limit)
+                account_view(audit, account, findings, limit, full_ids)
             })
             .collect(),
         exemptions: audit.exemptions.iter().map(exemption_view).collect(),
@@ -211,14 +212,12 @@ fn account_view(
     account: &AuditedAccount,
     findings: &[Finding],
     limit: usize,
+    full_ids: bool,
 ) -> ReportAccountView {
     let unresolved = || findings.iter().filter(|finding| finding.status != FindingStatus::Exempted);
-    let is_notice = |finding: &&Finding| {
-        finding.level == Level::Notice && finding.status == FindingStatus::Open
-    };
-    let notices: Vec<_> = unresolved().filter(is_notice).collect();
-    let rows: Vec<_> = unresolved().filter(|finding| !is_notice(finding)).collect();
-    let users = group_by_user(rows.iter().chain(&notices).copied());
+    let users = by_danger(unresolved());
+    let (notices, rows): (Vec<_>, Vec<_>) =
+        users.iter().flatten().copied().partition(|finding| is_notice(finding));
     let row = |finding: &&Finding| row(audit, finding);
     let with = |coverage: Coverage| {
         let rules = account.coverage.iter().filter(move |(_, it)| **it == coverage);
@@ -247,7 +246,7 @@ fn account_view(
         findings_by_user: users
             .into_iter()
             .take(limit)
-            .map(|unresolved| user_view(audit, account, &unresolved, findings))
+            .map(|unresolved| user_view(audit, account, &unresolved, findings, full_ids))
             .collect(),
         incomplete: with(Coverage::Incomplete),
         not_shown: with(Coverage::NotShown),

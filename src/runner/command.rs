@@ -252,6 +252,14 @@ mod tests {
     }
 
     #[test]
+    fn eleven_annotations_of_a_level_are_limited_to_ten() {
+        let given = vec![Annotation::new(AnnotationLevel::Error, "x"); 11];
+        let kept = limit_annotations(given);
+        assert_eq!(kept.len(), 10);
+        assert!(kept[9].message.starts_with("2 more annotations"), "{}", kept[9].message);
+    }
+
+    #[test]
     fn ten_annotations_per_level_are_kept_most_severe_first() {
         let some = |level, count: usize| {
             (1..=count).map(move |number| Annotation::new(level, format!("{level} {number}")))

@@ -23,6 +23,8 @@ pub struct Job {
     pub sha: String,
     /// The run ID, which stays the same when the run is repeated.
     pub run_id: String,
+    /// The workflow, as `owner/name/.github/workflows/FILE@REF`; `None` if the runner does not set it.
+    pub workflow_ref: Option<String>,
     /// The attempt number of the run, from 1.
     pub run_attempt: String,
     /// The URL of GitHub, without a trailing slash.
@@ -87,6 +89,7 @@ impl Job {
             git_ref: required("GITHUB_REF")?,
             sha: required("GITHUB_SHA")?,
             run_id: required("GITHUB_RUN_ID")?,
+            workflow_ref: variable("GITHUB_WORKFLOW_REF"),
             // Older servers do not set it.
             run_attempt: variable("GITHUB_RUN_ATTEMPT").unwrap_or_else(|| "1".to_owned()),
             server_url: url("GITHUB_SERVER_URL", "https://github.com"),
@@ -103,6 +106,15 @@ impl Job {
     #[must_use]
     pub fn run_url(&self) -> String {
         format!("{}/{}/actions/runs/{}", self.server_url, self.repository, self.run_id)
+    }
+
+    /// The name of the workflow's file, such as `scheduled.yml`, if the repository contains it.
+    #[must_use]
+    pub fn workflow_file(&self) -> Option<&str> {
+        let (path, _) = self.workflow_ref.as_deref()?.split_once('@')?;
+        let path = path.strip_prefix(self.repository.as_str())?;
+        let file = path.strip_prefix("/.github/workflows/")?;
+        (!file.is_empty() && !file.contains('/')).then_some(file)
     }
 }
 
@@ -159,6 +171,10 @@ mod tests {
     fn job_is_read_from_variables_and_event() {
         let environment = TestEnvironment::of(r#"{ "repository": { "default_branch": "main" } }"#)
             .with("GITHUB_RUN_ATTEMPT", "3")
+            .with(
+                "GITHUB_WORKFLOW_REF",
+                "acme/infra/.github/workflows/scheduled.yml@refs/heads/main",
+            )
             .with("GITHUB_SERVER_URL", "https://github.acme.example/")
             .with("GITHUB_API_URL", "https://github.acme.example/api/v3")
             .with("GITHUB_GRAPHQL_URL", "https://github.acme.example/api/graphql")
@@ -174,6 +190,9 @@ mod tests {
             sha: "0123abcd".to_owned(),
             run_id: "42".to_owned(),
             run_attempt: "3".to_owned(),
+            workflow_ref: Some(
+                "acme/infra/.github/workflows/scheduled.yml@refs/heads/main".to_owned(),
+            ),
             server_url: "https://github.acme.example".to_owned(),
             api_url: "https://github.acme.example/api/v3".to_owned(),
             graphql_url: Some("https://github.acme.example/api/graphql".to_owned()),
@@ -184,6 +203,21 @@ mod tests {
         };
         assert_eq!(job, expected);
         assert_eq!(job.run_url(), "https://github.acme.example/acme/infra/actions/runs/42");
+        assert_eq!(job.workflow_file(), Some("scheduled.yml"));
+    }
+
+    #[test]
+    fn workflow_file_is_known_only_in_the_own_repository() {
+        for (workflow_ref, file) in [
+            ("acme/infra/.github/workflows/audit.yml@refs/heads/main", Some("audit.yml")),
+            ("acme/other/.github/workflows/audit.yml@refs/heads/main", None),
+            ("acme/infra/.github/workflows/@refs/heads/main", None),
+            ("acme/infra/.github/workflows/a/b.yml@refs/heads/main", None),
+            ("acme/infra/audit.yml", None),
+        ] {
+            let environment = TestEnvironment::of("{}").with("GITHUB_WORKFLOW_REF", workflow_ref);
+            assert_eq!(environment.job().unwrap().unwrap().workflow_file(), file, "{workflow_ref}");
+        }
     }
 
     #[test]

@@ -278,6 +278,14 @@ mod tests {
     }
 
     #[test]
+    fn inert_writer_redacts_secrets() {
+        crate::secrets::register("secret-of-the-inert-writer");
+        let mut out = Vec::new();
+        InertWriter(&mut out).write_all(b"you sent secret-of-the-inert-writer\n").unwrap();
+        assert_eq!(String::from_utf8(out).unwrap(), "you sent ***\n");
+    }
+
+    #[test]
     fn secrets_are_masked_before_other_output() {
         thread_local!(static HELD: std::cell::RefCell<Vec<SecretString>> = const {
             std::cell::RefCell::new(Vec::new())

@@ -142,3 +142,18 @@ impl AttemptFailure for TokenError {
 fn reason(error: reqwest::Error) -> String {
     crate::secrets::redact(&crate::cause::root_cause(&error.without_url())).into_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_temporary_refusals_are_retried() {
+        for (status, is_retried) in
+            [(400, false), (401, false), (404, false), (429, true), (500, true), (503, true)]
+        {
+            let retry = TokenError::Refused(status).retry();
+            assert_eq!(matches!(retry, Retry::FewTimes), is_retried, "{status}");
+        }
+    }
+}

@@ -17,21 +17,8 @@ const USER_TEMPLATE_FUEL: u64 = 20_000_000;
 const USER_TEMPLATE: &str = "your_template.md.j2";
 
 /// Templates that are the same in every language.
-const SHARED: [&[(&str, &str)]; 2] = [
-    &folder!["scripts":
-        "account.sh.j2",
-        "deactivate.sh.j2",
-        "delete.sh.j2",
-        "delete_user.sh.j2",
-        "pick.sh.j2",
-    ],
-    &folder!["terraform":
-        "deactivate.tf.j2",
-        "delete.tf.j2",
-        "delete_user.tf.j2",
-        "roles.tf.j2",
-    ],
-];
+const SHARED: [&[(&str, &str)]; 2] =
+    [&folder!["scripts": "commands.sh.j2"], &folder!["terraform": "roles.tf.j2"]];
 
 /// The built-in templates, compiled once.
 static BUILT_IN: LazyLock<Result<Environment<'static>, Error>> = LazyLock::new(environment);

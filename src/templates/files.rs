@@ -20,6 +20,7 @@ macro_rules! folder {
 macro_rules! language_folder {
     ($folder:literal) => {
         folder![$folder:
+            "cli_steps.md.j2",
             "closed_by_bot.md.j2",
             "duplicate_issue.md.j2",
             "failure.md.j2",
@@ -34,7 +35,9 @@ macro_rules! language_folder {
             "state_part.md.j2",
             "still_open.md.j2",
             "summary.md.j2",
+            "undo.md.j2",
             "undo.txt.j2",
+            "undo_words.j2",
             "user.md.j2",
             "user_issue.md.j2",
             "why.md.j2",

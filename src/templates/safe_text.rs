@@ -53,6 +53,13 @@ impl SafeText {
         Self::of(format_args!("<!-- f:{finding} -->"))
     }
 
+    /// The invisible marker behind a user's row in the queue issue. `key` has letters and digits only.
+    #[must_use]
+    pub fn user_marker(key: &str) -> Self {
+        let key: String = key.chars().filter(char::is_ascii_alphanumeric).collect();
+        Self::of(format_args!("<!-- u:{key} -->"))
+    }
+
     /// A reference that GitHub turns into a link to an issue. An issue of another repository needs the
     /// repository's name.
     #[must_use]
@@ -67,6 +74,13 @@ impl SafeText {
     #[must_use]
     pub fn run(server_url: &str, repository: &RepositoryName, id: u64) -> Self {
         Self::of(format_args!("{server_url}/{repository}/actions/runs/{id}"))
+    }
+
+    /// The URL of the page with all runs of a workflow. `file` is the name of the workflow's file.
+    #[must_use]
+    pub fn runs(server_url: &str, repository: &RepositoryName, file: &str) -> Self {
+        let file = url_component(file);
+        Self::of(format_args!("{server_url}/{repository}/actions/workflows/{file}"))
     }
 
     /// The URL of a user's credentials in the AWS console.

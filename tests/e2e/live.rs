@@ -12,6 +12,7 @@ mod permissions;
 mod population;
 mod re_check;
 mod remediation_tags;
+mod report_commands;
 mod session;
 mod sign_in;
 

@@ -16,6 +16,7 @@ mod number;
 mod page;
 mod pages;
 mod people;
+mod remediation;
 mod runner;
 mod settings;
 mod ssh_keys;

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod concurrent_change;
+mod each_day;
 mod faults;
 mod identity;
 mod interrupted;

@@ -6,7 +6,9 @@ use crate::support::{audited_with, days_ago, key, live, live_user, now, other, p
 use chrono::{DateTime, Utc};
 use iam_stocktake::allowlist::Allowlist;
 use iam_stocktake::audit::{Audit, NextStage};
-use iam_stocktake::model::inventory::{CredentialKind, Flag, OtherCredential, Permissions, User};
+use iam_stocktake::model::inventory::{
+    AttachedPolicy, CredentialKind, Flag, OtherCredential, Permissions, User,
+};
 use iam_stocktake::model::policy::Policy;
 use iam_stocktake::model::policy::remediation::{RemediationPolicy, Stage};
 use iam_stocktake::model::remediation_tag::{RemediationStatus, RemediationTag, TagSubject};
@@ -19,7 +21,8 @@ const KEY: &str = "AKIAXXXXXXXXXXXXWXYZ";
 
 fn rendered(audit: &Audit, language: Language) -> String {
     let of = |language| {
-        markdown(audit, &MarkdownOptions { language, ..MarkdownOptions::default() }).unwrap()
+        let options = MarkdownOptions { language, full_ids: true, ..MarkdownOptions::default() };
+        markdown(audit, &options).unwrap()
     };
     stand_ins::gfm::assert_same_outline(&Language::ALL.map(of));
     of(language)
@@ -49,8 +52,12 @@ fn with_everything() -> User<'static> {
         mfa: Some(true),
         permissions: Some(Permissions {
             groups: names(&["staff", "ops"]),
-            attached_policies: names(&["ReadOnlyAccess"]),
+            attached_policies: vec![AttachedPolicy {
+                name: "ReadOnlyAccess".to_owned(),
+                arn: "arn:aws:iam::aws:policy/ReadOnlyAccess".to_owned(),
+            }],
             inline_policies: names(&["own-bucket"]),
+            administrator: None,
         }),
         ..leaver()
     }
@@ -59,79 +66,95 @@ fn with_everything() -> User<'static> {
 // What is deleted with the user
 
 #[test]
-fn deletion_of_a_user_lists_what_is_deleted() {
-    let audit = audit_of(with_everything());
-    let report = rendered(&audit, Language::English);
-    let goes = "Also removed: password, access key&nbsp;…`WXYZ`, \
-                SSH key&nbsp;…`ABCD`, an MFA device; groups `staff`, `ops`; attached policies \
-                `ReadOnlyAccess`; inline policies `own-bucket`.";
-    assert!(report.contains(goes), "{report}");
-    for resource in [
-        "-resource \"aws_iam_user_group_membership\" \"…\" {\n-  user   = \"leaver\"\n\
-         -  groups = [\"staff\", \"ops\"]\n-}",
-        "-  policy_arn = \"…/ReadOnlyAccess\"",
-        "-resource \"aws_iam_user_policy\" \"…\" {\n-  user = \"leaver\"\n\
-         -  name = \"own-bucket\"\n-}",
-        "-resource \"aws_iam_virtual_mfa_device\"",
-    ] {
-        assert!(report.contains(resource), "{resource}\n{report}");
-    }
-    let japanese = rendered(&audit, Language::Japanese);
-    assert!(japanese.contains("グループ `staff`、`ops`、"), "{japanese}");
-}
-
-#[test]
-fn evidence_that_was_not_collected_is_not_reported_as_absent() {
+fn evidence_that_was_not_collected_has_no_command() {
     let report = rendered(&audit_of(leaver()), Language::English);
-    assert!(report.contains("Also removed: password, access key"));
-    for claim in ["no group", "no attached", "no inline", "MFA device;", "aws_iam_user_group"] {
-        assert!(!report.contains(claim), "{claim}\n{report}");
+    for claim in ["group", "policy", "mfa"] {
+        assert!(!blocks(&report)[1].contains(claim), "{claim}\n{report}");
     }
-    let looked_at = User { permissions: Some(Permissions::default()), ..leaver() };
-    let report = rendered(&audit_of(looked_at), Language::English);
-    let none = "; no group; no attached policy; no inline policy.";
-    assert!(report.contains(none), "{report}");
+    assert!(report.contains("`DeleteConflict`"), "it says what happens then");
 }
 
-/// The script that deletes a whole user.
-fn deletion(report: &str) -> &str {
-    let scripts = report.split("```sh\n").skip(1).filter_map(|it| it.split("\n```").next());
-    scripts.into_iter().find(|it| it.contains("delete-user ")).unwrap()
+/// The code blocks with AWS CLI commands.
+fn blocks(report: &str) -> Vec<&str> {
+    report.split("```sh\n").skip(1).filter_map(|it| it.split("\n```").next()).collect()
+}
+
+const CHECK: &str =
+    "[ \"$(aws sts get-caller-identity --query Account --output text)\" = 111122223333 ]";
+
+#[test]
+fn deactivation_and_deletion_are_two_chains_of_plain_commands() {
+    let report = rendered(&audit_of(with_everything()), Language::English);
+    let deactivate = [
+        CHECK,
+        "aws iam update-access-key --user-name leaver --access-key-id AKIAXXXXXXXXXXXXWXYZ \
+         --status Inactive",
+        "aws iam delete-login-profile --user-name leaver",
+    ];
+    let mfa = "aws iam deactivate-mfa-device --user-name leaver --serial-number \
+               \"$(aws iam list-mfa-devices --user-name leaver --query \
+               \"MFADevices[0].SerialNumber\" --output text)\"";
+    let delete = [
+        CHECK,
+        "aws iam delete-login-profile --user-name leaver",
+        "aws iam delete-access-key --user-name leaver --access-key-id AKIAXXXXXXXXXXXXWXYZ",
+        "aws iam delete-ssh-public-key --user-name leaver --ssh-public-key-id \
+         APKAXXXXXXXXXXXXABCD",
+        mfa,
+        "aws iam delete-user-policy --user-name leaver --policy-name own-bucket",
+        "aws iam detach-user-policy --user-name leaver --policy-arn \
+         arn:aws:iam::aws:policy/ReadOnlyAccess",
+        "aws iam remove-user-from-group --user-name leaver --group-name staff",
+        "aws iam remove-user-from-group --user-name leaver --group-name ops",
+        "aws iam delete-user --user-name leaver",
+    ];
+    assert_eq!(blocks(&report), [deactivate.join(" &&\n"), delete.join(" &&\n")]);
 }
 
 #[test]
-fn script_prints_what_it_deletes_first_and_executes_no_name() {
-    let hostile = names(&["staff", "a'; touch ran; '", "$(touch ran)", "`touch ran`"]);
+fn report_without_full_ids_lists_the_keys() {
+    let audit = audit_of(leaver());
+    let report = markdown(&audit, &MarkdownOptions::default()).unwrap();
+    for id in [KEY, "APKAXXXXXXXXXXXXABCD"] {
+        assert!(!report.contains(id), "{report}");
+    }
+    let created = days_ago(300).format("%Y-%m-%dT%H:%M:%S+00:00");
+    let pick = format!(
+        "- Pick the access key created at `{created}` with an ID that ends in `WXYZ`, \
+         and run `aws iam update-access-key --user-name leaver --access-key-id ID --status \
+         Inactive` with its ID."
+    );
+    assert!(report.contains(&pick), "{pick}\n{report}");
+    let list = format!("{CHECK} &&\naws iam list-access-keys --user-name leaver");
+    let password = format!("{CHECK} &&\naws iam delete-login-profile --user-name leaver");
+    assert_eq!(blocks(&report)[..2], [list, password]);
+}
+
+#[test]
+fn commands_execute_no_name() {
+    let hostile = names(&["staff", "a'; touch ran; '", "$(touch ran)", "`touch ran`", "-dash"]);
     let mut user = with_everything();
     user.permissions.as_mut().unwrap().groups = hostile.clone();
     let report = rendered(&audit_of(user), Language::English);
     let directory = tempfile::tempdir().unwrap();
-    // Prints each call, and the values that the script compares.
     let stand_in = r#"aws() {
-  echo "call $2" >&2
-  case "$*" in
-    (*get-caller-identity*) echo 111122223333 ;;
-    (*User.CreateDate*) echo "$CREATED" ;;
+  case "$2" in
+    (get-caller-identity) echo 111122223333 ;;
+    (remove-user-from-group) printf '%s\n' "${@:5}" >&2 ;;
   esac
 }
 "#;
     let output = Command::new("bash")
-        .args(["-c", &format!("{stand_in}{}", deletion(&report))])
-        .env("CREATED", days_ago(400).format("%Y-%m-%dT%H:%M:%S+00:00").to_string())
+        .args(["-c", &format!("{stand_in}{}", blocks(&report)[1])])
         .current_dir(directory.path())
         .output()
         .unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
     assert!(output.status.success(), "{said}");
-    let expected = said.find("these are deleted with the user").unwrap();
-    let first_deletion = said.find("call delete-").unwrap();
-    assert!(expected < first_deletion, "{said}");
-    for name in hostile {
-        assert!(said.contains(&format!("\ngroup {name}\n")), "{said}");
-    }
-    for line in ["access-key …WXYZ", "mfa-device", "inline-policy own-bucket"] {
-        assert!(said.contains(&format!("\n{line}\n")), "{said}");
-    }
+    let mut expected: Vec<_> =
+        hostile[..4].iter().map(|name| format!("--group-name\n{name}\n")).collect();
+    expected.push("--group-name=-dash\n".to_owned());
+    assert_eq!(said, expected.concat());
     assert!(!directory.path().join("ran").exists());
 }
 
@@ -301,4 +324,81 @@ fn audit_json_without_optional_fields_is_read() {
     assert!(!finding.contains_key("remedy") && !finding.contains_key("belongings"));
     let read: v1::Audit = serde_json::from_value(written).unwrap();
     assert_eq!((read.generated_at, read.findings[0].remedy.clone()), (now(), None));
+}
+
+// Order and size
+
+#[test]
+fn users_are_ordered_by_danger_and_each_appears_once() {
+    let stale = |name: &'static str, days| User {
+        access_keys: smallvec![key("AKIAXXXXXXXXXXXXAAAA", days)],
+        ..live_user(name)
+    };
+    let mut recently_reset = User { password: Some(password(600)), ..live_user("reset") };
+    recently_reset.password.as_mut().unwrap().last_changed =
+        iam_stocktake::model::inventory::Timestamp::At(days_ago(2));
+    let old = User {
+        other_credentials: vec![other(CredentialKind::SshKey, "APKAXXXXXXXXXXXXABCD", 900)],
+        ..live_user("old-ssh-key")
+    };
+    let both = User { password: Some(password(300)), mfa: Some(false), ..stale("both", 100) };
+    let mut inactive = stale("inactive", 800);
+    inactive.access_keys[0].active = Flag::No;
+    let owned = User { owner: Some("@acme/data".to_owned()), ..stale("owned", 120) };
+    let mut account = live(vec![inactive, old, recently_reset, both, owned, stale("long", 400)]);
+    account.root = Some(User {
+        access_keys: smallvec![key("AKIAXXXXXXXXXXXXROOT", 1)],
+        ..live_user("<root_account>")
+    });
+    let audit = audited_with(&account, &Allowlist::default(), &Policy::default());
+    let report = rendered(&audit, Language::English);
+    let rows: Vec<_> = report.lines().filter(|line| line.contains("` | ")).collect();
+    let first_cells = |line: &&str| {
+        let cells: Vec<_> = line.split(" | ").collect();
+        format!("{} {}", cells[0], cells[1])
+    };
+    let users: Vec<_> = rows
+        .iter()
+        .filter(|line| {
+            line.starts_with("| ⛔") || line.starts_with("| ⚠") || line.starts_with("| ℹ")
+        })
+        .map(first_cells)
+        .collect();
+    assert_eq!(
+        users,
+        [
+            "| ⛔ error `<root_account>`",
+            "| ⛔ error `long`",
+            "| ⛔ error `both`",
+            "| ⛔ error `owned`",
+            "| ⚠️ warning `old-ssh-key`",
+            "| ⛔ error `reset`",
+            "| ℹ️ notice `inactive`",
+        ]
+    );
+    assert!(report.contains("| level | user | credentials | days | owner | MFA |\n"), "{report}");
+    let both = rows.iter().find(|line| line.contains("`both`")).unwrap();
+    assert!(both.contains("password: ") && both.contains("<br>access key"), "{both}");
+    assert!(both.ends_with(" | 300 | – | no |"), "{both}");
+}
+
+#[test]
+fn report_with_twenty_findings_fits_in_40_kilobytes() {
+    let name = |number| format!("some.person-{number}@example.com").into();
+    let with_key = |number| User {
+        name: name(number),
+        access_keys: smallvec![key(&format!("AKIAXXXXXXXXXXXX{number:04}"), 200)],
+        ..live_user("leaver")
+    };
+    let one_each: Vec<_> = (0..20).map(with_key).collect();
+    let two_each: Vec<_> =
+        (0..10).map(|number| User { name: name(number), ..with_everything() }).collect();
+    for users in [one_each, two_each] {
+        let audit = audited_with(&live(users), &Allowlist::default(), &Policy::default());
+        assert_eq!(audit.findings.len(), 20);
+        for language in Language::ALL {
+            let bytes = rendered(&audit, language).len();
+            assert!(bytes < 40 * 1024, "{language:?}: {bytes} bytes");
+        }
+    }
 }

@@ -171,6 +171,7 @@ pub(crate) fn live(users: Vec<User<'static>>) -> Account<'static> {
         users,
         replaced_rows: Vec::new(),
         queried_users: Vec::new(),
+        rechecked_users: Vec::new(),
         gaps: Vec::new(),
     }
 }

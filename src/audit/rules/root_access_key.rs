@@ -11,7 +11,7 @@ use crate::model::policy::{Level, Rule};
 
 /// Source of the control: "Security Hub controls for IAM", AWS documentation.
 pub(super) const DEFINITION: RuleDefinition = RuleDefinition {
-    default_level: Level::Warning,
+    default_level: Level::Error,
     controls: &[Control::new("IAM.4")],
     finds_disuse: false,
     finds_unlisted: false,

@@ -8,10 +8,10 @@ use crate::model::text_enum;
 
 /// Days from the notification to the deactivation.
 pub const DEFAULT_DEACTIVATE_AFTER_DAYS: u32 = 14;
-/// The maximum number of changes in one run. A plan with more changes is not carried out at all.
+/// The maximum number of changes in one run. The rest waits for the next runs.
 pub const DEFAULT_MAX_CHANGES: u32 = 5;
-/// The maximum share of an account's users that one run may change, in percent. Beyond that,
-/// nothing is changed.
+/// The maximum share of an account's users that one run may change, in percent. The rest waits for
+/// the next runs.
 pub const DEFAULT_MAX_SHARE: u32 = 10;
 /// Days without a run after which the stages start again from the beginning.
 pub const DEFAULT_MAX_GAP_DAYS: u32 = 14;
@@ -30,10 +30,10 @@ pub struct RemediationPolicy {
     pub delete_passwords: bool,
     /// Whether users are deleted if nothing of them is in use.
     pub delete_users: bool,
-    /// The maximum number of changes in one run. Beyond that, nothing is changed.
+    /// The maximum number of changes in one run. The rest waits for the next runs.
     pub max_changes: u32,
-    /// The maximum share of an account's users that one run may change, in percent. Beyond that,
-    /// nothing is changed.
+    /// The maximum share of an account's users that one run may change, in percent, and at least one
+    /// user. The rest waits for the next runs.
     pub max_share: u32,
     /// Days without a run after which the stages start again from the beginning, because nobody was
     /// reminded in the meantime.

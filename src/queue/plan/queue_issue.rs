@@ -5,10 +5,11 @@ use std::fmt;
 
 use super::super::fit::fit_rows;
 use super::super::markers::{self, StateBlock};
+use super::super::queue_page::QueuePage;
 use super::super::snapshot::{ExistingIssue, QueueSnapshot};
 use super::super::state::{PackedState, QueueEntry, QueueState};
 use super::super::update::{QueueUpdate, UserKey, user_key_of};
-use super::super::view::{QueuePage, RowBuilder};
+use super::super::view::RowBuilder;
 use super::{
     MAX_BODY_BYTES, QueueOptions, StateChange, assignees, change_comment, reopen_comment,
     write_edit,
@@ -16,7 +17,7 @@ use super::{
 use crate::audit::FindingId;
 use crate::model::inventory::AccountId;
 use crate::model::policy::Rule;
-use crate::templates::{Page, TemplateError, render};
+use crate::templates::{Page, SafeText, TemplateError, render};
 
 /// The longest state in the body of the queue issue, in characters.
 pub const MAX_INLINE_CHARS: usize = 20_000;
@@ -30,6 +31,8 @@ const DEFAULT_TITLE: &str = "IAM credentials to remediate";
 /// The days after which "last checked" is updated, even if nothing else changed: a weekly schedule
 /// should show that it works.
 const RECHECK_INTERVAL_DAYS: i64 = 7;
+/// The checkboxes of the queue issue belong to users, not to findings.
+static NO_FINDING: BTreeSet<FindingId> = BTreeSet::new();
 
 /// The new queue issue. Its body is complete when the numbers of its issues and comments are known.
 #[derive(Debug, Clone)]
@@ -50,7 +53,7 @@ pub struct QueueIssueDraft {
     pub assignees: Vec<String>,
     options: QueueOptions,
     queue_state: QueueState,
-    ticked: BTreeSet<FindingId>,
+    ticked_users: BTreeSet<String>,
     issues: BTreeMap<UserKey, u64>,
     incomplete_now: BTreeSet<(AccountId, Rule)>,
 }
@@ -81,6 +84,7 @@ pub(super) fn plan(
     if draft.writes_body {
         draft.queue_state.checked = options.today;
         draft.queue_state.run.clone_from(&options.run_url);
+        draft.queue_state.workflow.clone_from(&options.workflow);
         draft.queue_state.advance_generation();
         draft.queue_state.drop_old_entries(options.today);
     }
@@ -142,10 +146,10 @@ impl QueueIssueDraft {
             assignees: assignees::logins(names, &mut BTreeSet::new()),
             options: options.clone(),
             queue_state,
-            ticked: snapshot
+            ticked_users: snapshot
                 .queue_issue
                 .as_ref()
-                .map_or_else(BTreeSet::new, |it| markers::ticked(&it.body)),
+                .map_or_else(BTreeSet::new, |it| markers::ticked_users(&it.body)),
             issues,
             incomplete_now: update.incomplete.clone(),
         }
@@ -217,6 +221,8 @@ impl QueueIssueDraft {
             observed_now: &self.options.observed_now,
             incomplete_now: &self.incomplete_now,
             per_user: self.options.per_user,
+            runs: self.runs_page(),
+            ticked_users: &self.ticked_users,
         };
         let marker = markers::queue_marker(&self.options.queue);
         let render = |rows: usize| {
@@ -231,9 +237,17 @@ impl QueueIssueDraft {
         RowBuilder {
             queue_state: &self.queue_state,
             due_within_days: self.options.due_within_days,
-            ticked: &self.ticked,
+            ticked: &NO_FINDING,
             issues: &self.issues,
         }
+    }
+
+    /// The page with the runs of the workflow that last wrote the queue state. Another workflow that
+    /// writes the same queue is no reason to write.
+    fn runs_page(&self) -> Option<SafeText> {
+        let file = self.queue_state.workflow.as_deref()?;
+        let (server_url, repository) = self.options.workflow_host.as_ref()?;
+        Some(SafeText::runs(server_url, repository, file))
     }
 }
 

@@ -7,18 +7,23 @@ use super::super::markers;
 use super::super::snapshot::{ExistingIssue, QueueSnapshot};
 use super::super::state::{QueueEntry, QueueState};
 use super::super::update::{QueueUpdate, UserKey, user_key_of};
-use super::super::view::{RowBuilder, user_issue_view};
+use super::super::view::{ChangesView, ExemptionDays, RowBuilder, user_issue_view};
 use super::{
-    BodyEdit, MAX_BODY_BYTES, QueueChange, QueueOptions, StateChange, assignees, reopen_comment,
-    users_by_disuse,
+    BodyEdit, MAX_BODY_BYTES, MAX_NAMED, QueueChange, QueueOptions, StateChange, assignees,
+    reopen_comment, users_by_disuse,
 };
 use crate::audit::FindingId;
 use crate::templates::{Page, TemplateError, escape_invisible, render};
 
 /// The maximum number of issues that a run creates: GitHub has limits, and people are notified.
 const MAX_CREATED_PER_RUN: usize = 20;
+/// The maximum number of issues with a comment about news in a run.
+const MAX_NEWS_PER_RUN: usize = 20;
 /// The longest name in a title. GitHub allows 256 characters for a title.
 const MAX_NAME_CHARS: usize = 150;
+
+/// The rows of a user's own issue do not link it.
+static NO_ISSUE: BTreeMap<UserKey, u64> = BTreeMap::new();
 
 /// What is known about one user.
 type UserEntries<'a> = Vec<(FindingId, &'a QueueEntry)>;
@@ -50,14 +55,19 @@ pub(super) fn plan(
     let settled =
         entries_by_user.keys().filter(|user_key| !users_with_open_findings.contains(user_key));
     let mut changes = Vec::new();
-    let mut created = 0;
+    let (mut created, mut with_news) = (0, 0);
     let announced: BTreeSet<_> = update.new.iter().chain(&update.returned).copied().collect();
     for user_key in open.iter().chain(settled) {
         let entries = entries_by_user.get(user_key).map(Vec::as_slice).unwrap_or_default();
         let is_former = update.former_accounts.contains(&user_key.0);
         let user = UserIssue { user_key, entries, queue_state, options, is_former };
         match snapshot.user_issues.get(&markers::user_hash(user_key)) {
-            Some(existing) => changes.extend(user.edit(existing, &announced)?),
+            Some(existing) => {
+                let news =
+                    if with_news < MAX_NEWS_PER_RUN { user.news(update, existing)? } else { None };
+                with_news += usize::from(news.is_some());
+                changes.extend(user.edit(existing, &announced, news)?);
+            }
             None if created < MAX_CREATED_PER_RUN && user.needs_action() => {
                 changes.extend(user.create(invalid_logins)?);
                 created += 1;
@@ -86,15 +96,17 @@ impl UserIssue<'_> {
     /// The body of the issue; `before` is the old body, whose checked boxes are kept.
     fn body(&self, before: &str) -> Result<String, TemplateError> {
         let ticked = markers::ticked(before);
-        let rows = RowBuilder {
-            queue_state: self.queue_state,
-            due_within_days: self.options.due_within_days,
-            ticked: &ticked,
-            issues: &BTreeMap::new(),
-        };
+        let rows = self.rows(&ticked);
         let marker = markers::user_marker(&self.options.queue, self.user_key);
         let render = |max_rows| {
-            let view = user_issue_view(&rows, self.user_key, self.entries, max_rows);
+            let view = user_issue_view(
+                &rows,
+                self.user_key,
+                self.entries,
+                max_rows,
+                self.exemption_days(),
+                self.options.allowlist.as_deref(),
+            );
             let text = render(Page::UserIssue, self.options.language, view)?;
             Ok(format!("{marker}\n{}", text.trim_end()))
         };
@@ -124,11 +136,55 @@ impl UserIssue<'_> {
         assignees::logins(names, invalid_logins)
     }
 
-    /// `announced` are the findings in this run's comment on the queue issue.
+    /// The comment about what is new for this user, if anything is.
+    fn news(
+        &self,
+        update: &QueueUpdate,
+        existing: &ExistingIssue,
+    ) -> Result<Option<String>, TemplateError> {
+        let is_of_user = |id: &&FindingId| self.entries.iter().any(|(of, _)| of == *id);
+        let of_user = |ids: &[FindingId]| -> Vec<FindingId> {
+            ids.iter().filter(is_of_user).copied().collect()
+        };
+        let events = update.remediation.iter().filter(|it| it.user_key() == *self.user_key);
+        let events: Vec<_> = events.collect();
+        let (new, returned) = (of_user(&update.new), of_user(&update.returned));
+        let overdue = of_user(&update.overdue);
+        if new.is_empty() && returned.is_empty() && overdue.is_empty() && events.is_empty() {
+            return Ok(None);
+        }
+        let ticked = markers::ticked(&existing.body);
+        let rows = self.rows(&ticked);
+        let view = ChangesView {
+            new: rows.first(MAX_NAMED, &new),
+            returned: rows.first(MAX_NAMED, &returned),
+            overdue: rows.first(MAX_NAMED, &overdue),
+            remediation: rows.remediation_groups(MAX_NAMED, &events),
+            run: self.options.run.clone(),
+        };
+        render(Page::QueueChanges, self.options.language, view).map(Some)
+    }
+
+    const fn exemption_days(&self) -> ExemptionDays {
+        ExemptionDays { today: self.options.today, max_days: self.options.max_exemption_days }
+    }
+
+    fn rows<'r>(&'r self, ticked: &'r BTreeSet<FindingId>) -> RowBuilder<'r> {
+        RowBuilder {
+            queue_state: self.queue_state,
+            due_within_days: self.options.due_within_days,
+            ticked,
+            issues: &NO_ISSUE,
+        }
+    }
+
+    /// `announced` are the findings in this run's comment on the queue issue. `news` is the comment
+    /// about what is new for the user.
     fn edit(
         &self,
         existing: &ExistingIssue,
         announced: &BTreeSet<FindingId>,
+        news: Option<String>,
     ) -> Result<Option<QueueChange>, TemplateError> {
         let has_open_findings = self.entries.iter().any(|(_, entry)| entry.open_since().is_some());
         let all_done =
@@ -139,8 +195,8 @@ impl UserIssue<'_> {
             (true, true, false) => Some(StateChange::CloseNotPlanned),
             _ => None,
         };
-        // An issue that stays closed is not updated.
-        if !existing.is_open && state_change.is_none() {
+        // An issue that stays closed is updated only with news.
+        if !existing.is_open && state_change.is_none() && news.is_none() {
             return Ok(None);
         }
         let body = self.body(&existing.body)?;
@@ -148,13 +204,17 @@ impl UserIssue<'_> {
             .then(|| BodyEdit { body, previous_body: existing.body.clone() });
         let is_announced = self.entries.iter().any(|(id, _)| announced.contains(id));
         // The explanation about a bot is written even if the queue issue has a comment about the finding.
-        let explains = !is_announced || existing.unexplained_bot().is_some();
-        let comment = if state_change == Some(StateChange::Reopen) && explains {
+        let says_why = !is_announced && news.is_none();
+        let explains = says_why || existing.unexplained_bot().is_some();
+        let reopening = if state_change == Some(StateChange::Reopen) && explains {
             reopen_comment(existing, self.options)?
         } else {
             None
         };
-        let changes = edit.is_some() || state_change.is_some();
+        // The marker of an explanation is the first line of the comment.
+        let comments: Vec<_> = reopening.into_iter().chain(news).collect();
+        let comment = (!comments.is_empty()).then(|| comments.join("\n\n"));
+        let changes = edit.is_some() || state_change.is_some() || comment.is_some();
         Ok(changes.then_some(QueueChange::UpdateUserIssue {
             number: existing.number,
             body: edit,

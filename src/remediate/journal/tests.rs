@@ -9,9 +9,20 @@ fn moment() -> DateTime<Utc> {
     "2026-06-30T12:00:00Z".parse().unwrap()
 }
 
+/// Opens a journal that nobody uses. Another test may start a process at the same time, which holds a copy of the
+/// lock until it runs its own program.
+fn open(path: &Path, name: &str) -> Result<(Journal, JournalContents), JournalError> {
+    loop {
+        match Journal::open(path, name.to_owned(), None) {
+            Err(JournalError::InUse { .. }) => std::thread::yield_now(),
+            opened => return opened,
+        }
+    }
+}
+
 /// Writes the entries of a complete run: start, one step with its outcome, end.
 fn run(path: &Path, name: &str) -> Vec<JournalLine> {
-    let (mut journal, contents) = Journal::open(path, name.to_owned(), None).unwrap();
+    let (mut journal, contents) = open(path, name).unwrap();
     let n = journal.next_step_number();
     let step = RemediationStep {
         account: "111122223333".parse().unwrap(),
@@ -70,7 +81,7 @@ fn an_interrupted_run_keeps_all_earlier_lines() {
         let contents = read(&path, None).unwrap();
         assert_eq!(contents.lines.len(), lines, "{end}");
         assert_eq!(contents.cut_off, is_torn.then_some(lines + 1), "{end}");
-        let (journal, opened) = Journal::open(&path, "third".to_owned(), None).unwrap();
+        let (journal, opened) = open(&path, "third").unwrap();
         drop(journal);
         assert_eq!(opened, contents, "{end}");
         let left = fs::read(&path).unwrap();
@@ -106,7 +117,7 @@ fn a_journal_with_a_flipped_bit_is_rejected_unchanged() {
             let line = 1 + good[..at].iter().filter(|byte| **byte == b'\n').count();
             let message = read(&path, None).unwrap_err().to_string();
             assert!(message.contains(&format!("line {line}: ")), "byte {at}, bit {bit}: {message}");
-            let opened = Journal::open(&path, "second".to_owned(), None);
+            let opened = open(&path, "second");
             assert_eq!(opened.unwrap_err().to_string(), message);
             assert_eq!(fs::read(&path).unwrap(), bad);
         }
@@ -141,4 +152,13 @@ fn lines_without_a_valid_checksum_are_rejected() {
         let error = read(&path, None).unwrap_err().to_string();
         assert!(error.contains(expected), "{expected}: {error}");
     }
+}
+
+#[test]
+fn a_run_in_two_journals_counts_once() {
+    let (_folder, path) = journal();
+    run(&path, "a");
+    let lines = read(&path, None).unwrap().lines;
+    let merged = crate::remediate::history::merge_journals(vec![lines.clone(), lines.clone()]);
+    assert_eq!(merged, lines);
 }

@@ -6,12 +6,14 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::RemediationReport;
+use crate::model::identity::Partition;
 use crate::model::inventory::{AccountId, CredentialKind, id_ending};
 use crate::model::remediation_tag::TagSubject;
 use crate::remediate::MissingEvidence;
 use crate::remediate::plan::{
-    ChangeKind, ExceededLimit, Facts, PendingChange, PlannedChange, RemediationSkipReason,
-    RemediationTarget, SkippedTarget, StartReason, TagRemovalReason,
+    ChangeKind, Facts, PendingChange, PlanPermissions, PlanUser, PlannedChange, ReachedLimit,
+    RemediationPlan, RemediationSkipReason, RemediationTarget, SkippedTarget, StartReason,
+    TagRemovalReason, TooManyDue,
 };
 use crate::templates::{SafeText, shell_word};
 
@@ -25,14 +27,22 @@ pub(super) struct RemediationView {
     digest: String,
     made_at: SafeText,
     counts: ChangeCounts,
-    /// The limits that the plan exceeds. If there are any, nothing is changed.
+    /// The accounts in which too many users are due. If there are any, nothing is changed.
     exceeded_limits: Vec<LimitView>,
+    /// The limits of the run that are reached.
+    reached_limits: Vec<LimitView>,
+    /// Due changes that wait for the next runs.
+    delayed: PlanRows,
     /// The missing evidence; none if the evidence is complete.
     missing: Option<MissingView>,
-    /// All deactivations and deletions, planned or made.
+    /// All deactivations and deletions, planned or made, except those in `exemption_expired`.
     access_changes: Vec<PlanAccountView>,
-    /// Notices and other changes of remediation tags.
-    tag_changes: Vec<PlanAccountView>,
+    /// The deactivations and deletions of users whose exemption expired.
+    exemption_expired: Vec<PlanAccountView>,
+    /// Tags that start a waiting period.
+    notices: Vec<PlanAccountView>,
+    /// Tags that are renewed or removed.
+    tag_upkeep: Vec<PlanAccountView>,
     /// Whether the page has counts only, because there is no room for all deactivations and deletions.
     is_brief: bool,
     /// Remediation tags that were removed.
@@ -91,11 +101,12 @@ struct PlanRows {
     left_out: usize,
 }
 
-/// A limit, and the number that exceeds it.
+/// A limit, and the number that is due.
 #[derive(Serialize)]
 struct LimitView {
     due: usize,
-    allowed: usize,
+    /// How many a run may change; none if so many are due that nothing is changed.
+    allowed: Option<usize>,
     /// The account and its number of users, for a limit of the share of users; none for the limit of the
     /// run's changes.
     account: Option<SafeText>,
@@ -119,6 +130,22 @@ pub(super) struct PlanRow {
     /// Whether a person must do it.
     by_hand: bool,
     skip_reason: Option<SkipReasonView>,
+    about: Option<AboutView>,
+}
+
+/// What a person who approves the plan needs to know about the user.
+#[derive(Serialize)]
+struct AboutView {
+    arn: String,
+    /// The page of the user's credentials in the console; none for an unknown partition.
+    console_url: Option<SafeText>,
+    owner: Option<String>,
+    /// The service for which the access key was last used.
+    last_service: Option<String>,
+    /// None if groups and policies are unknown.
+    permissions: Option<PlanPermissions>,
+    /// The last day of an exemption that has expired.
+    exemption_expired: Option<SafeText>,
 }
 
 /// A change and the dates that it depends on.
@@ -185,6 +212,15 @@ pub(super) fn view(report: RemediationReport<'_>) -> RemediationView {
     };
     let (access_changes, tag_changes): (Vec<_>, Vec<_>) =
         changes.iter().copied().partition(|it| it.kind.removes_access());
+    let (notices, tag_upkeep): (Vec<_>, Vec<_>) = tag_changes
+        .into_iter()
+        .partition(|it| matches!(it.kind, ChangeKind::Notify(_) | ChangeKind::ScheduleDeletion(_)));
+    let has_expired = |it: &&PlannedChange| {
+        user_of(plan, &it.target).is_some_and(|user| user.exemption_expired.is_some())
+    };
+    let (exemption_expired, access_changes): (Vec<_>, Vec<_>) =
+        access_changes.into_iter().partition(has_expired);
+    let by_account = |changes: &[&PlannedChange], limit| by_account(plan, changes, limit);
     let removed_tags = plan.changes.iter().filter(|it| sets_removed_tag(it));
     let journal = report.journal.display().to_string();
     RemediationView {
@@ -193,10 +229,14 @@ pub(super) fn view(report: RemediationReport<'_>) -> RemediationView {
         digest: saved.digest.clone(),
         made_at: SafeText::minute(saved.made_at),
         counts: counts(&changes),
-        exceeded_limits: plan.exceeded_limits.iter().map(limit_view).collect(),
+        exceeded_limits: plan.exceeded_limits.iter().map(too_many_view).collect(),
+        reached_limits: plan.reached_limits.iter().map(limit_view).collect(),
+        delayed: list(plan.delayed.iter().map(change_row).collect()),
         missing: (!missing.is_empty()).then(|| missing_view(missing)),
         access_changes: by_account(&access_changes, usize::MAX),
-        tag_changes: by_account(&tag_changes, limit),
+        exemption_expired: by_account(&exemption_expired, usize::MAX),
+        notices: by_account(&notices, limit),
+        tag_upkeep: by_account(&tag_upkeep, limit),
         is_brief,
         removed_tags: list(removed_tags.map(change_row).collect()),
         outdated: with_message(applied.map_or(&[], |it| &it.skipped)),
@@ -217,7 +257,7 @@ fn undo(report: RemediationReport<'_>) -> String {
     let word = |path: &Path| shell_word(&path.display().to_string());
     let others = report.other_journals.iter();
     let others: String = others.map(|path| format!(" --other-journals {}", word(path))).collect();
-    format!("iam-stocktake remediate --undo {}{others} --apply", word(report.journal))
+    format!("iam-stocktake remediate --undo --journal {}{others} --apply", word(report.journal))
 }
 
 /// Whether the change sets a remediation tag that was removed.
@@ -243,10 +283,33 @@ fn missing_view(missing: &MissingEvidence) -> MissingView {
     MissingView { accounts: accounts.collect(), users: missing.users }
 }
 
-fn by_account(changes: &[&PlannedChange], limit: usize) -> Vec<PlanAccountView> {
+fn user_of<'p>(plan: &'p RemediationPlan, target: &RemediationTarget) -> Option<&'p PlanUser> {
+    plan.users.iter().find(|it| it.account == target.account && it.user == target.user)
+}
+
+fn about(user: &PlanUser, subject: &TagSubject) -> AboutView {
+    let service = user.last_services.iter().find(|(of, _)| of == subject);
+    let partition = user.arn.split(':').nth(1).and_then(|it| it.parse::<Partition>().ok());
+    AboutView {
+        arn: user.arn.clone(),
+        console_url: partition.map(|it| SafeText::console_url(it, &user.user)),
+        owner: user.owner.clone(),
+        last_service: service.map(|(_, service)| service.clone()),
+        permissions: user.permissions.clone(),
+        exemption_expired: user.exemption_expired.map(SafeText::new),
+    }
+}
+
+fn by_account(
+    plan: &RemediationPlan,
+    changes: &[&PlannedChange],
+    limit: usize,
+) -> Vec<PlanAccountView> {
     let mut accounts: BTreeMap<AccountId, Vec<PlanRow>> = BTreeMap::new();
     for change in changes {
-        accounts.entry(change.target.account).or_default().push(change_row(change));
+        let about = user_of(plan, &change.target).map(|it| about(it, &change.target.subject));
+        let row = PlanRow { about, ..change_row(change) };
+        accounts.entry(change.target.account).or_default().push(row);
     }
     let accounts = accounts.into_iter();
     accounts
@@ -274,14 +337,23 @@ fn counts(changes: &[&PlannedChange]) -> ChangeCounts {
     counts
 }
 
-fn limit_view(limit: &ExceededLimit) -> LimitView {
+fn too_many_view(too_many: &TooManyDue) -> LimitView {
+    LimitView {
+        due: too_many.due,
+        allowed: None,
+        account: Some(SafeText::new(too_many.account)),
+        users: Some(too_many.users),
+    }
+}
+
+fn limit_view(limit: &ReachedLimit) -> LimitView {
     match limit {
-        ExceededLimit::Changes { due, allowed } => {
-            LimitView { due: *due, allowed: *allowed, account: None, users: None }
+        ReachedLimit::Changes { due, allowed } => {
+            LimitView { due: *due, allowed: Some(*allowed), account: None, users: None }
         }
-        ExceededLimit::Share { account, due, allowed, users } => LimitView {
+        ReachedLimit::Share { account, due, allowed, users } => LimitView {
             due: *due,
-            allowed: *allowed,
+            allowed: Some(*allowed),
             account: Some(SafeText::new(*account)),
             users: Some(*users),
         },

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::UndoReport;
 use super::plan_view::{PlanRow, row};
+use crate::model::inventory::AccountId;
 use crate::model::remediation_tag::TagSubject;
 use crate::remediate::journal::UserDeletion;
 use crate::remediate::plan::RemediationTarget;
@@ -27,6 +28,16 @@ pub(super) struct UndoView {
     irreversible: Vec<UndoRow>,
     deleted_users: Vec<DeletedUserView>,
     lookup_failures: Vec<UndoRow>,
+    account_failures: Vec<AccountFailureView>,
+    /// How many credentials are or were activated.
+    activations: usize,
+}
+
+/// An account that could not be read.
+#[derive(Serialize)]
+struct AccountFailureView {
+    account: SafeText,
+    message: String,
 }
 
 /// A step of an undo plan.
@@ -55,7 +66,7 @@ struct DeletedUserView {
 }
 
 pub(super) fn view(report: UndoReport<'_>) -> UndoView {
-    let UndoPlan { steps, skipped, irreversible, deleted_users, lookup_failures } = report.undo;
+    let UndoPlan { steps, skipped, irreversible, deleted_users, lookup_failures, .. } = report.undo;
     let made = report.undone.map_or(steps, |undone| &undone.made);
     let failed = report.undone.map_or([].as_slice(), |undone| &undone.failed);
     let skipped_row =
@@ -79,7 +90,17 @@ pub(super) fn view(report: UndoReport<'_>) -> UndoView {
         irreversible: irreversible.iter().map(|step| undo_row(step, None)).collect(),
         deleted_users: deleted_users.iter().map(deleted_user).collect(),
         lookup_failures: lookup_failures.iter().map(lookup_failure).collect(),
+        account_failures: report.undo.account_failures.iter().map(account_failure).collect(),
+        activations: made.iter().filter(|it| is_activation(it)).count(),
     }
+}
+
+fn account_failure((account, message): &(AccountId, String)) -> AccountFailureView {
+    AccountFailureView { account: SafeText::new(*account), message: message.clone() }
+}
+
+const fn is_activation(step: &RemediationStep) -> bool {
+    matches!(step.write, IamWrite::Activate { .. })
 }
 
 fn undo_row(step: &RemediationStep, message: Option<&String>) -> UndoRow {

@@ -43,8 +43,8 @@ impl Facts {
 }
 
 /// A credential of any kind.
-pub(super) struct PlanCredential<'a> {
-    pub(super) subject: TagSubject,
+pub(in crate::remediate) struct PlanCredential<'a> {
+    pub(in crate::remediate) subject: TagSubject,
     pub(super) active: &'a Flag,
     /// For a password, when it was last changed.
     pub(super) created: &'a Timestamp,
@@ -58,7 +58,7 @@ pub(super) fn may_be_active(flag: &Flag) -> bool {
 }
 
 /// All credentials of the user, the password first.
-pub(super) fn credentials<'a>(user: &'a User<'_>) -> Vec<PlanCredential<'a>> {
+pub(in crate::remediate) fn credentials<'a>(user: &'a User<'_>) -> Vec<PlanCredential<'a>> {
     let password = user.password.iter().map(|it| PlanCredential {
         subject: TagSubject::PASSWORD,
         active: &it.enabled,

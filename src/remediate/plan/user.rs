@@ -9,7 +9,7 @@ use super::user_audit::UserAudit;
 use super::{
     AccountFacts, ChangeKind, Facts, KnownTag, PendingChange, PlanInput, PlanSettings,
     PlannedChange, RemediationPlan, RemediationSkipReason, RemediationTarget, SkippedTarget,
-    StartReason, TagRemovalReason, skip_reason,
+    StartReason, TagRemovalReason, skip_reason, user_context,
 };
 use crate::model::inventory::{Flag, Timestamp, UnreadableField, UserRecord};
 use crate::model::policy::remediation::Stage;
@@ -63,9 +63,11 @@ pub(super) fn plan(
     }
     decisions.push((TagSubject::User, whole));
     skip_if_too_many_tags(user_record, &mut decisions);
+    let from = plan.changes.len();
     for (subject, decision) in decisions {
         DecisionEntry { user_record, subject }.add_to_plan(decision, plan);
     }
+    user_context::add(plan, from, user_record, &user_audit, settings);
 }
 
 /// Decides about the user as a whole: the user is deleted some time after the last credential

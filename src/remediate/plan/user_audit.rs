@@ -167,6 +167,7 @@ fn single_user_account(
         replaced_rows: Vec::new(),
         gaps: Vec::new(),
         queried_users: Vec::new(),
+        rechecked_users: Vec::new(),
     }
 }
 

@@ -3,13 +3,15 @@
 use super::incomplete_reason::IncompleteReason;
 use super::v1::{
     Account, AccountError, Audit, Cleared, Counts, Credential, Exemption, Finding, FindingNote,
-    FormerAccount, Gap, LastAccessed, Policy, RemediationProgress, SCHEMA, Text, UserResources,
+    FormerAccount, Gap, LastAccessed, Policy, Remediation, RemediationProgress, SCHEMA, Text,
+    UserResources,
 };
 use crate::allowlist::{self, UserSelector};
 use crate::audit::{self, ExemptionMatch, FindingStatus, Note};
 use crate::model::inventory::id_ending;
 use crate::model::inventory::{self, CredentialHandle};
 use crate::model::policy;
+use crate::model::remediation_tag::{RemediationTag, TagSubject};
 
 impl From<&audit::Audit> for Audit {
     fn from(audit: &audit::Audit) -> Self {
@@ -26,6 +28,11 @@ impl From<&audit::Audit> for Audit {
             counts: audit.counts().into(),
             accounts: audit.accounts.iter().map(|it| account(it, &audit.findings)).collect(),
             findings: audit.findings.iter().map(|it| finding(it, audit.next_stage(it))).collect(),
+            remediations: audit
+                .remediations
+                .iter()
+                .map(|it| remediation(it, audit.next_stage_of(it)))
+                .collect(),
             exemptions: audit.exemptions.iter().map(Into::into).collect(),
             former_accounts: audit.former_accounts.iter().map(Into::into).collect(),
         }
@@ -97,6 +104,7 @@ fn account(account: &audit::AuditedAccount, findings: &[audit::Finding]) -> Acco
         gaps: account.gaps.iter().map(Into::into).collect(),
         cleared: account.cleared.iter().map(Into::into).collect(),
         asked_after: account.queried_users.clone(),
+        rechecked_users: account.rechecked_users.clone(),
     }
 }
 
@@ -130,6 +138,32 @@ impl From<&audit::ClearedFinding> for Cleared {
     }
 }
 
+fn remediation(record: &audit::RemediationRecord, next: Option<audit::NextStage>) -> Remediation {
+    let (kind, id) = match &record.subject {
+        TagSubject::User => (None, None),
+        TagSubject::Credential(kind, id) => (Some(*kind), id.as_deref()),
+    };
+    Remediation {
+        id: Text::Known(record.id),
+        account: Text::Known(record.account),
+        user: record.user.clone(),
+        owner: record.owner.clone(),
+        kind: kind.map(Text::Known),
+        credential: id.map(id_ending),
+        active: record.active,
+        progress: record.tag.map(|tag| progress(tag, next)),
+    }
+}
+
+fn progress(tag: RemediationTag, next: Option<audit::NextStage>) -> RemediationProgress {
+    RemediationProgress {
+        reached: Text::Known(tag.reached),
+        since: tag.since,
+        next: next.map(|it| Text::Known(it.stage)),
+        next_from: next.map(|it| it.from),
+    }
+}
+
 fn finding(finding: &audit::Finding, next: Option<audit::NextStage>) -> Finding {
     let subject = &finding.user;
     Finding {
@@ -157,16 +191,11 @@ fn finding(finding: &audit::Finding, next: Option<audit::NextStage>) -> Finding 
             .last_accessed
             .as_ref()
             .map(|seen| LastAccessed { service: seen.service.clone(), at: seen.at }),
-        remedy: finding.remediation_tag.map(|clock| RemediationProgress {
-            reached: Text::Known(clock.reached),
-            since: clock.since,
-            next: next.map(|it| Text::Known(it.stage)),
-            next_from: next.map(|it| it.from),
-        }),
+        remedy: finding.remediation_tag.map(|tag| progress(tag, next)),
         belongings: subject.permissions.as_ref().map(|it| UserResources {
             mfa: subject.mfa,
             groups: it.groups.clone(),
-            attached_policies: it.attached_policies.clone(),
+            attached_policies: it.attached_policies.iter().map(|it| it.name.clone()).collect(),
             inline_policies: it.inline_policies.clone(),
         }),
     }

@@ -50,6 +50,10 @@ pub struct Audit {
     pub findings: Vec<Finding>,
     /// The exemptions, in the order of the allowlist.
     pub exemptions: Vec<Exemption>,
+    /// The remediation of credentials as the users' tags record it, including credentials without a
+    /// finding.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub remediations: Vec<Remediation>,
     /// The accounts in the `former_accounts` of the allowlist.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub former_accounts: Vec<FormerAccount>,
@@ -154,6 +158,10 @@ pub struct Account {
     /// All their other credentials were read, or the users do not exist anymore.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub asked_after: Vec<String>,
+    /// Users, in lower case, that were re-checked by name because the queue knows them. All their
+    /// credentials and tags were read, or the users do not exist anymore.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rechecked_users: Vec<String>,
 }
 
 /// Missing evidence.
@@ -255,6 +263,28 @@ pub struct Finding {
     /// What is deleted with the user besides credentials. Absent if it was not read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub belongings: Option<UserResources>,
+}
+
+/// A credential or user with a remediation tag, or a credential of a user in `rechecked_users`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Remediation {
+    /// Sixteen hex digits that stay the same in all runs.
+    pub id: Text<FindingId>,
+    /// The account ID.
+    pub account: Text<AccountId>,
+    /// The user name.
+    pub user: String,
+    /// The owner in the user's tags.
+    pub owner: Option<String>,
+    /// The kind of credential. Absent if the tag is about the whole user.
+    pub kind: Option<Text<CredentialKind>>,
+    /// The last four characters of the credential ID. Absent for passwords.
+    pub credential: Option<String>,
+    /// Whether the credential is active.
+    pub active: bool,
+    /// The progress. Absent without a tag that matches the state of the credential.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub progress: Option<RemediationProgress>,
 }
 
 /// The progress of a credential's remediation.

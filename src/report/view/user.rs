@@ -1,12 +1,11 @@
 //! Users and their findings, as the Markdown templates see them.
 
-use std::collections::BTreeMap;
-
 use serde::Serialize;
 
 use crate::audit::{Audit, AuditedAccount, Finding, FindingStatus, Note, ReferenceKind};
 use crate::model::inventory::{CredentialHandle, id_ending};
 use crate::model::policy::Level;
+use crate::report::danger::is_notice;
 use crate::report::user_remediation::{UserRemediation, user_remediation};
 use crate::templates::SafeText;
 
@@ -67,6 +66,12 @@ pub(super) struct ReportUser {
     owner: Option<String>,
     groups: Vec<String>,
     policies: Vec<String>,
+    /// Whether `AdministratorAccess` is attached to the user or one of the groups, if that is known.
+    administrator: Option<bool>,
+    /// The highest level of the findings, and whether the first finding is unknown.
+    level: &'static str,
+    unknown: bool,
+    only_notices: bool,
     /// The last service that the user accessed, and the day.
     last_service: Option<String>,
     last_seen: Option<SafeText>,
@@ -78,27 +83,12 @@ pub(super) struct ReportUser {
     remediation: UserRemediation,
 }
 
-/// The findings grouped by user, in the order in which the users first appear.
-pub(super) fn group_by_user<'a>(
-    findings: impl Iterator<Item = &'a Finding>,
-) -> Vec<Vec<&'a Finding>> {
-    let mut positions = BTreeMap::new();
-    let mut users: Vec<Vec<&Finding>> = Vec::new();
-    for finding in findings {
-        let position = *positions.entry(finding.user.name.as_str()).or_insert(users.len());
-        match users.get_mut(position) {
-            Some(of_user) => of_user.push(finding),
-            None => users.push(vec![finding]),
-        }
-    }
-    users
-}
-
 pub(super) fn user_view(
     audit: &Audit,
     account: &AuditedAccount,
     unresolved: &[&Finding],
     of_account: &[Finding],
+    full_ids: bool,
 ) -> ReportUser {
     // `group_by_user` makes no empty groups.
     let subject = unresolved.first().map(|finding| finding.user.as_ref());
@@ -109,9 +99,10 @@ pub(super) fn user_view(
         .iter()
         .any(|finding| finding.status == FindingStatus::Exempted && finding.user.name == name);
     let findings: Vec<ReportRow> = unresolved.iter().map(|finding| row(audit, finding)).collect();
-    let only_notices = findings.iter().all(|row| row.level == Level::Notice.id());
+    let only_notices = unresolved.iter().all(|finding| is_notice(finding));
+    let level = unresolved.iter().map(|finding| finding.level).max();
     ReportUser {
-        remediation: user_remediation(audit, account, unresolved, exempted),
+        remediation: user_remediation(audit, account, unresolved, exempted, full_ids),
         name,
         arn: subject.map(|it| it.arn.clone()).unwrap_or_default(),
         user_id: subject.and_then(|it| it.user_id.clone()),
@@ -121,8 +112,15 @@ pub(super) fn user_view(
         owner: subject.and_then(|it| it.owner.clone()),
         groups: permissions.map(|it| it.groups.clone()).unwrap_or_default(),
         policies: permissions
-            .map(|it| [it.attached_policies.as_slice(), &it.inline_policies].concat())
+            .map(|it| {
+                let attached = it.attached_policies.iter().map(|policy| &policy.name);
+                attached.chain(&it.inline_policies).cloned().collect()
+            })
             .unwrap_or_default(),
+        administrator: permissions.and_then(|it| it.administrator),
+        level: level.map_or("", Level::id),
+        unknown: unresolved.first().is_some_and(|it| it.status == FindingStatus::Unknown),
+        only_notices,
         last_service: last_accessed.map(|it| it.service.clone()),
         last_seen: last_accessed.map(|it| SafeText::day(it.at)),
         in_use: subject.is_some_and(|it| it.in_use),

@@ -10,6 +10,8 @@ use stand_ins::workflow_commands::{Stops, read};
 /// Texts with a meaning in GitHub, Markdown, HTML, a shell or the template engine.
 pub(crate) const HOSTILE: &[&str] = &[
     "@octocat",
+    "-dash",
+    "=ls",
     "#1",
     "octocat/hello#12",
     "GH-12",
@@ -89,7 +91,7 @@ fn no_text_from_others_creates_mentions_links_or_markup() {
         }
         let tags: std::collections::BTreeSet<_> =
             found.html.split('<').skip(1).map(|rest| rest.split('>').next().unwrap()).collect();
-        let ours = ["/code", "/details", "/summary", "code", "details", "summary"];
+        let ours = ["/code", "/details", "/summary", "br", "code", "details", "summary"];
         assert_eq!(tags.into_iter().collect::<Vec<_>>(), ours, "{language}");
         assert!(!found.links.is_empty());
         for link in &found.links {

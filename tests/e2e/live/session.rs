@@ -253,6 +253,25 @@ fn flag_without_effect_is_noted() {
     assert!(!plain.stderr.contains("note:"), "{}", plain.stderr);
 }
 
+#[test]
+fn redirect_of_the_token_endpoint_is_not_followed() {
+    use std::io::{Read as _, Write as _};
+    let account = with_users();
+    let mut environment = account.oidc_environment();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let redirecting = format!("http://{}/token?", listener.local_addr().unwrap());
+    let target = std::mem::replace(&mut environment[0].1, redirecting);
+    std::thread::spawn(move || {
+        let (mut client, _) = listener.accept().unwrap();
+        let _ = client.read(&mut [0; 4096]).unwrap();
+        let head = format!("HTTP/1.1 302 Found\r\nlocation: {target}\r\nconnection: close");
+        write!(client, "{head}\r\ncontent-length: 0\r\n\r\n").unwrap();
+    });
+    let audited = audit_in(&environment, &["--role-to-assume", account.role_arn()]);
+    assert_rejected(&audited, &["status 302"]);
+    assert!(account.token_requests().is_empty());
+}
+
 /// A server that responds with this many bytes, until the client stops reading. Returns its port and
 /// a thread that ends with the number of bytes sent.
 fn endless(bytes: usize) -> (u16, std::thread::JoinHandle<usize>) {

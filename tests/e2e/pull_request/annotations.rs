@@ -103,12 +103,12 @@ fn two_thousand_findings_are_cut_between_rows_in_the_summary_and_the_comment() {
     assert!(bytes < 1_048_576, "{bytes} bytes");
     let found = exposed(&run.summary);
     assert!(found.rows.len() >= 200 && found.rows.iter().all(|(cells, of)| cells == of));
-    assert!(run.summary.contains(" more rows are not shown"), "it says what is left out");
+    assert!(run.summary.contains(" more users are not shown"), "it says what is left out");
     assert_eq!(found.tags().iter().filter(|tag| tag.starts_with('/')).count(), 3);
     let count = |text: &str| run.summary.matches(text).count();
     assert_eq!(count("<details>"), count("</details>"));
     let whole = world.sandbox.read("iam-stocktake-report/iam-stocktake.md");
-    assert!(whole.contains("1800 more rows are not shown"), "{whole}");
+    assert!(whole.contains("800 more users are not shown"), "{whole}");
     let json = world.sandbox.read("iam-stocktake-report/iam-stocktake.json");
     assert!(json.contains("fill-the-rows-0999"), "the JSON has them all");
 }

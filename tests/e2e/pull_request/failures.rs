@@ -144,7 +144,7 @@ fn rejected_inputs_and_arguments_are_reported() {
         (&["audit", "--credential-reprt", "x"][..], "--credential-reprt"),
         (&["audit", "--credential-report", "x", "--accounts", id], "'--accounts"),
         (&["publish"], "AUDIT.json"),
-        (&["remediate", "--user", "bob"], "'--user' needs '--undo'"),
+        (&["remediate", "--plan", "p.json"], "'--plan' needs '--apply'"),
         (&["iam-policy", "--format", "trust"], "--format trust needs"),
         (&["nonsense"], "nonsense"),
     ] {
@@ -261,7 +261,7 @@ fn the_commands_report_errors_too() {
         (&["publish", "proposed.json"], 2, "pull_request"),
         (&["remediate"], 2, "iam-allowlist.yml"),
         (&["remediate", "--allowlist", "broken.yml"], 2, "broken.yml is invalid"),
-        (&["remediate", "--undo", "nowhere.jsonl"], 2, "nowhere.jsonl"),
+        (&["remediate", "--undo", "--journal", "line.jsonl"], 2, "line.jsonl"),
         (&["remediate", none[0], none[1], "--journal", "line.jsonl"], 2, "line.jsonl"),
         (&["audit", "--credential-report", "nowhere.csv", none[0], none[1]], 2, "nowhere.csv"),
         (&["allowlist", "check", "broken.yml"], 2, "broken.yml"),

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::pull_request::with_alice_known;
+use crate::pull_request::{allowlist_of, exemption, with_alice_known};
 use stand_ins::world::{EMPTY, QUICK, Run, RunOptions, World};
 
 #[test]
@@ -24,10 +24,23 @@ fn a_new_finding_blocks_and_is_listed() {
     assert!(!blocking.contains("alice") && known.contains("`alice`"), "{body}");
     assert!(known.contains("The queue is #1."), "{body}");
     assert!(
-        body.contains("1. Follow the steps for each user in the [report of the run]("),
+        body.contains(
+            "1. **Remediate:** follow the steps for each user in the [report of the run]("
+        ),
         "{body}"
     );
-    assert!(body.contains("2. In this pull request, add an exemption with a reason, an owner, and an expiry date to `.github/iam-allowlist.yml`."), "{body}");
+    assert!(
+        body.contains(
+            "2. **Exempt:** in this pull request, add these lines to `exemptions` in \
+             `.github/iam-allowlist.yml`"
+        ),
+        "{body}"
+    );
+    assert!(body.contains("  - user: \"bob\"\n"), "{body}");
+    assert!(
+        body.contains("3. **Not related to this pull request:** run the scheduled workflow"),
+        "{body}"
+    );
     let counts = ["stale-count", "new-count", "overdue-count", "exempted-count"];
     assert_eq!(counts.map(|name| run.output(name)), ["2", "1", "0", "0"]);
     assert_eq!((run.output("result"), run.output("issue-number")), ("stale", "1"));
@@ -199,4 +212,49 @@ fn a_merge_group_evaluates_the_gate_and_publishes_nothing() {
     assert_eq!([known.acts(), new.acts()], [[""; 0], [""; 0]]);
     assert!(new.summary.contains("findings are not published for this event"), "{}", new.summary);
     assert!(new.summary.contains("| `bob` |"), "{}", new.summary);
+}
+
+#[test]
+fn uncovered_findings_block_with_fail_on_uncovered_only() {
+    let world = World::new();
+    world.user("alice", 200);
+    let exempting = allowlist_of(&[exemption("alice", &world.date(20))]);
+    world.day(0, &exempting);
+    let pull = world.pull(&exempting, EMPTY);
+    // A new finding that the pull request has nothing to do with.
+    world.user("bob", 150);
+    for (fail_on, code) in [("uncovered", 1), ("overdue", 0), ("none", 0)] {
+        let run = world.run(RunOptions {
+            event: "pull_request",
+            pull: Some(&pull),
+            inputs: &[QUICK[0], ("fail-on", fail_on)],
+            ..RunOptions::default()
+        });
+        assert_eq!(run.code, code, "{fail_on}: {}", run.log);
+    }
+    let other = world.pull_from("other", &exempting, &exempting);
+    let run = world.run(RunOptions {
+        event: "pull_request",
+        pull: Some(&other),
+        allowlist: &exempting,
+        inputs: &[QUICK[0], ("fail-on", "uncovered")],
+        ..RunOptions::default()
+    });
+    assert_eq!((run.code, run.output("new-count")), (0, "1"), "{}", run.log);
+}
+
+#[test]
+fn a_merged_change_of_the_allowlist_does_not_block_the_next_pull_request() {
+    let world = World::new();
+    world.user("alice", 200);
+    let exempting = allowlist_of(&[exemption("alice", &world.date(20))]);
+    world.day(0, &exempting);
+    let pull = world.pull(&exempting, EMPTY);
+    assert_eq!(world.check(&pull, EMPTY, 0).code, 0);
+    // The merge. Until the workflow runs, the finding is not in the queue.
+    let next = world.pull_from("next", EMPTY, EMPTY);
+    assert_eq!(world.check(&next, EMPTY, 0).code, 1);
+    let run = world.run(RunOptions { event: "push", ..RunOptions::default() });
+    assert_eq!((run.code, run.output("new-count")), (0, "1"), "{}", run.log);
+    assert_eq!(world.check(&next, EMPTY, 0).code, 0);
 }

@@ -161,6 +161,16 @@ fn no_secret_leaks_from_a_run_with_credentials_in_the_environment() {
 }
 
 #[test]
+fn session_token_in_the_environment_is_masked_even_if_it_is_not_used() {
+    let world = World::new();
+    let token = "FwoGZXIvYXdzEJr-a-session-token-of-another-step";
+    let environment = [("AWS_SESSION_TOKEN", token)];
+    let run = world.run(RunOptions { environment: &environment, ..RunOptions::default() });
+    assert_eq!(run.code, 0, "{}", run.log);
+    assert!(run.log.contains(&format!("::add-mask::{token}\n")), "{}", run.log);
+}
+
+#[test]
 fn no_secret_leaks_from_a_run_that_github_rejects() {
     let world = World::new();
     let token = world.repo.token();

@@ -57,6 +57,21 @@ fn every_kind_of_token_keeps_one_queue_and_one_comment() {
 }
 
 #[test]
+fn token_of_the_input_has_precedence_over_the_variable() {
+    let world = World::new();
+    world.user("alice", 200);
+    let inputs = with(world.repo.personal_token(), "");
+    let environment = [("GITHUB_TOKEN", world.repo.token())];
+    let run = world.run(RunOptions {
+        inputs: &inputs,
+        environment: &environment,
+        ..RunOptions::default()
+    });
+    assert_eq!(run.code, 0, "{}", run.log);
+    assert_eq!(world.queue_issue().author, "octocat");
+}
+
+#[test]
 fn every_kind_of_token_keeps_one_issue_per_user() {
     for kind in 0..3 {
         let world = World::new();

@@ -31,6 +31,11 @@ impl Organization {
 
     /// Applies a plan in both member accounts on the given day.
     fn apply(&self, day: i64) -> Ran {
+        self.run(day, &["--apply"])
+    }
+
+    /// Runs `remediate` for both member accounts on the given day.
+    fn run(&self, day: i64, more: &[&str]) -> Ran {
         let now = self.started + TimeDelta::days(day);
         let now = now.to_rfc3339_opts(SecondsFormat::Secs, true);
         for member in &self.members {
@@ -39,8 +44,8 @@ impl Organization {
         }
         let ids = self.members.each_ref().map(Account::id).join(",");
         let role = ["--role-to-assume", self.hub.role_arn(), "--accounts", &ids];
-        let fixed = ["remediate", "--apply", "--quiet", "--allowlist", "allow.yml", "--now", &now];
-        let mut command = self.sandbox.command(&[&fixed[..], &role].concat());
+        let fixed = ["remediate", "--quiet", "--allowlist", "allow.yml", "--now", &now];
+        let mut command = self.sandbox.command(&[&fixed[..], &role, more].concat());
         command.env("HOME", self.sandbox.path("home")).envs(self.hub.oidc_environment());
         Ran::from(command.output().unwrap())
     }
@@ -76,6 +81,35 @@ fn denied_account_is_incomplete_and_the_other_is_remediated() {
     organization.members[0].faults(json!({}));
     assert_eq!(organization.apply(15).code, 0);
     assert_eq!(organization.statuses(), ["Inactive"; 2]);
+}
+
+#[test]
+fn unavailable_account_is_named_and_the_other_is_planned_and_applied() {
+    for fault in [json!({"refuse_role": true}), json!({"deny": ["GetCredentialReport"]})] {
+        let organization = Organization::new();
+        assert_eq!(organization.apply(0).code, 0);
+        organization.members[0].faults(fault.clone());
+        let [unavailable, other] = organization.members.each_ref().map(Account::id);
+        let outputs = ["--output", "plan.json", "--output", "plan.md"];
+        let planned = organization.run(14, &outputs);
+        assert_eq!(planned.code, 3, "{fault}: {}{}", planned.stdout, planned.stderr);
+        let page = organization.sandbox.read("plan.md");
+        let title = "# IAM remediation: incomplete, 1 deactivation, 0 deletions planned\n";
+        assert!(page.starts_with(title), "{fault}: {page}");
+        assert!(page.contains(&format!("> - Account {unavailable}: ")), "{fault}: {page}");
+        assert!(page.contains(&format!("## To be changed in account {other}\n")), "{page}");
+
+        let applied = organization.run(14, &["--apply", "--plan", "plan.json"]);
+        assert_eq!(applied.code, 3, "{fault}: {}{}", applied.stdout, applied.stderr);
+        assert_eq!(organization.statuses(), ["Active", "Inactive"], "{fault}");
+        // An undo without a journal names the account too.
+        if fault["refuse_role"] == true {
+            let undone = organization.run(15, &["--undo", "--journal", "new.jsonl", "--apply"]);
+            assert_eq!(undone.code, 3, "{}{}", undone.stdout, undone.stderr);
+            assert!(undone.stdout.contains(&format!("  {unavailable}: ")), "{}", undone.stdout);
+            assert_eq!(organization.statuses(), ["Active", "Active"]);
+        }
+    }
 }
 
 #[test]

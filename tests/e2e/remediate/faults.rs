@@ -186,8 +186,7 @@ fn lost_response_followed_by_a_denial_has_an_unknown_result() {
     assert_eq!(failed["refused"], json!(false), "{failed}");
 
     // The credential can still be undone.
-    let undo =
-        ["remediate", "--undo", "iam-stocktake-journal.jsonl", "--now", &world.written(14.0)];
+    let undo = ["remediate", "--undo", "--now", &world.written(14.0)];
     world.account.faults(json!({}));
     let undone = world
         .sandbox

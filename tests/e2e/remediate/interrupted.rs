@@ -138,7 +138,7 @@ fn assert_deactivations_are_finished(allowlist: &str) {
         assert_eq!(statuses(world, "robot"), ["Inactive"; 4], "{point}");
         let tags = world.tags("robot");
         assert_eq!(tags.iter().filter(|it| it.contains(" deactivated ")).count(), 4, "{point}");
-        let run = world.run(14.2, &["--undo", "iam-stocktake-journal.jsonl"]);
+        let run = world.run(14.2, &["--undo"]);
         assert_eq!(run.stdout.matches(": reactivate\n").count(), 4, "{point}: {}", run.stdout);
     });
 }
@@ -166,7 +166,7 @@ fn interrupted_credential_deletion_is_finished() {
 
 #[test]
 fn interrupted_undo_is_finished_and_the_days_restart() {
-    let undo = ["--undo", "iam-stocktake-journal.jsonl", "--apply"];
+    let undo = ["--undo", "--apply"];
     for action in ["UpdateAccessKey", "UntagUser"] {
         for when in MOMENTS {
             let point = format!("killed {when} {action}");
@@ -229,7 +229,7 @@ fn journal_in_use_is_refused() {
     let second = world.run(14.0, &["--apply"]);
     assert_eq!(second.code, 2, "{}", second.stderr);
     assert!(second.stderr.contains("another run is using this journal"), "{}", second.stderr);
-    let undo = ["--undo", "iam-stocktake-journal.jsonl", "--apply"];
+    let undo = ["--undo", "--apply"];
     assert_eq!(world.run(14.0, &undo).code, 2);
     assert_eq!(world.writes(), [""; 0]);
     assert_eq!((world.journal(), world.user("ci-deploy")), before);
@@ -258,7 +258,7 @@ fn step_stays_open_while_evidence_about_its_user_is_missing() {
     world.apply(14.2);
     assert_eq!(resolved()[0]["done"], true);
     // The deactivation can be undone.
-    let undo = ["--undo", "iam-stocktake-journal.jsonl", "--apply"];
+    let undo = ["--undo", "--apply"];
     let mut undo = world.sandbox.command(&[&["remediate"], &undo[..]].concat());
     let undone = undo.envs(world.account.environment()).output().unwrap();
     assert!(undone.status.success(), "{}", String::from_utf8_lossy(&undone.stderr));

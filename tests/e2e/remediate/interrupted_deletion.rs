@@ -140,7 +140,7 @@ fn undo_of_a_partial_deletion_activates_no_key() {
     for when in MOMENTS {
         let world = due();
         kill(&world, 0.0, "DeleteAccessKey", when);
-        let undo = ["--undo", "iam-stocktake-journal.jsonl", "--apply"];
+        let undo = ["--undo", "--apply"];
         let run = world.run(0.2, &undo);
         assert_eq!(run.code, 0, "{}{}", run.stdout, run.stderr);
         assert!(!run.stdout.contains(": reactivate"), "{}", run.stdout);

@@ -20,7 +20,7 @@ pub(crate) struct Job {
     pub(crate) code: i32,
     pub(crate) log: String,
     outputs: BTreeMap<String, String>,
-    summary: String,
+    pub(crate) summary: String,
 }
 
 /// The day on which a key with a notice on day 0 is due.
@@ -185,8 +185,14 @@ fn one_job_plans_and_another_applies_that_plan() {
     assert_eq!(saved["digest"], plan.output("plan-digest"));
     let markdown = jobs.world.sandbox.read(plan.output("report-markdown"));
     assert_eq!(plan.summary, markdown);
-    assert!(markdown.starts_with("# IAM remediation: 1 change planned\n"), "{markdown}");
-    assert!(markdown.contains("| `ci-deploy` |") && !markdown.contains("alice"), "{markdown}");
+    assert!(
+        markdown.starts_with("# IAM remediation: 1 deactivation, 0 deletions planned\n"),
+        "{markdown}"
+    );
+    assert!(
+        markdown.contains("| `ci-deploy` ([console](") && !markdown.contains("alice"),
+        "{markdown}"
+    );
     assert!(markdown.contains(plan.output("plan-digest")), "{markdown}");
     assert_eq!(jobs.world.writes(), [""; 0], "a plan changes nothing");
     assert_eq!(plan.output("journal"), "");
@@ -196,8 +202,11 @@ fn one_job_plans_and_another_applies_that_plan() {
     assert_eq!(applied.output("journal"), "iam-stocktake-journal.jsonl");
     assert_eq!(jobs.key_statuses(), ["Inactive"]);
     let summary = &applied.summary;
-    assert!(summary.starts_with("# IAM remediation: 1 change made\n"), "{summary}");
-    let undo = "iam-stocktake remediate --undo iam-stocktake-journal.jsonl --apply";
+    assert!(
+        summary.starts_with("# IAM remediation: 1 deactivation, 0 deletions made\n"),
+        "{summary}"
+    );
+    let undo = "iam-stocktake remediate --undo --journal iam-stocktake-journal.jsonl --apply";
     assert!(summary.contains(undo), "{summary}");
     assert_eq!(jobs.world.journal().last().unwrap()["event"], "end");
 
@@ -322,12 +331,16 @@ fn command_in_a_job_has_the_same_checks() {
 
     let plan = jobs.command(DUE, "push", &["--output", "plan.json"]);
     assert_eq!((plan.code, plan.output("change-count")), (0, "1"), "{}", plan.log);
-    assert!(plan.summary.starts_with("# IAM remediation: 1 change planned\n"), "{}", plan.summary);
+    assert!(
+        plan.summary.starts_with("# IAM remediation: 1 deactivation, 0 deletions planned\n"),
+        "{}",
+        plan.summary
+    );
     let applied = jobs.command(DUE, "push", &["--apply", "--plan", "plan.json"]);
     assert_eq!(applied.code, 0, "{}", applied.log);
     assert_eq!(applied.output("journal"), "iam-stocktake-journal.jsonl");
     assert_eq!(jobs.key_statuses(), ["Inactive"]);
-    let undone = jobs.command(DUE, "push", &["--undo", "iam-stocktake-journal.jsonl", "--apply"]);
+    let undone = jobs.command(DUE, "push", &["--undo", "--apply"]);
     assert_eq!(undone.code, 0, "{}", undone.log);
     assert!(undone.log.contains("reactivate"), "{}", undone.log);
     assert_eq!(jobs.key_statuses(), ["Active"]);
@@ -353,10 +366,9 @@ fn names_from_iam_cannot_run_workflow_commands() {
 }
 
 #[test]
-fn plan_that_exceeds_a_limit_fails_the_job() {
+fn plan_for_more_than_half_of_an_account_fails_the_job() {
     let jobs = Jobs::with_a_key_that_is_due("private");
-    jobs.world.allow("version: 1\nremediation:\n  max_changes: 1\n  max_share: 1\n");
-    let users: Vec<_> = (0..3)
+    let users: Vec<_> = (0..8)
         .map(|n| json!({"create_user": {
             "name": format!("old-{n}"), "created": 400, "keys": [{"created": 300, "last_used": 200}],
         }}))
@@ -366,7 +378,9 @@ fn plan_that_exceeds_a_limit_fails_the_job() {
     let plan = jobs.action(DUE, "schedule", &[("command", "remediate"), ("task", "plan")]);
     assert_eq!((plan.code, plan.output("result")), (1, "stale"), "{}", plan.log);
     assert!(
-        plan.log.contains("::error::nothing was changed: the plan exceeds a limit"),
+        plan.log.contains(
+            "::error::nothing was changed: more than half of the users of an account are due"
+        ),
         "{}",
         plan.log
     );

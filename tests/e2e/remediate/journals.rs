@@ -43,7 +43,8 @@ fn each_job_reads_all_journals_and_writes_its_own() {
     assert_eq!((runs(&world, "notify.jsonl"), runs(&world, "apply.jsonl")), (2, 1));
     // A notify run updates the tag of the other job. Undo with one journal reads the other one.
     notify(&world, 46.0);
-    let undo = ["--undo", "apply.jsonl", "--other-journals", "notify.jsonl", "--apply"];
+    let undo =
+        ["--undo", "--journal", "apply.jsonl", "--other-journals", "notify.jsonl", "--apply"];
     let undone = world.run(46.5, &undo);
     assert_eq!(undone.code, 0, "{}{}", undone.stdout, undone.stderr);
     assert_eq!(world.key_statuses("ci-deploy"), ["Active"]);
@@ -92,7 +93,8 @@ fn step_left_open_by_another_job_is_resolved() {
     notify(&world, 14.1);
     let tags = world.tags("ci-deploy");
     assert!(tags[0].contains(" deactivated since="), "{tags:?}");
-    let undo = ["--undo", "apply.jsonl", "--other-journals", "notify.jsonl", "--apply"];
+    let undo =
+        ["--undo", "--journal", "apply.jsonl", "--other-journals", "notify.jsonl", "--apply"];
     let undone = world.run(15.0, &undo);
     assert_eq!(undone.code, 0, "{}{}", undone.stdout, undone.stderr);
     assert_eq!(world.key_statuses("ci-deploy"), ["Active"]);

@@ -124,7 +124,7 @@ fn run_all_stages(world: &World, role: &str) {
         return;
     }
     assert_eq!(world.key_statuses("undone"), ["Inactive"], "{role}");
-    let undo = ["--undo", "iam-stocktake-journal.jsonl", "--user", "undone", "--apply"];
+    let undo = ["--undo", "--user", "undone", "--apply"];
     let undone = world.run(15.0, &undo);
     assert_eq!(undone.code, 0, "{role}: {}{}", undone.stdout, undone.stderr);
     assert_eq!(world.key_statuses("undone"), ["Active"], "{role}");

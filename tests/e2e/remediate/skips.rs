@@ -39,6 +39,16 @@ fn user_whose_key_the_run_uses_is_skipped() {
 }
 
 #[test]
+fn user_of_the_run_is_recognized_by_a_name_with_capitals() {
+    let world = stale(&["Deployer"]);
+    for day in [0.0, 14.0] {
+        let stdout = run_as_user(&world, "Deployer", day, &["--apply"]);
+        assert!(stdout.contains("Deployer: this run uses the user's credentials"), "{stdout}");
+    }
+    assert_eq!(world.key_statuses("Deployer"), ["Active"]);
+}
+
+#[test]
 fn user_whose_key_assumes_the_role_is_skipped() {
     let world = stale(&["deployer", "other"]);
     let role = world.account.role_arn().to_owned();
@@ -234,7 +244,7 @@ fn incomplete_rule_deactivates_nothing() {
 }
 
 #[test]
-fn nothing_is_changed_if_a_limit_is_exceeded() {
+fn limits_let_the_rest_wait_for_the_next_run() {
     for (limit, message) in [
         (
             "max_share: 100, max_changes: 2",
@@ -246,22 +256,59 @@ fn nothing_is_changed_if_a_limit_is_exceeded() {
         let more = json!({"name": "dora", "keys": [{"created": 300, "last_used": 200}]});
         world.apply(0.0);
         world.account.change(json!([{"create_user": more}]));
-        world.allow(&format!("version: 1\nremediation: {{max_gap_days: 60, {limit}}}\n"));
+        world.allow(&format!("version: 1\nremediation: {{max_gap_days: 20, {limit}}}\n"));
+        assert_eq!(world.plan(14.0).code, 0);
         world.account.reset_log();
-        let planned = world.plan(14.0);
-        assert_eq!(planned.code, 1, "{}", planned.stderr);
-        let run = world.run(14.0, &["--apply"]);
+        let run = world.run(14.0, &["--apply", "--plan", "plan.json"]);
+        assert_eq!(run.code, 0, "{}{}", run.stdout, run.stderr);
+        let rest =
+            run.stdout.split_once("Waiting, because the run's limit is reached:\n").unwrap().1;
+        assert!(rest.starts_with(&format!("  {}", account_prefix(&world, message))), "{rest}");
+        let inactive = || {
+            let all = ["anna", "bert", "carl"].iter().flat_map(|name| world.key_statuses(name));
+            all.filter(|status| status == "Inactive").count()
+        };
+        assert_eq!(inactive(), 2);
+        // The tag of the user who waits is renewed, and the new user gets a notice.
+        assert_eq!(world.writes().iter().filter(|it| *it == "iam:TagUser").count(), 4);
+        let run = world.apply(15.0);
+        assert!(!run.stdout.contains("Waiting, because"), "{}", run.stdout);
+        assert_eq!(inactive(), 3);
+    }
+}
+
+/// The line of a limit; `max_share` is for one account.
+fn account_prefix(world: &World, message: &str) -> String {
+    match message.contains("max_share") {
+        true => format!("Account {}: {message}", world.account.id()),
+        false => message.to_owned(),
+    }
+}
+
+#[test]
+fn nothing_is_changed_if_more_than_half_of_an_account_is_due() {
+    let due = ["u0", "u1", "u2", "u3", "u4", "u5"];
+    let world = stale(&due);
+    let in_use = (0..3).map(|n| {
+        json!({"create_user": {"name": format!("used-{n}"), "created": 400,
+               "keys": [{"created": 300, "last_used": 1}]}})
+    });
+    world.account.change(in_use.collect::<Vec<_>>().into());
+    world.apply(0.0);
+    let more = json!({"name": "dora", "keys": [{"created": 300, "last_used": 200}]});
+    world.account.change(json!([{"create_user": more}]));
+    world.account.reset_log();
+    let planned = world.plan(14.0);
+    assert_eq!(planned.code, 1, "{}", planned.stderr);
+    let message = "6 of 10 users are due, which is more than half";
+    for arguments in [&["--apply"][..], &["--apply", "--plan", "plan.json"]] {
+        let run = world.run(14.0, arguments);
         assert_eq!(run.code, 4, "{}{}", run.stdout, run.stderr);
         assert!(run.stdout.contains(message), "{}", run.stdout);
         assert_eq!(world.writes(), [""; 0]);
-        // The fourth user does not get a notice either.
-        assert_eq!(world.tags("dora"), [""; 0]);
-
-        let saved = ["--apply", "--plan", "plan.json"];
-        let run = world.run(14.0, &saved);
-        assert_eq!(run.code, 4, "{}{}", run.stdout, run.stderr);
-        assert_eq!(world.writes(), [""; 0]);
     }
+    // The new user does not get a notice either.
+    assert_eq!(world.tags("dora"), [""; 0]);
 }
 
 #[test]
@@ -426,4 +473,47 @@ fn assert_root_is_not_changed(root: Value) {
     assert!(!run.stdout.split("Skipped:").next().unwrap().contains("root"), "{}", run.stdout);
     let log = world.account.log();
     assert!(log.iter().all(|it| it.parameters.get("UserName").is_none_or(|it| it == "anna")));
+}
+
+#[test]
+fn named_users_are_remediated_and_nobody_else() {
+    let world = stale(&["anna", "bert", "carl"]);
+    let run = world.run(0.0, &["--apply", "--user", "Anna", "--user", "bert"]);
+    assert_eq!(run.code, 0, "{}{}", run.stdout, run.stderr);
+    assert_eq!(["anna", "bert", "carl"].map(|it| world.tags(it).len()), [1, 1, 0]);
+    assert!(!run.stdout.contains("carl"), "{}", run.stdout);
+    world.apply(0.0);
+
+    // All safeguards apply: the stage, the waiting period, and exemptions.
+    let one = ["--apply", "--user", "anna"];
+    world.run(14.0, &[&one[..], &["--stage", "notify"]].concat());
+    assert_eq!(world.key_statuses("anna"), ["Active"]);
+    let expires = world.at(100.0).date_naive();
+    let exempt = format!(
+        "{ALLOWLIST}exemptions:\n  - {{user: anna, reason: r, owner: o, expires: {expires}}}\n"
+    );
+    world.allow(&exempt);
+    let run = world.run(14.0, &[&one[..], &["--journal", "other.jsonl"]].concat());
+    assert!(run.stdout.contains("exempt until"), "{}", run.stdout);
+    assert_eq!(world.key_statuses("anna"), ["Active"]);
+    world.allow(ALLOWLIST);
+
+    let run = world.run(14.0, &["--output", "plan.json", "--user", "bert"]);
+    assert_eq!((run.code, run.plan["plan"]["changes"].as_array().unwrap().len()), (0, 1));
+    let run = world.run(14.0, &["--apply", "--plan", "plan.json"]);
+    assert_eq!(run.code, 0, "{}{}", run.stdout, run.stderr);
+    let statuses = ["anna", "bert", "carl"].map(|it| world.key_statuses(it).concat());
+    assert_eq!(statuses, ["Active", "Inactive", "Active"]);
+}
+
+#[test]
+fn unknown_user_is_refused_with_near_names() {
+    let world = stale(&["anna-deploy", "bert"]);
+    world.account.reset_log();
+    let run = world.run(0.0, &["--apply", "--user", "anna-dploy"]);
+    assert_eq!(run.code, 2, "{}{}", run.stdout, run.stderr);
+    let message = "no audited account has a user named `anna-dploy`";
+    assert!(run.stderr.contains(message), "{}", run.stderr);
+    assert!(run.stderr.contains("similar names: `anna-deploy`\n"), "{}", run.stderr);
+    assert_eq!(world.writes(), [""; 0]);
 }

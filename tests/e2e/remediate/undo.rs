@@ -1,11 +1,12 @@
-//! Undo with the journal: deactivated credentials become active again, and deletions are listed.
+//! Undo from the journal and from the remediation tags: deactivated credentials become active again,
+//! and deletions are listed.
 
 use serde_json::json;
 
 use super::stages::{of_all_kinds, stale, statuses};
 use super::world::{ALLOWLIST, Run, World};
 
-const UNDO: [&str; 2] = ["--undo", "iam-stocktake-journal.jsonl"];
+const UNDO: [&str; 1] = ["--undo"];
 
 /// Undoes on the given day. The run must succeed.
 fn undo(world: &World, day: f64, more: &[&str]) -> Run {
@@ -272,6 +273,22 @@ fn undo_rechecks_each_key_before_it_activates_it() {
 }
 
 #[test]
+fn failed_undo_keeps_the_tag() {
+    let world = stale();
+    world.apply(0.0);
+    world.apply(14.0);
+    let tags = world.tags("ci-deploy");
+    world.account.faults(json!({ "deny": ["UpdateAccessKey"] }));
+    let run = world.run(15.0, &[&UNDO[..], &["--apply"]].concat());
+    assert_eq!(run.code, 4, "{}{}", run.stdout, run.stderr);
+    assert_eq!(world.tags("ci-deploy"), tags);
+    // Without the tag, the key could not be activated any more.
+    world.account.faults(json!({}));
+    undo(&world, 16.0, &["--apply"]);
+    assert_eq!(world.key_statuses("ci-deploy"), ["Active"]);
+}
+
+#[test]
 fn undo_reports_incomplete_evidence() {
     let world = of_all_kinds(ALLOWLIST);
     world.apply(0.0);
@@ -325,4 +342,94 @@ fn undo_skips_a_key_whose_tag_a_run_removed() {
     let run = undo(&world, 16.0, &["--apply"]);
     assert_eq!(run.stdout, "Nothing to undo.\n");
     assert_eq!(world.key_statuses("ci-deploy"), ["Inactive"]);
+}
+
+/// The credentials of all kinds, deactivated on day 14, without the journal.
+fn without_journal() -> World {
+    let world = of_all_kinds(ALLOWLIST);
+    world.apply(0.0);
+    world.apply(14.0);
+    std::fs::remove_file(world.sandbox.path("iam-stocktake-journal.jsonl")).unwrap();
+    world
+}
+
+#[test]
+fn undo_without_journal_uses_the_tags() {
+    let world = without_journal();
+    world.account.reset_log();
+    let run = undo(&world, 20.0, &[]);
+    assert_eq!(run.stdout.matches(": reactivate\n").count(), 4, "{}", run.stdout);
+    assert!(run.stderr.contains("the undo uses only the remediation tags"), "{}", run.stderr);
+    assert_eq!(world.writes(), [""; 0]);
+    undo(&world, 20.0, &["--user", "Robot", "--apply"]);
+    assert_eq!(statuses(&world, "robot"), ["Active"; 4]);
+    assert_eq!(world.tags("robot"), [""; 0]);
+    assert_eq!(world.journal().iter().filter(|it| it["step"] == "activate").count(), 4);
+}
+
+#[test]
+fn undo_with_another_journal_uses_the_tags() {
+    // The journal of the notices is left, the journal of the deactivation is lost.
+    let world = stale();
+    world.apply(0.0);
+    let text = world.sandbox.read("iam-stocktake-journal.jsonl");
+    world.apply(14.0);
+    world.sandbox.file("iam-stocktake-journal.jsonl", text);
+    undo(&world, 20.0, &["--apply"]);
+    assert_eq!(world.key_statuses("ci-deploy"), ["Active"]);
+}
+
+#[test]
+fn undo_from_tags_skips_what_was_used_or_changed_since() {
+    let world = without_journal();
+    world.set_day(16.0);
+    world.account.change(json!([{"use_key": {"user": "robot", "at": 0}}]));
+    let run = undo(&world, 20.0, &["--apply"]);
+    assert!(
+        run.stdout.contains("the credential was used after the deactivation"),
+        "{}",
+        run.stdout
+    );
+    let mut statuses = statuses(&world, "robot");
+    assert_eq!(statuses.remove(0), "Inactive");
+    assert_eq!(statuses, ["Active"; 3]);
+}
+
+#[test]
+fn undo_from_tags_ignores_forged_tags() {
+    let world = stale();
+    world.apply(0.0);
+    let key = super::skips::key_of(&world, "ci-deploy");
+    world.account.change(json!([{"set_key_status": {"user": "ci-deploy", "status": "Inactive"}}]));
+    // A tag that is older than the key, and a tag from the future.
+    for (day, code) in [(-350.0, 0), (30.0, 4)] {
+        let value = format!("deactivated since={0} seen={0}", world.written(day));
+        let tags = json!({ format!("iam-stocktake:access-key:{key}"): value });
+        world.account.change(json!([{"tag_user": {"user": "ci-deploy", "tags": tags}}]));
+        let run = world.run(20.0, &["--undo", "--journal", "new.jsonl", "--apply"]);
+        assert_eq!(run.code, code, "{}{}", run.stdout, run.stderr);
+        assert_eq!(world.key_statuses("ci-deploy"), ["Inactive"]);
+    }
+}
+
+#[test]
+fn undo_without_journal_reports_an_account_that_cannot_be_read() {
+    let world = without_journal();
+    world.account.faults(json!({ "deny": ["GetAccountAuthorizationDetails"] }));
+    let run = world.run(15.0, &UNDO);
+    assert_eq!(run.code, 3, "{}{}", run.stdout, run.stderr);
+    let line = format!(
+        "Could not be checked:\n  {}: iam:GetAccountAuthorizationDetails",
+        world.account.id()
+    );
+    assert!(run.stdout.contains(&line), "{}", run.stdout);
+}
+
+#[test]
+fn undo_of_an_unknown_user_is_refused() {
+    let world = without_journal();
+    let run = world.run(15.0, &["--undo", "--user", "robto"]);
+    assert_eq!(run.code, 2, "{}{}", run.stdout, run.stderr);
+    assert!(run.stderr.contains("no audited account has a user named `robto`"), "{}", run.stderr);
+    assert!(run.stderr.contains("similar names: `robot`"), "{}", run.stderr);
 }

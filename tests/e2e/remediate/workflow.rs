@@ -24,7 +24,12 @@ fn examples() -> Vec<(String, String)> {
 
 /// The jobs of the remediation example.
 fn remediation_jobs() -> Value {
-    let (_, text) = examples().into_iter().find(|(name, _)| name == "remediate.yml").unwrap();
+    jobs_of("remediate.yml")
+}
+
+/// The jobs of an example.
+fn jobs_of(file: &str) -> Value {
+    let (_, text) = examples().into_iter().find(|(name, _)| name == file).unwrap();
     let workflow: Value = serde_saphyr::from_str(&text).unwrap();
     workflow["jobs"].clone()
 }
@@ -39,11 +44,20 @@ fn inputs(jobs: &Value) -> Vec<&Value> {
 /// Runs the action with the inputs of a job on the given day. `plan` is the job whose outputs are
 /// used.
 fn run(jobs: &Jobs, name: &str, day: f64, plan: Option<&Job>) -> Job {
-    let all_jobs = remediation_jobs();
+    run_of(&remediation_jobs(), jobs, (name, day, "schedule"), plan)
+}
+
+/// Runs the action with the inputs of a job for an event.
+fn run_of(
+    all_jobs: &Value,
+    jobs: &Jobs,
+    (name, day, event): (&str, f64, &str),
+    plan: Option<&Job>,
+) -> Job {
     let of_job = inputs(&serde_json::json!({ name: all_jobs[name] })).pop().unwrap().clone();
     let value = |text: &str| match text.strip_prefix("${{ needs.plan.outputs.") {
         Some(output) => plan.unwrap().output(output.trim_end_matches(" }}")).to_owned(),
-        None => text.to_owned(),
+        None => text.replace("${{ inputs.user }}", "ci-deploy"),
     };
     let of_job = of_job.as_object().unwrap().iter();
     let of_job: Vec<_> = of_job
@@ -51,7 +65,7 @@ fn run(jobs: &Jobs, name: &str, day: f64, plan: Option<&Job>) -> Job {
         .map(|(name, text)| (name.as_str(), value(text.as_str().unwrap())))
         .collect();
     let of_job: Vec<_> = of_job.iter().map(|(name, value)| (*name, value.as_str())).collect();
-    jobs.action(day, "schedule", &of_job)
+    jobs.action(day, event, &of_job)
 }
 
 #[test]
@@ -184,4 +198,98 @@ fn workflow_notifies_then_applies_the_approved_plan() {
     assert_eq!(jobs.key_statuses(), ["Inactive"]);
     let queue = run(&jobs, "queue", DUE, None);
     assert_eq!((queue.code, queue.output("result")), (0, "clean"), "{}", queue.log);
+}
+
+/// A key that a run of the workflow deactivated, without the journals.
+fn deactivated_without_journals() -> Jobs {
+    let jobs = Jobs::with_a_stale_key("private");
+    run(&jobs, "notify", 0.0, None);
+    run(&jobs, "notify", 7.0, None);
+    let plan = run(&jobs, "plan", DUE, None);
+    let saved = jobs.world.sandbox.read("iam-stocktake-report/iam-stocktake-plan.json");
+    jobs.world.sandbox.file("plans/iam-plan/iam-stocktake-plan.json", saved);
+    assert_eq!(run(&jobs, "apply", DUE, Some(&plan)).code, 0);
+    assert_eq!(jobs.key_statuses(), ["Inactive"]);
+    for journal in ["journal-notify.jsonl", "journal-apply.jsonl"] {
+        std::fs::remove_file(jobs.world.sandbox.path(journal)).unwrap();
+    }
+    jobs.world.account.reset_log();
+    jobs
+}
+
+#[test]
+fn undo_workflow_needs_no_journal() {
+    let jobs = deactivated_without_journals();
+    let all = jobs_of("undo.yml");
+    let dispatch = |name| run_of(&all, &jobs, (name, 20.0, "workflow_dispatch"), None);
+
+    let plan = dispatch("plan");
+    assert_eq!((plan.code, plan.output("change-count")), (0, "1"), "{}", plan.log);
+    assert!(
+        plan.summary.starts_with("# IAM undo: 1 credential to reactivate\n"),
+        "{}",
+        plan.summary
+    );
+    assert!(plan.summary.contains("| `ci-deploy` | access key"), "{}", plan.summary);
+    assert_eq!((jobs.world.writes(), plan.output("journal")), (vec![], ""));
+
+    let undone = dispatch("undo");
+    assert_eq!((undone.code, undone.output("change-count")), (0, "1"), "{}", undone.log);
+    assert!(
+        undone.summary.starts_with("# IAM undo: 1 credential reactivated\n"),
+        "{}",
+        undone.summary
+    );
+    assert_eq!(jobs.key_statuses(), ["Active"]);
+    assert_eq!(jobs.world.tags("ci-deploy"), [""; 0]);
+    // The undo starts a new journal.
+    assert_eq!(undone.output("journal"), "journal-apply.jsonl");
+    let journal = jobs.world.sandbox.read("journal-apply.jsonl");
+    assert!(journal.contains(r#""step":"activate""#), "{journal}");
+    let again = dispatch("plan");
+    assert_eq!((again.code, again.output("change-count")), (0, "0"), "{}", again.log);
+}
+
+#[test]
+fn undo_of_an_unknown_user_names_near_names() {
+    let jobs = deactivated_without_journals();
+    for task in ["plan-undo", "undo"] {
+        let inputs = [("command", "remediate"), ("task", task), ("user", " ")];
+        let refused = jobs.action(20.0, "workflow_dispatch", &inputs);
+        assert_eq!(refused.code, 2, "{}", refused.log);
+        assert!(refused.log.contains("an undo needs the input `user`"), "{}", refused.log);
+    }
+    let inputs = [("command", "remediate"), ("task", "undo"), ("user", "ci-deplyo")];
+    let refused = jobs.action(20.0, "workflow_dispatch", &inputs);
+    assert_eq!(refused.code, 2, "{}", refused.log);
+    assert!(
+        refused.log.contains("no audited account has a user named `ci-deplyo`"),
+        "{}",
+        refused.log
+    );
+    assert!(refused.log.contains("similar names: `ci-deploy`"), "{}", refused.log);
+    assert_eq!(jobs.key_statuses(), ["Inactive"]);
+}
+
+#[test]
+fn undo_workflow_needs_the_same_approval_as_the_remediation() {
+    let (undo, remediation) = (jobs_of("undo.yml"), remediation_jobs());
+    for key in ["environment", "concurrency", "permissions"] {
+        assert_eq!(undo["undo"][key], remediation["apply"][key], "{key}");
+    }
+    assert_eq!(undo["plan"]["environment"], Value::Null);
+    for (name, other) in [("undo", "apply"), ("plan", "plan")] {
+        let with = |job: &Value| steps(job, ACTION)[0]["with"].clone();
+        let (with, expected) = (with(&undo[name]), with(&remediation[other]));
+        for input in ["role-to-assume", "journal", "other-journals"] {
+            assert_eq!(with[input], expected[input], "{name}: {input}");
+        }
+    }
+    // All actions have the same pins.
+    let uses = |jobs: &Value| -> BTreeSet<String> {
+        let jobs = jobs.as_object().unwrap().values();
+        let steps = jobs.flat_map(|job| job["steps"].as_array().unwrap().clone());
+        steps.map(|step| step["uses"].as_str().unwrap().to_owned()).collect()
+    };
+    assert!(uses(&undo).is_subset(&uses(&remediation)));
 }

@@ -20,6 +20,7 @@ pub mod mutate;
 pub mod network;
 pub mod sandbox;
 pub mod services;
+pub mod shell;
 pub mod workflow_commands;
 pub mod world;
 

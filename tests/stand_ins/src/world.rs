@@ -269,7 +269,14 @@ impl World {
             text = text.replace(&self.date(day), &format!("(day {day})"));
         }
         // These depend on the account: finding ids, user keys, and the ends of ids.
-        for (prefix, characters) in [("<!-- f:", 16), (" user=", 16), ("…`", 4)] {
+        for (prefix, characters) in [
+            ("<!-- f:", 16),
+            ("<!-- u:", 16),
+            (" user=", 16),
+            ("…`", 4),
+            ("ends in `", 4),
+            ("\"access-key:", 4),
+        ] {
             text = masked(&text, prefix, characters);
         }
         text

@@ -65,7 +65,7 @@ pub(crate) fn credential_report(bytes: &[u8]) {
     assert_eq!(audit.accounts.iter().map(|it| it.users).sum::<usize>(), users);
     let _ = report::table(&audit, TableOptions { color: true, width: Some(80), max_rows: 10 });
     for language in Language::ALL {
-        let options = MarkdownOptions { language, max_rows: 10, template: None };
+        let options = MarkdownOptions { full_ids: true, language, max_rows: 10, template: None };
         report::markdown(&audit, &options).expect("our own template renders everything");
     }
     audit_json(report::json::json(&audit).as_bytes());

@@ -195,6 +195,7 @@ impl Audit {
             gaps: Vec::new(),
             cleared: Vec::new(),
             asked_after: Vec::new(),
+            rechecked_users: Vec::new(),
         };
         Self(v1::Audit {
             schema: v1::SCHEMA.to_owned(),
@@ -212,6 +213,7 @@ impl Audit {
             counts: v1::Counts::default(),
             accounts: vec![account],
             findings: findings.iter().map(|found| found.0.clone()).collect(),
+            remediations: Vec::new(),
             exemptions: Vec::new(),
             former_accounts: Vec::new(),
         })

@@ -1,6 +1,7 @@
 //! What clears a finding, and what does not.
 
 use super::*;
+use iam_stocktake::model::policy::Level;
 use iam_stocktake::queue::observation::{InvalidAudit, Observation};
 use iam_stocktake::queue::state::FindingState;
 
@@ -193,6 +194,25 @@ fn findings_return_when_the_policy_is_strict_again() {
     harness.run("2026-07-04", &[Audit::on("2026-07-04", &[]).without_rule("stale-access-key")]);
     harness.run("2026-07-05", &[Audit::on("2026-07-05", &[])]);
     assert_eq!(state(&harness, alice.id()), "cleared");
+}
+
+#[test]
+fn queue_has_the_newest_level_of_a_finding() {
+    let alice = access_key("alice");
+    let mut harness = harness_with(&[alice.clone().level("warning")]);
+    harness.run("2026-07-02", &[Audit::on("2026-07-02", std::slice::from_ref(&alice))]);
+    assert_eq!(harness.entry(alice.id()).level, Level::Error);
+}
+
+#[test]
+fn user_issue_stays_open_while_the_policy_ignores_its_finding() {
+    let alice = access_key("alice");
+    let mut harness = harness_per_user();
+    harness.run("2026-07-01", &[Audit::on("2026-07-01", std::slice::from_ref(&alice))]);
+    harness.run("2026-07-02", &[clean_audit().without_rule("stale-access-key")]);
+    assert!(harness.tracker.issue(1).is_open);
+    harness.run("2026-07-03", &[Audit::on("2026-07-03", &[])]);
+    assert!(!harness.tracker.issue(1).is_open);
 }
 
 #[test]

@@ -22,6 +22,7 @@ fn of(queue_state: Option<&QueueState>, found: &[Found], uncovered: &[Found]) ->
         Observation::of(&[Audit::on("2026-08-05", found).0], on("2026-08-05")).unwrap();
     let uncovered: BTreeSet<_> = uncovered.iter().map(Found::id).collect();
     GateCounts::of(&observation, queue_state, &uncovered, on("2026-08-05").date_naive(), 30)
+        .with_uncovered(&uncovered, &observation)
 }
 
 const ANY: FailOn = FailOn { any: true, ..FailOn::NONE };
@@ -109,6 +110,22 @@ fn findings_that_a_pull_request_uncovers_are_not_new() {
         gate_counts(Some(&[]), std::slice::from_ref(&alice), std::slice::from_ref(&alice));
     assert_eq!((gate_counts.errors, gate_counts.new.len()), (1, 0));
     assert_eq!(gate_counts.evaluate(FailOn::NEW, true), Gate::Passed);
+}
+
+#[test]
+fn uncovered_fails_only_on_errors_that_the_pull_request_brings_back() {
+    let (alice, warning) = (password("alice"), password("bob").level("warning"));
+    let uncovered = FailOn { uncovered: true, ..FailOn::NONE };
+    let gate = |found: &[Found], back: &[Found], has_queue: bool| {
+        gate_counts(has_queue.then_some(&[]), found, back).evaluate(uncovered, has_queue)
+    };
+    let (one, of_warning) = (std::slice::from_ref(&alice), std::slice::from_ref(&warning));
+    for has_queue in [true, false] {
+        assert_eq!(gate(one, one, has_queue), Gate::Failed);
+        // A new finding that the pull request has nothing to do with.
+        assert_eq!(gate(one, &[], has_queue), Gate::Passed);
+        assert_eq!(gate(of_warning, of_warning, has_queue), Gate::Passed);
+    }
 }
 
 #[test]

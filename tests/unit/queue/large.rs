@@ -33,7 +33,7 @@ fn queue_issue_shows_what_fits_and_the_state_has_everything() {
     let page = harness.page();
     let shown = page.matches("\n- [ ] ").count();
     assert_eq!(number_before(&page, " open findings**"), USERS);
-    assert_eq!(number_before(&page, " more findings are not shown"), USERS - shown);
+    assert_eq!(number_before(&page, " more users with"), USERS - shown);
     // There is no space for another row, and no row is cut.
     let body = harness.queue_issue().body.len();
     assert!(MAX_BODY_BYTES - body < 250, "{body} bytes");
@@ -97,7 +97,7 @@ fn creates_twenty_issues_per_run_the_longest_disuse_first() {
     let ran = harness.run("2026-07-03", &[many("2026-07-03", 45)]);
     assert_eq!((sorted(made(&ran)), ran.comments.len()), (numbers(40..45), 0));
     assert!(!harness.page().contains("no issue yet"));
-    assert_eq!(harness.page().matches(" Issue: #").count(), 45);
+    assert_eq!(harness.page().matches(", issue #").count(), 45);
     assert_eq!(harness.run("2026-07-04", &[many("2026-07-04", 45)]).plan, NOTHING);
 }
 

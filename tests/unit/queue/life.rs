@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::queue::markdown::rendered;
+use iam_stocktake::queue::markers;
 
 /// The day, the findings, and the expected plan.
 type Day<'a> = (&'a str, Vec<Found>, &'a str);
@@ -114,18 +115,18 @@ fn user_issues_open_and_close_with_their_findings() {
              edit and comment on issue #3, the queue issue: 3 open\n",
             "edit and close as completed issue #1\nedit issue #3, the queue issue: 2 open\n",
             "edit and close as completed issue #4\nedit issue #3, the queue issue: 1 open\n",
-            "edit and reopen issue #4\nedit and comment on issue #3, the queue issue: 2 open\n",
-            "edit issue #2\nedit and comment on issue #3, the queue issue: 2 open\n",
+            "edit and reopen and comment on issue #4\nedit and comment on issue #3, the queue issue: 2 open\n",
+            "edit and comment on issue #2\nedit and comment on issue #3, the queue issue: 2 open\n",
             NOTHING,
             "edit and close as completed issue #2\nedit and close as completed issue #4\n\
              edit and close as completed issue #3, the queue issue: 0 open\n",
-            "edit and reopen issue #1\nedit and reopen and comment on issue #3, the queue issue: 1 open\n",
+            "edit and reopen and comment on issue #1\nedit and reopen and comment on issue #3, the queue issue: 1 open\n",
         ]),
     );
     insta::assert_snapshot!("per_user_queue_issue", pages[3].0);
     insta::assert_snapshot!("per_user_issue", harness.tracker.issue(2).body);
     for (_, ran) in &pages {
-        assert!(ran.comments.len() <= 1, "one comment at most: {:#?}", ran.comments);
+        assert!(ran.comments.len() <= 2, "one in each issue at most: {:#?}", ran.comments);
     }
 }
 
@@ -147,15 +148,15 @@ fn page_has_only_task_lists_and_struck_lines() {
     let pages = live_through(&mut harness, &days(ONE_ISSUE));
     let page = rendered(&pages[5].0);
     assert_eq!(page.boxes, [false]);
-    // The open finding and two resolved ones.
-    assert_eq!((page.items, page.struck, page.headings, page.tables), (2, 1, 1, 0));
-    assert_eq!(page.links, [""; 0]);
-    let bob = access_key("bob").id();
+    // Three steps, the open finding below its user, and two resolved findings.
+    assert_eq!((page.items, page.struck, page.headings, page.tables), (6, 1, 1, 0));
+    assert_eq!(page.links, ["https://github.com/acme/infra/actions/workflows/scheduled.yml"]);
+    let bob = markers::user_hash(&(ACCOUNT.parse().unwrap(), "bob".to_owned()));
     assert_eq!(
         page.html,
         [
             "<!-- iam-stocktake:queue v1 name=default -->",
-            &format!("<!-- f:{bob} -->"),
+            &format!("<!-- u:{bob} -->"),
             "<details>\n<summary>Recently resolved</summary>",
             "</details>",
         ]
@@ -190,7 +191,7 @@ fn every_rule_has_a_text() {
         let mut harness = Harness::new(language, false);
         harness.run("2026-07-01", &[Audit::on("2026-07-01", &found)]);
         let page = harness.page();
-        let rows: Vec<_> = page.lines().filter(|line| line.starts_with("- [")).collect();
+        let rows: Vec<_> = page.lines().filter(|line| line.starts_with("  - ")).collect();
         assert_eq!(rows.len(), found.len());
         insta::assert_snapshot!(name, rows.join("\n"));
     }

@@ -56,7 +56,7 @@ fn checked_boxes_stay_in_user_issues_too() {
     // It becomes overdue.
     harness.run("2026-08-02", &[alice_and_bob("2026-08-02")]);
     let body = &harness.tracker.issue(1).body;
-    assert!(body.contains("- [x] `alice`") && body.contains("**overdue**"), "{body}");
+    assert!(body.contains("- [x] ⛔ error") && body.contains("**overdue**"), "{body}");
 }
 
 // Closing and reopening
@@ -154,6 +154,23 @@ fn closing_a_user_issue_as_not_planned_acknowledges_its_findings() {
 }
 
 #[test]
+fn closed_user_issue_does_not_acknowledge_later_findings() {
+    let mut harness = with_two_findings(harness_per_user());
+    harness.tracker.close_as_not_planned(1, on("2026-07-05"));
+    harness.run("2026-07-06", &[alice_and_bob("2026-07-06")]);
+    // While per-user issues are off, it stays closed.
+    harness.options.per_user = false;
+    let key = access_key("alice");
+    let found = [password("alice"), key.clone(), access_key("bob")];
+    harness.run("2026-07-07", &[Audit::on("2026-07-07", &found)]);
+    harness.options.per_user = true;
+    harness.run("2026-07-08", &[Audit::on("2026-07-08", &found)]);
+    assert!(harness.entry(key.id()).needs_action());
+    assert!(!harness.entry(password("alice").id()).needs_action());
+    assert!(harness.tracker.issue(1).is_open);
+}
+
+#[test]
 fn closing_the_queue_issue_as_not_planned_closes_user_issues() {
     let mut harness = with_two_findings(harness_per_user());
     harness.tracker.close_as_not_planned(3, on("2026-07-05"));
@@ -235,6 +252,17 @@ fn changed_due_date_changes_whether_a_finding_is_overdue() {
     let ran = harness.run("2026-08-07", &[alice_and_bob("2026-08-07")]);
     assert!(ran.comments[0].starts_with("**Overdue:**"), "{:?}", ran.comments);
     assert_eq!(harness.run("2026-08-08", &[alice_and_bob("2026-08-08")]).plan, NOTHING);
+}
+
+#[test]
+fn finding_is_overdue_on_the_day_after_its_due_date() {
+    let mut harness = with_two_findings(harness());
+    // 30 days after July 1.
+    let ran = harness.run("2026-07-31", &[alice_and_bob("2026-07-31")]);
+    assert_eq!((ran.update.overdue.len(), ran.comments.len()), (0, 0));
+    assert!(!harness.page().contains("overdue"));
+    let ran = harness.run("2026-08-01", &[alice_and_bob("2026-08-01")]);
+    assert_eq!((ran.update.overdue.len(), ran.comments.len()), (2, 1));
 }
 
 // Parallel runs, and other issues

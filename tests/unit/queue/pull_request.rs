@@ -73,7 +73,8 @@ fn render(case: &Case, policies: [&Policy; 2], language: Language) -> RenderedCo
     let today: NaiveDate = case.today.parse().unwrap();
     let queue_state = case.queue_state.as_ref();
     let gate_counts =
-        GateCounts::of(&head, queue_state, &pull_request_changes.uncovered, today, 30);
+        GateCounts::of(&head, queue_state, &pull_request_changes.uncovered, today, 30)
+            .with_uncovered(&pull_request_changes.uncovered, &head);
     let gate = gate_counts.evaluate(case.fail_on, queue_state.is_some());
     let queue: QueueName = "default".parse().unwrap();
     let unaudited =
@@ -87,6 +88,7 @@ fn render(case: &Case, policies: [&Policy; 2], language: Language) -> RenderedCo
         gate_counts: &gate_counts,
         unaudited: &unaudited,
         gate,
+        uncovered_block: case.fail_on.uncovered,
         today,
         allowlist: Some(".github/iam-allowlist.yml"),
         run: None,
@@ -408,6 +410,21 @@ fn long_lists_of_owners_are_cut() {
     assert!(owners.to.starts_with("team-é-0, team-é-1, ") && owners.to.ends_with('…'));
     let comment = english(&Case { remediation: changes, ..case(&[], &[]) });
     assert!(comment.body.len() < MAX_BODY_BYTES, "{}", comment.body.len());
+}
+
+#[test]
+fn uncovered_findings_block_only_if_fail_on_says_so() {
+    let (alice, bob) = (password("alice"), access_key("bob"));
+    let known = [bob.clone()];
+    let mut case = case(&known, &[alice.clone(), bob.clone()]);
+    case.base = Audit::on("2026-07-05", &[alice.exempted(), bob]);
+    let comment = english(&case);
+    assert_eq!(comment.gate, Gate::Passed);
+    assert!(comment.body.contains("This does not block the merge."), "{}", comment.body);
+    case.fail_on = FailOn { uncovered: true, ..FailOn::NONE };
+    let comment = english(&case);
+    assert_eq!(comment.gate, Gate::Failed);
+    insta::assert_snapshot!("uncovered_blocks", comment.body);
 }
 
 #[test]

@@ -16,6 +16,7 @@ use iam_stocktake::queue::markers;
 use iam_stocktake::queue::markers::StateBlock;
 use iam_stocktake::queue::observation::FindingRef;
 use iam_stocktake::queue::plan::{QueueChange, QueueIssueDraft};
+use iam_stocktake::queue::remediation_entry::RemediationEntry;
 use iam_stocktake::queue::remediation_progress::{NameList, RemediationProgress, UserResources};
 use iam_stocktake::queue::snapshot::QueueSnapshot;
 use iam_stocktake::queue::state::{
@@ -88,18 +89,31 @@ fn any_entry() -> impl Strategy<Value = QueueEntry> {
     let kinds =
         ["password", "access-key", "ssh-key"].map(|id| id.parse::<CredentialKind>().unwrap());
     let finding = (
-        (any::<String>(), any_rule()),
+        (any::<String>(), any_rule(), any::<Option<String>>()),
         prop::option::of(prop::sample::select(kinds.to_vec())),
         (any::<Option<u8>>(), any::<Option<String>>(), any::<Option<String>>()),
         prop::option::of((prop::sample::select(ReferenceKind::ALL.to_vec()), any_time())),
     );
     let finding = (finding, prop::option::of(any_progress())).prop_map(|(finding, progress)| {
-        let ((user, rule), kind, (slot, id_ending, owner), reference) = finding;
-        FindingRef { user, rule, kind, slot, id_ending, reference, owner, progress }
+        let ((user, rule, last_service), kind, (slot, id_ending, owner), reference) = finding;
+        FindingRef { user, rule, kind, slot, id_ending, reference, owner, last_service, progress }
     });
     let level = prop::sample::select(Level::ALL.to_vec());
     (finding, level, any_day(), any_state()).prop_map(|(finding, level, first_seen, state)| {
         QueueEntry { finding, level, first_seen, state }
+    })
+}
+
+fn any_id() -> impl Strategy<Value = FindingId> {
+    any::<u64>().prop_map(|id| format!("{id:016x}").parse().unwrap())
+}
+
+fn any_remediation() -> impl Strategy<Value = RemediationEntry> {
+    let texts = (any::<String>(), any::<Option<String>>(), any::<Option<String>>());
+    (texts, any_progress(), any::<bool>()).prop_map(|(texts, progress, deletion_announced)| {
+        let (user, id_ending, owner) = texts;
+        let kind = Some(CredentialKind::AccessKey);
+        RemediationEntry { user, kind, id_ending, owner, progress, deletion_announced }
     })
 }
 
@@ -109,28 +123,32 @@ fn any_queue_state() -> impl Strategy<Value = QueueState> {
         (any_time(), any::<String>()).prop_map(|(at, criteria)| RuleObservation { at, criteria });
     (
         (1_u64..1 << 53, any_day()),
-        (any::<Option<u64>>(), any::<Option<String>>()),
+        (any::<Option<u64>>(), any::<Option<String>>(), any::<Option<String>>()),
         btree_map(any_account(), any::<String>(), 0..3),
         btree_map(any_account(), any_time(), 0..3),
         btree_map((any_account(), any_rule()), observed, 0..5),
         btree_map(id, (any_account(), any_entry()), 0..20),
         btree_map((any_account(), any::<String>()), any_user_resources(), 0..5),
+        btree_map((any_account(), any_id()), any_remediation(), 0..5),
     )
         .prop_map(
             |(
                 (generation, checked),
-                (issue, run),
+                (issue, run, workflow),
                 aliases,
                 audited,
                 observed,
                 entries,
                 user_resources,
+                remediations,
             )| QueueState {
                 generation,
                 issue,
                 run,
+                workflow,
                 checked,
                 aliases,
+                partitions: BTreeMap::new(),
                 audited,
                 observed: observed.into_iter().collect(),
                 entries: entries
@@ -138,6 +156,7 @@ fn any_queue_state() -> impl Strategy<Value = QueueState> {
                     .map(|(id, (account, entry))| ((account, id), entry))
                     .collect(),
                 user_resources: user_resources.into_iter().collect(),
+                remediations: remediations.into_iter().collect(),
             },
         )
 }

@@ -243,6 +243,10 @@ impl Harness {
             today: on("2026-07-01").date_naive(),
             run: None,
             run_url: Some(RUN.to_owned()),
+            max_exemption_days: 365,
+            allowlist: Some(".github/iam-allowlist.yml".to_owned()),
+            workflow: Some("scheduled.yml".to_owned()),
+            workflow_host: Some(("https://github.com".to_owned(), "acme/infra".parse().unwrap())),
             observed_now: Default::default(),
         };
         Self { tracker: Tracker::default(), options }

@@ -7,8 +7,8 @@ use iam_stocktake::model::remediation_tag::{RemediationStatus, TagSubject};
 use iam_stocktake::remediate::pages::{RemediationReport, remediation_markdown, remediation_text};
 use iam_stocktake::remediate::plan::file::SavedPlan;
 use iam_stocktake::remediate::plan::{
-    ChangeKind, Facts, PendingChange, PlannedChange, RemediationPlan, RemediationSkipReason,
-    RemediationTarget, SkippedTarget, StartReason, TagRemovalReason,
+    ChangeKind, Facts, PendingChange, PlanPermissions, PlanUser, PlannedChange, RemediationPlan,
+    RemediationSkipReason, RemediationTarget, SkippedTarget, StartReason, TagRemovalReason,
 };
 use iam_stocktake::remediate::{ApplyResult, MissingEvidence};
 use iam_stocktake::templates::Language;
@@ -107,11 +107,43 @@ pub(crate) fn plan(name: &str) -> RemediationPlan {
                 },
             ),
         ],
+        users: plan_users(name),
         waiting: pending_changes(),
         by_hand: vec![target("heidi", TagSubject::PASSWORD)],
         skipped: skipped_targets(name),
-        exceeded_limits: Vec::new(),
+        ..RemediationPlan::default()
     }
+}
+
+/// What is known about the users: everything, no groups and policies, or an expired exemption.
+fn plan_users(name: &str) -> Vec<PlanUser> {
+    let user = |account: &str, user: &str| PlanUser {
+        account: account.parse().unwrap(),
+        user: user.to_owned(),
+        arn: format!("arn:aws:iam::{account}:user/{user}"),
+        owner: None,
+        permissions: Some(PlanPermissions::default()),
+        last_services: Vec::new(),
+        exemption_expired: None,
+    };
+    vec![
+        PlanUser {
+            owner: Some(name.to_owned()),
+            permissions: Some(PlanPermissions {
+                groups: vec![name.to_owned()],
+                policies: vec!["deploy".to_owned(), name.to_owned()],
+                is_administrator: true,
+            }),
+            last_services: vec![(key("CCCC"), "s3".to_owned())],
+            ..user("111122223333", name)
+        },
+        PlanUser { permissions: None, ..user("444455556666", "dave") },
+        user("444455556666", "erin"),
+        PlanUser {
+            exemption_expired: Some(moment(20).date_naive()),
+            ..user("444455556666", "frank")
+        },
+    ]
 }
 
 /// Pending changes of each kind.

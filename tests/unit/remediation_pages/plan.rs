@@ -2,7 +2,9 @@
 
 use iam_stocktake::model::policy::Rule;
 use iam_stocktake::model::remediation_tag::TagSubject;
-use iam_stocktake::remediate::plan::{ChangeKind, ExceededLimit, RemediationPlan, StartReason};
+use iam_stocktake::remediate::plan::{
+    ChangeKind, ReachedLimit, RemediationPlan, StartReason, TooManyDue,
+};
 use iam_stocktake::remediate::{ApplyResult, MissingEvidence};
 use iam_stocktake::templates::Language;
 use stand_ins::gfm::{Exposed, exposed};
@@ -54,16 +56,8 @@ fn result_lists_changes_failures_and_the_undo_command() {
 }
 
 #[test]
-fn exceeded_limits_come_first() {
-    let limits = vec![
-        ExceededLimit::Changes { due: 7, allowed: 5 },
-        ExceededLimit::Share {
-            account: "111122223333".parse().unwrap(),
-            due: 3,
-            allowed: 2,
-            users: 20,
-        },
-    ];
+fn mistake_comes_first() {
+    let limits = vec![TooManyDue { account: "111122223333".parse().unwrap(), due: 11, users: 20 }];
     let mut plan = plan("ci-deploy");
     plan.changes.truncate(4);
     let pages = Pages::of(RemediationPlan {
@@ -74,6 +68,26 @@ fn exceeded_limits_come_first() {
     insta::assert_snapshot!("limits_en", pages.markdown(Language::English));
     insta::assert_snapshot!("limits_ja", pages.markdown(Language::Japanese));
     insta::assert_snapshot!("limits_text", pages.text());
+}
+
+#[test]
+fn page_lists_due_changes_that_wait_with_the_reached_limits() {
+    let mut plan = plan("ci-deploy");
+    let delayed = plan.changes.split_off(4);
+    plan.changes.truncate(1);
+    let account = "444455556666".parse().unwrap();
+    let pages = Pages::of(RemediationPlan {
+        changes: plan.changes,
+        delayed,
+        reached_limits: vec![
+            ReachedLimit::Changes { due: 7, allowed: 5 },
+            ReachedLimit::Share { account, due: 3, allowed: 2, users: 20 },
+        ],
+        ..RemediationPlan::default()
+    });
+    insta::assert_snapshot!("delayed_en", pages.markdown(Language::English));
+    insta::assert_snapshot!("delayed_ja", pages.markdown(Language::Japanese));
+    insta::assert_snapshot!("delayed_text", pages.text());
 }
 
 #[test]
@@ -102,7 +116,18 @@ fn untrusted_text_stays_in_code_and_in_its_cell() {
         let (plain, hostile): (Exposed, Exposed) = (of("plain"), of(HOSTILE));
         assert_eq!(hostile.text, plain.text);
         assert_eq!(hostile.html, plain.html);
-        assert_eq!(hostile.links, plain.links);
+        // The name is encoded in the address of the console page.
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.~%".contains(c);
+        let around = |links: &[String]| -> Vec<(String, String)> {
+            let parts = links.iter().map(|link| {
+                let (start, rest) = link.split_once("/users/details/").unwrap();
+                let (name, end) = rest.split_once('?').unwrap();
+                assert!(name.chars().all(is_plain), "{link}");
+                (start.to_owned(), end.to_owned())
+            });
+            parts.collect()
+        };
+        assert_eq!(around(&hostile.links), around(&plain.links));
         assert!(hostile.rows.iter().all(|(has, should)| has == should), "{:?}", hostile.rows);
         assert_eq!(hostile.rows, plain.rows);
         let escaped = HOSTILE.replace('\u{202e}', "\\u{202e}");
@@ -118,17 +143,17 @@ fn names_cannot_control_the_terminal() {
 
 #[test]
 fn lists_have_at_most_max_rows_and_count_the_rest() {
-    let pages = Pages { max_rows: 2, ..Pages::of(plan("ci-deploy")) };
+    let pages = Pages { max_rows: 1, ..Pages::of(plan("ci-deploy")) };
     let markdown = pages.markdown(Language::English);
-    // The first account has three changes of tags. Nine users are skipped.
+    // The first account has two notices. Nine users are skipped.
     for left_out in
-        ["1 more notice or other tag change is not shown here", "7 more rows are not shown here"]
+        ["1 more notice or other tag change is not shown here", "8 more rows are not shown here"]
     {
         assert!(markdown.contains(left_out), "{markdown}");
     }
     // The totals include the rows that are not shown.
     assert!(markdown.contains("| `delete` | **2** | **3** | 3 | 1 | 3 | 9 |"), "{markdown}");
-    assert!(pages.text().contains("  … and 7 more\n"), "{}", pages.text());
+    assert!(pages.text().contains("  … and 8 more\n"), "{}", pages.text());
 }
 
 #[test]
@@ -192,7 +217,11 @@ fn page_shows_missing_evidence() {
     let changes = plan("ci-deploy").changes;
     let one = RemediationPlan { changes: changes[..1].to_vec(), ..RemediationPlan::default() };
     let limits = RemediationPlan {
-        exceeded_limits: vec![ExceededLimit::Changes { due: 7, allowed: 5 }],
+        exceeded_limits: vec![TooManyDue {
+            account: "111122223333".parse().unwrap(),
+            due: 11,
+            users: 20,
+        }],
         ..one.clone()
     };
     let done = Some(ApplyResult { made: one.changes.clone(), ..ApplyResult::default() });
@@ -203,9 +232,19 @@ fn page_shows_missing_evidence() {
             "nothing to change in the available evidence",
             "確認できた範囲に変更はありません",
         ),
-        (one.clone(), None, "1 change planned", "変更予定 1 件"),
+        (
+            one.clone(),
+            None,
+            "0 deactivations, 0 deletions, 1 tag change planned",
+            "無効化 0 件、削除 0 件、タグの変更 1 件の予定",
+        ),
         (limits, None, "nothing is changed", "何も変更しません"),
-        (one, done, "1 change made", "1 件を変更"),
+        (
+            one,
+            done,
+            "0 deactivations, 0 deletions, 1 tag change made",
+            "無効化 0 件、削除 0 件、タグの変更 1 件を実行",
+        ),
     ] {
         let pages = Pages { applied, missing: missing.clone(), ..Pages::of(plan) };
         let page = pages.markdown(Language::English);

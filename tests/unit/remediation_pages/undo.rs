@@ -2,10 +2,11 @@
 
 use iam_stocktake::model::inventory::{CredentialKind, Holdings, InlinePolicy};
 use iam_stocktake::remediate::journal::UserDeletion;
-use iam_stocktake::remediate::pages::{UndoReport, undo_text};
+use iam_stocktake::remediate::pages::{UndoReport, undo_markdown, undo_text};
 use iam_stocktake::remediate::plan::step::{IamWrite, RemediationStep};
-use iam_stocktake::remediate::{UndoPlan, UndoSkipReason};
+use iam_stocktake::remediate::{UndoPlan, UndoResult, UndoSkipReason};
 use iam_stocktake::templates::Language;
+use stand_ins::gfm::assert_same_outline;
 
 #[test]
 fn undo_plan_lists_its_steps_and_deleted_users() {
@@ -40,12 +41,31 @@ fn undo_plan_lists_its_steps_and_deleted_users() {
                 ..Holdings::default()
             },
         }],
+        account_failures: vec![(
+            "444455556666".parse().unwrap(),
+            "iam:GetAccountAuthorizationDetails: AccessDenied".to_owned(),
+        )],
         ..UndoPlan::default()
     };
     insta::assert_snapshot!(
         "undo_text",
         undo_text(UndoReport { undo: &undo, undone: None }, Language::English).unwrap()
     );
+    let undone = UndoResult {
+        made: undo.steps.clone(),
+        failed: vec![(
+            undo.irreversible[0].clone(),
+            "iam:UntagUser failed: AccessDenied".to_owned(),
+        )],
+    };
+    for (name, undone) in [("undo", None), ("undone", Some(&undone))] {
+        let pages = Language::ALL
+            .map(|language| undo_markdown(UndoReport { undo: &undo, undone }, language).unwrap());
+        assert_same_outline(&pages);
+        let [english, japanese] = pages;
+        insta::assert_snapshot!(format!("{name}_en"), english);
+        insta::assert_snapshot!(format!("{name}_ja"), japanese);
+    }
     let nothing = UndoPlan::default();
     let text = undo_text(UndoReport { undo: &nothing, undone: None }, Language::English).unwrap();
     assert_eq!(text, "Nothing to undo.\n");

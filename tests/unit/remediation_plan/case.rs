@@ -8,7 +8,7 @@ use iam_stocktake::model::policy::remediation::{RemediationPolicy, Stage};
 use iam_stocktake::model::policy::{Policy, Rule};
 use iam_stocktake::model::remediation_tag::{RemediationStatus, RemediationTag, TagSubject};
 use iam_stocktake::remediate::plan::{
-    AccountFacts, KnownTag, PlanInput, PlanSettings, RemediationPlan, plan,
+    AccountFacts, KnownTag, PlanInput, PlanSettings, RemediationPlan, limit, plan,
 };
 
 use crate::support::{ACCOUNT, allowlist, days_ago, key, live_user, now, password};
@@ -184,7 +184,7 @@ impl Case {
     }
 
     pub(crate) fn plan(&self) -> RemediationPlan {
-        plan(&self.input(), self.settings())
+        limit(plan(&self.input(), self.settings()), &self.input(), self.settings())
     }
 
     pub(crate) fn lines(&self) -> Vec<String> {
@@ -208,7 +208,10 @@ pub(crate) fn lines(plan: &RemediationPlan) -> Vec<String> {
     let by_hand = plan.by_hand.iter().map(|it| format!("{}: by hand", of(it)));
     let skipped =
         plan.skipped.iter().map(|it| format!("{} is skipped: {}", of(&it.target), it.reason));
-    let limits = plan.exceeded_limits.iter().map(|it| format!("limit exceeded: {it:?}"));
+    let delayed = plan.delayed.iter().map(|it| format!("{} waits: {:?}", of(&it.target), it.kind));
+    let reached = plan.reached_limits.iter().map(|it| format!("limit reached: {it:?}"));
+    let mistakes = plan.exceeded_limits.iter().map(|it| format!("nothing is done: {it:?}"));
+    let limits = delayed.chain(reached).chain(mistakes);
     changes.chain(waiting).chain(by_hand).chain(skipped).chain(limits).collect()
 }
 
