@@ -2,6 +2,7 @@
 
 use super::*;
 use iam_stocktake::queue::observation::Observation;
+use iam_stocktake::report::json::v1;
 
 const DEACTIVATE: Option<(&str, &str)> = Some(("deactivate", "2026-07-15"));
 
@@ -184,12 +185,11 @@ fn suggested_exemption_is_never_expired() {
 
 // Remediation tags
 
+/// The status and its day, and the next stage and its first day.
+type Progress<'a> = (&'a str, &'a str, Option<(&'a str, &'a str)>);
+
 /// A credential of bob with this progress, or without a tag.
-fn record(
-    active: bool,
-    progress: Option<(&str, &str, Option<(&str, &str)>)>,
-) -> iam_stocktake::report::json::v1::Remediation {
-    use iam_stocktake::report::json::v1;
+fn record(active: bool, progress: Option<Progress<'_>>) -> v1::Remediation {
     v1::Remediation {
         id: "0123456789abcdef".into(),
         account: ACCOUNT.into(),
@@ -208,7 +208,7 @@ fn record(
 }
 
 /// An audit without findings that read all credentials and tags of bob.
-fn with_record(day: &str, record: Option<iam_stocktake::report::json::v1::Remediation>) -> Audit {
+fn with_record(day: &str, record: Option<v1::Remediation>) -> Audit {
     let mut audit = Audit::on(day, &[]);
     audit.0.remediations.extend(record);
     audit.0.accounts[0].rechecked_users.push("bob".to_owned());
