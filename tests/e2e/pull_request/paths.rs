@@ -70,7 +70,7 @@ fn an_allowlist_in_a_checkout_below_the_workspace_is_compared_with_its_earlier_v
     let run = check(&world, &pull, &[("allowlist", &absolute)]);
     assert_eq!(run.code, 1, "{}", run.log);
     let body = &world.repo.comments(pull.number)[0].body;
-    assert!(body.contains("and an expiry date to `.github/iam-allowlist.yml`."), "{body}");
+    assert!(body.contains("to `exemptions` in `.github/iam-allowlist.yml`,"), "{body}");
     let json = world.sandbox.read(run.output("report-json"));
     assert!(json.contains("\"allowlist\": \".github/iam-allowlist.yml\""), "{json}");
 }

@@ -71,7 +71,7 @@ fn assert_complete(world: &World, users: &[&str]) {
     assert_eq!(queue_issue.state, "open");
     for user in users {
         assert_eq!(
-            queue_issue.body.matches(&format!("`{user}`:")).count(),
+            queue_issue.body.matches(&format!("- [ ] `{user}`")).count(),
             1,
             "{}",
             queue_issue.body
