@@ -38,7 +38,7 @@ fn exemptions_that_need_attention_are_annotated_on_their_lines() {
             (it.properties["line"].as_str(), title, it.data.split(':').next().unwrap())
         })
         .collect();
-    assert_eq!(told.len(), 5, "{told:?}");
+    assert_eq!(told.len(), 6, "{told:?}");
     let regex = annotations.iter().find(|it| it.properties["line"] == "8").unwrap();
     assert!(regex.data.ends_with("did you mean `svc-*`?"), "{}", regex.data);
     for (line, title, said) in [
@@ -46,6 +46,7 @@ fn exemptions_that_need_attention_are_annotated_on_their_lines() {
         ("4", "exemption-expires-soon", "expires"),
         ("5", "", "the exemption for `nobody` matches no user"),
         ("6", "", "the exemption for `CAROL` differs from the user name only in case"),
+        ("7", "duplicate-exemption", "the exemption for `CAROL` on line 6 also covers"),
     ] {
         let found = told.iter().find(|it| it.0 == line).unwrap();
         assert!(found.1 == title && found.2.contains(said), "{found:?}");
