@@ -140,7 +140,7 @@ fn is_read_by_libraries(name: &str) -> bool {
 }
 
 /// Restarts the program without variables that are set but empty, such as those of `env: X: ${{ vars.X }}`
-/// in a workflow: empty means not set. Returns `None` if there are none. The error is a message.
+/// in a workflow: empty means not set. `None` if there is no such variable.
 ///
 /// A process cannot safely remove a variable from its own environment.
 fn start_without_empty_variables() -> Result<Option<ExitCode>, String> {

@@ -55,7 +55,7 @@ fn first_overlap<'a>(
     list.get(first?)
 }
 
-/// Whether both exemptions cover a credential of a user whom both name. Of two patterns, only equal
+/// Whether both exemptions name the same user and cover the same credential. Of two patterns, only equal
 /// ones are compared.
 fn overlap(a: &Exemption, b: &Exemption) -> bool {
     let same_user = match (&a.user, &b.user) {

@@ -426,7 +426,7 @@ impl AccountObserver<'_> {
         others.filter(|(_, user)| is_read(user)).map(|(place, _)| place).collect()
     }
 
-    /// The known users of whom the evidence has all credentials and tags, and those who no longer
+    /// The known users with complete evidence of credentials and tags, and those that no longer
     /// exist.
     fn rechecked_users(&self, account: &Account<'static>) -> Vec<String> {
         let is_complete = |user: &User<'_>| {

@@ -45,7 +45,7 @@ pub enum RemediationEventKind {
     Reactivated,
 }
 
-/// Something that people are told about.
+/// A change that a comment reports.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RemediationEvent {
     pub kind: RemediationEventKind,

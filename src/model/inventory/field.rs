@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 /// A date that may be absent or unreadable.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Timestamp {
-    /// There is none: `N/A`, `no_information`, `not_supported`.
+    /// The field has no value: `N/A`, `no_information`, `not_supported`.
     Absent,
     /// A time, to the second.
     At(DateTime<Utc>),

@@ -15,7 +15,7 @@ const DELETING: &str = "version: 1\nremediation:\n  delete_after_days: 30\n  del
                         rules: [stale-password, stale-access-key, old-service-credential, \
                         inactive-access-key]\n";
 
-/// An account with ten users, one of whom has stale credentials.
+/// An account with ten users. One of them has stale credentials.
 fn world(robot: serde_json::Value) -> World {
     let world = World::new();
     world.account.change(json!([{ "create_user": robot }]));
