@@ -39,6 +39,9 @@ pub(super) async fn of_all(
     Ok(found.into_iter().collect())
 }
 
+/// The end of the ARN of the AWS managed policy, in each partition.
+const ADMINISTRATOR_ACCESS: &str = ":iam::aws:policy/AdministratorAccess";
+
 /// The user name in lower case, and the details.
 fn read_user_detail(user: &UserDetail) -> Result<(String, UserDetails), AwsError> {
     let named = |name| required(DETAILS, "PolicyName", name).map(str::to_owned);
@@ -47,11 +50,15 @@ fn read_user_detail(user: &UserDetail) -> Result<(String, UserDetails), AwsError
         Ok(AttachedPolicy { name: named(it.policy_name())?, arn })
     });
     let inline = user.user_policy_list().iter().map(|it| named(it.policy_name()));
+    let attached_policies = attached.collect::<Result<Vec<_>, _>>()?;
+    // A policy of a group can also grant these rights, so without the attachment they are unknown.
+    let is_administrator =
+        attached_policies.iter().any(|it| it.arn.ends_with(ADMINISTRATOR_ACCESS));
     let permissions = Permissions {
         groups: user.group_list().to_vec(),
-        attached_policies: attached.collect::<Result<_, _>>()?,
+        attached_policies,
         inline_policies: inline.collect::<Result<_, _>>()?,
-        administrator: None,
+        administrator: is_administrator.then_some(true),
     };
     let name = required(DETAILS, "UserName", user.user_name())?.to_ascii_lowercase();
     let tags = tag_map(DETAILS, user.tags())?;
@@ -83,4 +90,27 @@ pub(super) fn tag_map(
         Ok((key.to_owned(), tag.value().to_owned()))
     };
     tags.iter().map(read).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_iam::types::AttachedPolicy;
+
+    use super::*;
+
+    #[test]
+    fn administrator_is_known_only_with_the_managed_policy_of_aws() {
+        for (arn, expected) in [
+            ("arn:aws:iam::aws:policy/AdministratorAccess", Some(true)),
+            ("arn:aws-cn:iam::aws:policy/AdministratorAccess", Some(true)),
+            ("arn:aws:iam::111122223333:policy/AdministratorAccess", None),
+            ("arn:aws:iam::aws:policy/ReadOnlyAccess", None),
+        ] {
+            let policy = AttachedPolicy::builder().policy_name("policy").policy_arn(arn).build();
+            let user =
+                UserDetail::builder().user_name("ci").attached_managed_policies(policy).build();
+            let (_, details) = read_user_detail(&user).unwrap();
+            assert_eq!(details.permissions.unwrap().administrator, expected, "{arn}");
+        }
+    }
 }
